@@ -1,0 +1,80 @@
+"""The Chalice app: wires routes and the stream handler; nothing else.
+
+Every path answers in the desk's own words, unknown ones and wrong methods too: so each route takes all methods, and
+paths that no route names are caught by their number of segments.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from typing import Any
+
+from chalice import Chalice, Response
+from chalice.app import DynamoDBEvent
+
+from chalicelib import wiring
+from chalicelib.stream import match_records
+from chalicelib.wire.http import HttpRequest
+from chalicelib.wire.trusset import routes as book_desk
+
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
+CAUGHT_SEGMENTS_MAX = 10
+INBOX_STREAM_ARN = os.environ.get(
+    "INBOX_STREAM_ARN", "arn:aws:dynamodb:us-east-1:000000000000:table/tallybook-inbox/stream/named-at-deployment"
+)
+INBOX_BATCH_RECORDS = 100
+
+app = Chalice(app_name="tallybook")
+
+
+@cache
+def _book_desk() -> book_desk.BookDesk:
+    return book_desk.BookDesk(wiring.database())
+
+
+def _answer(route: str | None) -> Response:
+    request = app.current_request
+    assert request is not None, "a view runs for a request"
+    query = request.query_params
+    body = request.raw_body
+    incoming = HttpRequest(
+        method=request.method,
+        route=route,
+        path_parameters=request.uri_params or {},
+        query={} if query is None else {name: query.getlist(name) for name in query},
+        headers=dict(request.headers),
+        body=body.encode() if isinstance(body, str) else body,
+    )
+    response = _book_desk().answer(incoming)
+    shown = "" if request.method == "HEAD" else response.body
+    return Response(body=shown, status_code=response.status, headers=dict(response.headers))
+
+
+@app.route(book_desk.PLACE, methods=METHODS, content_types=[])
+def place_order() -> Response:
+    return _answer(book_desk.PLACE)
+
+
+@app.route(book_desk.LIST, methods=METHODS, content_types=[])
+def list_orders(customerRef: str) -> Response:  # noqa: ARG001, N803 - the path template's own word
+    return _answer(book_desk.LIST)
+
+
+def no_such_route(**_segments: str) -> Response:
+    return _answer(None)
+
+
+for _depth in range(CAUGHT_SEGMENTS_MAX + 1):
+    _template = "/" + "/".join(f"{{segment{number}}}" for number in range(_depth))
+    app.route(_template, methods=METHODS, content_types=[], name=f"no_such_route_{_depth}")(no_such_route)
+
+
+@app.on_dynamodb_record(
+    stream_arn=INBOX_STREAM_ARN, batch_size=INBOX_BATCH_RECORDS, starting_position="TRIM_HORIZON", name="match_inbox"
+)
+def match_inbox(event: DynamoDBEvent) -> dict[str, Any]:
+    """Match what has arrived in the inbox; what could not be matched is delivered again."""
+    records = event.to_dict()["Records"]
+    failed = match_records(wiring.matcher(), records)
+    return {"batchItemFailures": [{"itemIdentifier": sequence_number} for sequence_number in failed]}

@@ -1,0 +1,66 @@
+"""How many commands a second the matching core decides, on one core: ``python benchmarks/core.py``.
+
+The orders are LIMIT GTC of 18 decimals around a still price, half of them buys, from 20 customers; the seed is fixed,
+about half of the commands trade. Commands are built before the clock starts; events are thrown away.
+"""
+
+from __future__ import annotations
+
+import gc
+import random
+import sys
+from pathlib import Path
+from time import perf_counter
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from chalicelib.core.book import Book  # noqa: E402
+from chalicelib.core.events import Traded  # noqa: E402
+from chalicelib.core.ledger import hold_of_limit  # noqa: E402
+from chalicelib.core.matching import place  # noqa: E402
+from chalicelib.core.vocabulary import BookRules, OrderType, PlaceOrder, Side, TimeInForce  # noqa: E402
+
+COMMANDS = 200_000
+ROUNDS = 5
+WHOLE = 10**18
+
+
+def commands(count: int, seed: int) -> list[PlaceOrder]:
+    """Return random LIMIT GTC orders; the same seed gives the same orders."""
+    draw = random.Random(seed)
+    orders = []
+    for number in range(count):
+        side = draw.choice((Side.BUY, Side.SELL))
+        offset = int(draw.gauss(-2, 5))
+        price = (1000 + (offset if side is Side.BUY else -offset)) * WHOLE // 10
+        quantity = draw.randint(1, 100) * WHOLE // 10
+        hold = hold_of_limit(side, price, quantity, 18)
+        customer = f"cust_{draw.randint(1, 20)}"
+        order_id = f"ord_{number:026d}"
+        orders.append(
+            PlaceOrder(order_id, customer, side, OrderType.LIMIT, TimeInForce.GTC, price, quantity, hold)
+        )
+    return orders
+
+
+def main() -> None:
+    orders = commands(COMMANDS, seed=7)
+    rates = []
+    for _ in range(ROUNDS):
+        book = Book(BookRules(maker_fee_bps=5, taker_fee_bps=15))
+        gc.collect()
+        started = perf_counter()
+        for order in orders:
+            place(book, order)
+        rates.append(COMMANDS / (perf_counter() - started))
+    book = Book(BookRules(maker_fee_bps=5, taker_fee_bps=15))
+    decided = [place(book, order) for order in orders]
+    taking = sum(1 for events in decided if any(isinstance(event, Traded) for event in events))
+    trades = sum(isinstance(event, Traded) for events in decided for event in events)
+    rates.sort()
+    print(f"commands {COMMANDS}, of them trading at once {taking}, trades {trades}, resting {len(book.open_orders)}")
+    print(f"commands/s over {ROUNDS} rounds: min {rates[0]:,.0f} median {rates[len(rates) // 2]:,.0f} max {rates[-1]:,.0f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,135 @@
+"""Admission: an order gets its hold, its row and its place in the inbox, in one transaction or not at all.
+
+What an answer means (guarantee 7): admitted: the order is durable and will be decided; refused: no trace of funds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from chalicelib.clock import new_id, now_s
+from chalicelib.core.config import BookConfig, OrderRequest, Refusal, RefusalCode, refusal_of
+from chalicelib.core.ledger import hold_of_limit, market_buy_cost, market_buy_hold
+from chalicelib.core.vocabulary import AMOUNT_MAX, OrderType, PlaceOrder, Side
+from chalicelib.stores.accounts import Accounts
+from chalicelib.stores.books import Books
+from chalicelib.stores.dynamodb import Database, OutcomeUnknown, TransactionRefused, Unavailable, Write
+from chalicelib.stores.inbox import Inbox
+from chalicelib.stores.keys import book_key, customer_key
+from chalicelib.stores.orders import Orders
+
+ATTEMPTS_MAX = 5
+"""How often a MARKET BUY's budget is worked out anew when the account changed under it."""
+
+
+class ReceiptExists(Exception):
+    """The write that the caller added to the transaction was refused: another request was first. Nothing changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """An order as admitted: OPEN, nothing filled."""
+
+    book_id: str
+    order: PlaceOrder
+
+
+Receipt = Callable[[Admitted], Write]
+"""Makes one more write of the transaction, about the order that is admitted with it (T14)."""
+
+
+class Admission:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._books = Books(database)
+        self._accounts = Accounts(database)
+        self._orders = Orders(database)
+        self._inbox = Inbox(database)
+
+    def place(
+        self, instance: str, book_id: str, request: OrderRequest, receipt: Receipt | None = None
+    ) -> Admitted | Refusal:
+        """Admit an order or say why not (section 4.1.2 of the book desk's contract).
+
+        Raises ReceiptExists (nothing changed), Unavailable (nothing changed) or OutcomeUnknown.
+        """
+        config = self._books.config(book_key(instance, book_id))
+        refusal = refusal_of(config, request)
+        if refusal is not None:
+            return refusal
+        assert config is not None
+        for _ in range(ATTEMPTS_MAX):
+            hold = self._hold_of(config, request)
+            if isinstance(hold, Refusal):
+                return hold
+            order = PlaceOrder(
+                new_id("ord"),
+                request.customer,
+                request.side,
+                request.order_type,
+                request.time_in_force,
+                request.price if request.order_type is OrderType.LIMIT else None,
+                request.quantity,
+                hold,
+                request.post_only,
+            )
+            outcome = self._admit(config, order, receipt)
+            is_budget = request.order_type is OrderType.MARKET and request.side is Side.BUY
+            if isinstance(outcome, Admitted) or not is_budget:
+                return outcome
+        raise Unavailable("the account keeps changing")
+
+    def _hold_of(self, config: BookConfig, request: OrderRequest) -> int | Refusal:
+        """Return what the order holds (section 5.3), or the refusal of one that the account cannot cover."""
+        owner, asset = customer_key(config.instance, request.customer), config.asset_held(request.side)
+        if request.order_type is OrderType.LIMIT:
+            assert request.price is not None
+            hold = hold_of_limit(request.side, request.price, request.quantity, config.base_decimals)
+        elif request.side is Side.SELL:
+            hold = request.quantity
+        else:
+            asks = self._books.depth(book_key(config.instance, config.book_id)).asks
+            cost = market_buy_cost(asks, request.quantity, config.base_decimals)
+            available = self._accounts.balance(owner, asset).available
+            if available < cost:
+                return _insufficient(cost, available)
+            return market_buy_hold(cost, available, config.market_collar_bps)
+        if hold > AMOUNT_MAX:  # no account can hold it, and the condition could not even be written down
+            return _insufficient(hold, self._accounts.balance(owner, asset).available)
+        return hold
+
+    def _admit(self, config: BookConfig, order: PlaceOrder, receipt: Receipt | None) -> Admitted | Refusal:
+        """Do the one transaction. A Refusal means that the hold was not covered at that moment (T40)."""
+        admitted = Admitted(config.book_id, order)
+        owner = customer_key(config.instance, order.customer)
+        book = book_key(config.instance, config.book_id)
+        writes: list[Write] = [
+            self._orders.admit(owner, config.book_id, order),
+            self._inbox.send(book, order, now_s()),
+        ]
+        hold_index = receipt_index = None
+        if order.hold:
+            hold_index = len(writes)
+            writes.append(self._accounts.hold(owner, config.asset_held(order.side), order.hold))
+        if receipt is not None:
+            receipt_index = len(writes)
+            writes.append(receipt(admitted))
+        try:
+            self._database.transact(writes)
+        except TransactionRefused as error:
+            if receipt_index in error.refused:
+                raise ReceiptExists(order.order_id) from error
+            if hold_index not in error.refused:
+                raise  # an id was given twice: a bug
+            account = error.refused[hold_index]
+            return _insufficient(order.hold, account["available"] if account else 0)
+        except OutcomeUnknown:
+            if self._orders.get(owner, order.order_id) is None:
+                raise
+        return admitted
+
+
+def _insufficient(required: int, available: int) -> Refusal:
+    message = f"Insufficient balance: required {required}, available {available}"
+    return Refusal(RefusalCode.INSUFFICIENT_BALANCE, message)

@@ -1,0 +1,265 @@
+"""The operator's command line: instances, keys, books, credits and debits (T1).
+
+It talks to whatever AWS endpoint the standard variables name. ``--json`` prints one JSON object; amounts in it are
+strings of base units. A key's secret is printed once, by the command that makes it, and stored as a digest only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import secrets
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from chalicelib import redrive, wiring
+from chalicelib.clock import new_id, now_s
+from chalicelib.core.config import BookConfig, BookStatus, SettlementMode, problems_of
+from chalicelib.core.vocabulary import AMOUNT_MAX, SelfTradePrevention
+from chalicelib.stores.accounts import (
+    Accounts,
+    InsufficientBalance,
+    SupplyTooLarge,
+    Transaction,
+    TransactionMismatch,
+    TransactionType,
+)
+from chalicelib.stores.books import BookExists, Books
+from chalicelib.stores.dynamodb import OutcomeUnknown, Unavailable
+from chalicelib.stores.keys import customer_key
+from chalicelib.stores.tenants import InstanceExists, Tenants, TooManyKeys, UnknownInstance
+
+RATE_LIMIT_DEFAULT = 200
+Printed = dict[str, Any]
+
+
+class CommandFailed(Exception):
+    """The command changed nothing; the text says why."""
+
+
+def run(arguments: Sequence[str]) -> Printed:
+    """Carry out a command; return what ``--json`` prints. Raises CommandFailed; SystemExit for wrong usage."""
+    options = _parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], Printed] = options.command
+    try:
+        return command(options)
+    except (InstanceExists, BookExists) as error:
+        raise CommandFailed(f"exists already: {error}") from error
+    except UnknownInstance as error:
+        raise CommandFailed(f"no such instance: {error}") from error
+    except TooManyKeys as error:
+        raise CommandFailed(f"has its ten valid keys already: {error}") from error
+    except InsufficientBalance as error:
+        raise CommandFailed(f"insufficient balance: {error}") from error
+    except SupplyTooLarge as error:
+        raise CommandFailed(f"the sum of all balances would have more than 38 digits: {error}") from error
+    except TransactionMismatch as error:
+        raise CommandFailed(f"on record with other facts: {error}") from error
+    except (Unavailable, OutcomeUnknown) as error:
+        raise CommandFailed(f"the tables did not answer: {error}") from error
+
+
+def main() -> int:
+    """Run the process's own command line; return its exit status."""
+    arguments = sys.argv[1:]
+    try:
+        printed = run(arguments)
+    except CommandFailed as error:
+        print(f"tallybook: {error}", file=sys.stderr)
+        return 1
+    if "--json" in arguments:
+        print(json.dumps(printed))
+    else:
+        for name, value in printed.items():
+            print(f"{name}: {value if isinstance(value, str) else json.dumps(value)}")
+    return 0
+
+
+def _create_instance(options: argparse.Namespace) -> Printed:
+    services = frozenset(options.service or ["trading"]) - {"none"}
+    instance = _tenants().create_instance(options.ref, services)
+    return {"instance": instance, "services": sorted(services)}
+
+
+def _create_key(options: argparse.Namespace) -> Printed:
+    key_id, ref = new_id("key"), options.instance.removeprefix("inst_")
+    api_key = f"trusset_{ref}_{secrets.token_hex(32)}"
+    _tenants().add_key(options.instance, key_id, api_key, options.rate_limit)
+    return {"instance": options.instance, "key_id": key_id, "rate_limit": options.rate_limit, "api_key": api_key}
+
+
+def _create_book(options: argparse.Namespace) -> Printed:
+    _require_instance(options.instance)
+    config = BookConfig(
+        instance=options.instance,
+        book_id=options.id or new_id("ob"),
+        name=options.name,
+        symbol=options.symbol,
+        base_asset=options.token_address,
+        quote_asset=options.quote_token_address,
+        base_decimals=options.base_decimals,
+        status=BookStatus(options.status),
+        settlement_mode=SettlementMode(options.settlement_mode),
+        order_size_min=options.min_order_size,
+        order_size_max=options.max_order_size,
+        tick_size=options.tick_size,
+        maker_fee_bps=options.maker_fee_bps,
+        taker_fee_bps=options.taker_fee_bps,
+        self_trade_prevention=SelfTradePrevention(options.self_trade_prevention),
+        market_collar_bps=options.market_collar_bps,
+    )
+    problems = problems_of(config)
+    if problems:
+        raise CommandFailed("; ".join(problems))
+    Books(wiring.database()).create(config)
+    return {"instance": config.instance, "order_book_id": config.book_id, "symbol": config.symbol}
+
+
+def _record(kind: TransactionType) -> Callable[[argparse.Namespace], Printed]:
+    def command(options: argparse.Namespace) -> Printed:
+        _require_instance(options.instance)
+        transaction = Transaction(
+            options.id or new_id("txn"),
+            kind,
+            options.instance,
+            options.customer,
+            options.asset,
+            options.amount,
+            options.reference,
+        )
+        accounts = Accounts(wiring.database())
+        accounts.record(transaction)
+        balance = accounts.balance(customer_key(options.instance, options.customer), options.asset)
+        return {
+            "transaction_id": transaction.transaction_id,
+            "customer": transaction.customer,
+            "asset": balance.asset,
+            "available": str(balance.available),
+            "held": str(balance.held),
+        }
+
+    return command
+
+
+def _balances(options: argparse.Namespace) -> Printed:
+    _require_instance(options.instance)
+    rows = Accounts(wiring.database()).balances(customer_key(options.instance, options.customer))
+    balances = [{"asset": row.asset, "available": str(row.available), "held": str(row.held)} for row in rows]
+    return {"customer": options.customer, "balances": balances}
+
+
+def _redrive(_options: argparse.Namespace) -> Printed:
+    return {"commands": redrive.redrive()}
+
+
+def _tenants() -> Tenants:
+    return Tenants(wiring.database(), now_s)
+
+
+def _require_instance(instance: str) -> None:
+    if not _tenants().exists(instance):
+        raise CommandFailed(f"no such instance: {instance}")
+
+
+def _pattern(pattern: str, meaning: str) -> Callable[[str], str]:
+    def accept(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise argparse.ArgumentTypeError(meaning)
+        return text
+
+    return accept
+
+
+_REF = _pattern(r"[A-Za-z0-9]{8}", "must be 8 letters or digits")
+_CUSTOMER = _pattern(r"[^\x00-\x1f\x7f]{1,256}", "must be 1 to 256 characters without control characters")
+_BOOK_ID = _pattern(r"[^\x00-\x1f\x7f]{1,100}", "must be 1 to 100 characters without control characters")
+_TRANSACTION_ID = _pattern(r"txn_[A-Za-z0-9_-]{1,96}", "must be txn_ and 1 to 96 letters, digits, _ or -")
+_REFERENCE = _pattern(r"(?s).{1,256}", "must be 1 to 256 characters")
+
+
+def _asset(text: str) -> str:
+    return _pattern(r"0x[a-fA-F0-9]{40}", "must be 0x and 40 hexadecimal digits")(text).lower()
+
+
+def _amount(text: str) -> int:
+    amount = int(_pattern(r"[1-9][0-9]{0,37}", "must be base units: 1 to 38 digits, above 0")(text))
+    assert amount <= AMOUNT_MAX
+    return amount
+
+
+def _count(text: str) -> int:
+    return int(_pattern(r"[0-9]{1,9}", "must be a whole number")(text))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="tallybook", description="Run a Tallybook deployment's tenants and ledger.")
+    groups = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    create = _create_group(groups, "instance", "tenants")
+    command = _command(create, "create", _create_instance, "make an instance")
+    command.add_argument("--ref", type=_REF, required=True, help="8 letters or digits; becomes inst_REF")
+    command.add_argument("--service", action="append", help="service to enable (default: trading; none for none)")
+
+    create = _create_group(groups, "key", "API keys")
+    command = _command(create, "create", _create_key, "make an API key; its secret is printed this once")
+    command.add_argument("--instance", required=True)
+    command.add_argument(
+        "--rate-limit", type=_count, default=RATE_LIMIT_DEFAULT, help="requests a minute, 0 for no limit (200)"
+    )
+
+    create = _create_group(groups, "book", "order books")
+    _add_book_arguments(_command(create, "create", _create_book, "make an order book"))
+
+    for kind, text in ((TransactionType.CREDIT, "put funds on"), (TransactionType.DEBIT, "take available funds off")):
+        command = _command(groups, kind.value, _record(kind), f"{text} a customer's account")
+        command.add_argument("--instance", required=True)
+        command.add_argument("--customer", type=_CUSTOMER, required=True)
+        command.add_argument("--asset", type=_asset, required=True, help="token address")
+        command.add_argument("--amount", type=_amount, required=True, help="base units")
+        command.add_argument("--reference", type=_REFERENCE)
+        command.add_argument("--id", type=_TRANSACTION_ID, help="same id, same facts: done once, however often asked")
+
+    command = _command(groups, "balances", _balances, "show a customer's accounts")
+    command.add_argument("--instance", required=True)
+    command.add_argument("--customer", type=_CUSTOMER, required=True)
+
+    _command(groups, "redrive", _redrive, "decide commands of the inbox that the stream has lost")
+    return parser
+
+
+def _create_group(groups: Any, name: str, text: str) -> Any:
+    return groups.add_parser(name, help=text).add_subparsers(required=True, metavar="COMMAND")
+
+
+def _command(
+    group: Any, name: str, command: Callable[[argparse.Namespace], Printed], text: str
+) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = group.add_parser(name, help=text)
+    parser.set_defaults(command=command)
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    return parser
+
+
+def _add_book_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--instance", required=True)
+    command.add_argument("--id", type=_BOOK_ID, help="default: a new one")
+    command.add_argument("--name", required=True)
+    command.add_argument("--symbol", required=True)
+    command.add_argument("--token-address", type=_asset, required=True, help="base asset")
+    command.add_argument("--quote-token-address", type=_asset, required=True, help="quote asset")
+    command.add_argument("--base-decimals", type=_count, default=18)
+    command.add_argument("--min-order-size", type=_amount, help="base units of the base asset")
+    command.add_argument("--max-order-size", type=_amount, help="base units of the base asset")
+    command.add_argument("--tick-size", type=_amount, help="base units of the quote asset")
+    command.add_argument("--maker-fee-bps", type=_count, default=0)
+    command.add_argument("--taker-fee-bps", type=_count, default=0)
+    command.add_argument("--market-collar-bps", type=_count, default=500)
+    command.add_argument("--self-trade-prevention", choices=[*SelfTradePrevention], default="NONE")
+    command.add_argument("--status", choices=[*BookStatus], default="ACTIVE")
+    command.add_argument("--settlement-mode", choices=[*SettlementMode], default="OFF_CHAIN")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

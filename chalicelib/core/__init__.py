@@ -1,0 +1,1 @@
+"""The pure core: no AWS, no clock, no randomness, no environment. Integers only."""

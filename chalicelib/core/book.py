@@ -1,0 +1,198 @@
+"""One book's state: resting orders by price and time, and the fold of events into it.
+
+Price levels of a side are kept under a key that is larger for a better price (bids: the price; asks: the price
+negated), in one ascending list: the best level is the last, and "crosses" is one comparison for both sides.
+
+Complexity, with L price levels on the side: best price O(1); rest O(log L), plus a shift of the list behind a new
+level, which is short near the best price; fill or cancel of one order O(1), plus the shift when its level empties.
+
+Invariant (``check``): not crossed at rest, no empty level, each level's quantity is the sum of its orders', each
+order's hold is what its open quantity needs.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections import OrderedDict
+from collections.abc import Iterator
+
+from chalicelib.core.events import Accepted, Closed, Event, Rested, Traded
+from chalicelib.core.ledger import hold_of_limit, unit
+from chalicelib.core.vocabulary import BookRules, OrderType, PlaceOrder, Side
+
+
+class OpenOrder:
+    """An order that can still trade: its facts, what of it is unfilled, and what it still holds."""
+
+    __slots__ = ("hold", "placed", "remaining")
+
+    def __init__(self, placed: PlaceOrder) -> None:
+        self.placed = placed
+        self.remaining = placed.quantity
+        self.hold = placed.hold
+
+
+class PriceLevel:
+    """All resting orders at one price, oldest first, and the sum of what they offer."""
+
+    __slots__ = ("orders", "price", "quantity")
+
+    def __init__(self, price: int) -> None:
+        self.price = price
+        self.quantity = 0
+        self.orders: OrderedDict[str, OpenOrder] = OrderedDict()
+
+
+class BookSide:
+    """The bids or the asks of a book."""
+
+    __slots__ = ("keys", "levels", "sign")
+
+    def __init__(self, side: Side) -> None:
+        self.sign = 1 if side is Side.BUY else -1
+        self.keys: list[int] = []
+        self.levels: dict[int, PriceLevel] = {}
+
+    def rest(self, order: OpenOrder, price: int) -> None:
+        """Put the order behind all others at its price."""
+        key = self.sign * price
+        level = self.levels.get(key)
+        if level is None:
+            level = self.levels[key] = PriceLevel(price)
+            insort(self.keys, key)
+        level.orders[order.placed.order_id] = order
+        level.quantity += order.remaining
+
+    def take(self, level: PriceLevel, order: OpenOrder, quantity: int) -> None:
+        """Take quantity off a resting order; the order leaves the book with its last unit, a level with its last order."""
+        level.quantity -= quantity
+        order.remaining -= quantity
+        if not order.remaining:
+            del level.orders[order.placed.order_id]
+            if not level.orders:
+                self._drop(level)
+
+    def remove(self, order: OpenOrder) -> None:
+        """Take a resting order out of the book, whatever is left of it."""
+        assert order.placed.price is not None
+        level = self.levels[self.sign * order.placed.price]
+        level.quantity -= order.remaining
+        del level.orders[order.placed.order_id]
+        if not level.orders:
+            self._drop(level)
+
+    def _drop(self, level: PriceLevel) -> None:
+        key = self.sign * level.price
+        del self.levels[key]
+        if self.keys[-1] == key:
+            self.keys.pop()
+        else:
+            del self.keys[bisect_left(self.keys, key)]
+
+    def best_first(self) -> Iterator[PriceLevel]:
+        """Yield the price levels, best price first."""
+        return (self.levels[key] for key in reversed(self.keys))
+
+    def depth(self, levels_max: int) -> list[tuple[int, int]]:
+        """Return (price, quantity) of the best levels, best first."""
+        return [(self.levels[key].price, self.levels[key].quantity) for key in self.keys[: -levels_max - 1 : -1]]
+
+
+class Book:
+    """A book between two commands. Changed by ``matching.place`` while it decides, or by ``apply`` while it replays."""
+
+    __slots__ = ("asks", "bids", "incoming", "open_orders", "rules", "scale")
+
+    def __init__(self, rules: BookRules) -> None:
+        self.rules = rules
+        self.scale = unit(rules.base_decimals)
+        self.bids = BookSide(Side.BUY)
+        self.asks = BookSide(Side.SELL)
+        self.open_orders: dict[str, OpenOrder] = {}
+        """Resting orders by id."""
+        self.incoming: OpenOrder | None = None
+        """The order whose events are being replayed; None between commands."""
+
+    def side(self, side: Side) -> BookSide:
+        return self.bids if side is Side.BUY else self.asks
+
+    def hold_after(self, order: OpenOrder) -> int:
+        """Return what the order must hold for its unfilled quantity; a MARKET BUY's budget is kept, not computed."""
+        placed = order.placed
+        if placed.side is Side.SELL or not order.remaining:
+            return order.remaining
+        if placed.price is None:
+            return order.hold
+        return -(-placed.price * order.remaining // self.scale)
+
+    def find(self, order_id: str) -> PlaceOrder:
+        """Return the facts of a resting or incoming order. KeyError when there is none: the journal is broken."""
+        if self.incoming is not None and self.incoming.placed.order_id == order_id:
+            return self.incoming.placed
+        return self.open_orders[order_id].placed
+
+    def apply(self, event: Event) -> None:
+        """Fold one event into the state, as it was decided: no rule is looked at. KeyError: the journal is broken."""
+        match event:
+            case Accepted(order):
+                self.incoming = OpenOrder(order)
+            case Traded():
+                self._apply_trade(event)
+            case Rested():
+                assert self.incoming is not None and event.order.price is not None
+                self.side(event.order.side).rest(self.incoming, event.order.price)
+                self.open_orders[event.order.order_id] = self.incoming
+                self.incoming = None
+            case Closed(order):
+                if self.incoming is not None and self.incoming.placed.order_id == order.order_id:
+                    self.incoming = None
+                else:
+                    self.side(order.side).remove(self.open_orders.pop(order.order_id))
+
+    def _apply_trade(self, trade: Traded) -> None:
+        assert self.incoming is not None and trade.maker.price is not None
+        maker, taker = self.open_orders[trade.maker.order_id], self.incoming
+        buyer, seller = (taker, maker) if trade.taker.side is Side.BUY else (maker, taker)
+        buyer.hold -= trade.notional + trade.released
+        seller.hold -= trade.quantity
+        makers = self.side(trade.maker.side)
+        makers.take(makers.levels[makers.sign * trade.price], maker, trade.quantity)
+        taker.remaining -= trade.quantity
+        if not maker.remaining:
+            del self.open_orders[trade.maker.order_id]
+        if not taker.remaining:
+            self.incoming = None
+
+    def state(self) -> dict[str, object]:
+        """Return the whole state as plain data: equal states give equal data, time priority included."""
+        return {
+            name: [
+                [level.price, [[order.placed.order_id, order.remaining, order.hold] for order in level.orders.values()]]
+                for level in side.best_first()
+            ]
+            for name, side in (("bids", self.bids), ("asks", self.asks))
+        }
+
+    def check(self) -> None:
+        """Assert every invariant of the state. For tests; O(orders)."""
+        assert self.incoming is None, "an order is still on its way"
+        # A book at rest is not crossed: the best bid lies under the best ask.
+        if self.bids.keys and self.asks.keys:
+            assert self.bids.keys[-1] < -self.asks.keys[-1], "crossed at rest"
+        resting: dict[str, OpenOrder] = {}
+        for side in (self.bids, self.asks):
+            # The list of keys is ascending and names exactly the levels there are.
+            assert side.keys == sorted(side.levels), "keys and levels differ"
+            for level in side.levels.values():
+                assert level.orders, "empty level"
+                assert level.quantity == sum(order.remaining for order in level.orders.values()), "level sum is wrong"
+                resting.update(level.orders)
+        assert resting == self.open_orders, "open orders and levels differ"
+        for order in resting.values():
+            placed = order.placed
+            # Only part of an order can be unfilled, and only LIMIT orders rest.
+            assert 0 < order.remaining <= placed.quantity, "remaining out of range"
+            assert placed.order_type is OrderType.LIMIT and placed.price is not None, "a MARKET order rests"
+            # A hold is a pure function of the open order.
+            hold = hold_of_limit(placed.side, placed.price, order.remaining, self.rules.base_decimals)
+            assert order.hold == hold, "hold is not what the order needs"

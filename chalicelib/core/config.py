@@ -1,0 +1,144 @@
+"""A book's configuration, and the checks that an order must pass before its funds are looked at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from chalicelib.core.vocabulary import BookRules, OrderType, SelfTradePrevention, Side, TimeInForce
+
+SYMBOL_CHARACTERS_MAX = 16
+NAME_CHARACTERS_MAX = 64
+FEE_BPS_MAX = 1000
+COLLAR_BPS_MAX = 10_000
+DECIMALS_MAX = 30
+
+
+class BookStatus(StrEnum):
+    ACTIVE = "ACTIVE"
+    PAUSED = "PAUSED"
+    CLOSED = "CLOSED"
+
+
+class SettlementMode(StrEnum):
+    """Where a book's trades settle. Only OFF_CHAIN books trade here; ON_CHAIN ones exist to be refused (T1)."""
+
+    OFF_CHAIN = "OFF_CHAIN"
+    ON_CHAIN = "ON_CHAIN"
+
+
+@dataclass(frozen=True, slots=True)
+class BookConfig:
+    """One book of one instance. Sizes in base units of the base asset, the tick in quote base units, None: no bound."""
+
+    instance: str
+    book_id: str
+    name: str
+    symbol: str
+    base_asset: str
+    quote_asset: str
+    base_decimals: int = 18
+    status: BookStatus = BookStatus.ACTIVE
+    settlement_mode: SettlementMode = SettlementMode.OFF_CHAIN
+    order_size_min: int | None = None
+    order_size_max: int | None = None
+    tick_size: int | None = None
+    maker_fee_bps: int = 0
+    taker_fee_bps: int = 0
+    self_trade_prevention: SelfTradePrevention = SelfTradePrevention.NONE
+    market_collar_bps: int = 500
+
+    @property
+    def rules(self) -> BookRules:
+        """What the matching core needs of it."""
+        return BookRules(self.base_decimals, self.maker_fee_bps, self.taker_fee_bps, self.self_trade_prevention)
+
+    def asset_held(self, side: Side) -> str:
+        """The asset that an order of this side holds: base for SELL, quote for BUY."""
+        return self.base_asset if side is Side.SELL else self.quote_asset
+
+
+def problems_of(config: BookConfig) -> list[str]:
+    """Return what is wrong with a new book's settings (T30 and the bounds of the contract's section 4.5)."""
+    found = []
+    if config.base_asset == config.quote_asset:
+        found.append("base and quote asset are the same")
+    if not 1 <= len(config.name) <= NAME_CHARACTERS_MAX:
+        found.append(f"name must have 1 to {NAME_CHARACTERS_MAX} characters")
+    if not 1 <= len(config.symbol) <= SYMBOL_CHARACTERS_MAX:
+        found.append(f"symbol must have 1 to {SYMBOL_CHARACTERS_MAX} characters")
+    if not 0 <= config.base_decimals <= DECIMALS_MAX:
+        found.append(f"base decimals must be 0 to {DECIMALS_MAX}")
+    if 0 in (config.order_size_min, config.order_size_max, config.tick_size):
+        found.append("sizes and tick must be above 0")
+    if None not in (config.order_size_min, config.order_size_max):
+        assert config.order_size_min is not None and config.order_size_max is not None
+        if config.order_size_min > config.order_size_max:
+            found.append("minimum order size is above the maximum")
+    if not all(0 <= bps <= FEE_BPS_MAX for bps in (config.maker_fee_bps, config.taker_fee_bps)):
+        found.append(f"fees must be 0 to {FEE_BPS_MAX} bps")
+    if not 0 <= config.market_collar_bps <= COLLAR_BPS_MAX:
+        found.append(f"market collar must be 0 to {COLLAR_BPS_MAX} bps")
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRequest:
+    """An order as asked for, its form already checked. Price and quantity may still be 0 or off-tick."""
+
+    customer: str
+    side: Side
+    order_type: OrderType
+    time_in_force: TimeInForce
+    price: int | None
+    quantity: int
+    post_only: bool = False
+
+
+class RefusalCode(StrEnum):
+    """Why an order is not admitted; the words are those of the book desk's error table."""
+
+    ORDER_BOOK_NOT_FOUND = "ORDER_BOOK_NOT_FOUND"
+    WRONG_SETTLEMENT_MODE = "WRONG_SETTLEMENT_MODE"
+    ORDER_BOOK_INACTIVE = "ORDER_BOOK_INACTIVE"
+    PRICE_REQUIRED = "PRICE_REQUIRED"
+    INVALID_PRICE = "INVALID_PRICE"
+    INVALID_QUANTITY = "INVALID_QUANTITY"
+    ORDER_TOO_SMALL = "ORDER_TOO_SMALL"
+    ORDER_TOO_LARGE = "ORDER_TOO_LARGE"
+    INSUFFICIENT_BALANCE = "INSUFFICIENT_BALANCE"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An order that is not admitted, and why. Nothing was changed."""
+
+    code: RefusalCode
+    message: str
+
+
+def refusal_of(config: BookConfig | None, order: OrderRequest) -> Refusal | None:
+    """Return the first fault of the order against its book, in the order of section 4.1.2; None when there is none.
+
+    The balance is not looked at: that check and the hold are one atomic step (T40).
+    """
+    if config is None:
+        return Refusal(RefusalCode.ORDER_BOOK_NOT_FOUND, "Order book does not exist")
+    if config.settlement_mode is not SettlementMode.OFF_CHAIN:
+        return Refusal(RefusalCode.WRONG_SETTLEMENT_MODE, "Order book uses on-chain settlement")
+    if config.status is not BookStatus.ACTIVE:
+        return Refusal(RefusalCode.ORDER_BOOK_INACTIVE, "Order book is paused or closed")
+    if order.order_type is OrderType.LIMIT:
+        if order.price is None:
+            return Refusal(RefusalCode.PRICE_REQUIRED, "Price is required for limit orders")
+        if order.price == 0:
+            return Refusal(RefusalCode.INVALID_PRICE, "Price must be above 0")
+        if config.tick_size is not None and order.price % config.tick_size:
+            return Refusal(RefusalCode.INVALID_PRICE, f"Price is not a multiple of the tick size {config.tick_size}")
+    if order.quantity == 0:
+        return Refusal(RefusalCode.INVALID_QUANTITY, "Quantity must be above 0")
+    if config.order_size_min is not None and order.quantity < config.order_size_min:
+        return Refusal(RefusalCode.ORDER_TOO_SMALL, f"Quantity is below the minimum {config.order_size_min}")
+    if config.order_size_max is not None and order.quantity > config.order_size_max:
+        return Refusal(RefusalCode.ORDER_TOO_LARGE, f"Quantity is above the maximum {config.order_size_max}")
+    return None

@@ -1,0 +1,106 @@
+"""Ledger arithmetic: what an order holds, what a trade moves. Integers in base units, no rounding that makes money.
+
+Rounding is always written at the place that needs it: payments round down, holds round up (T41, T42).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from chalicelib.core.events import Closed, Event, Traded
+from chalicelib.core.vocabulary import OrderType, PlaceOrder, Side
+
+FEE_SCALE_BPS = 10_000
+
+
+def unit(decimals: int) -> int:
+    """Return how many base units one whole asset has."""
+    return int(10**decimals)
+
+
+def hold_of_limit(side: Side, price: int, quantity: int, base_decimals: int) -> int:
+    """Return what an open LIMIT order of this unfilled quantity holds (section "Ledger", T42).
+
+    SELL: the quantity, in base; BUY: ceil(price * quantity / 10**base_decimals), in quote.
+
+    >>> hold_of_limit(Side.BUY, 7, 15, 1)
+    11
+    """
+    if side is Side.SELL:
+        return quantity
+    return -(-price * quantity // unit(base_decimals))
+
+
+def market_buy_cost(asks: Iterable[tuple[int, int]], quantity: int, base_decimals: int) -> int:
+    """Return C of T38: ceil(sum(price * quantity) / 10**d) over asks (price, quantity), best first, in quote units."""
+    product = 0
+    for price, offered in asks:
+        taken = min(offered, quantity)
+        product += price * taken
+        quantity -= taken
+        if not quantity:
+            break
+    return -(-product // unit(base_decimals))
+
+
+def market_buy_hold(cost: int, available: int, collar_bps: int) -> int:
+    """Return H of T38: the cost lifted by the book's collar, as far as ``available`` reaches. Quote units."""
+    return min(available, -(-cost * (FEE_SCALE_BPS + collar_bps) // FEE_SCALE_BPS))
+
+
+class Delta(NamedTuple):
+    """What one account gains (or loses) by one journal entry, in base units of its asset."""
+
+    available: int
+    held: int
+
+
+class Party(NamedTuple):
+    """Whose account: a customer's, or (customer None) the book's fee account (T43)."""
+
+    customer: str | None
+
+
+FEES = Party(None)
+
+
+def settle(events: Iterable[Event]) -> dict[tuple[Party, Side], Delta]:
+    """Net the money that the events move, one delta an account: key is (party, SELL for base / BUY for quote).
+
+    The asset is named by the side that holds it: Side.SELL means the base asset, Side.BUY the quote asset.
+    The sum over all accounts of an asset is zero, always (guarantee 1).
+    """
+    totals: dict[tuple[Party, Side], list[int]] = {}
+
+    def move(party: Party, asset: Side, available: int, held: int) -> None:
+        total = totals.setdefault((party, asset), [0, 0])
+        total[0] += available
+        total[1] += held
+
+    for event in events:
+        if isinstance(event, Traded):
+            taker_buys = event.taker.side is Side.BUY
+            buyer, seller = (event.taker, event.maker) if taker_buys else (event.maker, event.taker)
+            buyer_fee, seller_fee = (
+                (event.taker_fee, event.maker_fee) if taker_buys else (event.maker_fee, event.taker_fee)
+            )
+            move(Party(buyer.customer), Side.BUY, event.released, -event.notional - event.released)
+            move(Party(buyer.customer), Side.SELL, event.quantity - buyer_fee, 0)
+            move(Party(seller.customer), Side.SELL, 0, -event.quantity)
+            move(Party(seller.customer), Side.BUY, event.notional - seller_fee, 0)
+            move(FEES, Side.SELL, buyer_fee, 0)
+            move(FEES, Side.BUY, seller_fee, 0)
+        elif isinstance(event, Closed):
+            move(Party(event.order.customer), event.order.side, event.released, -event.released)
+    for asset in Side:
+        assert sum(sum(total) for (_, held_by), total in totals.items() if held_by is asset) == 0, "money appeared"
+    return {account: Delta(*total) for account, total in totals.items() if total != [0, 0]}
+
+
+def expected_hold(order: PlaceOrder, base_decimals: int) -> int | None:
+    """Return the hold that admission must have set for the order, or None where it is a budget (MARKET BUY, T38)."""
+    if order.order_type is OrderType.MARKET:
+        return order.quantity if order.side is Side.SELL else None
+    assert order.price is not None
+    return hold_of_limit(order.side, order.price, order.quantity, base_decimals)

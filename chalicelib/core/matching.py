@@ -1,0 +1,181 @@
+"""The matching core: price, then time; trades at the maker's price (section 4.1.4 of the book desk's contract).
+
+``place`` is the whole of it: one command in, its events out, the book changed accordingly. Each order walks the
+opposite side once: O(trades), plus O(log levels) to rest. A FOK order walks it twice.
+
+An exception out of here means a bug or a command that admission cannot have made; the book may then be half changed
+and must be thrown away (the matcher rebuilds it from the journal and calls ``reject``).
+"""
+
+from __future__ import annotations
+
+from chalicelib.core.book import Book, BookSide, OpenOrder
+from chalicelib.core.events import Accepted, Closed, Event, Rested, Traded
+from chalicelib.core.ledger import FEE_SCALE_BPS, expected_hold
+from chalicelib.core.vocabulary import (
+    CloseReason,
+    OrderStatus,
+    OrderType,
+    PlaceOrder,
+    SelfTradePrevention,
+    Side,
+    TimeInForce,
+)
+
+LIMIT, MARKET = OrderType.LIMIT, OrderType.MARKET
+GTC, FOK = TimeInForce.GTC, TimeInForce.FOK
+BUY = Side.BUY
+NO_PREVENTION = SelfTradePrevention.NONE
+
+
+class InvalidCommand(Exception):
+    """The command contradicts itself or the book; admission never makes such a one."""
+
+
+def place(book: Book, command: PlaceOrder) -> list[Event]:
+    """Decide an order: match it, then rest or close what is left. Return the events, in order.
+
+    Raises InvalidCommand when the order's hold is not what its price and quantity need, or its id rests already.
+    """
+    _assert_valid(book, command)
+    order = OpenOrder(command)
+    events: list[Event] = [Accepted(command)]
+    makers = book.asks if command.side is BUY else book.bids
+    limit_key = _limit_key(makers, command)
+
+    refusal: CloseReason | None = None
+    if command.post_only and makers.keys and makers.keys[-1] >= limit_key:
+        refusal = CloseReason.POST_ONLY_WOULD_CROSS
+    elif command.time_in_force is FOK and not _can_fill(book, makers, command, limit_key):
+        refusal = CloseReason.FOK_UNFILLABLE
+    elif makers.keys and makers.keys[-1] >= limit_key:
+        refusal = _match(book, makers, order, limit_key, events)
+
+    if not order.remaining:
+        return events
+    if refusal is None:
+        if command.price is not None and command.time_in_force is GTC:
+            book.side(command.side).rest(order, command.price)
+            book.open_orders[command.order_id] = order
+            events.append(Rested(command, order.remaining))
+            return events
+        refusal = CloseReason.MARKET_REMAINDER if command.order_type is MARKET else CloseReason.IOC_REMAINDER
+    events.append(Closed(command, OrderStatus.CANCELLED, refusal, order.remaining, order.hold))
+    return events
+
+
+def reject(command: PlaceOrder) -> list[Event]:
+    """Return the events that close a command the core cannot decide: REJECTED, its whole hold released."""
+    return [
+        Accepted(command),
+        Closed(command, OrderStatus.REJECTED, CloseReason.INTERNAL_ERROR, command.quantity, command.hold),
+    ]
+
+
+def _assert_valid(book: Book, command: PlaceOrder) -> None:
+    if command.price is not None:
+        # hold_of_limit written out: this line runs for every order.
+        hold = -(-command.price * command.quantity // book.scale) if command.side is BUY else command.quantity
+        if command.hold == hold and command.order_id not in book.open_orders and command.quantity > 0:
+            return
+    expected = expected_hold(command, book.rules.base_decimals)
+    if expected is not None and expected != command.hold:
+        raise InvalidCommand(f"{command.order_id} holds {command.hold}, needs {expected}")
+    if command.quantity <= 0 or command.hold < 0 or command.order_id in book.open_orders:
+        raise InvalidCommand(f"{command.order_id} has no quantity, a negative hold, or rests already")
+
+
+def _limit_key(makers: BookSide, command: PlaceOrder) -> int:
+    """Return the key of the worst price the order accepts: a level crosses when its key is not below."""
+    if command.price is not None:
+        return makers.sign * command.price
+    return makers.keys[0] if makers.keys else 0
+
+
+def _match(
+    book: Book, makers: BookSide, order: OpenOrder, limit_key: int, events: list[Event]
+) -> CloseReason | None:
+    """Trade the order against the makers it crosses. Return why its rest must be closed, None where no rule says so."""
+    command, rules, scale = order.placed, book.rules, book.scale
+    prevention, keys, levels = rules.self_trade_prevention, makers.keys, makers.levels
+    taker_buys = command.side is BUY
+    budgeted = taker_buys and command.price is None
+    while order.remaining and keys and keys[-1] >= limit_key:
+        level = levels[keys[-1]]
+        maker = next(iter(level.orders.values()))
+        if prevention is not NO_PREVENTION and maker.placed.customer == command.customer:
+            if prevention is not SelfTradePrevention.CANCEL_TAKER:
+                _cancel_own_maker(book, makers, maker, events)
+            if prevention is not SelfTradePrevention.CANCEL_MAKER:
+                return CloseReason.SELF_TRADE_PREVENTED
+            continue
+        price = level.price
+        quantity = order.remaining if order.remaining < maker.remaining else maker.remaining
+        if budgeted:
+            quantity = min(quantity, order.hold * scale // price)  # T39: never more than the budget pays
+            if not quantity:
+                return CloseReason.MARKET_REMAINDER
+        notional = price * quantity // scale
+        order.remaining -= quantity
+        makers.take(level, maker, quantity)
+        if not maker.remaining:
+            del book.open_orders[maker.placed.order_id]
+
+        buyer, seller = (order, maker) if taker_buys else (maker, order)
+        seller.hold -= quantity
+        unpaid = buyer.hold - notional
+        buyer_price = buyer.placed.price
+        if not buyer.remaining:
+            buyer.hold = 0
+        elif buyer_price is None:
+            buyer.hold = unpaid
+        else:
+            buyer.hold = -(-buyer_price * buyer.remaining // scale)
+        maker_receives, taker_receives = (notional, quantity) if taker_buys else (quantity, notional)
+        events.append(
+            Traded(
+                maker.placed,
+                command,
+                price,
+                quantity,
+                notional,
+                maker_receives * rules.maker_fee_bps // FEE_SCALE_BPS,
+                taker_receives * rules.taker_fee_bps // FEE_SCALE_BPS,
+                unpaid - buyer.hold,
+                maker.remaining,
+                order.remaining,
+            )
+        )
+    return None
+
+
+def _cancel_own_maker(book: Book, makers: BookSide, maker: OpenOrder, events: list[Event]) -> None:
+    makers.remove(maker)
+    del book.open_orders[maker.placed.order_id]
+    reason = CloseReason.SELF_TRADE_PREVENTED
+    events.append(Closed(maker.placed, OrderStatus.CANCELLED, reason, maker.remaining, maker.hold))
+
+
+def _can_fill(book: Book, makers: BookSide, command: PlaceOrder, limit_key: int) -> bool:
+    """Tell whether the order would trade in full now: the FOK test (T24 for own orders, T39 for a budget)."""
+    prevention = book.rules.self_trade_prevention
+    budget = command.hold if command.side is BUY and command.price is None else None
+    wanted = command.quantity
+    for key in reversed(makers.keys):
+        if key < limit_key:
+            return False
+        level = makers.levels[key]
+        for maker in level.orders.values():
+            if prevention is not NO_PREVENTION and maker.placed.customer == command.customer:
+                if prevention is SelfTradePrevention.CANCEL_MAKER:
+                    continue
+                return False
+            quantity = min(wanted, maker.remaining)
+            if budget is not None:
+                if budget * book.scale // level.price < quantity:
+                    return False
+                budget -= level.price * quantity // book.scale
+            wanted -= quantity
+            if not wanted:
+                return True
+    return False

@@ -1,0 +1,98 @@
+"""The words of the order book: what may be asked of a book, and in which states an order can be.
+
+All amounts are integers: quantities in base units of the base asset, prices in base units of the quote asset for one
+whole base asset, holds in base units of the held asset (SELL: base, BUY: quote).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+AMOUNT_MAX = 10**38 - 1
+"""Largest amount the ledger keeps: 38 digits, what a DynamoDB number holds exactly."""
+
+
+class Side(StrEnum):
+    BUY = "BUY"
+    SELL = "SELL"
+
+
+class OrderType(StrEnum):
+    LIMIT = "LIMIT"
+    MARKET = "MARKET"
+
+
+class TimeInForce(StrEnum):
+    GTC = "GTC"
+    IOC = "IOC"
+    FOK = "FOK"
+
+
+class OrderStatus(StrEnum):
+    OPEN = "OPEN"
+    PARTIALLY_FILLED = "PARTIALLY_FILLED"
+    FILLED = "FILLED"
+    CANCELLED = "CANCELLED"
+    EXPIRED = "EXPIRED"
+    REJECTED = "REJECTED"
+
+    @property
+    def is_live(self) -> bool:
+        """Whether an order in this status can still trade."""
+        return self in (OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED)
+
+
+class CloseReason(StrEnum):
+    """Why an order was closed before it was filled (T28)."""
+
+    IOC_REMAINDER = "IOC_REMAINDER"
+    MARKET_REMAINDER = "MARKET_REMAINDER"
+    FOK_UNFILLABLE = "FOK_UNFILLABLE"
+    POST_ONLY_WOULD_CROSS = "POST_ONLY_WOULD_CROSS"
+    SELF_TRADE_PREVENTED = "SELF_TRADE_PREVENTED"
+    INTERNAL_ERROR = "INTERNAL_ERROR"
+    """The core could not decide the command; it is REJECTED and its hold released."""
+
+
+class SelfTradePrevention(StrEnum):
+    """What happens when an order would trade with another one of the same customer (T24)."""
+
+    NONE = "NONE"
+    CANCEL_TAKER = "CANCEL_TAKER"
+    CANCEL_MAKER = "CANCEL_MAKER"
+    CANCEL_BOTH = "CANCEL_BOTH"
+
+
+@dataclass(frozen=True, slots=True)
+class BookRules:
+    """What the core must know of a book: its unit, its fees, and how it treats self-trades.
+
+    base_decimals: decimals of the base asset; one whole base asset is 10**base_decimals base units.
+    maker_fee_bps, taker_fee_bps: fee in hundredths of a percent of what the resting / the incoming side receives.
+    """
+
+    base_decimals: int = 18
+    maker_fee_bps: int = 0
+    taker_fee_bps: int = 0
+    self_trade_prevention: SelfTradePrevention = SelfTradePrevention.NONE
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceOrder:
+    """The command to place an order, as admitted. Immutable: the facts of the order for all its life.
+
+    customer: the customerRef; with the book's instance it makes the owner.
+    price: None for MARKET orders.
+    hold: what admission set aside, in base units of the held asset (see ``ledger.hold_of``).
+    """
+
+    order_id: str
+    customer: str
+    side: Side
+    order_type: OrderType
+    time_in_force: TimeInForce
+    price: int | None
+    quantity: int
+    hold: int
+    post_only: bool = False

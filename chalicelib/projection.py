@@ -1,0 +1,89 @@
+"""Projection: what a journal entry means for order rows, fills and accounts. Each write is idempotent by its sequence.
+
+Everything is read off the entry's events, so a second matcher, or the same one after a crash, writes the same rows.
+Money moves first, order rows come last: who sees an order FILLED finds its money there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from chalicelib.core.config import BookConfig
+from chalicelib.core.events import Accepted, Closed, Event, Rested, Traded
+from chalicelib.core.journal import JournalEntry, trade_id
+from chalicelib.core.ledger import settle
+from chalicelib.core.vocabulary import OrderStatus, PlaceOrder
+from chalicelib.stores.accounts import Accounts
+from chalicelib.stores.dynamodb import Database
+from chalicelib.stores.fills import Fill, Fills
+from chalicelib.stores.keys import customer_key, owner_key
+from chalicelib.stores.orders import Orders, OrderUpdate
+
+
+class Projector:
+    def __init__(self, database: Database) -> None:
+        self._orders = Orders(database)
+        self._fills = Fills(database)
+        self._accounts = Accounts(database)
+
+    def project(self, config: BookConfig, entry: JournalEntry, events: Sequence[Event]) -> None:
+        """Write what the entry changed. Entries of a book must be projected in order, none left out.
+
+        A row that shows this entry or a later one is left as it is.
+        """
+        for (party, side), delta in settle(events).items():
+            owner, asset = owner_key(entry.book, party), config.asset_held(side)
+            self._accounts.settle(owner, asset, entry.book, entry.sequence, delta)
+        self._fills.put(fills_of(config, entry, events))
+        for order, update in order_updates(events):
+            owner = customer_key(config.instance, order.customer)
+            self._orders.project(owner, order.order_id, update, entry.sequence, entry.at_ms)
+
+
+def order_updates(events: Iterable[Event]) -> list[tuple[PlaceOrder, OrderUpdate]]:
+    """Return each touched order with what the events left of it, in the order of their first event."""
+    updates: dict[str, tuple[PlaceOrder, OrderUpdate]] = {}
+
+    def show(order: PlaceOrder, remaining: int) -> None:
+        filled = order.quantity - remaining
+        status = OrderStatus.PARTIALLY_FILLED if filled else OrderStatus.OPEN
+        updates[order.order_id] = order, OrderUpdate(OrderStatus.FILLED if not remaining else status, filled, None)
+
+    for event in events:
+        match event:
+            case Accepted(order):
+                show(order, order.quantity)
+            case Traded():
+                show(event.maker, event.maker_remaining)
+                show(event.taker, event.taker_remaining)
+            case Rested(order, remaining):
+                show(order, remaining)
+            case Closed(order, status, reason, remaining):
+                updates[order.order_id] = order, OrderUpdate(status, order.quantity - remaining, reason)
+    return list(updates.values())
+
+
+def fills_of(config: BookConfig, entry: JournalEntry, events: Sequence[Event]) -> list[Fill]:
+    """Return both halves of each of the entry's trades."""
+    fills = []
+    for number, event in enumerate(events):
+        if not isinstance(event, Traded):
+            continue
+        for order, is_maker, fee in ((event.maker, True, event.maker_fee), (event.taker, False, event.taker_fee)):
+            fills.append(
+                Fill(
+                    owner=customer_key(config.instance, order.customer),
+                    trade_id=trade_id(entry, number),
+                    order_id=order.order_id,
+                    book_id=config.book_id,
+                    side=order.side,
+                    is_maker=is_maker,
+                    price=event.price,
+                    quantity=event.quantity,
+                    notional=event.notional,
+                    fee=fee,
+                    sequence=entry.sequence,
+                    at_ms=entry.at_ms,
+                )
+            )
+    return fills

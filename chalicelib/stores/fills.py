@@ -1,0 +1,65 @@
+"""Fills (table ``fills``): each owner's half of each trade. A fill is the same whenever it is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from chalicelib.core.vocabulary import Side
+from chalicelib.stores.dynamodb import Database, Row
+
+TABLE = "fills"
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """fee: what was kept of what this side received, in base units of that asset. at_ms: when the trade was decided."""
+
+    owner: str
+    trade_id: str
+    order_id: str
+    book_id: str
+    side: Side
+    is_maker: bool
+    price: int
+    quantity: int
+    notional: int
+    fee: int
+    sequence: int
+    at_ms: int
+
+
+class Fills:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def put(self, fills: Iterable[Fill]) -> None:
+        """Write fills; a customer that trades with itself has two of one trade, told apart by their side (T34)."""
+        self._database.put_many(TABLE, map(_row_of, fills))
+
+    def newest_first(self, owner: str) -> Iterator[Fill]:
+        rows = self._database.query(TABLE, "#owner = :owner", {":owner": owner}, ScanIndexForward=False)
+        return map(_fill_of, rows)
+
+
+def _row_of(fill: Fill) -> Row:
+    return {
+        "owner": fill.owner,
+        "fill": f"{fill.trade_id}/{fill.side.value}",
+        "trade_id": fill.trade_id,
+        "order_id": fill.order_id,
+        "book_id": fill.book_id,
+        "side": fill.side.value,
+        "is_maker": fill.is_maker,
+        "price": fill.price,
+        "quantity": fill.quantity,
+        "notional": fill.notional,
+        "fee": fill.fee,
+        "sequence": fill.sequence,
+        "at_ms": fill.at_ms,
+    }
+
+
+def _fill_of(row: Row) -> Fill:
+    values = {name: row[name] for name in Fill.__slots__} | {"side": Side(row["side"])}
+    return Fill(**values)

@@ -1,0 +1,76 @@
+"""The journal (table ``journal``): append-only; putting the next entry is the commit point of a book.
+
+Entries stand under the book's key by sequence. A book's snapshots will stand beside them, under ``<book>/snapshot``
+by the sequence that they show: a reader then starts from the last one instead of from nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterator, Sequence
+
+from chalicelib.core.journal import JournalEntry, canonical
+from chalicelib.stores.dynamodb import ConditionFailed, Database, Put, Row, TransactionRefused
+
+TABLE = "journal"
+PLAIN_BYTES_MAX = 1024
+"""Events longer than this are stored compressed."""
+
+
+class EntryExists(Exception):
+    """Another matcher has written this entry: whoever tried holds a stale book."""
+
+
+class Journal:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def append(self, entries: Sequence[JournalEntry]) -> None:
+        """Commit the entries, all or none. Raises EntryExists when one of them is there already: nothing is changed.
+
+        Raises OutcomeUnknown too; the caller must then read the journal again to know.
+        """
+        entry_not_exists = "attribute_not_exists(#book)"
+        puts = [Put(TABLE, _row_of(entry), entry_not_exists) for entry in entries]
+        try:
+            if len(puts) == 1:
+                self._database.write(puts[0])
+            else:
+                self._database.transact(puts)
+        except (ConditionFailed, TransactionRefused) as error:
+            raise EntryExists(f"{entries[0].book} {entries[0].sequence}") from error
+
+    def after(self, book: str, sequence: int) -> Iterator[JournalEntry]:
+        """Yield the entries after this sequence, in order, as of now."""
+        condition = "#book = :book AND #sequence > :sequence"
+        return map(_entry_of, self._database.query(TABLE, condition, {":book": book, ":sequence": sequence}))
+
+
+def _row_of(entry: JournalEntry) -> Row:
+    events = canonical(list(entry.events))
+    stored: Row = {"events": events} if len(events) <= PLAIN_BYTES_MAX else {"events_zlib": zlib.compress(events)}
+    if entry.redriven:
+        stored["redriven"] = list(entry.redriven)
+    return stored | {
+        "book": entry.book,
+        "sequence": entry.sequence,
+        "at_ms": entry.at_ms,
+        "watermark": str(entry.watermark),
+        "previous_hash": entry.previous_hash,
+        "hash": entry.hash,
+    }
+
+
+def _entry_of(row: Row) -> JournalEntry:
+    events = row["events"] if "events" in row else zlib.decompress(row["events_zlib"])
+    return JournalEntry(
+        book=row["book"],
+        sequence=row["sequence"],
+        at_ms=row["at_ms"],
+        watermark=int(row["watermark"]),
+        previous_hash=row["previous_hash"],
+        hash=row["hash"],
+        events=tuple(json.loads(events)),
+        redriven=tuple(row.get("redriven", ())),
+    )

@@ -1,0 +1,174 @@
+"""Order rows (table ``orders``): an owner's orders as its lists show them.
+
+Admission puts a row (``live`` set, no sequence); the matcher updates it, each time under the sequence of the journal
+entry that it projects, and takes ``live`` off with the last update::
+
+    (no row) --admit--> no sequence, live --project N--> sequence N, live --project M > N--> sequence M, not live
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ulid import ULID
+
+from chalicelib.core.vocabulary import CloseReason, OrderStatus, OrderType, PlaceOrder, Side, TimeInForce
+from chalicelib.stores.dynamodb import ConditionFailed, Database, Put, Row, Update, Write
+
+TABLE = "orders"
+LIVE_INDEX = "live_orders_by_owner"
+INDEX_LAG_MS_MAX = 10_000
+"""Rows younger than this are read from the table itself: the index may trail it by moments."""
+INDEX_PAGE_ROWS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRow:
+    """One order as of one moment. sequence: the journal entry it shows, None before its turn came."""
+
+    order_id: str
+    book_id: str
+    customer: str
+    side: Side
+    order_type: OrderType
+    time_in_force: TimeInForce
+    price: int | None
+    quantity: int
+    filled: int
+    status: OrderStatus
+    reason: CloseReason | None
+    sequence: int | None
+    updated_at_ms: int | None
+
+    @property
+    def created_at_ms(self) -> int:
+        """Admission time: the time part of the order's ULID (T15)."""
+        return time_of(self.order_id)
+
+
+def time_of(order_id: str) -> int:
+    """Return the time part of a generated id, ms since the epoch."""
+    return ULID.from_str(order_id.partition("_")[2]).milliseconds
+
+
+@dataclass(frozen=True, slots=True)
+class OrderUpdate:
+    """What a journal entry left of an order."""
+
+    status: OrderStatus
+    filled: int
+    reason: CloseReason | None
+
+
+class Orders:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def admit(self, owner: str, book_id: str, order: PlaceOrder) -> Write:
+        """Return the write that creates the row. Refused when the order is there already."""
+        row = {
+            "owner": owner,
+            "order_id": order.order_id,
+            "live": order.order_id,
+            "book_id": book_id,
+            "customer": order.customer,
+            "side": order.side.value,
+            "order_type": order.order_type.value,
+            "time_in_force": order.time_in_force.value,
+            "price": order.price,
+            "quantity": order.quantity,
+            "filled": 0,
+            "status": OrderStatus.OPEN.value,
+        }
+        order_not_exists = "attribute_not_exists(#order_id)"
+        return Put(TABLE, row, order_not_exists)
+
+    def get(self, owner: str, order_id: str) -> OrderRow | None:
+        row = self._database.get(TABLE, {"owner": owner, "order_id": order_id})
+        return _order_of(row) if row else None
+
+    def sequenced(self, orders: list[tuple[str, str]]) -> set[str]:
+        """Return the ids of those (owner, order id) that the journal has decided: their rows carry a sequence."""
+        keys = [{"owner": owner, "order_id": order_id} for owner, order_id in orders]
+        return {row["order_id"] for row in self._database.get_many(TABLE, keys) if "sequence" in row}
+
+    def project(self, owner: str, order_id: str, update: OrderUpdate, sequence: int, at_ms: int) -> None:
+        """Show on the row what journal entry ``sequence`` left of the order, at once and whole.
+
+        Refused when the row shows this entry or a later one already: another run projected it. That is no fault.
+        """
+        changes = "SET #status = :status, #filled = :filled, #sequence = :sequence, #updated_at_ms = :at, #reason = :reason"
+        if not update.status.is_live:
+            changes += " REMOVE #live"
+        order_exists = "attribute_exists(#order_id)"
+        entry_not_shown = "(attribute_not_exists(#sequence) OR #sequence < :sequence)"
+        write = Update(
+            TABLE,
+            {"owner": owner, "order_id": order_id},
+            changes,
+            f"{order_exists} AND {entry_not_shown}",
+            {
+                ":status": update.status.value,
+                ":filled": update.filled,
+                ":sequence": sequence,
+                ":at": at_ms,
+                ":reason": None if update.reason is None else update.reason.value,
+            },
+        )
+        try:
+            self._database.write(write)
+        except ConditionFailed:
+            return
+
+    def newest_first(self, owner: str) -> Iterator[OrderRow]:
+        """Yield an owner's orders, newest first, ties by id descending (T26): ids ascend with admission time."""
+        rows = self._query(owner, "", None)
+        return map(_order_of, rows)
+
+    def live_newest_first(self, owner: str, now_ms: int) -> Iterator[OrderRow]:
+        """Yield an owner's live orders, newest first. Costs what it yields, plus the owner's last seconds.
+
+        The index names candidates only; each row is read from the table, so none is shown that has closed since.
+        """
+        border = f"ord_{ULID.from_bytes(max(0, now_ms - INDEX_LAG_MS_MAX).to_bytes(6, 'big') + bytes(10))}"
+        for row in self._query(owner, " AND #order_id >= :border", border):
+            if "live" in row:
+                yield _order_of(row)
+        page: list[str] = []
+        candidates = self._query(owner, " AND #live < :border", border, IndexName=LIVE_INDEX)
+        for candidate in candidates:
+            page.append(candidate["order_id"])
+            if len(page) == INDEX_PAGE_ROWS:
+                yield from self._live_rows(owner, page)
+                page = []
+        yield from self._live_rows(owner, page)
+
+    def _live_rows(self, owner: str, order_ids: list[str]) -> Iterator[OrderRow]:
+        rows = self._database.get_many(TABLE, [{"owner": owner, "order_id": order_id} for order_id in order_ids])
+        rows.sort(key=lambda row: str(row["order_id"]), reverse=True)
+        return (_order_of(row) for row in rows if "live" in row)
+
+    def _query(self, owner: str, range_condition: str, border: str | None, **options: str) -> Iterator[Row]:
+        values = {":owner": owner} | ({":border": border} if border else {})
+        condition = f"#owner = :owner{range_condition}"
+        return self._database.query(TABLE, condition, values, ScanIndexForward=False, **options)
+
+
+def _order_of(row: Row) -> OrderRow:
+    reason = row.get("reason")
+    return OrderRow(
+        order_id=row["order_id"],
+        book_id=row["book_id"],
+        customer=row["customer"],
+        side=Side(row["side"]),
+        order_type=OrderType(row["order_type"]),
+        time_in_force=TimeInForce(row["time_in_force"]),
+        price=row["price"],
+        quantity=row["quantity"],
+        filled=row["filled"],
+        status=OrderStatus(row["status"]),
+        reason=None if reason is None else CloseReason(reason),
+        sequence=row.get("sequence"),
+        updated_at_ms=row.get("updated_at_ms"),
+    )

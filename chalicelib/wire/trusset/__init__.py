@@ -1,0 +1,11 @@
+"""The book desk: the Trusset off-chain order API, under ``/orderbooks/stocks/api``.
+
+- ``envelope``: answers and faults as this API writes them.
+- ``gate``: who is calling, and how often (sections 2 and 3.4 of the contract, checks 2 to 7).
+- ``schema``: the form of bodies, queries and path parameters.
+- ``replay``: Idempotency-Key.
+- ``orders``: the endpoints.
+- ``routes``: which path is which endpoint; the way in.
+
+Decisions T1 to T44 are the project's readings where the vendor's documentation is silent; docs/book-desk.md has them.
+"""

@@ -1,0 +1,141 @@
+"""Endpoints: place an order, list a customer's orders (sections 4.1 and 4.2)."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from itertools import islice
+
+from chalicelib.admission import Admission, Admitted, ReceiptExists
+from chalicelib.clock import iso, now_ms
+from chalicelib.core.config import Refusal
+from chalicelib.core.vocabulary import OrderStatus, PlaceOrder
+from chalicelib.stores.dynamodb import Write
+from chalicelib.stores.keys import customer_key
+from chalicelib.stores.orders import OrderRow, Orders, time_of
+from chalicelib.stores.requests import Requests
+from chalicelib.wire.http import HttpRequest, HttpResponse
+from chalicelib.wire.trusset import schema
+from chalicelib.wire.trusset.envelope import Envelope, Fault
+from chalicelib.wire.trusset.replay import Replay, idempotency_key
+
+POLL_S_MIN, POLL_S_MAX = 0.02, 0.25
+FINISH_MARGIN_MS = 2000
+"""How long after its wait a request may still finish its own answer before another one does."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderEndpoints:
+    admission: Admission
+    orders: Orders
+    requests: Requests
+
+    def place(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
+        """POST offchain/orders. 201 with the order as admitted, or as first matched with ``Prefer: wait`` (T20, T21)."""
+        key = idempotency_key(request)
+        members = schema.json_object(request.body)
+        body = schema.place_order_body(members)
+        replay = None
+        if key is not None:
+            scope = f"{instance}/{request.method} {request.route}"
+            replay = Replay(self.requests, scope, key, schema.body_hash(members))
+            earlier = replay.earlier(envelope)
+            if earlier is not None:
+                return earlier
+        wait_s = schema.wait_preference(request.headers.get("prefer", ""))
+        pending_until_ms = now_ms() + wait_s * 1000 + FINISH_MARGIN_MS if wait_s else None
+
+        def receipt(admitted: Admitted) -> Write:
+            assert replay is not None
+            return replay.recording(201, envelope.success_body(_admitted_data(admitted)), pending_until_ms)
+
+        try:
+            outcome = self.admission.place(instance, body.orderBookId, body.request(), receipt if replay else None)
+        except ReceiptExists:
+            assert replay is not None
+            return replay.joined(envelope)
+        if isinstance(outcome, Refusal):
+            refused = envelope.failure(Fault(outcome.code.value, outcome.message))
+            return replay.record(refused, envelope) if replay else refused
+        return self._answer(instance, outcome, wait_s, replay, envelope)
+
+    def _answer(
+        self, instance: str, admitted: Admitted, wait_s: int | None, replay: Replay | None, envelope: Envelope
+    ) -> HttpResponse:
+        data, preference = _admitted_data(admitted), None
+        if wait_s is not None:
+            row = self._first_result(customer_key(instance, admitted.order.customer), admitted.order.order_id, wait_s)
+            if row is not None:
+                data, preference = _order_data(row), f"wait={wait_s}"
+        body = envelope.success_body(data)
+        if replay is not None and wait_s is not None:
+            final = replay.requests.finish(replay.scope, replay.key, body, preference)
+            body, preference = final.body, final.preference
+        return envelope.response(201, body, {"Preference-Applied": preference} if preference else None)
+
+    def _first_result(self, owner: str, order_id: str, wait_s: int) -> OrderRow | None:
+        """Return the order once its book has published a result for it; None when that takes longer than the wait."""
+        deadline, pause_s = time.monotonic() + wait_s, POLL_S_MIN
+        while True:
+            row = self.orders.get(owner, order_id)
+            if row is not None and row.sequence is not None:
+                return row
+            left_s = deadline - time.monotonic()
+            if left_s <= 0:
+                return None
+            time.sleep(min(pause_s, left_s))
+            pause_s = min(POLL_S_MAX, pause_s * 1.5)
+
+    def list_of_customer(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
+        """GET offchain/customers/{customerRef}/orders. 200 with a bare array, newest first (T26, T27)."""
+        customer = schema.customer_ref(request.path_parameters["customerRef"])
+        query = schema.list_query(request.query)
+        owner = customer_key(instance, customer)
+        is_live = query.status is not None and query.status.is_live
+        rows = self.orders.live_newest_first(owner, now_ms()) if is_live else self.orders.newest_first(owner)
+        matching = (
+            row
+            for row in rows
+            if query.book_id in (None, row.book_id) and query.status in (None, row.status)
+        )
+        page = islice(matching, query.offset, query.offset + query.limit)
+        return envelope.success(200, [_row_data(row) for row in page])
+
+
+def _admitted_data(admitted: Admitted) -> dict[str, object]:
+    order = admitted.order
+    return _data(order, order.order_id, admitted.book_id, order.customer, 0, OrderStatus.OPEN) | _placed_tail(
+        order.time_in_force, time_of(order.order_id)
+    )
+
+
+def _order_data(row: OrderRow) -> dict[str, object]:
+    return _data(row, row.order_id, row.book_id, row.customer, row.filled, row.status) | _placed_tail(
+        row.time_in_force, row.created_at_ms
+    )
+
+
+def _row_data(row: OrderRow) -> dict[str, object]:
+    """Return the ten members of a row of the list; there is no timeInForce among them."""
+    data = _data(row, row.order_id, row.book_id, row.customer, row.filled, row.status)
+    return data | {"createdAt": iso(row.created_at_ms)}
+
+
+def _data(
+    order: PlaceOrder | OrderRow, order_id: str, book_id: str, customer: str, filled: int, status: OrderStatus
+) -> dict[str, object]:
+    return {
+        "id": order_id,
+        "orderBookId": book_id,
+        "customerRef": customer,
+        "side": order.side.value,
+        "orderType": order.order_type.value,
+        "price": None if order.price is None else str(order.price),
+        "quantity": str(order.quantity),
+        "filledQuantity": str(filled),
+        "status": status.value,
+    }
+
+
+def _placed_tail(time_in_force: str, created_at_ms: int) -> dict[str, object]:
+    return {"timeInForce": str(time_in_force), "createdAt": iso(created_at_ms)}

@@ -1,0 +1,70 @@
+"""Which path is which endpoint; every request to the book desk comes in here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from aws_lambda_powertools import Logger
+
+from chalicelib.admission import Admission
+from chalicelib.clock import now_ms, now_s
+from chalicelib.stores.dynamodb import Database, OutcomeUnknown, Unavailable
+from chalicelib.stores.orders import Orders
+from chalicelib.stores.requests import Requests
+from chalicelib.stores.tenants import Tenants
+from chalicelib.wire.http import HttpRequest, HttpResponse
+from chalicelib.wire.trusset.envelope import Envelope, Fault
+from chalicelib.wire.trusset.gate import pass_gate
+from chalicelib.wire.trusset.orders import OrderEndpoints
+
+BASE = "/orderbooks/stocks/api"
+PLACE = f"{BASE}/offchain/orders"
+LIST = f"{BASE}/offchain/customers/{{customerRef}}/orders"
+ROUTES = {PLACE: ("POST",), LIST: ("GET",)}
+"""Each route with the methods it has."""
+
+Endpoint = Callable[[HttpRequest, str, Envelope], HttpResponse]
+
+logger = Logger(service="tallybook-api")
+
+
+class BookDesk:
+    """Answers requests to the book desk; never raises."""
+
+    def __init__(self, database: Database) -> None:
+        self._tenants = Tenants(database, now_s)
+        self._requests = Requests(database, now_s)
+        endpoints = OrderEndpoints(Admission(database), Orders(database), self._requests)
+        self._endpoints: dict[tuple[str, str], Endpoint] = {
+            (PLACE, "POST"): endpoints.place,
+            (LIST, "GET"): endpoints.list_of_customer,
+        }
+
+    def answer(self, request: HttpRequest) -> HttpResponse:
+        envelope = Envelope(now_ms())
+        try:
+            endpoint = self._endpoint(request.route, request.method)
+            credential = pass_gate(request, self._tenants, self._requests, envelope)
+            return endpoint(request, credential.instance, envelope)
+        except Fault as fault:
+            return envelope.failure(fault)
+        except Unavailable:
+            logger.warning("a needed part is down", exc_info=True, request_id=envelope.request_id)
+            unavailable = "The service is briefly unavailable; nothing was changed"
+            return envelope.failure(Fault("SERVICE_UNAVAILABLE", unavailable, headers={"Retry-After": "1"}))
+        except OutcomeUnknown:
+            logger.exception("the outcome of a write is not known", request_id=envelope.request_id)
+            unknown = "It is not known whether the request was carried out; look before you repeat it"
+            return envelope.failure(Fault("INTERNAL_ERROR", unknown))
+        except Exception:
+            logger.exception("unexpected fault", request_id=envelope.request_id)
+            return envelope.failure(Fault("INTERNAL_ERROR", "Unexpected fault"))
+
+    def _endpoint(self, route: str | None, method: str) -> Endpoint:
+        if route is None or route not in ROUTES:
+            raise Fault("NOT_FOUND", "No such route")
+        endpoint = self._endpoints.get((route, method))
+        if endpoint is None:
+            allowed = ", ".join(ROUTES[route])
+            raise Fault("METHOD_NOT_ALLOWED", f"Allowed here: {allowed}", headers={"Allow": allowed})
+        return endpoint
