@@ -1,0 +1,121 @@
+"""What a local run is told through its environment, checked before anything is started.
+
+``PORT`` (8000), ``FRESH=1`` (forget what earlier runs stored), ``TALLYBOOK_LOCAL_DIR`` (.local), and the standard AWS
+variables: with ``AWS_ENDPOINT_URL_DYNAMODB`` or ``AWS_ENDPOINT_URL`` the run uses that DynamoDB and starts none.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+HOST = "127.0.0.1"
+PORT_DEFAULT = 8000
+REGION_DEFAULT = "us-east-1"
+CREDENTIAL_DEFAULT = "local"
+
+
+class StartRefused(Exception):
+    """The run cannot start; the message is one line that says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """``external_url``: the DynamoDB that the user named; None: the run starts its own."""
+
+    port: int
+    fresh: bool
+    local_dir: Path
+    prefix: str
+    external_url: str | None
+
+    @property
+    def base_url(self) -> str:
+        return f"http://{HOST}:{self.port}"
+
+    @property
+    def state_dir(self) -> Path:
+        return self.local_dir / "state"
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """Return the settings in the environment. Raises StartRefused."""
+    settings = Settings(
+        port=_port(environment.get("PORT") or str(PORT_DEFAULT)),
+        fresh=environment.get("FRESH", "").lower() in {"1", "true", "yes"},
+        local_dir=Path(environment.get("TALLYBOOK_LOCAL_DIR") or ROOT / ".local").resolve(),
+        prefix=environment.get("TALLYBOOK_TABLE_PREFIX") or "tallybook",
+        external_url=environment.get("AWS_ENDPOINT_URL_DYNAMODB") or environment.get("AWS_ENDPOINT_URL") or None,
+    )
+    if settings.fresh and settings.external_url:
+        raise StartRefused(f"FRESH=1 empties the run's own DynamoDB only, not the one at {settings.external_url}.")
+    return settings
+
+
+def refuse_busy_port(port: int) -> None:
+    """Raise StartRefused when nothing can listen on the port."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+            probe.listen()
+        except OSError as error:
+            raise StartRefused(
+                f"Port {port} of {HOST} cannot be used ({error.strerror}). Choose another: make run PORT={_other(port)}"
+            ) from error
+
+
+def free_port(but: int) -> int:
+    """Return a port that is free now, other than ``but``."""
+    with socket.socket() as first, socket.socket() as second:
+        first.bind((HOST, 0))
+        second.bind((HOST, 0))
+        ports: list[int] = [first.getsockname()[1], second.getsockname()[1]]
+    return ports[0] if ports[0] != but else ports[1]
+
+
+def engine_variables(url: str, environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables by which this run's processes find its own engine, and nothing but it.
+
+    The user's region stays, so that a command typed in the same shell sees the same tables.
+    """
+    unproxied = [name for name in (environment.get("NO_PROXY") or environment.get("no_proxy"), HOST) if name]
+    return {
+        "AWS_ENDPOINT_URL": url,
+        "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "false",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_ACCESS_KEY_ID": CREDENTIAL_DEFAULT,
+        "AWS_SECRET_ACCESS_KEY": CREDENTIAL_DEFAULT,
+        **_region(environment),
+        "NO_PROXY": ",".join(unproxied),
+        "no_proxy": ",".join(unproxied),
+    }
+
+
+def external_variables(environment: Mapping[str, str], has_credentials: bool) -> dict[str, str]:
+    """Return what is missing in the environment to use the DynamoDB that the user named; overrides nothing."""
+    variables = _region(environment)
+    if not has_credentials:
+        variables |= {"AWS_ACCESS_KEY_ID": CREDENTIAL_DEFAULT, "AWS_SECRET_ACCESS_KEY": CREDENTIAL_DEFAULT}
+    named = environment.get("AWS_ENDPOINT_URL_DYNAMODB")
+    if named and not environment.get("AWS_ENDPOINT_URL"):
+        variables["AWS_ENDPOINT_URL_DYNAMODB_STREAMS"] = environment.get("AWS_ENDPOINT_URL_DYNAMODB_STREAMS", named)
+    return variables
+
+
+def _region(environment: Mapping[str, str]) -> dict[str, str]:
+    region = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or REGION_DEFAULT
+    return {"AWS_REGION": region, "AWS_DEFAULT_REGION": environment.get("AWS_DEFAULT_REGION") or region}
+
+
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 65_535:
+        raise StartRefused(f"PORT={text} is no port: a number from 1 to 65535 is. Example: make run PORT=8001")
+    return int(text)
+
+
+def _other(port: int) -> int:
+    return port + 1 if port < 65_535 else PORT_DEFAULT

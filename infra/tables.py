@@ -1,0 +1,99 @@
+"""Create Tallybook's tables from ``tables.yaml``, the CloudFormation file that AWS deploys: one truth for both.
+
+CreateTable takes almost the same words as CloudFormation; what differs is translated here. A property that this module
+does not know is an error, so that no local table can silently differ from the deployed one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+TABLES_FILE = Path(__file__).with_name("tables.yaml")
+INBOX = "inbox"
+
+_SAME_IN_CREATE_TABLE = {
+    "BillingMode",
+    "AttributeDefinitions",
+    "KeySchema",
+    "GlobalSecondaryIndexes",
+    "LocalSecondaryIndexes",
+}
+_ONLY_ON_AWS = {"PointInTimeRecoverySpecification"}
+_CREATE_POLL_S = 1
+_CREATE_POLLS_MAX = 60
+
+
+@dataclass(frozen=True, slots=True)
+class TableDefinition:
+    """One table: the CreateTable request, and the attribute that holds a row's expiry (None: rows stay)."""
+
+    name: str
+    create_request: dict[str, Any]
+    expiry_attribute: str | None
+
+
+def table_definitions(prefix: str) -> list[TableDefinition]:
+    """Return the tables of ``tables.yaml``, named ``prefix-...``. Raises ValueError for a property unknown here."""
+    template = yaml.safe_load(TABLES_FILE.read_text(encoding="utf-8"))
+    resources = template["Resources"].values()
+    return [_definition(one["Properties"], prefix) for one in resources if one["Type"] == "AWS::DynamoDB::Table"]
+
+
+def create_tables(client: DynamoDBClient, prefix: str) -> list[str]:
+    """Create the tables that are missing, wait until they are active and switch expiry on; return the new names.
+
+    Repeatable: an earlier call that stopped half-way is completed.
+    """
+    definitions = table_definitions(prefix)
+    created = [one.name for one in definitions if _create(client, one)]
+    for name in created:
+        wait = {"Delay": _CREATE_POLL_S, "MaxAttempts": _CREATE_POLLS_MAX}
+        client.get_waiter("table_exists").wait(TableName=name, WaiterConfig=wait)  # type: ignore[arg-type]
+    for definition in definitions:
+        if definition.expiry_attribute is not None:
+            _switch_expiry_on(client, definition.name, definition.expiry_attribute)
+    return created
+
+
+def inbox_stream_arn(client: DynamoDBClient, prefix: str) -> str:
+    """Return the name of the stream that triggers the matcher."""
+    return client.describe_table(TableName=f"{prefix}-{INBOX}")["Table"]["LatestStreamArn"]
+
+
+def _definition(properties: dict[str, Any], prefix: str) -> TableDefinition:
+    name = properties["TableName"]["Fn::Sub"].replace("${TablePrefix}", prefix)
+    request: dict[str, Any] = {"TableName": name}
+    expiry_attribute = None
+    for key, value in properties.items():
+        if key in _SAME_IN_CREATE_TABLE:
+            request[key] = value
+        elif key == "StreamSpecification":
+            request[key] = {"StreamEnabled": True, **value}
+        elif key == "TimeToLiveSpecification":
+            expiry_attribute = value["AttributeName"] if value["Enabled"] else None
+        elif key != "TableName" and key not in _ONLY_ON_AWS:
+            raise ValueError(f"{name}: infra/tables.py does not know the property {key}")
+    return TableDefinition(name, request, expiry_attribute)
+
+
+def _create(client: DynamoDBClient, definition: TableDefinition) -> bool:
+    try:
+        client.create_table(**definition.create_request)
+    except client.exceptions.ResourceInUseException:
+        return False
+    return True
+
+
+def _switch_expiry_on(client: DynamoDBClient, table: str, attribute: str) -> None:
+    status = client.describe_time_to_live(TableName=table)["TimeToLiveDescription"].get("TimeToLiveStatus", "DISABLED")
+    if status == "DISABLED":
+        client.update_time_to_live(
+            TableName=table, TimeToLiveSpecification={"Enabled": True, "AttributeName": attribute}
+        )

@@ -1,0 +1,297 @@
+"""The matcher over its tables: redelivery, fencing, poison, crashes between commit and projection."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import pytest
+
+from chalicelib import matcher as matcher_module
+from chalicelib.core.book import Book
+from chalicelib.core.journal import BrokenJournal
+from chalicelib.core.matching import place
+from chalicelib.core.vocabulary import CloseReason, OrderStatus
+from chalicelib.projection import Projector
+from chalicelib.redrive import redrive_rows
+from chalicelib.stores.dynamodb import Database, Unavailable, decode
+from chalicelib.stores.inbox import command_of
+from chalicelib.stores.journal import EntryExists
+from tests.world import BASE, BOOK_ID, INSTANCE, QUOTE, World, check_invariants
+
+FUNDS = 10**6
+
+
+@pytest.fixture
+def world(database: Database) -> World:
+    world = World(database, maker_fee_bps=5, taker_fee_bps=15)
+    for customer in ("ann", "ben", "cat"):
+        world.credit(customer, BASE, FUNDS)
+        world.credit(customer, QUOTE, FUNDS)
+    return world
+
+
+CREDITED = {BASE: 3 * FUNDS, QUOTE: 3 * FUNDS}
+
+
+def place_some(world: World, count: int, seed: int) -> None:
+    draw = random.Random(seed)
+    for _ in range(count):
+        customer, side = draw.choice(["ann", "ben", "cat"]), draw.choice(["BUY", "SELL"])
+        price = draw.choice([None, *range(95, 106)])
+        time_in_force = draw.choice(["GTC", "GTC", "IOC", "FOK"])
+        world.place(customer, side, draw.randint(1, 50), price, time_in_force)
+
+
+def test_two_crossing_orders_are_filled_and_their_money_changes_hands(world: World) -> None:
+    bid = world.placed("ann", "BUY", 10_000, 50)
+    ask = world.placed("ben", "SELL", 10_000, 50)
+    assert world.balance("ann", QUOTE) == (FUNDS - 500_000, 500_000)
+
+    assert world.deliver() == []
+
+    assert world.order("ann", bid).status is world.order("ben", ask).status is OrderStatus.FILLED
+    # ann was the maker: 5 bps of the 10,000 base she gets; ben the taker: 15 bps of the 500,000 quote he gets.
+    assert world.balance("ann", BASE) == (FUNDS + 10_000 - 5, 0)
+    assert world.balance("ann", QUOTE) == (FUNDS - 500_000, 0)
+    assert world.balance("ben", BASE) == (FUNDS - 10_000, 0)
+    assert world.balance("ben", QUOTE) == (FUNDS + 500_000 - 750, 0)
+    assert (world.fees(BASE), world.fees(QUOTE)) == (5, 750)
+    check_invariants(world, CREDITED)
+
+
+def test_fills_show_both_halves_of_a_trade(world: World) -> None:
+    bid = world.placed("ann", "BUY", 7, 50)
+    ask = world.placed("ben", "SELL", 3, 40)
+    world.deliver()
+    (bought,) = world.fills.newest_first(f"{INSTANCE}/customer/ann")
+    (sold,) = world.fills.newest_first(f"{INSTANCE}/customer/ben")
+    assert (bought.order_id, bought.is_maker, bought.price, bought.quantity) == (bid, True, 50, 3)
+    assert (sold.order_id, sold.is_maker, sold.notional, sold.book_id) == (ask, False, 150, BOOK_ID)
+    assert bought.trade_id == sold.trade_id
+
+
+def test_a_resting_order_shows_in_the_depth_view(world: World) -> None:
+    world.placed("ann", "BUY", 10, 50)
+    world.placed("ben", "BUY", 5, 50)
+    world.placed("ben", "SELL", 5, 60)
+    world.deliver()
+    depth = world.books.depth(world.book)
+    assert (depth.bids, depth.asks) == (((50, 15),), ((60, 5),))
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_every_batch_delivered_twice_and_again_in_overlapping_halves_changes_nothing(world: World, seed: int) -> None:
+    """Redelivery: to the same matcher, which remembers, and to new ones, which read the tables (guarantee 5)."""
+    remembering = world.matcher()
+    delivered = 0
+    for batch in range(5):
+        place_some(world, 12, seed=100 * seed + batch)
+        records = world.records[delivered:]
+        delivered = len(world.records)
+        assert world.deliver(remembering, records) == []
+        once = world.tables()
+        third = len(records) // 3
+        for matcher in (remembering, world.matcher()):
+            assert world.deliver(matcher, records) == []
+            assert world.deliver(matcher, records[: 2 * third]) == []
+            assert world.deliver(matcher, records[third:]) == []
+        assert world.deliver(world.matcher()) == []  # everything since the beginning
+        assert world.tables() == once
+    check_invariants(world, CREDITED)
+
+
+def test_batches_cut_anywhere_give_the_same_book_as_one_batch(world: World) -> None:
+    place_some(world, 30, seed=5)
+    draw = random.Random(1)
+    at = 0
+    while at < len(world.records):
+        size = draw.randint(1, 4)
+        # each piece overlaps the one before, and a new matcher takes it over
+        world.deliver(world.matcher(), world.records[max(0, at - 2) : at + size])
+        at += size
+    at_once = Book(world.config.rules)
+    for record in world.records:
+        place(at_once, command_of(decode(record["dynamodb"]["NewImage"])))
+    assert world.folded()[0].state() == at_once.state()
+    check_invariants(world, CREDITED)
+
+
+def test_a_late_record_below_the_watermark_is_decided_once(world: World) -> None:
+    """When a shard splits, a record can come after younger ones: it is looked up, found undecided, and decided."""
+    world.placed("ann", "BUY", 10, 50)
+    late = world.placed("ben", "SELL", 10, 50)
+    world.placed("cat", "SELL", 10, 60)
+    first, overtaken, third = world.records
+    matcher = world.matcher()
+    world.deliver(matcher, [first, third])
+    world.deliver(matcher, [overtaken])
+    world.deliver(matcher, [overtaken])
+    assert world.order("ben", late).status is OrderStatus.FILLED
+    check_invariants(world, CREDITED)
+
+
+def test_a_stale_matcher_is_fenced_off_and_catches_up(world: World) -> None:
+    """Two matchers take turns on one book, each with a memory that the other has made stale."""
+    one, other = world.matcher(), world.matcher()
+    for turn in range(6):
+        at = len(world.records)
+        place_some(world, 4, seed=turn)
+        first, second = (one, other) if turn % 2 else (other, one)
+        assert world.deliver(first, world.records[at : at + 3]) == []
+        assert world.deliver(second, world.records[at:]) == []
+    check_invariants(world, CREDITED)
+
+
+def test_an_entry_can_be_written_only_once(world: World) -> None:
+    world.placed("ann", "BUY", 10, 50)
+    world.deliver()
+    (entry,) = world.journal.after(world.book, 0)
+    before = world.tables()
+    with pytest.raises(EntryExists):
+        world.journal.append([entry])
+    assert world.tables() == before
+
+
+def test_a_crash_before_any_projection_is_finished_by_the_next_matcher(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The entry is committed, nothing else: the next delivery writes what is missing and decides nothing again."""
+    world.placed("ann", "BUY", 10, 50)
+    world.placed("ben", "SELL", 10, 50)
+
+    def die(*_: object) -> None:
+        raise Unavailable("the process is gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Projector, "project", die)
+        assert world.deliver() == [world.records[0]["dynamodb"]["SequenceNumber"]]
+    assert world.balance("ann", BASE) == (FUNDS, 0)
+    assert len(list(world.journal.after(world.book, 0))) == 1
+
+    assert world.deliver() == []
+    assert len(list(world.journal.after(world.book, 0))) == 1
+    check_invariants(world, CREDITED)
+
+
+def test_a_new_batch_waits_for_projections_that_an_earlier_run_left(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Were entry 2 projected before entry 1, the accounts' marks would leave entry 1 out for good."""
+    world.placed("ann", "BUY", 10, 50)
+    world.placed("ben", "SELL", 4, 50)
+    with monkeypatch.context() as patch:
+        patch.setattr(Projector, "project", lambda *_: (_ for _ in ()).throw(Unavailable("gone")))
+        world.deliver()
+    world.placed("cat", "SELL", 6, 50)
+    assert world.deliver(records=world.records[2:]) == []
+    check_invariants(world, CREDITED)
+
+
+def test_a_command_that_the_core_cannot_decide_is_rejected_and_blocks_nothing(world: World) -> None:
+    good = world.placed("ann", "BUY", 10, 50)
+    poison = world.placed("ben", "SELL", 10, 50)
+    later = world.placed("cat", "SELL", 10, 50)
+    image = world.records[1]["dynamodb"]["NewImage"]
+    image["order"]["M"]["hold"]["S"] = "9"  # holds less than it sells: admission cannot have written this
+    # The tenth unit stays held: the ledger believes the command, which is all there is to believe.
+    assert world.deliver() == []
+    assert world.order("ben", poison).status is OrderStatus.REJECTED
+    assert world.order("ben", poison).reason is CloseReason.INTERNAL_ERROR
+    assert world.balance("ben", BASE) == (FUNDS - 1, 1)
+    assert world.order("ann", good).status is world.order("cat", later).status is OrderStatus.FILLED
+
+
+def test_a_core_fault_halfway_leaves_no_half_changed_book(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The core trades, then raises: the book is rebuilt from the journal and the command rejected, hold released."""
+    resting = world.placed("ann", "BUY", 10, 50)
+    poison = world.placed("ben", "SELL", 4, 50)
+    later = world.placed("cat", "SELL", 10, 50)
+    honest = matcher_module.place
+
+    def faulty(book: object, command: object) -> object:
+        events = honest(book, command)  # type: ignore[arg-type]
+        if command.order_id == poison:  # type: ignore[attr-defined]
+            raise ZeroDivisionError
+        return events
+
+    monkeypatch.setattr(matcher_module, "place", faulty)
+    assert world.deliver() == []
+    assert world.order("ben", poison).status is OrderStatus.REJECTED
+    assert world.balance("ben", BASE) == (FUNDS, 0)
+    assert world.order("ann", resting).status is world.order("cat", later).status is OrderStatus.FILLED
+    check_invariants(world, CREDITED)
+
+
+def test_a_row_that_is_no_command_is_passed_over(world: World) -> None:
+    world.placed("ann", "BUY", 10, 50)
+    world.placed("ben", "SELL", 10, 50)
+    world.records[0]["dynamodb"]["NewImage"]["kind"] = {"S": "nonsense"}
+    assert world.deliver() == []
+    assert world.order("ben", world.records[1]["dynamodb"]["NewImage"]["command"]["S"]).sequence == 1
+
+
+def test_a_book_that_fails_does_not_keep_others_from_being_matched(world: World) -> None:
+    """Its first record is handed back; the other book's orders are decided."""
+    order = world.placed("ann", "BUY", 10, 50)
+    lost = {"book": "inst_test0001/ob_gone", "command": "ord_x", "kind": "place"}
+    stray = {"eventName": "INSERT", "dynamodb": {"NewImage": None, "SequenceNumber": "1"}}
+    image = dict(world.records[0]["dynamodb"]["NewImage"]) | {"book": {"S": lost["book"]}}
+    stray["dynamodb"] = {"NewImage": image, "SequenceNumber": "1"}
+    assert world.deliver(records=[stray, *world.records]) == ["1"]
+    assert world.order("ann", order).sequence == 1
+
+
+def test_a_redrive_brings_back_what_the_stream_has_lost_and_a_late_stream_changes_nothing(world: World) -> None:
+    """The stream may still have what was redriven, under sequence numbers above the watermark."""
+    world.placed("ann", "BUY", 10, 50)
+    sold = world.placed("ben", "SELL", 10, 50)
+    rows = list(world.database.scan("inbox"))
+    rows.sort(key=lambda row: row["command"])
+    assert redrive_rows(world.matcher(), rows) == 2
+    assert world.order("ben", sold).status is OrderStatus.FILLED
+    once = world.tables()
+    assert redrive_rows(world.matcher(), rows) == 2
+    assert world.deliver() == []
+    assert world.tables() == once
+    check_invariants(world, CREDITED)
+
+
+def test_a_journal_that_was_tampered_with_is_not_matched_on(world: World) -> None:
+    world.placed("ann", "BUY", 10, 50)
+    world.deliver()
+    (row,) = world.database.scan("journal")
+    forged = row | {"events": row["events"].replace(b'"price":"50"', b'"price":"49"')}
+    assert forged != row
+    world.database.put_many("journal", [forged])
+    world.placed("ben", "SELL", 10, 50)
+    assert world.deliver() == [world.records[0]["dynamodb"]["SequenceNumber"]]
+    with pytest.raises(BrokenJournal):
+        world.folded()
+
+
+def test_a_group_of_entries_is_committed_whole_or_not_at_all(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One command with more trades than an entry holds: several entries, one transaction, projected one by one."""
+    monkeypatch.setattr("chalicelib.core.journal.ENTRY_EVENT_BYTES_MAX", 600)
+    for price in range(50, 60):
+        world.placed("ann", "SELL", 3, price)
+    taken = world.placed("ben", "BUY", 30, 60)
+    assert world.deliver() == []
+    assert world.order("ben", taken).filled == 30
+    assert len(list(world.journal.after(world.book, 0))) > 5
+    once = world.tables()
+    assert world.deliver() == []
+    assert world.tables() == once
+    check_invariants(world, CREDITED)
+
+
+def test_a_group_is_refused_whole_when_one_of_its_entries_is_taken(world: World) -> None:
+    world.placed("ann", "BUY", 10, 50)
+    world.deliver()
+    (entry,) = world.journal.after(world.book, 0)
+    before = world.tables()
+    with pytest.raises(EntryExists):
+        world.journal.append([replace(entry, sequence=7), entry])
+    assert world.tables() == before

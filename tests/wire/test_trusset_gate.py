@@ -1,0 +1,175 @@
+"""Who may come in: keys, services, rates, sizes; and which check comes first (T10)."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from chalicelib.stores.dynamodb import Database, Unavailable
+from chalicelib.stores.tenants import Tenants, TooManyKeys, digest_of
+from chalicelib.wire.trusset import gate
+from chalicelib.wire.trusset.routes import LIST, PLACE
+from tests.wire.desk import API_KEY, ORDER, Desk, code_of, open_desk
+from tests.world import BASE, INSTANCE, NOW_MS, World
+
+SECRET = "0123456789abcdef" * 4
+WINDOW_START_S = 1_736_937_000
+
+
+@pytest.fixture
+def desk(database: Database) -> Desk:
+    return open_desk(World(database))
+
+
+def test_a_key_is_known_by_its_digest() -> None:
+    """The vector of section 6.1."""
+    key = "trusset_ab12CD34_" + SECRET
+    assert len(key) == 81
+    assert gate.API_KEY.fullmatch(key)
+    assert digest_of(key) == "1f805992c47c78aadcbb2dbefb2b72124ad6bffb243d76f43d500cd34d07f625"
+
+
+@pytest.mark.parametrize("key", [None, ""])
+def test_without_a_key_the_answer_is_auth_required(desk: Desk, key: str | None) -> None:
+    response = desk.send("POST", PLACE, body=b"not json", key=key)
+    assert code_of(response) == (401, "AUTH_REQUIRED")
+    assert "instanceId" not in json.loads(response.body)["metadata"]  # T8
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        API_KEY.replace("trusset", "TRUSSET"),
+        API_KEY.replace("test0001", "test001"),
+        API_KEY.replace("test0001", "test00012"),
+        API_KEY[:-1],
+        API_KEY.upper().replace("TRUSSET", "trusset").replace("TEST", "test"),
+        API_KEY + "0",
+        API_KEY + "\n",
+        " " + API_KEY,
+        API_KEY.replace("test0001", "other001"),
+        API_KEY[:-1] + "0",
+        "x",
+    ],
+)
+def test_a_key_that_is_not_accepted_is_refused_with_one_message(desk: Desk, key: str) -> None:
+    """T3, T4"""
+    response = desk.send("GET", LIST, key=key, customerRef="ann")
+    assert code_of(response) == (401, "AUTH_FAILED")
+    assert json.loads(response.body)["error"]["message"] == "API key is not valid"
+    assert "X-RateLimit-Limit" not in response.headers
+
+
+@pytest.mark.parametrize(
+    ("change", "accepted"),
+    [
+        ({"status": "REVOKED"}, False),
+        ({"status": "PENDING_ROTATION", "expires": NOW_MS // 1000 + 1}, True),
+        ({"status": "PENDING_ROTATION", "expires": NOW_MS // 1000}, False),
+    ],
+)
+def test_a_rotated_key_is_valid_until_it_expires(database: Database, change: dict[str, object], accepted: bool) -> None:
+    world = World(database)
+    open_desk(world)
+    (row,) = (row for row in database.scan("tenants") if row["credential"] == "key/key_1")
+    database.put_many("tenants", [row | change])
+    assert (world.tenants().accept("test0001", API_KEY) is not None) is accepted
+
+
+def test_the_key_of_an_archived_instance_is_refused(desk: Desk) -> None:
+    database = desk.world.database
+    (row,) = (row for row in database.scan("tenants") if row["credential"] == "instance")
+    database.put_many("tenants", [row | {"status": "ARCHIVED"}])
+    assert code_of(desk.list()) == (401, "AUTH_FAILED")
+
+
+def test_an_instance_has_ten_valid_keys_at_most(desk: Desk) -> None:
+    tenants = desk.world.tenants()
+    for number in range(9):
+        tenants.add_key(INSTANCE, f"key_x{number}", f"k{number}", 0)
+    with pytest.raises(TooManyKeys):
+        tenants.add_key(INSTANCE, "key_one_more", "k", 0)
+
+
+def test_an_instance_without_the_service_is_refused_before_its_body_is_read(database: Database) -> None:
+    """T5"""
+    desk = open_desk(World(database), services=frozenset())
+    response = desk.send("POST", PLACE, body=b"x" * 70_000)
+    assert code_of(response) == (403, "SERVICE_NOT_ENABLED")
+    assert json.loads(response.body)["error"]["message"] == "Service 'trading' is not enabled for this instance"
+
+
+def test_a_body_of_64_kib_is_read_and_one_byte_more_is_not(desk: Desk) -> None:
+    assert code_of(desk.send("POST", PLACE, body=b" " * 65_536)) == (400, "VALIDATION_ERROR")
+    assert code_of(desk.send("POST", PLACE, body=b" " * 65_537)) == (413, "PAYLOAD_TOO_LARGE")
+
+
+def test_a_key_check_that_fails_itself_is_no_fault_of_the_caller(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def down(*_: object) -> None:
+        raise Unavailable("the table is away")
+
+    monkeypatch.setattr(Tenants, "accept", down)
+    assert code_of(desk.list()) == (500, "AUTH_ERROR")
+
+
+def test_a_rate_of_three_a_minute_lets_three_through(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """T6: fixed windows at full UTC minutes; faulty requests count, unknown keys do not."""
+    now = [WINDOW_START_S + 15]
+    monkeypatch.setattr("chalicelib.wire.trusset.routes.now_s", lambda: now[0])
+    monkeypatch.setattr("chalicelib.wire.trusset.gate.now_s", lambda: now[0])
+    desk = open_desk(World(database), rate_limit=3)
+    assert desk.list().headers["X-RateLimit-Remaining"] == "2"
+    assert desk.send("GET", LIST, key=API_KEY[:-1] + "0", customerRef="ann").status == 401
+    assert desk.send("POST", PLACE, body=b"x").headers["X-RateLimit-Remaining"] == "1"
+    third = desk.list()
+    assert third.headers["X-RateLimit-Remaining"] == "0"
+    assert third.headers["X-RateLimit-Limit"] == "3"
+    assert third.headers["X-RateLimit-Reset"] == str(WINDOW_START_S + 60)
+
+    refused = desk.send("POST", PLACE, body=b"x")
+    assert code_of(refused) == (429, "RATE_LIMIT_EXCEEDED")
+    assert refused.headers["Retry-After"] == "45"
+    assert refused.headers["X-RateLimit-Remaining"] == "0"
+    assert json.loads(refused.body)["metadata"]["retryAfter"] == 45
+    now[0] += 45
+    assert desk.list().headers["X-RateLimit-Remaining"] == "2"
+
+
+def test_without_a_limit_nothing_is_counted(desk: Desk) -> None:
+    before = desk.world.tables()
+    assert "X-RateLimit-Limit" not in desk.list().headers
+    assert desk.world.tables() == before
+
+
+def test_an_unknown_route_and_a_wrong_method_come_before_the_key(desk: Desk) -> None:
+    assert code_of(desk.send("GET", None, key=None)) == (404, "NOT_FOUND")
+    for method in ("GET", "PUT", "DELETE", "PATCH", "OPTIONS"):
+        response = desk.send(method, PLACE, key=None)
+        assert code_of(response) == (405, "METHOD_NOT_ALLOWED")
+        assert response.headers["Allow"] == "POST"
+
+
+def test_request_ids_are_new_uuids_of_version_4(desk: Desk) -> None:
+    ids = {desk.list().headers["X-Request-Id"] for _ in range(3)}
+    assert len(ids) == 3
+    assert all(re.fullmatch(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", each) for each in ids)
+
+
+def test_one_instance_sees_and_moves_nothing_of_another(desk: Desk) -> None:
+    """Guarantee 8: the same book id and customer exist only in the instance that made them."""
+    desk.place()
+    tenants = desk.world.tenants()
+    tenants.create_instance("other001", frozenset({"trading"}))
+    foreign_key = f"trusset_other001_{SECRET}"
+    tenants.add_key("inst_other001", "key_2", foreign_key, 0)
+    listed = desk.send("GET", LIST, key=foreign_key, customerRef="ann")
+    assert json.loads(listed.body)["data"] == []
+    before = desk.world.tables()
+    placed = desk.send("POST", PLACE, key=foreign_key, body=json.dumps(ORDER).encode())
+    assert code_of(placed) == (404, "ORDER_BOOK_NOT_FOUND")
+    assert desk.world.tables() == before
+    assert desk.world.balance("ann", BASE) == (1000, 0)
