@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from itertools import count
+from typing import TYPE_CHECKING
 
 import boto3
 import pytest
@@ -11,6 +13,9 @@ from moto import mock_aws
 
 from chalicelib.stores.dynamodb import Database
 from infra.tables import create_tables
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
 
 for _name, _value in {
     "AWS_ACCESS_KEY_ID": "local",
@@ -21,10 +26,21 @@ for _name, _value in {
     os.environ.setdefault(_name, _value)
 
 
-@pytest.fixture
-def database() -> Iterator[Database]:
-    """Tables on moto."""
+_table_sets = count(1)
+
+
+@pytest.fixture(scope="module")
+def moto_client() -> Iterator[DynamoDBClient]:
+    """DynamoDB on moto, for one module: building a client takes longer than most tests."""
     with mock_aws():
-        client = boto3.client("dynamodb")
-        create_tables(client, "test")
-        yield Database(client, "test")
+        yield boto3.client("dynamodb")
+
+
+@pytest.fixture
+def database(moto_client: DynamoDBClient) -> Iterator[Database]:
+    """Empty tables on moto, under a prefix of their own."""
+    prefix = f"test{next(_table_sets)}"
+    create_tables(moto_client, prefix)
+    yield Database(moto_client, prefix)
+    for name in moto_client.list_tables()["TableNames"]:
+        moto_client.delete_table(TableName=name)

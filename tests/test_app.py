@@ -1,0 +1,80 @@
+"""The Chalice app: that each path reaches its desk, whatever the method or the body's type, and the stream its matcher."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from chalice.test import Client
+
+import app
+from chalicelib import wiring
+from chalicelib.stores.dynamodb import Database
+from tests.wire.desk import API_KEY, ORDER, open_desk
+from tests.world import World, record_of
+
+PLACE = "/orderbooks/stocks/api/offchain/orders"
+LIST = "/orderbooks/stocks/api/offchain/customers/ann/orders"
+HEADERS = {"X-Api-Key": API_KEY}
+
+
+@pytest.fixture
+def client(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
+    monkeypatch.setattr(wiring, "database", lambda: database)
+    for cached in (app._book_desk, wiring.matcher):
+        cached.cache_clear()
+    open_desk(World(database))
+    with Client(app.app) as client:
+        yield client
+    for cached in (app._book_desk, wiring.matcher):
+        cached.cache_clear()
+
+
+def test_an_order_is_placed_matched_by_the_stream_handler_and_listed(client: Client, database: Database) -> None:
+    placed = client.http.post(PLACE, headers=HEADERS, body=json.dumps(ORDER).encode())
+    assert placed.status_code == 201
+    (row,) = database.scan("inbox")
+    assert app.match_inbox({"Records": [record_of(row, 1)]}, None) == {"batchItemFailures": []}
+    listed = client.http.get(f"{LIST}?status=OPEN&limit=20", headers=HEADERS)
+    assert [row["id"] for row in listed.json_body["data"]] == [placed.json_body["data"]["id"]]
+    assert next(iter(database.scan("orders")))["sequence"] == 1
+
+
+def test_a_batch_that_fails_is_reported_by_its_first_sequence_number(client: Client, database: Database) -> None:
+    client.http.post(PLACE, headers=HEADERS, body=json.dumps(ORDER).encode())
+    (row,) = database.scan("inbox")
+    record = record_of(row | {"book": "inst_test0001/ob_gone"}, 7)
+    assert app.match_inbox({"Records": [record]}, None) == {"batchItemFailures": [{"itemIdentifier": f"{7:024d}"}]}
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "text/plain", "application/octet-stream", "nonsense"])
+def test_the_content_type_decides_nothing(client: Client, content_type: str) -> None:
+    """T11"""
+    headers = HEADERS | {"Content-Type": content_type}
+    assert client.http.post(PLACE, headers=headers, body=json.dumps(ORDER).encode()).status_code == 201
+
+
+@pytest.mark.parametrize("path", ["/", "/nowhere", "/orderbooks/stocks/api/offchain/order-books", PLACE + "/ord_1", "/a/b/c/d/e/f/g/h/i/j"])
+def test_a_path_without_a_route_answers_in_the_apis_own_words(client: Client, path: str) -> None:
+    response = client.http.get(path)
+    assert response.status_code == 404
+    assert response.json_body["error"]["code"] == "NOT_FOUND"
+
+
+def test_a_trailing_slash_is_no_other_route(client: Client) -> None:
+    """T2"""
+    assert client.http.get(LIST + "/", headers=HEADERS).status_code == 200
+
+
+@pytest.mark.parametrize("method", ["put", "patch", "delete", "get"])
+def test_a_method_that_the_route_does_not_have_is_not_allowed(client: Client, method: str) -> None:
+    response = getattr(client.http, method)(PLACE)
+    assert response.status_code == 405
+    assert response.json_body["error"]["code"] == "METHOD_NOT_ALLOWED"
+    assert response.headers["Allow"] == "POST"
+
+
+def test_a_head_request_gets_no_body(client: Client) -> None:
+    response = client.http.head(LIST)
+    assert (response.status_code, response.body) == (405, b"")
