@@ -17,6 +17,22 @@ PORT_DEFAULT = 8000
 REGION_DEFAULT = "us-east-1"
 CREDENTIAL_DEFAULT = "local"
 
+VARIABLES_TO_TYPE = {
+    "AWS_ACCESS_KEY_ID",
+    "AWS_DEFAULT_REGION",
+    "AWS_ENDPOINT_URL",
+    "AWS_SECRET_ACCESS_KEY",
+    "TALLYBOOK_TABLE_PREFIX",
+}
+"""What a command in another terminal needs to see the tables of the run's own engine."""
+
+_NOT_FOR_OWN_ENGINE = {
+    "AWS_PROFILE",
+    "AWS_DEFAULT_PROFILE",
+    "AWS_SESSION_TOKEN",
+    "AWS_ENDPOINT_URL_DYNAMODB_STREAMS",
+}
+
 
 class StartRefused(Exception):
     """The run cannot start; the message is one line that says what to do."""
@@ -77,38 +93,35 @@ def free_port(but: int) -> int:
     return ports[0] if ports[0] != but else ports[1]
 
 
-def engine_variables(url: str, environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables by which this run's processes find its own engine, and nothing but it.
+def engine_environment(url: str, region: str | None, environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment in which this run's processes find its own engine, and nothing but it.
 
-    The user's region stays, so that a command typed in the same shell sees the same tables.
+    region: what boto3 would choose by itself; it stays, so that a command typed in the same shell sees the same tables.
     """
+    changed = {name: value for name, value in environment.items() if name not in _NOT_FOR_OWN_ENGINE}
     unproxied = [name for name in (environment.get("NO_PROXY") or environment.get("no_proxy"), HOST) if name]
-    return {
+    return changed | {
         "AWS_ENDPOINT_URL": url,
         "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "false",
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_ACCESS_KEY_ID": CREDENTIAL_DEFAULT,
         "AWS_SECRET_ACCESS_KEY": CREDENTIAL_DEFAULT,
-        **_region(environment),
+        "AWS_DEFAULT_REGION": region or REGION_DEFAULT,
         "NO_PROXY": ",".join(unproxied),
         "no_proxy": ",".join(unproxied),
     }
 
 
-def external_variables(environment: Mapping[str, str], has_credentials: bool) -> dict[str, str]:
-    """Return what is missing in the environment to use the DynamoDB that the user named; overrides nothing."""
-    variables = _region(environment)
+def external_environment(region: str | None, has_credentials: bool, environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment with what is missing in it to use the DynamoDB that the user named; overrides nothing."""
+    changed = dict(environment)
+    if region is None:
+        changed["AWS_DEFAULT_REGION"] = REGION_DEFAULT
     if not has_credentials:
-        variables |= {"AWS_ACCESS_KEY_ID": CREDENTIAL_DEFAULT, "AWS_SECRET_ACCESS_KEY": CREDENTIAL_DEFAULT}
-    named = environment.get("AWS_ENDPOINT_URL_DYNAMODB")
-    if named and not environment.get("AWS_ENDPOINT_URL"):
-        variables["AWS_ENDPOINT_URL_DYNAMODB_STREAMS"] = environment.get("AWS_ENDPOINT_URL_DYNAMODB_STREAMS", named)
-    return variables
-
-
-def _region(environment: Mapping[str, str]) -> dict[str, str]:
-    region = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or REGION_DEFAULT
-    return {"AWS_REGION": region, "AWS_DEFAULT_REGION": environment.get("AWS_DEFAULT_REGION") or region}
+        changed |= {"AWS_ACCESS_KEY_ID": CREDENTIAL_DEFAULT, "AWS_SECRET_ACCESS_KEY": CREDENTIAL_DEFAULT}
+    if "AWS_ENDPOINT_URL" not in environment:
+        changed.setdefault("AWS_ENDPOINT_URL_DYNAMODB_STREAMS", environment["AWS_ENDPOINT_URL_DYNAMODB"])
+    return changed
 
 
 def _port(text: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from itertools import count
 from typing import TYPE_CHECKING
@@ -12,6 +13,8 @@ import pytest
 from moto import mock_aws
 
 from chalicelib.stores.dynamodb import Database
+from infra.engine import engine_answers, start_engine
+from infra.settings import HOST, free_port
 from infra.tables import create_tables
 
 if TYPE_CHECKING:
@@ -26,6 +29,7 @@ for _name, _value in {
     os.environ.setdefault(_name, _value)
 
 
+ENGINE_START_S_MAX = 20
 _table_sets = count(1)
 
 
@@ -44,3 +48,35 @@ def database(moto_client: DynamoDBClient) -> Iterator[Database]:
     yield Database(moto_client, prefix)
     for name in moto_client.list_tables()["TableNames"]:
         moto_client.delete_table(TableName=name)
+
+
+@pytest.fixture(scope="session")
+def embedded_engine_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The embedded engine, started once for all tests of a run; stopped by the process that was started."""
+    folder, port = tmp_path_factory.mktemp("engine"), free_port(0)
+    with (folder / "lock").open("w") as lock:
+        engine = start_engine(port, folder, lock.fileno())
+        try:
+            deadline = time.monotonic() + ENGINE_START_S_MAX
+            while not engine_answers(port):
+                assert time.monotonic() < deadline, "the embedded engine did not start"
+                time.sleep(0.02)
+            yield f"http://{HOST}:{port}"
+        finally:
+            engine.stop(10)
+
+
+@pytest.fixture
+def embedded_database(embedded_engine_url: str) -> Database:
+    """Empty tables on the embedded engine: for races, load and faults, which moto gets wrong."""
+    client = boto3.client("dynamodb", endpoint_url=embedded_engine_url)
+    prefix = f"test{next(_table_sets)}"
+    create_tables(client, prefix)
+    return Database(client, prefix)
+
+
+@pytest.fixture(params=["database", "embedded_database"])
+def store(request: pytest.FixtureRequest) -> Database:
+    """Empty tables, on each engine in turn: a test that takes this is part of the contract with both."""
+    database: Database = request.getfixturevalue(request.param)
+    return database

@@ -1,0 +1,73 @@
+"""The processes that a local run starts, each in a session of its own: Ctrl-C in the terminal reaches the run alone,
+which then stops them in its order.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+
+from infra.settings import ROOT
+
+_PR_SET_PDEATHSIG = 1
+
+
+class Child:
+    """A process that was started here. ``stop_signal`` is the one on which it ends by itself, in good order."""
+
+    def __init__(
+        self,
+        name: str,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        stop_signal: signal.Signals,
+        keeps_open: Sequence[int] = (),
+    ) -> None:
+        self.name = name
+        self._stop_signal = stop_signal
+        # The function in the child is safe: no thread runs yet when the run starts its processes.
+        self._process = subprocess.Popen(
+            arguments,
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            pass_fds=keeps_open,
+            preexec_fn=_stopped_with_parent(stop_signal),
+        )
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def exit_code(self) -> int | None:
+        """Return None while the process runs."""
+        return self._process.poll()
+
+    def stop(self, bound_s: float) -> bool:
+        """Ask the process to end and wait; after the bound, kill it. Returns whether it ended by itself."""
+        if self._process.poll() is not None:
+            return True
+        self._process.send_signal(self._stop_signal)
+        try:
+            self._process.wait(bound_s)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+            return False
+        return True
+
+
+def _stopped_with_parent(stop_signal: signal.Signals) -> Callable[[], None] | None:
+    """On Linux, have the kernel send the stop signal when this process dies, however it dies (kill -9 too)."""
+    if sys.platform != "linux":
+        return None
+    prctl = ctypes.CDLL(None).prctl
+
+    def ask() -> None:
+        prctl(_PR_SET_PDEATHSIG, int(stop_signal))
+
+    return ask
