@@ -1,0 +1,79 @@
+"""Things that happen at the same time, on the embedded engine: holds on one account, matchers on one book, one key."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+from chalicelib.admission import Admitted
+from chalicelib.core.config import OrderRequest, Refusal
+from chalicelib.core.vocabulary import OrderType, Side, TimeInForce
+from chalicelib.stores.dynamodb import Database
+from tests.wire.desk import Desk, open_desk
+from tests.world import BASE, BOOK_ID, INSTANCE, QUOTE, World, check_invariants, record_of
+
+THREADS = 8
+
+
+def at_once(jobs: list[Callable[[], object]]) -> list[object]:
+    """Run the jobs in a thread each, all starting together; return what they gave."""
+    barrier = Barrier(len(jobs))
+
+    def run(job: Callable[[], object]) -> object:
+        barrier.wait(10)
+        return job()
+
+    with ThreadPoolExecutor(len(jobs)) as pool:
+        return list(pool.map(run, jobs))
+
+
+def test_orders_at_the_same_moment_never_hold_more_than_there_is(embedded_database: Database) -> None:
+    """T40: eight customers' worth of orders on an account that covers five."""
+    world = World(embedded_database)
+    world.credit("ann", QUOTE, 500)
+    request = OrderRequest("ann", Side.BUY, OrderType.LIMIT, TimeInForce.GTC, 10, 10)
+    outcomes = at_once([lambda: world.admission.place(INSTANCE, BOOK_ID, request)] * THREADS)
+    assert sum(isinstance(outcome, Admitted) for outcome in outcomes) == 5
+    assert sum(isinstance(outcome, Refusal) for outcome in outcomes) == 3
+    assert world.balance("ann", QUOTE) == (0, 500)
+    assert len(list(embedded_database.scan("orders"))) == len(list(embedded_database.scan("inbox"))) == 5
+
+
+def test_one_key_sent_eight_times_at_once_is_one_order_with_one_answer(embedded_database: Database) -> None:
+    """T14"""
+    desk: Desk = open_desk(World(embedded_database))
+    headers = {"idempotency-key": "at-the-same-time"}
+    responses = at_once([lambda: desk.place(headers=headers)] * THREADS)
+    assert len({response.body for response in responses}) == 1  # type: ignore[attr-defined]
+    assert {response.status for response in responses} == {201}  # type: ignore[attr-defined]
+    assert len(desk.rows()) == 1
+    assert desk.world.balance("ann", QUOTE) == (500, 500)
+
+
+def test_matchers_that_run_side_by_side_decide_each_command_once(embedded_database: Database) -> None:
+    """Guarantees 1 to 6 with three matchers on one book, each given overlapping pieces in an order of its own."""
+    world = World(embedded_database, maker_fee_bps=5, taker_fee_bps=15)
+    for customer in ("ann", "ben"):
+        world.credit(customer, BASE, 10**6)
+        world.credit(customer, QUOTE, 10**6)
+    draw = random.Random(3)
+    for _ in range(60):
+        price = draw.choice([None, *range(98, 103)])
+        world.place(draw.choice(["ann", "ben"]), draw.choice(["BUY", "SELL"]), draw.randint(1, 20), price)
+    rows = sorted(embedded_database.scan("inbox"), key=lambda row: row["command"])
+    records = [record_of(row, number) for number, row in enumerate(rows, 1)]
+
+    def work(seed: int) -> None:
+        pieces = [records[at : at + 12] for at in range(0, len(records), 6)]
+        shuffled = random.Random(seed)
+        if seed:
+            shuffled.shuffle(pieces)
+        matcher = world.matcher()
+        for piece in pieces:
+            world.deliver(matcher, piece)
+
+    at_once([lambda seed=seed: work(seed) for seed in range(3)])  # type: ignore[misc]
+    assert world.deliver(records=records) == []
+    check_invariants(world, {BASE: 2 * 10**6, QUOTE: 2 * 10**6})
