@@ -124,10 +124,16 @@ class Admission:
                 raise  # an id was given twice: a bug
             account = error.refused[hold_index]
             return _insufficient(order.hold, account["available"] if account else 0)
-        except OutcomeUnknown:
-            if self._orders.get(owner, order.order_id) is None:
-                raise
+        except OutcomeUnknown as unknown:
+            if not self._is_there(owner, order.order_id):
+                raise unknown
         return admitted
+
+    def _is_there(self, owner: str, order_id: str) -> bool:
+        try:
+            return self._orders.get(owner, order_id) is not None
+        except Unavailable as error:
+            raise OutcomeUnknown(str(error)) from error
 
 
 def _insufficient(required: int, available: int) -> Refusal:

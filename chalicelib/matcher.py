@@ -13,6 +13,7 @@ A matcher reaches entry N+1 only after N is projected (by itself or by ``_load``
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -33,6 +34,8 @@ from chalicelib.stores.orders import Orders
 
 logger = Logger(service="tallybook-matcher")
 
+WARM_BOOKS_MAX = 200
+"""Books kept in memory; the one that was idle longest makes room."""
 CONFLICTS_MAX = 5
 """How often a batch starts over because another matcher was first, before it is handed back."""
 EVENTS_PER_ENTRY_GROUP = 1000
@@ -85,7 +88,8 @@ class Matcher:
         self._journal = Journal(database)
         self._projector = Projector(database)
         self._now_ms = now_ms
-        self._warm: dict[str, _Loaded] = {}
+        self._warm: OrderedDict[str, _Loaded] = OrderedDict()
+        """Books in memory, the one used last at the end."""
 
     def process(self, book: str, deliveries: Sequence[Delivery]) -> None:
         """Decide the commands of one book, in this order, each exactly once, whatever ran before or runs beside.
@@ -107,6 +111,9 @@ class Matcher:
     def _process(self, book: str, deliveries: Sequence[Delivery]) -> None:
         loaded = self._warm.get(book) or self._load(book)
         self._warm[book] = loaded
+        self._warm.move_to_end(book)
+        if len(self._warm) > WARM_BOOKS_MAX:
+            self._warm.popitem(last=False)
         pending = _Pending()
         for delivery in self._undecided(loaded, deliveries):
             try:

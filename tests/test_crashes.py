@@ -6,59 +6,17 @@ call was done and its answer lost.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from chalicelib.matcher import Matcher
 from chalicelib.stores.dynamodb import Database
+from tests.faults import Died, FaultyClient
 from tests.world import BASE, NOW_MS, QUOTE, World, check_invariants
 
 FUNDS = 10**6
 CALLS_MAX = 200
-
-
-class Died(BaseException):
-    """The process is gone; nothing catches this, so nothing tidies up."""
-
-
-class DyingClient:
-    """A DynamoDB client that dies at its n-th call, before or after doing it."""
-
-    def __init__(self, client: Any, dies_at: int, *, after: bool) -> None:
-        self._client = client
-        self._dies_at = dies_at
-        self._after = after
-        self.calls = 0
-
-    def __getattr__(self, name: str) -> Any:
-        operation = getattr(self._client, name)
-        if name == "get_paginator":
-            return lambda *arguments: _DyingPaginator(self, operation(*arguments))
-
-        def call(**arguments: Any) -> Any:
-            return self.count(lambda: operation(**arguments))
-
-        return call
-
-    def count(self, operation: Callable[[], Any]) -> Any:
-        self.calls += 1
-        if self.calls == self._dies_at and not self._after:
-            raise Died
-        answer = operation()
-        if self.calls == self._dies_at:
-            raise Died
-        return answer
-
-
-class _DyingPaginator:
-    def __init__(self, client: DyingClient, paginator: Any) -> None:
-        self._client = client
-        self._paginator = paginator
-
-    def paginate(self, **arguments: Any) -> Any:
-        return self._client.count(lambda: self._paginator.paginate(**arguments))
 
 
 def build(database: Database) -> World:
@@ -88,11 +46,11 @@ def test_dying_at_any_call_leaves_nothing_that_a_redelivery_does_not_mend(
         prefix = f"crash-{after}-{remembers}-{dies_at}"
         create_tables(moto_client, prefix)
         world = build(Database(moto_client, prefix))
-        dying = DyingClient(moto_client, 0, after=after)
+        dying = FaultyClient(moto_client, Died(), after=after)
         matcher = Matcher(Database(dying, prefix), lambda: NOW_MS)  # type: ignore[arg-type]
         if remembers:
             world.deliver(matcher, world.records[:2])
-        dying.calls, dying._dies_at = 0, dies_at
+        dying.fail_at(dies_at)
         try:
             world.deliver(matcher)
             died = False

@@ -37,7 +37,6 @@ _THROTTLED = {
     "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
     "ThrottlingException",
-    "TransactionConflictException",
     "TransactionInProgressException",
 }
 _RETRIABLE_REASONS = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
@@ -206,21 +205,27 @@ class Database:
     def write(self, write: Write) -> Row:
         """Do one write; return the row as an Update leaves it ({} for a Put).
 
+        A conflict with a transaction that runs at that moment is tried again, a bounded number of times.
         Raises ConditionFailed (nothing changed), Unavailable (nothing changed) or OutcomeUnknown.
         """
         request = self._request(write)
-        try:
-            if isinstance(write, Put):
-                self._client.put_item(**request)
-                return {}
-            return decode(self._client.update_item(**request, ReturnValues="ALL_NEW").get("Attributes", {}))
-        except ClientError as error:
-            if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
-                item: Any = error.response.get("Item")
-                raise ConditionFailed(decode(item) if item else None) from error
-            raise _failure_of(error, is_write=True) from error
-        except BotoCoreError as error:
-            raise _failure_of(error, is_write=True) from error
+        for attempt in range(TRANSACT_ATTEMPTS_MAX):
+            try:
+                if isinstance(write, Put):
+                    self._client.put_item(**request)
+                    return {}
+                return decode(self._client.update_item(**request, ReturnValues="ALL_NEW").get("Attributes", {}))
+            except ClientError as error:
+                code = error.response["Error"]["Code"]
+                if code == "ConditionalCheckFailedException":
+                    item: Any = error.response.get("Item")
+                    raise ConditionFailed(decode(item) if item else None) from error
+                if code != "TransactionConflictException":
+                    raise _failure_of(error, is_write=True) from error
+            except BotoCoreError as error:
+                raise _failure_of(error, is_write=True) from error
+            _back_off(attempt)
+        raise Unavailable("transactions on this row keep conflicting")
 
     def transact(self, writes: Sequence[Write]) -> None:
         """Do all writes or none. Conflicts and throttles are tried again, a bounded number of times.

@@ -6,11 +6,13 @@ import time
 from dataclasses import dataclass
 from itertools import islice
 
+from aws_lambda_powertools import Logger
+
 from chalicelib.admission import Admission, Admitted, ReceiptExists
 from chalicelib.clock import iso, now_ms
 from chalicelib.core.config import Refusal
 from chalicelib.core.vocabulary import OrderStatus, PlaceOrder
-from chalicelib.stores.dynamodb import Write
+from chalicelib.stores.dynamodb import OutcomeUnknown, Unavailable, Write
 from chalicelib.stores.keys import customer_key
 from chalicelib.stores.orders import OrderRow, Orders, time_of
 from chalicelib.stores.requests import Requests
@@ -18,6 +20,8 @@ from chalicelib.wire.http import HttpRequest, HttpResponse
 from chalicelib.wire.trusset import schema
 from chalicelib.wire.trusset.envelope import Envelope, Fault
 from chalicelib.wire.trusset.replay import Replay, idempotency_key
+
+logger = Logger(service="tallybook-api")
 
 POLL_S_MIN, POLL_S_MAX = 0.02, 0.25
 FINISH_MARGIN_MS = 2000
@@ -62,15 +66,19 @@ class OrderEndpoints:
     def _answer(
         self, instance: str, admitted: Admitted, wait_s: int | None, replay: Replay | None, envelope: Envelope
     ) -> HttpResponse:
-        data, preference = _admitted_data(admitted), None
+        """Answer an order that is admitted: whatever fails from here on, it is placed, and the answer says so."""
+        body, preference = envelope.success_body(_admitted_data(admitted)), None
         if wait_s is not None:
-            row = self._first_result(customer_key(instance, admitted.order.customer), admitted.order.order_id, wait_s)
-            if row is not None:
-                data, preference = _order_data(row), f"wait={wait_s}"
-        body = envelope.success_body(data)
-        if replay is not None and wait_s is not None:
-            final = replay.requests.finish(replay.scope, replay.key, body, preference)
-            body, preference = final.body, final.preference
+            owner = customer_key(instance, admitted.order.customer)
+            try:
+                row = self._first_result(owner, admitted.order.order_id, wait_s)
+                waited = (body, None) if row is None else (envelope.success_body(_order_data(row)), f"wait={wait_s}")
+                if replay is not None:
+                    final = replay.requests.finish(replay.scope, replay.key, *waited)
+                    waited = final.body, final.preference
+                body, preference = waited
+            except (Unavailable, OutcomeUnknown):
+                logger.warning("no result to show", exc_info=True, request_id=envelope.request_id)
         return envelope.response(201, body, {"Preference-Applied": preference} if preference else None)
 
     def _first_result(self, owner: str, order_id: str, wait_s: int) -> OrderRow | None:

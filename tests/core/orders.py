@@ -1,0 +1,93 @@
+"""Short ways to write orders and to read what became of them, for the stories of the core's tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from chalicelib.core.book import Book
+from chalicelib.core.events import Closed, Event, Rested, Traded
+from chalicelib.core.matching import place
+from chalicelib.core.vocabulary import BookRules, CloseReason, OrderType, PlaceOrder, SelfTradePrevention, Side, TimeInForce
+
+BUY, SELL = Side.BUY, Side.SELL
+GTC, IOC, FOK = TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK
+
+
+def a_book(
+    base_decimals: int = 0,
+    maker_fee_bps: int = 0,
+    taker_fee_bps: int = 0,
+    self_trade_prevention: SelfTradePrevention = SelfTradePrevention.NONE,
+) -> Book:
+    """An empty book; whole units and no fees unless the story is about them."""
+    return Book(BookRules(base_decimals, maker_fee_bps, taker_fee_bps, self_trade_prevention))
+
+
+def limit(
+    order_id: str,
+    side: Side,
+    price: int,
+    quantity: int,
+    time_in_force: TimeInForce = GTC,
+    *,
+    of: str | None = None,
+    hold: int | None = None,
+    post_only: bool = False,
+) -> PlaceOrder:
+    """A LIMIT order; ``of`` names its customer (each order has its own unless told), ``hold`` is for whole units."""
+    if hold is None:
+        hold = price * quantity if side is BUY else quantity
+    customer = of or f"customer of {order_id}"
+    return PlaceOrder(order_id, customer, side, OrderType.LIMIT, time_in_force, price, quantity, hold, post_only)
+
+
+def market(
+    order_id: str,
+    side: Side,
+    quantity: int,
+    time_in_force: TimeInForce = IOC,
+    *,
+    of: str | None = None,
+    budget: int = 10**9,
+) -> PlaceOrder:
+    """A MARKET order; ``budget`` is what a BUY may spend."""
+    hold = budget if side is BUY else quantity
+    customer = of or f"customer of {order_id}"
+    return PlaceOrder(order_id, customer, side, OrderType.MARKET, time_in_force, None, quantity, hold)
+
+
+def placed(book: Book, *commands: PlaceOrder) -> list[Event]:
+    """Place the commands one after the other and return all that happened; the book is sound after each."""
+    events: list[Event] = []
+    for command in commands:
+        events += place(book, command)
+        book.check()
+    return events
+
+
+def trades(events: Iterable[Event]) -> list[tuple[str, int, int]]:
+    """(maker, price, quantity) of each trade, in order."""
+    return [(event.maker.order_id, event.price, event.quantity) for event in events if isinstance(event, Traded)]
+
+
+def rests(events: Iterable[Event]) -> list[tuple[str, int]]:
+    """(order, what of it went into the book)."""
+    return [(event.order.order_id, event.remaining) for event in events if isinstance(event, Rested)]
+
+
+def closes(events: Iterable[Event]) -> list[tuple[str, CloseReason, int, int]]:
+    """(order, reason, unfilled quantity, released hold) of each order that was closed."""
+    return [
+        (event.order.order_id, event.reason, event.remaining, event.released)
+        for event in events
+        if isinstance(event, Closed)
+    ]
+
+
+def queue(book: Book, side: Side) -> list[tuple[int, str, int]]:
+    """(price, order, remaining) of a side's resting orders in priority."""
+    return [
+        (level.price, order.placed.order_id, order.remaining)
+        for level in book.side(side).best_first()
+        for order in level.orders.values()
+    ]

@@ -1,0 +1,79 @@
+"""The tables that local runs and tests create are those of the CloudFormation file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from infra import tables
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+KEYS = {
+    "tenants": ["instance", "credential"],
+    "books": ["book", "part"],
+    "inbox": ["book", "command"],
+    "journal": ["book", "sequence"],
+    "orders": ["owner", "order_id"],
+    "fills": ["owner", "fill"],
+    "accounts": ["owner", "entry"],
+    "requests": ["scope", "request"],
+}
+
+
+@pytest.fixture
+def described(moto_client: DynamoDBClient) -> dict[str, Any]:
+    tables.create_tables(moto_client, "here")
+    return {job: moto_client.describe_table(TableName=f"here-{job}")["Table"] for job in KEYS}
+
+
+def test_each_job_has_its_table_with_its_keys(described: dict[str, Any]) -> None:
+    keys = {job: [key["AttributeName"] for key in table["KeySchema"]] for job, table in described.items()}
+    assert keys == KEYS
+    assert {table["TableStatus"] for table in described.values()} == {"ACTIVE"}
+
+
+def test_only_the_inbox_has_a_stream_and_it_shows_new_images(described: dict[str, Any]) -> None:
+    streams = {job: table["StreamSpecification"] for job, table in described.items() if "LatestStreamArn" in table}
+    assert streams == {"inbox": {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}}
+
+
+def test_the_stream_of_the_inbox_is_found(moto_client: DynamoDBClient, described: dict[str, Any]) -> None:
+    assert tables.inbox_stream_arn(moto_client, "here") == described["inbox"]["LatestStreamArn"]
+
+
+def test_live_orders_have_an_index_of_keys(described: dict[str, Any]) -> None:
+    (index,) = described["orders"]["GlobalSecondaryIndexes"]
+    assert index["IndexName"] == "live_orders_by_owner"
+    assert [key["AttributeName"] for key in index["KeySchema"]] == ["owner", "live"]
+    assert index["Projection"] == {"ProjectionType": "KEYS_ONLY"}
+
+
+def test_rows_expire_in_the_inbox_and_among_requests_and_nowhere_else(
+    moto_client: DynamoDBClient, described: dict[str, Any]
+) -> None:
+    expiring = {}
+    for job in described:
+        expiry = moto_client.describe_time_to_live(TableName=f"here-{job}")["TimeToLiveDescription"]
+        if expiry["TimeToLiveStatus"] == "ENABLED":
+            expiring[job] = expiry["AttributeName"]
+    assert expiring == {"inbox": "expires", "requests": "expires"}
+
+
+def test_creating_again_completes_what_is_missing_and_changes_nothing_else(moto_client: DynamoDBClient) -> None:
+    assert len(tables.create_tables(moto_client, "again")) == len(KEYS)
+    moto_client.put_item(TableName="again-fills", Item={"owner": {"S": "ann"}, "fill": {"S": "1"}})
+    moto_client.delete_table(TableName="again-books")
+    assert tables.create_tables(moto_client, "again") == ["again-books"]
+    assert moto_client.scan(TableName="again-fills")["Count"] == 1
+
+
+def test_a_property_that_is_not_translated_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    template = tables.TABLES_FILE.read_text(encoding="utf-8").replace("BillingMode: PAY", "TableClass: PAY")
+    changed = tmp_path / "tables.yaml"
+    changed.write_text(template, encoding="utf-8")
+    monkeypatch.setattr(tables, "TABLES_FILE", changed)
+    with pytest.raises(ValueError, match="does not know the property TableClass"):
+        tables.table_definitions("here")

@@ -1,0 +1,134 @@
+"""Placing an order while DynamoDB fails, at each call in turn: an answer never says what is not so (guarantee 7)."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, ReadTimeoutError
+
+from chalicelib.stores.dynamodb import Database, Put, TransactionRefused, Unavailable, Update
+from chalicelib.wire.trusset import orders, replay
+from infra.tables import create_tables
+from tests.faults import FaultyClient
+from tests.wire.desk import Desk, open_desk
+from tests.world import QUOTE, World
+
+CALLS_MAX = 40
+HEADERS = {"idempotency-key": "order-0001", "prefer": "wait=1"}
+TIMEOUT = ReadTimeoutError(endpoint_url="http://127.0.0.1")
+
+
+class SteppedTime:
+    """Time that only passes in sleeps: a wait of seconds takes none."""
+
+    def __init__(self) -> None:
+        self._now_s = 1_736_937_000.0
+
+    def monotonic(self) -> float:
+        return self._now_s
+
+    def sleep(self, duration_s: float) -> None:
+        self._now_s += duration_s
+
+    def now_ms(self) -> int:
+        return int(self._now_s * 1000)
+
+
+def refused(code: str, status: int = 400, **more: Any) -> ClientError:
+    """Return the error that DynamoDB answers with."""
+    answer: Any = {"Error": {"Code": code, "Message": code}, "ResponseMetadata": {"HTTPStatusCode": status}} | more
+    return ClientError(answer, "Operation")
+
+
+THROTTLED = refused("ThrottlingException")
+SERVER_FAULT = refused("InternalServerError", 500)
+
+
+@pytest.mark.parametrize(
+    ("error", "after"),
+    [(TIMEOUT, False), (TIMEOUT, True), (SERVER_FAULT, False), (SERVER_FAULT, True), (THROTTLED, False)],
+    ids=["timeout-before", "timeout-after", "500-before", "500-after", "throttled"],
+)
+def test_an_answer_is_true_at_whichever_call_dynamodb_fails(
+    moto_client: Any, error: Exception, after: bool, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """201: the order is there, once. 503: nothing was changed. Repeating the key always ends in one order."""
+    clock = SteppedTime()
+    for module in (orders, replay):
+        monkeypatch.setattr(module, "time", clock)
+        monkeypatch.setattr(module, "now_ms", clock.now_ms)
+    for call in range(1, CALLS_MAX):
+        prefix = f"fault-{request.node.callspec.id}-{call}"
+        create_tables(moto_client, prefix)
+        faulty = FaultyClient(moto_client, error, after=after)
+        desk: Desk = open_desk(World(Database(faulty, prefix)))  # type: ignore[arg-type]
+        before = desk.world.tables()
+        faulty.fail_at(call)
+        response = desk.place(headers=HEADERS)
+        failed = faulty.calls >= call
+        faulty.fail_at(0)
+        if response.status == 201:
+            assert len(desk.rows()) == 1
+        elif response.status == 503:
+            assert desk.world.tables() == before
+        else:
+            assert json.loads(response.body)["error"]["code"] in ("INTERNAL_ERROR", "AUTH_ERROR")
+        again = desk.place(headers=HEADERS)
+        assert again.status == 201
+        if response.status == 201:
+            assert again.body == response.body
+        assert len(desk.rows()) == 1
+        assert desk.world.balance("ann", QUOTE) == (500, 500)
+        for name in moto_client.list_tables()["TableNames"]:
+            moto_client.delete_table(TableName=name)
+        if not failed:
+            assert call > 4, "the sweep reached hardly any call"
+            return
+    pytest.fail(f"a placement takes more than {CALLS_MAX} calls")
+
+
+def conflict(reasons: list[str]) -> ClientError:
+    return refused("TransactionCanceledException", CancellationReasons=[{"Code": code} for code in reasons])
+
+
+def test_a_transaction_that_conflicts_with_another_is_tried_again(database: Database) -> None:
+    faulty = FaultyClient(database._client, conflict(["None", "TransactionConflict"]), after=False)
+    faulty.fail_at(1)
+    Database(faulty, database._prefix).transact([Put("accounts", {"owner": "a", "entry": "b"})])  # type: ignore[arg-type]
+    assert len(list(database.scan("accounts"))) == 1
+
+
+def test_a_write_that_conflicts_with_a_transaction_is_tried_again(database: Database) -> None:
+    faulty = FaultyClient(database._client, refused("TransactionConflictException"), after=False)
+    faulty.fail_at(1)
+    add = Update("accounts", {"owner": "a", "entry": "b"}, "ADD #available :one", values={":one": 1})
+    assert Database(faulty, database._prefix).write(add)["available"] == 1  # type: ignore[arg-type]
+
+
+class AlwaysConflicting:
+    def transact_write_items(self, **_: Any) -> None:
+        raise conflict(["TransactionConflict"])
+
+    def update_item(self, **_: Any) -> None:
+        raise refused("TransactionConflictException")
+
+
+def test_conflicts_without_end_are_given_up_after_a_bounded_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chalicelib.stores.dynamodb._back_off", lambda _attempt: None)
+    database = Database(AlwaysConflicting(), "x")  # type: ignore[arg-type]
+    with pytest.raises(Unavailable):
+        database.transact([Put("accounts", {"owner": "a"})])
+    with pytest.raises(Unavailable):
+        database.write(Update("accounts", {"owner": "a"}, "SET #b = :c", values={":c": 1}))
+
+
+def test_a_condition_counts_more_than_a_conflict_beside_it() -> None:
+    class Both:
+        def transact_write_items(self, **_: Any) -> None:
+            raise conflict(["TransactionConflict", "ConditionalCheckFailed"])
+
+    with pytest.raises(TransactionRefused) as error:
+        Database(Both(), "x").transact([Put("a", {"b": "c"}), Put("a", {"b": "d"})])  # type: ignore[arg-type]
+    assert error.value.refused == {1: None}
