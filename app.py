@@ -57,7 +57,7 @@ def place_order() -> Response:
 
 
 @app.route(book_desk.LIST, methods=METHODS, content_types=[])
-def list_orders(customerRef: str) -> Response:  # noqa: ARG001, N803 - the path template's own word
+def list_orders(customerRef: str) -> Response:  # noqa: ARG001 - the template's own word
     return _answer(book_desk.LIST)
 
 

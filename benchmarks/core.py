@@ -14,11 +14,11 @@ from time import perf_counter
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from chalicelib.core.book import Book  # noqa: E402
-from chalicelib.core.events import Traded  # noqa: E402
-from chalicelib.core.ledger import hold_of_limit  # noqa: E402
-from chalicelib.core.matching import place  # noqa: E402
-from chalicelib.core.vocabulary import BookRules, OrderType, PlaceOrder, Side, TimeInForce  # noqa: E402
+from chalicelib.core.book import Book
+from chalicelib.core.events import Traded
+from chalicelib.core.ledger import hold_of_limit
+from chalicelib.core.matching import place
+from chalicelib.core.vocabulary import BookRules, OrderType, PlaceOrder, Side, TimeInForce
 
 COMMANDS = 200_000
 ROUNDS = 5
@@ -37,9 +37,7 @@ def commands(count: int, seed: int) -> list[PlaceOrder]:
         hold = hold_of_limit(side, price, quantity, 18)
         customer = f"cust_{draw.randint(1, 20)}"
         order_id = f"ord_{number:026d}"
-        orders.append(
-            PlaceOrder(order_id, customer, side, OrderType.LIMIT, TimeInForce.GTC, price, quantity, hold)
-        )
+        orders.append(PlaceOrder(order_id, customer, side, OrderType.LIMIT, TimeInForce.GTC, price, quantity, hold))
     return orders
 
 
@@ -59,7 +57,8 @@ def main() -> None:
     trades = sum(isinstance(event, Traded) for events in decided for event in events)
     rates.sort()
     print(f"commands {COMMANDS}, of them trading at once {taking}, trades {trades}, resting {len(book.open_orders)}")
-    print(f"commands/s over {ROUNDS} rounds: min {rates[0]:,.0f} median {rates[len(rates) // 2]:,.0f} max {rates[-1]:,.0f}")
+    median = rates[len(rates) // 2]
+    print(f"commands/s over {ROUNDS} rounds: min {rates[0]:,.0f} median {median:,.0f} max {rates[-1]:,.0f}")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ also queues five connections at most, where a burst of clients would wait a seco
 
 from __future__ import annotations
 
+import logging
 import sys
 
 from chalice import local
@@ -19,6 +20,7 @@ def serve() -> int:
     """Run ``chalice local`` with this command's arguments; return its exit code."""
     local.ChaliceRequestHandler.disable_nagle_algorithm = True
     local.ThreadedHTTPServer.request_queue_size = CONNECTIONS_QUEUED_MAX
+    logging.getLogger("botocore").setLevel(logging.WARNING)  # chalice shows INFO of everything
     sys.argv[1:1] = ["local"]
     return main()
 

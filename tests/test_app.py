@@ -1,4 +1,4 @@
-"""The Chalice app: that each path reaches its desk, whatever the method or the body's type, and the stream its matcher."""
+"""The Chalice app: each path reaches its desk, whatever the method or the body's type, and the stream its matcher."""
 
 from __future__ import annotations
 
@@ -55,7 +55,9 @@ def test_the_content_type_decides_nothing(client: Client, content_type: str) -> 
     assert client.http.post(PLACE, headers=headers, body=json.dumps(ORDER).encode()).status_code == 201
 
 
-@pytest.mark.parametrize("path", ["/", "/nowhere", "/orderbooks/stocks/api/offchain/order-books", PLACE + "/ord_1", "/a/b/c/d/e/f/g/h/i/j"])
+@pytest.mark.parametrize(
+    "path", ["/", "/nowhere", "/orderbooks/stocks/api/offchain/order-books", PLACE + "/ord_1", "/a/b/c/d/e/f/g/h/i/j"]
+)
 def test_a_path_without_a_route_answers_in_the_apis_own_words(client: Client, path: str) -> None:
     response = client.http.get(path)
     assert response.status_code == 404

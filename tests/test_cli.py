@@ -15,7 +15,8 @@ from chalicelib.stores.tenants import Tenants
 from tests.world import BASE, QUOTE
 
 Run = Callable[[str], dict[str, Any]]
-BOOK = f"book create --instance inst_demo0001 --name Demo --symbol D/Q --token-address {BASE} --quote-token-address {QUOTE}"
+BOOK = f"book create --instance inst_demo0001 --name Demo --symbol D/Q --token-address {BASE}"
+BOOK += f" --quote-token-address {QUOTE}"
 CREDIT = f"credit --instance inst_demo0001 --customer ann --asset {BASE}"
 
 
@@ -50,7 +51,7 @@ def test_a_key_is_printed_once_and_accepted(run: Run, instance: str, database: D
         run("key create --instance inst_none0001")
 
 
-def test_a_book_is_made_with_every_setting(run: Run, instance: str, database: Database) -> None:
+def test_a_book_is_made_with_every_setting(run: Run, instance: str) -> None:
     made = run(
         BOOK + " --id ob_1 --base-decimals 8 --min-order-size 5 --max-order-size 500 --tick-size 10 --maker-fee-bps 5"
         " --taker-fee-bps 15 --market-collar-bps 0 --self-trade-prevention CANCEL_BOTH --status PAUSED"
@@ -75,16 +76,16 @@ def test_a_book_is_made_with_every_setting(run: Run, instance: str, database: Da
         (" --symbol SEVENTEEN/LETTERS", "symbol"),
     ],
 )
-def test_settings_that_contradict_each_other_are_refused(
-    run: Run, instance: str, database: Database, more: str, why: str
-) -> None:
+@pytest.mark.usefixtures("instance")
+def test_settings_that_contradict_each_other_are_refused(run: Run, database: Database, more: str, why: str) -> None:
     """T30"""
     with pytest.raises(cli.CommandFailed, match=why):
         run(BOOK + more)
     assert list(database.scan("books")) == []
 
 
-def test_a_pair_or_a_symbol_has_one_open_book(run: Run, instance: str) -> None:
+@pytest.mark.usefixtures("instance")
+def test_a_pair_or_a_symbol_has_one_open_book(run: Run) -> None:
     """T31"""
     run(BOOK + " --id ob_1")
     for line in (BOOK, BOOK + " --id ob_1", BOOK.replace(BASE, "0x" + "9" * 40).replace("D/Q", "d/q")):
@@ -113,7 +114,8 @@ def test_credits_and_debits_show_in_the_balances(run: Run, instance: str) -> Non
 
 
 @pytest.mark.parametrize("amount", ["0", "-1", "1.5", "01", "1e3", "9" * 39, "x"])
-def test_an_amount_that_is_none_is_wrong_usage(run: Run, instance: str, database: Database, amount: str) -> None:
+@pytest.mark.usefixtures("instance")
+def test_an_amount_that_is_none_is_wrong_usage(run: Run, database: Database, amount: str) -> None:
     before = list(database.scan("accounts"))
     with pytest.raises(SystemExit):
         run(f"{CREDIT} --amount {amount}")
@@ -121,7 +123,7 @@ def test_an_amount_that_is_none_is_wrong_usage(run: Run, instance: str, database
 
 
 def test_json_prints_one_object_and_a_failure_goes_to_standard_error(
-    run: Run, instance: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    instance: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def main(line: str) -> int:
         monkeypatch.setattr("sys.argv", ["tallybook", *line.split()])

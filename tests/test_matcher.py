@@ -270,9 +270,7 @@ def test_a_journal_that_was_tampered_with_is_not_matched_on(world: World) -> Non
         world.folded()
 
 
-def test_a_group_of_entries_is_committed_whole_or_not_at_all(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_group_of_entries_is_committed_whole_or_not_at_all(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """One command with more trades than an entry holds: several entries, one transaction, projected one by one."""
     monkeypatch.setattr("chalicelib.core.journal.ENTRY_EVENT_BYTES_MAX", 600)
     for price in range(50, 60):

@@ -11,6 +11,7 @@ from itertools import count
 from typing import Any
 
 from chalicelib.admission import Admission, Admitted
+from chalicelib.clock import new_id
 from chalicelib.core.book import Book
 from chalicelib.core.config import BookConfig, OrderRequest, Refusal
 from chalicelib.core.journal import Head, head_of, replay, verify
@@ -34,25 +35,54 @@ NOW_MS = 1_736_937_000_000
 Record = dict[str, Any]
 
 
-class World:
-    """Books and ledger of one instance. Amounts as everywhere: base units."""
+class Venue:
+    """One book and what stands in the tables about it, wherever they are."""
 
-    def __init__(self, database: Database, base_decimals: int = 0, **config: Any) -> None:
+    def __init__(self, database: Database, config: BookConfig) -> None:
         self.database = database
+        self.config = config
+        self.book = book_key(config.instance, config.book_id)
         self.accounts = Accounts(database)
         self.books = Books(database)
         self.orders = Orders(database)
         self.fills = Fills(database)
         self.journal = Journal(database)
+
+    def order(self, customer: str, order_id: str) -> OrderRow:
+        row = self.orders.get(customer_key(self.config.instance, customer), order_id)
+        assert row is not None
+        return row
+
+    def balance(self, customer: str, asset: str) -> tuple[int, int]:
+        """Return (available, held) of a customer."""
+        balance = self.accounts.balance(customer_key(self.config.instance, customer), asset)
+        return balance.available, balance.held
+
+    def credit(self, customer: str, asset: str, amount: int) -> None:
+        """Credit an account, as the operator does."""
+        transaction_id, kind = new_id("txn"), TransactionType.CREDIT
+        self.accounts.record(Transaction(transaction_id, kind, self.config.instance, customer, asset, amount))
+
+    def folded(self) -> tuple[Book, Head]:
+        """Return the book as its journal alone gives it."""
+        book, head = Book(self.config.rules), Head()
+        for entry in self.journal.after(self.book, 0):
+            verify(entry, head)
+            replay(book, entry)
+            head = head_of(entry)
+        return book, head
+
+
+class World(Venue):
+    """A book of its own, made here, and its stream. Amounts as everywhere: base units."""
+
+    def __init__(self, database: Database, base_decimals: int = 0, **config: Any) -> None:
+        chosen = BookConfig(INSTANCE, BOOK_ID, "Test", "B/Q", BASE, QUOTE, base_decimals=base_decimals, **config)
+        super().__init__(database, chosen)
         self.admission = Admission(database)
-        self.config = BookConfig(
-            INSTANCE, BOOK_ID, "Test", "B/Q", BASE, QUOTE, base_decimals=base_decimals, **config
-        )
-        self.books.create(self.config)
-        self.book = book_key(INSTANCE, BOOK_ID)
+        self.books.create(chosen)
         self.records: list[Record] = []
         self._sequence = count(100)
-        self._transactions = count(1)
 
     def tenants(self) -> Tenants:
         return Tenants(self.database, lambda: NOW_MS // 1000)
@@ -60,11 +90,6 @@ class World:
     def matcher(self) -> Matcher:
         """Return a matcher that remembers nothing yet, as a new function instance would."""
         return Matcher(self.database, lambda: NOW_MS)
-
-    def credit(self, customer: str, asset: str, amount: int) -> None:
-        transaction_id = f"txn_{next(self._transactions)}"
-        kind = TransactionType.CREDIT
-        self.accounts.record(Transaction(transaction_id, kind, INSTANCE, customer, asset, amount))
 
     def place(
         self,
@@ -102,27 +127,8 @@ class World:
         """Give records (default: all there are) to the matcher; return the sequence numbers it hands back."""
         return match_records(matcher or self.matcher(), self.records if records is None else records)
 
-    def order(self, customer: str, order_id: str) -> OrderRow:
-        row = self.orders.get(customer_key(INSTANCE, customer), order_id)
-        assert row is not None
-        return row
-
-    def balance(self, customer: str, asset: str) -> tuple[int, int]:
-        """Return (available, held) of a customer."""
-        balance = self.accounts.balance(customer_key(INSTANCE, customer), asset)
-        return balance.available, balance.held
-
     def fees(self, asset: str) -> int:
         return self.accounts.balance(f"{INSTANCE}/fees/{BOOK_ID}", asset).available
-
-    def folded(self) -> tuple[Book, Head]:
-        """Return the book as its journal alone gives it."""
-        book, head = Book(self.config.rules), Head()
-        for entry in self.journal.after(self.book, 0):
-            verify(entry, head)
-            replay(book, entry)
-            head = head_of(entry)
-        return book, head
 
     def tables(self) -> dict[str, list[Row]]:
         """Return all rows of all tables, for comparisons of before and after."""
@@ -138,7 +144,7 @@ def record_of(row: Row, sequence: int) -> Record:
     }
 
 
-def check_invariants(world: World, credited: dict[str, int]) -> None:
+def check_invariants(world: Venue, credited: dict[str, int]) -> None:
     """Assert guarantees 1 to 6 on the tables as they are, every admitted command decided.
 
     credited: credits less debits, by asset. Raises AssertionError that names the guarantee.
@@ -155,7 +161,7 @@ def check_invariants(world: World, credited: dict[str, int]) -> None:
     book.check()  # 4: not crossed, levels and holds consistent
     holds: dict[tuple[str, str], int] = {}
     for order in book.open_orders.values():
-        key = (customer_key(INSTANCE, order.placed.customer), world.config.asset_held(order.placed.side))
+        key = (customer_key(world.config.instance, order.placed.customer), world.config.asset_held(order.placed.side))
         holds[key] = holds.get(key, 0) + order.hold
     for row in balances:
         held_for_orders = holds.get((row["owner"], row["entry"].removeprefix("balance/")), 0)

@@ -64,7 +64,7 @@ class BookSide:
         level.quantity += order.remaining
 
     def take(self, level: PriceLevel, order: OpenOrder, quantity: int) -> None:
-        """Take quantity off a resting order; the order leaves the book with its last unit, a level with its last order."""
+        """Take quantity off a resting order; it leaves with its last unit, and a level with its last order."""
         level.quantity -= quantity
         order.remaining -= quantity
         if not order.remaining:
@@ -139,7 +139,8 @@ class Book:
             case Traded():
                 self._apply_trade(event)
             case Rested():
-                assert self.incoming is not None and event.order.price is not None
+                assert self.incoming is not None
+                assert event.order.price is not None
                 self.side(event.order.side).rest(self.incoming, event.order.price)
                 self.open_orders[event.order.order_id] = self.incoming
                 self.incoming = None
@@ -150,7 +151,7 @@ class Book:
                     self.side(order.side).remove(self.open_orders.pop(order.order_id))
 
     def _apply_trade(self, trade: Traded) -> None:
-        assert self.incoming is not None and trade.maker.price is not None
+        assert self.incoming is not None
         maker, taker = self.open_orders[trade.maker.order_id], self.incoming
         buyer, seller = (taker, maker) if trade.taker.side is Side.BUY else (maker, taker)
         buyer.hold -= trade.notional + trade.released
@@ -192,7 +193,8 @@ class Book:
             placed = order.placed
             # Only part of an order can be unfilled, and only LIMIT orders rest.
             assert 0 < order.remaining <= placed.quantity, "remaining out of range"
-            assert placed.order_type is OrderType.LIMIT and placed.price is not None, "a MARKET order rests"
+            assert placed.order_type is OrderType.LIMIT, "a MARKET order rests"
+            assert placed.price is not None, "an order rests at no price"
             # A hold is a pure function of the open order.
             hold = hold_of_limit(placed.side, placed.price, order.remaining, self.rules.base_decimals)
             assert order.hold == hold, "hold is not what the order needs"

@@ -71,10 +71,9 @@ def problems_of(config: BookConfig) -> list[str]:
         found.append(f"base decimals must be 0 to {DECIMALS_MAX}")
     if 0 in (config.order_size_min, config.order_size_max, config.tick_size):
         found.append("sizes and tick must be above 0")
-    if None not in (config.order_size_min, config.order_size_max):
-        assert config.order_size_min is not None and config.order_size_max is not None
-        if config.order_size_min > config.order_size_max:
-            found.append("minimum order size is above the maximum")
+    least, most = config.order_size_min, config.order_size_max
+    if least is not None and most is not None and least > most:
+        found.append("minimum order size is above the maximum")
     if not all(0 <= bps <= FEE_BPS_MAX for bps in (config.maker_fee_bps, config.taker_fee_bps)):
         found.append(f"fees must be 0 to {FEE_BPS_MAX} bps")
     if not 0 <= config.market_collar_bps <= COLLAR_BPS_MAX:

@@ -92,9 +92,7 @@ def _limit_key(makers: BookSide, command: PlaceOrder) -> int:
     return makers.keys[0] if makers.keys else 0
 
 
-def _match(
-    book: Book, makers: BookSide, order: OpenOrder, limit_key: int, events: list[Event]
-) -> CloseReason | None:
+def _match(book: Book, makers: BookSide, order: OpenOrder, limit_key: int, events: list[Event]) -> CloseReason | None:
     """Trade the order against the makers it crosses. Return why its rest must be closed, None where no rule says so."""
     command, rules, scale = order.placed, book.rules, book.scale
     prevention, keys, levels = rules.self_trade_prevention, makers.keys, makers.levels

@@ -232,9 +232,7 @@ class Database:
 
         Raises TransactionRefused (nothing changed), Unavailable (nothing changed) or OutcomeUnknown.
         """
-        items: list[Any] = [
-            {"Put" if isinstance(write, Put) else "Update": self._request(write)} for write in writes
-        ]
+        items: list[Any] = [{"Put" if isinstance(write, Put) else "Update": self._request(write)} for write in writes]
         for attempt in range(TRANSACT_ATTEMPTS_MAX):
             try:
                 self._client.transact_write_items(TransactItems=items)
@@ -292,4 +290,4 @@ class Database:
 
 def _back_off(attempt: int) -> None:
     """Wait a random moment, longer with each attempt (full jitter, 1 s at most)."""
-    time.sleep(random.uniform(0, min(1.0, 0.02 * 2**attempt)))  # noqa: S311
+    time.sleep(random.uniform(0, min(1.0, 0.02 * 2**attempt)))

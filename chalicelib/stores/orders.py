@@ -98,7 +98,9 @@ class Orders:
 
         Refused when the row shows this entry or a later one already: another run projected it. That is no fault.
         """
-        changes = "SET #status = :status, #filled = :filled, #sequence = :sequence, #updated_at_ms = :at, #reason = :reason"
+        changes = (
+            "SET #status = :status, #filled = :filled, #sequence = :sequence, #updated_at_ms = :at, #reason = :reason"
+        )
         if not update.status.is_live:
             changes += " REMOVE #live"
         order_exists = "attribute_exists(#order_id)"

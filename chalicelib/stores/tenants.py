@@ -80,7 +80,7 @@ class Tenants:
         self._database.write(Put(TABLE, row, key_not_exists))
 
     def accept(self, ref: str, api_key: str) -> Credential | None:
-        """Return what the key stands for, None where it is not accepted (T4). Digests compared in constant time (T3)."""
+        """Return what the key stands for, None where it is not accepted (T4). Compares in constant time (T3)."""
         rows = self._rows(instance_id(ref))
         digest = digest_of(api_key)
         found: Row | None = None

@@ -7,7 +7,15 @@ from collections.abc import Iterable
 from chalicelib.core.book import Book
 from chalicelib.core.events import Closed, Event, Rested, Traded
 from chalicelib.core.matching import place
-from chalicelib.core.vocabulary import BookRules, CloseReason, OrderType, PlaceOrder, SelfTradePrevention, Side, TimeInForce
+from chalicelib.core.vocabulary import (
+    BookRules,
+    CloseReason,
+    OrderType,
+    PlaceOrder,
+    SelfTradePrevention,
+    Side,
+    TimeInForce,
+)
 
 BUY, SELL = Side.BUY, Side.SELL
 GTC, IOC, FOK = TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK

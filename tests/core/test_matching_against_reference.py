@@ -1,9 +1,9 @@
 """Goal: the matching core and a naive matcher written from the contract agree on everything that can be seen.
 
-Method: Hypothesis draws a book's rules and a sequence of orders of few customers, few prices and few quantities, so that
-orders meet all the time. After every order both matchers must show the same trades, closed orders, queues, holds and
-balances; money must be conserved; and folding the events into a second book must lead to the same state. Each order's
-hold is credited just before it is admitted, so a single unit spent too much shows as a negative account.
+Method: Hypothesis draws a book's rules and a sequence of orders of few customers, few prices and few quantities, so
+that orders meet all the time. After every order both matchers must show the same trades, closed orders, queues, holds
+and balances; money must be conserved; and folding the events into a second book must lead to the same state. Each
+order's hold is credited just before it is admitted, so a single unit spent too much shows as a negative account.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ class RunningStack:
     """
 
     def __init__(self, local_dir: Path, **environment: str) -> None:
-        self._local_dir = local_dir
+        self.local_dir = local_dir
         self._output_file = local_dir / "output.txt"
         self._port = free_port(but=0)
         passed_on = {name: value for name, value in os.environ.items() if name not in _NOT_PASSED_ON}
@@ -53,7 +53,7 @@ class RunningStack:
         return self._process.pid
 
     def __enter__(self) -> RunningStack:
-        self._local_dir.mkdir(parents=True, exist_ok=True)
+        self.local_dir.mkdir(parents=True, exist_ok=True)
         with self._output_file.open("w", encoding="utf-8") as output:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "infra.local"],
@@ -95,7 +95,7 @@ class RunningStack:
     def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> dict[str, Any]:
         """Wait for a demo file that names this run's port: an earlier run's stands there for a moment."""
         deadline_s = time.monotonic() + READY_BOUND_S
-        file = self._local_dir / "demo.json"
+        file = self.local_dir / "demo.json"
         while time.monotonic() < deadline_s:
             if process.poll() is not None:
                 raise AssertionError(f"the run ended with {process.returncode}:\n{self.output}")

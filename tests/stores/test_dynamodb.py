@@ -64,7 +64,9 @@ def test_a_transaction_is_done_whole_or_not_at_all(store: Database) -> None:
 
 
 def test_an_update_creates_the_row_it_does_not_find(store: Database) -> None:
-    written = store.write(Update("accounts", KEY, "ADD #available :one SET #mark = :one", values={":one": 1}, names={"#mark": "mark/a/b"}))
+    written = store.write(
+        Update("accounts", KEY, "ADD #available :one SET #mark = :one", values={":one": 1}, names={"#mark": "mark/a/b"})
+    )
     assert written == KEY | {"available": 1, "mark/a/b": 1}
 
 

@@ -106,9 +106,7 @@ def test_a_body_of_64_kib_is_read_and_one_byte_more_is_not(desk: Desk) -> None:
     assert code_of(desk.send("POST", PLACE, body=b" " * 65_537)) == (413, "PAYLOAD_TOO_LARGE")
 
 
-def test_a_key_check_that_fails_itself_is_no_fault_of_the_caller(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_key_check_that_fails_itself_is_no_fault_of_the_caller(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     def down(*_: object) -> None:
         raise Unavailable("the table is away")
 
@@ -156,7 +154,9 @@ def test_an_unknown_route_and_a_wrong_method_come_before_the_key(desk: Desk) -> 
 def test_request_ids_are_new_uuids_of_version_4(desk: Desk) -> None:
     ids = {desk.list().headers["X-Request-Id"] for _ in range(3)}
     assert len(ids) == 3
-    assert all(re.fullmatch(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", each) for each in ids)
+    assert all(
+        re.fullmatch(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", each) for each in ids
+    )
 
 
 def test_one_instance_sees_and_moves_nothing_of_another(desk: Desk) -> None:

@@ -156,7 +156,8 @@ def test_a_request_still_waiting_is_joined_for_a_bounded_time(desk: Desk, monkey
 @pytest.mark.parametrize(
     ("header", "wait_s"),
     [
-        ("wait=5", 5), ("wait=10", 10), ("wait=11", 10), ("wait=" + "9" * 5000, 10), ("wait=0", None), ("wait=-1", None),
+        ("wait=5", 5), ("wait=10", 10), ("wait=11", 10), ("wait=" + "9" * 5000, 10), ("wait=0", None),
+        ("wait=-1", None),
         ("wait=1.5", None), ("wait=", None), ("respond-async", None), ("", None), ("foo, wait=3", 3), ("Wait = 3", 3),
         ("wait=3; foo=bar", 3), ('wait="4"', 4), ("wait=x, wait=5", None), ("wait=2, wait=5", 2), ("await=5", None),
     ],

@@ -17,7 +17,7 @@ BODY_BYTES_MAX = 64 * 1024
 
 
 def pass_gate(request: HttpRequest, tenants: Tenants, requests: Requests, envelope: Envelope) -> Credential:
-    """Do checks 2 to 6 of T10: key present, key accepted, rate, service, body size. Raises Fault at the first that fails.
+    """Do checks 2 to 6 of T10: key present, key accepted, rate, service, body size. Raises Fault at the first fault.
 
     Sets the envelope's instance and rate headers as soon as they are known.
     """

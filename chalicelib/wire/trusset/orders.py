@@ -35,7 +35,7 @@ class OrderEndpoints:
     requests: Requests
 
     def place(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
-        """POST offchain/orders. 201 with the order as admitted, or as first matched with ``Prefer: wait`` (T20, T21)."""
+        """POST offchain/orders. 201: the order as admitted (T20), or as first matched with ``Prefer: wait`` (T21)."""
         key = idempotency_key(request)
         members = schema.json_object(request.body)
         body = schema.place_order_body(members)
@@ -67,16 +67,19 @@ class OrderEndpoints:
         self, instance: str, admitted: Admitted, wait_s: int | None, replay: Replay | None, envelope: Envelope
     ) -> HttpResponse:
         """Answer an order that is admitted: whatever fails from here on, it is placed, and the answer says so."""
-        body, preference = envelope.success_body(_admitted_data(admitted)), None
+        body = envelope.success_body(_admitted_data(admitted))
+        preference: str | None = None
         if wait_s is not None:
             owner = customer_key(instance, admitted.order.customer)
             try:
                 row = self._first_result(owner, admitted.order.order_id, wait_s)
-                waited = (body, None) if row is None else (envelope.success_body(_order_data(row)), f"wait={wait_s}")
+                shown, applied = body, preference
+                if row is not None:
+                    shown, applied = envelope.success_body(_order_data(row)), f"wait={wait_s}"
                 if replay is not None:
-                    final = replay.requests.finish(replay.scope, replay.key, *waited)
-                    waited = final.body, final.preference
-                body, preference = waited
+                    final = replay.requests.finish(replay.scope, replay.key, shown, applied)
+                    shown, applied = final.body, final.preference
+                body, preference = shown, applied
             except (Unavailable, OutcomeUnknown):
                 logger.warning("no result to show", exc_info=True, request_id=envelope.request_id)
         return envelope.response(201, body, {"Preference-Applied": preference} if preference else None)
@@ -101,11 +104,7 @@ class OrderEndpoints:
         owner = customer_key(instance, customer)
         is_live = query.status is not None and query.status.is_live
         rows = self.orders.live_newest_first(owner, now_ms()) if is_live else self.orders.newest_first(owner)
-        matching = (
-            row
-            for row in rows
-            if query.book_id in (None, row.book_id) and query.status in (None, row.status)
-        )
+        matching = (row for row in rows if query.book_id in (None, row.book_id) and query.status in (None, row.status))
         page = islice(matching, query.offset, query.offset + query.limit)
         return envelope.success(200, [_row_data(row) for row in page])
 

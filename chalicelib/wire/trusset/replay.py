@@ -66,7 +66,9 @@ class Replay:
 
     def recording(self, status: int, body: str, pending_until_ms: int | None) -> Write:
         """Return the write that records the answer with what it answers for, in one transaction."""
-        return self.requests.recording(self.scope, self.key, Answer(self.body_hash, status, body, None, pending_until_ms))
+        return self.requests.recording(
+            self.scope, self.key, Answer(self.body_hash, status, body, None, pending_until_ms)
+        )
 
     def record(self, response: HttpResponse, envelope: Envelope) -> HttpResponse:
         """Record an answer by itself; return it, or the one that was recorded first."""

@@ -1,4 +1,4 @@
-"""The form of what comes in: bodies, queries, path parameters (section 4, "Field rules"). Content is checked elsewhere."""
+"""The form of what comes in: bodies, queries, path parameters. Content is checked elsewhere."""
 
 from __future__ import annotations
 

@@ -1,0 +1,141 @@
+"""The demo that a local run seeds, and ``.local/demo.json``, by which scripts find a run that is ready.
+
+Seeding is repeatable: what is there already stays as it is. The API key can be printed only when it is made, so it is
+kept from run to run in the file; while a run is starting, the file is set aside, so that it never names a run that
+does not answer yet.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+from pathlib import Path
+
+from chalicelib import cli
+from infra.settings import HOST
+
+INSTANCE_REF = "demo0001"
+INSTANCE = f"inst_{INSTANCE_REF}"
+BOOK = "ob_offchain_001"
+TOKEN = "0x1234567890abcdef1234567890abcdef12345678"
+QUOTE_TOKEN = "0xabcdefabcdefabcdefabcdefabcdefabcdefabcd"
+CUSTOMERS = ["cust_12345", "cust_23456", "cust_34567", "cust_45678", "cust_56789"]
+CREDIT = 10**6 * 10**18
+RATE_LIMIT = 100_000
+DESK_PATH = "/orderbooks/stocks/api/offchain"
+ANSWER_BOUND_S = 30
+
+
+def seed() -> None:
+    """Make the demo's instance, book and funds where they are missing. Raises cli.CommandFailed."""
+    _unless_there(["instance", "create", "--ref", INSTANCE_REF])
+    book = ["--id", BOOK, "--name", "Example Shares", "--symbol", "EXS/EUR"]
+    tokens = ["--token-address", TOKEN, "--quote-token-address", QUOTE_TOKEN]
+    _unless_there(["book", "create", "--instance", INSTANCE, *book, *tokens])
+    for customer in CUSTOMERS:
+        for token, word in ((TOKEN, "base"), (QUOTE_TOKEN, "quote")):
+            account = ["--instance", INSTANCE, "--customer", customer, "--asset", token]
+            cli.run(["credit", *account, "--amount", str(CREDIT), "--id", f"txn_demo_{customer}_{word}"])
+
+
+def new_key() -> str:
+    """Make an API key of the demo's instance and return it. Raises cli.CommandFailed."""
+    made = cli.run(["key", "create", "--instance", INSTANCE, "--rate-limit", str(RATE_LIMIT)])
+    return str(made["api_key"])
+
+
+def key_works(port: int, api_key: str) -> bool:
+    """Tell whether the running service lists a demo customer's orders for this key."""
+    return status_of(port, f"{DESK_PATH}/customers/{CUSTOMERS[0]}/orders", {"x-api-key": api_key}) == http.client.OK
+
+
+def status_of(port: int, path: str, headers: dict[str, str]) -> int | None:
+    """Return the status of a GET answered by the port, or None when nothing answered."""
+    connection = http.client.HTTPConnection(HOST, port, timeout=ANSWER_BOUND_S)
+    try:
+        connection.request("GET", path, headers=headers)
+        return connection.getresponse().status
+    except (OSError, http.client.HTTPException):
+        return None
+    finally:
+        connection.close()
+
+
+class DemoFile:
+    """``demo.json`` in the run's directory: there only when the run that it names is ready, or was when it stopped."""
+
+    def __init__(self, local_dir: Path) -> None:
+        self.path = local_dir / "demo.json"
+        self._aside = local_dir / "demo.previous.json"
+
+    def set_aside(self) -> str | None:
+        """Take an earlier run's file out of the way; return its API key, or None when there is none."""
+        if self.path.exists():
+            self.path.replace(self._aside)
+        try:
+            api_key = json.loads(self._aside.read_text(encoding="utf-8"))["book_desk"]["api_key"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return api_key if isinstance(api_key, str) else None
+
+    def write(self, base_url: str, engine_url: str, api_key: str) -> None:
+        """Say that the run is ready. The file appears whole, and is its owner's only, for it holds a key."""
+        book_desk = {
+            "api_key": api_key,
+            "order_book_id": BOOK,
+            "token_address": TOKEN,
+            "quote_token_address": QUOTE_TOKEN,
+            "customers": CUSTOMERS,
+        }
+        content = {"base_url": base_url, "aws_endpoint_url": engine_url, "book_desk": book_desk}
+        unfinished = self.path.with_suffix(".tmp")
+        unfinished.unlink(missing_ok=True)
+        with open(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            json.dump(content, file, indent=2)
+            file.write("\n")
+        unfinished.replace(self.path)
+        self.forget()
+
+    def forget(self) -> None:
+        """Drop an earlier run's key."""
+        self._aside.unlink(missing_ok=True)
+
+
+def what_to_try(base_url: str, api_key: str, file: Path, variables: dict[str, str]) -> str:
+    """Return what a newcomer can type next."""
+    order = {
+        "orderBookId": BOOK,
+        "customerRef": CUSTOMERS[0],
+        "side": "BUY",
+        "orderType": "LIMIT",
+        "price": "100000000000000000000",
+        "quantity": "5000000000000000000",
+        "timeInForce": "GTC",
+    }
+    opposite = order | {"customerRef": CUSTOMERS[1], "side": "SELL"}
+    place = f"curl -X POST {base_url}{DESK_PATH}/orders -H 'x-api-key: {api_key}' -H 'Content-Type: application/json'"
+    shell = "".join(f"{name}={value} " for name, value in variables.items())
+    return f"""
+Tallybook serves on {base_url}. Try, in another terminal:
+
+  place an order, and its match:
+    {place} -d '{json.dumps(order)}'
+    {place} -d '{json.dumps(opposite)}'
+
+  list the orders of a customer:
+    curl '{base_url}{DESK_PATH}/customers/{CUSTOMERS[0]}/orders' -H 'x-api-key: {api_key}'
+
+  look at a customer's balances:
+    {shell}.venv/bin/tallybook balances --instance {INSTANCE} --customer {CUSTOMERS[0]}
+
+For scripts, all of this is in {file}. Ctrl-C stops; what was stored is there at the next start.
+"""
+
+
+def _unless_there(command: list[str]) -> None:
+    try:
+        cli.run(command)
+    except cli.CommandFailed as failure:
+        if not str(failure).startswith("exists already"):
+            raise

@@ -1,0 +1,242 @@
+"""``make run``: the whole service on this machine, with nothing but Python.
+
+It starts a DynamoDB of its own (unless the environment names one), creates the tables, seeds a demo, brings undecided
+commands back, then serves with ``chalice local`` and feeds the inbox's stream to the match function. Ctrl-C, SIGTERM
+and SIGHUP stop it in order: no new requests, the batch finished, the tables saved. See ``settings`` for its variables.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import importlib
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+import boto3
+from botocore.exceptions import ProfileNotFound
+
+from chalicelib import redrive
+from chalicelib.cli import CommandFailed
+from infra import demo, engine, settings
+from infra.poller import StreamPoller
+from infra.processes import Child
+from infra.settings import HOST, ROOT, Settings, StartRefused
+from infra.tables import create_tables, inbox_stream_arn
+
+START_BOUND_S = 30
+SERVER_STOP_BOUND_S = 5
+BATCH_BOUND_S = 30
+WATCH_PERIOD_S = 0.05
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Stopped(Exception):
+    """The user asked the run to stop."""
+
+
+class Failed(Exception):
+    """A part of the run ended by itself or did not start; the message says which."""
+
+
+class LocalRun:
+    """One run, from its start to its stop. The parts are stopped in the reverse order of their start."""
+
+    def __init__(self, chosen: Settings, lock: IO[str]) -> None:
+        self._chosen = chosen
+        self._lock = lock
+        self._demo_file = demo.DemoFile(chosen.local_dir)
+        self._engine: Child | None = None
+        self._server: Child | None = None
+        self._poller: threading.Thread | None = None
+        self._poller_stop = threading.Event()
+        self._stop_asked = False
+
+    def run(self) -> int:
+        """Start, serve until asked to stop, stop; return the exit code."""
+        for number in STOP_SIGNALS:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self._ask_to_stop)
+        exit_code = 0
+        try:
+            self._start()
+            while True:
+                self._watch()
+        except Stopped:
+            say("Stopping ...")
+        except (Failed, CommandFailed, StartRefused) as failure:
+            complain(f"Tallybook stops: {failure}")
+            exit_code = 1
+        finally:
+            saved = self._stop()
+        return exit_code if saved else 1
+
+    def _start(self) -> None:
+        chosen = self._chosen
+        if chosen.fresh:
+            engine.forget_state(chosen.state_dir)
+        earlier_key = self._demo_file.set_aside()
+        if chosen.fresh:
+            self._demo_file.forget()
+        engine_url = self._connect()
+        stream_arn = self._prepare_tables()
+        demo.seed()
+        self._redrive()
+        self._serve(stream_arn)
+        api_key = earlier_key if earlier_key and demo.key_works(chosen.port, earlier_key) else demo.new_key()
+        if not demo.key_works(chosen.port, api_key):
+            raise Failed("the service does not list the demo's orders.")
+        self._demo_file.write(chosen.base_url, engine_url, api_key)
+        say(demo.what_to_try(chosen.base_url, api_key, self._demo_file.path, self._variables_to_type()))
+
+    def _variables_to_type(self) -> dict[str, str]:
+        """Return what a command in another terminal needs; with the user's DynamoDB nothing, for it is set there."""
+        if self._chosen.external_url:
+            return {}
+        return {name: value for name, value in os.environ.items() if name in settings.VARIABLES_TO_TYPE}
+
+    def _connect(self) -> str:
+        """Make the environment name a DynamoDB, the user's or one that is started here; return its URL."""
+        region, has_credentials = aws_defaults(look_for_credentials=self._chosen.external_url is not None)
+        if self._chosen.external_url:
+            replace_environment(settings.external_environment(region, has_credentials, os.environ))
+            return self._chosen.external_url
+        port = settings.free_port(but=self._chosen.port)
+        url = f"http://{HOST}:{port}"
+        self._engine = engine.start_engine(port, self._chosen.state_dir, self._lock.fileno())
+        replace_environment(settings.engine_environment(url, region, os.environ))
+        self._until(lambda: engine.engine_answers(port), "the local DynamoDB does not answer.")
+        return url
+
+    def _prepare_tables(self) -> str:
+        """Create what is missing; return the name of the inbox's stream."""
+        client = boto3.client("dynamodb")
+        create_tables(client, self._chosen.prefix)
+        return inbox_stream_arn(client, self._chosen.prefix)
+
+    def _redrive(self) -> None:
+        """Decide what an earlier run admitted and did not decide: its stream records are gone with its engine."""
+        try:
+            redrive.redrive()
+        except Exception:
+            logging.exception("Commands of earlier runs stay undecided; 'tallybook redrive' tries them again.")
+
+    def _serve(self, stream_arn: str) -> None:
+        """Open the port and begin to match; return when the service answers."""
+        port = self._chosen.port
+        arguments = ["--host", HOST, "--port", str(port), "--no-autoreload", "--stage", "local"]
+        command = [sys.executable, "-m", "infra.serve", *arguments]
+        self._server = Child("the HTTP server", command, os.environ, signal.SIGTERM)
+        handler = importlib.import_module("app").match_inbox
+        poller = StreamPoller(boto3.client("dynamodbstreams"), stream_arn, handler)
+        self._poller = threading.Thread(target=poller.run, args=(self._poller_stop,), name="poller", daemon=True)
+        self._poller.start()
+        self._until(lambda: demo.status_of(port, "/", {}) is not None, f"the service does not answer on port {port}.")
+
+    def _until(self, ready: Callable[[], bool], complaint: str) -> None:
+        """Wait until something is ready. Raises Failed with the complaint when it is not within the bound."""
+        deadline_s = time.monotonic() + START_BOUND_S
+        while not ready():
+            if time.monotonic() > deadline_s:
+                raise Failed(complaint)
+            self._watch()
+
+    def _watch(self) -> None:
+        """Wait a moment. Raises Stopped when the user asked for it, Failed when a part has ended by itself."""
+        if self._stop_asked:
+            raise Stopped
+        for child in (self._engine, self._server):
+            if child and child.exit_code() is not None:
+                raise Failed(f"{child.name} ended by itself (exit code {child.exit_code()}).")
+        if self._poller and not self._poller.is_alive():
+            raise Failed("the stream poller ended by itself.")
+        time.sleep(WATCH_PERIOD_S)
+
+    def _stop(self) -> bool:
+        """Stop what runs: the server, the poller after its batch, the engine; return whether all was saved."""
+        if self._server:
+            self._server.stop(SERVER_STOP_BOUND_S)
+        if self._poller:
+            self._poller_stop.set()
+            self._poller.join(BATCH_BOUND_S)
+        if self._engine is None:
+            return True
+        died = self._engine.exit_code() is not None
+        if died or not self._engine.stop(engine.SAVE_BOUND_S):
+            how = "died" if died else f"had not saved after {engine.SAVE_BOUND_S} s and was killed"
+            complain(
+                f"THE LOCAL DYNAMODB {how.upper()}: WHAT THIS RUN STORED IS LOST, what earlier runs stored is not."
+            )
+            return False
+        say(f"Stopped. What was stored is in {self._chosen.state_dir}.")
+        return True
+
+    def _ask_to_stop(self, _number: int, _frame: object) -> None:
+        self._stop_asked = True
+
+
+def aws_defaults(look_for_credentials: bool) -> tuple[str | None, bool]:
+    """Return the region that boto3 chooses by itself here (None: none), and whether it finds credentials."""
+    try:
+        session = boto3.Session()
+    except ProfileNotFound:
+        return None, False
+    return session.region_name, look_for_credentials and session.get_credentials() is not None
+
+
+def replace_environment(environment: dict[str, str]) -> None:
+    """Make this the environment of this process and of those that it starts."""
+    for name in set(os.environ) - set(environment):
+        del os.environ[name]
+    os.environ.update(environment)
+
+
+@contextmanager
+def locked(local_dir: Path) -> Iterator[IO[str]]:
+    """Hold the run's directory: two runs over one state would overwrite each other's. Raises StartRefused."""
+    local_dir.mkdir(parents=True, exist_ok=True)
+    with open(local_dir / "lock", "a", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise StartRefused(
+                f"another run uses {local_dir}, or is still saving there. Stop it, or name another directory: "
+                "TALLYBOOK_LOCAL_DIR=... make run"
+            ) from error
+        yield lock
+
+
+def say(text: str) -> None:
+    """Print; a terminal that is gone must not keep the run from stopping in order."""
+    with suppress(OSError):
+        print(text, flush=True)
+
+
+def complain(text: str) -> None:
+    with suppress(OSError):
+        print(text, file=sys.stderr, flush=True)
+
+
+def main() -> int:
+    """Run until stopped; return 0 when all went well and everything is saved."""
+    logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
+    sys.path.insert(0, str(ROOT))
+    try:
+        chosen = settings.read_settings(os.environ)
+        settings.refuse_busy_port(chosen.port)
+        with locked(chosen.local_dir) as lock:
+            return LocalRun(chosen, lock).run()
+    except StartRefused as refusal:
+        complain(f"Tallybook did not start: {refusal}")
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

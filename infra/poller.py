@@ -1,0 +1,188 @@
+"""Feeds the inbox's stream to the match function in a local run, as Lambda's event source mapping does on AWS.
+
+Every shard is read in order from its oldest record, a parent's records before its children's; INSERTs only; up to 100
+in a batch. A batch that failed, wholly or from some record on, is delivered again from there after a growing pause,
+and its shard reads no further until it is through: delivery is at least once and in order. An engine that fails is
+asked again; the poller itself never gives up.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from infra.shards import Record, Shard, lambda_record, to_deliver_again
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodbstreams import DynamoDBStreamsClient
+
+BATCH_RECORDS_MAX = 100
+IDLE_PAUSE_MIN_S = 0.02
+IDLE_PAUSE_MAX_S = 0.05
+RETRY_PAUSE_MIN_S = 0.1
+RETRY_PAUSE_MAX_S = 5.0
+DISCOVERY_PERIOD_S = 10.0
+
+Handler = Callable[[dict[str, Any], Any], object]
+log = logging.getLogger("tallybook.poller")
+
+
+@dataclass(frozen=True, slots=True)
+class LambdaContext:
+    """What of Lambda's context object the function can rely on."""
+
+    function_name: str = "match_inbox"
+    function_version: str = "$LATEST"
+    memory_limit_in_mb: int = 1024
+    invoked_function_arn: str = "arn:aws:lambda:us-east-1:000000000000:function:match_inbox"
+    aws_request_id: str = "00000000-0000-0000-0000-000000000000"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 60_000
+
+
+class StreamPoller:
+    """Reads one stream and calls one handler, from one thread. ``clock`` gives seconds that only rise."""
+
+    def __init__(
+        self,
+        streams: DynamoDBStreamsClient,
+        stream_arn: str,
+        handler: Handler,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._streams = streams
+        self._stream_arn = stream_arn
+        self._handler = handler
+        self._clock = clock
+        self._shards: dict[str, Shard] = {}
+        self._discover_at_s = clock()
+        self._discovery_failures = 0
+
+    def run(self, stop: threading.Event) -> None:
+        """Poll until told to stop; a batch that has begun is finished first."""
+        pause_s = IDLE_PAUSE_MIN_S
+        while not stop.is_set():
+            delivered = self.poll()
+            if delivered >= BATCH_RECORDS_MAX:
+                continue
+            pause_s = IDLE_PAUSE_MIN_S if delivered else min(pause_s * 1.2, IDLE_PAUSE_MAX_S)
+            stop.wait(pause_s)
+
+    def poll(self) -> int:
+        """Read each shard that is due once and deliver what it gave; return the largest number in one batch."""
+        if self._clock() >= self._discover_at_s:
+            self._discover()
+        return max((self._advance(shard) for shard in self._due()), default=0)
+
+    def _due(self) -> list[Shard]:
+        now_s = self._clock()
+        return [
+            shard
+            for shard in self._shards.values()
+            if not shard.done and shard.pause_until_s <= now_s and self._parent_done(shard)
+        ]
+
+    def _parent_done(self, shard: Shard) -> bool:
+        parent = self._shards.get(shard.parent_id or "")
+        return parent is None or parent.done
+
+    def _discover(self) -> None:
+        """Take up the shards that the stream has now; those that it has no more are forgotten."""
+        found: dict[str, Shard] = {}
+        page: dict[str, Any] = {"StreamArn": self._stream_arn}
+        try:
+            while True:
+                description = self._streams.describe_stream(**page)["StreamDescription"]
+                for shard in description["Shards"]:
+                    name = shard["ShardId"]
+                    found[name] = self._shards.get(name) or Shard(name, shard.get("ParentShardId"))
+                if "LastEvaluatedShardId" not in description:
+                    break
+                page["ExclusiveStartShardId"] = description["LastEvaluatedShardId"]
+        except (ClientError, BotoCoreError) as error:
+            self._discovery_failures += 1
+            self._discover_at_s = self._clock() + _retry_pause_s(self._discovery_failures)
+            log.warning("the inbox stream cannot be described, trying again: %s", error)
+            return
+        self._shards = found
+        self._discovery_failures = 0
+        self._discover_at_s = self._clock() + DISCOVERY_PERIOD_S
+
+    def _advance(self, shard: Shard) -> int:
+        """Read the shard's next batch unless one is waiting, and deliver it; return the number of its records."""
+        if not shard.batch:
+            try:
+                self._read(shard)
+            except (ClientError, BotoCoreError) as error:
+                shard.iterator = None
+                self._pause(shard)
+                log.warning("shard %s cannot be read, trying again: %s", shard.shard_id, error)
+                return 0
+        size = len(shard.batch)
+        if size:
+            self._deliver(shard)
+        else:
+            shard.failures = 0
+        if shard.done:
+            self._discover_at_s = self._clock()
+        return size
+
+    def _read(self, shard: Shard) -> None:
+        iterator = shard.iterator or self._iterator_after(shard)
+        answer = self._streams.get_records(ShardIterator=iterator, Limit=BATCH_RECORDS_MAX)
+        records: list[Any] = answer["Records"]
+        if records:
+            shard.sequence_read = records[-1]["dynamodb"]["SequenceNumber"]
+        shard.batch = [lambda_record(one, self._stream_arn) for one in records if one["eventName"] == "INSERT"]
+        shard.iterator = answer.get("NextShardIterator")
+        shard.ended = shard.iterator is None
+
+    def _iterator_after(self, shard: Shard) -> str:
+        """Return an iterator behind what was read; at the oldest record when nothing was, or when that is trimmed."""
+        where = {"StreamArn": self._stream_arn, "ShardId": shard.shard_id}
+        if shard.sequence_read is not None:
+            try:
+                return self._streams.get_shard_iterator(
+                    **where, ShardIteratorType="AFTER_SEQUENCE_NUMBER", SequenceNumber=shard.sequence_read
+                )["ShardIterator"]
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "TrimmedDataAccessException":
+                    raise
+        return self._streams.get_shard_iterator(**where, ShardIteratorType="TRIM_HORIZON")["ShardIterator"]
+
+    def _deliver(self, shard: Shard) -> None:
+        """Call the handler with the batch; keep what has to be delivered again."""
+        batch = shard.batch
+        shard.batch = self._rejected(batch)
+        if len(shard.batch) < len(batch):
+            shard.failures = 0
+        if shard.batch:
+            self._pause(shard)
+
+    def _rejected(self, batch: list[Record]) -> list[Record]:
+        event: dict[str, Any] = json.loads(json.dumps({"Records": batch}))
+        try:
+            answer = self._handler(event, LambdaContext())
+        except Exception:
+            log.exception("the match function failed; its batch of %d is delivered again", len(batch))
+            return batch
+        again = to_deliver_again(batch, answer)
+        if again:
+            log.warning("%d of a batch of %d are delivered again", len(again), len(batch))
+        return again
+
+    def _pause(self, shard: Shard) -> None:
+        shard.failures += 1
+        shard.pause_until_s = self._clock() + _retry_pause_s(shard.failures)
+
+
+def _retry_pause_s(failures: int) -> float:
+    return min(RETRY_PAUSE_MIN_S * 2.0 ** min(failures - 1, 16), RETRY_PAUSE_MAX_S)

@@ -1,0 +1,161 @@
+"""A local run as its user sees it: what it refuses, what it says when it is ready, and what is there the next time."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from infra.settings import HOST, ROOT
+from tests.infra.stack import RunningStack
+
+DESK = "/orderbooks/stocks/api/offchain"
+DECIDED_BOUND_S = 20
+
+
+def place(stack: RunningStack, customer: str, side: str) -> str:
+    """Place the demo's usual order; return its id."""
+    order = {
+        "orderBookId": stack.demo["book_desk"]["order_book_id"],
+        "customerRef": customer,
+        "side": side,
+        "orderType": "LIMIT",
+        "price": "100000000000000000000",
+        "quantity": "5000000000000000000",
+    }
+    response = requests.post(f"{stack.base_url}{DESK}/orders", json=order, headers=key(stack), timeout=20)
+    assert response.status_code == 201, response.text
+    return str(response.json()["data"]["id"])
+
+
+def orders(stack: RunningStack, customer: str) -> list[dict[str, Any]]:
+    response = requests.get(f"{stack.base_url}{DESK}/customers/{customer}/orders", headers=key(stack), timeout=20)
+    assert response.status_code == 200, response.text
+    listed: list[dict[str, Any]] = response.json()["data"]
+    return listed
+
+
+def key(stack: RunningStack) -> dict[str, str]:
+    return {"x-api-key": stack.demo["book_desk"]["api_key"]}
+
+
+def wait_until_filled(stack: RunningStack, customer: str) -> None:
+    deadline_s = time.monotonic() + DECIDED_BOUND_S
+    while {order["status"] for order in orders(stack, customer)} != {"FILLED"}:
+        assert time.monotonic() < deadline_s, f"not filled: {orders(stack, customer)}\n{stack.output}"
+        time.sleep(0.02)
+
+
+def start(local_dir: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command that is expected to end by itself."""
+    return subprocess.run(
+        [sys.executable, "-m", "infra.local"],
+        cwd=ROOT,
+        env=os.environ | {"TALLYBOOK_LOCAL_DIR": str(local_dir)} | environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_a_busy_port_is_one_clear_line_and_nothing_is_started(tmp_path: Path) -> None:
+    with socket.create_server((HOST, 0)) as busy:
+        port = busy.getsockname()[1]
+        ended = start(tmp_path / "run", PORT=str(port))
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines() == [ended.stderr.strip()]
+    assert f"Port {port} " in ended.stderr
+    assert "make run PORT=" in ended.stderr
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.stack
+def test_what_was_stored_is_there_after_ctrl_c_and_a_new_start(tmp_path: Path) -> None:
+    with RunningStack(tmp_path) as first:
+        place(first, "cust_12345", "BUY")
+        place(first, "cust_23456", "SELL")
+        wait_until_filled(first, "cust_12345")
+        place(first, "cust_34567", "BUY")
+        stored = orders(first, "cust_12345")
+        os.kill(first.pid, signal.SIGINT)
+        assert first.stop() == 0
+    with RunningStack(tmp_path) as second:
+        assert second.demo["book_desk"] == first.demo["book_desk"]
+        assert orders(second, "cust_12345") == stored
+        place(second, "cust_45678", "SELL")
+        wait_until_filled(second, "cust_34567")
+    with RunningStack(tmp_path, FRESH="1") as third:
+        assert orders(third, "cust_12345") == []
+        assert key(third) != key(first)
+
+
+@pytest.mark.stack
+def test_a_command_that_was_admitted_and_not_decided_is_decided_by_the_next_start(tmp_path: Path) -> None:
+    """The run is stopped at once after its last answers; its stream records are gone with its engine."""
+    with RunningStack(tmp_path) as first:
+        place(first, "cust_12345", "BUY")
+        place(first, "cust_23456", "SELL")
+    with RunningStack(tmp_path) as second:
+        wait_until_filled(second, "cust_12345")
+        wait_until_filled(second, "cust_23456")
+
+
+@pytest.mark.stack
+def test_a_run_that_is_ready_says_so_in_a_file_of_its_owners_and_keeps_others_off_its_state(tmp_path: Path) -> None:
+    with RunningStack(tmp_path) as stack:
+        file = tmp_path / "demo.json"
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        assert set(stack.demo) == {"base_url", "aws_endpoint_url", "book_desk"}
+        assert len(stack.demo["book_desk"]["customers"]) >= 4
+        assert str(file) in stack.output
+        assert stack.demo["book_desk"]["api_key"] in stack.output
+        other = start(tmp_path, PORT="8000" if not stack.base_url.endswith(":8000") else "8001")
+        assert other.returncode == 1
+        assert f"another run uses {tmp_path}" in other.stderr or "cannot be used" in other.stderr
+        assert requests.get(stack.base_url, timeout=20).status_code == 404
+
+
+@pytest.mark.stack
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_other_ways_to_stop_save_too(tmp_path: Path, number: signal.Signals) -> None:
+    with RunningStack(tmp_path) as stack:
+        place(stack, "cust_12345", "BUY")
+        assert stack.stop(number) == 0
+        assert "What was stored is in" in stack.output
+
+
+@pytest.mark.stack
+@pytest.mark.skipif(not Path("/proc").exists(), reason="finds the run's processes in /proc")
+@pytest.mark.parametrize(("part", "saved"), [("infra.serve", True), ("infra.exact_engine", False)])
+def test_a_part_that_dies_stops_the_run_with_an_error(tmp_path: Path, part: str, saved: bool) -> None:
+    with RunningStack(tmp_path) as stack:
+        os.kill(child(stack.pid, part), signal.SIGKILL)
+        assert stack.wait() == 1
+        assert "ended by itself" in stack.output
+        assert ("What was stored is in" in stack.output) is saved
+        assert ("WHAT THIS RUN STORED IS LOST" in stack.output) is not saved
+        with pytest.raises(requests.ConnectionError):
+            requests.get(stack.base_url, timeout=20)
+
+
+def child(parent: int, part: str) -> int:
+    """Return the id of the parent's process that runs this module."""
+    for one in Path("/proc").glob("[0-9]*"):
+        try:
+            status, command = (one / "stat").read_text(), (one / "cmdline").read_text()
+        except OSError:
+            continue
+        if int(status.rpartition(")")[2].split()[1]) == parent and part in command.split("\0"):
+            return int(one.name)
+    raise AssertionError(f"no {part} below process {parent}")

@@ -1,0 +1,138 @@
+"""Each function may do what it does and nothing else, on the tables of its own stage."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from chalicelib.clock import now_ms
+from chalicelib.stores.dynamodb import Database
+from chalicelib.stores.keys import customer_key
+from chalicelib.stores.orders import Orders
+from infra.settings import ROOT
+from infra.tables import table_definitions
+from tests.wire.desk import open_desk
+from tests.world import INSTANCE, World, record_of
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+CONFIG = json.loads((ROOT / ".chalice" / "config.json").read_text(encoding="utf-8"))
+FUNCTIONS = ["api_handler", "match_inbox"]
+STAGES = ["dev", "prod"]
+TABLE_ARN = "arn:aws:dynamodb:*:*:table/"
+LOG_ARN = "arn:aws:logs:*:*:log-group:/aws/lambda/tallybook*"
+LATER_MS = 3_600_000
+"""Orders that are older than the index's lag are found through the index."""
+STREAM_ACTIONS = {"DescribeStream", "GetRecords", "GetShardIterator", "ListStreams"}
+
+Grant = tuple[str, str]
+"""An action and a resource."""
+
+
+def policy(stage: str, function: str) -> str:
+    file = CONFIG["stages"][stage]["lambda_functions"][function]["iam_policy_file"]
+    return (ROOT / ".chalice" / file).read_text(encoding="utf-8")
+
+
+def prefix_of(stage: str) -> str:
+    return str(CONFIG["stages"][stage]["environment_variables"]["TALLYBOOK_TABLE_PREFIX"])
+
+
+def grants(stage: str, function: str) -> set[Grant]:
+    found: set[Grant] = set()
+    for statement in json.loads(policy(stage, function))["Statement"]:
+        assert statement["Effect"] == "Allow"
+        assert isinstance(statement["Resource"], str)
+        found |= {(action, statement["Resource"]) for action in statement["Action"]}
+    return found
+
+
+def table_grants(function: str) -> set[Grant]:
+    """Return what production grants on tables and indexes: "PutItem" on "orders"."""
+    start = f"{TABLE_ARN}{prefix_of('prod')}-"
+    found = {(action.removeprefix("dynamodb:"), arn) for action, arn in grants("prod", function) if start in arn}
+    return {(action, arn.removeprefix(start)) for action, arn in found if action not in STREAM_ACTIONS}
+
+
+@pytest.fixture
+def done(moto_client: DynamoDBClient) -> Iterator[set[Grant]]:
+    """What is done to the tables from here on, in the words of policies."""
+    done: set[Grant] = set()
+
+    def note(params: dict[str, Any], model: Any, **_rest: Any) -> None:
+        if model.name == "TransactWriteItems":
+            done.update(_grant(f"{kind}Item", one) for item in params["TransactItems"] for kind, one in item.items())
+        elif "RequestItems" in params:
+            done.update((model.name, name.partition("-")[2]) for name in params["RequestItems"])
+        elif "TableName" in params:
+            done.add(_grant(model.name, params))
+
+    moto_client.meta.events.register("provide-client-params.dynamodb.*", note)
+    yield done
+    moto_client.meta.events.unregister("provide-client-params.dynamodb.*", note)
+
+
+def _grant(action: str, request: dict[str, Any]) -> Grant:
+    table = request["TableName"].partition("-")[2]
+    return action, f"{table}/index/{request['IndexName']}" if "IndexName" in request else table
+
+
+def test_each_function_may_do_exactly_what_it_does(database: Database, done: set[Grant]) -> None:
+    """Every kind of request and of projection once; a grant that this leaves unused is one too many."""
+    desk = open_desk(World(database), rate_limit=100)
+    done.clear()
+    desk.place(headers={"prefer": "wait=1"})
+    desk.place(headers={"idempotency-key": "order-0001"}, customerRef="ben", side="SELL", quantity="20")
+    desk.place(headers={"idempotency-key": "order-0002"}, customerRef="nobody")
+    by_api = set(done)
+    rows = sorted(database.scan("inbox"), key=lambda row: str(row["command"]))
+    records = [record_of(row, number) for number, row in enumerate(rows, 1)]
+    done.clear()
+    assert desk.world.deliver(records=records) == []
+    assert desk.world.deliver(desk.world.matcher(), records) == []
+    by_match = set(done)
+    done.clear()
+    desk.place(orderType="MARKET", price="1")
+    desk.rows(status="OPEN")
+    desk.rows()
+    assert list(Orders(database).live_newest_first(customer_key(INSTANCE, "ben"), now_ms() + LATER_MS))
+    by_api |= done
+    assert by_api == table_grants("api_handler")
+    assert by_match == table_grants("match_inbox")
+
+
+def test_the_matcher_alone_reads_the_stream() -> None:
+    stream = f"{TABLE_ARN}tallybook-inbox/stream/*"
+    assert {action.removeprefix("dynamodb:") for action, arn in grants("prod", "match_inbox") if arn == stream} == (
+        STREAM_ACTIONS
+    )
+    assert not [arn for _, arn in grants("prod", "api_handler") if "stream" in arn]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_grant_names_its_action_and_a_table_of_its_own_stage(stage: str, function: str) -> None:
+    tables = {f"{TABLE_ARN}{table.name}" for table in table_definitions(prefix_of(stage))}
+    for action, arn in grants(stage, function):
+        assert "*" not in action
+        assert arn == LOG_ARN or arn.split("/index/")[0].split("/stream/")[0] in tables
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_the_stages_differ_by_their_tables_only(function: str) -> None:
+    assert policy("dev", function).replace("tallybook-dev-", "tallybook-") == policy("prod", function)
+
+
+def test_no_policy_is_made_by_chalice_and_each_function_has_its_size_and_time() -> None:
+    assert CONFIG["autogen_policy"] is False
+    assert set(CONFIG["lambda_functions"]) == set(FUNCTIONS)
+    for function in CONFIG["lambda_functions"].values():
+        assert set(function) == {"lambda_memory_size", "lambda_timeout"}
+
+
+def test_a_request_ends_before_api_gateway_gives_up() -> None:
+    assert CONFIG["lambda_functions"]["api_handler"]["lambda_timeout"] <= 29

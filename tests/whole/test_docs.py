@@ -1,0 +1,77 @@
+"""The README's commands, run as they are printed, against a running service."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from infra.settings import ROOT
+from tests.infra.stack import RunningStack
+
+pytestmark = pytest.mark.stack
+
+BLOCK = re.compile(r"```sh\n(.*?)```", re.DOTALL)
+COMMAND_S_MAX = 60
+
+
+def blocks(document: str) -> list[str]:
+    """Return the shell blocks of a document, as a reader would copy them."""
+    return BLOCK.findall((ROOT / document).read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def checkout(stack: RunningStack, tmp_path: Path) -> Path:
+    """A folder in which the commands find what a checkout has: .local of the running service, and .venv."""
+    (tmp_path / ".local").symlink_to(stack.local_dir)
+    (tmp_path / ".venv").symlink_to(Path(sys.prefix))
+    return tmp_path
+
+
+def run(block: str, folder: Path) -> str:
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", block],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=COMMAND_S_MAX,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_readmes_two_commands_are_targets_of_the_makefile_and_ci_runs_its_tests() -> None:
+    made = [block.strip() for block in blocks("README.md") if block.startswith("make ")]
+    assert made == ["make run", "make test"]
+    targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert {"run", "test", "lint", "types", "bench"} <= set(targets)
+    assert "make test" in (ROOT / ".ci/run").read_text(encoding="utf-8")
+
+
+def test_the_readmes_calls_work_as_printed(checkout: Path) -> None:
+    place, listing, operator = (block for block in blocks("README.md") if not block.startswith("make "))
+    placed = json.loads(run(place, checkout))
+    assert placed["success"] is True
+    assert (placed["data"]["customerRef"], placed["data"]["orderBookId"]) == ("cust_12345", "ob_offchain_001")
+    listed = json.loads(run(listing, checkout))
+    assert listed["metadata"]["instanceId"] == "inst_demo0001"
+    assert any(row["customerRef"] == "cust_12345" for row in listed["data"])
+    balances = json.loads(run(operator, checkout).splitlines()[-1])
+    assert balances["balances"][0]["available"] == "500000000000000000000"
+
+
+def test_every_file_that_a_document_links_to_is_there() -> None:
+    for document in (
+        "README.md",
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
+        *(f"docs/{each.name}" for each in (ROOT / "docs").iterdir()),
+    ):
+        text = (ROOT / document).read_text(encoding="utf-8")
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", text):
+            assert ((ROOT / document).parent / target).exists(), f"{document} links to {target}"

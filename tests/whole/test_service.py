@@ -1,0 +1,110 @@
+"""The whole service over real HTTP: what a user sees, and the guarantees over everything that these tests did."""
+
+from __future__ import annotations
+
+import random
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from tests.infra.stack import RunningStack
+from tests.whole.conftest import PLACE, Api
+from tests.world import Venue, check_invariants
+
+pytestmark = pytest.mark.stack
+
+MATCHED_S_MAX = 30
+WHOLE = 10**18
+DEMO_CREDIT = 10**6 * WHOLE
+ORDERS, CUSTOMERS, CLIENTS = 200, 20, 4
+
+
+def until_decided(venue: Venue) -> None:
+    """Wait until every order of the book carries its journal entry's sequence."""
+    deadline = time.monotonic() + MATCHED_S_MAX
+    while any("sequence" not in row for row in venue.database.scan("orders")):
+        assert time.monotonic() < deadline, "orders stay undecided"
+        time.sleep(0.05)
+
+
+def order(customer: str, side: str, quantity: int, price: int | None, **more: Any) -> dict[str, Any]:
+    kind = {"orderType": "MARKET"} if price is None else {"orderType": "LIMIT", "price": str(price)}
+    names = {"orderBookId": "ob_offchain_001", "customerRef": customer, "side": side, "quantity": str(quantity)}
+    return names | kind | more
+
+
+def test_two_crossing_orders_are_filled_and_paid_to_the_last_unit(api: Api, venue: Venue) -> None:
+    base, quote = venue.config.base_asset, venue.config.quote_asset
+    venue.credit("maker", quote, 505 * WHOLE)
+    venue.credit("taker", base, 3 * WHOLE + 7)
+    bid = api.place(order("maker", "BUY", 5 * WHOLE, 101 * WHOLE))
+    assert (bid["status"], bid["filledQuantity"], bid["timeInForce"]) == ("OPEN", "0", "GTC")
+    ask = api.place(order("taker", "SELL", 3 * WHOLE + 7, 99 * WHOLE))
+
+    deadline = time.monotonic() + MATCHED_S_MAX
+    while api.orders("taker")[0]["status"] != "FILLED" or api.orders("maker")[0]["status"] == "OPEN":
+        assert time.monotonic() < deadline, "the orders do not match"
+        time.sleep(0.02)
+
+    (sold,) = api.orders("taker", "?status=FILLED&limit=20")
+    assert (sold["id"], sold["filledQuantity"]) == (ask["id"], str(3 * WHOLE + 7))
+    (bought,) = api.orders("maker", "?status=PARTIALLY_FILLED")
+    assert (bought["id"], bought["filledQuantity"]) == (bid["id"], str(3 * WHOLE + 7))
+    # The trade is at the maker's 101, the best bid there is, and not at the taker's 99.
+    assert venue.balance("taker", base) == (0, 0)
+    assert venue.balance("taker", quote) == (303 * WHOLE + 707, 0)
+    assert venue.balance("maker", base) == (3 * WHOLE + 7, 0)
+    assert venue.balance("maker", quote) == (0, 202 * WHOLE - 707)
+
+
+def test_an_answer_can_wait_for_the_first_match(api: Api, venue: Venue) -> None:
+    """T21"""
+    venue.credit("waiter", venue.config.quote_asset, WHOLE)
+    status, answer, headers = api.call(
+        "POST", PLACE, order("waiter", "BUY", WHOLE, 1, timeInForce="IOC"), {"Prefer": "wait=10"}
+    )
+    assert (status, answer["data"]["status"]) == (201, "CANCELLED")
+    assert headers["Preference-Applied"] == "wait=10"
+
+
+def test_200_random_orders_of_20_customers_keep_every_guarantee(stack: RunningStack, api: Api, venue: Venue) -> None:
+    """Guarantees 1 to 6 over real HTTP, four clients at once; LIMIT and MARKET, GTC, IOC and FOK."""
+    seed = random.randrange(10**6)
+    print(f"seed {seed}")
+    draw = random.Random(seed)
+    base, quote = venue.config.base_asset, venue.config.quote_asset
+    customers = [f"random_{number}" for number in range(CUSTOMERS)]
+    for customer in customers:
+        venue.credit(customer, base, 100 * WHOLE)
+        venue.credit(customer, quote, 10_000 * WHOLE)
+
+    def random_order() -> dict[str, Any]:
+        price = draw.choice([None, *(WHOLE * 100 + draw.randint(-5, 5) * WHOLE // 7 for _ in range(4))])
+        quantity = draw.randint(1, 3 * WHOLE)
+        time_in_force = draw.choice(["GTC", "GTC", "GTC", "IOC", "FOK"])
+        return order(draw.choice(customers), draw.choice(["BUY", "SELL"]), quantity, price, timeInForce=time_in_force)
+
+    orders = [random_order() for _ in range(ORDERS)]
+
+    def client(number: int) -> int:
+        mine = Api(stack)
+        return sum(mine.call("POST", PLACE, one)[0] == 201 for one in orders[number::CLIENTS])
+
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        admitted = sum(pool.map(client, range(CLIENTS)))
+    assert admitted == ORDERS
+
+    until_decided(venue)
+    listed = [row for customer in customers for row in api.orders(customer, "?limit=100")]
+    assert len(listed) == ORDERS
+    assert {"FILLED", "CANCELLED"} <= {row["status"] for row in listed}
+    credits = {
+        row["entry"].removeprefix("balance/"): row["available"]
+        for row in venue.database.scan("accounts")
+        if row["owner"].endswith("/supply")
+    }
+    demo_and_random = 5 * DEMO_CREDIT + CUSTOMERS * 100 * WHOLE
+    assert credits[base] >= demo_and_random
+    check_invariants(venue, credits)
