@@ -101,18 +101,18 @@ def _match(book: Book, makers: BookSide, order: OpenOrder, limit_key: int, event
     while order.remaining and keys and keys[-1] >= limit_key:
         level = levels[keys[-1]]
         maker = next(iter(level.orders.values()))
+        price = level.price
+        quantity = wanted = order.remaining if order.remaining < maker.remaining else maker.remaining
+        if budgeted:
+            quantity = min(wanted, order.hold * scale // price)  # T39: never more than the budget pays
+            if not quantity:
+                return CloseReason.MARKET_REMAINDER
         if prevention is not NO_PREVENTION and maker.placed.customer == command.customer:
             if prevention is not SelfTradePrevention.CANCEL_TAKER:
                 _cancel_own_maker(book, makers, maker, events)
             if prevention is not SelfTradePrevention.CANCEL_MAKER:
                 return CloseReason.SELF_TRADE_PREVENTED
             continue
-        price = level.price
-        quantity = order.remaining if order.remaining < maker.remaining else maker.remaining
-        if budgeted:
-            quantity = min(quantity, order.hold * scale // price)  # T39: never more than the budget pays
-            if not quantity:
-                return CloseReason.MARKET_REMAINDER
         notional = price * quantity // scale
         order.remaining -= quantity
         makers.take(level, maker, quantity)
@@ -144,6 +144,10 @@ def _match(book: Book, makers: BookSide, order: OpenOrder, limit_key: int, event
                 order.remaining,
             )
         )
+        if quantity < wanted:
+            # The budget took what it pays of this maker, once (T39): by rounding, a second bite could cost nothing,
+            # and going on to the next maker would pass over a better price.
+            return CloseReason.MARKET_REMAINDER
     return None
 
 
