@@ -144,7 +144,7 @@ class Matcher:
         doubtful: dict[str, Delivery] = {}
         for delivery in deliveries:
             order_id, at = delivery.command.order_id, delivery.stream_sequence
-            if order_id in fresh or order_id in loaded.book.open_orders or order_id in loaded.redriven:
+            if order_id in loaded.book.open_orders or order_id in loaded.redriven:
                 continue
             fresh[order_id] = delivery
             if at is None or at <= loaded.head.watermark:

@@ -16,7 +16,7 @@ from chalicelib.projection import Projector
 from chalicelib.redrive import redrive_rows
 from chalicelib.stores.dynamodb import Database, Unavailable, decode
 from chalicelib.stores.inbox import command_of
-from chalicelib.stores.journal import EntryExists
+from chalicelib.stores.journal import EntryExists, Journal
 from tests.world import BASE, BOOK_ID, INSTANCE, QUOTE, World, check_invariants
 
 FUNDS = 10**6
@@ -153,24 +153,45 @@ def test_an_entry_can_be_written_only_once(world: World) -> None:
     assert world.tables() == before
 
 
-def test_a_crash_before_any_projection_is_finished_by_the_next_matcher(
-    world: World, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("survives", [False, True], ids=["new", "same"])
+def test_projections_that_fail_are_finished_at_the_next_delivery(
+    world: World, monkeypatch: pytest.MonkeyPatch, survives: bool
 ) -> None:
-    """The entry is committed, nothing else: the next delivery writes what is missing and decides nothing again."""
+    """The entry is committed, nothing else: what is missing is written then, and nothing is decided again.
+
+    survives: the matcher that failed gets the next delivery too, and must not trust what it remembers.
+    """
     world.placed("ann", "BUY", 10, 50)
     world.placed("ben", "SELL", 10, 50)
+    matcher = world.matcher()
 
-    def die(*_: object) -> None:
-        raise Unavailable("the process is gone")
+    def fail(*_: object) -> None:
+        raise Unavailable("throttled")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Projector, "project", die)
-        assert world.deliver() == [world.records[0]["dynamodb"]["SequenceNumber"]]
+        patch.setattr(Projector, "project", fail)
+        assert world.deliver(matcher) == [world.records[0]["dynamodb"]["SequenceNumber"]]
     assert world.balance("ann", BASE) == (FUNDS, 0)
     assert len(list(world.journal.after(world.book, 0))) == 1
 
-    assert world.deliver() == []
+    assert world.deliver(matcher if survives else None) == []
     assert len(list(world.journal.after(world.book, 0))) == 1
+    check_invariants(world, CREDITED)
+
+
+def test_what_was_decided_but_not_committed_is_forgotten(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The order rests in a memory that the journal knows nothing of: the same matcher must not take it for decided."""
+    order = world.placed("ann", "BUY", 10, 50)
+    matcher = world.matcher()
+
+    def fail(*_: object) -> None:
+        raise Unavailable("throttled")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "append", fail)
+        assert world.deliver(matcher) != []
+    assert world.deliver(matcher) == []
+    assert world.order("ann", order).sequence == 1
     check_invariants(world, CREDITED)
 
 
@@ -221,6 +242,15 @@ def test_a_core_fault_halfway_leaves_no_half_changed_book(world: World, monkeypa
     assert world.balance("ben", BASE) == (FUNDS, 0)
     assert world.order("ann", resting).status is world.order("cat", later).status is OrderStatus.FILLED
     check_invariants(world, CREDITED)
+
+
+@pytest.mark.parametrize("change", ["MODIFY", "REMOVE"])
+def test_only_new_rows_of_the_inbox_are_commands(world: World, change: str) -> None:
+    """Expiry removes rows; the mapping's filter keeps such records away, and so does the handler."""
+    order = world.placed("ann", "BUY", 10, 50)
+    record = {"eventName": change, "dynamodb": {"SequenceNumber": "1"}}
+    assert world.deliver(records=[record, *world.records, record]) == []
+    assert world.order("ann", order).sequence == 1
 
 
 def test_a_row_that_is_no_command_is_passed_over(world: World) -> None:

@@ -89,6 +89,18 @@ def test_an_answer_is_true_at_whichever_call_dynamodb_fails(
     pytest.fail(f"a placement takes more than {CALLS_MAX} calls")
 
 
+@pytest.mark.parametrize(("after", "status", "orders"), [(False, 500, 0), (True, 201, 1)])
+def test_a_transaction_without_an_answer_is_looked_up(
+    database: Database, after: bool, status: int, orders: int
+) -> None:
+    """Calls of a placement: the key, the book, the transaction."""
+    faulty = FaultyClient(database._client, TIMEOUT, after=after)
+    desk = open_desk(World(Database(faulty, database._prefix)))  # type: ignore[arg-type]
+    faulty.fail_at(3)
+    assert desk.place().status == status
+    assert len(desk.rows()) == orders
+
+
 def conflict(reasons: list[str]) -> ClientError:
     return refused("TransactionCanceledException", CancellationReasons=[{"Code": code} for code in reasons])
 

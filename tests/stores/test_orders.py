@@ -1,0 +1,71 @@
+"""Order rows: each shows one moment, moments only go forward, and the index knows the live ones."""
+
+from __future__ import annotations
+
+import pytest
+from ulid import ULID
+
+from chalicelib.core.vocabulary import CloseReason, OrderStatus, OrderType, PlaceOrder, Side, TimeInForce
+from chalicelib.stores.dynamodb import Database
+from chalicelib.stores.orders import INDEX_LAG_MS_MAX, Orders, OrderUpdate, time_of
+
+OWNER = "inst_x/customer/ann"
+NOW_MS = 1_736_937_000_000
+OPEN, PARTIALLY_FILLED, FILLED = OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED, OrderStatus.FILLED
+
+
+@pytest.fixture
+def orders(store: Database) -> Orders:
+    return Orders(store)
+
+
+def admitted(store: Database, at_ms: int = NOW_MS) -> str:
+    """Store the row of a new order; return its id."""
+    order_id = f"ord_{ULID.from_bytes(at_ms.to_bytes(6, 'big') + bytes(9) + b'1')}"
+    limit, gtc = OrderType.LIMIT, TimeInForce.GTC
+    store.transact([Orders(store).admit(OWNER, "ob", PlaceOrder(order_id, "ann", Side.SELL, limit, gtc, 5, 10, 10))])
+    return order_id
+
+
+def test_the_time_of_an_id_is_its_admission() -> None:
+    """The vector of section 6.6."""
+    assert time_of("ord_01JHMR6K204D9DMWM0Y7FCREPF") == NOW_MS
+
+
+def test_a_row_never_goes_back_to_an_earlier_entry(orders: Orders, store: Database) -> None:
+    """A slow matcher may write late what another one has gone beyond."""
+    order_id = admitted(store)
+    orders.project(OWNER, order_id, OrderUpdate(PARTIALLY_FILLED, 4, None), 2, 20)
+    orders.project(OWNER, order_id, OrderUpdate(OPEN, 0, None), 1, 10)
+    orders.project(OWNER, order_id, OrderUpdate(FILLED, 10, None), 2, 20)
+    row = orders.get(OWNER, order_id)
+    assert row is not None
+    assert (row.status, row.filled, row.sequence, row.updated_at_ms) == (PARTIALLY_FILLED, 4, 2, 20)
+    orders.project(OWNER, order_id, OrderUpdate(OrderStatus.CANCELLED, 4, CloseReason.IOC_REMAINDER), 3, 30)
+    row = orders.get(OWNER, order_id)
+    assert row is not None
+    assert (row.status, row.reason) == (OrderStatus.CANCELLED, CloseReason.IOC_REMAINDER)
+
+
+def test_a_projection_makes_no_row_of_its_own(orders: Orders, store: Database) -> None:
+    orders.project(OWNER, "ord_none", OrderUpdate(FILLED, 10, None), 1, 10)
+    assert list(store.scan("orders")) == []
+
+
+def test_only_decided_orders_count_as_sequenced(orders: Orders, store: Database) -> None:
+    decided, waiting = admitted(store), admitted(store, NOW_MS + 1)
+    orders.project(OWNER, decided, OrderUpdate(OPEN, 0, None), 1, 10)
+    assert orders.sequenced([(OWNER, decided), (OWNER, waiting), (OWNER, "ord_none")]) == {decided}
+
+
+def test_live_orders_are_the_open_ones_young_and_old_alike(orders: Orders, store: Database) -> None:
+    old_open, old_closed = (
+        admitted(store, NOW_MS - INDEX_LAG_MS_MAX - 1),
+        admitted(store, NOW_MS - INDEX_LAG_MS_MAX - 2),
+    )
+    border_open, young_closed = admitted(store, NOW_MS - INDEX_LAG_MS_MAX), admitted(store, NOW_MS)
+    for closed in (old_closed, young_closed):
+        orders.project(OWNER, closed, OrderUpdate(FILLED, 10, None), 1, 10)
+    assert [row.order_id for row in orders.live_newest_first(OWNER, NOW_MS)] == [border_open, old_open]
+    everything = [young_closed, border_open, old_open, old_closed]
+    assert [row.order_id for row in orders.newest_first(OWNER)] == everything
