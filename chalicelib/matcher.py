@@ -40,8 +40,9 @@ CONFLICTS_MAX = 5
 """How often a batch starts over because another matcher was first, before it is handed back."""
 EVENTS_PER_ENTRY_GROUP = 1000
 """Decided events that are collected before they are committed; bounds an entry and what a crash leaves to finish."""
-EVENTS_PER_COMMAND_MAX = 50_000
-"""A single command with more events cannot be committed in one transaction (100 items, 4 MB); it is rejected."""
+EVENTS_PER_COMMAND_MAX = 15_000
+"""A command with more events is rejected: its entries might not fit one transaction (4 MB, and a trade of the largest
+amounts and random ids takes 200 bytes compressed)."""
 
 
 class UnknownBook(Exception):

@@ -244,6 +244,20 @@ def test_a_core_fault_halfway_leaves_no_half_changed_book(world: World, monkeypa
     check_invariants(world, CREDITED)
 
 
+def test_an_order_that_would_trade_too_often_for_one_commit_is_rejected(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(matcher_module, "EVENTS_PER_COMMAND_MAX", 4)
+    resting = [world.placed("ann", "SELL", 3, price) for price in range(50, 55)]
+    sweep = world.placed("ben", "BUY", 15, 60)
+    small = world.placed("ben", "BUY", 6, 60)
+    assert world.deliver() == []
+    assert world.order("ben", sweep).status is OrderStatus.REJECTED
+    assert world.order("ben", small).status is OrderStatus.FILLED
+    assert [world.order("ann", each).filled for each in resting] == [3, 3, 0, 0, 0]
+    check_invariants(world, CREDITED)
+
+
 @pytest.mark.parametrize("change", ["MODIFY", "REMOVE"])
 def test_only_new_rows_of_the_inbox_are_commands(world: World, change: str) -> None:
     """Expiry removes rows; the mapping's filter keeps such records away, and so does the handler."""
