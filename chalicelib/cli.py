@@ -14,6 +14,8 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from chalicelib import redrive, wiring
 from chalicelib.clock import new_id, now_s
 from chalicelib.core.config import BookConfig, BookStatus, SettlementMode, problems_of
@@ -59,6 +61,8 @@ def run(arguments: Sequence[str]) -> Printed:
         raise CommandFailed(f"on record with other facts: {error}") from error
     except (Unavailable, OutcomeUnknown) as error:
         raise CommandFailed(f"the tables did not answer: {error}") from error
+    except (BotoCoreError, ClientError) as error:  # no region, no such table, no permission
+        raise CommandFailed(str(error)) from error
 
 
 def main() -> int:

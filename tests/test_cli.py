@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from botocore.exceptions import NoRegionError
 
 from chalicelib import cli, wiring
 from chalicelib.core.config import BookStatus, SettlementMode
@@ -137,3 +138,16 @@ def test_json_prints_one_object_and_a_failure_goes_to_standard_error(
     assert printed.err.startswith("tallybook: exists already")
     assert main(f"key create --instance {instance}") == 0
     assert "api_key: trusset_demo0001_" in capsys.readouterr().out
+
+
+def test_what_aws_says_is_told_in_one_line(run: Run, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wiring, "database", lambda: Database(database._client, "no-such-prefix"))
+    with pytest.raises(cli.CommandFailed, match="ResourceNotFoundException"):
+        run("instance create --ref demo0001")
+
+    def without_region() -> Database:
+        raise NoRegionError
+
+    monkeypatch.setattr(wiring, "database", without_region)
+    with pytest.raises(cli.CommandFailed, match="region"):
+        run("instance create --ref demo0001")
