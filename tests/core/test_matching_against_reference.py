@@ -207,6 +207,7 @@ KINDS = [
     (LIMIT, GTC, False),
     (LIMIT, GTC, False),
     (LIMIT, GTC, False),
+    (LIMIT, GTC, False),
     (LIMIT, GTC, True),
     (LIMIT, IOC, False),
     (LIMIT, FOK, False),
@@ -225,6 +226,10 @@ drafts = st.builds(
     budget_quarters=st.integers(0, 5),
     budget_units=st.integers(-1, 1),
 )
+
+
+sequences = st.integers(1, 40).flatmap(lambda length: st.lists(drafts, min_size=length, max_size=length))
+"""As many long sequences as short ones: deep queues need many orders."""
 
 
 def command_of(number: int, draft: Draft, scale: Scale) -> PlaceOrder:
@@ -248,8 +253,8 @@ def command_of(number: int, draft: Draft, scale: Scale) -> PlaceOrder:
     )
 
 
-@given(scales(), st.lists(drafts, min_size=2, max_size=30))
-@settings(max_examples=400, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
+@given(scales(), sequences)
+@settings(max_examples=1000, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
 def test_the_core_agrees_with_the_reference_after_every_order(scale: Scale, sequence: list[Draft]) -> None:
     comparison = Comparison(scale.rules)
     for number, draft in enumerate(sequence, start=1):
