@@ -50,7 +50,7 @@ class Admission:
     def place(
         self, instance: str, book_id: str, request: OrderRequest, receipt: Receipt | None = None
     ) -> Admitted | Refusal:
-        """Admit an order or say why not (section 4.1.2 of the book desk's contract).
+        """Admit an order or say why not (docs/book-desk.md, Placing an order).
 
         Raises ReceiptExists (nothing changed), Unavailable (nothing changed) or OutcomeUnknown.
         """
@@ -81,7 +81,7 @@ class Admission:
         raise Unavailable("the account keeps changing")
 
     def _hold_of(self, config: BookConfig, request: OrderRequest) -> int | Refusal:
-        """Return what the order holds (section 5.3), or the refusal of one that the account cannot cover."""
+        """Return what the order holds (T38, T42), or the refusal of one that the account cannot cover."""
         owner, asset = customer_key(config.instance, request.customer), config.asset_held(request.side)
         if request.order_type is OrderType.LIMIT:
             assert request.price is not None

@@ -59,7 +59,7 @@ class BookConfig:
 
 
 def problems_of(config: BookConfig) -> list[str]:
-    """Return what is wrong with a new book's settings (T30 and the bounds of the contract's section 4.5)."""
+    """Return what is wrong with a new book's settings (T30, and the bounds above)."""
     found = []
     if config.base_asset == config.quote_asset:
         found.append("base and quote asset are the same")
@@ -117,7 +117,7 @@ class Refusal:
 
 
 def refusal_of(config: BookConfig | None, order: OrderRequest) -> Refusal | None:
-    """Return the first fault of the order against its book, in the order of section 4.1.2; None when there is none.
+    """Return the first fault of the order against its book, in the documented order; None when there is none.
 
     The balance is not looked at: that check and the hold are one atomic step (T40).
     """

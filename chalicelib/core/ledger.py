@@ -20,7 +20,7 @@ def unit(decimals: int) -> int:
 
 
 def hold_of_limit(side: Side, price: int, quantity: int, base_decimals: int) -> int:
-    """Return what an open LIMIT order of this unfilled quantity holds (section "Ledger", T42).
+    """Return what an open LIMIT order of this unfilled quantity holds (T42).
 
     SELL: the quantity, in base; BUY: ceil(price * quantity / 10**base_decimals), in quote.
 

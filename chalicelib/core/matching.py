@@ -1,4 +1,4 @@
-"""The matching core: price, then time; trades at the maker's price (section 4.1.4 of the book desk's contract).
+"""The matching core: price, then time; trades at the maker's price (docs/book-desk.md, Matching).
 
 ``place`` is the whole of it: one command in, its events out, the book changed accordingly. Each order walks the
 opposite side once: O(trades), plus O(log levels) to rest. A FOK order walks it twice.

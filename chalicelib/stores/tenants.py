@@ -11,7 +11,7 @@ from chalicelib.stores.dynamodb import ConditionFailed, Database, Put, Row
 
 TABLE = "tenants"
 VALID_KEYS_MAX = 10
-"""Valid keys an instance can have at a time (section 2 of the book desk's contract)."""
+"""Valid keys an instance can have at a time (docs/book-desk.md, Keys and rates)."""
 
 
 class InstanceExists(Exception):

@@ -28,7 +28,7 @@ def admitted(store: Database, at_ms: int = NOW_MS) -> str:
 
 
 def test_the_time_of_an_id_is_its_admission() -> None:
-    """The vector of section 6.6."""
+    """T15"""
     assert time_of("ord_01JHMR6K204D9DMWM0Y7FCREPF") == NOW_MS
 
 

@@ -24,7 +24,7 @@ def desk(database: Database) -> Desk:
 
 
 def test_a_key_is_known_by_its_digest() -> None:
-    """The vector of section 6.1."""
+    """T3"""
     key = "trusset_ab12CD34_" + SECRET
     assert len(key) == 81
     assert gate.API_KEY.fullmatch(key)

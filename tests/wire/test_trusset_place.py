@@ -192,7 +192,7 @@ def test_an_amount_of_38_digits_passes_the_schema(desk: Desk) -> None:
 def test_the_first_fault_in_the_documented_order_is_answered_and_nothing_changes(
     desk: Desk, members: dict[str, Any], status: int, code: str
 ) -> None:
-    """Sections 4.1.2 and 6.4."""
+    """T10, T17: guarantee 9."""
     before = desk.world.tables()
     assert code_of(desk.place(**members)) == (status, code)
     assert desk.world.tables() == before
@@ -241,7 +241,7 @@ def test_holds_follow_the_order(desk: Desk) -> None:
 def test_a_market_buy_holds_its_cost_lifted_by_the_collar(
     database: Database, quantity: str, available: int, hold: int | None
 ) -> None:
-    """T38, section 6.3: asks 2 at 100 and 3 at 110, collar 500 bps."""
+    """T38: asks 2 at 100 and 3 at 110, collar 500 bps."""
     desk = open_desk(World(database))
     desk.place(customerRef="ben", side="SELL", quantity="2", price="100")
     desk.place(customerRef="ben", side="SELL", quantity="3", price="110")

@@ -1,4 +1,4 @@
-"""Idempotency-Key: one effect and one answer, whatever is repeated (section 3.5)."""
+"""Idempotency-Key: one effect and one answer, whatever is repeated (T12 to T14)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def desk(database: Database) -> Desk:
 
 
 def test_sameness_is_the_digest_of_the_sorted_compact_body() -> None:
-    """T12, the vector of section 6.6."""
+    """T12"""
     body = b"""{ "orderBookId": "ob_offchain_001", "customerRef": "cust_12345", "side": "BUY", "orderType": "LIMIT",
       "price": "100000000000000000000", "quantity": "5000000000000000000", "timeInForce": "GTC" }"""
     digest = "4ba2f5fa2980825d901211497c4529ea87c5491b18a6948dcc8a8883e4300e2d"

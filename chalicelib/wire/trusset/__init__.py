@@ -1,7 +1,7 @@
 """The book desk: the Trusset off-chain order API, under ``/orderbooks/stocks/api``.
 
 - ``envelope``: answers and faults as this API writes them.
-- ``gate``: who is calling, and how often (sections 2 and 3.4 of the contract, checks 2 to 7).
+- ``gate``: who is calling, and how often (T3 to T6; checks 2 to 6 of T10).
 - ``schema``: the form of bodies, queries and path parameters.
 - ``replay``: Idempotency-Key.
 - ``orders``: the endpoints.

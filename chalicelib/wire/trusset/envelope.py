@@ -1,4 +1,4 @@
-"""Answers and faults of the book desk: one envelope, one table of codes (section 3)."""
+"""Answers and faults of the book desk: one envelope, one table of codes (T7 to T9)."""
 
 from __future__ import annotations
 

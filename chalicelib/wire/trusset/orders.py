@@ -1,4 +1,4 @@
-"""Endpoints: place an order, list a customer's orders (sections 4.1 and 4.2)."""
+"""Endpoints: place an order, list a customer's orders (T15 to T21, T25 to T27)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Idempotency-Key: the same request under the same key has one effect and one answer (section 3.5)."""
+"""Idempotency-Key: the same request under the same key has one effect and one answer (T12 to T14)."""
 
 from __future__ import annotations
 
