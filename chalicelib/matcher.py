@@ -121,8 +121,9 @@ class Matcher:
                 events = _decide(loaded.book, delivery.command)
             except Exception:
                 logger.exception("command rejected: the core cannot decide it", command=delivery.command.order_id)
-                self._commit(book, loaded, pending)
-                loaded = self._warm[book] = self._load(book)  # the core left its book half changed
+                # The core left its book half changed. What was decided before is written down; a new load projects it.
+                self._append(book, loaded, pending)
+                loaded = self._warm[book] = self._load(book)
                 events = reject(delivery.command)
                 for event in events:
                     loaded.book.apply(event)
@@ -159,17 +160,22 @@ class Matcher:
 
     def _commit(self, book: str, loaded: _Loaded, pending: _Pending) -> None:
         """Write the pending events down, project them, and publish the depth. Raises EntryExists: the book is stale."""
-        if not pending.events:
-            return
-        entries = draft(book, loaded.head, self._now_ms(), pending.watermark, pending.events, pending.redriven)
-        self._journal.append(entries)
         events = iter(pending.events)
+        entries = self._append(book, loaded, pending)
         for entry in entries:
             self._projector.project(loaded.config, entry, [next(events) for _ in entry.events])
             loaded.head = head_of(entry)
             loaded.redriven.update(entry.redriven)
-        self._publish(book, loaded)
+        if entries:
+            self._publish(book, loaded)
+
+    def _append(self, book: str, loaded: _Loaded, pending: _Pending) -> list[JournalEntry]:
+        """Write the pending events down and return their entries; nothing is pending then. Raises EntryExists."""
+        entries = draft(book, loaded.head, self._now_ms(), pending.watermark, pending.events, pending.redriven)
+        if entries:
+            self._journal.append(entries)
         pending.events, pending.redriven = [], []
+        return entries
 
     def _load(self, book: str) -> _Loaded:
         """Rebuild the book from its journal, and finish the projections of entries that an earlier run left."""
@@ -178,7 +184,6 @@ class Matcher:
             raise UnknownBook(book)
         loaded = _Loaded(config, Book(config.rules))
         projected = self._books.depth(book).sequence
-        entry: JournalEntry | None = None
         for entry in self._journal.after(book, loaded.head.sequence):
             verify(entry, loaded.head)
             events = replay(loaded.book, entry)
