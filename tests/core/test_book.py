@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from chalicelib.core.book import Book, BookSide, OpenOrder
 from chalicelib.core.events import Accepted, Closed, Rested, Traded
-from chalicelib.core.vocabulary import CloseReason, OrderStatus, OrderType, PlaceOrder, Side
+from chalicelib.core.vocabulary import CloseReason, OrderStatus, OrderType, Side
 from tests.core.orders import BUY, SELL, a_book, limit, market, placed, queue
 
 
@@ -289,21 +290,15 @@ def grow_an_order(book: Book) -> None:
 
 
 def rest_a_market_order(book: Book) -> None:
-    placed_as = limit("market", SELL, 103, 1)
-    order = OpenOrder(
-        PlaceOrder(
-            placed_as.order_id,
-            placed_as.customer,
-            placed_as.side,
-            OrderType.MARKET,
-            placed_as.time_in_force,
-            placed_as.price,
-            placed_as.quantity,
-            placed_as.hold,
-        )
-    )
+    order = OpenOrder(replace(limit("market", SELL, 103, 1), order_type=OrderType.MARKET))
     book.asks.rest(order, 103)
     book.open_orders["market"] = order
+
+
+def rest_an_order_without_a_price(book: Book) -> None:
+    order = OpenOrder(replace(limit("any price", SELL, 103, 1), price=None))
+    book.asks.rest(order, 103)
+    book.open_orders["any price"] = order
 
 
 def hold_too_little(book: Book) -> None:
@@ -329,6 +324,7 @@ def hold_too_much(book: Book) -> None:
         (leave_a_filled_order, "remaining out of range"),
         (grow_an_order, "remaining out of range"),
         (rest_a_market_order, "a MARKET order rests"),
+        (rest_an_order_without_a_price, "rests at no price"),
         (hold_too_little, "hold is not what the order needs"),
         (hold_too_much, "hold is not what the order needs"),
     ],

@@ -59,7 +59,7 @@ def test_a_whole_asset_has_ten_to_the_decimals_base_units(decimals: int, base_un
     ],
 )
 def test_a_limit_buy_holds_its_cost_rounded_up(base_decimals: int, price: int, quantity: int, hold: int) -> None:
-    """Vectors of 6.3, the smallest order, and the largest: 76 digits on the way, no float could do it."""
+    """Known values, the smallest order, and the largest: 76 digits on the way, no float could do it."""
     assert hold_of_limit(BUY, price, quantity, base_decimals) == hold
 
 
@@ -87,7 +87,7 @@ def test_what_admission_must_hold_is_known_for_all_but_a_market_buy(order: Place
 
 @pytest.mark.parametrize(("quantity", "cost"), [(1, 100), (2, 200), (4, 420), (5, 530), (10, 530), (0, 0)])
 def test_the_cost_of_a_market_buy_walks_the_asks_best_first_until_one_of_them_ends(quantity: int, cost: int) -> None:
-    """T38, with the asks of 6.3."""
+    """T38, with asks of 2 at 100 and 3 at 110."""
     assert market_buy_cost([(100, 2), (110, 3)], quantity, 0) == cost
 
 
@@ -115,7 +115,7 @@ def test_without_asks_a_market_buy_costs_and_holds_nothing() -> None:
 def test_a_market_buy_holds_its_cost_and_a_collar_as_far_as_the_balance_reaches(
     quantity: int, available: int, cost: int, hold: int
 ) -> None:
-    """T38: the vectors of 6.3; 530 with a collar of 500 bps is 556.5, rounded up."""
+    """T38: 530 with a collar of 500 bps is 556.5, rounded up."""
     assert market_buy_cost([(100, 2), (110, 3)], quantity, 0) == cost
     assert market_buy_hold(cost, available, collar_bps=500) == hold
 
@@ -134,7 +134,7 @@ def test_accepting_and_resting_moves_no_money() -> None:
 
 
 def test_a_trade_pays_both_sides_and_the_fee_account() -> None:
-    """Vector of 6.3: 2 whole units at 100, the taker buys at 15 bps, the maker sells at 5 bps (T41, T43)."""
+    """A known value: 2 whole units at 100, the taker buys at 15 bps, the maker sells at 5 bps (T41, T43)."""
     book = a_book(base_decimals=18, maker_fee_bps=5, taker_fee_bps=15)
     ask = limit("ask", SELL, 100 * E18, 2 * E18, of="bob")
     bid = limit("bid", BUY, 100 * E18, 2 * E18, of="ann", hold=200 * E18)

@@ -208,7 +208,7 @@ def test_the_remainder_of_an_ioc_or_market_order_is_cancelled_and_its_filled_par
 
     spent = 300 if taker.side is BUY else 3
     assert trades(events) == [("maker", 100, 3)]
-    assert closes(events) == [("taker", reason, 2, taker.hold - spent)]
+    assert events[-1] == Closed(taker, OrderStatus.CANCELLED, reason, remaining=2, released=taker.hold - spent)
     assert book.open_orders == {}
 
 
@@ -418,7 +418,7 @@ def asks_of_the_vectors() -> tuple[PlaceOrder, PlaceOrder]:
 
 
 def test_a_market_buy_for_more_than_the_depth_takes_all_and_gets_the_collar_back() -> None:
-    """Vector of 6.3: quantity 10, available 1000."""
+    """A known value: quantity 10, available 1000."""
     book = a_book()
     placed(book, *asks_of_the_vectors())
     cost = market_buy_cost(book.asks.depth(100), 10, 0)
@@ -432,7 +432,7 @@ def test_a_market_buy_for_more_than_the_depth_takes_all_and_gets_the_collar_back
 
 
 def test_a_market_buy_whose_book_became_dearer_buys_what_its_budget_pays() -> None:
-    """Vector of 6.3: 4 admitted at a cost of 420 with 430 available; at its turn there are only 4 at 120."""
+    """A known value: 4 admitted at a cost of 420 with 430 available; at its turn there are only 4 at 120."""
     book = a_book()
     placed(book, limit("dearer", SELL, 120, 4))
 
@@ -444,7 +444,7 @@ def test_a_market_buy_whose_book_became_dearer_buys_what_its_budget_pays() -> No
 
 
 def test_a_filled_market_buy_gets_back_what_it_did_not_spend() -> None:
-    """Vector of 6.3: quantity 4, hold 441, cost 420; the last fill releases the rest (T42)."""
+    """A known value: quantity 4, hold 441, cost 420; the last fill releases the rest (T42)."""
     book = a_book()
     placed(book, *asks_of_the_vectors())
 
@@ -555,17 +555,17 @@ def test_a_market_sell_has_no_budget() -> None:
 # --- payments, releases (T41, T42) -------------------------------------------------------------------------------
 
 
-def test_the_order_of_the_seed_holds_its_whole_price() -> None:
-    """Vector of 6.3, 18 decimals."""
+def test_an_order_at_a_round_price_holds_exactly_its_cost() -> None:
+    """A known value: 18 decimals."""
     book = a_book(base_decimals=18)
 
-    placed(book, limit("seed", BUY, 100 * E18, 5 * E18, hold=500 * E18))
+    placed(book, limit("bid", BUY, 100 * E18, 5 * E18, hold=500 * E18))
 
-    assert book.open_orders["seed"].hold == 500 * E18
+    assert book.open_orders["bid"].hold == 500 * E18
 
 
 def test_a_hold_rounds_up_a_payment_rounds_down_and_the_difference_is_released() -> None:
-    """Vector of 6.3, 8 decimals."""
+    """A known value: 8 decimals."""
     book = a_book(base_decimals=8)
 
     events = placed(book, limit("ask", SELL, 4260000, 2347418), limit("bid", BUY, 4260000, 2347418, hold=100001))
@@ -576,7 +576,7 @@ def test_a_hold_rounds_up_a_payment_rounds_down_and_the_difference_is_released()
 
 @pytest.mark.parametrize("bid_is_maker", [True, False])
 def test_the_hold_of_a_bid_follows_its_open_quantity_from_fill_to_fill(bid_is_maker: bool) -> None:
-    """Vector of 6.3, one decimal: hold 11; pays 3, hold 7, 1 released; pays 7, nothing left."""
+    """A known value: one decimal: hold 11; pays 3, hold 7, 1 released; pays 7, nothing left."""
     book = a_book(base_decimals=1)
     bid = limit("bid", BUY, 7, 15, hold=11)
     asks = limit("ask 1", SELL, 7, 5), limit("ask 2", SELL, 7, 10)
@@ -588,8 +588,21 @@ def test_the_hold_of_a_bid_follows_its_open_quantity_from_fill_to_fill(bid_is_ma
     assert (second.notional, second.released) == (7, 0)
 
 
+@pytest.mark.parametrize("bid_is_maker", [True, False])
+def test_what_stays_held_for_the_open_quantity_is_rounded_up(bid_is_maker: bool) -> None:
+    """T42, one decimal: of 15 at 7 one is filled and pays floor(0.7); the open 14 need ceil(9.8)."""
+    book = a_book(base_decimals=1)
+    bid, ask = limit("bid", BUY, 7, 15, hold=11), limit("ask", SELL, 7, 1)
+
+    events = placed(book, bid, ask) if bid_is_maker else placed(book, ask, bid)
+
+    trade = the_trade(events)
+    assert (trade.notional, trade.released) == (0, 1)
+    assert book.open_orders["bid"].hold == 10
+
+
 def test_a_better_price_releases_what_the_buyer_saved_at_once() -> None:
-    """Vector of 6.3: hold 500, pays 180, hold 300, 20 released."""
+    """A known value: hold 500, pays 180, hold 300, 20 released."""
     book = a_book()
 
     events = placed(book, limit("ask", SELL, 90, 2), limit("bid", BUY, 100, 5))
@@ -634,7 +647,7 @@ def test_an_own_order_cancelled_after_a_partial_fill_releases_only_what_it_still
 
 
 def test_each_side_pays_the_fee_of_its_role_out_of_what_it_receives() -> None:
-    """Vector of 6.3: the taker buys at 15 bps of base, the maker sells at 5 bps of quote."""
+    """A known value: the taker buys at 15 bps of base, the maker sells at 5 bps of quote."""
     book = a_book(base_decimals=18, maker_fee_bps=5, taker_fee_bps=15)
 
     events = placed(
@@ -703,6 +716,18 @@ def test_a_command_that_contradicts_itself_or_the_book_is_refused_and_changes_no
 
     assert book.state() == before
     book.check()
+
+
+@pytest.mark.parametrize(("hold", "valid"), [(10, False), (11, True), (12, False)])
+def test_the_only_valid_hold_of_a_limit_buy_is_its_cost_rounded_up(hold: int, valid: bool) -> None:
+    """15 at 7 with one decimal cost 10.5."""
+    book, command = a_book(base_decimals=1), limit("bid", BUY, 7, 15, hold=hold)
+
+    if valid:
+        assert rests(placed(book, command)) == [("bid", 15)]
+    else:
+        with pytest.raises(InvalidCommand, match=f"bid holds {hold}, needs 11"):
+            place(book, command)
 
 
 @pytest.mark.parametrize("order", [limit("order", BUY, 100, 5), limit("order", SELL, 100, 5), market("order", BUY, 5)])
