@@ -181,13 +181,17 @@ class Book:
         if self.bids.keys and self.asks.keys:
             assert self.bids.keys[-1] < -self.asks.keys[-1], "crossed at rest"
         resting: dict[str, OpenOrder] = {}
+        orders_in_levels = 0
         for side in (self.bids, self.asks):
             # The list of keys is ascending and names exactly the levels there are.
             assert side.keys == sorted(side.levels), "keys and levels differ"
-            for level in side.levels.values():
+            for key, level in side.levels.items():
+                assert key == side.sign * level.price, "a level under another price's key"
                 assert level.orders, "empty level"
                 assert level.quantity == sum(order.remaining for order in level.orders.values()), "level sum is wrong"
                 resting.update(level.orders)
+                orders_in_levels += len(level.orders)
+        assert len(resting) == orders_in_levels, "an order rests twice"
         assert resting == self.open_orders, "open orders and levels differ"
         for order in resting.values():
             placed = order.placed
@@ -195,6 +199,10 @@ class Book:
             assert 0 < order.remaining <= placed.quantity, "remaining out of range"
             assert placed.order_type is OrderType.LIMIT, "a MARKET order rests"
             assert placed.price is not None, "an order rests at no price"
+            # It rests on its side, at its price.
+            side = self.side(placed.side)
+            own_level = side.levels.get(side.sign * placed.price)
+            assert placed.order_id in (own_level.orders if own_level else ()), "an order rests at another's place"
             # A hold is a pure function of the open order.
             hold = hold_of_limit(placed.side, placed.price, order.remaining, self.rules.base_decimals)
             assert order.hold == hold, "hold is not what the order needs"

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from chalicelib.core.events import Closed, Event, Traded
-from chalicelib.core.vocabulary import OrderType, PlaceOrder, Side
+from chalicelib.core.vocabulary import Side
 
 FEE_SCALE_BPS = 10_000
 
@@ -96,11 +96,3 @@ def settle(events: Iterable[Event]) -> dict[tuple[Party, Side], Delta]:
     for asset in Side:
         assert sum(sum(total) for (_, held_by), total in totals.items() if held_by is asset) == 0, "money appeared"
     return {account: Delta(*total) for account, total in totals.items() if total != [0, 0]}
-
-
-def expected_hold(order: PlaceOrder, base_decimals: int) -> int | None:
-    """Return the hold that admission must have set for the order, or None where it is a budget (MARKET BUY, T38)."""
-    if order.order_type is OrderType.MARKET:
-        return order.quantity if order.side is Side.SELL else None
-    assert order.price is not None
-    return hold_of_limit(order.side, order.price, order.quantity, base_decimals)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from chalicelib.core.book import Book, BookSide, OpenOrder
 from chalicelib.core.events import Accepted, Closed, Event, Rested, Traded
-from chalicelib.core.ledger import FEE_SCALE_BPS, expected_hold
+from chalicelib.core.ledger import FEE_SCALE_BPS
 from chalicelib.core.vocabulary import (
     CloseReason,
     OrderStatus,
@@ -35,27 +35,28 @@ class InvalidCommand(Exception):
 def place(book: Book, command: PlaceOrder) -> list[Event]:
     """Decide an order: match it, then rest or close what is left. Return the events, in order.
 
-    Raises InvalidCommand when the order's hold is not what its price and quantity need, or its id rests already.
+    Raises InvalidCommand when the order contradicts itself or its hold, or its id rests already; the book is unchanged.
     """
     _assert_valid(book, command)
     order = OpenOrder(command)
     events: list[Event] = [Accepted(command)]
-    makers = book.asks if command.side is BUY else book.bids
-    limit_key = _limit_key(makers, command)
+    makers, own_side = (book.asks, book.bids) if command.side is BUY else (book.bids, book.asks)
+    limit_key = _worst_key(makers) if command.price is None else makers.sign * command.price
 
     refusal: CloseReason | None = None
-    if command.post_only and makers.keys and makers.keys[-1] >= limit_key:
-        refusal = CloseReason.POST_ONLY_WOULD_CROSS
-    elif command.time_in_force is FOK and not _can_fill(book, makers, command, limit_key):
+    if command.time_in_force is FOK and not _can_fill(book, makers, command, limit_key):
         refusal = CloseReason.FOK_UNFILLABLE
     elif makers.keys and makers.keys[-1] >= limit_key:
-        refusal = _match(book, makers, order, limit_key, events)
+        if command.post_only:
+            refusal = CloseReason.POST_ONLY_WOULD_CROSS
+        else:
+            refusal = _match(book, makers, order, limit_key, events)
+            if not order.remaining:
+                return events
 
-    if not order.remaining:
-        return events
     if refusal is None:
         if command.price is not None and command.time_in_force is GTC:
-            book.side(command.side).rest(order, command.price)
+            own_side.rest(order, command.price)
             book.open_orders[command.order_id] = order
             events.append(Rested(command, order.remaining))
             return events
@@ -73,22 +74,25 @@ def reject(command: PlaceOrder) -> list[Event]:
 
 
 def _assert_valid(book: Book, command: PlaceOrder) -> None:
-    if command.price is not None:
-        # hold_of_limit written out: this line runs for every order.
-        hold = -(-command.price * command.quantity // book.scale) if command.side is BUY else command.quantity
-        if command.hold == hold and command.order_id not in book.open_orders and command.quantity > 0:
-            return
-    expected = expected_hold(command, book.rules.base_decimals)
-    if expected is not None and expected != command.hold:
-        raise InvalidCommand(f"{command.order_id} holds {command.hold}, needs {expected}")
-    if command.quantity <= 0 or command.hold < 0 or command.order_id in book.open_orders:
+    """Raise InvalidCommand unless the command is one that admission can have made. Runs for every order."""
+    price, quantity = command.price, command.quantity
+    hold = command.hold if command.side is BUY else quantity  # a MARKET BUY holds a budget
+    if price is None:
+        is_sound = command.order_type is MARKET and not command.post_only
+    else:
+        is_sound = command.order_type is LIMIT and price > 0 and (not command.post_only or command.time_in_force is GTC)
+        if command.side is BUY:
+            hold = -(-price * quantity // book.scale)  # ledger.hold_of_limit, written out
+    if not is_sound:
+        raise InvalidCommand(f"{command.order_id} has a type, price and time in force that contradict each other")
+    if command.hold != hold:
+        raise InvalidCommand(f"{command.order_id} holds {command.hold}, needs {hold}")
+    if quantity <= 0 or hold < 0 or command.order_id in book.open_orders:
         raise InvalidCommand(f"{command.order_id} has no quantity, a negative hold, or rests already")
 
 
-def _limit_key(makers: BookSide, command: PlaceOrder) -> int:
-    """Return the key of the worst price the order accepts: a level crosses when its key is not below."""
-    if command.price is not None:
-        return makers.sign * command.price
+def _worst_key(makers: BookSide) -> int:
+    """Return the key below which no level lies: what a MARKET order accepts."""
     return makers.keys[0] if makers.keys else 0
 
 

@@ -301,6 +301,28 @@ def rest_an_order_without_a_price(book: Book) -> None:
     book.open_orders["any price"] = order
 
 
+def file_a_level_under_another_price(book: Book) -> None:
+    level = book.bids.levels.pop(98)
+    book.bids.levels[97] = level
+    book.bids.keys[book.bids.keys.index(98)] = 97
+
+
+def rest_on_the_other_side(book: Book) -> None:
+    order = OpenOrder(limit("turned", SELL, 97, 1))
+    book.bids.rest(order, 97)
+    book.open_orders["turned"] = order
+
+
+def rest_at_another_price(book: Book) -> None:
+    order = OpenOrder(limit("moved", BUY, 96, 1))
+    book.bids.rest(order, 97)
+    book.open_orders["moved"] = order
+
+
+def rest_twice(book: Book) -> None:
+    book.bids.rest(book.open_orders["bid 1"], 97)
+
+
 def hold_too_little(book: Book) -> None:
     book.open_orders["bid 1"].hold -= 1
 
@@ -325,6 +347,10 @@ def hold_too_much(book: Book) -> None:
         (grow_an_order, "remaining out of range"),
         (rest_a_market_order, "a MARKET order rests"),
         (rest_an_order_without_a_price, "rests at no price"),
+        (file_a_level_under_another_price, "another price's key"),
+        (rest_on_the_other_side, "another's place"),
+        (rest_at_another_price, "another's place"),
+        (rest_twice, "rests twice"),
         (hold_too_little, "hold is not what the order needs"),
         (hold_too_much, "hold is not what the order needs"),
     ],

@@ -12,7 +12,6 @@ from chalicelib.core.ledger import (
     FEES,
     Delta,
     Party,
-    expected_hold,
     hold_of_limit,
     market_buy_cost,
     market_buy_hold,
@@ -20,7 +19,7 @@ from chalicelib.core.ledger import (
     unit,
 )
 from chalicelib.core.matching import reject
-from chalicelib.core.vocabulary import CloseReason, OrderStatus, PlaceOrder, Side
+from chalicelib.core.vocabulary import CloseReason, OrderStatus, Side
 from tests.core.orders import BUY, SELL, a_book, limit, market, placed
 
 E18 = 10**18
@@ -70,19 +69,6 @@ def test_a_limit_sell_holds_its_quantity_whatever_its_price() -> None:
 @pytest.mark.parametrize("side", Side)
 def test_an_order_with_nothing_open_holds_nothing(side: Side) -> None:
     assert hold_of_limit(side, 7, 0, 1) == 0
-
-
-@pytest.mark.parametrize(
-    ("order", "hold"),
-    [
-        (limit("bid", BUY, 7, 15), 11),
-        (limit("ask", SELL, 7, 15), 15),
-        (market("sell", SELL, 15), 15),
-        (market("buy", BUY, 15), None),
-    ],
-)
-def test_what_admission_must_hold_is_known_for_all_but_a_market_buy(order: PlaceOrder, hold: int | None) -> None:
-    assert expected_hold(order, base_decimals=1) == hold
 
 
 @pytest.mark.parametrize(("quantity", "cost"), [(1, 100), (2, 200), (4, 420), (5, 530), (10, 530), (0, 0)])

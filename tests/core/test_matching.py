@@ -702,11 +702,18 @@ def test_fees_are_rounded_down(quantity: int, fee: int) -> None:
         limit("resting", BUY, 100, 5),
         market("resting", BUY, 5),
         market("resting", SELL, 5),
+        replace(limit("at no price", SELL, 100, 5), price=None),
+        replace(market("at a price", SELL, 5, GTC), price=100),
+        limit("for nothing", SELL, 0, 5),
+        limit("below nothing", SELL, -1, 5),
+        limit("for nothing", BUY, 0, 5),
+        limit("post-only but not resting", SELL, 100, 5, IOC, post_only=True),
+        replace(market("post-only at any price", SELL, 5), post_only=True),
     ],
     ids=lambda command: f"{command.order_type} {command.side} {command.order_id}",
 )
 def test_a_command_that_contradicts_itself_or_the_book_is_refused_and_changes_nothing(command: PlaceOrder) -> None:
-    """A wrong hold, no quantity, or an id that rests already."""
+    """A wrong hold, no quantity, an id that rests already, or parts that do not go together."""
     book = a_book()
     placed(book, limit("resting", SELL, 100, 5), limit("bid", BUY, 99, 5))
     before = book.state()
