@@ -62,7 +62,8 @@ class LocalRun:
     def run(self) -> int:
         """Start, serve until asked to stop, stop; return the exit code."""
         for number in STOP_SIGNALS:
-            if signal.getsignal(number) is not signal.SIG_IGN:
+            # A shell starts background jobs with SIGINT ignored; whoever sends one all the same means it. nohup stays.
+            if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._ask_to_stop)
         exit_code = 0
         try:

@@ -136,6 +136,19 @@ def test_other_ways_to_stop_save_too(tmp_path: Path, number: signal.Signals) -> 
 
 
 @pytest.mark.stack
+def test_a_run_in_the_background_of_a_script_stops_on_sigint_too(tmp_path: Path) -> None:
+    """There the shell has SIGINT ignored, and what it starts inherits that."""
+    stack = RunningStack(tmp_path)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        stack.__enter__()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert stack.stop(signal.SIGINT) == 0
+    assert "What was stored is in" in stack.output
+
+
+@pytest.mark.stack
 @pytest.mark.skipif(not Path("/proc").exists(), reason="finds the run's processes in /proc")
 @pytest.mark.parametrize(("part", "saved"), [("infra.serve", True), ("infra.exact_engine", False)])
 def test_a_part_that_dies_stops_the_run_with_an_error(tmp_path: Path, part: str, saved: bool) -> None:
