@@ -16,6 +16,7 @@ from chalicelib.stores.dynamodb import Database
 from infra.engine import engine_answers, start_engine
 from infra.settings import HOST, free_port
 from infra.tables import create_tables
+from tests.world import drop_tables
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -46,8 +47,7 @@ def database(moto_client: DynamoDBClient) -> Iterator[Database]:
     prefix = f"test{next(_table_sets)}"
     create_tables(moto_client, prefix)
     yield Database(moto_client, prefix)
-    for name in moto_client.list_tables()["TableNames"]:
-        moto_client.delete_table(TableName=name)
+    drop_tables(moto_client)
 
 
 @pytest.fixture(scope="session")

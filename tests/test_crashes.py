@@ -12,8 +12,9 @@ import pytest
 
 from chalicelib.matcher import Matcher
 from chalicelib.stores.dynamodb import Database
+from infra.tables import create_tables
 from tests.faults import Died, FaultyClient
-from tests.world import BASE, NOW_MS, QUOTE, World, check_invariants
+from tests.world import BASE, NOW_MS, QUOTE, World, check_invariants, drop_tables
 
 FUNDS = 10**6
 CALLS_MAX = 200
@@ -40,8 +41,6 @@ def test_dying_at_any_call_leaves_nothing_that_a_redelivery_does_not_mend(
     moto_client: Any, after: bool, remembers: bool
 ) -> None:
     """Guarantees 1 to 6 at every crash point. remembers: the matcher that dies knew the book from before."""
-    from infra.tables import create_tables
-
     for dies_at in range(1, CALLS_MAX):
         prefix = f"crash-{after}-{remembers}-{dies_at}"
         create_tables(moto_client, prefix)
@@ -59,8 +58,7 @@ def test_dying_at_any_call_leaves_nothing_that_a_redelivery_does_not_mend(
         if died:
             assert world.deliver() == [], f"dying at call {dies_at}"
         check_invariants(world, {BASE: 2 * FUNDS, QUOTE: 2 * FUNDS})
-        for name in moto_client.list_tables()["TableNames"]:
-            moto_client.delete_table(TableName=name)
+        drop_tables(moto_client)
         if not died:
             assert dies_at > 10, "the sweep reached hardly any call"
             return

@@ -187,3 +187,9 @@ def check_invariants(world: Venue, credited: dict[str, int]) -> None:
     assert depth.sequence == head.sequence, "6: the depth view trails the journal"
     assert list(depth.bids) == book.bids.depth(100), "6: bids of the depth view"
     assert list(depth.asks) == book.asks.depth(100), "6: asks of the depth view"
+
+
+def drop_tables(client: Any) -> None:
+    """Drop every table there is: on moto each transaction copies them all."""
+    for name in client.list_tables()["TableNames"]:
+        client.delete_table(TableName=name)

@@ -52,6 +52,25 @@ def time_of(order_id: str) -> int:
     return ULID.from_str(order_id.partition("_")[2]).milliseconds
 
 
+def as_admitted(book_id: str, order: PlaceOrder) -> OrderRow:
+    """Return the order as its row shows it before its turn: OPEN, nothing filled (T20)."""
+    return OrderRow(
+        order_id=order.order_id,
+        book_id=book_id,
+        customer=order.customer,
+        side=order.side,
+        order_type=order.order_type,
+        time_in_force=order.time_in_force,
+        price=order.price,
+        quantity=order.quantity,
+        filled=0,
+        status=OrderStatus.OPEN,
+        reason=None,
+        sequence=None,
+        updated_at_ms=None,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class OrderUpdate:
     """What a journal entry left of an order."""

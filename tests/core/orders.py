@@ -99,3 +99,9 @@ def queue(book: Book, side: Side) -> list[tuple[int, str, int]]:
         for level in book.side(side).best_first()
         for order in level.orders.values()
     ]
+
+
+def the_trade(events: list[Event]) -> Traded:
+    """The only trade among the events."""
+    (trade,) = (event for event in events if isinstance(event, Traded))
+    return trade

@@ -86,7 +86,7 @@ class ReferenceMarket:
         account.held += command.hold
 
     def place(self, command: PlaceOrder) -> None:
-        """Match an admitted order; what happened is appended to ``trades`` and ``closes`` (4.1.4)."""
+        """Match an admitted order; what happened is appended to ``trades`` and ``closes``."""
         self.arrivals += 1
         order = ReferenceOrder(command, self.arrivals, command.quantity, command.hold)
 
@@ -171,7 +171,7 @@ class ReferenceMarket:
         buyer_fee = quantity * buyer_bps // 10_000
         seller_fee = notional * seller_bps // 10_000
 
-        # 5.4: who pays from held, who receives to available, and what the instance keeps.
+        # Who pays from held, who receives to available, and what the instance keeps.
         self._pay(buyer, notional)
         self._pay(seller, quantity)
         self.accounts[buyer.placed.customer, Side.SELL].available += quantity - buyer_fee

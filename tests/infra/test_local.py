@@ -9,6 +9,8 @@ import stat
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -149,7 +151,6 @@ def test_a_run_in_the_background_of_a_script_stops_on_sigint_too(tmp_path: Path)
 
 
 @pytest.mark.stack
-@pytest.mark.skipif(not Path("/proc").exists(), reason="finds the run's processes in /proc")
 @pytest.mark.parametrize(("part", "saved"), [("infra.serve", True), ("infra.exact_engine", False)])
 def test_a_part_that_dies_stops_the_run_with_an_error(tmp_path: Path, part: str, saved: bool) -> None:
     with RunningStack(tmp_path) as stack:
@@ -164,11 +165,21 @@ def test_a_part_that_dies_stops_the_run_with_an_error(tmp_path: Path, part: str,
 
 def child(parent: int, part: str) -> int:
     """Return the id of the parent's process that runs this module."""
-    for one in Path("/proc").glob("[0-9]*"):
-        try:
-            status, command = (one / "stat").read_text(), (one / "cmdline").read_text()
-        except OSError:
-            continue
-        if int(status.rpartition(")")[2].split()[1]) == parent and part in command.split("\0"):
-            return int(one.name)
+    for pid, parent_pid, command in processes():
+        if parent_pid == parent and part in command:
+            return pid
     raise AssertionError(f"no {part} below process {parent}")
+
+
+def processes() -> Iterator[tuple[int, int, list[str]]]:
+    """Yield id, parent's id and command of each process: from /proc, or from ps where there is none (macOS)."""
+    if not Path("/proc/self").exists():
+        listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True)
+        for line in listed.stdout.splitlines():
+            pid, parent_pid, *command = line.split()
+            yield int(pid), int(parent_pid), command
+        return
+    for one in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # ended meanwhile
+            parent_pid = (one / "stat").read_text().rpartition(")")[2].split()[1]
+            yield int(one.name), int(parent_pid), (one / "cmdline").read_text().split("\0")

@@ -13,7 +13,7 @@ from chalicelib.wire.trusset import orders, replay
 from infra.tables import create_tables
 from tests.faults import FaultyClient
 from tests.wire.desk import Desk, open_desk
-from tests.world import QUOTE, World
+from tests.world import QUOTE, World, drop_tables
 
 CALLS_MAX = 40
 HEADERS = {"idempotency-key": "order-0001", "prefer": "wait=1"}
@@ -81,8 +81,7 @@ def test_an_answer_is_true_at_whichever_call_dynamodb_fails(
             assert again.body == response.body
         assert len(desk.rows()) == 1
         assert desk.world.balance("ann", QUOTE) == (500, 500)
-        for name in moto_client.list_tables()["TableNames"]:
-            moto_client.delete_table(TableName=name)
+        drop_tables(moto_client)
         if not failed:
             assert call > 4, "the sweep reached hardly any call"
             return

@@ -11,10 +11,9 @@ from aws_lambda_powertools import Logger
 from chalicelib.admission import Admission, Admitted, ReceiptExists
 from chalicelib.clock import iso, now_ms
 from chalicelib.core.config import Refusal
-from chalicelib.core.vocabulary import OrderStatus, PlaceOrder
 from chalicelib.stores.dynamodb import OutcomeUnknown, Unavailable, Write
 from chalicelib.stores.keys import customer_key
-from chalicelib.stores.orders import OrderRow, Orders, time_of
+from chalicelib.stores.orders import OrderRow, Orders, as_admitted
 from chalicelib.stores.requests import Requests
 from chalicelib.wire.http import HttpRequest, HttpResponse
 from chalicelib.wire.trusset import schema
@@ -51,7 +50,7 @@ class OrderEndpoints:
 
         def receipt(admitted: Admitted) -> Write:
             assert replay is not None
-            return replay.recording(201, envelope.success_body(_admitted_data(admitted)), pending_until_ms)
+            return replay.recording(201, _admitted_body(admitted, envelope), pending_until_ms)
 
         try:
             outcome = self.admission.place(instance, body.orderBookId, body.request(), receipt if replay else None)
@@ -67,7 +66,7 @@ class OrderEndpoints:
         self, instance: str, admitted: Admitted, wait_s: int | None, replay: Replay | None, envelope: Envelope
     ) -> HttpResponse:
         """Answer an order that is admitted: whatever fails from here on, it is placed, and the answer says so."""
-        body = envelope.success_body(_admitted_data(admitted))
+        body = _admitted_body(admitted, envelope)
         preference: str | None = None
         if wait_s is not None:
             owner = customer_key(instance, admitted.order.customer)
@@ -109,40 +108,29 @@ class OrderEndpoints:
         return envelope.success(200, [_row_data(row) for row in page])
 
 
-def _admitted_data(admitted: Admitted) -> dict[str, object]:
-    order = admitted.order
-    return _data(order, order.order_id, admitted.book_id, order.customer, 0, OrderStatus.OPEN) | _placed_tail(
-        order.time_in_force, time_of(order.order_id)
-    )
+def _admitted_body(admitted: Admitted, envelope: Envelope) -> str:
+    return envelope.success_body(_order_data(as_admitted(admitted.book_id, admitted.order)))
 
 
 def _order_data(row: OrderRow) -> dict[str, object]:
-    return _data(row, row.order_id, row.book_id, row.customer, row.filled, row.status) | _placed_tail(
-        row.time_in_force, row.created_at_ms
-    )
+    """Return the eleven members of an order."""
+    return _members(row) | {"timeInForce": row.time_in_force.value, "createdAt": iso(row.created_at_ms)}
 
 
 def _row_data(row: OrderRow) -> dict[str, object]:
     """Return the ten members of a row of the list; there is no timeInForce among them."""
-    data = _data(row, row.order_id, row.book_id, row.customer, row.filled, row.status)
-    return data | {"createdAt": iso(row.created_at_ms)}
+    return _members(row) | {"createdAt": iso(row.created_at_ms)}
 
 
-def _data(
-    order: PlaceOrder | OrderRow, order_id: str, book_id: str, customer: str, filled: int, status: OrderStatus
-) -> dict[str, object]:
+def _members(row: OrderRow) -> dict[str, object]:
     return {
-        "id": order_id,
-        "orderBookId": book_id,
-        "customerRef": customer,
-        "side": order.side.value,
-        "orderType": order.order_type.value,
-        "price": None if order.price is None else str(order.price),
-        "quantity": str(order.quantity),
-        "filledQuantity": str(filled),
-        "status": status.value,
+        "id": row.order_id,
+        "orderBookId": row.book_id,
+        "customerRef": row.customer,
+        "side": row.side.value,
+        "orderType": row.order_type.value,
+        "price": None if row.price is None else str(row.price),
+        "quantity": str(row.quantity),
+        "filledQuantity": str(row.filled),
+        "status": row.status.value,
     }
-
-
-def _placed_tail(time_in_force: str, created_at_ms: int) -> dict[str, object]:
-    return {"timeInForce": str(time_in_force), "createdAt": iso(created_at_ms)}
