@@ -1,4 +1,4 @@
-"""Fixtures: an empty set of tables, on moto (one thread, in process) or on the embedded engine."""
+"""Fixtures: an empty set of tables, on moto (one thread, in process), on the embedded engine or in memory."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Iterator
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
@@ -16,6 +16,7 @@ from chalicelib.stores.dynamodb import Database
 from infra.engine import engine_answers, start_engine
 from infra.settings import HOST, free_port
 from infra.tables import create_tables
+from tests.memory import MemoryDynamoDB
 from tests.world import drop_tables
 
 if TYPE_CHECKING:
@@ -75,8 +76,17 @@ def embedded_database(embedded_engine_url: str) -> Database:
     return Database(client, prefix)
 
 
-@pytest.fixture(params=["database", "embedded_database"])
+@pytest.fixture
+def memory_database() -> Database:
+    """Empty tables in memory, under a prefix of their own: exact, deterministic and fast, for one thread."""
+    client: Any = MemoryDynamoDB()
+    prefix = f"test{next(_table_sets)}"
+    create_tables(client, prefix)
+    return Database(client, prefix)
+
+
+@pytest.fixture(params=["database", "embedded_database", "memory_database"])
 def store(request: pytest.FixtureRequest) -> Database:
-    """Empty tables, on each engine in turn: a test that takes this is part of the contract with both."""
+    """Empty tables, on each engine in turn: a test that takes this is part of the contract with all."""
     database: Database = request.getfixturevalue(request.param)
     return database
