@@ -56,6 +56,11 @@ def place_order() -> Response:
     return _answer(book_desk.PLACE)
 
 
+@app.route(book_desk.ONE_ORDER, methods=METHODS, content_types=[])
+def one_order(orderId: str) -> Response:  # noqa: ARG001 - the template's own word
+    return _answer(book_desk.ONE_ORDER)
+
+
 @app.route(book_desk.LIST, methods=METHODS, content_types=[])
 def list_orders(customerRef: str) -> Response:  # noqa: ARG001 - the template's own word
     return _answer(book_desk.LIST)

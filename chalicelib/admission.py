@@ -1,6 +1,7 @@
-"""Admission: an order gets its hold, its row and its place in the inbox, in one transaction or not at all.
+"""Admission: what is asked of a book gets its place in the book's inbox.
 
-What an answer means (guarantee 7): admitted: the order is durable and will be decided; refused: no trace of funds.
+An order gets its hold, its row and its place in one transaction or not at all; a cancel its place and a note on the
+order's row. What an answer means (guarantee 7): admitted: durable, will be decided; refused: no trace of funds.
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ from dataclasses import dataclass
 from chalicelib.clock import new_id, now_s
 from chalicelib.core.config import BookConfig, OrderRequest, Refusal, RefusalCode, refusal_of
 from chalicelib.core.ledger import hold_of_limit, market_buy_cost, market_buy_hold
-from chalicelib.core.vocabulary import AMOUNT_MAX, OrderType, PlaceOrder, Side
+from chalicelib.core.vocabulary import AMOUNT_MAX, BookStatus, CancelOrder, ChangeStatus, OrderType, PlaceOrder, Side
 from chalicelib.stores.accounts import Accounts
 from chalicelib.stores.books import Books
 from chalicelib.stores.dynamodb import Database, OutcomeUnknown, TransactionRefused, Unavailable, Write
 from chalicelib.stores.inbox import Inbox
 from chalicelib.stores.keys import book_key, customer_key
-from chalicelib.stores.orders import Orders
+from chalicelib.stores.orders import OrderRow, Orders
 
 ATTEMPTS_MAX = 5
 """How often a MARKET BUY's budget is worked out anew when the account changed under it."""
@@ -40,8 +41,14 @@ Receipt = Callable[[Admitted], Write]
 
 
 class Admission:
-    def __init__(self, database: Database) -> None:
+    """now_s: the time in whole seconds. new_id: gives prefix + ULID, ascending."""
+
+    def __init__(
+        self, database: Database, now_s: Callable[[], int] = now_s, new_id: Callable[[str], str] = new_id
+    ) -> None:
         self._database = database
+        self._now_s = now_s
+        self._new_id = new_id
         self._books = Books(database)
         self._accounts = Accounts(database)
         self._orders = Orders(database)
@@ -64,7 +71,7 @@ class Admission:
             if isinstance(hold, Refusal):
                 return hold
             order = PlaceOrder(
-                new_id("ord"),
+                self._new_id("ord"),
                 request.customer,
                 request.side,
                 request.order_type,
@@ -79,6 +86,39 @@ class Admission:
             if isinstance(outcome, Admitted) or not is_budget:
                 return outcome
         raise Unavailable("the account keeps changing")
+
+    def cancel(self, instance: str, customer: str, order_id: str) -> bool:
+        """Queue the cancel of a live order; a queued one is joined. False: there is no such live order (T29).
+
+        Raises Unavailable (nothing changed) or OutcomeUnknown.
+        """
+        owner = customer_key(instance, customer)
+        order = self._orders.get(owner, order_id)
+        if order is None or not order.status.is_live:
+            return False
+        if order.cancel_queued:
+            return True
+        command = CancelOrder(self._new_id("cxl"), order_id, customer)
+        note = self._orders.queue_cancel(owner, order_id, command.command_id)
+        send = self._inbox.send(book_key(instance, order.book_id), command, self._now_s())
+        try:
+            self._database.transact([note, send])
+        except TransactionRefused as error:
+            row = error.refused.get(0)
+            return row is not None and "live" in row  # live: another request has queued its cancel
+        except OutcomeUnknown as unknown:
+            seen = self._seen(owner, order_id, unknown)
+            if seen is None or not seen.cancel_queued:
+                raise
+        return True
+
+    def change_status(self, instance: str, book_id: str, status: BookStatus) -> None:
+        """Queue a change of the book's status: it takes its turn among the orders (T32).
+
+        Raises Unavailable (nothing changed) or OutcomeUnknown.
+        """
+        command = ChangeStatus(self._new_id("sts"), status)
+        self._database.write(self._inbox.send(book_key(instance, book_id), command, self._now_s()))
 
     def _hold_of(self, config: BookConfig, request: OrderRequest) -> int | Refusal:
         """Return what the order holds (T38, T42), or the refusal of one that the account cannot cover."""
@@ -106,7 +146,7 @@ class Admission:
         book = book_key(config.instance, config.book_id)
         writes: list[Write] = [
             self._orders.admit(owner, config.book_id, order),
-            self._inbox.send(book, order, now_s()),
+            self._inbox.send(book, order, self._now_s()),
         ]
         hold_index = receipt_index = None
         if order.hold:
@@ -125,15 +165,16 @@ class Admission:
             account = error.refused[hold_index]
             return _insufficient(order.hold, account["available"] if account else 0)
         except OutcomeUnknown as unknown:
-            if not self._is_there(owner, order.order_id):
-                raise unknown
+            if self._seen(owner, order.order_id, unknown) is None:
+                raise
         return admitted
 
-    def _is_there(self, owner: str, order_id: str) -> bool:
+    def _seen(self, owner: str, order_id: str, unknown: OutcomeUnknown) -> OrderRow | None:
+        """Look whether a write was done whose outcome is unknown. Raises OutcomeUnknown when that cannot be read."""
         try:
-            return self._orders.get(owner, order_id) is not None
+            return self._orders.get(owner, order_id)
         except Unavailable as error:
-            raise OutcomeUnknown(str(error)) from error
+            raise unknown from error
 
 
 def _insufficient(required: int, available: int) -> Refusal:

@@ -1,4 +1,4 @@
-"""The operator's command line: instances, keys, books, credits and debits (T1).
+"""The operator's command line: instances, keys, books, credits and debits (T1); redriving and verifying books.
 
 It talks to whatever AWS endpoint the standard variables name. ``--json`` prints one JSON object; amounts in it are
 strings of base units. A key's secret is printed once, by the command that makes it, and stored as a digest only.
@@ -11,15 +11,18 @@ import json
 import re
 import secrets
 import sys
-from collections.abc import Callable, Sequence
-from typing import Any
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib import redrive, wiring
+from chalicelib.admission import Admission
 from chalicelib.clock import new_id, now_s
-from chalicelib.core.config import BookConfig, BookStatus, SettlementMode, problems_of
-from chalicelib.core.vocabulary import AMOUNT_MAX, SelfTradePrevention
+from chalicelib.core.config import BookConfig, SettlementMode, problems_of
+from chalicelib.core.vocabulary import AMOUNT_MAX, BookStatus, SelfTradePrevention
+from chalicelib.loading import UnknownBook
 from chalicelib.stores.accounts import (
     Accounts,
     InsufficientBalance,
@@ -32,9 +35,14 @@ from chalicelib.stores.books import BookExists, Books
 from chalicelib.stores.dynamodb import OutcomeUnknown, Unavailable
 from chalicelib.stores.keys import customer_key
 from chalicelib.stores.tenants import InstanceExists, Tenants, TooManyKeys, UnknownInstance
+from chalicelib.verify import report
+from chalicelib.verify.verifier import BookMoves, Disproved, Verifier, unwatched
 
 RATE_LIMIT_DEFAULT = 200
+STATUS_WAIT_S, STATUS_POLL_S = 5.0, 0.1
+_BOOK_HELP = "INSTANCE/ORDER_BOOK_ID, as in inst_demo0001/ob_offchain_001"
 Printed = dict[str, Any]
+T = TypeVar("T")
 
 
 class CommandFailed(Exception):
@@ -43,7 +51,10 @@ class CommandFailed(Exception):
 
 def run(arguments: Sequence[str]) -> Printed:
     """Carry out a command; return what ``--json`` prints. Raises CommandFailed; SystemExit for wrong usage."""
-    options = _parser().parse_args(arguments)
+    return _carry_out(_parser().parse_args(arguments))
+
+
+def _carry_out(options: argparse.Namespace) -> Printed:
     command: Callable[[argparse.Namespace], Printed] = options.command
     try:
         return command(options)
@@ -59,6 +70,14 @@ def run(arguments: Sequence[str]) -> Printed:
         raise CommandFailed(f"the sum of all balances would have more than 38 digits: {error}") from error
     except TransactionMismatch as error:
         raise CommandFailed(f"on record with other facts: {error}") from error
+    except UnknownBook as error:
+        raise CommandFailed(f"no such book: {error}") from error
+    except Disproved as error:
+        raise CommandFailed(f"does not agree: {error}") from error
+    except BookMoves as error:
+        raise CommandFailed(
+            f"moves while it is read, so nothing is proven; pause it (tallybook book pause): {error}"
+        ) from error
     except (Unavailable, OutcomeUnknown) as error:
         raise CommandFailed(f"the tables did not answer: {error}") from error
     except (BotoCoreError, ClientError) as error:  # no region, no such table, no permission
@@ -67,18 +86,22 @@ def run(arguments: Sequence[str]) -> Printed:
 
 def main() -> int:
     """Run the process's own command line; return its exit status."""
-    arguments = sys.argv[1:]
+    options = _parser().parse_args(sys.argv[1:])
     try:
-        printed = run(arguments)
+        printed = _carry_out(options)
     except CommandFailed as error:
         print(f"tallybook: {error}", file=sys.stderr)
         return 1
-    if "--json" in arguments:
-        print(json.dumps(printed))
-    else:
-        for name, value in printed.items():
-            print(f"{name}: {value if isinstance(value, str) else json.dumps(value)}")
+    lines: Callable[[Printed], Iterable[str]] = options.lines
+    for line in [json.dumps(printed)] if options.json else lines(printed):
+        print(line)
     return 0
+
+
+def _lines(printed: Printed) -> Iterator[str]:
+    """Yield what people read of a command that has no words of its own for it."""
+    for name, value in printed.items():
+        yield f"{name}: {value if isinstance(value, str) else json.dumps(value)}"
 
 
 def _create_instance(options: argparse.Namespace) -> Printed:
@@ -154,8 +177,53 @@ def _balances(options: argparse.Namespace) -> Printed:
     return {"customer": options.customer, "balances": balances}
 
 
-def _redrive(_options: argparse.Namespace) -> Printed:
-    return {"commands": redrive.redrive()}
+def _redrive(options: argparse.Namespace) -> Printed:
+    database, matcher = wiring.database(), wiring.matcher()
+    if options.all:
+        decided = redrive.redrive_all(database, matcher)
+        failed = [book for book, commands in decided.items() if commands is None]
+        if failed:
+            raise CommandFailed(f"not redriven, see the log: {', '.join(failed)}")
+        return {"commands": sum(filter(None, decided.values())), "books": len(decided)}
+    _require_book(options.book)
+    return {"commands": redrive.redrive(database, matcher, options.book), "books": 1}
+
+
+def _verify(options: argparse.Namespace) -> Printed:
+    shows_progress = sys.stderr.isatty() and not options.json
+    verifier = Verifier(wiring.database(), _progress_bar if shows_progress else unwatched)
+    return report.printed(verifier.verify(None if options.all else options.book))
+
+
+def _progress_bar(items: Iterable[T], what: str, total: int | None) -> Iterable[T]:
+    from tqdm import tqdm  # here alone: no function needs it
+
+    return tqdm(items, desc=what, total=total, leave=False, file=sys.stderr)
+
+
+def _change_status(status: BookStatus) -> Callable[[argparse.Namespace], Printed]:
+    def command(options: argparse.Namespace) -> Printed:
+        config = _require_book(options.book)
+        if config.status is BookStatus.CLOSED:
+            raise CommandFailed(f"closed for good: {options.book}")
+        Admission(wiring.database()).change_status(config.instance, config.book_id, status)
+        return {
+            "order_book_id": config.book_id,
+            "status": status.value,
+            "took_effect": _took_effect(options.book, status),
+        }
+
+    return command
+
+
+def _took_effect(book: str, status: BookStatus) -> bool:
+    """Wait until the book has this status, a bounded time."""
+    deadline_s = time.monotonic() + STATUS_WAIT_S
+    while _require_book(book).status is not status:
+        if time.monotonic() > deadline_s:
+            return False
+        time.sleep(STATUS_POLL_S)
+    return True
 
 
 def _tenants() -> Tenants:
@@ -165,6 +233,13 @@ def _tenants() -> Tenants:
 def _require_instance(instance: str) -> None:
     if not _tenants().exists(instance):
         raise CommandFailed(f"no such instance: {instance}")
+
+
+def _require_book(book: str) -> BookConfig:
+    config = Books(wiring.database()).config(book)
+    if config is None:
+        raise CommandFailed(f"no such book: {book}")
+    return config
 
 
 def _pattern(pattern: str, meaning: str) -> Callable[[str], str]:
@@ -216,6 +291,13 @@ def _parser() -> argparse.ArgumentParser:
     create = _create_group(groups, "book", "order books")
     _add_book_arguments(_command(create, "create", _create_book, "make an order book"))
 
+    for word, status, text in (
+        ("pause", BookStatus.PAUSED, "no new orders, no matching; resting orders stay and can be cancelled"),
+        ("resume", BookStatus.ACTIVE, "match again"),
+        ("close", BookStatus.CLOSED, "for good: cancel all resting orders and release their holds"),
+    ):
+        _command(create, word, _change_status(status), text).add_argument("book", metavar="BOOK", help=_BOOK_HELP)
+
     for kind, text in ((TransactionType.CREDIT, "put funds on"), (TransactionType.DEBIT, "take available funds off")):
         command = _command(groups, kind.value, _record(kind), f"{text} a customer's account")
         command.add_argument("--instance", required=True)
@@ -229,8 +311,19 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--instance", required=True)
     command.add_argument("--customer", type=_CUSTOMER, required=True)
 
-    _command(groups, "redrive", _redrive, "decide commands of the inbox that the stream has lost")
+    command = _command(groups, "redrive", _redrive, "decide commands of the inbox that the stream has lost")
+    _add_books_argument(command)
+
+    command = _command(groups, "verify", _verify, "prove books: their journals, and all rows and money by them")
+    _add_books_argument(command)
+    command.set_defaults(lines=report.lines)
     return parser
+
+
+def _add_books_argument(command: argparse.ArgumentParser) -> None:
+    which = command.add_mutually_exclusive_group(required=True)
+    which.add_argument("book", metavar="BOOK", nargs="?", help=_BOOK_HELP)
+    which.add_argument("--all", action="store_true", help="every book of every instance")
 
 
 def _create_group(groups: Any, name: str, text: str) -> Any:
@@ -241,7 +334,7 @@ def _command(
     group: Any, name: str, command: Callable[[argparse.Namespace], Printed], text: str
 ) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = group.add_parser(name, help=text)
-    parser.set_defaults(command=command)
+    parser.set_defaults(command=command, lines=_lines)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     return parser
 

@@ -1,7 +1,8 @@
 """The matcher: commands of the inbox in, journal entries and their projections out.
 
-For each book of a batch: load (warm memory, else the journal), finish what an earlier run committed and did not
-project, decide, commit (the next journal entry, on condition that it is not there: the one commit point), project.
+For each book of a batch: load (warm memory, else the newest snapshot and the journal after it), finish what an earlier
+run committed and did not project, decide, commit (the next journal entry, on condition that it is not there: the one
+commit point), project; then write a snapshot when one is due.
 
 Fencing: only one writer can create entry N+1. Who fails holds a stale book, throws it away, reloads, and finds the
 commands that are decided by now. So two matchers at once, a batch delivered twice, or a crash between any two calls
@@ -20,17 +21,16 @@ from dataclasses import dataclass, field
 from aws_lambda_powertools import Logger
 
 from chalicelib.core.book import Book
-from chalicelib.core.config import BookConfig
-from chalicelib.core.events import Event
-from chalicelib.core.journal import Head, JournalEntry, draft, head_of, replay, verify
-from chalicelib.core.matching import place, reject
-from chalicelib.core.vocabulary import PlaceOrder
+from chalicelib.core.commands import close_out, decide
+from chalicelib.core.events import CancelRefused, Event, StatusChanged
+from chalicelib.core.journal import JournalEntry, draft
+from chalicelib.core.matching import reject
+from chalicelib.core.vocabulary import CancelOrder, ChangeStatus, CloseReason, Command, PlaceOrder
+from chalicelib.loading import LoadedBook, Loading
 from chalicelib.projection import Projector
-from chalicelib.stores.books import DEPTH_LEVELS_MAX, Books, Depth
 from chalicelib.stores.dynamodb import Database
 from chalicelib.stores.journal import EntryExists, Journal
-from chalicelib.stores.keys import customer_key
-from chalicelib.stores.orders import Orders
+from chalicelib.undecided import Delivery, Undecided
 
 logger = Logger(service="tallybook-matcher")
 
@@ -45,30 +45,8 @@ EVENTS_PER_COMMAND_MAX = 15_000
 amounts and random ids takes 200 bytes compressed)."""
 
 
-class UnknownBook(Exception):
-    """Commands for a book that has no configuration."""
-
-
 class CommandTooLarge(Exception):
     """The command would trade with more orders than one commit can hold."""
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """A command as delivered. stream_sequence: None when it comes back from the inbox itself (redrive)."""
-
-    command: PlaceOrder
-    stream_sequence: int | None
-
-
-@dataclass(slots=True)
-class _Loaded:
-    """A book in memory, every entry up to its head projected."""
-
-    config: BookConfig
-    book: Book
-    head: Head = field(default_factory=Head)
-    redriven: set[str] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -79,28 +57,35 @@ class _Pending:
     watermark: int = 0
     redriven: list[str] = field(default_factory=list)
 
+    def add(self, events: list[Event], delivery: Delivery) -> None:
+        self.events += events
+        if delivery.stream_sequence is None:
+            self.redriven.append(delivery.command.command_id)
+        else:
+            self.watermark = max(self.watermark, delivery.stream_sequence)
+
 
 class Matcher:
     """now_ms: the time in ms; it enters the journal as a fact and decides nothing."""
 
     def __init__(self, database: Database, now_ms: Callable[[], int]) -> None:
-        self._books = Books(database)
-        self._orders = Orders(database)
+        self._loading = Loading(database)
+        self._undecided = Undecided(database)
         self._journal = Journal(database)
         self._projector = Projector(database)
         self._now_ms = now_ms
-        self._warm: OrderedDict[str, _Loaded] = OrderedDict()
-        """Books in memory, the one used last at the end."""
+        self._warm: OrderedDict[str, LoadedBook] = OrderedDict()
+        """Books in memory by key, the one used last at the end."""
 
-    def process(self, book: str, deliveries: Sequence[Delivery]) -> None:
+    def process(self, book: str, deliveries: Sequence[Delivery]) -> int:
         """Decide the commands of one book, in this order, each exactly once, whatever ran before or runs beside.
 
-        Raises when it could not finish; then everything may be delivered again.
+        Return how many were not decided before. What an earlier run committed and did not project is projected first,
+        with no commands at all too. Raises when it could not finish; then everything may be delivered again.
         """
         for _ in range(CONFLICTS_MAX):
             try:
-                self._process(book, deliveries)
-                return
+                return self._process(book, deliveries)
             except EntryExists:
                 logger.info("another matcher was first", book=book)
                 self._warm.pop(book, None)
@@ -109,99 +94,75 @@ class Matcher:
                 raise
         raise EntryExists(f"{book}: other matchers were first {CONFLICTS_MAX} times")
 
-    def _process(self, book: str, deliveries: Sequence[Delivery]) -> None:
-        loaded = self._warm.get(book) or self._load(book)
-        self._warm[book] = loaded
-        self._warm.move_to_end(book)
+    def _process(self, book: str, deliveries: Sequence[Delivery]) -> int:
+        loaded = self._warm.get(book) or self._loading.load(book)
+        self._keep(loaded)
+        undecided = self._undecided.among(deliveries, loaded.state, loaded.config)
+        pending = _Pending()
+        for delivery in undecided:
+            try:
+                events = _decide(loaded.state.book, delivery.command)
+            except Exception:
+                logger.exception("the core cannot decide a command; given up", command=delivery.command.command_id)
+                # The core left its book half changed. What was decided before is written down; a new load projects it.
+                self._append(loaded, pending)
+                loaded = self._loading.load(book)
+                self._keep(loaded)
+                events = _give_up(loaded.state.book, delivery.command)
+            pending.add(events, delivery)
+            if len(pending.events) >= EVENTS_PER_ENTRY_GROUP:
+                self._commit(loaded, pending)
+        self._commit(loaded, pending)
+        # A crash in between leaves the rest of a closed book's orders to the next delivery (T32).
+        while events := close_out(loaded.state.book, EVENTS_PER_ENTRY_GROUP):
+            self._commit(loaded, _Pending(events))
+        self._loading.write_snapshot_if_due(loaded)
+        return len(undecided)
+
+    def _keep(self, loaded: LoadedBook) -> None:
+        self._warm[loaded.key] = loaded
+        self._warm.move_to_end(loaded.key)
         if len(self._warm) > WARM_BOOKS_MAX:
             self._warm.popitem(last=False)
-        pending = _Pending()
-        for delivery in self._undecided(loaded, deliveries):
-            try:
-                events = _decide(loaded.book, delivery.command)
-            except Exception:
-                logger.exception("command rejected: the core cannot decide it", command=delivery.command.order_id)
-                # The core left its book half changed. What was decided before is written down; a new load projects it.
-                self._append(book, loaded, pending)
-                loaded = self._warm[book] = self._load(book)
-                events = reject(delivery.command)
-                for event in events:
-                    loaded.book.apply(event)
-            pending.events += events
-            if delivery.stream_sequence is None:
-                pending.redriven.append(delivery.command.order_id)
-            else:
-                pending.watermark = max(pending.watermark, delivery.stream_sequence)
-            if len(pending.events) >= EVENTS_PER_ENTRY_GROUP:
-                self._commit(book, loaded, pending)
-        self._commit(book, loaded, pending)
 
-    def _undecided(self, loaded: _Loaded, deliveries: Sequence[Delivery]) -> list[Delivery]:
-        """Drop what the journal has decided already.
-
-        A command above the watermark is new, unless a redrive brought it in before. One at or below it was decided,
-        or overtaken when a shard split: its order rests, or its row carries a sequence, or it is still to be decided.
-        """
-        fresh: dict[str, Delivery] = {}
-        doubtful: dict[str, Delivery] = {}
-        for delivery in deliveries:
-            order_id, at = delivery.command.order_id, delivery.stream_sequence
-            if order_id in loaded.book.open_orders or order_id in loaded.redriven:
-                continue
-            fresh[order_id] = delivery
-            if at is None or at <= loaded.head.watermark:
-                doubtful[order_id] = delivery
-        owners = [
-            (customer_key(loaded.config.instance, delivery.command.customer), order_id)
-            for order_id, delivery in doubtful.items()
-        ]
-        decided = self._orders.sequenced(owners) if owners else set()
-        return [delivery for order_id, delivery in fresh.items() if order_id not in decided]
-
-    def _commit(self, book: str, loaded: _Loaded, pending: _Pending) -> None:
+    def _commit(self, loaded: LoadedBook, pending: _Pending) -> None:
         """Write the pending events down, project them, and publish the depth. Raises EntryExists: the book is stale."""
         events = iter(pending.events)
-        entries = self._append(book, loaded, pending)
+        entries = self._append(loaded, pending)
         for entry in entries:
-            self._projector.project(loaded.config, entry, [next(events) for _ in entry.events])
-            loaded.head = head_of(entry)
-            loaded.redriven.update(entry.redriven)
+            of_entry = [next(events) for _ in entry.events]
+            self._projector.project(loaded.config, entry, of_entry)
+            loaded.state.advance(entry, of_entry)
         if entries:
-            self._publish(book, loaded)
+            self._loading.publish(loaded)
 
-    def _append(self, book: str, loaded: _Loaded, pending: _Pending) -> list[JournalEntry]:
+    def _append(self, loaded: LoadedBook, pending: _Pending) -> list[JournalEntry]:
         """Write the pending events down and return their entries; nothing is pending then. Raises EntryExists."""
-        entries = draft(book, loaded.head, self._now_ms(), pending.watermark, pending.events, pending.redriven)
+        head = loaded.state.head
+        entries = draft(loaded.key, head, self._now_ms(), pending.watermark, pending.events, pending.redriven)
         if entries:
-            self._journal.append(entries)
+            loaded.journal_bytes += self._journal.append(entries)
         pending.events, pending.redriven = [], []
         return entries
 
-    def _load(self, book: str) -> _Loaded:
-        """Rebuild the book from its journal, and finish the projections of entries that an earlier run left."""
-        config = self._books.config(book)
-        if config is None:
-            raise UnknownBook(book)
-        loaded = _Loaded(config, Book(config.rules))
-        projected = self._books.depth(book).sequence
-        for entry in self._journal.after(book, loaded.head.sequence):
-            verify(entry, loaded.head)
-            events = replay(loaded.book, entry)
-            if entry.sequence > projected:
-                self._projector.project(config, entry, events)
-            loaded.head = head_of(entry)
-            loaded.redriven.update(entry.redriven)
-        if loaded.head.sequence > projected:
-            self._publish(book, loaded)
-        return loaded
 
-    def _publish(self, book: str, loaded: _Loaded) -> None:
-        bids, asks = (tuple(side.depth(DEPTH_LEVELS_MAX)) for side in (loaded.book.bids, loaded.book.asks))
-        self._books.publish_depth(book, Depth(loaded.head.sequence, bids, asks))
-
-
-def _decide(book: Book, command: PlaceOrder) -> list[Event]:
-    events = place(book, command)
+def _decide(book: Book, command: Command) -> list[Event]:
+    events = decide(book, command)
     if len(events) > EVENTS_PER_COMMAND_MAX:
-        raise CommandTooLarge(command.order_id)
+        raise CommandTooLarge(command.command_id)
+    return events
+
+
+def _give_up(book: Book, command: Command) -> list[Event]:
+    """Return the outcome of a command that the core cannot decide: what it asked for does not happen."""
+    events: list[Event]
+    match command:
+        case PlaceOrder():
+            events = reject(command, CloseReason.INTERNAL_ERROR)
+        case CancelOrder(_, order_id, customer):
+            events = [CancelRefused(order_id, customer)]
+        case ChangeStatus(command_id, _):
+            events = [StatusChanged(command_id, book.status)]
+    for event in events:
+        book.apply(event)
     return events

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from chalicelib.core.config import BookConfig
-from chalicelib.core.events import Accepted, Closed, Event, Rested, Traded
+from chalicelib.core.events import Accepted, CancelRefused, Closed, Event, Rested, StatusChanged, Traded
 from chalicelib.core.journal import JournalEntry, trade_id
 from chalicelib.core.ledger import settle
 from chalicelib.core.vocabulary import OrderStatus, PlaceOrder
 from chalicelib.stores.accounts import Accounts
+from chalicelib.stores.books import Books
 from chalicelib.stores.dynamodb import Database
 from chalicelib.stores.fills import Fill, Fills
 from chalicelib.stores.keys import customer_key, owner_key
@@ -25,6 +26,7 @@ class Projector:
         self._orders = Orders(database)
         self._fills = Fills(database)
         self._accounts = Accounts(database)
+        self._books = Books(database)
 
     def project(self, config: BookConfig, entry: JournalEntry, events: Sequence[Event]) -> None:
         """Write what the entry changed. Entries of a book must be projected in order, none left out.
@@ -38,6 +40,13 @@ class Projector:
         for order, update in order_updates(events):
             owner = customer_key(config.instance, order.customer)
             self._orders.project(owner, order.order_id, update, entry.sequence, entry.at_ms)
+        for event in events:
+            if isinstance(event, CancelRefused):
+                owner = customer_key(config.instance, event.customer)
+                self._orders.note_refused_cancel(owner, event.order_id, entry.sequence)
+        changes = [event for event in events if isinstance(event, StatusChanged)]
+        if changes:
+            self._books.change_status(entry.book, changes[-1].status, entry.sequence)
 
 
 def order_updates(events: Iterable[Event]) -> list[tuple[PlaceOrder, OrderUpdate]]:

@@ -12,9 +12,10 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from chalicelib.matcher import Delivery, Matcher
+from chalicelib.matcher import Matcher
 from chalicelib.stores.dynamodb import Row, decode
 from chalicelib.stores.inbox import MalformedCommand, command_of
+from chalicelib.undecided import Delivery
 
 logger = Logger(service="tallybook-matcher")
 

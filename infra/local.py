@@ -23,7 +23,7 @@ from typing import IO
 import boto3
 from botocore.exceptions import ProfileNotFound
 
-from chalicelib import redrive
+from chalicelib import redrive, wiring
 from chalicelib.cli import CommandFailed
 from infra import demo, engine, settings
 from infra.poller import StreamPoller
@@ -125,9 +125,12 @@ class LocalRun:
     def _redrive(self) -> None:
         """Decide what an earlier run admitted and did not decide: its stream records are gone with its engine."""
         try:
-            redrive.redrive()
+            decided = redrive.redrive_all(wiring.database(), wiring.matcher())
         except Exception:
-            logging.exception("Commands of earlier runs stay undecided; 'tallybook redrive' tries them again.")
+            logging.exception("Commands of earlier runs stay undecided; 'tallybook redrive --all' tries them again.")
+            return
+        for book in (book for book, commands in decided.items() if commands is None):
+            logging.error("Commands of %s stay undecided; 'tallybook redrive %s' tries them again.", book, book)
 
     def _serve(self, stream_arn: str) -> None:
         """Open the port and begin to match; return when the service answers."""

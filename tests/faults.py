@@ -1,48 +1,117 @@
-"""Faults for tests: a DynamoDB client whose n-th call fails, before or after it was done."""
+"""Faults for tests: a DynamoDB client one of whose calls goes wrong, in each way in which it can.
+
+A fault is a function of the operation's name and of the call itself: it decides whether the call is done, and what
+becomes of its answer.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
+
+from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
+
+ENDPOINT = "http://dynamodb.test"
+Call = Callable[[], Any]
+Fault = Callable[[str, Call], Any]
 
 
 class Died(BaseException):
     """The process is gone; nothing catches this, so nothing tidies up."""
 
 
-class FaultyClient:
-    """Hands calls on to a client, but for one: that raises, before it is done or with its answer lost."""
+def raising(error: BaseException, *, after: bool) -> Fault:
+    """Return a fault that raises the error, before the call is done or with its answer lost."""
 
-    def __init__(self, client: Any, error: BaseException, *, after: bool) -> None:
+    def fault(_operation: str, call: Call) -> Any:
+        if after:
+            call()
+        raise error
+
+    return fault
+
+
+def throttled(operation: str, call: Call) -> Any:  # noqa: ARG001 - refused before it is done
+    """The table has no capacity left for this call."""
+    raise refusal("ThrottlingException", operation)
+
+
+def in_conflict(operation: str, call: Call) -> Any:
+    """A transaction that runs at this moment has one of the call's rows; reads are not concerned."""
+    if operation == "transact_write_items":
+        reasons = [{"Code": "TransactionConflict"}]
+        raise refusal("TransactionCanceledException", operation, CancellationReasons=reasons)
+    if operation in ("put_item", "update_item", "delete_item"):
+        raise refusal("TransactionConflictException", operation)
+    return call()
+
+
+def after_another(work: Callable[[], None]) -> Fault:
+    """Return a fault in which somebody else does some work right before the call."""
+
+    def fault(_operation: str, call: Call) -> Any:
+        work()
+        return call()
+
+    return fault
+
+
+def refusal(code: str, operation: str, **more: Any) -> ClientError:
+    answer: Any = {
+        "Error": {"Code": code, "Message": "a fault of this test"},
+        "ResponseMetadata": {"HTTPStatusCode": 400},
+    }
+    return ClientError(answer | more, operation)
+
+
+FAULTS: dict[str, Fault] = {
+    "error before": raising(EndpointConnectionError(endpoint_url=ENDPOINT), after=False),
+    "outcome unknown": raising(ReadTimeoutError(endpoint_url=ENDPOINT), after=True),
+    "death before": raising(Died(), after=False),
+    "death after": raising(Died(), after=True),
+    "throttled": throttled,
+    "in conflict": in_conflict,
+}
+"""What can go wrong with one call on its own account."""
+
+
+class FaultyClient:
+    """Hands calls on to a client, but for one, at which the fault strikes. A page of a query is a call."""
+
+    def __init__(self, client: Any, fault: Fault, *, at: int = 0) -> None:
         self._client = client
-        self._error = error
-        self._after = after
-        self._fails_at = 0
+        self._fault = fault
+        self._strikes_at = at
         self.calls = 0
 
-    def fail_at(self, call: int) -> None:
-        """Fail at this call, counted from now (1 is the next)."""
-        self.calls, self._fails_at = 0, call
+    def strike_at(self, call: int) -> None:
+        """Strike at this call, counted from now (1 is the next)."""
+        self.calls, self._strikes_at = 0, call
+
+    @property
+    def has_struck(self) -> bool:
+        return 0 < self._strikes_at <= self.calls
 
     def __getattr__(self, name: str) -> Any:
         operation = getattr(self._client, name)
         if name == "get_paginator":
-            return lambda *arguments: _FaultyPaginator(self, operation(*arguments))
-        return lambda **arguments: self.count(lambda: operation(**arguments))
+            return lambda kind: _FaultyPaginator(self, kind, operation(kind))
+        return lambda **arguments: self.count(name, lambda: operation(**arguments))
 
-    def count(self, operation: Callable[[], Any]) -> Any:
+    def count(self, operation: str, call: Call) -> Any:
         self.calls += 1
-        if self.calls != self._fails_at:
-            return operation()
-        if self._after:
-            operation()
-        raise self._error
+        return self._fault(operation, call) if self.calls == self._strikes_at else call()
 
 
 class _FaultyPaginator:
-    def __init__(self, client: FaultyClient, paginator: Any) -> None:
+    def __init__(self, client: FaultyClient, operation: str, paginator: Any) -> None:
         self._client = client
+        self._operation = operation
         self._paginator = paginator
 
-    def paginate(self, **arguments: Any) -> Any:
-        return self._client.count(lambda: self._paginator.paginate(**arguments))
+    def paginate(self, **arguments: Any) -> Iterator[Any]:
+        pages = iter(self._paginator.paginate(**arguments))
+        page: dict[str, Any] = {"LastEvaluatedKey": None}
+        while "LastEvaluatedKey" in page:
+            page = self._client.count(self._operation, lambda: next(pages))
+            yield page

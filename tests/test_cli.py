@@ -10,12 +10,15 @@ import pytest
 from botocore.exceptions import NoRegionError
 
 from chalicelib import cli, wiring
-from chalicelib.core.config import BookStatus, SettlementMode
+from chalicelib.core.config import SettlementMode
+from chalicelib.core.vocabulary import BookStatus
 from chalicelib.stores.dynamodb import Database
 from chalicelib.stores.tenants import Tenants
-from tests.world import BASE, QUOTE
+from chalicelib.verify.verifier import BookMoves, Verifier
+from tests.world import BASE, QUOTE, World
 
 Run = Callable[[str], dict[str, Any]]
+Main = Callable[[str], int]
 BOOK = f"book create --instance inst_demo0001 --name Demo --symbol D/Q --token-address {BASE}"
 BOOK += f" --quote-token-address {QUOTE}"
 CREDIT = f"credit --instance inst_demo0001 --customer ann --asset {BASE}"
@@ -25,6 +28,17 @@ CREDIT = f"credit --instance inst_demo0001 --customer ann --asset {BASE}"
 def run(database: Database, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setattr(wiring, "database", lambda: database)
     return lambda line: cli.run(line.split())
+
+
+@pytest.fixture
+def main(monkeypatch: pytest.MonkeyPatch) -> Main:
+    """Run the process's own command line; return its exit status."""
+
+    def run_main(line: str) -> int:
+        monkeypatch.setattr("sys.argv", ["tallybook", *line.split()])
+        return cli.main()
+
+    return run_main
 
 
 @pytest.fixture
@@ -124,12 +138,8 @@ def test_an_amount_that_is_none_is_wrong_usage(run: Run, database: Database, amo
 
 
 def test_json_prints_one_object_and_a_failure_goes_to_standard_error(
-    instance: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    instance: str, main: Main, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def main(line: str) -> int:
-        monkeypatch.setattr("sys.argv", ["tallybook", *line.split()])
-        return cli.main()
-
     assert main(f"balances --instance {instance} --customer ann --json") == 0
     assert json.loads(capsys.readouterr().out) == {"customer": "ann", "balances": []}
     assert main("instance create --ref demo0001 --json") == 1
@@ -151,3 +161,101 @@ def test_what_aws_says_is_told_in_one_line(run: Run, database: Database, monkeyp
     monkeypatch.setattr(wiring, "database", without_region)
     with pytest.raises(cli.CommandFailed, match="region"):
         run("instance create --ref demo0001")
+
+
+@pytest.fixture
+def venue(memory_database: Database, monkeypatch: pytest.MonkeyPatch) -> World:
+    """A book with a trade, a resting order and one whose turn has not come."""
+    monkeypatch.setattr(wiring, "database", lambda: memory_database)
+    world = World(memory_database, taker_fee_bps=100)
+    world.credit("ann", QUOTE, 10_000)
+    world.credit("ben", BASE, 10_000)
+    world.placed("ann", "BUY", 100, 7)
+    world.placed("ben", "SELL", 60, 7)
+    world.deliver()
+    world.placed("ann", "BUY", 1, 5)
+    return world
+
+
+def test_a_verified_book_is_reported_as_one_object(venue: World) -> None:
+    (entry,) = venue.journal.after(venue.book, 0)
+    expected = {
+        "books": [
+            {
+                "book": venue.book, "status": "ACTIVE", "entries": 1, "events": 4, "sequence": 1, "hash": entry.hash,
+                "snapshot": None, "orders": 2, "undecided": 1, "fills": 2,
+            }
+        ],
+        "instances": [
+            {
+                "instance": "inst_test0001", "books": 1, "accounts": 5,
+                "assets": [{"asset": BASE, "total": "10000"}, {"asset": QUOTE, "total": "10000"}],
+            }
+        ],
+    }  # fmt: skip
+    assert cli.run(["verify", venue.book]) == expected
+    assert cli.run(["verify", "--all", "--json"]) == expected
+
+
+def test_a_verified_book_is_told_in_one_line_a_check(
+    venue: World, main: Main, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (entry,) = venue.journal.after(venue.book, 0)
+    assert main(f"verify {venue.book}") == 0
+    printed = capsys.readouterr()
+    assert printed.out.splitlines() == [
+        f"{venue.book}: journal: 1 entries, 4 events, none missing, none changed",
+        f"{venue.book}: head: entry 1, hash {entry.hash}",
+        f"{venue.book}: snapshot: none yet",
+        f"{venue.book}: depth view and status (ACTIVE): agree",
+        f"{venue.book}: orders: 2 rows agree, 1 more are not decided yet",
+        f"{venue.book}: fills: 2 agree, no others",
+        "inst_test0001: accounts: 5 agree with the journals of all books (1)",
+        f"inst_test0001: {BASE}: 10000 in all accounts = credits - debits = supply",
+        f"inst_test0001: {QUOTE}: 10000 in all accounts = credits - debits = supply",
+    ]
+    assert printed.err == ""
+
+
+@pytest.mark.parametrize("which", ["inst_test0001/ob_test", "--all"])
+@pytest.mark.parametrize("form", ["", " --json"])
+def test_a_book_that_does_not_agree_fails_and_says_where(
+    venue: World, main: Main, capsys: pytest.CaptureFixture[str], which: str, form: str
+) -> None:
+    (row,) = (row for row in venue.database.scan("orders") if row["status"] == "PARTIALLY_FILLED")
+    venue.database.put_many("orders", [row | {"filled": 61}])
+    assert main(f"verify {which}{form}") == 1
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    where = f"order row {row['order_id']} of {row['owner']}, filled"
+    assert printed.err == f"tallybook: does not agree: {where}: expected 60, found 61\n"
+
+
+def test_a_book_that_moves_is_to_be_paused(
+    venue: World, main: Main, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def keeps_moving(*_: object) -> object:
+        raise BookMoves(venue.book)
+
+    monkeypatch.setattr(Verifier, "verify", keeps_moving)
+    assert main(f"verify {venue.book}") == 1
+    assert "pause it (tallybook book pause)" in capsys.readouterr().err
+
+
+def test_verifying_needs_a_book_that_there_is_or_all_of_them(venue: World) -> None:
+    with pytest.raises(cli.CommandFailed, match="no such book: inst_test0001/ob_none"):
+        cli.run(["verify", "inst_test0001/ob_none"])
+    for arguments in ([], [venue.book, "--all"]):
+        with pytest.raises(SystemExit):
+            cli.run(["verify", *arguments])
+
+
+def test_progress_is_shown_on_a_terminal_and_never_with_json(
+    venue: World, main: Main, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    assert main("verify --all") == 0
+    shown = capsys.readouterr().err
+    assert all(what in shown for what in (venue.book, "accounts", "orders", "fills"))
+    assert main("verify --all --json") == 0
+    assert capsys.readouterr().err == ""

@@ -1,65 +1,163 @@
-"""Crash points, swept: the matcher dies before or after each DynamoDB call of a scenario in turn.
+"""Crash points, swept: in every scenario, every DynamoDB call of a batch in turn goes wrong, in every way.
 
-Then everything is delivered again to a new matcher, and the guarantees are checked. Dying after a call means that the
-call was done and its answer lost.
+Goal: guarantees 1 to 7 hold after the batch is delivered again, whatever happened at whichever call. Method: the
+scenario is built once in the exact in-memory store; for each call and fault its tables are copied, the batch is
+delivered to a matcher whose n-th call meets the fault, then again from the last acknowledged record until it is
+through, and the invariants are checked. A competing matcher that decides all or half of the batch right before the
+call is one of the faults.
+
+The same runs over the embedded engine, with real expressions: by default each call meets one of the faults in turn;
+``make sweep`` has every call meet every fault, there and for the long scenario too.
 """
 
 from __future__ import annotations
 
+import logging
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
+import boto3
 import pytest
 
 from chalicelib.matcher import Matcher
 from chalicelib.stores.dynamodb import Database
 from infra.tables import create_tables
-from tests.faults import Died, FaultyClient
-from tests.world import BASE, NOW_MS, QUOTE, World, check_invariants, drop_tables
+from tests.faults import FAULTS, Died, Fault, FaultyClient, after_another
+from tests.invariants import check_invariants, check_never_negative
+from tests.memory import MemoryDynamoDB
+from tests.scenarios import CREDITED, SCENARIOS, Scenario
+from tests.world import NOW_MS, World
 
-FUNDS = 10**6
-CALLS_MAX = 200
-
-
-def build(database: Database) -> World:
-    """A book with resting orders, and a batch that trades with them, rests, closes and trades with itself."""
-    world = World(database, maker_fee_bps=5, taker_fee_bps=15)
-    for customer in ("ann", "ben"):
-        world.credit(customer, BASE, FUNDS)
-        world.credit(customer, QUOTE, FUNDS)
-    world.placed("ann", "SELL", 300, 50)
-    world.placed("ben", "SELL", 200, 51)
-    world.deliver()
-    world.placed("ben", "BUY", 400, 52)
-    world.placed("ann", "BUY", 500, 51, "IOC")
-    world.placed("ben", "BUY", 10, 40)
-    return world
+PREFIX = "sweep"
+FULL = bool(os.environ.get("TALLYBOOK_FULL_SWEEP"))
+LONG = "batch of 100 mixed commands"
+CALLS_MAX = 3000
+DELIVERIES_MAX = 3
+ALL_FAULTS = [*FAULTS, "all decided by another", "half decided by another"]
+_prefixes = count(1)
 
 
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("remembers", [False, True], ids=["new", "warm"])
-def test_dying_at_any_call_leaves_nothing_that_a_redelivery_does_not_mend(
-    moto_client: Any, after: bool, remembers: bool
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A scenario as built, ready to be copied: its tables in memory, and the world that reads them."""
+
+    client: MemoryDynamoDB
+    world: World
+
+
+@pytest.fixture(autouse=True)
+def _no_logs() -> Iterator[None]:
+    """Each fault logs its traceback; thousands of them would take most of the time."""
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
+
+
+@pytest.fixture(params=SCENARIOS)
+def stage(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Stage:
+    scenario: Scenario = SCENARIOS[request.param]
+    for limit, value in scenario.limits.items():
+        monkeypatch.setattr(limit, value)
+    client = MemoryDynamoDB()
+    create_tables(client, PREFIX)  # type: ignore[arg-type]
+    return Stage(client, scenario.world(_database(client)))
+
+
+def _database(client: Any, prefix: str = PREFIX) -> Database:
+    return Database(client, prefix, pause=lambda _seconds: None)
+
+
+def in_memory(stage: Stage) -> Callable[[], tuple[Any, str]]:
+    """Return what makes a copy of the stage's tables: a client and their prefix."""
+    return lambda: (stage.client.clone(), PREFIX)
+
+
+def on_engine(stage: Stage, engine_url: str) -> Callable[[], tuple[Any, str]]:
+    """Return what makes a copy of the stage's tables on the embedded engine, under a prefix of its own."""
+    client = boto3.client("dynamodb", endpoint_url=engine_url)
+
+    def copy() -> tuple[Any, str]:
+        prefix = f"{PREFIX}{next(_prefixes)}"
+        create_tables(client, prefix)
+        there = _database(client, prefix)
+        for table, rows in stage.world.tables().items():
+            there.put_many(table, rows)
+        return client, prefix
+
+    return copy
+
+
+def strike(stage: Stage, copy: Callable[[], tuple[Any, str]], name: str, at: int, *, warm: bool) -> bool:
+    """Deliver the batch with the fault at this call, mend it by delivering again, and check; tell whether it struck.
+
+    warm: the matcher knew the book from before.
+    """
+    client, prefix = copy()
+    world = stage.world.over(_database(client, prefix))
+    batch = world.records[world.acknowledged :]
+    faulty = FaultyClient(client, _fault(name, world), at=at)
+    matcher: Matcher | None = Matcher(_database(faulty, prefix), lambda: NOW_MS)
+    if warm:
+        faulty.strike_at(0)
+        world.deliver(matcher, world.records[: world.acknowledged])
+        faulty.strike_at(at)
+    try:
+        failed = world.deliver(matcher, batch)
+    except Died:
+        failed, matcher = ["everything"], None
+    check_never_negative(world)
+    for _ in range(DELIVERIES_MAX):
+        if failed:
+            failed = world.deliver(matcher, batch)
+    assert failed == [], "the batch does not get through"
+    check_invariants(world, CREDITED)
+    return faulty.has_struck
+
+
+def _fault(name: str, world: World) -> Fault:
+    batch = world.records[world.acknowledged :]
+    if name == "all decided by another":
+        return after_another(lambda: _competitor(world, batch))
+    if name == "half decided by another":
+        return after_another(lambda: _competitor(world, batch[: len(batch) // 2 + 1]))
+    return FAULTS[name]
+
+
+def _competitor(world: World, records: list[Any]) -> None:
+    assert world.deliver(world.matcher(), records) == []
+
+
+def sweep(strikes: Callable[[int], bool], step: int = 1, first: int = 1) -> int:
+    """Strike at every call (or every so many) until there is none; return how many were struck."""
+    for at in range(first, CALLS_MAX, step):
+        if not strikes(at):
+            return at - first
+    raise AssertionError(f"the scenario takes more than {CALLS_MAX} calls")
+
+
+@pytest.mark.parametrize("warm", [False, True], ids=["new", "warm"])
+@pytest.mark.parametrize("fault", ALL_FAULTS)
+def test_no_fault_at_any_call_does_what_a_redelivery_does_not_mend(
+    stage: Stage, fault: str, warm: bool, request: pytest.FixtureRequest
 ) -> None:
-    """Guarantees 1 to 6 at every crash point. remembers: the matcher that dies knew the book from before."""
-    for dies_at in range(1, CALLS_MAX):
-        prefix = f"crash-{after}-{remembers}-{dies_at}"
-        create_tables(moto_client, prefix)
-        world = build(Database(moto_client, prefix))
-        dying = FaultyClient(moto_client, Died(), after=after)
-        matcher = Matcher(Database(dying, prefix), lambda: NOW_MS)  # type: ignore[arg-type]
-        if remembers:
-            world.deliver(matcher, world.records[:2])
-        dying.fail_at(dies_at)
-        try:
-            world.deliver(matcher)
-            died = False
-        except Died:
-            died = True
-        if died:
-            assert world.deliver() == [], f"dying at call {dies_at}"
-        check_invariants(world, {BASE: 2 * FUNDS, QUOTE: 2 * FUNDS})
-        drop_tables(moto_client)
-        if not died:
-            assert dies_at > 10, "the sweep reached hardly any call"
-            return
-    pytest.fail(f"the scenario takes more than {CALLS_MAX} calls")
+    """Guarantees 1 to 7, in memory: every call, every fault; in the long scenario every fault at some calls only."""
+    is_long = LONG in request.node.callspec.id
+    step = 1 if FULL or not is_long else 23
+    first = 1 if step == 1 else 1 + ALL_FAULTS.index(fault)
+    copy = in_memory(stage)
+    assert sweep(lambda at: strike(stage, copy, fault, at, warm=warm), step, first) > 3, "hardly any call was reached"
+
+
+@pytest.mark.parametrize("shift", range(len(ALL_FAULTS)) if FULL else [0])
+def test_the_same_holds_over_the_real_expressions(stage: Stage, shift: int, embedded_engine_url: str) -> None:
+    """The calls of a batch meet the faults in turn, on the embedded engine."""
+    copy = on_engine(stage, embedded_engine_url)
+
+    def strikes(at: int) -> bool:
+        return strike(stage, copy, ALL_FAULTS[(at + shift) % len(ALL_FAULTS)], at, warm=at % 2 == 0)
+
+    step = 1 if FULL or len(stage.world.records) < 50 else 29
+    assert sweep(strikes, step) > 3, "hardly any call was reached"

@@ -9,15 +9,18 @@ import pytest
 
 from chalicelib import matcher as matcher_module
 from chalicelib.core.book import Book
+from chalicelib.core.commands import decide
+from chalicelib.core.config import Refusal, RefusalCode
 from chalicelib.core.journal import BrokenJournal
-from chalicelib.core.matching import place
-from chalicelib.core.vocabulary import CloseReason, OrderStatus
+from chalicelib.core.vocabulary import BookStatus, CloseReason, OrderStatus
 from chalicelib.projection import Projector
-from chalicelib.redrive import redrive_rows
+from chalicelib.redrive import redrive
 from chalicelib.stores.dynamodb import Database, Unavailable, decode
 from chalicelib.stores.inbox import command_of
 from chalicelib.stores.journal import EntryExists, Journal
-from tests.world import BASE, BOOK_ID, INSTANCE, QUOTE, World, check_invariants
+from chalicelib.stores.snapshots import Snapshots
+from tests.invariants import check_invariants
+from tests.world import BASE, BOOK_ID, INSTANCE, QUOTE, World
 
 FUNDS = 10**6
 
@@ -112,8 +115,8 @@ def test_batches_cut_anywhere_give_the_same_book_as_one_batch(world: World) -> N
         at += size
     at_once = Book(world.config.rules)
     for record in world.records:
-        place(at_once, command_of(decode(record["dynamodb"]["NewImage"])))
-    assert world.folded()[0].state() == at_once.state()
+        decide(at_once, command_of(decode(record["dynamodb"]["NewImage"])))
+    assert world.folded().book.state() == at_once.state()
     check_invariants(world, CREDITED)
 
 
@@ -228,15 +231,15 @@ def test_a_core_fault_halfway_leaves_no_half_changed_book(world: World, monkeypa
     resting = world.placed("ann", "BUY", 10, 50)
     poison = world.placed("ben", "SELL", 4, 50)
     later = world.placed("cat", "SELL", 10, 50)
-    honest = matcher_module.place
+    honest = matcher_module.decide
 
     def faulty(book: object, command: object) -> object:
         events = honest(book, command)  # type: ignore[arg-type]
-        if command.order_id == poison:  # type: ignore[attr-defined]
+        if command.command_id == poison:  # type: ignore[attr-defined]
             raise ZeroDivisionError
         return events
 
-    monkeypatch.setattr(matcher_module, "place", faulty)
+    monkeypatch.setattr(matcher_module, "decide", faulty)
     assert world.deliver() == []
     assert world.order("ben", poison).status is OrderStatus.REJECTED
     assert world.balance("ben", BASE) == (FUNDS, 0)
@@ -272,15 +275,14 @@ def test_a_row_that_is_no_command_is_passed_over(world: World) -> None:
     world.placed("ben", "SELL", 10, 50)
     world.records[0]["dynamodb"]["NewImage"]["kind"] = {"S": "nonsense"}
     assert world.deliver() == []
-    assert world.order("ben", world.records[1]["dynamodb"]["NewImage"]["command"]["S"]).sequence == 1
+    assert world.order("ben", "ord_" + world.records[1]["dynamodb"]["NewImage"]["command"]["S"]).sequence == 1
 
 
 def test_a_book_that_fails_does_not_keep_others_from_being_matched(world: World) -> None:
     """Its first record is handed back; the other book's orders are decided."""
     order = world.placed("ann", "BUY", 10, 50)
-    lost = {"book": "inst_test0001/ob_gone", "command": "ord_x", "kind": "place"}
     stray = {"eventName": "INSERT", "dynamodb": {"NewImage": None, "SequenceNumber": "1"}}
-    image = dict(world.records[0]["dynamodb"]["NewImage"]) | {"book": {"S": lost["book"]}}
+    image = dict(world.records[0]["dynamodb"]["NewImage"]) | {"book": {"S": "inst_test0001/ob_gone"}}
     stray["dynamodb"] = {"NewImage": image, "SequenceNumber": "1"}
     assert world.deliver(records=[stray, *world.records]) == ["1"]
     assert world.order("ann", order).sequence == 1
@@ -290,12 +292,10 @@ def test_a_redrive_brings_back_what_the_stream_has_lost_and_a_late_stream_change
     """The stream may still have what was redriven, under sequence numbers above the watermark."""
     world.placed("ann", "BUY", 10, 50)
     sold = world.placed("ben", "SELL", 10, 50)
-    rows = list(world.database.scan("inbox"))
-    rows.sort(key=lambda row: row["command"])
-    assert redrive_rows(world.matcher(), rows) == 2
+    assert redrive(world.database, world.matcher(), world.book) == 2
     assert world.order("ben", sold).status is OrderStatus.FILLED
     once = world.tables()
-    assert redrive_rows(world.matcher(), rows) == 2
+    assert redrive(world.database, world.matcher(), world.book) == 0
     assert world.deliver() == []
     assert world.tables() == once
     check_invariants(world, CREDITED)
@@ -337,3 +337,186 @@ def test_a_group_is_refused_whole_when_one_of_its_entries_is_taken(world: World)
     with pytest.raises(EntryExists):
         world.journal.append([replace(entry, sequence=7), entry])
     assert world.tables() == before
+
+
+def test_a_cancelled_order_gets_its_hold_back_and_keeps_what_was_filled(world: World) -> None:
+    """T29"""
+    order = world.placed("ann", "BUY", 10, 50)
+    world.placed("ben", "SELL", 4, 50)
+    assert world.cancel("ann", order)
+    assert world.deliver() == []
+    row = world.order("ann", order)
+    assert (row.status, row.reason, row.filled) == (OrderStatus.CANCELLED, CloseReason.USER_CANCELLED, 4)
+    assert world.balance("ann", QUOTE) == (FUNDS - 200, 0)
+    assert world.cancel("ann", order) is False
+    check_invariants(world, CREDITED)
+
+
+def test_a_cancel_that_comes_after_the_fill_is_refused_once(world: World) -> None:
+    order = world.placed("ann", "BUY", 10, 50)
+    world.placed("ben", "SELL", 10, 50)
+    assert world.cancel("ann", order)
+    for _ in range(2):
+        assert world.deliver() == []
+        assert world.deliver(records=world.records[2:]) == []
+    row = world.order("ann", order)
+    assert (row.status, row.cancel_refused) == (OrderStatus.FILLED, True)
+    check_invariants(world, CREDITED)
+
+
+def test_a_cancel_that_is_asked_for_twice_is_queued_once(world: World) -> None:
+    """T29: whoever asks again waits for the first one."""
+    order = world.placed("ann", "BUY", 10, 50)
+    assert world.cancel("ann", order)
+    assert world.cancel("ann", order)
+    assert world.cancel("ben", order) is False
+    assert len(world.records) == 2
+
+
+def test_a_cancel_that_comes_without_its_order_finds_it_in_the_inbox(world: World) -> None:
+    """A shard split lets the cancel overtake its order by a whole batch: the order has its turn before all the same."""
+    order = world.placed("ann", "BUY", 10, 50)
+    world.cancel("ann", order)
+    placing, cancelling = world.records
+    assert world.deliver(records=[cancelling]) == []
+    assert world.order("ann", order).reason is CloseReason.USER_CANCELLED
+    assert world.deliver(records=[placing]) == []
+    assert world.deliver(records=[cancelling]) == []
+    check_invariants(world, CREDITED)
+
+
+def test_what_comes_after_a_pause_is_rejected_and_what_came_before_is_matched(world: World) -> None:
+    """T23, T32"""
+    world.placed("ann", "SELL", 10, 50)
+    before = world.placed("ben", "BUY", 4, 50)
+    world.change_status(BookStatus.PAUSED)
+    after = world.placed("ben", "BUY", 4, 50)
+    assert world.deliver() == []
+    assert world.order("ben", before).status is OrderStatus.FILLED
+    row = world.order("ben", after)
+    assert (row.status, row.reason, row.filled) == (OrderStatus.REJECTED, CloseReason.BOOK_INACTIVE, 0)
+    refused = world.place("ben", "BUY", 4, 50)
+    assert isinstance(refused, Refusal)
+    assert refused.code is RefusalCode.ORDER_BOOK_INACTIVE
+    world.change_status(BookStatus.ACTIVE)
+    assert world.deliver() == []
+    resumed = world.placed("ben", "BUY", 6, 50)
+    assert world.deliver() == []
+    assert world.order("ben", resumed).status is OrderStatus.FILLED
+    check_invariants(world, CREDITED)
+
+
+def test_a_closed_book_cancels_what_rests_and_stays_closed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """T32"""
+    monkeypatch.setattr(matcher_module, "EVENTS_PER_ENTRY_GROUP", 2)
+    resting = [world.placed("ann", "SELL", 10, price) for price in range(50, 55)]
+    world.change_status(BookStatus.CLOSED)
+    world.change_status(BookStatus.ACTIVE)
+    assert world.deliver() == []
+    assert {world.order("ann", each).reason for each in resting} == {CloseReason.BOOK_CLOSED}
+    assert world.balance("ann", BASE) == (FUNDS, 0)
+    config = world.books.config(world.book)
+    assert config is not None
+    assert config.status is BookStatus.CLOSED
+    once = world.tables()
+    assert world.deliver() == []
+    assert world.tables() == once
+    check_invariants(world, CREDITED)
+
+
+@pytest.fixture
+def often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Snapshots after every kilobyte of the journal, in pieces of 300 bytes."""
+    monkeypatch.setattr("chalicelib.core.snapshot.SNAPSHOT_AFTER_BYTES_MIN", 1000)
+    monkeypatch.setattr("chalicelib.stores.snapshots.PIECE_BYTES_MAX", 300)
+
+
+@pytest.mark.usefixtures("often")
+def test_a_new_matcher_reads_the_snapshot_and_what_came_after_it_only(world: World) -> None:
+    place_some(world, 40, seed=1)
+    assert world.deliver() == []
+    snapshot = Snapshots(world.database).newest(world.book)
+    assert snapshot is not None
+    world.database.delete_many(
+        "journal", [{"book": world.book, "sequence": number} for number in range(1, snapshot.sequence + 1)]
+    )
+    assert list(world.journal.after(world.book, 0)) == list(world.journal.after(world.book, snapshot.sequence))
+    late = world.placed("ann", "BUY", 1, 105)
+    assert world.deliver(records=world.records[-1:]) == []
+    assert world.order("ann", late).sequence is not None
+    assert world.deliver() == []
+
+
+@pytest.mark.usefixtures("often")
+def test_snapshots_are_written_as_the_journal_grows_and_cost_no_more_than_it(world: World) -> None:
+    """Written when the entries since the last one exceed the larger of the least size and that snapshot's own."""
+    written: dict[int, int] = {}
+    matcher = world.matcher()
+    for seed in range(20):
+        at = len(world.records)
+        place_some(world, 5, seed)
+        assert world.deliver(matcher, world.records[at:]) == []
+        snapshot = Snapshots(world.database).newest(world.book)
+        if snapshot is not None:
+            written[snapshot.sequence] = len(snapshot.content)
+    journal_bytes = sum(stored for _, stored in world.journal.sized_after(world.book, 0))
+    assert len(written) > 2
+    assert sum(written.values()) - max(written.values()) < journal_bytes
+    check_invariants(world, CREDITED)
+
+
+@pytest.mark.usefixtures("often")
+def test_a_snapshot_that_cannot_be_read_is_passed_over_for_the_whole_journal(world: World) -> None:
+    place_some(world, 40, seed=1)
+    assert world.deliver() == []
+    pieces = world.database.query("journal", "#book = :book", {":book": f"{world.book}/snapshot"})
+    broken = [row | {"piece": b"?"} for row in pieces if "piece" in row]
+    assert broken
+    world.database.put_many("journal", broken)
+    place_some(world, 10, seed=2)
+    assert world.deliver() == []
+    check_invariants(world, CREDITED)
+
+
+@pytest.mark.usefixtures("often")
+def test_a_batch_does_not_depend_on_its_snapshot(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A snapshot that cannot be written is left for the next batch."""
+
+    def fail(*_: object) -> None:
+        raise Unavailable("throttled")
+
+    matcher = world.matcher()
+    with monkeypatch.context() as patch:
+        patch.setattr(Snapshots, "write", fail)
+        place_some(world, 40, seed=1)
+        assert world.deliver(matcher) == []
+    assert Snapshots(world.database).newest(world.book) is None
+    place_some(world, 1, seed=2)
+    assert world.deliver(matcher, world.records[40:]) == []
+    assert Snapshots(world.database).newest(world.book) is not None
+    check_invariants(world, CREDITED)
+
+
+def test_a_redrive_finishes_what_was_committed_and_not_projected_even_with_an_empty_inbox(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.placed("ann", "BUY", 10, 50)
+    world.placed("ben", "SELL", 10, 50)
+    with monkeypatch.context() as patch:
+        patch.setattr(Projector, "project", lambda *_: (_ for _ in ()).throw(Unavailable("gone")))
+        world.deliver()
+    keys = [{"book": row["book"], "command": row["command"]} for row in world.database.scan("inbox")]
+    world.database.delete_many("inbox", keys)
+    assert redrive(world.database, world.matcher(), world.book) == 0
+    assert world.balance("ben", QUOTE)[0] > FUNDS
+
+
+def test_a_redrive_decides_in_the_order_in_which_the_commands_arrived(world: World) -> None:
+    """The stream has lost everything: the cancel must not come before the order that it came after."""
+    sold = world.placed("ann", "SELL", 10, 50)
+    bought = world.placed("ben", "BUY", 10, 50)
+    world.cancel("ann", sold)
+    assert redrive(world.database, world.matcher(), world.book) == 3
+    assert world.order("ben", bought).status is OrderStatus.FILLED
+    assert world.order("ann", sold).cancel_refused
+    check_invariants(world, CREDITED)

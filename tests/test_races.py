@@ -11,8 +11,9 @@ from chalicelib.admission import Admitted
 from chalicelib.core.config import OrderRequest, Refusal
 from chalicelib.core.vocabulary import OrderType, Side, TimeInForce
 from chalicelib.stores.dynamodb import Database
+from tests.invariants import check_invariants
 from tests.wire.desk import Desk, open_desk
-from tests.world import BASE, BOOK_ID, INSTANCE, QUOTE, World, check_invariants, record_of
+from tests.world import BASE, BOOK_ID, INSTANCE, QUOTE, World, record_of
 
 THREADS = 8
 

@@ -16,9 +16,9 @@ from bisect import bisect_left, insort
 from collections import OrderedDict
 from collections.abc import Iterator
 
-from chalicelib.core.events import Accepted, Closed, Event, Rested, Traded
+from chalicelib.core.events import Accepted, CancelRefused, Closed, Event, Rested, StatusChanged, Traded
 from chalicelib.core.ledger import hold_of_limit, unit
-from chalicelib.core.vocabulary import BookRules, OrderType, PlaceOrder, Side
+from chalicelib.core.vocabulary import BookRules, BookStatus, OrderType, PlaceOrder, Side
 
 
 class OpenOrder:
@@ -101,10 +101,11 @@ class BookSide:
 class Book:
     """A book between two commands. Changed by ``matching.place`` while it decides, or by ``apply`` while it replays."""
 
-    __slots__ = ("asks", "bids", "incoming", "open_orders", "rules", "scale")
+    __slots__ = ("asks", "bids", "incoming", "open_orders", "rules", "scale", "status")
 
-    def __init__(self, rules: BookRules) -> None:
+    def __init__(self, rules: BookRules, status: BookStatus = BookStatus.ACTIVE) -> None:
         self.rules = rules
+        self.status = status
         self.scale = unit(rules.base_decimals)
         self.bids = BookSide(Side.BUY)
         self.asks = BookSide(Side.SELL)
@@ -149,6 +150,10 @@ class Book:
                     self.incoming = None
                 else:
                     self.side(order.side).remove(self.open_orders.pop(order.order_id))
+            case StatusChanged(_, status):
+                self.status = status
+            case CancelRefused():
+                pass
 
     def _apply_trade(self, trade: Traded) -> None:
         assert self.incoming is not None
@@ -166,13 +171,14 @@ class Book:
 
     def state(self) -> dict[str, object]:
         """Return the whole state as plain data: equal states give equal data, time priority included."""
-        return {
+        levels: dict[str, object] = {
             name: [
                 [level.price, [[order.placed.order_id, order.remaining, order.hold] for order in level.orders.values()]]
                 for level in side.best_first()
             ]
             for name, side in (("bids", self.bids), ("asks", self.asks))
         }
+        return {"status": self.status.value} | levels
 
     def check(self) -> None:
         """Assert every invariant of the state. For tests; O(orders)."""

@@ -5,19 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from chalicelib.core.vocabulary import BookRules, OrderType, SelfTradePrevention, Side, TimeInForce
+from chalicelib.core.vocabulary import BookRules, BookStatus, OrderType, SelfTradePrevention, Side, TimeInForce
 
 SYMBOL_CHARACTERS_MAX = 16
 NAME_CHARACTERS_MAX = 64
 FEE_BPS_MAX = 1000
 COLLAR_BPS_MAX = 10_000
 DECIMALS_MAX = 30
-
-
-class BookStatus(StrEnum):
-    ACTIVE = "ACTIVE"
-    PAUSED = "PAUSED"
-    CLOSED = "CLOSED"
 
 
 class SettlementMode(StrEnum):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from chalicelib.core.vocabulary import CloseReason, OrderStatus, PlaceOrder
+from chalicelib.core.vocabulary import BookStatus, CloseReason, OrderStatus, PlaceOrder
 
 
 class Accepted(NamedTuple):
@@ -56,4 +56,18 @@ class Closed(NamedTuple):
     released: int
 
 
-Event = Accepted | Traded | Rested | Closed
+class CancelRefused(NamedTuple):
+    """A cancel found nothing to cancel: its order had closed before, by a fill or otherwise."""
+
+    order_id: str
+    customer: str
+
+
+class StatusChanged(NamedTuple):
+    """The book has this status from here on. A closed book stays closed, whatever the command asked (T32)."""
+
+    command_id: str
+    status: BookStatus
+
+
+Event = Accepted | Traded | Rested | Closed | CancelRefused | StatusChanged

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from ulid import ULID
 
 from chalicelib.core.book import Book
-from chalicelib.core.events import Accepted, Closed, Event, Rested, Traded
-from chalicelib.core.vocabulary import CloseReason, OrderStatus, OrderType, PlaceOrder, Side, TimeInForce
+from chalicelib.core.events import Accepted, CancelRefused, Closed, Event, Rested, StatusChanged, Traded
+from chalicelib.core.vocabulary import BookStatus, CloseReason, OrderStatus, OrderType, PlaceOrder, Side, TimeInForce
 
 GENESIS_HASH = "0" * 64
 """What the first entry of a book names as its predecessor's hash."""
@@ -179,6 +179,10 @@ def encode(event: Event) -> RawEvent:
                 "remaining": str(remaining),
                 "released": str(released),
             }
+        case CancelRefused(order_id, customer):
+            return {"type": "cancelRefused", "order": order_id, "customer": customer}
+        case StatusChanged(command_id, status):
+            return {"type": "statusChanged", "command": command_id, "status": status.value}
 
 
 def decode(raw: RawEvent, book: Book) -> Event:
@@ -204,6 +208,10 @@ def decode(raw: RawEvent, book: Book) -> Event:
         case "closed":
             status, reason = OrderStatus(str(raw["status"])), CloseReason(str(raw["reason"]))
             return Closed(order("order"), status, reason, amount("remaining"), amount("released"))
+        case "cancelRefused":
+            return CancelRefused(str(raw["order"]), str(raw["customer"]))
+        case "statusChanged":
+            return StatusChanged(str(raw["command"]), BookStatus(str(raw["status"])))
     raise BrokenJournal(f"unknown event {raw['type']}")
 
 

@@ -1,10 +1,11 @@
 """The matching core: price, then time; trades at the maker's price (docs/book-desk.md, Matching).
 
-``place`` is the whole of it: one command in, its events out, the book changed accordingly. Each order walks the
+``place`` is the whole of it: one order in, its events out, the book changed accordingly. Each order walks the
 opposite side once: O(trades), plus O(log levels) to rest. A FOK order walks it twice.
 
 An exception out of here means a bug or a command that admission cannot have made; the book may then be half changed
 and must be thrown away (the matcher rebuilds it from the journal and calls ``reject``).
+What else can be asked of a book is in ``commands``.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from chalicelib.core.book import Book, BookSide, OpenOrder
 from chalicelib.core.events import Accepted, Closed, Event, Rested, Traded
 from chalicelib.core.ledger import FEE_SCALE_BPS
 from chalicelib.core.vocabulary import (
+    BookStatus,
     CloseReason,
     OrderStatus,
     OrderType,
@@ -25,6 +27,7 @@ from chalicelib.core.vocabulary import (
 LIMIT, MARKET = OrderType.LIMIT, OrderType.MARKET
 GTC, FOK = TimeInForce.GTC, TimeInForce.FOK
 BUY = Side.BUY
+ACTIVE = BookStatus.ACTIVE
 NO_PREVENTION = SelfTradePrevention.NONE
 
 
@@ -38,6 +41,8 @@ def place(book: Book, command: PlaceOrder) -> list[Event]:
     Raises InvalidCommand when the order contradicts itself or its hold, or its id rests already; the book is unchanged.
     """
     _assert_valid(book, command)
+    if book.status is not ACTIVE:
+        return reject(command, CloseReason.BOOK_INACTIVE)
     order = OpenOrder(command)
     events: list[Event] = [Accepted(command)]
     makers, own_side = (book.asks, book.bids) if command.side is BUY else (book.bids, book.asks)
@@ -65,12 +70,9 @@ def place(book: Book, command: PlaceOrder) -> list[Event]:
     return events
 
 
-def reject(command: PlaceOrder) -> list[Event]:
-    """Return the events that close a command the core cannot decide: REJECTED, its whole hold released."""
-    return [
-        Accepted(command),
-        Closed(command, OrderStatus.REJECTED, CloseReason.INTERNAL_ERROR, command.quantity, command.hold),
-    ]
+def reject(command: PlaceOrder, reason: CloseReason) -> list[Event]:
+    """Return the events that refuse an order its turn: REJECTED, its whole hold released (T23)."""
+    return [Accepted(command), Closed(command, OrderStatus.REJECTED, reason, command.quantity, command.hold)]
 
 
 def _assert_valid(book: Book, command: PlaceOrder) -> None:

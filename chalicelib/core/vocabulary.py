@@ -43,14 +43,26 @@ class OrderStatus(StrEnum):
         return self in (OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED)
 
 
+class BookStatus(StrEnum):
+    """Whether a book matches (ACTIVE), only lets orders be cancelled (PAUSED), or has ended (CLOSED) (T32)."""
+
+    ACTIVE = "ACTIVE"
+    PAUSED = "PAUSED"
+    CLOSED = "CLOSED"
+
+
 class CloseReason(StrEnum):
     """Why an order was closed before it was filled (T28)."""
 
+    USER_CANCELLED = "USER_CANCELLED"
     IOC_REMAINDER = "IOC_REMAINDER"
     MARKET_REMAINDER = "MARKET_REMAINDER"
     FOK_UNFILLABLE = "FOK_UNFILLABLE"
     POST_ONLY_WOULD_CROSS = "POST_ONLY_WOULD_CROSS"
     SELF_TRADE_PREVENTED = "SELF_TRADE_PREVENTED"
+    BOOK_CLOSED = "BOOK_CLOSED"
+    BOOK_INACTIVE = "BOOK_INACTIVE"
+    """The book was not ACTIVE when the order's turn came; it is REJECTED (T23)."""
     INTERNAL_ERROR = "INTERNAL_ERROR"
     """The core could not decide the command; it is REJECTED and its hold released."""
 
@@ -96,3 +108,29 @@ class PlaceOrder:
     quantity: int
     hold: int
     post_only: bool = False
+
+    @property
+    def command_id(self) -> str:
+        """The command's name: an order is placed once, so the order's id."""
+        return self.order_id
+
+
+@dataclass(frozen=True, slots=True)
+class CancelOrder:
+    """The command to close what is left of an order. An order gets one such command at most (T29)."""
+
+    command_id: str
+    order_id: str
+    customer: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeStatus:
+    """The command to pause, resume or close a book (T32)."""
+
+    command_id: str
+    status: BookStatus
+
+
+Command = PlaceOrder | CancelOrder | ChangeStatus
+"""What can be asked of a book. Commands take their turn in one inbox, so "paused" has one exact meaning."""

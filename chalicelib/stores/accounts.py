@@ -34,6 +34,10 @@ class TransactionMismatch(Exception):
     """A transaction with this id is on record with other facts."""
 
 
+class MalformedRow(Exception):
+    """A row that this module cannot have written."""
+
+
 class LedgerBroken(Exception):
     """A settlement would leave an account negative: a bug, or a row changed by hand."""
 
@@ -65,6 +69,29 @@ class Transaction:
     reference: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class AccountRow:
+    """An account as it is stored, or the counter of an asset's supply (owner: ``keys.supply_key``).
+
+    marks: by book, the sequence of the last journal entry that moved the account.
+    """
+
+    owner: str
+    asset: str
+    available: int
+    held: int
+    marks: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionRow:
+    """A credit (amount above 0) or debit (below) as it is stored."""
+
+    owner: str
+    asset: str
+    amount: int
+
+
 def _balance_key(owner: str, asset: str) -> dict[str, str]:
     return {"owner": owner, "entry": f"balance/{asset}"}
 
@@ -82,6 +109,13 @@ class Accounts:
         """Yield all accounts of an owner, by asset."""
         condition = "#owner = :owner AND begins_with(#entry, :balance)"
         return map(_balance_of, self._database.query(TABLE, condition, {":owner": owner, ":balance": "balance/"}))
+
+    def rows(self) -> Iterator[AccountRow | TransactionRow]:
+        """Yield every account, counter, credit and debit of every owner. For operators; its cost is the table's size.
+
+        Raises MalformedRow.
+        """
+        return map(_typed, self._database.scan(TABLE))
 
     def hold(self, owner: str, asset: str, amount: int) -> Write:
         """Return the write that sets funds aside. Refused (row attached) when less than the amount is available."""
@@ -165,3 +199,15 @@ class Accounts:
 
 def _balance_of(row: Row) -> Balance:
     return Balance(str(row["entry"]).removeprefix("balance/"), row["available"], row["held"])
+
+
+def _typed(row: Row) -> AccountRow | TransactionRow:
+    owner, (kind, _, name) = row["owner"], row["entry"].partition("/")
+    try:
+        if kind == "balance":
+            marks = {key.removeprefix("mark/"): int(value) for key, value in row.items() if key.startswith("mark/")}
+            return AccountRow(owner, name, int(row["available"]), int(row["held"]), marks)
+        sign = 1 if TransactionType(row["kind"]) is TransactionType.CREDIT else -1
+        return TransactionRow(owner, row["asset"], sign * int(row["amount"]))
+    except (KeyError, ValueError, TypeError) as error:
+        raise MalformedRow(f"{owner} {row['entry']}: {error!r}") from error

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from chalicelib.core.config import BookConfig, BookStatus, SettlementMode
-from chalicelib.core.vocabulary import SelfTradePrevention
-from chalicelib.stores.dynamodb import ConditionFailed, Database, Put, Row
+from chalicelib.core.config import BookConfig, SettlementMode
+from chalicelib.core.vocabulary import BookStatus, SelfTradePrevention
+from chalicelib.stores.dynamodb import ConditionFailed, Database, Put, Row, Update
 from chalicelib.stores.keys import book_key
 
 TABLE = "books"
@@ -55,6 +55,33 @@ class Books:
     def config(self, book: str) -> BookConfig | None:
         row = self._database.get(TABLE, {"book": book, "part": "config"})
         return _config_of(row) if row else None
+
+    def change_status(self, book: str, status: BookStatus, sequence: int) -> None:
+        """Show the status that journal entry ``sequence`` gave the book.
+
+        Refused when a later entry's status stands there: another run projected it. That is no fault.
+        """
+        book_exists, older = "attribute_exists(#part)", "(attribute_not_exists(#sequence) OR #sequence < :sequence)"
+        update = Update(
+            TABLE,
+            {"book": book, "part": "config"},
+            "SET #status = :status, #sequence = :sequence",
+            f"{book_exists} AND {older}",
+            {":status": status.value, ":sequence": sequence},
+        )
+        try:
+            self._database.write(update)
+        except ConditionFailed:
+            return
+
+    def status_sequence(self, book: str) -> int:
+        """Return the journal entry that gave the book the status shown; 0: none did, it is as the book was made."""
+        row = self._database.get(TABLE, {"book": book, "part": "config"})
+        return 0 if row is None else row.get("sequence", 0)
+
+    def all_keys(self) -> Iterator[str]:
+        """Yield the key of every book of every instance. Reads the whole table; for operators."""
+        return (row["book"] for row in self._database.scan(TABLE) if row["part"] == "config")
 
     def of_instance(self, instance: str) -> Iterator[BookConfig]:
         """Yield the configurations of an instance's books. Reads the whole table; for operators."""

@@ -11,10 +11,11 @@ from __future__ import annotations
 import random
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, cast
+from itertools import islice
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from boto3.dynamodb.types import Binary, TypeDeserializer, TypeSerializer
 from botocore.exceptions import BotoCoreError, ClientError
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
 Value = str | int | bytes | bool | None | list["Value"] | dict[str, "Value"]
+T = TypeVar("T")
 Row = dict[str, Any]
 """A row as plain values: str, int, bytes, bool, None, lists and dicts of them. No floats, no Decimals."""
 
@@ -138,11 +140,15 @@ def _names_in(*expressions: str | None, names: Mapping[str, str] | None = None) 
 
 
 class Database:
-    """The tables of one deployment. ``prefix`` is the first part of their names."""
+    """The tables of one deployment. ``prefix`` is the first part of their names.
 
-    def __init__(self, client: DynamoDBClient, prefix: str) -> None:
+    pause: waits so many seconds before a call is tried again.
+    """
+
+    def __init__(self, client: DynamoDBClient, prefix: str, pause: Callable[[float], None] = time.sleep) -> None:
         self._client = client
         self._prefix = prefix
+        self._pause = pause
 
     def name(self, table: str) -> str:
         return f"{self._prefix}-{table}"
@@ -171,7 +177,7 @@ class Database:
                 wanted = answer.get("UnprocessedKeys")
                 if not wanted:
                     break
-                _back_off(attempt)
+                self._back_off(attempt)
             else:
                 raise Unavailable("batch reads stay unprocessed")
         return rows
@@ -179,7 +185,7 @@ class Database:
     def query(self, table: str, condition: str, values: Mapping[str, Any], **options: Any) -> Iterator[Row]:
         """Yield the rows that the key condition names, page after page; ``options`` are those of Query."""
         options.setdefault("ConsistentRead", "IndexName" not in options)
-        names = _names_in(condition)
+        names = _names_in(condition, options.get("ProjectionExpression"))
         if names:
             options["ExpressionAttributeNames"] = names
         pages = self._client.get_paginator("query").paginate(
@@ -224,7 +230,7 @@ class Database:
                     raise _failure_of(error, is_write=True) from error
             except BotoCoreError as error:
                 raise _failure_of(error, is_write=True) from error
-            _back_off(attempt)
+            self._back_off(attempt)
         raise Unavailable("transactions on this row keep conflicting")
 
     def transact(self, writes: Sequence[Write]) -> None:
@@ -250,14 +256,20 @@ class Database:
                     raise _failure_of(error, is_write=True) from error
             except BotoCoreError as error:
                 raise _failure_of(error, is_write=True) from error
-            _back_off(attempt)
+            self._back_off(attempt)
         raise Unavailable("transactions on these rows keep conflicting")
 
     def put_many(self, table: str, rows: Iterable[Mapping[str, Any]]) -> None:
         """Write whole rows, unconditionally: only for rows that are the same whenever they are written."""
-        requests: list[Any] = [{"PutRequest": {"Item": encode(row)}} for row in rows]
-        for start in range(0, len(requests), BATCH_WRITE_ITEMS_MAX):
-            unwritten: Any = {self.name(table): requests[start : start + BATCH_WRITE_ITEMS_MAX]}
+        self._write_batches(table, ({"PutRequest": {"Item": encode(row)}} for row in rows))
+
+    def delete_many(self, table: str, keys: Iterable[Mapping[str, Any]]) -> None:
+        """Remove the rows of these keys, unconditionally: only rows that nobody needs any more."""
+        self._write_batches(table, ({"DeleteRequest": {"Key": encode(key)}} for key in keys))
+
+    def _write_batches(self, table: str, requests: Iterable[Any]) -> None:
+        for chunk in batched(requests, BATCH_WRITE_ITEMS_MAX):
+            unwritten: Any = {self.name(table): chunk}
             for attempt in range(BATCH_ATTEMPTS_MAX):
                 try:
                     unwritten = self._client.batch_write_item(RequestItems=unwritten).get("UnprocessedItems")
@@ -265,9 +277,13 @@ class Database:
                     raise _failure_of(error, is_write=True) from error
                 if not unwritten:
                     break
-                _back_off(attempt)
+                self._back_off(attempt)
             else:
                 raise Unavailable("batch writes stay unprocessed")
+
+    def _back_off(self, attempt: int) -> None:
+        """Wait a random moment, longer with each attempt (full jitter, 1 s at most)."""
+        self._pause(random.uniform(0, min(1.0, 0.02 * 2**attempt)))
 
     def _request(self, write: Write) -> dict[str, Any]:
         request: dict[str, Any] = {"TableName": self.name(write.table)}
@@ -288,6 +304,8 @@ class Database:
         return request
 
 
-def _back_off(attempt: int) -> None:
-    """Wait a random moment, longer with each attempt (full jitter, 1 s at most)."""
-    time.sleep(random.uniform(0, min(1.0, 0.02 * 2**attempt)))
+def batched(values: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Cut into lists of this size; the last one may be shorter."""
+    rest = iter(values)
+    while chunk := list(islice(rest, size)):
+        yield chunk

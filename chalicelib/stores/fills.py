@@ -35,14 +35,19 @@ class Fills:
 
     def put(self, fills: Iterable[Fill]) -> None:
         """Write fills; a customer that trades with itself has two of one trade, told apart by their side (T34)."""
-        self._database.put_many(TABLE, map(_row_of, fills))
+        self._database.put_many(TABLE, map(row_of, fills))
 
     def newest_first(self, owner: str) -> Iterator[Fill]:
         rows = self._database.query(TABLE, "#owner = :owner", {":owner": owner}, ScanIndexForward=False)
         return map(_fill_of, rows)
 
+    def rows(self) -> Iterator[Row]:
+        """Yield every row of every owner as it is stored. For operators; its cost is the table's size."""
+        return self._database.scan(TABLE)
 
-def _row_of(fill: Fill) -> Row:
+
+def row_of(fill: Fill) -> Row:
+    """Return the fill's row as it is stored."""
     return {
         "owner": fill.owner,
         "fill": f"{fill.trade_id}/{fill.side.value}",

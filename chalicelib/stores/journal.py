@@ -1,14 +1,14 @@
 """The journal (table ``journal``): append-only; putting the next entry is the commit point of a book.
 
-Entries stand under the book's key by sequence. A book's snapshots will stand beside them, under ``<book>/snapshot``
-by the sequence that they show: a reader then starts from the last one instead of from nothing.
+Entries stand under the book's key by sequence. A book's snapshots stand beside them (``snapshots``).
 """
 
 from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from chalicelib.core.journal import JournalEntry, canonical
 from chalicelib.stores.dynamodb import ConditionFailed, Database, Put, Row, TransactionRefused
@@ -26,8 +26,10 @@ class Journal:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def append(self, entries: Sequence[JournalEntry]) -> None:
-        """Commit the entries, all or none. Raises EntryExists when one of them is there already: nothing is changed.
+    def append(self, entries: Sequence[JournalEntry]) -> int:
+        """Commit the entries, all or none; return the bytes that their events take as stored.
+
+        Raises EntryExists when one of them is there already: nothing is changed.
 
         Raises OutcomeUnknown too; the caller must then read the journal again to know.
         """
@@ -40,11 +42,17 @@ class Journal:
                 self._database.transact(puts)
         except (ConditionFailed, TransactionRefused) as error:
             raise EntryExists(f"{entries[0].book} {entries[0].sequence}") from error
+        return sum(_event_bytes(put.row) for put in puts)
 
     def after(self, book: str, sequence: int) -> Iterator[JournalEntry]:
         """Yield the entries after this sequence, in order, as of now."""
+        return (entry for entry, _ in self.sized_after(book, sequence))
+
+    def sized_after(self, book: str, sequence: int) -> Iterator[tuple[JournalEntry, int]]:
+        """Yield the entries after this sequence, each with the bytes that its events take as stored."""
         condition = "#book = :book AND #sequence > :sequence"
-        return map(_entry_of, self._database.query(TABLE, condition, {":book": book, ":sequence": sequence}))
+        for row in self._database.query(TABLE, condition, {":book": book, ":sequence": sequence}):
+            yield _entry_of(row), _event_bytes(row)
 
 
 def _row_of(entry: JournalEntry) -> Row:
@@ -60,6 +68,10 @@ def _row_of(entry: JournalEntry) -> Row:
         "previous_hash": entry.previous_hash,
         "hash": entry.hash,
     }
+
+
+def _event_bytes(row: Mapping[str, Any]) -> int:
+    return len(row["events"] if "events" in row else row["events_zlib"])
 
 
 def _entry_of(row: Row) -> JournalEntry:

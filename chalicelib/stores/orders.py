@@ -8,7 +8,7 @@ entry that it projects, and takes ``live`` off with the last update::
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ulid import ULID
@@ -25,7 +25,11 @@ INDEX_PAGE_ROWS = 100
 
 @dataclass(frozen=True, slots=True)
 class OrderRow:
-    """One order as of one moment. sequence: the journal entry it shows, None before its turn came."""
+    """One order as of one moment.
+
+    sequence: the journal entry it shows, None before its turn came.
+    cancel_queued: a cancel of it is in the inbox, decided or not. cancel_refused: the cancel came too late.
+    """
 
     order_id: str
     book_id: str
@@ -40,6 +44,8 @@ class OrderRow:
     reason: CloseReason | None
     sequence: int | None
     updated_at_ms: int | None
+    cancel_queued: bool = False
+    cancel_refused: bool = False
 
     @property
     def created_at_ms(self) -> int:
@@ -71,6 +77,24 @@ def as_admitted(book_id: str, order: PlaceOrder) -> OrderRow:
     )
 
 
+def admitted_row(owner: str, book_id: str, order: PlaceOrder) -> Row:
+    """Return the row that admission puts, as it is stored."""
+    return {
+        "owner": owner,
+        "order_id": order.order_id,
+        "live": order.order_id,
+        "book_id": book_id,
+        "customer": order.customer,
+        "side": order.side.value,
+        "order_type": order.order_type.value,
+        "time_in_force": order.time_in_force.value,
+        "price": order.price,
+        "quantity": order.quantity,
+        "filled": 0,
+        "status": OrderStatus.OPEN.value,
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class OrderUpdate:
     """What a journal entry left of an order."""
@@ -86,31 +110,53 @@ class Orders:
 
     def admit(self, owner: str, book_id: str, order: PlaceOrder) -> Write:
         """Return the write that creates the row. Refused when the order is there already."""
-        row = {
-            "owner": owner,
-            "order_id": order.order_id,
-            "live": order.order_id,
-            "book_id": book_id,
-            "customer": order.customer,
-            "side": order.side.value,
-            "order_type": order.order_type.value,
-            "time_in_force": order.time_in_force.value,
-            "price": order.price,
-            "quantity": order.quantity,
-            "filled": 0,
-            "status": OrderStatus.OPEN.value,
-        }
         order_not_exists = "attribute_not_exists(#order_id)"
-        return Put(TABLE, row, order_not_exists)
+        return Put(TABLE, admitted_row(owner, book_id, order), order_not_exists)
+
+    def rows(self) -> Iterator[Row]:
+        """Yield every row of every owner as it is stored. For operators; its cost is the table's size."""
+        return self._database.scan(TABLE)
 
     def get(self, owner: str, order_id: str) -> OrderRow | None:
         row = self._database.get(TABLE, {"owner": owner, "order_id": order_id})
         return _order_of(row) if row else None
 
-    def sequenced(self, orders: list[tuple[str, str]]) -> set[str]:
-        """Return the ids of those (owner, order id) that the journal has decided: their rows carry a sequence."""
+    def get_many(self, orders: Iterable[tuple[str, str]]) -> dict[str, OrderRow]:
+        """Return those of the orders (owner, order id) that exist, by id, as of now."""
         keys = [{"owner": owner, "order_id": order_id} for owner, order_id in orders]
-        return {row["order_id"] for row in self._database.get_many(TABLE, keys) if "sequence" in row}
+        return {row["order_id"]: _order_of(row) for row in self._database.get_many(TABLE, keys)}
+
+    def queue_cancel(self, owner: str, order_id: str, command_id: str) -> Write:
+        """Return the write that notes the order's one cancel command. Refused (row attached) unless it is live.
+
+        Refused too when a cancel is queued already: whoever asks again waits for that one (T29).
+        """
+        order_is_live, no_cancel_yet = "attribute_exists(#live)", "attribute_not_exists(#cancel)"
+        return Update(
+            TABLE,
+            {"owner": owner, "order_id": order_id},
+            "SET #cancel = :command",
+            f"{order_is_live} AND {no_cancel_yet}",
+            {":command": command_id},
+        )
+
+    def note_refused_cancel(self, owner: str, order_id: str, sequence: int) -> None:
+        """Note on the row that journal entry ``sequence`` found nothing to cancel.
+
+        Refused when that is noted already: another run projected it. That is no fault.
+        """
+        order_exists, not_noted_yet = "attribute_exists(#order_id)", "attribute_not_exists(#cancel_refused)"
+        write = Update(
+            TABLE,
+            {"owner": owner, "order_id": order_id},
+            "SET #cancel_refused = :sequence",
+            f"{order_exists} AND {not_noted_yet}",
+            {":sequence": sequence},
+        )
+        try:
+            self._database.write(write)
+        except ConditionFailed:
+            return
 
     def project(self, owner: str, order_id: str, update: OrderUpdate, sequence: int, at_ms: int) -> None:
         """Show on the row what journal entry ``sequence`` left of the order, at once and whole.
@@ -192,4 +238,6 @@ def _order_of(row: Row) -> OrderRow:
         reason=None if reason is None else CloseReason(reason),
         sequence=row.get("sequence"),
         updated_at_ms=row.get("updated_at_ms"),
+        cancel_queued="cancel" in row,
+        cancel_refused="cancel_refused" in row,
     )

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from chalicelib.core.book import Book
+from chalicelib.core.commands import decide
 from chalicelib.core.events import Closed, Event, Rested, Traded
 from chalicelib.core.matching import place
 from chalicelib.core.vocabulary import (
     BookRules,
     CloseReason,
+    Command,
     OrderType,
     PlaceOrder,
     SelfTradePrevention,
@@ -69,6 +71,15 @@ def placed(book: Book, *commands: PlaceOrder) -> list[Event]:
     events: list[Event] = []
     for command in commands:
         events += place(book, command)
+        book.check()
+    return events
+
+
+def decided(book: Book, *commands: Command) -> list[Event]:
+    """Decide any commands one after the other and return all that happened; the book is sound after each."""
+    events: list[Event] = []
+    for command in commands:
+        events += decide(book, command)
         book.check()
     return events
 

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from chalicelib.core.vocabulary import (
     BookRules,
+    BookStatus,
     CloseReason,
     OrderType,
     PlaceOrder,
@@ -39,7 +40,7 @@ class ReferenceTrade(NamedTuple):
 
 
 class ReferenceClose(NamedTuple):
-    """An order that ended cancelled, and what of its hold went back to its owner."""
+    """An order that ended cancelled or rejected, and what of its hold went back to its owner."""
 
     order_id: str
     reason: CloseReason
@@ -68,6 +69,7 @@ class ReferenceMarket:
     """One book and the accounts of its customers. ``Side.SELL`` names the base asset, ``Side.BUY`` the quote asset."""
 
     rules: BookRules
+    status: BookStatus = BookStatus.ACTIVE
     arrivals: int = 0
     resting: list[ReferenceOrder] = field(default_factory=list)
     trades: list[ReferenceTrade] = field(default_factory=list)
@@ -90,6 +92,9 @@ class ReferenceMarket:
         self.arrivals += 1
         order = ReferenceOrder(command, self.arrivals, command.quantity, command.hold)
 
+        if self.status is not BookStatus.ACTIVE:
+            self._close(order, CloseReason.BOOK_INACTIVE)
+            return
         if command.post_only and self._crossed_by(order):
             self._close(order, CloseReason.POST_ONLY_WOULD_CROSS)
             return
@@ -107,6 +112,25 @@ class ReferenceMarket:
             self._close(order, CloseReason.IOC_REMAINDER)
         else:
             self.resting.append(order)
+
+    def cancel(self, order_id: str, customer: str) -> None:
+        """End a resting order, if there is one of this id and customer."""
+        for order in list(self.resting):
+            if order.placed.order_id == order_id and order.placed.customer == customer:
+                self.resting.remove(order)
+                self._close(order, CloseReason.USER_CANCELLED)
+
+    def change_status(self, status: BookStatus) -> None:
+        """Pause, resume or close the book; closed is for good (T32)."""
+        if self.status is not BookStatus.CLOSED:
+            self.status = status
+
+    def close_out(self, order_ids: list[str]) -> None:
+        """End these resting orders, because the book is closed."""
+        for order_id in order_ids:
+            (order,) = (each for each in self.resting if each.placed.order_id == order_id)
+            self.resting.remove(order)
+            self._close(order, CloseReason.BOOK_CLOSED)
 
     def in_priority(self, side: Side) -> list[ReferenceOrder]:
         """A side's resting orders: best price first, then in the order in which they came."""

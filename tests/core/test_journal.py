@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from ulid import ULID
 
 from chalicelib.core import journal
 from chalicelib.core.book import Book
-from chalicelib.core.events import Event
+from chalicelib.core.commands import close_out, decide
+from chalicelib.core.events import Event, StatusChanged
 from chalicelib.core.journal import GENESIS_HASH, BrokenJournal, Head, draft, head_of, replay, trade_id, verify
 from chalicelib.core.matching import place, reject
-from chalicelib.core.vocabulary import BookRules, OrderType, PlaceOrder, Side, TimeInForce
+from chalicelib.core.vocabulary import (
+    BookRules,
+    BookStatus,
+    CancelOrder,
+    ChangeStatus,
+    CloseReason,
+    OrderType,
+    PlaceOrder,
+    Side,
+    TimeInForce,
+)
 
 RULES = BookRules(base_decimals=0, maker_fee_bps=5, taker_fee_bps=15)
 AT_MS = 1_736_937_000_000
@@ -33,10 +46,16 @@ def decided() -> tuple[Book, list[Event]]:
         order(5, "BUY", 3, 40),
     ):  # fmt: skip
         events += place(book, command)
-    refused = reject(order(6, "SELL", 4, 60))
+    refused = reject(order(6, "SELL", 4, 60), CloseReason.INTERNAL_ERROR)
     for event in refused:
         book.apply(event)
-    return book, events + refused
+    events += refused
+    for change in (
+        ChangeStatus("cmd_1", BookStatus.PAUSED), order(7, "SELL", 4, 60), CancelOrder("cmd_2", "ord_5", "cüst 5"),
+        CancelOrder("cmd_3", "ord_1", "cüst 1"), ChangeStatus("cmd_4", BookStatus.ACTIVE), order(8, "BUY", 2, 40),
+    ):  # fmt: skip
+        events += decide(book, change)
+    return book, events
 
 
 def test_an_entry_read_back_gives_the_same_events_and_the_same_book() -> None:
@@ -46,7 +65,19 @@ def test_an_entry_read_back_gives_the_same_events_and_the_same_book() -> None:
     assert replay(folded, entry) == events
     assert folded.state() == book.state()
     folded.check()
-    assert {raw["type"] for raw in entry.events} == {"accepted", "traded", "rested", "closed"}
+    assert {raw["type"] for raw in entry.events} == {
+        "accepted", "traded", "rested", "closed", "cancelRefused", "statusChanged",
+    }  # fmt: skip
+
+
+def test_a_closed_and_emptied_book_is_read_back_as_such() -> None:
+    book, events = decided()
+    events += decide(book, ChangeStatus("cmd_5", BookStatus.CLOSED))
+    events += close_out(book, 10)
+    (entry,) = draft("inst_x/ob", Head(), AT_MS, 7, events)
+    folded = Book(RULES)
+    assert replay(folded, entry) == events
+    assert folded.state() == book.state() == {"status": "CLOSED", "bids": [], "asks": []}
 
 
 def test_entries_follow_each_other_and_time_and_watermark_never_go_back() -> None:
@@ -75,6 +106,49 @@ def test_no_part_of_an_entry_can_be_changed_unseen(change: dict[str, object]) ->
         verify(replace(entry, **change), Head())  # type: ignore[arg-type]
 
 
+def test_an_entry_of_another_history_does_not_follow_though_its_own_hash_is_right() -> None:
+    _, events = decided()
+    (first,) = draft("b", Head(), AT_MS, 7, events)
+    (other_first,) = draft("b", Head(), AT_MS + 1, 7, events)
+    (second,) = draft("b", head_of(other_first), AT_MS + 1, 8, events)
+    verify(second, head_of(other_first))
+    with pytest.raises(BrokenJournal, match=r"^b: entry 2 does not follow 1$"):
+        verify(second, head_of(first))
+    with pytest.raises(BrokenJournal, match=r"^b: entry 2 does not follow 2$"):
+        verify(second, head_of(second))
+    with pytest.raises(BrokenJournal, match=r"^b: entry 1 is not what was hashed$"):
+        verify(replace(first, watermark=8), Head())
+
+
+def test_the_hash_of_an_entry_is_the_one_that_the_guarantees_describe() -> None:
+    """docs/guarantees.md: anybody can check a journal with SHA-256 and a JSON library, so the form must not change."""
+    (first,) = draft("inst_ü/ob", Head(), AT_MS, 10**30, decided()[1], ["ord_9"])
+    (second,) = draft("inst_ü/ob", head_of(first), AT_MS + 1, 10**30 + 1, decided()[1])
+    for entry, previous_hash in ((first, "0" * 64), (second, first.hash)):
+        content = {
+            "at": entry.at_ms, "book": "inst_ü/ob", "events": entry.events, "redriven": entry.redriven,
+            "sequence": entry.sequence, "watermark": str(entry.watermark),
+        }  # fmt: skip
+        compact = json.dumps(content, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+        assert entry.hash == hashlib.sha256((previous_hash + compact).encode()).hexdigest()
+
+
+@pytest.mark.parametrize(("bytes_max", "events_of_entries"), [(0, [2, 2, 1]), (-1, [1, 1, 1, 1, 1]), (1, [2, 2, 1])])
+def test_an_entry_takes_events_up_to_its_limit_counting_a_comma_for_each(
+    monkeypatch: pytest.MonkeyPatch, bytes_max: int, events_of_entries: list[int]
+) -> None:
+    """Five events of one length, and a limit of two of them, a byte less or a byte more."""
+    events: list[Event] = [StatusChanged(f"cmd_{number}", BookStatus.PAUSED) for number in range(5)]
+    two = 2 * (len(journal.canonical(journal.encode(events[0]))) + 1)
+    monkeypatch.setattr(journal, "ENTRY_EVENT_BYTES_MAX", two + bytes_max)
+    entries = draft("b", Head(), AT_MS, 7, events)
+    assert [len(entry.events) for entry in entries] == events_of_entries
+
+
+def test_nothing_that_happened_is_no_entry() -> None:
+    assert draft("b", Head(), AT_MS, 7, []) == []
+
+
 def test_an_entry_that_is_too_large_is_split_without_losing_or_reordering_events(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -98,7 +172,7 @@ def test_an_event_about_an_order_that_is_not_there_breaks_the_journal() -> None:
     (entry,) = draft("b", Head(), AT_MS, 7, events)
     with pytest.raises(BrokenJournal, match="cannot be folded"):
         replay(Book(RULES), replace(entry, events=entry.events[2:]))
-    with pytest.raises(BrokenJournal):
+    with pytest.raises(BrokenJournal, match=r"^unknown event invented$"):
         replay(Book(RULES), replace(entry, events=({"type": "invented"},)))
 
 
@@ -120,6 +194,25 @@ def test_events_are_written_as_plain_json_with_amounts_as_strings() -> None:
     assert journal.canonical(traded) == json.dumps(traded, separators=(",", ":"), sort_keys=True).encode()
 
 
+@pytest.mark.parametrize("side", Side)
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {}, {"post_only": True}, {"time_in_force": TimeInForce.IOC}, {"time_in_force": TimeInForce.FOK},
+        {"order_type": OrderType.MARKET, "price": None}, {"price": 10**38 - 1, "quantity": 10**38 - 1, "hold": 10**38},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_all_facts_of_an_order_are_read_back(side: Side, facts: dict[str, Any]) -> None:
+    written = replace(order(1, side, 10, 50), **facts)
+    assert journal.decode_order(json.loads(journal.canonical(journal.encode_order(written)))) == written
+
+
+def test_an_order_that_is_no_object_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"^an order is an object$"):
+        journal.decode_order("ord_1")
+
+
 def test_trade_ids_are_ulids_of_the_entrys_time_and_ascend_within_a_book() -> None:
     """T15"""
     _, events = decided()
@@ -130,3 +223,32 @@ def test_trade_ids_are_ulids_of_the_entrys_time_and_ascend_within_a_book() -> No
     assert ids == sorted(ids)
     assert len({*ids, trade_id(elsewhere, 1)}) == 5
     assert all(each.startswith("trade_") and ULID.from_str(each[6:]).milliseconds == AT_MS for each in ids)
+
+
+def test_a_trade_id_is_made_of_the_entrys_time_and_sequence_the_events_number_and_the_book() -> None:
+    """So whoever folds the entry gives the trade the same id; a sequence beyond 32 bits wraps."""
+    (entry,) = draft("b", Head(), AT_MS, 7, decided()[1])
+    book_digest = hashlib.sha256(b"b").digest()[:4]
+    for sequence, number, tail in (
+        (1, 2, b"\0\0\0\1\0\2"), (0x01020304, 0x0506, b"\1\2\3\4\5\6"), (2**32 + 7, 0, b"\0\0\0\7\0\0"),
+    ):  # fmt: skip
+        ulid = ULID.from_str(trade_id(replace(entry, sequence=sequence), number).removeprefix("trade_"))
+        assert ulid.bytes == AT_MS.to_bytes(6, "big") + tail + book_digest
+
+
+def test_cancels_refusals_and_changes_of_status_are_written_with_all_that_they_say() -> None:
+    book = Book(RULES)
+    place(book, order(1, "BUY", 10, 50))
+    commands = (
+        CancelOrder("cmd_1", "ord_1", "cüst 1"), CancelOrder("cmd_2", "ord_1", "cüst 1"),
+        ChangeStatus("cmd_3", BookStatus.CLOSED), ChangeStatus("cmd_4", BookStatus.ACTIVE),
+    )  # fmt: skip
+    assert [journal.encode(event) for command in commands for event in decide(book, command)] == [
+        {
+            "type": "closed", "order": "ord_1", "status": "CANCELLED", "reason": "USER_CANCELLED", "remaining": "10",
+            "released": "500",
+        },
+        {"type": "cancelRefused", "order": "ord_1", "customer": "cüst 1"},
+        {"type": "statusChanged", "command": "cmd_3", "status": "CLOSED"},
+        {"type": "statusChanged", "command": "cmd_4", "status": "CLOSED"},
+    ]  # fmt: skip

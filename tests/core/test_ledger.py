@@ -171,7 +171,9 @@ def test_a_close_moves_the_rest_of_the_hold_back_to_available(side: Side, hold: 
 
 
 def test_a_rejected_order_gets_its_whole_hold_back() -> None:
-    assert settle(reject(limit("order", BUY, 100, 5, of="ann"))) == {(ANN, QUOTE): Delta(500, -500)}
+    rejected = reject(limit("order", BUY, 100, 5, of="ann"), CloseReason.INTERNAL_ERROR)
+
+    assert settle(rejected) == {(ANN, QUOTE): Delta(500, -500)}
 
 
 def test_many_trades_net_to_one_delta_an_account() -> None:

@@ -170,6 +170,21 @@ def test_the_fok_test_of_a_market_buy_spends_what_each_trade_pays_rounded_down()
     assert outcomes == [[], [("one", 5, 3), ("two", 5, 3)]]
 
 
+@pytest.mark.parametrize(("missing", "fills"), [(0, True), (1, False)])
+@pytest.mark.parametrize("quantities", [(10**20,), (10**20, 1), (1, 10**20), (10**20, 10**20)], ids=str)
+def test_the_fok_test_of_a_market_buy_is_exact_to_the_unit_for_amounts_of_any_size(
+    quantities: tuple[int, ...], missing: int, fills: bool
+) -> None:
+    """Twenty digits are more than a float keeps."""
+    book = a_book()
+    placed(book, *(limit(f"ask {number}", SELL, 1, quantity) for number, quantity in enumerate(quantities)))
+    cost = sum(quantities)
+
+    events = placed(book, market("taker", BUY, cost, FOK, budget=cost - missing))
+
+    assert sum(quantity for _, _, quantity in trades(events)) == (cost if fills else 0)
+
+
 def test_a_market_sell_has_no_budget() -> None:
     book = a_book()
     placed(book, limit("bid", BUY, 1_000_000, 2))
@@ -362,11 +377,12 @@ def test_the_only_valid_hold_of_a_limit_buy_is_its_cost_rounded_up(hold: int, va
             place(book, command)
 
 
+@pytest.mark.parametrize("reason", [CloseReason.INTERNAL_ERROR, CloseReason.BOOK_INACTIVE])
 @pytest.mark.parametrize("order", [limit("order", BUY, 100, 5), limit("order", SELL, 100, 5), market("order", BUY, 5)])
-def test_a_rejected_command_closes_with_its_whole_hold_released(order: PlaceOrder) -> None:
-    assert reject(order) == [
+def test_a_rejected_command_closes_with_its_whole_hold_released(order: PlaceOrder, reason: CloseReason) -> None:
+    assert reject(order, reason) == [
         Accepted(order),
-        Closed(order, OrderStatus.REJECTED, CloseReason.INTERNAL_ERROR, 5, order.hold),
+        Closed(order, OrderStatus.REJECTED, reason, 5, order.hold),
     ]
 
 
@@ -375,7 +391,7 @@ def test_replaying_a_rejection_leaves_no_trace_in_the_book() -> None:
     placed(book, limit("resting", SELL, 100, 5))
     before = book.state()
 
-    for event in reject(limit("order", BUY, 100, 5)):
+    for event in reject(limit("order", BUY, 100, 5), CloseReason.INTERNAL_ERROR):
         book.apply(event)
 
     book.check()

@@ -6,7 +6,7 @@ import pytest
 from ulid import ULID
 
 from chalicelib.core.vocabulary import CloseReason, OrderStatus, OrderType, PlaceOrder, Side, TimeInForce
-from chalicelib.stores.dynamodb import Database
+from chalicelib.stores.dynamodb import ConditionFailed, Database
 from chalicelib.stores.orders import INDEX_LAG_MS_MAX, Orders, OrderUpdate, time_of
 
 OWNER = "inst_x/customer/ann"
@@ -52,10 +52,33 @@ def test_a_projection_makes_no_row_of_its_own(orders: Orders, store: Database) -
     assert list(store.scan("orders")) == []
 
 
-def test_only_decided_orders_count_as_sequenced(orders: Orders, store: Database) -> None:
+def test_rows_are_found_by_their_ids_and_tell_whether_they_were_decided(orders: Orders, store: Database) -> None:
     decided, waiting = admitted(store), admitted(store, NOW_MS + 1)
     orders.project(OWNER, decided, OrderUpdate(OPEN, 0, None), 1, 10)
-    assert orders.sequenced([(OWNER, decided), (OWNER, waiting), (OWNER, "ord_none")]) == {decided}
+    rows = orders.get_many([(OWNER, decided), (OWNER, waiting), (OWNER, "ord_none")])
+    assert {order_id: row.sequence for order_id, row in rows.items()} == {decided: 1, waiting: None}
+
+
+def test_a_live_order_gets_one_cancel_and_a_closed_or_unknown_one_none(orders: Orders, store: Database) -> None:
+    """T29"""
+    live, closed = admitted(store), admitted(store, NOW_MS + 1)
+    orders.project(OWNER, closed, OrderUpdate(FILLED, 10, None), 1, 10)
+    store.write(orders.queue_cancel(OWNER, live, "cxl_1"))
+    for order_id in (live, closed, "ord_none"):
+        with pytest.raises(ConditionFailed):
+            store.write(orders.queue_cancel(OWNER, order_id, "cxl_2"))
+    row = orders.get(OWNER, live)
+    assert row is not None
+    assert (row.cancel_queued, row.cancel_refused) == (True, False)
+
+
+def test_a_refused_cancel_is_noted_on_the_row_and_makes_no_row_of_its_own(orders: Orders, store: Database) -> None:
+    order_id = admitted(store)
+    for _ in range(2):
+        orders.note_refused_cancel(OWNER, order_id, 7)
+        orders.note_refused_cancel(OWNER, "ord_none", 7)
+    (row,) = store.scan("orders")
+    assert (row["order_id"], row["cancel_refused"]) == (order_id, 7)
 
 
 def test_live_orders_are_the_open_ones_young_and_old_alike(orders: Orders, store: Database) -> None:

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from tests.infra.stack import RunningStack
+from tests.invariants import check_invariants
 from tests.whole.conftest import PLACE, Api
-from tests.world import Venue, check_invariants
+from tests.world import Venue
 
 pytestmark = pytest.mark.stack
 
@@ -67,6 +68,23 @@ def test_an_answer_can_wait_for_the_first_match(api: Api, venue: Venue) -> None:
     )
     assert (status, answer["data"]["status"]) == (201, "CANCELLED")
     assert headers["Preference-Applied"] == "wait=10"
+
+
+def test_a_cancel_is_answered_with_its_outcome_and_frees_what_was_left(api: Api, venue: Venue) -> None:
+    """T29: over real HTTP, a DELETE with a body."""
+    quote = venue.config.quote_asset
+    venue.credit("canceller", quote, WHOLE)
+    placed = api.place(order("canceller", "BUY", WHOLE, 1))
+    assert venue.balance("canceller", quote) == (WHOLE - 1, 1)
+    path = f"{PLACE}/{placed['id']}"
+    assert api.call("DELETE", path, {"customerRef": "somebody"})[0] == 404
+    status, answer, _ = api.call("DELETE", path, {"customerRef": "canceller"})
+    assert (status, answer["data"]["id"], answer["data"]["status"]) == (200, placed["id"], "CANCELLED")
+    assert venue.balance("canceller", quote) == (WHOLE, 0)
+    status, answer, _ = api.call("DELETE", path, {"customerRef": "canceller"})
+    assert (status, answer["error"]["code"]) == (404, "ORDER_NOT_FOUND")
+    status, _, headers = api.call("GET", path)
+    assert (status, headers["Allow"]) == (405, "DELETE")
 
 
 def test_200_random_orders_of_20_customers_keep_every_guarantee(stack: RunningStack, api: Api, venue: Venue) -> None:

@@ -6,8 +6,9 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from chalicelib.redrive import redrive
 from chalicelib.wire.http import HttpRequest, HttpResponse
-from chalicelib.wire.trusset.routes import LIST, PLACE, BookDesk
+from chalicelib.wire.trusset.routes import LIST, ONE_ORDER, PLACE, BookDesk
 from tests.world import BASE, BOOK_ID, INSTANCE, QUOTE, World
 
 API_KEY = "trusset_test0001_" + "0123456789abcdef" * 4
@@ -47,6 +48,20 @@ class Desk:
         """POST the usual order with some members changed; a member set to ... is left out."""
         body = {name: value for name, value in (ORDER | members).items() if value is not ...}
         return self.send("POST", PLACE, body=json.dumps(body).encode(), headers=headers)
+
+    def placed(self, **members: Any) -> str:
+        """Place an order that must be admitted; return its id."""
+        response = self.place(**members)
+        assert response.status == 201, response.body
+        return str(json.loads(response.body)["data"]["id"])
+
+    def cancel(self, order_id: str, customer: str = "ann", headers: dict[str, str] | None = None) -> HttpResponse:
+        body = json.dumps({"customerRef": customer}).encode()
+        return self.send("DELETE", ONE_ORDER, body=body, headers=headers, orderId=order_id)
+
+    def match(self) -> None:
+        """Have everything decided that is in the inbox."""
+        redrive(self.world.database, self.world.matcher(), self.world.book)
 
     def list(self, customer: str = "ann", **query: str) -> HttpResponse:
         return self.send("GET", LIST, customerRef=customer, query={name: [value] for name, value in query.items()})

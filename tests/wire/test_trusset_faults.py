@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from chalicelib.stores.dynamodb import Database, Put, TransactionRefused, Unavailable, Update
 from chalicelib.wire.trusset import orders, replay
 from infra.tables import create_tables
-from tests.faults import FaultyClient
+from tests.faults import FaultyClient, raising
 from tests.wire.desk import Desk, open_desk
 from tests.world import QUOTE, World, drop_tables
 
@@ -62,13 +62,13 @@ def test_an_answer_is_true_at_whichever_call_dynamodb_fails(
     for call in range(1, CALLS_MAX):
         prefix = f"fault-{request.node.callspec.id}-{call}"
         create_tables(moto_client, prefix)
-        faulty = FaultyClient(moto_client, error, after=after)
+        faulty = FaultyClient(moto_client, raising(error, after=after))
         desk: Desk = open_desk(World(Database(faulty, prefix)))  # type: ignore[arg-type]
         before = desk.world.tables()
-        faulty.fail_at(call)
+        faulty.strike_at(call)
         response = desk.place(headers=HEADERS)
         failed = faulty.calls >= call
-        faulty.fail_at(0)
+        faulty.strike_at(0)
         if response.status == 201:
             assert len(desk.rows()) == 1
         elif response.status == 503:
@@ -93,9 +93,9 @@ def test_a_transaction_without_an_answer_is_looked_up(
     database: Database, after: bool, status: int, orders: int
 ) -> None:
     """Calls of a placement: the key, the book, the transaction."""
-    faulty = FaultyClient(database._client, TIMEOUT, after=after)
+    faulty = FaultyClient(database._client, raising(TIMEOUT, after=after))
     desk = open_desk(World(Database(faulty, database._prefix)))  # type: ignore[arg-type]
-    faulty.fail_at(3)
+    faulty.strike_at(3)
     assert desk.place().status == status
     assert len(desk.rows()) == orders
 
@@ -105,15 +105,15 @@ def conflict(reasons: list[str]) -> ClientError:
 
 
 def test_a_transaction_that_conflicts_with_another_is_tried_again(database: Database) -> None:
-    faulty = FaultyClient(database._client, conflict(["None", "TransactionConflict"]), after=False)
-    faulty.fail_at(1)
+    faulty = FaultyClient(database._client, raising(conflict(["None", "TransactionConflict"]), after=False))
+    faulty.strike_at(1)
     Database(faulty, database._prefix).transact([Put("accounts", {"owner": "a", "entry": "b"})])  # type: ignore[arg-type]
     assert len(list(database.scan("accounts"))) == 1
 
 
 def test_a_write_that_conflicts_with_a_transaction_is_tried_again(database: Database) -> None:
-    faulty = FaultyClient(database._client, refused("TransactionConflictException"), after=False)
-    faulty.fail_at(1)
+    faulty = FaultyClient(database._client, raising(refused("TransactionConflictException"), after=False))
+    faulty.strike_at(1)
     add = Update("accounts", {"owner": "a", "entry": "b"}, "ADD #available :one", values={":one": 1})
     assert Database(faulty, database._prefix).write(add)["available"] == 1  # type: ignore[arg-type]
 
@@ -126,13 +126,15 @@ class AlwaysConflicting:
         raise refused("TransactionConflictException")
 
 
-def test_conflicts_without_end_are_given_up_after_a_bounded_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chalicelib.stores.dynamodb._back_off", lambda _attempt: None)
-    database = Database(AlwaysConflicting(), "x")  # type: ignore[arg-type]
+def test_conflicts_without_end_are_given_up_after_a_bounded_time() -> None:
+    pauses_s: list[float] = []
+    database = Database(AlwaysConflicting(), "x", pauses_s.append)  # type: ignore[arg-type]
     with pytest.raises(Unavailable):
         database.transact([Put("accounts", {"owner": "a"})])
     with pytest.raises(Unavailable):
         database.write(Update("accounts", {"owner": "a"}, "SET #b = :c", values={":c": 1}))
+    assert 0 < len(pauses_s) < 20
+    assert max(pauses_s) <= 1
 
 
 def test_a_condition_counts_more_than_a_conflict_beside_it() -> None:

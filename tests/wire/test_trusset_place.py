@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.core.config import BookStatus, SettlementMode
+from chalicelib.core.config import SettlementMode
+from chalicelib.core.vocabulary import BookStatus
 from chalicelib.stores.dynamodb import Database
 from chalicelib.wire.trusset.routes import PLACE
 from tests.wire.desk import API_KEY, ORDER, Desk, code_of, fields_of, open_desk

@@ -1,8 +1,9 @@
-"""Endpoints: place an order, list a customer's orders (T15 to T21, T25 to T27)."""
+"""Endpoints: place an order, cancel one, list a customer's (T15 to T21, T25 to T27, T29)."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 
@@ -11,6 +12,7 @@ from aws_lambda_powertools import Logger
 from chalicelib.admission import Admission, Admitted, ReceiptExists
 from chalicelib.clock import iso, now_ms
 from chalicelib.core.config import Refusal
+from chalicelib.core.vocabulary import CloseReason
 from chalicelib.stores.dynamodb import OutcomeUnknown, Unavailable, Write
 from chalicelib.stores.keys import customer_key
 from chalicelib.stores.orders import OrderRow, Orders, as_admitted
@@ -22,6 +24,7 @@ from chalicelib.wire.trusset.replay import Replay, idempotency_key
 
 logger = Logger(service="tallybook-api")
 
+CANCEL_WAIT_S = 5.0
 POLL_S_MIN, POLL_S_MAX = 0.02, 0.25
 FINISH_MARGIN_MS = 2000
 """How long after its wait a request may still finish its own answer before another one does."""
@@ -29,9 +32,12 @@ FINISH_MARGIN_MS = 2000
 
 @dataclass(frozen=True, slots=True)
 class OrderEndpoints:
+    """cancel_wait_s: how long a cancel waits for its result."""
+
     admission: Admission
     orders: Orders
     requests: Requests
+    cancel_wait_s: float = CANCEL_WAIT_S
 
     def place(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
         """POST offchain/orders. 201: the order as admitted (T20), or as first matched with ``Prefer: wait`` (T21)."""
@@ -71,7 +77,7 @@ class OrderEndpoints:
         if wait_s is not None:
             owner = customer_key(instance, admitted.order.customer)
             try:
-                row = self._first_result(owner, admitted.order.order_id, wait_s)
+                row = self._first(_is_matched, owner, admitted.order.order_id, wait_s)
                 shown, applied = body, preference
                 if row is not None:
                     shown, applied = envelope.success_body(_order_data(row)), f"wait={wait_s}"
@@ -83,12 +89,33 @@ class OrderEndpoints:
                 logger.warning("no result to show", exc_info=True, request_id=envelope.request_id)
         return envelope.response(201, body, {"Preference-Applied": preference} if preference else None)
 
-    def _first_result(self, owner: str, order_id: str, wait_s: int) -> OrderRow | None:
-        """Return the order once its book has published a result for it; None when that takes longer than the wait."""
+    def cancel(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
+        """DELETE offchain/orders/{orderId}. 200: what was left of the order is cancelled, its hold released (T29)."""
+        order_id = schema.order_id(request.path_parameters["orderId"])
+        customer = schema.cancel_order_body(schema.json_object(request.body)).customerRef
+        if not self.admission.cancel(instance, customer, order_id):
+            raise _order_not_found()
+        try:
+            row = self._first(_is_cancel_decided, customer_key(instance, customer), order_id, self.cancel_wait_s)
+        except Unavailable:  # that "nothing was changed" would not be true any more: the cancel is queued
+            logger.warning("no result to show", exc_info=True, request_id=envelope.request_id)
+            row = None
+        if row is None:
+            raise Fault("CANCEL_PENDING", "The cancel is queued; ask again", headers={"Retry-After": "1"})
+        if row.reason is not CloseReason.USER_CANCELLED:
+            raise _order_not_found()
+        assert row.updated_at_ms is not None, "a closed order has had its turn"
+        data = {"id": order_id, "status": row.status.value, "cancelledAt": iso(row.updated_at_ms)}
+        return envelope.success(200, data)
+
+    def _first(
+        self, is_result: Callable[[OrderRow], bool], owner: str, order_id: str, wait_s: float
+    ) -> OrderRow | None:
+        """Return the order once it shows the result; None when that takes longer than the wait."""
         deadline, pause_s = time.monotonic() + wait_s, POLL_S_MIN
         while True:
             row = self.orders.get(owner, order_id)
-            if row is not None and row.sequence is not None:
+            if row is not None and is_result(row):
                 return row
             left_s = deadline - time.monotonic()
             if left_s <= 0:
@@ -106,6 +133,19 @@ class OrderEndpoints:
         matching = (row for row in rows if query.book_id in (None, row.book_id) and query.status in (None, row.status))
         page = islice(matching, query.offset, query.offset + query.limit)
         return envelope.success(200, [_row_data(row) for row in page])
+
+
+def _is_matched(row: OrderRow) -> bool:
+    return row.sequence is not None
+
+
+def _is_cancel_decided(row: OrderRow) -> bool:
+    return row.cancel_refused or not row.status.is_live
+
+
+def _order_not_found() -> Fault:
+    """Whether it is unknown, somebody else's or closed: the answer is the same."""
+    return Fault("ORDER_NOT_FOUND", "Order not found or already closed")
 
 
 def _admitted_body(admitted: Admitted, envelope: Envelope) -> str:

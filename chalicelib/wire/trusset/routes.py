@@ -15,12 +15,13 @@ from chalicelib.stores.tenants import Tenants
 from chalicelib.wire.http import HttpRequest, HttpResponse
 from chalicelib.wire.trusset.envelope import Envelope, Fault
 from chalicelib.wire.trusset.gate import pass_gate
-from chalicelib.wire.trusset.orders import OrderEndpoints
+from chalicelib.wire.trusset.orders import CANCEL_WAIT_S, OrderEndpoints
 
 BASE = "/orderbooks/stocks/api"
 PLACE = f"{BASE}/offchain/orders"
+ONE_ORDER = f"{BASE}/offchain/orders/{{orderId}}"
 LIST = f"{BASE}/offchain/customers/{{customerRef}}/orders"
-ROUTES = {PLACE: ("POST",), LIST: ("GET",)}
+ROUTES = {PLACE: ("POST",), ONE_ORDER: ("DELETE",), LIST: ("GET",)}
 """Each route with the methods it has."""
 
 Endpoint = Callable[[HttpRequest, str, Envelope], HttpResponse]
@@ -29,14 +30,15 @@ logger = Logger(service="tallybook-api")
 
 
 class BookDesk:
-    """Answers requests to the book desk; never raises."""
+    """Answers requests to the book desk; never raises. cancel_wait_s: how long a cancel waits for its result."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, cancel_wait_s: float = CANCEL_WAIT_S) -> None:
         self._tenants = Tenants(database, now_s)
         self._requests = Requests(database, now_s)
-        endpoints = OrderEndpoints(Admission(database), Orders(database), self._requests)
+        endpoints = OrderEndpoints(Admission(database), Orders(database), self._requests, cancel_wait_s)
         self._endpoints: dict[tuple[str, str], Endpoint] = {
             (PLACE, "POST"): endpoints.place,
+            (ONE_ORDER, "DELETE"): endpoints.cancel,
             (LIST, "GET"): endpoints.list_of_customer,
         }
 

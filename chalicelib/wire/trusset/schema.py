@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, ValidationInfo, field_validator
 
@@ -29,9 +29,11 @@ WAIT_S_MAX = 10
 Amount = Annotated[str, StringConstraints(strict=True, pattern=r"^(0|[1-9][0-9]{0,37})\z")]
 Ref = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]*\z")]
 Id = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=100)]
+Body = TypeVar("Body", bound=BaseModel)
 
 _MESSAGES = {
     "orderBookId": "must be a string of 1 to 100 characters",
+    "orderId": "must be 1 to 100 characters without control characters",
     "customerRef": "must be a string of 1 to 256 characters without control characters",
     "side": "must be one of BUY, SELL",
     "orderType": "must be one of LIMIT, MARKET",
@@ -96,6 +98,14 @@ class PlaceOrderBody(BaseModel):
         )
 
 
+class CancelOrderBody(BaseModel):
+    """Body of DELETE offchain/orders/{orderId}: whose order it is."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    customerRef: Ref
+
+
 @dataclass(frozen=True, slots=True)
 class ListQuery:
     """Query of a list of orders. limit: rows, at most 100. offset: rows left out before them."""
@@ -128,9 +138,17 @@ def body_hash(members: Mapping[str, Any]) -> str:
 
 
 def place_order_body(members: Mapping[str, Any]) -> PlaceOrderBody:
+    return _checked(PlaceOrderBody, members)
+
+
+def cancel_order_body(members: Mapping[str, Any]) -> CancelOrderBody:
+    return _checked(CancelOrderBody, members)
+
+
+def _checked(model: type[Body], members: Mapping[str, Any]) -> Body:
     """Return the checked body. Raises Fault with every faulty field, once each, in the order of the table (T7)."""
     try:
-        return PlaceOrderBody.model_validate(members)
+        return model.model_validate(members)
     except ValidationError as error:
         names = dict.fromkeys(str(fault["loc"][0]) for fault in error.errors())
         raise validation_fault([Detail(name, _MESSAGES[name]) for name in names]) from error
@@ -138,13 +156,22 @@ def place_order_body(members: Mapping[str, Any]) -> PlaceOrderBody:
 
 def customer_ref(segment: str) -> str:
     """Return the customerRef in a path segment. Raises Fault INVALID_PARAM."""
+    return _path_parameter("customerRef", segment, REF_CHARACTERS_MAX)
+
+
+def order_id(segment: str) -> str:
+    """Return the orderId in a path segment, whatever it may name. Raises Fault INVALID_PARAM."""
+    return _path_parameter("orderId", segment, ID_CHARACTERS_MAX)
+
+
+def _path_parameter(name: str, segment: str, characters_max: int) -> str:
     try:
-        ref = percent_decoded(segment)
+        value = percent_decoded(segment)
     except BadPercentEncoding as error:
-        raise Fault("INVALID_PARAM", "customerRef must be percent-encoded UTF-8") from error
-    if not 1 <= len(ref) <= REF_CHARACTERS_MAX or _CONTROL.search(ref):
-        raise Fault("INVALID_PARAM", f"customerRef {_MESSAGES['customerRef']}")
-    return ref
+        raise Fault("INVALID_PARAM", f"{name} must be percent-encoded UTF-8") from error
+    if not 1 <= len(value) <= characters_max or _CONTROL.search(value):
+        raise Fault("INVALID_PARAM", f"{name} {_MESSAGES[name]}")
+    return value
 
 
 def list_query(query: Mapping[str, list[str]]) -> ListQuery:

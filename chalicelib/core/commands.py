@@ -1,0 +1,64 @@
+"""What can be asked of a book, decided: ``decide`` takes any command and gives its one outcome as events.
+
+Placing is the work of ``matching``. Cancelling and changing the status are here: they touch no price.
+A closed book still holds its orders for a moment: ``close_out`` closes them, a bounded number at a time, because there
+may be more of them than one entry can hold. Being closed with orders left is a state like any other, so whoever reads
+the journal knows that there is something left to do.
+"""
+
+from __future__ import annotations
+
+from itertools import islice
+
+from chalicelib.core.book import Book, OpenOrder
+from chalicelib.core.events import CancelRefused, Closed, Event, StatusChanged
+from chalicelib.core.matching import place
+from chalicelib.core.vocabulary import (
+    BookStatus,
+    CancelOrder,
+    ChangeStatus,
+    CloseReason,
+    Command,
+    OrderStatus,
+    PlaceOrder,
+)
+
+
+def decide(book: Book, command: Command) -> list[Event]:
+    """Decide a command: change the book and return what happened, in order, never nothing.
+
+    Raises InvalidCommand where an order contradicts itself; the book is unchanged then.
+    """
+    if isinstance(command, PlaceOrder):
+        return place(book, command)
+    if isinstance(command, CancelOrder):
+        return [_cancel(book, command)]
+    return [_change_status(book, command)]
+
+
+def _cancel(book: Book, command: CancelOrder) -> Event:
+    """Close what is left of the order, on a book of any status (T29, T32)."""
+    order = book.open_orders.get(command.order_id)
+    if order is None or order.placed.customer != command.customer:
+        return CancelRefused(command.order_id, command.customer)
+    return _close(book, order, CloseReason.USER_CANCELLED)
+
+
+def _change_status(book: Book, command: ChangeStatus) -> Event:
+    if book.status is not BookStatus.CLOSED:
+        book.status = command.status
+    return StatusChanged(command.command_id, book.status)
+
+
+def close_out(book: Book, orders_max: int) -> list[Event]:
+    """Close up to so many orders of a closed book; return [] when there are none or it is not closed (T32)."""
+    if book.status is not BookStatus.CLOSED:
+        return []
+    orders = list(islice(book.open_orders.values(), orders_max))
+    return [_close(book, order, CloseReason.BOOK_CLOSED) for order in orders]
+
+
+def _close(book: Book, order: OpenOrder, reason: CloseReason) -> Closed:
+    book.side(order.placed.side).remove(order)
+    del book.open_orders[order.placed.order_id]
+    return Closed(order.placed, OrderStatus.CANCELLED, reason, order.remaining, order.hold)

@@ -1,0 +1,118 @@
+"""A book's whole state at a sequence: the fold of its journal, and how it is written down as a snapshot.
+
+``BookState`` is what every reader of a journal builds: the matcher, the verifier, a test. Folding from nothing and
+folding from a snapshot give equal states (guarantee 6).
+
+A snapshot is compressed JSON of the open orders in their priority, of the journal's head and of the names below. It
+holds no rules and no depth: those come from the book's configuration and from the orders.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from chalicelib.core.book import Book, OpenOrder
+from chalicelib.core.events import Event, StatusChanged
+from chalicelib.core.journal import Head, JournalEntry, canonical, decode_order, encode_order, head_of, replay, verify
+from chalicelib.core.vocabulary import BookRules, BookStatus
+
+SNAPSHOT_AFTER_BYTES_MIN = 64 * 1024
+"""Journal bytes after which a book without a snapshot, or with a small one, gets one."""
+NAMED_LIFE_MS = 9 * 86_400_000
+"""How long a command is known by its name: longer than the inbox (seven days) and its lazy expiry can bring it back."""
+
+
+class BrokenSnapshot(Exception):
+    """The bytes are not a snapshot of this book."""
+
+
+@dataclass(slots=True)
+class BookState:
+    """A book with its place in the journal.
+
+    named: decided commands that neither a resting order nor an order row tells of, with the time of their entry: what
+        came back from the inbox (its stream number is unknown) and changes of status.
+    """
+
+    book: Book
+    head: Head = field(default_factory=Head)
+    named: dict[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def empty(cls, rules: BookRules, status: BookStatus) -> BookState:
+        return cls(Book(rules, status))
+
+    def fold(self, entry: JournalEntry) -> list[Event]:
+        """Fold the next entry in; return its events. Raises BrokenJournal."""
+        verify(entry, self.head)
+        events = replay(self.book, entry)
+        self.advance(entry, events)
+        return events
+
+    def advance(self, entry: JournalEntry, events: Iterable[Event]) -> None:
+        """Move the head to an entry whose events the book shows already."""
+        self.head = head_of(entry)
+        for name in entry.redriven:
+            self.named[name] = entry.at_ms
+        for event in events:
+            if isinstance(event, StatusChanged):
+                self.named[event.command_id] = entry.at_ms
+
+
+def is_due(journal_bytes: int, snapshot_bytes: int) -> bool:
+    """Tell whether a snapshot is due, by the stored bytes of the journal since the last one and of that one itself.
+
+    Snapshots so never cost more than the journal, and a cold start reads about one snapshot's worth of entries at most.
+    """
+    return journal_bytes > max(SNAPSHOT_AFTER_BYTES_MIN, snapshot_bytes)
+
+
+def encode_state(name: str, state: BookState) -> bytes:
+    """Return the snapshot of the book with this name: the same bytes for the same state."""
+    head, book = state.head, state.book
+    alive_since_ms = head.at_ms - NAMED_LIFE_MS
+    content = {
+        "book": name,
+        "sequence": head.sequence,
+        "at": head.at_ms,
+        "watermark": str(head.watermark),
+        "hash": head.hash,
+        "status": book.status.value,
+        "named": {command: at_ms for command, at_ms in state.named.items() if at_ms >= alive_since_ms},
+        "orders": [
+            [encode_order(order.placed), str(order.remaining)]
+            for side in (book.bids, book.asks)
+            for level in side.best_first()
+            for order in level.orders.values()
+        ],
+    }
+    return zlib.compress(canonical(content), level=1)
+
+
+def decode_state(name: str, rules: BookRules, snapshot: bytes) -> BookState:
+    """Return the state that ``encode_state`` wrote. Raises BrokenSnapshot."""
+    try:
+        content: dict[str, Any] = json.loads(zlib.decompress(snapshot))
+        if content["book"] != name:
+            raise BrokenSnapshot(f"a snapshot of {content['book']}, not of {name}")
+        head = Head(content["sequence"], content["at"], int(content["watermark"]), content["hash"])
+        book = Book(rules, BookStatus(content["status"]))
+        for facts, remaining in content["orders"]:
+            _rest(book, facts, int(remaining))
+        return BookState(book, head, dict(content["named"]))
+    except (zlib.error, ValueError, KeyError, TypeError) as error:
+        raise BrokenSnapshot(f"{name}: {error!r}") from error
+
+
+def _rest(book: Book, facts: object, remaining: int) -> None:
+    order = OpenOrder(decode_order(facts))
+    if order.placed.price is None:
+        raise BrokenSnapshot(f"{order.placed.order_id} rests at no price")
+    order.remaining = remaining
+    order.hold = book.hold_after(order)
+    book.side(order.placed.side).rest(order, order.placed.price)
+    book.open_orders[order.placed.order_id] = order

@@ -1,0 +1,97 @@
+"""A book into memory and, as a snapshot, out of it again.
+
+Loading reads the newest complete snapshot and the entries after it, and finishes the projections of entries that an
+earlier run committed and did not finish: the depth view, written last of all, tells how far projection came. A
+snapshot is written only of a book whose entries are all projected, so what lies below it needs no look.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aws_lambda_powertools import Logger
+
+from chalicelib.core.config import BookConfig
+from chalicelib.core.journal import BrokenJournal
+from chalicelib.core.snapshot import BookState, BrokenSnapshot, decode_state, encode_state, is_due
+from chalicelib.projection import Projector
+from chalicelib.stores.books import DEPTH_LEVELS_MAX, Books, Depth
+from chalicelib.stores.dynamodb import Database, OutcomeUnknown, Unavailable
+from chalicelib.stores.journal import Journal
+from chalicelib.stores.snapshots import Snapshot, Snapshots
+
+logger = Logger(service="tallybook-matcher")
+
+
+class UnknownBook(Exception):
+    """Commands for a book that has no configuration."""
+
+
+@dataclass(slots=True)
+class LoadedBook:
+    """A book in memory, every entry up to its head projected.
+
+    snapshot_bytes: size of its last snapshot. journal_bytes: stored bytes of the entries since then.
+    """
+
+    key: str
+    config: BookConfig
+    state: BookState
+    snapshot_bytes: int = 0
+    journal_bytes: int = 0
+
+
+class Loading:
+    def __init__(self, database: Database) -> None:
+        self._books = Books(database)
+        self._journal = Journal(database)
+        self._snapshots = Snapshots(database)
+        self._projector = Projector(database)
+
+    def load(self, key: str) -> LoadedBook:
+        """Rebuild the book with this key and finish what was not projected. Raises UnknownBook or BrokenJournal."""
+        config = self._books.config(key)
+        if config is None:
+            raise UnknownBook(key)
+        loaded = self._from_snapshot(key, config)
+        state = loaded.state
+        projected = self._books.depth(key).sequence
+        if state.head.sequence > projected:
+            raise BrokenJournal(f"{key}: its snapshot at {state.head.sequence} is ahead of its rows")
+        for entry, stored_bytes in self._journal.sized_after(key, state.head.sequence):
+            events = state.fold(entry)
+            loaded.journal_bytes += stored_bytes
+            if entry.sequence > projected:
+                self._projector.project(config, entry, events)
+        if state.head.sequence > projected:
+            self.publish(loaded)
+        return loaded
+
+    def _from_snapshot(self, key: str, config: BookConfig) -> LoadedBook:
+        """Return the book as its newest snapshot shows it; empty where there is none, or none that can be read."""
+        try:
+            snapshot = self._snapshots.newest(key)
+            if snapshot is not None:
+                state = decode_state(key, config.rules, snapshot.content)
+                return LoadedBook(key, config, state, snapshot_bytes=len(snapshot.content))
+        except BrokenSnapshot:
+            logger.exception("the snapshot cannot be read; the whole journal is", book=key)
+        return LoadedBook(key, config, BookState.empty(config.rules, config.status))
+
+    def publish(self, loaded: LoadedBook) -> None:
+        """Publish the depth view, and with it that every entry up to the book's head is projected."""
+        book, sequence = loaded.state.book, loaded.state.head.sequence
+        bids, asks = (tuple(side.depth(DEPTH_LEVELS_MAX)) for side in (book.bids, book.asks))
+        self._books.publish_depth(loaded.key, Depth(sequence, bids, asks))
+
+    def write_snapshot_if_due(self, loaded: LoadedBook) -> None:
+        """Write a snapshot once the journal has grown enough. No batch depends on it: a failure is only logged."""
+        if not is_due(loaded.journal_bytes, loaded.snapshot_bytes):
+            return
+        content = encode_state(loaded.key, loaded.state)
+        try:
+            self._snapshots.write(loaded.key, Snapshot(loaded.state.head.sequence, content))
+        except (Unavailable, OutcomeUnknown):
+            logger.warning("no snapshot this time", exc_info=True, book=loaded.key)
+            return
+        loaded.snapshot_bytes, loaded.journal_bytes = len(content), 0

@@ -1,0 +1,130 @@
+"""The ledger of an instance, compared with what its books' journals moved and what the operator credited.
+
+For each account: available + held == credits - debits + all that the books settled, and held == what its resting and
+its undecided orders hold. So two edits that cancel each other out are both seen. For each asset: credits - debits ==
+the supply counter == the sum of all accounts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from chalicelib.stores.accounts import AccountRow, TransactionRow
+from chalicelib.stores.keys import supply_key
+from chalicelib.verify.findings import NOTHING, Disagreement, beyond
+from chalicelib.verify.fold import Account, BookFold
+
+
+@dataclass(slots=True)
+class Ledger:
+    """The table of accounts as read. credited: credits less debits."""
+
+    accounts: dict[Account, AccountRow] = field(default_factory=dict)
+    supply: dict[Account, AccountRow] = field(default_factory=dict)
+    credited: dict[Account, int] = field(default_factory=dict)
+
+    def add(self, row: AccountRow | TransactionRow) -> None:
+        account = row.owner, row.asset
+        if isinstance(row, TransactionRow):
+            self.credited[account] = self.credited.get(account, 0) + row.amount
+        elif row.owner == supply_key(instance_of(row.owner)):
+            self.supply[account] = row
+        else:
+            self.accounts[account] = row
+
+    def totals(self) -> dict[Account, int]:
+        """Return available + held over all accounts, by instance and asset."""
+        return _by_instance((account, row.available + row.held) for account, row in self.accounts.items())
+
+
+@dataclass(slots=True)
+class Holds:
+    """What accounts hold for orders. unknown: an undecided order of the account holds what nothing tells any more."""
+
+    known: dict[Account, int] = field(default_factory=dict)
+    unknown: set[Account] = field(default_factory=set)
+
+    def add(self, account: Account, hold: int | None) -> None:
+        if hold is None:
+            self.unknown.add(account)
+        else:
+            self.known[account] = self.known.get(account, 0) + hold
+
+
+def instance_of(owner: str) -> str:
+    return owner.partition("/")[0]
+
+
+def money_disagreements(ledger: Ledger, folds: Mapping[str, BookFold], holds: Holds) -> Iterator[Disagreement]:
+    """Yield where the ledger is not what the folds and the transactions give: accounts first, then assets.
+
+    folds: every book of the instances looked at. holds: those of resting and of undecided orders.
+    """
+    settled: dict[Account, int] = {}
+    marks: dict[Account, dict[str, int]] = {}
+    for fold in folds.values():
+        for account, moved in fold.settled.items():
+            settled[account] = settled.get(account, 0) + moved
+            marks.setdefault(account, {})[fold.key] = fold.marks[account]
+    for account in sorted({*ledger.accounts, *ledger.credited, *settled, *holds.known}):
+        where = f"account {account[0]} {account[1]}"
+        row = ledger.accounts.get(account)
+        if row is None:
+            yield Disagreement(where, "the account", "no row")
+            continue
+        yield from _marks(where, marks.get(account, {}), row.marks, folds)
+        total = ledger.credited.get(account, 0) + settled.get(account, 0)
+        yield from _balance(where, row, total, holds.known.get(account, 0), account in holds.unknown)
+    yield from _supply(ledger)
+
+
+def _marks(
+    where: str, expected: Mapping[str, int], found: Mapping[str, int], folds: Mapping[str, BookFold]
+) -> Iterator[Disagreement]:
+    for book in sorted({*expected, *found}):
+        mark_of = f"{where}, mark of {book}"
+        ahead = beyond(mark_of, found.get(book), folds[book].head) if book in folds else None
+        if ahead is not None:
+            yield ahead
+        elif expected.get(book) != found.get(book):
+            yield Disagreement(mark_of, str(expected.get(book, NOTHING)), str(found.get(book, NOTHING)))
+
+
+def _balance(where: str, row: AccountRow, total: int, held: int, holds_more: bool) -> Iterator[Disagreement]:
+    """holds_more: undecided orders hold an unknown amount besides; then only the sum can be proven."""
+    for name, amount in (("available", row.available), ("held", row.held)):
+        if amount < 0:
+            yield Disagreement(f"{where}, {name}", "no negative amount", str(amount))
+    if holds_more:
+        if row.held < held:
+            yield Disagreement(f"{where}, held", f"{held} at least", str(row.held))
+        if row.available + row.held != total:
+            yield Disagreement(f"{where}, available + held", str(total), str(row.available + row.held))
+        return
+    if row.held != held:
+        yield Disagreement(f"{where}, held", str(held), str(row.held))
+    if row.available != total - held:
+        yield Disagreement(f"{where}, available", str(total - held), str(row.available))
+
+
+def _supply(ledger: Ledger) -> Iterator[Disagreement]:
+    credited, totals = _by_instance(ledger.credited.items()), ledger.totals()
+    counters = {(instance_of(owner), asset): row for (owner, asset), row in ledger.supply.items()}
+    for instance, asset in sorted({*credited, *totals, *counters}):
+        where = f"{instance} {asset}"
+        expected, row = credited.get((instance, asset), 0), counters.get((instance, asset))
+        if row is None or (row.available, row.held) != (expected, 0):
+            found = "no row" if row is None else f"{row.available + row.held}"
+            yield Disagreement(f"{where}, supply counter (credits - debits)", str(expected), found)
+        total = totals.get((instance, asset), 0)
+        if total != expected:
+            yield Disagreement(f"{where}, sum of all accounts", str(expected), str(total))
+
+
+def _by_instance(amounts: Iterable[tuple[Account, int]]) -> dict[Account, int]:
+    sums: dict[Account, int] = {}
+    for (owner, asset), amount in amounts:
+        key = instance_of(owner), asset
+        sums[key] = sums.get(key, 0) + amount
+    return sums

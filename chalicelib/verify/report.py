@@ -1,0 +1,73 @@
+"""What a verification has proven, for programs (one JSON object) and for people (one line a check)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class BookReport:
+    """A book that agrees with its journal. hash: of the head. snapshot: its sequence, None where there is none."""
+
+    book: str
+    status: str
+    entries: int
+    events: int
+    sequence: int
+    hash: str
+    snapshot: int | None
+    orders: int
+    undecided: int
+    fills: int
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceReport:
+    """An instance whose ledger agrees with its books. assets: what all accounts have together, by asset."""
+
+    instance: str
+    books: int
+    accounts: int
+    assets: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    books: tuple[BookReport, ...]
+    instances: tuple[InstanceReport, ...]
+
+
+def printed(report: Report) -> dict[str, Any]:
+    """Return the report as plain data; amounts are strings of base units."""
+    return {
+        "books": [{name: getattr(book, name) for name in BookReport.__slots__} for book in report.books],
+        "instances": [
+            {
+                "instance": instance.instance,
+                "books": instance.books,
+                "accounts": instance.accounts,
+                "assets": [{"asset": asset, "total": str(total)} for asset, total in instance.assets.items()],
+            }
+            for instance in report.instances
+        ],
+    }
+
+
+def lines(report: dict[str, Any]) -> Iterator[str]:
+    """Yield the printed report for people to read."""
+    for book in report["books"]:
+        name = book["book"]
+        yield f"{name}: journal: {book['entries']} entries, {book['events']} events, none missing, none changed"
+        yield f"{name}: head: entry {book['sequence']}, hash {book['hash']}"
+        at = book["snapshot"]
+        yield f"{name}: snapshot: {'none yet' if at is None else f'the one at entry {at} agrees'}"
+        yield f"{name}: depth view and status ({book['status']}): agree"
+        yield f"{name}: orders: {book['orders']} rows agree, {book['undecided']} more are not decided yet"
+        yield f"{name}: fills: {book['fills']} agree, no others"
+    for instance in report["instances"]:
+        name = instance["instance"]
+        yield f"{name}: accounts: {instance['accounts']} agree with the journals of all books ({instance['books']})"
+        for asset in instance["assets"]:
+            yield f"{name}: {asset['asset']}: {asset['total']} in all accounts = credits - debits = supply"

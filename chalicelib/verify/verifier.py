@@ -1,0 +1,252 @@
+"""Reads books and all that is derived from them, and proves that they agree. Writes nothing.
+
+Accounts are read first, journals next, rows last; a disagreement counts when nothing moved since the accounts were
+read, or when the next reading shows the same one. Anything else is a book at work: it is read again, a few times.
+
+One reading goes through the tables of accounts, orders and fills once, whole, and through the journals of all books of
+the instances looked at: books of an instance share its accounts. Memory: see ``fold``, plus the accounts.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+from chalicelib.core.config import BookConfig
+from chalicelib.core.journal import JournalEntry
+from chalicelib.core.ledger import hold_of_limit
+from chalicelib.core.snapshot import BrokenSnapshot
+from chalicelib.core.vocabulary import PlaceOrder, Side
+from chalicelib.loading import UnknownBook
+from chalicelib.stores.accounts import Accounts, MalformedRow
+from chalicelib.stores.books import Books
+from chalicelib.stores.dynamodb import Database, Row
+from chalicelib.stores.fills import Fills
+from chalicelib.stores.inbox import Inbox, MalformedCommand
+from chalicelib.stores.journal import Journal
+from chalicelib.stores.orders import Orders
+from chalicelib.stores.snapshots import Snapshots
+from chalicelib.verify.findings import Disagreement
+from chalicelib.verify.fold import BookFold, ExpectedRows
+from chalicelib.verify.money import Holds, Ledger, instance_of, money_disagreements
+from chalicelib.verify.report import BookReport, InstanceReport, Report
+from chalicelib.verify.rows import RowCheck
+from chalicelib.verify.views import Views, view_disagreements
+
+READINGS_MAX = 3
+UNREADABLE = (KeyError, ValueError, TypeError, zlib.error)
+"""What a row raises that the program cannot have written."""
+
+T = TypeVar("T")
+
+
+class Disproved(Exception):
+    """The tables do not agree with the journal."""
+
+    def __init__(self, disagreement: Disagreement) -> None:
+        super().__init__(str(disagreement))
+        self.disagreement = disagreement
+
+
+class BookMoves(Exception):
+    """Each reading found something else: the books were at work all the time."""
+
+
+class Watch(Protocol):
+    """Sees what is read go by; total: how many there will be, where that is known."""
+
+    def __call__(self, items: Iterable[T], what: str, total: int | None) -> Iterable[T]: ...
+
+
+def unwatched(items: Iterable[T], what: str, total: int | None) -> Iterable[T]:  # noqa: ARG001
+    return items
+
+
+@dataclass(slots=True)
+class _Reading:
+    """Everything that one reading has seen. books: those whose rows are compared."""
+
+    instance: str | None
+    books: list[str] = field(default_factory=list)
+    ledger: Ledger = field(default_factory=Ledger)
+    folds: dict[str, BookFold] = field(default_factory=dict)
+    rows: ExpectedRows = field(default_factory=ExpectedRows)
+
+    def covers(self, owner: str) -> bool:
+        return self.instance in (None, instance_of(owner))
+
+
+class Verifier:
+    def __init__(self, database: Database, watch: Watch = unwatched) -> None:
+        self._accounts = Accounts(database)
+        self._books = Books(database)
+        self._fills = Fills(database)
+        self._inbox = Inbox(database)
+        self._journal = Journal(database)
+        self._orders = Orders(database)
+        self._snapshots = Snapshots(database)
+        self._watch = watch
+
+    def verify(self, book: str | None) -> Report:
+        """Prove one book and the ledger of its instance, or (None) every book and every instance.
+
+        Raises UnknownBook, Disproved (the first disagreement) or BookMoves.
+        """
+        before: Disagreement | None = None
+        for _ in range(READINGS_MAX):
+            reading = _Reading(None if book is None else instance_of(book))
+            try:
+                return self._prove(reading, book)
+            except Disproved as disproved:
+                if disproved.disagreement == before or not self._has_moved(reading):
+                    raise
+                before = disproved.disagreement
+        raise BookMoves(book or "a book")
+
+    def _prove(self, reading: _Reading, book: str | None) -> Report:
+        reading.ledger = self._ledger(reading)
+        keys = sorted(key for key in self._books.all_keys() if reading.covers(key))
+        if book is not None and book not in keys:
+            raise UnknownBook(book)
+        reading.books = keys if book is None else [book]
+        reports = {key: self._fold(reading, key) for key in sorted(keys, key=lambda key: key != book)}
+        check = RowCheck(reading.rows, reading.folds, set(reading.books))
+        holds = self._compare_rows(reading, check)
+        _demand(money_disagreements(reading.ledger, reading.folds, holds))
+        undecided = Counter(key for key, _ in check.undecided)
+        return Report(
+            tuple(_book_report(reading.folds[key], reports[key], check, undecided[key]) for key in reading.books),
+            tuple(_instance_reports(reading)),
+        )
+
+    def _ledger(self, reading: _Reading) -> Ledger:
+        ledger = Ledger()
+        try:
+            for row in self._watch(self._accounts.rows(), "accounts", None):
+                if reading.covers(row.owner):
+                    ledger.add(row)
+        except MalformedRow as error:
+            raise Disproved(Disagreement("table of accounts", "rows that can be read", str(error))) from error
+        return ledger
+
+    def _fold(self, reading: _Reading, key: str) -> int | None:
+        """Fold the book into the reading, compare its views; return the sequence of its snapshot."""
+        is_compared = key in reading.books
+        try:
+            config = self._books.config(key)
+            if config is None:
+                raise UnknownBook(key)
+            views = self._views(key)
+        except (*UNREADABLE, BrokenSnapshot) as error:
+            where = f"{key} configuration, depth view and snapshot"
+            raise Disproved(Disagreement(where, "rows that can be read", repr(error))) from error
+        snapshot_sequence = views.snapshot.sequence if views.snapshot else None
+        fold = BookFold(key, config, snapshot_sequence or 0, reading.rows if is_compared else None)
+        reading.folds[key] = fold
+        for entry in self._watch(self._entries(fold), key, views.depth.sequence):
+            _demand([fold.fold(entry)])
+        _demand([fold.fault_at_rest()])
+        if is_compared:
+            _demand(view_disagreements(fold, views))
+        return snapshot_sequence
+
+    def _views(self, key: str) -> Views:
+        return Views(self._books.depth(key), self._books.status_sequence(key), self._snapshots.newest(key))
+
+    def _entries(self, fold: BookFold) -> Iterator[JournalEntry]:
+        entries = self._journal.after(fold.key, 0)
+        try:
+            yield from entries
+        except UNREADABLE as error:
+            where = f"{fold.key} entry after {fold.head}"
+            raise Disproved(Disagreement(where, "an entry that can be read", repr(error))) from error
+
+    def _compare_rows(self, reading: _Reading, check: RowCheck) -> Holds:
+        """Compare all rows; return what accounts hold for resting and for undecided orders."""
+        for row in self._watch(self._orders.rows(), "orders", None):
+            if reading.covers(row["owner"]):
+                check.order(row)
+        for row in self._watch(self._fills.rows(), "fills", None):
+            if reading.covers(row["owner"]):
+                check.fill(row)
+        holds = Holds()
+        for fold in reading.folds.values():
+            for account, held in fold.holds().items():
+                holds.add(account, held)
+        for key, row in check.undecided:
+            placed = self._placed(key, row["order_id"])
+            check.undecided_order(row, placed)
+            self._add_hold(holds, row, placed, reading.folds[key].config)
+        _demand([check.first()])
+        return holds
+
+    def _add_hold(self, holds: Holds, row: Row, placed: PlaceOrder | None, config: BookConfig) -> None:
+        """Add what an undecided order holds; an order may hold nothing, and then its owner may have no account."""
+        try:
+            side, hold = Side(row["side"]), placed.hold if placed else _hold_of(row, config)
+        except UNREADABLE as error:
+            where = f"row of the undecided order {row['order_id']} of {row['owner']}"
+            raise Disproved(Disagreement(where, "the facts of an order", repr(error))) from error
+        if hold != 0:
+            holds.add((row["owner"], config.asset_held(side)), hold)
+
+    def _placed(self, book: str, order_id: str) -> PlaceOrder | None:
+        """Return the command that placed an order; None where the inbox has it no more or has something else."""
+        try:
+            return self._inbox.placed(book, order_id)
+        except MalformedCommand:
+            return None
+
+    def _has_moved(self, reading: _Reading) -> bool:
+        """Tell whether a journal has grown or an account has changed since the reading began.
+
+        A journal that could not be folded to its end counts as moving: the next reading shows the same again.
+        """
+        try:
+            grown = [next(self._journal.after(fold.key, fold.head), None) for fold in reading.folds.values()]
+        except UNREADABLE:
+            return True
+        return any(grown) or self._ledger(reading) != reading.ledger
+
+
+def _hold_of(row: Row, config: BookConfig) -> int | None:
+    """Return what an undecided order holds by its row; None for a MARKET BUY, whose budget the row does not tell."""
+    if Side(row["side"]) is Side.SELL:
+        return int(row["quantity"])
+    if row["price"] is None:
+        return None
+    return hold_of_limit(Side.BUY, row["price"], row["quantity"], config.base_decimals)
+
+
+def _demand(disagreements: Iterable[Disagreement | None]) -> None:
+    for disagreement in disagreements:
+        if disagreement is not None:
+            raise Disproved(disagreement)
+
+
+def _book_report(fold: BookFold, snapshot: int | None, check: RowCheck, undecided: int) -> BookReport:
+    head = fold.state.head
+    return BookReport(
+        book=fold.key,
+        status=fold.state.book.status.value,
+        entries=head.sequence,
+        events=fold.events,
+        sequence=head.sequence,
+        hash=head.hash,
+        snapshot=snapshot,
+        orders=check.orders[fold.key],
+        undecided=undecided,
+        fills=check.fills[fold.key],
+    )
+
+
+def _instance_reports(reading: _Reading) -> Iterator[InstanceReport]:
+    totals = reading.ledger.totals()
+    accounts = Counter(instance_of(owner) for owner, _ in reading.ledger.accounts)
+    books = Counter(map(instance_of, reading.folds))
+    for instance in sorted({*accounts, *books}):
+        assets = {asset: total for (of, asset), total in sorted(totals.items()) if of == instance}
+        yield InstanceReport(instance, books[instance], accounts[instance], assets)

@@ -1,0 +1,119 @@
+"""The guarantees as assertions on the tables as they are: what every test of faults, races and schedules ends with."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from chalicelib.core.book import Book
+from chalicelib.core.snapshot import BookState, decode_state
+from chalicelib.core.vocabulary import BookStatus, CancelOrder, ChangeStatus, PlaceOrder
+from chalicelib.stores.dynamodb import Row
+from chalicelib.stores.inbox import command_of
+from chalicelib.stores.keys import customer_key
+from chalicelib.stores.snapshots import Snapshots
+from tests.world import Venue
+
+DEPTH_LEVELS = 100
+
+
+def check_invariants(venue: Venue, credited: dict[str, int]) -> None:
+    """Assert guarantees 1 to 7 on one book that is an instance's only one, every command delivered and decided.
+
+    credited: credits less debits, by asset. Raises AssertionError that names the guarantee.
+    """
+    state = venue.folded()
+    state.book.check()  # 4: not crossed, levels and holds consistent
+    balances = check_never_negative(venue)
+    _check_conservation(balances, credited)
+    _check_holds(venue, state.book, balances)
+    _check_orders(venue, state)
+    _check_outcomes(venue)
+    depth = venue.books.depth(venue.book)
+    assert depth.sequence == state.head.sequence, "6: the depth view trails the journal"
+    assert list(depth.bids) == state.book.bids.depth(DEPTH_LEVELS), "6: bids of the depth view"
+    assert list(depth.asks) == state.book.asks.depth(DEPTH_LEVELS), "6: asks of the depth view"
+    config = venue.books.config(venue.book)
+    assert config is not None
+    assert config.status is state.book.status, "6: the book's status"
+    assert config.status is not BookStatus.CLOSED or not state.book.open_orders, "T32: a closed book with orders left"
+    _check_snapshot(venue)
+
+
+def check_never_negative(venue: Venue) -> list[Row]:
+    """Assert that no account is negative, at any moment, projected or not; return the rows of balances."""
+    rows = list(venue.database.scan("accounts"))
+    balances = [row for row in rows if row["entry"].startswith("balance/") and not row["owner"].endswith("/supply")]
+    assert all(row["available"] >= 0 and row["held"] >= 0 for row in balances), "2: an account is negative"
+    return balances
+
+
+def _check_conservation(balances: list[Row], credited: dict[str, int]) -> None:
+    for asset, amount in credited.items():
+        total = sum(row["available"] + row["held"] for row in balances if row["entry"] == f"balance/{asset}")
+        assert total == amount, f"1: {asset} has {total}, credited {amount}"
+
+
+def _check_holds(venue: Venue, book: Book, balances: list[Row]) -> None:
+    holds: Counter[tuple[str, str]] = Counter()
+    for order in book.open_orders.values():
+        owner = customer_key(venue.config.instance, order.placed.customer)
+        holds[owner, venue.config.asset_held(order.placed.side)] += order.hold
+    for row in balances:
+        held_for_orders = holds[row["owner"], row["entry"].removeprefix("balance/")]
+        assert row["held"] == held_for_orders, f"2: {row['owner']} holds {row['held']} for {held_for_orders}"
+
+
+def _check_orders(venue: Venue, state: BookState) -> None:
+    filled: Counter[str] = Counter()
+    for fill in venue.database.scan("fills"):
+        filled[fill["order_id"]] += fill["quantity"]
+    open_orders = state.book.open_orders
+    for row in venue.database.scan("orders"):
+        order_id = row["order_id"]
+        assert row["filled"] == filled[order_id] <= row["quantity"], f"3: {order_id}"
+        assert "sequence" in row, f"7: {order_id} was admitted and is not decided"
+        assert ("live" in row) == (order_id in open_orders), f"6: {order_id} live?"
+        if order_id in open_orders:
+            assert row["quantity"] - row["filled"] == open_orders[order_id].remaining, f"6: {order_id} remaining"
+
+
+def _check_outcomes(venue: Venue) -> None:
+    """5: each command of the inbox has exactly one outcome in the journal, and nothing else has one."""
+    outcomes: Counter[str] = Counter()
+    for entry in venue.journal.after(venue.book, 0):
+        for event in entry.events:
+            match event["type"], event.get("reason"):
+                case "accepted", _:
+                    outcomes[f"place {event['order']['id']}"] += 1  # type: ignore[index]
+                case ("closed", "USER_CANCELLED") | ("cancelRefused", _):
+                    outcomes[f"cancel {event['order']}"] += 1
+                case "statusChanged", _:
+                    outcomes[f"status {event['command']}"] += 1
+    assert outcomes == Counter(_commands(venue)), "5: commands and outcomes differ"
+
+
+def _commands(venue: Venue) -> list[str]:
+    names = []
+    for row in venue.database.query("inbox", "#book = :book", {":book": venue.book}):
+        match command_of(row):
+            case PlaceOrder(order_id):
+                names.append(f"place {order_id}")
+            case CancelOrder(_, order_id, _):
+                names.append(f"cancel {order_id}")
+            case ChangeStatus(command_id, _):
+                names.append(f"status {command_id}")
+    return names
+
+
+def _check_snapshot(venue: Venue) -> None:
+    """6: folding from the newest snapshot gives what folding from nothing gives."""
+    snapshot = Snapshots(venue.database).newest(venue.book)
+    if snapshot is None:
+        return
+    from_snapshot = decode_state(venue.book, venue.config.rules, snapshot.content)
+    assert from_snapshot.head.sequence == snapshot.sequence
+    for entry in venue.journal.after(venue.book, snapshot.sequence):
+        from_snapshot.fold(entry)
+    folded = venue.folded()
+    assert from_snapshot.book.state() == folded.book.state(), "6: the snapshot's book"
+    assert (from_snapshot.head, from_snapshot.named) == (folded.head, folded.named), "6: the snapshot's head"

@@ -1,0 +1,193 @@
+"""What can happen to a book in one batch, one scenario each: where faults are injected at every call in turn.
+
+A scenario first sets a book up (delivered, decided, projected); what it does after ``world.deliver()`` is the batch
+that faults are thrown into.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from chalicelib.admission import Admitted
+from chalicelib.core.vocabulary import BookStatus, SelfTradePrevention
+from chalicelib.stores.dynamodb import Database
+from tests.world import BASE, QUOTE, World
+
+FUNDS = 10**6
+CREDITED = {BASE: 3 * FUNDS, QUOTE: 3 * FUNDS}
+CUSTOMERS = ("ann", "ben", "cat")
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """build: sets up and places the batch. config: of the book. limits: of the program, made small enough to reach."""
+
+    build: Callable[[World], None]
+    config: Mapping[str, Any] = field(default_factory=dict)
+    limits: Mapping[str, int] = field(default_factory=dict)
+
+    def world(self, database: Database) -> World:
+        """Build it in empty tables: three customers, fees for both sides."""
+        world = World(database, **{"maker_fee_bps": 5, "taker_fee_bps": 15, **self.config})
+        for customer in CUSTOMERS:
+            world.credit(customer, BASE, FUNDS)
+            world.credit(customer, QUOTE, FUNDS)
+        self.build(world)
+        return world
+
+
+def rest(world: World) -> None:
+    world.placed("ann", "SELL", 300, 50)
+    world.placed("ben", "BUY", 10, 40)
+
+
+def cross(world: World) -> None:
+    world.placed("ann", "SELL", 300, 50)
+    world.deliver()
+    world.placed("ben", "BUY", 300, 55)
+
+
+def partial(world: World) -> None:
+    world.placed("ann", "SELL", 300, 50)
+    world.deliver()
+    world.placed("ben", "BUY", 100, 50)
+    world.placed("cat", "BUY", 500, 51, "IOC")
+
+
+def sweep_of_many_levels(world: World) -> None:
+    for price in range(50, 56):
+        world.placed("ann", "SELL", 10, price)
+        world.placed("cat", "SELL", 5, price)
+    world.deliver()
+    world.placed("ben", "BUY", 87, 60)
+
+
+def fok_kill(world: World) -> None:
+    world.placed("ann", "SELL", 300, 50)
+    world.deliver()
+    world.placed("ben", "BUY", 301, 50, "FOK")
+    world.placed("ben", "BUY", 300, 50, "FOK")
+
+
+def market_with_a_bounded_budget(world: World) -> None:
+    """The asks that the budget was made for are gone when its turn comes (T39)."""
+    world.placed("ann", "SELL", 100, 50)
+    world.placed("cat", "SELL", 100, 90)
+    world.deliver()
+    world.placed("cat", "BUY", 80, 50)
+    world.placed("ben", "BUY", 100)
+
+
+def self_trade(world: World) -> None:
+    world.placed("ann", "SELL", 30, 50)
+    world.placed("cat", "SELL", 30, 51)
+    world.deliver()
+    world.placed("ann", "BUY", 50, 51)
+
+
+def cancel_against_fill(world: World) -> None:
+    """One order is cancelled before its taker comes, one after it was filled, one in part."""
+    early, late, half = (world.placed("ann", "SELL", 30, price) for price in (50, 51, 52))
+    world.deliver()
+    world.cancel("ann", early)
+    world.placed("ben", "BUY", 40, 52)
+    world.cancel("ann", late)
+    world.cancel("ann", half)
+    world.cancel("ben", world.placed("ben", "BUY", 5, 40))
+
+
+def cancel_overtakes_its_order(world: World) -> None:
+    """A shard split brings the cancel before the order (the batch's records are swapped)."""
+    world.placed("ann", "SELL", 30, 50)
+    world.deliver()
+    overtaken = world.placed("ben", "BUY", 40, 45)
+    world.cancel("ben", overtaken)
+    world.records[-2:] = reversed(world.records[-2:])
+
+
+def pause_in_the_middle(world: World) -> None:
+    resting = world.placed("ann", "SELL", 30, 50)
+    world.deliver()
+    world.placed("ben", "BUY", 10, 50)
+    world.change_status(BookStatus.PAUSED)
+    world.placed("ben", "BUY", 10, 50)
+    world.cancel("ann", resting)
+    world.change_status(BookStatus.ACTIVE)
+    world.placed("cat", "SELL", 10, 49)
+
+
+def close(world: World) -> None:
+    """More orders rest than one entry closes."""
+    for price in range(50, 55):
+        world.placed("ann", "SELL", 10, price)
+    world.deliver()
+    world.placed("ben", "BUY", 15, 50)
+    world.change_status(BookStatus.CLOSED)
+    world.placed("cat", "BUY", 10, 50)
+
+
+def batch_of_100_mixed_commands(world: World) -> None:
+    random_commands(world, 30, seed=7)
+    world.deliver()
+    random_commands(world, 100, seed=8)
+
+
+def snapshot_due(world: World) -> None:
+    """One snapshot is there, a larger one takes its place."""
+    random_commands(world, 12, seed=1)
+    world.deliver()
+    random_commands(world, 10, seed=2)
+
+
+def split_entry(world: World) -> None:
+    for price in range(50, 58):
+        world.placed("ann", "SELL", 10, price)
+    world.deliver()
+    world.placed("ben", "BUY", 75, 60)
+    world.placed("cat", "BUY", 5, 40)
+
+
+def random_commands(world: World, count: int, seed: int) -> None:
+    """Place orders of all kinds and cancel some, of three customers that all have enough."""
+    draw = random.Random(seed)
+    placed: list[tuple[str, str]] = []
+    for _ in range(count):
+        if placed and draw.random() < 0.2:
+            world.cancel(*placed.pop(draw.randrange(len(placed))))
+            continue
+        customer, side = draw.choice(CUSTOMERS), draw.choice(["BUY", "SELL"])
+        price = draw.choice([None, *range(95, 106)])
+        time_in_force = draw.choice(["GTC", "GTC", "GTC", "IOC", "FOK"])
+        outcome = world.place(customer, side, draw.randint(1, 50), price, time_in_force)
+        if isinstance(outcome, Admitted):
+            placed.append((customer, outcome.order.order_id))
+
+
+SCENARIOS = {
+    "rest": Scenario(rest),
+    "cross": Scenario(cross),
+    "partial": Scenario(partial),
+    "sweep of many levels": Scenario(sweep_of_many_levels),
+    "FOK kill": Scenario(fok_kill),
+    "market with a bounded budget": Scenario(market_with_a_bounded_budget),
+    "self-trade": Scenario(self_trade),
+    "self-trade prevented": Scenario(self_trade, {"self_trade_prevention": SelfTradePrevention.CANCEL_MAKER}),
+    "cancel against fill": Scenario(cancel_against_fill),
+    "cancel overtakes its order": Scenario(cancel_overtakes_its_order),
+    "pause in the middle": Scenario(pause_in_the_middle),
+    "close": Scenario(close, limits={"chalicelib.matcher.EVENTS_PER_ENTRY_GROUP": 3}),
+    "snapshot due": Scenario(
+        snapshot_due,
+        limits={
+            "chalicelib.core.snapshot.SNAPSHOT_AFTER_BYTES_MIN": 300,
+            "chalicelib.stores.snapshots.PIECE_BYTES_MAX": 150,
+        },
+    ),
+    "split entry": Scenario(split_entry, limits={"chalicelib.core.journal.ENTRY_EVENT_BYTES_MAX": 700}),
+    "batch of 100 mixed commands": Scenario(
+        batch_of_100_mixed_commands, limits={"chalicelib.matcher.EVENTS_PER_ENTRY_GROUP": 60}
+    ),
+}
