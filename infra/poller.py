@@ -4,6 +4,9 @@ Every shard is read in order from its oldest record, a parent's records before i
 in a batch. A batch that failed, wholly or from some record on, is delivered again from there after a growing pause,
 and its shard reads no further until it is through: delivery is at least once and in order. An engine that fails is
 asked again; the poller itself never gives up.
+
+With a checkpoint a poller goes on where the last one ended, however it ended: what was delivered and is not noted as
+through comes again.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -48,19 +52,42 @@ class LambdaContext:
         return 60_000
 
 
+class Checkpoint:
+    """The sequence number of each shard's last record that is through, in a file that is whole at any moment."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._unfinished = path.with_name(path.name + ".tmp")
+        self._last_through: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+    def last_through(self, shard_id: str) -> str | None:
+        return self._last_through.get(shard_id)
+
+    def move(self, shard_id: str, sequence_number: str) -> None:
+        """Note that this record and all before it are through."""
+        self._last_through[shard_id] = sequence_number
+        self._unfinished.write_text(json.dumps(self._last_through), encoding="utf-8")
+        self._unfinished.replace(self._path)
+
+
 class StreamPoller:
-    """Reads one stream and calls one handler, from one thread. ``clock`` gives seconds that only rise."""
+    """Reads one stream and calls one handler, from one thread.
+
+    checkpoint: where reading goes on; without one it starts at the oldest record. clock: seconds that only rise.
+    """
 
     def __init__(
         self,
         streams: DynamoDBStreamsClient,
         stream_arn: str,
         handler: Handler,
+        checkpoint: Checkpoint | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._streams = streams
         self._stream_arn = stream_arn
         self._handler = handler
+        self._checkpoint = checkpoint
         self._clock = clock
         self._shards: dict[str, Shard] = {}
         self._discover_at_s = clock()
@@ -103,7 +130,7 @@ class StreamPoller:
                 description = self._streams.describe_stream(**page)["StreamDescription"]
                 for shard in description["Shards"]:
                     name = shard["ShardId"]
-                    found[name] = self._shards.get(name) or Shard(name, shard.get("ParentShardId"))
+                    found[name] = self._shards.get(name) or self._new_shard(name, shard.get("ParentShardId"))
                 if "LastEvaluatedShardId" not in description:
                     break
                 page["ExclusiveStartShardId"] = description["LastEvaluatedShardId"]
@@ -115,6 +142,10 @@ class StreamPoller:
         self._shards = found
         self._discovery_failures = 0
         self._discover_at_s = self._clock() + DISCOVERY_PERIOD_S
+
+    def _new_shard(self, name: str, parent: str | None) -> Shard:
+        last_through = self._checkpoint.last_through(name) if self._checkpoint else None
+        return Shard(name, parent, sequence_read=last_through)
 
     def _advance(self, shard: Shard) -> int:
         """Read the shard's next batch unless one is waiting, and deliver it; return the number of its records."""
@@ -159,11 +190,14 @@ class StreamPoller:
         return self._streams.get_shard_iterator(**where, ShardIteratorType="TRIM_HORIZON")["ShardIterator"]
 
     def _deliver(self, shard: Shard) -> None:
-        """Call the handler with the batch; keep what has to be delivered again."""
+        """Call the handler with the batch; note what is through, keep what has to be delivered again."""
         batch = shard.batch
         shard.batch = self._rejected(batch)
-        if len(shard.batch) < len(batch):
+        through = batch[: len(batch) - len(shard.batch)]
+        if through:
             shard.failures = 0
+            if self._checkpoint:
+                self._checkpoint.move(shard.shard_id, through[-1]["dynamodb"]["SequenceNumber"])
         if shard.batch:
             self._pause(shard)
 

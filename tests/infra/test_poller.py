@@ -6,12 +6,13 @@ import json
 import threading
 from collections.abc import Callable
 from itertools import chain, pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from infra.poller import RETRY_PAUSE_MAX_S, StreamPoller
+from infra.poller import RETRY_PAUSE_MAX_S, Checkpoint, StreamPoller
 from infra.shards import to_deliver_again
 from tests.infra.streams import ARN, FakeStream, error_named
 
@@ -41,7 +42,17 @@ class Setting:
     def __init__(self) -> None:
         self.stream, self.matcher, self.now_s = FakeStream(), Matcher(), 1000.0
         self.stream.add_shard("s")
-        self.poller = StreamPoller(self.stream, ARN, self.matcher, clock=lambda: self.now_s)  # type: ignore[arg-type]
+        self.start_poller(None)
+
+    def start_poller(self, checkpoint: Checkpoint | None) -> None:
+        """Put a poller that remembers nothing in the place of the one there was."""
+        self.poller = StreamPoller(
+            self.stream,  # type: ignore[arg-type]
+            ARN,
+            self.matcher,
+            checkpoint,
+            clock=lambda: self.now_s,
+        )
 
     def poll(self, times: int = 1) -> None:
         for _ in range(times):
@@ -307,3 +318,102 @@ def test_told_to_stop_it_finishes_its_batch_and_begins_no_other(setting: Setting
     setting.stream.write("s", *(f"c{number}" for number in range(150)))
     poller.run(stop)
     assert [len(batch) for batch in setting.matcher.batches] == [100]
+
+
+class Killed(BaseException):
+    """The process is gone; nothing catches this."""
+
+
+def killing(_event: Event) -> object:
+    raise Killed
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "checkpoint.json"
+
+
+def test_without_a_checkpoint_a_new_poller_starts_at_the_oldest_record(setting: Setting) -> None:
+    setting.stream.write("s", "c1")
+    setting.poll()
+    setting.start_poller(None)
+    setting.poll()
+    assert setting.matcher.batches == [["c1"], ["c1"]]
+
+
+def test_with_a_checkpoint_a_new_poller_goes_on_after_what_is_through(setting: Setting, file: Path) -> None:
+    setting.start_poller(Checkpoint(file))
+    setting.stream.write("s", "c1", "c2")
+    setting.poll()
+    setting.stream.write("s", "c3")
+    setting.start_poller(Checkpoint(file))
+    setting.poll()
+    assert setting.matcher.batches == [["c1", "c2"], ["c3"]]
+
+
+def test_a_batch_in_which_the_poller_is_killed_comes_again_and_nothing_before_it(setting: Setting, file: Path) -> None:
+    setting.start_poller(Checkpoint(file))
+    setting.stream.write("s", "c1")
+    setting.poll()
+    setting.stream.write("s", "c2", "c3")
+    setting.matcher.answers = [killing]
+    with pytest.raises(Killed):
+        setting.poll()
+    setting.start_poller(Checkpoint(file))
+    setting.poll(2)
+    assert setting.matcher.batches == [["c1"], ["c2", "c3"], ["c2", "c3"]]
+
+
+def test_the_checkpoint_stands_before_the_first_record_that_failed(setting: Setting, file: Path) -> None:
+    setting.start_poller(Checkpoint(file))
+    setting.matcher.answers = [failing_from("c3")]
+    setting.stream.write("s", "c1", "c2", "c3", "c4")
+    setting.poll()
+    setting.start_poller(Checkpoint(file))
+    setting.poll()
+    assert setting.matcher.batches == [["c1", "c2", "c3", "c4"], ["c3", "c4"]]
+
+
+@pytest.mark.parametrize("answer", [raising, failing_from("c1")])
+def test_a_batch_of_which_nothing_is_through_moves_no_checkpoint(
+    setting: Setting, file: Path, answer: Callable[[Event], object]
+) -> None:
+    setting.start_poller(Checkpoint(file))
+    setting.matcher.answers = [answer]
+    setting.stream.write("s", "c1")
+    setting.poll()
+    assert not file.exists()
+
+
+def test_each_shard_has_its_place_and_a_child_still_waits_for_its_parent(setting: Setting, file: Path) -> None:
+    setting.start_poller(Checkpoint(file))
+    setting.stream.add_shard("child", parent="s")
+    setting.stream.write("s", "c1")
+    setting.poll()
+    setting.stream.write("s", "c2")
+    setting.stream.write("child", "n1")
+    setting.stream.closed.add("s")
+    setting.start_poller(Checkpoint(file))
+    setting.poll(2)
+    setting.start_poller(Checkpoint(file))
+    setting.stream.write("child", "n2")
+    setting.poll(2)
+    assert setting.matcher.batches == [["c1"], ["c2"], ["n1"], ["n2"]]
+
+
+def test_a_checkpoint_whose_record_is_trimmed_away_leads_to_the_oldest_one(setting: Setting, file: Path) -> None:
+    Checkpoint(file).move("s", f"{7:024d}")
+    setting.stream.trimmed.add("s")
+    setting.stream.write("s", "c8")
+    setting.start_poller(Checkpoint(file))
+    setting.poll()
+    assert setting.matcher.batches == [["c8"]]
+
+
+def test_a_checkpoint_that_was_cut_off_while_it_was_written_is_the_one_before(file: Path) -> None:
+    Checkpoint(file).move("s", "1")
+    file.with_name(file.name + ".tmp").write_text('{"s": "', encoding="utf-8")
+    checkpoint = Checkpoint(file)
+    assert checkpoint.last_through("s") == "1"
+    checkpoint.move("s", "2")
+    assert Checkpoint(file).last_through("s") == "2"

@@ -1,0 +1,240 @@
+"""The whole service under load while its matcher is killed again and again: ``python benchmarks/soak.py``.
+
+Client processes place and cancel orders over HTTP on many books, the matcher runs as a process of its own and gets
+SIGKILL every few seconds. Then the load ends, the matcher comes to the end of its inbox, and everything is checked:
+no record may be lost or counted twice. Exit code 0 only when all of it holds. The seed is printed; it gives the same
+requests and pauses again, but not the same timing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import platform
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import soak_client
+from soak_checks import problems_of, read_journals
+from soak_stack import CUSTOMERS, Stack, StackBroken
+
+from chalicelib import cli, wiring
+from infra.settings import ROOT
+
+SECONDS_MAX = 180
+BOUND_S = 290
+"""After this the run ends, whatever it is doing."""
+PAUSE_BEFORE_KILL_S = (1.5, 5.0)
+CLIENT_END_S_MAX = 40
+MATCHED_S_MAX = 100
+PROBLEMS_SHOWN = 20
+Report = dict[str, Any]
+
+
+class Failed(Exception):
+    """The run cannot be trusted, or has shown a fault; the message says what."""
+
+
+class Overdue(Exception):
+    """The run takes longer than it may."""
+
+
+class Clients:
+    """The client processes. They end with the ``with`` block at the latest."""
+
+    def __init__(self, stack: Stack, count: int, seed: int) -> None:
+        spawn = multiprocessing.get_context("spawn")
+        self._stop, self._ready = spawn.Event(), spawn.Barrier(count + 1)
+        self._ends = ExitStack()
+        self._clients = []
+        for number in range(count):
+            load = soak_client.Load(stack.address, stack.api_key, stack.books, CUSTOMERS, f"{seed}/{number}")
+            told, telling = spawn.Pipe(duplex=False)
+            process = spawn.Process(target=soak_client.run, args=(load, self._ready, self._stop, telling), daemon=True)
+            self._clients.append((process, told, telling))
+
+    def __enter__(self) -> Clients:
+        for process, _, telling in self._clients:
+            process.start()
+            self._ends.callback(process.kill)
+            telling.close()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ends.close()
+
+    def start(self) -> None:
+        """Let all clients begin at once."""
+        self._ready.wait(soak_client.START_S_MAX)
+
+    def end(self) -> list[soak_client.Tally]:
+        """Stop the clients after their last answers; return what they were told. Raises Failed."""
+        self._stop.set()
+        tallies = []
+        for process, told, _ in self._clients:
+            if not told.poll(CLIENT_END_S_MAX):
+                raise Failed("a client does not end")
+            try:
+                tallies.append(told.recv())
+            except EOFError as error:
+                raise Failed("a client died") from error
+            process.join(CLIENT_END_S_MAX)
+        return tallies
+
+
+def soak(folder: Path, seconds: float, clients: int, books: int, seed: int) -> Report:
+    """Run all of it; return what is reported. Raises Failed, StackBroken or Overdue."""
+    with Stack(folder, books) as stack:
+        try:
+            with Clients(stack, clients, seed) as running:
+                running.start()
+                say(f"{clients} clients, {books} books, {seconds:g} s ...")
+                started_s = time.monotonic()
+                kills = _kill_again_and_again(stack, started_s + seconds, random.Random(seed))
+                tallies = running.end()
+                load_s = time.monotonic() - started_s
+            say("The load has ended; the matcher comes to the end of its inbox ...")
+            caught_up_s = _wait_for_the_matcher(stack)
+            stack.stop_feed()
+            return _report(stack, tallies, load_s) | {
+                "matcher killed": kills,
+                "seconds to the end of the inbox": round(caught_up_s, 1),
+            }
+        except (Failed, StackBroken):
+            print(stack.log_ends(), file=sys.stderr)
+            raise
+
+
+def _kill_again_and_again(stack: Stack, until_s: float, draw: random.Random) -> int:
+    """Kill the matcher and start it again until it is time; return how often."""
+    kills = 0
+    while (left_s := until_s - time.monotonic()) > 0:
+        time.sleep(min(left_s, draw.uniform(*PAUSE_BEFORE_KILL_S)))
+        if time.monotonic() < until_s:
+            stack.kill_feed()
+            kills += 1
+            stack.start_feed()
+    return kills
+
+
+def _wait_for_the_matcher(stack: Stack) -> float:
+    """Wait until every command of the inbox is through; return how long that took, in seconds."""
+    started_s = time.monotonic()
+    commands = sum(1 for _ in wiring.database().scan("inbox"))
+    while (through := len(stack.deliveries().through)) < commands:
+        stack.watch()
+        if time.monotonic() - started_s > MATCHED_S_MAX:
+            raise Failed(f"{commands - through} of {commands} commands are not through after {MATCHED_S_MAX} s")
+        time.sleep(0.25)
+    return time.monotonic() - started_s
+
+
+def _report(stack: Stack, tallies: list[soak_client.Tally], load_s: float) -> Report:
+    """Check what can be checked now that all is decided. Raises Failed."""
+    database, deliveries = wiring.database(), stack.deliveries()
+    answers = sum((tally.answers for tally in tallies), Counter())
+    placed = [order for tally in tallies for order in tally.placed]
+    cancelled = [order for tally in tallies for order in tally.cancelled]
+
+    say("Checking ...")
+    redriven = cli.run(["redrive", "--all"])["commands"]
+    journaled = read_journals(database)
+    problems = [f"unexpected answer: {answer}" for tally in tallies for answer in tally.unexpected]
+    problems += [f"{redriven} commands had been lost: a redrive decided them"] if redriven else []
+    problems += problems_of(database, journaled, stack.credited, placed, cancelled)
+    problems += _verify()
+    if problems:
+        shown = [*problems[:PROBLEMS_SHOWN], f"... {len(problems)} problems in all"]
+        raise Failed("\n".join(shown))
+    return {
+        "load seconds": round(load_s, 1),
+        "orders placed": len(placed),
+        "orders a second": round(len(placed) / load_s, 1),
+        "orders cancelled": len(cancelled),
+        "cancels a second": round(len(cancelled) / load_s, 1),
+        "answers": dict(sorted(answers.items())),
+        "records delivered": len(deliveries.delivered),
+        "records redelivered": deliveries.redelivered,
+        "batches cut off by a kill": deliveries.cut_off,
+        "batches handed back": deliveries.handed_back,
+        "journal entries": journaled.entries,
+        "trades": journaled.trades,
+        "books with a snapshot": _snapshots(),
+    }
+
+
+def _verify() -> list[str]:
+    """Have the service's own verifier look at everything."""
+    command = [sys.executable, "-m", "chalicelib.cli", "verify", "--all"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    return [] if done.returncode == 0 else [f"tallybook verify --all: {done.stdout}{done.stderr}"]
+
+
+def _snapshots() -> int:
+    return sum("snapshot_sequence" in row for row in wiring.database().scan("journal"))
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _machine() -> str:
+    return f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
+
+
+def _overdue(_number: int, _frame: object) -> None:
+    raise Overdue(f"not through after {BOUND_S} s")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Load the whole service while its matcher is killed again and again.")
+    parser.add_argument("--seconds", type=float, default=120, help=f"of load, {SECONDS_MAX} at most (120)")
+    parser.add_argument("--clients", type=int, default=8, help="processes (8)")
+    parser.add_argument("--books", type=int, default=20, help="order books (20)")
+    parser.add_argument("--seed", type=int, help="default: a new one")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    options = parser.parse_args()
+    if not 0 < options.seconds <= SECONDS_MAX:
+        parser.error(f"--seconds must be above 0 and at most {SECONDS_MAX}")
+    return options
+
+
+def main() -> int:
+    options = _arguments()
+    seed = random.randrange(10**6) if options.seed is None else options.seed
+    say(f"seed {seed}")
+    signal.signal(signal.SIGALRM, _overdue)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.alarm(BOUND_S)
+    try:
+        with tempfile.TemporaryDirectory(prefix="tallybook-soak-") as folder:
+            report = soak(Path(folder), options.seconds, options.clients, options.books, seed)
+    except (Failed, StackBroken, Overdue, cli.CommandFailed) as failure:
+        print(f"FAILED with seed {seed}: {failure}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
+    report = {"seed": seed, "machine": _machine()} | report
+    if options.json:
+        print(json.dumps(report))
+    else:
+        for name, value in report.items():
+            print(f"{name}: {json.dumps(value) if isinstance(value, dict) else value}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

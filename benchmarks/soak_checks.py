@@ -1,0 +1,86 @@
+"""What must be true once everything is decided: nothing lost, nothing twice, what clients were told has happened."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from chalicelib.core.vocabulary import CloseReason, OrderStatus
+from chalicelib.stores.books import Books
+from chalicelib.stores.dynamodb import Database, Row
+from chalicelib.stores.journal import Journal
+
+
+@dataclass(slots=True)
+class Journaled:
+    """What the journals of all books say. Each counter: how often, by order id."""
+
+    entries: int = 0
+    trades: int = 0
+    accepted: Counter[str] = field(default_factory=Counter)
+    cancelled: Counter[str] = field(default_factory=Counter)
+
+
+def read_journals(database: Database) -> Journaled:
+    found, journal = Journaled(), Journal(database)
+    for book in sorted(Books(database).all_keys()):
+        for entry in journal.after(book, 0):
+            found.entries += 1
+            for event in entry.events:
+                if event["type"] == "accepted":
+                    found.accepted[event["order"]["id"]] += 1  # type: ignore[index]
+                elif event["type"] == "traded":
+                    found.trades += 1
+                elif event["type"] == "closed" and event["reason"] == CloseReason.USER_CANCELLED:
+                    found.cancelled[str(event["order"])] += 1
+    return found
+
+
+def problems_of(
+    database: Database, journaled: Journaled, credited: Mapping[str, int], placed: list[str], cancelled: list[str]
+) -> list[str]:
+    """Return what is wrong, one line each; [] when all is well.
+
+    credited: credits by asset. placed, cancelled: ids of orders for which a client got 201, and 200 for its cancel.
+    """
+    rows: dict[str, Row] = {row["order_id"]: row for row in database.scan("orders")}
+    return [
+        *_assets_not_conserved(database, credited),
+        *_each("was placed twice", (order for order, times in Counter(placed).items() if times > 1)),
+        *_each("was answered with 201 and is not there", set(placed) - set(rows)),
+        *_each("is not accepted exactly once", (order for order in rows if journaled.accepted[order] != 1)),
+        *_each("is accepted and has no row", set(journaled.accepted) - set(rows)),
+        *_each("has had no turn", (order for order, row in rows.items() if row.get("sequence") is None)),
+        *_each("could not be decided", (o for o, row in rows.items() if row["status"] == OrderStatus.REJECTED)),
+        *_each("was cancelled for its client twice", (o for o, times in Counter(cancelled).items() if times > 1)),
+        *_each("was cancelled for its client and is not", (o for o in cancelled if not _is_cancelled(rows.get(o)))),
+        *_each("was cancelled for its client and its journal does not say so", _not_once(cancelled, journaled)),
+        *_each("has a cancel without an outcome", (o for o, row in rows.items() if _cancel_is_open(row))),
+    ]
+
+
+def _assets_not_conserved(database: Database, credited: Mapping[str, int]) -> Iterable[str]:
+    totals: Counter[str] = Counter()
+    for row in database.scan("accounts"):
+        if row["entry"].startswith("balance/") and not row["owner"].endswith("/supply"):
+            totals[row["entry"].removeprefix("balance/")] += row["available"] + row["held"]
+    for asset in sorted(set(totals) | set(credited)):
+        if totals[asset] != credited.get(asset, 0):
+            yield f"{asset}: {totals[asset]} on all accounts, credited {credited.get(asset, 0)}"
+
+
+def _each(problem: str, orders: Iterable[str]) -> Iterable[str]:
+    return (f"{order} {problem}" for order in sorted(orders))
+
+
+def _is_cancelled(row: Row | None) -> bool:
+    return row is not None and (row["status"], row["reason"]) == (OrderStatus.CANCELLED, CloseReason.USER_CANCELLED)
+
+
+def _not_once(cancelled: list[str], journaled: Journaled) -> Iterable[str]:
+    return (order for order in cancelled if journaled.cancelled[order] != 1)
+
+
+def _cancel_is_open(row: Row) -> bool:
+    return "cancel" in row and "cancel_refused" not in row and not _is_cancelled(row)

@@ -1,0 +1,227 @@
+"""What the soak test runs against: the embedded engine, a venue, the HTTP server, and a matcher that can be killed.
+
+Everything lives in one folder and on free ports of the loopback address, and ends with the ``with`` block.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+
+import boto3
+from soak_client import BookFacts
+
+from chalicelib import cli
+from infra import demo, engine, settings
+from infra.local import replace_environment
+from infra.processes import Child
+from infra.settings import HOST
+from infra.tables import create_tables
+
+PREFIX = "soak"
+INSTANCE_REF = "soak0001"
+INSTANCE = f"inst_{INSTANCE_REF}"
+QUOTE = "0x" + "9" * 40
+QUOTE_UNITS = 10**6
+CUSTOMERS = [f"cust_{number}" for number in range(16)]
+POOR_CUSTOMERS = CUSTOMERS[::5]
+"""Have so little that some of their orders are refused."""
+BASE_DECIMALS = (18, 6, 0)
+SELF_TRADE_PREVENTION = ("NONE", "CANCEL_TAKER", "CANCEL_MAKER", "CANCEL_BOTH")
+START_S_MAX = 30
+STOP_S_MAX = 30
+BATCH_S_MAX = 2
+NOTE_BYTES_MAX = 8192
+"""More than a line of the notes takes."""
+
+
+class StackBroken(Exception):
+    """A part of the stack did not start, or ended by itself."""
+
+
+@dataclass(slots=True)
+class Deliveries:
+    """What the feeds noted, killed ones too. Records by their stream sequence number."""
+
+    delivered: Counter[str] = field(default_factory=Counter)
+    through: set[str] = field(default_factory=set)
+    handed_back: int = 0
+    cut_off: int = 0
+    """Batches without an answer: the feed was killed meanwhile."""
+
+    @property
+    def redelivered(self) -> int:
+        return sum(times > 1 for times in self.delivered.values())
+
+
+class Stack:
+    """Runs the service with so many books. ``credited``: what was put on accounts, by asset."""
+
+    def __init__(self, folder: Path, books: int) -> None:
+        self._folder = folder
+        self._notes = folder / "notes.jsonl"
+        self._parts = ExitStack()
+        self._server: Child | None = None
+        self._feed: Child | None = None
+        self._book_count = books
+        self.books: list[BookFacts] = []
+        self.credited: Counter[str] = Counter()
+        self.api_key = ""
+        self.address = ""
+
+    def __enter__(self) -> Stack:
+        try:
+            self._start_engine()
+            create_tables(boto3.client("dynamodb"), PREFIX)
+            self._make_venue()
+            self._start_server()
+            self.start_feed()
+        except BaseException:
+            self._parts.close()
+            raise
+        return self
+
+    def __exit__(
+        self, _type: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self._parts.close()
+
+    def start_feed(self) -> None:
+        """Start the matcher's process; it goes on where the last one ended."""
+        with self._notes.open("a", encoding="utf-8") as notes:
+            notes.write("\n")  # ends a line that a killed feed left unfinished
+        files = ["--checkpoint", str(self._folder / "checkpoint.json"), "--notes", str(self._notes)]
+        self._feed = self._start("the matcher", "infra.feed", *files)
+
+    def kill_feed(self) -> None:
+        """Kill the matcher's process, in the middle of a batch if one is there or comes within a bound."""
+        assert self._feed is not None
+        deadline_s = time.monotonic() + BATCH_S_MAX
+        while not self._in_a_batch() and time.monotonic() < deadline_s:
+            time.sleep(0.002)
+        self.watch()
+        _kill(self._feed)
+
+    def stop_feed(self) -> None:
+        """Stop the matcher's process in good order."""
+        assert self._feed is not None
+        self.watch()
+        if not self._feed.stop(STOP_S_MAX) or self._feed.exit_code() != 0:
+            raise StackBroken(f"the matcher did not stop in good order (exit code {self._feed.exit_code()})")
+
+    def watch(self) -> None:
+        """Raise StackBroken when a part has ended by itself."""
+        for part in (self._server, self._feed):
+            if part and part.exit_code() is not None:
+                raise StackBroken(f"{part.name} ended by itself (exit code {part.exit_code()})")
+
+    def deliveries(self) -> Deliveries:
+        """Return what was delivered and answered up to now."""
+        found = Deliveries()
+        batch: list[str] = []
+        for line in self._notes.read_text(encoding="utf-8").splitlines():
+            try:
+                note = json.loads(line)
+            except ValueError:  # a feed was killed while it wrote, or has not finished the line yet
+                continue
+            if "delivered" in note:
+                found.cut_off += bool(batch)
+                batch = note["delivered"]
+                found.delivered.update(batch)
+            else:
+                handed_back = note["answered"]
+                found.handed_back += bool(handed_back)
+                through = min((batch.index(number) for number in handed_back), default=len(batch))
+                found.through.update(batch[:through])
+                batch = []
+        return found
+
+    def _in_a_batch(self) -> bool:
+        """Tell whether a batch is delivered and not answered."""
+        with self._notes.open("rb") as notes:
+            notes.seek(max(0, self._notes.stat().st_size - NOTE_BYTES_MAX))
+            last_line = notes.read().splitlines()[-1]
+        return last_line.startswith(b'{"delivered"')
+
+    def log_ends(self, lines: int = 40) -> str:
+        """Return the last lines of each part's log, requests left out."""
+        ends = []
+        for log in sorted(self._folder.glob("*.log")):
+            text = log.read_text(encoding="utf-8", errors="replace")
+            logged = [line for line in text.splitlines() if ' HTTP/1.1" ' not in line]
+            ends += [f"--- {log.name}", *logged[-lines:]]
+        return "\n".join(ends)
+
+    def _start_engine(self) -> None:
+        port = settings.free_port(but=0)
+        lock = self._parts.enter_context((self._folder / "lock").open("w"))
+        database = engine.start_engine(port, self._folder / "state", lock.fileno())
+        self._parts.callback(_kill, database)  # what it would save is thrown away
+        environment = settings.engine_environment(f"http://{HOST}:{port}", None, os.environ)
+        replace_environment(environment | {"TALLYBOOK_TABLE_PREFIX": PREFIX})
+        self._until(lambda: engine.engine_answers(port), "the local DynamoDB does not answer")
+
+    def _start_server(self) -> None:
+        port = settings.free_port(but=0)
+        self.address = f"{HOST}:{port}"
+        arguments = ["--host", HOST, "--port", str(port), "--no-autoreload", "--stage", "local"]
+        self._server = self._start("the HTTP server", "infra.serve", *arguments)
+        self._until(lambda: demo.status_of(port, "/", {}) is not None, "the service does not answer")
+
+    def _start(self, name: str, module: str, *arguments: str) -> Child:
+        """Start a module of the service, its output in a log of its own."""
+        log = str(self._folder / f"{module}.log")
+        command = [sys.executable, "-m", module, *arguments]
+        child = Child(name, ["/bin/sh", "-c", 'exec "$@" >>"$0" 2>&1', log, *command], os.environ, signal.SIGTERM)
+        self._parts.callback(_kill, child)
+        return child
+
+    def _until(self, ready: Callable[[], bool], complaint: str) -> None:
+        deadline_s = time.monotonic() + START_S_MAX
+        while not ready():
+            if time.monotonic() > deadline_s:
+                raise StackBroken(complaint)
+            self.watch()
+            time.sleep(0.05)
+
+    def _make_venue(self) -> None:
+        """Make instance, key, books of every kind, and funds."""
+        cli.run(["instance", "create", "--ref", INSTANCE_REF])
+        self.api_key = str(cli.run(["key", "create", "--instance", INSTANCE, "--rate-limit", "0"])["api_key"])
+        for number in range(self._book_count):
+            self._make_book(number)
+        for customer in CUSTOMERS:
+            self._credit(customer, QUOTE, (2_000 if customer in POOR_CUSTOMERS else 10**9) * QUOTE_UNITS)
+
+    def _make_book(self, number: int) -> None:
+        """Make a book and give its base asset to all customers."""
+        base, decimals = f"0x{number:040x}", BASE_DECIMALS[number % len(BASE_DECIMALS)]
+        facts = BookFacts(f"ob_soak_{number:03d}", decimals, 100 * QUOTE_UNITS + 7 * number)
+        names = ["--id", facts.book_id, "--name", f"Soak {number}", "--symbol", f"S{number}/EUR"]
+        tokens = ["--token-address", base, "--quote-token-address", QUOTE, "--base-decimals", str(decimals)]
+        fees = ["--maker-fee-bps", "5", "--taker-fee-bps", "15"]
+        prevention = ["--self-trade-prevention", SELF_TRADE_PREVENTION[number % len(SELF_TRADE_PREVENTION)]]
+        cli.run(["book", "create", "--instance", INSTANCE, *names, *tokens, *fees, *prevention])
+        for customer in CUSTOMERS:
+            self._credit(customer, base, (20 if customer in POOR_CUSTOMERS else 10**6) * 10**decimals)
+        self.books.append(facts)
+
+    def _credit(self, customer: str, asset: str, amount: int) -> None:
+        cli.run(["credit", "--instance", INSTANCE, "--customer", customer, "--asset", asset, "--amount", str(amount)])
+        self.credited[asset] += amount
+
+
+def _kill(child: Child) -> None:
+    """End a process at once, whatever it is doing."""
+    if child.exit_code() is None:
+        os.kill(child.pid, signal.SIGKILL)
+    child.stop(STOP_S_MAX)
