@@ -1,0 +1,87 @@
+"""An honest world agrees, whatever it has been through, and nothing is written."""
+
+from __future__ import annotations
+
+import pytest
+
+from chalicelib.core.vocabulary import BookStatus, CloseReason, OrderStatus
+from chalicelib.loading import UnknownBook
+from chalicelib.stores.dynamodb import Database
+from chalicelib.stores.snapshots import Snapshots
+from chalicelib.verify.verifier import Verifier
+from tests.verify.hands import FUNDS, account, disagreement, edit, journal, rows, traded_in, verified
+from tests.world import BASE, INSTANCE, QUOTE, World
+
+
+def test_the_world_of_these_tests_has_been_through_everything(world: World) -> None:
+    """Else a clean verification would prove little."""
+    orders = rows(world, "orders")
+    assert {row["status"] for row in orders} == set(OrderStatus) - {OrderStatus.EXPIRED}
+    reasons = {CloseReason(row["reason"]) for row in orders if row.get("reason")}
+    assert reasons >= {
+        CloseReason.USER_CANCELLED, CloseReason.IOC_REMAINDER, CloseReason.MARKET_REMAINDER,
+        CloseReason.FOK_UNFILLABLE, CloseReason.BOOK_INACTIVE,
+    }  # fmt: skip
+    assert any("cancel_refused" in row for row in orders)
+    fills = rows(world, "fills")
+    assert any(row["fee"] for row in fills)
+    sides = [(row["owner"], row["trade_id"]) for row in fills]
+    assert len(sides) > len(set(sides)), "nobody traded with itself"
+    snapshot = Snapshots(world.database).newest(world.book)
+    assert snapshot is not None
+    assert 0 < snapshot.sequence < len(journal(world)) - 1
+    assert journal(world)[-1] == traded_in(world)[-1]
+
+
+def test_an_honest_world_agrees_and_is_counted(world: World) -> None:
+    report = verified(world)
+    (book,), (instance,) = report.books, report.instances
+    entries = journal(world)
+    assert (book.entries, book.sequence, book.hash) == (len(entries), entries[-1].sequence, entries[-1].hash)
+    assert book.events == sum(len(entry.events) for entry in entries)
+    assert (book.orders, book.fills, book.undecided) == (len(rows(world, "orders")), len(rows(world, "fills")), 0)
+    assert instance.assets == {BASE: 5 * FUNDS, QUOTE: 5 * FUNDS - 1_000}
+    assert instance.accounts == 2 * 5 + 2  # five customers and the book's fees
+
+
+def test_verifying_writes_nothing(world: World) -> None:
+    before = world.tables()
+    verified(world)
+    edit(world, "accounts", account(world, "ann", BASE), available=1)
+    edited = world.tables()
+    assert edited != before
+    disagreement(world)
+    assert world.tables() == edited
+
+
+def test_an_empty_book_agrees(memory_database: Database) -> None:
+    report = verified(World(memory_database))
+    assert (report.books[0].entries, report.books[0].sequence, report.books[0].snapshot) == (0, 0, None)
+
+
+def test_a_book_that_there_is_not_is_unknown(world: World) -> None:
+    with pytest.raises(UnknownBook):
+        Verifier(world.database).verify(f"{INSTANCE}/ob_none")
+
+
+def test_a_closed_book_agrees(world: World) -> None:
+    world.change_status(BookStatus.CLOSED)
+    assert world.deliver(records=world.records[-1:]) == []
+    report = verified(world)
+    assert report.books[0].status == "CLOSED"
+
+
+def test_a_snapshot_older_than_the_first_change_of_status_agrees(
+    memory_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The configuration shows today's status only; the snapshot shows the one before."""
+    monkeypatch.setattr("chalicelib.core.snapshot.SNAPSHOT_AFTER_BYTES_MIN", 1)
+    world = World(memory_database)
+    world.credit("ann", QUOTE, FUNDS)
+    world.placed("ann", "BUY", 10, 50)
+    world.deliver()
+    monkeypatch.undo()
+    world.change_status(BookStatus.PAUSED)
+    world.deliver(records=world.records[1:])
+    report = verified(world)
+    assert (report.books[0].snapshot, report.books[0].sequence, report.books[0].status) == (1, 2, "PAUSED")

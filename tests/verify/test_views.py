@@ -1,0 +1,108 @@
+"""Edited snapshots, depth views and statuses, each told with its place."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from chalicelib.core.journal import canonical
+from chalicelib.core.snapshot import encode_state
+from chalicelib.stores.books import Depth
+from chalicelib.stores.dynamodb import Row
+from chalicelib.stores.snapshots import Snapshot, Snapshots
+from chalicelib.verify.findings import Disagreement
+from chalicelib.verify.fold import BookFold
+from chalicelib.verify.views import Views, view_disagreements
+from tests.verify.hands import disagreement, edit, remove, rows, verified
+from tests.world import World
+
+
+def snapshot_edited(world: World, change: Callable[[dict[str, Any]], object]) -> str:
+    """Rewrite the newest snapshot with its digest, as somebody would who knows how; return its place."""
+    snapshots = Snapshots(world.database)
+    snapshot = snapshots.newest(world.book)
+    assert snapshot is not None
+    content = json.loads(zlib.decompress(snapshot.content))
+    change(content)
+    (pointer,) = rows(world, "journal", book=f"{world.book}/snapshot", sequence=0)
+    remove(world, "journal", pointer, "book", "sequence")
+    snapshots.write(world.book, Snapshot(snapshot.sequence, zlib.compress(canonical(content))))
+    return f"{world.book} snapshot at {snapshot.sequence}"
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        (lambda content: content["orders"].pop(), ", open orders"),
+        (lambda content: content["orders"][0][0].update(customer="zoe"), ", order 1"),
+        (lambda content: content["orders"][1].__setitem__(1, "3"), ", order 2"),
+        (lambda content: content["orders"].insert(0, content["orders"].pop(1)), ", order 1"),
+        (lambda content: content.update(hash="0" * 64), ", hash"),
+        (lambda content: content.update(watermark="1"), ", watermark"),
+        (lambda content: content.update(at=1), ", at"),
+        (lambda content: content.update(status="CLOSED"), ", status"),
+        (lambda content: content["named"].popitem(), ", named"),
+        (lambda content: content.update(sequence=content["sequence"] - 1), ", sequence"),
+        (lambda content: content.update(book="another"), ""),
+    ],
+)
+def test_an_edited_snapshot_is_told(world: World, change: Callable[[dict[str, Any]], object], place: str) -> None:
+    where = snapshot_edited(world, change)
+    assert disagreement(world).where == where + place
+
+
+def test_a_snapshot_written_again_with_the_same_content_agrees(world: World) -> None:
+    """Whatever its compression: its state counts. And the edits above are told for their edit alone."""
+    snapshot_edited(world, lambda _: None)
+    verified(world)
+
+
+def test_a_snapshot_of_no_entry_is_told(world: World) -> None:
+    fold = BookFold(world.book, world.config)
+    snapshot = Snapshot(0, encode_state(world.book, fold.state))
+    (told,) = view_disagreements(fold, Views(Depth(), 0, snapshot))
+    assert told.found == "one of no entry"
+
+
+def test_a_snapshot_whose_bytes_were_changed_cannot_be_read(world: World) -> None:
+    piece = next(row for row in rows(world, "journal", book=f"{world.book}/snapshot") if "piece" in row)
+    edit(world, "journal", piece, piece=piece["piece"][:-1])
+    assert disagreement(world).where == f"{world.book} configuration, depth view and snapshot"
+
+
+def edited_levels(row: Row, change: Callable[[dict[str, Any]], object]) -> bytes:
+    levels = json.loads(zlib.decompress(row["levels"]))
+    change(levels)
+    return zlib.compress(json.dumps(levels).encode())
+
+
+@pytest.mark.parametrize(
+    ("change", "where", "expected", "found"),
+    [
+        (lambda levels: levels["bids"][0].__setitem__(1, "8"), "bids, level 1", "7 at 91", "8 at 91"),
+        (lambda levels: levels["bids"].pop(), "bids, level 2", "45 at 90", "nothing"),
+        (lambda levels: levels["asks"].append(["111", "1"]), "asks, level 2", "nothing", "1 at 111"),
+    ],
+)
+def test_an_edited_depth_view_is_told(
+    world: World, change: Callable[[dict[str, Any]], object], where: str, expected: str, found: str
+) -> None:
+    (row,) = rows(world, "books", part="depth")
+    edit(world, "books", row, levels=edited_levels(row, change))
+    assert disagreement(world) == Disagreement(f"{world.book} depth view, {where}", expected, found)
+
+
+def test_an_edited_status_is_told(world: World) -> None:
+    (row,) = rows(world, "books", part="config")
+    edit(world, "books", row, status="PAUSED")
+    assert disagreement(world) == Disagreement(f"{world.book} configuration, status", "ACTIVE", "PAUSED")
+    edit(world, "books", row, sequence=row["sequence"] - 1)
+    assert disagreement(world).where == f"{world.book} configuration, sequence of the status"
+    edit(world, "books", row, sequence=10**6)
+    assert "removed from the journal's end" in disagreement(world).found
+    edit(world, "books", row, status="NONSENSE")
+    assert disagreement(world).where == f"{world.book} configuration, depth view and snapshot"
