@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: run test lint types bench clean
+.PHONY: run test lint types bench sweep simulate soak mutants clean
 .DEFAULT_GOAL := run
 
 # PORT=8001 serves on another port; FRESH=1 forgets what earlier runs stored.
@@ -25,6 +25,22 @@ types: $(INSTALLED)
 
 bench: $(INSTALLED)
 	$(BIN)/python benchmarks/core.py
+
+# Every call of every crash scenario meets every fault, over the embedded engine too. Takes about ten minutes.
+sweep: $(INSTALLED)
+	TALLYBOOK_FULL_SWEEP=1 $(BIN)/python -m pytest tests/test_crashes.py
+
+# SEEDS=10000 says how many runs, FIRST=1 which seed comes first; one seed alone: make simulate SEEDS=1 FIRST=4711
+simulate: $(INSTALLED)
+	$(BIN)/python -m tests.simulation $(if $(SEEDS),--seeds $(SEEDS)) $(if $(FIRST),--first $(FIRST))
+
+# SECONDS=120 says how long orders come in.
+soak: $(INSTALLED)
+	$(BIN)/python benchmarks/soak.py $(if $(SECONDS),--seconds $(SECONDS))
+
+# Every small fault in the core that mutmut knows, against tests/core: docs/mutations.md. Takes five to ten minutes.
+mutants: $(INSTALLED)
+	$(BIN)/python benchmarks/mutants.py
 
 # Keeps .local, which holds what runs stored; "make run FRESH=1" empties that.
 clean:

@@ -95,3 +95,4 @@ class Loading:
             logger.warning("no snapshot this time", exc_info=True, book=loaded.key)
             return
         loaded.snapshot_bytes, loaded.journal_bytes = len(content), 0
+        loaded.state.named = loaded.state.young_names()

@@ -117,6 +117,12 @@ class Book:
     def side(self, side: Side) -> BookSide:
         return self.bids if side is Side.BUY else self.asks
 
+    def by_priority(self) -> Iterator[OpenOrder]:
+        """Yield the resting orders: bids, then asks, each by price and then time."""
+        for side in (self.bids, self.asks):
+            for level in side.best_first():
+                yield from level.orders.values()
+
     def hold_after(self, order: OpenOrder) -> int:
         """Return what the order must hold for its unfilled quantity; a MARKET BUY's budget is kept, not computed."""
         placed = order.placed

@@ -51,10 +51,10 @@ def _change_status(book: Book, command: ChangeStatus) -> Event:
 
 
 def close_out(book: Book, orders_max: int) -> list[Event]:
-    """Close up to so many orders of a closed book; return [] when there are none or it is not closed (T32)."""
+    """Close up to so many orders of a closed book, by priority; [] when there are none or it is not closed (T32)."""
     if book.status is not BookStatus.CLOSED:
         return []
-    orders = list(islice(book.open_orders.values(), orders_max))
+    orders = list(islice(book.by_priority(), orders_max))
     return [_close(book, order, CloseReason.BOOK_CLOSED) for order in orders]
 
 

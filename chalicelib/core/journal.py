@@ -132,7 +132,7 @@ def replay(book: Book, entry: JournalEntry) -> list[Event]:
         try:
             event = decode(raw, book)
             book.apply(event)
-        except (KeyError, AssertionError) as error:
+        except (KeyError, ValueError, TypeError, AssertionError) as error:
             raise BrokenJournal(f"{entry.book}: entry {entry.sequence} cannot be folded at {raw}") from error
         events.append(event)
     return events

@@ -42,6 +42,11 @@ class BookState:
     head: Head = field(default_factory=Head)
     named: dict[str, int] = field(default_factory=dict)
 
+    def young_names(self) -> dict[str, int]:
+        """Return the names without those that are too old to come back."""
+        alive_since_ms = self.head.at_ms - NAMED_LIFE_MS
+        return {name: at_ms for name, at_ms in self.named.items() if at_ms >= alive_since_ms}
+
     @classmethod
     def empty(cls, rules: BookRules, status: BookStatus) -> BookState:
         return cls(Book(rules, status))
@@ -74,7 +79,6 @@ def is_due(journal_bytes: int, snapshot_bytes: int) -> bool:
 def encode_state(name: str, state: BookState) -> bytes:
     """Return the snapshot of the book with this name: the same bytes for the same state."""
     head, book = state.head, state.book
-    alive_since_ms = head.at_ms - NAMED_LIFE_MS
     content = {
         "book": name,
         "sequence": head.sequence,
@@ -82,36 +86,32 @@ def encode_state(name: str, state: BookState) -> bytes:
         "watermark": str(head.watermark),
         "hash": head.hash,
         "status": book.status.value,
-        "named": {command: at_ms for command, at_ms in state.named.items() if at_ms >= alive_since_ms},
-        "orders": [
-            [encode_order(order.placed), str(order.remaining)]
-            for side in (book.bids, book.asks)
-            for level in side.best_first()
-            for order in level.orders.values()
-        ],
+        "named": state.young_names(),
+        "orders": [[encode_order(order.placed), str(order.remaining)] for order in book.by_priority()],
     }
     return zlib.compress(canonical(content), level=1)
 
 
 def decode_state(name: str, rules: BookRules, snapshot: bytes) -> BookState:
-    """Return the state that ``encode_state`` wrote. Raises BrokenSnapshot."""
+    """Return the state that ``encode_state`` wrote. Raises BrokenSnapshot where it is none, or no sound one."""
     try:
         content: dict[str, Any] = json.loads(zlib.decompress(snapshot))
         if content["book"] != name:
             raise BrokenSnapshot(f"a snapshot of {content['book']}, not of {name}")
-        head = Head(content["sequence"], content["at"], int(content["watermark"]), content["hash"])
+        head = Head(int(content["sequence"]), int(content["at"]), int(content["watermark"]), str(content["hash"]))
         book = Book(rules, BookStatus(content["status"]))
         for facts, remaining in content["orders"]:
             _rest(book, facts, int(remaining))
-        return BookState(book, head, dict(content["named"]))
-    except (zlib.error, ValueError, KeyError, TypeError) as error:
+        book.check()
+        return BookState(book, head, {str(name): int(at_ms) for name, at_ms in content["named"].items()})
+    except (zlib.error, ValueError, KeyError, TypeError, AttributeError, OverflowError, AssertionError) as error:
         raise BrokenSnapshot(f"{name}: {error!r}") from error
 
 
 def _rest(book: Book, facts: object, remaining: int) -> None:
     order = OpenOrder(decode_order(facts))
-    if order.placed.price is None:
-        raise BrokenSnapshot(f"{order.placed.order_id} rests at no price")
+    if order.placed.price is None or order.placed.order_id in book.open_orders:
+        raise BrokenSnapshot(f"{order.placed.order_id} rests at no price, or twice")
     order.remaining = remaining
     order.hold = book.hold_after(order)
     book.side(order.placed.side).rest(order, order.placed.price)

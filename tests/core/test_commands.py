@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.core.book import Book
 from chalicelib.core.commands import close_out, decide
-from chalicelib.core.events import Accepted, CancelRefused, Closed, Rested, StatusChanged
+from chalicelib.core.events import Accepted, CancelRefused, Closed, Event, Rested, StatusChanged
 from chalicelib.core.ledger import Delta, Party, settle
 from chalicelib.core.matching import InvalidCommand
 from chalicelib.core.vocabulary import BookStatus, CancelOrder, ChangeStatus, CloseReason, OrderStatus, PlaceOrder, Side
@@ -314,12 +314,12 @@ def test_cancels_rejections_and_closing_give_every_customer_back_what_was_held()
     ],
     ids=["cancel", "refused cancel", "pause", "resume", "half closed out", "closed out"],
 )
-def test_replaying_what_was_decided_gives_the_same_book(story: Callable[[Book], list[object]]) -> None:
+def test_replaying_what_was_decided_gives_the_same_book(story: Callable[[Book], list[Event]]) -> None:
     """Guarantee 6."""
     decided_on, replayed = a_market(), a_market()
 
     for event in story(decided_on):
-        replayed.apply(event)  # type: ignore[arg-type]
+        replayed.apply(event)
 
     replayed.check()
     assert replayed.state() == decided_on.state()

@@ -126,7 +126,7 @@ def command_of(number: int, draft: Draft, scale: Scale) -> PlaceOrder:
 
 @given(scales(), sequences)
 @settings(
-    max_examples=10 * settings.default.max_examples,
+    max_examples=10 * settings().max_examples,
     deadline=None,
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow],
@@ -139,10 +139,10 @@ def test_the_core_agrees_with_the_reference_after_every_order(scale: Scale, sequ
 
 @dataclass(frozen=True)
 class Cancel:
-    """A wish to cancel the order that came so many steps before."""
+    """A wish to cancel the order that came so many steps before, if that was one and it is the customer's."""
 
     customer: str
-    orders_ago: int
+    steps_ago: int
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,7 @@ class Restart:
     """Go on from a snapshot."""
 
 
-cancels = st.builds(Cancel, customer=st.sampled_from(CUSTOMERS), orders_ago=st.integers(0, 9))
+cancels = st.builds(Cancel, customer=st.sampled_from(CUSTOMERS), steps_ago=st.integers(0, 9))
 changes = st.sampled_from([BookStatus.PAUSED, BookStatus.ACTIVE, BookStatus.ACTIVE, BookStatus.CLOSED])
 steps = st.one_of(
     drafts, drafts, drafts, drafts, cancels, changes, st.builds(CloseOut, st.integers(1, 4)), st.builds(Restart)
@@ -165,7 +165,7 @@ step_sequences = st.integers(1, 40).flatmap(lambda length: st.lists(steps, min_s
 
 @given(scales(), step_sequences)
 @settings(
-    max_examples=5 * settings.default.max_examples,
+    max_examples=5 * settings().max_examples,
     deadline=None,
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow],
@@ -178,8 +178,8 @@ def test_the_core_agrees_with_the_reference_whatever_happens_to_the_book(
         match step:
             case Draft():
                 comparison.place(command_of(number, step, scale))
-            case Cancel(customer, orders_ago):
-                comparison.cancel(CancelOrder(f"cancel {number}", f"order {number - orders_ago}", customer))
+            case Cancel(customer, steps_ago):
+                comparison.cancel(CancelOrder(f"cancel {number}", f"order {number - steps_ago}", customer))
             case BookStatus():
                 comparison.change_status(ChangeStatus(f"change {number}", step))
             case CloseOut(orders_max):
