@@ -75,11 +75,39 @@ FAULTS: dict[str, Fault] = {
 """What can go wrong with one call on its own account."""
 
 
-class FaultyClient:
-    """Hands calls on to a client, but for one, at which the fault strikes. A page of a query is a call."""
+class WatchedClient:
+    """Hands each call on to a client through ``watch``, which may do it or not. A page of a query is a call."""
+
+    def __init__(self, client: Any, watch: Fault) -> None:
+        self._client = client
+        self._watch = watch
+
+    def __getattr__(self, name: str) -> Any:
+        operation = getattr(self._client, name)
+        if name == "get_paginator":
+            return lambda kind: _WatchedPaginator(self._watch, kind, operation(kind))
+        return lambda **arguments: self._watch(name, lambda: operation(**arguments))
+
+
+class _WatchedPaginator:
+    def __init__(self, watch: Fault, operation: str, paginator: Any) -> None:
+        self._watch = watch
+        self._operation = operation
+        self._paginator = paginator
+
+    def paginate(self, **arguments: Any) -> Iterator[Any]:
+        pages = iter(self._paginator.paginate(**arguments))
+        page: dict[str, Any] = {"LastEvaluatedKey": None}
+        while "LastEvaluatedKey" in page:
+            page = self._watch(self._operation, lambda: next(pages))
+            yield page
+
+
+class FaultyClient(WatchedClient):
+    """A client at one of whose calls the fault strikes."""
 
     def __init__(self, client: Any, fault: Fault, *, at: int = 0) -> None:
-        self._client = client
+        super().__init__(client, self._count)
         self._fault = fault
         self._strikes_at = at
         self.calls = 0
@@ -92,26 +120,6 @@ class FaultyClient:
     def has_struck(self) -> bool:
         return 0 < self._strikes_at <= self.calls
 
-    def __getattr__(self, name: str) -> Any:
-        operation = getattr(self._client, name)
-        if name == "get_paginator":
-            return lambda kind: _FaultyPaginator(self, kind, operation(kind))
-        return lambda **arguments: self.count(name, lambda: operation(**arguments))
-
-    def count(self, operation: str, call: Call) -> Any:
+    def _count(self, operation: str, call: Call) -> Any:
         self.calls += 1
         return self._fault(operation, call) if self.calls == self._strikes_at else call()
-
-
-class _FaultyPaginator:
-    def __init__(self, client: FaultyClient, operation: str, paginator: Any) -> None:
-        self._client = client
-        self._operation = operation
-        self._paginator = paginator
-
-    def paginate(self, **arguments: Any) -> Iterator[Any]:
-        pages = iter(self._paginator.paginate(**arguments))
-        page: dict[str, Any] = {"LastEvaluatedKey": None}
-        while "LastEvaluatedKey" in page:
-            page = self._client.count(self._operation, lambda: next(pages))
-            yield page

@@ -63,6 +63,10 @@ class Venue:
         transaction_id, kind = new_id("txn"), TransactionType.CREDIT
         self.accounts.record(Transaction(transaction_id, kind, self.config.instance, customer, asset, amount))
 
+    def inbox_rows(self) -> list[Row]:
+        """Return the book's commands as they are stored, in order of arrival."""
+        return list(self.database.query(inbox.TABLE, "#book = :book", {":book": self.book}))
+
     def folded(self) -> BookState:
         """Return the book as its journal alone gives it."""
         state = BookState.empty(self.config.rules, self.config.status)
@@ -140,7 +144,7 @@ class World(Venue):
 
     def stream_new_commands(self) -> None:
         """Put what is in the inbox and not on the stream yet there, in order of arrival."""
-        for row in self.database.query(inbox.TABLE, "#book = :book", {":book": self.book}):
+        for row in self.inbox_rows():
             if row["command"] not in self._streamed:
                 self._streamed.add(row["command"])
                 self.records.append(record_of(row, FIRST_SEQUENCE + len(self.records)))

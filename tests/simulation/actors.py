@@ -1,0 +1,77 @@
+"""Actors: pieces of work that stop before each of their store calls and go on when they are told to.
+
+An actor runs in a greenlet of its own, so the order of all store calls is the scheduler's choice alone: no thread, no
+clock. The scheduler also says what becomes of a call: a fault of ``tests.faults``, or None.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+from greenlet import getcurrent, greenlet
+
+from chalicelib.stores.dynamodb import Database
+from tests.faults import Call, Died, Fault, WatchedClient
+from tests.memory import MemoryDynamoDB
+
+
+class _ActorGreenlet(greenlet):
+    actor: Actor
+
+
+class Actor:
+    """Work that is done call by call. ``waits_for``: the operation before which it stands, None when it is done."""
+
+    def __init__(self, name: str, work: Callable[[], Any]) -> None:
+        self.name = name
+        self.died = False
+        self.result: Any = None
+        self.error: Exception | None = None
+        self.waits_for: str | None = None
+        self.seen = b""
+        """Digest of all that the store has answered: two actors of one work with one digest are in one state."""
+        self._work = work
+        self._greenlet = _ActorGreenlet(self._run)
+        self._greenlet.actor = self
+        self.go_on()
+
+    @property
+    def is_done(self) -> bool:
+        return bool(self._greenlet.dead)
+
+    def go_on(self, fault: Fault | None = None) -> None:
+        """Do the call that it waits for (or meet the fault there), and run to the next one."""
+        self.waits_for = self._greenlet.switch(fault)
+
+    def note(self, what: str) -> None:
+        self.seen = hashlib.sha256(self.seen + what.encode()).digest()
+
+    def _run(self, _fault: Fault | None) -> None:
+        try:
+            self.result = self._work()
+        except Died:
+            self.died = True
+        except Exception as error:
+            self.error = error
+
+
+def stepped_database(client: MemoryDynamoDB, prefix: str) -> Database:
+    """Return a database whose calls wait for the scheduler when an actor makes them; others' go straight through."""
+    return Database(WatchedClient(client, _step), prefix, pause=lambda _seconds: None)  # type: ignore[arg-type]
+
+
+def _step(operation: str, call: Call) -> Any:
+    current = getcurrent()
+    if not isinstance(current, _ActorGreenlet):
+        return call()
+    assert current.parent is not None
+    fault: Fault | None = current.parent.switch(operation)
+    try:
+        answer = call() if fault is None else fault(operation, call)
+    except BaseException as error:
+        current.actor.note(f"{operation} {error!r}")
+        raise
+    current.actor.note(f"{operation} {answer!r}")
+    return answer

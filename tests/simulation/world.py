@@ -1,0 +1,368 @@
+"""One run, drawn from one seed: requests, deliveries, matchers and faults in any order, then peace, then the checks.
+
+What the seed decides: the book's rules, one shard or two, two or three matchers, how often calls fail; and at each step
+which actor makes its next call, whether a request comes in, a batch is delivered (once, or again while its first
+delivery is still running), a matcher dies, records are lost to the stream, or a redrive begins. Between two such
+stretches everything is delivered, and days may pass so that expired rows go.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+from unittest.mock import patch
+
+from ulid import ULID
+
+from chalicelib.admission import Admission, Admitted
+from chalicelib.core.config import OrderRequest, Refusal
+from chalicelib.core.vocabulary import BookStatus, OrderType, SelfTradePrevention, Side, TimeInForce
+from chalicelib.matcher import Matcher
+from chalicelib.redrive import redrive
+from chalicelib.stores.dynamodb import Database, OutcomeUnknown, Row, Unavailable, decode
+from chalicelib.stores.journal import EntryExists
+from chalicelib.stream import match_records
+from infra.tables import create_tables
+from tests.faults import FAULTS, Fault
+from tests.invariants import check_invariants, check_never_negative
+from tests.memory import MemoryDynamoDB
+from tests.simulation.actors import Actor, stepped_database
+from tests.simulation.determinism import check_determinism
+from tests.world import BASE, BOOK_ID, INSTANCE, NOW_MS, QUOTE, World
+
+PREFIX = "sim"
+FUNDS = 2_000
+CUSTOMERS = ("ann", "ben", "cat")
+CREDITED = {BASE: FUNDS * len(CUSTOMERS), QUOTE: FUNDS * len(CUSTOMERS)}
+REQUESTS_AT_ONCE_MAX = 3
+STEPS_MAX = 20_000
+DELIVERIES_MAX = 400
+DAY_MS = 86_400_000
+_template = MemoryDynamoDB()
+create_tables(_template, PREFIX)  # type: ignore[arg-type]
+
+
+@dataclass(slots=True)
+class Shard:
+    """Records in their order, and how many of them are acknowledged. delivery: the one that counts, if one runs."""
+
+    records: list[Any] = field(default_factory=list)
+    acknowledged: int = 0
+    delivery: Actor | None = None
+    delivered_to: int = 0
+
+
+@dataclass(slots=True)
+class Worker:
+    """A function instance: a matcher with its memory, and what it is doing."""
+
+    matcher: Matcher
+    actor: Actor | None = None
+    shard: Shard | None = None
+    batch: list[Any] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a run came to. digest: SHA-256 over the journal's last hash and all steps taken: same seed, same digest."""
+
+    seed: int
+    commands: int
+    entries: int
+    steps: int
+    faults: int
+    deaths: int
+    digest: str
+
+
+Outcome = Summary | tuple[int, str]
+"""What a seed came to, or the seed with its traceback."""
+
+
+def outcome_of(seed: int) -> Outcome:
+    """Run one seed; what goes wrong is returned, so that the other seeds are run all the same."""
+    logging.disable(logging.CRITICAL)
+    try:
+        return Simulation(seed).run()
+    except Exception:
+        return seed, traceback.format_exc()
+
+
+@contextmanager
+def limits(draw: Random) -> Iterator[None]:
+    """Make the program's limits small enough to be reached in a short run."""
+    with (
+        patch("chalicelib.core.snapshot.SNAPSHOT_AFTER_BYTES_MIN", draw.choice([300, 1000, 5000])),
+        patch("chalicelib.stores.snapshots.PIECE_BYTES_MAX", draw.choice([150, 1000])),
+        patch("chalicelib.core.journal.ENTRY_EVENT_BYTES_MAX", draw.choice([700, 300_000])),
+        patch("chalicelib.matcher.EVENTS_PER_ENTRY_GROUP", draw.choice([3, 1000])),
+    ):
+        yield
+
+
+class Simulation:
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.draw = draw = Random(seed)
+        self.now_ms = NOW_MS
+        self._ids = 0
+        self.client = _template.clone()
+        quiet = Database(self.client, PREFIX)  # type: ignore[arg-type]
+        self.world = World(
+            quiet,
+            base_decimals=draw.choice([0, 1]),
+            maker_fee_bps=draw.choice([0, 30]),
+            taker_fee_bps=draw.choice([0, 70]),
+            self_trade_prevention=draw.choice(list(SelfTradePrevention)),
+        )
+        self.world.admission = Admission(quiet, self._now_s, self._new_id)
+        for customer in CUSTOMERS:
+            for asset in (BASE, QUOTE):
+                self.world.credit(customer, asset, FUNDS)
+        self.database = stepped_database(self.client, PREFIX)
+        self.admission = Admission(self.database, self._now_s, self._new_id)
+        self.fault_rate = draw.choice([0.0, 0.02, 0.1])
+        self.shards = [Shard() for _ in range(draw.choice([1, 1, 2]))]
+        self.workers = [self._worker() for _ in range(draw.choice([2, 3]))]
+        self.requests: list[Actor] = []
+        self.zombies: list[Actor] = []
+        self.admitted: list[tuple[str, str]] = []
+        self.streamed = 0
+        self.lost = 0
+        self.steps = self.faults = self.deaths = 0
+        self._filled: dict[str, int] = {}
+        self._steps_digest = hashlib.sha256()
+
+    def run(self) -> Summary:
+        """Run two stretches, with peace after each; raise AssertionError where a guarantee is broken."""
+        with limits(self.draw):
+            for _ in range(2):
+                self._stretch(self.draw.randint(3, 10))
+                self._peace()
+                check_invariants(self.world, CREDITED, self._commands())
+                if self.draw.random() < 0.3:
+                    self.now_ms += self.draw.choice([2, 8, 11]) * DAY_MS
+                    self.client.expire(self._now_s())
+            check_determinism(self.world)
+        head = self.world.folded().head
+        self._steps_digest.update(head.hash.encode())
+        digest = self._steps_digest.hexdigest()
+        return Summary(self.seed, self.streamed, head.sequence, self.steps, self.faults, self.deaths, digest)
+
+    # What the world outside does.
+
+    def _now_s(self) -> int:
+        return self.now_ms // 1000
+
+    def _new_id(self, prefix: str) -> str:
+        self._ids += 1
+        return f"{prefix}_{ULID.from_bytes(self.now_ms.to_bytes(6, 'big') + self._ids.to_bytes(10, 'big'))}"
+
+    def _worker(self) -> Worker:
+        return Worker(Matcher(self.database, lambda: self.now_ms))
+
+    def _stretch(self, requests: int) -> None:
+        """Let requests come in while batches are delivered, until all are answered and some time has passed."""
+        idle_steps = self.draw.randint(0, 40)
+        while requests or self.requests or idle_steps > 0:
+            self._tick()
+            choices: list[Callable[[], None]] = [self._deliver]
+            if requests and len(self.requests) < REQUESTS_AT_ONCE_MAX:
+                choices.append(self._ask)
+            running = self._running()
+            choices += [self._advance] * len(running)
+            chosen = self.draw.choice(choices)
+            if chosen == self._ask:
+                requests -= 1
+            if not requests and not self.requests:
+                idle_steps -= 1
+            chosen()
+
+    def _tick(self) -> None:
+        self.steps += 1
+        assert self.steps < STEPS_MAX, "the run does not end"
+        self.now_ms += self.draw.choice([0, 0, 1, 7, 400])
+
+    def _running(self) -> list[Actor]:
+        busy = [worker.actor for worker in self.workers if worker.actor is not None]
+        return [*self.requests, *busy, *self.zombies]
+
+    def _ask(self) -> None:
+        """A request comes in: place mostly, cancel, now and then pause or resume, once in a while close."""
+        dice = self.draw.random()
+        if dice < 0.03:
+            status = self.draw.choice([BookStatus.PAUSED, BookStatus.ACTIVE, BookStatus.ACTIVE, BookStatus.CLOSED])
+            work: Callable[[], object] = lambda: self.admission.change_status(INSTANCE, BOOK_ID, status)  # noqa: E731
+        elif dice < 0.3 and self.admitted:
+            customer, order_id = self.draw.choice(self.admitted)
+            work = lambda: self.admission.cancel(INSTANCE, customer, order_id)  # noqa: E731
+        else:
+            order = self._order()
+            work = lambda: self._place(order)  # noqa: E731
+        self._started(self.requests, Actor("request", work))
+
+    def _order(self) -> OrderRequest:
+        draw = self.draw
+        price = draw.choice([None, *range(8, 13), *range(8, 13)])
+        force = draw.choice([TimeInForce.GTC] * 4 + [TimeInForce.IOC, TimeInForce.FOK])
+        post_only = price is not None and force is TimeInForce.GTC and draw.random() < 0.1
+        kind = OrderType.MARKET if price is None else OrderType.LIMIT
+        return OrderRequest(
+            draw.choice(CUSTOMERS), draw.choice(list(Side)), kind, force, price, draw.randint(1, 60), post_only
+        )
+
+    def _place(self, order: OrderRequest) -> None:
+        outcome = self.admission.place(INSTANCE, BOOK_ID, order)
+        if isinstance(outcome, Admitted):
+            self.admitted.append((order.customer, outcome.order.order_id))
+        else:
+            assert isinstance(outcome, Refusal)
+
+    # What the stream does.
+
+    def _collect(self) -> None:
+        """Take what is new in the inbox's stream to a shard; a command's shard is anybody's guess."""
+        name = self.world.database.name("inbox")
+        for record in self.client.stream(name, self.streamed):
+            self.streamed += 1
+            self.draw.choice(self.shards).records.append(record)
+
+    def _commands(self) -> list[Row]:
+        """Return all inbox rows that there ever were, expired ones too."""
+        return [
+            decode(record["dynamodb"]["NewImage"]) for record in self.client.stream(self.world.database.name("inbox"))
+        ]
+
+    def _deliver(self) -> None:
+        """Give a batch to a worker that is free, if there is one; seldom, one that is being worked on already."""
+        self._collect()
+        if self.draw.random() < 0.02:
+            self._lose()
+        idle = [worker for worker in self.workers if worker.actor is None]
+        shard = self.draw.choice(self.shards)
+        if not idle:
+            return
+        if shard.delivery is not None and self.draw.random() > 0.1:
+            return
+        rest = shard.records[shard.acknowledged :]
+        if not rest:
+            if self.draw.random() < 0.05:
+                self._begin_redrive(self.draw.choice(idle))
+            return
+        size = self.draw.randint(1, len(rest))
+        self._begin(self.draw.choice(idle), shard, rest[:size])
+
+    def _lose(self) -> None:
+        """The stream loses what nobody has taken for a day: records at the front of a shard that no delivery has."""
+        shard = self.draw.choice(self.shards)
+        if shard.delivery is None and len(shard.records) > shard.acknowledged:
+            del shard.records[shard.acknowledged]
+            self.lost += 1
+
+    def _begin(self, worker: Worker, shard: Shard, batch: list[Any]) -> None:
+        """Start a delivery. One that still runs on the shard goes on as a zombie: its answer counts no more."""
+        if shard.delivery is not None:
+            for other in self.workers:
+                if other.actor is shard.delivery:
+                    other.shard = None
+        worker.batch, worker.shard = batch, shard
+        worker.actor = shard.delivery = Actor("delivery", lambda: match_records(worker.matcher, batch))
+        self._settle(worker)
+
+    def _begin_redrive(self, worker: Worker) -> None:
+        worker.batch, worker.shard = [], None
+        worker.actor = Actor("redrive", lambda: redrive(self.database, worker.matcher, self.world.book))
+        self._settle(worker)
+
+    def _advance(self) -> None:
+        """Let one of those at work make its next call."""
+        running = self._running()
+        if not running:
+            return
+        actor = self.draw.choice(running)
+        fault = self._fault()
+        self._steps_digest.update(f"{actor.name} {actor.waits_for};".encode())
+        actor.go_on(fault)
+        self._after(actor)
+        if self.steps % 16 == 0:
+            self._look()
+
+    def _fault(self) -> Fault | None:
+        if self.draw.random() >= self.fault_rate:
+            return None
+        self.faults += 1
+        return FAULTS[self.draw.choice(list(FAULTS))]
+
+    def _after(self, actor: Actor) -> None:
+        if actor in self.requests:
+            self._started(self.requests, actor)
+        for worker in self.workers:
+            if worker.actor is actor:
+                self._settle(worker)
+
+    def _started(self, actors: list[Actor], actor: Actor) -> None:
+        """Keep a request while it is at work. One that fails may say so; one that dies answers nothing."""
+        if actor.error is not None and not isinstance(actor.error, Unavailable | OutcomeUnknown):
+            raise actor.error
+        if actor.is_done and actor in actors:
+            actors.remove(actor)
+        elif not actor.is_done and actor not in actors:
+            actors.append(actor)
+
+    def _settle(self, worker: Worker) -> None:
+        """Look whether a worker is through; acknowledge what it has done, replace it where it died."""
+        actor = worker.actor
+        assert actor is not None
+        if not actor.is_done:
+            return
+        shard, batch = worker.shard, worker.batch
+        worker.actor = worker.shard = None
+        if actor.died:
+            self.deaths += 1
+            worker.matcher = self._worker().matcher
+        elif actor.error is not None and not isinstance(actor.error, Unavailable | OutcomeUnknown | EntryExists):
+            raise actor.error
+        if shard is None:
+            return
+        shard.delivery = None
+        if actor.died or actor.error is not None:
+            return
+        failed = actor.result
+        through = len(batch)
+        if failed:
+            through = next(at for at, one in enumerate(batch) if one["dynamodb"]["SequenceNumber"] == failed[0])
+        shard.acknowledged += through
+
+    def _look(self) -> None:
+        """Guarantees that hold at every moment: no account is negative, and no order's fill ever goes down."""
+        check_never_negative(self.world)
+        for row in self.world.database.scan("orders"):
+            assert row["filled"] >= self._filled.get(row["order_id"], 0), f"3: {row['order_id']} went down"
+            self._filled[row["order_id"]] = row["filled"]
+
+    def _peace(self) -> None:
+        """No more faults: everything at work ends, everything is delivered, and what was lost is redriven."""
+        rate, self.fault_rate = self.fault_rate, 0.0
+        while self._running():
+            self._tick()
+            self._advance()
+        self._collect()
+        for _ in range(DELIVERIES_MAX):
+            waiting = [shard for shard in self.shards if len(shard.records) > shard.acknowledged]
+            if not waiting:
+                break
+            shard = self.draw.choice(waiting)
+            rest = shard.records[shard.acknowledged :]
+            failed = match_records(self.world.matcher(), rest)
+            assert failed == [], "a batch fails with nothing wrong"
+            shard.acknowledged = len(shard.records)
+        decided = redrive(self.world.database, self.world.matcher(), self.world.book)
+        assert decided <= self.lost, f"{decided} commands were undecided, {self.lost} lost"
+        self.lost = 0
+        self.fault_rate = rate
