@@ -25,6 +25,7 @@ types: $(INSTALLED)
 
 bench: $(INSTALLED)
 	$(BIN)/python benchmarks/core.py
+	$(BIN)/python benchmarks/cold_load.py
 
 # Every call of every crash scenario meets every fault, over the embedded engine too. Takes about ten minutes.
 sweep: $(INSTALLED)

@@ -28,6 +28,7 @@ from chalicelib.redrive import redrive
 from chalicelib.stores.dynamodb import Database, OutcomeUnknown, Row, Unavailable, decode
 from chalicelib.stores.journal import EntryExists
 from chalicelib.stream import match_records
+from chalicelib.verify.verifier import Verifier, unwatched
 from infra.tables import create_tables
 from tests.faults import FAULTS, Fault
 from tests.invariants import check_invariants, check_never_negative
@@ -40,6 +41,8 @@ PREFIX = "sim"
 FUNDS = 2_000
 CUSTOMERS = ("ann", "ben", "cat")
 CREDITED = {BASE: FUNDS * len(CUSTOMERS), QUOTE: FUNDS * len(CUSTOMERS)}
+STRETCHES = 3
+REQUESTS_A_STRETCH_MAX = 16
 REQUESTS_AT_ONCE_MAX = 3
 STEPS_MAX = 20_000
 DELIVERIES_MAX = 400
@@ -140,16 +143,17 @@ class Simulation:
         self._steps_digest = hashlib.sha256()
 
     def run(self) -> Summary:
-        """Run two stretches, with peace after each; raise AssertionError where a guarantee is broken."""
+        """Run some stretches, with peace after each; raise AssertionError where a guarantee is broken."""
         with limits(self.draw):
-            for _ in range(2):
-                self._stretch(self.draw.randint(3, 10))
+            for _ in range(STRETCHES):
+                self._stretch(self.draw.randint(3, REQUESTS_A_STRETCH_MAX))
                 self._peace()
                 check_invariants(self.world, CREDITED, self._commands())
                 if self.draw.random() < 0.3:
                     self.now_ms += self.draw.choice([2, 8, 11]) * DAY_MS
                     self.client.expire(self._now_s())
             check_determinism(self.world)
+            Verifier(self.world.database, unwatched).verify(self.world.book)
         head = self.world.folded().head
         self._steps_digest.update(head.hash.encode())
         digest = self._steps_digest.hexdigest()

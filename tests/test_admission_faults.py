@@ -1,0 +1,94 @@
+"""What a client was told holds, whatever went wrong at whichever call of its request (guarantees 1 and 7).
+
+Each request is made once for every call and fault; then all that is in the inbox is delivered and the invariants are
+checked. Admitted or cancelled: it is there and gets decided. Refused or Unavailable: no table has changed. Anything
+may have become of a request whose outcome is unknown, or whose function died, but no funds are lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from chalicelib.admission import Admission, Admitted
+from chalicelib.core.config import OrderRequest
+from chalicelib.core.vocabulary import BookStatus, OrderType, Side, TimeInForce
+from chalicelib.stores.dynamodb import Database, OutcomeUnknown, Unavailable
+from chalicelib.stores.keys import customer_key
+from infra.tables import create_tables
+from tests.faults import FAULTS, Died, FaultyClient
+from tests.invariants import check_invariants
+from tests.memory import MemoryDynamoDB
+from tests.scenarios import CREDITED, Scenario
+from tests.world import BOOK_ID, INSTANCE, World
+
+PREFIX = "admission"
+CALLS_MAX = 50
+GTC = TimeInForce.GTC
+
+
+def a_market(world: World) -> None:
+    world.placed("ann", "SELL", 100, 50)
+    world.deliver()
+
+
+def limit(admission: Admission, _world: World) -> object:
+    return admission.place(INSTANCE, BOOK_ID, OrderRequest("ben", Side.BUY, OrderType.LIMIT, GTC, 50, 10))
+
+
+def market(admission: Admission, _world: World) -> object:
+    return admission.place(INSTANCE, BOOK_ID, OrderRequest("ben", Side.BUY, OrderType.MARKET, GTC, None, 10))
+
+
+def too_much(admission: Admission, _world: World) -> object:
+    return admission.place(INSTANCE, BOOK_ID, OrderRequest("ben", Side.SELL, OrderType.LIMIT, GTC, 50, 10**7))
+
+
+def cancel(admission: Admission, world: World) -> object:
+    (row,) = world.orders.newest_first(customer_key(INSTANCE, "ann"))
+    return admission.cancel(INSTANCE, "ann", row.order_id)
+
+
+def pause(admission: Admission, _world: World) -> object:
+    return admission.change_status(INSTANCE, BOOK_ID, BookStatus.PAUSED)
+
+
+def database_of(client: Any) -> Database:
+    return Database(client, PREFIX, pause=lambda _seconds: None)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("request_of", [limit, market, too_much, cancel, pause])
+def test_what_a_client_was_told_holds(request_of: Callable[[Admission, World], object], fault: str) -> None:
+    client = MemoryDynamoDB()
+    create_tables(client, PREFIX)  # type: ignore[arg-type]
+    built = Scenario(a_market).world(database_of(client))
+    for at in range(1, CALLS_MAX):
+        tables = client.clone()
+        world = built.over(database_of(tables))
+        faulty = FaultyClient(tables, FAULTS[fault], at=at)
+        before = world.tables()
+        told: object = "nothing"
+        try:
+            told = request_of(Admission(database_of(faulty)), world)
+        except Unavailable:
+            assert world.tables() == before, f"unavailable at call {at}, and something was changed"
+        except (OutcomeUnknown, Died):
+            pass
+        world.stream_new_commands()
+        if isinstance(told, Admitted):
+            assert len(world.records) == len(built.records) + 1
+        assert world.deliver() == []
+        check_invariants(world, CREDITED)
+        if isinstance(told, Admitted):
+            assert world.order("ben", told.order.order_id).sequence is not None
+        elif told is True:
+            assert not next(world.orders.newest_first(customer_key(INSTANCE, "ann"))).status.is_live
+        elif request_of is too_much:
+            assert world.tables() == before
+        if not faulty.has_struck:
+            assert at > 1, "no call was reached"
+            return
+    pytest.fail(f"a request takes more than {CALLS_MAX} calls")
