@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: run test lint types bench sweep simulate soak mutants clean
+.PHONY: run test lint types bench sweep simulate soak mutants unguarded clean
 .DEFAULT_GOAL := run
 
 # PORT=8001 serves on another port; FRESH=1 forgets what earlier runs stored.
@@ -42,6 +42,10 @@ soak: $(INSTALLED)
 # Every small fault in the core that mutmut knows, against tests/core: docs/mutations.md. Takes five to ten minutes.
 mutants: $(INSTALLED)
 	$(BIN)/python benchmarks/mutants.py
+
+# Takes each guard of docs/guarantees.md away in turn; the test named there must fail. Takes two minutes.
+unguarded: $(INSTALLED)
+	$(BIN)/python benchmarks/unguarded.py
 
 # Keeps .local, which holds what runs stored; "make run FRESH=1" empties that.
 clean:

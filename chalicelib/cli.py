@@ -21,11 +21,13 @@ from chalicelib import redrive, wiring
 from chalicelib.admission import Admission
 from chalicelib.clock import new_id, now_s
 from chalicelib.core.config import BookConfig, SettlementMode, problems_of
+from chalicelib.core.journal import BrokenJournal
 from chalicelib.core.vocabulary import AMOUNT_MAX, BookStatus, SelfTradePrevention
 from chalicelib.loading import UnknownBook
 from chalicelib.stores.accounts import (
     Accounts,
     InsufficientBalance,
+    LedgerBroken,
     SupplyTooLarge,
     Transaction,
     TransactionMismatch,
@@ -33,6 +35,7 @@ from chalicelib.stores.accounts import (
 )
 from chalicelib.stores.books import BookExists, Books
 from chalicelib.stores.dynamodb import OutcomeUnknown, Unavailable
+from chalicelib.stores.journal import EntryExists
 from chalicelib.stores.keys import customer_key
 from chalicelib.stores.tenants import InstanceExists, Tenants, TooManyKeys, UnknownInstance
 from chalicelib.verify import report
@@ -186,7 +189,10 @@ def _redrive(options: argparse.Namespace) -> Printed:
             raise CommandFailed(f"not redriven, see the log: {', '.join(failed)}")
         return {"commands": sum(filter(None, decided.values())), "books": len(decided)}
     _require_book(options.book)
-    return {"commands": redrive.redrive(database, matcher, options.book), "books": 1}
+    try:
+        return {"commands": redrive.redrive(database, matcher, options.book), "books": 1}
+    except (BrokenJournal, LedgerBroken, EntryExists) as error:
+        raise CommandFailed(f"not redriven: {error}") from error
 
 
 def _verify(options: argparse.Namespace) -> Printed:

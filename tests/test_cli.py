@@ -259,3 +259,69 @@ def test_progress_is_shown_on_a_terminal_and_never_with_json(
     assert all(what in shown for what in (venue.book, "accounts", "orders", "fills"))
     assert main("verify --all --json") == 0
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("word", "status"),
+    [("pause", BookStatus.PAUSED), ("resume", BookStatus.ACTIVE), ("close", BookStatus.CLOSED)],
+)
+def test_a_change_of_status_is_queued_among_the_orders_and_takes_effect_in_its_turn(
+    venue: World, monkeypatch: pytest.MonkeyPatch, word: str, status: BookStatus
+) -> None:
+    """T32: the command waits for its effect; here the matcher comes while it waits."""
+    monkeypatch.setattr(cli, "STATUS_POLL_S", 0)
+    commands = len(venue.inbox_rows())
+    looks = cli._require_book
+
+    def look_again(book: str) -> Any:
+        if len(venue.inbox_rows()) > commands:
+            venue.stream_new_commands()
+            assert venue.deliver() == []
+        return looks(book)
+
+    monkeypatch.setattr(cli, "_require_book", look_again)
+    printed = cli.run(["book", word, venue.book])
+    assert printed == {"order_book_id": "ob_test", "status": status.value, "took_effect": True}
+    assert venue.folded().book.status is status
+
+
+def test_a_change_of_status_that_no_matcher_takes_up_stays_queued(
+    venue: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli, "STATUS_WAIT_S", 0)
+    assert cli.run(["book", "pause", venue.book])["took_effect"] is False
+    config = venue.books.config(venue.book)
+    assert config is not None
+    assert config.status is BookStatus.ACTIVE
+
+
+def test_a_closed_book_has_no_other_status(venue: World) -> None:
+    venue.change_status(BookStatus.CLOSED)
+    assert venue.deliver() == []
+    before = venue.tables()
+    with pytest.raises(cli.CommandFailed, match="closed for good"):
+        cli.run(["book", "resume", venue.book])
+    with pytest.raises(cli.CommandFailed, match="no such book"):
+        cli.run(["book", "pause", "inst_test0001/ob_none"])
+    assert venue.tables() == before
+
+
+@pytest.mark.parametrize("which", ["inst_test0001/ob_test", "--all"])
+def test_a_redrive_decides_what_waits_in_the_inbox_once(
+    venue: World, monkeypatch: pytest.MonkeyPatch, which: str
+) -> None:
+    monkeypatch.setattr(wiring, "matcher", venue.matcher)
+    assert cli.run(["redrive", which]) == {"commands": 1, "books": 1}
+    assert cli.run(["redrive", which]) == {"commands": 0, "books": 1}
+
+
+def test_a_book_that_cannot_be_redriven_is_named(venue: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wiring, "matcher", venue.matcher)
+    (row,) = venue.database.scan("journal")
+    venue.database.put_many("journal", [row | {"watermark": "7"}])
+    with pytest.raises(cli.CommandFailed, match=r"not redriven: .*ob_test"):
+        cli.run(["redrive", venue.book])
+    with pytest.raises(cli.CommandFailed, match="see the log: inst_test0001/ob_test"):
+        cli.run(["redrive", "--all"])
+    with pytest.raises(cli.CommandFailed, match="no such book"):
+        cli.run(["redrive", "inst_test0001/ob_none"])

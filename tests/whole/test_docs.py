@@ -49,7 +49,9 @@ def test_the_readmes_two_commands_are_targets_of_the_makefile_and_ci_runs_its_te
     made = [block.strip() for block in blocks("README.md") if block.startswith("make ")]
     assert made == ["make run", "make test"]
     targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
-    assert {"run", "test", "lint", "types", "bench"} <= set(targets)
+    assert {"run", "test", "lint", "types", "bench", "sweep", "simulate", "soak", "mutants", "unguarded"} <= set(
+        targets
+    )
     assert "make test" in (ROOT / ".ci/run").read_text(encoding="utf-8")
 
 
@@ -61,8 +63,21 @@ def test_the_readmes_calls_work_as_printed(checkout: Path) -> None:
     listed = json.loads(run(listing, checkout))
     assert listed["metadata"]["instanceId"] == "inst_demo0001"
     assert any(row["customerRef"] == "cust_12345" for row in listed["data"])
-    balances = json.loads(run(operator, checkout).splitlines()[-1])
+    printed = run(operator, checkout)
+    balances = json.loads(next(line for line in printed.splitlines() if line.startswith("{")))
     assert balances["balances"][0]["available"] == "500000000000000000000"
+    assert "status: PAUSED" in printed
+    assert "status: ACTIVE" in printed
+    assert printed.count("took_effect: true") == 2
+    assert printed.rstrip().splitlines()[-2:] == ["commands: 0", "books: 1"]
+
+
+def test_the_page_about_verify_works_as_printed(checkout: Path) -> None:
+    operator = blocks("README.md")[-1]
+    exports = "\n".join(line for line in operator.splitlines() if line.startswith("export"))
+    (verify,) = blocks("docs/verify.md")
+    proven = json.loads(run(f"{exports}\n{verify}", checkout).splitlines()[-1])
+    assert [book["book"] for book in proven["books"]] == ["inst_demo0001/ob_offchain_001"]
 
 
 def test_every_file_that_a_document_links_to_is_there() -> None:
