@@ -58,7 +58,6 @@ class Shard:
     records: list[Any] = field(default_factory=list)
     acknowledged: int = 0
     delivery: Actor | None = None
-    delivered_to: int = 0
 
 
 @dataclass(slots=True)
@@ -132,9 +131,8 @@ class Simulation:
         self.admission = Admission(self.database, self._now_s, self._new_id)
         self.fault_rate = draw.choice([0.0, 0.02, 0.1])
         self.shards = [Shard() for _ in range(draw.choice([1, 1, 2]))]
-        self.workers = [self._worker() for _ in range(draw.choice([2, 3]))]
+        self.workers = [Worker(self._matcher(self.database)) for _ in range(draw.choice([2, 3]))]
         self.requests: list[Actor] = []
-        self.zombies: list[Actor] = []
         self.admitted: list[tuple[str, str]] = []
         self.streamed = 0
         self.lost = 0
@@ -168,8 +166,9 @@ class Simulation:
         self._ids += 1
         return f"{prefix}_{ULID.from_bytes(self.now_ms.to_bytes(6, 'big') + self._ids.to_bytes(10, 'big'))}"
 
-    def _worker(self) -> Worker:
-        return Worker(Matcher(self.database, lambda: self.now_ms))
+    def _matcher(self, database: Database) -> Matcher:
+        """Return a matcher that remembers nothing, by this run's clock."""
+        return Matcher(database, lambda: self.now_ms)
 
     def _stretch(self, requests: int) -> None:
         """Let requests come in while batches are delivered, until all are answered and some time has passed."""
@@ -195,7 +194,7 @@ class Simulation:
 
     def _running(self) -> list[Actor]:
         busy = [worker.actor for worker in self.workers if worker.actor is not None]
-        return [*self.requests, *busy, *self.zombies]
+        return [*self.requests, *busy]
 
     def _ask(self) -> None:
         """A request comes in: place mostly, cancel, now and then pause or resume, once in a while close."""
@@ -329,7 +328,7 @@ class Simulation:
         worker.actor = worker.shard = None
         if actor.died:
             self.deaths += 1
-            worker.matcher = self._worker().matcher
+            worker.matcher = self._matcher(self.database)
         elif actor.error is not None and not isinstance(actor.error, Unavailable | OutcomeUnknown | EntryExists):
             raise actor.error
         if shard is None:
@@ -363,10 +362,10 @@ class Simulation:
                 break
             shard = self.draw.choice(waiting)
             rest = shard.records[shard.acknowledged :]
-            failed = match_records(self.world.matcher(), rest)
+            failed = match_records(self._matcher(self.world.database), rest)
             assert failed == [], "a batch fails with nothing wrong"
             shard.acknowledged = len(shard.records)
-        decided = redrive(self.world.database, self.world.matcher(), self.world.book)
+        decided = redrive(self.world.database, self._matcher(self.world.database), self.world.book)
         assert decided <= self.lost, f"{decided} commands were undecided, {self.lost} lost"
         self.lost = 0
         self.fault_rate = rate
