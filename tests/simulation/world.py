@@ -14,6 +14,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 from typing import Any
 from unittest.mock import patch
@@ -199,15 +200,15 @@ class Simulation:
     def _ask(self) -> None:
         """A request comes in: place mostly, cancel, now and then pause or resume, once in a while close."""
         dice = self.draw.random()
+        work: Callable[[], object]
         if dice < 0.03:
             status = self.draw.choice([BookStatus.PAUSED, BookStatus.ACTIVE, BookStatus.ACTIVE, BookStatus.CLOSED])
-            work: Callable[[], object] = lambda: self.admission.change_status(INSTANCE, BOOK_ID, status)  # noqa: E731
+            work = partial(self.admission.change_status, INSTANCE, BOOK_ID, status)
         elif dice < 0.3 and self.admitted:
             customer, order_id = self.draw.choice(self.admitted)
-            work = lambda: self.admission.cancel(INSTANCE, customer, order_id)  # noqa: E731
+            work = partial(self.admission.cancel, INSTANCE, customer, order_id)
         else:
-            order = self._order()
-            work = lambda: self._place(order)  # noqa: E731
+            work = partial(self._place, self._order())
         self._started(self.requests, Actor("request", work))
 
     def _order(self) -> OrderRequest:
