@@ -43,7 +43,7 @@ soak: $(INSTALLED)
 mutants: $(INSTALLED)
 	$(BIN)/python benchmarks/mutants.py
 
-# Takes each guard of docs/guarantees.md away in turn; the test named there must fail. Takes two minutes.
+# Takes each guard of docs/guarantees.md away in turn; the test named there must fail. Takes half a minute.
 unguarded: $(INSTALLED)
 	$(BIN)/python benchmarks/unguarded.py
 

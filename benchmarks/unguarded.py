@@ -220,7 +220,7 @@ def main() -> int:
     for guard, wrong in zip(GUARDS, results, strict=True):
         print(f"{'NOT NOTICED' if wrong else 'noticed'}: {guard.name} ({guard.test}){f': {wrong}' if wrong else ''}")
     missed = sum(wrong is not None for wrong in results)
-    print(f"{len(GUARDS) - missed} of {len(GUARDS)} guards are missed by their tests when they are taken away")
+    print(f"{len(GUARDS) - missed} of {len(GUARDS)} tests fail when their guard is taken away")
     return 1 if missed else 0
 
 
