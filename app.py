@@ -61,6 +61,16 @@ def one_order(orderId: str) -> Response:  # noqa: ARG001 - the template's own wo
     return _answer(book_desk.ONE_ORDER)
 
 
+@app.route(book_desk.DEPTH, methods=METHODS, content_types=[])
+def book_depth(orderBookId: str) -> Response:  # noqa: ARG001 - the template's own word
+    return _answer(book_desk.DEPTH)
+
+
+@app.route(book_desk.TRADES_OF_CUSTOMER, methods=METHODS, content_types=[])
+def trades_of_customer(customerRef: str) -> Response:  # noqa: ARG001 - the template's own word
+    return _answer(book_desk.TRADES_OF_CUSTOMER)
+
+
 @app.route(book_desk.LIST, methods=METHODS, content_types=[])
 def list_orders(customerRef: str) -> Response:  # noqa: ARG001 - the template's own word
     return _answer(book_desk.LIST)

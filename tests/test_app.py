@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +12,7 @@ from chalice.test import Client
 import app
 from chalicelib import wiring
 from chalicelib.stores.dynamodb import Database
+from chalicelib.wire.trusset.routes import ROUTES
 from tests.wire.desk import API_KEY, ORDER, open_desk
 from tests.world import World, record_of
 
@@ -63,6 +65,18 @@ def test_a_path_without_a_route_answers_in_the_apis_own_words(client: Client, pa
     response = client.http.get(path)
     assert response.status_code == 404
     assert response.json_body["error"]["code"] == "NOT_FOUND"
+
+
+@pytest.mark.parametrize(("route", "methods"), ROUTES.items())
+def test_every_route_of_the_desk_is_served_with_its_methods(
+    client: Client, route: str, methods: tuple[str, ...]
+) -> None:
+    path = re.sub(r"{\w+}", "something", route)
+    for method in methods:
+        answer = client.http.request(method, path)
+        assert (answer.status_code, answer.json_body["error"]["code"]) == (401, "AUTH_REQUIRED")
+    answer = client.http.request("PATCH", path)
+    assert (answer.status_code, answer.headers["Allow"]) == (405, ", ".join(methods))
 
 
 def test_a_trailing_slash_is_no_other_route(client: Client) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
 
 from chalicelib.core.vocabulary import Side
 from chalicelib.stores.dynamodb import Database, Row
@@ -38,8 +39,10 @@ class Fills:
         self._database.put_many(TABLE, map(row_of, fills))
 
     def newest_first(self, owner: str) -> Iterator[Fill]:
+        """Yield an owner's fills, newest trade first; of a trade with itself the BUY before the SELL (T34)."""
         rows = self._database.query(TABLE, "#owner = :owner", {":owner": owner}, ScanIndexForward=False)
-        return map(_fill_of, rows)
+        for _, halves in groupby(map(_fill_of, rows), lambda fill: fill.trade_id):
+            yield from sorted(halves, key=lambda fill: fill.side)
 
     def rows(self) -> Iterator[Row]:
         """Yield every row of every owner as it is stored. For operators; its cost is the table's size."""

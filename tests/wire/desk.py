@@ -59,6 +59,11 @@ class Desk:
         body = json.dumps({"customerRef": customer}).encode()
         return self.send("DELETE", ONE_ORDER, body=body, headers=headers, orderId=order_id)
 
+    def get(self, route: str, query: dict[str, str] | None = None, **path_parameters: str) -> HttpResponse:
+        return self.send(
+            "GET", route, query={name: [value] for name, value in (query or {}).items()}, **path_parameters
+        )
+
     def match(self) -> None:
         """Have everything decided that is in the inbox."""
         redrive(self.world.database, self.world.matcher(), self.world.book)

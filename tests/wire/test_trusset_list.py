@@ -9,8 +9,10 @@ import pytest
 from ulid import ULID
 
 from chalicelib import clock
+from chalicelib.admission import Admission
 from chalicelib.stores import orders as orders_module
 from chalicelib.stores.dynamodb import Database
+from chalicelib.stores.orders import time_of
 from chalicelib.wire.trusset.routes import LIST
 from tests.wire.desk import Desk, code_of, fields_of, open_desk
 from tests.world import QUOTE, World, record_of
@@ -70,11 +72,12 @@ def test_live_orders_older_than_the_index_lag_are_found_in_the_index(
     """Young orders are read from the table, old ones through the index: together each once, newest first."""
     monkeypatch.setattr(orders_module, "INDEX_PAGE_ROWS", 2)
     then = clock.now_ms() - orders_module.INDEX_LAG_MS_MAX - 5000
-    old = []
-    with monkeypatch.context() as patch:
-        patch.setattr("chalicelib.admission.new_id", lambda prefix: f"{prefix}_{ulid_at(then + len(old))}")
-        for _ in range(5):
-            old.append(json.loads(desk.place(quantity="1").body)["data"]["id"])
+    old: list[str] = []
+    earlier = Admission(desk.world.database, new_id=lambda prefix: f"{prefix}_{ulid_at(then + len(old))}")
+    desk.world.admission = earlier
+    for _ in range(5):
+        old.append(desk.world.placed("ann", "BUY", 1, 50))
+    assert {time_of(order_id) for order_id in old} == set(range(then, then + 5))
     young = [json.loads(desk.place(quantity="1").body)["data"]["id"] for _ in range(2)]
     assert [row["id"] for row in desk.rows(status="OPEN")] == (old + young)[::-1]
     assert [row["id"] for row in desk.rows(status="OPEN", offset="3", limit="3")] == (old + young)[::-1][3:6]

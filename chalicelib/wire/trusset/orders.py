@@ -1,11 +1,10 @@
-"""Endpoints: place an order, cancel one, list a customer's (T15 to T21, T25 to T27, T29)."""
+"""Endpoints: place an order, cancel one, show one, list a customer's (T15 to T21, T25 to T29)."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import islice
 
 from aws_lambda_powertools import Logger
 
@@ -131,8 +130,18 @@ class OrderEndpoints:
         is_live = query.status is not None and query.status.is_live
         rows = self.orders.live_newest_first(owner, now_ms()) if is_live else self.orders.newest_first(owner)
         matching = (row for row in rows if query.book_id in (None, row.book_id) and query.status in (None, row.status))
-        page = islice(matching, query.offset, query.offset + query.limit)
-        return envelope.success(200, [_row_data(row) for row in page])
+        return envelope.success(200, [_row_data(row) for row in query.page.of(matching)])
+
+    def one(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
+        """GET offchain/orders/{orderId}. 200 with the eleven members, the last change, and why it closed (T28)."""
+        order_id = schema.order_id(request.path_parameters["orderId"])
+        customer = schema.customer_query(request.query)
+        row = self.orders.get(customer_key(instance, customer), order_id)
+        if row is None:
+            raise Fault("ORDER_NOT_FOUND", "Order not found")
+        changed_at_ms = row.created_at_ms if row.updated_at_ms is None else row.updated_at_ms
+        reason = None if row.reason is None else row.reason.value
+        return envelope.success(200, _order_data(row) | {"updatedAt": iso(changed_at_ms), "cancelReason": reason})
 
 
 def _is_matched(row: OrderRow) -> bool:

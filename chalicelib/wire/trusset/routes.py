@@ -8,20 +8,31 @@ from aws_lambda_powertools import Logger
 
 from chalicelib.admission import Admission
 from chalicelib.clock import now_ms, now_s
+from chalicelib.stores.books import Books
 from chalicelib.stores.dynamodb import Database, OutcomeUnknown, Unavailable
+from chalicelib.stores.fills import Fills
 from chalicelib.stores.orders import Orders
 from chalicelib.stores.requests import Requests
 from chalicelib.stores.tenants import Tenants
 from chalicelib.wire.http import HttpRequest, HttpResponse
 from chalicelib.wire.trusset.envelope import Envelope, Fault
 from chalicelib.wire.trusset.gate import pass_gate
+from chalicelib.wire.trusset.market import MarketEndpoints
 from chalicelib.wire.trusset.orders import CANCEL_WAIT_S, OrderEndpoints
 
 BASE = "/orderbooks/stocks/api"
 PLACE = f"{BASE}/offchain/orders"
 ONE_ORDER = f"{BASE}/offchain/orders/{{orderId}}"
 LIST = f"{BASE}/offchain/customers/{{customerRef}}/orders"
-ROUTES = {PLACE: ("POST",), ONE_ORDER: ("DELETE",), LIST: ("GET",)}
+TRADES_OF_CUSTOMER = f"{BASE}/offchain/customers/{{customerRef}}/trades"
+DEPTH = f"{BASE}/offchain/order-books/{{orderBookId}}/snapshot"
+ROUTES = {
+    PLACE: ("POST",),
+    ONE_ORDER: ("GET", "DELETE"),
+    LIST: ("GET",),
+    TRADES_OF_CUSTOMER: ("GET",),
+    DEPTH: ("GET",),
+}
 """Each route with the methods it has."""
 
 Endpoint = Callable[[HttpRequest, str, Envelope], HttpResponse]
@@ -36,10 +47,14 @@ class BookDesk:
         self._tenants = Tenants(database, now_s)
         self._requests = Requests(database, now_s)
         endpoints = OrderEndpoints(Admission(database), Orders(database), self._requests, cancel_wait_s)
+        market = MarketEndpoints(Books(database), Fills(database))
         self._endpoints: dict[tuple[str, str], Endpoint] = {
             (PLACE, "POST"): endpoints.place,
+            (ONE_ORDER, "GET"): endpoints.one,
             (ONE_ORDER, "DELETE"): endpoints.cancel,
             (LIST, "GET"): endpoints.list_of_customer,
+            (TRADES_OF_CUSTOMER, "GET"): market.trades_of_customer,
+            (DEPTH, "GET"): market.depth,
         }
 
     def answer(self, request: HttpRequest) -> HttpResponse:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, ValidationInfo, field_validator
@@ -19,10 +20,13 @@ from chalicelib.wire.trusset.envelope import Detail, Fault
 REF_CHARACTERS_MAX = 256
 ID_CHARACTERS_MAX = 100
 LIMIT_DEFAULT, LIMIT_MAX = 50, 100
+LEVELS_DEFAULT, LEVELS_MAX = 20, 100
 OFFSET_MAX = 2**31 - 1
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _DIGITS = re.compile(r"[0-9]+")
+_FROM_ONE = re.compile(r"0*[1-9][0-9]*")
+_REF = re.compile(r"[^\x00-\x1f\x7f]{1,256}")
 _PREFERENCE = re.compile(r"\s*wait\s*=\s*\"?([^\";]*)\"?\s*(;.*)?", re.IGNORECASE)
 WAIT_S_MAX = 10
 
@@ -30,6 +34,7 @@ Amount = Annotated[str, StringConstraints(strict=True, pattern=r"^(0|[1-9][0-9]{
 Ref = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]*\z")]
 Id = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=100)]
 Body = TypeVar("Body", bound=BaseModel)
+Row = TypeVar("Row")
 
 _MESSAGES = {
     "orderBookId": "must be a string of 1 to 100 characters",
@@ -43,6 +48,7 @@ _MESSAGES = {
     "postOnly": "must be a boolean, true only with LIMIT and GTC",
     "status": "must be one of " + ", ".join(OrderStatus),
     "limit": "must be an integer from 1",
+    "levels": "must be an integer from 1",
     "offset": f"must be an integer from 0 to {OFFSET_MAX}",
 }
 
@@ -107,13 +113,23 @@ class CancelOrderBody(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
+class Page:
+    """Which rows of a list. limit: rows, at most 100. offset: rows left out before them."""
+
+    limit: int
+    offset: int
+
+    def of(self, rows: Iterable[Row]) -> Iterator[Row]:
+        return islice(rows, self.offset, self.offset + self.limit)
+
+
+@dataclass(frozen=True, slots=True)
 class ListQuery:
-    """Query of a list of orders. limit: rows, at most 100. offset: rows left out before them."""
+    """Query of a list of orders; None: all books, all statuses."""
 
     book_id: str | None
     status: OrderStatus | None
-    limit: int
-    offset: int
+    page: Page
 
 
 def json_object(body: bytes) -> dict[str, Any]:
@@ -159,6 +175,11 @@ def customer_ref(segment: str) -> str:
     return _path_parameter("customerRef", segment, REF_CHARACTERS_MAX)
 
 
+def book_id(segment: str) -> str:
+    """Return the orderBookId in a path segment, whatever it may name. Raises Fault INVALID_PARAM."""
+    return _path_parameter("orderBookId", segment, ID_CHARACTERS_MAX)
+
+
 def order_id(segment: str) -> str:
     """Return the orderId in a path segment, whatever it may name. Raises Fault INVALID_PARAM."""
     return _path_parameter("orderId", segment, ID_CHARACTERS_MAX)
@@ -175,29 +196,72 @@ def _path_parameter(name: str, segment: str, characters_max: int) -> str:
 
 
 def list_query(query: Mapping[str, list[str]]) -> ListQuery:
-    """Return the checked query. Raises Fault; a parameter given twice or empty is a fault of its own (T25)."""
-    faults: list[Detail] = []
+    """Return the checked query of a list of orders. Raises Fault."""
+    parameters = _Parameters(query)
+    book_id = parameters.single("orderBookId", re.compile(f".{{1,{ID_CHARACTERS_MAX}}}", re.DOTALL))
+    status = parameters.single("status", re.compile("|".join(OrderStatus)))
+    page = _page(parameters)
+    parameters.refuse_faulty()
+    return ListQuery(book_id, OrderStatus(status) if status else None, page)
 
-    def single(name: str, accepts: re.Pattern[str]) -> str | None:
-        values = query.get(name)
-        if values is None:
+
+def page_query(query: Mapping[str, list[str]]) -> Page:
+    """Return the checked page of a list that has no filters. Raises Fault."""
+    parameters = _Parameters(query)
+    page = _page(parameters)
+    parameters.refuse_faulty()
+    return page
+
+
+def levels_query(query: Mapping[str, list[str]]) -> int:
+    """Return how many levels of each side are wanted: 20 by default, 100 at most. Raises Fault."""
+    parameters = _Parameters(query)
+    levels = parameters.single("levels", _FROM_ONE)
+    parameters.refuse_faulty()
+    return LEVELS_DEFAULT if levels is None else _bounded(levels, LEVELS_MAX)
+
+
+def customer_query(query: Mapping[str, list[str]]) -> str:
+    """Return the customerRef that a query must name. Raises Fault."""
+    parameters = _Parameters(query)
+    customer = parameters.single("customerRef", _REF, is_required=True)
+    parameters.refuse_faulty()
+    assert customer is not None
+    return customer
+
+
+class _Parameters:
+    """Query parameters as they are looked at one by one; one given twice, or empty, is a fault of its own (T25)."""
+
+    def __init__(self, query: Mapping[str, list[str]]) -> None:
+        self._query = query
+        self._faulty: list[str] = []
+
+    def single(self, name: str, accepts: re.Pattern[str], *, is_required: bool = False) -> str | None:
+        values = self._query.get(name)
+        if values is None and not is_required:
             return None
-        if len(values) != 1 or not accepts.fullmatch(values[0]):
-            faults.append(Detail(name, _MESSAGES[name]))
+        if values is None or len(values) != 1 or not accepts.fullmatch(values[0]):
+            self.refuse(name)
             return None
         return values[0]
 
-    book_id = single("orderBookId", re.compile(f".{{1,{ID_CHARACTERS_MAX}}}", re.DOTALL))
-    status = single("status", re.compile("|".join(OrderStatus)))
-    limit = single("limit", re.compile("0*[1-9][0-9]*"))
-    offset = single("offset", _DIGITS)
+    def refuse(self, name: str) -> None:
+        self._faulty.append(name)
+
+    def refuse_faulty(self) -> None:
+        """Raise Fault with every faulty parameter, in the order in which they were looked at (T7)."""
+        if self._faulty:
+            raise validation_fault([Detail(name, _MESSAGES[name]) for name in self._faulty])
+
+
+def _page(parameters: _Parameters) -> Page:
+    limit = parameters.single("limit", _FROM_ONE)
+    offset = parameters.single("offset", _DIGITS)
     offset_rows = _bounded(offset or "0", OFFSET_MAX + 1)
     if offset_rows > OFFSET_MAX:
-        faults.append(Detail("offset", _MESSAGES["offset"]))
-    if faults:
-        raise validation_fault(faults)
-    limit_rows = LIMIT_DEFAULT if limit is None else _bounded(limit, LIMIT_MAX)
-    return ListQuery(book_id, OrderStatus(status) if status else None, limit_rows, offset_rows)
+        parameters.refuse("offset")
+    return Page(LIMIT_DEFAULT if limit is None else _bounded(limit, LIMIT_MAX), offset_rows)
 
 
 def _bounded(digits: str, most: int) -> int:

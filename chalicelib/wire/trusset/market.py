@@ -1,0 +1,57 @@
+"""Endpoints that show what a book and a customer have traded: a book's depth, a customer's trades (T34)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from chalicelib.clock import iso
+from chalicelib.core.config import SettlementMode
+from chalicelib.stores.books import Books
+from chalicelib.stores.fills import Fill, Fills
+from chalicelib.stores.keys import book_key, customer_key
+from chalicelib.wire.http import HttpRequest, HttpResponse
+from chalicelib.wire.trusset import schema
+from chalicelib.wire.trusset.envelope import Envelope, Fault
+
+
+@dataclass(frozen=True, slots=True)
+class MarketEndpoints:
+    books: Books
+    fills: Fills
+
+    def depth(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
+        """GET offchain/order-books/{orderBookId}/snapshot. 200 with the best levels of both sides, best first."""
+        book_id = schema.book_id(request.path_parameters["orderBookId"])
+        levels = schema.levels_query(request.query)
+        config = self.books.config(book_key(instance, book_id))
+        if config is None:
+            raise Fault("ORDER_BOOK_NOT_FOUND", "Order book does not exist")
+        if config.settlement_mode is not SettlementMode.OFF_CHAIN:
+            raise Fault("WRONG_SETTLEMENT_MODE", "Order book uses on-chain settlement")
+        depth = self.books.depth(book_key(instance, book_id))
+        sides = {"bids": depth.bids[:levels], "asks": depth.asks[:levels]}
+        shown = {side: [_level_data(*level) for level in best] for side, best in sides.items()}
+        return envelope.success(200, {"orderBookId": book_id} | shown)
+
+    def trades_of_customer(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
+        """GET offchain/customers/{customerRef}/trades. 200 with a bare array, newest first (T34)."""
+        customer = schema.customer_ref(request.path_parameters["customerRef"])
+        page = schema.page_query(request.query)
+        fills = self.fills.newest_first(customer_key(instance, customer))
+        return envelope.success(200, [_trade_data(customer, fill) for fill in page.of(fills)])
+
+
+def _level_data(price: int, quantity: int) -> dict[str, str]:
+    return {"price": str(price), "quantity": str(quantity)}
+
+
+def _trade_data(customer: str, fill: Fill) -> dict[str, str]:
+    return {
+        "id": fill.trade_id,
+        "orderBookId": fill.book_id,
+        "customerRef": customer,
+        "price": str(fill.price),
+        "quantity": str(fill.quantity),
+        "side": fill.side.value,
+        "timestamp": iso(fill.at_ms),
+    }
