@@ -66,6 +66,11 @@ def book_depth(orderBookId: str) -> Response:  # noqa: ARG001 - the template's o
     return _answer(book_desk.DEPTH)
 
 
+@app.route(book_desk.TRADES_OF_BOOK, methods=METHODS, content_types=[])
+def trades_of_book(orderBookId: str) -> Response:  # noqa: ARG001 - the template's own word
+    return _answer(book_desk.TRADES_OF_BOOK)
+
+
 @app.route(book_desk.TRADES_OF_CUSTOMER, methods=METHODS, content_types=[])
 def trades_of_customer(customerRef: str) -> Response:  # noqa: ARG001 - the template's own word
     return _answer(book_desk.TRADES_OF_CUSTOMER)

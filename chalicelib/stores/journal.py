@@ -14,6 +14,8 @@ from chalicelib.core.journal import JournalEntry, canonical
 from chalicelib.stores.dynamodb import ConditionFailed, Database, Put, Row, TransactionRefused
 
 TABLE = "journal"
+PAGE_ENTRIES = 25
+"""Entries that are read at a time from the end: a page of trades seldom needs more."""
 PLAIN_BYTES_MAX = 1024
 """Events longer than this are stored compressed."""
 
@@ -47,6 +49,11 @@ class Journal:
     def after(self, book: str, sequence: int) -> Iterator[JournalEntry]:
         """Yield the entries after this sequence, in order, as of now."""
         return (entry for entry, _ in self.sized_after(book, sequence))
+
+    def newest_first(self, book: str) -> Iterator[JournalEntry]:
+        """Yield the book's entries, the last one first. Costs what it yields, a page at a time."""
+        rows = self._database.query(TABLE, "#book = :book", {":book": book}, ScanIndexForward=False, Limit=PAGE_ENTRIES)
+        return map(_entry_of, rows)
 
     def sized_after(self, book: str, sequence: int) -> Iterator[tuple[JournalEntry, int]]:
         """Yield the entries after this sequence, each with the bytes that its events take as stored."""

@@ -12,7 +12,7 @@ from chalicelib.core.config import SettlementMode
 from chalicelib.core.vocabulary import BookStatus, SelfTradePrevention
 from chalicelib.stores.dynamodb import Database
 from chalicelib.wire.http import HttpResponse
-from chalicelib.wire.trusset.routes import DEPTH, ONE_ORDER, TRADES_OF_CUSTOMER
+from chalicelib.wire.trusset.routes import DEPTH, ONE_ORDER, TRADES_OF_BOOK, TRADES_OF_CUSTOMER
 from tests.wire.desk import Desk, code_of, fields_of, open_desk
 from tests.world import BOOK_ID, NOW_MS, QUOTE, World
 
@@ -97,7 +97,9 @@ def test_a_customer_given_twice_is_a_fault(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("segment", ["x" * 101, "%zz", "%FF", "a%00"])
-@pytest.mark.parametrize(("route", "name"), [(ONE_ORDER, "orderId"), (DEPTH, "orderBookId")])
+@pytest.mark.parametrize(
+    ("route", "name"), [(ONE_ORDER, "orderId"), (DEPTH, "orderBookId"), (TRADES_OF_BOOK, "orderBookId")]
+)
 def test_a_path_parameter_that_cannot_be_one_comes_before_the_query(
     desk: Desk, route: str, name: str, segment: str
 ) -> None:
@@ -141,10 +143,39 @@ def test_a_number_of_levels_that_is_none_is_a_fault(desk: Desk, levels: str) -> 
     assert fields_of(desk.get(DEPTH, {"levels": levels}, orderBookId=BOOK_ID)) == ["levels"]
 
 
-def test_there_is_no_depth_of_a_book_that_there_is_not_or_that_settles_elsewhere(memory_database: Database) -> None:
+@pytest.mark.parametrize("route", [DEPTH, TRADES_OF_BOOK])
+def test_nothing_is_shown_of_a_book_that_there_is_not_or_that_settles_elsewhere(
+    memory_database: Database, route: str
+) -> None:
     desk = open_desk(World(memory_database, settlement_mode=SettlementMode.ON_CHAIN))
-    assert code_of(desk.get(DEPTH, orderBookId="ob_none")) == (404, "ORDER_BOOK_NOT_FOUND")
-    assert code_of(desk.get(DEPTH, orderBookId=BOOK_ID)) == (400, "WRONG_SETTLEMENT_MODE")
+    assert code_of(desk.get(route, orderBookId="ob_none")) == (404, "ORDER_BOOK_NOT_FOUND")
+    assert code_of(desk.get(route, orderBookId=BOOK_ID)) == (400, "WRONG_SETTLEMENT_MODE")
+
+
+def test_a_books_trades_are_its_tape_newest_first(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several trades in one entry, several entries, and more entries than are read at a time."""
+    monkeypatch.setattr("chalicelib.stores.journal.PAGE_ENTRIES", 2)
+    for price in ("50", "51", "52"):
+        desk.placed(side="SELL", price=price, quantity="2")
+    desk.match()
+    for quantity in ("1", "2", "3"):
+        desk.placed(customerRef="ben", price="60", quantity=quantity)
+        desk.match()
+    tape: list[dict[str, Any]] = data_of(desk.get(TRADES_OF_BOOK, orderBookId=BOOK_ID))
+    assert [(row["price"], row["quantity"]) for row in tape] == [
+        ("52", "2"), ("51", "1"), ("51", "1"), ("50", "1"), ("50", "1"),
+    ]  # fmt: skip
+    assert list(tape[0]) == ["id", "orderBookId", "price", "quantity", "timestamp"]
+    assert (tape[0]["orderBookId"], tape[0]["timestamp"]) == (BOOK_ID, iso(NOW_MS))
+    assert [row["id"] for row in tape] == [row["id"] for row in trades(desk)]
+    assert data_of(desk.get(TRADES_OF_BOOK, {"limit": "2", "offset": "1"}, orderBookId=BOOK_ID)) == tape[1:3]
+    assert data_of(desk.get(TRADES_OF_BOOK, {"offset": "5"}, orderBookId=BOOK_ID)) == []
+
+
+def test_a_book_without_trades_has_an_empty_tape(desk: Desk) -> None:
+    desk.placed()
+    desk.match()
+    assert data_of(desk.get(TRADES_OF_BOOK, orderBookId=BOOK_ID)) == []
 
 
 def test_a_customers_trades_show_its_own_side_newest_first(desk: Desk) -> None:
@@ -180,6 +211,7 @@ def test_a_trade_of_a_customer_with_itself_is_two_rows_buy_then_sell(desk: Desk)
 )
 def test_a_page_of_trades_that_is_none_is_a_fault(desk: Desk, name: str, value: str) -> None:
     assert fields_of(desk.get(TRADES_OF_CUSTOMER, {name: value}, customerRef="ann")) == [name]
+    assert fields_of(desk.get(TRADES_OF_BOOK, {name: value}, orderBookId=BOOK_ID)) == [name]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Endpoints that show what a book and a customer have traded: a book's depth, a customer's trades (T34)."""
+"""Endpoints that show the market: a book's depth, its trades, and a customer's own (T34)."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 from chalicelib.clock import iso
 from chalicelib.core.config import SettlementMode
+from chalicelib.core.journal import JournalEntry, trade_id
 from chalicelib.stores.books import Books
 from chalicelib.stores.fills import Fill, Fills
+from chalicelib.stores.journal import Journal
 from chalicelib.stores.keys import book_key, customer_key
 from chalicelib.wire.http import HttpRequest, HttpResponse
 from chalicelib.wire.trusset import schema
@@ -18,20 +20,33 @@ from chalicelib.wire.trusset.envelope import Envelope, Fault
 class MarketEndpoints:
     books: Books
     fills: Fills
+    journal: Journal
 
     def depth(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
         """GET offchain/order-books/{orderBookId}/snapshot. 200 with the best levels of both sides, best first."""
         book_id = schema.book_id(request.path_parameters["orderBookId"])
         levels = schema.levels_query(request.query)
+        self._require_off_chain(instance, book_id)
+        depth = self.books.depth(book_key(instance, book_id))
+        sides = {"bids": depth.bids[:levels], "asks": depth.asks[:levels]}
+        shown = {side: [_level_data(*level) for level in best] for side, best in sides.items()}
+        return envelope.success(200, {"orderBookId": book_id} | shown)
+
+    def trades_of_book(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
+        """GET offchain/order-books/{orderBookId}/trades. 200 with a bare array, newest first: the journal's tape."""
+        book_id = schema.book_id(request.path_parameters["orderBookId"])
+        page = schema.page_query(request.query)
+        self._require_off_chain(instance, book_id)
+        entries = self.journal.newest_first(book_key(instance, book_id))
+        trades = (trade for entry in entries for trade in reversed(_trades_in(book_id, entry)))
+        return envelope.success(200, list(page.of(trades)))
+
+    def _require_off_chain(self, instance: str, book_id: str) -> None:
         config = self.books.config(book_key(instance, book_id))
         if config is None:
             raise Fault("ORDER_BOOK_NOT_FOUND", "Order book does not exist")
         if config.settlement_mode is not SettlementMode.OFF_CHAIN:
             raise Fault("WRONG_SETTLEMENT_MODE", "Order book uses on-chain settlement")
-        depth = self.books.depth(book_key(instance, book_id))
-        sides = {"bids": depth.bids[:levels], "asks": depth.asks[:levels]}
-        shown = {side: [_level_data(*level) for level in best] for side, best in sides.items()}
-        return envelope.success(200, {"orderBookId": book_id} | shown)
 
     def trades_of_customer(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
         """GET offchain/customers/{customerRef}/trades. 200 with a bare array, newest first (T34)."""
@@ -43,6 +58,21 @@ class MarketEndpoints:
 
 def _level_data(price: int, quantity: int) -> dict[str, str]:
     return {"price": str(price), "quantity": str(quantity)}
+
+
+def _trades_in(book_id: str, entry: JournalEntry) -> list[dict[str, object]]:
+    """Return the entry's trades as they happened; all that is shown of one stands in its event."""
+    return [
+        {
+            "id": trade_id(entry, number),
+            "orderBookId": book_id,
+            "price": event["price"],
+            "quantity": event["quantity"],
+            "timestamp": iso(entry.at_ms),
+        }
+        for number, event in enumerate(entry.events)
+        if event["type"] == "traded"
+    ]
 
 
 def _trade_data(customer: str, fill: Fill) -> dict[str, str]:

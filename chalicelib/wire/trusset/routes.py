@@ -11,6 +11,7 @@ from chalicelib.clock import now_ms, now_s
 from chalicelib.stores.books import Books
 from chalicelib.stores.dynamodb import Database, OutcomeUnknown, Unavailable
 from chalicelib.stores.fills import Fills
+from chalicelib.stores.journal import Journal
 from chalicelib.stores.orders import Orders
 from chalicelib.stores.requests import Requests
 from chalicelib.stores.tenants import Tenants
@@ -25,6 +26,7 @@ PLACE = f"{BASE}/offchain/orders"
 ONE_ORDER = f"{BASE}/offchain/orders/{{orderId}}"
 LIST = f"{BASE}/offchain/customers/{{customerRef}}/orders"
 TRADES_OF_CUSTOMER = f"{BASE}/offchain/customers/{{customerRef}}/trades"
+TRADES_OF_BOOK = f"{BASE}/offchain/order-books/{{orderBookId}}/trades"
 DEPTH = f"{BASE}/offchain/order-books/{{orderBookId}}/snapshot"
 ROUTES = {
     PLACE: ("POST",),
@@ -32,6 +34,7 @@ ROUTES = {
     LIST: ("GET",),
     TRADES_OF_CUSTOMER: ("GET",),
     DEPTH: ("GET",),
+    TRADES_OF_BOOK: ("GET",),
 }
 """Each route with the methods it has."""
 
@@ -47,7 +50,7 @@ class BookDesk:
         self._tenants = Tenants(database, now_s)
         self._requests = Requests(database, now_s)
         endpoints = OrderEndpoints(Admission(database), Orders(database), self._requests, cancel_wait_s)
-        market = MarketEndpoints(Books(database), Fills(database))
+        market = MarketEndpoints(Books(database), Fills(database), Journal(database))
         self._endpoints: dict[tuple[str, str], Endpoint] = {
             (PLACE, "POST"): endpoints.place,
             (ONE_ORDER, "GET"): endpoints.one,
@@ -55,6 +58,7 @@ class BookDesk:
             (LIST, "GET"): endpoints.list_of_customer,
             (TRADES_OF_CUSTOMER, "GET"): market.trades_of_customer,
             (DEPTH, "GET"): market.depth,
+            (TRADES_OF_BOOK, "GET"): market.trades_of_book,
         }
 
     def answer(self, request: HttpRequest) -> HttpResponse:
