@@ -315,3 +315,15 @@ def test_tables_that_fail_once_the_cancel_is_queued_leave_it_pending(
     assert code_of(response) == PENDING
     assert response.headers["Retry-After"] == "1"
     assert cancels_queued(desk) == 1
+
+
+def test_the_answer_bears_the_time_at_which_the_wait_ended(
+    desk: Desk, waiting: Waiting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(orders, "now_ms", lambda: NOW_MS + int(waiting.slept_s * 1000))
+    order_id = desk.placed()
+    waiting.meanwhile = desk.match
+    response = desk.cancel(order_id)
+    assert_cancelled(response, order_id)
+    assert json.loads(response.body)["metadata"]["timestamp"] == iso(NOW_MS + int(waiting.slept_s * 1000))
+    assert waiting.slept_s > 0

@@ -70,6 +70,10 @@ class Envelope:
         """Headers that every answer to this request carries."""
         self._timestamp = iso(now_ms)
 
+    def has_waited(self, now_ms: int) -> None:
+        """Give the answer the time at which a wait for a result ended; what was written before keeps its own."""
+        self._timestamp = iso(now_ms)
+
     def success(self, status: int, data: object, headers: Mapping[str, str] | None = None) -> HttpResponse:
         return self.response(status, self.success_body(data), headers)
 

@@ -79,6 +79,7 @@ class OrderEndpoints:
                 row = self._first(_is_matched, owner, admitted.order.order_id, wait_s)
                 shown, applied = body, preference
                 if row is not None:
+                    envelope.has_waited(now_ms())
                     shown, applied = envelope.success_body(_order_data(row)), f"wait={wait_s}"
                 if replay is not None:
                     final = replay.requests.finish(replay.scope, replay.key, shown, applied)
@@ -99,6 +100,7 @@ class OrderEndpoints:
         except Unavailable:  # that "nothing was changed" would not be true any more: the cancel is queued
             logger.warning("no result to show", exc_info=True, request_id=envelope.request_id)
             row = None
+        envelope.has_waited(now_ms())
         if row is None:
             raise Fault("CANCEL_PENDING", "The cancel is queued; ask again", headers={"Retry-After": "1"})
         if row.reason is not CloseReason.USER_CANCELLED:
