@@ -10,6 +10,8 @@ from chalicelib.core.vocabulary import Side
 from chalicelib.stores.dynamodb import Database, Row
 
 TABLE = "fills"
+PAGE_ROWS = 100
+"""Rows that a listing reads at a time, where its caller names no number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +40,14 @@ class Fills:
         """Write fills; a customer that trades with itself has two of one trade, told apart by their side (T34)."""
         self._database.put_many(TABLE, map(row_of, fills))
 
-    def newest_first(self, owner: str) -> Iterator[Fill]:
-        """Yield an owner's fills, newest trade first; of a trade with itself the BUY before the SELL (T34)."""
-        rows = self._database.query(TABLE, "#owner = :owner", {":owner": owner}, ScanIndexForward=False)
+    def newest_first(self, owner: str, page_rows: int = PAGE_ROWS) -> Iterator[Fill]:
+        """Yield an owner's fills, newest trade first; of a trade with itself the BUY before the SELL (T34).
+
+        Reads ``page_rows`` at a time, and one page beyond what is taken: a trade may have its other half there.
+        """
+        rows = self._database.query(
+            TABLE, "#owner = :owner", {":owner": owner}, ScanIndexForward=False, Limit=page_rows
+        )
         for _, halves in groupby(map(_fill_of, rows), lambda fill: fill.trade_id):
             yield from sorted(halves, key=lambda fill: fill.side)
 

@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from ulid import ULID
 
 from chalicelib.core.vocabulary import CloseReason, OrderStatus, OrderType, PlaceOrder, Side, TimeInForce
-from chalicelib.stores.dynamodb import ConditionFailed, Database, Put, Row, Update, Write
+from chalicelib.stores.dynamodb import ConditionFailed, Database, Put, Row, Update, Write, batched
 
 TABLE = "orders"
 LIVE_INDEX = "live_orders_by_owner"
 INDEX_LAG_MS_MAX = 10_000
 """Rows younger than this are read from the table itself: the index may trail it by moments."""
-INDEX_PAGE_ROWS = 100
+PAGE_ROWS = 100
+"""Rows that a listing reads at a time, where its caller names no number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,35 +189,32 @@ class Orders:
         except ConditionFailed:
             return
 
-    def newest_first(self, owner: str) -> Iterator[OrderRow]:
-        """Yield an owner's orders, newest first, ties by id descending (T26): ids ascend with admission time."""
-        rows = self._query(owner, "", None)
-        return map(_order_of, rows)
+    def newest_first(self, owner: str, page_rows: int = PAGE_ROWS) -> Iterator[OrderRow]:
+        """Yield an owner's orders, newest first, ties by id descending (T26): ids ascend with admission time.
 
-    def live_newest_first(self, owner: str, now_ms: int) -> Iterator[OrderRow]:
+        Reads ``page_rows`` at a time: who takes so many has cost no more.
+        """
+        return map(_order_of, self._query(owner, "", None, Limit=page_rows))
+
+    def live_newest_first(self, owner: str, now_ms: int, page_rows: int = PAGE_ROWS) -> Iterator[OrderRow]:
         """Yield an owner's live orders, newest first. Costs what it yields, plus the owner's last seconds.
 
         The index names candidates only; each row is read from the table, so none is shown that has closed since.
         """
         border = f"ord_{ULID.from_bytes(max(0, now_ms - INDEX_LAG_MS_MAX).to_bytes(6, 'big') + bytes(10))}"
-        for row in self._query(owner, " AND #order_id >= :border", border):
+        for row in self._query(owner, " AND #order_id >= :border", border, Limit=page_rows):
             if "live" in row:
                 yield _order_of(row)
-        page: list[str] = []
-        candidates = self._query(owner, " AND #live < :border", border, IndexName=LIVE_INDEX)
-        for candidate in candidates:
-            page.append(candidate["order_id"])
-            if len(page) == INDEX_PAGE_ROWS:
-                yield from self._live_rows(owner, page)
-                page = []
-        yield from self._live_rows(owner, page)
+        candidates = self._query(owner, " AND #live < :border", border, IndexName=LIVE_INDEX, Limit=page_rows)
+        for page in batched(candidates, page_rows):
+            yield from self._live_rows(owner, [candidate["order_id"] for candidate in page])
 
     def _live_rows(self, owner: str, order_ids: list[str]) -> Iterator[OrderRow]:
         rows = self._database.get_many(TABLE, [{"owner": owner, "order_id": order_id} for order_id in order_ids])
         rows.sort(key=lambda row: str(row["order_id"]), reverse=True)
         return (_order_of(row) for row in rows if "live" in row)
 
-    def _query(self, owner: str, range_condition: str, border: str | None, **options: str) -> Iterator[Row]:
+    def _query(self, owner: str, range_condition: str, border: str | None, **options: str | int) -> Iterator[Row]:
         values = {":owner": owner} | ({":border": border} if border else {})
         condition = f"#owner = :owner{range_condition}"
         return self._database.query(TABLE, condition, values, ScanIndexForward=False, **options)

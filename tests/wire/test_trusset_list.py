@@ -13,6 +13,7 @@ from chalicelib.admission import Admission
 from chalicelib.stores import orders as orders_module
 from chalicelib.stores.dynamodb import Database
 from chalicelib.stores.orders import time_of
+from chalicelib.wire.trusset import schema
 from chalicelib.wire.trusset.routes import LIST
 from tests.wire.desk import Desk, code_of, fields_of, open_desk
 from tests.world import QUOTE, World, record_of
@@ -67,10 +68,9 @@ def test_filters_combine_and_the_live_ones_read_the_index(desk: Desk) -> None:
 
 
 def test_live_orders_older_than_the_index_lag_are_found_in_the_index(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    desk: Desk,
 ) -> None:
     """Young orders are read from the table, old ones through the index: together each once, newest first."""
-    monkeypatch.setattr(orders_module, "INDEX_PAGE_ROWS", 2)
     then = clock.now_ms() - orders_module.INDEX_LAG_MS_MAX - 5000
     old: list[str] = []
     earlier = Admission(desk.world.database, new_id=lambda prefix: f"{prefix}_{ulid_at(then + len(old))}")
@@ -80,7 +80,22 @@ def test_live_orders_older_than_the_index_lag_are_found_in_the_index(
     assert {time_of(order_id) for order_id in old} == set(range(then, then + 5))
     young = [json.loads(desk.place(quantity="1").body)["data"]["id"] for _ in range(2)]
     assert [row["id"] for row in desk.rows(status="OPEN")] == (old + young)[::-1]
+    for limit in range(1, 8):  # pages that end within the young ones, between them, and within the old ones
+        assert [row["id"] for row in desk.rows(status="OPEN", limit=str(limit))] == (old + young)[::-1][:limit]
     assert [row["id"] for row in desk.rows(status="OPEN", offset="3", limit="3")] == (old + young)[::-1][3:6]
+
+
+@pytest.mark.parametrize(
+    ("query", "rows"),
+    [
+        ({}, 50), ({"limit": "1"}, 10), ({"limit": "30", "offset": "25"}, 55), ({"offset": "5000"}, 100),
+        ({"status": "OPEN", "limit": "20"}, 20), ({"status": "FILLED", "limit": "1"}, 100),
+        ({"orderBookId": "ob", "limit": "1"}, 100),
+    ],
+)  # fmt: skip
+def test_as_many_rows_are_read_at_a_time_as_are_needed(query: dict[str, str], rows: int) -> None:
+    """A filter that may pass over most rows reads many at a time, whatever the page."""
+    assert schema.list_query({name: [value] for name, value in query.items()}).rows_at_a_time == rows
 
 
 @pytest.mark.parametrize("limit", ["100", "101", "999999", "9" * 5000, "0100"])

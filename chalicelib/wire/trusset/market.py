@@ -52,7 +52,7 @@ class MarketEndpoints:
         """GET offchain/customers/{customerRef}/trades. 200 with a bare array, newest first (T34)."""
         customer = schema.customer_ref(request.path_parameters["customerRef"])
         page = schema.page_query(request.query)
-        fills = self.fills.newest_first(customer_key(instance, customer))
+        fills = self.fills.newest_first(customer_key(instance, customer), page.rows_at_a_time)
         return envelope.success(200, [_trade_data(customer, fill) for fill in page.of(fills)])
 
 

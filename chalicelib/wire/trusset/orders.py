@@ -130,7 +130,10 @@ class OrderEndpoints:
         query = schema.list_query(request.query)
         owner = customer_key(instance, customer)
         is_live = query.status is not None and query.status.is_live
-        rows = self.orders.live_newest_first(owner, now_ms()) if is_live else self.orders.newest_first(owner)
+        if is_live:
+            rows = self.orders.live_newest_first(owner, now_ms(), query.rows_at_a_time)
+        else:
+            rows = self.orders.newest_first(owner, query.rows_at_a_time)
         matching = (row for row in rows if query.book_id in (None, row.book_id) and query.status in (None, row.status))
         return envelope.success(200, [_row_data(row) for row in query.page.of(matching)])
 

@@ -21,6 +21,7 @@ REF_CHARACTERS_MAX = 256
 ID_CHARACTERS_MAX = 100
 LIMIT_DEFAULT, LIMIT_MAX = 50, 100
 LEVELS_DEFAULT, LEVELS_MAX = 20, 100
+READ_ROWS_MIN, READ_ROWS_MAX = 10, 100
 OFFSET_MAX = 2**31 - 1
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -119,6 +120,11 @@ class Page:
     limit: int
     offset: int
 
+    @property
+    def rows_at_a_time(self) -> int:
+        """How many rows to read at a time where most of them are shown: as many as are needed, within bounds."""
+        return max(READ_ROWS_MIN, min(READ_ROWS_MAX, self.offset + self.limit))
+
     def of(self, rows: Iterable[Row]) -> Iterator[Row]:
         return islice(rows, self.offset, self.offset + self.limit)
 
@@ -130,6 +136,12 @@ class ListQuery:
     book_id: str | None
     status: OrderStatus | None
     page: Page
+
+    @property
+    def rows_at_a_time(self) -> int:
+        """How many rows to read at a time: many where a filter may pass over most of them."""
+        passes_over = self.book_id is not None or (self.status is not None and not self.status.is_live)
+        return READ_ROWS_MAX if passes_over else self.page.rows_at_a_time
 
 
 def json_object(body: bytes) -> dict[str, Any]:
