@@ -27,7 +27,7 @@ bench: $(INSTALLED)
 	$(BIN)/python benchmarks/core.py
 	$(BIN)/python benchmarks/cold_load.py
 
-# Every call of every crash scenario meets every fault, over the embedded engine too. Takes half an hour or more.
+# Every call of every crash scenario meets every fault, over the embedded engine too. Takes twenty minutes.
 sweep: $(INSTALLED)
 	TALLYBOOK_FULL_SWEEP=1 $(BIN)/python -m pytest tests/test_crashes.py
 
