@@ -61,6 +61,16 @@ def one_order(orderId: str) -> Response:  # noqa: ARG001 - the template's own wo
     return _answer(book_desk.ONE_ORDER)
 
 
+@app.route(book_desk.BOOKS, methods=METHODS, content_types=[])
+def order_books() -> Response:
+    return _answer(book_desk.BOOKS)
+
+
+@app.route(book_desk.ONE_BOOK, methods=METHODS, content_types=[])
+def one_order_book(orderBookId: str) -> Response:  # noqa: ARG001 - the template's own word
+    return _answer(book_desk.ONE_BOOK)
+
+
 @app.route(book_desk.DEPTH, methods=METHODS, content_types=[])
 def book_depth(orderBookId: str) -> Response:  # noqa: ARG001 - the template's own word
     return _answer(book_desk.DEPTH)

@@ -19,8 +19,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib import redrive, wiring
 from chalicelib.admission import Admission
-from chalicelib.clock import new_id, now_s
-from chalicelib.core.config import BookConfig, SettlementMode, problems_of
+from chalicelib.clock import new_id, now_ms, now_s
+from chalicelib.core.config import BookConfig, SettlementMode, TokenType, problems_of
 from chalicelib.core.journal import BrokenJournal
 from chalicelib.core.vocabulary import AMOUNT_MAX, BookStatus, SelfTradePrevention
 from chalicelib.loading import UnknownBook
@@ -139,6 +139,9 @@ def _create_book(options: argparse.Namespace) -> Printed:
         taker_fee_bps=options.taker_fee_bps,
         self_trade_prevention=SelfTradePrevention(options.self_trade_prevention),
         market_collar_bps=options.market_collar_bps,
+        token_type=TokenType(options.token_type),
+        stock_token_id=options.stock_token_id,
+        created_at_ms=now_ms(),
     )
     problems = problems_of(config)
     if problems:
@@ -361,6 +364,8 @@ def _add_book_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--market-collar-bps", type=_count, default=500)
     command.add_argument("--self-trade-prevention", choices=[*SelfTradePrevention], default="NONE")
     command.add_argument("--status", choices=[*BookStatus], default="ACTIVE")
+    command.add_argument("--token-type", choices=[*TokenType], default="LIGHT_TOKEN")
+    command.add_argument("--stock-token-id", help="what the base asset stands for, in the venue's own books")
     command.add_argument("--settlement-mode", choices=[*SettlementMode], default="OFF_CHAIN")
 
 

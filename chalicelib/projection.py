@@ -46,7 +46,7 @@ class Projector:
                 self._orders.note_refused_cancel(owner, event.order_id, entry.sequence)
         changes = [event for event in events if isinstance(event, StatusChanged)]
         if changes:
-            self._books.change_status(entry.book, changes[-1].status, entry.sequence)
+            self._books.change_status(config, changes[-1].status, entry.sequence)
 
 
 def order_updates(events: Iterable[Event]) -> list[tuple[PlaceOrder, OrderUpdate]]:

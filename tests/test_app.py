@@ -59,7 +59,7 @@ def test_the_content_type_decides_nothing(client: Client, content_type: str) -> 
 
 @pytest.mark.parametrize(
     "path",
-    ["/", "/nowhere", "/orderbooks/stocks/api/offchain/order-books", PLACE + "/ord_1/fills", "/a/b/c/d/e/f/g/h/i/j"],
+    ["/", "/nowhere", "/orderbooks/stocks/api/offchain/settlements", PLACE + "/ord_1/fills", "/a/b/c/d/e/f/g/h/i/j"],
 )
 def test_a_path_without_a_route_answers_in_the_apis_own_words(client: Client, path: str) -> None:
     response = client.http.get(path)

@@ -9,6 +9,7 @@ from chalicelib.core.vocabulary import BookRules, BookStatus, OrderType, SelfTra
 
 SYMBOL_CHARACTERS_MAX = 16
 NAME_CHARACTERS_MAX = 64
+STOCK_TOKEN_ID_CHARACTERS_MAX = 100
 FEE_BPS_MAX = 1000
 COLLAR_BPS_MAX = 10_000
 DECIMALS_MAX = 30
@@ -21,9 +22,19 @@ class SettlementMode(StrEnum):
     ON_CHAIN = "ON_CHAIN"
 
 
+class TokenType(StrEnum):
+    """What the base asset stands for. The venue's own note: nothing here depends on it."""
+
+    LIGHT_TOKEN = "LIGHT_TOKEN"
+    STOCK_TOKEN = "STOCK_TOKEN"
+
+
 @dataclass(frozen=True, slots=True)
 class BookConfig:
-    """One book of one instance. Sizes in base units of the base asset, the tick in quote base units, None: no bound."""
+    """One book of one instance. Sizes in base units of the base asset, the tick in quote base units, None: no bound.
+
+    created_at_ms: when the book was made, ms since the epoch.
+    """
 
     instance: str
     book_id: str
@@ -41,6 +52,9 @@ class BookConfig:
     taker_fee_bps: int = 0
     self_trade_prevention: SelfTradePrevention = SelfTradePrevention.NONE
     market_collar_bps: int = 500
+    token_type: TokenType = TokenType.LIGHT_TOKEN
+    stock_token_id: str | None = None
+    created_at_ms: int = 0
 
     @property
     def rules(self) -> BookRules:
@@ -61,6 +75,8 @@ def problems_of(config: BookConfig) -> list[str]:
         found.append(f"name must have 1 to {NAME_CHARACTERS_MAX} characters")
     if not 1 <= len(config.symbol) <= SYMBOL_CHARACTERS_MAX:
         found.append(f"symbol must have 1 to {SYMBOL_CHARACTERS_MAX} characters")
+    if config.stock_token_id is not None and not 1 <= len(config.stock_token_id) <= STOCK_TOKEN_ID_CHARACTERS_MAX:
+        found.append(f"stock token id must have 1 to {STOCK_TOKEN_ID_CHARACTERS_MAX} characters")
     if not 0 <= config.base_decimals <= DECIMALS_MAX:
         found.append(f"base decimals must be 0 to {DECIMALS_MAX}")
     if 0 in (config.order_size_min, config.order_size_max, config.tick_size):

@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from chalicelib.core.config import BookConfig, SettlementMode
+from chalicelib.core.config import BookConfig, SettlementMode, TokenType
 from chalicelib.core.vocabulary import BookStatus, SelfTradePrevention
-from chalicelib.stores.dynamodb import ConditionFailed, Database, Put, Row, Update
+from chalicelib.stores.dynamodb import ConditionFailed, Database, Put, Row, TransactionRefused, Update, Write
 from chalicelib.stores.keys import book_key
 
 TABLE = "books"
+LISTED = "book/"
+"""Beginning of the sort key of the rows by which an instance's books are found, under the instance's key."""
 DEPTH_LEVELS_MAX = 100
 """Published price levels of each side (T38)."""
 
@@ -36,43 +39,52 @@ class Books:
         self._database = database
 
     def create(self, config: BookConfig) -> None:
-        """Store a new book. Raises BookExists (T31).
-
-        The pair and the symbol are looked up before, not locked: books are made by an operator, one at a time.
-        """
-        for other in self.of_instance(config.instance):
-            is_open = other.status is not BookStatus.CLOSED and other.settlement_mode is config.settlement_mode
-            same_pair = (other.base_asset, other.quote_asset) == (config.base_asset, config.quote_asset)
-            if is_open and (same_pair or other.symbol.casefold() == config.symbol.casefold()):
-                raise BookExists(f"{other.book_id} has this pair or symbol")
-        row = {"book": book_key(config.instance, config.book_id), "part": "config"} | asdict(config)
+        """Store a new book, list it under its instance and take its pair and symbol. Raises BookExists (T31)."""
+        key, instance = book_key(config.instance, config.book_id), config.instance
+        row = {"book": key, "part": "config"} | asdict(config)
+        listed = {"book": instance, "part": f"{LISTED}{config.book_id}"}
         book_not_exists = "attribute_not_exists(#part)"
+        writes: list[Write] = [Put(TABLE, row, book_not_exists), Put(TABLE, listed, book_not_exists)]
+        if _takes_names(config):
+            name_is_free = "attribute_not_exists(#held_by)"
+            values = {":book_id": config.book_id}
+            for name in _names_of(config):
+                writes.append(Update(TABLE, name, "SET #held_by = :book_id", name_is_free, values))
         try:
-            self._database.write(Put(TABLE, row, book_not_exists))
-        except ConditionFailed as error:
-            raise BookExists(config.book_id) from error
+            self._database.transact(writes)
+        except TransactionRefused as error:
+            others = {row["held_by"] for row in error.refused.values() if row and "held_by" in row}
+            raise BookExists(", ".join([config.book_id, *sorted(others)])) from error
 
     def config(self, book: str) -> BookConfig | None:
         row = self._database.get(TABLE, {"book": book, "part": "config"})
         return _config_of(row) if row else None
 
-    def change_status(self, book: str, status: BookStatus, sequence: int) -> None:
-        """Show the status that journal entry ``sequence`` gave the book.
+    def change_status(self, config: BookConfig, status: BookStatus, sequence: int) -> None:
+        """Show the status that journal entry ``sequence`` gave the book; a closed one gives its names back (T31).
 
         Refused when a later entry's status stands there: another run projected it. That is no fault.
         """
         book_exists, older = "attribute_exists(#part)", "(attribute_not_exists(#sequence) OR #sequence < :sequence)"
         update = Update(
             TABLE,
-            {"book": book, "part": "config"},
+            {"book": book_key(config.instance, config.book_id), "part": "config"},
             "SET #status = :status, #sequence = :sequence",
             f"{book_exists} AND {older}",
             {":status": status.value, ":sequence": sequence},
         )
-        try:
+        with suppress(ConditionFailed):
             self._database.write(update)
-        except ConditionFailed:
-            return
+        if status is BookStatus.CLOSED and config.settlement_mode is SettlementMode.OFF_CHAIN:
+            self._free_names(config)
+
+    def _free_names(self, config: BookConfig) -> None:
+        """Give the pair and the symbol back. Refused when they are free or another book's: done before. No fault."""
+        name_is_this_books = "#held_by = :book_id"
+        for name in _names_of(config):
+            update = Update(TABLE, name, "REMOVE #held_by", name_is_this_books, {":book_id": config.book_id})
+            with suppress(ConditionFailed):
+                self._database.write(update)
 
     def status_sequence(self, book: str) -> int:
         """Return the journal entry that gave the book the status shown; 0: none did, it is as the book was made."""
@@ -83,11 +95,14 @@ class Books:
         """Yield the key of every book of every instance. Reads the whole table; for operators."""
         return (row["book"] for row in self._database.scan(TABLE) if row["part"] == "config")
 
-    def of_instance(self, instance: str) -> Iterator[BookConfig]:
-        """Yield the configurations of an instance's books. Reads the whole table; for operators."""
-        for row in self._database.scan(TABLE):
-            if row["part"] == "config" and row["instance"] == instance:
-                yield _config_of(row)
+    def of_instance(self, instance: str) -> list[BookConfig]:
+        """Return the configurations of an instance's books, newest first, ties by id. Costs what it returns."""
+        values = {":instance": instance, ":listed": LISTED}
+        condition = "#book = :instance AND begins_with(#part, :listed)"
+        ids = [row["part"].removeprefix(LISTED) for row in self._database.query(TABLE, condition, values)]
+        keys = [{"book": book_key(instance, book_id), "part": "config"} for book_id in ids]
+        found = map(_config_of, self._database.get_many(TABLE, keys))
+        return sorted(found, key=lambda config: (config.created_at_ms, config.book_id), reverse=True)
 
     def depth(self, book: str) -> Depth:
         """Return the depth view; an empty one of sequence 0 before the book's first command."""
@@ -118,13 +133,33 @@ class Books:
             return
 
 
+def _takes_names(config: BookConfig) -> bool:
+    """Tell whether the book needs a pair and a symbol of its own: off-chain ones do, until they are closed (T31)."""
+    return config.settlement_mode is SettlementMode.OFF_CHAIN and config.status is not BookStatus.CLOSED
+
+
+def _names_of(config: BookConfig) -> list[dict[str, str]]:
+    """Return the keys of the rows that say which book has this pair, and which has this symbol."""
+    names = f"pair/{config.base_asset}/{config.quote_asset}", f"symbol/{config.symbol.casefold()}"
+    return [{"book": config.instance, "part": name} for name in names]
+
+
 def _texts(level: tuple[int, int]) -> tuple[str, str]:
     return str(level[0]), str(level[1])
 
 
 def _config_of(row: Row) -> BookConfig:
-    values: dict[str, Any] = {field.name: row.get(field.name) for field in fields(BookConfig)}
-    values["status"] = BookStatus(row["status"])
-    values["settlement_mode"] = SettlementMode(row["settlement_mode"])
-    values["self_trade_prevention"] = SelfTradePrevention(row["self_trade_prevention"])
+    """Return the configuration in a row; what a row of an earlier version lacks is as it is by default."""
+    values: dict[str, Any] = {field.name: row[field.name] for field in fields(BookConfig) if field.name in row}
+    for name, words in _WORDS.items():
+        if name in values:
+            values[name] = words(values[name])
     return BookConfig(**values)
+
+
+_WORDS = {
+    "status": BookStatus,
+    "settlement_mode": SettlementMode,
+    "self_trade_prevention": SelfTradePrevention,
+    "token_type": TokenType,
+}

@@ -13,7 +13,7 @@ from chalicelib.core.vocabulary import BookStatus
 from chalicelib.stores.dynamodb import Database
 from chalicelib.stores.keys import customer_key
 from chalicelib.stores.orders import Orders
-from chalicelib.wire.trusset.routes import DEPTH, TRADES_OF_BOOK, TRADES_OF_CUSTOMER
+from chalicelib.wire.trusset.routes import BOOKS, DEPTH, TRADES_OF_BOOK, TRADES_OF_CUSTOMER
 from infra.settings import ROOT
 from infra.tables import table_definitions
 from tests.wire.desk import open_desk
@@ -112,6 +112,7 @@ def test_each_function_may_do_exactly_what_it_does(
     desk.place(customerRef="ben", price="1")
     desk.get(TRADES_OF_CUSTOMER, customerRef="ann")
     desk.get(DEPTH, orderBookId=BOOK_ID)
+    desk.get(BOOKS)
     desk.get(TRADES_OF_BOOK, orderBookId=BOOK_ID)
     desk.rows(status="OPEN")
     desk.rows()

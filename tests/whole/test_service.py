@@ -83,8 +83,22 @@ def test_a_cancel_is_answered_with_its_outcome_and_frees_what_was_left(api: Api,
     assert venue.balance("canceller", quote) == (WHOLE, 0)
     status, answer, _ = api.call("DELETE", path, {"customerRef": "canceller"})
     assert (status, answer["error"]["code"]) == (404, "ORDER_NOT_FOUND")
-    status, _, headers = api.call("GET", path)
-    assert (status, headers["Allow"]) == (405, "DELETE")
+    status, answer, _ = api.call("GET", f"{path}?customerRef=canceller")
+    assert (status, answer["data"]["cancelReason"]) == (200, "USER_CANCELLED")
+    status, _, headers = api.call("PUT", path)
+    assert (status, headers["Allow"]) == (405, "GET, DELETE")
+
+
+def test_what_the_desk_shows_is_served_over_http(api: Api) -> None:
+    """One GET of each kind, through the dev server's routing."""
+    base = PLACE.removesuffix("/orders")
+    status, answer, _ = api.call("GET", f"{base}/order-books?status=ACTIVE")
+    assert (status, [book["id"] for book in answer["data"]]) == (200, ["ob_offchain_001"])
+    for path in ("", "/snapshot?levels=5", "/trades?limit=5"):
+        status, answer, _ = api.call("GET", f"{base}/order-books/ob_offchain_001{path}")
+        assert (status, answer["success"]) == (200, True), path
+    status, answer, _ = api.call("GET", f"{base}/customers/cust_12345/trades?limit=5")
+    assert (status, answer["success"]) == (200, True)
 
 
 def test_200_random_orders_of_20_customers_keep_every_guarantee(stack: RunningStack, api: Api, venue: Venue) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from chalicelib.clock import iso
-from chalicelib.core.config import SettlementMode
 from chalicelib.core.journal import JournalEntry, trade_id
 from chalicelib.stores.books import Books
 from chalicelib.stores.fills import Fill, Fills
@@ -13,7 +12,8 @@ from chalicelib.stores.journal import Journal
 from chalicelib.stores.keys import book_key, customer_key
 from chalicelib.wire.http import HttpRequest, HttpResponse
 from chalicelib.wire.trusset import schema
-from chalicelib.wire.trusset.envelope import Envelope, Fault
+from chalicelib.wire.trusset.books import off_chain_book
+from chalicelib.wire.trusset.envelope import Envelope
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class MarketEndpoints:
         """GET offchain/order-books/{orderBookId}/snapshot. 200 with the best levels of both sides, best first."""
         book_id = schema.book_id(request.path_parameters["orderBookId"])
         levels = schema.levels_query(request.query)
-        self._require_off_chain(instance, book_id)
+        off_chain_book(self.books, instance, book_id)
         depth = self.books.depth(book_key(instance, book_id))
         sides = {"bids": depth.bids[:levels], "asks": depth.asks[:levels]}
         shown = {side: [_level_data(*level) for level in best] for side, best in sides.items()}
@@ -36,17 +36,10 @@ class MarketEndpoints:
         """GET offchain/order-books/{orderBookId}/trades. 200 with a bare array, newest first: the journal's tape."""
         book_id = schema.book_id(request.path_parameters["orderBookId"])
         page = schema.page_query(request.query)
-        self._require_off_chain(instance, book_id)
+        off_chain_book(self.books, instance, book_id)
         entries = self.journal.newest_first(book_key(instance, book_id))
         trades = (trade for entry in entries for trade in reversed(_trades_in(book_id, entry)))
         return envelope.success(200, list(page.of(trades)))
-
-    def _require_off_chain(self, instance: str, book_id: str) -> None:
-        config = self.books.config(book_key(instance, book_id))
-        if config is None:
-            raise Fault("ORDER_BOOK_NOT_FOUND", "Order book does not exist")
-        if config.settlement_mode is not SettlementMode.OFF_CHAIN:
-            raise Fault("WRONG_SETTLEMENT_MODE", "Order book uses on-chain settlement")
 
     def trades_of_customer(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
         """GET offchain/customers/{customerRef}/trades. 200 with a bare array, newest first (T34)."""

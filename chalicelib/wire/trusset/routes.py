@@ -16,6 +16,7 @@ from chalicelib.stores.orders import Orders
 from chalicelib.stores.requests import Requests
 from chalicelib.stores.tenants import Tenants
 from chalicelib.wire.http import HttpRequest, HttpResponse
+from chalicelib.wire.trusset.books import BookEndpoints
 from chalicelib.wire.trusset.envelope import Envelope, Fault
 from chalicelib.wire.trusset.gate import pass_gate
 from chalicelib.wire.trusset.market import MarketEndpoints
@@ -26,6 +27,8 @@ PLACE = f"{BASE}/offchain/orders"
 ONE_ORDER = f"{BASE}/offchain/orders/{{orderId}}"
 LIST = f"{BASE}/offchain/customers/{{customerRef}}/orders"
 TRADES_OF_CUSTOMER = f"{BASE}/offchain/customers/{{customerRef}}/trades"
+BOOKS = f"{BASE}/offchain/order-books"
+ONE_BOOK = f"{BASE}/offchain/order-books/{{orderBookId}}"
 TRADES_OF_BOOK = f"{BASE}/offchain/order-books/{{orderBookId}}/trades"
 DEPTH = f"{BASE}/offchain/order-books/{{orderBookId}}/snapshot"
 ROUTES = {
@@ -33,6 +36,8 @@ ROUTES = {
     ONE_ORDER: ("GET", "DELETE"),
     LIST: ("GET",),
     TRADES_OF_CUSTOMER: ("GET",),
+    BOOKS: ("GET",),
+    ONE_BOOK: ("GET",),
     DEPTH: ("GET",),
     TRADES_OF_BOOK: ("GET",),
 }
@@ -50,6 +55,7 @@ class BookDesk:
         self._tenants = Tenants(database, now_s)
         self._requests = Requests(database, now_s)
         endpoints = OrderEndpoints(Admission(database), Orders(database), self._requests, cancel_wait_s)
+        books = BookEndpoints(Books(database))
         market = MarketEndpoints(Books(database), Fills(database), Journal(database))
         self._endpoints: dict[tuple[str, str], Endpoint] = {
             (PLACE, "POST"): endpoints.place,
@@ -57,6 +63,8 @@ class BookDesk:
             (ONE_ORDER, "DELETE"): endpoints.cancel,
             (LIST, "GET"): endpoints.list_of_customer,
             (TRADES_OF_CUSTOMER, "GET"): market.trades_of_customer,
+            (BOOKS, "GET"): books.list_of_instance,
+            (ONE_BOOK, "GET"): books.one,
             (DEPTH, "GET"): market.depth,
             (TRADES_OF_BOOK, "GET"): market.trades_of_book,
         }

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, ValidationInfo, field_validator
 
 from chalicelib.core.config import OrderRequest
-from chalicelib.core.vocabulary import OrderStatus, OrderType, Side, TimeInForce
+from chalicelib.core.vocabulary import BookStatus, OrderStatus, OrderType, Side, TimeInForce
 from chalicelib.wire.http import BadPercentEncoding, percent_decoded
 from chalicelib.wire.trusset.envelope import Detail, Fault
 
@@ -223,6 +223,16 @@ def page_query(query: Mapping[str, list[str]]) -> Page:
     page = _page(parameters)
     parameters.refuse_faulty()
     return page
+
+
+def book_status_query(query: Mapping[str, list[str]]) -> BookStatus | None:
+    """Return the status that a list of books is limited to, None for all. Raises Fault on ``status``."""
+    values = query.get("status")
+    if values is None:
+        return None
+    if len(values) != 1 or values[0] not in list(BookStatus):
+        raise validation_fault([Detail("status", "must be one of " + ", ".join(BookStatus))])
+    return BookStatus(values[0])
 
 
 def levels_query(query: Mapping[str, list[str]]) -> int:

@@ -1,0 +1,76 @@
+"""Endpoints: list an instance's books, show one. All routes of a book begin with ``off_chain_book``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from chalicelib.core.config import BookConfig, SettlementMode
+from chalicelib.stores.books import Books
+from chalicelib.stores.keys import book_key
+from chalicelib.wire.http import HttpRequest, HttpResponse
+from chalicelib.wire.trusset import schema
+from chalicelib.wire.trusset.envelope import Envelope, Fault
+
+
+def off_chain_book(books: Books, instance: str, book_id: str) -> BookConfig:
+    """Return the book. Raises Fault ORDER_BOOK_NOT_FOUND, or WRONG_SETTLEMENT_MODE for one that settles on chain."""
+    config = books.config(book_key(instance, book_id))
+    if config is None:
+        raise Fault("ORDER_BOOK_NOT_FOUND", "Order book does not exist")
+    if config.settlement_mode is not SettlementMode.OFF_CHAIN:
+        raise Fault("WRONG_SETTLEMENT_MODE", "Order book uses on-chain settlement")
+    return config
+
+
+@dataclass(frozen=True, slots=True)
+class BookEndpoints:
+    books: Books
+
+    def list_of_instance(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
+        """GET offchain/order-books. 200 with a bare array of off-chain books, newest first, not paged."""
+        status = schema.book_status_query(request.query)
+        books = self.books.of_instance(instance)
+        shown = [
+            one for one in books if one.settlement_mode is SettlementMode.OFF_CHAIN and status in (None, one.status)
+        ]
+        return envelope.success(200, [_row_data(config) for config in shown])
+
+    def one(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
+        """GET offchain/order-books/{orderBookId}. 200 with the book's whole configuration."""
+        book_id = schema.book_id(request.path_parameters["orderBookId"])
+        return envelope.success(200, _book_data(off_chain_book(self.books, instance, book_id)))
+
+
+def _row_data(config: BookConfig) -> dict[str, object]:
+    return {
+        "id": config.book_id,
+        "name": config.name,
+        "symbol": config.symbol,
+        "status": config.status.value,
+        "settlementMode": config.settlement_mode.value,
+    }
+
+
+def _book_data(config: BookConfig) -> dict[str, object]:
+    return {
+        "id": config.book_id,
+        "tokenAddress": config.base_asset,
+        "quoteTokenAddress": config.quote_asset,
+        "name": config.name,
+        "symbol": config.symbol,
+        "status": config.status.value,
+        "settlementMode": config.settlement_mode.value,
+        "minOrderSize": _amount(config.order_size_min),
+        "maxOrderSize": _amount(config.order_size_max),
+        "tickSize": _amount(config.tick_size),
+        "makerFeeBps": config.maker_fee_bps,
+        "takerFeeBps": config.taker_fee_bps,
+        "tokenType": config.token_type.value,
+        "stockTokenId": config.stock_token_id,
+        "selfTradePrevention": config.self_trade_prevention.value,
+        "marketCollarBps": config.market_collar_bps,
+    }
+
+
+def _amount(units: int | None) -> str | None:
+    return None if units is None else str(units)
