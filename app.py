@@ -51,53 +51,20 @@ def _answer(route: str | None) -> Response:
     return Response(body=shown, status_code=response.status, headers=dict(response.headers))
 
 
-@app.route(book_desk.PLACE, methods=METHODS, content_types=[])
-def place_order() -> Response:
-    return _answer(book_desk.PLACE)
+def _serve(template: str, route: str | None, name: str) -> None:
+    """Answer what comes in at this path, with any method; route None: nothing is there."""
+
+    def view(**_segments: str) -> Response:
+        return _answer(route)
+
+    app.route(template, methods=METHODS, content_types=[], name=name)(view)
 
 
-@app.route(book_desk.ONE_ORDER, methods=METHODS, content_types=[])
-def one_order(orderId: str) -> Response:  # noqa: ARG001 - the template's own word
-    return _answer(book_desk.ONE_ORDER)
-
-
-@app.route(book_desk.BOOKS, methods=METHODS, content_types=[])
-def order_books() -> Response:
-    return _answer(book_desk.BOOKS)
-
-
-@app.route(book_desk.ONE_BOOK, methods=METHODS, content_types=[])
-def one_order_book(orderBookId: str) -> Response:  # noqa: ARG001 - the template's own word
-    return _answer(book_desk.ONE_BOOK)
-
-
-@app.route(book_desk.DEPTH, methods=METHODS, content_types=[])
-def book_depth(orderBookId: str) -> Response:  # noqa: ARG001 - the template's own word
-    return _answer(book_desk.DEPTH)
-
-
-@app.route(book_desk.TRADES_OF_BOOK, methods=METHODS, content_types=[])
-def trades_of_book(orderBookId: str) -> Response:  # noqa: ARG001 - the template's own word
-    return _answer(book_desk.TRADES_OF_BOOK)
-
-
-@app.route(book_desk.TRADES_OF_CUSTOMER, methods=METHODS, content_types=[])
-def trades_of_customer(customerRef: str) -> Response:  # noqa: ARG001 - the template's own word
-    return _answer(book_desk.TRADES_OF_CUSTOMER)
-
-
-@app.route(book_desk.LIST, methods=METHODS, content_types=[])
-def list_orders(customerRef: str) -> Response:  # noqa: ARG001 - the template's own word
-    return _answer(book_desk.LIST)
-
-
-def no_such_route(**_segments: str) -> Response:
-    return _answer(None)
-
-
+for _number, _route in enumerate(book_desk.ROUTES):
+    _serve(_route, _route, f"book_desk_{_number}")
 for _depth in range(CAUGHT_SEGMENTS_MAX + 1):
     _template = "/" + "/".join(f"{{segment{number}}}" for number in range(_depth))
-    app.route(_template, methods=METHODS, content_types=[], name=f"no_such_route_{_depth}")(no_such_route)
+    _serve(_template, None, f"no_such_route_{_depth}")
 
 
 @app.on_dynamodb_record(

@@ -100,6 +100,5 @@ def _content(state: BookState) -> dict[str, object]:
 
 def _orders(state: BookState) -> Iterator[tuple[int, str]]:
     """Yield the resting orders in their priority: facts, what is left and what they hold."""
-    levels = (level for side in (state.book.bids, state.book.asks) for level in side.best_first())
-    orders = (order for level in levels for order in level.orders.values())
+    orders = state.book.by_priority()
     return enumerate((f"{order.remaining} left, {order.hold} held of {order.placed}" for order in orders), 1)
