@@ -19,13 +19,10 @@ from chalicelib.stores.dynamodb import Database, OutcomeUnknown, TransactionRefu
 from chalicelib.stores.inbox import Inbox
 from chalicelib.stores.keys import book_key, customer_key
 from chalicelib.stores.orders import OrderRow, Orders
+from chalicelib.stores.requests import ReceiptExists
 
 ATTEMPTS_MAX = 5
 """How often a MARKET BUY's budget is worked out anew when the account changed under it."""
-
-
-class ReceiptExists(Exception):
-    """The write that the caller added to the transaction was refused: another request was first. Nothing changed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,10 @@ class AnswerExists(Exception):
     """The key has an answer already, recorded by another request."""
 
 
+class ReceiptExists(Exception):
+    """A transaction that records its answer (``recording``) was refused: the key has one. Nothing was changed."""
+
+
 class Requests:
     """now_s: the time in whole seconds; expired rows count as gone, whenever the table drops them."""
 

@@ -13,7 +13,7 @@ from chalicelib.admission import Admission
 from chalicelib.stores import orders as orders_module
 from chalicelib.stores.dynamodb import Database
 from chalicelib.stores.orders import time_of
-from chalicelib.wire.trusset import schema
+from chalicelib.wire.trusset import order_schema
 from chalicelib.wire.trusset.routes import LIST
 from tests.wire.desk import Desk, code_of, fields_of, open_desk
 from tests.world import QUOTE, World, record_of
@@ -95,7 +95,7 @@ def test_live_orders_older_than_the_index_lag_are_found_in_the_index(
 )  # fmt: skip
 def test_as_many_rows_are_read_at_a_time_as_are_needed(query: dict[str, str], rows: int) -> None:
     """A filter that may pass over most rows reads many at a time, whatever the page."""
-    assert schema.list_query({name: [value] for name, value in query.items()}).rows_at_a_time == rows
+    assert order_schema.list_query({name: [value] for name, value in query.items()}).rows_at_a_time == rows
 
 
 @pytest.mark.parametrize("limit", ["100", "101", "999999", "9" * 5000, "0100"])

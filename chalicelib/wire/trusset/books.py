@@ -8,7 +8,7 @@ from chalicelib.core.config import BookConfig, SettlementMode
 from chalicelib.stores.books import Books
 from chalicelib.stores.keys import book_key
 from chalicelib.wire.http import HttpRequest, HttpResponse
-from chalicelib.wire.trusset import schema
+from chalicelib.wire.trusset import book_schema, schema
 from chalicelib.wire.trusset.envelope import Envelope, Fault
 
 
@@ -28,7 +28,7 @@ class BookEndpoints:
 
     def list_of_instance(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
         """GET offchain/order-books. 200 with a bare array of off-chain books, newest first, not paged."""
-        status = schema.book_status_query(request.query)
+        status = book_schema.book_status_query(request.query)
         books = self.books.of_instance(instance)
         shown = [
             one for one in books if one.settlement_mode is SettlementMode.OFF_CHAIN and status in (None, one.status)
@@ -37,7 +37,7 @@ class BookEndpoints:
 
     def one(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
         """GET offchain/order-books/{orderBookId}. 200 with the book's whole configuration."""
-        book_id = schema.book_id(request.path_parameters["orderBookId"])
+        book_id = schema.path_parameter("orderBookId", request.path_parameters["orderBookId"])
         return envelope.success(200, _book_data(off_chain_book(self.books, instance, book_id)))
 
 

@@ -11,7 +11,7 @@ from chalicelib.stores.fills import Fill, Fills
 from chalicelib.stores.journal import Journal
 from chalicelib.stores.keys import book_key, customer_key
 from chalicelib.wire.http import HttpRequest, HttpResponse
-from chalicelib.wire.trusset import schema
+from chalicelib.wire.trusset import book_schema, schema
 from chalicelib.wire.trusset.books import off_chain_book
 from chalicelib.wire.trusset.envelope import Envelope
 
@@ -24,8 +24,8 @@ class MarketEndpoints:
 
     def depth(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
         """GET offchain/order-books/{orderBookId}/snapshot. 200 with the best levels of both sides, best first."""
-        book_id = schema.book_id(request.path_parameters["orderBookId"])
-        levels = schema.levels_query(request.query)
+        book_id = schema.path_parameter("orderBookId", request.path_parameters["orderBookId"])
+        levels = book_schema.levels_query(request.query)
         off_chain_book(self.books, instance, book_id)
         depth = self.books.depth(book_key(instance, book_id))
         sides = {"bids": depth.bids[:levels], "asks": depth.asks[:levels]}
@@ -34,7 +34,7 @@ class MarketEndpoints:
 
     def trades_of_book(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
         """GET offchain/order-books/{orderBookId}/trades. 200 with a bare array, newest first: the journal's tape."""
-        book_id = schema.book_id(request.path_parameters["orderBookId"])
+        book_id = schema.path_parameter("orderBookId", request.path_parameters["orderBookId"])
         page = schema.page_query(request.query)
         off_chain_book(self.books, instance, book_id)
         entries = self.journal.newest_first(book_key(instance, book_id))

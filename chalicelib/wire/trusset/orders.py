@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from aws_lambda_powertools import Logger
 
-from chalicelib.admission import Admission, Admitted, ReceiptExists
+from chalicelib.admission import Admission, Admitted
 from chalicelib.clock import iso, now_ms
 from chalicelib.core.config import Refusal
 from chalicelib.core.vocabulary import CloseReason
@@ -17,9 +17,9 @@ from chalicelib.stores.keys import customer_key
 from chalicelib.stores.orders import OrderRow, Orders, as_admitted
 from chalicelib.stores.requests import Requests
 from chalicelib.wire.http import HttpRequest, HttpResponse
-from chalicelib.wire.trusset import schema
+from chalicelib.wire.trusset import order_schema, schema
 from chalicelib.wire.trusset.envelope import Envelope, Fault
-from chalicelib.wire.trusset.replay import Replay, idempotency_key
+from chalicelib.wire.trusset.replay import Replay, answer_once, idempotency_key
 
 logger = Logger(service="tallybook-api")
 
@@ -42,30 +42,21 @@ class OrderEndpoints:
         """POST offchain/orders. 201: the order as admitted (T20), or as first matched with ``Prefer: wait`` (T21)."""
         key = idempotency_key(request)
         members = schema.json_object(request.body)
-        body = schema.place_order_body(members)
-        replay = None
-        if key is not None:
-            scope = f"{instance}/{request.method} {request.route}"
-            replay = Replay(self.requests, scope, key, schema.body_hash(members))
-            earlier = replay.earlier(envelope)
-            if earlier is not None:
-                return earlier
-        wait_s = schema.wait_preference(request.headers.get("prefer", ""))
+        body = schema.checked(order_schema.PlaceOrderBody, members)
+        wait_s = order_schema.wait_preference(request.headers.get("prefer", ""))
         pending_until_ms = now_ms() + wait_s * 1000 + FINISH_MARGIN_MS if wait_s else None
 
-        def receipt(admitted: Admitted) -> Write:
-            assert replay is not None
-            return replay.recording(201, _admitted_body(admitted, envelope), pending_until_ms)
+        def act(replay: Replay | None) -> HttpResponse:
+            def receipt(admitted: Admitted) -> Write:
+                assert replay is not None
+                return replay.recording(201, _admitted_body(admitted, envelope), pending_until_ms)
 
-        try:
             outcome = self.admission.place(instance, body.orderBookId, body.request(), receipt if replay else None)
-        except ReceiptExists:
-            assert replay is not None
-            return replay.joined(envelope)
-        if isinstance(outcome, Refusal):
-            refused = envelope.failure(Fault(outcome.code.value, outcome.message))
-            return replay.record(refused, envelope) if replay else refused
-        return self._answer(instance, outcome, wait_s, replay, envelope)
+            if isinstance(outcome, Refusal):
+                raise Fault(outcome.code.value, outcome.message)
+            return self._answer(instance, outcome, wait_s, replay, envelope)
+
+        return answer_once(self.requests, request, instance, key, members, envelope, act)
 
     def _answer(
         self, instance: str, admitted: Admitted, wait_s: int | None, replay: Replay | None, envelope: Envelope
@@ -91,8 +82,8 @@ class OrderEndpoints:
 
     def cancel(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
         """DELETE offchain/orders/{orderId}. 200: what was left of the order is cancelled, its hold released (T29)."""
-        order_id = schema.order_id(request.path_parameters["orderId"])
-        customer = schema.cancel_order_body(schema.json_object(request.body)).customerRef
+        order_id = schema.path_parameter("orderId", request.path_parameters["orderId"])
+        customer = schema.checked(order_schema.CancelOrderBody, schema.json_object(request.body)).customerRef
         if not self.admission.cancel(instance, customer, order_id):
             raise _order_not_found()
         try:
@@ -127,7 +118,7 @@ class OrderEndpoints:
     def list_of_customer(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
         """GET offchain/customers/{customerRef}/orders. 200 with a bare array, newest first (T26, T27)."""
         customer = schema.customer_ref(request.path_parameters["customerRef"])
-        query = schema.list_query(request.query)
+        query = order_schema.list_query(request.query)
         owner = customer_key(instance, customer)
         is_live = query.status is not None and query.status.is_live
         if is_live:
@@ -139,8 +130,8 @@ class OrderEndpoints:
 
     def one(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
         """GET offchain/orders/{orderId}. 200 with the eleven members, the last change, and why it closed (T28)."""
-        order_id = schema.order_id(request.path_parameters["orderId"])
-        customer = schema.customer_query(request.query)
+        order_id = schema.path_parameter("orderId", request.path_parameters["orderId"])
+        customer = order_schema.customer_query(request.query)
         row = self.orders.get(customer_key(instance, customer), order_id)
         if row is None:
             raise Fault("ORDER_NOT_FOUND", "Order not found")

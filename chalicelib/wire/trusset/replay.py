@@ -1,20 +1,27 @@
-"""Idempotency-Key: the same request under the same key has one effect and one answer (T12 to T14)."""
+"""Idempotency-Key: the same request under the same key has one effect and one answer (T12 to T14).
+
+An endpoint checks the key's form (``idempotency_key``), then its body, then acts inside ``answer_once``.
+"""
 
 from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from chalicelib.clock import now_ms
 from chalicelib.stores.dynamodb import Unavailable, Write
-from chalicelib.stores.requests import Answer, AnswerExists, Requests
+from chalicelib.stores.requests import Answer, AnswerExists, ReceiptExists, Requests
 from chalicelib.wire.http import HttpRequest, HttpResponse
-from chalicelib.wire.trusset.envelope import Envelope, Fault
+from chalicelib.wire.trusset.envelope import STATUS_OF_CODE, Envelope, Fault
+from chalicelib.wire.trusset.schema import body_hash
 
 _KEY = re.compile(r"[A-Za-z0-9_\-:.]{8,200}")
 JOIN_WAIT_S = 15
 POLL_S = 0.05
+SERVER_FAULT = 500
 
 
 def idempotency_key(request: HttpRequest) -> str | None:
@@ -77,3 +84,34 @@ class Replay:
         except AnswerExists:
             return self.joined(envelope)
         return response
+
+
+def answer_once(
+    requests: Requests,
+    request: HttpRequest,
+    instance: str,
+    key: str | None,
+    members: Mapping[str, Any],
+    envelope: Envelope,
+    act: Callable[[Replay | None], HttpResponse],
+) -> HttpResponse:
+    """Return what ``act`` answers, or what it answered when this key was used before; without a key, just act.
+
+    ``act`` records its success in the transaction that does the work (``Replay.recording``) and raises ReceiptExists
+    when that write is refused. A refusal by its own checks, a Fault, is recorded here (T13).
+    """
+    if key is None:
+        return act(None)
+    scope = f"{instance}/{request.method} {request.route}"
+    replay = Replay(requests, scope, key, body_hash(members))
+    earlier = replay.earlier(envelope)
+    if earlier is not None:
+        return earlier
+    try:
+        return act(replay)
+    except ReceiptExists:
+        return replay.joined(envelope)
+    except Fault as fault:
+        if STATUS_OF_CODE[fault.code] >= SERVER_FAULT:
+            raise
+        return replay.record(envelope.failure(fault), envelope)
