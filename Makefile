@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: run test lint types bench sweep simulate soak mutants unguarded clean
+.PHONY: run test lint types bench listings sweep simulate soak mutants unguarded clean
 .DEFAULT_GOAL := run
 
 # PORT=8001 serves on another port; FRESH=1 forgets what earlier runs stored.
@@ -26,6 +26,12 @@ types: $(INSTALLED)
 bench: $(INSTALLED)
 	$(BIN)/python benchmarks/core.py
 	$(BIN)/python benchmarks/cold_load.py
+
+# What lists cost, by the history behind them: docs/listings.md. Takes a quarter of an hour on the engine that it starts,
+# two minutes on one whose queries are flat: make listings DYNAMODB_ENDPOINT=http://127.0.0.1:4567
+listings: $(INSTALLED)
+	$(BIN)/python benchmarks/open_orders.py
+	$(if $(DYNAMODB_ENDPOINT),DYNAMODB_ENDPOINT=$(DYNAMODB_ENDPOINT) )$(BIN)/python benchmarks/listing.py
 
 # Every call of every crash scenario meets every fault, over the embedded engine too. Takes twenty minutes.
 sweep: $(INSTALLED)

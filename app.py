@@ -30,7 +30,7 @@ app = Chalice(app_name="tallybook")
 
 @cache
 def _book_desk() -> book_desk.BookDesk:
-    return book_desk.BookDesk(wiring.database())
+    return book_desk.BookDesk(wiring.database(), wiring.counters())
 
 
 def _answer(route: str | None) -> Response:

@@ -62,7 +62,8 @@ def write_book(database: Database, orders: list[PlaceOrder]) -> LoadedBook:
     """Write the journal, the snapshots and the depth view of a book in which all the orders rest."""
     Books(database).create(CONFIG)
     journal, loading = Journal(database), Loading(database)
-    loaded = LoadedBook(book_key(CONFIG.instance, CONFIG.book_id), CONFIG, BookState.empty(CONFIG.rules, CONFIG.status))
+    state = BookState.empty(CONFIG.first_rules, CONFIG.first_terms.status)
+    loaded = LoadedBook(book_key(CONFIG.instance, CONFIG.book_id), CONFIG, state)
     for chunk in batched(orders, COMMANDS_PER_ENTRY):
         events = [event for order in chunk for event in place(loaded.state.book, order)]
         for entry in draft(loaded.key, loaded.state.head, AT_MS, loaded.state.head.sequence + 1, events):
@@ -120,7 +121,7 @@ def main() -> None:
             assert loaded.state.book.state() == written.state.book.state()
         seconds.sort()
         print(f"loads in {seconds[ROUNDS // 2]:.2f} s, median of {ROUNDS} ({seconds[0]:.2f} to {seconds[-1]:.2f})")
-        on_loaded, on_empty = commands_a_second(loaded.state.book), commands_a_second(Book(CONFIG.rules))
+        on_loaded, on_empty = commands_a_second(loaded.state.book), commands_a_second(Book(CONFIG.first_rules))
         print(f"then {on_loaded:,.0f} commands/s, on an empty book {on_empty:,.0f}: {on_loaded / on_empty:.2f} of that")
 
 

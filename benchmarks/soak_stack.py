@@ -197,6 +197,7 @@ class Stack:
         """Make instance, key, books of every kind, and funds."""
         cli.run(["instance", "create", "--ref", INSTANCE_REF])
         self.api_key = str(cli.run(["key", "create", "--instance", INSTANCE, "--rate-limit", "0"])["api_key"])
+        self._make_token(QUOTE, "EUR", 6)
         for number in range(self._book_count):
             self._make_book(number)
         for customer in CUSTOMERS:
@@ -207,13 +208,18 @@ class Stack:
         base, decimals = f"0x{number:040x}", BASE_DECIMALS[number % len(BASE_DECIMALS)]
         facts = BookFacts(f"ob_soak_{number:03d}", decimals, 100 * QUOTE_UNITS + 7 * number)
         names = ["--id", facts.book_id, "--name", f"Soak {number}", "--symbol", f"S{number}/EUR"]
-        tokens = ["--token-address", base, "--quote-token-address", QUOTE, "--base-decimals", str(decimals)]
+        self._make_token(base, f"S{number}", decimals)
+        tokens = ["--token-address", base, "--quote-token-address", QUOTE]
         fees = ["--maker-fee-bps", "5", "--taker-fee-bps", "15"]
         prevention = ["--self-trade-prevention", SELF_TRADE_PREVENTION[number % len(SELF_TRADE_PREVENTION)]]
         cli.run(["book", "create", "--instance", INSTANCE, *names, *tokens, *fees, *prevention])
         for customer in CUSTOMERS:
             self._credit(customer, base, (20 if customer in POOR_CUSTOMERS else 10**6) * 10**decimals)
         self.books.append(facts)
+
+    def _make_token(self, address: str, symbol: str, decimals: int) -> None:
+        names = ["--token-address", address, "--name", symbol, "--symbol", symbol, "--decimals", str(decimals)]
+        cli.run(["token", "create", "--instance", INSTANCE, *names])
 
     def _credit(self, customer: str, asset: str, amount: int) -> None:
         cli.run(["credit", "--instance", INSTANCE, "--customer", customer, "--asset", asset, "--amount", str(amount)])

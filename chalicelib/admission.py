@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from chalicelib.clock import new_id, now_s
 from chalicelib.core.config import BookConfig, OrderRequest, Refusal, RefusalCode, refusal_of
 from chalicelib.core.ledger import hold_of_limit, market_buy_cost, market_buy_hold
-from chalicelib.core.vocabulary import AMOUNT_MAX, BookStatus, CancelOrder, ChangeStatus, OrderType, PlaceOrder, Side
+from chalicelib.core.vocabulary import AMOUNT_MAX, CancelOrder, OrderType, PlaceOrder, Side
 from chalicelib.stores.accounts import Accounts
 from chalicelib.stores.books import Books
 from chalicelib.stores.dynamodb import Database, OutcomeUnknown, TransactionRefused, Unavailable, Write
@@ -108,14 +108,6 @@ class Admission:
             if seen is None or not seen.cancel_queued:
                 raise
         return True
-
-    def change_status(self, instance: str, book_id: str, status: BookStatus) -> None:
-        """Queue a change of the book's status: it takes its turn among the orders (T32).
-
-        Raises Unavailable (nothing changed) or OutcomeUnknown.
-        """
-        command = ChangeStatus(self._new_id("sts"), status)
-        self._database.write(self._inbox.send(book_key(instance, book_id), command, self._now_s()))
 
     def _hold_of(self, config: BookConfig, request: OrderRequest) -> int | Refusal:
         """Return what the order holds (T38, T42), or the refusal of one that the account cannot cover."""

@@ -72,17 +72,17 @@ class Loading:
         try:
             snapshot = self._snapshots.newest(key)
             if snapshot is not None:
-                state = decode_state(key, config.rules, snapshot.content)
+                state = decode_state(key, config.first_rules, snapshot.content)
                 return LoadedBook(key, config, state, snapshot_bytes=len(snapshot.content))
         except BrokenSnapshot:
             logger.exception("the snapshot cannot be read; the whole journal is", book=key)
-        return LoadedBook(key, config, BookState.empty(config.rules, config.status))
+        return LoadedBook(key, config, BookState.empty(config.first_rules, config.first_terms.status))
 
     def publish(self, loaded: LoadedBook) -> None:
         """Publish the depth view, and with it that every entry up to the book's head is projected."""
         book, sequence = loaded.state.book, loaded.state.head.sequence
         bids, asks = (tuple(side.depth(DEPTH_LEVELS_MAX)) for side in (book.bids, book.asks))
-        self._books.publish_depth(loaded.key, Depth(sequence, bids, asks))
+        self._books.publish_depth(loaded.key, Depth(sequence, book.version, bids, asks))
 
     def write_snapshot_if_due(self, loaded: LoadedBook) -> None:
         """Write a snapshot once the journal has grown enough. No batch depends on it: a failure is only logged."""

@@ -22,10 +22,10 @@ from aws_lambda_powertools import Logger
 
 from chalicelib.core.book import Book
 from chalicelib.core.commands import close_out, decide
-from chalicelib.core.events import CancelRefused, Event, StatusChanged
+from chalicelib.core.events import BookChanged, CancelRefused, Event, Traded
 from chalicelib.core.journal import JournalEntry, draft
 from chalicelib.core.matching import reject
-from chalicelib.core.vocabulary import CancelOrder, ChangeStatus, CloseReason, Command, PlaceOrder
+from chalicelib.core.vocabulary import CancelOrder, ChangeBook, CloseReason, Command, PlaceOrder
 from chalicelib.loading import LoadedBook, Loading
 from chalicelib.projection import Projector
 from chalicelib.stores.dynamodb import Database
@@ -40,9 +40,13 @@ CONFLICTS_MAX = 5
 """How often a batch starts over because another matcher was first, before it is handed back."""
 EVENTS_PER_ENTRY_GROUP = 1000
 """Decided events that are collected before they are committed; bounds an entry and what a crash leaves to finish."""
-EVENTS_PER_COMMAND_MAX = 15_000
-"""A command with more events is rejected: its entries might not fit one transaction (4 MB, and a trade of the largest
-amounts and random ids takes 200 bytes compressed)."""
+COMMAND_BYTES_MAX = 2_500_000
+"""A command whose events may take more, compressed, is rejected: its entries, and those of the commands before it that
+are not committed yet, might not fit one transaction (4 MB)."""
+EVENT_BYTES_MAX = 200
+"""What an event takes at most, compressed, with the largest amounts and random ids, but for the maker's customerRef."""
+REF_BYTES_MAX = 1024
+"""The longest customerRef: 256 code points of 4 bytes."""
 
 
 class CommandTooLarge(Exception):
@@ -148,9 +152,16 @@ class Matcher:
 
 def _decide(book: Book, command: Command) -> list[Event]:
     events = decide(book, command)
-    if len(events) > EVENTS_PER_COMMAND_MAX:
+    if _may_be_too_large(events):
         raise CommandTooLarge(command.command_id)
     return events
+
+
+def _may_be_too_large(events: list[Event]) -> bool:
+    if len(events) * (EVENT_BYTES_MAX + REF_BYTES_MAX) <= COMMAND_BYTES_MAX:
+        return False
+    makers = sum(len(event.maker.customer.encode()) for event in events if isinstance(event, Traded))
+    return len(events) * EVENT_BYTES_MAX + makers > COMMAND_BYTES_MAX
 
 
 def _give_up(book: Book, command: Command) -> list[Event]:
@@ -161,8 +172,8 @@ def _give_up(book: Book, command: Command) -> list[Event]:
             events = reject(command, CloseReason.INTERNAL_ERROR)
         case CancelOrder(_, order_id, customer):
             events = [CancelRefused(order_id, customer)]
-        case ChangeStatus(command_id, _):
-            events = [StatusChanged(command_id, book.status)]
+        case ChangeBook(command_id, _):
+            events = [BookChanged(command_id, book.terms)]
     for event in events:
         book.apply(event)
     return events

@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from chalicelib.core.config import BookConfig
-from chalicelib.core.events import Accepted, CancelRefused, Closed, Event, Rested, StatusChanged, Traded
+from chalicelib.core.events import Accepted, CancelRefused, Closed, Event, Rested, Traded
 from chalicelib.core.journal import JournalEntry, trade_id
 from chalicelib.core.ledger import settle
 from chalicelib.core.vocabulary import OrderStatus, PlaceOrder
 from chalicelib.stores.accounts import Accounts
-from chalicelib.stores.books import Books
 from chalicelib.stores.dynamodb import Database
 from chalicelib.stores.fills import Fill, Fills
 from chalicelib.stores.keys import customer_key, owner_key
@@ -26,7 +25,6 @@ class Projector:
         self._orders = Orders(database)
         self._fills = Fills(database)
         self._accounts = Accounts(database)
-        self._books = Books(database)
 
     def project(self, config: BookConfig, entry: JournalEntry, events: Sequence[Event]) -> None:
         """Write what the entry changed. Entries of a book must be projected in order, none left out.
@@ -44,9 +42,6 @@ class Projector:
             if isinstance(event, CancelRefused):
                 owner = customer_key(config.instance, event.customer)
                 self._orders.note_refused_cancel(owner, event.order_id, entry.sequence)
-        changes = [event for event in events if isinstance(event, StatusChanged)]
-        if changes:
-            self._books.change_status(config, changes[-1].status, entry.sequence)
 
 
 def order_updates(events: Iterable[Event]) -> list[tuple[PlaceOrder, OrderUpdate]]:
@@ -78,7 +73,8 @@ def fills_of(config: BookConfig, entry: JournalEntry, events: Sequence[Event]) -
     for number, event in enumerate(events):
         if not isinstance(event, Traded):
             continue
-        for order, is_maker, fee in ((event.maker, True, event.maker_fee), (event.taker, False, event.taker_fee)):
+        halves = (event.maker, event.taker, event.maker_fee), (event.taker, event.maker, event.taker_fee)
+        for order, other, fee in halves:
             fills.append(
                 Fill(
                     owner=customer_key(config.instance, order.customer),
@@ -86,7 +82,8 @@ def fills_of(config: BookConfig, entry: JournalEntry, events: Sequence[Event]) -
                     order_id=order.order_id,
                     book_id=config.book_id,
                     side=order.side,
-                    is_maker=is_maker,
+                    is_maker=order is event.maker,
+                    counterparty=other.customer,
                     price=event.price,
                     quantity=event.quantity,
                     notional=event.notional,

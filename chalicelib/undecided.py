@@ -8,7 +8,7 @@ tells which:
 | --- | --- | --- |
 | place | its order rests, or its row carries a sequence | at or below the watermark, or redriven |
 | cancel | its order's row says cancelled by its user, or cancel refused | its order does not rest |
-| status | the book knows its name | never |
+| change | the book knows its name | never |
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ import os
 from pathlib import Path
 
 from chalicelib import cli
+from chalicelib.cli.arguments import CommandFailed
 from infra.settings import HOST
 
 INSTANCE_REF = "demo0001"
@@ -28,8 +29,11 @@ ANSWER_BOUND_S = 30
 
 
 def seed() -> None:
-    """Make the demo's instance, book and funds where they are missing. Raises cli.CommandFailed."""
+    """Make the demo's instance, tokens, book and funds where they are missing. Raises CommandFailed."""
     _unless_there(["instance", "create", "--ref", INSTANCE_REF])
+    for token, name, symbol in ((TOKEN, "Example Shares", "EXS"), (QUOTE_TOKEN, "Euro", "EUR")):
+        names = ["--token-address", token, "--name", name, "--symbol", symbol]
+        _unless_there(["token", "create", "--instance", INSTANCE, *names])
     book = ["--id", BOOK, "--name", "Example Shares", "--symbol", "EXS/EUR"]
     tokens = ["--token-address", TOKEN, "--quote-token-address", QUOTE_TOKEN]
     _unless_there(["book", "create", "--instance", INSTANCE, *book, *tokens])
@@ -40,7 +44,7 @@ def seed() -> None:
 
 
 def new_key() -> str:
-    """Make an API key of the demo's instance and return it. Raises cli.CommandFailed."""
+    """Make an API key of the demo's instance and return it. Raises CommandFailed."""
     made = cli.run(["key", "create", "--instance", INSTANCE, "--rate-limit", str(RATE_LIMIT)])
     return str(made["api_key"])
 
@@ -136,6 +140,6 @@ For scripts, all of this is in {file}. Ctrl-C stops; what was stored is there at
 def _unless_there(command: list[str]) -> None:
     try:
         cli.run(command)
-    except cli.CommandFailed as failure:
+    except CommandFailed as failure:
         if not str(failure).startswith("exists already"):
             raise

@@ -24,7 +24,7 @@ import boto3
 from botocore.exceptions import ProfileNotFound
 
 from chalicelib import redrive, wiring
-from chalicelib.cli import CommandFailed
+from chalicelib.cli.arguments import CommandFailed
 from infra import demo, engine, settings
 from infra.poller import StreamPoller
 from infra.processes import Child

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from chalicelib.core.book import Book
 from chalicelib.core.snapshot import NAMED_LIFE_MS, BookState, decode_state
-from chalicelib.core.vocabulary import BookStatus, CancelOrder, ChangeStatus, PlaceOrder
+from chalicelib.core.vocabulary import BookStatus, CancelOrder, ChangeBook, PlaceOrder
 from chalicelib.stores.dynamodb import Row
 from chalicelib.stores.inbox import command_of
 from chalicelib.stores.keys import customer_key
@@ -89,8 +89,8 @@ def _check_outcomes(venue: Venue, commands: Iterable[Row]) -> None:
                     outcomes[f"place {event['order']['id']}"] += 1  # type: ignore[index]
                 case ("closed", "USER_CANCELLED") | ("cancelRefused", _):
                     outcomes[f"cancel {event['order']}"] += 1
-                case "statusChanged", _:
-                    outcomes[f"status {event['command']}"] += 1
+                case "bookChanged", _:
+                    outcomes[f"change {event['command']}"] += 1
     assert outcomes == Counter(map(_name_of, commands)), "5: commands and outcomes differ"
 
 
@@ -100,8 +100,8 @@ def _name_of(row: Row) -> str:
             return f"place {order_id}"
         case CancelOrder(_, order_id, _):
             return f"cancel {order_id}"
-        case ChangeStatus(command_id, _):
-            return f"status {command_id}"
+        case ChangeBook(command_id, _):
+            return f"change {command_id}"
 
 
 def _check_snapshot(venue: Venue) -> None:
@@ -109,7 +109,7 @@ def _check_snapshot(venue: Venue) -> None:
     snapshot = Snapshots(venue.database).newest(venue.book)
     if snapshot is None:
         return
-    from_snapshot = decode_state(venue.book, venue.config.rules, snapshot.content)
+    from_snapshot = decode_state(venue.book, venue.config.first_rules, snapshot.content)
     assert from_snapshot.head.sequence == snapshot.sequence
     for entry in venue.journal.after(venue.book, snapshot.sequence):
         from_snapshot.fold(entry)

@@ -109,24 +109,40 @@ def cancel_overtakes_its_order(world: World) -> None:
 
 
 def pause_in_the_middle(world: World) -> None:
+    """An order was admitted before the pause and its turn comes after."""
     resting = world.placed("ann", "SELL", 30, 50)
     world.deliver()
     world.placed("ben", "BUY", 10, 50)
-    world.change_status(BookStatus.PAUSED)
     world.placed("ben", "BUY", 10, 50)
+    world.change_status(BookStatus.PAUSED)
+    world.records[-2:] = reversed(world.records[-2:])
     world.cancel("ann", resting)
     world.change_status(BookStatus.ACTIVE)
     world.placed("cat", "SELL", 10, 49)
 
 
 def close(world: World) -> None:
-    """More orders rest than one entry closes."""
+    """More orders rest than one entry closes; one was admitted before and comes after."""
     for price in range(50, 55):
         world.placed("ann", "SELL", 10, price)
     world.deliver()
     world.placed("ben", "BUY", 15, 50)
-    world.change_status(BookStatus.CLOSED)
     world.placed("cat", "BUY", 10, 50)
+    world.change_status(BookStatus.CLOSED)
+    world.records[-2:] = reversed(world.records[-2:])
+
+
+def change_of_fees_in_the_middle(world: World) -> None:
+    """What was sequenced before has the old fees (T33); of two changes that arrive swapped the later version counts."""
+    world.placed("ann", "SELL", 3_000, 50)
+    world.placed("ben", "BUY", 1_000, 50)
+    world.change(maker_fee_bps=100, taker_fee_bps=50)
+    world.placed("ben", "BUY", 1_000, 50)
+    world.change(maker_fee_bps=10)
+    world.change(maker_fee_bps=20, self_trade_prevention=SelfTradePrevention.CANCEL_TAKER)
+    world.records[-2:] = reversed(world.records[-2:])
+    world.placed("ben", "BUY", 500, 50)
+    world.placed("ann", "BUY", 500, 50)
 
 
 def batch_of_100_mixed_commands(world: World) -> None:
@@ -178,6 +194,7 @@ SCENARIOS = {
     "cancel against fill": Scenario(cancel_against_fill),
     "cancel overtakes its order": Scenario(cancel_overtakes_its_order),
     "pause in the middle": Scenario(pause_in_the_middle),
+    "change of fees in the middle": Scenario(change_of_fees_in_the_middle),
     "close": Scenario(close, limits={"chalicelib.matcher.EVENTS_PER_ENTRY_GROUP": 3}),
     "snapshot due": Scenario(
         snapshot_due,

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from chalicelib.admission import Admission, Admitted
-from chalicelib.core.config import OrderRequest
+from chalicelib.configuring import Configuring
+from chalicelib.core.config import BookConfig, OrderRequest
 from chalicelib.core.vocabulary import BookStatus, OrderType, Side, TimeInForce
 from chalicelib.stores.dynamodb import Database, OutcomeUnknown, Unavailable
 from chalicelib.stores.keys import customer_key
@@ -34,25 +35,25 @@ def a_market(world: World) -> None:
     world.deliver()
 
 
-def limit(admission: Admission, _world: World) -> object:
-    return admission.place(INSTANCE, BOOK_ID, OrderRequest("ben", Side.BUY, OrderType.LIMIT, GTC, 50, 10))
+def limit(database: Database, _world: World) -> object:
+    return Admission(database).place(INSTANCE, BOOK_ID, OrderRequest("ben", Side.BUY, OrderType.LIMIT, GTC, 50, 10))
 
 
-def market(admission: Admission, _world: World) -> object:
-    return admission.place(INSTANCE, BOOK_ID, OrderRequest("ben", Side.BUY, OrderType.MARKET, GTC, None, 10))
+def market(database: Database, _world: World) -> object:
+    return Admission(database).place(INSTANCE, BOOK_ID, OrderRequest("ben", Side.BUY, OrderType.MARKET, GTC, None, 10))
 
 
-def too_much(admission: Admission, _world: World) -> object:
-    return admission.place(INSTANCE, BOOK_ID, OrderRequest("ben", Side.SELL, OrderType.LIMIT, GTC, 50, 10**7))
+def too_much(database: Database, _world: World) -> object:
+    return Admission(database).place(INSTANCE, BOOK_ID, OrderRequest("ben", Side.SELL, OrderType.LIMIT, GTC, 50, 10**7))
 
 
-def cancel(admission: Admission, world: World) -> object:
+def cancel(database: Database, world: World) -> object:
     (row,) = world.orders.newest_first(customer_key(INSTANCE, "ann"))
-    return admission.cancel(INSTANCE, "ann", row.order_id)
+    return Admission(database).cancel(INSTANCE, "ann", row.order_id)
 
 
-def pause(admission: Admission, _world: World) -> object:
-    return admission.change_status(INSTANCE, BOOK_ID, BookStatus.PAUSED)
+def pause(database: Database, _world: World) -> object:
+    return Configuring(database).change(INSTANCE, BOOK_ID, {"status": BookStatus.PAUSED, "maker_fee_bps": 7})
 
 
 def database_of(client: Any) -> Database:
@@ -61,7 +62,7 @@ def database_of(client: Any) -> Database:
 
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("request_of", [limit, market, too_much, cancel, pause])
-def test_what_a_client_was_told_holds(request_of: Callable[[Admission, World], object], fault: str) -> None:
+def test_what_a_client_was_told_holds(request_of: Callable[[Database, World], object], fault: str) -> None:
     client = MemoryDynamoDB()
     create_tables(client, PREFIX)  # type: ignore[arg-type]
     built = Scenario(a_market).world(database_of(client))
@@ -72,7 +73,7 @@ def test_what_a_client_was_told_holds(request_of: Callable[[Admission, World], o
         before = world.tables()
         told: object = "nothing"
         try:
-            told = request_of(Admission(database_of(faulty)), world)
+            told = request_of(database_of(faulty), world)
         except Unavailable:
             assert world.tables() == before, f"unavailable at call {at}, and something was changed"
         except (OutcomeUnknown, Died):
@@ -80,10 +81,14 @@ def test_what_a_client_was_told_holds(request_of: Callable[[Admission, World], o
         world.stream_new_commands()
         if isinstance(told, Admitted):
             assert len(world.records) == len(built.records) + 1
+        elif isinstance(told, BookConfig):
+            assert world.books.config(world.book) == told
         assert world.deliver() == []
         check_invariants(world, CREDITED)
         if isinstance(told, Admitted):
             assert world.order("ben", told.order.order_id).sequence is not None
+        elif isinstance(told, BookConfig):
+            assert world.folded().book.terms == told.terms
         elif told is True:
             assert not next(world.orders.newest_first(customer_key(INSTANCE, "ann"))).status.is_live
         elif request_of is too_much:

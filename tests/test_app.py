@@ -24,6 +24,7 @@ HEADERS = {"X-Api-Key": API_KEY}
 @pytest.fixture
 def client(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
     monkeypatch.setattr(wiring, "database", lambda: database)
+    monkeypatch.setattr(wiring, "counters", lambda: database)
     for cached in (app._book_desk, wiring.matcher):
         cached.cache_clear()
     open_desk(World(database))
@@ -75,7 +76,7 @@ def test_every_route_of_the_desk_is_served_with_its_methods(
     for method in methods:
         answer = client.http.request(method, path)
         assert (answer.status_code, answer.json_body["error"]["code"]) == (401, "AUTH_REQUIRED")
-    answer = client.http.request("PATCH", path)
+    answer = client.http.request("PUT", path)
     assert (answer.status_code, answer.headers["Allow"]) == (405, ", ".join(methods))
 
 

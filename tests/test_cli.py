@@ -10,10 +10,10 @@ import pytest
 from botocore.exceptions import NoRegionError
 
 from chalicelib import cli, wiring
+from chalicelib.cli import books as books_commands
 from chalicelib.core.config import SettlementMode
 from chalicelib.core.vocabulary import BookStatus
 from chalicelib.stores.dynamodb import Database
-from chalicelib.stores.tenants import Tenants
 from chalicelib.verify.verifier import BookMoves, Verifier
 from tests.world import BASE, QUOTE, World
 
@@ -21,7 +21,6 @@ Run = Callable[[str], dict[str, Any]]
 Main = Callable[[str], int]
 BOOK = f"book create --instance inst_demo0001 --name Demo --symbol D/Q --token-address {BASE}"
 BOOK += f" --quote-token-address {QUOTE}"
-CREDIT = f"credit --instance inst_demo0001 --customer ann --asset {BASE}"
 
 
 @pytest.fixture
@@ -43,32 +42,16 @@ def main(monkeypatch: pytest.MonkeyPatch) -> Main:
 
 @pytest.fixture
 def instance(run: Run) -> str:
-    return str(run("instance create --ref demo0001")["instance"])
-
-
-def test_an_instance_is_named_by_its_reference_and_made_once(run: Run) -> None:
-    assert run("instance create --ref demo0001") == {"instance": "inst_demo0001", "services": ["trading"]}
-    with pytest.raises(cli.CommandFailed, match="exists already"):
-        run("instance create --ref demo0001")
-    assert run("instance create --ref demo0002 --service none")["services"] == []
-
-
-def test_a_key_is_printed_once_and_accepted(run: Run, instance: str, database: Database) -> None:
-    made = run(f"key create --instance {instance} --rate-limit 7")
-    credential = Tenants(database, lambda: 0).accept("demo0001", made["api_key"])
-    assert credential is not None
-    assert (credential.instance, credential.rate_limit) == (instance, 7)
-    assert run(f"key create --instance {instance}")["rate_limit"] == 200  # T6
-    secret = made["api_key"].rpartition("_")[2]
-    assert len(secret) == 64
-    assert secret not in repr(list(database.scan("tenants")))
-    with pytest.raises(cli.CommandFailed, match="no such instance"):
-        run("key create --instance inst_none0001")
+    """An instance with two tokens."""
+    made = str(run("instance create --ref demo0001")["instance"])
+    run(f"token create --instance {made} --token-address {BASE} --name Base --symbol B --decimals 8")
+    run(f"token create --instance {made} --token-address {QUOTE} --name Quote --symbol Q")
+    return made
 
 
 def test_a_book_is_made_with_every_setting(run: Run, instance: str) -> None:
     made = run(
-        BOOK + " --id ob_1 --base-decimals 8 --min-order-size 5 --max-order-size 500 --tick-size 10 --maker-fee-bps 5"
+        BOOK + " --id ob_1 --min-order-size 5 --max-order-size 500 --tick-size 10 --maker-fee-bps 5"
         " --taker-fee-bps 15 --market-collar-bps 0 --self-trade-prevention CANCEL_BOTH --status PAUSED"
         " --settlement-mode ON_CHAIN"
     )
@@ -87,7 +70,7 @@ def test_a_book_is_made_with_every_setting(run: Run, instance: str) -> None:
         (" --min-order-size 6 --max-order-size 5", "above the maximum"),
         (" --maker-fee-bps 1001", "fees"),
         (" --market-collar-bps 10001", "collar"),
-        (" --base-decimals 31", "decimals"),
+        (" --token-address 0x" + "9" * 40, "not registered"),
         (" --symbol SEVENTEEN/LETTERS", "symbol"),
     ],
 )
@@ -103,38 +86,11 @@ def test_settings_that_contradict_each_other_are_refused(run: Run, database: Dat
 def test_a_pair_or_a_symbol_has_one_open_book(run: Run) -> None:
     """T31"""
     run(BOOK + " --id ob_1")
-    for line in (BOOK, BOOK + " --id ob_1", BOOK.replace(BASE, "0x" + "9" * 40).replace("D/Q", "d/q")):
+    other_way_round = BOOK.replace(BASE, "base").replace(QUOTE, BASE).replace("base", QUOTE)
+    for line in (BOOK, BOOK + " --id ob_1", other_way_round.replace("D/Q", "d/q")):
         with pytest.raises(cli.CommandFailed, match="exists already"):
             run(line)
     run(BOOK + " --id ob_2 --settlement-mode ON_CHAIN")
-
-
-def test_credits_and_debits_show_in_the_balances(run: Run, instance: str) -> None:
-    run(f"{CREDIT} --amount {10**24} --id txn_1")
-    again = run(f"{CREDIT} --amount {10**24} --id txn_1")
-    assert (again["available"], again["held"]) == (str(10**24), "0")
-    run(f"{CREDIT} --amount 1 --reference wire-17".replace("credit", "debit", 1))
-    assert run(f"balances --instance {instance} --customer ann") == {
-        "customer": "ann",
-        "balances": [{"asset": BASE, "available": str(10**24 - 1), "held": "0"}],
-    }
-    with pytest.raises(cli.CommandFailed, match="insufficient"):
-        run(f"{CREDIT} --amount {10**25}".replace("credit", "debit", 1))
-    with pytest.raises(cli.CommandFailed, match="other facts"):
-        run(f"{CREDIT} --amount 5 --id txn_1")
-    with pytest.raises(cli.CommandFailed, match="38 digits"):
-        run(f"{CREDIT} --amount {'9' * 38}")
-    with pytest.raises(cli.CommandFailed, match="no such instance"):
-        run(f"{CREDIT} --amount 5".replace("demo0001", "demo0009"))
-
-
-@pytest.mark.parametrize("amount", ["0", "-1", "1.5", "01", "1e3", "9" * 39, "x"])
-@pytest.mark.usefixtures("instance")
-def test_an_amount_that_is_none_is_wrong_usage(run: Run, database: Database, amount: str) -> None:
-    before = list(database.scan("accounts"))
-    with pytest.raises(SystemExit):
-        run(f"{CREDIT} --amount {amount}")
-    assert list(database.scan("accounts")) == before
 
 
 def test_json_prints_one_object_and_a_failure_goes_to_standard_error(
@@ -207,7 +163,7 @@ def test_a_verified_book_is_told_in_one_line_a_check(
         f"{venue.book}: journal: 1 entries, 4 events, none missing, none changed",
         f"{venue.book}: head: entry 1, hash {entry.hash}",
         f"{venue.book}: snapshot: none yet",
-        f"{venue.book}: depth view and status (ACTIVE): agree",
+        f"{venue.book}: depth view and terms (ACTIVE): agree",
         f"{venue.book}: orders: 2 rows agree, 1 more are not decided yet",
         f"{venue.book}: fills: 2 agree, no others",
         "inst_test0001: accounts: 5 agree with the journals of all books (1)",
@@ -269,17 +225,13 @@ def test_a_change_of_status_is_queued_among_the_orders_and_takes_effect_in_its_t
     venue: World, monkeypatch: pytest.MonkeyPatch, word: str, status: BookStatus
 ) -> None:
     """T32: the command waits for its effect; here the matcher comes while it waits."""
-    monkeypatch.setattr(cli, "STATUS_POLL_S", 0)
-    commands = len(venue.inbox_rows())
-    looks = cli._require_book
 
-    def look_again(book: str) -> Any:
-        if len(venue.inbox_rows()) > commands:
-            venue.stream_new_commands()
-            assert venue.deliver() == []
-        return looks(book)
+    def matcher_comes(_pause_s: float) -> None:
+        venue.stream_new_commands()
+        assert venue.deliver() == []
 
-    monkeypatch.setattr(cli, "_require_book", look_again)
+    venue.change(tick_size=5)
+    monkeypatch.setattr(books_commands.time, "sleep", matcher_comes)
     printed = cli.run(["book", word, venue.book])
     assert printed == {"order_book_id": "ob_test", "status": status.value, "took_effect": True}
     assert venue.folded().book.status is status
@@ -288,11 +240,10 @@ def test_a_change_of_status_is_queued_among_the_orders_and_takes_effect_in_its_t
 def test_a_change_of_status_that_no_matcher_takes_up_stays_queued(
     venue: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cli, "STATUS_WAIT_S", 0)
+    monkeypatch.setattr(books_commands, "CHANGE_WAIT_S", 0)
     assert cli.run(["book", "pause", venue.book])["took_effect"] is False
-    config = venue.books.config(venue.book)
-    assert config is not None
-    assert config.status is BookStatus.ACTIVE
+    assert venue.folded().book.status is BookStatus.ACTIVE
+    assert cli.run(["book", "pause", venue.book])["took_effect"] is False, "asked again, it waits for the same change"
 
 
 def test_a_closed_book_has_no_other_status(venue: World) -> None:
@@ -301,7 +252,7 @@ def test_a_closed_book_has_no_other_status(venue: World) -> None:
     before = venue.tables()
     with pytest.raises(cli.CommandFailed, match="closed for good"):
         cli.run(["book", "resume", venue.book])
-    with pytest.raises(cli.CommandFailed, match="no such book"):
+    with pytest.raises(cli.CommandFailed, match="Order book does not exist"):
         cli.run(["book", "pause", "inst_test0001/ob_none"])
     assert venue.tables() == before
 

@@ -112,7 +112,7 @@ def test_batches_cut_anywhere_give_the_same_book_as_one_batch(world: World) -> N
         # each piece overlaps the one before, and a new matcher takes it over
         world.deliver(world.matcher(), world.records[max(0, at - 2) : at + size])
         at += size
-    at_once = Book(world.config.rules)
+    at_once = Book(world.config.first_rules)
     for record in world.records:
         decide(at_once, command_of(decode(record["dynamodb"]["NewImage"])))
     assert world.folded().book.state() == at_once.state()
@@ -249,7 +249,7 @@ def test_a_core_fault_halfway_leaves_no_half_changed_book(world: World, monkeypa
 def test_an_order_that_would_trade_too_often_for_one_commit_is_rejected(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(matcher_module, "EVENTS_PER_COMMAND_MAX", 4)
+    monkeypatch.setattr(matcher_module, "COMMAND_BYTES_MAX", 1000)
     resting = [world.placed("ann", "SELL", 3, price) for price in range(50, 55)]
     sweep = world.placed("ben", "BUY", 15, 60)
     small = world.placed("ben", "BUY", 6, 60)
@@ -385,11 +385,12 @@ def test_a_cancel_that_comes_without_its_order_finds_it_in_the_inbox(world: Worl
 
 
 def test_what_comes_after_a_pause_is_rejected_and_what_came_before_is_matched(world: World) -> None:
-    """T23, T32"""
+    """T23, T32: two were admitted before the pause; the turn of one comes after it."""
     world.placed("ann", "SELL", 10, 50)
     before = world.placed("ben", "BUY", 4, 50)
-    world.change_status(BookStatus.PAUSED)
     after = world.placed("ben", "BUY", 4, 50)
+    world.change_status(BookStatus.PAUSED)
+    world.records[-2:] = reversed(world.records[-2:])
     assert world.deliver() == []
     assert world.order("ben", before).status is OrderStatus.FILLED
     row = world.order("ben", after)
@@ -410,7 +411,9 @@ def test_a_closed_book_cancels_what_rests_and_stays_closed(world: World, monkeyp
     monkeypatch.setattr(matcher_module, "EVENTS_PER_ENTRY_GROUP", 2)
     resting = [world.placed("ann", "SELL", 10, price) for price in range(50, 55)]
     world.change_status(BookStatus.CLOSED)
-    world.change_status(BookStatus.ACTIVE)
+    reopened = world.change(status=BookStatus.ACTIVE)
+    assert isinstance(reopened, Refusal)
+    assert reopened.code is RefusalCode.INVALID_CONFIG
     assert world.deliver() == []
     assert {world.order("ann", each).reason for each in resting} == {CloseReason.BOOK_CLOSED}
     assert world.balance("ann", BASE) == (FUNDS, 0)
@@ -420,4 +423,26 @@ def test_a_closed_book_cancels_what_rests_and_stays_closed(world: World, monkeyp
     once = world.tables()
     assert world.deliver() == []
     assert world.tables() == once
+    check_invariants(world, CREDITED)
+
+
+def test_of_two_changes_that_arrive_swapped_the_later_version_counts(world: World) -> None:
+    """T33: both have their one outcome in the journal."""
+    world.change(maker_fee_bps=10)
+    world.change(maker_fee_bps=20)
+    assert world.deliver(records=world.records[1:]) == []
+    assert world.deliver(records=world.records[:1]) == []
+    assert world.folded().book.terms.maker_fee_bps == 20
+    assert world.books.depth(world.book).version == 2
+    check_invariants(world, CREDITED)
+    assert world.deliver() == []
+    check_invariants(world, CREDITED)
+
+
+def test_a_change_that_a_redrive_brings_back_late_undoes_nothing(world: World) -> None:
+    world.change(status=BookStatus.PAUSED)
+    world.change(status=BookStatus.ACTIVE)
+    assert world.deliver(records=world.records[1:]) == []
+    redrive(world.database, world.matcher(), world.book)
+    assert world.folded().book.status is BookStatus.ACTIVE
     check_invariants(world, CREDITED)

@@ -1,16 +1,20 @@
-"""Things that happen at the same time, on the embedded engine: holds on one account, matchers on one book, one key."""
+"""Things that happen at the same time, on the embedded engine: holds, transfers, matchers, keys and references."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from threading import Barrier
 
 from chalicelib.admission import Admitted
 from chalicelib.core.config import OrderRequest, Refusal
+from chalicelib.core.transactions import Movement
 from chalicelib.core.vocabulary import OrderType, Side, TimeInForce
+from chalicelib.movements import InsufficientBalance, Movements
 from chalicelib.stores.dynamodb import Database
+from chalicelib.verify.verifier import Verifier
 from tests.invariants import check_invariants
 from tests.wire.desk import Desk, open_desk
 from tests.world import BASE, BOOK_ID, INSTANCE, QUOTE, World, record_of
@@ -78,3 +82,38 @@ def test_matchers_that_run_side_by_side_decide_each_command_once(embedded_databa
     at_once([lambda seed=seed: work(seed) for seed in range(3)])  # type: ignore[misc]
     assert world.deliver(records=records) == []
     check_invariants(world, {BASE: 2 * 10**6, QUOTE: 2 * 10**6})
+
+
+def test_one_reference_credited_twenty_times_at_once_moves_money_once(embedded_database: Database) -> None:
+    world = World(embedded_database)
+    movement = Movement(INSTANCE, BASE, None, "ann", 10, "monthly bonus")
+    recorded = at_once([lambda: Movements(embedded_database).record(movement)] * 20)
+    assert world.balance("ann", BASE) == (10, 0)
+    assert len({one.transaction_id for one in recorded}) == 1  # type: ignore[attr-defined]
+    assert sum(one.is_new for one in recorded) == 1  # type: ignore[attr-defined]
+
+
+def test_transfers_in_a_circle_at_once_lose_and_make_nothing(embedded_database: Database) -> None:
+    """Guarantee 1, where each account gives and takes at the same time; and no more is given than there is."""
+    world = World(embedded_database)
+    circle = ["ann", "ben", "cat", "ann"]
+    for customer in circle[:3]:
+        world.credit(customer, BASE, 2)
+
+    def transfer(source: str, target: str) -> bool:
+        try:
+            return Movements(embedded_database).record(Movement(INSTANCE, BASE, source, target, 1)).is_new
+        except InsufficientBalance:
+            return False
+
+    pairs = list(pairwise(circle)) * 4
+    done = at_once([lambda pair=pair: transfer(*pair) for pair in pairs])  # type: ignore[misc]
+    have = {customer: world.balance(customer, BASE)[0] for customer in circle}
+    assert sum(have.values()) == 6
+    for customer in have:
+        gave, took = (
+            sum(bool(is_done) for is_done, pair in zip(done, pairs, strict=True) if pair[side] == customer)
+            for side in (0, 1)
+        )
+        assert have[customer] == 2 + took - gave
+    Verifier(embedded_database).verify(world.book)

@@ -12,12 +12,15 @@ from typing import Any
 
 from chalicelib.admission import Admission, Admitted
 from chalicelib.clock import new_id
+from chalicelib.configuring import Configuring
 from chalicelib.core.config import BookConfig, OrderRequest, Refusal
 from chalicelib.core.snapshot import BookState
+from chalicelib.core.transactions import Movement
 from chalicelib.core.vocabulary import BookStatus, OrderType, Side, TimeInForce
 from chalicelib.matcher import Matcher
+from chalicelib.movements import Movements
 from chalicelib.stores import inbox
-from chalicelib.stores.accounts import Accounts, Transaction, TransactionType
+from chalicelib.stores.accounts import Accounts
 from chalicelib.stores.books import Books
 from chalicelib.stores.dynamodb import Database, Row, encode
 from chalicelib.stores.fills import Fills
@@ -25,6 +28,7 @@ from chalicelib.stores.journal import Journal
 from chalicelib.stores.keys import book_key, customer_key
 from chalicelib.stores.orders import OrderRow, Orders
 from chalicelib.stores.tenants import Tenants
+from chalicelib.stores.tokens import Tokens, new_token
 from chalicelib.stream import match_records
 
 BASE, QUOTE = "0x" + "b" * 40, "0x" + "c" * 40
@@ -60,8 +64,12 @@ class Venue:
 
     def credit(self, customer: str, asset: str, amount: int) -> None:
         """Credit an account, as the operator does."""
-        transaction_id, kind = new_id("txn"), TransactionType.CREDIT
-        self.accounts.record(Transaction(transaction_id, kind, self.config.instance, customer, asset, amount))
+        self.move(None, customer, asset, amount)
+
+    def move(self, source: str | None, target: str | None, asset: str, amount: int, **more: Any) -> str:
+        """Credit (no source), debit (no target) or transfer; return the transaction's id."""
+        movement = Movement(self.config.instance, asset, source, target, amount, **more)
+        return Movements(self.database).record(movement).transaction_id
 
     def inbox_rows(self) -> list[Row]:
         """Return the book's commands as they are stored, in order of arrival."""
@@ -69,7 +77,7 @@ class Venue:
 
     def folded(self) -> BookState:
         """Return the book as its journal alone gives it."""
-        state = BookState.empty(self.config.rules, self.config.status)
+        state = BookState.empty(self.config.first_rules, self.config.first_terms.status)
         for entry in self.journal.after(self.book, 0):
             state.fold(entry)
         return state
@@ -82,6 +90,8 @@ class World(Venue):
         chosen = BookConfig(INSTANCE, BOOK_ID, "Test", "B/Q", BASE, QUOTE, base_decimals=base_decimals, **config)
         super().__init__(database, chosen)
         self.admission = Admission(database)
+        self.configuring = Configuring(database)
+        register_tokens(database, INSTANCE, base_decimals)
         self.books.create(chosen)
         self.records: list[Record] = []
         self.acknowledged = 0
@@ -93,6 +103,7 @@ class World(Venue):
         other = copy(self)
         Venue.__init__(other, database, self.config)
         other.admission = Admission(database)
+        other.configuring = Configuring(database)
         other.records, other._streamed = list(self.records), set(self._streamed)
         return other
 
@@ -138,9 +149,14 @@ class World(Venue):
         self.stream_new_commands()
         return is_queued
 
-    def change_status(self, status: BookStatus) -> None:
-        self.admission.change_status(INSTANCE, BOOK_ID, status)
+    def change(self, **settings: Any) -> BookConfig | Refusal:
+        """Give the book these settings and put its command on the stream."""
+        outcome = self.configuring.change(INSTANCE, BOOK_ID, settings)
         self.stream_new_commands()
+        return outcome
+
+    def change_status(self, status: BookStatus) -> None:
+        assert isinstance(self.change(status=status), BookConfig)
 
     def stream_new_commands(self) -> None:
         """Put what is in the inbox and not on the stream yet there, in order of arrival."""
@@ -161,8 +177,15 @@ class World(Venue):
 
     def tables(self) -> dict[str, list[Row]]:
         """Return all rows of all tables, for comparisons of before and after."""
-        names = ("tenants", "books", "inbox", "journal", "orders", "fills", "accounts", "requests")
+        names = ("tenants", "tokens", "books", "inbox", "journal", "orders", "fills", "accounts", "requests")
         return {name: sorted(self.database.scan(name), key=repr) for name in names}
+
+
+def register_tokens(database: Database, instance: str, base_decimals: int = 18) -> None:
+    """Register the two tokens of these tests for an instance."""
+    tokens = Tokens(database)
+    tokens.register(instance, new_token(new_id("tok"), BASE, "Base", "B", base_decimals))
+    tokens.register(instance, new_token(new_id("tok"), QUOTE, "Quote", "Q"))
 
 
 def record_of(row: Row, sequence: int) -> Record:

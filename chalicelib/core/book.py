@@ -15,10 +15,11 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections import OrderedDict
 from collections.abc import Iterator
+from dataclasses import asdict
 
-from chalicelib.core.events import Accepted, CancelRefused, Closed, Event, Rested, StatusChanged, Traded
+from chalicelib.core.events import Accepted, BookChanged, CancelRefused, Closed, Event, Rested, Traded
 from chalicelib.core.ledger import hold_of_limit, unit
-from chalicelib.core.vocabulary import BookRules, BookStatus, OrderType, PlaceOrder, Side
+from chalicelib.core.vocabulary import BookRules, BookStatus, BookTerms, OrderType, PlaceOrder, Side
 
 
 class OpenOrder:
@@ -101,11 +102,13 @@ class BookSide:
 class Book:
     """A book between two commands. Changed by ``matching.place`` while it decides, or by ``apply`` while it replays."""
 
-    __slots__ = ("asks", "bids", "incoming", "open_orders", "rules", "scale", "status")
+    __slots__ = ("asks", "bids", "incoming", "open_orders", "rules", "scale", "status", "version")
 
     def __init__(self, rules: BookRules, status: BookStatus = BookStatus.ACTIVE) -> None:
         self.rules = rules
         self.status = status
+        self.version = 0
+        """How often its terms were changed."""
         self.scale = unit(rules.base_decimals)
         self.bids = BookSide(Side.BUY)
         self.asks = BookSide(Side.SELL)
@@ -113,6 +116,20 @@ class Book:
         """Resting orders by id."""
         self.incoming: OpenOrder | None = None
         """The order whose events are being replayed; None between commands."""
+
+    @property
+    def terms(self) -> BookTerms:
+        rules = self.rules
+        return BookTerms(
+            self.version, self.status, rules.maker_fee_bps, rules.taker_fee_bps, rules.self_trade_prevention
+        )
+
+    def change(self, terms: BookTerms) -> None:
+        """Take these terms from here on; what rests is not looked at."""
+        self.version, self.status = terms.version, terms.status
+        self.rules = BookRules(
+            self.rules.base_decimals, terms.maker_fee_bps, terms.taker_fee_bps, terms.self_trade_prevention
+        )
 
     def side(self, side: Side) -> BookSide:
         return self.bids if side is Side.BUY else self.asks
@@ -156,8 +173,8 @@ class Book:
                     self.incoming = None
                 else:
                     self.side(order.side).remove(self.open_orders.pop(order.order_id))
-            case StatusChanged(_, status):
-                self.status = status
+            case BookChanged(_, terms):
+                self.change(terms)
             case CancelRefused():
                 pass
 
@@ -184,7 +201,7 @@ class Book:
             ]
             for name, side in (("bids", self.bids), ("asks", self.asks))
         }
-        return {"status": self.status.value} | levels
+        return {"terms": asdict(self.terms)} | levels
 
     def check(self) -> None:
         """Assert every invariant of the state. For tests; O(orders)."""

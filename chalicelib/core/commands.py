@@ -1,6 +1,6 @@
 """What can be asked of a book, decided: ``decide`` takes any command and gives its one outcome as events.
 
-Placing is the work of ``matching``. Cancelling and changing the status are here: they touch no price.
+Placing is the work of ``matching``. Cancelling and changing the terms are here: they touch no price.
 A closed book still holds its orders for a moment: ``close_out`` closes them, a bounded number at a time, because there
 may be more of them than one entry can hold. Being closed with orders left is a state like any other, so whoever reads
 the journal knows that there is something left to do.
@@ -11,12 +11,12 @@ from __future__ import annotations
 from itertools import islice
 
 from chalicelib.core.book import Book, OpenOrder
-from chalicelib.core.events import CancelRefused, Closed, Event, StatusChanged
+from chalicelib.core.events import BookChanged, CancelRefused, Closed, Event
 from chalicelib.core.matching import place
 from chalicelib.core.vocabulary import (
     BookStatus,
     CancelOrder,
-    ChangeStatus,
+    ChangeBook,
     CloseReason,
     Command,
     OrderStatus,
@@ -33,7 +33,7 @@ def decide(book: Book, command: Command) -> list[Event]:
         return place(book, command)
     if isinstance(command, CancelOrder):
         return [_cancel(book, command)]
-    return [_change_status(book, command)]
+    return [_change(book, command)]
 
 
 def _cancel(book: Book, command: CancelOrder) -> Event:
@@ -44,10 +44,10 @@ def _cancel(book: Book, command: CancelOrder) -> Event:
     return _close(book, order, CloseReason.USER_CANCELLED)
 
 
-def _change_status(book: Book, command: ChangeStatus) -> Event:
-    if book.status is not BookStatus.CLOSED:
-        book.status = command.status
-    return StatusChanged(command.command_id, book.status)
+def _change(book: Book, command: ChangeBook) -> Event:
+    if book.status is not BookStatus.CLOSED and command.terms.version > book.terms.version:
+        book.change(command.terms)
+    return BookChanged(command.command_id, book.terms)
 
 
 def close_out(book: Book, orders_max: int) -> list[Event]:

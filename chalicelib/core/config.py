@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from chalicelib.core.vocabulary import BookRules, BookStatus, OrderType, SelfTradePrevention, Side, TimeInForce
+from chalicelib.core.vocabulary import (
+    BookRules,
+    BookStatus,
+    BookTerms,
+    OrderType,
+    SelfTradePrevention,
+    Side,
+    TimeInForce,
+)
 
 SYMBOL_CHARACTERS_MAX = 16
 NAME_CHARACTERS_MAX = 64
@@ -33,7 +41,10 @@ class TokenType(StrEnum):
 class BookConfig:
     """One book of one instance. Sizes in base units of the base asset, the tick in quote base units, None: no bound.
 
+    These are the settings as last asked for: orders are admitted by them, and the matcher comes to them at their turn.
+
     created_at_ms: when the book was made, ms since the epoch.
+    version: how often it was changed. first: the terms that it was made with, None where it was never changed.
     """
 
     instance: str
@@ -55,11 +66,24 @@ class BookConfig:
     token_type: TokenType = TokenType.LIGHT_TOKEN
     stock_token_id: str | None = None
     created_at_ms: int = 0
+    version: int = 0
+    first: BookTerms | None = None
 
     @property
-    def rules(self) -> BookRules:
-        """What the matching core needs of it."""
-        return BookRules(self.base_decimals, self.maker_fee_bps, self.taker_fee_bps, self.self_trade_prevention)
+    def terms(self) -> BookTerms:
+        """What of it takes effect at its turn."""
+        return BookTerms(self.version, self.status, self.maker_fee_bps, self.taker_fee_bps, self.self_trade_prevention)
+
+    @property
+    def first_terms(self) -> BookTerms:
+        """The terms before the first entry of its journal."""
+        return self.first or self.terms
+
+    @property
+    def first_rules(self) -> BookRules:
+        """The rules before the first entry of its journal."""
+        terms = self.first_terms
+        return BookRules(self.base_decimals, terms.maker_fee_bps, terms.taker_fee_bps, terms.self_trade_prevention)
 
     def asset_held(self, side: Side) -> str:
         """The asset that an order of this side holds: base for SELL, quote for BUY."""
@@ -67,10 +91,8 @@ class BookConfig:
 
 
 def problems_of(config: BookConfig) -> list[str]:
-    """Return what is wrong with a new book's settings (T30, and the bounds above)."""
+    """Return what is wrong with a book's settings (T30, and the bounds above)."""
     found = []
-    if config.base_asset == config.quote_asset:
-        found.append("base and quote asset are the same")
     if not 1 <= len(config.name) <= NAME_CHARACTERS_MAX:
         found.append(f"name must have 1 to {NAME_CHARACTERS_MAX} characters")
     if not 1 <= len(config.symbol) <= SYMBOL_CHARACTERS_MAX:
@@ -105,7 +127,7 @@ class OrderRequest:
 
 
 class RefusalCode(StrEnum):
-    """Why an order is not admitted; the words are those of the book desk's error table."""
+    """Why an order is not admitted, or a book not made or changed; the words of the book desk's error table."""
 
     ORDER_BOOK_NOT_FOUND = "ORDER_BOOK_NOT_FOUND"
     WRONG_SETTLEMENT_MODE = "WRONG_SETTLEMENT_MODE"
@@ -116,11 +138,15 @@ class RefusalCode(StrEnum):
     ORDER_TOO_SMALL = "ORDER_TOO_SMALL"
     ORDER_TOO_LARGE = "ORDER_TOO_LARGE"
     INSUFFICIENT_BALANCE = "INSUFFICIENT_BALANCE"
+    INVALID_PAIR = "INVALID_PAIR"
+    TOKEN_NOT_REGISTERED = "TOKEN_NOT_REGISTERED"
+    INVALID_CONFIG = "INVALID_CONFIG"
+    ORDER_BOOK_EXISTS = "ORDER_BOOK_EXISTS"
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """An order that is not admitted, and why. Nothing was changed."""
+    """What was asked for is not done, and why. Nothing was changed."""
 
     code: RefusalCode
     message: str

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from chalicelib.core.vocabulary import BookStatus, CloseReason, OrderStatus, PlaceOrder
+from chalicelib.core.vocabulary import BookTerms, CloseReason, OrderStatus, PlaceOrder, Side
 
 
 class Accepted(NamedTuple):
@@ -38,6 +38,14 @@ class Traded(NamedTuple):
     maker_remaining: int
     taker_remaining: int
 
+    @property
+    def buyer(self) -> PlaceOrder:
+        return self.taker if self.taker.side is Side.BUY else self.maker
+
+    @property
+    def seller(self) -> PlaceOrder:
+        return self.maker if self.taker.side is Side.BUY else self.taker
+
 
 class Rested(NamedTuple):
     """What is left of the order went into the book, behind all orders at its price."""
@@ -63,11 +71,14 @@ class CancelRefused(NamedTuple):
     customer: str
 
 
-class StatusChanged(NamedTuple):
-    """The book has this status from here on. A closed book stays closed, whatever the command asked (T32)."""
+class BookChanged(NamedTuple):
+    """The book has these terms from here on: the command's, unless it came too late.
+
+    A closed book stays as it is (T32), and so does one that a later command has changed already.
+    """
 
     command_id: str
-    status: BookStatus
+    terms: BookTerms
 
 
-Event = Accepted | Traded | Rested | Closed | CancelRefused | StatusChanged
+Event = Accepted | Traded | Rested | Closed | CancelRefused | BookChanged

@@ -15,8 +15,18 @@ from dataclasses import dataclass
 from ulid import ULID
 
 from chalicelib.core.book import Book
-from chalicelib.core.events import Accepted, CancelRefused, Closed, Event, Rested, StatusChanged, Traded
-from chalicelib.core.vocabulary import BookStatus, CloseReason, OrderStatus, OrderType, PlaceOrder, Side, TimeInForce
+from chalicelib.core.events import Accepted, BookChanged, CancelRefused, Closed, Event, Rested, Traded
+from chalicelib.core.vocabulary import (
+    BookStatus,
+    BookTerms,
+    CloseReason,
+    OrderStatus,
+    OrderType,
+    PlaceOrder,
+    SelfTradePrevention,
+    Side,
+    TimeInForce,
+)
 
 GENESIS_HASH = "0" * 64
 """What the first entry of a book names as its predecessor's hash."""
@@ -159,6 +169,9 @@ def encode(event: Event) -> RawEvent:
                 "type": "traded",
                 "maker": event.maker.order_id,
                 "taker": event.taker.order_id,
+                "takerSide": event.taker.side.value,
+                "buyer": event.buyer.customer,
+                "seller": event.seller.customer,
                 "price": str(event.price),
                 "quantity": str(event.quantity),
                 "notional": str(event.notional),
@@ -181,8 +194,8 @@ def encode(event: Event) -> RawEvent:
             }
         case CancelRefused(order_id, customer):
             return {"type": "cancelRefused", "order": order_id, "customer": customer}
-        case StatusChanged(command_id, status):
-            return {"type": "statusChanged", "command": command_id, "status": status.value}
+        case BookChanged(command_id, terms):
+            return {"type": "bookChanged", "command": command_id} | encode_terms(terms)
 
 
 def decode(raw: RawEvent, book: Book) -> Event:
@@ -198,11 +211,15 @@ def decode(raw: RawEvent, book: Book) -> Event:
         case "accepted":
             return Accepted(decode_order(raw["order"]))
         case "traded":
-            return Traded(
+            trade = Traded(
                 order("maker"), order("taker"), amount("price"), amount("quantity"), amount("notional"),
                 amount("makerFee"), amount("takerFee"), amount("released"),
                 amount("makerRemaining"), amount("takerRemaining"),
             )  # fmt: skip
+            parties = trade.taker.side.value, trade.buyer.customer, trade.seller.customer
+            if parties != (raw["takerSide"], raw["buyer"], raw["seller"]):
+                raise ValueError("a trade names other parties than its orders do")
+            return trade
         case "rested":
             return Rested(order("order"), amount("remaining"))
         case "closed":
@@ -210,9 +227,33 @@ def decode(raw: RawEvent, book: Book) -> Event:
             return Closed(order("order"), status, reason, amount("remaining"), amount("released"))
         case "cancelRefused":
             return CancelRefused(str(raw["order"]), str(raw["customer"]))
-        case "statusChanged":
-            return StatusChanged(str(raw["command"]), BookStatus(str(raw["status"])))
+        case "bookChanged":
+            return BookChanged(str(raw["command"]), decode_terms(raw))
     raise BrokenJournal(f"unknown event {raw['type']}")
+
+
+def encode_terms(terms: BookTerms) -> dict[str, object]:
+    """Return a book's terms as plain data; ``decode_terms`` takes them back."""
+    return {
+        "version": terms.version,
+        "status": terms.status.value,
+        "makerFeeBps": terms.maker_fee_bps,
+        "takerFeeBps": terms.taker_fee_bps,
+        "selfTradePrevention": terms.self_trade_prevention.value,
+    }
+
+
+def decode_terms(raw: object) -> BookTerms:
+    """Return the terms that ``encode_terms`` wrote. KeyError, ValueError or TypeError when they are not complete."""
+    if not isinstance(raw, dict):
+        raise TypeError("terms are an object")
+    return BookTerms(
+        version=int(raw["version"]),
+        status=BookStatus(raw["status"]),
+        maker_fee_bps=int(raw["makerFeeBps"]),
+        taker_fee_bps=int(raw["takerFeeBps"]),
+        self_trade_prevention=SelfTradePrevention(raw["selfTradePrevention"]),
+    )
 
 
 def encode_order(order: PlaceOrder) -> dict[str, object]:

@@ -3,8 +3,8 @@
 ``BookState`` is what every reader of a journal builds: the matcher, the verifier, a test. Folding from nothing and
 folding from a snapshot give equal states (guarantee 6).
 
-A snapshot is compressed JSON of the open orders in their priority, of the journal's head and of the names below. It
-holds no rules and no depth: those come from the book's configuration and from the orders.
+A snapshot is compressed JSON of the open orders in their priority, of the journal's head, the book's terms and the
+names below. It holds no decimals and no depth: those come from the book's configuration and from the orders.
 """
 
 from __future__ import annotations
@@ -16,8 +16,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chalicelib.core.book import Book, OpenOrder
-from chalicelib.core.events import Event, StatusChanged
-from chalicelib.core.journal import Head, JournalEntry, canonical, decode_order, encode_order, head_of, replay, verify
+from chalicelib.core.events import BookChanged, Event
+from chalicelib.core.journal import (
+    Head,
+    JournalEntry,
+    canonical,
+    decode_order,
+    decode_terms,
+    encode_order,
+    encode_terms,
+    head_of,
+    replay,
+    verify,
+)
 from chalicelib.core.vocabulary import BookRules, BookStatus
 
 SNAPSHOT_AFTER_BYTES_MIN = 64 * 1024
@@ -35,7 +46,7 @@ class BookState:
     """A book with its place in the journal.
 
     named: decided commands that neither a resting order nor an order row tells of, with the time of their entry: what
-        came back from the inbox (its stream number is unknown) and changes of status.
+        came back from the inbox (its stream number is unknown) and changes of terms.
     """
 
     book: Book
@@ -64,7 +75,7 @@ class BookState:
         for name in entry.redriven:
             self.named[name] = entry.at_ms
         for event in events:
-            if isinstance(event, StatusChanged):
+            if isinstance(event, BookChanged):
                 self.named[event.command_id] = entry.at_ms
 
 
@@ -85,7 +96,7 @@ def encode_state(name: str, state: BookState) -> bytes:
         "at": head.at_ms,
         "watermark": str(head.watermark),
         "hash": head.hash,
-        "status": book.status.value,
+        "terms": encode_terms(book.terms),
         "named": state.young_names(),
         "orders": [[encode_order(order.placed), str(order.remaining)] for order in book.by_priority()],
     }
@@ -99,7 +110,8 @@ def decode_state(name: str, rules: BookRules, snapshot: bytes) -> BookState:
         if content["book"] != name:
             raise BrokenSnapshot(f"a snapshot of {content['book']}, not of {name}")
         head = Head(int(content["sequence"]), int(content["at"]), int(content["watermark"]), str(content["hash"]))
-        book = Book(rules, BookStatus(content["status"]))
+        book = Book(rules)
+        book.change(decode_terms(content["terms"]))
         for facts, remaining in content["orders"]:
             _rest(book, facts, int(remaining))
         book.check()

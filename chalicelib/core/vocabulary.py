@@ -125,12 +125,27 @@ class CancelOrder:
 
 
 @dataclass(frozen=True, slots=True)
-class ChangeStatus:
-    """The command to pause, resume or close a book (T32)."""
+class BookTerms:
+    """What of a book's settings takes effect at its turn among the orders: status (T32), fees (T33), self-trades.
+
+    version: how often the book was changed to come to these terms; of two changes the later version counts, in
+        whichever order they arrive.
+    """
+
+    version: int
+    status: BookStatus
+    maker_fee_bps: int
+    taker_fee_bps: int
+    self_trade_prevention: SelfTradePrevention
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeBook:
+    """The command to give a book these terms, all of them."""
 
     command_id: str
-    status: BookStatus
+    terms: BookTerms
 
 
-Command = PlaceOrder | CancelOrder | ChangeStatus
+Command = PlaceOrder | CancelOrder | ChangeBook
 """What can be asked of a book. Commands take their turn in one inbox, so "paused" has one exact meaning."""

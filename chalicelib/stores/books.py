@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from chalicelib.core.config import BookConfig, SettlementMode, TokenType
+from chalicelib.core.journal import decode_terms, encode_terms
 from chalicelib.core.vocabulary import BookStatus, SelfTradePrevention
 from chalicelib.stores.dynamodb import ConditionFailed, Database, Put, Row, TransactionRefused, Update, Write
 from chalicelib.stores.keys import book_key
+from chalicelib.stores.requests import ReceiptExists
 
 TABLE = "books"
 LISTED = "book/"
@@ -27,9 +28,13 @@ class BookExists(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Depth:
-    """A book's best price levels as (price, open quantity), best first, as of a journal entry's sequence."""
+    """A book's best price levels as (price, open quantity), best first, as of a journal entry's sequence.
+
+    version: that of the terms that the book had come to by then.
+    """
 
     sequence: int = 0
+    version: int = 0
     bids: tuple[tuple[int, int], ...] = ()
     asks: tuple[tuple[int, int], ...] = ()
 
@@ -38,21 +43,26 @@ class Books:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def create(self, config: BookConfig) -> None:
-        """Store a new book, list it under its instance and take its pair and symbol. Raises BookExists (T31)."""
-        key, instance = book_key(config.instance, config.book_id), config.instance
-        row = {"book": key, "part": "config"} | asdict(config)
-        listed = {"book": instance, "part": f"{LISTED}{config.book_id}"}
+    def create(self, config: BookConfig, receipt: Write | None = None) -> None:
+        """Store a new book, list it under its instance and take its pair and symbol (T31).
+
+        Raises BookExists, or ReceiptExists where the caller's own write, done with it, is refused; nothing is changed.
+        """
+        listed = {"book": config.instance, "part": f"{LISTED}{config.book_id}"}
         book_not_exists = "attribute_not_exists(#part)"
-        writes: list[Write] = [Put(TABLE, row, book_not_exists), Put(TABLE, listed, book_not_exists)]
+        writes: list[Write] = [Put(TABLE, _row_of(config), book_not_exists), Put(TABLE, listed, book_not_exists)]
         if _takes_names(config):
             name_is_free = "attribute_not_exists(#held_by)"
             values = {":book_id": config.book_id}
             for name in _names_of(config):
                 writes.append(Update(TABLE, name, "SET #held_by = :book_id", name_is_free, values))
+        if receipt is not None:
+            writes.append(receipt)
         try:
             self._database.transact(writes)
         except TransactionRefused as error:
+            if receipt is not None and len(writes) - 1 in error.refused:
+                raise ReceiptExists(config.book_id) from error
             others = {row["held_by"] for row in error.refused.values() if row and "held_by" in row}
             raise BookExists(", ".join([config.book_id, *sorted(others)])) from error
 
@@ -60,36 +70,19 @@ class Books:
         row = self._database.get(TABLE, {"book": book, "part": "config"})
         return _config_of(row) if row else None
 
-    def change_status(self, config: BookConfig, status: BookStatus, sequence: int) -> None:
-        """Show the status that journal entry ``sequence`` gave the book; a closed one gives its names back (T31).
+    def change(self, before: BookConfig, after: BookConfig) -> list[Write]:
+        """Return the writes that give a book other settings, one version on; a closed one gives its names back (T31).
 
-        Refused when a later entry's status stands there: another run projected it. That is no fault.
+        The first is refused when the book is not as ``before`` any more; the others when a name is another book's,
+        which cannot be while this book is not closed.
         """
-        book_exists, older = "attribute_exists(#part)", "(attribute_not_exists(#sequence) OR #sequence < :sequence)"
-        update = Update(
-            TABLE,
-            {"book": book_key(config.instance, config.book_id), "part": "config"},
-            "SET #status = :status, #sequence = :sequence",
-            f"{book_exists} AND {older}",
-            {":status": status.value, ":sequence": sequence},
-        )
-        with suppress(ConditionFailed):
-            self._database.write(update)
-        if status is BookStatus.CLOSED and config.settlement_mode is SettlementMode.OFF_CHAIN:
-            self._free_names(config)
-
-    def _free_names(self, config: BookConfig) -> None:
-        """Give the pair and the symbol back. Refused when they are free or another book's: done before. No fault."""
-        name_is_this_books = "#held_by = :book_id"
-        for name in _names_of(config):
-            update = Update(TABLE, name, "REMOVE #held_by", name_is_this_books, {":book_id": config.book_id})
-            with suppress(ConditionFailed):
-                self._database.write(update)
-
-    def status_sequence(self, book: str) -> int:
-        """Return the journal entry that gave the book the status shown; 0: none did, it is as the book was made."""
-        row = self._database.get(TABLE, {"book": book, "part": "config"})
-        return 0 if row is None else row.get("sequence", 0)
+        as_before = "#version = :version"
+        writes: list[Write] = [Put(TABLE, _row_of(after), as_before, {":version": before.version})]
+        if _takes_names(before) and not _takes_names(after):
+            name_is_this_books = "#held_by = :book_id"
+            values = {":book_id": after.book_id}
+            writes += [Update(TABLE, name, "REMOVE #held_by", name_is_this_books, values) for name in _names_of(after)]
+        return writes
 
     def all_keys(self) -> Iterator[str]:
         """Yield the key of every book of every instance. Reads the whole table; for operators."""
@@ -111,7 +104,7 @@ class Books:
             return Depth()
         levels = json.loads(zlib.decompress(row["levels"]))
         bids, asks = (tuple((int(price), int(size)) for price, size in levels[side]) for side in ("bids", "asks"))
-        return Depth(row["sequence"], bids, asks)
+        return Depth(row["sequence"], row["version"], bids, asks)
 
     def publish_depth(self, book: str, depth: Depth) -> None:
         """Replace the depth view, and with it say that every entry up to its sequence is projected.
@@ -123,6 +116,7 @@ class Books:
             "book": book,
             "part": "depth",
             "sequence": depth.sequence,
+            "version": depth.version,
             "levels": zlib.compress(json.dumps(levels, separators=(",", ":")).encode()),
         }
         no_view_yet, view_is_older = "attribute_not_exists(#part)", "#sequence < :sequence"
@@ -131,6 +125,11 @@ class Books:
             self._database.write(Put(TABLE, row, condition, {":sequence": depth.sequence}))
         except ConditionFailed:
             return
+
+
+def _row_of(config: BookConfig) -> Row:
+    first = None if config.first is None else encode_terms(config.first)
+    return {"book": book_key(config.instance, config.book_id), "part": "config"} | asdict(config) | {"first": first}
 
 
 def _takes_names(config: BookConfig) -> bool:
@@ -154,6 +153,8 @@ def _config_of(row: Row) -> BookConfig:
     for name, words in _WORDS.items():
         if name in values:
             values[name] = words(values[name])
+    if values.get("first") is not None:
+        values["first"] = decode_terms(values["first"])
     return BookConfig(**values)
 
 

@@ -8,6 +8,7 @@ from itertools import groupby
 
 from chalicelib.core.vocabulary import Side
 from chalicelib.stores.dynamodb import Database, Row
+from chalicelib.stores.keys import TIME_MS_MAX, greatest_id, least_id
 
 TABLE = "fills"
 PAGE_ROWS = 100
@@ -16,7 +17,10 @@ PAGE_ROWS = 100
 
 @dataclass(frozen=True, slots=True)
 class Fill:
-    """fee: what was kept of what this side received, in base units of that asset. at_ms: when the trade was decided."""
+    """One half. counterparty: the other half's customerRef.
+
+    fee: what was kept of what this side received, in base units of that asset. at_ms: when the trade was decided.
+    """
 
     owner: str
     trade_id: str
@@ -24,6 +28,7 @@ class Fill:
     book_id: str
     side: Side
     is_maker: bool
+    counterparty: str
     price: int
     quantity: int
     notional: int
@@ -40,14 +45,18 @@ class Fills:
         """Write fills; a customer that trades with itself has two of one trade, told apart by their side (T34)."""
         self._database.put_many(TABLE, map(row_of, fills))
 
-    def newest_first(self, owner: str, page_rows: int = PAGE_ROWS) -> Iterator[Fill]:
+    def newest_first(
+        self, owner: str, page_rows: int = PAGE_ROWS, *, from_ms: int = 0, to_ms: int = TIME_MS_MAX
+    ) -> Iterator[Fill]:
         """Yield an owner's fills, newest trade first; of a trade with itself the BUY before the SELL (T34).
 
-        Reads ``page_rows`` at a time, and one page beyond what is taken: a trade may have its other half there.
+        from_ms, to_ms: the span of time to look at, both ends included.
+        Reads ``page_rows`` at a time and one more: a trade may have its other half there.
         """
-        rows = self._database.query(
-            TABLE, "#owner = :owner", {":owner": owner}, ScanIndexForward=False, Limit=page_rows
-        )
+        first, last = least_id("trade", from_ms), f"{greatest_id('trade', to_ms)}/{Side.SELL.value}"
+        condition = "#owner = :owner AND #fill BETWEEN :first AND :last"
+        values = {":owner": owner, ":first": first, ":last": last}
+        rows = self._database.query(TABLE, condition, values, ScanIndexForward=False, Limit=page_rows + 1)
         for _, halves in groupby(map(_fill_of, rows), lambda fill: fill.trade_id):
             yield from sorted(halves, key=lambda fill: fill.side)
 
@@ -66,6 +75,7 @@ def row_of(fill: Fill) -> Row:
         "book_id": fill.book_id,
         "side": fill.side.value,
         "is_maker": fill.is_maker,
+        "counterparty": fill.counterparty,
         "price": fill.price,
         "quantity": fill.quantity,
         "notional": fill.notional,

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from chalicelib.core.journal import decode_order, encode_order
-from chalicelib.core.vocabulary import BookStatus, CancelOrder, ChangeStatus, Command, PlaceOrder
+from chalicelib.core.journal import decode_order, decode_terms, encode_order, encode_terms
+from chalicelib.core.vocabulary import CancelOrder, ChangeBook, Command, PlaceOrder
 from chalicelib.stores.dynamodb import Database, Put, Row, Write
 
 TABLE = "inbox"
@@ -62,8 +62,8 @@ def _facts_of(command: Command) -> Row:
             return {"kind": "place", "order": encode_order(command)}
         case CancelOrder(command_id, order_id, customer):
             return {"kind": "cancel", "id": command_id, "order_id": order_id, "customer": customer}
-        case ChangeStatus(command_id, status):
-            return {"kind": "status", "id": command_id, "status": status.value}
+        case ChangeBook(command_id, terms):
+            return {"kind": "change", "id": command_id, "terms": encode_terms(terms)}
 
 
 def _command_of(row: Row) -> Command:
@@ -72,8 +72,8 @@ def _command_of(row: Row) -> Command:
             return decode_order(row["order"])
         case "cancel":
             return CancelOrder(str(row["id"]), str(row["order_id"]), str(row["customer"]))
-        case "status":
-            return ChangeStatus(str(row["id"]), BookStatus(row["status"]))
+        case "change":
+            return ChangeBook(str(row["id"]), decode_terms(row["terms"]))
     raise MalformedCommand(f"unknown kind {row['kind']}")
 
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from ulid import ULID
+
 from chalicelib.core.ledger import Party
+
+TIME_MS_MAX = 2**48 - 1
+"""The last moment that a ULID can name."""
 
 
 def book_key(instance: str, book_id: str) -> str:
@@ -26,6 +31,20 @@ def owner_key(book: str, party: Party) -> str:
     return f"{instance}/fees/{book_id}" if party.customer is None else customer_key(instance, party.customer)
 
 
+def transactions_key(instance: str) -> str:
+    """Return the owner of the list of all credits, debits and transfers of an instance."""
+    return f"{instance}/transactions"
+
+
 def supply_key(instance: str) -> str:
     """Return the owner of the counters of what was credited less what was debited, one an asset."""
     return f"{instance}/supply"
+
+
+def least_id(prefix: str, at_ms: int) -> str:
+    """Return the least id with this prefix that a ULID of this time gives; ``greatest_id`` the greatest."""
+    return f"{prefix}_{ULID.from_bytes(at_ms.to_bytes(6, 'big') + bytes(10))}"
+
+
+def greatest_id(prefix: str, at_ms: int) -> str:
+    return f"{prefix}_{ULID.from_int(((at_ms + 1) << 80) - 1)}"

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain, islice
 
 from ulid import ULID
 
@@ -199,14 +200,18 @@ class Orders:
     def live_newest_first(self, owner: str, now_ms: int, page_rows: int = PAGE_ROWS) -> Iterator[OrderRow]:
         """Yield an owner's live orders, newest first. Costs what it yields, plus the owner's last seconds.
 
-        The index names candidates only; each row is read from the table, so none is shown that has closed since.
+        The index names candidates only; each row is read from the table, so none is shown that has closed since. For
+        whoever takes ``page_rows`` no more live rows than that are read from the table, young ones included.
         """
         border = f"ord_{ULID.from_bytes(max(0, now_ms - INDEX_LAG_MS_MAX).to_bytes(6, 'big') + bytes(10))}"
+        young = 0
         for row in self._query(owner, " AND #order_id >= :border", border, Limit=page_rows):
             if "live" in row:
+                young += 1
                 yield _order_of(row)
         candidates = self._query(owner, " AND #live < :border", border, IndexName=LIVE_INDEX, Limit=page_rows)
-        for page in batched(candidates, page_rows):
+        rest_of_page = list(islice(candidates, page_rows - young % page_rows))
+        for page in chain([rest_of_page], batched(candidates, page_rows)):
             yield from self._live_rows(owner, [candidate["order_id"] for candidate in page])
 
     def _live_rows(self, owner: str, order_ids: list[str]) -> Iterator[OrderRow]:

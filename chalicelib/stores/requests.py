@@ -92,16 +92,42 @@ class Requests:
                 raise
             return _answer_of(error.row)
 
-    def count(self, rate_scope: str) -> int:
-        """Count a request in the window that runs now; return how many it has had with this one (T6)."""
-        window = self._now_s() // RATE_WINDOW_S * RATE_WINDOW_S
+
+class Rates:
+    """Counts requests in windows of a minute, each starting at a full UTC minute (T6).
+
+    A window's count is one row, so it is right however many copies of the function count. It only goes up: a scope that
+    this process saw at its limit is over it until the window ends, and needs no more writes. So a flood costs the table
+    about as many writes as the limit lets through, and does not throttle its own counter.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._seen: dict[str, tuple[int, int]] = {}
+        """By scope: the last window that was counted in, and its count then."""
+
+    def count(self, scope: str, limit: int, at_s: int) -> int:
+        """Count a request; return how many the window has had with it, or some number above the limit.
+
+        Raises Unavailable, or OutcomeUnknown: it may have been counted.
+        """
+        window_s = window_start_s(at_s)
+        seen_in_s, seen = self._seen.get(scope, (window_s, 0))
+        if seen_in_s == window_s and seen >= limit:
+            return seen + 1
         update = Update(
             TABLE,
-            {"scope": rate_scope, "request": str(window)},
+            {"scope": scope, "request": str(window_s)},
             "ADD #requests :one SET #expires = :expires",
-            values={":one": 1, ":expires": window + 10 * RATE_WINDOW_S},
+            values={":one": 1, ":expires": window_s + 10 * RATE_WINDOW_S},
         )
-        return int(self._database.write(update)["requests"])
+        count = int(self._database.write(update)["requests"])
+        self._seen[scope] = window_s, count
+        return count
+
+
+def window_start_s(at_s: int) -> int:
+    return at_s // RATE_WINDOW_S * RATE_WINDOW_S
 
 
 def _answer_of(row: Row) -> Answer:

@@ -1,29 +1,33 @@
-"""Instances and their API keys (table ``tenants``). A key is stored as its SHA-256, never in clear (T3)."""
+"""Instances and their API keys (table ``tenants``): one row an instance, which every request reads once.
+
+The row is read consistently, so whatever is changed here holds from the next request on, in every copy of every
+function: a revoked key, an archived instance, a service, a limit. Keys are stored as SHA-256, never in clear (T3).
+"""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import asdict, dataclass
 
-from chalicelib.stores.dynamodb import ConditionFailed, Database, Put, Row
+from chalicelib.stores.dynamodb import ConditionFailed, Database, Put, Row, Unavailable, Update
+from chalicelib.tenancy import Instance, InstanceStatus, Key, KeyStatus, TenancyRefused
 
 TABLE = "tenants"
-VALID_KEYS_MAX = 10
-"""Valid keys an instance can have at a time (docs/book-desk.md, Keys and rates)."""
+CHANGE_ATTEMPTS_MAX = 20
 
 
-class InstanceExists(Exception):
+class InstanceExists(TenancyRefused):
     """There is an instance with this reference already."""
 
+    def __init__(self, instance: str) -> None:
+        super().__init__(f"exists already: {instance}")
 
-class UnknownInstance(Exception):
-    """There is no such instance."""
 
-
-class TooManyKeys(Exception):
-    """The instance has its ten valid keys already."""
+class UnknownInstance(TenancyRefused):
+    def __init__(self, instance: str) -> None:
+        super().__init__(f"no such instance: {instance}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,63 +49,105 @@ def digest_of(api_key: str) -> str:
 
 
 class Tenants:
-    """now_s: the time in whole seconds; rotated keys expire."""
+    """now_s: the time in whole seconds; rotated keys expire.
+
+    Changes raise UnknownInstance and what the change itself raises (``chalicelib.tenancy``); nothing is changed then.
+    """
 
     def __init__(self, database: Database, now_s: Callable[[], int]) -> None:
         self._database = database
         self._now_s = now_s
 
-    def create_instance(self, ref: str, services: frozenset[str]) -> str:
+    def create_instance(self, ref: str, services: Collection[str]) -> str:
         """Create an instance; return its id. Raises InstanceExists."""
-        instance = instance_id(ref)
-        row = {"instance": instance, "credential": "instance", "services": sorted(services), "status": "ACTIVE"}
+        instance = Instance(instance_id(ref), frozenset(services))
         instance_not_exists = "attribute_not_exists(#credential)"
         try:
+            row = _key_of(instance.instance) | _facts_of(instance) | {"version": 0}
             self._database.write(Put(TABLE, row, instance_not_exists))
         except ConditionFailed as error:
-            raise InstanceExists(instance) from error
-        return instance
+            raise InstanceExists(instance.instance) from error
+        return instance.instance
 
     def add_key(self, instance: str, key_id: str, api_key: str, rate_limit: int) -> None:
-        """Store a new key's digest. Raises UnknownInstance or TooManyKeys."""
-        rows = self._rows(instance)
-        if not any(row["credential"] == "instance" for row in rows):
-            raise UnknownInstance(instance)
-        if sum(self._is_valid_key(row) for row in rows) >= VALID_KEYS_MAX:
-            raise TooManyKeys(instance)
-        row = {
-            "instance": instance,
-            "credential": f"key/{key_id}",
-            "digest": digest_of(api_key),
-            "status": "ACTIVE",
-            "rate_limit": rate_limit,
-        }
-        key_not_exists = "attribute_not_exists(#credential)"
-        self._database.write(Put(TABLE, row, key_not_exists))
+        """Store a new key's digest. Raises TooManyKeys."""
+        now_s = self._now_s()
+        new = Key(key_id, digest_of(api_key), rate_limit, now_s)
+        self.change(instance, lambda found: found.with_key(new, now_s))
+
+    def rotate_key(self, instance: str, key_id: str, new_key_id: str, api_key: str, grace_s: int) -> Instance:
+        """Put a new key in a key's place, which stays valid for ``grace_s``. Raises as ``Instance.rotated``."""
+        now_s = self._now_s()
+        new = Key(new_key_id, digest_of(api_key), 0, now_s)
+        return self.change(instance, lambda found: found.rotated(key_id, new, now_s + grace_s, now_s))
+
+    def get(self, instance: str) -> Instance:
+        """Return the instance as of now. Raises UnknownInstance."""
+        return _instance_of(self._row(instance))
+
+    def change(self, instance: str, change: Callable[[Instance], Instance]) -> Instance:
+        """Change an instance from what it is now; return what it is then. Changes at the same time come one by one.
+
+        A change that is made already writes nothing. Raises UnknownInstance and what ``change`` raises; Unavailable
+        when others keep changing the instance.
+        """
+        for _ in range(CHANGE_ATTEMPTS_MAX):
+            row = self._row(instance)
+            before, version = _instance_of(row), row.get("version", 0)
+            after = change(before)
+            if after == before:
+                return after
+            unchanged, row_of_an_earlier_version = "#version = :version", "attribute_not_exists(#version)"
+            values = {f":{name}": value for name, value in _facts_of(after).items()}
+            update = Update(
+                TABLE,
+                _key_of(instance),
+                "SET #services = :services, #status = :status, #keys = :keys, #version = :next",
+                f"{unchanged} OR {row_of_an_earlier_version}",
+                values | {":version": version, ":next": version + 1},
+            )
+            try:
+                self._database.write(update)
+                return after
+            except ConditionFailed:  # somebody else was first, or this very change is made and its answer was lost
+                continue
+        raise Unavailable("others keep changing this instance")
 
     def accept(self, ref: str, api_key: str) -> Credential | None:
         """Return what the key stands for, None where it is not accepted (T4). Compares in constant time (T3)."""
-        rows = self._rows(instance_id(ref))
-        digest = digest_of(api_key)
-        found: Row | None = None
-        for row in rows:
-            if self._is_valid_key(row) and hmac.compare_digest(str(row["digest"]), digest):
-                found = row
-        instance = next((row for row in rows if row["credential"] == "instance"), None)
-        if found is None or instance is None or instance["status"] != "ACTIVE":
+        row = self._database.get(TABLE, _key_of(instance_id(ref)))
+        if row is None:
             return None
-        key_id = str(found["credential"]).removeprefix("key/")
-        return Credential(found["instance"], key_id, frozenset(instance["services"]), found["rate_limit"])
+        instance, digest = _instance_of(row), digest_of(api_key)
+        found: Key | None = None
+        for key in instance.valid_keys(self._now_s()):
+            if hmac.compare_digest(str(key.digest), digest):
+                found = key
+        if found is None or instance.status is not InstanceStatus.ACTIVE:
+            return None
+        return Credential(instance.instance, found.key_id, instance.services, found.rate_limit)
 
-    def exists(self, instance: str) -> bool:
-        return self._database.get(TABLE, {"instance": instance, "credential": "instance"}) is not None
+    def _row(self, instance: str) -> Row:
+        row = self._database.get(TABLE, _key_of(instance))
+        if row is None:
+            raise UnknownInstance(instance)
+        return row
 
-    def _rows(self, instance: str) -> list[Row]:
-        return list(self._database.query(TABLE, "#instance = :instance", {":instance": instance}))
 
-    def _is_valid_key(self, row: Row) -> bool:
-        """ACTIVE, or PENDING_ROTATION and not yet expired."""
-        if not str(row["credential"]).startswith("key/"):
-            return False
-        is_rotating = row["status"] == "PENDING_ROTATION" and int(row.get("expires", 0)) > self._now_s()
-        return row["status"] == "ACTIVE" or is_rotating
+def _key_of(instance: str) -> Row:
+    return {"instance": instance, "credential": "instance"}
+
+
+def _facts_of(instance: Instance) -> Row:
+    """Return what a row says of an instance, besides its key and how often it was changed."""
+    return {
+        "services": sorted(instance.services),
+        "status": instance.status.value,
+        "keys": [asdict(key) | {"status": key.status.value} for key in instance.keys],
+    }
+
+
+def _instance_of(row: Row) -> Instance:
+    """Return the instance in a row; one of an earlier version has no keys in it."""
+    keys = (Key(**facts | {"status": KeyStatus(facts["status"])}) for facts in row.get("keys", []))
+    return Instance(row["instance"], frozenset(row["services"]), InstanceStatus(row["status"]), tuple(keys))

@@ -4,7 +4,7 @@
 | --- | --- |
 | ``findings`` | pure: what a disagreement is, and where two rows first differ |
 | ``fold`` | pure: what the journal of a book gives, entry after entry |
-| ``views`` | pure: its snapshot, depth view and status compared |
+| ``views`` | pure: its snapshot, depth view and terms compared |
 | ``rows`` | pure: order rows and fills compared |
 | ``money`` | pure: accounts, credits, debits and supply compared |
 | ``verifier`` | reads the tables, hands them to the others, reads again when the books move |

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from chalicelib.core.config import BookConfig
-from chalicelib.core.events import Accepted, CancelRefused, Event, StatusChanged
+from chalicelib.core.events import Accepted, CancelRefused, Event
 from chalicelib.core.journal import BrokenJournal, JournalEntry, entry_hash
 from chalicelib.core.ledger import settle
 from chalicelib.core.snapshot import BookState, decode_state, encode_state
@@ -84,10 +84,8 @@ class BookFold:
     def __init__(self, key: str, config: BookConfig, snapshot_sequence: int = 0, rows: ExpectedRows | None = None):
         self.key = key
         self.config = config
-        self.state = BookState.empty(config.rules, config.status)
+        self.state = BookState.empty(config.first_rules, config.first_terms.status)
         self.events = 0
-        self.status_sequence = 0
-        """The last entry that changed the book's status; 0: none did."""
         self.decided: set[str] = set()
         """Ids of all accepted orders."""
         self.settled: dict[Account, int] = {}
@@ -95,8 +93,6 @@ class BookFold:
         self.marks: dict[Account, int] = {}
         """The last entry that moved each account."""
         self.at_snapshot: BookState | None = None
-        self.snapshot_status_known = False
-        """Whether an entry up to the snapshot's says which status the book had there."""
         self._snapshot_sequence = snapshot_sequence
         self._rows = rows
 
@@ -127,8 +123,6 @@ class BookFold:
                     where = f"{self.key} entry {entry.sequence}, order {event.order.order_id}"
                     return Disagreement(where, "one acceptance in the journal", "a second one")
                 self.decided.add(event.order.order_id)
-            elif isinstance(event, StatusChanged):
-                self.status_sequence = entry.sequence
         for (party, side), delta in settle(events).items():
             account = owner_key(self.key, party), self.config.asset_held(side)
             self.settled[account] = self.settled.get(account, 0) + delta.available + delta.held
@@ -136,8 +130,7 @@ class BookFold:
         if self._rows is not None:
             self._expect(self._rows, entry, events)
         if entry.sequence == self._snapshot_sequence:
-            self.at_snapshot = decode_state(self.key, self.config.rules, encode_state(self.key, self.state))
-            self.snapshot_status_known = self.status_sequence > 0
+            self.at_snapshot = decode_state(self.key, self.config.first_rules, encode_state(self.key, self.state))
         return None
 
     def fault_at_rest(self) -> Disagreement | None:

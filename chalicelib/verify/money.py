@@ -1,8 +1,8 @@
-"""The ledger of an instance, compared with what its books' journals moved and what the operator credited.
+"""The ledger of an instance, compared with what its books' journals moved and with its transactions.
 
-For each account: available + held == credits - debits + all that the books settled, and held == what its resting and
-its undecided orders hold. So two edits that cancel each other out are both seen. For each asset: credits - debits ==
-the supply counter == the sum of all accounts.
+For each account: available + held == its credits, debits and transfers + all that the books settled, and held == what
+its resting and its undecided orders hold. So two edits that cancel each other out are both seen. For each asset:
+credits - debits == the supply counter == the sum of all accounts. All copies of a transaction are there and the same.
 """
 
 from __future__ import annotations
@@ -10,28 +10,46 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from chalicelib.stores.accounts import AccountRow, TransactionRow
-from chalicelib.stores.keys import supply_key
+from chalicelib.core.transactions import Transaction
+from chalicelib.stores.accounts import AccountRow
+from chalicelib.stores.keys import customer_key, supply_key, transactions_key
+from chalicelib.stores.transactions import TransactionRow, owners
 from chalicelib.verify.findings import NOTHING, Disagreement, beyond
 from chalicelib.verify.fold import Account, BookFold
 
 
 @dataclass(slots=True)
 class Ledger:
-    """The table of accounts as read. credited: credits less debits."""
+    """The table of accounts as read. moved: what credits, debits and transfers added to each account.
+
+    copies: of each transaction (instance, id), what was found by owner; a transaction whose copies are all there and
+    the same is dropped, so this is empty in the end.
+    """
 
     accounts: dict[Account, AccountRow] = field(default_factory=dict)
     supply: dict[Account, AccountRow] = field(default_factory=dict)
-    credited: dict[Account, int] = field(default_factory=dict)
+    moved: dict[Account, int] = field(default_factory=dict)
+    copies: dict[tuple[str, str], dict[str, Transaction]] = field(default_factory=dict)
 
     def add(self, row: AccountRow | TransactionRow) -> None:
-        account = row.owner, row.asset
         if isinstance(row, TransactionRow):
-            self.credited[account] = self.credited.get(account, 0) + row.amount
+            self._add_copy(row.owner, row.transaction)
         elif row.owner == supply_key(instance_of(row.owner)):
-            self.supply[account] = row
+            self.supply[row.owner, row.asset] = row
         else:
-            self.accounts[account] = row
+            self.accounts[row.owner, row.asset] = row
+
+    def _add_copy(self, owner: str, transaction: Transaction) -> None:
+        instance = instance_of(owner)
+        start = customer_key(instance, "")
+        if owner.startswith(start):
+            account = owner, transaction.asset
+            self.moved[account] = self.moved.get(account, 0) + transaction.signed(owner.removeprefix(start))
+        key = instance, transaction.transaction_id
+        found = self.copies.setdefault(key, {})
+        found[owner] = transaction
+        if found == dict.fromkeys(owners(instance, transaction), transaction):
+            del self.copies[key]
 
     def totals(self) -> dict[Account, int]:
         """Return available + held over all accounts, by instance and asset."""
@@ -67,16 +85,17 @@ def money_disagreements(ledger: Ledger, folds: Mapping[str, BookFold], holds: Ho
         for account, moved in fold.settled.items():
             settled[account] = settled.get(account, 0) + moved
             marks.setdefault(account, {})[fold.key] = fold.marks[account]
-    for account in sorted({*ledger.accounts, *ledger.credited, *settled, *holds.known}):
+    for account in sorted({*ledger.accounts, *ledger.moved, *settled, *holds.known}):
         where = f"account {account[0]} {account[1]}"
         row = ledger.accounts.get(account)
         if row is None:
             yield Disagreement(where, "the account", "no row")
             continue
         yield from _marks(where, marks.get(account, {}), row.marks, folds)
-        total = ledger.credited.get(account, 0) + settled.get(account, 0)
+        total = ledger.moved.get(account, 0) + settled.get(account, 0)
         yield from _balance(where, row, total, holds.known.get(account, 0), account in holds.unknown)
     yield from _supply(ledger)
+    yield from _copies(ledger)
 
 
 def _marks(
@@ -109,7 +128,7 @@ def _balance(where: str, row: AccountRow, total: int, held: int, holds_more: boo
 
 
 def _supply(ledger: Ledger) -> Iterator[Disagreement]:
-    credited, totals = _by_instance(ledger.credited.items()), ledger.totals()
+    credited, totals = _by_instance(ledger.moved.items()), ledger.totals()
     counters = {(instance_of(owner), asset): row for (owner, asset), row in ledger.supply.items()}
     for instance, asset in sorted({*credited, *totals, *counters}):
         where = f"{instance} {asset}"
@@ -120,6 +139,21 @@ def _supply(ledger: Ledger) -> Iterator[Disagreement]:
         total = totals.get((instance, asset), 0)
         if total != expected:
             yield Disagreement(f"{where}, sum of all accounts", str(expected), str(total))
+
+
+def _copies(ledger: Ledger) -> Iterator[Disagreement]:
+    """Yield where copies of a transaction are missing, or differ from the instance's, or stand where none belongs."""
+    for (instance, transaction_id), found in sorted(ledger.copies.items()):
+        listed, *_ = [*(found[owner] for owner in found if owner == transactions_key(instance)), *found.values()]
+        expected = owners(instance, listed)
+        for owner in sorted({*expected, *found}):
+            where = f"transaction {transaction_id} of {owner}"
+            if owner not in found:
+                yield Disagreement(where, "a copy", "no row")
+            elif owner not in expected:
+                yield Disagreement(where, "no row: it is not involved", "a copy")
+            elif found[owner] != listed:
+                yield Disagreement(where, str(listed), str(found[owner]))
 
 
 def _by_instance(amounts: Iterable[tuple[Account, int]]) -> dict[Account, int]:

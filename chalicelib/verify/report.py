@@ -63,7 +63,7 @@ def lines(report: dict[str, Any]) -> Iterator[str]:
         yield f"{name}: head: entry {book['sequence']}, hash {book['hash']}"
         at = book["snapshot"]
         yield f"{name}: snapshot: {'none yet' if at is None else f'the one at entry {at} agrees'}"
-        yield f"{name}: depth view and status ({book['status']}): agree"
+        yield f"{name}: depth view and terms ({book['status']}): agree"
         yield f"{name}: orders: {book['orders']} rows agree, {book['undecided']} more are not decided yet"
         yield f"{name}: fills: {book['fills']} agree, no others"
     for instance in report["instances"]:

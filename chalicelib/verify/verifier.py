@@ -154,7 +154,7 @@ class Verifier:
         return snapshot_sequence
 
     def _views(self, key: str) -> Views:
-        return Views(self._books.depth(key), self._books.status_sequence(key), self._snapshots.newest(key))
+        return Views(self._books.depth(key), self._snapshots.newest(key))
 
     def _entries(self, fold: BookFold) -> Iterator[JournalEntry]:
         entries = self._journal.after(fold.key, 0)

@@ -1,4 +1,4 @@
-"""A book's snapshot, depth view and status, compared with what its journal gives."""
+"""A book's snapshot, depth view and terms, compared with what its journal gives."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
 
+from chalicelib.core.journal import encode_terms
 from chalicelib.core.snapshot import BookState, BrokenSnapshot, decode_state
 from chalicelib.stores.books import DEPTH_LEVELS_MAX, Depth
 from chalicelib.stores.snapshots import Snapshot
@@ -15,17 +16,16 @@ from chalicelib.verify.fold import BookFold
 
 @dataclass(frozen=True, slots=True)
 class Views:
-    """What stands beside a book's journal. status_sequence: the entry that the shown status claims to come from."""
+    """What stands beside a book's journal."""
 
     depth: Depth
-    status_sequence: int
     snapshot: Snapshot | None
 
 
 def view_disagreements(fold: BookFold, views: Views) -> Iterator[Disagreement]:
     """Yield where the views differ from the book: those that a removed or unprojected entry shows in come first."""
     yield from _depth(fold, views.depth)
-    yield from _status(fold, views.status_sequence)
+    yield from _terms(fold)
     if views.snapshot is not None:
         yield from _snapshot(fold, views.snapshot)
 
@@ -39,6 +39,8 @@ def _depth(fold: BookFold, depth: Depth) -> Iterator[Disagreement]:
         behind = f"{depth.sequence}: later entries are committed and not projected (tallybook redrive does that)"
         yield Disagreement(f"{where}, sequence", str(fold.head), behind)
     book = fold.state.book
+    if depth.version != book.version:
+        yield Disagreement(f"{where}, version of the terms", str(book.version), str(depth.version))
     for name, side, shown in (("bids", book.bids, depth.bids), ("asks", book.asks, depth.asks)):
         for number, (expected, found) in enumerate(zip_longest(side.depth(DEPTH_LEVELS_MAX), shown), 1):
             if expected != found:
@@ -49,15 +51,15 @@ def _level(level: tuple[int, int] | None) -> str:
     return NOTHING if level is None else f"{level[1]} at {level[0]}"
 
 
-def _status(fold: BookFold, shown_sequence: int) -> Iterator[Disagreement]:
-    where, status = f"{fold.key} configuration", fold.state.book.status
-    ahead = beyond(f"{where}, sequence of the status", shown_sequence, fold.head)
-    if ahead is not None:
-        yield ahead
-    if fold.config.status is not status:
-        yield Disagreement(f"{where}, status", status.value, fold.config.status.value)
-    if shown_sequence != fold.status_sequence:
-        yield Disagreement(f"{where}, sequence of the status", str(fold.status_sequence), str(shown_sequence))
+def _terms(fold: BookFold) -> Iterator[Disagreement]:
+    """Yield where the settings that are shown are not those decided. A later version is a change not decided yet."""
+    where, expected, found = f"{fold.key} configuration", fold.state.book.terms, fold.config.terms
+    if found.version < expected.version:
+        yield Disagreement(f"{where}, version", str(expected.version), str(found.version))
+    elif found.version == expected.version:
+        differs = difference(where, encode_terms(expected), encode_terms(found), fold.head)
+        if differs is not None:
+            yield differs
 
 
 def _snapshot(fold: BookFold, snapshot: Snapshot) -> Iterator[Disagreement]:
@@ -67,7 +69,7 @@ def _snapshot(fold: BookFold, snapshot: Snapshot) -> Iterator[Disagreement]:
         yield ahead
         return
     try:
-        stored = decode_state(fold.key, fold.config.rules, snapshot.content)
+        stored = decode_state(fold.key, fold.config.first_rules, snapshot.content)
     except BrokenSnapshot as error:
         yield Disagreement(where, "a snapshot", str(error))
         return
@@ -75,8 +77,6 @@ def _snapshot(fold: BookFold, snapshot: Snapshot) -> Iterator[Disagreement]:
         yield Disagreement(where, "a snapshot of an entry", "one of no entry")
         return
     expected, found = _content(fold.at_snapshot), _content(stored)
-    if not fold.snapshot_status_known and fold.status_sequence:
-        del expected["status"], found["status"]  # the first change came later, and no entry says what was before
     differs = difference(where, expected, found, fold.head)
     if differs is not None:
         yield differs
@@ -92,7 +92,7 @@ def _content(state: BookState) -> dict[str, object]:
         "at": head.at_ms,
         "watermark": head.watermark,
         "hash": head.hash,
-        "status": state.book.status.value,
+        "terms": encode_terms(state.book.terms),
         "named": dict(sorted(state.named.items())),
         "open orders": len(state.book.open_orders),
     }

@@ -13,14 +13,15 @@ from hypothesis import note
 
 from chalicelib.core.book import Book
 from chalicelib.core.commands import close_out, decide
-from chalicelib.core.events import Accepted, CancelRefused, Closed, Event, Rested, StatusChanged, Traded
+from chalicelib.core.events import Accepted, BookChanged, CancelRefused, Closed, Event, Rested, Traded
 from chalicelib.core.ledger import settle
 from chalicelib.core.snapshot import BookState, decode_state, encode_state
 from chalicelib.core.vocabulary import (
     BookRules,
     BookStatus,
+    BookTerms,
     CancelOrder,
-    ChangeStatus,
+    ChangeBook,
     CloseReason,
     Command,
     OrderStatus,
@@ -63,10 +64,18 @@ class Comparison:
         (event,) = self._decide(command, lambda: self.reference.cancel(command.order_id, command.customer))
         assert isinstance(event, Closed) or event == CancelRefused(command.order_id, command.customer)
 
-    def change_status(self, command: ChangeStatus) -> None:
-        """Let all of them change the book's status, then compare."""
-        events = self._decide(command, lambda: self.reference.change_status(command.status))
-        assert events == [StatusChanged(command.command_id, self.reference.status)]
+    def change(self, command: ChangeBook) -> None:
+        """Let all of them change the book's terms, then compare."""
+        events = self._decide(command, lambda: self.reference.change(command.terms))
+        reference = self.reference
+        terms = BookTerms(
+            reference.version,
+            reference.status,
+            reference.rules.maker_fee_bps,
+            reference.rules.taker_fee_bps,
+            reference.rules.self_trade_prevention,
+        )
+        assert events == [BookChanged(command.command_id, terms)]
 
     def close_out(self, orders_max: int) -> None:
         """Close some orders of a closed book; which ones is the core's choice."""

@@ -10,6 +10,9 @@ from chalicelib.core.events import Closed, Event, Rested, Traded
 from chalicelib.core.matching import place
 from chalicelib.core.vocabulary import (
     BookRules,
+    BookStatus,
+    BookTerms,
+    ChangeBook,
     CloseReason,
     Command,
     OrderType,
@@ -31,6 +34,15 @@ def a_book(
 ) -> Book:
     """An empty book; whole units and no fees unless the story is about them."""
     return Book(BookRules(base_decimals, maker_fee_bps, taker_fee_bps, self_trade_prevention))
+
+
+def change_to(
+    status: BookStatus, version: int, command_id: str | None = None, rules: BookRules | None = None
+) -> ChangeBook:
+    """The wish to change a book for the ``version``-th time: to this status, and these rules' fees and self-trades."""
+    wanted = rules or BookRules()
+    terms = BookTerms(version, status, wanted.maker_fee_bps, wanted.taker_fee_bps, wanted.self_trade_prevention)
+    return ChangeBook(command_id or f"change {version}", terms)
 
 
 def limit(

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import copy
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from chalicelib.core.vocabulary import (
     BookRules,
     BookStatus,
+    BookTerms,
     CloseReason,
     OrderType,
     PlaceOrder,
@@ -70,6 +71,7 @@ class ReferenceMarket:
 
     rules: BookRules
     status: BookStatus = BookStatus.ACTIVE
+    version: int = 0
     arrivals: int = 0
     resting: list[ReferenceOrder] = field(default_factory=list)
     trades: list[ReferenceTrade] = field(default_factory=list)
@@ -120,10 +122,17 @@ class ReferenceMarket:
                 self.resting.remove(order)
                 self._close(order, CloseReason.USER_CANCELLED)
 
-    def change_status(self, status: BookStatus) -> None:
-        """Pause, resume or close the book; closed is for good (T32)."""
-        if self.status is not BookStatus.CLOSED:
-            self.status = status
+    def change(self, terms: BookTerms) -> None:
+        """Take new terms; closed is for good (T32), and the later of two changes counts."""
+        if self.status is BookStatus.CLOSED or terms.version <= self.version:
+            return
+        self.version, self.status = terms.version, terms.status
+        self.rules = replace(
+            self.rules,
+            maker_fee_bps=terms.maker_fee_bps,
+            taker_fee_bps=terms.taker_fee_bps,
+            self_trade_prevention=terms.self_trade_prevention,
+        )
 
     def close_out(self, order_ids: list[str]) -> None:
         """End these resting orders, because the book is closed."""

@@ -12,6 +12,14 @@ from chalicelib.core.events import Accepted, Closed, Rested, Traded
 from chalicelib.core.vocabulary import CloseReason, OrderStatus, OrderType, Side
 from tests.core.orders import BUY, SELL, a_book, limit, market, placed, queue
 
+NEVER_CHANGED = {
+    "version": 0,
+    "status": "ACTIVE",
+    "maker_fee_bps": 0,
+    "taker_fee_bps": 0,
+    "self_trade_prevention": "NONE",
+}
+
 
 def a_side(side: Side, *orders: tuple[str, int, int]) -> BookSide:
     """One side with (order, price, quantity) resting on it."""
@@ -120,7 +128,7 @@ def a_market() -> Book:
 
 def test_state_is_the_whole_book_as_plain_data() -> None:
     assert a_market().state() == {
-        "status": "ACTIVE",
+        "terms": NEVER_CHANGED,
         "bids": [[99, [["bid 1", 2, 198], ["bid 2", 3, 297]]], [98, [["bid 3", 4, 392]]]],
         "asks": [[101, [["ask 1", 5, 5]]], [102, [["ask 2", 6, 6]]]],
     }
@@ -192,7 +200,7 @@ def test_a_replayed_trade_takes_from_both_orders_what_it_says() -> None:
         book.apply(event)
 
     book.check()
-    assert book.state() == {"status": "ACTIVE", "bids": [[100, [["bid", 3, 300]]]], "asks": []}
+    assert book.state() == {"terms": NEVER_CHANGED, "bids": [[100, [["bid", 3, 300]]]], "asks": []}
 
 
 def test_a_replayed_trade_follows_its_price_not_the_best_one() -> None:

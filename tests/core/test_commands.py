@@ -3,16 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 
 import pytest
 
 from chalicelib.core.book import Book
 from chalicelib.core.commands import close_out, decide
-from chalicelib.core.events import Accepted, CancelRefused, Closed, Event, Rested, StatusChanged
+from chalicelib.core.events import Accepted, BookChanged, CancelRefused, Closed, Event, Rested, Traded
 from chalicelib.core.ledger import Delta, Party, settle
 from chalicelib.core.matching import InvalidCommand
-from chalicelib.core.vocabulary import BookStatus, CancelOrder, ChangeStatus, CloseReason, OrderStatus, PlaceOrder, Side
-from tests.core.orders import BUY, FOK, IOC, SELL, a_book, closes, decided, limit, market, placed, queue, trades
+from chalicelib.core.vocabulary import (
+    BookRules,
+    BookStatus,
+    CancelOrder,
+    ChangeBook,
+    CloseReason,
+    OrderStatus,
+    PlaceOrder,
+    SelfTradePrevention,
+    Side,
+)
+from tests.core.orders import (
+    BUY,
+    FOK,
+    IOC,
+    SELL,
+    a_book,
+    change_to,
+    closes,
+    decided,
+    limit,
+    market,
+    placed,
+    queue,
+    trades,
+)
 
 ACTIVE, PAUSED, CLOSED = BookStatus.ACTIVE, BookStatus.PAUSED, BookStatus.CLOSED
 NOT_ACTIVE = pytest.mark.parametrize("status", [PAUSED, CLOSED])
@@ -23,8 +48,8 @@ def cancel(order_id: str, of: str | None = None) -> CancelOrder:
     return CancelOrder(f"cancel {order_id}", order_id, of or f"customer of {order_id}")
 
 
-def change(status: BookStatus) -> ChangeStatus:
-    return ChangeStatus(f"make it {status}", status)
+def change(status: BookStatus, version: int = 1) -> ChangeBook:
+    return change_to(status, version)
 
 
 def a_market() -> Book:
@@ -152,17 +177,17 @@ def test_a_book_takes_the_status_it_is_told_and_keeps_its_orders(status: BookSta
 
     events = decided(book, change(status))
 
-    assert events == [StatusChanged(f"make it {status}", status)]
+    assert events == [BookChanged("change 1", change(status).terms)]
     assert book.status is status
-    assert book.state() == before | {"status": status.value}
+    assert book.state() == before | {"terms": asdict(change(status).terms)}
 
 
 def test_a_paused_book_can_be_resumed_and_matches_again_as_if_nothing_had_been() -> None:
     book = a_market()
 
-    decided(book, change(PAUSED), change(ACTIVE))
+    decided(book, change(PAUSED), change(ACTIVE, 2))
 
-    assert book.state() == a_market().state()
+    assert book.state() == a_market().state() | {"terms": asdict(change(ACTIVE, 2).terms)}
     assert trades(decided(book, limit("taker", BUY, 101, 1))) == [("ask 1", 101, 1)]
 
 
@@ -172,10 +197,46 @@ def test_a_closed_book_stays_closed_and_says_so_to_every_later_change(status: Bo
     decided(book, change(CLOSED))
     before = book.state()
 
-    events = decided(book, change(status))
+    events = decided(book, change(status, 2))
 
-    assert events == [StatusChanged(f"make it {status}", CLOSED)]
+    assert events == [BookChanged("change 2", change(CLOSED).terms)]
     assert book.state() == before
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_change_that_a_later_one_has_overtaken_leaves_the_book_as_it_is_and_says_so(version: int) -> None:
+    """Two records of a split shard, or one that a redrive brings back: the later version counts."""
+    book = a_market()
+    decided(book, change(PAUSED, 2))
+    before = book.state()
+
+    events = decided(book, change(ACTIVE, version))
+
+    assert events == [BookChanged(f"change {version}", change(PAUSED, 2).terms)]
+    assert book.state() == before
+
+
+def test_trades_after_a_change_of_fees_have_the_new_ones_and_those_before_keep_theirs() -> None:
+    """T33: the resting order was admitted under the old ones."""
+    book = a_book(maker_fee_bps=100, taker_fee_bps=200)
+    placed(book, limit("ask", SELL, 100, 2000))
+    (before,) = (event for event in decided(book, limit("bid 1", BUY, 100, 1000)) if isinstance(event, Traded))
+
+    decided(book, change_to(ACTIVE, 1, rules=BookRules(maker_fee_bps=10, taker_fee_bps=1000)))
+
+    (after,) = (event for event in decided(book, limit("bid 2", BUY, 100, 1000)) if isinstance(event, Traded))
+    assert (before.maker_fee, before.taker_fee) == (1000, 20)
+    assert (after.maker_fee, after.taker_fee) == (100, 100)
+
+
+def test_self_trades_are_treated_as_the_book_says_when_the_orders_turn_comes() -> None:
+    book = a_book()
+    placed(book, limit("ask", SELL, 100, 5, of="ann"))
+
+    decided(book, change_to(ACTIVE, 1, rules=BookRules(self_trade_prevention=SelfTradePrevention.CANCEL_TAKER)))
+
+    events = decided(book, limit("bid", BUY, 100, 5, of="ann"))
+    assert closes(events) == [("bid", CloseReason.SELF_TRADE_PREVENTED, 5, 500)]
 
 
 @NOT_ACTIVE
@@ -242,7 +303,7 @@ def test_a_closed_book_is_emptied_a_bounded_number_of_orders_at_a_time() -> None
         ("bid 2", CloseReason.BOOK_CLOSED, 3, 297),
         ("bid 3", CloseReason.BOOK_CLOSED, 4, 392),
     ]
-    assert book.state() == {"status": "CLOSED", "bids": [], "asks": []}
+    assert book.state() == {"terms": asdict(change(CLOSED).terms), "bids": [], "asks": []}
     assert book.open_orders == {}
 
 

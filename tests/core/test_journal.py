@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
@@ -13,20 +13,20 @@ from ulid import ULID
 from chalicelib.core import journal
 from chalicelib.core.book import Book
 from chalicelib.core.commands import close_out, decide
-from chalicelib.core.events import Event, StatusChanged
+from chalicelib.core.events import BookChanged, Event
 from chalicelib.core.journal import GENESIS_HASH, BrokenJournal, Head, draft, head_of, replay, trade_id, verify
 from chalicelib.core.matching import place, reject
 from chalicelib.core.vocabulary import (
     BookRules,
     BookStatus,
     CancelOrder,
-    ChangeStatus,
     CloseReason,
     OrderType,
     PlaceOrder,
     Side,
     TimeInForce,
 )
+from tests.core.orders import change_to
 
 RULES = BookRules(base_decimals=0, maker_fee_bps=5, taker_fee_bps=15)
 AT_MS = 1_736_937_000_000
@@ -51,8 +51,9 @@ def decided() -> tuple[Book, list[Event]]:
         book.apply(event)
     events += refused
     for change in (
-        ChangeStatus("cmd_1", BookStatus.PAUSED), order(7, "SELL", 4, 60), CancelOrder("cmd_2", "ord_5", "cüst 5"),
-        CancelOrder("cmd_3", "ord_1", "cüst 1"), ChangeStatus("cmd_4", BookStatus.ACTIVE), order(8, "BUY", 2, 40),
+        change_to(BookStatus.PAUSED, 1, "cmd_1", RULES), order(7, "SELL", 4, 60),
+        CancelOrder("cmd_2", "ord_5", "cüst 5"), CancelOrder("cmd_3", "ord_1", "cüst 1"),
+        change_to(BookStatus.ACTIVE, 4, "cmd_4", RULES), order(8, "BUY", 2, 40),
     ):  # fmt: skip
         events += decide(book, change)
     return book, events
@@ -66,18 +67,19 @@ def test_an_entry_read_back_gives_the_same_events_and_the_same_book() -> None:
     assert folded.state() == book.state()
     folded.check()
     assert {raw["type"] for raw in entry.events} == {
-        "accepted", "traded", "rested", "closed", "cancelRefused", "statusChanged",
+        "accepted", "traded", "rested", "closed", "cancelRefused", "bookChanged",
     }  # fmt: skip
 
 
 def test_a_closed_and_emptied_book_is_read_back_as_such() -> None:
     book, events = decided()
-    events += decide(book, ChangeStatus("cmd_5", BookStatus.CLOSED))
+    events += decide(book, change_to(BookStatus.CLOSED, 5, "cmd_5", RULES))
     events += close_out(book, 10)
     (entry,) = draft("inst_x/ob", Head(), AT_MS, 7, events)
     folded = Book(RULES)
     assert replay(folded, entry) == events
-    assert folded.state() == book.state() == {"status": "CLOSED", "bids": [], "asks": []}
+    assert folded.state() == book.state() == {"terms": asdict(book.terms), "bids": [], "asks": []}
+    assert folded.status is BookStatus.CLOSED
 
 
 def test_entries_follow_each_other_and_time_and_watermark_never_go_back() -> None:
@@ -138,7 +140,7 @@ def test_an_entry_takes_events_up_to_its_limit_counting_a_comma_for_each(
     monkeypatch: pytest.MonkeyPatch, bytes_max: int, events_of_entries: list[int]
 ) -> None:
     """Five events of one length, and a limit of two of them, a byte less or a byte more."""
-    events: list[Event] = [StatusChanged(f"cmd_{number}", BookStatus.PAUSED) for number in range(5)]
+    events: list[Event] = [BookChanged(f"cmd_{number}", Book(RULES).terms) for number in range(5)]
     two = 2 * (len(journal.canonical(journal.encode(events[0]))) + 1)
     monkeypatch.setattr(journal, "ENTRY_EVENT_BYTES_MAX", two + bytes_max)
     entries = draft("b", Head(), AT_MS, 7, events)
@@ -188,10 +190,14 @@ def test_events_are_written_as_plain_json_with_amounts_as_strings() -> None:
         },
     }  # fmt: skip
     assert traded == {
-        "type": "traded", "maker": "ord_1", "taker": "ord_2", "price": "50", "quantity": "10", "notional": "500",
+        "type": "traded", "maker": "ord_1", "taker": "ord_2", "takerSide": "BUY", "buyer": "cüst 2",
+        "seller": "cüst 1", "price": "50", "quantity": "10", "notional": "500",
         "makerFee": "0", "takerFee": "0", "released": "0", "makerRemaining": "0", "takerRemaining": "0",
     }  # fmt: skip
-    assert journal.canonical(traded) == json.dumps(traded, separators=(",", ":"), sort_keys=True).encode()
+    assert (
+        journal.canonical(traded)
+        == json.dumps(traded, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
+    )
 
 
 @pytest.mark.parametrize("side", Side)
@@ -236,19 +242,23 @@ def test_a_trade_id_is_made_of_the_entrys_time_and_sequence_the_events_number_an
         assert ulid.bytes == AT_MS.to_bytes(6, "big") + tail + book_digest
 
 
-def test_cancels_refusals_and_changes_of_status_are_written_with_all_that_they_say() -> None:
+def test_cancels_refusals_and_changes_of_terms_are_written_with_all_that_they_say() -> None:
     book = Book(RULES)
     place(book, order(1, "BUY", 10, 50))
     commands = (
         CancelOrder("cmd_1", "ord_1", "cüst 1"), CancelOrder("cmd_2", "ord_1", "cüst 1"),
-        ChangeStatus("cmd_3", BookStatus.CLOSED), ChangeStatus("cmd_4", BookStatus.ACTIVE),
+        change_to(BookStatus.CLOSED, 3, "cmd_3", RULES), change_to(BookStatus.ACTIVE, 4, "cmd_4", RULES),
     )  # fmt: skip
+    closed = {
+        "version": 3, "status": "CLOSED", "makerFeeBps": RULES.maker_fee_bps, "takerFeeBps": RULES.taker_fee_bps,
+        "selfTradePrevention": RULES.self_trade_prevention.value,
+    }  # fmt: skip
     assert [journal.encode(event) for command in commands for event in decide(book, command)] == [
         {
             "type": "closed", "order": "ord_1", "status": "CANCELLED", "reason": "USER_CANCELLED", "remaining": "10",
             "released": "500",
         },
         {"type": "cancelRefused", "order": "ord_1", "customer": "cüst 1"},
-        {"type": "statusChanged", "command": "cmd_3", "status": "CLOSED"},
-        {"type": "statusChanged", "command": "cmd_4", "status": "CLOSED"},
+        {"type": "bookChanged", "command": "cmd_3"} | closed,
+        {"type": "bookChanged", "command": "cmd_4"} | closed,
     ]  # fmt: skip

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from chalicelib.core.vocabulary import (
     BookRules,
     BookStatus,
+    BookTerms,
     CancelOrder,
-    ChangeStatus,
+    ChangeBook,
     OrderType,
     PlaceOrder,
     SelfTradePrevention,
@@ -156,7 +157,14 @@ class Restart:
 
 
 cancels = st.builds(Cancel, customer=st.sampled_from(CUSTOMERS), steps_ago=st.integers(0, 9))
-changes = st.sampled_from([BookStatus.PAUSED, BookStatus.ACTIVE, BookStatus.ACTIVE, BookStatus.CLOSED])
+changes = st.builds(
+    BookTerms,
+    version=st.integers(1, 9),
+    status=st.sampled_from([BookStatus.PAUSED, BookStatus.ACTIVE, BookStatus.ACTIVE, BookStatus.CLOSED]),
+    maker_fee_bps=st.integers(0, 1000),
+    taker_fee_bps=st.integers(0, 1000),
+    self_trade_prevention=st.sampled_from(SelfTradePrevention),
+)
 steps = st.one_of(
     drafts, drafts, drafts, drafts, cancels, changes, st.builds(CloseOut, st.integers(1, 4)), st.builds(Restart)
 )
@@ -171,7 +179,7 @@ step_sequences = st.integers(1, 40).flatmap(lambda length: st.lists(steps, min_s
     suppress_health_check=[HealthCheck.too_slow],
 )
 def test_the_core_agrees_with_the_reference_whatever_happens_to_the_book(
-    scale: Scale, sequence: list[Draft | Cancel | BookStatus | CloseOut | Restart]
+    scale: Scale, sequence: list[Draft | Cancel | BookTerms | CloseOut | Restart]
 ) -> None:
     comparison = Comparison(scale.rules)
     for number, step in enumerate(sequence, start=1):
@@ -180,8 +188,8 @@ def test_the_core_agrees_with_the_reference_whatever_happens_to_the_book(
                 comparison.place(command_of(number, step, scale))
             case Cancel(customer, steps_ago):
                 comparison.cancel(CancelOrder(f"cancel {number}", f"order {number - steps_ago}", customer))
-            case BookStatus():
-                comparison.change_status(ChangeStatus(f"change {number}", step))
+            case BookTerms():
+                comparison.change(ChangeBook(f"change {number}", step))
             case CloseOut(orders_max):
                 comparison.close_out(orders_max)
             case Restart():

@@ -12,7 +12,7 @@ import pytest
 
 from chalicelib.core.book import Book
 from chalicelib.core.commands import close_out
-from chalicelib.core.journal import BrokenJournal, Head, JournalEntry, canonical, draft, encode_order
+from chalicelib.core.journal import BrokenJournal, Head, JournalEntry, canonical, draft, encode_order, encode_terms
 from chalicelib.core.matching import place
 from chalicelib.core.snapshot import (
     NAMED_LIFE_MS,
@@ -23,8 +23,8 @@ from chalicelib.core.snapshot import (
     encode_state,
     is_due,
 )
-from chalicelib.core.vocabulary import BookRules, BookStatus, CancelOrder, ChangeStatus, Command, Side
-from tests.core.orders import BUY, FOK, IOC, SELL, decided, limit, market, queue
+from chalicelib.core.vocabulary import BookRules, BookStatus, CancelOrder, Command, Side
+from tests.core.orders import BUY, FOK, IOC, SELL, change_to, decided, limit, market, queue
 
 NAME = "inst_x/ob"
 RULES = BookRules(base_decimals=0, maker_fee_bps=5, taker_fee_bps=15)
@@ -55,7 +55,7 @@ def a_history(state: BookState) -> list[JournalEntry]:
         go_on(
             state,
             limit("seller", SELL, 99, 2), market("buyer", BUY, 1), CancelOrder("c1", "bid 3", "customer of bid 3"),
-            ChangeStatus("pause", PAUSED), limit("late", BUY, 101, 1), ChangeStatus("resume", ACTIVE),
+            change_to(PAUSED, 1, "pause", RULES), limit("late", BUY, 101, 1), change_to(ACTIVE, 2, "resume", RULES),
             at_ms=AT_MS + 5,
         ),
         go_on(state, limit("bid 4", BUY, 99, 1), limit("bid 5", BUY, 100, 2), redriven=("bid 5",), at_ms=AT_MS + 9),
@@ -95,7 +95,8 @@ def test_folding_the_entries_gives_the_state_that_deciding_them_gave() -> None:
 def test_the_state_of_a_book_without_a_journal_is_empty_and_has_the_status_it_was_made_with() -> None:
     state = BookState.empty(RULES, PAUSED)
 
-    assert state.book.state() == {"status": "PAUSED", "bids": [], "asks": []}
+    assert state.book.terms == replace(change_to(PAUSED, 1, rules=RULES).terms, version=0)
+    assert not state.book.open_orders
     assert state.book.rules is RULES
     assert (state.head, state.named) == (Head(), {})
 
@@ -127,12 +128,12 @@ def test_an_entry_that_does_not_follow_or_was_changed_is_not_folded() -> None:
 def test_a_state_read_back_is_the_same_state(status: BookStatus) -> None:
     state = a_state()
     a_history(state)
-    go_on(state, ChangeStatus("last", status))
+    go_on(state, change_to(status, 3, "last", RULES))
 
     again = read_back(state)
 
     assert_equal(again, state)
-    assert again.book.rules is RULES
+    assert again.book.rules == RULES
 
 
 @pytest.mark.parametrize("status", BookStatus)
@@ -171,7 +172,7 @@ def test_going_on_from_a_snapshot_is_going_on_from_the_journal() -> None:
     next_commands: list[Command] = [
         limit("taker", SELL, 98, 6), limit("fok", BUY, 103, 99, FOK), market("sweep", BUY, 20, budget=900),
         CancelOrder("c2", "bid 4", "customer of bid 4"), CancelOrder("c3", "bid 1", "customer of bid 1"),
-        limit("ioc", SELL, 90, 50, IOC), limit("rest", BUY, 97, 4), ChangeStatus("close", CLOSED),
+        limit("ioc", SELL, 90, 50, IOC), limit("rest", BUY, 97, 4), change_to(CLOSED, 3, "close", RULES),
         limit("too late", BUY, 97, 4),
     ]  # fmt: skip
 
@@ -269,10 +270,11 @@ def test_a_state_that_differs_in_anything_has_another_snapshot(change: Callable[
 def test_a_snapshot_is_compressed_json_with_amounts_as_strings() -> None:
     """The form on disk: who changes it must read the old one too."""
     state = a_state()
-    go_on(state, limit("ask", SELL, 101, 5), limit("taker", BUY, 101, 2), ChangeStatus("pause", PAUSED))
+    go_on(state, limit("ask", SELL, 101, 5), limit("taker", BUY, 101, 2), change_to(PAUSED, 1, "pause", RULES))
 
     assert json.loads(zlib.decompress(encode_state(NAME, state))) == {
-        "book": NAME, "sequence": 1, "at": AT_MS, "watermark": "3", "hash": state.head.hash, "status": "PAUSED",
+        "book": NAME, "sequence": 1, "at": AT_MS, "watermark": "3", "hash": state.head.hash,
+        "terms": encode_terms(state.book.terms),
         "named": {"pause": AT_MS}, "orders": [[encode_order(limit("ask", SELL, 101, 5)), "3"]],
     }  # fmt: skip
 
@@ -281,8 +283,8 @@ def test_a_name_is_written_down_for_as_long_as_its_command_could_come_back() -> 
     """Nine days: the inbox keeps a command for seven, and expires it lazily."""
     assert NAMED_LIFE_MS == 9 * 24 * 60 * 60 * 1000
     state = a_state()
-    go_on(state, ChangeStatus("first", PAUSED))
-    go_on(state, ChangeStatus("second", ACTIVE), at_ms=AT_MS + 1)
+    go_on(state, change_to(PAUSED, 1, "first", RULES))
+    go_on(state, change_to(ACTIVE, 2, "second", RULES), at_ms=AT_MS + 1)
 
     go_on(state, limit("bid", BUY, 1, 1), at_ms=AT_MS + NAMED_LIFE_MS)
     assert read_back(state).named == {"first": AT_MS, "second": AT_MS + 1}
@@ -384,7 +386,7 @@ def test_a_snapshot_that_lost_its_first_or_last_byte_is_refused() -> None:
             decode_state(NAME, RULES, part)
 
 
-@pytest.mark.parametrize("member", ["book", "sequence", "at", "watermark", "hash", "status", "named", "orders"])
+@pytest.mark.parametrize("member", ["book", "sequence", "at", "watermark", "hash", "terms", "named", "orders"])
 def test_a_snapshot_that_lacks_a_member_is_refused(member: str) -> None:
     content = an_order_book()
     decode_state(NAME, RULES, written(content))
@@ -399,7 +401,9 @@ def test_a_snapshot_that_lacks_a_member_is_refused(member: str) -> None:
     "change",
     [
         {"watermark": "much"},
-        {"status": "OPEN"},
+        {"terms": "PAUSED"},
+        {"terms": {"status": "PAUSED"}},
+        {"terms": encode_terms(change_to(PAUSED, 1).terms) | {"status": "OPEN"}},
         {"named": 5},
         {"orders": 5},
         {"orders": ["bid"]},

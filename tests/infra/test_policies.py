@@ -13,10 +13,21 @@ from chalicelib.core.vocabulary import BookStatus
 from chalicelib.stores.dynamodb import Database
 from chalicelib.stores.keys import customer_key
 from chalicelib.stores.orders import Orders
-from chalicelib.wire.trusset.routes import BOOKS, DEPTH, TRADES_OF_BOOK, TRADES_OF_CUSTOMER
+from chalicelib.wire.trusset.routes import (
+    BALANCES,
+    BOOKS,
+    CREDIT,
+    DEPTH,
+    TOKENS,
+    TRADES_OF_BOOK,
+    TRADES_OF_CUSTOMER,
+    TRANSACTIONS,
+    TRANSFER,
+)
 from infra.settings import ROOT
 from infra.tables import table_definitions
 from tests.wire.desk import open_desk
+from tests.wire.till import post, posted
 from tests.world import BOOK_ID, INSTANCE, World, record_of
 
 if TYPE_CHECKING:
@@ -110,6 +121,14 @@ def test_each_function_may_do_exactly_what_it_does(
     done.clear()
     desk.place(orderType="MARKET", price="1")
     desk.place(customerRef="ben", price="1")
+    posted(desk, TOKENS)
+    post(desk, CREDIT, key="credit-0001", reference="bonus")
+    post(desk, CREDIT, key="credit-0002", reference="bonus")
+    posted(desk, TRANSFER)
+    desk.get(BALANCES, customerRef="ann")
+    desk.get(TOKENS)
+    desk.get(TRANSACTIONS)
+    desk.get(TRANSACTIONS, {"customerRef": "ann"})
     desk.get(TRADES_OF_CUSTOMER, customerRef="ann")
     desk.get(DEPTH, orderBookId=BOOK_ID)
     desk.get(BOOKS)

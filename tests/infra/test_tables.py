@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 KEYS = {
     "tenants": ["instance", "credential"],
+    "tokens": ["instance", "entry"],
     "books": ["book", "part"],
     "inbox": ["book", "command"],
     "journal": ["book", "sequence"],

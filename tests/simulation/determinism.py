@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from chalicelib.core.book import Book
 from chalicelib.core.commands import decide
-from chalicelib.core.events import Accepted, CancelRefused, Closed, Event, StatusChanged
+from chalicelib.core.events import Accepted, BookChanged, CancelRefused, Closed, Event
 from chalicelib.core.snapshot import BookState
-from chalicelib.core.vocabulary import BookStatus, CancelOrder, ChangeStatus, CloseReason, Command
+from chalicelib.core.vocabulary import BookStatus, CancelOrder, ChangeBook, CloseReason, Command
 from tests.world import Venue
 
 
 def check_determinism(venue: Venue) -> None:
     """Assert that a new book, asked what the journal's book was asked, decides the same, event for event."""
-    state = BookState.empty(venue.config.rules, venue.config.status)
+    state = BookState.empty(venue.config.first_rules, venue.config.first_terms.status)
     events = [event for entry in venue.journal.after(venue.book, 0) for event in state.fold(entry)]
-    book = Book(venue.config.rules, venue.config.status)
+    book = Book(venue.config.first_rules, venue.config.first_terms.status)
     decided: list[Event] = []
     at = 0
     while at < len(events):
@@ -39,8 +39,8 @@ def _command_of(event: Event) -> Command | None:
             return CancelOrder("cxl_again", order.order_id, order.customer)
         case CancelRefused(order_id, customer):
             return CancelOrder("cxl_again", order_id, customer)
-        case StatusChanged(command_id, status):
-            return ChangeStatus(command_id, status)
+        case BookChanged(command_id, terms):
+            return ChangeBook(command_id, terms)
     return None
 
 

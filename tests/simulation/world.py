@@ -22,6 +22,7 @@ from unittest.mock import patch
 from ulid import ULID
 
 from chalicelib.admission import Admission, Admitted
+from chalicelib.configuring import Configuring
 from chalicelib.core.config import OrderRequest, Refusal
 from chalicelib.core.vocabulary import BookStatus, OrderType, SelfTradePrevention, Side, TimeInForce
 from chalicelib.matcher import Matcher
@@ -125,11 +126,13 @@ class Simulation:
             self_trade_prevention=draw.choice(list(SelfTradePrevention)),
         )
         self.world.admission = Admission(quiet, self._now_s, self._new_id)
+        self.world.configuring = Configuring(quiet, self._now_s, self._new_id)
         for customer in CUSTOMERS:
             for asset in (BASE, QUOTE):
                 self.world.credit(customer, asset, FUNDS)
         self.database = stepped_database(self.client, PREFIX)
         self.admission = Admission(self.database, self._now_s, self._new_id)
+        self.configuring = Configuring(self.database, self._now_s, self._new_id)
         self.fault_rate = draw.choice([0.0, 0.02, 0.1])
         self.shards = [Shard() for _ in range(draw.choice([1, 1, 2]))]
         self.workers = [Worker(self._matcher(self.database)) for _ in range(draw.choice([2, 3]))]
@@ -203,7 +206,8 @@ class Simulation:
         work: Callable[[], object]
         if dice < 0.03:
             status = self.draw.choice([BookStatus.PAUSED, BookStatus.ACTIVE, BookStatus.ACTIVE, BookStatus.CLOSED])
-            work = partial(self.admission.change_status, INSTANCE, BOOK_ID, status)
+            settings = {"status": status, "maker_fee_bps": self.draw.choice([0, 30]), "taker_fee_bps": 50}
+            work = partial(self.configuring.change, INSTANCE, BOOK_ID, settings)
         elif dice < 0.3 and self.admitted:
             customer, order_id = self.draw.choice(self.admitted)
             work = partial(self.admission.cancel, INSTANCE, customer, order_id)

@@ -1,121 +1,205 @@
-"""Accounts: credits, debits, holds and settlements; each is done once and whole, or not at all."""
+"""Accounts: movements, holds and settlements; each is done once and whole, or not at all."""
 
 from __future__ import annotations
 
 import pytest
 
 from chalicelib.core.ledger import Delta
+from chalicelib.core.transactions import Movement
 from chalicelib.core.vocabulary import AMOUNT_MAX
-from chalicelib.stores.accounts import (
-    Accounts,
-    Balance,
+from chalicelib.movements import (
     InsufficientBalance,
-    LedgerBroken,
+    Movements,
+    ReferenceTaken,
+    SameCustomer,
     SupplyTooLarge,
-    Transaction,
-    TransactionMismatch,
-    TransactionType,
+    UnknownToken,
 )
-from chalicelib.stores.dynamodb import Database, TransactionRefused
-from chalicelib.stores.keys import customer_key
+from chalicelib.stores.accounts import Accounts, Balance, LedgerBroken
+from chalicelib.stores.dynamodb import Database, Put, TransactionRefused
+from chalicelib.stores.keys import customer_key, transactions_key
+from chalicelib.stores.requests import ReceiptExists
+from chalicelib.stores.transactions import Transactions
+from tests.world import BASE, register_tokens
 
-INSTANCE, GOLD, BOOK = "inst_x", "0xgold", "inst_x/ob_1"
-OWNER = customer_key(INSTANCE, "ann")
+INSTANCE, BOOK = "inst_x", "inst_x/ob_1"
+OWNER, BEN = customer_key(INSTANCE, "ann"), customer_key(INSTANCE, "ben")
 
 
-def transaction(kind: str, amount: int, number: int = 1, customer: str = "ann") -> Transaction:
-    return Transaction(f"txn_{number}", TransactionType(kind), INSTANCE, customer, GOLD, amount)
+def moved(source: str | None, target: str | None, amount: int, **more: str) -> Movement:
+    return Movement(INSTANCE, BASE, source, target, amount, **more)
+
+
+def credited(amount: int, customer: str = "ann", **more: str) -> Movement:
+    return moved(None, customer, amount, **more)
 
 
 @pytest.fixture
 def accounts(store: Database) -> Accounts:
+    register_tokens(store, INSTANCE)
     return Accounts(store)
+
+
+@pytest.fixture
+def movements(accounts: Accounts, store: Database) -> Movements:  # noqa: ARG001 - the tokens are there
+    return Movements(store)
 
 
 def rows(store: Database) -> list[dict[str, object]]:
     return sorted(store.scan("accounts"), key=repr)
 
 
-def test_an_account_comes_into_being_with_its_first_credit(accounts: Accounts) -> None:
+def test_an_account_comes_into_being_with_its_first_credit(accounts: Accounts, movements: Movements) -> None:
     """T36"""
-    assert accounts.balance(OWNER, GOLD) == Balance(GOLD, 0, 0)
-    accounts.record(transaction("credit", AMOUNT_MAX))
-    assert accounts.balance(OWNER, GOLD) == Balance(GOLD, AMOUNT_MAX, 0)
-    assert list(accounts.balances(OWNER)) == [Balance(GOLD, AMOUNT_MAX, 0)]
+    assert accounts.balance(OWNER, BASE) == Balance(BASE, 0, 0)
+    movements.record(credited(AMOUNT_MAX))
+    assert accounts.balance(OWNER, BASE) == Balance(BASE, AMOUNT_MAX, 0)
+    assert list(accounts.balances(OWNER)) == [Balance(BASE, AMOUNT_MAX, 0)]
 
 
-def test_a_transaction_is_recorded_once_however_often_it_is_sent(accounts: Accounts, store: Database) -> None:
-    accounts.record(transaction("credit", 10))
-    once = rows(store)
-    accounts.record(transaction("credit", 10))
-    assert rows(store) == once
-    with pytest.raises(TransactionMismatch):
-        accounts.record(transaction("credit", 11))
-    assert rows(store) == once
-
-
-def test_a_debit_takes_what_is_available_and_no_more(accounts: Accounts, store: Database) -> None:
-    accounts.record(transaction("credit", 10))
-    store.transact([accounts.hold(OWNER, GOLD, 4)])
+def test_a_debit_takes_what_is_available_and_no_more(accounts: Accounts, movements: Movements, store: Database) -> None:
+    movements.record(credited(10))
+    store.transact([accounts.hold(OWNER, BASE, 4)])
     before = rows(store)
-    with pytest.raises(InsufficientBalance) as refused:
-        accounts.record(transaction("debit", 7, 2))
-    assert refused.value.available == 6
-    with pytest.raises(InsufficientBalance) as refused:
-        accounts.record(transaction("debit", 1, 2, "nobody"))
-    assert refused.value.available == 0
+    for takes, amount, available in ((moved("ann", None, 7), 7, 6), (moved("nobody", None, 1), 1, 0),
+                                     (moved("ann", "ben", 7), 7, 6), (moved("nobody", "ben", 1), 1, 0)):  # fmt: skip
+        with pytest.raises(InsufficientBalance) as refused:
+            movements.record(takes)
+        assert (refused.value.required, refused.value.available) == (amount, available)
     assert rows(store) == before
-    accounts.record(transaction("debit", 6, 2))
-    assert accounts.balance(OWNER, GOLD) == Balance(GOLD, 0, 4)
+    movements.record(moved("ann", None, 6))
+    assert accounts.balance(OWNER, BASE) == Balance(BASE, 0, 4)
 
 
-def test_all_balances_of_an_asset_together_have_38_digits_at_most(accounts: Accounts, store: Database) -> None:
+def test_a_transfer_gives_what_it_takes(accounts: Accounts, movements: Movements, store: Database) -> None:
+    movements.record(credited(10))
+    movements.record(moved("ann", "ben", 4))
+    assert (accounts.balance(OWNER, BASE).total, accounts.balance(BEN, BASE).total) == (6, 4)
+    before = rows(store)
+    with pytest.raises(SameCustomer):
+        movements.record(moved("ann", "ann", 99))
+    with pytest.raises(UnknownToken):
+        movements.record(Movement(INSTANCE, "0xnone", "ann", "ann", 99))
+    assert rows(store) == before
+
+
+def test_all_balances_of_an_asset_together_have_38_digits_at_most(movements: Movements, store: Database) -> None:
     """T35: so no sum of balances can ever lose a digit."""
-    accounts.record(transaction("credit", AMOUNT_MAX - 1))
+    movements.record(credited(AMOUNT_MAX - 1))
     before = rows(store)
     with pytest.raises(SupplyTooLarge):
-        accounts.record(transaction("credit", 2, 2, "ben"))
+        movements.record(credited(2, "ben"))
     assert rows(store) == before
-    accounts.record(transaction("credit", 1, 2, "ben"))
-    accounts.record(transaction("debit", 5, 3))
-    accounts.record(transaction("credit", 5, 4, "ben"))
+    movements.record(credited(1, "ben"))
+    movements.record(moved("ann", None, 5))
+    movements.record(credited(5, "ben"))
 
 
-def test_a_hold_that_is_not_covered_is_refused_with_what_there_is(accounts: Accounts, store: Database) -> None:
-    accounts.record(transaction("credit", 10))
+def test_a_transaction_stands_under_each_customer_and_under_the_instance(movements: Movements, store: Database) -> None:
+    ids = [
+        movements.record(movement).transaction_id
+        for movement in (
+            credited(9, metadata='{"a":0.5}'),
+            moved("ann", "ben", 4, reference="x"),
+            moved("ben", None, 1),
+        )
+    ]
+    transactions = Transactions(store)
+    listed = list(transactions.newest_first(transactions_key(INSTANCE), page_rows=1))
+    assert [transaction.transaction_id for transaction in listed] == ids[::-1]
+    assert list(transactions.newest_first(OWNER)) == listed[1:]
+    assert list(transactions.newest_first(BEN)) == listed[:2]
+    assert (listed[2].metadata, listed[1].reference) == ('{"a":0.5}', "x")
+    assert list(transactions.newest_first(OWNER, listed[0].at_ms + 1)) == []
+    assert list(transactions.newest_first(OWNER, 0, listed[2].at_ms - 1)) == []
+    assert list(transactions.newest_first(BEN, listed[0].at_ms, listed[0].at_ms))[:1] == listed[:1]
+
+
+def test_a_reference_moves_money_once(accounts: Accounts, movements: Movements, store: Database) -> None:
+    first = movements.record(credited(10, reference="bonus"))
+    taken = movements.record(moved("ann", "ben", 10, reference="bonus"))
+    once = rows(store)
+    again = movements.record(credited(10, reference="bonus"))
+    assert (again.transaction_id, first.is_new, again.is_new) == (first.transaction_id, True, False)
+    assert movements.record(moved("ann", "ben", 10, reference="bonus")).transaction_id == taken.transaction_id
+    for other in (credited(11, reference="bonus"), credited(10, reference="bonus", metadata="{}")):
+        with pytest.raises(ReferenceTaken):
+            movements.record(other)
+    assert rows(store) == once
+    assert accounts.balance(BEN, BASE).available == 10
+
+
+def test_a_name_that_the_operator_gives_stands_for_one_movement(movements: Movements, store: Database) -> None:
+    first = movements.record(credited(10), name="txn_1")
+    once = rows(store)
+    assert movements.record(credited(10), name="txn_1").transaction_id == first.transaction_id
+    for other in (credited(11), credited(10, "ben"), credited(10, reference="x"), moved("ann", None, 10)):
+        with pytest.raises(ReferenceTaken):
+            movements.record(other, name="txn_1")
+    assert rows(store) == once
+    movements.record(credited(10), name="txn_2")
+
+
+def test_a_receipt_that_is_there_already_stops_the_movement(movements: Movements, store: Database) -> None:
+    """T14"""
+    receipt = Put("requests", {"scope": "s", "request": "r"}, "attribute_not_exists(#scope)")
+    movements.record(credited(10, reference="x"), lambda _transaction: receipt)
+    before = rows(store)
+    for movement in (credited(10), moved("nobody", None, 1), credited(11, reference="x")):
+        with pytest.raises(ReceiptExists):
+            movements.record(movement, lambda _transaction: receipt)
+    assert rows(store) == before
+
+
+def test_a_hold_that_is_not_covered_is_refused_with_what_there_is(
+    accounts: Accounts, movements: Movements, store: Database
+) -> None:
+    movements.record(credited(10))
     before = rows(store)
     with pytest.raises(TransactionRefused) as refused:
-        store.transact([accounts.hold(OWNER, GOLD, 11)])
+        store.transact([accounts.hold(OWNER, BASE, 11)])
     row = refused.value.refused[0]
     assert row is not None
     assert row["available"] == 10
     assert rows(store) == before
 
 
-def test_a_settlement_is_applied_once_and_an_older_one_never(accounts: Accounts, store: Database) -> None:
-    accounts.record(transaction("credit", 10))
-    store.transact([accounts.hold(OWNER, GOLD, 10)])
-    accounts.settle(OWNER, GOLD, BOOK, 3, Delta(1, -4))
+def test_a_settlement_is_applied_once_and_an_older_one_never(
+    accounts: Accounts, movements: Movements, store: Database
+) -> None:
+    movements.record(credited(10))
+    store.transact([accounts.hold(OWNER, BASE, 10)])
+    accounts.settle(OWNER, BASE, BOOK, 3, Delta(1, -4))
     once = rows(store)
-    accounts.settle(OWNER, GOLD, BOOK, 3, Delta(1, -4))
-    accounts.settle(OWNER, GOLD, BOOK, 2, Delta(1, -4))
+    accounts.settle(OWNER, BASE, BOOK, 3, Delta(1, -4))
+    accounts.settle(OWNER, BASE, BOOK, 2, Delta(1, -4))
     assert rows(store) == once
-    assert accounts.balance(OWNER, GOLD) == Balance(GOLD, 1, 6)
+    assert accounts.balance(OWNER, BASE) == Balance(BASE, 1, 6)
 
 
 def test_books_settle_on_one_account_side_by_side(accounts: Accounts) -> None:
-    accounts.settle(OWNER, GOLD, BOOK, 5, Delta(1, 0))
-    accounts.settle(OWNER, GOLD, "inst_x/ob_2", 1, Delta(2, 0))
-    assert accounts.balance(OWNER, GOLD) == Balance(GOLD, 3, 0)
+    accounts.settle(OWNER, BASE, BOOK, 5, Delta(1, 0))
+    accounts.settle(OWNER, BASE, "inst_x/ob_2", 1, Delta(2, 0))
+    assert accounts.balance(OWNER, BASE) == Balance(BASE, 3, 0)
 
 
 @pytest.mark.parametrize("delta", [Delta(0, -1), Delta(-11, 0)])
 def test_a_settlement_that_would_leave_less_than_nothing_is_a_broken_ledger(
-    accounts: Accounts, store: Database, delta: Delta
+    accounts: Accounts, movements: Movements, store: Database, delta: Delta
 ) -> None:
     """Guarantee 2"""
-    accounts.record(transaction("credit", 10))
+    movements.record(credited(10))
     before = rows(store)
     with pytest.raises(LedgerBroken):
-        accounts.settle(OWNER, GOLD, BOOK, 1, delta)
+        accounts.settle(OWNER, BASE, BOOK, 1, delta)
+    assert rows(store) == before
+
+
+def test_less_supply_than_balances_is_a_broken_ledger(movements: Movements, store: Database) -> None:
+    movements.record(credited(10))
+    (supply,) = (row for row in store.scan("accounts") if row["owner"] == f"{INSTANCE}/supply")
+    store.put_many("accounts", [supply | {"available": 3}])
+    before = rows(store)
+    with pytest.raises(LedgerBroken):
+        movements.record(moved("ann", None, 5))
     assert rows(store) == before

@@ -10,7 +10,7 @@ import pytest
 from chalicelib.core.config import BookConfig, SettlementMode
 from chalicelib.core.vocabulary import BookStatus
 from chalicelib.stores.books import BookExists, Books
-from chalicelib.stores.dynamodb import Database
+from chalicelib.stores.dynamodb import Database, TransactionRefused
 
 BASE, QUOTE = "0x" + "b" * 40, "0x" + "c" * 40
 FIRST = BookConfig("inst_test0001", "ob_1", "One", "B/Q", BASE, QUOTE)
@@ -47,17 +47,39 @@ def test_other_instances_and_on_chain_books_take_nothing_away(books: Books) -> N
     assert {book.book_id for book in books.of_instance(FIRST.instance)} == {"ob_1", "ob_2", "ob_3"}
 
 
-def test_a_closed_book_gives_its_names_back_once(books: Books) -> None:
-    """A projection that is repeated after another book took the names leaves them to that one."""
-    second, third = replace(FIRST, book_id="ob_2"), replace(FIRST, book_id="ob_3")
-    books.change_status(FIRST, BookStatus.PAUSED, 1)
+def changed(books: Books, store: Database, before: BookConfig, **settings: Any) -> BookConfig:
+    after = replace(before, version=before.version + 1, first=before.first_terms, **settings)
+    store.transact(books.change(before, after))
+    return after
+
+
+def test_a_closed_book_gives_its_names_back_and_a_paused_one_does_not(books: Books, store: Database) -> None:
+    """T31"""
+    second = replace(FIRST, book_id="ob_2")
+    paused = changed(books, store, FIRST, status=BookStatus.PAUSED)
     with pytest.raises(BookExists):
         books.create(second)
-    books.change_status(FIRST, BookStatus.CLOSED, 2)
+    changed(books, store, paused, status=BookStatus.CLOSED)
     books.create(second)
-    books.change_status(FIRST, BookStatus.CLOSED, 2)
     with pytest.raises(BookExists, match="ob_2"):
-        books.create(third)
+        books.create(replace(FIRST, book_id="ob_3"))
+
+
+def test_a_book_remembers_what_it_was_made_with(books: Books, store: Database) -> None:
+    after = changed(books, store, FIRST, maker_fee_bps=7, tick_size=5)
+    last = changed(books, store, after, order_size_max=9, status=BookStatus.CLOSED)
+    stored = books.config(f"{FIRST.instance}/{FIRST.book_id}")
+    assert stored is not None
+    assert stored == last
+    assert (stored.version, stored.maker_fee_bps, stored.tick_size, stored.first_terms) == (2, 7, 5, FIRST.terms)
+
+
+def test_of_two_changes_at_once_the_second_is_refused_and_changes_nothing(books: Books, store: Database) -> None:
+    changed(books, store, FIRST, maker_fee_bps=7)
+    before = sorted(store.scan("books"), key=repr)
+    with pytest.raises(TransactionRefused):
+        changed(books, store, FIRST, status=BookStatus.CLOSED)
+    assert sorted(store.scan("books"), key=repr) == before
 
 
 def test_a_row_of_an_earlier_version_has_defaults_for_what_it_lacks(books: Books, store: Database) -> None:

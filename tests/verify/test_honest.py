@@ -71,10 +71,10 @@ def test_a_closed_book_agrees(world: World) -> None:
     assert report.books[0].status == "CLOSED"
 
 
-def test_a_snapshot_older_than_the_first_change_of_status_agrees(
+def test_a_snapshot_older_than_the_first_change_of_terms_agrees(
     memory_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The configuration shows today's status only; the snapshot shows the one before."""
+    """The snapshot shows those that the book was made with."""
     monkeypatch.setattr("chalicelib.core.snapshot.SNAPSHOT_AFTER_BYTES_MIN", 1)
     world = World(memory_database)
     world.credit("ann", QUOTE, FUNDS)

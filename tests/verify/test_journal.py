@@ -115,7 +115,7 @@ def _trade_unknown(entry: JournalEntry) -> JournalEntry:
 
 
 def _nonsense(entry: JournalEntry) -> JournalEntry:
-    return _rehashed(entry, ({"type": "statusChanged", "command": "sts_1", "status": "NONSENSE"},))
+    return _rehashed(entry, ({"type": "bookChanged", "command": "chg_1", "status": "NONSENSE"},))
 
 
 def _rehashed(entry: JournalEntry, events: Any) -> JournalEntry:

@@ -6,8 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from chalicelib.stores.accounts import AccountRow, TransactionRow
-from chalicelib.stores.keys import customer_key
+from chalicelib.core.transactions import Movement
+from chalicelib.stores.accounts import AccountRow
+from chalicelib.stores.dynamodb import Row
+from chalicelib.stores.keys import customer_key, transactions_key
+from chalicelib.stores.transactions import TransactionRow, owners, transaction_for
 from chalicelib.verify.findings import Disagreement
 from chalicelib.verify.fold import BookFold
 from chalicelib.verify.money import Holds, Ledger, money_disagreements
@@ -91,38 +94,79 @@ def test_money_that_a_journal_made_from_nothing_is_told_by_the_sum(world: World)
     fold, ledger, owner = BookFold(world.book, world.config), Ledger(), customer_key(INSTANCE, "ann")
     fold.settled[owner, BASE], fold.marks[owner, BASE] = 5, 1
     ledger.add(AccountRow(owner, BASE, 12, 0, {world.book: 1}))
-    ledger.add(TransactionRow(owner, BASE, 7))
+    credit = transaction_for(Movement(INSTANCE, BASE, None, "ann", 7), "txn_01JHMR6K204D9DMWM0Y7FCREPF")
+    for place in owners(INSTANCE, credit):
+        ledger.add(TransactionRow(place, credit))
     ledger.add(AccountRow(f"{INSTANCE}/supply", BASE, 7, 0, {}))
     fold.state.head = replace(fold.state.head, sequence=1)
     (told,) = money_disagreements(ledger, {world.book: fold}, Holds())
     assert told == Disagreement(f"{INSTANCE} {BASE}, sum of all accounts", "7", "12")
 
 
-@pytest.mark.parametrize("kind", ["credit", "debit"])
-def test_a_removed_transaction_is_told_by_its_account(world: World, kind: str) -> None:
-    owner = customer_key(INSTANCE, "ann")
-    row = next(row for row in rows(world, "accounts", owner=owner, kind=kind) if row["asset"] == QUOTE)
-    remove(world, "accounts", row, "owner", "entry")
+def copies_of(world: World, customer: str, kind: str, asset: str = QUOTE) -> list[Row]:
+    """Return the copies of the customer's one transaction of this type: its own, then the instance's."""
+    own = rows(world, "accounts", owner=customer_key(INSTANCE, customer), kind=kind)
+    (row,) = (row for row in own if row["asset"] == asset)
+    (listed,) = rows(world, "accounts", owner=transactions_key(INSTANCE), entry=row["entry"])
+    return [row, listed]
+
+
+@pytest.mark.parametrize(("kind", "missing"), [("credit", FUNDS), ("debit", -1_000), ("transfer", -2_000)])
+def test_a_removed_transaction_is_told_by_its_account(world: World, kind: str, missing: int) -> None:
+    for row in copies_of(world, "ann", kind):
+        remove(world, "accounts", row, "owner", "entry")
     ann = account(world, "ann", QUOTE)
-    missing = FUNDS if kind == "credit" else -1_000
-    where = f"account {owner} {QUOTE}, available"
+    where = f"account {ann['owner']} {QUOTE}, available"
     assert disagreement(world) == Disagreement(where, str(ann["available"] - missing), str(ann["available"]))
 
 
 def test_a_transaction_removed_with_what_it_credited_is_told_by_the_supply(world: World) -> None:
-    owner = customer_key(INSTANCE, "dan")
-    row = next(row for row in rows(world, "accounts", owner=owner, kind="credit") if row["asset"] == BASE)
-    remove(world, "accounts", row, "owner", "entry")
+    for row in copies_of(world, "dan", "credit", BASE):
+        remove(world, "accounts", row, "owner", "entry")
     dan = account(world, "dan", BASE)
     edit(world, "accounts", dan, available=dan["available"] - FUNDS)
     where = f"{INSTANCE} {BASE}, supply counter (credits - debits)"
     assert disagreement(world) == Disagreement(where, str(4 * FUNDS), str(5 * FUNDS))
 
 
-@pytest.mark.parametrize("name", ["kind", "amount"])
-def test_a_transaction_that_cannot_be_read_is_told(world: World, name: str) -> None:
-    (row,) = rows(world, "accounts", entry="transaction/txn_debit")
-    edit(world, "accounts", row, **{name: "x"})
+@pytest.mark.parametrize("kind", ["credit", "debit", "transfer"])
+def test_a_transaction_that_the_instances_list_lacks_is_told(world: World, kind: str) -> None:
+    own, listed = copies_of(world, "ann", kind)
+    remove(world, "accounts", listed, "owner", "entry")
+    transaction_id = own["entry"].removeprefix("transaction/")
+    where = f"transaction {transaction_id} of {transactions_key(INSTANCE)}"
+    assert disagreement(world) == Disagreement(where, "a copy", "no row")
+
+
+@pytest.mark.parametrize("which", [0, 1])
+@pytest.mark.parametrize(("name", "value"), [("reference", "other"), ("metadata", "{}"), ("at_ms", 7)])
+def test_an_edited_copy_of_a_transaction_is_told(world: World, which: int, name: str, value: object) -> None:
+    row = copies_of(world, "ann", "transfer")[which]
+    edit(world, "accounts", row, **{name: value})
+    told = disagreement(world)
+    assert told.where.startswith(f"transaction {row['entry'].removeprefix('transaction/')} of {INSTANCE}/customer/")
+    assert told.expected != told.found
+
+
+def test_an_edited_amount_in_the_instances_list_is_told(world: World) -> None:
+    _, listed = copies_of(world, "ann", "debit")
+    edit(world, "accounts", listed, amount=1_001)
+    told = disagreement(world)
+    assert ("amount=1001" in told.expected, "amount=1000" in told.found) == (True, True)
+
+
+def test_a_copy_at_a_customer_who_has_no_part_in_it_is_told(world: World) -> None:
+    row, _ = copies_of(world, "ann", "debit")
+    world.database.put_many("accounts", [row | {"owner": customer_key(INSTANCE, "dan")}])
+    told = disagreement(world)
+    assert told.where.endswith(customer_key(INSTANCE, "dan"))
+    assert told.expected.startswith("no row")
+
+
+@pytest.mark.parametrize(("name", "value"), [("kind", "x"), ("kind", "transfer"), ("kind", "trade"), ("amount", "x")])
+def test_a_transaction_that_cannot_be_read_is_told(world: World, name: str, value: object) -> None:
+    row, _ = copies_of(world, "ann", "debit")
+    edit(world, "accounts", row, **{name: value})
     told = disagreement(world)
     assert told.where == "table of accounts"
-    assert "txn_debit" in told.found
+    assert row["entry"] in told.found

@@ -7,12 +7,13 @@ import zlib
 import pytest
 
 from chalicelib.core.config import BookConfig, OrderRequest
+from chalicelib.core.transactions import Movement
 from chalicelib.core.vocabulary import OrderType, Side, TimeInForce
+from chalicelib.movements import Movements
 from chalicelib.redrive import redrive
-from chalicelib.stores.accounts import Transaction, TransactionType
 from chalicelib.verify.verifier import Disproved, Verifier
 from tests.verify.hands import account, disagreement, edit, remove, rows
-from tests.world import BASE, INSTANCE, QUOTE, World
+from tests.world import BASE, INSTANCE, QUOTE, World, register_tokens
 
 
 def other_book(world: World) -> BookConfig:
@@ -72,8 +73,8 @@ def test_undecided_orders_of_another_book_hold_their_funds(world: World) -> None
 
 def test_another_instance_counts_only_when_everything_is_verified(world: World) -> None:
     """An instance without a book has a ledger too."""
-    credit = Transaction("txn_other", TransactionType.CREDIT, "inst_other001", "ann", BASE, 70)
-    world.accounts.record(credit)
+    register_tokens(world.database, "inst_other001")
+    Movements(world.database).record(Movement("inst_other001", BASE, None, "ann", 70))
     report = Verifier(world.database).verify(None)
     assert {instance.instance: instance.assets for instance in report.instances}["inst_other001"] == {BASE: 70}
     for table in ("orders", "fills"):

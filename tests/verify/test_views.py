@@ -44,7 +44,7 @@ def snapshot_edited(world: World, change: Callable[[dict[str, Any]], object]) ->
         (lambda content: content.update(hash="0" * 64), ", hash"),
         (lambda content: content.update(watermark="1"), ", watermark"),
         (lambda content: content.update(at=1), ", at"),
-        (lambda content: content.update(status="CLOSED"), ", status"),
+        (lambda content: content["terms"].update(status="CLOSED"), ", terms"),
         (lambda content: content["named"].popitem(), ", named"),
         (lambda content: content.update(sequence=content["sequence"] - 1), ", sequence"),
         (lambda content: content.update(book="another"), ""),
@@ -64,7 +64,7 @@ def test_a_snapshot_written_again_with_the_same_content_agrees(world: World) -> 
 def test_a_snapshot_of_no_entry_is_told(world: World) -> None:
     fold = BookFold(world.book, world.config)
     snapshot = Snapshot(0, encode_state(world.book, fold.state))
-    (told,) = view_disagreements(fold, Views(Depth(), 0, snapshot))
+    (told,) = view_disagreements(fold, Views(Depth(), snapshot))
     assert told.found == "one of no entry"
 
 
@@ -96,13 +96,15 @@ def test_an_edited_depth_view_is_told(
     assert disagreement(world) == Disagreement(f"{world.book} depth view, {where}", expected, found)
 
 
-def test_an_edited_status_is_told(world: World) -> None:
+def test_edited_terms_are_told(world: World) -> None:
+    """A version beyond the decided one is a change whose turn has not come; one below it was never shown."""
+    where = f"{world.book} configuration"
     (row,) = rows(world, "books", part="config")
     edit(world, "books", row, status="PAUSED")
-    assert disagreement(world) == Disagreement(f"{world.book} configuration, status", "ACTIVE", "PAUSED")
-    edit(world, "books", row, sequence=row["sequence"] - 1)
-    assert disagreement(world).where == f"{world.book} configuration, sequence of the status"
-    edit(world, "books", row, sequence=10**6)
-    assert "removed from the journal's end" in disagreement(world).found
+    assert disagreement(world) == Disagreement(f"{where}, status", "ACTIVE", "PAUSED")
+    edit(world, "books", row, taker_fee_bps=77)
+    assert disagreement(world).where == f"{where}, takerFeeBps"
+    edit(world, "books", row, version=row["version"] - 1)
+    assert disagreement(world) == Disagreement(f"{where}, version", str(row["version"]), str(row["version"] - 1))
     edit(world, "books", row, status="NONSENSE")
     assert disagreement(world).where == f"{world.book} configuration, depth view and snapshot"

@@ -49,9 +49,19 @@ def test_the_readmes_two_commands_are_targets_of_the_makefile_and_ci_runs_its_te
     made = [block.strip() for block in blocks("README.md") if block.startswith("make ")]
     assert made == ["make run", "make test"]
     targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
-    assert {"run", "test", "lint", "types", "bench", "sweep", "simulate", "soak", "mutants", "unguarded"} <= set(
-        targets
-    )
+    assert {
+        "run",
+        "test",
+        "lint",
+        "types",
+        "bench",
+        "sweep",
+        "simulate",
+        "soak",
+        "mutants",
+        "unguarded",
+        "listings",
+    } <= set(targets)
     assert "make test" in (ROOT / ".ci/run").read_text(encoding="utf-8")
 
 
@@ -90,3 +100,13 @@ def test_every_file_that_a_document_links_to_is_there() -> None:
         text = (ROOT / document).read_text(encoding="utf-8")
         for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", text):
             assert ((ROOT / document).parent / target).exists(), f"{document} links to {target}"
+
+
+def test_the_page_about_a_venue_works_as_printed(checkout: Path) -> None:
+    (venue,) = blocks("docs/venue.md")
+    printed = run(venue, checkout)
+    assert "is open" in printed
+    assert "the buyer's order is FILLED" in printed
+    assert "'balance': '500000000000000000000'" in printed  # ten shares at 50 euros, on the seller's account
+    assert "'type': 'fee'" in printed
+    assert printed.splitlines()[-2:] == ["10", "CLOSED"]

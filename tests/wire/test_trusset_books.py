@@ -91,15 +91,6 @@ def test_a_book_that_there_is_not_or_that_settles_elsewhere_is_not_shown(desk: D
     assert code_of(desk.get(ONE_BOOK, orderBookId="x" * 101)) == (400, "INVALID_PARAM")
 
 
-def test_a_books_status_is_that_of_its_last_decided_change(desk: Desk) -> None:
-    """T32"""
-    desk.world.change_status(BookStatus.PAUSED)
-    assert data_of(desk.get(ONE_BOOK, orderBookId=BOOK_ID))["status"] == "ACTIVE"
-    desk.match()
-    assert data_of(desk.get(ONE_BOOK, orderBookId=BOOK_ID))["status"] == "PAUSED"
-    assert data_of(desk.get(BOOKS))[0]["status"] == "PAUSED"
-
-
 def test_books_pass_the_gate_like_every_request(desk: Desk) -> None:
     assert code_of(desk.send("GET", BOOKS, key=None)) == (401, "AUTH_REQUIRED")
     assert code_of(desk.send("GET", ONE_BOOK, key=None, orderBookId=BOOK_ID)) == (401, "AUTH_REQUIRED")

@@ -1,4 +1,4 @@
-"""Who may come in: keys, services, rates, sizes; and which check comes first (T10)."""
+"""Who may come in: keys, services, sizes; and which check comes first (T10)."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ import re
 import pytest
 
 from chalicelib.stores.dynamodb import Database, Unavailable
-from chalicelib.stores.tenants import Tenants, TooManyKeys, digest_of
+from chalicelib.stores.tenants import Tenants, digest_of
+from chalicelib.tenancy import InstanceStatus
 from chalicelib.wire.trusset import gate
-from chalicelib.wire.trusset.routes import LIST, PLACE
+from chalicelib.wire.trusset.routes import LIST, PLACE, BookDesk
 from tests.wire.desk import API_KEY, ORDER, Desk, code_of, open_desk
 from tests.world import BASE, INSTANCE, NOW_MS, World
 
 SECRET = "0123456789abcdef" * 4
+OTHER_KEY = "trusset_test0001_" + SECRET[::-1]
 WINDOW_START_S = 1_736_937_000
+DAY_S = 86_400
 
 
 @pytest.fixture
@@ -62,35 +65,46 @@ def test_a_key_that_is_not_accepted_is_refused_with_one_message(desk: Desk, key:
     assert "X-RateLimit-Limit" not in response.headers
 
 
-@pytest.mark.parametrize(
-    ("change", "accepted"),
-    [
-        ({"status": "REVOKED"}, False),
-        ({"status": "PENDING_ROTATION", "expires": NOW_MS // 1000 + 1}, True),
-        ({"status": "PENDING_ROTATION", "expires": NOW_MS // 1000}, False),
-    ],
-)
-def test_a_rotated_key_is_valid_until_it_expires(database: Database, change: dict[str, object], accepted: bool) -> None:
-    world = World(database)
-    open_desk(world)
-    (row,) = (row for row in database.scan("tenants") if row["credential"] == "key/key_1")
-    database.put_many("tenants", [row | change])
-    assert (world.tenants().accept("test0001", API_KEY) is not None) is accepted
+def test_a_rotated_key_is_valid_beside_its_successor_until_it_ends(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [WINDOW_START_S]
+    monkeypatch.setattr("chalicelib.wire.trusset.routes.now_s", lambda: now[0])
+    desk = Desk(desk.world, BookDesk(desk.world.database))
+    desk.world.tenants().rotate_key(INSTANCE, "key_1", "key_2", OTHER_KEY, 7 * DAY_S)
+    now[0] += 7 * DAY_S - 1
+    assert statuses([desk], [API_KEY, OTHER_KEY]) == [200, 200]
+    now[0] += 1
+    assert statuses([desk], [API_KEY, OTHER_KEY]) == [401, 200]
 
 
-def test_the_key_of_an_archived_instance_is_refused(desk: Desk) -> None:
-    database = desk.world.database
-    (row,) = (row for row in database.scan("tenants") if row["credential"] == "instance")
-    database.put_many("tenants", [row | {"status": "ARCHIVED"}])
-    assert code_of(desk.list()) == (401, "AUTH_FAILED")
-
-
-def test_an_instance_has_ten_valid_keys_at_most(desk: Desk) -> None:
+def test_what_the_operator_changes_holds_in_every_copy_of_the_desk_from_the_next_request_on(desk: Desk) -> None:
+    """T4, T5: two desks that have both served both keys; each remembers nothing of them."""
     tenants = desk.world.tenants()
-    for number in range(9):
-        tenants.add_key(INSTANCE, f"key_x{number}", f"k{number}", 0)
-    with pytest.raises(TooManyKeys):
-        tenants.add_key(INSTANCE, "key_one_more", "k", 0)
+    tenants.add_key(INSTANCE, "key_2", OTHER_KEY, 0)
+    copies, keys = [desk, Desk(desk.world, BookDesk(desk.world.database))], [API_KEY, OTHER_KEY]
+    assert statuses(copies, keys) == [200, 200, 200, 200]
+    tenants.change(INSTANCE, lambda found: found.revoked("key_1", NOW_MS // 1000))
+    assert statuses(copies, keys) == [401, 200, 401, 200]
+    tenants.change(INSTANCE, lambda found: found.with_status(InstanceStatus.ARCHIVED))
+    assert statuses(copies, keys) == [401, 401, 401, 401]
+    tenants.change(INSTANCE, lambda found: found.with_status(InstanceStatus.ACTIVE))
+    assert statuses(copies, keys) == [401, 200, 401, 200]
+    tenants.change(INSTANCE, lambda found: found.without_service("trading"))
+    assert statuses(copies, keys) == [401, 403, 401, 403]
+
+
+def statuses(desks: list[Desk], keys: list[str]) -> list[int]:
+    """Return how each desk answers each key."""
+    return [desk.send("GET", LIST, key=key, customerRef="ann").status for desk in desks for key in keys]
+
+
+def test_the_key_of_an_archived_instance_is_refused_like_any_other(desk: Desk) -> None:
+    """T4"""
+    unknown = desk.send("GET", LIST, key=OTHER_KEY, customerRef="ann")
+    desk.world.tenants().change(INSTANCE, lambda found: found.with_status(InstanceStatus.ARCHIVED))
+    archived = desk.list()
+    assert code_of(archived) == (401, "AUTH_FAILED")
+    assert json.loads(archived.body)["error"] == json.loads(unknown.body)["error"]
+    assert "instanceId" not in json.loads(archived.body)["metadata"]  # T8
 
 
 def test_an_instance_without_the_service_is_refused_before_its_body_is_read(database: Database) -> None:
@@ -112,36 +126,6 @@ def test_a_key_check_that_fails_itself_is_no_fault_of_the_caller(desk: Desk, mon
 
     monkeypatch.setattr(Tenants, "accept", down)
     assert code_of(desk.list()) == (500, "AUTH_ERROR")
-
-
-def test_a_rate_of_three_a_minute_lets_three_through(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    """T6: fixed windows at full UTC minutes; faulty requests count, unknown keys do not."""
-    now = [WINDOW_START_S + 15]
-    monkeypatch.setattr("chalicelib.wire.trusset.routes.now_s", lambda: now[0])
-    monkeypatch.setattr("chalicelib.wire.trusset.gate.now_s", lambda: now[0])
-    desk = open_desk(World(database), rate_limit=3)
-    assert desk.list().headers["X-RateLimit-Remaining"] == "2"
-    assert desk.send("GET", LIST, key=API_KEY[:-1] + "0", customerRef="ann").status == 401
-    assert desk.send("POST", PLACE, body=b"x").headers["X-RateLimit-Remaining"] == "1"
-    third = desk.list()
-    assert third.status == 200
-    assert third.headers["X-RateLimit-Remaining"] == "0"
-    assert third.headers["X-RateLimit-Limit"] == "3"
-    assert third.headers["X-RateLimit-Reset"] == str(WINDOW_START_S + 60)
-
-    refused = desk.send("POST", PLACE, body=b"x")
-    assert code_of(refused) == (429, "RATE_LIMIT_EXCEEDED")
-    assert refused.headers["Retry-After"] == "45"
-    assert refused.headers["X-RateLimit-Remaining"] == "0"
-    assert json.loads(refused.body)["metadata"]["retryAfter"] == 45
-    now[0] += 45
-    assert desk.list().headers["X-RateLimit-Remaining"] == "2"
-
-
-def test_without_a_limit_nothing_is_counted(desk: Desk) -> None:
-    before = desk.world.tables()
-    assert "X-RateLimit-Limit" not in desk.list().headers
-    assert desk.world.tables() == before
 
 
 def test_an_unknown_route_and_a_wrong_method_come_before_the_key(desk: Desk) -> None:

@@ -56,8 +56,9 @@ def test_a_closed_order_says_why(desk: Desk) -> None:
     would_cross = desk.placed(postOnly=True, price="60", quantity="1")
     assert desk.world.cancel("ben", resting)
     desk.match()
-    desk.world.change_status(BookStatus.PAUSED)
     too_late = desk.placed(quantity="1")
+    desk.world.change_status(BookStatus.PAUSED)
+    assert desk.world.deliver(records=desk.world.records[-1:]) == []  # the pause overtakes the order
     desk.match()
     reasons = [order(desk, each)["cancelReason"] for each in (ioc, fok, market, would_cross, too_late)]
     assert reasons == [

@@ -1,13 +1,146 @@
-"""The form of requests about books."""
+"""The form of requests about books: making one, changing one, looking at one."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
-from chalicelib.core.vocabulary import BookStatus
-from chalicelib.wire.trusset.schema import FROM_ONE, FROM_ONE_MESSAGE, Parameters, bounded
+from pydantic import Field, StringConstraints
+
+from chalicelib.core.config import (
+    COLLAR_BPS_MAX,
+    FEE_BPS_MAX,
+    NAME_CHARACTERS_MAX,
+    STOCK_TOKEN_ID_CHARACTERS_MAX,
+    SYMBOL_CHARACTERS_MAX,
+    BookConfig,
+    TokenType,
+)
+from chalicelib.core.vocabulary import BookStatus, SelfTradePrevention
+from chalicelib.wire.trusset.schema import (
+    AMOUNT_MESSAGE,
+    FROM_ONE,
+    FROM_ONE_MESSAGE,
+    TOKEN_ADDRESS_MESSAGE,
+    Amount,
+    Body,
+    Parameters,
+    TokenAddress,
+    bounded,
+)
 
 LEVELS_DEFAULT, LEVELS_MAX = 20, 100
+
+FeeBps = Annotated[int, Field(strict=True, ge=0, le=FEE_BPS_MAX)]
+CollarBps = Annotated[int, Field(strict=True, ge=0, le=COLLAR_BPS_MAX)]
+SelfTrades = Literal["NONE", "CANCEL_TAKER", "CANCEL_MAKER", "CANCEL_BOTH"]
+
+_SETTINGS_MESSAGES = {
+    "minOrderSize": AMOUNT_MESSAGE,
+    "maxOrderSize": AMOUNT_MESSAGE,
+    "tickSize": AMOUNT_MESSAGE,
+    "makerFeeBps": f"must be an integer from 0 to {FEE_BPS_MAX}",
+    "takerFeeBps": f"must be an integer from 0 to {FEE_BPS_MAX}",
+    "selfTradePrevention": "must be one of " + ", ".join(SelfTradePrevention),
+    "marketCollarBps": f"must be an integer from 0 to {COLLAR_BPS_MAX}",
+}
+
+
+def _text(characters_max: int) -> StringConstraints:
+    return StringConstraints(strict=True, min_length=1, max_length=characters_max)
+
+
+class CreateBookBody(Body):
+    """Body of POST offchain/order-books."""
+
+    messages: ClassVar = _SETTINGS_MESSAGES | {
+        "tokenAddress": TOKEN_ADDRESS_MESSAGE,
+        "quoteTokenAddress": TOKEN_ADDRESS_MESSAGE,
+        "name": f"must be a string of 1 to {NAME_CHARACTERS_MAX} characters",
+        "symbol": f"must be a string of 1 to {SYMBOL_CHARACTERS_MAX} characters",
+        "tokenType": "must be one of " + ", ".join(TokenType),
+        "stockTokenId": f"must be a string of 1 to {STOCK_TOKEN_ID_CHARACTERS_MAX} characters",
+    }
+
+    tokenAddress: TokenAddress
+    quoteTokenAddress: TokenAddress
+    name: Annotated[str, _text(NAME_CHARACTERS_MAX)]
+    symbol: Annotated[str, _text(SYMBOL_CHARACTERS_MAX)]
+    minOrderSize: Amount | None = None
+    maxOrderSize: Amount | None = None
+    tickSize: Amount | None = None
+    makerFeeBps: FeeBps = 0
+    takerFeeBps: FeeBps = 0
+    tokenType: Literal["LIGHT_TOKEN", "STOCK_TOKEN"] = "LIGHT_TOKEN"
+    stockTokenId: Annotated[str, _text(STOCK_TOKEN_ID_CHARACTERS_MAX)] | None = None
+    selfTradePrevention: SelfTrades = "NONE"
+    marketCollarBps: CollarBps = 500
+
+    def config(self, instance: str, book_id: str, created_at_ms: int) -> BookConfig:
+        """Return the book that was asked for; its decimals are its base token's, looked up elsewhere."""
+        return BookConfig(
+            instance=instance,
+            book_id=book_id,
+            name=self.name,
+            symbol=self.symbol,
+            base_asset=self.tokenAddress,
+            quote_asset=self.quoteTokenAddress,
+            order_size_min=_units(self.minOrderSize),
+            order_size_max=_units(self.maxOrderSize),
+            tick_size=_units(self.tickSize),
+            maker_fee_bps=self.makerFeeBps,
+            taker_fee_bps=self.takerFeeBps,
+            self_trade_prevention=SelfTradePrevention(self.selfTradePrevention),
+            market_collar_bps=self.marketCollarBps,
+            token_type=TokenType(self.tokenType),
+            stock_token_id=self.stockTokenId,
+            created_at_ms=created_at_ms,
+        )
+
+
+class ChangeBookBody(Body):
+    """Body of PATCH order-books/{orderBookId}: null takes a bound away, and means absent elsewhere."""
+
+    messages: ClassVar = _SETTINGS_MESSAGES | {
+        "status": "must be one of " + ", ".join(BookStatus),
+        "allowImport": "must be a boolean",
+    }
+    null_counts: ClassVar = frozenset({"minOrderSize", "maxOrderSize", "tickSize"})
+
+    status: Literal["ACTIVE", "PAUSED", "CLOSED"] | None = None
+    minOrderSize: Amount | None = None
+    maxOrderSize: Amount | None = None
+    tickSize: Amount | None = None
+    makerFeeBps: FeeBps | None = None
+    takerFeeBps: FeeBps | None = None
+    selfTradePrevention: SelfTrades | None = None
+    marketCollarBps: CollarBps | None = None
+    allowImport: Annotated[bool, Field(strict=True)] | None = None
+
+    def settings(self) -> dict[str, Any]:
+        """Return the settings that were named, under their names in BookConfig."""
+        return {
+            name: meaning(getattr(self, member))
+            for member, (name, meaning) in _SETTINGS.items()
+            if member in self.model_fields_set
+        }
+
+
+def _units(amount: str | None) -> int | None:
+    return None if amount is None else int(amount)
+
+
+_SETTINGS: dict[str, tuple[str, Callable[[Any], object]]] = {
+    "status": ("status", BookStatus),
+    "minOrderSize": ("order_size_min", _units),
+    "maxOrderSize": ("order_size_max", _units),
+    "tickSize": ("tick_size", _units),
+    "makerFeeBps": ("maker_fee_bps", int),
+    "takerFeeBps": ("taker_fee_bps", int),
+    "selfTradePrevention": ("self_trade_prevention", SelfTradePrevention),
+    "marketCollarBps": ("market_collar_bps", int),
+}
+"""What each member is in BookConfig, and how its value is read."""
 
 
 def book_status_query(query: Mapping[str, list[str]]) -> BookStatus | None:

@@ -1,15 +1,19 @@
-"""Endpoints: list an instance's books, show one. All routes of a book begin with ``off_chain_book``."""
+"""Endpoints: make a book, list an instance's, show one, change one (T30 to T33)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from chalicelib.core.config import BookConfig, SettlementMode
+from chalicelib.clock import new_id, now_ms
+from chalicelib.configuring import Configuring
+from chalicelib.core.config import BookConfig, Refusal, SettlementMode
 from chalicelib.stores.books import Books
 from chalicelib.stores.keys import book_key
+from chalicelib.stores.requests import Requests
 from chalicelib.wire.http import HttpRequest, HttpResponse
 from chalicelib.wire.trusset import book_schema, schema
 from chalicelib.wire.trusset.envelope import Envelope, Fault
+from chalicelib.wire.trusset.replay import Replay, answer_once, idempotency_key
 
 
 def off_chain_book(books: Books, instance: str, book_id: str) -> BookConfig:
@@ -25,6 +29,29 @@ def off_chain_book(books: Books, instance: str, book_id: str) -> BookConfig:
 @dataclass(frozen=True, slots=True)
 class BookEndpoints:
     books: Books
+    configuring: Configuring
+    requests: Requests
+
+    def create(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
+        """POST offchain/order-books. 201 with the new book: ACTIVE, and ready for orders."""
+        key = idempotency_key(request)
+        members = schema.json_object(request.body)
+        body = schema.checked(book_schema.CreateBookBody, members)
+        config = body.config(instance, new_id("ob"), now_ms())
+        answer = envelope.success_body(_created_data(config))
+
+        def act(replay: Replay | None) -> HttpResponse:
+            outcome = self.configuring.create(config, replay.recording(201, answer, None) if replay else None)
+            _refuse(outcome)
+            return envelope.response(201, answer)
+
+        return answer_once(self.requests, request, instance, key, members, envelope, act)
+
+    def change(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
+        """PATCH order-books/{orderBookId}. 200 with the settings as they bind orders from now on (T32, T33)."""
+        book_id = schema.path_parameter("orderBookId", request.path_parameters["orderBookId"])
+        body = schema.checked(book_schema.ChangeBookBody, schema.json_object(request.body))
+        return envelope.success(200, _book_data(_refuse(self.configuring.change(instance, book_id, body.settings()))))
 
     def list_of_instance(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
         """GET offchain/order-books. 200 with a bare array of off-chain books, newest first, not paged."""
@@ -39,6 +66,27 @@ class BookEndpoints:
         """GET offchain/order-books/{orderBookId}. 200 with the book's whole configuration."""
         book_id = schema.path_parameter("orderBookId", request.path_parameters["orderBookId"])
         return envelope.success(200, _book_data(off_chain_book(self.books, instance, book_id)))
+
+
+def _refuse(outcome: BookConfig | Refusal) -> BookConfig:
+    """Return the book. Raises Fault where it was refused."""
+    if isinstance(outcome, Refusal):
+        raise Fault(outcome.code.value, outcome.message)
+    return outcome
+
+
+def _created_data(config: BookConfig) -> dict[str, object]:
+    return {
+        "id": config.book_id,
+        "tokenAddress": config.base_asset,
+        "quoteTokenAddress": config.quote_asset,
+        "name": config.name,
+        "symbol": config.symbol,
+        "status": config.status.value,
+        "settlementMode": config.settlement_mode.value,
+        "makerFeeBps": config.maker_fee_bps,
+        "takerFeeBps": config.taker_fee_bps,
+    }
 
 
 def _row_data(config: BookConfig) -> dict[str, object]:

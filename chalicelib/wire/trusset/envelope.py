@@ -12,6 +12,7 @@ from chalicelib.clock import iso
 from chalicelib.core.config import RefusalCode
 from chalicelib.wire.http import HttpResponse
 
+_STATUS_OF_REFUSAL = {RefusalCode.ORDER_BOOK_NOT_FOUND: 404, RefusalCode.ORDER_BOOK_EXISTS: 409}
 STATUS_OF_CODE = {
     "NOT_FOUND": 404,
     "METHOD_NOT_ALLOWED": 405,
@@ -26,10 +27,13 @@ STATUS_OF_CODE = {
     "IDEMPOTENCY_MISMATCH": 409,
     "VALIDATION_ERROR": 400,
     "ORDER_NOT_FOUND": 404,
+    "TOKEN_EXISTS": 409,
+    "TOKEN_NOT_FOUND": 404,
+    "INVALID_TRANSFER": 400,
     "CANCEL_PENDING": 503,
     "INTERNAL_ERROR": 500,
     "SERVICE_UNAVAILABLE": 503,
-} | {code.value: 404 if code is RefusalCode.ORDER_BOOK_NOT_FOUND else 400 for code in RefusalCode}
+} | {code.value: _STATUS_OF_REFUSAL.get(code, 400) for code in RefusalCode}
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 
+from aws_lambda_powertools import single_metric
+from aws_lambda_powertools.metrics import MetricUnit
+
 from chalicelib.clock import now_s
 from chalicelib.stores.dynamodb import OutcomeUnknown, Unavailable
-from chalicelib.stores.requests import RATE_WINDOW_S, Requests
+from chalicelib.stores.requests import RATE_WINDOW_S, Rates, window_start_s
 from chalicelib.stores.tenants import Credential, Tenants
 from chalicelib.wire.http import HttpRequest
 from chalicelib.wire.trusset.envelope import Envelope, Fault
@@ -14,9 +17,10 @@ from chalicelib.wire.trusset.envelope import Envelope, Fault
 API_KEY = re.compile(r"trusset_([A-Za-z0-9]{8})_[0-9a-f]{64}")
 SERVICE = "trading"
 BODY_BYTES_MAX = 64 * 1024
+METRICS_NAMESPACE = "Tallybook"
 
 
-def pass_gate(request: HttpRequest, tenants: Tenants, requests: Requests, envelope: Envelope) -> Credential:
+def pass_gate(request: HttpRequest, tenants: Tenants, rates: Rates, envelope: Envelope) -> Credential:
     """Do checks 2 to 6 of T10: key present, key accepted, rate, service, body size. Raises Fault at the first fault.
 
     Sets the envelope's instance and rate headers as soon as they are known.
@@ -28,7 +32,7 @@ def pass_gate(request: HttpRequest, tenants: Tenants, requests: Requests, envelo
     if credential is None:
         raise Fault("AUTH_FAILED", "API key is not valid")
     envelope.instance = credential.instance
-    _count(credential, requests, envelope)
+    _count(credential, rates, envelope)
     if SERVICE not in credential.services:
         raise Fault("SERVICE_NOT_ENABLED", f"Service '{SERVICE}' is not enabled for this instance")
     if len(request.body) > BODY_BYTES_MAX:
@@ -46,26 +50,43 @@ def _accept(api_key: str, tenants: Tenants) -> Credential | None:
         raise Fault("AUTH_ERROR", "The API key could not be checked") from error
 
 
-def _count(credential: Credential, requests: Requests, envelope: Envelope) -> None:
-    """Count the request in its minute and say so in the headers (T6). Raises Fault over the limit."""
-    if not credential.rate_limit:
+def _count(credential: Credential, rates: Rates, envelope: Envelope) -> None:
+    """Count the request in its minute and say so in the headers (T6). Raises Fault over the limit.
+
+    Fails open: when the counter's table is throttled or out of reach, the request is served as the first of its minute.
+    What is wrong with the deployment, such as a missing permission, is a fault like any other: it does not pass by
+    itself, and would leave every limit off without anybody noticing.
+    """
+    limit, at_s = credential.rate_limit, now_s()
+    if not limit:
         return
+    window_end_s = window_start_s(at_s) + RATE_WINDOW_S
     try:
-        count = requests.count(f"{credential.instance}/rate/{credential.key_id}")
-    except OutcomeUnknown as error:  # at worst the request is counted and not served
-        raise Unavailable(str(error)) from error
-    now = now_s()
-    window_end = (now // RATE_WINDOW_S + 1) * RATE_WINDOW_S
+        count = rates.count(f"{credential.instance}/rate/{credential.key_id}", limit, at_s)
+    except (Unavailable, OutcomeUnknown) as error:
+        _report_uncounted(credential, error)
+        count = 0
     envelope.headers |= {
-        "X-RateLimit-Limit": str(credential.rate_limit),
-        "X-RateLimit-Remaining": str(max(0, credential.rate_limit - count)),
-        "X-RateLimit-Reset": str(window_end),
+        "X-RateLimit-Limit": str(limit),
+        "X-RateLimit-Remaining": str(max(0, limit - count)),
+        "X-RateLimit-Reset": str(window_end_s),
     }
-    if count > credential.rate_limit:
-        retry_after_s = max(1, window_end - now)
+    if count > limit:
+        retry_after_s = window_end_s - at_s
         raise Fault(
             "RATE_LIMIT_EXCEEDED",
-            f"Over {credential.rate_limit} requests in this minute",
+            f"Over {limit} requests in this minute",
             headers={"Retry-After": str(retry_after_s)},
             metadata={"retryAfter": retry_after_s},
         )
+
+
+def _report_uncounted(credential: Credential, error: Exception) -> None:
+    """Write the metric RateLimitUnavailable to the log, whence CloudWatch takes it, with whose key it was and why."""
+    service = {"service": "tallybook-api"}
+    with single_metric(
+        "RateLimitUnavailable", MetricUnit.Count, 1, namespace=METRICS_NAMESPACE, default_dimensions=service
+    ) as metric:
+        metric.add_metadata("instance", credential.instance)
+        metric.add_metadata("key_id", credential.key_id)
+        metric.add_metadata("reason", str(error))

@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from aws_lambda_powertools import Logger
 
 from chalicelib.admission import Admission
 from chalicelib.clock import now_ms, now_s
+from chalicelib.configuring import Configuring
+from chalicelib.movements import Movements
+from chalicelib.statements import Statements
+from chalicelib.stores.accounts import Accounts
 from chalicelib.stores.books import Books
 from chalicelib.stores.dynamodb import Database, OutcomeUnknown, Unavailable
 from chalicelib.stores.fills import Fills
 from chalicelib.stores.journal import Journal
 from chalicelib.stores.orders import Orders
-from chalicelib.stores.requests import Requests
+from chalicelib.stores.requests import Rates, Requests
 from chalicelib.stores.tenants import Tenants
+from chalicelib.stores.tokens import Tokens
 from chalicelib.wire.http import HttpRequest, HttpResponse
 from chalicelib.wire.trusset.books import BookEndpoints
 from chalicelib.wire.trusset.envelope import Envelope, Fault
 from chalicelib.wire.trusset.gate import pass_gate
+from chalicelib.wire.trusset.ledger import MovementEndpoints, StatementEndpoints
 from chalicelib.wire.trusset.market import MarketEndpoints
 from chalicelib.wire.trusset.orders import CANCEL_WAIT_S, OrderEndpoints
+from chalicelib.wire.trusset.tokens import TokenEndpoints
 
 BASE = "/orderbooks/stocks/api"
 PLACE = f"{BASE}/offchain/orders"
@@ -28,18 +36,37 @@ ONE_ORDER = f"{BASE}/offchain/orders/{{orderId}}"
 LIST = f"{BASE}/offchain/customers/{{customerRef}}/orders"
 TRADES_OF_CUSTOMER = f"{BASE}/offchain/customers/{{customerRef}}/trades"
 BOOKS = f"{BASE}/offchain/order-books"
+SETTINGS = f"{BASE}/order-books/{{orderBookId}}"
 ONE_BOOK = f"{BASE}/offchain/order-books/{{orderBookId}}"
 TRADES_OF_BOOK = f"{BASE}/offchain/order-books/{{orderBookId}}/trades"
 DEPTH = f"{BASE}/offchain/order-books/{{orderBookId}}/snapshot"
+LEDGER = "/custody/api"
+TOKENS = f"{LEDGER}/tokens"
+ONE_TOKEN = f"{LEDGER}/tokens/{{tokenAddress}}"
+CREDIT = f"{LEDGER}/balances/credit"
+DEBIT = f"{LEDGER}/balances/debit"
+TRANSFER = f"{LEDGER}/balances/transfer"
+BALANCES = f"{LEDGER}/balances/{{customerRef}}"
+ONE_BALANCE = f"{LEDGER}/balances/{{customerRef}}/{{tokenAddress}}"
+TRANSACTIONS = f"{LEDGER}/transactions"
 ROUTES = {
     PLACE: ("POST",),
     ONE_ORDER: ("GET", "DELETE"),
     LIST: ("GET",),
     TRADES_OF_CUSTOMER: ("GET",),
-    BOOKS: ("GET",),
+    BOOKS: ("GET", "POST"),
+    SETTINGS: ("PATCH",),
     ONE_BOOK: ("GET",),
     DEPTH: ("GET",),
     TRADES_OF_BOOK: ("GET",),
+    TOKENS: ("GET", "POST"),
+    ONE_TOKEN: ("GET",),
+    CREDIT: ("GET", "POST"),
+    DEBIT: ("GET", "POST"),
+    TRANSFER: ("GET", "POST"),
+    BALANCES: ("GET",),
+    ONE_BALANCE: ("GET",),
+    TRANSACTIONS: ("GET",),
 }
 """Each route with the methods it has."""
 
@@ -49,13 +76,20 @@ logger = Logger(service="tallybook-api")
 
 
 class BookDesk:
-    """Answers requests to the book desk; never raises. cancel_wait_s: how long a cancel waits for its result."""
+    """Answers requests to the book desk; never raises.
 
-    def __init__(self, database: Database, cancel_wait_s: float = CANCEL_WAIT_S) -> None:
+    counters: the same tables, for counting requests, which nobody waits for (default: database).
+    cancel_wait_s: how long a cancel waits for its result.
+    """
+
+    def __init__(
+        self, database: Database, counters: Database | None = None, cancel_wait_s: float = CANCEL_WAIT_S
+    ) -> None:
         self._tenants = Tenants(database, now_s)
         self._requests = Requests(database, now_s)
+        self._rates = Rates(counters or database)
         endpoints = OrderEndpoints(Admission(database), Orders(database), self._requests, cancel_wait_s)
-        books = BookEndpoints(Books(database))
+        books = BookEndpoints(Books(database), Configuring(database), self._requests)
         market = MarketEndpoints(Books(database), Fills(database), Journal(database))
         self._endpoints: dict[tuple[str, str], Endpoint] = {
             (PLACE, "POST"): endpoints.place,
@@ -64,16 +98,39 @@ class BookDesk:
             (LIST, "GET"): endpoints.list_of_customer,
             (TRADES_OF_CUSTOMER, "GET"): market.trades_of_customer,
             (BOOKS, "GET"): books.list_of_instance,
+            (BOOKS, "POST"): books.create,
+            (SETTINGS, "PATCH"): books.change,
             (ONE_BOOK, "GET"): books.one,
             (DEPTH, "GET"): market.depth,
             (TRADES_OF_BOOK, "GET"): market.trades_of_book,
+        } | self._ledger_endpoints(database)
+
+    def _ledger_endpoints(self, database: Database) -> dict[tuple[str, str], Endpoint]:
+        accounts, tokens = Accounts(database), Tokens(database)
+        registry = TokenEndpoints(tokens, self._requests)
+        movements = MovementEndpoints(Movements(database), accounts, self._requests)
+        statements = StatementEndpoints(accounts, tokens, Statements(database))
+        balances = statements.balances_of_customer
+        return {
+            (TOKENS, "GET"): registry.list_of_instance,
+            (TOKENS, "POST"): registry.register,
+            (ONE_TOKEN, "GET"): registry.one,
+            (CREDIT, "GET"): _of_customer("credit", balances),
+            (CREDIT, "POST"): movements.credit,
+            (DEBIT, "GET"): _of_customer("debit", balances),
+            (DEBIT, "POST"): movements.debit,
+            (TRANSFER, "GET"): _of_customer("transfer", balances),
+            (TRANSFER, "POST"): movements.transfer,
+            (BALANCES, "GET"): balances,
+            (ONE_BALANCE, "GET"): statements.balance,
+            (TRANSACTIONS, "GET"): statements.transactions,
         }
 
     def answer(self, request: HttpRequest) -> HttpResponse:
         envelope = Envelope(now_ms())
         try:
             endpoint = self._endpoint(request.route, request.method)
-            credential = pass_gate(request, self._tenants, self._requests, envelope)
+            credential = pass_gate(request, self._tenants, self._rates, envelope)
             return endpoint(request, credential.instance, envelope)
         except Fault as fault:
             return envelope.failure(fault)
@@ -97,3 +154,12 @@ class BookDesk:
             allowed = ", ".join(ROUTES[route])
             raise Fault("METHOD_NOT_ALLOWED", f"Allowed here: {allowed}", headers={"Allow": allowed})
         return endpoint
+
+
+def _of_customer(customer: str, endpoint: Endpoint) -> Endpoint:
+    """Return the endpoint for a customer whose name is a path of its own: to GET, "credit" is a customerRef."""
+
+    def named(request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
+        return endpoint(replace(request, path_parameters={"customerRef": customer}), instance, envelope)
+
+    return named

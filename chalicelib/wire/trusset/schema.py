@@ -22,23 +22,25 @@ from chalicelib.wire.trusset.envelope import Detail, Fault
 REF_CHARACTERS_MAX = 256
 ID_CHARACTERS_MAX = 100
 LIMIT_DEFAULT, LIMIT_MAX = 50, 100
-READ_ROWS_MIN, READ_ROWS_MAX = 10, 100
+READ_ROWS_MIN, READ_ROWS_MAX, READ_ROWS_DEEP = 10, 100, 1000
 OFFSET_MAX = 2**31 - 1
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 DIGITS = re.compile(r"[0-9]+")
 FROM_ONE = re.compile(r"0*[1-9][0-9]*")
-REF = re.compile(r"[^\x00-\x1f\x7f]{1,256}")
+REF = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,256}")
 
 Amount = Annotated[str, StringConstraints(strict=True, pattern=r"^(0|[1-9][0-9]{0,37})\z")]
 Ref = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]*\z")]
 Id = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=100)]
+TokenAddress = Annotated[str, StringConstraints(strict=True, pattern=r"^0x[a-fA-F0-9]{40}\z", to_lower=True)]
 AnyBody = TypeVar("AnyBody", bound="Body")
 Row = TypeVar("Row")
 
 AMOUNT_MESSAGE = "must be a string of 1 to 38 digits"
 REF_MESSAGE = "must be a string of 1 to 256 characters without control characters"
 ID_MESSAGE = "must be a string of 1 to 100 characters"
+TOKEN_ADDRESS_MESSAGE = "must be 0x and 40 hexadecimal digits"
 FROM_ONE_MESSAGE = "must be an integer from 1"
 OFFSET_MESSAGE = f"must be an integer from 0 to {OFFSET_MAX}"
 
@@ -68,8 +70,10 @@ class Page:
 
     @property
     def rows_at_a_time(self) -> int:
-        """How many rows to read at a time where most of them are shown: as many as are needed, within bounds."""
-        return max(READ_ROWS_MIN, min(READ_ROWS_MAX, self.offset + self.limit))
+        """How many rows to read at a time where most of them are shown or skipped: as few calls as there can be."""
+        wanted = self.offset + self.limit
+        calls = -(-wanted // READ_ROWS_DEEP)
+        return max(READ_ROWS_MIN, -(-wanted // calls))
 
     def of(self, rows: Iterable[Row]) -> Iterator[Row]:
         return islice(rows, self.offset, self.offset + self.limit)

@@ -1,0 +1,111 @@
+"""Customers with a long past, and a book with a long tape: written as the program writes them, only faster.
+
+All prices and quantities are alike, so that rows of the same kind are of the same size whatever the history.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from ulid import ULID
+
+from chalicelib.core.book import Book
+from chalicelib.core.config import BookConfig
+from chalicelib.core.journal import Head, draft, head_of
+from chalicelib.core.matching import place
+from chalicelib.core.vocabulary import OrderStatus, OrderType, PlaceOrder, Side, TimeInForce
+from chalicelib.stores import fills, orders
+from chalicelib.stores.books import Books
+from chalicelib.stores.dynamodb import Database, Row, Write, batched
+from chalicelib.stores.fills import Fill
+from chalicelib.stores.journal import Journal
+from chalicelib.stores.keys import book_key, customer_key
+from chalicelib.stores.tenants import Tenants, instance_id
+
+INSTANCE_REF = "bench001"
+INSTANCE = instance_id(INSTANCE_REF)
+API_KEY = f"trusset_{INSTANCE_REF}_{'0123456789abcdef' * 4}"
+BOOK = BookConfig(INSTANCE, "ob_01JHMK1SM0VFDWJZAXWFHFWSTP", "Bench", "B/Q", "0x" + "b" * 40, "0x" + "c" * 40)
+ORDER_EVERY_MS = 60_000
+PRICE, QUANTITY = 100_500_000_000_000_000_000, 3_000_000_000_000_000_000
+COMMANDS_PER_ENTRY = 10
+
+
+class OneByOne(Database):
+    """Does the writes of a transaction one after the other: not every engine knows transactions, and nobody else
+    writes here."""
+
+    def transact(self, writes: Sequence[Write]) -> None:
+        for write in writes:
+            self.write(write)
+
+
+def write_venue(database: Database) -> None:
+    """Make the instance, its one key without a limit of rate, and its book."""
+    plain = OneByOne(database._client, database._prefix)
+    tenants = Tenants(plain, lambda: 0)
+    tenants.create_instance(INSTANCE_REF, frozenset({"trading"}))
+    tenants.add_key(INSTANCE, "key_1", API_KEY, 0)
+    Books(plain).create(BOOK)
+
+
+def write_history(database: Database, customer: str, past: int, opened: int, newest_ms: int) -> None:
+    """Give a customer filled orders, one trade for each, and open orders among them: spread evenly, old ones too."""
+    database.put_many(orders.TABLE, _order_rows(customer, past, opened, newest_ms))
+    database.put_many(fills.TABLE, _fill_rows(customer, past, newest_ms))
+
+
+def _order_rows(customer: str, past: int, opened: int, newest_ms: int) -> Iterator[Row]:
+    """Yield the rows, newest first; every so many is open."""
+    every = (past + opened) // opened
+    for number in range(past + opened):
+        is_open = number % every == 0 and number // every < opened
+        yield order_row(customer, _ulid(newest_ms - number * ORDER_EVERY_MS, number), is_open=is_open)
+
+
+def order_row(customer: str, ulid: ULID, *, is_open: bool) -> Row:
+    """Return an order's row as it is stored after its turn: resting, or filled."""
+    order = PlaceOrder(f"ord_{ulid}", customer, Side.SELL, OrderType.LIMIT, TimeInForce.GTC, PRICE, QUANTITY, QUANTITY)
+    row: dict[str, Any] = orders.admitted_row(customer_key(INSTANCE, customer), BOOK.book_id, order)
+    row |= {"sequence": 123_456, "updated_at_ms": ulid.milliseconds + 250, "reason": None}
+    if not is_open:
+        row |= {"status": OrderStatus.FILLED.value, "filled": QUANTITY}
+        del row["live"]
+    return row
+
+
+def _fill_rows(customer: str, count: int, newest_ms: int) -> Iterator[Row]:
+    for number in range(count):
+        ulid = _ulid(newest_ms - number * ORDER_EVERY_MS, number)
+        fill = Fill(
+            owner=customer_key(INSTANCE, customer),
+            trade_id=f"trade_{ulid}",
+            order_id=f"ord_{ulid}",
+            book_id=BOOK.book_id,
+            side=Side.SELL,
+            is_maker=True,
+            counterparty="cust_000000",
+            price=PRICE,
+            quantity=QUANTITY,
+            notional=PRICE * QUANTITY // 10**18,
+            fee=0,
+            sequence=123_456,
+            at_ms=ulid.milliseconds + 250,
+        )
+        yield fills.row_of(fill)
+
+
+def write_tape(database: Database, commands: Sequence[PlaceOrder], at_ms: int) -> None:
+    """Write the journal of the book as it decides these commands, so many at a time."""
+    journal, book, head = Journal(database), Book(BOOK.first_rules), Head()
+    key = book_key(INSTANCE, BOOK.book_id)
+    for chunk in batched(commands, COMMANDS_PER_ENTRY):
+        events = [event for order in chunk for event in place(book, order)]
+        for entry in draft(key, head, at_ms, head.sequence + 1, events):
+            journal.append([entry])
+            head = head_of(entry)
+
+
+def _ulid(at_ms: int, number: int) -> ULID:
+    return ULID.from_bytes(at_ms.to_bytes(6, "big") + number.to_bytes(10, "big"))

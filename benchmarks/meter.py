@@ -1,0 +1,193 @@
+"""A DynamoDB client that adds up what the calls through it would cost on AWS, whichever engine answers them.
+
+Reads are counted from the requests and their answers. A write is counted from the row before and after it, which the
+meter reads for itself, uncounted: so it is for one caller at a time. A write that is refused costs what it would have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from benchmarks import units
+from chalicelib.stores.dynamodb import Database
+from infra.tables import table_definitions
+
+Answer = dict[str, Any]
+Call = Callable[[], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """rows_read: rows and index entries that reads went through."""
+
+    rows_read: int = 0
+    read_units: float = 0.0
+    write_units: float = 0.0
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(
+            self.rows_read + other.rows_read,
+            self.read_units + other.read_units,
+            self.write_units + other.write_units,
+        )
+
+
+@dataclass(slots=True)
+class Bill:
+    """calls: trips to DynamoDB. tables: what they used of each table, by the name that the program knows it by."""
+
+    calls: int = 0
+    tables: dict[str, Cost] = field(default_factory=dict)
+
+    def of(self, table: str) -> Cost:
+        return self.tables.get(table, Cost())
+
+    @property
+    def total(self) -> Cost:
+        return sum(self.tables.values(), Cost())
+
+
+class Meter:
+    """Answers as the client does. ``bill`` is what was used so far."""
+
+    def __init__(self, client: Any, prefix: str) -> None:
+        self._client = client
+        self._prefix = prefix
+        definitions = {one.name: one.create_request for one in table_definitions(prefix)}
+        self._indexes = {name: units.indexes_of(request) for name, request in definitions.items()}
+        self._keys = {name: [one["AttributeName"] for one in it["KeySchema"]] for name, it in definitions.items()}
+        self.bill = Bill()
+
+    def take(self) -> Bill:
+        """Return what was used since this was last called."""
+        taken, self.bill = self.bill, Bill()
+        return taken
+
+    def _count(self, table: str, cost: Cost) -> None:
+        name = table.removeprefix(f"{self._prefix}-")
+        self.bill.tables[name] = self.bill.of(name) + cost
+
+    # Reads
+
+    def get_item(self, **request: Any) -> Answer:
+        answer: Answer = self._client.get_item(**_whole_rows(request))
+        item = answer.get("Item")
+        used = units.get_units(item, consistent=_is_consistent(request))
+        self.bill.calls += 1
+        self._count(request["TableName"], Cost(rows_read=int(item is not None), read_units=used))
+        return answer
+
+    def batch_get_item(self, **request: Any) -> Answer:
+        answer: Answer = self._client.batch_get_item(**request)
+        self.bill.calls += 1
+        for table, wanted in request["RequestItems"].items():
+            items = answer["Responses"].get(table, [])
+            unread = len(answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys", ()))
+            missing = len(_whole_rows(wanted)["Keys"]) - unread - len(items)
+            used = units.batch_get_units(items, missing, consistent=_is_consistent(wanted))
+            self._count(table, Cost(rows_read=len(items), read_units=used))
+        return answer
+
+    def query(self, **request: Any) -> Answer:
+        return self._page("query", request)
+
+    def scan(self, **request: Any) -> Answer:
+        return self._page("scan", request)
+
+    def _page(self, operation: str, request: Mapping[str, Any]) -> Answer:
+        answer: Answer = getattr(self._client, operation)(**_whole_rows(request))
+        used = units.query_units(answer["Items"], consistent=_is_consistent(request))
+        self.bill.calls += 1
+        self._count(request["TableName"], Cost(rows_read=len(answer["Items"]), read_units=used))
+        return answer
+
+    def get_paginator(self, operation: str) -> _Pages:
+        return _Pages({"query": self.query, "scan": self.scan}[operation])
+
+    # Writes
+
+    def put_item(self, **request: Any) -> Answer:
+        return self._write([("Put", request)], lambda: self._client.put_item(**request))
+
+    def update_item(self, **request: Any) -> Answer:
+        return self._write([("Update", request)], lambda: self._client.update_item(**request))
+
+    def transact_write_items(self, **request: Any) -> Answer:
+        actions = [next(iter(action.items())) for action in request["TransactItems"]]
+        call = lambda: self._client.transact_write_items(**request)  # noqa: E731
+        return self._write(actions, call, in_transaction=True)
+
+    def batch_write_item(self, **request: Any) -> Answer:
+        actions = []
+        for table, wanted in request["RequestItems"].items():
+            for one in wanted:
+                ((kind, body),) = one.items()
+                actions.append((kind.removesuffix("Request"), {"TableName": table, **body}))
+        return self._write(actions, lambda: self._client.batch_write_item(**request))
+
+    def _write(self, actions: list[tuple[str, Any]], call: Call, *, in_transaction: bool = False) -> Answer:
+        keys = [(request["TableName"], self._key_of(kind, request)) for kind, request in actions]
+        before = self._rows(keys)
+        try:
+            answer: Answer = call()
+        except Exception:
+            after = [request.get("Item", old) for (_, request), old in zip(actions, before, strict=True)]
+            self._count_writes(keys, before, after, in_transaction=in_transaction, is_done=False)
+            raise
+        self._count_writes(keys, before, self._rows(keys), in_transaction=in_transaction, is_done=True)
+        return answer
+
+    def _count_writes(
+        self, keys: list[Any], before: list[Any], after: list[Any], *, in_transaction: bool, is_done: bool
+    ) -> None:
+        self.bill.calls += 1
+        for (table, _), old, new in zip(keys, before, after, strict=True):
+            used = units.write_units(old, new, in_transaction=in_transaction)
+            if is_done:
+                used += sum(units.index_units(index, old, new) for index in self._indexes[table])
+            self._count(table, Cost(write_units=used))
+
+    def _key_of(self, kind: str, request: Mapping[str, Any]) -> units.Item:
+        row = request["Item"] if kind == "Put" else request["Key"]
+        return {name: row[name] for name in self._keys[request["TableName"]]}
+
+    def _rows(self, keys: Iterable[tuple[str, units.Item]]) -> list[units.Item | None]:
+        """Return the rows as they stand, uncounted."""
+        get = self._client.get_item
+        return [get(TableName=table, Key=key, ConsistentRead=True).get("Item") for table, key in keys]
+
+
+class _Pages:
+    """Asks for page after page, each when it is wanted, as boto3's paginator does."""
+
+    def __init__(self, ask: Callable[..., Answer]) -> None:
+        self._ask = ask
+
+    def paginate(self, **request: Any) -> Iterator[Answer]:
+        answer = self._ask(**request)
+        yield answer
+        while "LastEvaluatedKey" in answer:
+            answer = self._ask(**request | {"ExclusiveStartKey": answer["LastEvaluatedKey"]})
+            yield answer
+
+
+def metered(database: Database) -> tuple[Database, Meter]:
+    """Return the same tables, read and written through a meter, and the meter."""
+    meter = Meter(database._client, database._prefix)
+    client: Any = meter
+    return Database(client, database._prefix), meter
+
+
+def _is_consistent(request: Mapping[str, Any]) -> bool:
+    return bool(request.get("ConsistentRead", False))
+
+
+def _whole_rows(request: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a read whose answer shows all that it goes through. Raises ValueError for others: DynamoDB counts whole
+    rows, also those that a filter leaves out."""
+    partial = request.keys() & {"ProjectionExpression", "FilterExpression", "AttributesToGet", "Select"}
+    if partial:
+        raise ValueError(f"what a read with {sorted(partial)} costs cannot be told from its answer")
+    return request

@@ -1,0 +1,116 @@
+"""What it costs on AWS to find a customer's open orders, as it is done and in the other ways: ``make listings``.
+
+On paper: the units of the rows that the calls would read and write, by ``units``. Each way has its writes (an order's
+life) and its reads (a first page of open orders, none of them placed in the last seconds):
+
+* as is: an index of the open orders' keys, each row read by its key.
+* index of rows: the index has whole rows and the page is read from it alone. It trails the table by moments.
+* local index: the same as a local secondary index, which can be read consistently.
+* key prefix: no index; open orders stand under a sort key of their own and move when they close, a put and a delete.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from ulid import ULID
+
+from benchmarks import units
+from benchmarks.histories import order_row
+from chalicelib.stores.dynamodb import encode
+from chalicelib.stores.orders import LIVE_INDEX
+from infra.tables import table_definitions
+
+PAGES = (1, 10, 50)
+BORDER = units.read_units(0, consistent=True)
+"""The query for orders of the last seconds, which the index may not have yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One write of an order's row in its life. closes: takes the order off the open ones."""
+
+    after: units.Item
+    in_transaction: bool = False
+    closes: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """index: what is written beside the table. moves: whether closing puts a new row and deletes the open one."""
+
+    name: str
+    index: units.Index | None
+    moves: bool = False
+
+    def write_units(self, life: Sequence[Step]) -> float:
+        used, before = 0.0, None
+        for step in life:
+            used += units.write_units(before, step.after, in_transaction=step.in_transaction)
+            if self.index is not None:
+                used += units.index_units(self.index, before, step.after)
+            if self.moves and step.closes:
+                used += units.write_units(before, None)
+            before = step.after
+        return used
+
+
+def lives() -> dict[str, list[Step]]:
+    """Return an order's row through its life, in the three lives that are most usual."""
+    ulid = ULID.from_bytes((1_736_937_000_000).to_bytes(6, "big") + bytes(10))
+    rests, filled = order_row("cust_000100", ulid, is_open=True), order_row("cust_000100", ulid, is_open=False)
+    admitted = {name: rests[name] for name in rests.keys() - {"sequence", "updated_at_ms", "reason"}}
+    partly = rests | {"filled": 10**18, "sequence": 123_457, "status": "PARTIALLY_FILLED"}
+    asked = rests | {"cancel": f"cxl_{ulid}"}
+    cancelled = filled | {"filled": 0, "status": "CANCELLED", "reason": "USER_CANCELLED", "cancel": f"cxl_{ulid}"}
+    admit, rest = Step(encode(admitted), in_transaction=True), Step(encode(rests))
+    return {
+        "filled at once": [admit, Step(encode(filled), closes=True)],
+        "rests, filled in two": [admit, rest, Step(encode(partly)), Step(encode(filled), closes=True)],
+        "rests, cancelled": [
+            admit, rest, Step(encode(asked), in_transaction=True), Step(encode(cancelled), closes=True)
+        ],
+    }  # fmt: skip
+
+
+def ways() -> list[Way]:
+    (orders,) = (one.create_request for one in table_definitions("x") if one.name == "x-orders")
+    keys_only = next(index for index in units.indexes_of(orders) if index.name == LIVE_INDEX)
+    whole = units.Index(keys_only.name, keys_only.key, None)
+    return [
+        Way("as is", keys_only),
+        Way("index of rows", whole),
+        Way("local index", whole),
+        Way("key prefix", None, moves=True),
+    ]
+
+
+def page_units(way: Way, rows: list[units.Item]) -> float:
+    """Return the read units of a page of open orders."""
+    if way.name == "as is":
+        assert way.index is not None
+        entries = [entry for entry in map(way.index.entry_of, rows) if entry is not None]
+        found = units.query_units(entries, consistent=False)
+        return BORDER + found + units.batch_get_units(rows, missing=0, consistent=True)
+    return units.query_units(rows, consistent=way.name != "index of rows")
+
+
+def main() -> None:
+    by_life = lives()
+    row = by_life["rests, cancelled"][1].after
+    print(f"an open order's row has {units.item_bytes(row)} bytes")
+    heads = [f"page of {count}" for count in PAGES] + list(by_life)
+    print(f"{'':<16}" + "".join(f"{head:>22}" for head in heads))
+    for way in ways():
+        reads = [f"{page_units(way, [row] * count):g} read" for count in PAGES]
+        writes = [f"{way.write_units(life):g} write" for life in by_life.values()]
+        print(f"{way.name:<16}" + "".join(f"{cell:>22}" for cell in reads + writes))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,130 @@
+"""The operator's command line: instances, keys, tokens, books, credits and debits (T1); redriving and verifying books.
+
+It talks to whatever AWS endpoint the standard variables name. ``--json`` prints one JSON object; amounts in it are
+strings of base units. A key's secret is printed once, by the command that makes it, and stored as a digest only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib import redrive, wiring
+from chalicelib.cli import books, ledger, tenants
+from chalicelib.cli.arguments import CommandFailed, Printed
+from chalicelib.cli.arguments import add_command as _command
+from chalicelib.core.config import BookConfig
+from chalicelib.core.journal import BrokenJournal
+from chalicelib.loading import UnknownBook
+from chalicelib.stores.accounts import LedgerBroken
+from chalicelib.stores.books import Books
+from chalicelib.stores.dynamodb import OutcomeUnknown, Unavailable
+from chalicelib.stores.journal import EntryExists
+from chalicelib.tenancy import TenancyRefused
+from chalicelib.verify import report
+from chalicelib.verify.verifier import BookMoves, Disproved, Verifier, unwatched
+
+T = TypeVar("T")
+
+
+def run(arguments: Sequence[str]) -> Printed:
+    """Carry out a command; return what ``--json`` prints. Raises CommandFailed; SystemExit for wrong usage."""
+    return _carry_out(_parser().parse_args(arguments))
+
+
+def _carry_out(options: argparse.Namespace) -> Printed:
+    command: Callable[[argparse.Namespace], Printed] = options.command
+    try:
+        return command(options)
+    except TenancyRefused as error:
+        raise CommandFailed(str(error)) from error
+    except UnknownBook as error:
+        raise CommandFailed(f"no such book: {error}") from error
+    except Disproved as error:
+        raise CommandFailed(f"does not agree: {error}") from error
+    except BookMoves as error:
+        raise CommandFailed(
+            f"moves while it is read, so nothing is proven; pause it (tallybook book pause): {error}"
+        ) from error
+    except (Unavailable, OutcomeUnknown) as error:
+        raise CommandFailed(f"the tables did not answer: {error}") from error
+    except (BotoCoreError, ClientError) as error:  # no region, no such table, no permission
+        raise CommandFailed(str(error)) from error
+
+
+def main() -> int:
+    """Run the process's own command line; return its exit status."""
+    options = _parser().parse_args(sys.argv[1:])
+    try:
+        printed = _carry_out(options)
+    except CommandFailed as error:
+        print(f"tallybook: {error}", file=sys.stderr)
+        return 1
+    lines: Callable[[Printed], Iterable[str]] = options.lines
+    for line in [json.dumps(printed)] if options.json else lines(printed):
+        print(line)
+    return 0
+
+
+def _redrive(options: argparse.Namespace) -> Printed:
+    database, matcher = wiring.database(), wiring.matcher()
+    if options.all:
+        decided = redrive.redrive_all(database, matcher)
+        failed = [book for book, commands in decided.items() if commands is None]
+        if failed:
+            raise CommandFailed(f"not redriven, see the log: {', '.join(failed)}")
+        return {"commands": sum(filter(None, decided.values())), "books": len(decided)}
+    _require_book(options.book)
+    try:
+        return {"commands": redrive.redrive(database, matcher, options.book), "books": 1}
+    except (BrokenJournal, LedgerBroken, EntryExists) as error:
+        raise CommandFailed(f"not redriven: {error}") from error
+
+
+def _verify(options: argparse.Namespace) -> Printed:
+    shows_progress = sys.stderr.isatty() and not options.json
+    verifier = Verifier(wiring.database(), _progress_bar if shows_progress else unwatched)
+    return report.printed(verifier.verify(None if options.all else options.book))
+
+
+def _progress_bar(items: Iterable[T], what: str, total: int | None) -> Iterable[T]:
+    from tqdm import tqdm  # here alone: no function needs it
+
+    return tqdm(items, desc=what, total=total, leave=False, file=sys.stderr)
+
+
+def _require_book(book: str) -> BookConfig:
+    config = Books(wiring.database()).config(book)
+    if config is None:
+        raise CommandFailed(f"no such book: {book}")
+    return config
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="tallybook", description="Run a Tallybook deployment's tenants and ledger.")
+    groups = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    tenants.add_commands(groups)
+
+    books.add_commands(groups)
+
+    ledger.add_commands(groups)
+
+    command = _command(groups, "redrive", _redrive, "decide commands of the inbox that the stream has lost")
+    _add_books_argument(command)
+
+    command = _command(groups, "verify", _verify, "prove books: their journals, and all rows and money by them")
+    _add_books_argument(command)
+    command.set_defaults(lines=report.lines)
+    return parser
+
+
+def _add_books_argument(command: argparse.ArgumentParser) -> None:
+    which = command.add_mutually_exclusive_group(required=True)
+    which.add_argument("book", metavar="BOOK", nargs="?", help=books.BOOK_HELP)
+    which.add_argument("--all", action="store_true", help="every book of every instance")

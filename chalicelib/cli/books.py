@@ -1,0 +1,114 @@
+"""The operator's commands on books: making, pausing, resuming and closing them (T1, T32)."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from typing import Any
+
+from chalicelib import wiring
+from chalicelib.cli.arguments import (
+    Command,
+    CommandFailed,
+    Printed,
+    add_command,
+    add_group,
+    amount,
+    asset,
+    count,
+    pattern,
+)
+from chalicelib.clock import new_id, now_ms
+from chalicelib.configuring import Configuring
+from chalicelib.core.config import BookConfig, Refusal, RefusalCode, SettlementMode, TokenType
+from chalicelib.core.vocabulary import BookStatus, SelfTradePrevention
+from chalicelib.stores.books import Books
+from chalicelib.stores.keys import split_book_key
+
+BOOK_HELP = "INSTANCE/ORDER_BOOK_ID, as in inst_demo0001/ob_offchain_001"
+CHANGE_WAIT_S, CHANGE_POLL_S = 5.0, 0.1
+_BOOK_ID = pattern(r"[^\x00-\x1f\x7f]{1,100}", "must be 1 to 100 characters without control characters")
+
+
+def add_commands(groups: Any) -> None:
+    """Add ``tallybook book ...``."""
+    group = add_group(groups, "book", "order books")
+    _add_settings(add_command(group, "create", _create, "make an order book of two registered tokens"))
+    for word, status, text in (
+        ("pause", BookStatus.PAUSED, "no new orders, no matching; resting orders stay and can be cancelled"),
+        ("resume", BookStatus.ACTIVE, "match again"),
+        ("close", BookStatus.CLOSED, "for good: cancel all resting orders and release their holds"),
+    ):
+        add_command(group, word, _change_status(status), text).add_argument("book", metavar="BOOK", help=BOOK_HELP)
+
+
+def _add_settings(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--instance", required=True)
+    command.add_argument("--id", type=_BOOK_ID, help="default: a new one")
+    command.add_argument("--name", required=True)
+    command.add_argument("--symbol", required=True)
+    command.add_argument("--token-address", type=asset, required=True, help="base asset")
+    command.add_argument("--quote-token-address", type=asset, required=True, help="quote asset")
+    command.add_argument("--min-order-size", type=amount, help="base units of the base asset")
+    command.add_argument("--max-order-size", type=amount, help="base units of the base asset")
+    command.add_argument("--tick-size", type=amount, help="base units of the quote asset")
+    command.add_argument("--maker-fee-bps", type=count, default=0)
+    command.add_argument("--taker-fee-bps", type=count, default=0)
+    command.add_argument("--market-collar-bps", type=count, default=500)
+    command.add_argument("--self-trade-prevention", choices=[*SelfTradePrevention], default="NONE")
+    command.add_argument("--status", choices=[*BookStatus], default="ACTIVE")
+    command.add_argument("--token-type", choices=[*TokenType], default="LIGHT_TOKEN")
+    command.add_argument("--stock-token-id", help="what the base asset stands for, in the venue's own books")
+    command.add_argument("--settlement-mode", choices=[*SettlementMode], default="OFF_CHAIN")
+
+
+def _create(options: argparse.Namespace) -> Printed:
+    config = BookConfig(
+        instance=options.instance,
+        book_id=options.id or new_id("ob"),
+        name=options.name,
+        symbol=options.symbol,
+        base_asset=options.token_address,
+        quote_asset=options.quote_token_address,
+        status=BookStatus(options.status),
+        settlement_mode=SettlementMode(options.settlement_mode),
+        order_size_min=options.min_order_size,
+        order_size_max=options.max_order_size,
+        tick_size=options.tick_size,
+        maker_fee_bps=options.maker_fee_bps,
+        taker_fee_bps=options.taker_fee_bps,
+        self_trade_prevention=SelfTradePrevention(options.self_trade_prevention),
+        market_collar_bps=options.market_collar_bps,
+        token_type=TokenType(options.token_type),
+        stock_token_id=options.stock_token_id,
+        created_at_ms=now_ms(),
+    )
+    _done(Configuring(wiring.database()).create(config))
+    return {"instance": config.instance, "order_book_id": config.book_id, "symbol": config.symbol}
+
+
+def _change_status(status: BookStatus) -> Command:
+    def command(options: argparse.Namespace) -> Printed:
+        instance, book_id = split_book_key(options.book)
+        config = _done(Configuring(wiring.database()).change(instance, book_id, {"status": status}))
+        return {"order_book_id": book_id, "status": status.value, "took_effect": _took_effect(options.book, config)}
+
+    return command
+
+
+def _took_effect(book: str, config: BookConfig) -> bool:
+    """Wait until the book has come to these settings, a bounded time."""
+    books, deadline_s = Books(wiring.database()), time.monotonic() + CHANGE_WAIT_S
+    while books.depth(book).version < config.version:
+        if time.monotonic() > deadline_s:
+            return False
+        time.sleep(CHANGE_POLL_S)
+    return True
+
+
+def _done(outcome: BookConfig | Refusal) -> BookConfig:
+    """Return the book. Raises CommandFailed where it was refused."""
+    if isinstance(outcome, Refusal):
+        is_there = outcome.code is RefusalCode.ORDER_BOOK_EXISTS
+        raise CommandFailed(f"exists already: {outcome.message}" if is_there else outcome.message)
+    return outcome

@@ -1,0 +1,104 @@
+"""Configuring: books are made and changed, over the wire or by the operator.
+
+A book's row shows its settings as last asked for, and orders are admitted by them at once. What concerns matching (the
+terms: status, fees, self-trades) takes its turn among the book's orders besides: row and command are written in one
+transaction, so the row is never ahead of a command that was not queued.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from chalicelib.clock import new_id, now_s
+from chalicelib.core.config import BookConfig, Refusal, RefusalCode, problems_of
+from chalicelib.core.vocabulary import BookStatus, ChangeBook
+from chalicelib.stores.books import BookExists, Books
+from chalicelib.stores.dynamodb import Database, OutcomeUnknown, TransactionRefused, Unavailable, Write
+from chalicelib.stores.inbox import Inbox
+from chalicelib.stores.keys import book_key
+from chalicelib.stores.tokens import Tokens
+
+ATTEMPTS_MAX = 5
+"""How often a change is worked out anew when another one came first."""
+
+
+class Configuring:
+    """now_s: the time in whole seconds. new_id: gives prefix + ULID, ascending."""
+
+    def __init__(
+        self, database: Database, now_s: Callable[[], int] = now_s, new_id: Callable[[str], str] = new_id
+    ) -> None:
+        self._database = database
+        self._now_s = now_s
+        self._new_id = new_id
+        self._books = Books(database)
+        self._inbox = Inbox(database)
+        self._tokens = Tokens(database)
+
+    def create(self, config: BookConfig, receipt: Write | None = None) -> BookConfig | Refusal:
+        """Make a book, its decimals those of its base token; or say why not.
+
+        Raises ReceiptExists (the caller's own write was refused; nothing changed), Unavailable (nothing changed) or
+        OutcomeUnknown.
+        """
+        if config.base_asset == config.quote_asset:
+            return Refusal(RefusalCode.INVALID_PAIR, "Base and quote token are the same")
+        base, quote = (self._tokens.get(config.instance, asset) for asset in (config.base_asset, config.quote_asset))
+        if base is None or quote is None or not (base.is_active and quote.is_active):
+            return Refusal(RefusalCode.TOKEN_NOT_REGISTERED, "A token of the book is not registered, or inactive")
+        made = replace(config, base_decimals=base.decimals)
+        problems = problems_of(made)
+        if problems:
+            return Refusal(RefusalCode.INVALID_CONFIG, "; ".join(problems))
+        try:
+            self._books.create(made, receipt)
+        except BookExists as error:
+            return Refusal(RefusalCode.ORDER_BOOK_EXISTS, f"The pair, the symbol or the id is taken: {error}")
+        except OutcomeUnknown as unknown:
+            if self._seen(made, unknown) != made:
+                raise
+        return made
+
+    def change(self, instance: str, book_id: str, settings: Mapping[str, Any]) -> BookConfig | Refusal:
+        """Give a book these settings (names and values as in BookConfig) and return it as it is then; or say why not.
+
+        Settings that the book has already change nothing. Raises Unavailable (nothing changed) or OutcomeUnknown.
+        """
+        for _ in range(ATTEMPTS_MAX):
+            before = self._books.config(book_key(instance, book_id))
+            if before is None:
+                return Refusal(RefusalCode.ORDER_BOOK_NOT_FOUND, "Order book does not exist")
+            if before.status is BookStatus.CLOSED:
+                return Refusal(RefusalCode.INVALID_CONFIG, "Order book is closed for good")
+            after = replace(before, **settings)
+            if after == before:
+                return before
+            after = replace(after, version=before.version + 1, first=before.first_terms)
+            problems = problems_of(after)
+            if problems:
+                return Refusal(RefusalCode.INVALID_CONFIG, "; ".join(problems))
+            if self._write(before, after):
+                return after
+        raise Unavailable("the book keeps changing")
+
+    def _write(self, before: BookConfig, after: BookConfig) -> bool:
+        """Write the settings and queue the terms; False: the book is not as ``before`` any more, nothing changed."""
+        command = ChangeBook(self._new_id("chg"), after.terms)
+        send = self._inbox.send(book_key(after.instance, after.book_id), command, self._now_s())
+        try:
+            self._database.transact([*self._books.change(before, after), send])
+        except TransactionRefused:
+            return False
+        except OutcomeUnknown as unknown:
+            if self._seen(after, unknown) != after:
+                raise
+        return True
+
+    def _seen(self, config: BookConfig, unknown: OutcomeUnknown) -> BookConfig | None:
+        """Return the book as it is after a write whose outcome is unknown. Raises OutcomeUnknown when it cannot say."""
+        try:
+            return self._books.config(book_key(config.instance, config.book_id))
+        except Unavailable as error:
+            raise unknown from error

@@ -1,0 +1,116 @@
+"""Tokens (table ``tokens``): the assets that an instance's ledger keeps.
+
+A token stands under its instance by address; beside it a row says which token has a symbol, whatever its case (T44).
+An address, as everywhere, is in lower case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+
+from ulid import ULID
+
+from chalicelib.stores.dynamodb import Database, OutcomeUnknown, Put, Row, TransactionRefused, Unavailable, Write
+from chalicelib.stores.requests import ReceiptExists
+
+TABLE = "tokens"
+LISTED = "token/"
+"""Beginning of the sort keys of tokens."""
+
+
+METADATA_URI_CHARACTERS_MAX = 2048
+ASSET_TYPE_CHARACTERS_MAX = 64
+
+
+class TokenExists(Exception):
+    """The instance has a token with this address, or with this symbol."""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """An asset of an instance. decimals: one whole token is 10**decimals base units.
+
+    is_active: an inactive token's balances and trades stay; it cannot be credited, debited or transferred.
+    """
+
+    token_id: str
+    address: str
+    name: str
+    symbol: str
+    decimals: int
+    metadata_uri: str | None
+    asset_type: str | None
+    is_active: bool
+    created_at_ms: int
+    updated_at_ms: int
+
+
+def new_token(
+    token_id: str,
+    address: str,
+    name: str,
+    symbol: str,
+    decimals: int = 18,
+    metadata_uri: str | None = None,
+    asset_type: str | None = None,
+) -> Token:
+    """Return a token as it is registered: active, its time that of its id's ULID (T15)."""
+    at_ms = ULID.from_str(token_id.partition("_")[2]).milliseconds
+    return Token(token_id, address, name, symbol, decimals, metadata_uri, asset_type, True, at_ms, at_ms)
+
+
+class Tokens:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def register(self, instance: str, token: Token, receipt: Write | None = None) -> None:
+        """Store a new token and take its address and symbol. receipt: the caller's own write, done with it (T14).
+
+        Raises TokenExists or ReceiptExists (nothing changed), Unavailable (nothing changed) or OutcomeUnknown.
+        """
+        token_not_exists, symbol_is_free = "attribute_not_exists(#entry)", "attribute_not_exists(#entry)"
+        row = _key(instance, token.address) | asdict(token)
+        symbol = {"instance": instance, "entry": f"symbol/{token.symbol.casefold()}", "held_by": token.address}
+        writes: list[Write] = [Put(TABLE, row, token_not_exists), Put(TABLE, symbol, symbol_is_free)]
+        if receipt is not None:
+            writes.append(receipt)
+        try:
+            self._database.transact(writes)
+        except TransactionRefused as error:
+            if len(writes) - 1 in error.refused and receipt is not None:
+                raise ReceiptExists(token.address) from error
+            raise TokenExists(f"{token.address} {token.symbol}") from error
+        except OutcomeUnknown as unknown:
+            if not self._has(instance, token, unknown):
+                raise
+
+    def get(self, instance: str, address: str) -> Token | None:
+        row = self._database.get(TABLE, _key(instance, address))
+        return _token_of(row) if row else None
+
+    def get_many(self, instance: str, addresses: Iterable[str]) -> dict[str, Token]:
+        """Return those of the tokens that are registered, by address."""
+        rows = self._database.get_many(TABLE, [_key(instance, address) for address in dict.fromkeys(addresses)])
+        return {row["address"]: _token_of(row) for row in rows}
+
+    def of_instance(self, instance: str) -> list[Token]:
+        """Return all tokens of an instance, newest first. Costs what it returns."""
+        values = {":instance": instance, ":listed": LISTED}
+        rows = self._database.query(TABLE, "#instance = :instance AND begins_with(#entry, :listed)", values)
+        return sorted(map(_token_of, rows), key=lambda token: token.token_id, reverse=True)
+
+    def _has(self, instance: str, token: Token, unknown: OutcomeUnknown) -> bool:
+        """Look whether a token was stored where the outcome is unknown. Raises OutcomeUnknown when that fails too."""
+        try:
+            return self.get(instance, token.address) == token
+        except Unavailable as error:
+            raise unknown from error
+
+
+def _key(instance: str, address: str) -> dict[str, str]:
+    return {"instance": instance, "entry": f"{LISTED}{address}"}
+
+
+def _token_of(row: Row) -> Token:
+    return Token(**{field.name: row[field.name] for field in fields(Token)})

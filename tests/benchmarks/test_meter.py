@@ -1,0 +1,82 @@
+"""The meter: the same answers, and what they would cost on AWS."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks.meter import Bill, Cost, metered
+from chalicelib.stores.dynamodb import ConditionFailed, Database, Put, TransactionRefused, Update
+
+NOT_THERE = "attribute_not_exists(#order_id)"
+INDEX = "live_orders_by_owner"
+
+
+def order(number: int, **attributes: object) -> dict[str, object]:
+    return {"owner": "ann", "order_id": f"{number:03d}", "padding": "x" * 400, **attributes}
+
+
+def bill(calls: int, **cost: float) -> Bill:
+    return Bill(calls, {"orders": Cost(**cost)})  # type: ignore[arg-type]
+
+
+def test_reads_are_answered_and_counted_by_the_rows_they_go_through(memory_database: Database) -> None:
+    database, meter = metered(memory_database)
+    memory_database.put_many("orders", [order(number, live="1") for number in range(50)])
+    keys = [{"owner": "ann", "order_id": f"{number:03d}"} for number in range(48, 52)]
+    of_ann, values = "#owner = :owner", {":owner": "ann"}
+    assert database.get("orders", keys[0]) == order(48, live="1")
+    assert meter.take() == bill(1, rows_read=1, read_units=1)
+    assert database.get("orders", keys[-1]) is None
+    assert meter.take() == bill(1, rows_read=0, read_units=1)
+    assert len(database.get_many("orders", keys)) == 2
+    assert meter.take() == bill(1, rows_read=2, read_units=4)
+    assert len(list(database.query("orders", of_ann, values))) == 50
+    assert meter.take() == bill(1, rows_read=50, read_units=6)
+    assert len(list(database.query("orders", of_ann, values, IndexName=INDEX))) == 50
+    assert meter.take() == bill(1, rows_read=50, read_units=0.5)
+    assert len(list(database.query("orders", of_ann, values, Limit=20))) == 50
+    assert meter.take() == bill(3, rows_read=50, read_units=3 + 3 + 2)
+    assert len(list(database.scan("orders"))) == 50
+    assert meter.take().total.rows_read == 50
+
+
+def test_pages_are_asked_for_when_they_are_wanted(memory_database: Database) -> None:
+    memory_database.put_many("orders", [order(number) for number in range(50)])
+    database, meter = metered(memory_database)
+    rows = database.query("orders", "#owner = :owner", {":owner": "ann"}, Limit=20)
+    assert next(rows)["order_id"] == "000"
+    assert meter.bill.calls == 1
+
+
+def test_writes_cost_their_table_and_its_index(memory_database: Database) -> None:
+    database, meter = metered(memory_database)
+    key = {"owner": "ann", "order_id": "001"}
+    database.write(Put("orders", order(1, live="1")))
+    assert meter.take() == bill(1, write_units=1 + 1)
+    database.write(Update("orders", key, "SET #filled = :filled", None, {":filled": 5}))
+    assert meter.take() == bill(1, write_units=1)
+    database.transact([Update("orders", key, "REMOVE #live"), Put("orders", order(2, live="2"))])
+    assert meter.take() == bill(1, write_units=(2 + 1) + (2 + 1))
+    database.put_many("orders", [order(3), order(4, live="4")])
+    assert meter.take() == bill(1, write_units=1 + 2)
+    database.delete_many("orders", [key, {"owner": "ann", "order_id": "004"}])
+    assert meter.take() == bill(1, write_units=1 + 2)
+
+
+def test_a_refused_write_costs_its_table_what_it_would_have_cost_and_its_index_nothing(
+    memory_database: Database,
+) -> None:
+    memory_database.write(Put("orders", order(1)))
+    database, meter = metered(memory_database)
+    with pytest.raises(ConditionFailed):
+        database.write(Put("orders", order(1, live="1", more="x" * 1000), NOT_THERE))
+    assert meter.take() == bill(1, write_units=2)
+    with pytest.raises(TransactionRefused):
+        database.transact([Put("orders", order(1), NOT_THERE), Put("orders", order(2, live="2"), NOT_THERE)])
+    assert meter.take() == bill(1, write_units=2 + 2)
+
+
+def test_a_read_whose_answer_does_not_show_what_it_went_through_is_not_guessed_at(memory_database: Database) -> None:
+    database, _ = metered(memory_database)
+    with pytest.raises(ValueError, match="ProjectionExpression"):
+        list(database.query("orders", "#owner = :o", {":o": "ann"}, ProjectionExpression="#owner"))
