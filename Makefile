@@ -27,7 +27,7 @@ bench: $(INSTALLED)
 	$(BIN)/python benchmarks/core.py
 	$(BIN)/python benchmarks/cold_load.py
 
-# What lists cost, by the history behind them: docs/listings.md. Takes a quarter of an hour on the engine that it starts,
+# What lists cost, by the history behind them: docs/listings.md. Takes five minutes on the engine that it starts,
 # two minutes on one whose queries are flat: make listings DYNAMODB_ENDPOINT=http://127.0.0.1:4567
 listings: $(INSTALLED)
 	$(BIN)/python benchmarks/open_orders.py
