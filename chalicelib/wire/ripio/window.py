@@ -1,0 +1,94 @@
+"""The window of time that a list is limited to (R17): two ends, six calendar months at most."""
+
+from __future__ import annotations
+
+import calendar
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+
+MONTHS_MAX = 6
+EARLIEST = datetime(2017, 10, 1, tzinfo=UTC)
+_DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})", re.ASCII)
+_TIME = re.compile(r"(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2})(?::(\d{2})(?:\.(\d+))?)?(Z|[+ -]\d{2}:\d{2})?", re.ASCII)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY_BUT_A_MS = timedelta(days=1, milliseconds=-1)
+
+
+class FaultyEnd(ValueError):
+    """name: of the parameter that is at fault."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Both ends are inside; ms since the epoch."""
+
+    from_ms: int
+    to_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    at: datetime
+    is_date: bool
+
+
+def window_of(start: str | None, end: str | None, now_ms: int, names: tuple[str, str]) -> Window:
+    """Return the window of these two texts. names: of the parameters, start and end. Raises FaultyEnd."""
+    start_name, end_name = names
+    first, last = _end(start, start_name), _end(end, end_name)
+    if first is not None and first.at < EARLIEST:
+        raise FaultyEnd(start_name)
+    until = last.at if last else _EPOCH + timedelta(milliseconds=now_ms)
+    since = first.at if first else max(EARLIEST, months_before(until, MONTHS_MAX))
+    to_ms = _ms(until + _DAY_BUT_A_MS) if last and last.is_date else _ms(until)
+    if _ms(since) > to_ms or (first and until > months_after(since, MONTHS_MAX)):
+        raise FaultyEnd(end_name if last else start_name)
+    return Window(_ms(since), to_ms)
+
+
+def months_before(at: datetime, months: int) -> datetime:
+    """Return the time so many calendar months before, on the month's last day where it has no such day."""
+    return months_after(at, -months)
+
+
+def months_after(at: datetime, months: int) -> datetime:
+    year, month = divmod(at.year * 12 + at.month - 1 + months, 12)
+    day = min(at.day, calendar.monthrange(year, month + 1)[1])
+    return at.replace(year=year, month=month + 1, day=day)
+
+
+def _end(text: str | None, name: str) -> _End | None:
+    if text is None:
+        return None
+    try:
+        if match := _DATE.fullmatch(text):
+            year, month, day = map(int, match.groups())
+            return _End(datetime(year, month, day, tzinfo=UTC), is_date=True)
+        if match := _TIME.fullmatch(text):
+            year, month, day, hour, minute, second = (int(part or 0) for part in match.groups()[:6])
+            ms = int((match[7] or "0")[:3].ljust(3, "0"))
+            zone = _zone(match[8] or "Z")
+            at = datetime(year, month, day, hour, minute, second, ms * 1000, tzinfo=zone)
+            return _End(at.astimezone(UTC), is_date=False)
+    except (ValueError, OverflowError) as error:
+        raise FaultyEnd(name) from error
+    raise FaultyEnd(name)
+
+
+def _zone(text: str) -> timezone:
+    if text == "Z":
+        return UTC
+    hours, minutes = int(text[1:3]), int(text[4:6])
+    if hours > 23 or minutes > 59:
+        raise ValueError(text)
+    offset = timedelta(hours=hours, minutes=minutes)
+    return timezone(-offset if text[0] == "-" else offset)
+
+
+def _ms(at: datetime) -> int:
+    return (at - _EPOCH) // timedelta(milliseconds=1)
