@@ -85,6 +85,8 @@ def _fill_rows(customer: str, count: int, newest_ms: int) -> Iterator[Row]:
             book_id=BOOK.book_id,
             side=Side.SELL,
             is_maker=True,
+            order_type=OrderType.LIMIT,
+            other_order_id=f"ord_{_ulid(newest_ms, number)}",
             counterparty="cust_000000",
             price=PRICE,
             quantity=QUANTITY,

@@ -7,18 +7,19 @@ order's row. What an answer means (guarantee 7): admitted: durable, will be deci
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chalicelib.clock import new_id, now_s
-from chalicelib.core.config import BookConfig, OrderRequest, Refusal, RefusalCode, refusal_of
-from chalicelib.core.ledger import hold_of_limit, market_buy_cost, market_buy_hold
+from chalicelib.core.config import BookConfig, OrderRequest, Refusal, RefusalCode, refusal_of, size_refusal_of
+from chalicelib.core.ledger import hold_of_limit, market_buy_cost, market_buy_hold, quantity_of_value
 from chalicelib.core.vocabulary import AMOUNT_MAX, CancelOrder, OrderType, PlaceOrder, Side
 from chalicelib.stores.accounts import Accounts
 from chalicelib.stores.books import Books
 from chalicelib.stores.dynamodb import Database, OutcomeUnknown, TransactionRefused, Unavailable, Write
+from chalicelib.stores.external_ids import ExternalIds
 from chalicelib.stores.inbox import Inbox
 from chalicelib.stores.keys import book_key, customer_key
-from chalicelib.stores.orders import OrderRow, Orders
+from chalicelib.stores.orders import OrderRow, Orders, time_of
 from chalicelib.stores.requests import ReceiptExists
 
 ATTEMPTS_MAX = 5
@@ -49,6 +50,7 @@ class Admission:
         self._books = Books(database)
         self._accounts = Accounts(database)
         self._orders = Orders(database)
+        self._external_ids = ExternalIds(database)
         self._inbox = Inbox(database)
 
     def place(
@@ -63,6 +65,14 @@ class Admission:
         if refusal is not None:
             return refusal
         assert config is not None
+        owner = customer_key(instance, request.customer)
+        if request.value is not None:
+            sized = self._sized(config, request)
+            if isinstance(sized, Refusal):
+                return sized
+            request = sized
+        if request.external_id is not None and self._external_ids.order_of(owner, request.external_id) is not None:
+            return _taken(request.external_id)
         for _ in range(ATTEMPTS_MAX):
             hold = self._hold_of(config, request)
             if isinstance(hold, Refusal):
@@ -77,9 +87,11 @@ class Admission:
                 request.quantity,
                 hold,
                 request.post_only,
+                request.value,
+                request.external_id,
             )
             outcome = self._admit(config, order, receipt)
-            is_budget = request.order_type is OrderType.MARKET and request.side is Side.BUY
+            is_budget = request.order_type is OrderType.MARKET and request.side is Side.BUY and request.value is None
             if isinstance(outcome, Admitted) or not is_budget:
                 return outcome
         raise Unavailable("the account keeps changing")
@@ -109,6 +121,19 @@ class Admission:
                 raise
         return True
 
+    def _sized(self, config: BookConfig, request: OrderRequest) -> OrderRequest | Refusal:
+        """Return an order by value with the quantity that it comes to on the published depth (R25), or its refusal."""
+        assert request.value is not None
+        depth = self._books.depth(book_key(config.instance, config.book_id))
+        levels = depth.asks if request.side is Side.BUY else depth.bids
+        if not levels:
+            return Refusal(RefusalCode.INVALID_VALUE, "There is nothing to trade against")
+        quantity = quantity_of_value(levels, request.side, request.value, config.base_decimals)
+        if quantity == 0:
+            return Refusal(RefusalCode.VALUE_TOO_SMALL, "The value pays for nothing")
+        sized = replace(request, quantity=quantity)
+        return size_refusal_of(config, sized) or sized
+
     def _hold_of(self, config: BookConfig, request: OrderRequest) -> int | Refusal:
         """Return what the order holds (T38, T42), or the refusal of one that the account cannot cover."""
         owner, asset = customer_key(config.instance, request.customer), config.asset_held(request.side)
@@ -117,6 +142,8 @@ class Admission:
             hold = hold_of_limit(request.side, request.price, request.quantity, config.base_decimals)
         elif request.side is Side.SELL:
             hold = request.quantity
+        elif request.value is not None:
+            hold = request.value
         else:
             asks = self._books.depth(book_key(config.instance, config.book_id)).asks
             cost = market_buy_cost(asks, request.quantity, config.base_decimals)
@@ -137,10 +164,15 @@ class Admission:
             self._orders.admit(owner, config.book_id, order),
             self._inbox.send(book, order, self._now_s()),
         ]
-        hold_index = receipt_index = None
+        hold_index = receipt_index = name_index = None
+        if order.external_id is not None:
+            name_index = len(writes)
+            writes.append(self._external_ids.take(owner, order.external_id, order.order_id))
         if order.hold:
             hold_index = len(writes)
-            writes.append(self._accounts.hold(owner, config.asset_held(order.side), order.hold))
+            writes.append(
+                self._accounts.hold(owner, config.asset_held(order.side), order.hold, time_of(order.order_id))
+            )
         if receipt is not None:
             receipt_index = len(writes)
             writes.append(receipt(admitted))
@@ -149,6 +181,8 @@ class Admission:
         except TransactionRefused as error:
             if receipt_index in error.refused:
                 raise ReceiptExists(order.order_id) from error
+            if order.external_id is not None and name_index in error.refused:
+                return _taken(order.external_id)
             if hold_index not in error.refused:
                 raise  # an id was given twice: a bug
             account = error.refused[hold_index]
@@ -164,6 +198,10 @@ class Admission:
             return self._orders.get(owner, order_id)
         except Unavailable as error:
             raise unknown from error
+
+
+def _taken(external_id: str) -> Refusal:
+    return Refusal(RefusalCode.EXTERNAL_ID_TAKEN, f"External id was given to another order: {external_id}")
 
 
 def _insufficient(required: int, available: int) -> Refusal:

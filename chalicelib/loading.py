@@ -53,7 +53,7 @@ class Loading:
         config = self._books.config(key)
         if config is None:
             raise UnknownBook(key)
-        loaded = self._from_snapshot(key, config)
+        loaded = book_from_snapshot(self._snapshots, key, config)
         state = loaded.state
         projected = self._books.depth(key).sequence
         if state.head.sequence > projected:
@@ -66,17 +66,6 @@ class Loading:
         if state.head.sequence > projected:
             self.publish(loaded)
         return loaded
-
-    def _from_snapshot(self, key: str, config: BookConfig) -> LoadedBook:
-        """Return the book as its newest snapshot shows it; empty where there is none, or none that can be read."""
-        try:
-            snapshot = self._snapshots.newest(key)
-            if snapshot is not None:
-                state = decode_state(key, config.first_rules, snapshot.content)
-                return LoadedBook(key, config, state, snapshot_bytes=len(snapshot.content))
-        except BrokenSnapshot:
-            logger.exception("the snapshot cannot be read; the whole journal is", book=key)
-        return LoadedBook(key, config, BookState.empty(config.first_rules, config.first_terms.status))
 
     def publish(self, loaded: LoadedBook) -> None:
         """Publish the depth view, and with it that every entry up to the book's head is projected."""
@@ -96,3 +85,15 @@ class Loading:
             return
         loaded.snapshot_bytes, loaded.journal_bytes = len(content), 0
         loaded.state.named = loaded.state.young_names()
+
+
+def book_from_snapshot(snapshots: Snapshots, key: str, config: BookConfig) -> LoadedBook:
+    """Return the book as its newest snapshot shows it; empty where there is none, or none that can be read."""
+    try:
+        snapshot = snapshots.newest(key)
+        if snapshot is not None:
+            state = decode_state(key, config.first_rules, snapshot.content)
+            return LoadedBook(key, config, state, snapshot_bytes=len(snapshot.content))
+    except BrokenSnapshot:
+        logger.exception("the snapshot cannot be read; the whole journal is", book=key)
+    return LoadedBook(key, config, BookState.empty(config.first_rules, config.first_terms.status))

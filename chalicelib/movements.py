@@ -92,7 +92,7 @@ class Movements:
         locks = [lock for lock in (reference_lock(movement), name and name_lock(movement, name)) if lock]
         writes = self._transactions.copies(movement.instance, transaction)
         funds_index = len(writes)
-        writes += self._moves(movement)
+        writes += self._moves(movement, transaction.at_ms)
         writes += [self._transactions.take(lock, transaction.transaction_id) for lock in locks]
         receipt_index = None
         if receipt is not None:
@@ -112,18 +112,18 @@ class Movements:
                 raise
         return Recorded(transaction.transaction_id, is_new=True)
 
-    def _moves(self, movement: Movement) -> list[Write]:
+    def _moves(self, movement: Movement, at_ms: int) -> list[Write]:
         """Return the writes that move the money: what may be refused for want of funds or room comes first."""
         instance, asset, amount = movement.instance, movement.asset, movement.amount
         writes: list[Write] = []
         if movement.source is not None:
-            writes.append(self._accounts.take(customer_key(instance, movement.source), asset, amount))
+            writes.append(self._accounts.take(customer_key(instance, movement.source), asset, amount, at_ms))
         if movement.kind is TransactionType.CREDIT:
             writes.append(self._accounts.count_credit(instance, asset, amount))
         if movement.kind is TransactionType.DEBIT:
             writes.append(self._accounts.count_debit(instance, asset, amount))
         if movement.target is not None:
-            writes.append(self._accounts.give(customer_key(instance, movement.target), asset, amount))
+            writes.append(self._accounts.give(customer_key(instance, movement.target), asset, amount, at_ms))
         return writes
 
     def _earlier(self, locks: list[Lock]) -> str | None:

@@ -12,7 +12,7 @@ from chalicelib.core.config import BookConfig
 from chalicelib.core.events import Accepted, CancelRefused, Closed, Event, Rested, Traded
 from chalicelib.core.journal import JournalEntry, trade_id
 from chalicelib.core.ledger import settle
-from chalicelib.core.vocabulary import OrderStatus, PlaceOrder
+from chalicelib.core.vocabulary import CloseReason, OrderStatus, PlaceOrder
 from chalicelib.stores.accounts import Accounts
 from chalicelib.stores.dynamodb import Database
 from chalicelib.stores.fills import Fill, Fills
@@ -33,7 +33,7 @@ class Projector:
         """
         for (party, side), delta in settle(events).items():
             owner, asset = owner_key(entry.book, party), config.asset_held(side)
-            self._accounts.settle(owner, asset, entry.book, entry.sequence, delta)
+            self._accounts.settle(owner, asset, entry.book, entry.sequence, delta, entry.at_ms)
         self._fills.put(fills_of(config, entry, events))
         for order, update in order_updates(events):
             owner = customer_key(config.instance, order.customer)
@@ -48,22 +48,32 @@ def order_updates(events: Iterable[Event]) -> list[tuple[PlaceOrder, OrderUpdate
     """Return each touched order with what the events left of it, in the order of their first event."""
     updates: dict[str, tuple[PlaceOrder, OrderUpdate]] = {}
 
-    def show(order: PlaceOrder, remaining: int) -> None:
+    def show(
+        order: PlaceOrder,
+        remaining: int,
+        notional: int = 0,
+        fee: int = 0,
+        closed: tuple[OrderStatus, CloseReason] | None = None,
+    ) -> None:
+        before = updates.get(order.order_id)
+        if before is not None:
+            notional, fee = before[1].notional + notional, before[1].fee + fee
         filled = order.quantity - remaining
-        status = OrderStatus.PARTIALLY_FILLED if filled else OrderStatus.OPEN
-        updates[order.order_id] = order, OrderUpdate(OrderStatus.FILLED if not remaining else status, filled, None)
+        live = OrderStatus.PARTIALLY_FILLED if filled else OrderStatus.OPEN
+        status, reason = closed or (live if remaining else OrderStatus.FILLED, None)
+        updates[order.order_id] = order, OrderUpdate(status, filled, reason, notional, fee)
 
     for event in events:
         match event:
             case Accepted(order):
                 show(order, order.quantity)
             case Traded():
-                show(event.maker, event.maker_remaining)
-                show(event.taker, event.taker_remaining)
+                show(event.maker, event.maker_remaining, event.notional, event.maker_fee)
+                show(event.taker, event.taker_remaining, event.notional, event.taker_fee)
             case Rested(order, remaining):
                 show(order, remaining)
             case Closed(order, status, reason, remaining):
-                updates[order.order_id] = order, OrderUpdate(status, order.quantity - remaining, reason)
+                show(order, remaining, closed=(status, reason))
     return list(updates.values())
 
 
@@ -83,6 +93,8 @@ def fills_of(config: BookConfig, entry: JournalEntry, events: Sequence[Event]) -
                     book_id=config.book_id,
                     side=order.side,
                     is_maker=order is event.maker,
+                    order_type=order.order_type,
+                    other_order_id=other.order_id,
                     counterparty=other.customer,
                     price=event.price,
                     quantity=event.quantity,

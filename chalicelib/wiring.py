@@ -1,17 +1,20 @@
 """Builds the program from its environment, once a process: the only place that reads environment variables.
 
 ``TALLYBOOK_TABLE_PREFIX`` (default ``tallybook``) names the tables; the standard AWS variables name the engine.
+The master key of the trade desk's secrets is ``TALLYBOOK_MASTER_KEY``, or the SSM parameter (SecureString) that
+``TALLYBOOK_MASTER_KEY_PARAMETER`` names; ``TALLYBOOK_PUBLIC_INSTANCE`` is the instance that its public routes show.
 """
 
 from __future__ import annotations
 
 import os
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
 
+from chalicelib.api_tokens import MASTER_KEY_BYTES_MIN
 from chalicelib.clock import now_ms
 from chalicelib.matcher import Matcher
 from chalicelib.stores.dynamodb import Database
@@ -21,6 +24,11 @@ if TYPE_CHECKING:
 
 CONNECTIONS_MAX = 32
 COUNT_TIMEOUT_S = 0.5
+PARAMETER_TIMEOUT_S = 5
+
+
+class NoMasterKey(Exception):
+    """There is no master key, or it is too short; the text says what to do."""
 
 
 @cache
@@ -44,6 +52,33 @@ def _database(connect_timeout_s: float, read_timeout_s: float, attempts_max: int
     )
     client: DynamoDBClient = boto3.client("dynamodb", config=config)
     return Database(client, os.environ.get("TALLYBOOK_TABLE_PREFIX", "tallybook"))
+
+
+@cache
+def master_key() -> bytes:
+    """Return the master key. Raises NoMasterKey, or what SSM does; the next call tries again then."""
+    text = os.environ.get("TALLYBOOK_MASTER_KEY", "")
+    if not text and (parameter := os.environ.get("TALLYBOOK_MASTER_KEY_PARAMETER", "")):
+        text = _parameter(parameter)
+    key = text.strip().encode()
+    if len(key) < MASTER_KEY_BYTES_MIN:
+        raise NoMasterKey(
+            f"no master key of {MASTER_KEY_BYTES_MIN} characters or more: set TALLYBOOK_MASTER_KEY, "
+            "or TALLYBOOK_MASTER_KEY_PARAMETER to the name of an SSM parameter"
+        )
+    return key
+
+
+def _parameter(name: str) -> str:
+    config = Config(connect_timeout=PARAMETER_TIMEOUT_S, read_timeout=PARAMETER_TIMEOUT_S)
+    client: Any = boto3.client("ssm", config=config)
+    value: str = client.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
+    return value
+
+
+def public_instance() -> str | None:
+    """Return the instance that the public routes of the trade desk show (R3); None: they show none."""
+    return os.environ.get("TALLYBOOK_PUBLIC_INSTANCE") or None
 
 
 @cache

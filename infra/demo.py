@@ -1,8 +1,8 @@
 """The demo that a local run seeds, and ``.local/demo.json``, by which scripts find a run that is ready.
 
-Seeding is repeatable: what is there already stays as it is. The API key can be printed only when it is made, so it is
-kept from run to run in the file; while a run is starting, the file is set aside, so that it never names a run that
-does not answer yet.
+Seeding is repeatable: what is there already stays as it is. Keys and tokens can be printed only when they are made, so
+they are kept from run to run in the file; while a run is starting, the file is set aside, so that it never names a run
+that does not answer yet.
 """
 
 from __future__ import annotations
@@ -11,19 +11,24 @@ import http.client
 import json
 import os
 from pathlib import Path
+from typing import Any
 
-from chalicelib import cli
+from chalicelib import cli, wiring
+from chalicelib.api_tokens import TokenStatus, UnknownApiToken, secret_of, token_id_of
 from chalicelib.cli.arguments import CommandFailed
+from chalicelib.stores.api_tokens import ApiTokens
 from infra.settings import HOST
 
 INSTANCE_REF = "demo0001"
 INSTANCE = f"inst_{INSTANCE_REF}"
 BOOK = "ob_offchain_001"
+PAIR = "EXS_EUR"
 TOKEN = "0x1234567890abcdef1234567890abcdef12345678"
 QUOTE_TOKEN = "0xabcdefabcdefabcdefabcdefabcdefabcdefabcd"
 CUSTOMERS = ["cust_12345", "cust_23456", "cust_34567", "cust_45678", "cust_56789"]
 CREDIT = 10**6 * 10**18
 RATE_LIMIT = 100_000
+TOKEN_BUCKET = TOKEN_PER_SECOND = 1000
 DESK_PATH = "/orderbooks/stocks/api/offchain"
 ANSWER_BOUND_S = 30
 
@@ -43,10 +48,47 @@ def seed() -> None:
             cli.run(["credit", *account, "--amount", str(CREDIT), "--id", f"txn_demo_{customer}_{word}"])
 
 
-def new_key() -> str:
-    """Make an API key of the demo's instance and return it. Raises CommandFailed."""
+def api_key(port: int, earlier: dict[str, Any]) -> str:
+    """Return the API key that an earlier run wrote, or a new one where that is not accepted. Raises CommandFailed."""
+    kept = earlier.get("api_key")
+    if isinstance(kept, str) and key_works(port, kept):
+        return kept
     made = cli.run(["key", "create", "--instance", INSTANCE, "--rate-limit", str(RATE_LIMIT)])
     return str(made["api_key"])
+
+
+def trade_desk(earlier: dict[str, Any]) -> dict[str, str]:
+    """Return what a client of the trade desk needs: a token for orders and one that only reads, each with its secret.
+
+    earlier: what an earlier run wrote of it; its tokens are kept where they are good.
+    """
+    token, secret = _token(earlier.get("token"), "buy-sell")
+    read_token, read_secret = _token(earlier.get("read_token"), "read")
+    return {
+        "token": token,
+        "secret": secret,
+        "pair": PAIR,
+        "customer_ref": CUSTOMERS[0],
+        "read_token": read_token,
+        "read_secret": read_secret,
+    }
+
+
+def _token(earlier: object, permission: str) -> tuple[str, str]:
+    """Return the earlier token, or a new one where that is not let in, and its secret. Raises CommandFailed."""
+    if isinstance(earlier, str) and _is_let_in(earlier):
+        return earlier, secret_of(wiring.master_key(), earlier)
+    whose = ["--instance", INSTANCE, "--customer", CUSTOMERS[0], "--permission", permission]
+    rates = ["--bucket", str(TOKEN_BUCKET), "--per-second", str(TOKEN_PER_SECOND), "--per-day", "0"]
+    made = cli.run(["api-token", "create", *whose, *rates])
+    return str(made["token"]), str(made["secret"])
+
+
+def _is_let_in(token: str) -> bool:
+    try:
+        return ApiTokens(wiring.database()).get(token_id_of(token)).status is TokenStatus.ACTIVE
+    except UnknownApiToken:
+        return False
 
 
 def key_works(port: int, api_key: str) -> bool:
@@ -73,18 +115,19 @@ class DemoFile:
         self.path = local_dir / "demo.json"
         self._aside = local_dir / "demo.previous.json"
 
-    def set_aside(self) -> str | None:
-        """Take an earlier run's file out of the way; return its API key, or None when there is none."""
+    def set_aside(self) -> dict[str, dict[str, Any]]:
+        """Take an earlier run's file out of the way; return what it says of each desk, nothing when there is none."""
         if self.path.exists():
             self.path.replace(self._aside)
         try:
-            api_key = json.loads(self._aside.read_text(encoding="utf-8"))["book_desk"]["api_key"]
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
-        return api_key if isinstance(api_key, str) else None
+            content = json.loads(self._aside.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        desks = content if isinstance(content, dict) else {}
+        return {name: desk for name, desk in desks.items() if isinstance(desk, dict)}
 
-    def write(self, base_url: str, engine_url: str, api_key: str) -> None:
-        """Say that the run is ready. The file appears whole, and is its owner's only, for it holds a key."""
+    def write(self, base_url: str, engine_url: str, api_key: str, trade_desk: dict[str, str]) -> None:
+        """Say that the run is ready. The file appears whole, and is its owner's only, for it holds keys."""
         book_desk = {
             "api_key": api_key,
             "order_book_id": BOOK,
@@ -92,17 +135,18 @@ class DemoFile:
             "quote_token_address": QUOTE_TOKEN,
             "customers": CUSTOMERS,
         }
-        content = {"base_url": base_url, "aws_endpoint_url": engine_url, "book_desk": book_desk}
+        content = {"base_url": base_url, "aws_endpoint_url": engine_url}
+        desks = {"book_desk": book_desk, "trade_desk": trade_desk}
         unfinished = self.path.with_suffix(".tmp")
         unfinished.unlink(missing_ok=True)
         with open(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-            json.dump(content, file, indent=2)
+            json.dump(content | desks, file, indent=2)
             file.write("\n")
         unfinished.replace(self.path)
         self.forget()
 
     def forget(self) -> None:
-        """Drop an earlier run's key."""
+        """Drop an earlier run's keys."""
         self._aside.unlink(missing_ok=True)
 
 
@@ -133,7 +177,8 @@ Tallybook serves on {base_url}. Try, in another terminal:
   look at a customer's balances:
     {shell}.venv/bin/tallybook balances --instance {INSTANCE} --customer {CUSTOMERS[0]}
 
-For scripts, all of this is in {file}. Ctrl-C stops; what was stored is there at the next start.
+The trade desk takes signed requests: docs/trade-desk.md shows how, with the token and secret in {file}.
+For scripts, all of this is in there. Ctrl-C stops; what was stored is there at the next start.
 """
 
 

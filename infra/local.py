@@ -26,6 +26,7 @@ from botocore.exceptions import ProfileNotFound
 from chalicelib import redrive, wiring
 from chalicelib.cli.arguments import CommandFailed
 from infra import demo, engine, settings
+from infra.master_key import master_key_environment
 from infra.poller import StreamPoller
 from infra.processes import Child
 from infra.settings import HOST, ROOT, Settings, StartRefused
@@ -83,18 +84,21 @@ class LocalRun:
         chosen = self._chosen
         if chosen.fresh:
             engine.forget_state(chosen.state_dir)
-        earlier_key = self._demo_file.set_aside()
+        earlier = self._demo_file.set_aside()
         if chosen.fresh:
             self._demo_file.forget()
         engine_url = self._connect()
+        os.environ.update(master_key_environment(chosen.local_dir, os.environ))
+        os.environ.setdefault("TALLYBOOK_PUBLIC_INSTANCE", demo.INSTANCE)
         stream_arn = self._prepare_tables()
         demo.seed()
         self._redrive()
         self._serve(stream_arn)
-        api_key = earlier_key if earlier_key and demo.key_works(chosen.port, earlier_key) else demo.new_key()
+        api_key = demo.api_key(chosen.port, earlier.get("book_desk", {}))
         if not demo.key_works(chosen.port, api_key):
             raise Failed("the service does not list the demo's orders.")
-        self._demo_file.write(chosen.base_url, engine_url, api_key)
+        trade_desk = demo.trade_desk(earlier.get("trade_desk", {}))
+        self._demo_file.write(chosen.base_url, engine_url, api_key, trade_desk)
         say(demo.what_to_try(chosen.base_url, api_key, self._demo_file.path, self._variables_to_type()))
 
     def _variables_to_type(self) -> dict[str, str]:

@@ -17,6 +17,7 @@ from chalicelib.configuring import Configuring
 from chalicelib.core.config import BookConfig, OrderRequest
 from chalicelib.core.vocabulary import BookStatus, OrderType, Side, TimeInForce
 from chalicelib.stores.dynamodb import Database, OutcomeUnknown, Unavailable
+from chalicelib.stores.external_ids import ExternalIds
 from chalicelib.stores.keys import customer_key
 from infra.tables import create_tables
 from tests.faults import FAULTS, Died, FaultyClient
@@ -43,6 +44,12 @@ def market(database: Database, _world: World) -> object:
     return Admission(database).place(INSTANCE, BOOK_ID, OrderRequest("ben", Side.BUY, OrderType.MARKET, GTC, None, 10))
 
 
+def named(database: Database, _world: World) -> object:
+    """An order by value with a name of its customer's (R25, R31)."""
+    asked = OrderRequest("ben", Side.BUY, OrderType.MARKET, GTC, None, 0, value=500, notional_min=1, external_id="mine")
+    return Admission(database).place(INSTANCE, BOOK_ID, asked)
+
+
 def too_much(database: Database, _world: World) -> object:
     return Admission(database).place(INSTANCE, BOOK_ID, OrderRequest("ben", Side.SELL, OrderType.LIMIT, GTC, 50, 10**7))
 
@@ -61,7 +68,7 @@ def database_of(client: Any) -> Database:
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("request_of", [limit, market, too_much, cancel, pause])
+@pytest.mark.parametrize("request_of", [limit, market, named, too_much, cancel, pause])
 def test_what_a_client_was_told_holds(request_of: Callable[[Database, World], object], fault: str) -> None:
     client = MemoryDynamoDB()
     create_tables(client, PREFIX)  # type: ignore[arg-type]
@@ -87,6 +94,10 @@ def test_what_a_client_was_told_holds(request_of: Callable[[Database, World], ob
         check_invariants(world, CREDITED)
         if isinstance(told, Admitted):
             assert world.order("ben", told.order.order_id).sequence is not None
+            if request_of is named:
+                assert (
+                    ExternalIds(world.database).order_of(customer_key(INSTANCE, "ben"), "MINE") == told.order.order_id
+                )
         elif isinstance(told, BookConfig):
             assert world.folded().book.terms == told.terms
         elif told is True:

@@ -5,32 +5,41 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from chalice.test import Client
 
 import app
 from chalicelib import wiring
+from chalicelib.api_tokens import secret_of
+from chalicelib.clock import now_ms
 from chalicelib.stores.dynamodb import Database
+from chalicelib.wire.ripio.signature import signature_of
 from chalicelib.wire.trusset.routes import ROUTES
 from tests.wire.desk import API_KEY, ORDER, open_desk
-from tests.world import World, record_of
+from tests.wire.ripio.desk import MASTER_KEY, PAIR, make_token
+from tests.world import INSTANCE, World, record_of
 
 PLACE = "/orderbooks/stocks/api/offchain/orders"
 LIST = "/orderbooks/stocks/api/offchain/customers/ann/orders"
 HEADERS = {"X-Api-Key": API_KEY}
+TOKEN = "token-of-ann"
 
 
 @pytest.fixture
 def client(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
     monkeypatch.setattr(wiring, "database", lambda: database)
     monkeypatch.setattr(wiring, "counters", lambda: database)
-    for cached in (app._book_desk, wiring.matcher):
+    monkeypatch.setattr(wiring, "master_key", lambda: MASTER_KEY)
+    monkeypatch.setattr(wiring, "public_instance", lambda: INSTANCE)
+    for cached in (app._book_desk, app._trade_desk, wiring.matcher):
         cached.cache_clear()
     open_desk(World(database))
+    make_token(database, TOKEN, "ann")
     with Client(app.app) as client:
         yield client
-    for cached in (app._book_desk, wiring.matcher):
+    for cached in (app._book_desk, app._trade_desk, wiring.matcher):
         cached.cache_clear()
 
 
@@ -96,3 +105,67 @@ def test_a_method_that_the_route_does_not_have_is_not_allowed(client: Client, me
 def test_a_head_request_gets_no_body(client: Client) -> None:
     response = client.http.head(LIST)
     assert (response.status_code, response.body) == (405, b"")
+
+
+def signed(client: Client, method: str, path: str, query: str = "", body: bytes = b"") -> Any:
+    """Send a request to the trade desk for ann, signed over the path as it is."""
+    timestamp = str(now_ms())
+    signature = signature_of(secret_of(MASTER_KEY, TOKEN), timestamp, method, path.removesuffix("/"), body)
+    headers = {"Authorization": TOKEN, "Timestamp": timestamp, "Signature": signature}
+    return client.http.request(method, path + query, headers=headers, body=body)
+
+
+@pytest.mark.parametrize("path", ["/trade/orders", "/trade/orders/", "/v4/orders", "/v4/orders/"])
+def test_a_signed_request_reaches_the_trade_desk_below_both_mounts(client: Client, path: str) -> None:
+    """R1, R8: one trailing slash is no part of the path, and the query none of what is signed."""
+    listed = signed(client, "GET", path, f"?pair={PAIR}&status[]=open&status[]=canceled")
+    assert (listed.status_code, listed.json_body["data"]["orders"]) == (200, [])
+    assert listed.headers["Content-Type"] == "application/json; charset=utf-8"
+
+
+def test_a_percent_encoded_segment_is_signed_as_it_was_sent(client: Client) -> None:
+    """R8"""
+    found = signed(client, "GET", "/trade/orders/by-external-id/order%2042")
+    assert (found.status_code, found.json_body["message"]) == (404, "Order not found.")
+
+
+def test_a_signed_body_is_the_body_that_was_sent(client: Client) -> None:
+    refused = signed(client, "PUT", "/trade/orders", body='{"name": "\u00e9"}'.encode())
+    assert (refused.status_code, refused.json_body["error_code"]) == (400, 40090)
+
+
+@pytest.mark.parametrize("path", ["/trade", "/v4/", "/trade/nowhere", "/v4/orders/all/of/them", "/trade/" + "x/" * 9])
+def test_a_path_without_a_route_below_a_mount_answers_in_the_trade_desks_words(client: Client, path: str) -> None:
+    """R2"""
+    for method in ("GET", "PATCH", "OPTIONS"):
+        response = client.http.request(method, path)
+        assert (response.status_code, response.json_body["error_code"]) == (404, 40400)
+    assert client.http.head(path).body == b""
+
+
+def test_the_public_routes_show_the_public_instance(client: Client) -> None:
+    """R3"""
+    response = client.http.get("/trade/public/server-time")
+    assert response.json_body["data"] == {"timestamp": response.json_body["timestamp"]}
+
+
+@pytest.mark.usefixtures("client")
+def test_a_stage_in_front_of_the_path_is_not_signed() -> None:
+    """R8: as API Gateway names it, its stage in front of the path and no part of the route."""
+    timestamp = str(now_ms())
+    signature = signature_of(secret_of(MASTER_KEY, TOKEN), timestamp, "GET", "/trade/orders", b"")
+    event = {
+        "requestContext": {
+            "httpMethod": "GET",
+            "resourcePath": "/{segment0}/{segment1}",
+            "path": "/prod/trade/orders",
+        },
+        "path": "/trade/orders",
+        "pathParameters": {"segment0": "trade", "segment1": "orders"},
+        "multiValueQueryStringParameters": {"pair": [PAIR]},
+        "headers": {"Authorization": TOKEN, "timestamp": timestamp, "signature": signature},
+        "stageVariables": None,
+        "body": None,
+        "isBase64Encoded": False,
+    }
+    assert app.app(event, None)["statusCode"] == 200

@@ -9,7 +9,7 @@ from itertools import pairwise
 from threading import Barrier
 
 from chalicelib.admission import Admitted
-from chalicelib.core.config import OrderRequest, Refusal
+from chalicelib.core.config import OrderRequest, Refusal, RefusalCode
 from chalicelib.core.transactions import Movement
 from chalicelib.core.vocabulary import OrderType, Side, TimeInForce
 from chalicelib.movements import InsufficientBalance, Movements
@@ -44,6 +44,23 @@ def test_orders_at_the_same_moment_never_hold_more_than_there_is(embedded_databa
     assert sum(isinstance(outcome, Refusal) for outcome in outcomes) == 3
     assert world.balance("ann", QUOTE) == (0, 500)
     assert len(list(embedded_database.scan("orders"))) == len(list(embedded_database.scan("inbox"))) == 5
+
+
+def test_orders_with_one_external_id_at_the_same_moment_are_one_order(embedded_database: Database) -> None:
+    """R31: what the others would have held is not held."""
+    world = World(embedded_database)
+    world.credit("ann", QUOTE, 500)
+    requests = [
+        OrderRequest("ann", Side.BUY, OrderType.LIMIT, TimeInForce.GTC, 1, 10, external_id=name)
+        for name in ("mine", "MINE", "Mine", "mINE") * 2
+    ]
+    outcomes = at_once(
+        [lambda request=request: world.admission.place(INSTANCE, BOOK_ID, request) for request in requests]
+    )
+    refused = [outcome.code for outcome in outcomes if isinstance(outcome, Refusal)]
+    assert refused == [RefusalCode.EXTERNAL_ID_TAKEN] * (THREADS - 1)
+    assert world.balance("ann", QUOTE) == (490, 10)
+    assert len(list(embedded_database.scan("inbox"))) == 1
 
 
 def test_one_key_sent_eight_times_at_once_is_one_order_with_one_answer(embedded_database: Database) -> None:

@@ -1,4 +1,5 @@
-"""The operator's command line: instances, keys, tokens, books, credits and debits (T1); redriving and verifying books.
+"""The operator's command line: instances, keys and API tokens, tokens, books, credits and debits (T1); redriving and
+verifying books.
 
 It talks to whatever AWS endpoint the standard variables name. ``--json`` prints one JSON object; amounts in it are
 strings of base units. A key's secret is printed once, by the command that makes it, and stored as a digest only.
@@ -15,7 +16,7 @@ from typing import TypeVar
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib import redrive, wiring
-from chalicelib.cli import books, ledger, tenants
+from chalicelib.cli import api_tokens, books, ledger, tenants
 from chalicelib.cli.arguments import CommandFailed, Printed
 from chalicelib.cli.arguments import add_command as _command
 from chalicelib.core.config import BookConfig
@@ -51,6 +52,8 @@ def _carry_out(options: argparse.Namespace) -> Printed:
         raise CommandFailed(
             f"moves while it is read, so nothing is proven; pause it (tallybook book pause): {error}"
         ) from error
+    except wiring.NoMasterKey as error:
+        raise CommandFailed(str(error)) from error
     except (Unavailable, OutcomeUnknown) as error:
         raise CommandFailed(f"the tables did not answer: {error}") from error
     except (BotoCoreError, ClientError) as error:  # no region, no such table, no permission
@@ -110,6 +113,8 @@ def _parser() -> argparse.ArgumentParser:
     groups = parser.add_subparsers(required=True, metavar="COMMAND")
 
     tenants.add_commands(groups)
+
+    api_tokens.add_commands(groups)
 
     books.add_commands(groups)
 

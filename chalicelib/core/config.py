@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from chalicelib.core.ledger import unit
 from chalicelib.core.vocabulary import (
     BookRules,
     BookStatus,
@@ -115,7 +116,12 @@ def problems_of(config: BookConfig) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class OrderRequest:
-    """An order as asked for, its form already checked. Price and quantity may still be 0 or off-tick."""
+    """An order as asked for, its form already checked. Price and quantity may still be 0 or off-tick.
+
+    quantity: 0 too where a MARKET order goes by ``value``, in quote base units: its quantity is worked out (R25).
+    notional_min: what a LIMIT order must be worth at least, in quote base units; 0: no such bound.
+    external_id: the customer's own name for the order (R31).
+    """
 
     customer: str
     side: Side
@@ -124,10 +130,16 @@ class OrderRequest:
     price: int | None
     quantity: int
     post_only: bool = False
+    value: int | None = None
+    notional_min: int = 0
+    external_id: str | None = None
 
 
 class RefusalCode(StrEnum):
-    """Why an order is not admitted, or a book not made or changed; the words of the book desk's error table."""
+    """Why an order is not admitted, or a book not made or changed; the words of the book desk's error table.
+
+    INVALID_VALUE, VALUE_TOO_SMALL and EXTERNAL_ID_TAKEN are the trade desk's: no order of the book desk gets there.
+    """
 
     ORDER_BOOK_NOT_FOUND = "ORDER_BOOK_NOT_FOUND"
     WRONG_SETTLEMENT_MODE = "WRONG_SETTLEMENT_MODE"
@@ -137,6 +149,10 @@ class RefusalCode(StrEnum):
     INVALID_QUANTITY = "INVALID_QUANTITY"
     ORDER_TOO_SMALL = "ORDER_TOO_SMALL"
     ORDER_TOO_LARGE = "ORDER_TOO_LARGE"
+    INVALID_VALUE = "INVALID_VALUE"
+    """Zero, or there is nothing to trade it against."""
+    VALUE_TOO_SMALL = "VALUE_TOO_SMALL"
+    EXTERNAL_ID_TAKEN = "EXTERNAL_ID_TAKEN"
     INSUFFICIENT_BALANCE = "INSUFFICIENT_BALANCE"
     INVALID_PAIR = "INVALID_PAIR"
     TOKEN_NOT_REGISTERED = "TOKEN_NOT_REGISTERED"
@@ -155,7 +171,8 @@ class Refusal:
 def refusal_of(config: BookConfig | None, order: OrderRequest) -> Refusal | None:
     """Return the first fault of the order against its book, in the documented order; None when there is none.
 
-    The balance is not looked at: that check and the hold are one atomic step (T40).
+    The balance is not looked at: that check and the hold are one atomic step (T40). Of an order by value the quantity
+    is not known yet: ``size_refusal_of`` has those checks.
     """
     if config is None:
         return Refusal(RefusalCode.ORDER_BOOK_NOT_FOUND, "Order book does not exist")
@@ -170,10 +187,21 @@ def refusal_of(config: BookConfig | None, order: OrderRequest) -> Refusal | None
             return Refusal(RefusalCode.INVALID_PRICE, "Price must be above 0")
         if config.tick_size is not None and order.price % config.tick_size:
             return Refusal(RefusalCode.INVALID_PRICE, f"Price is not a multiple of the tick size {config.tick_size}")
+    if order.value is None:
+        return size_refusal_of(config, order)
+    if order.value == 0:
+        return Refusal(RefusalCode.INVALID_VALUE, "Value must be above 0")
+    return None
+
+
+def size_refusal_of(config: BookConfig, order: OrderRequest) -> Refusal | None:
+    """Return the first fault of the order's quantity against its book; None when there is none."""
     if order.quantity == 0:
         return Refusal(RefusalCode.INVALID_QUANTITY, "Quantity must be above 0")
     if config.order_size_min is not None and order.quantity < config.order_size_min:
         return Refusal(RefusalCode.ORDER_TOO_SMALL, f"Quantity is below the minimum {config.order_size_min}")
+    if order.price is not None and order.price * order.quantity // unit(config.base_decimals) < order.notional_min:
+        return Refusal(RefusalCode.VALUE_TOO_SMALL, f"Order is worth less than {order.notional_min}")
     if config.order_size_max is not None and order.quantity > config.order_size_max:
         return Refusal(RefusalCode.ORDER_TOO_LARGE, f"Quantity is above the maximum {config.order_size_max}")
     return None

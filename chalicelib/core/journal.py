@@ -170,6 +170,7 @@ def encode(event: Event) -> RawEvent:
                 "maker": event.maker.order_id,
                 "taker": event.taker.order_id,
                 "takerSide": event.taker.side.value,
+                "takerType": event.taker.order_type.value,
                 "buyer": event.buyer.customer,
                 "seller": event.seller.customer,
                 "price": str(event.price),
@@ -216,8 +217,10 @@ def decode(raw: RawEvent, book: Book) -> Event:
                 amount("makerFee"), amount("takerFee"), amount("released"),
                 amount("makerRemaining"), amount("takerRemaining"),
             )  # fmt: skip
-            parties = trade.taker.side.value, trade.buyer.customer, trade.seller.customer
-            if parties != (raw["takerSide"], raw["buyer"], raw["seller"]):
+            taker, parties = trade.taker, (trade.buyer.customer, trade.seller.customer)
+            if (taker.side, taker.order_type, *parties) != (
+                raw["takerSide"], raw["takerType"], raw["buyer"], raw["seller"],
+            ):  # fmt: skip
                 raise ValueError("a trade names other parties than its orders do")
             return trade
         case "rested":
@@ -257,8 +260,9 @@ def decode_terms(raw: object) -> BookTerms:
 
 
 def encode_order(order: PlaceOrder) -> dict[str, object]:
-    """Return an order's facts as plain data; ``decode_order`` takes it back."""
-    return {
+    """Return an order's facts as plain data, what it has not left out; ``decode_order`` takes it back."""
+    extras = {"value": None if order.value is None else str(order.value), "externalId": order.external_id}
+    facts: dict[str, object] = {
         "id": order.order_id,
         "customer": order.customer,
         "side": order.side.value,
@@ -269,6 +273,7 @@ def encode_order(order: PlaceOrder) -> dict[str, object]:
         "hold": str(order.hold),
         "postOnly": order.post_only,
     }
+    return facts | {name: extra for name, extra in extras.items() if extra is not None}
 
 
 def decode_order(raw: object) -> PlaceOrder:
@@ -285,4 +290,6 @@ def decode_order(raw: object) -> PlaceOrder:
         quantity=int(raw["quantity"]),
         hold=int(raw["hold"]),
         post_only=bool(raw["postOnly"]),
+        value=int(raw["value"]) if "value" in raw else None,
+        external_id=str(raw["externalId"]) if "externalId" in raw else None,
     )

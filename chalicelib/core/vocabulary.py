@@ -97,6 +97,8 @@ class PlaceOrder:
     customer: the customerRef; with the book's instance it makes the owner.
     price: None for MARKET orders.
     hold: what admission set aside, in base units of the held asset (see ``ledger.hold_of``).
+    value: what a MARKET order by value is to spend or to bring in, quote base units (R25); None: it goes by quantity.
+    external_id: the customer's own name for the order (R31).
     """
 
     order_id: str
@@ -108,6 +110,8 @@ class PlaceOrder:
     quantity: int
     hold: int
     post_only: bool = False
+    value: int | None = None
+    external_id: str | None = None
 
     @property
     def command_id(self) -> str:

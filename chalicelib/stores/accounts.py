@@ -1,14 +1,15 @@
 """Accounts (table ``accounts``): what each owner has of each asset.
 
 A balance row carries ``available``, ``held`` and a mark for each book that ever moved it: the sequence of the last
-journal entry applied. An entry is applied when the mark is below it, so applying it again changes nothing. Credits,
-debits and transfers stand beside the balances: ``transactions``.
+journal entry applied. An entry is applied when the mark is below it, so applying it again changes nothing. Beside it
+stands when it was last changed: for its owner to see, no decision rests on it. Credits, debits and transfers stand
+beside the balances: ``transactions``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from chalicelib.core.ledger import Delta
 from chalicelib.core.vocabulary import AMOUNT_MAX
@@ -29,11 +30,15 @@ class LedgerBroken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """One account, in base units of its asset."""
+    """One account, in base units of its asset.
+
+    changed_at_ms: when its last change was decided, ms since the epoch; None where there was none yet.
+    """
 
     asset: str
     available: int
     held: int
+    changed_at_ms: int | None = field(default=None, compare=False)
 
     @property
     def total(self) -> int:
@@ -79,27 +84,32 @@ class Accounts:
         """
         return filter(None, map(_typed, self._database.scan(TABLE)))
 
-    def hold(self, owner: str, asset: str, amount: int) -> Write:
-        """Return the write that sets funds aside. Refused (row attached) when less than the amount is available."""
+    def hold(self, owner: str, asset: str, amount: int, at_ms: int) -> Write:
+        """Return the write that sets funds aside. Refused (row attached) when less than the amount is available.
+
+        at_ms: when that was decided, here as below.
+        """
         enough_available = "#available >= :amount"
         return Update(
             TABLE,
             _balance_key(owner, asset),
-            "SET #available = #available - :amount, #held = #held + :amount",
+            "SET #available = #available - :amount, #held = #held + :amount, #changed_at_ms = :at",
             enough_available,
-            {":amount": amount},
+            {":amount": amount, ":at": at_ms},
         )
 
-    def take(self, owner: str, asset: str, amount: int) -> Write:
+    def take(self, owner: str, asset: str, amount: int, at_ms: int) -> Write:
         """Return the write that takes funds off. Refused (row attached) when less than the amount is available."""
         enough_available = "#available >= :amount"
         key = _balance_key(owner, asset)
-        return Update(TABLE, key, "SET #available = #available - :amount", enough_available, {":amount": amount})
+        changes = "SET #available = #available - :amount, #changed_at_ms = :at"
+        return Update(TABLE, key, changes, enough_available, {":amount": amount, ":at": at_ms})
 
-    def give(self, owner: str, asset: str, amount: int) -> Write:
+    def give(self, owner: str, asset: str, amount: int, at_ms: int) -> Write:
         """Return the write that puts funds on; the account comes into being with it (T36). Never refused."""
-        values = {":amount": amount, ":zero": 0}
-        return Update(TABLE, _balance_key(owner, asset), "ADD #available :amount, #held :zero", values=values)
+        changes = "ADD #available :amount, #held :zero SET #changed_at_ms = :at"
+        values = {":amount": amount, ":zero": 0, ":at": at_ms}
+        return Update(TABLE, _balance_key(owner, asset), changes, values=values)
 
     def count_credit(self, instance: str, asset: str, amount: int) -> Write:
         """Return the write that adds to the asset's supply. Refused when that had more than 38 digits then (T35)."""
@@ -114,11 +124,11 @@ class Accounts:
         key = _balance_key(supply_key(instance), asset)
         return Update(TABLE, key, "SET #available = #available - :amount", supply_covers_it, {":amount": amount})
 
-    def settle(self, owner: str, asset: str, book: str, sequence: int, delta: Delta) -> None:
-        """Apply what a journal entry moved on this account, once. Raises LedgerBroken."""
+    def settle(self, owner: str, asset: str, book: str, sequence: int, delta: Delta, at_ms: int) -> None:
+        """Apply what a journal entry moved on this account, once. at_ms: the entry's. Raises LedgerBroken."""
         entry_not_applied = "(attribute_not_exists(#mark) OR #mark < :sequence)"
         guards = [entry_not_applied]
-        values: dict[str, int] = {":sequence": sequence, ":available": delta.available, ":held": delta.held}
+        values = {":sequence": sequence, ":available": delta.available, ":held": delta.held, ":at": at_ms}
         if delta.held < 0:
             guards.append("#held >= :leaving_held")
             values[":leaving_held"] = -delta.held
@@ -128,7 +138,7 @@ class Accounts:
         update = Update(
             TABLE,
             _balance_key(owner, asset),
-            "ADD #available :available, #held :held SET #mark = :sequence",
+            "ADD #available :available, #held :held SET #mark = :sequence, #changed_at_ms = :at",
             " AND ".join(guards),
             values,
             {"#mark": f"mark/{book}"},
@@ -142,7 +152,8 @@ class Accounts:
 
 
 def _balance_of(row: Row) -> Balance:
-    return Balance(str(row["entry"]).removeprefix("balance/"), row["available"], row["held"])
+    asset = str(row["entry"]).removeprefix("balance/")
+    return Balance(asset, row["available"], row["held"], row.get("changed_at_ms"))
 
 
 def _typed(row: Row) -> AccountRow | TransactionRow | None:

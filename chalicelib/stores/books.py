@@ -70,6 +70,12 @@ class Books:
         row = self._database.get(TABLE, {"book": book, "part": "config"})
         return _config_of(row) if row else None
 
+    def of_symbol(self, instance: str, symbol: str) -> BookConfig | None:
+        """Return the book that has this symbol, whatever its case; None where no book has it that is not closed."""
+        name = self._database.get(TABLE, {"book": instance, "part": _symbol_part(symbol)})
+        book_id = None if name is None else name.get("held_by")
+        return None if book_id is None else self.config(book_key(instance, book_id))
+
     def change(self, before: BookConfig, after: BookConfig) -> list[Write]:
         """Return the writes that give a book other settings, one version on; a closed one gives its names back (T31).
 
@@ -139,8 +145,12 @@ def _takes_names(config: BookConfig) -> bool:
 
 def _names_of(config: BookConfig) -> list[dict[str, str]]:
     """Return the keys of the rows that say which book has this pair, and which has this symbol."""
-    names = f"pair/{config.base_asset}/{config.quote_asset}", f"symbol/{config.symbol.casefold()}"
+    names = f"pair/{config.base_asset}/{config.quote_asset}", _symbol_part(config.symbol)
     return [{"book": config.instance, "part": name} for name in names]
+
+
+def _symbol_part(symbol: str) -> str:
+    return f"symbol/{symbol.casefold()}"
 
 
 def _texts(level: tuple[int, int]) -> tuple[str, str]:

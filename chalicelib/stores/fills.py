@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
-from chalicelib.core.vocabulary import Side
+from chalicelib.core.vocabulary import OrderType, Side
 from chalicelib.stores.dynamodb import Database, Row
 from chalicelib.stores.keys import TIME_MS_MAX, greatest_id, least_id
 
@@ -17,7 +17,7 @@ PAGE_ROWS = 100
 
 @dataclass(frozen=True, slots=True)
 class Fill:
-    """One half. counterparty: the other half's customerRef.
+    """One half. other_order_id, counterparty: the other half's order and customerRef.
 
     fee: what was kept of what this side received, in base units of that asset. at_ms: when the trade was decided.
     """
@@ -28,6 +28,8 @@ class Fill:
     book_id: str
     side: Side
     is_maker: bool
+    order_type: OrderType
+    other_order_id: str
     counterparty: str
     price: int
     quantity: int
@@ -75,6 +77,8 @@ def row_of(fill: Fill) -> Row:
         "book_id": fill.book_id,
         "side": fill.side.value,
         "is_maker": fill.is_maker,
+        "order_type": fill.order_type.value,
+        "other_order_id": fill.other_order_id,
         "counterparty": fill.counterparty,
         "price": fill.price,
         "quantity": fill.quantity,
@@ -86,5 +90,8 @@ def row_of(fill: Fill) -> Row:
 
 
 def _fill_of(row: Row) -> Fill:
-    values = {name: row[name] for name in Fill.__slots__} | {"side": Side(row["side"])}
+    values = {name: row[name] for name in Fill.__slots__} | {
+        "side": Side(row["side"]),
+        "order_type": OrderType(row["order_type"]),
+    }
     return Fill(**values)

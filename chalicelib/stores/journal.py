@@ -12,6 +12,7 @@ from typing import Any
 
 from chalicelib.core.journal import JournalEntry, canonical
 from chalicelib.stores.dynamodb import ConditionFailed, Database, Put, Row, TransactionRefused
+from chalicelib.stores.keys import TIME_MS_MAX
 
 TABLE = "journal"
 PAGE_ENTRIES = 25
@@ -50,10 +51,33 @@ class Journal:
         """Yield the entries after this sequence, in order, as of now."""
         return (entry for entry, _ in self.sized_after(book, sequence))
 
-    def newest_first(self, book: str) -> Iterator[JournalEntry]:
-        """Yield the book's entries, the last one first. Costs what it yields, a page at a time."""
-        rows = self._database.query(TABLE, "#book = :book", {":book": book}, ScanIndexForward=False, Limit=PAGE_ENTRIES)
+    def newest_first(self, book: str, to_ms: int = TIME_MS_MAX) -> Iterator[JournalEntry]:
+        """Yield the book's entries, the last one first. Costs what it yields, a page at a time.
+
+        to_ms: the last moment to look at. To find it among entries that are later costs one read for each time that
+        their number can be halved.
+        """
+        condition, values = "#book = :book", Row({":book": book})
+        if to_ms < TIME_MS_MAX:
+            condition += " AND #sequence <= :last"
+            values[":last"] = self._last_until(book, to_ms)
+        rows = self._database.query(TABLE, condition, values, ScanIndexForward=False, Limit=PAGE_ENTRIES)
         return map(_entry_of, rows)
+
+    def _last_until(self, book: str, to_ms: int) -> int:
+        """Return the sequence of the last entry that is not later; 0 for none. Entries' times never go down."""
+        head = next(self.newest_first(book), None)
+        if head is None or head.at_ms <= to_ms:
+            return head.sequence if head else 0
+        not_later, later = 0, head.sequence
+        while later - not_later > 1:
+            middle = (not_later + later) // 2
+            values = {":book": book, ":middle": middle}
+            (row,) = self._database.query(
+                TABLE, "#book = :book AND #sequence = :middle", values, ProjectionExpression="#at_ms"
+            )
+            not_later, later = (middle, later) if row["at_ms"] <= to_ms else (not_later, middle)
+        return not_later
 
     def sized_after(self, book: str, sequence: int) -> Iterator[tuple[JournalEntry, int]]:
         """Yield the entries after this sequence, each with the bytes that its events take as stored."""

@@ -16,6 +16,7 @@ from ulid import ULID
 
 from chalicelib.core.vocabulary import CloseReason, OrderStatus, OrderType, PlaceOrder, Side, TimeInForce
 from chalicelib.stores.dynamodb import ConditionFailed, Database, Put, Row, Update, Write, batched
+from chalicelib.stores.keys import TIME_MS_MAX, greatest_id, least_id
 
 TABLE = "orders"
 LIVE_INDEX = "live_orders_by_owner"
@@ -31,6 +32,8 @@ class OrderRow:
 
     sequence: the journal entry it shows, None before its turn came.
     cancel_queued: a cancel of it is in the inbox, decided or not. cancel_refused: the cancel came too late.
+    notional: quote base units that its trades came to. fee: what was kept of what it received, in that asset.
+    value, external_id: as in PlaceOrder.
     """
 
     order_id: str
@@ -48,6 +51,10 @@ class OrderRow:
     updated_at_ms: int | None
     cancel_queued: bool = False
     cancel_refused: bool = False
+    notional: int = 0
+    fee: int = 0
+    value: int | None = None
+    external_id: str | None = None
 
     @property
     def created_at_ms(self) -> int:
@@ -76,11 +83,14 @@ def as_admitted(book_id: str, order: PlaceOrder) -> OrderRow:
         reason=None,
         sequence=None,
         updated_at_ms=None,
+        value=order.value,
+        external_id=order.external_id,
     )
 
 
 def admitted_row(owner: str, book_id: str, order: PlaceOrder) -> Row:
-    """Return the row that admission puts, as it is stored."""
+    """Return the row that admission puts, as it is stored; what the order has not left out."""
+    extras = {"value": order.value, "external_id": order.external_id}
     return {
         "owner": owner,
         "order_id": order.order_id,
@@ -93,17 +103,21 @@ def admitted_row(owner: str, book_id: str, order: PlaceOrder) -> Row:
         "price": order.price,
         "quantity": order.quantity,
         "filled": 0,
+        "notional": 0,
+        "fee": 0,
         "status": OrderStatus.OPEN.value,
-    }
+    } | {name: extra for name, extra in extras.items() if extra is not None}
 
 
 @dataclass(frozen=True, slots=True)
 class OrderUpdate:
-    """What a journal entry left of an order."""
+    """What a journal entry left of an order. notional, fee: what the entry's trades added to them."""
 
     status: OrderStatus
     filled: int
     reason: CloseReason | None
+    notional: int = 0
+    fee: int = 0
 
 
 class Orders:
@@ -168,6 +182,7 @@ class Orders:
         changes = (
             "SET #status = :status, #filled = :filled, #sequence = :sequence, #updated_at_ms = :at, #reason = :reason"
         )
+        changes += " ADD #notional :notional, #fee :fee"
         if not update.status.is_live:
             changes += " REMOVE #live"
         order_exists = "attribute_exists(#order_id)"
@@ -180,6 +195,8 @@ class Orders:
             {
                 ":status": update.status.value,
                 ":filled": update.filled,
+                ":notional": update.notional,
+                ":fee": update.fee,
                 ":sequence": sequence,
                 ":at": at_ms,
                 ":reason": None if update.reason is None else update.reason.value,
@@ -190,12 +207,18 @@ class Orders:
         except ConditionFailed:
             return
 
-    def newest_first(self, owner: str, page_rows: int = PAGE_ROWS) -> Iterator[OrderRow]:
+    def newest_first(
+        self, owner: str, page_rows: int = PAGE_ROWS, from_ms: int = 0, to_ms: int = TIME_MS_MAX
+    ) -> Iterator[OrderRow]:
         """Yield an owner's orders, newest first, ties by id descending (T26): ids ascend with admission time.
 
+        from_ms, to_ms: the span of admission times to look at, both ends included.
         Reads ``page_rows`` at a time: who takes so many has cost no more.
         """
-        return map(_order_of, self._query(owner, "", None, Limit=page_rows))
+        values = {":owner": owner, ":first": least_id("ord", from_ms), ":last": greatest_id("ord", to_ms)}
+        condition = "#owner = :owner AND #order_id BETWEEN :first AND :last"
+        rows = self._database.query(TABLE, condition, values, ScanIndexForward=False, Limit=page_rows)
+        return map(_order_of, rows)
 
     def live_newest_first(self, owner: str, now_ms: int, page_rows: int = PAGE_ROWS) -> Iterator[OrderRow]:
         """Yield an owner's live orders, newest first. Costs what it yields, plus the owner's last seconds.
@@ -243,4 +266,8 @@ def _order_of(row: Row) -> OrderRow:
         updated_at_ms=row.get("updated_at_ms"),
         cancel_queued="cancel" in row,
         cancel_refused="cancel_refused" in row,
+        notional=row.get("notional", 0),
+        fee=row.get("fee", 0),
+        value=row.get("value"),
+        external_id=row.get("external_id"),
     )

@@ -8,7 +8,7 @@ its row; of each account a sum and a mark. So memory is O(orders + fills) of the
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from chalicelib.core.config import BookConfig
 from chalicelib.core.events import Accepted, CancelRefused, Event
@@ -50,6 +50,8 @@ class ExpectedOrder:
         return row | {
             "status": update.status.value,
             "filled": update.filled,
+            "notional": update.notional,
+            "fee": update.fee,
             "reason": None if update.reason is None else update.reason.value,
             "sequence": self.sequence,
             "updated_at_ms": self.at_ms,
@@ -145,6 +147,10 @@ class BookFold:
         instance, book_id = self.config.instance, self.config.book_id
         for order, update in order_updates(events):
             key = customer_key(instance, order.customer), order.order_id
+            before = rows.orders.get(key)
+            if before is not None:
+                notional, fee = before.update.notional + update.notional, before.update.fee + update.fee
+                update = replace(update, notional=notional, fee=fee)
             rows.orders[key] = ExpectedOrder(self.key, book_id, order, update, entry.sequence, entry.at_ms)
         for fill in fills_of(self.config, entry, events):
             rows.fills[fill.owner, row_of(fill)["fill"]] = ExpectedFill(self.key, fill)

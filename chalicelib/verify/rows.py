@@ -11,11 +11,12 @@ from collections.abc import Mapping, Set
 
 from chalicelib.core.vocabulary import OrderStatus, PlaceOrder
 from chalicelib.stores.dynamodb import Row
+from chalicelib.stores.external_ids import is_name, name_row
 from chalicelib.stores.fills import row_of
 from chalicelib.stores.keys import book_key
 from chalicelib.stores.orders import admitted_row
 from chalicelib.verify.findings import Disagreement, beyond, difference
-from chalicelib.verify.fold import BookFold, ExpectedRows
+from chalicelib.verify.fold import BookFold, ExpectedRows, RowKey
 
 QUEUED_CANCEL = "cancel"
 """The attribute of an order row that admission writes after the row: no entry tells of it."""
@@ -32,12 +33,21 @@ class RowCheck:
         self.orders: Counter[str] = Counter()
         """Agreeing rows by book; ``fills`` too."""
         self.fills: Counter[str] = Counter()
+        self._names: dict[RowKey, Row] = {}
+        """Names as they stand in the table, and as the order rows there give them."""
+        self._named: dict[RowKey, Row] = {}
         self.undecided: list[tuple[str, Row]] = []
         """Rows of orders whose turn has not come, with their book; of every book of the instances."""
 
     def order(self, row: Row) -> None:
-        """Compare one order row."""
+        """Compare one order row, or keep a name that an order has (R31) for the end."""
         owner, order_id, shown = row["owner"], row["order_id"], row.get("sequence")
+        if is_name(row):
+            self._names[owner, order_id] = row
+            return
+        if "external_id" in row:
+            name = name_row(owner, row["external_id"], order_id)
+            self._named[owner, name["order_id"]] = name
         where = f"order row {order_id} of {owner}"
         expected = self._expected.orders.pop((owner, order_id), None)
         if expected is not None:
@@ -98,6 +108,9 @@ class RowCheck:
             self._note(order.sequence, Disagreement(f"order row {order_id} of {owner}", "the row", found))
         for (owner, name), fill in self._expected.fills.items():
             self._note(fill.fill.sequence, Disagreement(f"fill {name} of {owner}", "the fill", "no row"))
+        for owner, name in sorted({*self._names, *self._named}):
+            expected, stands = self._named.get((owner, name), {}), self._names.get((owner, name), {})
+            self._note(0, difference(f"name {name} of {owner}", expected, stands, 0))
         return None if self._first is None else self._first[2]
 
     def _note(self, sequence: int, disagreement: Disagreement | None) -> None:

@@ -16,6 +16,8 @@ class HttpRequest:
 
     route: the template of the path that was asked for, None where there is no such route.
     path_parameters: as the client sent them, percent-encoding untouched. headers: their names in lower case.
+    path: of the request line as the client sent it, percent-encoding untouched, without the query; what a deployment
+    puts in front of every path (a stage, the base path of a domain) is no part of it.
     """
 
     method: str
@@ -24,6 +26,7 @@ class HttpRequest:
     query: Mapping[str, list[str]]
     headers: Mapping[str, str]
     body: bytes
+    path: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,21 @@ class HttpResponse:
 
 class BadPercentEncoding(Exception):
     """A path segment that is not percent-encoded UTF-8."""
+
+
+def path_served(path: str, template: str) -> str:
+    """Return the part of a request line's path that a route's template stands for; one trailing slash stays.
+
+    API Gateway names the whole path, with the stage or the base path of a custom domain in front; the template has as
+    many segments as what is left without them.
+
+    >>> path_served("/prod/trade/orders/a%2Fb/", "/{one}/{two}/{three}")
+    '/trade/orders/a%2Fb/'
+    """
+    slash = "/" if path.endswith("/") else ""
+    segments = path.removesuffix("/").split("/")
+    in_front = len(segments) - template.rstrip("/").count("/")
+    return "".join(f"/{segment}" for segment in segments[in_front:]) + slash or "/"
 
 
 def percent_decoded(segment: str) -> str:

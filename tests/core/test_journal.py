@@ -190,7 +190,8 @@ def test_events_are_written_as_plain_json_with_amounts_as_strings() -> None:
         },
     }  # fmt: skip
     assert traded == {
-        "type": "traded", "maker": "ord_1", "taker": "ord_2", "takerSide": "BUY", "buyer": "cüst 2",
+        "type": "traded", "maker": "ord_1", "taker": "ord_2", "takerSide": "BUY", "takerType": "LIMIT",
+        "buyer": "cüst 2",
         "seller": "cüst 1", "price": "50", "quantity": "10", "notional": "500",
         "makerFee": "0", "takerFee": "0", "released": "0", "makerRemaining": "0", "takerRemaining": "0",
     }  # fmt: skip

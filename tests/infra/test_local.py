@@ -17,6 +17,8 @@ from typing import Any
 import pytest
 import requests
 
+from chalicelib.clock import now_ms
+from chalicelib.wire.ripio.signature import signature_of
 from infra.settings import HOST, ROOT
 from tests.infra.stack import RunningStack
 
@@ -48,6 +50,14 @@ def orders(stack: RunningStack, customer: str) -> list[dict[str, Any]]:
 
 def key(stack: RunningStack) -> dict[str, str]:
     return {"x-api-key": stack.demo["book_desk"]["api_key"]}
+
+
+def signed(stack: RunningStack, token: str, secret: str) -> requests.Response:
+    """List the demo customer's orders over the trade desk."""
+    desk, timestamp = stack.demo["trade_desk"], str(now_ms())
+    signature = signature_of(desk[secret], timestamp, "GET", "/trade/orders", b"")
+    headers = {"authorization": desk[token], "timestamp": timestamp, "signature": signature}
+    return requests.get(f"{stack.base_url}/trade/orders?pair={desk['pair']}", headers=headers, timeout=20)
 
 
 def wait_until_filled(stack: RunningStack, customer: str) -> None:
@@ -94,12 +104,18 @@ def test_what_was_stored_is_there_after_ctrl_c_and_a_new_start(tmp_path: Path) -
         assert first.stop() == 0
     with RunningStack(tmp_path) as second:
         assert second.demo["book_desk"] == first.demo["book_desk"]
+        assert second.demo["trade_desk"] == first.demo["trade_desk"]
+        assert signed(second, "token", "secret").status_code == 200
+        assert signed(second, "read_token", "read_secret").status_code == 200
+        assert signed(second, "read_token", "secret").status_code == 401
         assert orders(second, "cust_12345") == stored
         place(second, "cust_45678", "SELL")
         wait_until_filled(second, "cust_34567")
     with RunningStack(tmp_path, FRESH="1") as third:
         assert orders(third, "cust_12345") == []
         assert key(third) != key(first)
+        assert third.demo["trade_desk"]["token"] != first.demo["trade_desk"]["token"]
+        assert signed(third, "token", "secret").status_code == 200
 
 
 @pytest.mark.stack
@@ -118,7 +134,7 @@ def test_a_run_that_is_ready_says_so_in_a_file_of_its_owners_and_keeps_others_of
     with RunningStack(tmp_path) as stack:
         file = tmp_path / "demo.json"
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
-        assert set(stack.demo) == {"base_url", "aws_endpoint_url", "book_desk"}
+        assert set(stack.demo) == {"base_url", "aws_endpoint_url", "book_desk", "trade_desk"}
         assert len(stack.demo["book_desk"]["customers"]) >= 4
         assert str(file) in stack.output
         assert stack.demo["book_desk"]["api_key"] in stack.output

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import pytest
 
@@ -13,6 +14,7 @@ from chalicelib.core.vocabulary import BookStatus
 from chalicelib.stores.dynamodb import Database
 from chalicelib.stores.keys import customer_key
 from chalicelib.stores.orders import Orders
+from chalicelib.wire.ripio.routes import ROUTES, TradeDesk
 from chalicelib.wire.trusset.routes import (
     BALANCES,
     BOOKS,
@@ -27,6 +29,7 @@ from chalicelib.wire.trusset.routes import (
 from infra.settings import ROOT
 from infra.tables import table_definitions
 from tests.wire.desk import open_desk
+from tests.wire.ripio.desk import MASTER_KEY, PAIR, SignedDesk, make_token
 from tests.wire.till import post, posted
 from tests.world import BOOK_ID, INSTANCE, World, record_of
 
@@ -37,6 +40,7 @@ CONFIG = json.loads((ROOT / ".chalice" / "config.json").read_text(encoding="utf-
 FUNCTIONS = ["api_handler", "match_inbox"]
 STAGES = ["dev", "prod"]
 TABLE_ARN = "arn:aws:dynamodb:*:*:table/"
+PARAMETER_ARN = "arn:aws:ssm:*:*:parameter/"
 LOG_ARN = "arn:aws:logs:*:*:log-group:/aws/lambda/tallybook*"
 LATER_MS = 3_600_000
 """Orders that are older than the index's lag are found through the index."""
@@ -53,6 +57,10 @@ def policy(stage: str, function: str) -> str:
 
 def prefix_of(stage: str) -> str:
     return str(CONFIG["stages"][stage]["environment_variables"]["TALLYBOOK_TABLE_PREFIX"])
+
+
+def master_key_of(stage: str) -> str:
+    return str(CONFIG["stages"][stage]["environment_variables"]["TALLYBOOK_MASTER_KEY_PARAMETER"])
 
 
 def grants(stage: str, function: str) -> set[Grant]:
@@ -136,6 +144,17 @@ def test_each_function_may_do_exactly_what_it_does(
     desk.rows(status="OPEN")
     desk.rows()
     assert list(Orders(database).live_newest_first(customer_key(INSTANCE, "ben"), now_ms() + LATER_MS))
+    make_token(database, "token-of-ann", "ann")
+    done.discard(("PutItem", "tenants"))
+    signed = SignedDesk(world, TradeDesk(database, master_key=lambda: MASTER_KEY), "token-of-ann", "ann")
+    signed.place(external_id="order-1")
+    signed.place(side="sell", type="market", price=...)
+    named = {"id": str(UUID(int=1)), "external_id": "order-1"}
+    for route in ROUTES:
+        method, _, path = route.partition(" ")
+        signed.send(method, f"/trade{path}", query={"pair": PAIR}, body=named)
+    monkeypatch.setattr("chalicelib.depths.DEPTH_LEVELS_MAX", len(world.books.depth(world.book).bids))
+    signed.get("/trade/book/orders/level-2", {"pair": PAIR, "limit": "max"})
     by_api |= done
     assert by_api == table_grants("api_handler")
     assert by_match == table_grants("match_inbox")
@@ -150,12 +169,22 @@ def test_the_matcher_alone_reads_the_stream() -> None:
 
 
 @pytest.mark.parametrize("stage", STAGES)
+def test_the_api_alone_reads_the_master_key_of_its_own_stage_and_nothing_else_of_its_kind(stage: str) -> None:
+    """R9: what it does to have it, tests/test_wiring.py shows: it gets one parameter."""
+    by_function = {function: {one for one in grants(stage, function) if "ssm" in one[1]} for function in FUNCTIONS}
+    read = ("ssm:GetParameter", f"{PARAMETER_ARN}{master_key_of(stage)}")
+    assert by_function == {"api_handler": {read}, "match_inbox": set()}
+    assert master_key_of(stage).startswith(f"{prefix_of(stage)}-")
+
+
+@pytest.mark.parametrize("stage", STAGES)
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_a_grant_names_its_action_and_a_table_of_its_own_stage(stage: str, function: str) -> None:
     tables = {f"{TABLE_ARN}{table.name}" for table in table_definitions(prefix_of(stage))}
     for action, arn in grants(stage, function):
         assert "*" not in action
-        assert arn == LOG_ARN or arn.split("/index/")[0].split("/stream/")[0] in tables
+        is_of_table = arn.split("/index/")[0].split("/stream/")[0] in tables
+        assert is_of_table or arn in (LOG_ARN, f"{PARAMETER_ARN}{master_key_of(stage)}")
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

@@ -18,11 +18,13 @@ from chalicelib.movements import (
 from chalicelib.stores.accounts import Accounts, Balance, LedgerBroken
 from chalicelib.stores.dynamodb import Database, Put, TransactionRefused
 from chalicelib.stores.keys import customer_key, transactions_key
+from chalicelib.stores.orders import time_of
 from chalicelib.stores.requests import ReceiptExists
 from chalicelib.stores.transactions import Transactions
 from tests.world import BASE, register_tokens
 
 INSTANCE, BOOK = "inst_x", "inst_x/ob_1"
+AT_MS = 1_736_937_000_000
 OWNER, BEN = customer_key(INSTANCE, "ann"), customer_key(INSTANCE, "ben")
 
 
@@ -59,7 +61,7 @@ def test_an_account_comes_into_being_with_its_first_credit(accounts: Accounts, m
 
 def test_a_debit_takes_what_is_available_and_no_more(accounts: Accounts, movements: Movements, store: Database) -> None:
     movements.record(credited(10))
-    store.transact([accounts.hold(OWNER, BASE, 4)])
+    store.transact([accounts.hold(OWNER, BASE, 4, AT_MS)])
     before = rows(store)
     for takes, amount, available in ((moved("ann", None, 7), 7, 6), (moved("nobody", None, 1), 1, 0),
                                      (moved("ann", "ben", 7), 7, 6), (moved("nobody", "ben", 1), 1, 0)):  # fmt: skip
@@ -157,7 +159,7 @@ def test_a_hold_that_is_not_covered_is_refused_with_what_there_is(
     movements.record(credited(10))
     before = rows(store)
     with pytest.raises(TransactionRefused) as refused:
-        store.transact([accounts.hold(OWNER, BASE, 11)])
+        store.transact([accounts.hold(OWNER, BASE, 11, AT_MS)])
     row = refused.value.refused[0]
     assert row is not None
     assert row["available"] == 10
@@ -168,18 +170,18 @@ def test_a_settlement_is_applied_once_and_an_older_one_never(
     accounts: Accounts, movements: Movements, store: Database
 ) -> None:
     movements.record(credited(10))
-    store.transact([accounts.hold(OWNER, BASE, 10)])
-    accounts.settle(OWNER, BASE, BOOK, 3, Delta(1, -4))
+    store.transact([accounts.hold(OWNER, BASE, 10, AT_MS)])
+    accounts.settle(OWNER, BASE, BOOK, 3, Delta(1, -4), AT_MS)
     once = rows(store)
-    accounts.settle(OWNER, BASE, BOOK, 3, Delta(1, -4))
-    accounts.settle(OWNER, BASE, BOOK, 2, Delta(1, -4))
+    accounts.settle(OWNER, BASE, BOOK, 3, Delta(1, -4), AT_MS)
+    accounts.settle(OWNER, BASE, BOOK, 2, Delta(1, -4), AT_MS)
     assert rows(store) == once
     assert accounts.balance(OWNER, BASE) == Balance(BASE, 1, 6)
 
 
 def test_books_settle_on_one_account_side_by_side(accounts: Accounts) -> None:
-    accounts.settle(OWNER, BASE, BOOK, 5, Delta(1, 0))
-    accounts.settle(OWNER, BASE, "inst_x/ob_2", 1, Delta(2, 0))
+    accounts.settle(OWNER, BASE, BOOK, 5, Delta(1, 0), AT_MS)
+    accounts.settle(OWNER, BASE, "inst_x/ob_2", 1, Delta(2, 0), AT_MS)
     assert accounts.balance(OWNER, BASE) == Balance(BASE, 3, 0)
 
 
@@ -191,7 +193,7 @@ def test_a_settlement_that_would_leave_less_than_nothing_is_a_broken_ledger(
     movements.record(credited(10))
     before = rows(store)
     with pytest.raises(LedgerBroken):
-        accounts.settle(OWNER, BASE, BOOK, 1, delta)
+        accounts.settle(OWNER, BASE, BOOK, 1, delta, AT_MS)
     assert rows(store) == before
 
 
@@ -203,3 +205,15 @@ def test_less_supply_than_balances_is_a_broken_ledger(movements: Movements, stor
     with pytest.raises(LedgerBroken):
         movements.record(moved("ann", None, 5))
     assert rows(store) == before
+
+
+def test_an_account_tells_when_it_last_changed(accounts: Accounts, movements: Movements, store: Database) -> None:
+    """R36: by a movement, a hold or a settlement; an entry that was applied before changes nothing."""
+    assert accounts.balance(OWNER, BASE).changed_at_ms is None
+    transaction_id = movements.record(credited(10)).transaction_id
+    assert accounts.balance(OWNER, BASE).changed_at_ms == time_of(transaction_id)
+    store.transact([accounts.hold(OWNER, BASE, 10, AT_MS)])
+    assert accounts.balance(OWNER, BASE).changed_at_ms == AT_MS
+    accounts.settle(OWNER, BASE, BOOK, 3, Delta(1, -4), AT_MS + 1)
+    accounts.settle(OWNER, BASE, BOOK, 3, Delta(1, -4), AT_MS + 2)
+    assert [balance.changed_at_ms for balance in accounts.balances(OWNER)] == [AT_MS + 1]

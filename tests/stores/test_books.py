@@ -88,3 +88,14 @@ def test_a_row_of_an_earlier_version_has_defaults_for_what_it_lacks(books: Books
         del row[name]
     store.put_many("books", [row])
     assert books.config(f"{FIRST.instance}/{FIRST.book_id}") == FIRST
+
+
+def test_the_book_of_a_symbol_is_found_in_any_case_until_it_is_closed(books: Books, store: Database) -> None:
+    assert books.of_symbol(FIRST.instance, "b/q") == FIRST
+    assert books.of_symbol(FIRST.instance, "B/X") is None
+    assert books.of_symbol("inst_other001", "B/Q") is None
+    closed = changed(books, store, FIRST, status=BookStatus.CLOSED)
+    assert books.of_symbol(FIRST.instance, "B/Q") is None
+    successor = replace(closed, book_id="ob_2", status=BookStatus.ACTIVE)
+    books.create(successor)
+    assert books.of_symbol(FIRST.instance, "B/q") == successor

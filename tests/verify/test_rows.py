@@ -6,10 +6,15 @@ from typing import Any
 
 import pytest
 
+from chalicelib.admission import Admitted
+from chalicelib.core.config import OrderRequest
+from chalicelib.core.vocabulary import OrderType, Side, TimeInForce
+from chalicelib.stores.dynamodb import Database
+from chalicelib.stores.external_ids import is_name
 from chalicelib.stores.keys import customer_key
 from chalicelib.verify.findings import Disagreement
-from tests.verify.hands import account, disagreement, edit, remove, rows
-from tests.world import BASE, BOOK_ID, INSTANCE, NOW_MS, World
+from tests.verify.hands import account, disagreement, edit, remove, rows, verified
+from tests.world import BASE, BOOK_ID, INSTANCE, NOW_MS, QUOTE, World
 
 
 @pytest.mark.parametrize(
@@ -86,6 +91,29 @@ def test_a_copy_of_a_decided_order_under_another_owner_is_not_taken_for_undecide
     del row["sequence"]
     world.database.put_many("orders", [row])
     assert disagreement(world).where == f"order row {row['order_id']} of {row['owner']}"
+
+
+def test_a_name_that_is_not_as_its_orders_row_says_is_told(memory_database: Database) -> None:
+    """R31: a name belongs to one order for ever."""
+    world = World(memory_database)
+    world.credit("ann", QUOTE, 1000)
+    asked = OrderRequest("ann", Side.BUY, OrderType.LIMIT, TimeInForce.GTC, 5, 10, external_id="Mine")
+    admitted = world.admission.place(INSTANCE, BOOK_ID, asked)
+    assert isinstance(admitted, Admitted)
+    world.stream_new_commands()
+    assert world.deliver() == []
+    verified(world)
+    (name,) = (row for row in world.database.scan("orders") if is_name(row))
+    where = f"name external/mine of {name['owner']}"
+    edit(world, "orders", name, names="ord_another")
+    told = disagreement(world)
+    assert (told.where, told.expected) == (f"{where}, names", admitted.order.order_id)
+    world.database.put_many("orders", [name])
+    verified(world)
+    remove(world, "orders", name, "owner", "order_id")
+    assert disagreement(world).where == f"{where}, owner"
+    world.database.put_many("orders", [name, name | {"order_id": "external/yours"}])
+    assert disagreement(world).where.startswith(f"name external/yours of {name['owner']}")
 
 
 def test_of_several_edits_the_one_of_the_earliest_entry_is_told(world: World) -> None:

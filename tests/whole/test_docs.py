@@ -90,6 +90,13 @@ def test_the_page_about_verify_works_as_printed(checkout: Path) -> None:
     assert [book["book"] for book in proven["books"]] == ["inst_demo0001/ob_offchain_001"]
 
 
+def test_the_page_about_the_trade_desk_works_as_printed(checkout: Path) -> None:
+    (signed,) = blocks("docs/trade-desk.md")
+    placed, listed = (json.loads(line) for line in run(signed, checkout).splitlines())
+    assert (placed["error_code"], placed["data"]["pair"]) == (None, "EXS_EUR")
+    assert placed["data"]["id"] in [row["id"] for row in listed["data"]["orders"]]
+
+
 def test_every_file_that_a_document_links_to_is_there() -> None:
     for document in (
         "README.md",

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from chalicelib import outcomes
 from chalicelib.clock import iso
 from chalicelib.core.vocabulary import BookStatus, CloseReason, OrderStatus
 from chalicelib.stores.dynamodb import Database, Unavailable
@@ -43,7 +44,7 @@ class Waiting:
 @pytest.fixture
 def waiting(monkeypatch: pytest.MonkeyPatch) -> Waiting:
     waiting = Waiting()
-    monkeypatch.setattr(orders, "time", waiting)
+    monkeypatch.setattr(outcomes, "time", waiting)
     return waiting
 
 
@@ -99,7 +100,7 @@ def test_a_cancel_without_a_result_is_pending_after_its_wait_and_stays_queued(de
     response = desk.cancel(order_id)
     assert code_of(response) == PENDING
     assert response.headers["Retry-After"] == "1"
-    assert waiting.slept_s == pytest.approx(orders.CANCEL_WAIT_S)
+    assert waiting.slept_s == pytest.approx(outcomes.CANCEL_WAIT_S)
     assert cancels_queued(desk) == 1
     assert desk.world.order("ann", order_id).status is OrderStatus.OPEN
 

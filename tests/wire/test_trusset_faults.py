@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
+from chalicelib import outcomes
 from chalicelib.stores.dynamodb import Database, Put, Row, TransactionRefused, Unavailable, Update
 from chalicelib.wire.trusset import orders, replay
 from infra.tables import create_tables
@@ -61,8 +62,9 @@ def test_an_answer_is_true_at_whichever_call_dynamodb_fails(
     The counter of requests is one of the calls: the request is served without it (T6).
     """
     clock = SteppedTime()
-    for module in (orders, replay):
+    for module in (outcomes, replay):
         monkeypatch.setattr(module, "time", clock)
+    for module in (orders, replay):
         monkeypatch.setattr(module, "now_ms", clock.now_ms)
     for call in range(1, CALLS_MAX):
         prefix = f"fault-{request.node.callspec.id}-{call}"

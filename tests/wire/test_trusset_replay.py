@@ -11,8 +11,9 @@ from chalicelib.core.vocabulary import OrderStatus
 from chalicelib.stores.dynamodb import Database, Unavailable
 from chalicelib.stores.orders import Orders, OrderUpdate
 from chalicelib.stores.requests import Answer
-from chalicelib.wire.trusset import order_schema, schema
+from chalicelib.wire.preference import wait_preference
 from chalicelib.wire.trusset import replay as replay_module
+from chalicelib.wire.trusset import schema
 from chalicelib.wire.trusset.routes import PLACE
 from tests.wire.desk import Desk, code_of, open_desk
 from tests.world import INSTANCE, QUOTE, World
@@ -164,4 +165,4 @@ def test_a_request_still_waiting_is_joined_for_a_bounded_time(desk: Desk, monkey
 )  # fmt: skip
 def test_the_wait_preference_is_read_as_documented(header: str, wait_s: int | None) -> None:
     """T19"""
-    assert order_schema.wait_preference(header) == wait_s
+    assert wait_preference(header) == wait_s

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from ulid import ULID
 
+from chalicelib.stores.keys import TIME_MS_MAX
+
 PAGE_MAX = 10**6
 _CURSOR = re.compile(r"v1\.([np])\.(0|[1-9][0-9]{0,14})\.([0-9A-HJKMNP-TV-Z]{26})\.([1-9][0-9]{0,6})")
 
@@ -42,13 +44,13 @@ def cursor_of(text: str) -> Cursor:
     except (binascii.Error, ValueError) as error:
         raise NotACursor(text) from error
     match = _CURSOR.fullmatch(plain)
-    if match is None or int(match[4]) > PAGE_MAX:
+    if match is None or int(match[2]) > TIME_MS_MAX or int(match[4]) > PAGE_MAX:
         raise NotACursor(text)
     cursor = Cursor(match[1] == "n", int(match[2]), match[3], int(match[4]))
     try:
-        is_ulid = str(ULID.from_str(cursor.ulid)) == cursor.ulid
+        ulid = ULID.from_str(cursor.ulid)
     except ValueError as error:
         raise NotACursor(text) from error
-    if not is_ulid or cursor.text() != text:
+    if (str(ulid), ulid.milliseconds, cursor.text()) != (cursor.ulid, cursor.at_ms, text):
         raise NotACursor(text)
     return cursor

@@ -47,6 +47,22 @@ def units_of(value: object, decimals: int) -> int:
     >>> units_of(Number("1e-7"), 8), units_of("0.150", 2)
     (10, 15)
     """
+    coefficient, exponent = parts_of(value)
+    shift = exponent + decimals
+    if not coefficient:
+        return 0
+    if len(str(coefficient)) + shift > len(str(AMOUNT_MAX)):
+        raise NotAnAmount(repr(value))
+    if shift >= 0:
+        return coefficient * unit(shift)
+    units, left_over = divmod(coefficient, unit(min(-shift, len(str(coefficient)))))
+    if left_over:
+        raise NotAnAmount(repr(value))
+    return units
+
+
+def parts_of(value: object) -> tuple[int, int]:
+    """Return (coefficient, exponent) of what has the form of an amount, whatever its asset. Raises NotAnAmount."""
     text = value.text if isinstance(value, Number) else value
     if not isinstance(text, str) or len(text) > TEXT_CHARACTERS_MAX:
         raise NotAnAmount(repr(value))
@@ -56,20 +72,10 @@ def units_of(value: object, decimals: int) -> int:
         sign, digits, exponent = Decimal(text).as_tuple()
     except InvalidOperation as error:  # an exponent beyond all bounds
         raise NotAnAmount(text) from error
-    if not isinstance(exponent, int):
-        raise NotAnAmount(text)
     coefficient = int("".join(map(str, digits)))
-    if not coefficient:
-        return 0
-    shift = exponent + decimals
-    if sign or len(digits) + shift > len(str(AMOUNT_MAX)):
+    if not isinstance(exponent, int) or (sign and coefficient):
         raise NotAnAmount(text)
-    if shift >= 0:
-        return coefficient * unit(shift)
-    units, left_over = divmod(coefficient, unit(min(-shift, len(digits))))
-    if left_over:
-        raise NotAnAmount(text)
-    return units
+    return coefficient, exponent
 
 
 def parse(text: str) -> Any:

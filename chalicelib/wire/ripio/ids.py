@@ -20,8 +20,12 @@ def shown(internal_id: str) -> str:
     >>> shown("ord_01ARZ3NDEKTSV4RRFFQ69G5FAV")
     '01563E3A-B5D3-D676-4C61-EFB99302BD5B'
     """
-    ulid = ULID.from_str(internal_id.partition("_")[2])
-    return str(UUID(bytes=ulid.bytes)).upper()
+    return str(UUID(bytes=ULID.from_str(ulid_of(internal_id)).bytes)).upper()
+
+
+def ulid_of(internal_id: str) -> str:
+    """Return the ULID behind the id's prefix."""
+    return internal_id.partition("_")[2]
 
 
 def internal(shown_id: str, prefix: str) -> str:

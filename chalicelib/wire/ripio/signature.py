@@ -31,7 +31,7 @@ def is_signed(signature: str, secret: str, timestamp: str, method: str, path: st
     raw = b"" if method.upper() == "GET" else body
     forms = raw, compact_form(raw)
     expected = [signature_of(secret, timestamp, method, path, form) for form in forms]
-    sent = signature.encode()
+    sent = signature.encode(errors="surrogatepass")
     matches = [hmac.compare_digest(sent, each.encode()) for each in expected]
     return any(matches)
 

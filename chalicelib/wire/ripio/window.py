@@ -5,7 +5,7 @@ from __future__ import annotations
 import calendar
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta, timezone
 
 MONTHS_MAX = 6
 EARLIEST = datetime(2017, 10, 1, tzinfo=UTC)
@@ -52,12 +52,18 @@ def window_of(start: str | None, end: str | None, now_ms: int, names: tuple[str,
 
 
 def months_before(at: datetime, months: int) -> datetime:
-    """Return the time so many calendar months before, on the month's last day where it has no such day."""
+    """Return the time so many calendar months before; ``months_after`` backwards."""
     return months_after(at, -months)
 
 
 def months_after(at: datetime, months: int) -> datetime:
+    """Return the time so many calendar months after, on the month's last day where it has no such day.
+
+    Beyond the years that there are, the first or the last moment of them.
+    """
     year, month = divmod(at.year * 12 + at.month - 1 + months, 12)
+    if not MINYEAR <= year <= MAXYEAR:
+        return (datetime.min if year < MINYEAR else datetime.max).replace(tzinfo=UTC)
     day = min(at.day, calendar.monthrange(year, month + 1)[1])
     return at.replace(year=year, month=month + 1, day=day)
 

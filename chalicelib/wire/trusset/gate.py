@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import re
 
-from aws_lambda_powertools import single_metric
-from aws_lambda_powertools.metrics import MetricUnit
-
 from chalicelib.clock import now_s
 from chalicelib.stores.dynamodb import OutcomeUnknown, Unavailable
 from chalicelib.stores.requests import RATE_WINDOW_S, Rates, window_start_s
 from chalicelib.stores.tenants import Credential, Tenants
 from chalicelib.wire.http import HttpRequest
 from chalicelib.wire.trusset.envelope import Envelope, Fault
+from chalicelib.wire.uncounted import report_uncounted
 
 API_KEY = re.compile(r"trusset_([A-Za-z0-9]{8})_[0-9a-f]{64}")
 SERVICE = "trading"
 BODY_BYTES_MAX = 64 * 1024
-METRICS_NAMESPACE = "Tallybook"
 
 
 def pass_gate(request: HttpRequest, tenants: Tenants, rates: Rates, envelope: Envelope) -> Credential:
@@ -64,7 +61,7 @@ def _count(credential: Credential, rates: Rates, envelope: Envelope) -> None:
     try:
         count = rates.count(f"{credential.instance}/rate/{credential.key_id}", limit, at_s)
     except (Unavailable, OutcomeUnknown) as error:
-        _report_uncounted(credential, error)
+        report_uncounted(credential.instance, credential.key_id, error)
         count = 0
     envelope.headers |= {
         "X-RateLimit-Limit": str(limit),
@@ -79,14 +76,3 @@ def _count(credential: Credential, rates: Rates, envelope: Envelope) -> None:
             headers={"Retry-After": str(retry_after_s)},
             metadata={"retryAfter": retry_after_s},
         )
-
-
-def _report_uncounted(credential: Credential, error: Exception) -> None:
-    """Write the metric RateLimitUnavailable to the log, whence CloudWatch takes it, with whose key it was and why."""
-    service = {"service": "tallybook-api"}
-    with single_metric(
-        "RateLimitUnavailable", MetricUnit.Count, 1, namespace=METRICS_NAMESPACE, default_dimensions=service
-    ) as metric:
-        metric.add_metadata("instance", credential.instance)
-        metric.add_metadata("key_id", credential.key_id)
-        metric.add_metadata("reason", str(error))

@@ -13,7 +13,6 @@ from chalicelib.core.config import OrderRequest
 from chalicelib.core.vocabulary import OrderStatus, OrderType, Side, TimeInForce
 from chalicelib.wire.trusset.schema import (
     AMOUNT_MESSAGE,
-    DIGITS,
     ID_CHARACTERS_MAX,
     ID_MESSAGE,
     READ_ROWS_MAX,
@@ -25,12 +24,9 @@ from chalicelib.wire.trusset.schema import (
     Page,
     Parameters,
     Ref,
-    bounded,
 )
 
-WAIT_S_MAX = 10
 _BOOK_ID = re.compile(f".{{1,{ID_CHARACTERS_MAX}}}", re.DOTALL)
-_PREFERENCE = re.compile(r"\s*wait\s*=\s*\"?([^\";]*)\"?\s*(;.*)?", re.IGNORECASE)
 
 
 class PlaceOrderBody(Body):
@@ -123,14 +119,3 @@ def customer_query(query: Mapping[str, list[str]]) -> str:
     parameters.refuse_faulty()
     assert customer is not None
     return customer
-
-
-def wait_preference(header: str) -> int | None:
-    """Return the seconds of ``Prefer: wait=n``, 10 at most; None where there is no such wish (T19)."""
-    for preference in header.split(","):
-        match = _PREFERENCE.fullmatch(preference)
-        if match:
-            seconds = match[1].strip()
-            wait_s = bounded(seconds, WAIT_S_MAX) if DIGITS.fullmatch(seconds) else 0
-            return wait_s or None
-    return None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from aws_lambda_powertools import Logger
@@ -12,19 +10,19 @@ from chalicelib.admission import Admission, Admitted
 from chalicelib.clock import iso, now_ms
 from chalicelib.core.config import Refusal
 from chalicelib.core.vocabulary import CloseReason
+from chalicelib.outcomes import CANCEL_WAIT_S, Outcomes, is_cancel_decided, is_matched
 from chalicelib.stores.dynamodb import OutcomeUnknown, Unavailable, Write
 from chalicelib.stores.keys import customer_key
 from chalicelib.stores.orders import OrderRow, Orders, as_admitted
 from chalicelib.stores.requests import Requests
 from chalicelib.wire.http import HttpRequest, HttpResponse
+from chalicelib.wire.preference import wait_preference
 from chalicelib.wire.trusset import order_schema, schema
 from chalicelib.wire.trusset.envelope import Envelope, Fault
 from chalicelib.wire.trusset.replay import Replay, answer_once, idempotency_key
 
 logger = Logger(service="tallybook-api")
 
-CANCEL_WAIT_S = 5.0
-POLL_S_MIN, POLL_S_MAX = 0.02, 0.25
 FINISH_MARGIN_MS = 2000
 """How long after its wait a request may still finish its own answer before another one does."""
 
@@ -35,6 +33,7 @@ class OrderEndpoints:
 
     admission: Admission
     orders: Orders
+    outcomes: Outcomes
     requests: Requests
     cancel_wait_s: float = CANCEL_WAIT_S
 
@@ -43,7 +42,7 @@ class OrderEndpoints:
         key = idempotency_key(request)
         members = schema.json_object(request.body)
         body = schema.checked(order_schema.PlaceOrderBody, members)
-        wait_s = order_schema.wait_preference(request.headers.get("prefer", ""))
+        wait_s = wait_preference(request.headers.get("prefer", ""))
         pending_until_ms = now_ms() + wait_s * 1000 + FINISH_MARGIN_MS if wait_s else None
 
         def act(replay: Replay | None) -> HttpResponse:
@@ -67,7 +66,7 @@ class OrderEndpoints:
         if wait_s is not None:
             owner = customer_key(instance, admitted.order.customer)
             try:
-                row = self._first(_is_matched, owner, admitted.order.order_id, wait_s)
+                row = self.outcomes.first(is_matched, owner, admitted.order.order_id, wait_s)
                 shown, applied = body, preference
                 if row is not None:
                     envelope.has_waited(now_ms())
@@ -87,7 +86,7 @@ class OrderEndpoints:
         if not self.admission.cancel(instance, customer, order_id):
             raise _order_not_found()
         try:
-            row = self._first(_is_cancel_decided, customer_key(instance, customer), order_id, self.cancel_wait_s)
+            row = self.outcomes.first(is_cancel_decided, customer_key(instance, customer), order_id, self.cancel_wait_s)
         except Unavailable:  # that "nothing was changed" would not be true any more: the cancel is queued
             logger.warning("no result to show", exc_info=True, request_id=envelope.request_id)
             row = None
@@ -99,21 +98,6 @@ class OrderEndpoints:
         assert row.updated_at_ms is not None, "a closed order has had its turn"
         data = {"id": order_id, "status": row.status.value, "cancelledAt": iso(row.updated_at_ms)}
         return envelope.success(200, data)
-
-    def _first(
-        self, is_result: Callable[[OrderRow], bool], owner: str, order_id: str, wait_s: float
-    ) -> OrderRow | None:
-        """Return the order once it shows the result; None when that takes longer than the wait."""
-        deadline, pause_s = time.monotonic() + wait_s, POLL_S_MIN
-        while True:
-            row = self.orders.get(owner, order_id)
-            if row is not None and is_result(row):
-                return row
-            left_s = deadline - time.monotonic()
-            if left_s <= 0:
-                return None
-            time.sleep(min(pause_s, left_s))
-            pause_s = min(POLL_S_MAX, pause_s * 1.5)
 
     def list_of_customer(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
         """GET offchain/customers/{customerRef}/orders. 200 with a bare array, newest first (T26, T27)."""
@@ -138,14 +122,6 @@ class OrderEndpoints:
         changed_at_ms = row.created_at_ms if row.updated_at_ms is None else row.updated_at_ms
         reason = None if row.reason is None else row.reason.value
         return envelope.success(200, _order_data(row) | {"updatedAt": iso(changed_at_ms), "cancelReason": reason})
-
-
-def _is_matched(row: OrderRow) -> bool:
-    return row.sequence is not None
-
-
-def _is_cancel_decided(row: OrderRow) -> bool:
-    return row.cancel_refused or not row.status.is_live
 
 
 def _order_not_found() -> Fault:

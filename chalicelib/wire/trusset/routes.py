@@ -11,6 +11,7 @@ from chalicelib.admission import Admission
 from chalicelib.clock import now_ms, now_s
 from chalicelib.configuring import Configuring
 from chalicelib.movements import Movements
+from chalicelib.outcomes import CANCEL_WAIT_S, Outcomes
 from chalicelib.statements import Statements
 from chalicelib.stores.accounts import Accounts
 from chalicelib.stores.books import Books
@@ -27,7 +28,7 @@ from chalicelib.wire.trusset.envelope import Envelope, Fault
 from chalicelib.wire.trusset.gate import pass_gate
 from chalicelib.wire.trusset.ledger import MovementEndpoints, StatementEndpoints
 from chalicelib.wire.trusset.market import MarketEndpoints
-from chalicelib.wire.trusset.orders import CANCEL_WAIT_S, OrderEndpoints
+from chalicelib.wire.trusset.orders import OrderEndpoints
 from chalicelib.wire.trusset.tokens import TokenEndpoints
 
 BASE = "/orderbooks/stocks/api"
@@ -88,7 +89,9 @@ class BookDesk:
         self._tenants = Tenants(database, now_s)
         self._requests = Requests(database, now_s)
         self._rates = Rates(counters or database)
-        endpoints = OrderEndpoints(Admission(database), Orders(database), self._requests, cancel_wait_s)
+        endpoints = OrderEndpoints(
+            Admission(database), Orders(database), Outcomes(Orders(database)), self._requests, cancel_wait_s
+        )
         books = BookEndpoints(Books(database), Configuring(database), self._requests)
         market = MarketEndpoints(Books(database), Fills(database), Journal(database))
         self._endpoints: dict[tuple[str, str], Endpoint] = {

@@ -1,0 +1,158 @@
+"""The form of orders as this desk takes them (R14, R23): what is wrong with a body, member by member.
+
+The first faulty member in the table's order is answered (R10). Amounts are read twice: for their form here, and for
+their decimals when the pair tells how many there are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from chalicelib.core.config import OrderRequest
+from chalicelib.core.vocabulary import OrderType, Side, TimeInForce
+from chalicelib.wire.ripio.decimals import NotAnAmount, Number, parse, parts_of, units_of
+from chalicelib.wire.ripio.envelope import Error, Fault, invalid
+from chalicelib.wire.ripio.figures import Decimals
+from chalicelib.wire.ripio.query import order_id_of
+
+SIDES = {side.value.lower(): side for side in Side}
+TYPES = {order_type.value.lower(): order_type for order_type in OrderType}
+LATER_TYPES = frozenset(("stop_limit", "trailing", "iceberg", "ceiling"))
+VALUE_MIN = 1
+"""What a LIMIT order must be worth at least, in quote base units (R35)."""
+_EXTERNAL_ID = re.compile(r"[\x21-\x7e]{1,36}")
+
+Word = TypeVar("Word")
+Members = dict[str, Any]
+"""A body's members, numbers as Number; a member that is null counts as absent."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceBody:
+    """An order as asked for. amount, value, price: in form, their decimals not looked at yet."""
+
+    pair: str
+    side: Side
+    order_type: OrderType
+    amount: Number | str | None
+    value: Number | str | None
+    price: Number | str | None
+    post_only: bool
+    time_in_force: TimeInForce
+    external_id: str | None
+
+    def request(self, customer: str, decimals: Decimals) -> OrderRequest:
+        """Return the order in the program's own words. Raises Fault for more decimals than the assets have (R14)."""
+        amount, value = _units("amount", self.amount, decimals.base), _units("value", self.value, decimals.quote)
+        return OrderRequest(
+            customer=customer,
+            side=self.side,
+            order_type=self.order_type,
+            time_in_force=self.time_in_force,
+            price=_units("price", self.price, decimals.quote),
+            quantity=amount or 0,
+            post_only=self.post_only,
+            value=value,
+            notional_min=VALUE_MIN,
+            external_id=self.external_id,
+        )
+
+
+def members_of(body: bytes) -> Members:
+    """Return the body's members. Raises Fault on ``body`` where it is no JSON object."""
+    try:
+        members = parse(body.decode())
+    except (ValueError, RecursionError) as error:
+        raise invalid("body") from error
+    if not isinstance(members, dict):
+        raise invalid("body")
+    return {name: value for name, value in members.items() if value is not None}
+
+
+def place_body(members: Members) -> PlaceBody:
+    """Return the order in the members. Raises Fault at the first faulty one, a later order type before all (R2)."""
+    kind = members.get("type")
+    if isinstance(kind, str) and kind in LATER_TYPES:
+        raise Fault(Error.UNSUPPORTED)
+    pair = text(members, "pair")
+    side, order_type = _word(members, "side", SIDES), _word(members, "type", TYPES)
+    is_limit = order_type is OrderType.LIMIT
+    amount = _number(members, "amount", is_required=is_limit)
+    value = None if is_limit else _number(members, "value")
+    if not is_limit and (amount is None) == (value is None):
+        raise invalid("amount")
+    price = _number(members, "price", is_required=True) if is_limit else None
+    post_only = is_limit and _flag(members, "post_only")
+    is_ioc = is_limit and _flag(members, "immediate_or_cancel")
+    is_fok = _flag(members, "fill_or_kill")
+    if post_only and (is_ioc or is_fok):
+        raise invalid("post_only")
+    if is_ioc and is_fok:
+        raise invalid("immediate_or_cancel")
+    if is_limit and "expiration" in members:
+        raise Fault(Error.UNSUPPORTED)
+    external_id = members.get("external_id")
+    if external_id is not None and not (isinstance(external_id, str) and _EXTERNAL_ID.fullmatch(external_id)):
+        raise invalid("external_id")
+    force = TimeInForce.IOC if is_ioc else TimeInForce.FOK if is_fok else TimeInForce.GTC
+    return PlaceBody(pair, side, order_type, amount, value, price, post_only, force, external_id)
+
+
+def order_id_member(members: Members) -> str:
+    """Return the order id that a cancel names, as it is inside. Raises Fault on ``id``."""
+    return order_id_of(text(members, "id"), "id")
+
+
+def external_id_member(members: Members) -> str:
+    """Return the external id that a cancel names. Raises Fault on ``external_id``."""
+    external_id = text(members, "external_id")
+    if not _EXTERNAL_ID.fullmatch(external_id):
+        raise invalid("external_id")
+    return external_id
+
+
+def text(members: Members, name: str) -> str:
+    """Return a member that must be a text. Raises Fault."""
+    value = members.get(name)
+    if not isinstance(value, str) or not value:
+        raise invalid(name)
+    return value
+
+
+def _word(members: Members, name: str, words: Mapping[str, Word]) -> Word:
+    value = members.get(name)
+    if not isinstance(value, str) or value not in words:
+        raise invalid(name)
+    return words[value]
+
+
+def _number(members: Members, name: str, *, is_required: bool = False) -> Number | str | None:
+    value = members.get(name)
+    if value is None and not is_required:
+        return None
+    if not isinstance(value, Number | str):
+        raise invalid(name)
+    try:
+        parts_of(value)
+    except NotAnAmount as error:
+        raise invalid(name) from error
+    return value
+
+
+def _units(name: str, value: Number | str | None, decimals: int) -> int | None:
+    if value is None:
+        return None
+    try:
+        return units_of(value, decimals)
+    except NotAnAmount as error:
+        raise invalid(name) from error
+
+
+def _flag(members: Members, name: str) -> bool:
+    value = members.get(name, False)
+    if not isinstance(value, bool):
+        raise invalid(name)
+    return value

@@ -1,0 +1,219 @@
+"""Endpoints: place an order, cancel one, cancel all (R23 to R31)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from aws_lambda_powertools import Logger
+
+from chalicelib.admission import Admission
+from chalicelib.clock import iso, now_ms
+from chalicelib.core.config import OrderRequest, Refusal, RefusalCode
+from chalicelib.core.vocabulary import CloseReason, OrderStatus
+from chalicelib.outcomes import CANCEL_WAIT_S, Outcomes, is_cancel_decided, is_matched
+from chalicelib.stores.books import Books
+from chalicelib.stores.dynamodb import Database, Unavailable
+from chalicelib.stores.external_ids import ExternalIds
+from chalicelib.stores.orders import OrderRow, Orders, as_admitted
+from chalicelib.stores.tokens import Tokens
+from chalicelib.wire.http import HttpRequest, HttpResponse
+from chalicelib.wire.preference import wait_preference
+from chalicelib.wire.ripio import place_schema
+from chalicelib.wire.ripio.envelope import Envelope, Error, Fault, invalid
+from chalicelib.wire.ripio.figures import STATUS_WORDS, figures_of, side_word, type_word
+from chalicelib.wire.ripio.gate import Caller
+from chalicelib.wire.ripio.ids import shown
+from chalicelib.wire.ripio.pairs import Market, Pairs
+
+logger = Logger(service="tallybook-api")
+
+_FAULT_OF = {
+    RefusalCode.ORDER_BOOK_NOT_FOUND: (Error.PAIR_NOT_FOUND, ""),
+    RefusalCode.ORDER_BOOK_INACTIVE: (Error.UNSUPPORTED, ""),
+    RefusalCode.INVALID_PRICE: (Error.INVALID_PARAMETERS, "price"),
+    RefusalCode.INVALID_QUANTITY: (Error.INVALID_PARAMETERS, "amount"),
+    RefusalCode.INVALID_VALUE: (Error.INVALID_PARAMETERS, "value"),
+    RefusalCode.ORDER_TOO_SMALL: (Error.MINIMUM_NOT_REACHED, ""),
+    RefusalCode.VALUE_TOO_SMALL: (Error.MINIMUM_NOT_REACHED, ""),
+    RefusalCode.ORDER_TOO_LARGE: (Error.INVALID_PARAMETERS, "amount"),
+    RefusalCode.EXTERNAL_ID_TAKEN: (Error.INVALID_PARAMETERS, "external_id"),
+    RefusalCode.INSUFFICIENT_BALANCE: (Error.INSUFFICIENT_FUNDS, ""),
+}
+"""How this desk tells why an order is not admitted: the error, and the field of a faulty parameter."""
+
+
+def placing_endpoints(
+    database: Database, cancel_wait_s: float = CANCEL_WAIT_S
+) -> Mapping[str, Callable[[HttpRequest, Caller, Envelope], HttpResponse]]:
+    """Return the endpoints that change something, by their routes."""
+    orders, pairs = Orders(database), Pairs(Books(database), Tokens(database))
+    outcomes, admission = Outcomes(orders), Admission(database)
+    placing = PlacingEndpoints(admission, outcomes, pairs)
+    cancels = CancelEndpoints(admission, orders, ExternalIds(database), outcomes, pairs, cancel_wait_s)
+    return {
+        "POST /orders": placing.place,
+        "DELETE /orders": cancels.by_id,
+        "POST /orders/cancel": cancels.by_id,
+        "DELETE /orders/by-external-id": cancels.by_external_id,
+        "POST /orders/cancel-by-external-id": cancels.by_external_id,
+        "DELETE /orders/all": cancels.all_of_customer,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class PlacingEndpoints:
+    admission: Admission
+    outcomes: Outcomes
+    pairs: Pairs
+
+    def place(self, request: HttpRequest, caller: Caller, envelope: Envelope) -> HttpResponse:
+        """POST orders. The order as admitted, or as first matched with ``Prefer: wait`` (R27)."""
+        body = place_schema.place_body(place_schema.members_of(request.body))
+        market = self.pairs.open_book(caller.instance, body.pair)
+        asked = body.request(caller.name, market.decimals)
+        outcome = self.admission.place(caller.instance, market.book.book_id, asked)
+        if isinstance(outcome, Refusal):
+            raise _fault_of(outcome, asked)
+        row, headers = as_admitted(outcome.book_id, outcome.order), {}
+        wait_s = wait_preference(request.headers.get("prefer", ""))
+        if wait_s is not None:
+            matched = self._matched(caller.owner, row.order_id, wait_s)
+            envelope.has_waited(now_ms())
+            if matched is not None:
+                row, headers = matched, {"Preference-Applied": f"wait={wait_s}"}
+        return envelope.success(_placed_view(row, market), headers)
+
+    def _matched(self, owner: str, order_id: str, wait_s: int) -> OrderRow | None:
+        try:
+            return self.outcomes.first(is_matched, owner, order_id, wait_s)
+        except Unavailable:  # whatever fails from here on, the order is placed, and the answer says so
+            logger.warning("no result to show", exc_info=True, order=order_id)
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class CancelEndpoints:
+    """wait_s: how long a cancel waits for its result."""
+
+    admission: Admission
+    orders: Orders
+    external_ids: ExternalIds
+    outcomes: Outcomes
+    pairs: Pairs
+    wait_s: float
+
+    def by_id(self, request: HttpRequest, caller: Caller, envelope: Envelope) -> HttpResponse:
+        """DELETE orders, POST orders/cancel. The order, canceled; its unfilled part's hold is released."""
+        order_id = place_schema.order_id_member(place_schema.members_of(request.body))
+        return self._cancel(order_id, caller, envelope)
+
+    def by_external_id(self, request: HttpRequest, caller: Caller, envelope: Envelope) -> HttpResponse:
+        """DELETE orders/by-external-id, POST orders/cancel-by-external-id; the name's case does not count (R31)."""
+        external_id = place_schema.external_id_member(place_schema.members_of(request.body))
+        order_id = self.external_ids.order_of(caller.owner, external_id)
+        if order_id is None:
+            raise Fault(Error.ORDER_NOT_FOUND)
+        return self._cancel(order_id, caller, envelope)
+
+    def all_of_customer(self, request: HttpRequest, caller: Caller, envelope: Envelope) -> HttpResponse:
+        """DELETE orders/all. Each live order, of one pair or of all, with whether it is canceled by now."""
+        members = place_schema.members_of(request.body) if request.body.strip() else {}
+        if "pair" in members:
+            books = self.pairs.every_book(caller.instance, place_schema.text(members, "pair"))
+        else:
+            books = {market.book.book_id: market for market in self.pairs.of_instance(caller.instance)}
+        live = [row for row in self.orders.live_newest_first(caller.owner, now_ms()) if row.book_id in books]
+        if not live:
+            raise Fault(Error.NOTHING_TO_CANCEL)
+        queued = [row.order_id for row in live if self.admission.cancel(caller.instance, caller.name, row.order_id)]
+        decided = self._decided(caller.owner, queued)
+        envelope.has_waited(now_ms())
+        return envelope.success(
+            [
+                {
+                    "pair_code": books[row.book_id].pair,
+                    "order_id": shown(row.order_id),
+                    "success": row.order_id in decided and _is_cancelled(decided[row.order_id]),
+                }
+                for row in live
+            ]
+        )
+
+    def _cancel(self, order_id: str, caller: Caller, envelope: Envelope) -> HttpResponse:
+        row = self.orders.get(caller.owner, order_id)
+        market = self.pairs.of_book(caller.instance, row.book_id) if row else None
+        if row is None or market is None:
+            raise Fault(Error.ORDER_NOT_FOUND)
+        if self.admission.cancel(caller.instance, caller.name, order_id):
+            row = self._decided(caller.owner, [order_id]).get(order_id)
+            envelope.has_waited(now_ms())
+            if row is None:
+                raise Fault(Error.CANCEL_PENDING)
+            if _is_cancelled(row):
+                return envelope.success(_cancelled_view(row, market))
+        else:
+            row = self.orders.get(caller.owner, order_id) or row
+        raise Fault(Error.EXECUTED_COMPLETELY if row.status is OrderStatus.FILLED else Error.ALREADY_CANCELED)
+
+    def _decided(self, owner: str, order_ids: list[str]) -> dict[str, OrderRow]:
+        """Return those whose cancel is decided within the wait; the others' stays queued."""
+        try:
+            return self.outcomes.all(is_cancel_decided, owner, order_ids, self.wait_s)
+        except Unavailable:  # that "nothing was changed" would not be true any more: the cancels are queued
+            logger.warning("no result to show", exc_info=True)
+            return {}
+
+
+def _is_cancelled(row: OrderRow) -> bool:
+    return row.reason is CloseReason.USER_CANCELLED
+
+
+def _fault_of(refusal: Refusal, asked: OrderRequest) -> Fault:
+    if refusal.code is RefusalCode.ORDER_TOO_LARGE and asked.value is not None:
+        return invalid("value")
+    error, field = _FAULT_OF[refusal.code]
+    return Fault(error, field=field)
+
+
+def _placed_view(row: OrderRow, market: Market) -> dict[str, object]:
+    figures = figures_of(row, market.decimals)
+    return {
+        "id": shown(row.order_id),
+        "create_date": iso(row.created_at_ms),
+        "executed_amount": figures.executed_amount,
+        **_external_id(row),
+        "pair": market.pair,
+        "remaining_amount": figures.remaining_amount,
+        "remaining_value": figures.remaining_value,
+        "requested_amount": figures.requested_amount,
+        "requested_value": figures.requested_value,
+        "side": side_word(row.side),
+        "status": STATUS_WORDS[row.status],
+    }
+
+
+def _cancelled_view(row: OrderRow, market: Market) -> dict[str, object]:
+    figures = figures_of(row, market.decimals)
+    assert row.updated_at_ms is not None, "a closed order has had its turn"
+    return {
+        "id": shown(row.order_id),
+        "create_date": iso(row.created_at_ms),
+        "update_date": iso(row.updated_at_ms),
+        "executed_amount": figures.executed_amount,
+        "remaining_amount": figures.remaining_amount,
+        "remaining_value": figures.remaining_value,
+        "requested_amount": figures.requested_amount,
+        "requested_value": figures.requested_value,
+        "total_value": figures.total_value,
+        "price": figures.price,
+        "side": side_word(row.side),
+        "type": type_word(row.order_type),
+        "status": STATUS_WORDS[row.status],
+        "pair": market.pair,
+        **_external_id(row),
+    }
+
+
+def _external_id(row: OrderRow) -> dict[str, str]:
+    return {} if row.external_id is None else {"external_id": row.external_id}

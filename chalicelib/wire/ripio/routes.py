@@ -1,0 +1,155 @@
+"""Which path is which endpoint; every request to the trade desk comes in here (R1 to R3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from aws_lambda_powertools import Logger
+
+from chalicelib.api_tokens import Permission
+from chalicelib.clock import now_ms
+from chalicelib.outcomes import CANCEL_WAIT_S
+from chalicelib.stores.dynamodb import Database, Unavailable
+from chalicelib.wire.http import BadPercentEncoding, HttpRequest, HttpResponse, percent_decoded
+from chalicelib.wire.ripio.envelope import Envelope, Error, Fault, invalid
+from chalicelib.wire.ripio.gate import Caller, Gate
+from chalicelib.wire.ripio.placing import placing_endpoints
+from chalicelib.wire.ripio.reading import reading_endpoints
+
+MOUNTS = ("trade", "v4")
+"""First segments of the paths that are this desk's; below both there is the same (R1)."""
+BODY_BYTES_MAX = 64 * 1024
+ROUTES: dict[str, Permission | None] = {
+    "GET /orders": Permission.READ,
+    "POST /orders": Permission.BUY_SELL,
+    "PUT /orders": Permission.BUY_SELL,
+    "DELETE /orders": Permission.BUY_SELL,
+    "POST /orders/cancel": Permission.BUY_SELL,
+    "DELETE /orders/by-external-id": Permission.BUY_SELL,
+    "POST /orders/cancel-by-external-id": Permission.BUY_SELL,
+    "DELETE /orders/all": Permission.BUY_SELL,
+    "GET /orders/open": Permission.READ,
+    "GET /orders/trades": Permission.READ,
+    "GET /orders/{id}": Permission.READ,
+    "GET /orders/by-external-id/{external_id}": Permission.READ,
+    "GET /user/trades": Permission.READ,
+    "GET /user/balances": Permission.READ,
+    "GET /trades": Permission.READ,
+    "GET /public/trades": None,
+    "GET /book/orders/level-2": Permission.READ,
+    "GET /public/orders/level-2": None,
+    "GET /ticker": Permission.READ,
+    "GET /ticker/{pair}": Permission.READ,
+    "GET /public/tickers": None,
+    "GET /public/tickers/{pair}": None,
+    "GET /pairs": Permission.READ,
+    "GET /public/pairs": None,
+    "GET /public/server-time": None,
+}
+"""Each route below a mount, with the permission that it needs; None: it is public."""
+WORDS_AFTER_ORDERS = frozenset(
+    ("open", "trades", "all", "cancel", "by-external-id", "cancel-by-external-id", "estimate-price")
+)
+"""What is no order's id, whether or not the method has a route there (R1)."""
+
+Endpoint = Callable[[HttpRequest, Caller, Envelope], HttpResponse]
+"""Answers a request that has passed the gate; raises Fault."""
+Endpoints = Mapping[str, Endpoint]
+"""By their routes, as ROUTES names them."""
+
+logger = Logger(service="tallybook-api")
+
+
+class TradeDesk:
+    """Answers requests to the trade desk; never raises.
+
+    counters: the same tables, for counting requests, which nobody waits for (default: database).
+    master_key: of which the tokens' secrets are derived; what it raises is answered 500. public_instance: whose books
+    the public routes show (R3). clock: the time in ms.
+    cancel_wait_s: how long a cancel waits for its result.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        counters: Database | None = None,
+        *,
+        master_key: Callable[[], bytes],
+        public_instance: str | None = None,
+        clock: Callable[[], int] = now_ms,
+        cancel_wait_s: float = CANCEL_WAIT_S,
+    ) -> None:
+        self._gate = Gate(database, counters or database, master_key)
+        self._public_instance = public_instance
+        self._clock = clock
+        self._endpoints: dict[str, Endpoint] = {
+            "GET /public/server-time": _server_time,
+            "PUT /orders": _unsupported,
+            **reading_endpoints(database),
+            **placing_endpoints(database, cancel_wait_s),
+        }
+
+    def answer(self, request: HttpRequest) -> HttpResponse:
+        envelope = Envelope(self._clock())
+        try:
+            route, path_parameters = _found(request.method, request.path)
+            if len(request.body) > BODY_BYTES_MAX:
+                raise invalid("body")
+            caller = self._caller(request, ROUTES[route], envelope)
+            return self._endpoints[route](replace(request, path_parameters=path_parameters), caller, envelope)
+        except Fault as fault:
+            return envelope.failure(fault)
+        except Unavailable:
+            logger.warning("a needed part is down", exc_info=True, method=request.method, path=request.path)
+            return envelope.failure(Fault(Error.MAINTENANCE))
+        except Exception:
+            logger.exception("unexpected fault", method=request.method, path=request.path)
+            return envelope.failure(Fault(Error.INTERNAL))
+
+    def _caller(self, request: HttpRequest, permission: Permission | None, envelope: Envelope) -> Caller:
+        if permission is not None:
+            return self._gate.pass_through(request, permission, envelope)
+        if self._public_instance is None:
+            raise Fault(Error.NO_ROUTE)
+        return Caller(self._public_instance, None)
+
+
+def is_of_trade_desk(path: str) -> bool:
+    return path.split("/")[1:2] in [[mount] for mount in MOUNTS]
+
+
+def _found(method: str, path: str) -> tuple[str, dict[str, str]]:
+    """Return the route of a path below a mount, and its path parameters as they were sent. Raises Fault (R1, R2)."""
+    sent = path.removesuffix("/").split("/")[2:]
+    if is_of_trade_desk(path):
+        words = list(map(_decoded, sent))
+        for route in ROUTES:
+            route_method, _, template = route.partition(" ")
+            names = template.split("/")[1:]
+            if route_method == method and len(names) == len(sent) and all(map(_fits, names, words)):
+                return route, {name[1:-1]: each for name, each in zip(names, sent, strict=True) if name[0] == "{"}
+    raise Fault(Error.NO_ROUTE)
+
+
+def _fits(name: str, word: str) -> bool:
+    """Tell whether a segment of a path fits a segment of a route."""
+    if name == "{id}":
+        return bool(word) and word not in WORDS_AFTER_ORDERS
+    return bool(word) if name.startswith("{") else word == name
+
+
+def _decoded(segment: str) -> str:
+    """Return the segment decoded; itself where it is badly encoded, for its endpoint to refuse."""
+    try:
+        return percent_decoded(segment)
+    except BadPercentEncoding:
+        return segment
+
+
+def _server_time(_request: HttpRequest, _caller: Caller, envelope: Envelope) -> HttpResponse:
+    return envelope.success({"timestamp": envelope.now_ms})
+
+
+def _unsupported(_request: HttpRequest, _caller: Caller, _envelope: Envelope) -> HttpResponse:
+    raise Fault(Error.UNSUPPORTED)

@@ -1,0 +1,29 @@
+"""The master key of a local run: made once, kept in the run's directory, for its owner's eyes only."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+FILE = "master.key"
+_VARIABLES = ("TALLYBOOK_MASTER_KEY", "TALLYBOOK_MASTER_KEY_PARAMETER")
+
+
+def master_key_environment(local_dir: Path, environment: Mapping[str, str]) -> dict[str, str]:
+    """Return what the environment lacks to name a master key: nothing where the user has named one."""
+    if any(environment.get(name) for name in _VARIABLES):
+        return {}
+    return {_VARIABLES[0]: _kept_key(local_dir / FILE)}
+
+
+def _kept_key(file: Path) -> str:
+    """Return the key in the file, which appears whole: a run that is killed at this moment leaves no half of one."""
+    if not file.exists():
+        unfinished = file.with_suffix(".tmp")
+        unfinished.unlink(missing_ok=True)
+        with open(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as made:
+            made.write(secrets.token_hex(32) + "\n")
+        unfinished.replace(file)
+    return file.read_text(encoding="utf-8").strip()

@@ -1,0 +1,80 @@
+"""Where the program finds the master key of the trade desk's secrets (R9)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from moto import mock_aws
+
+from chalicelib import wiring
+from chalicelib.wiring import NoMasterKey
+
+KEY = "k" * 32
+PARAMETER = "tallybook-master-key"
+
+
+@pytest.fixture(autouse=True)
+def _forgotten(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name in ("TALLYBOOK_MASTER_KEY", "TALLYBOOK_MASTER_KEY_PARAMETER", "TALLYBOOK_PUBLIC_INSTANCE"):
+        monkeypatch.delenv(name, raising=False)
+    wiring.master_key.cache_clear()
+    yield
+    wiring.master_key.cache_clear()
+
+
+@pytest.fixture
+def parameters() -> Iterator[Any]:
+    with mock_aws():
+        yield boto3.client("ssm")
+
+
+def test_the_environment_names_the_master_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TALLYBOOK_MASTER_KEY", KEY + "\n")
+    monkeypatch.setenv("TALLYBOOK_MASTER_KEY_PARAMETER", "not asked for")
+    assert wiring.master_key() == KEY.encode()
+
+
+@pytest.mark.parametrize("key", ["", "   ", "k" * 31, "k" * 31 + "\n"])
+def test_a_key_that_is_missing_or_short_is_none(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    monkeypatch.setenv("TALLYBOOK_MASTER_KEY", key)
+    with pytest.raises(NoMasterKey, match="TALLYBOOK_MASTER_KEY"):
+        wiring.master_key()
+
+
+def test_a_parameter_is_decrypted_and_read_once_a_process(monkeypatch: pytest.MonkeyPatch, parameters: Any) -> None:
+    monkeypatch.setenv("TALLYBOOK_MASTER_KEY_PARAMETER", PARAMETER)
+    with pytest.raises(ClientError):
+        wiring.master_key()
+    parameters.put_parameter(Name=PARAMETER, Value=KEY, Type="SecureString")
+    assert wiring.master_key() == KEY.encode(), "a failure is not remembered"
+    parameters.delete_parameter(Name=PARAMETER)
+    assert wiring.master_key() == KEY.encode()
+
+
+def test_the_only_call_to_have_a_parameter_is_the_one_that_is_granted(
+    monkeypatch: pytest.MonkeyPatch, parameters: Any
+) -> None:
+    parameters.put_parameter(Name=PARAMETER, Value=KEY, Type="SecureString")
+    monkeypatch.setenv("TALLYBOOK_MASTER_KEY_PARAMETER", PARAMETER)
+    asked: list[tuple[str, str]] = []
+    boto3.setup_default_session()
+    assert boto3.DEFAULT_SESSION is not None
+    boto3.DEFAULT_SESSION.events.register(
+        "provide-client-params.ssm.*", lambda params, model, **_: asked.append((model.name, params["Name"]))
+    )
+    wiring.master_key()
+    boto3.setup_default_session()
+    assert asked == [("GetParameter", PARAMETER)]
+
+
+def test_no_instance_is_public_unless_one_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """R3"""
+    assert wiring.public_instance() is None
+    monkeypatch.setenv("TALLYBOOK_PUBLIC_INSTANCE", "")
+    assert wiring.public_instance() is None
+    monkeypatch.setenv("TALLYBOOK_PUBLIC_INSTANCE", "inst_demo0001")
+    assert wiring.public_instance() == "inst_demo0001"
