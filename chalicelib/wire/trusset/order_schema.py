@@ -30,6 +30,8 @@ from chalicelib.wire.trusset.schema import (
 
 WAIT_S_MAX = 10
 _BOOK_ID = re.compile(f".{{1,{ID_CHARACTERS_MAX}}}", re.DOTALL)
+_PREFERENCES = re.compile(r'(?:[^",]|"(?:\\.|[^"\\])*"?)+')
+"""Preferences end at commas, but not at those within quotes."""
 _PREFERENCE = re.compile(r"\s*wait\s*=\s*\"?([^\";]*)\"?\s*(;.*)?", re.IGNORECASE)
 
 
@@ -127,7 +129,7 @@ def customer_query(query: Mapping[str, list[str]]) -> str:
 
 def wait_preference(header: str) -> int | None:
     """Return the seconds of ``Prefer: wait=n``, 10 at most; None where there is no such wish (T19)."""
-    for preference in header.split(","):
+    for preference in _PREFERENCES.findall(header):
         match = _PREFERENCE.fullmatch(preference)
         if match:
             seconds = match[1].strip()
