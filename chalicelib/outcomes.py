@@ -29,7 +29,6 @@ class Outcomes:
             time.sleep(min(pause_s, left_s))
             pause_s = min(POLL_S_MAX, pause_s * 1.5)
 
-
     def all(
         self, is_result: Callable[[OrderRow], bool], owner: str, order_ids: Collection[str], wait_s: float
     ) -> dict[str, OrderRow]:

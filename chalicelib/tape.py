@@ -88,7 +88,7 @@ class DayOfBook:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What was read of a book's journal up to a sequence: sums of its entries that traded, oldest first."""
+    """What was read of a book's journal up to a sequence: sums of a day's entries that traded, oldest first."""
 
     sequence: int
     sums: tuple[Sum, ...]
@@ -111,7 +111,7 @@ class Days:
         seen = self._seen.get(book)
         seen = self._read(book, now_ms - DAY_MS) if seen is None else self._read_on(book, seen, now_ms - DAY_MS)
         self._seen[book] = seen
-        return DayOfBook(_total([one for one in seen.sums if now_ms - DAY_MS < one.at_ms <= now_ms]), seen.last)
+        return DayOfBook(_total([one for one in seen.sums if one.at_ms <= now_ms]), seen.last)
 
     def _read(self, book: str, after_ms: int) -> _Seen:
         sequence, last, sums = 0, None, []

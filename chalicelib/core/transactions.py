@@ -91,7 +91,7 @@ class TradeFacts:
 
 
 def transactions_of(trade: TradeFacts) -> list[Transaction]:
-    """Return the trade's rows, newest (last leg) first: its fees before its two legs. What moved nothing has no row."""
+    """Return the trade's rows, newest (last leg) first: its fees before its two legs. No fee, no row."""
     base, quote = trade.base_asset, trade.quote_asset
     legs: list[tuple[TransactionType, str, str, str | None, int]] = [
         (TransactionType.TRADE, base, trade.seller, trade.buyer, trade.quantity),
@@ -102,7 +102,7 @@ def transactions_of(trade: TradeFacts) -> list[Transaction]:
     rows = [
         Transaction(leg_id(trade.trade_id, leg), kind, asset, source, target, amount, trade.trade_id, None, trade.at_ms)
         for leg, (kind, asset, source, target, amount) in enumerate(legs)
-        if amount
+        if amount or kind is TransactionType.TRADE
     ]
     return rows[::-1]
 

@@ -220,6 +220,24 @@ def test_an_order_that_is_no_object_is_refused() -> None:
         journal.decode_order("ord_1")
 
 
+def test_terms_that_are_no_object_are_refused() -> None:
+    with pytest.raises(TypeError, match=r"^terms are an object$"):
+        journal.decode_terms("ACTIVE")
+
+
+@pytest.mark.parametrize("member", ["takerSide", "buyer", "seller"])
+def test_a_trade_between_others_than_its_orders_customers_is_refused(member: str) -> None:
+    """They stand in the entry so that it can be read alone."""
+    book = Book(RULES)
+    place(book, order(1, "SELL", 10, 50))
+    (entry,) = draft("b", Head(), AT_MS, 7, place(book, order(2, "BUY", 10, 50)))
+    events = tuple(raw | {member: "SELL"} if raw["type"] == "traded" else raw for raw in entry.events)
+    folded = Book(RULES)
+    place(folded, order(1, "SELL", 10, 50))
+    with pytest.raises(BrokenJournal, match="cannot be folded"):
+        replay(folded, replace(entry, events=events))
+
+
 def test_trade_ids_are_ulids_of_the_entrys_time_and_ascend_within_a_book() -> None:
     """T15"""
     _, events = decided()

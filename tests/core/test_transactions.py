@@ -37,8 +37,8 @@ def test_a_trade_gives_its_fees_and_legs_newest_first() -> None:
     assert [row.transaction_id for row in rows] == [leg_id(TRADE.trade_id, leg) for leg in (3, 2, 1, 0)]
 
 
-@pytest.mark.parametrize("name", ["notional", "buyer_fee", "seller_fee"])
-def test_what_moved_nothing_has_no_row_and_leaves_the_other_ids_as_they_are(name: str) -> None:
+@pytest.mark.parametrize("name", ["buyer_fee", "seller_fee"])
+def test_a_fee_of_nothing_has_no_row_and_leaves_the_other_ids_as_they_are(name: str) -> None:
     ids = {row.transaction_id for row in transactions_of(replace(TRADE, **{name: 0}))}
     assert len(ids) == 3
     assert ids <= {row.transaction_id for row in transactions_of(TRADE)}

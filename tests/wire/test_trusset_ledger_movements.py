@@ -74,9 +74,9 @@ def test_an_unknown_or_inactive_token_moves_nothing(desk: Desk, route: str) -> N
     assert desk.world.tables() == before
 
 
-def test_what_is_held_of_an_inactive_token_is_still_shown(desk: Desk) -> None:
+def test_what_a_customer_has_of_an_inactive_token_is_listed_and_not_shown_by_itself(desk: Desk) -> None:
     deactivate(desk, QUOTE)
-    assert balance(desk, token=QUOTE)["balance"] == "1000"
+    assert code_of(desk.get(ONE_BALANCE, customerRef="ann", tokenAddress=QUOTE)) == (404, "TOKEN_NOT_FOUND")
     assert len(balances(desk)) == 2
 
 

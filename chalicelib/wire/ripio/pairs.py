@@ -76,7 +76,7 @@ class Pairs:
             raise pair_not_found()
         tokens = self._tokens.get_many(instance, (config.base_asset, config.quote_asset))
         market = _market_of(config, tokens)
-        if market is None or market.pair != pair.upper() or not market.is_open:
+        if market is None or not market.is_open:
             raise pair_not_found()
         return market
 

@@ -13,6 +13,8 @@ from chalicelib.core.config import RefusalCode
 from chalicelib.wire.http import HttpResponse
 
 _STATUS_OF_REFUSAL = {RefusalCode.ORDER_BOOK_NOT_FOUND: 404, RefusalCode.ORDER_BOOK_EXISTS: 409}
+_OF_TRADE_DESK = {RefusalCode.INVALID_VALUE, RefusalCode.VALUE_TOO_SMALL, RefusalCode.EXTERNAL_ID_TAKEN}
+"""Refusals that nothing asked for at this desk can meet."""
 STATUS_OF_CODE = {
     "NOT_FOUND": 404,
     "METHOD_NOT_ALLOWED": 405,
@@ -33,7 +35,7 @@ STATUS_OF_CODE = {
     "CANCEL_PENDING": 503,
     "INTERNAL_ERROR": 500,
     "SERVICE_UNAVAILABLE": 503,
-} | {code.value: _STATUS_OF_REFUSAL.get(code, 400) for code in RefusalCode}
+} | {code.value: _STATUS_OF_REFUSAL.get(code, 400) for code in RefusalCode if code not in _OF_TRADE_DESK}
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,8 +68,10 @@ class OrderEndpoints:
             try:
                 row = self.outcomes.first(is_matched, owner, admitted.order.order_id, wait_s)
                 shown, applied = body, preference
-                if row is not None:
+                if row is not None or replay is None:  # else the answer is the one that was recorded with the order
                     envelope.has_waited(now_ms())
+                    shown = _admitted_body(admitted, envelope)
+                if row is not None:
                     shown, applied = envelope.success_body(_order_data(row)), f"wait={wait_s}"
                 if replay is not None:
                     final = replay.requests.finish(replay.scope, replay.key, shown, applied)

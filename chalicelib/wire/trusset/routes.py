@@ -153,6 +153,8 @@ class BookDesk:
         if route is None or route not in ROUTES:
             raise Fault("NOT_FOUND", "No such route")
         endpoint = self._endpoints.get((route, method))
+        if endpoint is None and (route, method) == (BALANCES, "POST"):  # an action that there is not, no customer
+            raise Fault("NOT_FOUND", "No such route")
         if endpoint is None:
             allowed = ", ".join(ROUTES[route])
             raise Fault("METHOD_NOT_ALLOWED", f"Allowed here: {allowed}", headers={"Allow": allowed})

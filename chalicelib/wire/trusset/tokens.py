@@ -14,10 +14,10 @@ from chalicelib.wire.trusset.replay import Replay, answer_once, idempotency_key
 
 
 def token_in_path(tokens: Tokens, instance: str, segment: str) -> Token:
-    """Return the token that a path segment names, active or not. Raises Fault INVALID_PARAM or TOKEN_NOT_FOUND."""
+    """Return the active token that a path segment names. Raises Fault INVALID_PARAM or TOKEN_NOT_FOUND."""
     address = ledger_schema.token_address(schema.path_parameter("tokenAddress", segment))
     token = None if address is None else tokens.get(instance, address)
-    if token is None:
+    if token is None or not token.is_active:
         raise token_not_found()
     return token
 

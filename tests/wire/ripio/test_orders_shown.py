@@ -195,7 +195,7 @@ def test_a_faulty_parameter_of_an_orders_trades_is_named(desk: SignedDesk, query
 
 def test_an_order_is_shown_without_reading_what_was_traded_after_and_before_it(desk: SignedDesk) -> None:
     traded_twice(desk)
-    later = (a_fill(NOW_MS - 90 + number, number) for number in range(80))
+    later = (a_fill(NOW_MS - 400 + number, number) for number in range(300))
     earlier = (a_fill(NOW_MS - 100_000 + number, number) for number in range(800))
     put_fills(desk.world.database, [*later, *earlier])
     reads = Reads(desk.world.database)

@@ -119,6 +119,15 @@ def test_orders_go_to_the_one_book_of_the_pair_that_is_not_closed(desk: SignedDe
     assert pairs.every_book(INSTANCE, "B_Q").keys() == {BOOK_ID, "ob_old"}
 
 
+def test_a_book_that_is_closed_while_it_is_looked_for_is_not_found(desk: SignedDesk) -> None:
+    """Its name is read first, then its settings: as they stand here."""
+    database = desk.world.database
+    row = next(row for row in database.scan("books") if row["part"] == "config")
+    database.put_many("books", [row | {"status": CLOSED.value}])
+    with pytest.raises(Fault):
+        pairs_of(database).open_book(INSTANCE, "B_Q")
+
+
 def test_another_instances_books_are_not_seen(desk: SignedDesk) -> None:
     with pytest.raises(Fault):
         pairs_of(desk.world.database).open_book("inst_other000", "B_Q")
