@@ -127,12 +127,14 @@ class Days:
         return _Seen(sequence, tuple(reversed(sums)), last)
 
     def _read_on(self, book: str, seen: _Seen, after_ms: int) -> _Seen:
-        sequence, sums = seen.sequence, [one for one in seen.sums if one.at_ms > after_ms]
+        sequence, last, sums = seen.sequence, seen.last, [one for one in seen.sums if one.at_ms > after_ms]
         for entry in self._journal.after(book, seen.sequence):
             sequence, trades = entry.sequence, trades_of(entry)
             if trades:
+                last = trades[-1].price
+            if trades and entry.at_ms > after_ms:
                 sums.append(_sum(trades))
-        return _Seen(sequence, tuple(sums), sums[-1].last if sums else seen.last)
+        return _Seen(sequence, tuple(sums), last)
 
 
 def _sum(trades: list[TapeTrade]) -> Sum:

@@ -28,15 +28,11 @@ class OrderDetailEndpoints:
 
     def by_id(self, request: HttpRequest, caller: Caller, envelope: Envelope) -> HttpResponse:
         """GET orders/{id}. The order with its trades."""
-        order_id = order_id_of(request.path_parameters["id"], "id")
-        return self._detail(order_id, caller, envelope)
+        return self._detail(order_id_of(_in_path(request, "id"), "id"), caller, envelope)
 
     def by_external_id(self, request: HttpRequest, caller: Caller, envelope: Envelope) -> HttpResponse:
         """GET orders/by-external-id/{external_id}. The order with its trades; the name's case does not count (R31)."""
-        try:
-            external_id = percent_decoded(request.path_parameters["external_id"])
-        except BadPercentEncoding as error:
-            raise invalid("external_id") from error
+        external_id = _in_path(request, "external_id")
         if len(external_id) > EXTERNAL_ID_CHARACTERS_MAX:
             raise invalid("external_id")
         order_id = self.external_ids.order_of(caller.owner, external_id)
@@ -66,6 +62,14 @@ class OrderDetailEndpoints:
         if row is None or market is None:
             raise Fault(Error.ORDER_NOT_FOUND)
         return row, market
+
+
+def _in_path(request: HttpRequest, name: str) -> str:
+    """Return a path parameter, decoded. Raises Fault where it cannot be."""
+    try:
+        return percent_decoded(request.path_parameters[name])
+    except BadPercentEncoding as error:
+        raise invalid(name) from error
 
 
 def fills_of_order(fills: Fills, owner: str, row: OrderRow) -> list[Fill]:
