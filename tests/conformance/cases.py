@@ -4,45 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-
-import pytest
 
 from chalicelib.wire.http import HttpResponse
 from tests.wire.desk import Desk
 
 if TYPE_CHECKING:
-    from _pytest.mark.structures import ParameterSet
+    pass
 
 UUID_4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 _ULID = r"[0-7][0-9A-HJKMNP-TV-Z]{25}"
-
-
-@dataclass(frozen=True, slots=True)
-class Deviation:
-    """A row that is as promised and that the program does otherwise; what it does stands in the reason."""
-
-    reason: str
-    row: tuple[Any, ...]
-
-
-def deviates(reason: str, *row: Any) -> Deviation:
-    return Deviation(reason, row)
-
-
-def cases(*rows: tuple[Any, ...] | Deviation) -> list[ParameterSet]:
-    """Return one case for each row: its id, then its values. A deviation must fail until it is none."""
-    return [_case(row.row, _must_fail(row.reason)) if isinstance(row, Deviation) else _case(row) for row in rows]
-
-
-def _case(row: tuple[Any, ...], *marks: pytest.MarkDecorator) -> ParameterSet:
-    return pytest.param(*row[1:], id=row[0], marks=marks)
-
-
-def _must_fail(reason: str) -> pytest.MarkDecorator:
-    return pytest.mark.xfail(strict=True, raises=AssertionError, reason=reason)
 
 
 def is_id(prefix: str, text: str) -> bool:

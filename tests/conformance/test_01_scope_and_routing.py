@@ -10,7 +10,8 @@ from chalice.test import Client
 from chalicelib.core.config import SettlementMode
 from chalicelib.stores.dynamodb import Database
 from chalicelib.wire.trusset.routes import BOOKS, ONE_BOOK
-from tests.conformance.cases import cases, data_of, deviates, json_body, outcome_of
+from tests.conformance.cases import data_of, json_body, outcome_of
+from tests.tables import cases, deviates
 from tests.wire.desk import API_KEY, ORDER, Desk, open_desk
 from tests.wire.till import TOKEN, post
 from tests.world import BASE, BOOK_ID, QUOTE, World

@@ -16,9 +16,10 @@ from chalicelib.stores.dynamodb import Database
 from chalicelib.tenancy import InstanceStatus, TooManyKeys
 from chalicelib.wire.http import HttpResponse
 from chalicelib.wire.trusset.routes import CREDIT, LIST, ONE_BOOK, ONE_ORDER, PLACE, ROUTES, TOKENS, BookDesk
-from tests.conformance.cases import answer_of, cases, data_of, deviates, json_body, message_of, outcome_of, rate_headers
+from tests.conformance.cases import answer_of, data_of, json_body, message_of, outcome_of, rate_headers
 from tests.conformance.conftest import Clock
 from tests.faults import Fault, FaultyClient, raising, refusal, throttled
+from tests.tables import cases, deviates
 from tests.wire.desk import API_KEY, ORDER, Desk, open_desk
 from tests.wire.till import TOKEN, post
 from tests.world import BASE, BOOK_ID, INSTANCE, World

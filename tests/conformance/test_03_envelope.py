@@ -12,9 +12,10 @@ from chalice.test import Client
 from chalicelib.stores.dynamodb import Database
 from chalicelib.wire.http import HttpResponse
 from chalicelib.wire.trusset.routes import BOOKS, CREDIT, LIST, ONE_BOOK, PLACE, TOKENS, TRANSFER
-from tests.conformance.cases import TIME, UUID_4, answer_of, cases, deviates, message_of, outcome_of
+from tests.conformance.cases import TIME, UUID_4, answer_of, message_of, outcome_of
 from tests.conformance.conftest import Clock
 from tests.faults import FAULTS, FaultyClient
+from tests.tables import cases, deviates
 from tests.wire.desk import API_KEY, Desk, fields_of, open_desk
 from tests.world import BOOK_ID, INSTANCE, World
 

@@ -28,9 +28,10 @@ from chalicelib.wire.trusset.routes import (
     TRANSFER,
     BookDesk,
 )
-from tests.conformance.cases import cases, deviates, json_body, outcome_of
+from tests.conformance.cases import json_body, outcome_of
 from tests.conformance.conftest import Clock
 from tests.faults import FAULTS, FaultyClient, raising, refusal
+from tests.tables import cases, deviates
 from tests.wire.desk import API_KEY, Desk
 from tests.wire.till import TOKEN, post
 from tests.world import BASE, INSTANCE, QUOTE

@@ -12,8 +12,9 @@ from chalice.test import Client
 from chalicelib.stores.dynamodb import Database
 from chalicelib.wire.http import HttpResponse
 from chalicelib.wire.trusset.routes import LIST, ONE_ORDER, PLACE
-from tests.conformance.cases import answer_of, cases, data_of, deviates, json_body, outcome_of
+from tests.conformance.cases import answer_of, data_of, json_body, outcome_of
 from tests.conformance.conftest import Clock
+from tests.tables import cases, deviates
 from tests.wire.desk import API_KEY, ORDER, Desk, fields_of, open_desk
 from tests.world import INSTANCE, World
 

@@ -21,9 +21,10 @@ from chalicelib.wire.trusset.routes import (
     TRANSFER,
     BookDesk,
 )
-from tests.conformance.cases import cases, data_of, json_body, listed, outcome_of
+from tests.conformance.cases import data_of, json_body, listed, outcome_of
 from tests.conformance.conftest import Clock
 from tests.faults import Died, FaultyClient, raising, throttled
+from tests.tables import cases
 from tests.wire.desk import API_KEY, ORDER, Desk
 from tests.wire.till import CHANGE, MOVE, TOKEN, post
 from tests.world import BASE, BOOK_ID, INSTANCE, QUOTE

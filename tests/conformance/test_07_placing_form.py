@@ -8,8 +8,9 @@ import pytest
 from ulid import ULID
 
 from chalicelib.wire.trusset.routes import BOOKS, CREDIT, TOKENS, TRADES_OF_BOOK
-from tests.conformance.cases import cases, data_of, is_id, json_body, listed, outcome_of, rested
+from tests.conformance.cases import data_of, is_id, json_body, listed, outcome_of, rested
 from tests.conformance.conftest import Clock
+from tests.tables import cases
 from tests.wire.desk import Desk, fields_of
 from tests.wire.till import post
 from tests.world import BASE, BOOK_ID, QUOTE

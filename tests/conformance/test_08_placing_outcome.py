@@ -10,8 +10,9 @@ from chalicelib.core.config import SettlementMode
 from chalicelib.core.vocabulary import BookStatus, SelfTradePrevention
 from chalicelib.stores.dynamodb import Database
 from chalicelib.wire.trusset.routes import ONE_ORDER
-from tests.conformance.cases import TIME, cases, data_of, is_id, listed, message_of, outcome_of, rested
+from tests.conformance.cases import TIME, data_of, is_id, listed, message_of, outcome_of, rested
 from tests.conformance.conftest import Clock
+from tests.tables import cases
 from tests.wire.desk import Desk, open_desk
 from tests.world import BOOK_ID, QUOTE, World
 

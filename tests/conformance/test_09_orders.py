@@ -12,8 +12,9 @@ from chalicelib.core.vocabulary import BookStatus, SelfTradePrevention
 from chalicelib.stores.dynamodb import Database
 from chalicelib.wire.http import HttpResponse
 from chalicelib.wire.trusset.routes import ONE_ORDER
-from tests.conformance.cases import TIME, cases, data_of, listed, message_of, outcome_of, rested
+from tests.conformance.cases import TIME, data_of, listed, message_of, outcome_of, rested
 from tests.conformance.conftest import Clock
+from tests.tables import cases
 from tests.wire.desk import API_KEY, Desk, fields_of, open_desk
 from tests.world import BASE, BOOK_ID, QUOTE, World
 

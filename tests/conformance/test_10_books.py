@@ -11,7 +11,8 @@ from chalicelib.core.config import SettlementMode
 from chalicelib.stores.dynamodb import Database
 from chalicelib.wire.http import HttpResponse
 from chalicelib.wire.trusset.routes import BOOKS, ONE_BOOK, SETTINGS
-from tests.conformance.cases import cases, data_of, is_id, json_body, listed, outcome_of
+from tests.conformance.cases import data_of, is_id, json_body, listed, outcome_of
+from tests.tables import cases
 from tests.wire.desk import Desk, fields_of, open_desk
 from tests.wire.till import post
 from tests.world import BASE, BOOK_ID, INSTANCE, QUOTE, World

@@ -10,7 +10,8 @@ from chalice.test import Client
 from chalicelib.core.config import SettlementMode
 from chalicelib.stores.dynamodb import Database
 from chalicelib.wire.trusset.routes import DEPTH, TRADES_OF_BOOK, TRADES_OF_CUSTOMER
-from tests.conformance.cases import TIME, cases, data_of, is_id, outcome_of, rested
+from tests.conformance.cases import TIME, data_of, is_id, outcome_of, rested
+from tests.tables import cases
 from tests.wire.desk import API_KEY, Desk, fields_of, open_desk
 from tests.world import BOOK_ID, QUOTE, World
 

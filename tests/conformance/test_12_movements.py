@@ -15,7 +15,8 @@ from chalicelib.wire.trusset.routes import (
     TOKENS,
     TRANSFER,
 )
-from tests.conformance.cases import TIME, cases, data_of, deviates, is_id, message_of, outcome_of
+from tests.conformance.cases import TIME, data_of, is_id, message_of, outcome_of
+from tests.tables import cases, deviates
 from tests.wire.desk import Desk, fields_of
 from tests.wire.till import balance, post
 from tests.world import BASE, INSTANCE, QUOTE

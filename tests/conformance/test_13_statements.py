@@ -18,7 +18,8 @@ from chalicelib.wire.trusset.routes import (
     TRANSACTIONS,
     TRANSFER,
 )
-from tests.conformance.cases import TIME, cases, data_of, is_id, rested
+from tests.conformance.cases import TIME, data_of, is_id, rested
+from tests.tables import cases
 from tests.wire.desk import Desk, fields_of, open_desk
 from tests.wire.till import CHANGE, TOKEN, balance, post, transactions
 from tests.world import BASE, QUOTE, World

@@ -10,8 +10,9 @@ from chalicelib.core.vocabulary import BookStatus
 from chalicelib.stores.dynamodb import Database
 from chalicelib.wire.http import HttpResponse
 from chalicelib.wire.trusset.routes import BALANCES, DEPTH, ONE_ORDER, TOKENS, TRANSACTIONS
-from tests.conformance.cases import cases, data_of, deviates, listed, message_of, outcome_of, rested
+from tests.conformance.cases import data_of, listed, message_of, outcome_of, rested
 from tests.conformance.conftest import Clock
+from tests.tables import cases, deviates
 from tests.wire.desk import Desk, open_desk
 from tests.wire.till import TOKEN, balance, post
 from tests.world import BASE, BOOK_ID, QUOTE, World

@@ -16,7 +16,8 @@ from chalicelib.core.vocabulary import BookStatus
 from chalicelib.stores.dynamodb import Database
 from chalicelib.wire.http import HttpResponse
 from chalicelib.wire.trusset.routes import LIST, PLACE
-from tests.conformance.cases import cases, data_of, listed, outcome_of, rested
+from tests.conformance.cases import data_of, listed, outcome_of, rested
+from tests.tables import cases
 from tests.wire.desk import API_KEY, Desk, fields_of, open_desk
 from tests.world import BASE, INSTANCE, QUOTE, World
 

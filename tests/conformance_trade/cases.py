@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
-
-import pytest
 
 from chalicelib.clock import now_ms
 from chalicelib.configuring import Configuring
@@ -21,7 +19,7 @@ from tests.wire.ripio.desk import SignedDesk, data_of, make_token, open_trade_de
 from tests.world import INSTANCE, Venue, World
 
 if TYPE_CHECKING:
-    from _pytest.mark.structures import ParameterSet
+    pass
 
 Outcome = tuple[int, int, str]
 BTC, BRL = "0x" + "1" * 40, "0x" + "2" * 40
@@ -51,31 +49,6 @@ def invalid(field: str) -> Outcome:
 
 def unauthorized(message: str) -> Outcome:
     return 401, 40100, message
-
-
-@dataclass(frozen=True, slots=True)
-class Deviation:
-    """A row that is as promised and that the program does otherwise; what it does stands in the reason."""
-
-    reason: str
-    row: tuple[Any, ...]
-
-
-def deviates(reason: str, *row: Any) -> Deviation:
-    return Deviation(reason, row)
-
-
-def cases(*rows: tuple[Any, ...] | Deviation) -> list[ParameterSet]:
-    """Return one case for each row: its id, then its values. A deviation must fail until it is none."""
-    return [_case(row.row, _must_fail(row.reason)) if isinstance(row, Deviation) else _case(row) for row in rows]
-
-
-def _case(row: tuple[Any, ...], *marks: pytest.MarkDecorator) -> ParameterSet:
-    return pytest.param(*row[1:], id=row[0], marks=marks)
-
-
-def _must_fail(reason: str) -> pytest.MarkDecorator:
-    return pytest.mark.xfail(strict=True, raises=AssertionError, reason=reason)
 
 
 def exact(response: HttpResponse) -> Any:

@@ -15,7 +15,6 @@ from tests.conformance_trade.cases import (
     NOT_FOUND,
     PAIR,
     UNSUPPORTED,
-    cases,
     invalid,
     open_market,
     order,
@@ -26,6 +25,7 @@ from tests.conformance_trade.cases import (
     unauthorized,
 )
 from tests.conformance_trade.conftest import SignedClient
+from tests.tables import cases
 from tests.wire.ripio.desk import UNLIMITED, SignedDesk, data_of, make_token, open_trade_desk, request_of
 from tests.world import World
 

@@ -12,8 +12,9 @@ import pytest
 from chalicelib.api_tokens import secret_of
 from chalicelib.stores.dynamodb import Database
 from chalicelib.wire.ripio.signature import signature_of
-from tests.conformance_trade.cases import LIST, UNSUPPORTED, cases, invalid, order, outcome_of, placed, unauthorized
+from tests.conformance_trade.cases import LIST, UNSUPPORTED, invalid, order, outcome_of, placed, unauthorized
 from tests.conformance_trade.conftest import SignedClient
+from tests.tables import cases
 from tests.wire.ripio.desk import MASTER_KEY, SignedDesk, open_trade_desk
 from tests.wire.ripio.test_signature import VECTORS
 from tests.world import World

@@ -22,7 +22,6 @@ from tests.conformance_trade.cases import (
     NOT_FOUND,
     UNSUPPORTED,
     Outcome,
-    cases,
     change_book,
     desk_of_ben,
     invalid,
@@ -32,6 +31,7 @@ from tests.conformance_trade.cases import (
     place,
     unauthorized,
 )
+from tests.tables import cases
 from tests.wire.ripio.desk import UNLIMITED, SignedDesk, data_of, make_token, open_trade_desk
 from tests.world import INSTANCE, World
 

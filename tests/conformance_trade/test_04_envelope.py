@@ -28,7 +28,6 @@ from tests.conformance_trade.cases import (
     TOO_LITTLE,
     UNSUPPORTED,
     Outcome,
-    cases,
     change_book,
     desk_of_ben,
     invalid,
@@ -39,6 +38,7 @@ from tests.conformance_trade.cases import (
 )
 from tests.conformance_trade.conftest import Clock
 from tests.faults import ENDPOINT, FaultyClient, raising, throttled
+from tests.tables import cases
 from tests.wire.ripio.desk import MASTER_KEY, SignedDesk, open_trade_desk
 from tests.world import INSTANCE, World
 

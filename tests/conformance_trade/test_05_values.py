@@ -27,7 +27,6 @@ from tests.conformance_trade.cases import (
     PUBLIC_TRADES,
     TOO_LITTLE,
     TRADES,
-    cases,
     change_book,
     desk_of_ben,
     invalid,
@@ -37,6 +36,7 @@ from tests.conformance_trade.cases import (
     placed,
     shown,
 )
+from tests.tables import cases
 from tests.wire.ripio.desk import SignedDesk, data_of
 from tests.world import INSTANCE
 

@@ -6,7 +6,8 @@ import base64
 
 import pytest
 
-from tests.conformance_trade.cases import cases, invalid, outcome_of
+from tests.conformance_trade.cases import invalid, outcome_of
+from tests.tables import cases
 from tests.wire.ripio.desk import SignedDesk
 from tests.wire.ripio.lists import DAY_MS, LIST, NOW_MS, ids_of, page, put_many
 from tests.wire.ripio.rows import an_order, id_at, put_orders

@@ -9,7 +9,8 @@ import pytest
 from chalicelib.core.vocabulary import OrderStatus, OrderType, Side, TimeInForce
 from chalicelib.wire.ripio.ids import shown as shown_id
 from chalicelib.wire.trusset.routes import BookDesk
-from tests.conformance_trade.cases import LIST, PAIR, cases, exact, invalid, outcome_of, placed, shown
+from tests.conformance_trade.cases import LIST, PAIR, exact, invalid, outcome_of, placed, shown
+from tests.tables import cases
 from tests.wire.desk import API_KEY, Desk
 from tests.wire.ripio.desk import SignedDesk, data_of
 from tests.wire.ripio.lists import DAY_MS, NOW_MS, ids_of, page, put_many

@@ -16,10 +16,8 @@ from tests.conformance_trade.cases import (
     RICH_BRL,
     TOO_LITTLE,
     UNSUPPORTED,
-    cases,
     change_book,
     desk_of_ben,
-    deviates,
     exact,
     invalid,
     open_market,
@@ -30,6 +28,7 @@ from tests.conformance_trade.cases import (
     shown,
 )
 from tests.conformance_trade.conftest import Clock
+from tests.tables import cases, deviates
 from tests.wire.ripio.desk import SignedDesk, data_of
 from tests.wire.ripio.lists import ids_of
 

@@ -20,7 +20,6 @@ from tests.conformance_trade.cases import (
     RICH_BRL,
     RICH_BTC,
     TOO_LITTLE,
-    cases,
     change_book,
     desk_of_ben,
     exact,
@@ -32,6 +31,7 @@ from tests.conformance_trade.cases import (
     shown,
 )
 from tests.conformance_trade.conftest import Clock
+from tests.tables import cases
 from tests.wire.ripio.desk import SignedDesk, data_of
 
 UUID = "01563E3A-B5D3-D676-4C61-EFB99302BD5B"

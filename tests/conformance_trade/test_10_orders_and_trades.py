@@ -13,7 +13,6 @@ from tests.conformance_trade.cases import (
     LIST,
     NO_ORDER,
     TRADES,
-    cases,
     desk_of_ben,
     exact,
     invalid,
@@ -25,6 +24,7 @@ from tests.conformance_trade.cases import (
     shown,
 )
 from tests.conformance_trade.conftest import Clock
+from tests.tables import cases
 from tests.wire.ripio.desk import SignedDesk, data_of
 from tests.wire.ripio.lists import DAY_MS, NOW_MS, OPEN_LIST, ids_of, page, put_many
 from tests.wire.ripio.rows import a_fill, put_fills

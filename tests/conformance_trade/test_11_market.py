@@ -18,7 +18,6 @@ from tests.conformance_trade.cases import (
     PAIRS,
     PUBLIC_TRADES,
     TICKER,
-    cases,
     change_book,
     exact,
     invalid,
@@ -27,6 +26,7 @@ from tests.conformance_trade.cases import (
     placed,
     rested,
 )
+from tests.tables import cases
 from tests.wire.ripio.desk import SignedDesk, data_of, open_trade_desk
 from tests.wire.ripio.lists import DAY_MS, NOW_MS
 from tests.wire.ripio.rows import put_tape

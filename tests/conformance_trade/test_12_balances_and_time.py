@@ -8,7 +8,8 @@ import pytest
 
 from chalicelib.clock import iso
 from chalicelib.stores.tokens import Tokens
-from tests.conformance_trade.cases import BRL, BTC, cases, desk_of_ben, exact, outcome_of, placed
+from tests.conformance_trade.cases import BRL, BTC, desk_of_ben, exact, outcome_of, placed
+from tests.tables import cases
 from tests.wire.ripio.desk import SignedDesk, data_of
 from tests.world import BASE, INSTANCE
 

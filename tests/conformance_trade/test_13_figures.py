@@ -9,8 +9,9 @@ import pytest
 from chalicelib.core.vocabulary import OrderStatus, OrderType, Side
 from chalicelib.stores.dynamodb import Database
 from chalicelib.wire.trusset.routes import BookDesk
-from tests.conformance_trade.cases import LIST, cases, exact, open_market, order, placed, shown
+from tests.conformance_trade.cases import LIST, exact, open_market, order, placed, shown
 from tests.conformance_trade.conftest import Clock
+from tests.tables import cases
 from tests.wire.desk import API_KEY, Desk
 from tests.wire.ripio.desk import SignedDesk, open_trade_desk
 from tests.wire.ripio.lists import NOW_MS

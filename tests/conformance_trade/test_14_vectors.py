@@ -19,7 +19,6 @@ from tests.conformance_trade.cases import (
     DEPTH,
     LIST,
     NO_PAIR,
-    cases,
     exact,
     invalid,
     open_market,
@@ -30,6 +29,7 @@ from tests.conformance_trade.cases import (
     unauthorized,
 )
 from tests.conformance_trade.conftest import Clock
+from tests.tables import cases
 from tests.wire.ripio.desk import SignedDesk, data_of, open_trade_desk
 from tests.wire.ripio.lists import NOW_MS, ids_of, page, put_many
 from tests.wire.ripio.rows import an_order, id_at, put_orders
