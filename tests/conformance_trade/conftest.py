@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,41 +15,27 @@ from chalicelib.clock import now_ms
 from chalicelib.stores.dynamodb import Database
 from chalicelib.wire.ripio.signature import signature_of
 from tests.conformance_trade.cases import open_market
+from tests.waiting import Waiting
 from tests.wire.ripio.desk import MASTER_KEY, SignedDesk, open_trade_desk
 from tests.wire.ripio.lists import NOW_MS
 from tests.world import INSTANCE, World
 
 
-class Clock:
-    """The time of waits: it stands still but for sleeps, and ``meanwhile`` is what the world does in each of them."""
-
-    def __init__(self) -> None:
-        self.slept_s = 0.0
-        self.meanwhile: Callable[[], object] = lambda: None
-
-    def monotonic(self) -> float:
-        return self.slept_s
-
-    def sleep(self, duration_s: float) -> None:
-        self.slept_s += duration_s
-        self.meanwhile()
-
-
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
+def clock(monkeypatch: pytest.MonkeyPatch) -> Waiting:
+    clock = Waiting()
     monkeypatch.setattr(outcomes, "time", clock)
     return clock
 
 
 @pytest.fixture
-def desk(clock: Clock, memory_database: Database) -> SignedDesk:  # noqa: ARG001 - no test here waits in earnest
+def desk(clock: Waiting, memory_database: Database) -> SignedDesk:  # noqa: ARG001 - no test here waits in earnest
     """Ann's desk with the book BTC/BRL, of 8 and 2 decimals, without bounds; ann and ben have 10 BTC and a million."""
     return open_market(memory_database)
 
 
 @pytest.fixture
-def archive(clock: Clock, memory_database: Database) -> SignedDesk:  # noqa: ARG001 - no test here waits in earnest
+def archive(clock: Waiting, memory_database: Database) -> SignedDesk:  # noqa: ARG001 - no test here waits in earnest
     """Ann's desk with the book B/Q, of 8 and 18 decimals, at noon of 2025-03-04: for rows that are put into tables."""
     return open_trade_desk(World(memory_database, base_decimals=8), clock=lambda: NOW_MS)
 

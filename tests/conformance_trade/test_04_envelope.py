@@ -36,9 +36,9 @@ from tests.conformance_trade.cases import (
     placed,
     unauthorized,
 )
-from tests.conformance_trade.conftest import Clock
 from tests.faults import ENDPOINT, FaultyClient, raising, throttled
 from tests.tables import cases
+from tests.waiting import Waiting
 from tests.wire.ripio.desk import MASTER_KEY, SignedDesk, open_trade_desk
 from tests.world import INSTANCE, World
 
@@ -92,34 +92,34 @@ def test_r11_r12_every_answer_has_the_same_members_and_headers(
 # --- each error, reached -----------------------------------------------------------------------------------------
 
 
-def no_result(desk: SignedDesk, _clock: Clock) -> HttpResponse:
+def no_result(desk: SignedDesk, _clock: Waiting) -> HttpResponse:
     return desk.delete(LIST, {"id": placed(desk)})
 
 
-def cancelled_before(desk: SignedDesk, _clock: Clock) -> HttpResponse:
+def cancelled_before(desk: SignedDesk, _clock: Waiting) -> HttpResponse:
     order_id = placed(desk, immediate_or_cancel=True)
     desk.match()
     return desk.delete(LIST, {"id": order_id})
 
 
-def filled_before(desk: SignedDesk, _clock: Clock) -> HttpResponse:
+def filled_before(desk: SignedDesk, _clock: Waiting) -> HttpResponse:
     order_id = placed(desk)
     placed(desk_of_ben(desk), side="sell")
     desk.match()
     return desk.delete(LIST, {"id": order_id})
 
 
-def on_a_paused_book(desk: SignedDesk, _clock: Clock) -> HttpResponse:
+def on_a_paused_book(desk: SignedDesk, _clock: Waiting) -> HttpResponse:
     change_book(desk, status=BookStatus.PAUSED)
     return place(desk)
 
 
-def under_the_least_amount(desk: SignedDesk, _clock: Clock) -> HttpResponse:
+def under_the_least_amount(desk: SignedDesk, _clock: Waiting) -> HttpResponse:
     change_book(desk, order_size_min=2_000_000)
     return place(desk)
 
 
-def without_the_service(desk: SignedDesk, _clock: Clock) -> HttpResponse:
+def without_the_service(desk: SignedDesk, _clock: Waiting) -> HttpResponse:
     desk.world.tenants().change(INSTANCE, lambda found: found.without_service("trading"))
     return place(desk)
 
@@ -131,16 +131,16 @@ def with_a_client(desk: SignedDesk, fault: Any) -> SignedDesk:
     return replace(desk, desk=TradeDesk(database, master_key=lambda: MASTER_KEY, public_instance=INSTANCE))
 
 
-def with_a_bug(desk: SignedDesk, _clock: Clock) -> HttpResponse:
+def with_a_bug(desk: SignedDesk, _clock: Waiting) -> HttpResponse:
     return with_a_client(desk, raising(RuntimeError("a bug"), after=False)).get("/trade/user/balances")
 
 
-def without_tables(desk: SignedDesk, _clock: Clock) -> HttpResponse:
+def without_tables(desk: SignedDesk, _clock: Waiting) -> HttpResponse:
     error = EndpointConnectionError(endpoint_url=ENDPOINT)
     return with_a_client(desk, raising(error, after=False)).get("/trade/user/balances")
 
 
-Reach = Callable[[SignedDesk, Clock], HttpResponse]
+Reach = Callable[[SignedDesk, Waiting], HttpResponse]
 ERRORS: list[Any] = cases(
     ("40000 in step 13",       invalid("side"),        lambda desk, _: place(desk, side="BUY")),
     ("40000 of a value",       invalid("price"),       lambda desk, _: place(desk, price="0")),
@@ -165,7 +165,7 @@ ERRORS: list[Any] = cases(
 
 
 @pytest.mark.parametrize(("outcome", "reach"), ERRORS)
-def test_each_error_of_the_table(desk: SignedDesk, clock: Clock, outcome: Outcome, reach: Reach) -> None:
+def test_each_error_of_the_table(desk: SignedDesk, clock: Waiting, outcome: Outcome, reach: Reach) -> None:
     response = reach(desk, clock)
     assert outcome_of(response) == outcome
     assert ("Retry-After" in response.headers) == (outcome[1] in (50003, 503))

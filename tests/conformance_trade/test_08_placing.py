@@ -27,8 +27,8 @@ from tests.conformance_trade.cases import (
     rested,
     shown,
 )
-from tests.conformance_trade.conftest import Clock
 from tests.tables import cases, deviates
+from tests.waiting import Waiting
 from tests.wire.ripio.desk import SignedDesk, data_of
 from tests.wire.ripio.lists import ids_of
 
@@ -180,7 +180,7 @@ LATER: list[tuple[str, dict[str, Any], object]] = [
 
 
 @pytest.fixture
-def bounded(memory_database: Database, clock: Clock) -> SignedDesk:  # noqa: ARG001 - nothing waits in earnest
+def bounded(memory_database: Database, clock: Waiting) -> SignedDesk:  # noqa: ARG001 - nothing waits in earnest
     """A book of ticks of 0.5, amounts from 0.00001 to 1, and an external id that is taken."""
     desk = open_market(memory_database, tick_size=50, order_size_min=1000, order_size_max=10**8)
     placed(desk, external_id="taken")
@@ -268,7 +268,7 @@ WAITS = cases(
 
 @pytest.mark.parametrize(("prefer", "waited_s", "applied"), WAITS)
 def test_r27_with_a_preference_the_state_after_the_first_result_is_shown(
-    asked: SignedDesk, clock: Clock, prefer: str | None, waited_s: int, applied: str | None
+    asked: SignedDesk, clock: Waiting, prefer: str | None, waited_s: int, applied: str | None
 ) -> None:
     headers = {"prefer": prefer} if prefer else {}
     slow = place(asked, headers)

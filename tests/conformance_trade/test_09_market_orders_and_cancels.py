@@ -30,8 +30,8 @@ from tests.conformance_trade.cases import (
     rested,
     shown,
 )
-from tests.conformance_trade.conftest import Clock
 from tests.tables import cases
+from tests.waiting import Waiting
 from tests.wire.ripio.desk import SignedDesk, data_of
 
 UUID = "01563E3A-B5D3-D676-4C61-EFB99302BD5B"
@@ -135,7 +135,7 @@ each_way = pytest.mark.parametrize("cancel", WAYS)
 
 
 @each_way
-def test_a_cancelled_order_is_shown_and_its_hold_is_back(desk: SignedDesk, clock: Clock, cancel: Any) -> None:
+def test_a_cancelled_order_is_shown_and_its_hold_is_back(desk: SignedDesk, clock: Waiting, cancel: Any) -> None:
     order_id = placed(desk, external_id="mine", amount="0.02")
     rested(desk, "sell", ("0.005", "350000"))
     clock.meanwhile = desk.match
@@ -155,7 +155,7 @@ def test_a_cancelled_order_is_shown_and_its_hold_is_back(desk: SignedDesk, clock
 
 @each_way
 def test_what_is_filled_is_told_also_when_it_filled_while_the_cancel_was_queued(
-    desk: SignedDesk, clock: Clock, cancel: Any
+    desk: SignedDesk, clock: Waiting, cancel: Any
 ) -> None:
     order_id = placed(desk, external_id="mine")
     placed(desk_of_ben(desk), side="sell")
@@ -172,7 +172,7 @@ def test_an_unknown_order_and_anothers_are_not_found(desk: SignedDesk, cancel: A
 
 @each_way
 def test_without_a_result_in_5_seconds_the_cancel_stays_queued_and_a_repeat_joins_it(
-    desk: SignedDesk, clock: Clock, cancel: Any
+    desk: SignedDesk, clock: Waiting, cancel: Any
 ) -> None:
     order_id = placed(desk, external_id="mine")
     response = cancel(desk, order_id, "mine")
@@ -223,7 +223,7 @@ BODIES = cases(
 
 
 @pytest.mark.parametrize("body", BODIES)
-def test_all_live_orders_are_cancelled_newest_first(desk: SignedDesk, clock: Clock, body: object) -> None:
+def test_all_live_orders_are_cancelled_newest_first(desk: SignedDesk, clock: Waiting, body: object) -> None:
     first, second, third = (placed(desk, price=price) for price in ("1", "2", "3"))
     bens = placed(desk_of_ben(desk), price="1")
     clock.meanwhile = desk.match
@@ -235,7 +235,7 @@ def test_all_live_orders_are_cancelled_newest_first(desk: SignedDesk, clock: Clo
     assert outcome_of(desk.delete(f"{LIST}/all", body)) == NOTHING
 
 
-def test_what_fills_meanwhile_or_has_no_result_is_no_success(desk: SignedDesk, clock: Clock) -> None:
+def test_what_fills_meanwhile_or_has_no_result_is_no_success(desk: SignedDesk, clock: Waiting) -> None:
     filled, left = placed(desk), placed(desk, price="1")
     placed(desk_of_ben(desk), side="sell")
     assert {row["success"] for row in data_of(desk.delete(f"{LIST}/all"))} == {False}
@@ -254,7 +254,7 @@ def test_of_another_pair_nothing_is_cancelled(desk: SignedDesk) -> None:
     assert shown(desk, order_id)["status"] == "open"
 
 
-def test_cancelling_works_on_a_paused_book(desk: SignedDesk, clock: Clock) -> None:
+def test_cancelling_works_on_a_paused_book(desk: SignedDesk, clock: Waiting) -> None:
     order_id = placed(desk)
     change_book(desk, status=BookStatus.PAUSED)
     clock.meanwhile = desk.match

@@ -23,8 +23,8 @@ from tests.conformance_trade.cases import (
     rested,
     shown,
 )
-from tests.conformance_trade.conftest import Clock
 from tests.tables import cases
+from tests.waiting import Waiting
 from tests.wire.ripio.desk import SignedDesk, data_of
 from tests.wire.ripio.lists import DAY_MS, NOW_MS, OPEN_LIST, ids_of, page, put_many
 from tests.wire.ripio.rows import a_fill, put_fills
@@ -34,7 +34,7 @@ OF_ORDER = "/trade/orders/trades"
 
 
 @pytest.fixture
-def priced(memory_database: Database, clock: Clock) -> SignedDesk:  # noqa: ARG001 - nothing waits in earnest
+def priced(memory_database: Database, clock: Waiting) -> SignedDesk:  # noqa: ARG001 - nothing waits in earnest
     """A book with fees: 5 bps for makers, 15 for takers."""
     return open_market(memory_database, maker_fee_bps=5, taker_fee_bps=15)
 

@@ -10,8 +10,8 @@ from chalicelib.core.vocabulary import OrderStatus, OrderType, Side
 from chalicelib.stores.dynamodb import Database
 from chalicelib.wire.trusset.routes import BookDesk
 from tests.conformance_trade.cases import LIST, exact, open_market, order, placed, shown
-from tests.conformance_trade.conftest import Clock
 from tests.tables import cases
+from tests.waiting import Waiting
 from tests.wire.desk import API_KEY, Desk
 from tests.wire.ripio.desk import SignedDesk, open_trade_desk
 from tests.wire.ripio.lists import NOW_MS
@@ -36,7 +36,7 @@ def row_of(desk: SignedDesk, **facts: Any) -> Any:
 # --- R37: numbers ------------------------------------------------------------------------------------------------
 
 
-def test_r37_no_number_passes_through_a_binary_float(memory_database: Database, clock: Clock) -> None:
+def test_r37_no_number_passes_through_a_binary_float(memory_database: Database, clock: Waiting) -> None:
     """18 decimals, and digits that no double has."""
     del clock
     desk = open_market(memory_database, 18, 18)

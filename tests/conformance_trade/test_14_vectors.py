@@ -28,8 +28,8 @@ from tests.conformance_trade.cases import (
     shown,
     unauthorized,
 )
-from tests.conformance_trade.conftest import Clock
 from tests.tables import cases
+from tests.waiting import Waiting
 from tests.wire.ripio.desk import SignedDesk, data_of, open_trade_desk
 from tests.wire.ripio.lists import NOW_MS, ids_of, page, put_many
 from tests.wire.ripio.rows import an_order, id_at, put_orders
@@ -279,7 +279,7 @@ ORDERS: list[Any] = cases(
 
 @pytest.mark.parametrize(("quote_decimals", "against", "levels", "members", "held", "left", "figures"), ORDERS)
 def test_figures(
-    memory_database: Database, clock: Clock, quote_decimals: int, against: str, levels: list[tuple[str, str]],
+    memory_database: Database, clock: Waiting, quote_decimals: int, against: str, levels: list[tuple[str, str]],
     members: dict[str, Any], held: int, left: int, figures: dict[str, str],
 ) -> None:  # fmt: skip
     del clock

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 
 import pytest
 
@@ -18,27 +17,13 @@ from chalicelib.wire.trusset import orders
 from chalicelib.wire.trusset.routes import ONE_ORDER
 from tests.faults import FAULTS, FaultyClient
 from tests.invariants import check_invariants
+from tests.waiting import Waiting
 from tests.wire.desk import Desk, code_of, fields_of, open_desk
 from tests.world import BASE, INSTANCE, NOW_MS, QUOTE, World
 
 NOT_FOUND = (404, "ORDER_NOT_FOUND")
 PENDING = (503, "CANCEL_PENDING")
 CALLS_MAX = 60
-
-
-class Waiting:
-    """Time that only passes in sleeps; ``meanwhile`` is what the rest of the world does in each of them."""
-
-    def __init__(self) -> None:
-        self.slept_s = 0.0
-        self.meanwhile: Callable[[], object] = lambda: None
-
-    def monotonic(self) -> float:
-        return self.slept_s
-
-    def sleep(self, duration_s: float) -> None:
-        self.slept_s += duration_s
-        self.meanwhile()
 
 
 @pytest.fixture
