@@ -1,4 +1,4 @@
-"""The Chalice app: wires routes and the stream handler; nothing else.
+"""The Chalice app: wires routes, the stream handler and the schedule; nothing else.
 
 Every path answers in its desk's own words, unknown ones and wrong methods too: so each route takes all methods, and
 paths that no route names are caught by their number of segments. The trade desk's paths are all caught so: it finds its
@@ -8,11 +8,12 @@ routes by itself, for each of its paths is there twice, and API Gateway takes 30
 from __future__ import annotations
 
 import os
+import time
 from functools import cache
 from typing import Any
 
-from chalice import Chalice, Response
-from chalice.app import DynamoDBEvent
+from chalice import Chalice, Rate, Response
+from chalice.app import CloudWatchEvent, DynamoDBEvent
 
 from chalicelib import wiring
 from chalicelib.stream import match_records
@@ -26,6 +27,8 @@ INBOX_STREAM_ARN = os.environ.get(
     "INBOX_STREAM_ARN", "arn:aws:dynamodb:us-east-1:000000000000:table/tallybook-inbox/stream/named-at-deployment"
 )
 INBOX_BATCH_RECORDS = 100
+EXPIRING_RUN_S = 75
+"""Longer than the minute after which the next run begins, so that somebody is looking when that one is late."""
 
 app = Chalice(app_name="tallybook")
 
@@ -94,3 +97,10 @@ def match_inbox(event: DynamoDBEvent) -> dict[str, Any]:
     records = event.to_dict()["Records"]
     failed = match_records(wiring.matcher(), records)
     return {"batchItemFailures": [{"itemIdentifier": sequence_number} for sequence_number in failed]}
+
+
+@app.schedule(Rate(1, unit=Rate.MINUTES), name="expire_orders")
+def expire_orders(_event: CloudWatchEvent) -> None:
+    """Have orders end when they expire, for a little more than a minute (R24)."""
+    end_s = time.monotonic() + EXPIRING_RUN_S
+    wiring.expiring().keep_looking(lambda: time.monotonic() < end_s, time.sleep)

@@ -65,7 +65,7 @@ def write_book(database: Database, orders: list[PlaceOrder]) -> LoadedBook:
     state = BookState.empty(CONFIG.first_rules, CONFIG.first_terms.status)
     loaded = LoadedBook(book_key(CONFIG.instance, CONFIG.book_id), CONFIG, state)
     for chunk in batched(orders, COMMANDS_PER_ENTRY):
-        events = [event for order in chunk for event in place(loaded.state.book, order)]
+        events = [event for order in chunk for event in place(loaded.state.book, order, AT_MS)]
         for entry in draft(loaded.key, loaded.state.head, AT_MS, loaded.state.head.sequence + 1, events):
             loaded.journal_bytes += journal.append([entry])
             loaded.state.advance(entry, [])
@@ -78,7 +78,7 @@ def commands_a_second(book: Book) -> float:
     orders = commands(COMMANDS_AFTER, seed=7)
     started = perf_counter()
     for order in orders:
-        place(book, order)
+        place(book, order, AT_MS)
     return COMMANDS_AFTER / (perf_counter() - started)
 
 

@@ -23,6 +23,7 @@ from chalicelib.core.vocabulary import BookRules, OrderType, PlaceOrder, Side, T
 COMMANDS = 200_000
 ROUNDS = 5
 WHOLE = 10**18
+AT_MS = 1_736_937_000_000
 
 
 def commands(count: int, seed: int) -> list[PlaceOrder]:
@@ -49,10 +50,10 @@ def main() -> None:
         gc.collect()
         started = perf_counter()
         for order in orders:
-            place(book, order)
+            place(book, order, AT_MS)
         rates.append(COMMANDS / (perf_counter() - started))
     book = Book(BookRules(maker_fee_bps=5, taker_fee_bps=15))
-    decided = [place(book, order) for order in orders]
+    decided = [place(book, order, AT_MS) for order in orders]
     taking = sum(1 for events in decided if any(isinstance(event, Traded) for event in events))
     trades = sum(isinstance(event, Traded) for events in decided for event in events)
     rates.sort()

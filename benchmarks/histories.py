@@ -103,7 +103,7 @@ def write_tape(database: Database, commands: Sequence[PlaceOrder], at_ms: int) -
     journal, book, head = Journal(database), Book(BOOK.first_rules), Head()
     key = book_key(INSTANCE, BOOK.book_id)
     for chunk in batched(commands, COMMANDS_PER_ENTRY):
-        events = [event for order in chunk for event in place(book, order)]
+        events = [event for order in chunk for event in place(book, order, at_ms)]
         for entry in draft(key, head, at_ms, head.sequence + 1, events):
             journal.append([entry])
             head = head_of(entry)

@@ -1,7 +1,8 @@
 """Admission: what is asked of a book gets its place in the book's inbox.
 
-An order gets its hold, its row and its place in one transaction or not at all; a cancel its place and a note on the
-order's row. What an answer means (guarantee 7): admitted: durable, will be decided; refused: no trace of funds.
+An order gets its hold, its row and its place in one transaction or not at all, and with them what has it looked at when
+it expires (R24); a cancel its place and a note on the order's row.
+What an answer means (guarantee 7): admitted: durable, will be decided; refused: no trace of funds.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from chalicelib.core.vocabulary import AMOUNT_MAX, CancelOrder, OrderType, Place
 from chalicelib.stores.accounts import Accounts
 from chalicelib.stores.books import Books
 from chalicelib.stores.dynamodb import Database, OutcomeUnknown, TransactionRefused, Unavailable, Write
+from chalicelib.stores.expiries import Expiries, Expiry
 from chalicelib.stores.external_ids import ExternalIds
 from chalicelib.stores.inbox import Inbox
 from chalicelib.stores.keys import book_key, customer_key
@@ -51,6 +53,7 @@ class Admission:
         self._accounts = Accounts(database)
         self._orders = Orders(database)
         self._external_ids = ExternalIds(database)
+        self._expiries = Expiries(database)
         self._inbox = Inbox(database)
 
     def place(
@@ -89,6 +92,7 @@ class Admission:
                 request.post_only,
                 request.value,
                 request.external_id,
+                request.expires_at_ms,
             )
             outcome = self._admit(config, order, receipt)
             is_budget = request.order_type is OrderType.MARKET and request.side is Side.BUY and request.value is None
@@ -164,6 +168,8 @@ class Admission:
             self._orders.admit(owner, config.book_id, order),
             self._inbox.send(book, order, self._now_s()),
         ]
+        if order.expires_at_ms is not None:
+            writes.append(self._expiries.expect(Expiry(book, owner, order.order_id, order.expires_at_ms)))
         hold_index = receipt_index = name_index = None
         if order.external_id is not None:
             name_index = len(writes)

@@ -54,18 +54,25 @@ class Loading:
         if config is None:
             raise UnknownBook(key)
         loaded = book_from_snapshot(self._snapshots, key, config)
-        state = loaded.state
+        self.catch_up(loaded)
+        return loaded
+
+    def catch_up(self, loaded: LoadedBook) -> None:
+        """Fold in what stands in the journal after the book's head, and finish what was not projected.
+
+        Raises BrokenJournal; a book that this has failed on is no book any more.
+        """
+        key, state = loaded.key, loaded.state
         projected = self._books.depth(key).sequence
         if state.head.sequence > projected:
-            raise BrokenJournal(f"{key}: its snapshot at {state.head.sequence} is ahead of its rows")
+            raise BrokenJournal(f"{key}: what is known of it, up to {state.head.sequence}, is ahead of its rows")
         for entry, stored_bytes in self._journal.sized_after(key, state.head.sequence):
             events = state.fold(entry)
             loaded.journal_bytes += stored_bytes
             if entry.sequence > projected:
-                self._projector.project(config, entry, events)
+                self._projector.project(loaded.config, entry, events)
         if state.head.sequence > projected:
             self.publish(loaded)
-        return loaded
 
     def publish(self, loaded: LoadedBook) -> None:
         """Publish the depth view, and with it that every entry up to the book's head is projected."""

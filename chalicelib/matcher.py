@@ -4,6 +4,11 @@ For each book of a batch: load (warm memory, else the newest snapshot and the jo
 run committed and did not project, decide, commit (the next journal entry, on condition that it is not there: the one
 commit point), project; then write a snapshot when one is due.
 
+Time (R24): what is committed together is decided at one time, ``at_ms``, which its entries carry. It is read when the
+group begins, and what is due by then expires before anything else is decided. So in the journal, event after event:
+an order that is EXPIRED was due by its entry's time; nothing trades or comes to rest that is due by then; and while
+anything that is due rests, nothing happens but expiry.
+
 Fencing: only one writer can create entry N+1. Who fails holds a stale book, throws it away, reloads, and finds the
 commands that are decided by now. So two matchers at once, a batch delivered twice, or a crash between any two calls
 change nothing but the time it takes.
@@ -21,7 +26,7 @@ from dataclasses import dataclass, field
 from aws_lambda_powertools import Logger
 
 from chalicelib.core.book import Book
-from chalicelib.core.commands import close_out, decide
+from chalicelib.core.commands import close_out, decide, expire
 from chalicelib.core.events import BookChanged, CancelRefused, Event, Traded
 from chalicelib.core.journal import JournalEntry, draft
 from chalicelib.core.matching import reject
@@ -55,8 +60,9 @@ class CommandTooLarge(Exception):
 
 @dataclass(slots=True)
 class _Pending:
-    """What was decided since the last commit."""
+    """What was decided since the last commit, all of it at ``at_ms``."""
 
+    at_ms: int
     events: list[Event] = field(default_factory=list)
     watermark: int = 0
     redriven: list[str] = field(default_factory=list)
@@ -70,7 +76,7 @@ class _Pending:
 
 
 class Matcher:
-    """now_ms: the time in ms; it enters the journal as a fact and decides nothing."""
+    """now_ms: the time in ms; it enters the journal as a fact, and of what is decided it decides what is due (R24)."""
 
     def __init__(self, database: Database, now_ms: Callable[[], int]) -> None:
         self._loading = Loading(database)
@@ -87,9 +93,21 @@ class Matcher:
         Return how many were not decided before. What an earlier run committed and did not project is projected first,
         with no commands at all too. Raises when it could not finish; then everything may be delivered again.
         """
+        return self._fenced(book, lambda: self._process(book, deliveries))
+
+    def expire_due(self, book: str) -> int:
+        """Close orders of a book that are due, one group at most; return how many (R24).
+
+        No matcher need have looked at the book for long, and others may have: whatever they committed is read before.
+        Raises as ``process`` does.
+        """
+        return self._fenced(book, lambda: self._expire_due(book))
+
+    def _fenced(self, book: str, work: Callable[[], int]) -> int:
+        """Do some work on a book, again where another matcher was first; forget the book when it fails."""
         for _ in range(CONFLICTS_MAX):
             try:
-                return self._process(book, deliveries)
+                return work()
             except EntryExists:
                 logger.info("another matcher was first", book=book)
                 self._warm.pop(book, None)
@@ -102,26 +120,52 @@ class Matcher:
         loaded = self._warm.get(book) or self._loading.load(book)
         self._keep(loaded)
         undecided = self._undecided.among(deliveries, loaded.state, loaded.config)
-        pending = _Pending()
+        pending = self._begin(loaded)
         for delivery in undecided:
             try:
-                events = _decide(loaded.state.book, delivery.command)
+                events = _decide(loaded.state.book, delivery.command, pending.at_ms)
             except Exception:
                 logger.exception("the core cannot decide a command; given up", command=delivery.command.command_id)
                 # The core left its book half changed. What was decided before is written down; a new load projects it.
                 self._append(loaded, pending)
                 loaded = self._loading.load(book)
                 self._keep(loaded)
+                pending = self._begin(loaded)
                 events = _give_up(loaded.state.book, delivery.command)
             pending.add(events, delivery)
             if len(pending.events) >= EVENTS_PER_ENTRY_GROUP:
                 self._commit(loaded, pending)
+                pending = self._begin(loaded)
         self._commit(loaded, pending)
         # A crash in between leaves the rest of a closed book's orders to the next delivery (T32).
         while events := close_out(loaded.state.book, EVENTS_PER_ENTRY_GROUP):
-            self._commit(loaded, _Pending(events))
+            self._commit(loaded, _Pending(pending.at_ms, events))
         self._loading.write_snapshot_if_due(loaded)
         return len(undecided)
+
+    def _expire_due(self, book: str) -> int:
+        loaded = self._warm.get(book)
+        if loaded is None:
+            loaded = self._loading.load(book)
+        else:
+            self._loading.catch_up(loaded)
+        self._keep(loaded)
+        at_ms = self._time_of_next(loaded)
+        events = expire(loaded.state.book, at_ms, EVENTS_PER_ENTRY_GROUP)
+        self._commit(loaded, _Pending(at_ms, events))
+        self._loading.write_snapshot_if_due(loaded)
+        return len(events)
+
+    def _begin(self, loaded: LoadedBook) -> _Pending:
+        """Return a group that is decided now, with what is due by now; whole groups of that are committed before."""
+        at_ms = self._time_of_next(loaded)
+        while len(due := expire(loaded.state.book, at_ms, EVENTS_PER_ENTRY_GROUP)) == EVENTS_PER_ENTRY_GROUP:
+            self._commit(loaded, _Pending(at_ms, due))
+        return _Pending(at_ms, due)
+
+    def _time_of_next(self, loaded: LoadedBook) -> int:
+        """Return the time of a group that begins now: never before that of the book's last entry."""
+        return max(self._now_ms(), loaded.state.head.at_ms)
 
     def _keep(self, loaded: LoadedBook) -> None:
         self._warm[loaded.key] = loaded
@@ -143,15 +187,15 @@ class Matcher:
     def _append(self, loaded: LoadedBook, pending: _Pending) -> list[JournalEntry]:
         """Write the pending events down and return their entries; nothing is pending then. Raises EntryExists."""
         head = loaded.state.head
-        entries = draft(loaded.key, head, self._now_ms(), pending.watermark, pending.events, pending.redriven)
+        entries = draft(loaded.key, head, pending.at_ms, pending.watermark, pending.events, pending.redriven)
         if entries:
             loaded.journal_bytes += self._journal.append(entries)
         pending.events, pending.redriven = [], []
         return entries
 
 
-def _decide(book: Book, command: Command) -> list[Event]:
-    events = decide(book, command)
+def _decide(book: Book, command: Command, at_ms: int) -> list[Event]:
+    events = decide(book, command, at_ms)
     if _may_be_too_large(events):
         raise CommandTooLarge(command.command_id)
     return events

@@ -16,6 +16,7 @@ from botocore.config import Config
 
 from chalicelib.api_tokens import MASTER_KEY_BYTES_MIN
 from chalicelib.clock import now_ms
+from chalicelib.expiring import Expiring
 from chalicelib.matcher import Matcher
 from chalicelib.stores.dynamodb import Database
 
@@ -84,3 +85,9 @@ def public_instance() -> str | None:
 @cache
 def matcher() -> Matcher:
     return Matcher(database(), now_ms)
+
+
+@cache
+def expiring() -> Expiring:
+    """Return what looks at orders that expire, with a matcher of its own: it may run beside ``matcher``."""
+    return Expiring(database(), Matcher(database(), now_ms), now_ms)

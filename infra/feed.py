@@ -1,6 +1,7 @@
 """The matcher as a process of its own: ``python -m infra.feed``; SIGTERM ends it after its batch.
 
-It feeds the inbox's stream to the match function, at the DynamoDB that the environment names (``chalicelib.wiring``).
+It feeds the inbox's stream to the match function and has orders expire, at the DynamoDB that the environment names
+(``chalicelib.wiring``).
 ``--checkpoint FILE``: go on where the last feed ended; when that one was killed, what it had delivered and not noted
 as through comes again. ``--notes FILE``: append what happens to each batch, for whoever counts deliveries.
 """
@@ -20,6 +21,7 @@ from typing import Any
 import boto3
 
 from chalicelib import wiring
+from infra.looker import start_looking
 from infra.poller import Checkpoint, Handler, StreamPoller
 from infra.settings import ROOT
 from infra.tables import INBOX
@@ -46,7 +48,7 @@ def noting(handler: Handler, notes: Path) -> Handler:
 
 
 def feed(checkpoint: Path | None, notes: Path | None, stop: threading.Event) -> None:
-    """Match what the inbox's stream brings until told to stop."""
+    """Match what the inbox's stream brings, and have orders expire, until told to stop."""
     handler: Handler = importlib.import_module("app").match_inbox
     table = boto3.client("dynamodb").describe_table(TableName=wiring.database().name(INBOX))["Table"]
     poller = StreamPoller(
@@ -55,7 +57,9 @@ def feed(checkpoint: Path | None, notes: Path | None, stop: threading.Event) -> 
         noting(handler, notes) if notes else handler,
         Checkpoint(checkpoint) if checkpoint else None,
     )
+    looker = start_looking(stop)
     poller.run(stop)
+    looker.join()
 
 
 def main() -> int:

@@ -1,8 +1,9 @@
 """``make run``: the whole service on this machine, with nothing but Python.
 
 It starts a DynamoDB of its own (unless the environment names one), creates the tables, seeds a demo, brings undecided
-commands back, then serves with ``chalice local`` and feeds the inbox's stream to the match function. Ctrl-C, SIGTERM
-and SIGHUP stop it in order: no new requests, the batch finished, the tables saved. See ``settings`` for its variables.
+commands back, then serves with ``chalice local``, feeds the inbox's stream to the match function and has orders expire.
+Ctrl-C, SIGTERM and SIGHUP stop it in order: no new requests, the batch finished, the tables saved. See ``settings`` for
+its variables.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from botocore.exceptions import ProfileNotFound
 from chalicelib import redrive, wiring
 from chalicelib.cli.arguments import CommandFailed
 from infra import demo, engine, settings
+from infra.looker import start_looking
 from infra.master_key import master_key_environment
 from infra.poller import StreamPoller
 from infra.processes import Child
@@ -57,7 +59,8 @@ class LocalRun:
         self._engine: Child | None = None
         self._server: Child | None = None
         self._poller: threading.Thread | None = None
-        self._poller_stop = threading.Event()
+        self._looker: threading.Thread | None = None
+        self._work_stop = threading.Event()
         self._stop_asked = False
 
     def run(self) -> int:
@@ -144,8 +147,9 @@ class LocalRun:
         self._server = Child("the HTTP server", command, os.environ, signal.SIGTERM)
         handler = importlib.import_module("app").match_inbox
         poller = StreamPoller(boto3.client("dynamodbstreams"), stream_arn, handler)
-        self._poller = threading.Thread(target=poller.run, args=(self._poller_stop,), name="poller", daemon=True)
+        self._poller = threading.Thread(target=poller.run, args=(self._work_stop,), name="poller", daemon=True)
         self._poller.start()
+        self._looker = start_looking(self._work_stop)
         self._until(lambda: demo.status_of(port, "/", {}) is not None, f"the service does not answer on port {port}.")
 
     def _until(self, ready: Callable[[], bool], complaint: str) -> None:
@@ -163,17 +167,19 @@ class LocalRun:
         for child in (self._engine, self._server):
             if child and child.exit_code() is not None:
                 raise Failed(f"{child.name} ended by itself (exit code {child.exit_code()}).")
-        if self._poller and not self._poller.is_alive():
-            raise Failed("the stream poller ended by itself.")
+        for thread in (self._poller, self._looker):
+            if thread and not thread.is_alive():
+                raise Failed(f"the {thread.name} ended by itself.")
         time.sleep(WATCH_PERIOD_S)
 
     def _stop(self) -> bool:
-        """Stop what runs: the server, the poller after its batch, the engine; return whether all was saved."""
+        """Stop what runs: the server, poller and looker once through, the engine; return whether all was saved."""
         if self._server:
             self._server.stop(SERVER_STOP_BOUND_S)
-        if self._poller:
-            self._poller_stop.set()
-            self._poller.join(BATCH_BOUND_S)
+        self._work_stop.set()
+        for thread in (self._poller, self._looker):
+            if thread:
+                thread.join(BATCH_BOUND_S)
         if self._engine is None:
             return True
         died = self._engine.exit_code() is not None

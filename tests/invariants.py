@@ -31,6 +31,8 @@ def check_invariants(venue: Venue, credited: dict[str, int], commands: Iterable[
     _check_holds(venue, state.book, balances)
     _check_orders(venue, state)
     _check_outcomes(venue, venue.inbox_rows() if commands is None else commands)
+    _check_times(venue)
+    _check_expiries(venue, state.book)
     depth = venue.books.depth(venue.book)
     assert depth.sequence == state.head.sequence, "6: the depth view trails the journal"
     assert list(depth.bids) == state.book.bids.depth(DEPTH_LEVELS), "6: bids of the depth view"
@@ -95,6 +97,44 @@ def _check_outcomes(venue: Venue, commands: Iterable[Row]) -> None:
                 case "bookChanged", _:
                     outcomes[f"change {event['command']}"] += 1
     assert outcomes == Counter(map(_name_of, commands)), "5: commands and outcomes differ"
+
+
+def _check_times(venue: Venue) -> None:
+    """R24: what is EXPIRED was due; nothing that is due trades or comes to rest, or is left while others are served."""
+    expiries: dict[str, int] = {}
+    resting: set[str] = set()
+
+    def is_due(order_id: str, at_ms: int) -> bool:
+        return order_id in expiries and expiries[order_id] <= at_ms
+
+    for entry in venue.journal.after(venue.book, 0):
+        for event in entry.events:
+            raw: Row = event
+            if raw.get("status") == "EXPIRED":
+                assert is_due(raw["order"], entry.at_ms), f"R24: {raw['order']} expired early"
+                resting.discard(raw["order"])
+                continue
+            assert not [one for one in resting if is_due(one, entry.at_ms)], f"R24: {raw} while an order was due"
+            match raw["type"]:
+                case "accepted" if "expiresAt" in raw["order"]:
+                    expiries[raw["order"]["id"]] = raw["order"]["expiresAt"]
+                case "traded":
+                    assert not is_due(raw["maker"], entry.at_ms), f"R24: {raw['maker']} traded late"
+                    assert not is_due(raw["taker"], entry.at_ms), f"R24: {raw['taker']} traded late"
+                    if raw["makerRemaining"] == "0":
+                        resting.discard(raw["maker"])
+                case "rested":
+                    assert not is_due(raw["order"], entry.at_ms), f"R24: {raw['order']} came to rest late"
+                    resting |= {raw["order"]} & expiries.keys()
+                case "closed":
+                    resting.discard(raw["order"])
+
+
+def _check_expiries(venue: Venue, book: Book) -> None:
+    """R24: each resting order that expires will be looked at."""
+    looked_at = {row.get("order_id") for row in venue.database.scan("expiries")}
+    for order_id, order in book.open_orders.items():
+        assert order.placed.expires_at_ms is None or order_id in looked_at, f"R24: nobody looks at {order_id}"
 
 
 def _name_of(row: Row) -> str:

@@ -145,6 +145,28 @@ def change_of_fees_in_the_middle(world: World) -> None:
     world.placed("ann", "BUY", 500, 50)
 
 
+def expire(world: World) -> None:
+    """Two orders expire while nothing happens; then comes what would have met them (R24).
+
+    One of them is cancelled too late; the last order is due before its turn comes.
+    """
+    soon_ms = world.now_ms + 1_000
+    late = world.placed("ann", "SELL", 30, 50, expires_at_ms=soon_ms)
+    world.placed("cat", "SELL", 5, 49, expires_at_ms=soon_ms)
+    world.deliver()
+    world.now_ms = soon_ms
+    world.cancel("ann", late)
+    world.placed("ben", "BUY", 20, 51)
+    world.placed("cat", "SELL", 20, 50, expires_at_ms=soon_ms)
+
+
+def expire_before_the_taker(world: World) -> None:
+    world.placed("ann", "SELL", 30, 50, expires_at_ms=world.now_ms + 1_000)
+    world.deliver()
+    world.now_ms += 1_000
+    world.placed("ben", "BUY", 30, 50)
+
+
 def batch_of_100_mixed_commands(world: World) -> None:
     random_commands(world, 30, seed=7)
     world.deliver()
@@ -196,6 +218,8 @@ SCENARIOS = {
     "pause in the middle": Scenario(pause_in_the_middle),
     "change of fees in the middle": Scenario(change_of_fees_in_the_middle),
     "close": Scenario(close, limits={"chalicelib.matcher.EVENTS_PER_ENTRY_GROUP": 3}),
+    "expire": Scenario(expire, limits={"chalicelib.matcher.EVENTS_PER_ENTRY_GROUP": 2}),
+    "expire before the taker": Scenario(expire_before_the_taker),
     "snapshot due": Scenario(
         snapshot_due,
         limits={

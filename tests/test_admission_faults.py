@@ -24,7 +24,7 @@ from tests.faults import FAULTS, Died, FaultyClient
 from tests.invariants import check_invariants
 from tests.memory import MemoryDynamoDB
 from tests.scenarios import CREDITED, Scenario
-from tests.world import BOOK_ID, INSTANCE, World
+from tests.world import BOOK_ID, INSTANCE, NOW_MS, World
 
 PREFIX = "admission"
 CALLS_MAX = 50
@@ -50,6 +50,12 @@ def named(database: Database, _world: World) -> object:
     return Admission(database).place(INSTANCE, BOOK_ID, asked)
 
 
+def expiring(database: Database, _world: World) -> object:
+    """An order that expires (R24)."""
+    asked = OrderRequest("ben", Side.BUY, OrderType.LIMIT, GTC, 40, 10, expires_at_ms=NOW_MS + 1_000)
+    return Admission(database).place(INSTANCE, BOOK_ID, asked)
+
+
 def too_much(database: Database, _world: World) -> object:
     return Admission(database).place(INSTANCE, BOOK_ID, OrderRequest("ben", Side.SELL, OrderType.LIMIT, GTC, 50, 10**7))
 
@@ -68,7 +74,7 @@ def database_of(client: Any) -> Database:
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("request_of", [limit, market, named, too_much, cancel, pause])
+@pytest.mark.parametrize("request_of", [limit, market, named, expiring, too_much, cancel, pause])
 def test_what_a_client_was_told_holds(request_of: Callable[[Database, World], object], fault: str) -> None:
     client = MemoryDynamoDB()
     create_tables(client, PREFIX)  # type: ignore[arg-type]

@@ -12,19 +12,26 @@ from chalice.test import Client
 
 import app
 from chalicelib import wiring
+from chalicelib.admission import Admission, Admitted
 from chalicelib.api_tokens import secret_of
 from chalicelib.clock import now_ms
+from chalicelib.core.config import OrderRequest
+from chalicelib.core.vocabulary import OrderType, Side, TimeInForce
 from chalicelib.stores.dynamodb import Database
 from chalicelib.wire.ripio.signature import signature_of
 from chalicelib.wire.trusset.routes import ROUTES
+from infra.settings import ROOT
+from tests.waiting import Waiting
 from tests.wire.desk import API_KEY, ORDER, open_desk
 from tests.wire.ripio.desk import MASTER_KEY, PAIR, make_token
-from tests.world import INSTANCE, World, record_of
+from tests.world import BOOK_ID, INSTANCE, World, record_of
 
 PLACE = "/orderbooks/stocks/api/offchain/orders"
 LIST = "/orderbooks/stocks/api/offchain/customers/ann/orders"
 HEADERS = {"X-Api-Key": API_KEY}
 TOKEN = "token-of-ann"
+CONFIG = json.loads((ROOT / ".chalice" / "config.json").read_text(encoding="utf-8"))
+EXPIRE_TIMEOUT_S = CONFIG["lambda_functions"]["expire_orders"]["lambda_timeout"]
 
 
 @pytest.fixture
@@ -58,6 +65,30 @@ def test_a_batch_that_fails_is_reported_by_its_first_sequence_number(client: Cli
     (row,) = database.scan("inbox")
     record = record_of(row | {"book": "inst_test0001/ob_gone"}, 7)
     assert app.match_inbox({"Records": [record]}, None) == {"batchItemFailures": [{"itemIdentifier": f"{7:024d}"}]}
+
+
+def test_orders_that_expire_end_while_the_schedules_function_looks(
+    client: Client,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """R24: it looks for longer than the minute after which it is called again."""
+    clock = Waiting()
+    monkeypatch.setattr(app, "time", clock)
+    wiring.expiring.cache_clear()
+    request = OrderRequest(
+        "ann", Side.BUY, OrderType.LIMIT, TimeInForce.GTC, 50, 10, expires_at_ms=now_ms() + 3_600_000
+    )
+    admitted = Admission(database).place(INSTANCE, BOOK_ID, request)
+    assert isinstance(admitted, Admitted)
+    (row,) = database.scan("inbox")
+    app.match_inbox({"Records": [record_of(row, 1)]}, None)
+    monkeypatch.setattr("chalicelib.wiring.now_ms", lambda: request.expires_at_ms)
+    event = client.events.generate_cw_event("aws.events", "Scheduled Event", {}, [])
+    client.lambda_.invoke("expire_orders", event)
+    wiring.expiring.cache_clear()
+    assert next(iter(database.scan("orders")))["status"] == "EXPIRED"
+    assert 60 < clock.slept_s < EXPIRE_TIMEOUT_S - 30
 
 
 @pytest.mark.parametrize("content_type", ["application/json", "text/plain", "application/octet-stream", "nonsense"])

@@ -29,7 +29,7 @@ from tests.faults import FAULTS, Died, Fault, FaultyClient, after_another
 from tests.invariants import check_invariants, check_never_negative
 from tests.memory import MemoryDynamoDB
 from tests.scenarios import CREDITED, SCENARIOS, Scenario
-from tests.world import NOW_MS, World
+from tests.world import World
 
 PREFIX = "sweep"
 FULL = bool(os.environ.get("TALLYBOOK_FULL_SWEEP"))
@@ -99,10 +99,12 @@ def strike(stage: Stage, copy: Callable[[], tuple[Any, str]], name: str, at: int
     world = stage.world.over(_database(client, prefix))
     batch = world.records[world.acknowledged :]
     faulty = FaultyClient(client, _fault(name, world), at=at)
-    matcher: Matcher | None = Matcher(_database(faulty, prefix), lambda: NOW_MS)
+    matcher: Matcher | None = Matcher(_database(faulty, prefix), lambda: world.now_ms)
     if warm:
         faulty.strike_at(0)
+        now_ms, world.now_ms = world.now_ms, world.acknowledged_at_ms
         world.deliver(matcher, world.records[: world.acknowledged])
+        world.now_ms = now_ms
         faulty.strike_at(at)
     try:
         failed = world.deliver(matcher, batch)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from itertools import count
 
 import pytest
 
@@ -13,6 +14,7 @@ from chalicelib.core.commands import decide
 from chalicelib.core.config import Refusal, RefusalCode
 from chalicelib.core.journal import BrokenJournal
 from chalicelib.core.vocabulary import BookStatus, CloseReason, OrderStatus
+from chalicelib.matcher import Matcher
 from chalicelib.projection import Projector
 from chalicelib.redrive import redrive
 from chalicelib.stores.dynamodb import Database, Unavailable, decode
@@ -114,7 +116,7 @@ def test_batches_cut_anywhere_give_the_same_book_as_one_batch(world: World) -> N
         at += size
     at_once = Book(world.config.first_rules)
     for record in world.records:
-        decide(at_once, command_of(decode(record["dynamodb"]["NewImage"])))
+        decide(at_once, command_of(decode(record["dynamodb"]["NewImage"])), world.now_ms)
     assert world.folded().book.state() == at_once.state()
     check_invariants(world, CREDITED)
 
@@ -232,8 +234,8 @@ def test_a_core_fault_halfway_leaves_no_half_changed_book(world: World, monkeypa
     later = world.placed("cat", "SELL", 10, 50)
     honest = matcher_module.decide
 
-    def faulty(book: object, command: object) -> object:
-        events = honest(book, command)  # type: ignore[arg-type]
+    def faulty(book: object, command: object, at_ms: int) -> object:
+        events = honest(book, command, at_ms)  # type: ignore[arg-type]
         if command.command_id == poison:  # type: ignore[attr-defined]
             raise ZeroDivisionError
         return events
@@ -445,4 +447,67 @@ def test_a_change_that_a_redrive_brings_back_late_undoes_nothing(world: World) -
     assert world.deliver(records=world.records[1:]) == []
     redrive(world.database, world.matcher(), world.book)
     assert world.folded().book.status is BookStatus.ACTIVE
+    check_invariants(world, CREDITED)
+
+
+def test_what_is_committed_together_has_the_time_at_which_it_was_decided(world: World) -> None:
+    """R24: while it is decided the clock goes on, past the time of an order that has traded."""
+    expires_at_ms = world.now_ms + 1_000
+    ask = world.placed("ann", "SELL", 10, 50, expires_at_ms=expires_at_ms)
+    world.deliver()
+    world.placed("ben", "BUY", 10, 50)
+    clock = count(expires_at_ms - 1)
+    assert world.deliver(Matcher(world.database, lambda: next(clock)), world.records[1:]) == []
+    assert world.order("ann", ask).status is OrderStatus.FILLED
+    assert world.folded().head.at_ms == expires_at_ms - 1
+    check_invariants(world, CREDITED)
+
+
+def test_a_clock_that_is_behind_the_journal_brings_no_order_back(world: World) -> None:
+    """R24: another matcher's clock was ahead; time does not go back in a book."""
+    ask = world.placed("ann", "SELL", 10, 50, expires_at_ms=world.now_ms + 1_000)
+    world.placed("ben", "BUY", 1, 10)
+    ahead = Matcher(world.database, lambda: world.now_ms + 1_000)
+    assert world.deliver(ahead) == []
+    assert world.order("ann", ask).status is OrderStatus.EXPIRED
+    late = world.placed("ann", "SELL", 10, 10, expires_at_ms=world.now_ms + 999)
+    assert world.deliver(records=world.records[2:]) == []
+    assert world.order("ann", late).status is OrderStatus.EXPIRED
+    check_invariants(world, CREDITED)
+
+
+def test_after_a_command_that_cannot_be_decided_time_is_looked_at_anew(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R24: the book is loaded again, and has gone on meanwhile."""
+    ask = world.placed("ann", "SELL", 10, 50, expires_at_ms=world.now_ms + 1_000)
+    world.deliver()
+    poison, taker = world.placed("ben", "BUY", 1, 40), world.placed("ben", "BUY", 10, 50)
+    honest = matcher_module.decide
+
+    def slow(book: object, command: object, at_ms: int) -> object:
+        if command.command_id == poison:  # type: ignore[attr-defined]
+            world.now_ms += 1_000
+            raise ZeroDivisionError
+        return honest(book, command, at_ms)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(matcher_module, "decide", slow)
+    assert world.deliver(records=world.records[1:]) == []
+    assert world.order("ann", ask).status is OrderStatus.EXPIRED
+    assert world.order("ben", taker).status is OrderStatus.OPEN
+    check_invariants(world, CREDITED)
+
+
+def test_more_orders_than_an_entry_holds_expire_in_many(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """R24: all of them before the next order has its turn."""
+    monkeypatch.setattr(matcher_module, "EVENTS_PER_ENTRY_GROUP", 3)
+    asks = [world.placed("ann", "SELL", 1, 50, expires_at_ms=world.now_ms + 5) for _ in range(10)]
+    world.deliver()
+    entries = world.folded().head.sequence
+    world.now_ms += 5
+    bid = world.placed("ben", "BUY", 10, 50)
+    assert world.deliver(records=world.records[-1:]) == []
+    assert {world.order("ann", ask).status for ask in asks} == {OrderStatus.EXPIRED}
+    assert world.order("ben", bid).filled == 0
+    assert world.folded().head.sequence == entries + 4
     check_invariants(world, CREDITED)

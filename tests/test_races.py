@@ -11,13 +11,15 @@ from threading import Barrier
 from chalicelib.admission import Admitted
 from chalicelib.core.config import OrderRequest, Refusal, RefusalCode
 from chalicelib.core.transactions import Movement
-from chalicelib.core.vocabulary import OrderType, Side, TimeInForce
+from chalicelib.core.vocabulary import OrderStatus, OrderType, Side, TimeInForce
+from chalicelib.expiring import Expiring
+from chalicelib.matcher import Matcher
 from chalicelib.movements import InsufficientBalance, Movements
 from chalicelib.stores.dynamodb import Database
 from chalicelib.verify.verifier import Verifier
 from tests.invariants import check_invariants
 from tests.wire.desk import Desk, open_desk
-from tests.world import BASE, BOOK_ID, INSTANCE, QUOTE, World, record_of
+from tests.world import BASE, BOOK_ID, INSTANCE, QUOTE, Record, World, record_of
 
 THREADS = 8
 
@@ -99,6 +101,39 @@ def test_matchers_that_run_side_by_side_decide_each_command_once(embedded_databa
     at_once([lambda seed=seed: work(seed) for seed in range(3)])  # type: ignore[misc]
     assert world.deliver(records=records) == []
     check_invariants(world, {BASE: 2 * 10**6, QUOTE: 2 * 10**6})
+
+
+def test_an_order_that_is_filled_cancelled_and_expires_at_once_has_one_end(embedded_database: Database) -> None:
+    """R24: takers and cancels of a moment before their time meet two that look at their time."""
+    world = World(embedded_database)
+    for customer in ("ann", "ben"):
+        world.credit(customer, BASE, 10**6)
+        world.credit(customer, QUOTE, 10**6)
+    expires_at_ms = world.now_ms + 1_000
+    orders = [world.placed("ann", "SELL", 10, 50 + number, expires_at_ms=expires_at_ms) for number in range(12)]
+    world.deliver()
+    for order in orders[8:]:
+        world.cancel("ann", order)
+    for number in range(8):
+        world.placed("ben", "BUY", 10, 50 + number)
+    late = world.records[len(orders) :]
+
+    def match(piece: list[Record]) -> None:
+        world.deliver(Matcher(embedded_database, lambda: expires_at_ms - 1), piece)
+
+    def look() -> None:
+        matcher = Matcher(embedded_database, lambda: expires_at_ms)
+        Expiring(embedded_database, matcher, lambda: expires_at_ms).look()
+
+    at_once([lambda piece=piece: match(piece) for piece in (late[:3], late[3:7], late[7:])] + [look, look])  # type: ignore[misc]
+    world.now_ms = expires_at_ms
+    assert world.deliver() == []
+    while not Expiring(embedded_database, world.matcher(), lambda: expires_at_ms).look():
+        pass
+    check_invariants(world, {BASE: 2 * 10**6, QUOTE: 2 * 10**6})
+    ends = [world.order("ann", order).status for order in orders]
+    assert set(ends) <= {OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.EXPIRED}
+    assert [row for row in embedded_database.scan("expiries") if row["minute"]] == []
 
 
 def test_one_reference_credited_twenty_times_at_once_moves_money_once(embedded_database: Database) -> None:

@@ -36,7 +36,7 @@ def test_guarantees_hold_in_random_schedules(first: int) -> None:
 def test_seeds_differ_and_between_them_meet_everything() -> None:
     summaries = [Simulation(seed).run() for seed in range(1, 40)]
     assert len({summary.digest for summary in summaries}) == len(summaries)
-    for what in ("commands", "entries", "faults", "deaths"):
+    for what in ("commands", "entries", "faults", "deaths", "expired"):
         assert sum(getattr(summary, what) for summary in summaries) > 10, what
 
 

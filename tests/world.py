@@ -36,6 +36,7 @@ INSTANCE = "inst_test0001"
 BOOK_ID = "ob_test"
 NOW_MS = 1_736_937_000_000
 FIRST_SEQUENCE = 100
+TABLES = ("tenants", "tokens", "books", "inbox", "journal", "orders", "fills", "accounts", "requests", "expiries")
 Record = dict[str, Any]
 
 
@@ -96,6 +97,8 @@ class World(Venue):
         self.records: list[Record] = []
         self.acknowledged = 0
         """How many of the records are through."""
+        self.now_ms = self.acknowledged_at_ms = NOW_MS
+        """The time that matchers have; when all records were through."""
         self._streamed: set[str] = set()
 
     def over(self, database: Database) -> World:
@@ -112,7 +115,7 @@ class World(Venue):
 
     def matcher(self) -> Matcher:
         """Return a matcher that remembers nothing yet, as a new function instance would."""
-        return Matcher(self.database, lambda: NOW_MS)
+        return Matcher(self.database, lambda: self.now_ms)
 
     def place(
         self,
@@ -122,6 +125,7 @@ class World(Venue):
         price: int | None = None,
         time_in_force: str = "GTC",
         post_only: bool = False,
+        expires_at_ms: int | None = None,
     ) -> Admitted | Refusal:
         """Admit an order (MARKET where there is no price) and put its command on the stream."""
         request = OrderRequest(
@@ -132,6 +136,7 @@ class World(Venue):
             price,
             quantity,
             post_only,
+            expires_at_ms=expires_at_ms,
         )
         outcome = self.admission.place(INSTANCE, BOOK_ID, request)
         self.stream_new_commands()
@@ -169,7 +174,7 @@ class World(Venue):
         """Give records (default: all there are) to the matcher; return the sequence numbers it hands back."""
         failed = match_records(matcher or self.matcher(), self.records if records is None else records)
         if records is None and not failed:
-            self.acknowledged = len(self.records)
+            self.acknowledged, self.acknowledged_at_ms = len(self.records), self.now_ms
         return failed
 
     def fees(self, asset: str) -> int:
@@ -177,8 +182,7 @@ class World(Venue):
 
     def tables(self) -> dict[str, list[Row]]:
         """Return all rows of all tables, for comparisons of before and after."""
-        names = ("tenants", "tokens", "books", "inbox", "journal", "orders", "fills", "accounts", "requests")
-        return {name: sorted(self.database.scan(name), key=repr) for name in names}
+        return {name: sorted(self.database.scan(name), key=repr) for name in TABLES}
 
 
 def register_tokens(database: Database, instance: str, base_decimals: int = 18) -> None:

@@ -5,9 +5,10 @@ negated), in one ascending list: the best level is the last, and "crosses" is on
 
 Complexity, with L price levels on the side: best price O(1); rest O(log L), plus a shift of the list behind a new
 level, which is short near the best price; fill or cancel of one order O(1), plus the shift when its level empties.
+Of E orders that expire: rest and leave O(log E), when they leave is not looked at before their time has come (R24).
 
 Invariant (``check``): not crossed at rest, no empty level, each level's quantity is the sum of its orders', each
-order's hold is what its open quantity needs.
+order's hold is what its open quantity needs, each order that expires is found when its time has come.
 """
 
 from __future__ import annotations
@@ -16,10 +17,14 @@ from bisect import bisect_left, insort
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import asdict
+from heapq import heapify, heappop, heappush
 
 from chalicelib.core.events import Accepted, BookChanged, CancelRefused, Closed, Event, Rested, Traded
 from chalicelib.core.ledger import hold_of_limit, unit
 from chalicelib.core.vocabulary import BookRules, BookStatus, BookTerms, OrderType, PlaceOrder, Side
+
+EXPIRIES_SPARE = 64
+"""Twice as many expiries as resting orders are kept, and so many more; those of orders that left are dropped then."""
 
 
 class OpenOrder:
@@ -102,7 +107,7 @@ class BookSide:
 class Book:
     """A book between two commands. Changed by ``matching.place`` while it decides, or by ``apply`` while it replays."""
 
-    __slots__ = ("asks", "bids", "incoming", "open_orders", "rules", "scale", "status", "version")
+    __slots__ = ("asks", "bids", "expiries", "incoming", "open_orders", "rules", "scale", "status", "version")
 
     def __init__(self, rules: BookRules, status: BookStatus = BookStatus.ACTIVE) -> None:
         self.rules = rules
@@ -114,6 +119,8 @@ class Book:
         self.asks = BookSide(Side.SELL)
         self.open_orders: dict[str, OpenOrder] = {}
         """Resting orders by id."""
+        self.expiries: list[tuple[int, str]] = []
+        """A heap of (expires_at_ms, order id): every resting order that expires, and some that have left."""
         self.incoming: OpenOrder | None = None
         """The order whose events are being replayed; None between commands."""
 
@@ -133,6 +140,30 @@ class Book:
 
     def side(self, side: Side) -> BookSide:
         return self.bids if side is Side.BUY else self.asks
+
+    def rest(self, order: OpenOrder, price: int) -> None:
+        """Put an order into the book, behind all others at its price."""
+        placed = order.placed
+        self.side(placed.side).rest(order, price)
+        self.open_orders[placed.order_id] = order
+        if placed.expires_at_ms is not None:
+            self.expect_expiry(placed.expires_at_ms, placed.order_id)
+
+    def expect_expiry(self, expires_at_ms: int, order_id: str) -> None:
+        """Remember when a resting order expires; now and then forget those that have left."""
+        if len(self.expiries) > 2 * len(self.open_orders) + EXPIRIES_SPARE:
+            self.expiries = [expiry for expiry in self.expiries if expiry[1] in self.open_orders]
+            heapify(self.expiries)
+        heappush(self.expiries, (expires_at_ms, order_id))
+
+    def first_due(self, at_ms: int) -> OpenOrder | None:
+        """Return the resting order that expired first by this time, of several the one of the least id (R24)."""
+        while self.expiries and self.expiries[0][0] <= at_ms:
+            order = self.open_orders.get(self.expiries[0][1])
+            if order is not None:
+                return order
+            heappop(self.expiries)
+        return None
 
     def by_priority(self) -> Iterator[OpenOrder]:
         """Yield the resting orders: bids, then asks, each by price and then time."""
@@ -165,8 +196,7 @@ class Book:
             case Rested():
                 assert self.incoming is not None
                 assert event.order.price is not None
-                self.side(event.order.side).rest(self.incoming, event.order.price)
-                self.open_orders[event.order.order_id] = self.incoming
+                self.rest(self.incoming, event.order.price)
                 self.incoming = None
             case Closed(order):
                 if self.incoming is not None and self.incoming.placed.order_id == order.order_id:
@@ -235,3 +265,9 @@ class Book:
             # A hold is a pure function of the open order.
             hold = hold_of_limit(placed.side, placed.price, order.remaining, self.rules.base_decimals)
             assert order.hold == hold, "hold is not what the order needs"
+        # A heap's parent comes before its children, and every resting order that expires is in it.
+        heap = self.expiries
+        assert all(heap[(at - 1) // 2] <= heap[at] for at in range(1, len(heap))), "expiries are in disorder"
+        expiring = ((order.placed.expires_at_ms, order_id) for order_id, order in resting.items())
+        expected = {expiry for expiry in expiring if expiry[0] is not None}
+        assert expected <= set(heap), "an expiry is forgotten"

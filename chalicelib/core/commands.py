@@ -1,6 +1,8 @@
 """What can be asked of a book, decided: ``decide`` takes any command and gives its one outcome as events.
 
 Placing is the work of ``matching``. Cancelling and changing the terms are here: they touch no price.
+An order that expires (R24) is closed by ``expire``, which whoever decides asks before anything else of each moment: so
+no order trades at or after its time, however late somebody looks.
 A closed book still holds its orders for a moment: ``close_out`` closes them, a bounded number at a time, because there
 may be more of them than one entry can hold. Being closed with orders left is a state like any other, so whoever reads
 the journal knows that there is something left to do.
@@ -24,13 +26,14 @@ from chalicelib.core.vocabulary import (
 )
 
 
-def decide(book: Book, command: Command) -> list[Event]:
+def decide(book: Book, command: Command, at_ms: int) -> list[Event]:
     """Decide a command: change the book and return what happened, in order, never nothing.
 
+    at_ms: the time of its journal entry; nothing that is due by then may rest in the book (``expire``).
     Raises InvalidCommand where an order contradicts itself; the book is unchanged then.
     """
     if isinstance(command, PlaceOrder):
-        return place(book, command)
+        return place(book, command, at_ms)
     if isinstance(command, CancelOrder):
         return [_cancel(book, command)]
     return [_change(book, command)]
@@ -50,6 +53,17 @@ def _change(book: Book, command: ChangeBook) -> Event:
     return BookChanged(command.command_id, book.terms)
 
 
+def expire(book: Book, at_ms: int, orders_max: int) -> list[Event]:
+    """Close up to so many orders that are due at this time, in order of expiry, then of id; [] where none is (R24).
+
+    A book of any status: time passes on a paused book too.
+    """
+    events: list[Event] = []
+    while len(events) < orders_max and (order := book.first_due(at_ms)) is not None:
+        events.append(_close(book, order, CloseReason.EXPIRED, OrderStatus.EXPIRED))
+    return events
+
+
 def close_out(book: Book, orders_max: int) -> list[Event]:
     """Close up to so many orders of a closed book, by priority; [] when there are none or it is not closed (T32)."""
     if book.status is not BookStatus.CLOSED:
@@ -58,7 +72,7 @@ def close_out(book: Book, orders_max: int) -> list[Event]:
     return [_close(book, order, CloseReason.BOOK_CLOSED) for order in orders]
 
 
-def _close(book: Book, order: OpenOrder, reason: CloseReason) -> Closed:
+def _close(book: Book, order: OpenOrder, reason: CloseReason, status: OrderStatus = OrderStatus.CANCELLED) -> Closed:
     book.side(order.placed.side).remove(order)
     del book.open_orders[order.placed.order_id]
-    return Closed(order.placed, OrderStatus.CANCELLED, reason, order.remaining, order.hold)
+    return Closed(order.placed, status, reason, order.remaining, order.hold)

@@ -121,6 +121,7 @@ class OrderRequest:
     quantity: 0 too where a MARKET order goes by ``value``, in quote base units: its quantity is worked out (R25).
     notional_min: what a LIMIT order must be worth at least, in quote base units; 0: no such bound.
     external_id: the customer's own name for the order (R31).
+    expires_at_ms: when a LIMIT GTC order expires, ms since the epoch (R24).
     """
 
     customer: str
@@ -133,6 +134,7 @@ class OrderRequest:
     value: int | None = None
     notional_min: int = 0
     external_id: str | None = None
+    expires_at_ms: int | None = None
 
 
 class RefusalCode(StrEnum):

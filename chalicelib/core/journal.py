@@ -261,7 +261,11 @@ def decode_terms(raw: object) -> BookTerms:
 
 def encode_order(order: PlaceOrder) -> dict[str, object]:
     """Return an order's facts as plain data, what it has not left out; ``decode_order`` takes it back."""
-    extras = {"value": None if order.value is None else str(order.value), "externalId": order.external_id}
+    extras = {
+        "value": None if order.value is None else str(order.value),
+        "externalId": order.external_id,
+        "expiresAt": order.expires_at_ms,
+    }
     facts: dict[str, object] = {
         "id": order.order_id,
         "customer": order.customer,
@@ -292,4 +296,5 @@ def decode_order(raw: object) -> PlaceOrder:
         post_only=bool(raw["postOnly"]),
         value=int(raw["value"]) if "value" in raw else None,
         external_id=str(raw["externalId"]) if "externalId" in raw else None,
+        expires_at_ms=int(raw["expiresAt"]) if "expiresAt" in raw else None,
     )

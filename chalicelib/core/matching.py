@@ -35,17 +35,22 @@ class InvalidCommand(Exception):
     """The command contradicts itself or the book; admission never makes such a one."""
 
 
-def place(book: Book, command: PlaceOrder) -> list[Event]:
+def place(book: Book, command: PlaceOrder, at_ms: int) -> list[Event]:
     """Decide an order: match it, then rest or close what is left. Return the events, in order.
 
+    at_ms: the time at which it is decided, that of its journal entry; nothing that is due by then may rest in the book
+        (``commands.expire``), and an order that is due itself is EXPIRED, whatever the book's status (R24).
     Raises InvalidCommand when the order contradicts itself or its hold, or its id rests already; the book is unchanged.
     """
     _assert_valid(book, command)
+    if command.expires_at_ms is not None and command.expires_at_ms <= at_ms:
+        expired = Closed(command, OrderStatus.EXPIRED, CloseReason.EXPIRED, command.quantity, command.hold)
+        return [Accepted(command), expired]
     if book.status is not ACTIVE:
         return reject(command, CloseReason.BOOK_INACTIVE)
     order = OpenOrder(command)
     events: list[Event] = [Accepted(command)]
-    makers, own_side = (book.asks, book.bids) if command.side is BUY else (book.bids, book.asks)
+    makers = book.asks if command.side is BUY else book.bids
     limit_key = _worst_key(makers) if command.price is None else makers.sign * command.price
 
     refusal: CloseReason | None = None
@@ -61,8 +66,7 @@ def place(book: Book, command: PlaceOrder) -> list[Event]:
 
     if refusal is None:
         if command.price is not None and command.time_in_force is GTC:
-            own_side.rest(order, command.price)
-            book.open_orders[command.order_id] = order
+            book.rest(order, command.price)
             events.append(Rested(command, order.remaining))
             return events
         refusal = CloseReason.MARKET_REMAINDER if command.order_type is MARKET else CloseReason.IOC_REMAINDER
@@ -85,6 +89,8 @@ def _assert_valid(book: Book, command: PlaceOrder) -> None:
         is_sound = command.order_type is LIMIT and price > 0 and (not command.post_only or command.time_in_force is GTC)
         if command.side is BUY:
             hold = -(-price * quantity // book.scale)  # ledger.hold_of_limit, written out
+    if command.expires_at_ms is not None and (price is None or command.time_in_force is not GTC):
+        is_sound = False
     if not is_sound:
         raise InvalidCommand(f"{command.order_id} has a type, price and time in force that contradict each other")
     if command.hold != hold:

@@ -126,5 +126,4 @@ def _rest(book: Book, facts: object, remaining: int) -> None:
         raise BrokenSnapshot(f"{order.placed.order_id} rests at no price, or twice")
     order.remaining = remaining
     order.hold = book.hold_after(order)
-    book.side(order.placed.side).rest(order, order.placed.price)
-    book.open_orders[order.placed.order_id] = order
+    book.rest(order, order.placed.price)

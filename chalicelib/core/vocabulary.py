@@ -61,6 +61,8 @@ class CloseReason(StrEnum):
     POST_ONLY_WOULD_CROSS = "POST_ONLY_WOULD_CROSS"
     SELF_TRADE_PREVENTED = "SELF_TRADE_PREVENTED"
     BOOK_CLOSED = "BOOK_CLOSED"
+    EXPIRED = "EXPIRED"
+    """The order's time had come (R24); it is EXPIRED."""
     BOOK_INACTIVE = "BOOK_INACTIVE"
     """The book was not ACTIVE when the order's turn came; it is REJECTED (T23)."""
     INTERNAL_ERROR = "INTERNAL_ERROR"
@@ -99,6 +101,7 @@ class PlaceOrder:
     hold: what admission set aside, in base units of the held asset (see ``ledger.hold_of``).
     value: what a MARKET order by value is to spend or to bring in, quote base units (R25); None: it goes by quantity.
     external_id: the customer's own name for the order (R31).
+    expires_at_ms: from when on a LIMIT GTC order does not trade and is EXPIRED (R24), ms since the epoch; None: never.
     """
 
     order_id: str
@@ -112,6 +115,7 @@ class PlaceOrder:
     post_only: bool = False
     value: int | None = None
     external_id: str | None = None
+    expires_at_ms: int | None = None
 
     @property
     def command_id(self) -> str:

@@ -33,7 +33,7 @@ class OrderRow:
     sequence: the journal entry it shows, None before its turn came.
     cancel_queued: a cancel of it is in the inbox, decided or not. cancel_refused: the cancel came too late.
     notional: quote base units that its trades came to. fee: what was kept of what it received, in that asset.
-    value, external_id: as in PlaceOrder.
+    value, external_id, expires_at_ms: as in PlaceOrder.
     """
 
     order_id: str
@@ -55,6 +55,7 @@ class OrderRow:
     fee: int = 0
     value: int | None = None
     external_id: str | None = None
+    expires_at_ms: int | None = None
 
     @property
     def created_at_ms(self) -> int:
@@ -85,12 +86,13 @@ def as_admitted(book_id: str, order: PlaceOrder) -> OrderRow:
         updated_at_ms=None,
         value=order.value,
         external_id=order.external_id,
+        expires_at_ms=order.expires_at_ms,
     )
 
 
 def admitted_row(owner: str, book_id: str, order: PlaceOrder) -> Row:
     """Return the row that admission puts, as it is stored; what the order has not left out."""
-    extras = {"value": order.value, "external_id": order.external_id}
+    extras = {"value": order.value, "external_id": order.external_id, "expires_at_ms": order.expires_at_ms}
     return {
         "owner": owner,
         "order_id": order.order_id,
@@ -270,4 +272,5 @@ def _order_of(row: Row) -> OrderRow:
         fee=row.get("fee", 0),
         value=row.get("value"),
         external_id=row.get("external_id"),
+        expires_at_ms=row.get("expires_at_ms"),
     )

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from chalicelib.core.config import BookConfig
-from chalicelib.core.events import Accepted, CancelRefused, Event
+from chalicelib.core.events import Accepted, CancelRefused, Closed, Event, Rested, Traded
 from chalicelib.core.journal import BrokenJournal, JournalEntry, entry_hash
 from chalicelib.core.ledger import settle
 from chalicelib.core.snapshot import BookState, decode_state, encode_state
-from chalicelib.core.vocabulary import PlaceOrder
+from chalicelib.core.vocabulary import OrderStatus, PlaceOrder
 from chalicelib.projection import fills_of, order_updates
 from chalicelib.stores.dynamodb import Row
 from chalicelib.stores.fills import Fill, row_of
@@ -125,6 +125,9 @@ class BookFold:
                     where = f"{self.key} entry {entry.sequence}, order {event.order.order_id}"
                     return Disagreement(where, "one acceptance in the journal", "a second one")
                 self.decided.add(event.order.order_id)
+        untimely = _untimely(f"{self.key} entry {entry.sequence}", entry.at_ms, events)
+        if untimely is not None:
+            return untimely
         for (party, side), delta in settle(events).items():
             account = owner_key(self.key, party), self.config.asset_held(side)
             self.settled[account] = self.settled.get(account, 0) + delta.available + delta.held
@@ -172,3 +175,26 @@ class BookFold:
         if digest != entry.hash:
             return Disagreement(f"{where}, hash of its content", entry.hash, digest)
         return Disagreement(f"{where}, events", "events that follow from the book", str(error))
+
+
+def _untimely(where: str, at_ms: int, events: Sequence[Event]) -> Disagreement | None:
+    """Return what was done with an order that was due, or expired that was not due, at the entry's time (R24)."""
+    for event in events:
+        for order, should_be_due in _timed(event):
+            is_due = order.expires_at_ms is not None and order.expires_at_ms <= at_ms
+            if is_due is not should_be_due:
+                expected = f"a time {'not ' if should_be_due else ''}after that of the entry, {at_ms}"
+                return Disagreement(f"{where}, expiry of order {order.order_id}", expected, str(order.expires_at_ms))
+    return None
+
+
+def _timed(event: Event) -> list[tuple[PlaceOrder, bool]]:
+    """Return the orders of an event that depends on the time, each with whether it must be due then."""
+    match event:
+        case Traded():
+            return [(event.maker, False), (event.taker, False)]
+        case Rested(order):
+            return [(order, False)]
+        case Closed(order, OrderStatus.EXPIRED):
+            return [(order, True)]
+    return []

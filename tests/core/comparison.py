@@ -12,7 +12,7 @@ from collections.abc import Callable
 from hypothesis import note
 
 from chalicelib.core.book import Book
-from chalicelib.core.commands import close_out, decide
+from chalicelib.core.commands import close_out, decide, expire
 from chalicelib.core.events import Accepted, BookChanged, CancelRefused, Closed, Event, Rested, Traded
 from chalicelib.core.ledger import settle
 from chalicelib.core.snapshot import BookState, decode_state, encode_state
@@ -28,6 +28,7 @@ from chalicelib.core.vocabulary import (
     PlaceOrder,
     Side,
 )
+from tests.core.orders import AT_MS
 from tests.core.reference import ReferenceClose, ReferenceMarket, ReferenceTrade
 
 Account = tuple[str | None, Side]
@@ -38,6 +39,7 @@ class Comparison:
 
     def __init__(self, rules: BookRules) -> None:
         self.rules = rules
+        self.at_ms = AT_MS
         self.book = Book(rules)
         self.replayed = Book(rules)
         self.reference = ReferenceMarket(rules)
@@ -56,7 +58,7 @@ class Comparison:
         self.held[account] += command.hold
         self.quantities[command.order_id] = command.quantity
 
-        events = self._decide(command, lambda: self.reference.place(command))
+        events = self._decide(command, lambda: self.reference.place(command, self.at_ms))
         self.assert_one_outcome(command, events)
 
     def cancel(self, command: CancelOrder) -> None:
@@ -76,6 +78,18 @@ class Comparison:
             reference.rules.self_trade_prevention,
         )
         assert events == [BookChanged(command.command_id, terms)]
+
+    def let_pass(self, duration_ms: int, orders_max: int) -> None:
+        """Let time pass, and close what is due by then, so many orders at a time."""
+        note(f"{duration_ms} ms pass, {orders_max} close at a time")
+        self.at_ms += duration_ms
+        while True:
+            closes_before = len(self.reference.closes)
+            self.reference.expire(self.at_ms, orders_max)
+            events = expire(self.book, self.at_ms, orders_max)
+            self._compare(events, [], self.reference.closes[closes_before:])
+            if not events:
+                return
 
     def close_out(self, orders_max: int) -> None:
         """Close some orders of a closed book; which ones is the core's choice."""
@@ -100,7 +114,7 @@ class Comparison:
         note(str(command))
         trades_before, closes_before = len(self.reference.trades), len(self.reference.closes)
         decide_by_reference()
-        events = decide(self.book, command)
+        events = decide(self.book, command, self.at_ms)
         self._compare(events, self.reference.trades[trades_before:], self.reference.closes[closes_before:])
         return events
 
@@ -142,8 +156,8 @@ class Comparison:
             ReferenceClose(close.order.order_id, close.reason, close.remaining, close.released) for close in closes
         ] == expected
         for close in closes:
-            is_rejected = close.reason is CloseReason.BOOK_INACTIVE
-            assert close.status is (OrderStatus.REJECTED if is_rejected else OrderStatus.CANCELLED)
+            ends = {CloseReason.BOOK_INACTIVE: OrderStatus.REJECTED, CloseReason.EXPIRED: OrderStatus.EXPIRED}
+            assert close.status is ends.get(close.reason, OrderStatus.CANCELLED)
 
     def assert_one_outcome(self, command: PlaceOrder, events: list[Event]) -> None:
         """An order is accepted first, and ends filled, resting or closed: one of them (invariant 5)."""

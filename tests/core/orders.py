@@ -24,6 +24,8 @@ from chalicelib.core.vocabulary import (
 
 BUY, SELL = Side.BUY, Side.SELL
 GTC, IOC, FOK = TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK
+AT_MS = 1_736_937_000_000
+"""When all of it is decided, unless the story is about time."""
 
 
 def a_book(
@@ -55,12 +57,16 @@ def limit(
     of: str | None = None,
     hold: int | None = None,
     post_only: bool = False,
+    expires_at_ms: int | None = None,
 ) -> PlaceOrder:
     """A LIMIT order; ``of`` names its customer (each order has its own unless told), ``hold`` is for whole units."""
     if hold is None:
         hold = price * quantity if side is BUY else quantity
     customer = of or f"customer of {order_id}"
-    return PlaceOrder(order_id, customer, side, OrderType.LIMIT, time_in_force, price, quantity, hold, post_only)
+    return PlaceOrder(
+        order_id, customer, side, OrderType.LIMIT, time_in_force, price, quantity, hold, post_only,
+        expires_at_ms=expires_at_ms,
+    )  # fmt: skip
 
 
 def market(
@@ -82,7 +88,7 @@ def placed(book: Book, *commands: PlaceOrder) -> list[Event]:
     """Place the commands one after the other and return all that happened; the book is sound after each."""
     events: list[Event] = []
     for command in commands:
-        events += place(book, command)
+        events += place(book, command, AT_MS)
         book.check()
     return events
 
@@ -91,7 +97,7 @@ def decided(book: Book, *commands: Command) -> list[Event]:
     """Decide any commands one after the other and return all that happened; the book is sound after each."""
     events: list[Event] = []
     for command in commands:
-        events += decide(book, command)
+        events += decide(book, command, AT_MS)
         book.check()
     return events
 

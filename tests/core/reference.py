@@ -89,11 +89,14 @@ class ReferenceMarket:
         account.available -= command.hold
         account.held += command.hold
 
-    def place(self, command: PlaceOrder) -> None:
+    def place(self, command: PlaceOrder, at_ms: int) -> None:
         """Match an admitted order; what happened is appended to ``trades`` and ``closes``."""
         self.arrivals += 1
         order = ReferenceOrder(command, self.arrivals, command.quantity, command.hold)
 
+        if _is_due(order, at_ms):
+            self._close(order, CloseReason.EXPIRED)
+            return
         if self.status is not BookStatus.ACTIVE:
             self._close(order, CloseReason.BOOK_INACTIVE)
             return
@@ -121,6 +124,14 @@ class ReferenceMarket:
             if order.placed.order_id == order_id and order.placed.customer == customer:
                 self.resting.remove(order)
                 self._close(order, CloseReason.USER_CANCELLED)
+
+    def expire(self, at_ms: int, orders_max: int) -> None:
+        """End resting orders whose time has come, the one that was due first before the others (R24)."""
+        due = [order for order in self.resting if _is_due(order, at_ms)]
+        due.sort(key=lambda order: (order.placed.expires_at_ms, order.placed.order_id))
+        for order in due[:orders_max]:
+            self.resting.remove(order)
+            self._close(order, CloseReason.EXPIRED)
 
     def change(self, terms: BookTerms) -> None:
         """Take new terms; closed is for good (T32), and the later of two changes counts."""
@@ -246,6 +257,10 @@ class ReferenceMarket:
     def _unit(self) -> int:
         """Base units in one whole base token."""
         return int(10**self.rules.base_decimals)
+
+
+def _is_due(order: ReferenceOrder, at_ms: int) -> bool:
+    return order.placed.expires_at_ms is not None and order.placed.expires_at_ms <= at_ms
 
 
 def _price(order: ReferenceOrder) -> int:

@@ -24,6 +24,7 @@ from chalicelib.core.vocabulary import (
     Side,
 )
 from tests.core.orders import (
+    AT_MS,
     BUY,
     FOK,
     IOC,
@@ -278,7 +279,7 @@ def test_an_order_that_contradicts_itself_is_refused_on_a_book_of_any_status(sta
     before = book.state()
 
     with pytest.raises(InvalidCommand):
-        decide(book, limit("order", BUY, 100, 5, hold=499))
+        decide(book, limit("order", BUY, 100, 5, hold=499), AT_MS)
 
     assert book.state() == before
 

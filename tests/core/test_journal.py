@@ -45,7 +45,7 @@ def decided() -> tuple[Book, list[Event]]:
         order(1, "SELL", 10, 50), order(2, "SELL", 10, 51), order(3, "BUY", 15, 51), order(4, "BUY", 9, 51, "IOC"),
         order(5, "BUY", 3, 40),
     ):  # fmt: skip
-        events += place(book, command)
+        events += place(book, command, AT_MS)
     refused = reject(order(6, "SELL", 4, 60), CloseReason.INTERNAL_ERROR)
     for event in refused:
         book.apply(event)
@@ -55,7 +55,7 @@ def decided() -> tuple[Book, list[Event]]:
         CancelOrder("cmd_2", "ord_5", "cüst 5"), CancelOrder("cmd_3", "ord_1", "cüst 1"),
         change_to(BookStatus.ACTIVE, 4, "cmd_4", RULES), order(8, "BUY", 2, 40),
     ):  # fmt: skip
-        events += decide(book, change)
+        events += decide(book, change, AT_MS)
     return book, events
 
 
@@ -73,7 +73,7 @@ def test_an_entry_read_back_gives_the_same_events_and_the_same_book() -> None:
 
 def test_a_closed_and_emptied_book_is_read_back_as_such() -> None:
     book, events = decided()
-    events += decide(book, change_to(BookStatus.CLOSED, 5, "cmd_5", RULES))
+    events += decide(book, change_to(BookStatus.CLOSED, 5, "cmd_5", RULES), AT_MS)
     events += close_out(book, 10)
     (entry,) = draft("inst_x/ob", Head(), AT_MS, 7, events)
     folded = Book(RULES)
@@ -180,8 +180,8 @@ def test_an_event_about_an_order_that_is_not_there_breaks_the_journal() -> None:
 
 def test_events_are_written_as_plain_json_with_amounts_as_strings() -> None:
     book = Book(RULES)
-    place(book, order(1, "SELL", 10, 50))
-    accepted, traded = (journal.encode(event) for event in place(book, order(2, "BUY", 10, 50)))
+    place(book, order(1, "SELL", 10, 50), AT_MS)
+    accepted, traded = (journal.encode(event) for event in place(book, order(2, "BUY", 10, 50), AT_MS))
     assert accepted == {
         "type": "accepted",
         "order": {
@@ -229,11 +229,11 @@ def test_terms_that_are_no_object_are_refused() -> None:
 def test_a_trade_between_others_than_its_orders_customers_is_refused(member: str) -> None:
     """They stand in the entry so that it can be read alone."""
     book = Book(RULES)
-    place(book, order(1, "SELL", 10, 50))
-    (entry,) = draft("b", Head(), AT_MS, 7, place(book, order(2, "BUY", 10, 50)))
+    place(book, order(1, "SELL", 10, 50), AT_MS)
+    (entry,) = draft("b", Head(), AT_MS, 7, place(book, order(2, "BUY", 10, 50), AT_MS))
     events = tuple(raw | {member: "SELL"} if raw["type"] == "traded" else raw for raw in entry.events)
     folded = Book(RULES)
-    place(folded, order(1, "SELL", 10, 50))
+    place(folded, order(1, "SELL", 10, 50), AT_MS)
     with pytest.raises(BrokenJournal, match="cannot be folded"):
         replay(folded, replace(entry, events=events))
 
@@ -263,7 +263,7 @@ def test_a_trade_id_is_made_of_the_entrys_time_and_sequence_the_events_number_an
 
 def test_cancels_refusals_and_changes_of_terms_are_written_with_all_that_they_say() -> None:
     book = Book(RULES)
-    place(book, order(1, "BUY", 10, 50))
+    place(book, order(1, "BUY", 10, 50), AT_MS)
     commands = (
         CancelOrder("cmd_1", "ord_1", "cüst 1"), CancelOrder("cmd_2", "ord_1", "cüst 1"),
         change_to(BookStatus.CLOSED, 3, "cmd_3", RULES), change_to(BookStatus.ACTIVE, 4, "cmd_4", RULES),
@@ -272,7 +272,7 @@ def test_cancels_refusals_and_changes_of_terms_are_written_with_all_that_they_sa
         "version": 3, "status": "CLOSED", "makerFeeBps": RULES.maker_fee_bps, "takerFeeBps": RULES.taker_fee_bps,
         "selfTradePrevention": RULES.self_trade_prevention.value,
     }  # fmt: skip
-    assert [journal.encode(event) for command in commands for event in decide(book, command)] == [
+    assert [journal.encode(event) for command in commands for event in decide(book, command, AT_MS)] == [
         {
             "type": "closed", "order": "ord_1", "status": "CANCELLED", "reason": "USER_CANCELLED", "remaining": "10",
             "released": "500",

@@ -3,8 +3,8 @@
 Method: Hypothesis draws a book's rules and a sequence of orders of few customers, few prices and few quantities, so
 that orders meet all the time. After every order both matchers must show the same trades, closed orders, queues, holds
 and balances; money must be conserved; and folding the events into a second book must lead to the same state
-(``comparison``). A second test mixes in all else that can happen to a book: cancels, pauses, its close, and a restart
-from a snapshot.
+(``comparison``). A second test mixes in all else that can happen to a book: cancels, pauses, its close, time that
+passes, and a restart from a snapshot.
 """
 
 from __future__ import annotations
@@ -43,7 +43,10 @@ class Scale:
 
 @dataclass(frozen=True)
 class Draft:
-    """An order in ticks and lots. ``budget_quarters`` and ``budget_units``: a MARKET BUY's budget against its price."""
+    """An order in ticks and lots. ``budget_quarters`` and ``budget_units``: a MARKET BUY's budget against its price.
+
+    life_ms: how long a GTC LIMIT order lives, 0: it is due at its turn; None: it does not expire.
+    """
 
     customer: str
     side: Side
@@ -52,6 +55,7 @@ class Draft:
     lots: int
     budget_quarters: int
     budget_units: int
+    life_ms: int | None
 
 
 @st.composite
@@ -97,6 +101,7 @@ drafts = st.builds(
     lots=st.integers(1, 5),
     budget_quarters=st.integers(0, 5),
     budget_units=st.integers(-1, 1),
+    life_ms=st.sampled_from([None, None, None, 0, 1, 2, 5]),
 )
 
 
@@ -104,7 +109,7 @@ sequences = st.integers(1, 40).flatmap(lambda length: st.lists(drafts, min_size=
 """As many long sequences as short ones: deep queues need many orders."""
 
 
-def command_of(number: int, draft: Draft, scale: Scale) -> PlaceOrder:
+def command_of(number: int, draft: Draft, scale: Scale, at_ms: int) -> PlaceOrder:
     """The draft as admission would make it: with its id and its hold (5.3)."""
     price, quantity = draft.ticks * scale.tick, draft.lots * scale.lot
     order_type, time_in_force, post_only = draft.kind
@@ -112,6 +117,7 @@ def command_of(number: int, draft: Draft, scale: Scale) -> PlaceOrder:
     hold = quantity if draft.side is Side.SELL else cost
     if order_type is MARKET and draft.side is Side.BUY:
         hold = max(0, cost * draft.budget_quarters // 4 + draft.budget_units)
+    may_expire = order_type is LIMIT and time_in_force is GTC and draft.life_ms is not None
     return PlaceOrder(
         order_id=f"order {number}",
         customer=draft.customer,
@@ -122,6 +128,7 @@ def command_of(number: int, draft: Draft, scale: Scale) -> PlaceOrder:
         quantity=quantity,
         hold=hold,
         post_only=post_only,
+        expires_at_ms=at_ms + (draft.life_ms or 0) if may_expire else None,
     )
 
 
@@ -135,7 +142,7 @@ def command_of(number: int, draft: Draft, scale: Scale) -> PlaceOrder:
 def test_the_core_agrees_with_the_reference_after_every_order(scale: Scale, sequence: list[Draft]) -> None:
     comparison = Comparison(scale.rules)
     for number, draft in enumerate(sequence, start=1):
-        comparison.place(command_of(number, draft, scale))
+        comparison.place(command_of(number, draft, scale, comparison.at_ms))
 
 
 @dataclass(frozen=True)
@@ -148,6 +155,14 @@ class Cancel:
 
 @dataclass(frozen=True)
 class CloseOut:
+    orders_max: int
+
+
+@dataclass(frozen=True)
+class Pass:
+    """Time passes; what is due then is closed, so many orders at a time (R24)."""
+
+    duration_ms: int
     orders_max: int
 
 
@@ -166,7 +181,15 @@ changes = st.builds(
     self_trade_prevention=st.sampled_from(SelfTradePrevention),
 )
 steps = st.one_of(
-    drafts, drafts, drafts, drafts, cancels, changes, st.builds(CloseOut, st.integers(1, 4)), st.builds(Restart)
+    drafts,
+    drafts,
+    drafts,
+    drafts,
+    cancels,
+    changes,
+    st.builds(CloseOut, st.integers(1, 4)),
+    st.builds(Pass, st.integers(1, 3), st.integers(1, 2)),
+    st.builds(Restart),
 )
 step_sequences = st.integers(1, 40).flatmap(lambda length: st.lists(steps, min_size=length, max_size=length))
 
@@ -179,18 +202,20 @@ step_sequences = st.integers(1, 40).flatmap(lambda length: st.lists(steps, min_s
     suppress_health_check=[HealthCheck.too_slow],
 )
 def test_the_core_agrees_with_the_reference_whatever_happens_to_the_book(
-    scale: Scale, sequence: list[Draft | Cancel | BookTerms | CloseOut | Restart]
+    scale: Scale, sequence: list[Draft | Cancel | BookTerms | CloseOut | Pass | Restart]
 ) -> None:
     comparison = Comparison(scale.rules)
     for number, step in enumerate(sequence, start=1):
         match step:
             case Draft():
-                comparison.place(command_of(number, step, scale))
+                comparison.place(command_of(number, step, scale, comparison.at_ms))
             case Cancel(customer, steps_ago):
                 comparison.cancel(CancelOrder(f"cancel {number}", f"order {number - steps_ago}", customer))
             case BookTerms():
                 comparison.change(ChangeBook(f"change {number}", step))
             case CloseOut(orders_max):
                 comparison.close_out(orders_max)
+            case Pass(duration_ms, orders_max):
+                comparison.let_pass(duration_ms, orders_max)
             case Restart():
                 comparison.go_on_from_a_snapshot()

@@ -15,6 +15,7 @@ from chalicelib.core.ledger import market_buy_cost, market_buy_hold
 from chalicelib.core.matching import InvalidCommand, place, reject
 from chalicelib.core.vocabulary import CloseReason, OrderStatus, PlaceOrder, SelfTradePrevention, Side
 from tests.core.orders import (
+    AT_MS,
     BUY,
     FOK,
     GTC,
@@ -359,7 +360,7 @@ def test_a_command_that_contradicts_itself_or_the_book_is_refused_and_changes_no
     before = book.state()
 
     with pytest.raises(InvalidCommand, match=command.order_id):
-        place(book, command)
+        place(book, command, AT_MS)
 
     assert book.state() == before
     book.check()
@@ -374,7 +375,7 @@ def test_the_only_valid_hold_of_a_limit_buy_is_its_cost_rounded_up(hold: int, va
         assert rests(placed(book, command)) == [("bid", 15)]
     else:
         with pytest.raises(InvalidCommand, match=f"bid holds {hold}, needs 11"):
-            place(book, command)
+            place(book, command, AT_MS)
 
 
 @pytest.mark.parametrize("reason", [CloseReason.INTERNAL_ERROR, CloseReason.BOOK_INACTIVE])

@@ -302,7 +302,7 @@ def test_a_book_of_a_hundred_thousand_orders_is_read_back_as_it_was() -> None:
     for number in range(100_000):
         price = 1 + number * 7919 % 1000
         order = limit(f"ord_{number}", SELL if price > 500 else BUY, price, 1 + number % 9)
-        place(book, order)
+        place(book, order, AT_MS)
     state = BookState(book, Head(7, AT_MS, 9, "f" * 64))
 
     again = read_back(state)

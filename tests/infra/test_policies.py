@@ -11,7 +11,9 @@ import pytest
 
 from chalicelib.clock import now_ms
 from chalicelib.core.vocabulary import BookStatus
-from chalicelib.stores.dynamodb import Database
+from chalicelib.expiring import Expiring
+from chalicelib.projection import Projector
+from chalicelib.stores.dynamodb import Database, Unavailable
 from chalicelib.stores.keys import customer_key
 from chalicelib.stores.orders import Orders
 from chalicelib.wire.ripio.routes import ROUTES, TradeDesk
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
 CONFIG = json.loads((ROOT / ".chalice" / "config.json").read_text(encoding="utf-8"))
-FUNCTIONS = ["api_handler", "match_inbox"]
+FUNCTIONS = ["api_handler", "match_inbox", "expire_orders"]
 STAGES = ["dev", "prod"]
 TABLE_ARN = "arn:aws:dynamodb:*:*:table/"
 PARAMETER_ARN = "arn:aws:ssm:*:*:parameter/"
@@ -119,8 +121,7 @@ def test_each_function_may_do_exactly_what_it_does(
     done.clear()
     assert world.admission.cancel(INSTANCE, "ben", str(desk.rows("ben")[0]["id"]))
     by_api |= done
-    rows = sorted(database.scan("inbox"), key=lambda row: str(row["command"]))
-    records = [record_of(row, number) for number, row in enumerate(rows, 1)]
+    records = records_of(world)
     done.clear()
     assert desk.world.deliver(records=records[-1:]) == []  # the cancel overtakes its order
     assert desk.world.deliver(records=records) == []
@@ -155,9 +156,36 @@ def test_each_function_may_do_exactly_what_it_does(
         signed.send(method, f"/trade{path}", query={"pair": PAIR}, body=named)
     monkeypatch.setattr("chalicelib.depths.DEPTH_LEVELS_MAX", len(world.books.depth(world.book).bids))
     signed.get("/trade/book/orders/level-2", {"pair": PAIR, "limit": "max"})
+    expires_at_ms = now_ms() + LATER_MS
+    assert signed.place(side="sell", amount="1", expiration=expires_at_ms).status == 200
     by_api |= done
     assert by_api == table_grants("api_handler")
     assert by_match == table_grants("match_inbox")
+    by_expire = done_by_expiring(world, expires_at_ms, monkeypatch, done)
+    assert by_expire == table_grants("expire_orders")
+
+
+def done_by_expiring(world: World, expires_at_ms: int, monkeypatch: pytest.MonkeyPatch, done: set[Grant]) -> set[Grant]:
+    """Have the order end at its time, in a book that a matcher left before it had projected a trade."""
+    world.deliver(records=records_of(world))
+    for customer, side in (("ann", "BUY"), ("ben", "SELL")):
+        world.placed(customer, side, 1, 3)
+    with monkeypatch.context() as patch:
+        patch.setattr(Projector, "project", fail)
+        assert world.deliver(records=records_of(world)) != []
+    world.now_ms = expires_at_ms
+    done.clear()
+    assert Expiring(world.database, world.matcher(), lambda: world.now_ms).look()
+    return set(done)
+
+
+def records_of(world: World) -> list[dict[str, Any]]:
+    rows = sorted(world.database.scan("inbox"), key=lambda row: str(row["command"]))
+    return [record_of(row, number) for number, row in enumerate(rows, 1)]
+
+
+def fail(*_: object) -> None:
+    raise Unavailable("throttled")
 
 
 def test_the_matcher_alone_reads_the_stream() -> None:
@@ -165,7 +193,8 @@ def test_the_matcher_alone_reads_the_stream() -> None:
     assert {action.removeprefix("dynamodb:") for action, arn in grants("prod", "match_inbox") if arn == stream} == (
         STREAM_ACTIONS
     )
-    assert not [arn for _, arn in grants("prod", "api_handler") if "stream" in arn]
+    for other in ("api_handler", "expire_orders"):
+        assert not [arn for _, arn in grants("prod", other) if "stream" in arn]
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -173,7 +202,7 @@ def test_the_api_alone_reads_the_master_key_of_its_own_stage_and_nothing_else_of
     """R9: what it does to have it, tests/test_wiring.py shows: it gets one parameter."""
     by_function = {function: {one for one in grants(stage, function) if "ssm" in one[1]} for function in FUNCTIONS}
     read = ("ssm:GetParameter", f"{PARAMETER_ARN}{master_key_of(stage)}")
-    assert by_function == {"api_handler": {read}, "match_inbox": set()}
+    assert by_function == {"api_handler": {read}, "match_inbox": set(), "expire_orders": set()}
     assert master_key_of(stage).startswith(f"{prefix_of(stage)}-")
 
 

@@ -21,6 +21,7 @@ KEYS = {
     "fills": ["owner", "fill"],
     "accounts": ["owner", "entry"],
     "requests": ["scope", "request"],
+    "expiries": ["minute", "look"],
 }
 
 
@@ -52,7 +53,7 @@ def test_live_orders_have_an_index_of_keys(described: dict[str, Any]) -> None:
     assert index["Projection"] == {"ProjectionType": "KEYS_ONLY"}
 
 
-def test_rows_expire_in_the_inbox_and_among_requests_and_nowhere_else(
+def test_rows_expire_in_the_inbox_among_requests_and_expiries_and_nowhere_else(
     moto_client: DynamoDBClient, described: dict[str, Any]
 ) -> None:
     expiring = {}
@@ -60,7 +61,7 @@ def test_rows_expire_in_the_inbox_and_among_requests_and_nowhere_else(
         expiry = moto_client.describe_time_to_live(TableName=f"here-{job}")["TimeToLiveDescription"]
         if expiry["TimeToLiveStatus"] == "ENABLED":
             expiring[job] = expiry["AttributeName"]
-    assert expiring == {"inbox": "expires", "requests": "expires"}
+    assert expiring == {"inbox": "expires", "requests": "expires", "expiries": "expires"}
 
 
 def test_creating_again_completes_what_is_missing_and_changes_nothing_else(moto_client: DynamoDBClient) -> None:

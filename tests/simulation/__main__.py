@@ -43,7 +43,7 @@ def main() -> int:
     print(
         f"{len(summaries)} of {len(seeds)} seeds passed in {time.monotonic() - began_s:.0f} s (with the orders above)"
     )
-    for what in ("commands", "entries", "steps", "faults", "deaths"):
+    for what in ("commands", "entries", "steps", "faults", "deaths", "expired"):
         print(f"  {what}: {sum(getattr(summary, what) for summary in summaries):,}")
     if len(summaries) == 1:
         print(f"  digest: {summaries[0].digest}")

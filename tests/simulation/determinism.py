@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chalicelib.core.book import Book
-from chalicelib.core.commands import decide
+from chalicelib.core.commands import decide, expire
 from chalicelib.core.events import Accepted, BookChanged, CancelRefused, Closed, Event
 from chalicelib.core.snapshot import BookState
 from chalicelib.core.vocabulary import BookStatus, CancelOrder, ChangeBook, CloseReason, Command
@@ -11,27 +11,35 @@ from tests.world import Venue
 
 
 def check_determinism(venue: Venue) -> None:
-    """Assert that a new book, asked what the journal's book was asked, decides the same, event for event."""
+    """Assert that a new book, asked what the journal's book was asked, decides the same, event for event.
+
+    Each command is decided at the time of its entry, when nothing that is due by then rests any more (R24).
+    """
     state = BookState.empty(venue.config.first_rules, venue.config.first_terms.status)
-    events = [event for entry in venue.journal.after(venue.book, 0) for event in state.fold(entry)]
+    timed = [(event, entry.at_ms) for entry in venue.journal.after(venue.book, 0) for event in state.fold(entry)]
+    events = [event for event, _ in timed]
     book = Book(venue.config.first_rules, venue.config.first_terms.status)
     decided: list[Event] = []
-    at = 0
-    while at < len(events):
-        command = _command_of(events[at])
-        if command is None:
-            _check_closing(book, events[at])
-            book.apply(events[at])
-            decided.append(events[at])
-        else:
-            decided += decide(book, command)
-        assert decided[at:] == events[at : len(decided)], "the journal is not what its commands give"
+    while len(decided) < len(events):
         at = len(decided)
+        event, at_ms = timed[at]
+        command = _command_of(event)
+        if command is not None:
+            assert book.first_due(at_ms) is None, f"R24: {event} while an order was due"
+            decided += decide(book, command, at_ms)
+        elif isinstance(event, Closed) and event.reason is CloseReason.EXPIRED:
+            decided += expire(book, at_ms, 1)
+        else:
+            assert book.first_due(at_ms) is None, f"R24: {event} while an order was due"
+            _check_closing(book, event)
+            book.apply(event)
+            decided.append(event)
+        assert decided[at:] == events[at : len(decided)] != [], "the journal is not what its commands give"
     assert book.state() == state.book.state(), "6: asked again, the book is another one"
 
 
 def _command_of(event: Event) -> Command | None:
-    """Return the command whose first event this is; None for an order that its book's end has closed."""
+    """Return the command whose first event this is; None for an order that time, or its book's end, has closed."""
     match event:
         case Accepted(order):
             return order

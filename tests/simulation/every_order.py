@@ -21,7 +21,7 @@ from tests.invariants import check_invariants, check_never_negative
 from tests.memory import MemoryDynamoDB
 from tests.scenarios import CREDITED, SCENARIOS
 from tests.simulation.actors import Actor, stepped_database
-from tests.world import NOW_MS, World
+from tests.world import World
 
 Choice = tuple[int, str]
 """Which matcher makes its next call, and what becomes of the call: "" (done), "death before" or "death after"."""
@@ -45,6 +45,7 @@ SHORT = {
     "an order is killed, two matchers": Short("FOK kill"),
     "a cancel overtakes its order, one of two matchers dies": Short("cancel overtakes its order", with_death=True),
     "two orders cross, two matchers": Short("cross"),
+    "an order expires before its taker comes, two matchers": Short("expire before the taker"),
 }
 
 
@@ -90,7 +91,7 @@ def walk(
         choices = waiting.pop()
         tables = client.clone()
         known = world.records[: world.acknowledged] if warm else []
-        actors = _played(tables, prefix, known, batches, choices)
+        actors = _played(tables, prefix, world, known, batches, choices)
         there = world.over(Database(tables, prefix))  # type: ignore[arg-type]
         state = _digest(there, actors, choices)
         if state in walked:
@@ -113,20 +114,24 @@ def walk(
 def _played(
     tables: MemoryDynamoDB,
     prefix: str,
+    world: World,
     known: Sequence[Any],
     batches: Sequence[Sequence[Any]],
     choices: Sequence[Choice],
 ) -> list[Actor]:
     database = stepped_database(tables, prefix)
-    actors = [_matching(database, known, batch) for batch in batches]
+    actors = [_matching(database, world, known, batch) for batch in batches]
     for at, fate in choices:
         actors[at].go_on(FAULTS[fate] if fate else None)
     return actors
 
 
-def _matching(database: Database, known: Sequence[Any], batch: Sequence[Any]) -> Actor:
-    matcher = Matcher(database, lambda: NOW_MS)
+def _matching(database: Database, world: World, known: Sequence[Any], batch: Sequence[Any]) -> Actor:
+    """Return a matcher that gets the batch; what it knew before it was told in time."""
+    clock = [world.acknowledged_at_ms]
+    matcher = Matcher(database, lambda: clock[0])
     match_records(matcher, known)
+    clock[0] = world.now_ms
     return Actor("delivery", lambda: match_records(matcher, batch))
 
 

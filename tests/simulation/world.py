@@ -2,8 +2,9 @@
 
 What the seed decides: the book's rules, one shard or two, two or three matchers, how often calls fail; and at each step
 which actor makes its next call, whether a request comes in, a batch is delivered (once, or again while its first
-delivery is still running), a matcher dies, records are lost to the stream, or a redrive begins. Between two such
-stretches everything is delivered, and days may pass so that expired rows go.
+delivery is still running), a matcher dies, somebody looks which orders have expired, records are lost to the stream, or
+a redrive begins. Between two such stretches everything is delivered and looked at, and days may pass so that expired
+rows go.
 """
 
 from __future__ import annotations
@@ -25,9 +26,11 @@ from chalicelib.admission import Admission, Admitted
 from chalicelib.configuring import Configuring
 from chalicelib.core.config import OrderRequest, Refusal
 from chalicelib.core.vocabulary import BookStatus, OrderType, SelfTradePrevention, Side, TimeInForce
+from chalicelib.expiring import Expiring
 from chalicelib.matcher import Matcher
 from chalicelib.redrive import redrive
 from chalicelib.stores.dynamodb import Database, OutcomeUnknown, Row, Unavailable, decode
+from chalicelib.stores.expiries import Expiries, minute_of
 from chalicelib.stores.journal import EntryExists
 from chalicelib.stream import match_records
 from chalicelib.verify.verifier import Verifier, unwatched
@@ -49,6 +52,8 @@ REQUESTS_AT_ONCE_MAX = 3
 STEPS_MAX = 20_000
 DELIVERIES_MAX = 400
 DAY_MS = 86_400_000
+LIVES_MS = (1, 100, 1_000, 8_000)
+"""How long orders live that expire."""
 _template = MemoryDynamoDB()
 create_tables(_template, PREFIX)  # type: ignore[arg-type]
 
@@ -82,6 +87,7 @@ class Summary:
     steps: int
     faults: int
     deaths: int
+    expired: int
     digest: str
 
 
@@ -136,6 +142,8 @@ class Simulation:
         self.fault_rate = draw.choice([0.0, 0.02, 0.1])
         self.shards = [Shard() for _ in range(draw.choice([1, 1, 2]))]
         self.workers = [Worker(self._matcher(self.database)) for _ in range(draw.choice([2, 3]))]
+        self.expiring = [self._expiring(self.database) for _ in range(2)]
+        self.looks: list[Actor | None] = [None, None]
         self.requests: list[Actor] = []
         self.admitted: list[tuple[str, str]] = []
         self.streamed = 0
@@ -152,14 +160,14 @@ class Simulation:
                 self._peace()
                 check_invariants(self.world, CREDITED, self._commands())
                 if self.draw.random() < 0.3:
-                    self.now_ms += self.draw.choice([2, 8, 11]) * DAY_MS
-                    self.client.expire(self._now_s())
+                    self._let_days_pass()
             check_determinism(self.world)
             Verifier(self.world.database, unwatched).verify(self.world.book)
         head = self.world.folded().head
         self._steps_digest.update(head.hash.encode())
         digest = self._steps_digest.hexdigest()
-        return Summary(self.seed, self.streamed, head.sequence, self.steps, self.faults, self.deaths, digest)
+        expired = sum(row["status"] == "EXPIRED" for row in self.world.database.scan("orders"))
+        return Summary(self.seed, self.streamed, head.sequence, self.steps, self.faults, self.deaths, expired, digest)
 
     # What the world outside does.
 
@@ -174,12 +182,26 @@ class Simulation:
         """Return a matcher that remembers nothing, by this run's clock."""
         return Matcher(database, lambda: self.now_ms)
 
+    def _expiring(self, database: Database) -> Expiring:
+        return Expiring(database, self._matcher(database), lambda: self.now_ms)
+
+    def _let_days_pass(self) -> None:
+        """Nothing happens for some days, but that orders expire which have been placed; then expired rows go."""
+        self.now_ms += max(LIVES_MS)
+        self._look_till_all_is_done()
+        check_invariants(self.world, CREDITED, self._commands())
+        self.now_ms += self.draw.choice([2, 8, 11]) * DAY_MS
+        self.client.expire(self._now_s())
+        Expiries(self.world.database).note_swept(minute_of(self.now_ms) - 2)
+
     def _stretch(self, requests: int) -> None:
         """Let requests come in while batches are delivered, until all are answered and some time has passed."""
         idle_steps = self.draw.randint(0, 40)
         while requests or self.requests or idle_steps > 0:
             self._tick()
             choices: list[Callable[[], None]] = [self._deliver]
+            if self.draw.random() < 0.2:
+                choices.append(self._begin_look)
             if requests and len(self.requests) < REQUESTS_AT_ONCE_MAX:
                 choices.append(self._ask)
             running = self._running()
@@ -198,7 +220,7 @@ class Simulation:
 
     def _running(self) -> list[Actor]:
         busy = [worker.actor for worker in self.workers if worker.actor is not None]
-        return [*self.requests, *busy]
+        return [*self.requests, *busy, *(look for look in self.looks if look is not None)]
 
     def _ask(self) -> None:
         """A request comes in: place mostly, cancel, now and then pause or resume, once in a while close."""
@@ -221,9 +243,11 @@ class Simulation:
         force = draw.choice([TimeInForce.GTC] * 4 + [TimeInForce.IOC, TimeInForce.FOK])
         post_only = price is not None and force is TimeInForce.GTC and draw.random() < 0.1
         kind = OrderType.MARKET if price is None else OrderType.LIMIT
+        may_expire = price is not None and force is TimeInForce.GTC and draw.random() < 0.4
         return OrderRequest(
-            draw.choice(CUSTOMERS), draw.choice(list(Side)), kind, force, price, draw.randint(1, 60), post_only
-        )
+            draw.choice(CUSTOMERS), draw.choice(list(Side)), kind, force, price, draw.randint(1, 60), post_only,
+            expires_at_ms=self.now_ms + draw.choice(LIVES_MS) if may_expire else None,
+        )  # fmt: skip
 
     def _place(self, order: OrderRequest) -> None:
         outcome = self.admission.place(INSTANCE, BOOK_ID, order)
@@ -288,6 +312,42 @@ class Simulation:
         worker.actor = Actor("redrive", lambda: redrive(self.database, worker.matcher, self.world.book))
         self._settle(worker)
 
+    # What the schedule does.
+
+    def _begin_look(self) -> None:
+        """Have one of those that look begin, if it is free."""
+        at = self.draw.randrange(len(self.looks))
+        if self.looks[at] is None:
+            self.looks[at] = Actor("look", self.expiring[at].look)
+            self._settle_look(at)
+
+    def _settle_look(self, at: int) -> None:
+        """Look whether a look is through; replace who died."""
+        actor = self.looks[at]
+        if actor is None or not actor.is_done:
+            return
+        self.looks[at] = None
+        if actor.died:
+            self.deaths += 1
+            self.expiring[at] = self._expiring(self.database)
+        elif actor.error is not None and not isinstance(actor.error, Unavailable | OutcomeUnknown):
+            raise actor.error
+
+    def _look_till_all_is_done(self) -> None:
+        """With no faults: no order is live after its time then, and rows of orders that have ended are gone."""
+        expiring = self._expiring(self.world.database)
+        while not expiring.look():
+            pass
+        rows = list(self.world.database.scan("orders"))
+        late = [
+            row["order_id"]
+            for row in rows
+            if "live" in row and row.get("expires_at_ms", self.now_ms + 1) <= self.now_ms
+        ]
+        assert late == [], f"R24: live after their time: {late}"
+
+    # What all of them do.
+
     def _advance(self) -> None:
         """Let one of those at work make its next call."""
         running = self._running()
@@ -313,6 +373,8 @@ class Simulation:
         for worker in self.workers:
             if worker.actor is actor:
                 self._settle(worker)
+        for at in range(len(self.looks)):
+            self._settle_look(at)
 
     def _started(self, actors: list[Actor], actor: Actor) -> None:
         """Keep a request while it is at work. One that fails may say so; one that dies answers nothing."""
@@ -373,4 +435,5 @@ class Simulation:
         decided = redrive(self.world.database, self._matcher(self.world.database), self.world.book)
         assert decided <= self.lost, f"{decided} commands were undecided, {self.lost} lost"
         self.lost = 0
+        self._look_till_all_is_done()
         self.fault_rate = rate

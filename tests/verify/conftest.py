@@ -39,7 +39,7 @@ def built() -> Built:
 
 
 def _live_through_everything(world: World) -> None:
-    """Place, cross, cancel, pause and resume, in batches; leave bids and an ask far from 100."""
+    """Place, cross, cancel, pause and resume, in batches, let an order expire; leave bids and an ask far from 100."""
     draw, matcher, at = random.Random(7), world.matcher(), 0
 
     def deliver() -> None:
@@ -71,6 +71,9 @@ def _live_through_everything(world: World) -> None:
     world.placed("ben", "BUY", 5, 90)
     world.placed("cat", "SELL", 30, 110)
     deliver()
+    world.placed("cat", "SELL", 3, 120, expires_at_ms=world.now_ms + 2)
+    deliver()
+    world.now_ms += 2
     partial = world.placed("ben", "BUY", 9, 91)
     world.placed("cat", "SELL", 2, 91, "IOC")
     deliver()

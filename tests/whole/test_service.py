@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import http.client
+import json
 import random
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
+from chalicelib.api_tokens import secret_of
+from chalicelib.clock import now_ms
+from chalicelib.wire.ripio.signature import signature_of
 from tests.infra.stack import RunningStack
 from tests.invariants import check_invariants
 from tests.whole.conftest import PLACE, Api
+from tests.wire.ripio.desk import make_token
 from tests.world import Venue
 
 pytestmark = pytest.mark.stack
@@ -87,6 +94,47 @@ def test_a_cancel_is_answered_with_its_outcome_and_frees_what_was_left(api: Api,
     assert (status, answer["data"]["cancelReason"]) == (200, "USER_CANCELLED")
     status, _, headers = api.call("PUT", path)
     assert (status, headers["Allow"]) == (405, "GET, DELETE")
+
+
+def test_an_order_that_expires_ends_by_itself_and_is_shown_so_at_both_desks(
+    stack: RunningStack, api: Api, venue: Venue
+) -> None:
+    """R24: over real HTTP, by the local run's own looks; nothing else happens in the book."""
+    quote, expires_at_ms = venue.config.quote_asset, now_ms() + 1_500
+    held_before = venue.balance("cust_56789", quote)[1]
+    body = {"pair": "EXS_EUR", "side": "buy", "type": "limit", "amount": 1, "price": 2, "expiration": expires_at_ms}
+    token = api_token_of(venue, "cust_56789")
+    placed = signed(stack, token, "POST", "/trade/orders", body)
+    assert venue.balance("cust_56789", quote)[1] == held_before + 2 * WHOLE
+    deadline = time.monotonic() + MATCHED_S_MAX
+    while (shown := signed(stack, token, "GET", f"/trade/orders/{placed['id']}"))["status"] != "canceled":
+        assert time.monotonic() < deadline, "the order does not expire"
+        time.sleep(0.05)
+    assert shown["executed_amount"] == 0
+    assert venue.balance("cust_56789", quote)[1] == held_before
+    (row,) = api.orders("cust_56789", "?status=EXPIRED")
+    assert venue.order("cust_56789", row["id"]).updated_at_ms >= expires_at_ms  # type: ignore[operator]
+
+
+def api_token_of(venue: Venue, customer: str) -> str:
+    """Return a new token of the trade desk for a demo customer."""
+    token = f"token-of-{customer}"
+    make_token(venue.database, token, customer, instance=venue.config.instance)
+    return token
+
+
+def signed(stack: RunningStack, token: str, method: str, path: str, body: object = None) -> Any:
+    """Send a signed request that must succeed; return its data."""
+    key = (stack.local_dir / "master.key").read_text(encoding="utf-8").strip().encode()
+    content, timestamp = b"" if body is None else json.dumps(body).encode(), str(now_ms())
+    signature = signature_of(secret_of(key, token), timestamp, method, path, content)
+    headers = {"authorization": token, "timestamp": timestamp, "signature": signature}
+    connection = http.client.HTTPConnection(urlsplit(stack.base_url).netloc, timeout=30)
+    connection.request(method, path, content, headers)
+    answer = json.loads(connection.getresponse().read())
+    connection.close()
+    assert answer["error_code"] is None, answer
+    return answer["data"]
 
 
 def test_what_the_desk_shows_is_served_over_http(api: Api) -> None:

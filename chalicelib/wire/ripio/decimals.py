@@ -61,6 +61,21 @@ def units_of(value: object, decimals: int) -> int:
     return units
 
 
+def floored(value: object, decimals: int) -> int:
+    """Return a number's value times 10**decimals, rounded down. Raises NotAnAmount, also for more than 38 digits.
+
+    >>> floored(Number("1.0019"), 3), floored("17", 0), floored(Number("1e-999"), 3)
+    (1001, 17, 0)
+    """
+    coefficient, exponent = parts_of(value)
+    shift, digits = exponent + decimals, len(str(coefficient))
+    if coefficient and digits + shift > len(str(AMOUNT_MAX)):
+        raise NotAnAmount(repr(value))
+    if shift >= 0:
+        return coefficient * unit(shift) if coefficient else 0
+    return coefficient // unit(min(-shift, digits))
+
+
 def parts_of(value: object) -> tuple[int, int]:
     """Return (coefficient, exponent) of what has the form of an amount, whatever its asset. Raises NotAnAmount."""
     text = value.text if isinstance(value, Number) else value

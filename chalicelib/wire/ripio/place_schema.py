@@ -1,4 +1,4 @@
-"""The form of orders as this desk takes them (R14, R23): what is wrong with a body, member by member.
+"""The form of orders as this desk takes them (R14, R23, R24): what is wrong with a body, member by member.
 
 The first faulty member in the table's order is answered (R10). Amounts are read twice: for their form here, and for
 their decimals when the pair tells how many there are.
@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from chalicelib.core.config import OrderRequest
 from chalicelib.core.vocabulary import OrderType, Side, TimeInForce
-from chalicelib.wire.ripio.decimals import NotAnAmount, Number, parse, parts_of, units_of
+from chalicelib.wire.ripio.decimals import NotAnAmount, Number, floored, parse, parts_of, units_of
 from chalicelib.wire.ripio.envelope import Error, Fault, invalid
 from chalicelib.wire.ripio.figures import Decimals
 from chalicelib.wire.ripio.query import order_id_of
@@ -23,6 +23,10 @@ TYPES = {order_type.value.lower(): order_type for order_type in OrderType}
 LATER_TYPES = frozenset(("stop_limit", "trailing", "iceberg", "ceiling"))
 VALUE_MIN = 1
 """What a LIMIT order must be worth at least, in quote base units (R35)."""
+EXPIRATION_S_MAX = 100_000_000_000
+"""An expiration below this is in seconds, from here on in ms (R24)."""
+EXPIRATION_MS_MAX = 253_402_300_799_999
+"""The last moment of the year 9999: what lies beyond is no time that anybody means."""
 _EXTERNAL_ID = re.compile(r"[\x21-\x7e]{1,36}")
 
 Word = TypeVar("Word")
@@ -43,6 +47,7 @@ class PlaceBody:
     post_only: bool
     time_in_force: TimeInForce
     external_id: str | None
+    expires_at_ms: int | None
 
     def request(self, customer: str, decimals: Decimals) -> OrderRequest:
         """Return the order in the program's own words. Raises Fault for more decimals than the assets have (R14)."""
@@ -58,6 +63,7 @@ class PlaceBody:
             value=value,
             notional_min=VALUE_MIN,
             external_id=self.external_id,
+            expires_at_ms=self.expires_at_ms,
         )
 
 
@@ -72,8 +78,11 @@ def members_of(body: bytes) -> Members:
     return {name: value for name, value in members.items() if value is not None}
 
 
-def place_body(members: Members) -> PlaceBody:
-    """Return the order in the members. Raises Fault at the first faulty one, a later order type before all (R2)."""
+def place_body(members: Members, now_ms: int) -> PlaceBody:
+    """Return the order in the members. Raises Fault at the first faulty one, a later order type before all (R2).
+
+    now_ms: the time, after which an order may expire.
+    """
     kind = members.get("type")
     if isinstance(kind, str) and kind in LATER_TYPES:
         raise Fault(Error.UNSUPPORTED)
@@ -92,13 +101,14 @@ def place_body(members: Members) -> PlaceBody:
         raise invalid("post_only")
     if is_ioc and is_fok:
         raise invalid("immediate_or_cancel")
-    if is_limit and "expiration" in members:
-        raise Fault(Error.UNSUPPORTED)
+    expires_at_ms = _expiration(members, now_ms) if is_limit else None
+    if expires_at_ms is not None and (is_ioc or is_fok):
+        raise invalid("expiration")
     external_id = members.get("external_id")
     if external_id is not None and not (isinstance(external_id, str) and _EXTERNAL_ID.fullmatch(external_id)):
         raise invalid("external_id")
     force = TimeInForce.IOC if is_ioc else TimeInForce.FOK if is_fok else TimeInForce.GTC
-    return PlaceBody(pair, side, order_type, amount, value, price, post_only, force, external_id)
+    return PlaceBody(pair, side, order_type, amount, value, price, post_only, force, external_id, expires_at_ms)
 
 
 def order_id_member(members: Members) -> str:
@@ -140,6 +150,22 @@ def _number(members: Members, name: str, *, is_required: bool = False) -> Number
     except NotAnAmount as error:
         raise invalid(name) from error
     return value
+
+
+def _expiration(members: Members, now_ms: int) -> int | None:
+    """Return when the order expires, in ms since the epoch, rounded down; it lies in the future (R24)."""
+    value = members.get("expiration")
+    if value is None:
+        return None
+    try:
+        thousandths = floored(value, 3)
+    except NotAnAmount as error:
+        raise invalid("expiration") from error
+    is_in_seconds = thousandths < EXPIRATION_S_MAX * 1000
+    expires_at_ms = thousandths if is_in_seconds else thousandths // 1000
+    if not now_ms < expires_at_ms <= EXPIRATION_MS_MAX:
+        raise invalid("expiration")
+    return expires_at_ms
 
 
 def _units(name: str, value: Number | str | None, decimals: int) -> int | None:

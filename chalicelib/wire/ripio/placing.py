@@ -69,7 +69,7 @@ class PlacingEndpoints:
 
     def place(self, request: HttpRequest, caller: Caller, envelope: Envelope) -> HttpResponse:
         """POST orders. The order as admitted, or as first matched with ``Prefer: wait`` (R27)."""
-        body = place_schema.place_body(place_schema.members_of(request.body))
+        body = place_schema.place_body(place_schema.members_of(request.body), envelope.now_ms)
         market = self.pairs.open_book(caller.instance, body.pair)
         asked = body.request(caller.name, market.decimals)
         outcome = self.admission.place(caller.instance, market.book.book_id, asked)

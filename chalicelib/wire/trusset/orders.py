@@ -122,7 +122,8 @@ class OrderEndpoints:
         if row is None:
             raise Fault("ORDER_NOT_FOUND", "Order not found")
         changed_at_ms = row.created_at_ms if row.updated_at_ms is None else row.updated_at_ms
-        reason = None if row.reason is None else row.reason.value
+        says_why = row.reason is not None and row.reason is not CloseReason.EXPIRED  # the status says that (R24)
+        reason = row.reason if says_why else None
         return envelope.success(200, _order_data(row) | {"updatedAt": iso(changed_at_ms), "cancelReason": reason})
 
 

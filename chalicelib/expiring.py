@@ -1,0 +1,168 @@
+"""Expiring: whoever sees to it that orders end at their time, though nothing else happens in their book (R24).
+
+A matcher closes what is due before it decides anything, so no order trades late; in a quiet book nothing is decided,
+though. So somebody looks, twice a second, which orders are due by the clock (table ``expiries``). Of one that has ended
+the row goes; of one that has not, the book is woken: a matcher closes what is due. A row goes only once its order has
+ended, whoever ended it, so a crash at any moment is made up for by the next look, and two that look at once do each
+other no harm.
+
+Minutes are swept in their order. What is still live ``SETTLED_MINUTES`` after its minute, because its book fails or its
+command was lost, is looked at again some minutes later; so every minute is swept in the end, and after a standstill the
+next looks go through all that came due, some minutes at a time, without keeping the present waiting.
+
+A row that is put after its minute was swept (clocks differ, a transaction took long) is not seen: its order is due when
+its turn comes, and ends there. The row goes with its time to live.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from aws_lambda_powertools import Logger
+
+from chalicelib import matcher as matching
+from chalicelib.matcher import Matcher
+from chalicelib.stores.dynamodb import Database, OutcomeUnknown, Unavailable, batched
+from chalicelib.stores.expiries import MINUTE_MS, Expiries, Expiry, minute_of
+from chalicelib.stores.journal import EntryExists
+from chalicelib.stores.orders import Orders
+
+logger = Logger(service="tallybook-expiring")
+
+LOOK_PERIOD_S = 0.5
+"""Half of what R24 gives: the other half is for closing."""
+SETTLED_MINUTES = 2
+"""How many minutes a minute must be over before it is swept: more than clocks differ."""
+MINUTES_A_LOOK = 20
+"""How many minutes of a standstill are made up for in one look."""
+POSTPONED_MINUTES = 5
+"""What is still live when its minute is swept is looked at again at the next time that is a multiple of this."""
+FAILED_PAUSE_MS = 2_000
+"""How long a book that could not be woken is left alone."""
+FAILURES_MAX = 3
+"""How often a book may fail to be woken before its orders are postponed."""
+ROWS_AT_A_TIME = 100
+
+
+@dataclass(slots=True)
+class _Look:
+    """One look. at_ms: the moment that it is about. closed: by book that was woken, how many orders ended."""
+
+    at_ms: int
+    closed: dict[str, int] = field(default_factory=dict)
+
+    def has_more(self, book: str) -> bool:
+        """Tell whether a book was woken and may have more that is due than it closed."""
+        return self.closed.get(book, 0) >= matching.EVENTS_PER_ENTRY_GROUP
+
+    @property
+    def is_cut_short(self) -> bool:
+        return any(map(self.has_more, self.closed))
+
+
+@dataclass(frozen=True, slots=True)
+class _Failures:
+    """How often a book has failed to be woken, one time after the other, and when it did so last."""
+
+    count: int
+    last_at_ms: int
+
+
+class Expiring:
+    """matcher: one of its own, beside those that the inbox's stream feeds. now_ms: the time in ms."""
+
+    def __init__(self, database: Database, matcher: Matcher, now_ms: Callable[[], int]) -> None:
+        self._expiries = Expiries(database)
+        self._orders = Orders(database)
+        self._matcher = matcher
+        self._now_ms = now_ms
+        self._failures: dict[str, _Failures] = {}
+
+    def keep_looking(self, goes_on: Callable[[], bool], pause: Callable[[float], object]) -> None:
+        """Look again and again while ``goes_on``; a look that the tables do not let through is made again.
+
+        pause: waits so many seconds.
+        """
+        while goes_on():
+            try:
+                is_done = self.look()
+            except (Unavailable, OutcomeUnknown):
+                logger.exception("not all that is due could be looked at")
+                is_done = True
+            if is_done:
+                pause(LOOK_PERIOD_S)
+
+    def look(self) -> bool:
+        """Have what is due by now closed; return whether all was, False where the next look has more to do at once.
+
+        Raises Unavailable or OutcomeUnknown; the next look begins where this one ended.
+        """
+        look = _Look(self._now_ms())
+        settled = minute_of(look.at_ms) - SETTLED_MINUTES
+        first = self._first_unswept(settled)
+        for minute in range(max(first, settled), minute_of(look.at_ms) + 1):
+            self._end(self._expiries.due(minute, look.at_ms), look)
+        last = min(first + MINUTES_A_LOOK, settled)
+        swept = first
+        while swept < last and self._sweep(swept, look):
+            swept += 1
+        if swept > first:
+            self._expiries.note_swept(swept)
+        return not look.is_cut_short and (swept < last or last == settled)
+
+    def _first_unswept(self, settled: int) -> int:
+        first = self._expiries.first_unswept()
+        if first is None:
+            earliest = self._expiries.earliest()
+            first = settled if earliest is None else min(earliest, settled)
+            self._expiries.note_swept(first)
+        return first
+
+    def _sweep(self, minute: int, look: _Look) -> bool:
+        """End what is left of a minute that is over, postpone what cannot be; False where that needs another look."""
+        live = self._end(self._expiries.due(minute, look.at_ms), look)
+        stuck = [expiry for expiry in live if not look.closed.get(expiry.book) and not self._may_be_mended(expiry.book)]
+        if stuck:
+            logger.warning("orders are live after their time", orders=len(stuck), order=stuck[0].order_id)
+            period_ms = POSTPONED_MINUTES * MINUTE_MS
+            self._expiries.postpone(stuck, (look.at_ms // period_ms + 1) * period_ms)
+        return len(stuck) == len(live)
+
+    def _end(self, due: Iterable[Expiry], look: _Look) -> list[Expiry]:
+        """Wake the books whose orders are live, remove the rows of orders that have ended; return the other rows."""
+        left: list[Expiry] = []
+        for expiries in batched(due, ROWS_AT_A_TIME):
+            waiting = [expiry for expiry in expiries if look.has_more(expiry.book)]
+            live = self._live([expiry for expiry in expiries if not look.has_more(expiry.book)])
+            for book in sorted({expiry.book for expiry in live} - look.closed.keys()):
+                look.closed[book] = self._wake(book, look.at_ms)
+            waiting += self._live(live)
+            self._expiries.remove([expiry for expiry in expiries if expiry not in waiting])
+            left += waiting
+        return left
+
+    def _live(self, expiries: list[Expiry]) -> list[Expiry]:
+        """Return those whose order has not ended, decided or not."""
+        rows = self._orders.get_many(sorted({(expiry.owner, expiry.order_id) for expiry in expiries}))
+        return [expiry for expiry in expiries if expiry.order_id in rows and rows[expiry.order_id].status.is_live]
+
+    def _wake(self, book: str, at_ms: int) -> int:
+        """Have a book close what is due; return how many orders ended. One that fails keeps no other waiting."""
+        failures = self._failures.get(book, _Failures(0, 0))
+        if at_ms < failures.last_at_ms + FAILED_PAUSE_MS:
+            return 0
+        try:
+            closed = self._matcher.expire_due(book)
+            self._failures.pop(book, None)
+            return closed
+        except EntryExists:
+            logger.info("other matchers are at work on the book, and close what is due", book=book)
+        except Exception:
+            logger.exception("book not woken; its orders stay live after their time", book=book)
+            self._failures[book] = _Failures(failures.count + 1, at_ms)
+        return 0
+
+    def _may_be_mended(self, book: str) -> bool:
+        """Tell whether a book has failed, and not so often that there is no hope for the next time."""
+        return book in self._failures and self._failures[book].count < FAILURES_MAX
