@@ -6,12 +6,14 @@ import os
 import time
 from collections.abc import Iterator
 from itertools import count
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
 from moto import mock_aws
 
+from chalicelib.signed.eip712 import import_ethereum
 from chalicelib.stores.dynamodb import Database
 from infra.engine import engine_answers, start_engine
 from infra.settings import HOST, free_port
@@ -30,9 +32,22 @@ for _name, _value in {
 }.items():
     os.environ.setdefault(_name, _value)
 
+import_ethereum()
 
 ENGINE_START_S_MAX = 20
+WHOLE = Path(__file__).parent / "whole"
 _table_sets = count(1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep together what shares fixtures when several processes run the tests: a module, and all tests of the whole.
+
+    The latter take longest, so they begin.
+    """
+    items.sort(key=lambda item: WHOLE not in item.path.parents)
+    for item in items:
+        group = WHOLE if WHOLE in item.path.parents else item.path
+        item.add_marker(pytest.mark.xdist_group(str(group)))
 
 
 @pytest.fixture(scope="module")

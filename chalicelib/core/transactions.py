@@ -1,8 +1,9 @@
 """Transactions: what brought an account to its balance, in the words in which customers read it (T37).
 
-A credit, a debit and a transfer are rows of their own. A trade and its fees are not: they are read off the trade, one
-row for each leg. So the rows of a customer and an asset, added up (``signed``), give its balance, available and held
-together, exactly. Holds and releases move nothing between customers and are no transactions.
+A credit, a debit and a transfer are rows of their own. A book's trade and its fees are not: they are read off the
+trade, one row for each leg. A signed order's fill has rows again: its two legs, the incentive as a transfer, the fee.
+So the rows of a customer and an asset, added up (``signed``), give its balance, available and held together, exactly.
+Holds and releases move nothing between customers and are no transactions.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ class TransactionType(StrEnum):
 
 
 MOVEMENTS = frozenset({TransactionType.CREDIT, TransactionType.DEBIT, TransactionType.TRANSFER})
-"""The types that are asked for; the others follow from trades."""
+"""The types that can be asked for; the others follow from trades and fills."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class Movement:
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
-    """One row: so much of an asset from a customer (None: from outside, or from a book's fees) to a customer.
+    """One row: so much of an asset from a customer (None: from outside) to a customer (None: to outside, or to fees).
 
     at_ms: when, the time part of the id's ULID. Ids sort as transactions happened; newest first is by id, descending.
     """

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import tomllib
 from importlib.metadata import requires
 
@@ -66,3 +68,10 @@ def test_every_dependency_is_pinned_within_its_bounds() -> None:
 def test_every_dependency_of_a_dependency_is_pinned() -> None:
     direct = {name_of(one.name) for one in wanted([*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dev"]])}
     assert with_all_that_they_need(direct) <= set(pins("constraints.txt"))
+
+
+def test_a_functions_start_does_not_wait_for_what_only_signatures_need() -> None:
+    """eth-account takes half a second to import."""
+    code = "import sys, app; print(*sorted({'eth_account', 'eth_utils', 'jwt'} & set(sys.modules)))"
+    started = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert started.stdout.strip() == ""

@@ -1,0 +1,103 @@
+"""Signatures of wallets: the hash that names a signed order, and who signed an order or a message (K32). Pure.
+
+eth-account does the cryptography. It is imported where it is used, for it takes half a second to import and most
+requests need none of it.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from functools import cache
+from typing import TYPE_CHECKING
+
+from chalicelib.signed.order import SignedOrder, customer_of
+from chalicelib.signed.settings import Domain
+
+if TYPE_CHECKING:
+    from eth_account.messages import SignableMessage
+
+ORDER_TYPE = (
+    "Order(address maker,address principal,bool isBuy,string ticker,uint16 exchange,address asset,uint256 price,"
+    "uint256 quantity,uint256 incentive,uint256 deadline,uint256 nonce)"
+)
+_NAME, _, _MEMBERS = ORDER_TYPE.removesuffix(")").partition("(")
+_TYPES = {_NAME: [dict(zip(("type", "name"), member.split(), strict=True)) for member in _MEMBERS.split(",")]}
+_SIGNATURE = re.compile(r"0x[0-9a-fA-F]{128}(1[bBcC]|0[01])")
+"""65 bytes: r, s, and v of 27, 28, 0 or 1."""
+
+
+def order_hash_of(domain: Domain, order: SignedOrder) -> str:
+    """Return the order's full EIP-712 digest, in lower case.
+
+    Addresses count in lower case, which changes no digest.
+    """
+    import_ethereum()
+    from eth_utils.crypto import keccak
+
+    message = signable(domain, order)
+    return "0x" + keccak(b"\x19" + message.version + message.header + message.body).hex()
+
+
+def signer_of_order(domain: Domain, order: SignedOrder, signature: str) -> str | None:
+    """Return the address, in lower case, whose signature of the order this is; None where it is nobody's."""
+    return _signer(signable(domain, order), signature) if _SIGNATURE.fullmatch(signature) else None
+
+
+def signer_of_message(message: str, signature: str) -> str | None:
+    """Return the address, in lower case, whose personal_sign of the text this is; None where it is nobody's."""
+    import_ethereum()
+    from eth_account.messages import encode_defunct
+
+    return _signer(encode_defunct(text=message), signature) if _SIGNATURE.fullmatch(signature) else None
+
+
+def signable(domain: Domain, order: SignedOrder) -> SignableMessage:
+    """Return what is signed of an order: its header is the domain separator, its body the struct hash."""
+    import_ethereum()
+    from eth_account.messages import encode_typed_data
+
+    domain_data = {
+        "name": domain.name,
+        "version": domain.version,
+        "chainId": domain.chain_id,
+        "verifyingContract": customer_of(domain.verifying_contract),
+    }
+    facts = {
+        "maker": customer_of(order.maker),
+        "principal": customer_of(order.principal),
+        "isBuy": order.is_buy,
+        "ticker": order.ticker,
+        "exchange": order.exchange,
+        "asset": customer_of(order.asset),
+        "price": order.price,
+        "quantity": order.quantity,
+        "incentive": order.incentive,
+        "deadline": order.deadline,
+        "nonce": order.nonce,
+    }
+    return encode_typed_data(domain_data, _TYPES, facts)
+
+
+def _signer(message: SignableMessage, signature: str) -> str | None:
+    import_ethereum()
+    from eth_account import Account
+
+    try:
+        return customer_of(Account.recover_message(message, signature=signature))
+    except Exception:  # whatever recovery stumbles over, it is nobody's signature (K32)
+        return None
+
+
+@cache
+def import_ethereum() -> None:
+    """Import eth-account, and leave the interpreter's recursion limit as it is.
+
+    A library below it raises that to 100,000, and from then on a body of many lists inside each other would overflow
+    the stack instead of being refused.
+    """
+    limit = sys.getrecursionlimit()
+    try:
+        import eth_account  # noqa: F401 - for what importing it does
+    finally:
+        sys.setrecursionlimit(limit)
