@@ -1,8 +1,8 @@
 """Statements: what happened to a customer's balances, or to an instance's, newest first (T37).
 
-Credits, debits and transfers have rows of their own; trades and fees are read off fills (a customer's) or off the
-journals of the books (an instance's), row by row as they are taken. A journal tells of a trade a moment before its
-money moves.
+Credits, debits and transfers have rows of their own, and so has what the fills of signed orders moved. Trades of books
+and their fees are read off fills (a customer's) or off the journals of the books (an instance's), row by row as they
+are taken. A journal tells of a trade a moment before its money moves.
 
 Cost: the rows of the span of time, all of them, where the exact total is wanted. A customer's are found by their keys;
 of a journal the entries after the span are read too, because its keys are sequences.
@@ -55,12 +55,8 @@ class Statements:
         """Yield the transactions that are wanted, newest first: by id, descending."""
         if wanted.from_ms > wanted.to_ms:
             return iter(())
-        sources: list[Iterator[Transaction]] = []
-        if wanted.kind is None or wanted.kind in MOVEMENTS:
-            whose = transactions_key(instance)
-            if wanted.customer is not None:
-                whose = customer_key(instance, wanted.customer)
-            sources.append(self._transactions.newest_first(whose, wanted.from_ms, wanted.to_ms))
+        whose = transactions_key(instance) if wanted.customer is None else customer_key(instance, wanted.customer)
+        sources = [self._transactions.newest_first(whose, wanted.from_ms, wanted.to_ms)]
         if wanted.kind not in MOVEMENTS:
             if wanted.customer is not None:
                 sources.append(self._trades_of_customer(instance, wanted.customer, wanted))

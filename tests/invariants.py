@@ -16,6 +16,8 @@ from chalicelib.stores.snapshots import Snapshots
 from tests.world import Venue
 
 DEPTH_LEVELS = 100
+OTHER_DESKS = ("0x", "sandbox:", "production:")
+"""How the customers begin who have no orders in a book; what is held of theirs ``tallybook verify`` proves."""
 
 
 def check_invariants(venue: Venue, credited: dict[str, int], commands: Iterable[Row] | None = None) -> None:
@@ -63,7 +65,10 @@ def _check_holds(venue: Venue, book: Book, balances: list[Row]) -> None:
     for order in book.open_orders.values():
         owner = customer_key(venue.config.instance, order.placed.customer)
         holds[owner, venue.config.asset_held(order.placed.side)] += order.hold
+    others = tuple(customer_key(venue.config.instance, start) for start in OTHER_DESKS)
     for row in balances:
+        if row["owner"].startswith(others):
+            continue
         held_for_orders = holds[row["owner"], row["entry"].removeprefix("balance/")]
         assert row["held"] == held_for_orders, f"2: {row['owner']} holds {row['held']} for {held_for_orders}"
 

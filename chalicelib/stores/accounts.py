@@ -111,6 +111,24 @@ class Accounts:
         values = {":amount": amount, ":zero": 0, ":at": at_ms}
         return Update(TABLE, _balance_key(owner, asset), changes, values=values)
 
+    def change(self, owner: str, asset: str, available: int, held: int, at_ms: int) -> Write:
+        """Return the write that adds to both parts of an account, which comes into being with it.
+
+        Refused (row attached) when one of the two would become negative by it.
+        """
+        guards = []
+        values = {":available": available, ":held": held, ":at": at_ms}
+        if available < 0:
+            enough_available = "#available >= :leaving_available"
+            guards.append(enough_available)
+            values[":leaving_available"] = -available
+        if held < 0:
+            enough_held = "#held >= :leaving_held"
+            guards.append(enough_held)
+            values[":leaving_held"] = -held
+        changes = "ADD #available :available, #held :held SET #changed_at_ms = :at"
+        return Update(TABLE, _balance_key(owner, asset), changes, " AND ".join(guards) or None, values)
+
     def count_credit(self, instance: str, asset: str, amount: int) -> Write:
         """Return the write that adds to the asset's supply. Refused when that had more than 38 digits then (T35)."""
         nothing_yet, has_room = "attribute_not_exists(#available)", "#available <= :room"

@@ -98,7 +98,17 @@ class Update:
     names: Mapping[str, str] | None = None
 
 
-Write = Put | Update
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Remove a row, where the condition lets it; nothing happens where there is none."""
+
+    table: str
+    key: Mapping[str, Any]
+    condition: str | None = None
+    values: Mapping[str, Any] | None = None
+
+
+Write = Put | Update | Delete
 
 
 def encode(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -209,7 +219,7 @@ class Database:
             raise _failure_of(error, is_write=False) from error
 
     def write(self, write: Write) -> Row:
-        """Do one write; return the row as an Update leaves it ({} for a Put).
+        """Do one write; return the row as an Update leaves it ({} for a Put and for a Delete).
 
         A conflict with a transaction that runs at that moment is tried again, a bounded number of times.
         Raises ConditionFailed (nothing changed), Unavailable (nothing changed) or OutcomeUnknown.
@@ -219,6 +229,9 @@ class Database:
             try:
                 if isinstance(write, Put):
                     self._client.put_item(**request)
+                    return {}
+                if isinstance(write, Delete):
+                    self._client.delete_item(**request)
                     return {}
                 return decode(self._client.update_item(**request, ReturnValues="ALL_NEW").get("Attributes", {}))
             except ClientError as error:
@@ -238,7 +251,7 @@ class Database:
 
         Raises TransactionRefused (nothing changed), Unavailable (nothing changed) or OutcomeUnknown.
         """
-        items: list[Any] = [{"Put" if isinstance(write, Put) else "Update": self._request(write)} for write in writes]
+        items: list[Any] = [{type(write).__name__: self._request(write)} for write in writes]
         for attempt in range(TRANSACT_ATTEMPTS_MAX):
             try:
                 self._client.transact_write_items(TransactItems=items)
@@ -291,6 +304,7 @@ class Database:
             request["Item"] = encode(write.row)
         else:
             request["Key"] = encode(write.key)
+        if isinstance(write, Update):
             request["UpdateExpression"] = write.expression
         expression, names = (write.expression, write.names) if isinstance(write, Update) else (None, None)
         names = _names_in(expression, write.condition, names=names)

@@ -31,6 +31,11 @@ def owner_key(book: str, party: Party) -> str:
     return f"{instance}/fees/{book_id}" if party.customer is None else customer_key(instance, party.customer)
 
 
+def desk_fees_key(instance: str) -> str:
+    """Return the owner of the account that takes the fees of an instance's taker desk."""
+    return f"{instance}/fees/taker-desk"
+
+
 def transactions_key(instance: str) -> str:
     """Return the owner of the list of all credits, debits and transfers of an instance."""
     return f"{instance}/transactions"

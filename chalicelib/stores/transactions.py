@@ -1,8 +1,9 @@
-"""Credits, debits and transfers (table ``accounts``): what was moved, when, and by which reference. Never changed.
+"""Transactions (table ``accounts``): what was moved, when, and by which reference. Never changed.
 
-A transaction has a copy under each customer involved and one under the instance (``keys.transactions_key``), all put
-in the transaction that moves the money; entries are ``transaction/txn_<ULID>``, so each of these lists is in order of
-time. All of an instance's are put into one partition: some 500 a second.
+Credits, debits and transfers, and what the fills of signed orders moved; trades of books are read off their fills and
+journals. A transaction has a copy under each customer involved and one under the instance (``keys.transactions_key``),
+all put in the transaction that moves the money; entries are ``transaction/txn_<ULID>``, so each of these lists is in
+order of time. All of an instance's are put into one partition: some 500 a second.
 
 A name that must not move money twice, as a reference, has a lock: a row with the id of the transaction that took it
 and a digest of what that one was asked for. Locks stay for ever.
@@ -17,7 +18,7 @@ from dataclasses import dataclass
 
 from ulid import ULID
 
-from chalicelib.core.transactions import MOVEMENTS, Movement, Transaction, TransactionType
+from chalicelib.core.transactions import Movement, Transaction, TransactionType
 from chalicelib.stores.dynamodb import Database, Put, Row, Write
 from chalicelib.stores.keys import TIME_MS_MAX, customer_key, greatest_id, least_id, transactions_key
 
@@ -25,6 +26,14 @@ TABLE = "accounts"
 TRANSACTION, LOCK = "transaction", "once"
 """First parts of the sort keys."""
 PAGE_ROWS = 100
+PARTIES = {
+    TransactionType.CREDIT: (False, True),
+    TransactionType.DEBIT: (True, False),
+    TransactionType.TRANSFER: (True, True),
+    TransactionType.TRADE: (True, True),
+    TransactionType.FEE: (True, False),
+}
+"""Whether a transaction of each type has a source, and a target."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +147,7 @@ class Transactions:
 def owners(instance: str, transaction: Transaction) -> list[str]:
     """Return what the transaction's copies stand under."""
     customers = (customer for customer in (transaction.source, transaction.target) if customer is not None)
-    return [transactions_key(instance), *(customer_key(instance, customer) for customer in customers)]
+    return [transactions_key(instance), *dict.fromkeys(customer_key(instance, customer) for customer in customers)]
 
 
 def transaction_of(row: Row) -> Transaction:
@@ -154,11 +163,8 @@ def transaction_of(row: Row) -> Transaction:
         row["metadata"],
         int(row["at_ms"]),
     )
-    parties = {TransactionType.CREDIT: (False, True), TransactionType.DEBIT: (True, False)}
-    if transaction.kind not in MOVEMENTS or parties.get(transaction.kind, (True, True)) != (
-        transaction.source is not None,
-        transaction.target is not None,
-    ):
+    has_source, has_target = transaction.source is not None, transaction.target is not None
+    if (has_source, has_target) != PARTIES[transaction.kind]:
         raise ValueError(f"{transaction.kind.value} from {transaction.source} to {transaction.target}")
     return transaction
 

@@ -6,7 +6,8 @@
 | ``fold`` | pure: what the journal of a book gives, entry after entry |
 | ``views`` | pure: its snapshot, depth view and terms compared |
 | ``rows`` | pure: order rows and fills compared |
-| ``money`` | pure: accounts, credits, debits and supply compared |
+| ``money`` | pure: accounts, transactions and supply compared |
+| ``signed`` | pure: signed orders, their fills and what takers see compared |
 | ``verifier`` | reads the tables, hands them to the others, reads again when the books move |
 | ``report`` | what was proven, for people and for programs |
 

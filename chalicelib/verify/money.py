@@ -1,27 +1,33 @@
 """The ledger of an instance, compared with what its books' journals moved and with its transactions.
 
-For each account: available + held == its credits, debits and transfers + all that the books settled, and held == what
-its resting and its undecided orders hold. So two edits that cancel each other out are both seen. For each asset:
-credits - debits == the supply counter == the sum of all accounts. All copies of a transaction are there and the same.
+For each account: available + held == its transactions (credits, debits, transfers, what signed orders' fills moved) +
+all that the books settled, and held == what its resting, its undecided and its signed orders hold. So two edits that
+cancel each other out are both seen. For each asset: credits - debits == the supply counter == the sum of all accounts.
+All copies of a transaction are there and the same.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from chalicelib.core.transactions import Transaction
+from chalicelib.core.changes import Leg
+from chalicelib.core.transactions import Transaction, TransactionType
 from chalicelib.stores.accounts import AccountRow
-from chalicelib.stores.keys import customer_key, supply_key, transactions_key
+from chalicelib.stores.keys import customer_key, desk_fees_key, supply_key, transactions_key
 from chalicelib.stores.transactions import TransactionRow, owners
 from chalicelib.verify.findings import NOTHING, Disagreement, beyond
 from chalicelib.verify.fold import Account, BookFold
 
+_FILL_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
 
 @dataclass(slots=True)
 class Ledger:
-    """The table of accounts as read. moved: what credits, debits and transfers added to each account.
+    """The table of accounts as read. moved: what transactions added to each account.
 
+    legs: by instance and reference, the trades, the fees, and those transfers whose reference may be a fill's id.
     copies: of each transaction (instance, id), what was found by owner; a transaction whose copies are all there and
     the same is dropped, so this is empty in the end.
     """
@@ -29,6 +35,7 @@ class Ledger:
     accounts: dict[Account, AccountRow] = field(default_factory=dict)
     supply: dict[Account, AccountRow] = field(default_factory=dict)
     moved: dict[Account, int] = field(default_factory=dict)
+    legs: dict[tuple[str, str], list[Leg]] = field(default_factory=dict)
     copies: dict[tuple[str, str], dict[str, Transaction]] = field(default_factory=dict)
 
     def add(self, row: AccountRow | TransactionRow) -> None:
@@ -45,11 +52,23 @@ class Ledger:
         if owner.startswith(start):
             account = owner, transaction.asset
             self.moved[account] = self.moved.get(account, 0) + transaction.signed(owner.removeprefix(start))
+        if owner == transactions_key(instance):
+            self._add_leg(instance, transaction)
         key = instance, transaction.transaction_id
         found = self.copies.setdefault(key, {})
         found[owner] = transaction
         if found == dict.fromkeys(owners(instance, transaction), transaction):
             del self.copies[key]
+
+    def _add_leg(self, instance: str, transaction: Transaction) -> None:
+        kind, reference = transaction.kind, transaction.reference or ""
+        if kind is TransactionType.FEE:
+            fees = desk_fees_key(instance), transaction.asset
+            self.moved[fees] = self.moved.get(fees, 0) + transaction.amount
+        is_leg = kind in (TransactionType.TRADE, TransactionType.FEE)
+        if (is_leg or (kind is TransactionType.TRANSFER and _FILL_ID.fullmatch(reference))) and transaction.source:
+            leg = Leg(kind, transaction.asset, transaction.source, transaction.target, transaction.amount)
+            self.legs.setdefault((instance, reference), []).append(leg)
 
     def totals(self) -> dict[Account, int]:
         """Return available + held over all accounts, by instance and asset."""
@@ -77,7 +96,7 @@ def instance_of(owner: str) -> str:
 def money_disagreements(ledger: Ledger, folds: Mapping[str, BookFold], holds: Holds) -> Iterator[Disagreement]:
     """Yield where the ledger is not what the folds and the transactions give: accounts first, then assets.
 
-    folds: every book of the instances looked at. holds: those of resting and of undecided orders.
+    folds: every book of the instances looked at. holds: those of resting, of undecided and of signed orders.
     """
     settled: dict[Account, int] = {}
     marks: dict[Account, dict[str, int]] = {}

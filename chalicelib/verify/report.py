@@ -25,12 +25,17 @@ class BookReport:
 
 @dataclass(frozen=True, slots=True)
 class InstanceReport:
-    """An instance whose ledger agrees with its books. assets: what all accounts have together, by asset."""
+    """An instance whose ledger agrees with its books and its signed orders.
+
+    assets: what all accounts have together, by asset. signed_fills: fills of signed orders.
+    """
 
     instance: str
     books: int
     accounts: int
     assets: dict[str, int]
+    signed_orders: int = 0
+    signed_fills: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,8 @@ def printed(report: Report) -> dict[str, Any]:
                 "instance": instance.instance,
                 "books": instance.books,
                 "accounts": instance.accounts,
+                "signed_orders": instance.signed_orders,
+                "signed_fills": instance.signed_fills,
                 "assets": [{"asset": asset, "total": str(total)} for asset, total in instance.assets.items()],
             }
             for instance in report.instances
@@ -69,5 +76,8 @@ def lines(report: dict[str, Any]) -> Iterator[str]:
     for instance in report["instances"]:
         name = instance["instance"]
         yield f"{name}: accounts: {instance['accounts']} agree with the journals of all books ({instance['books']})"
+        if instance["signed_orders"]:
+            orders, fills = instance["signed_orders"], instance["signed_fills"]
+            yield f"{name}: signed orders: {orders} agree, with {fills} fills, what takers see of them, and the ledger"
         for asset in instance["assets"]:
             yield f"{name}: {asset['asset']}: {asset['total']} in all accounts = credits - debits = supply"

@@ -1,10 +1,11 @@
-"""Reads books and all that is derived from them, and proves that they agree. Writes nothing.
+"""Reads books and all that is derived from them, and signed orders, and proves that they agree. Writes nothing.
 
 Accounts are read first, journals next, rows last; a disagreement counts when nothing moved since the accounts were
 read, or when the next reading shows the same one. Anything else is a book at work: it is read again, a few times.
 
-One reading goes through the tables of accounts, orders and fills once, whole, and through the journals of all books of
-the instances looked at: books of an instance share its accounts. Memory: see ``fold``, plus the accounts.
+One reading goes through the tables of accounts, orders, fills and signed orders once, whole, and through the journals
+of all books of the instances looked at: books and signed orders of an instance share its accounts. Memory: see ``fold``
+and ``signed``, plus the accounts.
 """
 
 from __future__ import annotations
@@ -28,12 +29,14 @@ from chalicelib.stores.fills import Fills
 from chalicelib.stores.inbox import Inbox, MalformedCommand
 from chalicelib.stores.journal import Journal
 from chalicelib.stores.orders import Orders
+from chalicelib.stores.signed_orders import SignedOrders
 from chalicelib.stores.snapshots import Snapshots
 from chalicelib.verify.findings import Disagreement
 from chalicelib.verify.fold import BookFold, ExpectedRows
 from chalicelib.verify.money import Holds, Ledger, instance_of, money_disagreements
 from chalicelib.verify.report import BookReport, InstanceReport, Report
 from chalicelib.verify.rows import RowCheck
+from chalicelib.verify.signed import SignedCheck
 from chalicelib.verify.views import Views, view_disagreements
 
 READINGS_MAX = 3
@@ -74,6 +77,7 @@ class _Reading:
     ledger: Ledger = field(default_factory=Ledger)
     folds: dict[str, BookFold] = field(default_factory=dict)
     rows: ExpectedRows = field(default_factory=ExpectedRows)
+    signed: SignedCheck = field(default_factory=SignedCheck)
 
     def covers(self, owner: str) -> bool:
         return self.instance in (None, instance_of(owner))
@@ -87,6 +91,7 @@ class Verifier:
         self._inbox = Inbox(database)
         self._journal = Journal(database)
         self._orders = Orders(database)
+        self._signed_orders = SignedOrders(database)
         self._snapshots = Snapshots(database)
         self._watch = watch
 
@@ -115,6 +120,7 @@ class Verifier:
         reports = {key: self._fold(reading, key) for key in sorted(keys, key=lambda key: key != book)}
         check = RowCheck(reading.rows, reading.folds, set(reading.books))
         holds = self._compare_rows(reading, check)
+        self._compare_signed(reading, holds)
         _demand(money_disagreements(reading.ledger, reading.folds, holds))
         undecided = Counter(key for key, _ in check.undecided)
         return Report(
@@ -183,6 +189,15 @@ class Verifier:
         _demand([check.first()])
         return holds
 
+    def _compare_signed(self, reading: _Reading, holds: Holds) -> None:
+        """Compare all rows of signed orders; add what they hold."""
+        for row in self._watch(self._signed_orders.rows(), "signed orders", None):
+            if reading.covers(row["owner"]):
+                _demand([reading.signed.add(row)])
+        _demand(reading.signed.disagreements(reading.ledger.legs))
+        for account, held in reading.signed.holds():
+            holds.add(account, held)
+
     def _add_hold(self, holds: Holds, row: Row, placed: PlaceOrder | None, config: BookConfig) -> None:
         """Add what an undecided order holds; an order may hold nothing, and then its owner may have no account."""
         try:
@@ -201,7 +216,7 @@ class Verifier:
             return None
 
     def _has_moved(self, reading: _Reading) -> bool:
-        """Tell whether a journal has grown or an account has changed since the reading began.
+        """Tell whether a journal has grown, or an account or a signed order has changed since the reading began.
 
         A journal that could not be folded to its end counts as moving: the next reading shows the same again.
         """
@@ -209,7 +224,16 @@ class Verifier:
             grown = [next(self._journal.after(fold.key, fold.head), None) for fold in reading.folds.values()]
         except UNREADABLE:
             return True
-        return any(grown) or self._ledger(reading) != reading.ledger
+        return (
+            any(grown) or self._ledger(reading) != reading.ledger or self._versions(reading) != reading.signed.versions
+        )
+
+    def _versions(self, reading: _Reading) -> dict[str, object]:
+        signed = SignedCheck()
+        for row in self._signed_orders.rows():
+            if reading.covers(row["owner"]):
+                signed.add(row)
+        return signed.versions
 
 
 def _hold_of(row: Row, config: BookConfig) -> int | None:
@@ -249,4 +273,6 @@ def _instance_reports(reading: _Reading) -> Iterator[InstanceReport]:
     books = Counter(map(instance_of, reading.folds))
     for instance in sorted({*accounts, *books}):
         assets = {asset: total for (of, asset), total in sorted(totals.items()) if of == instance}
-        yield InstanceReport(instance, books[instance], accounts[instance], assets)
+        signed = [owner for owner in reading.signed.orders if instance_of(owner) == instance]
+        fills = sum(len(reading.signed.fills.get(owner, ())) for owner in signed)
+        yield InstanceReport(instance, books[instance], accounts[instance], assets, len(signed), fills)

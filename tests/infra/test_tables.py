@@ -20,6 +20,7 @@ KEYS = {
     "orders": ["owner", "order_id"],
     "fills": ["owner", "fill"],
     "accounts": ["owner", "entry"],
+    "signed-orders": ["owner", "entry"],
     "requests": ["scope", "request"],
     "expiries": ["minute", "look"],
 }
@@ -51,6 +52,16 @@ def test_live_orders_have_an_index_of_keys(described: dict[str, Any]) -> None:
     assert index["IndexName"] == "live_orders_by_owner"
     assert [key["AttributeName"] for key in index["KeySchema"]] == ["owner", "live"]
     assert index["Projection"] == {"ProjectionType": "KEYS_ONLY"}
+
+
+def test_live_signed_orders_have_indexes_of_keys(described: dict[str, Any]) -> None:
+    indexes = described["signed-orders"]["GlobalSecondaryIndexes"]
+    keys = {index["IndexName"]: [key["AttributeName"] for key in index["KeySchema"]] for index in indexes}
+    assert keys == {
+        "open_orders_by_instance": ["open_instance", "open_since"],
+        "lapsing_orders": ["lapse_shard", "lapses_at_s"],
+    }
+    assert all(index["Projection"] == {"ProjectionType": "KEYS_ONLY"} for index in indexes)
 
 
 def test_rows_expire_in_the_inbox_among_requests_and_expiries_and_nowhere_else(

@@ -1,0 +1,56 @@
+"""Lapses: what the clock has done to an order, written down (K30).
+
+A lock that has ended, a cancel request that was not answered in time and a deadline that has passed take effect by
+themselves, for everybody reads an order by the clock. Written down they are by the next command that meets the order,
+or by the sweep: only then do the funds of an order that has ended come back to its maker. Each is a write of its own,
+on condition that the row is as it was read, so commands and sweeps may run beside each other.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from itertools import islice
+
+from chalicelib.signed.lifecycle import lapse
+from chalicelib.signed.steps import Contended, Steps
+from chalicelib.stores.accounts import LedgerBroken
+from chalicelib.stores.dynamodb import Database
+from chalicelib.stores.signed_orders import SignedOrders, StoredOrder
+
+SWEEP_ORDERS_MAX = 1000
+"""Orders that one sweep looks at; the next one goes on with the rest."""
+_LOG = logging.getLogger(__name__)
+
+
+class Lapses:
+    """new_id: gives prefix + ULID, ascending."""
+
+    def __init__(self, database: Database, new_id: Callable[[str], str]) -> None:
+        self._orders = SignedOrders(database)
+        self._steps = Steps(database)
+        self._new_id = new_id
+
+    def write(self, stored: StoredOrder, now_s: int) -> StoredOrder:
+        """Write down what the clock has done to an order; return it as it is then, the same where that is nothing.
+
+        Raises Contended, LedgerBroken, Unavailable or OutcomeUnknown.
+        """
+        after = lapse(stored.order, stored.state, now_s)
+        return stored if after is None else self._steps.write(stored, after, self._new_id("lapse"))
+
+    def sweep(self, now_s: int) -> int:
+        """Write down the lapses that no command has met, the oldest first; return how many.
+
+        An order whose lapse cannot be written because the ledger is broken is logged and does not stop the others.
+        Raises Unavailable or OutcomeUnknown: the next sweep goes on.
+        """
+        written = 0
+        for stored in islice(self._orders.lapsing(now_s), SWEEP_ORDERS_MAX):
+            try:
+                written += self.write(stored, now_s) is not stored
+            except Contended:  # whoever was first has written the lapse too
+                continue
+            except LedgerBroken:
+                _LOG.exception("the lapse of signed order %s of %s is not written", stored.order_id, stored.instance)
+        return written

@@ -1,0 +1,29 @@
+"""Nonces of connect messages (table ``requests``): each is good once for a wallet, as long as its row is kept."""
+
+from __future__ import annotations
+
+from chalicelib.stores.dynamodb import ConditionFailed, Database, Put
+from chalicelib.stores.requests import TABLE
+
+KEPT_S = 86_400
+
+
+class NonceSpent(Exception):
+    """The wallet has used the nonce before."""
+
+
+class Connects:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def spend(self, instance: str, wallet: str, nonce: str, now_s: int) -> None:
+        """Note that a wallet has used a nonce. Raises NonceSpent. wallet: in lower case.
+
+        A row whose time is over counts as gone, whenever the table drops it.
+        """
+        is_new, has_expired = "attribute_not_exists(#request)", "#expires <= :now"
+        row = {"scope": f"{instance}/connect/{wallet}", "request": nonce, "expires": now_s + KEPT_S}
+        try:
+            self._database.write(Put(TABLE, row, f"{is_new} OR {has_expired}", {":now": now_s}))
+        except ConditionFailed as error:
+            raise NonceSpent(nonce) from error

@@ -1,0 +1,77 @@
+"""What an operator has set for each instance's taker desk (table ``tenants``): a row beside the instance's own.
+
+An instance without the row has every setting's default. The row is read consistently, with the instance's own, so what
+is changed here holds from the next request on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
+
+from chalicelib.allowance import Allowance
+from chalicelib.signed.settings import DeskSettings, Domain
+from chalicelib.stores.dynamodb import ConditionFailed, Database, Put, Row, Unavailable
+from chalicelib.tenancy import InstanceStatus
+
+TABLE = "tenants"
+CREDENTIAL = "taker-desk"
+CHANGE_ATTEMPTS_MAX = 20
+_PLAIN = [field.name for field in fields(DeskSettings) if field.name not in ("domain", "allowance")]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenDesk:
+    """An active instance's taker desk. services: what is switched on for the instance."""
+
+    instance: str
+    services: frozenset[str]
+    settings: DeskSettings
+
+
+class TakerDesks:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def open_desk(self, instance: str) -> OpenDesk | None:
+        """Return the instance's desk, with one read; None where there is no such instance or it is archived."""
+        rows = self._database.get_many(TABLE, [{"instance": instance, "credential": "instance"}, _key_of(instance)])
+        found = {row["credential"]: row for row in rows}
+        tenant = found.get("instance")
+        if tenant is None or tenant["status"] != InstanceStatus.ACTIVE.value:
+            return None
+        return OpenDesk(instance, frozenset(tenant["services"]), _settings_of(found.get(CREDENTIAL)))
+
+    def settings(self, instance: str) -> DeskSettings:
+        """Return what is set, defaults where nothing is."""
+        return _settings_of(self._database.get(TABLE, _key_of(instance)))
+
+    def change(self, instance: str, change: Callable[[DeskSettings], DeskSettings]) -> DeskSettings:
+        """Change the settings of an instance that there is, from what they are now; return what they are then.
+
+        Raises Unavailable when others keep changing them; nothing is changed then.
+        """
+        for _ in range(CHANGE_ATTEMPTS_MAX):
+            row = self._database.get(TABLE, _key_of(instance))
+            version = row["version"] if row else 0
+            after = change(_settings_of(row))
+            nothing_set_yet, unchanged = "attribute_not_exists(#credential)", "#version = :version"
+            changed = _key_of(instance) | asdict(after) | {"version": version + 1}
+            put = Put(TABLE, changed, unchanged, {":version": version}) if row else Put(TABLE, changed, nothing_set_yet)
+            try:
+                self._database.write(put)
+                return after
+            except ConditionFailed:  # somebody else was first
+                continue
+        raise Unavailable("others keep changing these settings")
+
+
+def _key_of(instance: str) -> Row:
+    return {"instance": instance, "credential": CREDENTIAL}
+
+
+def _settings_of(row: Row | None) -> DeskSettings:
+    if row is None:
+        return DeskSettings()
+    plain = {name: row[name] for name in _PLAIN if name in row}
+    return DeskSettings(**plain, domain=Domain(**row["domain"]), allowance=Allowance(**row["allowance"]))

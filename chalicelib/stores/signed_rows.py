@@ -1,0 +1,289 @@
+"""The rows of signed orders (table ``signed-orders``): what stands in them, and how they are named.
+
+| owner | entry | what stands there |
+| --- | --- | --- |
+| ``<instance>/signed/<order id>`` | ``order`` | the order: what was signed, and its state |
+| | ``fill/<reference>`` | a fill of it; its reference is its key, so a fill sent twice is one (K24) |
+| ``<instance>/maker/<address>`` | ``nonce/<20 digits>`` | a nonce that the maker has used, and for which order |
+| ``<instance>/taker/<address>`` | ``locked/<created at>/<hash>`` | an order that it has locked and never filled (K35) |
+| | ``filled/<created at>/<hash>`` | an order that it has a fill of; stays for ever |
+| | ``unfinished/<created at>/<hash>`` | the same, until the order ends |
+| | ``fill/<created at>/<fill id>`` | the fill itself |
+| | ``count`` | how many ``filled`` and how many ``fill`` rows there are |
+
+Addresses in keys are in lower case; times in keys are Unix seconds of 12 digits, so each list is in order of time.
+
+An order's row names the takers with an unfinished row, so that the step that ends the order removes these rows. It
+names ``UNFINISHED_TAKERS_MAX`` of them, for a transaction has a limit: of more takers the row stays when the order has
+ended. So an unfinished row says where to look, and the order's row what there is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields, replace
+
+from chalicelib.signed.lifecycle import Lock, State, Status, next_lapse_s
+from chalicelib.signed.order import Hold, SignedOrder, customer_of, order_id_of
+from chalicelib.stores.dynamodb import Row
+
+ORDER = "order"
+COUNT = "count"
+LAPSE_SHARDS = 8
+"""Partitions of the index of lapsing orders: each takes some thousand writes a second."""
+UNFINISHED_TAKERS_MAX = 50
+"""Takers whose unfinished rows the end of an order removes: a transaction has 100 writes, a last fill 25 others."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredOrder:
+    """A signed order as it is stored.
+
+    stock: address of the token that (exchange, ticker) stood for when it was created. settles: whether it holds and
+    moves funds (K34), from its creation on. written_by: unique name of the command that wrote the row last.
+    unfinished_takers: addresses, in lower case, of the takers with an unfinished row, the first 50 of them; none of an
+    order that has ended.
+    """
+
+    instance: str
+    order_hash: str
+    order: SignedOrder
+    signature: str
+    stock: str
+    created_at_s: int
+    state: State
+    settles: bool
+    written_by: str = field(default="", compare=False)
+    unfinished_takers: tuple[str, ...] = ()
+
+    @property
+    def order_id(self) -> str:
+        return order_id_of(self.order_hash)
+
+    def with_unfinished_taker(self, taker: str) -> StoredOrder:
+        """Return the order with a taker more whose unfinished row its end removes, as long as there is room."""
+        takers = (*self.unfinished_takers, customer_of(taker))
+        return replace(self, unfinished_takers=takers[:UNFINISHED_TAKERS_MAX])
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """A fill. Quantity in base units of the stock; amount, fee and incentive in those of the quote token.
+
+    asked_incentive: what the taker asked for, None where it left that open. status: of the order right after it (K27).
+    """
+
+    fill_id: str
+    order_id: str
+    order_hash: str
+    taker: str
+    quantity: int
+    amount: int
+    fee: int
+    incentive: int
+    asked_incentive: int | None
+    status: Status
+    reference_id: str
+    created_at_s: int
+    tx_hash: str | None
+    block_number: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An order that a taker has locked, or filled, and what of it never changes.
+
+    created_at_s: the order's. reference_id, tx_hash: the latest that this taker gave for it. lock_expires_at_s: of an
+    order that is locked only; from then on the row counts as absent (K35). None where is_filled. What an unfinished row
+    tells is without reference and hash: these stand in the filled row alone.
+    """
+
+    order_id: str
+    order_hash: str
+    created_at_s: int
+    ticker: str
+    exchange: int
+    is_buy: bool
+    price: int
+    reference_id: str | None
+    tx_hash: str | None
+    is_filled: bool
+    lock_expires_at_s: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many orders a taker has filled in part or in whole, and by how many fills."""
+
+    filled_orders: int
+    fills: int
+
+
+# --- how rows are named
+
+
+def order_owner(instance: str, order_id: str) -> str:
+    return f"{instance}/signed/{order_id}"
+
+
+def maker_owner(instance: str, maker: str) -> str:
+    return f"{instance}/maker/{customer_of(maker)}"
+
+
+def taker_owner(instance: str, taker: str) -> str:
+    return f"{instance}/taker/{customer_of(taker)}"
+
+
+def order_key(instance: str, order_id: str) -> Row:
+    return {"owner": order_owner(instance, order_id), "entry": ORDER}
+
+
+def nonce_key(instance: str, maker: str, nonce: int) -> Row:
+    return {"owner": maker_owner(instance, maker), "entry": f"nonce/{nonce:020d}"}
+
+
+def seen_key(instance: str, taker: str, stored: StoredOrder, kind: str) -> Row:
+    entry = f"{kind}/{digits(stored.created_at_s)}/{stored.order_hash}"
+    return {"owner": taker_owner(instance, taker), "entry": entry}
+
+
+def count_key(instance: str, taker: str) -> Row:
+    return {"owner": taker_owner(instance, taker), "entry": COUNT}
+
+
+def digits(at_s: int) -> str:
+    return f"{at_s:012d}"
+
+
+def nonce_of(row: Row) -> int:
+    return int(row["entry"].removeprefix("nonce/"))
+
+
+# --- what rows say
+
+
+def row_of(stored: StoredOrder) -> Row:
+    """Return the order's row; one in a live status is in the indexes."""
+    order, state = stored.order, stored.state
+    facts = {fact.name: getattr(order, fact.name) for fact in fields(SignedOrder)}
+    row = order_key(stored.instance, stored.order_id) | facts
+    row |= {
+        "order_hash": stored.order_hash,
+        "signature": stored.signature,
+        "stock": stored.stock,
+        "settles": stored.settles,
+        "created_at_s": stored.created_at_s,
+        "status": state.status.value,
+        "hold_quote": state.hold.quote,
+        "hold_stock": state.hold.stock,
+        "filled": state.filled,
+        "is_cancel_requested": state.is_cancel_requested,
+        "notes": state.notes,
+        "updated_at_s": state.updated_at_s,
+        "version": state.version,
+        "written_by": stored.written_by,
+    }
+    if state.lock is not None:
+        lock = state.lock
+        row |= {"locked_by": lock.taker, "locked_at_s": lock.locked_at_s, "lock_expires_at_s": lock.expires_at_s}
+    if stored.unfinished_takers:
+        row["unfinished_takers"] = list(stored.unfinished_takers)
+    return row | _index_members(stored)
+
+
+def _index_members(stored: StoredOrder) -> Row:
+    """Return what puts the row into the indexes: nothing of a final order, nor of one that is suspended."""
+    lapses_at_s = next_lapse_s(stored.order, stored.state)
+    if lapses_at_s is None:
+        return {}
+    return {
+        "open_instance": stored.instance,
+        "open_since": f"{digits(stored.created_at_s)}/{stored.order_hash}",
+        "lapse_shard": str(int(stored.order_hash[-2:], 16) % LAPSE_SHARDS),
+        "lapses_at_s": lapses_at_s,
+    }
+
+
+def order_of(row: Row) -> StoredOrder:
+    """Return the order in a row. KeyError, ValueError or TypeError where the row is not one."""
+    lock = None
+    if "locked_by" in row:
+        lock = Lock(row["locked_by"], row["locked_at_s"], row["lock_expires_at_s"])
+    state = State(
+        status=Status(row["status"]),
+        hold=Hold(row["hold_quote"], row["hold_stock"]),
+        updated_at_s=row["updated_at_s"],
+        filled=row["filled"],
+        lock=lock,
+        is_cancel_requested=row["is_cancel_requested"],
+        notes=row["notes"],
+        version=row["version"],
+    )
+    return StoredOrder(
+        instance=row["owner"].partition("/")[0],
+        order_hash=row["order_hash"],
+        order=SignedOrder(**{fact.name: row[fact.name] for fact in fields(SignedOrder)}),
+        signature=row["signature"],
+        stock=row["stock"],
+        created_at_s=row["created_at_s"],
+        state=state,
+        settles=row["settles"],
+        written_by=row["written_by"],
+        unfinished_takers=tuple(row.get("unfinished_takers", ())),
+    )
+
+
+def nonce_row(stored: StoredOrder) -> Row:
+    key = nonce_key(stored.instance, stored.order.maker, stored.order.nonce)
+    return key | {"order_id": stored.order_id, "order_hash": stored.order_hash}
+
+
+def fill_rows(stored: StoredOrder, fill: Fill) -> tuple[Row, Row]:
+    """Return a fill's two rows: its order's, and its taker's."""
+    facts = {fact.name: getattr(fill, fact.name) for fact in fields(Fill)} | {"status": fill.status.value}
+    order_owned = {"owner": order_owner(stored.instance, fill.order_id), "entry": f"fill/{fill.reference_id}"}
+    entry = f"fill/{digits(fill.created_at_s)}/{fill.fill_id}"
+    return order_owned | facts, {"owner": taker_owner(stored.instance, fill.taker), "entry": entry} | facts
+
+
+def fill_of(row: Row) -> Fill:
+    """Return the fill in a row. KeyError, ValueError or TypeError where the row is not one."""
+    facts = {fact.name: row[fact.name] for fact in fields(Fill)}
+    return Fill(**facts | {"status": Status(facts["status"])})
+
+
+def locked_row(stored: StoredOrder, taker: str, reference_id: str | None, lock_expires_at_s: int) -> Row:
+    facts = _seen_facts(stored) | {"lock_expires_at_s": lock_expires_at_s, "reference_id": reference_id}
+    return seen_key(stored.instance, taker, stored, "locked") | facts | {"tx_hash": None}
+
+
+def filled_row(stored: StoredOrder, fill: Fill) -> Row:
+    facts = _seen_facts(stored) | {"reference_id": fill.reference_id, "tx_hash": fill.tx_hash}
+    return seen_key(stored.instance, fill.taker, stored, "filled") | facts
+
+
+def unfinished_row(stored: StoredOrder, taker: str) -> Row:
+    return seen_key(stored.instance, taker, stored, "unfinished") | _seen_facts(stored)
+
+
+def _seen_facts(stored: StoredOrder) -> Row:
+    order = stored.order
+    facts = {"ticker": order.ticker, "exchange": order.exchange, "is_buy": order.is_buy, "price": order.price}
+    return facts | {"order_id": stored.order_id}
+
+
+def seen_of(row: Row) -> Seen:
+    """Return what a taker sees by this row. KeyError or ValueError where the row is not one."""
+    kind, created_at_s, order_hash = row["entry"].split("/")
+    return Seen(
+        order_id=row["order_id"],
+        order_hash=order_hash,
+        created_at_s=int(created_at_s),
+        ticker=row["ticker"],
+        exchange=row["exchange"],
+        is_buy=row["is_buy"],
+        price=row["price"],
+        reference_id=None if kind == "unfinished" else row["reference_id"],
+        tx_hash=None if kind == "unfinished" else row["tx_hash"],
+        is_filled=kind != "locked",
+        lock_expires_at_s=row.get("lock_expires_at_s"),
+    )
