@@ -1,8 +1,9 @@
 """The Chalice app: wires routes, the stream handler and the schedule; nothing else.
 
 Every path answers in its desk's own words, unknown ones and wrong methods too: so each route takes all methods, and
-paths that no route names are caught by their number of segments. The trade desk's paths are all caught so: it finds its
-routes by itself, for each of its paths is there twice, and API Gateway takes 300 resources.
+paths that no route names are caught by their number of segments. All paths of the trade desk and of the taker desk are
+caught so: they find their routes by themselves, for many of their paths are there twice, and API Gateway takes 300
+resources.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from chalicelib import wiring
 from chalicelib.stream import match_records
 from chalicelib.wire.http import HttpRequest, HttpResponse, path_served
 from chalicelib.wire.ripio import routes as trade_desk
+from chalicelib.wire.stove import routes as taker_desk
 from chalicelib.wire.trusset import routes as book_desk
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
@@ -29,6 +31,7 @@ INBOX_STREAM_ARN = os.environ.get(
 INBOX_BATCH_RECORDS = 100
 EXPIRING_RUN_S = 75
 """Longer than the minute after which the next run begins, so that somebody is looking when that one is late."""
+SWEEP_EVERY_MINUTES = 1
 
 app = Chalice(app_name="tallybook")
 
@@ -48,9 +51,21 @@ def _trade_desk() -> trade_desk.TradeDesk:
     )
 
 
+@cache
+def _taker_desk() -> taker_desk.TakerDesk:
+    return taker_desk.TakerDesk(
+        wiring.database(),
+        wiring.counters(),
+        master_key=wiring.master_key,
+        public_instance=wiring.public_instance(),
+    )
+
+
 def _answer_of_desk(request: HttpRequest) -> HttpResponse:
     if trade_desk.is_of_trade_desk(request.path):
         return _trade_desk().answer(request)
+    if taker_desk.is_of_taker_desk(request.path):
+        return _taker_desk().answer(request)
     return _book_desk().answer(request)
 
 
@@ -67,6 +82,7 @@ def _answer(route: str | None) -> Response:
         headers=dict(request.headers),
         body=body.encode() if isinstance(body, str) else body,
         path=path_served(request.context["path"], request.path),
+        client_address=request.context.get("identity", {}).get("sourceIp", ""),
     )
     response = _answer_of_desk(incoming)
     shown = "" if request.method == "HEAD" else response.body
@@ -104,3 +120,9 @@ def expire_orders(_event: CloudWatchEvent) -> None:
     """Have orders end when they expire, for a little more than a minute (R24)."""
     end_s = time.monotonic() + EXPIRING_RUN_S
     wiring.expiring().keep_looking(lambda: time.monotonic() < end_s, time.sleep)
+
+
+@app.schedule(Rate(SWEEP_EVERY_MINUTES, unit=Rate.MINUTES), name="sweep_signed_orders")
+def sweep_signed_orders(event: CloudWatchEvent) -> dict[str, int]:  # noqa: ARG001 - the time is the desk's own
+    """Write down the lapses of signed orders that no command has met, their funds released (K30)."""
+    return {"lapses": wiring.signed_order_desk().sweep()}

@@ -1,8 +1,9 @@
 """Builds the program from its environment, once a process: the only place that reads environment variables.
 
 ``TALLYBOOK_TABLE_PREFIX`` (default ``tallybook``) names the tables; the standard AWS variables name the engine.
-The master key of the trade desk's secrets is ``TALLYBOOK_MASTER_KEY``, or the SSM parameter (SecureString) that
-``TALLYBOOK_MASTER_KEY_PARAMETER`` names; ``TALLYBOOK_PUBLIC_INSTANCE`` is the instance that its public routes show.
+The master key of the desks' secrets is ``TALLYBOOK_MASTER_KEY``, or the SSM parameter (SecureString) that
+``TALLYBOOK_MASTER_KEY_PARAMETER`` names; ``TALLYBOOK_PUBLIC_INSTANCE`` is the instance that public routes show, and at
+which makers connect who name no other.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ import boto3
 from botocore.config import Config
 
 from chalicelib.api_tokens import MASTER_KEY_BYTES_MIN
-from chalicelib.clock import now_ms
+from chalicelib.clock import now_ms, now_s
 from chalicelib.expiring import Expiring
 from chalicelib.matcher import Matcher
+from chalicelib.signed.desk import SignedOrderDesk
 from chalicelib.stores.dynamodb import Database
 
 if TYPE_CHECKING:
@@ -78,7 +80,7 @@ def _parameter(name: str) -> str:
 
 
 def public_instance() -> str | None:
-    """Return the instance that the public routes of the trade desk show (R3); None: they show none."""
+    """Return the instance that public routes show (R3), and where makers connect (K6); None: there is none."""
     return os.environ.get("TALLYBOOK_PUBLIC_INSTANCE") or None
 
 
@@ -91,3 +93,9 @@ def matcher() -> Matcher:
 def expiring() -> Expiring:
     """Return what looks at orders that expire, with a matcher of its own: it may run beside ``matcher``."""
     return Expiring(database(), Matcher(database(), now_ms), now_ms)
+
+
+@cache
+def signed_order_desk() -> SignedOrderDesk:
+    """Return the taker desk's commands, for the sweep and the operator."""
+    return SignedOrderDesk(database(), now_s)

@@ -35,13 +35,13 @@ ANSWER_BOUND_S = 30
 
 def seed() -> None:
     """Make the demo's instance, tokens, book and funds where they are missing. Raises CommandFailed."""
-    _unless_there(["instance", "create", "--ref", INSTANCE_REF])
+    unless_there(["instance", "create", "--ref", INSTANCE_REF])
     for token, name, symbol in ((TOKEN, "Example Shares", "EXS"), (QUOTE_TOKEN, "Euro", "EUR")):
         names = ["--token-address", token, "--name", name, "--symbol", symbol]
-        _unless_there(["token", "create", "--instance", INSTANCE, *names])
+        unless_there(["token", "create", "--instance", INSTANCE, *names])
     book = ["--id", BOOK, "--name", "Example Shares", "--symbol", "EXS/EUR"]
     tokens = ["--token-address", TOKEN, "--quote-token-address", QUOTE_TOKEN]
-    _unless_there(["book", "create", "--instance", INSTANCE, *book, *tokens])
+    unless_there(["book", "create", "--instance", INSTANCE, *book, *tokens])
     for customer in CUSTOMERS:
         for token, word in ((TOKEN, "base"), (QUOTE_TOKEN, "quote")):
             account = ["--instance", INSTANCE, "--customer", customer, "--asset", token]
@@ -126,7 +126,9 @@ class DemoFile:
         desks = content if isinstance(content, dict) else {}
         return {name: desk for name, desk in desks.items() if isinstance(desk, dict)}
 
-    def write(self, base_url: str, engine_url: str, api_key: str, trade_desk: dict[str, str]) -> None:
+    def write(
+        self, base_url: str, engine_url: str, api_key: str, trade_desk: dict[str, str], taker_desk: dict[str, Any]
+    ) -> None:
         """Say that the run is ready. The file appears whole, and is its owner's only, for it holds keys."""
         book_desk = {
             "api_key": api_key,
@@ -136,7 +138,7 @@ class DemoFile:
             "customers": CUSTOMERS,
         }
         content = {"base_url": base_url, "aws_endpoint_url": engine_url}
-        desks = {"book_desk": book_desk, "trade_desk": trade_desk}
+        desks = {"book_desk": book_desk, "trade_desk": trade_desk, "taker_desk": taker_desk}
         unfinished = self.path.with_suffix(".tmp")
         unfinished.unlink(missing_ok=True)
         with open(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
@@ -150,7 +152,7 @@ class DemoFile:
         self._aside.unlink(missing_ok=True)
 
 
-def what_to_try(base_url: str, api_key: str, file: Path, variables: dict[str, str]) -> str:
+def what_to_try(base_url: str, api_key: str, taker_key: str, file: Path, variables: dict[str, str]) -> str:
     """Return what a newcomer can type next."""
     order = {
         "orderBookId": BOOK,
@@ -174,15 +176,20 @@ Tallybook serves on {base_url}. Try, in another terminal:
   list the orders of a customer:
     curl '{base_url}{DESK_PATH}/customers/{CUSTOMERS[0]}/orders' -H 'x-api-key: {api_key}'
 
+  list the signed orders that takers may lock:
+    curl '{base_url}/api/v1/orders/available' -H 'X-API-Key: {taker_key}'
+
   look at a customer's balances:
     {shell}.venv/bin/tallybook balances --instance {INSTANCE} --customer {CUSTOMERS[0]}
 
 The trade desk takes signed requests: docs/trade-desk.md shows how, with the token and secret in {file}.
+The taker desk takes orders that a wallet has signed: a wallet for the demo is in there too.
 For scripts, all of this is in there. Ctrl-C stops; what was stored is there at the next start.
 """
 
 
-def _unless_there(command: list[str]) -> None:
+def unless_there(command: list[str]) -> None:
+    """Carry out a command that makes something, unless that is there. Raises CommandFailed."""
     try:
         cli.run(command)
     except CommandFailed as failure:

@@ -1,9 +1,9 @@
 """``make run``: the whole service on this machine, with nothing but Python.
 
 It starts a DynamoDB of its own (unless the environment names one), creates the tables, seeds a demo, brings undecided
-commands back, then serves with ``chalice local``, feeds the inbox's stream to the match function and has orders expire.
-Ctrl-C, SIGTERM and SIGHUP stop it in order: no new requests, the batch finished, the tables saved. See ``settings`` for
-its variables.
+commands back, then serves with ``chalice local``, feeds the inbox's stream to the match function, has orders expire and
+calls the sweep of signed orders every minute. Ctrl-C, SIGTERM and SIGHUP stop it in order: no new requests, the batch
+finished, the tables saved. See ``settings`` for its variables.
 """
 
 from __future__ import annotations
@@ -26,12 +26,13 @@ from botocore.exceptions import ProfileNotFound
 
 from chalicelib import redrive, wiring
 from chalicelib.cli.arguments import CommandFailed
-from infra import demo, engine, settings
+from infra import demo, engine, settings, taker_demo
 from infra.looker import start_looking
 from infra.master_key import master_key_environment
 from infra.poller import StreamPoller
 from infra.processes import Child
 from infra.settings import HOST, ROOT, Settings, StartRefused
+from infra.sweeper import Sweeper
 from infra.tables import create_tables, inbox_stream_arn
 
 START_BOUND_S = 30
@@ -58,9 +59,8 @@ class LocalRun:
         self._demo_file = demo.DemoFile(chosen.local_dir)
         self._engine: Child | None = None
         self._server: Child | None = None
-        self._poller: threading.Thread | None = None
-        self._looker: threading.Thread | None = None
-        self._work_stop = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self._threads_stop = threading.Event()
         self._stop_asked = False
 
     def run(self) -> int:
@@ -95,14 +95,17 @@ class LocalRun:
         os.environ.setdefault("TALLYBOOK_PUBLIC_INSTANCE", demo.INSTANCE)
         stream_arn = self._prepare_tables()
         demo.seed()
+        taker_demo.seed()
         self._redrive()
         self._serve(stream_arn)
         api_key = demo.api_key(chosen.port, earlier.get("book_desk", {}))
         if not demo.key_works(chosen.port, api_key):
             raise Failed("the service does not list the demo's orders.")
         trade_desk = demo.trade_desk(earlier.get("trade_desk", {}))
-        self._demo_file.write(chosen.base_url, engine_url, api_key, trade_desk)
-        say(demo.what_to_try(chosen.base_url, api_key, self._demo_file.path, self._variables_to_type()))
+        taker_desk = taker_demo.taker_desk(earlier.get("taker_desk", {}))
+        self._demo_file.write(chosen.base_url, engine_url, api_key, trade_desk, taker_desk)
+        file, variables = self._demo_file.path, self._variables_to_type()
+        say(demo.what_to_try(chosen.base_url, api_key, taker_desk["api_key"], file, variables))
 
     def _variables_to_type(self) -> dict[str, str]:
         """Return what a command in another terminal needs; with the user's DynamoDB nothing, for it is set there."""
@@ -140,17 +143,22 @@ class LocalRun:
             logging.error("Commands of %s stay undecided; 'tallybook redrive %s' tries them again.", book, book)
 
     def _serve(self, stream_arn: str) -> None:
-        """Open the port and begin to match; return when the service answers."""
+        """Open the port, begin to match and to sweep; return when the service answers."""
         port = self._chosen.port
         arguments = ["--host", HOST, "--port", str(port), "--no-autoreload", "--stage", "local"]
         command = [sys.executable, "-m", "infra.serve", *arguments]
         self._server = Child("the HTTP server", command, os.environ, signal.SIGTERM)
-        handler = importlib.import_module("app").match_inbox
-        poller = StreamPoller(boto3.client("dynamodbstreams"), stream_arn, handler)
-        self._poller = threading.Thread(target=poller.run, args=(self._work_stop,), name="poller", daemon=True)
-        self._poller.start()
-        self._looker = start_looking(self._work_stop)
+        app = importlib.import_module("app")
+        poller = StreamPoller(boto3.client("dynamodbstreams"), stream_arn, app.match_inbox)
+        self._start_thread("the stream poller", poller.run)
+        self._start_thread("the sweeper", Sweeper(app.sweep_signed_orders).run)
+        self._threads.append(start_looking(self._threads_stop))
         self._until(lambda: demo.status_of(port, "/", {}) is not None, f"the service does not answer on port {port}.")
+
+    def _start_thread(self, name: str, run: Callable[[threading.Event], None]) -> None:
+        thread = threading.Thread(target=run, args=(self._threads_stop,), name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
 
     def _until(self, ready: Callable[[], bool], complaint: str) -> None:
         """Wait until something is ready. Raises Failed with the complaint when it is not within the bound."""
@@ -167,19 +175,18 @@ class LocalRun:
         for child in (self._engine, self._server):
             if child and child.exit_code() is not None:
                 raise Failed(f"{child.name} ended by itself (exit code {child.exit_code()}).")
-        for thread in (self._poller, self._looker):
-            if thread and not thread.is_alive():
-                raise Failed(f"the {thread.name} ended by itself.")
+        for thread in self._threads:
+            if not thread.is_alive():
+                raise Failed(f"{thread.name} ended by itself.")
         time.sleep(WATCH_PERIOD_S)
 
     def _stop(self) -> bool:
-        """Stop what runs: the server, poller and looker once through, the engine; return whether all was saved."""
+        """Stop what runs: the server, what works beside it once through, the engine; tell whether all was saved."""
         if self._server:
             self._server.stop(SERVER_STOP_BOUND_S)
-        self._work_stop.set()
-        for thread in (self._poller, self._looker):
-            if thread:
-                thread.join(BATCH_BOUND_S)
+        self._threads_stop.set()
+        for thread in self._threads:
+            thread.join(BATCH_BOUND_S)
         if self._engine is None:
             return True
         died = self._engine.exit_code() is not None

@@ -11,7 +11,7 @@ def start_looking(stop: threading.Event) -> threading.Thread:
     """Start a thread that looks until told to stop; a look that has begun is finished first."""
     expiring = wiring.expiring()
     looker = threading.Thread(
-        target=expiring.keep_looking, args=(lambda: not stop.is_set(), stop.wait), name="looker", daemon=True
+        target=expiring.keep_looking, args=(lambda: not stop.is_set(), stop.wait), name="the looker", daemon=True
     )
     looker.start()
     return looker

@@ -19,11 +19,13 @@ from chalicelib.core.config import OrderRequest
 from chalicelib.core.vocabulary import OrderType, Side, TimeInForce
 from chalicelib.stores.dynamodb import Database
 from chalicelib.wire.ripio.signature import signature_of
+from chalicelib.wire.stove.signature import signature_of as taker_signature_of
 from chalicelib.wire.trusset.routes import ROUTES
 from infra.settings import ROOT
 from tests.waiting import Waiting
 from tests.wire.desk import API_KEY, ORDER, open_desk
 from tests.wire.ripio.desk import MASTER_KEY, PAIR, make_token
+from tests.wire.stove.desk import Clock, Desk, connect_body, open_taker_desk
 from tests.world import BOOK_ID, INSTANCE, World, record_of
 
 PLACE = "/orderbooks/stocks/api/offchain/orders"
@@ -40,14 +42,21 @@ def client(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clie
     monkeypatch.setattr(wiring, "counters", lambda: database)
     monkeypatch.setattr(wiring, "master_key", lambda: MASTER_KEY)
     monkeypatch.setattr(wiring, "public_instance", lambda: INSTANCE)
-    for cached in (app._book_desk, app._trade_desk, wiring.matcher):
+    for cached in (app._book_desk, app._trade_desk, app._taker_desk, wiring.matcher):
         cached.cache_clear()
     open_desk(World(database))
     make_token(database, TOKEN, "ann")
     with Client(app.app) as client:
         yield client
-    for cached in (app._book_desk, app._trade_desk, wiring.matcher):
+    for cached in (app._book_desk, app._trade_desk, app._taker_desk, wiring.matcher):
         cached.cache_clear()
+
+
+@pytest.fixture
+def takers(database: Database, client: Client) -> Desk:
+    """The takers and makers of the public instance, on the machine's clock."""
+    assert client
+    return open_taker_desk(database, clock=Clock(now_ms()), is_there=True)
 
 
 def test_an_order_is_placed_matched_by_the_stream_handler_and_listed(client: Client, database: Database) -> None:
@@ -200,3 +209,67 @@ def test_a_stage_in_front_of_the_path_is_not_signed() -> None:
         "isBase64Encoded": False,
     }
     assert app.app(event, None)["statusCode"] == 200
+
+
+def test_a_signed_request_reaches_the_taker_desk_and_its_id_comes_back(client: Client, takers: Desk) -> None:
+    """K5: the query is signed as it stands, whatever the gateway makes of it."""
+    path, query = "/api/v1/takers/orders", "status=locked,partially_filled&page=1&page_size=20"
+    sent_at = str(now_ms())
+    for content in (query, query.replace(",", "%2C")):
+        signature = taker_signature_of(takers.secret, "GET", path, sent_at, content.encode())
+        headers = {"X-Api-Key": takers.api_key, "X-Api-Timestamp": sent_at, "X-Api-Signature": signature}
+        listed = client.http.get(f"{path}?{content}", headers=headers | {"X-Request-Id": "r-1"})
+        assert (listed.status_code, listed.json_body["code"], listed.json_body["data"]["orders"]) == (200, 0, [])
+        assert listed.headers["X-REQUEST-ID"] == "r-1"
+
+
+def test_a_wallet_connects_and_creates_an_order_over_http(client: Client, takers: Desk) -> None:
+    """K6: at the public instance."""
+    body = json.dumps(connect_body(takers)).encode()
+    connected = client.http.post("/api/v1/makers/connect", body=body)
+    bearer = {"Authorization": f"Bearer {connected.json_body['data']['jwt']}"}
+    created = client.http.post("/api/v1/orders", headers=bearer, body=json.dumps(takers.order_body()).encode())
+    assert created.json_body["data"]["status"] == "pending"
+    order_id = created.json_body["data"]["id"]
+    cancelled = client.http.post(f"/api/v1/orders/{order_id}/cancel", headers=bearer)
+    assert cancelled.json_body["data"] == {"success": True, "order_id": order_id, "message": "cancelled"}
+
+
+@pytest.mark.parametrize("path", ["/api/v1", "/api/v1/nowhere", "/api/v1/orders/a/b/c/d/e/f", "/api/v1/orders/"])
+def test_a_path_without_a_route_below_api_v1_answers_in_the_taker_desks_words(client: Client, path: str) -> None:
+    for method in ("DELETE", "PATCH", "OPTIONS"):
+        response = client.http.request(method, path)
+        assert (response.status_code, response.json_body) == (404, {"code": 404, "message": "Not found"})
+    head = client.http.head(path)
+    assert (head.status_code, head.body) == (404, b"")
+
+
+@pytest.mark.parametrize("path", ["/api", "/api/v2/orders", "/x/api/v1/orders"])
+def test_paths_beside_it_are_the_book_desks_as_before(client: Client, path: str) -> None:
+    response = client.http.get(path)
+    assert (response.status_code, response.json_body["error"]["code"]) == (404, "NOT_FOUND")
+
+
+@pytest.mark.usefixtures("takers")
+def test_who_connects_too_often_is_known_by_the_address_that_the_gateway_saw(client: Client) -> None:
+    def connect(address: str) -> int:
+        event = {
+            "requestContext": {
+                "httpMethod": "POST",
+                "resourcePath": "/{segment0}/{segment1}/{segment2}/{segment3}",
+                "path": "/prod/api/v1/makers/connect",
+                "identity": {"sourceIp": address},
+            },
+            "path": "/api/v1/makers/connect",
+            "pathParameters": {"segment0": "api", "segment1": "v1", "segment2": "makers", "segment3": "connect"},
+            "multiValueQueryStringParameters": None,
+            "headers": {"x-forwarded-for": "198.51.100.7"},
+            "stageVariables": None,
+            "body": "{}",
+            "isBase64Encoded": False,
+        }
+        return int(app.app(event, None)["statusCode"])
+
+    assert client
+    assert [connect("192.0.2.1") for _ in range(11)] == [400] * 10 + [429]
+    assert connect("192.0.2.2") == 400

@@ -15,7 +15,7 @@ from typing import Any
 from chalicelib import wiring
 from chalicelib.allowance import Allowance
 from chalicelib.api_tokens import ApiToken, Permission, TokenStatus, secret_of, token_id_of
-from chalicelib.cli.arguments import Command, Printed, add_command, add_group, count, pattern
+from chalicelib.cli.arguments import Command, Printed, add_command, add_group, count, pattern, per_1000_s
 from chalicelib.cli.tenants import tenants
 from chalicelib.clock import iso, now_s
 from chalicelib.stores.api_tokens import ApiTokens
@@ -24,7 +24,6 @@ PERMISSIONS = {"read": Permission.READ, "buy-sell": Permission.BUY_SELL}
 _USUAL = Allowance()
 _CUSTOMER = pattern(r"[^\x00-\x1f\x7f]{1,100}", "must be 1 to 100 characters without control characters")
 _TOKEN_ID = pattern(r"[0-9a-f]{64}", "must be 64 hexadecimal digits, as api-token list shows them")
-_RATE = pattern(r"(?=.*[1-9])[0-9]{1,6}(\.[0-9]{1,3})?", "must be above 0, with three decimals at most")
 
 
 def add_commands(groups: Any) -> None:
@@ -39,7 +38,7 @@ def add_commands(groups: Any) -> None:
         "--bucket", type=count, default=_USUAL.bucket, help="requests that may come at once, 0 for no limit (7)"
     )
     command.add_argument(
-        "--per-second", type=_per_1000_s, default=_USUAL.refill_per_1000_s, help="how fast the bucket refills (3.5)"
+        "--per-second", type=per_1000_s, default=_USUAL.refill_per_1000_s, help="how fast the bucket refills (3.5)"
     )
     command.add_argument(
         "--per-day", type=count, default=_USUAL.per_day, help="requests in a UTC day, 0 for no limit (302400)"
@@ -83,11 +82,6 @@ def _change_status(status: TokenStatus) -> Command:
         return {"instance": changed.instance} | _shown(changed)
 
     return change
-
-
-def _per_1000_s(text: str) -> int:
-    """Return a number a second as one in a thousand seconds."""
-    return int(Decimal(_RATE(text)) * 1000)
 
 
 def _shown(token: ApiToken) -> Printed:

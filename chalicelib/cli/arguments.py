@@ -6,6 +6,7 @@ import argparse
 import json
 import re
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from typing import Any
 
 Printed = dict[str, Any]
@@ -49,6 +50,24 @@ def pattern(expression: str, meaning: str) -> Callable[[str], str]:
 def count(text: str) -> int:
     """Return a whole number of up to nine digits."""
     return int(pattern(r"[0-9]{1,9}", "must be a whole number")(text))
+
+
+def whole(least: int, most: int) -> Callable[[str], int]:
+    """Return an argument type: whole numbers within bounds."""
+
+    def accept(text: str) -> int:
+        number = count(text)
+        if not least <= number <= most:
+            raise argparse.ArgumentTypeError(f"must be {least} to {most}")
+        return number
+
+    return accept
+
+
+def per_1000_s(text: str) -> int:
+    """Return a number a second as one in a thousand seconds."""
+    rate = pattern(r"(?=.*[1-9])[0-9]{1,6}(\.[0-9]{1,3})?", "must be above 0, with three decimals at most")
+    return int(Decimal(rate(text)) * 1000)
 
 
 def asset(text: str) -> str:

@@ -18,6 +18,7 @@ class HttpRequest:
     path_parameters: as the client sent them, percent-encoding untouched. headers: their names in lower case.
     path: of the request line as the client sent it, percent-encoding untouched, without the query; what a deployment
     puts in front of every path (a stage, the base path of a domain) is no part of it.
+    client_address: where the request came from, as the gateway saw it; empty where it does not say.
     """
 
     method: str
@@ -27,6 +28,7 @@ class HttpRequest:
     headers: Mapping[str, str]
     body: bytes
     path: str = ""
+    client_address: str = ""
 
 
 @dataclass(frozen=True, slots=True)

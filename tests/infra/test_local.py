@@ -17,10 +17,13 @@ from typing import Any
 import pytest
 import requests
 
-from chalicelib.clock import now_ms
+from chalicelib.clock import new_id, now_ms
+from chalicelib.signed.settings import DeskSettings
 from chalicelib.wire.ripio.signature import signature_of
+from chalicelib.wire.stove.objects import timestamp
 from infra.settings import HOST, ROOT
 from tests.infra.stack import RunningStack
+from tests.wire.stove.desk import ORDER, sign_message, sign_order
 
 DESK = "/orderbooks/stocks/api/offchain"
 DECIDED_BOUND_S = 20
@@ -54,10 +57,37 @@ def key(stack: RunningStack) -> dict[str, str]:
 
 def signed(stack: RunningStack, token: str, secret: str) -> requests.Response:
     """List the demo customer's orders over the trade desk."""
-    desk, timestamp = stack.demo["trade_desk"], str(now_ms())
-    signature = signature_of(desk[secret], timestamp, "GET", "/trade/orders", b"")
-    headers = {"authorization": desk[token], "timestamp": timestamp, "signature": signature}
+    desk, sent_at = stack.demo["trade_desk"], str(now_ms())
+    signature = signature_of(desk[secret], sent_at, "GET", "/trade/orders", b"")
+    headers = {"authorization": desk[token], "timestamp": sent_at, "signature": signature}
     return requests.get(f"{stack.base_url}/trade/orders?pair={desk['pair']}", headers=headers, timeout=20)
+
+
+def taker(stack: RunningStack, method: str, path: str, body: object = None) -> Any:
+    """Send a request of the demo's taker; return the answer's data."""
+    headers = {"X-API-Key": stack.demo["taker_desk"]["api_key"]}
+    response = requests.request(method, f"{stack.base_url}/api/v1{path}", json=body, headers=headers, timeout=20)
+    assert response.status_code == 200, response.text
+    return response.json()["data"]
+
+
+def signed_order(stack: RunningStack) -> str:
+    """Connect the demo's wallet and create an order that it signs; return its hash."""
+    desk, url = stack.demo["taker_desk"], f"{stack.base_url}/api/v1"
+    wallet = {"wallet_address": desk["maker_address"], "chain_id": str(desk["chain_id"])}
+    lines = [desk["maker_address"], desk["chain_id"], timestamp(now_ms() // 1000), new_id("nonce")]
+    names = ["Wallet address", "ChainId", "Timestamp", "Nonce"]
+    message = "\n".join(f"{name}: {line}" for name, line in zip(names, lines, strict=True))
+    proof = {"message": message, "signature": sign_message(message, desk["maker_private_key"])}
+    connected = requests.post(f"{url}/makers/connect", json=wallet | proof, timeout=20)
+    assert connected.status_code == 200, connected.text
+    names_and_asset = {name: desk[name] for name in ("asset", "exchange", "ticker")}
+    order = ORDER | {"maker": desk["maker_address"], "principal": desk["maker_address"]} | names_and_asset
+    body = {"order": order, "signature": sign_order(order, desk["maker_private_key"], DeskSettings())}
+    headers = {"Authorization": f"Bearer {connected.json()['data']['jwt']}"}
+    created = requests.post(f"{url}/orders", json=body, headers=headers, timeout=20)
+    assert created.status_code == 200, created.text
+    return str(created.json()["data"]["order_hash"])
 
 
 def wait_until_filled(stack: RunningStack, customer: str) -> None:
@@ -100,6 +130,9 @@ def test_what_was_stored_is_there_after_ctrl_c_and_a_new_start(tmp_path: Path) -
         wait_until_filled(first, "cust_12345")
         place(first, "cust_34567", "BUY")
         stored = orders(first, "cust_12345")
+        order_hash = signed_order(first)
+        taker(first, "POST", "/orders/lock", {"order_hash": order_hash})
+        taker(first, "POST", "/orders/fill", {"order_hash": order_hash, "fill_quantity": ORDER["quantity"]})
         os.kill(first.pid, signal.SIGINT)
         assert first.stop() == 0
     with RunningStack(tmp_path) as second:
@@ -109,6 +142,8 @@ def test_what_was_stored_is_there_after_ctrl_c_and_a_new_start(tmp_path: Path) -
         assert signed(second, "read_token", "read_secret").status_code == 200
         assert signed(second, "read_token", "secret").status_code == 401
         assert orders(second, "cust_12345") == stored
+        assert second.demo["taker_desk"] == first.demo["taker_desk"]
+        assert taker(second, "GET", f"/takers/orders/{order_hash}")["status"] == "filled"
         place(second, "cust_45678", "SELL")
         wait_until_filled(second, "cust_34567")
     with RunningStack(tmp_path, FRESH="1") as third:
@@ -116,6 +151,7 @@ def test_what_was_stored_is_there_after_ctrl_c_and_a_new_start(tmp_path: Path) -
         assert key(third) != key(first)
         assert third.demo["trade_desk"]["token"] != first.demo["trade_desk"]["token"]
         assert signed(third, "token", "secret").status_code == 200
+        assert taker(third, "GET", "/takers/orders")["total"] == 0
 
 
 @pytest.mark.stack
@@ -134,7 +170,7 @@ def test_a_run_that_is_ready_says_so_in_a_file_of_its_owners_and_keeps_others_of
     with RunningStack(tmp_path) as stack:
         file = tmp_path / "demo.json"
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
-        assert set(stack.demo) == {"base_url", "aws_endpoint_url", "book_desk", "trade_desk"}
+        assert set(stack.demo) == {"base_url", "aws_endpoint_url", "book_desk", "trade_desk", "taker_desk"}
         assert len(stack.demo["book_desk"]["customers"]) >= 4
         assert str(file) in stack.output
         assert stack.demo["book_desk"]["api_key"] in stack.output

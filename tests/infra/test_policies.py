@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import pytest
+from botocore.exceptions import ReadTimeoutError
 
+from chalicelib.allowance import Allowance
 from chalicelib.clock import now_ms
 from chalicelib.core.vocabulary import BookStatus
 from chalicelib.expiring import Expiring
 from chalicelib.projection import Projector
+from chalicelib.signed.desk import SignedOrderDesk
 from chalicelib.stores.dynamodb import Database, Unavailable
 from chalicelib.stores.keys import customer_key
 from chalicelib.stores.orders import Orders
 from chalicelib.wire.ripio.routes import ROUTES, TradeDesk
+from chalicelib.wire.stove.routes import ROUTES as TAKER_ROUTES
+from chalicelib.wire.stove.routes import Entrance
 from chalicelib.wire.trusset.routes import (
     BALANCES,
     BOOKS,
@@ -29,9 +35,12 @@ from chalicelib.wire.trusset.routes import (
     TRANSFER,
 )
 from infra.settings import ROOT
-from infra.tables import table_definitions
+from infra.tables import create_tables, table_definitions
+from tests.faults import ENDPOINT, Call, WatchedClient
 from tests.wire.desk import open_desk
 from tests.wire.ripio.desk import MASTER_KEY, PAIR, SignedDesk, make_token
+from tests.wire.stove.desk import NOW_S, TAKER, UNIT, connect_body, open_taker_desk
+from tests.wire.stove.desk import make_key as make_taker_key
 from tests.wire.till import post, posted
 from tests.world import BOOK_ID, INSTANCE, World, record_of
 
@@ -39,7 +48,7 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
 CONFIG = json.loads((ROOT / ".chalice" / "config.json").read_text(encoding="utf-8"))
-FUNCTIONS = ["api_handler", "match_inbox", "expire_orders"]
+FUNCTIONS = ["api_handler", "match_inbox", "expire_orders", "sweep_signed_orders"]
 STAGES = ["dev", "prod"]
 TABLE_ARN = "arn:aws:dynamodb:*:*:table/"
 PARAMETER_ARN = "arn:aws:ssm:*:*:parameter/"
@@ -105,7 +114,7 @@ def _grant(action: str, request: dict[str, Any]) -> Grant:
 
 
 def test_each_function_may_do_exactly_what_it_does(
-    database: Database, done: set[Grant], monkeypatch: pytest.MonkeyPatch
+    database: Database, moto_client: DynamoDBClient, done: set[Grant], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every kind of request and of projection once; a grant that this leaves unused is one too many."""
     monkeypatch.setattr("chalicelib.core.snapshot.SNAPSHOT_AFTER_BYTES_MIN", 100)
@@ -159,10 +168,12 @@ def test_each_function_may_do_exactly_what_it_does(
     expires_at_ms = now_ms() + LATER_MS
     assert signed.place(side="sell", amount="1", expiration=expires_at_ms).status == 200
     by_api |= done
-    assert by_api == table_grants("api_handler")
+    by_takers, by_sweep = done_by_the_taker_desk(moto_client, done)
+    assert by_api | by_takers == table_grants("api_handler")
     assert by_match == table_grants("match_inbox")
     by_expire = done_by_expiring(world, expires_at_ms, monkeypatch, done)
     assert by_expire == table_grants("expire_orders")
+    assert by_sweep == table_grants("sweep_signed_orders")
 
 
 def done_by_expiring(world: World, expires_at_ms: int, monkeypatch: pytest.MonkeyPatch, done: set[Grant]) -> set[Grant]:
@@ -188,6 +199,53 @@ def fail(*_: object) -> None:
     raise Unavailable("throttled")
 
 
+def done_by_the_taker_desk(client: DynamoDBClient, done: set[Grant]) -> tuple[set[Grant], set[Grant]]:
+    """Return what its requests of every kind do, and what its sweep does, on tables of its own."""
+    create_tables(client, "takers")
+    desk = open_taker_desk(Database(client, "takers"))
+    make_taker_key(desk.database, "limited-key", TAKER, allowance=Allowance())
+    done.clear()
+    connected = desk.send("POST", "/makers/connect", body=connect_body(desk))
+    assert connected.status == 200
+    replace(desk, api_key="limited-key").get("/takers/orders")
+    orders = [desk.created(nonce=nonce, deadline=NOW_S + 9000) for nonce in range(3)]
+    for order_hash in orders[:2]:
+        desk.lock(order_hash, reference_id="first")
+    desk.fill(orders[0], UNIT, reference_id="first")
+    desk.unlock(orders[0])
+    desk.lock(orders[0], reference_id="again")
+    desk.fill(orders[0], UNIT)
+    desk.unlock(orders[1])
+    desk.lock(orders[1])
+    desk.cancel(orders[1])
+    desk.cancel(orders[2])
+    desk.clock.advance(3600)
+    desk.lock(orders[1])
+    desk.as_other.lock(orders[0])
+    desk.post("/orders/validate", desk.order_body(nonce=7))
+    for route, entrance in TAKER_ROUTES.items():
+        method, _, path = route.partition(" ")
+        send = desk.maker_get if entrance is Entrance.MAKER else desk.get
+        if method == "GET":
+            assert send(path.replace("{order_hash}", orders[0])).status == 200
+    by_takers = set(done)
+    order_hash = desk.created(nonce=9, deadline=NOW_S + 9000)
+    desk.lock(order_hash)
+    desk.clock.advance(9000)
+    done.clear()
+    database = Database(WatchedClient(client, losing_answers), "takers")  # type: ignore[arg-type]
+    assert SignedOrderDesk(database, lambda: desk.clock.now_s).sweep()
+    return by_takers, set(done)
+
+
+def losing_answers(operation: str, call: Call) -> Any:
+    """Lose the answer to every transaction: then it is looked whether it was done."""
+    answer = call()
+    if operation == "transact_write_items":
+        raise ReadTimeoutError(endpoint_url=ENDPOINT)
+    return answer
+
+
 def test_the_matcher_alone_reads_the_stream() -> None:
     stream = f"{TABLE_ARN}tallybook-inbox/stream/*"
     assert {action.removeprefix("dynamodb:") for action, arn in grants("prod", "match_inbox") if arn == stream} == (
@@ -202,7 +260,12 @@ def test_the_api_alone_reads_the_master_key_of_its_own_stage_and_nothing_else_of
     """R9: what it does to have it, tests/test_wiring.py shows: it gets one parameter."""
     by_function = {function: {one for one in grants(stage, function) if "ssm" in one[1]} for function in FUNCTIONS}
     read = ("ssm:GetParameter", f"{PARAMETER_ARN}{master_key_of(stage)}")
-    assert by_function == {"api_handler": {read}, "match_inbox": set(), "expire_orders": set()}
+    assert by_function == {
+        "api_handler": {read},
+        "match_inbox": set(),
+        "expire_orders": set(),
+        "sweep_signed_orders": set(),
+    }
     assert master_key_of(stage).startswith(f"{prefix_of(stage)}-")
 
 

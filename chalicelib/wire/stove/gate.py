@@ -1,0 +1,149 @@
+"""Who is calling, and how often: the checks before a request's content is looked at.
+
+A taker comes with an API key, signed or not (K4); a maker with the JWT that its wallet's signature got it. Either fixes
+the instance (K6). Without one, an instance is named by ``X-Instance``, or is the deployment's public one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from chalicelib.allowance import Allowance
+from chalicelib.signed.settings import DeskSettings, TakerKey, secret_of
+from chalicelib.stores.allowances import Allowances
+from chalicelib.stores.desk_settings import OpenDesk, TakerDesks
+from chalicelib.stores.dynamodb import Database, OutcomeUnknown, Unavailable
+from chalicelib.stores.taker_keys import TakerKeys
+from chalicelib.wire.http import HttpRequest
+from chalicelib.wire.stove.envelope import Error, Fault
+from chalicelib.wire.stove.sessions import INSTANCE, NotASession, Session, Sessions
+from chalicelib.wire.stove.signature import is_signed
+from chalicelib.wire.uncounted import report_uncounted
+
+SERVICE = "trading"
+CONNECT_ALLOWANCE = Allowance(bucket=10, refill_per_1000_s=167, per_day=0)
+"""How often a client address may ask for a JWT: ten times a minute."""
+_TIMESTAMP = re.compile(r"[0-9]{1,15}")
+_BEARER = re.compile(r"[Bb]earer +(\S+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who has passed the gate. address: of a taker as it was registered, of a maker in lower case; empty where it is
+    nobody's yet. now_ms: when the request came in."""
+
+    instance: str
+    address: str
+    settings: DeskSettings
+    now_ms: int
+
+    @property
+    def now_s(self) -> int:
+        return self.now_ms // 1000
+
+
+Endpoint = Callable[[HttpRequest, Caller], object]
+"""Returns the answer's data for a request that has passed the gate; raises Fault, or what the desk refuses with."""
+
+
+class Gate:
+    """counters: the same tables, for counting requests, which nobody waits for.
+
+    master_key: of which each key's secret and each instance's JWT secret are derived; what it raises passes through.
+    public_instance: where ``X-Instance`` names none; None: there is none (K6).
+    """
+
+    def __init__(
+        self, database: Database, counters: Database, master_key: Callable[[], bytes], public_instance: str | None
+    ) -> None:
+        self._keys = TakerKeys(database)
+        self._desks = TakerDesks(database)
+        self._allowances = Allowances(counters)
+        self._master_key = master_key
+        self._sessions = Sessions(master_key)
+        self._public_instance = public_instance
+
+    def taker(self, request: HttpRequest, now_ms: int) -> Caller:
+        """Let a taker in. Raises Fault at the first fault."""
+        api_key = request.headers.get("x-api-key", "")
+        timestamp, signature = request.headers.get("x-api-timestamp", ""), request.headers.get("x-api-signature", "")
+        if not api_key or bool(timestamp) != bool(signature):
+            raise Fault(Error.KEY_MISSING)
+        key = self._keys.accept(api_key)
+        desk = self._desks.open_desk(key.instance) if key is not None else None
+        if key is None or desk is None:
+            raise Fault(Error.KEY_UNKNOWN)
+        if key.requires_signature and not signature:
+            raise Fault(Error.KEY_MISSING)
+        if key.has_ended(now_ms // 1000):
+            raise Fault(Error.KEY_EXPIRED)
+        if signature:
+            self._verify(request, api_key, timestamp, signature, desk.settings.auth_window_ms, now_ms)
+        if not key.is_enabled:
+            raise Fault(Error.FORBIDDEN, "API key is disabled")
+        _refuse_without_service(desk)
+        self._count_key(key, now_ms)
+        return Caller(key.instance, key.taker, desk.settings, now_ms)
+
+    def maker(self, request: HttpRequest, now_ms: int) -> Caller:
+        """Let a maker in. Raises Fault at the first fault."""
+        sent = _BEARER.fullmatch(request.headers.get("authorization", ""))
+        if sent is None:
+            raise Fault(Error.UNAUTHORIZED)
+        try:
+            session = self._sessions.look_at(sent[1], now_ms // 1000)
+        except NotASession as error:
+            raise Fault(Error.UNAUTHORIZED) from error
+        desk = self._desks.open_desk(session.instance)
+        if desk is None:
+            raise Fault(Error.UNAUTHORIZED)
+        _refuse_without_service(desk)
+        self._count(session.instance, f"maker/{session.wallet}", desk.settings.allowance, now_ms)
+        return Caller(session.instance, session.wallet, desk.settings, now_ms)
+
+    def anybody(self, request: HttpRequest, now_ms: int) -> Caller:
+        """Let anybody in at the instance that is asked for (K6). Raises Fault."""
+        named = request.headers.get("x-instance", "") or self._public_instance
+        desk = self._desks.open_desk(named) if named and INSTANCE.fullmatch(named) else None
+        if desk is None:
+            raise Fault(Error.NOT_FOUND)
+        _refuse_without_service(desk)
+        self._count(desk.instance, f"client/{request.client_address}", CONNECT_ALLOWANCE, now_ms)
+        return Caller(desk.instance, "", desk.settings, now_ms)
+
+    def open_session(self, caller: Caller, wallet: str) -> str:
+        """Return a JWT for a wallet that has proven itself. wallet: in lower case."""
+        return self._sessions.open(Session(caller.instance, wallet), caller.now_s, caller.settings.jwt_ttl_seconds)
+
+    def _verify(
+        self, request: HttpRequest, api_key: str, timestamp: str, signature: str, window_ms: int, now_ms: int
+    ) -> None:
+        """Refuse what is not signed with the key's secret about now."""
+        if not _TIMESTAMP.fullmatch(timestamp) or abs(now_ms - int(timestamp)) > window_ms:
+            raise Fault(Error.TIMESTAMP_INVALID)
+        if not is_signed(signature, secret_of(self._master_key(), api_key), timestamp, request):
+            raise Fault(Error.SIGNATURE_INVALID)
+
+    def _count_key(self, key: TakerKey, now_ms: int) -> None:
+        self._count(key.instance, key.key_id, key.allowance, now_ms)
+
+    def _count(self, instance: str, who: str, allowance: Allowance, now_ms: int) -> None:
+        """Count the request against an allowance. Raises Fault over it.
+
+        Fails open: when the counter's table is throttled or out of reach, the request is served, uncounted. What is
+        wrong with the deployment, such as a missing permission, is a fault like any other.
+        """
+        try:
+            refusal = self._allowances.use(f"{instance}/allowance/{who}", allowance, now_ms * 1000)
+        except (Unavailable, OutcomeUnknown) as error:
+            report_uncounted(instance, who, error)
+            return
+        if refusal:
+            raise Fault(Error.TOO_MANY_REQUESTS, retry_after_s=refusal.retry_after_s)
+
+
+def _refuse_without_service(desk: OpenDesk) -> None:
+    if SERVICE not in desk.services:
+        raise Fault(Error.FORBIDDEN, "Trading is switched off")

@@ -1,0 +1,146 @@
+"""Which path is which endpoint; every request to the taker desk comes in here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from enum import Enum
+
+from aws_lambda_powertools import Logger
+
+from chalicelib.clock import now_ms
+from chalicelib.signed.desk import SignedOrderDesk
+from chalicelib.stores.accounts import Accounts
+from chalicelib.stores.connects import Connects
+from chalicelib.stores.dynamodb import Database
+from chalicelib.stores.instruments import Instruments
+from chalicelib.stores.signed_orders import SignedOrders
+from chalicelib.wire.http import HttpRequest, HttpResponse
+from chalicelib.wire.stove.envelope import Error, Fault, failure, invalid, success
+from chalicelib.wire.stove.gate import Endpoint, Gate
+from chalicelib.wire.stove.lists import list_endpoints
+from chalicelib.wire.stove.makers import MakerEndpoints
+from chalicelib.wire.stove.refusals import REFUSALS, fault_of
+from chalicelib.wire.stove.takers import TakerEndpoints
+from chalicelib.wire.stove.validate import ValidateEndpoint
+
+MOUNT = ["", "api", "v1"]
+BODY_BYTES_MAX = 64 * 1024
+REQUEST_ID = "X-REQUEST-ID"
+REQUEST_ID_CHARACTERS_MAX = 128
+
+
+class Entrance(Enum):
+    """What a route's callers show at the gate."""
+
+    ANYBODY = "nothing"
+    MAKER = "a JWT"
+    TAKER = "an API key"
+
+
+ROUTES: dict[str, Entrance] = {
+    "GET /takers/orders": Entrance.TAKER,
+    "GET /takers/orders/{order_hash}": Entrance.TAKER,
+    "POST /makers/connect": Entrance.ANYBODY,
+    "POST /orders": Entrance.MAKER,
+    "GET /orders": Entrance.MAKER,
+    "POST /orders/{order_id}/cancel": Entrance.MAKER,
+    "GET /orders/maker/next-nonce": Entrance.MAKER,
+    "GET /orders/available": Entrance.TAKER,
+    "POST /orders/validate": Entrance.TAKER,
+    "POST /orders/lock": Entrance.TAKER,
+    "POST /orders/unlock": Entrance.TAKER,
+    "POST /orders/fill": Entrance.TAKER,
+    "POST /orders/reject": Entrance.TAKER,
+    "POST /orders/cancel-result": Entrance.TAKER,
+    "GET /orders/filled": Entrance.TAKER,
+}
+"""Each route below the mount, with what its callers show."""
+ALIASES = {
+    f"POST /takers/orders/{word}": f"POST /orders/{word}"
+    for word in ("validate", "lock", "unlock", "fill", "reject", "cancel-result")
+} | {"GET /takers/fills": "GET /orders/filled"}
+"""Other paths of the same endpoints (K3)."""
+
+logger = Logger(service="tallybook-api")
+
+
+class TakerDesk:
+    """Answers requests to the taker desk; never raises.
+
+    counters: the same tables, for counting requests, which nobody waits for (default: database).
+    master_key: of which the keys' secrets and the JWTs' are derived; what it raises is answered 500. public_instance:
+    where makers connect who name no other (K6). clock: the time in ms.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        counters: Database | None = None,
+        *,
+        master_key: Callable[[], bytes],
+        public_instance: str | None = None,
+        clock: Callable[[], int] = now_ms,
+    ) -> None:
+        self._clock = clock
+        gate = Gate(database, counters or database, master_key, public_instance)
+        self._enter = {Entrance.ANYBODY: gate.anybody, Entrance.MAKER: gate.maker, Entrance.TAKER: gate.taker}
+        orders, instruments = SignedOrders(database), Instruments(database)
+        desk = SignedOrderDesk(database, lambda: clock() // 1000)
+        makers = MakerEndpoints(desk, orders, instruments, Connects(database), gate.open_session)
+        self._endpoints: dict[str, Endpoint] = {
+            **makers.by_route(),
+            **TakerEndpoints(desk, orders).by_route(),
+            **ValidateEndpoint(orders, instruments, Accounts(database)).by_route(),
+            **list_endpoints(database),
+        }
+
+    def answer(self, request: HttpRequest) -> HttpResponse:
+        response = self._answer(request)
+        request_id = request.headers.get(REQUEST_ID.lower(), "")
+        if not is_request_id(request_id):
+            return response
+        return replace(response, headers={**response.headers, REQUEST_ID: request_id})
+
+    def _answer(self, request: HttpRequest) -> HttpResponse:
+        try:
+            route, path_parameters = _found(request.method, request.path)
+            caller = self._enter[ROUTES[route]](request, self._clock())
+            if len(request.body) > BODY_BYTES_MAX:
+                raise invalid({"body": f"must be at most {BODY_BYTES_MAX} bytes"})
+            return success(self._endpoints[route](replace(request, path_parameters=path_parameters), caller))
+        except Fault as fault:
+            return failure(fault)
+        except REFUSALS as refusal:
+            return failure(fault_of(refusal))
+        except Exception:
+            logger.exception("unexpected fault", method=request.method, path=request.path)
+            return failure(Fault(Error.INTERNAL))
+
+
+def is_of_taker_desk(path: str) -> bool:
+    return path.split("/")[: len(MOUNT)] == MOUNT
+
+
+def is_request_id(text: str) -> bool:
+    """Tell whether this can be sent back as a request's id: 1 to 128 characters of ASCII that print."""
+    return 1 <= len(text) <= REQUEST_ID_CHARACTERS_MAX and text.isascii() and text.isprintable()
+
+
+def _found(method: str, path: str) -> tuple[str, Mapping[str, str]]:
+    """Return the route of a path, under its own name, and its path parameters as they were sent. Raises Fault."""
+    sent = path.removesuffix("/").split("/")[len(MOUNT) :]
+    if is_of_taker_desk(path):
+        for route in (*ALIASES, *ROUTES):
+            route_method, _, template = route.partition(" ")
+            names = template.split("/")[1:]
+            if route_method == method and len(names) == len(sent) and all(map(_fits, names, sent)):
+                return ALIASES.get(route, route), {
+                    name[1:-1]: each for name, each in zip(names, sent, strict=True) if name[0] == "{"
+                }
+    raise Fault(Error.NOT_FOUND)
+
+
+def _fits(name: str, segment: str) -> bool:
+    """Tell whether a segment of a path fits a segment of a route."""
+    return bool(segment) if name.startswith("{") else segment == name

@@ -1,0 +1,77 @@
+"""The taker desk's part of the demo: a quote token and a stock, one maker, two takers with an API key each, all funded.
+
+The maker's private key stands here for everybody to read: it is for the demo only, and worth nothing anywhere else.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chalicelib import cli, wiring
+from chalicelib.clock import now_s
+from chalicelib.signed.settings import UnknownTakerKey, key_id_of, secret_of
+from chalicelib.stores.desk_settings import TakerDesks
+from chalicelib.stores.taker_keys import TakerKeys
+from infra.demo import CREDIT, INSTANCE, unless_there
+
+ASSET = "0x09671802Cc9Bbf6402f2e7a07b220Aa7b43D8c91"
+STOCK_TOKEN = "0x00000000000000000000000000000000000aa91e"
+EXCHANGE, TICKER = 0, "AAPL"
+MAKER = "0x19E7E376E7C213B7E7e7e46cc70A5dD086DAff2A"
+MAKER_PRIVATE_KEY = "0x" + "11" * 32
+TAKER, OTHER_TAKER = "0x" + "a1" * 20, "0x" + "b2" * 20
+BURST = PER_SECOND = 1000
+
+
+def seed() -> None:
+    """Make the desk's tokens, instrument and funds where they are missing. Raises CommandFailed."""
+    whose = ["--instance", INSTANCE]
+    for token, name, symbol in ((ASSET, "US Dollar", "USD"), (STOCK_TOKEN, "Apple", "AAPL")):
+        unless_there(["token", "create", *whose, "--token-address", token, "--name", name, "--symbol", symbol])
+    cli.run(["quote", "add", *whose, "--token-address", ASSET])
+    instrument = ["--exchange", str(EXCHANGE), "--ticker", TICKER, "--token-address", STOCK_TOKEN]
+    cli.run(["instrument", "add", *whose, *instrument])
+    for customer, who in ((MAKER, "maker"), (TAKER, "taker"), (OTHER_TAKER, "other-taker")):
+        for token, word in ((ASSET, "quote"), (STOCK_TOKEN, "stock")):
+            account = [*whose, "--customer", customer.lower(), "--asset", token]
+            cli.run(["credit", *account, "--amount", str(CREDIT), "--id", f"txn_demo_{who}_{word}"])
+
+
+def taker_desk(earlier: dict[str, Any]) -> dict[str, Any]:
+    """Return what clients of the taker desk need: two takers' API keys, and a wallet that signs orders.
+
+    earlier: what an earlier run wrote of it; its API keys are kept where they are good.
+    """
+    domain = TakerDesks(wiring.database()).settings(INSTANCE).domain
+    api_key = _api_key(earlier.get("api_key"), TAKER)
+    return {
+        "api_key": api_key,
+        "api_secret": secret_of(wiring.master_key(), api_key),
+        "taker_address": TAKER,
+        "other_api_key": _api_key(earlier.get("other_api_key"), OTHER_TAKER),
+        "other_taker_address": OTHER_TAKER,
+        "asset": ASSET,
+        "exchange": EXCHANGE,
+        "ticker": TICKER,
+        "chain_id": domain.chain_id,
+        "verifying_contract": domain.verifying_contract,
+        "maker_address": MAKER,
+        "maker_private_key": MAKER_PRIVATE_KEY,
+    }
+
+
+def _api_key(earlier: object, taker: str) -> str:
+    """Return the earlier key, or a new one where that is not let in. Raises CommandFailed."""
+    if isinstance(earlier, str) and _is_let_in(earlier, taker):
+        return earlier
+    whose = ["--instance", INSTANCE, "--taker", taker]
+    rates = ["--burst", str(BURST), "--per-second", str(PER_SECOND)]
+    return str(cli.run(["taker-key", "create", *whose, *rates])["api_key"])
+
+
+def _is_let_in(api_key: str, taker: str) -> bool:
+    try:
+        key = TakerKeys(wiring.database()).get(key_id_of(api_key))
+    except UnknownTakerKey:
+        return False
+    return key.taker == taker and key.is_enabled and not key.has_ended(now_s())

@@ -1,0 +1,49 @@
+"""The local run's sweeper: what it gives the scheduled function, and that a failure is not the end of it."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+import app
+from chalicelib import wiring
+from chalicelib.stores.dynamodb import Database
+from infra.sweeper import Sweeper, scheduled_event
+from tests.wire.stove.desk import NOW_S, QUOTE, open_taker_desk
+
+AT = datetime(2025, 1, 17, 3, 0, 24, tzinfo=UTC)
+
+
+def test_it_sweeps_at_the_start_and_goes_on_after_a_failure_until_told_to_stop(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    calls: list[str] = []
+    stop = threading.Event()
+
+    def sweep(event: dict[str, Any], context: Any) -> object:
+        calls.append(f"{context.function_name} {event['detail-type']}")
+        if len(calls) == 1:
+            raise RuntimeError("the first one")
+        stop.set()
+        return {"lapses": 0}
+
+    Sweeper(sweep, period_s=0).run(stop)
+    assert calls == ["sweep_signed_orders Scheduled Event"] * 2
+    assert "the first one" in caplog.text
+
+
+def test_the_scheduled_function_writes_lapses_down(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """K30: the funds of an order whose deadline has passed come back to its maker."""
+    desk = open_taker_desk(database)
+    order_hash = desk.created(deadline=NOW_S + 60)
+    available, held = desk.balance(desk.maker, QUOTE)
+    assert held > 0
+    desk.clock.advance(60)
+    monkeypatch.setattr(wiring, "signed_order_desk", desk.commands)
+    assert app.sweep_signed_orders(scheduled_event(AT), None) == {"lapses": 1}
+    assert desk.balance(desk.maker, QUOTE) == (available + held, 0)
+    assert app.sweep_signed_orders(scheduled_event(AT), None) == {"lapses": 0}
+    assert desk.seen(order_hash).status == 404
