@@ -97,6 +97,17 @@ def test_the_page_about_the_trade_desk_works_as_printed(checkout: Path) -> None:
     assert placed["data"]["id"] in [row["id"] for row in listed["data"]["orders"]]
 
 
+def test_the_page_about_the_taker_desk_works_as_printed(checkout: Path) -> None:
+    (script,) = blocks("docs/taker-desk.md")
+    printed = dict(line.split(": ", 1) for line in run(script, checkout).splitlines())
+    order_hash, status = printed["created"].split()
+    assert (len(order_hash), status) == (66, "pending")
+    assert printed["paid"] == "601000000000000000000 incentive: 400000000000000000"
+    assert printed["listed"] == f"{order_hash} partially_filled"
+    assert printed["filled so far"] == "4000000000000000000"
+    assert printed["given back"] == "unlocked"
+
+
 def test_every_file_that_a_document_links_to_is_there() -> None:
     for document in (
         "README.md",

@@ -1,0 +1,208 @@
+"""What the taker desk's lists read, by the number of orders behind them: ``make listings``.
+
+Takers have filled 100, 10,000 and 100,000 orders, each by one fill of its own, and hold five live locks besides; of the
+orders every hundredth is open still. Their lists are asked for through the endpoints, twenty rows a page; what that
+would cost on AWS is counted by ``units``. The first page of all orders, newest or oldest first, and that of all fills
+must cost the same read units whatever lies behind it.
+
+It runs over the engine that ``benchmarks/listing.py`` runs over; the 100,000 only over one that ``DYNAMODB_ENDPOINT``
+names, for over the embedded one each query of them takes some ten seconds.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from urllib.parse import parse_qs
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from benchmarks.listing import ENDPOINT, HISTORIES, ROUNDS, TIMED_S_MAX, Measured, chosen_engine, machine
+from benchmarks.meter import metered
+from chalicelib.signed.lifecycle import Lock, State, Status
+from chalicelib.signed.order import NOTHING, SignedOrder, fill_id_of
+from chalicelib.signed.settings import DeskSettings
+from chalicelib.stores.dynamodb import Database, Row
+from chalicelib.stores.signed_orders import TABLE, Fill, StoredOrder
+from chalicelib.stores.signed_rows import (
+    count_key,
+    fill_rows,
+    filled_row,
+    locked_row,
+    nonce_row,
+    row_of,
+    unfinished_row,
+)
+from chalicelib.wire.http import HttpRequest
+from chalicelib.wire.stove.gate import Caller
+from chalicelib.wire.stove.lists import list_endpoints
+
+NOW_S = 1_737_082_824
+ORDER_EVERY_S = 60
+LIVE_LOCKS = 5
+OPEN_EVERY = 100
+MAKER, TAKER = "0x" + "11" * 20, "0xabcdefabcdefabcdefabcdefabcdefabcdefabcd"
+ASSET, STOCK = "0x" + "22" * 20, "0x" + "33" * 20
+QUANTITY = 10 * 10**18
+ORDERS, FILLS, OPEN, MAKERS = "GET /takers/orders", "GET /orders/filled", "GET /orders/available", "GET /orders"
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A page that is asked for. histories: behind which ones it is."""
+
+    route: str
+    query: str = ""
+    histories: tuple[int, ...] = HISTORIES
+
+    @property
+    def name(self) -> str:
+        return f"{self.route.removeprefix('GET ')}?{self.query}".removesuffix("?")
+
+    @property
+    def request(self) -> HttpRequest:
+        return HttpRequest("GET", self.route, {}, parse_qs(self.query), {}, b"")
+
+
+NEWEST, OLDEST = Listing(ORDERS), Listing(ORDERS, "sort_order=asc")
+NEWEST_FILLS = Listing(FILLS)
+FIRST_PAGES = (NEWEST, OLDEST, NEWEST_FILLS)
+LOCKED = Listing(ORDERS, "status=locked")
+OF_TICKER, BY_PRICE = Listing(ORDERS, "ticker=AAPL"), Listing(ORDERS, "sort_by=price")
+UNFINISHED, OF_STATUS = Listing(ORDERS, "status=locked,partially_filled"), Listing(ORDERS, "status=filled")
+BY_LOCK = Listing(ORDERS, "sort_by=locked_at")
+LAST_DAY = Listing(ORDERS, f"created_after={NOW_S - 86_400}")
+FILLS_OF_SIZE = Listing(FILLS, "fill_quantity_min=1")
+OTHER_PAGES = (
+    LOCKED,
+    LAST_DAY,
+    Listing(ORDERS, "page=51", HISTORIES[1:]),
+    Listing(ORDERS, "page=501", HISTORIES[2:]),
+    OF_TICKER,
+    BY_PRICE,
+    FILLS_OF_SIZE,
+    UNFINISHED,
+    OF_STATUS,
+    BY_LOCK,
+    Listing(OPEN),
+    Listing(MAKERS, histories=HISTORIES[:2]),
+)
+
+
+def instance_of(history: int) -> str:
+    """Return the instance in which the history's taker trades: one of its own."""
+    return f"inst_takers{history:06d}"
+
+
+def measure(database: Database, listing: Listing, history: int, rounds: int = ROUNDS) -> Measured:
+    """Ask for the page, counted once; where that does not take long, time it a few times more, not counted."""
+    through_meter, meter = metered(database)
+    address = MAKER if listing.route == MAKERS else TAKER
+    caller = Caller(instance_of(history), address, DeskSettings(), NOW_S * 1000)
+    started = perf_counter()
+    data = list_endpoints(through_meter)[listing.route](listing.request, caller)
+    counted_s = perf_counter() - started
+    bill, endpoint = meter.take(), list_endpoints(database)[listing.route]
+    seconds: list[float] = []
+    while len(seconds) < rounds and counted_s + sum(seconds) < TIMED_S_MAX:
+        started = perf_counter()
+        endpoint(listing.request, caller)
+        seconds.append(perf_counter() - started)
+    rows = data if isinstance(data, list) else next(each for each in data.values() if isinstance(each, list))
+    return Measured(len(rows), bill.calls, bill.total, median(seconds or [counted_s]) * 1000)
+
+
+def check(first_pages: dict[Listing, list[Measured]]) -> None:
+    """Raise AssertionError unless first pages are full and cost the same whatever lies behind them."""
+    for listing, measured in first_pages.items():
+        assert all(one.rows == 20 for one in measured), f"{listing.name}: a page is not full"
+        costs = {(one.calls, one.cost) for one in measured}
+        assert len(costs) == 1, f"{listing.name}: the history shows in what a page costs: {costs}"
+
+
+def write_takers(database: Database, histories: tuple[int, ...]) -> None:
+    """Make a taker with each history, as the program writes them, only faster."""
+    for history in histories:
+        database.put_many(TABLE, _rows(history))
+
+
+def _rows(history: int) -> Iterator[Row]:
+    """Yield the rows, newest order first: those that are locked, then those that are filled."""
+    for number in range(LIVE_LOCKS):
+        locked = _order(history, number, Status.LOCKED)
+        yield from (row_of(locked), nonce_row(locked), locked_row(locked, TAKER, f"ref-{number:06d}", NOW_S + 3600))
+    for number in range(LIVE_LOCKS, LIVE_LOCKS + history):
+        is_open = number % OPEN_EVERY == 0
+        filled = _order(history, number, Status.PARTIALLY_FILLED if is_open else Status.FILLED)
+        fill = _fill(filled, f"ref-{number:06d}")
+        if is_open:
+            filled = filled.with_unfinished_taker(TAKER)
+            yield unfinished_row(filled, TAKER)
+        yield from (row_of(filled), nonce_row(filled), filled_row(filled, fill), *fill_rows(filled, fill))
+    yield count_key(instance_of(history), TAKER) | {"filled_orders": history, "fills": history}
+
+
+def _order(history: int, number: int, status: Status) -> StoredOrder:
+    """Return an order; all are alike but for when they were created, so rows of a kind are of one size."""
+    order = SignedOrder(
+        MAKER, MAKER, True, "AAPL", 0, ASSET, 150 * 10**18, QUANTITY, 10**18, 4_102_444_800, 10**6 + number
+    )
+    filled = {Status.LOCKED: 0, Status.PARTIALLY_FILLED: QUANTITY // 2, Status.FILLED: QUANTITY}[status]
+    created_at_s = NOW_S - 60 - number * ORDER_EVERY_S
+    lock = None if status is Status.PARTIALLY_FILLED else Lock(TAKER, created_at_s + 30, NOW_S + 3600)
+    state = State(status, NOTHING, created_at_s + 40, filled, lock, version=2)
+    order_hash = f"0x{number + 2**20:032x}{history:032x}"
+    return StoredOrder(
+        instance_of(history), order_hash, order, "0x" + "ab" * 65, STOCK, created_at_s, state, True, "cmd_" + "0" * 26
+    )
+
+
+def _fill(stored: StoredOrder, reference_id: str) -> Fill:
+    return Fill(
+        fill_id=fill_id_of(stored.order_hash, reference_id),
+        order_id=stored.order_id,
+        order_hash=stored.order_hash,
+        taker=TAKER,
+        quantity=stored.state.filled,
+        amount=stored.order.value,
+        fee=0,
+        incentive=10**17,
+        asked_incentive=None,
+        status=stored.state.status,
+        reference_id=reference_id,
+        created_at_s=stored.state.updated_at_s,
+        tx_hash=None,
+        block_number=None,
+    )
+
+
+def print_line(listing: Listing, history: int, one: Measured) -> None:
+    cost = one.cost
+    numbers = f"{one.rows:>6}{one.calls:>8,}{cost.rows_read:>11,}{cost.read_units:>12,.1f}{one.milliseconds:>12,.1f}"
+    print(f"{listing.name:<52}{history:>9,}{numbers}", flush=True)
+
+
+def main() -> None:
+    with chosen_engine() as (engine, database):
+        print(f"{machine()}; engine: {engine}; 20 rows a page")
+        histories = HISTORIES if ENDPOINT in os.environ else HISTORIES[:2]
+        write_takers(database, histories)
+        print(f"{'page':<52}{'history':>9}{'rows':>6}{'calls':>8}{'rows read':>11}{'read units':>12}{'ms':>12}")
+        first_pages: dict[Listing, list[Measured]] = {}
+        for listing in FIRST_PAGES + OTHER_PAGES:
+            for history in sorted({*listing.histories} & {*histories}):
+                measured = measure(database, listing, history)
+                print_line(listing, history, measured)
+                if listing in FIRST_PAGES:
+                    first_pages.setdefault(listing, []).append(measured)
+        check(first_pages)
+        print("first pages of all orders and of all fills cost the same whatever lies behind them")
+
+
+if __name__ == "__main__":
+    main()

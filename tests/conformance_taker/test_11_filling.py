@@ -1,0 +1,463 @@
+"""POST /orders/fill (K22 to K24)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.conformance_taker.cases import (
+    CONFLICT,
+    INVALID,
+    NO_FUNDS,
+    NOT_FOUND,
+    UNKNOWN_HASH,
+    id_of,
+    locked,
+    moment,
+    new_order,
+    nothing_changes,
+    of_maker,
+    order_body,
+    outcome_of,
+    partly_filled,
+    single,
+    totals,
+)
+from tests.conformance_taker.conftest import HttpClient
+from tests.tables import cases
+from tests.wire.stove.desk import (
+    AAPL,
+    API,
+    MAKER,
+    OTHER_MAKER_KEY,
+    QUOTE,
+    TAKER,
+    Desk,
+    data_of,
+    details_of,
+    faulty_fields,
+    sign_order,
+)
+
+TX_HASH = "0x" + "ab" * 32
+
+
+def test_the_answer_to_a_fill_is_about_this_fill(desk: Desk) -> None:
+    """K23: the second one's figures are its own."""
+    order_hash = locked(desk)
+    expected = {
+        "success": True,
+        "order_hash": order_hash,
+        "filled_quantity": "400",
+        "filled_amount": "400",
+        "fee_amount": "0",
+        "incentive_amount": "40",
+        "status": "partially_filled",
+        "reference_id": "REF-1",
+    }
+    assert list(data_of(desk.fill(order_hash, 400, reference_id="REF-1")).items()) == list(expected.items())
+    second = data_of(desk.fill(order_hash, 250, reference_id="REF-2", tx_hash=TX_HASH, block_number=7))
+    expected |= {"filled_quantity": "250", "filled_amount": "250", "incentive_amount": "25", "reference_id": "REF-2"}
+    assert list(second.items()) == [*expected.items(), ("tx_hash", TX_HASH)]
+    assert single(desk, order_hash)["filled_quantity"] == "650"
+
+
+def test_k23_the_cumulative_quantity_is_read_from_the_order(desk: Desk) -> None:
+    order_hash = locked(desk)
+    for quantity, together in ((1, "1"), (400, "401"), (599, "1000")):
+        answer = data_of(desk.fill(order_hash, quantity))
+        assert (answer["filled_quantity"], single(desk, order_hash)["filled_quantity"]) == (str(quantity), together)
+    assert answer["status"] == single(desk, order_hash)["status"] == "filled"
+
+
+def test_the_documented_fill(desk: Desk) -> None:
+    """The example of the reference, in its figures: order B, 4 of its 10 shares."""
+    order_hash = desk.created()
+    data_of(desk.lock(order_hash))
+    answer = data_of(desk.fill(order_hash, 4 * 10**18, reference_id="REF123457"))
+    assert answer == {
+        "success": True,
+        "order_hash": "0x5ec4bac3a43ce9e8785bac8c991bb90f1334909555ad04b4b903e140f9261c11",
+        "filled_quantity": "4000000000000000000",
+        "filled_amount": "601000000000000000000",
+        "fee_amount": "0",
+        "incentive_amount": "400000000000000000",
+        "status": "partially_filled",
+        "reference_id": "REF123457",
+    }
+
+
+# --- how an order is named ---------------------------------------------------------------------------------------
+
+
+def _locked_body(desk: Desk) -> tuple[dict[str, Any], str]:
+    body = order_body(desk)
+    order_hash = data_of(desk.maker_post("/orders", body))["order_hash"]
+    data_of(desk.lock(order_hash))
+    return body, str(order_hash)
+
+
+def upper(text: str) -> str:
+    return "0x" + text[2:].upper()
+
+
+def without_nonce(body: dict[str, Any]) -> dict[str, Any]:
+    return body | {"order": body["order"] | {"nonce": None}}
+
+
+Naming = Callable[[dict[str, Any], str], dict[str, Any]]
+NAMINGS: Any = cases(
+    ("by its hash",                         lambda _, one: {"order_hash": one},                         200),
+    ("by itself",                           lambda body, _: body,                                       200),
+    ("by both",                             lambda body, one: body | {"order_hash": one},               200),
+    ("by its hash in upper case",           lambda body, one: body | {"order_hash": upper(one)},        200),
+    ("its signature in upper case",         lambda body, _: body | {"signature": upper(body["signature"])}, 200),
+    ("a hash, and a signature for nothing", lambda _, one: {"order_hash": one, "signature": "0x12"},    200),
+    ("by nothing",                          lambda *_: {},                                              ["order_hash"]),
+    ("by a signature alone",                lambda body, _: {"signature": body["signature"]},           ["order_hash"]),
+    ("by an order without signature",       lambda body, _: {"order": body["order"]},                   ["signature"]),
+    ("by another hash too",                 lambda body, _: body | {"order_hash": UNKNOWN_HASH},        ["order_hash"]),
+    ("another signature",                   lambda body, _: body | {"signature": "0x" + "11" * 65},     ["signature"]),
+    ("an order that lacks a member",        lambda body, _: without_nonce(body),                        ["nonce"]),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("naming", "outcome"), NAMINGS)
+def test_a_fill_names_its_order_by_hash_or_whole(shared: Desk, naming: Naming, outcome: Any) -> None:
+    body, order_hash = _locked_body(shared)
+    sent = naming(body, order_hash) | {"fill_quantity": "5"}
+    if outcome == 200:
+        assert data_of(shared.post("/orders/fill", sent))["order_hash"] == order_hash
+        return
+    with nothing_changes(shared):
+        assert faulty_fields(shared.post("/orders/fill", sent)) == outcome
+
+
+def test_the_digest_of_an_order_that_is_sent_is_reckoned_anew(shared: Desk) -> None:
+    """A changed member is another order, which there is not."""
+    body, _ = _locked_body(shared)
+    body["order"]["price"] = "5000000000000000000"
+    with nothing_changes(shared):
+        assert outcome_of(shared.post("/orders/fill", body | {"fill_quantity": "5"})) == NOT_FOUND
+        body["signature"] = sign_order(body["order"], OTHER_MAKER_KEY, shared.settings)
+        assert outcome_of(shared.post("/orders/fill", body | {"fill_quantity": "5"})) == NOT_FOUND
+
+
+# --- what may be filled, and taken -------------------------------------------------------------------------------
+
+QUANTITIES: Any = cases(
+    ("one",                    600, "1",    200),
+    ("all that is left",       600, "400",  200),
+    ("all of it",              0,   "1000", 200),
+    ("one too many",           600, "401",  INVALID),
+    ("all of it once more",    600, "1000", INVALID),
+    ("one more than there is", 0,   "1001", INVALID),
+    ("nothing",                0,   "0",    INVALID),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("before", "quantity", "outcome"), QUANTITIES)
+def test_a_fill_takes_1_to_what_is_left(shared: Desk, before: int, quantity: str, outcome: Any) -> None:
+    order_hash = locked(shared)
+    if before:
+        data_of(shared.fill(order_hash, before))
+    if outcome == 200:
+        assert data_of(shared.fill(order_hash, quantity))["filled_quantity"] == quantity
+        return
+    with nothing_changes(shared):
+        assert faulty_fields(shared.fill(order_hash, quantity)) == ["fill_quantity"]
+
+
+# of an order of 1000 with an incentive of 100
+INCENTIVES: Any = cases(
+    ("none is asked for",       "405", None, "40"),
+    ("all of the allowance",    "405", "40", "40"),
+    ("some of it",              "405", "7",  "7"),
+    ("nothing",                 "405", "0",  "0"),
+    ("rounded down to nothing", "9",   None, "0"),
+    ("one too many",            "405", "41", None),
+    ("one of nothing",          "9",   "1",  None),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("quantity", "asked", "charged"), INCENTIVES)
+def test_a_fill_takes_the_allowance_or_less(
+    shared: Desk, quantity: str, asked: str | None, charged: str | None
+) -> None:
+    order_hash = locked(shared)
+    if charged is not None:
+        assert data_of(shared.fill(order_hash, quantity, taker_incentive=asked))["incentive_amount"] == charged
+        return
+    with nothing_changes(shared):
+        assert faulty_fields(shared.fill(order_hash, quantity, taker_incentive=asked)) == ["taker_incentive"]
+
+
+def test_what_is_not_taken_of_the_allowance_is_the_makers_at_the_end(desk: Desk) -> None:
+    available = desk.balance(MAKER, QUOTE)[0]
+    order_hash = locked(desk)
+    data_of(desk.fill(order_hash, 400, taker_incentive="1"))
+    assert desk.balance(MAKER, QUOTE) == (available - 1100, 699)
+    data_of(desk.fill(order_hash, 600))
+    assert desk.balance(MAKER, QUOTE) == (available - 1061, 0)
+
+
+BOTH = {"tx_hash": TX_HASH, "block_number": 2**40}
+NOTED: Any = cases(
+    ("no tx_hash, no block",    {},                            {}),
+    ("a tx_hash",               {"tx_hash": TX_HASH},          {"tx_hash": TX_HASH}),
+    ("a tx_hash in upper case", {"tx_hash": "0x" + "AB" * 32}, {"tx_hash": TX_HASH}),
+    ("the first block",         {"block_number": 0},           {"block_number": 0}),
+    ("both",                    BOTH,                          BOTH),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("members", "noted"), NOTED)
+def test_tx_hash_and_block_number_are_noted_and_never_invented(
+    shared: Desk, members: dict[str, Any], noted: dict[str, Any]
+) -> None:
+    order_hash = locked(shared)
+    answer = data_of(shared.fill(order_hash, 5, **members))
+    assert {name: answer[name] for name in ("tx_hash",) if name in answer} == {
+        name: value for name, value in noted.items() if name == "tx_hash"
+    }
+    (fill,) = data_of(shared.get("/orders/filled", {"order_hash": order_hash}))["fills"]
+    assert {name: fill[name] for name in ("tx_hash", "block_number") if name in fill} == noted
+
+
+BAD: Any = cases(
+    ("a block below 0",        {"block_number": -1},      ["block_number"]),
+    ("a block as a text",      {"block_number": "7"},     ["block_number"]),
+    ("a block as a boolean",   {"block_number": True},    ["block_number"]),
+    ("a fraction of a block",  {"block_number": 7.5},     ["block_number"]),
+    ("no tx_hash",             {"tx_hash": "0x12"},       ["tx_hash"]),
+    ("a bad reference",        {"reference_id": "a/b"},   ["reference_id"]),
+    ("a negative incentive",   {"taker_incentive": "-1"}, ["taker_incentive"]),
+    ("a quantity as a number", {"fill_quantity": 5},      ["fill_quantity"]),
+    ("no quantity",            {"fill_quantity": None},   ["fill_quantity"]),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("members", "fields"), BAD)
+def test_bad_members_of_a_fill(shared: Desk, members: dict[str, Any], fields: list[str]) -> None:
+    order_hash = locked(shared)
+    with nothing_changes(shared):
+        body = {"order_hash": order_hash, "fill_quantity": "5"} | members
+        assert faulty_fields(shared.post("/orders/fill", body)) == fields
+
+
+# --- K22: references ---------------------------------------------------------------------------------------------
+
+MADE_BY_SERVER = re.compile(r"Taker-1737082824[0-9a-f]{6}")
+REFERENCES: Any = cases(
+    ("its own",                          {"reference_id": "mine"}, "request", "mine"),
+    ("the request's id",                 {},                       "request", "request"),
+    ("null counts as none",              {"reference_id": None},   "request", "request"),
+    ("a request's id that does not fit", {},                       "a b",     MADE_BY_SERVER),
+    ("a request's id that is too long",  {},                       "x" * 65,  MADE_BY_SERVER),
+    ("neither",                          {},                       ...,       MADE_BY_SERVER),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("members", "request_id", "reference"), REFERENCES)
+def test_k22_the_reference_of_a_fill(shared: Desk, members: dict[str, Any], request_id: Any, reference: Any) -> None:
+    body = {"order_hash": locked(shared), "fill_quantity": "5"} | members
+    answer = data_of(shared.post("/orders/fill", body, {"x-request-id": request_id}))
+    made = answer["reference_id"]
+    assert made == reference if isinstance(reference, str) else reference.fullmatch(made)
+
+
+def test_k22_references_that_the_server_makes_are_new_ones(shared: Desk) -> None:
+    order_hash = locked(shared)
+    made = {data_of(shared.fill(order_hash, 1))["reference_id"] for _ in range(10)}
+    assert len(made) == 10
+    assert single(shared, order_hash)["filled_quantity"] == "10"
+
+
+def test_k22_a_request_id_makes_a_fill_repeatable(shared: Desk) -> None:
+    order_hash = locked(shared)
+    body = {"order_hash": order_hash, "fill_quantity": "5"}
+    answers = [shared.post("/orders/fill", body, {"x-request-id": "once"}).body for _ in range(3)]
+    assert len(set(answers)) == 1
+    assert single(shared, order_hash)["filled_quantity"] == "5"
+
+
+def test_k22_the_request_id_is_read_through_the_app(client: HttpClient) -> None:
+    desk = client.desk
+    order_hash = new_order(desk)
+    headers = {"X-API-Key": desk.api_key, "X-Request-Id": "over-http"}
+    desk.clock.advance(10**9)  # the app takes the machine's time, which is later
+    assert client.outcome("POST", f"{API}/orders/lock", {"order_hash": order_hash}, headers) == 200
+    answer = client.request("POST", f"{API}/orders/fill", {"order_hash": order_hash, "fill_quantity": "5"}, headers)
+    assert answer.json_body["data"]["reference_id"] == "over-http"
+    assert answer.headers["X-REQUEST-ID"] == "over-http"
+
+
+# --- K24: the same fill again ------------------------------------------------------------------------------------
+
+FILL = {"reference_id": "r", "taker_incentive": "5", "tx_hash": TX_HASH, "block_number": 7}
+AGAIN: Any = cases(
+    ("the same",              {},                            200),
+    ("another block",         {"block_number": 8},           200),
+    ("no block",              {"block_number": None},        200),
+    ("tx_hash in upper case", {"tx_hash": "0x" + "AB" * 32}, 200),
+    ("another quantity",      {"fill_quantity": "401"},      CONFLICT),
+    ("more than is left",     {"fill_quantity": "999"},      CONFLICT),
+    ("another incentive",     {"taker_incentive": "6"},      CONFLICT),
+    ("no incentive",          {"taker_incentive": None},     CONFLICT),
+    ("another tx_hash",       {"tx_hash": "0x" + "cd" * 32}, CONFLICT),
+    ("no tx_hash",            {"tx_hash": None},             CONFLICT),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("members", "outcome"), AGAIN)
+def test_k24_a_reference_with_the_same_values_gets_the_first_answer_and_with_others_a_conflict(
+    shared: Desk, members: dict[str, Any], outcome: Any
+) -> None:
+    order_hash = locked(shared)
+    first = shared.fill(order_hash, 400, **FILL)
+    data_of(first)
+    with nothing_changes(shared):
+        body = {"order_hash": order_hash, "fill_quantity": "400"} | FILL | members
+        again = shared.post("/orders/fill", body)
+        assert outcome_of(again) == outcome
+        if outcome == 200:
+            assert again.body == first.body
+
+
+def test_k24_the_whole_allowance_asked_for_is_not_the_same_as_asking_for_nothing(shared: Desk) -> None:
+    order_hash = locked(shared)
+    assert data_of(shared.fill(order_hash, 400, reference_id="r"))["incentive_amount"] == "40"
+    with nothing_changes(shared):
+        assert outcome_of(shared.fill(order_hash, 400, reference_id="r", taker_incentive="40")) == CONFLICT
+
+
+def _filled_by_another(desk: Desk, order_hash: str) -> None:
+    data_of(desk.unlock(order_hash))
+    data_of(desk.as_other.lock(order_hash))
+    data_of(desk.as_other.fill(order_hash, 600))
+
+
+LATER: Any = cases(
+    ("after the next fill",   lambda desk, one: desk.fill(one, 100)),
+    ("after the last fill",   lambda desk, one: desk.fill(one, 600)),
+    ("after the unlock",      lambda desk, one: desk.unlock(one)),
+    ("under another's lock",  lambda desk, one: (desk.unlock(one), desk.as_other.lock(one))),
+    ("after another's fill",  _filled_by_another),
+    ("after the lock's end",  lambda desk, _: desk.clock.advance(3600)),
+    ("after the deadline",    lambda desk, _: desk.clock.advance(5000)),
+    ("after the cancel",      lambda desk, one: (desk.unlock(one), desk.cancel(one))),
+    ("while it is suspended", lambda desk, one: desk.commands().suspend(desk.instance, id_of(desk, one))),
+    ("without funds",         lambda desk, _: desk.debit(TAKER, AAPL, desk.balance(TAKER, AAPL)[0])),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("later", LATER)
+def test_k24_the_first_answer_is_given_whatever_has_become_of_the_order(desk: Desk, later: Any) -> None:
+    order_hash = new_order(desk, deadline=desk.clock.now_s + 5000)
+    data_of(desk.lock(order_hash))
+    first = desk.fill(order_hash, 400, reference_id="r")
+    later(desk, order_hash)
+    filled = of_maker(desk, order_hash)["filled_quantity"]
+    before = totals(desk), desk.balance(TAKER, QUOTE), desk.balance(TAKER, AAPL)
+    assert desk.fill(order_hash, 400, reference_id="r").body == first.body
+    assert of_maker(desk, order_hash)["filled_quantity"] == filled
+    assert (totals(desk), desk.balance(TAKER, QUOTE), desk.balance(TAKER, AAPL)) == before
+    assert outcome_of(desk.fill(order_hash, 401, reference_id="r")) == CONFLICT
+
+
+def test_k24_a_reference_is_free_for_another_order(shared: Desk) -> None:
+    orders = [locked(shared) for _ in range(2)]
+    for order_hash in orders:
+        assert data_of(shared.fill(order_hash, 5, reference_id="same"))["order_hash"] == order_hash
+
+
+def test_k24_a_reference_of_another_taker_is_tested_after_access(desk: Desk) -> None:
+    order_hash = partly_filled(desk, 5)
+    data_of(desk.fill(order_hash, 5, reference_id="theirs"))
+    other = desk.as_other
+    with nothing_changes(desk):
+        assert outcome_of(other.fill(order_hash, 5, reference_id="theirs")) == NOT_FOUND
+    data_of(desk.unlock(order_hash))
+    assert outcome_of(other.fill(order_hash, 5, reference_id="theirs")) == CONFLICT
+    data_of(other.lock(order_hash))
+    with nothing_changes(desk):
+        assert outcome_of(other.fill(order_hash, 5, reference_id="theirs")) == CONFLICT
+    assert outcome_of(other.fill(order_hash, 5, reference_id="ours")) == 200
+
+
+def test_k24_a_fill_goes_through_while_the_maker_asks_for_a_cancel(desk: Desk) -> None:
+    order_hash = locked(desk)
+    data_of(desk.cancel(order_hash))
+    assert data_of(desk.fill(order_hash, 400))["status"] == "partially_filled"
+    assert single(desk, order_hash)["notes"] == "cancel_requested"
+    assert data_of(desk.fill(order_hash, 600))["status"] == "filled"
+    assert single(desk, order_hash)["notes"] is None
+
+
+# --- access and funds --------------------------------------------------------------------------------------------
+
+
+def _given_back(desk: Desk) -> str:
+    order_hash = partly_filled(desk)
+    data_of(desk.unlock(order_hash))
+    return order_hash
+
+
+ACCESS: Any = cases(
+    ("open",                         new_order,                                       CONFLICT),
+    ("given back, with a fill",      _given_back,                                     CONFLICT),
+    ("open, filled by another",      lambda desk: _given_back(desk.as_other),         CONFLICT),
+    ("locked by another",            lambda desk: locked(desk.as_other),              NOT_FOUND),
+    ("locked and filled by another", lambda desk: partly_filled(desk.as_other),       NOT_FOUND),
+    ("filled by another",            lambda desk: partly_filled(desk.as_other, 1000), NOT_FOUND),
+    ("filled by the caller",         lambda desk: partly_filled(desk, 1000),          CONFLICT),
+    ("unknown",                      lambda _: UNKNOWN_HASH,                          NOT_FOUND),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("prepare", "outcome"), ACCESS)
+def test_only_the_holder_of_the_lock_fills(shared: Desk, prepare: Callable[[Desk], str], outcome: Any) -> None:
+    order_hash = prepare(shared)
+    with nothing_changes(shared):
+        assert outcome_of(shared.fill(order_hash, 5)) == outcome
+
+
+def test_a_lock_fills_until_its_last_second(desk: Desk) -> None:
+    order_hash = locked(desk)
+    desk.clock.advance(3599)
+    assert data_of(desk.fill(order_hash, 5))["status"] == "partially_filled"
+    desk.clock.advance(1)
+    assert outcome_of(desk.fill(order_hash, 5)) == CONFLICT
+
+
+def test_a_taker_without_funds_fills_nothing(desk: Desk) -> None:
+    order_hash = locked(desk)
+    desk.debit(TAKER, AAPL, desk.balance(TAKER, AAPL)[0] - 399)
+    with nothing_changes(desk):
+        answer = desk.fill(order_hash, 400)
+        assert outcome_of(answer) == NO_FUNDS
+        assert details_of(answer) == {"asset": AAPL, "required": "400", "available": "399"}
+    assert data_of(desk.fill(order_hash, 399))["filled_quantity"] == "399"
+
+
+def test_two_takers_fill_one_order_one_after_the_other(desk: Desk) -> None:
+    order_hash = _given_back(desk)
+    other = desk.as_other
+    data_of(other.lock(order_hash))
+    assert data_of(other.fill(order_hash, 600))["status"] == "filled"
+    for taker, quantity in ((desk, "400"), (other, "600")):
+        (fill,) = data_of(taker.get("/orders/filled"))["fills"]
+        assert (fill["fill_quantity"], fill["taker"]) == (quantity, taker.taker)
+        assert single(taker, order_hash)["filled_quantity"] == "1000"
+
+
+def test_a_fill_is_the_orders_last_change(desk: Desk) -> None:
+    order_hash = locked(desk)
+    desk.clock.advance(9)
+    data_of(desk.fill(order_hash, 5))
+    assert single(desk, order_hash)["updated_at"] == moment(desk.clock.now_s)
+    assert replace(desk).seen(order_hash).status == 200
