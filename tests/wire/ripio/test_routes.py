@@ -95,7 +95,7 @@ def test_an_unknown_path_or_method_comes_before_the_credentials(desk: SignedDesk
     assert unsigned(desk, method, path) == NOT_FOUND
 
 
-@pytest.mark.parametrize("word", WORDS_AFTER_ORDERS - {"open", "trades"})
+@pytest.mark.parametrize("word", sorted(WORDS_AFTER_ORDERS - {"open", "trades"}))
 def test_a_fixed_word_is_no_orders_id(desk: SignedDesk, word: str) -> None:
     """R1: whether or not the method has a route there, and however it is encoded."""
     assert unsigned(desk, "GET", f"/trade/orders/{word}") == NOT_FOUND
