@@ -8,7 +8,7 @@ beside the balances: ``transactions``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from chalicelib.core.ledger import Delta
@@ -76,6 +76,12 @@ class Accounts:
         """Yield all accounts of an owner, by asset."""
         condition = "#owner = :owner AND begins_with(#entry, :balance)"
         return map(_balance_of, self._database.query(TABLE, condition, {":owner": owner, ":balance": "balance/"}))
+
+    def balances_of(self, accounts: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Balance]:
+        """Return each of these accounts (owner, asset) as of now, zeros where there is none: a read a hundred."""
+        rows = self._database.get_many(TABLE, [_balance_key(*account) for account in dict.fromkeys(accounts)])
+        found = {(row["owner"], balance.asset): balance for row in rows for balance in [_balance_of(row)]}
+        return {account: found.get(account, Balance(account[1], 0, 0)) for account in accounts}
 
     def rows(self) -> Iterator[AccountRow | TransactionRow]:
         """Yield every account, counter and copy of a transaction. For operators; its cost is the table's size.

@@ -36,6 +36,11 @@ def desk_fees_key(instance: str) -> str:
     return f"{instance}/fees/taker-desk"
 
 
+def escrow_fees_key(instance: str, world: str) -> str:
+    """Return the owner of the account that takes the fees of an instance's escrow desk in one world."""
+    return f"{instance}/fees/escrow-desk-{world}"
+
+
 def transactions_key(instance: str) -> str:
     """Return the owner of the list of all credits, debits and transfers of an instance."""
     return f"{instance}/transactions"

@@ -8,6 +8,7 @@
 | ``rows`` | pure: order rows and fills compared |
 | ``money`` | pure: accounts, transactions and supply compared |
 | ``signed`` | pure: signed orders, their fills and what takers see compared |
+| ``escrow`` | pure: escrow orders, their payins, payouts and refunds, customers and outbox compared |
 | ``verifier`` | reads the tables, hands them to the others, reads again when the books move |
 | ``report`` | what was proven, for people and for programs |
 

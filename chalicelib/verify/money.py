@@ -1,9 +1,9 @@
 """The ledger of an instance, compared with what its books' journals moved and with its transactions.
 
-For each account: available + held == its transactions (credits, debits, transfers, what signed orders' fills moved) +
-all that the books settled, and held == what its resting, its undecided and its signed orders hold. So two edits that
-cancel each other out are both seen. For each asset: credits - debits == the supply counter == the sum of all accounts.
-All copies of a transaction are there and the same.
+For each account: available + held == its transactions (credits, debits, transfers, what fills of signed orders and
+releases of escrow orders moved) + all that the books settled, and held == what its resting, its undecided, its signed
+and its escrow orders hold. So two edits that cancel each other out are both seen. For each asset: credits - debits ==
+the supply counter == the sum of all accounts. All copies of a transaction are there and the same.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 
 from chalicelib.core.changes import Leg
 from chalicelib.core.transactions import Transaction, TransactionType
+from chalicelib.escrow.order import World
 from chalicelib.stores.accounts import AccountRow
-from chalicelib.stores.keys import customer_key, desk_fees_key, supply_key, transactions_key
+from chalicelib.stores.keys import customer_key, desk_fees_key, escrow_fees_key, supply_key, transactions_key
 from chalicelib.stores.transactions import TransactionRow, owners
 from chalicelib.verify.findings import NOTHING, Disagreement, beyond
 from chalicelib.verify.fold import Account, BookFold
@@ -28,6 +29,7 @@ class Ledger:
     """The table of accounts as read. moved: what transactions added to each account.
 
     legs: by instance and reference, the trades, the fees, and those transfers whose reference may be a fill's id.
+    escrow_legs: by instance and reference, the transactions that may be those of an escrow order.
     copies: of each transaction (instance, id), what was found by owner; a transaction whose copies are all there and
     the same is dropped, so this is empty in the end.
     """
@@ -36,6 +38,7 @@ class Ledger:
     supply: dict[Account, AccountRow] = field(default_factory=dict)
     moved: dict[Account, int] = field(default_factory=dict)
     legs: dict[tuple[str, str], list[Leg]] = field(default_factory=dict)
+    escrow_legs: dict[tuple[str, str], list[Leg]] = field(default_factory=dict)
     copies: dict[tuple[str, str], dict[str, Transaction]] = field(default_factory=dict)
 
     def add(self, row: AccountRow | TransactionRow) -> None:
@@ -53,14 +56,15 @@ class Ledger:
             account = owner, transaction.asset
             self.moved[account] = self.moved.get(account, 0) + transaction.signed(owner.removeprefix(start))
         if owner == transactions_key(instance):
-            self._add_leg(instance, transaction)
+            is_of_escrow = (transaction.reference or "").startswith("order:")
+            (self._add_escrow_leg if is_of_escrow else self._add_signed_leg)(instance, transaction)
         key = instance, transaction.transaction_id
         found = self.copies.setdefault(key, {})
         found[owner] = transaction
         if found == dict.fromkeys(owners(instance, transaction), transaction):
             del self.copies[key]
 
-    def _add_leg(self, instance: str, transaction: Transaction) -> None:
+    def _add_signed_leg(self, instance: str, transaction: Transaction) -> None:
         kind, reference = transaction.kind, transaction.reference or ""
         if kind is TransactionType.FEE:
             fees = desk_fees_key(instance), transaction.asset
@@ -69,6 +73,16 @@ class Ledger:
         if (is_leg or (kind is TransactionType.TRANSFER and _FILL_ID.fullmatch(reference))) and transaction.source:
             leg = Leg(kind, transaction.asset, transaction.source, transaction.target, transaction.amount)
             self.legs.setdefault((instance, reference), []).append(leg)
+
+    def _add_escrow_leg(self, instance: str, transaction: Transaction) -> None:
+        """Keep a transaction of an escrow order; its fee went to the account of the world that its seller is of."""
+        kind, asset, source, target = transaction.kind, transaction.asset, transaction.source, transaction.target
+        world = (source or "").partition(":")[0]
+        if kind is TransactionType.FEE and world in list(World):
+            fees = escrow_fees_key(instance, world), asset
+            self.moved[fees] = self.moved.get(fees, 0) + transaction.amount
+        leg = Leg(kind, asset, source, target, transaction.amount)
+        self.escrow_legs.setdefault((instance, str(transaction.reference)), []).append(leg)
 
     def totals(self) -> dict[Account, int]:
         """Return available + held over all accounts, by instance and asset."""
@@ -96,7 +110,7 @@ def instance_of(owner: str) -> str:
 def money_disagreements(ledger: Ledger, folds: Mapping[str, BookFold], holds: Holds) -> Iterator[Disagreement]:
     """Yield where the ledger is not what the folds and the transactions give: accounts first, then assets.
 
-    folds: every book of the instances looked at. holds: those of resting, of undecided and of signed orders.
+    folds: every book of the instances looked at. holds: those of resting, undecided, signed and escrow orders.
     """
     settled: dict[Account, int] = {}
     marks: dict[Account, dict[str, int]] = {}
@@ -107,11 +121,12 @@ def money_disagreements(ledger: Ledger, folds: Mapping[str, BookFold], holds: Ho
     for account in sorted({*ledger.accounts, *ledger.moved, *settled, *holds.known}):
         where = f"account {account[0]} {account[1]}"
         row = ledger.accounts.get(account)
-        if row is None:
-            yield Disagreement(where, "the account", "no row")
-            continue
-        yield from _marks(where, marks.get(account, {}), row.marks, folds)
         total = ledger.moved.get(account, 0) + settled.get(account, 0)
+        if row is None:
+            if total or account in marks or account in holds.known or account in holds.unknown:
+                yield Disagreement(where, "the account", "no row")
+            continue  # otherwise what came was taken by the same step, as a fee of all that is left (E25)
+        yield from _marks(where, marks.get(account, {}), row.marks, folds)
         yield from _balance(where, row, total, holds.known.get(account, 0), account in holds.unknown)
     yield from _supply(ledger)
     yield from _copies(ledger)

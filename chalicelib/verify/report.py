@@ -25,7 +25,7 @@ class BookReport:
 
 @dataclass(frozen=True, slots=True)
 class InstanceReport:
-    """An instance whose ledger agrees with its books and its signed orders.
+    """An instance whose ledger agrees with its books, its signed orders and its escrow orders.
 
     assets: what all accounts have together, by asset. signed_fills: fills of signed orders.
     """
@@ -36,6 +36,7 @@ class InstanceReport:
     assets: dict[str, int]
     signed_orders: int = 0
     signed_fills: int = 0
+    escrow_orders: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ def printed(report: Report) -> dict[str, Any]:
                 "accounts": instance.accounts,
                 "signed_orders": instance.signed_orders,
                 "signed_fills": instance.signed_fills,
+                "escrow_orders": instance.escrow_orders,
                 "assets": [{"asset": asset, "total": str(total)} for asset, total in instance.assets.items()],
             }
             for instance in report.instances
@@ -79,5 +81,8 @@ def lines(report: dict[str, Any]) -> Iterator[str]:
         if instance["signed_orders"]:
             orders, fills = instance["signed_orders"], instance["signed_fills"]
             yield f"{name}: signed orders: {orders} agree, with {fills} fills, what takers see of them, and the ledger"
+        if instance["escrow_orders"]:
+            orders = instance["escrow_orders"]
+            yield f"{name}: escrow orders: {orders} agree, with all that belongs to them, and the ledger"
         for asset in instance["assets"]:
             yield f"{name}: {asset['asset']}: {asset['total']} in all accounts = credits - debits = supply"

@@ -1,11 +1,13 @@
-"""Reads books and all that is derived from them, and signed orders, and proves that they agree. Writes nothing.
+"""Reads books and all that is derived from them, signed orders and escrow orders, and proves that they agree.
+
+Writes nothing.
 
 Accounts are read first, journals next, rows last; a disagreement counts when nothing moved since the accounts were
 read, or when the next reading shows the same one. Anything else is a book at work: it is read again, a few times.
 
-One reading goes through the tables of accounts, orders, fills and signed orders once, whole, and through the journals
-of all books of the instances looked at: books and signed orders of an instance share its accounts. Memory: see ``fold``
-and ``signed``, plus the accounts.
+One reading goes through the tables of accounts, orders, fills, signed orders, escrow orders and outbox once, whole, and
+through the journals of all books of the instances looked at: all of an instance's desks share its accounts. Memory: see
+``fold``, ``signed`` and ``escrow``, plus the accounts.
 """
 
 from __future__ import annotations
@@ -25,12 +27,15 @@ from chalicelib.loading import UnknownBook
 from chalicelib.stores.accounts import Accounts, MalformedRow
 from chalicelib.stores.books import Books
 from chalicelib.stores.dynamodb import Database, Row
+from chalicelib.stores.escrows import Escrows
 from chalicelib.stores.fills import Fills
 from chalicelib.stores.inbox import Inbox, MalformedCommand
 from chalicelib.stores.journal import Journal
 from chalicelib.stores.orders import Orders
+from chalicelib.stores.outbox import Outbox
 from chalicelib.stores.signed_orders import SignedOrders
 from chalicelib.stores.snapshots import Snapshots
+from chalicelib.verify.escrow import EscrowCheck
 from chalicelib.verify.findings import Disagreement
 from chalicelib.verify.fold import BookFold, ExpectedRows
 from chalicelib.verify.money import Holds, Ledger, instance_of, money_disagreements
@@ -78,6 +83,7 @@ class _Reading:
     folds: dict[str, BookFold] = field(default_factory=dict)
     rows: ExpectedRows = field(default_factory=ExpectedRows)
     signed: SignedCheck = field(default_factory=SignedCheck)
+    escrow: EscrowCheck = field(default_factory=EscrowCheck)
 
     def covers(self, owner: str) -> bool:
         return self.instance in (None, instance_of(owner))
@@ -87,11 +93,13 @@ class Verifier:
     def __init__(self, database: Database, watch: Watch = unwatched) -> None:
         self._accounts = Accounts(database)
         self._books = Books(database)
+        self._escrows = Escrows(database)
         self._fills = Fills(database)
         self._inbox = Inbox(database)
         self._journal = Journal(database)
         self._orders = Orders(database)
         self._signed_orders = SignedOrders(database)
+        self._outbox = Outbox(database)
         self._snapshots = Snapshots(database)
         self._watch = watch
 
@@ -121,6 +129,7 @@ class Verifier:
         check = RowCheck(reading.rows, reading.folds, set(reading.books))
         holds = self._compare_rows(reading, check)
         self._compare_signed(reading, holds)
+        self._compare_escrow(reading, holds)
         _demand(money_disagreements(reading.ledger, reading.folds, holds))
         undecided = Counter(key for key, _ in check.undecided)
         return Report(
@@ -198,6 +207,18 @@ class Verifier:
         for account, held in reading.signed.holds():
             holds.add(account, held)
 
+    def _compare_escrow(self, reading: _Reading, holds: Holds) -> None:
+        """Compare all rows of escrow orders; add what they hold."""
+        for row in self._watch(self._escrows.rows(), "escrow orders", None):
+            if reading.covers(row["owner"]):
+                _demand([reading.escrow.add(row)])
+        for row in self._watch(self._outbox.rows(), "outbox", None):
+            if reading.covers(row["owner"]):
+                _demand([reading.escrow.add_event(row)])
+        _demand(reading.escrow.disagreements(reading.ledger.escrow_legs))
+        for account, held in reading.escrow.holds():
+            holds.add(account, held)
+
     def _add_hold(self, holds: Holds, row: Row, placed: PlaceOrder | None, config: BookConfig) -> None:
         """Add what an undecided order holds; an order may hold nothing, and then its owner may have no account."""
         try:
@@ -216,7 +237,7 @@ class Verifier:
             return None
 
     def _has_moved(self, reading: _Reading) -> bool:
-        """Tell whether a journal has grown, or an account or a signed order has changed since the reading began.
+        """Tell whether a journal has grown, or an account, a signed or an escrow order changed since the reading began.
 
         A journal that could not be folded to its end counts as moving: the next reading shows the same again.
         """
@@ -225,7 +246,10 @@ class Verifier:
         except UNREADABLE:
             return True
         return (
-            any(grown) or self._ledger(reading) != reading.ledger or self._versions(reading) != reading.signed.versions
+            any(grown)
+            or self._ledger(reading) != reading.ledger
+            or self._versions(reading) != reading.signed.versions
+            or self._escrow_has_moved(reading)
         )
 
     def _versions(self, reading: _Reading) -> dict[str, object]:
@@ -234,6 +258,14 @@ class Verifier:
             if reading.covers(row["owner"]):
                 signed.add(row)
         return signed.versions
+
+    def _escrow_has_moved(self, reading: _Reading) -> bool:
+        """Tell whether an escrow order or customer was written since the reading began."""
+        again = EscrowCheck()
+        for row in self._escrows.rows():
+            if reading.covers(row["owner"]):
+                again.add(row)
+        return again.versions != reading.escrow.versions
 
 
 def _hold_of(row: Row, config: BookConfig) -> int | None:
@@ -275,4 +307,5 @@ def _instance_reports(reading: _Reading) -> Iterator[InstanceReport]:
         assets = {asset: total for (of, asset), total in sorted(totals.items()) if of == instance}
         signed = [owner for owner in reading.signed.orders if instance_of(owner) == instance]
         fills = sum(len(reading.signed.fills.get(owner, ())) for owner in signed)
-        yield InstanceReport(instance, books[instance], accounts[instance], assets, len(signed), fills)
+        escrow_orders = sum(instance_of(owner) == instance for owner, _ in reading.escrow.orders)
+        yield InstanceReport(instance, books[instance], accounts[instance], assets, len(signed), fills, escrow_orders)

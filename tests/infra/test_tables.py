@@ -21,6 +21,8 @@ KEYS = {
     "fills": ["owner", "fill"],
     "accounts": ["owner", "entry"],
     "signed-orders": ["owner", "entry"],
+    "escrows": ["owner", "entry"],
+    "outbox": ["owner", "entry"],
     "requests": ["scope", "request"],
     "expiries": ["minute", "look"],
 }
@@ -38,9 +40,10 @@ def test_each_job_has_its_table_with_its_keys(described: dict[str, Any]) -> None
     assert {table["TableStatus"] for table in described.values()} == {"ACTIVE"}
 
 
-def test_only_the_inbox_has_a_stream_and_it_shows_new_images(described: dict[str, Any]) -> None:
+def test_inbox_and_outbox_have_streams_that_show_new_images(described: dict[str, Any]) -> None:
     streams = {job: table["StreamSpecification"] for job, table in described.items() if "LatestStreamArn" in table}
-    assert streams == {"inbox": {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}}
+    new_images = {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}
+    assert streams == {"inbox": new_images, "outbox": new_images}
 
 
 def test_the_stream_of_the_inbox_is_found(moto_client: DynamoDBClient, described: dict[str, Any]) -> None:
@@ -51,6 +54,13 @@ def test_live_orders_have_an_index_of_keys(described: dict[str, Any]) -> None:
     (index,) = described["orders"]["GlobalSecondaryIndexes"]
     assert index["IndexName"] == "live_orders_by_owner"
     assert [key["AttributeName"] for key in index["KeySchema"]] == ["owner", "live"]
+    assert index["Projection"] == {"ProjectionType": "KEYS_ONLY"}
+
+
+def test_releases_that_wait_have_an_index_of_keys(described: dict[str, Any]) -> None:
+    (index,) = described["escrows"]["GlobalSecondaryIndexes"]
+    assert index["IndexName"] == "releases_due"
+    assert [key["AttributeName"] for key in index["KeySchema"]] == ["release_shard", "release_at_s"]
     assert index["Projection"] == {"ProjectionType": "KEYS_ONLY"}
 
 

@@ -1,0 +1,139 @@
+"""An instance's escrow desk (table ``tenants``): its settings, and the merchants that use it.
+
+The settings are one row beside the instance's own (credential "escrow-desk"); an instance without it has every
+setting's default. A merchant is a row there too (credential "merchant/<reference>"); which wallets it has of its own
+stands among the customers. All are read consistently, so what is changed here holds from the next request on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+
+from chalicelib.escrow.money import Currency
+from chalicelib.escrow.order import Merchant, World
+from chalicelib.escrow.settings import MERCHANTS_MAX, DeskSettings, MerchantExists, TooManyMerchants, UnknownMerchant
+from chalicelib.stores.dynamodb import (
+    ConditionFailed,
+    Database,
+    Put,
+    Row,
+    TransactionRefused,
+    Unavailable,
+    Write,
+)
+from chalicelib.tenancy import InstanceStatus
+
+TABLE = "tenants"
+CREDENTIAL = "escrow-desk"
+CHANGE_ATTEMPTS_MAX = 20
+_MERCHANT = "merchant/"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenDesk:
+    """An active instance's desk, as one merchant sees it; merchant: None for an operator."""
+
+    instance: str
+    settings: DeskSettings
+    merchant: Merchant | None
+
+
+class EscrowDesks:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def open_desk(self, instance: str, merchant: str | None) -> OpenDesk | None:
+        """Return the desk, with one read; None where there is no such instance or merchant, or it is archived."""
+        keys = [_row_key(instance, "instance"), _row_key(instance, CREDENTIAL)]
+        if merchant is not None:
+            keys.append(_row_key(instance, f"{_MERCHANT}{merchant}"))
+        found = {row["credential"]: row for row in self._database.get_many(TABLE, keys)}
+        tenant, its_merchant = found.get("instance"), found.get(f"{_MERCHANT}{merchant}")
+        if tenant is None or tenant["status"] != InstanceStatus.ACTIVE.value:
+            return None
+        if merchant is not None and its_merchant is None:
+            return None
+        shown = None if its_merchant is None else _merchant_of(its_merchant)
+        return OpenDesk(instance, _settings_of(found.get(CREDENTIAL)), shown)
+
+    def settings(self, instance: str) -> DeskSettings:
+        """Return what is set, defaults where nothing is."""
+        return _settings_of(self._database.get(TABLE, _row_key(instance, CREDENTIAL)))
+
+    def change(self, instance: str, change: Callable[[DeskSettings], DeskSettings]) -> DeskSettings:
+        """Change the settings of an instance that there is, from what they are now; return what they are then.
+
+        Raises what ``change`` raises; Unavailable when others keep changing them. Nothing is changed then.
+        """
+        for _ in range(CHANGE_ATTEMPTS_MAX):
+            row = self._database.get(TABLE, _row_key(instance, CREDENTIAL))
+            version = row["version"] if row else 0
+            after = change(_settings_of(row))
+            nothing_set_yet, unchanged = "attribute_not_exists(#credential)", "#version = :version"
+            changed = _row_key(instance, CREDENTIAL) | _facts_of(after) | {"version": version + 1}
+            put = Put(TABLE, changed, unchanged, {":version": version}) if row else Put(TABLE, changed, nothing_set_yet)
+            try:
+                self._database.write(put)
+                return after
+            except ConditionFailed:  # somebody else was first
+                continue
+        raise Unavailable("others keep changing these settings")
+
+    def create_merchant(self, merchant: Merchant, with_it: Sequence[Write]) -> None:
+        """Store a new merchant, in one transaction with its own customers. Raises MerchantExists, TooManyMerchants."""
+        if len(self.merchants(merchant.instance)) >= MERCHANTS_MAX:
+            raise TooManyMerchants(merchant.instance)
+        merchant_not_exists = "attribute_not_exists(#credential)"
+        row = _row_key(merchant.instance, f"{_MERCHANT}{merchant.merchant}") | {
+            "base_currency": merchant.base_currency,
+            "customers": {world.value: uuid for world, uuid in merchant.customers.items()},
+            "created_at_s": merchant.created_at_s,
+        }
+        try:
+            self._database.transact([Put(TABLE, row, merchant_not_exists), *with_it])
+        except TransactionRefused as error:
+            raise MerchantExists(merchant.merchant) from error
+
+    def merchant(self, instance: str, merchant: str) -> Merchant:
+        """Raises UnknownMerchant."""
+        row = self._database.get(TABLE, _row_key(instance, f"{_MERCHANT}{merchant}"))
+        if row is None:
+            raise UnknownMerchant(merchant)
+        return _merchant_of(row)
+
+    def merchants(self, instance: str) -> list[Merchant]:
+        """Return an instance's merchants, by reference."""
+        condition = "#instance = :instance AND begins_with(#credential, :start)"
+        rows = self._database.query(TABLE, condition, {":instance": instance, ":start": _MERCHANT})
+        return [_merchant_of(row) for row in rows]
+
+
+def _row_key(instance: str, credential: str) -> Row:
+    return {"instance": instance, "credential": credential}
+
+
+def _facts_of(settings: DeskSettings) -> Row:
+    return asdict(settings) | {"currencies": [asdict(currency) for currency in settings.currencies]}
+
+
+def _settings_of(row: Row | None) -> DeskSettings:
+    if row is None:
+        return DeskSettings()
+    return DeskSettings(
+        currencies=tuple(Currency(**currency) for currency in row["currencies"]),
+        release_delay_seconds=row["release_delay_seconds"],
+        public_base_url=row["public_base_url"],
+        iban=row["iban"],
+        beneficiary=row["beneficiary"],
+    )
+
+
+def _merchant_of(row: Row) -> Merchant:
+    return Merchant(
+        instance=row["instance"],
+        merchant=row["credential"].removeprefix(_MERCHANT),
+        base_currency=row["base_currency"],
+        customers={World(world): uuid for world, uuid in row["customers"].items()},
+        created_at_s=row["created_at_s"],
+    )
