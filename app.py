@@ -1,8 +1,8 @@
 """The Chalice app: wires routes, the stream handler and the schedule; nothing else.
 
 Every path answers in its desk's own words, unknown ones and wrong methods too: so each route takes all methods, and
-paths that no route names are caught by their number of segments. All paths of the trade desk and of the taker desk are
-caught so: they find their routes by themselves, for many of their paths are there twice, and API Gateway takes 300
+paths that no route names are caught by their number of segments. All paths of the trade, the taker and the escrow desk
+are caught so: they find their routes by themselves, for many of their paths are there twice, and API Gateway takes 300
 resources.
 """
 
@@ -22,6 +22,7 @@ from chalicelib.wire.http import HttpRequest, HttpResponse, path_served
 from chalicelib.wire.ripio import routes as trade_desk
 from chalicelib.wire.stove import routes as taker_desk
 from chalicelib.wire.trusset import routes as book_desk
+from chalicelib.wire.truust import routes as escrow_desk
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 CAUGHT_SEGMENTS_MAX = 10
@@ -61,7 +62,14 @@ def _taker_desk() -> taker_desk.TakerDesk:
     )
 
 
+@cache
+def _escrow_desk() -> escrow_desk.TruustDesk:
+    return escrow_desk.TruustDesk(wiring.database(), wiring.counters())
+
+
 def _answer_of_desk(request: HttpRequest) -> HttpResponse:
+    if escrow_desk.is_of_escrow_desk(request.path):
+        return _escrow_desk().answer(request)
     if trade_desk.is_of_trade_desk(request.path):
         return _trade_desk().answer(request)
     if taker_desk.is_of_taker_desk(request.path):
@@ -126,3 +134,10 @@ def expire_orders(_event: CloudWatchEvent) -> None:
 def sweep_signed_orders(event: CloudWatchEvent) -> dict[str, int]:  # noqa: ARG001 - the time is the desk's own
     """Write down the lapses of signed orders that no command has met, their funds released (K30)."""
     return {"lapses": wiring.signed_order_desk().sweep()}
+
+
+@app.schedule(Rate(SWEEP_EVERY_MINUTES, unit=Rate.MINUTES), name="release_escrows")
+def release_escrows(event: CloudWatchEvent) -> dict[str, int]:  # noqa: ARG001 - the time is the desk's own
+    """Release the escrow orders that are due: those whose delay is over, or whose validation was cut short."""
+    swept = wiring.escrows().sweep()
+    return {"released": swept.released, "failed": swept.failed}

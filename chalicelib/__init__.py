@@ -6,6 +6,7 @@ Rooms, from the inside out; each may import only what stands above it:
 - ``stores``: one module for each table; every DynamoDB write of the program is in here.
 - ``signed``: signed orders. Pure (``order``, ``lifecycle``, ``settlement``), over which ``stores`` are built; and the
   taker desk (``desk``), put together from these and the stores.
+- ``escrow``: escrow orders, likewise: pure but for ``desk`` and what it is put together from.
 - ``admission``, ``matcher``: the two steps of an order's way, core and stores put together; ``expiring`` wakes books.
 - ``wire``: one module for each dialect that is spoken over HTTP; translates, decides nothing about money.
 - ``wiring``: builds the above from the environment, in one place.

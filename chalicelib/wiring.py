@@ -17,6 +17,7 @@ from botocore.config import Config
 
 from chalicelib.api_tokens import MASTER_KEY_BYTES_MIN
 from chalicelib.clock import now_ms, now_s
+from chalicelib.escrow.desk import EscrowDesk
 from chalicelib.expiring import Expiring
 from chalicelib.matcher import Matcher
 from chalicelib.signed.desk import SignedOrderDesk
@@ -99,3 +100,8 @@ def expiring() -> Expiring:
 def signed_order_desk() -> SignedOrderDesk:
     """Return the taker desk's commands, for the sweep and the operator."""
     return SignedOrderDesk(database(), now_s)
+
+
+@cache
+def escrows() -> EscrowDesk:
+    return EscrowDesk(database(), now_s)

@@ -34,7 +34,7 @@ ANSWER_BOUND_S = 30
 
 
 def seed() -> None:
-    """Make the demo's instance, tokens, book and funds where they are missing. Raises CommandFailed."""
+    """Make the demo's instance, tokens, book, and funds where they are missing. Raises CommandFailed."""
     unless_there(["instance", "create", "--ref", INSTANCE_REF])
     for token, name, symbol in ((TOKEN, "Example Shares", "EXS"), (QUOTE_TOKEN, "Euro", "EUR")):
         names = ["--token-address", token, "--name", name, "--symbol", symbol]
@@ -127,7 +127,14 @@ class DemoFile:
         return {name: desk for name, desk in desks.items() if isinstance(desk, dict)}
 
     def write(
-        self, base_url: str, engine_url: str, api_key: str, trade_desk: dict[str, str], taker_desk: dict[str, Any]
+        self,
+        base_url: str,
+        engine_url: str,
+        api_key: str,
+        *,
+        trade_desk: dict[str, str],
+        taker_desk: dict[str, Any],
+        escrow_desk: dict[str, Any],
     ) -> None:
         """Say that the run is ready. The file appears whole, and is its owner's only, for it holds keys."""
         book_desk = {
@@ -138,7 +145,12 @@ class DemoFile:
             "customers": CUSTOMERS,
         }
         content = {"base_url": base_url, "aws_endpoint_url": engine_url}
-        desks = {"book_desk": book_desk, "trade_desk": trade_desk, "taker_desk": taker_desk}
+        desks = {
+            "book_desk": book_desk,
+            "trade_desk": trade_desk,
+            "taker_desk": taker_desk,
+            "escrow_desk": escrow_desk,
+        }
         unfinished = self.path.with_suffix(".tmp")
         unfinished.unlink(missing_ok=True)
         with open(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
@@ -152,7 +164,9 @@ class DemoFile:
         self._aside.unlink(missing_ok=True)
 
 
-def what_to_try(base_url: str, api_key: str, taker_key: str, file: Path, variables: dict[str, str]) -> str:
+def what_to_try(
+    base_url: str, api_key: str, taker_key: str, secret_key: str, file: Path, variables: dict[str, str]
+) -> str:
     """Return what a newcomer can type next."""
     order = {
         "orderBookId": BOOK,
@@ -181,6 +195,9 @@ Tallybook serves on {base_url}. Try, in another terminal:
 
   look at a customer's balances:
     {shell}.venv/bin/tallybook balances --instance {INSTANCE} --customer {CUSTOMERS[0]}
+
+  list the escrow desk's orders:
+    curl '{base_url}/2.0/orders' -H 'Authorization: Bearer {secret_key}'
 
 The trade desk takes signed requests: docs/trade-desk.md shows how, with the token and secret in {file}.
 The taker desk takes orders that a wallet has signed: a wallet for the demo is in there too.

@@ -1,9 +1,9 @@
 """``make run``: the whole service on this machine, with nothing but Python.
 
 It starts a DynamoDB of its own (unless the environment names one), creates the tables, seeds a demo, brings undecided
-commands back, then serves with ``chalice local``, feeds the inbox's stream to the match function, has orders expire and
-calls the sweep of signed orders every minute. Ctrl-C, SIGTERM and SIGHUP stop it in order: no new requests, the batch
-finished, the tables saved. See ``settings`` for its variables.
+commands back, then serves with ``chalice local``, feeds the inbox's stream to the match function, has orders expire,
+and every minute calls the sweeps of signed orders and of escrow orders. Ctrl-C, SIGTERM and SIGHUP stop it in order: no
+new requests, the batch finished, the tables saved. See ``settings`` for its variables.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from botocore.exceptions import ProfileNotFound
 
 from chalicelib import redrive, wiring
 from chalicelib.cli.arguments import CommandFailed
-from infra import demo, engine, settings, taker_demo
+from infra import demo, engine, escrow_demo, settings, taker_demo
 from infra.looker import start_looking
 from infra.master_key import master_key_environment
 from infra.poller import StreamPoller
@@ -96,6 +96,7 @@ class LocalRun:
         stream_arn = self._prepare_tables()
         demo.seed()
         taker_demo.seed()
+        escrow_demo.seed()
         self._redrive()
         self._serve(stream_arn)
         api_key = demo.api_key(chosen.port, earlier.get("book_desk", {}))
@@ -103,9 +104,17 @@ class LocalRun:
             raise Failed("the service does not list the demo's orders.")
         trade_desk = demo.trade_desk(earlier.get("trade_desk", {}))
         taker_desk = taker_demo.taker_desk(earlier.get("taker_desk", {}))
-        self._demo_file.write(chosen.base_url, engine_url, api_key, trade_desk, taker_desk)
-        file, variables = self._demo_file.path, self._variables_to_type()
-        say(demo.what_to_try(chosen.base_url, api_key, taker_desk["api_key"], file, variables))
+        escrow_desk = escrow_demo.escrow_desk(earlier.get("escrow_desk", {}))
+        self._demo_file.write(
+            chosen.base_url,
+            engine_url,
+            api_key,
+            trade_desk=trade_desk,
+            taker_desk=taker_desk,
+            escrow_desk=escrow_desk,
+        )
+        keys = api_key, taker_desk["api_key"], escrow_desk["secret_key"]
+        say(demo.what_to_try(chosen.base_url, *keys, self._demo_file.path, self._variables_to_type()))
 
     def _variables_to_type(self) -> dict[str, str]:
         """Return what a command in another terminal needs; with the user's DynamoDB nothing, for it is set there."""
@@ -151,7 +160,8 @@ class LocalRun:
         app = importlib.import_module("app")
         poller = StreamPoller(boto3.client("dynamodbstreams"), stream_arn, app.match_inbox)
         self._start_thread("the stream poller", poller.run)
-        self._start_thread("the sweeper", Sweeper(app.sweep_signed_orders).run)
+        self._start_thread("the sweeper of signed orders", Sweeper("sweep_signed_orders", app.sweep_signed_orders).run)
+        self._start_thread("the sweeper of escrow orders", Sweeper("release_escrows", app.release_escrows).run)
         self._threads.append(start_looking(self._threads_stop))
         self._until(lambda: demo.status_of(port, "/", {}) is not None, f"the service does not answer on port {port}.")
 

@@ -1,4 +1,4 @@
-"""Does what the schedule does on AWS: calls the sweep of signed orders every minute, once at the start.
+"""Does what the schedule does on AWS: calls a sweep every minute, once at the start.
 
 A sweep that fails is logged; the next one does its work too.
 """
@@ -13,33 +13,33 @@ from typing import Any
 from infra.poller import Handler, LambdaContext
 
 PERIOD_S = 60.0
-FUNCTION = "sweep_signed_orders"
 _LOG = logging.getLogger("tallybook.sweeper")
 
 
 class Sweeper:
-    """handler: the scheduled function. period_s: between the end of a sweep and the next one."""
+    """function: the scheduled function's name; handler: it itself. period_s: from the end of one to the next."""
 
-    def __init__(self, handler: Handler, period_s: float = PERIOD_S) -> None:
+    def __init__(self, function: str, handler: Handler, period_s: float = PERIOD_S) -> None:
+        self._function = function
         self._handler = handler
         self._period_s = period_s
 
     def run(self, stop: threading.Event) -> None:
         """Sweep until told to stop; a sweep that runs is finished."""
         context = LambdaContext(
-            function_name=FUNCTION,
+            function_name=self._function,
             memory_limit_in_mb=256,
-            invoked_function_arn=f"arn:aws:lambda:us-east-1:000000000000:function:{FUNCTION}",
+            invoked_function_arn=f"arn:aws:lambda:us-east-1:000000000000:function:{self._function}",
         )
         while not stop.is_set():
             try:
-                self._handler(scheduled_event(datetime.now(UTC)), context)
+                self._handler(scheduled_event(self._function, datetime.now(UTC)), context)
             except Exception:
-                _LOG.exception("The sweep of signed orders failed; the next one is in %s s.", self._period_s)
+                _LOG.exception("%s failed; the next one is in %s s.", self._function, self._period_s)
             stop.wait(self._period_s)
 
 
-def scheduled_event(at: datetime) -> dict[str, Any]:
+def scheduled_event(function: str, at: datetime) -> dict[str, Any]:
     """Return what a schedule's function is given."""
     return {
         "version": "0",
@@ -49,6 +49,6 @@ def scheduled_event(at: datetime) -> dict[str, Any]:
         "account": "000000000000",
         "time": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "region": "us-east-1",
-        "resources": [f"arn:aws:events:us-east-1:000000000000:rule/{FUNCTION}"],
+        "resources": [f"arn:aws:events:us-east-1:000000000000:rule/{function}"],
         "detail": {},
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -22,10 +23,14 @@ from chalicelib.wire.ripio.signature import signature_of
 from chalicelib.wire.stove.signature import signature_of as taker_signature_of
 from chalicelib.wire.trusset.routes import ROUTES
 from infra.settings import ROOT
+from infra.sweeper import scheduled_event
 from tests.waiting import Waiting
 from tests.wire.desk import API_KEY, ORDER, open_desk
 from tests.wire.ripio.desk import MASTER_KEY, PAIR, make_token
 from tests.wire.stove.desk import Clock, Desk, connect_body, open_taker_desk
+from tests.wire.truust.desk import KEY as SECRET_KEY
+from tests.wire.truust.desk import UNAUTHENTICATED
+from tests.wire.truust.desk import Desk as EscrowDesk
 from tests.world import BOOK_ID, INSTANCE, World, record_of
 
 PLACE = "/orderbooks/stocks/api/offchain/orders"
@@ -42,13 +47,14 @@ def client(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clie
     monkeypatch.setattr(wiring, "counters", lambda: database)
     monkeypatch.setattr(wiring, "master_key", lambda: MASTER_KEY)
     monkeypatch.setattr(wiring, "public_instance", lambda: INSTANCE)
-    for cached in (app._book_desk, app._trade_desk, app._taker_desk, wiring.matcher):
+    cached_ones = (app._book_desk, app._trade_desk, app._taker_desk, app._escrow_desk, wiring.matcher, wiring.escrows)
+    for cached in cached_ones:
         cached.cache_clear()
     open_desk(World(database))
     make_token(database, TOKEN, "ann")
     with Client(app.app) as client:
         yield client
-    for cached in (app._book_desk, app._trade_desk, app._taker_desk, wiring.matcher):
+    for cached in cached_ones:
         cached.cache_clear()
 
 
@@ -211,6 +217,9 @@ def test_a_stage_in_front_of_the_path_is_not_signed() -> None:
     assert app.app(event, None)["statusCode"] == 200
 
 
+# --- the taker desk
+
+
 def test_a_signed_request_reaches_the_taker_desk_and_its_id_comes_back(client: Client, takers: Desk) -> None:
     """K5: the query is signed as it stands, whatever the gateway makes of it."""
     path, query = "/api/v1/takers/orders", "status=locked,partially_filled&page=1&page_size=20"
@@ -273,3 +282,55 @@ def test_who_connects_too_often_is_known_by_the_address_that_the_gateway_saw(cli
     assert client
     assert [connect("192.0.2.1") for _ in range(11)] == [400] * 10 + [429]
     assert connect("192.0.2.2") == 400
+
+
+# --- the escrow desk
+
+
+def test_the_escrow_desk_answers_below_its_own_paths_in_its_own_words(client: Client) -> None:
+    """E1"""
+    for path in ("/2.0", "/2.0/nowhere", "/orders/1/2/3", "/2.0/" + "x/" * 8):
+        for method in ("GET", "PATCH", "OPTIONS"):
+            answer = client.http.request(method, path)
+            assert (answer.status_code, answer.json_body) == (404, {"message": "Not found"})
+        assert (client.http.head(path).status_code, client.http.head(path).body) == (404, b"")
+    for path in ("/2.0/orders", "/orders?page=0", "/2.0/operator/orders/1/block"):
+        answer = client.http.request("POST" if "operator" in path else "GET", path)
+        assert (answer.status_code, answer.json_body) == UNAUTHENTICATED
+    assert client.http.get("/orderbooks/x").json_body["error"]["code"] == "NOT_FOUND"
+
+
+@pytest.fixture
+def escrows(client: Client, monkeypatch: pytest.MonkeyPatch) -> EscrowDesk:  # noqa: ARG001 - its database is wired
+    """Return an escrow desk over the app's tables, under an instance of its own."""
+    monkeypatch.setattr("tests.wire.truust.desk.INSTANCE", "inst_escrow01")
+    return EscrowDesk(wiring.database())
+
+
+def test_a_form_of_any_kind_makes_an_order_over_the_app(client: Client, escrows: EscrowDesk) -> None:
+    headers = {"Authorization": f"Bearer {SECRET_KEY}"}
+    fields = {"name": "Lámp", "value": "23.77", "buyer_id": escrows.buyer["id"], "seller_id": escrows.seller["id"]}
+    parts = "".join(
+        f'--xx\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n' for name, value in fields.items()
+    )
+    for content_type, body in (
+        ("application/json", json.dumps(fields)),
+        ("application/x-www-form-urlencoded", "&".join(f"{name}={value}" for name, value in fields.items())),
+        ("multipart/form-data; boundary=xx", f"{parts}--xx--\r\n"),
+    ):
+        made = client.http.post("/orders", headers=headers | {"Content-Type": content_type}, body=body.encode())
+        assert (made.status_code, made.json_body["data"]["name"]) == (200, "Lámp")
+    listed = client.http.get("/2.0/orders?sort=asc&per_page=2", headers=headers)
+    assert [order["amount"] for order in listed.json_body["data"]] == ["23.77 €"] * 2
+    assert listed.json_body["total"] == 3
+
+
+def test_the_schedule_releases_what_is_due(client: Client, escrows: EscrowDesk) -> None:
+    """E22"""
+    order = escrows.in_status("PENDING_RELEASE")
+    assert app.release_escrows(scheduled_event("release_escrows", datetime.now(UTC)), None) == {
+        "released": 1,
+        "failed": 0,
+    }
+    shown = client.http.get(f"/orders/{order['id']}", headers={"Authorization": f"Bearer {SECRET_KEY}"})
+    assert shown.json_body["data"]["status"] == "RELEASED"

@@ -144,7 +144,8 @@ def test_a_verified_book_is_reported_as_one_object(venue: World) -> None:
         ],
         "instances": [
             {
-                "instance": "inst_test0001", "books": 1, "accounts": 5, "signed_orders": 0, "signed_fills": 0,
+                "instance": "inst_test0001", "books": 1, "accounts": 5,
+                "signed_orders": 0, "signed_fills": 0, "escrow_orders": 0,
                 "assets": [{"asset": BASE, "total": "10000"}, {"asset": QUOTE, "total": "10000"}],
             }
         ],

@@ -1,5 +1,5 @@
 """The operator's command line: instances, keys and API tokens, tokens, books, credits and debits (T1); the taker desk;
-redriving and verifying books.
+merchants and keys of the escrow desk; redriving and verifying books.
 
 It talks to whatever AWS endpoint the standard variables name. ``--json`` prints one JSON object; amounts in it are
 strings of base units. A key's secret is printed once, by the command that makes it, and stored as a digest only.
@@ -16,7 +16,7 @@ from typing import TypeVar
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib import redrive, wiring
-from chalicelib.cli import api_tokens, books, ledger, taker_desk, taker_keys, tenants
+from chalicelib.cli import api_tokens, books, escrow, ledger, taker_desk, taker_keys, tenants
 from chalicelib.cli.arguments import CommandFailed, Printed
 from chalicelib.cli.arguments import add_command as _command
 from chalicelib.core.config import BookConfig
@@ -123,6 +123,8 @@ def _parser() -> argparse.ArgumentParser:
     taker_keys.add_commands(groups)
 
     taker_desk.add_commands(groups)
+
+    escrow.add_commands(groups)
 
     command = _command(groups, "redrive", _redrive, "decide commands of the inbox that the stream has lost")
     _add_books_argument(command)

@@ -90,6 +90,14 @@ def signed_order(stack: RunningStack) -> str:
     return str(created.json()["data"]["order_hash"])
 
 
+def escrow_orders(stack: RunningStack) -> list[dict[str, Any]]:
+    headers = {"Authorization": f"Bearer {stack.demo['escrow_desk']['secret_key']}"}
+    response = requests.get(f"{stack.base_url}/2.0/orders", headers=headers, timeout=20)
+    assert response.status_code == 200, response.text
+    listed: list[dict[str, Any]] = response.json()["data"]
+    return listed
+
+
 def wait_until_filled(stack: RunningStack, customer: str) -> None:
     deadline_s = time.monotonic() + DECIDED_BOUND_S
     while {order["status"] for order in orders(stack, customer)} != {"FILLED"}:
@@ -129,7 +137,8 @@ def test_what_was_stored_is_there_after_ctrl_c_and_a_new_start(tmp_path: Path) -
         place(first, "cust_23456", "SELL")
         wait_until_filled(first, "cust_12345")
         place(first, "cust_34567", "BUY")
-        stored = orders(first, "cust_12345")
+        stored, escrows = orders(first, "cust_12345"), escrow_orders(first)
+        assert [order["status"] for order in escrows] == ["RELEASED", "PUBLISHED", "DRAFT"]
         order_hash = signed_order(first)
         taker(first, "POST", "/orders/lock", {"order_hash": order_hash})
         taker(first, "POST", "/orders/fill", {"order_hash": order_hash, "fill_quantity": ORDER["quantity"]})
@@ -138,6 +147,8 @@ def test_what_was_stored_is_there_after_ctrl_c_and_a_new_start(tmp_path: Path) -
     with RunningStack(tmp_path) as second:
         assert second.demo["book_desk"] == first.demo["book_desk"]
         assert second.demo["trade_desk"] == first.demo["trade_desk"]
+        assert second.demo["escrow_desk"] == first.demo["escrow_desk"]
+        assert escrow_orders(second) == escrows
         assert signed(second, "token", "secret").status_code == 200
         assert signed(second, "read_token", "read_secret").status_code == 200
         assert signed(second, "read_token", "secret").status_code == 401
@@ -152,6 +163,8 @@ def test_what_was_stored_is_there_after_ctrl_c_and_a_new_start(tmp_path: Path) -
         assert third.demo["trade_desk"]["token"] != first.demo["trade_desk"]["token"]
         assert signed(third, "token", "secret").status_code == 200
         assert taker(third, "GET", "/takers/orders")["total"] == 0
+        assert third.demo["escrow_desk"]["secret_key"] != first.demo["escrow_desk"]["secret_key"]
+        assert len(escrow_orders(third)) == 3
 
 
 @pytest.mark.stack
@@ -170,7 +183,8 @@ def test_a_run_that_is_ready_says_so_in_a_file_of_its_owners_and_keeps_others_of
     with RunningStack(tmp_path) as stack:
         file = tmp_path / "demo.json"
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
-        assert set(stack.demo) == {"base_url", "aws_endpoint_url", "book_desk", "trade_desk", "taker_desk"}
+        desks = {"book_desk", "trade_desk", "taker_desk", "escrow_desk"}
+        assert set(stack.demo) == {"base_url", "aws_endpoint_url"} | desks
         assert len(stack.demo["book_desk"]["customers"]) >= 4
         assert str(file) in stack.output
         assert stack.demo["book_desk"]["api_key"] in stack.output

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import count
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -14,6 +15,9 @@ from botocore.exceptions import ReadTimeoutError
 from chalicelib.allowance import Allowance
 from chalicelib.clock import now_ms
 from chalicelib.core.vocabulary import BookStatus
+from chalicelib.escrow.desk import EscrowDesk
+from chalicelib.escrow.lifecycle import Status
+from chalicelib.escrow.money import Currency
 from chalicelib.expiring import Expiring
 from chalicelib.projection import Projector
 from chalicelib.signed.desk import SignedOrderDesk
@@ -36,19 +40,22 @@ from chalicelib.wire.trusset.routes import (
 )
 from infra.settings import ROOT
 from infra.tables import create_tables, table_definitions
-from tests.faults import ENDPOINT, Call, WatchedClient
+from tests.escrow.world import EUR, JPY
+from tests.faults import ENDPOINT, Call, Fault, WatchedClient
 from tests.wire.desk import open_desk
 from tests.wire.ripio.desk import MASTER_KEY, PAIR, SignedDesk, make_token
 from tests.wire.stove.desk import NOW_S, TAKER, UNIT, connect_body, open_taker_desk
 from tests.wire.stove.desk import make_key as make_taker_key
 from tests.wire.till import post, posted
+from tests.wire.truust.desk import KEY, OPERATOR_KEY
+from tests.wire.truust.desk import Desk as EscrowWire
 from tests.world import BOOK_ID, INSTANCE, World, record_of
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
 CONFIG = json.loads((ROOT / ".chalice" / "config.json").read_text(encoding="utf-8"))
-FUNCTIONS = ["api_handler", "match_inbox", "expire_orders", "sweep_signed_orders"]
+FUNCTIONS = ["api_handler", "match_inbox", "expire_orders", "sweep_signed_orders", "release_escrows"]
 STAGES = ["dev", "prod"]
 TABLE_ARN = "arn:aws:dynamodb:*:*:table/"
 PARAMETER_ARN = "arn:aws:ssm:*:*:parameter/"
@@ -169,11 +176,13 @@ def test_each_function_may_do_exactly_what_it_does(
     assert signed.place(side="sell", amount="1", expiration=expires_at_ms).status == 200
     by_api |= done
     by_takers, by_sweep = done_by_the_taker_desk(moto_client, done)
-    assert by_api | by_takers == table_grants("api_handler")
+    by_merchants, by_release = done_by_the_escrow_desk(moto_client, done)
+    assert by_api | by_takers | by_merchants == table_grants("api_handler")
     assert by_match == table_grants("match_inbox")
     by_expire = done_by_expiring(world, expires_at_ms, monkeypatch, done)
     assert by_expire == table_grants("expire_orders")
     assert by_sweep == table_grants("sweep_signed_orders")
+    assert by_release == table_grants("release_escrows")
 
 
 def done_by_expiring(world: World, expires_at_ms: int, monkeypatch: pytest.MonkeyPatch, done: set[Grant]) -> set[Grant]:
@@ -246,6 +255,48 @@ def losing_answers(operation: str, call: Call) -> Any:
     return answer
 
 
+def done_by_the_escrow_desk(client: DynamoDBClient, done: set[Grant]) -> tuple[set[Grant], set[Grant]]:
+    """Return what its requests of every kind do, and what its release of due orders does, on tables of its own."""
+    create_tables(client, "escrow")
+    desk = EscrowWire(Database(client, "escrow"), Allowance(bucket=1000, refill_per_1000_s=10**6, per_day=0))
+    done.clear()
+    desk.customer("new@x.test", phone="600123123", prefix="+34")
+    changed = {"email": "other@x.test", "prefix": "+34", "phone": "600123123"}
+    desk.post("/customers", changed, headers={"idempotency-key": "customer-1"})
+    database = Database(WatchedClient(client, losing_every_other()), "escrow")  # type: ignore[arg-type]
+    order = desk.over(database).order()
+    desk.deposit(1000)
+    desk.over(database).pay(order)
+    for status in (Status.CANCELLED, Status.PENDING_RELEASE, Status.RELEASED):
+        desk.in_status(status.value)
+    desk.set(currencies=(EUR, JPY, Currency("USD", 2, "0x" + "2" * 40)))
+    desk.order(currency="USD")
+    for route in desk.desk.routes:
+        method, _, path = route.partition(" ")
+        sender = desk.as_key(OPERATOR_KEY if path.startswith("/operator") else KEY)
+        path = path.replace("{id}", str(order["id"])).replace("{uuid}", desk.buyer["uuid"])
+        assert sender.send(method, f"/2.0{path}", body={}).status in (200, 404, 422)
+    desk.get("/orders", {"search": "email", "query": "ann"})
+    done.discard(("PutItem", "tenants"))  # the settings, an operator's
+    by_merchants = set(done)
+    desk.now_s += 60
+    done.clear()
+    assert EscrowDesk(database, lambda: desk.now_s).sweep().released == 1
+    return by_merchants, set(done)
+
+
+def losing_every_other() -> Fault:
+    """Lose every other transaction, with its answer: then it is looked whether it was done."""
+    number = count()
+
+    def fault(operation: str, call: Call) -> Any:
+        if operation == "transact_write_items" and next(number) % 2 == 0:
+            raise ReadTimeoutError(endpoint_url=ENDPOINT)
+        return call()
+
+    return fault
+
+
 def test_the_matcher_alone_reads_the_stream() -> None:
     stream = f"{TABLE_ARN}tallybook-inbox/stream/*"
     assert {action.removeprefix("dynamodb:") for action, arn in grants("prod", "match_inbox") if arn == stream} == (
@@ -265,6 +316,7 @@ def test_the_api_alone_reads_the_master_key_of_its_own_stage_and_nothing_else_of
         "match_inbox": set(),
         "expire_orders": set(),
         "sweep_signed_orders": set(),
+        "release_escrows": set(),
     }
     assert master_key_of(stage).startswith(f"{prefix_of(stage)}-")
 

@@ -30,7 +30,7 @@ def test_it_sweeps_at_the_start_and_goes_on_after_a_failure_until_told_to_stop(
         stop.set()
         return {"lapses": 0}
 
-    Sweeper(sweep, period_s=0).run(stop)
+    Sweeper("sweep_signed_orders", sweep, period_s=0).run(stop)
     assert calls == ["sweep_signed_orders Scheduled Event"] * 2
     assert "the first one" in caplog.text
 
@@ -43,7 +43,7 @@ def test_the_scheduled_function_writes_lapses_down(database: Database, monkeypat
     assert held > 0
     desk.clock.advance(60)
     monkeypatch.setattr(wiring, "signed_order_desk", desk.commands)
-    assert app.sweep_signed_orders(scheduled_event(AT), None) == {"lapses": 1}
+    assert app.sweep_signed_orders(scheduled_event("sweep_signed_orders", AT), None) == {"lapses": 1}
     assert desk.balance(desk.maker, QUOTE) == (available + held, 0)
-    assert app.sweep_signed_orders(scheduled_event(AT), None) == {"lapses": 0}
+    assert app.sweep_signed_orders(scheduled_event("sweep_signed_orders", AT), None) == {"lapses": 0}
     assert desk.seen(order_hash).status == 404

@@ -1,0 +1,1 @@
+"""The Truust orders API: the escrow desk's dialect."""

@@ -1,0 +1,115 @@
+"""The escrow desk's part of the demo: a merchant with its keys, a buyer with money, a seller, and three orders.
+
+Seeding is repeatable: what is there already stays as it is. Keys can be printed only when they are made, so those of an
+earlier run are kept where they are good.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from chalicelib import cli, wiring
+from chalicelib.clock import now_s
+from chalicelib.escrow.commands import CreateCustomer, CreateOrder, Deposit, OpenPayin
+from chalicelib.escrow.desk import EscrowDesk
+from chalicelib.escrow.lifecycle import Status
+from chalicelib.escrow.money import MAJOR_UNIT, FeeTerms
+from chalicelib.escrow.order import Customer, Order, PayinType, Place, World
+from chalicelib.stores.escrow_keys import EscrowKeys
+from chalicelib.stores.escrow_settings import EscrowDesks
+from chalicelib.stores.escrows import Escrows
+from infra.demo import INSTANCE, QUOTE_TOKEN, unless_there
+
+MERCHANT, CURRENCY = "demo-shop", "EUR"
+BUYER, SELLER = "buyer@example.test", "seller@example.test"
+IBAN, BENEFICIARY = "ES9121000418450200051332", "Demo Shop"
+DEPOSIT = 10_000 * MAJOR_UNIT
+FEE = FeeTerms(percent=25_000)
+BURST, PER_MINUTE = "1000", "60000"
+KEYS = {
+    "secret_key": ["--merchant", MERCHANT, "--world", World.SANDBOX.value],
+    "production_key": ["--merchant", MERCHANT, "--world", World.PRODUCTION.value],
+    "operator_key": ["--operator", "--world", World.SANDBOX.value],
+}
+ORDERS = {
+    "demo-draft": ("Road bike", 150, Status.DRAFT),
+    "demo-paid": ("Winter tyres", 240, Status.PUBLISHED),
+    "demo-released": ("Bike lamp", 40, Status.RELEASED),
+}
+"""By tag: name, value in euros, and the status to which each is brought."""
+
+
+def seed() -> None:
+    """Enable the currency and make the merchant, where they are missing. Raises CommandFailed."""
+    settings = cli.run(["escrow-desk", "currency", INSTANCE, CURRENCY, "--token-address", QUOTE_TOKEN])
+    if settings["iban"] is None:
+        cli.run(["escrow-desk", "settings", INSTANCE, "--iban", IBAN, "--beneficiary", BENEFICIARY])
+    unless_there(["merchant", "create", INSTANCE, MERCHANT, "--base-currency", CURRENCY])
+
+
+def escrow_desk(earlier: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a client of the escrow desk needs; earlier: what an earlier run wrote of it."""
+    keys = {name: _key(earlier.get(name), whose) for name, whose in KEYS.items()}
+    seeding = _Seeding.at(EscrowDesks(wiring.database()).merchant(INSTANCE, MERCHANT).place(World.SANDBOX))
+    seeding.fund()
+    seeding.make_orders()
+    buyer, seller = seeding.buyer, seeding.seller
+    ids = {"buyer_id": buyer.customer_id, "seller_id": seller.customer_id, "buyer_wallet_id": buyer.wallets[CURRENCY]}
+    return {**keys, **ids}
+
+
+def _key(earlier: object, whose: list[str]) -> str:
+    """Return the earlier key, or a new one where that is not let in."""
+    if isinstance(earlier, str):
+        known = EscrowKeys(wiring.database()).accept(earlier)
+        if known is not None and known.is_enabled:
+            return earlier
+    rates = ["--burst", BURST, "--per-minute", PER_MINUTE]
+    return str(cli.run(["escrow-key", "create", "--instance", INSTANCE, *whose, *rates])["key"])
+
+
+@dataclass(frozen=True, slots=True)
+class _Seeding:
+    desk: EscrowDesk
+    escrows: Escrows
+    place: Place
+    buyer: Customer
+    seller: Customer
+
+    @classmethod
+    def at(cls, place: Place) -> _Seeding:
+        desk = EscrowDesk(wiring.database(), now_s)
+        buyer, seller = (desk.create_customer(place, CreateCustomer(email=email)) for email in (BUYER, SELLER))
+        return cls(desk, Escrows(wiring.database()), place, buyer, seller)
+
+    def fund(self) -> None:
+        (wallet,) = (wallet for wallet in self.escrows.wallets_of(self.buyer) if wallet.currency.code == CURRENCY)
+        self.desk.deposit(self.place, wallet.uuid, Deposit(DEPOSIT, "demo"))
+
+    def make_orders(self) -> None:
+        """Bring the demo's orders to their statuses; once there are as many orders, all are left as they are."""
+        if self.escrows.counts(self.place).orders > len(ORDERS):
+            return
+        made = {order.tag: order for order in self.escrows.orders(self.place)}
+        for tag, (name, euros, status) in ORDERS.items():
+            request = CreateOrder(
+                name,
+                euros * MAJOR_UNIT,
+                CURRENCY,
+                self.buyer.customer_id,
+                self.seller.customer_id,
+                fee_terms=FEE,
+                tag=tag,
+            )
+            order = made.get(tag) or self.desk.create_order(self.place, request)
+            self._bring(order, status)
+
+    def _bring(self, order: Order, status: Status) -> None:
+        """Bring an order on from where an earlier start left it."""
+        if status is not Status.DRAFT and order.status is Status.DRAFT:
+            wallet_id = self.buyer.wallets[CURRENCY]
+            self.desk.open_payin(self.place, OpenPayin(order.order_id, PayinType.WALLET, wallet_id))
+        if status is Status.RELEASED and order.status in (Status.DRAFT, Status.PUBLISHED):
+            self.desk.validate(self.place, order.order_id, auto_accept=True)
