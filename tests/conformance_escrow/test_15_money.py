@@ -1,0 +1,293 @@
+"""Money: the ledger behind the desk (E23), fees (E25), and the reference's flows, looked at after each step.
+
+The table of fees stands in ``tests/escrow/test_vectors.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from chalicelib.core.transactions import Transaction
+from chalicelib.escrow.desk import EscrowDesk
+from chalicelib.escrow.money import major_units
+from chalicelib.escrow.order import World
+from chalicelib.stores.keys import customer_key, escrow_fees_key, transactions_key
+from chalicelib.stores.transactions import Transactions
+from chalicelib.verify.verifier import Verifier
+from tests.conformance_escrow.cases import Money, ledger, money, new_desk, outcome, part
+from tests.escrow.world import EUR, INSTANCE
+from tests.tables import cases
+from tests.wire.truust.desk import OPERATOR_PRODUCTION_KEY, PRODUCTION_KEY, Desk, data_of
+
+
+def rows(desk: Desk, owner: str | None = None) -> list[Transaction]:
+    """Return the ledger's transactions, oldest first."""
+    found = Transactions(desk.database).newest_first(owner or transactions_key(INSTANCE))
+    return list(found)[::-1]
+
+
+# --- flows: a step, and what the ledger says after it
+
+Step = tuple[str, Callable[[Desk, dict[str, Any]], Any], Money, str]
+
+
+def deposit(amount: object) -> Callable[[Desk, dict[str, Any]], Any]:
+    return lambda desk, _order: desk.deposit(amount)
+
+
+def pay(desk: Desk, order: dict[str, Any]) -> Any:
+    return desk.pay(order)
+
+
+def wire(desk: Desk, order: dict[str, Any]) -> Any:
+    return desk.bankwire(order)
+
+
+def confirm(amount: object) -> Callable[[Desk, dict[str, Any]], Any]:
+    return lambda desk, order: desk.operate(f"/payins/{part(desk, order, 'payin')['id']}/confirm", {"amount": amount})
+
+
+def pay_out(desk: Desk, order: dict[str, Any]) -> Any:
+    return desk.pay_out(order)
+
+
+def do(command: str, body: object = None) -> Callable[[Desk, dict[str, Any]], Any]:
+    return lambda desk, order: desk.post(f"/orders/{order['id']}/{command}", body)
+
+
+def block(desk: Desk, order: dict[str, Any]) -> Any:
+    return desk.operate(f"/orders/{order['id']}/block")
+
+
+def delay(desk: Desk, _order: dict[str, Any]) -> None:
+    desk.set(release_delay_seconds=60)
+
+
+FLOWS: dict[str, tuple[dict[str, Any], list[tuple[Callable[[Desk, dict[str, Any]], Any], Money, str]]]] = {
+    "the reference's": ({"fee_percent": "2.5"}, [
+        (deposit(200),                          money(200, 0, 0, 0, 200),       "DRAFT"),
+        (pay,                                   money(50, 150, 0, 0, 200),      "PUBLISHED"),
+        (do("accept"),                          money(50, 150, 0, 0, 200),      "ACCEPTED"),
+        (do("reimburse", {"amount": 30}),       money(80, 120, 0, 0, 200),      "ACCEPTED"),
+        (pay_out,                               money(80, 120, 0, 0, 200),      "PENDING_VALIDATE"),
+        (do("validate"),                        money(80, 0, 117, 3, 200),      "RELEASED"),
+    ]),
+    "too little at first": ({}, [
+        (deposit(100),                          money(100, 0, 0, 0, 100),       "DRAFT"),
+        (pay,                                   money(100, 0, 0, 0, 100),       "FAILURE"),
+        (deposit(50),                           money(150, 0, 0, 0, 150),       "FAILURE"),
+        (pay,                                   money(0, 150, 0, 0, 150),       "PUBLISHED"),
+    ]),
+    "a bank wire of another amount, then the right one, then cancelled": ({}, [
+        (wire,                                  money(0, 0, 0, 0, 0),           "PENDING_PUBLISH"),
+        (confirm(149),                          money(0, 0, 0, 0, 0),           "PENDING_PUBLISH"),
+        (confirm(150),                          money(0, 150, 0, 0, 150),       "PUBLISHED"),
+        (do("cancel"),                          money(150, 0, 0, 0, 150),       "CANCELLED"),
+    ]),
+    "rejected and reimbursed": ({}, [
+        (deposit(150),                          money(150, 0, 0, 0, 150),       "DRAFT"),
+        (pay,                                   money(0, 150, 0, 0, 150),       "PUBLISHED"),
+        (do("reject"),                          money(0, 150, 0, 0, 150),       "REJECTED"),
+        (do("reimburse"),                       money(150, 0, 0, 0, 150),       "REJECTED"),
+    ]),
+    "validated without and with auto_accept": ({}, [
+        (deposit(150),                          money(150, 0, 0, 0, 150),       "DRAFT"),
+        (pay,                                   money(0, 150, 0, 0, 150),       "PUBLISHED"),
+        (do("validate"),                        money(0, 150, 0, 0, 150),       "PUBLISHED"),
+        (do("validate", {"auto_accept": 1}),    money(0, 0, 150, 0, 150),       "RELEASED"),
+        (do("cancel"),                          money(0, 0, 150, 0, 150),       "RELEASED"),
+    ]),
+    "accepted as a draft, reimbursed when cancelled": ({}, [
+        (do("accept"),                          money(0, 0, 0, 0, 0),           "DRAFT"),
+        (do("cancel"),                          money(0, 0, 0, 0, 0),           "CANCELLED"),
+        (do("reimburse"),                       money(0, 0, 0, 0, 0),           "CANCELLED"),
+    ]),
+    "settled at once": ({"auto_settle": 1, "value": 40, "fee_value": 1}, [
+        (deposit(40),                           money(40, 0, 0, 0, 40),         "DRAFT"),
+        (pay,                                   money(0, 0, 39, 1, 40),         "RELEASED"),
+    ]),
+    "validated with a delay, blocked and cancelled": ({}, [
+        (deposit(150),                          money(150, 0, 0, 0, 150),       "DRAFT"),
+        (pay,                                   money(0, 150, 0, 0, 150),       "PUBLISHED"),
+        (do("accept"),                          money(0, 150, 0, 0, 150),       "ACCEPTED"),
+        (delay,                                 money(0, 150, 0, 0, 150),       "ACCEPTED"),
+        (do("validate"),                        money(0, 150, 0, 0, 150),       "PENDING_RELEASE"),
+        (block,                                 money(0, 150, 0, 0, 150),       "BLOCKED_RELEASE"),
+        (do("cancel"),                          money(150, 0, 0, 0, 150),       "CANCELLED"),
+    ]),
+    "all that is left is the fee": ({"fee_value": 10}, [
+        (deposit(150),                          money(150, 0, 0, 0, 150),       "DRAFT"),
+        (pay,                                   money(0, 150, 0, 0, 150),       "PUBLISHED"),
+        (do("reimburse", {"amount": 145}),      money(145, 5, 0, 0, 150),       "PUBLISHED"),
+        (do("validate", {"auto_accept": 1}),    money(145, 0, 0, 5, 150),       "RELEASED"),
+    ]),
+    "an odd percentage": ({"value": "23.77", "fee_percent": "2.5"}, [
+        (deposit("23.77"),                      money("23.77", 0, 0, 0, "23.77"),   "DRAFT"),
+        (pay,                                   money(0, "23.77", 0, 0, "23.77"),   "PUBLISHED"),
+        (do("validate", {"auto_accept": 1}),    money(0, 0, "23.18", "0.59", "23.77"), "RELEASED"),
+    ]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FLOWS)
+def test_e23_a_flow_of_money(name: str) -> None:
+    desk = new_desk()
+    members, steps = FLOWS[name]
+    order = desk.order(**members)
+    for number, (step, expected, status) in enumerate(steps):
+        step(desk, order)
+        assert (ledger(desk), desk.now(order)["status"]) == (expected, status), f"step {number + 1}"
+        assert expected.available + expected.held + expected.seller + expected.fees == expected.credits
+        desk.check_money()
+    Verifier(desk.database).verify(None)
+
+
+def test_the_accounts_own_wallet_is_paid_where_there_is_no_seller(desk: Desk) -> None:
+    order = desk.order(auto_settle=1, value=40, fee_value=1, seller_id=...)
+    desk.deposit(40)
+    desk.pay(order)
+    assert desk.wallet_of({"uuid": desk.own_uuid(World.SANDBOX)})["balance"] == 39
+    assert ledger(desk) == money(0, 0, 0, 1, 40)
+
+
+# --- the ledger's rows
+
+
+def test_the_rows_of_an_order_are_a_credit_a_transfer_and_a_fee(desk: Desk) -> None:
+    order = desk.order(fee_percent="2.5")
+    payin = desk.bankwire(order)
+    desk.operate(f"/payins/{payin['id']}/confirm", {"amount": 150})
+    desk.do(order, "reimburse", {"amount": 30})
+    desk.do(order, "validate", {"auto_accept": 1})
+    buyer, seller = (f"sandbox:{who['uuid']}" for who in (desk.buyer, desk.seller))
+    reference = f"order:{order['id']}"
+    found = [(row.kind.value, row.source, row.target, major_units(row.amount), row.reference) for row in rows(desk)]
+    assert found == [
+        ("credit", None, buyer, 150, reference),
+        ("transfer", buyer, seller, 120, reference),
+        ("fee", seller, None, 3, reference),
+    ]
+    of_seller = rows(desk, customer_key(INSTANCE, seller))
+    assert [row.kind.value for row in of_seller] == ["transfer", "fee"]
+
+
+SILENT = cases(
+    ("a hold",                  [pay],                                          ["credit"]),
+    ("a denied payin",          [wire],                                         ["credit"]),
+    ("a refund in part",        [pay, do("reimburse", {"amount": 1})],          ["credit"]),
+    ("a cancelled order",       [pay, do("cancel")],                            ["credit"]),
+    ("a release without fee",   [pay, do("validate", {"auto_accept": 1})],      ["credit", "transfer"]),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("steps", "kinds"), SILENT)
+def test_holds_refunds_and_zero_amounts_write_no_rows(desk: Desk, steps: list[Any], kinds: list[str]) -> None:
+    order = desk.order()
+    desk.deposit(150, reference="bank-1")
+    for step in steps:
+        step(desk, order)
+    found = rows(desk)
+    assert [row.kind.value for row in found] == kinds
+    assert found[0].reference == "bank-1", "a deposit's own"
+
+
+# --- E23
+
+
+def test_e23_held_of_a_buyer_is_the_sum_of_what_is_left_of_its_orders(desk: Desk) -> None:
+    desk.deposit(100)
+    orders = [desk.order(value=value) for value in (10, 20, 30)]
+    for order in orders:
+        desk.pay(order)
+    assert ledger(desk) == money(40, 60, 0, 0, 100)
+    desk.do(orders[0], "reimburse", {"amount": 4})
+    desk.do(orders[1], "cancel")
+    desk.do(orders[2], "reject")
+    assert ledger(desk) == money(64, 36, 0, 0, 100)
+    desk.check_money()
+
+
+def test_e23_no_account_is_ever_negative_and_what_is_held_pays_nothing_else(desk: Desk) -> None:
+    desk.deposit(150)
+    first, second = desk.order(), desk.order(value="0.01")
+    assert desk.pay(first)["status"] == "CONFIRMED"
+    assert desk.pay(second)["status"] == "DENIED"
+    assert ledger(desk) == money(0, 150, 0, 0, 150)
+
+
+def test_e23_money_of_the_worlds_is_apart(desk: Desk) -> None:
+    production = desk.as_key(PRODUCTION_KEY)
+    buyer, seller = production.customer("ann@x.test"), production.customer("sam@x.test")
+    wallet = production.wallet_of(buyer)
+    deposit = {"amount": 200, "reference": "r"}
+    data_of(desk.as_key(OPERATOR_PRODUCTION_KEY).post(f"/operator/wallets/{wallet['uuid']}/deposit", deposit))
+    body = desk.usual_order(buyer_id=buyer["id"], seller_id=seller["id"], fee_value=5)
+    order = data_of(production.post("/orders", body))
+    data_of(production.post("/payins", {"order_id": order["id"], "type": "WALLET", "wallet_id": wallet["id"]}))
+    assert production.do(order, "validate", {"auto_accept": 1})["status"] == "RELEASED"
+    assert ledger(desk) == money(0, 0, 0, 0, 200), "credits are the instance's"
+    fees = {world: desk.accounts.balance(escrow_fees_key(INSTANCE, world), EUR.asset).available for world in World}
+    assert {world: major_units(amount) for world, amount in fees.items()} == {World.SANDBOX: 0, World.PRODUCTION: 5}
+    assert production.wallet_of(seller)["balance"] == 145
+
+
+def test_a_ledger_credit_to_the_customers_reference_shows_in_its_wallet(desk: Desk) -> None:
+    owner = customer_key(INSTANCE, f"sandbox:{desk.seller['uuid']}")
+    desk.database.write(desk.accounts.give(owner, EUR.asset, 7 * 10**18, 1))
+    assert desk.funds(desk.seller_wallet) == 7
+
+
+# --- E25
+
+FEES = cases(
+    ("a share",             {"fee_percent": "2.5"},                         0,      "146.25",   "3.75"),
+    ("the larger, fixed",   {"fee_value": 5, "fee_percent": "2.5"},         0,      "145",      "5"),
+    ("the larger, share",   {"fee_value": 3, "fee_percent": "2.5"},         0,      "146.25",   "3.75"),
+    ("on what is left",     {"fee_percent": "2.5"},                         30,     "117",      "3"),
+    ("rounded down",        {"value": "23.77", "fee_percent": "2.5"},       0,      "23.18",    "0.59"),
+    ("no more than left",   {"fee_value": 10},                              145,    "0",        "5"),
+    ("all of it",           {"value": 2, "fee_value": 2, "fee_percent": 100}, 0,    "0",        "2"),
+    ("none",                {},                                             0,      "150",      "0"),
+    ("smallest percentage", {"fee_percent": "0.0001"},                      0,      "150",      "0"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("members", "reimbursed", "seller", "fee"), FEES)
+def test_e25_the_fee_is_the_sellers_and_taken_on_release_only(
+    desk: Desk, members: dict[str, Any], reimbursed: int, seller: str, fee: str
+) -> None:
+    order = desk.paid(**members)
+    if reimbursed:
+        desk.do(order, "reimburse", {"amount": reimbursed})
+    assert ledger(desk).fees == 0
+    desk.do(order, "validate", {"auto_accept": 1})
+    value = str(members.get("value", 150))
+    assert ledger(desk) == money(reimbursed, 0, seller, fee, value)
+
+
+def test_e25_refunds_carry_no_fee(desk: Desk) -> None:
+    order = desk.paid(fee_value=5, fee_percent=50)
+    desk.do(order, "reimburse", {"amount": 100})
+    desk.do(order, "cancel")
+    assert ledger(desk) == money(150, 0, 0, 0, 150)
+
+
+def test_e25_a_fee_may_be_agreed_until_the_release(desk: Desk) -> None:
+    order = desk.do(desk.paid(), "accept")
+    assert data_of(desk.put(f"/orders/{order['id']}", {"fee_percent": 10}))["fee_amount"] == "15.00 €"
+    desk.do(order, "validate")
+    assert ledger(desk) == money(0, 0, 135, 15, 150)
+    assert outcome(desk.put(f"/orders/{order['id']}", {"fee_percent": 20})) == ["fee_percent"]
+
+
+def test_a_crash_between_the_two_writes_of_a_validation_loses_nothing(desk: Desk) -> None:
+    """The order is PENDING_RELEASE and due; the next sweep finishes it (E22)."""
+    order = desk.do(desk.paid(fee_value=1), "accept")
+    pausing = EscrowDesk(desk.database, lambda: desk.now_s)
+    pausing._released_if_due = lambda validated, _receipt: validated  # type: ignore[method-assign]
+    assert pausing.validate(desk.place(World.SANDBOX), order["id"]).status.value == "PENDING_RELEASE"
+    assert EscrowDesk(desk.database, lambda: desk.now_s).sweep().released == 1
+    assert ledger(desk) == money(0, 0, 149, 1, 150)
