@@ -18,6 +18,7 @@ from chalice.app import CloudWatchEvent, DynamoDBEvent
 
 from chalicelib import wiring
 from chalicelib.stream import match_records
+from chalicelib.watching import invocation
 from chalicelib.wire.http import HttpRequest, HttpResponse, path_served
 from chalicelib.wire.ripio import routes as trade_desk
 from chalicelib.wire.stove import routes as taker_desk
@@ -34,7 +35,7 @@ EXPIRING_RUN_S = 75
 """Longer than the minute after which the next run begins, so that somebody is looking when that one is late."""
 SWEEP_EVERY_MINUTES = 1
 
-app = Chalice(app_name="tallybook")
+app = Chalice(app_name="tallybook", configure_logs=False)  # its log is the one of ``watching``, which has its name
 
 
 @cache
@@ -92,7 +93,8 @@ def _answer(route: str | None) -> Response:
         path=path_served(request.context["path"], request.path),
         client_address=request.context.get("identity", {}).get("sourceIp", ""),
     )
-    response = _answer_of_desk(incoming)
+    with invocation("api_handler", app.lambda_context, incoming):
+        response = _answer_of_desk(incoming)
     shown = "" if request.method == "HEAD" else response.body
     return Response(body=shown, status_code=response.status, headers=dict(response.headers))
 
@@ -119,25 +121,29 @@ for _depth in range(CAUGHT_SEGMENTS_MAX + 1):
 def match_inbox(event: DynamoDBEvent) -> dict[str, Any]:
     """Match what has arrived in the inbox; what could not be matched is delivered again."""
     records = event.to_dict()["Records"]
-    failed = match_records(wiring.matcher(), records)
+    with invocation("match_inbox", event.context):
+        failed = match_records(wiring.matcher(), records, wiring.match_watch())
     return {"batchItemFailures": [{"itemIdentifier": sequence_number} for sequence_number in failed]}
 
 
 @app.schedule(Rate(1, unit=Rate.MINUTES), name="expire_orders")
-def expire_orders(_event: CloudWatchEvent) -> None:
+def expire_orders(event: CloudWatchEvent) -> None:
     """Have orders end when they expire, for a little more than a minute (R24)."""
     end_s = time.monotonic() + EXPIRING_RUN_S
-    wiring.expiring().keep_looking(lambda: time.monotonic() < end_s, time.sleep)
+    with invocation("expire_orders", event.context):
+        wiring.expiring().keep_looking(lambda: time.monotonic() < end_s, time.sleep)
 
 
 @app.schedule(Rate(SWEEP_EVERY_MINUTES, unit=Rate.MINUTES), name="sweep_signed_orders")
-def sweep_signed_orders(event: CloudWatchEvent) -> dict[str, int]:  # noqa: ARG001 - the time is the desk's own
+def sweep_signed_orders(event: CloudWatchEvent) -> dict[str, int]:
     """Write down the lapses of signed orders that no command has met, their funds released (K30)."""
-    return {"lapses": wiring.signed_order_desk().sweep()}
+    with invocation("sweep_signed_orders", event.context):
+        return {"lapses": wiring.signed_order_desk().sweep()}
 
 
 @app.schedule(Rate(SWEEP_EVERY_MINUTES, unit=Rate.MINUTES), name="release_escrows")
-def release_escrows(event: CloudWatchEvent) -> dict[str, int]:  # noqa: ARG001 - the time is the desk's own
+def release_escrows(event: CloudWatchEvent) -> dict[str, int]:
     """Release the escrow orders that are due: those whose delay is over, or whose validation was cut short."""
-    swept = wiring.escrows().sweep()
+    with invocation("release_escrows", event.context):
+        swept = wiring.escrows().sweep()
     return {"released": swept.released, "failed": swept.failed}

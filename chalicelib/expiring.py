@@ -19,16 +19,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from aws_lambda_powertools import Logger
-
 from chalicelib import matcher as matching
 from chalicelib.matcher import Matcher
 from chalicelib.stores.dynamodb import Database, OutcomeUnknown, Unavailable, batched
 from chalicelib.stores.expiries import MINUTE_MS, Expiries, Expiry, minute_of
 from chalicelib.stores.journal import EntryExists
 from chalicelib.stores.orders import Orders
-
-logger = Logger(service="tallybook-expiring")
+from chalicelib.watching import logger
 
 LOOK_PERIOD_S = 0.5
 """Half of what R24 gives: the other half is for closing."""

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from aws_lambda_powertools import Logger
-
 from chalicelib.core.config import BookConfig
 from chalicelib.core.journal import BrokenJournal
 from chalicelib.core.snapshot import BookState, BrokenSnapshot, decode_state, encode_state, is_due
@@ -19,8 +17,7 @@ from chalicelib.stores.books import DEPTH_LEVELS_MAX, Books, Depth
 from chalicelib.stores.dynamodb import Database, OutcomeUnknown, Unavailable
 from chalicelib.stores.journal import Journal
 from chalicelib.stores.snapshots import Snapshot, Snapshots
-
-logger = Logger(service="tallybook-matcher")
+from chalicelib.watching import logger
 
 
 class UnknownBook(Exception):
@@ -32,6 +29,7 @@ class LoadedBook:
     """A book in memory, every entry up to its head projected.
 
     snapshot_bytes: size of its last snapshot. journal_bytes: stored bytes of the entries since then.
+    finished_entries: those whose projections were finished while it was loaded, by whoever they were committed.
     """
 
     key: str
@@ -39,6 +37,7 @@ class LoadedBook:
     state: BookState
     snapshot_bytes: int = 0
     journal_bytes: int = 0
+    finished_entries: int = 0
 
 
 class Loading:
@@ -71,6 +70,7 @@ class Loading:
             loaded.journal_bytes += stored_bytes
             if entry.sequence > projected:
                 self._projector.project(loaded.config, entry, events)
+                loaded.finished_entries += 1
         if state.head.sequence > projected:
             self.publish(loaded)
 

@@ -23,8 +23,6 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from aws_lambda_powertools import Logger
-
 from chalicelib.core.book import Book
 from chalicelib.core.commands import close_out, decide, expire
 from chalicelib.core.events import BookChanged, CancelRefused, Event, Traded
@@ -32,12 +30,12 @@ from chalicelib.core.journal import JournalEntry, draft
 from chalicelib.core.matching import reject
 from chalicelib.core.vocabulary import CancelOrder, ChangeBook, CloseReason, Command, PlaceOrder
 from chalicelib.loading import LoadedBook, Loading
+from chalicelib.observing import UNWATCHED, Committed, MatchObserver
 from chalicelib.projection import Projector
 from chalicelib.stores.dynamodb import Database
 from chalicelib.stores.journal import EntryExists, Journal
 from chalicelib.undecided import Delivery, Undecided
-
-logger = Logger(service="tallybook-matcher")
+from chalicelib.watching import logger
 
 WARM_BOOKS_MAX = 200
 """Books kept in memory; the one that was idle longest makes room."""
@@ -66,9 +64,11 @@ class _Pending:
     events: list[Event] = field(default_factory=list)
     watermark: int = 0
     redriven: list[str] = field(default_factory=list)
+    commands: list[Command] = field(default_factory=list)
 
     def add(self, events: list[Event], delivery: Delivery) -> None:
         self.events += events
+        self.commands.append(delivery.command)
         if delivery.stream_sequence is None:
             self.redriven.append(delivery.command.command_id)
         else:
@@ -76,16 +76,22 @@ class _Pending:
 
 
 class Matcher:
-    """now_ms: the time in ms; it enters the journal as a fact, and of what is decided it decides what is due (R24)."""
+    """now_ms: the time in ms; it enters the journal as a fact, and of what is decided it decides what is due (R24).
 
-    def __init__(self, database: Database, now_ms: Callable[[], int]) -> None:
+    observer: is told what happens; nothing depends on it.
+    """
+
+    def __init__(self, database: Database, now_ms: Callable[[], int], observer: MatchObserver = UNWATCHED) -> None:
         self._loading = Loading(database)
         self._undecided = Undecided(database)
         self._journal = Journal(database)
         self._projector = Projector(database)
         self._now_ms = now_ms
+        self._observer = observer
         self._warm: OrderedDict[str, LoadedBook] = OrderedDict()
         """Books in memory by key, the one used last at the end."""
+        self._decided: set[str] = set()
+        """Names of the commands that the present call of ``process`` has committed."""
 
     def process(self, book: str, deliveries: Sequence[Delivery]) -> int:
         """Decide the commands of one book, in this order, each exactly once, whatever ran before or runs beside.
@@ -93,7 +99,12 @@ class Matcher:
         Return how many were not decided before. What an earlier run committed and did not project is projected first,
         with no commands at all too. Raises when it could not finish; then everything may be delivered again.
         """
-        return self._fenced(book, lambda: self._process(book, deliveries))
+        self._decided.clear()
+        self._fenced(book, lambda: self._process(book, deliveries))
+        named = {delivery.command.command_id for delivery in deliveries}
+        if repeated := len(deliveries) - len(named & self._decided):
+            self._observer.redelivered(repeated)
+        return len(self._decided)
 
     def expire_due(self, book: str) -> int:
         """Close orders of a book that are due, one group at most; return how many (R24).
@@ -109,7 +120,7 @@ class Matcher:
             try:
                 return work()
             except EntryExists:
-                logger.info("another matcher was first", book=book)
+                self._observer.lost_fencing(book)
                 self._warm.pop(book, None)
             except BaseException:
                 self._warm.pop(book, None)
@@ -119,6 +130,7 @@ class Matcher:
     def _process(self, book: str, deliveries: Sequence[Delivery]) -> int:
         loaded = self._warm.get(book) or self._loading.load(book)
         self._keep(loaded)
+        self._tell_finished(loaded)
         undecided = self._undecided.among(deliveries, loaded.state, loaded.config)
         pending = self._begin(loaded)
         for delivery in undecided:
@@ -127,9 +139,10 @@ class Matcher:
             except Exception:
                 logger.exception("the core cannot decide a command; given up", command=delivery.command.command_id)
                 # The core left its book half changed. What was decided before is written down; a new load projects it.
-                self._append(loaded, pending)
+                own_entries = len(self._append(loaded, pending))
                 loaded = self._loading.load(book)
                 self._keep(loaded)
+                self._tell_finished(loaded, own_entries)
                 pending = self._begin(loaded)
                 events = _give_up(loaded.state.book, delivery.command)
             pending.add(events, delivery)
@@ -141,7 +154,7 @@ class Matcher:
         while events := close_out(loaded.state.book, EVENTS_PER_ENTRY_GROUP):
             self._commit(loaded, _Pending(pending.at_ms, events))
         self._loading.write_snapshot_if_due(loaded)
-        return len(undecided)
+        return len(self._decided)
 
     def _expire_due(self, book: str) -> int:
         loaded = self._warm.get(book)
@@ -150,6 +163,7 @@ class Matcher:
         else:
             self._loading.catch_up(loaded)
         self._keep(loaded)
+        self._tell_finished(loaded)
         at_ms = self._time_of_next(loaded)
         events = expire(loaded.state.book, at_ms, EVENTS_PER_ENTRY_GROUP)
         self._commit(loaded, _Pending(at_ms, events))
@@ -173,6 +187,12 @@ class Matcher:
         if len(self._warm) > WARM_BOOKS_MAX:
             self._warm.popitem(last=False)
 
+    def _tell_finished(self, loaded: LoadedBook, own_entries: int = 0) -> None:
+        """Tell of entries that loading found committed and not projected, but for those that this matcher left so."""
+        if finished := loaded.finished_entries - own_entries:
+            self._observer.finished_for_others(loaded.key, finished)
+        loaded.finished_entries = 0
+
     def _commit(self, loaded: LoadedBook, pending: _Pending) -> None:
         """Write the pending events down, project them, and publish the depth. Raises EntryExists: the book is stale."""
         events = iter(pending.events)
@@ -190,7 +210,18 @@ class Matcher:
         entries = draft(loaded.key, head, pending.at_ms, pending.watermark, pending.events, pending.redriven)
         if entries:
             loaded.journal_bytes += self._journal.append(entries)
-        pending.events, pending.redriven = [], []
+            self._decided.update(command.command_id for command in pending.commands)
+            self._observer.committed(
+                Committed(
+                    loaded.key,
+                    entries[-1].sequence,
+                    len(entries),
+                    pending.events,
+                    pending.commands,
+                    self._now_ms(),
+                )
+            )
+        pending.events, pending.redriven, pending.commands = [], [], []
         return entries
 
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from aws_lambda_powertools import Logger
-
 from chalicelib.matcher import Matcher
 from chalicelib.stores.books import Books
 from chalicelib.stores.dynamodb import Database, batched
 from chalicelib.stores.inbox import Inbox
 from chalicelib.stream import delivery_of
-
-logger = Logger(service="tallybook-matcher")
+from chalicelib.watching import logger
 
 BATCH_COMMANDS = 500
 """Commands given to the matcher at a time: what is read ahead, and what a fault repeats."""

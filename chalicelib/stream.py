@@ -10,18 +10,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from aws_lambda_powertools import Logger
-
 from chalicelib.matcher import Matcher
+from chalicelib.observing import UNWATCHED, MatchObserver
 from chalicelib.stores.dynamodb import Row, decode
 from chalicelib.stores.inbox import MalformedCommand, command_of
+from chalicelib.stores.keys import split_book_key
 from chalicelib.undecided import Delivery
+from chalicelib.watching import logger
 
-logger = Logger(service="tallybook-matcher")
 
+def match_records(
+    matcher: Matcher, records: Sequence[Mapping[str, Any]], observer: MatchObserver = UNWATCHED
+) -> list[str]:
+    """Decide the commands in a batch of stream records; return the sequence numbers to deliver again from.
 
-def match_records(matcher: Matcher, records: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Decide the commands in a batch of stream records; return the sequence numbers to deliver again from."""
+    observer: is told of the batch and of what is handed back; what happens in between the matcher tells its own.
+    """
+    observer.delivered(len(records))
     batches: dict[str, list[Delivery]] = {}
     first_sequence: dict[str, str] = {}
     for record in records:
@@ -39,7 +44,9 @@ def match_records(matcher: Matcher, records: Sequence[Mapping[str, Any]]) -> lis
         try:
             matcher.process(book, deliveries)
         except Exception:
-            logger.exception("book not matched; its commands will be delivered again", book=book)
+            instance, _ = split_book_key(book)
+            logger.exception("book not matched; its commands will be delivered again", instance=instance, book=book)
+            observer.left_unfinished(len(deliveries))
             failed.append(first_sequence[book])
     return failed
 

@@ -1,4 +1,5 @@
-"""Builds the program from its environment, once a process: the only place that reads environment variables.
+"""Builds the program from its environment, once a process: the only place that reads environment variables, with
+``watching``, which must know its own before anything else runs.
 
 ``TALLYBOOK_TABLE_PREFIX`` (default ``tallybook``) names the tables; the standard AWS variables name the engine.
 The master key of the desks' secrets is ``TALLYBOOK_MASTER_KEY``, or the SSM parameter (SecureString) that
@@ -19,6 +20,7 @@ from chalicelib.api_tokens import MASTER_KEY_BYTES_MIN
 from chalicelib.clock import now_ms, now_s
 from chalicelib.escrow.desk import EscrowDesk
 from chalicelib.expiring import Expiring
+from chalicelib.match_watch import MatchWatch
 from chalicelib.matcher import Matcher
 from chalicelib.signed.desk import SignedOrderDesk
 from chalicelib.stores.dynamodb import Database
@@ -86,14 +88,19 @@ def public_instance() -> str | None:
 
 
 @cache
+def match_watch() -> MatchWatch:
+    return MatchWatch()
+
+
+@cache
 def matcher() -> Matcher:
-    return Matcher(database(), now_ms)
+    return Matcher(database(), now_ms, match_watch())
 
 
 @cache
 def expiring() -> Expiring:
     """Return what looks at orders that expire, with a matcher of its own: it may run beside ``matcher``."""
-    return Expiring(database(), Matcher(database(), now_ms), now_ms)
+    return Expiring(database(), Matcher(database(), now_ms, match_watch()), now_ms)
 
 
 @cache

@@ -26,6 +26,7 @@ from botocore.exceptions import ProfileNotFound
 
 from chalicelib import redrive, wiring
 from chalicelib.cli.arguments import CommandFailed
+from chalicelib.watching import logger
 from infra import demo, engine, escrow_demo, settings, taker_demo
 from infra.looker import start_looking
 from infra.master_key import master_key_environment
@@ -93,6 +94,8 @@ class LocalRun:
         engine_url = self._connect()
         os.environ.update(master_key_environment(chosen.local_dir, os.environ))
         os.environ.setdefault("TALLYBOOK_PUBLIC_INSTANCE", demo.INSTANCE)
+        os.environ.setdefault("POWERTOOLS_METRICS_DISABLED", "true")
+        logger.setLevel(os.environ.setdefault("POWERTOOLS_LOG_LEVEL", "WARNING"))
         stream_arn = self._prepare_tables()
         demo.seed()
         taker_demo.seed()

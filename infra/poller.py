@@ -35,7 +35,7 @@ RETRY_PAUSE_MAX_S = 5.0
 DISCOVERY_PERIOD_S = 10.0
 
 Handler = Callable[[dict[str, Any], Any], object]
-log = logging.getLogger("tallybook.poller")
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)

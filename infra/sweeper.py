@@ -13,7 +13,7 @@ from typing import Any
 from infra.poller import Handler, LambdaContext
 
 PERIOD_S = 60.0
-_LOG = logging.getLogger("tallybook.sweeper")
+_LOG = logging.getLogger(__name__)
 
 
 class Sweeper:

@@ -12,8 +12,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from aws_lambda_powertools import Logger
-
 from chalicelib.core.transactions import Transaction
 from chalicelib.escrow import steps
 from chalicelib.escrow.checks import metadata_errors, reimburse_errors, selected, update_errors, wrong
@@ -40,10 +38,9 @@ from chalicelib.stores.dynamodb import Database, OutcomeUnknown, Unavailable, Wr
 from chalicelib.stores.escrow_rows import PAYOUT, REFUND, place_of
 from chalicelib.stores.escrow_settings import EscrowDesks
 from chalicelib.stores.escrows import Escrows
+from chalicelib.watching import logger
 
 SWEEP_ORDERS_MAX = 200
-
-logger = Logger(service="tallybook-escrow")
 
 
 class _NotDue(Exception):

@@ -8,7 +8,6 @@ on condition that the row is as it was read, so commands and sweeps may run besi
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from itertools import islice
 
@@ -17,10 +16,10 @@ from chalicelib.signed.steps import Contended, Steps
 from chalicelib.stores.accounts import LedgerBroken
 from chalicelib.stores.dynamodb import Database
 from chalicelib.stores.signed_orders import SignedOrders, StoredOrder
+from chalicelib.watching import logger
 
 SWEEP_ORDERS_MAX = 1000
 """Orders that one sweep looks at; the next one goes on with the rest."""
-_LOG = logging.getLogger(__name__)
 
 
 class Lapses:
@@ -52,5 +51,5 @@ class Lapses:
             except Contended:  # whoever was first has written the lapse too
                 continue
             except LedgerBroken:
-                _LOG.exception("the lapse of signed order %s of %s is not written", stored.order_id, stored.instance)
+                logger.exception("lapse not written", instance=stored.instance, order=stored.order_id)
         return written

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote_to_bytes
@@ -19,6 +20,7 @@ class HttpRequest:
     path: of the request line as the client sent it, percent-encoding untouched, without the query; what a deployment
     puts in front of every path (a stage, the base path of a domain) is no part of it.
     client_address: where the request came from, as the gateway saw it; empty where it does not say.
+    request_id: its name in the log, and in the answers of desks that name requests; always new.
     """
 
     method: str
@@ -29,6 +31,7 @@ class HttpRequest:
     body: bytes
     path: str = ""
     client_address: str = ""
+    request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,7 +115,7 @@ def test_an_order_whose_hold_is_gone_is_logged_and_stops_no_other(
     market.now_s += 100
     with caplog.at_level(logging.ERROR):
         assert market.desk.sweep() == 1
-    assert market.stored(broken).order_id in caplog.text
+    assert [vars(record)["order"] for record in caplog.records] == [market.stored(broken).order_id]
     assert market.funds(OTHER, QUOTE) == (FUNDS, 0)
     assert market.stored(broken).state.status is Status.PENDING
 

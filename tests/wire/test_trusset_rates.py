@@ -20,6 +20,7 @@ from chalicelib.wire.http import HttpResponse
 from chalicelib.wire.trusset.routes import LIST, PLACE, BookDesk
 from tests.faults import FaultyClient, WatchedClient, raising, refusal
 from tests.test_races import at_once
+from tests.watched import watched
 from tests.wire.desk import API_KEY, Desk, code_of, open_desk
 from tests.world import INSTANCE, World
 
@@ -156,39 +157,36 @@ WEATHER = {
 @pytest.mark.parametrize("error", WEATHER.values(), ids=WEATHER)
 @pytest.mark.usefixtures("clock")
 def test_a_counter_that_is_throttled_or_out_of_reach_lets_everyone_in_and_tells_the_metrics(
-    desk: Desk, error: Exception, capsys: pytest.CaptureFixture[str]
+    desk: Desk, error: Exception
 ) -> None:
     down = FaultyClient(desk.world.database._client, raising(error, after=False))
     copy = copy_of(desk, down)
-    for _ in range(LIMIT + 1):
-        down.strike_at(1)
-        assert shown(copy.list()) == (200, "3", "3", str(WINDOW_START_S + 60))
-        assert down.has_struck
-    printed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert len(printed) == LIMIT + 1
-    for metric in printed:
-        (directive,) = metric.pop("_aws")["CloudWatchMetrics"]
-        assert directive == {
-            "Namespace": "Tallybook",
-            "Dimensions": [["service"]],
-            "Metrics": [{"Name": "RateLimitUnavailable", "Unit": "Count"}],
-        }
-        assert metric == {
-            "service": "tallybook-api", "instance": INSTANCE, "key_id": "key_1", "reason": str(error),
-            "RateLimitUnavailable": [1.0],
-        }  # fmt: skip
+    with watched("api_handler") as seen:
+        for _ in range(LIMIT + 1):
+            down.strike_at(1)
+            assert shown(copy.list()) == (200, "3", "3", str(WINDOW_START_S + 60))
+            assert down.has_struck
+    (metrics,) = seen.emf
+    (directive,) = metrics["_aws"]["CloudWatchMetrics"]
+    assert directive == {
+        "Namespace": "Tallybook",
+        "Dimensions": [["stage"]],
+        "Metrics": [{"Name": "RateLimitUnavailable", "Unit": "Count"}],
+    }
+    assert metrics["RateLimitUnavailable"] == [LIMIT + 1]
+    told = [(line["instance"], line["key_id"], line["reason"]) for line in seen.log]
+    assert told == [(INSTANCE, "key_1", str(error))] * (LIMIT + 1)
     down.strike_at(0)
     assert shown(copy.list())[:3] == (200, "3", "2"), "it counts again as soon as it can"
 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "ResourceNotFoundException"])
-def test_a_counter_that_the_desk_may_not_write_is_a_fault(
-    desk: Desk, code: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_counter_that_the_desk_may_not_write_is_a_fault(desk: Desk, code: str) -> None:
     """A mistake of the deployment does not pass by itself: it must not leave every limit off unnoticed."""
     denied = FaultyClient(desk.world.database._client, raising(refusal(code, "UpdateItem"), after=False), at=1)
-    assert code_of(copy_of(desk, denied).list()) == (500, "INTERNAL_ERROR")
-    assert "RateLimitUnavailable" not in capsys.readouterr().out
+    with watched("api_handler") as seen:
+        assert code_of(copy_of(desk, denied).list()) == (500, "INTERNAL_ERROR")
+    assert set(seen.measured()) == {"ErrorsLogged"}
 
 
 class Server(ThreadingHTTPServer):

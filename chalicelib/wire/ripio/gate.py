@@ -14,10 +14,10 @@ from chalicelib.stores.dynamodb import Database, OutcomeUnknown, Unavailable
 from chalicelib.stores.keys import customer_key
 from chalicelib.stores.tenants import Tenants
 from chalicelib.tenancy import InstanceStatus
+from chalicelib.watching import request_uncounted, tell
 from chalicelib.wire.http import HttpRequest
 from chalicelib.wire.ripio.envelope import Envelope, Error, Fault, invalid
 from chalicelib.wire.ripio.signature import is_signed
-from chalicelib.wire.uncounted import report_uncounted
 
 SERVICE = "trading"
 TOLERANCE_HEADERS = ("timestamp-tolerance", "timstamp-tolerance")
@@ -73,6 +73,8 @@ class Gate:
         sent = _credentials(request)
         token = self._tokens.accept(sent.token)
         instance = token and self._tenants.get(token.instance)
+        if token is not None:
+            tell(instance=token.instance)
         if token is None or instance is None or instance.status is not InstanceStatus.ACTIVE:
             raise Fault(Error.TOKEN_INVALID)
         if token.status is not TokenStatus.ACTIVE:
@@ -98,7 +100,7 @@ class Gate:
         try:
             refusal = self._allowances.use(scope, token.allowance, now_us)
         except (Unavailable, OutcomeUnknown) as error:
-            report_uncounted(token.instance, token.token_id, error)
+            request_uncounted(token.instance, token.token_id, error)
             return
         if refusal:
             what = Error.LIMIT_EXCEEDED if refusal.is_of_day else Error.TOO_MANY_REQUESTS

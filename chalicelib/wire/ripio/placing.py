@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from aws_lambda_powertools import Logger
-
 from chalicelib.admission import Admission
 from chalicelib.clock import iso, now_ms
 from chalicelib.core.config import OrderRequest, Refusal, RefusalCode
@@ -17,6 +15,7 @@ from chalicelib.stores.dynamodb import Database, Unavailable
 from chalicelib.stores.external_ids import ExternalIds
 from chalicelib.stores.orders import OrderRow, Orders, as_admitted
 from chalicelib.stores.tokens import Tokens
+from chalicelib.watching import logger, order_admitted
 from chalicelib.wire.http import HttpRequest, HttpResponse
 from chalicelib.wire.preference import wait_preference
 from chalicelib.wire.ripio import place_schema
@@ -25,8 +24,6 @@ from chalicelib.wire.ripio.figures import STATUS_WORDS, figures_of, side_word, t
 from chalicelib.wire.ripio.gate import Caller
 from chalicelib.wire.ripio.ids import shown
 from chalicelib.wire.ripio.pairs import Market, Pairs
-
-logger = Logger(service="tallybook-api")
 
 _FAULT_OF = {
     RefusalCode.ORDER_BOOK_NOT_FOUND: (Error.PAIR_NOT_FOUND, ""),
@@ -75,6 +72,7 @@ class PlacingEndpoints:
         outcome = self.admission.place(caller.instance, market.book.book_id, asked)
         if isinstance(outcome, Refusal):
             raise _fault_of(outcome, asked)
+        order_admitted("trade")
         row, headers = as_admitted(outcome.book_id, outcome.order), {}
         wait_s = wait_preference(request.headers.get("prefer", ""))
         if wait_s is not None:

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from aws_lambda_powertools import Logger
-
 from chalicelib.api_tokens import Permission
 from chalicelib.clock import now_ms
 from chalicelib.outcomes import CANCEL_WAIT_S
 from chalicelib.stores.dynamodb import Database, Unavailable
+from chalicelib.watching import logger, order_refused, tell
 from chalicelib.wire.http import BadPercentEncoding, HttpRequest, HttpResponse, percent_decoded
 from chalicelib.wire.ripio.envelope import Envelope, Error, Fault, invalid
 from chalicelib.wire.ripio.gate import Caller, Gate
 from chalicelib.wire.ripio.placing import placing_endpoints
 from chalicelib.wire.ripio.reading import reading_endpoints
 
+DESK = "trade"
+"""Its name in log and metrics."""
 MOUNTS = ("trade", "v4")
 """First segments of the paths that are this desk's; below both there is the same (R1)."""
 BODY_BYTES_MAX = 64 * 1024
@@ -58,8 +59,6 @@ Endpoint = Callable[[HttpRequest, Caller, Envelope], HttpResponse]
 Endpoints = Mapping[str, Endpoint]
 """By their routes, as ROUTES names them."""
 
-logger = Logger(service="tallybook-api")
-
 
 class TradeDesk:
     """Answers requests to the trade desk; never raises.
@@ -91,6 +90,7 @@ class TradeDesk:
         }
 
     def answer(self, request: HttpRequest) -> HttpResponse:
+        tell(desk=DESK)
         envelope = Envelope(self._clock())
         try:
             route, path_parameters = _found(request.method, request.path)
@@ -99,6 +99,8 @@ class TradeDesk:
             caller = self._caller(request, ROUTES[route], envelope)
             return self._endpoints[route](replace(request, path_parameters=path_parameters), caller, envelope)
         except Fault as fault:
+            if request.method == "POST" and _is_of_placing(request.path) and fault.error.status < 500:
+                order_refused(DESK, fault.error.name)
             return envelope.failure(fault)
         except Unavailable:
             logger.warning("a needed part is down", exc_info=True, method=request.method, path=request.path)
@@ -117,6 +119,10 @@ class TradeDesk:
 
 def is_of_trade_desk(path: str) -> bool:
     return path.split("/")[1:2] in [[mount] for mount in MOUNTS]
+
+
+def _is_of_placing(path: str) -> bool:
+    return path.removesuffix("/").split("/")[2:] == ["orders"]
 
 
 def _found(method: str, path: str) -> tuple[str, dict[str, str]]:

@@ -16,11 +16,11 @@ from chalicelib.stores.allowances import Allowances
 from chalicelib.stores.desk_settings import OpenDesk, TakerDesks
 from chalicelib.stores.dynamodb import Database, OutcomeUnknown, Unavailable
 from chalicelib.stores.taker_keys import TakerKeys
+from chalicelib.watching import request_uncounted, tell
 from chalicelib.wire.http import HttpRequest
 from chalicelib.wire.stove.envelope import Error, Fault
 from chalicelib.wire.stove.sessions import INSTANCE, NotASession, Session, Sessions
 from chalicelib.wire.stove.signature import is_signed
-from chalicelib.wire.uncounted import report_uncounted
 
 SERVICE = "trading"
 CONNECT_ALLOWANCE = Allowance(bucket=10, refill_per_1000_s=167, per_day=0)
@@ -75,6 +75,7 @@ class Gate:
         desk = self._desks.open_desk(key.instance) if key is not None else None
         if key is None or desk is None:
             raise Fault(Error.KEY_UNKNOWN)
+        tell(instance=key.instance)
         if key.requires_signature and not signature:
             raise Fault(Error.KEY_MISSING)
         if key.has_ended(now_ms // 1000):
@@ -99,6 +100,7 @@ class Gate:
         desk = self._desks.open_desk(session.instance)
         if desk is None:
             raise Fault(Error.UNAUTHORIZED)
+        tell(instance=session.instance)
         _refuse_without_service(desk)
         self._count(session.instance, f"maker/{session.wallet}", desk.settings.allowance, now_ms)
         return Caller(session.instance, session.wallet, desk.settings, now_ms)
@@ -109,6 +111,7 @@ class Gate:
         desk = self._desks.open_desk(named) if named and INSTANCE.fullmatch(named) else None
         if desk is None:
             raise Fault(Error.NOT_FOUND)
+        tell(instance=desk.instance)
         _refuse_without_service(desk)
         self._count(desk.instance, f"client/{request.client_address}", CONNECT_ALLOWANCE, now_ms)
         return Caller(desk.instance, "", desk.settings, now_ms)
@@ -138,7 +141,7 @@ class Gate:
         try:
             refusal = self._allowances.use(f"{instance}/allowance/{who}", allowance, now_ms * 1000)
         except (Unavailable, OutcomeUnknown) as error:
-            report_uncounted(instance, who, error)
+            request_uncounted(instance, who, error)
             return
         if refusal:
             raise Fault(Error.TOO_MANY_REQUESTS, retry_after_s=refusal.retry_after_s)

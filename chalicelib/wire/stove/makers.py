@@ -15,6 +15,7 @@ from chalicelib.signed.settings import DeskSettings
 from chalicelib.stores.connects import Connects, NonceSpent
 from chalicelib.stores.instruments import Instruments, Terms
 from chalicelib.stores.signed_orders import SignedOrders
+from chalicelib.watching import order_admitted
 from chalicelib.wire.http import HttpRequest
 from chalicelib.wire.stove.envelope import Error, Fault, invalid, order_not_found
 from chalicelib.wire.stove.gate import Caller, Endpoint
@@ -67,7 +68,9 @@ class MakerEndpoints:
         if signer_of_order(settings.domain, order, body.signature) != caller.address:
             raise invalid({"signature": "must be the maker's signature of the order, 65 bytes"})
         signed = Signed(order, order_hash_of(settings.domain, order), body.signature)
-        return single_order(self.desk.create(caller.instance, settings, signed))
+        created = self.desk.create(caller.instance, settings, signed)
+        order_admitted("taker")
+        return single_order(created)
 
     def cancel(self, request: HttpRequest, caller: Caller) -> object:
         """Cancel an open order, or ask the holder of its lock for it (K16: by id, or by hash)."""

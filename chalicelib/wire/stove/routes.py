@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from enum import Enum
 
-from aws_lambda_powertools import Logger
-
 from chalicelib.clock import now_ms
 from chalicelib.signed.desk import SignedOrderDesk
 from chalicelib.stores.accounts import Accounts
@@ -15,6 +13,7 @@ from chalicelib.stores.connects import Connects
 from chalicelib.stores.dynamodb import Database
 from chalicelib.stores.instruments import Instruments
 from chalicelib.stores.signed_orders import SignedOrders
+from chalicelib.watching import logger, order_refused, tell
 from chalicelib.wire.http import HttpRequest, HttpResponse
 from chalicelib.wire.stove.envelope import Error, Fault, failure, invalid, success
 from chalicelib.wire.stove.gate import Endpoint, Gate
@@ -24,6 +23,8 @@ from chalicelib.wire.stove.refusals import REFUSALS, fault_of
 from chalicelib.wire.stove.takers import TakerEndpoints
 from chalicelib.wire.stove.validate import ValidateEndpoint
 
+DESK = "taker"
+"""Its name in log and metrics."""
 MOUNT = ["", "api", "v1"]
 BODY_BYTES_MAX = 64 * 1024
 REQUEST_ID = "X-REQUEST-ID"
@@ -61,8 +62,6 @@ ALIASES = {
     for word in ("validate", "lock", "unlock", "fill", "reject", "cancel-result")
 } | {"GET /takers/fills": "GET /orders/filled"}
 """Other paths of the same endpoints (K3)."""
-
-logger = Logger(service="tallybook-api")
 
 
 class TakerDesk:
@@ -103,6 +102,7 @@ class TakerDesk:
         return replace(response, headers={**response.headers, REQUEST_ID: request_id})
 
     def _answer(self, request: HttpRequest) -> HttpResponse:
+        tell(desk=DESK)
         try:
             route, path_parameters = _found(request.method, request.path)
             caller = self._enter[ROUTES[route]](request, self._clock())
@@ -110,12 +110,19 @@ class TakerDesk:
                 raise invalid({"body": f"must be at most {BODY_BYTES_MAX} bytes"})
             return success(self._endpoints[route](replace(request, path_parameters=path_parameters), caller))
         except Fault as fault:
-            return failure(fault)
+            return _refused(request, fault)
         except REFUSALS as refusal:
-            return failure(fault_of(refusal))
+            return _refused(request, fault_of(refusal))
         except Exception:
             logger.exception("unexpected fault", method=request.method, path=request.path)
             return failure(Fault(Error.INTERNAL))
+
+
+def _refused(request: HttpRequest, fault: Fault) -> HttpResponse:
+    sent = request.path.removesuffix("/").split("/")[len(MOUNT) :]
+    if request.method == "POST" and sent == ["orders"] and fault.error.status < 500:
+        order_refused(DESK, fault.error.name)
+    return failure(fault)
 
 
 def is_of_taker_desk(path: str) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -67,10 +66,10 @@ class Fault(Exception):
 
 
 class Envelope:
-    """Writes one request's answer. instance: None until the key is accepted (T8)."""
+    """Writes one request's answer. request_id: the request's name. instance: None until the key is accepted (T8)."""
 
-    def __init__(self, now_ms: int) -> None:
-        self.request_id = str(uuid.uuid4())
+    def __init__(self, now_ms: int, request_id: str) -> None:
+        self.request_id = request_id
         self.instance: str | None = None
         self.headers: dict[str, str] = {}
         """Headers that every answer to this request carries."""

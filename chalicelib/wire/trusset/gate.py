@@ -8,9 +8,9 @@ from chalicelib.clock import now_s
 from chalicelib.stores.dynamodb import OutcomeUnknown, Unavailable
 from chalicelib.stores.requests import RATE_WINDOW_S, Rates, window_start_s
 from chalicelib.stores.tenants import Credential, Tenants
+from chalicelib.watching import logger, request_uncounted, tell
 from chalicelib.wire.http import HttpRequest
 from chalicelib.wire.trusset.envelope import Envelope, Fault
-from chalicelib.wire.uncounted import report_uncounted
 
 API_KEY = re.compile(r"trusset_([A-Za-z0-9]{8})_[0-9a-f]{64}")
 SERVICE = "trading"
@@ -29,6 +29,7 @@ def pass_gate(request: HttpRequest, tenants: Tenants, rates: Rates, envelope: En
     if credential is None:
         raise Fault("AUTH_FAILED", "API key is not valid")
     envelope.instance = credential.instance
+    tell(instance=credential.instance)
     _count(credential, rates, envelope)
     if SERVICE not in credential.services:
         raise Fault("SERVICE_NOT_ENABLED", f"Service '{SERVICE}' is not enabled for this instance")
@@ -44,6 +45,7 @@ def _accept(api_key: str, tenants: Tenants) -> Credential | None:
     try:
         return tenants.accept(match[1], api_key)
     except Exception as error:  # whatever it is, the caller is not to blame, and not let in
+        logger.exception("key not checked")
         raise Fault("AUTH_ERROR", "The API key could not be checked") from error
 
 
@@ -61,7 +63,7 @@ def _count(credential: Credential, rates: Rates, envelope: Envelope) -> None:
     try:
         count = rates.count(f"{credential.instance}/rate/{credential.key_id}", limit, at_s)
     except (Unavailable, OutcomeUnknown) as error:
-        report_uncounted(credential.instance, credential.key_id, error)
+        request_uncounted(credential.instance, credential.key_id, error)
         count = 0
     envelope.headers |= {
         "X-RateLimit-Limit": str(limit),

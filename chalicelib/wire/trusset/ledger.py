@@ -10,8 +10,6 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from aws_lambda_powertools import Logger
-
 from chalicelib.clock import iso, now_ms
 from chalicelib.core.transactions import Movement, Transaction, TransactionType
 from chalicelib.movements import (
@@ -30,13 +28,12 @@ from chalicelib.stores.dynamodb import OutcomeUnknown, Unavailable, Write
 from chalicelib.stores.keys import customer_key
 from chalicelib.stores.requests import Requests
 from chalicelib.stores.tokens import Token, Tokens
+from chalicelib.watching import logger
 from chalicelib.wire.http import HttpRequest, HttpResponse
 from chalicelib.wire.trusset import ledger_schema, schema
 from chalicelib.wire.trusset.envelope import Detail, Envelope, Fault
 from chalicelib.wire.trusset.replay import Replay, answer_once, idempotency_key
 from chalicelib.wire.trusset.tokens import token_in_path, token_not_found
-
-logger = Logger(service="tallybook-api")
 
 FINISH_WITHIN_MS = 2000
 """How long a request may take to finish its own answer before another one does."""
@@ -104,7 +101,7 @@ class MovementEndpoints:
                 if replay is not None:
                     answer = replay.requests.finish(replay.scope, replay.key, answer, None).body
             except (Unavailable, OutcomeUnknown):
-                logger.warning("no balance to show", exc_info=True, request_id=envelope.request_id)
+                logger.warning("no balance to show", exc_info=True)
             return envelope.response(200, answer)
 
         return answer_once(self.requests, request, instance, key, members, envelope, act)

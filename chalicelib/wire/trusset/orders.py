@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from aws_lambda_powertools import Logger
-
 from chalicelib.admission import Admission, Admitted
 from chalicelib.clock import iso, now_ms
 from chalicelib.core.config import Refusal
@@ -15,13 +13,12 @@ from chalicelib.stores.dynamodb import OutcomeUnknown, Unavailable, Write
 from chalicelib.stores.keys import customer_key
 from chalicelib.stores.orders import OrderRow, Orders, as_admitted
 from chalicelib.stores.requests import Requests
+from chalicelib.watching import logger, order_admitted
 from chalicelib.wire.http import HttpRequest, HttpResponse
 from chalicelib.wire.preference import wait_preference
 from chalicelib.wire.trusset import order_schema, schema
 from chalicelib.wire.trusset.envelope import Envelope, Fault
 from chalicelib.wire.trusset.replay import Replay, answer_once, idempotency_key
-
-logger = Logger(service="tallybook-api")
 
 FINISH_MARGIN_MS = 2000
 """How long after its wait a request may still finish its own answer before another one does."""
@@ -53,6 +50,7 @@ class OrderEndpoints:
             outcome = self.admission.place(instance, body.orderBookId, body.request(), receipt if replay else None)
             if isinstance(outcome, Refusal):
                 raise Fault(outcome.code.value, outcome.message)
+            order_admitted("book")
             return self._answer(instance, outcome, wait_s, replay, envelope)
 
         return answer_once(self.requests, request, instance, key, members, envelope, act)
@@ -78,7 +76,7 @@ class OrderEndpoints:
                     shown, applied = final.body, final.preference
                 body, preference = shown, applied
             except (Unavailable, OutcomeUnknown):
-                logger.warning("no result to show", exc_info=True, request_id=envelope.request_id)
+                logger.warning("no result to show", exc_info=True)
         return envelope.response(201, body, {"Preference-Applied": preference} if preference else None)
 
     def cancel(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
@@ -90,7 +88,7 @@ class OrderEndpoints:
         try:
             row = self.outcomes.first(is_cancel_decided, customer_key(instance, customer), order_id, self.cancel_wait_s)
         except Unavailable:  # that "nothing was changed" would not be true any more: the cancel is queued
-            logger.warning("no result to show", exc_info=True, request_id=envelope.request_id)
+            logger.warning("no result to show", exc_info=True)
             row = None
         envelope.has_waited(now_ms())
         if row is None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from aws_lambda_powertools import Logger
-
 from chalicelib.admission import Admission
 from chalicelib.clock import now_ms, now_s
 from chalicelib.configuring import Configuring
@@ -22,9 +20,10 @@ from chalicelib.stores.orders import Orders
 from chalicelib.stores.requests import Rates, Requests
 from chalicelib.stores.tenants import Tenants
 from chalicelib.stores.tokens import Tokens
+from chalicelib.watching import logger, order_refused, tell
 from chalicelib.wire.http import HttpRequest, HttpResponse
 from chalicelib.wire.trusset.books import BookEndpoints
-from chalicelib.wire.trusset.envelope import Envelope, Fault
+from chalicelib.wire.trusset.envelope import STATUS_OF_CODE, Envelope, Fault
 from chalicelib.wire.trusset.gate import pass_gate
 from chalicelib.wire.trusset.ledger import MovementEndpoints, StatementEndpoints
 from chalicelib.wire.trusset.market import MarketEndpoints
@@ -71,9 +70,9 @@ ROUTES = {
 }
 """Each route with the methods it has."""
 
+DESK = "book"
+"""Its name in log and metrics."""
 Endpoint = Callable[[HttpRequest, str, Envelope], HttpResponse]
-
-logger = Logger(service="tallybook-api")
 
 
 class BookDesk:
@@ -130,23 +129,26 @@ class BookDesk:
         }
 
     def answer(self, request: HttpRequest) -> HttpResponse:
-        envelope = Envelope(now_ms())
+        tell(desk=DESK)
+        envelope = Envelope(now_ms(), request.request_id)
         try:
             endpoint = self._endpoint(request.route, request.method)
             credential = pass_gate(request, self._tenants, self._rates, envelope)
             return endpoint(request, credential.instance, envelope)
         except Fault as fault:
+            if (request.route, request.method) == (PLACE, "POST") and STATUS_OF_CODE[fault.code] < 500:
+                order_refused(DESK, fault.code)
             return envelope.failure(fault)
         except Unavailable:
-            logger.warning("a needed part is down", exc_info=True, request_id=envelope.request_id)
+            logger.warning("a needed part is down", exc_info=True, method=request.method, path=request.path)
             unavailable = "The service is briefly unavailable; nothing was changed"
             return envelope.failure(Fault("SERVICE_UNAVAILABLE", unavailable, headers={"Retry-After": "1"}))
         except OutcomeUnknown:
-            logger.exception("the outcome of a write is not known", request_id=envelope.request_id)
+            logger.exception("the outcome of a write is not known", method=request.method, path=request.path)
             unknown = "It is not known whether the request was carried out; look before you repeat it"
             return envelope.failure(Fault("INTERNAL_ERROR", unknown))
         except Exception:
-            logger.exception("unexpected fault", request_id=envelope.request_id)
+            logger.exception("unexpected fault", method=request.method, path=request.path)
             return envelope.failure(Fault("INTERNAL_ERROR", "Unexpected fault"))
 
     def _endpoint(self, route: str | None, method: str) -> Endpoint:

@@ -14,9 +14,9 @@ from chalicelib.stores.allowances import Allowances
 from chalicelib.stores.dynamodb import Database, OutcomeUnknown, Unavailable
 from chalicelib.stores.escrow_keys import EscrowKeys
 from chalicelib.stores.escrow_settings import EscrowDesks
+from chalicelib.watching import request_uncounted, tell
 from chalicelib.wire.http import HttpRequest
 from chalicelib.wire.truust.envelope import too_many, unauthenticated, unauthorized
-from chalicelib.wire.uncounted import report_uncounted
 
 WRITING = frozenset(("POST", "PUT"))
 _BEARER = re.compile(r"Bearer +(\S+)", re.IGNORECASE)
@@ -65,6 +65,7 @@ class Gate:
             address = request.client_address or "unknown"
             self._count("escrow-desk", f"escrow/strangers/{address}", address, STRANGERS_ALLOWANCE)
             raise unauthenticated()
+        tell(instance=key.instance)
         is_writing = request.method in WRITING
         if not key.is_enabled or (key.is_read_only and is_writing) or key.is_operators != is_operators:
             raise unauthorized()
@@ -83,7 +84,7 @@ class Gate:
         try:
             refusal = self._allowances.use(scope, allowance, self._clock() * 1000)
         except (Unavailable, OutcomeUnknown) as error:
-            report_uncounted(instance, who, error)
+            request_uncounted(instance, who, error)
             return
         if refusal:
             raise too_many(refusal.retry_after_s)

@@ -12,6 +12,7 @@ from chalicelib.escrow.commands import Cancel, Reimburse
 from chalicelib.escrow.desk import EscrowDesk
 from chalicelib.escrow.order import Order, World
 from chalicelib.stores.escrows import Escrows
+from chalicelib.watching import order_admitted
 from chalicelib.wire.http import HttpRequest, HttpResponse
 from chalicelib.wire.truust import order_schema
 from chalicelib.wire.truust.commanding import Commanding, Record, Sent, about
@@ -95,7 +96,9 @@ class OrderEndpoints:
             if sent.errors:
                 self._note_what_is_stored(sent, asked.currency, caller)
             sent.refuse_faulty()
-            return view(self.desk.create_order(caller.place, asked, about(record, view)))
+            created = self.desk.create_order(caller.place, asked, about(record, view))
+            order_admitted("escrow")
+            return view(created)
 
         view = _view(caller)
         return self.commanding.once(request, caller, order_schema.CREATE, carry_out)

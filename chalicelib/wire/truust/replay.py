@@ -18,6 +18,8 @@ from chalicelib.stores.requests import Answer, AnswerExists, Requests
 from chalicelib.wire.http import HttpRequest, HttpResponse
 from chalicelib.wire.truust.envelope import breaks_rule, invalid_field, response
 
+REPLAYED = "Idempotent-Replay"
+"""The header of an answer that was given before."""
 FIELD = "idempotency_key"
 FINISH_WITHIN_MS = 2000
 """How long a request may take to finish its own answer before another one does."""
@@ -64,7 +66,7 @@ class Replay:
             if answer.pending_until_ms is not None and answer.pending_until_ms <= self.clock():
                 answer = self.requests.finish(self.scope, self.key, answer.body, None)
             if answer.pending_until_ms is None:
-                return response(answer.status, answer.body, {"Idempotent-Replay": "true"})
+                return response(answer.status, answer.body, {REPLAYED: "true"})
             if time.monotonic() > deadline_s:
                 raise Unavailable("the first request of this key is still under way")
             time.sleep(POLL_S)

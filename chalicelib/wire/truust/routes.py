@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from aws_lambda_powertools import Logger
-
 from chalicelib.clock import now_ms
 from chalicelib.escrow.desk import EscrowDesk
 from chalicelib.stores.accounts import Accounts
@@ -14,6 +12,7 @@ from chalicelib.stores.dynamodb import Database
 from chalicelib.stores.escrow_settings import EscrowDesks
 from chalicelib.stores.escrows import Escrows
 from chalicelib.stores.requests import Requests
+from chalicelib.watching import logger, order_refused, tell
 from chalicelib.wire.http import BadPercentEncoding, HttpRequest, HttpResponse, percent_decoded
 from chalicelib.wire.truust.commanding import Commanding
 from chalicelib.wire.truust.customers import CustomerEndpoints
@@ -23,12 +22,15 @@ from chalicelib.wire.truust.objects import PREFIX
 from chalicelib.wire.truust.operator import OperatorEndpoints
 from chalicelib.wire.truust.orders import OrderEndpoints
 from chalicelib.wire.truust.payments import PaymentEndpoints
+from chalicelib.wire.truust.replay import REPLAYED
 
+DESK = "escrow"
+"""Its name in log and metrics."""
 VERSION, ORDERS, OPERATOR = PREFIX.removeprefix("/"), "orders", "operator"
+CREATING = (f"{PREFIX}/{ORDERS}", f"/{ORDERS}")
+"""Where orders are created."""
 Endpoint = Callable[[HttpRequest, Caller], HttpResponse]
 """Answers a request that has passed the gate; raises Fault."""
-
-logger = Logger(service="tallybook-api")
 
 
 class TruustDesk:
@@ -87,6 +89,14 @@ class TruustDesk:
         return list(self._endpoints)
 
     def answer(self, request: HttpRequest) -> HttpResponse:
+        tell(desk=DESK)
+        answer = self._answer(request)
+        is_refused = 400 <= answer.status < 500 and REPLAYED not in answer.headers
+        if is_refused and request.method == "POST" and request.path.removesuffix("/") in CREATING:
+            order_refused(DESK, str(answer.status))
+        return answer
+
+    def _answer(self, request: HttpRequest) -> HttpResponse:
         try:
             route, segments, parameters = self._found(request.method, request.path)
             caller = self._gate.pass_through(request, is_operators=segments[0] == OPERATOR)

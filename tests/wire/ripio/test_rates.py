@@ -13,8 +13,10 @@ from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 from chalicelib.allowance import Allowance
 from chalicelib.api_tokens import token_id_of
 from chalicelib.stores.dynamodb import Database
+from chalicelib.watching import Metric
 from chalicelib.wire.ripio.routes import TradeDesk
 from tests.faults import ENDPOINT, FaultyClient, raising, refusal
+from tests.watched import watched
 from tests.wire.ripio.desk import MASTER_KEY, SignedDesk, fault_of, make_token, open_trade_desk
 from tests.world import INSTANCE, World
 
@@ -101,20 +103,18 @@ WEATHER = {
 
 @pytest.mark.parametrize("error", WEATHER.values(), ids=WEATHER)
 def test_a_counter_that_is_throttled_or_out_of_reach_lets_everyone_in_and_tells_the_metrics(
-    desk: SignedDesk, error: Exception, capsys: pytest.CaptureFixture[str]
+    desk: SignedDesk, error: Exception
 ) -> None:
     down = FaultyClient(desk.world.database._client, raising(error, after=False))
     copy = copy_of(desk, down)
-    for _ in range(4):
-        down.strike_at(1)
-        assert probe(copy) == PASSED
-        assert down.has_struck
-    printed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert len(printed) == 4
-    for metric in printed:
-        assert metric["RateLimitUnavailable"] == [1.0]
-        assert (metric["instance"], metric["key_id"]) == (INSTANCE, token_id_of(desk.token))
-        assert metric["reason"] == str(error)
+    with watched("api_handler") as seen:
+        for _ in range(4):
+            down.strike_at(1)
+            assert probe(copy) == PASSED
+            assert down.has_struck
+    assert seen.values(Metric.RATE_LIMIT_UNAVAILABLE) == [4]
+    told = {(line["instance"], line["key_id"], line["reason"]) for line in seen.log}
+    assert told == {(INSTANCE, token_id_of(desk.token)[:12], str(error))}
     down.strike_at(0)
     assert [probe(copy) for _ in range(4)][-1] == TOO_MANY, "it counts again as soon as it can"
 

@@ -1,0 +1,129 @@
+"""What watching costs, in time and in log: ``python benchmarks/watching.py``.
+
+Batches of orders are matched over tables in memory, which cost least and so show most of it: without an observer, and
+watched as the match function is, with log lines and metrics written. In turn, in processor time; the best round of each
+counts. The bytes are what CloudWatch would be sent of a batch of one order, of a full one, and of a placed order.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
+from functools import partial
+from io import StringIO
+from pathlib import Path
+from time import process_time
+from typing import Any, TextIO
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from chalicelib.clock import now_ms
+from chalicelib.core.config import OrderRequest
+from chalicelib.core.vocabulary import OrderType, Side, TimeInForce
+from chalicelib.match_watch import MatchWatch
+from chalicelib.matcher import Matcher
+from chalicelib.observing import UNWATCHED, MatchObserver
+from chalicelib.stores.dynamodb import Database
+from chalicelib.stream import match_records
+from chalicelib.watching import SERVICE, invocation, order_admitted, tell
+from chalicelib.wire.http import HttpRequest
+from infra.tables import create_tables
+from tests.memory import MemoryDynamoDB
+from tests.world import BASE, INSTANCE, QUOTE, World, record_of
+
+BATCH, BATCHES, ROUNDS = 1000, 2, 3
+FUNDS = 10**12
+
+
+def prepared() -> World:
+    """Return a book whose stream holds the batches, every second order meeting the one before it."""
+    client: Any = MemoryDynamoDB()
+    create_tables(client, "watching")
+    world = World(Database(client, "watching"))
+    for customer in ("ann", "ben"):
+        for asset in (BASE, QUOTE):
+            world.credit(customer, asset, FUNDS)
+    for number in range(BATCH * BATCHES):
+        customer, side = (("ann", "BUY"), ("ben", "SELL"))[number % 2]
+        world.admission.place(*world.book.split("/"), request_of(customer, side))
+    world.records = [record_of(row, number) for number, row in enumerate(world.inbox_rows(), 1)]
+    return world
+
+
+def request_of(customer: str, side: str) -> OrderRequest:
+    return OrderRequest(customer, Side(side), OrderType.LIMIT, TimeInForce.GTC, 50, 10)
+
+
+def commands_a_second(observer: MatchObserver) -> float:
+    world = prepared()
+    matcher = Matcher(world.database, now_ms, observer)
+    gc.collect()
+    started = process_time()
+    for first in range(0, len(world.records), BATCH):
+        with invocation("match_inbox", None):
+            failed = match_records(matcher, world.records[first : first + BATCH], observer)
+        assert not failed
+    return len(world.records) / (process_time() - started)
+
+
+@contextmanager
+def written_to(stream: TextIO) -> Iterator[None]:
+    """Have log lines and metrics go there."""
+    handler = logging.getLogger(SERVICE).handlers[0]
+    assert isinstance(handler, logging.StreamHandler)
+    before = handler.setStream(stream)
+    try:
+        with redirect_stdout(stream):
+            yield
+    finally:
+        handler.setStream(before)
+
+
+def bytes_of(work: Callable[[], object]) -> int:
+    """Return how many bytes some work writes."""
+    stream = StringIO()
+    with written_to(stream):
+        work()
+    return len(stream.getvalue().encode())
+
+
+def matching(world: World, records: int) -> None:
+    watch = MatchWatch()
+    with invocation("match_inbox", Context()):
+        match_records(Matcher(world.database, now_ms, watch), world.records[:records], watch)
+
+
+def placing() -> None:
+    request = HttpRequest("POST", None, {}, {}, {}, b"")
+    with invocation("api_handler", Context(), request):
+        tell(desk="book", instance=INSTANCE)
+        order_admitted("book")
+
+
+class Context:
+    aws_request_id = "550e8400-e29b-41d4-a716-446655440000"
+
+
+def main() -> None:
+    rates: dict[str, list[float]] = {"unwatched": [], "watched": []}
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere, written_to(nowhere):
+        for _ in range(ROUNDS):
+            for name, observer in (("unwatched", UNWATCHED), ("watched", MatchWatch())):
+                rates[name].append(commands_a_second(observer))
+    best = {name: max(found) for name, found in rates.items()}
+    for name, rate in best.items():
+        print(f"{name:9} {rate:8,.0f} commands/s in batches of {BATCH}")
+    added_us = (1 / best["watched"] - 1 / best["unwatched"]) * 1e6
+    print(f"watching adds {added_us:.1f} us a command")
+    for size in (1, BATCH):
+        world = prepared()
+        print(f"log of a batch of {size}: {bytes_of(partial(matching, world, size))} bytes")
+    print(f"log of a request that places an order: {bytes_of(placing)} bytes")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""What must not be read in a log: the credentials that came with a request. Of each its last four characters stay.
+
+Whatever is logged while a request is served passes through here as a whole, texts of exceptions too, so that no line
+of code need know which of its values are secret.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+SECRET_HEADERS = ("authorization", "signature", "x-api-key", "x-api-signature", "cookie")
+SECRET_CHARACTERS_MIN = 8
+"""What is shorter is no credential; it is left, for it may be part of any word."""
+SHOWN_CHARACTERS = 4
+DIGEST_CHARACTERS = 12
+"""Enough of a digest to find its row by."""
+_SECRET_MEMBER = re.compile(
+    rb'"(?:signature|secret|secret_key|token|jwt|api_?key|password)"\s*:\s*"((?:[^"\\]|\\.)*)"', re.IGNORECASE
+)
+
+
+def secrets_of(headers: Mapping[str, str], body: bytes) -> list[str]:
+    """Return the credentials in a request, the longest first. headers: their names in lower case."""
+    values = [headers.get(name, "") for name in SECRET_HEADERS]
+    values += [value.decode(errors="replace") for value in _SECRET_MEMBER.findall(body)]
+    words = {part for value in values for part in (value, *value.split()) if len(part) >= SECRET_CHARACTERS_MIN}
+    return sorted(words, key=len, reverse=True)
+
+
+def masked(value: Any, secrets: Sequence[str]) -> Any:
+    """Return what a member of a log line holds without these secrets, also where a text quotes them as Python or JSON.
+
+    Names of members stay as they are: a caller must not be able to take a line apart.
+
+    >>> masked({"key_0123456789": "key_0123456789 is bad"}, ["key_0123456789"])
+    {'key_0123456789': '***6789 is bad'}
+    """
+    if value is None or isinstance(value, int | float):
+        return value
+    if isinstance(value, Mapping):
+        return {name: masked(one, secrets) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [masked(one, secrets) for one in value]
+    text = str(value)
+    for secret in secrets:
+        for written in {secret, repr(secret)[1:-1], json.dumps(secret)[1:-1]}:
+            text = text.replace(written, "***" + secret[-SHOWN_CHARACTERS:])
+    return text
+
+
+def shortened(name: str) -> str:
+    """Return a key's id as logs show it: of a digest its beginning."""
+    is_digest = re.fullmatch(r"[0-9a-f]{64}", name)
+    return name[:DIGEST_CHARACTERS] if is_digest else name
