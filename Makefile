@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: run test lint types bench listings sweep simulate soak mutants unguarded clean
+.PHONY: run test lint types bench listings costs sweep simulate soak mutants unguarded clean
 .DEFAULT_GOAL := run
 
 # PORT=8001 serves on another port; FRESH=1 forgets what earlier runs stored.
@@ -35,6 +35,10 @@ listings: $(INSTALLED)
 	$(BIN)/python benchmarks/open_orders.py
 	$(if $(DYNAMODB_ENDPOINT),DYNAMODB_ENDPOINT=$(DYNAMODB_ENDPOINT) )$(BIN)/python benchmarks/listing.py
 	$(if $(DYNAMODB_ENDPOINT),DYNAMODB_ENDPOINT=$(DYNAMODB_ENDPOINT) )$(BIN)/python benchmarks/taker_listing.py
+
+# What an order costs on AWS, in units and in money: docs/operations.md. Takes some minutes.
+costs: $(INSTALLED)
+	$(BIN)/python benchmarks/costs.py
 
 # Every call of every crash scenario meets every fault, over the embedded engine too. Takes twenty minutes.
 sweep: $(INSTALLED)

@@ -49,6 +49,7 @@ def _trade_desk() -> trade_desk.TradeDesk:
         wiring.database(),
         wiring.counters(),
         master_key=wiring.master_key,
+        previous_master_key=wiring.previous_master_key,
         public_instance=wiring.public_instance(),
     )
 
@@ -59,6 +60,7 @@ def _taker_desk() -> taker_desk.TakerDesk:
         wiring.database(),
         wiring.counters(),
         master_key=wiring.master_key,
+        previous_master_key=wiring.previous_master_key,
         public_instance=wiring.public_instance(),
     )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from time import process_time
 from typing import Any
 
 from benchmarks import units
@@ -50,7 +51,7 @@ class Bill:
 
 
 class Meter:
-    """Answers as the client does. ``bill`` is what was used so far."""
+    """Answers as the client does. ``bill`` is what was used so far, ``own_cpu_s`` what the meter itself took."""
 
     def __init__(self, client: Any, prefix: str) -> None:
         self._client = client
@@ -59,6 +60,7 @@ class Meter:
         self._indexes = {name: units.indexes_of(request) for name, request in definitions.items()}
         self._keys = {name: [one["AttributeName"] for one in it["KeySchema"]] for name, it in definitions.items()}
         self.bill = Bill()
+        self.own_cpu_s = 0.0
 
     def take(self) -> Bill:
         """Return what was used since this was last called."""
@@ -155,8 +157,10 @@ class Meter:
 
     def _rows(self, keys: Iterable[tuple[str, units.Item]]) -> list[units.Item | None]:
         """Return the rows as they stand, uncounted."""
-        get = self._client.get_item
-        return [get(TableName=table, Key=key, ConsistentRead=True).get("Item") for table, key in keys]
+        get, started = self._client.get_item, process_time()
+        rows = [get(TableName=table, Key=key, ConsistentRead=True).get("Item") for table, key in keys]
+        self.own_cpu_s += process_time() - started
+        return rows
 
 
 class _Pages:

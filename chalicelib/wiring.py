@@ -3,23 +3,28 @@
 
 ``TALLYBOOK_TABLE_PREFIX`` (default ``tallybook``) names the tables; the standard AWS variables name the engine.
 The master key of the desks' secrets is ``TALLYBOOK_MASTER_KEY``, or the SSM parameter (SecureString) that
-``TALLYBOOK_MASTER_KEY_PARAMETER`` names; ``TALLYBOOK_PUBLIC_INSTANCE`` is the instance that public routes show, and at
-which makers connect who name no other.
+``TALLYBOOK_MASTER_KEY_PARAMETER`` names; the one before it, while it is rotated, ``TALLYBOOK_MASTER_KEY_PREVIOUS``, or
+the version of that parameter with the label ``previous``. ``TALLYBOOK_PUBLIC_INSTANCE`` is the instance that public
+routes show, and at which makers connect who name no other.
 """
 
 from __future__ import annotations
 
 import os
+import time
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import boto3
+from aws_lambda_powertools import Logger
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from chalicelib.api_tokens import MASTER_KEY_BYTES_MIN
 from chalicelib.clock import now_ms, now_s
 from chalicelib.escrow.desk import EscrowDesk
 from chalicelib.expiring import Expiring
+from chalicelib.master_keys import MasterKeys
 from chalicelib.match_watch import MatchWatch
 from chalicelib.matcher import Matcher
 from chalicelib.signed.desk import SignedOrderDesk
@@ -30,7 +35,14 @@ if TYPE_CHECKING:
 
 CONNECTIONS_MAX = 32
 COUNT_TIMEOUT_S = 0.5
-PARAMETER_TIMEOUT_S = 5
+PARAMETER_TIMEOUT_S, PARAMETER_ATTEMPTS_MAX = 5, 3
+PREVIOUS_TIMEOUT_S = 1
+"""Whoever sends a wrong signature has it asked for: it must not keep a function busy."""
+PREVIOUS = "previous"
+"""Label of the version of the SSM parameter whose secrets are accepted beside the newest one's."""
+NO_SUCH_VERSION = {"ParameterNotFound", "ParameterVersionNotFound"}
+
+logger = Logger(service="tallybook-api")
 
 
 class NoMasterKey(Exception):
@@ -60,9 +72,22 @@ def _database(connect_timeout_s: float, read_timeout_s: float, attempts_max: int
     return Database(client, os.environ.get("TALLYBOOK_TABLE_PREFIX", "tallybook"))
 
 
-@cache
 def master_key() -> bytes:
     """Return the master key. Raises NoMasterKey, or what SSM does; the next call tries again then."""
+    return master_keys().newest()
+
+
+def previous_master_key() -> bytes | None:
+    """Return the master key before, whose secrets are still accepted; None where there is none."""
+    return master_keys().previous()
+
+
+@cache
+def master_keys() -> MasterKeys:
+    return MasterKeys(_read_master_key, _read_previous_master_key, time.monotonic)
+
+
+def _read_master_key() -> bytes:
     text = os.environ.get("TALLYBOOK_MASTER_KEY", "")
     if not text and (parameter := os.environ.get("TALLYBOOK_MASTER_KEY_PARAMETER", "")):
         text = _parameter(parameter)
@@ -75,8 +100,24 @@ def master_key() -> bytes:
     return key
 
 
-def _parameter(name: str) -> str:
-    config = Config(connect_timeout=PARAMETER_TIMEOUT_S, read_timeout=PARAMETER_TIMEOUT_S)
+def _read_previous_master_key() -> bytes | None:
+    """Return the key before; None where there is none. Raises what SSM does, logged."""
+    text = os.environ.get("TALLYBOOK_MASTER_KEY_PREVIOUS", "")
+    parameter = os.environ.get("TALLYBOOK_MASTER_KEY_PARAMETER", "")
+    if not text and parameter and not os.environ.get("TALLYBOOK_MASTER_KEY", ""):
+        try:
+            text = _parameter(f"{parameter}:{PREVIOUS}", PREVIOUS_TIMEOUT_S, attempts_max=1)
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in NO_SUCH_VERSION:
+                logger.warning("the master key before the newest one cannot be read", exc_info=True)
+                raise
+    key = text.strip().encode()
+    return key if len(key) >= MASTER_KEY_BYTES_MIN else None
+
+
+def _parameter(name: str, timeout_s: int = PARAMETER_TIMEOUT_S, attempts_max: int = PARAMETER_ATTEMPTS_MAX) -> str:
+    retries: Any = {"total_max_attempts": attempts_max, "mode": "standard"}
+    config = Config(connect_timeout=timeout_s, read_timeout=timeout_s, retries=retries)
     client: Any = boto3.client("ssm", config=config)
     value: str = client.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
     return value

@@ -46,6 +46,7 @@ def client(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clie
     monkeypatch.setattr(wiring, "database", lambda: database)
     monkeypatch.setattr(wiring, "counters", lambda: database)
     monkeypatch.setattr(wiring, "master_key", lambda: MASTER_KEY)
+    monkeypatch.setattr(wiring, "previous_master_key", lambda: None)
     monkeypatch.setattr(wiring, "public_instance", lambda: INSTANCE)
     cached_ones = (app._book_desk, app._trade_desk, app._taker_desk, app._escrow_desk, wiring.matcher, wiring.escrows)
     for cached in cached_ones:

@@ -15,15 +15,16 @@ from chalicelib.wiring import NoMasterKey
 
 KEY = "k" * 32
 PARAMETER = "tallybook-master-key"
+MASTER_KEY_VARIABLES = ("TALLYBOOK_MASTER_KEY", "TALLYBOOK_MASTER_KEY_PARAMETER", "TALLYBOOK_MASTER_KEY_PREVIOUS")
 
 
 @pytest.fixture(autouse=True)
 def _forgotten(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    for name in ("TALLYBOOK_MASTER_KEY", "TALLYBOOK_MASTER_KEY_PARAMETER", "TALLYBOOK_PUBLIC_INSTANCE"):
+    for name in (*MASTER_KEY_VARIABLES, "TALLYBOOK_PUBLIC_INSTANCE"):
         monkeypatch.delenv(name, raising=False)
-    wiring.master_key.cache_clear()
+    wiring.master_keys.cache_clear()
     yield
-    wiring.master_key.cache_clear()
+    wiring.master_keys.cache_clear()
 
 
 @pytest.fixture
@@ -69,6 +70,29 @@ def test_the_only_call_to_have_a_parameter_is_the_one_that_is_granted(
     wiring.master_key()
     boto3.setup_default_session()
     assert asked == [("GetParameter", PARAMETER)]
+
+
+def test_the_key_before_is_the_version_that_is_labelled_previous(
+    monkeypatch: pytest.MonkeyPatch, parameters: Any
+) -> None:
+    monkeypatch.setenv("TALLYBOOK_MASTER_KEY_PARAMETER", PARAMETER)
+    parameters.put_parameter(Name=PARAMETER, Value=KEY, Type="SecureString")
+    assert wiring.previous_master_key() is None
+    parameters.label_parameter_version(Name=PARAMETER, Labels=["previous"])
+    parameters.put_parameter(Name=PARAMETER, Value="n" * 32, Type="SecureString", Overwrite=True)
+    wiring.master_keys.cache_clear()
+    assert (wiring.master_key(), wiring.previous_master_key()) == (b"n" * 32, KEY.encode())
+    parameters.unlabel_parameter_version(Name=PARAMETER, ParameterVersion=1, Labels=["previous"])
+    wiring.master_keys.cache_clear()
+    assert (wiring.master_key(), wiring.previous_master_key()) == (b"n" * 32, None)
+
+
+def test_elsewhere_the_environment_names_the_key_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TALLYBOOK_MASTER_KEY", KEY)
+    assert wiring.previous_master_key() is None
+    wiring.master_keys.cache_clear()
+    monkeypatch.setenv("TALLYBOOK_MASTER_KEY_PREVIOUS", "p" * 32)
+    assert wiring.previous_master_key() == b"p" * 32
 
 
 def test_no_instance_is_public_unless_one_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,5 @@
 """The operator's command line: instances, keys and API tokens, tokens, books, credits and debits (T1); the taker desk;
-merchants and keys of the escrow desk; redriving and verifying books.
+merchants and keys of the escrow desk; redriving, rebuilding and verifying books.
 
 It talks to whatever AWS endpoint the standard variables name. ``--json`` prints one JSON object; amounts in it are
 strings of base units. A key's secret is printed once, by the command that makes it, and stored as a digest only.
@@ -22,6 +22,7 @@ from chalicelib.cli.arguments import add_command as _command
 from chalicelib.core.config import BookConfig
 from chalicelib.core.journal import BrokenJournal
 from chalicelib.loading import UnknownBook
+from chalicelib.rebuilding import BookAtWork, Rebuilding, RowsAhead
 from chalicelib.stores.accounts import LedgerBroken
 from chalicelib.stores.books import Books
 from chalicelib.stores.dynamodb import OutcomeUnknown, Unavailable
@@ -89,6 +90,27 @@ def _redrive(options: argparse.Namespace) -> Printed:
         raise CommandFailed(f"not redriven: {error}") from error
 
 
+def _rebuild(options: argparse.Namespace) -> Printed:
+    database = wiring.database()
+    keys = sorted(Books(database).all_keys()) if options.all else [options.book]
+    counts = {"books": 0, "orders": 0, "fills": 0, "looks": 0, "terms": 0}
+    for book in keys:
+        try:
+            rebuilt = Rebuilding(database).rebuild(book)
+        except (BrokenJournal, LedgerBroken, RowsAhead) as error:
+            raise CommandFailed(f"not rebuilt: {error}") from error
+        except BookAtWork as error:
+            raise CommandFailed(
+                f"at work while it was rebuilt; stop the match function and do it again: {error}"
+            ) from error
+        counts["books"] += 1
+        counts["orders"] += rebuilt.orders
+        counts["fills"] += rebuilt.fills
+        counts["looks"] += rebuilt.looks
+        counts["terms"] += rebuilt.has_other_terms
+    return dict(counts)
+
+
 def _verify(options: argparse.Namespace) -> Printed:
     shows_progress = sys.stderr.isatty() and not options.json
     verifier = Verifier(wiring.database(), _progress_bar if shows_progress else unwatched)
@@ -127,6 +149,9 @@ def _parser() -> argparse.ArgumentParser:
     escrow.add_commands(groups)
 
     command = _command(groups, "redrive", _redrive, "decide commands of the inbox that the stream has lost")
+    _add_books_argument(command)
+
+    command = _command(groups, "rebuild", _rebuild, "give books the rows that their journals give and tables have lost")
     _add_books_argument(command)
 
     command = _command(groups, "verify", _verify, "prove books: their journals, and all rows and money by them")

@@ -55,6 +55,10 @@ class Expiries:
         """Return the write that has the order looked at. The row is the same whenever it is written."""
         return Put(TABLE, _row_of(expiry))
 
+    def expect_all(self, expiries: Iterable[Expiry]) -> None:
+        """Have the orders looked at, by rows of their own: for ``tallybook rebuild``."""
+        self._database.put_many(TABLE, map(_row_of, expiries))
+
     def due(self, minute: int, at_ms: int) -> Iterator[Expiry]:
         """Yield those of a minute that are to be looked at by this time, the earliest first. Costs what it yields."""
         condition = "#minute = :minute AND #look < :after"

@@ -45,7 +45,16 @@ class Fills:
 
     def put(self, fills: Iterable[Fill]) -> None:
         """Write fills; a customer that trades with itself has two of one trade, told apart by their side (T34)."""
-        self._database.put_many(TABLE, map(row_of, fills))
+        self.put_rows(map(row_of, fills))
+
+    def put_rows(self, rows: Iterable[Row]) -> None:
+        """Write fills as they are stored (``row_of``)."""
+        self._database.put_many(TABLE, rows)
+
+    def stored(self, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Row]:
+        """Return those rows that exist of these (owner, sort key), as stored, as of now."""
+        rows = self._database.get_many(TABLE, [{"owner": owner, "fill": fill} for owner, fill in keys])
+        return {(row["owner"], row["fill"]): row for row in rows}
 
     def newest_first(
         self, owner: str, page_rows: int = PAGE_ROWS, *, from_ms: int = 0, to_ms: int = TIME_MS_MAX

@@ -144,6 +144,25 @@ class Orders:
         keys = [{"owner": owner, "order_id": order_id} for owner, order_id in orders]
         return {row["order_id"]: _order_of(row) for row in self._database.get_many(TABLE, keys)}
 
+    def stored(self, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Row]:
+        """Return those rows that exist of these (owner, sort key: an order's id or a name), as stored, as of now."""
+        rows = self._database.get_many(TABLE, [{"owner": owner, "order_id": name} for owner, name in keys])
+        return {(row["owner"], row["order_id"]): row for row in rows}
+
+    def replace(self, before: Row | None, after: Row) -> None:
+        """Put a whole row in the place of another, which was ``before`` (None: there was none).
+
+        Raises ConditionFailed when it shows another entry by now, or a cancel was queued: somebody is at work on it.
+        """
+        if before is None:
+            as_before, values = "attribute_not_exists(#order_id)", None
+        elif "sequence" in before:
+            as_before, values = "#sequence = :before", {":before": before["sequence"]}
+        else:
+            as_before, values = "attribute_exists(#order_id) AND attribute_not_exists(#sequence)", None
+        no_cancel_since = "" if before is None or "cancel" in before else " AND attribute_not_exists(#cancel)"
+        self._database.write(Put(TABLE, after, as_before + no_cancel_since, values))
+
     def queue_cancel(self, owner: str, order_id: str, command_id: str) -> Write:
         """Return the write that notes the order's one cancel command. Refused (row attached) unless it is live.
 

@@ -80,6 +80,7 @@ def client(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Iterator[HttpClient]:
     monkeypatch.setattr(wiring, "database", lambda: desk.database)
     monkeypatch.setattr(wiring, "counters", lambda: desk.database)
     monkeypatch.setattr(wiring, "master_key", lambda: MASTER_KEY)
+    monkeypatch.setattr(wiring, "previous_master_key", lambda: None)
     monkeypatch.setattr(wiring, "public_instance", lambda: INSTANCE)
     app._taker_desk.cache_clear()
     with Client(app.app) as client:

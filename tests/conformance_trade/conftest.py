@@ -78,6 +78,7 @@ def client(desk: SignedDesk, monkeypatch: pytest.MonkeyPatch) -> Iterator[Signed
     monkeypatch.setattr(wiring, "database", lambda: desk.world.database)
     monkeypatch.setattr(wiring, "counters", lambda: desk.world.database)
     monkeypatch.setattr(wiring, "master_key", lambda: MASTER_KEY)
+    monkeypatch.setattr(wiring, "previous_master_key", lambda: None)
     monkeypatch.setattr(wiring, "public_instance", lambda: INSTANCE)
     app._trade_desk.cache_clear()
     with Client(app.app) as client:

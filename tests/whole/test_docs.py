@@ -61,6 +61,7 @@ def test_the_readmes_two_commands_are_targets_of_the_makefile_and_ci_runs_its_te
         "mutants",
         "unguarded",
         "listings",
+        "costs",
     } <= set(targets)
     assert "make test" in (ROOT / ".ci/run").read_text(encoding="utf-8")
 

@@ -59,14 +59,23 @@ class _Credentials:
 class Gate:
     """master_key: of which each token's secret is derived; asked for when a signature is checked.
 
+    previous_master_key: one whose secrets are accepted too; asked for when the newest one's does not fit.
+
     counters: the same tables, for counting requests, which nobody waits for.
     """
 
-    def __init__(self, database: Database, counters: Database, master_key: Callable[[], bytes]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        counters: Database,
+        master_key: Callable[[], bytes],
+        previous_master_key: Callable[[], bytes | None],
+    ) -> None:
         self._tokens = ApiTokens(database)
         self._tenants = Tenants(database, now_s)
         self._allowances = Allowances(counters)
         self._master_key = master_key
+        self._previous_master_key = previous_master_key
 
     def pass_through(self, request: HttpRequest, permission: Permission, envelope: Envelope) -> Caller:
         """Do steps 2 to 12 of R10. Raises Fault at the first fault."""
@@ -81,14 +90,24 @@ class Gate:
             raise Fault(Error.TOKEN_BLOCKED)
         if abs(envelope.now_ms - int(sent.timestamp)) > sent.tolerance_ms:  # R5
             raise Fault(Error.OUTSIDE_WINDOW)
-        secret = secret_of(self._master_key(), sent.token)
-        path = request.path.removesuffix("/")
-        if not is_signed(sent.signature, secret, sent.timestamp, request.method, path, request.body):
+        if not self._is_signed(sent, request):
             raise Fault(Error.SIGNATURE_INVALID)
         self._count(token, envelope.now_ms * 1000)
         if SERVICE not in instance.services or not token.permission.allows(permission):
             raise Fault(Error.FORBIDDEN)
         return Caller(token.instance, token.customer)
+
+    def _is_signed(self, sent: _Credentials, request: HttpRequest) -> bool:
+        """Tell whether the token's secret has signed the request, or its secret before the master key was rotated."""
+
+        def is_signed_under(master_key: bytes) -> bool:
+            secret, path = secret_of(master_key, sent.token), request.path.removesuffix("/")
+            return is_signed(sent.signature, secret, sent.timestamp, request.method, path, request.body)
+
+        if is_signed_under(self._master_key()):
+            return True
+        previous = self._previous_master_key()
+        return previous is not None and is_signed_under(previous)
 
     def _count(self, token: ApiToken, now_us: int) -> None:
         """Count the request against its token's allowance (R13). Raises Fault over it.

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from chalicelib.api_tokens import Permission
 from chalicelib.clock import now_ms
+from chalicelib.master_keys import none_before
 from chalicelib.outcomes import CANCEL_WAIT_S
 from chalicelib.stores.dynamodb import Database, Unavailable
 from chalicelib.watching import logger, order_refused, tell
@@ -64,8 +65,8 @@ class TradeDesk:
     """Answers requests to the trade desk; never raises.
 
     counters: the same tables, for counting requests, which nobody waits for (default: database).
-    master_key: of which the tokens' secrets are derived; what it raises is answered 500. public_instance: whose books
-    the public routes show (R3). clock: the time in ms.
+    master_key: of which the tokens' secrets are derived; what it raises is answered 500. previous_master_key: one whose
+    secrets are accepted too. public_instance: whose books the public routes show (R3). clock: the time in ms.
     cancel_wait_s: how long a cancel waits for its result.
     """
 
@@ -75,11 +76,12 @@ class TradeDesk:
         counters: Database | None = None,
         *,
         master_key: Callable[[], bytes],
+        previous_master_key: Callable[[], bytes | None] = none_before,
         public_instance: str | None = None,
         clock: Callable[[], int] = now_ms,
         cancel_wait_s: float = CANCEL_WAIT_S,
     ) -> None:
-        self._gate = Gate(database, counters or database, master_key)
+        self._gate = Gate(database, counters or database, master_key, previous_master_key)
         self._public_instance = public_instance
         self._clock = clock
         self._endpoints: dict[str, Endpoint] = {

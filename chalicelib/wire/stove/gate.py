@@ -52,17 +52,24 @@ class Gate:
     """counters: the same tables, for counting requests, which nobody waits for.
 
     master_key: of which each key's secret and each instance's JWT secret are derived; what it raises passes through.
+    previous_master_key: one whose secrets are accepted too; asked for when the newest one's does not fit.
     public_instance: where ``X-Instance`` names none; None: there is none (K6).
     """
 
     def __init__(
-        self, database: Database, counters: Database, master_key: Callable[[], bytes], public_instance: str | None
+        self,
+        database: Database,
+        counters: Database,
+        master_key: Callable[[], bytes],
+        previous_master_key: Callable[[], bytes | None],
+        public_instance: str | None,
     ) -> None:
         self._keys = TakerKeys(database)
         self._desks = TakerDesks(database)
         self._allowances = Allowances(counters)
         self._master_key = master_key
-        self._sessions = Sessions(master_key)
+        self._previous_master_key = previous_master_key
+        self._sessions = Sessions(master_key, previous_master_key)
         self._public_instance = public_instance
 
     def taker(self, request: HttpRequest, now_ms: int) -> Caller:
@@ -126,7 +133,10 @@ class Gate:
         """Refuse what is not signed with the key's secret about now."""
         if not _TIMESTAMP.fullmatch(timestamp) or abs(now_ms - int(timestamp)) > window_ms:
             raise Fault(Error.TIMESTAMP_INVALID)
-        if not is_signed(signature, secret_of(self._master_key(), api_key), timestamp, request):
+        if is_signed(signature, secret_of(self._master_key(), api_key), timestamp, request):
+            return
+        previous = self._previous_master_key()
+        if previous is None or not is_signed(signature, secret_of(previous, api_key), timestamp, request):
             raise Fault(Error.SIGNATURE_INVALID)
 
     def _count_key(self, key: TakerKey, now_ms: int) -> None:

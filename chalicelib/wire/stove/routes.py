@@ -7,6 +7,7 @@ from dataclasses import replace
 from enum import Enum
 
 from chalicelib.clock import now_ms
+from chalicelib.master_keys import none_before
 from chalicelib.signed.desk import SignedOrderDesk
 from chalicelib.stores.accounts import Accounts
 from chalicelib.stores.connects import Connects
@@ -68,8 +69,9 @@ class TakerDesk:
     """Answers requests to the taker desk; never raises.
 
     counters: the same tables, for counting requests, which nobody waits for (default: database).
-    master_key: of which the keys' secrets and the JWTs' are derived; what it raises is answered 500. public_instance:
-    where makers connect who name no other (K6). clock: the time in ms.
+    master_key: of which the keys' secrets and the JWTs' are derived; what it raises is answered 500.
+    previous_master_key: one whose secrets are accepted too. public_instance: where makers connect who name no other
+    (K6). clock: the time in ms.
     """
 
     def __init__(
@@ -78,11 +80,12 @@ class TakerDesk:
         counters: Database | None = None,
         *,
         master_key: Callable[[], bytes],
+        previous_master_key: Callable[[], bytes | None] = none_before,
         public_instance: str | None = None,
         clock: Callable[[], int] = now_ms,
     ) -> None:
         self._clock = clock
-        gate = Gate(database, counters or database, master_key, public_instance)
+        gate = Gate(database, counters or database, master_key, previous_master_key, public_instance)
         self._enter = {Entrance.ANYBODY: gate.anybody, Entrance.MAKER: gate.maker, Entrance.TAKER: gate.taker}
         orders, instruments = SignedOrders(database), Instruments(database)
         desk = SignedOrderDesk(database, lambda: clock() // 1000)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from chalicelib.master_keys import none_before
 from chalicelib.signed.settings import jwt_secret_of
 
 ALGORITHM = "HS256"
@@ -30,10 +31,16 @@ class Session:
 
 
 class Sessions:
-    """master_key: of which each instance's secret is derived; asked for when a JWT is made or looked at."""
+    """master_key: of which each instance's secret is derived; asked for when a JWT is made or looked at.
 
-    def __init__(self, master_key: Callable[[], bytes]) -> None:
+    previous_master_key: one whose JWTs are good too; asked for when the newest one's secret does not fit.
+    """
+
+    def __init__(
+        self, master_key: Callable[[], bytes], previous_master_key: Callable[[], bytes | None] = none_before
+    ) -> None:
         self._master_key = master_key
+        self._previous_master_key = previous_master_key
 
     def open(self, session: Session, now_s: int, ttl_s: int) -> str:
         """Return a JWT that is good for so many seconds."""
@@ -50,12 +57,28 @@ class Sessions:
             named = jwt.decode(text, options={"verify_signature": False}).get("iss")
             if not isinstance(named, str) or not INSTANCE.fullmatch(named):
                 raise NotASession
-            secret = jwt_secret_of(self._master_key(), named)
-            by_the_desks_clock = {"verify_exp": False, "verify_iat": False, "verify_nbf": False}
-            claims = jwt.decode(text, secret, algorithms=[ALGORITHM], options=by_the_desks_clock)  # type: ignore[arg-type]
+            claims = self._claims(text, named)
         except (jwt.PyJWTError, ValueError) as error:
             raise NotASession from error
         return _session_of(claims, named, now_s)
+
+    def _claims(self, text: str, instance: str) -> dict[str, Any]:
+        """Return what a JWT says that is signed with the instance's secret, its time not looked at."""
+        import jwt
+
+        def claims_under(master_key: bytes) -> dict[str, Any]:
+            by_the_desks_clock: Any = {"verify_exp": False, "verify_iat": False, "verify_nbf": False}
+            secret = jwt_secret_of(master_key, instance)
+            claims: dict[str, Any] = jwt.decode(text, secret, algorithms=[ALGORITHM], options=by_the_desks_clock)
+            return claims
+
+        try:
+            return claims_under(self._master_key())
+        except jwt.InvalidSignatureError:
+            previous = self._previous_master_key()
+            if previous is None:
+                raise
+            return claims_under(previous)
 
 
 def _session_of(claims: dict[str, Any], instance: str, now_s: int) -> Session:

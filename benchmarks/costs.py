@@ -1,0 +1,161 @@
+"""What an order costs on AWS, unit by unit, and what 1, 100 and 10,000 of them a second cost a month: ``make costs``.
+
+Units and calls are counted (``order_paths``), money is arithmetic over the prices below. What nothing here can measure
+is assumed, and stands below as well: how long a call to DynamoDB takes from a function, and how large a log line is.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from benchmarks.cold_load import engine_database
+from benchmarks.order_paths import Path as OrderPath
+from benchmarks.order_paths import Step, paths
+from chalicelib.stores.dynamodb import Database
+from infra.tables import create_tables
+
+RATES = (1, 100, 10_000)
+SECONDS_A_MONTH = 30 * 86_400
+MILLION, GB = 10**6, 2**30
+
+# us-east-1, USD, list prices of 2025 without free tiers and discounts; Lambda on x86.
+WRITE_UNITS, READ_UNITS = 0.625 / MILLION, 0.125 / MILLION
+STORED_GB_MONTH, BACKED_UP_GB_MONTH = 0.25, 0.20
+GB_SECOND, CALL_OF_FUNCTION = 0.0000166667, 0.20 / MILLION
+REST_CALLS = ((333 * MILLION, 3.50 / MILLION), (1_000 * MILLION, 2.80 / MILLION), (20_000 * MILLION, 2.38 / MILLION))
+REST_CALLS_BEYOND = 1.51 / MILLION
+LOGGED_GB = 0.50
+
+CALL_MS = 5.0
+"""Assumed: one call to DynamoDB from a function, a write or a small read."""
+LOG_BYTES = 600
+"""Assumed: what a run of a function logs, its metrics and Lambda's own report lines with it."""
+API_MB, MATCH_MB = 512, 1024
+CORE_MB = 1769
+"""Memory at which a function has one core; with less, as much less."""
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """USD a month at one rate."""
+
+    writes: float
+    reads: float
+    functions: float
+    gateway: float
+    logs: float
+    stored: float
+
+    @property
+    def total(self) -> float:
+        return self.writes + self.reads + self.functions + self.gateway + self.logs + self.stored
+
+
+def run_ms(step: Step, memory_mb: int) -> float:
+    """Return how long a function of this size is busy with an order's share of a step."""
+    return step.calls * CALL_MS + step.cpu_ms * max(1.0, CORE_MB / memory_mb)
+
+
+def gb_seconds(path: OrderPath) -> float:
+    """Return the GB-seconds of an order: matching in the match function, all else in the API's."""
+    total = 0.0
+    for step in path.steps:
+        memory_mb = MATCH_MB if step.name.startswith("matching") else API_MB
+        total += run_ms(step, memory_mb) / 1000 * memory_mb / 1024
+    return total
+
+
+def gateway_usd(requests: float) -> float:
+    """Return what a month of so many requests costs at API Gateway, tier by tier."""
+    cost, begun = 0.0, 0.0
+    for end, price in REST_CALLS:
+        cost += max(0.0, min(requests, end) - begun) * price
+        begun = end
+    return cost + max(0.0, requests - begun) * REST_CALLS_BEYOND
+
+
+def month_of(path: OrderPath, orders_a_second: float) -> Month:
+    """Return what a month costs. stored: of the month's orders, for each month that they stay."""
+    orders = orders_a_second * SECONDS_A_MONTH
+    runs = orders * (path.requests + path.batches)
+    return Month(
+        writes=orders * path.write_units * WRITE_UNITS,
+        reads=orders * path.read_units * READ_UNITS,
+        functions=orders * gb_seconds(path) * GB_SECOND + runs * CALL_OF_FUNCTION,
+        gateway=gateway_usd(orders * path.requests),
+        logs=runs * LOG_BYTES / GB * LOGGED_GB,
+        stored=orders * path.stored_bytes / GB * (STORED_GB_MONTH + BACKED_UP_GB_MONTH),
+    )
+
+
+def orders_a_second_and_shard(path: OrderPath) -> float:
+    """Return how many orders one matcher decides and projects in a second, one call after the other."""
+    busy_ms = sum(run_ms(step, MATCH_MB) for step in path.steps if step.name.startswith("matching"))
+    return 1000 / busy_ms
+
+
+def unit_lines(found: list[OrderPath]) -> Iterator[str]:
+    yield "| path, step | calls | write units | read units | ms of a core | of the write units, by table |"
+    yield "| --- | --- | --- | --- | --- | --- |"
+    for path in found:
+        yield (
+            f"| **{path.name}** | {sum(step.calls for step in path.steps):.1f} | {path.write_units:.1f} | "
+            f"{path.read_units:.1f} | {sum(step.cpu_ms for step in path.steps):.0f} | "
+            f"{path.stored_bytes:,.0f} bytes stay |"
+        )
+        for step in path.steps:
+            tables = ", ".join(f"{table} {used:.2g}" for table, used in step.tables.items())
+            numbers = f"{step.calls:.1f} | {step.write_units:.1f} | {step.read_units:.1f} | {step.cpu_ms:.0f}"
+            yield f"| {step.name} | {numbers} | {tables} |"
+
+
+def month_lines(found: list[OrderPath]) -> Iterator[str]:
+    yield "| path | orders a second | writes | reads | functions | gateway | logs | stored | total a month |"
+    yield "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
+    for path in found:
+        for rate in RATES:
+            month = month_of(path, rate)
+            parts = (month.writes, month.reads, month.functions, month.gateway, month.logs, month.stored, month.total)
+            yield f"| {path.name} | {rate:,} | " + " | ".join(f"${part:,.2f}" for part in parts) + " |"
+
+
+def million_lines(found: list[OrderPath]) -> Iterator[str]:
+    yield "| path | writes | reads | functions | gateway | logs | a million orders | orders a second and matcher |"
+    yield "| --- | --- | --- | --- | --- | --- | --- | --- |"
+    for path in found:
+        month = month_of(path, 1)
+        share = MILLION / SECONDS_A_MONTH
+        parts = (month.writes, month.reads, month.functions, month.gateway, month.logs)
+        speed = f"{orders_a_second_and_shard(path):.0f}" if path.batches else ""
+        cells = [f"${part * share:,.2f}" for part in (*parts, sum(parts))]
+        yield f"| {path.name} | " + " | ".join(cells) + f" | {speed} |"
+
+
+def databases(engine: Database) -> Iterator[Database]:
+    """Yield empty tables, a set for each path."""
+    for number in count(1):
+        prefix = f"costs{number}"
+        create_tables(engine._client, prefix)
+        yield Database(engine._client, prefix)
+
+
+def main() -> None:
+    os.environ["POWERTOOLS_LOG_LEVEL"] = "ERROR"
+    with ExitStack() as stack:
+        found = paths(databases(stack.enter_context(engine_database())))
+    print(f"Python {platform.python_version()} on {platform.machine()}, {os.cpu_count()} cores\n")
+    for lines in (unit_lines(found), million_lines(found), month_lines(found)):
+        print("\n".join(lines), end="\n\n")
+
+
+if __name__ == "__main__":
+    main()

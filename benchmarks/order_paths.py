@@ -1,0 +1,342 @@
+"""Orders of each desk taken through their whole life, counted: what every step reads, writes and asks of DynamoDB.
+
+The program's own code does the steps, over a metered database (``meter``); nothing is left out but the client. Sizes
+are those of usual orders: 18-digit amounts, ids as the program makes them, customer references of eleven characters.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from time import process_time
+
+from benchmarks import units
+from benchmarks.meter import Bill, metered
+from chalicelib.admission import Admission
+from chalicelib.allowance import Allowance
+from chalicelib.clock import new_id, now_ms, now_s
+from chalicelib.core.config import BookConfig
+from chalicelib.core.transactions import Movement
+from chalicelib.escrow.commands import CreateCustomer, CreateOrder, Deposit, OpenPayin
+from chalicelib.escrow.desk import EscrowDesk
+from chalicelib.escrow.keys import EscrowKey, prefix_of
+from chalicelib.escrow.keys import key_id_of as key_id_of_escrow
+from chalicelib.escrow.money import Currency, FeeTerms
+from chalicelib.escrow.order import PayinType, World
+from chalicelib.matcher import Matcher
+from chalicelib.movements import Movements
+from chalicelib.signed.desk import FillRequest, Signed, SignedOrderDesk
+from chalicelib.signed.order import SignedOrder
+from chalicelib.signed.settings import DeskSettings, TakerKey, key_id_of
+from chalicelib.stores import inbox
+from chalicelib.stores.books import Books
+from chalicelib.stores.dynamodb import Database, Row, batched, encode
+from chalicelib.stores.escrow_keys import EscrowKeys
+from chalicelib.stores.escrow_settings import EscrowDesks
+from chalicelib.stores.escrows import Escrows
+from chalicelib.stores.instruments import Instrument, Instruments
+from chalicelib.stores.keys import book_key
+from chalicelib.stores.taker_keys import TakerKeys
+from chalicelib.stores.tenants import Tenants, instance_id
+from chalicelib.stores.tokens import Tokens, new_token
+from chalicelib.stream import match_records
+from chalicelib.wire.http import HttpRequest
+from chalicelib.wire.stove.gate import Gate as TakerGate
+from chalicelib.wire.trusset.routes import PLACE, BookDesk
+from chalicelib.wire.truust.gate import Gate as EscrowGate
+from infra.tables import table_definitions
+
+INSTANCE_REF = "bench001"
+INSTANCE = instance_id(INSTANCE_REF)
+API_KEY = f"trusset_{INSTANCE_REF}_{'0123456789abcdef' * 4}"
+BASE, QUOTE, EURO = ("0x" + letter * 40 for letter in "bce")
+BOOK = BookConfig(INSTANCE, "ob_01JHMK1SM0VFDWJZAXWFHFWSTP", "Bench", "B/Q", BASE, QUOTE)
+UNIT = 10**18
+PRICE, QUANTITY = 100 * UNIT, 3 * UNIT
+FUNDS = 10**6 * UNIT
+CREATED = 201
+STORED_FOR_GOOD = ("journal", "orders", "fills", "accounts", "signed-orders", "escrows", "outbox")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one order's share of a step came to. calls: one after the other. cpu_ms: of one core of this machine."""
+
+    name: str
+    calls: float
+    write_units: float
+    read_units: float
+    cpu_ms: float
+    tables: dict[str, float] = field(default_factory=dict)
+    """Write units by table."""
+
+    def times(self, number: int) -> Step:
+        """Return as many of this step in one."""
+        numbers = (self.calls, self.write_units, self.read_units, self.cpu_ms)
+        tables = {table: used * number for table, used in self.tables.items()}
+        return Step(self.name, *(value * number for value in numbers), tables)
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """An order's life. requests: of clients. stored_bytes: what stays of it in tables for good, its fills too.
+
+    batches: an order's share of runs of the match function.
+    """
+
+    name: str
+    requests: float
+    steps: tuple[Step, ...]
+    stored_bytes: float
+    batches: float = 0.0
+
+    @property
+    def write_units(self) -> float:
+        return sum(step.write_units for step in self.steps)
+
+    @property
+    def read_units(self) -> float:
+        return sum(step.read_units for step in self.steps)
+
+
+class Counting:
+    """Does steps over a meter and divides them by orders. The CPU that the meter's own reads take is not counted."""
+
+    def __init__(self, database: Database) -> None:
+        self.plain = database
+        self.database, self._meter = metered(database)
+
+    def step(self, name: str, orders: int, work: Callable[[], object]) -> Step:
+        self._meter.take()
+        started, own_before = process_time(), self._meter.own_cpu_s
+        work()
+        cpu_ms = (process_time() - started - (self._meter.own_cpu_s - own_before)) * 1000
+        return _share(name, self._meter.take(), orders, cpu_ms)
+
+    def stored_bytes(self, orders: int, before: int) -> float:
+        return (stored_bytes(self.plain) - before) / orders
+
+
+def _share(name: str, bill: Bill, orders: int, cpu_ms: float) -> Step:
+    total = bill.total
+    tables = {table: cost.write_units / orders for table, cost in sorted(bill.tables.items()) if cost.write_units}
+    shares = (bill.calls / orders, total.write_units / orders, total.read_units / orders, cpu_ms / orders)
+    return Step(name, *shares, tables)
+
+
+def stored_bytes(database: Database) -> int:
+    """Return the bytes of all rows that stay, and of their entries in indexes."""
+    indexes = {one.name: units.indexes_of(one.create_request) for one in table_definitions("x")}
+    found = 0
+    for table in STORED_FOR_GOOD:
+        for row in database.scan(table):
+            item = encode(row)
+            entries = (index.entry_of(item) for index in indexes[f"x-{table}"])
+            found += units.item_bytes(item) + sum(units.item_bytes(entry) for entry in entries if entry)
+    return found
+
+
+# Book desk; the trade desk's orders go the same way
+
+
+def open_venue(database: Database, customers: Iterable[str]) -> None:
+    """Make the instance with its key, whose requests are counted, its book, and customers with funds."""
+    tenants = Tenants(database, now_s)
+    tenants.create_instance(INSTANCE_REF, frozenset({"trading"}))
+    tenants.add_key(INSTANCE, "key_1", API_KEY, 1_000_000)
+    tokens = Tokens(database)
+    for address, symbol in ((BASE, "B"), (QUOTE, "Q")):
+        tokens.register(INSTANCE, new_token(new_id("tok"), address, symbol, symbol))
+    Books(database).create(BOOK)
+    movements = Movements(database)
+    for customer in customers:
+        for asset in (BASE, QUOTE):
+            movements.record(Movement(INSTANCE, asset, None, customer, FUNDS))
+
+
+class Venue:
+    """Places orders over the desk and gives what has come in to one matcher, as the stream would."""
+
+    def __init__(self, counting: Counting) -> None:
+        self._plain = counting.plain
+        self._desk = BookDesk(counting.database)
+        self._matcher = Matcher(counting.database, now_ms)
+        self._delivered: set[str] = set()
+
+    def place(self, customer: str, side: str) -> str:
+        """Place an order that must be admitted; return its id."""
+        order = {
+            "orderBookId": BOOK.book_id, "customerRef": customer, "side": side, "orderType": "LIMIT",
+            "price": str(PRICE), "quantity": str(QUANTITY), "timeInForce": "GTC",
+        }  # fmt: skip
+        headers = {"x-api-key": API_KEY, "content-type": "application/json"}
+        response = self._desk.answer(HttpRequest("POST", PLACE, {}, {}, headers, json.dumps(order).encode()))
+        assert response.status == CREATED, response.body
+        return str(json.loads(response.body)["data"]["id"])
+
+    def records(self) -> list[Row]:
+        """Return what stands in the inbox and was not delivered, as the stream has it; reading it costs nothing."""
+        values = {":book": book_key(INSTANCE, BOOK.book_id)}
+        rows = [
+            row
+            for row in self._plain.query(inbox.TABLE, "#book = :book", values)
+            if row["command"] not in self._delivered
+        ]
+        first = len(self._delivered) + 1
+        self._delivered |= {row["command"] for row in rows}
+        return [
+            {"eventName": "INSERT", "dynamodb": {"NewImage": encode(row), "SequenceNumber": f"{number:021d}"}}
+            for number, row in enumerate(rows, first)
+        ]
+
+    def match(self, records: list[Row], batch: int) -> None:
+        for some in batched(records, batch):
+            assert match_records(self._matcher, some) == []
+
+
+def book_path(database: Database, name: str, customers: int, orders: int, batch: int) -> Path:
+    """Every other order sells, the next one buys all of it; so many customers take turns."""
+    names = [f"cust_{number:06d}" for number in range(customers)]
+    open_venue(database, names)
+    counting, before = Counting(database), stored_bytes(database)
+    venue = Venue(counting)
+    sides = "SELL", "BUY"
+
+    def place() -> None:
+        for number in range(orders):
+            venue.place(names[number % customers], sides[number % 2])
+
+    admitted = counting.step("admission", orders, place)
+    records = venue.records()
+    matched = counting.step("matching", orders, lambda: venue.match(records, batch))
+    return Path(name, 1, (admitted, matched), counting.stored_bytes(orders, before), 1 / batch)
+
+
+def cancelled_path(database: Database, name: str, orders: int, batch: int) -> Path:
+    """Orders that come to rest and are cancelled."""
+    names = [f"cust_{number:06d}" for number in range(orders)]
+    open_venue(database, names)
+    counting, before = Counting(database), stored_bytes(database)
+    venue, admission = Venue(counting), Admission(counting.database)
+    ids: dict[str, str] = {}
+
+    def place() -> None:
+        ids.update((customer, venue.place(customer, "SELL")) for customer in names)
+
+    def cancel() -> None:
+        for customer, order_id in ids.items():
+            assert admission.cancel(INSTANCE, customer, order_id)
+
+    admitted = counting.step("admission", orders, place)
+    arrived = venue.records()
+    rested = counting.step("matching", orders, lambda: venue.match(arrived, batch))
+    asked = counting.step("cancel", orders, cancel)
+    cancels = venue.records()
+    closed = counting.step("matching the cancel", orders, lambda: venue.match(cancels, batch))
+    return Path(name, 2, (admitted, rested, asked, closed), counting.stored_bytes(orders, before), 2 / batch)
+
+
+# Signed orders, escrow orders
+
+
+def signed_path(database: Database, name: str, orders: int) -> Path:
+    """A maker's order, locked and filled whole by one taker, funds moved: three requests."""
+    maker, taker = "0x" + "a1" * 20, "0x" + "b2" * 20
+    open_venue(database, [maker, taker])
+    instruments = Instruments(database)
+    instruments.add_quote(INSTANCE, QUOTE)
+    instruments.add(INSTANCE, Instrument(0, "AAPL", BASE))
+    settings = DeskSettings(fee_bps=25)
+    counting, before = Counting(database), stored_bytes(database)
+    desk = SignedOrderDesk(counting.database, now_s)
+    sample = SignedOrder(maker, maker, True, "AAPL", 0, QUOTE, PRICE, QUANTITY, UNIT, 4_102_444_800, 1)
+    signed = [Signed(replace(sample, nonce=nonce), _hash(nonce), "0x" + "ab" * 65) for nonce in range(1, orders + 1)]
+
+    def each(command: Callable[[Signed], object]) -> Callable[[], object]:
+        return lambda: list(map(command, signed))
+
+    api_key = "k" * 64
+    allowance = Allowance(bucket=10**6, refill_per_1000_s=10**9, per_day=0)
+    TakerKeys(database).create(TakerKey(key_id_of(api_key), INSTANCE, taker, now_s(), allowance))
+
+    def lock(one: Signed) -> object:
+        return desk.lock(INSTANCE, settings, one.order_hash, taker, seconds=600, reference_id=None)
+
+    gate = TakerGate(counting.database, counting.database, lambda: b"", lambda: None, None)
+    asked = HttpRequest("GET", None, {}, {}, {"x-api-key": api_key}, b"")
+    steps = (
+        counting.step("three requests let in", 1, lambda: gate.taker(asked, now_ms())).times(3),
+        counting.step("create", orders, each(lambda one: desk.create(INSTANCE, settings, one))),
+        counting.step("lock", orders, each(lock)),
+        counting.step("fill", orders, each(lambda one: desk.fill(INSTANCE, settings, taker, _whole(one)))),
+    )
+    return Path(name, 3, steps, counting.stored_bytes(orders, before))
+
+
+def _hash(nonce: int) -> str:
+    return "0x" + hashlib.sha256(str(nonce).encode()).hexdigest()
+
+
+def _whole(signed: Signed) -> FillRequest:
+    return FillRequest(signed.order_hash, QUANTITY, None, f"fill-{signed.order.nonce:06d}", None)
+
+
+def escrow_path(database: Database, name: str, orders: int) -> Path:
+    """An order with a fee, paid from the buyer's wallet, validated and released at once: three requests."""
+    tenants = Tenants(database, now_s)
+    tenants.create_instance(INSTANCE_REF, frozenset({"trading"}))
+    Tokens(database).register(INSTANCE, new_token(new_id("tok"), EURO, "Euro", "EUR"))
+    currency = Currency("EUR", 2, EURO)
+    EscrowDesks(database).change(INSTANCE, lambda now: replace(now, currencies=(currency,)))
+    place = EscrowDesk(database, now_s).create_merchant(INSTANCE, "shop", "EUR").place(World.SANDBOX)
+    counting = Counting(database)
+    desk = EscrowDesk(counting.database, now_s)
+    buyer, seller = (desk.create_customer(place, CreateCustomer(email=f"{who}@shop.test")) for who in ("ann", "sam"))
+    (wallet,) = Escrows(database).wallets_of(buyer)
+    desk.deposit(place, wallet.uuid, Deposit(FUNDS, "first"))
+    before = stored_bytes(database)
+    request = CreateOrder(
+        "Road bike", 150 * UNIT, "EUR", buyer.customer_id, seller.customer_id, fee_terms=FeeTerms(None, 25_000)
+    )
+    made: list[int] = []
+
+    def create() -> None:
+        made.extend(desk.create_order(place, request).order_id for _ in range(orders))
+
+    def pay() -> None:
+        for order_id in made:
+            desk.open_payin(place, OpenPayin(order_id, PayinType.WALLET, buyer.wallets["EUR"]))
+
+    def validate() -> None:
+        for order_id in made:
+            desk.validate(place, order_id, auto_accept=True)
+
+    key = prefix_of(World.SANDBOX, is_operators=False) + "0" * 40
+    allowance = Allowance(bucket=10**6, refill_per_1000_s=10**9, per_day=0)
+    EscrowKeys(database).create(EscrowKey(key_id_of_escrow(key), INSTANCE, World.SANDBOX, "shop", now_s(), allowance))
+    gate = EscrowGate(counting.database, counting.database, now_ms)
+    asked = HttpRequest("GET", None, {}, {}, {"authorization": f"Bearer {key}"}, b"")
+
+    steps = (
+        counting.step("three requests let in", 1, lambda: gate.pass_through(asked, is_operators=False)).times(3),
+        counting.step("create", orders, create),
+        counting.step("pay in", orders, pay),
+        counting.step("validate and release", orders, validate),
+    )
+    return Path(name, 3, steps, counting.stored_bytes(orders, before))
+
+
+def paths(databases: Iterator[Database], orders: int = 100) -> list[Path]:
+    """Return the paths, each over empty tables of its own. orders: how many are taken through each; even, and so few
+    that no snapshot is due."""
+    return [
+        book_path(next(databases), "book, one by one", orders, orders, 1),
+        book_path(next(databases), "book, batches of 10", orders, orders, 10),
+        book_path(next(databases), "book, batches of 100", orders, orders, 100),
+        book_path(next(databases), "book, batches of 100, 20 customers", 20, orders, 100),
+        cancelled_path(next(databases), "book, rests and is cancelled, batches of 100", orders, 100),
+        signed_path(next(databases), "signed order, filled at once", orders),
+        escrow_path(next(databases), "escrow order, paid and released", orders),
+    ]

@@ -1,0 +1,68 @@
+"""The master key, and beside it the one before for as long as the operator is rotating it.
+
+Secrets are derived from the newest one (``api_tokens``, ``signed.settings``); who proves itself with a secret of the
+one before is let in too, until the operator ends the rotation. Both are read again after a while, so that a rotation
+reaches processes that run already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+KEYS_LIFE_S = 300
+"""How long a process goes by what it has read: within this time a rotation, or its end, holds everywhere."""
+RETRY_S = 5
+"""How soon the key before is asked for again when it could not be read."""
+
+
+def none_before() -> bytes | None:
+    """There is no master key but the newest one."""
+    return None
+
+
+class MasterKeys:
+    """read: returns the newest key, or raises. read_previous: returns the one before, None where there is none.
+
+    now_s: a clock that never goes back, in seconds.
+    """
+
+    def __init__(
+        self, read: Callable[[], bytes], read_previous: Callable[[], bytes | None], now_s: Callable[[], float]
+    ) -> None:
+        self._read = read
+        self._read_previous = read_previous
+        self._now_s = now_s
+        self._newest: bytes | None = None
+        self._newest_until_s = 0.0
+        self._previous: bytes | None = None
+        self._previous_until_s: float | None = None
+
+    def newest(self) -> bytes:
+        """Return the key from which secrets are derived.
+
+        One that is known stays good while it cannot be read again. Raises what reading raises where none is known yet.
+        """
+        known = self._newest
+        if known is not None and self._now_s() < self._newest_until_s:
+            return known
+        try:
+            newest = self._read()
+        except Exception:
+            if known is None:
+                raise
+            newest = known
+        if newest != known:
+            self._previous_until_s = None  # the key before is another one now
+        self._newest, self._newest_until_s = newest, self._now_s() + KEYS_LIFE_S
+        return newest
+
+    def previous(self) -> bytes | None:
+        """Return the key before, whose secrets are accepted too; None: no rotation is going on, or none is known of."""
+        if self._previous_until_s is None or self._now_s() >= self._previous_until_s:
+            life_s = KEYS_LIFE_S
+            try:
+                self._previous = self._read_previous()
+            except Exception:  # what it raises is the reader's to log
+                life_s = RETRY_S
+            self._previous_until_s = self._now_s() + life_s
+        return self._previous

@@ -1,0 +1,91 @@
+"""What an order costs: the units that docs/operations.md names, and the arithmetic that makes money of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from benchmarks.costs import gateway_usd, month_of, orders_a_second_and_shard
+from benchmarks.order_paths import Path, Step, book_path, cancelled_path, escrow_path, signed_path
+from chalicelib.stores.dynamodb import Database
+from infra.settings import ROOT
+from infra.tables import create_tables
+from tests.memory import MemoryDynamoDB
+
+ORDERS = 20
+PAGE = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def tables() -> Database:
+    client: Any = MemoryDynamoDB()
+    create_tables(client, "costs")
+    return Database(client, "costs")
+
+
+def units_of(path: Path) -> dict[str, float]:
+    return {step.name: step.write_units for step in path.steps}
+
+
+def named_units(name: str) -> dict[str, float]:
+    """Return the write units of each step that the page's table names for a path."""
+    _, _, rest = PAGE.partition(f"| **{name}** |")
+    assert rest, f"the page has no row of {name}"
+    lines = rest.partition("| **")[0].partition("\n\n")[0].splitlines()[1:]
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    return {step: float(written) for step, _calls, written, *_rest in cells}
+
+
+def test_an_order_that_is_matched_in_batches_of_ten_costs_what_the_page_says(tables: Database) -> None:
+    path = book_path(tables, "book, batches of 10", ORDERS, ORDERS, 10)
+    assert units_of(path) == pytest.approx(named_units(path.name), abs=0.06)
+    admission, matching = path.steps
+    assert admission.tables == {"accounts": 2, "inbox": 2, "orders": 3, "requests": 1}
+    assert (matching.tables["fills"], matching.tables["accounts"], matching.tables["orders"]) == (1, 2, 2)
+
+
+def test_an_order_that_is_cancelled_costs_what_the_page_says(tables: Database) -> None:
+    """Of a whole batch of 100 a book's own rows are hundredths; here the batch is smaller."""
+    path = cancelled_path(tables, "book, rests and is cancelled, batches of 100", ORDERS, 100)
+    assert units_of(path) == pytest.approx(named_units(path.name), abs=0.2)
+
+
+def test_a_signed_order_costs_what_the_page_says(tables: Database) -> None:
+    path = signed_path(tables, "signed order, filled at once", ORDERS)
+    assert units_of(path) == pytest.approx(named_units(path.name), abs=0.06)
+
+
+def test_an_escrow_order_costs_what_the_page_says(tables: Database) -> None:
+    path = escrow_path(tables, "escrow order, paid and released", ORDERS)
+    assert units_of(path) == pytest.approx(named_units(path.name), abs=0.06)
+
+
+def test_fewer_customers_are_settled_together(tables: Database) -> None:
+    path = book_path(tables, "two customers", 2, ORDERS, ORDERS)
+    assert path.steps[1].tables["accounts"] == pytest.approx(4 / ORDERS)
+
+
+def test_money_is_units_times_their_price() -> None:
+    """A million orders: 10 write units at $0.625 and 2 read units at $0.125 a million, one call of $3.50."""
+    path = Path("one", 1, (Step("admission", 4, 10, 2, 1.0),), 0)
+    month = month_of(path, 1)
+    millions = 2.592
+    assert month.writes == pytest.approx(6.25 * millions)
+    assert month.reads == pytest.approx(0.25 * millions)
+    assert month.gateway == pytest.approx(3.50 * millions)
+    assert month.total == pytest.approx(
+        month.writes + month.reads + month.functions + month.gateway + month.logs + month.stored
+    )
+
+
+def test_calls_of_the_gateway_are_priced_tier_by_tier() -> None:
+    million = 10**6
+    assert gateway_usd(333 * million) == pytest.approx(333 * 3.50)
+    assert gateway_usd(1_000 * million) == pytest.approx(333 * 3.50 + 667 * 2.80)
+    assert gateway_usd(25_000 * million) == pytest.approx(333 * 3.50 + 667 * 2.80 + 19_000 * 2.38 + 5_000 * 1.51)
+
+
+def test_a_matcher_does_one_call_after_the_other() -> None:
+    path = Path("one", 1, (Step("admission", 9, 0, 0, 9.0), Step("matching", 4, 0, 0, 0.0)), 0)
+    assert orders_a_second_and_shard(path) == pytest.approx(1000 / (4 * 5.0))

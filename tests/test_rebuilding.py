@@ -1,0 +1,219 @@
+"""A table restored to an earlier moment while the journal went on: what the journal tells is brought back.
+
+The world goes on after a copy of its tables was taken; then a table is put back to the copy, as a restore to that
+moment leaves it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from chalicelib import cli, wiring
+from chalicelib.core.vocabulary import BookStatus
+from chalicelib.projection import Projector
+from chalicelib.rebuilding import BookAtWork, Rebuilding, Rebuilt, RowsAhead
+from chalicelib.stores.books import Books
+from chalicelib.stores.dynamodb import Database, Row
+from chalicelib.stores.orders import Orders
+from chalicelib.verify.verifier import Disproved, Verifier
+from infra.tables import table_definitions
+from tests.world import BASE, BOOK_ID, INSTANCE, QUOTE, World
+
+FUNDS = 10**6
+Tables = dict[str, list[Row]]
+
+
+def keys_of(table: str) -> list[str]:
+    (request,) = (one.create_request for one in table_definitions("x") if one.name == f"x-{table}")
+    return [one["AttributeName"] for one in request["KeySchema"]]
+
+
+def put_back(world: World, table: str, rows: list[Row]) -> None:
+    """Make the table what it was when the rows were copied."""
+    names = keys_of(table)
+    world.database.delete_many(table, [{name: row[name] for name in names} for row in world.database.scan(table)])
+    world.database.put_many(table, rows)
+
+
+def begin(world: World) -> None:
+    """Orders that rest, trade in part, expire later, are cancelled."""
+    for customer in ("ann", "ben", "cat"):
+        world.credit(customer, BASE, FUNDS)
+        world.credit(customer, QUOTE, FUNDS)
+    world.placed("ann", "SELL", 30, 100)
+    world.placed("ben", "BUY", 10, 100)
+    cancelled = world.placed("cat", "SELL", 5, 140)
+    world.placed("cat", "SELL", 5, 150, expires_at_ms=world.now_ms + 10**9)
+    world.deliver()
+    world.cancel("cat", cancelled)
+    world.deliver()
+
+
+def go_on(world: World) -> None:
+    """Trade with what rests, change the terms, place orders that wait for their turn, one with its cancel behind it."""
+    world.placed("ben", "BUY", 25, 100)
+    world.placed("ann", "SELL", 7, 120, expires_at_ms=world.now_ms + 2 * 10**9)
+    late = world.placed("ben", "BUY", 1, 150, "IOC")
+    world.deliver()
+    world.cancel("ben", late)
+    world.change(maker_fee_bps=50)
+    world.change_status(BookStatus.PAUSED)
+    world.change_status(BookStatus.ACTIVE)
+    world.placed("cat", "BUY", 3, 99)
+    world.placed("cat", "BUY", 3, 151)
+    world.deliver()
+    waits = world.placed("ann", "BUY", 2, 90)
+    world.placed("ann", "BUY", 2, 91, expires_at_ms=world.now_ms + 3 * 10**9)
+    world.cancel("ann", waits)
+
+
+@pytest.fixture
+def world(memory_database: Database) -> World:
+    world = World(memory_database)
+    begin(world)
+    return world
+
+
+def rebuilt(world: World) -> Rebuilt:
+    return Rebuilding(world.database).rebuild(world.book)
+
+
+@pytest.mark.parametrize("table", ["orders", "fills", "books", "expiries"])
+@pytest.mark.parametrize("is_emptied", [False, True], ids=["earlier", "empty"])
+def test_a_table_that_was_put_back_is_as_it_was_after_rebuilding(world: World, table: str, is_emptied: bool) -> None:
+    earlier = world.tables()
+    go_on(world)
+    whole = world.tables()
+    if is_emptied and table == "books":
+        is_kept = {"config": True, "depth": False}
+        put_back(world, table, [row for row in whole[table] if is_kept.get(row["part"], True)])
+    else:
+        put_back(world, table, [] if is_emptied else earlier[table])
+    assert world.tables() != whole
+    if table != "expiries":  # which nothing proves
+        with pytest.raises(Disproved):
+            Verifier(world.database).verify(world.book)
+    assert rebuilt(world) != Rebuilt(0, 0, 0, 0, has_other_terms=False)
+    assert world.tables() == whole
+    Verifier(world.database).verify(world.book)
+
+
+def test_all_rows_of_a_book_are_brought_back_at_once_and_it_goes_on_matching(embedded_database: Database) -> None:
+    world = World(embedded_database)
+    begin(world)
+    earlier = world.tables()
+    go_on(world)
+    for table in ("orders", "fills", "books", "expiries"):
+        put_back(world, table, earlier[table])
+    first = rebuilt(world)
+    assert first.orders > 5
+    assert first.fills > 2
+    assert first.has_other_terms
+    again = rebuilt(world)
+    assert (again.orders, again.fills, again.has_other_terms) == (0, 0, False)
+    assert world.deliver() == []
+    world.placed("ben", "SELL", 3, 90)
+    assert world.deliver() == []
+    report = Verifier(world.database).verify(None)
+    assert [book.undecided for book in report.books] == [0]
+
+
+def test_what_was_committed_and_not_settled_is_settled_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.placed("ben", "BUY", 5, 100)
+
+    def die(*_: object) -> None:
+        raise ConnectionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Projector, "project", die)
+        assert world.deliver() != []
+    before = world.balance("ann", QUOTE)
+    rebuilt(world)
+    after = world.balance("ann", QUOTE)
+    assert after[0] - before[0] == 500
+    rebuilt(world)
+    assert world.balance("ann", QUOTE) == after
+    Verifier(world.database).verify(None)
+
+
+@pytest.mark.parametrize("table", ["journal", "books"])
+def test_a_journal_that_is_older_than_the_rows_is_refused_and_nothing_changes(world: World, table: str) -> None:
+    """It is the journal that was put back: then all tables have to be."""
+    earlier = world.tables()
+    go_on(world)
+    put_back(world, "journal", earlier["journal"])
+    if table == "books":  # the depth view does not tell then, the orders' rows do
+        put_back(world, "books", earlier["books"])
+    before = world.tables()
+    with pytest.raises(RowsAhead):
+        rebuilt(world)
+    assert world.tables() == before
+
+
+def test_a_row_that_somebody_changes_meanwhile_is_left_to_them(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    earlier = world.tables()
+    go_on(world)
+    put_back(world, "orders", earlier["orders"])
+    replace = Orders.replace
+    meanwhile: list[Callable[[], object]] = [lambda: replace(orders, None, newer)]
+    orders = Orders(world.database)
+    newer: Row = {}
+
+    def replace_late(self: Orders, before: Row | None, after: Row) -> None:
+        if before is None and meanwhile:
+            newer.update(after | {"filled": 1})
+            meanwhile.pop()()
+        replace(self, before, after)
+
+    monkeypatch.setattr(Orders, "replace", replace_late)
+    with pytest.raises(BookAtWork):
+        rebuilt(world)
+    assert newer in world.tables()["orders"]
+    assert rebuilt(world).orders > 0
+    Verifier(world.database).verify(world.book)
+
+
+def test_a_book_that_commits_meanwhile_has_to_be_rebuilt_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    change = Books.depth
+    asked: list[str] = []
+
+    def depth_then_match(self: Books, book: str) -> object:
+        found = change(self, book)
+        if not asked:
+            asked.append(book)
+            world.placed("ben", "BUY", 1, 100)
+            world.deliver()
+        return found
+
+    monkeypatch.setattr(Books, "depth", depth_then_match)
+    with pytest.raises(BookAtWork):
+        rebuilt(world)
+    rebuilt(world)
+    Verifier(world.database).verify(world.book)
+
+
+def test_the_command_line_rebuilds_one_book_or_all(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wiring, "database", lambda: world.database)
+    put_back(world, "fills", [])
+    assert cli.run(["rebuild", f"{INSTANCE}/{BOOK_ID}"]) == {
+        "books": 1, "orders": 0, "fills": 2, "looks": 1, "terms": 0,
+    }  # fmt: skip
+    assert cli.run(["rebuild", "--all"])["fills"] == 0
+    with pytest.raises(cli.CommandFailed, match="no such book"):
+        cli.run(["rebuild", f"{INSTANCE}/ob_none"])
+    put_back(world, "journal", [])
+    with pytest.raises(cli.CommandFailed, match="not rebuilt"):
+        cli.run(["rebuild", "--all"])
+
+
+def test_accounts_of_an_earlier_moment_stay_as_they_are(world: World) -> None:
+    """No journal tells of credits and holds: they are restored with everything else, or not at all."""
+    earlier = world.tables()
+    go_on(world)
+    put_back(world, "accounts", earlier["accounts"])
+    rebuilt(world)
+    assert world.tables()["accounts"] == earlier["accounts"]
+    with pytest.raises(Disproved):
+        Verifier(world.database).verify(world.book)
