@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: run test lint types bench listings costs sweep simulate soak mutants unguarded clean
+.PHONY: run test lint types bench cold-start listings costs sweep simulate soak mutants unguarded clean
 .DEFAULT_GOAL := run
 
 # PORT=8001 serves on another port; FRESH=1 forgets what earlier runs stored.
@@ -28,6 +28,10 @@ types: $(INSTALLED)
 bench: $(INSTALLED)
 	$(BIN)/python benchmarks/core.py
 	$(BIN)/python benchmarks/cold_load.py
+
+# How long each function takes to start, and a desk's first requests: docs/deploy.md. Downloads what Lambda gets; a minute.
+cold-start: $(INSTALLED)
+	$(BIN)/python benchmarks/cold_start.py
 
 # What lists cost, by the history behind them: docs/listings.md. Takes seven minutes on the engine that it starts, twice
 # that on one whose queries are flat, where more is asked for: make listings DYNAMODB_ENDPOINT=http://127.0.0.1:4567

@@ -4,6 +4,8 @@ Every path answers in its desk's own words, unknown ones and wrong methods too: 
 paths that no route names are caught by their number of segments. All paths of the trade, the taker and the escrow desk
 are caught so: they find their routes by themselves, for many of their paths are there twice, and API Gateway takes 300
 resources.
+
+Each function imports this module, so a desk is imported by its first request, and what a handler needs by the handler.
 """
 
 from __future__ import annotations
@@ -11,19 +13,22 @@ from __future__ import annotations
 import os
 import time
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chalice import Chalice, Rate, Response
 from chalice.app import CloudWatchEvent, DynamoDBEvent
 
 from chalicelib import wiring
-from chalicelib.stream import match_records
 from chalicelib.watching import invocation
 from chalicelib.wire.http import HttpRequest, HttpResponse, path_served
-from chalicelib.wire.ripio import routes as trade_desk
-from chalicelib.wire.stove import routes as taker_desk
-from chalicelib.wire.trusset import routes as book_desk
-from chalicelib.wire.truust import routes as escrow_desk
+from chalicelib.wire.mounts import is_of_escrow_desk, is_of_taker_desk, is_of_trade_desk
+from chalicelib.wire.trusset.paths import ROUTES
+
+if TYPE_CHECKING:
+    from chalicelib.wire.ripio.routes import TradeDesk
+    from chalicelib.wire.stove.routes import TakerDesk
+    from chalicelib.wire.trusset.routes import BookDesk
+    from chalicelib.wire.truust.routes import TruustDesk
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 CAUGHT_SEGMENTS_MAX = 10
@@ -39,13 +44,17 @@ app = Chalice(app_name="tallybook", configure_logs=False)  # its log is the one 
 
 
 @cache
-def _book_desk() -> book_desk.BookDesk:
-    return book_desk.BookDesk(wiring.database(), wiring.counters())
+def _book_desk() -> BookDesk:
+    from chalicelib.wire.trusset.routes import BookDesk
+
+    return BookDesk(wiring.database(), wiring.counters())
 
 
 @cache
-def _trade_desk() -> trade_desk.TradeDesk:
-    return trade_desk.TradeDesk(
+def _trade_desk() -> TradeDesk:
+    from chalicelib.wire.ripio.routes import TradeDesk
+
+    return TradeDesk(
         wiring.database(),
         wiring.counters(),
         master_key=wiring.master_key,
@@ -55,8 +64,10 @@ def _trade_desk() -> trade_desk.TradeDesk:
 
 
 @cache
-def _taker_desk() -> taker_desk.TakerDesk:
-    return taker_desk.TakerDesk(
+def _taker_desk() -> TakerDesk:
+    from chalicelib.wire.stove.routes import TakerDesk
+
+    return TakerDesk(
         wiring.database(),
         wiring.counters(),
         master_key=wiring.master_key,
@@ -66,16 +77,18 @@ def _taker_desk() -> taker_desk.TakerDesk:
 
 
 @cache
-def _escrow_desk() -> escrow_desk.TruustDesk:
-    return escrow_desk.TruustDesk(wiring.database(), wiring.counters())
+def _escrow_desk() -> TruustDesk:
+    from chalicelib.wire.truust.routes import TruustDesk
+
+    return TruustDesk(wiring.database(), wiring.counters())
 
 
 def _answer_of_desk(request: HttpRequest) -> HttpResponse:
-    if escrow_desk.is_of_escrow_desk(request.path):
+    if is_of_escrow_desk(request.path):
         return _escrow_desk().answer(request)
-    if trade_desk.is_of_trade_desk(request.path):
+    if is_of_trade_desk(request.path):
         return _trade_desk().answer(request)
-    if taker_desk.is_of_taker_desk(request.path):
+    if is_of_taker_desk(request.path):
         return _taker_desk().answer(request)
     return _book_desk().answer(request)
 
@@ -110,7 +123,7 @@ def _serve(template: str, route: str | None, name: str) -> None:
     app.route(template, methods=METHODS, content_types=[], name=name)(view)
 
 
-for _number, _route in enumerate(book_desk.ROUTES):
+for _number, _route in enumerate(ROUTES):
     _serve(_route, _route, f"book_desk_{_number}")
 for _depth in range(CAUGHT_SEGMENTS_MAX + 1):
     _template = "/" + "/".join(f"{{segment{number}}}" for number in range(_depth))
@@ -122,6 +135,8 @@ for _depth in range(CAUGHT_SEGMENTS_MAX + 1):
 )
 def match_inbox(event: DynamoDBEvent) -> dict[str, Any]:
     """Match what has arrived in the inbox; what could not be matched is delivered again."""
+    from chalicelib.stream import match_records
+
     records = event.to_dict()["Records"]
     with invocation("match_inbox", event.context):
         failed = match_records(wiring.matcher(), records, wiring.match_watch())
@@ -149,3 +164,6 @@ def release_escrows(event: CloudWatchEvent) -> dict[str, int]:
     with invocation("release_escrows", event.context):
         swept = wiring.escrows().sweep()
     return {"released": swept.released, "failed": swept.failed}
+
+
+wiring.prepare(os.environ.get("_HANDLER", ""))

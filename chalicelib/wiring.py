@@ -6,32 +6,33 @@ The master key of the desks' secrets is ``TALLYBOOK_MASTER_KEY``, or the SSM par
 ``TALLYBOOK_MASTER_KEY_PARAMETER`` names; the one before it, while it is rotated, ``TALLYBOOK_MASTER_KEY_PREVIOUS``, or
 the version of that parameter with the label ``previous``. ``TALLYBOOK_PUBLIC_INSTANCE`` is the instance that public
 routes show, and at which makers connect who name no other.
+
+Every function imports this module and needs one or two of what it builds, so each is imported where it is built.
 """
 
 from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-import boto3
-from aws_lambda_powertools import Logger
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from botocore.session import Session
 
-from chalicelib.api_tokens import MASTER_KEY_BYTES_MIN
 from chalicelib.clock import now_ms, now_s
-from chalicelib.escrow.desk import EscrowDesk
-from chalicelib.expiring import Expiring
-from chalicelib.master_keys import MasterKeys
-from chalicelib.match_watch import MatchWatch
-from chalicelib.matcher import Matcher
-from chalicelib.signed.desk import SignedOrderDesk
 from chalicelib.stores.dynamodb import Database
+from chalicelib.watching import logger
 
 if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
+    from chalicelib.escrow.desk import EscrowDesk
+    from chalicelib.expiring import Expiring
+    from chalicelib.master_keys import MasterKeys
+    from chalicelib.match_watch import MatchWatch
+    from chalicelib.matcher import Matcher
+    from chalicelib.signed.desk import SignedOrderDesk
 
 CONNECTIONS_MAX = 32
 COUNT_TIMEOUT_S = 0.5
@@ -41,8 +42,6 @@ PREVIOUS_TIMEOUT_S = 1
 PREVIOUS = "previous"
 """Label of the version of the SSM parameter whose secrets are accepted beside the newest one's."""
 NO_SUCH_VERSION = {"ParameterNotFound", "ParameterVersionNotFound"}
-
-logger = Logger(service="tallybook-api")
 
 
 class NoMasterKey(Exception):
@@ -68,8 +67,14 @@ def _database(connect_timeout_s: float, read_timeout_s: float, attempts_max: int
         max_pool_connections=CONNECTIONS_MAX,
         retries={"total_max_attempts": attempts_max, "mode": "standard"},
     )
-    client: DynamoDBClient = boto3.client("dynamodb", config=config)
+    client: Any = _session().create_client("dynamodb", config=config)
     return Database(client, os.environ.get("TALLYBOOK_TABLE_PREFIX", "tallybook"))
+
+
+@cache
+def _session() -> Session:
+    """Return what clients are made of; what it has read of AWS's data serves all of them."""
+    return Session()
 
 
 def master_key() -> bytes:
@@ -84,10 +89,14 @@ def previous_master_key() -> bytes | None:
 
 @cache
 def master_keys() -> MasterKeys:
+    from chalicelib.master_keys import MasterKeys
+
     return MasterKeys(_read_master_key, _read_previous_master_key, time.monotonic)
 
 
 def _read_master_key() -> bytes:
+    from chalicelib.api_tokens import MASTER_KEY_BYTES_MIN
+
     text = os.environ.get("TALLYBOOK_MASTER_KEY", "")
     if not text and (parameter := os.environ.get("TALLYBOOK_MASTER_KEY_PARAMETER", "")):
         text = _parameter(parameter)
@@ -102,6 +111,8 @@ def _read_master_key() -> bytes:
 
 def _read_previous_master_key() -> bytes | None:
     """Return the key before; None where there is none. Raises what SSM does, logged."""
+    from chalicelib.api_tokens import MASTER_KEY_BYTES_MIN
+
     text = os.environ.get("TALLYBOOK_MASTER_KEY_PREVIOUS", "")
     parameter = os.environ.get("TALLYBOOK_MASTER_KEY_PARAMETER", "")
     if not text and parameter and not os.environ.get("TALLYBOOK_MASTER_KEY", ""):
@@ -118,7 +129,7 @@ def _read_previous_master_key() -> bytes | None:
 def _parameter(name: str, timeout_s: int = PARAMETER_TIMEOUT_S, attempts_max: int = PARAMETER_ATTEMPTS_MAX) -> str:
     retries: Any = {"total_max_attempts": attempts_max, "mode": "standard"}
     config = Config(connect_timeout=timeout_s, read_timeout=timeout_s, retries=retries)
-    client: Any = boto3.client("ssm", config=config)
+    client: Any = _session().create_client("ssm", config=config)
     value: str = client.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
     return value
 
@@ -130,26 +141,58 @@ def public_instance() -> str | None:
 
 @cache
 def match_watch() -> MatchWatch:
+    from chalicelib.match_watch import MatchWatch
+
     return MatchWatch()
 
 
 @cache
 def matcher() -> Matcher:
+    from chalicelib.matcher import Matcher
+
     return Matcher(database(), now_ms, match_watch())
 
 
 @cache
 def expiring() -> Expiring:
     """Return what looks at orders that expire, with a matcher of its own: it may run beside ``matcher``."""
+    from chalicelib.expiring import Expiring
+    from chalicelib.matcher import Matcher
+
     return Expiring(database(), Matcher(database(), now_ms, match_watch()), now_ms)
 
 
 @cache
 def signed_order_desk() -> SignedOrderDesk:
     """Return the taker desk's commands, for the sweep and the operator."""
+    from chalicelib.signed.desk import SignedOrderDesk
+
     return SignedOrderDesk(database(), now_s)
 
 
 @cache
 def escrows() -> EscrowDesk:
+    from chalicelib.escrow.desk import EscrowDesk
+
     return EscrowDesk(database(), now_s)
+
+
+def _stream() -> None:
+    import chalicelib.stream  # noqa: F401 - the handler's way to the matcher
+
+
+def prepare(handler: str) -> None:
+    """Build what the function with this handler needs for its first call, while Lambda starts it.
+
+    A start has a whole core whatever the function's memory; the first call has its share. An unknown handler needs
+    nothing: whoever imports the app to package or to test it.
+    """
+    builders: dict[str, tuple[Callable[[], object], ...]] = {
+        "app.app": (database, counters),
+        "app.match_inbox": (_stream, matcher),
+        "app.expire_orders": (expiring,),
+        "app.sweep_signed_orders": (signed_order_desk,),
+        "app.release_escrows": (escrows,),
+    }
+    for build in builders.get(handler, ()):
+        build()

@@ -19,6 +19,7 @@ from infra.engine import engine_answers, start_engine
 from infra.settings import HOST, free_port
 from infra.tables import create_tables
 from tests.memory import MemoryDynamoDB
+from tests.recording import install, recording
 from tests.world import drop_tables
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ for _name, _value in {
 
 import_ethereum()
 
+install()
+
 ENGINE_START_S_MAX = 20
 WHOLE = Path(__file__).parent / "whole"
 _table_sets = count(1)
@@ -48,6 +51,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         group = WHOLE if WHOLE in item.path.parents else item.path
         item.add_marker(pytest.mark.xdist_group(str(group)))
+
+
+@pytest.fixture(autouse=True)
+def _functions_do_what_their_policies_allow() -> Iterator[None]:
+    """Whatever a test is about: it fails when a function does in it what IAM would not let it do."""
+    recording.clear()
+    yield
+    assert recording.denied() == []
 
 
 @pytest.fixture(scope="module")

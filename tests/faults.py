@@ -11,6 +11,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
+from tests.recording import nobody, of_whom
+
 ENDPOINT = "http://dynamodb.test"
 Call = Callable[[], Any]
 Fault = Callable[[str, Call], Any]
@@ -86,7 +88,7 @@ class WatchedClient:
         operation = getattr(self._client, name)
         if name == "get_paginator":
             return lambda kind: _WatchedPaginator(self._watch, kind, operation(kind))
-        return lambda **arguments: self._watch(name, lambda: operation(**arguments))
+        return lambda **arguments: nobody(self._watch)(name, of_whom(lambda: operation(**arguments)))
 
 
 class _WatchedPaginator:
@@ -99,7 +101,7 @@ class _WatchedPaginator:
         pages = iter(self._paginator.paginate(**arguments))
         page: dict[str, Any] = {"LastEvaluatedKey": None}
         while "LastEvaluatedKey" in page:
-            page = self._watch(self._operation, lambda: next(pages))
+            page = nobody(self._watch)(self._operation, of_whom(lambda: next(pages)))
             yield page
 
 

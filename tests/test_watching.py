@@ -372,6 +372,7 @@ def service(memory_database: Database, monkeypatch: pytest.MonkeyPatch) -> Itera
     monkeypatch.setattr(wiring, "database", lambda: memory_database)
     monkeypatch.setattr(wiring, "counters", lambda: memory_database)
     monkeypatch.setattr(wiring, "master_key", lambda: MASTER_KEY)
+    monkeypatch.setattr(wiring, "previous_master_key", lambda: None)
     monkeypatch.setattr(wiring, "public_instance", lambda: INSTANCE)
     monkeypatch.setattr("tests.wire.truust.desk.INSTANCE", "inst_escrow01")
     for desk in desks:

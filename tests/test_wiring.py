@@ -12,6 +12,7 @@ from moto import mock_aws
 
 from chalicelib import wiring
 from chalicelib.wiring import NoMasterKey
+from tests.recording import PARAMETER_ARN, recording, work_of
 
 KEY = "k" * 32
 PARAMETER = "tallybook-master-key"
@@ -61,15 +62,9 @@ def test_the_only_call_to_have_a_parameter_is_the_one_that_is_granted(
 ) -> None:
     parameters.put_parameter(Name=PARAMETER, Value=KEY, Type="SecureString")
     monkeypatch.setenv("TALLYBOOK_MASTER_KEY_PARAMETER", PARAMETER)
-    asked: list[tuple[str, str]] = []
-    boto3.setup_default_session()
-    assert boto3.DEFAULT_SESSION is not None
-    boto3.DEFAULT_SESSION.events.register(
-        "provide-client-params.ssm.*", lambda params, model, **_: asked.append((model.name, params["Name"]))
-    )
-    wiring.master_key()
-    boto3.setup_default_session()
-    assert asked == [("GetParameter", PARAMETER)]
+    with work_of("api_handler"):
+        wiring.master_key()
+    assert recording.done["api_handler"] == {("ssm:GetParameter", f"{PARAMETER_ARN}{PARAMETER}")}
 
 
 def test_the_key_before_is_the_version_that_is_labelled_previous(

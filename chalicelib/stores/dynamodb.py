@@ -13,12 +13,12 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from boto3.dynamodb.types import Binary, TypeDeserializer, TypeSerializer
 from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib.stores.attribute_values import plain, typed
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -42,8 +42,6 @@ _THROTTLED = {
     "TransactionInProgressException",
 }
 _RETRIABLE_REASONS = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
-_serialize = TypeSerializer().serialize
-_deserialize = TypeDeserializer().deserialize
 
 
 class ConditionFailed(Exception):
@@ -113,24 +111,12 @@ Write = Put | Update | Delete
 
 def encode(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return the row in DynamoDB's typed form. Raises decimal.Inexact for a number of over 38 digits."""
-    return {name: _serialize(value) for name, value in row.items()}
+    return {name: typed(value) for name, value in row.items()}
 
 
 def decode(item: Mapping[str, Any]) -> Row:
     """Return a typed item as plain values."""
-    return {name: _plain(_deserialize(value)) for name, value in item.items()}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        return int(value)
-    if isinstance(value, Binary):
-        return bytes(cast(Any, value).value)
-    if isinstance(value, list):
-        return [_plain(member) for member in value]
-    if isinstance(value, dict):
-        return {name: _plain(member) for name, member in value.items()}
-    return value
+    return {name: plain(value) for name, value in item.items()}
 
 
 def _failure_of(error: ClientError | BotoCoreError, *, is_write: bool) -> Exception:

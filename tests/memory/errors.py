@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any, NoReturn
 
@@ -10,6 +10,8 @@ from botocore.exceptions import ClientError
 
 from tests.memory.values import Invalid, Item, copied_item
 
+OBSERVERS: list[Callable[[str, Mapping[str, Any]], None]] = []
+"""Who is told of each call, by its name and request, before it is done."""
 CONDITION_FAILED = "The conditional request failed"
 
 
@@ -71,6 +73,8 @@ def operation(method: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(method)
     def call(self: Any, **arguments: Any) -> Any:
+        for observe in OBSERVERS:
+            observe(name, arguments)
         try:
             answer = method(self, **arguments)
         except Invalid as error:

@@ -12,6 +12,7 @@ from chalicelib.outcomes import CANCEL_WAIT_S
 from chalicelib.stores.dynamodb import Database, Unavailable
 from chalicelib.watching import logger, order_refused, tell
 from chalicelib.wire.http import BadPercentEncoding, HttpRequest, HttpResponse, percent_decoded
+from chalicelib.wire.mounts import is_of_trade_desk
 from chalicelib.wire.ripio.envelope import Envelope, Error, Fault, invalid
 from chalicelib.wire.ripio.gate import Caller, Gate
 from chalicelib.wire.ripio.placing import placing_endpoints
@@ -19,8 +20,6 @@ from chalicelib.wire.ripio.reading import reading_endpoints
 
 DESK = "trade"
 """Its name in log and metrics."""
-MOUNTS = ("trade", "v4")
-"""First segments of the paths that are this desk's; below both there is the same (R1)."""
 BODY_BYTES_MAX = 64 * 1024
 ROUTES: dict[str, Permission | None] = {
     "GET /orders": Permission.READ,
@@ -117,10 +116,6 @@ class TradeDesk:
         if self._public_instance is None:
             raise Fault(Error.NO_ROUTE)
         return Caller(self._public_instance, None)
-
-
-def is_of_trade_desk(path: str) -> bool:
-    return path.split("/")[1:2] in [[mount] for mount in MOUNTS]
 
 
 def _is_of_placing(path: str) -> bool:

@@ -16,6 +16,7 @@ from chalicelib.stores.instruments import Instruments
 from chalicelib.stores.signed_orders import SignedOrders
 from chalicelib.watching import logger, order_refused, tell
 from chalicelib.wire.http import HttpRequest, HttpResponse
+from chalicelib.wire.mounts import TAKER_MOUNT, is_of_taker_desk
 from chalicelib.wire.stove.envelope import Error, Fault, failure, invalid, success
 from chalicelib.wire.stove.gate import Endpoint, Gate
 from chalicelib.wire.stove.lists import list_endpoints
@@ -26,7 +27,6 @@ from chalicelib.wire.stove.validate import ValidateEndpoint
 
 DESK = "taker"
 """Its name in log and metrics."""
-MOUNT = ["", "api", "v1"]
 BODY_BYTES_MAX = 64 * 1024
 REQUEST_ID = "X-REQUEST-ID"
 REQUEST_ID_CHARACTERS_MAX = 128
@@ -122,14 +122,10 @@ class TakerDesk:
 
 
 def _refused(request: HttpRequest, fault: Fault) -> HttpResponse:
-    sent = request.path.removesuffix("/").split("/")[len(MOUNT) :]
+    sent = request.path.removesuffix("/").split("/")[len(TAKER_MOUNT) :]
     if request.method == "POST" and sent == ["orders"] and fault.error.status < 500:
         order_refused(DESK, fault.error.name)
     return failure(fault)
-
-
-def is_of_taker_desk(path: str) -> bool:
-    return path.split("/")[: len(MOUNT)] == MOUNT
 
 
 def is_request_id(text: str) -> bool:
@@ -139,7 +135,7 @@ def is_request_id(text: str) -> bool:
 
 def _found(method: str, path: str) -> tuple[str, Mapping[str, str]]:
     """Return the route of a path, under its own name, and its path parameters as they were sent. Raises Fault."""
-    sent = path.removesuffix("/").split("/")[len(MOUNT) :]
+    sent = path.removesuffix("/").split("/")[len(TAKER_MOUNT) :]
     if is_of_taker_desk(path):
         for route in (*ALIASES, *ROUTES):
             route_method, _, template = route.partition(" ")

@@ -28,47 +28,27 @@ from chalicelib.wire.trusset.gate import pass_gate
 from chalicelib.wire.trusset.ledger import MovementEndpoints, StatementEndpoints
 from chalicelib.wire.trusset.market import MarketEndpoints
 from chalicelib.wire.trusset.orders import OrderEndpoints
+from chalicelib.wire.trusset.paths import (
+    BALANCES,
+    BOOKS,
+    CREDIT,
+    DEBIT,
+    DEPTH,
+    LIST,
+    ONE_BALANCE,
+    ONE_BOOK,
+    ONE_ORDER,
+    ONE_TOKEN,
+    PLACE,
+    ROUTES,
+    SETTINGS,
+    TOKENS,
+    TRADES_OF_BOOK,
+    TRADES_OF_CUSTOMER,
+    TRANSACTIONS,
+    TRANSFER,
+)
 from chalicelib.wire.trusset.tokens import TokenEndpoints
-
-BASE = "/orderbooks/stocks/api"
-PLACE = f"{BASE}/offchain/orders"
-ONE_ORDER = f"{BASE}/offchain/orders/{{orderId}}"
-LIST = f"{BASE}/offchain/customers/{{customerRef}}/orders"
-TRADES_OF_CUSTOMER = f"{BASE}/offchain/customers/{{customerRef}}/trades"
-BOOKS = f"{BASE}/offchain/order-books"
-SETTINGS = f"{BASE}/order-books/{{orderBookId}}"
-ONE_BOOK = f"{BASE}/offchain/order-books/{{orderBookId}}"
-TRADES_OF_BOOK = f"{BASE}/offchain/order-books/{{orderBookId}}/trades"
-DEPTH = f"{BASE}/offchain/order-books/{{orderBookId}}/snapshot"
-LEDGER = "/custody/api"
-TOKENS = f"{LEDGER}/tokens"
-ONE_TOKEN = f"{LEDGER}/tokens/{{tokenAddress}}"
-CREDIT = f"{LEDGER}/balances/credit"
-DEBIT = f"{LEDGER}/balances/debit"
-TRANSFER = f"{LEDGER}/balances/transfer"
-BALANCES = f"{LEDGER}/balances/{{customerRef}}"
-ONE_BALANCE = f"{LEDGER}/balances/{{customerRef}}/{{tokenAddress}}"
-TRANSACTIONS = f"{LEDGER}/transactions"
-ROUTES = {
-    PLACE: ("POST",),
-    ONE_ORDER: ("GET", "DELETE"),
-    LIST: ("GET",),
-    TRADES_OF_CUSTOMER: ("GET",),
-    BOOKS: ("GET", "POST"),
-    SETTINGS: ("PATCH",),
-    ONE_BOOK: ("GET",),
-    DEPTH: ("GET",),
-    TRADES_OF_BOOK: ("GET",),
-    TOKENS: ("GET", "POST"),
-    ONE_TOKEN: ("GET",),
-    CREDIT: ("GET", "POST"),
-    DEBIT: ("GET", "POST"),
-    TRANSFER: ("GET", "POST"),
-    BALANCES: ("GET",),
-    ONE_BALANCE: ("GET",),
-    TRANSACTIONS: ("GET",),
-}
-"""Each route with the methods it has."""
 
 DESK = "book"
 """Its name in log and metrics."""

@@ -8,9 +8,10 @@ from decimal import Decimal
 
 from chalicelib.escrow.money import FEE_PERCENT_DECIMALS, major_units, money_text, rounded_down
 from chalicelib.escrow.order import Customer, Json, Order, Payin, PayinStatus, PayinType, Payout, Wallet, World
+from chalicelib.wire.mounts import ESCROW_VERSION
 
 View = dict[str, Json]
-PREFIX = "/2.0"
+PREFIX = f"/{ESCROW_VERSION}"
 """In front of every path that is answered, with whichever the request came (E1)."""
 
 

@@ -14,6 +14,7 @@ from chalicelib.stores.escrows import Escrows
 from chalicelib.stores.requests import Requests
 from chalicelib.watching import logger, order_refused, tell
 from chalicelib.wire.http import BadPercentEncoding, HttpRequest, HttpResponse, percent_decoded
+from chalicelib.wire.mounts import ESCROW_ORDERS, ESCROW_VERSION
 from chalicelib.wire.truust.commanding import Commanding
 from chalicelib.wire.truust.customers import CustomerEndpoints
 from chalicelib.wire.truust.envelope import Fault, failure, not_found, server_error
@@ -26,9 +27,9 @@ from chalicelib.wire.truust.replay import REPLAYED
 
 DESK = "escrow"
 """Its name in log and metrics."""
-VERSION, ORDERS, OPERATOR = PREFIX.removeprefix("/"), "orders", "operator"
-CREATING = (f"{PREFIX}/{ORDERS}", f"/{ORDERS}")
+CREATING = (f"{PREFIX}/{ESCROW_ORDERS}", f"/{ESCROW_ORDERS}")
 """Where orders are created."""
+OPERATOR = "operator"
 Endpoint = Callable[[HttpRequest, Caller], HttpResponse]
 """Answers a request that has passed the gate; raises Fault."""
 
@@ -126,19 +127,15 @@ class TruustDesk:
         raise not_found()
 
 
-def is_of_escrow_desk(path: str) -> bool:
-    return path.split("/")[1:2] in [[VERSION], [ORDERS]]
-
-
 def _segments(path: str) -> list[str]:
     """Return the segments behind the prefix, decoded; one trailing slash does not count. Raises Fault 404."""
     try:
         segments = list(map(percent_decoded, path.removesuffix("/").split("/")[1:]))
     except BadPercentEncoding as error:
         raise not_found() from error
-    if segments[:1] == [VERSION]:
+    if segments[:1] == [ESCROW_VERSION]:
         return segments[1:]
-    if segments[:1] == [ORDERS]:
+    if segments[:1] == [ESCROW_ORDERS]:
         return segments
     raise not_found()
 

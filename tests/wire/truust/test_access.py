@@ -16,7 +16,7 @@ from chalicelib.stores.escrow_keys import EscrowKeys
 from chalicelib.stores.tenants import Tenants
 from chalicelib.tenancy import Instance, InstanceStatus
 from chalicelib.wire.http import HttpResponse
-from chalicelib.wire.truust.routes import is_of_escrow_desk
+from chalicelib.wire.mounts import is_of_escrow_desk
 from tests.escrow.world import INSTANCE
 from tests.faults import WatchedClient, throttled
 from tests.tables import cases

@@ -1,0 +1,99 @@
+"""How long functions take to start, and a desk's first requests: ``python benchmarks/cold_start.py``.
+
+The package is made and slimmed as for a deployment (pip downloads its parts), unpacked, and each function is started
+from it alone, in a process of its own, as Lambda starts it: what it imports and builds before its first call. Then a
+fresh process serves the first requests of each desk, over an embedded engine started for this. Of several runs the best
+counts, for what else runs on the machine only adds: by the clock, and the processor's time beside it. The start of
+Python, and what Lambda does before it, fetching and unpacking the package, are not in it. ``--checkout`` measures this
+checkout with its environment's packages instead.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+import boto3
+
+from benchmarks.cold_load import engine_database
+from chalicelib.stores.dynamodb import Database
+from infra.settings import ROOT
+from infra.slimming import slim
+from infra.tables import create_tables
+from tests.infra.first_requests import AT_THE_DESKS, ENVIRONMENT, match_an_order
+from tests.infra.lambda_process import LambdaProcess, Step, Story
+from tests.infra.package import chalice_package
+
+STARTS = 15
+FIRST_REQUESTS = 5
+TARGETS_MS = {"app": 300, "match_inbox": 250}
+FUNCTIONS = ("app", "match_inbox", "expire_orders", "sweep_signed_orders", "release_escrows")
+
+
+def package(folder: Path) -> Path:
+    """Package, slim and unpack in this folder, and tell the sizes; return where the package's files are."""
+    archive = chalice_package(folder)
+    packaged_bytes = archive.stat().st_size
+    slim(archive)
+    with zipfile.ZipFile(archive) as slimmed:
+        slimmed.extractall(folder / "task")
+        unpacked_bytes = sum(member.file_size for member in slimmed.infolist())
+    mb = [f"{size / 1e6:.1f} MB" for size in (packaged_bytes, archive.stat().st_size, unpacked_bytes)]
+    print(f"package {mb[0]}, slimmed {mb[1]}, unpacked {mb[2]}")
+    return folder / "task"
+
+
+def starts(folder: Path, isolated: bool) -> None:
+    for function in FUNCTIONS:
+        taken = []
+        for _ in range(STARTS):
+            with LambdaProcess(folder, function, isolated=isolated) as process:
+                taken.append(process.start)
+        target = f", target {TARGETS_MS[function]} ms" if function in TARGETS_MS else ""
+        print(f"{function} starts in {best(taken)}{target}; {len(taken[0].modules)} modules")
+
+
+def first_requests(folder: Path, isolated: bool, client: object) -> None:
+    for name, story in AT_THE_DESKS.items():
+        print(f"first requests of {name}: {story_told(folder, isolated, client, 'app', story)}")
+    print(f"first batch of match_inbox: {story_told(folder, isolated, client, 'match_inbox', match_an_order)}")
+
+
+def story_told(folder: Path, isolated: bool, client: object, function: str, story: Story) -> str:
+    runs: list[list[Step]] = []
+    for number in range(FIRST_REQUESTS):
+        database = Database(client, f"{story.__name__.replace('_', '')}{number}")  # type: ignore[arg-type]
+        create_tables(client, database.name("").rstrip("-"))  # type: ignore[arg-type]
+        environment = ENVIRONMENT | {
+            "AWS_ENDPOINT_URL": os.environ["AWS_ENDPOINT_URL"],
+            "TALLYBOOK_TABLE_PREFIX": database.name("").rstrip("-"),
+        }
+        with LambdaProcess(folder, function, environment, isolated=isolated) as process:
+            runs.append(process.run(story(database)))
+    return ", then ".join(best(list(steps)) for steps in zip(*runs, strict=True))
+
+
+def best(steps: list[Step]) -> str:
+    return f"{min(step.wall_ms for step in steps):.0f} ms ({min(step.cpu_ms for step in steps):.0f} ms of processor)"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="How long functions take to start, and a desk's first requests.")
+    parser.add_argument("--checkout", action="store_true", help="measure this checkout instead of a package")
+    is_checkout = parser.parse_args().checkout
+    with tempfile.TemporaryDirectory() as name, engine_database() as database:
+        client = database._client
+        os.environ["AWS_ENDPOINT_URL"] = client.meta.endpoint_url
+        folder = ROOT if is_checkout else package(Path(name))
+        starts(folder, not is_checkout)
+        first_requests(folder, not is_checkout, boto3.client("dynamodb"))
+
+
+if __name__ == "__main__":
+    main()

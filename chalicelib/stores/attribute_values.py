@@ -1,0 +1,55 @@
+"""Plain values in DynamoDB's typed form, and back.
+
+The same form that ``boto3.dynamodb.types`` gives (a test compares), without boto3: importing that imports its transfers
+from and to S3, and takes longer than importing the matcher.
+"""
+
+from __future__ import annotations
+
+from decimal import Clamped, Context, Decimal, Inexact, Overflow, Rounded, Underflow
+from typing import Any
+
+_NUMBERS = Context(Emin=-128, Emax=126, prec=38, traps=[Clamped, Overflow, Inexact, Rounded, Underflow])
+"""The numbers that DynamoDB keeps exactly."""
+
+
+def typed(value: Any) -> dict[str, Any]:
+    """Return a plain value in typed form.
+
+    Raises decimal.Inexact or Rounded for a number of over 38 digits, TypeError for a float or another type.
+    """
+    if value is None:
+        return {"NULL": True}
+    if isinstance(value, bool):
+        return {"BOOL": value}
+    if isinstance(value, str):
+        return {"S": value}
+    if isinstance(value, int):
+        return {"N": str(_NUMBERS.create_decimal(value))}
+    if isinstance(value, (bytes, bytearray)):
+        return {"B": value}
+    if isinstance(value, dict):
+        return {"M": {name: typed(member) for name, member in value.items()}}
+    if isinstance(value, (list, tuple)):
+        return {"L": [typed(member) for member in value]}
+    raise TypeError(f"{type(value).__name__} is no type of a row's values")
+
+
+def plain(value: dict[str, Any]) -> Any:
+    """Return what a typed value stands for; numbers as int. Raises TypeError for a type that no row has."""
+    ((kind, content),) = value.items()
+    match kind:
+        case "S" | "BOOL":
+            return content
+        case "N":
+            return int(Decimal(content))
+        case "NULL":
+            return None
+        case "B":
+            return bytes(content)
+        case "M":
+            return {name: plain(member) for name, member in content.items()}
+        case "L":
+            return [plain(member) for member in content]
+        case _:
+            raise TypeError(f"{kind} is no type of a row's values")

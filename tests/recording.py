@@ -1,0 +1,177 @@
+"""The suite's AWS calls, function by function, held against the functions' policies.
+
+Every test runs under this. While a function's work is done (``ENTRANCES``: where a request, a batch or a schedule comes
+in), each call of an AWS client is noted as what IAM would have to allow: actions on resources, as the policies of the
+stage prod name them. botocore tells of its calls by an event, the tables in memory by their own. A test during which a
+function did what its policy does not allow fails, whatever it is about (tests/conftest.py).
+
+What a test does beside a function, as an operator, as another function, or as the fault that it injects, is not the
+function's: ``nobody``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache, wraps
+from typing import Any
+
+from botocore.handlers import BUILTIN_HANDLERS
+
+from chalicelib.escrow.desk import EscrowDesk
+from chalicelib.expiring import Expiring
+from chalicelib.matcher import Matcher
+from chalicelib.signed.desk import SignedOrderDesk
+from chalicelib.wire.ripio.routes import TradeDesk
+from chalicelib.wire.stove.routes import TakerDesk
+from chalicelib.wire.trusset.routes import BookDesk
+from chalicelib.wire.truust.routes import TruustDesk
+from infra.settings import ROOT
+from tests.memory import errors as memory
+
+CONFIG = json.loads((ROOT / ".chalice" / "config.json").read_text(encoding="utf-8"))
+FUNCTIONS = ("api_handler", "match_inbox", "expire_orders", "sweep_signed_orders", "release_escrows")
+TABLE_ARN = "arn:aws:dynamodb:*:*:table/"
+PARAMETER_ARN = "arn:aws:ssm:*:*:parameter/"
+PREFIX = str(CONFIG["stages"]["prod"]["environment_variables"]["TALLYBOOK_TABLE_PREFIX"])
+ENTRANCES: list[tuple[type, str, str]] = [
+    (BookDesk, "answer", "api_handler"),
+    (TradeDesk, "answer", "api_handler"),
+    (TakerDesk, "answer", "api_handler"),
+    (TruustDesk, "answer", "api_handler"),
+    (Matcher, "process", "match_inbox"),
+    (Expiring, "look", "expire_orders"),
+    (SignedOrderDesk, "sweep", "sweep_signed_orders"),
+    (EscrowDesk, "sweep", "release_escrows"),
+]
+WITH_A_MATCHER_OF_ITS_OWN = "expire_orders"
+
+Grant = tuple[str, str]
+"""An action and a resource."""
+
+_running: ContextVar[str | None] = ContextVar("the function whose work is being done", default=None)
+
+
+class Recording:
+    """What functions have done since it was last cleared, and what of it they may not do."""
+
+    def __init__(self) -> None:
+        self.done: dict[str, set[Grant]] = defaultdict(set)
+
+    def clear(self) -> None:
+        self.done.clear()
+
+    def denied(self) -> list[str]:
+        """Return what functions did that their policies do not allow, one line each."""
+        return sorted(
+            f"{function} may not {action} on {resource}"
+            for function, done in list(self.done.items())
+            for action, resource in done - allowed(function)
+        )
+
+    def note(self, service: str, operation: str, request: dict[str, Any]) -> None:
+        function = _running.get()
+        if function is not None:
+            self.done[function].update(needed(service, operation, request))
+
+
+recording = Recording()
+
+
+@contextmanager
+def work_of(function: str | None) -> Iterator[None]:
+    token = _running.set(function)
+    try:
+        yield
+    finally:
+        _running.reset(token)
+
+
+def nobody(work: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the work as no function's."""
+
+    def done(*arguments: Any, **more: Any) -> Any:
+        with work_of(None):
+            return work(*arguments, **more)
+
+    return done
+
+
+def of_whom(work: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the work as that of the function which is at work now, whoever calls it."""
+    function = _running.get()
+
+    def done(*arguments: Any, **more: Any) -> Any:
+        with work_of(function):
+            return work(*arguments, **more)
+
+    return done
+
+
+def needed(service: str, operation: str, request: dict[str, Any]) -> set[Grant]:
+    """Return what IAM must allow for a call. Raises ValueError for one that this does not know."""
+    if service == "ssm":
+        name = request["Name"].partition(":")[0]  # a version or a label is no part of the resource
+        return {(f"ssm:{operation}", f"{PARAMETER_ARN}{name}")}
+    if operation.startswith("Transact"):  # an action for each part, none for the whole
+        parts = [part for item in request["TransactItems"] for part in item.items()]
+        return {(f"dynamodb:{kind}Item", arn_of(one)) for kind, one in parts}
+    if "RequestItems" in request:
+        return {(f"dynamodb:{operation}", arn_of({"TableName": name})) for name in request["RequestItems"]}
+    if service == "dynamodb":
+        return {(f"dynamodb:{operation}", arn_of(request))}
+    raise ValueError(f"what does {service}:{operation} need?")
+
+
+def arn_of(request: dict[str, Any]) -> str:
+    """Return the table, or its index, that a request names, as the stage prod names it."""
+    table = f"{TABLE_ARN}{PREFIX}-{request['TableName'].partition('-')[2]}"
+    return f"{table}/index/{request['IndexName']}" if "IndexName" in request else table
+
+
+def policy(stage: str, function: str) -> str:
+    file = CONFIG["stages"][stage]["lambda_functions"][function]["iam_policy_file"]
+    return (ROOT / ".chalice" / file).read_text(encoding="utf-8")
+
+
+def grants(stage: str, function: str) -> set[Grant]:
+    """Return what a policy allows. Fails for one that is written in another way than these are."""
+    found: set[Grant] = set()
+    for statement in json.loads(policy(stage, function))["Statement"]:
+        assert statement.keys() == {"Sid", "Effect", "Action", "Resource"}
+        assert statement["Effect"] == "Allow"
+        assert isinstance(statement["Resource"], str)
+        added = {(action, statement["Resource"]) for action in statement["Action"]}
+        assert not added & found, "granted twice"
+        found |= added
+    return found
+
+
+@cache
+def allowed(function: str) -> set[Grant]:
+    return grants("prod", function)
+
+
+def install() -> None:
+    """Have every client and entrance tell of what it does from here on; call it once, before there is a client."""
+    BUILTIN_HANDLERS.append(("provide-client-params", _note_of_botocore))
+    memory.OBSERVERS.append(lambda operation, request: recording.note("dynamodb", operation, request))
+    for owner, method, function in ENTRANCES:
+        setattr(owner, method, _entrance(getattr(owner, method), function))
+
+
+def _note_of_botocore(params: dict[str, Any], model: Any, **_rest: Any) -> None:
+    recording.note(model.service_model.service_name, model.name, params)
+
+
+def _entrance(method: Callable[..., Any], function: str) -> Callable[..., Any]:
+    @wraps(method)
+    def entered(*arguments: Any, **more: Any) -> Any:
+        is_its_own = function == "match_inbox" and _running.get() == WITH_A_MATCHER_OF_ITS_OWN
+        with work_of(WITH_A_MATCHER_OF_ITS_OWN if is_its_own else function):
+            return method(*arguments, **more)
+
+    return entered

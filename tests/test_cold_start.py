@@ -1,0 +1,79 @@
+"""A function imports what it needs and nothing else, and has it before its first call."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from infra.settings import ROOT
+from tests.infra.lambda_process import LambdaProcess
+
+OF_NO_START = {"boto3", "eth_account", "eth_utils", "jwt", "multipart", "pydantic", "requests", "s3transfer", "yaml"}
+"""What takes long to import, and what only some requests need."""
+OF_NO_FUNCTION = {"chalicelib.cli", "chalicelib.verify", "chalicelib.redrive", "infra"}
+OF_THE_APP = {
+    "chalicelib.wire",
+    "chalicelib.wire.http",
+    "chalicelib.wire.mounts",
+    "chalicelib.wire.trusset",
+    "chalicelib.wire.trusset.paths",
+}
+"""What routing needs, in every function."""
+NEEDED = {
+    "app": {"botocore.client", "chalicelib.stores.dynamodb"},
+    "match_inbox": {"botocore.client", "chalicelib.matcher", "chalicelib.stream"},
+    "expire_orders": {"botocore.client", "chalicelib.expiring"},
+    "sweep_signed_orders": {"botocore.client", "chalicelib.signed.desk"},
+    "release_escrows": {"botocore.client", "chalicelib.escrow.desk"},
+}
+ROOMS = {"chalicelib.matcher", "chalicelib.expiring", "chalicelib.signed", "chalicelib.escrow"}
+ROOMS_NEEDED = {
+    "app": set(),
+    "match_inbox": {"chalicelib.matcher"},
+    "expire_orders": {"chalicelib.matcher", "chalicelib.expiring"},
+    "sweep_signed_orders": {"chalicelib.signed"},
+    "release_escrows": {"chalicelib.escrow"},
+}
+DESKS = {
+    "_book_desk": ("trusset", {"pydantic"}),
+    "_trade_desk": ("ripio", set()),
+    "_taker_desk": ("stove", {"pydantic"}),
+    "_escrow_desk": ("truust", {"multipart"}),
+}
+"""Each desk: its dialect, and which of OF_NO_START it imports when it is made."""
+
+
+@pytest.mark.parametrize("function", NEEDED)
+def test_a_start_imports_what_the_function_needs_and_nothing_else(function: str) -> None:
+    with LambdaProcess(ROOT, function, isolated=False) as process:
+        modules = set(process.start.modules)
+    assert modules >= NEEDED[function]
+    assert modules & (OF_NO_START | OF_NO_FUNCTION) == set()
+    assert modules & ROOMS == ROOMS_NEEDED[function]
+    assert {name for name in modules if name.startswith("chalicelib.wire")} == OF_THE_APP
+
+
+def test_whoever_packages_or_tests_the_app_builds_nothing() -> None:
+    assert modules_after("import app") & (OF_NO_START | ROOMS) == set()
+
+
+@pytest.mark.parametrize("desk", DESKS)
+def test_a_desk_imports_no_other_and_no_signatures(desk: str) -> None:
+    dialect, more = DESKS[desk]
+    modules = modules_after(f"import app; app.{desk}()")
+    dialects = {name.split(".")[2] for name in modules if name.count(".") > 2 and name.startswith("chalicelib.wire.")}
+    assert dialects - {dialect} <= {"trusset"}
+    assert modules & OF_NO_START == more
+
+
+def modules_after(code: str) -> set[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}; import sys; print(*sys.modules)"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(done.stdout.split())
