@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: run test lint types bench cold-start listings costs sweep simulate soak mutants unguarded clean
+.PHONY: run test lint types deploy destroy cloud bench cold-start listings costs sweep simulate soak mutants unguarded clean
 .DEFAULT_GOAL := run
 
 # PORT=8001 serves on another port; FRESH=1 forgets what earlier runs stored.
@@ -21,9 +21,27 @@ test: $(INSTALLED)
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/python -m infra.packaging dev prod
+	$(BIN)/cfn-lint build/dev/expanded.json build/prod/expanded.json
 
 types: $(INSTALLED)
 	$(BIN)/mypy
+
+# STAGE=prod chooses the stage; YES=1 asks nothing; PARAMETERS="Tracing=Active" and TAGS="team=desk" set what
+# docs/deploy.md says; TABLES=replace lets tables be replaced; SMOKE=0 places no orders afterwards. The standard AWS
+# variables say where.
+deploy: $(INSTALLED)
+	@$(BIN)/python -m infra.deploy deploy --stage $(or $(STAGE),dev) $(if $(YES),--yes) $(if $(TABLES),--tables $(TABLES)) \
+	    $(foreach one,$(PARAMETERS),--parameter $(one)) $(foreach one,$(TAGS),--tag $(one)) \
+	    $(if $(filter 0,$(SMOKE)),--no-smoke)
+
+# Keeps the tables and the master key; TABLES=delete deletes them too, for good.
+destroy: $(INSTALLED)
+	@$(BIN)/python -m infra.deploy destroy --stage $(or $(STAGE),dev) $(if $(YES),--yes) $(if $(TABLES),--tables $(TABLES))
+
+# The same deployment, into a cloud that runs on this machine until Ctrl-C; PORT=4566 chooses its port.
+cloud: $(INSTALLED)
+	@exec $(BIN)/python -m infra.cloud
 
 bench: $(INSTALLED)
 	$(BIN)/python benchmarks/core.py

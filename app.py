@@ -35,12 +35,13 @@ CAUGHT_SEGMENTS_MAX = 10
 INBOX_STREAM_ARN = os.environ.get(
     "INBOX_STREAM_ARN", "arn:aws:dynamodb:us-east-1:000000000000:table/tallybook-inbox/stream/named-at-deployment"
 )
-INBOX_BATCH_RECORDS = 100
+INBOX_BATCH_RECORDS = 1000
 EXPIRING_RUN_S = 75
 """Longer than the minute after which the next run begins, so that somebody is looking when that one is late."""
 SWEEP_EVERY_MINUTES = 1
 
 app = Chalice(app_name="tallybook", configure_logs=False)  # its log is the one of ``watching``, which has its name
+app.api.binary_types.append("multipart/form-data")  # API Gateway hands such a body over byte for byte
 
 
 @cache

@@ -25,7 +25,7 @@ _SAME_IN_CREATE_TABLE = {
     "GlobalSecondaryIndexes",
     "LocalSecondaryIndexes",
 }
-_ONLY_ON_AWS = {"PointInTimeRecoverySpecification"}
+_ONLY_ON_AWS = {"DeletionProtectionEnabled", "PointInTimeRecoverySpecification", "SSESpecification"}
 _CREATE_POLL_S = 1
 _CREATE_POLLS_MAX = 60
 

@@ -30,6 +30,7 @@ from chalicelib.wire.stove.routes import TakerDesk
 from chalicelib.wire.trusset.routes import BookDesk
 from chalicelib.wire.truust.routes import TruustDesk
 from infra.settings import ROOT
+from infra.tables import table_definitions
 from tests.memory import errors as memory
 
 CONFIG = json.loads((ROOT / ".chalice" / "config.json").read_text(encoding="utf-8"))
@@ -37,6 +38,8 @@ FUNCTIONS = ("api_handler", "match_inbox", "expire_orders", "sweep_signed_orders
 TABLE_ARN = "arn:aws:dynamodb:*:*:table/"
 PARAMETER_ARN = "arn:aws:ssm:*:*:parameter/"
 PREFIX = str(CONFIG["stages"]["prod"]["environment_variables"]["TALLYBOOK_TABLE_PREFIX"])
+JOBS = sorted((one.name.removeprefix("any-") for one in table_definitions("any")), key=len, reverse=True)
+"""What tables are for, as the ends of their names say it; the longest first, for one may end another."""
 ENTRANCES: list[tuple[type, str, str]] = [
     (BookDesk, "answer", "api_handler"),
     (TradeDesk, "answer", "api_handler"),
@@ -128,7 +131,8 @@ def needed(service: str, operation: str, request: dict[str, Any]) -> set[Grant]:
 
 def arn_of(request: dict[str, Any]) -> str:
     """Return the table, or its index, that a request names, as the stage prod names it."""
-    table = f"{TABLE_ARN}{PREFIX}-{request['TableName'].partition('-')[2]}"
+    job = next(job for job in JOBS if request["TableName"].endswith(f"-{job}"))
+    table = f"{TABLE_ARN}{PREFIX}-{job}"
     return f"{table}/index/{request['IndexName']}" if "IndexName" in request else table
 
 

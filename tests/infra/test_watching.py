@@ -33,7 +33,7 @@ OF_AWS = {
     "AWS/SQS": ({"ApproximateNumberOfMessagesVisible"}, {"QueueName"}),
 }
 """Metrics that the services have by themselves, with their dimensions."""
-ALARMS = {name: one["Properties"] for name, one in RESOURCES.items() if one["Type"] == "AWS::CloudWatch::Alarm"}
+ALARMS = {name: one["Properties"] for name, one in RESOURCES.items() if one.get("Type") == "AWS::CloudWatch::Alarm"}
 
 Watched = tuple[str, str, dict[str, Any]]
 """Namespace, name and dimensions of a metric."""

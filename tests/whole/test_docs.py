@@ -45,9 +45,9 @@ def run(block: str, folder: Path) -> str:
     return done.stdout
 
 
-def test_the_readmes_two_commands_are_targets_of_the_makefile_and_ci_runs_its_tests() -> None:
+def test_the_readmes_commands_are_targets_of_the_makefile_and_ci_runs_its_tests() -> None:
     made = [block.strip() for block in blocks("README.md") if block.startswith("make ")]
-    assert made == ["make run", "make test"]
+    assert made == ["make run", "make test", "make deploy STAGE=dev"]
     targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     assert {
         "run",
@@ -62,6 +62,9 @@ def test_the_readmes_two_commands_are_targets_of_the_makefile_and_ci_runs_its_te
         "unguarded",
         "listings",
         "costs",
+        "deploy",
+        "destroy",
+        "cloud",
     } <= set(targets)
     assert "make test" in (ROOT / ".ci/run").read_text(encoding="utf-8")
 

@@ -1,0 +1,195 @@
+"""The deployment package: what ``chalice package`` makes of the app, with the tables and ``stack.yaml`` merged in.
+
+Chalice knows the functions, their roles and routes; the fragments beside this module know the rest. A name that two
+fragments define is an error. What comes out is one template, whose functions' code is still to be named, and one
+archive, whose digest is that of its content: built again from the same sources, it is the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import json
+import logging
+import os
+import subprocess
+import sys
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import yaml
+
+from infra.settings import REGION_DEFAULT, ROOT
+
+Template = dict[str, Any]
+
+APP = "tallybook"
+FRAGMENTS = tuple(Path(__file__).with_name(name) for name in ("tables.yaml", "stack.yaml", "watching.yaml"))
+STAGES_FILE = Path(__file__).with_name("stages.yaml")
+NOT_DEPLOYED = {"local"}
+SECTIONS_MERGED = ("Parameters", "Mappings", "Conditions", "Resources", "Outputs")
+BUILD = ROOT / "build"
+SLIMMING = "infra.slimming"
+FUNCTION, TABLE = "AWS::Serverless::Function", "AWS::DynamoDB::Table"
+
+
+class PackagingFailed(Exception):
+    """There is no package; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A stage of ``.chalice/config.json``. parameters, tags: what ``stages.yaml`` chooses for it."""
+
+    name: str
+    prefix: str
+    master_key: str
+    parameters: Mapping[str, str]
+    tags: Mapping[str, str]
+
+    @property
+    def stack(self) -> str:
+        return f"{APP}-{self.name}"
+
+    @property
+    def is_protected(self) -> bool:
+        return self.parameters.get("TableProtection") == "on"
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    template: Template
+    archive: Path
+
+    def digest(self) -> str:
+        """Return a digest of what the archive holds: names, permissions and contents, but no dates."""
+        digest = hashlib.sha256()
+        with zipfile.ZipFile(self.archive) as archive:
+            for member in sorted(archive.infolist(), key=lambda one: one.filename):
+                content = hashlib.sha256(archive.read(member)).hexdigest()
+                digest.update(f"{member.filename}\0{member.external_attr}\0{content}\n".encode())
+        return digest.hexdigest()
+
+    def deployable(self, bucket: str, key: str) -> Template:
+        """Return the template with the functions' code at this place of S3."""
+        functions = {
+            name: resource | {"Properties": resource["Properties"] | {"CodeUri": {"Bucket": bucket, "Key": key}}}
+            for name, resource in self.template["Resources"].items()
+            if resource["Type"] == FUNCTION
+        }
+        return self.template | {"Resources": self.template["Resources"] | functions}
+
+
+def read_stage(name: str) -> Stage:
+    """Return a stage that can be deployed. Raises PackagingFailed."""
+    stages = json.loads((ROOT / ".chalice" / "config.json").read_text(encoding="utf-8"))["stages"]
+    if name not in stages or name in NOT_DEPLOYED:
+        known = ", ".join(sorted(set(stages) - NOT_DEPLOYED))
+        raise PackagingFailed(f"there is no stage {name!r} to deploy; .chalice/config.json has {known}")
+    environment = stages[name]["environment_variables"]
+    chosen = yaml.safe_load(STAGES_FILE.read_text(encoding="utf-8"))[name]
+    return Stage(
+        name,
+        prefix=environment["TALLYBOOK_TABLE_PREFIX"],
+        master_key=environment["TALLYBOOK_MASTER_KEY_PARAMETER"],
+        parameters=chosen["parameters"],
+        tags=chosen["tags"],
+    )
+
+
+def package(stage: Stage, folder: Path) -> Package:
+    """Build the package of a stage in this folder. Raises PackagingFailed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    merged_file = folder / "merge.json"
+    merged_file.write_text(json.dumps(merged(FRAGMENTS, stage.prefix)), encoding="utf-8")
+    _chalice_package(stage.name, merged_file, folder)
+    archive = folder / "deployment.zip"
+    if importlib.util.find_spec(SLIMMING):
+        importlib.import_module(SLIMMING).slim(archive)
+    return Package(json.loads((folder / "sam.json").read_text(encoding="utf-8")), archive)
+
+
+def merged(fragments: Sequence[Path], prefix: str) -> Template:
+    """Return the fragments that are there as one, whose tables' prefix is this and can be no other.
+
+    (The functions' environment and policies name tables by it.) Raises PackagingFailed where two define one thing.
+    """
+    template: Template = {}
+    for file in fragments:
+        if file.exists():
+            fragment = yaml.safe_load(file.read_text(encoding="utf-8"))
+            template = _merged(
+                template, {name: fragment[name] for name in SECTIONS_MERGED if name in fragment}, file.name
+            )
+    template["Parameters"]["TablePrefix"] |= {"Default": prefix, "AllowedValues": [prefix]}
+    return template
+
+
+def _merged(one: Template, other: Template, place: str) -> Template:
+    """Return both as one: what both have must be mappings, which are merged likewise. Raises PackagingFailed."""
+    result = dict(one)
+    for name, value in other.items():
+        if name in one and not (isinstance(one[name], dict) and isinstance(value, dict)):
+            raise PackagingFailed(f"{place}/{name} is defined by another fragment too")
+        result[name] = _merged(one[name], value, f"{place}/{name}") if name in one else value
+    return result
+
+
+def expanded(built: Package) -> Template:
+    """Return the template as CloudFormation makes it of the functions and the API, without AWS: for its linter."""
+    from samtranslator.translator.transform import transform  # type: ignore[import-untyped]  # slow to import
+
+    os.environ.setdefault("AWS_DEFAULT_REGION", REGION_DEFAULT)  # which the translator wants to know
+    logging.getLogger("samtranslator").setLevel(logging.ERROR)
+    managed_policies = SimpleNamespace(load=dict)  # of which the template names none
+    result: Template = transform(built.deployable("artifacts", "package.zip"), {}, managed_policies)
+    return result
+
+
+def tables_of(template: Template) -> dict[str, str]:
+    """Return the logical ids of a packaged template's tables, by the tables' names."""
+    prefix = template["Parameters"]["TablePrefix"]["Default"]
+    return {
+        resource["Properties"]["TableName"]["Fn::Sub"].replace("${TablePrefix}", prefix): name
+        for name, resource in template["Resources"].items()
+        if resource["Type"] == TABLE
+    }
+
+
+def _chalice_package(stage: str, merged_file: Path, folder: Path) -> None:
+    command = "import sys; from chalice.cli import main; sys.exit(main())"
+    arguments = ["package", "--stage", stage, "--merge-template", str(merged_file.resolve()), str(folder.resolve())]
+    environment = {"AWS_DEFAULT_REGION": REGION_DEFAULT} | os.environ
+    done = subprocess.run(
+        [sys.executable, "-c", command, *arguments],
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise PackagingFailed(f"chalice package: {(done.stderr or done.stdout).strip()}")
+
+
+def main(stages: Sequence[str]) -> int:
+    """Build the packages of these stages in ``build/STAGE``, and what their templates become; return the exit code."""
+    try:
+        for name in stages:
+            built = package(read_stage(name), BUILD / name)
+            (BUILD / name / "expanded.json").write_text(json.dumps(expanded(built), indent=1), encoding="utf-8")
+            print(f"{name}: {built.archive} ({built.archive.stat().st_size / 1e6:.1f} MB)", flush=True)
+    except PackagingFailed as failure:
+        print(failure, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

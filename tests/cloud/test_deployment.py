@@ -1,0 +1,219 @@
+"""A deployment's life: every desk is called through API Gateway, and the stream triggers the matcher.
+
+One story in the order of its tests: deployed by the script, used, deployed again, broken, destroyed with its tables
+kept, deployed over them, destroyed for good.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import boto3
+import pytest
+
+from chalicelib import cli, wiring
+from chalicelib.signed.settings import DeskSettings
+from chalicelib.stores.journal import TABLE as JOURNAL
+from chalicelib.wire.ripio.signature import signature_of
+from infra import demo, escrow_demo, taker_demo
+from infra.packaging import Package, read_stage
+from infra.stacks import DeploymentFailed
+from infra.tables import table_definitions
+from tests.cloud.conftest import STAGE, Api, Cloud
+from tests.wire.stove.desk import sign_message, sign_order
+
+pytestmark = pytest.mark.stack
+
+MATCH_S_MAX, POLL_S = 60, 0.2
+DESK = demo.DESK_PATH
+UNIT = 10**18
+LOST_BOOK = "ob_lost"
+FORM = "multipart/form-data; boundary=b"
+
+
+@pytest.fixture(scope="module")
+def api(cloud: Cloud) -> Api:
+    done = cloud.script("deploy", "--stage", STAGE, "--yes", "--parameter", f"PublicInstance={demo.INSTANCE}")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"Smoke test: placed ord_\w+ and ord_\w+ in inst_smk\w+, matched, listed, put away", done.stdout)
+    (url,) = re.findall(r"^The API: (http://127\.0\.0\.1:\S+)$", done.stdout, re.MULTILINE)
+    demo.seed()
+    taker_demo.seed()
+    escrow_demo.seed()
+    return Api(url)
+
+
+@pytest.fixture(scope="module")
+def book_key(api: Api) -> dict[str, str]:  # noqa: ARG001 - deployed by then
+    made = cli.run(["key", "create", "--instance", demo.INSTANCE, "--rate-limit", "0"])
+    return {"x-api-key": str(made["api_key"])}
+
+
+def order(side: str, customer: str, book: str = demo.BOOK, price: int = 100 * UNIT) -> dict[str, Any]:
+    terms = {"orderBookId": book, "customerRef": customer, "side": side, "orderType": "LIMIT"}
+    return terms | {"price": str(price), "quantity": str(5 * UNIT), "timeInForce": "GTC"}
+
+
+def status_of(api: Api, key: dict[str, str], placed: dict[str, Any]) -> str:
+    """Return what the listing says of an order."""
+    listed = api.done("GET", f"{DESK}/customers/{placed['customerRef']}/orders?limit=100", headers=key)
+    (row,) = [row for row in listed if row["id"] == placed["id"]]
+    return str(row["status"])
+
+
+def until(seen: Callable[[], bool], what: str) -> None:
+    deadline_s = time.monotonic() + MATCH_S_MAX
+    while not seen():
+        assert time.monotonic() < deadline_s, what
+        time.sleep(POLL_S)
+
+
+def test_orders_of_the_book_desk_are_matched_by_the_stream_and_listed(api: Api, book_key: dict[str, str]) -> None:
+    buyer, seller = demo.CUSTOMERS[:2]
+    bought = api.done("POST", f"{DESK}/orders", order("BUY", buyer), book_key)
+    assert (bought["status"], bought["filledQuantity"]) == ("OPEN", "0")
+    sold = api.done("POST", f"{DESK}/orders", order("SELL", seller), book_key)
+    for placed in (bought, sold):
+        until(lambda placed=placed: status_of(api, book_key, placed) == "FILLED", "the orders are not matched")
+    opened = api.done("GET", f"{DESK}/customers/{buyer}/orders?status=OPEN&limit=20", headers=book_key)
+    assert bought["id"] not in [row["id"] for row in opened]
+
+
+def test_the_trade_desk_lists_a_customers_orders_for_a_signed_request(api: Api, book_key: dict[str, str]) -> None:
+    placed = api.done("POST", f"{DESK}/orders", order("BUY", demo.CUSTOMERS[0], price=90 * UNIT), book_key)
+    desk = demo.trade_desk({})
+    timestamp = str(time.time_ns() // 10**6)
+    signature = signature_of(desk["secret"], timestamp, "GET", "/trade/orders", b"")
+    headers = {"authorization": desk["token"], "timestamp": timestamp, "signature": signature}
+    listed = api.done("GET", f"/trade/orders?pair={demo.PAIR}&page_size=100", headers=headers)
+    assert listed["pagination"]["registers_count"] == len(listed["orders"]) >= 2
+    assert 90 in [row["price"] for row in listed["orders"]], placed
+    forged = headers | {"signature": signature_of("another", timestamp, "GET", "/trade/orders", b"")}
+    assert api.ask("GET", "/trade/orders", headers=forged)[0] == 401
+
+
+def test_the_taker_desk_lists_and_shows_what_a_taker_has_locked(api: Api) -> None:
+    desk = taker_demo.taker_desk({})
+    maker, nonce = desk["maker_address"], secrets.token_hex(8)
+    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    chain = str(desk["chain_id"])
+    message = "\n".join([f"Wallet address: {maker}", f"ChainId: {chain}", f"Timestamp: {now}", f"Nonce: {nonce}"])
+    signed = sign_message(message, desk["maker_private_key"])
+    body = {"wallet_address": maker, "chain_id": chain, "message": message, "signature": signed}
+    jwt = api.done("POST", "/api/v1/makers/connect", body)["jwt"]
+    terms = {"maker": maker, "principal": maker, "is_buy": True, "ticker": desk["ticker"]}
+    terms |= {"exchange": desk["exchange"], "asset": desk["asset"], "price": "2", "quantity": str(UNIT)}
+    terms |= {"incentive": "100", "deadline": int(time.time()) + 3600, "nonce": 0}
+    signed_order = {"order": terms, "signature": sign_order(terms, desk["maker_private_key"], DeskSettings())}
+    made = api.done("POST", "/api/v1/orders", signed_order, {"Authorization": f"Bearer {jwt}"})
+    taker = {"X-API-Key": desk["api_key"]}
+    api.done("POST", "/api/v1/orders/lock", {"order_hash": made["order_hash"]}, taker)
+    listed = api.done("GET", "/api/v1/takers/orders?status=locked,partially_filled&page=1", headers=taker)
+    assert [one["order_hash"] for one in listed["orders"]] == [made["order_hash"]]
+    shown = api.done("GET", f"/api/v1/takers/orders/{made['order_hash']}", headers=taker)
+    assert (shown["status"], shown["order_hash"]) == ("locked", made["order_hash"])
+
+
+def test_the_escrow_desk_lists_a_merchants_orders_and_takes_forms(api: Api) -> None:
+    desk = escrow_demo.escrow_desk({})
+    bearer = {"Authorization": f"Bearer {desk['secret_key']}"}
+    for path in ("/orders", "/2.0/orders"):
+        status, page = api.ask("GET", path, headers=bearer)
+        assert (status, page["total"], len(page["data"])) == (200, 3, 3)
+    parts = {"name": "Lampe für zwei", "value": "40"} | {name: desk[name] for name in ("buyer_id", "seller_id")}
+    lines = [f'--b\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{text}\r\n' for name, text in parts.items()]
+    form = "".join(lines) + "--b--\r\n"
+    status, made = api.send("POST", "/2.0/orders", form.encode(), bearer | {"content-type": FORM})
+    assert status == 200, made
+    assert made["data"]["name"] == parts["name"]
+
+
+def test_a_path_that_no_desk_has_is_answered_by_the_api(api: Api) -> None:
+    status, answer = api.ask("GET", "/nowhere")
+    assert (status, answer["error"]["code"]) == (404, "NOT_FOUND")
+
+
+def test_a_command_that_the_mapping_loses_is_brought_back_by_redrive(api: Api, book_key: dict[str, str]) -> None:
+    """The embedded mapping takes the failures that the function reports for success; AWS delivers again."""
+    names = ["--id", LOST_BOOK, "--name", "Lost", "--symbol", "EUR/EXS"]
+    tokens = ["--token-address", demo.QUOTE_TOKEN, "--quote-token-address", demo.TOKEN]
+    cli.run(["book", "create", "--instance", demo.INSTANCE, *names, *tokens])
+    book = f"{demo.INSTANCE}/{LOST_BOOK}"
+    unreadable = {"book": {"S": book}, "sequence": {"N": "1"}}
+    client, table = boto3.client("dynamodb"), wiring.database().name(JOURNAL)
+    client.put_item(TableName=table, Item=unreadable)
+    lost = [
+        api.done("POST", f"{DESK}/orders", order(side, customer, LOST_BOOK, UNIT), book_key)
+        for side, customer in zip(("BUY", "SELL"), demo.CUSTOMERS[2:4], strict=True)
+    ]
+    later = [api.done("POST", f"{DESK}/orders", order(side, demo.CUSTOMERS[4]), book_key) for side in ("BUY", "SELL")]
+    for placed in later:  # behind the lost ones in the stream
+        until(lambda placed=placed: status_of(api, book_key, placed) == "FILLED", "the other book stands still")
+    client.delete_item(TableName=table, Key=unreadable)
+    assert [status_of(api, book_key, placed) for placed in lost] == ["OPEN", "OPEN"]
+    assert cli.run(["redrive", book]) == {"commands": 2, "books": 1}
+    assert [status_of(api, book_key, placed) for placed in lost] == ["FILLED", "FILLED"]
+
+
+def test_packaged_and_deployed_again_nothing_changes(cloud: Cloud, api: Api, built: Package) -> None:
+    deployment = cloud.deployment()
+    assert not deployment.deploy(built, {}, {})
+    assert cloud.said[0].startswith("There already: s3://")
+    assert cloud.said[-1] == "tallybook-dev: no changes."
+    assert deployment.api_url() == api.base_url
+
+
+def test_a_changed_setting_changes_only_what_has_it(cloud: Cloud, api: Api, built: Package) -> None:
+    deployment = cloud.deployment()
+    function = built.template["Resources"]["MatchInbox"]
+    larger = function | {"Properties": function["Properties"] | {"MemorySize": 2048}}
+    template = built.template | {"Resources": built.template["Resources"] | {"MatchInbox": larger}}
+    assert deployment.deploy(replace(built, template=template), {}, {})
+    changes = [line for line in cloud.said if line.startswith(("  + ", "  ~ ", "  - "))]
+    assert [line for line in changes if "MemorySize" in line] == ["  ~ MatchInbox AWS::Lambda::Function (MemorySize)"]
+    assert not [line for line in changes if "Table" in line]
+    assert deployment.api_url() == api.base_url
+
+
+def test_a_broken_deployment_is_rolled_back_and_says_why(
+    cloud: Cloud, api: Api, built: Package, book_key: dict[str, str]
+) -> None:
+    deployment = cloud.deployment()
+    nobody = {
+        "PolicyName": "p",
+        "Roles": ["no-such-role"],
+        "PolicyDocument": {"Version": "2012-10-17", "Statement": []},
+    }
+    resources = built.template["Resources"] | {"Broken": {"Type": "AWS::IAM::Policy", "Properties": nobody}}
+    with pytest.raises(DeploymentFailed, match=r"UPDATE_ROLLBACK_COMPLETE.*\n  Broken \(AWS::IAM::Policy\)") as failed:
+        deployment.deploy(replace(built, template=built.template | {"Resources": resources}), {}, {})
+    assert "no-such-role" in str(failed.value)
+    assert api.done("GET", f"{DESK}/customers/{demo.CUSTOMERS[0]}/orders", headers=book_key)
+
+
+def test_destroyed_and_deployed_again_it_has_its_tables_and_orders_still(
+    cloud: Cloud, api: Api, built: Package, book_key: dict[str, str]
+) -> None:
+    path = f"{DESK}/customers/{demo.CUSTOMERS[0]}/orders"
+    before = api.done("GET", path, headers=book_key)
+    cloud.deployment().destroy(delete_tables=False)
+    kept = {definition.name for definition in table_definitions(read_stage(STAGE).prefix)}
+    assert cloud.tables() == kept
+    deployment = cloud.deployment()
+    deployment.deploy(built, {"PublicInstance": demo.INSTANCE}, {})
+    assert Api(deployment.api_url()).done("GET", path, headers=book_key) == before
+
+
+def test_destroyed_for_good_nothing_is_left_but_the_artifacts(cloud: Cloud, api: Api) -> None:  # noqa: ARG001
+    done = cloud.script("destroy", "--stage", STAGE, "--yes", "--tables", "delete")
+    assert done.returncode == 0, done.stderr
+    assert cloud.tables() == set()
+    assert cloud.deployment().stack.status() is None
+    assert boto3.client("ssm").describe_parameters()["Parameters"] == []
+    again = cloud.script("destroy", "--stage", STAGE, "--yes")
+    assert again.returncode == 0, again.stderr

@@ -1,0 +1,150 @@
+"""What is deployed: the template that packaging makes of the app, the tables and the fragment beside them."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.packaging import FRAGMENTS, FUNCTION, TABLE, Package, PackagingFailed, expanded, merged, package, read_stage
+from infra.tables import table_definitions
+
+MAPPING = "MatchInboxMatchInboxDynamodbEventSource"
+OWN_KEY, PROTECTED = "OwnKey", "TablesProtected"
+
+
+@pytest.fixture(scope="module")
+def prod(tmp_path_factory: pytest.TempPathFactory) -> Package:
+    return package(read_stage("prod"), tmp_path_factory.mktemp("prod"))
+
+
+@pytest.fixture(scope="module")
+def resources(prod: Package) -> dict[str, dict[str, Any]]:
+    """What CloudFormation makes of the package, by logical id."""
+    found: dict[str, dict[str, Any]] = expanded(prod)["Resources"]
+    return found
+
+
+def of_type(resources: dict[str, dict[str, Any]], kind: str) -> dict[str, dict[str, Any]]:
+    return {name: resource["Properties"] for name, resource in resources.items() if resource["Type"] == kind}
+
+
+def test_the_streams_mapping_keeps_order_and_gives_up_late_and_never_silently(
+    resources: dict[str, dict[str, Any]],
+) -> None:
+    mapping = resources[MAPPING]["Properties"]
+    assert mapping.pop("FunctionName") == {"Ref": "MatchInbox"}
+    assert mapping == {
+        "EventSourceArn": {"Fn::GetAtt": ["InboxTable", "StreamArn"]},
+        "StartingPosition": "TRIM_HORIZON",
+        "BatchSize": 1000,
+        "MaximumBatchingWindowInSeconds": 0,
+        "ParallelizationFactor": 1,
+        "FilterCriteria": {"Filters": [{"Pattern": '{"eventName": ["INSERT"]}'}]},
+        "FunctionResponseTypes": ["ReportBatchItemFailures"],
+        "BisectBatchOnFunctionError": True,
+        "MaximumRetryAttempts": 20,
+        "MaximumRecordAgeInSeconds": 43_200,
+        "DestinationConfig": {"OnFailure": {"Destination": {"Fn::GetAtt": ["MatchFailures", "Arn"]}}},
+    }
+    assert resources["MatchInbox"]["DependsOn"] == "MatchFailuresPolicy"
+
+
+def test_the_matcher_may_send_to_the_failure_queue_and_no_other_function_may(
+    resources: dict[str, dict[str, Any]],
+) -> None:
+    policies = of_type(resources, "AWS::IAM::Policy")
+    senders = [one for one in policies.values() if "sqs:SendMessage" in json.dumps(one["PolicyDocument"])]
+    assert [one["Roles"] for one in senders] == [[{"Ref": "MatchInboxRole"}]]
+    (statement,) = senders[0]["PolicyDocument"]["Statement"]
+    assert statement["Resource"] == {"Fn::GetAtt": ["MatchFailures", "Arn"]}
+
+
+def test_every_table_outlives_its_stack_and_can_be_protected(
+    resources: dict[str, dict[str, Any]],
+) -> None:
+    tables = {name: one for name, one in resources.items() if one["Type"] == TABLE}
+    assert len(tables) == len(table_definitions("any"))
+    choice = {"Fn::If": [PROTECTED, True, False]}
+    for name, table in tables.items():
+        assert (table["DeletionPolicy"], table["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain"), name
+        properties = table["Properties"]
+        assert properties["DeletionProtectionEnabled"] == choice, name
+        assert properties["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": choice}, name
+
+
+def test_an_own_key_encrypts_every_table_and_the_failure_queue(resources: dict[str, dict[str, Any]]) -> None:
+    for name, table in of_type(resources, TABLE).items():
+        condition, encrypted, _ = table["SSESpecification"]["Fn::If"]
+        assert (condition, encrypted["KMSMasterKeyId"]) == (OWN_KEY, {"Ref": "KmsKeyArn"}), name
+    (queue,) = of_type(resources, "AWS::SQS::Queue").values()
+    assert queue["KmsMasterKeyId"]["Fn::If"][:2] == [OWN_KEY, {"Ref": "KmsKeyArn"}]
+    roles = {name for name, one in resources.items() if one["Type"] == "AWS::IAM::Role"}
+    assert {role["Ref"] for role in resources["OwnKeyPolicy"]["Properties"]["Roles"]} == roles
+
+
+def test_every_function_has_a_role_a_size_a_time_limit_and_the_choice_of_tracing(prod: Package) -> None:
+    resources = prod.template["Resources"]
+    functions = of_type(resources, FUNCTION)
+    assert set(functions) == {"APIHandler", "MatchInbox", "ExpireOrders", "SweepSignedOrders", "ReleaseEscrows"}
+    for name, function in functions.items():
+        assert function["Tracing"] == {"Ref": "Tracing"}, name
+        assert function["MemorySize"] >= 256, name
+        assert function["Timeout"] > 3, name
+        assert "ReservedConcurrentExecutions" not in function, name
+        assert function["LoggingConfig"] == {"LogGroup": {"Ref": f"{name}Logs"}}
+        assert resources[f"{name}Logs"]["Properties"]["LogGroupName"]["Fn::Sub"] == (
+            "/aws/lambda/" + function["FunctionName"]["Fn::Sub"]
+        )
+    assert functions["APIHandler"]["Timeout"] == 29
+
+
+def test_what_no_route_names_is_answered_as_the_api_answers(prod: Package) -> None:
+    body = prod.template["Resources"]["RestAPI"]["Properties"]["DefinitionBody"]
+    answer = body["x-amazon-apigateway-gateway-responses"]["MISSING_AUTHENTICATION_TOKEN"]
+    assert answer["statusCode"] == "404"
+    assert json.loads(answer["responseTemplates"]["application/json"])["error"]["code"] == "NOT_FOUND"
+    assert "multipart/form-data" in body["x-amazon-apigateway-binary-media-types"]
+    assert "application/json" not in body["x-amazon-apigateway-binary-media-types"]
+
+
+def test_no_tables_but_the_stages_own_can_be_chosen(prod: Package) -> None:
+    prefix = prod.template["Parameters"]["TablePrefix"]
+    assert (prefix["Default"], prefix["AllowedValues"]) == ("tallybook", ["tallybook"])
+    for function in of_type(prod.template["Resources"], FUNCTION).values():
+        assert function["Environment"]["Variables"]["TALLYBOOK_TABLE_PREFIX"] == "tallybook"
+
+
+def test_prod_is_protected_and_dev_is_not() -> None:
+    assert (read_stage("prod").is_protected, read_stage("dev").is_protected) == (True, False)
+
+
+def test_only_stages_of_the_configuration_are_packaged() -> None:
+    for name in ("nowhere", "local"):
+        with pytest.raises(PackagingFailed, match="has dev, prod"):
+            read_stage(name)
+
+
+def test_fragments_may_add_to_one_resource_but_not_define_one_thing_twice(tmp_path: Path) -> None:
+    fragment = tmp_path / "more.yaml"
+    fragment.write_text("Resources: {MatchInbox: {Properties: {Description: matcher}}}", encoding="utf-8")
+    properties = merged([*FRAGMENTS, fragment], "any")["Resources"]["MatchInbox"]["Properties"]
+    assert (properties["Description"], properties["Tracing"]) == ("matcher", {"Ref": "Tracing"})
+    fragment.write_text("Resources: {InboxTable: {Type: 'AWS::SQS::Queue'}}", encoding="utf-8")
+    with pytest.raises(PackagingFailed, match=r"more\.yaml/Resources/InboxTable/Type is defined by another"):
+        merged([*FRAGMENTS, fragment], "any")
+
+
+def test_the_digest_of_a_package_is_that_of_its_content(tmp_path: Path) -> None:
+    def digest(name: str, members: dict[str, str], year: int) -> str:
+        with zipfile.ZipFile(tmp_path / name, "w") as archive:
+            for member, content in members.items():
+                archive.writestr(zipfile.ZipInfo(member, (year, 1, 1, 0, 0, 0)), content)
+        return Package({}, tmp_path / name).digest()
+
+    first = digest("first.zip", {"a.py": "1", "b.py": "2"}, 2025)
+    assert digest("later.zip", {"b.py": "2", "a.py": "1"}, 2026) == first
+    assert digest("other.zip", {"a.py": "1", "b.py": "3"}, 2025) != first
