@@ -16,7 +16,7 @@ run: $(INSTALLED)
 # PROCESSES=1 runs all tests in one process, auto in as many as there are cores.
 PROCESSES ?= 2
 test: $(INSTALLED)
-	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadgroup --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --no-loadscope-reorder
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -72,6 +72,8 @@ def story_told(folder: Path, isolated: bool, client: object, function: str, stor
         create_tables(client, database.name("").rstrip("-"))  # type: ignore[arg-type]
         environment = ENVIRONMENT | {
             "AWS_ENDPOINT_URL": os.environ["AWS_ENDPOINT_URL"],
+            "POWERTOOLS_LOG_LEVEL": "ERROR",
+            "POWERTOOLS_METRICS_DISABLED": "true",
             "TALLYBOOK_TABLE_PREFIX": database.name("").rstrip("-"),
         }
         with LambdaProcess(folder, function, environment, isolated=isolated) as process:

@@ -537,15 +537,15 @@ GUARDS = [
     Guard(
         "a request of the taker desk is signed with its key's secret",
         "chalicelib/wire/stove/gate.py",
-        "if not is_signed(",
-        "if False and not is_signed(",
+        "if is_signed(",
+        "if True or is_signed(",
         "tests/wire/stove/test_gate.py::test_the_window_is_symmetric_and_its_ends_are_inside",
     ),
     Guard(
         "a JWT is signed with its instance's secret",
         "chalicelib/wire/stove/sessions.py",
-        'by_the_desks_clock = {"verify_exp": False,',
-        'by_the_desks_clock = {"verify_signature": False, "verify_exp": False,',
+        'by_the_desks_clock: Any = {"verify_exp": False,',
+        'by_the_desks_clock: Any = {"verify_signature": False, "verify_exp": False,',
         "tests/wire/stove/test_gate.py::test_a_jwt_is_signed_with_its_instances_own_secret",
     ),
 ]

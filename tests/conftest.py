@@ -6,12 +6,12 @@ import os
 import time
 from collections.abc import Iterator
 from itertools import count
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
 from moto import mock_aws
+from xdist.scheduler import LoadScopeScheduling
 
 from chalicelib.signed.eip712 import import_ethereum
 from chalicelib.stores.dynamodb import Database
@@ -38,19 +38,26 @@ import_ethereum()
 install()
 
 ENGINE_START_S_MAX = 20
-WHOLE = Path(__file__).parent / "whole"
+WHOLE, CLOUD = "tests/whole/", "tests/cloud/"
 _table_sets = count(1)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep together what shares fixtures when several processes run the tests: a module, and all tests of the whole.
+class ByModule(LoadScopeScheduling):
+    """Gives each process whole modules, and one all tests that talk to the running service, which share it."""
 
-    The latter take longest, so they begin.
-    """
-    items.sort(key=lambda item: WHOLE not in item.path.parents)
-    for item in items:
-        group = WHOLE if WHOLE in item.path.parents else item.path
-        item.add_marker(pytest.mark.xdist_group(str(group)))
+    def _split_scope(self, nodeid: str) -> str:
+        module, _, _ = nodeid.partition("::")
+        return WHOLE if module.startswith(WHOLE) else module
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByModule:
+    return ByModule(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest."""
+    items.sort(key=lambda item: not item.nodeid.startswith((WHOLE, CLOUD)))
 
 
 @pytest.fixture(autouse=True)
