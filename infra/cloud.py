@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from infra.engine import engine_answers
-from infra.processes import Child
+from infra.processes import Child, when_asked_to_stop
 from infra.settings import CREDENTIAL_DEFAULT, HOST, REGION_DEFAULT, free_port
 
 SERVICES = (
@@ -60,7 +60,7 @@ def start_cloud(port: int) -> Child:
         "LAMBDA_EXECUTOR": "local",
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
-        "LOG_LEVEL": "WARNING",
+        "LOG_LEVEL": "ERROR",
     }
     cloud = Child("the embedded cloud", [sys.executable, "-m", "infra.exact_engine"], environment, signal.SIGINT)
     deadline_s = time.monotonic() + START_S_MAX
@@ -115,7 +115,7 @@ def main(options: Sequence[str]) -> int:
     """Start the cloud, deploy the stage ``dev`` into it with these options, keep it running until asked to stop."""
     from infra import deploy  # which knows this module
 
-    signal.signal(signal.SIGTERM, _stop)
+    when_asked_to_stop(_stop)
     port = int(os.environ.get("PORT") or free_port(but=0))
     try:
         cloud = start_cloud(port)

@@ -31,7 +31,7 @@ from infra import demo, engine, escrow_demo, settings, taker_demo
 from infra.looker import start_looking
 from infra.master_key import master_key_environment
 from infra.poller import StreamPoller
-from infra.processes import Child
+from infra.processes import Child, when_asked_to_stop
 from infra.settings import HOST, ROOT, Settings, StartRefused
 from infra.sweeper import Sweeper
 from infra.tables import create_tables, inbox_stream_arn
@@ -40,7 +40,6 @@ START_BOUND_S = 30
 SERVER_STOP_BOUND_S = 5
 BATCH_BOUND_S = 30
 WATCH_PERIOD_S = 0.05
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Stopped(Exception):
@@ -66,10 +65,7 @@ class LocalRun:
 
     def run(self) -> int:
         """Start, serve until asked to stop, stop; return the exit code."""
-        for number in STOP_SIGNALS:
-            # A shell starts background jobs with SIGINT ignored; whoever sends one all the same means it. nohup stays.
-            if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
-                signal.signal(number, self._ask_to_stop)
+        when_asked_to_stop(self._ask_to_stop)
         exit_code = 0
         try:
             self._start()

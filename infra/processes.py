@@ -9,9 +9,11 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from types import FrameType
 
 from infra.settings import ROOT
 
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PR_SET_PDEATHSIG = 1
 
 
@@ -59,6 +61,14 @@ class Child:
             self._process.wait()
             return False
         return True
+
+
+def when_asked_to_stop(handler: Callable[[int, FrameType | None], None]) -> None:
+    """Have the handler called on Ctrl-C, on SIGTERM, and when the terminal closes."""
+    for number in STOP_SIGNALS:
+        # A shell starts background jobs with SIGINT ignored; whoever sends one all the same means it. nohup stays.
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 def _stopped_with_parent(stop_signal: signal.Signals) -> Callable[[], None] | None:

@@ -43,11 +43,11 @@ _table_sets = count(1)
 
 
 class ByModule(LoadScopeScheduling):
-    """Gives each process whole modules, and one all tests that talk to the running service, which share it."""
+    """Gives each process whole modules, and one all of a folder whose tests share what runs, or a build."""
 
     def _split_scope(self, nodeid: str) -> str:
         module, _, _ = nodeid.partition("::")
-        return WHOLE if module.startswith(WHOLE) else module
+        return next((folder for folder in (WHOLE, CLOUD) if module.startswith(folder)), module)
 
 
 @pytest.hookimpl(optionalhook=True)
