@@ -207,12 +207,34 @@ def test_expiries_of_orders_that_left_long_before_their_time_are_dropped() -> No
     assert book.expiries == []
 
 
+def test_expiries_are_dropped_when_they_are_twice_the_resting_orders_and_some_more() -> None:
+    book = a_book()
+    placed(book, limit("stays", BUY, 40, 1), limit("stays too", BUY, 41, 1))
+    left = 2 * 3 + EXPIRIES_SPARE + 1
+    for number in range(left + 1):
+        assert len(book.expiries) == number
+        placed(book, limit(f"order {number}", BUY, 50, 1, expires_at_ms=AT_MS + 10**9))
+        decided(book, CancelOrder("cancel", f"order {number}", f"customer of order {number}"))
+
+    assert len(book.expiries) == 1
+
+
+def test_check_looks_at_the_first_two_expiries_too() -> None:
+    book = a_book()
+    placed(
+        book, limit("late", BUY, 50, 1, expires_at_ms=AT_MS + 2), limit("early", BUY, 51, 1, expires_at_ms=AT_MS + 1)
+    )
+    book.expiries.reverse()
+    with pytest.raises(AssertionError, match=r"^expiries are in disorder$"):
+        book.check()
+
+
 def test_check_notices_an_expiry_that_is_forgotten_or_out_of_order() -> None:
     book = a_market()
     book.expiries.reverse()
-    with pytest.raises(AssertionError, match="expiries are in disorder"):
+    with pytest.raises(AssertionError, match=r"^expiries are in disorder$"):
         book.check()
     book = a_market()
     book.expiries.pop()
-    with pytest.raises(AssertionError, match="an expiry is forgotten"):
+    with pytest.raises(AssertionError, match=r"^an expiry is forgotten$"):
         book.check()

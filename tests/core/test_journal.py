@@ -207,12 +207,20 @@ def test_events_are_written_as_plain_json_with_amounts_as_strings() -> None:
     [
         {}, {"post_only": True}, {"time_in_force": TimeInForce.IOC}, {"time_in_force": TimeInForce.FOK},
         {"order_type": OrderType.MARKET, "price": None}, {"price": 10**38 - 1, "quantity": 10**38 - 1, "hold": 10**38},
+        {"value": 10**38 - 1}, {"external_id": "café 1"}, {"expires_at_ms": AT_MS + 1},
     ],
     ids=str,
 )  # fmt: skip
 def test_all_facts_of_an_order_are_read_back(side: Side, facts: dict[str, Any]) -> None:
     written = replace(order(1, side, 10, 50), **facts)
     assert journal.decode_order(json.loads(journal.canonical(journal.encode_order(written)))) == written
+
+
+def test_what_few_orders_have_is_written_under_its_name_and_left_out_by_the_others() -> None:
+    plain = journal.encode_order(order(1, "BUY", 10, 50))
+    extras = {"value": 500, "external_id": "mine", "expires_at_ms": AT_MS}
+    written = journal.encode_order(replace(order(1, "BUY", 10, 50), **extras))  # type: ignore[arg-type]
+    assert written == plain | {"value": "500", "externalId": "mine", "expiresAt": AT_MS}
 
 
 def test_an_order_that_is_no_object_is_refused() -> None:

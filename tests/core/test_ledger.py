@@ -15,6 +15,7 @@ from chalicelib.core.ledger import (
     hold_of_limit,
     market_buy_cost,
     market_buy_hold,
+    quantity_of_value,
     settle,
     unit,
 )
@@ -248,3 +249,17 @@ def test_each_trade_of_a_walk_is_paid_at_its_own_price() -> None:
         (CLEO, BASE): Delta(0, -1),
         (CLEO, QUOTE): Delta(110, 0),
     }
+
+
+@pytest.mark.parametrize(
+    ("side", "value", "quantity"),
+    [
+        (BUY, 0, 0), (BUY, 1, 3), (BUY, 2, 5), (BUY, 3, 7), (BUY, 4, 10), (BUY, 9, 10),
+        (SELL, 0, 0), (SELL, 1, 5), (SELL, 2, 8), (SELL, 3, 10), (SELL, 9, 10),
+    ],
+)  # fmt: skip
+def test_an_order_by_value_takes_what_the_levels_are_worth_each_rounded_for_itself(
+    side: Side, value: int, quantity: int
+) -> None:
+    """R25, with a tenth as the base unit: 5 units at 3 cost 2 and bring in 1; 5 at 4 cost and bring in 2."""
+    assert quantity_of_value([(3, 5), (4, 5)], side, value, base_decimals=1) == quantity

@@ -386,6 +386,13 @@ def test_a_post_only_order_that_touches_an_own_order_is_cancelled_as_any_other(p
     assert queue(book, SELL) == [(100, "own", 1)]
 
 
+def test_the_fok_test_counts_who_stands_behind_an_own_order_at_one_price() -> None:
+    book = a_book(self_trade_prevention=CANCEL_MAKER)
+    placed(book, limit("own", SELL, 100, 3, of="ann"), limit("behind", SELL, 100, 4))
+    events = placed(book, limit("taker", BUY, 100, 4, FOK, of="ann"))
+    assert trades(events) == [("behind", 100, 4)]
+
+
 @pytest.mark.parametrize("market_order", [False, True])
 @pytest.mark.parametrize(
     ("prevention", "fillable", "unfillable"),
