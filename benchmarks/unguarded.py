@@ -514,7 +514,7 @@ GUARDS = [
     ),
     Guard(
         "desk settings are changed only from what was read of them",
-        "chalicelib/stores/desk_settings.py",
+        "chalicelib/stores/settings_rows.py",
         '"attribute_not_exists(#credential)", "#version = :version"',
         '"attribute_not_exists(#credential) OR attribute_exists(#credential)", '
         '"#version = :version OR attribute_exists(#version)"',

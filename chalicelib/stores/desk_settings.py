@@ -11,12 +11,11 @@ from dataclasses import asdict, dataclass, fields
 
 from chalicelib.allowance import Allowance
 from chalicelib.signed.settings import DeskSettings, Domain
-from chalicelib.stores.dynamodb import ConditionFailed, Database, Put, Row, Unavailable
+from chalicelib.stores.dynamodb import Database, Row
+from chalicelib.stores.settings_rows import TABLE, change_settings
 from chalicelib.tenancy import InstanceStatus
 
-TABLE = "tenants"
 CREDENTIAL = "taker-desk"
-CHANGE_ATTEMPTS_MAX = 20
 _PLAIN = [field.name for field in fields(DeskSettings) if field.name not in ("domain", "allowance")]
 
 
@@ -51,19 +50,7 @@ class TakerDesks:
 
         Raises Unavailable when others keep changing them; nothing is changed then.
         """
-        for _ in range(CHANGE_ATTEMPTS_MAX):
-            row = self._database.get(TABLE, _key_of(instance))
-            version = row["version"] if row else 0
-            after = change(_settings_of(row))
-            nothing_set_yet, unchanged = "attribute_not_exists(#credential)", "#version = :version"
-            changed = _key_of(instance) | asdict(after) | {"version": version + 1}
-            put = Put(TABLE, changed, unchanged, {":version": version}) if row else Put(TABLE, changed, nothing_set_yet)
-            try:
-                self._database.write(put)
-                return after
-            except ConditionFailed:  # somebody else was first
-                continue
-        raise Unavailable("others keep changing these settings")
+        return change_settings(self._database, _key_of(instance), change, _settings_of, asdict)
 
 
 def _key_of(instance: str) -> Row:

@@ -14,19 +14,16 @@ from chalicelib.escrow.money import Currency
 from chalicelib.escrow.order import Merchant, World
 from chalicelib.escrow.settings import MERCHANTS_MAX, DeskSettings, MerchantExists, TooManyMerchants, UnknownMerchant
 from chalicelib.stores.dynamodb import (
-    ConditionFailed,
     Database,
     Put,
     Row,
     TransactionRefused,
-    Unavailable,
     Write,
 )
+from chalicelib.stores.settings_rows import TABLE, change_settings
 from chalicelib.tenancy import InstanceStatus
 
-TABLE = "tenants"
 CREDENTIAL = "escrow-desk"
-CHANGE_ATTEMPTS_MAX = 20
 _MERCHANT = "merchant/"
 
 
@@ -66,19 +63,8 @@ class EscrowDesks:
 
         Raises what ``change`` raises; Unavailable when others keep changing them. Nothing is changed then.
         """
-        for _ in range(CHANGE_ATTEMPTS_MAX):
-            row = self._database.get(TABLE, _row_key(instance, CREDENTIAL))
-            version = row["version"] if row else 0
-            after = change(_settings_of(row))
-            nothing_set_yet, unchanged = "attribute_not_exists(#credential)", "#version = :version"
-            changed = _row_key(instance, CREDENTIAL) | _facts_of(after) | {"version": version + 1}
-            put = Put(TABLE, changed, unchanged, {":version": version}) if row else Put(TABLE, changed, nothing_set_yet)
-            try:
-                self._database.write(put)
-                return after
-            except ConditionFailed:  # somebody else was first
-                continue
-        raise Unavailable("others keep changing these settings")
+        key = _row_key(instance, CREDENTIAL)
+        return change_settings(self._database, key, change, _settings_of, _facts_of)
 
     def create_merchant(self, merchant: Merchant, with_it: Sequence[Write]) -> None:
         """Store a new merchant, in one transaction with its own customers. Raises MerchantExists, TooManyMerchants."""
