@@ -93,8 +93,8 @@ def _signer(message: SignableMessage, signature: str) -> str | None:
 def import_ethereum() -> None:
     """Import eth-account, and leave the interpreter's recursion limit as it is.
 
-    A library below it raises that to 100,000, and from then on a body of many lists inside each other would overflow
-    the stack instead of being refused.
+    A library below it raises that to 100,000. From then on a body of many lists inside each other is read instead of
+    refused, and can end the process: reading 99,000 of them overflows the stack, as does printing what 64,000 came to.
     """
     limit = sys.getrecursionlimit()
     try:

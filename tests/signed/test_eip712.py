@@ -180,7 +180,7 @@ def test_the_library_hashes_every_order_as_the_standard_says(domain: Domain, ord
 
 
 def test_looking_at_a_signature_leaves_the_recursion_limit_as_it_is() -> None:
-    """A raised one lets a body of lists inside each other overflow the stack."""
+    """A raised one lets in bodies of so many lists inside each other that they can overflow the stack."""
     script = """
 import sys
 from chalicelib.signed.eip712 import signer_of_message
