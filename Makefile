@@ -61,6 +61,7 @@ listings: $(INSTALLED)
 # What an order costs on AWS, in units and in money: docs/operations.md. Takes some minutes.
 costs: $(INSTALLED)
 	$(BIN)/python benchmarks/costs.py
+	$(BIN)/python benchmarks/settling.py
 
 # Every call of every crash scenario meets every fault, over the embedded engine too. Takes twenty minutes.
 sweep: $(INSTALLED)

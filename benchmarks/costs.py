@@ -62,7 +62,7 @@ class Month:
 
 def run_ms(step: Step, memory_mb: int) -> float:
     """Return how long a function of this size is busy with an order's share of a step."""
-    return step.calls * CALL_MS + step.cpu_ms * max(1.0, CORE_MB / memory_mb)
+    return step.rounds * CALL_MS + step.cpu_ms * max(1.0, CORE_MB / memory_mb)
 
 
 def gb_seconds(path: OrderPath) -> float:
@@ -98,24 +98,25 @@ def month_of(path: OrderPath, orders_a_second: float) -> Month:
 
 
 def orders_a_second_and_shard(path: OrderPath) -> float:
-    """Return how many orders one matcher decides and projects in a second, one call after the other."""
+    """Return how many orders one matcher decides and projects in a second, one round of calls after the other."""
     busy_ms = sum(run_ms(step, MATCH_MB) for step in path.steps if step.name.startswith("matching"))
     return 1000 / busy_ms
 
 
 def unit_lines(found: list[OrderPath]) -> Iterator[str]:
-    yield "| path, step | calls | write units | read units | ms of a core | of the write units, by table |"
-    yield "| --- | --- | --- | --- | --- | --- |"
+    yield "| path, step | calls | rounds | write units | read units | ms of a core | of the write units, by table |"
+    yield "| --- | --- | --- | --- | --- | --- | --- |"
     for path in found:
         yield (
-            f"| **{path.name}** | {sum(step.calls for step in path.steps):.1f} | {path.write_units:.1f} | "
+            f"| **{path.name}** | {sum(step.calls for step in path.steps):.1f} | "
+            f"{sum(step.rounds for step in path.steps):.1f} | {path.write_units:.1f} | "
             f"{path.read_units:.1f} | {sum(step.cpu_ms for step in path.steps):.0f} | "
             f"{path.stored_bytes:,.0f} bytes stay |"
         )
         for step in path.steps:
             tables = ", ".join(f"{table} {used:.2g}" for table, used in step.tables.items())
-            numbers = f"{step.calls:.1f} | {step.write_units:.1f} | {step.read_units:.1f} | {step.cpu_ms:.0f}"
-            yield f"| {step.name} | {numbers} | {tables} |"
+            shares = (step.calls, step.rounds, step.write_units, step.read_units)
+            yield f"| {step.name} | {' | '.join(f'{share:.1f}' for share in shares)} | {step.cpu_ms:.0f} | {tables} |"
 
 
 def month_lines(found: list[OrderPath]) -> Iterator[str]:

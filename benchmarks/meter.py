@@ -6,13 +6,16 @@ meter reads for itself, uncounted: so it is for one caller at a time. A write th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import ceil
 from time import process_time
 from typing import Any
 
 from benchmarks import units
 from chalicelib.stores.dynamodb import Database
+from chalicelib.stores.side_by_side import in_turn
+from chalicelib.wiring import WRITES_AT_ONCE
 from infra.tables import table_definitions
 
 Answer = dict[str, Any]
@@ -37,9 +40,13 @@ class Cost:
 
 @dataclass(slots=True)
 class Bill:
-    """calls: trips to DynamoDB. tables: what they used of each table, by the name that the program knows it by."""
+    """calls: trips to DynamoDB. tables: what they used of each table, by the name that the program knows it by.
+
+    rounds: how often somebody waited for an answer; calls that are made at once are one.
+    """
 
     calls: int = 0
+    rounds: int = 0
     tables: dict[str, Cost] = field(default_factory=dict)
 
     def of(self, table: str) -> Cost:
@@ -67,6 +74,16 @@ class Meter:
         taken, self.bill = self.bill, Bill()
         return taken
 
+    def together(self, calls: Sequence[Call]) -> None:
+        """Make calls that the program makes at once, in turn; as many as it makes at once are one round."""
+        rounds = self.bill.rounds
+        in_turn(calls)
+        self.bill.rounds = rounds + ceil(len(calls) / WRITES_AT_ONCE)
+
+    def _count_call(self) -> None:
+        self.bill.calls += 1
+        self.bill.rounds += 1
+
     def _count(self, table: str, cost: Cost) -> None:
         name = table.removeprefix(f"{self._prefix}-")
         self.bill.tables[name] = self.bill.of(name) + cost
@@ -77,13 +94,13 @@ class Meter:
         answer: Answer = self._client.get_item(**_whole_rows(request))
         item = answer.get("Item")
         used = units.get_units(item, consistent=_is_consistent(request))
-        self.bill.calls += 1
+        self._count_call()
         self._count(request["TableName"], Cost(rows_read=int(item is not None), read_units=used))
         return answer
 
     def batch_get_item(self, **request: Any) -> Answer:
         answer: Answer = self._client.batch_get_item(**request)
-        self.bill.calls += 1
+        self._count_call()
         for table, wanted in request["RequestItems"].items():
             items = answer["Responses"].get(table, [])
             unread = len(answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys", ()))
@@ -101,7 +118,7 @@ class Meter:
     def _page(self, operation: str, request: Mapping[str, Any]) -> Answer:
         answer: Answer = getattr(self._client, operation)(**_whole_rows(request))
         used = units.query_units(answer["Items"], consistent=_is_consistent(request))
-        self.bill.calls += 1
+        self._count_call()
         self._count(request["TableName"], Cost(rows_read=len(answer["Items"]), read_units=used))
         return answer
 
@@ -144,7 +161,7 @@ class Meter:
     def _count_writes(
         self, keys: list[Any], before: list[Any], after: list[Any], *, in_transaction: bool, is_done: bool
     ) -> None:
-        self.bill.calls += 1
+        self._count_call()
         for (table, _), old, new in zip(keys, before, after, strict=True):
             used = units.write_units(old, new, in_transaction=in_transaction)
             if is_done:
@@ -181,7 +198,7 @@ def metered(database: Database) -> tuple[Database, Meter]:
     """Return the same tables, read and written through a meter, and the meter."""
     meter = Meter(database._client, database._prefix)
     client: Any = meter
-    return Database(client, database._prefix), meter
+    return Database(client, database._prefix, together=meter.together), meter
 
 
 def _is_consistent(request: Mapping[str, Any]) -> bool:

@@ -62,10 +62,14 @@ STORED_FOR_GOOD = ("journal", "orders", "fills", "accounts", "signed-orders", "e
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one order's share of a step came to. calls: one after the other. cpu_ms: of one core of this machine."""
+    """What one order's share of a step came to. cpu_ms: of one core of this machine.
+
+    rounds: how often its calls were waited for; those that are made at once are one.
+    """
 
     name: str
     calls: float
+    rounds: float
     write_units: float
     read_units: float
     cpu_ms: float
@@ -74,7 +78,7 @@ class Step:
 
     def times(self, number: int) -> Step:
         """Return as many of this step in one."""
-        numbers = (self.calls, self.write_units, self.read_units, self.cpu_ms)
+        numbers = (self.calls, self.rounds, self.write_units, self.read_units, self.cpu_ms)
         tables = {table: used * number for table, used in self.tables.items()}
         return Step(self.name, *(value * number for value in numbers), tables)
 
@@ -122,8 +126,8 @@ class Counting:
 def _share(name: str, bill: Bill, orders: int, cpu_ms: float) -> Step:
     total = bill.total
     tables = {table: cost.write_units / orders for table, cost in sorted(bill.tables.items()) if cost.write_units}
-    shares = (bill.calls / orders, total.write_units / orders, total.read_units / orders, cpu_ms / orders)
-    return Step(name, *shares, tables)
+    sums = (bill.calls, bill.rounds, total.write_units, total.read_units, cpu_ms)
+    return Step(name, *(value / orders for value in sums), tables)
 
 
 def stored_bytes(database: Database) -> int:

@@ -36,6 +36,8 @@ class Guard:
 
 SWEEP = "tests/test_crashes.py::test_no_fault_at_any_call_does_what_a_redelivery_does_not_mend"
 SEEDS = "tests/test_simulation.py::test_guarantees_hold_in_random_schedules"
+SETTLE = "        self._accounts.settle(entry.book, sequence, deltas, at_ms)\n"
+PROJECT = "        self._orders.project(updates, sequence, at_ms)\n"
 
 GUARDS = [
     Guard(
@@ -51,6 +53,20 @@ GUARDS = [
         '"(attribute_not_exists(#mark) OR #mark < :sequence)"',
         '"(attribute_not_exists(#mark) OR #mark <= :sequence)"',
         f"{SWEEP}[cross-death after-new]",
+    ),
+    Guard(
+        "money has moved when order rows are written",
+        "chalicelib/projection.py",
+        SETTLE + "        self._fills.put(fills_of(config, entry, events))\n" + PROJECT,
+        PROJECT + "        self._fills.put(fills_of(config, entry, events))\n" + SETTLE,
+        "tests/test_crashes.py::test_any_part_of_what_is_written_at_once_may_be_missing[cross]",
+    ),
+    Guard(
+        "what is written side by side has ended before anything else is written",
+        "chalicelib/stores/side_by_side.py",
+        "for future in pending]",
+        "for future in pending if future.done()]",
+        "tests/stores/test_side_by_side.py",
     ),
     Guard(
         "a row is rebuilt only from what was read of it",

@@ -29,19 +29,21 @@ class Projector:
     def project(self, config: BookConfig, entry: JournalEntry, events: Sequence[Event]) -> None:
         """Write what the entry changed. Entries of a book must be projected in order, none left out.
 
-        A row that shows this entry or a later one is left as it is.
+        A row that shows this entry or a later one is left as it is. Each kind of row waits for the one before it; rows
+        of one kind have nothing to do with each other, and some or all of them may be written when a run ends early.
         """
-        for (party, side), delta in settle(events).items():
-            owner, asset = owner_key(entry.book, party), config.asset_held(side)
-            self._accounts.settle(owner, asset, entry.book, entry.sequence, delta, entry.at_ms)
+        instance, sequence, at_ms = config.instance, entry.sequence, entry.at_ms
+        moved = settle(events).items()
+        deltas = {(owner_key(entry.book, party), config.asset_held(side)): delta for (party, side), delta in moved}
+        updates = {
+            (customer_key(instance, order.customer), order.order_id): update for order, update in order_updates(events)
+        }
+        refused = [event for event in events if isinstance(event, CancelRefused)]
+        not_cancelled = [(customer_key(instance, event.customer), event.order_id) for event in refused]
+        self._accounts.settle(entry.book, sequence, deltas, at_ms)
         self._fills.put(fills_of(config, entry, events))
-        for order, update in order_updates(events):
-            owner = customer_key(config.instance, order.customer)
-            self._orders.project(owner, order.order_id, update, entry.sequence, entry.at_ms)
-        for event in events:
-            if isinstance(event, CancelRefused):
-                owner = customer_key(config.instance, event.customer)
-                self._orders.note_refused_cancel(owner, event.order_id, entry.sequence)
+        self._orders.project(updates, sequence, at_ms)
+        self._orders.note_refused_cancels(not_cancelled, sequence)
 
 
 def order_updates(events: Iterable[Event]) -> list[tuple[PlaceOrder, OrderUpdate]]:

@@ -24,6 +24,7 @@ from botocore.session import Session
 
 from chalicelib.clock import now_ms, now_s
 from chalicelib.stores.dynamodb import Database
+from chalicelib.stores.side_by_side import SideBySide
 from chalicelib.watching import logger
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from chalicelib.signed.desk import SignedOrderDesk
 
 CONNECTIONS_MAX = 32
+WRITES_AT_ONCE = 8
+"""Of rows that have nothing to do with each other: what an entry of the journal means for accounts, and for orders."""
 COUNT_TIMEOUT_S = 0.5
 PARAMETER_TIMEOUT_S, PARAMETER_ATTEMPTS_MAX = 5, 3
 PREVIOUS_TIMEOUT_S = 1
@@ -68,7 +71,8 @@ def _database(connect_timeout_s: float, read_timeout_s: float, attempts_max: int
         retries={"total_max_attempts": attempts_max, "mode": "standard"},
     )
     client: Any = _session().create_client("dynamodb", config=config)
-    return Database(client, os.environ.get("TALLYBOOK_TABLE_PREFIX", "tallybook"))
+    prefix = os.environ.get("TALLYBOOK_TABLE_PREFIX", "tallybook")
+    return Database(client, prefix, together=SideBySide(WRITES_AT_ONCE))
 
 
 @cache

@@ -6,7 +6,8 @@ becomes of its answer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from random import Random
 from typing import Any
 
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
@@ -75,6 +76,28 @@ FAULTS: dict[str, Fault] = {
     "in conflict": in_conflict,
 }
 """What can go wrong with one call on its own account."""
+
+
+class CutShort:
+    """Makes calls that are made at once in any order; at one such set it makes a part of them, and the process dies.
+
+    at: the set, 1 is the first.
+    """
+
+    def __init__(self, draw: Random, at: int) -> None:
+        self._draw = draw
+        self._sets_left = at
+        self.has_struck = False
+
+    def __call__(self, calls: Sequence[Callable[[], None]]) -> None:
+        if not calls:
+            return
+        self._sets_left -= 1
+        self.has_struck = self._sets_left == 0
+        for call in self._draw.sample(calls, self._draw.randrange(len(calls)) if self.has_struck else len(calls)):
+            call()
+        if self.has_struck:
+            raise Died
 
 
 class WatchedClient:

@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Iterable
 
 from chalicelib.core.book import Book
+from chalicelib.core.ledger import settle
 from chalicelib.core.snapshot import NAMED_LIFE_MS, BookState, decode_state
 from chalicelib.core.vocabulary import BookStatus, CancelOrder, ChangeBook, PlaceOrder
 from chalicelib.stores.dynamodb import Row
 from chalicelib.stores.external_ids import is_name
 from chalicelib.stores.inbox import command_of
-from chalicelib.stores.keys import customer_key
+from chalicelib.stores.keys import customer_key, owner_key
 from chalicelib.stores.snapshots import Snapshots
 from tests.world import Venue
 
@@ -52,6 +53,24 @@ def check_never_negative(venue: Venue) -> list[Row]:
     balances = [row for row in rows if row["entry"].startswith("balance/") and not row["owner"].endswith("/supply")]
     assert all(row["available"] >= 0 and row["held"] >= 0 for row in balances), "2: an account is negative"
     return balances
+
+
+def check_money_comes_first(venue: Venue) -> None:
+    """Assert that whoever sees an order as an entry left it finds the entry's money moved, at any moment: guarantee 6.
+
+    An order's row may trail the journal, and its customer's money may be ahead of it, never behind.
+    """
+    rows = venue.database.scan("accounts")
+    marks = {(row["owner"], row["entry"].removeprefix("balance/")): row.get(f"mark/{venue.book}", 0) for row in rows}
+    shown = {row.get("sequence") for row in venue.database.scan("orders")}
+    config = venue.config
+    state = BookState.empty(config.first_rules, config.first_terms.status)
+    for entry in venue.journal.after(venue.book, 0):
+        moved = settle(state.fold(entry))
+        if entry.sequence in shown:
+            for party, side in moved:
+                account = owner_key(venue.book, party), config.asset_held(side)
+                assert marks[account] >= entry.sequence, f"6: an order shows {entry.sequence}, {account} does not"
 
 
 def _check_conservation(balances: list[Row], credited: dict[str, int]) -> None:

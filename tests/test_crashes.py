@@ -17,6 +17,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count
+from random import Random
 from typing import Any
 
 import boto3
@@ -24,9 +25,10 @@ import pytest
 
 from chalicelib.matcher import Matcher
 from chalicelib.stores.dynamodb import Database
+from chalicelib.stores.side_by_side import Together, in_turn
 from infra.tables import create_tables
-from tests.faults import FAULTS, Died, Fault, FaultyClient, after_another
-from tests.invariants import check_invariants, check_never_negative
+from tests.faults import FAULTS, CutShort, Died, Fault, FaultyClient, after_another
+from tests.invariants import check_invariants, check_money_comes_first, check_never_negative
 from tests.memory import MemoryDynamoDB
 from tests.scenarios import CREDITED, SCENARIOS, Scenario
 from tests.world import World
@@ -36,6 +38,8 @@ FULL = bool(os.environ.get("TALLYBOOK_FULL_SWEEP"))
 LONG = "batch of 100 mixed commands"
 CALLS_MAX = 3000
 DELIVERIES_MAX = 3
+PARTS = 5
+"""How many parts of each set of writes are tried."""
 ALL_FAULTS = [*FAULTS, "all decided by another", "half decided by another"]
 _prefixes = count(1)
 
@@ -66,8 +70,8 @@ def stage(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> St
     return Stage(client, scenario.world(_database(client)))
 
 
-def _database(client: Any, prefix: str = PREFIX) -> Database:
-    return Database(client, prefix, pause=lambda _seconds: None)
+def _database(client: Any, prefix: str = PREFIX, together: Together = in_turn) -> Database:
+    return Database(client, prefix, pause=lambda _seconds: None, together=together)
 
 
 def in_memory(stage: Stage) -> Callable[[], tuple[Any, str]]:
@@ -97,26 +101,32 @@ def strike(stage: Stage, copy: Callable[[], tuple[Any, str]], name: str, at: int
     """
     client, prefix = copy()
     world = stage.world.over(_database(client, prefix))
-    batch = world.records[world.acknowledged :]
     faulty = FaultyClient(client, _fault(name, world), at=at)
-    matcher: Matcher | None = Matcher(_database(faulty, prefix), lambda: world.now_ms)
+    matcher = Matcher(_database(faulty, prefix), lambda: world.now_ms)
     if warm:
         faulty.strike_at(0)
         now_ms, world.now_ms = world.now_ms, world.acknowledged_at_ms
         world.deliver(matcher, world.records[: world.acknowledged])
         world.now_ms = now_ms
         faulty.strike_at(at)
+    deliver_until_through(world, matcher)
+    return faulty.has_struck
+
+
+def deliver_until_through(world: World, matcher: Matcher | None) -> None:
+    """Deliver the batch to a matcher that something happens to, then again to it, or to another if it died; check."""
+    batch = world.records[world.acknowledged :]
     try:
         failed = world.deliver(matcher, batch)
     except Died:
         failed, matcher = ["everything"], None
     check_never_negative(world)
+    check_money_comes_first(world)
     for _ in range(DELIVERIES_MAX):
         if failed:
             failed = world.deliver(matcher, batch)
     assert failed == [], "the batch does not get through"
     check_invariants(world, CREDITED)
-    return faulty.has_struck
 
 
 def _fault(name: str, world: World) -> Fault:
@@ -151,6 +161,23 @@ def test_no_fault_at_any_call_does_what_a_redelivery_does_not_mend(
     first = 1 if step == 1 else 1 + ALL_FAULTS.index(fault)
     copy = in_memory(stage)
     assert sweep(lambda at: strike(stage, copy, fault, at, warm=warm), step, first) > 3, "hardly any call was reached"
+
+
+def test_any_part_of_what_is_written_at_once_may_be_missing(stage: Stage) -> None:
+    """Guarantees 1 to 7, in memory: accounts, and order rows, are written side by side; of each such set in turn a part
+    is written when the matcher dies."""
+    draw = Random(7)
+
+    def strikes(at: int) -> bool:
+        has_struck = []
+        for _ in range(PARTS):
+            client = stage.client.clone()
+            world, cut = stage.world.over(_database(client)), CutShort(draw, at)
+            deliver_until_through(world, Matcher(_database(client, together=cut), lambda world=world: world.now_ms))
+            has_struck.append(cut.has_struck)
+        return all(has_struck)
+
+    assert sweep(strikes) > 0, "nothing is written"
 
 
 @pytest.mark.parametrize("shift", range(len(ALL_FAULTS)) if FULL else [0])

@@ -16,6 +16,7 @@ from chalicelib.expiring import Expiring
 from chalicelib.matcher import Matcher
 from chalicelib.movements import InsufficientBalance, Movements
 from chalicelib.stores.dynamodb import Database
+from chalicelib.stores.side_by_side import SideBySide
 from chalicelib.verify.verifier import Verifier
 from tests.invariants import check_invariants
 from tests.wire.desk import Desk, open_desk
@@ -77,7 +78,10 @@ def test_one_key_sent_eight_times_at_once_is_one_order_with_one_answer(embedded_
 
 
 def test_matchers_that_run_side_by_side_decide_each_command_once(embedded_database: Database) -> None:
-    """Guarantees 1 to 6 with three matchers on one book, each given overlapping pieces in an order of its own."""
+    """Guarantees 1 to 6 with three matchers on one book, each given overlapping pieces in an order of its own.
+
+    All of them write side by side what may be, as on AWS, in threads that they share.
+    """
     world = World(embedded_database, maker_fee_bps=5, taker_fee_bps=15)
     for customer in ("ann", "ben"):
         world.credit(customer, BASE, 10**6)
@@ -89,12 +93,14 @@ def test_matchers_that_run_side_by_side_decide_each_command_once(embedded_databa
     rows = sorted(embedded_database.scan("inbox"), key=lambda row: row["command"])
     records = [record_of(row, number) for number, row in enumerate(rows, 1)]
 
+    side_by_side = Database(embedded_database._client, embedded_database._prefix, together=SideBySide(THREADS))
+
     def work(seed: int) -> None:
         pieces = [records[at : at + 12] for at in range(0, len(records), 6)]
         shuffled = random.Random(seed)
         if seed:
             shuffled.shuffle(pieces)
-        matcher = world.matcher()
+        matcher = Matcher(side_by_side, lambda: world.now_ms)
         for piece in pieces:
             world.deliver(matcher, piece)
 

@@ -8,12 +8,12 @@ beside the balances: ``transactions``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from chalicelib.core.ledger import Delta
 from chalicelib.core.vocabulary import AMOUNT_MAX
-from chalicelib.stores.dynamodb import ConditionFailed, Database, Row, Update, Write
+from chalicelib.stores.dynamodb import Database, Row, Update, Write
 from chalicelib.stores.keys import supply_key
 from chalicelib.stores.transactions import LOCK, TRANSACTION, TransactionRow, transaction_of
 
@@ -148,31 +148,38 @@ class Accounts:
         key = _balance_key(supply_key(instance), asset)
         return Update(TABLE, key, "SET #available = #available - :amount", supply_covers_it, {":amount": amount})
 
-    def settle(self, owner: str, asset: str, book: str, sequence: int, delta: Delta, at_ms: int) -> None:
-        """Apply what a journal entry moved on this account, once. at_ms: the entry's. Raises LedgerBroken."""
-        entry_not_applied = "(attribute_not_exists(#mark) OR #mark < :sequence)"
-        guards = [entry_not_applied]
-        values = {":sequence": sequence, ":available": delta.available, ":held": delta.held, ":at": at_ms}
-        if delta.held < 0:
-            guards.append("#held >= :leaving_held")
-            values[":leaving_held"] = -delta.held
-        if delta.available < 0:
-            guards.append("#available >= :leaving_available")
-            values[":leaving_available"] = -delta.available
-        update = Update(
-            TABLE,
-            _balance_key(owner, asset),
-            "ADD #available :available, #held :held SET #mark = :sequence, #changed_at_ms = :at",
-            " AND ".join(guards),
-            values,
-            {"#mark": f"mark/{book}"},
-        )
-        try:
-            self._database.write(update)
-        except ConditionFailed as error:
+    def settle(self, book: str, sequence: int, deltas: Mapping[tuple[str, str], Delta], at_ms: int) -> None:
+        """Apply what a journal entry moved on these accounts (owner, asset), once on each. at_ms: the entry's.
+
+        Raises LedgerBroken; the other accounts may be settled then or not.
+        """
+        writes = [_settlement(account, book, sequence, delta, at_ms) for account, delta in deltas.items()]
+        accounts = list(deltas)
+        for index, row in self._database.write_each(writes).items():
             # The mark is at this entry or beyond: it was applied before. Anything else is a broken ledger.
-            if error.row is None or error.row.get(f"mark/{book}", 0) < sequence:
-                raise LedgerBroken(f"{owner} {asset}: entry {sequence} of {book} takes what is not there") from error
+            if row is None or row.get(f"mark/{book}", 0) < sequence:
+                owner, asset = accounts[index]
+                raise LedgerBroken(f"{owner} {asset}: entry {sequence} of {book} takes what is not there")
+
+
+def _settlement(account: tuple[str, str], book: str, sequence: int, delta: Delta, at_ms: int) -> Write:
+    entry_not_applied = "(attribute_not_exists(#mark) OR #mark < :sequence)"
+    guards = [entry_not_applied]
+    values = {":sequence": sequence, ":available": delta.available, ":held": delta.held, ":at": at_ms}
+    if delta.held < 0:
+        guards.append("#held >= :leaving_held")
+        values[":leaving_held"] = -delta.held
+    if delta.available < 0:
+        guards.append("#available >= :leaving_available")
+        values[":leaving_available"] = -delta.available
+    return Update(
+        TABLE,
+        _balance_key(*account),
+        "ADD #available :available, #held :held SET #mark = :sequence, #changed_at_ms = :at",
+        " AND ".join(guards),
+        values,
+        {"#mark": f"mark/{book}"},
+    )
 
 
 def _balance_of(row: Row) -> Balance:

@@ -13,12 +13,14 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.stores.attribute_values import plain, typed
+from chalicelib.stores.side_by_side import Together, in_turn
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -138,13 +140,20 @@ def _names_in(*expressions: str | None, names: Mapping[str, str] | None = None) 
 class Database:
     """The tables of one deployment. ``prefix`` is the first part of their names.
 
-    pause: waits so many seconds before a call is tried again.
+    pause: waits so many seconds before a call is tried again. together: makes the writes of ``write_each``.
     """
 
-    def __init__(self, client: DynamoDBClient, prefix: str, pause: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self,
+        client: DynamoDBClient,
+        prefix: str,
+        pause: Callable[[float], None] = time.sleep,
+        together: Together = in_turn,
+    ) -> None:
         self._client = client
         self._prefix = prefix
         self._pause = pause
+        self._together = together
 
     def name(self, table: str) -> str:
         return f"{self._prefix}-{table}"
@@ -210,6 +219,9 @@ class Database:
         A conflict with a transaction that runs at that moment is tried again, a bounded number of times.
         Raises ConditionFailed (nothing changed), Unavailable (nothing changed) or OutcomeUnknown.
         """
+        return self._write(write, returned="ALL_NEW")
+
+    def _write(self, write: Write, returned: Literal["ALL_NEW", "NONE"]) -> Row:
         request = self._request(write)
         for attempt in range(TRANSACT_ATTEMPTS_MAX):
             try:
@@ -219,7 +231,7 @@ class Database:
                 if isinstance(write, Delete):
                     self._client.delete_item(**request)
                     return {}
-                return decode(self._client.update_item(**request, ReturnValues="ALL_NEW").get("Attributes", {}))
+                return decode(self._client.update_item(**request, ReturnValues=returned).get("Attributes", {}))
             except ClientError as error:
                 code = error.response["Error"]["Code"]
                 if code == "ConditionalCheckFailedException":
@@ -231,6 +243,23 @@ class Database:
                 raise _failure_of(error, is_write=True) from error
             self._back_off(attempt)
         raise Unavailable("transactions on this row keep conflicting")
+
+    def write_each(self, writes: Sequence[Write]) -> dict[int, Row | None]:
+        """Do writes that have nothing to do with each other, each on its own and in any order, several at once.
+
+        Returns the index of each write that its condition refused, with what stood there (None: nothing). Raises
+        Unavailable or OutcomeUnknown where one failed otherwise; then any of the others may be done or not.
+        """
+        refused: dict[int, Row | None] = {}
+
+        def write_of(index: int, write: Write) -> None:
+            try:
+                self._write(write, returned="NONE")
+            except ConditionFailed as error:
+                refused[index] = error.row
+
+        self._together([partial(write_of, index, write) for index, write in enumerate(writes)])
+        return refused
 
     def transact(self, writes: Sequence[Write]) -> None:
         """Do all writes or none. Conflicts and throttles are tried again, a bounded number of times.

@@ -8,14 +8,14 @@ entry that it projects, and takes ``live`` off with the last update::
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain, islice
 
 from ulid import ULID
 
 from chalicelib.core.vocabulary import CloseReason, OrderStatus, OrderType, PlaceOrder, Side, TimeInForce
-from chalicelib.stores.dynamodb import ConditionFailed, Database, Put, Row, Update, Write, batched
+from chalicelib.stores.dynamodb import Database, Put, Row, Update, Write, batched
 from chalicelib.stores.keys import TIME_MS_MAX, greatest_id, least_id
 
 TABLE = "orders"
@@ -177,56 +177,31 @@ class Orders:
             {":command": command_id},
         )
 
-    def note_refused_cancel(self, owner: str, order_id: str, sequence: int) -> None:
-        """Note on the row that journal entry ``sequence`` found nothing to cancel.
+    def note_refused_cancels(self, orders: Iterable[tuple[str, str]], sequence: int) -> None:
+        """Note on the rows (owner, order id) that journal entry ``sequence`` found nothing to cancel.
 
-        Refused when that is noted already: another run projected it. That is no fault.
+        Refused on a row where that is noted already: another run projected it. That is no fault.
         """
         order_exists, not_noted_yet = "attribute_exists(#order_id)", "attribute_not_exists(#cancel_refused)"
-        write = Update(
-            TABLE,
-            {"owner": owner, "order_id": order_id},
-            "SET #cancel_refused = :sequence",
-            f"{order_exists} AND {not_noted_yet}",
-            {":sequence": sequence},
+        self._database.write_each(
+            [
+                Update(
+                    TABLE,
+                    {"owner": owner, "order_id": order_id},
+                    "SET #cancel_refused = :sequence",
+                    f"{order_exists} AND {not_noted_yet}",
+                    {":sequence": sequence},
+                )
+                for owner, order_id in dict.fromkeys(orders)
+            ]
         )
-        try:
-            self._database.write(write)
-        except ConditionFailed:
-            return
 
-    def project(self, owner: str, order_id: str, update: OrderUpdate, sequence: int, at_ms: int) -> None:
-        """Show on the row what journal entry ``sequence`` left of the order, at once and whole.
+    def project(self, updates: Mapping[tuple[str, str], OrderUpdate], sequence: int, at_ms: int) -> None:
+        """Show on the rows (owner, order id) what journal entry ``sequence`` left of the orders, each row at once.
 
-        Refused when the row shows this entry or a later one already: another run projected it. That is no fault.
+        Refused on a row that shows this entry or a later one already: another run projected it. That is no fault.
         """
-        changes = (
-            "SET #status = :status, #filled = :filled, #sequence = :sequence, #updated_at_ms = :at, #reason = :reason"
-        )
-        changes += " ADD #notional :notional, #fee :fee"
-        if not update.status.is_live:
-            changes += " REMOVE #live"
-        order_exists = "attribute_exists(#order_id)"
-        entry_not_shown = "(attribute_not_exists(#sequence) OR #sequence < :sequence)"
-        write = Update(
-            TABLE,
-            {"owner": owner, "order_id": order_id},
-            changes,
-            f"{order_exists} AND {entry_not_shown}",
-            {
-                ":status": update.status.value,
-                ":filled": update.filled,
-                ":notional": update.notional,
-                ":fee": update.fee,
-                ":sequence": sequence,
-                ":at": at_ms,
-                ":reason": None if update.reason is None else update.reason.value,
-            },
-        )
-        try:
-            self._database.write(write)
-        except ConditionFailed:
-            return
+        self._database.write_each([_projection(order, update, sequence, at_ms) for order, update in updates.items()])
 
     def newest_first(
         self, owner: str, page_rows: int = PAGE_ROWS, from_ms: int = 0, to_ms: int = TIME_MS_MAX
@@ -267,6 +242,31 @@ class Orders:
         values = {":owner": owner} | ({":border": border} if border else {})
         condition = f"#owner = :owner{range_condition}"
         return self._database.query(TABLE, condition, values, ScanIndexForward=False, **options)
+
+
+def _projection(order: tuple[str, str], update: OrderUpdate, sequence: int, at_ms: int) -> Write:
+    owner, order_id = order
+    changes = "SET #status = :status, #filled = :filled, #sequence = :sequence, #updated_at_ms = :at, #reason = :reason"
+    changes += " ADD #notional :notional, #fee :fee"
+    if not update.status.is_live:
+        changes += " REMOVE #live"
+    order_exists = "attribute_exists(#order_id)"
+    entry_not_shown = "(attribute_not_exists(#sequence) OR #sequence < :sequence)"
+    return Update(
+        TABLE,
+        {"owner": owner, "order_id": order_id},
+        changes,
+        f"{order_exists} AND {entry_not_shown}",
+        {
+            ":status": update.status.value,
+            ":filled": update.filled,
+            ":notional": update.notional,
+            ":fee": update.fee,
+            ":sequence": sequence,
+            ":at": at_ms,
+            ":reason": None if update.reason is None else update.reason.value,
+        },
+    )
 
 
 def _order_of(row: Row) -> OrderRow:

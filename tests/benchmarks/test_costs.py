@@ -34,7 +34,7 @@ def named_units(name: str) -> dict[str, float]:
     assert rest, f"the page has no row of {name}"
     lines = rest.partition("| **")[0].partition("\n\n")[0].splitlines()[1:]
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
-    return {step: float(written) for step, _calls, written, *_rest in cells}
+    return {step: float(written) for step, _calls, _rounds, written, *_rest in cells}
 
 
 def test_an_order_that_is_matched_in_batches_of_ten_costs_what_the_page_says(tables: Database) -> None:
@@ -61,6 +61,13 @@ def test_an_escrow_order_costs_what_the_page_says(tables: Database) -> None:
     assert units_of(path) == pytest.approx(named_units(path.name), abs=0.06)
 
 
+def test_accounts_and_orders_are_written_several_at_once(tables: Database) -> None:
+    """Of 20 orders that trade one to one: 40 accounts and 20 orders in rounds of eight."""
+    (_, matching) = book_path(tables, "one batch", ORDERS, ORDERS, ORDERS).steps
+    calls, rounds = matching.calls * ORDERS, matching.rounds * ORDERS
+    assert calls - rounds == pytest.approx(40 + 20 - 5 - 3)
+
+
 def test_fewer_customers_are_settled_together(tables: Database) -> None:
     path = book_path(tables, "two customers", 2, ORDERS, ORDERS)
     assert path.steps[1].tables["accounts"] == pytest.approx(4 / ORDERS)
@@ -68,7 +75,7 @@ def test_fewer_customers_are_settled_together(tables: Database) -> None:
 
 def test_money_is_units_times_their_price() -> None:
     """A million orders: 10 write units at $0.625 and 2 read units at $0.125 a million, one call of $3.50."""
-    path = Path("one", 1, (Step("admission", 4, 10, 2, 1.0),), 0)
+    path = Path("one", 1, (Step("admission", 4, 4, 10, 2, 1.0),), 0)
     month = month_of(path, 1)
     millions = 2.592
     assert month.writes == pytest.approx(6.25 * millions)
@@ -86,6 +93,6 @@ def test_calls_of_the_gateway_are_priced_tier_by_tier() -> None:
     assert gateway_usd(25_000 * million) == pytest.approx(333 * 3.50 + 667 * 2.80 + 19_000 * 2.38 + 5_000 * 1.51)
 
 
-def test_a_matcher_does_one_call_after_the_other() -> None:
-    path = Path("one", 1, (Step("admission", 9, 0, 0, 9.0), Step("matching", 4, 0, 0, 0.0)), 0)
+def test_a_matcher_waits_for_one_round_of_calls_after_the_other() -> None:
+    path = Path("one", 1, (Step("admission", 9, 9, 0, 0, 9.0), Step("matching", 30, 4, 0, 0, 0.0)), 0)
     assert orders_a_second_and_shard(path) == pytest.approx(1000 / (4 * 5.0))

@@ -16,7 +16,7 @@ def order(number: int, **attributes: object) -> dict[str, object]:
 
 
 def bill(calls: int, **cost: float) -> Bill:
-    return Bill(calls, {"orders": Cost(**cost)})  # type: ignore[arg-type]
+    return Bill(calls, calls, {"orders": Cost(**cost)})  # type: ignore[arg-type]
 
 
 def test_reads_are_answered_and_counted_by_the_rows_they_go_through(memory_database: Database) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from greenlet import getcurrent, greenlet
 
 from chalicelib.stores.dynamodb import Database
+from chalicelib.stores.side_by_side import Together, in_turn
 from tests.faults import Call, Died, Fault, WatchedClient
 from tests.memory import MemoryDynamoDB
 
@@ -57,9 +58,10 @@ class Actor:
             self.error = error
 
 
-def stepped_database(client: MemoryDynamoDB, prefix: str) -> Database:
+def stepped_database(client: MemoryDynamoDB, prefix: str, together: Together = in_turn) -> Database:
     """Return a database whose calls wait for the scheduler when an actor makes them; others' go straight through."""
-    return Database(WatchedClient(client, _step), prefix, pause=lambda _seconds: None)  # type: ignore[arg-type]
+    watched: Any = WatchedClient(client, _step)
+    return Database(watched, prefix, pause=lambda _seconds: None, together=together)
 
 
 def _step(operation: str, call: Call) -> Any:

@@ -1,10 +1,10 @@
 """One run, drawn from one seed: requests, deliveries, matchers and faults in any order, then peace, then the checks.
 
 What the seed decides: the book's rules, one shard or two, two or three matchers, how often calls fail; and at each step
-which actor makes its next call, whether a request comes in, a batch is delivered (once, or again while its first
-delivery is still running), a matcher dies, somebody looks which orders have expired, records are lost to the stream, or
-a redrive begins. Between two such stretches everything is delivered and looked at, and days may pass so that expired
-rows go.
+which actor makes its next call, in which order it writes what is written side by side, whether a request comes in, a
+batch is delivered (once, or again while its first delivery is still running), a matcher dies, somebody looks which
+orders have expired, records are lost to the stream, or a redrive begins. Between two such stretches everything is
+delivered and looked at, and days may pass so that expired rows go.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -136,7 +136,7 @@ class Simulation:
         for customer in CUSTOMERS:
             for asset in (BASE, QUOTE):
                 self.world.credit(customer, asset, FUNDS)
-        self.database = stepped_database(self.client, PREFIX)
+        self.database = stepped_database(self.client, PREFIX, self._in_any_order)
         self.admission = Admission(self.database, self._now_s, self._new_id)
         self.configuring = Configuring(self.database, self._now_s, self._new_id)
         self.fault_rate = draw.choice([0.0, 0.02, 0.1])
@@ -168,6 +168,11 @@ class Simulation:
         digest = self._steps_digest.hexdigest()
         expired = sum(row["status"] == "EXPIRED" for row in self.world.database.scan("orders"))
         return Summary(self.seed, self.streamed, head.sequence, self.steps, self.faults, self.deaths, expired, digest)
+
+    def _in_any_order(self, calls: Sequence[Callable[[], None]]) -> None:
+        """Make calls that the program makes at once, one by one as the seed has it: some before a death, some not."""
+        for call in self.draw.sample(calls, len(calls)):
+            call()
 
     # What the world outside does.
 

@@ -171,17 +171,17 @@ def test_a_settlement_is_applied_once_and_an_older_one_never(
 ) -> None:
     movements.record(credited(10))
     store.transact([accounts.hold(OWNER, BASE, 10, AT_MS)])
-    accounts.settle(OWNER, BASE, BOOK, 3, Delta(1, -4), AT_MS)
+    accounts.settle(BOOK, 3, {(OWNER, BASE): Delta(1, -4)}, AT_MS)
     once = rows(store)
-    accounts.settle(OWNER, BASE, BOOK, 3, Delta(1, -4), AT_MS)
-    accounts.settle(OWNER, BASE, BOOK, 2, Delta(1, -4), AT_MS)
+    accounts.settle(BOOK, 3, {(OWNER, BASE): Delta(1, -4)}, AT_MS)
+    accounts.settle(BOOK, 2, {(OWNER, BASE): Delta(1, -4)}, AT_MS)
     assert rows(store) == once
     assert accounts.balance(OWNER, BASE) == Balance(BASE, 1, 6)
 
 
 def test_books_settle_on_one_account_side_by_side(accounts: Accounts) -> None:
-    accounts.settle(OWNER, BASE, BOOK, 5, Delta(1, 0), AT_MS)
-    accounts.settle(OWNER, BASE, "inst_x/ob_2", 1, Delta(2, 0), AT_MS)
+    accounts.settle(BOOK, 5, {(OWNER, BASE): Delta(1, 0)}, AT_MS)
+    accounts.settle("inst_x/ob_2", 1, {(OWNER, BASE): Delta(2, 0)}, AT_MS)
     assert accounts.balance(OWNER, BASE) == Balance(BASE, 3, 0)
 
 
@@ -193,7 +193,7 @@ def test_a_settlement_that_would_leave_less_than_nothing_is_a_broken_ledger(
     movements.record(credited(10))
     before = rows(store)
     with pytest.raises(LedgerBroken):
-        accounts.settle(OWNER, BASE, BOOK, 1, delta, AT_MS)
+        accounts.settle(BOOK, 1, {(OWNER, BASE): delta}, AT_MS)
     assert rows(store) == before
 
 
@@ -214,6 +214,6 @@ def test_an_account_tells_when_it_last_changed(accounts: Accounts, movements: Mo
     assert accounts.balance(OWNER, BASE).changed_at_ms == time_of(transaction_id)
     store.transact([accounts.hold(OWNER, BASE, 10, AT_MS)])
     assert accounts.balance(OWNER, BASE).changed_at_ms == AT_MS
-    accounts.settle(OWNER, BASE, BOOK, 3, Delta(1, -4), AT_MS + 1)
-    accounts.settle(OWNER, BASE, BOOK, 3, Delta(1, -4), AT_MS + 2)
+    accounts.settle(BOOK, 3, {(OWNER, BASE): Delta(1, -4)}, AT_MS + 1)
+    accounts.settle(BOOK, 3, {(OWNER, BASE): Delta(1, -4)}, AT_MS + 2)
     assert [balance.changed_at_ms for balance in accounts.balances(OWNER)] == [AT_MS + 1]

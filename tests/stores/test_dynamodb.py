@@ -12,6 +12,7 @@ from chalicelib.stores.dynamodb import (
     Put,
     TransactionRefused,
     Update,
+    Write,
     decode,
     encode,
 )
@@ -47,6 +48,19 @@ def test_a_refused_write_tells_what_stands_there(store: Database) -> None:
     with pytest.raises(ConditionFailed) as refused:
         store.write(Update("accounts", {"owner": "b", "entry": "x"}, "SET #a = :a", "#a > :a", {":a": 1}))
     assert refused.value.row is None
+
+
+def test_of_writes_that_are_done_each_on_its_own_the_refused_ones_are_told(store: Database) -> None:
+    store.write(put({"available": 1}))
+    not_there_yet = "attribute_not_exists(#owner)"
+    owners = [f"owner {number}" for number in range(20)]
+    writes: list[Write] = [Put("accounts", {"owner": owner, "entry": "x"}, not_there_yet) for owner in owners]
+    writes[7] = put({"available": 2}, not_there_yet)
+    writes[11] = Update("accounts", {"owner": owners[11], "entry": "x"}, "SET #a = :a", "#a > :a", {":a": 1})
+    assert store.write_each(writes) == {7: KEY | {"available": 1}, 11: None}
+    assert store.get("accounts", KEY) == KEY | {"available": 1}
+    assert {row["owner"] for row in store.scan("accounts")} == {"ann", *owners} - {owners[7], owners[11]}
+    assert store.write_each([]) == {}
 
 
 def test_a_transaction_is_done_whole_or_not_at_all(store: Database) -> None:

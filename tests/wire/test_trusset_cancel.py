@@ -120,7 +120,7 @@ def test_a_fill_that_is_not_shown_yet_when_the_cancel_is_refused_wins_too(desk: 
     """The note of the refusal is enough: the answer does not wait for the row to close."""
     order_id, owner = desk.placed(), customer_key(INSTANCE, "ann")
     desk.match()
-    waiting.meanwhile = lambda: desk.world.orders.note_refused_cancel(owner, order_id, 7)
+    waiting.meanwhile = lambda: desk.world.orders.note_refused_cancels([(owner, order_id)], 7)
     assert code_of(desk.cancel(order_id)) == NOT_FOUND
     assert waiting.slept_s < 1
 

@@ -119,7 +119,7 @@ def test_an_answer_that_waited_for_its_match_is_replayed_with_it(desk: Desk, mon
     look_up = Orders.get
 
     def matched_meanwhile(self: Orders, owner: str, order_id: str) -> object:
-        self.project(owner, order_id, OrderUpdate(OrderStatus.PARTIALLY_FILLED, 4, None), 1, 0)
+        self.project({(owner, order_id): OrderUpdate(OrderStatus.PARTIALLY_FILLED, 4, None)}, 1, 0)
         return look_up(self, owner, order_id)
 
     monkeypatch.setattr(Orders, "get", matched_meanwhile)
