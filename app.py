@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,8 @@ INBOX_BATCH_RECORDS = 1000
 EXPIRING_RUN_S = 75
 """Longer than the minute after which the next run begins, so that somebody is looking when that one is late."""
 SWEEP_EVERY_MINUTES = 1
+SWEEP_RUN_S = 45
+"""Of the minute that a sweep may take; what is left then is the next one's."""
 
 app = Chalice(app_name="tallybook", configure_logs=False)  # its log is the one of ``watching``, which has its name
 app.api.binary_types.append("multipart/form-data")  # API Gateway hands such a body over byte for byte
@@ -147,24 +150,30 @@ def match_inbox(event: DynamoDBEvent) -> dict[str, Any]:
 @app.schedule(Rate(1, unit=Rate.MINUTES), name="expire_orders")
 def expire_orders(event: CloudWatchEvent) -> None:
     """Have orders end when they expire, for a little more than a minute (R24)."""
-    end_s = time.monotonic() + EXPIRING_RUN_S
+    goes_on = _for_seconds(EXPIRING_RUN_S)
     with invocation("expire_orders", event.context):
-        wiring.expiring().keep_looking(lambda: time.monotonic() < end_s, time.sleep)
+        wiring.expiring().keep_looking(goes_on, time.sleep)
 
 
 @app.schedule(Rate(SWEEP_EVERY_MINUTES, unit=Rate.MINUTES), name="sweep_signed_orders")
 def sweep_signed_orders(event: CloudWatchEvent) -> dict[str, int]:
     """Write down the lapses of signed orders that no command has met, their funds released (K30)."""
     with invocation("sweep_signed_orders", event.context):
-        return {"lapses": wiring.signed_order_desk().sweep()}
+        return {"lapses": wiring.signed_order_desk().sweep(_for_seconds(SWEEP_RUN_S))}
 
 
 @app.schedule(Rate(SWEEP_EVERY_MINUTES, unit=Rate.MINUTES), name="release_escrows")
 def release_escrows(event: CloudWatchEvent) -> dict[str, int]:
     """Release the escrow orders that are due: those whose delay is over, or whose validation was cut short."""
     with invocation("release_escrows", event.context):
-        swept = wiring.escrows().sweep()
+        swept = wiring.escrows().sweep(_for_seconds(SWEEP_RUN_S))
     return {"released": swept.released, "failed": swept.failed}
+
+
+def _for_seconds(seconds: float) -> Callable[[], bool]:
+    """Return what is true for so long from now on."""
+    end_s = time.monotonic() + seconds
+    return lambda: time.monotonic() < end_s
 
 
 wiring.prepare(os.environ.get("_HANDLER", ""))

@@ -17,9 +17,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from app import SWEEP_RUN_S
 from benchmarks.cold_load import engine_database
 from benchmarks.order_paths import Path as OrderPath
-from benchmarks.order_paths import Step, paths
+from benchmarks.order_paths import Step, paths, swept_steps
 from chalicelib.stores.dynamodb import Database
 from infra.tables import create_tables
 
@@ -39,7 +40,7 @@ CALL_MS = 5.0
 """Assumed: one call to DynamoDB from a function, a write or a small read."""
 LOG_BYTES = 600
 """Assumed: what a run of a function logs, its metrics and Lambda's own report lines with it."""
-API_MB, MATCH_MB = 512, 1024
+API_MB, MATCH_MB, SWEEP_MB = 512, 1024, 512
 CORE_MB = 1769
 """Memory at which a function has one core; with less, as much less."""
 
@@ -141,6 +142,15 @@ def million_lines(found: list[OrderPath]) -> Iterator[str]:
         yield f"| {path.name} | " + " | ".join(cells) + f" | {speed} |"
 
 
+def sweep_lines(steps: list[Step]) -> Iterator[str]:
+    yield "| an order that is swept | calls | rounds | write units | read units | ms of a core | orders a second |"
+    yield "| --- | --- | --- | --- | --- | --- | --- |"
+    for step in steps:
+        shares = (step.calls, step.rounds, step.write_units, step.read_units)
+        speed = 1000 / run_ms(step, SWEEP_MB) * SWEEP_RUN_S / 60
+        yield f"| {step.name} | {' | '.join(f'{share:.1f}' for share in shares)} | {step.cpu_ms:.0f} | {speed:.0f} |"
+
+
 def databases(engine: Database) -> Iterator[Database]:
     """Yield empty tables, a set for each path."""
     for number in count(1):
@@ -152,9 +162,10 @@ def databases(engine: Database) -> Iterator[Database]:
 def main() -> None:
     os.environ["POWERTOOLS_LOG_LEVEL"] = "ERROR"
     with ExitStack() as stack:
-        found = paths(databases(stack.enter_context(engine_database())))
+        empty = databases(stack.enter_context(engine_database()))
+        found, swept = paths(empty), swept_steps(empty)
     print(f"Python {platform.python_version()} on {platform.machine()}, {os.cpu_count()} cores\n")
-    for lines in (unit_lines(found), million_lines(found), month_lines(found)):
+    for lines in (unit_lines(found), million_lines(found), month_lines(found), sweep_lines(swept)):
         print("\n".join(lines), end="\n\n")
 
 

@@ -20,11 +20,11 @@ from chalicelib.clock import new_id, now_ms, now_s
 from chalicelib.core.config import BookConfig
 from chalicelib.core.transactions import Movement
 from chalicelib.escrow.commands import CreateCustomer, CreateOrder, Deposit, OpenPayin
-from chalicelib.escrow.desk import EscrowDesk
+from chalicelib.escrow.desk import EscrowDesk, Swept
 from chalicelib.escrow.keys import EscrowKey, prefix_of
 from chalicelib.escrow.keys import key_id_of as key_id_of_escrow
 from chalicelib.escrow.money import Currency, FeeTerms
-from chalicelib.escrow.order import PayinType, World
+from chalicelib.escrow.order import PayinType, Place, World
 from chalicelib.matcher import Matcher
 from chalicelib.movements import Movements
 from chalicelib.signed.desk import FillRequest, Signed, SignedOrderDesk
@@ -56,6 +56,9 @@ BOOK = BookConfig(INSTANCE, "ob_01JHMK1SM0VFDWJZAXWFHFWSTP", "Bench", "B/Q", BAS
 UNIT = 10**18
 PRICE, QUANTITY = 100 * UNIT, 3 * UNIT
 FUNDS = 10**6 * UNIT
+MAKER = "0x" + "a1" * 20
+NEVER_S = 4_102_444_800
+"""A deadline that does not come."""
 CREATED = 201
 STORED_FOR_GOOD = ("journal", "orders", "fills", "accounts", "signed-orders", "escrows", "outbox")
 
@@ -247,16 +250,11 @@ def cancelled_path(database: Database, name: str, orders: int, batch: int) -> Pa
 
 def signed_path(database: Database, name: str, orders: int) -> Path:
     """A maker's order, locked and filled whole by one taker, funds moved: three requests."""
-    maker, taker = "0x" + "a1" * 20, "0x" + "b2" * 20
-    open_venue(database, [maker, taker])
-    instruments = Instruments(database)
-    instruments.add_quote(INSTANCE, QUOTE)
-    instruments.add(INSTANCE, Instrument(0, "AAPL", BASE))
-    settings = DeskSettings(fee_bps=25)
+    maker, taker, settings = MAKER, "0x" + "b2" * 20, DeskSettings(fee_bps=25)
+    open_taker_desk(database, [maker, taker])
     counting, before = Counting(database), stored_bytes(database)
     desk = SignedOrderDesk(counting.database, now_s)
-    sample = SignedOrder(maker, maker, True, "AAPL", 0, QUOTE, PRICE, QUANTITY, UNIT, 4_102_444_800, 1)
-    signed = [Signed(replace(sample, nonce=nonce), _hash(nonce), "0x" + "ab" * 65) for nonce in range(1, orders + 1)]
+    signed = signed_orders(orders, NEVER_S)
 
     def each(command: Callable[[Signed], object]) -> Callable[[], object]:
         return lambda: list(map(command, signed))
@@ -279,6 +277,32 @@ def signed_path(database: Database, name: str, orders: int) -> Path:
     return Path(name, 3, steps, counting.stored_bytes(orders, before))
 
 
+def open_taker_desk(database: Database, customers: Iterable[str]) -> None:
+    open_venue(database, customers)
+    instruments = Instruments(database)
+    instruments.add_quote(INSTANCE, QUOTE)
+    instruments.add(INSTANCE, Instrument(0, "AAPL", BASE))
+
+
+def signed_orders(orders: int, deadline_s: int) -> list[Signed]:
+    sample = SignedOrder(MAKER, MAKER, True, "AAPL", 0, QUOTE, PRICE, QUANTITY, UNIT, deadline_s, 1)
+    return [Signed(replace(sample, nonce=nonce), _hash(nonce), "0x" + "ab" * 65) for nonce in range(1, orders + 1)]
+
+
+def lapse_step(database: Database, orders: int) -> Step:
+    """Orders whose deadline has passed, swept: their funds go back to the maker."""
+    open_taker_desk(database, [MAKER])
+    counting, at_s = Counting(database), now_s()
+    desk = SignedOrderDesk(counting.database, lambda: at_s)
+    for one in signed_orders(orders, at_s + 1):
+        desk.create(INSTANCE, DeskSettings(), one)
+    at_s += 1
+    swept: list[int] = []
+    step = counting.step("lapse", orders, lambda: swept.append(desk.sweep()))
+    assert swept == [orders]
+    return step
+
+
 def _hash(nonce: int) -> str:
     return "0x" + hashlib.sha256(str(nonce).encode()).hexdigest()
 
@@ -289,21 +313,9 @@ def _whole(signed: Signed) -> FillRequest:
 
 def escrow_path(database: Database, name: str, orders: int) -> Path:
     """An order with a fee, paid from the buyer's wallet, validated and released at once: three requests."""
-    tenants = Tenants(database, now_s)
-    tenants.create_instance(INSTANCE_REF, frozenset({"trading"}))
-    Tokens(database).register(INSTANCE, new_token(new_id("tok"), EURO, "Euro", "EUR"))
-    currency = Currency("EUR", 2, EURO)
-    EscrowDesks(database).change(INSTANCE, lambda now: replace(now, currencies=(currency,)))
-    place = EscrowDesk(database, now_s).create_merchant(INSTANCE, "shop", "EUR").place(World.SANDBOX)
-    counting = Counting(database)
+    place, request, wallet = open_shop(database)
+    counting, before = Counting(database), stored_bytes(database)
     desk = EscrowDesk(counting.database, now_s)
-    buyer, seller = (desk.create_customer(place, CreateCustomer(email=f"{who}@shop.test")) for who in ("ann", "sam"))
-    (wallet,) = Escrows(database).wallets_of(buyer)
-    desk.deposit(place, wallet.uuid, Deposit(FUNDS, "first"))
-    before = stored_bytes(database)
-    request = CreateOrder(
-        "Road bike", 150 * UNIT, "EUR", buyer.customer_id, seller.customer_id, fee_terms=FeeTerms(None, 25_000)
-    )
     made: list[int] = []
 
     def create() -> None:
@@ -311,7 +323,7 @@ def escrow_path(database: Database, name: str, orders: int) -> Path:
 
     def pay() -> None:
         for order_id in made:
-            desk.open_payin(place, OpenPayin(order_id, PayinType.WALLET, buyer.wallets["EUR"]))
+            desk.open_payin(place, OpenPayin(order_id, PayinType.WALLET, wallet))
 
     def validate() -> None:
         for order_id in made:
@@ -330,6 +342,45 @@ def escrow_path(database: Database, name: str, orders: int) -> Path:
         counting.step("validate and release", orders, validate),
     )
     return Path(name, 3, steps, counting.stored_bytes(orders, before))
+
+
+def open_shop(database: Database, release_delay_s: int = 0) -> tuple[Place, CreateOrder, str]:
+    """Make a merchant's shop; return its place, an order with a fee to make, and the wallet that has money for it."""
+    Tenants(database, now_s).create_instance(INSTANCE_REF, frozenset({"trading"}))
+    Tokens(database).register(INSTANCE, new_token(new_id("tok"), EURO, "Euro", "EUR"))
+    euro = Currency("EUR", 2, EURO)
+    EscrowDesks(database).change(
+        INSTANCE, lambda now: replace(now, currencies=(euro,), release_delay_seconds=release_delay_s)
+    )
+    desk = EscrowDesk(database, now_s)
+    place = desk.create_merchant(INSTANCE, "shop", "EUR").place(World.SANDBOX)
+    buyer, seller = (desk.create_customer(place, CreateCustomer(email=f"{who}@shop.test")) for who in ("ann", "sam"))
+    (wallet,) = Escrows(database).wallets_of(buyer)
+    desk.deposit(place, wallet.uuid, Deposit(FUNDS, "first"))
+    fee = FeeTerms(None, 25_000)
+    request = CreateOrder("Road bike", 150 * UNIT, "EUR", buyer.customer_id, seller.customer_id, fee_terms=fee)
+    return place, request, buyer.wallets["EUR"]
+
+
+def release_step(database: Database, orders: int) -> Step:
+    """Orders whose delay is over, swept: the seller is paid, less the fee."""
+    place, request, wallet = open_shop(database, release_delay_s=1)
+    counting, at_s = Counting(database), now_s()
+    desk = EscrowDesk(counting.database, lambda: at_s)
+    for _ in range(orders):
+        order_id = desk.create_order(place, request).order_id
+        desk.open_payin(place, OpenPayin(order_id, PayinType.WALLET, wallet))
+        desk.validate(place, order_id, auto_accept=True)
+    at_s += 1
+    swept: list[Swept] = []
+    step = counting.step("release", orders, lambda: swept.append(desk.sweep()))
+    assert swept == [Swept(orders, 0)]
+    return step
+
+
+def swept_steps(databases: Iterator[Database], orders: int = 100) -> list[Step]:
+    """Return what one order costs a sweep, of each."""
+    return [lapse_step(next(databases), orders), release_step(next(databases), orders)]
 
 
 def paths(databases: Iterator[Database], orders: int = 100) -> list[Path]:

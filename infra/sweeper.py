@@ -28,7 +28,7 @@ class Sweeper:
         """Sweep until told to stop; a sweep that runs is finished."""
         context = LambdaContext(
             function_name=self._function,
-            memory_limit_in_mb=256,
+            memory_limit_in_mb=512,
             invoked_function_arn=f"arn:aws:lambda:us-east-1:000000000000:function:{self._function}",
         )
         while not stop.is_set():

@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import takewhile
 
 from chalicelib.core.transactions import Transaction
 from chalicelib.escrow import steps
@@ -39,8 +40,6 @@ from chalicelib.stores.escrow_rows import PAYOUT, REFUND, place_of
 from chalicelib.stores.escrow_settings import EscrowDesks
 from chalicelib.stores.escrows import Escrows
 from chalicelib.watching import logger
-
-SWEEP_ORDERS_MAX = 200
 
 
 class _NotDue(Exception):
@@ -241,10 +240,13 @@ class EscrowDesk:
         except (_NotDue, NotFound):
             return None
 
-    def sweep(self, orders_max: int = SWEEP_ORDERS_MAX) -> Swept:
-        """Release what is due, so many orders at most: those whose delay is over, or whose validation was cut short."""
+    def sweep(self, goes_on: Callable[[], bool] = lambda: True) -> Swept:
+        """Release what is due, while ``goes_on``: orders whose delay is over, or whose validation was cut short.
+
+        Those that have waited longest come first; one that cannot be released is logged and stops no other.
+        """
         released = failed = 0
-        for owner, order_id, _ in self._escrows.due_releases(self._clock_s(), orders_max):
+        for owner, order_id in takewhile(lambda _: goes_on(), self._escrows.due_releases(self._clock_s())):
             try:
                 released += self.release(place_of(owner), order_id) is not None
             except Exception:  # whatever is wrong with one order must not keep the others' money

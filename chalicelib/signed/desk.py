@@ -200,9 +200,9 @@ class SignedOrderDesk:
         """Open a suspended order again; after its deadline it expires. Raises OrderNotFound or StateForbids."""
         return self._as_operator(instance, order_id, Action.RESUME)
 
-    def sweep(self) -> int:
+    def sweep(self, goes_on: Callable[[], bool] = lambda: True) -> int:
         """Write down the lapses that no command has met, of all instances; return how many (``Lapses.sweep``)."""
-        return self._lapses.sweep(self._clock_s())
+        return self._lapses.sweep(self._clock_s(), goes_on)
 
     # How a command goes
 

@@ -9,7 +9,7 @@ on condition that the row is as it was read, so commands and sweeps may run besi
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import islice
+from itertools import takewhile
 
 from chalicelib.signed.lifecycle import lapse
 from chalicelib.signed.steps import Contended, Steps
@@ -17,9 +17,6 @@ from chalicelib.stores.accounts import LedgerBroken
 from chalicelib.stores.dynamodb import Database
 from chalicelib.stores.signed_orders import SignedOrders, StoredOrder
 from chalicelib.watching import logger
-
-SWEEP_ORDERS_MAX = 1000
-"""Orders that one sweep looks at; the next one goes on with the rest."""
 
 
 class Lapses:
@@ -38,14 +35,14 @@ class Lapses:
         after = lapse(stored.order, stored.state, now_s)
         return stored if after is None else self._steps.write(stored, after, self._new_id("lapse"))
 
-    def sweep(self, now_s: int) -> int:
-        """Write down the lapses that no command has met, the oldest first; return how many.
+    def sweep(self, now_s: int, goes_on: Callable[[], bool]) -> int:
+        """Write down the lapses that no command has met, the oldest first, while ``goes_on``; return how many.
 
         An order whose lapse cannot be written because the ledger is broken is logged and does not stop the others.
         Raises Unavailable or OutcomeUnknown: the next sweep goes on.
         """
         written = 0
-        for stored in islice(self._orders.lapsing(now_s), SWEEP_ORDERS_MAX):
+        for stored in takewhile(lambda _: goes_on(), self._orders.lapsing(now_s)):
             try:
                 written += self.write(stored, now_s) is not stored
             except Contended:  # whoever was first has written the lapse too

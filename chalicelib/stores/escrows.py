@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields
+from heapq import merge
 from typing import TypeVar
 
 from chalicelib.escrow.lifecycle import Status
@@ -44,6 +45,7 @@ from chalicelib.stores.escrow_rows import (
     email_key,
     id_key,
     name_key,
+    number_in,
     order_of,
     owner_of,
     payin_of,
@@ -170,18 +172,20 @@ class Escrows:
     def place_of_wallet(self, places: Sequence[Place], uuid: str) -> Place | None:
         return self._place_of(places, [name_key(place, "wallet-uuid", uuid) for place in places])
 
-    def due_releases(self, now_s: int, limit: int) -> Iterator[tuple[str, int, int]]:
-        """Yield orders due for release (owner, id, since when), at most ``limit`` in all, each shard its share.
+    def due_releases(self, now_s: int) -> Iterator[tuple[str, int]]:
+        """Yield the orders that are due for release (owner, id), those first that were due first.
 
         Read off an index, which trails the table a little: whoever releases looks at the order itself.
         """
         condition = "#release_shard = :shard AND #release_at_s <= :now"
-        for shard in range(RELEASE_SHARDS):
-            values = {":shard": f"release/{shard}", ":now": now_s}
-            share = limit // RELEASE_SHARDS + (shard < limit % RELEASE_SHARDS)
-            rows = self._database.query(TABLE, condition, values, IndexName=DUE_INDEX, Limit=max(share, 1))
-            for row, _ in zip(rows, range(share), strict=False):
-                yield row["owner"], int(row["entry"].partition("/")[2]), row["release_at_s"]
+        shards = [
+            self._database.query(
+                TABLE, condition, {":shard": f"release/{shard}", ":now": now_s}, IndexName=DUE_INDEX, Limit=PAGE_ROWS
+            )
+            for shard in range(RELEASE_SHARDS)
+        ]
+        for row in merge(*shards, key=lambda row: (row["release_at_s"], row["owner"], row["entry"])):
+            yield row["owner"], number_in(row["entry"])
 
     def rows(self) -> Iterator[Row]:
         """Yield every row. For operators; its cost is the table's size."""

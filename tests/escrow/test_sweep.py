@@ -62,14 +62,24 @@ def test_a_cancelled_release_does_not_happen(waiting: EscrowWorld) -> None:
     check_all(waiting)
 
 
-def test_a_sweep_is_bounded_and_the_next_ones_do_the_rest(waiting: EscrowWorld) -> None:
+def test_a_sweep_releases_all_that_is_due(waiting: EscrowWorld) -> None:
     orders = [validated(waiting, 1) for _ in range(21)]
     waiting.now_s += DELAY_S
-    swept = []
-    while (done := waiting.desk.sweep(8)).released:
-        swept.append(done.released)
-    assert (sum(swept), max(swept)) == (len(orders), 8)
+    assert waiting.desk.sweep() == Swept(len(orders), 0)
     assert waiting.funds(waiting.seller) == (eur(21), 0)
+
+
+def test_a_sweep_ends_with_its_time_and_the_next_one_goes_on_with_what_was_due_first(waiting: EscrowWorld) -> None:
+    orders = []
+    for _ in range(5):
+        orders.append(validated(waiting, 1))
+        waiting.now_s += 1
+    waiting.now_s += DELAY_S
+    for left in (3, 1, 0):
+        time = iter([True, True, False])
+        waiting.desk.sweep(lambda time=time: next(time))  # type: ignore[misc]
+        released = [waiting.now(order).status is Status.RELEASED for order in orders]
+        assert released == [True] * (5 - left) + [False] * left
 
 
 def test_one_order_that_cannot_be_released_does_not_keep_the_others(waiting: EscrowWorld) -> None:
@@ -81,5 +91,6 @@ def test_one_order_that_cannot_be_released_does_not_keep_the_others(waiting: Esc
     waiting.now_s += DELAY_S
     assert waiting.desk.sweep() == Swept(1, 1)
     assert [waiting.now(order).status for order in (broken, sound)] == [Status.PENDING_RELEASE, Status.RELEASED]
+    assert waiting.desk.sweep() == Swept(0, 1)
     balance = waiting.accounts.balance(customer_key(INSTANCE, waiting.buyer.ref), EUR.asset)
     assert (balance.available, balance.held) == (eur(200), eur(10))

@@ -77,15 +77,18 @@ def test_a_partly_filled_order_is_swept_twice_when_its_lock_ends_and_then_its_de
     assert market.seen()["filled"] == [market.stored(order).order_hash]
 
 
-def test_a_sweep_is_bounded_and_the_next_one_goes_on(market: Market, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chalicelib.signed.sweeping.SWEEP_ORDERS_MAX", 4)
+def test_a_sweep_ends_with_its_time_and_the_next_one_goes_on(market: Market) -> None:
+    def sweep_four() -> int:
+        time = iter([True] * 4 + [False])
+        return market.desk.sweep(lambda: next(time))
+
     for nonce in range(10):
         market.create(order_of(nonce, 10 + nonce))
     market.now_s += 100
-    assert market.desk.sweep() == 4
+    assert sweep_four() == 4
     statuses = [market.stored(order_of(nonce, 10 + nonce)).state.status for nonce in range(10)]
     assert statuses == [Status.EXPIRED] * 4 + [Status.PENDING] * 6, "the first to end come first"
-    assert [market.desk.sweep() for _ in range(3)] == [4, 2, 0]
+    assert [sweep_four() for _ in range(3)] == [4, 2, 0]
 
 
 def test_the_orders_of_all_instances_are_swept(market: Market) -> None:

@@ -259,19 +259,23 @@ def test_the_creation_time_never_goes_back(store: Database) -> None:
     ]
 
 
-def test_what_is_due_is_found_and_no_more_than_asked_for(store: Database) -> None:
+def test_what_is_due_is_found_and_what_was_due_first_comes_first(store: Database) -> None:
     escrows = Escrows(store)
     for number in range(1, 12):
-        due_s = NOW_S + number % 2
+        due_s = NOW_S + number % 2 - number // 9
         store.transact(escrows.put_order(order(number, status=Status.PENDING_RELEASE, release_at_s=due_s)))
-    found = sorted(order_id for _, order_id, _ in escrows.due_releases(NOW_S, 100))
-    assert found == [2, 4, 6, 8, 10]
-    assert len(list(escrows.due_releases(NOW_S + 1, 100))) == 11
-    assert 1 <= len(list(escrows.due_releases(NOW_S + 1, 4))) <= 4
+    assert list(escrows.due_releases(NOW_S - 2)) == []
+    assert ids_due(escrows, NOW_S - 1) == [10]
+    assert ids_due(escrows, NOW_S) == [10, 2, 4, 6, 8, 9, 11]
+    assert ids_due(escrows, NOW_S + 1) == [10, 2, 4, 6, 8, 9, 11, 1, 3, 5, 7]
     before = escrows.order(PLACE, 2)
     assert before is not None
     store.write(escrows.change_order(before, replace(before, status=Status.RELEASED, release_at_s=None, version=2)))
-    assert sorted(order_id for _, order_id, _ in escrows.due_releases(NOW_S, 100)) == [4, 6, 8, 10]
+    assert ids_due(escrows, NOW_S) == [10, 4, 6, 8, 9, 11]
+
+
+def ids_due(escrows: Escrows, now_s: int) -> list[int]:
+    return [order_id for _, order_id in escrows.due_releases(now_s)]
 
 
 def test_what_happened_is_put_once_and_read_in_order(store: Database) -> None:
