@@ -43,6 +43,9 @@ def test_the_scheduled_function_writes_lapses_down(database: Database, monkeypat
     assert held > 0
     desk.clock.advance(60)
     monkeypatch.setattr(wiring, "signed_order_desk", desk.commands)
+    with monkeypatch.context() as patched:
+        patched.setattr(app, "SWEEP_RUN_S", 0)
+        assert app.sweep_signed_orders(scheduled_event("sweep_signed_orders", AT), None) == {"lapses": 0}
     assert app.sweep_signed_orders(scheduled_event("sweep_signed_orders", AT), None) == {"lapses": 1}
     assert desk.balance(desk.maker, QUOTE) == (available + held, 0)
     assert app.sweep_signed_orders(scheduled_event("sweep_signed_orders", AT), None) == {"lapses": 0}
