@@ -491,7 +491,7 @@ GUARDS = [
         "chalicelib/signed/desk.py",
         "        if earlier is not None and is_own and request.is_for(earlier):\n            return earlier\n",
         "",
-        "tests/signed/test_desk.py::test_a_fill_sent_again_is_the_first_fill_whatever_became_of_the_order",
+        "tests/signed/test_desk_fills.py::test_a_fill_sent_again_is_the_first_fill_whatever_became_of_the_order",
     ),
     Guard(
         "a signed order is its holder's, and no other taker's",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
+
+import pytest
 
 from chalicelib.clock import new_id
 from chalicelib.core.transactions import Movement
@@ -20,7 +22,9 @@ from chalicelib.stores.instruments import Instrument, Instruments
 from chalicelib.stores.keys import customer_key, desk_fees_key
 from chalicelib.stores.signed_orders import Fill, SignedOrders, StoredOrder
 from chalicelib.stores.tokens import Tokens, new_token
+from chalicelib.verify.verifier import Verifier
 
+PREFIX = "desk"
 INSTANCE = "inst_stove"
 QUOTE = "0x09671802cc9bbf6402f2e7a07b220aa7b43d8c91"
 STOCK = "0x00000000000000000000000000000000000000aa"
@@ -148,6 +152,10 @@ class Market:
         return {name: sorted(self.database.scan(name), key=lambda row: (row["owner"], row["entry"])) for name in names}
 
 
+def database_of(client: Any) -> Database:
+    return Database(client, PREFIX, pause=lambda _seconds: None)
+
+
 def open_market(database: Database, funded: Iterable[str] = (MAKER, TAKER, OTHER), **settings: Any) -> Market:
     """Return a market; each of the funded has FUNDS of both tokens."""
     tokens, instruments = Tokens(database), Instruments(database)
@@ -161,3 +169,18 @@ def open_market(database: Database, funded: Iterable[str] = (MAKER, TAKER, OTHER
         for asset in (QUOTE, STOCK):
             market.fund(customer, asset, FUNDS)
     return market
+
+
+def refused(market: Market, error: type[Exception], command: Callable[[], object]) -> Any:
+    """Return the refusal of a command, which has changed nothing."""
+    __tracebackhide__ = True
+    before = market.tables()
+    with pytest.raises(error) as told:
+        command()
+    assert market.tables() == before
+    assert type(told.value) is error
+    return told.value
+
+
+def proven(market: Market) -> None:
+    Verifier(market.database).verify(None)

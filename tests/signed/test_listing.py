@@ -24,11 +24,6 @@ UNFINISHED = OrderQuery(statuses=frozenset({Status.LOCKED, Status.PARTIALLY_FILL
 LOCKED, SEEN_BEFORE, LATER = (replace(BUY, nonce=nonce) for nonce in (11, 12, 13))
 
 
-@pytest.fixture
-def market(memory_database: Database) -> Market:
-    return open_market(memory_database)
-
-
 def listed(market: Market, query: OrderQuery | None = None, taker: str = TAKER) -> tuple[list[str], int]:
     """Return the hashes on the page, and the number of all."""
     page = TakerOrders(market.orders, INSTANCE, taker, market.now_s).page(query or OrderQuery())

@@ -14,12 +14,7 @@ from chalicelib.stores.dynamodb import Database
 from chalicelib.stores.keys import customer_key
 from chalicelib.verify.verifier import Verifier
 from tests.faults import WatchedClient
-from tests.signed.market import BUY, FUNDS, INSTANCE, MAKER, NOW_S, OTHER, QUOTE, TAKER, UNIT, Market, open_market
-
-
-@pytest.fixture
-def market(memory_database: Database) -> Market:
-    return open_market(memory_database)
+from tests.signed.market import BUY, FUNDS, INSTANCE, MAKER, NOW_S, OTHER, QUOTE, TAKER, UNIT, Market
 
 
 def order_of(nonce: int, deadline_in_s: int = 10_000) -> SignedOrder:
