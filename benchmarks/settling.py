@@ -1,14 +1,16 @@
 """What writing side by side is worth, by the clock: ``make costs`` prints it last.
 
-A batch of orders that trade one to one, each another customer's, is matched over the embedded engine while each call to
-it is held up by what a call takes on AWS (``costs.CALL_MS``): once with the writes of accounts and order rows in turn,
-once as the program does them. Rounds of both in turn; the best of each counts.
+A batch of orders that trade one to one, each another customer's, is matched over the embedded engine, and as many that
+rest are closed when they expire, while each call to the engine is held up by what a call takes on AWS
+(``costs.CALL_MS``): once with the writes of accounts and order rows in turn, once as the program does them. Rounds of
+both in turn; the best of each counts.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from time import perf_counter, sleep
@@ -18,8 +20,12 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from benchmarks.cold_load import engine_database
 from benchmarks.costs import CALL_MS
-from benchmarks.order_paths import Counting, Venue, open_venue
+from benchmarks.order_paths import BOOK, INSTANCE, PRICE, QUANTITY, Counting, Venue, open_venue
+from chalicelib.admission import Admission, Admitted
 from chalicelib.clock import now_ms
+from chalicelib.core.config import OrderRequest
+from chalicelib.core.vocabulary import OrderType, Side, TimeInForce
+from chalicelib.expiring import Expiring
 from chalicelib.matcher import Matcher
 from chalicelib.stores.dynamodb import Database
 from chalicelib.stores.side_by_side import SideBySide, Together, in_turn
@@ -28,63 +34,81 @@ from chalicelib.wiring import WRITES_AT_ONCE
 from infra.tables import create_tables
 
 ORDERS, ROUNDS = 100, 3
-WAYS: dict[str, Together] = {
-    "in turn": in_turn,
-    f"{WRITES_AT_ONCE} at once": SideBySide(WRITES_AT_ONCE),
-}
+LIFE_MS = 60_000
+CUSTOMERS = [f"cust_{number:06d}" for number in range(ORDERS)]
+WAYS: dict[str, Together] = {"in turn": in_turn, f"{WRITES_AT_ONCE} at once": SideBySide(WRITES_AT_ONCE)}
+Work = Callable[[Database], object]
 
 
 class HeldUp:
     """Holds up the calls of a client, while it is told to."""
 
     def __init__(self, client: Any) -> None:
-        self.is_on = False
-        self.calls = 0
+        self._is_on = False
         client.meta.events.register("before-send.dynamodb", self._hold_up)
 
+    def seconds(self, work: Callable[[], object]) -> float:
+        """Return how long the work takes so."""
+        self._is_on = True
+        started = perf_counter()
+        work()
+        taken = perf_counter() - started
+        self._is_on = False
+        return taken
+
     def _hold_up(self, **_facts: Any) -> None:
-        if self.is_on:
-            self.calls += 1
+        if self._is_on:
             sleep(CALL_MS / 1000)
 
 
-def batch_seconds(client: Any, prefix: str, together: Together, held_up: HeldUp) -> float:
-    """Return how long a matcher takes for the batch; its book and its customers are new."""
-    create_tables(client, prefix)
-    database = Database(client, prefix)
-    customers = [f"cust_{number:06d}" for number in range(ORDERS)]
-    open_venue(database, customers)
+def matched(database: Database) -> Work:
+    """Place orders that meet one to one; return what matches them."""
     venue = Venue(Counting(database))
-    for number, customer in enumerate(customers):
+    for number, customer in enumerate(CUSTOMERS):
         venue.place(customer, ("SELL", "BUY")[number % 2])
     records = venue.records()
-    matcher = Matcher(Database(client, prefix, together=together), now_ms)
-    held_up.is_on, held_up.calls = True, 0
-    started = perf_counter()
-    failed = match_records(matcher, records)
-    seconds = perf_counter() - started
-    held_up.is_on = False
-    assert not failed
-    return seconds
+
+    def match(there: Database) -> None:
+        assert match_records(Matcher(there, now_ms), records) == []
+
+    return match
+
+
+def expired(database: Database) -> Work:
+    """Bring orders to rest that expire at one moment; return what closes them at that moment."""
+    end_ms, admission = now_ms() + LIFE_MS, Admission(database)
+    for customer in CUSTOMERS:
+        request = OrderRequest(
+            customer, Side.SELL, OrderType.LIMIT, TimeInForce.GTC, PRICE, QUANTITY, expires_at_ms=end_ms
+        )
+        assert isinstance(admission.place(INSTANCE, BOOK.book_id, request), Admitted)
+    assert match_records(Matcher(database, now_ms), Venue(Counting(database)).records()) == []
+
+    def look(there: Database) -> None:
+        Expiring(there, Matcher(there, lambda: end_ms), lambda: end_ms).look()
+        assert {row["status"] for row in database.scan("orders")} == {"EXPIRED"}
+
+    return look
 
 
 def main() -> None:
     os.environ["POWERTOOLS_LOG_LEVEL"] = "ERROR"
-    seconds: dict[str, list[float]] = {way: [] for way in WAYS}
     numbers = count(1)
+    print(f"{ORDERS} orders of as many customers by the clock, calls of {CALL_MS:.0f} ms and the engine's own time:")
     with engine_database() as engine:
         client: Any = engine._client
         held_up = HeldUp(client)
-        for _ in range(ROUNDS):
-            for way, together in WAYS.items():
-                seconds[way].append(batch_seconds(client, f"settling{next(numbers)}", together, held_up))
-    print(
-        f"A batch of {ORDERS} orders by the clock, {held_up.calls} calls of {CALL_MS:.0f} ms and the engine's own time:"
-    )
-    for way, taken in seconds.items():
-        print(
-            f"  writes {way}: {min(taken) / ORDERS * 1000:.1f} ms an order, {ORDERS / min(taken):.0f} orders a second"
-        )
+        for scenario in (matched, expired):
+            seconds: dict[str, list[float]] = {way: [] for way in WAYS}
+            for way, together in list(WAYS.items()) * ROUNDS:
+                prefix = f"settling{next(numbers)}"
+                create_tables(client, prefix)
+                open_venue(Database(client, prefix), CUSTOMERS)
+                work = scenario(Database(client, prefix))
+                there = Database(client, prefix, together=together)
+                seconds[way].append(held_up.seconds(lambda work=work, there=there: work(there)))  # type: ignore[misc]
+            for way, taken in seconds.items():
+                print(f"  {scenario.__name__}, writes {way}: {ORDERS / min(taken):.0f} orders a second")
 
 
 if __name__ == "__main__":
