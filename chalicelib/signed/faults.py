@@ -5,6 +5,8 @@ A lapse that the command met is written down all the same: that is the clock's d
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from chalicelib.signed.lifecycle import Status
 
 
@@ -47,12 +49,14 @@ class ReferenceTaken(Conflict):
 
 
 class BadAmount(Exception):
-    """A fill asks for more than the order lets it have. field: ``fill_quantity`` or ``taker_incentive``."""
+    """A fill asks for more than the order lets it have.
 
-    def __init__(self, field: str, reason: str) -> None:
-        super().__init__(f"{field}: {reason}")
-        self.field = field
-        self.reason = reason
+    faults: what is wrong, by field: ``fill_quantity``, ``taker_incentive``, or both.
+    """
+
+    def __init__(self, faults: Mapping[str, str]) -> None:
+        super().__init__(str(faults))
+        self.faults = faults
 
 
 class InsufficientFunds(Exception):

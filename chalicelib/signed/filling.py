@@ -34,12 +34,14 @@ class FillRequest:
 
 def charge_for(stored: StoredOrder, request: FillRequest, fee_bps: int) -> Charge:
     """Return what the fill moves. Raises BadAmount."""
-    order, left = stored.order, stored.order.quantity - stored.state.filled
+    order, left, faults = stored.order, stored.order.quantity - stored.state.filled, {}
     if not 1 <= request.quantity <= left:
-        raise BadAmount("fill_quantity", f"must be 1 to {left}, what is left of the order")
-    allowance = order.allowance_of(request.quantity)
+        faults["fill_quantity"] = f"must be 1 to {left}, what is left of the order"
+    allowance = order.allowance_of(max(0, request.quantity))
     if request.incentive is not None and not 0 <= request.incentive <= allowance:
-        raise BadAmount("taker_incentive", f"must be 0 to {allowance}, the allowance of this fill")
+        faults["taker_incentive"] = f"must be 0 to {allowance}, the allowance of this fill"
+    if faults:
+        raise BadAmount(faults)
     return charge_of(order, request.quantity, request.incentive, fee_bps)
 
 

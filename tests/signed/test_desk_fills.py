@@ -105,24 +105,26 @@ def test_a_taker_delivers_only_what_it_has(market: Market) -> None:
 
 
 AMOUNTS = cases(
-    # id,                            quantity,     incentive,      field
-    ("more than is left",            6 * UNIT + 1, None,           "fill_quantity"),
-    ("nothing",                      0,            None,           "fill_quantity"),
-    ("less than nothing",            -1,           None,           "fill_quantity"),
-    ("above the allowance",          6 * UNIT,     6 * UNIT // 10 + 1, "taker_incentive"),
-    ("below nothing",                6 * UNIT,     -1,             "taker_incentive"),
+    # id,                   quantity,     incentive,          fields
+    ("more than is left",   6 * UNIT + 1, None,               ["fill_quantity"]),
+    ("nothing",             0,            None,               ["fill_quantity"]),
+    ("less than nothing",   -1,           None,               ["fill_quantity"]),
+    ("above the allowance", 6 * UNIT,     6 * UNIT // 10 + 1, ["taker_incentive"]),
+    ("below nothing",       6 * UNIT,     -1,                 ["taker_incentive"]),
+    ("both",                6 * UNIT + 1, 7 * UNIT // 10,     ["fill_quantity", "taker_incentive"]),
+    ("more for nothing",    0,            1,                  ["fill_quantity", "taker_incentive"]),
 )  # fmt: skip
 
 
-@pytest.mark.parametrize(("quantity", "incentive", "field"), AMOUNTS)
+@pytest.mark.parametrize(("quantity", "incentive", "fields"), AMOUNTS)
 def test_a_fill_takes_no_more_than_the_order_lets_it(
-    market: Market, quantity: int, incentive: int | None, field: str
+    market: Market, quantity: int, incentive: int | None, fields: list[str]
 ) -> None:
     market.create()
     market.lock()
     market.fill(4 * UNIT, "r1")
     told = refused(market, BadAmount, lambda: market.fill(quantity, "r2", incentive=incentive))
-    assert told.field == field
+    assert list(told.faults) == fields
     market.fill(6 * UNIT, "r2", incentive=6 * UNIT // 10)
 
 

@@ -26,7 +26,7 @@ SERVICE = "trading"
 CONNECT_ALLOWANCE = Allowance(bucket=10, refill_per_1000_s=167, per_day=0)
 """How often a client address may ask for a JWT: ten times a minute."""
 _TIMESTAMP = re.compile(r"[0-9]{1,15}")
-_BEARER = re.compile(r"[Bb]earer +(\S+)")
+_BEARER = re.compile(r"bearer +(\S+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)

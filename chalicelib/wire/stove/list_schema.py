@@ -30,7 +30,8 @@ _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 _HASH = re.compile(r"0[xX][0-9a-fA-F]{64}")
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
 _ORDER_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_INTEGER, _SIGNED = re.compile(r"[0-9]{1,30}"), re.compile(r"-?[0-9]{1,30}")
+_INTEGER, _SIGNED = re.compile(r"[0-9]{1,4000}"), re.compile(r"-?[0-9]{1,4000}")
+"""Python reads no more digits than a few more."""
 _AMOUNT = re.compile(r"0|[1-9][0-9]{0,77}")
 _DATE, _CLOCK, _ZONE = r"\d{4}-\d\d-\d\d", r"\d\d:\d\d(:\d\d(\.(?P<fraction>\d+))?)?", r"Z|[+ -]\d\d:\d\d"
 _TIME = re.compile(rf"(?P<date>{_DATE})(T(?P<clock>{_CLOCK})(?P<zone>{_ZONE})?)?", re.ASCII)

@@ -38,8 +38,8 @@ def fault_of(refusal: Exception) -> Fault:
             return Fault(Error.FORBIDDEN, "The taker is the order's maker or principal")
         case Conflict():
             return _conflict(refusal)
-        case BadAmount(field=field, reason=reason):
-            return invalid({field: reason})
+        case BadAmount(faults=faults):
+            return invalid(faults)
         case InsufficientFunds(asset=asset, required=required, available=available):
             details = {"asset": asset, "required": str(required), "available": str(available)}
             return Fault(Error.INSUFFICIENT_BALANCE, details=details)

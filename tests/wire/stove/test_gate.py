@@ -172,7 +172,7 @@ def test_the_first_fault_wins(desk: Desk) -> None:
 
 def test_a_maker_comes_in_by_its_jwt_alone(desk: Desk) -> None:
     assert outcome(desk.maker_get("/orders")) == 200
-    for scheme in ("Bearer", "bearer"):
+    for scheme in ("Bearer", "bearer", "BEARER"):
         sent = {"authorization": f"{scheme} {desk.jwt}", "x-api-key": "nonsense", "x-api-timestamp": "x"}
         assert outcome(desk.send("GET", "/orders", headers=sent)) == 200, "makers' endpoints ignore the key"
 
