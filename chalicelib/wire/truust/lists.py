@@ -147,7 +147,7 @@ def asked_of(
 ) -> Asked:
     """Return what is asked. others: parameters that this list has besides. Raises Fault with every bad parameter."""
     kinds: dict[str, Kind] = {
-        "page": integer(1),
+        "page": integer(1, None),
         "per_page": integer(1, PER_PAGE_MAX),
         "order": choice(*listing.sorts),
         "sort": choice("asc", "desc"),

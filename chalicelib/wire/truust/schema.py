@@ -25,7 +25,8 @@ INTEGER_MAX = 2**53 - 1
 VALUE_MAX = Decimal("999999999.99")
 METADATA_KEY_CHARACTERS_MAX = 100
 AMOUNT_DIGITS_MAX = 38
-_NUMBER = re.compile(r"-?[0-9]{1,38}(\.[0-9]{1,38})?")
+_NUMBER = re.compile(r"-?[0-9]{1,1000}(\.[0-9]{1,1000})?")
+"""Far more digits than any field may have; zeros before and behind them count too."""
 _TRUTH = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -151,14 +152,14 @@ def choice(*values: str) -> Kind:
     return Kind(str, check)
 
 
-def integer(minimum: int, maximum: int = INTEGER_MAX) -> Kind:
+def integer(minimum: int, maximum: int | None = INTEGER_MAX) -> Kind:
     def check(value: object) -> int:
         number = _number_of(value, "an integer")
         if not has_decimals(number, 0):
             raise Unfit("must be an integer")
         if number < minimum:
             raise Unfit(f"must be at least {minimum}")
-        if number > maximum:
+        if maximum is not None and number > maximum:
             raise Unfit(f"must not be greater than {maximum}")
         return int(number)
 
@@ -244,7 +245,7 @@ def metadata() -> Kind:
 
 
 def template() -> Kind:
-    """A map of which some members have a kind; others are kept as they are."""
+    """A map of which some members have a kind, an empty text of theirs being none; others are kept as they are."""
     of_members = {
         "btn_submit_text": text(INTEGER_MAX),
         "iframe_title": text(INTEGER_MAX),
@@ -256,18 +257,21 @@ def template() -> Kind:
     def check(value: object) -> dict[str, Any]:
         members = _object(value)
         for name in of_members.keys() & members.keys():
-            kind, member = of_members[name], members[name]
+            kind, member = of_members[name], _trimmed(members[name])
+            if member is None and members[name] is not None:
+                del members[name]
+                continue
             try:
                 members[name] = None if member is None else kind.check(_spelled(kind, member))
             except Unfit as unfit:
-                raise Unfit(f"has a {name} that {unfit.rule}") from unfit
+                raise Unfit(f"has a member {name} that {unfit.rule}") from unfit
         return members
 
     return Kind(str, check)
 
 
 def _spelled(kind: Kind, value: object) -> object:
-    return kind.spelled(value.strip()) if isinstance(value, str) else value
+    return kind.spelled(value) if isinstance(value, str) else value
 
 
 def _metadata(value: object) -> dict[str, Any]:

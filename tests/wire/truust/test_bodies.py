@@ -150,12 +150,19 @@ SPELLINGS = cases(
     ("zero_as_text", {"auto_settle": "0"}, ("status", "DRAFT")),
     ("trimmed", {"name": "  Lamp \n"}, ("name", "Lamp")),
     ("empty_is_absent", {"description": "  ", "tag": ""}, ("description", None)),
+    ("many_zeros_behind", {"value": "1." + "0" * 900}, ("value", 1)),
+    ("many_zeros_before", {"value": "0" * 900 + "1.5"}, ("value", Decimal("1.5"))),
     ("null_is_absent", {"fee_value": None}, ("fee_value", None)),
     ("unknown_is_ignored", {"colour": "red"}, ("name", "Road bike")),
     (
         "template",
         {"template": {"expires_in": "5", "password_cvv": "1", "x": [1]}},
         ("template", {"expires_in": 5, "password_cvv": True, "x": [1]}),
+    ),
+    (
+        "template_trimmed",
+        {"template": {"expires_in": "", "password_cvv": " ", "iframe_title": " a ", "x": " a ", "y": ""}},
+        ("template", {"iframe_title": "a", "x": " a ", "y": ""}),
     ),
 )
 

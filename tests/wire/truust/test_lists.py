@@ -142,6 +142,7 @@ PAGES = cases(
     ("past_the_end", "per_page=2&page=4", (4, 3, 2, 5, None, None)),
     ("far_past_the_end", "page=9007199254740991", (9007199254740991, 1, 15, 5, None, None)),
     ("none_found", "search=id&query=x", (1, 1, 15, 0, None, None)),
+    ("further_than_any", f"page={10**40}", (10**40, 1, 15, 5, None, None)),
     ("of_found", "search=name&query=alpha&per_page=1&page=2", (2, 2, 1, 2, 2, 2)),
     ("of_time", "date_begin=2024-01-31&date_end=2024-02-01&per_page=2", (1, 2, 2, 3, 1, 2)),
     ("other_world", "sandbox=0&page=3", (3, 1, 15, 0, None, None)),
