@@ -89,6 +89,14 @@ def test_what_comes_later_is_not_found(client: Client, method: str, path: str, k
     assert (response.status_code, response.json_body["error"]["code"]) == (404, "NOT_FOUND")
 
 
+def test_what_cannot_be_posted_to_a_customer_is_another_method(client: Client) -> None:
+    """Only the actions that come later are no routes; to GET they are names of customers."""
+    response = client.http.post(f"{LEDGER}/balances/cust_1", headers=KEY)
+    assert (response.status_code, response.json_body["error"]["code"]) == (405, "METHOD_NOT_ALLOWED")
+    assert response.headers["Allow"] == "GET"
+    assert client.http.get(f"{LEDGER}/balances/lock", headers=KEY).status_code == 200
+
+
 def test_t1_a_book_that_settles_on_chain_cannot_be_asked_for(desk: Desk) -> None:
     """The member is unknown, so it is ignored (T2)."""
     book = {"tokenAddress": QUOTE, "quoteTokenAddress": BASE, "name": "n", "symbol": "s", "settlementMode": "ON_CHAIN"}

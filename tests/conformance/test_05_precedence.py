@@ -167,14 +167,14 @@ def test_t11_of_a_member_that_appears_twice_the_last_one_counts(
     assert response.status == 400 or data_of(response, 201)["quantity"] == "7"
 
 
-LONG_NUMBER = "400 VALIDATION_ERROR on body: an integer of more than 4,300 digits is not read"
 DEEP = "400 VALIDATION_ERROR on body: some thousand arrays inside each other are not read"
 ODD = cases(
     ("a number of 400 digits",              '"colour": ' + "9" * 400),
     ("a number beyond all floats",          '"colour": 1e999'),
     ("half a surrogate pair",               '"colour": "\\ud800"'),
     ("a hundred arrays",                    '"colour": ' + "[" * 100 + "]" * 100),
-    deviates(LONG_NUMBER, "a number of 5,000 digits", '"colour": ' + "9" * 5000),
+    ("a number of 5,000 digits",            '"colour": ' + "9" * 5000),
+    ("one of 5,000 digits below zero",      '"colour": -' + "9" * 5000),
     deviates(DEEP, "ten thousand arrays",   '"colour": ' + "[" * 10_000 + "]" * 10_000),
 )  # fmt: skip
 

@@ -13,7 +13,7 @@ from chalicelib.stores.dynamodb import Database, Unavailable
 from chalicelib.stores.keys import customer_key
 from chalicelib.stores.orders import Orders
 from chalicelib.wire.http import HttpResponse
-from chalicelib.wire.trusset import orders
+from chalicelib.wire.trusset import routes
 from chalicelib.wire.trusset.routes import ONE_ORDER
 from tests.faults import FAULTS, FaultyClient
 from tests.invariants import check_invariants
@@ -306,7 +306,7 @@ def test_tables_that_fail_once_the_cancel_is_queued_leave_it_pending(
 def test_the_answer_bears_the_time_at_which_the_wait_ended(
     desk: Desk, waiting: Waiting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(orders, "now_ms", lambda: NOW_MS + int(waiting.slept_s * 1000))
+    monkeypatch.setattr(routes, "now_ms", lambda: NOW_MS + int(waiting.slept_s * 1000))
     order_id = desk.placed()
     waiting.meanwhile = desk.match
     response = desk.cancel(order_id)

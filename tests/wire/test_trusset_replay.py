@@ -15,6 +15,7 @@ from chalicelib.wire.preference import wait_preference
 from chalicelib.wire.trusset import replay as replay_module
 from chalicelib.wire.trusset import schema
 from chalicelib.wire.trusset.routes import PLACE
+from tests.faults import WatchedClient, slowly
 from tests.wire.desk import Desk, code_of, open_desk
 from tests.world import INSTANCE, QUOTE, World
 
@@ -45,6 +46,15 @@ def test_the_same_request_twice_is_one_order_and_one_answer(desk: Desk) -> None:
     assert second.headers["X-Request-Id"] != first.headers["X-Request-Id"]
     assert desk.world.tables() == once
     assert desk.world.balance("ann", QUOTE) == (500, 500)
+
+
+@pytest.mark.parametrize("headers", [{}, KEY], ids=["without a key", "under a key"])
+def test_no_answer_is_older_than_the_order_that_it_tells_of(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, headers: dict[str, str]
+) -> None:
+    monkeypatch.setattr(desk.world.database, "_client", WatchedClient(desk.world.database._client, slowly))
+    answer = json.loads(desk.place(headers=headers).body)
+    assert answer["data"]["createdAt"] <= answer["metadata"]["timestamp"]
 
 
 def test_another_body_under_the_key_is_a_mismatch_and_changes_nothing(desk: Desk) -> None:

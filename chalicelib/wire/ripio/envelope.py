@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum
 
 from chalicelib.wire.http import HttpResponse
@@ -65,24 +65,30 @@ def invalid(field: str) -> Fault:
 
 
 class Envelope:
-    """Writes one request's answer. now_ms: when it came in; the answer's ``timestamp`` unless it has waited (R11)."""
+    """Writes one request's answer. now_ms: when the request came in.
 
-    def __init__(self, now_ms: int) -> None:
-        self.now_ms = now_ms
+    clock: the time in ms; an answer's ``timestamp`` (R11) is that at which it is written, so it is never older than
+    what it tells of.
+    """
 
-    def has_waited(self, now_ms: int) -> None:
-        """Give the answer the time at which a wait for a result ended."""
-        self.now_ms = now_ms
+    def __init__(self, clock: Callable[[], int]) -> None:
+        self._clock = clock
+        self.now_ms = clock()
 
-    def success(self, data: object, headers: Mapping[str, str] | None = None) -> HttpResponse:
-        """Answer 200; data: of dict, list, str, bool, None, int and Number."""
-        return self._response(200, {"data": data, "error_code": None, "message": None}, headers)
+    def success(
+        self, data: object, headers: Mapping[str, str] | None = None, *, at_ms: int | None = None
+    ) -> HttpResponse:
+        """Answer 200; data: of dict, list, str, bool, None, int and Number. at_ms: its ``timestamp``."""
+        return self._response(200, {"data": data, "error_code": None, "message": None}, headers, at_ms)
 
     def failure(self, fault: Fault) -> HttpResponse:
         headers = {} if fault.retry_after_s is None else {"Retry-After": str(fault.retry_after_s)}
         body = {"data": None, "error_code": fault.error.error_code, "message": fault.message}
         return self._response(fault.error.status, body, headers)
 
-    def _response(self, status: int, body: Mapping[str, object], headers: Mapping[str, str] | None) -> HttpResponse:
+    def _response(
+        self, status: int, body: Mapping[str, object], headers: Mapping[str, str] | None, at_ms: int | None = None
+    ) -> HttpResponse:
+        timestamp = self._clock() if at_ms is None else at_ms
         always = {"Content-Type": "application/json; charset=utf-8", "Cache-Control": "no-store"}
-        return HttpResponse(status, written({**body, "timestamp": self.now_ms}), always | dict(headers or {}))
+        return HttpResponse(status, written({**body, "timestamp": timestamp}), always | dict(headers or {}))

@@ -57,13 +57,13 @@ class MarketEndpoints:
         query = Query(request.query)
         pair, levels = query.required("pair"), _levels(query)
         market = self.pairs.open_book(caller.instance, pair)
-        bids, asks = self.depths.of_book(market.book, levels)
+        bids, asks = self.depths.of_book(market.book, max(levels, HASHED_LEVELS))
         decimals = market.decimals
         return envelope.success(
             {
                 "timestamp": envelope.now_ms,
-                "asks": [_level_view(*level, decimals) for level in asks],
-                "bids": [_level_view(*level, decimals) for level in bids],
+                "asks": [_level_view(*level, decimals) for level in asks[:levels]],
+                "bids": [_level_view(*level, decimals) for level in bids[:levels]],
                 "hash": depth_hash(bids, asks, decimals),
             }
         )

@@ -77,7 +77,6 @@ class PlacingEndpoints:
         wait_s = wait_preference(request.headers.get("prefer", ""))
         if wait_s is not None:
             matched = self._matched(caller.owner, row.order_id, wait_s)
-            envelope.has_waited(now_ms())
             if matched is not None:
                 row, headers = matched, {"Preference-Applied": f"wait={wait_s}"}
         return envelope.success(_placed_view(row, market), headers)
@@ -126,7 +125,6 @@ class CancelEndpoints:
             raise Fault(Error.NOTHING_TO_CANCEL)
         queued = [row.order_id for row in live if self.admission.cancel(caller.instance, caller.name, row.order_id)]
         decided = self._decided(caller.owner, queued)
-        envelope.has_waited(now_ms())
         return envelope.success(
             [
                 {
@@ -145,7 +143,6 @@ class CancelEndpoints:
             raise Fault(Error.ORDER_NOT_FOUND)
         if self.admission.cancel(caller.instance, caller.name, order_id):
             row = self._decided(caller.owner, [order_id]).get(order_id)
-            envelope.has_waited(now_ms())
             if row is None:
                 raise Fault(Error.CANCEL_PENDING)
             if _is_cancelled(row):

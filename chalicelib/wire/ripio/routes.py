@@ -92,7 +92,7 @@ class TradeDesk:
 
     def answer(self, request: HttpRequest) -> HttpResponse:
         tell(desk=DESK)
-        envelope = Envelope(self._clock())
+        envelope = Envelope(self._clock)
         try:
             route, path_parameters = _found(request.method, request.path)
             if len(request.body) > BODY_BYTES_MAX:
@@ -151,7 +151,7 @@ def _decoded(segment: str) -> str:
 
 
 def _server_time(_request: HttpRequest, _caller: Caller, envelope: Envelope) -> HttpResponse:
-    return envelope.success({"timestamp": envelope.now_ms})
+    return envelope.success({"timestamp": envelope.now_ms}, at_ms=envelope.now_ms)
 
 
 def _unsupported(_request: HttpRequest, _caller: Caller, _envelope: Envelope) -> HttpResponse:

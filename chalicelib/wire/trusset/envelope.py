@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,18 +66,23 @@ class Fault(Exception):
 
 
 class Envelope:
-    """Writes one request's answer. request_id: the request's name. instance: None until the key is accepted (T8)."""
+    """Writes one request's answer. request_id: the request's name. instance: None until the key is accepted (T8).
 
-    def __init__(self, now_ms: int, request_id: str) -> None:
+    clock: the time in ms. An answer has that at which it is first written, so it is never older than what it tells of,
+    and what is recorded of it is what is sent.
+    """
+
+    def __init__(self, clock: Callable[[], int], request_id: str) -> None:
         self.request_id = request_id
         self.instance: str | None = None
         self.headers: dict[str, str] = {}
         """Headers that every answer to this request carries."""
-        self._timestamp = iso(now_ms)
+        self._clock = clock
+        self._timestamp: str | None = None
 
-    def has_waited(self, now_ms: int) -> None:
+    def has_waited(self) -> None:
         """Give the answer the time at which a wait for a result ended; what was written before keeps its own."""
-        self._timestamp = iso(now_ms)
+        self._timestamp = iso(self._clock())
 
     def success(self, status: int, data: object, headers: Mapping[str, str] | None = None) -> HttpResponse:
         return self.response(status, self.success_body(data), headers)
@@ -103,6 +108,7 @@ class Envelope:
         return HttpResponse(status, body, always | self.headers | dict(headers or {}))
 
     def _metadata(self, more: Mapping[str, Any]) -> dict[str, Any]:
+        self._timestamp = self._timestamp or iso(self._clock())
         metadata: dict[str, Any] = {"requestId": self.request_id, "timestamp": self._timestamp}
         if self.instance is not None:
             metadata["instanceId"] = self.instance

@@ -67,7 +67,7 @@ class OrderEndpoints:
                 row = self.outcomes.first(is_matched, owner, admitted.order.order_id, wait_s)
                 shown, applied = body, preference
                 if row is not None or replay is None:  # else the answer is the one that was recorded with the order
-                    envelope.has_waited(now_ms())
+                    envelope.has_waited()
                     shown = _admitted_body(admitted, envelope)
                 if row is not None:
                     shown, applied = envelope.success_body(_order_data(row)), f"wait={wait_s}"
@@ -90,7 +90,7 @@ class OrderEndpoints:
         except Unavailable:  # that "nothing was changed" would not be true any more: the cancel is queued
             logger.warning("no result to show", exc_info=True)
             row = None
-        envelope.has_waited(now_ms())
+        envelope.has_waited()
         if row is None:
             raise Fault("CANCEL_PENDING", "The cancel is queued; ask again", headers={"Retry-After": "1"})
         if row.reason is not CloseReason.USER_CANCELLED:

@@ -19,6 +19,8 @@ CREDIT = f"{LEDGER}/balances/credit"
 DEBIT = f"{LEDGER}/balances/debit"
 TRANSFER = f"{LEDGER}/balances/transfer"
 BALANCES = f"{LEDGER}/balances/{{customerRef}}"
+ACTIONS_NOT_SERVED = {"lock", "unlock", "batch-credit"}
+"""What could be posted below balances where it is served; to GET, names of customers."""
 ONE_BALANCE = f"{LEDGER}/balances/{{customerRef}}/{{tokenAddress}}"
 TRANSACTIONS = f"{LEDGER}/transactions"
 ROUTES = {

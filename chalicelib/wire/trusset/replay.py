@@ -61,7 +61,7 @@ class Replay:
                     headers["Preference-Applied"] = answer.preference
                 return envelope.response(answer.status, answer.body, headers)
             if time.monotonic() > deadline:
-                envelope.has_waited(now_ms())
+                envelope.has_waited()
                 raise Unavailable("the first request of this key is still in progress")
             time.sleep(POLL_S)
 

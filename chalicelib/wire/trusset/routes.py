@@ -29,6 +29,7 @@ from chalicelib.wire.trusset.ledger import MovementEndpoints, StatementEndpoints
 from chalicelib.wire.trusset.market import MarketEndpoints
 from chalicelib.wire.trusset.orders import OrderEndpoints
 from chalicelib.wire.trusset.paths import (
+    ACTIONS_NOT_SERVED,
     BALANCES,
     BOOKS,
     CREDIT,
@@ -110,9 +111,9 @@ class BookDesk:
 
     def answer(self, request: HttpRequest) -> HttpResponse:
         tell(desk=DESK)
-        envelope = Envelope(now_ms(), request.request_id)
+        envelope = Envelope(now_ms, request.request_id)
         try:
-            endpoint = self._endpoint(request.route, request.method)
+            endpoint = self._endpoint(request)
             credential = pass_gate(request, self._tenants, self._rates, envelope)
             return endpoint(request, credential.instance, envelope)
         except Fault as fault:
@@ -131,11 +132,12 @@ class BookDesk:
             logger.exception("unexpected fault", method=request.method, path=request.path)
             return envelope.failure(Fault("INTERNAL_ERROR", "Unexpected fault"))
 
-    def _endpoint(self, route: str | None, method: str) -> Endpoint:
+    def _endpoint(self, request: HttpRequest) -> Endpoint:
+        route, method = request.route, request.method
         if route is None or route not in ROUTES:
             raise Fault("NOT_FOUND", "No such route")
         endpoint = self._endpoints.get((route, method))
-        if endpoint is None and (route, method) == (BALANCES, "POST"):  # an action that there is not, no customer
+        if (route, method) == (BALANCES, "POST") and request.path_parameters["customerRef"] in ACTIONS_NOT_SERVED:
             raise Fault("NOT_FOUND", "No such route")
         if endpoint is None:
             allowed = ", ".join(ROUTES[route])

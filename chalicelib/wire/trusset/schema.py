@@ -21,6 +21,7 @@ from chalicelib.wire.trusset.envelope import Detail, Fault
 
 REF_CHARACTERS_MAX = 256
 ID_CHARACTERS_MAX = 100
+INTEGER_CHARACTERS_MAX = 4000
 LIMIT_DEFAULT, LIMIT_MAX = 50, 100
 READ_ROWS_MIN, READ_ROWS_MAX, READ_ROWS_DEEP = 10, 100, 1000
 OFFSET_MAX = 2**31 - 1
@@ -82,12 +83,17 @@ class Page:
 def json_object(body: bytes) -> dict[str, Any]:
     """Return the body's members, whatever its Content-Type says (T11). Raises Fault on ``body``."""
     try:
-        value = json.loads(body.decode(), parse_constant=_no_constant)
+        value = json.loads(body.decode(), parse_constant=_no_constant, parse_int=_integer)
     except (ValueError, RecursionError) as error:
         raise validation_fault([Detail("body", "must be a JSON object")]) from error
     if not isinstance(value, dict):
         raise validation_fault([Detail("body", "must be a JSON object")])
     return value
+
+
+def _integer(text: str) -> int | float:
+    """Return a float for an integer of more digits than Python reads: no field takes either, and others are ignored."""
+    return int(text) if len(text) <= INTEGER_CHARACTERS_MAX else float(text)
 
 
 def _no_constant(name: str) -> object:

@@ -214,6 +214,17 @@ def test_as_many_levels_are_shown_as_asked_for(desk: SignedDesk, limit: str, lev
     assert again["hash"] != depth["hash"]
 
 
+def test_the_hash_is_of_ten_levels_a_side_however_many_are_shown(desk: SignedDesk) -> None:
+    """R33"""
+    for number in range(12):
+        desk.world.placed("ben", "BUY", 3, 20 - number)
+        desk.world.placed("ann", "SELL", 1, 30 + number)
+    match(desk.world)
+    shown = [data_of(desk.get(DEPTH, {"pair": "B_Q", "limit": limit})) for limit in ("1", "9", "10", "11", "max")]
+    assert [len(depth["bids"]) for depth in shown] == [len(depth["asks"]) for depth in shown] == [1, 9, 10, 11, 12]
+    assert len({depth["hash"] for depth in shown}) == 1
+
+
 @pytest.mark.parametrize("limit", ["0", "1001", "MAX", "ten", "-1", ["1", "2"]])
 def test_a_faulty_number_of_levels_is_named(desk: SignedDesk, limit: Any) -> None:
     assert fault_of(desk.get(DEPTH, {"pair": "B_Q", "limit": limit})) == (400, 40000, INVALID.format("limit"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from chalicelib.api_tokens import Permission
 from chalicelib.core.vocabulary import BookStatus
 from chalicelib.stores.dynamodb import Database
+from tests.faults import WatchedClient, slowly
 from tests.wire.ripio.desk import SignedDesk, data_of, fault_of, open_trade_desk
 from tests.world import BASE, QUOTE, World
 
@@ -60,6 +62,14 @@ def test_a_placed_order_is_shown_as_admitted_member_by_member(desk: SignedDesk) 
     }  # fmt: skip
     assert "external_id" not in data_of(desk.place())
     assert desk.world.balance("ann", QUOTE)[1] == 100 * QD
+
+
+def test_no_answer_is_older_than_the_order_that_it_tells_of(desk: SignedDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """R11"""
+    monkeypatch.setattr(desk.world.database, "_client", WatchedClient(desk.world.database._client, slowly))
+    answer = json.loads(desk.place().body)
+    created = datetime.fromisoformat(answer["data"]["create_date"].replace("Z", "+00:00"))
+    assert created.timestamp() * 1000 <= answer["timestamp"]
 
 
 @pytest.mark.parametrize("mount", ["trade", "v4"])
