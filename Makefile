@@ -63,7 +63,7 @@ costs: $(INSTALLED)
 	$(BIN)/python benchmarks/costs.py
 	$(BIN)/python benchmarks/settling.py
 
-# Every call of every crash scenario meets every fault, over the embedded engine too. Takes twenty minutes.
+# Every call of every crash scenario meets every fault, over the embedded engine too. Takes half an hour.
 sweep: $(INSTALLED)
 	TALLYBOOK_FULL_SWEEP=1 $(BIN)/python -m pytest tests/test_crashes.py
 
