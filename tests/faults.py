@@ -6,7 +6,6 @@ becomes of its answer.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from random import Random
 from typing import Any
@@ -47,12 +46,6 @@ def in_conflict(operation: str, call: Call) -> Any:
         raise refusal("TransactionCanceledException", operation, CancellationReasons=reasons)
     if operation in ("put_item", "update_item", "delete_item"):
         raise refusal("TransactionConflictException", operation)
-    return call()
-
-
-def slowly(_operation: str, call: Call) -> Any:
-    """The call takes a few milliseconds."""
-    time.sleep(0.003)
     return call()
 
 

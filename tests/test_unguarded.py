@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.unguarded import GUARDS, Guard
+from benchmarks.guards import GUARDS, Guard
 from infra.settings import ROOT
 
 PAGE = (ROOT / "docs" / "guarantees.md").read_text(encoding="utf-8")
