@@ -2,15 +2,15 @@
 
 In a form ``a[b]=c`` makes an object, ``a[]=c`` or ``a[0]=c`` a list. Numbers stay exact: int or Decimal, never binary
 floats. What a field's text means is the schema's business; here it stays text.
+
+A body is never taken for an empty one because it is in another form than its content type says (E28).
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -21,11 +21,11 @@ from multipart import (  # type: ignore[import-untyped]
     parse_options_header,
 )
 
+from chalicelib.wire.json_reading import UnreadableJson, parts, read_json
+
 BODY_BYTES_MAX = 64 * 1024
 DEPTH_MAX = 16
 """Objects and lists within one another."""
-INTEGER_DIGITS_MAX = 38
-"""A JSON number of more digits, or with an exponent, stays a Decimal: out of every field's range, or a client's own."""
 JSON, URLENCODED, MULTIPART = "application/json", "application/x-www-form-urlencoded", "multipart/form-data"
 
 _BRACKETS = re.compile(r"\[([^\[\]]*)\]")
@@ -54,50 +54,25 @@ def body_of(content: bytes, content_type: str) -> Body:
     if media_type in (JSON, ""):
         return Body(_json_members(content))
     if media_type == URLENCODED:
-        return _form([(name, value) for name, value in _urlencoded(content)])
+        return Body(_form(_urlencoded(content)))
     if media_type == MULTIPART:
         return _multipart(content, options.get("boundary", ""))
     raise UnreadableBody(f"must be {JSON}, {URLENCODED} or {MULTIPART}")
 
 
 def _json_members(content: bytes) -> dict[str, Any]:
+    """Return a JSON object's members; null and an empty list, which PHP makes of a map without members, have none."""
     try:
-        members = json.loads(content.decode(), parse_float=_number, parse_int=_number, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        raise UnreadableBody("must be readable JSON") from error
+        members = read_json(content, depth_max=DEPTH_MAX)
+    except UnreadableJson as error:
+        raise UnreadableBody(str(error)) from error
+    if members is None or members == []:
+        return {}
     if not isinstance(members, dict):
         raise UnreadableBody("must be a JSON object")
-    _refuse_odd(members, 0)
-    return members
-
-
-def _number(text: str) -> int | Decimal:
-    """Return a JSON number exactly. Raises ValueError where its exponent is beyond all bounds."""
-    try:
-        value = Decimal(text)
-    except InvalidOperation as error:
-        raise ValueError(text) from error
-    _sign, digits, exponent = value.as_tuple()
-    return int(value) if exponent == 0 and len(digits) <= INTEGER_DIGITS_MAX else value
-
-
-def _no_constant(name: str) -> object:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _refuse_odd(value: object, depth: int) -> None:
-    """Raise UnreadableBody where something is nested too deeply, or text is no Unicode text."""
-    if depth > DEPTH_MAX:
-        raise UnreadableBody(f"must not be nested deeper than {DEPTH_MAX} levels")
-    if isinstance(value, str) and not _is_unicode(value):
+    if any(isinstance(part, str) and not _is_unicode(part) for _, part in parts(members)):
         raise UnreadableBody("must be Unicode text")
-    if isinstance(value, dict):
-        for name, member in value.items():
-            _refuse_odd(name, depth)
-            _refuse_odd(member, depth + 1)
-    if isinstance(value, list):
-        for member in value:
-            _refuse_odd(member, depth + 1)
+    return members
 
 
 def _is_unicode(text: str) -> bool:
@@ -106,10 +81,14 @@ def _is_unicode(text: str) -> bool:
 
 
 def _urlencoded(content: bytes) -> list[tuple[str, str]]:
+    """Return a form's fields. JSON is refused here: curl sends it as a form where it is not told otherwise."""
     try:
-        return parse_qsl(content.decode(), keep_blank_values=True, errors="strict")
+        fields = parse_qsl(content.decode(), keep_blank_values=True, errors="strict")
     except ValueError as error:  # not UTF-8, encoded or not
         raise UnreadableBody("must be UTF-8 text") from error
+    if fields and fields[0][0].lstrip().startswith(("{", "[")):
+        raise UnreadableBody(f"is JSON, or a field without a name; JSON needs the content type {JSON}")
+    return fields
 
 
 def _multipart(content: bytes, boundary: str) -> Body:
@@ -122,11 +101,16 @@ def _multipart(content: bytes, boundary: str) -> Body:
             files.add(_path_of(name)[0])
         elif part.filename is None:
             fields.append((name, _text(data)))
-    form = _form(fields)
-    return Body({name: value for name, value in form.members.items() if name not in files}, frozenset(files))
+    members = _form(fields)
+    return Body({name: value for name, value in members.items() if name not in files}, frozenset(files))
 
 
 def _parts(content: bytes, boundary: str) -> list[tuple[MultipartSegment, bytes]]:
+    """Return the parts. Nothing but blanks stands before the first and behind the last: it would count for nothing."""
+    opening, closing, form = f"--{boundary}".encode(), f"--{boundary}--".encode(), content.strip()
+    end = 0 if form.startswith(closing) else form.find(b"\r\n" + closing) + len(b"\r\n")
+    if not form.startswith(opening) or form[end:] != closing:
+        raise UnreadableBody("must be a multipart form, of parts and nothing besides")
     parts: list[tuple[MultipartSegment, bytearray]] = []
     chunks = iter((content,))
     try:
@@ -148,23 +132,46 @@ def _text(data: bytes) -> str:
         raise UnreadableBody("must be UTF-8 text") from error
 
 
-def _form(fields: Iterable[tuple[str, str]]) -> Body:
-    """Return a form's fields as members: of a name that comes twice the last one counts."""
-    root: dict[str, Any] = {}
+def _form(fields: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    """Return a form's fields as members, in time linear in their text; of a name that comes twice the last counts."""
+    root = _Node()
     for name, value in fields:
-        path = _path_of(name)
-        if len(path) > DEPTH_MAX:
+        first, *steps = _path_of(name)
+        if not steps:
+            root.members[first] = value
+            continue
+        if len(steps) >= DEPTH_MAX:
             raise UnreadableBody(f"must not be nested deeper than {DEPTH_MAX} levels")
-        place = root
-        for step, following in zip(path, [*path[1:], None], strict=True):
-            step = step if step or place is root else _next_index(place)
-            if following is None:
-                place[step] = value
-            else:
-                if not isinstance(place.get(step), dict):
-                    place[step] = {}
-                place = place[step]
-    return Body({name: _as_listed(value) for name, value in root.items()})
+        place = root.inner(first)
+        for step in steps[:-1]:
+            place = place.inner(step)
+        place.put(steps[-1], value)
+    return {name: _as_listed(member) for name, member in root.members.items()}
+
+
+class _Node:
+    """An object of a form, or a list, before all its members are known. It keeps the index that a step without a name
+    gets next, so that no field has to look at those before it."""
+
+    __slots__ = ("members", "next_index")
+
+    def __init__(self) -> None:
+        self.members: dict[str, str | _Node] = {}
+        self.next_index = 0
+
+    def put(self, step: str, value: str | _Node) -> None:
+        index = int(step) if _INDEX.fullmatch(step) else -1 if step else self.next_index
+        self.next_index = max(self.next_index, index + 1)
+        self.members[step or str(index)] = value
+
+    def inner(self, step: str) -> _Node:
+        """Return the object or list at a step; made where there is none, in the place of a text too."""
+        found = self.members.get(step)
+        if isinstance(found, _Node) and step:
+            return found
+        made = _Node()
+        self.put(step, made)
+        return made
 
 
 def _path_of(name: str) -> list[str]:
@@ -176,15 +183,11 @@ def _path_of(name: str) -> list[str]:
     return [name[:start], *brackets]
 
 
-def _next_index(place: Mapping[str, Any]) -> str:
-    return str(max((int(step) + 1 for step in place if _INDEX.fullmatch(step)), default=0))
-
-
-def _as_listed(value: Any) -> Any:
-    """Return objects whose names are all indices as lists, in the order of their indices."""
-    if not isinstance(value, dict):
-        return value
-    members = {name: _as_listed(member) for name, member in value.items()}
+def _as_listed(member: str | _Node) -> Any:
+    """Return a member; objects whose names are all indices as lists, in the order of their indices."""
+    if isinstance(member, str):
+        return member
+    members = {name: _as_listed(inner) for name, inner in member.members.items()}
     if all(_INDEX.fullmatch(name) for name in members):
         return [members[name] for name in sorted(members, key=int)]
     return members

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from chalicelib.escrow.json_text import json_text
 from chalicelib.escrow.money import MAJOR_UNIT_DECIMALS, has_decimals
 from chalicelib.escrow.order import METADATA_BYTES_MAX, METADATA_KEYS_MAX
+from chalicelib.wire.json_reading import PORTABLE_DIGITS_MAX, PORTABLE_EXPONENT_MAX, is_portable
 from chalicelib.wire.truust.bodies import Body
 from chalicelib.wire.truust.envelope import Errors, breaks_rule, invalid, is_not_selectable, is_required
 
@@ -112,8 +113,9 @@ def _shortest(value: Decimal) -> int | Decimal:
     """Return an equal number, without zeros at its end; one beyond all amounts stays as it is."""
     if abs(value.adjusted()) > AMOUNT_DIGITS_MAX:
         return value
-    numerator, denominator = value.as_integer_ratio()
-    return numerator if denominator == 1 else Decimal(f"{value:f}".rstrip("0"))
+    whole, _, decimals = f"{value:f}".partition(".")
+    decimals = decimals.rstrip("0")
+    return Decimal(f"{whole}.{decimals}") if decimals else int(whole)
 
 
 def _trimmed(value: object) -> object:
@@ -191,7 +193,7 @@ def number(maximum: Decimal, decimals_max: int, *, is_above_zero: bool = False) 
             raise Unfit(f"must not be greater than {maximum}")
         if not has_decimals(number, decimals_max):
             raise Unfit(f"must have at most {decimals_max} decimals")
-        numerator, denominator = number.as_integer_ratio()
+        numerator, denominator = _shortest(number).as_integer_ratio()
         return int(numerator * 10**decimals_max // denominator)
 
     return Kind(_spelled_number, check)
@@ -286,8 +288,14 @@ def _metadata(value: object) -> dict[str, Any]:
 
 
 def _object(value: object) -> dict[str, Any]:
+    """Return a map that is kept and answered as it came, which every client must be able to read then (E30)."""
     if not isinstance(value, dict):
         raise Unfit("must be an object")
+    if not is_portable(value):
+        raise Unfit(
+            f"must not have numbers of more than {PORTABLE_DIGITS_MAX} digits, or beyond 10 to the power of "
+            f"{PORTABLE_EXPONENT_MAX} or its inverse"
+        )
     return dict(value)
 
 

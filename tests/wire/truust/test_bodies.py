@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import sys
+from collections.abc import Callable
 from contextlib import suppress
 from decimal import Decimal
 from typing import Any
@@ -54,6 +57,9 @@ def test_the_three_bodies_make_the_same_order(desk: Desk) -> None:
 READABLE = cases(
     ("nothing", b"", "application/json", {}),
     ("blank", b" \r\n ", "text/plain", {}),
+    ("no_members_as_php_writes_them", b"[]", "application/json", {}),
+    ("no_members_as_php_writes_them_with_blanks", b" [ ]\n", "", {}),
+    ("null", b"null", "application/json", {}),
     (
         "json",
         b'{"a":1,"b":[true,null],"c":{"d":"e"}}',
@@ -79,8 +85,18 @@ READABLE = cases(
     ("form_objects_in_a_list", b"a[0][b]=x&a[1][b]=y", FORM, {"a": [{"b": "x"}, {"b": "y"}]}),
     ("form_text_gives_way", b"a=1&a[b]=2", FORM, {"a": {"b": "2"}}),
     ("form_odd_brackets", b"a[b=1&[c]=2&a[d]e=3", FORM, {"a[b": "1", "[c]": "2", "a[d]e": "3"}),
+    (
+        "form_indices_end",
+        b"a[999999999]=x&a[]=y&a[]=z",
+        FORM,
+        {"a": {"999999999": "x", "1000000000": "y", "1000000001": "z"}},
+    ),
+    ("form_lists_in_lists", b"a[][]=x&a[][]=y", FORM, {"a": [["x"], ["y"]]}),
+    ("form_brace_later", b"a=1&{b=2", FORM, {"a": "1", "{b": "2"}),
     ("form_encoded_brackets", b"a%5Bb%5D=c", FORM, {"a": {"b": "c"}}),
     ("multipart", multipart(('name="a"', "x\r\ny"), ('name="b[c]"', "ü")), MULTIPART, {"a": "x\r\ny", "b": {"c": "ü"}}),
+    ("multipart_without_parts", f"--{BOUNDARY}--\r\n".encode(), MULTIPART, {}),
+    ("multipart_blanks_around", b"\r\n" + multipart(('name="a"', "x")) + b"\r\n", MULTIPART, {"a": "x"}),
     ("multipart_no_file_chosen", multipart(('name="a"; filename=""', "")), MULTIPART, {}),
 )
 
@@ -97,6 +113,21 @@ def nested(depth: int) -> bytes:
 UNREADABLE = cases(
     ("no_json", b"{", "application/json"),
     ("no_object", b'["a"]', "application/json"),
+    ("no_object_but_false", b"false", "application/json"),
+    ("no_object_but_zero", b"0", "application/json"),
+    ("no_object_but_a_text", b'""', "application/json"),
+    ("a_list_with_something_in_it", b"[null]", "application/json"),
+    ("json_as_a_form", b'{"amount":10}', FORM),
+    ("json_as_a_form_with_blanks", b' \n{"amount": 10}\n', FORM),
+    ("json_as_a_form_percent_encoded", b"%7B%22amount%22%3A10%7D", FORM),
+    ("json_as_a_form_with_a_sign_in_it", b'{"name":"a=b&c","amount":10}', FORM),
+    ("json_list_as_a_form", b'[{"amount":10}]', FORM),
+    ("empty_json_object_as_a_form", b"{}", FORM),
+    ("form_of_a_list", b"[0][amount]=10", FORM),
+    ("multipart_preamble", b"amount=10\r\n" + multipart(('name="a"', "x")), MULTIPART),
+    ("multipart_epilogue", multipart(('name="a"', "x")) + b"amount=10", MULTIPART),
+    ("multipart_ends_before_it_begins", f"--{BOUNDARY}--\r\n".encode() + multipart(('name="a"', "x")), MULTIPART),
+    ("json_as_multipart", b'{"amount":10}', MULTIPART),
     ("no_number", b'{"a":NaN}', "application/json"),
     ("exponent_beyond_bounds", b'{"a":1e99999999999999999999}', "application/json"),
     ("no_utf8", b'{"a":"\xff"}', "application/json"),
@@ -140,6 +171,58 @@ def test_a_file_is_an_error_of_its_field_and_of_nothing_else(desk: Desk) -> None
     errors = errors_of(desk.post("/orders", body, content_type=MULTIPART))
     assert sorted(errors) == ["buyer_id", "images", "name", "seller_id"]
     assert errors["name"] == ["The name must not be a file."]
+
+
+FORMS_OF_MANY_FIELDS: Any = cases(
+    ("list", lambda n: [("a[]", "")] * n),
+    ("lists_in_a_list", lambda n: [("a[][]", "")] * n),
+    ("list_by_index", lambda n: [(f"a[{number}]", "") for number in range(n)]),
+    ("list_backwards", lambda n: [(f"a[{n - number}]", "") for number in range(n)]),
+    ("objects", lambda n: [(f"a[{number}][b]", "") for number in range(n)]),
+    ("one_name", lambda n: [("a", "")] * n),
+    ("names", lambda n: [(f"a{number}", "") for number in range(n)]),
+)
+
+
+@pytest.mark.parametrize("form", ["urlencoded", "multipart"])
+@pytest.mark.parametrize("fields", FORMS_OF_MANY_FIELDS)
+def test_a_form_of_twice_as_many_fields_takes_twice_the_work(fields: Any, form: str) -> None:
+    def steps(count: int) -> int:
+        sent = fields(count)
+        if form == "urlencoded":
+            return steps_of(lambda: body_of("&".join(f"{name}=" for name, _ in sent).encode(), FORM))
+        return steps_of(lambda: body_of(multipart(*((f'name="{name}"', "") for name, _ in sent)), MULTIPART))
+
+    few, more, most = (steps(count) for count in (100, 200, 400))
+    assert most - more <= 2.2 * (more - few)
+
+
+def steps_of(call: Callable[[], object]) -> int:
+    """Return how many lines of Python a call takes, each turn of a generator counted."""
+    steps = 0
+
+    def count(_frame: object, _event: str, _argument: object) -> Any:
+        nonlocal steps
+        steps += 1
+        return count
+
+    before = sys.gettrace()
+    sys.settrace(count)
+    try:
+        call()
+    finally:
+        sys.settrace(before)
+    return steps
+
+
+@pytest.mark.parametrize("name", ["metadata", "template"])
+@pytest.mark.parametrize("number", ["9" * 301, "-" + "9" * 4500, "1e300", "1e-300", "0." + "1" * 301])
+def test_a_number_that_others_cannot_read_is_not_kept(desk: Desk, name: str, number: str) -> None:
+    """E30: one such number would make every page that it stands on unreadable."""
+    before = desk.tables()
+    body = json.dumps(desk.usual_order(**{name: "MAP"})).replace('"MAP"', f'{{"a":[{{"n":{number}}}]}}')
+    assert list(errors_of(desk.post("/orders", body.encode()))) == [name]
+    assert desk.tables() == before
 
 
 SPELLINGS = cases(
