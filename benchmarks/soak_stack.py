@@ -173,7 +173,7 @@ class Stack:
     def _start_server(self) -> None:
         port = settings.free_port(but=0)
         self.address = f"{HOST}:{port}"
-        arguments = ["--host", HOST, "--port", str(port), "--no-autoreload", "--stage", "local"]
+        arguments = ["--host", HOST, "--port", str(port), "--stage", "local"]
         self._server = self._start("the HTTP server", "infra.serve", *arguments)
         self._until(lambda: demo.status_of(port, "/", {}) is not None, "the service does not answer")
 

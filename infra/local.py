@@ -153,7 +153,7 @@ class LocalRun:
     def _serve(self, stream_arn: str) -> None:
         """Open the port, begin to match and to sweep; return when the service answers."""
         port = self._chosen.port
-        arguments = ["--host", HOST, "--port", str(port), "--no-autoreload", "--stage", "local"]
+        arguments = ["--host", HOST, "--port", str(port), "--stage", "local"]
         command = [sys.executable, "-m", "infra.serve", *arguments]
         self._server = Child("the HTTP server", command, os.environ, signal.SIGTERM)
         app = importlib.import_module("app")

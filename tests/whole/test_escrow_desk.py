@@ -185,3 +185,19 @@ def test_one_order_that_is_sent_five_times_at_once_under_one_key_is_made_once(sh
     assert {status for status, _ in answers} == {200}
     assert len({json.dumps(answer) for _, answer in answers}) == 1
     assert shop.ask("GET", f"/orders?search=name&query={body['name']}")[1]["total"] == 1
+
+
+def test_a_partial_refund_in_chunks_gives_back_that_part_and_no_more(shop: Shop) -> None:
+    order = shop.paid()
+    before = shop.balances()
+    connection = http.client.HTTPConnection(urlsplit(shop.stack.base_url).netloc, timeout=30)
+    headers = {"authorization": f"Bearer {shop.demo['secret_key']}", "content-type": "application/json"}
+    content = iter([b'{"amo', b'unt":', b"10}"])  # of no known length, so http.client sends it in chunks
+    connection.request("POST", f"/2.0/orders/{order['id']}/reimburse", content, headers, encode_chunked=True)
+    response = connection.getresponse()
+    assert response.status == 200, response.read()
+    response.read()
+    connection.request("GET", f"/2.0/orders/{order['id']}", headers=headers)  # nothing was left on the connection
+    assert connection.getresponse().status == 200
+    connection.close()
+    assert shop.balances() == (before[0] + 10, before[1])

@@ -1,0 +1,384 @@
+"""What the HTTP server of a local run makes of bytes: whole requests, or a refusal and an end; never a part of one."""
+
+from __future__ import annotations
+
+import json
+import logging
+import socket
+import socketserver
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from infra import http_reading, serve
+from infra.http_reading import BODY_BYTES_MAX, HEAD_BYTES_MAX, HEADERS_MAX, RequestReader, RequestRefused
+from infra.settings import HOST
+
+ANSWER_S_MAX = 10
+
+
+class Gateway:
+    """Stands for Chalice's: keeps what it is asked, and answers with the request's number."""
+
+    def __init__(self) -> None:
+        self.requests: list[tuple[str, str, dict[str, str], bytes | None]] = []
+        self.answer: dict[str, Any] = {}
+
+    def handle_request(self, method: str, path: str, headers: dict[str, str], body: bytes | None) -> dict[str, Any]:
+        self.requests.append((method, path, headers, body))
+        given: dict[str, Any] = {"statusCode": 200, "headers": {}, "multiValueHeaders": {}, "body": "done"}
+        return given | self.answer
+
+    @property
+    def bodies(self) -> list[bytes | None]:
+        return [body for _, _, _, body in self.requests]
+
+
+class Server(socketserver.ThreadingTCPServer):
+    daemon_threads = True
+
+
+@pytest.fixture
+def gateway() -> Gateway:
+    return Gateway()
+
+
+@pytest.fixture
+def address(gateway: Gateway) -> Iterator[tuple[str, int]]:
+    handler: Any = partial(
+        serve.Client, gateway=lambda: gateway, at_work=serve.AtWork(), log=logging.getLogger("tests.requests")
+    )
+    with Server((HOST, 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield server.server_address  # type: ignore[misc]
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def sent(address: tuple[str, int], *parts: bytes, ends: bool = True) -> bytes:
+    """Send the parts one after the other, say that nothing follows, and return all that came back until the end."""
+    with socket.create_connection(address, ANSWER_S_MAX) as client:
+        for part in parts:
+            client.sendall(part)
+            time.sleep(0.01)
+        if ends:
+            client.shutdown(socket.SHUT_WR)
+        received = b""
+        while more := client.recv(65536):
+            received += more
+        return received
+
+
+@contextmanager
+def connected(address: tuple[str, int]) -> Iterator[socket.socket]:
+    with socket.create_connection(address, ANSWER_S_MAX) as client:
+        yield client
+
+
+def post(*headers: str, body: bytes = b"") -> bytes:
+    lines = ["POST /refunds HTTP/1.1", "Host: here", *headers, "", ""]
+    return "\r\n".join(lines).encode("latin-1") + body
+
+
+def status_of(answer: bytes) -> int:
+    return int(answer.split(b" ", 2)[1])
+
+
+def answers(received: bytes) -> int:
+    return received.count(b"HTTP/1.1 ")
+
+
+CHUNKED = b'8\r\n{"amount\r\n5;a=b\r\n":10}\r\n0\r\nTrailer: x\r\n\r\n'
+
+
+def test_a_chunked_body_is_the_body(address: tuple[str, int], gateway: Gateway) -> None:
+    received = sent(address, post("Transfer-Encoding: chunked", body=CHUNKED), post("Content-Length: 2", body=b"{}"))
+    assert gateway.bodies == [b'{"amount":10}', b"{}"]
+    assert answers(received) == 2
+    assert "transfer-encoding" not in {name.lower() for name in gateway.requests[0][2]}
+
+
+@pytest.mark.parametrize("cut", range(1, len(CHUNKED)))
+def test_a_chunked_body_that_is_cut_short_is_never_carried_out(
+    address: tuple[str, int], gateway: Gateway, cut: int
+) -> None:
+    received = sent(address, post("Transfer-Encoding: chunked", body=CHUNKED[:cut]))
+    assert (status_of(received), answers(received)) == (400, 1)
+    assert gateway.requests == []
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        (["Content-Length: 13", "Transfer-Encoding: chunked"], 400),
+        (["Transfer-Encoding: chunked", "Content-Length: 0"], 400),
+        (["Content-Length: -1"], 400),
+        (["Content-Length: +13"], 400),
+        (["Content-Length: 1_3"], 400),
+        (["Content-Length: 0x0d"], 400),
+        (["Content-Length: 13.0"], 400),
+        (["Content-Length: 1 3"], 400),
+        (["Content-Length: \u00b9\u00b3"], 400),
+        (["Content-Length:"], 400),
+        (["Content-Length: 13, 13"], 400),
+        (["Content-Length: 13", "Content-Length: 13"], 400),
+        (["Content-Length: 0", "content-length: 13"], 400),
+        (["Content-Length: 13,"], 400),
+        (["Content-Length : 13"], 400),
+        (["Content-Length\t: 13"], 400),
+        (["X-Folded: a", " Content-Length: 13"], 400),
+        (["Content-Length: 9223372036854775808"], 400),
+        (["Content-Length: " + "9" * 400], 400),
+        ([f"Content-Length: {BODY_BYTES_MAX + 1}"], 413),
+        (["Transfer-Encoding: gzip, chunked"], 501),
+        (["Transfer-Encoding: identity"], 501),
+        (["Transfer-Encoding: xchunked"], 501),
+        (["Transfer-Encoding: chunked", "Transfer-Encoding: chunked"], 501),
+        (["Transfer-Encoding: chunked, identity"], 501),
+        (["Transfer-Encoding: \x0bchunked"], 400),
+        (["Expect: a-miracle", "Content-Length: 13"], 417),
+        (["X-Null: a\x00b"], 400),
+        (["X-Return: a\rb"], 400),
+        (["no colon"], 400),
+        ([": no name"], 400),
+        (["Host: elsewhere"], 400),
+    ],
+    ids=repr,
+)
+def test_a_request_whose_end_is_in_doubt_is_refused_and_nothing_after_it_is_read(
+    address: tuple[str, int], gateway: Gateway, headers: list[str], status: int
+) -> None:
+    received = sent(address, post(*headers, body=b'{"amount":10}' + post()))
+    assert status_of(received) == status
+    assert b"\r\nConnection: close\r\n" in received
+    assert json.loads(received.partition(b"\r\n\r\n")[2])["message"]
+    assert answers(received) == 1
+    assert gateway.requests == []
+
+
+@pytest.mark.parametrize(
+    ("request_line", "status"),
+    [
+        (b"GET / HTTP/2.0", 505),
+        (b"GET / HTTP/0.9", 505),
+        (b"GET /", 400),
+        (b"GET  / HTTP/1.1", 400),
+        (b"GET relative HTTP/1.1", 400),
+        (b"GET /a#b HTTP/1.1", 400),
+        (b"GET http://here/a#b HTTP/1.1", 400),
+        (b"GET http:///a HTTP/1.1", 400),
+        (b"GET ftp://here/a HTTP/1.1", 400),
+        (b"GET /\xc3\xa9 HTTP/1.1", 400),
+        (b"G@T / HTTP/1.1", 400),
+        (b"CONNECT here:443 HTTP/1.1", 400),
+        (b"OPTIONS * HTTP/1.1", 400),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400),
+    ],
+)
+def test_what_is_no_request_line_is_refused(
+    address: tuple[str, int], gateway: Gateway, request_line: bytes, status: int
+) -> None:
+    received = sent(address, request_line + b"\r\nHost: here\r\n\r\n")
+    assert (status_of(received), answers(received), gateway.requests) == (status, 1, [])
+
+
+@pytest.mark.parametrize(
+    ("target", "path"),
+    [
+        (b"/orders?a=1", "/orders?a=1"),
+        (b"http://here/orders?a=1", "/orders?a=1"),
+        (b"HTTPS://here:8000/", "/"),
+        (b"http://here", "/"),
+        (b"http://here?a=1", "/?a=1"),
+        (b"//orders", "/orders"),
+        (b"http://here//orders", "/orders"),
+        (b"/orders/a%2Fb?c=%3f", "/orders/a%2Fb?c=%3f"),
+    ],
+)
+def test_a_target_is_taken_with_its_host_or_without(
+    address: tuple[str, int], gateway: Gateway, target: bytes, path: str
+) -> None:
+    received = sent(address, b"GET " + target + b" HTTP/1.1\r\nHost: here\r\n\r\n")
+    assert status_of(received) == 200
+    assert [request[1] for request in gateway.requests] == [path]
+
+
+def test_a_body_that_is_shorter_than_its_length_is_never_carried_out(
+    address: tuple[str, int], gateway: Gateway
+) -> None:
+    received = sent(address, post("Content-Length: 14", body=b'{"amount":10}'))
+    assert (status_of(received), gateway.requests) == (400, [])
+
+
+@pytest.mark.parametrize("head", [b"", b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 9\r\n\r\n{"])
+def test_a_request_that_does_not_go_on_ends_in_time(
+    address: tuple[str, int], gateway: Gateway, head: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_reading, "REQUEST_S_MAX", 0.2)
+    monkeypatch.setattr(http_reading, "IDLE_S_MAX", 0.2)
+    received = sent(address, head, ends=False)
+    assert received[:13] == (b"HTTP/1.1 408 " if head else b"")
+    assert gateway.requests == []
+
+
+def test_a_request_that_comes_a_byte_at_a_time_ends_in_time(
+    address: tuple[str, int], gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_reading, "REQUEST_S_MAX", 0.3)
+    with connected(address) as client:
+        begun_s = time.monotonic()
+        with suppress(OSError):
+            for _ in range(500):
+                client.sendall(b"x")
+                time.sleep(0.01)
+        assert time.monotonic() - begun_s < 4
+    assert gateway.requests == []
+
+
+def test_heads_have_a_bound(address: tuple[str, int], gateway: Gateway) -> None:
+    assert status_of(sent(address, post("X-Long: " + "a" * HEAD_BYTES_MAX))) == 431
+    assert status_of(sent(address, b"GET /" + b"a" * 3 * HEAD_BYTES_MAX)) == 431
+    assert status_of(sent(address, post(*[f"X-{number}: a" for number in range(HEADERS_MAX)]))) == 431
+    assert gateway.requests == []
+    assert status_of(sent(address, post(*[f"X-{number}: a" for number in range(HEADERS_MAX - 1)]))) == 200
+
+
+def test_bodies_have_a_bound_and_up_to_it_are_taken(address: tuple[str, int], gateway: Gateway) -> None:
+    body = b"x" * BODY_BYTES_MAX
+    assert status_of(sent(address, post(f"Content-Length: {len(body)}", body=body))) == 200
+    chunk = b"%x\r\n" % len(body) + body + b"\r\n"
+    assert status_of(sent(address, post("Transfer-Encoding: chunked", body=chunk + b"0\r\n\r\n"))) == 200
+    assert gateway.bodies == [body, body]
+    assert status_of(sent(address, post("Transfer-Encoding: chunked", body=chunk + b"1\r\nx\r\n0\r\n\r\n"))) == 413
+    assert len(gateway.requests) == 2
+
+
+def test_a_client_that_waits_to_send_its_body_is_told_to_go_on_or_refused(
+    address: tuple[str, int], gateway: Gateway
+) -> None:
+    with connected(address) as client:
+        client.sendall(post("Expect: 100-Continue", "Content-Length: 13"))
+        assert client.recv(1000) == b"HTTP/1.1 100 \r\n\r\n"
+        client.sendall(b'{"amount":10}')
+        assert status_of(client.recv(1000)) == 200
+    refused = sent(address, post("Expect: 100-continue", f"Content-Length: {BODY_BYTES_MAX + 1}"))
+    assert (status_of(refused), answers(refused)) == (413, 1)
+    at_once = sent(address, post("Expect: 100-continue", "Content-Length: 2", body=b"{}"))
+    without_body = sent(address, post("Expect: 100-continue"))
+    assert (status_of(at_once), status_of(without_body)) == (200, 200)
+    assert gateway.bodies == [b'{"amount":10}', b"{}", None]
+
+
+def test_a_connection_stays_unless_the_client_closes_it_or_speaks_http_1_0(
+    address: tuple[str, int], gateway: Gateway
+) -> None:
+    assert answers(sent(address, post() + post() + b"\r\n\r\n" + post())) == 3
+    assert answers(sent(address, post("Connection: close") + post())) == 1
+    assert answers(sent(address, b"GET / HTTP/1.0\r\n\r\n" + post())) == 1
+    assert len(gateway.requests) == 5
+
+
+def test_a_head_request_gets_no_body_and_of_a_repeated_header_the_first_counts(
+    address: tuple[str, int], gateway: Gateway
+) -> None:
+    received = sent(address, b"HEAD / HTTP/1.1\r\nHost: here\r\nX-Name: one\r\nx-name: two\r\n\r\n")
+    assert received.endswith(b"\r\n\r\n")
+    assert gateway.requests[0][2] == {"Host": "here", "X-Name": "one"}
+
+
+def test_an_app_that_fails_is_500_and_the_connection_stays(address: tuple[str, int], gateway: Gateway) -> None:
+    gateway.answer = {"headers": None}
+    assert answers(sent(address, post() + post())) == 2
+    gateway.answer = {"statusCode": 204, "body": ""}
+    received = sent(address, post())
+    assert received.startswith(b"HTTP/1.1 204 ")
+    assert b"Content-Length" not in received
+
+
+def test_a_log_that_cannot_be_written_touches_no_answer(
+    address: tuple[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_arguments: object) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr(logging.getLogger("tests.requests"), "info", fails)
+    assert status_of(sent(address, post())) == 200
+
+
+def test_a_server_that_stops_answers_what_is_at_work_and_begins_nothing_more() -> None:
+    at_work = serve.AtWork()
+    with at_work:
+        stopping = threading.Thread(target=at_work.stop, args=(ANSWER_S_MAX,))
+        stopping.start()
+        while not at_work.stopping:
+            time.sleep(0.001)
+        with pytest.raises(serve.Stopping), at_work:
+            pass
+        assert stopping.is_alive()
+    stopping.join(1)
+    assert not stopping.is_alive()
+
+
+STREAM = (
+    post("Content-Length: 2", body=b"{}")
+    + b"\r\n"
+    + post("Transfer-Encoding: chunked", body=CHUNKED)
+    + post()
+    + b"GET http://here/a HTTP/1.1\nHost: here\n\n"
+)
+
+
+@given(st.sets(st.integers(1, len(STREAM) - 1)))
+@settings(max_examples=60, deadline=None)
+def test_where_packets_end_changes_nothing(ends: set[int]) -> None:
+    places = [0, *sorted(ends), len(STREAM)]
+    parts = [STREAM[first:last] for first, last in pairwise(places)]
+    read, reader = [], RequestReader(Parts(parts))  # type: ignore[arg-type]
+    for _ in range(4):
+        request = reader.read()
+        read.append((request.method, request.target, request.body))
+    assert read == [
+        ("POST", "/refunds", b"{}"),
+        ("POST", "/refunds", b'{"amount":10}'),
+        ("POST", "/refunds", b""),
+        ("GET", "/a", b""),
+    ]
+    with pytest.raises(http_reading.ConnectionEnded):
+        reader.read()
+
+
+@given(st.binary(max_size=200), st.integers(0, len(STREAM)), st.integers(0, 40))
+@settings(max_examples=300, deadline=None)
+def test_bytes_that_were_tampered_with_are_read_or_refused_and_nothing_else(
+    noise: bytes, place: int, dropped: int
+) -> None:
+    reader = RequestReader(Parts([STREAM[:place] + noise + STREAM[place + dropped :]]))  # type: ignore[arg-type]
+    with suppress(RequestRefused, http_reading.ConnectionEnded):
+        for _ in range(100):
+            reader.read()
+        raise AssertionError("more requests than bytes")
+
+
+class Parts:
+    """Stands for a socket: what arrives, packet by packet."""
+
+    def __init__(self, parts: list[bytes]) -> None:
+        self._parts = parts
+
+    def settimeout(self, _seconds: float) -> None: ...
+
+    def recv(self, _size: int) -> bytes:
+        return self._parts.pop(0) if self._parts else b""
+
+    def sendall(self, _content: bytes) -> None: ...
