@@ -29,6 +29,10 @@ class UnreadableJson(ValueError):
     """A text that is no JSON, or beyond the bounds; the message ends a sentence that begins with "the body"."""
 
 
+class TooDeep(UnreadableJson):
+    """JSON that is nested deeper than its reader allows."""
+
+
 def exact_number(text: str) -> int | Decimal:
     """Return a JSON number exactly: an int where it is written as one and short enough, else a Decimal.
 
@@ -48,7 +52,7 @@ def exact_number(text: str) -> int | Decimal:
 def read_json(content: bytes, number: Callable[[str], object] = exact_number, depth_max: int = DEPTH_MAX) -> object:
     """Return the value in a JSON text, in time linear in its length. number: makes a number of its text.
 
-    Raises UnreadableJson where the content is no JSON in UTF-8, or is nested deeper than ``depth_max``.
+    Raises UnreadableJson where the content is no JSON in UTF-8; TooDeep where it is nested deeper than ``depth_max``.
     """
     try:
         value = json.loads(content.decode(), parse_float=number, parse_int=number, parse_constant=_no_constant)
@@ -91,8 +95,8 @@ def _is_portable_number(number: int | Decimal) -> bool:
     return len(digits) <= PORTABLE_DIGITS_MAX and (not exact or abs(exact.adjusted()) < PORTABLE_EXPONENT_MAX)
 
 
-def _too_deep(depth_max: int) -> UnreadableJson:
-    return UnreadableJson(f"must not be nested deeper than {depth_max} levels")
+def _too_deep(depth_max: int) -> TooDeep:
+    return TooDeep(f"must not be nested deeper than {depth_max} levels")
 
 
 def _no_constant(name: str) -> object:

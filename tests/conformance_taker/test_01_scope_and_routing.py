@@ -284,6 +284,13 @@ BODIES: Any = cases(
     ("a text",        b'"{}"',                                 ["body"]),
     ("null",          b"null",                                 ["body"]),
     ("deeply nested", b"[" * 60_000,                           ["body"]),
+    ("127 levels in a member",   b'{"x":' + b"[" * 127 + b"]" * 127 + b"}",        ["order_hash"]),
+    ("128 levels in a member",   b'{"x":' + b"[" * 128 + b"1" + b"]" * 128 + b"}",   ["body"]),
+    ("966 levels of arrays",     b'{"x":' + b"[" * 966 + b"]" * 966 + b"}",        ["body"]),
+    ("966 levels of objects",    b'{"x":' + b'{"a":' * 966 + b"1" + b"}" * 967,    ["body"]),
+    ("an integer of 4,500 digits", b'{"x":' + b"9" * 4500 + b"}",                  ["order_hash"]),
+    ("an integer of 60,000",     b'{"x":' + b"9" * 60_000 + b"}",                  ["order_hash"]),
+    ("no number of JSON",        b'{"x":NaN}',                                     ["body"]),
 )  # fmt: skip
 
 

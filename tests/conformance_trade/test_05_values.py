@@ -127,6 +127,40 @@ BODIES = cases(
 )  # fmt: skip
 
 
+BEYOND = cases(
+    ("levels of arrays",           b"[" * 966 + b"]" * 966),
+    ("levels of objects",          b'{"a":' * 966 + b"1" + b"}" * 966),
+    ("levels that cannot be read", b"[" * 60_000),
+    ("one level too many",         b"[" * 128 + b"1" + b"]" * 128),
+)  # fmt: skip
+"""What stands in an unknown member."""
+
+
+@pytest.mark.parametrize("member", BEYOND)
+def test_r44_json_beyond_its_bounds_is_faulty_and_changes_nothing(desk: SignedDesk, member: bytes) -> None:
+    tables = ("orders", "inbox", "accounts")
+    before = [sorted(map(repr, desk.world.database.scan(table))) for table in tables]
+    body = with_member('"x": ?').replace(b"?", member)
+    for method, path in (
+        ("POST", LIST),
+        ("DELETE", LIST),
+        ("POST", f"{LIST}/cancel"),
+        ("DELETE", f"{LIST}/by-external-id"),
+        ("POST", f"{LIST}/cancel-by-external-id"),
+        ("DELETE", f"{LIST}/all"),
+    ):
+        assert outcome_of(desk.send(method, path, body=body)) == invalid("body")
+    assert [sorted(map(repr, desk.world.database.scan(table))) for table in tables] == before
+
+
+@pytest.mark.parametrize(
+    "member",
+    cases(("127 levels", b"[" * 127 + b"]" * 127), ("4,500 digits", b"9" * 4500), ("60,000 digits", b"9" * 60_000)),
+)
+def test_r44_json_within_its_bounds_is_read(desk: SignedDesk, member: bytes) -> None:
+    assert outcome_of(desk.send("POST", LIST, body=with_member('"x": ?').replace(b"?", member))) == 200
+
+
 @pytest.mark.parametrize("body", BODIES)
 def test_a_body_that_is_no_json_object_is_faulty(desk: SignedDesk, body: bytes) -> None:
     for method, path in (("POST", LIST), ("DELETE", LIST), ("DELETE", f"{LIST}/by-external-id")):

@@ -175,6 +175,8 @@ def test_a_request_still_waiting_is_joined_for_a_bounded_time(desk: Desk, monkey
         ("wait=-1", None),
         ("wait=1.5", None), ("wait=", None), ("respond-async", None), ("", None), ("foo, wait=3", 3), ("Wait = 3", 3),
         ("wait=3; foo=bar", 3), ('wait="4"', 4), ("wait=x, wait=5", None), ("wait=2, wait=5", 2), ("await=5", None),
+        ('foo="a, wait=9", wait=4', 4), ('foo="\\", wait=9", wait=4', 4), ('foo="open, wait=9', None), ("wait=5\n", 5),
+        ("wait" + " " * 8192 + "x", None), ("wait=" + " " * 8192 + "7" + " " * 8192, 7), ("wait=\u0665", None),
     ],
 )  # fmt: skip
 def test_the_wait_preference_is_read_as_documented(header: str, wait_s: int | None) -> None:

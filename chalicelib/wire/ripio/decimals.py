@@ -14,6 +14,7 @@ from typing import Any
 
 from chalicelib.core.ledger import unit
 from chalicelib.core.vocabulary import AMOUNT_MAX
+from chalicelib.wire.json_reading import read_json
 
 TEXT_CHARACTERS_MAX = 80
 _DECIMAL = re.compile(r"(0|[1-9][0-9]*)(\.[0-9]+)?")
@@ -93,13 +94,9 @@ def parts_of(value: object) -> tuple[int, int]:
     return coefficient, exponent
 
 
-def parse(text: str) -> Any:
-    """Return the JSON value, its numbers as Number. Raises ValueError, RecursionError."""
-    return json.loads(text, parse_float=Number, parse_int=Number, parse_constant=_no_constant)
-
-
-def _no_constant(name: str) -> object:
-    raise ValueError(f"{name} is not JSON")
+def parse(content: bytes) -> Any:
+    """Return the JSON value, its numbers as Number (R44). Raises UnreadableJson."""
+    return read_json(content, Number)
 
 
 def written(value: object) -> str:

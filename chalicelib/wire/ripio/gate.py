@@ -16,6 +16,7 @@ from chalicelib.stores.tenants import Tenants
 from chalicelib.tenancy import InstanceStatus
 from chalicelib.watching import request_uncounted, tell
 from chalicelib.wire.http import HttpRequest
+from chalicelib.wire.json_reading import TooDeep
 from chalicelib.wire.ripio.envelope import Envelope, Error, Fault, invalid
 from chalicelib.wire.ripio.signature import is_signed
 
@@ -90,8 +91,11 @@ class Gate:
             raise Fault(Error.TOKEN_BLOCKED)
         if abs(envelope.now_ms - int(sent.timestamp)) > sent.tolerance_ms:  # R5
             raise Fault(Error.OUTSIDE_WINDOW)
-        if not self._is_signed(sent, request):
-            raise Fault(Error.SIGNATURE_INVALID)
+        try:
+            if not self._is_signed(sent, request):
+                raise Fault(Error.SIGNATURE_INVALID)
+        except TooDeep as error:
+            raise invalid("body") from error
         self._count(token, envelope.now_ms * 1000)
         if SERVICE not in instance.services or not token.permission.allows(permission):
             raise Fault(Error.FORBIDDEN)

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from chalicelib.core.config import OrderRequest
 from chalicelib.core.vocabulary import OrderType, Side, TimeInForce
+from chalicelib.wire.json_reading import UnreadableJson
 from chalicelib.wire.ripio.decimals import NotAnAmount, Number, floored, parse, parts_of, units_of
 from chalicelib.wire.ripio.envelope import Error, Fault, invalid
 from chalicelib.wire.ripio.figures import Decimals
@@ -70,8 +71,8 @@ class PlaceBody:
 def members_of(body: bytes) -> Members:
     """Return the body's members. Raises Fault on ``body`` where it is no JSON object."""
     try:
-        members = parse(body.decode())
-    except (ValueError, RecursionError) as error:
+        members = parse(body)
+    except UnreadableJson as error:
         raise invalid("body") from error
     if not isinstance(members, dict):
         raise invalid("body")

@@ -14,6 +14,7 @@ import math
 import re
 from decimal import Decimal
 
+from chalicelib.wire.json_reading import TooDeep, UnreadableJson
 from chalicelib.wire.ripio.decimals import Number, parse
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
@@ -27,7 +28,10 @@ def signature_of(secret: str, timestamp: str, method: str, path: str, body: byte
 
 
 def is_signed(signature: str, secret: str, timestamp: str, method: str, path: str, body: bytes) -> bool:
-    """Tell whether the signature is right for the body as sent, or for its compact form. A GET signs no body."""
+    """Tell whether the signature is right for the body as sent, or for its compact form. A GET signs no body.
+
+    Raises TooDeep (R44).
+    """
     raw = b"" if method.upper() == "GET" else body
     forms = raw, compact_form(raw)
     expected = [signature_of(secret, timestamp, method, path, form) for form in forms]
@@ -37,10 +41,12 @@ def is_signed(signature: str, secret: str, timestamp: str, method: str, path: st
 
 
 def compact_form(body: bytes) -> bytes:
-    """Return what JSON.stringify writes of the body; the body itself where it is no JSON."""
+    """Return what JSON.stringify writes of the body; the body itself where it is no JSON. Raises TooDeep (R44)."""
     try:
-        return _stringified(parse(body.decode())).encode()
-    except (ValueError, RecursionError):
+        return _stringified(parse(body)).encode()
+    except TooDeep:
+        raise
+    except UnreadableJson:
         return body
 
 

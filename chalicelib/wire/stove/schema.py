@@ -6,7 +6,6 @@ unknown ones are ignored.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, TypeVar
@@ -23,6 +22,7 @@ from pydantic import (
 
 from chalicelib.signed.connect import MESSAGE_CHARACTERS_MAX
 from chalicelib.signed.order import AMOUNT_MAX, EXCHANGE_MAX, NONCE_MAX, SignedOrder, amount_of
+from chalicelib.wire.json_reading import UnreadableJson, read_json
 from chalicelib.wire.stove.envelope import invalid
 
 TIME_S_MAX = 253_402_300_799
@@ -232,9 +232,9 @@ def checked(model: type[AnyBody], body: bytes, context: Mapping[str, Any] | None
 def _json_object(body: bytes) -> dict[str, Any]:
     """Return the body's members, whatever its Content-Type says. Raises Fault on ``body``."""
     try:
-        value = json.loads(body.decode())
-    except (ValueError, RecursionError) as error:
-        raise invalid({"body": "must be a JSON object"}) from error
+        value = read_json(body)
+    except UnreadableJson as error:
+        raise invalid({"body": str(error)}) from error
     if not isinstance(value, dict):
         raise invalid({"body": "must be a JSON object"})
     return value

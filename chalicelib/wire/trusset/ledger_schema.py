@@ -15,6 +15,7 @@ from chalicelib.core.transactions import Movement, TransactionType
 from chalicelib.statements import Selection
 from chalicelib.stores.keys import TIME_MS_MAX
 from chalicelib.stores.tokens import ASSET_TYPE_CHARACTERS_MAX, METADATA_URI_CHARACTERS_MAX, Token, new_token
+from chalicelib.wire.json_reading import PORTABLE_DIGITS_MAX, is_portable
 from chalicelib.wire.trusset.schema import (
     REF,
     REF_MESSAGE,
@@ -48,9 +49,12 @@ def _text(characters_min: int, characters_max: int) -> StringConstraints:
 
 
 def _json_text(value: object) -> str:
-    """Return the metadata as it is stored. ValueError where it is no object, too large, or cannot be written down."""
-    if not isinstance(value, dict) or _is_deeper(value, METADATA_LEVELS_MAX):
-        raise ValueError("not an object, or too deep")
+    """Return the metadata as it is stored. ValueError where it is no object, too large, or cannot be written down.
+
+    Nor may it hold a number that usual JSON libraries do not read: no page with it could be read any more.
+    """
+    if not isinstance(value, dict) or _is_deeper(value, METADATA_LEVELS_MAX) or not is_portable(value):
+        raise ValueError("not an object, too deep, or with a number of too many digits")
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)  # 1e999 is read as infinite
     if len(text.encode()) > METADATA_BYTES_MAX:  # half a surrogate pair cannot be encoded: a ValueError too
         raise ValueError("too large")
@@ -98,7 +102,8 @@ _MOVEMENT_MESSAGES = {
     "amount": AMOUNT_ABOVE_0_MESSAGE,
     "reference": "must be a string of at most 256 characters",
     "transactionMetadata": (
-        f"must be an object of at most {METADATA_BYTES_MAX} bytes and {METADATA_LEVELS_MAX} levels as compact JSON"
+        f"must be an object of at most {METADATA_BYTES_MAX} bytes and {METADATA_LEVELS_MAX} levels as compact JSON, "
+        f"its numbers of at most {PORTABLE_DIGITS_MAX} digits"
     ),
 }
 

@@ -17,6 +17,7 @@ from typing import Annotated, Any, ClassVar, TypeVar
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, model_validator
 
 from chalicelib.wire.http import BadPercentEncoding, percent_decoded
+from chalicelib.wire.json_reading import UnreadableJson, read_json
 from chalicelib.wire.trusset.envelope import Detail, Fault
 
 REF_CHARACTERS_MAX = 256
@@ -81,23 +82,20 @@ class Page:
 
 
 def json_object(body: bytes) -> dict[str, Any]:
-    """Return the body's members, whatever its Content-Type says (T11). Raises Fault on ``body``."""
+    """Return the body's members, whatever its Content-Type says (T11, T57). Raises Fault on ``body``."""
     try:
-        value = json.loads(body.decode(), parse_constant=_no_constant, parse_int=_integer)
-    except (ValueError, RecursionError) as error:
-        raise validation_fault([Detail("body", "must be a JSON object")]) from error
+        value = read_json(body, _number)
+    except UnreadableJson as error:
+        raise validation_fault([Detail("body", str(error))]) from error
     if not isinstance(value, dict):
         raise validation_fault([Detail("body", "must be a JSON object")])
     return value
 
 
-def _integer(text: str) -> int | float:
+def _number(text: str) -> int | float:
     """Return a float for an integer of more digits than Python reads: no field takes either, and others are ignored."""
-    return int(text) if len(text) <= INTEGER_CHARACTERS_MAX else float(text)
-
-
-def _no_constant(name: str) -> object:
-    raise ValueError(f"{name} is not JSON")
+    is_integer = text.removeprefix("-").isdecimal() and len(text) <= INTEGER_CHARACTERS_MAX
+    return int(text) if is_integer else float(text)
 
 
 def body_hash(members: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chalicelib.wire.json_reading import TooDeep
 from chalicelib.wire.ripio.signature import compact_form, ecmascript_number, is_signed, signature_of
 
 SECRET, TIMESTAMP = "test-secret", "1700000000000"
@@ -154,11 +155,17 @@ def test_the_compact_form_is_what_json_stringify_writes(body: str, compact: str)
         b"\xff\xfe",
         b'{"a":1}x',
         b'\xef\xbb\xbf{"a": 1}',
-        b"[" * 60_000,
     ],
 )
 def test_what_is_no_json_has_no_other_form(body: bytes) -> None:
     assert compact_form(body) == body
+
+
+@pytest.mark.parametrize("body", [b"[" * 60_000, b"[" * 966 + b"]" * 966])
+def test_what_is_nested_too_deeply_has_no_compact_form(body: bytes) -> None:
+    """R44"""
+    with pytest.raises(TooDeep):
+        compact_form(body)
 
 
 @pytest.mark.parametrize(

@@ -173,9 +173,14 @@ def test_a_body_of_64_kib_is_looked_at_and_one_byte_more_is_not(desk: Desk) -> N
     assert desk.post("/orders/lock", body.ljust(65_536)).status == 200
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'"x"', b"null", b"1", b"\xff", b"[" * 60_000, b'{"a":NaN'])
+@pytest.mark.parametrize("body", [b"[]", b'"x"', b"null", b"1"])
 def test_what_is_no_json_object_is_a_bad_body(desk: Desk, body: bytes) -> None:
     assert details_of(desk.post("/orders/unlock", body)) == {"body": "must be a JSON object"}
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"\xff", b'{"a":NaN', b'{"a":NaN}'])
+def test_what_is_no_json_is_a_bad_body(desk: Desk, body: bytes) -> None:
+    assert details_of(desk.post("/orders/unlock", body)) == {"body": "must be readable JSON"}
 
 
 def test_a_segment_is_not_decoded_into_two(desk: Desk) -> None:
