@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -18,6 +19,7 @@ from tests.conformance_escrow.cases import (
     Request,
     as_multipart,
     as_urlencoded,
+    at,
     copied,
     outcome,
     part,
@@ -85,10 +87,11 @@ def test_e3_a_body_that_cannot_be_read_is_an_error_on_body(content: bytes, conte
 @every_command
 def test_a_body_of_64_kib_is_read(make: Callable[[], Request]) -> None:
     request = make()
+    is_closed = request.route.endswith("reimburse")
     content = json.dumps((request.body or {}) | {"unknown": ""}).encode()
     padded = content.replace(b'"unknown": ""', b'"unknown": "' + b"x" * (65_536 - len(content)) + b'"')
     assert len(padded) == 65_536
-    assert request.send(padded).status == 200
+    assert outcome(request.send(padded)) == (["unknown"] if is_closed else 200)
 
 
 @every_command
@@ -103,16 +106,23 @@ def test_e28_no_body_is_an_empty_object(make: Callable[[], Request]) -> None:
 
 @every_command
 def test_unknown_fields_are_ignored(make: Callable[[], Request]) -> None:
+    """But by the one command whose amount, when it is missing, means all (E29)."""
     request = make()
     other = copied(request.desk)
     unknown = {"unknown": {"a": [1]}, "status": "RELEASED", "id": 5, "gateway_id": "x"}
+    if request.route.endswith("reimburse"):
+        assert outcome(request.send((request.body or {}) | unknown)) == sorted(unknown)
+        return
     assert shown(request.send((request.body or {}) | unknown)) == shown(request.send(desk=other))
 
 
 @every_command
 def test_an_empty_text_and_null_count_as_absent(make: Callable[[], Request]) -> None:
-    """Null of a field that it clears aside (E13); there is no such field in these bodies."""
+    """Null of a field that it clears aside (E13); there is no such field in these bodies. Nor is the amount that means
+    all when it is missing (E29)."""
     request = make()
+    if request.route.endswith("reimburse"):
+        request = replace(request, body={"wallet_id": request.desk.buyer_wallet["id"]})
     empty = dict.fromkeys(request.body or {}, "  ")
     nulls, nothing = copied(request.desk), copied(request.desk)
     answers = [request.send(empty), request.send(dict.fromkeys(empty), desk=nulls), request.send({}, desk=nothing)]
@@ -210,6 +220,77 @@ def test_e30_a_number_that_not_every_client_can_read_is_refused(desk: Desk, numb
     for field in ("metadata", "template"):
         body = json.dumps(desk.usual_order(**{field: "MAP"})).replace('"MAP"', f'{{"n":{number}}}')
         assert outcome(desk.post("/orders", body.encode())) == [field]
+
+
+# --- money that is not asked for
+
+
+NO_AMOUNTS = cases(
+    *((repr(value), {"amount": value}, ["amount"]) for value in ("", "  ", None, [], {}, 0, False, "all")),
+    ("misspelt",            {"ammount": 10},                    ["ammount"]),
+    ("in another case",     {"Amount": 10},                     ["Amount"]),
+    ("nested",              {"data": {"amount": 10}},           ["data"]),
+    ("in brackets",         {"amount": {"value": 10}},          ["amount"]),
+    ("beside a good one",   {"amount": 10, "ammount": 20},      ["ammount"]),
+    ("unknown and null",    {"ammount": None},                  ["ammount"]),
+    ("the vendor's other",  {"multipayin": 0},                  ["multipayin"]),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("body", "fields"), NO_AMOUNTS)
+def test_e29_a_refund_of_all_is_asked_for_by_leaving_the_amount_out(body: dict[str, Any], fields: list[str]) -> None:
+    desk, order = at("PUBLISHED")
+    before, path = desk.tables(), f"/orders/{order['id']}/reimburse"
+    assert outcome(desk.post(path, body)) == fields
+    if all(isinstance(value, str | int) for value in body.values()):  # what a form can say, too
+        assert outcome(desk.post(path, as_urlencoded(body), content_type=FORM)) == fields
+        assert outcome(desk.post(path, as_multipart(body), content_type=MULTIPART)) == fields
+    assert desk.tables() == before
+
+
+@pytest.mark.parametrize("content", [b"amount", b"<amount>10</amount>", b"10", b"amount:10", b"data[amount]=10"])
+def test_e29_a_form_that_is_none_refunds_nothing(content: bytes) -> None:
+    desk, order = at("PUBLISHED")
+    before = desk.tables()
+    assert desk.post(f"/orders/{order['id']}/reimburse", content, content_type=FORM).status == 422
+    assert desk.tables() == before
+
+
+def test_e29_an_amount_in_the_query_refunds_nothing() -> None:
+    desk, order = at("PUBLISHED")
+    before, path = desk.tables(), f"/orders/{order['id']}/reimburse"
+    assert outcome(desk.send("POST", f"/2.0{path}", query="amount=10")) == ["amount"]
+    assert desk.tables() == before
+    assert outcome(desk.send("POST", f"/2.0{path}", query="utm_source=x")) == 200
+
+
+UNSERVED: Any = cases(
+    *((f"{route} {field}", route, field) for route in ("A1 orders", "A3 orders") for field in (
+        "discount_amount", "discount_coupon_id", "discount_wallet_id", "discount_percent", "discount", "coupon",
+        "coupon_code", "subscription_id", "bundle", "value_shipping", "shipping_amount")),
+    ("A8 cancel",       "A8 cancel",            "amount"),
+    ("A11 payins",      "A11 payins by wallet", "amount"),
+    ("A12 payouts",     "A12 payouts",          "amount"),
+    ("A12 to a bank",   "A12 payouts",          "bankaccount_id"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "field"), UNSERVED)
+def test_e31_money_that_the_vendor_documents_and_nobody_moves_is_refused(name: str, field: str) -> None:
+    request = COMMANDS[name]()
+    body, before = request.body or {}, request.desk.tables()
+    for value in (40, "40", 0.01, "0.01", True, "SUMMER", [1], {"id": 7}, -1):
+        assert outcome(request.send(body | {field: value})) == [field], value
+    assert outcome(request.send(as_urlencoded(body | {field: "40"}), content_type=FORM)) == [field]
+    assert request.desk.tables() == before
+
+
+@pytest.mark.parametrize(("name", "field"), UNSERVED)
+@pytest.mark.parametrize("value", [None, 0, "0", "0.00", "", "  ", False, "false", [], {}, {"amount": "0"}, [None]])
+def test_e31_a_neutral_value_of_it_passes(name: str, field: str, value: object) -> None:
+    request = COMMANDS[name]()
+    other = copied(request.desk)
+    assert shown(request.send((request.body or {}) | {field: value})) == shown(request.send(desk=other))
 
 
 # --- queries
@@ -397,7 +478,8 @@ def test_refusals_of_steps_8_and_9_are_kept_and_of_step_7_are_not(
     assert outcome(first) == fields
     again = request.send(headers=MADE_KEY)
     assert (again.body == first.body, "Idempotent-Replay" in again.headers) == (True, is_kept)
-    other = request.send({"amount": 1, "auto_accept": "1", "x": 1} if body else {"auto_accept": "1"}, headers=MADE_KEY)
+    others = {"amount": 1} if "reimburse" in route else {"auto_accept": "1", "x": 1}
+    other = request.send(others, headers=MADE_KEY)
     if is_kept and "accept" not in route:
         assert outcome(other) == ["idempotency_key"]
     elif not is_kept:

@@ -121,11 +121,6 @@ def test_the_page_about_the_escrow_desk_works_as_printed(checkout: Path) -> None
     assert order["id"] == listed["data"][0]["id"]
 
 
-def test_every_decision_of_the_escrow_desk_is_in_its_page() -> None:
-    text = (ROOT / "docs/escrow-desk.md").read_text(encoding="utf-8")
-    assert re.findall(r"^- \*\*(E\d+)\*\*", text, re.MULTILINE) == [f"E{number}" for number in range(1, 26)]
-
-
 def test_every_file_that_a_document_links_to_is_there() -> None:
     for document in (
         "README.md",

@@ -92,7 +92,7 @@ class Commanding:
             earlier = replay.earlier()
             if earlier is not None:
                 return earlier
-        errors: Errors = {}
+        errors: Errors = _in_the_query(request, schema)
         fields = schema.checked(sent, body, errors)
         try:
             shown = carry_out(Sent(fields, errors, sent), None if replay is None else _recorder(replay))
@@ -126,6 +126,12 @@ def _read(request: HttpRequest, schema: Schema) -> tuple[Body, dict[str, Any]]:
     except UnreadableBody as unreadable:
         raise invalid_field("body", breaks_rule("body", str(unreadable))) from unreadable
     return body, schema.read(body.members)
+
+
+def _in_the_query(request: HttpRequest, schema: Schema) -> Errors:
+    """Return the errors of a command that ignores no field, and was sent some in the query, where nobody reads them."""
+    sent = schema.kinds.keys() & request.query.keys() if schema.is_closed else ()
+    return {name: [breaks_rule(name, "must be in the body")] for name in sent}
 
 
 def _recorder(replay: Replay) -> Record:

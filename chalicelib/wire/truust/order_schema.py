@@ -44,6 +44,16 @@ PAYIN_TYPES, PAYIN_FALLBACK = ("payin_method_types", "payin_types"), ("payin_met
 """Both names of each (E11); of two that are sent the first counts."""
 _CALLBACKS = tuple(Callbacks.__dataclass_fields__)
 
+UNSERVED = frozenset(
+    {
+        *("discount", "discount_*", "coupon", "coupon_*", "subscription_id", "bundle", "bundle_id"),
+        *("value_shipping", "fee_shipping", "shipping_amount"),
+    }
+)
+"""What the vendor documents of orders that changes who pays how much, and this desk does not do (E31)."""
+UNSERVED_AMOUNT = frozenset({"amount"})
+"""Of payins, payouts and cancels, which move all there is and can move no part of it."""
+
 CREATE = Schema(
     {
         **_FACTS,
@@ -56,12 +66,18 @@ CREATE = Schema(
         **{name: url() for name in _CALLBACKS},
     },
     required=frozenset({"name", "value"}),
+    unserved=UNSERVED,
 )
-UPDATE = Schema(_FACTS)
+UPDATE = Schema(_FACTS, unserved=UNSERVED)
 NONE = Schema({})
-CANCEL = Schema({"tag": text(100), "metadata": metadata()})
+CANCEL = Schema({"tag": text(100), "metadata": metadata()}, unserved=UNSERVED_AMOUNT)
 VALIDATE = Schema({"auto_accept": truth()})
-REIMBURSE = Schema({"amount": amount(is_above_zero=True), "wallet_id": identifier(), "payin_id": identifier()})
+REIMBURSE = Schema(
+    {"amount": amount(is_above_zero=True), "wallet_id": identifier(), "payin_id": identifier()},
+    is_closed=True,
+    never_empty=frozenset({"amount"}),
+)
+"""Without an amount it gives back all that is left, so one that is misspelt, nested or empty is not ignored (E29)."""
 
 LIST_FILTERS = {"status": choice(*(status.value for status in Status)), "sandbox": truth()}
 CLEARED_BY_NULL = ("fee_value", "fee_percent", "description", "tag")

@@ -17,16 +17,19 @@ from chalicelib.wire.truust.envelope import is_required, not_found, response, si
 from chalicelib.wire.truust.gate import Caller
 from chalicelib.wire.truust.lists import CREATED_AT, ID, Listing, Match, Searched, Source, asked_of, page_from
 from chalicelib.wire.truust.objects import View, payin_view, payout_view
+from chalicelib.wire.truust.order_schema import UNSERVED_AMOUNT
 from chalicelib.wire.truust.paths import id_of
 from chalicelib.wire.truust.schema import Schema, choice, identifier
 
 PAYIN = Schema(
     {"order_id": identifier(), "type": choice(*(kind.value for kind in PayinType)), "wallet_id": identifier()},
     required=frozenset({"order_id", "type"}),
+    unserved=UNSERVED_AMOUNT,
 )
 PAYOUT = Schema(
     {"order_id": identifier(), "type": choice(PAYOUT_TYPE), "wallet_id": identifier()},
     required=frozenset({"order_id", "type", "wallet_id"}),
+    unserved=UNSERVED_AMOUNT | {"bankaccount_id", "azupay_*"},
 )
 PAYINS: Listing[Payin] = Listing(
     row_id=attrgetter("payin_id"),

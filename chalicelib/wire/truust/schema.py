@@ -28,6 +28,7 @@ METADATA_KEY_CHARACTERS_MAX = 100
 AMOUNT_DIGITS_MAX = 38
 _NUMBER = re.compile(r"-?[0-9]{1,1000}(\.[0-9]{1,1000})?")
 """Far more digits than any field may have; zeros before and behind them count too."""
+_ZERO = re.compile(r"[+-]?0*\.?0*")
 _TRUTH = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -53,18 +54,30 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """The fields of a request, by name."""
+    """The fields of a request, by name; others are ignored, but for those below.
+
+    unserved: what the vendor documents, moves money and is not served here: refused where it has a value that means
+    something (E31); a name that ends in * stands for all that begin so.
+    is_closed: whether every other field is refused, as where an amount that is missing means all (E29).
+    never_empty: fields that are refused where they are there without a value.
+    """
 
     kinds: Mapping[str, Kind]
     required: frozenset[str] = frozenset()
+    unserved: frozenset[str] = frozenset()
+    is_closed: bool = False
+    never_empty: frozenset[str] = frozenset()
 
     def read(self, members: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the fields that are there, and null ones; text in their kinds' values; unknown ones are left out."""
+        """Return the fields that are there, and null ones; text in their kinds' values; what is ignored is left out."""
         found = {}
-        for name in self.kinds.keys() & members.keys():
-            value = _trimmed(members[name])
-            if value is not None or members[name] is None:
-                found[name] = self.kinds[name].spelled(value) if isinstance(value, str) else value
+        for name, member in members.items():
+            kind, value = self.kinds.get(name), _trimmed(member)
+            if kind is None:
+                if self.is_closed or (self._is_unserved(name) and not _is_neutral(member)):
+                    found[name] = member
+            elif value is not None or member is None or name in self.never_empty:
+                found[name] = kind.spelled(value) if isinstance(value, str) else value
         return found
 
     def checked(self, fields: Mapping[str, Any], body: Body, errors: Errors) -> dict[str, Any]:
@@ -76,16 +89,41 @@ class Schema:
         for name in body.files:
             errors[name] = [breaks_rule(name, "must not be a file")]
         for name, value in fields.items():
-            if value is None or name in errors:
+            kind = self.kinds.get(name)
+            if name in errors or (kind is not None and value is None and name not in self.never_empty):
                 continue
             try:
-                good[name] = self.kinds[name].check(value)
+                good[name] = self._good(name, kind, value)
             except Unfit as unfit:
                 errors[name] = [unfit.text(name)]
         for name in self.kinds:
             if name in self.required and name not in good and name not in errors:
                 errors[name] = [is_required(name)]
         return good
+
+    def _good(self, name: str, kind: Kind | None, value: object) -> Any:
+        if kind is None:
+            raise Unfit("is not served" if self._is_unserved(name) else "is not a field of this command")
+        if value is None:
+            raise Unfit("must have a value, or be left out")
+        return kind.check(value)
+
+    def _is_unserved(self, name: str) -> bool:
+        return name in self.unserved or any(
+            name.startswith(start[:-1]) for start in self.unserved if start.endswith("*")
+        )
+
+
+def _is_neutral(value: object) -> bool:
+    """Tell whether a value says that there is nothing: null, 0, empty, false, also as text, or nothing but such."""
+    if isinstance(value, str):
+        text = value.strip()
+        return text in ("", "false") or _ZERO.fullmatch(text) is not None
+    if isinstance(value, Mapping):
+        return all(map(_is_neutral, value.values()))
+    if isinstance(value, list):
+        return all(map(_is_neutral, value))
+    return not value
 
 
 def refuse(errors: Errors) -> None:
