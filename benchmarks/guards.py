@@ -529,6 +529,20 @@ GUARDS = [
         "tests/stores/test_taker_desk.py::test_an_instrument_stands_for_one_stock_for_good",
     ),
     Guard(
+        "a fill of a signed order is paid with something",
+        "chalicelib/signed/filling.py",
+        "elif not amount_of(order.price, request.quantity, stored.stock_decimals):",
+        "elif False:",
+        "tests/conformance_taker/test_20_shares_and_decimals.py::test_k36_a_fill_that_is_worth_nothing_is_refused",
+    ),
+    Guard(
+        "a signed order is worth no more than an account can hold",
+        "chalicelib/wire/stove/makers.py",
+        "if value + order.incentive > VALUE_MAX:",
+        "if False:",
+        "tests/conformance_taker/test_20_shares_and_decimals.py::test_k31_value_and_incentive_stay_within_10_to_the_36th",
+    ),
+    Guard(
         "a taker key is made once",
         "chalicelib/stores/taker_keys.py",
         'key_not_exists = "attribute_not_exists(#credential)"',

@@ -36,7 +36,7 @@ from chalicelib.stores.dynamodb import Database, Row, batched, encode
 from chalicelib.stores.escrow_keys import EscrowKeys
 from chalicelib.stores.escrow_settings import EscrowDesks
 from chalicelib.stores.escrows import Escrows
-from chalicelib.stores.instruments import Instrument, Instruments
+from chalicelib.stores.instruments import Instruments
 from chalicelib.stores.keys import book_key
 from chalicelib.stores.taker_keys import TakerKeys
 from chalicelib.stores.tenants import Tenants, instance_id
@@ -281,7 +281,7 @@ def open_taker_desk(database: Database, customers: Iterable[str]) -> None:
     open_venue(database, customers)
     instruments = Instruments(database)
     instruments.add_quote(INSTANCE, QUOTE)
-    instruments.add(INSTANCE, Instrument(0, "AAPL", BASE))
+    instruments.add(INSTANCE, 0, "AAPL", BASE)
 
 
 def signed_orders(orders: int, deadline_s: int) -> list[Signed]:

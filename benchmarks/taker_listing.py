@@ -158,7 +158,16 @@ def _order(history: int, number: int, status: Status) -> StoredOrder:
     state = State(status, NOTHING, created_at_s + 40, filled, lock, version=2)
     order_hash = f"0x{number + 2**20:032x}{history:032x}"
     return StoredOrder(
-        instance_of(history), order_hash, order, "0x" + "ab" * 65, STOCK, created_at_s, state, True, "cmd_" + "0" * 26
+        instance_of(history),
+        order_hash,
+        order,
+        "0x" + "ab" * 65,
+        STOCK,
+        18,
+        created_at_s,
+        state,
+        True,
+        "cmd_" + "0" * 26,
     )
 
 
@@ -169,7 +178,7 @@ def _fill(stored: StoredOrder, reference_id: str) -> Fill:
         order_hash=stored.order_hash,
         taker=TAKER,
         quantity=stored.state.filled,
-        amount=stored.order.value,
+        amount=stored.order.value(18),
         fee=0,
         incentive=10**17,
         asked_incentive=None,

@@ -1,4 +1,6 @@
-"""The taker desk's part of the demo: a quote token and a stock, one maker, two takers with an API key each, all funded.
+"""The taker desk's part of the demo: a quote token, two stocks, one maker, two takers with an API key each, all funded.
+
+Of one stock a share is 10^18 base units, the other has no decimals: its quantities are whole shares.
 
 The maker's private key stands here for everybody to read: it is for the demo only, and worth nothing anywhere else.
 """
@@ -16,7 +18,10 @@ from infra.demo import CREDIT, INSTANCE, unless_there
 
 ASSET = "0x09671802Cc9Bbf6402f2e7a07b220Aa7b43D8c91"
 STOCK_TOKEN = "0x00000000000000000000000000000000000aa91e"
-EXCHANGE, TICKER = 0, "AAPL"
+WHOLE_SHARES_TOKEN = "0x0000000000000000000000000000000000005f7a"
+EXCHANGE, TICKER, WHOLE_SHARES_TICKER = 0, "AAPL", "MSFT"
+WHOLE_SHARES = 10**6
+"""How many shares of the stock without decimals everybody has."""
 MAKER = "0x19E7E376E7C213B7E7e7e46cc70A5dD086DAff2A"
 MAKER_PRIVATE_KEY = "0x" + "11" * 32
 TAKER, OTHER_TAKER = "0x" + "a1" * 20, "0x" + "b2" * 20
@@ -24,17 +29,27 @@ BURST = PER_SECOND = 1000
 
 
 def seed() -> None:
-    """Make the desk's tokens, instrument and funds where they are missing. Raises CommandFailed."""
+    """Make the desk's tokens, instruments and funds where they are missing. Raises CommandFailed."""
     whose = ["--instance", INSTANCE]
-    for token, name, symbol in ((ASSET, "US Dollar", "USD"), (STOCK_TOKEN, "Apple", "AAPL")):
-        unless_there(["token", "create", *whose, "--token-address", token, "--name", name, "--symbol", symbol])
+    for token, name, symbol, decimals in (
+        (ASSET, "US Dollar", "USD", 18),
+        (STOCK_TOKEN, "Apple", TICKER, 18),
+        (WHOLE_SHARES_TOKEN, "Microsoft", WHOLE_SHARES_TICKER, 0),
+    ):
+        what = ["--name", name, "--symbol", symbol, "--decimals", str(decimals)]
+        unless_there(["token", "create", *whose, "--token-address", token, *what])
     cli.run(["quote", "add", *whose, "--token-address", ASSET])
-    instrument = ["--exchange", str(EXCHANGE), "--ticker", TICKER, "--token-address", STOCK_TOKEN]
-    cli.run(["instrument", "add", *whose, *instrument])
+    for ticker, token in ((TICKER, STOCK_TOKEN), (WHOLE_SHARES_TICKER, WHOLE_SHARES_TOKEN)):
+        instrument = ["--exchange", str(EXCHANGE), "--ticker", ticker, "--token-address", token]
+        cli.run(["instrument", "add", *whose, *instrument])
     for customer, who in ((MAKER, "maker"), (TAKER, "taker"), (OTHER_TAKER, "other-taker")):
-        for token, word in ((ASSET, "quote"), (STOCK_TOKEN, "stock")):
+        for token, word, amount in (
+            (ASSET, "quote", CREDIT),
+            (STOCK_TOKEN, "stock", CREDIT),
+            (WHOLE_SHARES_TOKEN, "whole-shares", WHOLE_SHARES),
+        ):
             account = [*whose, "--customer", customer.lower(), "--asset", token]
-            cli.run(["credit", *account, "--amount", str(CREDIT), "--id", f"txn_demo_{who}_{word}"])
+            cli.run(["credit", *account, "--amount", str(amount), "--id", f"txn_demo_{who}_{word}"])
 
 
 def taker_desk(earlier: dict[str, Any]) -> dict[str, Any]:
@@ -53,6 +68,7 @@ def taker_desk(earlier: dict[str, Any]) -> dict[str, Any]:
         "asset": ASSET,
         "exchange": EXCHANGE,
         "ticker": TICKER,
+        "whole_shares_ticker": WHOLE_SHARES_TICKER,
         "chain_id": domain.chain_id,
         "verifying_contract": domain.verifying_contract,
         "maker_address": MAKER,

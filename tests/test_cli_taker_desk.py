@@ -14,7 +14,7 @@ from chalicelib.allowance import Allowance
 from chalicelib.signed.settings import DeskSettings, TakerKey, key_id_of, secret_of
 from chalicelib.stores.desk_settings import TakerDesks
 from chalicelib.stores.dynamodb import Database
-from chalicelib.stores.instruments import Instruments, Terms
+from chalicelib.stores.instruments import Instruments, Stock, Terms
 from chalicelib.stores.taker_keys import TakerKeys
 from tests.wire.stove.desk import (
     AAPL,
@@ -195,12 +195,12 @@ def test_instruments_and_quotes_are_added_and_listed(
     run(f"instrument add --instance {INSTANCE} --exchange 1 --ticker B.A-9 --token-address 0x{AAPL[2:].upper()}")
     run(f"quote add --instance {INSTANCE} --token-address {AAPL}")
     assert run(f"quote list {INSTANCE}")["quotes"] == sorted([QUOTE, AAPL])
-    added = {"exchange": 1, "ticker": "B.A-9", "token_address": AAPL}
+    added = {"exchange": 1, "ticker": "B.A-9", "token_address": AAPL, "decimals": 18}
     assert run(f"instrument list {INSTANCE}")["instruments"][-1] == added
     monkeypatch.setattr("sys.argv", ["tallybook", "instrument", "list", INSTANCE])
     assert cli.main() == 0
-    assert f"B.A-9 of exchange 1: {AAPL}" in capsys.readouterr().out.splitlines()
-    assert Instruments(desk.database).terms(INSTANCE, AAPL, 1, "B.A-9") == Terms(True, AAPL)
+    assert f"B.A-9 of exchange 1: {AAPL}, 18 decimals" in capsys.readouterr().out.splitlines()
+    assert Instruments(desk.database).terms(INSTANCE, AAPL, 1, "B.A-9") == Terms(True, Stock(AAPL, 18))
 
 
 def test_an_order_is_shown_by_its_id_and_by_its_hash(run: Run, desk: Desk) -> None:

@@ -136,11 +136,11 @@ def test_a_fill_an_unlock_a_cancel_and_a_sweep_at_once_come_one_after_the_other(
 
 def test_a_makers_funds_are_held_once_however_many_orders_come_at_once(market: Market) -> None:
     """Funds for three orders of eight."""
-    market.fund(PRINCIPAL, QUOTE, 3 * BUY.hold.quote + 1)
+    market.fund(PRINCIPAL, QUOTE, 3 * BUY.hold(18).quote + 1)
     orders = [replace(BUY, maker=PRINCIPAL, principal=PRINCIPAL, nonce=nonce) for nonce in range(8)]
     outcomes = at_once([told(InsufficientFunds, *BUSY)(lambda order=order: market.create(order)) for order in orders])  # type: ignore[misc]
     assert kinds(outcomes)[StoredOrder] <= 3
-    assert market.funds(PRINCIPAL, QUOTE)[1] == kinds(outcomes)[StoredOrder] * BUY.hold.quote
+    assert market.funds(PRINCIPAL, QUOTE)[1] == kinds(outcomes)[StoredOrder] * BUY.hold(18).quote
     assert kinds(outcomes)[StoredOrder] == 3 or any(isinstance(outcome, BUSY) for outcome in outcomes)
     Verifier(market.database).verify(None)
 
@@ -151,7 +151,7 @@ def test_one_nonce_used_eight_times_at_once_is_one_order(market: Market) -> None
     assert kinds(outcomes)[StoredOrder] == 1
     (stored,) = market.orders.orders_of_maker(INSTANCE, MAKER)
     assert {outcome.order_hash for outcome in outcomes if isinstance(outcome, NonceUsed)} <= {stored.order_hash}
-    assert market.funds(MAKER, QUOTE)[1] == stored.order.hold.quote
+    assert market.funds(MAKER, QUOTE)[1] == stored.order.hold(18).quote
     proven(market)
 
 

@@ -140,8 +140,8 @@ def _changed(found: DeskSettings, options: argparse.Namespace) -> DeskSettings:
 
 def _add_instrument(options: argparse.Namespace) -> Printed:
     instance = tenants().get(options.instance).instance
-    added = Instrument(options.exchange, options.ticker, options.token_address)
-    Instruments(wiring.database()).add(instance, added)
+    instruments = Instruments(wiring.database())
+    added = instruments.add(instance, options.exchange, options.ticker, options.token_address)
     return {"instance": instance} | _shown_instrument(added)
 
 
@@ -209,7 +209,12 @@ def _shown_settings(settings: DeskSettings) -> Printed:
 
 
 def _shown_instrument(instrument: Instrument) -> Printed:
-    return {"exchange": instrument.exchange, "ticker": instrument.ticker, "token_address": instrument.stock}
+    return {
+        "exchange": instrument.exchange,
+        "ticker": instrument.ticker,
+        "token_address": instrument.stock.address,
+        "decimals": instrument.stock.decimals,
+    }
 
 
 def _shown_order(stored: StoredOrder) -> Printed:
@@ -226,6 +231,7 @@ def _shown_order(stored: StoredOrder) -> Printed:
         "ticker": order.ticker,
         "price": str(order.price),
         "quantity": str(order.quantity),
+        "stock_decimals": stored.stock_decimals,
         "filled": str(state.filled),
         "held_quote": str(state.hold.quote),
         "held_stock": str(state.hold.stock),
@@ -239,7 +245,8 @@ def _shown_order(stored: StoredOrder) -> Printed:
 def _instrument_lines(printed: Printed) -> Iterator[str]:
     """Yield a line an instrument, for people."""
     for one in printed["instruments"]:
-        yield f"{one['ticker']} of exchange {one['exchange']}: {one['token_address']}"
+        decimals = f"{one['decimals']} decimals"
+        yield f"{one['ticker']} of exchange {one['exchange']}: {one['token_address']}, {decimals}"
 
 
 def _given(members: dict[str, Any]) -> dict[str, Any]:

@@ -42,7 +42,7 @@ from chalicelib.signed.lifecycle import (
     status_at,
     take,
 )
-from chalicelib.signed.order import SignedOrder, customer_of, order_id_of
+from chalicelib.signed.order import NOTHING, SignedOrder, customer_of, order_id_of
 from chalicelib.signed.settings import DeskSettings
 from chalicelib.signed.steps import Contended, Steps
 from chalicelib.signed.sweeping import Lapses
@@ -103,9 +103,18 @@ class SignedOrderDesk:
 
         def once() -> StoredOrder:
             now_s, settles = self._clock_s(), settings.has_ledger_settlement
-            state, name = created(order, now_s, holds=settles), self._new_id("cmd")
-            order_hash = signed.order_hash.lower()
-            new = StoredOrder(instance, order_hash, order, signed.signature, stock, now_s, state, settles, name)
+            new = StoredOrder(
+                instance=instance,
+                order_hash=signed.order_hash.lower(),
+                order=order,
+                signature=signed.signature,
+                stock=stock.address,
+                stock_decimals=stock.decimals,
+                created_at_s=now_s,
+                state=created(order.hold(stock.decimals) if settles else NOTHING, now_s),
+                settles=settles,
+                written_by=self._new_id("cmd"),
+            )
             try:
                 return self._steps.create(new)
             except Contended as refused:

@@ -9,7 +9,7 @@ from chalicelib.core.changes import Changes
 from chalicelib.core.transactions import Transaction
 from chalicelib.signed.faults import BadAmount
 from chalicelib.signed.lifecycle import State, Status
-from chalicelib.signed.order import Charge, charge_of, fill_id_of
+from chalicelib.signed.order import Charge, amount_of, charge_of, fill_id_of
 from chalicelib.signed.settlement import filled, legs_of
 from chalicelib.stores.orders import time_of
 from chalicelib.stores.signed_rows import Fill, StoredOrder
@@ -33,16 +33,18 @@ class FillRequest:
 
 
 def charge_for(stored: StoredOrder, request: FillRequest, fee_bps: int) -> Charge:
-    """Return what the fill moves. Raises BadAmount."""
+    """Return what the fill moves. Raises BadAmount: a fill that would be paid with nothing is refused too (K36)."""
     order, left, faults = stored.order, stored.order.quantity - stored.state.filled, {}
     if not 1 <= request.quantity <= left:
         faults["fill_quantity"] = f"must be 1 to {left}, what is left of the order"
+    elif not amount_of(order.price, request.quantity, stored.stock_decimals):
+        faults["fill_quantity"] = "must be worth at least one base unit of the asset at the order's price"
     allowance = order.allowance_of(max(0, request.quantity))
     if request.incentive is not None and not 0 <= request.incentive <= allowance:
         faults["taker_incentive"] = f"must be 0 to {allowance}, the allowance of this fill"
     if faults:
         raise BadAmount(faults)
-    return charge_of(order, request.quantity, request.incentive, fee_bps)
+    return charge_of(order, stored.stock_decimals, request.quantity, request.incentive, fee_bps)
 
 
 def fill_of(stored: StoredOrder, taker: str, request: FillRequest, charge: Charge, status: Status, now_s: int) -> Fill:

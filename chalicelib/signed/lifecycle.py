@@ -105,9 +105,9 @@ class Step:
     notes: str | None = None
 
 
-def created(order: SignedOrder, at_s: int, *, holds: bool) -> State:
-    """Return a new order's state. holds: whether funds are set aside for it (K34)."""
-    return State(Status.PENDING, order.hold if holds else NOTHING, at_s)
+def created(hold: Hold, at_s: int) -> State:
+    """Return a new order's state. hold: the funds set aside for it, NOTHING where the ledger does not settle (K34)."""
+    return State(Status.PENDING, hold, at_s)
 
 
 def live_lock(state: State, at_s: int) -> Lock | None:

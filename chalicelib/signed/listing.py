@@ -120,11 +120,12 @@ def open_orders(orders: SignedOrders, instance: str, traits: Traits, at_s: int) 
     """Return the oldest orders that anybody may lock now, 500 at most (K18).
 
     An index names the candidates, so an order of the last moments may be missing; each is read as of now, so none is
-    there that is locked or closed. Reads all that are neither closed nor locked away by the filters until it is full.
+    there that is locked or closed, or of which nothing can be filled any more (K36). Reads all that are neither closed
+    nor locked away by the filters until it is full.
     """
     found = (as_of(stored, at_s) for stored in orders.open_orders(instance))
     free = (each for each in found if phase_at(each.order, each.state, at_s) is Phase.OPEN and traits.fit(each.order))
-    return list(islice(free, AVAILABLE_MAX))
+    return list(islice((each for each in free if each.can_be_filled), AVAILABLE_MAX))
 
 
 def steady(orders: SignedOrders, instance: str, taker: str, read: Callable[[Counts], T]) -> T:

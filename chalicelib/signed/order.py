@@ -1,7 +1,8 @@
 """A signed order: what its maker signed, and the formulas over it. Pure; all divisions round down.
 
-Amounts are integers in base units. price: quote base units for 10^18 base units of the stock (K31); quantity: base
-units of the stock; incentive: quote base units that the takers get for filling the whole of it.
+Amounts are integers in base units. price: quote base units for one whole share (K31); quantity: base units of the
+stock, of which a share has 10^decimals, as its token says; incentive: quote base units that the takers get for filling
+the whole of it. The decimals are not part of what is signed, so whoever reckons an amount brings them along.
 
 Addresses stay as they were written, for that is how they are answered; they are compared, and name customers of the
 ledger, in lower case (``customer_of``).
@@ -13,10 +14,12 @@ import hashlib
 from dataclasses import dataclass
 from uuid import UUID
 
-PRICE_UNIT = 10**18
-"""Base units of stock that the price is for."""
+DECIMALS_MAX = 18
+"""Of the stock's token, and of the quote's."""
 AMOUNT_MAX = 10**27
-"""Bound of price, quantity and incentive: values stay below 10^36, sums of them within the ledger's 38 digits (K31)."""
+"""Bound of price, quantity and incentive (K31)."""
+VALUE_MAX = 10**36
+"""Bound of value and incentive together: an account's sums of them stay within the ledger's 38 digits (K31)."""
 NONCE_MAX = 2**63 - 1
 EXCHANGE_MAX = 2**16 - 1
 FEE_SCALE_BPS = 10_000
@@ -42,14 +45,13 @@ class SignedOrder:
     deadline: int
     nonce: int
 
-    @property
-    def value(self) -> int:
-        return amount_of(self.price, self.quantity)
+    def value(self, decimals: int) -> int:
+        """Return what all of it costs, quote base units. decimals: of the stock, here and below."""
+        return amount_of(self.price, self.quantity, decimals)
 
-    @property
-    def hold(self) -> Hold:
+    def hold(self, decimals: int) -> Hold:
         """Return what the maker must set aside for all of it."""
-        return Hold(self.value + self.incentive, 0) if self.is_buy else Hold(self.incentive, self.quantity)
+        return Hold(self.value(decimals) + self.incentive, 0) if self.is_buy else Hold(self.incentive, self.quantity)
 
     def taken_by(self, charge: Charge) -> Hold:
         """Return what a fill takes from the hold."""
@@ -87,14 +89,18 @@ class Charge:
     fee: int
 
 
-def amount_of(price: int, quantity: int) -> int:
-    """Return what this quantity costs, quote base units."""
-    return price * quantity // PRICE_UNIT
+def amount_of(price: int, quantity: int, decimals: int) -> int:
+    """Return what this quantity costs, quote base units. decimals: of the stock.
+
+    >>> amount_of(150, 2, decimals=0), amount_of(150, 2 * 10**18, decimals=18), amount_of(150, 2, decimals=18)
+    (300, 300, 0)
+    """
+    return int(price * quantity // 10**decimals)
 
 
-def charge_of(order: SignedOrder, quantity: int, incentive: int | None, fee_bps: int) -> Charge:
+def charge_of(order: SignedOrder, decimals: int, quantity: int, incentive: int | None, fee_bps: int) -> Charge:
     """Return what a fill moves; incentive: what the taker asks for, None for its whole allowance."""
-    amount = amount_of(order.price, quantity)
+    amount = amount_of(order.price, quantity, decimals)
     taken = order.allowance_of(quantity) if incentive is None else incentive
     return Charge(quantity, amount, taken, amount * fee_bps // FEE_SCALE_BPS)
 

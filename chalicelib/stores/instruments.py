@@ -1,8 +1,12 @@
 """What an instance's taker desk trades (table ``tokens``): its quote tokens, and the stock that each instrument is.
 
-An instrument, "instrument/<exchange>/<ticker>", names the ledger's token of a stock, for the stock has no address on
-the wire (K1). A token that orders may be paid in is marked by "quote/<address>". Both stand for good: a stored order
-keeps the stock's address, and what is registered here is asked when an order is created.
+An instrument, "instrument/<exchange>/<ticker>", names the ledger's token of a stock and that token's decimals, for the
+stock has no address on the wire (K1). A token that orders may be paid in is marked by "quote/<address>". Both stand for
+good, as a token's decimals do: a stored order keeps the stock's address and decimals, and what is registered here is
+asked when an order is created.
+
+A row, an instrument's or an order's, that names no decimals is about a token of 18: those that were made when the desk
+took no other read the same as those made now.
 """
 
 from __future__ import annotations
@@ -10,14 +14,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from chalicelib.signed.order import customer_of
+from chalicelib.signed.order import DECIMALS_MAX, customer_of
 from chalicelib.stores.dynamodb import ConditionFailed, Database, Put, Row
 from chalicelib.stores.tokens import Tokens
 from chalicelib.tenancy import TenancyRefused
 
 TABLE = "tokens"
-DECIMALS = 18
-"""Of every token of this desk (K31)."""
+DECIMALS_USUAL = 18
+"""A stock's decimals where its row names none."""
 _INSTRUMENT, _QUOTE = "instrument/", "quote/"
 
 
@@ -26,11 +30,11 @@ class UnknownToken(TenancyRefused):
         super().__init__(f"no such token: {address}")
 
 
-class OtherDecimals(TenancyRefused):
-    """The desk's tokens all have 18 decimals (K31)."""
+class TooManyDecimals(TenancyRefused):
+    """The desk's tokens have 18 decimals at most (K31)."""
 
     def __init__(self, address: str, decimals: int) -> None:
-        super().__init__(f"the token has {decimals} decimals, not {DECIMALS}: {address}")
+        super().__init__(f"the token has {decimals} decimals, more than {DECIMALS_MAX}: {address}")
 
 
 class InstrumentExists(TenancyRefused):
@@ -41,12 +45,18 @@ class InstrumentExists(TenancyRefused):
 
 
 @dataclass(frozen=True, slots=True)
-class Instrument:
-    """stock: the address of its token in the ledger, in lower case."""
+class Stock:
+    """A stock's token in the ledger. address: in lower case. decimals: a whole share is 10**decimals base units."""
 
+    address: str
+    decimals: int
+
+
+@dataclass(frozen=True, slots=True)
+class Instrument:
     exchange: int
     ticker: str
-    stock: str
+    stock: Stock
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +64,7 @@ class Terms:
     """What an instance knows of an order's asset and instrument. stock: None where there is no such instrument."""
 
     is_quote: bool
-    stock: str | None
+    stock: Stock | None
 
 
 class Instruments:
@@ -62,20 +72,26 @@ class Instruments:
         self._database = database
         self._tokens = Tokens(database)
 
-    def add(self, instance: str, instrument: Instrument) -> None:
-        """Name a stock's token; done once, it stands. Raises UnknownToken, OtherDecimals or InstrumentExists."""
-        self._refuse_other_decimals(instance, instrument.stock)
+    def add(self, instance: str, exchange: int, ticker: str, address: str) -> Instrument:
+        """Name a stock's token, in lower case; done once, it stands.
+
+        Raises UnknownToken, TooManyDecimals or InstrumentExists.
+        """
+        instrument = Instrument(exchange, ticker, Stock(address, self._decimals_of(instance, address)))
         not_there, is_the_same = "attribute_not_exists(#entry)", "#stock = :stock"
-        row = _instrument_key(instance, instrument.exchange, instrument.ticker) | {"stock": instrument.stock}
-        values = {":stock": instrument.stock}
+        row = _instrument_key(instance, exchange, ticker) | _facts_of(instrument.stock)
         try:
-            self._database.write(Put(TABLE, row, f"{not_there} OR {is_the_same}", values))
+            self._database.write(Put(TABLE, row, f"{not_there} OR {is_the_same}", {":stock": address}))
         except ConditionFailed as error:
             raise InstrumentExists(instrument) from error
+        return instrument
 
     def add_quote(self, instance: str, address: str) -> None:
-        """Let orders be paid in a token. Raises UnknownToken or OtherDecimals. The row is the same whoever puts it."""
-        self._refuse_other_decimals(instance, address)
+        """Let orders be paid in a token. Raises UnknownToken or TooManyDecimals.
+
+        The row is the same whoever puts it.
+        """
+        self._decimals_of(instance, address)
         self._database.write(Put(TABLE, _quote_key(instance, address)))
 
     def terms(self, instance: str, asset: str, exchange: int, ticker: str) -> Terms:
@@ -83,11 +99,11 @@ class Instruments:
         quote, instrument = _quote_key(instance, asset), _instrument_key(instance, exchange, ticker)
         rows = {row["entry"]: row for row in self._database.get_many(TABLE, [quote, instrument])}
         found = rows.get(instrument["entry"])
-        return Terms(quote["entry"] in rows, found["stock"] if found else None)
+        return Terms(quote["entry"] in rows, _stock_of(found) if found else None)
 
     def of_instance(self, instance: str) -> list[Instrument]:
         """Return an instance's instruments, by exchange and ticker."""
-        names = ((row["entry"].split("/", 2), row["stock"]) for row in self._rows(instance, _INSTRUMENT))
+        names = ((row["entry"].split("/", 2), _stock_of(row)) for row in self._rows(instance, _INSTRUMENT))
         found = (Instrument(int(exchange), ticker, stock) for (_, exchange, ticker), stock in names)
         return sorted(found, key=lambda instrument: (instrument.exchange, instrument.ticker))
 
@@ -99,12 +115,22 @@ class Instruments:
         condition = "#instance = :instance AND begins_with(#entry, :start)"
         return self._database.query(TABLE, condition, {":instance": instance, ":start": start})
 
-    def _refuse_other_decimals(self, instance: str, address: str) -> None:
+    def _decimals_of(self, instance: str, address: str) -> int:
         token = self._tokens.get(instance, address)
         if token is None:
             raise UnknownToken(address)
-        if token.decimals != DECIMALS:
-            raise OtherDecimals(address, token.decimals)
+        if token.decimals > DECIMALS_MAX:
+            raise TooManyDecimals(address, token.decimals)
+        return token.decimals
+
+
+def _facts_of(stock: Stock) -> Row:
+    decimals = {} if stock.decimals == DECIMALS_USUAL else {"decimals": stock.decimals}
+    return {"stock": stock.address} | decimals
+
+
+def _stock_of(row: Row) -> Stock:
+    return Stock(row["stock"], row.get("decimals", DECIMALS_USUAL))
 
 
 def _instrument_key(instance: str, exchange: int, ticker: str) -> dict[str, str]:

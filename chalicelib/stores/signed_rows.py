@@ -23,8 +23,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields, replace
 
 from chalicelib.signed.lifecycle import Lock, State, Status, next_lapse_s
-from chalicelib.signed.order import Hold, SignedOrder, customer_of, order_id_of
+from chalicelib.signed.order import Hold, SignedOrder, amount_of, customer_of, order_id_of
 from chalicelib.stores.dynamodb import Row
+from chalicelib.stores.instruments import DECIMALS_USUAL
 
 ORDER = "order"
 COUNT = "count"
@@ -38,8 +39,9 @@ UNFINISHED_TAKERS_MAX = 50
 class StoredOrder:
     """A signed order as it is stored.
 
-    stock: address of the token that (exchange, ticker) stood for when it was created. settles: whether it holds and
-    moves funds (K34), from its creation on. written_by: unique name of the command that wrote the row last.
+    stock: address of the token that (exchange, ticker) stood for when it was created; stock_decimals: that token's, by
+    which all amounts of the order are reckoned. settles: whether it holds and moves funds (K34), from its creation on.
+    written_by: unique name of the command that wrote the row last.
     unfinished_takers: addresses, in lower case, of the takers with an unfinished row, the first 50 of them; none of an
     order that has ended.
     """
@@ -49,6 +51,7 @@ class StoredOrder:
     order: SignedOrder
     signature: str
     stock: str
+    stock_decimals: int
     created_at_s: int
     state: State
     settles: bool
@@ -58,6 +61,12 @@ class StoredOrder:
     @property
     def order_id(self) -> str:
         return order_id_of(self.order_hash)
+
+    @property
+    def can_be_filled(self) -> bool:
+        """Whether what is left is worth a base unit of the asset: a fill worth nothing is refused (K36)."""
+        left = self.order.quantity - self.state.filled
+        return amount_of(self.order.price, left, self.stock_decimals) > 0
 
     def with_unfinished_taker(self, taker: str) -> StoredOrder:
         """Return the order with a taker more whose unfinished row its end removes, as long as there is room."""
@@ -185,6 +194,8 @@ def row_of(stored: StoredOrder) -> Row:
     if state.lock is not None:
         lock = state.lock
         row |= {"locked_by": lock.taker, "locked_at_s": lock.locked_at_s, "lock_expires_at_s": lock.expires_at_s}
+    if stored.stock_decimals != DECIMALS_USUAL:
+        row["stock_decimals"] = stored.stock_decimals
     if stored.unfinished_takers:
         row["unfinished_takers"] = list(stored.unfinished_takers)
     return row | _index_members(stored)
@@ -224,6 +235,7 @@ def order_of(row: Row) -> StoredOrder:
         order=SignedOrder(**{fact.name: row[fact.name] for fact in fields(SignedOrder)}),
         signature=row["signature"],
         stock=row["stock"],
+        stock_decimals=row.get("stock_decimals", DECIMALS_USUAL),
         created_at_s=row["created_at_s"],
         state=state,
         settles=row["settles"],

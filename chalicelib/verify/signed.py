@@ -19,7 +19,7 @@ from typing import TypeVar
 from chalicelib.core.changes import Leg
 from chalicelib.core.transactions import TransactionType
 from chalicelib.signed.lifecycle import CANCEL_REQUESTED_NOTES, FINAL, Status
-from chalicelib.signed.order import NOTHING, Charge, Hold, amount_of, customer_of, fill_id_of
+from chalicelib.signed.order import DECIMALS_MAX, NOTHING, Charge, Hold, amount_of, customer_of, fill_id_of
 from chalicelib.signed.settings import FEE_BPS_MAX
 from chalicelib.signed.settlement import legs_of
 from chalicelib.stores.dynamodb import Row
@@ -194,7 +194,7 @@ def _not_of_a_fill(where: str, legs: Iterable[Leg]) -> Iterator[Disagreement]:
 def _state(stored: StoredOrder, fills: Iterable[Fill]) -> Iterator[Disagreement]:
     """Yield where an order's state is not what its fills leave of it."""
     where, order, state = _where(order_owner(stored.instance, stored.order_id), ORDER), stored.order, stored.state
-    filled, hold = 0, order.hold
+    filled, hold = 0, order.hold(stored.stock_decimals)
     for fill in fills:
         filled += fill.quantity
         hold = hold - order.taken_by(_charge(fill))
@@ -232,7 +232,8 @@ def _unfinished_takers(where: str, stored: StoredOrder, fills: Iterable[Fill]) -
 def _facts(stored: StoredOrder, fill: Fill) -> Iterator[Disagreement]:
     """Yield where a fill is not what its order and its quantity make of it."""
     order = stored.order
-    allowance, amount = order.allowance_of(fill.quantity), amount_of(order.price, fill.quantity)
+    allowance = order.allowance_of(fill.quantity)
+    amount = amount_of(order.price, fill.quantity, stored.stock_decimals)
     asked = fill.asked_incentive
     expected = {
         "fill_id": fill_id_of(stored.order_hash, fill.reference_id),
@@ -257,7 +258,9 @@ def _typed_order(stored: StoredOrder) -> StoredOrder:
         raise TypeError(f"unfinished_takers: {stored.unfinished_takers!r}")
     if stored.order.quantity < 1 or not _HASH.fullmatch(stored.order_hash):
         raise ValueError(f"{stored.order.quantity} of {stored.order_hash}")
-    return _typed(stored)
+    if not 0 <= _typed(stored).stock_decimals <= DECIMALS_MAX:
+        raise ValueError(f"stock_decimals: {stored.stock_decimals}")
+    return stored
 
 
 def _typed(facts: T) -> T:

@@ -70,6 +70,7 @@ BOUNDS: Any = cases(
     ("incentive from 0",    {"incentive": "0"},                                      200),
     ("worth one",           {"price": "1", "quantity": str(UNIT)},                   200),
     ("worth less than one", {"price": "1", "quantity": str(UNIT - 1)},               ["quantity"]),
+    ("worth too much",      {"price": str(MOST), "quantity": str(MOST)},             ["quantity"]),
     ("price 10^27",         {"price": str(MOST), "quantity": "1"},                   200),
     ("quantity 10^27",      {"price": "1", "quantity": str(MOST), "incentive": "0"}, 200),
     ("all of them 0",       {"price": "0", "quantity": "0", "incentive": "0"},       ["price", "quantity"]),
@@ -87,9 +88,13 @@ def test_k31_bounds_of_amounts(shared: Desk, members: dict[str, str], outcome: A
 
 
 def test_k31_the_dearest_order_keeps_every_digit(desk: Desk) -> None:
-    """10^27 of each: 10^36 and 10^27 of the quote, which its maker must own."""
-    dearest = dict.fromkeys(("price", "quantity", "incentive"), str(MOST))
-    required = 10**36 + MOST
+    """Price and quantity of 10^27 are 10^36 of the quote, which its maker must own; a base unit more is refused."""
+    dearest = {"price": str(MOST), "quantity": str(MOST), "incentive": "0"}
+    required = 10**36
+    with nothing_changes(desk):
+        assert faulty_fields(desk.maker_post("/orders", order_body(desk, **dearest | {"incentive": "1"}))) == [
+            "quantity"
+        ]
     short = desk.maker_post("/orders", order_body(desk, **dearest))
     assert (outcome_of(short), short.body.count(str(required))) == ((400, 400), 1)
     desk.credit(MAKER, ASSET.lower(), required - 10**6 * UNIT)
@@ -97,7 +102,7 @@ def test_k31_the_dearest_order_keeps_every_digit(desk: Desk) -> None:
     order_hash = locked(desk, **dearest)
     assert desk.balance(MAKER, ASSET.lower()) == (0, required)
     filled = data_of(desk.fill(order_hash, MOST))
-    assert (filled["filled_amount"], filled["incentive_amount"]) == (str(10**36), str(MOST))
+    assert (filled["filled_amount"], filled["incentive_amount"]) == (str(10**36), "0")
     assert desk.balance(desk.taker, ASSET.lower()) == (10**6 * UNIT + required, 0)
 
 

@@ -43,7 +43,9 @@ def _put(desk: Desk, name: str, created_at: int, price: int, status: Status, loc
     facts = facts_of(ORDER | {"price": str(price), "quantity": "1000", "nonce": int(name[1])})
     lock = None if lock_at is None else Lock(TAKER, lock_at, lock_at + 7200)
     state = State(status, Hold(0, 0), lock_at or created_at, filled, lock)
-    stored = StoredOrder(desk.instance, HASHES[name], facts, SIGNATURES["B"], AAPL, created_at, state, settles=False)
+    stored = StoredOrder(
+        desk.instance, HASHES[name], facts, SIGNATURES["B"], AAPL, 18, created_at, state, settles=False
+    )
     has_a_rest = filled > 0 and status not in FINAL
     if has_a_rest:
         stored = stored.with_unfinished_taker(TAKER)

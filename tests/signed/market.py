@@ -14,11 +14,11 @@ from chalicelib.core.transactions import Movement
 from chalicelib.movements import Movements
 from chalicelib.signed.desk import FillRequest, Signed, SignedOrderDesk
 from chalicelib.signed.lifecycle import State, Status, status_at
-from chalicelib.signed.order import SignedOrder
+from chalicelib.signed.order import NOTHING, SignedOrder
 from chalicelib.signed.settings import DeskSettings
 from chalicelib.stores.accounts import Accounts
 from chalicelib.stores.dynamodb import Database, Row
-from chalicelib.stores.instruments import Instrument, Instruments
+from chalicelib.stores.instruments import Instruments
 from chalicelib.stores.keys import customer_key, desk_fees_key
 from chalicelib.stores.signed_orders import Fill, SignedOrders, StoredOrder
 from chalicelib.stores.tokens import Tokens, new_token
@@ -115,7 +115,7 @@ class Market:
 
     def stored_id(self, order: SignedOrder = BUY) -> str:
         return StoredOrder(
-            INSTANCE, hash_of(order), order, "", "", 0, State(Status.PENDING, order.hold, 0), True
+            INSTANCE, hash_of(order), order, "", "", 18, 0, State(Status.PENDING, NOTHING, 0), True
         ).order_id
 
     # What the tests look at
@@ -163,7 +163,7 @@ def open_market(database: Database, funded: Iterable[str] = (MAKER, TAKER, OTHER
         tokens.register(INSTANCE, new_token(new_id("tok"), address, symbol, symbol))
     instruments.add_quote(INSTANCE, QUOTE)
     for ticker in (BUY.ticker, SELL.ticker):
-        instruments.add(INSTANCE, Instrument(0, ticker, STOCK))
+        instruments.add(INSTANCE, 0, ticker, STOCK)
     market = Market(database, settings=DeskSettings(**settings))
     for customer in funded:
         for asset in (QUOTE, STOCK):

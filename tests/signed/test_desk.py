@@ -392,7 +392,7 @@ def test_a_suspended_order_keeps_its_hold_and_loses_its_lock(market: Market) -> 
     market.cancel()
     after = market.desk.suspend(INSTANCE, market.stored_id())
     assert (after.state.status, after.state.lock, after.state.notes) == (Status.SUSPENDED, None, None)
-    assert after.state.hold == BUY.hold
+    assert after.state.hold == BUY.hold(18)
     assert market.seen()["locked"] == []
     assert list(market.orders.open_orders(INSTANCE)) == []
     for command in (

@@ -31,9 +31,9 @@ UNTIL_S = 1600
 """When the locks of these tests end."""
 ORDER = replace(BUY, deadline=5000)
 LOCK = Lock(TAKER, 900, UNTIL_S)
-WHOLE, REST = ORDER.hold, Hold(ORDER.hold.quote - 10, 0)
+WHOLE, REST = ORDER.hold(18), Hold(ORDER.hold(18).quote - 10, 0)
 """Held at first, and after a fill."""
-ALL_LEFT = Charge(ORDER.quantity, ORDER.value, 0, 0)
+ALL_LEFT = Charge(ORDER.quantity, ORDER.value(18), 0, 0)
 SOME = Charge(UNIT, 150 * UNIT, 0, 0)
 
 PENDING = State(Status.PENDING, WHOLE, 900)
@@ -241,5 +241,5 @@ def test_a_filled_order_shows_its_last_lock_and_has_no_live_one() -> None:
 
 
 def test_a_new_order_is_pending_and_holds_what_it_may_cost() -> None:
-    assert created(ORDER, NOW_S, holds=True) == State(Status.PENDING, ORDER.hold, NOW_S)
-    assert created(ORDER, NOW_S, holds=False).hold == NOTHING
+    assert created(WHOLE, NOW_S) == State(Status.PENDING, WHOLE, NOW_S)
+    assert created(NOTHING, NOW_S).hold == NOTHING

@@ -23,7 +23,7 @@ from chalicelib.signed.maker_listing import MakerOrders, MakerQuery, SortMakersB
 from chalicelib.signed.order import SignedOrder, order_id_of
 from chalicelib.signed.paging import Bounds, Paging
 from chalicelib.stores.dynamodb import Database
-from chalicelib.stores.instruments import Instrument, Instruments
+from chalicelib.stores.instruments import Instruments
 from chalicelib.stores.signed_orders import Fill, StoredOrder
 from tests.signed.market import BUY, INSTANCE, MAKER, NOW_S, OTHER, PRINCIPAL, STOCK, TAKER, UNIT, Market, open_market
 
@@ -167,7 +167,7 @@ def cut(rows: Iterable[Any], value: Callable[[Any], int | None], tie: Callable[[
 def story_of(seed: int, database: Database) -> Story:
     market = open_market(database, (*MAKERS, *TAKERS))
     for ticker in ("AAPL", "TSLA"):
-        Instruments(database).add(INSTANCE, Instrument(1, ticker, STOCK))
+        Instruments(database).add(INSTANCE, 1, ticker, STOCK)
     return Story(Random(seed), market)
 
 

@@ -14,7 +14,9 @@ from chalicelib.core.transactions import Transaction, TransactionType
 from chalicelib.signed.lifecycle import FINAL, Action, Forbidden, State, Status, Step, created, lapse, take
 from chalicelib.signed.order import (
     AMOUNT_MAX,
+    DECIMALS_MAX,
     NOTHING,
+    VALUE_MAX,
     Charge,
     Hold,
     SignedOrder,
@@ -55,9 +57,9 @@ class Books:
 class Life:
     """One order, step after step, with what it moves."""
 
-    def __init__(self, order: SignedOrder, fee_bps: int = 0) -> None:
-        self.order, self.fee_bps = order, fee_bps
-        self.state = created(order, 0, holds=True)
+    def __init__(self, order: SignedOrder, fee_bps: int = 0, decimals: int = 18) -> None:
+        self.order, self.fee_bps, self.decimals = order, fee_bps, decimals
+        self.state = created(order.hold(decimals), 0)
         self.books = Books()
         self.books.apply(held(order, STOCK, self.state.hold))
         self.taken = NOTHING
@@ -82,7 +84,7 @@ class Life:
             self.state = after
 
     def fill(self, at_s: int, quantity: int, incentive: int | None = None) -> Charge:
-        charge = charge_of(self.order, quantity, incentive, self.fee_bps)
+        charge = charge_of(self.order, self.decimals, quantity, incentive, self.fee_bps)
         self.step(Step(Action.FILL, at_s, charge=charge))
         return charge
 
@@ -134,24 +136,23 @@ HOLDS = cases(
     ("a sell",                 SELL,                                               UNIT,        3 * UNIT + 1),
     ("a sell, no incentive",   replace(SELL, incentive=0),                         0,           3 * UNIT + 1),
     ("a buy, rounded down",    replace(BUY, price=3, quantity=UNIT // 2, incentive=0), 1,       0),
-    ("the largest buy",        replace(BUY, price=AMOUNT_MAX, quantity=AMOUNT_MAX, incentive=AMOUNT_MAX),
-                               10**36 + 10**27, 0),
+    ("the largest buy",        replace(BUY, price=AMOUNT_MAX, quantity=AMOUNT_MAX, incentive=0), VALUE_MAX, 0),
 )  # fmt: skip
 
 
 @pytest.mark.parametrize(("order", "quote", "stock"), HOLDS)
 def test_an_order_holds_what_it_may_cost(order: SignedOrder, quote: int, stock: int) -> None:
-    assert order.hold == Hold(quote, stock)
+    assert order.hold(18) == Hold(quote, stock)
     assert max(len(str(quote)), len(str(stock))) <= 38
 
 
 def test_the_fee_is_a_part_of_what_is_paid_and_the_takers() -> None:
-    charge = charge_of(BUY, 4 * UNIT, None, 25)
+    charge = charge_of(BUY, 18, 4 * UNIT, None, 25)
     assert charge.fee == 601 * UNIT * 25 // 10_000
     bought = filled(BUY, STOCK, TAKER, charge, NOTHING)
     assert bought[Account(T, QUOTE)] == Change(charge.amount + charge.incentive - charge.fee)
     assert bought[Account(None, QUOTE)] == Change(charge.fee)
-    charge = charge_of(SELL, UNIT, None, 25)
+    charge = charge_of(SELL, 18, UNIT, None, 25)
     sold = filled(SELL, STOCK, TAKER, charge, NOTHING)
     assert sold[Account(T, QUOTE)] == Change(charge.incentive - charge.amount - charge.fee)
     assert sold[Account(None, QUOTE)] == Change(charge.fee)
@@ -159,7 +160,7 @@ def test_the_fee_is_a_part_of_what_is_paid_and_the_takers() -> None:
 
 def test_an_account_changes_once_however_many_reasons_there_are() -> None:
     """The maker of a sell is its own principal: what is paid and what is given back of the hold are one change."""
-    charge = charge_of(SELL, SELL.quantity, 0, 0)
+    charge = charge_of(SELL, 18, SELL.quantity, 0, 0)
     changes = filled(SELL, STOCK, TAKER, charge, Hold(UNIT, 0))
     assert changes[Account(M, QUOTE)] == Change(charge.amount + UNIT, -UNIT)
     assert len(changes) == 4
@@ -168,7 +169,7 @@ def test_an_account_changes_once_however_many_reasons_there_are() -> None:
 @pytest.mark.parametrize("order", [BUY, SELL, replace(BUY, principal=PRINCIPAL), replace(SELL, principal=PRINCIPAL)])
 @pytest.mark.parametrize("fee_bps", [0, 30])
 def test_what_customers_read_of_a_fill_adds_up_to_what_it_moved(order: SignedOrder, fee_bps: int) -> None:
-    charge = charge_of(order, UNIT, None, fee_bps)
+    charge = charge_of(order, 18, UNIT, None, fee_bps)
     legs = legs_of(order, STOCK, TAKER, charge)
     kinds = [TransactionType.TRADE, TransactionType.TRADE, TransactionType.TRANSFER, TransactionType.FEE]
     assert [leg.kind for leg in legs] == kinds[: 4 if fee_bps else 3]
@@ -202,12 +203,12 @@ steps = st.lists(st.tuples(st.sampled_from(Action), st.integers(0, 9), st.intege
 
 
 @settings(max_examples=300, deadline=None)
-@given(order=orders, fee_bps=st.integers(0, 1000), steps=steps)
+@given(order=orders, fee_bps=st.integers(0, 1000), decimals=st.integers(0, DECIMALS_MAX), steps=steps)
 def test_no_sequence_of_steps_makes_or_loses_anything(
-    order: SignedOrder, fee_bps: int, steps: list[tuple[Action, int, int, bool]]
+    order: SignedOrder, fee_bps: int, decimals: int, steps: list[tuple[Action, int, int, bool]]
 ) -> None:
     """The clock moves by up to 9 s before each step; a fill is of so many percent of what is left."""
-    life, now_s = Life(order, fee_bps), 0
+    life, now_s = Life(order, fee_bps, decimals), 0
     for action, passed_s, percent, is_default in steps:
         now_s += passed_s
         life.lapse(now_s)
@@ -230,7 +231,7 @@ def _check(life: Life) -> None:
     assert books.total(QUOTE) == books.total(STOCK) == 0
     assert min(state.hold.quote, state.hold.stock) >= 0
     assert (books.of(M, QUOTE)[1], books.of(M, STOCK)[1]) == (state.hold.quote, state.hold.stock)
-    assert state.hold == (NOTHING if state.status in FINAL else order.hold - life.taken)
+    assert state.hold == (NOTHING if state.status in FINAL else order.hold(life.decimals) - life.taken)
     assert state.filled == life.filled <= order.quantity
     assert (state.status is Status.FILLED) == (state.filled == order.quantity)
     assert all(account.customer == M for account, amount in books.held.items() if amount)

@@ -36,7 +36,7 @@ def test_a_sweep_writes_what_the_clock_has_done_and_nothing_else(market: Market)
     assert [state.status for state in states] == [Status.PENDING, Status.CANCELLED, Status.EXPIRED]
     assert [state.updated_at_s for state in states] == [NOW_S + 50, NOW_S + 50, NOW_S + 100]
     assert market.stored(calm) == before
-    assert market.funds(MAKER, QUOTE)[1] == 2 * BUY.hold.quote
+    assert market.funds(MAKER, QUOTE)[1] == 2 * BUY.hold(18).quote
     assert market.seen()["locked"] == [before.order_hash]
     Verifier(market.database).verify(None)
     assert market.desk.sweep() == 0, "a lapse is written once"

@@ -22,8 +22,8 @@ def an_order(
     nonce: int = 1, created_at_s: int = NOW_S, instance: str = INSTANCE, status: Status = Status.PENDING
 ) -> StoredOrder:
     order = replace(BUY, nonce=nonce)
-    state = State(status, NOTHING if status in FINAL else order.hold, created_at_s)
-    return StoredOrder(instance, hash_of(order), order, "0xab", STOCK, created_at_s, state, True, "cmd_1")
+    state = State(status, NOTHING if status in FINAL else order.hold(18), created_at_s)
+    return StoredOrder(instance, hash_of(order), order, "0xab", STOCK, 18, created_at_s, state, True, "cmd_1")
 
 
 def a_fill(stored: StoredOrder, reference: str, at_s: int = NOW_S, tx_hash: str | None = None) -> Fill:
@@ -51,14 +51,14 @@ def put(orders: SignedOrders, *stored: StoredOrder) -> None:
 def test_a_stored_order_is_found_by_its_id_as_it_is(orders: SignedOrders) -> None:
     locked = State(
         Status.LOCKED,
-        BUY.hold,
+        BUY.hold(18),
         NOW_S,
         lock=Lock(TAKER, NOW_S, NOW_S + 60),
         is_cancel_requested=True,
         notes="n",
         version=3,
     )
-    sell = StoredOrder(INSTANCE, hash_of(SELL), SELL, "0xcd", STOCK, NOW_S, locked, False, "cmd_2")
+    sell = StoredOrder(INSTANCE, hash_of(SELL), SELL, "0xcd", STOCK, 0, NOW_S, locked, False, "cmd_2")
     put(orders, an_order(), sell)
     assert orders.get(INSTANCE, an_order().order_id) == an_order()
     found = orders.get(INSTANCE, sell.order_id)
@@ -263,10 +263,10 @@ def test_lapsing_orders_are_found_by_when_their_lock_or_deadline_ends_in_every_s
     stored = []
     for nonce in range(40):
         order = replace(BUY, nonce=nonce, deadline=NOW_S + 100 + nonce)
-        state = State(Status.PENDING, order.hold, NOW_S)
+        state = State(Status.PENDING, order.hold(18), NOW_S)
         if nonce % 2:
             state = replace(state, status=Status.LOCKED, lock=lock)
-        stored.append(StoredOrder(INSTANCE, hash_of(order), order, "0x", STOCK, NOW_S, state, True, "cmd"))
+        stored.append(StoredOrder(INSTANCE, hash_of(order), order, "0x", STOCK, 18, NOW_S, state, True, "cmd"))
     put(orders, *stored)
     shards = {row["lapse_shard"] for row in orders._database.scan(TABLE) if "lapse_shard" in row}
     assert shards == set("01234567")

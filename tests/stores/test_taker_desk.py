@@ -23,8 +23,9 @@ from chalicelib.stores.instruments import (
     Instrument,
     InstrumentExists,
     Instruments,
-    OtherDecimals,
+    Stock,
     Terms,
+    TooManyDecimals,
     UnknownToken,
 )
 from chalicelib.stores.taker_keys import TakerKeys
@@ -33,7 +34,7 @@ from chalicelib.stores.tokens import Tokens, new_token
 from chalicelib.tenancy import InstanceStatus
 
 INSTANCE, OTHER = "inst_test0001", "inst_test0002"
-STOCK, OTHER_STOCK, QUOTE, COARSE = "0x" + "a" * 40, "0x" + "b" * 40, "0x" + "c" * 40, "0x" + "d" * 40
+STOCK, OTHER_STOCK, QUOTE, FINE = "0x" + "a" * 40, "0x" + "b" * 40, "0x" + "c" * 40, "0x" + "d" * 40
 NOW_S = 1_737_082_824
 
 
@@ -135,7 +136,7 @@ def test_settings_that_others_keep_changing_are_given_up(store: Database) -> Non
 @pytest.fixture
 def instruments(store: Database) -> Instruments:
     tokens = Tokens(store)
-    for address, symbol, decimals in ((STOCK, "S", 18), (OTHER_STOCK, "O", 18), (QUOTE, "Q", 18), (COARSE, "C", 6)):
+    for address, symbol, decimals in ((STOCK, "S", 18), (OTHER_STOCK, "O", 18), (QUOTE, "Q", 18), (FINE, "F", 19)):
         tokens.register(INSTANCE, new_token(new_id("tok"), address, symbol, symbol, decimals))
     return Instruments(store)
 
@@ -143,36 +144,49 @@ def instruments(store: Database) -> Instruments:
 def test_terms_tell_what_the_instance_trades(instruments: Instruments) -> None:
     assert instruments.terms(INSTANCE, QUOTE, 0, "AAPL") == Terms(False, None)
     instruments.add_quote(INSTANCE, QUOTE)
-    instruments.add(INSTANCE, Instrument(0, "AAPL", STOCK))
-    assert instruments.terms(INSTANCE, "0x" + QUOTE[2:].upper(), 0, "AAPL") == Terms(True, STOCK)
+    instruments.add(INSTANCE, 0, "AAPL", STOCK)
+    assert instruments.terms(INSTANCE, "0x" + QUOTE[2:].upper(), 0, "AAPL") == Terms(True, Stock(STOCK, 18))
     assert instruments.terms(INSTANCE, STOCK, 1, "AAPL") == Terms(False, None)
     assert instruments.terms(OTHER, QUOTE, 0, "AAPL") == Terms(False, None)
 
 
 def test_an_instrument_stands_for_one_stock_for_good(instruments: Instruments) -> None:
     for _ in range(2):
-        instruments.add(INSTANCE, Instrument(0, "AAPL", STOCK))
+        instruments.add(INSTANCE, 0, "AAPL", STOCK)
     with pytest.raises(InstrumentExists):
-        instruments.add(INSTANCE, Instrument(0, "AAPL", OTHER_STOCK))
-    instruments.add(INSTANCE, Instrument(10, "AAPL", OTHER_STOCK))
-    instruments.add(INSTANCE, Instrument(9, "B.A-9", STOCK))
+        instruments.add(INSTANCE, 0, "AAPL", OTHER_STOCK)
+    instruments.add(INSTANCE, 10, "AAPL", OTHER_STOCK)
+    instruments.add(INSTANCE, 9, "B.A-9", STOCK)
     assert instruments.of_instance(INSTANCE) == [
-        Instrument(0, "AAPL", STOCK),
-        Instrument(9, "B.A-9", STOCK),
-        Instrument(10, "AAPL", OTHER_STOCK),
+        Instrument(0, "AAPL", Stock(STOCK, 18)),
+        Instrument(9, "B.A-9", Stock(STOCK, 18)),
+        Instrument(10, "AAPL", Stock(OTHER_STOCK, 18)),
     ]
 
 
-def test_only_tokens_of_the_ledger_with_18_decimals_are_traded(instruments: Instruments) -> None:
+@pytest.mark.parametrize("decimals", [0, 6, 17])
+def test_an_instrument_knows_the_decimals_of_its_token(
+    instruments: Instruments, store: Database, decimals: int
+) -> None:
+    """K31"""
+    coarse = "0x" + "c0" * 20
+    Tokens(store).register(INSTANCE, new_token(new_id("tok"), coarse, "C", "C", decimals))
+    assert instruments.add(INSTANCE, 0, "C", coarse) == Instrument(0, "C", Stock(coarse, decimals))
+    instruments.add_quote(INSTANCE, coarse)
+    assert instruments.of_instance(INSTANCE) == [Instrument(0, "C", Stock(coarse, decimals))]
+    assert instruments.terms(INSTANCE, coarse, 0, "C") == Terms(True, Stock(coarse, decimals))
+
+
+def test_only_tokens_of_the_ledger_with_18_decimals_at_most_are_traded(instruments: Instruments) -> None:
     """K31"""
     with pytest.raises(UnknownToken):
         instruments.add_quote(INSTANCE, "0x" + "9" * 40)
     with pytest.raises(UnknownToken):
-        instruments.add(OTHER, Instrument(0, "AAPL", STOCK))
-    with pytest.raises(OtherDecimals):
-        instruments.add_quote(INSTANCE, COARSE)
-    with pytest.raises(OtherDecimals):
-        instruments.add(INSTANCE, Instrument(0, "AAPL", COARSE))
+        instruments.add(OTHER, 0, "AAPL", STOCK)
+    with pytest.raises(TooManyDecimals):
+        instruments.add_quote(INSTANCE, FINE)
+    with pytest.raises(TooManyDecimals):
+        instruments.add(INSTANCE, 0, "AAPL", FINE)
     assert (instruments.quotes(INSTANCE), instruments.of_instance(INSTANCE)) == ([], [])
     for _ in range(2):
         instruments.add_quote(INSTANCE, QUOTE)

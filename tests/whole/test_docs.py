@@ -106,9 +106,9 @@ def test_the_page_about_the_taker_desk_works_as_printed(checkout: Path) -> None:
     printed = dict(line.split(": ", 1) for line in run(script, checkout).splitlines())
     order_hash, status = printed["created"].split()
     assert (len(order_hash), status) == (66, "pending")
-    assert printed["paid"] == "601000000000000000000 incentive: 400000000000000000"
+    assert printed["paid"] == "6010000000000000000000 incentive: 400000000000000000"
     assert printed["listed"] == f"{order_hash} partially_filled"
-    assert printed["filled so far"] == "4000000000000000000"
+    assert printed["filled so far"] == "40"
     assert printed["given back"] == "unlocked"
 
 

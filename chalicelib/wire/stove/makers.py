@@ -10,10 +10,10 @@ from chalicelib.signed.connect import ConnectMessage, MalformedMessage, connect_
 from chalicelib.signed.desk import Signed, SignedOrderDesk
 from chalicelib.signed.eip712 import order_hash_of, signer_of_message, signer_of_order
 from chalicelib.signed.lifecycle import Status
-from chalicelib.signed.order import SignedOrder, customer_of, order_id_of
+from chalicelib.signed.order import VALUE_MAX, SignedOrder, customer_of, order_id_of
 from chalicelib.signed.settings import DeskSettings
 from chalicelib.stores.connects import Connects, NonceSpent
-from chalicelib.stores.instruments import Instruments, Terms
+from chalicelib.stores.instruments import Instruments, Stock, Terms
 from chalicelib.stores.signed_orders import SignedOrders
 from chalicelib.watching import order_admitted
 from chalicelib.wire.http import HttpRequest
@@ -61,7 +61,8 @@ class MakerEndpoints:
         """Store an order that its maker has signed, its funds held."""
         body = checked(SignedOrderBody, request.body)
         order, settings = body.order.order(), caller.settings
-        refuse_unknown(self.instruments.terms(caller.instance, order.asset, order.exchange, order.ticker))
+        terms = self.instruments.terms(caller.instance, order.asset, order.exchange, order.ticker)
+        refuse(unknown_in(terms) | unpayable(order, terms.stock))
         if customer_of(order.maker) != caller.address:
             raise Fault(Error.FORBIDDEN, "order.maker is not the wallet of this session")
         _refuse_deadline(order, settings, caller.now_s)
@@ -113,16 +114,32 @@ def _message_of(body: ConnectBody, caller: Caller) -> ConnectMessage:
         faults["chain_id"] = f"must be {caller.settings.domain.chain_id}, in the message too"
     if not message.is_of_now(caller.now_ms):
         faults["timestamp"] = "must be within 300 seconds of the server's time"
-    if faults:
-        raise invalid(faults)
+    refuse(faults)
     return message
 
 
-def refuse_unknown(terms: Terms) -> None:
-    """Raise Fault where the instance does not trade what an order is about."""
+def unknown_in(terms: Terms) -> dict[str, str]:
+    """Return what of an order the instance does not trade, by field."""
     faults = {} if terms.is_quote else {"asset": "must be a quote token of this instance"}
     if terms.stock is None:
         faults["ticker"] = "must be an instrument of this exchange"
+    return faults
+
+
+def unpayable(order: SignedOrder, stock: Stock | None) -> dict[str, str]:
+    """Return what is wrong with an order's value, by field (K31); nothing where the stock is not known."""
+    if stock is None:
+        return {}
+    value = order.value(stock.decimals)
+    if value < 1:
+        return {"quantity": "must be worth at least one base unit of the asset at this price"}
+    if value + order.incentive > VALUE_MAX:
+        return {"quantity": f"must be worth, with the incentive, at most {VALUE_MAX} base units of the asset"}
+    return {}
+
+
+def refuse(faults: Mapping[str, str]) -> None:
+    """Raise Fault with the bad fields, where there are any."""
     if faults:
         raise invalid(faults)
 

@@ -21,7 +21,7 @@ from pydantic import (
 )
 
 from chalicelib.signed.connect import MESSAGE_CHARACTERS_MAX
-from chalicelib.signed.order import AMOUNT_MAX, EXCHANGE_MAX, NONCE_MAX, SignedOrder, amount_of
+from chalicelib.signed.order import AMOUNT_MAX, EXCHANGE_MAX, NONCE_MAX, SignedOrder
 from chalicelib.wire.json_reading import UnreadableJson, read_json
 from chalicelib.wire.stove.envelope import invalid
 
@@ -131,13 +131,6 @@ class OrderBody(Body):
     incentive: Annotated[int, BeforeValidator(_amount(0))]
     deadline: Annotated[int, BeforeValidator(_integer(0, TIME_S_MAX))]
     nonce: Annotated[int, BeforeValidator(_integer(0, NONCE_MAX))]
-
-    @field_validator("quantity")
-    @classmethod
-    def _is_worth_something(cls, quantity: int, info: ValidationInfo) -> int:
-        if "price" in info.data and not amount_of(info.data["price"], quantity):
-            raise ValueError("must be worth at least one base unit of the asset at this price")
-        return quantity
 
     def order(self) -> SignedOrder:
         return SignedOrder(**{name: getattr(self, name) for name in OrderBody.model_fields})

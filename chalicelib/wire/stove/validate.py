@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 from chalicelib.signed.eip712 import order_hash_of, signer_of_order
 from chalicelib.signed.lifecycle import seen_at
-from chalicelib.signed.order import NOTHING, Hold, SignedOrder, customer_of, order_id_of
+from chalicelib.signed.order import DECIMALS_MAX, NOTHING, Hold, SignedOrder, customer_of, order_id_of
 from chalicelib.stores.accounts import Accounts
-from chalicelib.stores.instruments import Instruments, Terms
+from chalicelib.stores.instruments import Instruments, Stock, Terms
 from chalicelib.stores.keys import customer_key
 from chalicelib.stores.signed_orders import SignedOrders
 from chalicelib.wire.http import HttpRequest
 from chalicelib.wire.stove.gate import Caller, Endpoint
+from chalicelib.wire.stove.makers import refuse, unpayable
 from chalicelib.wire.stove.schema import SignedOrderBody, checked
 
 
@@ -32,6 +33,7 @@ class ValidateEndpoint:
         order, settings, now_s = body.order.order(), caller.settings, caller.now_s
         order_hash = order_hash_of(settings.domain, order)
         terms = self.instruments.terms(caller.instance, order.asset, order.exchange, order.ticker)
+        refuse(unpayable(order, terms.stock))
         is_signed = signer_of_order(settings.domain, order, body.signature) == customer_of(order.maker)
         user = self.orders.order_of_nonce(caller.instance, customer_of(order.maker), order.nonce)
         is_nonce_valid = user is None or user[1] == order_hash
@@ -45,7 +47,7 @@ class ValidateEndpoint:
             "asset_unknown": not terms.is_quote,
             "instrument_unknown": terms.stock is None,
             "insufficient_balance": settings.has_ledger_settlement
-            and not self._covers(available, order, order_hash, caller),
+            and not self._covers(available, order, terms.stock, order_hash, caller),
         }
         balance = str(available.quote if order.is_buy else available.stock)
         return {
@@ -65,18 +67,21 @@ class ValidateEndpoint:
             return NOTHING
         owner = customer_key(caller.instance, customer_of(order.maker))
         quote = self.accounts.balance(owner, customer_of(order.asset)).available
-        stock = 0 if terms.stock is None else self.accounts.balance(owner, terms.stock).available
+        stock = 0 if terms.stock is None else self.accounts.balance(owner, terms.stock.address).available
         return Hold(quote, stock)
 
-    def _covers(self, available: Hold, order: SignedOrder, order_hash: str, caller: Caller) -> bool:
+    def _covers(
+        self, available: Hold, order: SignedOrder, stock: Stock | None, order_hash: str, caller: Caller
+    ) -> bool:
         """Tell whether funds suffice for every part of the hold; a stored order's hold counts as available (K19).
 
-        While an order is stored and not closed it needs what is left of its hold, and no more.
+        While an order is stored and not closed it needs what is left of its hold, and no more. A stock that the
+        instance does not know has as many decimals as there can be: the value is at least that.
         """
-        wanted = order.hold
         stored = self.orders.get(caller.instance, order_id_of(order_hash))
         if stored is not None and stored.order_hash == order_hash:
             held = seen_at(stored.order, stored.state, caller.now_s).hold
             if held != NOTHING:
                 return True
+        wanted = order.hold(DECIMALS_MAX if stock is None else stock.decimals)
         return available.quote >= wanted.quote and available.stock >= wanted.stock

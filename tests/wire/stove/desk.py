@@ -27,7 +27,7 @@ from chalicelib.signed.settings import DeskSettings, TakerKey, key_id_of, secret
 from chalicelib.stores.accounts import Accounts
 from chalicelib.stores.desk_settings import TakerDesks
 from chalicelib.stores.dynamodb import Database, Row
-from chalicelib.stores.instruments import Instrument, Instruments
+from chalicelib.stores.instruments import Instruments
 from chalicelib.stores.keys import customer_key
 from chalicelib.stores.taker_keys import TakerKeys
 from chalicelib.stores.tenants import Tenants
@@ -281,8 +281,8 @@ def open_market(database: Database, instance: str) -> None:
     for address, name, symbol in ((QUOTE, "US Dollar", "USD"), (AAPL, "Apple", "AAPL"), (TSLA, "Tesla", "TSLA")):
         tokens.register(instance, new_token(new_id("tok"), address, name, symbol))
     instruments.add_quote(instance, QUOTE)
-    instruments.add(instance, Instrument(0, "AAPL", AAPL))
-    instruments.add(instance, Instrument(0, "TSLA", TSLA))
+    instruments.add(instance, 0, "AAPL", AAPL)
+    instruments.add(instance, 0, "TSLA", TSLA)
 
 
 def make_key(
