@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from chalicelib.ascii_case import ascii_lower
 from chalicelib.core.config import BookConfig, SettlementMode, TokenType
 from chalicelib.core.journal import decode_terms, encode_terms
 from chalicelib.core.vocabulary import BookStatus, SelfTradePrevention
@@ -150,7 +151,7 @@ def _names_of(config: BookConfig) -> list[dict[str, str]]:
 
 
 def _symbol_part(symbol: str) -> str:
-    return f"symbol/{symbol.casefold()}"
+    return f"symbol/{ascii_lower(symbol)}"
 
 
 def _texts(level: tuple[int, int]) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from chalicelib.ascii_case import ascii_lower
 from chalicelib.escrow.json_text import json_object, json_text
 from chalicelib.escrow.lifecycle import Status
 from chalicelib.escrow.money import Currency, FeeTerms
@@ -37,7 +38,7 @@ from chalicelib.stores.dynamodb import Row
 ORDER, PAYIN, PAYOUT, REFUND, CUSTOMER, WALLET = "order", "payin", "payout", "refund", "customer", "wallet"
 """Kinds: first parts of the sort keys, and names of the counters with an s."""
 EMAIL_BYTES_MAX = 1000
-"""Of an address in a key, of which a table takes 1,024 bytes; folding case makes some letters three."""
+"""Of an address in a key, of which a table takes 1,024 bytes."""
 RELEASE_SHARDS = 8
 """Partitions of the index of due releases."""
 
@@ -64,8 +65,9 @@ def name_key(place: Place, kind: str, name: str) -> Key:
 
 
 def email_key(place: Place, email: str) -> Key:
-    """The same for one address in any letter case (E18); one too long for a key goes by its SHA-256, which has no @."""
-    folded = email.casefold().encode()
+    """The same for one address, whatever the case of A to Z in it (E32); one too long for a key goes by its SHA-256,
+    which has no @."""
+    folded = ascii_lower(email).encode()
     is_long = len(folded) > EMAIL_BYTES_MAX
     return name_key(place, "email", hashlib.sha256(folded).hexdigest() if is_long else folded.decode())
 

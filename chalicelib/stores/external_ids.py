@@ -5,6 +5,7 @@ A name stands beside its owner's orders, under a sort key that no order has; it 
 
 from __future__ import annotations
 
+from chalicelib.ascii_case import ascii_lower
 from chalicelib.stores.dynamodb import Database, Put, Row, Write
 from chalicelib.stores.orders import TABLE
 
@@ -38,4 +39,4 @@ def is_name(row: Row) -> bool:
 
 
 def _key(external_id: str) -> str:
-    return f"{NAMED}{external_id.lower()}"
+    return f"{NAMED}{ascii_lower(external_id)}"

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, fields
 
 from ulid import ULID
 
+from chalicelib.ascii_case import ascii_lower
 from chalicelib.stores.dynamodb import Database, OutcomeUnknown, Put, Row, TransactionRefused, Unavailable, Write
 from chalicelib.stores.requests import ReceiptExists
 
@@ -71,7 +72,7 @@ class Tokens:
         """
         token_not_exists, symbol_is_free = "attribute_not_exists(#entry)", "attribute_not_exists(#entry)"
         row = _key(instance, token.address) | asdict(token)
-        symbol = {"instance": instance, "entry": f"symbol/{token.symbol.casefold()}", "held_by": token.address}
+        symbol = {"instance": instance, "entry": f"symbol/{ascii_lower(token.symbol)}", "held_by": token.address}
         writes: list[Write] = [Put(TABLE, row, token_not_exists), Put(TABLE, symbol, symbol_is_free)]
         if receipt is not None:
             writes.append(receipt)

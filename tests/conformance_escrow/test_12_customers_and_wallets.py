@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.ascii_case import ascii_upper
 from chalicelib.escrow.money import Currency
 from chalicelib.escrow.order import World
 from chalicelib.stores.keys import customer_key
@@ -120,6 +121,33 @@ NEW = cases(
 def test_e18_another_name_is_another_customer(desk: Desk, body: dict[str, Any]) -> None:
     zoe = data_of(desk.post("/customers", {"email": "zoe@y.test", **PHONE}))
     assert data_of(desk.post("/customers", body))["id"] != zoe["id"]
+
+
+OTHER_LETTERS = cases(
+    ("sharp s",             "stra\u00dfe@y.test",   "strasse@y.test"),
+    ("kelvin sign",         "kim@y.test",           "\u212aim@y.test"),
+    ("long s",              "sam@y.test",           "\u017fam@y.test"),
+    ("dotless i",           "kim@y.test",           "k\u0131m@y.test"),
+    ("umlaut in capitals",  "\u00e4nn@y.test",      "\u00c4nn@y.test"),
+    ("composed otherwise",  "zo\u00eb@y.test",      "zoe\u0308@y.test"),
+    ("full width",          "ann@y.test",           "\uff41nn@y.test"),
+    ("ligature",            "fi@y.test",            "\ufb01@y.test"),
+    ("final sigma",         "\u03c3@y.test",        "\u03c2@y.test"),
+    ("in the domain",       "ann@ma\u00dfe.test",   "ann@masse.test"),
+    ("very long ones",      "\u00df" * 124 + "@y.test", "ss" * 124 + "@y.test"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("one", "other"), OTHER_LETTERS)
+def test_e32_addresses_that_differ_in_more_than_the_case_of_a_to_z_are_two_customers(
+    desk: Desk, one: str, other: str
+) -> None:
+    first = data_of(desk.post("/customers", {"email": one, "name": "First"}))
+    second = data_of(desk.post("/customers", {"email": other, "name": "Second"}))
+    assert second["id"] != first["id"]
+    assert data_of(desk.get(f"/customers/{first['uuid']}")) == first
+    for email, customer in ((one, first), (other, second)):
+        assert data_of(desk.post("/customers", {"email": ascii_upper(email)}))["id"] == customer["id"]
 
 
 def test_e18_of_two_customers_the_email_decides_and_the_phone_is_an_error(desk: Desk) -> None:

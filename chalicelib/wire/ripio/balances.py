@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from chalicelib.ascii_case import ascii_upper
 from chalicelib.clock import iso
 from chalicelib.stores.accounts import Accounts, Balance
 from chalicelib.stores.tokens import Token, Tokens
@@ -25,7 +26,7 @@ class BalanceEndpoints:
 
         Of an account that never changed, last_update is its token's registration.
         """
-        wanted = {code.upper() for code in Query(request.query).items("currency_code")}
+        wanted = {ascii_upper(code) for code in Query(request.query).items("currency_code")}
         tokens = [token for token in self.tokens.of_instance(caller.instance) if token.is_active]
         shown = sorted((token for token in tokens if not wanted or code_of(token) in wanted), key=code_of)
         balances = self.accounts.balances(caller.owner)

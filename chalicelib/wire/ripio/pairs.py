@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from chalicelib.ascii_case import ascii_upper
 from chalicelib.core.config import SYMBOL_CHARACTERS_MAX, BookConfig, SettlementMode
 from chalicelib.core.vocabulary import BookStatus, Side
 from chalicelib.stores.books import Books
@@ -82,7 +83,7 @@ class Pairs:
 
     def every_book(self, instance: str, pair: str) -> dict[str, Market]:
         """Return every book that has or had the pair, by id. Raises Fault where there is none."""
-        wanted = pair.upper() if _symbol_of(pair) else None
+        wanted = ascii_upper(pair) if _symbol_of(pair) else None
         found = {market.book.book_id: market for market in self.of_instance(instance) if market.pair == wanted}
         if not found:
             raise pair_not_found()
@@ -103,8 +104,8 @@ class Pairs:
 
 
 def code_of(token: Token) -> str:
-    """Return what this desk calls a token: its symbol in upper case."""
-    return token.symbol.upper()
+    """Return what this desk calls a token: its symbol in upper case, of A to Z: two tokens have two codes (T44)."""
+    return ascii_upper(token.symbol)
 
 
 def _symbol_of(pair: str) -> str | None:
@@ -122,9 +123,7 @@ def _market_of(config: BookConfig, tokens: dict[str, Token]) -> Market | None:
     base, quote = tokens.get(config.base_asset), tokens.get(config.quote_asset)
     if config.settlement_mode is not SettlementMode.OFF_CHAIN or base is None or quote is None:
         return None
-    if not (base.symbol.isascii() and quote.symbol.isascii()):
-        return None  # other letters may become A to Z in upper case, and two books one pair
     codes = code_of(base), code_of(quote)
-    if not all(map(_CODE.fullmatch, codes)) or config.symbol.upper() != "/".join(codes):
+    if not all(map(_CODE.fullmatch, codes)) or ascii_upper(config.symbol) != "/".join(codes):
         return None
     return Market(config, base, quote)

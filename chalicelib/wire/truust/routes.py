@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from chalicelib.ascii_case import ascii_lower
 from chalicelib.clock import now_ms
 from chalicelib.escrow.desk import EscrowDesk
 from chalicelib.stores.accounts import Accounts
@@ -120,7 +121,7 @@ class TruustDesk:
             names = template.split("/")[1:]
             if route_method == method and len(names) == len(segments) and all(map(_fits, names, segments)):
                 segments = [
-                    word.lower() if name == "{uuid}" else word for name, word in zip(names, segments, strict=True)
+                    ascii_lower(word) if name == "{uuid}" else word for name, word in zip(names, segments, strict=True)
                 ]
                 pairs = zip(names, segments, strict=True)
                 return route, segments, {name[1:-1]: word for name, word in pairs if name.startswith("{")}

@@ -69,6 +69,17 @@ def test_codes_may_be_chosen_in_any_case(desk: SignedDesk, codes: object, found:
     assert list(rows(desk, currency_code=codes)) == found
 
 
+def test_symbols_that_become_one_in_upper_case_alone_have_two_codes(desk: SignedDesk) -> None:
+    """T44"""
+    tokens = Tokens(desk.world.database)
+    for number, symbol in enumerate(("ss", "\u00df", "k", "\u212a", "i", "\u0131", "\u017fs")):
+        tokens.register(INSTANCE, new_token(new_id("tok"), f"0x{number:040x}", symbol, symbol))
+    shown = [row["currency_code"] for row in data_of(desk.get(BALANCES))]
+    assert sorted(shown) == sorted({"B", "CENT", "Q", "SS", "\u00df", "K", "\u212a", "I", "\u0131", "\u017fS"})
+    assert list(rows(desk, currency_code="ss")) == ["SS"]
+    assert list(rows(desk, currency_code="\u00df")) == ["\u00df"]
+
+
 def test_a_customer_sees_its_own_accounts_only(desk: SignedDesk) -> None:
     desk.world.credit("ann", CENT_ADDRESS, 5)
     assert rows(desk.as_customer("ben"))["CENT"]["available_amount"] == 0
