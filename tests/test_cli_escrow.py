@@ -90,6 +90,35 @@ def test_a_currency_is_a_registered_token(run: Run, memory_database: Database) -
             run(refused)
 
 
+@pytest.mark.parametrize(
+    ("code", "decimals"), [("EUR", 2), ("USD", 2), ("JPY", 0), ("KWD", 3), ("CLF", 4), ("HUF", 2), ("ISK", 0)]
+)
+def test_a_currencys_minor_unit_is_that_of_iso_4217(run: Run, code: str, decimals: int) -> None:
+    """E33"""
+    (currency,) = run(f"escrow-desk currency {INSTANCE} {code} --token-address {EUR}")["currencies"]
+    assert (currency["code"], currency["decimals"]) == (code, decimals)
+
+
+def test_what_was_set_before_stays_and_what_is_given_counts(run: Run) -> None:
+    """E33"""
+    line = f"escrow-desk currency {INSTANCE} JPY --token-address {JPY}"
+    before = run(f"{line} --decimals 2")
+    assert before["currencies"][0]["decimals"] == 2
+    assert run(line) == before
+    with pytest.raises(CommandFailed, match="other decimals"):
+        run(f"{line} --decimals 0")
+    assert run(f"escrow-desk settings {INSTANCE}") == before
+
+
+@pytest.mark.parametrize("code", ["XAU", "XTS", "XXX", "QQQ"])
+def test_a_code_without_a_minor_unit_needs_its_decimals(run: Run, code: str) -> None:
+    line = f"escrow-desk currency {INSTANCE} {code} --token-address {EUR}"
+    with pytest.raises(CommandFailed, match=f"ISO 4217 has no minor unit for {code}: give --decimals"):
+        run(line)
+    assert run(f"escrow-desk settings {INSTANCE}")["currencies"] == []
+    assert run(f"{line} --decimals 4")["currencies"][0]["decimals"] == 4
+
+
 def test_an_instance_has_so_many_currencies_and_no_more() -> None:
     settings = DeskSettings()
     for number in range(CURRENCIES_MAX):

@@ -55,9 +55,7 @@ def _add_desk_commands(group: Any) -> None:
     _add_instance(command)
     command.add_argument("code", metavar="CODE", type=_CURRENCY, help="as in EUR")
     command.add_argument("--token-address", type=asset, required=True)
-    command.add_argument(
-        "--decimals", type=count, default=2, help="of its minor unit, 2 for EUR (the default), 0 for JPY"
-    )
+    command.add_argument("--decimals", type=count, help="of its minor unit (as ISO 4217 has it: EUR 2, JPY 0, KWD 3)")
 
 
 def _add_merchant_commands(group: Any) -> None:
@@ -129,13 +127,26 @@ def _currency(options: argparse.Namespace) -> Printed:
         raise CommandFailed(f"no such token, register it first (tallybook token create): {options.token_address}")
     if token.decimals != MAJOR_UNIT_DECIMALS:
         raise CommandFailed(f"a currency's token has {MAJOR_UNIT_DECIMALS} decimals, this one has {token.decimals}")
-    if options.decimals > CURRENCY_DECIMALS_MAX:
+    if options.decimals is not None and options.decimals > CURRENCY_DECIMALS_MAX:
         raise CommandFailed(f"decimals must be 0 to {CURRENCY_DECIMALS_MAX}")
-    currency = Currency(options.code, options.decimals, token.address)
-    changed = EscrowDesks(wiring.database()).change(
-        instance, lambda settings: settings.with_currency(currency, instance)
-    )
-    return _shown_settings(instance, changed)
+
+    def with_currency(settings: DeskSettings) -> DeskSettings:
+        known, decimals = settings.currency(options.code), options.decimals
+        if decimals is None:
+            decimals = iso_decimals(options.code) if known is None else known.decimals
+        return settings.with_currency(Currency(options.code, decimals, token.address), instance)
+
+    return _shown_settings(instance, EscrowDesks(wiring.database()).change(instance, with_currency))
+
+
+def iso_decimals(code: str) -> int:
+    """Return how many decimals a currency's minor unit has (E33). Raises CommandFailed where ISO 4217 does not say."""
+    from iso4217 import raw_table  # a table of 50 KB, for this command alone
+
+    minor_unit = str(raw_table.get(code, {}).get("CcyMnrUnts"))
+    if not minor_unit.isdecimal():
+        raise CommandFailed(f"ISO 4217 has no minor unit for {code}: give --decimals")
+    return int(minor_unit)
 
 
 def _create_merchant(options: argparse.Namespace) -> Printed:

@@ -10,10 +10,13 @@ from typing import Any
 
 import pytest
 
+from chalicelib.cli.escrow import iso_decimals
 from chalicelib.core.transactions import Transaction
 from chalicelib.escrow.desk import EscrowDesk
-from chalicelib.escrow.money import major_units
+from chalicelib.escrow.money import Currency, major_units
 from chalicelib.escrow.order import World
+from chalicelib.escrow.settings import DeskSettings
+from chalicelib.stores.escrow_settings import EscrowDesks
 from chalicelib.stores.keys import customer_key, escrow_fees_key, transactions_key
 from chalicelib.stores.transactions import Transactions
 from chalicelib.verify.verifier import Verifier
@@ -291,3 +294,21 @@ def test_a_crash_between_the_two_writes_of_a_validation_loses_nothing(desk: Desk
     assert pausing.validate(desk.place(World.SANDBOX), order["id"]).status.value == "PENDING_RELEASE"
     assert EscrowDesk(desk.database, lambda: desk.now_s).sweep().released == 1
     assert ledger(desk) == money(0, 0, 149, 1, 150)
+
+
+UNITS: Any = cases(
+    ("yen",         "JPY",  "150",      "150 JPY",      "0.1"),
+    ("dollar",      "USD",  "23.77",    "23.77 USD",    "0.001"),
+    ("dinar",       "KWD",  "23.775",   "23.775 KWD",   "0.0001"),
+    ("unidad",      "CLF",  "0.0001",   "0.0001 CLF",   "0.00001"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("code", "value", "amount", "too_fine"), UNITS)
+def test_e33_a_currency_has_the_minor_unit_of_iso_4217(
+    desk: Desk, code: str, value: str, amount: str, too_fine: str
+) -> None:
+    enabled = DeskSettings((Currency(code, iso_decimals(code), EUR.asset),))
+    EscrowDesks(desk.database).change(INSTANCE, lambda _: enabled)
+    assert desk.order(currency=code, value=value)["amount"] == amount
+    assert outcome(desk.post("/orders", desk.usual_order(currency=code, value=too_fine))) == ["value"]

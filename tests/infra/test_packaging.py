@@ -17,7 +17,7 @@ ADDED_BY_CHALICES_PACKAGER = {"chalice"}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 
-FOR_THE_COMMAND_LINE = {"tqdm"}
+FOR_THE_COMMAND_LINE = {"iso4217", "tqdm"}
 """What no function needs; the command line imports it where it is used."""
 
 
