@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -88,19 +87,18 @@ def engine_database() -> Iterator[Database]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         os.environ.setdefault(name, "local")
     os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
-    with tempfile.TemporaryDirectory() as folder, open(Path(folder) / "lock", "w", encoding="utf-8") as lock:
-        port = free_port(0)
-        engine = start_engine(port, Path(folder), lock.fileno())
-        try:
-            deadline_s = monotonic() + 20
-            while not engine_answers(port):
-                assert monotonic() < deadline_s, "the embedded engine did not start"
-                sleep(0.02)
-            client = boto3.client("dynamodb", endpoint_url=f"http://{HOST}:{port}")
-            create_tables(client, "bench")
-            yield Database(client, "bench")
-        finally:
-            engine.stop(20)
+    port = free_port(0)
+    engine = start_engine(port)
+    try:
+        deadline_s = monotonic() + 20
+        while not engine_answers(port):
+            assert monotonic() < deadline_s, "the embedded engine did not start"
+            sleep(0.02)
+        client = boto3.client("dynamodb", endpoint_url=f"http://{HOST}:{port}")
+        create_tables(client, "bench")
+        yield Database(client, "bench")
+    finally:
+        engine.stop(20)
 
 
 def main() -> None:

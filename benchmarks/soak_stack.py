@@ -163,9 +163,7 @@ class Stack:
 
     def _start_engine(self) -> None:
         port = settings.free_port(but=0)
-        lock = self._parts.enter_context((self._folder / "lock").open("w"))
-        database = engine.start_engine(port, self._folder / "state", lock.fileno())
-        self._parts.callback(_kill, database)  # what it would save is thrown away
+        self._parts.callback(_kill, engine.start_engine(port))
         environment = settings.engine_environment(f"http://{HOST}:{port}", None, os.environ)
         replace_environment(environment | {"TALLYBOOK_TABLE_PREFIX": PREFIX})
         self._until(lambda: engine.engine_answers(port), "the local DynamoDB does not answer")

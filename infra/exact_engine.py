@@ -1,23 +1,246 @@
-"""Runs ministack with DynamoDB's 38 digits: ``python -m infra.exact_engine``.
+"""Runs ministack as the local DynamoDB, with 38 digits and tables that are saved: ``python -m infra.exact_engine``.
 
 By itself ministack adds numbers in Python's default decimal context, which keeps 28 digits: a balance above 10**28
 base units would lose its last ones without a word. New threads copy the default context, so it is widened before any
 starts.
+
+By itself it saves once, when it is stopped, reports a save that failed as done, and takes a file that it cannot read
+for an empty one. With ``TALLYBOOK_STATE_DIR`` the tables are loaded and saved here: every ``TALLYBOOK_SAVE_EVERY_S``
+seconds in which something changed, and at the end. All tables are saved as of one moment, by a copy of this process
+(fork), so requests go on meanwhile. SIGINT and SIGTERM end it; its exit code is 1 when the last save failed, 2 when it
+could not load.
 """
 
 from __future__ import annotations
 
+import asyncio
 import decimal
-import runpy
+import gc
+import os
+import signal
+import sys
+import warnings
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from infra.output import drop_what_cannot_be_written
+from infra.state_file import UNFINISHED, SavedState, StateUnreadable, read_state, ways_out, write_state
 
 DYNAMODB_DIGITS = 38
+SAVE_EVERY_S = 30.0
+KEEP_ALIVE_S = 75
+NOT_SAVED, NOT_LOADED = 1, 2
+NICER_BY = 5
+"""How far a copy that saves stands back behind the service."""
+ERROR_BYTES_MAX = 2000
+_READS = ("Describe", "Get", "List", "Query", "Scan", "BatchGet", "TransactGet")
+Handler = Callable[..., Awaitable[Any]]
 
 
-def main() -> None:
+class Keeper:
+    """Loads the tables of one engine, and saves them.
+
+    run: the name that this run's saves bear. keep_open: the descriptor of the run's lock, which a copy that saves holds
+    too, so that no other run begins before it has ended.
+    """
+
+    def __init__(self, folder: Path, run: str, keep_open: int | None) -> None:
+        from ministack.core import persistence, responses
+        from ministack.services import dynamodb
+
+        self._dynamodb: Any = dynamodb
+        self._scoped: Any = responses.AccountRegionScopedDict
+        self._format = int(persistence._state_format_version("dynamodb"))
+        self._folder = folder
+        self._run = run
+        self._keep_open = keep_open
+        self._last_sequence = 0
+        self._changes = self._changes_saved = 0
+        self._last_saved: datetime | None = None
+
+    def load(self) -> None:
+        """Take up what was saved last, and go on behind its stream numbers. Raises StateUnreadable."""
+        (self._folder / UNFINISHED).unlink(missing_ok=True)
+        saved = read_state(self._folder)
+        if saved is not None:
+            if saved.engine_format > self._format:
+                raise StateUnreadable(f"its engine's form is {saved.engine_format}, and this one reads {self._format}")
+            self._dynamodb.load_persisted_state({name: self._taken_up(rows) for name, rows in saved.payload.items()})
+            self._last_sequence = saved.last_sequence
+            self._last_saved = saved.at
+        self._number_onwards()
+        self._count_changes()
+
+    async def keep_saving(self, every_s: float, stop: asyncio.Event) -> None:
+        """Save until told to stop, where something has changed; a save that fails is told, and tried again."""
+        while not stop.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), every_s)
+            if not stop.is_set() and self._changes != self._changes_saved:
+                await self._save_copy(every_s)
+
+    def save_at_end(self) -> None:
+        """Save, in this process. Raises OSError."""
+        with self._dynamodb._lock:
+            self._write(final=True)
+
+    def complain(self, why: str, then: str) -> None:
+        since = f"since {self._last_saved:%H:%M:%S} UTC" if self._last_saved else "so far"
+        print(
+            f"The tables could not be saved ({why}); what was stored {since} is in memory only. {then}", file=sys.stderr
+        )
+
+    async def _save_copy(self, every_s: float) -> None:
+        changes, at = self._changes, datetime.now(UTC)
+        read, write = os.pipe()
+        with self._dynamodb._lock, warnings.catch_warnings():
+            # The copy has this thread alone and takes no lock of another: it encodes, writes a file and ends.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            pid = os.fork()
+            if pid == 0:
+                self._be_the_copy(write)
+        os.close(write)
+        why = await asyncio.to_thread(_outcome, pid, read)
+        if why is None:
+            self._changes_saved, self._last_saved = changes, at
+        else:
+            self.complain(why, f"The next try is in {every_s:.0f} s.")
+
+    def _be_the_copy(self, pipe: int) -> None:
+        """Write the tables as they were at the fork, tell the pipe what went wrong if anything did, and end."""
+        code = NOT_SAVED
+        try:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            _close_all_but({0, 1, 2, pipe, self._keep_open})
+            with suppress(OSError):
+                os.nice(NICER_BY)
+            gc.disable()
+            self._dynamodb.copy = SimpleNamespace(deepcopy=lambda value: value)  # this process is the copy
+            self._write(final=False)
+            code = 0
+        except BaseException as error:
+            with suppress(OSError):
+                os.write(pipe, _words(error).encode()[:ERROR_BYTES_MAX])
+        finally:
+            os._exit(code)
+
+    def _write(self, final: bool) -> None:
+        tables = {name: self._laid_down(rows) for name, rows in self._dynamodb.get_state().items()}
+        write_state(
+            self._folder,
+            SavedState(self._format, self._run, datetime.now(UTC), final, self._last_sequence, tables),
+        )
+
+    def _laid_down(self, rows: Any) -> list[list[Any]]:
+        return [[account, region, key, value] for (account, region, key), value in rows.all_items()]
+
+    def _taken_up(self, rows: list[list[Any]]) -> Any:
+        found = self._scoped()
+        for account, region, key, value in rows:
+            found.set_scoped(account, region, key, value)
+        return found
+
+    def _number_onwards(self) -> None:
+        """Give each stream record a number above all earlier ones, whatever the clock does.
+
+        Matchers pass over what is at or below the highest number that they have seen.
+        """
+        by_clock: Callable[[], str] = self._dynamodb._next_stream_seq
+
+        def next_sequence() -> str:
+            number = by_clock()
+            self._last_sequence = max(self._last_sequence + 1, int(number))
+            return f"{self._last_sequence:0{len(number)}d}"
+
+        self._dynamodb._next_stream_seq = next_sequence
+
+    def _count_changes(self) -> None:
+        handle: Handler = self._dynamodb.handle_request
+
+        async def counted(method: str, path: str, headers: Any, body: bytes, query: Any) -> Any:
+            answer = await handle(method, path, headers, body, query)
+            action = headers.get("x-amz-target", "").rpartition(".")[2]
+            if not action.startswith(_READS):
+                self._changes += 1
+            return answer
+
+        self._dynamodb.handle_request = counted
+
+
+def _outcome(pid: int, pipe: int) -> str | None:
+    """Wait for a copy; return None when it has saved, else why not."""
+    with open(pipe, "rb") as told:
+        words = told.read().decode(errors="replace")
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    return None if code == 0 else words or f"the process that saves ended with {code}"
+
+
+def _words(error: BaseException) -> str:
+    return str(error.strerror) if isinstance(error, OSError) and error.strerror else f"{type(error).__name__}: {error}"
+
+
+def _close_all_but(kept: set[int | None]) -> None:
+    for name in os.listdir("/dev/fd"):
+        if int(name) not in kept:
+            with suppress(OSError):
+                os.close(int(name))
+
+
+async def _serve(keeper: Keeper | None, every_s: float) -> int:
+    """Serve until SIGINT or SIGTERM; return the exit code."""
+    from hypercorn.asyncio import serve
+    from hypercorn.config import Config
+    from ministack.app import app
+
+    config = Config()
+    config.bind = [f"{os.environ['BIND_HOST']}:{os.environ['GATEWAY_PORT']}"]
+    config.keep_alive_timeout = KEEP_ALIVE_S
+    config.loglevel = os.environ.get("LOG_LEVEL", "WARNING")
+    if keeper is None:
+        await serve(app, config)
+        return 0
+    stop = asyncio.Event()
+    saving = asyncio.create_task(keeper.keep_saving(every_s, stop))
+    await serve(app, config)
+    stop.set()
+    await saving
+    try:
+        keeper.save_at_end()
+    except Exception as error:
+        keeper.complain(_words(error), "The engine ends.")
+        return NOT_SAVED
+    return 0
+
+
+def _allow_many_connections() -> None:
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard) if soft < hard else (soft, hard))
+
+
+def main() -> int:
+    drop_what_cannot_be_written()
     decimal.DefaultContext.prec = DYNAMODB_DIGITS
     decimal.setcontext(decimal.DefaultContext.copy())
-    runpy.run_module("ministack", run_name="__main__", alter_sys=True)
+    _allow_many_connections()
+    keeper = None
+    if folder := os.environ.get("TALLYBOOK_STATE_DIR"):
+        lock = os.environ.get("TALLYBOOK_STATE_LOCK")
+        keeper = Keeper(Path(folder), os.environ["TALLYBOOK_STATE_RUN"], int(lock) if lock else None)
+        try:
+            keeper.load()
+        except StateUnreadable as error:
+            print(ways_out(Path(folder), str(error)), file=sys.stderr)
+            return NOT_LOADED
+    return asyncio.run(_serve(keeper, float(os.environ.get("TALLYBOOK_SAVE_EVERY_S") or SAVE_EVERY_S)))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

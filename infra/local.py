@@ -12,6 +12,7 @@ import fcntl
 import importlib
 import logging
 import os
+import secrets
 import signal
 import sys
 import threading
@@ -57,6 +58,7 @@ class LocalRun:
         self._chosen = chosen
         self._lock = lock
         self._demo_file = demo.DemoFile(chosen.local_dir)
+        self._kept: engine.Kept | None = None
         self._engine: Child | None = None
         self._server: Child | None = None
         self._threads: list[threading.Thread] = []
@@ -73,7 +75,10 @@ class LocalRun:
                 self._watch()
         except Stopped:
             say("Stopping ...")
-        except (Failed, CommandFailed, StartRefused) as failure:
+        except StartRefused as refusal:
+            complain(f"Tallybook did not start: {refusal}")
+            exit_code = 1
+        except (Failed, CommandFailed) as failure:
             complain(f"Tallybook stops: {failure}")
             exit_code = 1
         finally:
@@ -129,7 +134,9 @@ class LocalRun:
             return self._chosen.external_url
         port = settings.free_port(but=self._chosen.port)
         url = f"http://{HOST}:{port}"
-        self._engine = engine.start_engine(port, self._chosen.state_dir, self._lock.fileno())
+        engine.refuse_unusable_state(self._chosen.state_dir)
+        self._kept = engine.Kept(self._chosen.state_dir, self._lock.fileno(), secrets.token_hex(8))
+        self._engine = engine.start_engine(port, self._kept)
         replace_environment(settings.engine_environment(url, region, os.environ))
         self._until(lambda: engine.engine_answers(port), "the local DynamoDB does not answer.")
         return url
@@ -194,18 +201,17 @@ class LocalRun:
         if self._server:
             self._server.stop(SERVER_STOP_BOUND_S)
         self._threads_stop.set()
+        engine_died = self._engine is not None and self._engine.exit_code() is not None
         for thread in self._threads:
-            thread.join(BATCH_BOUND_S)
-        if self._engine is None:
+            thread.join(0 if engine_died else BATCH_BOUND_S)
+        if self._engine is None or self._kept is None:
             return True
-        died = self._engine.exit_code() is not None
-        if died or not self._engine.stop(engine.SAVE_BOUND_S):
-            how = "died" if died else f"had not saved after {engine.SAVE_BOUND_S} s and was killed"
-            complain(
-                f"THE LOCAL DYNAMODB {how.upper()}: WHAT THIS RUN STORED IS LOST, what earlier runs stored is not."
-            )
+        self._engine.stop(engine.SAVE_BOUND_S)
+        lost = engine.what_is_lost(self._kept, self._engine.exit_code() or 0)
+        if lost is not None:
+            complain(lost)
             return False
-        say(f"Stopped. What was stored is in {self._chosen.state_dir}.")
+        say(f"Stopped. What was stored is in {self._kept.state_dir}.")
         return True
 
     def _ask_to_stop(self, _number: int, _frame: object) -> None:
@@ -231,8 +237,12 @@ def replace_environment(environment: dict[str, str]) -> None:
 @contextmanager
 def locked(local_dir: Path) -> Iterator[IO[str]]:
     """Hold the run's directory: two runs over one state would overwrite each other's. Raises StartRefused."""
-    local_dir.mkdir(parents=True, exist_ok=True)
-    with open(local_dir / "lock", "a", encoding="utf-8") as lock:
+    try:
+        local_dir.mkdir(parents=True, exist_ok=True)
+        opened = open(local_dir / "lock", "a", encoding="utf-8")  # noqa: SIM115 -- closed below
+    except OSError as error:
+        raise settings.cannot_be_written(local_dir, error) from error
+    with opened as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

@@ -1,11 +1,13 @@
 """What a local run is told through its environment, checked before anything is started.
 
-``PORT`` (8000), ``FRESH=1`` (forget what earlier runs stored), ``TALLYBOOK_LOCAL_DIR`` (.local), and the standard AWS
-variables: with ``AWS_ENDPOINT_URL_DYNAMODB`` or ``AWS_ENDPOINT_URL`` the run uses that DynamoDB and starts none.
+``PORT`` (8000), ``FRESH=1`` (forget what earlier runs stored), ``TALLYBOOK_LOCAL_DIR`` (.local),
+``TALLYBOOK_SAVE_EVERY_S`` (30: how often the tables are saved), and the standard AWS variables: with
+``AWS_ENDPOINT_URL_DYNAMODB`` or ``AWS_ENDPOINT_URL`` the run uses that DynamoDB and starts none.
 """
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -66,6 +68,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         prefix=environment.get("TALLYBOOK_TABLE_PREFIX") or "tallybook",
         external_url=environment.get("AWS_ENDPOINT_URL_DYNAMODB") or environment.get("AWS_ENDPOINT_URL") or None,
     )
+    _refuse_no_seconds(environment.get("TALLYBOOK_SAVE_EVERY_S") or "30")
     if settings.fresh and settings.external_url:
         raise StartRefused(f"FRESH=1 empties the run's own DynamoDB only, not the one at {settings.external_url}.")
     return settings
@@ -82,6 +85,14 @@ def refuse_busy_port(port: int) -> None:
             raise StartRefused(
                 f"Port {port} of {HOST} cannot be used ({error.strerror}). Choose another: make run PORT={_other(port)}"
             ) from error
+
+
+def cannot_be_written(path: Path, error: OSError) -> StartRefused:
+    """Return the refusal of a run whose directory does not take what it has to keep."""
+    return StartRefused(
+        f"nothing can be kept in {path} ({error.strerror or error}). Name a directory that can be written: "
+        "TALLYBOOK_LOCAL_DIR=... make run"
+    )
 
 
 def free_port(but: int) -> int:
@@ -128,6 +139,11 @@ def _port(text: str) -> int:
     if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 65_535:
         raise StartRefused(f"PORT={text} is no port: a number from 1 to 65535 is. Example: make run PORT=8001")
     return int(text)
+
+
+def _refuse_no_seconds(text: str) -> None:
+    if not re.fullmatch(r"\d{1,6}(\.\d{1,3})?", text, re.ASCII) or float(text) == 0:
+        raise StartRefused(f"TALLYBOOK_SAVE_EVERY_S={text} is no number of seconds above 0.")
 
 
 def _other(port: int) -> int:

@@ -85,19 +85,18 @@ def database(moto_client: DynamoDBClient) -> Iterator[Database]:
 
 
 @pytest.fixture(scope="session")
-def embedded_engine_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def embedded_engine_url() -> Iterator[str]:
     """The embedded engine, started once for all tests of a run; stopped by the process that was started."""
-    folder, port = tmp_path_factory.mktemp("engine"), free_port(0)
-    with (folder / "lock").open("w") as lock:
-        engine = start_engine(port, folder, lock.fileno())
-        try:
-            deadline = time.monotonic() + ENGINE_START_S_MAX
-            while not engine_answers(port):
-                assert time.monotonic() < deadline, "the embedded engine did not start"
-                time.sleep(0.02)
-            yield f"http://{HOST}:{port}"
-        finally:
-            engine.stop(10)
+    port = free_port(0)
+    engine = start_engine(port)
+    try:
+        deadline = time.monotonic() + ENGINE_START_S_MAX
+        while not engine_answers(port):
+            assert time.monotonic() < deadline, "the embedded engine did not start"
+            time.sleep(0.02)
+        yield f"http://{HOST}:{port}"
+    finally:
+        engine.stop(10)
 
 
 @pytest.fixture

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import resource
 import signal
 import socket
 import stat
@@ -21,7 +23,7 @@ from chalicelib.clock import new_id, now_ms
 from chalicelib.signed.settings import DeskSettings
 from chalicelib.wire.ripio.signature import signature_of
 from chalicelib.wire.stove.objects import timestamp
-from infra.settings import HOST, ROOT
+from infra.settings import HOST, ROOT, free_port
 from tests.infra.stack import RunningStack
 from tests.wire.stove.desk import ORDER, sign_message, sign_order
 
@@ -232,6 +234,44 @@ def test_a_part_that_dies_stops_the_run_with_an_error(tmp_path: Path, part: str,
         assert ("WHAT THIS RUN STORED IS LOST" in stack.output) is not saved
         with pytest.raises(requests.ConnectionError):
             requests.get(stack.base_url, timeout=20)
+
+
+@pytest.mark.stack
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of another process are Linux's")
+def test_what_was_acknowledged_is_saved_while_it_runs_and_a_state_that_fails_is_told(tmp_path: Path) -> None:
+    with RunningStack(tmp_path, TALLYBOOK_SAVE_EVERY_S="1") as first:
+        place(first, "cust_12345", "BUY")
+        place(first, "cust_23456", "SELL")
+        wait_until_filled(first, "cust_12345")
+        stored = orders(first, "cust_12345")
+        time.sleep(3)
+        os.kill(child(first.pid, "infra.exact_engine"), signal.SIGKILL)
+        assert first.wait() == 1
+        assert "WHAT WAS STORED SINCE" in first.output
+    with RunningStack(tmp_path) as second:
+        assert second.demo["book_desk"] == first.demo["book_desk"]
+        assert orders(second, "cust_12345") == stored
+        place(second, "cust_34567", "BUY")
+        place(second, "cust_45678", "SELL")
+        wait_until_filled(second, "cust_34567")
+        file = tmp_path / "state" / "dynamodb.json"
+        before = file.read_bytes()
+        resource.prlimit(child(second.pid, "infra.exact_engine"), resource.RLIMIT_FSIZE, (1000, 1000))
+        assert second.stop() == 1
+        assert "WHAT THIS RUN STORED IS LOST; what was saved at " in second.output
+        assert "What was stored is in" not in second.output
+        assert file.read_bytes() == before
+    file.write_bytes(before[:-1000])
+    refused = start(tmp_path, PORT=str(free_port(0)))
+    assert refused.returncode == 1
+    assert f"{file}: it is cut short" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert file.read_bytes() == before[:-1000]
+    assert not (tmp_path / "demo.json").exists()
+    (way_out,) = re.findall(r"mv .*", refused.stderr)
+    subprocess.run(way_out, shell=True, check=True)
+    with RunningStack(tmp_path) as third:
+        assert orders(third, "cust_12345") == stored
 
 
 def child(parent: int, part: str) -> int:
