@@ -563,4 +563,11 @@ GUARDS = [
         'by_the_desks_clock: Any = {"verify_signature": False, "verify_exp": False,',
         "tests/wire/stove/test_gate.py::test_a_jwt_is_signed_with_its_instances_own_secret",
     ),
+    Guard(
+        "JSON that is nested too deeply is refused when it is read",
+        "chalicelib/wire/json_reading.py",
+        "    if any(depth > depth_max for depth, _ in parts(value)):",
+        "    if any(depth > depth_max for depth, _ in parts(value)) and depth_max < DEPTH_MAX:",
+        "tests/wire/test_trusset_bounds.py",
+    ),
 ]

@@ -18,7 +18,7 @@ from chalicelib.clock import now_ms
 from chalicelib.match_watch import MatchWatch
 from chalicelib.matcher import Matcher
 from chalicelib.projection import Projector
-from chalicelib.redaction import masked, secrets_of, shortened
+from chalicelib.redaction import HIDDEN, SECRETS_MAX, masked, secrets_of, shortened
 from chalicelib.stores.dynamodb import Database, Unavailable
 from chalicelib.stores.orders import time_of
 from chalicelib.stream import match_records
@@ -511,6 +511,16 @@ def test_whatever_a_line_holds_is_masked_but_numbers_and_the_names_of_its_member
     line = {"order": 7, "secret-1": ["a secret-1", {"b": ("secret-1", None, True)}, ValueError("secret-1")]}
     shown = {"order": 7, "secret-1": ["a ***et-1", {"b": ["***et-1", None, True]}, "***et-1"]}
     assert masked(line, ["secret-1"]) == shown
+
+
+def test_the_texts_of_a_request_with_more_credentials_than_anybody_has_are_left_out() -> None:
+    secrets = secrets_of({"authorization": " ".join(f"secret-{number}" for number in range(SECRETS_MAX))}, b"")
+    assert len(secrets) == SECRETS_MAX + 1
+    assert masked({"message": "secret-1 is bad", "level": "ERROR", "n": 12345678}, secrets) == {
+        "message": HIDDEN,
+        "level": "ERROR",
+        "n": 12345678,
+    }
 
 
 def test_a_caller_cannot_spoil_the_metrics_by_its_credentials(service: Service) -> None:
