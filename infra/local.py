@@ -2,8 +2,8 @@
 
 It starts a DynamoDB of its own (unless the environment names one), creates the tables, seeds a demo, brings undecided
 commands back, then serves with ``chalice local``, feeds the inbox's stream to the match function, has orders expire,
-and every minute calls the sweeps of signed orders and of escrow orders. Ctrl-C, SIGTERM and SIGHUP stop it in order: no
-new requests, the batch finished, the tables saved. See ``settings`` for its variables.
+and every minute calls the sweeps of signed orders and of escrow orders. Ctrl-C, SIGTERM, SIGHUP and a terminal that
+closes stop it in order: no new requests, the batch finished, the tables saved. See ``settings`` for its variables.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -31,8 +31,9 @@ from chalicelib.watching import logger
 from infra import demo, engine, escrow_demo, settings, taker_demo
 from infra.looker import start_looking
 from infra.master_key import master_key_environment
+from infra.output import drop_what_cannot_be_written
 from infra.poller import StreamPoller
-from infra.processes import Child, when_asked_to_stop
+from infra.processes import Child, Terminal, when_asked_to_stop
 from infra.settings import HOST, ROOT, Settings, StartRefused
 from infra.sweeper import Sweeper
 from infra.tables import create_tables, inbox_stream_arn
@@ -64,9 +65,11 @@ class LocalRun:
         self._threads: list[threading.Thread] = []
         self._threads_stop = threading.Event()
         self._stop_asked = False
+        self._terminal: Terminal | None = None
 
     def run(self) -> int:
         """Start, serve until asked to stop, stop; return the exit code."""
+        self._terminal = Terminal()
         when_asked_to_stop(self._ask_to_stop)
         exit_code = 0
         try:
@@ -186,7 +189,7 @@ class LocalRun:
 
     def _watch(self) -> None:
         """Wait a moment. Raises Stopped when the user asked for it, Failed when a part has ended by itself."""
-        if self._stop_asked:
+        if self._stop_asked or (self._terminal and self._terminal.is_closed):
             raise Stopped
         for child in (self._engine, self._server):
             if child and child.exit_code() is not None:
@@ -254,18 +257,16 @@ def locked(local_dir: Path) -> Iterator[IO[str]]:
 
 
 def say(text: str) -> None:
-    """Print; a terminal that is gone must not keep the run from stopping in order."""
-    with suppress(OSError):
-        print(text, flush=True)
+    print(text, flush=True)
 
 
 def complain(text: str) -> None:
-    with suppress(OSError):
-        print(text, file=sys.stderr, flush=True)
+    print(text, file=sys.stderr, flush=True)
 
 
 def main() -> int:
     """Run until stopped; return 0 when all went well and everything is saved."""
+    drop_what_cannot_be_written()
     logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
     sys.path.insert(0, str(ROOT))
     try:

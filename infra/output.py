@@ -62,7 +62,12 @@ def line_log(name: str) -> logging.Logger:
 
 def _stream(number: int) -> TextIO:
     try:
-        file: io.FileIO = _Lossy(number, "w", closefd=False)
-    except OSError:  # the process was started with this stream closed
-        file = _Lossy(os.devnull, "w")
+        os.fstat(number)
+    except OSError:  # the process was started with this stream closed: no other file may take its number
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        if nowhere != number:
+            os.dup2(nowhere, number)
+            os.close(nowhere)
+        os.set_inheritable(number, True)
+    file = _Lossy(number, "w", closefd=False)
     return io.TextIOWrapper(io.BufferedWriter(file), encoding="utf-8", errors="backslashreplace", line_buffering=True)

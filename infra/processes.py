@@ -5,6 +5,7 @@ which then stops them in its order.
 from __future__ import annotations
 
 import ctypes
+import os
 import signal
 import subprocess
 import sys
@@ -61,6 +62,41 @@ class Child:
             self._process.wait()
             return False
         return True
+
+
+class Terminal:
+    """The terminal in whose foreground this process was started, if there is one and nohup did not part them.
+
+    When it closes, the kernel tells the leader of its session alone: a shell passes SIGHUP on, but make, or whatever a
+    terminal was opened for, may wait for its children instead. To be made before ``when_asked_to_stop``.
+    """
+
+    def __init__(self) -> None:
+        self._number: int | None = None
+        if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+            return
+        try:
+            number = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)
+        except OSError:  # there is none
+            return
+        try:
+            in_foreground = os.tcgetpgrp(number) == os.getpgrp()
+        except OSError:
+            in_foreground = False
+        if in_foreground:
+            self._number = number
+        else:
+            os.close(number)
+
+    @property
+    def is_closed(self) -> bool:
+        if self._number is None:
+            return False
+        try:
+            os.tcgetpgrp(self._number)
+        except OSError:
+            return True
+        return False
 
 
 def when_asked_to_stop(handler: Callable[[int, FrameType | None], None]) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import pty
 import re
 import resource
 import signal
@@ -10,6 +12,7 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -24,7 +27,8 @@ from chalicelib.signed.settings import DeskSettings
 from chalicelib.wire.ripio.signature import signature_of
 from chalicelib.wire.stove.objects import timestamp
 from infra.settings import HOST, ROOT, free_port
-from tests.infra.stack import RunningStack
+from infra.state_file import read_state
+from tests.infra.stack import READY_BOUND_S, STOP_BOUND_S, RunningStack
 from tests.wire.stove.desk import ORDER, sign_message, sign_order
 
 DESK = "/orderbooks/stocks/api/offchain"
@@ -234,6 +238,82 @@ def test_a_part_that_dies_stops_the_run_with_an_error(tmp_path: Path, part: str,
         assert ("WHAT THIS RUN STORED IS LOST" in stack.output) is not saved
         with pytest.raises(requests.ConnectionError):
             requests.get(stack.base_url, timeout=20)
+
+
+def ready(local_dir: Path) -> RunningStack:
+    """Return a view of a run that the test has started itself, once it is ready."""
+    stack, deadline_s = RunningStack(local_dir), time.monotonic() + READY_BOUND_S
+    while not (local_dir / "demo.json").exists():
+        assert time.monotonic() < deadline_s
+        time.sleep(0.05)
+    stack.demo = json.loads((local_dir / "demo.json").read_text(encoding="utf-8"))
+    return stack
+
+
+@pytest.mark.stack
+@pytest.mark.parametrize("output", ["a pipe that nobody reads any more", "a full disk", "closed"])
+def test_output_that_cannot_be_written_touches_no_answer(tmp_path: Path, output: str) -> None:
+    environment = os.environ | {"TALLYBOOK_LOCAL_DIR": str(tmp_path), "PORT": str(free_port(0))}
+    command = [sys.executable, "-m", "infra.local"]
+    streams: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    if output == "a full disk":
+        full = os.open("/dev/full", os.O_WRONLY)
+        streams = {"stdout": full, "stderr": full}
+    elif output == "closed":
+        command = ["/bin/sh", "-c", 'exec "$@" >&- 2>&-', "sh", *command]
+        streams = {}
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, **streams)
+    try:
+        if process.stdout:
+            process.stdout.close()
+        stack = ready(tmp_path)
+        for _ in range(3):
+            place(stack, "cust_12345", "BUY")
+            place(stack, "cust_23456", "SELL")
+        wait_until_filled(stack, "cust_12345")
+        assert len(orders(stack, "cust_12345")) == 3
+        process.send_signal(signal.SIGINT)
+        assert process.wait(STOP_BOUND_S) == 0
+    finally:
+        process.kill()
+        process.wait()
+
+
+LIKE_MAKE = """
+import signal, subprocess, sys
+signal.signal(signal.SIGHUP, lambda *_: None)
+sys.exit(subprocess.call(sys.argv[1:]))
+"""
+
+
+@pytest.mark.stack
+def test_a_closed_terminal_stops_the_run_when_something_that_waits_for_it_leads_the_session(tmp_path: Path) -> None:
+    environment = os.environ | {"TALLYBOOK_LOCAL_DIR": str(tmp_path), "PORT": str(free_port(0))}
+    leader, terminal = pty.fork()
+    if leader == 0:
+        os.chdir(ROOT)
+        os.execve(sys.executable, [sys.executable, "-c", LIKE_MAKE, sys.executable, "-m", "infra.local"], environment)
+    reader = threading.Thread(target=drain, args=(terminal,), daemon=True)
+    reader.start()
+    stack = ready(tmp_path)
+    place(stack, "cust_12345", "BUY")
+    os.close(terminal)
+    deadline_s = time.monotonic() + STOP_BOUND_S
+    while (ended := os.waitpid(leader, os.WNOHANG)) == (0, 0):
+        if time.monotonic() > deadline_s:
+            os.kill(child(leader, "infra.local"), signal.SIGTERM)
+            raise AssertionError("the run goes on without its terminal")
+        time.sleep(0.1)
+    assert os.waitstatus_to_exitcode(ended[1]) == 0
+    state = read_state(tmp_path / "state")
+    assert state is not None
+    assert state.final
+
+
+def drain(terminal: int) -> None:
+    with suppress(OSError):
+        while os.read(terminal, 4096):
+            pass
 
 
 @pytest.mark.stack
