@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
-from tests.conformance_escrow.cases import STATUSES, new_desk, outcome
+from tests.conformance_escrow.cases import FORM, STATUSES, new_desk, outcome
 from tests.tables import cases
-from tests.wire.truust.desk import PRODUCTION_KEY, Desk, data_of, ids_of, page_of
+from tests.wire.truust.desk import PRODUCTION_KEY, Desk, data_of, errors_of, ids_of, page_of
 
 PAGE_FIELDS = ["current_page", "last_page", "per_page", "total", "from", "to", "data"]
 
@@ -236,3 +237,47 @@ def test_e10_what_was_created_or_changed_is_in_the_next_list(desk: Desk) -> None
         assert (page_of(desk.get("/orders"))["total"], ids_of(desk.get("/orders"))[0]) == (count, order["id"])
         desk.do(order, "cancel")
         assert page_of(desk.get("/orders", "status=CANCELLED"))["total"] == count
+
+
+# --- E34: pages that are heavy
+
+HEAVY: Any = cases(
+    ("template",        lambda n: {"template": {"a": f"{n:03d}" + "x" * 60_000}}),
+    ("images",          lambda n: {"images": [f"https://x.test/{n:03d}/{'y' * 6_000}"] * 10}),
+    ("quotes",          lambda n: {"template": {"a": f"{n:03d}" + '"' * 30_000}}),
+    ("other letters",   lambda n: {"template": {"a": f"{n:03d}" + "\u00e9" * 10_300}}),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("members", HEAVY)
+def test_e34_a_page_ends_before_its_bytes_pass_5_mb_and_the_next_goes_on(desk: Desk, members: Any) -> None:
+    made = [desk.order(name=f"n{number % 7}", **members(number))["id"] for number in range(100)]
+    for query in ("", "&sort=asc", "&order=name", "&status=DRAFT", "&date_begin=2020-01-01", "&search=name&query=n"):
+        seen, page, last_page = list[int](), 1, 1
+        while page <= last_page:
+            answer = desk.get("/orders", f"per_page=100&page={page}{query}")
+            assert len(json.dumps({"body": answer.body})) < 6 * 1024 * 1024, "what Lambda takes"
+            shown = page_of(answer)
+            last_page = shown["last_page"]
+            assert (shown["total"], shown["from"], shown["to"]) == (100, len(seen) + 1, len(seen) + len(shown["data"]))
+            seen += [row["id"] for row in shown["data"]]
+            page += 1
+        assert last_page > 1
+        assert sorted(seen) == made, query
+        past = page_of(desk.get("/orders", f"per_page=100&page={page}{query}"))
+        assert (past["data"], past["from"], past["to"], past["last_page"]) == ([], None, None, last_page)
+
+
+def test_e34_the_largest_order_there_can_be_is_shown_and_kept(desk: Desk) -> None:
+    """Under an Idempotency-Key its answer is a row of a table, too."""
+    types, image = ['"' * 100] * 310, "https://x.test/" + '"' * 64_000
+    order = desk.order(payin_types=types)
+    data_of(desk.put(f"/orders/{order['id']}", f"images[]={image}".encode(), content_type=FORM))
+    template = {"template": {"a": "x" * 65_000}}
+    data_of(desk.put(f"/orders/{order['id']}", template))
+    answer = desk.post(f"/orders/{order['id']}/cancel", {}, headers={"idempotency-key": "the-largest-of-all"})
+    assert data_of(answer)["images"] == [image]
+    assert len(answer.body.encode()) < 400_000
+    for field in ("payin_types[]", "images[]", "template[a]"):
+        body = "name=x&value=1&" + field + "=https://x.test/" + "\x01" * 60_000
+        assert field.split("[")[0] in errors_of(desk.post("/orders", body.encode(), content_type=FORM))

@@ -1,4 +1,4 @@
-"""Lists: which page of what is asked for, and how rows are matched, sorted and counted (E5 to E10). Pure.
+"""Lists: which page of what is asked for, and how rows are matched, sorted and counted (E5 to E10, E34). Pure.
 
 Rows come sorted by id, which is by creation time. Where nothing but that order is asked for, a page is had by reading
 that far; everything else reads all rows of the kind, for totals are exact.
@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
-from itertools import islice
+from itertools import takewhile
 from typing import Any, Generic, TypeVar
 
 from chalicelib.escrow.json_text import json_text
 from chalicelib.escrow.order import Json
+from chalicelib.wire.page_bytes import Packed, Weight, packed
 from chalicelib.wire.truust.bodies import Body
 from chalicelib.wire.truust.envelope import Errors, breaks_rule, is_required
 from chalicelib.wire.truust.schema import Kind, Schema, Unfit, choice, integer, refuse, text
@@ -30,6 +31,8 @@ METADATA = "metadata."
 DAY_S = 86_400
 ROWS_AT_ONCE_MAX = 1000
 """In one read; DynamoDB ends it at 1 MiB anyway."""
+ROWS_OF_A_PAGE_MIN = 3
+"""How many rows fit into a page's bytes, whatever is in them: bodies are small (E34)."""
 ROWS_BETWEEN_DATES = 100
 """In one read, where it is not known how many are in time."""
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -59,7 +62,8 @@ class Searched(Generic[T]):
 @dataclass(frozen=True, slots=True)
 class Listing(Generic[T]):
     """A kind of list. row_id, created_at_s: of a row. sorts: what rows are sorted by, None for a row that has it not:
-    those come last in both directions, ties by id (E8). metadata: of a row, where it can be searched.
+    those come last in both directions, ties by id (E8). metadata: of a row, where it can be searched. weight: what a
+    row takes of a page's bytes; None where 100 rows always fit.
     """
 
     row_id: Callable[[T], int]
@@ -67,6 +71,7 @@ class Listing(Generic[T]):
     searches: Mapping[str, Searched[T]]
     sorts: Mapping[str, Callable[[T], Any]]
     metadata: Callable[[T], Mapping[str, Json]] | None = None
+    weight: Weight[T] | None = None
 
     def can_search(self, field: str) -> bool:
         if self.metadata is not None and field.startswith(METADATA):
@@ -93,7 +98,7 @@ class Asked:
 
     @property
     def skipped(self) -> int:
-        """How many rows stand on the pages before."""
+        """How many rows stand on the pages before, where none was cut short (E34)."""
         return (self.page - 1) * self.per_page
 
     @property
@@ -115,18 +120,30 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """A page's rows, and how many there are on all pages."""
+    """A page's rows, how many stand on those before it, and how many there are on all of them. pages: how many pages
+    there are before the rows run out; None where that is what their number says.
+    """
 
     asked: Asked
     rows: Sequence[T]
+    before: int
     total: int
+    pages: int | None = None
+
+    @property
+    def last_page(self) -> int:
+        """Which page is the last one, where none after this one is cut short (E34)."""
+        if self.rows:
+            left = max(0, self.total - self.before - len(self.rows))
+            return self.asked.page + -(-left // self.asked.per_page)
+        return max(1, -(-self.total // self.asked.per_page) if self.pages is None else self.pages)
 
     def body(self, data: Sequence[Mapping[str, Json]]) -> dict[str, object]:
         """Return the answer (E10); data: the rows as they are shown."""
-        asked, first = self.asked, self.asked.skipped + 1
+        asked, first = self.asked, self.before + 1
         return {
             "current_page": asked.page,
-            "last_page": max(1, -(-self.total // asked.per_page)),
+            "last_page": self.last_page,
             "per_page": asked.per_page,
             "total": self.total,
             "from": first if self.rows else None,
@@ -217,30 +234,39 @@ def page_by_id(listing: Listing[T], asked: Asked, rows: Iterator[T], total: int 
     total: of all rows, where no date narrows them; None: rows are counted, up to the last one in time.
     """
     if total is not None:
-        is_past_the_end = asked.skipped >= total
-        return Page(asked, [] if is_past_the_end else _slice(asked, rows), total)
-    shown: list[T] = []
-    count = 0
-    for row in rows:
-        created_at_s = listing.created_at_s(row)
-        if asked.is_beyond(created_at_s):
-            break
-        if asked.is_in_time(created_at_s):
-            if asked.skipped <= count < asked.skipped + asked.per_page:
-                shown.append(row)
-            count += 1
-    return Page(asked, shown, count)
+        if asked.page > -(-total // min(asked.per_page, ROWS_OF_A_PAGE_MIN)):
+            return Page(asked, [], total, total)
+        return _page(asked, packed(rows, asked.page, asked.per_page, listing.weight), total)
+    in_time = _InTime(listing, asked, rows)
+    page = packed(in_time, asked.page, asked.per_page, listing.weight)
+    for _ in in_time:
+        pass
+    return _page(asked, page, in_time.count)
 
 
-def _slice(asked: Asked, rows: Iterator[T]) -> list[T]:
-    return list(islice(rows, asked.skipped, asked.skipped + asked.per_page))
+class _InTime(Iterator[T]):
+    """Those rows that are in time, up to the last one that can be; counts them."""
+
+    def __init__(self, listing: Listing[T], asked: Asked, rows: Iterator[T]) -> None:
+        self._created_at_s, self._asked = listing.created_at_s, asked
+        self._rows = takewhile(lambda row: not asked.is_beyond(listing.created_at_s(row)), rows)
+        self.count = 0
+
+    def __next__(self) -> T:
+        row = next(row for row in self._rows if self._asked.is_in_time(self._created_at_s(row)))
+        self.count += 1
+        return row
 
 
 def page_of(listing: Listing[T], asked: Asked, rows: Iterable[T]) -> Page[T]:
     """Return a page of those rows that match, sorted as asked."""
     found = [row for row in rows if asked.is_in_time(listing.created_at_s(row)) and matches(listing, asked, row)]
     found = sorted_as_asked(listing, asked, found)
-    return Page(asked, found[asked.skipped : asked.skipped + asked.per_page], len(found))
+    return _page(asked, packed(found, asked.page, asked.per_page, listing.weight), len(found))
+
+
+def _page(asked: Asked, page: Packed[T], total: int) -> Page[T]:
+    return Page(asked, page.rows, page.before, total, page.pages)
 
 
 def sorted_as_asked(listing: Listing[T], asked: Asked, rows: Iterable[T]) -> list[T]:

@@ -10,10 +10,12 @@ from operator import attrgetter
 from chalicelib.escrow.checks import metadata_errors, reimburse_errors, selected, update_errors
 from chalicelib.escrow.commands import Cancel, Reimburse
 from chalicelib.escrow.desk import EscrowDesk
+from chalicelib.escrow.json_text import json_text
 from chalicelib.escrow.order import Order, World
 from chalicelib.stores.escrows import Escrows
 from chalicelib.watching import order_admitted
 from chalicelib.wire.http import HttpRequest, HttpResponse
+from chalicelib.wire.page_bytes import CHARACTER_BYTES_MAX, Weight, answer_bytes
 from chalicelib.wire.truust import order_schema
 from chalicelib.wire.truust.commanding import Commanding, Record, Sent, about
 from chalicelib.wire.truust.envelope import not_found, response, single, written
@@ -33,10 +35,12 @@ from chalicelib.wire.truust.lists import (
 from chalicelib.wire.truust.objects import View, order_view, payin_view, payout_view
 from chalicelib.wire.truust.paths import id_of
 
+ORDER_BYTES = 4000
+"""What an order takes in an answer at most, without the texts that its merchant gave it."""
 EMAILS = ("email", "buyer_email", "seller_email")
 
 
-def order_listing(emails: Mapping[int, str | None]) -> Listing[Order]:
+def order_listing(emails: Mapping[int, str | None], public_base_url: str) -> Listing[Order]:
     """Return how orders are listed. emails: of their buyers and sellers, by the customers' ids."""
 
     def email_of_buyer(order: Order) -> str | None:
@@ -69,7 +73,25 @@ def order_listing(emails: Mapping[int, str | None]) -> Listing[Order]:
             ID: attrgetter("order_id"),
         },
         metadata=attrgetter("metadata"),
+        weight=Weight(
+            lambda order: ORDER_BYTES + CHARACTER_BYTES_MAX * (3 * len(public_base_url) + _characters_of(order)),
+            lambda order: answer_bytes(written(order_view(order, public_base_url))),
+        ),
     )
+
+
+def _characters_of(order: Order) -> int:
+    """Return how many characters the merchant put into an order, of all that it shows."""
+    texts = (
+        order.name,
+        order.description or "",
+        order.tag or "",
+        *order.images,
+        *order.payin_types,
+        *order.payin_fallback,
+    )
+    maps = (json_text(one) for one in (order.metadata, order.template) if one)
+    return sum(len(text) + len('"",') for text in (*texts, *maps))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +102,11 @@ class OrderEndpoints:
 
     def list(self, request: HttpRequest, caller: Caller) -> HttpResponse:
         """GET orders. The page asked for of the merchant's orders; of the other world's there are none here (E9)."""
-        asked = asked_of(request.query, order_listing({}), order_schema.LIST_FILTERS)
+        listing = order_listing({}, caller.settings.public_base_url)
+        asked = asked_of(request.query, listing, order_schema.LIST_FILTERS)
         is_sandbox = caller.world is World.SANDBOX
         if asked.others.get("sandbox", is_sandbox) != is_sandbox:
-            page: Page[Order] = Page(asked, [], 0)
+            page: Page[Order] = Page(asked, [], 0, 0)
         else:
             page = self._page(caller, asked)
         return response(200, written(page.body([_view(caller)(order) for order in page.rows])))
@@ -208,7 +231,7 @@ class OrderEndpoints:
             source = replace(source, rows=lambda _newest_first, _at_once: iter(orders))
         status = asked.others.get("status")
         keep: Callable[[Order], bool] | None = None if status is None else lambda order: order.status.value == status
-        return page_from(source, order_listing(emails), asked, keep)
+        return page_from(source, order_listing(emails, caller.settings.public_base_url), asked, keep)
 
     def _order(self, request: HttpRequest, caller: Caller) -> Order:
         """Return the order in the path. Raises Fault 404."""

@@ -25,9 +25,13 @@ INTEGER_MAX = 2**53 - 1
 """What every reader of JSON keeps exactly."""
 VALUE_MAX = Decimal("999999999.99")
 METADATA_KEY_CHARACTERS_MAX = 100
+TEMPLATE_BYTES_MAX = 64 * 1024
+"""As JSON, which is how it is kept: a row of a table holds 400 KB."""
 AMOUNT_DIGITS_MAX = 38
 _NUMBER = re.compile(r"-?[0-9]{1,1000}(\.[0-9]{1,1000})?")
 """Far more digits than any field may have; zeros before and behind them count too."""
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+"""JSON writes one with six characters, so a text of them would grow beyond what a row of a table holds."""
 _ZERO = re.compile(r"[+-]?0*\.?0*")
 _TRUTH = {"true": True, "1": True, "false": False, "0": False}
 
@@ -273,6 +277,8 @@ def texts(count_max: int | None = None, *, are_urls: bool = False) -> Kind:
             raise Unfit("must be a list of text")
         if count_max is not None and len(value) > count_max:
             raise Unfit(f"must not have more than {count_max} items")
+        if any(map(_CONTROL.search, value)):
+            raise Unfit("must not have control characters")
         if are_urls and not all(map(_is_url, value)):
             raise Unfit("must be absolute http or https URLs")
         return tuple(value)
@@ -305,6 +311,8 @@ def template() -> Kind:
                 members[name] = None if member is None else kind.check(_spelled(kind, member))
             except Unfit as unfit:
                 raise Unfit(f"has a member {name} that {unfit.rule}") from unfit
+        if len(json_text(members).encode()) > TEMPLATE_BYTES_MAX:
+            raise Unfit(f"must not have more than {TEMPLATE_BYTES_MAX} bytes")
         return members
 
     return Kind(str, check)
