@@ -10,6 +10,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -164,9 +165,7 @@ class DemoFile:
         self._aside.unlink(missing_ok=True)
 
 
-def what_to_try(
-    base_url: str, api_key: str, taker_key: str, secret_key: str, file: Path, variables: dict[str, str]
-) -> str:
+def what_to_try(base_url: str, api_key: str, taker_key: str, secret_key: str, file: Path, shell_file: Path) -> str:
     """Return what a newcomer can type next."""
     order = {
         "orderBookId": BOOK,
@@ -179,7 +178,6 @@ def what_to_try(
     }
     opposite = order | {"customerRef": CUSTOMERS[1], "side": "SELL"}
     place = f"curl -X POST {base_url}{DESK_PATH}/orders -H 'x-api-key: {api_key}' -H 'Content-Type: application/json'"
-    shell = "".join(f"{name}={value} " for name, value in variables.items())
     return f"""
 Tallybook serves on {base_url}. Try, in another terminal:
 
@@ -194,7 +192,8 @@ Tallybook serves on {base_url}. Try, in another terminal:
     curl '{base_url}/api/v1/orders/available' -H 'X-API-Key: {taker_key}'
 
   look at a customer's balances:
-    {shell}.venv/bin/tallybook balances --instance {INSTANCE} --customer {CUSTOMERS[0]}
+    source {shlex.quote(str(shell_file))}
+    .venv/bin/tallybook balances --instance {INSTANCE} --customer {CUSTOMERS[0]}
 
   list the escrow desk's orders:
     curl '{base_url}/2.0/orders' -H 'Authorization: Bearer {secret_key}'

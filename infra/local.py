@@ -29,12 +29,14 @@ from chalicelib import redrive, wiring
 from chalicelib.cli.arguments import CommandFailed
 from chalicelib.watching import logger
 from infra import demo, engine, escrow_demo, settings, taker_demo
+from infra.endpoint import refuse_dead_endpoint
 from infra.looker import start_looking
-from infra.master_key import master_key_environment
+from infra.master_key import master_key_environment, own_master_key
 from infra.output import drop_what_cannot_be_written
 from infra.poller import StreamPoller
 from infra.processes import Child, Terminal, when_asked_to_stop
 from infra.settings import HOST, ROOT, Settings, StartRefused
+from infra.shell_file import ShellFile
 from infra.sweeper import Sweeper
 from infra.tables import create_tables, inbox_stream_arn
 
@@ -59,6 +61,8 @@ class LocalRun:
         self._chosen = chosen
         self._lock = lock
         self._demo_file = demo.DemoFile(chosen.local_dir)
+        self._shell_file = ShellFile(chosen.local_dir)
+        self._for_a_shell: dict[str, str] = {}
         self._kept: engine.Kept | None = None
         self._engine: Child | None = None
         self._server: Child | None = None
@@ -97,6 +101,7 @@ class LocalRun:
             self._demo_file.forget()
         engine_url = self._connect()
         os.environ.update(master_key_environment(chosen.local_dir, os.environ))
+        self._for_a_shell |= own_master_key(chosen.local_dir, os.environ)
         os.environ.setdefault("TALLYBOOK_PUBLIC_INSTANCE", demo.INSTANCE)
         os.environ.setdefault("POWERTOOLS_METRICS_DISABLED", "true")
         logger.setLevel(os.environ.setdefault("POWERTOOLS_LOG_LEVEL", "WARNING"))
@@ -112,6 +117,7 @@ class LocalRun:
         trade_desk = demo.trade_desk(earlier.get("trade_desk", {}))
         taker_desk = taker_demo.taker_desk(earlier.get("taker_desk", {}))
         escrow_desk = escrow_demo.escrow_desk(earlier.get("escrow_desk", {}))
+        self._shell_file.write(self._for_a_shell)
         self._demo_file.write(
             chosen.base_url,
             engine_url,
@@ -121,27 +127,29 @@ class LocalRun:
             escrow_desk=escrow_desk,
         )
         keys = api_key, taker_desk["api_key"], escrow_desk["secret_key"]
-        say(demo.what_to_try(chosen.base_url, *keys, self._demo_file.path, self._variables_to_type()))
-
-    def _variables_to_type(self) -> dict[str, str]:
-        """Return what a command in another terminal needs; with the user's DynamoDB nothing, for it is set there."""
-        if self._chosen.external_url:
-            return {}
-        return {name: value for name, value in os.environ.items() if name in settings.VARIABLES_TO_TYPE}
+        say(demo.what_to_try(chosen.base_url, *keys, self._demo_file.path, self._shell_file.path))
 
     def _connect(self) -> str:
         """Make the environment name a DynamoDB, the user's or one that is started here; return its URL."""
         region, has_credentials = aws_defaults(look_for_credentials=self._chosen.external_url is not None)
         if self._chosen.external_url:
-            replace_environment(settings.external_environment(region, has_credentials, os.environ))
+            given = settings.external_environment(region, has_credentials, os.environ)
+            self._for_a_shell = settings.for_a_shell(given, os.environ)
+            replace_environment(given)
+            refuse_dead_endpoint(os.environ)
             return self._chosen.external_url
-        port = settings.free_port(but=self._chosen.port)
+        port = settings.engine_port(self._chosen.engine_port, but=self._chosen.port)
         url = f"http://{HOST}:{port}"
         engine.refuse_unusable_state(self._chosen.state_dir)
         self._kept = engine.Kept(self._chosen.state_dir, self._lock.fileno(), secrets.token_hex(8))
         self._engine = engine.start_engine(port, self._kept)
-        replace_environment(settings.engine_environment(url, region, os.environ))
+        given = settings.engine_environment(url, region, os.environ)
+        self._for_a_shell = settings.for_a_shell(given, settings.without_engine(os.environ))
+        replace_environment(given)
         self._until(lambda: engine.engine_answers(port), "the local DynamoDB does not answer.")
+        (self._chosen.local_dir / settings.ENGINE_PORT_FILE).write_text(f"{port}\n", encoding="ascii")
+        if self._chosen.engine_port not in (None, port):
+            say(f"Port {self._chosen.engine_port} is taken, so the local DynamoDB is at {url} from now on.")
         return url
 
     def _prepare_tables(self) -> str:

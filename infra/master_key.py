@@ -18,6 +18,12 @@ def master_key_environment(local_dir: Path, environment: Mapping[str, str]) -> d
     return {_VARIABLES[0]: _kept_key(local_dir / FILE)}
 
 
+def own_master_key(local_dir: Path, environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the variable with the run's own key, where that is what the environment has; nothing of the user's."""
+    key, file = environment.get(_VARIABLES[0]), local_dir / FILE
+    return {_VARIABLES[0]: key} if key and file.exists() and key == _kept_key(file) else {}
+
+
 def _kept_key(file: Path) -> str:
     """Return the key in the file, which appears whole: a run that is killed at this moment leaves no half of one."""
     if not file.exists():

@@ -7,28 +7,43 @@
 
 from __future__ import annotations
 
+import random
 import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parent.parent
 HOST = "127.0.0.1"
 PORT_DEFAULT = 8000
 REGION_DEFAULT = "us-east-1"
 CREDENTIAL_DEFAULT = "local"
+ENGINE_PORT_FILE = "engine-port"
+ENGINE_PORTS = (20_000, 30_000)
+ENGINE_PORT_TRIES = 20
+_THIS_MACHINE = (HOST, "localhost")
 
-VARIABLES_TO_TYPE = {
-    "AWS_ACCESS_KEY_ID",
-    "AWS_DEFAULT_REGION",
+_WHERE = (
     "AWS_ENDPOINT_URL",
-    "AWS_SECRET_ACCESS_KEY",
+    "AWS_ENDPOINT_URL_DYNAMODB",
+    "AWS_ENDPOINT_URL_DYNAMODB_STREAMS",
+    "AWS_DEFAULT_REGION",
     "TALLYBOOK_TABLE_PREFIX",
-}
-"""What a command in another terminal needs to see the tables of the run's own engine."""
+)
+FOR_A_SHELL = (
+    *_WHERE,
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+    "AWS_EC2_METADATA_DISABLED",
+    "NO_PROXY",
+    "no_proxy",
+)
 
 _NOT_FOR_OWN_ENGINE = {
+    "AWS_ENDPOINT_URL_DYNAMODB",
     "AWS_PROFILE",
     "AWS_DEFAULT_PROFILE",
     "AWS_SESSION_TOKEN",
@@ -42,13 +57,17 @@ class StartRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """``external_url``: the DynamoDB that the user named; None: the run starts its own."""
+    """external_url: the DynamoDB that the user named; None: the run starts its own.
+
+    engine_port: where the last run of this directory had its own; None: there was none.
+    """
 
     port: int
     fresh: bool
     local_dir: Path
     prefix: str
     external_url: str | None
+    engine_port: int | None
 
     @property
     def base_url(self) -> str:
@@ -61,12 +80,16 @@ class Settings:
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
     """Return the settings in the environment. Raises StartRefused."""
+    local_dir = Path(environment.get("TALLYBOOK_LOCAL_DIR") or ROOT / ".local").resolve()
+    engine_port = kept_port(local_dir)
+    named = environment.get("AWS_ENDPOINT_URL_DYNAMODB") or environment.get("AWS_ENDPOINT_URL") or None
     settings = Settings(
         port=_port(environment.get("PORT") or str(PORT_DEFAULT)),
         fresh=environment.get("FRESH", "").lower() in {"1", "true", "yes"},
-        local_dir=Path(environment.get("TALLYBOOK_LOCAL_DIR") or ROOT / ".local").resolve(),
+        local_dir=local_dir,
         prefix=environment.get("TALLYBOOK_TABLE_PREFIX") or "tallybook",
-        external_url=environment.get("AWS_ENDPOINT_URL_DYNAMODB") or environment.get("AWS_ENDPOINT_URL") or None,
+        external_url=None if named and engine_port and is_at(named, engine_port) else named,
+        engine_port=engine_port,
     )
     _refuse_no_seconds(environment.get("TALLYBOOK_SAVE_EVERY_S") or "30")
     if settings.fresh and settings.external_url:
@@ -95,6 +118,43 @@ def cannot_be_written(path: Path, error: OSError) -> StartRefused:
     )
 
 
+def kept_port(local_dir: Path) -> int | None:
+    """Return the port at which the last run of a directory had its own DynamoDB; None where it had none."""
+    try:
+        text = (local_dir / ENGINE_PORT_FILE).read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        return None
+    return int(text) if text.isdigit() and 1 <= int(text) <= 65_535 else None
+
+
+def is_at(url: str, port: int) -> bool:
+    """Tell whether a URL is this machine's port: that of a run's own DynamoDB, exported by whoever sourced its env."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme == "http" and parts.hostname in _THIS_MACHINE and parts.port == port
+    except ValueError:
+        return False
+
+
+def engine_port(kept: int | None, but: int) -> int:
+    """Return the port for a run's own DynamoDB: the last one, so that what was exported stays true, if it is free.
+
+    A new one is below those that the system gives to connections, so that it is likely to be free the next time.
+    """
+    if kept is not None and kept != but and _is_free(kept):
+        return kept
+    drawn = (random.randrange(*ENGINE_PORTS) for _ in range(ENGINE_PORT_TRIES))
+    return next((port for port in drawn if port != but and _is_free(port)), None) or free_port(but)
+
+
+def _is_free(port: int) -> bool:
+    try:
+        refuse_busy_port(port)
+    except StartRefused:
+        return False
+    return True
+
+
 def free_port(but: int) -> int:
     """Return a port that is free now, other than ``but``."""
     with socket.socket() as first, socket.socket() as second:
@@ -110,7 +170,8 @@ def engine_environment(url: str, region: str | None, environment: Mapping[str, s
     region: what boto3 would choose by itself; it stays, so that a command typed in the same shell sees the same tables.
     """
     changed = {name: value for name, value in environment.items() if name not in _NOT_FOR_OWN_ENGINE}
-    unproxied = [name for name in (environment.get("NO_PROXY") or environment.get("no_proxy"), HOST) if name]
+    unproxied = (environment.get("NO_PROXY") or environment.get("no_proxy") or HOST).split(",")
+    unproxied += [] if HOST in unproxied else [HOST]
     return changed | {
         "AWS_ENDPOINT_URL": url,
         "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "false",
@@ -121,6 +182,21 @@ def engine_environment(url: str, region: str | None, environment: Mapping[str, s
         "NO_PROXY": ",".join(unproxied),
         "no_proxy": ",".join(unproxied),
     }
+
+
+def without_engine(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment without what a shell that sourced an earlier run's file has of it."""
+    return {name: value for name, value in environment.items() if name not in FOR_A_SHELL}
+
+
+def for_a_shell(given: Mapping[str, str], environment: Mapping[str, str]) -> dict[str, str]:
+    """Return what a shell has to set so that a command in it sees a run's tables.
+
+    Of the user's own variables those that say where the tables are; never credentials of the user's own.
+    """
+    added = {name: value for name, value in given.items() if name in FOR_A_SHELL and environment.get(name) != value}
+    named = {name: given[name] for name in _WHERE if name in given}
+    return added | named
 
 
 def external_environment(region: str | None, has_credentials: bool, environment: Mapping[str, str]) -> dict[str, str]:

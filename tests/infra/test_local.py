@@ -136,6 +136,14 @@ def test_a_busy_port_is_one_clear_line_and_nothing_is_started(tmp_path: Path) ->
     assert not (tmp_path / "run").exists()
 
 
+def test_a_dead_endpoint_is_one_clear_line(tmp_path: Path) -> None:
+    url = f"http://{HOST}:{free_port(0)}"
+    ended = start(tmp_path, PORT=str(free_port(0)), AWS_ENDPOINT_URL_DYNAMODB=url)
+    assert ended.returncode == 1
+    (line,) = ended.stderr.splitlines()
+    assert f"nothing answers at {url}, which AWS_ENDPOINT_URL_DYNAMODB names" in line
+
+
 @pytest.mark.stack
 def test_what_was_stored_is_there_after_ctrl_c_and_a_new_start(tmp_path: Path) -> None:
     with RunningStack(tmp_path) as first:
@@ -150,7 +158,9 @@ def test_what_was_stored_is_there_after_ctrl_c_and_a_new_start(tmp_path: Path) -
         taker(first, "POST", "/orders/fill", {"order_hash": order_hash, "fill_quantity": ORDER["quantity"]})
         os.kill(first.pid, signal.SIGINT)
         assert first.stop() == 0
-    with RunningStack(tmp_path) as second:
+    in_that_terminal = {"AWS_ENDPOINT_URL": first.aws_endpoint_url}  # it has sourced the first run's env
+    with RunningStack(tmp_path, **in_that_terminal) as second:
+        assert second.aws_endpoint_url == first.aws_endpoint_url
         assert second.demo["book_desk"] == first.demo["book_desk"]
         assert second.demo["trade_desk"] == first.demo["trade_desk"]
         assert second.demo["escrow_desk"] == first.demo["escrow_desk"]
@@ -163,7 +173,7 @@ def test_what_was_stored_is_there_after_ctrl_c_and_a_new_start(tmp_path: Path) -
         assert taker(second, "GET", f"/takers/orders/{order_hash}")["status"] == "filled"
         place(second, "cust_45678", "SELL")
         wait_until_filled(second, "cust_34567")
-    with RunningStack(tmp_path, FRESH="1") as third:
+    with RunningStack(tmp_path, FRESH="1", **in_that_terminal) as third:
         assert orders(third, "cust_12345") == []
         assert key(third) != key(first)
         assert third.demo["trade_desk"]["token"] != first.demo["trade_desk"]["token"]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+from pathlib import Path
 
 import pytest
 
 from infra import settings
 from infra.settings import StartRefused, read_settings
+from infra.shell_file import ShellFile
 
 OWN = "http://127.0.0.1:9999"
 THEIRS = "http://127.0.0.1:8888"
@@ -78,3 +81,53 @@ def test_what_is_missing_for_the_users_dynamodb_is_added() -> None:
         "AWS_ACCESS_KEY_ID": "local",
         "AWS_SECRET_ACCESS_KEY": "local",
     }
+
+
+def test_the_address_of_the_own_engine_is_not_the_users(tmp_path: Path) -> None:
+    """A shell that has sourced .local/env names it, to the next run too."""
+    users = {"TALLYBOOK_LOCAL_DIR": str(tmp_path)}
+    (tmp_path / settings.ENGINE_PORT_FILE).write_text("9999\n")
+    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB"):
+        assert read_settings(users | {name: OWN, "FRESH": "1"}).external_url is None
+        assert read_settings(users | {name: "http://localhost:9999/"}).external_url is None
+        for other in (THEIRS, "https://127.0.0.1:9999", "http://10.0.0.1:9999", "http://127.0.0.1:port"):
+            assert read_settings(users | {name: other}).external_url == other
+    (tmp_path / settings.ENGINE_PORT_FILE).write_text("nonsense")
+    assert read_settings(users | {"AWS_ENDPOINT_URL": OWN}).external_url == OWN
+
+
+def test_the_own_engine_keeps_its_port_unless_that_is_taken() -> None:
+    port = settings.engine_port(None, but=0)
+    assert settings.engine_port(port, but=8000) == port
+    assert settings.engine_port(port, but=port) != port
+    with socket.create_server((settings.HOST, port)):
+        assert settings.engine_port(port, but=8000) != port
+
+
+def test_a_shell_is_given_the_own_engine_and_none_of_the_users_credentials(tmp_path: Path) -> None:
+    users = {"AWS_ACCESS_KEY_ID": "theirs", "AWS_SECRET_ACCESS_KEY": "theirs", "TALLYBOOK_TABLE_PREFIX": "it's"}
+    given = settings.engine_environment(OWN, "eu-west-1", users)
+    file = ShellFile(tmp_path)
+    file.write(settings.for_a_shell(given, settings.without_engine(users)))
+    assert file.path.stat().st_mode & 0o777 == 0o600
+    shell = ["/bin/sh", "-c", f". {file.path} && env"]
+    found = subprocess.run(shell, env={"AWS_PROFILE": "work"}, capture_output=True, text=True, check=True).stdout
+    assert f"AWS_ENDPOINT_URL={OWN}\n" in found
+    assert "AWS_DEFAULT_REGION=eu-west-1\n" in found
+    assert "TALLYBOOK_TABLE_PREFIX=it's\n" in found
+    assert "AWS_ACCESS_KEY_ID=local\n" in found
+    assert "AWS_PROFILE" not in found
+    external = users | {"AWS_ENDPOINT_URL_DYNAMODB": THEIRS, "AWS_PROFILE": "work"}
+    file.write(settings.for_a_shell(settings.external_environment("eu-west-1", True, external), external))
+    found = subprocess.run(shell, env=external, capture_output=True, text=True, check=True).stdout
+    assert "theirs" not in file.path.read_text()
+    assert f"AWS_ENDPOINT_URL_DYNAMODB={THEIRS}\n" in found
+    assert f"AWS_ENDPOINT_URL_DYNAMODB_STREAMS={THEIRS}\n" in found
+    assert "AWS_ACCESS_KEY_ID=theirs\n" in found
+    assert "AWS_PROFILE=work\n" in found
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "1e3", "abc", "٣", "0.0"])
+def test_what_is_no_time_between_saves_is_refused(seconds: str) -> None:
+    with pytest.raises(StartRefused, match="TALLYBOOK_SAVE_EVERY_S="):
+        read_settings({"TALLYBOOK_SAVE_EVERY_S": seconds})

@@ -87,10 +87,8 @@ def test_the_readmes_calls_work_as_printed(checkout: Path) -> None:
 
 
 def test_the_page_about_verify_works_as_printed(checkout: Path) -> None:
-    (operator,) = (block for block in blocks("README.md") if block.startswith("export "))
-    exports = "\n".join(line for line in operator.splitlines() if line.startswith("export"))
     (verify,) = blocks("docs/verify.md")
-    proven = json.loads(run(f"{exports}\n{verify}", checkout).splitlines()[-1])
+    proven = json.loads(run(f"source .local/env\n{verify}", checkout).splitlines()[-1])
     assert [book["book"] for book in proven["books"]] == ["inst_demo0001/ob_offchain_001"]
 
 
