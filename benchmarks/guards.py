@@ -161,6 +161,13 @@ GUARDS = [
         "tests/stores/test_escrows.py",
     ),
     Guard(
+        "merchants are counted and made one after the other",
+        "chalicelib/stores/escrow_settings.py",
+        'nobody_since, first_of_all = "#version = :version"',
+        'nobody_since, first_of_all = "#version = :version OR attribute_exists(#version)"',
+        "tests/stores/test_escrow_settings.py",
+    ),
+    Guard(
         "the creation time of escrow orders never goes back",
         "chalicelib/stores/escrows.py",
         'no_order_yet, last_is_earlier = "attribute_not_exists(#created_at_s)", "#created_at_s <= :now"',

@@ -18,13 +18,17 @@ from chalicelib.stores.dynamodb import (
     Put,
     Row,
     TransactionRefused,
+    Unavailable,
+    Update,
     Write,
 )
-from chalicelib.stores.settings_rows import TABLE, change_settings
+from chalicelib.stores.settings_rows import CHANGE_ATTEMPTS_MAX, TABLE, change_settings
 from chalicelib.tenancy import InstanceStatus
 
 CREDENTIAL = "escrow-desk"
 _MERCHANT = "merchant/"
+_MERCHANTS = "merchants"
+"""The row that counts how many merchants were ever made; whoever makes one brings it forward."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,19 +71,40 @@ class EscrowDesks:
         return change_settings(self._database, key, change, _settings_of, _facts_of)
 
     def create_merchant(self, merchant: Merchant, with_it: Sequence[Write]) -> None:
-        """Store a new merchant, in one transaction with its own customers. Raises MerchantExists, TooManyMerchants."""
-        if len(self.merchants(merchant.instance)) >= MERCHANTS_MAX:
-            raise TooManyMerchants(merchant.instance)
+        """Store a new merchant, in one transaction with its own customers.
+
+        Merchants of an instance are made one after the other, so that they are counted right. Raises MerchantExists,
+        TooManyMerchants; Unavailable when others keep making merchants. Nothing is changed then.
+        """
         merchant_not_exists = "attribute_not_exists(#credential)"
         row = _row_key(merchant.instance, f"{_MERCHANT}{merchant.merchant}") | {
             "base_currency": merchant.base_currency,
             "customers": {world.value: uuid for world, uuid in merchant.customers.items()},
             "created_at_s": merchant.created_at_s,
         }
-        try:
-            self._database.transact([Put(TABLE, row, merchant_not_exists), *with_it])
-        except TransactionRefused as error:
-            raise MerchantExists(merchant.merchant) from error
+        for _ in range(CHANGE_ATTEMPTS_MAX):
+            turn, its_place = self._turn(merchant.instance)
+            if len(self.merchants(merchant.instance)) >= MERCHANTS_MAX:
+                raise TooManyMerchants(merchant.instance)
+            try:
+                self._database.transact([Put(TABLE, row, merchant_not_exists), turn, *with_it])
+                return
+            except TransactionRefused as error:
+                if error.refused.keys() != {its_place}:
+                    raise MerchantExists(merchant.merchant) from error
+        raise Unavailable("others keep making merchants of this instance")
+
+    def _turn(self, instance: str) -> tuple[Write, int]:
+        """Return the write that takes the turn to make a merchant, and its place in the transaction.
+
+        Refused when somebody made one since: what was counted then is not true any more.
+        """
+        key = _row_key(instance, _MERCHANTS)
+        version = (self._database.get(TABLE, key) or {}).get("version", 0)
+        nobody_since, first_of_all = "#version = :version", "attribute_not_exists(#version)"
+        condition = nobody_since if version else first_of_all
+        values = {":next": version + 1} | ({":version": version} if version else {})
+        return Update(TABLE, key, "SET #version = :next", condition, values), 1
 
     def merchant(self, instance: str, merchant: str) -> Merchant:
         """Raises UnknownMerchant."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -11,9 +12,11 @@ from chalicelib.escrow.commands import Cancel, CreateCustomer, Deposit, OpenPayi
 from chalicelib.escrow.desk import EscrowDesk, Swept
 from chalicelib.escrow.faults import Forbidden, Invalid
 from chalicelib.escrow.lifecycle import Status
-from chalicelib.escrow.order import Order, PayinStatus, PayinType
-from chalicelib.stores.dynamodb import Database
-from tests.escrow.world import EscrowWorld, check_all, eur
+from chalicelib.escrow.order import Merchant, Order, PayinStatus, PayinType
+from chalicelib.escrow.settings import MERCHANTS_MAX, TooManyMerchants
+from chalicelib.stores.dynamodb import Database, Unavailable
+from chalicelib.stores.escrow_settings import EscrowDesks
+from tests.escrow.world import INSTANCE, EscrowWorld, check_all, eur
 from tests.test_races import at_once
 
 THREADS = 6
@@ -51,6 +54,23 @@ def test_an_order_that_is_paid_many_times_at_once_is_paid_once(world: EscrowWorl
     assert (world.now(order).hold, world.now(order).payins) == (eur(30), 1)
     assert world.funds(world.buyer) == (eur(170), eur(30))
     check_all(world)
+
+
+def test_merchants_that_are_made_at_once_are_no_more_than_there_may_be(world: EscrowWorld) -> None:
+    desks = EscrowDesks(world.database)
+    for number in range(MERCHANTS_MAX - 3):
+        desks.create_merchant(replace(world.merchant, merchant=f"m{number}"), [])
+
+    def make(name: str) -> object:
+        try:
+            return world.desk.create_merchant(INSTANCE, name, "EUR")
+        except (TooManyMerchants, Unavailable) as refusal:  # those whose turn never came may try again
+            return refusal
+
+    found = at_once([partial(make, f"at-once-{number}") for number in range(THREADS)])
+    made = sum(isinstance(one, Merchant) for one in found)
+    assert 0 < made <= 2
+    assert len(desks.merchants(INSTANCE)) == MERCHANTS_MAX - 2 + made
 
 
 def test_orders_that_one_wallet_pays_at_once_hold_no_more_than_it_has(world: EscrowWorld) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +20,7 @@ from chalicelib.escrow.settings import (
     TooManyMerchants,
     UnknownMerchant,
 )
-from chalicelib.stores.dynamodb import Database, Put
+from chalicelib.stores.dynamodb import Database, Put, Write
 from chalicelib.stores.escrow_keys import EscrowKeys
 from chalicelib.stores.escrow_settings import EscrowDesks
 from chalicelib.stores.tenants import Tenants
@@ -97,6 +98,39 @@ def test_an_instance_has_so_many_merchants_and_no_more(memory_database: Database
     with pytest.raises(TooManyMerchants):
         desks.create_merchant(merchant("one-more"), [])
     assert len(desks.merchants(INSTANCE)) == MERCHANTS_MAX
+
+
+def test_merchants_that_are_made_at_once_are_counted(
+    memory_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desks, transact = EscrowDesks(memory_database), memory_database.transact
+    for number in range(MERCHANTS_MAX - 1):
+        desks.create_merchant(merchant(f"m{number}"), [])
+
+    def another_one_first(writes: Sequence[Write]) -> None:
+        monkeypatch.setattr(memory_database, "transact", transact)
+        desks.create_merchant(merchant("another"), [])
+        transact(writes)
+
+    monkeypatch.setattr(memory_database, "transact", another_one_first)
+    with pytest.raises(TooManyMerchants):
+        desks.create_merchant(merchant("one-more"), [])
+    assert len(desks.merchants(INSTANCE)) == MERCHANTS_MAX
+
+
+def test_who_is_second_makes_its_merchant_after_the_first(
+    memory_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desks, transact = EscrowDesks(memory_database), memory_database.transact
+
+    def another_one_first(writes: Sequence[Write]) -> None:
+        monkeypatch.setattr(memory_database, "transact", transact)
+        desks.create_merchant(merchant("another"), [])
+        transact(writes)
+
+    monkeypatch.setattr(memory_database, "transact", another_one_first)
+    desks.create_merchant(merchant("one-more"), [])
+    assert desks.merchants(INSTANCE) == [merchant("another"), merchant("one-more")]
 
 
 def test_a_desk_is_open_for_a_merchant_that_there_is_of_an_instance_that_is_active(store: Database) -> None:
