@@ -22,10 +22,11 @@ from chalice.app import CloudWatchEvent, DynamoDBEvent
 from chalicelib import wiring
 from chalicelib.watching import invocation
 from chalicelib.wire.http import HttpRequest, HttpResponse, path_served
-from chalicelib.wire.mounts import is_of_escrow_desk, is_of_taker_desk, is_of_trade_desk
+from chalicelib.wire.mounts import is_of_escrow_desk, is_of_no_desk, is_of_taker_desk, is_of_trade_desk
 from chalicelib.wire.trusset.paths import ROUTES
 
 if TYPE_CHECKING:
+    from chalicelib.wire.front import Front
     from chalicelib.wire.ripio.routes import TradeDesk
     from chalicelib.wire.stove.routes import TakerDesk
     from chalicelib.wire.trusset.routes import BookDesk
@@ -87,7 +88,16 @@ def _escrow_desk() -> TruustDesk:
     return TruustDesk(wiring.database(), wiring.counters())
 
 
+@cache
+def _front() -> Front:
+    from chalicelib.wire.front import Front
+
+    return Front(wiring.counters(), time.monotonic)
+
+
 def _answer_of_desk(request: HttpRequest) -> HttpResponse:
+    if is_of_no_desk(request.method, request.path):
+        return _front().answer(request)
     if is_of_escrow_desk(request.path):
         return _escrow_desk().answer(request)
     if is_of_trade_desk(request.path):

@@ -18,7 +18,8 @@ from chalicelib.api_tokens import secret_of
 from chalicelib.clock import now_ms
 from chalicelib.core.config import OrderRequest
 from chalicelib.core.vocabulary import OrderType, Side, TimeInForce
-from chalicelib.stores.dynamodb import Database
+from chalicelib.stores.dynamodb import Database, Unavailable
+from chalicelib.wire.front import Front
 from chalicelib.wire.ripio.signature import signature_of
 from chalicelib.wire.stove.signature import signature_of as taker_signature_of
 from chalicelib.wire.trusset.routes import ROUTES
@@ -116,12 +117,62 @@ def test_the_content_type_decides_nothing(client: Client, content_type: str) -> 
 
 @pytest.mark.parametrize(
     "path",
-    ["/", "/nowhere", "/orderbooks/stocks/api/offchain/settlements", PLACE + "/ord_1/fills", "/a/b/c/d/e/f/g/h/i/j"],
+    [
+        "/nowhere",
+        "/health/",
+        "/health/now",
+        "/orderbooks/stocks/api/offchain/settlements",
+        PLACE + "/ord_1/fills",
+        "/a/b/c/d/e/f/g/h/i/j",
+    ],
 )
 def test_a_path_without_a_route_answers_in_the_apis_own_words(client: Client, path: str) -> None:
     response = client.http.get(path)
     assert response.status_code == 404
     assert response.json_body["error"]["code"] == "NOT_FOUND"
+
+
+def test_the_door_says_what_this_is_and_where_to_look(client: Client) -> None:
+    answer = client.http.get("/")
+    assert (answer.status_code, answer.json_body["service"]) == (200, "Tallybook")
+    for desk in answer.json_body["desks"]:
+        assert (ROOT / desk["page"]).exists()
+        assert client.http.get(desk["path"] + "/nowhere").status_code in (401, 403, 404)
+    assert client.http.request("HEAD", "/").body == b""
+    assert client.http.post("/").status_code == 404
+
+
+def test_health_is_whether_the_tables_answer_asked_once_in_two_seconds(
+    database: Database, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, broken, at_s = [], [False], [100.0]
+
+    def get(*_arguments: object) -> None:
+        asked.append(at_s[0])
+        if broken[0]:
+            raise Unavailable("out of reach")
+
+    monkeypatch.setattr(database, "get", get)
+    front = Front(database, lambda: at_s[0])
+    monkeypatch.setattr(app, "_front", lambda: front)
+    for _ in range(3):
+        answer = client.http.get("/health")
+        assert (answer.status_code, answer.json_body) == (200, {"status": "ok"})
+    broken[0], at_s[0] = True, 102.0
+    for _ in range(2):
+        answer = client.http.get("/health")
+        assert (answer.status_code, answer.json_body["status"]) == (503, "unavailable")
+        assert answer.headers["Retry-After"] == "2"
+    broken[0], at_s[0] = False, 104.5
+    assert client.http.request("HEAD", "/health").status_code == 200
+    assert asked == [100.0, 102.0, 104.5]
+    assert client.http.request("DELETE", "/health").status_code == 404
+
+
+def test_health_asks_the_tables_themselves(client: Client) -> None:
+    app._front.cache_clear()
+    assert client.http.get("/health").json_body == {"status": "ok"}
+    app._front.cache_clear()
 
 
 @pytest.mark.parametrize(("route", "methods"), ROUTES.items())

@@ -8,6 +8,13 @@ TAKER_MOUNT = ["", "api", "v1"]
 ESCROW_VERSION, ESCROW_ORDERS = "2.0", "orders"
 """First segments of the escrow desk's paths: of all of them, and of its orders' where the version is left out (E1)."""
 
+ROOT_PATH, HEALTH_PATH = "/", "/health"
+"""Paths of no desk, for those who look whether the service is there."""
+
+
+def is_of_no_desk(method: str, path: str) -> bool:
+    return method in ("GET", "HEAD") and path in (ROOT_PATH, HEALTH_PATH)
+
 
 def is_of_trade_desk(path: str) -> bool:
     return path.split("/")[1:2] in [[mount] for mount in TRADE_MOUNTS]

@@ -207,7 +207,8 @@ def test_a_run_that_is_ready_says_so_in_a_file_of_its_owners_and_keeps_others_of
         other = start(tmp_path, PORT="8000" if not stack.base_url.endswith(":8000") else "8001")
         assert other.returncode == 1
         assert f"another run uses {tmp_path}" in other.stderr or "cannot be used" in other.stderr
-        assert requests.get(stack.base_url, timeout=20).status_code == 404
+        assert requests.get(stack.base_url, timeout=20).json()["health"] == "/health"
+        assert requests.get(f"{stack.base_url}/health", timeout=20).json() == {"status": "ok"}
 
 
 @pytest.mark.stack
