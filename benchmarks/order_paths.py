@@ -266,7 +266,7 @@ def signed_path(database: Database, name: str, orders: int) -> Path:
     def lock(one: Signed) -> object:
         return desk.lock(INSTANCE, settings, one.order_hash, taker, seconds=600, reference_id=None)
 
-    gate = TakerGate(counting.database, counting.database, lambda: b"", lambda: None, None)
+    gate = TakerGate(counting.database, counting.database, lambda: b"", lambda: None)
     asked = HttpRequest("GET", None, {}, {}, {"x-api-key": api_key}, b"")
     steps = (
         counting.step("three requests let in", 1, lambda: gate.taker(asked, now_ms())).times(3),

@@ -14,11 +14,14 @@ keys change.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 SERVICES = ("trading",)
 """What can be switched on for an instance."""
+INSTANCE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+"""What may be an instance's id, as callers name it."""
 VALID_KEYS_MAX = 10
 ENDED_KEYS_MAX = 10
 

@@ -36,7 +36,7 @@ ANSWER_BOUND_S = 30
 
 def seed() -> None:
     """Make the demo's instance, tokens, book, and funds where they are missing. Raises CommandFailed."""
-    unless_there(["instance", "create", "--ref", INSTANCE_REF])
+    unless_there(["instance", "create", "--ref", INSTANCE_REF, "--public"])
     for token, name, symbol in ((TOKEN, "Example Shares", "EXS"), (QUOTE_TOKEN, "Euro", "EUR")):
         names = ["--token-address", token, "--name", name, "--symbol", symbol]
         unless_there(["token", "create", "--instance", INSTANCE, *names])

@@ -12,6 +12,8 @@ import pytest
 from chalicelib import cli, wiring
 from chalicelib.cli import tenants as cli_tenants
 from chalicelib.clock import iso
+from chalicelib.signed.settings import DeskSettings, Domain
+from chalicelib.stores.desk_settings import TakerDesks
 from chalicelib.stores.dynamodb import Database
 from chalicelib.stores.tenants import Credential, Tenants, digest_of
 from infra.settings import ROOT
@@ -42,10 +44,29 @@ def accepted(database: Database, api_key: str, at_s: int = NOW_S) -> Credential 
 
 
 def test_an_instance_is_named_by_its_reference_and_made_once(run: Run) -> None:
-    assert run("instance create --ref demo0002") == {"instance": "inst_demo0002", "services": ["trading"]}
+    made = run("instance create --ref demo0002")
+    contract = {"verifying_contract": Domain.of_its_own("inst_demo0002").verifying_contract}
+    assert made == {"instance": "inst_demo0002", "services": ["trading"]} | contract
     with pytest.raises(cli.CommandFailed, match="exists already: inst_demo0002"):
         run("instance create --ref demo0002")
     assert run("instance create --ref demo0003 --service none")["services"] == []
+
+
+def test_the_public_instance_alone_shares_the_vendors_domain(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """K39"""
+    monkeypatch.setenv("TALLYBOOK_PUBLIC_INSTANCE", "inst_demo0003")
+    shared = {"verifying_contract": Domain().verifying_contract}
+    assert run("instance create --ref demo0003").items() >= shared.items()
+    assert run("instance create --ref demo0004 --public").items() >= shared.items()
+    made = run("instance create --ref demo0005")
+    assert made["verifying_contract"] == Domain.of_its_own("inst_demo0005").verifying_contract
+    desks = TakerDesks(wiring.database())
+    assert desks.settings("inst_demo0003") == desks.settings("inst_demo0004") == DeskSettings()
+    assert desks.settings("inst_demo0005") == DeskSettings(domain=Domain.of_its_own("inst_demo0005"))
+    monkeypatch.delenv("TALLYBOOK_PUBLIC_INSTANCE")
+    with pytest.raises(cli.CommandFailed, match="exists already: inst_demo0003"):
+        run("instance create --ref demo0003")
+    assert desks.settings("inst_demo0003") == DeskSettings(), "one that exists keeps its domain"
 
 
 def test_services_are_switched_on_and_off(run: Run) -> None:

@@ -14,7 +14,9 @@ from typing import Any
 from chalicelib import wiring
 from chalicelib.cli.arguments import Command, Printed, add_command, add_group, count, pattern
 from chalicelib.clock import iso, new_id, now_s
-from chalicelib.stores.tenants import Tenants
+from chalicelib.signed.settings import Domain
+from chalicelib.stores.desk_settings import TakerDesks
+from chalicelib.stores.tenants import Tenants, instance_id
 from chalicelib.tenancy import SERVICES, Instance, InstanceStatus, Key
 
 RATE_LIMIT_DEFAULT = 200
@@ -42,6 +44,11 @@ def _add_instance_commands(group: Any) -> None:
         choices=[*SERVICES, "none"],
         help="service to enable (default: trading; none for none)",
     )
+    text = (
+        "the one that is, or will be, TALLYBOOK_PUBLIC_INSTANCE: its signed orders are in the vendor's EIP-712 domain, "
+        "those of any other instance in a domain of its own"
+    )
+    command.add_argument("--public", action="store_true", help=text)
     _add_instance(add_command(group, "show", _show_instance, "show an instance's status, services and number of keys"))
     for word, change, text in (
         ("enable", Instance.with_service, "switch a service on"),
@@ -93,8 +100,12 @@ def _add_key(command: argparse.ArgumentParser) -> None:
 
 def _create_instance(options: argparse.Namespace) -> Printed:
     services = set(options.service or SERVICES) - {"none"}
-    instance = tenants().create_instance(options.ref, services)
-    return {"instance": instance, "services": sorted(services)}
+    instance = instance_id(options.ref)
+    is_public = options.public or instance == wiring.public_instance()
+    domain = Domain() if is_public else Domain.of_its_own(instance)
+    beside = [] if is_public else [TakerDesks(wiring.database()).creation(instance, domain)]
+    tenants().create_instance(options.ref, services, beside)
+    return {"instance": instance, "services": sorted(services), "verifying_contract": domain.verifying_contract}
 
 
 def _show_instance(options: argparse.Namespace) -> Printed:

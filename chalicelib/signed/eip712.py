@@ -23,8 +23,10 @@ ORDER_TYPE = (
 )
 _NAME, _, _MEMBERS = ORDER_TYPE.removesuffix(")").partition("(")
 _TYPES = {_NAME: [dict(zip(("type", "name"), member.split(), strict=True)) for member in _MEMBERS.split(",")]}
-_SIGNATURE = re.compile(r"0x[0-9a-fA-F]{128}(1[bBcC]|0[01])")
+_SIGNATURE = re.compile(r"0x([0-9a-fA-F]{64})([0-9a-fA-F]{64})(1[bBcC]|0[01])")
 """65 bytes: r, s, and v of 27, 28, 0 or 1."""
+_CURVE_ORDER = 0xFFFFFFFF_FFFFFFFF_FFFFFFFF_FFFFFFFE_BAAEDCE6_AF48A03B_BFD25E8C_D0364141
+"""Of secp256k1. Of s and this less s, both of which recover the signer, only the lower is a signature here (EIP-2)."""
 
 
 def order_hash_of(domain: Domain, order: SignedOrder) -> str:
@@ -41,7 +43,8 @@ def order_hash_of(domain: Domain, order: SignedOrder) -> str:
 
 def signer_of_order(domain: Domain, order: SignedOrder, signature: str) -> str | None:
     """Return the address, in lower case, whose signature of the order this is; None where it is nobody's."""
-    return _signer(signable(domain, order), signature) if _SIGNATURE.fullmatch(signature) else None
+    one = canonical(signature)
+    return None if one is None else _signer(signable(domain, order), one)
 
 
 def signer_of_message(message: str, signature: str) -> str | None:
@@ -49,7 +52,25 @@ def signer_of_message(message: str, signature: str) -> str | None:
     import_ethereum()
     from eth_account.messages import encode_defunct
 
-    return _signer(encode_defunct(text=message), signature) if _SIGNATURE.fullmatch(signature) else None
+    one = canonical(signature)
+    return None if one is None else _signer(encode_defunct(text=message), one)
+
+
+def canonical(signature: str) -> str | None:
+    """Return a signature in the one form in which it is kept and compared (K38); None where it is none.
+
+    65 bytes in lower case, v of 27 or 28, s in the lower half. Without that, whoever has seen a signature could write
+    it in another way that recovers the same signer. The 64 bytes of EIP-2098 are no signature here.
+
+    >>> canonical("0x" + "AB" * 32 + "01" * 32 + "01") == "0x" + "ab" * 32 + "01" * 32 + "1c"
+    True
+    >>> canonical("0x" + "ab" * 32 + "ff" * 32 + "1c")
+    """
+    found = _SIGNATURE.fullmatch(signature)
+    if found is None or not 1 <= int(found[2], 16) <= _CURVE_ORDER // 2:
+        return None
+    r, s, v = found.groups()
+    return f"0x{r}{s}{27 + int(v, 16) % 27:02x}".lower()
 
 
 def signable(domain: Domain, order: SignedOrder) -> SignableMessage:

@@ -17,6 +17,7 @@ FEE_BPS_MAX = 1000
 KEY_ALLOWANCE = Allowance(bucket=40, refill_per_1000_s=20_000, per_day=0)
 """How often an API key, or a JWT wallet, may come unless it is set otherwise: twenty times a second, forty at once."""
 _KEY_PURPOSE = b"tallybook taker secret v1\n"
+_CONTRACT_PURPOSE = b"tallybook verifying contract v1\n"
 _JWT_PURPOSE = b"tallybook maker jwt v1\n"
 
 
@@ -28,6 +29,15 @@ class Domain:
     version: str = "1"
     chain_id: int = 97
     verifying_contract: str = "0xCB310C56A19078aA969A922f382613d932D89D83"
+
+    @classmethod
+    def of_its_own(cls, instance: str) -> Domain:
+        """Return the domain of an instance that shares none: what is signed for another is not good in it (K39).
+
+        Nothing stands at its verifying contract on any chain; the address is made from the instance's id.
+        """
+        digest = hashlib.sha256(_CONTRACT_PURPOSE + instance.encode()).hexdigest()
+        return cls(verifying_contract=f"0x{digest[:40]}")
 
 
 @dataclass(frozen=True, slots=True)

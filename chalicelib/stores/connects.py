@@ -1,4 +1,7 @@
-"""Nonces of connect messages (table ``requests``): each is good once for a wallet, as long as its row is kept."""
+"""Nonces of connect messages (table ``requests``): each is good once for a wallet, as long as its row is kept.
+
+A nonce that is spent at one instance is spent at all of them (K37).
+"""
 
 from __future__ import annotations
 
@@ -16,13 +19,13 @@ class Connects:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def spend(self, instance: str, wallet: str, nonce: str, now_s: int) -> None:
+    def spend(self, wallet: str, nonce: str, now_s: int) -> None:
         """Note that a wallet has used a nonce. Raises NonceSpent. wallet: in lower case.
 
         A row whose time is over counts as gone, whenever the table drops it.
         """
         is_new, has_expired = "attribute_not_exists(#request)", "#expires <= :now"
-        row = {"scope": f"{instance}/connect/{wallet}", "request": nonce, "expires": now_s + KEPT_S}
+        row = {"scope": f"connect/{wallet}", "request": nonce, "expires": now_s + KEPT_S}
         try:
             self._database.write(Put(TABLE, row, f"{is_new} OR {has_expired}", {":now": now_s}))
         except ConditionFailed as error:

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, fields
 
 from chalicelib.allowance import Allowance
 from chalicelib.signed.settings import DeskSettings, Domain
-from chalicelib.stores.dynamodb import Database, Row
+from chalicelib.stores.dynamodb import Database, Put, Row, Write
 from chalicelib.stores.settings_rows import TABLE, change_settings
 from chalicelib.tenancy import InstanceStatus
 
@@ -45,6 +45,10 @@ class TakerDesks:
         """Return what is set, defaults where nothing is."""
         return _settings_of(self._database.get(TABLE, _key_of(instance)))
 
+    def creation(self, instance: str, domain: Domain) -> Write:
+        """Return the write of a new instance's domain, every other setting its default. It goes with the instance."""
+        return Put(TABLE, _key_of(instance) | {"domain": asdict(domain), "version": 0})
+
     def change(self, instance: str, change: Callable[[DeskSettings], DeskSettings]) -> DeskSettings:
         """Change the settings of an instance that there is, from what they are now; return what they are then.
 
@@ -61,4 +65,6 @@ def _settings_of(row: Row | None) -> DeskSettings:
     if row is None:
         return DeskSettings()
     plain = {name: row[name] for name in _PLAIN if name in row}
-    return DeskSettings(**plain, domain=Domain(**row["domain"]), allowance=Allowance(**row["allowance"]))
+    if "allowance" in row:
+        plain["allowance"] = Allowance(**row["allowance"])
+    return DeskSettings(**plain, domain=Domain(**row["domain"]))

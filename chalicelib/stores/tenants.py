@@ -8,10 +8,19 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass
 
-from chalicelib.stores.dynamodb import ConditionFailed, Database, Put, Row, Unavailable, Update
+from chalicelib.stores.dynamodb import (
+    ConditionFailed,
+    Database,
+    Put,
+    Row,
+    TransactionRefused,
+    Unavailable,
+    Update,
+    Write,
+)
 from chalicelib.tenancy import Instance, InstanceStatus, Key, KeyStatus, TenancyRefused
 
 TABLE = "tenants"
@@ -58,14 +67,14 @@ class Tenants:
         self._database = database
         self._now_s = now_s
 
-    def create_instance(self, ref: str, services: Collection[str]) -> str:
-        """Create an instance; return its id. Raises InstanceExists."""
+    def create_instance(self, ref: str, services: Collection[str], beside: Sequence[Write] = ()) -> str:
+        """Create an instance; return its id. beside: writes that go with it. Raises InstanceExists."""
         instance = Instance(instance_id(ref), frozenset(services))
         instance_not_exists = "attribute_not_exists(#credential)"
         try:
             row = _key_of(instance.instance) | _facts_of(instance) | {"version": 0}
-            self._database.write(Put(TABLE, row, instance_not_exists))
-        except ConditionFailed as error:
+            self._database.transact([Put(TABLE, row, instance_not_exists), *beside])
+        except TransactionRefused as error:
             raise InstanceExists(instance.instance) from error
         return instance.instance
 

@@ -192,23 +192,23 @@ def test_k6_a_jwt_fixes_the_instance(desk: Desk) -> None:
         assert outcome_of(desk.send("POST", f"/orders/{order_hash}/cancel", headers=headers)) == NOT_FOUND
 
 
-def _connect_body(desk: Desk, nonce: str = "n-0001") -> dict[str, str]:
-    lines = [f"Wallet address: {MAKER}", "ChainId: 97", "Timestamp: 2025-01-17T03:00:24Z", f"Nonce: {nonce}"]
-    message = "\n".join(lines)
+def _connect_body(desk: Desk, instance: str | None = None) -> dict[str, str]:
+    """Return a signed message; instance: the one that it names."""
+    lines = [f"Wallet address: {MAKER}", "ChainId: 97", "Timestamp: 2025-01-17T03:00:24Z", "Nonce: n-0001"]
+    message = "\n".join(lines if instance is None else [*lines, f"Instance: {instance}"])
     signature = sign_message(message, desk.maker_key)
     return {"wallet_address": MAKER, "chain_id": "97", "message": message, "signature": signature}
 
 
-def _connected(desk: Desk, instance: str | None) -> str:
+def _connected(desk: Desk, instance: str) -> str:
     assert desk.clock.now_s == NOW_S
-    headers = {} if instance is None else {"x-instance": instance}
-    return str(data_of(desk.send("POST", "/makers/connect", body=_connect_body(desk), headers=headers))["jwt"])
+    body = _connect_body(desk, instance)
+    return str(data_of(desk.send("POST", "/makers/connect", body=body, headers={"x-instance": instance}))["jwt"])
 
 
 CONNECTING: Any = cases(
     ("the public one",                        "inst_test0001", {},                              200),
-    ("one that is named",                     None,            {"x-instance": "inst_test0001"}, 200),
-    ("one that is named, not the public one", "inst_nobody",   {"x-instance": "inst_test0001"}, 200),
+    ("the public one, named",                 "inst_test0001", {"x-instance": "inst_test0001"}, 200),
     ("an empty name",                         "inst_test0001", {"x-instance": ""},              200),
     ("none is public",                        None,            {},                              NOT_FOUND),
     ("one that there is not",                 "inst_test0001", {"x-instance": "inst_nobody"},   NOT_FOUND),
@@ -222,6 +222,22 @@ def test_k6_who_connects_names_an_instance(public: str | None, headers: dict[str
     desk = new_desk(public_instance=public)
     answer = desk.send("POST", "/makers/connect", body=_connect_body(desk), headers=headers)
     assert outcome_of(answer) == outcome
+
+
+NAMED: Any = cases(
+    ("none is public",          None,            {"x-instance": "inst_test0001"}, 200),
+    ("another is public",       "inst_nobody",   {"x-instance": "inst_test0001"}, 200),
+    ("by its message alone",    "inst_nobody",   {},                              200),
+    ("the public one as well",  "inst_test0001", {},                              200),
+    ("the header names others", None,            {"x-instance": "inst_test0002"}, INVALID),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("public", "headers", "outcome"), NAMED)
+def test_k6_a_message_names_its_instance(public: str | None, headers: dict[str, str], outcome: Outcome) -> None:
+    desk = new_desk(public_instance=public)
+    body = _connect_body(desk, "inst_test0001")
+    assert outcome_of(desk.send("POST", "/makers/connect", body=body, headers=headers)) == outcome
 
 
 # --- wire rules --------------------------------------------------------------------------------------------------

@@ -195,11 +195,10 @@ def test_only_tokens_of_the_ledger_with_18_decimals_at_most_are_traded(instrumen
 
 def test_a_nonce_is_spent_once_until_it_is_forgotten(store: Database) -> None:
     connects = Connects(store)
-    connects.spend(INSTANCE, "0xa", "n-1", NOW_S)
+    connects.spend("0xa", "n-1", NOW_S)
     for spent in (NOW_S, NOW_S + 86_399):
         with pytest.raises(NonceSpent):
-            connects.spend(INSTANCE, "0xa", "n-1", spent)
-    connects.spend(INSTANCE, "0xa", "n-2", NOW_S)
-    connects.spend(INSTANCE, "0xb", "n-1", NOW_S)
-    connects.spend(OTHER, "0xa", "n-1", NOW_S)
-    connects.spend(INSTANCE, "0xa", "n-1", NOW_S + 86_400)
+            connects.spend("0xa", "n-1", spent)
+    connects.spend("0xa", "n-2", NOW_S)
+    connects.spend("0xb", "n-1", NOW_S)
+    connects.spend("0xa", "n-1", NOW_S + 86_400)

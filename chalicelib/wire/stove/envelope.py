@@ -62,6 +62,12 @@ def invalid(faults: Mapping[str, str]) -> Fault:
     return Fault(Error.INVALID_PARAMETER, details=faults)
 
 
+def refuse(faults: Mapping[str, str]) -> None:
+    """Raise Fault with the bad fields, where there are any."""
+    if faults:
+        raise invalid(faults)
+
+
 def order_not_found() -> Fault:
     return Fault(Error.NOT_FOUND, ORDER_NOT_FOUND)
 

@@ -1,7 +1,7 @@
 """Who is calling, and how often: the checks before a request's content is looked at.
 
 A taker comes with an API key, signed or not (K4); a maker with the JWT that its wallet's signature got it. Either fixes
-the instance (K6). Without one, an instance is named by ``X-Instance``, or is the deployment's public one.
+the instance (K6). A wallet that connects has neither: which instance it means is for its endpoint to find.
 """
 
 from __future__ import annotations
@@ -19,20 +19,22 @@ from chalicelib.stores.taker_keys import TakerKeys
 from chalicelib.watching import request_uncounted, tell
 from chalicelib.wire.http import HttpRequest
 from chalicelib.wire.stove.envelope import Error, Fault
-from chalicelib.wire.stove.sessions import INSTANCE, NotASession, Session, Sessions
+from chalicelib.wire.stove.sessions import NotASession, Session, Sessions
 from chalicelib.wire.stove.signature import is_signed
 
 SERVICE = "trading"
 CONNECT_ALLOWANCE = Allowance(bucket=10, refill_per_1000_s=167, per_day=0)
 """How often a client address may ask for a JWT: ten times a minute."""
+ANY_INSTANCE = "connect"
+"""In place of an instance, where callers of all instances are counted together; no instance has this id."""
 _TIMESTAMP = re.compile(r"[0-9]{1,15}")
 _BEARER = re.compile(r"bearer +(\S+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who has passed the gate. address: of a taker as it was registered, of a maker in lower case; empty where it is
-    nobody's yet. now_ms: when the request came in."""
+    """Who has passed the gate. address: of a taker as it was registered, of a maker in lower case. now_ms: when the
+    request came in. Of a wallet that is to connect instance and address are empty, the settings the defaults."""
 
     instance: str
     address: str
@@ -53,7 +55,6 @@ class Gate:
 
     master_key: of which each key's secret and each instance's JWT secret are derived; what it raises passes through.
     previous_master_key: one whose secrets are accepted too; asked for when the newest one's does not fit.
-    public_instance: where ``X-Instance`` names none; None: there is none (K6).
     """
 
     def __init__(
@@ -62,7 +63,6 @@ class Gate:
         counters: Database,
         master_key: Callable[[], bytes],
         previous_master_key: Callable[[], bytes | None],
-        public_instance: str | None,
     ) -> None:
         self._keys = TakerKeys(database)
         self._desks = TakerDesks(database)
@@ -70,7 +70,6 @@ class Gate:
         self._master_key = master_key
         self._previous_master_key = previous_master_key
         self._sessions = Sessions(master_key, previous_master_key)
-        self._public_instance = public_instance
 
     def taker(self, request: HttpRequest, now_ms: int) -> Caller:
         """Let a taker in. Raises Fault at the first fault."""
@@ -91,7 +90,7 @@ class Gate:
             self._verify(request, api_key, timestamp, signature, desk.settings.auth_window_ms, now_ms)
         if not key.is_enabled:
             raise Fault(Error.FORBIDDEN, "API key is disabled")
-        _refuse_without_service(desk)
+        refuse_without_service(desk)
         self._count_key(key, now_ms)
         return Caller(key.instance, key.taker, desk.settings, now_ms)
 
@@ -108,20 +107,14 @@ class Gate:
         if desk is None:
             raise Fault(Error.UNAUTHORIZED)
         tell(instance=session.instance)
-        _refuse_without_service(desk)
+        refuse_without_service(desk)
         self._count(session.instance, f"maker/{session.wallet}", desk.settings.allowance, now_ms)
         return Caller(session.instance, session.wallet, desk.settings, now_ms)
 
     def anybody(self, request: HttpRequest, now_ms: int) -> Caller:
-        """Let anybody in at the instance that is asked for (K6). Raises Fault."""
-        named = request.headers.get("x-instance", "") or self._public_instance
-        desk = self._desks.open_desk(named) if named and INSTANCE.fullmatch(named) else None
-        if desk is None:
-            raise Fault(Error.NOT_FOUND)
-        tell(instance=desk.instance)
-        _refuse_without_service(desk)
-        self._count(desk.instance, f"client/{request.client_address}", CONNECT_ALLOWANCE, now_ms)
-        return Caller(desk.instance, "", desk.settings, now_ms)
+        """Let anybody in who does not come too often, whichever instance is asked for. Raises Fault."""
+        self._count(ANY_INSTANCE, f"client/{request.client_address}", CONNECT_ALLOWANCE, now_ms)
+        return Caller("", "", DeskSettings(), now_ms)
 
     def open_session(self, caller: Caller, wallet: str) -> str:
         """Return a JWT for a wallet that has proven itself. wallet: in lower case."""
@@ -157,6 +150,7 @@ class Gate:
             raise Fault(Error.TOO_MANY_REQUESTS, retry_after_s=refusal.retry_after_s)
 
 
-def _refuse_without_service(desk: OpenDesk) -> None:
+def refuse_without_service(desk: OpenDesk) -> None:
+    """Raise Fault where trading is switched off for the instance."""
     if SERVICE not in desk.services:
         raise Fault(Error.FORBIDDEN, "Trading is switched off")

@@ -11,12 +11,14 @@ from chalicelib.master_keys import none_before
 from chalicelib.signed.desk import SignedOrderDesk
 from chalicelib.stores.accounts import Accounts
 from chalicelib.stores.connects import Connects
+from chalicelib.stores.desk_settings import TakerDesks
 from chalicelib.stores.dynamodb import Database
 from chalicelib.stores.instruments import Instruments
 from chalicelib.stores.signed_orders import SignedOrders
 from chalicelib.watching import logger, order_refused, tell
 from chalicelib.wire.http import HttpRequest, HttpResponse
 from chalicelib.wire.mounts import TAKER_MOUNT, is_of_taker_desk
+from chalicelib.wire.stove.connecting import ConnectEndpoint
 from chalicelib.wire.stove.envelope import Error, Fault, failure, invalid, success
 from chalicelib.wire.stove.gate import Endpoint, Gate
 from chalicelib.wire.stove.lists import list_endpoints
@@ -85,13 +87,14 @@ class TakerDesk:
         clock: Callable[[], int] = now_ms,
     ) -> None:
         self._clock = clock
-        gate = Gate(database, counters or database, master_key, previous_master_key, public_instance)
+        gate = Gate(database, counters or database, master_key, previous_master_key)
         self._enter = {Entrance.ANYBODY: gate.anybody, Entrance.MAKER: gate.maker, Entrance.TAKER: gate.taker}
         orders, instruments = SignedOrders(database), Instruments(database)
         desk = SignedOrderDesk(database, lambda: clock() // 1000)
-        makers = MakerEndpoints(desk, orders, instruments, Connects(database), gate.open_session)
+        connecting = ConnectEndpoint(TakerDesks(database), Connects(database), gate.open_session, public_instance)
         self._endpoints: dict[str, Endpoint] = {
-            **makers.by_route(),
+            **connecting.by_route(),
+            **MakerEndpoints(desk, orders, instruments).by_route(),
             **TakerEndpoints(desk, orders).by_route(),
             **ValidateEndpoint(orders, instruments, Accounts(database)).by_route(),
             **list_endpoints(database),

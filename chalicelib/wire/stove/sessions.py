@@ -12,9 +12,9 @@ from typing import Any
 
 from chalicelib.master_keys import none_before
 from chalicelib.signed.settings import jwt_secret_of
+from chalicelib.tenancy import INSTANCE_ID
 
 ALGORITHM = "HS256"
-INSTANCE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _WALLET = re.compile(r"0x[0-9a-f]{40}")
 
 
@@ -55,7 +55,7 @@ class Sessions:
 
         try:
             named = jwt.decode(text, options={"verify_signature": False}).get("iss")
-            if not isinstance(named, str) or not INSTANCE.fullmatch(named):
+            if not isinstance(named, str) or not INSTANCE_ID.fullmatch(named):
                 raise NotASession
             claims = self._claims(text, named)
         except (jwt.PyJWTError, ValueError) as error:

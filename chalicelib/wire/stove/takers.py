@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from chalicelib.signed.desk import FillRequest, SignedOrderDesk
-from chalicelib.signed.eip712 import order_hash_of
+from chalicelib.signed.eip712 import canonical, order_hash_of
 from chalicelib.signed.lifecycle import Phase, Status, live_lock, phase_at
 from chalicelib.signed.order import customer_of, order_id_of
 from chalicelib.stores.signed_orders import Fill, SignedOrders, StoredOrder
@@ -110,7 +110,7 @@ class TakerEndpoints:
     def _refuse_other_signature(self, order_hash: str, signature: str, caller: Caller) -> None:
         """Refuse a signature that is not the stored one, of an order that this taker may know of (K8)."""
         stored = self.orders.get(caller.instance, order_id_of(order_hash))
-        if stored is None or stored.signature.lower() == signature.lower():
+        if stored is None or _in_one_form(stored.signature) == _in_one_form(signature):
             return
         if self._may_know_of(stored, caller):
             raise invalid({"signature": "must be the signature with which the order was created"})
@@ -128,6 +128,11 @@ class TakerEndpoints:
         if REFERENCE.fullmatch(request_id):
             return request_id
         return f"Taker-{caller.now_s}{self.new_digits()}"
+
+
+def _in_one_form(signature: str) -> str:
+    """Return a signature as it is compared (K38); a text that is none, which older rows may hold, as it is."""
+    return canonical(signature) or signature.lower()
 
 
 def _refuse_other_taker(address: str | None, caller: Caller) -> None:

@@ -13,8 +13,9 @@ from chalicelib.stores.instruments import Instruments, Stock, Terms
 from chalicelib.stores.keys import customer_key
 from chalicelib.stores.signed_orders import SignedOrders
 from chalicelib.wire.http import HttpRequest
+from chalicelib.wire.stove.envelope import refuse
 from chalicelib.wire.stove.gate import Caller, Endpoint
-from chalicelib.wire.stove.makers import refuse, unpayable
+from chalicelib.wire.stove.makers import unpayable
 from chalicelib.wire.stove.schema import SignedOrderBody, checked
 
 

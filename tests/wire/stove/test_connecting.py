@@ -174,11 +174,12 @@ def test_a_bad_field_comes_before_a_wrong_signature(desk: Desk) -> None:
     assert refuses(desk, PUBLISHED | {"chain_id": "1", "signature": SIGNATURE_OF_B}) == ["chain_id"]
 
 
-def test_a_nonce_is_its_wallets_in_its_instance_for_a_day(desk: Desk) -> None:
+def test_a_nonce_is_its_wallets_at_every_instance_for_a_day(desk: Desk) -> None:
+    """K37"""
     assert connect(desk, PUBLISHED).status == 200
     assert connect(desk, connect_body(desk.as_maker(OTHER_MAKER_KEY))).status == 200
     open_instance(desk.database, OTHER_INSTANCE)
-    assert connect(desk, PUBLISHED, **{"x-instance": OTHER_INSTANCE}).status == 200
+    assert fault_of(connect(desk, connect_body(desk, Instance=OTHER_INSTANCE))) == REFUSED
     desk.clock.advance(86_399)
     assert fault_of(connect(desk, connect_body(desk))) == REFUSED
     desk.clock.advance(1)
@@ -202,7 +203,8 @@ def test_an_instance_that_is_not_there_is_not_found(desk: Desk, instance: str) -
 def test_makers_connect_at_the_instance_that_they_name_else_at_the_public_one(desk: Desk) -> None:
     """K6"""
     open_instance(desk.database, OTHER_INSTANCE)
-    named = data_of(connect(desk, PUBLISHED, **{"x-instance": OTHER_INSTANCE}))["jwt"]
+    elsewhere = connect_body(desk, Instance=OTHER_INSTANCE, Nonce="n-2")
+    named = data_of(connect(desk, elsewhere, **{"x-instance": OTHER_INSTANCE}))["jwt"]
     public = data_of(connect(desk, PUBLISHED, **{"x-instance": ""}))["jwt"]
     issuers = [jwt.decode(text, options={"verify_signature": False})["iss"] for text in (named, public)]
     assert issuers == [OTHER_INSTANCE, INSTANCE]
@@ -212,4 +214,5 @@ def test_without_a_public_instance_one_must_be_named(memory_database: Database) 
     """K6"""
     desk = open_taker_desk(memory_database, public_instance=None)
     assert fault_of(connect(desk, PUBLISHED)) == NOT_FOUND
-    assert connect(desk, PUBLISHED, **{"x-instance": INSTANCE}).status == 200
+    assert fault_of(connect(desk, PUBLISHED, **{"x-instance": INSTANCE})) == NOT_FOUND
+    assert connect(desk, connect_body(desk, Instance=INSTANCE)).status == 200

@@ -27,6 +27,7 @@ from tests.wire.stove.desk import (
     OTHER_INSTANCE,
     TAKER,
     Desk,
+    connect_body,
     data_of,
     fault_of,
     make_key,
@@ -251,7 +252,7 @@ def test_keys_and_jwts_of_an_archived_instance_are_refused_like_unknown_ones(des
     tenants(desk).change(INSTANCE, lambda found: found.with_status(InstanceStatus.ARCHIVED))
     assert probe(desk) == UNKNOWN
     assert outcome(desk.maker_get("/orders")) == UNAUTHORIZED
-    assert outcome(desk.send("POST", "/makers/connect")) == (404, 404)
+    assert outcome(desk.send("POST", "/makers/connect", body=connect_body(desk))) == (404, 404)
     tenants(desk).change(INSTANCE, lambda found: found.with_status(InstanceStatus.ACTIVE))
     assert probe(desk) == outcome(desk.maker_get("/orders")) == 200
 
@@ -259,7 +260,7 @@ def test_keys_and_jwts_of_an_archived_instance_are_refused_like_unknown_ones(des
 def test_an_instance_without_the_service_serves_nobody(desk: Desk) -> None:
     tenants(desk).change(INSTANCE, lambda found: found.without_service("trading"))
     assert probe(desk) == outcome(desk.maker_get("/orders")) == (403, 403)
-    assert outcome(desk.send("POST", "/makers/connect")) == (403, 403)
+    assert outcome(desk.send("POST", "/makers/connect", body=connect_body(desk))) == (403, 403)
 
 
 def test_an_instance_sees_and_moves_nothing_of_anothers_on_any_route(desk: Desk) -> None:

@@ -404,7 +404,7 @@ def test_a_reference_of_another_taker_is_told_after_command_access(locked: Desk)
             {"order": ORDER, "signature": SIGNATURE_OF_B, "order_hash": "0x" + "5" * 64, "fill_quantity": "1"},
             ["order_hash"],
         ),
-        ({"order": ORDER, "signature": SIGNATURE_OF_B[:-2] + "01", "fill_quantity": "1"}, ["signature"]),
+        ({"order": ORDER, "signature": SIGNATURE_OF_B[:-2] + "00", "fill_quantity": "1"}, ["signature"]),
     ],
 )
 def test_bad_fields_of_a_fill(locked: Desk, members: dict[str, Any], fields: list[str]) -> None:
@@ -418,6 +418,7 @@ def test_bad_fields_of_a_fill(locked: Desk, members: dict[str, Any], fields: lis
         {"order_hash": HASH},
         {"order_hash": HASH.upper()},
         {"order": ORDER, "signature": SIGNATURE_OF_B},
+        {"order": ORDER, "signature": SIGNATURE_OF_B[:-2] + "01"},
         {"order": ORDER, "signature": "0x" + SIGNATURE_OF_B[2:].upper(), "order_hash": HASH.upper()},
         {"order": ORDER | {"maker": MAKER.lower()}, "signature": SIGNATURE_OF_B},
         {"order_hash": HASH, "signature": "is not looked at"},
