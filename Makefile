@@ -4,13 +4,14 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+RUNNABLE := $(VENV)/.runnable
 INSTALLED := $(VENV)/.installed
 
-.PHONY: run test lint types deploy destroy cloud bench cold-start listings costs sweep simulate soak mutants unguarded clean
+.PHONY: run test lint types deploy destroy cloud bench cold-start listings costs sweep simulate soak mutants unguarded pins clean
 .DEFAULT_GOAL := run
 
 # PORT=8001 serves on another port; FRESH=1 forgets what earlier runs stored.
-run: $(INSTALLED)
+run: $(RUNNABLE)
 	@exec $(BIN)/python -m infra.local
 
 # PROCESSES=1 runs all tests in one process, auto in as many as there are cores.
@@ -88,8 +89,13 @@ clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# One environment, exactly as constraints.txt pins it. The stamp makes the next call immediate.
-$(INSTALLED): pyproject.toml constraints.txt
+# Writes constraints.txt and requirements.txt anew, with the hashes of all files.
+pins:
+	$(PYTHON) infra/pins.py renew
+
+# One environment, exactly as constraints.txt pins it, every file checked against its hash: first what a run needs, then
+# what tests and linters need too. The stamps make the next call immediate.
+$(RUNNABLE): pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { \
 	    echo "Tallybook needs Python 3.11 or newer; there is no $(PYTHON) here. Name one: make PYTHON=/path/to/python3" >&2; \
 	    exit 1; }
@@ -98,6 +104,10 @@ $(INSTALLED): pyproject.toml constraints.txt
 	    exit 1; }
 	@echo "Setting up $(VENV) (once) ..."
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --constraint constraints.txt pip setuptools wheel
-	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-build-isolation --editable '.[dev]'
+	@$(BIN)/python infra/pins.py install run
+	@touch $@
+
+$(INSTALLED): $(RUNNABLE)
+	@echo "Setting up what tests need in $(VENV) (once) ..."
+	@$(BIN)/python infra/pins.py install dev
 	@touch $@

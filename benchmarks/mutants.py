@@ -21,6 +21,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
 
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from infra.pins import versions
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 MODULES = ("matching", "commands", "book", "journal", "ledger", "snapshot")
 REQUIREMENTS = ("mutmut==3.8.1", "pytest", "hypothesis", "python-ulid")
@@ -92,7 +96,9 @@ def install(folder: Path) -> list[str]:
     """Make an environment with mutmut in the folder; return the command that runs it."""
     venv.create(folder / ".venv", with_pip=True)
     python = str(folder / ".venv/bin/python")
-    pip = [python, "-m", "pip", "install", "-qq", "--constraint", str(REPOSITORY / "constraints.txt")]
+    constraints = folder / "constraints.txt"  # without hashes, for mutmut and what it needs alone are not pinned
+    constraints.write_text("".join(f"{name}=={version}\n" for name, version in versions().items()))
+    pip = [python, "-m", "pip", "install", "-qq", "--constraint", str(constraints)]
     subprocess.run([*pip, *REQUIREMENTS], check=True)
     return [python, "-m", "mutmut"]
 

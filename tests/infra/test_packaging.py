@@ -11,6 +11,7 @@ from importlib.metadata import requires
 from packaging.requirements import Requirement
 from packaging.version import Version
 
+from infra.pins import EXTRAS, pinned, versions
 from infra.settings import ROOT
 
 ADDED_BY_CHALICES_PACKAGER = {"chalice"}
@@ -26,9 +27,17 @@ def name_of(text: str) -> str:
 
 
 def pins(file: str) -> dict[str, str]:
-    """Return name and version of each line; every line has to be an exact pin."""
-    lines = (ROOT / file).read_text(encoding="utf-8").splitlines()
-    return dict(line.split("==") for line in lines if line and not line.startswith("#"))
+    """Return name and version of each package; each has to be an exact pin with the SHA-256 of its files."""
+    text = (ROOT / file).read_text(encoding="utf-8")
+    listed = text.replace(" \\\n", " ").splitlines()
+    found = {}
+    for line in listed:
+        if not line.startswith("#"):
+            pin = re.fullmatch(r"([\w.-]+)==([\w.!+]+)(?: ;[^;]*?)?((?: +--hash=sha256:[0-9a-f]{64})+)", line)
+            assert pin, line
+            found[pin[1]] = pin[2]
+    assert found == versions(ROOT / file)
+    return found
 
 
 def wanted(dependencies: list[str]) -> list[Requirement]:
@@ -44,6 +53,7 @@ def with_all_that_they_need(names: set[str]) -> set[str]:
     return found
 
 
+ALL = [*PROJECT["dependencies"], *(one for extra in PROJECT["optional-dependencies"].values() for one in extra)]
 RUNTIME = {name_of(Requirement(text).name) for text in PROJECT["dependencies"]}
 
 
@@ -60,14 +70,38 @@ def test_lambda_gets_the_versions_that_were_tested() -> None:
 
 def test_every_dependency_is_pinned_within_its_bounds() -> None:
     constraints = pins("constraints.txt")
-    dependencies = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dev"]]
-    for one in wanted(dependencies):
+    for one in wanted(ALL):
         assert one.specifier.contains(Version(constraints[name_of(one.name)])), one.name
 
 
 def test_every_dependency_of_a_dependency_is_pinned() -> None:
-    direct = {name_of(one.name) for one in wanted([*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dev"]])}
+    direct = {name_of(one.name) for one in wanted(ALL)}
     assert with_all_that_they_need(direct) <= set(pins("constraints.txt"))
+
+
+def test_a_run_is_installed_without_linters_and_tests() -> None:
+    assert set(EXTRAS["dev"]) == set(PROJECT["optional-dependencies"])
+    of_a_run = {name_of(one.name) for extra in EXTRAS["run"] for one in wanted(PROJECT["optional-dependencies"][extra])}
+    assert not with_all_that_they_need(of_a_run | RUNTIME) & {
+        "pytest",
+        "mypy",
+        "ruff",
+        "moto",
+        "hypothesis",
+        "cfn-lint",
+    }
+
+
+def test_the_pins_name_no_index_and_nothing_for_windows_alone() -> None:
+    for file in ("constraints.txt", "requirements.txt"):
+        text = (ROOT / file).read_text(encoding="utf-8")
+        assert not re.search(r"https?:|--(extra-)?index|--find-links|win32", text)
+
+
+def test_one_packages_pin_is_its_version_and_hashes() -> None:
+    lines = pinned("pip").splitlines()
+    assert lines[0] == f"pip=={versions()['pip']} \\"
+    assert len(lines) == 3
 
 
 def test_a_functions_start_does_not_wait_for_what_only_signatures_need() -> None:

@@ -1,0 +1,153 @@
+"""Installs what ``constraints.txt`` pins, and renews the pins. Needs Python alone, for it makes the environment.
+
+``python infra/pins.py install run`` installs what ``make run`` needs, ``install dev`` what tests and linters need too,
+each file checked against its SHA-256; pip's own output is shown when it fails. ``python infra/pins.py renew`` writes
+``constraints.txt`` and ``requirements.txt`` anew: the versions that stand there as long as they satisfy
+``pyproject.toml``, with the hashes of all their files, so that they install on Linux and macOS with Python 3.11 and
+newer. It asks the package index that pip is set up for.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tempfile
+import tomllib
+import venv
+from collections.abc import Iterable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+CONSTRAINTS, REQUIREMENTS = ROOT / "constraints.txt", ROOT / "requirements.txt"
+TOOLS = ("pip", "setuptools", "wheel")
+EXTRAS = {"run": ("run",), "dev": ("run", "dev")}
+NOT_FOR_LAMBDA = {"chalice", "iso4217", "tqdm"}
+"""Chalice's packager adds its runtime by itself; the others are the command line's."""
+RENEWER = "uv==0.13.9"
+OLDEST_PYTHON = "3.11"
+WINDOWS_ONLY = "sys_platform == 'win32'"
+ALL_FILES = ("--universal", "--generate-hashes", "--no-header", "--no-annotate", "--no-emit-index-url")
+LINE_EVERY = 10
+"""Packages, where progress is not shown on a terminal."""
+HEADS = {
+    CONSTRAINTS: """\
+# The exact version of everything that make installs, transitive ones included, with the SHA-256 of each of its files;
+# pyproject.toml has the lower bounds. To renew: change versions here or bounds there, "make pins", "make clean test".
+# boto3 and botocore stay at what ministack pins, for they share one .venv.
+""",
+    REQUIREMENTS: """\
+# What Lambda gets: pyproject's runtime dependencies with all that they need, as constraints.txt pins them (a test
+# compares). Chalice's packager adds its own small runtime itself, so chalice does not stand here; "make pins" writes
+# this file.
+""",
+}
+
+
+def wanted(extra: str) -> list[str]:
+    """Return the requirements of pyproject.toml: those of the program and those of what EXTRA is for."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    return [*project["dependencies"], *(one for name in EXTRAS[extra] for one in extras[name])]
+
+
+def versions(file: Path = CONSTRAINTS) -> dict[str, str]:
+    """Return what a file pins: names and versions."""
+    return dict(re.findall(r"^([\w.-]+)==([^\s;\\]+)", file.read_text(encoding="utf-8"), re.MULTILINE))
+
+
+def pinned(name: str) -> str:
+    """Return the lines of constraints.txt about one package: its version and the hashes of its files."""
+    lines = CONSTRAINTS.read_text(encoding="utf-8").splitlines(keepends=True)
+    first = next(number for number, line in enumerate(lines) if line.startswith(f"{name}=="))
+    end = next((number for number, line in enumerate(lines) if number > first and line[0] not in " #"), len(lines))
+    return "".join(lines[first:end])
+
+
+def install(extra: str) -> int:
+    """Install into the environment of the Python that runs this, every file by its hash; return the exit code."""
+    pip = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check"]
+    checked = [*pip, "--require-hashes", "--constraint", str(CONSTRAINTS)]
+    with tempfile.TemporaryDirectory() as folder:
+        newer_pip, names = Path(folder) / "pip.txt", Path(folder) / "names.txt"
+        newer_pip.write_text(pinned("pip"), encoding="utf-8")
+        names.write_text("\n".join([*TOOLS, *wanted(extra)]), encoding="utf-8")
+        for command in (
+            [*pip, "--require-hashes", "--requirement", str(newer_pip)],  # by the pip that came with Python
+            [*checked, "--requirement", str(names)],
+            [*pip, "--no-deps", "--no-build-isolation", "--editable", str(ROOT)],
+        ):
+            if exit_code := _with_progress(command):
+                return exit_code
+    return 0
+
+
+def renew() -> None:
+    """Write both files anew. Raises CalledProcessError when no set of versions satisfies pyproject.toml."""
+    with tempfile.TemporaryDirectory() as folder:
+        venv.create(Path(folder) / "venv", with_pip=True)
+        python = str(Path(folder) / "venv/bin/python")
+        subprocess.run([python, "-m", "pip", "install", "--quiet", RENEWER], check=True)
+        before = Path(folder) / "before.txt"
+        before.write_text("".join(f"{name}=={version}\n" for name, version in versions().items()), encoding="utf-8")
+        lambdas = [one for one in wanted("run") if _name(one) not in NOT_FOR_LAMBDA and one in _runtime()]
+        for file, names in ((CONSTRAINTS, [*wanted("dev"), *TOOLS]), (REQUIREMENTS, lambdas)):
+            command = [python, "-m", "uv", "pip", "compile", "--quiet", *ALL_FILES, "--no-emit-find-links"]
+            command += ["--python-version", OLDEST_PYTHON, "--constraint", str(before), "-"]
+            done = subprocess.run(command, input="\n".join(names), stdout=subprocess.PIPE, text=True, check=True)
+            file.write_text(HEADS[file] + "".join(_without_windows(done.stdout)), encoding="utf-8")
+
+
+def _runtime() -> list[str]:
+    dependencies: list[str] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    return dependencies
+
+
+def _name(requirement: str) -> str:
+    found = re.match(r"[\w.-]+", requirement)
+    return found[0] if found else requirement
+
+
+def _without_windows(pinned: str) -> Iterable[str]:
+    """Yield the lines of what is pinned, without packages that only Windows needs."""
+    is_kept = True
+    for line in pinned.splitlines(keepends=True):
+        if not line.startswith((" ", "#")):
+            is_kept = WINDOWS_ONLY not in line
+        if is_kept:
+            yield line
+
+
+def _with_progress(command: list[str]) -> int:
+    """Run pip; count the packages that it has looked at; return its exit code."""
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert process.stdout is not None, "a pipe was asked for"
+    said, packages = [], 0
+    shown = sys.stdout.isatty()
+    for line in process.stdout:
+        said.append(line)
+        if line.startswith(("Collecting ", "Processing ", "Requirement already")):
+            packages += 1
+            if shown:
+                print(f"\r  packages: {packages}", end="", flush=True)
+            elif packages % LINE_EVERY == 0:
+                print(f"  packages: {packages}", flush=True)
+        elif line.startswith("Installing collected") and packages:
+            print(("\r" if shown else "") + f"  packages: {packages}, installing them ...", flush=True)
+    if exit_code := process.wait():
+        print("".join(said), file=sys.stderr)
+    return exit_code
+
+
+def main(arguments: list[str]) -> int:
+    if arguments[:1] == ["install"] and arguments[1:] and arguments[1] in EXTRAS:
+        return install(arguments[1])
+    if arguments == ["renew"]:
+        renew()
+        return 0
+    print("usage: pins.py install run | install dev | renew", file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
