@@ -32,7 +32,7 @@ _NUMBER = re.compile(r"-?[0-9]{1,1000}(\.[0-9]{1,1000})?")
 """Far more digits than any field may have; zeros before and behind them count too."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 """JSON writes one with six characters, so a text of them would grow beyond what a row of a table holds."""
-_ZERO = re.compile(r"[+-]?0*\.?0*")
+_ZERO = re.compile(r"[+-]?0*(?:\.0*)?")
 _TRUTH = {"true": True, "1": True, "false": False, "0": False}
 
 
