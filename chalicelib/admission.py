@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from chalicelib.clock import new_id, now_s
 from chalicelib.core.config import BookConfig, OrderRequest, Refusal, RefusalCode, refusal_of, size_refusal_of
 from chalicelib.core.ledger import hold_of_limit, market_buy_cost, market_buy_hold, quantity_of_value
-from chalicelib.core.vocabulary import AMOUNT_MAX, CancelOrder, OrderType, PlaceOrder, Side
+from chalicelib.core.vocabulary import CancelOrder, OrderType, PlaceOrder, Side
 from chalicelib.stores.accounts import Accounts
 from chalicelib.stores.books import Books
 from chalicelib.stores.dynamodb import Database, OutcomeUnknown, TransactionRefused, Unavailable, Write
@@ -132,9 +132,9 @@ class Admission:
         levels = depth.asks if request.side is Side.BUY else depth.bids
         if not levels:
             return Refusal(RefusalCode.INVALID_VALUE, "There is nothing to trade against")
-        quantity = quantity_of_value(levels, request.side, request.value, config.base_decimals)
+        quantity = quantity_of_value(levels, request.side, request.value, config.base_decimals, config.lot_size)
         if quantity == 0:
-            return Refusal(RefusalCode.VALUE_TOO_SMALL, "The value pays for nothing")
+            return Refusal(RefusalCode.ORDER_TOO_SMALL, "The value pays for nothing")
         sized = replace(request, quantity=quantity)
         return size_refusal_of(config, sized) or sized
 
@@ -155,8 +155,6 @@ class Admission:
             if available < cost:
                 return _insufficient(cost, available)
             return market_buy_hold(cost, available, config.market_collar_bps)
-        if hold > AMOUNT_MAX:  # no account can hold it, and the condition could not even be written down
-            return _insufficient(hold, self._accounts.balance(owner, asset).available)
         return hold
 
     def _admit(self, config: BookConfig, order: PlaceOrder, receipt: Receipt | None) -> Admitted | Refusal:

@@ -12,7 +12,14 @@ from dataclasses import replace
 from typing import Any
 
 from chalicelib.clock import new_id, now_s
-from chalicelib.core.config import BookConfig, Refusal, RefusalCode, problems_of
+from chalicelib.core.config import (
+    BookConfig,
+    Refusal,
+    RefusalCode,
+    default_lot_size,
+    default_min_order_value,
+    problems_of,
+)
 from chalicelib.core.vocabulary import BookStatus, ChangeBook
 from chalicelib.stores.books import BookExists, Books
 from chalicelib.stores.dynamodb import Database, OutcomeUnknown, TransactionRefused, Unavailable, Write
@@ -20,6 +27,8 @@ from chalicelib.stores.inbox import Inbox
 from chalicelib.stores.keys import book_key
 from chalicelib.stores.tokens import Tokens
 
+WORTH = ("lot_size", "min_order_value")
+"""The settings that have defaults by the quote token (T45)."""
 ATTEMPTS_MAX = 5
 """How often a change is worked out anew when another one came first."""
 
@@ -37,9 +46,17 @@ class Configuring:
         self._inbox = Inbox(database)
         self._tokens = Tokens(database)
 
-    def create(self, config: BookConfig, receipt: Write | None = None) -> BookConfig | Refusal:
-        """Make a book, its decimals those of its base token; or say why not.
+    def create(
+        self,
+        config: BookConfig,
+        receipt: Write | None = None,
+        *,
+        lot_size: int | None = None,
+        min_order_value: int | None = None,
+    ) -> BookConfig | Refusal:
+        """Make a book, its decimals those of its tokens; or say why not.
 
+        lot_size, min_order_value: None for what a book of this quote token has by default (T45).
         Raises ReceiptExists (the caller's own write was refused; nothing changed), Unavailable (nothing changed) or
         OutcomeUnknown.
         """
@@ -48,7 +65,8 @@ class Configuring:
         base, quote = (self._tokens.get(config.instance, asset) for asset in (config.base_asset, config.quote_asset))
         if base is None or quote is None or not (base.is_active and quote.is_active):
             return Refusal(RefusalCode.TOKEN_NOT_REGISTERED, "A token of the book is not registered, or inactive")
-        made = replace(config, base_decimals=base.decimals)
+        made = replace(config, base_decimals=base.decimals, quote_decimals=quote.decimals)
+        made = replace(made, **_worth(made, {"lot_size": lot_size, "min_order_value": min_order_value}))
         problems = problems_of(made)
         if problems:
             return Refusal(RefusalCode.INVALID_CONFIG, "; ".join(problems))
@@ -64,6 +82,7 @@ class Configuring:
     def change(self, instance: str, book_id: str, settings: Mapping[str, Any]) -> BookConfig | Refusal:
         """Give a book these settings (names and values as in BookConfig) and return it as it is then; or say why not.
 
+        lot_size, min_order_value: None for what a new book of this quote token has (T45).
         Settings that the book has already change nothing. Raises Unavailable (nothing changed) or OutcomeUnknown.
         """
         for _ in range(ATTEMPTS_MAX):
@@ -72,7 +91,7 @@ class Configuring:
                 return Refusal(RefusalCode.ORDER_BOOK_NOT_FOUND, "Order book does not exist")
             if before.status is BookStatus.CLOSED:
                 return Refusal(RefusalCode.INVALID_CONFIG, "Order book is closed for good")
-            after = replace(before, **settings)
+            after = replace(before, **self._resolved(before, settings))
             if after == before:
                 return before
             after = replace(after, version=before.version + 1, first=before.first_terms)
@@ -82,6 +101,13 @@ class Configuring:
             if self._write(before, after):
                 return after
         raise Unavailable("the book keeps changing")
+
+    def _resolved(self, book: BookConfig, settings: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the settings with the book's defaults where they say None for the lot or the least worth."""
+        if all(settings.get(name, 0) is not None for name in WORTH):
+            return settings
+        quote = self._tokens.get(book.instance, book.quote_asset)  # rows of old books do not tell its decimals
+        return _worth(book if quote is None else replace(book, quote_decimals=quote.decimals), settings)
 
     def _write(self, before: BookConfig, after: BookConfig) -> bool:
         """Write the settings and queue the terms; False: the book is not as ``before`` any more, nothing changed."""
@@ -102,3 +128,12 @@ class Configuring:
             return self._books.config(book_key(config.instance, config.book_id))
         except Unavailable as error:
             raise unknown from error
+
+
+def _worth(book: BookConfig, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings, the book's defaults in the place of None for a lot or a least worth (T45)."""
+    defaults = {
+        "lot_size": default_lot_size(book.base_decimals, book.quote_decimals),
+        "min_order_value": default_min_order_value(book.quote_decimals),
+    }
+    return {name: defaults[name] if value is None and name in defaults else value for name, value in settings.items()}

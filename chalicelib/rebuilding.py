@@ -157,6 +157,8 @@ class Rebuilding:
             maker_fee_bps=decided.maker_fee_bps,
             taker_fee_bps=decided.taker_fee_bps,
             self_trade_prevention=decided.self_trade_prevention,
+            lot_size=decided.lot_size,
+            min_order_value=decided.min_order_value,
             first=before.first_terms,
         )
         try:

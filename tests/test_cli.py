@@ -53,13 +53,16 @@ def test_a_book_is_made_with_every_setting(run: Run, instance: str) -> None:
     made = run(
         BOOK + " --id ob_1 --min-order-size 5 --max-order-size 500 --tick-size 10 --maker-fee-bps 5"
         " --taker-fee-bps 15 --market-collar-bps 0 --self-trade-prevention CANCEL_BOTH --status PAUSED"
-        " --settlement-mode ON_CHAIN"
+        " --settlement-mode ON_CHAIN --lot-size 5 --min-order-value 0"
     )
-    assert made == {"instance": instance, "order_book_id": "ob_1", "symbol": "D/Q"}
+    assert made == {
+        "instance": instance, "order_book_id": "ob_1", "symbol": "D/Q", "lot_size": "5", "min_order_value": "0",
+    }  # fmt: skip
     config = wiring.database().get("books", {"book": "inst_demo0001/ob_1", "part": "config"})
     assert config is not None
     assert (config["order_size_min"], config["order_size_max"], config["tick_size"]) == (5, 500, 10)
     assert (config["base_decimals"], config["maker_fee_bps"], config["taker_fee_bps"]) == (8, 5, 15)
+    assert (config["lot_size"], config["min_order_value"], config["quote_decimals"]) == (5, 0, 18)
     assert (config["status"], config["settlement_mode"]) == (BookStatus.PAUSED, SettlementMode.ON_CHAIN)
 
 
@@ -68,6 +71,7 @@ def test_a_book_is_made_with_every_setting(run: Run, instance: str) -> None:
     [
         (f" --quote-token-address {BASE}", "same"),
         (" --min-order-size 6 --max-order-size 5", "above the maximum"),
+        (" --max-order-size 5 --lot-size 6", "lot size 6 is above"),
         (" --maker-fee-bps 1001", "fees"),
         (" --market-collar-bps 10001", "collar"),
         (" --token-address 0x" + "9" * 40, "not registered"),

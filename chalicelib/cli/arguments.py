@@ -78,3 +78,8 @@ def asset(text: str) -> str:
 def amount(text: str) -> int:
     """Return an amount above 0, in base units."""
     return int(pattern(r"[1-9][0-9]{0,37}", "must be base units: 1 to 38 digits, above 0")(text))
+
+
+def amount_or_zero(text: str) -> int:
+    """Return an amount, in base units."""
+    return int(pattern(r"0|[1-9][0-9]{0,37}", "must be base units: 1 to 38 digits")(text))

@@ -14,6 +14,7 @@ from chalicelib.cli.arguments import (
     add_command,
     add_group,
     amount,
+    amount_or_zero,
     asset,
     count,
     pattern,
@@ -52,6 +53,16 @@ def _add_settings(command: argparse.ArgumentParser) -> None:
     command.add_argument("--min-order-size", type=amount, help="base units of the base asset")
     command.add_argument("--max-order-size", type=amount, help="base units of the base asset")
     command.add_argument("--tick-size", type=amount, help="base units of the quote asset")
+    command.add_argument(
+        "--lot-size",
+        type=amount,
+        help="base units of the base asset; 1: none; default: a whole one where the quote has fewer than 4 decimals",
+    )
+    command.add_argument(
+        "--min-order-value",
+        type=amount_or_zero,
+        help="base units of the quote asset; 0: none; default: 100 where the quote has 4 decimals or more",
+    )
     command.add_argument("--maker-fee-bps", type=count, default=0)
     command.add_argument("--taker-fee-bps", type=count, default=0)
     command.add_argument("--market-collar-bps", type=count, default=500)
@@ -83,8 +94,18 @@ def _create(options: argparse.Namespace) -> Printed:
         stock_token_id=options.stock_token_id,
         created_at_ms=now_ms(),
     )
-    _done(Configuring(wiring.database()).create(config))
-    return {"instance": config.instance, "order_book_id": config.book_id, "symbol": config.symbol}
+    made = _done(
+        Configuring(wiring.database()).create(
+            config, lot_size=options.lot_size, min_order_value=options.min_order_value
+        )
+    )
+    return {
+        "instance": made.instance,
+        "order_book_id": made.book_id,
+        "symbol": made.symbol,
+        "lot_size": str(made.lot_size),
+        "min_order_value": str(made.min_order_value),
+    }
 
 
 def _change_status(status: BookStatus) -> Command:

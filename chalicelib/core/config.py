@@ -7,6 +7,9 @@ from enum import StrEnum
 
 from chalicelib.core.ledger import unit
 from chalicelib.core.vocabulary import (
+    AMOUNT_MAX,
+    LOT_SIZE_OFF,
+    MIN_ORDER_VALUE_OFF,
     BookRules,
     BookStatus,
     BookTerms,
@@ -22,6 +25,9 @@ STOCK_TOKEN_ID_CHARACTERS_MAX = 100
 FEE_BPS_MAX = 1000
 COLLAR_BPS_MAX = 10_000
 DECIMALS_MAX = 30
+FINE_QUOTE_DECIMALS = 4
+"""From so many decimals of the quote token on, what rounding takes is small against the least order; T45."""
+FINE_MIN_ORDER_VALUE = 100
 
 
 class SettlementMode(StrEnum):
@@ -41,6 +47,9 @@ class TokenType(StrEnum):
 @dataclass(frozen=True, slots=True)
 class BookConfig:
     """One book of one instance. Sizes in base units of the base asset, the tick in quote base units, None: no bound.
+
+    lot_size, min_order_value: as in BookTerms; LOT_SIZE_OFF and MIN_ORDER_VALUE_OFF where the book has none (T45).
+    quote_decimals: by which prices and quantities are bounded (T47); 18 in rows that do not name it.
 
     These are the settings as last asked for: orders are admitted by them, and the matcher comes to them at their turn.
 
@@ -69,11 +78,22 @@ class BookConfig:
     created_at_ms: int = 0
     version: int = 0
     first: BookTerms | None = None
+    lot_size: int = LOT_SIZE_OFF
+    min_order_value: int = MIN_ORDER_VALUE_OFF
+    quote_decimals: int = 18
 
     @property
     def terms(self) -> BookTerms:
         """What of it takes effect at its turn."""
-        return BookTerms(self.version, self.status, self.maker_fee_bps, self.taker_fee_bps, self.self_trade_prevention)
+        return BookTerms(
+            self.version,
+            self.status,
+            self.maker_fee_bps,
+            self.taker_fee_bps,
+            self.self_trade_prevention,
+            self.lot_size,
+            self.min_order_value,
+        )
 
     @property
     def first_terms(self) -> BookTerms:
@@ -83,12 +103,36 @@ class BookConfig:
     @property
     def first_rules(self) -> BookRules:
         """The rules before the first entry of its journal."""
-        terms = self.first_terms
-        return BookRules(self.base_decimals, terms.maker_fee_bps, terms.taker_fee_bps, terms.self_trade_prevention)
+        return self.first_terms.rules(self.base_decimals)
+
+    @property
+    def price_max(self) -> int:
+        """The highest price of an order (T47). See ``quantity_max``."""
+        return int(10 ** (38 - (38 - self.quote_decimals) // 2)) - 1
+
+    @property
+    def quantity_max(self) -> int:
+        """The largest quantity of an order (T47).
+
+        price_max * quantity_max is below 10**(38 + base_decimals): whatever an order trades with, at whatever prices,
+        what its trades come to stays within 38 digits. In whole tokens, the two bounds are powers of ten that are
+        equal or next to each other.
+        """
+        return min(AMOUNT_MAX, int(10 ** (self.base_decimals + (38 - self.quote_decimals) // 2)) - 1)
 
     def asset_held(self, side: Side) -> str:
         """The asset that an order of this side holds: base for SELL, quote for BUY."""
         return self.base_asset if side is Side.SELL else self.quote_asset
+
+
+def default_lot_size(base_decimals: int, quote_decimals: int) -> int:
+    """Return a new book's lot size, base units: one whole base token where the quote token has few decimals (T45)."""
+    return unit(base_decimals) if quote_decimals < FINE_QUOTE_DECIMALS else LOT_SIZE_OFF
+
+
+def default_min_order_value(quote_decimals: int) -> int:
+    """Return what an order of a new book must be worth, quote base units: nothing where a lot does that work (T45)."""
+    return MIN_ORDER_VALUE_OFF if quote_decimals < FINE_QUOTE_DECIMALS else FINE_MIN_ORDER_VALUE
 
 
 def problems_of(config: BookConfig) -> list[str]:
@@ -102,11 +146,13 @@ def problems_of(config: BookConfig) -> list[str]:
         found.append(f"stock token id must have 1 to {STOCK_TOKEN_ID_CHARACTERS_MAX} characters")
     if not 0 <= config.base_decimals <= DECIMALS_MAX:
         found.append(f"base decimals must be 0 to {DECIMALS_MAX}")
-    if 0 in (config.order_size_min, config.order_size_max, config.tick_size):
-        found.append("sizes and tick must be above 0")
+    if 0 in (config.order_size_min, config.order_size_max, config.tick_size, config.lot_size):
+        found.append("sizes, tick and lot must be above 0")
     least, most = config.order_size_min, config.order_size_max
     if least is not None and most is not None and least > most:
         found.append("minimum order size is above the maximum")
+    if most is not None and config.lot_size > most:
+        found.append(f"lot size {config.lot_size} is above the maximum order size")
     if not all(0 <= bps <= FEE_BPS_MAX for bps in (config.maker_fee_bps, config.taker_fee_bps)):
         found.append(f"fees must be 0 to {FEE_BPS_MAX} bps")
     if not 0 <= config.market_collar_bps <= COLLAR_BPS_MAX:
@@ -119,7 +165,7 @@ class OrderRequest:
     """An order as asked for, its form already checked. Price and quantity may still be 0 or off-tick.
 
     quantity: 0 too where a MARKET order goes by ``value``, in quote base units: its quantity is worked out (R25).
-    notional_min: what a LIMIT order must be worth at least, in quote base units; 0: no such bound.
+    notional_min: what a LIMIT order must be worth at least, in quote base units, whatever the book asks; 0: nothing.
     external_id: the customer's own name for the order (R31).
     expires_at_ms: when a LIMIT GTC order expires, ms since the epoch (R24).
     """
@@ -140,7 +186,7 @@ class OrderRequest:
 class RefusalCode(StrEnum):
     """Why an order is not admitted, or a book not made or changed; the words of the book desk's error table.
 
-    INVALID_VALUE, VALUE_TOO_SMALL and EXTERNAL_ID_TAKEN are the trade desk's: no order of the book desk gets there.
+    INVALID_VALUE and EXTERNAL_ID_TAKEN are the trade desk's: no order of the book desk gets there.
     """
 
     ORDER_BOOK_NOT_FOUND = "ORDER_BOOK_NOT_FOUND"
@@ -153,7 +199,6 @@ class RefusalCode(StrEnum):
     ORDER_TOO_LARGE = "ORDER_TOO_LARGE"
     INVALID_VALUE = "INVALID_VALUE"
     """Zero, or there is nothing to trade it against."""
-    VALUE_TOO_SMALL = "VALUE_TOO_SMALL"
     EXTERNAL_ID_TAKEN = "EXTERNAL_ID_TAKEN"
     INSUFFICIENT_BALANCE = "INSUFFICIENT_BALANCE"
     INVALID_PAIR = "INVALID_PAIR"
@@ -189,10 +234,14 @@ def refusal_of(config: BookConfig | None, order: OrderRequest) -> Refusal | None
             return Refusal(RefusalCode.INVALID_PRICE, "Price must be above 0")
         if config.tick_size is not None and order.price % config.tick_size:
             return Refusal(RefusalCode.INVALID_PRICE, f"Price is not a multiple of the tick size {config.tick_size}")
+        if order.price > config.price_max:
+            return Refusal(RefusalCode.INVALID_PRICE, f"Price is above the maximum {config.price_max}")
     if order.value is None:
         return size_refusal_of(config, order)
     if order.value == 0:
         return Refusal(RefusalCode.INVALID_VALUE, "Value must be above 0")
+    if order.value < config.min_order_value:
+        return _worth_too_little(config.min_order_value)
     return None
 
 
@@ -200,10 +249,19 @@ def size_refusal_of(config: BookConfig, order: OrderRequest) -> Refusal | None:
     """Return the first fault of the order's quantity against its book; None when there is none."""
     if order.quantity == 0:
         return Refusal(RefusalCode.INVALID_QUANTITY, "Quantity must be above 0")
+    if order.quantity % config.lot_size:
+        return Refusal(RefusalCode.INVALID_QUANTITY, f"Quantity is not a multiple of the lot size {config.lot_size}")
     if config.order_size_min is not None and order.quantity < config.order_size_min:
         return Refusal(RefusalCode.ORDER_TOO_SMALL, f"Quantity is below the minimum {config.order_size_min}")
-    if order.price is not None and order.price * order.quantity // unit(config.base_decimals) < order.notional_min:
-        return Refusal(RefusalCode.VALUE_TOO_SMALL, f"Order is worth less than {order.notional_min}")
+    worth_min = max(config.min_order_value, order.notional_min)
+    if order.price is not None and order.price * order.quantity // unit(config.base_decimals) < worth_min:
+        return _worth_too_little(worth_min)
     if config.order_size_max is not None and order.quantity > config.order_size_max:
         return Refusal(RefusalCode.ORDER_TOO_LARGE, f"Quantity is above the maximum {config.order_size_max}")
+    if order.quantity > config.quantity_max:
+        return Refusal(RefusalCode.ORDER_TOO_LARGE, f"Quantity is above the maximum {config.quantity_max}")
     return None
+
+
+def _worth_too_little(worth_min: int) -> Refusal:
+    return Refusal(RefusalCode.ORDER_TOO_SMALL, f"Order is worth less than {worth_min}")

@@ -17,6 +17,8 @@ from ulid import ULID
 from chalicelib.core.book import Book
 from chalicelib.core.events import Accepted, BookChanged, CancelRefused, Closed, Event, Rested, Traded
 from chalicelib.core.vocabulary import (
+    LOT_SIZE_OFF,
+    MIN_ORDER_VALUE_OFF,
     BookStatus,
     BookTerms,
     CloseReason,
@@ -236,14 +238,19 @@ def decode(raw: RawEvent, book: Book) -> Event:
 
 
 def encode_terms(terms: BookTerms) -> dict[str, object]:
-    """Return a book's terms as plain data; ``decode_terms`` takes them back."""
-    return {
+    """Return a book's terms as plain data, what is off left out; ``decode_terms`` takes them back."""
+    raw: dict[str, object] = {
         "version": terms.version,
         "status": terms.status.value,
         "makerFeeBps": terms.maker_fee_bps,
         "takerFeeBps": terms.taker_fee_bps,
         "selfTradePrevention": terms.self_trade_prevention.value,
     }
+    if terms.lot_size != LOT_SIZE_OFF:
+        raw["lotSize"] = str(terms.lot_size)
+    if terms.min_order_value != MIN_ORDER_VALUE_OFF:
+        raw["minOrderValue"] = str(terms.min_order_value)
+    return raw
 
 
 def decode_terms(raw: object) -> BookTerms:
@@ -256,6 +263,8 @@ def decode_terms(raw: object) -> BookTerms:
         maker_fee_bps=int(raw["makerFeeBps"]),
         taker_fee_bps=int(raw["takerFeeBps"]),
         self_trade_prevention=SelfTradePrevention(raw["selfTradePrevention"]),
+        lot_size=int(raw.get("lotSize", LOT_SIZE_OFF)),
+        min_order_value=int(raw.get("minOrderValue", MIN_ORDER_VALUE_OFF)),
     )
 
 

@@ -49,12 +49,14 @@ def market_buy_hold(cost: int, available: int, collar_bps: int) -> int:
     return min(available, -(-cost * (FEE_SCALE_BPS + collar_bps) // FEE_SCALE_BPS))
 
 
-def quantity_of_value(levels: Iterable[tuple[int, int]], side: Side, value: int, base_decimals: int) -> int:
-    """Return the quantity that a MARKET order by value comes to (R25), in base units.
+def quantity_of_value(
+    levels: Iterable[tuple[int, int]], side: Side, value: int, base_decimals: int, lot_size: int = 1
+) -> int:
+    """Return the quantity that a MARKET order by value comes to (R25), in base units, a multiple of the lot (T45).
 
     levels: those of the other side, (price, quantity), best first. A buy takes what the value pays for, rounding each
-    level's cost up; a sell what brings the value in, rounding each level's yield down. Where the side runs out, it is
-    all of it.
+    level's cost up; a sell what brings the value in, rounding each level's yield down, and the lot up. Where the side
+    runs out, it is all whole lots of it.
 
     >>> quantity_of_value([(35000000, 1000000), (35100000, 2000000)], Side.BUY, 500000, 8)
     1427350
@@ -65,10 +67,13 @@ def quantity_of_value(levels: Iterable[tuple[int, int]], side: Side, value: int,
         worth = -(-product // scale) if side is Side.BUY else product // scale
         if worth > left:
             wanted = left * scale
-            return quantity + (wanted // price if side is Side.BUY else -(-wanted // price))
+            if side is Side.SELL:
+                return -(-(quantity + -(-wanted // price)) // lot_size) * lot_size
+            quantity += wanted // price
+            break
         left -= worth
         quantity += offered
-    return quantity
+    return quantity // lot_size * lot_size
 
 
 class Delta(NamedTuple):

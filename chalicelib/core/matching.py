@@ -3,6 +3,9 @@
 ``place`` is the whole of it: one order in, its events out, the book changed accordingly. Each order walks the
 opposite side once: O(trades), plus O(log levels) to rest. A FOK order walks it twice.
 
+No trade has an empty leg (T46): each gives the seller one quote unit at least. What is worth less at its own price is
+dust: it is closed where a trade leaves it, where it would come to rest, and, from before that rule, where it is met.
+
 An exception out of here means a bug or a command that admission cannot have made; the book may then be half changed
 and must be thrown away (the matcher rebuilds it from the journal and calls ``reject``).
 What else can be asked of a book is in ``commands``.
@@ -10,10 +13,11 @@ What else can be asked of a book is in ``commands``.
 
 from __future__ import annotations
 
-from chalicelib.core.book import Book, BookSide, OpenOrder
+from chalicelib.core.book import Book, BookSide, OpenOrder, PriceLevel
 from chalicelib.core.events import Accepted, Closed, Event, Rested, Traded
 from chalicelib.core.ledger import FEE_SCALE_BPS
 from chalicelib.core.vocabulary import (
+    MIN_ORDER_VALUE_OFF,
     BookStatus,
     CloseReason,
     OrderStatus,
@@ -54,22 +58,28 @@ def place(book: Book, command: PlaceOrder, at_ms: int) -> list[Event]:
     limit_key = _worst_key(makers) if command.price is None else makers.sign * command.price
 
     refusal: CloseReason | None = None
-    if command.time_in_force is FOK and not _can_fill(book, makers, command, limit_key):
-        refusal = CloseReason.FOK_UNFILLABLE
-    elif makers.keys and makers.keys[-1] >= limit_key:
-        if command.post_only:
+    if command.time_in_force is FOK:
+        refusal = _fok_refusal(book, makers, command, limit_key)
+    else:
+        best = _best_crossed(book, makers, limit_key, events)
+        if best is not None and command.post_only:
             refusal = CloseReason.POST_ONLY_WOULD_CROSS
-        else:
-            refusal = _match(book, makers, order, limit_key, events)
-            if not order.remaining:
-                return events
+        elif best is not None and _is_below_minimum(book, command, best.price):
+            refusal = CloseReason.BELOW_MINIMUM
+    if refusal is None:
+        refusal = _match(book, makers, order, limit_key, events)
+        if not order.remaining:
+            return events
 
     if refusal is None:
         if command.price is not None and command.time_in_force is GTC:
-            book.rest(order, command.price)
-            events.append(Rested(command, order.remaining))
-            return events
-        refusal = CloseReason.MARKET_REMAINDER if command.order_type is MARKET else CloseReason.IOC_REMAINDER
+            if not book.is_dust(command.price, order.remaining):
+                book.rest(order, command.price)
+                events.append(Rested(command, order.remaining))
+                return events
+            refusal = CloseReason.DUST
+        else:
+            refusal = CloseReason.MARKET_REMAINDER if command.order_type is MARKET else CloseReason.IOC_REMAINDER
     events.append(Closed(command, OrderStatus.CANCELLED, refusal, order.remaining, order.hold))
     return events
 
@@ -104,6 +114,30 @@ def _worst_key(makers: BookSide) -> int:
     return makers.keys[0] if makers.keys else 0
 
 
+def _best_crossed(book: Book, makers: BookSide, limit_key: int, events: list[Event]) -> PriceLevel | None:
+    """Return the best level that the limit crosses, closing dust on the way there; None where it crosses none."""
+    while makers.keys and makers.keys[-1] >= limit_key:
+        level = makers.levels[makers.keys[-1]]
+        maker = next(iter(level.orders.values()))
+        if not book.is_dust(level.price, maker.remaining):
+            return level
+        _close_maker(book, makers, maker, CloseReason.DUST, events)
+    return None
+
+
+def _is_below_minimum(book: Book, command: PlaceOrder, best_price: int) -> bool:
+    """Tell whether a BUY that can trade is worth less than the book's minimum at the best ask (T45).
+
+    Of an order by value, whose quantity was rounded down (R25), one lot more counts: else the minimum itself would be
+    below the minimum wherever it does not divide.
+    """
+    rules = book.rules
+    if command.side is not BUY or rules.min_order_value == MIN_ORDER_VALUE_OFF:
+        return False
+    quantity = command.quantity if command.value is None else command.quantity + rules.lot_size
+    return best_price * quantity < rules.min_order_value * book.scale
+
+
 def _match(book: Book, makers: BookSide, order: OpenOrder, limit_key: int, events: list[Event]) -> CloseReason | None:
     """Trade the order against the makers it crosses. Return why its rest must be closed, None where no rule says so."""
     command, rules, scale = order.placed, book.rules, book.scale
@@ -114,6 +148,9 @@ def _match(book: Book, makers: BookSide, order: OpenOrder, limit_key: int, event
         level = levels[keys[-1]]
         maker = next(iter(level.orders.values()))
         price = level.price
+        if price * maker.remaining < scale:  # dust from before T46
+            _close_maker(book, makers, maker, CloseReason.DUST, events)
+            continue
         quantity = wanted = order.remaining if order.remaining < maker.remaining else maker.remaining
         if budgeted:
             quantity = min(wanted, order.hold * scale // price)  # T39: never more than the budget pays
@@ -121,11 +158,15 @@ def _match(book: Book, makers: BookSide, order: OpenOrder, limit_key: int, event
                 return CloseReason.MARKET_REMAINDER
         if prevention is not NO_PREVENTION and maker.placed.customer == command.customer:
             if prevention is not SelfTradePrevention.CANCEL_TAKER:
-                _cancel_own_maker(book, makers, maker, events)
+                _close_maker(book, makers, maker, CloseReason.SELF_TRADE_PREVENTED, events)
             if prevention is not SelfTradePrevention.CANCEL_MAKER:
                 return CloseReason.SELF_TRADE_PREVENTED
             continue
+        if quantity < wanted:
+            quantity -= quantity % rules.lot_size  # T45: a budget takes whole lots
         notional = price * quantity // scale
+        if not notional:
+            return CloseReason.DUST if quantity == wanted else CloseReason.MARKET_REMAINDER
         order.remaining -= quantity
         makers.take(level, maker, quantity)
         if not maker.remaining:
@@ -156,40 +197,53 @@ def _match(book: Book, makers: BookSide, order: OpenOrder, limit_key: int, event
                 order.remaining,
             )
         )
+        if maker.remaining and price * maker.remaining < scale:
+            _close_maker(book, makers, maker, CloseReason.DUST, events)
         if quantity < wanted:
-            # The budget took what it pays of this maker, once (T39): by rounding, a second bite could cost nothing,
-            # and going on to the next maker would pass over a better price.
+            # The budget took what it pays of this maker, once (T39): a second bite could only be a smaller one, and
+            # going on to the next maker would pass over a better price.
             return CloseReason.MARKET_REMAINDER
     return None
 
 
-def _cancel_own_maker(book: Book, makers: BookSide, maker: OpenOrder, events: list[Event]) -> None:
+def _close_maker(book: Book, makers: BookSide, maker: OpenOrder, reason: CloseReason, events: list[Event]) -> None:
     makers.remove(maker)
     del book.open_orders[maker.placed.order_id]
-    reason = CloseReason.SELF_TRADE_PREVENTED
     events.append(Closed(maker.placed, OrderStatus.CANCELLED, reason, maker.remaining, maker.hold))
 
 
-def _can_fill(book: Book, makers: BookSide, command: PlaceOrder, limit_key: int) -> bool:
-    """Tell whether the order would trade in full now: the FOK test (T24 for own orders, T39 for a budget)."""
-    prevention = book.rules.self_trade_prevention
+def _fok_refusal(book: Book, makers: BookSide, command: PlaceOrder, limit_key: int) -> CloseReason | None:
+    """Tell why the order may not trade in full now, None where it may; nothing is changed.
+
+    The same walk as ``_match``: dust is passed over (T46), own orders as T24 says, a budget pays for it all (T39), and
+    the last bite is not empty (T46). An order that can trade is worth the book's minimum at the best ask (T45).
+    """
+    prevention, scale = book.rules.self_trade_prevention, book.scale
     budget = command.hold if command.side is BUY and command.price is None else None
     wanted = command.quantity
+    best_price: int | None = None
     for key in reversed(makers.keys):
         if key < limit_key:
-            return False
-        level = makers.levels[key]
-        for maker in level.orders.values():
+            break
+        price = makers.levels[key].price
+        for maker in makers.levels[key].orders.values():
+            if price * maker.remaining < scale:
+                continue
+            if best_price is None:
+                best_price = price
             if prevention is not NO_PREVENTION and maker.placed.customer == command.customer:
                 if prevention is SelfTradePrevention.CANCEL_MAKER:
                     continue
-                return False
+                return CloseReason.FOK_UNFILLABLE
             quantity = min(wanted, maker.remaining)
+            notional = price * quantity // scale
+            if not notional:
+                return CloseReason.FOK_UNFILLABLE
             if budget is not None:
-                if budget * book.scale // level.price < quantity:
-                    return False
-                budget -= level.price * quantity // book.scale
+                if budget * scale // price < quantity:
+                    return CloseReason.FOK_UNFILLABLE
+                budget -= notional
             wanted -= quantity
             if not wanted:
-                return True
-    return False
+                return CloseReason.BELOW_MINIMUM if _is_below_minimum(book, command, best_price) else None
+    return CloseReason.FOK_UNFILLABLE

@@ -114,7 +114,7 @@ def decode_state(name: str, rules: BookRules, snapshot: bytes) -> BookState:
         book.change(decode_terms(content["terms"]))
         for facts, remaining in content["orders"]:
             _rest(book, facts, int(remaining))
-        book.check()
+        book.check(dust_may_rest=True)
         return BookState(book, head, {str(name): int(at_ms) for name, at_ms in content["named"].items()})
     except (zlib.error, ValueError, KeyError, TypeError, AttributeError, OverflowError, AssertionError) as error:
         raise BrokenSnapshot(f"{name}: {error!r}") from error

@@ -61,6 +61,10 @@ class CloseReason(StrEnum):
     POST_ONLY_WOULD_CROSS = "POST_ONLY_WOULD_CROSS"
     SELF_TRADE_PREVENTED = "SELF_TRADE_PREVENTED"
     BOOK_CLOSED = "BOOK_CLOSED"
+    DUST = "DUST"
+    """What was left of the order was worth less than one quote unit, or bought nothing (T46)."""
+    BELOW_MINIMUM = "BELOW_MINIMUM"
+    """A BUY that was worth less than the book's minimum at the best ask of its turn (T45)."""
     EXPIRED = "EXPIRED"
     """The order's time had come (R24); it is EXPIRED."""
     BOOK_INACTIVE = "BOOK_INACTIVE"
@@ -78,18 +82,25 @@ class SelfTradePrevention(StrEnum):
     CANCEL_BOTH = "CANCEL_BOTH"
 
 
+LOT_SIZE_OFF, MIN_ORDER_VALUE_OFF = 1, 0
+"""A lot and a minimum that every order meets: what a book has whose terms do not name them."""
+
+
 @dataclass(frozen=True, slots=True)
 class BookRules:
-    """What the core must know of a book: its unit, its fees, and how it treats self-trades.
+    """What the core must know of a book: its unit, its fees, how it treats self-trades, and what orders are worth.
 
     base_decimals: decimals of the base asset; one whole base asset is 10**base_decimals base units.
     maker_fee_bps, taker_fee_bps: fee in hundredths of a percent of what the resting / the incoming side receives.
+    lot_size, min_order_value: as in ``BookTerms``.
     """
 
     base_decimals: int = 18
     maker_fee_bps: int = 0
     taker_fee_bps: int = 0
     self_trade_prevention: SelfTradePrevention = SelfTradePrevention.NONE
+    lot_size: int = LOT_SIZE_OFF
+    min_order_value: int = MIN_ORDER_VALUE_OFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,10 +145,12 @@ class CancelOrder:
 
 @dataclass(frozen=True, slots=True)
 class BookTerms:
-    """What of a book's settings takes effect at its turn among the orders: status (T32), fees (T33), self-trades.
+    """What of a book's settings takes effect at its turn among the orders: status, fees, self-trades, worth (T32, T33).
 
     version: how often the book was changed to come to these terms; of two changes the later version counts, in
         whichever order they arrive.
+    lot_size: base units of which a MARKET BUY's budget takes whole multiples only (T45).
+    min_order_value: quote base units that a BUY must be worth at the best ask of its turn (T45).
     """
 
     version: int
@@ -145,6 +158,19 @@ class BookTerms:
     maker_fee_bps: int
     taker_fee_bps: int
     self_trade_prevention: SelfTradePrevention
+    lot_size: int = LOT_SIZE_OFF
+    min_order_value: int = MIN_ORDER_VALUE_OFF
+
+    def rules(self, base_decimals: int) -> BookRules:
+        """Return these terms as the rules of a book whose base asset has so many decimals."""
+        return BookRules(
+            base_decimals,
+            self.maker_fee_bps,
+            self.taker_fee_bps,
+            self.self_trade_prevention,
+            self.lot_size,
+            self.min_order_value,
+        )
 
 
 @dataclass(frozen=True, slots=True)

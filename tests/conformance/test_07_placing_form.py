@@ -30,7 +30,7 @@ def outcome(desk: Desk, **members: Any) -> tuple[int, str | None] | list[str]:
 AMOUNTS = cases(
     ("zero",                    "0",         (400, "INVALID_QUANTITY")),
     ("one",                     "1",         OK),
-    ("38 digits",               NINES,       (400, "INSUFFICIENT_BALANCE")),
+    ("38 digits",               NINES,       (400, "ORDER_TOO_LARGE")),
     ("39 digits",               "1" * 39,    ["quantity"]),
     ("empty",                   "",          ["quantity"]),
     ("a leading zero",          "01",        ["quantity"]),

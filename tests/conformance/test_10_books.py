@@ -24,7 +24,7 @@ CHANGED = (200, None)
 WHOLE = [
     "id", "tokenAddress", "quoteTokenAddress", "name", "symbol", "status", "settlementMode", "minOrderSize",
     "maxOrderSize", "tickSize", "makerFeeBps", "takerFeeBps", "tokenType", "stockTokenId", "selfTradePrevention",
-    "marketCollarBps",
+    "marketCollarBps", "lotSize", "minOrderValue",
 ]  # fmt: skip
 
 
@@ -231,8 +231,8 @@ def test_a_row_of_books_has_five_members(desk: Desk) -> None:
 # --- showing one -------------------------------------------------------------------------------------------------
 
 
-def test_a_book_is_shown_with_sixteen_members_in_their_order(desk: Desk) -> None:
-    """The documented one."""
+def test_a_book_is_shown_with_its_members_in_their_order(desk: Desk) -> None:
+    """The documented one, and what the project adds behind."""
     told = {"name": "Example Share / Euro", "minOrderSize": "1000000000000000", "tickSize": "10000000000000000",
             "makerFeeBps": 5, "takerFeeBps": 15, "tokenType": "STOCK_TOKEN", "stockTokenId": "exs-001"}  # fmt: skip
     book = shown(desk, data_of(make(desk, **told), 201)["id"])

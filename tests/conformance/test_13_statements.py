@@ -159,11 +159,11 @@ def test_t37_holds_and_releases_are_none(desk: Desk) -> None:
     assert transactions(desk) == before
 
 
-@pytest.mark.parametrize("amounts", cases(("T37 a payment that rounds down to 0", ["0", "1"])))
+@pytest.mark.parametrize("amounts", cases(("T37 a payment that rounds down to 1", ["1", "39"])))
 def test_t37_a_trade_has_a_row_for_each_leg(memory_database: Database, amounts: list[str]) -> None:
     desk = open_desk(World(memory_database, base_decimals=2))
-    rested(desk, (1, 5))
-    desk.placed(price="5", quantity="1")
+    rested(desk, (39, 5))
+    desk.placed(price="5", quantity="39")
     desk.match()
     assert sorted(row["amount"] for row in transactions(desk, type="trade")[0]) == amounts
 

@@ -34,6 +34,7 @@ from tests.conformance_trade.cases import (
     outcome_of,
     place,
     placed,
+    rested,
     shown,
 )
 from tests.tables import cases
@@ -90,7 +91,10 @@ def test_r14_a_number_is_the_decimal_that_was_sent(desk: SignedDesk, written: st
 
 def test_r14_38_digits_in_base_units_are_a_number(desk: SignedDesk) -> None:
     nines = "9" * 30 + "." + "9" * 8
-    assert outcome_of(place(desk, side="sell", amount=nines)) == NO_FUNDS
+    by_value: dict[str, Any] = {"type": "market", "price": ..., "amount": ...}
+    rested(desk, "sell", ("0.01", "350000"))
+    assert outcome_of(place(desk, **by_value, value="9" * 36 + ".99")) == NO_FUNDS
+    assert outcome_of(place(desk, **by_value, value="1" + "0" * 36)) == invalid("value")
     assert outcome_of(place(desk, side="sell", amount="1" + nines)) == invalid("amount")
 
 

@@ -33,9 +33,13 @@ def a_book(
     maker_fee_bps: int = 0,
     taker_fee_bps: int = 0,
     self_trade_prevention: SelfTradePrevention = SelfTradePrevention.NONE,
+    lot_size: int = 1,
+    min_order_value: int = 0,
 ) -> Book:
-    """An empty book; whole units and no fees unless the story is about them."""
-    return Book(BookRules(base_decimals, maker_fee_bps, taker_fee_bps, self_trade_prevention))
+    """An empty book; whole units, no fees and no bounds unless the story is about them."""
+    return Book(
+        BookRules(base_decimals, maker_fee_bps, taker_fee_bps, self_trade_prevention, lot_size, min_order_value)
+    )
 
 
 def change_to(
@@ -43,7 +47,10 @@ def change_to(
 ) -> ChangeBook:
     """The wish to change a book for the ``version``-th time: to this status, and these rules' fees and self-trades."""
     wanted = rules or BookRules()
-    terms = BookTerms(version, status, wanted.maker_fee_bps, wanted.taker_fee_bps, wanted.self_trade_prevention)
+    terms = BookTerms(
+        version, status, wanted.maker_fee_bps, wanted.taker_fee_bps, wanted.self_trade_prevention,
+        wanted.lot_size, wanted.min_order_value,
+    )  # fmt: skip
     return ChangeBook(command_id or f"change {version}", terms)
 
 
@@ -77,11 +84,12 @@ def market(
     *,
     of: str | None = None,
     budget: int = 10**9,
+    value: int | None = None,
 ) -> PlaceOrder:
-    """A MARKET order; ``budget`` is what a BUY may spend."""
+    """A MARKET order; ``budget`` is what a BUY may spend, ``value`` what it was asked to come to."""
     hold = budget if side is BUY else quantity
     customer = of or f"customer of {order_id}"
-    return PlaceOrder(order_id, customer, side, OrderType.MARKET, time_in_force, None, quantity, hold)
+    return PlaceOrder(order_id, customer, side, OrderType.MARKET, time_in_force, None, quantity, hold, value=value)
 
 
 def placed(book: Book, *commands: PlaceOrder) -> list[Event]:

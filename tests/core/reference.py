@@ -100,23 +100,42 @@ class ReferenceMarket:
         if self.status is not BookStatus.ACTIVE:
             self._close(order, CloseReason.BOOK_INACTIVE)
             return
+        if command.time_in_force is TimeInForce.FOK:
+            # O15: the FOK test passes over dust makers and closes none of them.
+            if not self._fills_whole(order):
+                self._close(order, CloseReason.FOK_UNFILLABLE)
+                return
+        else:
+            self._close_dust_on_top(order)
         if command.post_only and self._crossed_by(order):
             self._close(order, CloseReason.POST_ONLY_WOULD_CROSS)
             return
-        if command.time_in_force is TimeInForce.FOK and not self._fills_whole(order):
-            self._close(order, CloseReason.FOK_UNFILLABLE)
+        if self._is_below_minimum(order):
+            self._close(order, CloseReason.BELOW_MINIMUM)
             return
 
-        if self._match(order):
-            self._close(order, CloseReason.SELF_TRADE_PREVENTED)
-        elif order.remaining == 0:
+        reason = self._match(order)
+        if order.remaining == 0:
             self._release(order, order.hold)
+        elif reason is not None:
+            self._close(order, reason)
         elif command.order_type is OrderType.MARKET:
             self._close(order, CloseReason.MARKET_REMAINDER)
         elif command.time_in_force is TimeInForce.IOC:
             self._close(order, CloseReason.IOC_REMAINDER)
+        elif self._worth(order.remaining, _price(order)) == 0:
+            self._close(order, CloseReason.DUST)
         else:
             self.resting.append(order)
+
+    def rest(self, command: PlaceOrder) -> None:
+        """Let an admitted order rest as it is."""
+        self.arrivals += 1
+        self.resting.append(ReferenceOrder(command, self.arrivals, command.quantity, command.hold))
+
+    def would_cross(self, command: PlaceOrder) -> bool:
+        """Whether the order's price meets one on the other side."""
+        return bool(self._crossed_by(ReferenceOrder(command, 0, command.quantity, command.hold)))
 
     def cancel(self, order_id: str, customer: str) -> None:
         """End a resting order, if there is one of this id and customer."""
@@ -143,6 +162,8 @@ class ReferenceMarket:
             maker_fee_bps=terms.maker_fee_bps,
             taker_fee_bps=terms.taker_fee_bps,
             self_trade_prevention=terms.self_trade_prevention,
+            lot_size=terms.lot_size,
+            min_order_value=terms.min_order_value,
         )
 
     def close_out(self, order_ids: list[str]) -> None:
@@ -169,32 +190,75 @@ class ReferenceMarket:
             return [maker for maker in makers if _price(maker) <= _price(taker)]
         return [maker for maker in makers if _price(maker) >= _price(taker)]
 
-    def _match(self, taker: ReferenceOrder) -> bool:
-        """Trade as far as it goes; True when self-trade prevention ends the taker (T24)."""
+    def _worth(self, quantity: int, price: int) -> int:
+        """What a trade of the quantity at this price would pay (T41); what is worth nothing is dust (O15)."""
+        return price * quantity // self._unit
+
+    def _close_dust_on_top(self, taker: ReferenceOrder) -> None:
+        """Close dust that the taker meets before all else (O15)."""
+        for maker in self._crossed_by(taker):
+            if self._worth(maker.remaining, _price(maker)) > 0:
+                return
+            self.resting.remove(maker)
+            self._close(maker, CloseReason.DUST)
+
+    def _is_below_minimum(self, taker: ReferenceOrder) -> bool:
+        """Whether a BUY that can trade is worth less than the minimum at the best ask, dust aside (O15).
+
+        The quantity of an order by value was rounded down to a lot; a lot more must be worth more than the minimum.
+        """
+        if taker.placed.side is not Side.BUY or self.rules.min_order_value == 0:
+            return False
+        for maker in self._crossed_by(taker):
+            if self._worth(maker.remaining, _price(maker)) > 0:
+                quantity = taker.placed.quantity
+                if taker.placed.value is not None:
+                    quantity += self.rules.lot_size
+                return self._worth(quantity, _price(maker)) < self.rules.min_order_value
+        return False
+
+    def _match(self, taker: ReferenceOrder) -> CloseReason | None:
+        """Trade as far as it goes; return why what is left may neither rest nor go on, None where it may."""
         budgeted = taker.placed.order_type is OrderType.MARKET and taker.placed.side is Side.BUY
         for maker in self._crossed_by(taker):
             if taker.remaining == 0:
-                return False
+                return None
+            if self._worth(maker.remaining, _price(maker)) == 0:
+                # O15: dust from before is closed when met.
+                self.resting.remove(maker)
+                self._close(maker, CloseReason.DUST)
+                continue
             quantity = wanted = min(taker.remaining, maker.remaining)
             if budgeted:
                 # T39: at most floor(H_left * 10^bd / p) of each maker; a maker not taken whole is the last one, for
                 # going on to the next one would pass over a better price.
                 quantity = min(wanted, taker.hold * self._unit // _price(maker))
                 if quantity == 0:
-                    return False
+                    return CloseReason.MARKET_REMAINDER
             if maker.placed.customer == taker.placed.customer:
+                # T24.
                 mode = self.rules.self_trade_prevention
                 if mode in (SelfTradePrevention.CANCEL_MAKER, SelfTradePrevention.CANCEL_BOTH):
                     self.resting.remove(maker)
                     self._close(maker, CloseReason.SELF_TRADE_PREVENTED)
                 if mode in (SelfTradePrevention.CANCEL_TAKER, SelfTradePrevention.CANCEL_BOTH):
-                    return True
+                    return CloseReason.SELF_TRADE_PREVENTED
                 if mode is SelfTradePrevention.CANCEL_MAKER:
                     continue
-            self._trade(maker, taker, quantity)
+            if self._worth(wanted, _price(maker)) == 0:
+                return CloseReason.DUST  # O15: a taker's rest that buys nothing here
             if quantity < wanted:
-                return False
-        return False
+                # A budget buys whole lots, and nothing for nothing.
+                quantity = quantity // self.rules.lot_size * self.rules.lot_size
+                if self._worth(quantity, _price(maker)) == 0:
+                    return CloseReason.MARKET_REMAINDER
+            self._trade(maker, taker, quantity)
+            if maker.remaining and self._worth(maker.remaining, _price(maker)) == 0:
+                self.resting.remove(maker)
+                self._close(maker, CloseReason.DUST)
+            if quantity < wanted:
+                return CloseReason.MARKET_REMAINDER
+        return None
 
     def _fills_whole(self, order: ReferenceOrder) -> bool:
         """Try the order on a copy of the market."""

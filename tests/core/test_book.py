@@ -18,6 +18,8 @@ NEVER_CHANGED = {
     "maker_fee_bps": 0,
     "taker_fee_bps": 0,
     "self_trade_prevention": "NONE",
+    "lot_size": 1,
+    "min_order_value": 0,
 }
 
 

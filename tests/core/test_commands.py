@@ -96,11 +96,11 @@ def test_a_cancel_after_a_partial_fill_keeps_the_fill_and_releases_what_the_rest
 
 
 def test_the_released_hold_of_a_partly_filled_bid_is_the_rounded_up_cost_of_what_was_open() -> None:
-    """One decimal: of 15 at 7 one was bought; the open 14 held ceil(9.8)."""
+    """One decimal: of 15 at 7 two were bought; the open 13 held ceil(9.1)."""
     book = a_book(base_decimals=1)
-    placed(book, limit("bid", BUY, 7, 15, hold=11), limit("ask", SELL, 7, 1))
+    placed(book, limit("bid", BUY, 7, 15, hold=11), limit("ask", SELL, 7, 2))
 
-    assert closes(decided(book, cancel("bid"))) == [("bid", CloseReason.USER_CANCELLED, 14, 10)]
+    assert closes(decided(book, cancel("bid"))) == [("bid", CloseReason.USER_CANCELLED, 13, 10)]
 
 
 def test_those_behind_a_cancelled_order_move_up_and_keep_their_order() -> None:

@@ -56,6 +56,11 @@ class Draft:
     budget_quarters: int
     budget_units: int
     life_ms: int | None
+    is_by_value: bool
+
+
+lot_sizes = st.sampled_from([1, 1, 2, 3, 10, 10**8, 10**18])
+min_order_values = st.sampled_from([0, 0, 1, 2, 5, 100])
 
 
 @st.composite
@@ -68,6 +73,8 @@ def scales(draw: st.DrawFn) -> Scale:
             maker_fee_bps=st.integers(0, 1000),
             taker_fee_bps=st.integers(0, 1000),
             self_trade_prevention=st.sampled_from(SelfTradePrevention),
+            lot_size=lot_sizes,
+            min_order_value=min_order_values,
         )
     )
     unit = 10**rules.base_decimals
@@ -102,6 +109,7 @@ drafts = st.builds(
     budget_quarters=st.integers(0, 5),
     budget_units=st.integers(-1, 1),
     life_ms=st.sampled_from([None, None, None, 0, 1, 2, 5]),
+    is_by_value=st.booleans(),
 )
 
 
@@ -128,6 +136,7 @@ def command_of(number: int, draft: Draft, scale: Scale, at_ms: int) -> PlaceOrde
         quantity=quantity,
         hold=hold,
         post_only=post_only,
+        value=hold if order_type is MARKET and draft.is_by_value else None,
         expires_at_ms=at_ms + (draft.life_ms or 0) if may_expire else None,
     )
 
@@ -151,6 +160,16 @@ class Cancel:
 
     customer: str
     steps_ago: int
+
+
+@dataclass(frozen=True)
+class FromBefore:
+    """An order that came to rest before dust was closed: of so many single base units, at so many ticks."""
+
+    customer: str
+    side: Side
+    ticks: int
+    units: int
 
 
 @dataclass(frozen=True)
@@ -179,8 +198,11 @@ changes = st.builds(
     maker_fee_bps=st.integers(0, 1000),
     taker_fee_bps=st.integers(0, 1000),
     self_trade_prevention=st.sampled_from(SelfTradePrevention),
+    lot_size=lot_sizes,
+    min_order_value=min_order_values,
 )
 steps = st.one_of(
+    st.builds(FromBefore, st.sampled_from(CUSTOMERS), st.sampled_from(Side), st.integers(1, 4), st.integers(1, 3)),
     drafts,
     drafts,
     drafts,
@@ -202,13 +224,19 @@ step_sequences = st.integers(1, 40).flatmap(lambda length: st.lists(steps, min_s
     suppress_health_check=[HealthCheck.too_slow],
 )
 def test_the_core_agrees_with_the_reference_whatever_happens_to_the_book(
-    scale: Scale, sequence: list[Draft | Cancel | BookTerms | CloseOut | Pass | Restart]
+    scale: Scale, sequence: list[Draft | FromBefore | Cancel | BookTerms | CloseOut | Pass | Restart]
 ) -> None:
     comparison = Comparison(scale.rules)
     for number, step in enumerate(sequence, start=1):
         match step:
             case Draft():
                 comparison.place(command_of(number, step, scale, comparison.at_ms))
+            case FromBefore(customer, side, ticks, units):
+                price = ticks * scale.tick
+                hold = units if side is Side.SELL else -(-price * units // 10**scale.rules.base_decimals)
+                comparison.rest_from_before(
+                    PlaceOrder(f"order {number}", customer, side, LIMIT, GTC, price, units, hold)
+                )
             case Cancel(customer, steps_ago):
                 comparison.cancel(CancelOrder(f"cancel {number}", f"order {number - steps_ago}", customer))
             case BookTerms():

@@ -118,27 +118,27 @@ def test_a_market_buy_that_can_pay_for_nothing_more_meets_no_own_order(preventio
 def test_a_market_buy_asks_each_maker_once_so_rounding_gives_nothing_away() -> None:
     """T39: of one maker at most floor(H_left * 10^bd / p).
 
-    One decimal, price 7, budget 1: it buys 1, for floor(0.7) = 0. The budget of 1 is untouched, but buying again and
-    again for nothing would empty the maker.
+    One decimal, price 7, budget 2: it buys 2, for floor(1.4) = 1. A second bite of 1 would cost nothing.
     """
     book = a_book(base_decimals=1)
     placed(book, limit("ask", SELL, 7, 15))
 
-    events = placed(book, market("taker", BUY, 15, budget=1))
+    events = placed(book, market("taker", BUY, 15, budget=2))
 
-    assert trades(events) == [("ask", 7, 1)]
-    assert closes(events) == [("taker", CloseReason.MARKET_REMAINDER, 14, 1)]
-    assert queue(book, SELL) == [(7, "ask", 14)]
+    assert trades(events) == [("ask", 7, 2)]
+    assert closes(events) == [("taker", CloseReason.MARKET_REMAINDER, 13, 1)]
+    assert queue(book, SELL) == [(7, "ask", 13)]
 
 
 def test_a_tiny_budget_takes_one_step_of_a_huge_maker() -> None:
-    """T39 with 18 decimals: without the bound on each maker this book would trade seven thousand times for nothing."""
+    """T39 with 18 decimals: a budget of 2 pays floor(1.99...) once, and not the 1 that is left over again."""
     book = a_book(base_decimals=18)
     placed(book, limit("ask", SELL, 7, 1000 * E18))
 
-    events = placed(book, market("taker", BUY, 1000 * E18, budget=1))
+    events = placed(book, market("taker", BUY, 1000 * E18, budget=2))
 
-    assert trades(events) == [("ask", 7, E18 // 7)]
+    assert trades(events) == [("ask", 7, 2 * E18 // 7)]
+    assert the_trade(events).notional == 1
 
 
 @pytest.mark.parametrize(("budget", "fills"), [(420, True), (419, False)])
@@ -231,15 +231,15 @@ def test_the_hold_of_a_bid_follows_its_open_quantity_from_fill_to_fill(bid_is_ma
 
 @pytest.mark.parametrize("bid_is_maker", [True, False])
 def test_what_stays_held_for_the_open_quantity_is_rounded_up(bid_is_maker: bool) -> None:
-    """T42, one decimal: of 15 at 7 one is filled and pays floor(0.7); the open 14 need ceil(9.8)."""
+    """T42, one decimal: of 15 at 7 three are filled and pay floor(2.1); the open 12 need ceil(8.4)."""
     book = a_book(base_decimals=1)
-    bid, ask = limit("bid", BUY, 7, 15, hold=11), limit("ask", SELL, 7, 1)
+    bid, ask = limit("bid", BUY, 7, 15, hold=11), limit("ask", SELL, 7, 3)
 
     events = placed(book, bid, ask) if bid_is_maker else placed(book, ask, bid)
 
     trade = the_trade(events)
-    assert (trade.notional, trade.released) == (0, 1)
-    assert book.open_orders["bid"].hold == 10
+    assert (trade.notional, trade.released) == (2, 0)
+    assert book.open_orders["bid"].hold == 9
 
 
 def test_a_better_price_releases_what_the_buyer_saved_at_once() -> None:

@@ -142,15 +142,15 @@ def test_an_empty_book_has_a_snapshot_too(status: BookStatus) -> None:
 
 
 def test_what_a_partly_filled_order_holds_is_the_same_after_a_snapshot_rounded_up() -> None:
-    """One decimal: of 15 at 7 one was bought; the open 14 hold ceil(9.8)."""
+    """One decimal: of 15 at 7 two were bought; the open 13 hold ceil(9.1)."""
     rules = BookRules(base_decimals=1)
     state = BookState.empty(rules, ACTIVE)
-    decided(state.book, limit("bid", BUY, 7, 15, hold=11), limit("ask", SELL, 7, 1))
+    decided(state.book, limit("bid", BUY, 7, 15, hold=11), limit("ask", SELL, 7, 2))
 
     again = decode_state(NAME, rules, encode_state(NAME, state))
 
     assert again.book.state() == state.book.state()
-    assert (again.book.open_orders["bid"].remaining, again.book.open_orders["bid"].hold) == (14, 10)
+    assert (again.book.open_orders["bid"].remaining, again.book.open_orders["bid"].hold) == (13, 10)
 
 
 @pytest.mark.parametrize(("side", "other_side"), [(BUY, SELL), (SELL, BUY)])

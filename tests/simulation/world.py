@@ -54,6 +54,8 @@ DELIVERIES_MAX = 400
 DAY_MS = 86_400_000
 LIVES_MS = (1, 100, 1_000, 8_000)
 """How long orders live that expire."""
+LOT_SIZES, MIN_ORDER_VALUES = (1, 1, 1, 2), (0, 0, 5)
+"""Of most books none, so that dust comes to be (T45, T46)."""
 _template = MemoryDynamoDB()
 create_tables(_template, PREFIX)  # type: ignore[arg-type]
 
@@ -130,7 +132,10 @@ class Simulation:
             maker_fee_bps=draw.choice([0, 30]),
             taker_fee_bps=draw.choice([0, 70]),
             self_trade_prevention=draw.choice(list(SelfTradePrevention)),
+            lot_size=draw.choice(LOT_SIZES),
+            min_order_value=draw.choice(MIN_ORDER_VALUES),
         )
+        self.prices = draw.choice([range(8, 13), range(2, 7)])
         self.world.admission = Admission(quiet, self._now_s, self._new_id)
         self.world.configuring = Configuring(quiet, self._now_s, self._new_id)
         for customer in CUSTOMERS:
@@ -234,6 +239,10 @@ class Simulation:
         if dice < 0.03:
             status = self.draw.choice([BookStatus.PAUSED, BookStatus.ACTIVE, BookStatus.ACTIVE, BookStatus.CLOSED])
             settings = {"status": status, "maker_fee_bps": self.draw.choice([0, 30]), "taker_fee_bps": 50}
+            settings |= {
+                "lot_size": self.draw.choice(LOT_SIZES),
+                "min_order_value": self.draw.choice(MIN_ORDER_VALUES),
+            }
             work = partial(self.configuring.change, INSTANCE, BOOK_ID, settings)
         elif dice < 0.3 and self.admitted:
             customer, order_id = self.draw.choice(self.admitted)
@@ -244,7 +253,7 @@ class Simulation:
 
     def _order(self) -> OrderRequest:
         draw = self.draw
-        price = draw.choice([None, *range(8, 13), *range(8, 13)])
+        price = draw.choice([None, *self.prices, *self.prices])
         force = draw.choice([TimeInForce.GTC] * 4 + [TimeInForce.IOC, TimeInForce.FOK])
         post_only = price is not None and force is TimeInForce.GTC and draw.random() < 0.1
         kind = OrderType.MARKET if price is None else OrderType.LIMIT

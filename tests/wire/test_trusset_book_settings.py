@@ -84,7 +84,7 @@ def test_a_new_book_has_what_it_was_told(desk: Desk) -> None:
 
 def test_a_new_book_takes_orders_in_the_unit_of_its_base_token(desk: Desk) -> None:
     """The hold of 50 x 10 with three decimals is ceil(0.5)."""
-    book_id = data_of(make(desk), 201)["id"]
+    book_id = data_of(make(desk, minOrderValue="0"), 201)["id"]
     data_of(desk.place(orderBookId=book_id), 201)
     assert desk.world.balance("ann", QUOTE) == (999, 1)
     assert data_of(desk.get(DEPTH, orderBookId=book_id)) == {"orderBookId": book_id, "bids": [], "asks": []}
@@ -387,6 +387,6 @@ def test_an_idempotency_key_is_ignored_by_a_change(desk: Desk) -> None:
 
 
 def test_the_seeds_order_is_placed_on_a_book_made_over_the_wire(desk: Desk) -> None:
-    book_id = data_of(make(desk), 201)["id"]
+    book_id = data_of(make(desk, minOrderValue="0"), 201)["id"]
     body = json.dumps(ORDER | {"orderBookId": book_id}).encode()
     assert data_of(desk.send("POST", PLACE, body=body), 201)["orderBookId"] == book_id

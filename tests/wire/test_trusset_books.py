@@ -73,6 +73,7 @@ def test_a_book_is_shown_whole(desk: Desk) -> None:
         "status": "ACTIVE", "settlementMode": "OFF_CHAIN", "minOrderSize": "1000000000000000", "maxOrderSize": None,
         "tickSize": "10000000000000000", "makerFeeBps": 5, "takerFeeBps": 15, "tokenType": "STOCK_TOKEN",
         "stockTokenId": "exs-001", "selfTradePrevention": "NONE", "marketCollarBps": 500,
+        "lotSize": "1", "minOrderValue": "0",
     }.items())  # fmt: skip
 
 

@@ -102,14 +102,14 @@ def test_a_trade_with_oneself_gives_each_leg_once(desk: Desk, customer: dict[str
     assert total == len(rows)
 
 
-def test_a_leg_of_nothing_is_a_row_and_a_fee_of_nothing_is_none(memory_database: Database) -> None:
-    """Fees and payments are rounded down: 1 at 5 with 2 decimals pays nothing."""
+def test_a_fee_of_nothing_is_no_row(memory_database: Database) -> None:
+    """Fees and payments are rounded down: 39 at 5 with 2 decimals pay 1, of which a tenth is nothing."""
     desk = open_desk(World(memory_database, base_decimals=2, maker_fee_bps=1000))
-    desk.placed(customerRef="ben", side="SELL", price="5", quantity="1")
-    desk.placed(side="BUY", price="5", quantity="1")
+    desk.placed(customerRef="ben", side="SELL", price="5", quantity="39")
+    desk.placed(side="BUY", price="5", quantity="39")
     desk.match()
     assert [short(row) for row in transactions(desk, type="trade")[0]] == [
-        ("trade", QUOTE, "ann", "ben", "0"), ("trade", BASE, "ben", "ann", "1"),
+        ("trade", QUOTE, "ann", "ben", "1"), ("trade", BASE, "ben", "ann", "39"),
     ]  # fmt: skip
     assert transactions(desk, type="fee") == ([], 0)
 

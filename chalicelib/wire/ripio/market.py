@@ -20,6 +20,7 @@ from chalicelib.wire.ripio.gate import Caller
 from chalicelib.wire.ripio.ids import shown, ulid_of
 from chalicelib.wire.ripio.paging import Paging, page_of
 from chalicelib.wire.ripio.pairs import Market, Pairs
+from chalicelib.wire.ripio.place_schema import VALUE_MIN
 from chalicelib.wire.ripio.query import Query
 from chalicelib.wire.ripio.window import Window
 
@@ -133,7 +134,7 @@ def depth_hash(bids: Iterable[tuple[int, int]], asks: Iterable[tuple[int, int]],
 def _pair_view(market: Market) -> dict[str, object]:
     book, decimals = market.book, market.decimals
     return {
-        "amount_tick": dec(1, decimals.base),
+        "amount_tick": dec(book.lot_size, decimals.base),
         "base": market.base_code,
         "base_name": market.base.name,
         "quote": market.quote_code,
@@ -142,6 +143,6 @@ def _pair_view(market: Market) -> dict[str, object]:
         "enabled": book.status is BookStatus.ACTIVE,
         "min_amount": dec(book.order_size_min or 1, decimals.base),
         "price_tick": dec(book.tick_size or 1, decimals.quote),
-        "min_value": dec(1, decimals.quote),
+        "min_value": dec(max(VALUE_MIN, book.min_order_value), decimals.quote),
         "countries": [],
     }

@@ -32,7 +32,6 @@ _FAULT_OF = {
     RefusalCode.INVALID_QUANTITY: (Error.INVALID_PARAMETERS, "amount"),
     RefusalCode.INVALID_VALUE: (Error.INVALID_PARAMETERS, "value"),
     RefusalCode.ORDER_TOO_SMALL: (Error.MINIMUM_NOT_REACHED, ""),
-    RefusalCode.VALUE_TOO_SMALL: (Error.MINIMUM_NOT_REACHED, ""),
     RefusalCode.ORDER_TOO_LARGE: (Error.INVALID_PARAMETERS, "amount"),
     RefusalCode.EXTERNAL_ID_TAKEN: (Error.INVALID_PARAMETERS, "external_id"),
     RefusalCode.INSUFFICIENT_BALANCE: (Error.INSUFFICIENT_FUNDS, ""),

@@ -39,11 +39,15 @@ _SETTINGS_MESSAGES = {
     "minOrderSize": AMOUNT_MESSAGE,
     "maxOrderSize": AMOUNT_MESSAGE,
     "tickSize": AMOUNT_MESSAGE,
+    "lotSize": AMOUNT_MESSAGE,
+    "minOrderValue": AMOUNT_MESSAGE,
     "makerFeeBps": f"must be an integer from 0 to {FEE_BPS_MAX}",
     "takerFeeBps": f"must be an integer from 0 to {FEE_BPS_MAX}",
     "selfTradePrevention": "must be one of " + ", ".join(SelfTradePrevention),
     "marketCollarBps": f"must be an integer from 0 to {COLLAR_BPS_MAX}",
 }
+_ON_CHAIN: dict[str, str | None] = {"custodyContract": None, "settlementMode": "OFF_CHAIN"}
+"""What the vendor documents of books that settle on chain (T48)."""
 
 
 def _text(characters_max: int) -> StringConstraints:
@@ -61,6 +65,7 @@ class CreateBookBody(Body):
         "tokenType": "must be one of " + ", ".join(TokenType),
         "stockTokenId": f"must be a string of 1 to {STOCK_TOKEN_ID_CHARACTERS_MAX} characters",
     }
+    not_served: ClassVar = _ON_CHAIN | {"allowImport": None, "status": "ACTIVE"}
 
     tokenAddress: TokenAddress
     quoteTokenAddress: TokenAddress
@@ -69,6 +74,8 @@ class CreateBookBody(Body):
     minOrderSize: Amount | None = None
     maxOrderSize: Amount | None = None
     tickSize: Amount | None = None
+    lotSize: Amount | None = None
+    minOrderValue: Amount | None = None
     makerFeeBps: FeeBps = 0
     takerFeeBps: FeeBps = 0
     tokenType: Literal["LIGHT_TOKEN", "STOCK_TOKEN"] = "LIGHT_TOKEN"
@@ -77,7 +84,7 @@ class CreateBookBody(Body):
     marketCollarBps: CollarBps = 500
 
     def config(self, instance: str, book_id: str, created_at_ms: int) -> BookConfig:
-        """Return the book that was asked for; its decimals are its base token's, looked up elsewhere."""
+        """Return the book that was asked for; its decimals, and ``worth`` by them, are looked up elsewhere."""
         return BookConfig(
             instance=instance,
             book_id=book_id,
@@ -97,20 +104,30 @@ class CreateBookBody(Body):
             created_at_ms=created_at_ms,
         )
 
+    def worth(self) -> dict[str, int | None]:
+        """Return the lot size and the least worth of an order as ``Configuring.create`` takes them (T45)."""
+        return {"lot_size": _units(self.lotSize), "min_order_value": _units(self.minOrderValue)}
+
 
 class ChangeBookBody(Body):
-    """Body of PATCH order-books/{orderBookId}: null takes a bound away, and means absent elsewhere."""
+    """Body of PATCH order-books/{orderBookId}: null takes a bound away, and means absent elsewhere.
+
+    Of the lot size and the least worth of an order, null is the default (T45).
+    """
 
     messages: ClassVar = _SETTINGS_MESSAGES | {
         "status": "must be one of " + ", ".join(BookStatus),
         "allowImport": "must be a boolean",
     }
-    null_counts: ClassVar = frozenset({"minOrderSize", "maxOrderSize", "tickSize"})
+    not_served: ClassVar = _ON_CHAIN
+    null_counts: ClassVar = frozenset({"minOrderSize", "maxOrderSize", "tickSize", "lotSize", "minOrderValue"})
 
     status: Literal["ACTIVE", "PAUSED", "CLOSED"] | None = None
     minOrderSize: Amount | None = None
     maxOrderSize: Amount | None = None
     tickSize: Amount | None = None
+    lotSize: Amount | None = None
+    minOrderValue: Amount | None = None
     makerFeeBps: FeeBps | None = None
     takerFeeBps: FeeBps | None = None
     selfTradePrevention: SelfTrades | None = None
@@ -135,6 +152,8 @@ _SETTINGS: dict[str, tuple[str, Callable[[Any], object]]] = {
     "minOrderSize": ("order_size_min", _units),
     "maxOrderSize": ("order_size_max", _units),
     "tickSize": ("tick_size", _units),
+    "lotSize": ("lot_size", _units),
+    "minOrderValue": ("min_order_value", _units),
     "makerFeeBps": ("maker_fee_bps", int),
     "takerFeeBps": ("taker_fee_bps", int),
     "selfTradePrevention": ("self_trade_prevention", SelfTradePrevention),

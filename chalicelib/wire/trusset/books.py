@@ -41,7 +41,8 @@ class BookEndpoints:
         answer = envelope.success_body(_created_data(config))
 
         def act(replay: Replay | None) -> HttpResponse:
-            outcome = self.configuring.create(config, replay.recording(201, answer, None) if replay else None)
+            receipt = replay.recording(201, answer, None) if replay else None
+            outcome = self.configuring.create(config, receipt, **body.worth())
             _refuse(outcome)
             return envelope.response(201, answer)
 
@@ -117,6 +118,8 @@ def _book_data(config: BookConfig) -> dict[str, object]:
         "stockTokenId": config.stock_token_id,
         "selfTradePrevention": config.self_trade_prevention.value,
         "marketCollarBps": config.market_collar_bps,
+        "lotSize": str(config.lot_size),
+        "minOrderValue": str(config.min_order_value),
     }
 
 

@@ -12,7 +12,7 @@ from chalicelib.core.config import RefusalCode
 from chalicelib.wire.http import HttpResponse
 
 _STATUS_OF_REFUSAL = {RefusalCode.ORDER_BOOK_NOT_FOUND: 404, RefusalCode.ORDER_BOOK_EXISTS: 409}
-_OF_TRADE_DESK = {RefusalCode.INVALID_VALUE, RefusalCode.VALUE_TOO_SMALL, RefusalCode.EXTERNAL_ID_TAKEN}
+_OF_TRADE_DESK = {RefusalCode.INVALID_VALUE, RefusalCode.EXTERNAL_ID_TAKEN}
 """Refusals that nothing asked for at this desk can meet."""
 STATUS_OF_CODE = {
     "NOT_FOUND": 404,
