@@ -1,11 +1,11 @@
-"""Where the vendor's documentation is silent the project decided, and numbered what it decided: T1 to T44."""
+"""Where the vendor's documentation is silent the project decided, and numbered what it decided: T1 to T48."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-DECISIONS = set(range(1, 45))
+DECISIONS = set(range(1, 49))
 NAMED = re.compile(r"(?:\bT|_t)(\d{1,2})(?!\d)")
 """``T7`` in an id or a docstring, ``_t7_`` in the name of a test."""
 

@@ -22,8 +22,10 @@ from chalicelib.wire.ripio.query import order_id_of
 SIDES = {side.value.lower(): side for side in Side}
 TYPES = {order_type.value.lower(): order_type for order_type in OrderType}
 LATER_TYPES = frozenset(("stop_limit", "trailing", "iceberg", "ceiling"))
+NOT_SERVED = ("stop_price", "distance", "step_amount")
+"""Members of the later types that change what is executed: on any other order they are faults, not dropped (R41)."""
 VALUE_MIN = 1
-"""What a LIMIT order must be worth at least, in quote base units (R35)."""
+"""What a LIMIT order must be worth at least, in quote base units, where its book asks for no more (R35, T45)."""
 EXPIRATION_S_MAX = 100_000_000_000
 """An expiration below this is in seconds, from here on in ms (R24)."""
 EXPIRATION_MS_MAX = 253_402_300_799_999
@@ -108,6 +110,9 @@ def place_body(members: Members, now_ms: int) -> PlaceBody:
     external_id = members.get("external_id")
     if external_id is not None and not (isinstance(external_id, str) and _EXTERNAL_ID.fullmatch(external_id)):
         raise invalid("external_id")
+    for name in NOT_SERVED:
+        if not _is_neutral(members.get(name)):
+            raise invalid(name)
     force = TimeInForce.IOC if is_ioc else TimeInForce.FOK if is_fok else TimeInForce.GTC
     return PlaceBody(pair, side, order_type, amount, value, price, post_only, force, external_id, expires_at_ms)
 
@@ -176,6 +181,16 @@ def _units(name: str, value: Number | str | None, decimals: int) -> int | None:
         return units_of(value, decimals)
     except NotAnAmount as error:
         raise invalid(name) from error
+
+
+def _is_neutral(value: object) -> bool:
+    """Tell whether a member asks for nothing: null, false, empty, or zero however it is written (R41)."""
+    if not isinstance(value, Number | str) or value == "":
+        return not value
+    try:
+        return parts_of(value)[0] == 0
+    except NotAnAmount:
+        return False
 
 
 def _flag(members: Members, name: str) -> bool:

@@ -42,6 +42,7 @@ class PlaceOrderBody(Body):
         "timeInForce": "must be one of GTC, IOC, FOK",
         "postOnly": "must be a boolean, true only with LIMIT and GTC",
     }
+    not_served: ClassVar = dict.fromkeys(("userAddress", "value", "stopPrice", "distance", "stepAmount", "expiresAt"))
 
     orderBookId: Id
     customerRef: Ref

@@ -43,6 +43,7 @@ AMOUNT_MESSAGE = "must be a string of 1 to 38 digits"
 REF_MESSAGE = "must be a string of 1 to 256 characters without control characters"
 ID_MESSAGE = "must be a string of 1 to 100 characters"
 TOKEN_ADDRESS_MESSAGE = "must be 0x and 40 hexadecimal digits"
+NOT_SERVED_MESSAGE = "is not served; leave it out"
 FROM_ONE_MESSAGE = "must be an integer from 1"
 OFFSET_MESSAGE = f"must be an integer from 0 to {OFFSET_MAX}"
 
@@ -51,11 +52,14 @@ class Body(BaseModel):
     """A request's body: its members in the order in which faults are listed (T7), unknown ones ignored (T2).
 
     messages: what a faulty member must be. null_counts: members whose null means something; else it means absent.
+    not_served: members that would change what is executed and are not served: a fault unless they ask for nothing. With
+        each the one other value that says what is done anyway, None where there is none (T48).
     """
 
     model_config = ConfigDict(extra="ignore")
     messages: ClassVar[Mapping[str, str]]
     null_counts: ClassVar[frozenset[str]] = frozenset()
+    not_served: ClassVar[Mapping[str, str | None]] = {}
 
     @model_validator(mode="before")
     @classmethod
@@ -105,12 +109,25 @@ def body_hash(members: Mapping[str, Any]) -> str:
 
 
 def checked(model: type[AnyBody], members: Mapping[str, Any]) -> AnyBody:
-    """Return the checked body. Raises Fault with every faulty field, once each, in the order of the table (T7)."""
+    """Return the checked body. Raises Fault with every faulty field, once each, in the order of the table (T7).
+
+    What is not served comes last (T48).
+    """
+    asked_for = [name for name, usual in model.not_served.items() if not _is_neutral(members.get(name), usual)]
+    unserved = [Detail(name, NOT_SERVED_MESSAGE) for name in asked_for]
     try:
-        return model.model_validate(members)
+        body = model.model_validate(members)
     except ValidationError as error:
         names = dict.fromkeys(str(fault["loc"][0]) for fault in error.errors())
-        raise validation_fault([Detail(name, model.messages[name]) for name in names]) from error
+        raise validation_fault([*(Detail(name, model.messages[name]) for name in names), *unserved]) from error
+    if unserved:
+        raise validation_fault(unserved)
+    return body
+
+
+def _is_neutral(value: object, usual: str | None) -> bool:
+    """Tell whether a member asks for nothing: null, false, empty, zero as a text too, or for what is done anyway."""
+    return not value or (isinstance(value, str) and (value == usual or not value.strip("0.")))
 
 
 def customer_ref(segment: str) -> str:
