@@ -4,13 +4,27 @@ from __future__ import annotations
 
 import pytest
 
-from chalicelib.core.vocabulary import BookStatus, CloseReason, OrderStatus
-from chalicelib.loading import UnknownBook
+from chalicelib.admission import Admitted
+from chalicelib.core.config import OrderRequest
+from chalicelib.core.events import Accepted, Event, Rested, Traded
+from chalicelib.core.journal import Head, draft
+from chalicelib.core.vocabulary import (
+    BookStatus,
+    CloseReason,
+    OrderStatus,
+    OrderType,
+    PlaceOrder,
+    Side,
+    TimeInForce,
+)
+from chalicelib.loading import Loading, UnknownBook
+from chalicelib.redrive import redrive
 from chalicelib.stores.dynamodb import Database
 from chalicelib.stores.snapshots import Snapshots
 from chalicelib.verify.verifier import Verifier
+from tests.recording import nobody
 from tests.verify.hands import FUNDS, account, disagreement, edit, journal, rows, traded_in, verified
-from tests.world import BASE, INSTANCE, QUOTE, World
+from tests.world import BASE, BOOK_ID, INSTANCE, NOW_MS, QUOTE, World
 
 
 def test_the_world_of_these_tests_has_been_through_everything(world: World) -> None:
@@ -85,3 +99,33 @@ def test_a_snapshot_older_than_the_first_change_of_terms_agrees(
     world.deliver(records=world.records[1:])
     report = verified(world)
     assert (report.books[0].snapshot, report.books[0].sequence, report.books[0].status) == (1, 2, "PAUSED")
+
+
+def test_a_journal_from_before_empty_legs_were_refused_agrees_and_goes_on(memory_database: Database) -> None:
+    """Its trades pay nothing and its dust rests (T46), its terms name no lot; who meets the dust has it closed."""
+    world = World(memory_database, base_decimals=1)
+    world.credit("ben", BASE, 10)
+    world.credit("ann", QUOTE, 100)
+
+    def admitted(customer: str, side: Side, quantity: int) -> PlaceOrder:
+        outcome = world.admission.place(
+            INSTANCE, BOOK_ID, OrderRequest(customer, side, OrderType.LIMIT, TimeInForce.GTC, 3, quantity)
+        )
+        assert isinstance(outcome, Admitted)
+        return outcome.order
+
+    ask, bids = admitted("ben", Side.SELL, 10), [admitted("ann", Side.BUY, quantity) for quantity in (3, 3, 2)]
+    events: list[Event] = [Accepted(ask), Rested(ask, 10)]
+    for bid, left in zip(bids, (7, 4, 2), strict=True):
+        events += [Accepted(bid), Traded(ask, bid, 3, bid.quantity, 0, 0, 0, 1, left, 0)]
+    world.journal.append(draft(world.book, Head(), NOW_MS, 0, events))
+    Loading(memory_database).load(world.book)
+    assert world.books.depth(world.book).asks == ((3, 2),)
+    assert verified(world).books[0].events == 8
+
+    admitted("ann", Side.BUY, 10)
+    nobody(redrive)(memory_database, world.matcher(), world.book)
+    assert world.books.depth(world.book).asks == ()
+    assert world.balance("ben", BASE) == (2, 0)
+    assert {row["reason"] for row in rows(world, "orders", order_id=ask.order_id)} == {CloseReason.DUST}
+    verified(world)
