@@ -461,3 +461,30 @@ def test_a_fill_is_the_orders_last_change(desk: Desk) -> None:
     data_of(desk.fill(order_hash, 5))
     assert single(desk, order_hash)["updated_at"] == moment(desk.clock.now_s)
     assert replace(desk).seen(order_hash).status == 200
+
+
+UNSERVED: Any = cases(
+    # id,                             members,                                              bad fields
+    ("an amount",                     {"filled_amount": "5"},                               ["filled_amount"]),
+    ("a fee",                         {"fee_amount": 1},                                    ["fee_amount"]),
+    ("an incentive of the answer",    {"incentive_amount": "1"},                            ["incentive_amount"]),
+    ("an amount of the list",         {"fill_amount": [1]},                                 ["fill_amount"]),
+    ("beside the incentive",          {"taker_incentive": "0", "fee_amount": "1"},          ["fee_amount"]),
+    ("neutral ones", {"filled_amount": "0", "fee_amount": None, "incentive_amount": "", "fill_amount": False}, None),
+    ("camelCase",                     {"takerIncentive": "0"},                              ["takerIncentive"]),
+    ("misspelt",                      {"taker_incentve": "0"},                              ["taker_incentve"]),
+    ("nested",                        {"fill": {"taker_incentive": "0"}},                   ["fill"]),
+    ("empty",                         {"taker_incentive": ""},                              ["taker_incentive"]),
+    ("unknown, without a value",      {"takerIncentive": None},                             None),
+    ("unknown, beside the incentive", {"taker_incentive": "0", "note": "x", "isBuy": True}, None),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("members", "fields"), UNSERVED)
+def test_k41_a_fill_says_what_it_takes_or_is_refused(desk: Desk, members: dict[str, Any], fields: Any) -> None:
+    order_hash = locked(desk)
+    if fields is None:
+        assert outcome_of(desk.fill(order_hash, 100, **members)) == 200
+        return
+    with nothing_changes(desk):
+        assert faulty_fields(desk.fill(order_hash, 100, **members)) == fields

@@ -173,6 +173,24 @@ class UnlockBody(Body):
     order_hash: Hash
 
 
+FILL_UNSERVED = ("fill_amount", "filled_amount", "fee_amount", "incentive_amount")
+"""What the vendor documents of fills that is money, and a client cannot set (K41)."""
+FILL_IGNORED = frozenset(
+    {
+        *("id", "order_id", "maker", "principal", "is_buy", "ticker", "exchange", "asset", "price", "quantity"),
+        *("deadline", "nonce", "status", "filled_quantity", "notes", "created_at", "updated_at"),
+        *("locked_by", "locked_at", "expires_at", "lock_duration", "taker", "taker_address"),
+        *("reason", "message", "success", "cancellation_success"),
+    }
+)
+"""What this API names elsewhere, in orders and other commands: clients send it along with a fill, and mean nothing."""
+
+
+def is_neutral(value: object) -> bool:
+    """Tell whether a value says that there is nothing: null, false, 0, empty, also as a text."""
+    return value.strip() in ("", "0", "false") if isinstance(value, str) else not value
+
+
 class FillBody(Body):
     """Body of POST orders/fill: an order, by its hash, as it was signed, or both."""
 
@@ -187,9 +205,26 @@ class FillBody(Body):
 
     @classmethod
     def missing(cls, members: Mapping[str, Any]) -> dict[str, str]:
+        """Return what is wrong with which members are there.
+
+        The desk works out what a fill moves: a client that sends an amount of its own is told so (K41). Without
+        ``taker_incentive`` the taker takes its whole allowance, so one that is misspelt must not count as left out.
+        """
+        faults = {
+            name: "is not served: it follows from fill_quantity and taker_incentive"
+            for name in FILL_UNSERVED
+            if not is_neutral(members.get(name))
+        }
+        if members.get("taker_incentive") is None:
+            known = cls.model_fields.keys() | FILL_IGNORED | set(FILL_UNSERVED)
+            unknown = [name for name, value in members.items() if name not in known and value is not None]
+            faults |= dict.fromkeys(unknown, "is not a field of a fill; without taker_incentive none is ignored")
         if members.get("order") is None:
-            return {} if members.get("order_hash") is not None else {"order_hash": "is required where no order is sent"}
-        return {} if members.get("signature") is not None else {"signature": "is required with an order"}
+            if members.get("order_hash") is None:
+                faults["order_hash"] = "is required where no order is sent"
+        elif members.get("signature") is None:
+            faults["signature"] = "is required with an order"
+        return faults
 
 
 class RejectBody(Body):
