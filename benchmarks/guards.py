@@ -606,6 +606,20 @@ GUARDS = [
         "tests/conformance_taker/test_21_what_a_signature_binds_to.py::test_k38_the_other_half_of_the_curve_signs_nothing",
     ),
     Guard(
+        "an order that cannot be swept stops no other",
+        "chalicelib/due_work.py",
+        "                except Exception as error:",
+        "                except ZeroDivisionError as error:",
+        "tests/test_due_work.py::test_what_fails_stops_nothing_else",
+    ),
+    Guard(
+        "what cannot be swept is left alone for a while, so that others have their turn",
+        "chalicelib/due_work.py",
+        "return failure is not None and now_s < failure.until_s",
+        "return False",
+        "tests/test_due_work.py::test_a_sweep_that_only_fails_ends_and_the_next_one_begins_after_it",
+    ),
+    Guard(
         "a taker key is made once",
         "chalicelib/stores/taker_keys.py",
         'key_not_exists = "attribute_not_exists(#credential)"',

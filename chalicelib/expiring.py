@@ -25,7 +25,7 @@ from chalicelib.stores.dynamodb import Database, OutcomeUnknown, Unavailable, ba
 from chalicelib.stores.expiries import MINUTE_MS, Expiries, Expiry, minute_of
 from chalicelib.stores.journal import EntryExists
 from chalicelib.stores.orders import Orders
-from chalicelib.watching import logger
+from chalicelib.watching import Metric, logger, measure
 
 LOOK_PERIOD_S = 0.5
 """Half of what R24 gives: the other half is for closing."""
@@ -122,6 +122,7 @@ class Expiring:
         stuck = [expiry for expiry in live if not look.closed.get(expiry.book) and not self._may_be_mended(expiry.book)]
         if stuck:
             logger.warning("orders are live after their time", orders=len(stuck), order=stuck[0].order_id)
+            measure(Metric.SWEEPS_STUCK, len(stuck))
             period_ms = POSTPONED_MINUTES * MINUTE_MS
             self._expiries.postpone(stuck, (look.at_ms // period_ms + 1) * period_ms)
         return len(stuck) == len(live)

@@ -50,6 +50,7 @@ class Metric(StrEnum):
     UNFINISHED = "Unfinished"
     ERRORS_LOGGED = "ErrorsLogged"
     RATE_LIMIT_UNAVAILABLE = "RateLimitUnavailable"
+    SWEEPS_STUCK = "SweepsStuck"
 
     @property
     def unit(self) -> str:

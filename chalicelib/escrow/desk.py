@@ -11,9 +11,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import takewhile
 
 from chalicelib.core.transactions import Transaction
+from chalicelib.due_work import DueWork
 from chalicelib.escrow import steps
 from chalicelib.escrow.checks import metadata_errors, reimburse_errors, selected, update_errors, wrong
 from chalicelib.escrow.commands import (
@@ -75,6 +75,8 @@ class EscrowDesk:
         self._settings = settings or EscrowDesks(database).settings
         self._creation = Creation(database, self._commits, self._customers, clock_s, self._settings)
         self._payments = Payments(database, self._commits, clock_s, self._settings)
+        transient = DeskBusy, Unavailable, OutcomeUnknown
+        self._due = DueWork[tuple[str, int]]("order not released", lambda order: order, transient)
 
     # --- customers and wallets
 
@@ -243,16 +245,17 @@ class EscrowDesk:
     def sweep(self, goes_on: Callable[[], bool] = lambda: True) -> Swept:
         """Release what is due, while ``goes_on``: orders whose delay is over, or whose validation was cut short.
 
-        Those that have waited longest come first; one that cannot be released is logged and stops no other.
+        Those that have waited longest come first; one that cannot be released stops no other (``DueWork``). Raises
+        Unavailable where it cannot be read what is due.
         """
-        released = failed = 0
-        for owner, order_id in takewhile(lambda _: goes_on(), self._escrows.due_releases(self._clock_s())):
-            try:
-                released += self.release(place_of(owner), order_id) is not None
-            except Exception:  # whatever is wrong with one order must not keep the others' money
-                failed += 1
-                logger.exception("order not released; the next sweep tries again", owner=owner, order=order_id)
-        return Swept(released, failed)
+
+        def released(order: tuple[str, int]) -> bool:
+            owner, order_id = order
+            return self.release(place_of(owner), order_id) is not None
+
+        now_s = self._clock_s()
+        swept = self._due.sweep(self._escrows.due_releases(now_s), released, now_s, goes_on)
+        return Swept(swept.done, swept.failed)
 
     # --- parts of commands
 

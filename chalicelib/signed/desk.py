@@ -211,7 +211,7 @@ class SignedOrderDesk:
 
     def sweep(self, goes_on: Callable[[], bool] = lambda: True) -> int:
         """Write down the lapses that no command has met, of all instances; return how many (``Lapses.sweep``)."""
-        return self._lapses.sweep(self._clock_s(), goes_on)
+        return self._lapses.sweep(self._clock_s(), goes_on).done
 
     # How a command goes
 

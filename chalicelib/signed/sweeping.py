@@ -9,14 +9,13 @@ on condition that the row is as it was read, so commands and sweeps may run besi
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import takewhile
 
+from chalicelib.due_work import DueWork, WorkDone
 from chalicelib.signed.lifecycle import lapse
 from chalicelib.signed.steps import Contended, Steps
-from chalicelib.stores.accounts import LedgerBroken
-from chalicelib.stores.dynamodb import Database
+from chalicelib.stores.dynamodb import Database, OutcomeUnknown, Row, Unavailable
 from chalicelib.stores.signed_orders import SignedOrders, StoredOrder
-from chalicelib.watching import logger
+from chalicelib.stores.signed_rows import order_of
 
 
 class Lapses:
@@ -26,6 +25,8 @@ class Lapses:
         self._orders = SignedOrders(database)
         self._steps = Steps(database)
         self._new_id = new_id
+        transient = Contended, Unavailable, OutcomeUnknown
+        self._due = DueWork[Row]("lapse not written", lambda row: str(row["owner"]), transient)
 
     def write(self, stored: StoredOrder, now_s: int) -> StoredOrder:
         """Write down what the clock has done to an order; return it as it is then, the same where that is nothing.
@@ -35,18 +36,15 @@ class Lapses:
         after = lapse(stored.order, stored.state, now_s)
         return stored if after is None else self._steps.write(stored, after, self._new_id("lapse"))
 
-    def sweep(self, now_s: int, goes_on: Callable[[], bool]) -> int:
-        """Write down the lapses that no command has met, the oldest first, while ``goes_on``; return how many.
+    def sweep(self, now_s: int, goes_on: Callable[[], bool]) -> WorkDone:
+        """Write down the lapses that no command has met, the oldest first, while ``goes_on``.
 
-        An order whose lapse cannot be written because the ledger is broken is logged and does not stop the others.
-        Raises Unavailable or OutcomeUnknown: the next sweep goes on.
+        An order whose lapse cannot be written, whatever the reason, stops no other (``DueWork``). Raises Unavailable
+        where the orders cannot be read.
         """
-        written = 0
-        for stored in takewhile(lambda _: goes_on(), self._orders.lapsing(now_s)):
-            try:
-                written += self.write(stored, now_s) is not stored
-            except Contended:  # whoever was first has written the lapse too
-                continue
-            except LedgerBroken:
-                logger.exception("lapse not written", instance=stored.instance, order=stored.order_id)
-        return written
+
+        def written(row: Row) -> bool:
+            stored = order_of(row)
+            return self.write(stored, now_s) is not stored
+
+        return self._due.sweep(self._orders.lapsing(now_s), written, now_s, goes_on)

@@ -169,10 +169,11 @@ class SignedOrders:
         keys = self._database.query(TABLE, condition, values, IndexName=OPEN_INDEX, Limit=PAGE_ROWS)
         return self._read_again(map(_key_of, keys))
 
-    def lapsing(self, now_s: int) -> Iterator[StoredOrder]:
-        """Yield the orders of all instances whose lock or deadline has ended by now, the first to end first.
+    def lapsing(self, now_s: int) -> Iterator[Row]:
+        """Yield the rows of all instances' orders whose lock or deadline has ended by now, the first to end first.
 
-        Each is as of now: its lapse may be written already.
+        Each is as of now: its lapse may be written already. ``signed_rows.order_of`` reads a row; one that it cannot
+        read is nobody else's business.
         """
         condition = "#lapse_shard = :shard AND #lapses_at_s <= :now"
         shards = [
@@ -182,7 +183,7 @@ class SignedOrders:
             for shard in range(LAPSE_SHARDS)
         ]
         rows = merge(*shards, key=lambda row: (row["lapses_at_s"], row["owner"]))
-        return self._read_again(map(_key_of, rows))
+        return self._rows_again(map(_key_of, rows))
 
     def rows(self) -> Iterator[Row]:
         """Yield every row of the table. For operators; its cost is the table's size."""
@@ -286,9 +287,12 @@ class SignedOrders:
 
     def _read_again(self, keys: Iterable[Row]) -> Iterator[StoredOrder]:
         """Yield the orders that stand under these keys as of now, in the order of the keys."""
+        return map(order_of, self._rows_again(keys))
+
+    def _rows_again(self, keys: Iterable[Row]) -> Iterator[Row]:
         for chunk in batched(keys, BATCH_GET_KEYS_MAX):
             found = {row["owner"]: row for row in self._database.get_many(TABLE, chunk)}
-            yield from (order_of(found[key["owner"]]) for key in chunk if key["owner"] in found)
+            yield from (found[key["owner"]] for key in chunk if key["owner"] in found)
 
 
 def _key_of(row: Row) -> Row:

@@ -322,3 +322,19 @@ def test_who_holds_the_lock_is_never_its_maker(desk: Desk) -> None:
     order_hash = _in_state(desk, "locked")
     (row,) = data_of(desk.get("/takers/orders"))["orders"]
     assert (row["order_hash"], row["locked_by"]) == (order_hash, TAKER)
+
+
+def test_k42_an_order_that_cannot_be_swept_stops_no_other(desk: Desk) -> None:
+    """The first to end cannot be read: its row was edited by hand."""
+    broken = new_order(desk, deadline=desk.clock.now_s + 100)
+    sound = new_order(desk, deadline=desk.clock.now_s + 200)
+    (row,) = [
+        row for row in desk.database.scan("signed-orders") if row.get("order_hash") == broken and "hold_quote" in row
+    ]
+    desk.database.put_many("signed-orders", [row | {"status": "UNKNOWN"}])
+    desk.clock.advance(300)
+    assert desk.commands().sweep() == 1
+    (stored,) = [
+        row for row in desk.database.scan("signed-orders") if row.get("order_hash") == sound and "hold_quote" in row
+    ]
+    assert stored["status"] == "expired"

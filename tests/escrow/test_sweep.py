@@ -91,6 +91,8 @@ def test_one_order_that_cannot_be_released_does_not_keep_the_others(waiting: Esc
     waiting.now_s += DELAY_S
     assert waiting.desk.sweep() == Swept(1, 1)
     assert [waiting.now(order).status for order in (broken, sound)] == [Status.PENDING_RELEASE, Status.RELEASED]
+    assert waiting.desk.sweep() == Swept(0, 0), "it is left alone for a while"
+    waiting.now_s += 30
     assert waiting.desk.sweep() == Swept(0, 1)
     balance = waiting.accounts.balance(customer_key(INSTANCE, waiting.buyer.ref), EUR.asset)
     assert (balance.available, balance.held) == (eur(200), eur(10))

@@ -13,7 +13,7 @@ from chalicelib.signed.order import SignedOrder
 from chalicelib.stores.dynamodb import Database
 from chalicelib.stores.keys import customer_key
 from chalicelib.verify.verifier import Verifier
-from tests.faults import WatchedClient
+from tests.faults import WatchedClient, refusal
 from tests.signed.market import BUY, FUNDS, INSTANCE, MAKER, NOW_S, OTHER, QUOTE, TAKER, UNIT, Market
 
 
@@ -113,7 +113,7 @@ def test_an_order_whose_hold_is_gone_is_logged_and_stops_no_other(
     market.now_s += 100
     with caplog.at_level(logging.ERROR):
         assert market.desk.sweep() == 1
-    assert [vars(record)["order"] for record in caplog.records] == [market.stored(broken).order_id]
+    assert [market.stored(broken).order_id in vars(record)["work"] for record in caplog.records] == [True]
     assert market.funds(OTHER, QUOTE) == (FUNDS, 0)
     assert market.stored(broken).state.status is Status.PENDING
 
@@ -135,3 +135,47 @@ def test_a_sweep_beside_a_command_that_was_first_does_nothing(market: Market) ->
     assert market.desk_over(Database(client, market.database._prefix)).sweep() == 0
     assert [market.tables()] == after
     assert (market.seen(TAKER)["locked"], len(market.seen(OTHER)["locked"])) == ([], 1)
+
+
+class InConflict:
+    """Tables in which somebody else's transactions have one order's row, for ever."""
+
+    def __init__(self, client: Any, order_id: str) -> None:
+        self._client = client
+        self._order_id = order_id
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def transact_write_items(self, **arguments: Any) -> Any:
+        if self._order_id in str(arguments):
+            reasons = [{"Code": "TransactionConflict"}]
+            raise refusal("TransactionCanceledException", "transact_write_items", CancellationReasons=reasons)
+        return self._client.transact_write_items(**arguments)
+
+
+def five_lapsed(market: Market) -> str:
+    """Make five orders that have all lapsed; return the id of the one that ended first."""
+    orders = [order_of(nonce, 10 + nonce) for nonce in range(5)]
+    ids = [market.create(order).order_id for order in orders]
+    market.now_s += 100
+    return ids[0]
+
+
+def test_an_order_that_always_conflicts_stops_no_other(market: Market) -> None:
+    """K42"""
+    client: Any = InConflict(market.database._client, five_lapsed(market))
+    desk = market.desk_over(Database(client, market.database._prefix, pause=lambda _seconds: None))
+    assert desk.sweep() == 4
+    statuses = [market.stored(order_of(nonce, 10 + nonce)).state.status for nonce in range(5)]
+    assert statuses == [Status.PENDING] + [Status.EXPIRED] * 4
+    assert market.desk.sweep() == 1, "it is still to be swept"
+
+
+def test_an_order_that_cannot_be_read_stops_no_other(market: Market) -> None:
+    """K42"""
+    first = five_lapsed(market)
+    rows = market.tables()["signed-orders"]
+    (row,) = [row for row in rows if row["owner"].endswith(first) and row["entry"] == "order"]
+    market.database.put_many("signed-orders", [row | {"status": "UNKNOWN"}])
+    assert market.desk.sweep() == 4

@@ -271,8 +271,8 @@ def test_lapsing_orders_are_found_by_when_their_lock_or_deadline_ends_in_every_s
     shards = {row["lapse_shard"] for row in orders._database.scan(TABLE) if "lapse_shard" in row}
     assert shards == set("01234567")
     assert list(orders.lapsing(NOW_S + 49)) == []
-    assert {one.order.nonce for one in orders.lapsing(NOW_S + 50)} == set(range(1, 40, 2))
-    found = [one.order.nonce for one in orders.lapsing(NOW_S + 110)]
+    assert {row["nonce"] for row in orders.lapsing(NOW_S + 50)} == set(range(1, 40, 2))
+    found = [row["nonce"] for row in orders.lapsing(NOW_S + 110)]
     assert sorted(found[:20]) == list(range(1, 40, 2)), "the first to end come first"
     assert found[20:] == [0, 2, 4, 6, 8, 10]
 
