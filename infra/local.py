@@ -15,6 +15,7 @@ import os
 import secrets
 import signal
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -171,7 +172,7 @@ class LocalRun:
     def _serve(self, stream_arn: str) -> None:
         """Open the port, begin to match and to sweep; return when the service answers."""
         port = self._chosen.port
-        arguments = ["--host", HOST, "--port", str(port), "--stage", "local"]
+        arguments = ["--host", self._chosen.listen, "--port", str(port), "--stage", "local"]
         command = [sys.executable, "-m", "infra.serve", *arguments]
         self._server = Child("the HTTP server", command, os.environ, signal.SIGTERM)
         app = importlib.import_module("app")
@@ -251,6 +252,8 @@ def locked(local_dir: Path) -> Iterator[IO[str]]:
     try:
         local_dir.mkdir(parents=True, exist_ok=True)
         opened = open(local_dir / "lock", "a", encoding="utf-8")  # noqa: SIM115 -- closed below
+        with tempfile.TemporaryFile(dir=local_dir):
+            pass
     except OSError as error:
         raise settings.cannot_be_written(local_dir, error) from error
     with opened as lock:
@@ -279,7 +282,7 @@ def main() -> int:
     sys.path.insert(0, str(ROOT))
     try:
         chosen = settings.read_settings(os.environ)
-        settings.refuse_busy_port(chosen.port)
+        settings.refuse_busy_port(chosen.port, chosen.listen)
         with locked(chosen.local_dir) as lock:
             return LocalRun(chosen, lock).run()
     except StartRefused as refusal:

@@ -1,6 +1,7 @@
 """What a local run is told through its environment, checked before anything is started.
 
-``PORT`` (8000), ``FRESH=1`` (forget what earlier runs stored), ``TALLYBOOK_LOCAL_DIR`` (.local),
+``PORT`` (8000), ``TALLYBOOK_LISTEN`` (127.0.0.1; 0.0.0.0 for all addresses, as in a container), ``FRESH=1`` (forget
+what earlier runs stored), ``TALLYBOOK_LOCAL_DIR`` (.local),
 ``TALLYBOOK_SAVE_EVERY_S`` (30: how often the tables are saved), and the standard AWS variables: with
 ``AWS_ENDPOINT_URL_DYNAMODB`` or ``AWS_ENDPOINT_URL`` the run uses that DynamoDB and starts none.
 """
@@ -17,6 +18,7 @@ from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parent.parent
 HOST = "127.0.0.1"
+LISTEN = (HOST, "0.0.0.0")
 PORT_DEFAULT = 8000
 REGION_DEFAULT = "us-east-1"
 CREDENTIAL_DEFAULT = "local"
@@ -57,12 +59,14 @@ class StartRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """external_url: the DynamoDB that the user named; None: the run starts its own.
+    """listen: the address at which the API takes connections.
 
+    external_url: the DynamoDB that the user named; None: the run starts its own.
     engine_port: where the last run of this directory had its own; None: there was none.
     """
 
     port: int
+    listen: str
     fresh: bool
     local_dir: Path
     prefix: str
@@ -85,6 +89,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     named = environment.get("AWS_ENDPOINT_URL_DYNAMODB") or environment.get("AWS_ENDPOINT_URL") or None
     settings = Settings(
         port=_port(environment.get("PORT") or str(PORT_DEFAULT)),
+        listen=_listen(environment.get("TALLYBOOK_LISTEN") or HOST),
         fresh=environment.get("FRESH", "").lower() in {"1", "true", "yes"},
         local_dir=local_dir,
         prefix=environment.get("TALLYBOOK_TABLE_PREFIX") or "tallybook",
@@ -97,17 +102,16 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     return settings
 
 
-def refuse_busy_port(port: int) -> None:
+def refuse_busy_port(port: int, listen: str = HOST) -> None:
     """Raise StartRefused when nothing can listen on the port."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((HOST, port))
+            probe.bind((listen, port))
             probe.listen()
         except OSError as error:
-            raise StartRefused(
-                f"Port {port} of {HOST} cannot be used ({error.strerror}). Choose another: make run PORT={_other(port)}"
-            ) from error
+            way_out = f"Choose another: make run PORT={_other(port)}"
+            raise StartRefused(f"Port {port} of {listen} cannot be used ({error.strerror}). {way_out}") from error
 
 
 def cannot_be_written(path: Path, error: OSError) -> StartRefused:
@@ -215,6 +219,12 @@ def _port(text: str) -> int:
     if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 65_535:
         raise StartRefused(f"PORT={text} is no port: a number from 1 to 65535 is. Example: make run PORT=8001")
     return int(text)
+
+
+def _listen(text: str) -> str:
+    if text not in LISTEN:
+        raise StartRefused(f"TALLYBOOK_LISTEN={text}: {' or '.join(LISTEN)} is possible.")
+    return text
 
 
 def _refuse_no_seconds(text: str) -> None:

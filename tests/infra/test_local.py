@@ -136,6 +136,40 @@ def test_a_busy_port_is_one_clear_line_and_nothing_is_started(tmp_path: Path) ->
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("where", ["/proc/tallybook", "a file"])
+def test_a_directory_that_cannot_be_written_is_one_clear_line(tmp_path: Path, where: str) -> None:
+    if where == "a file":
+        (tmp_path / "file").write_text("")
+        where = str(tmp_path / "file")
+    ended = start(Path(where), PORT=str(free_port(0)))
+    assert ended.returncode == 1
+    (line,) = ended.stderr.splitlines()
+    assert f"nothing can be kept in {where} (" in line
+    assert "TALLYBOOK_LOCAL_DIR=" in line
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="a file system is mounted for it")
+def test_a_directory_that_became_read_only_is_one_clear_line(tmp_path: Path) -> None:
+    """The lock file of an earlier run can still be opened there."""
+    (tmp_path / "lock").touch()
+    mounts = f"mount --bind {tmp_path} {tmp_path} && mount -o remount,ro,bind {tmp_path}"
+    script = f"{mounts} && exec {sys.executable} -m infra.local"
+    ended = subprocess.run(
+        ["unshare", "--mount", "/bin/sh", "-c", script],
+        cwd=ROOT,
+        env=os.environ | {"TALLYBOOK_LOCAL_DIR": str(tmp_path), "PORT": str(free_port(0))},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    if "unshare failed" in ended.stderr or "permission denied" in ended.stderr.lower():
+        pytest.skip("nothing can be mounted here")
+    assert ended.returncode == 1
+    (line,) = ended.stderr.splitlines()
+    assert f"nothing can be kept in {tmp_path} (Read-only file system)" in line
+
+
 def test_a_dead_endpoint_is_one_clear_line(tmp_path: Path) -> None:
     url = f"http://{HOST}:{free_port(0)}"
     ended = start(tmp_path, PORT=str(free_port(0)), AWS_ENDPOINT_URL_DYNAMODB=url)
