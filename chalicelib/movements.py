@@ -17,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from chalicelib.clock import new_id
+from chalicelib.core.sandbox import token_address
 from chalicelib.core.transactions import Movement, Transaction, TransactionType
 from chalicelib.stores.accounts import Accounts, LedgerBroken
 from chalicelib.stores.dynamodb import Database, OutcomeUnknown, Row, TransactionRefused, Unavailable, Write
@@ -27,7 +28,7 @@ from chalicelib.stores.transactions import Lock, Transactions, name_lock, refere
 
 
 class UnknownToken(Exception):
-    """The instance has no such token, or it is inactive."""
+    """The instance has no such token, or it is inactive; of a sandbox's asset, the token that it stands for."""
 
 
 class SameCustomer(Exception):
@@ -75,7 +76,7 @@ class Movements:
 
     def refuse_faulty(self, movement: Movement) -> None:
         """Raise UnknownToken or SameCustomer, in this order (T35), where the movement is one that cannot be."""
-        token = self._tokens.get(movement.instance, movement.asset)
+        token = self._tokens.get(movement.instance, token_address(movement.asset))
         if token is None or not token.is_active:
             raise UnknownToken(movement.asset)
         if movement.source == movement.target:

@@ -131,7 +131,7 @@ def _currency(options: argparse.Namespace) -> Printed:
         raise CommandFailed(f"decimals must be 0 to {CURRENCY_DECIMALS_MAX}")
 
     def with_currency(settings: DeskSettings) -> DeskSettings:
-        known, decimals = settings.currency(options.code), options.decimals
+        known, decimals = settings.currency(options.code, World.PRODUCTION), options.decimals
         if decimals is None:
             decimals = iso_decimals(options.code) if known is None else known.decimals
         return settings.with_currency(Currency(options.code, decimals, token.address), instance)

@@ -25,7 +25,7 @@ from chalicelib.clock import new_id
 from chalicelib.core.transactions import Transaction
 from chalicelib.escrow.checks import wrong
 from chalicelib.escrow.faults import DeskBusy, Invalid, NotFound
-from chalicelib.escrow.order import Order, Place
+from chalicelib.escrow.order import Order, Place, refuse_other_worlds_asset
 from chalicelib.escrow.steps import Case, Step, credited
 from chalicelib.stores.accounts import Accounts, LedgerBroken
 from chalicelib.stores.dynamodb import Database, OutcomeUnknown, TransactionRefused, Unavailable, Write
@@ -116,10 +116,11 @@ class Commits:
         raise DeskBusy(f"order {order_id} of {place.merchant}") from refused
 
     def case(self, place: Place, order_id: int) -> Case:
-        """Return the order with its latest payin and payout. Raises NotFound."""
+        """Return the order with its latest payin and payout. Raises NotFound, OtherWorldsAsset."""
         order = self._escrows.order(place, order_id)
         if order is None:
             raise NotFound(f"order {order_id}")
+        refuse_other_worlds_asset(f"order {order_id}", place.world, order.currency)
         return Case(order, *self._escrows.attached(order))
 
     def create(self, step: Step, command: str, receipt: Receipt | None) -> Case:

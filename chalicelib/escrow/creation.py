@@ -84,7 +84,7 @@ class Creation:
     def _terms(self, place: Place, request: CreateOrder) -> tuple[Currency, Customer | None, Customer]:
         """Return a new order's currency, buyer and seller. Raises Invalid."""
         errors: Errors = {}
-        currency = self._settings(place.instance).currency(request.currency)
+        currency = self._settings(place.instance).currency(request.currency, place.world)
         if currency is None:
             errors |= selected("currency")
         else:

@@ -19,7 +19,7 @@ from chalicelib.escrow.commands import CreateCustomer, Deposit
 from chalicelib.escrow.committing import ATTEMPTS_MAX, command_name, jitter
 from chalicelib.escrow.faults import DeskBusy, Invalid, NotFound
 from chalicelib.escrow.money import Currency
-from chalicelib.escrow.order import Customer, Merchant, Place, Wallet, World
+from chalicelib.escrow.order import Customer, Merchant, Place, Wallet, World, refuse_other_worlds_asset
 from chalicelib.escrow.settings import UnknownCurrency
 from chalicelib.movements import Movements, ReferenceTaken, SupplyTooLarge
 from chalicelib.stores.dynamodb import Database, OutcomeUnknown, TransactionRefused, Unavailable, Write
@@ -52,14 +52,14 @@ class Customers:
         Raises UnknownCurrency, MerchantExists or TooManyMerchants; nothing is changed then.
         """
         settings, now_s = self._desks.settings(instance), self._clock_s()
-        if settings.currency(base_currency) is None:
+        if settings.currency(base_currency, World.PRODUCTION) is None:
             raise UnknownCurrency(base_currency)
         uuids = {world: str(uuid4()) for world in World}
         made = Merchant(instance, merchant, base_currency, uuids, now_s)
         writes: list[Write] = []
         for world in World:
             hidden = Customer(made.place(world), 0, uuids[world], now_s, is_hidden=True)
-            customer, wallets = self._new(hidden, settings.currencies)
+            customer, wallets = self._new(hidden, settings.currencies_in(world))
             writes += self._escrows.put_customer(customer, wallets)
         self._desks.create_merchant(made, writes)
         return made
@@ -135,6 +135,7 @@ class Customers:
         wallet = self._escrows.wallet(place, wallet_uuid)
         if wallet is None:
             raise NotFound(f"wallet {wallet_uuid}")
+        refuse_other_worlds_asset(f"wallet {wallet_uuid}", place.world, wallet.currency)
         errors = _deposit_errors(deposit, wallet.currency)
         if errors:
             raise Invalid(errors)

@@ -88,7 +88,8 @@ class EscrowDesk:
         self, place: Place, request: CreateCustomer, receipt: Callable[[Customer], Write] | None = None
     ) -> Customer:
         """Make a customer, or change the one that has the e-mail address or phone (E18)."""
-        return self._customers.create(place, request, self._settings(place.instance).currencies, receipt)
+        currencies = self._settings(place.instance).currencies_in(place.world)
+        return self._customers.create(place, request, currencies, receipt)
 
     def deposit(
         self,

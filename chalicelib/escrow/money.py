@@ -19,7 +19,9 @@ _EXACT = Context(prec=100)
 
 @dataclass(frozen=True, slots=True)
 class Currency:
-    """code: ISO 4217. decimals: of the minor unit, 2 for EUR, 0 for JPY. asset: the address of its ledger token."""
+    """code: ISO 4217. decimals: of the minor unit, 2 for EUR, 0 for JPY. asset: the ledger's: the address of its token;
+    in the sandbox that of ``core.sandbox``.
+    """
 
     code: str
     decimals: int

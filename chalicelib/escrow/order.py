@@ -14,6 +14,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from chalicelib.core.changes import Account
+from chalicelib.core.sandbox import is_of_sandbox
 from chalicelib.escrow.lifecycle import Status
 from chalicelib.escrow.money import NO_FEE, Currency, FeeTerms, fee_of
 
@@ -317,6 +318,22 @@ class Wallet:
     @property
     def account(self) -> Account:
         return Account(customer_ref(self.place.world, self.customer_uuid), self.currency.asset)
+
+
+class OtherWorldsAsset(Exception):
+    """A row is about the asset of the other world: it was made before the sandbox had assets of its own (E35)."""
+
+    def __init__(self, thing: str, asset: str) -> None:
+        super().__init__(
+            f"{thing} has the asset {asset}, which is not of its world: these tables were made before the sandbox had "
+            "assets of its own; make them anew"
+        )
+
+
+def refuse_other_worlds_asset(thing: str, world: World, currency: Currency) -> None:
+    """Raise OtherWorldsAsset where a thing's currency is not as its world has it."""
+    if is_of_sandbox(currency.asset) != (world is World.SANDBOX):
+        raise OtherWorldsAsset(thing, currency.asset)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from chalicelib.core.sandbox import sandbox_asset
 from chalicelib.escrow.money import Currency
+from chalicelib.escrow.order import World
 from chalicelib.tenancy import TenancyRefused
 
 CURRENCIES_MAX = 20
@@ -48,9 +50,9 @@ class TooManyMerchants(TenancyRefused):
 
 @dataclass(frozen=True, slots=True)
 class DeskSettings:
-    """currencies: those that are enabled, in the order in which they came. release_delay_seconds: between a validation
-    and its release; 0: both in one call (E22). public_base_url: in front of an order's three links. iban, beneficiary:
-    where bank-wire payins are to be sent.
+    """currencies: those that are enabled, with their tokens, in the order in which they came. release_delay_seconds:
+    between a validation and its release; 0: both in one call (E22). public_base_url: in front of an order's three
+    links. iban, beneficiary: where bank-wire payins are to be sent.
     """
 
     currencies: tuple[Currency, ...] = ()
@@ -59,8 +61,14 @@ class DeskSettings:
     iban: str | None = None
     beneficiary: str | None = None
 
-    def currency(self, code: str) -> Currency | None:
-        return next((currency for currency in self.currencies if currency.code == code), None)
+    def currencies_in(self, world: World) -> tuple[Currency, ...]:
+        """Return the currencies as a world has them: the sandbox has assets of its own (E35)."""
+        if world is World.PRODUCTION:
+            return self.currencies
+        return tuple(replace(currency, asset=sandbox_asset(currency.asset)) for currency in self.currencies)
+
+    def currency(self, code: str, world: World) -> Currency | None:
+        return next((currency for currency in self.currencies_in(world) if currency.code == code), None)
 
     def with_currency(self, new: Currency, instance: str) -> DeskSettings:
         """Raises CurrencyKnown or TooManyCurrencies; one that is there just so changes nothing."""

@@ -17,7 +17,19 @@ from chalicelib.core.changes import Leg
 from chalicelib.core.transactions import TransactionType
 from chalicelib.escrow.lifecycle import UNPAID, Status
 from chalicelib.escrow.money import fee_of
-from chalicelib.escrow.order import Customer, Order, Payin, PayinStatus, PayinType, Payout, PayoutStatus, Refund, Wallet
+from chalicelib.escrow.order import (
+    Customer,
+    Order,
+    OtherWorldsAsset,
+    Payin,
+    PayinStatus,
+    PayinType,
+    Payout,
+    PayoutStatus,
+    Refund,
+    Wallet,
+    refuse_other_worlds_asset,
+)
 from chalicelib.stores.dynamodb import Row
 from chalicelib.stores.escrow_rows import (
     ORDER,
@@ -47,7 +59,7 @@ RowKey = tuple[str, str]
 """Owner and entry."""
 Legs = Mapping[tuple[str, str], list[Leg]]
 """By instance and reference, the transactions of orders as the ledger lists them."""
-UNREADABLE = (KeyError, ValueError, TypeError, AttributeError)
+UNREADABLE = (KeyError, ValueError, TypeError, AttributeError, OtherWorldsAsset)
 _COUNTED = {ORDER: "orders", PAYIN: "payins", PAYOUT: "payouts", WALLET: "wallets"}
 
 
@@ -80,7 +92,9 @@ class EscrowCheck:
         try:
             match row["entry"].partition("/")[0]:
                 case "order":
-                    self.orders[key] = replace(order_of(row), metadata={}, template={})
+                    order = replace(order_of(row), metadata={}, template={})
+                    refuse_other_worlds_asset("the order", order.place.world, order.currency)
+                    self.orders[key] = order
                 case "payin":
                     self.payins[key] = payin_of(row)
                 case "payout":
@@ -90,7 +104,9 @@ class EscrowCheck:
                 case "customer":
                     self.customers[key] = customer_of(row)
                 case "wallet":
-                    self.wallets[key] = wallet_of(row)
+                    wallet = wallet_of(row)
+                    refuse_other_worlds_asset("the wallet", wallet.place.world, wallet.currency)
+                    self.wallets[key] = wallet
                 case _:
                     self.others[key] = row
         except UNREADABLE as error:

@@ -17,7 +17,7 @@ from chalicelib.stores.keys import customer_key, escrow_fees_key, supply_key
 from chalicelib.stores.outbox import Outbox, OutboxRow
 from chalicelib.wire.http import HttpResponse
 from infra.tables import create_tables
-from tests.escrow.world import EUR, INSTANCE
+from tests.escrow.world import INSTANCE, SANDBOX_EUR
 from tests.memory import MemoryDynamoDB
 from tests.wire.truust.desk import KEY, OPERATOR_KEY, Desk, data_of, errors_of
 
@@ -239,11 +239,11 @@ def money(*amounts: object) -> Money:
 def ledger(desk: Desk) -> Money:
     """Return what the ledger itself says, whatever the desk shows."""
     buyer, seller = (
-        desk.accounts.balance(customer_key(INSTANCE, f"sandbox:{who['uuid']}"), EUR.asset)
+        desk.accounts.balance(customer_key(INSTANCE, f"sandbox:{who['uuid']}"), SANDBOX_EUR.asset)
         for who in (desk.buyer, desk.seller)
     )
-    fees = desk.accounts.balance(escrow_fees_key(INSTANCE, World.SANDBOX), EUR.asset)
-    supply = desk.accounts.balance(supply_key(INSTANCE), EUR.asset)
+    fees = desk.accounts.balance(escrow_fees_key(INSTANCE, World.SANDBOX), SANDBOX_EUR.asset)
+    supply = desk.accounts.balance(supply_key(INSTANCE), SANDBOX_EUR.asset)
     assert seller.held == fees.held == 0
     amounts = buyer.available, buyer.held, seller.available, fees.available, supply.available
     return Money(*map(major_units, amounts))

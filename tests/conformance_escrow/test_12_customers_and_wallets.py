@@ -14,7 +14,7 @@ from chalicelib.escrow.order import World
 from chalicelib.stores.keys import customer_key
 from chalicelib.stores.tokens import Tokens, new_token
 from tests.conformance_escrow.cases import NO_UUID, NOW, at, outcome
-from tests.escrow.world import EUR, INSTANCE, JPY
+from tests.escrow.world import EUR, INSTANCE, JPY, SANDBOX_EUR, SANDBOX_JPY
 from tests.tables import cases
 from tests.wire.truust.desk import OTHER_KEY, PRODUCTION_KEY, Desk, data_of, ids_of, page_of
 
@@ -208,12 +208,12 @@ def test_a_wallet_shows_every_field(desk: Desk) -> None:
 
 
 BALANCES = cases(
-    ("whole",               EUR, 150 * 10**18,              "150"),
-    ("minor unit",          EUR, 10**16,                    "0.01"),
-    ("less than that",      EUR, 10**16 - 1,                "0"),
-    ("rounded down",        EUR, 23_779_999_999_999_999_999, "23.77"),
-    ("yen",                 JPY, 10**18 - 1,                "0"),
-    ("yen, rounded down",   JPY, 2 * 10**18 - 1,            "1"),
+    ("whole",               SANDBOX_EUR, 150 * 10**18,              "150"),
+    ("minor unit",          SANDBOX_EUR, 10**16,                    "0.01"),
+    ("less than that",      SANDBOX_EUR, 10**16 - 1,                "0"),
+    ("rounded down",        SANDBOX_EUR, 23_779_999_999_999_999_999, "23.77"),
+    ("yen",                 SANDBOX_JPY, 10**18 - 1,                "0"),
+    ("yen, rounded down",   SANDBOX_JPY, 2 * 10**18 - 1,            "1"),
 )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ The table of fees stands in ``tests/escrow/test_vectors.py``.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -17,13 +18,17 @@ from chalicelib.escrow.money import Currency, major_units
 from chalicelib.escrow.order import World
 from chalicelib.escrow.settings import DeskSettings
 from chalicelib.stores.escrow_settings import EscrowDesks
-from chalicelib.stores.keys import customer_key, escrow_fees_key, transactions_key
+from chalicelib.stores.keys import customer_key, escrow_fees_key, supply_key, transactions_key
+from chalicelib.stores.tenants import Tenants
 from chalicelib.stores.transactions import Transactions
-from chalicelib.verify.verifier import Verifier
+from chalicelib.verify.verifier import Disproved, Verifier
+from chalicelib.wire.http import HttpRequest, HttpResponse
+from chalicelib.wire.trusset.paths import BALANCES, CREDIT, DEBIT, TRANSFER
+from chalicelib.wire.trusset.routes import BookDesk
 from tests.conformance_escrow.cases import Money, ledger, money, new_desk, outcome, part
-from tests.escrow.world import EUR, INSTANCE
+from tests.escrow.world import EUR, INSTANCE, SANDBOX_EUR
 from tests.tables import cases
-from tests.wire.truust.desk import OPERATOR_PRODUCTION_KEY, PRODUCTION_KEY, Desk, data_of
+from tests.wire.truust.desk import OPERATOR_KEY, OPERATOR_PRODUCTION_KEY, PRODUCTION_KEY, Desk, data_of
 
 
 def rows(desk: Desk, owner: str | None = None) -> list[Transaction]:
@@ -231,7 +236,8 @@ def test_e23_money_of_the_worlds_is_apart(desk: Desk) -> None:
     order = data_of(production.post("/orders", body))
     data_of(production.post("/payins", {"order_id": order["id"], "type": "WALLET", "wallet_id": wallet["id"]}))
     assert production.do(order, "validate", {"auto_accept": 1})["status"] == "RELEASED"
-    assert ledger(desk) == money(0, 0, 0, 0, 200), "credits are the instance's"
+    assert ledger(desk) == money(0, 0, 0, 0, 0), "the sandbox has assets of its own"
+    assert desk.accounts.balance(supply_key(INSTANCE), EUR.asset).available == 200 * 10**18
     fees = {world: desk.accounts.balance(escrow_fees_key(INSTANCE, world), EUR.asset).available for world in World}
     assert {world: major_units(amount) for world, amount in fees.items()} == {World.SANDBOX: 0, World.PRODUCTION: 5}
     assert production.wallet_of(seller)["balance"] == 145
@@ -239,7 +245,7 @@ def test_e23_money_of_the_worlds_is_apart(desk: Desk) -> None:
 
 def test_a_ledger_credit_to_the_customers_reference_shows_in_its_wallet(desk: Desk) -> None:
     owner = customer_key(INSTANCE, f"sandbox:{desk.seller['uuid']}")
-    desk.database.write(desk.accounts.give(owner, EUR.asset, 7 * 10**18, 1))
+    desk.database.write(desk.accounts.give(owner, SANDBOX_EUR.asset, 7 * 10**18, 1))
     assert desk.funds(desk.seller_wallet) == 7
 
 
@@ -312,3 +318,80 @@ def test_e33_a_currency_has_the_minor_unit_of_iso_4217(
     EscrowDesks(desk.database).change(INSTANCE, lambda _: enabled)
     assert desk.order(currency=code, value=value)["amount"] == amount
     assert outcome(desk.post("/orders", desk.usual_order(currency=code, value=too_fine))) == ["value"]
+
+
+# --- E35: the sandbox's money is play money
+
+
+BOOK_KEY = "trusset_test0001_" + "b" * 64
+
+
+def book_desk(desk: Desk) -> Callable[..., HttpResponse]:
+    """Return what sends requests of the book desk to the same instance."""
+    Tenants(desk.database, lambda: desk.now_s).add_key(INSTANCE, "key_book", BOOK_KEY, 0)
+    books = BookDesk(desk.database)
+
+    def send(method: str, route: str, body: object = None, **path: str) -> HttpResponse:
+        content = b"" if body is None else json.dumps(body).encode()
+        return books.answer(HttpRequest(method, route, path, {}, {"x-api-key": BOOK_KEY}, content))
+
+    return send
+
+
+def test_e35_what_is_deposited_in_the_sandbox_is_no_credit_of_the_token(desk: Desk) -> None:
+    books = book_desk(desk)
+    desk.deposit(200)
+    sandbox_buyer = f"sandbox:{desk.buyer['uuid']}"
+    moves = {"fromCustomerRef": sandbox_buyer, "toCustomerRef": "trader", "amount": "1"}
+    before = desk.tables()
+    for address, code in (
+        (EUR.asset, "INSUFFICIENT_BALANCE"),
+        (SANDBOX_EUR.asset, "VALIDATION_ERROR"),
+        (SANDBOX_EUR.asset.upper(), "VALIDATION_ERROR"),
+    ):
+        answer = books("POST", TRANSFER, moves | {"tokenAddress": address})
+        assert json.loads(answer.body)["error"]["code"] == code
+        debit = {"customerRef": sandbox_buyer, "amount": "1", "tokenAddress": address}
+        assert json.loads(books("POST", DEBIT, debit).body)["error"]["code"] == code
+    assert desk.tables() == before
+    assert desk.accounts.balance(supply_key(INSTANCE), EUR.asset).available == 0
+    assert desk.accounts.balance(supply_key(INSTANCE), SANDBOX_EUR.asset).available == 200 * 10**18
+    shown = json.loads(books("GET", BALANCES, customerRef=sandbox_buyer).body)["data"]["balances"]
+    assert [(row["tokenAddress"], row["token"]) for row in shown] == [(SANDBOX_EUR.asset, None)]
+
+
+def test_e35_the_tokens_money_is_nothing_in_the_sandbox(desk: Desk) -> None:
+    books, sandbox_buyer = book_desk(desk), f"sandbox:{desk.buyer['uuid']}"
+    credit = {"customerRef": sandbox_buyer, "amount": str(200 * 10**18), "tokenAddress": EUR.asset}
+    assert books("POST", CREDIT, credit).status == 200
+    assert desk.funds() == 0
+    order = desk.order()
+    payin = {"order_id": order["id"], "type": "WALLET", "wallet_id": desk.buyer_wallet["id"]}
+    assert data_of(desk.post("/payins", payin))["status"] == "DENIED"
+
+
+def test_e35_every_step_in_the_sandbox_moves_its_own_assets_alone(desk: Desk) -> None:
+    wire = desk.in_status("PENDING_PUBLISH")
+    payin = data_of(desk.get(f"/orders/{wire['id']}/payin"))
+    desk.operate(f"/payins/{payin['id']}/confirm", {"amount": 150})
+    desk.do(desk.paid(fee_value=5), "validate", {"auto_accept": 1})
+    desk.do(desk.paid(), "reimburse", {"amount": 30})
+    assets = {row["entry"] for row in desk.database.scan("accounts") if row["entry"].startswith("balance/")}
+    assert assets == {f"balance/{SANDBOX_EUR.asset}"}
+    assert {transaction.asset for transaction in rows(desk)} == {SANDBOX_EUR.asset}
+    Verifier(desk.database).verify(None)
+
+
+def test_e35_rows_of_before_the_sandbox_had_assets_of_its_own_move_nothing(desk: Desk) -> None:
+    order = desk.paid()
+    for row in list(desk.database.scan("escrows")):
+        if "currency" in row:
+            desk.database.put_many("escrows", [row | {"currency": row["currency"] | {"asset": EUR.asset}}])
+    before = desk.tables()
+    assert desk.post(f"/orders/{order['id']}/cancel", {}).status == 500
+    path = f"/operator/wallets/{desk.buyer_wallet['uuid']}/deposit"
+    operator = desk.as_key(OPERATOR_KEY)
+    assert operator.post(path, {"amount": 1, "reference": "late"}).status == 500
+    assert desk.tables() == before
+    with pytest.raises(Disproved, match="make them anew"):
+        Verifier(desk.database).verify(None)

@@ -8,7 +8,7 @@ from chalicelib.escrow.commands import CreateCustomer, Deposit
 from chalicelib.escrow.faults import Invalid, NotFound
 from chalicelib.escrow.order import Customer, World
 from chalicelib.escrow.settings import MerchantExists, UnknownCurrency
-from tests.escrow.world import EUR, INSTANCE, MERCHANT, EscrowWorld, check_all, eur
+from tests.escrow.world import INSTANCE, MERCHANT, SANDBOX_EUR, EscrowWorld, check_all, eur
 
 
 def test_a_new_customer_has_a_wallet_in_each_currency(world: EscrowWorld) -> None:
@@ -107,5 +107,5 @@ def test_a_deposit_is_made_once_under_its_reference(world: EscrowWorld) -> None:
         world.desk.deposit(world.place, yen.uuid, Deposit(eur("1.5"), "x"))
     with pytest.raises(NotFound):
         world.desk.deposit(world.merchant.place(World.PRODUCTION), wallet.uuid, Deposit(eur(1), "x"))
-    assert (world.tables(), wallet.currency) == (before, EUR)
+    assert (world.tables(), wallet.currency) == (before, SANDBOX_EUR)
     check_all(world)

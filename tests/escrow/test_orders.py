@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.core.sandbox import sandbox_asset
 from chalicelib.escrow.commands import Cancel, OpenPayin, PayOut, Reimburse
 from chalicelib.escrow.faults import Forbidden, Invalid, NotFound
 from chalicelib.escrow.lifecycle import Status
@@ -76,7 +77,10 @@ def test_a_currency_that_is_younger_than_a_customer_gets_it_a_wallet(world: Escr
     for party in (order.buyer, order.seller):
         wallet = world.escrows.wallet_by_id(world.place, party.wallet_id)
         assert wallet is not None
-        assert (wallet.customer_id, wallet.currency) == (party.customer_id, usd)
+        assert (wallet.customer_id, wallet.currency) == (
+            party.customer_id,
+            replace(usd, asset=sandbox_asset(usd.asset)),
+        )
     assert world.escrows.counts(world.place).wallets == wallets + 2
     assert world.order(currency="USD").buyer == order.buyer
 

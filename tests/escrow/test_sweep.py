@@ -9,7 +9,7 @@ from chalicelib.escrow.desk import Swept
 from chalicelib.escrow.lifecycle import Status
 from chalicelib.escrow.order import Order
 from chalicelib.stores.keys import customer_key
-from tests.escrow.world import EUR, INSTANCE, EscrowWorld, check_all, eur
+from tests.escrow.world import INSTANCE, SANDBOX_EUR, EscrowWorld, check_all, eur
 
 DELAY_S = 60
 
@@ -94,5 +94,5 @@ def test_one_order_that_cannot_be_released_does_not_keep_the_others(waiting: Esc
     assert waiting.desk.sweep() == Swept(0, 0), "it is left alone for a while"
     waiting.now_s += 30
     assert waiting.desk.sweep() == Swept(0, 1)
-    balance = waiting.accounts.balance(customer_key(INSTANCE, waiting.buyer.ref), EUR.asset)
+    balance = waiting.accounts.balance(customer_key(INSTANCE, waiting.buyer.ref), SANDBOX_EUR.asset)
     assert (balance.available, balance.held) == (eur(200), eur(10))

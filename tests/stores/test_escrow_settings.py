@@ -71,7 +71,10 @@ def test_a_currency_stays_what_it_is(store: Database) -> None:
         with pytest.raises(CurrencyKnown):
             desks.change(INSTANCE, lambda settings, other=other: settings.with_currency(other, INSTANCE))  # type: ignore[misc]
     assert desks.settings(INSTANCE).currencies == (EUR,)
-    assert (desks.settings(INSTANCE).currency("EUR"), desks.settings(INSTANCE).currency("USD")) == (EUR, None)
+    assert (
+        desks.settings(INSTANCE).currency("EUR", World.PRODUCTION),
+        desks.settings(INSTANCE).currency("USD", World.SANDBOX),
+    ) == (EUR, None)
 
 
 def test_a_merchant_is_made_once_with_what_belongs_to_it_or_not_at_all(store: Database) -> None:

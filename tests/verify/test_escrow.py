@@ -12,7 +12,7 @@ from chalicelib.stores.dynamodb import Database, Row
 from chalicelib.verify.report import lines, printed
 from chalicelib.verify.verifier import BookMoves, Disproved, Verifier
 from infra.tables import create_tables
-from tests.escrow.world import EUR, INSTANCE, EscrowWorld, eur, fee
+from tests.escrow.world import INSTANCE, SANDBOX_EUR, EscrowWorld, eur, fee
 from tests.memory import MemoryDynamoDB
 
 OWNER = f"{INSTANCE}/escrow/sandbox/shop"
@@ -125,18 +125,19 @@ def test_an_edited_order_is_told(world: EscrowWorld, order_id: int, facts: Row, 
 @pytest.mark.parametrize("name", ["available", "held"])
 def test_an_edited_balance_is_told(world: EscrowWorld, name: str, change: int) -> None:
     owner = f"{INSTANCE}/customer/{world.buyer.ref}"
-    account = row(world, f"balance/{EUR.asset}", owner, "accounts")
+    account = row(world, f"balance/{SANDBOX_EUR.asset}", owner, "accounts")
     edit(world, account, "accounts", **{name: account[name] + change})
-    assert f"account {owner} {EUR.asset}, {name}: expected {account[name]}, found {account[name] + change}" in told(
-        world
+    assert (
+        f"account {owner} {SANDBOX_EUR.asset}, {name}: expected {account[name]}, found {account[name] + change}"
+        in told(world)
     )
 
 
 def test_an_edited_fee_account_is_told(world: EscrowWorld) -> None:
-    fees = row(world, f"balance/{EUR.asset}", f"{INSTANCE}/fees/escrow-desk-sandbox", "accounts")
+    fees = row(world, f"balance/{SANDBOX_EUR.asset}", f"{INSTANCE}/fees/escrow-desk-sandbox", "accounts")
     assert fees["available"] == eur(6)
     edit(world, fees, "accounts", available=eur(5))
-    assert f"escrow-desk-sandbox {EUR.asset}, available: expected {eur(6)}, found {eur(5)}" in told(world)
+    assert f"escrow-desk-sandbox {SANDBOX_EUR.asset}, available: expected {eur(6)}, found {eur(5)}" in told(world)
 
 
 @pytest.mark.parametrize(

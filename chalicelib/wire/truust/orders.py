@@ -242,7 +242,7 @@ class OrderEndpoints:
 
     def _note_what_is_stored(self, sent: Sent, code: str, caller: Caller) -> None:
         """Note what the desk would find wrong with the fields that are good so far: all bad ones are told at once."""
-        currency = caller.settings.currency(code)
+        currency = caller.settings.currency(code, caller.world)
         if currency is None and "currency" not in sent.errors:
             sent.note(selected("currency"))
         sent.note(order_schema.money_errors(sent, currency))

@@ -9,7 +9,7 @@ import pytest
 
 from chalicelib.escrow.order import World
 from chalicelib.stores.keys import customer_key
-from tests.escrow.world import EUR, INSTANCE
+from tests.escrow.world import INSTANCE, SANDBOX_EUR
 from tests.tables import cases
 from tests.wire.truust.desk import OTHER_KEY, Desk, data_of, errors_of, ids_of, page_of
 
@@ -127,7 +127,7 @@ def test_a_name_is_one_customers_of_a_merchant(desk: Desk) -> None:
 def test_a_wallet_shows_what_its_account_has_available_in_whole_minor_units(desk: Desk) -> None:
     ref = f"sandbox:{desk.buyer['uuid']}"
     owner = customer_key(INSTANCE, ref)
-    give = desk.accounts.give(owner, EUR.asset, 23_779_999_999_999_999_999, 1)
+    give = desk.accounts.give(owner, SANDBOX_EUR.asset, 23_779_999_999_999_999_999, 1)
     desk.database.write(give)
     assert desk.funds() == Decimal("23.77")
     assert page_of(desk.get(f"/customers/{desk.buyer['uuid']}/wallets", "sort=asc"))["data"][0]["balance"] == Decimal(

@@ -16,7 +16,7 @@ from chalicelib.escrow.lifecycle import Status
 from chalicelib.escrow.order import Customer, Links, Order, World
 from chalicelib.stores.dynamodb import Database
 from chalicelib.stores.escrow_rows import row_of_order
-from tests.escrow.world import EUR, eur
+from tests.escrow.world import SANDBOX_EUR, eur
 from tests.memory import MemoryDynamoDB
 from tests.tables import cases
 from tests.wire.truust.desk import PRODUCTION_KEY, UNAUTHENTICATED, Desk, errors_of, ids_of, page_of, refusal_of
@@ -57,7 +57,7 @@ class Shelf:
             f"{number:012d}",
             name,
             eur(value),
-            EUR,
+            SANDBOX_EUR,
             buyer and buyer.party("EUR"),
             seller.party("EUR"),
             Links("b", "s", "q"),
