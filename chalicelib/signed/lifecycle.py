@@ -76,7 +76,8 @@ class State:
     """What is stored of an order besides its facts.
 
     lock: the last one; a FILLED order keeps the one under which it was filled. hold: what is still set aside for it.
-    version: how often the row was written; the guard of every write. updated_at_s: of the last change of state; of a
+    version: how often the row was written; the guard of every write. fills: how many there are; None of an order whose
+    row was first filled when they were not counted. updated_at_s: of the last change of state; of a
         lapse the moment at which it took effect (K30).
     """
 
@@ -88,6 +89,7 @@ class State:
     is_cancel_requested: bool = False
     notes: str | None = None
     version: int = 0
+    fills: int | None = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +201,10 @@ def _fill(order: SignedOrder, state: State, step: Step) -> State:
     if charge.quantity < 1 or filled > order.quantity:
         raise Forbidden("fill more than is left")
     hold = state.hold - order.taken_by(charge) if state.hold != NOTHING else NOTHING
-    after = replace(state, filled=filled, hold=hold, status=Status.PARTIALLY_FILLED, updated_at_s=step.at_s)
+    fills = None if state.fills is None else state.fills + 1
+    after = replace(
+        state, filled=filled, fills=fills, hold=hold, status=Status.PARTIALLY_FILLED, updated_at_s=step.at_s
+    )
     if filled < order.quantity:
         return after
     return replace(_end(after, Status.FILLED, step.at_s, notes=None), lock=state.lock)

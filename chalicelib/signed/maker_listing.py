@@ -1,7 +1,7 @@
 """The list of a maker's orders, each with its fills: filtered, sorted and counted, a page at a time.
 
-An order that is named by its hash or its nonce is read alone; else a page reads all of the maker's orders. The fills of
-a page's orders are read with it.
+An order that is named by its hash or its nonce is read alone; else a page reads all of the maker's orders. Fills are
+read of those orders that are shown.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ from enum import Enum
 from chalicelib.signed.lifecycle import Status
 from chalicelib.signed.listing import as_of, is_customer
 from chalicelib.signed.order import order_id_of
-from chalicelib.signed.paging import UNBOUNDED, Bounds, Page, Paging, page_of
+from chalicelib.signed.paging import UNBOUNDED, Bounds, Paging, sorted_up_to_page
 from chalicelib.stores.signed_orders import Fill, SignedOrders, StoredOrder
 
+FILLS_SHOWN_MAX = 5000
+"""Of an order at a time (K43)."""
 STATUSES_WITH_FILLS = frozenset({Status.PARTIALLY_FILLED, Status.FILLED})
 
 
@@ -32,7 +34,7 @@ class MakerQuery:
     """What a maker asks for; None: not limited by this. order_hash: in lower case. ticker: in upper case.
 
     is_ticker_part: whether the ticker is a part of the wanted ones. statuses: effective ones, by the clock; none: all.
-    deadline, created: Unix seconds.
+    deadline, created: Unix seconds. fills_page: which fills of each order, from 1.
     """
 
     paging: Paging = field(default_factory=Paging)
@@ -52,6 +54,7 @@ class MakerQuery:
     deadline: Bounds = UNBOUNDED
     created: Bounds = UNBOUNDED
     statuses: frozenset[Status] = frozenset()
+    fills_page: int = 1
 
     def has(self, stored: StoredOrder) -> bool:
         order = stored.order
@@ -87,10 +90,13 @@ _VALUES: dict[SortMakersBy, Callable[[StoredOrder], int]] = {
 
 @dataclass(frozen=True, slots=True)
 class MakersOrder:
-    """An order as of now. fills: newest first; None of an order that is neither partially filled nor filled."""
+    """An order as of now. fills: newest first, so many at a time; None of an order that is neither partially filled nor
+    filled. fills_total: how many there are.
+    """
 
     order: StoredOrder
     fills: list[Fill] | None
+    fills_total: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +108,23 @@ class MakerOrders:
     maker: str
     at_s: int
 
-    def page(self, query: MakerQuery) -> Page[MakersOrder]:
-        """Return a page, with the exact number of all orders under the filters (K13)."""
+    def up_to_page(self, query: MakerQuery) -> tuple[list[StoredOrder], int]:
+        """Return the orders up to the page's end, and the exact number of all under the filters (K13)."""
         value = _VALUES[query.sort_by]
         now = (as_of(stored, self.at_s) for stored in self._candidates(query))
-        page = page_of(filter(query.has, now), lambda stored: (value(stored), stored.order_hash), query.paging)
-        return Page([MakersOrder(each, self._fills(each)) for each in page.rows], page.total, page.paging)
+        matching = filter(query.has, now)
+        return sorted_up_to_page(matching, lambda stored: (value(stored), stored.order_hash), query.paging)
+
+    def with_fills(self, stored: StoredOrder, fills_page: int = 1) -> MakersOrder:
+        if stored.state.status not in STATUSES_WITH_FILLS:
+            return MakersOrder(stored, None)
+        fills = sorted(
+            self.orders.fills_of(self.instance, stored.order_id),
+            key=lambda fill: (fill.created_at_s, fill.fill_id),
+            reverse=True,
+        )
+        start = (fills_page - 1) * FILLS_SHOWN_MAX
+        return MakersOrder(stored, fills[start : start + FILLS_SHOWN_MAX], len(fills))
 
     def _candidates(self, query: MakerQuery) -> Iterable[StoredOrder]:
         """Return the maker's orders among which all that are wanted are, in no order."""
@@ -123,9 +140,3 @@ class MakerOrders:
             order_id, _ = found
         stored = self.orders.get(self.instance, order_id)
         return [stored] if stored and is_customer(stored.order.maker, self.maker) else []
-
-    def _fills(self, stored: StoredOrder) -> list[Fill] | None:
-        if stored.state.status not in STATUSES_WITH_FILLS:
-            return None
-        fills = self.orders.fills_of(self.instance, stored.order_id)
-        return sorted(fills, key=lambda fill: (fill.created_at_s, fill.fill_id), reverse=True)

@@ -74,6 +74,12 @@ UNBOUNDED = Bounds()
 
 def page_of(rows: Iterable[T], place: Callable[[T], Any], paging: Paging) -> Page[T]:
     """Return the page of these rows, which come in any order. place: what they are sorted by, no two the same."""
+    first, total = sorted_up_to_page(rows, place, paging)
+    return Page(first[paging.offset :], total, paging)
+
+
+def sorted_up_to_page(rows: Iterable[T], place: Callable[[T], Any], paging: Paging) -> tuple[list[T], int]:
+    """Return the rows up to the page's end, sorted, and how many there are in all."""
     total = 0
 
     def counted() -> Iterator[T]:
@@ -83,4 +89,4 @@ def page_of(rows: Iterable[T], place: Callable[[T], Any], paging: Paging) -> Pag
             yield row
 
     first = (heapq.nsmallest if paging.is_ascending else heapq.nlargest)(paging.end, counted(), key=place)
-    return Page(first[paging.offset :], total, paging)
+    return first, total

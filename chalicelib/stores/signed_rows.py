@@ -194,6 +194,8 @@ def row_of(stored: StoredOrder) -> Row:
     if state.lock is not None:
         lock = state.lock
         row |= {"locked_by": lock.taker, "locked_at_s": lock.locked_at_s, "lock_expires_at_s": lock.expires_at_s}
+    if state.fills is not None:
+        row["fills"] = state.fills
     if stored.stock_decimals != DECIMALS_USUAL:
         row["stock_decimals"] = stored.stock_decimals
     if stored.unfinished_takers:
@@ -228,6 +230,7 @@ def order_of(row: Row) -> StoredOrder:
         is_cancel_requested=row["is_cancel_requested"],
         notes=row["notes"],
         version=row["version"],
+        fills=row.get("fills", None if row["filled"] else 0),
     )
     return StoredOrder(
         instance=row["owner"].partition("/")[0],

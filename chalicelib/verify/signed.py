@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sized
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass, field, fields
 from types import NoneType
 from typing import TypeVar
@@ -191,7 +191,7 @@ def _not_of_a_fill(where: str, legs: Iterable[Leg]) -> Iterator[Disagreement]:
             yield Disagreement(where, "no such transaction: the fill moves no such thing", _text(leg))
 
 
-def _state(stored: StoredOrder, fills: Iterable[Fill]) -> Iterator[Disagreement]:
+def _state(stored: StoredOrder, fills: Sequence[Fill]) -> Iterator[Disagreement]:
     """Yield where an order's state is not what its fills leave of it."""
     where, order, state = _where(order_owner(stored.instance, stored.order_id), ORDER), stored.order, stored.state
     filled, hold = 0, order.hold(stored.stock_decimals)
@@ -200,6 +200,8 @@ def _state(stored: StoredOrder, fills: Iterable[Fill]) -> Iterator[Disagreement]
         hold = hold - order.taken_by(_charge(fill))
     if state.filled != filled:
         yield Disagreement(f"{where}, filled", str(filled), str(state.filled))
+    if state.fills not in (None, len(fills)):
+        yield Disagreement(f"{where}, fills", str(len(fills)), str(state.fills))
     yield from _unfinished_takers(where, stored, fills)
     expected = hold if stored.settles and state.status not in FINAL else NOTHING
     if state.hold != expected:

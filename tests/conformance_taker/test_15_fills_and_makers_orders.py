@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from chalicelib.signed.lifecycle import Status
+from chalicelib.signed.order import fill_id_of, order_id_of
+from chalicelib.stores.signed_orders import Fill, SignedOrders, StoredOrder
+from chalicelib.stores.signed_rows import fill_rows, row_of
+from chalicelib.verify.verifier import Disproved, Verifier
+from chalicelib.wire.page_bytes import answer_bytes
+from chalicelib.wire.stove.envelope import json_text
+from chalicelib.wire.stove.lists import FILL_BYTES_MAX, ORDER_BYTES_MAX
+from chalicelib.wire.stove.objects import makers_fill_object, single_order
 from tests.conformance_taker.cases import (
     FILLS,
     SINGLE,
@@ -358,3 +369,106 @@ def test_bad_parameters_of_a_makers_orders(makers: dict[str, Any], query: str, f
 def test_a_ticker_like_is_no_pattern(makers: dict[str, Any]) -> None:
     for text in (".", "%", "*", "T.LA"):
         assert _named(makers, {"ticker": text, "ticker_like": "true"}) == ""
+
+
+# --- pages by their bytes ----------------------------------------------------------------------------------------
+
+
+def _many_fills(desk: Desk, order_hash: str, count: int, counted: int | None) -> None:
+    """Put so many rows of fills beside a filled order's own one, each as long as one can be."""
+    orders = SignedOrders(desk.database)
+    stored = orders.get(desk.instance, order_id_of(order_hash))
+    assert stored is not None
+    rows = []
+    for number in range(count - 1):
+        reference = f"{number:064d}"
+        fill = _longest_fill(stored, reference, desk.clock.now_s + number)
+        rows.append(fill_rows(stored, fill)[0])
+    desk.database.put_many("signed-orders", rows)
+    row = row_of(replace(stored, state=replace(stored.state, fills=counted)))
+    desk.database.put_many("signed-orders", [row])
+
+
+def _longest_fill(stored: StoredOrder, reference: str, at_s: int) -> Fill:
+    return Fill(
+        fill_id=fill_id_of(stored.order_hash, reference),
+        order_id=stored.order_id,
+        order_hash=stored.order_hash,
+        taker="0x" + "f" * 40,
+        quantity=10**27,
+        amount=10**36,
+        fee=10**35,
+        incentive=10**27,
+        asked_incentive=None,
+        status=Status.PARTIALLY_FILLED,
+        reference_id=reference,
+        created_at_s=at_s,
+        tx_hash="0x" + "f" * 64,
+        block_number=2**63 - 1,
+    )
+
+
+def test_k43_bounds_of_an_orders_and_a_fills_bytes_hold(desk: Desk) -> None:
+    order_hash = new_order(desk)
+    stored = SignedOrders(desk.database).get(desk.instance, order_id_of(order_hash))
+    assert stored is not None
+    fill = _longest_fill(stored, "r" * 64, 253_402_300_799)
+    assert answer_bytes(json_text(makers_fill_object(fill))) < FILL_BYTES_MAX
+    longest = replace(
+        stored,
+        order=replace(stored.order, ticker="A" * 16, exchange=65_535, price=10**27, quantity=10**27, incentive=10**27,
+                      deadline=253_402_300_799, nonce=2**63 - 1),
+        state=replace(stored.state, status=Status.PARTIALLY_FILLED, notes="\U0001f600" * 256, filled=10**27),
+    )  # fmt: skip
+    assert answer_bytes(json_text(single_order(longest) | {"fills": [], "fills_total": 10**9})) < ORDER_BYTES_MAX
+
+
+@pytest.mark.parametrize("counted", [True, False])
+def test_k43_a_page_ends_before_its_bytes_are_too_many_and_the_next_one_goes_on(desk: Desk, counted: bool) -> None:
+    """Twelve orders of a thousand fills: some 9 MB. counted: whether their rows say how many fills there are."""
+    hashes = [locked(desk) for _ in range(12)]
+    for order_hash in hashes:
+        data_of(desk.fill(order_hash, 1000))
+        _many_fills(desk, order_hash, 1000, 1000 if counted else None)
+    found: list[str] = []
+    fills = 0
+    for number in range(1, 10):
+        answer = desk.maker_get("/orders", {"page": number, "page_size": 100})
+        assert len(json.dumps(answer.body)) < 6 * 1024 * 1024
+        page = data_of(answer)
+        assert (page["total"], page["page"], page["page_size"]) == (12, number, 100)
+        found += [order["order_hash"] for order in page["orders"]]
+        fills += sum(len(order["fills"]) for order in page["orders"])
+        assert page["total_pages"] >= number
+        if page["total_pages"] == number:
+            break
+    assert sorted(found) == sorted(hashes)
+    assert fills == 12 * 1000
+    past = data_of(desk.maker_get("/orders", {"page": number + 1, "page_size": 100}))
+    assert (past["orders"], past["total"], past["total_pages"]) == ([], 12, number)
+
+
+def test_k43_of_an_order_with_very_many_fills_the_newest_come_first_and_the_others_on_their_pages(desk: Desk) -> None:
+    order_hash = locked(desk)
+    data_of(desk.fill(order_hash, 1000, reference_id="first"))
+    _many_fills(desk, order_hash, 7000, 7000)
+    shown = []
+    for number, expected in ((1, 5000), (2, 2000), (3, 0)):
+        (order,) = data_of(desk.maker_get("/orders", {"order_hash": order_hash, "fills_page": number}))["orders"]
+        assert (len(order["fills"]), order["fills_total"]) == (expected, 7000)
+        shown += [fill["id"] for fill in order["fills"]]
+    assert len(set(shown)) == 7000
+    assert faulty_fields(desk.maker_get("/orders", {"fills_page": 0})) == ["fills_page"]
+
+
+def test_k43_an_order_counts_its_fills(desk: Desk) -> None:
+    order_hash = locked(desk)
+    for number in range(3):
+        data_of(desk.fill(order_hash, 100, reference_id=f"r{number}"))
+    stored = SignedOrders(desk.database).get(desk.instance, order_id_of(order_hash))
+    assert stored is not None
+    assert stored.state.fills == 3
+    Verifier(desk.database).verify(None)
+    desk.database.put_many("signed-orders", [row_of(replace(stored, state=replace(stored.state, fills=2)))])
+    with pytest.raises(Disproved, match="fills"):
+        Verifier(desk.database).verify(None)

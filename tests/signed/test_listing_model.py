@@ -300,9 +300,10 @@ def look_at_makers_orders(story: Story) -> None:
             and (not query.statuses or order.state.status in query.statuses)
         ]  # fmt: skip
         expected, total = cut(rows, values[query.sort_by], lambda order: order.order_hash, query.paging)
-        page = MakerOrders(story.market.orders, INSTANCE, maker, story.market.now_s).page(query)
-        assert ([each.order for each in page.rows], page.total) == (expected, total), query
-        for each in page.rows:
+        orders = MakerOrders(story.market.orders, INSTANCE, maker, story.market.now_s)
+        found, counted = orders.up_to_page(query)
+        assert (found[query.paging.offset :], counted) == (expected, total), query
+        for each in map(orders.with_fills, found[query.paging.offset :]):
             made = [fill for fill in story.fills if fill.order_hash == each.order.order_hash]
             made.sort(key=lambda fill: (fill.created_at_s, fill.fill_id), reverse=True)
             has_fills = each.order.state.status in (Status.PARTIALLY_FILLED, Status.FILLED)

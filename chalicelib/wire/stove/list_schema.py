@@ -161,6 +161,7 @@ def maker_query(query: Mapping[str, list[str]]) -> MakerQuery:
         statuses=of.statuses(),
         sort_by=of.sorted_by(SortMakersBy.CREATED_AT),
         paging=of.paging(),
+        fills_page=of.read("fills_page", _from_one) or 1,
     )
     of.refuse_bad()
     return found

@@ -9,17 +9,22 @@ from typing import TypeVar
 from chalicelib.signed.faults import OrderNotFound
 from chalicelib.signed.fill_listing import TakerFills
 from chalicelib.signed.listing import ShownOrder, TakerOrders, open_orders
-from chalicelib.signed.maker_listing import MakerOrders, MakersOrder
+from chalicelib.signed.maker_listing import FILLS_SHOWN_MAX, STATUSES_WITH_FILLS, MakerOrders, MakersOrder
 from chalicelib.signed.paging import Page
 from chalicelib.stores.dynamodb import Database
-from chalicelib.stores.signed_orders import SignedOrders
+from chalicelib.stores.signed_orders import SignedOrders, StoredOrder
 from chalicelib.wire.http import BadPercentEncoding, HttpRequest, percent_decoded
-from chalicelib.wire.stove.envelope import order_not_found
+from chalicelib.wire.page_bytes import CHARACTER_BYTES_MAX, Weight, answer_bytes, packed
+from chalicelib.wire.stove.envelope import json_text, order_not_found
 from chalicelib.wire.stove.gate import Caller, Endpoint
 from chalicelib.wire.stove.list_schema import fill_query, hash_of, maker_query, open_orders_query, order_query
 from chalicelib.wire.stove.objects import fill_object, listed_order, makers_fill_object, single_order
+from chalicelib.wire.stove.schema import TEXT_CHARACTERS_MAX
 
 Row = TypeVar("Row")
+ORDER_BYTES_MAX = 2000 + TEXT_CHARACTERS_MAX * CHARACTER_BYTES_MAX
+FILL_BYTES_MAX = 900
+"""Of an order without its fills, and of a fill, in an answer (``answer_bytes``)."""
 
 
 def list_endpoints(database: Database) -> Mapping[str, Endpoint]:
@@ -65,9 +70,30 @@ class ListEndpoints:
         return _page(page, "fills", fill_object)
 
     def makers_orders(self, request: HttpRequest, caller: Caller) -> object:
-        """GET orders. A page of the maker's orders, with the fills of those that are partially filled or filled."""
+        """GET orders. A page of the maker's orders, with the fills of those that are partially filled or filled.
+
+        It ends before its bytes pass what an answer may have; the next page goes on (K43).
+        """
         orders = MakerOrders(self.orders, caller.instance, caller.address, caller.now_s)
-        return _page(orders.page(maker_query(request.query)), "orders", _makers_order)
+        query = maker_query(request.query)
+        paging = query.paging
+
+        def view(stored: StoredOrder) -> dict[str, object]:
+            return _makers_order(orders.with_fills(stored, query.fills_page))
+
+        def exact_bytes(stored: StoredOrder) -> int:
+            return answer_bytes(json_text(view(stored)))
+
+        rows, total = orders.up_to_page(query)
+        page = packed(rows, paging.number, paging.size, Weight(_most_bytes, exact_bytes))
+        left = -(-(total - page.end) // paging.size)
+        return {
+            "total": total,
+            "page": paging.number,
+            "page_size": paging.size,
+            "total_pages": page.pages + (left if page.rows else 0),
+            "orders": [view(stored) for stored in page.rows],
+        }
 
     def _of_taker(self, caller: Caller) -> TakerOrders:
         return TakerOrders(self.orders, caller.instance, caller.address, caller.now_s)
@@ -89,5 +115,17 @@ def _listed(shown: ShownOrder) -> dict[str, object]:
 
 
 def _makers_order(makers: MakersOrder) -> dict[str, object]:
-    fills = {} if makers.fills is None else {"fills": [makers_fill_object(fill) for fill in makers.fills]}
-    return single_order(makers.order) | fills
+    """Return an order with its fills; how many there are in all, where these are not all of them."""
+    shown = single_order(makers.order)
+    if makers.fills is None:
+        return shown
+    shown |= {"fills": [makers_fill_object(fill) for fill in makers.fills]}
+    return shown if len(makers.fills) == makers.fills_total else shown | {"fills_total": makers.fills_total}
+
+
+def _most_bytes(stored: StoredOrder) -> int:
+    """Return a bound of what an order takes in an answer, with its fills, without reading them."""
+    if stored.state.status not in STATUSES_WITH_FILLS:
+        return ORDER_BYTES_MAX
+    fills = stored.state.fills
+    return ORDER_BYTES_MAX + FILL_BYTES_MAX * (FILLS_SHOWN_MAX if fills is None else min(fills, FILLS_SHOWN_MAX))
