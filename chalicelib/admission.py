@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from chalicelib.clock import new_id, now_s
 from chalicelib.core.config import BookConfig, OrderRequest, Refusal, RefusalCode, refusal_of, size_refusal_of
 from chalicelib.core.ledger import hold_of_limit, market_buy_cost, market_buy_hold, quantity_of_value
-from chalicelib.core.vocabulary import CancelOrder, OrderType, PlaceOrder, Side
+from chalicelib.core.vocabulary import CancelAll, CancelOrder, OrderType, PlaceOrder, Side
 from chalicelib.stores.accounts import Accounts
 from chalicelib.stores.books import Books
 from chalicelib.stores.dynamodb import Database, OutcomeUnknown, TransactionRefused, Unavailable, Write
@@ -124,6 +124,24 @@ class Admission:
             if seen is None or not seen.cancel_queued:
                 raise
         return True
+
+    def cancel_all(self, instance: str, customer: str, book_id: str) -> str:
+        """Queue the command that closes every order of a customer in a book (O9); return its id.
+
+        What was sequenced before it is closed, by whichever desk it was placed. ``Inbox.progress`` tells how far it is.
+        Raises Unavailable (nothing changed) or OutcomeUnknown.
+        """
+        book, command = book_key(instance, book_id), CancelAll(self._new_id("cxa"), customer)
+        try:
+            self._database.transact([self._inbox.send(book, command, self._now_s())])
+        except (OutcomeUnknown, TransactionRefused) as unknown:
+            try:
+                is_queued = bool(self._inbox.progress([(book, command.command_id)]))
+            except Unavailable as error:
+                raise unknown from error
+            if not is_queued:
+                raise
+        return command.command_id
 
     def _sized(self, config: BookConfig, request: OrderRequest) -> OrderRequest | Refusal:
         """Return an order by value with the quantity that it comes to on the published depth (R25), or its refusal."""

@@ -9,6 +9,9 @@ group begins, and what is due by then expires before anything else is decided. S
 an order that is EXPIRED was due by its entry's time; nothing trades or comes to rest that is due by then; and while
 anything that is due rests, nothing happens but expiry.
 
+A cancel-all (O9) closes its orders a group at a time. One that is not done is part of the book's state: whoever goes on
+with the book, after a crash too, does that before anything newer.
+
 Fencing: only one writer can create entry N+1. Who fails holds a stale book, throws it away, reloads, and finds the
 commands that are decided by now. So two matchers at once, a batch delivered twice, or a crash between any two calls
 change nothing but the time it takes.
@@ -24,11 +27,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from chalicelib.core.book import Book
-from chalicelib.core.commands import close_out, decide, expire
-from chalicelib.core.events import BookChanged, CancelRefused, Event, Traded
+from chalicelib.core.commands import carry_on, close_out, decide, expire
+from chalicelib.core.events import BookChanged, CancelAllEnded, CancelRefused, Event, Traded
 from chalicelib.core.journal import JournalEntry, draft
 from chalicelib.core.matching import reject
-from chalicelib.core.vocabulary import CancelOrder, ChangeBook, CloseReason, Command, PlaceOrder
+from chalicelib.core.vocabulary import CancelAll, CancelOrder, ChangeBook, CloseReason, Command, PlaceOrder
 from chalicelib.loading import LoadedBook, Loading
 from chalicelib.observing import UNWATCHED, Committed, MatchObserver
 from chalicelib.projection import Projector
@@ -149,6 +152,8 @@ class Matcher:
             if len(pending.events) >= EVENTS_PER_ENTRY_GROUP:
                 self._commit(loaded, pending)
                 pending = self._begin(loaded)
+            elif loaded.state.book.cancelling is not None:
+                pending = self._carried_on(loaded, pending)
         self._commit(loaded, pending)
         # A crash in between leaves the rest of a closed book's orders to the next delivery (T32).
         while events := close_out(loaded.state.book, EVENTS_PER_ENTRY_GROUP):
@@ -171,11 +176,19 @@ class Matcher:
         return len(events)
 
     def _begin(self, loaded: LoadedBook) -> _Pending:
-        """Return a group that is decided now, with what is due by now; whole groups of that are committed before."""
-        at_ms = self._time_of_next(loaded)
-        while len(due := expire(loaded.state.book, at_ms, EVENTS_PER_ENTRY_GROUP)) == EVENTS_PER_ENTRY_GROUP:
-            self._commit(loaded, _Pending(at_ms, due))
-        return _Pending(at_ms, due)
+        """Return a group that is decided now, with all that comes before any newer command."""
+        return self._carried_on(loaded, _Pending(self._time_of_next(loaded)))
+
+    def _carried_on(self, loaded: LoadedBook, pending: _Pending) -> _Pending:
+        """Do what comes before any newer command; return the group that has the last of it.
+
+        Whole groups are committed. pending: what is decided and not committed, less than a whole group.
+        """
+        while True:
+            pending.events += carry_on(loaded.state.book, pending.at_ms, EVENTS_PER_ENTRY_GROUP - len(pending.events))
+            if len(pending.events) < EVENTS_PER_ENTRY_GROUP:
+                return pending
+            self._commit(loaded, pending)
 
     def _time_of_next(self, loaded: LoadedBook) -> int:
         """Return the time of a group that begins now: never before that of the book's last entry."""
@@ -247,6 +260,8 @@ def _give_up(book: Book, command: Command) -> list[Event]:
             events = reject(command, CloseReason.INTERNAL_ERROR)
         case CancelOrder(_, order_id, customer):
             events = [CancelRefused(order_id, customer)]
+        case CancelAll(command_id, customer):
+            events = [CancelAllEnded(command_id, customer, 0)]
         case ChangeBook(command_id, _):
             events = [BookChanged(command_id, book.terms)]
     for event in events:

@@ -9,13 +9,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from chalicelib.core.config import BookConfig
-from chalicelib.core.events import Accepted, CancelRefused, Closed, Event, Rested, Traded
+from chalicelib.core.events import (
+    Accepted,
+    CancelAllBegun,
+    CancelAllEnded,
+    CancelRefused,
+    Closed,
+    Event,
+    Rested,
+    Traded,
+)
 from chalicelib.core.journal import JournalEntry, trade_id
 from chalicelib.core.ledger import settle
 from chalicelib.core.vocabulary import CloseReason, OrderStatus, PlaceOrder
 from chalicelib.stores.accounts import Accounts
 from chalicelib.stores.dynamodb import Database
 from chalicelib.stores.fills import Fill, Fills
+from chalicelib.stores.inbox import CancelAllProgress, Inbox
 from chalicelib.stores.keys import customer_key, owner_key
 from chalicelib.stores.orders import Orders, OrderUpdate
 
@@ -25,6 +35,7 @@ class Projector:
         self._orders = Orders(database)
         self._fills = Fills(database)
         self._accounts = Accounts(database)
+        self._inbox = Inbox(database)
 
     def project(self, config: BookConfig, entry: JournalEntry, events: Sequence[Event]) -> None:
         """Write what the entry changed. Entries of a book must be projected in order, none left out.
@@ -44,6 +55,7 @@ class Projector:
         self._fills.put(fills_of(config, entry, events))
         self._orders.project(updates, sequence, at_ms)
         self._orders.note_refused_cancels(not_cancelled, sequence)
+        self._inbox.note_progress(entry.book, cancel_alls(events, sequence))
 
 
 def order_updates(events: Iterable[Event]) -> list[tuple[PlaceOrder, OrderUpdate]]:
@@ -77,6 +89,18 @@ def order_updates(events: Iterable[Event]) -> list[tuple[PlaceOrder, OrderUpdate
             case Closed(order, status, reason, remaining):
                 show(order, remaining, closed=(status, reason))
     return list(updates.values())
+
+
+def cancel_alls(events: Iterable[Event], sequence: int) -> dict[str, CancelAllProgress]:
+    """Return how far the events of this entry brought cancel-alls, by id."""
+    reached: dict[str, CancelAllProgress] = {}
+    for event in events:
+        if isinstance(event, CancelAllBegun):
+            reached[event.command_id] = CancelAllProgress(decided=sequence)
+        elif isinstance(event, CancelAllEnded):
+            before = reached.get(event.command_id, CancelAllProgress())
+            reached[event.command_id] = before.joined(CancelAllProgress(ended=sequence, closed=event.closed))
+    return reached
 
 
 def fills_of(config: BookConfig, entry: JournalEntry, events: Sequence[Event]) -> list[Fill]:

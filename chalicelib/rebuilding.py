@@ -1,10 +1,10 @@
 """Bring back what a book's rows lack of its journal: after a table was restored to an earlier moment, or damaged.
 
 The journal tells of every accepted order, of every trade, and of each change of the book's terms; the inbox of orders
-and cancels that wait for their turn. So order rows, the names that orders have, fills, looks at orders that expire, the
-terms in the configuration and the depth view can all be worked out again. Accounts cannot: credits, debits, holds and
-what the other desks moved stand in no journal. What the journal moved after the depth view's entry is settled again,
-for which an account's marks let each entry through once.
+and cancels that wait for their turn. So order rows, the names that orders have, fills, looks at orders that expire,
+what the inbox notes of cancel-alls, the terms in the configuration and the depth view can all be worked out again.
+Accounts cannot: credits, debits, holds and what the other desks moved stand in no journal. What the journal moved after
+the depth view's entry is settled again, for which an account's marks let each entry through once.
 
 Everything is compared first and written then, each row on condition that it is as it was read. A book that is at work
 meanwhile keeps its newer rows; ``BookAtWork`` says that it has to be done again. Memory: as for ``verify``.
@@ -18,14 +18,14 @@ from dataclasses import dataclass, replace
 from chalicelib.core.config import BookConfig
 from chalicelib.core.journal import BrokenJournal
 from chalicelib.core.snapshot import BookState
-from chalicelib.core.vocabulary import CancelOrder, PlaceOrder
+from chalicelib.core.vocabulary import CancelAll, CancelOrder, PlaceOrder
 from chalicelib.loading import LoadedBook, Loading, UnknownBook
 from chalicelib.stores.books import Books
 from chalicelib.stores.dynamodb import ConditionFailed, Database, Row, TransactionRefused, batched
 from chalicelib.stores.expiries import Expiries, Expiry
 from chalicelib.stores.external_ids import name_row
 from chalicelib.stores.fills import Fills, row_of
-from chalicelib.stores.inbox import Inbox, command_of
+from chalicelib.stores.inbox import CancelAllProgress, Inbox, command_of, progress_of
 from chalicelib.stores.journal import Journal
 from chalicelib.stores.keys import customer_key
 from chalicelib.stores.orders import Orders, admitted_row
@@ -46,6 +46,7 @@ class RowsAhead(Exception):
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
     """What was not as the journal gives it, and is now. orders: rows of orders and of their names. entry: the last one.
+    cancel_alls: commands in the inbox that did not show how far the journal brought them.
 
     looks: rows that have orders looked at because they expire, written again whether they were there or not.
     """
@@ -53,6 +54,7 @@ class Rebuilt:
     entry: int
     orders: int
     fills: int
+    cancel_alls: int
     looks: int
     has_other_terms: bool
 
@@ -92,12 +94,20 @@ class Rebuilding:
         has_other_terms = self._bring_to_terms(fold)
         self._write_orders(differences.orders)
         self._fills.put_rows(differences.fills)
+        self._inbox.note_progress(book, waiting.unnoted)
         looks = list(_looks(fold, waiting))
         self._expiries.expect_all(looks)
         self._project_rest(book)
         if next(self._journal.after(book, fold.head), None) is not None:
             raise BookAtWork(book)
-        return Rebuilt(fold.head, len(differences.orders), len(differences.fills), len(looks), has_other_terms)
+        return Rebuilt(
+            fold.head,
+            len(differences.orders),
+            len(differences.fills),
+            len(waiting.unnoted),
+            len(looks),
+            has_other_terms,
+        )
 
     def _folded(self, book: str, config: BookConfig, rows: ExpectedRows) -> BookFold:
         fold = BookFold(book, config, rows=rows)
@@ -118,7 +128,7 @@ class Rebuilding:
 
     def _waiting(self, fold: BookFold) -> _Waiting:
         """Return what the inbox tells that the journal does not."""
-        waiting = _Waiting([], {})
+        waiting = _Waiting([], {}, {})
         for row in self._inbox.rows(fold.key):
             command = command_of(row)
             if isinstance(command, PlaceOrder) and command.order_id not in fold.decided:
@@ -126,6 +136,10 @@ class Rebuilding:
             elif isinstance(command, CancelOrder):
                 key = customer_key(fold.config.instance, command.customer), command.order_id
                 waiting.cancels[key] = command.command_id
+            elif isinstance(command, CancelAll) and command.command_id in fold.cancel_alls:
+                reached, _ = fold.cancel_alls[command.command_id]
+                if reached != progress_of(row):
+                    waiting.unnoted[command.command_id] = reached
         return waiting
 
     def _differences(self, rows: ExpectedRows, expected: dict[RowKey, Row], fold: BookFold) -> _Differences:
@@ -184,10 +198,14 @@ class Rebuilding:
 
 @dataclass(slots=True)
 class _Waiting:
-    """Orders whose turn has not come; of each order that has one, the command that asks for its cancel."""
+    """Orders whose turn has not come; of each order that has one, the command that asks for its cancel.
+
+    unnoted: how far the journal brought cancel-alls whose rows do not say so.
+    """
 
     orders: list[PlaceOrder]
     cancels: dict[RowKey, str]
+    unnoted: dict[str, CancelAllProgress]
 
 
 def _order_rows(rows: ExpectedRows, waiting: _Waiting, fold: BookFold) -> dict[RowKey, Row]:

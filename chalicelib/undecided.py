@@ -8,6 +8,7 @@ tells which:
 | --- | --- | --- |
 | place | its order rests, or its row carries a sequence | at or below the watermark, or redriven |
 | cancel | its order's row says cancelled by its user, or cancel refused | its order does not rest |
+| cancel-all | its inbox row says so, or has gone | at or below the watermark, or redriven |
 | change | the book knows its name | never |
 """
 
@@ -18,9 +19,9 @@ from dataclasses import dataclass
 
 from chalicelib.core.config import BookConfig
 from chalicelib.core.snapshot import BookState
-from chalicelib.core.vocabulary import CancelOrder, CloseReason, Command, PlaceOrder
+from chalicelib.core.vocabulary import CancelAll, CancelOrder, CloseReason, Command, PlaceOrder
 from chalicelib.stores.dynamodb import Database
-from chalicelib.stores.inbox import Inbox
+from chalicelib.stores.inbox import CancelAllProgress, Inbox
 from chalicelib.stores.keys import book_key, customer_key
 from chalicelib.stores.orders import OrderRow, Orders
 
@@ -44,6 +45,7 @@ class Undecided:
         """Return what is still to be decided, in the order of delivery; the placing of an order before its cancel."""
         fresh: dict[str, Delivery] = {}
         doubtful: list[PlaceOrder | CancelOrder] = []
+        doubtful_alls: list[str] = []
         certainly_new: set[str] = set()
         for delivery in deliveries:
             command, at = delivery.command, delivery.stream_sequence
@@ -60,6 +62,10 @@ class Undecided:
                 order_id = command.order_id
                 if order_id not in state.book.open_orders and order_id not in certainly_new:
                     doubtful.append(command)
+            elif isinstance(command, CancelAll) and (at is None or at <= state.head.watermark):
+                doubtful_alls.append(name)
+        for name in self._decided_alls(config, doubtful_alls):
+            del fresh[name]
         if not doubtful:
             return list(fresh.values())
         rows = self._rows(config, doubtful)
@@ -67,6 +73,12 @@ class Undecided:
             if _is_decided(command, rows.get(command.order_id)):
                 del fresh[command.command_id]
         return self._places_first(config, fresh, rows)
+
+    def _decided_alls(self, config: BookConfig, names: list[str]) -> list[str]:
+        """Return those of the cancel-alls that were decided. One whose row has gone is too old to be decided anew."""
+        book = book_key(config.instance, config.book_id)
+        progress = self._inbox.progress((book, name) for name in names)
+        return [name for name in names if name not in progress or progress[name] != CancelAllProgress()]
 
     def _rows(self, config: BookConfig, commands: Iterable[PlaceOrder | CancelOrder]) -> dict[str, OrderRow]:
         owners = {(customer_key(config.instance, command.customer), command.order_id) for command in commands}

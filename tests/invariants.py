@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from chalicelib.core.book import Book
 from chalicelib.core.ledger import settle
 from chalicelib.core.snapshot import NAMED_LIFE_MS, BookState, decode_state
-from chalicelib.core.vocabulary import BookStatus, CancelOrder, ChangeBook, PlaceOrder
+from chalicelib.core.vocabulary import BookStatus, CancelAll, CancelOrder, ChangeBook, PlaceOrder
 from chalicelib.stores.dynamodb import Row
 from chalicelib.stores.external_ids import is_name
 from chalicelib.stores.inbox import command_of
@@ -34,6 +34,7 @@ def check_invariants(venue: Venue, credited: dict[str, int], commands: Iterable[
     _check_holds(venue, state.book, balances)
     _check_orders(venue, state)
     _check_outcomes(venue, venue.inbox_rows() if commands is None else commands)
+    _check_cancel_alls(venue)
     _check_times(venue)
     _check_expiries(venue, state.book)
     depth = venue.books.depth(venue.book)
@@ -118,9 +119,47 @@ def _check_outcomes(venue: Venue, commands: Iterable[Row]) -> None:
                     outcomes[f"place {event['order']['id']}"] += 1  # type: ignore[index]
                 case ("closed", "USER_CANCELLED") | ("cancelRefused", _):
                     outcomes[f"cancel {event['order']}"] += 1
+                case "cancelAllEnded", _:
+                    outcomes[f"cancel all {event['command']}"] += 1
                 case "bookChanged", _:
                     outcomes[f"change {event['command']}"] += 1
     assert outcomes == Counter(map(_name_of, commands)), "5: commands and outcomes differ"
+
+
+def _check_cancel_alls(venue: Venue) -> None:
+    """O9: nothing of its customer rests when a cancel-all ends, nothing newer comes before, and its row says so."""
+    customers: dict[str, str] = {}
+    resting: set[str] = set()
+    running: dict[str, object] | None = None
+    ended: dict[str, int] = {}
+    for entry in venue.journal.after(venue.book, 0):
+        for event in entry.events:
+            raw: Row = event
+            if running is not None:
+                by_it = raw.get("reason") == "CANCEL_ALL" and customers[raw["order"]] == running["customer"]
+                may_come = by_it or raw.get("reason") == "EXPIRED" or raw["type"] == "cancelAllEnded"
+                assert may_come, f"O9: {raw} before {running} is done"
+            match raw["type"]:
+                case "accepted":
+                    customers[raw["order"]["id"]] = raw["order"]["customer"]
+                case "rested":
+                    resting.add(raw["order"])
+                case "traded" if raw["makerRemaining"] == "0":
+                    resting.discard(raw["maker"])
+                case "closed":
+                    assert running is not None or raw["reason"] != "CANCEL_ALL", f"O9: {raw} with no cancel-all"
+                    resting.discard(raw["order"])
+                case "cancelAllBegun":
+                    running = raw
+                case "cancelAllEnded":
+                    left = [order for order in resting if customers[order] == raw["customer"]]
+                    assert not left or running is None, f"O9: {left} rest after {raw}"
+                    assert running is not None or raw["closed"] == 0, f"O9: {raw} was given up"
+                    running, ended[raw["command"]] = None, raw["closed"]
+    assert running is None, f"O9: {running} is not done"
+    rows = [row for row in venue.inbox_rows() if row["kind"] == "cancel_all"]
+    shown = {row["id"]: row.get("closed") for row in rows}
+    assert shown.items() <= ended.items(), f"O9: {shown} is shown of {ended}"
 
 
 def _check_times(venue: Venue) -> None:
@@ -167,6 +206,8 @@ def _name_of(row: Row) -> str:
             return f"place {order_id}"
         case CancelOrder(_, order_id, _):
             return f"cancel {order_id}"
+        case CancelAll(command_id, _):
+            return f"cancel all {command_id}"
         case ChangeBook(command_id, _):
             return f"change {command_id}"
 

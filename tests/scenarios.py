@@ -99,6 +99,49 @@ def cancel_against_fill(world: World) -> None:
     world.cancel("ben", world.placed("ben", "BUY", 5, 40))
 
 
+def cancel_all(world: World) -> None:
+    """More orders than one group closes, on both sides; before, between and after them what concerns others.
+
+    One of the orders is cancelled by itself too late; the second cancel-all finds one order, the third none.
+    """
+    late = world.placed("ann", "SELL", 10, 50)
+    for price in range(51, 55):
+        world.placed("ann", "SELL", 10, price)
+    world.placed("ann", "BUY", 10, 40)
+    world.placed("cat", "SELL", 10, 51)
+    world.deliver()
+    world.placed("ben", "BUY", 15, 50)
+    world.cancel_all("ann")
+    world.cancel("ann", late)
+    world.placed("ben", "BUY", 15, 52)
+    world.placed("ann", "SELL", 7, 60)
+    world.cancel_all("ann")
+    world.cancel_all("ann")
+    world.placed("ann", "SELL", 8, 61)
+
+
+def cancel_all_comes_again(world: World) -> None:
+    """A cancel-all that its shard brings after a younger order, and orders that expire before it is done."""
+    soon_ms = world.now_ms + 1_000
+    for price in range(50, 54):
+        world.placed("ann", "SELL", 10, price, expires_at_ms=soon_ms if price % 2 else None)
+    world.deliver()
+    world.now_ms = soon_ms
+    world.cancel_all("ann")
+    world.placed("ann", "SELL", 5, 55)
+    world.records[-2:] = reversed(world.records[-2:])
+    world.placed("ben", "BUY", 5, 60)
+
+
+def cancel_all_of_a_closing_book(world: World) -> None:
+    for price in range(50, 54):
+        world.placed("ann", "SELL", 10, price)
+        world.placed("cat", "SELL", 10, price)
+    world.deliver()
+    world.change_status(BookStatus.CLOSED)
+    world.cancel_all("ann")
+
+
 def cancel_overtakes_its_order(world: World) -> None:
     """A shard split brings the cancel before the order (the batch's records are swapped)."""
     world.placed("ann", "SELL", 30, 50)
@@ -214,6 +257,15 @@ SCENARIOS = {
     "self-trade": Scenario(self_trade),
     "self-trade prevented": Scenario(self_trade, {"self_trade_prevention": SelfTradePrevention.CANCEL_MAKER}),
     "cancel against fill": Scenario(cancel_against_fill),
+    "cancel all": Scenario(cancel_all, limits={"chalicelib.matcher.EVENTS_PER_ENTRY_GROUP": 3}),
+    "cancel all comes again": Scenario(cancel_all_comes_again, limits={"chalicelib.matcher.EVENTS_PER_ENTRY_GROUP": 2}),
+    "cancel all of a closing book": Scenario(
+        cancel_all_of_a_closing_book,
+        limits={
+            "chalicelib.matcher.EVENTS_PER_ENTRY_GROUP": 3,
+            "chalicelib.core.snapshot.SNAPSHOT_AFTER_BYTES_MIN": 300,
+        },
+    ),
     "cancel overtakes its order": Scenario(cancel_overtakes_its_order),
     "pause in the middle": Scenario(pause_in_the_middle),
     "change of fees in the middle": Scenario(change_of_fees_in_the_middle),

@@ -12,8 +12,9 @@ from chalicelib import matcher as matcher_module
 from chalicelib.core.book import Book
 from chalicelib.core.commands import decide
 from chalicelib.core.config import Refusal, RefusalCode
+from chalicelib.core.events import Event
 from chalicelib.core.journal import BrokenJournal
-from chalicelib.core.vocabulary import BookStatus, CloseReason, OrderStatus
+from chalicelib.core.vocabulary import BookStatus, CloseReason, Command, OrderStatus
 from chalicelib.matcher import Matcher
 from chalicelib.projection import Projector
 from chalicelib.redrive import redrive
@@ -383,6 +384,95 @@ def test_a_cancel_that_comes_without_its_order_finds_it_in_the_inbox(world: Worl
     assert world.order("ann", order).reason is CloseReason.USER_CANCELLED
     assert world.deliver(records=[placing]) == []
     assert world.deliver(records=[cancelling]) == []
+    check_invariants(world, CREDITED)
+
+
+def cancel_all_rows(world: World) -> list[tuple[int | None, int | None, int | None]]:
+    """Return how far each cancel-all is by its row: the entries of its turn and of its end, how many it closed."""
+    rows = [row for row in world.inbox_rows() if row["kind"] == "cancel_all"]
+    return [(row.get("decided"), row.get("ended"), row.get("closed")) for row in rows]
+
+
+def test_a_cancel_all_closes_what_came_before_it_group_by_group_and_nothing_after(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """O9"""
+    monkeypatch.setattr(matcher_module, "EVENTS_PER_ENTRY_GROUP", 4)
+    before = [world.placed("ann", "SELL", 10, 50 + number) for number in range(9)]
+    before.append(world.placed("ann", "BUY", 10, 40))
+    other = world.placed("cat", "SELL", 10, 70)
+    world.cancel_all("ann")
+    after = world.placed("ann", "SELL", 10, 60)
+    world.placed("ben", "BUY", 10, 55)
+    assert world.deliver() == []
+    rows = [world.order("ann", order) for order in before]
+    assert {(row.status, row.reason) for row in rows} == {(OrderStatus.CANCELLED, CloseReason.CANCEL_ALL)}
+    assert [world.order(*one).status for one in (("ann", after), ("cat", other))] == [OrderStatus.OPEN] * 2
+    assert world.balance("ann", BASE) == (FUNDS - 10, 10)
+    ((decided, ended, closed),) = cancel_all_rows(world)
+    assert closed == 10
+    assert decided is not None
+    assert ended is not None
+    assert ended > decided, "ten orders need more than one group of four"
+    check_invariants(world, CREDITED)
+
+
+def test_a_cancel_all_that_comes_again_closes_nothing_that_came_after_it(world: World) -> None:
+    """By the stream, from the inbox, by a matcher that remembers nothing, after its row has gone."""
+    world.placed("ann", "SELL", 10, 50)
+    world.cancel_all("ann")
+    world.placed("ann", "SELL", 10, 60)
+    assert world.deliver() == []
+    once = world.tables()
+    assert world.deliver() == []
+    assert world.deliver(records=world.records[1:2]) == []
+    assert redrive(world.database, world.matcher(), world.book) == 0
+    assert world.tables() == once
+    (row,) = (row for row in world.inbox_rows() if row["kind"] == "cancel_all")
+    world.database.delete_many("inbox", [{"book": row["book"], "command": row["command"]}])
+    assert world.deliver(records=world.records[1:2]) == []
+    assert world.balance("ann", BASE) == (FUNDS - 10, 10)
+
+
+def test_a_cancel_all_that_a_redrive_brought_in_is_not_done_again_when_the_stream_brings_it_late(world: World) -> None:
+    world.placed("ann", "SELL", 10, 50)
+    world.cancel_all("ann")
+    assert redrive(world.database, world.matcher(), world.book) == 2
+    late = world.placed("ann", "SELL", 10, 60)
+    assert world.deliver() == []
+    assert world.order("ann", late).status is OrderStatus.OPEN
+    assert cancel_all_rows(world)[0][2] == 1
+    check_invariants(world, CREDITED)
+
+
+def test_a_cancel_all_that_the_core_cannot_decide_closes_nothing_and_blocks_nobody(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = world.placed("ann", "SELL", 10, 50)
+    poison = world.cancel_all("ann")
+    bid = world.placed("ben", "BUY", 4, 50)
+    decided = matcher_module.decide
+
+    def fail(book: Book, command: Command, at_ms: int) -> list[Event]:
+        if command.command_id == poison:
+            raise ArithmeticError
+        return decided(book, command, at_ms)
+
+    monkeypatch.setattr(matcher_module, "decide", fail)
+    assert world.deliver() == []
+    assert world.order("ben", bid).status is OrderStatus.FILLED
+    assert world.order("ann", order).filled == 4
+    assert cancel_all_rows(world)[0][1:] == (2, 0)
+    check_invariants(world, CREDITED)
+
+
+def test_a_cancel_that_meets_an_order_of_a_cancel_all_is_refused(world: World) -> None:
+    order = world.placed("ann", "SELL", 10, 50)
+    world.cancel_all("ann")
+    assert world.cancel("ann", order)
+    assert world.deliver() == []
+    row = world.order("ann", order)
+    assert (row.reason, row.cancel_refused) == (CloseReason.CANCEL_ALL, True)
     check_invariants(world, CREDITED)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import pytest
 
 from chalicelib import cli, wiring
-from chalicelib.core.vocabulary import BookStatus
+from chalicelib.core.vocabulary import BookStatus, OrderStatus
 from chalicelib.projection import Projector
 from chalicelib.rebuilding import BookAtWork, Rebuilding, Rebuilt, RowsAhead
 from chalicelib.stores.books import Books
@@ -95,7 +95,7 @@ def test_a_table_that_was_put_back_is_as_it_was_after_rebuilding(world: World, t
     if table != "expiries":  # which nothing proves
         with pytest.raises(Disproved):
             Verifier(world.database).verify(world.book)
-    assert rebuilt(world) != Rebuilt(0, 0, 0, 0, has_other_terms=False)
+    assert rebuilt(world) != Rebuilt(0, 0, 0, 0, 0, has_other_terms=False)
     assert world.tables() == whole
     Verifier(world.database).verify(world.book)
 
@@ -217,3 +217,20 @@ def test_accounts_of_an_earlier_moment_stay_as_they_are(world: World) -> None:
     assert world.tables()["accounts"] == earlier["accounts"]
     with pytest.raises(Disproved):
         Verifier(world.database).verify(world.book)
+
+
+def test_the_inbox_is_told_again_of_cancel_alls_that_the_journal_knows(world: World) -> None:
+    """Without it they would be decided anew when they come again, and close what came after them (O9)."""
+    world.cancel_all("ann")
+    later = world.placed("ann", "SELL", 7, 120)
+    before = world.inbox_rows()
+    assert world.deliver() == []
+    whole = world.tables()
+    put_back(world, "inbox", before)
+    with pytest.raises(Disproved, match="cancel-all"):
+        Verifier(world.database).verify(world.book)
+    assert rebuilt(world).cancel_alls == 1
+    assert world.tables() == whole
+    assert rebuilt(world).cancel_alls == 0
+    assert world.deliver() == []
+    assert world.order("ann", later).status is OrderStatus.OPEN

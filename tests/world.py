@@ -154,6 +154,12 @@ class World(Venue):
         self.stream_new_commands()
         return is_queued
 
+    def cancel_all(self, customer: str) -> str:
+        """Queue the cancel of all orders of a customer, put its command on the stream; return its id."""
+        command_id = self.admission.cancel_all(INSTANCE, customer, BOOK_ID)
+        self.stream_new_commands()
+        return command_id
+
     def change(self, **settings: Any) -> BookConfig | Refusal:
         """Give the book these settings and put its command on the stream."""
         outcome = self.configuring.change(INSTANCE, BOOK_ID, settings)

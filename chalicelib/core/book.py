@@ -5,11 +5,12 @@ negated), in one ascending list: the best level is the last, and "crosses" is on
 
 Complexity, with L price levels on the side: best price O(1); rest O(log L), plus a shift of the list behind a new
 level, which is short near the best price; fill or cancel of one order O(1), plus the shift when its level empties.
+All orders of one customer: O(their number).
 Of E orders that expire: rest and leave O(log E), when they leave is not looked at before their time has come (R24).
 
 Invariant (``check``): not crossed at rest, no empty level, each level's quantity is the sum of its orders', each
 order's hold is what its open quantity needs, no order is dust (T46), each order that expires is found when its time has
-come.
+come, each order is found by its customer.
 """
 
 from __future__ import annotations
@@ -19,10 +20,29 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import asdict
 from heapq import heapify, heappop, heappush
+from typing import NamedTuple
 
-from chalicelib.core.events import Accepted, BookChanged, CancelRefused, Closed, Event, Rested, Traded
+from chalicelib.core.events import (
+    Accepted,
+    BookChanged,
+    CancelAllBegun,
+    CancelAllEnded,
+    CancelRefused,
+    Closed,
+    Event,
+    Rested,
+    Traded,
+)
 from chalicelib.core.ledger import hold_of_limit, unit
-from chalicelib.core.vocabulary import BookRules, BookStatus, BookTerms, OrderType, PlaceOrder, Side
+from chalicelib.core.vocabulary import (
+    BookRules,
+    BookStatus,
+    BookTerms,
+    CloseReason,
+    OrderType,
+    PlaceOrder,
+    Side,
+)
 
 EXPIRIES_SPARE = 64
 """Twice as many expiries as resting orders are kept, and so many more; those of orders that left are dropped then."""
@@ -105,10 +125,25 @@ class BookSide:
         return [(self.levels[key].price, self.levels[key].quantity) for key in self.keys[: -levels_max - 1 : -1]]
 
 
+class Cancelling(NamedTuple):
+    """A cancel-all whose turn has come and that is not done. closed: how many orders it has closed so far.
+
+    Its place in sequence needs no number: until it is done nothing comes to rest, so whatever rests of its customer
+    came before it (O9).
+    """
+
+    command_id: str
+    customer: str
+    closed: int = 0
+
+
 class Book:
     """A book between two commands. Changed by ``matching.place`` while it decides, or by ``apply`` while it replays."""
 
-    __slots__ = ("asks", "bids", "expiries", "incoming", "open_orders", "rules", "scale", "status", "version")
+    __slots__ = (
+        "asks", "bids", "by_customer", "cancelling", "expiries", "incoming", "open_orders", "rules", "scale", "status",
+        "version",
+    )  # fmt: skip
 
     def __init__(self, rules: BookRules, status: BookStatus = BookStatus.ACTIVE) -> None:
         self.rules = rules
@@ -120,6 +155,10 @@ class Book:
         self.asks = BookSide(Side.SELL)
         self.open_orders: dict[str, OpenOrder] = {}
         """Resting orders by id."""
+        self.by_customer: dict[str, dict[str, OpenOrder]] = {}
+        """The same by customer; no customer without one."""
+        self.cancelling: Cancelling | None = None
+        """The cancel-all that is to be done before anything newer is decided; None where there is none."""
         self.expiries: list[tuple[int, str]] = []
         """A heap of (expires_at_ms, order id): every resting order that expires, and some that have left."""
         self.incoming: OpenOrder | None = None
@@ -151,8 +190,18 @@ class Book:
         placed = order.placed
         self.side(placed.side).rest(order, price)
         self.open_orders[placed.order_id] = order
+        self.by_customer.setdefault(placed.customer, {})[placed.order_id] = order
         if placed.expires_at_ms is not None:
             self.expect_expiry(placed.expires_at_ms, placed.order_id)
+
+    def forget(self, order: OpenOrder) -> None:
+        """Drop an order that has left its price level."""
+        placed = order.placed
+        del self.open_orders[placed.order_id]
+        orders = self.by_customer[placed.customer]
+        del orders[placed.order_id]
+        if not orders:
+            del self.by_customer[placed.customer]
 
     def expect_expiry(self, expires_at_ms: int, order_id: str) -> None:
         """Remember when a resting order expires; now and then forget those that have left."""
@@ -196,7 +245,12 @@ class Book:
         return self.open_orders[order_id].placed
 
     def apply(self, event: Event) -> None:
-        """Fold one event into the state, as it was decided: no rule is looked at. KeyError: the journal is broken."""
+        """Fold one event into the state, as it was decided: no rule is looked at but the turn of a cancel-all (O9).
+
+        KeyError or ValueError: the journal is broken.
+        """
+        if self.cancelling is not None and not self._may_come_now(self.cancelling, event):
+            raise ValueError(f"{self.cancelling.command_id} is not done yet")
         match event:
             case Accepted(order):
                 self.incoming = OpenOrder(order)
@@ -211,11 +265,30 @@ class Book:
                 if self.incoming is not None and self.incoming.placed.order_id == order.order_id:
                     self.incoming = None
                 else:
-                    self.side(order.side).remove(self.open_orders.pop(order.order_id))
+                    closing = self.open_orders[order.order_id]
+                    self.side(order.side).remove(closing)
+                    self.forget(closing)
+                if event.reason is CloseReason.CANCEL_ALL:
+                    if self.cancelling is None:
+                        raise ValueError(f"{order.order_id} is closed by a cancel-all that is not there")
+                    self.cancelling = self.cancelling._replace(closed=self.cancelling.closed + 1)
+            case CancelAllBegun(command_id, customer):
+                self.cancelling = Cancelling(command_id, customer)
+            case CancelAllEnded():
+                self.cancelling = None
             case BookChanged(_, terms):
                 self.change(terms)
             case CancelRefused():
                 pass
+
+    def _may_come_now(self, running: Cancelling, event: Event) -> bool:
+        """Tell whether an event may come before a cancel-all is done: its own, and what expires."""
+        match event:
+            case Closed(order, _, CloseReason.CANCEL_ALL):
+                return order.customer == running.customer
+            case CancelAllEnded():
+                return event == CancelAllEnded(*running) and running.customer not in self.by_customer
+        return isinstance(event, Closed) and event.reason is CloseReason.EXPIRED
 
     def _apply_trade(self, trade: Traded) -> None:
         assert self.incoming is not None
@@ -227,7 +300,7 @@ class Book:
         makers.take(makers.levels[makers.sign * trade.price], maker, trade.quantity)
         taker.remaining -= trade.quantity
         if not maker.remaining:
-            del self.open_orders[trade.maker.order_id]
+            self.forget(maker)
         if not taker.remaining:
             self.incoming = None
 
@@ -240,7 +313,8 @@ class Book:
             ]
             for name, side in (("bids", self.bids), ("asks", self.asks))
         }
-        return {"terms": asdict(self.terms)} | levels
+        cancelling = None if self.cancelling is None else self.cancelling._asdict()
+        return {"terms": asdict(self.terms), "cancelling": cancelling} | levels
 
     def check(self, *, dust_may_rest: bool = False) -> None:
         """Assert every invariant of the state. O(orders).
@@ -285,3 +359,8 @@ class Book:
         expiring = ((order.placed.expires_at_ms, order_id) for order_id, order in resting.items())
         expected = {expiry for expiry in expiring if expiry[0] is not None}
         assert expected <= set(heap), "an expiry is forgotten"
+        # A customer's orders are found without a walk.
+        by_customer: dict[str, dict[str, OpenOrder]] = {}
+        for order_id, order in resting.items():
+            by_customer.setdefault(order.placed.customer, {})[order_id] = order
+        assert by_customer == self.by_customer, "a customer's orders are not what rests of it"

@@ -71,6 +71,24 @@ class CancelRefused(NamedTuple):
     customer: str
 
 
+class CancelAllBegun(NamedTuple):
+    """The turn of a cancel-all came: what rests of this customer is to be closed before anything newer is decided."""
+
+    command_id: str
+    customer: str
+
+
+class CancelAllEnded(NamedTuple):
+    """The last of those orders is closed. closed: how many the cancel-all closed; what expired meanwhile is not in it.
+
+    Without a CancelAllBegun before it: the core could not decide the command, and nothing was closed.
+    """
+
+    command_id: str
+    customer: str
+    closed: int
+
+
 class BookChanged(NamedTuple):
     """The book has these terms from here on: the command's, unless it came too late.
 
@@ -81,4 +99,4 @@ class BookChanged(NamedTuple):
     terms: BookTerms
 
 
-Event = Accepted | Traded | Rested | Closed | CancelRefused | BookChanged
+Event = Accepted | Traded | Rested | Closed | CancelRefused | CancelAllBegun | CancelAllEnded | BookChanged

@@ -15,7 +15,17 @@ from dataclasses import dataclass
 from ulid import ULID
 
 from chalicelib.core.book import Book
-from chalicelib.core.events import Accepted, BookChanged, CancelRefused, Closed, Event, Rested, Traded
+from chalicelib.core.events import (
+    Accepted,
+    BookChanged,
+    CancelAllBegun,
+    CancelAllEnded,
+    CancelRefused,
+    Closed,
+    Event,
+    Rested,
+    Traded,
+)
 from chalicelib.core.vocabulary import (
     LOT_SIZE_OFF,
     MIN_ORDER_VALUE_OFF,
@@ -197,6 +207,10 @@ def encode(event: Event) -> RawEvent:
             }
         case CancelRefused(order_id, customer):
             return {"type": "cancelRefused", "order": order_id, "customer": customer}
+        case CancelAllBegun(command_id, customer):
+            return {"type": "cancelAllBegun", "command": command_id, "customer": customer}
+        case CancelAllEnded(command_id, customer, closed):
+            return {"type": "cancelAllEnded", "command": command_id, "customer": customer, "closed": closed}
         case BookChanged(command_id, terms):
             return {"type": "bookChanged", "command": command_id} | encode_terms(terms)
 
@@ -232,6 +246,10 @@ def decode(raw: RawEvent, book: Book) -> Event:
             return Closed(order("order"), status, reason, amount("remaining"), amount("released"))
         case "cancelRefused":
             return CancelRefused(str(raw["order"]), str(raw["customer"]))
+        case "cancelAllBegun":
+            return CancelAllBegun(str(raw["command"]), str(raw["customer"]))
+        case "cancelAllEnded":
+            return CancelAllEnded(str(raw["command"]), str(raw["customer"]), amount("closed"))
         case "bookChanged":
             return BookChanged(str(raw["command"]), decode_terms(raw))
     raise BrokenJournal(f"unknown event {raw['type']}")

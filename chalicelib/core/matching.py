@@ -170,7 +170,7 @@ def _match(book: Book, makers: BookSide, order: OpenOrder, limit_key: int, event
         order.remaining -= quantity
         makers.take(level, maker, quantity)
         if not maker.remaining:
-            del book.open_orders[maker.placed.order_id]
+            book.forget(maker)
 
         buyer, seller = (order, maker) if taker_buys else (maker, order)
         seller.hold -= quantity
@@ -208,7 +208,7 @@ def _match(book: Book, makers: BookSide, order: OpenOrder, limit_key: int, event
 
 def _close_maker(book: Book, makers: BookSide, maker: OpenOrder, reason: CloseReason, events: list[Event]) -> None:
     makers.remove(maker)
-    del book.open_orders[maker.placed.order_id]
+    book.forget(maker)
     events.append(Closed(maker.placed, OrderStatus.CANCELLED, reason, maker.remaining, maker.hold))
 
 

@@ -3,8 +3,9 @@
 ``BookState`` is what every reader of a journal builds: the matcher, the verifier, a test. Folding from nothing and
 folding from a snapshot give equal states (guarantee 6).
 
-A snapshot is compressed JSON of the open orders in their priority, of the journal's head, the book's terms and the
-names below. It holds no decimals and no depth: those come from the book's configuration and from the orders.
+A snapshot is compressed JSON of the open orders in their priority, of the journal's head, the book's terms, the names
+below, and the cancel-all that is not done yet, if there is one. It holds no decimals and no depth: those come from the
+book's configuration and from the orders.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from chalicelib.core.book import Book, OpenOrder
+from chalicelib.core.book import Book, Cancelling, OpenOrder
 from chalicelib.core.events import BookChanged, Event
 from chalicelib.core.journal import (
     Head,
@@ -98,6 +99,7 @@ def encode_state(name: str, state: BookState) -> bytes:
         "hash": head.hash,
         "terms": encode_terms(book.terms),
         "named": state.young_names(),
+        "cancelling": None if book.cancelling is None else list(book.cancelling),
         "orders": [[encode_order(order.placed), str(order.remaining)] for order in book.by_priority()],
     }
     return zlib.compress(canonical(content), level=1)
@@ -114,6 +116,9 @@ def decode_state(name: str, rules: BookRules, snapshot: bytes) -> BookState:
         book.change(decode_terms(content["terms"]))
         for facts, remaining in content["orders"]:
             _rest(book, facts, int(remaining))
+        if content["cancelling"] is not None:
+            command_id, customer, closed = content["cancelling"]
+            book.cancelling = Cancelling(str(command_id), str(customer), int(closed))
         book.check(dust_may_rest=True)
         return BookState(book, head, {str(name): int(at_ms) for name, at_ms in content["named"].items()})
     except (zlib.error, ValueError, KeyError, TypeError, AttributeError, OverflowError, AssertionError) as error:

@@ -55,6 +55,8 @@ class CloseReason(StrEnum):
     """Why an order was closed before it was filled (T28)."""
 
     USER_CANCELLED = "USER_CANCELLED"
+    CANCEL_ALL = "CANCEL_ALL"
+    """Its customer had all of its orders cancelled at once (O9, O14)."""
     IOC_REMAINDER = "IOC_REMAINDER"
     MARKET_REMAINDER = "MARKET_REMAINDER"
     FOK_UNFILLABLE = "FOK_UNFILLABLE"
@@ -144,6 +146,14 @@ class CancelOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class CancelAll:
+    """The command to close every order of a customer that rests when its turn comes, and no later one (O9)."""
+
+    command_id: str
+    customer: str
+
+
+@dataclass(frozen=True, slots=True)
 class BookTerms:
     """What of a book's settings takes effect at its turn among the orders: status, fees, self-trades, worth (T32, T33).
 
@@ -181,5 +191,5 @@ class ChangeBook:
     terms: BookTerms
 
 
-Command = PlaceOrder | CancelOrder | ChangeBook
+Command = PlaceOrder | CancelOrder | CancelAll | ChangeBook
 """What can be asked of a book. Commands take their turn in one inbox, so "paused" has one exact meaning."""

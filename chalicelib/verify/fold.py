@@ -16,9 +16,10 @@ from chalicelib.core.journal import BrokenJournal, JournalEntry, entry_hash
 from chalicelib.core.ledger import settle
 from chalicelib.core.snapshot import BookState, decode_state, encode_state
 from chalicelib.core.vocabulary import OrderStatus, PlaceOrder
-from chalicelib.projection import fills_of, order_updates
+from chalicelib.projection import cancel_alls, fills_of, order_updates
 from chalicelib.stores.dynamodb import Row
 from chalicelib.stores.fills import Fill, row_of
+from chalicelib.stores.inbox import COMMAND_LIFE_S, CancelAllProgress
 from chalicelib.stores.keys import customer_key, owner_key
 from chalicelib.stores.orders import OrderUpdate, admitted_row
 from chalicelib.verify.findings import Disagreement
@@ -90,6 +91,8 @@ class BookFold:
         self.events = 0
         self.decided: set[str] = set()
         """Ids of all accepted orders."""
+        self.cancel_alls: dict[str, tuple[CancelAllProgress, int]] = {}
+        """How far each cancel-all is that has had its turn, by id, with the time of the last entry about it, in ms."""
         self.settled: dict[Account, int] = {}
         """What each account gained or lost, available and held together."""
         self.marks: dict[Account, int] = {}
@@ -125,6 +128,12 @@ class BookFold:
                     where = f"{self.key} entry {entry.sequence}, order {event.order.order_id}"
                     return Disagreement(where, "one acceptance in the journal", "a second one")
                 self.decided.add(event.order.order_id)
+        for command_id, reached in cancel_alls(events, entry.sequence).items():
+            before, _ = self.cancel_alls.get(command_id, (CancelAllProgress(), 0))
+            if (before.decided is not None and reached.decided is not None) or before.ended is not None:
+                where = f"{self.key} entry {entry.sequence}, cancel-all {command_id}"
+                return Disagreement(where, "one turn in the journal", "a second one")
+            self.cancel_alls[command_id] = before.joined(reached), entry.at_ms
         untimely = _untimely(f"{self.key} entry {entry.sequence}", entry.at_ms, events)
         if untimely is not None:
             return untimely
@@ -137,6 +146,11 @@ class BookFold:
         if entry.sequence == self._snapshot_sequence:
             self.at_snapshot = decode_state(self.key, self.config.first_rules, encode_state(self.key, self.state))
         return None
+
+    def young_cancel_alls(self) -> dict[str, CancelAllProgress]:
+        """Return how far the cancel-alls are whose commands may still stand in the inbox."""
+        since_ms = self.state.head.at_ms - 1000 * COMMAND_LIFE_S
+        return {command_id: reached for command_id, (reached, at_ms) in self.cancel_alls.items() if at_ms >= since_ms}
 
     def fault_at_rest(self) -> Disagreement | None:
         """Return what is wrong with the book after its last entry: crossed, or holds that no rule gives."""

@@ -166,7 +166,17 @@ class Verifier:
         _demand([fold.fault_at_rest()])
         if is_compared:
             _demand(view_disagreements(fold, views))
+            _demand(self._cancel_all_disagreements(fold))
         return snapshot_sequence
+
+    def _cancel_all_disagreements(self, fold: BookFold) -> Iterator[Disagreement]:
+        """Yield what the inbox notes of cancel-alls and the journal does not give; rows that have gone say nothing."""
+        expected = fold.young_cancel_alls()
+        noted = self._inbox.progress((fold.key, command_id) for command_id in expected)
+        for command_id, reached in expected.items():
+            if command_id in noted and noted[command_id] != reached:
+                where = f"{fold.key} inbox, cancel-all {command_id}"
+                yield Disagreement(where, str(reached.attributes), str(noted[command_id].attributes))
 
     def _views(self, key: str) -> Views:
         return Views(self._books.depth(key), self._snapshots.newest(key))

@@ -12,14 +12,25 @@ from collections.abc import Callable
 from hypothesis import note
 
 from chalicelib.core.book import Book
-from chalicelib.core.commands import close_out, decide, expire
-from chalicelib.core.events import Accepted, BookChanged, CancelRefused, Closed, Event, Rested, Traded
+from chalicelib.core.commands import carry_on, close_out, decide, expire
+from chalicelib.core.events import (
+    Accepted,
+    BookChanged,
+    CancelAllBegun,
+    CancelAllEnded,
+    CancelRefused,
+    Closed,
+    Event,
+    Rested,
+    Traded,
+)
 from chalicelib.core.ledger import settle
 from chalicelib.core.snapshot import BookState, decode_state, encode_state
 from chalicelib.core.vocabulary import (
     BookRules,
     BookStatus,
     BookTerms,
+    CancelAll,
     CancelOrder,
     ChangeBook,
     CloseReason,
@@ -86,6 +97,29 @@ class Comparison:
         (event,) = self._decide(command, lambda: self.reference.cancel(command.order_id, command.customer))
         assert isinstance(event, Closed) or event == CancelRefused(command.order_id, command.customer)
 
+    def cancel_all(self, command: CancelAll, events_max: int) -> None:
+        """Have a customer's orders closed, so many events at a time, with a restart from a snapshot after each."""
+        customer = command.customer
+        resting = [order for order in self.reference.resting if order.placed.customer == customer]
+        events = self._decide(command, lambda: None)
+        assert events == [CancelAllBegun(command.command_id, customer)]
+        closed: list[str] = []
+        done: list[Event] = []
+        while True:
+            self.go_on_from_a_snapshot()
+            events = carry_on(self.book, self.at_ms, events_max)
+            closes = [event.order.order_id for event in events if isinstance(event, Closed)]
+            closes_before = len(self.reference.closes)
+            self.reference.close(closes, CloseReason.CANCEL_ALL)
+            self._compare(events, [], self.reference.closes[closes_before:])
+            closed += closes
+            done += events
+            if len(events) < events_max:
+                break
+        assert sorted(closed) == sorted(order.placed.order_id for order in resting)
+        assert done[-1] == CancelAllEnded(command.command_id, customer, len(closed))
+        assert carry_on(self.book, self.at_ms, events_max) == []
+
     def change(self, command: ChangeBook) -> None:
         """Let all of them change the book's terms, then compare."""
         events = self._decide(command, lambda: self.reference.change(command.terms))
@@ -121,7 +155,8 @@ class Comparison:
         events = close_out(self.book, orders_max)
         assert len(events) == expected
         closes_before = len(self.reference.closes)
-        self.reference.close_out([event.order.order_id for event in events if isinstance(event, Closed)])
+        closed = [event.order.order_id for event in events if isinstance(event, Closed)]
+        self.reference.close(closed, CloseReason.BOOK_CLOSED)
         self._compare(events, [], self.reference.closes[closes_before:])
 
     def go_on_from_a_snapshot(self) -> None:

@@ -166,12 +166,12 @@ class ReferenceMarket:
             min_order_value=terms.min_order_value,
         )
 
-    def close_out(self, order_ids: list[str]) -> None:
-        """End these resting orders, because the book is closed."""
+    def close(self, order_ids: list[str], reason: CloseReason) -> None:
+        """End these resting orders: because the book is closed, or their customer has all of its orders cancelled."""
         for order_id in order_ids:
             (order,) = (each for each in self.resting if each.placed.order_id == order_id)
             self.resting.remove(order)
-            self._close(order, CloseReason.BOOK_CLOSED)
+            self._close(order, reason)
 
     def in_priority(self, side: Side) -> list[ReferenceOrder]:
         """A side's resting orders: best price first, then in the order in which they came."""

@@ -131,6 +131,7 @@ def a_market() -> Book:
 def test_state_is_the_whole_book_as_plain_data() -> None:
     assert a_market().state() == {
         "terms": NEVER_CHANGED,
+        "cancelling": None,
         "bids": [[99, [["bid 1", 2, 198], ["bid 2", 3, 297]]], [98, [["bid 3", 4, 392]]]],
         "asks": [[101, [["ask 1", 5, 5]]], [102, [["ask 2", 6, 6]]]],
     }
@@ -202,7 +203,9 @@ def test_a_replayed_trade_takes_from_both_orders_what_it_says() -> None:
         book.apply(event)
 
     book.check()
-    assert book.state() == {"terms": NEVER_CHANGED, "bids": [[100, [["bid", 3, 300]]]], "asks": []}
+    assert book.state() == {
+        "terms": NEVER_CHANGED, "cancelling": None, "bids": [[100, [["bid", 3, 300]]]], "asks": [],
+    }  # fmt: skip
 
 
 def test_a_replayed_trade_follows_its_price_not_the_best_one() -> None:
@@ -342,6 +345,14 @@ def hold_too_much(book: Book) -> None:
     book.open_orders["ask 2"].hold += 1
 
 
+def forget_whose_an_order_is(book: Book) -> None:
+    del book.by_customer["customer of bid 2"]
+
+
+def keep_a_customer_without_orders(book: Book) -> None:
+    book.by_customer["nobody"] = {}
+
+
 @pytest.mark.parametrize(
     ("corrupt", "complaint"),
     [
@@ -364,6 +375,8 @@ def hold_too_much(book: Book) -> None:
         (rest_twice, "an order rests twice"),
         (hold_too_little, "hold is not what the order needs"),
         (hold_too_much, "hold is not what the order needs"),
+        (forget_whose_an_order_is, "a customer's orders are not what rests of it"),
+        (keep_a_customer_without_orders, "a customer's orders are not what rests of it"),
     ],
 )
 def test_check_notices_a_corrupted_state(corrupt: Callable[[Book], None], complaint: str) -> None:

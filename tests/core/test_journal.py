@@ -12,13 +12,14 @@ from ulid import ULID
 
 from chalicelib.core import journal
 from chalicelib.core.book import Book
-from chalicelib.core.commands import close_out, decide
+from chalicelib.core.commands import carry_on, close_out, decide
 from chalicelib.core.events import BookChanged, Event
 from chalicelib.core.journal import GENESIS_HASH, BrokenJournal, Head, draft, head_of, replay, trade_id, verify
 from chalicelib.core.matching import place, reject
 from chalicelib.core.vocabulary import (
     BookRules,
     BookStatus,
+    CancelAll,
     CancelOrder,
     CloseReason,
     OrderType,
@@ -56,6 +57,7 @@ def decided() -> tuple[Book, list[Event]]:
         change_to(BookStatus.ACTIVE, 4, "cmd_4", RULES), order(8, "BUY", 2, 40),
     ):  # fmt: skip
         events += decide(book, change, AT_MS)
+    events += decide(book, CancelAll("cmd_9", "cüst 8"), AT_MS) + carry_on(book, AT_MS, 1) + carry_on(book, AT_MS, 9)
     return book, events
 
 
@@ -68,6 +70,7 @@ def test_an_entry_read_back_gives_the_same_events_and_the_same_book() -> None:
     folded.check()
     assert {raw["type"] for raw in entry.events} == {
         "accepted", "traded", "rested", "closed", "cancelRefused", "bookChanged",
+        "cancelAllBegun", "cancelAllEnded",
     }  # fmt: skip
 
 
@@ -78,7 +81,9 @@ def test_a_closed_and_emptied_book_is_read_back_as_such() -> None:
     (entry,) = draft("inst_x/ob", Head(), AT_MS, 7, events)
     folded = Book(RULES)
     assert replay(folded, entry) == events
-    assert folded.state() == book.state() == {"terms": asdict(book.terms), "bids": [], "asks": []}
+    assert folded.state() == book.state() == {
+        "terms": asdict(book.terms), "cancelling": None, "bids": [], "asks": [],
+    }  # fmt: skip
     assert folded.status is BookStatus.CLOSED
 
 

@@ -18,6 +18,7 @@ from chalicelib.core.vocabulary import (
     BookRules,
     BookStatus,
     BookTerms,
+    CancelAll,
     CancelOrder,
     ChangeBook,
     OrderType,
@@ -173,6 +174,14 @@ class FromBefore:
 
 
 @dataclass(frozen=True)
+class CancelThemAll:
+    """A wish to cancel all orders of a customer, done so many events at a time (O9)."""
+
+    customer: str
+    events_max: int
+
+
+@dataclass(frozen=True)
 class CloseOut:
     orders_max: int
 
@@ -190,6 +199,7 @@ class Restart:
     """Go on from a snapshot."""
 
 
+all_cancels = st.builds(CancelThemAll, customer=st.sampled_from(CUSTOMERS), events_max=st.integers(1, 4))
 cancels = st.builds(Cancel, customer=st.sampled_from(CUSTOMERS), steps_ago=st.integers(0, 9))
 changes = st.builds(
     BookTerms,
@@ -208,6 +218,7 @@ steps = st.one_of(
     drafts,
     drafts,
     cancels,
+    all_cancels,
     changes,
     st.builds(CloseOut, st.integers(1, 4)),
     st.builds(Pass, st.integers(1, 3), st.integers(1, 2)),
@@ -224,7 +235,8 @@ step_sequences = st.integers(1, 40).flatmap(lambda length: st.lists(steps, min_s
     suppress_health_check=[HealthCheck.too_slow],
 )
 def test_the_core_agrees_with_the_reference_whatever_happens_to_the_book(
-    scale: Scale, sequence: list[Draft | FromBefore | Cancel | BookTerms | CloseOut | Pass | Restart]
+    scale: Scale,
+    sequence: list[Draft | FromBefore | Cancel | CancelThemAll | BookTerms | CloseOut | Pass | Restart],
 ) -> None:
     comparison = Comparison(scale.rules)
     for number, step in enumerate(sequence, start=1):
@@ -239,6 +251,8 @@ def test_the_core_agrees_with_the_reference_whatever_happens_to_the_book(
                 )
             case Cancel(customer, steps_ago):
                 comparison.cancel(CancelOrder(f"cancel {number}", f"order {number - steps_ago}", customer))
+            case CancelThemAll(customer, events_max):
+                comparison.cancel_all(CancelAll(f"cancel all {number}", customer), events_max)
             case BookTerms():
                 comparison.change(ChangeBook(f"change {number}", step))
             case CloseOut(orders_max):

@@ -23,7 +23,7 @@ from chalicelib.core.snapshot import (
     encode_state,
     is_due,
 )
-from chalicelib.core.vocabulary import BookRules, BookStatus, CancelOrder, Command, Side
+from chalicelib.core.vocabulary import BookRules, BookStatus, CancelAll, CancelOrder, Command, Side
 from tests.core.orders import BUY, FOK, IOC, SELL, change_to, decided, limit, market, queue
 
 NAME = "inst_x/ob"
@@ -237,6 +237,10 @@ def cancel_an_order(state: BookState) -> None:
     decided(state.book, CancelOrder("c9", "bid 5", "customer of bid 5"))
 
 
+def begin_a_cancel_all(state: BookState) -> None:
+    decided(state.book, CancelAll("c9", "customer of bid 5"))
+
+
 def move_the_head(**change: object) -> Callable[[BookState], None]:
     def move(state: BookState) -> None:
         state.head = replace(state.head, **change)  # type: ignore[arg-type]
@@ -251,6 +255,7 @@ def move_the_head(**change: object) -> Callable[[BookState], None]:
         change_the_status,
         name_a_command,
         cancel_an_order,
+        begin_a_cancel_all,
         move_the_head(sequence=4),
         move_the_head(at_ms=AT_MS + 10),
         move_the_head(watermark=15),
@@ -275,7 +280,7 @@ def test_a_snapshot_is_compressed_json_with_amounts_as_strings() -> None:
     assert json.loads(zlib.decompress(encode_state(NAME, state))) == {
         "book": NAME, "sequence": 1, "at": AT_MS, "watermark": "3", "hash": state.head.hash,
         "terms": encode_terms(state.book.terms),
-        "named": {"pause": AT_MS}, "orders": [[encode_order(limit("ask", SELL, 101, 5)), "3"]],
+        "named": {"pause": AT_MS}, "cancelling": None, "orders": [[encode_order(limit("ask", SELL, 101, 5)), "3"]],
     }  # fmt: skip
 
 

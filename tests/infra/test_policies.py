@@ -186,10 +186,11 @@ def read_master_key() -> bytes:
 
 
 def expire(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have an order end at its time, in a book that a matcher left before it had projected a trade."""
+    """Have an order end at its time, in a book that a matcher left before it had projected its rows."""
     world.deliver(records=records_of(world))
     for customer, side in (("ann", "BUY"), ("ben", "SELL")):
         world.placed(customer, side, 1, 3)
+    world.cancel_all("cat")
     with monkeypatch.context() as patch:
         patch.setattr(Projector, "project", fail)
         assert world.deliver(records=records_of(world)) != []

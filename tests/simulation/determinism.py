@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from chalicelib.core.book import Book
-from chalicelib.core.commands import decide, expire
-from chalicelib.core.events import Accepted, BookChanged, CancelRefused, Closed, Event
+from chalicelib.core.commands import carry_on, decide, expire
+from chalicelib.core.events import Accepted, BookChanged, CancelAllBegun, CancelAllEnded, CancelRefused, Closed, Event
 from chalicelib.core.snapshot import BookState
-from chalicelib.core.vocabulary import BookStatus, CancelOrder, ChangeBook, CloseReason, Command
+from chalicelib.core.vocabulary import BookStatus, CancelAll, CancelOrder, ChangeBook, CloseReason, Command
 from tests.world import Venue
 
 
@@ -29,6 +29,8 @@ def check_determinism(venue: Venue) -> None:
             decided += decide(book, command, at_ms)
         elif isinstance(event, Closed) and event.reason is CloseReason.EXPIRED:
             decided += expire(book, at_ms, 1)
+        elif isinstance(event, CancelAllEnded):
+            decided += carry_on(book, at_ms, 1)
         else:
             assert book.first_due(at_ms) is None, f"R24: {event} while an order was due"
             _check_closing(book, event)
@@ -39,7 +41,7 @@ def check_determinism(venue: Venue) -> None:
 
 
 def _command_of(event: Event) -> Command | None:
-    """Return the command whose first event this is; None for an order that time, or its book's end, has closed."""
+    """Return the command whose first event this is; None where time, its book's end or a cancel-all closes an order."""
     match event:
         case Accepted(order):
             return order
@@ -47,15 +49,21 @@ def _command_of(event: Event) -> Command | None:
             return CancelOrder("cxl_again", order.order_id, order.customer)
         case CancelRefused(order_id, customer):
             return CancelOrder("cxl_again", order_id, customer)
+        case CancelAllBegun(command_id, customer):
+            return CancelAll(command_id, customer)
         case BookChanged(command_id, terms):
             return ChangeBook(command_id, terms)
     return None
 
 
 def _check_closing(book: Book, event: Event) -> None:
-    """Orders of a closed book are closed one by one, in any order (T32)."""
+    """Orders of a closed book, and those that a cancel-all closes, are closed one by one, in any order (T32, O9)."""
     assert isinstance(event, Closed), f"no command begins with {event}"
-    assert event.reason is CloseReason.BOOK_CLOSED
-    assert book.status is BookStatus.CLOSED
+    if event.reason is CloseReason.CANCEL_ALL:
+        assert book.cancelling is not None
+        assert event.order.customer == book.cancelling.customer
+    else:
+        assert event.reason is CloseReason.BOOK_CLOSED
+        assert book.status is BookStatus.CLOSED
     order = book.open_orders[event.order.order_id]
     assert (event.remaining, event.released) == (order.remaining, order.hold)

@@ -233,7 +233,7 @@ class Simulation:
         return [*self.requests, *busy, *(look for look in self.looks if look is not None)]
 
     def _ask(self) -> None:
-        """A request comes in: place mostly, cancel, now and then pause or resume, once in a while close."""
+        """A request comes in: place mostly, cancel one or all, now and then pause or resume, seldom close."""
         dice = self.draw.random()
         work: Callable[[], object]
         if dice < 0.03:
@@ -244,6 +244,8 @@ class Simulation:
                 "min_order_value": self.draw.choice(MIN_ORDER_VALUES),
             }
             work = partial(self.configuring.change, INSTANCE, BOOK_ID, settings)
+        elif dice < 0.07:
+            work = partial(self.admission.cancel_all, INSTANCE, self.draw.choice(CUSTOMERS), BOOK_ID)
         elif dice < 0.3 and self.admitted:
             customer, order_id = self.draw.choice(self.admitted)
             work = partial(self.admission.cancel, INSTANCE, customer, order_id)

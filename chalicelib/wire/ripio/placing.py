@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 from chalicelib.admission import Admission
 from chalicelib.clock import iso, now_ms
 from chalicelib.core.config import OrderRequest, Refusal, RefusalCode
 from chalicelib.core.vocabulary import CloseReason, OrderStatus
-from chalicelib.outcomes import CANCEL_WAIT_S, Outcomes, is_cancel_decided, is_matched
+from chalicelib.outcomes import CANCEL_ALL_WAIT_S, CANCEL_WAIT_S, Outcomes, is_cancel_decided, is_matched
 from chalicelib.stores.books import Books
-from chalicelib.stores.dynamodb import Database, Unavailable
+from chalicelib.stores.dynamodb import Database, OutcomeUnknown, Unavailable
 from chalicelib.stores.external_ids import ExternalIds
+from chalicelib.stores.inbox import CancelAllProgress
+from chalicelib.stores.keys import book_key
 from chalicelib.stores.orders import OrderRow, Orders, as_admitted
 from chalicelib.stores.tokens import Tokens
 from chalicelib.watching import logger, order_admitted
@@ -25,6 +28,8 @@ from chalicelib.wire.ripio.gate import Caller
 from chalicelib.wire.ripio.ids import shown
 from chalicelib.wire.ripio.pairs import Market, Pairs
 
+CANCELLED_ROWS_MAX = 1_000
+"""Orders that one answer of ``DELETE /orders/all`` lists (O9)."""
 _FAULT_OF = {
     RefusalCode.ORDER_BOOK_NOT_FOUND: (Error.PAIR_NOT_FOUND, ""),
     RefusalCode.ORDER_BOOK_INACTIVE: (Error.UNSUPPORTED, ""),
@@ -44,7 +49,7 @@ def placing_endpoints(
 ) -> Mapping[str, Callable[[HttpRequest, Caller, Envelope], HttpResponse]]:
     """Return the endpoints that change something, by their routes."""
     orders, pairs = Orders(database), Pairs(Books(database), Tokens(database))
-    outcomes, admission = Outcomes(orders), Admission(database)
+    outcomes, admission = Outcomes(database), Admission(database)
     placing = PlacingEndpoints(admission, outcomes, pairs)
     cancels = CancelEndpoints(admission, orders, ExternalIds(database), outcomes, pairs, cancel_wait_s)
     return {
@@ -90,7 +95,7 @@ class PlacingEndpoints:
 
 @dataclass(frozen=True, slots=True)
 class CancelEndpoints:
-    """wait_s: how long a cancel waits for its result."""
+    """wait_s: how long a cancel waits for its result, and a cancel-all for its turn."""
 
     admission: Admission
     orders: Orders
@@ -113,27 +118,89 @@ class CancelEndpoints:
         return self._cancel(order_id, caller, envelope)
 
     def all_of_customer(self, request: HttpRequest, caller: Caller, envelope: Envelope) -> HttpResponse:
-        """DELETE orders/all. Each live order, of one pair or of all, with whether it is canceled by now."""
+        """DELETE orders/all. The live orders, of one pair or of all, each with whether it is canceled (O9, R42)."""
         members = place_schema.members_of(request.body) if request.body.strip() else {}
         if "pair" in members:
             books = self.pairs.every_book(caller.instance, place_schema.text(members, "pair"))
         else:
             books = {market.book.book_id: market for market in self.pairs.of_instance(caller.instance)}
-        live = [row for row in self.orders.live_newest_first(caller.owner, now_ms()) if row.book_id in books]
-        if not live:
+        began_ms = now_ms()
+        listed, book_ids = self._live(caller.owner, books, began_ms)
+        if not listed:
             raise Fault(Error.NOTHING_TO_CANCEL)
-        queued = [row.order_id for row in live if self.admission.cancel(caller.instance, caller.name, row.order_id)]
-        decided = self._decided(caller.owner, queued)
+        commands = self._queue_all(caller, book_ids)
+        progress: dict[str, int] = {}
+        rows = listed
+        try:
+            progress = self._progress_of(caller.instance, commands)
+            rows = self._after(caller.owner, listed, commands, began_ms)
+        except Unavailable:  # that "nothing was changed" would not be true any more: the commands are queued
+            logger.warning("no result to show", exc_info=True)
+        closed = sum(progress.values())
+        has_ended = progress.keys() == set(book_ids)
+        if has_ended and not closed and not any(map(_is_cancelled, rows)):
+            raise Fault(Error.NOTHING_TO_CANCEL)
+        others = [row for row in rows if row.reason is not CloseReason.CANCEL_ALL]
         return envelope.success(
             [
                 {
                     "pair_code": books[row.book_id].pair,
                     "order_id": shown(row.order_id),
-                    "success": row.order_id in decided and _is_cancelled(decided[row.order_id]),
+                    "success": _is_cancelled(row),
                 }
-                for row in live
-            ]
+                for row in rows[:CANCELLED_ROWS_MAX]
+            ],
+            {"X-Total-Count": str(max(len(rows), closed + len(others)))},
         )
+
+    def _live(self, owner: str, books: Mapping[str, Market], now_ms: int) -> tuple[list[OrderRow], list[str]]:
+        """Return the owner's newest live orders in these books, as many as are listed, and the books of all of them.
+
+        Reads no further once orders of every open book were seen.
+        """
+        listed: list[OrderRow] = []
+        seen: set[str] = set()
+        open_books = {book_id for book_id, market in books.items() if market.is_open}
+        for row in self.orders.live_newest_first(owner, now_ms):
+            if row.book_id not in books:
+                continue
+            seen.add(row.book_id)
+            if len(listed) < CANCELLED_ROWS_MAX:
+                listed.append(row)
+            elif seen >= open_books:
+                break
+        return listed, sorted(seen)
+
+    def _queue_all(self, caller: Caller, book_ids: list[str]) -> dict[str, str]:
+        """Queue a cancel-all in each of these books; return their ids by book.
+
+        Raises as ``Admission.cancel_all`` where not one is queued; later ones that fail are left out.
+        """
+        commands: dict[str, str] = {}
+        for book_id in book_ids:
+            try:
+                commands[book_id] = self.admission.cancel_all(caller.instance, caller.name, book_id)
+            except (Unavailable, OutcomeUnknown):
+                if not commands:
+                    raise
+                logger.warning("a book's orders are not cancelled", exc_info=True, book=book_id)
+        return commands
+
+    def _progress_of(self, instance: str, commands: Mapping[str, str]) -> dict[str, int]:
+        """Wait for cancel-alls (ids by book); return how many orders those closed that have ended, by book."""
+        cancel_alls = [(book_key(instance, book_id), command_id) for book_id, command_id in commands.items()]
+        progress = self.outcomes.of_cancel_alls(cancel_alls, self.wait_s, max(self.wait_s, CANCEL_ALL_WAIT_S))
+        closed = {book: progress.get(name, CancelAllProgress()).closed for book, name in commands.items()}
+        return {book: count for book, count in closed.items() if count is not None}
+
+    def _after(self, owner: str, listed: list[OrderRow], commands: Mapping[str, str], began_ms: int) -> list[OrderRow]:
+        """Return the listed orders as they are now, and with them those that came meanwhile and were closed too."""
+        rows = self.orders.get_many((owner, row.order_id) for row in listed)
+        young = islice(self.orders.newest_first(owner, from_ms=began_ms), CANCELLED_ROWS_MAX)
+        for row in young:
+            if row.book_id in commands and row.reason is CloseReason.CANCEL_ALL:
+                rows.setdefault(row.order_id, row)
+        return sorted(rows.values(), key=lambda row: row.order_id, reverse=True)
 
     def _cancel(self, order_id: str, caller: Caller, envelope: Envelope) -> HttpResponse:
         row = self.orders.get(caller.owner, order_id)
@@ -141,7 +208,7 @@ class CancelEndpoints:
         if row is None or market is None:
             raise Fault(Error.ORDER_NOT_FOUND)
         if self.admission.cancel(caller.instance, caller.name, order_id):
-            row = self._decided(caller.owner, [order_id]).get(order_id)
+            row = self._decided(caller.owner, order_id)
             if row is None:
                 raise Fault(Error.CANCEL_PENDING)
             if _is_cancelled(row):
@@ -150,17 +217,18 @@ class CancelEndpoints:
             row = self.orders.get(caller.owner, order_id) or row
         raise Fault(Error.EXECUTED_COMPLETELY if row.status is OrderStatus.FILLED else Error.ALREADY_CANCELED)
 
-    def _decided(self, owner: str, order_ids: list[str]) -> dict[str, OrderRow]:
-        """Return those whose cancel is decided within the wait; the others' stays queued."""
+    def _decided(self, owner: str, order_id: str) -> OrderRow | None:
+        """Return the order once its cancel is decided; None where that takes longer than the wait: it stays queued."""
         try:
-            return self.outcomes.all(is_cancel_decided, owner, order_ids, self.wait_s)
-        except Unavailable:  # that "nothing was changed" would not be true any more: the cancels are queued
+            return self.outcomes.first(is_cancel_decided, owner, order_id, self.wait_s)
+        except Unavailable:  # that "nothing was changed" would not be true any more: the cancel is queued
             logger.warning("no result to show", exc_info=True)
-            return {}
+            return None
 
 
 def _is_cancelled(row: OrderRow) -> bool:
-    return row.reason is CloseReason.USER_CANCELLED
+    """Tell whether its customer had the order cancelled, alone or with all others."""
+    return row.reason in (CloseReason.USER_CANCELLED, CloseReason.CANCEL_ALL)
 
 
 def _fault_of(refusal: Refusal, asked: OrderRequest) -> Fault:

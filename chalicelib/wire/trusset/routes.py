@@ -70,7 +70,7 @@ class BookDesk:
         self._requests = Requests(database, now_s)
         self._rates = Rates(counters or database)
         endpoints = OrderEndpoints(
-            Admission(database), Orders(database), Outcomes(Orders(database)), self._requests, cancel_wait_s
+            Admission(database), Orders(database), Outcomes(database), self._requests, cancel_wait_s
         )
         books = BookEndpoints(Books(database), Configuring(database), self._requests)
         market = MarketEndpoints(Books(database), Fills(database), Journal(database))
