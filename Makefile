@@ -14,10 +14,11 @@ INSTALLED := $(VENV)/.installed
 run: $(RUNNABLE)
 	@exec $(BIN)/python -m infra.local
 
-# PROCESSES=1 runs all tests in one process, auto in as many as there are cores.
+# PROCESSES=1 runs all tests in one process, auto in as many as there are cores. DYNAMODB_ENDPOINT=http://... runs those
+# of the embedded engine on the DynamoDB there: docs/local-run.md.
 PROCESSES ?= 2
 test: $(INSTALLED)
-	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --no-loadscope-reorder
+	$(if $(DYNAMODB_ENDPOINT),DYNAMODB_ENDPOINT=$(DYNAMODB_ENDPOINT) )$(BIN)/python -m pytest --numprocesses $(PROCESSES) --no-loadscope-reorder
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

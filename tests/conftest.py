@@ -18,6 +18,7 @@ from chalicelib.stores.dynamodb import Database
 from infra.engine import engine_answers, start_engine
 from infra.settings import HOST, free_port
 from infra.tables import create_tables
+from tests.endpoint import ENDPOINT, drop_own_tables, own_prefix
 from tests.memory import MemoryDynamoDB
 from tests.recording import install, recording
 from tests.world import drop_tables
@@ -86,7 +87,13 @@ def database(moto_client: DynamoDBClient) -> Iterator[Database]:
 
 @pytest.fixture(scope="session")
 def embedded_engine_url() -> Iterator[str]:
-    """The embedded engine, started once for all tests of a run; stopped by the process that was started."""
+    """The embedded engine, started once for all tests of a run; stopped by the process that was started.
+
+    With ``DYNAMODB_ENDPOINT`` the DynamoDB there takes its place.
+    """
+    if ENDPOINT:
+        yield ENDPOINT
+        return
     port = free_port(0)
     engine = start_engine(port)
     try:
@@ -100,12 +107,13 @@ def embedded_engine_url() -> Iterator[str]:
 
 
 @pytest.fixture
-def embedded_database(embedded_engine_url: str) -> Database:
+def embedded_database(embedded_engine_url: str) -> Iterator[Database]:
     """Empty tables on the embedded engine: for races, load and faults, which moto gets wrong."""
     client = boto3.client("dynamodb", endpoint_url=embedded_engine_url)
-    prefix = f"test{next(_table_sets)}"
+    prefix = own_prefix(f"test{next(_table_sets)}")
     create_tables(client, prefix)
-    return Database(client, prefix)
+    yield Database(client, prefix)
+    drop_own_tables(client, prefix)
 
 
 @pytest.fixture

@@ -44,6 +44,11 @@ class RunningStack:
         return str(self.demo["aws_endpoint_url"])
 
     @property
+    def prefix(self) -> str:
+        """What the names of its tables begin with."""
+        return self._environment.get("TALLYBOOK_TABLE_PREFIX", "tallybook")
+
+    @property
     def output(self) -> str:
         return self._output_file.read_text(encoding="utf-8")
 

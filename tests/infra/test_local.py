@@ -19,6 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 import requests
 
@@ -28,6 +29,7 @@ from chalicelib.wire.ripio.signature import signature_of
 from chalicelib.wire.stove.objects import timestamp
 from infra.settings import HOST, ROOT, free_port
 from infra.state_file import read_state
+from tests.endpoint import drop_own_tables, own_prefix
 from tests.infra.stack import READY_BOUND_S, STOP_BOUND_S, RunningStack
 from tests.wire.stove.desk import ORDER, sign_message, sign_order
 
@@ -283,6 +285,30 @@ def test_a_part_that_dies_stops_the_run_with_an_error(tmp_path: Path, part: str,
         assert ("WHAT THIS RUN STORED IS LOST" in stack.output) is not saved
         with pytest.raises(requests.ConnectionError):
             requests.get(stack.base_url, timeout=20)
+
+
+@pytest.mark.stack
+def test_a_run_that_is_killed_loses_nothing_of_what_is_in_a_dynamodb_of_the_users(
+    tmp_path: Path, embedded_engine_url: str
+) -> None:
+    theirs = {"AWS_ENDPOINT_URL_DYNAMODB": embedded_engine_url, "TALLYBOOK_TABLE_PREFIX": own_prefix("durable")}
+    with RunningStack(tmp_path, **theirs) as first:
+        place(first, "cust_12345", "BUY")
+        place(first, "cust_23456", "SELL")
+        wait_until_filled(first, "cust_12345")
+        place(first, "cust_34567", "BUY")
+        stored = orders(first, "cust_12345")
+        os.kill(first.pid, signal.SIGKILL)
+        assert first.wait() == -signal.SIGKILL
+    assert not (tmp_path / "state").exists()
+    with RunningStack(tmp_path, **theirs) as second:
+        assert second.demo == first.demo | {"base_url": second.base_url}
+        assert orders(second, "cust_12345") == stored
+        place(second, "cust_45678", "SELL")
+        wait_until_filled(second, "cust_34567")
+        assert f"AWS_ENDPOINT_URL_DYNAMODB={embedded_engine_url}\n" in (tmp_path / "env").read_text()
+        assert second.stop() == 0
+    drop_own_tables(boto3.client("dynamodb", endpoint_url=embedded_engine_url), own_prefix("durable"))
 
 
 def ready(local_dir: Path) -> RunningStack:

@@ -10,11 +10,13 @@ import boto3
 import pytest
 
 from infra.tables import create_tables
+from tests.endpoint import ENDPOINT, KIND, drop_own_tables
 from tests.memory import MemoryDynamoDB
-from tests.stores.engines import Engine
+from tests.stores.engines import PREFIX, Engine
 from tests.world import drop_tables
 
-PREFIX = "contract"
+EMBEDDED = KIND if ENDPOINT else "embedded"
+TABLES = {"moto": "moto_tables", EMBEDDED: "embedded_tables", "memory": "memory_tables"}
 _owners = count(1)
 
 
@@ -26,10 +28,12 @@ def moto_tables(moto_client: Any) -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
-def embedded_tables(embedded_engine_url: str) -> Any:
+def embedded_tables(embedded_engine_url: str) -> Iterator[Any]:
+    """Tables of the embedded engine, or of the DynamoDB that stands in for it."""
     client = boto3.client("dynamodb", endpoint_url=embedded_engine_url)
     create_tables(client, PREFIX)
-    return client
+    yield client
+    drop_own_tables(client, PREFIX)
 
 
 @pytest.fixture(scope="session")
@@ -39,7 +43,7 @@ def memory_tables() -> Any:
     return client
 
 
-@pytest.fixture(params=["moto", "embedded", "memory"])
+@pytest.fixture(params=["moto", EMBEDDED, "memory"])
 def engine(request: pytest.FixtureRequest) -> Engine:
     """Each engine in turn, for an owner of its own; where the module knows it to deviate, the test has to fail."""
     name = str(request.param)
@@ -47,4 +51,4 @@ def engine(request: pytest.FixtureRequest) -> Engine:
     deviation = request.module.DEVIATIONS.get(name, {}).get(case)
     if deviation is not None:
         request.applymarker(pytest.mark.xfail(strict=True, reason=f"{name}: {deviation}"))
-    return Engine(name, request.getfixturevalue(f"{name}_tables"), PREFIX, f"owner{next(_owners)}")
+    return Engine(name, request.getfixturevalue(TABLES[name]), PREFIX, f"owner{next(_owners)}")

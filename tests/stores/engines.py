@@ -14,7 +14,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from chalicelib.stores.dynamodb import Row, decode, encode
+from tests.endpoint import own_prefix
 
+PREFIX = own_prefix("contract")
 Request = dict[str, Any]
 Deviations = dict[str, dict[str, str]]
 """What an engine is known to do otherwise than DynamoDB: by engine, the test that shows it, and how."""

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from chalicelib.stores.dynamodb import Row, decode, encode
 from infra.tables import create_tables
 from tests.memory import MemoryDynamoDB
-from tests.stores.engines import Engine, Request, used_in
+from tests.stores.engines import PREFIX, Engine, Request, used_in
 
 _histories = count(1)
 
@@ -201,7 +201,7 @@ def test_any_history_has_the_same_outcome_in_memory_as_on_the_embedded_engine(
     embedded_tables: Any, memory_tables: Any, history: list[Any]
 ) -> None:
     owner = f"history{next(_histories)}"
-    memory, embedded = (Engine("", client, "contract", owner) for client in (memory_tables, embedded_tables))
+    memory, embedded = (Engine("", client, PREFIX, owner) for client in (memory_tables, embedded_tables))
     for step in history:
         assert outcome_of(memory, step) == outcome_of(embedded, step)
     assert memory.rows() == embedded.rows()

@@ -13,6 +13,7 @@ import pytest
 
 from chalicelib.core.config import BookConfig
 from chalicelib.stores.dynamodb import Database
+from tests.endpoint import drop_own_tables, environment_of_stack
 from tests.infra.stack import RunningStack
 from tests.world import Venue
 
@@ -52,8 +53,9 @@ class Api:
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
-    with RunningStack(tmp_path_factory.mktemp("stack") / "local") as stack:
+    with RunningStack(tmp_path_factory.mktemp("stack") / "local", **environment_of_stack()) as stack:
         yield stack
+        drop_own_tables(boto3.client("dynamodb", endpoint_url=stack.aws_endpoint_url), stack.prefix)
 
 
 @pytest.fixture
@@ -68,4 +70,4 @@ def venue(stack: RunningStack) -> Venue:
     client = boto3.client("dynamodb", endpoint_url=stack.aws_endpoint_url)
     base, quote = desk["token_address"], desk["quote_token_address"]
     config = BookConfig("inst_demo0001", desk["order_book_id"], "Example Shares", "EXS/EUR", base, quote)
-    return Venue(Database(client, "tallybook"), config)
+    return Venue(Database(client, stack.prefix), config)

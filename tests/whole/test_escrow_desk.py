@@ -89,7 +89,7 @@ class Shop:
 def shop(stack: RunningStack) -> Iterator[Shop]:
     """The desk of the running stack; afterwards its delay is none, and everything in its tables agrees."""
     client = boto3.client("dynamodb", endpoint_url=stack.aws_endpoint_url)
-    shop = Shop(stack, Database(client, "tallybook"))
+    shop = Shop(stack, Database(client, stack.prefix))
     yield shop
     shop.set_delay(0)
     Verifier(shop.database).verify(None)

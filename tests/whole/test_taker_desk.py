@@ -125,7 +125,7 @@ def running(stack: RunningStack) -> Running:
     maker = Caller(stack, {"Authorization": f"Bearer {token}"})
     taker, other = (Caller(stack, {"X-API-Key": demo[name]}) for name in ("api_key", "other_api_key"))
     client = boto3.client("dynamodb", endpoint_url=stack.aws_endpoint_url)
-    database = Database(client, "tallybook")
+    database = Database(client, stack.prefix)
     as_often_as_it_likes = Allowance(bucket=0, per_day=0)
     TakerDesks(database).change(INSTANCE, lambda found: replace(found, allowance=as_often_as_it_likes))
     return Running(stack, maker, taker, other, database)
