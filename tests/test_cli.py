@@ -86,6 +86,16 @@ def test_settings_that_contradict_each_other_are_refused(run: Run, database: Dat
     assert list(database.scan("books")) == []
 
 
+def test_a_book_has_a_lot_or_a_least_worth_by_its_quote_token(run: Run, instance: str) -> None:
+    """T45: one of 18 decimals, then one of 2."""
+    made = run(BOOK)
+    assert (made["lot_size"], made["min_order_value"]) == ("1", "100")
+    coin = "0x" + "e" * 40
+    run(f"token create --instance {instance} --token-address {coin} --name Coin --symbol C --decimals 2")
+    made = run(BOOK.replace(QUOTE, coin).replace("D/Q", "D/C"))
+    assert (made["lot_size"], made["min_order_value"]) == (str(10**8), "0")
+
+
 @pytest.mark.usefixtures("instance")
 def test_a_pair_or_a_symbol_has_one_open_book(run: Run) -> None:
     """T31"""

@@ -234,10 +234,6 @@ class Book:
             return order.hold
         return -(-placed.price * order.remaining // self.scale)
 
-    def is_dust(self, price: int, quantity: int) -> bool:
-        """Tell whether a quantity is worth less than one quote unit at this price: a trade of it would be empty."""
-        return price * quantity < self.scale
-
     def find(self, order_id: str) -> PlaceOrder:
         """Return the facts of a resting or incoming order. KeyError when there is none: the journal is broken."""
         if self.incoming is not None and self.incoming.placed.order_id == order_id:
@@ -349,7 +345,7 @@ class Book:
             own_level = side.levels.get(side.sign * placed.price)
             assert placed.order_id in (own_level.orders if own_level else ()), "an order rests at another's place"
             # What rests is worth a quote unit at least.
-            assert dust_may_rest or not self.is_dust(placed.price, order.remaining), "dust rests"
+            assert dust_may_rest or placed.price * order.remaining >= self.scale, "dust rests"
             # A hold is a pure function of the open order.
             hold = hold_of_limit(placed.side, placed.price, order.remaining, self.rules.base_decimals)
             assert order.hold == hold, "hold is not what the order needs"

@@ -13,7 +13,7 @@ What else can be asked of a book is in ``commands``.
 
 from __future__ import annotations
 
-from chalicelib.core.book import Book, BookSide, OpenOrder, PriceLevel
+from chalicelib.core.book import Book, BookSide, OpenOrder
 from chalicelib.core.events import Accepted, Closed, Event, Rested, Traded
 from chalicelib.core.ledger import FEE_SCALE_BPS
 from chalicelib.core.vocabulary import (
@@ -60,20 +60,20 @@ def place(book: Book, command: PlaceOrder, at_ms: int) -> list[Event]:
     refusal: CloseReason | None = None
     if command.time_in_force is FOK:
         refusal = _fok_refusal(book, makers, command, limit_key)
-    else:
-        best = _best_crossed(book, makers, limit_key, events)
-        if best is not None and command.post_only:
+    elif makers.keys and makers.keys[-1] >= limit_key:
+        best_price = _best_crossed(book, makers, limit_key, events)
+        if best_price is not None and command.post_only:
             refusal = CloseReason.POST_ONLY_WOULD_CROSS
-        elif best is not None and _is_below_minimum(book, command, best.price):
+        elif best_price is not None and _is_below_minimum(book, command, best_price):
             refusal = CloseReason.BELOW_MINIMUM
-    if refusal is None:
+    if refusal is None and makers.keys and makers.keys[-1] >= limit_key:
         refusal = _match(book, makers, order, limit_key, events)
         if not order.remaining:
             return events
 
     if refusal is None:
         if command.price is not None and command.time_in_force is GTC:
-            if not book.is_dust(command.price, order.remaining):
+            if command.price * order.remaining >= book.scale:
                 book.rest(order, command.price)
                 events.append(Rested(command, order.remaining))
                 return events
@@ -114,13 +114,13 @@ def _worst_key(makers: BookSide) -> int:
     return makers.keys[0] if makers.keys else 0
 
 
-def _best_crossed(book: Book, makers: BookSide, limit_key: int, events: list[Event]) -> PriceLevel | None:
-    """Return the best level that the limit crosses, closing dust on the way there; None where it crosses none."""
+def _best_crossed(book: Book, makers: BookSide, limit_key: int, events: list[Event]) -> int | None:
+    """Return the best price that the limit crosses, closing dust on the way there; None where it crosses none."""
     while makers.keys and makers.keys[-1] >= limit_key:
         level = makers.levels[makers.keys[-1]]
         maker = next(iter(level.orders.values()))
-        if not book.is_dust(level.price, maker.remaining):
-            return level
+        if level.price * maker.remaining >= book.scale:
+            return level.price
         _close_maker(book, makers, maker, CloseReason.DUST, events)
     return None
 

@@ -12,7 +12,7 @@ from chalicelib.stores.dynamodb import Database
 from chalicelib.stores.keys import book_key, customer_key
 from chalicelib.stores.tokens import Tokens, new_token
 from chalicelib.wire.http import HttpResponse
-from chalicelib.wire.trusset.routes import BOOKS, DEPTH, ONE_BOOK, ONE_ORDER, SETTINGS
+from chalicelib.wire.trusset.routes import BOOKS, CREDIT, DEPTH, ONE_BOOK, ONE_ORDER, SETTINGS
 from tests.conformance.cases import data_of, json_body, outcome_of
 from tests.tables import cases
 from tests.wire.desk import Desk, fields_of, open_desk
@@ -248,3 +248,17 @@ def test_t47_what_an_orders_trades_come_to_is_stored_however_often_money_goes_ro
     assert row is not None
     assert row["notional"] == price * quantity < 10**38
     assert json.loads(desk.place(price=str(price), quantity="1").body)["success"]
+
+
+def test_t47_an_account_may_come_to_hold_all_there_is(memory_database: Database) -> None:
+    """A credit beyond 38 digits is refused; what moves between accounts stays within what was credited."""
+    desk = open_desk(World(memory_database))
+    desk.world.credit("ben", QUOTE, 10**38 - 1 - 2000)
+    credit = {"tokenAddress": QUOTE, "customerRef": "ben", "amount": "1"}
+    assert fields_of(desk.send("POST", CREDIT, body=json_body(credit))) == ["amount"]
+    desk.placed(customerRef="ben", side="SELL", price="50", quantity="20")
+    bought = desk.placed(price="50", quantity="20")
+    desk.match()
+    assert ended(desk, bought) == ("FILLED", "20", None)
+    assert desk.world.balance("ben", QUOTE) == (10**38 - 1, 0)
+    assert desk.world.balance("ann", QUOTE) == (0, 0)

@@ -46,8 +46,8 @@ def admitted(config: BookConfig, side: Side, price: int, quantity: int) -> bool:
 def test_the_largest_orders_there_are_fill_each_other(base: int, quote: int, more: int, less: int) -> None:
     """Whatever is above a bound, in one of the two, is refused; what is let through comes to 38 digits at most."""
     config = BookConfig("inst_x", "ob", "X", "X/Y", "x", "y", base_decimals=base, quote_decimals=quote)
-    for price in (config.price_max + more, (config.price_max + 1) * 10 - 1 - less):
-        for quantity in (config.quantity_max - less, (config.quantity_max + 1) * 10 - 1 - more):
+    for price in (config.price_max, config.price_max + more, (config.price_max + 1) * 10 - 1 - less):
+        for quantity in (config.quantity_max, config.quantity_max - less, (config.quantity_max + 1) * 10 - 1 - more):
             if all(admitted(config, side, price, quantity) for side in Side):
                 assert price * quantity // unit(base) <= AMOUNT_MAX
                 assert quantity <= AMOUNT_MAX
