@@ -254,6 +254,26 @@ def test_of_another_pair_nothing_is_cancelled(desk: SignedDesk) -> None:
     assert shown(desk, order_id)["status"] == "open"
 
 
+def test_a_pair_that_is_not_read_cancels_nothing(desk: SignedDesk) -> None:
+    """No pair means all of them, so none may be lost on the way."""
+    order_id = placed(desk)
+    before = desk.world.tables()
+    for body, field in (
+        ({"pairs": "B_Q"}, "pairs"),
+        ({"Pair": "B_Q"}, "Pair"),
+        ({"pair": "BTC_BRL", "side": "buy"}, "side"),
+        ({"data": {"pair": "B_Q"}}, "data"),
+        ({"pair": ""}, "pair"),
+        (b"null", "body"),
+        (b"[]", "body"),
+        (b"pair=B_Q", "body"),
+    ):
+        assert outcome_of(desk.delete(f"{LIST}/all", body)) == invalid(field)
+    assert outcome_of(desk.send("DELETE", f"{LIST}/all", query="pair=B_Q")) == invalid("pair")
+    assert desk.world.tables() == before
+    assert shown(desk, order_id)["status"] == "open"
+
+
 def test_cancelling_works_on_a_paused_book(desk: SignedDesk, clock: Waiting) -> None:
     order_id = placed(desk)
     change_book(desk, status=BookStatus.PAUSED)

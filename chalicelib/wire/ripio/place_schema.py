@@ -117,6 +117,20 @@ def place_body(members: Members, now_ms: int) -> PlaceBody:
     return PlaceBody(pair, side, order_type, amount, value, price, post_only, force, external_id, expires_at_ms)
 
 
+def pair_to_cancel(body: bytes, query: Mapping[str, list[str]]) -> str | None:
+    """Return the pair whose orders are to be canceled, None for all pairs. Raises Fault.
+
+    No pair means all, so one that is misspelt, or stands in the query, is a fault and not ignored.
+    """
+    members = members_of(body) if body.strip() else {}
+    for name in members:
+        if name != "pair":
+            raise invalid(name)
+    if "pair" in query:
+        raise invalid("pair")
+    return text(members, "pair") if "pair" in members else None
+
+
 def order_id_member(members: Members) -> str:
     """Return the order id that a cancel names, as it is inside. Raises Fault on ``id``."""
     return order_id_of(text(members, "id"), "id")

@@ -119,9 +119,9 @@ class CancelEndpoints:
 
     def all_of_customer(self, request: HttpRequest, caller: Caller, envelope: Envelope) -> HttpResponse:
         """DELETE orders/all. The live orders, of one pair or of all, each with whether it is canceled (O9, R42)."""
-        members = place_schema.members_of(request.body) if request.body.strip() else {}
-        if "pair" in members:
-            books = self.pairs.every_book(caller.instance, place_schema.text(members, "pair"))
+        pair = place_schema.pair_to_cancel(request.body, request.query)
+        if pair is not None:
+            books = self.pairs.every_book(caller.instance, pair)
         else:
             books = {market.book.book_id: market for market in self.pairs.of_instance(caller.instance)}
         began_ms = now_ms()
