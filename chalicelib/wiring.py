@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +50,43 @@ NO_SUCH_VERSION = {"ParameterNotFound", "ParameterVersionNotFound"}
 
 class NoMasterKey(Exception):
     """There is no master key, or it is too short; the text says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Whereabouts:
+    """Where the tables are looked for; ``..._by``: the variable that says so, None where none does.
+
+    client: what asks them.
+    """
+
+    prefix: str
+    prefix_by: str | None
+    region: str
+    region_by: str | None
+    endpoint: str
+    endpoint_by: str | None
+    client: Any
+
+
+def whereabouts() -> Whereabouts:
+    """Return where this process looks for its tables, to tell a user; not to be asked before something has failed."""
+    config = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 1})
+    client: Any = _session().create_client("dynamodb", config=config)
+    endpoint = str(client.meta.endpoint_url)
+    named = ("AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL")
+    return Whereabouts(
+        prefix=os.environ.get("TALLYBOOK_TABLE_PREFIX", "tallybook"),
+        prefix_by=_set("TALLYBOOK_TABLE_PREFIX"),
+        region=str(client.meta.region_name),
+        region_by=_set("AWS_DEFAULT_REGION") or _set("AWS_PROFILE"),
+        endpoint=endpoint,
+        endpoint_by=next((name for name in named if os.environ.get(name) == endpoint), None),
+        client=client,
+    )
+
+
+def _set(variable: str) -> str | None:
+    return variable if variable in os.environ else None
 
 
 @cache

@@ -122,7 +122,7 @@ def test_json_prints_one_object_and_a_failure_goes_to_standard_error(
 
 def test_what_aws_says_is_told_in_one_line(run: Run, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wiring, "database", lambda: Database(database._client, "no-such-prefix"))
-    with pytest.raises(cli.CommandFailed, match="ResourceNotFoundException"):
+    with pytest.raises(cli.CommandFailed, match="none of the tables "):
         run("instance create --ref demo0001")
 
     def without_region() -> Database:

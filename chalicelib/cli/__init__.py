@@ -19,6 +19,7 @@ from chalicelib import redrive, wiring
 from chalicelib.cli import api_tokens, books, escrow, ledger, taker_desk, taker_keys, tenants
 from chalicelib.cli.arguments import CommandFailed, Printed
 from chalicelib.cli.arguments import add_command as _command
+from chalicelib.cli.whereabouts import VARIABLES, said_of
 from chalicelib.core.config import BookConfig
 from chalicelib.core.journal import BrokenJournal
 from chalicelib.loading import UnknownBook
@@ -42,6 +43,7 @@ def run(arguments: Sequence[str]) -> Printed:
 def _carry_out(options: argparse.Namespace) -> Printed:
     command: Callable[[argparse.Namespace], Printed] = options.command
     try:
+        _require_url()
         return command(options)
     except TenancyRefused as error:
         raise CommandFailed(str(error)) from error
@@ -56,9 +58,17 @@ def _carry_out(options: argparse.Namespace) -> Printed:
     except wiring.NoMasterKey as error:
         raise CommandFailed(str(error)) from error
     except (Unavailable, OutcomeUnknown) as error:
-        raise CommandFailed(f"the tables did not answer: {error}") from error
+        raise CommandFailed(f"the tables did not answer: {said_of(error)}") from error
     except (BotoCoreError, ClientError) as error:  # no region, no such table, no permission
-        raise CommandFailed(str(error)) from error
+        raise CommandFailed(said_of(error)) from error
+
+
+def _require_url() -> None:
+    """Raise CommandFailed where a variable names an endpoint that is no URL."""
+    try:
+        wiring.database()
+    except ValueError as error:
+        raise CommandFailed(f"AWS_ENDPOINT_URL_DYNAMODB or AWS_ENDPOINT_URL: {error}. {VARIABLES}") from error
 
 
 def main() -> int:
@@ -131,7 +141,8 @@ def _require_book(book: str) -> BookConfig:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="tallybook", description="Run a Tallybook deployment's tenants and ledger.")
+    what = "Run a Tallybook deployment's tenants and ledger."
+    parser = argparse.ArgumentParser(prog="tallybook", description=what, epilog=VARIABLES)
     groups = parser.add_subparsers(required=True, metavar="COMMAND")
 
     tenants.add_commands(groups)

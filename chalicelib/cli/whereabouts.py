@@ -1,0 +1,78 @@
+"""Says where a command has looked for its tables when they are not there, and by which variables.
+
+Nothing here changes what a command does: it is asked once a command has failed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    NoRegionError,
+    PartialCredentialsError,
+)
+
+from chalicelib import wiring
+
+TABLES = (
+    "accounts", "books", "escrows", "expiries", "fills", "inbox", "journal", "orders", "outbox", "requests",
+    "signed-orders", "tenants", "tokens",
+)  # fmt: skip
+"""The tables of a deployment, without their prefix."""
+VARIABLES = (
+    "tallybook reads AWS_DEFAULT_REGION, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or AWS_PROFILE for the three), "
+    "AWS_ENDPOINT_URL_DYNAMODB or AWS_ENDPOINT_URL where the tables are not on AWS, and TALLYBOOK_TABLE_PREFIX "
+    "(tallybook). For a local run: source .local/env"
+)
+NAMED_MAX = 5
+"""How many missing tables, or prefixes that are there, are named."""
+
+
+def said_of(error: Exception) -> str:
+    """Return what to tell of an error of AWS's: what is missing, and where it was looked for."""
+    cause = error if isinstance(error, (BotoCoreError, ClientError)) else error.__cause__
+    if isinstance(cause, NoRegionError):
+        return f"no region is named. {VARIABLES}"
+    if isinstance(cause, (NoCredentialsError, PartialCredentialsError)):
+        return f"there are no credentials ({cause}). {VARIABLES}"
+    if isinstance(cause, EndpointConnectionError):
+        return f"nothing answers. Asked: {asked()}"
+    if isinstance(cause, ClientError) and cause.response["Error"]["Code"] == "ResourceNotFoundException":
+        return f"{_what_is_missing()} Asked: {asked()}"
+    return f"{error}. Asked: {asked()}"
+
+
+def asked() -> str:
+    """Return which tables were asked, where, and which variables said so."""
+    where = wiring.whereabouts()
+    return (
+        f"tables {where.prefix}-* ({_by(where.prefix_by, 'TALLYBOOK_TABLE_PREFIX')}), "
+        f"region {where.region} ({_by(where.region_by, 'AWS_DEFAULT_REGION')}), "
+        f"endpoint {where.endpoint} ({_by(where.endpoint_by, 'AWS_ENDPOINT_URL')})"
+    )
+
+
+def _by(variable: str | None, otherwise: str) -> str:
+    return f"by {variable}" if variable else f"{otherwise} is not set"
+
+
+def _what_is_missing() -> str:
+    """Return which tables of this prefix are not there, and which prefixes are."""
+    prefix = wiring.whereabouts().prefix
+    client: Any = wiring.whereabouts().client
+    try:
+        pages = client.get_paginator("list_tables").paginate()
+        there = {name for page in pages for name in page["TableNames"]}
+    except (BotoCoreError, ClientError):  # whoever may use tables may not list them
+        return f"a table whose name begins with {prefix}- is missing."
+    missing = [f"{prefix}-{table}" for table in TABLES if f"{prefix}-{table}" not in there]
+    others = sorted({name.removesuffix("-tenants") for name in there if name.endswith("-tenants")} - {prefix})
+    if len(missing) == len(TABLES):
+        known = f"prefixes that are: {', '.join(others[:NAMED_MAX])}" if others else "nor are tables of another prefix"
+        return f"none of the tables {prefix}-* is there, such as {prefix}-tenants; {known}."
+    more = f" and {len(missing) - NAMED_MAX} more" if len(missing) > NAMED_MAX else ""
+    return f"tables are missing: {', '.join(missing[:NAMED_MAX])}{more}."
