@@ -1,7 +1,8 @@
 """The list of a taker's fills, filtered, sorted and counted, a page at a time.
 
 Without filters and by time, a page reads the rows up to its end; the fills of one order are read from that order;
-anything else reads all of the taker's fills that were made within the bounds.
+anything else reads all of the taker's fills that were made within the bounds. Which orders are of a kind (ticker,
+exchange, side) is read off the taker's rows of the orders that it has filled.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from itertools import islice
 from typing import Any
 
 from chalicelib.signed.lifecycle import Status
-from chalicelib.signed.listing import ALL_ROWS, is_customer, span_of, steady
+from chalicelib.signed.listing import ALL_ROWS, ANY, Traits, is_customer, span_of, steady
 from chalicelib.signed.order import order_id_of
 from chalicelib.signed.paging import UNBOUNDED, Bounds, Page, Paging, page_of
 from chalicelib.stores.signed_orders import Counts, Fill, SignedOrders
@@ -29,13 +30,14 @@ class SortFillsBy(Enum):
 class FillQuery:
     """What a taker asks for; None: not limited by this. order_id, order_hash, tx_hash: in lower case.
 
-    statuses: the order's right after the fill (K27); none: all. created: Unix seconds.
+    traits: of the filled orders. statuses: the order's right after the fill (K27); none: all. created: Unix seconds.
     """
 
     paging: Paging = field(default_factory=Paging)
     sort_by: SortFillsBy = SortFillsBy.CREATED_AT
     order_id: str | None = None
     order_hash: str | None = None
+    traits: Traits = ANY
     taker: str | None = None
     tx_hash: str | None = None
     quantity: Bounds = UNBOUNDED
@@ -92,7 +94,16 @@ class TakerFills:
             return Page([], 0, query.paging)
         if query.is_plain:
             return steady(self.orders, self.instance, self.taker, lambda counts: self._in_order(counts, query.paging))
-        return page_of(filter(query.has, self._candidates(query)), _PLACES[query.sort_by], query.paging)
+        found = filter(query.has, self._candidates(query))
+        if query.traits != ANY:
+            wanted = self._orders_with(query.traits)
+            found = filter(lambda fill: fill.order_id in wanted, found)
+        return page_of(found, _PLACES[query.sort_by], query.paging)
+
+    def _orders_with(self, traits: Traits) -> set[str]:
+        """Return the ids of the orders of this kind that the taker has filled."""
+        seen = self.orders.filled_seen(self.instance, self.taker, page_rows=ALL_ROWS)
+        return {each.order_id for each in seen if traits.fit(each)}
 
     def _in_order(self, counts: Counts, paging: Paging) -> Page[Fill]:
         """Return a page of all fills as their rows stand, reading up to the page's end."""

@@ -14,8 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from heapq import merge
+from itertools import chain
 from typing import Any
 
+from chalicelib.signed.order import NONCE_MAX
 from chalicelib.stores.dynamodb import BATCH_GET_KEYS_MAX, Database, Delete, Put, Row, Update, Write, batched
 from chalicelib.stores.signed_rows import (
     LAPSE_SHARDS,
@@ -81,9 +83,29 @@ class SignedOrders:
 
     # What makers see
 
-    def highest_nonce(self, instance: str, maker: str) -> int | None:
-        """Return the highest nonce that the maker has ever used (K17)."""
-        rows = self._listed(maker_owner(instance, maker), "nonce/", ScanIndexForward=False, Limit=1)
+    def next_nonce(self, instance: str, maker: str) -> int:
+        """Return a nonce that the maker can use next (K17): the highest that it has used and one more, 1 at first.
+
+        Nothing is above the highest nonce that there is. Where that is used, the highest of the lower half of all
+        nonces counts instead, and so on; a maker that has used the highest of every half gets the lowest free one,
+        which costs what lies below that.
+        """
+        bound = NONCE_MAX + 1
+        while bound > 1:
+            highest = self._highest_nonce(instance, maker, bound)
+            nonce = 1 if highest is None else highest + 1
+            if nonce < bound:
+                return nonce
+            bound //= 2
+        used = map(nonce_of, self._listed(maker_owner(instance, maker), "nonce/"))
+        return next(free for free, nonce in enumerate(chain(used, [None])) if free != nonce)
+
+    def _highest_nonce(self, instance: str, maker: str, bound: int) -> int | None:
+        """Return the highest nonce below a bound that the maker has used."""
+        first, last = (nonce_key(instance, maker, nonce) for nonce in (0, bound - 1))
+        condition = "#owner = :owner AND #entry BETWEEN :first AND :last"
+        values = {":owner": first["owner"], ":first": first["entry"], ":last": last["entry"]}
+        rows = self._database.query(TABLE, condition, values, ScanIndexForward=False, Limit=1)
         row = next(rows, None)
         return None if row is None else nonce_of(row)
 

@@ -160,6 +160,34 @@ def test_fills_of_one_order_by_hash_or_id(four: dict[str, Any]) -> None:
     assert _fills(desk, {"order_hash": four["first"], "order_id": order_id}) == ""
 
 
+def test_k45_fills_are_filtered_by_what_they_are_of(four: dict[str, Any]) -> None:
+    """A third order, of another stock, is filled beside the two."""
+    desk = new_desk()
+    apple, tesla, sold = new_order(desk), new_order(desk, ticker="TSLA"), new_order(desk, ticker="TSLA", is_buy=False)
+    for order_hash, reference in ((apple, "A"), (tesla, "T"), (sold, "S")):
+        data_of(desk.lock(order_hash))
+        data_of(desk.fill(order_hash, 100, reference_id=reference))
+        desk.clock.advance(1)
+
+    def shown(query: str) -> str:
+        answer = data_of(desk.get(FILLS, query))
+        names = [fill["reference_id"] for fill in answer["fills"]]
+        assert answer["total"] == len(names)
+        return "".join(names)
+
+    assert shown("ticker=AAPL") == shown("ticker=aapl&exchange=0") == "A"
+    assert shown("ticker=TSLA") == "ST"
+    assert shown("ticker=TSLA&is_buy=true") == "T"
+    assert shown("exchange=0") == "STA"
+    assert shown("exchange=1") == shown("ticker=NONE") == ""
+    assert shown(f"ticker=TSLA&order_hash={apple}") == ""
+    assert shown(f"ticker=AAPL&order_hash={apple}") == "A"
+    assert shown("ticker=TSLA&sort_order=asc&sort_by=fill_quantity")
+    assert _fills(four["desk"], "ticker=AAPL") == _fills(four["desk"])
+    for query, field in (("exchange=-1", "exchange"), ("exchange=x", "exchange"), ("is_buy=yes", "is_buy")):
+        assert faulty_fields(desk.get(FILLS, query)) == [field]
+
+
 def test_anothers_fills_are_never_shown(four: dict[str, Any]) -> None:
     desk, other = four["desk"], four["desk"].as_other
     assert _fills(other) == "theirs"

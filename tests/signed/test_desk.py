@@ -60,7 +60,7 @@ def test_a_created_order_is_pending_and_its_funds_are_held(market: Market) -> No
     sell = market.create(SELL)
     assert market.funds(MAKER, STOCK) == (FUNDS - SELL.quantity, SELL.quantity)
     assert sell.state.hold == Hold(UNIT, SELL.quantity)
-    assert market.orders.highest_nonce(INSTANCE, MAKER) == 2
+    assert market.orders.next_nonce(INSTANCE, MAKER) == 3
     proven(market)
 
 

@@ -94,13 +94,38 @@ def test_an_order_and_its_nonce_are_stored_once(orders: SignedOrders) -> None:
     assert orders.order_of_nonce(INSTANCE, OTHER, 1) is None
 
 
-def test_a_makers_orders_are_listed_by_nonce_and_the_highest_is_known(orders: SignedOrders) -> None:
-    """K17; nonces have up to 19 digits."""
-    assert orders.highest_nonce(INSTANCE, MAKER) is None
+def test_a_makers_orders_are_listed_by_nonce(orders: SignedOrders) -> None:
+    """Nonces have up to 19 digits."""
     put(orders, *(an_order(nonce) for nonce in (9, 10, 2**63 - 1, 100)))
-    assert orders.highest_nonce(INSTANCE, MAKER.lower()) == 2**63 - 1
     assert [one.order.nonce for one in orders.orders_of_maker(INSTANCE, MAKER)] == [9, 10, 100, 2**63 - 1]
-    assert orders.highest_nonce("inst_other", MAKER) is None
+
+
+HIGHEST = 2**63 - 1
+
+
+@pytest.mark.parametrize(
+    ("used", "following"),
+    [
+        ([], 1),
+        ([0], 1),
+        ([1], 2),
+        ([9, 10, 100], 101),
+        ([HIGHEST - 1], HIGHEST),
+        ([HIGHEST], 1),
+        ([9, HIGHEST], 10),
+        ([HIGHEST - 1, HIGHEST], 1),
+        ([2**62 - 1, HIGHEST], 1),
+        ([2**62, HIGHEST], 1),
+        ([2**62 - 2, HIGHEST], 2**62 - 1),
+        ([2**power - 1 for power in range(64)], 2),
+        ([*(2**power - 1 for power in range(64)), 2, 4, 5], 6),
+    ],
+)
+def test_the_next_nonce_is_one_that_can_be_used(quick: SignedOrders, used: list[int], following: int) -> None:
+    """K17: one more than the highest; where there is none above it, of those in the lower half, and so on."""
+    put(quick, *(an_order(nonce) for nonce in used))
+    assert quick.next_nonce(INSTANCE, MAKER.lower()) == following
+    assert quick.next_nonce("inst_other", MAKER) == 1
 
 
 def test_an_order_is_written_only_from_what_was_read(orders: SignedOrders) -> None:

@@ -122,6 +122,7 @@ def fill_query(query: Mapping[str, list[str]]) -> FillQuery:
     found = FillQuery(
         order_id=of.read("order_id", _order_id),
         order_hash=of.read("order_hash", hash_of),
+        traits=of.traits(),
         taker=of.read("taker", _address),
         tx_hash=of.read("tx_hash", hash_of),
         quantity=of.amounts("fill_quantity"),

@@ -62,9 +62,8 @@ class MakerEndpoints:
         return {"success": True, "order_id": after.order_id, "message": message}
 
     def next_nonce(self, _request: HttpRequest, caller: Caller) -> object:
-        """Answer with the highest nonce ever used and one more (K17)."""
-        highest = self.orders.highest_nonce(caller.instance, caller.address)
-        return {"maker": caller.address, "next_nonce": (highest or 0) + 1}
+        """Answer with a nonce that can be used: the highest ever used and one more, where there is one (K17)."""
+        return {"maker": caller.address, "next_nonce": self.orders.next_nonce(caller.instance, caller.address)}
 
     def _order_id_in(self, segment: str, caller: Caller) -> str:
         """Return the id of the order that is named in a path. Raises Fault where there is none of this name.

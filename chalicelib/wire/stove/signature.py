@@ -1,7 +1,10 @@
 """The signature of a taker's request: Base64 of HMAC-SHA256 over ``METHOD|path|timestamp|X``.
 
 X is the body of a POST, and the query of a GET as the client sent it. The gateway hands a query over decoded, so it is
-written again in the ways in which a client may have sent it; one match is enough (K5).
+written again in the ways in which a client may have sent it; one match is enough (K5, K44).
+
+That does not weaken the signature: all of these texts say the same, for each but the undecoded one is read back as just
+this query. So whoever has seen a signed request can change how its query is written, not what it asks for.
 """
 
 from __future__ import annotations
@@ -9,7 +12,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from urllib.parse import quote
 
 from chalicelib.wire.http import HttpRequest
@@ -32,19 +36,60 @@ def is_signed(signature: str, secret: str, timestamp: str, request: HttpRequest)
 
 
 def query_forms(query: Mapping[str, list[str]]) -> list[bytes]:
-    """Return the four ways in which a decoded query may have been sent (K5).
+    """Return the ways in which a decoded query may have been sent, each once.
 
-    In the order received and sorted by name, each with the values as they are and percent-encoded (RFC 3986).
+    In the order received and sorted by name, each with the values as they are, percent-encoded (RFC 3986), and as
+    common libraries encode them.
 
-    >>> query_forms({"status": ["locked,filled"], "page": ["1"]})[:2]
-    [b'status=locked,filled&page=1', b'status=locked%2Cfilled&page=1']
+    >>> [form.decode() for form in query_forms({"status": ["locked, filled"]})][:4]
+    ['status=locked, filled', 'status=locked%2C%20filled', 'status=locked%2C+filled', 'status=locked%2c%20filled']
     """
     received = [(name, value) for name, values in query.items() for value in values]
     by_name = sorted(received, key=lambda pair: pair[0])
-    return [
-        "&".join(f"{name}={quote(value, safe='') if is_encoded else value}" for name, value in pairs).encode(
-            errors="surrogatepass"
-        )
+    forms = [
+        "&".join(f"{write(name)}={write(value)}" for name, value in pairs)
+        for write in (_as_it_is, *_WRITERS)
         for pairs in (received, by_name)
-        for is_encoded in (False, True)
     ]
+    return [form.encode(errors="surrogatepass") for form in dict.fromkeys(forms)]
+
+
+KEPT = (
+    "",  # RFC 3986: Python, Go, Ruby, PHP
+    "!'()*",  # JavaScript's encodeURIComponent
+    "!()*",  # .NET
+    "*",  # HTML forms: Java, URLSearchParams
+    ",",
+    ":$,[]",  # axios
+    "!$'()*,/:;?@",  # encodeURI: what a query may hold unencoded, by RFC 3986
+    "!$'()*,/:;?@[]",  # Python's requests, where the query is a part of the URL
+    "!$()*,/:;?@[]\\^`{|}",  # browsers, where the query is a part of the URL
+)
+"""Which characters, besides letters, digits, ``-``, ``.`` and ``_``, clients leave as they are in a value. None of them
+is one that means something in a query: ``&``, ``=``, ``+``, ``%``, ``#`` are always encoded."""
+
+
+def _as_it_is(text: str) -> str:
+    return text
+
+
+def _writer(kept: str, blank: str, is_lower: bool, keeps_tilde: bool) -> Callable[[str], str]:
+    def write(text: str) -> str:
+        written = quote(text, safe=kept, errors="surrogatepass")
+        if is_lower:
+            written = _ENCODED.sub(lambda found: found[0].lower(), written)
+        if not keeps_tilde:
+            written = written.replace("~", "%7e" if is_lower else "%7E")
+        return written.replace("%20", blank)
+
+    return write
+
+
+_ENCODED = re.compile(r"%[0-9A-F]{2}")
+_WRITERS = [
+    _writer(kept, blank, is_lower, keeps_tilde)
+    for kept in KEPT
+    for keeps_tilde in (True, False)
+    for is_lower in (False, True)
+    for blank in ("%20", "+")
+]

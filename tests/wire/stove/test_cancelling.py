@@ -163,7 +163,9 @@ def test_the_next_nonce_is_the_highest_ever_used_and_one_more(desk: Desk) -> Non
     desk.cancel(order_hash)
     assert next_nonce(desk) == 8, "a nonce stays used"
     desk.created(nonce=2**63 - 1)
-    assert next_nonce(desk) == 2**63
+    assert next_nonce(desk) == 8, "there is none above the highest, and this one is free"
+    desk.created(nonce=8)
+    assert next_nonce(desk) == 9
     assert next_nonce(desk.as_maker(OTHER_MAKER_KEY)) == 1
 
 
