@@ -1,23 +1,32 @@
 """A book into memory and, as a snapshot, out of it again.
 
 Loading reads the newest complete snapshot and the entries after it, and finishes the projections of entries that an
-earlier run committed and did not finish: the depth view, written last of all, tells how far projection came. A
+earlier run committed and did not finish: the depth view, written last of all, tells how far projection came, and what
+the trades up to there come to. A
 snapshot is written only of a book whose entries are all projected, so what lies below it needs no look.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 
+from chalicelib.core.candles import Finished, Market, Trade, trades_in
 from chalicelib.core.config import BookConfig
-from chalicelib.core.journal import BrokenJournal
+from chalicelib.core.events import Event
+from chalicelib.core.journal import BrokenJournal, JournalEntry
 from chalicelib.core.snapshot import BookState, BrokenSnapshot, decode_state, encode_state, is_due
 from chalicelib.projection import Projector
 from chalicelib.stores.books import DEPTH_LEVELS_MAX, Books, Depth
+from chalicelib.stores.candles import Candles
 from chalicelib.stores.dynamodb import Database, OutcomeUnknown, Unavailable
 from chalicelib.stores.journal import Journal
 from chalicelib.stores.snapshots import Snapshot, Snapshots
+from chalicelib.tape import trades_of
 from chalicelib.watching import logger
+
+CANDLES_AT_ONCE = 1000
+"""Kept in memory before they are written, where a whole journal is read for them."""
 
 
 class UnknownBook(Exception):
@@ -30,6 +39,7 @@ class LoadedBook:
 
     snapshot_bytes: size of its last snapshot. journal_bytes: stored bytes of the entries since then.
     finished_entries: those whose projections were finished while it was loaded, by whoever they were committed.
+    market: its trades up to its head. finished_candles: those that are over and not written yet.
     """
 
     key: str
@@ -38,6 +48,12 @@ class LoadedBook:
     snapshot_bytes: int = 0
     journal_bytes: int = 0
     finished_entries: int = 0
+    market: Market = field(default_factory=Market)
+    finished_candles: list[Finished] = field(default_factory=list)
+
+    def count_trades(self, entry: JournalEntry, events: Iterable[Event]) -> None:
+        """Add the trades of the next entry that is projected."""
+        self.finished_candles += self.market.fold(entry.sequence, entry.at_ms, trades_in(events))
 
 
 class Loading:
@@ -46,6 +62,7 @@ class Loading:
         self._journal = Journal(database)
         self._snapshots = Snapshots(database)
         self._projector = Projector(database)
+        self._candles = Candles(database)
 
     def load(self, key: str) -> LoadedBook:
         """Rebuild the book with this key and finish what was not projected. Raises UnknownBook or BrokenJournal."""
@@ -62,23 +79,46 @@ class Loading:
         Raises BrokenJournal; a book that this has failed on is no book any more.
         """
         key, state = loaded.key, loaded.state
-        projected = self._books.depth(key).sequence
+        view = self._books.depth(key)
+        projected = view.sequence
         if state.head.sequence > projected:
             raise BrokenJournal(f"{key}: what is known of it, up to {state.head.sequence}, is ahead of its rows")
+        if loaded.market.sequence < projected:
+            loaded.market = view.market or self._market_until(key, projected)
         for entry, stored_bytes in self._journal.sized_after(key, state.head.sequence):
             events = state.fold(entry)
             loaded.journal_bytes += stored_bytes
             if entry.sequence > projected:
                 self._projector.project(loaded.config, entry, events)
+                loaded.count_trades(entry, events)
                 loaded.finished_entries += 1
-        if state.head.sequence > projected:
+        if state.head.sequence > projected or view.market is None:
             self.publish(loaded)
 
+    def _market_until(self, key: str, sequence: int) -> Market:
+        """Return a book's trades up to an entry, read from the whole journal, and write the candles that are over.
+
+        For a book whose depth view is of a version that had no candles. Done again after a crash, it writes the same.
+        """
+        market, finished = Market(), list[Finished]()
+        for entry in self._journal.after(key, 0):
+            if entry.sequence > sequence:
+                break
+            trades = (Trade(trade.price, trade.quantity, trade.notional) for trade in trades_of(entry))
+            finished += market.fold(entry.sequence, entry.at_ms, trades)
+            if len(finished) >= CANDLES_AT_ONCE:
+                self._candles.put(key, finished)
+                finished.clear()
+        self._candles.put(key, finished)
+        return market
+
     def publish(self, loaded: LoadedBook) -> None:
-        """Publish the depth view, and with it that every entry up to the book's head is projected."""
+        """Write the candles that are over, then the depth view, and with it that all up to the head is projected."""
+        self._candles.put(loaded.key, loaded.finished_candles)
+        loaded.finished_candles.clear()
         book, sequence = loaded.state.book, loaded.state.head.sequence
         bids, asks = (tuple(side.depth(DEPTH_LEVELS_MAX)) for side in (book.bids, book.asks))
-        self._books.publish_depth(loaded.key, Depth(sequence, book.version, bids, asks))
+        self._books.publish_depth(loaded.key, Depth(sequence, book.version, bids, asks, loaded.market))
 
     def write_snapshot_if_due(self, loaded: LoadedBook) -> None:
         """Write a snapshot once the journal has grown enough. No batch depends on it: a failure is only logged."""

@@ -214,6 +214,7 @@ class Matcher:
             of_entry = [next(events) for _ in entry.events]
             self._projector.project(loaded.config, entry, of_entry)
             loaded.state.advance(entry, of_entry)
+            loaded.count_trades(entry, of_entry)
         if entries:
             self._loading.publish(loaded)
 

@@ -1,10 +1,10 @@
 """Bring back what a book's rows lack of its journal: after a table was restored to an earlier moment, or damaged.
 
 The journal tells of every accepted order, of every trade, and of each change of the book's terms; the inbox of orders
-and cancels that wait for their turn. So order rows, the names that orders have, fills, looks at orders that expire,
-what the inbox notes of cancel-alls, the terms in the configuration and the depth view can all be worked out again.
-Accounts cannot: credits, debits, holds and what the other desks moved stand in no journal. What the journal moved after
-the depth view's entry is settled again, for which an account's marks let each entry through once.
+and cancels that wait for their turn. So order rows, the names that orders have, fills, candles, looks at orders that
+expire, what the inbox notes of cancel-alls, the terms in the configuration and the depth view can all be worked out
+again. Accounts cannot: credits, debits, holds and what the other desks moved stand in no journal. What the journal moved
+after the depth view's entry is settled again, for which an account's marks let each entry through once.
 
 Everything is compared first and written then, each row on condition that it is as it was read. A book that is at work
 meanwhile keeps its newer rows; ``BookAtWork`` says that it has to be done again. Memory: as for ``verify``.
@@ -15,12 +15,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from chalicelib.core.candles import Period
 from chalicelib.core.config import BookConfig
 from chalicelib.core.journal import BrokenJournal
 from chalicelib.core.snapshot import BookState
 from chalicelib.core.vocabulary import CancelAll, CancelOrder, PlaceOrder
 from chalicelib.loading import LoadedBook, Loading, UnknownBook
 from chalicelib.stores.books import Books
+from chalicelib.stores.candles import Candles
 from chalicelib.stores.dynamodb import ConditionFailed, Database, Row, TransactionRefused, batched
 from chalicelib.stores.expiries import Expiries, Expiry
 from chalicelib.stores.external_ids import name_row
@@ -48,6 +50,8 @@ class Rebuilt:
     """What was not as the journal gives it, and is now. orders: rows of orders and of their names. entry: the last one.
     cancel_alls: commands in the inbox that did not show how far the journal brought them.
 
+    candles: rows of candles that are over; of those that are not, and of the depth, there is one row.
+
     looks: rows that have orders looked at because they expire, written again whether they were there or not.
     """
 
@@ -57,6 +61,7 @@ class Rebuilt:
     cancel_alls: int
     looks: int
     has_other_terms: bool
+    candles: int = 0
 
 
 @dataclass(slots=True)
@@ -69,6 +74,7 @@ class _Differences:
 class Rebuilding:
     def __init__(self, database: Database) -> None:
         self._books = Books(database)
+        self._candles = Candles(database)
         self._database = database
         self._expiries = Expiries(database)
         self._fills = Fills(database)
@@ -97,7 +103,8 @@ class Rebuilding:
         self._inbox.note_progress(book, waiting.unnoted)
         looks = list(_looks(fold, waiting))
         self._expiries.expect_all(looks)
-        self._project_rest(book)
+        candles = self._rebuild_candles(fold)
+        self._project_rest(fold)
         if next(self._journal.after(book, fold.head), None) is not None:
             raise BookAtWork(book)
         return Rebuilt(
@@ -107,6 +114,7 @@ class Rebuilding:
             len(waiting.unnoted),
             len(looks),
             has_other_terms,
+            candles,
         )
 
     def _folded(self, book: str, config: BookConfig, rows: ExpectedRows) -> BookFold:
@@ -188,12 +196,29 @@ class Rebuilding:
             except ConditionFailed as error:
                 raise BookAtWork(f"order {after['order_id']} of {after['owner']}") from error
 
-    def _project_rest(self, book: str) -> None:
-        """Settle what the journal moved after the depth view's entry, and publish the depth of the last one."""
-        config = self._books.config(book)
+    def _rebuild_candles(self, fold: BookFold) -> int:
+        """Write the candles that are over and missing or wrong; return how many these were."""
+        count = 0
+        for period in Period:
+            expected = fold.candles[period]
+            found = {candle.start_ms: candle for candle in self._candles.all(fold.key, period)}
+            wrong = [(period, candle) for start_ms, candle in expected.items() if found.get(start_ms) != candle]
+            self._candles.put(fold.key, wrong)
+            count += len(wrong)
+        return count
+
+    def _project_rest(self, fold: BookFold) -> None:
+        """Settle what the journal moved after the depth view's entry, and publish the view of the last one.
+
+        It is published in any case: the view of an entry may be damaged, or of a version that had no candles.
+        """
+        config = self._books.config(fold.key)
         assert config is not None, "it was there when this began"
-        empty = BookState.empty(config.first_rules, config.first_terms.status)
-        self._loading.catch_up(LoadedBook(book, config, empty))
+        loaded = LoadedBook(fold.key, config, BookState.empty(config.first_rules, config.first_terms.status))
+        self._loading.catch_up(loaded)
+        if fold.head and loaded.state.head == fold.state.head:
+            loaded.market = fold.market
+            self._loading.publish(loaded)
 
 
 @dataclass(slots=True)

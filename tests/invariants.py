@@ -6,14 +6,17 @@ from collections import Counter
 from collections.abc import Iterable
 
 from chalicelib.core.book import Book
+from chalicelib.core.candles import Market, Period, Trade
 from chalicelib.core.ledger import settle
 from chalicelib.core.snapshot import NAMED_LIFE_MS, BookState, decode_state
 from chalicelib.core.vocabulary import BookStatus, CancelAll, CancelOrder, ChangeBook, PlaceOrder
+from chalicelib.stores.candles import Candles, is_kept
 from chalicelib.stores.dynamodb import Row
 from chalicelib.stores.external_ids import is_name
 from chalicelib.stores.inbox import command_of
 from chalicelib.stores.keys import customer_key, owner_key
 from chalicelib.stores.snapshots import Snapshots
+from chalicelib.tape import trades_of
 from tests.world import Venue
 
 DEPTH_LEVELS = 100
@@ -21,11 +24,13 @@ OTHER_DESKS = ("0x", "sandbox:", "production:")
 """How the customers begin who have no orders in a book; what is held of theirs ``tallybook verify`` proves."""
 
 
-def check_invariants(venue: Venue, credited: dict[str, int], commands: Iterable[Row] | None = None) -> None:
+def check_invariants(
+    venue: Venue, credited: dict[str, int], commands: Iterable[Row] | None = None, now_ms: int = 0
+) -> None:
     """Assert guarantees 1 to 7 on one book that is an instance's only one, every command delivered and decided.
 
     credited: credits less debits, by asset. commands: all inbox rows that there ever were; None: those that are there.
-    Raises AssertionError that names the guarantee.
+    now_ms: rows that have expired by then may be gone. Raises AssertionError that names the guarantee.
     """
     state = venue.folded()
     state.book.check()  # 4: not crossed, levels and holds consistent
@@ -41,11 +46,26 @@ def check_invariants(venue: Venue, credited: dict[str, int], commands: Iterable[
     assert depth.sequence == state.head.sequence, "6: the depth view trails the journal"
     assert list(depth.bids) == state.book.bids.depth(DEPTH_LEVELS), "6: bids of the depth view"
     assert list(depth.asks) == state.book.asks.depth(DEPTH_LEVELS), "6: asks of the depth view"
+    _check_candles(venue, now_ms)
     config = venue.books.config(venue.book)
     assert config is not None
     assert config.status is state.book.status, "6: the book's status"
     assert config.status is not BookStatus.CLOSED or not state.book.open_orders, "T32: a closed book with orders left"
     _check_snapshot(venue)
+
+
+def _check_candles(venue: Venue, now_ms: int) -> None:
+    """Assert that last price and candles, those that are over and those that are not, are what the trades come to."""
+    market, finished = Market(), {}
+    for entry in venue.journal.after(venue.book, 0):
+        trades = [Trade(trade.price, trade.quantity, trade.notional) for trade in trades_of(entry)]
+        for period, candle in market.fold(entry.sequence, entry.at_ms, trades):
+            finished[period, candle.start_ms] = candle
+    assert venue.books.depth(venue.book).market == market, "6: the candles that are not over"
+    candles = Candles(venue.database)
+    stored = {(period, each.start_ms): each for period in Period for each in candles.all(venue.book, period)}
+    assert stored.items() <= finished.items(), "6: a candle that is over"
+    assert all(key in stored or not is_kept(*key, now_ms) for key in finished), "6: a candle that is over is missing"
 
 
 def check_never_negative(venue: Venue) -> list[Row]:

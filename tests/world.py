@@ -36,7 +36,19 @@ INSTANCE = "inst_test0001"
 BOOK_ID = "ob_test"
 NOW_MS = 1_736_937_000_000
 FIRST_SEQUENCE = 100
-TABLES = ("tenants", "tokens", "books", "inbox", "journal", "orders", "fills", "accounts", "requests", "expiries")
+TABLES = (
+    "tenants",
+    "tokens",
+    "books",
+    "inbox",
+    "journal",
+    "orders",
+    "fills",
+    "accounts",
+    "requests",
+    "expiries",
+    "candles",
+)
 Record = dict[str, Any]
 
 

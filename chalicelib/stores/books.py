@@ -1,4 +1,8 @@
-"""Books (table ``books``): each one's configuration, and the depth view that the matcher keeps beside it."""
+"""Books (table ``books``): each one's configuration, and the depth view that the matcher keeps beside it.
+
+The depth view is written once for all entries that are committed together. It also holds the book's last price and
+the candles that are not over: so they cost no write of their own, and count each entry once, by the view's sequence.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from chalicelib.ascii_case import ascii_lower
+from chalicelib.core.candles import Market, market_of
 from chalicelib.core.config import BookConfig, SettlementMode, TokenType
 from chalicelib.core.journal import decode_terms, encode_terms
 from chalicelib.core.vocabulary import BookStatus, SelfTradePrevention
@@ -31,13 +36,15 @@ class BookExists(Exception):
 class Depth:
     """A book's best price levels as (price, open quantity), best first, as of a journal entry's sequence.
 
-    version: that of the terms that the book had come to by then.
+    version: that of the terms that the book had come to by then. market: its last price and the candles that are not
+    over, as of the same entry; None where an earlier version of the program has written the view.
     """
 
     sequence: int = 0
     version: int = 0
     bids: tuple[tuple[int, int], ...] = ()
     asks: tuple[tuple[int, int], ...] = ()
+    market: Market | None = None
 
 
 class Books:
@@ -108,17 +115,21 @@ class Books:
         """Return the depth view; an empty one of sequence 0 before the book's first command."""
         row = self._database.get(TABLE, {"book": book, "part": "depth"})
         if row is None:
-            return Depth()
+            return Depth(market=Market())
         levels = json.loads(zlib.decompress(row["levels"]))
         bids, asks = (tuple((int(price), int(size)) for price, size in levels[side]) for side in ("bids", "asks"))
-        return Depth(row["sequence"], row["version"], bids, asks)
+        market = market_of(row["sequence"], levels["market"]) if "market" in levels else None
+        return Depth(row["sequence"], row["version"], bids, asks, market)
 
     def publish_depth(self, book: str, depth: Depth) -> None:
         """Replace the depth view, and with it say that every entry up to its sequence is projected.
 
-        Refused when a view as new stands there: another matcher has projected as far. That is no fault.
+        Refused when a newer view stands there: another matcher has projected further. That is no fault. The view of a
+        sequence is always the same, so it may be written again, where it was damaged or is of an earlier version.
         """
-        levels = {"bids": [*map(_texts, depth.bids)], "asks": [*map(_texts, depth.asks)]}
+        levels: dict[str, object] = {"bids": [*map(_texts, depth.bids)], "asks": [*map(_texts, depth.asks)]}
+        if depth.market is not None:
+            levels["market"] = depth.market.as_data()
         row = {
             "book": book,
             "part": "depth",
@@ -126,8 +137,8 @@ class Books:
             "version": depth.version,
             "levels": zlib.compress(json.dumps(levels, separators=(",", ":")).encode()),
         }
-        no_view_yet, view_is_older = "attribute_not_exists(#part)", "#sequence < :sequence"
-        condition = f"{no_view_yet} OR {view_is_older}"
+        no_view_yet, view_is_no_newer = "attribute_not_exists(#part)", "#sequence <= :sequence"
+        condition = f"{no_view_yet} OR {view_is_no_newer}"
         try:
             self._database.write(Put(TABLE, row, condition, {":sequence": depth.sequence}))
         except ConditionFailed:

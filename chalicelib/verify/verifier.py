@@ -14,10 +14,12 @@ from __future__ import annotations
 
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
+from chalicelib.clock import now_ms
+from chalicelib.core.candles import Period
 from chalicelib.core.config import BookConfig
 from chalicelib.core.journal import JournalEntry
 from chalicelib.core.ledger import hold_of_limit
@@ -26,6 +28,7 @@ from chalicelib.core.vocabulary import PlaceOrder, Side
 from chalicelib.loading import UnknownBook
 from chalicelib.stores.accounts import Accounts, MalformedRow
 from chalicelib.stores.books import Books
+from chalicelib.stores.candles import Candles
 from chalicelib.stores.dynamodb import Database, Row
 from chalicelib.stores.escrows import Escrows
 from chalicelib.stores.fills import Fills
@@ -90,7 +93,11 @@ class _Reading:
 
 
 class Verifier:
-    def __init__(self, database: Database, watch: Watch = unwatched) -> None:
+    """clock: the time in ms, by which candles are kept or not."""
+
+    def __init__(self, database: Database, watch: Watch = unwatched, clock: Callable[[], int] = now_ms) -> None:
+        self._clock = clock
+        self._candles = Candles(database)
         self._accounts = Accounts(database)
         self._books = Books(database)
         self._escrows = Escrows(database)
@@ -156,7 +163,7 @@ class Verifier:
                 raise UnknownBook(key)
             views = self._views(key)
         except (*UNREADABLE, BrokenSnapshot) as error:
-            where = f"{key} configuration, depth view and snapshot"
+            where = f"{key} configuration, depth view, candles and snapshot"
             raise Disproved(Disagreement(where, "rows that can be read", repr(error))) from error
         snapshot_sequence = views.snapshot.sequence if views.snapshot else None
         fold = BookFold(key, config, snapshot_sequence or 0, reading.rows if is_compared else None)
@@ -179,7 +186,8 @@ class Verifier:
                 yield Disagreement(where, str(reached.attributes), str(noted[command_id].attributes))
 
     def _views(self, key: str) -> Views:
-        return Views(self._books.depth(key), self._snapshots.newest(key))
+        candles = {period: list(self._candles.all(key, period)) for period in Period}
+        return Views(self._books.depth(key), self._snapshots.newest(key), candles, self._clock())
 
     def _entries(self, fold: BookFold) -> Iterator[JournalEntry]:
         entries = self._journal.after(fold.key, 0)

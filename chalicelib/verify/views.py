@@ -1,14 +1,16 @@
-"""A book's snapshot, depth view and terms, compared with what its journal gives."""
+"""A book's snapshot, depth view, candles and terms, compared with what its journal gives."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import zip_longest
 
+from chalicelib.core.candles import Candle, Period
 from chalicelib.core.journal import encode_terms
 from chalicelib.core.snapshot import BookState, BrokenSnapshot, decode_state
 from chalicelib.stores.books import DEPTH_LEVELS_MAX, Depth
+from chalicelib.stores.candles import is_kept
 from chalicelib.stores.snapshots import Snapshot
 from chalicelib.verify.findings import NOTHING, Disagreement, beyond, difference
 from chalicelib.verify.fold import BookFold
@@ -16,15 +18,20 @@ from chalicelib.verify.fold import BookFold
 
 @dataclass(frozen=True, slots=True)
 class Views:
-    """What stands beside a book's journal."""
+    """What stands beside a book's journal. candles: of each period, those that are over. now_ms: when it was read."""
 
     depth: Depth
     snapshot: Snapshot | None
+    candles: Mapping[Period, Sequence[Candle]] = field(default_factory=dict)
+    now_ms: int = 0
 
 
 def view_disagreements(fold: BookFold, views: Views) -> Iterator[Disagreement]:
     """Yield where the views differ from the book: those that a removed or unprojected entry shows in come first."""
     yield from _depth(fold, views.depth)
+    yield from _market(fold, views.depth)
+    for period in Period:
+        yield from _candles(fold, period, {candle.start_ms: candle for candle in views.candles.get(period, ())}, views)
     yield from _terms(fold)
     if views.snapshot is not None:
         yield from _snapshot(fold, views.snapshot)
@@ -45,6 +52,38 @@ def _depth(fold: BookFold, depth: Depth) -> Iterator[Disagreement]:
         for number, (expected, found) in enumerate(zip_longest(side.depth(DEPTH_LEVELS_MAX), shown), 1):
             if expected != found:
                 yield Disagreement(f"{where}, {name}, level {number}", _level(expected), _level(found))
+
+
+def _market(fold: BookFold, depth: Depth) -> Iterator[Disagreement]:
+    """Yield where the last price, or a candle that is not over, is not what the journal's trades come to."""
+    where, expected = f"{fold.key} depth view", fold.market
+    if depth.market is None:
+        yield Disagreement(f"{where}, candles", "candles", f"{NOTHING} (tallybook rebuild makes them)")
+        return
+    if depth.market.last != expected.last:
+        yield Disagreement(f"{where}, last price", _shown(expected.last), _shown(depth.market.last))
+    for period in Period:
+        should, found = expected.open.get(period), depth.market.open.get(period)
+        if should != found:
+            yield Disagreement(f"{where}, open candle of {period.value}", _shown(should), _shown(found))
+
+
+def _candles(fold: BookFold, period: Period, found: Mapping[int, Candle], views: Views) -> Iterator[Disagreement]:
+    """Yield where the candles that are over are not what the journal's trades come to.
+
+    One whose time is over may be there still, or not: DynamoDB drops it when it likes.
+    """
+    expected, at_ms = fold.candles[period], fold.state.head.at_ms
+    for start_ms in sorted({*expected, *found}):
+        should, is_ = expected.get(start_ms), found.get(start_ms)
+        is_over = not is_kept(period, start_ms, at_ms if is_ is not None else max(at_ms, views.now_ms))
+        if should != is_ and not is_over:
+            where = f"{fold.key} candle of {period.value} at {start_ms}"
+            yield Disagreement(where, _shown(should), _shown(is_))
+
+
+def _shown(value: object) -> str:
+    return NOTHING if value is None else str(value)
 
 
 def _level(level: tuple[int, int] | None) -> str:

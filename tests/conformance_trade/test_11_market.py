@@ -147,10 +147,10 @@ def test_r33_a_cut_depth_has_the_hash_of_the_book(desk: SignedDesk) -> None:
 
 
 def test_r34_a_ticker_of_24_hours(quiet: SignedDesk) -> None:
-    """The first trade is a ms too old; the next is in."""
+    """The first trade is a ms too old, of the minute before; the next is in."""
     put_tape(quiet.world, [
-        (NOW_MS - DAY_MS, [(900_00, 10**8)]),
-        (NOW_MS - DAY_MS + 1, [(300_00, 10**8 // 2)]),
+        (NOW_MS - DAY_MS - 1, [(900_00, 10**8)]),
+        (NOW_MS - DAY_MS, [(300_00, 10**8 // 2)]),
         (NOW_MS - 5, [(310_00, 10**8), (250_05, 3)]),
         (NOW_MS, [(299_00, 10**8)]),
     ])  # fmt: skip
@@ -167,9 +167,9 @@ def test_r34_a_ticker_of_24_hours(quiet: SignedDesk) -> None:
 # trades that were made before a look at the ticker, and since then, by their age; all of them, how many count
 LOOKS: list[Any] = cases(
     ("none ever",                        [],           [],              "0", "0"),
-    ("24 hours ago",                     [DAY_MS],     [],              "900", "0"),
-    ("a ms less",                        [DAY_MS - 1], [],              "900", "1"),
-    ("more since a look",                [DAY_MS],     [5],             "900", "1"),
+    ("a ms more than 24 hours ago",      [DAY_MS + 1], [],              "900", "0"),
+    ("24 hours ago",                     [DAY_MS],     [],              "900", "1"),
+    ("more since a look",                [DAY_MS + 1], [5],             "900", "1"),
     ("too old, but since a look", [],          [DAY_MS + 1],    "900", "0"),
 )  # fmt: skip
 

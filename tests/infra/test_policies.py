@@ -15,6 +15,7 @@ from botocore.exceptions import ReadTimeoutError
 from chalicelib import wiring
 from chalicelib.allowance import Allowance
 from chalicelib.clock import now_ms
+from chalicelib.core.candles import Period
 from chalicelib.core.vocabulary import BookStatus
 from chalicelib.escrow.desk import EscrowDesk
 from chalicelib.escrow.lifecycle import Status
@@ -22,6 +23,7 @@ from chalicelib.escrow.money import Currency
 from chalicelib.expiring import Expiring
 from chalicelib.projection import Projector
 from chalicelib.signed.desk import SignedOrderDesk
+from chalicelib.stores.candles import Candles
 from chalicelib.stores.dynamodb import Database, Unavailable
 from chalicelib.stores.keys import customer_key
 from chalicelib.stores.orders import Orders
@@ -186,16 +188,23 @@ def read_master_key() -> bytes:
 
 
 def expire(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have an order end at its time, in a book that a matcher left before it had projected its rows."""
-    world.deliver(records=records_of(world))
-    for customer, side in (("ann", "BUY"), ("ben", "SELL")):
-        world.placed(customer, side, 1, 3)
+    """Have an order end at its time, in a book that a matcher left before it had projected its rows.
+
+    Trades of one minute end the candles of another.
+    """
+    for _ in range(2):
+        world.deliver(records=records_of(world))
+        world.now_ms += Period.MINUTE.length_ms
+        for customer, side in (("ann", "BUY"), ("ben", "SELL")):
+            world.placed(customer, side, 1, 3)
     world.cancel_all("cat")
     with monkeypatch.context() as patch:
         patch.setattr(Projector, "project", fail)
         assert world.deliver(records=records_of(world)) != []
     world.now_ms = now_ms() + LATER_MS
     assert Expiring(world.database, world.matcher(), lambda: world.now_ms).look()
+    with work_of("api_handler"):
+        assert list(Candles(world.database).between(world.book, Period.MINUTE, 0, world.now_ms))
 
 
 def records_of(world: World) -> list[dict[str, Any]]:

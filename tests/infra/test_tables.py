@@ -25,6 +25,7 @@ KEYS = {
     "outbox": ["owner", "entry"],
     "requests": ["scope", "request"],
     "expiries": ["minute", "look"],
+    "candles": ["series", "start_ms"],
 }
 
 
@@ -74,7 +75,7 @@ def test_live_signed_orders_have_indexes_of_keys(described: dict[str, Any]) -> N
     assert all(index["Projection"] == {"ProjectionType": "KEYS_ONLY"} for index in indexes)
 
 
-def test_rows_expire_in_the_inbox_among_requests_and_expiries_and_nowhere_else(
+def test_rows_expire_in_the_inbox_among_requests_expiries_and_candles_and_nowhere_else(
     moto_client: DynamoDBClient, described: dict[str, Any]
 ) -> None:
     expiring = {}
@@ -82,7 +83,7 @@ def test_rows_expire_in_the_inbox_among_requests_and_expiries_and_nowhere_else(
         expiry = moto_client.describe_time_to_live(TableName=f"here-{job}")["TimeToLiveDescription"]
         if expiry["TimeToLiveStatus"] == "ENABLED":
             expiring[job] = expiry["AttributeName"]
-    assert expiring == {"inbox": "expires", "requests": "expires", "expiries": "expires"}
+    assert expiring == {"inbox": "expires", "requests": "expires", "expiries": "expires", "candles": "expires"}
 
 
 def test_creating_again_completes_what_is_missing_and_changes_nothing_else(moto_client: DynamoDBClient) -> None:

@@ -163,7 +163,7 @@ class Simulation:
             for _ in range(STRETCHES):
                 self._stretch(self.draw.randint(3, REQUESTS_A_STRETCH_MAX))
                 self._peace()
-                check_invariants(self.world, CREDITED, self._commands())
+                check_invariants(self.world, CREDITED, self._commands(), self.now_ms)
                 if self.draw.random() < 0.3:
                     self._let_days_pass()
             check_determinism(self.world)
@@ -199,7 +199,7 @@ class Simulation:
         """Nothing happens for some days, but that orders expire which have been placed; then expired rows go."""
         self.now_ms += max(LIVES_MS)
         self._look_till_all_is_done()
-        check_invariants(self.world, CREDITED, self._commands())
+        check_invariants(self.world, CREDITED, self._commands(), self.now_ms)
         self.now_ms += self.draw.choice([2, 8, 11]) * DAY_MS
         self.client.expire(self._now_s())
         Expiries(self.world.database).note_swept(minute_of(self.now_ms) - 2)

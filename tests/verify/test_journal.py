@@ -43,7 +43,12 @@ def test_a_forger_who_recomputes_the_hash_breaks_the_chain_at_the_next_entry(wor
     assert told == Disagreement(where, forged.hash, entry.hash)
 
 
-@pytest.mark.parametrize(("name", "attribute"), [("makerFee", "fee"), ("notional", "notional")])
+def test_a_forger_of_the_last_trade_is_told_by_the_candles(world: World) -> None:
+    forge(world, journal(world)[-1], "notional", is_smart=True)
+    assert disagreement(world).where == f"{world.book} depth view, open candle of 1m"
+
+
+@pytest.mark.parametrize(("name", "attribute"), [("makerFee", "fee"), ("takerFee", "fee")])
 def test_a_forger_of_the_last_entry_is_told_by_the_fills(world: World, name: str, attribute: str) -> None:
     entry = journal(world)[-1]
     forge(world, entry, name, is_smart=True)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.core.candles import Market
 from chalicelib.core.journal import canonical
 from chalicelib.core.snapshot import encode_state
 from chalicelib.stores.books import Depth
@@ -64,14 +65,14 @@ def test_a_snapshot_written_again_with_the_same_content_agrees(world: World) -> 
 def test_a_snapshot_of_no_entry_is_told(world: World) -> None:
     fold = BookFold(world.book, world.config)
     snapshot = Snapshot(0, encode_state(world.book, fold.state))
-    (told,) = view_disagreements(fold, Views(Depth(), snapshot))
+    (told,) = view_disagreements(fold, Views(Depth(market=Market()), snapshot))
     assert told.found == "one of no entry"
 
 
 def test_a_snapshot_whose_bytes_were_changed_cannot_be_read(world: World) -> None:
     piece = next(row for row in rows(world, "journal", book=f"{world.book}/snapshot") if "piece" in row)
     edit(world, "journal", piece, piece=piece["piece"][:-1])
-    assert disagreement(world).where == f"{world.book} configuration, depth view and snapshot"
+    assert disagreement(world).where == f"{world.book} configuration, depth view, candles and snapshot"
 
 
 def edited_levels(row: Row, change: Callable[[dict[str, Any]], object]) -> bytes:
@@ -107,4 +108,4 @@ def test_edited_terms_are_told(world: World) -> None:
     edit(world, "books", row, version=row["version"] - 1)
     assert disagreement(world) == Disagreement(f"{where}, version", str(row["version"]), str(row["version"] - 1))
     edit(world, "books", row, status="NONSENSE")
-    assert disagreement(world).where == f"{world.book} configuration, depth view and snapshot"
+    assert disagreement(world).where == f"{world.book} configuration, depth view, candles and snapshot"

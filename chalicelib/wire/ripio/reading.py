@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from chalicelib.depths import Depths
+from chalicelib.market_data import MarketData
 from chalicelib.stores.accounts import Accounts
 from chalicelib.stores.books import Books
+from chalicelib.stores.candles import Candles
 from chalicelib.stores.dynamodb import Database
 from chalicelib.stores.external_ids import ExternalIds
 from chalicelib.stores.fills import Fills
 from chalicelib.stores.journal import Journal
 from chalicelib.stores.orders import Orders
 from chalicelib.stores.tokens import Tokens
-from chalicelib.tape import Days
 from chalicelib.wire.http import HttpRequest, HttpResponse
 from chalicelib.wire.ripio.balances import BalanceEndpoints
 from chalicelib.wire.ripio.envelope import Envelope
@@ -33,7 +34,7 @@ def reading_endpoints(database: Database) -> Mapping[str, Callable[[HttpRequest,
     listing = ListingEndpoints(orders, pairs)
     detail = OrderDetailEndpoints(orders, external_ids, fills, pairs)
     market = MarketEndpoints(pairs, journal, Depths(database))
-    tickers = TickerEndpoints(pairs, books, Days(journal))
+    tickers = TickerEndpoints(pairs, books, MarketData(Candles(database)))
     return {
         "GET /orders": listing.orders_of_pair,
         "GET /orders/open": listing.open_orders,

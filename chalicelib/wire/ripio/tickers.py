@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from chalicelib.clock import iso
 from chalicelib.core.vocabulary import BookStatus
+from chalicelib.market_data import DayOfBook, MarketData
 from chalicelib.stores.books import Books
-from chalicelib.tape import DayOfBook, Days
 from chalicelib.wire.http import BadPercentEncoding, HttpRequest, HttpResponse, percent_decoded
 from chalicelib.wire.ripio.decimals import dec
 from chalicelib.wire.ripio.envelope import Envelope
@@ -22,7 +22,7 @@ PERCENT_DECIMALS = 2
 class TickerEndpoints:
     pairs: Pairs
     books: Books
-    days: Days
+    market_data: MarketData
 
     def every(self, request: HttpRequest, caller: Caller, envelope: Envelope) -> HttpResponse:  # noqa: ARG002
         """GET public/tickers, GET ticker. One ticker for each pair whose book is not CLOSED, by pair."""
@@ -39,7 +39,8 @@ class TickerEndpoints:
         return envelope.success(self._ticker(market, envelope.now_ms))
 
     def _ticker(self, market: Market, now_ms: int) -> dict[str, object]:
-        depth, day = self.books.depth(market.key), self.days.of_book(market.key, now_ms)
+        depth = self.books.depth(market.key)
+        day = self.market_data.day(market.key, depth, now_ms)
         base, quote, total = market.decimals.base, market.decimals.quote, day.total
         return {
             "pair": market.pair,

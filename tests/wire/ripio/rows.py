@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from ulid import ULID
 
+from chalicelib.core.candles import Finished, Market, Trade
 from chalicelib.core.journal import JournalEntry
 from chalicelib.core.vocabulary import OrderStatus, OrderType, Side, TimeInForce
+from chalicelib.stores.candles import Candles
 from chalicelib.stores.dynamodb import Database
 from chalicelib.stores.fills import Fill, Fills
 from chalicelib.stores.keys import customer_key
 from chalicelib.stores.orders import OrderRow
+from chalicelib.tape import trades_of
 from tests.world import BOOK_ID, INSTANCE, World
 
 
@@ -86,8 +90,10 @@ def put_fills(database: Database, fills: Iterable[Fill]) -> None:
 def put_tape(world: World, entries: Iterable[tuple[int, list[tuple[int, int]]]], first: int = 1) -> None:
     """Store journal entries, each of a time, with trades of these prices and quantities; first: their first sequence.
 
-    Their hashes are none: what shows trades does not look at them.
+    Their hashes are none: what shows trades does not look at them. Candles and last price are stored as a matcher does.
     """
+    view = world.books.depth(world.book)
+    market, finished = view.market or Market(), list[Finished]()
     for sequence, (at_ms, trades) in enumerate(entries, first):
         events: list[dict[str, object]] = [
             {
@@ -102,4 +108,9 @@ def put_tape(world: World, entries: Iterable[tuple[int, list[tuple[int, int]]]],
             }
             for price, quantity in trades
         ]
-        world.journal.append([JournalEntry(world.book, sequence, at_ms, sequence, "", "", tuple(events))])
+        entry = JournalEntry(world.book, sequence, at_ms, sequence, "", "", tuple(events))
+        world.journal.append([entry])
+        parts = [Trade(trade.price, trade.quantity, trade.notional) for trade in trades_of(entry)]
+        finished += market.fold(sequence, at_ms, parts)
+    Candles(world.database).put(world.book, finished)
+    world.books.publish_depth(world.book, replace(view, sequence=market.sequence, market=market))

@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 import json
+import random
+import zlib
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from chalicelib.clock import new_id
+from chalicelib.core.candles import Candle, Period
 from chalicelib.core.config import BookConfig
 from chalicelib.core.vocabulary import BookStatus
-from chalicelib.stores.books import Depth
+from chalicelib.market_data import DayOfBook, MarketData
+from chalicelib.stores.candles import Candles
+from chalicelib.stores.dynamodb import Database
 from chalicelib.stores.tokens import Tokens, new_token
-from chalicelib.tape import DayOfBook, Days, Sum
 from chalicelib.wire.ripio.ids import shown
 from chalicelib.wire.ripio.tickers import price_change_percent
+from infra.tables import create_tables
+from tests.memory import MemoryDynamoDB
 from tests.stores.test_listing_cost import Reads
 from tests.wire.ripio.desk import SignedDesk, data_of, fault_of
 from tests.wire.ripio.lists import DAY_MS, NOW_MS
 from tests.wire.ripio.rows import put_tape
-from tests.world import BASE, INSTANCE, QUOTE
+from tests.world import BASE, INSTANCE, QUOTE, World
 
+MINUTE_MS = 60_000
 TICKERS = "/trade/public/tickers"
 CENT = 10**16
 """A hundredth of a whole quote token."""
@@ -41,15 +50,15 @@ def test_a_ticker_has_the_documented_members_in_the_documented_order(desk: Signe
     put_tape(
         desk.world,
         [
-            (NOW_MS - DAY_MS, [(900 * CENT, COIN)]),
-            (NOW_MS - DAY_MS + 1, [(300 * CENT, COIN // 2), (310 * CENT, COIN)]),
+            (NOW_MS - DAY_MS - 1, [(900 * CENT, COIN)]),
+            (NOW_MS - DAY_MS, [(300 * CENT, COIN // 2), (310 * CENT, COIN)]),
             (NOW_MS - 5000, []),
             (NOW_MS, [(250 * CENT, 2 * COIN), (299 * CENT, 3)]),
         ],
     )
-    desk.world.books.publish_depth(
-        desk.world.book, Depth(4, 0, ((298 * CENT, COIN), (1, 1)), ((301 * CENT, COIN), (10**30, 1)))
-    )
+    view = desk.world.books.depth(desk.world.book)
+    bids, asks = ((298 * CENT, COIN), (1, 1)), ((301 * CENT, COIN), (10**30, 1))
+    desk.world.books.publish_depth(desk.world.book, replace(view, bids=bids, asks=asks))
     tokens = Tokens(desk.world.database).get_many(INSTANCE, (BASE, QUOTE))
     assert list(ticker(desk).items()) == [
         ("pair", "B_Q"),
@@ -108,7 +117,7 @@ def test_the_ticker_of_an_unknown_or_malformed_pair_is_not_found(desk: SignedDes
 
 
 def day_of(first: int, last: int) -> DayOfBook:
-    return DayOfBook(Sum(0, first, last, max(first, last), min(first, last), 1, 1, 1), last)
+    return DayOfBook(Candle(0, first, max(first, last), min(first, last), last, 1, 1, 1), last)
 
 
 @pytest.mark.parametrize(
@@ -136,31 +145,91 @@ def test_without_trades_nothing_has_changed() -> None:
     assert price_change_percent(DayOfBook(None, 5)) == price_change_percent(DayOfBook(None, None)) == "0"
 
 
-def test_a_day_is_read_once_and_then_only_what_came_since(desk: SignedDesk) -> None:
-    """And what falls out of the day is counted no more."""
-    world = desk.world
-    put_tape(world, [(NOW_MS - DAY_MS + 10 * number, [(5, 1)]) for number in range(1, 101)])
-    reads = Reads(world.database)
-    days = Days(world.over(reads.database).journal)
-    total = days.of_book(world.book, NOW_MS).total
+GAPS_S = (0, 1, 59, 60, 61, 1800, 3599, 3600, 3601, 40_000, 86_399, 86_400, 90_000)
+
+
+def naive_day(entries: list[tuple[int, list[tuple[int, int]]]], now_ms: int, decimals: int) -> DayOfBook:
+    """Return a day's figures straight from the trades."""
+    from_ms = (now_ms - DAY_MS) // MINUTE_MS * MINUTE_MS
+    trades = [(at_ms, price, quantity) for at_ms, of_entry in entries for price, quantity in of_entry]
+    inside = [(price, quantity) for at_ms, price, quantity in trades if at_ms >= from_ms]
+    last = trades[-1][1] if trades else None
+    if not inside:
+        return DayOfBook(None, last)
+    prices = [price for price, _ in inside]
+    volume = sum(quantity for _, quantity in inside)
+    quote_volume = sum(price * quantity // 10**decimals for price, quantity in inside)
+    total = Candle(0, prices[0], max(prices), min(prices), prices[-1], volume, quote_volume, len(inside))
+    return DayOfBook(total, last)
+
+
+@given(
+    gaps_s=st.lists(
+        st.sampled_from([0, 1, 59, 60, 61, 1800, 3599, 3600, 3601, 40_000, 86_399, 86_400, 90_000]), max_size=25
+    ),
+    later_s=st.sampled_from([0, 1, 30, 60, 3600, 50_000, 86_399, 86_400, 86_460, 86_461, 200_000]),
+    start_s=st.integers(0, 7300),
+    draw=st.randoms(use_true_random=False),
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_a_day_is_what_its_trades_come_to(gaps_s: list[int], later_s: int, start_s: int, draw: random.Random) -> None:
+    client: Any = MemoryDynamoDB()
+    create_tables(client, "day")
+    world = World(Database(client, "day"))
+    at_ms, entries = NOW_MS + start_s * 1000, []
+    for gap_s in gaps_s:
+        at_ms += gap_s * 1000 + draw.randrange(2)
+        entries.append((at_ms, [(draw.randint(1, 9), draw.randint(1, 99)) for _ in range(draw.randrange(3))]))
+    for first, entry in enumerate(entries, 1):
+        put_tape(world, [entry], first)
+    now_ms = at_ms + later_s * 1000
+    found = MarketData(Candles(world.database)).day(world.book, world.books.depth(world.book), now_ms)
+    expected = naive_day(entries, now_ms, world.config.base_decimals)
+    assert found.last == expected.last
+    assert (found.total and replace(found.total, start_ms=0)) == expected.total
+
+
+def test_a_ticker_reads_a_bounded_number_of_rows_however_quiet_or_busy_the_book_is(desk: SignedDesk) -> None:
+    world, reads = desk.world, Reads(desk.world.database)
+    quiet: list[tuple[int, list[tuple[int, int]]]] = [(NOW_MS - 9 * DAY_MS + number, []) for number in range(500)]
+    put_tape(world, [(NOW_MS - 10 * DAY_MS, [(7, 1)]), *quiet])
+    view = world.books.depth(world.book)
+    data = MarketData(Candles(reads.database))
+    assert data.day(world.book, view, NOW_MS) == DayOfBook(None, 7)
+    assert reads.rows == 0
+    put_tape(world, [(NOW_MS - DAY_MS + number * 30_000 - 1, [(5, 1)]) for number in range(2881)], first=502)
+    total = data.day(world.book, world.books.depth(world.book), NOW_MS - 1).total
     assert total is not None
-    assert total.trades == 100
-    put_tape(world, [(NOW_MS + 1, [(6, 1), (7, 1)])], first=101)
-    before = reads.rows
-    seen_before_it_happened = days.of_book(world.book, NOW_MS).total
-    assert seen_before_it_happened == total
-    later = days.of_book(world.book, NOW_MS + 500)
-    assert later.total is not None
-    assert (later.total.trades, later.total.first, later.last) == (52, 5, 7)
-    assert reads.rows - before == 1
-    assert days.of_book(world.book, NOW_MS + 2 * DAY_MS) == DayOfBook(None, 7)
+    assert total.trades == 2881
+    assert reads.rows <= 60 + 23
 
 
-def test_a_fresh_look_agrees_with_one_that_was_kept(desk: SignedDesk) -> None:
-    kept = Days(desk.world.journal)
-    times = [NOW_MS - 3 * DAY_MS + number * DAY_MS // 7 for number in range(21)]
-    for sequence, at_ms in enumerate(times, 1):
-        trades = [(sequence * 10 + number, 1) for number in range(sequence % 3)]
-        put_tape(desk.world, [(at_ms, trades)], first=sequence)
-        for now_ms in (at_ms, at_ms + DAY_MS // 15):
-            assert Days(desk.world.journal).of_book(desk.world.book, now_ms) == kept.of_book(desk.world.book, now_ms)
+def test_candles_are_read_period_by_period_the_last_one_as_it_stands(desk: SignedDesk) -> None:
+    world = desk.world
+    put_tape(world, [(NOW_MS + minute * MINUTE_MS + 1, [(minute + 1, 10)]) for minute in (0, 1, 61, 1500)])
+    data, view = MarketData(Candles(world.database)), world.books.depth(world.book)
+
+    def starts(period: Period, from_ms: int = 0, before_ms: int = 2 * NOW_MS) -> list[int]:
+        candles = data.candles(world.book, view, period, from_ms, before_ms)
+        return [(candle.start_ms - NOW_MS) // MINUTE_MS for candle in candles]
+
+    assert starts(Period.MINUTE) == [0, 1, 61, 1500]
+    assert starts(Period.HOUR) == [0, 60, 1500]
+    assert starts(Period.DAY) == [-720, 720]
+    assert starts(Period.MINUTE, NOW_MS + MINUTE_MS, NOW_MS + 61 * MINUTE_MS) == [1]
+    assert starts(Period.MINUTE, NOW_MS + 1500 * MINUTE_MS, NOW_MS + 1500 * MINUTE_MS + 1) == [1500]
+    assert starts(Period.MINUTE, NOW_MS + 1501 * MINUTE_MS) == starts(Period.MINUTE, 0, 0) == []
+    (hour, *_) = data.candles(world.book, view, Period.HOUR, 0, 2 * NOW_MS)
+    assert (hour.first, hour.high, hour.low, hour.last, hour.volume, hour.trades) == (1, 2, 1, 2, 20, 2)
+
+
+def test_a_view_of_an_earlier_version_is_never_misread(desk: SignedDesk) -> None:
+    """It shows no zeros: the desk says that it cannot tell, until the book's next command or a rebuild."""
+    world = desk.world
+    put_tape(world, [(NOW_MS - 5, [(7, 1)])])
+    (row,) = [row for row in world.database.scan("books") if row["part"] == "depth"]
+    levels = json.loads(zlib.decompress(row["levels"]))
+    del levels["market"]
+    world.database.put_many("books", [row | {"levels": zlib.compress(json.dumps(levels).encode())}])
+    assert desk.get(f"{TICKERS}/B_Q").status == 503
+    assert desk.get(TICKERS).status == 503
