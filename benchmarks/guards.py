@@ -710,4 +710,31 @@ GUARDS = [
         "    if any(depth > depth_max for depth, _ in parts(value)) and depth_max < DEPTH_MAX:",
         "tests/wire/test_trusset_bounds.py",
     ),
+    Guard(
+        "candles that are over are written before the depth view says so",
+        "chalicelib/loading.py",
+        "        self._candles.put(loaded.key, loaded.finished_candles)\n        loaded.finished_candles.clear()\n"
+        "        book, sequence = loaded.state.book, loaded.state.head.sequence\n"
+        "        bids, asks = (tuple(side.depth(DEPTH_LEVELS_MAX)) for side in (book.bids, book.asks))\n"
+        "        self._books.publish_depth(loaded.key, Depth(sequence, book.version, bids, asks, loaded.market))\n",
+        "        book, sequence = loaded.state.book, loaded.state.head.sequence\n"
+        "        bids, asks = (tuple(side.depth(DEPTH_LEVELS_MAX)) for side in (book.bids, book.asks))\n"
+        "        self._books.publish_depth(loaded.key, Depth(sequence, book.version, bids, asks, loaded.market))\n"
+        "        self._candles.put(loaded.key, loaded.finished_candles)\n        loaded.finished_candles.clear()\n",
+        f"{SWEEP}[trade in a later minute-death before-warm]",
+    ),
+    Guard(
+        "candles go on from the depth view's sequence",
+        "chalicelib/loading.py",
+        "        if loaded.market.sequence < projected:",
+        "        if loaded.market.sequence < projected and view.market is None:",
+        f"{SWEEP}[trade in a later minute-death before-new]",
+    ),
+    Guard(
+        "what the depth view has as not over is left out of the candles that are",
+        "chalicelib/market_data.py",
+        "*self._candles.between(book, Period.HOUR, whole_hours_ms, hour.start_ms),",
+        "*self._candles.between(book, Period.HOUR, whole_hours_ms, hour.start_ms + 1),",
+        "tests/wire/ripio/test_tickers.py",
+    ),
 ]

@@ -3,8 +3,8 @@
 The journal tells of every accepted order, of every trade, and of each change of the book's terms; the inbox of orders
 and cancels that wait for their turn. So order rows, the names that orders have, fills, candles, looks at orders that
 expire, what the inbox notes of cancel-alls, the terms in the configuration and the depth view can all be worked out
-again. Accounts cannot: credits, debits, holds and what the other desks moved stand in no journal. What the journal moved
-after the depth view's entry is settled again, for which an account's marks let each entry through once.
+again. Accounts cannot: credits, debits, holds and what the other desks moved stand in no journal. What the journal
+moved after the depth view's entry is settled again, for which an account's marks let each entry through once.
 
 Everything is compared first and written then, each row on condition that it is as it was read. A book that is at work
 meanwhile keeps its newer rows; ``BookAtWork`` says that it has to be done again. Memory: as for ``verify``.

@@ -50,6 +50,15 @@ def cross(world: World) -> None:
     world.placed("ben", "BUY", 300, 55)
 
 
+def trade_in_a_later_minute(world: World) -> None:
+    """The batch's trade ends a minute's candle, an hour's and a day's."""
+    world.placed("ann", "SELL", 300, 50)
+    world.placed("ben", "BUY", 100, 50)
+    world.deliver()
+    world.now_ms += 86_400_000
+    world.placed("ben", "BUY", 50, 50)
+
+
 def partial(world: World) -> None:
     world.placed("ann", "SELL", 300, 50)
     world.deliver()
@@ -250,6 +259,7 @@ def random_commands(world: World, count: int, seed: int) -> None:
 SCENARIOS = {
     "rest": Scenario(rest),
     "cross": Scenario(cross),
+    "trade in a later minute": Scenario(trade_in_a_later_minute),
     "partial": Scenario(partial),
     "sweep of many levels": Scenario(sweep_of_many_levels),
     "FOK kill": Scenario(fok_kill),

@@ -6,6 +6,8 @@ moment leaves it.
 
 from __future__ import annotations
 
+import json
+import zlib
 from collections.abc import Callable
 
 import pytest
@@ -52,7 +54,8 @@ def begin(world: World) -> None:
 
 
 def go_on(world: World) -> None:
-    """Trade with what rests, change the terms, place orders that wait for their turn, one with its cancel behind it."""
+    """On the next day, trade with what rests, change the terms, place orders that wait, one of them with its cancel."""
+    world.now_ms += 86_400_000
     world.placed("ben", "BUY", 25, 100)
     world.placed("ann", "SELL", 7, 120, expires_at_ms=world.now_ms + 2 * 10**9)
     late = world.placed("ben", "BUY", 1, 150, "IOC")
@@ -80,7 +83,7 @@ def rebuilt(world: World) -> Rebuilt:
     return Rebuilding(world.database).rebuild(world.book)
 
 
-@pytest.mark.parametrize("table", ["orders", "fills", "books", "expiries"])
+@pytest.mark.parametrize("table", ["orders", "fills", "books", "expiries", "candles"])
 @pytest.mark.parametrize("is_emptied", [False, True], ids=["earlier", "empty"])
 def test_a_table_that_was_put_back_is_as_it_was_after_rebuilding(world: World, table: str, is_emptied: bool) -> None:
     earlier = world.tables()
@@ -105,7 +108,7 @@ def test_all_rows_of_a_book_are_brought_back_at_once_and_it_goes_on_matching(emb
     begin(world)
     earlier = world.tables()
     go_on(world)
-    for table in ("orders", "fills", "books", "expiries"):
+    for table in ("orders", "fills", "books", "expiries", "candles"):
         put_back(world, table, earlier[table])
     first = rebuilt(world)
     assert first.orders > 5
@@ -198,7 +201,7 @@ def test_the_command_line_rebuilds_one_book_or_all(world: World, monkeypatch: py
     monkeypatch.setattr(wiring, "database", lambda: world.database)
     put_back(world, "fills", [])
     assert cli.run(["rebuild", f"{INSTANCE}/{BOOK_ID}"]) == {
-        "books": 1, "orders": 0, "fills": 2, "looks": 1, "terms": 0,
+        "books": 1, "orders": 0, "fills": 2, "candles": 0, "looks": 1, "terms": 0,
     }  # fmt: skip
     assert cli.run(["rebuild", "--all"])["fills"] == 0
     with pytest.raises(cli.CommandFailed, match="no such book"):
@@ -206,6 +209,54 @@ def test_the_command_line_rebuilds_one_book_or_all(world: World, monkeypatch: py
     put_back(world, "journal", [])
     with pytest.raises(cli.CommandFailed, match="not rebuilt"):
         cli.run(["rebuild", "--all"])
+
+
+def depth_row(world: World) -> Row:
+    (row,) = [row for row in world.database.scan("books") if row["part"] == "depth"]
+    return row
+
+
+def without_candles(world: World) -> None:
+    """Make the depth view what a version of the program wrote that had no candles."""
+    put_back(world, "candles", [])
+    row = depth_row(world)
+    levels = json.loads(zlib.decompress(row["levels"]))
+    del levels["market"]
+    world.database.put_many("books", [row | {"levels": zlib.compress(json.dumps(levels).encode())}])
+
+
+def test_a_book_from_before_there_were_candles_gets_them_by_rebuilding(world: World) -> None:
+    go_on(world)
+    whole = world.tables()
+    without_candles(world)
+    with pytest.raises(Disproved, match="candles"):
+        Verifier(world.database).verify(world.book)
+    rebuilt(world)
+    assert world.tables() == whole
+
+
+def test_a_book_from_before_there_were_candles_gets_them_with_its_next_command(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chalicelib.loading.CANDLES_AT_ONCE", 2)
+    go_on(world)
+    whole = world.tables()
+    without_candles(world)
+    world.placed("cat", "BUY", 1, 10)
+    assert world.deliver() == []
+    assert world.tables()["candles"] == whole["candles"]
+    Verifier(world.database).verify(world.book)
+
+
+def test_a_damaged_view_of_the_last_entry_is_written_again(world: World) -> None:
+    row = depth_row(world)
+    levels = json.loads(zlib.decompress(row["levels"]))
+    levels["market"]["last"], levels["asks"] = "1", []
+    world.database.put_many("books", [row | {"levels": zlib.compress(json.dumps(levels).encode())}])
+    with pytest.raises(Disproved):
+        Verifier(world.database).verify(world.book)
+    rebuilt(world)
+    Verifier(world.database).verify(world.book)
 
 
 def test_accounts_of_an_earlier_moment_stay_as_they_are(world: World) -> None:

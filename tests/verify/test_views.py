@@ -17,9 +17,12 @@ from chalicelib.stores.dynamodb import Row
 from chalicelib.stores.snapshots import Snapshot, Snapshots
 from chalicelib.verify.findings import Disagreement
 from chalicelib.verify.fold import BookFold
+from chalicelib.verify.verifier import Disproved, Verifier
 from chalicelib.verify.views import Views, view_disagreements
 from tests.verify.hands import disagreement, edit, remove, rows, verified
 from tests.world import World
+
+DAY_MS = 86_400_000
 
 
 def snapshot_edited(world: World, change: Callable[[dict[str, Any]], object]) -> str:
@@ -95,6 +98,57 @@ def test_an_edited_depth_view_is_told(
     (row,) = rows(world, "books", part="depth")
     edit(world, "books", row, levels=edited_levels(row, change))
     assert disagreement(world) == Disagreement(f"{world.book} depth view, {where}", expected, found)
+
+
+@pytest.mark.parametrize(
+    ("change", "where", "expected", "found"),
+    [
+        (lambda levels: levels["market"].update(last="99"), "last price", "100", "99"),
+        (lambda levels: levels["market"].update(last=None), "last price", "100", "nothing"),
+        (lambda levels: levels["market"]["open"].pop("1h"), "open candle of 1h", None, "nothing"),
+        (lambda levels: levels["market"]["open"]["1d"].__setitem__(7, 1), "open candle of 1d", None, None),
+        (lambda levels: levels.pop("market"), "candles", "candles", "nothing (tallybook rebuild makes them)"),
+    ],
+)
+def test_an_edited_market_of_the_depth_view_is_told(
+    world: World, change: Callable[[dict[str, Any]], object], where: str, expected: str | None, found: str | None
+) -> None:
+    (row,) = rows(world, "books", part="depth")
+    edit(world, "books", row, levels=edited_levels(row, change))
+    told = disagreement(world)
+    assert told.where == f"{world.book} depth view, {where}"
+    assert expected in (None, told.expected)
+    assert found in (None, told.found)
+
+
+def traded_on_another_day(world: World) -> World:
+    world.now_ms += DAY_MS
+    world.placed("eve", "SELL", 7, 100, "GTC")
+    world.placed("dan", "BUY", 7, 100, "IOC")
+    assert world.deliver(records=world.records[-2:]) == []
+    verified(world)
+    return world
+
+
+def test_candles_that_are_over_are_compared(world: World) -> None:
+    traded_on_another_day(world)
+    (day,) = rows(world, "candles", series=f"{world.book}/1d")
+    where = f"{world.book} candle of 1d at {day['start_ms']}"
+    edit(world, "candles", day, figures=["1", *day["figures"][1:]])
+    assert disagreement(world).where == where
+    remove(world, "candles", day, "series", "start_ms")
+    assert (disagreement(world).where, disagreement(world).found) == (where, "nothing")
+    edit(world, "candles", day, start_ms=day["start_ms"] - DAY_MS)
+    assert disagreement(world).expected == "nothing"
+
+
+def test_a_minute_that_is_too_old_to_be_kept_may_be_gone_and_one_that_is_not_may_not(world: World) -> None:
+    traded_on_another_day(world)
+    (minute,) = rows(world, "candles", series=f"{world.book}/1m")
+    remove(world, "candles", minute, "series", "start_ms")
+    verified(world)
+    with pytest.raises(Disproved, match="candle of 1m"):
+        Verifier(world.database, clock=lambda: world.now_ms).verify(world.book)
 
 
 def test_edited_terms_are_told(world: World) -> None:

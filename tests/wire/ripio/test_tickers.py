@@ -204,6 +204,22 @@ def test_a_ticker_reads_a_bounded_number_of_rows_however_quiet_or_busy_the_book_
     assert reads.rows <= 60 + 23
 
 
+def test_a_candle_whose_row_comes_before_its_view_counts_once(desk: SignedDesk) -> None:
+    """A matcher has written the candles that are over, and not yet the view that says so."""
+    world = desk.world
+    put_tape(world, [(NOW_MS + minute * MINUTE_MS, [(5, 1)]) for minute in (0, 61)])
+    view = world.books.depth(world.book)
+    assert view.market is not None
+    candles, data = Candles(world.database), MarketData(Candles(world.database))
+    for later_ms in (0, DAY_MS - 30 * MINUTE_MS):
+        before = data.day(world.book, view, NOW_MS + 61 * MINUTE_MS + later_ms)
+        candles.put(world.book, view.market.open.items())
+        assert data.day(world.book, view, NOW_MS + 61 * MINUTE_MS + later_ms) == before
+    for period in Period:
+        both = list(data.candles(world.book, view, period, 0, 2 * NOW_MS))
+        assert len({candle.start_ms for candle in both}) == len(both)
+
+
 def test_candles_are_read_period_by_period_the_last_one_as_it_stands(desk: SignedDesk) -> None:
     world = desk.world
     put_tape(world, [(NOW_MS + minute * MINUTE_MS + 1, [(minute + 1, 10)]) for minute in (0, 1, 61, 1500)])
