@@ -147,8 +147,8 @@ GUARDS = [
     Guard(
         "a movement whose outcome is unknown is looked up",
         "chalicelib/movements.py",
-        "            if not self._took_place(movement.instance, transaction, unknown):\n                raise\n",
-        "            raise unknown\n",
+        "transact(writes, lambda: self._transactions.is_recorded(movement.instance, transaction))",
+        "transact(writes)",
         "tests/test_movement_faults.py::test_a_movement_whose_answer_is_lost_is_looked_up",
     ),
     Guard(
@@ -187,6 +187,41 @@ GUARDS = [
         "if unknown and self._is_done(case, command):",
         "if False and self._is_done(case, command):",
         "tests/escrow/test_faults.py",
+    ),
+    Guard(
+        "an attempt that may have been carried out is remembered when later ones fail",
+        "chalicelib/stores/dynamodb.py",
+        "Meaning.PERHAPS_DONE in (*attempts, self.meaning)",
+        "self.meaning is Meaning.PERHAPS_DONE",
+        "tests/test_lost_answers.py::test_a_movement_is_done_once",
+    ),
+    Guard(
+        "a transaction that was refused after such an attempt is looked up",
+        "chalicelib/stores/dynamodb.py",
+        "(course.may_be_done and self._is_done(course, is_done))",
+        "(course.may_be_done and course.meaning is not Meaning.REFUSED and self._is_done(course, is_done))",
+        "tests/test_lost_answers.py::test_a_movement_is_done_once",
+    ),
+    Guard(
+        "all attempts at a transaction have one request token",
+        "chalicelib/stores/dynamodb.py",
+        "operation = partial(self._client.transact_write_items, TransactItems=items, ClientRequestToken=str(uuid4()))",
+        "operation = partial(self._client.transact_write_items, TransactItems=items)",
+        "tests/test_lost_answers.py::test_a_transaction_that_is_tried_again_is_done_once",
+    ),
+    Guard(
+        "a write that its own first attempt has refused is known by its row",
+        "chalicelib/stores/dynamodb.py",
+        "is_done = is_own(row) if course.may_be_done else False",
+        "is_done = False",
+        "tests/test_lost_answers.py::test_a_write_that_its_own_first_attempt_has_refused_is_known_by_its_row",
+    ),
+    Guard(
+        "half an answer is no answer",
+        "chalicelib/stores/attempts.py",
+        'elif not _is_whole(response_dict["headers"], response_dict["body"], parsed_response):',
+        "elif not _is_whole and response_dict:",
+        "tests/test_lost_answers.py::test_half_an_answer_is_no_answer_to_a_read",
     ),
     Guard(
         "a command that others came after is known by the outbox",
@@ -268,7 +303,7 @@ GUARDS = [
     Guard(
         "an order's hold, row and command are one transaction",
         "chalicelib/admission.py",
-        "            self._database.transact(writes)\n",
+        "            self._database.transact(writes, lambda: self._orders.get(owner, order.order_id) is not None)\n",
         "            for write in reversed(writes):\n                self._database.transact([write])\n",
         "tests/test_admission_faults.py",
     ),
@@ -303,7 +338,8 @@ GUARDS = [
     Guard(
         "a book's settings and their command are one transaction",
         "chalicelib/configuring.py",
-        "            self._database.transact([*self._books.change(before, after), send])\n",
+        "            self._database.transact([*self._books.change(before, after), send], lambda: "
+        "self._is_changed(before, after))\n",
         "            self._database.transact(self._books.change(before, after))\n"
         "            self._database.transact([send])\n",
         "tests/test_admission_faults.py",
@@ -537,15 +573,15 @@ GUARDS = [
     Guard(
         "all that a step of a signed order changes is one transaction",
         "chalicelib/signed/steps.py",
-        "        self._database.transact([*writes, *moves])\n",
+        "        self._database.transact([*writes, *moves], is_done)\n",
         "        for write in [*writes, *moves]:\n            self._database.transact([write])\n",
         "tests/test_signed_faults.py::test_what_was_told_of_a_command_holds",
     ),
     Guard(
         "a step of a signed order whose outcome is unknown is looked up",
         "chalicelib/signed/steps.py",
-        "            if is_done():\n                return\n",
-        "            pass\n",
+        "self._database.transact([*writes, *moves], is_done)",
+        "self._database.transact([*writes, *moves])",
         "tests/test_signed_faults.py::test_a_command_whose_answer_is_lost_is_looked_up",
     ),
     Guard(

@@ -16,12 +16,12 @@ from chalicelib.core.ledger import hold_of_limit, market_buy_cost, market_buy_ho
 from chalicelib.core.vocabulary import CancelAll, CancelOrder, OrderType, PlaceOrder, Side
 from chalicelib.stores.accounts import Accounts
 from chalicelib.stores.books import Books
-from chalicelib.stores.dynamodb import Database, OutcomeUnknown, TransactionRefused, Unavailable, Write
+from chalicelib.stores.dynamodb import Database, TransactionRefused, Unavailable, Write
 from chalicelib.stores.expiries import Expiries, Expiry
 from chalicelib.stores.external_ids import ExternalIds
 from chalicelib.stores.inbox import Inbox
 from chalicelib.stores.keys import book_key, customer_key
-from chalicelib.stores.orders import OrderRow, Orders, time_of
+from chalicelib.stores.orders import Orders, time_of
 from chalicelib.stores.requests import ReceiptExists
 
 ATTEMPTS_MAX = 5
@@ -113,16 +113,13 @@ class Admission:
             return True
         command = CancelOrder(self._new_id("cxl"), order_id, customer)
         note = self._orders.queue_cancel(owner, order_id, command.command_id)
-        send = self._inbox.send(book_key(instance, order.book_id), command, self._now_s())
+        book = book_key(instance, order.book_id)
+        send = self._inbox.send(book, command, self._now_s())
         try:
-            self._database.transact([note, send])
+            self._database.transact([note, send], lambda: self._orders.cancel_of(owner, order_id) == command.command_id)
         except TransactionRefused as error:
             row = error.refused.get(0)
             return row is not None and "live" in row  # live: another request has queued its cancel
-        except OutcomeUnknown as unknown:
-            seen = self._seen(owner, order_id, unknown)
-            if seen is None or not seen.cancel_queued:
-                raise
         return True
 
     def cancel_all(self, instance: str, customer: str, book_id: str) -> str:
@@ -132,15 +129,8 @@ class Admission:
         Raises Unavailable (nothing changed) or OutcomeUnknown.
         """
         book, command = book_key(instance, book_id), CancelAll(self._new_id("cxa"), customer)
-        try:
-            self._database.transact([self._inbox.send(book, command, self._now_s())])
-        except (OutcomeUnknown, TransactionRefused) as unknown:
-            try:
-                is_queued = bool(self._inbox.progress([(book, command.command_id)]))
-            except Unavailable as error:
-                raise unknown from error
-            if not is_queued:
-                raise
+        send = self._inbox.send(book, command, self._now_s())
+        self._database.transact([send], lambda: bool(self._inbox.progress([(book, command.command_id)])))
         return command.command_id
 
     def _sized(self, config: BookConfig, request: OrderRequest) -> OrderRequest | Refusal:
@@ -199,7 +189,7 @@ class Admission:
             receipt_index = len(writes)
             writes.append(receipt(admitted))
         try:
-            self._database.transact(writes)
+            self._database.transact(writes, lambda: self._orders.get(owner, order.order_id) is not None)
         except TransactionRefused as error:
             if receipt_index in error.refused:
                 raise ReceiptExists(order.order_id) from error
@@ -209,17 +199,7 @@ class Admission:
                 raise  # an id was given twice: a bug
             account = error.refused[hold_index]
             return _insufficient(order.hold, account["available"] if account else 0)
-        except OutcomeUnknown as unknown:
-            if self._seen(owner, order.order_id, unknown) is None:
-                raise
         return admitted
-
-    def _seen(self, owner: str, order_id: str, unknown: OutcomeUnknown) -> OrderRow | None:
-        """Look whether a write was done whose outcome is unknown. Raises OutcomeUnknown when that cannot be read."""
-        try:
-            return self._orders.get(owner, order_id)
-        except Unavailable as error:
-            raise unknown from error
 
 
 def _taken(external_id: str) -> Refusal:

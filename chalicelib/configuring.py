@@ -22,7 +22,7 @@ from chalicelib.core.config import (
 )
 from chalicelib.core.vocabulary import BookStatus, ChangeBook
 from chalicelib.stores.books import BookExists, Books
-from chalicelib.stores.dynamodb import Database, OutcomeUnknown, TransactionRefused, Unavailable, Write
+from chalicelib.stores.dynamodb import Database, TransactionRefused, Unavailable, Write
 from chalicelib.stores.inbox import Inbox
 from chalicelib.stores.keys import book_key
 from chalicelib.stores.tokens import Tokens
@@ -74,9 +74,6 @@ class Configuring:
             self._books.create(made, receipt)
         except BookExists as error:
             return Refusal(RefusalCode.ORDER_BOOK_EXISTS, f"The pair, the symbol or the id is taken: {error}")
-        except OutcomeUnknown as unknown:
-            if self._seen(made, unknown) != made:
-                raise
         return made
 
     def change(self, instance: str, book_id: str, settings: Mapping[str, Any]) -> BookConfig | Refusal:
@@ -114,20 +111,14 @@ class Configuring:
         command = ChangeBook(self._new_id("chg"), after.terms)
         send = self._inbox.send(book_key(after.instance, after.book_id), command, self._now_s())
         try:
-            self._database.transact([*self._books.change(before, after), send])
+            self._database.transact([*self._books.change(before, after), send], lambda: self._is_changed(before, after))
         except TransactionRefused:
             return False
-        except OutcomeUnknown as unknown:
-            if self._seen(after, unknown) != after:
-                raise
         return True
 
-    def _seen(self, config: BookConfig, unknown: OutcomeUnknown) -> BookConfig | None:
-        """Return the book as it is after a write whose outcome is unknown. Raises OutcomeUnknown when it cannot say."""
-        try:
-            return self._books.config(book_key(config.instance, config.book_id))
-        except Unavailable as error:
-            raise unknown from error
+    def _is_changed(self, before: BookConfig, after: BookConfig) -> bool | None:
+        found = self._books.config(book_key(after.instance, after.book_id))
+        return {after: True, before: False}.get(found) if found else None
 
 
 def _worth(book: BookConfig, settings: Mapping[str, Any]) -> dict[str, Any]:

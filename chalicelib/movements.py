@@ -20,7 +20,7 @@ from chalicelib.clock import new_id
 from chalicelib.core.sandbox import token_address
 from chalicelib.core.transactions import Movement, Transaction, TransactionType
 from chalicelib.stores.accounts import Accounts, LedgerBroken
-from chalicelib.stores.dynamodb import Database, OutcomeUnknown, Row, TransactionRefused, Unavailable, Write
+from chalicelib.stores.dynamodb import Database, Row, TransactionRefused, Write
 from chalicelib.stores.keys import customer_key
 from chalicelib.stores.requests import ReceiptExists
 from chalicelib.stores.tokens import Tokens
@@ -100,7 +100,7 @@ class Movements:
             receipt_index = len(writes)
             writes.append(receipt(transaction))
         try:
-            self._database.transact(writes)
+            self._database.transact(writes, lambda: self._transactions.is_recorded(movement.instance, transaction))
         except TransactionRefused as error:
             if receipt_index in error.refused:
                 raise ReceiptExists(transaction.transaction_id) from error
@@ -108,9 +108,6 @@ class Movements:
             if earlier is None:
                 raise self._refusal(movement, error.refused, funds_index) from error
             return Recorded(earlier, is_new=False)
-        except OutcomeUnknown as unknown:
-            if not self._took_place(movement.instance, transaction, unknown):
-                raise
         return Recorded(transaction.transaction_id, is_new=True)
 
     def _moves(self, movement: Movement, at_ms: int) -> list[Write]:
@@ -146,10 +143,3 @@ class Movements:
             return SupplyTooLarge(movement.asset)
         account = refused[funds_index]
         return InsufficientBalance(movement.amount, account["available"] if account else 0)
-
-    def _took_place(self, instance: str, transaction: Transaction, unknown: OutcomeUnknown) -> bool:
-        """Look whether a movement was done whose outcome is unknown. Raises OutcomeUnknown when that cannot be read."""
-        try:
-            return self._transactions.is_recorded(instance, transaction)
-        except Unavailable as error:
-            raise unknown from error

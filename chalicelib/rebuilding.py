@@ -184,7 +184,7 @@ class Rebuilding:
             first=before.first_terms,
         )
         try:
-            self._database.transact(self._books.change(before, after))
+            self._database.transact(self._books.change(before, after), lambda: self._books.config(fold.key) == after)
         except TransactionRefused as error:
             raise BookAtWork(fold.key) from error
         return True

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from random import Random
 from typing import Any
 
-from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
+from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
 from tests.recording import nobody, of_whom
 
@@ -68,7 +68,7 @@ def refusal(code: str, operation: str, **more: Any) -> ClientError:
 
 
 FAULTS: dict[str, Fault] = {
-    "error before": raising(EndpointConnectionError(endpoint_url=ENDPOINT), after=False),
+    "error before": raising(ConnectionClosedError(endpoint_url=ENDPOINT), after=False),
     "outcome unknown": raising(ReadTimeoutError(endpoint_url=ENDPOINT), after=True),
     "death before": raising(Died(), after=False),
     "death after": raising(Died(), after=True),

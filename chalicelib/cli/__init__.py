@@ -57,8 +57,11 @@ def _carry_out(options: argparse.Namespace) -> Printed:
         ) from error
     except wiring.NoMasterKey as error:
         raise CommandFailed(str(error)) from error
-    except (Unavailable, OutcomeUnknown) as error:
+    except Unavailable as error:
         raise CommandFailed(f"the tables did not answer: {said_of(error)}") from error
+    except OutcomeUnknown as error:
+        unknown = "it is not known whether this was done; look before you do it again"
+        raise CommandFailed(f"{unknown}: {said_of(error)}") from error
     except (BotoCoreError, ClientError) as error:  # no region, no such table, no permission
         raise CommandFailed(said_of(error)) from error
 

@@ -24,6 +24,7 @@ from chalicelib.core.config import DECIMALS_MAX, NAME_CHARACTERS_MAX, SYMBOL_CHA
 from chalicelib.core.transactions import Movement, TransactionType
 from chalicelib.movements import InsufficientBalance, Movements, ReferenceTaken, SupplyTooLarge, UnknownToken
 from chalicelib.stores.accounts import Accounts
+from chalicelib.stores.dynamodb import Unavailable
 from chalicelib.stores.keys import customer_key
 from chalicelib.stores.tokens import (
     ASSET_TYPE_CHARACTERS_MAX,
@@ -135,7 +136,11 @@ def _move(kind: TransactionType) -> Command:
             raise CommandFailed(f"the sum of all balances would have more than 38 digits: {error}") from error
         except ReferenceTaken as error:
             raise CommandFailed(f"on record with other facts: {error}") from error
-        balance = Accounts(wiring.database()).balance(customer_key(options.instance, customer), options.asset)
+        try:
+            balance = Accounts(wiring.database()).balance(customer_key(options.instance, customer), options.asset)
+        except Unavailable as error:
+            done = f"{kind.value} is done, as {recorded.transaction_id}: do not do it again"
+            raise CommandFailed(f"{done}; the balance after it could not be read: {error}") from error
         return {
             "transaction_id": recorded.transaction_id,
             "customer": customer,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -86,12 +87,10 @@ class Customers:
                     made = made or self._new(_customer(place, request, command, self._clock_s()), currencies)
                     after, wallets = made
                     writes = self._escrows.put_customer(after, wallets)
-                self._database.transact([*writes, receipt(after)] if receipt else writes)
+                bound = [*writes, receipt(after)] if receipt else writes
+                self._database.transact(bound, partial(self._is_written, after))
                 return after
-            except TransactionRefused as error:
-                found = self._escrows.customer_by_id(place, after.customer_id)
-                if found is not None and found.command == command:
-                    return found
+            except TransactionRefused as error:  # where an earlier try was done late, the names tell
                 if receipt and len(writes) in error.refused:
                     raise ReceiptExists(command) from error
             except OutcomeUnknown as error:
@@ -102,6 +101,12 @@ class Customers:
                 raise
             self._pause(jitter(attempt))
         raise unknown or DeskBusy(command)
+
+    def _is_written(self, after: Customer) -> bool | None:
+        found = self._escrows.customer_by_id(after.place, after.customer_id)
+        if found is None or found.version < after.version:
+            return False
+        return True if found.command == after.command else None
 
     def with_wallet(self, customer: Customer, currency: Currency) -> Customer:
         """Return the customer with a wallet in a currency, made now where the currency is younger than the customer.
@@ -118,7 +123,8 @@ class Customers:
             after = replace(customer, wallets=wallets, version=customer.version + 1)
             writes = [*self._escrows.change_customer(customer, after), *self._escrows.put_wallet(wallet)]
             try:
-                self._database.transact([*writes, self._escrows.count(customer.place, wallets=1)])
+                writes.append(self._escrows.count(customer.place, wallets=1))
+                self._database.transact(writes, partial(self._has_wallet, after, wallet_id))
                 return after
             except (TransactionRefused, OutcomeUnknown):  # changed by others, or done already: what is there tells
                 self._pause(jitter(attempt))
@@ -126,6 +132,9 @@ class Customers:
             assert found is not None, "a customer stays"
             customer = found
         raise DeskBusy(f"customer {customer.customer_id}")
+
+    def _has_wallet(self, customer: Customer, wallet_id: int) -> bool:
+        return self._escrows.wallet_by_id(customer.place, wallet_id) is not None
 
     def deposit(self, place: Place, wallet_uuid: str, deposit: Deposit, receipt: WalletReceipt | None) -> Wallet:
         """Credit a wallet, once under its reference (E19); repeated, it moves nothing and no receipt is written.

@@ -12,7 +12,7 @@ Where the answer is lost, the name on the row tells whether it was written.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from chalicelib.core.changes import Account, Changes
@@ -20,7 +20,7 @@ from chalicelib.signed.faults import InsufficientFunds
 from chalicelib.signed.lifecycle import FINAL, State
 from chalicelib.signed.settlement import held, released
 from chalicelib.stores.accounts import Accounts, LedgerBroken
-from chalicelib.stores.dynamodb import Database, OutcomeUnknown, Row, TransactionRefused, Unavailable, Write
+from chalicelib.stores.dynamodb import Database, IsDone, Row, TransactionRefused, Write
 from chalicelib.stores.keys import customer_key, desk_fees_key
 from chalicelib.stores.orders import time_of
 from chalicelib.stores.signed_orders import SignedOrders, StoredOrder
@@ -50,11 +50,9 @@ class Steps:
         changes = held(new.order, new.stock, new.state.hold)
         writes = self._orders.creation(new)
         try:
-            self._transact(new, writes, changes)
+            self._transact(new, writes, changes, lambda: self._is_written(None, new))
         except TransactionRefused as error:
             raise Contended(_shortage(changes, _of_accounts(error.refused, writes))) from error
-        except OutcomeUnknown as unknown:
-            self._demand(unknown, lambda: self._is_written(new))
         return new
 
     def write(
@@ -64,7 +62,7 @@ class Steps:
         name: str,
         moved: Changes | None = None,
         more: Sequence[Write] = (),
-        is_done: Callable[[], bool] | None = None,
+        is_done: IsDone | None = None,
         first_filled_by: str | None = None,
     ) -> StoredOrder:
         """Write an order's next state, and what it gives back of the hold; return it.
@@ -96,21 +94,19 @@ class Steps:
             writes.append(self._orders.hide_locked(before, before.state.lock.taker))
         writes += more
         try:
-            self._transact(after, writes, changes)
+            self._transact(after, writes, changes, is_done or (lambda: self._is_written(before, after)))
         except TransactionRefused as error:
             raise self._refusal(before, changes, _of_accounts(error.refused, writes)) from error
-        except OutcomeUnknown as unknown:
-            self._demand(unknown, is_done or (lambda: self._is_written(after)))
         return after
 
-    def _transact(self, after: StoredOrder, writes: Sequence[Write], changes: Changes) -> None:
+    def _transact(self, after: StoredOrder, writes: Sequence[Write], changes: Changes, is_done: IsDone) -> None:
         """Do the writes, then the changes of accounts."""
         at_ms = time_of(after.written_by)
         moves = [
             self._accounts.change(_owner_of(after.instance, account), account.asset, one.available, one.held, at_ms)
             for account, one in changes.items()
         ]
-        self._database.transact([*writes, *moves])
+        self._database.transact([*writes, *moves], is_done)
 
     def _refusal(self, before: StoredOrder, changes: Changes, refused: Refused) -> Exception:
         """Return what the failed conditions mean.
@@ -128,18 +124,13 @@ class Steps:
                 return LedgerBroken(f"{before.instance} {account}: order {before.order_id} holds what is not held")
         return Contended()
 
-    def _demand(self, unknown: OutcomeUnknown, is_done: Callable[[], bool]) -> None:
-        """Raise OutcomeUnknown unless the tables tell that it was done."""
-        try:
-            if is_done():
-                return
-        except Unavailable as error:
-            raise unknown from error
-        raise unknown
-
-    def _is_written(self, after: StoredOrder) -> bool:
+    def _is_written(self, before: StoredOrder | None, after: StoredOrder) -> bool | None:
+        """Tell whether a step is written; None where others have written the order since it was read."""
         found = self._orders.get(after.instance, after.order_id)
-        return found is not None and found.written_by == after.written_by
+        if found is not None and found.written_by == after.written_by:
+            return True
+        is_as_it_was = found is None if before is None else found is not None and found.written_by == before.written_by
+        return False if is_as_it_was else None
 
 
 def _of_accounts(refused: Refused, writes: Sequence[Write]) -> Refused:

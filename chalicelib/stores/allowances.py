@@ -36,7 +36,8 @@ class Allowances:
     def use(self, scope: str, allowance: Allowance, now_us: int) -> Refused | None:
         """Count a request and return None; or count nothing and return why it may not come.
 
-        Raises Unavailable, or OutcomeUnknown: it may have been counted.
+        Raises Unavailable, or OutcomeUnknown: it may have been counted. After an answer that was lost the row that a
+        later attempt finds does not tell whose use it shows, so that the outcome is unknown then too.
         """
         if allowance.is_off:
             return None

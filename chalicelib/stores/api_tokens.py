@@ -23,7 +23,8 @@ class ApiTokens:
         token_not_exists = "attribute_not_exists(#credential)"
         pointer = {"instance": token.instance, "credential": f"{_POINTER}{token.token_id}"}
         try:
-            self._database.transact([Put(TABLE, _row_of(token), token_not_exists), Put(TABLE, pointer)])
+            writes = [Put(TABLE, _row_of(token), token_not_exists), Put(TABLE, pointer)]
+            self._database.transact(writes, lambda: self._get(token.token_id) == token)
         except TransactionRefused as error:
             raise ApiTokenExists(token.token_id) from error
 

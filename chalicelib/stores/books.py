@@ -67,12 +67,18 @@ class Books:
         if receipt is not None:
             writes.append(receipt)
         try:
-            self._database.transact(writes)
+            self._database.transact(writes, lambda: self._is_created(config))
         except TransactionRefused as error:
             if receipt is not None and len(writes) - 1 in error.refused:
                 raise ReceiptExists(config.book_id) from error
             others = {row["held_by"] for row in error.refused.values() if row and "held_by" in row}
             raise BookExists(", ".join([config.book_id, *sorted(others)])) from error
+
+    def _is_created(self, config: BookConfig) -> bool | None:
+        found = self.config(book_key(config.instance, config.book_id))
+        if found is not None and found.created_at_ms == config.created_at_ms:
+            return True if found == config else None
+        return False
 
     def config(self, book: str) -> BookConfig | None:
         row = self._database.get(TABLE, {"book": book, "part": "config"})

@@ -1,5 +1,9 @@
 """The one way to DynamoDB: plain values in and out, and one exception class for each outcome of a write.
 
+A write is judged by all attempts that the SDK has made at it (``attempts``): Unavailable means that none of them
+changed anything. Where one of them may have been carried out and a later one was refused, the row that stands there
+tells (``IsOwn``), of a transaction what the caller reads (``IsDone``); what they cannot tell is OutcomeUnknown.
+
 Nothing here knows which engine answers: the standard AWS variables decide.
 
 In expressions every attribute is written ``#name``: DynamoDB reserves hundreds of words, and the map of names that it
@@ -16,9 +20,9 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from uuid import uuid4
 
-from botocore.exceptions import BotoCoreError, ClientError
-
+from chalicelib.stores.attempts import FAILURES, REASONS, Meaning, listen, meaning_of, noted
 from chalicelib.stores.attribute_values import plain, typed
 from chalicelib.stores.side_by_side import Together, in_turn
 
@@ -32,18 +36,11 @@ Row = dict[str, Any]
 
 BATCH_GET_KEYS_MAX = 100
 BATCH_WRITE_ITEMS_MAX = 25
-TRANSACT_ATTEMPTS_MAX = 6
-HTTP_SERVER_FAULT = 500
-BATCH_ATTEMPTS_MAX = 8
+CONFLICT_TRIES_MAX = 6
+"""How often a write is tried that meets a transaction on one of its rows."""
+BATCH_TRIES_MAX = 8
 
 _NAME = re.compile(r"#(\w+)")
-_THROTTLED = {
-    "ProvisionedThroughputExceededException",
-    "RequestLimitExceeded",
-    "ThrottlingException",
-    "TransactionInProgressException",
-}
-_RETRIABLE_REASONS = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
 
 
 class ConditionFailed(Exception):
@@ -66,11 +63,32 @@ class TransactionRefused(Exception):
 
 
 class Unavailable(Exception):
-    """DynamoDB did not take the call (throttled, conflicting, out of reach); nothing was changed by it."""
+    """DynamoDB took no attempt at the call (throttled, conflicting, out of reach); nothing was changed by it."""
 
 
 class OutcomeUnknown(Exception):
-    """The connection or the service failed on a write: it may or may not have been done."""
+    """An attempt at a write may have been carried out, and nothing tells whether it was."""
+
+
+IsOwn = Callable[[Row | None], bool | None]
+"""Tells by the row that a condition found (None: no row) whether an earlier attempt at the write left it so.
+
+True: the write is done. False: the refusal counts as it stands. None: the row does not tell.
+"""
+
+
+IsDone = Callable[[], bool | None]
+"""Reads whether a transaction is done. None: others have changed its rows since, so that they do not tell."""
+
+
+def as_refused(_row: Row | None) -> bool:
+    """An IsOwn of a write whose refusal means the same whichever attempt was refused."""
+    return False
+
+
+def of_changing_row(row: Mapping[str, Any]) -> IsOwn:
+    """Return the IsOwn of a Put of this row, where others may have changed the row since."""
+    return lambda found: found == decode(encode(row)) or None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,15 +139,63 @@ def decode(item: Mapping[str, Any]) -> Row:
     return {name: plain(value) for name, value in item.items()}
 
 
-def _failure_of(error: ClientError | BotoCoreError, *, is_write: bool) -> Exception:
-    """Return what a failed call means; the error itself where it is a bug or a missing table or permission."""
-    if isinstance(error, BotoCoreError):
-        return OutcomeUnknown(str(error)) if is_write else Unavailable(str(error))
-    if error.response["Error"]["Code"] in _THROTTLED:
-        return Unavailable(str(error))
-    if error.response["ResponseMetadata"]["HTTPStatusCode"] >= HTTP_SERVER_FAULT:
-        return OutcomeUnknown(str(error)) if is_write else Unavailable(str(error))
-    return error
+class _Course:
+    """How one write goes, call after call. may_be_done: whether any attempt at it may have been carried out."""
+
+    def __init__(self) -> None:
+        self.may_be_done = False
+        self.meaning = Meaning.NOT_TAKEN
+        self.failure: Exception | None = None
+
+    def call(self, operation: Callable[[], Any]) -> Any:
+        """Make a call of the client; return its answer, or None where ``meaning`` says how it failed."""
+        answer: Any = None
+        self.failure = None
+        with noted() as attempts:
+            try:
+                answer = operation()
+                self.meaning = attempts[-1] if attempts else Meaning.DONE
+            except FAILURES as error:
+                self.failure, self.meaning = error, meaning_of(error)
+        self.may_be_done |= Meaning.PERHAPS_DONE in (*attempts, self.meaning) or self._tries_untold > len(attempts)
+        return answer if self.meaning is Meaning.DONE else None
+
+    @property
+    def _tries_untold(self) -> int:
+        """Return how often the SDK says that it has tried before, where it did not tell of each attempt."""
+        answer: Any = getattr(self.failure, "response", {})
+        return int(answer.get("ResponseMetadata", {}).get("RetryAttempts", 0))
+
+    @property
+    def refusal(self) -> Any:
+        """The answer by which the last attempt was refused."""
+        return getattr(self.failure, "response", {})
+
+    def outcome(self) -> Exception:
+        """Return what a write that was neither done nor refused has come to."""
+        if self.may_be_done:
+            return OutcomeUnknown(str(self.failure or "the answer cannot be read"))
+        if self.failure is not None and self.meaning is Meaning.FAULTY:
+            return self.failure
+        return Unavailable(str(self.failure or "not all of a batch is taken"))
+
+
+def _read(operation: Callable[[], T]) -> T:
+    """Make a call that reads. Raises Unavailable, or the SDK's error where it is a bug or something is missing."""
+    course = _Course()
+    answer: T = course.call(operation)
+    if course.meaning is Meaning.DONE:
+        return answer
+    if course.failure is not None and course.meaning is Meaning.FAULTY:
+        raise course.failure
+    raise Unavailable(str(course.failure or "the answer cannot be read")) from course.failure
+
+
+def _pages(pages: Iterable[Any]) -> Iterator[Row]:
+    """Yield the rows of a paginator's pages, each asked for when it is wanted."""
+    rest = iter(pages)
+    while (page := _read(lambda: next(rest, None))) is not None:
+        yield from map(decode, page["Items"])
 
 
 def _names_in(*expressions: str | None, names: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -154,16 +220,15 @@ class Database:
         self._prefix = prefix
         self._pause = pause
         self._together = together
+        listen(client)
 
     def name(self, table: str) -> str:
         return f"{self._prefix}-{table}"
 
     def get(self, table: str, key: Mapping[str, Any]) -> Row | None:
         """Return the row as of now (consistent), or None."""
-        try:
-            answer = self._client.get_item(TableName=self.name(table), Key=encode(key), ConsistentRead=True)
-        except (ClientError, BotoCoreError) as error:
-            raise _failure_of(error, is_write=False) from error
+        request: Any = {"TableName": self.name(table), "Key": encode(key), "ConsistentRead": True}
+        answer = _read(lambda: self._client.get_item(**request))
         item = answer.get("Item")
         return decode(item) if item else None
 
@@ -173,11 +238,8 @@ class Database:
         for start in range(0, len(keys), BATCH_GET_KEYS_MAX):
             chunk = [encode(key) for key in keys[start : start + BATCH_GET_KEYS_MAX]]
             wanted: Any = {self.name(table): {"Keys": chunk, "ConsistentRead": True}}
-            for attempt in range(BATCH_ATTEMPTS_MAX):
-                try:
-                    answer = self._client.batch_get_item(RequestItems=wanted)
-                except (ClientError, BotoCoreError) as error:
-                    raise _failure_of(error, is_write=False) from error
+            for attempt in range(BATCH_TRIES_MAX):
+                answer = _read(partial(self._client.batch_get_item, RequestItems=wanted))
                 rows.extend(decode(item) for item in answer["Responses"].get(self.name(table), []))
                 wanted = answer.get("UnprocessedKeys")
                 if not wanted:
@@ -199,115 +261,138 @@ class Database:
             ExpressionAttributeValues=encode(values),
             **options,
         )
-        try:
-            for page in pages:
-                yield from map(decode, page["Items"])
-        except (ClientError, BotoCoreError) as error:
-            raise _failure_of(error, is_write=False) from error
+        return _pages(pages)
 
     def scan(self, table: str) -> Iterator[Row]:
         """Yield every row of a table. For operators and tests; its cost is the table's size."""
-        try:
-            for page in self._client.get_paginator("scan").paginate(TableName=self.name(table), ConsistentRead=True):
-                yield from map(decode, page["Items"])
-        except (ClientError, BotoCoreError) as error:
-            raise _failure_of(error, is_write=False) from error
+        return _pages(self._client.get_paginator("scan").paginate(TableName=self.name(table), ConsistentRead=True))
 
-    def write(self, write: Write) -> Row:
+    def write(self, write: Write, is_own: IsOwn | None = None) -> Row:
         """Do one write; return the row as an Update leaves it ({} for a Put and for a Delete).
 
         A conflict with a transaction that runs at that moment is tried again, a bounded number of times.
+        is_own: judges the row by which an attempt was refused that came after one that may have been carried out. None:
+        a Put is done when its very row stands there, so that must be no other's; a Delete when none does; of an Update
+        it cannot be told.
+
         Raises ConditionFailed (nothing changed), Unavailable (nothing changed) or OutcomeUnknown.
         """
-        return self._write(write, returned="ALL_NEW")
+        return self._write(write, is_own or _own_of(write), returned="ALL_NEW")
 
-    def _write(self, write: Write, returned: Literal["ALL_NEW", "NONE"]) -> Row:
-        request = self._request(write)
-        for attempt in range(TRANSACT_ATTEMPTS_MAX):
-            try:
-                if isinstance(write, Put):
-                    self._client.put_item(**request)
-                    return {}
-                if isinstance(write, Delete):
-                    self._client.delete_item(**request)
-                    return {}
-                return decode(self._client.update_item(**request, ReturnValues=returned).get("Attributes", {}))
-            except ClientError as error:
-                code = error.response["Error"]["Code"]
-                if code == "ConditionalCheckFailedException":
-                    item: Any = error.response.get("Item")
-                    raise ConditionFailed(decode(item) if item else None) from error
-                if code != "TransactionConflictException":
-                    raise _failure_of(error, is_write=True) from error
-            except BotoCoreError as error:
-                raise _failure_of(error, is_write=True) from error
+    def _write(self, write: Write, is_own: IsOwn, returned: Literal["ALL_NEW", "NONE"]) -> Row:
+        operation, course = self._operation(write, returned), _Course()
+        for attempt in range(CONFLICT_TRIES_MAX):
+            answer = course.call(operation)
+            if course.meaning is not Meaning.BUSY:
+                break
             self._back_off(attempt)
-        raise Unavailable("transactions on this row keep conflicting")
+        if course.meaning is Meaning.DONE:
+            return decode(answer.get("Attributes", {}))
+        if course.meaning is not Meaning.REFUSED:
+            raise course.outcome() from course.failure
+        item = course.refusal.get("Item")
+        row = decode(item) if item else None
+        is_done = is_own(row) if course.may_be_done else False
+        if is_done is None:
+            raise course.outcome() from course.failure
+        if not is_done:
+            raise ConditionFailed(row) from course.failure
+        return row or {}
+
+    def _operation(self, write: Write, returned: Literal["ALL_NEW", "NONE"]) -> Callable[[], Any]:
+        request = self._request(write)
+        match write:
+            case Put():
+                return partial(self._client.put_item, **request)
+            case Delete():
+                return partial(self._client.delete_item, **request)
+            case Update():
+                return partial(self._client.update_item, **request, ReturnValues=returned)
 
     def write_each(self, writes: Sequence[Write]) -> dict[int, Row | None]:
         """Do writes that have nothing to do with each other, each on its own and in any order, several at once.
 
-        Returns the index of each write that its condition refused, with what stood there (None: nothing). Raises
-        Unavailable or OutcomeUnknown where one failed otherwise; then any of the others may be done or not.
+        Returns the index of each write that its condition refused, with what stood there (None: nothing): perhaps what
+        an earlier attempt at it left there, so the caller judges by the row. Raises Unavailable or OutcomeUnknown where
+        one failed otherwise; then any of the others may be done or not.
         """
         refused: dict[int, Row | None] = {}
 
         def write_of(index: int, write: Write) -> None:
             try:
-                self._write(write, returned="NONE")
+                self._write(write, as_refused, returned="NONE")
             except ConditionFailed as error:
                 refused[index] = error.row
 
         self._together([partial(write_of, index, write) for index, write in enumerate(writes)])
         return refused
 
-    def transact(self, writes: Sequence[Write]) -> None:
+    def transact(self, writes: Sequence[Write], is_done: IsDone | None = None) -> None:
         """Do all writes or none. Conflicts and throttles are tried again, a bounded number of times.
+
+        All attempts carry one request token, by which DynamoDB knows them for the same, for ten minutes: far longer
+        than they take. is_done: is asked where an attempt may have been carried out and none was answered so. None:
+        that cannot be read.
 
         Raises TransactionRefused (nothing changed), Unavailable (nothing changed) or OutcomeUnknown.
         """
         items: list[Any] = [{type(write).__name__: self._request(write)} for write in writes]
-        for attempt in range(TRANSACT_ATTEMPTS_MAX):
-            try:
-                self._client.transact_write_items(TransactItems=items)
-                return
-            except ClientError as error:
-                reasons: Any = error.response.get("CancellationReasons", [])
-                refused = {
-                    index: decode(reason["Item"]) if reason.get("Item") else None
-                    for index, reason in enumerate(reasons)
-                    if reason.get("Code") == "ConditionalCheckFailed"
-                }
-                if refused:
-                    raise TransactionRefused(refused) from error
-                if not any(reason.get("Code") in _RETRIABLE_REASONS for reason in reasons):
-                    raise _failure_of(error, is_write=True) from error
-            except BotoCoreError as error:
-                raise _failure_of(error, is_write=True) from error
+        operation = partial(self._client.transact_write_items, TransactItems=items, ClientRequestToken=str(uuid4()))
+        course = _Course()
+        for attempt in range(CONFLICT_TRIES_MAX):
+            course.call(operation)
+            if course.meaning is not Meaning.BUSY:
+                break
             self._back_off(attempt)
-        raise Unavailable("transactions on these rows keep conflicting")
+        if course.meaning is Meaning.DONE or (course.may_be_done and self._is_done(course, is_done)):
+            return
+        if course.meaning is not Meaning.REFUSED:
+            raise course.outcome() from course.failure
+        raise TransactionRefused(
+            {
+                index: decode(reason["Item"]) if reason.get("Item") else None
+                for index, reason in enumerate(course.refusal["CancellationReasons"])
+                if REASONS.get(reason.get("Code")) is Meaning.REFUSED
+            }
+        ) from course.failure
+
+    def _is_done(self, course: _Course, is_done: IsDone | None) -> bool:
+        """Look whether a transaction was done that may have been. Raises OutcomeUnknown where that cannot be told."""
+        try:
+            is_there = None if is_done is None else is_done()
+        except Unavailable as error:
+            raise course.outcome() from error
+        if is_there is None:
+            raise course.outcome() from course.failure
+        return is_there
 
     def put_many(self, table: str, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Write whole rows, unconditionally: only for rows that are the same whenever they are written."""
+        """Write whole rows, unconditionally: only for rows that are the same whenever they are written.
+
+        Raises Unavailable (none of them was written) or OutcomeUnknown (any of them may be): write them all again.
+        """
         self._write_batches(table, ({"PutRequest": {"Item": encode(row)}} for row in rows))
 
     def delete_many(self, table: str, keys: Iterable[Mapping[str, Any]]) -> None:
-        """Remove the rows of these keys, unconditionally: only rows that nobody needs any more."""
+        """Remove the rows of these keys, unconditionally: only rows that nobody needs any more. Raises as put_many."""
         self._write_batches(table, ({"DeleteRequest": {"Key": encode(key)}} for key in keys))
 
     def _write_batches(self, table: str, requests: Iterable[Any]) -> None:
+        course = _Course()
         for chunk in batched(requests, BATCH_WRITE_ITEMS_MAX):
             unwritten: Any = {self.name(table): chunk}
-            for attempt in range(BATCH_ATTEMPTS_MAX):
-                try:
-                    unwritten = self._client.batch_write_item(RequestItems=unwritten).get("UnprocessedItems")
-                except (ClientError, BotoCoreError) as error:
-                    raise _failure_of(error, is_write=True) from error
+            for attempt in range(BATCH_TRIES_MAX):
+                answer = course.call(partial(self._client.batch_write_item, RequestItems=unwritten))
+                if course.meaning is not Meaning.DONE:
+                    raise course.outcome() from course.failure
+                left = answer.get("UnprocessedItems")
+                course.may_be_done |= left != unwritten
+                unwritten = left
                 if not unwritten:
                     break
                 self._back_off(attempt)
             else:
-                raise Unavailable("batch writes stay unprocessed")
+                raise course.outcome()
 
     def _back_off(self, attempt: int) -> None:
         """Wait a random moment, longer with each attempt (full jitter, 1 s at most)."""
@@ -331,6 +416,16 @@ class Database:
         if write.values:
             request["ExpressionAttributeValues"] = encode(write.values)
         return request
+
+
+def _own_of(write: Write) -> IsOwn:
+    match write:
+        case Put(row=row):
+            return lambda found: found == decode(encode(row))
+        case Delete():
+            return lambda found: found is None
+        case Update():
+            return lambda _found: None
 
 
 def batched(values: Iterable[T], size: int) -> Iterator[list[T]]:

@@ -23,7 +23,8 @@ class EscrowKeys:
         """Store a new key, for an instance, and a merchant, that there is. Raises EscrowKeyExists."""
         key_not_exists = "attribute_not_exists(#credential)"
         try:
-            self._database.transact([Put(TABLE, _row_of(key), key_not_exists), Put(TABLE, _pointer(key))])
+            writes = [Put(TABLE, _row_of(key), key_not_exists), Put(TABLE, _pointer(key))]
+            self._database.transact(writes, lambda: self._get(key.key_id) == key)
         except TransactionRefused as error:
             raise EscrowKeyExists(key.key_id) from error
 
@@ -60,7 +61,8 @@ class EscrowKeys:
         key, key_exists = self.get(key_id), "attribute_exists(#credential)"
         pointer = Delete(TABLE, _pointer(key))
         try:
-            self._database.transact([Delete(TABLE, _key_of(key_id), key_exists), pointer])
+            writes = [Delete(TABLE, _key_of(key_id), key_exists), pointer]
+            self._database.transact(writes, lambda: self._get(key_id) is None)
         except TransactionRefused as error:
             raise UnknownEscrowKey(key_id) from error
         return key

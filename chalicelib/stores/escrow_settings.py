@@ -87,7 +87,8 @@ class EscrowDesks:
             if len(self.merchants(merchant.instance)) >= MERCHANTS_MAX:
                 raise TooManyMerchants(merchant.instance)
             try:
-                self._database.transact([Put(TABLE, row, merchant_not_exists), turn, *with_it])
+                writes = [Put(TABLE, row, merchant_not_exists), turn, *with_it]
+                self._database.transact(writes, lambda: self._has(merchant))
                 return
             except TransactionRefused as error:
                 if error.refused.keys() != {its_place}:
@@ -112,6 +113,13 @@ class EscrowDesks:
         if row is None:
             raise UnknownMerchant(merchant)
         return _merchant_of(row)
+
+    def _has(self, merchant: Merchant) -> bool:
+        """Tell whether this very merchant is there: its own customers are nobody else's."""
+        try:
+            return self.merchant(merchant.instance, merchant.merchant) == merchant
+        except UnknownMerchant:
+            return False
 
     def merchants(self, instance: str) -> list[Merchant]:
         """Return an instance's merchants, by reference."""

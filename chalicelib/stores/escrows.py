@@ -29,7 +29,18 @@ from chalicelib.escrow.order import (
     Refund,
     Wallet,
 )
-from chalicelib.stores.dynamodb import ConditionFailed, Database, Delete, Put, Row, Unavailable, Update, Write
+from chalicelib.stores.dynamodb import (
+    ConditionFailed,
+    Database,
+    Delete,
+    OutcomeUnknown,
+    Put,
+    Row,
+    Unavailable,
+    Update,
+    Write,
+    as_refused,
+)
 from chalicelib.stores.escrow_rows import (
     CUSTOMER,
     ORDER,
@@ -194,14 +205,24 @@ class Escrows:
     # --- counters
 
     def next_id(self, instance: str, kind: str, count: int = 1) -> int:
-        """Take the next id of a kind, or the first of several in a row. One that is not used leaves a gap."""
+        """Take the next id of a kind, or the first of several in a row. One that is not used leaves a gap.
+
+        So does an attempt whose answer is lost: it is counted, and the next attempt takes the ids after it. Raises
+        Unavailable: ids may have been taken then, and nothing else is changed.
+        """
         update = Update(TABLE, counter_key(instance, kind), "ADD #last :count", values={":count": count})
-        return int(self._database.write(update)["last"]) - count + 1
+        return int(self._counted(update)["last"]) - count + 1
+
+    def _counted(self, update: Update) -> Row:
+        try:
+            return self._database.write(update, as_refused)
+        except OutcomeUnknown as unknown:
+            raise Unavailable(str(unknown)) from unknown
 
     def next_order(self, instance: str, now_s: int) -> tuple[int, int]:
         """Take the next order id; return it with the order's creation time: now, or the last one's where that is later.
 
-        Raises Unavailable where the clocks of others keep moving the counter back and forth.
+        Raises Unavailable, as ``next_id``, and where the clocks of others keep moving the counter back and forth.
         """
         key, one = counter_key(instance, ORDER), {":one": 1, ":now": now_s}
         no_order_yet, last_is_earlier = "attribute_not_exists(#created_at_s)", "#created_at_s <= :now"
@@ -213,7 +234,7 @@ class Escrows:
                 ("ADD #last :one", last_is_later),
             ):
                 try:
-                    row = self._database.write(Update(TABLE, key, expression, condition, one))
+                    row = self._counted(Update(TABLE, key, expression, condition, one))
                 except ConditionFailed:  # this clock is behind another's, or was a moment ago: the other way
                     continue
                 return int(row["last"]), int(row["created_at_s"])

@@ -32,7 +32,8 @@ class Journal:
     def append(self, entries: Sequence[JournalEntry]) -> int:
         """Commit the entries, all or none; return the bytes that their events take as stored.
 
-        Raises EntryExists when one of them is there already: nothing is changed.
+        Raises EntryExists when another one is there already: nothing is changed. An entry that is the same in all its
+        facts is this one, whoever put it: it says what the book is then.
 
         Raises OutcomeUnknown too; the caller must then read the journal again to know.
         """
@@ -42,10 +43,13 @@ class Journal:
             if len(puts) == 1:
                 self._database.write(puts[0])
             else:
-                self._database.transact(puts)
+                self._database.transact(puts, lambda: self._has(puts[-1].row))
         except (ConditionFailed, TransactionRefused) as error:
             raise EntryExists(f"{entries[0].book} {entries[0].sequence}") from error
         return sum(_event_bytes(put.row) for put in puts)
+
+    def _has(self, row: Mapping[str, Any]) -> bool:
+        return self._database.get(TABLE, {"book": row["book"], "sequence": row["sequence"]}) == row
 
     def after(self, book: str, sequence: int) -> Iterator[JournalEntry]:
         """Yield the entries after this sequence, in order, as of now."""

@@ -177,6 +177,11 @@ class Orders:
             {":command": command_id},
         )
 
+    def cancel_of(self, owner: str, order_id: str) -> str | None:
+        """Return the id of the cancel command that the order's row notes; None: there is none yet."""
+        row = self._database.get(TABLE, {"owner": owner, "order_id": order_id})
+        return row.get("cancel") if row else None
+
     def note_refused_cancels(self, orders: Iterable[tuple[str, str]], sequence: int) -> None:
         """Note on the rows (owner, order id) that journal entry ``sequence`` found nothing to cancel.
 

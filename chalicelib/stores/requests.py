@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from chalicelib.stores.dynamodb import ConditionFailed, Database, Put, Row, Update, Write
+from chalicelib.stores.dynamodb import ConditionFailed, Database, Put, Row, Update, Write, as_refused
 
 TABLE = "requests"
 ANSWER_LIFE_S = 86_400
@@ -76,7 +76,10 @@ class Requests:
             raise AnswerExists(key) from error
 
     def finish(self, scope: str, key: str, body: str, preference: str | None) -> Answer:
-        """Make a pending answer final with this body; return what stands there then: this one, or an earlier one."""
+        """Make a pending answer final with this body; return what stands there then: this one, or an earlier one.
+
+        Whichever attempt is refused, the row that it found has the answer.
+        """
         still_pending = "attribute_type(#pending_until_ms, :number)"
         update = Update(
             TABLE,
@@ -86,7 +89,7 @@ class Requests:
             {":body": body, ":preference": preference, ":none": None, ":number": "N"},
         )
         try:
-            return _answer_of(self._database.write(update))
+            return _answer_of(self._database.write(update, as_refused))
         except ConditionFailed as error:
             if error.row is None:
                 raise
@@ -109,7 +112,8 @@ class Rates:
     def count(self, scope: str, limit: int, at_s: int) -> int:
         """Count a request; return how many the window has had with it, or some number above the limit.
 
-        Raises Unavailable, or OutcomeUnknown: it may have been counted.
+        Raises Unavailable, or OutcomeUnknown: it may have been counted. Counted it is once an attempt that reaches the
+        table: twice where the client tries again after an answer that was lost (``wiring.counters`` does not).
         """
         window_s = window_start_s(at_s)
         seen_in_s, seen = self._seen.get(scope, (window_s, 0))

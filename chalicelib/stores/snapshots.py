@@ -80,7 +80,8 @@ class Snapshots:
             {":sequence": sequence, ":pieces": len(pieces), ":digest": hashlib.sha256(content).hexdigest()},
         )
         try:
-            self._database.write(pointer)
+            digest = hashlib.sha256(content).hexdigest()
+            self._database.write(pointer, lambda row: row is not None and row["digest"] == digest)
         except ConditionFailed:  # this one or a newer one is in place already
             return
         self._remove_before(book, sequence)

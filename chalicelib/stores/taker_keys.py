@@ -26,7 +26,8 @@ class TakerKeys:
         pointer = {"instance": key.instance, "credential": f"{_POINTER}{key.key_id}"}
         row = _key_of(key.key_id) | {"owner_instance": key.instance, "taker": key.taker, "made_s": key.made_s}
         try:
-            self._database.transact([Put(TABLE, row | _changeable(key), key_not_exists), Put(TABLE, pointer)])
+            writes = [Put(TABLE, row | _changeable(key), key_not_exists), Put(TABLE, pointer)]
+            self._database.transact(writes, lambda: self._get(key.key_id) == key)
         except TransactionRefused as error:
             raise TakerKeyExists(key.key_id) from error
 

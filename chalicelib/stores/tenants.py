@@ -11,9 +11,11 @@ import hmac
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass
 
+from chalicelib.clock import new_id
 from chalicelib.stores.dynamodb import (
     ConditionFailed,
     Database,
+    OutcomeUnknown,
     Put,
     Row,
     TransactionRefused,
@@ -68,15 +70,24 @@ class Tenants:
         self._now_s = now_s
 
     def create_instance(self, ref: str, services: Collection[str], beside: Sequence[Write] = ()) -> str:
-        """Create an instance; return its id. beside: writes that go with it. Raises InstanceExists."""
+        """Create an instance; return its id. beside: writes that go with it.
+
+        The name of the command on the row tells this creation from another one of the same instance. Raises
+        InstanceExists, Unavailable (nothing changed) or OutcomeUnknown.
+        """
         instance = Instance(instance_id(ref), frozenset(services))
         instance_not_exists = "attribute_not_exists(#credential)"
+        row = _key_of(instance.instance) | _facts_of(instance) | {"version": 0, "command": new_id("cmd")}
         try:
-            row = _key_of(instance.instance) | _facts_of(instance) | {"version": 0}
-            self._database.transact([Put(TABLE, row, instance_not_exists), *beside])
+            writes = [Put(TABLE, row, instance_not_exists), *beside]
+            self._database.transact(writes, lambda: self._was_made_by(instance.instance, row["command"]))
         except TransactionRefused as error:
             raise InstanceExists(instance.instance) from error
         return instance.instance
+
+    def _was_made_by(self, instance: str, command: str) -> bool:
+        row = self._database.get(TABLE, _key_of(instance))
+        return row is not None and row.get("command") == command
 
     def add_key(self, instance: str, key_id: str, api_key: str, rate_limit: int) -> None:
         """Store a new key's digest. Raises TooManyKeys."""
@@ -98,29 +109,26 @@ class Tenants:
         """Change an instance from what it is now; return what it is then. Changes at the same time come one by one.
 
         A change that is made already writes nothing. Raises UnknownInstance and what ``change`` raises; Unavailable
-        when others keep changing the instance.
+        when others keep changing the instance. Raises OutcomeUnknown where a change may be made.
         """
+        unknown: OutcomeUnknown | None = None
         for _ in range(CHANGE_ATTEMPTS_MAX):
-            row = self._row(instance)
-            before, version = _instance_of(row), row.get("version", 0)
-            after = change(before)
-            if after == before:
-                return after
-            unchanged, row_of_an_earlier_version = "#version = :version", "attribute_not_exists(#version)"
-            values = {f":{name}": value for name, value in _facts_of(after).items()}
-            update = Update(
-                TABLE,
-                _key_of(instance),
-                "SET #services = :services, #status = :status, #keys = :keys, #version = :next",
-                f"{unchanged} OR {row_of_an_earlier_version}",
-                values | {":version": version, ":next": version + 1},
-            )
             try:
-                self._database.write(update)
+                row = self._row(instance)
+                before, version = _instance_of(row), row.get("version", 0)
+                after = change(before)
+                if after != before:
+                    self._database.write(_change_of(after, version))
                 return after
-            except ConditionFailed:  # somebody else was first, or this very change is made and its answer was lost
+            except ConditionFailed:  # somebody else was first
                 continue
-        raise Unavailable("others keep changing this instance")
+            except OutcomeUnknown as error:  # this very change may be made: what is there tells
+                unknown = error
+            except Exception as failure:
+                if unknown is not None:  # "nothing is changed" need not be true any more
+                    raise unknown from failure
+                raise
+        raise unknown or Unavailable("others keep changing this instance")
 
     def accept(self, ref: str, api_key: str) -> Credential | None:
         """Return what the key stands for, None where it is not accepted (T4). Compares in constant time (T3)."""
@@ -145,6 +153,19 @@ class Tenants:
 
 def _key_of(instance: str) -> Row:
     return {"instance": instance, "credential": "instance"}
+
+
+def _change_of(after: Instance, version: int) -> Update:
+    """Return the write that gives an instance other facts, one version on. version: as it was read."""
+    unchanged, row_of_an_earlier_version = "#version = :version", "attribute_not_exists(#version)"
+    values = {f":{name}": value for name, value in _facts_of(after).items()}
+    return Update(
+        TABLE,
+        _key_of(after.instance),
+        "SET #services = :services, #status = :status, #keys = :keys, #version = :next",
+        f"{unchanged} OR {row_of_an_earlier_version}",
+        values | {":version": version, ":next": version + 1},
+    )
 
 
 def _facts_of(instance: Instance) -> Row:

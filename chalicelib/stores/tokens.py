@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, fields
 from ulid import ULID
 
 from chalicelib.ascii_case import ascii_lower
-from chalicelib.stores.dynamodb import Database, OutcomeUnknown, Put, Row, TransactionRefused, Unavailable, Write
+from chalicelib.stores.dynamodb import Database, Put, Row, TransactionRefused, Write
 from chalicelib.stores.requests import ReceiptExists
 
 TABLE = "tokens"
@@ -77,14 +77,11 @@ class Tokens:
         if receipt is not None:
             writes.append(receipt)
         try:
-            self._database.transact(writes)
+            self._database.transact(writes, lambda: self.get(instance, token.address) == token)
         except TransactionRefused as error:
             if len(writes) - 1 in error.refused and receipt is not None:
                 raise ReceiptExists(token.address) from error
             raise TokenExists(f"{token.address} {token.symbol}") from error
-        except OutcomeUnknown as unknown:
-            if not self._has(instance, token, unknown):
-                raise
 
     def get(self, instance: str, address: str) -> Token | None:
         row = self._database.get(TABLE, _key(instance, address))
@@ -100,13 +97,6 @@ class Tokens:
         values = {":instance": instance, ":listed": LISTED}
         rows = self._database.query(TABLE, "#instance = :instance AND begins_with(#entry, :listed)", values)
         return sorted(map(_token_of, rows), key=lambda token: token.token_id, reverse=True)
-
-    def _has(self, instance: str, token: Token, unknown: OutcomeUnknown) -> bool:
-        """Look whether a token was stored where the outcome is unknown. Raises OutcomeUnknown when that fails too."""
-        try:
-            return self.get(instance, token.address) == token
-        except Unavailable as error:
-            raise unknown from error
 
 
 def _key(instance: str, address: str) -> dict[str, str]:

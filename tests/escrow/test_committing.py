@@ -69,6 +69,28 @@ def test_a_command_that_is_done_late_is_done_once(undisturbed: EscrowWorld, tabl
     check_all(undisturbed)
 
 
+def test_a_command_that_is_done_before_it_is_read_again_is_done_once(
+    undisturbed: EscrowWorld, tables: MemoryDynamoDB
+) -> None:
+    """The connection fails first; the transaction comes through when the next try is about to read the order."""
+    order, late = undisturbed.paid(100), []
+
+    def watch(operation: str, call: Callable[[], Any]) -> Any:
+        if operation == "transact_write_items" and not late:
+            late.append(call)
+            return FAULTS["error before"](operation, call)
+        return call()
+
+    def come_through(_seconds: float) -> None:
+        late[0]()
+
+    database = database_of(WatchedClient(tables, watch))
+    desk = EscrowDesk(database, lambda: undisturbed.now_s, pause=come_through)
+    assert desk.accept(undisturbed.place, order.order_id).status is Status.ACCEPTED
+    assert len(late) == 1
+    check_all(undisturbed)
+
+
 def test_who_is_kept_off_eight_times_gives_up_and_has_changed_nothing(
     undisturbed: EscrowWorld, tables: MemoryDynamoDB
 ) -> None:

@@ -20,6 +20,8 @@ TRANSACTION_BYTES_MAX = 4 * 1024 * 1024
 BATCH_GET_KEYS_MAX = 100
 BATCH_GET_BYTES_MAX = 16 * 1024 * 1024
 BATCH_WRITES_MAX = 25
+TOKENS_MAX = 100
+"""How many request tokens are remembered."""
 
 _BATCH_WRITES = {"PutRequest": "Put", "DeleteRequest": "Delete"}
 _DUPLICATES = "Provided list of item keys contains duplicates"
@@ -27,12 +29,19 @@ _NOT_FOUND = "Requested resource not found"
 
 
 class MemoryDynamoDB:
-    """One account's tables. ``page_bytes_max``: where pages of queries and scans are cut, 1 MB on DynamoDB."""
+    """One account's tables. ``page_bytes_max``: where pages of queries and scans are cut, 1 MB on DynamoDB.
+
+    knows_tokens: whether a transaction that comes again under its request token is known for the same. On DynamoDB it
+    is, for ten minutes; here for a hundred transactions. The embedded engine takes it for another one.
+    """
 
     exceptions = SimpleNamespace(ClientError=ClientError, **EXCEPTIONS)
 
-    def __init__(self, page_bytes_max: int = PAGE_BYTES_MAX) -> None:
+    def __init__(self, page_bytes_max: int = PAGE_BYTES_MAX, *, knows_tokens: bool = True) -> None:
         self._page_bytes_max = page_bytes_max
+        self.knows_tokens = knows_tokens
+        self._done: dict[str, list[Any]] = {}
+        """By request token: the last transactions that were done."""
         self._tables: dict[str, Table] = {}
         self._sequence = 0
 
@@ -40,7 +49,7 @@ class MemoryDynamoDB:
 
     def clone(self) -> MemoryDynamoDB:
         """Return a copy that goes its own way from here."""
-        other = MemoryDynamoDB(self._page_bytes_max)
+        other = MemoryDynamoDB(self._page_bytes_max, knows_tokens=self.knows_tokens)
         other._tables = {name: table.copy() for name, table in self._tables.items()}
         other._sequence = self._sequence
         return other
@@ -134,7 +143,11 @@ class MemoryDynamoDB:
         return self._write_alone(self._read_write("Delete", **request), ReturnValues, ("NONE", "ALL_OLD"))
 
     @operation
-    def transact_write_items(self, *, TransactItems: list[Any]) -> dict[str, Any]:
+    def transact_write_items(self, *, TransactItems: list[Any], ClientRequestToken: str = "") -> dict[str, Any]:
+        if ClientRequestToken in self._done:
+            if self._done[ClientRequestToken] != TransactItems:
+                raise Refused("IdempotentParameterMismatchException", "The token stands for another transaction")
+            return {}
         if not TransactItems:
             raise ParamValidationError(report="Invalid length for parameter TransactItems, value: 0, min length: 1")
         if len(TransactItems) > TRANSACTION_ACTIONS_MAX:
@@ -172,6 +185,10 @@ class MemoryDynamoDB:
         for write, row in zip(writes, outcomes, strict=True):
             if not write.is_check:
                 self._commit(write.table, write.key, row)
+        if ClientRequestToken and self.knows_tokens:
+            self._done[ClientRequestToken] = TransactItems
+            if len(self._done) > TOKENS_MAX:
+                del self._done[next(iter(self._done))]
         return {}
 
     @operation

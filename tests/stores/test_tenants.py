@@ -10,7 +10,7 @@ from botocore.exceptions import ReadTimeoutError
 from chalicelib.stores.dynamodb import Database, OutcomeUnknown, Unavailable, encode
 from chalicelib.stores.tenants import CHANGE_ATTEMPTS_MAX, InstanceExists, Tenants, UnknownInstance, digest_of
 from chalicelib.tenancy import ENDED_KEYS_MAX, VALID_KEYS_MAX, Instance, InstanceStatus, TooManyKeys
-from tests.faults import FaultyClient, after_another, raising, refusal
+from tests.faults import FAULTS, Call, FaultyClient, WatchedClient, after_another, raising, refusal
 from tests.memory.values import size_of_item
 from tests.test_races import at_once
 
@@ -170,10 +170,23 @@ def test_a_change_that_is_made_already_writes_nothing(tenants: Tenants, store: D
     assert list(store.scan("tenants")) == before
 
 
-def test_an_outcome_that_is_not_known_is_told(tenants: Tenants, store: Database) -> None:
+def test_a_change_whose_answer_is_lost_is_looked_up(tenants: Tenants, store: Database) -> None:
     lost = FaultyClient(store._client, raising(ReadTimeoutError(endpoint_url="http://dynamodb.test"), after=True), at=2)
+    over(store, lost).add_key(INSTANCE, "key_1", "first", 0)
+    assert [key.key_id for key in tenants.get(INSTANCE).keys] == ["key_1"]
+
+
+def test_a_change_that_cannot_be_looked_up_is_not_known(memory_database: Database) -> None:
+    calls: list[str] = []
+
+    def watch(operation: str, call: Call) -> Any:
+        calls.append(operation)
+        return FAULTS["outcome unknown" if len(calls) == 2 else "throttled"](operation, call) if calls[1:] else call()
+
+    tenants = Tenants(memory_database, lambda: NOW_S)
+    tenants.create_instance(REF, set())
     with pytest.raises(OutcomeUnknown):
-        over(store, lost).add_key(INSTANCE, "key_1", "first", 0)
+        over(memory_database, WatchedClient(memory_database._client, watch)).add_key(INSTANCE, "key_1", "first", 0)
     assert tenants.accept(REF, "first") is not None
 
 

@@ -13,8 +13,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from chalicelib.stores.dynamodb import Unavailable, Write
+from chalicelib.stores.dynamodb import OutcomeUnknown, Unavailable, Write
 from chalicelib.stores.requests import Answer, AnswerExists, Requests
+from chalicelib.watching import logger
 from chalicelib.wire.http import HttpRequest, HttpResponse
 from chalicelib.wire.truust.envelope import breaks_rule, invalid_field, response
 
@@ -94,13 +95,25 @@ class Replay:
         return answer
 
     def finished(self, answer: HttpResponse) -> HttpResponse:
-        """Return the answer as it stands under the key from now on: the one that was reckoned up gives way to it."""
+        """Return the answer as it stands under the key from now on: the one that was reckoned up gives way to it.
+
+        Whatever fails here, the command is done, and the answer says so.
+        """
         if not self.is_finished_later:
             return answer
         try:
             self.requests.record(self.scope, self.key, Answer(self.body_hash, answer.status, answer.body))
         except AnswerExists:
+            return self._settled(answer)
+        except (Unavailable, OutcomeUnknown):
+            logger.warning("an answer is not recorded", exc_info=True)
+        return answer
+
+    def _settled(self, answer: HttpResponse) -> HttpResponse:
+        try:
             return response(answer.status, self.requests.finish(self.scope, self.key, answer.body, None).body)
+        except (Unavailable, OutcomeUnknown):
+            logger.warning("an answer stays as it was reckoned up", exc_info=True)
         return answer
 
 
