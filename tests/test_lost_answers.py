@@ -359,8 +359,9 @@ def test_a_command_on_a_signed_order(
             struck.desk = SignedOrderDesk(database_of(client), lambda: calm.now_s, pause=lambda _seconds: None)
             try:
                 scenario.command(struck)
-            except Unavailable:
+            except (Unavailable, OutcomeUnknown) as error:
                 assert loss == NEVER_APPLIED, f"write {at}: not known to be done"
+                assert isinstance(error, Unavailable) or name == "sweep"  # noqa: PT017 - its own word for a lapse left
                 assert signed.shown(market) in (before, signed.shown(swept))
             else:
                 assert signed.shown(market) == signed.shown(done), f"write {at}"

@@ -20,7 +20,7 @@ from chalicelib.escrow.settings import (
     TooManyMerchants,
     UnknownMerchant,
 )
-from chalicelib.stores.dynamodb import Database, Put, Write
+from chalicelib.stores.dynamodb import Database, IsDone, Put, Write
 from chalicelib.stores.escrow_keys import EscrowKeys
 from chalicelib.stores.escrow_settings import EscrowDesks
 from chalicelib.stores.tenants import Tenants
@@ -110,10 +110,10 @@ def test_merchants_that_are_made_at_once_are_counted(
     for number in range(MERCHANTS_MAX - 1):
         desks.create_merchant(merchant(f"m{number}"), [])
 
-    def another_one_first(writes: Sequence[Write]) -> None:
+    def another_one_first(writes: Sequence[Write], is_done: IsDone) -> None:
         monkeypatch.setattr(memory_database, "transact", transact)
         desks.create_merchant(merchant("another"), [])
-        transact(writes)
+        transact(writes, is_done)
 
     monkeypatch.setattr(memory_database, "transact", another_one_first)
     with pytest.raises(TooManyMerchants):
@@ -126,10 +126,10 @@ def test_who_is_second_makes_its_merchant_after_the_first(
 ) -> None:
     desks, transact = EscrowDesks(memory_database), memory_database.transact
 
-    def another_one_first(writes: Sequence[Write]) -> None:
+    def another_one_first(writes: Sequence[Write], is_done: IsDone) -> None:
         monkeypatch.setattr(memory_database, "transact", transact)
         desks.create_merchant(merchant("another"), [])
-        transact(writes)
+        transact(writes, is_done)
 
     monkeypatch.setattr(memory_database, "transact", another_one_first)
     desks.create_merchant(merchant("one-more"), [])
