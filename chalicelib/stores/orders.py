@@ -19,6 +19,8 @@ from chalicelib.stores.dynamodb import Database, Put, Row, Update, Write, batche
 from chalicelib.stores.keys import TIME_MS_MAX, greatest_id, least_id
 
 TABLE = "orders"
+ORDER = "ord"
+"""Beginning of an order's id, and of its sort key."""
 LIVE_INDEX = "live_orders_by_owner"
 INDEX_LAG_MS_MAX = 10_000
 """Rows younger than this are read from the table itself: the index may trail it by moments."""
@@ -66,6 +68,11 @@ class OrderRow:
 def time_of(order_id: str) -> int:
     """Return the time part of a generated id, ms since the epoch."""
     return ULID.from_str(order_id.partition("_")[2]).milliseconds
+
+
+def is_order_id(sort_key: str) -> bool:
+    """Tell whether this names an order: beside an owner's orders stand the names that it has given (external ids)."""
+    return sort_key.startswith(f"{ORDER}_")
 
 
 def as_admitted(book_id: str, order: PlaceOrder) -> OrderRow:
@@ -136,12 +143,13 @@ class Orders:
         return self._database.scan(TABLE)
 
     def get(self, owner: str, order_id: str) -> OrderRow | None:
-        row = self._database.get(TABLE, {"owner": owner, "order_id": order_id})
+        """Return the order of this id, whatever text that is; None where there is none, or a row of another kind."""
+        row = self._database.get(TABLE, {"owner": owner, "order_id": order_id}) if is_order_id(order_id) else None
         return _order_of(row) if row else None
 
     def get_many(self, orders: Iterable[tuple[str, str]]) -> dict[str, OrderRow]:
-        """Return those of the orders (owner, order id) that exist, by id, as of now."""
-        keys = [{"owner": owner, "order_id": order_id} for owner, order_id in orders]
+        """Return those of the orders (owner, order id) that exist, by id, as of now; rows of other kinds are none."""
+        keys = [{"owner": owner, "order_id": order_id} for owner, order_id in orders if is_order_id(order_id)]
         return {row["order_id"]: _order_of(row) for row in self._database.get_many(TABLE, keys)}
 
     def stored(self, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Row]:
@@ -216,7 +224,7 @@ class Orders:
         from_ms, to_ms: the span of admission times to look at, both ends included.
         Reads ``page_rows`` at a time: who takes so many has cost no more.
         """
-        values = {":owner": owner, ":first": least_id("ord", from_ms), ":last": greatest_id("ord", to_ms)}
+        values = {":owner": owner, ":first": least_id(ORDER, from_ms), ":last": greatest_id(ORDER, to_ms)}
         condition = "#owner = :owner AND #order_id BETWEEN :first AND :last"
         rows = self._database.query(TABLE, condition, values, ScanIndexForward=False, Limit=page_rows)
         return map(_order_of, rows)
@@ -227,7 +235,7 @@ class Orders:
         The index names candidates only; each row is read from the table, so none is shown that has closed since. For
         whoever takes ``page_rows`` no more live rows than that are read from the table, young ones included.
         """
-        border = f"ord_{ULID.from_bytes(max(0, now_ms - INDEX_LAG_MS_MAX).to_bytes(6, 'big') + bytes(10))}"
+        border = f"{ORDER}_{ULID.from_bytes(max(0, now_ms - INDEX_LAG_MS_MAX).to_bytes(6, 'big') + bytes(10))}"
         young = 0
         for row in self._query(owner, " AND #order_id >= :border", border, Limit=page_rows):
             if "live" in row:
