@@ -7,7 +7,7 @@ ASCII take more bytes than the client gets: that text is what is counted.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Generic, TypeVar
@@ -65,20 +65,25 @@ def packed(
         held += islice(left, per_page - len(held))
         if not held:
             return Packed(before, [], number - 1)
-        fitting = len(held) if weight is None else _fitting(held, weight, bytes_max)
+        shown = (
+            held
+            if weight is None or sum(map(weight.most, held)) <= bytes_max
+            else fitting(held, weight.exact, bytes_max)
+        )
         if number == page:
-            return Packed(before, held[:fitting], number)
-        before, held = before + fitting, held[fitting:]
+            return Packed(before, shown, number)
+        before, held = before + len(shown), held[len(shown) :]
     raise ValueError(f"pages are counted from 1: {page}")
 
 
-def _fitting(rows: list[T], weight: Weight[T], bytes_max: int) -> int:
-    """Return how many of the rows, from the first one on, fit into a page."""
-    if sum(map(weight.most, rows)) <= bytes_max:
-        return len(rows)
+def fitting(rows: Sequence[T], exact: Callable[[T], int], bytes_max: int = PAGE_BYTES_MAX) -> list[T]:
+    """Return the rows, from the first one on, that fit into so many bytes together, but one at least.
+
+    exact: what a row takes, see ``answer_bytes``.
+    """
     taken = 0
     for number, row in enumerate(rows):
-        taken += weight.exact(row) + len(",")
+        taken += exact(row) + len(",")
         if taken > bytes_max and number:
-            return number
-    return len(rows)
+            return list(rows[:number])
+    return list(rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections import Counter
 from dataclasses import replace
@@ -11,9 +12,11 @@ from typing import Any
 import pytest
 from ulid import ULID
 
+from chalicelib.clock import new_id
 from chalicelib.core.transactions import leg_id
 from chalicelib.stores.dynamodb import Database
-from chalicelib.wire.trusset.routes import CREDIT, DEBIT, TOKENS, TRANSACTIONS, TRANSFER
+from chalicelib.stores.tokens import Tokens, new_token
+from chalicelib.wire.trusset.routes import BALANCES, CREDIT, DEBIT, TOKENS, TRANSACTIONS, TRANSFER
 from tests.wire.desk import Desk, code_of, fields_of, open_desk
 from tests.wire.till import balances, post, posted, transactions
 from tests.world import BASE, INSTANCE, NOW_MS, QUOTE, World
@@ -295,3 +298,38 @@ def test_rows_added_up_are_the_balance_exactly(memory_database: Database, seed: 
             assert sums(own)[customer, token] == shown[customer, token]
         parties = [row for row in everything if customer in (row["fromCustomerRef"], row["toCustomerRef"])]
         assert own == parties
+
+
+def test_a_page_ends_before_its_bytes_pass_what_lambda_takes(desk: Desk) -> None:
+    """Who goes on behind the rows that came sees each of them once."""
+    metadata = {"note": "\u00e9" * 2_000}
+    for number in range(500):
+        posted(desk, CREDIT, customerRef="dan", amount="1", reference=f"r{number}", transactionMetadata=metadata)
+    seen: list[str] = []
+    while True:
+        answer = desk.get(TRANSACTIONS, {"customerRef": "dan", "limit": "500", "offset": str(len(seen))})
+        assert len(json.dumps({"body": answer.body})) < 6 * 1024 * 1024
+        data = json.loads(answer.body)["data"]
+        assert data["total"] == 500
+        seen += [row["reference"] for row in data["transactions"]]
+        if len(seen) == 500:
+            break
+        assert 0 < len(data["transactions"]) < 500
+    assert seen == [f"r{number}" for number in reversed(range(500))]
+
+
+def test_so_does_a_page_of_tokens_and_one_of_balances(desk: Desk) -> None:
+    uri = "\U0001f600" * 2_048
+    addresses = [f"0x{number:040x}" for number in range(300)]
+    for number, address in enumerate(addresses):
+        Tokens(desk.world.database).register(INSTANCE, new_token(new_id("tok"), address, "T", f"T{number}", 18, uri))
+        desk.world.credit("eve", address, 1)
+    for route, member, path in ((TOKENS, "tokens", {}), (BALANCES, "balances", {"customerRef": "eve"})):
+        seen: list[str] = []
+        while len(set(seen) & set(addresses)) < 300:
+            answer = desk.get(route, {"limit": "500", "offset": str(len(seen))}, **path)
+            assert len(json.dumps({"body": answer.body})) < 6 * 1024 * 1024
+            rows = json.loads(answer.body)["data"][member]
+            assert 0 < len(rows) < 300
+            seen += [row["tokenAddress"] for row in rows]
+        assert len(seen) == len(set(seen))

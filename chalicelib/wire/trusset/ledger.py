@@ -137,7 +137,7 @@ class StatementEndpoints:
         tokens = self.tokens.get_many(instance, (balance.asset for balance in balances))
         balances.sort(key=lambda balance: _place(tokens.get(balance.asset), balance.asset))
         shown = [_balance_data(balance, tokens.get(balance.asset)) for balance in page.of(balances)]
-        return envelope.success(200, {"customerRef": customer, "balances": shown})
+        return envelope.success(200, {"customerRef": customer, "balances": schema.that_fit(shown)})
 
     def balance(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
         """GET balances/{customerRef}/{tokenAddress}. 200, zeros where there is no account yet (T36)."""
@@ -155,7 +155,7 @@ class StatementEndpoints:
                 shown.append(transaction)
         tokens = self.tokens.get_many(instance, (transaction.asset for transaction in shown))
         rows = [_transaction_data(transaction, tokens.get(transaction.asset)) for transaction in shown]
-        return envelope.success(200, {"transactions": rows, "total": total})
+        return envelope.success(200, {"transactions": schema.that_fit(rows), "total": total})
 
 
 def _change_data(customer: str, asset: str, total: int, transaction_id: str) -> dict[str, object]:

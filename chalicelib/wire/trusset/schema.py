@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, 
 
 from chalicelib.wire.http import BadPercentEncoding, percent_decoded
 from chalicelib.wire.json_reading import UnreadableJson, read_json
+from chalicelib.wire.page_bytes import answer_bytes, fitting
 from chalicelib.wire.trusset.envelope import Detail, Fault
 
 REF_CHARACTERS_MAX = 256
@@ -191,6 +192,11 @@ class Parameters:
         """Raise Fault with every faulty parameter, in the order in which they were looked at (T7)."""
         if self._faulty:
             raise validation_fault(self._faulty)
+
+
+def that_fit(rows: list[dict[str, object]]) -> list[dict[str, object]]:
+    """Return the rows of a page that an answer can have; who gets fewer than asked for goes on behind them."""
+    return fitting(rows, lambda row: answer_bytes(json.dumps(row, ensure_ascii=False)))
 
 
 def bounded(digits: str, most: int) -> int:

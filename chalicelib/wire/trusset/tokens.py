@@ -54,7 +54,7 @@ class TokenEndpoints:
         active_only, page = ledger_schema.tokens_query(request.query)
         tokens = [token for token in self.tokens.of_instance(instance) if token.is_active or not active_only]
         shown = [_token_data(instance, token) for token in page.of(tokens)]
-        return envelope.success(200, {"tokens": shown, "total": len(tokens)})
+        return envelope.success(200, {"tokens": schema.that_fit(shown), "total": len(tokens)})
 
     def one(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
         """GET tokens/{tokenAddress}. 200 with the token, active or not."""
