@@ -200,7 +200,7 @@ def test_keys_are_listed_disabled_enabled_and_deleted(shop: Run, memory_database
         f"merchant create {INSTANCE} a/b --base-currency EUR",
         f"{KEY} --merchant shop --operator --world sandbox",
         f"{KEY} --merchant shop --world moon",
-        f"{KEY} --merchant shop --world sandbox --per-minute 0",
+        f"{KEY} --merchant shop --world sandbox --per-minute -1",
         "escrow-key delete short",
         "merchant list inst_none0001",
     ],

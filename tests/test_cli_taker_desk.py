@@ -105,7 +105,6 @@ def test_keys_are_listed_without_what_they_are(
         CREATE.replace(TAKER, "0x12"),
         f"{CREATE} --expires-at tomorrow",
         f"{CREATE} --expires-at 2027-02-30T00:00:00Z",
-        f"{CREATE} --per-second 0",
         "taker-key disable abc",
         f"taker-key end {'0' * 64}",
         f"taker-key signature {'0' * 64} maybe",

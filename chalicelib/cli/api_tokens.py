@@ -15,7 +15,7 @@ from typing import Any
 from chalicelib import wiring
 from chalicelib.allowance import Allowance
 from chalicelib.api_tokens import ApiToken, Permission, TokenStatus, secret_of, token_id_of
-from chalicelib.cli.arguments import Command, Printed, add_command, add_group, count, pattern, per_1000_s
+from chalicelib.cli.arguments import Command, Printed, add_command, add_group, allowance, count, pattern, per_1000_s
 from chalicelib.cli.tenants import tenants
 from chalicelib.clock import iso, now_s
 from chalicelib.stores.api_tokens import ApiTokens
@@ -37,9 +37,8 @@ def add_commands(groups: Any) -> None:
     command.add_argument(
         "--bucket", type=count, default=_USUAL.bucket, help="requests that may come at once, 0 for no limit (7)"
     )
-    command.add_argument(
-        "--per-second", type=per_1000_s, default=_USUAL.refill_per_1000_s, help="how fast the bucket refills (3.5)"
-    )
+    text = "how fast it refills, 0 for no limit (3.5)"
+    command.add_argument("--per-second", type=per_1000_s, default=_USUAL.refill_per_1000_s, help=text)
     command.add_argument(
         "--per-day", type=count, default=_USUAL.per_day, help="requests in a UTC day, 0 for no limit (302400)"
     )
@@ -64,7 +63,7 @@ def _create(options: argparse.Namespace) -> Printed:
         customer=options.customer,
         permission=PERMISSIONS[options.permission],
         made_s=now_s(),
-        allowance=Allowance(options.bucket, options.per_second, options.per_day),
+        allowance=allowance(_USUAL, options.bucket, options.per_second, options.per_day),
     )
     ApiTokens(wiring.database()).create(made)
     return {"instance": instance} | _shown(made) | {"token": token, "secret": secret}

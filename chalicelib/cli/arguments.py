@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
+from chalicelib.allowance import Allowance
+
 Printed = dict[str, Any]
 Command = Callable[[argparse.Namespace], Printed]
 
@@ -65,9 +67,16 @@ def whole(least: int, most: int) -> Callable[[str], int]:
 
 
 def per_1000_s(text: str) -> int:
-    """Return a number a second as one in a thousand seconds."""
-    rate = pattern(r"(?=.*[1-9])[0-9]{1,6}(\.[0-9]{1,3})?", "must be above 0, with three decimals at most")
+    """Return a number a second as one in a thousand seconds; 0 stands for no limit."""
+    rate = pattern(r"[0-9]{1,6}(\.[0-9]{1,3})?", "must be a number, with three decimals at most")
     return int(Decimal(rate(text)) * 1000)
+
+
+def allowance(usual: Allowance, at_once: int, refill_per_1000_s: int, per_day: int = 0) -> Allowance:
+    """Return how often somebody may come; 0 at once, or 0 in a time, is no limit to either, for they are one."""
+    if not at_once or not refill_per_1000_s:
+        return Allowance(0, refill_per_1000_s or usual.refill_per_1000_s, per_day)
+    return Allowance(at_once, refill_per_1000_s, per_day)
 
 
 def asset(text: str) -> str:

@@ -13,8 +13,17 @@ from dataclasses import replace
 from typing import Any
 
 from chalicelib import wiring
-from chalicelib.allowance import Allowance
-from chalicelib.cli.arguments import Command, CommandFailed, Printed, add_command, add_group, asset, count, pattern
+from chalicelib.cli.arguments import (
+    Command,
+    CommandFailed,
+    Printed,
+    add_command,
+    add_group,
+    allowance,
+    asset,
+    count,
+    pattern,
+)
 from chalicelib.cli.tenants import tenants
 from chalicelib.clock import iso, now_s
 from chalicelib.escrow.desk import EscrowDesk
@@ -79,7 +88,8 @@ def _add_key_commands(group: Any) -> None:
     command.add_argument(
         "--burst", type=count, default=KEY_ALLOWANCE.bucket, help="requests that may come at once, 0 for no limit (60)"
     )
-    command.add_argument("--per-minute", type=_per_minute, default=300, help="how fast they are granted again (300)")
+    text = "how fast they are granted again, 0 for no limit (300)"
+    command.add_argument("--per-minute", type=_per_minute, default=300, help=text)
     command = add_command(group, "list", _list_keys, "list an instance's keys by their digests")
     _add_instance(command)
     command.set_defaults(lines=_key_lines)
@@ -107,7 +117,7 @@ def _delay(text: str) -> int:
 
 
 def _per_minute(text: str) -> int:
-    return int(pattern(r"[1-9][0-9]{0,5}", "must be a whole number above 0")(text))
+    return int(pattern(r"[0-9]{1,6}", "must be a whole number")(text))
 
 
 def _settings(options: argparse.Namespace) -> Printed:
@@ -172,7 +182,7 @@ def _create_key(options: argparse.Namespace) -> Printed:
         world=world,
         merchant=options.merchant,
         made_s=now_s(),
-        allowance=Allowance(options.burst, options.per_minute * 1000 // 60, per_day=0),
+        allowance=allowance(KEY_ALLOWANCE, options.burst, options.per_minute * 1000 // 60),
         is_read_only=options.read_only,
     )
     EscrowKeys(wiring.database()).create(made)

@@ -16,6 +16,7 @@ from chalicelib.cli.arguments import (
     Printed,
     add_command,
     add_group,
+    allowance,
     asset,
     count,
     pattern,
@@ -67,7 +68,7 @@ def _add_settings_commands(group: Any) -> None:
     text = "what takers pay of each fill, in hundredths of a percent"
     command.add_argument("--fee-bps", type=whole(0, FEE_BPS_MAX), help=text)
     command.add_argument("--burst", type=count, help="requests of a maker that may come at once, 0 for no limit")
-    command.add_argument("--per-second", type=per_1000_s, help="how fast they come back")
+    command.add_argument("--per-second", type=per_1000_s, help="how fast they come back, 0 for no limit")
     command.add_argument("--domain-name", type=_TEXT, help="of the EIP-712 domain, in which orders are signed")
     command.add_argument("--domain-version", type=_TEXT)
     command.add_argument("--chain-id", type=count)
@@ -129,12 +130,12 @@ def _changed(found: DeskSettings, options: argparse.Namespace) -> DeskSettings:
         "chain_id": options.chain_id,
         "verifying_contract": options.verifying_contract,
     }
-    rate = {"bucket": options.burst, "refill_per_1000_s": options.per_second}
+    rate = replace(found.allowance, **_given({"bucket": options.burst, "refill_per_1000_s": options.per_second}))
     return replace(
         found,
         **plain,
         domain=replace(found.domain, **_given(domain)),
-        allowance=replace(found.allowance, **_given(rate)),
+        allowance=allowance(found.allowance, rate.bucket, rate.refill_per_1000_s, rate.per_day),
     )
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from chalicelib import wiring
 from chalicelib.allowance import Allowance
-from chalicelib.cli.arguments import Command, Printed, add_command, add_group, count, pattern, per_1000_s
+from chalicelib.cli.arguments import Command, Printed, add_command, add_group, allowance, count, pattern, per_1000_s
 from chalicelib.cli.tenants import tenants
 from chalicelib.clock import iso, now_s
 from chalicelib.signed.settings import KEY_ALLOWANCE, TakerKey, key_id_of, secret_of
@@ -58,7 +58,7 @@ def _add_rate(command: argparse.ArgumentParser) -> None:
     usual = KEY_ALLOWANCE
     text = f"requests that may come at once, 0 for no limit ({usual.bucket})"
     command.add_argument("--burst", type=count, default=usual.bucket, help=text)
-    text = f"how fast they come back ({usual.refill_per_1000_s // 1000})"
+    text = f"how fast they come back, 0 for no limit ({usual.refill_per_1000_s // 1000})"
     command.add_argument("--per-second", type=per_1000_s, default=usual.refill_per_1000_s, help=text)
 
 
@@ -110,7 +110,7 @@ def _require_signature(keys: TakerKeys, options: argparse.Namespace) -> TakerKey
 
 
 def _allowance(options: argparse.Namespace) -> Allowance:
-    return Allowance(options.burst, options.per_second, per_day=0)
+    return allowance(KEY_ALLOWANCE, options.burst, options.per_second)
 
 
 def _time(text: str) -> int:
