@@ -27,7 +27,8 @@ PAIR = "EXS_EUR"
 TOKEN = "0x1234567890abcdef1234567890abcdef12345678"
 QUOTE_TOKEN = "0xabcdefabcdefabcdefabcdefabcdefabcdefabcd"
 CUSTOMERS = ["cust_12345", "cust_23456", "cust_34567", "cust_45678", "cust_56789"]
-CREDIT = 10**6 * 10**18
+DECIMALS = 18
+CREDIT = 10**6 * 10**DECIMALS
 RATE_LIMIT = 100_000
 TOKEN_BUCKET = TOKEN_PER_SECOND = 1000
 DESK_PATH = "/orderbooks/stocks/api/offchain"
@@ -143,6 +144,8 @@ class DemoFile:
             "order_book_id": BOOK,
             "token_address": TOKEN,
             "quote_token_address": QUOTE_TOKEN,
+            "token_decimals": DECIMALS,
+            "quote_token_decimals": DECIMALS,
             "customers": CUSTOMERS,
         }
         content = {"base_url": base_url, "aws_endpoint_url": engine_url}
@@ -181,7 +184,7 @@ def what_to_try(base_url: str, api_key: str, taker_key: str, secret_key: str, fi
     return f"""
 Tallybook serves on {base_url}. Try, in another terminal:
 
-  place an order, and its match:
+  place an order for 5 shares at 100 euros each, and its match (in base units: both tokens have {DECIMALS} decimals):
     {place} -d '{json.dumps(order)}'
     {place} -d '{json.dumps(opposite)}'
 

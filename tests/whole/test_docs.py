@@ -32,9 +32,9 @@ def checkout(stack: RunningStack, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(block: str, folder: Path) -> str:
+def run(block: str, folder: Path, shell: tuple[str, ...] = ("bash", "-euo", "pipefail")) -> str:
     done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", block],
+        [*shell, "-c", block],
         cwd=folder,
         capture_output=True,
         text=True,
@@ -131,9 +131,23 @@ def test_every_file_that_a_document_links_to_is_there() -> None:
             assert ((ROOT / document).parent / target).exists(), f"{document} links to {target}"
 
 
-def test_the_page_about_a_venue_works_as_printed(checkout: Path) -> None:
+SHELLS = [("bash", "-euo", "pipefail"), ("sh", "-eu")]
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: shell[0])
+def test_the_page_about_the_book_desk_works_as_printed(checkout: Path, shell: tuple[str, ...]) -> None:
+    (order,) = blocks("docs/book-desk.md")
+    first, again, status, owner, cancelled = run(order, checkout, shell).splitlines()
+    assert first == again
+    assert first.startswith("placed ord_")
+    assert (status, cancelled) == ("it is OPEN", "it is CANCELLED")
+    assert owner == "orders of the customer: cust_34567"
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: shell[0])
+def test_the_page_about_a_venue_works_as_printed(checkout: Path, shell: tuple[str, ...]) -> None:
     (venue,) = blocks("docs/venue.md")
-    printed = run(venue, checkout)
+    printed = run(venue, checkout, shell)
     assert "is open" in printed
     assert "the buyer's order is FILLED" in printed
     assert "'balance': '500000000000000000000'" in printed  # ten shares at 50 euros, on the seller's account
