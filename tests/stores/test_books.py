@@ -35,6 +35,17 @@ def test_a_pair_or_a_symbol_that_is_taken_makes_no_book(books: Books, store: Dat
     assert sorted(store.scan("books"), key=repr) == before
 
 
+def test_a_symbol_that_differs_in_more_than_the_case_of_a_to_z_is_another(books: Books) -> None:
+    """T31"""
+    others = {"SS/Q": ("ob_2", "d"), "\u00df/Q": ("ob_3", "e")}
+    for symbol, (book_id, digit) in others.items():
+        books.create(replace(FIRST, book_id=book_id, base_asset="0x" + digit * 40, symbol=symbol))
+    for symbol, (book_id, _) in others.items():
+        found = books.of_symbol(FIRST.instance, symbol)
+        assert found is not None
+        assert found.book_id == book_id
+
+
 def test_a_book_id_is_given_once(books: Books) -> None:
     with pytest.raises(BookExists, match="ob_1"):
         books.create(replace(FIRST, base_asset="0x" + "d" * 40, symbol="D/Q"))
