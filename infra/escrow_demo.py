@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from chalicelib import cli, wiring
+from chalicelib.cli.arguments import CommandFailed
 from chalicelib.clock import now_s
 from chalicelib.escrow.commands import CreateCustomer, CreateOrder, Deposit, OpenPayin
 from chalicelib.escrow.desk import EscrowDesk
 from chalicelib.escrow.lifecycle import Status
 from chalicelib.escrow.money import MAJOR_UNIT, FeeTerms
-from chalicelib.escrow.order import Customer, Order, PayinType, Place, World
+from chalicelib.escrow.order import Customer, Order, OtherWorldsAsset, PayinType, Place, World
 from chalicelib.stores.escrow_keys import EscrowKeys
 from chalicelib.stores.escrow_settings import EscrowDesks
 from chalicelib.stores.escrows import Escrows
@@ -50,11 +51,14 @@ def seed() -> None:
 
 
 def escrow_desk(earlier: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a client of the escrow desk needs; earlier: what an earlier run wrote of it."""
+    """Return what a client of the escrow desk needs; earlier: what an earlier run wrote of it. Raises CommandFailed."""
     keys = {name: _key(earlier.get(name), whose) for name, whose in KEYS.items()}
     seeding = _Seeding.at(EscrowDesks(wiring.database()).merchant(INSTANCE, MERCHANT).place(World.SANDBOX))
-    seeding.fund()
-    seeding.make_orders()
+    try:
+        seeding.fund()
+        seeding.make_orders()
+    except OtherWorldsAsset as error:
+        raise CommandFailed(f"{error} (make run FRESH=1)") from error
     buyer, seller = seeding.buyer, seeding.seller
     ids = {"buyer_id": buyer.customer_id, "seller_id": seller.customer_id, "buyer_wallet_id": buyer.wallets[CURRENCY]}
     return {**keys, **ids}

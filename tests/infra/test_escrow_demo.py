@@ -1,0 +1,43 @@
+"""The escrow desk's part of the demo, on the in-memory store: made once, in the sandbox's own assets."""
+
+from __future__ import annotations
+
+import pytest
+
+from chalicelib import cli, wiring
+from chalicelib.cli.arguments import CommandFailed
+from chalicelib.core.sandbox import sandbox_asset
+from chalicelib.stores.accounts import Accounts
+from chalicelib.stores.dynamodb import Database
+from chalicelib.stores.keys import supply_key
+from infra import escrow_demo
+from infra.demo import INSTANCE, INSTANCE_REF, QUOTE_TOKEN
+
+
+@pytest.fixture
+def database(memory_database: Database, monkeypatch: pytest.MonkeyPatch) -> Database:
+    monkeypatch.setattr(wiring, "database", lambda: memory_database)
+    cli.run(["instance", "create", "--ref", INSTANCE_REF])
+    names = ["--name", "Euro", "--symbol", "EUR"]
+    cli.run(["token", "create", "--instance", INSTANCE, "--token-address", QUOTE_TOKEN, *names])
+    escrow_demo.seed()
+    return memory_database
+
+
+def test_the_demo_is_made_once_and_its_money_is_the_sandboxes(database: Database) -> None:
+    made = escrow_demo.escrow_desk({})
+    before = sorted(map(repr, database.scan("accounts")))
+    assert escrow_demo.escrow_desk(made) == made
+    assert sorted(map(repr, database.scan("accounts"))) == before
+    supply = supply_key(INSTANCE)
+    assert Accounts(database).balance(supply, sandbox_asset(QUOTE_TOKEN)).available == escrow_demo.DEPOSIT
+    assert Accounts(database).balance(supply, QUOTE_TOKEN).available == 0
+
+
+def test_over_tables_of_before_the_sandbox_had_assets_of_its_own_it_says_what_to_do(database: Database) -> None:
+    escrow_demo.escrow_desk({})
+    for row in list(database.scan("escrows")):
+        if "currency" in row:
+            database.put_many("escrows", [row | {"currency": row["currency"] | {"asset": QUOTE_TOKEN}}])
+    with pytest.raises(CommandFailed, match=r"make them anew \(make run FRESH=1\)"):
+        escrow_demo.escrow_desk({})
