@@ -7,6 +7,7 @@ import os
 import pty
 import re
 import resource
+import select
 import signal
 import socket
 import stat
@@ -364,10 +365,13 @@ def test_a_closed_terminal_stops_the_run_when_something_that_waits_for_it_leads_
     if leader == 0:
         os.chdir(ROOT)
         os.execve(sys.executable, [sys.executable, "-c", LIKE_MAKE, sys.executable, "-m", "infra.local"], environment)
-    reader = threading.Thread(target=drain, args=(terminal,), daemon=True)
+    closing = threading.Event()
+    reader = threading.Thread(target=drain, args=(terminal, closing), daemon=True)
     reader.start()
     stack = ready(tmp_path)
     place(stack, "cust_12345", "BUY")
+    closing.set()
+    reader.join()  # a terminal that somebody reads is not closed by closing it
     os.close(terminal)
     deadline_s = time.monotonic() + STOP_BOUND_S
     while (ended := os.waitpid(leader, os.WNOHANG)) == (0, 0):
@@ -381,10 +385,10 @@ def test_a_closed_terminal_stops_the_run_when_something_that_waits_for_it_leads_
     assert state.final
 
 
-def drain(terminal: int) -> None:
-    with suppress(OSError):
-        while os.read(terminal, 4096):
-            pass
+def drain(terminal: int, stop: threading.Event) -> None:
+    while not stop.is_set():
+        if select.select([terminal], [], [], 0.05)[0]:
+            os.read(terminal, 4096)
 
 
 @pytest.mark.stack
