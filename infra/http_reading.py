@@ -80,13 +80,16 @@ class RequestReader:
         try:
             protocol.receive_data(self._received)
             request = protocol.next_event()
-            if not isinstance(request, h11.Request):
-                raise RequestRefused(HTTPStatus.BAD_REQUEST, "this is no HTTP request")
-            _refuse_doubtful_framing(request)
-            target = _path_of(request)
+        except h11.RemoteProtocolError as error:
+            raise _malformed(error, "this is no HTTP request, or one with a malformed head") from error
+        if not isinstance(request, h11.Request):
+            raise RequestRefused(HTTPStatus.BAD_REQUEST, "this is no HTTP request")
+        _refuse_doubtful_framing(request)
+        target = _path_of(request)
+        try:
             body = self._read_body(protocol, deadline_s)
         except h11.RemoteProtocolError as error:
-            raise RequestRefused(HTTPStatus(error.error_status_hint), str(error)) from error
+            raise _malformed(error, "the body's chunks are malformed") from error
         self._received = protocol.trailing_data[0]
         return ReadRequest(request.method.decode("ascii"), target, _headers_of(request), body, protocol)
 
@@ -121,6 +124,8 @@ class RequestReader:
         body, length, framed = [], 0, 0
         while True:
             event = protocol.next_event()
+            if length + _announced(protocol) > BODY_BYTES_MAX:
+                raise _too_large()
             if event is h11.NEED_DATA:
                 if protocol.they_are_waiting_for_100_continue:
                     self._connection.sendall(protocol.send(_GO_ON) or b"")
@@ -157,6 +162,18 @@ class RequestReader:
             return self._connection.recv(RECEIVED_AT_ONCE)
         finally:
             self._connection.settimeout(REQUEST_S_MAX)
+
+
+def _announced(protocol: h11.Connection) -> int:
+    """Return how many bytes of the present chunk are to come; h11 knows, and tells nobody before they are there."""
+    return int(getattr(protocol._reader, "_bytes_in_chunk", 0))
+
+
+def _malformed(error: h11.RemoteProtocolError, what: str) -> RequestRefused:
+    status = HTTPStatus(error.error_status_hint)
+    if status is HTTPStatus.NOT_IMPLEMENTED:
+        what = "of transfer codings chunked alone is known, and once"
+    return RequestRefused(status, what)
 
 
 def _refuse_doubtful_lines(head: bytes) -> None:

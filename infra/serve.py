@@ -87,7 +87,7 @@ class Client(socketserver.BaseRequestHandler):
         at_work: AtWork,
         log: logging.Logger,
     ) -> None:
-        self._gateway = gateway
+        self._gateway = gateway()
         self._at_work = at_work
         self._log = log
         super().__init__(connection, address, server)
@@ -118,7 +118,7 @@ class Client(socketserver.BaseRequestHandler):
     def _carry_out(self, request: ReadRequest) -> tuple[int, list[tuple[str, str]], bytes]:
         """Return what the app answers: status, headers, body."""
         try:
-            answer = self._gateway().handle_request(
+            answer = self._gateway.handle_request(
                 method=request.method, path=request.target, headers=request.headers, body=request.body or None
             )
             body = _bytes(answer["body"])

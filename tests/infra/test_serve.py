@@ -264,6 +264,14 @@ def test_bodies_have_a_bound_and_up_to_it_are_taken(address: tuple[str, int], ga
     assert len(gateway.requests) == 2
 
 
+def test_a_chunk_that_is_announced_too_large_is_refused_before_it_comes(
+    address: tuple[str, int], gateway: Gateway
+) -> None:
+    for size in (b"F" * 17, b"%x" % (BODY_BYTES_MAX + 1)):
+        received = sent(address, post("Transfer-Encoding: chunked", body=size + b"\r\nhello"), ends=False)
+        assert (status_of(received), gateway.requests) == (413, [])
+
+
 def test_a_client_that_waits_to_send_its_body_is_told_to_go_on_or_refused(
     address: tuple[str, int], gateway: Gateway
 ) -> None:
