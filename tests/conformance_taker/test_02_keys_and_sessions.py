@@ -190,6 +190,14 @@ def test_k44_a_query_may_be_signed_as_libraries_write_it(shared: Desk, written: 
         assert outcome_of(answer) == BAD_SIGNATURE, other
 
 
+def test_k44_a_value_never_stands_for_more_parameters(shared: Desk) -> None:
+    """Signed were two parameters; sent is one, whose value reads like both."""
+    signature = signature_of(shared.secret, "GET", API + LIST, str(shared.clock()), b"ticker=A&page_size=2")
+    headers = {"x-api-signature": signature}
+    assert outcome_of(shared.signed("GET", LIST, query="ticker=A&page_size=2", headers=headers)) == 200
+    assert outcome_of(shared.signed("GET", LIST, query="ticker=A%26page_size%3D2", headers=headers)) == BAD_SIGNATURE
+
+
 def test_k5_names_that_come_twice_stay_in_their_order(shared: Desk) -> None:
     for signed, outcome in (("page=2&page=1", 200), ("page=1&page=2", BAD_SIGNATURE)):
         signature = signature_of(shared.secret, "GET", API + LIST, str(shared.clock()), signed.encode())

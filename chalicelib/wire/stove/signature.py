@@ -3,8 +3,9 @@
 X is the body of a POST, and the query of a GET as the client sent it. The gateway hands a query over decoded, so it is
 written again in the ways in which a client may have sent it; one match is enough (K5, K44).
 
-That does not weaken the signature: all of these texts say the same, for each but the undecoded one is read back as just
-this query. So whoever has seen a signed request can change how its query is written, not what it asks for.
+That does not weaken the signature: each encoded text is read back as just this query, so whoever has seen a signed
+request can change how its query is written, not what it asks for. The undecoded one does not count where a value would
+be read as more parameters.
 """
 
 from __future__ import annotations
@@ -46,9 +47,10 @@ def query_forms(query: Mapping[str, list[str]]) -> list[bytes]:
     """
     received = [(name, value) for name, values in query.items() for value in values]
     by_name = sorted(received, key=lambda pair: pair[0])
+    is_clear = not any("&" in name + value or "=" in name for name, value in received)
     forms = [
         "&".join(f"{write(name)}={write(value)}" for name, value in pairs)
-        for write in (_as_it_is, *_WRITERS)
+        for write in ([_as_it_is] if is_clear else []) + _WRITERS
         for pairs in (received, by_name)
     ]
     return [form.encode(errors="surrogatepass") for form in dict.fromkeys(forms)]
