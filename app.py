@@ -20,6 +20,7 @@ from chalice import Chalice, Rate, Response
 from chalice.app import CloudWatchEvent, DynamoDBEvent
 
 from chalicelib import wiring
+from chalicelib.core.consistency import Inconsistent
 from chalicelib.watching import invocation
 from chalicelib.wire.http import HttpRequest, HttpResponse, path_served
 from chalicelib.wire.mounts import is_of_escrow_desk, is_of_no_desk, is_of_taker_desk, is_of_trade_desk
@@ -109,7 +110,8 @@ def _answer_of_desk(request: HttpRequest) -> HttpResponse:
 
 def _answer(route: str | None) -> Response:
     request = app.current_request
-    assert request is not None, "a view runs for a request"
+    if request is None:
+        raise Inconsistent("a view runs for a request")
     query = request.query_params
     body = request.raw_body
     incoming = HttpRequest(

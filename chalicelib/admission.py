@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from chalicelib.clock import new_id, now_s
 from chalicelib.core.config import BookConfig, OrderRequest, Refusal, RefusalCode, refusal_of, size_refusal_of
+from chalicelib.core.consistency import Inconsistent
 from chalicelib.core.ledger import hold_of_limit, market_buy_cost, market_buy_hold, quantity_of_value
 from chalicelib.core.vocabulary import CancelAll, CancelOrder, OrderType, PlaceOrder, Side
 from chalicelib.stores.accounts import Accounts
@@ -67,7 +68,8 @@ class Admission:
         refusal = refusal_of(config, request)
         if refusal is not None:
             return refusal
-        assert config is not None
+        if config is None:
+            raise Inconsistent("an order is admitted to a book that there is")
         owner = customer_key(instance, request.customer)
         if request.value is not None:
             sized = self._sized(config, request)
@@ -135,7 +137,8 @@ class Admission:
 
     def _sized(self, config: BookConfig, request: OrderRequest) -> OrderRequest | Refusal:
         """Return an order by value with the quantity that it comes to on the published depth (R25), or its refusal."""
-        assert request.value is not None
+        if request.value is None:
+            raise Inconsistent("an order by value has one")
         depth = self._books.depth(book_key(config.instance, config.book_id))
         levels = depth.asks if request.side is Side.BUY else depth.bids
         if not levels:
@@ -150,7 +153,8 @@ class Admission:
         """Return what the order holds (T38, T42), or the refusal of one that the account cannot cover."""
         owner, asset = customer_key(config.instance, request.customer), config.asset_held(request.side)
         if request.order_type is OrderType.LIMIT:
-            assert request.price is not None
+            if request.price is None:
+                raise Inconsistent("a LIMIT order has a price")
             hold = hold_of_limit(request.side, request.price, request.quantity, config.base_decimals)
         elif request.side is Side.SELL:
             hold = request.quantity

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 
 from chalicelib.core.candles import Period
 from chalicelib.core.config import BookConfig
+from chalicelib.core.consistency import Inconsistent
 from chalicelib.core.journal import BrokenJournal
 from chalicelib.core.snapshot import BookState
 from chalicelib.core.vocabulary import CancelAll, CancelOrder, PlaceOrder
@@ -213,7 +214,8 @@ class Rebuilding:
         It is published in any case: the view of an entry may be damaged, or of a version that had no candles.
         """
         config = self._books.config(fold.key)
-        assert config is not None, "it was there when this began"
+        if config is None:
+            raise Inconsistent("it was there when this began")
         loaded = LoadedBook(fold.key, config, BookState.empty(config.first_rules, config.first_terms.status))
         self._loading.catch_up(loaded)
         if fold.head and loaded.state.head == fold.state.head:

@@ -17,6 +17,7 @@ from heapq import merge
 from itertools import groupby, takewhile
 
 from chalicelib.core.config import BookConfig
+from chalicelib.core.consistency import Inconsistent
 from chalicelib.core.journal import JournalEntry, trade_id
 from chalicelib.core.transactions import MOVEMENTS, TradeFacts, Transaction, TransactionType, transactions_of
 from chalicelib.core.vocabulary import Side
@@ -72,7 +73,8 @@ class Statements:
         @cache
         def book_of(book_id: str) -> BookConfig:
             config = self._books.config(book_key(instance, book_id))
-            assert config is not None, "a fill names a book that there is"
+            if config is None:
+                raise Inconsistent("a fill names a book that there is")
             return config
 
         fills = self._fills.newest_first(customer_key(instance, customer), from_ms=wanted.from_ms, to_ms=wanted.to_ms)

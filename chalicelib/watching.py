@@ -26,6 +26,7 @@ from typing import Any
 from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.logging.formatter import clear_context_keys, set_context_keys
 
+from chalicelib.core.consistency import Inconsistent
 from chalicelib.redaction import masked, secrets_of, shortened
 from chalicelib.wire.http import HttpRequest
 
@@ -167,7 +168,8 @@ def request_uncounted(instance: str, key_id: str, error: Exception) -> None:
 def _write_metrics() -> None:
     """Write what was measured in this invocation. Fields beside the metrics can be searched for in the log."""
     current = _invocation.get()
-    assert current is not None, "metrics are those of an invocation"
+    if current is None:
+        raise Inconsistent("metrics are those of an invocation")
     if not current.measured:
         return
     from aws_lambda_powertools.metrics.functions import is_metrics_disabled

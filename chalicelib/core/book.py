@@ -22,6 +22,7 @@ from dataclasses import asdict
 from heapq import heapify, heappop, heappush
 from typing import NamedTuple
 
+from chalicelib.core.consistency import Inconsistent
 from chalicelib.core.events import (
     Accepted,
     BookChanged,
@@ -101,7 +102,8 @@ class BookSide:
 
     def remove(self, order: OpenOrder) -> None:
         """Take a resting order out of the book, whatever is left of it."""
-        assert order.placed.price is not None
+        if order.placed.price is None:
+            raise Inconsistent("an order rests at a price")
         level = self.levels[self.sign * order.placed.price]
         level.quantity -= order.remaining
         del level.orders[order.placed.order_id]
@@ -253,8 +255,10 @@ class Book:
             case Traded():
                 self._apply_trade(event)
             case Rested():
-                assert self.incoming is not None
-                assert event.order.price is not None
+                if self.incoming is None:
+                    raise Inconsistent("an order is on its way")
+                if event.order.price is None:
+                    raise Inconsistent("an order rests at a price")
                 self.rest(self.incoming, event.order.price)
                 self.incoming = None
             case Closed(order):
@@ -287,7 +291,8 @@ class Book:
         return isinstance(event, Closed) and event.reason is CloseReason.EXPIRED
 
     def _apply_trade(self, trade: Traded) -> None:
-        assert self.incoming is not None
+        if self.incoming is None:
+            raise Inconsistent("an order is on its way")
         maker, taker = self.open_orders[trade.maker.order_id], self.incoming
         buyer, seller = (taker, maker) if trade.taker.side is Side.BUY else (maker, taker)
         buyer.hold -= trade.notional + trade.released
@@ -317,46 +322,62 @@ class Book:
 
         dust_may_rest: for a book with a past, in which dust from before T46 rests until somebody meets it.
         """
-        assert self.incoming is None, "an order is still on its way"
+        if self.incoming is not None:
+            raise Inconsistent("an order is still on its way")
         # A book at rest is not crossed: the best bid lies under the best ask.
-        if self.bids.keys and self.asks.keys:
-            assert self.bids.keys[-1] < -self.asks.keys[-1], "crossed at rest"
+        if self.bids.keys and self.asks.keys and self.bids.keys[-1] >= -self.asks.keys[-1]:
+            raise Inconsistent("crossed at rest")
         resting: dict[str, OpenOrder] = {}
         orders_in_levels = 0
         for side in (self.bids, self.asks):
             # The list of keys is ascending and names exactly the levels there are.
-            assert side.keys == sorted(side.levels), "keys and levels differ"
+            if side.keys != sorted(side.levels):
+                raise Inconsistent("keys and levels differ")
             for key, level in side.levels.items():
-                assert key == side.sign * level.price, "a level under another price's key"
-                assert level.orders, "empty level"
-                assert level.quantity == sum(order.remaining for order in level.orders.values()), "level sum is wrong"
+                if key != side.sign * level.price:
+                    raise Inconsistent("a level under another price's key")
+                if not level.orders:
+                    raise Inconsistent("empty level")
+                if level.quantity != sum(order.remaining for order in level.orders.values()):
+                    raise Inconsistent("level sum is wrong")
                 resting.update(level.orders)
                 orders_in_levels += len(level.orders)
-        assert len(resting) == orders_in_levels, "an order rests twice"
-        assert resting == self.open_orders, "open orders and levels differ"
+        if len(resting) != orders_in_levels:
+            raise Inconsistent("an order rests twice")
+        if resting != self.open_orders:
+            raise Inconsistent("open orders and levels differ")
         for order in resting.values():
             placed = order.placed
             # Only part of an order can be unfilled, and only LIMIT orders rest.
-            assert 0 < order.remaining <= placed.quantity, "remaining out of range"
-            assert placed.order_type is OrderType.LIMIT, "a MARKET order rests"
-            assert placed.price is not None, "an order rests at no price"
+            if not (0 < order.remaining <= placed.quantity):
+                raise Inconsistent("remaining out of range")
+            if placed.order_type is not OrderType.LIMIT:
+                raise Inconsistent("a MARKET order rests")
+            if placed.price is None:
+                raise Inconsistent("an order rests at no price")
             # It rests on its side, at its price.
             side = self.side(placed.side)
             own_level = side.levels.get(side.sign * placed.price)
-            assert placed.order_id in (own_level.orders if own_level else ()), "an order rests at another's place"
+            if own_level is None or placed.order_id not in own_level.orders:
+                raise Inconsistent("an order rests at another's place")
             # What rests is worth a quote unit at least.
-            assert dust_may_rest or placed.price * order.remaining >= self.scale, "dust rests"
+            if not (dust_may_rest or placed.price * order.remaining >= self.scale):
+                raise Inconsistent("dust rests")
             # A hold is a pure function of the open order.
             hold = hold_of_limit(placed.side, placed.price, order.remaining, self.rules.base_decimals)
-            assert order.hold == hold, "hold is not what the order needs"
+            if order.hold != hold:
+                raise Inconsistent("hold is not what the order needs")
         # A heap's parent comes before its children, and every resting order that expires is in it.
         heap = self.expiries
-        assert all(heap[(at - 1) // 2] <= heap[at] for at in range(1, len(heap))), "expiries are in disorder"
+        if not all(heap[(at - 1) // 2] <= heap[at] for at in range(1, len(heap))):
+            raise Inconsistent("expiries are in disorder")
         expiring = ((order.placed.expires_at_ms, order_id) for order_id, order in resting.items())
         expected = {expiry for expiry in expiring if expiry[0] is not None}
-        assert expected <= set(heap), "an expiry is forgotten"
+        if not expected <= set(heap):
+            raise Inconsistent("an expiry is forgotten")
         # A customer's orders are found without a walk.
         by_customer: dict[str, dict[str, OpenOrder]] = {}
         for order_id, order in resting.items():
             by_customer.setdefault(order.placed.customer, {})[order_id] = order
-        assert by_customer == self.by_customer, "a customer's orders are not what rests of it"
+        if by_customer != self.by_customer:
+            raise Inconsistent("a customer's orders are not what rests of it")

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from ulid import ULID
 
 from chalicelib.core.book import Book
+from chalicelib.core.consistency import Inconsistent
 from chalicelib.core.events import (
     Accepted,
     BookChanged,
@@ -154,7 +155,7 @@ def replay(book: Book, entry: JournalEntry) -> list[Event]:
         try:
             event = decode(raw, book)
             book.apply(event)
-        except (KeyError, ValueError, TypeError, AssertionError) as error:
+        except (KeyError, ValueError, TypeError, Inconsistent) as error:
             raise BrokenJournal(f"{entry.book}: entry {entry.sequence} cannot be folded at {raw}") from error
         events.append(event)
     return events

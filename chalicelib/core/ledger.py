@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from chalicelib.core.consistency import Inconsistent
 from chalicelib.core.events import Closed, Event, Traded
 from chalicelib.core.vocabulary import Side
 
@@ -121,5 +122,6 @@ def settle(events: Iterable[Event]) -> dict[tuple[Party, Side], Delta]:
         elif isinstance(event, Closed):
             move(Party(event.order.customer), event.order.side, event.released, -event.released)
     for asset in Side:
-        assert sum(sum(total) for (_, held_by), total in totals.items() if held_by is asset) == 0, "money appeared"
+        if sum(sum(total) for (_, held_by), total in totals.items() if held_by is asset) != 0:
+            raise Inconsistent("money appeared")
     return {account: Delta(*total) for account, total in totals.items() if total != [0, 0]}

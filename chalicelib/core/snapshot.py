@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chalicelib.core.book import Book, Cancelling, OpenOrder
+from chalicelib.core.consistency import Inconsistent
 from chalicelib.core.events import BookChanged, Event
 from chalicelib.core.journal import (
     Head,
@@ -121,7 +122,7 @@ def decode_state(name: str, rules: BookRules, snapshot: bytes) -> BookState:
             book.cancelling = Cancelling(str(command_id), str(customer), int(closed))
         book.check(dust_may_rest=True)
         return BookState(book, head, {str(name): int(at_ms) for name, at_ms in content["named"].items()})
-    except (zlib.error, ValueError, KeyError, TypeError, AttributeError, OverflowError, AssertionError) as error:
+    except (zlib.error, ValueError, KeyError, TypeError, AttributeError, OverflowError, Inconsistent) as error:
         raise BrokenSnapshot(f"{name}: {error!r}") from error
 
 

@@ -22,6 +22,7 @@ from dataclasses import replace
 from ulid import ULID
 
 from chalicelib.clock import new_id
+from chalicelib.core.consistency import Inconsistent
 from chalicelib.core.transactions import Transaction
 from chalicelib.escrow.checks import wrong
 from chalicelib.escrow.faults import DeskBusy, Invalid, NotFound
@@ -172,12 +173,14 @@ class Commits:
         return after
 
     def _things(self, step: Step, after: Case) -> list[Write]:
-        assert step.before is not None, "a new order is created"
+        if step.before is None:
+            raise Inconsistent("a new order is created")
         writes = [self._escrows.change_order(step.before, after.order)]
         writes += [self._escrows.put_payin(payin, left) for payin, left in step.payins]
         new_payins, new_payouts = sum(left is None for _, left in step.payins), 0
         if step.puts_payout:
-            assert after.payout is not None, "a payout that is put"
+            if after.payout is None:
+                raise Inconsistent("a payout that is put")
             writes.append(self._escrows.put_payout(after.payout, step.payout_left))
             new_payouts = 1 if step.payout_left is None else 0
         if step.refund is not None:

@@ -6,6 +6,7 @@ import secrets
 import string
 from collections.abc import Callable
 
+from chalicelib.core.consistency import Inconsistent
 from chalicelib.escrow import steps
 from chalicelib.escrow.checks import Errors, required, selected, value_errors
 from chalicelib.escrow.commands import CreateOrder
@@ -101,7 +102,8 @@ class Creation:
         demand(errors)
         buyer = found.get(ids["buyer_id"] or 0)
         seller = found.get(ids["seller_id"] or 0)
-        assert currency is not None, "an unknown currency is an error"
+        if currency is None:
+            raise Inconsistent("an unknown currency is an error")
         if request.is_account_trustee or seller is None:
             own = self._own_customer(place)
             buyer, seller = own if request.is_account_trustee else buyer, seller or own
@@ -110,7 +112,8 @@ class Creation:
     def _own_customer(self, place: Place) -> Customer:
         merchant = self._desks.merchant(place.instance, place.merchant)
         own = self._escrows.customer(place, merchant.customers[place.world])
-        assert own is not None, "a merchant's own customers are made with it"
+        if own is None:
+            raise Inconsistent("a merchant's own customers are made with it")
         return own
 
 

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 from uuid import uuid4
 
+from chalicelib.core.consistency import Inconsistent
 from chalicelib.core.transactions import Movement, Transaction
 from chalicelib.core.vocabulary import AMOUNT_MAX
 from chalicelib.escrow.checks import Errors, wrong
@@ -129,7 +130,8 @@ class Customers:
             except (TransactionRefused, OutcomeUnknown):  # changed by others, or done already: what is there tells
                 self._pause(jitter(attempt))
             found = self._escrows.customer_by_id(customer.place, customer.customer_id)
-            assert found is not None, "a customer stays"
+            if found is None:
+                raise Inconsistent("a customer stays")
             customer = found
         raise DeskBusy(f"customer {customer.customer_id}")
 

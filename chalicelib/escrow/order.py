@@ -14,6 +14,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from chalicelib.core.changes import Account
+from chalicelib.core.consistency import Inconsistent
 from chalicelib.core.sandbox import is_of_sandbox
 from chalicelib.escrow.lifecycle import Status
 from chalicelib.escrow.money import NO_FEE, Currency, FeeTerms, fee_of
@@ -187,7 +188,8 @@ class Order:
 
     @property
     def buyer_account(self) -> Account:
-        assert self.buyer is not None, "an order without a buyer moves no money"
+        if self.buyer is None:
+            raise Inconsistent("an order without a buyer moves no money")
         return self.account_of(self.buyer)
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from chalicelib.core.consistency import Inconsistent
 from chalicelib.escrow import steps
 from chalicelib.escrow.checks import confirm_errors, payin_errors, payout_errors, selected
 from chalicelib.escrow.commands import OpenPayin, PayOut
@@ -93,7 +94,8 @@ class Payments:
             return steps.payout_set(case, payout_id(), self._clock_s())
 
         case = self._commit_for_body(place, request.order_id, decide, _about_payout(receipt))
-        assert case.payout is not None, "an order has one payout"
+        if case.payout is None:
+            raise Inconsistent("an order has one payout")
         return case.payout
 
     def _commit_for_body(
@@ -129,7 +131,8 @@ class Payments:
 
     def _available(self, order: Order) -> int:
         account = order.buyer_account
-        assert account.customer is not None, "a buyer is a customer"
+        if account.customer is None:
+            raise Inconsistent("a buyer is a customer")
         owner = customer_key(order.place.instance, account.customer)
         return self._accounts.balance(owner, account.asset).available
 
@@ -138,7 +141,8 @@ class Payments:
         if case.payin is not None and case.payin.payin_id == payin_id:
             return case.payin
         payin = self._escrows.payin(place, payin_id)
-        assert payin is not None, "a payin stays"
+        if payin is None:
+            raise Inconsistent("a payin stays")
         return payin
 
     def _decide_payin(
@@ -162,7 +166,8 @@ class Payments:
 
 def _about_payin(receipt: PayinReceipt | None) -> Receipt | None:
     def write(case: Case) -> Write:
-        assert receipt is not None and case.payin is not None, "a payin is answered"  # noqa: PT018
+        if receipt is None or case.payin is None:
+            raise Inconsistent("a payin is answered")
         return receipt(case.payin)
 
     return None if receipt is None else write
@@ -170,7 +175,8 @@ def _about_payin(receipt: PayinReceipt | None) -> Receipt | None:
 
 def _about_payout(receipt: PayoutReceipt | None) -> Receipt | None:
     def write(case: Case) -> Write:
-        assert receipt is not None and case.payout is not None, "a payout is answered"  # noqa: PT018
+        if receipt is None or case.payout is None:
+            raise Inconsistent("a payout is answered")
         return receipt(case.payout)
 
     return None if receipt is None else write

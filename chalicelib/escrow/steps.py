@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from chalicelib.core.changes import Account, Change, Changes, Leg, merged
+from chalicelib.core.consistency import Inconsistent
 from chalicelib.core.transactions import TransactionType
 from chalicelib.escrow.checks import fee_terms_after, real_changes
 from chalicelib.escrow.commands import OrderChanges
@@ -164,7 +165,8 @@ def paid(case: Case, payin: Payin, at_s: int, payout_id: int | None = None) -> S
         return Step(
             order, Case(_next(case, after), confirmed), (event,), payins, changes=merged(moves), legs=_legs(legs)
         )
-    assert payout_id is not None, "an order that settles at once is paid out"
+    if payout_id is None:
+        raise Inconsistent("an order that settles at once is paid out")
     payout = replace(_payout(after, payout_id, at_s), status=PayoutStatus.CONFIRMED, confirmed_at_s=at_s)
     release, release_legs, released_amounts = _settlement(after)
     settled, second = _moved(
@@ -220,7 +222,8 @@ def released(case: Case, at_s: int) -> Step:
     after, event = _moved(order, Action.RELEASE, at_s)
     moves, legs, amounts = _settlement(order)
     after = _next(case, replace(after, hold=0, released=amounts))
-    assert case.payout is not None, "an order that is validated has a payout"
+    if case.payout is None:
+        raise Inconsistent("an order that is validated has a payout")
     payout = replace(case.payout, status=PayoutStatus.CONFIRMED, confirmed_at_s=at_s)
     return Step(
         order,
@@ -246,7 +249,8 @@ def cancelled(
     if metadata is not None:
         facts["metadata"] = metadata
     if order.status in HOLDING:
-        assert refund_id is not None, "what is held is refunded"
+        if refund_id is None:
+            raise Inconsistent("what is held is refunded")
         return _refunded(case, order.hold, at_s, refund_id, Action.CANCEL, **facts)
     after, event = _moved(order, Action.CANCEL, at_s, **facts)
     ended = _open_payin_ended(case)
@@ -257,7 +261,8 @@ def cancelled(
 def reimbursed(case: Case, amount: int, at_s: int, refund_id: int) -> Step:
     """A part of the hold goes back to the buyer; all of it ends the order, but a rejected one, which has ended."""
     order = case.order
-    assert 0 <= amount <= order.hold, "no more is given back than is held"
+    if not (0 <= amount <= order.hold):
+        raise Inconsistent("no more is given back than is held")
     transition(order.status, Action.REIMBURSE)
     is_all = amount == order.hold and order.status in HOLDING
     return _refunded(case, amount, at_s, refund_id, Action.CANCEL if is_all else Action.REIMBURSE)
@@ -337,7 +342,8 @@ def _settlement(order: Order) -> tuple[list[tuple[Account, Change]], list[Leg], 
 def _refunded(case: Case, amount: int, at_s: int, refund_id: int, action: Action, **facts: Any) -> Step:
     """Give back an amount; all that is left ends payin and payout."""
     order, buyer = case.order, case.order.buyer
-    assert buyer is not None, "what is held is held of a buyer"
+    if buyer is None:
+        raise Inconsistent("what is held is held of a buyer")
     number = order.refunds + 1
     refund = Refund(order.place, refund_id, order.order_id, number, amount, buyer.wallet_id, at_s)
     state = {"hold": order.hold - amount, "refunds": number, "refund_status": RefundStatus.CONFIRMED}
@@ -345,7 +351,8 @@ def _refunded(case: Case, amount: int, at_s: int, refund_id: int, action: Action
     payin, payout = case.payin, case.payout
     payins: tuple[tuple[Payin, PayinStatus | None], ...] = ()
     if amount == order.hold:
-        assert payin is not None, "a hold comes from a payin"
+        if payin is None:
+            raise Inconsistent("a hold comes from a payin")
         payin, left = replace(payin, status=PayinStatus.REFUNDED), payin.status
         payins = ((payin, left),)
     ends_payout = action is Action.CANCEL and payout is not None

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 
+from chalicelib.core.consistency import Inconsistent
 from chalicelib.tenancy import INSTANCE_ID
 
 MESSAGE_CHARACTERS_MAX = 2048
@@ -69,7 +70,8 @@ def _value(lines: list[str], name: str, form: re.Pattern[str]) -> str:
 
 def _at_ms(text: str) -> int:
     form = _FORMS["Timestamp"].fullmatch(text)
-    assert form is not None, "it has its form"
+    if form is None:
+        raise Inconsistent("it has its form")
     try:
         moment = datetime.strptime(form[1], "%Y-%m-%dT%H:%M:%S")
     except ValueError as error:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum, StrEnum
 
+from chalicelib.core.consistency import Inconsistent
 from chalicelib.signed.order import NOTHING, Charge, Hold, SignedOrder, customer_of
 
 
@@ -196,7 +197,8 @@ def _unlock(_order: SignedOrder, state: State, step: Step) -> State:
 
 def _fill(order: SignedOrder, state: State, step: Step) -> State:
     charge = step.charge
-    assert charge is not None, "a fill says what it moves"
+    if charge is None:
+        raise Inconsistent("a fill says what it moves")
     filled = state.filled + charge.quantity
     if charge.quantity < 1 or filled > order.quantity:
         raise Forbidden("fill more than is left")

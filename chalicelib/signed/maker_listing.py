@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 
+from chalicelib.core.consistency import Inconsistent
 from chalicelib.signed.lifecycle import Status
 from chalicelib.signed.listing import as_of, is_customer
 from chalicelib.signed.order import order_id_of
@@ -131,7 +132,8 @@ class MakerOrders:
         if query.order_hash is None and query.nonce is None:
             return self.orders.orders_of_maker(self.instance, self.maker)
         if query.nonce is None:
-            assert query.order_hash is not None
+            if query.order_hash is None:
+                raise Inconsistent("a list of one order names it")
             order_id = order_id_of(query.order_hash)
         else:
             found = self.orders.order_of_nonce(self.instance, self.maker, query.nonce)

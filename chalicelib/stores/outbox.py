@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from chalicelib.core.consistency import Inconsistent
 from chalicelib.escrow.lifecycle import Status
 from chalicelib.escrow.order import Place
 from chalicelib.stores.dynamodb import Database, Put, Row, Write
@@ -65,7 +66,8 @@ def _owner(place: Place) -> str:
 
 
 def _key(place: Place, command: str, number: int) -> Row:
-    assert 0 <= number < NUMBERS_MAX, "one digit, so that a command's events stand in their order"
+    if not (0 <= number < NUMBERS_MAX):
+        raise Inconsistent("one digit, so that a command's events stand in their order")
     return {"owner": _owner(place), "entry": f"{command}/{number}"}
 
 

@@ -17,6 +17,7 @@ from heapq import merge
 from itertools import chain
 from typing import Any
 
+from chalicelib.core.consistency import Inconsistent
 from chalicelib.signed.order import NONCE_MAX
 from chalicelib.stores.dynamodb import BATCH_GET_KEYS_MAX, Database, Delete, Put, Row, Update, Write, batched
 from chalicelib.stores.signed_rows import (
@@ -235,7 +236,8 @@ class SignedOrders:
         stored: with the lock.
         """
         lock = stored.state.lock
-        assert lock is not None, "the order is locked"
+        if lock is None:
+            raise Inconsistent("the order is locked")
         return Put(TABLE, locked_row(stored, taker, reference_id, lock.expires_at_s))
 
     def hide_locked(self, stored: StoredOrder, taker: str) -> Write:

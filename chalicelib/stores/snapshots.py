@@ -16,6 +16,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
+from chalicelib.core.consistency import Inconsistent
 from chalicelib.core.snapshot import BrokenSnapshot
 from chalicelib.stores.dynamodb import ConditionFailed, Database, Update
 from chalicelib.stores.journal import TABLE
@@ -67,7 +68,8 @@ class Snapshots:
         """
         content, sequence = snapshot.content, snapshot.sequence
         pieces = [content[at : at + PIECE_BYTES_MAX] for at in range(0, len(content), PIECE_BYTES_MAX)]
-        assert 0 < len(pieces) < PIECES_MAX, "the snapshot is too large"
+        if not (0 < len(pieces) < PIECES_MAX):
+            raise Inconsistent("the snapshot is too large")
         first, _ = _piece_keys(sequence)
         rows = ({"book": _partition(book), "sequence": first + n, "piece": piece} for n, piece in enumerate(pieces))
         self._database.put_many(TABLE, rows)

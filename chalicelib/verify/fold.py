@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from chalicelib.core.candles import Candle, Market, Period, trades_in
 from chalicelib.core.config import BookConfig
+from chalicelib.core.consistency import Inconsistent
 from chalicelib.core.events import Accepted, CancelRefused, Closed, Event, Rested, Traded
 from chalicelib.core.journal import BrokenJournal, JournalEntry, entry_hash
 from chalicelib.core.ledger import settle
@@ -163,7 +164,7 @@ class BookFold:
         """Return what is wrong with the book after its last entry: crossed, or holds that no rule gives."""
         try:
             self.state.book.check(dust_may_rest=True)
-        except AssertionError as error:
+        except Inconsistent as error:
             return Disagreement(f"{self.key} after entry {self.head}", "a sound book", str(error))
         return None
 

@@ -9,6 +9,7 @@ import pytest
 from chalicelib.core import journal
 from chalicelib.core.book import EXPIRIES_SPARE, Book
 from chalicelib.core.commands import close_out, decide, expire
+from chalicelib.core.consistency import Inconsistent
 from chalicelib.core.events import Accepted, CancelRefused, Closed, Event, Rested
 from chalicelib.core.ledger import Delta, Party, settle
 from chalicelib.core.matching import InvalidCommand, place
@@ -225,16 +226,16 @@ def test_check_looks_at_the_first_two_expiries_too() -> None:
         book, limit("late", BUY, 50, 1, expires_at_ms=AT_MS + 2), limit("early", BUY, 51, 1, expires_at_ms=AT_MS + 1)
     )
     book.expiries.reverse()
-    with pytest.raises(AssertionError, match=r"^expiries are in disorder$"):
+    with pytest.raises(Inconsistent, match=r"^expiries are in disorder$"):
         book.check()
 
 
 def test_check_notices_an_expiry_that_is_forgotten_or_out_of_order() -> None:
     book = a_market()
     book.expiries.reverse()
-    with pytest.raises(AssertionError, match=r"^expiries are in disorder$"):
+    with pytest.raises(Inconsistent, match=r"^expiries are in disorder$"):
         book.check()
     book = a_market()
     book.expiries.pop()
-    with pytest.raises(AssertionError, match=r"^an expiry is forgotten$"):
+    with pytest.raises(Inconsistent, match=r"^an expiry is forgotten$"):
         book.check()

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from chalicelib.core.consistency import Inconsistent
 from chalicelib.core.ledger import unit
 from chalicelib.core.vocabulary import AMOUNT_MAX
 from chalicelib.wire.json_reading import read_json
@@ -114,5 +115,6 @@ def written(value: object) -> str:
 
 
 def _string(name: object) -> str:
-    assert isinstance(name, str)
+    if not isinstance(name, str):
+        raise Inconsistent("a member has a name")
     return json.dumps(name, ensure_ascii=False)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from chalicelib.api_tokens import ApiToken, Permission, TokenStatus, secret_of
 from chalicelib.clock import now_s
+from chalicelib.core.consistency import Inconsistent
 from chalicelib.stores.allowances import Allowances
 from chalicelib.stores.api_tokens import ApiTokens
 from chalicelib.stores.dynamodb import Database, OutcomeUnknown, Unavailable
@@ -38,7 +39,8 @@ class Caller:
     @property
     def name(self) -> str:
         """The customer's reference, on a private route."""
-        assert self.customer is not None, "a public route has no customer"
+        if self.customer is None:
+            raise Inconsistent("a public route has no customer")
         return self.customer
 
     @property

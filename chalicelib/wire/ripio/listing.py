@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from chalicelib.core.consistency import Inconsistent
 from chalicelib.core.vocabulary import OrderStatus, OrderType, Side
 from chalicelib.stores.orders import OrderRow, Orders
 from chalicelib.wire.http import HttpRequest, HttpResponse
@@ -88,7 +89,8 @@ class ListingEndpoints:
             return []
         if filters.wants_live_ones_only:
             return self.orders.live_newest_first(owner, at_ms, READ_ROWS)
-        assert filters.window is not None
+        if filters.window is None:
+            raise Inconsistent("a list of closed orders has a window")
         return self.orders.newest_first(owner, READ_ROWS, filters.window.from_ms, filters.window.to_ms)
 
 

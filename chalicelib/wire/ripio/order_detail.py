@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from chalicelib.core.consistency import Inconsistent
 from chalicelib.stores.external_ids import ExternalIds
 from chalicelib.stores.fills import Fill, Fills
 from chalicelib.stores.orders import OrderRow, Orders
@@ -81,8 +82,10 @@ def fills_of_order(fills: Fills, owner: str, row: OrderRow) -> list[Fill]:
     found: list[Fill] = []
     if not row.filled:
         return found
-    assert row.sequence is not None, "an order that traded has had its turn"
-    assert row.updated_at_ms is not None, "an order that traded has had its turn"
+    if row.sequence is None:
+        raise Inconsistent("an order that traded has had its turn")
+    if row.updated_at_ms is None:
+        raise Inconsistent("an order that traded has had its turn")
     left = row.filled
     for fill in fills.newest_first(owner, to_ms=row.updated_at_ms):
         if fill.order_id == row.order_id and fill.sequence <= row.sequence:

@@ -9,6 +9,7 @@ from itertools import islice
 from chalicelib.admission import Admission
 from chalicelib.clock import iso, now_ms
 from chalicelib.core.config import OrderRequest, Refusal, RefusalCode
+from chalicelib.core.consistency import Inconsistent
 from chalicelib.core.vocabulary import CloseReason, OrderStatus
 from chalicelib.outcomes import CANCEL_ALL_WAIT_S, CANCEL_WAIT_S, Outcomes, is_cancel_decided, is_matched
 from chalicelib.stores.books import Books
@@ -257,7 +258,8 @@ def _placed_view(row: OrderRow, market: Market) -> dict[str, object]:
 
 def _cancelled_view(row: OrderRow, market: Market) -> dict[str, object]:
     figures = figures_of(row, market.decimals)
-    assert row.updated_at_ms is not None, "a closed order has had its turn"
+    if row.updated_at_ms is None:
+        raise Inconsistent("a closed order has had its turn")
     return {
         "id": shown(row.order_id),
         "create_date": iso(row.created_at_ms),

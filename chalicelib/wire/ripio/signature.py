@@ -14,6 +14,7 @@ import math
 import re
 from decimal import Decimal
 
+from chalicelib.core.consistency import Inconsistent
 from chalicelib.wire.json_reading import TooDeep, UnreadableJson
 from chalicelib.wire.ripio.decimals import Number, parse
 
@@ -80,7 +81,8 @@ def ecmascript_number(text: str) -> str:
     if not double:
         return "0"
     sign, digits, exponent = Decimal(repr(double)).normalize().as_tuple()
-    assert isinstance(exponent, int)
+    if not isinstance(exponent, int):
+        raise Inconsistent("a finite number has an exponent")
     shown, point = "".join(map(str, digits)), len(digits) + exponent
     if EXPONENT_BELOW < point <= EXPONENT_FROM:
         if exponent >= 0:

@@ -20,6 +20,7 @@ from pydantic import (
     model_validator,
 )
 
+from chalicelib.core.consistency import Inconsistent
 from chalicelib.signed.connect import MESSAGE_CHARACTERS_MAX
 from chalicelib.signed.order import AMOUNT_MAX, EXCHANGE_MAX, NONCE_MAX, SignedOrder
 from chalicelib.wire.json_reading import UnreadableJson, read_json
@@ -163,7 +164,8 @@ class LockBody(Body):
     @field_validator("lock_duration", mode="before")
     @classmethod
     def _is_no_longer_than_allowed(cls, value: object, info: ValidationInfo) -> object:
-        assert info.context is not None, "the endpoint knows the setting"
+        if info.context is None:
+            raise Inconsistent("the endpoint knows the setting")
         return _integer(1, info.context["lock_seconds"])(value)
 
 

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from chalicelib.core.consistency import Inconsistent
 from chalicelib.signed.desk import FillRequest, SignedOrderDesk
 from chalicelib.signed.eip712 import canonical, order_hash_of
 from chalicelib.signed.lifecycle import Phase, Status, live_lock, phase_at
@@ -53,7 +54,8 @@ class TakerEndpoints:
             caller.instance, caller.settings, body.order_hash, caller.address, body.lock_duration, body.reference_id
         )
         lock = locked.state.lock
-        assert lock is not None, "the order was locked just now"
+        if lock is None:
+            raise Inconsistent("the order was locked just now")
         return {
             "success": True,
             "order_hash": locked.order_hash,
@@ -99,7 +101,8 @@ class TakerEndpoints:
     def _order_hash_of(self, body: FillBody, caller: Caller) -> str:
         """Return the hash of the order that is to be filled. Raises Fault where the body's forms of it disagree."""
         if body.order is None:
-            assert body.order_hash is not None, "the body names its order"
+            if body.order_hash is None:
+                raise Inconsistent("the body names its order")
             return body.order_hash
         order_hash = order_hash_of(caller.settings.domain, body.order.order())
         if body.order_hash not in (None, order_hash):

@@ -10,6 +10,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from chalicelib.core.config import OrderRequest
+from chalicelib.core.consistency import Inconsistent
 from chalicelib.core.vocabulary import OrderStatus, OrderType, Side, TimeInForce
 from chalicelib.wire.trusset.schema import (
     AMOUNT_MESSAGE,
@@ -118,5 +119,6 @@ def customer_query(query: Mapping[str, list[str]]) -> str:
     parameters = Parameters(query)
     customer = parameters.single("customerRef", REF, REF_MESSAGE, is_required=True)
     parameters.refuse_faulty()
-    assert customer is not None
+    if customer is None:
+        raise Inconsistent("a faulty parameter is refused")
     return customer

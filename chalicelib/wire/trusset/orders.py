@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from chalicelib.admission import Admission, Admitted
 from chalicelib.clock import iso, now_ms
 from chalicelib.core.config import Refusal
+from chalicelib.core.consistency import Inconsistent
 from chalicelib.core.vocabulary import CloseReason
 from chalicelib.outcomes import CANCEL_WAIT_S, Outcomes, is_cancel_decided, is_matched
 from chalicelib.stores.dynamodb import OutcomeUnknown, Unavailable, Write
@@ -44,7 +45,8 @@ class OrderEndpoints:
 
         def act(replay: Replay | None) -> HttpResponse:
             def receipt(admitted: Admitted) -> Write:
-                assert replay is not None
+                if replay is None:
+                    raise Inconsistent("a receipt is for a key")
                 return replay.recording(201, _admitted_body(admitted, envelope), pending_until_ms)
 
             outcome = self.admission.place(instance, body.orderBookId, body.request(), receipt if replay else None)
@@ -95,7 +97,8 @@ class OrderEndpoints:
             raise Fault("CANCEL_PENDING", "The cancel is queued; ask again", headers={"Retry-After": "1"})
         if row.reason is not CloseReason.USER_CANCELLED:
             raise _order_not_found()
-        assert row.updated_at_ms is not None, "a closed order has had its turn"
+        if row.updated_at_ms is None:
+            raise Inconsistent("a closed order has had its turn")
         data = {"id": order_id, "status": row.status.value, "cancelledAt": iso(row.updated_at_ms)}
         return envelope.success(200, data)
 

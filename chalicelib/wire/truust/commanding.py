@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from chalicelib.core.consistency import Inconsistent
 from chalicelib.escrow.faults import Forbidden, Invalid
 from chalicelib.stores.dynamodb import Write
 from chalicelib.stores.requests import ReceiptExists, Requests
@@ -96,8 +97,9 @@ class Commanding:
         fields = schema.checked(sent, body, errors)
         try:
             shown = carry_out(Sent(fields, errors, sent), None if replay is None else _recorder(replay))
-        except ReceiptExists:
-            assert replay is not None, "a receipt is for a key"
+        except ReceiptExists as error:
+            if replay is None:
+                raise Inconsistent("a receipt is for a key") from error
             return replay.joined()
         except Forbidden as refused:
             return _kept(replay, invalid_field("status", str(refused)))

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from chalicelib.allowance import Allowance
+from chalicelib.core.consistency import Inconsistent
 from chalicelib.escrow.keys import STRANGERS_ALLOWANCE, EscrowKey
 from chalicelib.escrow.order import Merchant, Place, World
 from chalicelib.escrow.settings import DeskSettings
@@ -34,7 +35,8 @@ class Caller:
     @property
     def owner(self) -> Merchant:
         """The merchant whose key it is, on every path but an operator's."""
-        assert self.merchant is not None, "an operator's path has no merchant"
+        if self.merchant is None:
+            raise Inconsistent("an operator's path has no merchant")
         return self.merchant
 
     @property

@@ -15,6 +15,7 @@ from enum import Enum
 from itertools import takewhile
 from typing import Any, Generic, TypeVar
 
+from chalicelib.core.consistency import Inconsistent
 from chalicelib.escrow.json_text import json_text
 from chalicelib.escrow.order import Json
 from chalicelib.wire.page_bytes import Packed, Weight, packed
@@ -282,7 +283,8 @@ def matches(listing: Listing[T], asked: Asked, row: T) -> bool:
         return True
     searched = listing.searches.get(asked.search)
     if searched is None:
-        assert listing.metadata is not None, "a field that cannot be searched is refused"
+        if listing.metadata is None:
+            raise Inconsistent("a field that cannot be searched is refused")
         value = listing.metadata(row).get(asked.search.removeprefix(METADATA))
         return _contains(_metadata_text(value), asked.query)
     return any(_is_match(searched.match, value, asked.query) for value in searched.values(row))

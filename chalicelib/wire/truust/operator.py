@@ -8,6 +8,7 @@ from decimal import Decimal
 from functools import partial
 from typing import TypeVar
 
+from chalicelib.core.consistency import Inconsistent
 from chalicelib.core.transactions import Transaction
 from chalicelib.escrow.commands import Deposit
 from chalicelib.escrow.desk import EscrowDesk
@@ -88,7 +89,8 @@ class OperatorEndpoints:
             before = 0 if record is None else self._available(caller, _found(self.escrows.wallet(place, uuid)))
 
             def receipt(wallet: Wallet, _transaction: Transaction) -> Write:
-                assert record is not None, "without a key nothing is recorded"
+                if record is None:
+                    raise Inconsistent("without a key nothing is recorded")
                 return record(wallet_view(wallet, before + asked.amount))
 
             wallet = self.desk.deposit(place, uuid, asked, receipt if record else None)
