@@ -54,7 +54,7 @@ DELIVERIES_MAX = 400
 DAY_MS = 86_400_000
 LIVES_MS = (1, 100, 1_000, 8_000)
 """How long orders live that expire."""
-LOT_SIZES, MIN_ORDER_VALUES = (1, 1, 1, 2), (0, 0, 5)
+LOT_SIZES, MIN_ORDER_VALUES = (1, 1, 1, 2), (0, 5)
 """Of most books none, so that dust comes to be (T45, T46)."""
 _template = MemoryDynamoDB()
 create_tables(_template, PREFIX)  # type: ignore[arg-type]
@@ -128,7 +128,7 @@ class Simulation:
         quiet = Database(self.client, PREFIX)  # type: ignore[arg-type]
         self.world = World(
             quiet,
-            base_decimals=draw.choice([0, 1]),
+            base_decimals=draw.choice([0, 1, 1]),
             maker_fee_bps=draw.choice([0, 30]),
             taker_fee_bps=draw.choice([0, 70]),
             self_trade_prevention=draw.choice(list(SelfTradePrevention)),
@@ -261,7 +261,8 @@ class Simulation:
         kind = OrderType.MARKET if price is None else OrderType.LIMIT
         may_expire = price is not None and force is TimeInForce.GTC and draw.random() < 0.4
         return OrderRequest(
-            draw.choice(CUSTOMERS), draw.choice(list(Side)), kind, force, price, draw.randint(1, 60), post_only,
+            draw.choice(CUSTOMERS), draw.choice(list(Side)), kind, force, price,
+            draw.randint(1, draw.choice([9, 60])), post_only,
             expires_at_ms=self.now_ms + draw.choice(LIVES_MS) if may_expire else None,
         )  # fmt: skip
 
