@@ -40,6 +40,8 @@ FAILED_PAUSE_MS = 2_000
 FAILURES_MAX = 3
 """How often a book may fail to be woken before its orders are postponed."""
 ROWS_AT_A_TIME = 100
+UNREADABLE = (KeyError, ValueError, TypeError)
+"""What a row raises that the program cannot have written: it must not keep other orders from their end."""
 
 
 @dataclass(slots=True)
@@ -141,8 +143,14 @@ class Expiring:
         return left
 
     def _live(self, expiries: list[Expiry]) -> list[Expiry]:
-        """Return those whose order has not ended, decided or not."""
-        rows = self._orders.get_many(sorted({(expiry.owner, expiry.order_id) for expiry in expiries}))
+        """Return those whose order has not ended, decided or not; one that cannot be read counts as such."""
+        try:
+            rows = self._orders.get_many(sorted({(expiry.owner, expiry.order_id) for expiry in expiries}))
+        except UNREADABLE:
+            if len(expiries) > 1:
+                return [expiry for each in expiries for expiry in self._live([each])]
+            logger.exception("order cannot be read", order=expiries[0].order_id)
+            return expiries
         return [expiry for expiry in expiries if expiry.order_id in rows and rows[expiry.order_id].status.is_live]
 
     def _wake(self, book: str, at_ms: int) -> int:

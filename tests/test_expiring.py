@@ -14,10 +14,12 @@ from chalicelib.matcher import Matcher
 from chalicelib.stores.dynamodb import Database, OutcomeUnknown, Unavailable
 from chalicelib.stores.expiries import MINUTE_MS, Expiries, Expiry, minute_of
 from chalicelib.stores.keys import book_key, customer_key
+from chalicelib.watching import Metric
 from infra.tables import create_tables
 from tests.faults import FAULTS, Died, FaultyClient, after_another
 from tests.invariants import check_invariants
 from tests.memory import MemoryDynamoDB
+from tests.watched import watched
 from tests.world import BASE, INSTANCE, NOW_MS, QUOTE, World
 
 FUNDS = 10**6
@@ -195,6 +197,24 @@ def test_a_book_that_fails_keeps_no_other_waiting_and_is_left_alone_for_a_moment
     assert expiring.look()
     assert matcher.woken == [GONE, world.book, GONE]
     assert rows(world) == [stray]
+
+
+def test_an_order_that_cannot_be_read_keeps_no_other_waiting_and_is_counted(world: World) -> None:
+    """Its row was edited by hand. K42: a sweep goes on, comes back, and an alarm goes off."""
+    order = rested(world)
+    stray = in_a_book_that_is_gone(world)
+    (row,) = [row for row in world.database.scan("orders") if row["order_id"] == stray]
+    world.database.put_many("orders", [row | {"status": "UNKNOWN"}])
+    look_at(world, SOON_MS)
+    assert [one["status"] for one in world.database.scan("orders") if one["order_id"] == order] == ["EXPIRED"]
+    assert rows(world) == [stray], "it is looked at again"
+    world.now_ms = SOON_MS + 4 * MINUTE_MS
+    expiring = expiring_of(world)
+    with watched() as seen:
+        for _ in range(4):
+            expiring.look()
+            world.now_ms += 2_000
+    assert seen.values(Metric.SWEEPS_STUCK) == [1]
 
 
 def in_a_book_that_is_gone(world: World) -> str:
