@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -225,3 +226,18 @@ def test_a_save_that_fails_is_tried_again_and_one_that_fails_at_the_end_is_no_su
         assert engine.process.exit_code() == NOT_SAVED
         assert "COULD NOT SAVE: WHAT WAS STORED SINCE " in (what_is_lost(engine.kept, NOT_SAVED) or "")
     assert rows_saved(tmp_path) == {"a", "b"}
+
+
+def test_a_run_has_saved_when_its_last_save_is_in_the_file_whatever_the_engine_says(tmp_path: Path) -> None:
+    kept = Kept(tmp_path, 0, "mine")
+    assert "WHAT THIS RUN STORED IS LOST; nothing was saved before." in (what_is_lost(kept, 0) or "")
+    last = SavedState(2, "mine", datetime.now(UTC), True, 0, {})
+    write_state(tmp_path, replace(last, run="another's"))
+    assert "WHAT THIS RUN STORED IS LOST; what was saved at " in (what_is_lost(kept, 0) or "")
+    write_state(tmp_path, replace(last, final=False))
+    assert "WHAT WAS STORED SINCE " in (what_is_lost(kept, 0) or "")
+    write_state(tmp_path, last)
+    assert what_is_lost(kept, 0) is None
+    assert "COULD NOT SAVE" in (what_is_lost(kept, NOT_SAVED) or "")
+    (tmp_path / FILE).write_bytes(b"")
+    assert "it is empty" in (what_is_lost(kept, 0) or "")

@@ -167,6 +167,14 @@ def test_a_request_whose_end_is_in_doubt_is_refused_and_nothing_after_it_is_read
     assert gateway.requests == []
 
 
+def test_a_length_beside_chunks_is_refused_even_where_the_chunks_are_whole(
+    address: tuple[str, int], gateway: Gateway
+) -> None:
+    for length in (0, 1, len(CHUNKED)):
+        received = sent(address, post("Transfer-Encoding: chunked", f"Content-Length: {length}", body=CHUNKED))
+        assert (status_of(received), answers(received), gateway.requests) == (400, 1, [])
+
+
 @pytest.mark.parametrize(
     ("request_line", "status"),
     [
