@@ -66,6 +66,7 @@ def _trade_desk() -> TradeDesk:
         master_key=wiring.master_key,
         previous_master_key=wiring.previous_master_key,
         public_instance=wiring.public_instance(),
+        public_allowance=wiring.public_allowance(),
     )
 
 

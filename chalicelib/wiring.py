@@ -5,7 +5,8 @@
 The master key of the desks' secrets is ``TALLYBOOK_MASTER_KEY``, or the SSM parameter (SecureString) that
 ``TALLYBOOK_MASTER_KEY_PARAMETER`` names; the one before it, while it is rotated, ``TALLYBOOK_MASTER_KEY_PREVIOUS``, or
 the version of that parameter with the label ``previous``. ``TALLYBOOK_PUBLIC_INSTANCE`` is the instance that public
-routes show, and at which makers connect who name no other.
+routes show, and at which makers connect who name no other; ``TALLYBOOK_PUBLIC_REQUESTS_PER_MINUTE`` is how often a
+client address may come to public routes.
 
 Every function imports this module and needs one or two of what it builds, so each is imported where it is built.
 """
@@ -29,6 +30,7 @@ from chalicelib.stores.side_by_side import SideBySide
 from chalicelib.watching import logger
 
 if TYPE_CHECKING:
+    from chalicelib.allowance import Allowance
     from chalicelib.escrow.desk import EscrowDesk
     from chalicelib.expiring import Expiring
     from chalicelib.master_keys import MasterKeys
@@ -40,6 +42,7 @@ CONNECTIONS_MAX = 32
 WRITES_AT_ONCE = 8
 """Of rows that have nothing to do with each other: what an entry of the journal means for accounts, and for orders."""
 COUNT_TIMEOUT_S = 0.5
+PER_MINUTE_DIGITS_MAX = 9
 PARAMETER_TIMEOUT_S, PARAMETER_ATTEMPTS_MAX = 5, 3
 PREVIOUS_TIMEOUT_S = 1
 """Whoever sends a wrong signature has it asked for: it must not keep a function busy."""
@@ -174,6 +177,25 @@ def _parameter(name: str, timeout_s: int = PARAMETER_TIMEOUT_S, attempts_max: in
     client: Any = _session().create_client("ssm", config=config)
     value: str = client.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
     return value
+
+
+def public_allowance() -> Allowance:
+    """Return how often a client address may come to public routes (R46).
+
+    ``TALLYBOOK_PUBLIC_REQUESTS_PER_MINUTE`` changes the rate, for a bucket of a sixth of it; 0: they are not counted.
+    """
+    from chalicelib.allowance import Allowance
+    from chalicelib.strangers import ALLOWANCES, Door
+
+    text = os.environ.get("TALLYBOOK_PUBLIC_REQUESTS_PER_MINUTE", "")
+    if not text:
+        return ALLOWANCES[Door.MARKET_DATA]
+    if not (text.isascii() and text.isdigit() and len(text) <= PER_MINUTE_DIGITS_MAX):
+        raise ValueError("TALLYBOOK_PUBLIC_REQUESTS_PER_MINUTE must be a whole number")
+    per_minute = int(text)
+    if not per_minute:
+        return Allowance(bucket=0, per_day=0)
+    return Allowance(bucket=max(1, per_minute // 6), refill_per_1000_s=max(1, per_minute * 1000 // 60), per_day=0)
 
 
 def public_instance() -> str | None:

@@ -16,8 +16,6 @@ from chalicelib.tenancy import TenancyRefused
 
 KEY_ALLOWANCE = Allowance(bucket=60, refill_per_1000_s=5000, per_day=0)
 """300 requests a minute, 60 of them at once."""
-STRANGERS_ALLOWANCE = Allowance(bucket=60, refill_per_1000_s=1000, per_day=0)
-"""Of each client address, for requests without a valid key: 60 a minute."""
 _PREFIXES = {
     "sk_stage_": (World.SANDBOX, False),
     "sk_production_": (World.PRODUCTION, False),

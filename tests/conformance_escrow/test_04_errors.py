@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from chalicelib.escrow.keys import KEY_ALLOWANCE, STRANGERS_ALLOWANCE, EscrowKey, key_id_of
+from chalicelib.escrow.keys import KEY_ALLOWANCE, EscrowKey, key_id_of
 from chalicelib.escrow.order import World
 from chalicelib.stores.dynamodb import Database
 from chalicelib.stores.escrow_keys import EscrowKeys
+from chalicelib.strangers import ALLOWANCES, Door
 from tests.conformance_escrow.cases import COMMANDS, NO_ID, REQUESTS, Request, outcome
 from tests.escrow.world import INSTANCE
 from tests.faults import WatchedClient, throttled
@@ -94,7 +95,7 @@ def test_429_an_address_without_a_valid_key_has_60_a_minute(desk: Desk) -> None:
     assert statuses == [401] * 60 + [429] * 2
     assert strangers[0].send("GET", "/2.0/orders", address="192.0.2.9").status == 401
     assert desk.get("/orders").status == 200
-    assert STRANGERS_ALLOWANCE.refill_per_1000_s * 60 == 60 * 1000
+    assert ALLOWANCES[Door.NO_KEY].refill_per_1000_s * 60 == 60 * 1000
 
 
 # --- precedence: each fault together with all that come after it

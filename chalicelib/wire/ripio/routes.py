@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from chalicelib.allowance import Allowance
 from chalicelib.api_tokens import Permission
 from chalicelib.clock import now_ms
 from chalicelib.master_keys import none_before
 from chalicelib.outcomes import CANCEL_WAIT_S
+from chalicelib.stores.allowances import Allowances
 from chalicelib.stores.dynamodb import Database, Unavailable
+from chalicelib.strangers import ALLOWANCES, Door, Strangers
 from chalicelib.watching import logger, order_refused, tell
 from chalicelib.wire.http import BadPercentEncoding, HttpRequest, HttpResponse, percent_decoded
 from chalicelib.wire.mounts import is_of_trade_desk
@@ -66,7 +69,8 @@ class TradeDesk:
     counters: the same tables, for counting requests, which nobody waits for (default: database).
     master_key: of which the tokens' secrets are derived; what it raises is answered 500. previous_master_key: one whose
     secrets are accepted too. public_instance: whose books the public routes show (R3). clock: the time in ms.
-    cancel_wait_s: how long a cancel waits for its result.
+    cancel_wait_s: how long a cancel waits for its result. public_allowance: of each client address at the public routes
+    (R46).
     """
 
     def __init__(
@@ -79,7 +83,9 @@ class TradeDesk:
         public_instance: str | None = None,
         clock: Callable[[], int] = now_ms,
         cancel_wait_s: float = CANCEL_WAIT_S,
+        public_allowance: Allowance = ALLOWANCES[Door.MARKET_DATA],
     ) -> None:
+        self._strangers = Strangers(Allowances(counters or database), {Door.MARKET_DATA: public_allowance})
         self._gate = Gate(database, counters or database, master_key, previous_master_key)
         self._public_instance = public_instance
         self._clock = clock
@@ -115,6 +121,9 @@ class TradeDesk:
             return self._gate.pass_through(request, permission, envelope)
         if self._public_instance is None:
             raise Fault(Error.NO_ROUTE)
+        refusal = self._strangers.refusal(Door.MARKET_DATA, request.client_address, envelope.now_ms)
+        if refusal:
+            raise Fault(Error.TOO_MANY_REQUESTS, retry_after_s=refusal.retry_after_s)
         return Caller(self._public_instance, None)
 
 

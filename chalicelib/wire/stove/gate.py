@@ -16,6 +16,7 @@ from chalicelib.stores.allowances import Allowances
 from chalicelib.stores.desk_settings import OpenDesk, TakerDesks
 from chalicelib.stores.dynamodb import Database, OutcomeUnknown, Unavailable
 from chalicelib.stores.taker_keys import TakerKeys
+from chalicelib.strangers import Door, Strangers
 from chalicelib.watching import request_uncounted, tell
 from chalicelib.wire.http import HttpRequest
 from chalicelib.wire.stove.envelope import Error, Fault
@@ -23,10 +24,6 @@ from chalicelib.wire.stove.sessions import NotASession, Session, Sessions
 from chalicelib.wire.stove.signature import is_signed
 
 SERVICE = "trading"
-CONNECT_ALLOWANCE = Allowance(bucket=10, refill_per_1000_s=167, per_day=0)
-"""How often a client address may ask for a JWT: ten times a minute."""
-ANY_INSTANCE = "connect"
-"""In place of an instance, where callers of all instances are counted together; no instance has this id."""
 _TIMESTAMP = re.compile(r"[0-9]{1,15}")
 _BEARER = re.compile(r"bearer +(\S+)", re.IGNORECASE)
 
@@ -67,6 +64,7 @@ class Gate:
         self._keys = TakerKeys(database)
         self._desks = TakerDesks(database)
         self._allowances = Allowances(counters)
+        self._strangers = Strangers(self._allowances)
         self._master_key = master_key
         self._previous_master_key = previous_master_key
         self._sessions = Sessions(master_key, previous_master_key)
@@ -113,7 +111,9 @@ class Gate:
 
     def anybody(self, request: HttpRequest, now_ms: int) -> Caller:
         """Let anybody in who does not come too often, whichever instance is asked for. Raises Fault."""
-        self._count(ANY_INSTANCE, f"client/{request.client_address}", CONNECT_ALLOWANCE, now_ms)
+        refusal = self._strangers.refusal(Door.CONNECT, request.client_address, now_ms)
+        if refusal:
+            raise Fault(Error.TOO_MANY_REQUESTS, retry_after_s=refusal.retry_after_s)
         return Caller("", "", DeskSettings(), now_ms)
 
     def open_session(self, caller: Caller, wallet: str) -> str:

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 
 from chalicelib.allowance import Allowance
 from chalicelib.core.consistency import Inconsistent
-from chalicelib.escrow.keys import STRANGERS_ALLOWANCE, EscrowKey
+from chalicelib.escrow.keys import EscrowKey
 from chalicelib.escrow.order import Merchant, Place, World
 from chalicelib.escrow.settings import DeskSettings
 from chalicelib.stores.allowances import Allowances
 from chalicelib.stores.dynamodb import Database, OutcomeUnknown, Unavailable
 from chalicelib.stores.escrow_keys import EscrowKeys
 from chalicelib.stores.escrow_settings import EscrowDesks
+from chalicelib.strangers import Door, Strangers
 from chalicelib.watching import request_uncounted, tell
 from chalicelib.wire.http import HttpRequest
 from chalicelib.wire.truust.envelope import too_many, unauthenticated, unauthorized
@@ -57,6 +58,7 @@ class Gate:
         self._keys = EscrowKeys(database)
         self._desks = EscrowDesks(database)
         self._allowances = Allowances(counters)
+        self._strangers = Strangers(self._allowances)
         self._clock = clock
 
     def pass_through(self, request: HttpRequest, *, is_operators: bool) -> Caller:
@@ -64,9 +66,8 @@ class Gate:
         key = self._key_of(request)
         desk = None if key is None else self._desks.open_desk(key.instance, key.merchant)
         if key is None or desk is None:
-            address = request.client_address or "unknown"
-            self._count("escrow-desk", f"escrow/strangers/{address}", address, STRANGERS_ALLOWANCE)
-            raise unauthenticated()
+            refusal = self._strangers.refusal(Door.NO_KEY, request.client_address, self._clock())
+            raise too_many(refusal.retry_after_s) if refusal else unauthenticated()
         tell(instance=key.instance)
         is_writing = request.method in WRITING
         if not key.is_enabled or (key.is_read_only and is_writing) or key.is_operators != is_operators:

@@ -89,9 +89,10 @@ def test_an_allowance_is_shared_by_all_copies_of_the_desk(desk: SignedDesk) -> N
     assert Counter(probe(copy) for copy in copies for _ in range(2)) == {PASSED: 3, TOO_MANY: 5}
 
 
-def test_public_routes_are_not_counted(desk: SignedDesk) -> None:
+def test_public_routes_are_counted_by_address_and_not_for_a_token(desk: SignedDesk) -> None:
+    """R46"""
     assert {desk.get("/trade/public/server-time").status for _ in range(9)} == {200}
-    assert list(desk.world.database.scan("requests")) == []
+    assert [row["scope"] for row in desk.world.database.scan("requests")] == ["strangers/market-data/unknown"]
 
 
 WEATHER = {
