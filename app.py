@@ -162,9 +162,10 @@ def match_inbox(event: DynamoDBEvent) -> dict[str, Any]:
 
 @app.schedule(Rate(1, unit=Rate.MINUTES), name="expire_orders")
 def expire_orders(event: CloudWatchEvent) -> None:
-    """Have orders end when they expire, for a little more than a minute (R24)."""
+    """Have orders end when they expire, for a little more than a minute (R24); tell of parked books (T53)."""
     goes_on = _for_seconds(EXPIRING_RUN_S)
     with invocation("expire_orders", event.context):
+        wiring.expiring().report_parked()
         wiring.expiring().keep_looking(goes_on, time.sleep)
 
 

@@ -105,12 +105,13 @@ class Admission:
     def cancel(self, instance: str, customer: str, order_id: str) -> bool:
         """Queue the cancel of a live order; a queued one is joined. False: there is no such live order (T29).
 
-        Raises Unavailable (nothing changed) or OutcomeUnknown.
+        Raises Unavailable (nothing changed; the order's book may be parked, T53) or OutcomeUnknown.
         """
         owner = customer_key(instance, customer)
         order = self._orders.get(owner, order_id)
         if order is None or not order.status.is_live:
             return False
+        self._refuse_parked(book_key(instance, order.book_id))
         if order.cancel_queued:
             return True
         command = CancelOrder(self._new_id("cxl"), order_id, customer)
@@ -128,12 +129,19 @@ class Admission:
         """Queue the command that closes every order of a customer in a book (O9); return its id.
 
         What was sequenced before it is closed, by whichever desk it was placed. ``Inbox.progress`` tells how far it is.
-        Raises Unavailable (nothing changed) or OutcomeUnknown.
+        Raises Unavailable (nothing changed; the book may be parked, T53) or OutcomeUnknown.
         """
+        self._refuse_parked(book_key(instance, book_id))
         book, command = book_key(instance, book_id), CancelAll(self._new_id("cxa"), customer)
         send = self._inbox.send(book, command, self._now_s())
         self._database.transact([send], lambda: bool(self._inbox.progress([(book, command.command_id)])))
         return command.command_id
+
+    def _refuse_parked(self, book: str) -> None:
+        """Raise Unavailable where the book is parked: no cancel is decided until the operator releases it."""
+        config = self._books.config(book)
+        if config is not None and config.is_parked:
+            raise Unavailable("the book is parked")
 
     def _sized(self, config: BookConfig, request: OrderRequest) -> OrderRequest | Refusal:
         """Return an order by value with the quantity that it comes to on the published depth (R25), or its refusal."""

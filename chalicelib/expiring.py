@@ -8,7 +8,9 @@ other no harm.
 
 Minutes are swept in their order. What is still live ``SETTLED_MINUTES`` after its minute, because its book fails or its
 command was lost, is looked at again some minutes later; so every minute is swept in the end, and after a standstill the
-next looks go through all that came due, some minutes at a time, without keeping the present waiting.
+next looks go through all that came due, some minutes at a time, without keeping the present waiting. The orders of a
+parked book are looked at again every hour: they end when the operator releases it, before anything else is decided
+(T53).
 
 A row that is put after its minute was swept (clocks differ, a transaction took long) is not seen: its order is due when
 its turn comes, and ends there. The row goes with its time to live.
@@ -21,6 +23,8 @@ from dataclasses import dataclass, field
 
 from chalicelib import matcher as matching
 from chalicelib.matcher import Matcher
+from chalicelib.parking import BookParked
+from chalicelib.stores.books import Books
 from chalicelib.stores.dynamodb import Database, OutcomeUnknown, Unavailable, batched
 from chalicelib.stores.expiries import MINUTE_MS, Expiries, Expiry, minute_of
 from chalicelib.stores.journal import EntryExists
@@ -35,6 +39,8 @@ MINUTES_A_LOOK = 20
 """How many minutes of a standstill are made up for in one look."""
 POSTPONED_MINUTES = 5
 """What is still live when its minute is swept is looked at again at the next time that is a multiple of this."""
+PARKED_MINUTES = 60
+"""The same for orders of parked books, which nothing but their release ends."""
 FAILED_PAUSE_MS = 2_000
 """How long a book that could not be woken is left alone."""
 FAILURES_MAX = 3
@@ -46,10 +52,14 @@ UNREADABLE = (KeyError, ValueError, TypeError)
 
 @dataclass(slots=True)
 class _Look:
-    """One look. at_ms: the moment that it is about. closed: by book that was woken, how many orders ended."""
+    """One look. at_ms: the moment that it is about. closed: by book that was woken, how many orders ended.
+
+    parked: those that could not be woken because they are parked.
+    """
 
     at_ms: int
     closed: dict[str, int] = field(default_factory=dict)
+    parked: set[str] = field(default_factory=set)
 
     def has_more(self, book: str) -> bool:
         """Tell whether a book was woken and may have more that is due than it closed."""
@@ -72,6 +82,7 @@ class Expiring:
     """matcher: one of its own, beside those that the inbox's stream feeds. now_ms: the time in ms."""
 
     def __init__(self, database: Database, matcher: Matcher, now_ms: Callable[[], int]) -> None:
+        self._books = Books(database)
         self._expiries = Expiries(database)
         self._orders = Orders(database)
         self._matcher = matcher
@@ -91,6 +102,17 @@ class Expiring:
                 is_done = True
             if is_done:
                 pause(LOOK_PERIOD_S)
+
+    def report_parked(self) -> None:
+        """Measure how many books are parked, where any is: what the alarm of parked books goes by (T53)."""
+        try:
+            parked = self._books.parked()
+        except Unavailable:
+            logger.warning("it is not known whether books are parked", exc_info=True)
+            return
+        if parked:
+            measure(Metric.BOOKS_PARKED, len(parked))
+            logger.warning("books are parked", books=len(parked), book=parked[0])
 
     def look(self) -> bool:
         """Have what is due by now closed; return whether all was, False where the next look has more to do at once.
@@ -125,20 +147,31 @@ class Expiring:
         if stuck:
             logger.warning("orders are live after their time", orders=len(stuck), order=stuck[0].order_id)
             measure(Metric.SWEEPS_STUCK, len(stuck))
-            period_ms = POSTPONED_MINUTES * MINUTE_MS
-            self._expiries.postpone(stuck, (look.at_ms // period_ms + 1) * period_ms)
+            self._postpone(stuck, look, POSTPONED_MINUTES)
         return len(stuck) == len(live)
 
+    def _postpone(self, expiries: list[Expiry], look: _Look, minutes: int) -> None:
+        """Have orders looked at again at the next time that is a multiple of so many minutes."""
+        period_ms = minutes * MINUTE_MS
+        self._expiries.postpone(expiries, (look.at_ms // period_ms + 1) * period_ms)
+
     def _end(self, due: Iterable[Expiry], look: _Look) -> list[Expiry]:
-        """Wake the books whose orders are live, remove the rows of orders that have ended; return the other rows."""
+        """Wake the books whose orders are live, remove the rows of orders that have ended; return the other rows.
+
+        Those of parked books are postponed, and not among them.
+        """
         left: list[Expiry] = []
         for expiries in batched(due, ROWS_AT_A_TIME):
             waiting = [expiry for expiry in expiries if look.has_more(expiry.book)]
             live = self._live([expiry for expiry in expiries if not look.has_more(expiry.book)])
             for book in sorted({expiry.book for expiry in live} - look.closed.keys()):
-                look.closed[book] = self._wake(book, look.at_ms)
-            waiting += self._live(live)
-            self._expiries.remove([expiry for expiry in expiries if expiry not in waiting])
+                look.closed[book] = self._wake(book, look)
+            parked = [expiry for expiry in live if expiry.book in look.parked]
+            if parked:
+                self._postpone(parked, look, PARKED_MINUTES)
+            waiting += self._live([expiry for expiry in live if expiry.book not in look.parked])
+            still_there = {expiry.order_id for expiry in waiting} | {expiry.order_id for expiry in parked}
+            self._expiries.remove([expiry for expiry in expiries if expiry.order_id not in still_there])
             left += waiting
         return left
 
@@ -153,8 +186,9 @@ class Expiring:
             return expiries
         return [expiry for expiry in expiries if expiry.order_id in rows and rows[expiry.order_id].status.is_live]
 
-    def _wake(self, book: str, at_ms: int) -> int:
+    def _wake(self, book: str, look: _Look) -> int:
         """Have a book close what is due; return how many orders ended. One that fails keeps no other waiting."""
+        at_ms = look.at_ms
         failures = self._failures.get(book, _Failures(0, 0))
         if at_ms < failures.last_at_ms + FAILED_PAUSE_MS:
             return 0
@@ -162,6 +196,10 @@ class Expiring:
             closed = self._matcher.expire_due(book)
             self._failures.pop(book, None)
             return closed
+        except BookParked:
+            look.parked.add(book)
+            self._failures.pop(book, None)
+            logger.warning("a parked book's orders stay live after their time", book=book)
         except EntryExists:
             logger.info("other matchers are at work on the book, and close what is due", book=book)
         except Exception:

@@ -16,8 +16,9 @@ from chalicelib.core.config import BookConfig
 from chalicelib.core.events import Event
 from chalicelib.core.journal import BrokenJournal, JournalEntry
 from chalicelib.core.snapshot import BookState, BrokenSnapshot, decode_state, encode_state, is_due
+from chalicelib.parking import BookParked
 from chalicelib.projection import Projector
-from chalicelib.stores.books import DEPTH_LEVELS_MAX, Books, Depth
+from chalicelib.stores.books import DEPTH_LEVELS_MAX, NO_TROUBLE, Books, Depth, Trouble
 from chalicelib.stores.candles import Candles
 from chalicelib.stores.dynamodb import Database, OutcomeUnknown, Unavailable
 from chalicelib.stores.journal import Journal
@@ -40,6 +41,7 @@ class LoadedBook:
     snapshot_bytes: size of its last snapshot. journal_bytes: stored bytes of the entries since then.
     finished_entries: those whose projections were finished while it was loaded, by whoever they were committed.
     market: its trades up to its head. finished_candles: those that are over and not written yet.
+    trouble: how often its batches had failed when it was loaded.
     """
 
     key: str
@@ -48,6 +50,7 @@ class LoadedBook:
     snapshot_bytes: int = 0
     journal_bytes: int = 0
     finished_entries: int = 0
+    trouble: Trouble = NO_TROUBLE
     market: Market = field(default_factory=Market)
     finished_candles: list[Finished] = field(default_factory=list)
 
@@ -57,7 +60,10 @@ class LoadedBook:
 
 
 class Loading:
-    def __init__(self, database: Database) -> None:
+    """takes_parked: whether parked books are loaded too: for releasing and rebuilding them alone (T53)."""
+
+    def __init__(self, database: Database, *, takes_parked: bool = False) -> None:
+        self._takes_parked = takes_parked
         self._books = Books(database)
         self._journal = Journal(database)
         self._snapshots = Snapshots(database)
@@ -65,13 +71,27 @@ class Loading:
         self._candles = Candles(database)
 
     def load(self, key: str) -> LoadedBook:
-        """Rebuild the book with this key and finish what was not projected. Raises UnknownBook or BrokenJournal."""
-        config = self._books.config(key)
-        if config is None:
-            raise UnknownBook(key)
+        """Rebuild the book with this key and finish what was not projected.
+
+        Raises UnknownBook, BookParked or BrokenJournal.
+        """
+        config, trouble = self._passable(key)
         loaded = book_from_snapshot(self._snapshots, key, config)
+        loaded.trouble = trouble
         self.catch_up(loaded)
         return loaded
+
+    def refuse_parked(self, key: str) -> None:
+        """Look whether a book that is in memory has been parked. Raises UnknownBook or BookParked."""
+        self._passable(key)
+
+    def _passable(self, key: str) -> tuple[BookConfig, Trouble]:
+        found = self._books.with_trouble(key)
+        if found is None:
+            raise UnknownBook(key)
+        if found[0].is_parked and not self._takes_parked:
+            raise BookParked(key)
+        return found
 
     def catch_up(self, loaded: LoadedBook) -> None:
         """Fold in what stands in the journal after the book's head, and finish what was not projected.

@@ -44,6 +44,9 @@ class MatchWatch(MatchObserver):
         measure(Metric.FINISHED_FOR_OTHERS, entries)
         logger.info("finished for others", instance=split_book_key(book)[0], book=book, entries=entries)
 
+    def passed_over(self, commands: int) -> None:
+        measure(Metric.PASSED_OVER, commands)
+
     def left_unfinished(self, commands: int) -> None:
         measure(Metric.UNFINISHED, commands)
 

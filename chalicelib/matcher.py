@@ -16,6 +16,8 @@ Fencing: only one writer can create entry N+1. Who fails holds a stale book, thr
 commands that are decided by now. So two matchers at once, a batch delivered twice, or a crash between any two calls
 change nothing but the time it takes.
 
+A book that fails again and again is parked (``parking``): whoever loads it is refused until the operator releases it.
+
 Why projecting in order is safe: an account's mark and a row's sequence let an entry through once, and only upwards.
 A matcher reaches entry N+1 only after N is projected (by itself or by ``_load``), so no mark ever skips an entry.
 """
@@ -34,7 +36,9 @@ from chalicelib.core.matching import reject
 from chalicelib.core.vocabulary import CancelAll, CancelOrder, ChangeBook, CloseReason, Command, PlaceOrder
 from chalicelib.loading import LoadedBook, Loading
 from chalicelib.observing import UNWATCHED, Committed, MatchObserver
+from chalicelib.parking import Parking
 from chalicelib.projection import Projector
+from chalicelib.stores.books import NO_TROUBLE
 from chalicelib.stores.dynamodb import Database
 from chalicelib.stores.journal import EntryExists, Journal
 from chalicelib.undecided import Delivery, Undecided
@@ -81,15 +85,24 @@ class _Pending:
 class Matcher:
     """now_ms: the time in ms; it enters the journal as a fact, and of what is decided it decides what is due (R24).
 
-    observer: is told what happens; nothing depends on it.
+    observer: is told what happens; nothing depends on it. takes_parked: whether it matches parked books too: the one
+    that releases them.
     """
 
-    def __init__(self, database: Database, now_ms: Callable[[], int], observer: MatchObserver = UNWATCHED) -> None:
-        self._loading = Loading(database)
+    def __init__(
+        self,
+        database: Database,
+        now_ms: Callable[[], int],
+        observer: MatchObserver = UNWATCHED,
+        *,
+        takes_parked: bool = False,
+    ) -> None:
+        self.now_ms = now_ms
+        self.parking = Parking(database, now_ms)
+        self._loading = Loading(database, takes_parked=takes_parked)
         self._undecided = Undecided(database)
         self._journal = Journal(database)
         self._projector = Projector(database)
-        self._now_ms = now_ms
         self._observer = observer
         self._warm: OrderedDict[str, LoadedBook] = OrderedDict()
         """Books in memory by key, the one used last at the end."""
@@ -101,6 +114,7 @@ class Matcher:
 
         Return how many were not decided before. What an earlier run committed and did not project is projected first,
         with no commands at all too. Raises when it could not finish; then everything may be delivered again.
+        Raises UnknownBook or BookParked where the book is not to be matched: nothing is changed.
         """
         self._decided.clear()
         self._fenced(book, lambda: self._process(book, deliveries))
@@ -159,6 +173,8 @@ class Matcher:
         while events := close_out(loaded.state.book, EVENTS_PER_ENTRY_GROUP):
             self._commit(loaded, _Pending(pending.at_ms, events))
         self._loading.write_snapshot_if_due(loaded)
+        if self.parking.got_through(book, loaded.trouble, {delivery.command.command_id for delivery in deliveries}):
+            loaded.trouble = NO_TROUBLE
         return len(self._decided)
 
     def _expire_due(self, book: str) -> int:
@@ -166,6 +182,7 @@ class Matcher:
         if loaded is None:
             loaded = self._loading.load(book)
         else:
+            self._loading.refuse_parked(book)
             self._loading.catch_up(loaded)
         self._keep(loaded)
         self._tell_finished(loaded)
@@ -192,7 +209,7 @@ class Matcher:
 
     def _time_of_next(self, loaded: LoadedBook) -> int:
         """Return the time of a group that begins now: never before that of the book's last entry."""
-        return max(self._now_ms(), loaded.state.head.at_ms)
+        return max(self.now_ms(), loaded.state.head.at_ms)
 
     def _keep(self, loaded: LoadedBook) -> None:
         self._warm[loaded.key] = loaded
@@ -232,7 +249,7 @@ class Matcher:
                     len(entries),
                     pending.events,
                     pending.commands,
-                    self._now_ms(),
+                    self.now_ms(),
                 )
             )
         pending.events, pending.redriven, pending.commands = [], [], []

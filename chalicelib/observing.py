@@ -46,6 +46,9 @@ class MatchObserver:
     def finished_for_others(self, book: str, entries: int) -> None:
         """So many entries were projected that somebody else had committed and not projected."""
 
+    def passed_over(self, commands: int) -> None:
+        """So many commands of a parked book were left in the inbox."""
+
     def left_unfinished(self, commands: int) -> None:
         """So many commands are handed back, to be delivered again."""
 

@@ -81,7 +81,7 @@ class Rebuilding:
         self._fills = Fills(database)
         self._inbox = Inbox(database)
         self._journal = Journal(database)
-        self._loading = Loading(database)
+        self._loading = Loading(database, takes_parked=True)
         self._orders = Orders(database)
 
     def rebuild(self, book: str) -> Rebuilt:

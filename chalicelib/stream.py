@@ -2,7 +2,8 @@
 
 Records of one book stay together and in order. A book that fails does not keep the others of the batch from being
 decided; its first record is reported, so that the stream delivers again from there (what others have done by then is
-dropped as decided). A record that is no command is logged and passed over: it must not block its book.
+dropped as decided). A record that is no command is logged and passed over: it must not block its book. A book that
+fails again and again is parked, and the records of a parked book are passed over: it must not block its shard (T53).
 """
 
 from __future__ import annotations
@@ -10,8 +11,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from chalicelib.core.vocabulary import Command
+from chalicelib.loading import UnknownBook
 from chalicelib.matcher import Matcher
 from chalicelib.observing import UNWATCHED, MatchObserver
+from chalicelib.parking import BookParked, is_fault_of_book
 from chalicelib.stores.dynamodb import Row, decode
 from chalicelib.stores.inbox import MalformedCommand, command_of
 from chalicelib.stores.keys import split_book_key
@@ -42,13 +46,43 @@ def match_records(
     failed = []
     for book, deliveries in batches.items():
         try:
-            matcher.process(book, deliveries)
+            _match(matcher, book, deliveries, observer)
         except Exception:
             instance, _ = split_book_key(book)
             logger.exception("book not matched; its commands will be delivered again", instance=instance, book=book)
             observer.left_unfinished(len(deliveries))
             failed.append(first_sequence[book])
     return failed
+
+
+def _match(matcher: Matcher, book: str, deliveries: Sequence[Delivery], observer: MatchObserver) -> None:
+    """Decide the commands of one book, or set them aside where it is parked. Raises when they are to come again."""
+    commands = [delivery.command for delivery in deliveries]
+    try:
+        matcher.process(book, deliveries)
+    except (BookParked, UnknownBook) as error:
+        matcher.parking.set_aside(book, commands)
+        instance, _ = split_book_key(book)
+        if isinstance(error, UnknownBook):
+            logger.error("no such book; its commands are left", instance=instance, book=book, commands=len(commands))
+        else:
+            logger.warning("parked; its commands are left", instance=instance, book=book, commands=len(commands))
+        observer.passed_over(len(commands))
+    except Exception as error:
+        if is_fault_of_book(error):
+            _count(matcher, book, commands, error)
+        raise
+
+
+def _count(matcher: Matcher, book: str, commands: Sequence[Command], error: Exception) -> None:
+    counted = matcher.parking.count(book, commands, error)
+    if counted is not None and counted.is_parked:
+        logger.error(
+            "the book is parked until the operator releases it (tallybook book release)",
+            instance=split_book_key(book)[0],
+            book=book,
+            failed_batches=counted.failed_batches,
+        )
 
 
 def delivery_of(row: Row, stream_sequence: int | None) -> Delivery | None:

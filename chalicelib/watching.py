@@ -49,6 +49,8 @@ class Metric(StrEnum):
     FENCING_LOSSES = "FencingLosses"
     FINISHED_FOR_OTHERS = "FinishedForOthers"
     UNFINISHED = "Unfinished"
+    PASSED_OVER = "PassedOver"
+    BOOKS_PARKED = "BooksParked"
     ERRORS_LOGGED = "ErrorsLogged"
     RATE_LIMIT_UNAVAILABLE = "RateLimitUnavailable"
     SWEEPS_STUCK = "SweepsStuck"

@@ -218,6 +218,14 @@ def matcher() -> Matcher:
 
 
 @cache
+def releasing_matcher() -> Matcher:
+    """Return a matcher that takes parked books: for the operator who releases them (T53)."""
+    from chalicelib.matcher import Matcher
+
+    return Matcher(database(), now_ms, match_watch(), takes_parked=True)
+
+
+@cache
 def expiring() -> Expiring:
     """Return what looks at orders that expire, with a matcher of its own: it may run beside ``matcher``."""
     from chalicelib.expiring import Expiring

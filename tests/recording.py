@@ -24,6 +24,7 @@ from botocore.handlers import BUILTIN_HANDLERS
 from chalicelib.escrow.desk import EscrowDesk
 from chalicelib.expiring import Expiring
 from chalicelib.matcher import Matcher
+from chalicelib.parking import Parking
 from chalicelib.signed.desk import SignedOrderDesk
 from chalicelib.wire.ripio.routes import TradeDesk
 from chalicelib.wire.stove.routes import TakerDesk
@@ -46,7 +47,10 @@ ENTRANCES: list[tuple[type, str, str]] = [
     (TakerDesk, "answer", "api_handler"),
     (TruustDesk, "answer", "api_handler"),
     (Matcher, "process", "match_inbox"),
+    (Parking, "count", "match_inbox"),
+    (Parking, "set_aside", "match_inbox"),
     (Expiring, "look", "expire_orders"),
+    (Expiring, "report_parked", "expire_orders"),
     (SignedOrderDesk, "sweep", "sweep_signed_orders"),
     (EscrowDesk, "sweep", "release_escrows"),
 ]

@@ -11,8 +11,11 @@ from botocore.exceptions import NoRegionError
 
 from chalicelib import cli, wiring
 from chalicelib.cli import books as books_commands
+from chalicelib.clock import iso
 from chalicelib.core.config import SettlementMode
 from chalicelib.core.vocabulary import BookStatus
+from chalicelib.matcher import Matcher
+from chalicelib.parking import FAILED_BATCHES_MAX
 from chalicelib.stores.dynamodb import Database
 from chalicelib.verify.verifier import BookMoves, Verifier
 from tests.world import BASE, QUOTE, World
@@ -291,3 +294,45 @@ def test_a_book_that_cannot_be_redriven_is_named(venue: World, monkeypatch: pyte
         cli.run(["redrive", "--all"])
     with pytest.raises(cli.CommandFailed, match="no such book"):
         cli.run(["redrive", "inst_test0001/ob_none"])
+
+
+def test_a_parked_book_is_named_shown_and_released(
+    run: Run, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """T53"""
+    world = World(database)
+    world.credit("ann", QUOTE, 1000)
+    matcher = Matcher(database, lambda: world.now_ms, takes_parked=True)
+    monkeypatch.setattr(wiring, "releasing_matcher", lambda: matcher)
+    monkeypatch.setattr(wiring, "matcher", lambda: Matcher(database, lambda: world.now_ms))
+    order_id = world.placed("ann", "BUY", 1, 50)
+    unreadable = {"book": world.book, "sequence": 1}
+    database.put_many("journal", [unreadable])
+    for _ in range(FAILED_BATCHES_MAX):
+        assert world.deliver() != []
+    assert world.deliver() == []
+    assert run("book parked") == {"books": [world.book]}
+    shown = run(f"book show {world.book}")
+    assert (shown["status"], shown["shown_status"], shown["sequence"]) == ("ACTIVE", "PAUSED", 0)
+    assert (shown["parked_at"], shown["failed_batches"]) == (iso(world.now_ms), FAILED_BATCHES_MAX)
+    assert shown["failure"].startswith("KeyError")
+    with pytest.raises(cli.CommandFailed, match=r"still fails.*KeyError"):
+        run(f"book release {world.book}")
+    with pytest.raises(cli.CommandFailed, match=r"parked.*book release"):
+        run(f"redrive {world.book}")
+    with pytest.raises(cli.CommandFailed, match=f"not redriven.*{world.book}"):
+        run("redrive --all")
+    assert run("book parked") == {"books": [world.book]}
+    database.delete_many("journal", [unreadable])
+    released = {"order_book_id": world.config.book_id, "was_parked": True, "is_parked": False, "commands": 1}
+    assert run(f"book release {world.book}") == released
+    assert world.order("ann", order_id).sequence == 1
+    assert run("book parked") == {"books": []}
+    assert run(f"book release {world.book}") == released | {"was_parked": False, "commands": 0}
+    assert run(f"book show {world.book}")["failure"] is None
+
+
+@pytest.mark.parametrize("command", ["show", "release"])
+def test_a_book_that_there_is_not_cannot_be_shown_or_released(run: Run, command: str) -> None:
+    with pytest.raises(cli.CommandFailed, match="no such book"):
+        run(f"book {command} inst_test0001/ob_gone")

@@ -22,7 +22,7 @@ from chalicelib.stores.dynamodb import Database, Unavailable, decode
 from chalicelib.stores.inbox import command_of
 from chalicelib.stores.journal import EntryExists, Journal
 from tests.invariants import check_invariants
-from tests.world import BASE, BOOK_ID, INSTANCE, QUOTE, World
+from tests.world import BASE, BOOK_ID, INSTANCE, QUOTE, World, failing_book
 
 FUNDS = 10**6
 
@@ -284,7 +284,7 @@ def test_a_book_that_fails_does_not_keep_others_from_being_matched(world: World)
     """Its first record is handed back; the other book's orders are decided."""
     order = world.placed("ann", "BUY", 10, 50)
     stray = {"eventName": "INSERT", "dynamodb": {"NewImage": None, "SequenceNumber": "1"}}
-    image = dict(world.records[0]["dynamodb"]["NewImage"]) | {"book": {"S": "inst_test0001/ob_gone"}}
+    image = dict(world.records[0]["dynamodb"]["NewImage"]) | {"book": {"S": failing_book(world)}}
     stray["dynamodb"] = {"NewImage": image, "SequenceNumber": "1"}
     assert world.deliver(records=[stray, *world.records]) == ["1"]
     assert world.order("ann", order).sequence == 1

@@ -15,8 +15,10 @@ from chalicelib import matcher as matcher_module
 from chalicelib import wiring
 from chalicelib.api_tokens import secret_of
 from chalicelib.clock import now_ms
+from chalicelib.expiring import Expiring
 from chalicelib.match_watch import MatchWatch
 from chalicelib.matcher import Matcher
+from chalicelib.parking import FAILED_BATCHES_MAX
 from chalicelib.projection import Projector
 from chalicelib.redaction import HIDDEN, SECRETS_MAX, masked, secrets_of, shortened
 from chalicelib.stores.dynamodb import Database, Unavailable
@@ -34,7 +36,7 @@ from tests.wire.stove.desk import Clock, connect_body, open_taker_desk
 from tests.wire.stove.desk import Desk as TakerDesk
 from tests.wire.truust.desk import KEY, OPERATOR_KEY
 from tests.wire.truust.desk import Desk as EscrowDesk
-from tests.world import BASE, INSTANCE, QUOTE, Record, World, record_of
+from tests.world import BASE, INSTANCE, QUOTE, Record, World, failing_book, record_of
 
 PLACE = "/orderbooks/stocks/api/offchain/orders"
 TOKEN = "token-of-ann"
@@ -189,15 +191,33 @@ def test_an_entry_that_a_matcher_leaves_to_its_own_reload_was_nobody_elses(
 
 def test_commands_that_are_handed_back_are_counted_as_unfinished_the_others_are_not(world: World) -> None:
     world.placed("ann", "BUY", 10, 50)
-    lost = [
-        record_of(row | {"book": f"{INSTANCE}/ob_gone"}, 900 + number)
-        for number, row in enumerate(world.inbox_rows() * 3)
-    ]
+    book = failing_book(world)
+    lost = [record_of(row | {"book": book}, 900 + number) for number, row in enumerate(world.inbox_rows() * 3)]
     seen = delivered(world, records=[*world.records, *lost])
     assert (seen.values(Metric.UNFINISHED), seen.values(Metric.ENTRIES)) == ([3], [1])
     (error,) = [line for line in seen.log if line["level"] == "ERROR"]
-    assert (error["instance"], error["book"]) == (INSTANCE, f"{INSTANCE}/ob_gone")
-    assert error["exception_name"] == "UnknownBook"
+    assert (error["instance"], error["book"]) == (INSTANCE, book)
+    assert error["exception_name"] == "KeyError"
+
+
+def test_what_is_left_in_the_inbox_is_counted_and_parked_books_are_while_there_are_any(world: World) -> None:
+    """T53: the batch that parks a book is an error in the log; each minute tells how many are parked."""
+    world.placed("ann", "BUY", 10, 50)
+    book = failing_book(world)
+    failing = [record_of(row | {"book": book}, 900) for row in world.inbox_rows()]
+    for _ in range(FAILED_BATCHES_MAX):
+        seen = delivered(world, records=failing)
+    assert [line["failed_batches"] for line in seen.log if "failed_batches" in line] == [FAILED_BATCHES_MAX]
+    seen = delivered(world, records=failing)
+    assert (seen.values(Metric.UNFINISHED), seen.values(Metric.PASSED_OVER)) == ([], [1])
+    for parked in ([1], []):
+        expiring = Expiring(world.database, matcher_of(world), lambda: world.now_ms)
+        with watched() as told:
+            expiring.report_parked()
+        assert told.values(Metric.BOOKS_PARKED) == parked
+        found = world.books.with_trouble(book)
+        assert found is not None
+        world.books.release(book, found[1])
 
 
 def test_a_commit_is_logged_with_its_book_and_its_last_sequence(world: World) -> None:

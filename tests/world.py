@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import copy
+from dataclasses import replace
 from typing import Any
 
 from chalicelib.admission import Admission, Admitted
@@ -99,12 +100,12 @@ class Venue:
 class World(Venue):
     """A book of its own, made here, and its stream. Amounts as everywhere: base units."""
 
-    def __init__(self, database: Database, base_decimals: int = 0, **config: Any) -> None:
-        chosen = BookConfig(INSTANCE, BOOK_ID, "Test", "B/Q", BASE, QUOTE, base_decimals=base_decimals, **config)
+    def __init__(self, database: Database, base_decimals: int = 0, *, instance: str = INSTANCE, **config: Any) -> None:
+        chosen = BookConfig(instance, BOOK_ID, "Test", "B/Q", BASE, QUOTE, base_decimals=base_decimals, **config)
         super().__init__(database, chosen)
         self.admission = Admission(database)
         self.configuring = Configuring(database)
-        register_tokens(database, INSTANCE, base_decimals)
+        register_tokens(database, instance, base_decimals)
         self.books.create(chosen)
         self.records: list[Record] = []
         self.acknowledged = 0
@@ -150,7 +151,7 @@ class World(Venue):
             post_only,
             expires_at_ms=expires_at_ms,
         )
-        outcome = self.admission.place(INSTANCE, BOOK_ID, request)
+        outcome = self.admission.place(self.config.instance, BOOK_ID, request)
         self.stream_new_commands()
         return outcome
 
@@ -162,7 +163,7 @@ class World(Venue):
 
     def cancel(self, customer: str, order_id: str) -> bool:
         """Queue the cancel of an order and put its command on the stream; False where there is nothing to cancel."""
-        is_queued = self.admission.cancel(INSTANCE, customer, order_id)
+        is_queued = self.admission.cancel(self.config.instance, customer, order_id)
         self.stream_new_commands()
         return is_queued
 
@@ -174,7 +175,7 @@ class World(Venue):
 
     def change(self, **settings: Any) -> BookConfig | Refusal:
         """Give the book these settings and put its command on the stream."""
-        outcome = self.configuring.change(INSTANCE, BOOK_ID, settings)
+        outcome = self.configuring.change(self.config.instance, BOOK_ID, settings)
         self.stream_new_commands()
         return outcome
 
@@ -196,11 +197,20 @@ class World(Venue):
         return failed
 
     def fees(self, asset: str) -> int:
-        return self.accounts.balance(f"{INSTANCE}/fees/{BOOK_ID}", asset).available
+        return self.accounts.balance(f"{self.config.instance}/fees/{BOOK_ID}", asset).available
 
     def tables(self) -> dict[str, list[Row]]:
         """Return all rows of all tables, for comparisons of before and after."""
         return {name: sorted(self.database.scan(name), key=repr) for name in TABLES}
+
+
+def failing_book(world: World) -> str:
+    """Make another book of the instance, one that cannot be matched; return its key."""
+    names = {"book_id": "ob_failing", "symbol": "Q/B", "base_asset": QUOTE, "quote_asset": BASE}
+    world.books.create(replace(world.config, **names))
+    key = book_key(world.config.instance, "ob_failing")
+    world.database.put_many("journal", [{"book": key, "sequence": 1}])
+    return key
 
 
 def register_tokens(database: Database, instance: str, base_decimals: int = 18) -> None:

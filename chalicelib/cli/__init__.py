@@ -23,6 +23,7 @@ from chalicelib.cli.whereabouts import VARIABLES, said_of
 from chalicelib.core.config import BookConfig
 from chalicelib.core.journal import BrokenJournal
 from chalicelib.loading import UnknownBook
+from chalicelib.parking import BookParked
 from chalicelib.rebuilding import BookAtWork, Rebuilding, RowsAhead
 from chalicelib.stores.accounts import LedgerBroken
 from chalicelib.stores.books import Books
@@ -99,6 +100,8 @@ def _redrive(options: argparse.Namespace) -> Printed:
     _require_book(options.book)
     try:
         return {"commands": redrive.redrive(database, matcher, options.book), "books": 1}
+    except BookParked as error:
+        raise CommandFailed(f"the book is parked; tallybook book release redrives it: {error}") from error
     except (BrokenJournal, LedgerBroken, EntryExists) as error:
         raise CommandFailed(f"not redriven: {error}") from error
 

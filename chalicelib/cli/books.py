@@ -1,4 +1,4 @@
-"""The operator's commands on books: making, pausing, resuming and closing them (T1, T32)."""
+"""The operator's commands on books: making, pausing, resuming, closing, showing and releasing them (T1, T32, T53)."""
 
 from __future__ import annotations
 
@@ -19,12 +19,15 @@ from chalicelib.cli.arguments import (
     count,
     pattern,
 )
-from chalicelib.clock import new_id, now_ms
+from chalicelib.clock import iso, new_id, now_ms
 from chalicelib.configuring import Configuring
 from chalicelib.core.config import BookConfig, Refusal, RefusalCode, SettlementMode, TokenType
 from chalicelib.core.vocabulary import BookStatus, SelfTradePrevention
-from chalicelib.stores.books import Books
+from chalicelib.redrive import release
+from chalicelib.stores.books import Books, Trouble
+from chalicelib.stores.dynamodb import OutcomeUnknown, Unavailable
 from chalicelib.stores.keys import split_book_key
+from chalicelib.watching import logger
 
 BOOK_HELP = "INSTANCE/ORDER_BOOK_ID, as in inst_demo0001/ob_offchain_001"
 CHANGE_WAIT_S, CHANGE_POLL_S = 5.0, 0.1
@@ -41,6 +44,11 @@ def add_commands(groups: Any) -> None:
         ("close", BookStatus.CLOSED, "for good: cancel all resting orders and release their holds"),
     ):
         add_command(group, word, _change_status(status), text).add_argument("book", metavar="BOOK", help=BOOK_HELP)
+    show = add_command(group, "show", _show, "status, place in the journal, and whether and why it is parked")
+    show.add_argument("book", metavar="BOOK", help=BOOK_HELP)
+    add_command(group, "parked", _parked, "name the books that are parked, of all instances")
+    release = add_command(group, "release", _release, "redrive a parked book and let it match again")
+    release.add_argument("book", metavar="BOOK", help=BOOK_HELP)
 
 
 def _add_settings(command: argparse.ArgumentParser) -> None:
@@ -115,6 +123,55 @@ def _change_status(status: BookStatus) -> Command:
         return {"order_book_id": book_id, "status": status.value, "took_effect": _took_effect(options.book, config)}
 
     return command
+
+
+def _show(options: argparse.Namespace) -> Printed:
+    books = Books(wiring.database())
+    config, trouble = _found(books, options.book)
+    at_ms = trouble.parked_at_ms
+    return {
+        "order_book_id": config.book_id,
+        "name": config.name,
+        "symbol": config.symbol,
+        "status": config.status.value,
+        "shown_status": config.shown_status.value,
+        "sequence": books.depth(options.book).sequence,
+        "parked_at": None if at_ms is None else iso(at_ms),
+        "failed_batches": trouble.failed_batches,
+        "failed_at": iso(trouble.failed_at_ms) if trouble.failed_batches else None,
+        "failure": trouble.reason,
+    }
+
+
+def _parked(_options: argparse.Namespace) -> Printed:
+    return {"books": Books(wiring.database()).parked()}
+
+
+def _release(options: argparse.Namespace) -> Printed:
+    books = Books(wiring.database())
+    _, before = _found(books, options.book)
+    try:
+        commands = release(wiring.database(), wiring.releasing_matcher(), options.book)
+    except (Unavailable, OutcomeUnknown) as error:
+        raise CommandFailed(f"not finished, do it again: {error}") from error
+    except Exception as error:
+        logger.exception("the book still fails", book=options.book)
+        raise CommandFailed(f"the book still fails; see the log: {type(error).__name__}: {error}") from error
+    config, _ = _found(books, options.book)
+    was_parked = before.parked_at_ms is not None
+    return {
+        "order_book_id": config.book_id,
+        "was_parked": was_parked,
+        "is_parked": config.is_parked,
+        "commands": commands,
+    }
+
+
+def _found(books: Books, book: str) -> tuple[BookConfig, Trouble]:
+    found = books.with_trouble(book)
+    if found is None:
+        raise CommandFailed(f"no such book: {book}")
+    return found
 
 
 def _took_effect(book: str, config: BookConfig) -> bool:

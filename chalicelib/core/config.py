@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from chalicelib.core.ledger import unit
@@ -55,6 +55,8 @@ class BookConfig:
 
     created_at_ms: when the book was made, ms since the epoch.
     version: how often it was changed. first: the terms that it was made with, None where it was never changed.
+    is_parked: whether its matcher has failed so often that the book stands still until the operator releases it (T53);
+        no setting: two configurations that differ in it alone are equal.
     """
 
     instance: str
@@ -81,6 +83,12 @@ class BookConfig:
     lot_size: int = LOT_SIZE_OFF
     min_order_value: int = MIN_ORDER_VALUE_OFF
     quote_decimals: int = 18
+    is_parked: bool = field(default=False, compare=False)
+
+    @property
+    def shown_status(self) -> BookStatus:
+        """The status that clients see: an ACTIVE book that is parked shows PAUSED (O13, T53)."""
+        return BookStatus.PAUSED if self.is_parked and self.status is BookStatus.ACTIVE else self.status
 
     @property
     def terms(self) -> BookTerms:
@@ -225,7 +233,7 @@ def refusal_of(config: BookConfig | None, order: OrderRequest) -> Refusal | None
         return Refusal(RefusalCode.ORDER_BOOK_NOT_FOUND, "Order book does not exist")
     if config.settlement_mode is not SettlementMode.OFF_CHAIN:
         return Refusal(RefusalCode.WRONG_SETTLEMENT_MODE, "Order book uses on-chain settlement")
-    if config.status is not BookStatus.ACTIVE:
+    if config.shown_status is not BookStatus.ACTIVE:
         return Refusal(RefusalCode.ORDER_BOOK_INACTIVE, "Order book is paused or closed")
     if order.order_type is OrderType.LIMIT:
         if order.price is None:

@@ -2,6 +2,15 @@
 
 The depth view is written once for all entries that are committed together. It also holds the book's last price and
 the candles that are not over: so they cost no write of their own, and count each entry once, by the view's sequence.
+
+On the row of the configuration stands besides how often the book's batches have failed, and since when it is parked
+(T53)::
+
+    counted --note_failure: one more--> counted --note_failure: one too many--> parked --release--> (nothing)
+       +------forget_failures: the batch got through------> (nothing)
+
+Each step is written on condition that the row is as it was read. Parked books are listed under a key of their own, put
+and removed with the mark in one transaction.
 """
 
 from __future__ import annotations
@@ -17,13 +26,15 @@ from chalicelib.core.candles import Market, market_of
 from chalicelib.core.config import BookConfig, SettlementMode, TokenType
 from chalicelib.core.journal import decode_terms, encode_terms
 from chalicelib.core.vocabulary import BookStatus, SelfTradePrevention
-from chalicelib.stores.dynamodb import ConditionFailed, Database, Put, Row, TransactionRefused, Update, Write
+from chalicelib.stores.dynamodb import ConditionFailed, Database, Delete, Put, Row, TransactionRefused, Update, Write
 from chalicelib.stores.keys import book_key
 from chalicelib.stores.requests import ReceiptExists
 
 TABLE = "books"
 LISTED = "book/"
 """Beginning of the sort key of the rows by which an instance's books are found, under the instance's key."""
+PARKED = "parked"
+"""Key of the rows that list the parked books, each under its own key."""
 DEPTH_LEVELS_MAX = 100
 """Published price levels of each side (T38)."""
 
@@ -45,6 +56,24 @@ class Depth:
     bids: tuple[tuple[int, int], ...] = ()
     asks: tuple[tuple[int, int], ...] = ()
     market: Market | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What of a book's batches has failed by a fault of its own (T53).
+
+    failed_batches: how many, since one that had failed got through. Of the last one: when it failed, its first command,
+    and what it failed by. parked_at_ms: since when the book is parked; None: it is not.
+    """
+
+    failed_batches: int = 0
+    failed_at_ms: int = 0
+    command: str | None = None
+    reason: str | None = None
+    parked_at_ms: int | None = None
+
+
+NO_TROUBLE = Trouble()
 
 
 class Books:
@@ -81,8 +110,64 @@ class Books:
         return False
 
     def config(self, book: str) -> BookConfig | None:
+        found = self.with_trouble(book)
+        return None if found is None else found[0]
+
+    def with_trouble(self, book: str) -> tuple[BookConfig, Trouble] | None:
+        """Return a book's configuration, and what of it has failed; None where there is no such book."""
         row = self._database.get(TABLE, {"book": book, "part": "config"})
-        return _config_of(row) if row else None
+        return None if row is None else (_config_of(row), _trouble_of(row))
+
+    def note_failure(self, book: str, before: Trouble, after: Trouble) -> None:
+        """Write down that one more batch has failed, and that the book is parked where ``after`` says so (T53).
+
+        Raises ConditionFailed or TransactionRefused where the row is not as ``before`` any more, or gone.
+        """
+        failures_as_read = "attribute_not_exists(#failed_batches)"
+        values: Row = {
+            ":failed_batches": after.failed_batches,
+            ":failed_at": after.failed_at_ms,
+            ":command": after.command,
+            ":reason": after.reason,
+        }
+        if before.failed_batches:
+            failures_as_read = "#failed_batches = :batches_as_read AND #failed_at_ms = :failed_at_as_read"
+            values |= {":batches_as_read": before.failed_batches, ":failed_at_as_read": before.failed_at_ms}
+        not_parked = "attribute_not_exists(#parked_at_ms)"
+        condition = f"attribute_exists(#part) AND {failures_as_read} AND {not_parked}"
+        changes = "SET #failed_batches = :failed_batches, #failed_at_ms = :failed_at, "
+        changes += "#failed_command = :command, #failure = :reason"
+        if after.parked_at_ms is None:
+            self._database.write(Update(TABLE, _config_key(book), changes, condition, values))
+            return
+        values[":at"] = after.parked_at_ms
+        mark = Update(TABLE, _config_key(book), f"{changes}, #parked_at_ms = :at", condition, values)
+        self._database.transact([mark, Put(TABLE, _parked_key(book))])
+
+    def forget_failures(self, book: str, before: Trouble) -> None:
+        """Count from nothing again: what failed last got through. No fault where somebody has counted on meanwhile."""
+        as_read = "#failed_batches = :failed_batches AND #failed_command = :command"
+        not_parked = "attribute_not_exists(#parked_at_ms)"
+        values = {":failed_batches": before.failed_batches, ":command": before.command}
+        try:
+            changes = "REMOVE #failed_batches, #failed_at_ms, #failed_command, #failure"
+            self._database.write(Update(TABLE, _config_key(book), changes, f"{as_read} AND {not_parked}", values))
+        except ConditionFailed:
+            return
+
+    def release(self, book: str, before: Trouble) -> None:
+        """Let a parked book match again, nothing counted. No fault where it was released, or parked anew, meanwhile."""
+        parked_as_read = "#parked_at_ms = :at"
+        changes = "REMOVE #failed_batches, #failed_at_ms, #failed_command, #failure, #parked_at_ms"
+        mark = Update(TABLE, _config_key(book), changes, parked_as_read, {":at": before.parked_at_ms})
+        try:
+            self._database.transact([mark, Delete(TABLE, _parked_key(book))])
+        except TransactionRefused:
+            return
+
+    def parked(self) -> list[str]:
+        """Return the keys of all parked books of all instances, in order. Costs what it returns."""
+        return [row["part"] for row in self._database.query(TABLE, "#book = :parked", {":parked": PARKED})]
 
     def of_symbol(self, instance: str, symbol: str) -> BookConfig | None:
         """Return the book that has this symbol, whatever its case; None where no book has it that is not closed."""
@@ -94,10 +179,14 @@ class Books:
         """Return the writes that give a book other settings, one version on; a closed one gives its names back (T31).
 
         The first is refused when the book is not as ``before`` any more; the others when a name is another book's,
-        which cannot be while this book is not closed.
+        which cannot be while this book is not closed. What is counted of its failures stays.
         """
-        as_before = "#version = :version"
-        writes: list[Write] = [Put(TABLE, _row_of(after), as_before, {":version": before.version})]
+        as_before = "#version = :version_before"
+        settings = _settings_of(after)
+        changes = "SET " + ", ".join(f"#{name} = :{name}" for name in settings)
+        values: Row = {f":{name}": value for name, value in settings.items()} | {":version_before": before.version}
+        key = _config_key(book_key(after.instance, after.book_id))
+        writes: list[Write] = [Update(TABLE, key, changes, as_before, values)]
         if _takes_names(before) and not _takes_names(after):
             name_is_this_books = "#held_by = :book_id"
             values = {":book_id": after.book_id}
@@ -151,9 +240,33 @@ class Books:
             return
 
 
+def _config_key(book: str) -> dict[str, str]:
+    return {"book": book, "part": "config"}
+
+
+def _parked_key(book: str) -> dict[str, str]:
+    return {"book": PARKED, "part": book}
+
+
 def _row_of(config: BookConfig) -> Row:
+    return _config_key(book_key(config.instance, config.book_id)) | _settings_of(config)
+
+
+def _settings_of(config: BookConfig) -> Row:
     first = None if config.first is None else encode_terms(config.first)
-    return {"book": book_key(config.instance, config.book_id), "part": "config"} | asdict(config) | {"first": first}
+    settings = asdict(config) | {"first": first}
+    del settings["is_parked"]
+    return settings
+
+
+def _trouble_of(row: Row) -> Trouble:
+    return Trouble(
+        row.get("failed_batches", 0),
+        row.get("failed_at_ms", 0),
+        row.get("failed_command"),
+        row.get("failure"),
+        row.get("parked_at_ms"),
+    )
 
 
 def _takes_names(config: BookConfig) -> bool:
@@ -183,7 +296,7 @@ def _config_of(row: Row) -> BookConfig:
             values[name] = words(values[name])
     if values.get("first") is not None:
         values["first"] = decode_terms(values["first"])
-    return BookConfig(**values)
+    return BookConfig(**values, is_parked="parked_at_ms" in row)
 
 
 _WORDS = {

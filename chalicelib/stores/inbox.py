@@ -5,7 +5,7 @@ A command never changes. What became of a cancel-all, which has no order row to 
     queued --the entry with its turn is projected--> decided --the entry that ends it is projected--> ended, closed
 
 A row stands under the time-sortable part of its command's id, whatever the command is: a book's rows by their key are
-its commands as they arrived.
+its commands as they arrived. What a row says never changes; how long it is kept does, while its book is parked (T53).
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from chalicelib.stores.dynamodb import Database, Put, Row, Update, Write
 
 TABLE = "inbox"
 COMMAND_LIFE_S = 7 * 86_400
+PARKED_LIFE_S = 366 * 86_400
+"""How long the command of a parked book is kept that was passed over."""
 
 
 class MalformedCommand(Exception):
@@ -55,7 +57,7 @@ class Inbox:
         """Return the write that queues the command. Refused when it is queued already."""
         row = {
             "book": book,
-            "command": _arrival_of(command.command_id),
+            "command": arrival_of(command.command_id),
             "expires": now_s + COMMAND_LIFE_S,
         } | _facts_of(command)
         command_not_queued = "attribute_not_exists(#command)"
@@ -63,18 +65,32 @@ class Inbox:
 
     def placed(self, book: str, order_id: str) -> PlaceOrder | None:
         """Return the command that placed an order; None where the inbox has it no more. Raises MalformedCommand."""
-        row = self._database.get(TABLE, {"book": book, "command": _arrival_of(order_id)})
+        row = self._database.get(TABLE, {"book": book, "command": arrival_of(order_id)})
         command = None if row is None else command_of(row)
         return command if isinstance(command, PlaceOrder) else None
 
     def progress(self, cancel_alls: Iterable[tuple[str, str]]) -> dict[str, CancelAllProgress]:
         """Return how far these cancel-alls (book, id) are as of now, by id; without those whose row has gone."""
-        keys = [{"book": book, "command": _arrival_of(command_id)} for book, command_id in cancel_alls]
+        keys = [{"book": book, "command": arrival_of(command_id)} for book, command_id in cancel_alls]
         return {row["id"]: progress_of(row) for row in self._database.get_many(TABLE, keys)}
 
     def note_progress(self, book: str, reached: Mapping[str, CancelAllProgress]) -> None:
         """Note how far cancel-alls have come. Refused on a row that is as far, or has gone: that is no fault."""
         self._database.write_each([_note(book, *command) for command in reached.items()])
+
+    def keep(self, book: str, arrivals: Iterable[str], now_s: int) -> None:
+        """Keep commands that are passed over for as long as their book may be parked. Rows that are gone stay gone."""
+        row_is_there, values = "attribute_exists(#command)", {":kept": True, ":expires": now_s + PARKED_LIFE_S}
+        changes = "SET #kept = :kept, #expires = :expires"
+        keys = [{"book": book, "command": arrival} for arrival in arrivals]
+        self._database.write_each([Update(TABLE, key, changes, row_is_there, values) for key in keys])
+
+    def keep_no_longer(self, book: str, arrivals: Iterable[str], now_s: int) -> None:
+        """Let rows that were kept for a parked book go as others do: seven days from now."""
+        row_is_there, values = "attribute_exists(#command)", {":expires": now_s + COMMAND_LIFE_S}
+        changes = "SET #expires = :expires REMOVE #kept"
+        keys = [{"book": book, "command": arrival} for arrival in arrivals]
+        self._database.write_each([Update(TABLE, key, changes, row_is_there, values) for key in keys])
 
     def rows(self, book: str) -> Iterator[Row]:
         """Yield a book's command rows in order of arrival. For ``redrive``."""
@@ -85,7 +101,7 @@ def command_of(row: Row) -> Command:
     """Return the command in an inbox row. Raises MalformedCommand."""
     try:
         command = _command_of(row)
-        if _arrival_of(command.command_id) != row["command"]:
+        if arrival_of(command.command_id) != row["command"]:
             raise MalformedCommand("the command is filed under another id")
     except (KeyError, ValueError, TypeError) as error:
         raise MalformedCommand(repr(error)) from error
@@ -104,7 +120,7 @@ def _note(book: str, command_id: str, progress: CancelAllProgress) -> Write:
         not_as_far_yet = "attribute_not_exists(#decided)"
     return Update(
         TABLE,
-        {"book": book, "command": _arrival_of(command_id)},
+        {"book": book, "command": arrival_of(command_id)},
         "SET " + ", ".join(f"#{name} = :{name}" for name in attributes),
         f"{command_exists} AND {not_as_far_yet}",
         {f":{name}": value for name, value in attributes.items()},
@@ -136,6 +152,6 @@ def _command_of(row: Row) -> Command:
     raise MalformedCommand(f"unknown kind {row['kind']}")
 
 
-def _arrival_of(command_id: str) -> str:
+def arrival_of(command_id: str) -> str:
     """Return the part of a generated id that ascends with time: the ULID behind its prefix (T15)."""
     return command_id.partition("_")[2]

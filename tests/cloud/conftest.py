@@ -23,7 +23,15 @@ from infra.settings import ROOT, free_port
 
 DEPLOY_S_MAX, ANSWER_S_MAX = 300, 60
 STAGE = "dev"
-WIRED = (wiring.database, wiring.counters, wiring.master_keys, wiring.matcher, wiring.signed_order_desk, wiring.escrows)
+WIRED = (
+    wiring.database,
+    wiring.counters,
+    wiring.master_keys,
+    wiring.matcher,
+    wiring.releasing_matcher,
+    wiring.signed_order_desk,
+    wiring.escrows,
+)
 _OF_ANOTHER_CLOUD = ("AWS_PROFILE", "AWS_ENDPOINT_URL_DYNAMODB", "TALLYBOOK_MASTER_KEY", "TALLYBOOK_PUBLIC_INSTANCE")
 
 

@@ -17,7 +17,9 @@ import boto3
 import pytest
 
 from chalicelib import cli, wiring
+from chalicelib.parking import FAILED_BATCHES_MAX
 from chalicelib.signed.settings import DeskSettings
+from chalicelib.stores.inbox import Inbox
 from chalicelib.stores.journal import TABLE as JOURNAL
 from chalicelib.wire.ripio.signature import signature_of
 from infra import demo, escrow_demo, taker_demo
@@ -32,7 +34,7 @@ pytestmark = pytest.mark.stack
 MATCH_S_MAX, POLL_S = 60, 0.2
 DESK = demo.DESK_PATH
 UNIT = 10**18
-LOST_BOOK = "ob_lost"
+LOST_BOOK, FAILING_BOOK = "ob_lost", "ob_failing"
 FORM = "multipart/form-data; boundary=b"
 
 
@@ -158,6 +160,49 @@ def test_a_command_that_the_mapping_loses_is_brought_back_by_redrive(api: Api, b
     assert [status_of(api, book_key, placed) for placed in lost] == ["OPEN", "OPEN"]
     assert cli.run(["redrive", book]) == {"commands": 2, "books": 1}
     assert [status_of(api, book_key, placed) for placed in lost] == ["FILLED", "FILLED"]
+
+
+def test_a_book_that_fails_is_parked_and_released_by_the_operator(api: Api, book_key: dict[str, str]) -> None:
+    """T53. Each batch fails in the deployed function, which counts it on the row and parks the book at the fifth;
+    what it passes over waits in the inbox, and the release decides all of it."""
+    names = ["--id", FAILING_BOOK, "--name", "Failing", "--symbol", "EUR/FAIL"]
+    tokens = ["--token-address", demo.QUOTE_TOKEN, "--quote-token-address", demo.TOKEN]
+    cli.run(["book", "close", f"{demo.INSTANCE}/{LOST_BOOK}"])
+    cli.run(["book", "create", "--instance", demo.INSTANCE, *names, *tokens])
+    book = f"{demo.INSTANCE}/{FAILING_BOOK}"
+    unreadable = {"book": {"S": book}, "sequence": {"N": "1"}}
+    client, table = boto3.client("dynamodb"), wiring.database().name(JOURNAL)
+    client.put_item(TableName=table, Item=unreadable)
+    waiting = []
+    for failed in range(1, FAILED_BATCHES_MAX + 1):
+        customer = demo.CUSTOMERS[2 + failed % 2]
+        terms = order("BUY" if failed % 2 else "SELL", customer, FAILING_BOOK, UNIT)
+        waiting.append(api.done("POST", f"{DESK}/orders", terms, book_key))
+        until(lambda failed=failed: shown(book)["failed_batches"] == failed, "the failure is not counted")
+    assert shown(book)["parked_at"] is not None
+    assert cli.run(["book", "parked"]) == {"books": [book]}
+    assert api.done("GET", f"{DESK}/order-books/{FAILING_BOOK}", headers=book_key)["status"] == "PAUSED"
+    status, refused = api.ask("POST", f"{DESK}/orders", terms, book_key)
+    assert (status, refused["error"]["code"]) == (400, "ORDER_BOOK_INACTIVE")
+    cancel = f"{DESK}/orders/{waiting[0]['id']}"
+    assert api.ask("DELETE", cancel, {"customerRef": waiting[0]["customerRef"]}, book_key)[0] == 503
+    cli.run(["book", "pause", book])
+    until(lambda: any("kept" in row for row in rows_of(book)), "nothing is passed over")
+    client.delete_item(TableName=table, Key=unreadable)
+    released = cli.run(["book", "release", book])
+    assert (released["commands"], released["is_parked"]) == (FAILED_BATCHES_MAX + 1, False)
+    assert [status_of(api, book_key, placed) for placed in waiting] == ["FILLED"] * 4 + ["OPEN"]
+    assert not any("kept" in row for row in rows_of(book))
+    assert cli.run(["book", "parked"]) == {"books": []}
+    cli.run(["verify", book])
+
+
+def shown(book: str) -> dict[str, Any]:
+    return cli.run(["book", "show", book])
+
+
+def rows_of(book: str) -> list[dict[str, Any]]:
+    return list(Inbox(wiring.database()).rows(book))
 
 
 def test_packaged_and_deployed_again_nothing_changes(cloud: Cloud, api: Api, built: Package) -> None:

@@ -67,7 +67,7 @@ from tests.wire.stove.desk import make_key as make_taker_key
 from tests.wire.till import post, posted
 from tests.wire.truust.desk import KEY, OPERATOR_KEY
 from tests.wire.truust.desk import Desk as EscrowWire
-from tests.world import BASE, BOOK_ID, INSTANCE, QUOTE, World, record_of
+from tests.world import BASE, BOOK_ID, INSTANCE, QUOTE, World, failing_book, record_of
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -117,6 +117,7 @@ def test_no_policy_grants_what_its_function_does_not_do(
     at_the_books(world)
     at_the_trade_desk(world, monkeypatch)
     expire(world, monkeypatch)
+    park(world)
     at_the_taker_desk(moto_client)
     at_the_escrow_desk(moto_client)
     unused = {
@@ -205,6 +206,15 @@ def expire(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     assert Expiring(world.database, world.matcher(), lambda: world.now_ms).look()
     with work_of("api_handler"):
         assert list(Candles(world.database).between(world.book, Period.MINUTE, 0, world.now_ms))
+
+
+def park(world: World) -> None:
+    """Have a book fail until its records are passed over, and told of."""
+    book = failing_book(world)
+    failing = [record_of(row | {"book": book}, 900) for row in world.inbox_rows()[:1]]
+    while world.deliver(records=failing):
+        pass
+    Expiring(world.database, world.matcher(), lambda: world.now_ms).report_parked()
 
 
 def records_of(world: World) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.parking import FAILED_BATCHES_MAX
 from infra.packaging import FRAGMENTS, FUNCTION, TABLE, Package, PackagingFailed, expanded, merged, package, read_stage
 from infra.tables import table_definitions
 
@@ -51,6 +52,11 @@ def test_the_streams_mapping_keeps_order_and_gives_up_late_and_never_silently(
         "DestinationConfig": {"OnFailure": {"Destination": {"Fn::GetAtt": ["MatchFailures", "Arn"]}}},
     }
     assert resources["MatchInbox"]["DependsOn"] == "MatchFailuresPolicy"
+
+
+def test_a_book_is_parked_before_the_stream_gives_its_commands_up(resources: dict[str, dict[str, Any]]) -> None:
+    """T53: even where each second failure is not counted, because two shards fail at once."""
+    assert resources[MAPPING]["Properties"]["MaximumRetryAttempts"] >= 2 * FAILED_BATCHES_MAX + 1
 
 
 def test_the_matcher_may_send_to_the_failure_queue_and_no_other_function_may(

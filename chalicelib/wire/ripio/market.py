@@ -140,7 +140,7 @@ def _pair_view(market: Market) -> dict[str, object]:
         "quote": market.quote_code,
         "quote_name": market.quote.name,
         "symbol": market.pair,
-        "enabled": book.status is BookStatus.ACTIVE,
+        "enabled": book.shown_status is BookStatus.ACTIVE,
         "min_amount": dec(book.order_size_min or 1, decimals.base),
         "price_tick": dec(book.tick_size or 1, decimals.quote),
         "min_value": dec(max(VALUE_MIN, book.min_order_value), decimals.quote),

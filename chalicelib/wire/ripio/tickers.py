@@ -58,7 +58,7 @@ class TickerEndpoints:
             "quote_volume": dec(total.quote_volume if total else 0, quote),
             "trades_quantity": total.trades if total else 0,
             "price_change_percent_24h": price_change_percent(day),
-            "is_frozen": market.book.status is not BookStatus.ACTIVE,
+            "is_frozen": market.book.shown_status is not BookStatus.ACTIVE,
             "date": iso(now_ms),
         }
 

@@ -59,7 +59,9 @@ class BookEndpoints:
         status = book_schema.book_status_query(request.query)
         books = self.books.of_instance(instance)
         shown = [
-            one for one in books if one.settlement_mode is SettlementMode.OFF_CHAIN and status in (None, one.status)
+            one
+            for one in books
+            if one.settlement_mode is SettlementMode.OFF_CHAIN and status in (None, one.shown_status)
         ]
         return envelope.success(200, [_row_data(config) for config in shown])
 
@@ -95,7 +97,7 @@ def _row_data(config: BookConfig) -> dict[str, object]:
         "id": config.book_id,
         "name": config.name,
         "symbol": config.symbol,
-        "status": config.status.value,
+        "status": config.shown_status.value,
         "settlementMode": config.settlement_mode.value,
     }
 
@@ -107,7 +109,7 @@ def _book_data(config: BookConfig) -> dict[str, object]:
         "quoteTokenAddress": config.quote_asset,
         "name": config.name,
         "symbol": config.symbol,
-        "status": config.status.value,
+        "status": config.shown_status.value,
         "settlementMode": config.settlement_mode.value,
         "minOrderSize": _amount(config.order_size_min),
         "maxOrderSize": _amount(config.order_size_max),
