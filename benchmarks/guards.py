@@ -35,8 +35,8 @@ GUARDS = [
     Guard(
         "an account takes an entry once, by its mark",
         "chalicelib/stores/accounts.py",
-        '"(attribute_not_exists(#mark) OR #mark < :sequence)"',
-        '"(attribute_not_exists(#mark) OR #mark <= :sequence)"',
+        'mark_is_older = "#mark < :sequence"',
+        'mark_is_older = "#mark <= :sequence"',
         f"{SWEEP}[cross-death after-new]",
     ),
     Guard(
@@ -66,6 +66,34 @@ GUARDS = [
         "if maker.remaining and price * maker.remaining < scale:",
         "if maker.remaining and price * maker.remaining < 0:",
         "tests/core/test_matching_worth.py",
+    ),
+    Guard(
+        "an account whose row is full takes an entry once, by the mark beside it",
+        "chalicelib/stores/accounts.py",
+        'entry_not_applied = "attribute_not_exists(#sequence) OR #sequence < :sequence"',
+        'entry_not_applied = "attribute_not_exists(#sequence) OR #sequence <= :sequence"',
+        f"{SWEEP}[marks beside the accounts-death after-new]",
+    ),
+    Guard(
+        "a row that is full takes no mark",
+        "chalicelib/stores/accounts.py",
+        '"attribute_not_exists(#mark) AND attribute_not_exists(#marks_beside)"',
+        '"attribute_not_exists(#mark)"',
+        "tests/stores/test_accounts.py",
+    ),
+    Guard(
+        "a mark that is in the row is not set beside it",
+        "chalicelib/stores/accounts.py",
+        'mark_is_beside = "attribute_not_exists(#mark) AND attribute_exists(#marks_beside)"',
+        'mark_is_beside = "attribute_exists(#marks_beside)"',
+        "tests/stores/test_accounts.py",
+    ),
+    Guard(
+        "marks are moved only as they were read",
+        "chalicelib/stores/accounts.py",
+        'f"#mark{number} = :mark{number}" for',
+        'f"#mark{number} >= :mark{number}" for',
+        "tests/stores/test_accounts.py",
     ),
     Guard(
         "money has moved when order rows are written",

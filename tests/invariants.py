@@ -81,8 +81,7 @@ def check_money_comes_first(venue: Venue) -> None:
 
     An order's row may trail the journal, and its customer's money may be ahead of it, never behind.
     """
-    rows = venue.database.scan("accounts")
-    marks = {(row["owner"], row["entry"].removeprefix("balance/")): row.get(f"mark/{venue.book}", 0) for row in rows}
+    marks = _marks(venue)
     shown = {row.get("sequence") for row in venue.database.scan("orders")}
     config = venue.config
     state = BookState.empty(config.first_rules, config.first_terms.status)
@@ -92,6 +91,24 @@ def check_money_comes_first(venue: Venue) -> None:
             for party, side in moved:
                 account = owner_key(venue.book, party), config.asset_held(side)
                 assert marks[account] >= entry.sequence, f"6: an order shows {entry.sequence}, {account} does not"
+
+
+def _marks(venue: Venue) -> dict[tuple[str, str], int]:
+    """Return the book's mark of each account, in its row or beside it; 0 where there is none. Never both."""
+    marks: dict[tuple[str, str], int] = {}
+    for row in venue.database.scan("accounts"):
+        kind, _, name = row["entry"].partition("/")
+        asset, _, book = name.partition("/")
+        if kind == "balance":
+            mark = row.get(f"mark/{venue.book}", 0)
+        elif kind == "mark" and book == venue.book:
+            mark = row["sequence"]
+        else:
+            continue
+        before = marks.get((row["owner"], asset), 0)
+        assert not (before and mark), f"1: {row['owner']} {asset} has two marks"
+        marks[row["owner"], asset] = before or mark
+    return marks
 
 
 def _check_conservation(balances: list[Row], credited: dict[str, int]) -> None:

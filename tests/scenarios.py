@@ -66,6 +66,27 @@ def partial(world: World) -> None:
     world.placed("cat", "BUY", 500, 51, "IOC")
 
 
+def marks_beside(world: World) -> None:
+    """Every account is full: each mark has a row of its own (T54)."""
+    world.placed("ann", "SELL", 300, 50)
+    world.deliver()
+    world.placed("ben", "BUY", 300, 55)
+    world.placed("cat", "SELL", 20, 54)
+
+
+def marks_are_moved(world: World) -> None:
+    """Accounts with marks of four other books, and one of this book's, that a row may not have any more."""
+    world.placed("ann", "SELL", 300, 50)
+    world.placed("cat", "BUY", 5, 50)
+    world.deliver()
+    others = {f"mark/inst_test0001/ob_{number}": 7 for number in range(4)}
+    rows = [row for row in world.database.scan("accounts") if row["entry"].startswith("balance/")]
+    traders = [row | others for row in rows if row["owner"].endswith(("ann", "ben"))]
+    world.database.put_many("accounts", traders)
+    world.placed("ben", "BUY", 100, 55)
+    world.placed("cat", "BUY", 5, 55)
+
+
 def sweep_of_many_levels(world: World) -> None:
     for price in range(50, 56):
         world.placed("ann", "SELL", 10, price)
@@ -261,6 +282,14 @@ SCENARIOS = {
     "cross": Scenario(cross),
     "trade in a later minute": Scenario(trade_in_a_later_minute),
     "partial": Scenario(partial),
+    "marks beside the accounts": Scenario(marks_beside, limits={"chalicelib.stores.accounts.MARKS_IN_ROW_MAX": 0}),
+    "marks are moved": Scenario(
+        marks_are_moved,
+        limits={
+            "chalicelib.stores.accounts.MARKS_IN_ROW_MAX": 1,
+            "chalicelib.stores.accounts.MARKS_MOVED_AT_ONCE": 2,
+        },
+    ),
     "sweep of many levels": Scenario(sweep_of_many_levels),
     "FOK kill": Scenario(fok_kill),
     "market with a bounded budget": Scenario(market_with_a_bounded_budget),

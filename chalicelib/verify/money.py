@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from chalicelib.core.changes import Leg
 from chalicelib.core.transactions import Transaction, TransactionType
 from chalicelib.escrow.order import World
-from chalicelib.stores.accounts import AccountRow
+from chalicelib.stores.accounts import AccountRow, MarkRow
 from chalicelib.stores.keys import customer_key, desk_fees_key, escrow_fees_key, supply_key, transactions_key
 from chalicelib.stores.transactions import TransactionRow, owners
 from chalicelib.verify.findings import NOTHING, Disagreement, beyond
@@ -26,7 +26,8 @@ _FILL_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 @dataclass(slots=True)
 class Ledger:
-    """The table of accounts as read. moved: what transactions added to each account.
+    """The table of accounts as read. moved: what transactions added to each account. beside: marks by book, of those
+    accounts that have some in rows of their own.
 
     legs: by instance and reference, the trades, the fees, and those transfers whose reference may be a fill's id.
     escrow_legs: by instance and reference, the transactions that may be those of an escrow order.
@@ -37,13 +38,16 @@ class Ledger:
     accounts: dict[Account, AccountRow] = field(default_factory=dict)
     supply: dict[Account, AccountRow] = field(default_factory=dict)
     moved: dict[Account, int] = field(default_factory=dict)
+    beside: dict[Account, dict[str, int]] = field(default_factory=dict)
     legs: dict[tuple[str, str], list[Leg]] = field(default_factory=dict)
     escrow_legs: dict[tuple[str, str], list[Leg]] = field(default_factory=dict)
     copies: dict[tuple[str, str], dict[str, Transaction]] = field(default_factory=dict)
 
-    def add(self, row: AccountRow | TransactionRow) -> None:
+    def add(self, row: AccountRow | TransactionRow | MarkRow) -> None:
         if isinstance(row, TransactionRow):
             self._add_copy(row.owner, row.transaction)
+        elif isinstance(row, MarkRow):
+            self.beside.setdefault((row.owner, row.asset), {})[row.book] = row.sequence
         elif row.owner == supply_key(instance_of(row.owner)):
             self.supply[row.owner, row.asset] = row
         else:
@@ -118,15 +122,18 @@ def money_disagreements(ledger: Ledger, folds: Mapping[str, BookFold], holds: Ho
         for account, moved in fold.settled.items():
             settled[account] = settled.get(account, 0) + moved
             marks.setdefault(account, {})[fold.key] = fold.marks[account]
-    for account in sorted({*ledger.accounts, *ledger.moved, *settled, *holds.known}):
+    for account in sorted({*ledger.accounts, *ledger.moved, *ledger.beside, *settled, *holds.known}):
         where = f"account {account[0]} {account[1]}"
         row = ledger.accounts.get(account)
         total = ledger.moved.get(account, 0) + settled.get(account, 0)
         if row is None:
-            if total or account in marks or account in holds.known or account in holds.unknown:
+            if total or account in {*marks, *ledger.beside, *holds.known, *holds.unknown}:
                 yield Disagreement(where, "the account", "no row")
             continue  # otherwise what came was taken by the same step, as a fee of all that is left (E25)
-        yield from _marks(where, marks.get(account, {}), row.marks, folds)
+        beside = ledger.beside.get(account, {})
+        for book in sorted(row.marks.keys() & beside.keys()):
+            yield Disagreement(f"{where}, mark of {book}", "in the row or beside it", "both")
+        yield from _marks(where, marks.get(account, {}), row.marks | beside, folds)
         yield from _balance(where, row, total, holds.known.get(account, 0), account in holds.unknown)
     yield from _supply(ledger)
     yield from _copies(ledger)

@@ -114,6 +114,7 @@ def limits(draw: Random) -> Iterator[None]:
         patch("chalicelib.stores.snapshots.PIECE_BYTES_MAX", draw.choice([150, 1000])),
         patch("chalicelib.core.journal.ENTRY_EVENT_BYTES_MAX", draw.choice([700, 300_000])),
         patch("chalicelib.matcher.EVENTS_PER_ENTRY_GROUP", draw.choice([3, 1000])),
+        patch("chalicelib.stores.accounts.MARKS_IN_ROW_MAX", draw.choice([0, 16])),
     ):
         yield
 

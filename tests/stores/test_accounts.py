@@ -15,8 +15,8 @@ from chalicelib.movements import (
     SupplyTooLarge,
     UnknownToken,
 )
-from chalicelib.stores.accounts import Accounts, Balance, LedgerBroken
-from chalicelib.stores.dynamodb import Database, Put, TransactionRefused
+from chalicelib.stores.accounts import MARKS_IN_ROW_MAX, Accounts, Balance, LedgerBroken
+from chalicelib.stores.dynamodb import Database, Put, TransactionRefused, Unavailable
 from chalicelib.stores.keys import customer_key, transactions_key
 from chalicelib.stores.orders import time_of
 from chalicelib.stores.requests import ReceiptExists
@@ -217,3 +217,124 @@ def test_an_account_tells_when_it_last_changed(accounts: Accounts, movements: Mo
     accounts.settle(BOOK, 3, {(OWNER, BASE): Delta(1, -4)}, AT_MS + 1)
     accounts.settle(BOOK, 3, {(OWNER, BASE): Delta(1, -4)}, AT_MS + 2)
     assert [balance.changed_at_ms for balance in accounts.balances(OWNER)] == [AT_MS + 1]
+
+
+def marks_of(store: Database, asset: str = BASE) -> tuple[dict[str, int], dict[str, int]]:
+    """Return ann's marks that stand in her account's row, and those beside it."""
+    row = store.get("accounts", {"owner": OWNER, "entry": f"balance/{asset}"})
+    assert row is not None
+    inside = {name.removeprefix("mark/"): value for name, value in row.items() if name.startswith("mark/")}
+    start = f"mark/{asset}/"
+    beside = store.query(
+        "accounts", "#owner = :owner AND begins_with(#entry, :start)", {":owner": OWNER, ":start": start}
+    )
+    return inside, {row["entry"].removeprefix(start): row["sequence"] for row in beside}
+
+
+def settle_one(accounts: Accounts, book: str, sequence: int, available: int = 1, held: int = 0) -> None:
+    accounts.settle(book, sequence, {(OWNER, BASE): Delta(available, held)}, AT_MS)
+
+
+def test_an_account_of_many_books_keeps_a_small_row_and_takes_each_entry_once(
+    accounts: Accounts, movements: Movements, store: Database
+) -> None:
+    """T54: the first books' marks stand in the row, the others' beside it; each applies an entry once, in both places,
+    whether the settling process knows the account or not."""
+    movements.record(credited(1_000))
+    books = [f"{INSTANCE}/ob_{number:02}" for number in range(MARKS_IN_ROW_MAX + 5)]
+    for sequence in (1, 2):
+        for book in books:
+            settle_one(accounts, book, sequence)
+            settle_one(accounts, book, sequence)
+            settle_one(Accounts(store), book, sequence)
+            settle_one(Accounts(store), book, 1)
+    assert accounts.balance(OWNER, BASE) == Balance(BASE, 1_000 + 2 * len(books), 0)
+    assert marks_of(store) == (dict.fromkeys(books[:MARKS_IN_ROW_MAX], 2), dict.fromkeys(books[MARKS_IN_ROW_MAX:], 2))
+
+
+def test_a_settlement_beside_the_row_takes_only_what_is_there(
+    accounts: Accounts, movements: Movements, store: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chalicelib.stores.accounts.MARKS_IN_ROW_MAX", 0)
+    movements.record(credited(10))
+    settle_one(accounts, BOOK, 1)
+    before = rows(store)
+    for delta in (Delta(-12, 0), Delta(0, -1)):
+        with pytest.raises(LedgerBroken):
+            accounts.settle(BOOK, 2, {(OWNER, BASE): delta}, AT_MS)
+    assert rows(store) == before
+    assert marks_of(store) == ({}, {BOOK: 1})
+
+
+def test_an_account_with_more_marks_than_a_row_may_have_gives_them_to_rows_of_their_own(
+    accounts: Accounts,  # noqa: ARG001 - the tokens are there
+    movements: Movements,
+    store: Database,
+) -> None:
+    movements.record(credited(10))
+    check_that_marks_are_moved(store, 120)
+
+
+def test_an_account_of_8000_marks_wedges_no_book(memory_database: Database) -> None:
+    """A row of near 400 KB, as earlier versions made them, becomes a small one."""
+    register_tokens(memory_database, INSTANCE)
+    Movements(memory_database).record(credited(10))
+    check_that_marks_are_moved(memory_database, 8_000)
+
+
+def check_that_marks_are_moved(store: Database, marks: int) -> None:
+    """Settle an account with marks of so many other books for one more, and for two of the others."""
+    books = [f"{INSTANCE}/ob_01JHMR6K204D9DMWM0Y7F{number:05}" for number in range(marks)]
+    (row,) = [row for row in store.scan("accounts") if (row["owner"], row["entry"]) == (OWNER, f"balance/{BASE}")]
+    store.put_many("accounts", [row | {f"mark/{book}": 7 for book in books}])
+    accounts = Accounts(store)
+    settle_one(accounts, BOOK, 1)
+    inside, beside = marks_of(store)
+    assert len(inside) == MARKS_IN_ROW_MAX
+    assert inside | beside == dict.fromkeys(books, 7) | {BOOK: 1}
+    for book in (books[0], books[-1]):
+        settle_one(accounts, book, 7)
+        settle_one(Accounts(store), book, 8)
+    assert accounts.balance(OWNER, BASE).available == 10 + 1 + 2
+
+
+def test_a_row_that_is_full_takes_no_mark_of_whoever_read_it_before(
+    accounts: Accounts, movements: Movements, store: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A matcher that knows the account settles after another has set its mark beside: the entry is applied once."""
+    movements.record(credited(10))
+    late = Accounts(store)
+    late._known.add((BOOK, (OWNER, BASE)))
+    monkeypatch.setattr("chalicelib.stores.accounts.MARKS_IN_ROW_MAX", 0)
+    settle_one(accounts, BOOK, 1)
+    settle_one(late, BOOK, 1)
+    assert accounts.balance(OWNER, BASE).available == 11
+    assert marks_of(store) == ({}, {BOOK: 1})
+
+
+def test_a_mark_in_the_row_is_not_set_beside_it(
+    accounts: Accounts, movements: Movements, store: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever is told that the row is full, and comes late, finds the mark that another has set there."""
+    movements.record(credited(10))
+    settle_one(accounts, BOOK, 1)
+    monkeypatch.setattr("chalicelib.stores.accounts.MARKS_IN_ROW_MAX", 1)
+    settle_one(accounts, f"{BOOK}/2", 1)
+    with pytest.raises(LedgerBroken):
+        accounts._settle_beside((OWNER, BASE), BOOK, 1, Delta(1, 0), AT_MS)
+    assert accounts.balance(OWNER, BASE).available == 12
+    assert marks_of(store) == ({BOOK: 1}, {f"{BOOK}/2": 1})
+
+
+def test_marks_that_another_book_moves_meanwhile_are_not_moved(
+    accounts: Accounts, movements: Movements, store: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    movements.record(credited(10))
+    for book in ("a/1", "a/2", "a/3"):
+        settle_one(accounts, book, 1)
+    (row,) = [row for row in store.scan("accounts") if "mark/a/1" in row]
+    settle_one(accounts, "a/3", 2)
+    monkeypatch.setattr("chalicelib.stores.accounts.MARKS_IN_ROW_MAX", 1)
+    with pytest.raises(Unavailable):
+        accounts._declare_full(row, [("a/2", 1), ("a/3", 1)])
+    assert marks_of(store) == ({"a/1": 1, "a/2": 1, "a/3": 2}, {})

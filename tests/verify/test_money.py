@@ -14,7 +14,7 @@ from chalicelib.stores.transactions import TransactionRow, owners, transaction_f
 from chalicelib.verify.findings import Disagreement
 from chalicelib.verify.fold import BookFold
 from chalicelib.verify.money import Holds, Ledger, money_disagreements
-from tests.verify.hands import FUNDS, account, disagreement, edit, journal, remove, rows
+from tests.verify.hands import FUNDS, account, disagreement, edit, journal, remove, rows, verified
 from tests.world import BASE, BOOK_ID, INSTANCE, QUOTE, World
 
 
@@ -76,6 +76,20 @@ def test_an_edited_mark_is_told(world: World) -> None:
     assert disagreement(world) == Disagreement(where, str(row[mark]), "nothing")
     world.database.put_many("accounts", [row | {f"mark/{INSTANCE}/ob_none": 1}])
     assert disagreement(world).where == f"account {row['owner']} {BASE}, mark of {INSTANCE}/ob_none"
+
+
+def test_an_edited_mark_beside_its_account_is_told(world: World) -> None:
+    """T54: a mark in a row of its own is as good as one in the account's row; both at once are not."""
+    row = account(world, "ann", BASE)
+    mark, where = f"mark/{world.book}", f"account {row['owner']} {BASE}, mark of {world.book}"
+    beside = {"owner": row["owner"], "entry": f"mark/{BASE}/{world.book}", "sequence": row[mark]}
+    moved = {name: value for name, value in row.items() if name != mark} | {"marks_beside": True}
+    world.database.put_many("accounts", [moved, beside])
+    verified(world)
+    edit(world, "accounts", beside, sequence=row[mark] - 1)
+    assert disagreement(world) == Disagreement(where, str(row[mark]), str(row[mark] - 1))
+    world.database.put_many("accounts", [row, beside])
+    assert disagreement(world) == Disagreement(where, "in the row or beside it", "both")
 
 
 def test_an_edited_supply_counter_is_told(world: World) -> None:
