@@ -67,6 +67,7 @@ def _trade_desk() -> TradeDesk:
         previous_master_key=wiring.previous_master_key,
         public_instance=wiring.public_instance(),
         public_allowance=wiring.public_allowance(),
+        orders_max=wiring.orders_max(),
     )
 
 

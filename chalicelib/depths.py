@@ -2,16 +2,16 @@
 
 The matcher publishes the best ``DEPTH_LEVELS_MAX`` levels of each side; that view answers what asks for no more, and
 books that have no more. For the rest the book itself is folded, from its last snapshot and the journal after it, and
-kept: the next look folds only the entries since.
+kept: the next look folds only the entries since. As many are kept as their orders let (T55).
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from threading import Lock
 
 from chalicelib.core.config import BookConfig
 from chalicelib.core.snapshot import BookState
+from chalicelib.keeping import BooksKept, orders_kept
 from chalicelib.loading import book_from_snapshot
 from chalicelib.stores.books import DEPTH_LEVELS_MAX, Books
 from chalicelib.stores.dynamodb import Database
@@ -19,17 +19,17 @@ from chalicelib.stores.journal import Journal
 from chalicelib.stores.keys import book_key
 from chalicelib.stores.snapshots import Snapshots
 
-BOOKS_KEPT_MAX = 8
-
 Levels = list[tuple[int, int]]
 
 
 class Depths:
-    def __init__(self, database: Database) -> None:
+    """orders_max: how many orders the books may have together that are kept in memory."""
+
+    def __init__(self, database: Database, orders_max: int | None = None) -> None:
         self._books = Books(database)
         self._journal = Journal(database)
         self._snapshots = Snapshots(database)
-        self._kept: OrderedDict[str, BookState] = OrderedDict()
+        self._kept: BooksKept[BookState] = BooksKept(orders_kept() if orders_max is None else orders_max)
         self._one_at_a_time = Lock()
 
     def of_book(self, config: BookConfig, levels: int) -> tuple[Levels, Levels]:
@@ -44,10 +44,9 @@ class Depths:
 
     def _folded(self, key: str, config: BookConfig) -> BookState:
         """Return the book as of the end of its journal."""
-        state = self._kept.pop(key, None) or book_from_snapshot(self._snapshots, key, config).state
+        state = self._kept.get(key) or book_from_snapshot(self._snapshots, key, config).state
+        self._kept.forget(key)  # one that cannot be folded on is no book any more
         for entry in self._journal.after(key, state.head.sequence):
             state.fold(entry)
-        self._kept[key] = state
-        while len(self._kept) > BOOKS_KEPT_MAX:
-            self._kept.popitem(last=False)
+        self._kept.keep(key, state, state)
         return state

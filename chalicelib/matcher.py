@@ -24,7 +24,6 @@ A matcher reaches entry N+1 only after N is projected (by itself or by ``_load``
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -34,6 +33,7 @@ from chalicelib.core.events import BookChanged, CancelAllEnded, CancelRefused, E
 from chalicelib.core.journal import JournalEntry, draft
 from chalicelib.core.matching import reject
 from chalicelib.core.vocabulary import CancelAll, CancelOrder, ChangeBook, CloseReason, Command, PlaceOrder
+from chalicelib.keeping import BooksKept, orders_kept
 from chalicelib.loading import LoadedBook, Loading
 from chalicelib.observing import UNWATCHED, Committed, MatchObserver
 from chalicelib.parking import Parking
@@ -44,8 +44,6 @@ from chalicelib.stores.journal import EntryExists, Journal
 from chalicelib.undecided import Delivery, Undecided
 from chalicelib.watching import logger
 
-WARM_BOOKS_MAX = 200
-"""Books kept in memory; the one that was idle longest makes room."""
 CONFLICTS_MAX = 5
 """How often a batch starts over because another matcher was first, before it is handed back."""
 EVENTS_PER_ENTRY_GROUP = 1000
@@ -86,7 +84,7 @@ class Matcher:
     """now_ms: the time in ms; it enters the journal as a fact, and of what is decided it decides what is due (R24).
 
     observer: is told what happens; nothing depends on it. takes_parked: whether it matches parked books too: the one
-    that releases them.
+    that releases them. orders_max: how many orders the books may have together that it keeps in memory.
     """
 
     def __init__(
@@ -96,6 +94,7 @@ class Matcher:
         observer: MatchObserver = UNWATCHED,
         *,
         takes_parked: bool = False,
+        orders_max: int | None = None,
     ) -> None:
         self.now_ms = now_ms
         self.parking = Parking(database, now_ms)
@@ -104,8 +103,7 @@ class Matcher:
         self._journal = Journal(database)
         self._projector = Projector(database)
         self._observer = observer
-        self._warm: OrderedDict[str, LoadedBook] = OrderedDict()
-        """Books in memory by key, the one used last at the end."""
+        self._warm: BooksKept[LoadedBook] = BooksKept(orders_kept() if orders_max is None else orders_max)
         self._decided: set[str] = set()
         """Names of the commands that the present call of ``process`` has committed."""
 
@@ -138,9 +136,9 @@ class Matcher:
                 return work()
             except EntryExists:
                 self._observer.lost_fencing(book)
-                self._warm.pop(book, None)
+                self._warm.forget(book)
             except BaseException:
-                self._warm.pop(book, None)
+                self._warm.forget(book)
                 raise
         raise EntryExists(f"{book}: other matchers were first {CONFLICTS_MAX} times")
 
@@ -212,10 +210,7 @@ class Matcher:
         return max(self.now_ms(), loaded.state.head.at_ms)
 
     def _keep(self, loaded: LoadedBook) -> None:
-        self._warm[loaded.key] = loaded
-        self._warm.move_to_end(loaded.key)
-        if len(self._warm) > WARM_BOOKS_MAX:
-            self._warm.popitem(last=False)
+        self._warm.keep(loaded.key, loaded, loaded.state)
 
     def _tell_finished(self, loaded: LoadedBook, own_entries: int = 0) -> None:
         """Tell of entries that loading found committed and not projected, but for those that this matcher left so."""

@@ -7,6 +7,7 @@ The master key of the desks' secrets is ``TALLYBOOK_MASTER_KEY``, or the SSM par
 the version of that parameter with the label ``previous``. ``TALLYBOOK_PUBLIC_INSTANCE`` is the instance that public
 routes show, and at which makers connect who name no other; ``TALLYBOOK_PUBLIC_REQUESTS_PER_MINUTE`` is how often a
 client address may come to public routes.
+``AWS_LAMBDA_FUNCTION_MEMORY_SIZE``, which Lambda sets, says how many orders of books are kept in memory (T55).
 
 Every function imports this module and needs one or two of what it builds, so each is imported where it is built.
 """
@@ -203,6 +204,13 @@ def public_instance() -> str | None:
     return os.environ.get("TALLYBOOK_PUBLIC_INSTANCE") or None
 
 
+def orders_max() -> int:
+    """Return how many open orders this process keeps in memory, by the memory that Lambda gives it (T55)."""
+    from chalicelib.keeping import UNBOUNDED_MEMORY_MB, orders_kept
+
+    return orders_kept(int(os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", UNBOUNDED_MEMORY_MB)))
+
+
 @cache
 def match_watch() -> MatchWatch:
     from chalicelib.match_watch import MatchWatch
@@ -214,7 +222,7 @@ def match_watch() -> MatchWatch:
 def matcher() -> Matcher:
     from chalicelib.matcher import Matcher
 
-    return Matcher(database(), now_ms, match_watch())
+    return Matcher(database(), now_ms, match_watch(), orders_max=orders_max())
 
 
 @cache
@@ -231,7 +239,7 @@ def expiring() -> Expiring:
     from chalicelib.expiring import Expiring
     from chalicelib.matcher import Matcher
 
-    return Expiring(database(), Matcher(database(), now_ms, match_watch()), now_ms)
+    return Expiring(database(), Matcher(database(), now_ms, match_watch(), orders_max=orders_max()), now_ms)
 
 
 @cache

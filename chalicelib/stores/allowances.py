@@ -16,6 +16,7 @@ from __future__ import annotations
 from typing import Any
 
 from chalicelib.allowance import Allowance, Refused, Used, day_of, refused
+from chalicelib.recent import SCOPES_MAX, Recent
 from chalicelib.stores.dynamodb import ConditionFailed, Database, Row, Unavailable, Update
 from chalicelib.stores.requests import TABLE
 
@@ -30,7 +31,7 @@ class Allowances:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._seen: dict[str, Used] = {}
+        self._seen: Recent[str, Used] = Recent(SCOPES_MAX)
         """By scope: how the row stood when it was seen last."""
 
     def use(self, scope: str, allowance: Allowance, now_us: int) -> Refused | None:
@@ -56,9 +57,9 @@ class Allowances:
 
     def _remember(self, scope: str, row: Row | None) -> None:
         if row is None:
-            self._seen.pop(scope, None)
+            self._seen.forget(scope)
         else:
-            self._seen[scope] = Used(row["full_at_us"], row["day"], row["requests"])
+            self._seen.set(scope, Used(row["full_at_us"], row["day"], row["requests"]))
 
 
 def _using(scope: str, allowance: Allowance, used: Used | None, now_us: int) -> Update:

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from chalicelib.recent import SCOPES_MAX, Recent
 from chalicelib.stores.dynamodb import ConditionFailed, Database, Put, Row, Update, Write, as_refused
 
 TABLE = "requests"
@@ -101,12 +102,13 @@ class Rates:
 
     A window's count is one row, so it is right however many copies of the function count. It only goes up: a scope that
     this process saw at its limit is over it until the window ends, and needs no more writes. So a flood costs the table
-    about as many writes as the limit lets through, and does not throttle its own counter.
+    about as many writes as the limit lets through, and does not throttle its own counter. Of scopes that this process
+    has forgotten it writes again, which costs a write and no more (T55).
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._seen: dict[str, tuple[int, int]] = {}
+        self._seen: Recent[str, tuple[int, int]] = Recent(SCOPES_MAX)
         """By scope: the last window that was counted in, and its count then."""
 
     def count(self, scope: str, limit: int, at_s: int) -> int:
@@ -116,7 +118,7 @@ class Rates:
         table: twice where the client tries again after an answer that was lost (``wiring.counters`` does not).
         """
         window_s = window_start_s(at_s)
-        seen_in_s, seen = self._seen.get(scope, (window_s, 0))
+        seen_in_s, seen = self._seen.get(scope) or (window_s, 0)
         if seen_in_s == window_s and seen >= limit:
             return seen + 1
         update = Update(
@@ -126,7 +128,7 @@ class Rates:
             values={":one": 1, ":expires": window_s + 10 * RATE_WINDOW_S},
         )
         count = int(self._database.write(update)["requests"])
-        self._seen[scope] = window_s, count
+        self._seen.set(scope, (window_s, count))
         return count
 
 

@@ -27,13 +27,15 @@ from chalicelib.wire.ripio.tickers import TickerEndpoints
 from chalicelib.wire.ripio.trades import TradeEndpoints
 
 
-def reading_endpoints(database: Database) -> Mapping[str, Callable[[HttpRequest, Caller, Envelope], HttpResponse]]:
+def reading_endpoints(
+    database: Database, orders_max: int | None = None
+) -> Mapping[str, Callable[[HttpRequest, Caller, Envelope], HttpResponse]]:
     orders, fills, external_ids = Orders(database), Fills(database), ExternalIds(database)
     books, tokens, journal = Books(database), Tokens(database), Journal(database)
     pairs = Pairs(books, tokens)
     listing = ListingEndpoints(orders, pairs)
     detail = OrderDetailEndpoints(orders, external_ids, fills, pairs)
-    market = MarketEndpoints(pairs, journal, Depths(database))
+    market = MarketEndpoints(pairs, journal, Depths(database, orders_max))
     tickers = TickerEndpoints(pairs, books, MarketData(Candles(database)))
     return {
         "GET /orders": listing.orders_of_pair,

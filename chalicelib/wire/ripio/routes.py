@@ -70,7 +70,7 @@ class TradeDesk:
     master_key: of which the tokens' secrets are derived; what it raises is answered 500. previous_master_key: one whose
     secrets are accepted too. public_instance: whose books the public routes show (R3). clock: the time in ms.
     cancel_wait_s: how long a cancel waits for its result. public_allowance: of each client address at the public routes
-    (R46).
+    (R46). orders_max: how many orders the books may have together that are kept in memory to show their whole depth.
     """
 
     def __init__(
@@ -84,6 +84,7 @@ class TradeDesk:
         clock: Callable[[], int] = now_ms,
         cancel_wait_s: float = CANCEL_WAIT_S,
         public_allowance: Allowance = ALLOWANCES[Door.MARKET_DATA],
+        orders_max: int | None = None,
     ) -> None:
         self._strangers = Strangers(Allowances(counters or database), {Door.MARKET_DATA: public_allowance})
         self._gate = Gate(database, counters or database, master_key, previous_master_key)
@@ -92,7 +93,7 @@ class TradeDesk:
         self._endpoints: dict[str, Endpoint] = {
             "GET /public/server-time": _server_time,
             "PUT /orders": _unsupported,
-            **reading_endpoints(database),
+            **reading_endpoints(database, orders_max),
             **placing_endpoints(database, cancel_wait_s),
         }
 
