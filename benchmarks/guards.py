@@ -419,7 +419,7 @@ GUARDS = [
     Guard(
         "a matcher that failed forgets the book",
         "chalicelib/matcher.py",
-        "            except BaseException:\n                self._warm.pop(book, None)\n                raise",
+        "            except BaseException:\n                self._warm.forget(book)\n                raise",
         "            except BaseException:\n                raise",
         f"{SWEEP}[cross-error before-warm]",
     ),

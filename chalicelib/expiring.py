@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from chalicelib import matcher as matching
 from chalicelib.matcher import Matcher
 from chalicelib.parking import BookParked
+from chalicelib.recent import Recent
 from chalicelib.stores.books import Books
 from chalicelib.stores.dynamodb import Database, OutcomeUnknown, Unavailable, batched
 from chalicelib.stores.expiries import MINUTE_MS, Expiries, Expiry, minute_of
@@ -45,6 +46,8 @@ FAILED_PAUSE_MS = 2_000
 """How long a book that could not be woken is left alone."""
 FAILURES_MAX = 3
 """How often a book may fail to be woken before its orders are postponed."""
+FAILING_BOOKS_MAX = 1_000
+"""How many books are remembered that could not be woken."""
 ROWS_AT_A_TIME = 100
 UNREADABLE = (KeyError, ValueError, TypeError)
 """What a row raises that the program cannot have written: it must not keep other orders from their end."""
@@ -87,7 +90,7 @@ class Expiring:
         self._orders = Orders(database)
         self._matcher = matcher
         self._now_ms = now_ms
-        self._failures: dict[str, _Failures] = {}
+        self._failures: Recent[str, _Failures] = Recent(FAILING_BOOKS_MAX)
 
     def keep_looking(self, goes_on: Callable[[], bool], pause: Callable[[float], object]) -> None:
         """Look again and again while ``goes_on``; a look that the tables do not let through is made again.
@@ -189,24 +192,25 @@ class Expiring:
     def _wake(self, book: str, look: _Look) -> int:
         """Have a book close what is due; return how many orders ended. One that fails keeps no other waiting."""
         at_ms = look.at_ms
-        failures = self._failures.get(book, _Failures(0, 0))
+        failures = self._failures.get(book) or _Failures(0, 0)
         if at_ms < failures.last_at_ms + FAILED_PAUSE_MS:
             return 0
         try:
             closed = self._matcher.expire_due(book)
-            self._failures.pop(book, None)
+            self._failures.forget(book)
             return closed
         except BookParked:
             look.parked.add(book)
-            self._failures.pop(book, None)
+            self._failures.forget(book)
             logger.warning("a parked book's orders stay live after their time", book=book)
         except EntryExists:
             logger.info("other matchers are at work on the book, and close what is due", book=book)
         except Exception:
             logger.exception("book not woken; its orders stay live after their time", book=book)
-            self._failures[book] = _Failures(failures.count + 1, at_ms)
+            self._failures.set(book, _Failures(failures.count + 1, at_ms))
         return 0
 
     def _may_be_mended(self, book: str) -> bool:
         """Tell whether a book has failed, and not so often that there is no hope for the next time."""
-        return book in self._failures and self._failures[book].count < FAILURES_MAX
+        failures = self._failures.get(book)
+        return failures is not None and failures.count < FAILURES_MAX

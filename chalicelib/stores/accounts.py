@@ -264,10 +264,8 @@ class Accounts:
 
 
 def _settlement(account: tuple[str, str], book: str, sequence: int, delta: Delta, at_ms: int) -> Write:
-    mark_is_older, room_for_mark = (
-        "#mark < :sequence",
-        "attribute_not_exists(#mark) AND attribute_not_exists(#marks_beside)",
-    )
+    mark_is_older = "#mark < :sequence"
+    room_for_mark = "attribute_not_exists(#mark) AND attribute_not_exists(#marks_beside)"
     guards, values = _enough(delta)
     return Update(
         TABLE,
