@@ -93,21 +93,22 @@ def test_what_a_function_keeps_is_worked_out_from_its_memory(monkeypatch: pytest
 
 
 MEASURE = """
-import resource, sys
+import re, sys
+from pathlib import Path
 from chalicelib.core.snapshot import decode_state, encode_state
 from chalicelib.keeping import BooksKept, orders_kept
 from chalicelib.core.vocabulary import BookRules
 from tests.test_keeping import state_of
 rules, orders, books = BookRules(0, 0, 0), int(sys.argv[1]), int(sys.argv[2])
 content = encode_state("b", state_of(orders, "cust_12345"))
-def used():
-    return int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize()
-before = used()
+def kib(what):
+    return int(re.search(rf"^{what}:\\s+(\\d+) kB$", Path("/proc/self/status").read_text(), re.MULTILINE)[1])
+before = kib("VmRSS")
 kept = BooksKept(int(sys.argv[3]))
 for number in range(books):
     state = decode_state("b", rules, content)
     kept.keep(str(number), state, state)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before, len(kept))
+print((kib("VmHWM") - before) * 1024, len(kept))
 """
 
 
