@@ -1,9 +1,9 @@
 """``make run``: the whole service on this machine, with nothing but Python.
 
 It starts a DynamoDB of its own (unless the environment names one), creates the tables, seeds a demo, brings undecided
-commands back, then serves with ``chalice local``, feeds the inbox's stream to the match function, has orders expire,
-and every minute calls the sweeps of signed orders and of escrow orders. Ctrl-C, SIGTERM, SIGHUP and a terminal that
-closes stop it in order: no new requests, the batch finished, the tables saved. See ``settings`` for its variables.
+commands back, then serves the API, feeds the inbox's stream to the match function, has orders expire, and every minute
+calls the sweeps of signed orders and of escrow orders. Ctrl-C, SIGTERM, SIGHUP and a terminal that closes stop it in
+order: no new requests, the batch finished, the tables saved. See ``settings`` for its variables.
 """
 
 from __future__ import annotations

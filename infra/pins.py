@@ -4,7 +4,7 @@
 each file checked against its SHA-256; pip's own output is shown when it fails. ``python infra/pins.py renew`` writes
 ``constraints.txt`` and ``requirements.txt`` anew: the versions that stand there as long as they satisfy
 ``pyproject.toml``, with the hashes of all their files, so that they install on Linux and macOS with Python 3.11 and
-newer. It asks the package index that pip is set up for.
+newer. It asks the package index, through uv, which it installs for itself.
 """
 
 from __future__ import annotations

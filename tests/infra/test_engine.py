@@ -21,7 +21,7 @@ from infra.engine import Kept, engine_answers, start_engine, what_is_lost
 from infra.exact_engine import NOT_LOADED, NOT_SAVED
 from infra.processes import Child
 from infra.settings import HOST, free_port
-from infra.state_file import FILE, SavedState, read_state, write_state
+from infra.state_file import FILE, UNFINISHED, SavedState, read_state, write_state
 
 WAIT_S_MAX = 20
 TABLES = ("left", "right")
@@ -111,7 +111,9 @@ def test_what_was_saved_while_it_ran_is_there_after_a_kill(tmp_path: Path, monke
         wait_for(lambda: "a" in rows_saved(tmp_path))
         engine.kill()
         assert "WHAT WAS STORED SINCE " in (what_is_lost(engine.kept, -9) or "")
+    (tmp_path / UNFINISHED).write_bytes(b"a save that a kill has cut short")
     with running(tmp_path, monkeypatch, run="two") as engine:
+        assert not (tmp_path / UNFINISHED).exists()
         assert engine.get("a") == {"id": {"S": "a"}} | odd
         assert "WHAT THIS RUN STORED IS LOST; what was saved at " in (what_is_lost(engine.kept, -9) or "")
 
