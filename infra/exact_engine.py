@@ -86,7 +86,7 @@ class Keeper:
     def save_at_end(self) -> None:
         """Save, in this process. Raises OSError."""
         with self._dynamodb._lock:
-            self._write(final=True)
+            self._write(datetime.now(UTC), final=True)
 
     def complain(self, why: str, then: str) -> None:
         since = f"since {self._last_saved:%H:%M:%S} UTC" if self._last_saved else "so far"
@@ -102,7 +102,7 @@ class Keeper:
             warnings.simplefilter("ignore", DeprecationWarning)
             pid = os.fork()
             if pid == 0:
-                self._be_the_copy(write)
+                self._be_the_copy(write, at)
         os.close(write)
         why = await asyncio.to_thread(_outcome, pid, read)
         if why is None:
@@ -110,7 +110,7 @@ class Keeper:
         else:
             self.complain(why, f"The next try is in {every_s:.0f} s.")
 
-    def _be_the_copy(self, pipe: int) -> None:
+    def _be_the_copy(self, pipe: int, at: datetime) -> None:
         """Write the tables as they were at the fork, tell the pipe what went wrong if anything did, and end."""
         code = NOT_SAVED
         try:
@@ -121,7 +121,7 @@ class Keeper:
                 os.nice(NICER_BY)
             gc.disable()
             self._dynamodb.copy = SimpleNamespace(deepcopy=lambda value: value)  # this process is the copy
-            self._write(final=False)
+            self._write(at, final=False)
             code = 0
         except BaseException as error:
             with suppress(OSError):
@@ -129,11 +129,11 @@ class Keeper:
         finally:
             os._exit(code)
 
-    def _write(self, final: bool) -> None:
+    def _write(self, at: datetime, final: bool) -> None:
         tables = {name: self._laid_down(rows) for name, rows in self._dynamodb.get_state().items()}
         write_state(
             self._folder,
-            SavedState(self._format, self._run, datetime.now(UTC), final, self._last_sequence, tables),
+            SavedState(self._format, self._run, at, final, self._last_sequence, tables),
         )
 
     def _laid_down(self, rows: Any) -> list[list[Any]]:

@@ -32,8 +32,9 @@ class StateUnreadable(Exception):
 class SavedState:
     """What a state file holds.
 
-    engine_format: the form of ``payload``, the engine's own. run: the name of the run that saved it. at: when, UTC.
-    final: whether that run saved it as its last act. last_sequence: the highest number that its streams had given.
+    engine_format: the form of ``payload``, the engine's own. run: the name of the run that saved it. at: the moment as
+    of which the tables are saved, UTC. final: whether that run saved it as its last act. last_sequence: the highest
+    number that its streams had given.
     """
 
     engine_format: int
