@@ -300,9 +300,10 @@ def test_a_connection_stays_unless_the_client_closes_it_or_speaks_http_1_0(
     address: tuple[str, int], gateway: Gateway
 ) -> None:
     assert answers(sent(address, post() + post() + b"\r\n\r\n" + post())) == 3
+    assert answers(sent(address, post("Connection: Upgrade", "Upgrade: h2c") + post())) == 2
     assert answers(sent(address, post("Connection: close") + post())) == 1
     assert answers(sent(address, b"GET / HTTP/1.0\r\n\r\n" + post())) == 1
-    assert len(gateway.requests) == 5
+    assert len(gateway.requests) == 7
 
 
 def test_a_head_request_gets_no_body_and_of_a_repeated_header_the_first_counts(

@@ -71,7 +71,7 @@ def test_an_answer_can_wait_for_the_first_match(api: Api, venue: Venue) -> None:
     """T21"""
     venue.credit("waiter", venue.config.quote_asset, WHOLE)
     status, answer, headers = api.call(
-        "POST", PLACE, order("waiter", "BUY", WHOLE, 1, timeInForce="IOC"), {"Prefer": "wait=10"}
+        "POST", PLACE, order("waiter", "BUY", WHOLE, 100, timeInForce="IOC"), {"Prefer": "wait=10"}
     )
     assert (status, answer["data"]["status"]) == (201, "CANCELLED")
     assert headers["Preference-Applied"] == "wait=10"
@@ -81,8 +81,8 @@ def test_a_cancel_is_answered_with_its_outcome_and_frees_what_was_left(api: Api,
     """T29: over real HTTP, a DELETE with a body."""
     quote = venue.config.quote_asset
     venue.credit("canceller", quote, WHOLE)
-    placed = api.place(order("canceller", "BUY", WHOLE, 1))
-    assert venue.balance("canceller", quote) == (WHOLE - 1, 1)
+    placed = api.place(order("canceller", "BUY", WHOLE, 100))
+    assert venue.balance("canceller", quote) == (WHOLE - 100, 100)
     path = f"{PLACE}/{placed['id']}"
     assert api.call("DELETE", path, {"customerRef": "somebody"})[0] == 404
     status, answer, _ = api.call("DELETE", path, {"customerRef": "canceller"})
