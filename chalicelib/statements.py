@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from heapq import merge
-from itertools import groupby, takewhile
+from itertools import groupby
 
 from chalicelib.core.config import BookConfig
 from chalicelib.core.consistency import Inconsistent
@@ -24,9 +24,9 @@ from chalicelib.core.vocabulary import Side
 from chalicelib.stores.books import Books
 from chalicelib.stores.dynamodb import Database
 from chalicelib.stores.fills import Fill, Fills
-from chalicelib.stores.journal import Journal
 from chalicelib.stores.keys import TIME_MS_MAX, book_key, customer_key, transactions_key
 from chalicelib.stores.transactions import Transactions
+from chalicelib.tape import Tape
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Statements:
     def __init__(self, database: Database) -> None:
         self._books = Books(database)
         self._fills = Fills(database)
-        self._journal = Journal(database)
+        self._tape = Tape(database)
         self._transactions = Transactions(database)
 
     def newest_first(self, instance: str, wanted: Selection) -> Iterator[Transaction]:
@@ -84,10 +84,7 @@ class Statements:
 
     def _trades_of_book(self, book: BookConfig, wanted: Selection) -> Iterator[Transaction]:
         """Yield the legs and fees of a book's trades, by its journal from the end: entries' times never go down."""
-        entries = self._journal.newest_first(book_key(book.instance, book.book_id))
-        for entry in takewhile(lambda entry: entry.at_ms >= wanted.from_ms, entries):
-            if entry.at_ms > wanted.to_ms:
-                continue
+        for entry in self._tape.entries(book_key(book.instance, book.book_id), wanted.from_ms, wanted.to_ms):
             for number in reversed(range(len(entry.events))):
                 if entry.events[number]["type"] == "traded":
                     yield from transactions_of(_facts_of_event(book, entry, number))

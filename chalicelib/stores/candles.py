@@ -39,6 +39,13 @@ class Candles:
         for row in self._database.query(TABLE, condition, values):
             yield _candle_of(row)
 
+    def newest(self, book: str, period: Period, at_ms: int) -> Candle | None:
+        """Return the last finished candle that begins at this time or before, None where there is none any more."""
+        condition = "#series = :series AND #start_ms <= :last"
+        values = {":series": _series(book, period), ":last": at_ms}
+        row = next(self._database.query(TABLE, condition, values, ScanIndexForward=False, Limit=1), None)
+        return None if row is None else _candle_of(row)
+
     def all(self, book: str, period: Period) -> Iterator[Candle]:
         """Yield all finished candles of a period that are still there, oldest first."""
         for row in self._database.query(TABLE, "#series = :series", {":series": _series(book, period)}):

@@ -10,8 +10,7 @@ from heapq import merge
 from chalicelib.clock import iso
 from chalicelib.core.vocabulary import BookStatus, OrderType, Side
 from chalicelib.depths import Depths
-from chalicelib.stores.journal import Journal
-from chalicelib.tape import TapeTrade, trades_newest_first
+from chalicelib.tape import Tape, TapeTrade
 from chalicelib.wire.http import HttpRequest, HttpResponse
 from chalicelib.wire.ripio.decimals import Number, dec
 from chalicelib.wire.ripio.envelope import Envelope
@@ -31,7 +30,7 @@ HASHED_LEVELS = 10
 @dataclass(frozen=True, slots=True)
 class MarketEndpoints:
     pairs: Pairs
-    journal: Journal
+    tape: Tape
     depths: Depths
 
     def trades(self, request: HttpRequest, caller: Caller, envelope: Envelope) -> HttpResponse:
@@ -48,7 +47,7 @@ class MarketEndpoints:
         """Return the trades of these books, newest first, ties by id."""
 
         def of_market(market: Market) -> Iterable[tuple[TapeTrade, Market]]:
-            trades = trades_newest_first(self.journal, market.key, window.from_ms, window.to_ms)
+            trades = self.tape.trades(market.key, window.from_ms, window.to_ms)
             return ((trade, market) for trade in trades)
 
         return merge(*map(of_market, markets), key=lambda row: row[0].trade_id, reverse=True)

@@ -12,9 +12,9 @@ from chalicelib.stores.candles import Candles
 from chalicelib.stores.dynamodb import Database
 from chalicelib.stores.external_ids import ExternalIds
 from chalicelib.stores.fills import Fills
-from chalicelib.stores.journal import Journal
 from chalicelib.stores.orders import Orders
 from chalicelib.stores.tokens import Tokens
+from chalicelib.tape import Tape
 from chalicelib.wire.http import HttpRequest, HttpResponse
 from chalicelib.wire.ripio.balances import BalanceEndpoints
 from chalicelib.wire.ripio.envelope import Envelope
@@ -31,11 +31,11 @@ def reading_endpoints(
     database: Database, orders_max: int | None = None
 ) -> Mapping[str, Callable[[HttpRequest, Caller, Envelope], HttpResponse]]:
     orders, fills, external_ids = Orders(database), Fills(database), ExternalIds(database)
-    books, tokens, journal = Books(database), Tokens(database), Journal(database)
+    books, tokens = Books(database), Tokens(database)
     pairs = Pairs(books, tokens)
     listing = ListingEndpoints(orders, pairs)
     detail = OrderDetailEndpoints(orders, external_ids, fills, pairs)
-    market = MarketEndpoints(pairs, journal, Depths(database, orders_max))
+    market = MarketEndpoints(pairs, Tape(database), Depths(database, orders_max))
     tickers = TickerEndpoints(pairs, books, MarketData(Candles(database)))
     return {
         "GET /orders": listing.orders_of_pair,

@@ -8,8 +8,8 @@ from chalicelib.clock import iso
 from chalicelib.core.journal import JournalEntry, trade_id
 from chalicelib.stores.books import Books
 from chalicelib.stores.fills import Fill, Fills
-from chalicelib.stores.journal import Journal
 from chalicelib.stores.keys import book_key, customer_key
+from chalicelib.tape import Tape
 from chalicelib.wire.http import HttpRequest, HttpResponse
 from chalicelib.wire.trusset import book_schema, schema
 from chalicelib.wire.trusset.books import off_chain_book
@@ -20,7 +20,7 @@ from chalicelib.wire.trusset.envelope import Envelope
 class MarketEndpoints:
     books: Books
     fills: Fills
-    journal: Journal
+    tape: Tape
 
     def depth(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
         """GET offchain/order-books/{orderBookId}/snapshot. 200 with the best levels of both sides, best first."""
@@ -37,7 +37,7 @@ class MarketEndpoints:
         book_id = schema.path_parameter("orderBookId", request.path_parameters["orderBookId"])
         page = schema.page_query(request.query)
         off_chain_book(self.books, instance, book_id)
-        entries = self.journal.newest_first(book_key(instance, book_id))
+        entries = self.tape.entries(book_key(instance, book_id))
         trades = (trade for entry in entries for trade in reversed(_trades_in(book_id, entry)))
         return envelope.success(200, list(page.of(trades)))
 

@@ -15,11 +15,11 @@ from chalicelib.stores.accounts import Accounts
 from chalicelib.stores.books import Books
 from chalicelib.stores.dynamodb import Database, OutcomeUnknown, Unavailable
 from chalicelib.stores.fills import Fills
-from chalicelib.stores.journal import Journal
 from chalicelib.stores.orders import Orders
 from chalicelib.stores.requests import Rates, Requests
 from chalicelib.stores.tenants import Tenants
 from chalicelib.stores.tokens import Tokens
+from chalicelib.tape import Tape
 from chalicelib.watching import logger, order_refused, tell
 from chalicelib.wire.http import HttpRequest, HttpResponse
 from chalicelib.wire.trusset.books import BookEndpoints
@@ -73,7 +73,7 @@ class BookDesk:
             Admission(database), Orders(database), Outcomes(database), self._requests, cancel_wait_s
         )
         books = BookEndpoints(Books(database), Configuring(database), self._requests)
-        market = MarketEndpoints(Books(database), Fills(database), Journal(database))
+        market = MarketEndpoints(Books(database), Fills(database), Tape(database))
         self._endpoints: dict[tuple[str, str], Endpoint] = {
             (PLACE, "POST"): endpoints.place,
             (ONE_ORDER, "GET"): endpoints.one,
