@@ -37,9 +37,9 @@ def looped_over(block: str, of: str) -> list[set[str]]:
 @pytest.mark.stack
 def test_every_command_for_a_local_run_works_as_printed(checkout: Path) -> None:  # noqa: F811
     environment, *blocks = LOCAL
-    assert len(blocks) == 8
+    assert len(blocks) == 10
     printed = [run(f"{environment}\n{block}", checkout) for block in blocks]
-    book, trade, taker, escrow, pause, blocked, redriven, rebuilt = printed
+    book, trade, taker, escrow, pause, blocked, shown, released, redriven, rebuilt = printed
     assert "status: REVOKED" in book
     assert "status: BLOCKED" in trade
     assert "enabled: false" in taker
@@ -47,6 +47,9 @@ def test_every_command_for_a_local_run_works_as_printed(checkout: Path) -> None:
     assert escrow.count("is_enabled: false") == 2
     assert pause.count("took_effect: true") == 2
     assert [json.loads(line)["data"]["status"] for line in blocked.splitlines()] == ["BLOCKED_RELEASE", "PUBLISHED"]
+    assert shown.startswith("books: []\norder_book_id: ob_offchain_001\n")
+    assert "parked_at: null\n" in shown
+    assert "was_parked: false\nis_parked: false\ncommands: 0" in released
     assert redriven.startswith("commands: 0\nbooks: ")
     assert "orders: 0\nfills: 0\n" in rebuilt
 
