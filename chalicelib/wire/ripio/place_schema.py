@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from chalicelib.core.config import OrderRequest
 from chalicelib.core.vocabulary import OrderType, Side, TimeInForce
 from chalicelib.wire.json_reading import UnreadableJson
+from chalicelib.wire.neutral import is_neutral
 from chalicelib.wire.ripio.decimals import NotAnAmount, Number, floored, parse, parts_of, units_of
 from chalicelib.wire.ripio.envelope import Error, Fault, invalid
 from chalicelib.wire.ripio.figures import Decimals
@@ -111,7 +112,7 @@ def place_body(members: Members, now_ms: int) -> PlaceBody:
     if external_id is not None and not (isinstance(external_id, str) and _EXTERNAL_ID.fullmatch(external_id)):
         raise invalid("external_id")
     for name in NOT_SERVED:
-        if not _is_neutral(members.get(name)):
+        if not is_neutral(members.get(name)):
             raise invalid(name)
     force = TimeInForce.IOC if is_ioc else TimeInForce.FOK if is_fok else TimeInForce.GTC
     return PlaceBody(pair, side, order_type, amount, value, price, post_only, force, external_id, expires_at_ms)
@@ -195,16 +196,6 @@ def _units(name: str, value: Number | str | None, decimals: int) -> int | None:
         return units_of(value, decimals)
     except NotAnAmount as error:
         raise invalid(name) from error
-
-
-def _is_neutral(value: object) -> bool:
-    """Tell whether a member asks for nothing: null, false, empty, or zero however it is written (R41)."""
-    if not isinstance(value, Number | str) or value == "":
-        return not value
-    try:
-        return parts_of(value)[0] == 0
-    except NotAnAmount:
-        return False
 
 
 def _flag(members: Members, name: str) -> bool:

@@ -24,6 +24,7 @@ from chalicelib.core.consistency import Inconsistent
 from chalicelib.signed.connect import MESSAGE_CHARACTERS_MAX
 from chalicelib.signed.order import AMOUNT_MAX, EXCHANGE_MAX, NONCE_MAX, SignedOrder
 from chalicelib.wire.json_reading import UnreadableJson, read_json
+from chalicelib.wire.neutral import is_neutral
 from chalicelib.wire.stove.envelope import invalid
 
 TIME_S_MAX = 253_402_300_799
@@ -186,11 +187,6 @@ FILL_IGNORED = frozenset(
     }
 )
 """What this API names elsewhere, in orders and other commands: clients send it along with a fill, and mean nothing."""
-
-
-def is_neutral(value: object) -> bool:
-    """Tell whether a value says that there is nothing: null, false, 0, empty, also as a text."""
-    return value.strip() in ("", "0", "false") if isinstance(value, str) else not value
 
 
 class FillBody(Body):

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, 
 
 from chalicelib.wire.http import BadPercentEncoding, percent_decoded
 from chalicelib.wire.json_reading import UnreadableJson, read_json
+from chalicelib.wire.neutral import is_neutral
 from chalicelib.wire.page_bytes import answer_bytes, fitting
 from chalicelib.wire.trusset.envelope import Detail, Fault
 
@@ -114,7 +115,7 @@ def checked(model: type[AnyBody], members: Mapping[str, Any]) -> AnyBody:
 
     What is not served comes last (T48).
     """
-    asked_for = [name for name, usual in model.not_served.items() if not _is_neutral(members.get(name), usual)]
+    asked_for = [name for name, usual in model.not_served.items() if not is_neutral(members.get(name), usual)]
     unserved = [Detail(name, NOT_SERVED_MESSAGE) for name in asked_for]
     try:
         body = model.model_validate(members)
@@ -124,11 +125,6 @@ def checked(model: type[AnyBody], members: Mapping[str, Any]) -> AnyBody:
     if unserved:
         raise validation_fault(unserved)
     return body
-
-
-def _is_neutral(value: object, usual: str | None) -> bool:
-    """Tell whether a member asks for nothing: null, false, empty, zero as a text too, or for what is done anyway."""
-    return not value or (isinstance(value, str) and (value == usual or not value.strip("0.")))
 
 
 def customer_ref(segment: str) -> str:

@@ -18,6 +18,7 @@ from chalicelib.escrow.json_text import json_text
 from chalicelib.escrow.money import MAJOR_UNIT_DECIMALS, has_decimals
 from chalicelib.escrow.order import METADATA_BYTES_MAX, METADATA_KEYS_MAX
 from chalicelib.wire.json_reading import PORTABLE_DIGITS_MAX, PORTABLE_EXPONENT_MAX, is_portable
+from chalicelib.wire.neutral import is_neutral
 from chalicelib.wire.truust.bodies import Body
 from chalicelib.wire.truust.envelope import Errors, breaks_rule, invalid, is_not_selectable, is_required
 
@@ -32,7 +33,6 @@ _NUMBER = re.compile(r"-?[0-9]{1,1000}(\.[0-9]{1,1000})?")
 """Far more digits than any field may have; zeros before and behind them count too."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 """JSON writes one with six characters, so a text of them would grow beyond what a row of a table holds."""
-_ZERO = re.compile(r"[+-]?0*(?:\.0*)?")
 _TRUTH = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -78,7 +78,7 @@ class Schema:
         for name, member in members.items():
             kind, value = self.kinds.get(name), _trimmed(member)
             if kind is None:
-                if self.is_closed or (self._is_unserved(name) and not _is_neutral(member)):
+                if self.is_closed or (self._is_unserved(name) and not is_neutral(member)):
                     found[name] = member
             elif value is not None or member is None or name in self.never_empty:
                 found[name] = kind.spelled(value) if isinstance(value, str) else value
@@ -116,18 +116,6 @@ class Schema:
         return name in self.unserved or any(
             name.startswith(start[:-1]) for start in self.unserved if start.endswith("*")
         )
-
-
-def _is_neutral(value: object) -> bool:
-    """Tell whether a value says that there is nothing: null, 0, empty, false, also as text, or nothing but such."""
-    if isinstance(value, str):
-        text = value.strip()
-        return text in ("", "false") or _ZERO.fullmatch(text) is not None
-    if isinstance(value, Mapping):
-        return all(map(_is_neutral, value.values()))
-    if isinstance(value, list):
-        return all(map(_is_neutral, value))
-    return not value
 
 
 def refuse(errors: Errors) -> None:
