@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from chalicelib import matcher as matching
+from chalicelib.lost import LostCommands
 from chalicelib.matcher import Matcher
 from chalicelib.parking import BookParked
 from chalicelib.recent import Recent
@@ -91,15 +92,19 @@ class Expiring:
         self._matcher = matcher
         self._now_ms = now_ms
         self._failures: Recent[str, _Failures] = Recent(FAILING_BOOKS_MAX)
+        self._lost = LostCommands(database, matcher, now_ms)
 
     def keep_looking(self, goes_on: Callable[[], bool], pause: Callable[[float], object]) -> None:
         """Look again and again while ``goes_on``; a look that the tables do not let through is made again.
+
+        Between looks the sweep of lost commands goes on, a page at a time (``lost``).
 
         pause: waits so many seconds.
         """
         while goes_on():
             try:
                 is_done = self.look()
+                self._lost.sweep_a_page()
             except (Unavailable, OutcomeUnknown):
                 logger.exception("not all that is due could be looked at")
                 is_done = True

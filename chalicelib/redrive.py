@@ -1,32 +1,46 @@
-"""Bring commands back from the inbox that the stream has lost (its records live a day; the inbox keeps seven)."""
+"""Bring commands back that the stream has lost (its records live a day).
+
+They come from the inbox, which keeps them for seven days, and from the rows of orders that wait, which stay.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
+from heapq import merge
+from itertools import groupby
+
 from chalicelib.loading import UnknownBook
+from chalicelib.lost import Lost, lost_by_book, without_known
 from chalicelib.matcher import Matcher
 from chalicelib.stores.books import Books
-from chalicelib.stores.dynamodb import Database, batched
-from chalicelib.stores.inbox import Inbox
+from chalicelib.stores.dynamodb import Database, Row, batched
+from chalicelib.stores.inbox import Inbox, arrival_of
+from chalicelib.stores.journal import Journal
+from chalicelib.stores.keys import split_book_key
 from chalicelib.stream import delivery_of
+from chalicelib.undecided import Delivery
 from chalicelib.watching import logger
 
 BATCH_COMMANDS = 500
 """Commands given to the matcher at a time: what is read ahead, and what a fault repeats."""
 
 
-def redrive(database: Database, matcher: Matcher, book: str) -> int:
-    """Give every command of the book's inbox to the matcher, in order of arrival; return how many it had to decide.
+def redrive(database: Database, matcher: Matcher, book: str, waiting: Mapping[str, list[Lost]] | None = None) -> int:
+    """Give every command of the book's inbox, and all that rows wait for, to the matcher in order of arrival.
 
-    What is decided already is dropped, so this may run at any time, beside the stream too, and again after a fault.
-    What an earlier run committed and did not project is projected first. Rows that were kept for a parked book are kept
-    no longer once they are decided (T53). Raises what the matcher raises, BookParked among it.
+    Returns how many it had to decide. What is decided already is dropped, so this may run at any time, beside the
+    stream too, and again after a fault. What an earlier run committed and did not project is projected first. Rows that
+    were kept for a parked book are kept no longer once they are decided (T53). Raises what the matcher raises,
+    BookParked among it. waiting: by book, what rows wait for; None: they are read.
     """
     inbox = Inbox(database)
     decided = matcher.process(book, [])
-    for rows in batched(inbox.rows(book), BATCH_COMMANDS):
-        deliveries = [delivery for delivery in (delivery_of(row, None) for row in rows) if delivery is not None]
-        decided += matcher.process(book, deliveries)
-        inbox.keep_no_longer(book, [row["command"] for row in rows if "kept" in row], matcher.now_ms() // 1000)
+    lost = (lost_by_book(database, split_book_key(book)[0]) if waiting is None else waiting).get(book, [])
+    asked = _by_arrival(inbox.rows(book), without_known(Journal(database), book, lost, None))
+    for batch in batched(asked, BATCH_COMMANDS):
+        decided += matcher.process(book, [delivery for delivery, _ in batch if delivery is not None])
+        kept = [row["command"] for _, row in batch if row is not None and "kept" in row]
+        inbox.keep_no_longer(book, kept, matcher.now_ms() // 1000)
     return decided
 
 
@@ -50,10 +64,24 @@ def release(database: Database, matcher: Matcher, book: str) -> int:
 def redrive_all(database: Database, matcher: Matcher) -> dict[str, int | None]:
     """Redrive every book there is; return the commands decided by book, None (logged) for a book that failed."""
     decided: dict[str, int | None] = {}
+    waiting = lost_by_book(database)
     for book in sorted(Books(database).all_keys()):
         try:
-            decided[book] = redrive(database, matcher, book)
+            decided[book] = redrive(database, matcher, book, waiting)
         except Exception:
             logger.exception("book not redriven", book=book)
             decided[book] = None
     return decided
+
+
+def _by_arrival(rows: Iterable[Row], lost: Iterable[Lost]) -> Iterator[tuple[Delivery | None, Row | None]]:
+    """Yield the commands of the inbox's rows, each with its row, and those that orders' rows wait for, each once."""
+    queued = ((str(row["command"]), delivery_of(row, None), row) for row in rows)
+    waiting = ((arrival_of(command.command_id), Delivery(command, None), None) for command in lost)
+    for _, same in groupby(merge(queued, waiting, key=_arrival), key=_arrival):
+        asked = list(same)
+        yield next((delivery for _, delivery, _ in asked if delivery is not None), None), asked[0][2]
+
+
+def _arrival(asked: tuple[str, Delivery | None, Row | None]) -> str:
+    return asked[0]

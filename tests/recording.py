@@ -23,6 +23,7 @@ from botocore.handlers import BUILTIN_HANDLERS
 
 from chalicelib.escrow.desk import EscrowDesk
 from chalicelib.expiring import Expiring
+from chalicelib.lost import LostCommands
 from chalicelib.matcher import Matcher
 from chalicelib.parking import Parking
 from chalicelib.signed.desk import SignedOrderDesk
@@ -51,6 +52,7 @@ ENTRANCES: list[tuple[type, str, str]] = [
     (Parking, "set_aside", "match_inbox"),
     (Expiring, "look", "expire_orders"),
     (Expiring, "report_parked", "expire_orders"),
+    (LostCommands, "sweep_a_page", "expire_orders"),
     (SignedOrderDesk, "sweep", "sweep_signed_orders"),
     (EscrowDesk, "sweep", "release_escrows"),
 ]

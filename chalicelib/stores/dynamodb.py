@@ -263,9 +263,13 @@ class Database:
         )
         return _pages(pages)
 
-    def scan(self, table: str) -> Iterator[Row]:
-        """Yield every row of a table. For operators and tests; its cost is the table's size."""
-        return _pages(self._client.get_paginator("scan").paginate(TableName=self.name(table), ConsistentRead=True))
+    def scan(self, table: str, index: str | None = None) -> Iterator[Row]:
+        """Yield every row of a table, or of an index, which trails its table; its cost is the table's or index's size.
+
+        Tables are scanned for operators and tests alone.
+        """
+        options: Any = {"ConsistentRead": True} if index is None else {"IndexName": index}
+        return _pages(self._client.get_paginator("scan").paginate(TableName=self.name(table), **options))
 
     def write(self, write: Write, is_own: IsOwn | None = None) -> Row:
         """Do one write; return the row as an Update leaves it ({} for a Put and for a Delete).

@@ -115,7 +115,28 @@ def admitted_row(owner: str, book_id: str, order: PlaceOrder) -> Row:
         "notional": 0,
         "fee": 0,
         "status": OrderStatus.OPEN.value,
+        "hold": order.hold,
+        "post_only": order.post_only,
     } | {name: extra for name, extra in extras.items() if extra is not None}
+
+
+def placed_of(row: Row) -> PlaceOrder:
+    """Return the command that placed an order, as it was admitted. Raises KeyError, ValueError or TypeError."""
+    price, value, expires_at_ms = row["price"], row.get("value"), row.get("expires_at_ms")
+    return PlaceOrder(
+        order_id=str(row["order_id"]),
+        customer=str(row["customer"]),
+        side=Side(row["side"]),
+        order_type=OrderType(row["order_type"]),
+        time_in_force=TimeInForce(row["time_in_force"]),
+        price=None if price is None else int(price),
+        quantity=int(row["quantity"]),
+        hold=int(row["hold"]),
+        post_only=bool(row["post_only"]),
+        value=None if value is None else int(value),
+        external_id=row.get("external_id"),
+        expires_at_ms=None if expires_at_ms is None else int(expires_at_ms),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +162,13 @@ class Orders:
     def rows(self) -> Iterator[Row]:
         """Yield every row of every owner as it is stored. For operators; its cost is the table's size."""
         return self._database.scan(TABLE)
+
+    def live_keys(self) -> Iterator[tuple[str, str]]:
+        """Yield owner and id of the live orders of all owners, as an index has them that trails the table by moments.
+
+        Costs that index: some hundred bytes a live order.
+        """
+        return ((row["owner"], row["order_id"]) for row in self._database.scan(TABLE, LIVE_INDEX))
 
     def get(self, owner: str, order_id: str) -> OrderRow | None:
         """Return the order of this id, whatever text that is; None where there is none, or a row of another kind."""

@@ -95,16 +95,12 @@ class Ledger:
 
 @dataclass(slots=True)
 class Holds:
-    """What accounts hold for orders. unknown: an undecided order of the account holds what nothing tells any more."""
+    """What accounts hold for orders."""
 
     known: dict[Account, int] = field(default_factory=dict)
-    unknown: set[Account] = field(default_factory=set)
 
-    def add(self, account: Account, hold: int | None) -> None:
-        if hold is None:
-            self.unknown.add(account)
-        else:
-            self.known[account] = self.known.get(account, 0) + hold
+    def add(self, account: Account, hold: int) -> None:
+        self.known[account] = self.known.get(account, 0) + hold
 
 
 def instance_of(owner: str) -> str:
@@ -127,14 +123,14 @@ def money_disagreements(ledger: Ledger, folds: Mapping[str, BookFold], holds: Ho
         row = ledger.accounts.get(account)
         total = ledger.moved.get(account, 0) + settled.get(account, 0)
         if row is None:
-            if total or account in {*marks, *ledger.beside, *holds.known, *holds.unknown}:
+            if total or account in {*marks, *ledger.beside, *holds.known}:
                 yield Disagreement(where, "the account", "no row")
             continue  # otherwise what came was taken by the same step, as a fee of all that is left (E25)
         beside = ledger.beside.get(account, {})
         for book in sorted(row.marks.keys() & beside.keys()):
             yield Disagreement(f"{where}, mark of {book}", "in the row or beside it", "both")
         yield from _marks(where, marks.get(account, {}), row.marks | beside, folds)
-        yield from _balance(where, row, total, holds.known.get(account, 0), account in holds.unknown)
+        yield from _balance(where, row, total, holds.known.get(account, 0))
     yield from _supply(ledger)
     yield from _copies(ledger)
 
@@ -151,17 +147,10 @@ def _marks(
             yield Disagreement(mark_of, str(expected.get(book, NOTHING)), str(found.get(book, NOTHING)))
 
 
-def _balance(where: str, row: AccountRow, total: int, held: int, holds_more: bool) -> Iterator[Disagreement]:
-    """holds_more: undecided orders hold an unknown amount besides; then only the sum can be proven."""
+def _balance(where: str, row: AccountRow, total: int, held: int) -> Iterator[Disagreement]:
     for name, amount in (("available", row.available), ("held", row.held)):
         if amount < 0:
             yield Disagreement(f"{where}, {name}", "no negative amount", str(amount))
-    if holds_more:
-        if row.held < held:
-            yield Disagreement(f"{where}, held", f"{held} at least", str(row.held))
-        if row.available + row.held != total:
-            yield Disagreement(f"{where}, available + held", str(total), str(row.available + row.held))
-        return
     if row.held != held:
         yield Disagreement(f"{where}, held", str(held), str(row.held))
     if row.available != total - held:

@@ -7,17 +7,19 @@ off what is expected, so what is left at the end is missing.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Set
+from collections.abc import Iterator, Mapping, Set
 
+from chalicelib.clock import iso
 from chalicelib.core.vocabulary import OrderStatus, PlaceOrder
 from chalicelib.stores.dynamodb import Row
 from chalicelib.stores.external_ids import is_name, name_row
 from chalicelib.stores.fills import row_of
 from chalicelib.stores.keys import book_key
-from chalicelib.stores.orders import admitted_row
+from chalicelib.stores.orders import admitted_row, time_of
 from chalicelib.verify.findings import Disagreement, beyond, difference
 from chalicelib.verify.fold import BookFold, ExpectedRows, RowKey
 
+UNDECIDED_MS_MAX = 86_400_000
 QUEUED_CANCEL = "cancel"
 """The attribute of an order row that admission writes after the row: no entry tells of it."""
 
@@ -38,6 +40,8 @@ class RowCheck:
         self._named: dict[RowKey, Row] = {}
         self.undecided: list[tuple[str, Row]] = []
         """Rows of orders whose turn has not come, with their book; of every book of the instances."""
+        self._waiting: list[tuple[str, Row]] = []
+        """Rows of live orders that wait to be decided, or for their cancel, likewise."""
 
     def order(self, row: Row) -> None:
         """Compare one order row, or keep a name that an order has (R31) for the end."""
@@ -45,6 +49,8 @@ class RowCheck:
         if is_name(row):
             self._names[owner, order_id] = row
             return
+        if "live" in row and (row.get("sequence") is None or QUEUED_CANCEL in row):
+            self._waiting.append((_book_of(row), row))
         if "external_id" in row:
             name = name_row(owner, row["external_id"], order_id)
             self._named[owner, name["order_id"]] = name
@@ -83,6 +89,16 @@ class RowCheck:
             where = f"row of the undecided order {order_id} of {owner}"
             self._note(0, difference(where, should, found, self._folds[book].head))
 
+    def overdue(self, now_ms: int) -> Disagreement | None:
+        """Return an order of the compared books that waits for more than a day, or whose cancel does (T64)."""
+        for book, row in self._waiting:
+            for command in _waited_for(row) if book in self._compared else ():
+                at_ms = time_of(command)
+                if at_ms < now_ms - UNDECIDED_MS_MAX:
+                    where = f"order {row['order_id']} of {row['owner']}, command {command}"
+                    return Disagreement(where, "decided within a day", f"undecided since {iso(at_ms)}")
+        return None
+
     def fill(self, row: Row) -> None:
         """Compare one fill."""
         owner, name, shown = row["owner"], row["fill"], row.get("sequence")
@@ -119,6 +135,14 @@ class RowCheck:
         place = sequence, disagreement.where
         if self._first is None or place < self._first[:2]:
             self._first = (*place, disagreement)
+
+
+def _waited_for(row: Row) -> Iterator[str]:
+    """Yield the ids of the commands that an order's row waits for."""
+    if row.get("sequence") is None:
+        yield str(row["order_id"])
+    if QUEUED_CANCEL in row and "cancel_refused" not in row:
+        yield str(row[QUEUED_CANCEL])
 
 
 def _book_of(row: Row) -> str:

@@ -213,7 +213,7 @@ class Verifier:
             placed = self._placed(key, row["order_id"])
             check.undecided_order(row, placed)
             self._add_hold(holds, row, placed, reading.folds[key].config)
-        _demand([check.first()])
+        _demand([check.first(), check.overdue(self._clock())])
         return holds
 
     def _compare_signed(self, reading: _Reading, holds: Holds) -> None:
@@ -286,12 +286,12 @@ class Verifier:
         return again.versions != reading.escrow.versions
 
 
-def _hold_of(row: Row, config: BookConfig) -> int | None:
-    """Return what an undecided order holds by its row; None for a MARKET BUY, whose budget the row does not tell."""
+def _hold_of(row: Row, config: BookConfig) -> int:
+    """Return what an undecided order holds by its row: what its facts come to, of a MARKET BUY what was set aside."""
     if Side(row["side"]) is Side.SELL:
         return int(row["quantity"])
     if row["price"] is None:
-        return None
+        return int(row["hold"])
     return hold_of_limit(Side.BUY, row["price"], row["quantity"], config.base_decimals)
 
 

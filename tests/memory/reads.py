@@ -60,11 +60,15 @@ def scan_page(
     table: Table,
     bytes_max: int,
     *,
-    ConsistentRead: bool = False,  # noqa: ARG001 - every read is
+    IndexName: str | None = None,
+    ConsistentRead: bool = False,
     Limit: int | None = None,
     ExclusiveStartKey: Mapping[str, Any] | None = None,
 ) -> Page:
     """Return a page of a scan. Raises Invalid."""
+    index = _index_of(table, IndexName, ConsistentRead)
+    if index is not None:
+        return _page(table, index, _keys_of_index(table, index, ExclusiveStartKey), Limit, bytes_max)
     start = 0
     first: list[Key] = []
     if ExclusiveStartKey is not None:
@@ -74,6 +78,22 @@ def scan_page(
         first = [(key[0], sort) for sort in sorts[bisect_right(sorts, key[1]) :]]
     others = ((value, sort) for _, value in table.ring[start:] for sort in table.partitions[value])
     return _page(table, None, chain(first, others), Limit, bytes_max)
+
+
+def _keys_of_index(table: Table, index: Index, start: Mapping[str, Any] | None) -> Iterator[Key]:
+    """Yield the keys of the rows in an index, partition after partition, behind the row that a page has ended with."""
+    wanted = sorted(index.partitions, key=ring_place)
+    if start is None:
+        return (entry[1] for value in wanted for entry in index.partitions[value])
+    item = {name: canonical(value) for name, value in start.items()}
+    place = index.place(table.schema.key_in(item), item)
+    if place is None:
+        raise Invalid("The provided starting key is invalid")
+    partition, last = place
+    own = index.partitions.get(partition, [])
+    behind = [entry[1] for entry in own[bisect_right(own, last) :]]
+    others = (value for value in wanted if ring_place(value) > ring_place(partition))
+    return chain(behind, (entry[1] for value in others for entry in index.partitions[value]))
 
 
 def _index_of(table: Table, name: str | None, consistent: bool) -> Index | None:

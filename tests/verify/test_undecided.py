@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from chalicelib.clock import iso
 from chalicelib.stores.dynamodb import Database
+from chalicelib.stores.orders import time_of
 from chalicelib.verify.findings import Disagreement
+from chalicelib.verify.verifier import Disproved, Verifier
 from tests.verify.hands import account, disagreement, edit, remove, rows, verified
 from tests.world import BASE, QUOTE, World
+
+DAY_MS = 86_400_000
 
 
 def test_undecided_orders_are_counted_and_their_holds_are_known(world: World) -> None:
@@ -27,7 +32,6 @@ def test_undecided_orders_are_counted_and_their_holds_are_known(world: World) ->
 
 
 def test_undecided_orders_whose_command_has_expired_are_reckoned_by_their_rows(world: World) -> None:
-    """The budget of a MARKET BUY stands in its command only; then the account's sum is still proven."""
     world.placed("ann", "BUY", 10, 50)
     world.placed("ann", "SELL", 10, 120)
     world.placed("dan", "BUY", 10)
@@ -36,23 +40,35 @@ def test_undecided_orders_whose_command_has_expired_are_reckoned_by_their_rows(w
     assert verified(world).books[0].undecided == 3
 
     ann, dan = account(world, "ann", QUOTE), account(world, "dan", QUOTE)
-    edit(world, "accounts", dan, held=dan["held"] + 1)
-    assert disagreement(world).where == f"account {dan['owner']} {QUOTE}, available + held"
-    world.database.put_many("accounts", [dan])
-    for row in (ann, account(world, "ann", BASE)):
+    for row in (ann, account(world, "ann", BASE), dan):
         edit(world, "accounts", row, held=row["held"] + 1, available=row["available"] - 1)
         assert disagreement(world).where == f"account {row['owner']} {row['entry'].removeprefix('balance/')}, held"
         world.database.put_many("accounts", [row])
 
 
-def test_an_unknown_budget_does_not_hide_what_other_orders_of_the_account_hold(world: World) -> None:
-    world.placed("dan", "BUY", 10, 50)
-    world.placed("dan", "BUY", 10)
-    for row in rows(world, "inbox"):
-        remove(world, "inbox", row, "book", "command")
-    dan = account(world, "dan", QUOTE)
-    edit(world, "accounts", dan, held=499, available=dan["available"] + dan["held"] - 499)
-    assert disagreement(world) == Disagreement(f"account {dan['owner']} {QUOTE}, held", "500 at least", "499")
+def test_an_order_that_waits_for_a_day_disproves_its_book(world: World) -> None:
+    order = world.placed("ann", "BUY", 10, 50)
+    at_ms = time_of(order)
+    Verifier(world.database, clock=lambda: at_ms + DAY_MS).verify(world.book)
+    with pytest.raises(Disproved) as disproved:
+        Verifier(world.database, clock=lambda: at_ms + DAY_MS + 1).verify(world.book)
+    (row,) = rows(world, "orders", order_id=order)
+    told = disproved.value.disagreement
+    assert told.where == f"order {order} of {row['owner']}, command {order}"
+    assert told.expected == "decided within a day"
+    assert told.found == f"undecided since {iso(at_ms)}"
+
+
+def test_a_cancel_that_waits_for_a_day_disproves_its_book(world: World) -> None:
+    order = world.placed("ann", "BUY", 10, 50)
+    assert world.deliver() == []
+    world.cancel("ann", order)
+    (row,) = rows(world, "orders", order_id=order)
+    late = time_of(row["cancel"]) + DAY_MS + 1
+    with pytest.raises(Disproved, match=row["cancel"]):
+        Verifier(world.database, clock=lambda: late).verify(world.book)
+    assert world.deliver() == []
+    Verifier(world.database, clock=lambda: late).verify(world.book)
 
 
 @pytest.mark.parametrize("in_inbox", [True, False])
