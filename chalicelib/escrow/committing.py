@@ -131,13 +131,26 @@ class Commits:
         writes = self._escrows.put_order(order) + self._events(step, command)
         if receipt is not None:
             writes.append(receipt(after))
-        try:
-            self._database.transact(writes, lambda: self._stands(order))
-        except TransactionRefused as error:
-            if receipt is not None and len(writes) - 1 in error.refused:
-                raise ReceiptExists(command) from error
-            raise
-        return after
+        unknown: OutcomeUnknown | None = None
+        for _ in range(ATTEMPTS_MAX):
+            try:
+                if unknown and self._stands(order):
+                    return after
+                self._database.transact(writes)
+                return after
+            except TransactionRefused as error:
+                if self._stands(order):
+                    return after
+                if receipt is not None and len(writes) - 1 in error.refused:
+                    raise ReceiptExists(command) from error
+                raise
+            except OutcomeUnknown as error:
+                unknown = error
+            except Unavailable:
+                if unknown:
+                    raise unknown from None
+                raise
+        raise unknown or DeskBusy(command)
 
     def _stands(self, order: Order) -> bool:
         found = self._escrows.order(order.place, order.order_id)

@@ -21,6 +21,7 @@ from chalicelib.escrow.desk import EscrowDesk
 from chalicelib.escrow.lifecycle import Status
 from chalicelib.escrow.money import Currency
 from chalicelib.expiring import Expiring
+from chalicelib.lost import LostCommands
 from chalicelib.projection import Projector
 from chalicelib.signed.desk import SignedOrderDesk
 from chalicelib.stores.candles import Candles
@@ -204,6 +205,7 @@ def expire(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         assert world.deliver(records=records_of(world)) != []
     world.now_ms = now_ms() + LATER_MS
     assert Expiring(world.database, world.matcher(), lambda: world.now_ms).look()
+    assert LostCommands(world.database, world.matcher(), lambda: world.now_ms).sweep_a_page() == 0
     with work_of("api_handler"):
         assert list(Candles(world.database).between(world.book, Period.MINUTE, 0, world.now_ms))
 
