@@ -174,6 +174,7 @@ def at_the_trade_desk(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     for route in ROUTES:
         method, _, path = route.partition(" ")
         desk.send(method, f"/trade{path}", query={"pair": PAIR}, body=named)
+    desk.send("DELETE", "/trade/orders/all", body={"pair": PAIR})
     monkeypatch.setattr("chalicelib.depths.DEPTH_LEVELS_MAX", len(world.books.depth(world.book).bids))
     desk.get("/trade/book/orders/level-2", {"pair": PAIR, "limit": "max"})
     assert desk.place(side="sell", amount="1", expiration=now_ms() + LATER_MS).status == 200
