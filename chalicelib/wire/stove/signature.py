@@ -13,9 +13,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import re
-from collections.abc import Callable, Mapping
-from urllib.parse import quote
+from collections.abc import Mapping
+from string import ascii_letters, digits
 
 from chalicelib.wire.http import HttpRequest
 
@@ -46,14 +45,20 @@ def query_forms(query: Mapping[str, list[str]]) -> list[bytes]:
     ['status=locked, filled', 'status=locked%2C%20filled', 'status=locked%2C+filled', 'status=locked%2c%20filled']
     """
     received = [(name, value) for name, values in query.items() for value in values]
-    by_name = sorted(received, key=lambda pair: pair[0])
     is_clear = not any("&" in name + value or "=" in name for name, value in received)
-    forms = [
-        "&".join(f"{write(name)}={write(value)}" for name, value in pairs)
-        for write in ([_as_it_is] if is_clear else []) + _WRITERS
-        for pairs in (received, by_name)
-    ]
-    return [form.encode(errors="surrogatepass") for form in dict.fromkeys(forms)]
+    pairs = [(_bytes_as_text(name), _bytes_as_text(value)) for name, value in received]
+    by_name = sorted(range(len(pairs)), key=lambda index: received[index][0])
+    forms: dict[bytes, None] = {}
+    for table in _TABLES if not is_clear else [AS_IT_IS, *_TABLES]:
+        written = [f"{name.translate(table)}={value.translate(table)}" for name, value in pairs]
+        for order in (written, [written[index] for index in by_name]):
+            forms["&".join(order).encode("latin-1")] = None
+    return list(forms)
+
+
+def _bytes_as_text(text: str) -> str:
+    """Return a text of one character for each byte of this one in UTF-8."""
+    return text.encode(errors="surrogatepass").decode("latin-1")
 
 
 KEPT = (
@@ -71,25 +76,18 @@ KEPT = (
 is one that means something in a query: ``&``, ``=``, ``+``, ``%``, ``#`` are always encoded."""
 
 
-def _as_it_is(text: str) -> str:
-    return text
+AS_IT_IS: dict[int, str] = {}
 
 
-def _writer(kept: str, blank: str, is_lower: bool, keeps_tilde: bool) -> Callable[[str], str]:
-    def write(text: str) -> str:
-        written = quote(text, safe=kept, errors="surrogatepass")
-        if is_lower:
-            written = _ENCODED.sub(lambda found: found[0].lower(), written)
-        if not keeps_tilde:
-            written = written.replace("~", "%7e" if is_lower else "%7E")
-        return written.replace("%20", blank)
-
-    return write
+def _table(kept: str, blank: str, is_lower: bool, keeps_tilde: bool) -> dict[int, str]:
+    """Return what each byte is written as that does not stay as it is."""
+    stay = f"{ascii_letters}{digits}-._{'~' if keeps_tilde else ''}{kept}".encode()
+    written = {byte: f"%{byte:02{'x' if is_lower else 'X'}}" for byte in range(256) if byte not in stay}
+    return written | {ord(" "): blank}
 
 
-_ENCODED = re.compile(r"%[0-9A-F]{2}")
-_WRITERS = [
-    _writer(kept, blank, is_lower, keeps_tilde)
+_TABLES = [
+    _table(kept, blank, is_lower, keeps_tilde)
     for kept in KEPT
     for keeps_tilde in (True, False)
     for is_lower in (False, True)
