@@ -15,6 +15,7 @@ from chalicelib.expiring import Expiring
 from chalicelib.lost import LOST_AFTER_MS, SWEEP_EVERY_MS, LostCommands
 from chalicelib.redrive import redrive, redrive_all
 from chalicelib.stores.dynamodb import Database
+from chalicelib.stores.keys import least_id
 from chalicelib.stores.orders import admitted_row, placed_of, time_of
 from chalicelib.verify.verifier import Verifier
 from tests.scenarios import Scenario
@@ -115,6 +116,17 @@ def test_what_the_stream_may_still_bring_is_left_to_it(world: World) -> None:
     order = world.placed("ben", "BUY", 10, 40)
     assert sweep(world, time_of(order) + LOST_AFTER_MS) == 0
     assert world.order("ben", order).sequence is None
+
+
+def test_a_command_that_is_younger_than_its_order_is_left_to_the_stream(world: World) -> None:
+    """The order is old, its cancel is not: the stream still has it."""
+    (order,) = (row["order_id"] for row in world.database.scan("orders"))
+    world.cancel("ann", order)
+    (row,) = world.database.scan("orders")
+    young = f"cxl_{least_id('x', later(order) - 1000).partition('_')[2]}"
+    world.database.put_many("orders", [row | {"cancel": young}])
+    assert sweep(world, later(order)) == 0
+    assert world.order("ann", order).status.is_live
 
 
 def test_the_inbox_and_the_rows_are_redriven_in_the_order_of_arrival(world: World) -> None:
