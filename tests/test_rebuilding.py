@@ -19,7 +19,8 @@ from chalicelib.rebuilding import BookAtWork, Rebuilding, Rebuilt, RowsAhead
 from chalicelib.stores.books import Books
 from chalicelib.stores.dynamodb import Database, Row
 from chalicelib.stores.orders import Orders
-from chalicelib.verify.verifier import Disproved, Verifier
+from chalicelib.verify.findings import Disproved
+from chalicelib.verify.verifier import Verifier
 from infra.tables import table_definitions
 from tests.world import BASE, BOOK_ID, INSTANCE, QUOTE, World
 

@@ -31,7 +31,8 @@ from chalicelib.stores.dynamodb import OutcomeUnknown, Unavailable
 from chalicelib.stores.journal import EntryExists
 from chalicelib.tenancy import TenancyRefused
 from chalicelib.verify import report
-from chalicelib.verify.verifier import BookMoves, Disproved, Verifier, unwatched
+from chalicelib.verify.findings import Disproved
+from chalicelib.verify.verifier import BookMoves, Verifier, unwatched
 
 T = TypeVar("T")
 

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 
 from chalicelib.core.ledger import Delta
 from chalicelib.core.vocabulary import AMOUNT_MAX
-from chalicelib.stores.dynamodb import Database, Row, TransactionRefused, Unavailable, Update, Write
+from chalicelib.stores.dynamodb import Database, Row, TransactionRefused, Unavailable, Update, Write, whole
 from chalicelib.stores.keys import supply_key
 from chalicelib.stores.transactions import LOCK, TRANSACTION, TransactionRow, transaction_of
 
@@ -96,7 +96,7 @@ def _mark_key(owner: str, asset: str, book: str) -> dict[str, str]:
 def _marks_in(row: Row) -> dict[str, int]:
     """Return the marks that stand in an account's row, by book."""
     start = f"{MARK}/"
-    return {name.removeprefix(start): int(value) for name, value in row.items() if name.startswith(start)}
+    return {name.removeprefix(start): whole(row, name) for name in row if name.startswith(start)}
 
 
 class Accounts:
@@ -303,6 +303,8 @@ def _typed(row: Row) -> AccountRow | TransactionRow | MarkRow | None:
     """Return the row in its type; None for a lock of a reference."""
     owner, (kind, _, name) = row["owner"], row["entry"].partition("/")
     if kind == LOCK:
+        if not isinstance(row.get("facts"), str) or not isinstance(row.get("transaction_id"), str):
+            raise MalformedRow(f"{owner} {row['entry']}: a lock names what was asked for, and its transaction")
         return None
     if kind == TRANSACTION:
         try:
@@ -312,7 +314,13 @@ def _typed(row: Row) -> AccountRow | TransactionRow | MarkRow | None:
     try:
         if kind == MARK:
             asset, _, book = name.partition("/")
-            return MarkRow(owner, asset, book, int(row["sequence"]))
-        return AccountRow(owner, name, int(row["available"]), int(row["held"]), _marks_in(row))
+            return MarkRow(owner, asset, book, whole(row, "sequence"))
+        if kind != "balance":
+            raise ValueError("neither a balance nor a mark nor a transaction")
+        if not owner.endswith("/supply"):
+            whole(row, "changed_at_ms")
+        if row.get("marks_beside", True) is not True:
+            raise TypeError(f"marks_beside: {row['marks_beside']!r}")
+        return AccountRow(owner, name, whole(row, "available"), whole(row, "held"), _marks_in(row))
     except (KeyError, ValueError, TypeError) as error:
         raise MalformedRow(f"{owner} {row['entry']}: {error!r}") from error

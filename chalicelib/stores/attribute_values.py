@@ -35,14 +35,28 @@ def typed(value: Any) -> dict[str, Any]:
     raise TypeError(f"{type(value).__name__} is no type of a row's values")
 
 
+def _whole(number: str) -> int:
+    """Return a number as DynamoDB writes it. ValueError where it has a fraction."""
+    try:
+        return int(number)
+    except ValueError:
+        exact = Decimal(number)
+        if exact != exact.to_integral_value():
+            raise ValueError(f"{number} is no whole number") from None
+        return int(exact)
+
+
 def plain(value: dict[str, Any]) -> Any:
-    """Return what a typed value stands for; numbers as int. Raises TypeError for a type that no row has."""
+    """Return what a typed value stands for; numbers as int.
+
+    Raises TypeError for a type that no row has, ValueError for a number with a fraction: no amount is cut to fit.
+    """
     ((kind, content),) = value.items()
     match kind:
         case "S" | "BOOL":
             return content
         case "N":
-            return int(Decimal(content))
+            return _whole(content)
         case "NULL":
             return None
         case "B":

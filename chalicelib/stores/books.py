@@ -197,6 +197,10 @@ class Books:
         """Yield the key of every book of every instance. Reads the whole table; for operators."""
         return (row["book"] for row in self._database.scan(TABLE) if row["part"] == "config")
 
+    def naming_rows(self) -> Iterator[Row]:
+        """Yield every configuration as it is stored, and every row that names a book. Reads the whole table."""
+        return (row for row in self._database.scan(TABLE) if row["part"] == "config" or "/" not in row["book"])
+
     def of_instance(self, instance: str) -> list[BookConfig]:
         """Return the configurations of an instance's books, newest first, ties by id. Costs what it returns."""
         values = {":instance": instance, ":listed": LISTED}
@@ -269,6 +273,14 @@ def _trouble_of(row: Row) -> Trouble:
     )
 
 
+def rows_that_name(config: BookConfig) -> list[Row]:
+    """Return the rows by which a book is found, as they stand: in its lists, by pair and by symbol."""
+    listed = {"book": config.instance, "part": f"{LISTED}{config.book_id}"}
+    names = _names_of(config) if _takes_names(config) else []
+    parked = [_parked_key(book_key(config.instance, config.book_id))] if config.is_parked else []
+    return [listed, *(name | {"held_by": config.book_id} for name in names), *parked]
+
+
 def _takes_names(config: BookConfig) -> bool:
     """Tell whether the book needs a pair and a symbol of its own: off-chain ones do, until they are closed (T31)."""
     return config.settlement_mode is SettlementMode.OFF_CHAIN and config.status is not BookStatus.CLOSED
@@ -288,9 +300,19 @@ def _texts(level: tuple[int, int]) -> tuple[str, str]:
     return str(level[0]), str(level[1])
 
 
+NEWER = frozenset({"created_at_ms", "lot_size", "min_order_value", "quote_decimals", "stock_token_id", "token_type"})
+"""What rows of books of earlier versions do not have."""
+
+
 def _config_of(row: Row) -> BookConfig:
-    """Return the configuration in a row; what a row of an earlier version lacks is as it is by default."""
+    """Return the configuration in a row; what one of an earlier version lacks (NEWER) is as it is by default.
+
+    KeyError where anything else is missing.
+    """
     values: dict[str, Any] = {field.name: row[field.name] for field in fields(BookConfig) if field.name in row}
+    missing = {field.name for field in fields(BookConfig) if field.name != "is_parked"} - values.keys() - NEWER
+    if missing:
+        raise KeyError(*sorted(missing))
     for name, words in _WORDS.items():
         if name in values:
             values[name] = words(values[name])

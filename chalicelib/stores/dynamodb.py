@@ -40,7 +40,16 @@ CONFLICT_TRIES_MAX = 6
 """How often a write is tried that meets a transaction on one of its rows."""
 BATCH_TRIES_MAX = 8
 
+_KEY_ATTRIBUTES = (
+    "owner", "entry", "order_id", "fill", "book", "part", "sequence", "command", "instance", "credential", "scope",
+    "request", "minute", "look",
+)  # fmt: skip
+"""What rows are named by, in any table."""
 _NAME = re.compile(r"#(\w+)")
+
+
+class UnreadableRow(ValueError):
+    """A row has a value that no row of these tables has: a number with a fraction, a set. It names the row's keys."""
 
 
 class ConditionFailed(Exception):
@@ -135,8 +144,12 @@ def encode(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def decode(item: Mapping[str, Any]) -> Row:
-    """Return a typed item as plain values."""
-    return {name: plain(value) for name, value in item.items()}
+    """Return a typed item as plain values. Raises UnreadableRow."""
+    try:
+        return {name: plain(value) for name, value in item.items()}
+    except (ValueError, TypeError) as error:
+        keys = " ".join(text for name in _KEY_ATTRIBUTES if name in item for text in item[name].values())
+        raise UnreadableRow(f"{keys}: {error}") from error
 
 
 class _Course:
@@ -178,6 +191,14 @@ class _Course:
         if self.failure is not None and self.meaning is Meaning.FAULTY:
             return self.failure
         return Unavailable(str(self.failure or "not all of a batch is taken"))
+
+
+def whole(row: Row, name: str) -> int:
+    """Return an attribute that is a number. KeyError or TypeError where it is none; digits as text are none."""
+    value = row[name]
+    if type(value) is not int:
+        raise TypeError(f"{name}: {value!r}")
+    return value
 
 
 def _read(operation: Callable[[], T]) -> T:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from chalicelib.core.consistency import Inconsistent
 from chalicelib.core.snapshot import BrokenSnapshot
-from chalicelib.stores.dynamodb import ConditionFailed, Database, Update
+from chalicelib.stores.dynamodb import ConditionFailed, Database, Update, whole
 from chalicelib.stores.journal import TABLE
 
 PIECE_BYTES_MAX = 350_000
@@ -44,16 +44,22 @@ class Snapshots:
 
         Raises BrokenSnapshot when its pieces are not what was written.
         """
+        try:
+            return self._newest(book)
+        except (KeyError, TypeError) as error:
+            raise BrokenSnapshot(f"{book}: {error!r}") from error
+
+    def _newest(self, book: str) -> Snapshot | None:
         for _ in range(READ_ATTEMPTS_MAX):
             pointer = self._database.get(TABLE, _pointer_key(book))
             if pointer is None:
                 return None
-            sequence = pointer["snapshot_sequence"]
+            sequence = whole(pointer, "snapshot_sequence")
             first, last = _piece_keys(sequence)
             condition = "#book = :book AND #sequence BETWEEN :first AND :last"
             values = {":book": _partition(book), ":first": first, ":last": last}
             pieces = [row["piece"] for row in self._database.query(TABLE, condition, values)]
-            if len(pieces) == pointer["pieces"]:
+            if len(pieces) == whole(pointer, "pieces"):
                 content = b"".join(pieces)
                 if hashlib.sha256(content).hexdigest() != pointer["digest"]:
                     raise BrokenSnapshot(f"{book}: the snapshot at {sequence} is not what was written")

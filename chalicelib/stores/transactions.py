@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from ulid import ULID
 
 from chalicelib.core.transactions import Movement, Transaction, TransactionType
-from chalicelib.stores.dynamodb import Database, Put, Row, Write
+from chalicelib.stores.dynamodb import Database, Put, Row, Write, whole
 from chalicelib.stores.keys import TIME_MS_MAX, customer_key, greatest_id, least_id, transactions_key
 
 TABLE = "accounts"
@@ -158,11 +158,14 @@ def transaction_of(row: Row) -> Transaction:
         row["asset"],
         row["source"],
         row["target"],
-        int(row["amount"]),
+        whole(row, "amount"),
         row["reference"],
         row["metadata"],
-        int(row["at_ms"]),
+        whole(row, "at_ms"),
     )
+    texts = transaction.asset, *(row[name] for name in ("source", "target", "reference", "metadata"))
+    if not isinstance(transaction.asset, str) or not all(text is None or isinstance(text, str) for text in texts):
+        raise TypeError(f"not all texts: {texts}")
     has_source, has_target = transaction.source is not None, transaction.target is not None
     if (has_source, has_target) != PARTIES[transaction.kind]:
         raise ValueError(f"{transaction.kind.value} from {transaction.source} to {transaction.target}")

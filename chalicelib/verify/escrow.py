@@ -30,7 +30,7 @@ from chalicelib.escrow.order import (
     Wallet,
     refuse_other_worlds_asset,
 )
-from chalicelib.stores.dynamodb import Row
+from chalicelib.stores.dynamodb import Row, whole
 from chalicelib.stores.escrow_rows import (
     ORDER,
     PAYIN,
@@ -52,14 +52,15 @@ from chalicelib.stores.escrow_rows import (
 from chalicelib.stores.escrows import contact_keys
 from chalicelib.stores.keys import customer_key
 from chalicelib.stores.outbox import OutboxRow, outbox_row_of
-from chalicelib.verify.findings import NOTHING, Disagreement, difference
+from chalicelib.verify.findings import NOTHING, Disagreement, difference, typed
+from chalicelib.verify.findings import UNREADABLE as CANNOT_BE_READ
 
 Account = tuple[str, str]
 RowKey = tuple[str, str]
 """Owner and entry."""
 Legs = Mapping[tuple[str, str], list[Leg]]
 """By instance and reference, the transactions of orders as the ledger lists them."""
-UNREADABLE = (KeyError, ValueError, TypeError, AttributeError, OtherWorldsAsset)
+UNREADABLE = (*CANNOT_BE_READ, OtherWorldsAsset)
 _COUNTED = {ORDER: "orders", PAYIN: "payins", PAYOUT: "payouts", WALLET: "wallets"}
 
 
@@ -92,21 +93,24 @@ class EscrowCheck:
         try:
             match row["entry"].partition("/")[0]:
                 case "order":
-                    order = replace(order_of(row), metadata={}, template={})
+                    order = typed(replace(order_of(row), metadata={}, template={}))
                     refuse_other_worlds_asset("the order", order.place.world, order.currency)
                     self.orders[key] = order
                 case "payin":
-                    self.payins[key] = payin_of(row)
+                    self.payins[key] = typed(payin_of(row))
                 case "payout":
-                    self.payouts[key] = payout_of(row)
+                    self.payouts[key] = typed(payout_of(row))
                 case "refund":
-                    self.refunds[key] = refund_of(row)
+                    self.refunds[key] = typed(refund_of(row))
                 case "customer":
-                    self.customers[key] = customer_of(row)
+                    self.customers[key] = typed(customer_of(row))
                 case "wallet":
-                    wallet = wallet_of(row)
+                    wallet = typed(wallet_of(row))
                     refuse_other_worlds_asset("the wallet", wallet.place.world, wallet.currency)
                     self.wallets[key] = wallet
+                case "counter":
+                    whole(row, "last")
+                    self.others[key] = row
                 case _:
                     self.others[key] = row
         except UNREADABLE as error:
@@ -116,7 +120,7 @@ class EscrowCheck:
     def add_event(self, row: Row) -> Disagreement | None:
         """Take in a row of the table ``outbox``."""
         try:
-            happened = outbox_row_of(row)
+            happened = typed(outbox_row_of(row))
         except UNREADABLE as error:
             return Disagreement(f"outbox row {row['entry']} of {row['owner']}", "a row that can be read", repr(error))
         instance = row["owner"].partition("/")[0]

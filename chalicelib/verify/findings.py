@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, is_dataclass
+from types import NoneType
+from typing import TypeVar
 
+T = TypeVar("T")
 NOTHING = "nothing"
 
 
@@ -20,6 +25,61 @@ class Disagreement:
         return f"{self.where}: expected {self.expected}, found {self.found}"
 
 
+class Disproved(Exception):
+    """The tables do not agree with the journal."""
+
+    def __init__(self, disagreement: Disagreement) -> None:
+        super().__init__(str(disagreement))
+        self.disagreement = disagreement
+
+
+UNREADABLE = (LookupError, ValueError, TypeError, AttributeError, ArithmeticError, AssertionError, zlib.error)
+"""What reading a row raises that the program cannot have written, or using what was read of it."""
+
+
+@contextmanager
+def readable(where: str, *errors: type[Exception]) -> Iterator[None]:
+    """Raise Disproved where what is read in here cannot be what the program has written. errors: other signs of it."""
+    signs: tuple[type[Exception], ...] = (*UNREADABLE, *errors)
+    try:
+        yield
+    except signs as error:
+        raise Disproved(Disagreement(where, "what can be read", repr(error))) from error
+
+
+def rows_of(table: str, rows: Iterable[T], *errors: type[Exception]) -> Iterator[T]:
+    """Yield the rows of a table. Raises Disproved at one that cannot be read."""
+    iterator = iter(rows)
+    while True:
+        with readable(f"table of {table}", *errors):
+            try:
+                row = next(iterator)
+            except StopIteration:
+                return
+        yield row
+
+
+_TYPES: dict[str, tuple[type, ...]] = {
+    "bool": (bool,),
+    "int": (int,),
+    "int | None": (int, NoneType),
+    "str": (str,),
+    "str | None": (str, NoneType),
+}
+"""Which values an attribute may have, by how it is annotated."""
+
+
+def typed(facts: T) -> T:
+    """Return what a row says, dataclasses in it too. Raises TypeError where a value is not of its type."""
+    for fact in fields(facts):  # type: ignore[arg-type]
+        wanted, value = _TYPES.get(str(fact.type)), getattr(facts, fact.name)
+        if wanted is not None and type(value) not in wanted:
+            raise TypeError(f"{fact.name}: {value!r}")
+        if wanted is None and is_dataclass(value):
+            typed(value)
+    return facts
+
+
 def difference(
     where: str, expected: Mapping[str, object], found: Mapping[str, object], head: int
 ) -> Disagreement | None:
@@ -31,9 +91,14 @@ def difference(
     if ahead is not None:
         return ahead
     for name in [*expected, *(name for name in found if name not in expected)]:
-        if name not in expected or name not in found or expected[name] != found[name]:
+        if name not in expected or name not in found or not _is_same(expected[name], found[name]):
             return Disagreement(f"{where}, {name}", _text(expected, name), _text(found, name))
     return None
+
+
+def _is_same(expected: object, found: object) -> bool:
+    """Tell whether two values are the same; to Python, 1 and True are equal."""
+    return expected == found and isinstance(expected, bool) is isinstance(found, bool)
 
 
 def _text(row: Mapping[str, object], name: str) -> str:

@@ -55,6 +55,8 @@ class RowCheck:
             name = name_row(owner, row["external_id"], order_id)
             self._named[owner, name["order_id"]] = name
         where = f"order row {order_id} of {owner}"
+        if not isinstance(row.get(QUEUED_CANCEL, ""), str):
+            self._note(0, Disagreement(f"{where}, {QUEUED_CANCEL}", "a command's id", repr(row[QUEUED_CANCEL])))
         expected = self._expected.orders.pop((owner, order_id), None)
         if expected is not None:
             should = expected.row(owner, self._expected.refused_cancels.get((owner, order_id)))

@@ -12,9 +12,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
-from dataclasses import dataclass, field, fields
-from types import NoneType
-from typing import TypeVar
+from dataclasses import dataclass, field
 
 from chalicelib.core.changes import Leg
 from chalicelib.core.transactions import TransactionType
@@ -41,24 +39,14 @@ from chalicelib.stores.signed_rows import (
     seen_key,
     unfinished_row,
 )
-from chalicelib.verify.findings import Disagreement, difference
+from chalicelib.verify.findings import UNREADABLE, Disagreement, difference, typed
 
 Account = tuple[str, str]
 RowKey = tuple[str, str]
 """Owner and entry."""
 Legs = Mapping[tuple[str, str], list[Leg]]
 """By instance and reference, the transactions of fills as the ledger lists them."""
-T = TypeVar("T")
 _HASH = re.compile(r"0x[0-9a-f]{64}")
-UNREADABLE = (KeyError, ValueError, TypeError, AttributeError)
-_TYPES: dict[str, tuple[type, ...]] = {
-    "bool": (bool,),
-    "int": (int,),
-    "int | None": (int, NoneType),
-    "str": (str,),
-    "str | None": (str, NoneType),
-}
-"""Which values an attribute may have, by how it is annotated."""
 _WITH_FILLS = {Status.PARTIALLY_FILLED, Status.FILLED}
 _WITHOUT_FILLS = {Status.PENDING, Status.LOCKED, Status.REJECTED}
 _MAY_BE_LOCKED = {Status.LOCKED, Status.PARTIALLY_FILLED, Status.FILLED}
@@ -78,11 +66,13 @@ class SignedCheck:
         owner, entry = row["owner"], row["entry"]
         self._rows[owner, entry] = row
         try:
+            if not isinstance(row.get("reference_id"), str | None):
+                raise TypeError(f"reference_id: {row['reference_id']!r}")
             if entry == ORDER:
                 self.versions[owner] = row.get("version")
                 self.orders[owner] = _typed_order(order_of(row))
             elif "/signed/" in owner:
-                self.fills[owner].append(_typed(fill_of(row)))
+                self.fills[owner].append(typed(fill_of(row)))
         except UNREADABLE as error:
             return Disagreement(_where(owner, entry), "a row that can be read", repr(error))
         return None
@@ -253,25 +243,14 @@ def _facts(stored: StoredOrder, fill: Fill) -> Iterator[Disagreement]:
 
 
 def _typed_order(stored: StoredOrder) -> StoredOrder:
-    state = stored.state
-    for part in (stored.order, state, state.hold, *([state.lock] if state.lock else [])):
-        _typed(part)
+    typed(stored)
     if not all(isinstance(taker, str) for taker in stored.unfinished_takers):
         raise TypeError(f"unfinished_takers: {stored.unfinished_takers!r}")
     if stored.order.quantity < 1 or not _HASH.fullmatch(stored.order_hash):
         raise ValueError(f"{stored.order.quantity} of {stored.order_hash}")
-    if not 0 <= _typed(stored).stock_decimals <= DECIMALS_MAX:
+    if not 0 <= stored.stock_decimals <= DECIMALS_MAX:
         raise ValueError(f"stock_decimals: {stored.stock_decimals}")
     return stored
-
-
-def _typed(facts: T) -> T:
-    """Return what a row says. Raises TypeError where a value is not of its type."""
-    for fact in fields(facts):  # type: ignore[arg-type]
-        wanted, value = _TYPES.get(str(fact.type)), getattr(facts, fact.name)
-        if wanted is not None and type(value) not in wanted:
-            raise TypeError(f"{fact.name}: {value!r}")
-    return facts
 
 
 def _charge(fill: Fill) -> Charge:

@@ -12,7 +12,6 @@ through the journals of all books of the instances looked at: all of an instance
 
 from __future__ import annotations
 
-import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -27,9 +26,9 @@ from chalicelib.core.snapshot import BrokenSnapshot
 from chalicelib.core.vocabulary import PlaceOrder, Side
 from chalicelib.loading import UnknownBook
 from chalicelib.stores.accounts import Accounts, MalformedRow
-from chalicelib.stores.books import Books
+from chalicelib.stores.books import PARKED, Books
 from chalicelib.stores.candles import Candles
-from chalicelib.stores.dynamodb import Database, Row
+from chalicelib.stores.dynamodb import Database, Row, whole
 from chalicelib.stores.escrows import Escrows
 from chalicelib.stores.fills import Fills
 from chalicelib.stores.inbox import Inbox, MalformedCommand
@@ -38,28 +37,20 @@ from chalicelib.stores.orders import Orders
 from chalicelib.stores.outbox import Outbox
 from chalicelib.stores.signed_orders import SignedOrders
 from chalicelib.stores.snapshots import Snapshots
+from chalicelib.stores.tokens import Tokens
 from chalicelib.verify.escrow import EscrowCheck
-from chalicelib.verify.findings import Disagreement
+from chalicelib.verify.findings import UNREADABLE, Disagreement, Disproved, readable, rows_of, typed
 from chalicelib.verify.fold import BookFold, ExpectedRows
 from chalicelib.verify.money import Holds, Ledger, instance_of, money_disagreements
+from chalicelib.verify.naming import decimals_disagreements, name_disagreements
 from chalicelib.verify.report import BookReport, InstanceReport, Report
 from chalicelib.verify.rows import RowCheck
 from chalicelib.verify.signed import SignedCheck
 from chalicelib.verify.views import Views, view_disagreements
 
 READINGS_MAX = 3
-UNREADABLE = (KeyError, ValueError, TypeError, zlib.error)
-"""What a row raises that the program cannot have written."""
 
 T = TypeVar("T")
-
-
-class Disproved(Exception):
-    """The tables do not agree with the journal."""
-
-    def __init__(self, disagreement: Disagreement) -> None:
-        super().__init__(str(disagreement))
-        self.disagreement = disagreement
 
 
 class BookMoves(Exception):
@@ -108,6 +99,7 @@ class Verifier:
         self._signed_orders = SignedOrders(database)
         self._outbox = Outbox(database)
         self._snapshots = Snapshots(database)
+        self._tokens = Tokens(database)
         self._watch = watch
 
     def verify(self, book: str | None) -> Report:
@@ -128,16 +120,20 @@ class Verifier:
 
     def _prove(self, reading: _Reading, book: str | None) -> Report:
         reading.ledger = self._ledger(reading)
-        keys = sorted(key for key in self._books.all_keys() if reading.covers(key))
+        rows = rows_of("books", self._books.naming_rows())
+        naming = [row for row in rows if reading.covers(row["part"] if row["book"] == PARKED else row["book"])]
+        keys = sorted(row["book"] for row in naming if row["part"] == "config")
         if book is not None and book not in keys:
             raise UnknownBook(book)
         reading.books = keys if book is None else [book]
         reports = {key: self._fold(reading, key) for key in sorted(keys, key=lambda key: key != book)}
+        self._compare_names(reading, naming)
         check = RowCheck(reading.rows, reading.folds, set(reading.books))
         holds = self._compare_rows(reading, check)
         self._compare_signed(reading, holds)
         self._compare_escrow(reading, holds)
-        _demand(money_disagreements(reading.ledger, reading.folds, holds))
+        with readable("accounts"):
+            _demand(money_disagreements(reading.ledger, reading.folds, holds))
         undecided = Counter(key for key, _ in check.undecided)
         return Report(
             tuple(_book_report(reading.folds[key], reports[key], check, undecided[key]) for key in reading.books),
@@ -146,34 +142,37 @@ class Verifier:
 
     def _ledger(self, reading: _Reading) -> Ledger:
         ledger = Ledger()
-        try:
-            for row in self._watch(self._accounts.rows(), "accounts", None):
-                if reading.covers(row.owner):
+        for row in self._rows("accounts", self._accounts.rows(), MalformedRow):
+            if reading.covers(row.owner):
+                with readable(f"table of accounts, a row of {row.owner}"):
                     ledger.add(row)
-        except MalformedRow as error:
-            raise Disproved(Disagreement("table of accounts", "rows that can be read", str(error))) from error
         return ledger
+
+    def _rows(self, table: str, rows: Iterable[T], *errors: type[Exception]) -> Iterable[T]:
+        return self._watch(rows_of(table, rows, *errors), table, None)
 
     def _fold(self, reading: _Reading, key: str) -> int | None:
         """Fold the book into the reading, compare its views; return the sequence of its snapshot."""
         is_compared = key in reading.books
-        try:
+        with readable(f"{key} configuration"):
             config = self._books.config(key)
             if config is None:
                 raise UnknownBook(key)
+            typed(config)
+        with readable(f"{key} depth view, candles and snapshot", BrokenSnapshot):
             views = self._views(key)
-        except (*UNREADABLE, BrokenSnapshot) as error:
-            where = f"{key} configuration, depth view, candles and snapshot"
-            raise Disproved(Disagreement(where, "rows that can be read", repr(error))) from error
         snapshot_sequence = views.snapshot.sequence if views.snapshot else None
-        fold = BookFold(key, config, snapshot_sequence or 0, reading.rows if is_compared else None)
-        reading.folds[key] = fold
-        for entry in self._watch(self._entries(fold), key, views.depth.sequence):
-            _demand([fold.fold(entry)])
-        _demand([fold.fault_at_rest()])
+        with readable(f"{key} journal"):
+            fold = BookFold(key, config, snapshot_sequence or 0, reading.rows if is_compared else None)
+            reading.folds[key] = fold
+            for entry in self._watch(self._entries(fold), key, views.depth.sequence):
+                _demand([fold.fold(entry)])
+            _demand([fold.fault_at_rest()])
         if is_compared:
-            _demand(view_disagreements(fold, views))
-            _demand(self._cancel_all_disagreements(fold))
+            with readable(f"{key} depth view, candles and snapshot"):
+                _demand(view_disagreements(fold, views))
+            with readable(f"{key} inbox"):
+                _demand(self._cancel_all_disagreements(fold))
         return snapshot_sequence
 
     def _cancel_all_disagreements(self, fold: BookFold) -> Iterator[Disagreement]:
@@ -185,65 +184,78 @@ class Verifier:
                 where = f"{fold.key} inbox, cancel-all {command_id}"
                 yield Disagreement(where, str(reached.attributes), str(noted[command_id].attributes))
 
+    def _compare_names(self, reading: _Reading, naming: Iterable[Row]) -> None:
+        """Compare the rows by which books are found, and books with the decimals of their tokens."""
+        configs = [fold.config for fold in reading.folds.values()]
+        _demand(name_disagreements(configs, [row for row in naming if row["part"] != "config"]))
+        for config in configs:
+            with readable(f"tokens of {config.instance}/{config.book_id}"):
+                tokens = self._tokens.get_many(config.instance, (config.base_asset, config.quote_asset))
+                _demand(decimals_disagreements(config, tokens))
+
     def _views(self, key: str) -> Views:
         candles = {period: list(self._candles.all(key, period)) for period in Period}
         return Views(self._books.depth(key), self._snapshots.newest(key), candles, self._clock())
 
     def _entries(self, fold: BookFold) -> Iterator[JournalEntry]:
         entries = self._journal.after(fold.key, 0)
-        try:
-            yield from entries
-        except UNREADABLE as error:
-            where = f"{fold.key} entry after {fold.head}"
-            raise Disproved(Disagreement(where, "an entry that can be read", repr(error))) from error
+        while True:
+            with readable(f"{fold.key} entry after {fold.head}"):
+                try:
+                    entry = next(entries)
+                except StopIteration:
+                    return
+            yield entry
 
     def _compare_rows(self, reading: _Reading, check: RowCheck) -> Holds:
         """Compare all rows; return what accounts hold for resting and for undecided orders."""
-        for row in self._watch(self._orders.rows(), "orders", None):
+        for row in self._rows("orders", self._orders.rows()):
             if reading.covers(row["owner"]):
-                check.order(row)
-        for row in self._watch(self._fills.rows(), "fills", None):
+                with readable(f"row {row['order_id']} of {row['owner']}"):
+                    check.order(row)
+        for row in self._rows("fills", self._fills.rows()):
             if reading.covers(row["owner"]):
-                check.fill(row)
+                with readable(f"fill {row['fill']} of {row['owner']}"):
+                    check.fill(row)
         holds = Holds()
         for fold in reading.folds.values():
             for account, held in fold.holds().items():
                 holds.add(account, held)
         for key, row in check.undecided:
-            placed = self._placed(key, row["order_id"])
-            check.undecided_order(row, placed)
-            self._add_hold(holds, row, placed, reading.folds[key].config)
-        _demand([check.first(), check.overdue(self._clock())])
+            with readable(f"row of the undecided order {row['order_id']} of {row['owner']}"):
+                placed = self._placed(key, row["order_id"])
+                check.undecided_order(row, placed)
+                self._add_hold(holds, row, placed, reading.folds[key].config)
+        with readable("undecided orders"):
+            _demand([check.first(), check.overdue(self._clock())])
         return holds
 
     def _compare_signed(self, reading: _Reading, holds: Holds) -> None:
         """Compare all rows of signed orders; add what they hold."""
-        for row in self._watch(self._signed_orders.rows(), "signed orders", None):
+        for row in self._rows("signed orders", self._signed_orders.rows()):
             if reading.covers(row["owner"]):
                 _demand([reading.signed.add(row)])
-        _demand(reading.signed.disagreements(reading.ledger.legs))
+        with readable("signed orders"):
+            _demand(reading.signed.disagreements(reading.ledger.legs))
         for account, held in reading.signed.holds():
             holds.add(account, held)
 
     def _compare_escrow(self, reading: _Reading, holds: Holds) -> None:
         """Compare all rows of escrow orders; add what they hold."""
-        for row in self._watch(self._escrows.rows(), "escrow orders", None):
+        for row in self._rows("escrow orders", self._escrows.rows()):
             if reading.covers(row["owner"]):
                 _demand([reading.escrow.add(row)])
-        for row in self._watch(self._outbox.rows(), "outbox", None):
+        for row in self._rows("outbox", self._outbox.rows()):
             if reading.covers(row["owner"]):
                 _demand([reading.escrow.add_event(row)])
-        _demand(reading.escrow.disagreements(reading.ledger.escrow_legs))
+        with readable("escrow orders"):
+            _demand(reading.escrow.disagreements(reading.ledger.escrow_legs))
         for account, held in reading.escrow.holds():
             holds.add(account, held)
 
     def _add_hold(self, holds: Holds, row: Row, placed: PlaceOrder | None, config: BookConfig) -> None:
         """Add what an undecided order holds; an order may hold nothing, and then its owner may have no account."""
-        try:
-            side, hold = Side(row["side"]), placed.hold if placed else _hold_of(row, config)
-        except UNREADABLE as error:
-            where = f"row of the undecided order {row['order_id']} of {row['owner']}"
-            raise Disproved(Disagreement(where, "the facts of an order", repr(error))) from error
+        side, hold = Side(row["side"]), placed.hold if placed else _hold_of(row, config)
         if hold != 0:
             holds.add((row["owner"], config.asset_held(side)), hold)
 
@@ -257,18 +269,18 @@ class Verifier:
     def _has_moved(self, reading: _Reading) -> bool:
         """Tell whether a journal has grown, or an account, a signed or an escrow order changed since the reading began.
 
-        A journal that could not be folded to its end counts as moving: the next reading shows the same again.
+        What cannot be read, or not to its end, counts as moving: the next reading shows the same again.
         """
         try:
             grown = [next(self._journal.after(fold.key, fold.head), None) for fold in reading.folds.values()]
-        except UNREADABLE:
+            return (
+                any(grown)
+                or self._ledger(reading) != reading.ledger
+                or self._versions(reading) != reading.signed.versions
+                or self._escrow_has_moved(reading)
+            )
+        except (*UNREADABLE, Disproved):
             return True
-        return (
-            any(grown)
-            or self._ledger(reading) != reading.ledger
-            or self._versions(reading) != reading.signed.versions
-            or self._escrow_has_moved(reading)
-        )
 
     def _versions(self, reading: _Reading) -> dict[str, object]:
         signed = SignedCheck()
@@ -289,10 +301,10 @@ class Verifier:
 def _hold_of(row: Row, config: BookConfig) -> int:
     """Return what an undecided order holds by its row: what its facts come to, of a MARKET BUY what was set aside."""
     if Side(row["side"]) is Side.SELL:
-        return int(row["quantity"])
+        return whole(row, "quantity")
     if row["price"] is None:
-        return int(row["hold"])
-    return hold_of_limit(Side.BUY, row["price"], row["quantity"], config.base_decimals)
+        return whole(row, "hold")
+    return hold_of_limit(Side.BUY, whole(row, "price"), whole(row, "quantity"), config.base_decimals)
 
 
 def _demand(disagreements: Iterable[Disagreement | None]) -> None:

@@ -95,6 +95,8 @@ def _terms(fold: BookFold) -> Iterator[Disagreement]:
     where, expected, found = f"{fold.key} configuration", fold.state.book.terms, fold.config.terms
     if found.version < expected.version:
         yield Disagreement(f"{where}, version", str(expected.version), str(found.version))
+    elif (fold.config.first is not None) is not (found.version > 0):
+        yield Disagreement(f"{where}, first", "its first terms, once it was changed", _shown(fold.config.first))
     elif found.version == expected.version:
         differs = difference(where, encode_terms(expected), encode_terms(found), fold.head)
         if differs is not None:

@@ -21,7 +21,8 @@ from chalicelib.stores.escrow_settings import EscrowDesks
 from chalicelib.stores.keys import customer_key, escrow_fees_key, supply_key, transactions_key
 from chalicelib.stores.tenants import Tenants
 from chalicelib.stores.transactions import Transactions
-from chalicelib.verify.verifier import Disproved, Verifier
+from chalicelib.verify.findings import Disproved
+from chalicelib.verify.verifier import Verifier
 from chalicelib.wire.http import HttpRequest, HttpResponse
 from chalicelib.wire.trusset.paths import BALANCES, CREDIT, DEBIT, TRANSFER
 from chalicelib.wire.trusset.routes import BookDesk

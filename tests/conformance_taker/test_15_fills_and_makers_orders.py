@@ -13,7 +13,8 @@ from chalicelib.signed.lifecycle import Status
 from chalicelib.signed.order import fill_id_of, order_id_of
 from chalicelib.stores.signed_orders import Fill, SignedOrders, StoredOrder
 from chalicelib.stores.signed_rows import fill_rows, row_of
-from chalicelib.verify.verifier import Disproved, Verifier
+from chalicelib.verify.findings import Disproved
+from chalicelib.verify.verifier import Verifier
 from chalicelib.wire.page_bytes import answer_bytes
 from chalicelib.wire.stove.envelope import json_text
 from chalicelib.wire.stove.lists import FILL_BYTES_MAX, ORDER_BYTES_MAX

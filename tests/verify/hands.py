@@ -10,9 +10,9 @@ import pytest
 from chalicelib.core.journal import JournalEntry, entry_hash
 from chalicelib.stores.dynamodb import Row
 from chalicelib.stores.keys import customer_key
-from chalicelib.verify.findings import Disagreement
+from chalicelib.verify.findings import Disagreement, Disproved
 from chalicelib.verify.report import Report
-from chalicelib.verify.verifier import Disproved, Verifier
+from chalicelib.verify.verifier import Verifier
 from tests.memory import MemoryDynamoDB
 from tests.world import INSTANCE, World
 

@@ -9,8 +9,9 @@ import pytest
 
 from chalicelib.escrow.commands import Cancel, CreateCustomer, Reimburse
 from chalicelib.stores.dynamodb import Database, Row
+from chalicelib.verify.findings import Disproved
 from chalicelib.verify.report import lines, printed
-from chalicelib.verify.verifier import BookMoves, Disproved, Verifier
+from chalicelib.verify.verifier import BookMoves, Verifier
 from infra.tables import create_tables
 from tests.escrow.world import INSTANCE, SANDBOX_EUR, EscrowWorld, eur, fee
 from tests.memory import MemoryDynamoDB

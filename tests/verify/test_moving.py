@@ -8,7 +8,8 @@ from typing import TypeVar
 
 import pytest
 
-from chalicelib.verify.verifier import BookMoves, Disproved, Verifier
+from chalicelib.verify.findings import Disproved
+from chalicelib.verify.verifier import BookMoves, Verifier
 from tests.verify.hands import account, edit, journal, remove, rows
 from tests.world import BASE, World
 

@@ -11,17 +11,18 @@ from chalicelib.core.transactions import Movement
 from chalicelib.core.vocabulary import OrderType, Side, TimeInForce
 from chalicelib.movements import Movements
 from chalicelib.redrive import redrive
-from chalicelib.verify.verifier import Disproved, Verifier
+from chalicelib.verify.findings import Disproved
+from chalicelib.verify.verifier import Verifier
 from tests.verify.hands import account, disagreement, edit, remove, rows
 from tests.world import BASE, INSTANCE, QUOTE, World, register_tokens
 
 
 def other_book(world: World) -> BookConfig:
     """Make another book of the instance with the pair turned around, on which ann trades with ben and leaves a rest."""
-    config = BookConfig(INSTANCE, "ob_other", "Other", "Q/B", QUOTE, BASE, base_decimals=0)
+    config = BookConfig(INSTANCE, "ob_other", "Other", "Q/B", QUOTE, BASE, base_decimals=18, quote_decimals=0)
     world.books.create(config)
     for customer, side, quantity in (("ann", "BUY", 30), ("ben", "SELL", 20)):
-        request = OrderRequest(customer, Side(side), OrderType.LIMIT, TimeInForce.GTC, 2, quantity)
+        request = OrderRequest(customer, Side(side), OrderType.LIMIT, TimeInForce.GTC, 2 * 10**18, quantity)
         world.admission.place(INSTANCE, "ob_other", request)
     redrive(world.database, world.matcher(), f"{INSTANCE}/ob_other")
     return config

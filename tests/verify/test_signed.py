@@ -14,9 +14,9 @@ from chalicelib.signed.lifecycle import Status
 from chalicelib.stores.dynamodb import Database, Row
 from chalicelib.stores.keys import customer_key, desk_fees_key, transactions_key
 from chalicelib.stores.signed_orders import TABLE
-from chalicelib.verify.findings import Disagreement
+from chalicelib.verify.findings import Disagreement, Disproved
 from chalicelib.verify.report import lines, printed
-from chalicelib.verify.verifier import Disproved, Verifier
+from chalicelib.verify.verifier import Verifier
 from infra.tables import create_tables
 from tests.memory import MemoryDynamoDB
 from tests.signed.market import (

@@ -15,9 +15,9 @@ from chalicelib.core.snapshot import encode_state
 from chalicelib.stores.books import Depth
 from chalicelib.stores.dynamodb import Row
 from chalicelib.stores.snapshots import Snapshot, Snapshots
-from chalicelib.verify.findings import Disagreement
+from chalicelib.verify.findings import Disagreement, Disproved
 from chalicelib.verify.fold import BookFold
-from chalicelib.verify.verifier import Disproved, Verifier
+from chalicelib.verify.verifier import Verifier
 from chalicelib.verify.views import Views, view_disagreements
 from tests.verify.hands import disagreement, edit, remove, rows, verified
 from tests.world import World
@@ -75,7 +75,7 @@ def test_a_snapshot_of_no_entry_is_told(world: World) -> None:
 def test_a_snapshot_whose_bytes_were_changed_cannot_be_read(world: World) -> None:
     piece = next(row for row in rows(world, "journal", book=f"{world.book}/snapshot") if "piece" in row)
     edit(world, "journal", piece, piece=piece["piece"][:-1])
-    assert disagreement(world).where == f"{world.book} configuration, depth view, candles and snapshot"
+    assert disagreement(world).where == f"{world.book} depth view, candles and snapshot"
 
 
 def edited_levels(row: Row, change: Callable[[dict[str, Any]], object]) -> bytes:
@@ -162,4 +162,4 @@ def test_edited_terms_are_told(world: World) -> None:
     edit(world, "books", row, version=row["version"] - 1)
     assert disagreement(world) == Disagreement(f"{where}, version", str(row["version"]), str(row["version"] - 1))
     edit(world, "books", row, status="NONSENSE")
-    assert disagreement(world).where == f"{world.book} configuration, depth view, candles and snapshot"
+    assert disagreement(world).where == f"{world.book} configuration"
