@@ -17,7 +17,7 @@ from chalicelib.core.matching import place
 from chalicelib.core.vocabulary import OrderStatus, OrderType, PlaceOrder, Side, TimeInForce
 from chalicelib.stores import fills, orders
 from chalicelib.stores.books import Books
-from chalicelib.stores.dynamodb import Database, Row, Write, batched
+from chalicelib.stores.dynamodb import Database, IsDone, Row, Write, batched
 from chalicelib.stores.fills import Fill
 from chalicelib.stores.journal import Journal
 from chalicelib.stores.keys import book_key, customer_key
@@ -36,7 +36,7 @@ class OneByOne(Database):
     """Does the writes of a transaction one after the other: not every engine knows transactions, and nobody else
     writes here."""
 
-    def transact(self, writes: Sequence[Write]) -> None:
+    def transact(self, writes: Sequence[Write], is_done: IsDone | None = None) -> None:  # noqa: ARG002 - none is lost
         for write in writes:
             self.write(write)
 

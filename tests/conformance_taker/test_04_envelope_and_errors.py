@@ -246,7 +246,7 @@ class ContendedDatabase(Database):
 
     transactions = 0
 
-    def transact(self, writes: Any) -> None:
+    def transact(self, writes: Any, is_done: Any = None) -> None:  # noqa: ARG002 - it is never done
         self.transactions += 1
         raise TransactionRefused(dict.fromkeys(range(len(writes))))
 
