@@ -11,6 +11,7 @@ Rooms, from the inside out; each may import only what stands above it:
 - ``admission``, ``stream``, ``undecided``, ``loading``, ``matcher``, ``projection``, ``outcomes``: the steps of an
   order's way, core and stores put together; ``configuring`` makes and changes books, ``expiring`` wakes them, ``tape``
   and ``market_data`` tell what they traded, ``due_work`` sweeps.
+- ``strangers``: how often a client address may come without credentials, for all desks.
 - ``movements``, ``statements``: credits, debits and transfers, and what happened to a balance.
 - ``redrive``, ``rebuilding``, ``verify``, ``cli``: the operator's commands.
 - ``watching``, ``match_watch``, ``redaction``: log and metrics. ``master_keys``: where secrets come from.

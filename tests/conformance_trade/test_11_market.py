@@ -9,6 +9,8 @@ import pytest
 
 from chalicelib.core.vocabulary import BookStatus
 from chalicelib.stores.dynamodb import Database
+from chalicelib.wire.http import HttpRequest
+from chalicelib.wire.ripio.routes import TradeDesk
 from tests.conformance_trade.cases import (
     BRL,
     BTC,
@@ -26,11 +28,12 @@ from tests.conformance_trade.cases import (
     placed,
     rested,
 )
+from tests.stores.test_listing_cost import Reads
 from tests.tables import cases
 from tests.wire.ripio.desk import SignedDesk, data_of, open_trade_desk
 from tests.wire.ripio.lists import DAY_MS, NOW_MS
 from tests.wire.ripio.rows import put_tape
-from tests.world import World
+from tests.world import INSTANCE, World
 
 IDS = {BTC: "01563E3A-B5D3-D676-4C61-EFB99302BD5B", BRL: "857C0A3B-D70F-4256-9051-1C62FADBA8FA"}
 
@@ -188,6 +191,40 @@ def test_r34_trades_of_24_hours_count_whenever_the_ticker_was_last_looked_at(
     assert (ticker["volume"], ticker["price_change_percent_24h"]) == (volume, "0")
     assert prices == ({"0"} if count == "0" else {"900"})
     assert isinstance(data_of(quiet.get(TICKER))["price_change_percent_24h"], str)
+
+
+def test_r45_a_ticker_reads_rows_in_a_bounded_number(quiet: SignedDesk) -> None:
+    """Entries without trades, however many there are since the last one, are not among them."""
+    put_tape(quiet.world, [(NOW_MS - 9 * DAY_MS, [(900_00, 10**8)])])
+    put_tape(quiet.world, [(NOW_MS - 8 * DAY_MS + number, []) for number in range(500)], first=2)
+    put_tape(quiet.world, [(NOW_MS - 3_600_000 * hours, [(800_00, 10**8)]) for hours in range(23, 0, -1)], first=502)
+    reads = Reads(quiet.world.database)
+    desk = TradeDesk(reads.database, master_key=no_key, public_instance=INSTANCE, clock=lambda: NOW_MS)
+    ticker = exact(desk.answer(HttpRequest("GET", None, {}, {}, {}, b"", TICKER)))
+    assert (ticker["trades_quantity"], ticker["last"]) == ("23", "800")
+    assert reads.rows < 40
+
+
+def test_r46_an_address_may_come_to_public_routes_100_times_at_once(quiet: SignedDesk) -> None:
+    def status(address: str) -> int:
+        return quiet.desk.answer(HttpRequest("GET", None, {}, {}, {}, b"", PAIRS, address)).status
+
+    assert [status("192.0.2.1") for _ in range(101)] == [200] * 100 + [429]
+    assert status("192.0.2.2") == 200
+
+
+def test_r47_a_tape_passes_over_what_did_not_trade(quiet: SignedDesk) -> None:
+    put_tape(quiet.world, [(NOW_MS - DAY_MS, [(900_00, 10**8)])])
+    put_tape(quiet.world, [(NOW_MS - DAY_MS // 2 + number * 9, []) for number in range(2000)], first=2)
+    reads = Reads(quiet.world.database)
+    desk = TradeDesk(reads.database, master_key=no_key, public_instance=INSTANCE, clock=lambda: NOW_MS)
+    shown = data_of(desk.answer(HttpRequest("GET", None, {}, {"pair": [PAIR]}, {}, b"", "/trade/public/trades")))
+    assert len(shown["trades"]) == 1
+    assert reads.rows < 300
+
+
+def no_key() -> bytes:
+    raise AssertionError("public routes need no key")
 
 
 CHANGES = cases(

@@ -1,11 +1,11 @@
-"""Where the vendor's documentation is silent the project decided, and numbered what it decided: R1 to R41."""
+"""Where the vendor's documentation is silent the project decided, and numbered that: R1 to R41, R44 to R47."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-DECISIONS = set(range(1, 42))
+DECISIONS = set(range(1, 42)) | set(range(44, 48))
 NAMED = re.compile(r"(?:\bR|_r)(\d{1,2})(?=_|\b)")
 """``R7`` in an id or a docstring, ``_r7_`` in the name of a test."""
 
