@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from typing import Any
 from unittest import mock
@@ -206,3 +207,40 @@ class Lossy:
 
 QUOTA = "botocore.retries.quota.RetryQuota.acquire"
 """What keeps a client from trying again and again, over all its calls: here one client makes thousands that fail."""
+
+
+class CuttingServer(ThreadingHTTPServer):
+    """An endpoint behind real sockets, at ``url``: it closes the connection in the middle of its answer to a write.
+
+    cut: how many answers to writes it cuts, from the first one on.
+    """
+
+    def __init__(self, tables: MemoryDynamoDB, cut: int) -> None:
+        super().__init__(("127.0.0.1", 0), _Cutting)
+        self.endpoint = Endpoint(tables, LOSSES[NEVER_APPLIED])
+        self.left_to_cut = cut
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+
+class _Cutting(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        server: Any = self.server
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        operation = self.headers["X-Amz-Target"].partition(".")[2]
+        response = server.endpoint._carried_out(operation, body)
+        content = response.content + b" " * 100  # so that there is a middle
+        self.send_response(response.status_code)
+        self.send_header("Content-Type", "application/x-amz-json-1.0")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        is_cut = operation in WRITES and server.left_to_cut > 0
+        server.left_to_cut -= is_cut
+        self.wfile.write(content[: len(content) // 2] if is_cut else content)
+        self.close_connection = is_cut
+
+    def log_message(self, *_: Any) -> None: ...

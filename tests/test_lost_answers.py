@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -36,7 +37,7 @@ from tests import test_signed_faults as signed
 from tests.escrow import test_faults as escrow
 from tests.escrow.world import EscrowWorld, check_all
 from tests.invariants import check_invariants
-from tests.lossy_endpoint import LOSSES, NEVER_APPLIED, Endpoint, Lossy
+from tests.lossy_endpoint import ATTEMPTS_MAX, LOSSES, NEVER_APPLIED, CuttingServer, Endpoint, Lossy
 from tests.memory import MemoryDynamoDB
 from tests.scenarios import CREDITED, Scenario
 from tests.signed.market import Market, open_market
@@ -510,6 +511,30 @@ def test_a_credit_whose_outcome_nobody_knows_is_not_called_unchanged(
     assert (response.status, told["code"]) == (500, "INTERNAL_ERROR")
     assert told["message"] == "It is not known whether the request was carried out; look before you repeat it"
     assert "Retry-After" not in response.headers
+
+
+@engines
+@pytest.mark.parametrize("cut", [1, 4], ids=["once", "each time"])
+def test_a_credit_whose_answers_break_off_on_their_way_is_done_once(
+    book_desk: tuple[MemoryDynamoDB, World], cut: int, knows_tokens: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over real sockets, through the client that ``wiring`` makes."""
+    tables = copied(book_desk[0], knows_tokens=knows_tokens)
+    before, _ = book_desk[1].over(database_of(tables)).balance("ann", BASE)
+    with CuttingServer(tables, cut) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", server.url)
+            monkeypatch.setenv("TALLYBOOK_TABLE_PREFIX", PREFIX)
+            database = wiring._database(connect_timeout_s=2, read_timeout_s=5, attempts_max=ATTEMPTS_MAX)
+            desk = Desk(book_desk[1].over(database), BookDesk(database))
+            assert post(desk, CREDIT, amount="500").status == 200
+        finally:
+            server.shutdown()
+            thread.join()
+    assert server.left_to_cut == 0
+    assert book_desk[1].over(database_of(tables)).balance("ann", BASE)[0] == before + 500
 
 
 @pytest.fixture(scope="module")

@@ -108,3 +108,6 @@ def test_the_index_of_live_orders_holds_those_and_no_others(store: Database) -> 
     store.write(Update("orders", {"owner": "ann", "order_id": "c"}, "REMOVE #live"))
     rows = store.query("orders", "#owner = :owner", {":owner": "ann"}, IndexName="live_orders_by_owner")
     assert [row["order_id"] for row in rows] == ["a"]
+    store.write(Put("orders", {"owner": "ben", "order_id": "d", "live": "d"}))
+    scanned = store.scan("orders", "live_orders_by_owner")
+    assert sorted((row["owner"], row["order_id"]) for row in scanned) == [("ann", "a"), ("ben", "d")]
