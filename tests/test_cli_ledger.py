@@ -11,6 +11,7 @@ from chalicelib import cli, wiring
 from chalicelib.cli.arguments import CommandFailed
 from chalicelib.stores.dynamodb import Database
 from infra import demo
+from tests.ordering import in_order
 from tests.world import BASE, QUOTE
 
 Run = Callable[[str], dict[str, Any]]
@@ -30,7 +31,7 @@ def run(memory_database: Database, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 
 def everything(database: Database) -> list[object]:
-    return [sorted(database.scan(table), key=repr) for table in ("tokens", "accounts")]
+    return [in_order(database.scan(table)) for table in ("tokens", "accounts")]
 
 
 def test_a_token_is_registered_with_every_setting_and_listed(run: Run) -> None:

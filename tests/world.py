@@ -31,6 +31,7 @@ from chalicelib.stores.orders import OrderRow, Orders
 from chalicelib.stores.tenants import Tenants
 from chalicelib.stores.tokens import Tokens, new_token
 from chalicelib.stream import match_records
+from tests.ordering import in_order
 
 BASE, QUOTE = "0x" + "b" * 40, "0x" + "c" * 40
 INSTANCE = "inst_test0001"
@@ -201,7 +202,7 @@ class World(Venue):
 
     def tables(self) -> dict[str, list[Row]]:
         """Return all rows of all tables, for comparisons of before and after."""
-        return {name: sorted(self.database.scan(name), key=repr) for name in TABLES}
+        return {name: in_order(self.database.scan(name)) for name in TABLES}
 
 
 def failing_book(world: World) -> str:

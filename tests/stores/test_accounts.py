@@ -21,6 +21,7 @@ from chalicelib.stores.keys import customer_key, transactions_key
 from chalicelib.stores.orders import time_of
 from chalicelib.stores.requests import ReceiptExists
 from chalicelib.stores.transactions import Transactions
+from tests.ordering import in_order
 from tests.world import BASE, register_tokens
 
 INSTANCE, BOOK = "inst_x", "inst_x/ob_1"
@@ -48,7 +49,7 @@ def movements(accounts: Accounts, store: Database) -> Movements:  # noqa: ARG001
 
 
 def rows(store: Database) -> list[dict[str, object]]:
-    return sorted(store.scan("accounts"), key=repr)
+    return in_order(store.scan("accounts"))
 
 
 def test_an_account_comes_into_being_with_its_first_credit(accounts: Accounts, movements: Movements) -> None:

@@ -11,6 +11,7 @@ from chalicelib.core.config import BookConfig, SettlementMode
 from chalicelib.core.vocabulary import BookStatus
 from chalicelib.stores.books import BookExists, Books
 from chalicelib.stores.dynamodb import Database, TransactionRefused
+from tests.ordering import in_order
 
 BASE, QUOTE = "0x" + "b" * 40, "0x" + "c" * 40
 FIRST = BookConfig("inst_test0001", "ob_1", "One", "B/Q", BASE, QUOTE)
@@ -27,12 +28,12 @@ def books(store: Database) -> Books:
 
 @pytest.mark.parametrize("clash", CLASHES)
 def test_a_pair_or_a_symbol_that_is_taken_makes_no_book(books: Books, store: Database, clash: dict[str, Any]) -> None:
-    before = sorted(store.scan("books"), key=repr)
+    before = in_order(store.scan("books"))
     with pytest.raises(BookExists, match="ob_1"):
         books.create(replace(FIRST, book_id="ob_2", **clash))
     with pytest.raises(BookExists, match="ob_1"):
         books.create(replace(FIRST, book_id="ob_2", **({"symbol": "b/q"} | clash)))
-    assert sorted(store.scan("books"), key=repr) == before
+    assert in_order(store.scan("books")) == before
 
 
 def test_a_symbol_that_differs_in_more_than_the_case_of_a_to_z_is_another(books: Books) -> None:
@@ -87,10 +88,10 @@ def test_a_book_remembers_what_it_was_made_with(books: Books, store: Database) -
 
 def test_of_two_changes_at_once_the_second_is_refused_and_changes_nothing(books: Books, store: Database) -> None:
     changed(books, store, FIRST, maker_fee_bps=7)
-    before = sorted(store.scan("books"), key=repr)
+    before = in_order(store.scan("books"))
     with pytest.raises(TransactionRefused):
         changed(books, store, FIRST, status=BookStatus.CLOSED)
-    assert sorted(store.scan("books"), key=repr) == before
+    assert in_order(store.scan("books")) == before
 
 
 def test_a_row_of_an_earlier_version_has_defaults_for_what_it_lacks(books: Books, store: Database) -> None:

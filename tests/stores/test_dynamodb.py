@@ -98,7 +98,7 @@ def test_many_rows_are_read_and_written_in_batches(store: Database) -> None:
     rows = [{"owner": "ann", "fill": f"{number:04d}"} for number in range(130)]
     store.put_many("fills", rows)
     keys = [*rows, {"owner": "ann", "fill": "none"}]
-    assert sorted(store.get_many("fills", keys), key=repr) == rows
+    assert sorted(store.get_many("fills", keys), key=lambda row: str(row["fill"])) == rows
 
 
 def test_the_index_of_live_orders_holds_those_and_no_others(store: Database) -> None:

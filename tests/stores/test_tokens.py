@@ -9,6 +9,7 @@ import pytest
 from chalicelib.stores.dynamodb import Database, Put
 from chalicelib.stores.requests import ReceiptExists
 from chalicelib.stores.tokens import TokenExists, Tokens, new_token
+from tests.ordering import in_order
 
 GOLD = new_token("tok_01JHMR6K204D9DMWM0Y7FCREPF", "0x" + "a" * 40, "Gold", "Xau", 3, "https://x.test", "METAL")
 SILVER = new_token("tok_01JHMR6K204D9DMWM0Y7FCREPG", "0x" + "b" * 40, "Silver", "XAG")
@@ -36,10 +37,10 @@ def test_an_address_or_a_symbol_that_is_taken_registers_nothing(
     tokens: Tokens, store: Database, clash: dict[str, str]
 ) -> None:
     """T44"""
-    before = sorted(store.scan("tokens"), key=repr)
+    before = in_order(store.scan("tokens"))
     with pytest.raises(TokenExists):
         tokens.register(INSTANCE, replace(SILVER, **clash))  # type: ignore[arg-type]
-    assert sorted(store.scan("tokens"), key=repr) == before
+    assert in_order(store.scan("tokens")) == before
     tokens.register("inst_y", replace(SILVER, **clash))  # type: ignore[arg-type]
 
 

@@ -24,6 +24,7 @@ from chalicelib.wire.trusset.paths import ROUTES as BOOK_ROUTES
 from chalicelib.wire.trusset.routes import BookDesk
 from chalicelib.wire.truust.routes import TruustDesk
 from infra.tables import table_definitions
+from tests.ordering import in_order
 from tests.wire.desk import API_KEY
 from tests.wire.desk import Desk as BookWire
 from tests.wire.ripio.desk import MASTER_KEY, SignedDesk, open_trade_desk
@@ -66,7 +67,7 @@ def names_in(database: Database) -> list[str]:
 
 
 def tables_of(database: Database) -> dict[str, list[Row]]:
-    return {table: sorted(database.scan(table), key=repr) for table in KEYS if table != "requests"}
+    return {table: in_order(database.scan(table)) for table in KEYS if table != "requests"}
 
 
 def paths_of(templates: list[str], names: list[str]) -> Iterator[str]:

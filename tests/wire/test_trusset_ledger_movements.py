@@ -12,6 +12,7 @@ from chalicelib.core.vocabulary import AMOUNT_MAX
 from chalicelib.movements import Movements
 from chalicelib.stores.dynamodb import Database
 from chalicelib.wire.trusset.routes import BALANCES, CREDIT, DEBIT, ONE_BALANCE, TRANSFER
+from tests.ordering import in_order
 from tests.wire.desk import Desk, code_of, fields_of, open_desk
 from tests.wire.test_trusset_tokens import deactivate
 from tests.wire.till import balance, balances, data_of, post, posted, transactions
@@ -283,7 +284,7 @@ def test_another_instances_money_is_neither_seen_nor_moved(desk: Desk) -> None:
     assert transactions(desk)[1] == 4 + 1
     posted(desk, DEBIT, amount="1005")
     left = [row for row in desk.world.database.scan("accounts") if row["owner"].startswith(other)]
-    assert sorted(left, key=repr) == sorted(theirs, key=repr)
+    assert in_order(left) == in_order(theirs)
 
 
 @pytest.mark.parametrize("route", POSTS)

@@ -37,6 +37,7 @@ from chalicelib.wire.stove.objects import timestamp
 from chalicelib.wire.stove.routes import TakerDesk
 from chalicelib.wire.stove.sessions import Session, Sessions
 from chalicelib.wire.stove.signature import signature_of
+from tests.ordering import in_order
 
 MASTER_KEY = bytes(range(32))
 INSTANCE, OTHER_INSTANCE = "inst_test0001", "inst_test0002"
@@ -229,7 +230,7 @@ class Desk:
 
     def tables(self) -> dict[str, list[Row]]:
         """Return all rows of all tables but the counters of requests, for comparisons of before and after."""
-        found = {name: sorted(self.database.scan(name), key=repr) for name in TABLES}
+        found = {name: in_order(self.database.scan(name)) for name in TABLES}
         return found | {"requests": [row for row in found["requests"] if row["request"] != "allowance"]}
 
     def commands(self) -> SignedOrderDesk:
