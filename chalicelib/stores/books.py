@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -213,12 +213,13 @@ class Books:
     def depth(self, book: str) -> Depth:
         """Return the depth view; an empty one of sequence 0 before the book's first command."""
         row = self._database.get(TABLE, {"book": book, "part": "depth"})
-        if row is None:
-            return Depth(market=Market())
-        levels = json.loads(zlib.decompress(row["levels"]))
-        bids, asks = (tuple((int(price), int(size)) for price, size in levels[side]) for side in ("bids", "asks"))
-        market = market_of(row["sequence"], levels["market"]) if "market" in levels else None
-        return Depth(row["sequence"], row["version"], bids, asks, market)
+        return Depth(market=Market()) if row is None else _depth_of(row)
+
+    def depths(self, books: Iterable[str]) -> dict[str, Depth]:
+        """Return the depth view of each of these books, as ``depth`` does, with one call for a hundred."""
+        found = {book: Depth(market=Market()) for book in books}
+        rows = self._database.get_many(TABLE, [{"book": book, "part": "depth"} for book in found])
+        return found | {row["book"]: _depth_of(row) for row in rows}
 
     def publish_depth(self, book: str, depth: Depth) -> None:
         """Replace the depth view, and with it say that every entry up to its sequence is projected.
@@ -279,6 +280,13 @@ def rows_that_name(config: BookConfig) -> list[Row]:
     names = _names_of(config) if _takes_names(config) else []
     parked = [_parked_key(book_key(config.instance, config.book_id))] if config.is_parked else []
     return [listed, *(name | {"held_by": config.book_id} for name in names), *parked]
+
+
+def _depth_of(row: Row) -> Depth:
+    levels = json.loads(zlib.decompress(row["levels"]))
+    bids, asks = (tuple((int(price), int(size)) for price, size in levels[side]) for side in ("bids", "asks"))
+    market = market_of(row["sequence"], levels["market"]) if "market" in levels else None
+    return Depth(row["sequence"], row["version"], bids, asks, market)
 
 
 def _takes_names(config: BookConfig) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from chalicelib.clock import iso
 from chalicelib.core.vocabulary import BookStatus
 from chalicelib.market_data import DayOfBook, MarketData
-from chalicelib.stores.books import Books
+from chalicelib.stores.books import Books, Depth
 from chalicelib.wire.http import BadPercentEncoding, HttpRequest, HttpResponse, percent_decoded
 from chalicelib.wire.ripio.decimals import dec
 from chalicelib.wire.ripio.envelope import Envelope
@@ -27,7 +27,8 @@ class TickerEndpoints:
     def every(self, request: HttpRequest, caller: Caller, envelope: Envelope) -> HttpResponse:  # noqa: ARG002
         """GET public/tickers, GET ticker. One ticker for each pair whose book is not CLOSED, by pair."""
         markets = [market for market in self.pairs.of_instance(caller.instance) if market.is_open]
-        return envelope.success([self._ticker(market, envelope.now_ms) for market in markets])
+        views = self.books.depths(market.key for market in markets)
+        return envelope.success([self._ticker(market, views[market.key], envelope.now_ms) for market in markets])
 
     def one(self, request: HttpRequest, caller: Caller, envelope: Envelope) -> HttpResponse:
         """GET public/tickers/{pair}, GET ticker/{pair}."""
@@ -36,10 +37,9 @@ class TickerEndpoints:
         except BadPercentEncoding as error:
             raise pair_not_found() from error
         market = self.pairs.open_book(caller.instance, pair)
-        return envelope.success(self._ticker(market, envelope.now_ms))
+        return envelope.success(self._ticker(market, self.books.depth(market.key), envelope.now_ms))
 
-    def _ticker(self, market: Market, now_ms: int) -> dict[str, object]:
-        depth = self.books.depth(market.key)
+    def _ticker(self, market: Market, depth: Depth, now_ms: int) -> dict[str, object]:
         day = self.market_data.day(market.key, depth, now_ms)
         base, quote, total = market.decimals.base, market.decimals.quote, day.total
         return {
