@@ -10,7 +10,9 @@ Rooms, from the inside out; each may import only what stands above it:
 - ``escrow``: escrow orders, likewise: pure but for ``desk`` and what it is put together from.
 - ``admission``, ``stream``, ``undecided``, ``loading``, ``matcher``, ``projection``, ``outcomes``: the steps of an
   order's way, core and stores put together; ``configuring`` makes and changes books, ``expiring`` wakes them, ``tape``
-  and ``market_data`` tell what they traded, ``due_work`` sweeps.
+  and ``market_data`` tell what they traded, ``due_work`` sweeps, ``lost`` brings back what no stream brings any more,
+  ``parking`` sets aside a book that fails.
+- ``keeping``, ``recent``: what a process remembers, and how much of it.
 - ``strangers``: how often a client address may come without credentials, for all desks.
 - ``movements``, ``statements``: credits, debits and transfers, and what happened to a balance.
 - ``redrive``, ``rebuilding``, ``verify``, ``cli``: the operator's commands.
