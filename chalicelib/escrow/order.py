@@ -209,7 +209,8 @@ class Payin:
     """Money on its way into an order's hold. amount: the order's value when it was opened.
 
     wallet_id: of a WALLET payin; iban, beneficiary: where a BANKWIRE payin is to be sent. error: why it was denied.
-    link: the token of the order's page for its buyer.
+    link: the token of the order's page for its buyer. buyer, seller: the order's parties when it was
+    confirmed, which they stay: so what was agreed stands in two places (``tallybook verify``).
     """
 
     place: Place
@@ -226,6 +227,8 @@ class Payin:
     error: str | None = None
     confirmed_at_s: int | None = None
     denied_at_s: int | None = None
+    buyer: Party | None = None
+    seller: Party | None = None
 
     @property
     def reference(self) -> str:

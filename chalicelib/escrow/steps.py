@@ -153,7 +153,8 @@ def paid(case: Case, payin: Payin, at_s: int, payout_id: int | None = None) -> S
     payout_id: of an order that settles at once; all of it is done in this step then (E20).
     """
     order, value = case.order, case.order.value
-    confirmed = replace(payin, status=PayinStatus.CONFIRMED, confirmed_at_s=at_s)
+    parties: dict[str, Any] = {"buyer": order.buyer, "seller": order.seller}
+    confirmed = replace(payin, status=PayinStatus.CONFIRMED, confirmed_at_s=at_s, **parties)
     counted = order.payins + _is_new(case, payin)
     facts = {"hold": value, "payins": counted, "payin_id": payin.payin_id, "payin_amount": value}
     after, event = _moved(order, Action.PAY, at_s, **facts)

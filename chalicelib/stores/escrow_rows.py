@@ -217,7 +217,8 @@ def order_of(row: Row) -> Order:
 
 def row_of_payin(payin: Payin) -> Row:
     key = id_key(payin.place, PAYIN, payin.payin_id)
-    return key | _plain(payin, _PAYIN_PLAIN) | {"type": payin.type.value, "status": payin.status.value}
+    parties = {"buyer": _member(payin.buyer), "seller": _member(payin.seller)}
+    return key | _plain(payin, _PAYIN_PLAIN) | {"type": payin.type.value, "status": payin.status.value} | parties
 
 
 def payin_of(row: Row) -> Payin:
@@ -226,6 +227,8 @@ def payin_of(row: Row) -> Payin:
         payin_id=number_in(row["entry"]),
         type=PayinType(row["type"]),
         status=PayinStatus(row["status"]),
+        buyer=None if row["buyer"] is None else Party(**row["buyer"]),
+        seller=None if row["seller"] is None else Party(**row["seller"]),
         **_taken(row, _PAYIN_PLAIN),
     )
 

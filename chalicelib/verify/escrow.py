@@ -32,6 +32,7 @@ from chalicelib.escrow.order import (
 )
 from chalicelib.stores.dynamodb import Row, whole
 from chalicelib.stores.escrow_rows import (
+    CUSTOMER,
     ORDER,
     PAYIN,
     PAYOUT,
@@ -143,6 +144,8 @@ class EscrowCheck:
         for instance, order_id in sorted(self.events):
             yield Disagreement(f"outbox of {instance}", f"order {order_id}, of which it tells", "no row")
         yield from self._wallets()
+        for key, order in sorted(self.orders.items()):
+            yield from self._parties(key, order)
         yield from self._others()
 
     def holds(self) -> Iterator[tuple[Account, int]]:
@@ -151,6 +154,16 @@ class EscrowCheck:
             if order.hold:
                 account = order.buyer_account
                 yield (customer_key(order.place.instance, str(account.customer)), account.asset), order.hold
+
+    def _parties(self, key: RowKey, order: Order) -> Iterator[Disagreement | None]:
+        """Compare an order's parties with the customers that they are."""
+        for name, party in (("buyer", order.buyer), ("seller", order.seller)):
+            if party is None:
+                continue
+            customer = self.customers.get(_row_key(id_key(order.place, CUSTOMER, party.customer_id)))
+            wallet = customer.wallets.get(order.currency.code) if customer else None
+            expected = (customer.uuid, wallet) if customer else NOTHING
+            yield _same(f"{_where(key)}, {name}, uuid and wallet", expected, (party.uuid, party.wallet_id))
 
     def _wallets(self) -> Iterator[Disagreement | None]:
         """Compare customers with their wallets: each has the other."""
@@ -232,6 +245,11 @@ def _payins(key: RowKey, order: Order, payins: list[Payin]) -> Iterator[Disagree
         if is_latest and order.is_paid:
             may_be = {PayinStatus.CONFIRMED, PayinStatus.REFUNDED}
             yield _same(f"{where}, amount of payin {payin.payin_id}", order.payin_amount, payin.amount)
+            yield _same(f"{where}, value", payin.amount, order.value)
+            yield _same(f"{where}, buyer", payin.buyer, order.buyer)
+            yield _same(f"{where}, seller", payin.seller, order.seller)
+            wallet_id = order.buyer and order.buyer.wallet_id if payin.type is PayinType.WALLET else None
+            yield _same(f"{where}, wallet of payin {payin.payin_id}", wallet_id, payin.wallet_id)
         elif is_latest and order.status is Status.PENDING_PUBLISH:
             may_be = {PayinStatus.CREATED}
         else:
@@ -248,6 +266,9 @@ def _money(key: RowKey, order: Order, refunds: list[Refund]) -> Iterator[Disagre
     """Compare what an order holds with what came in and what went out."""
     where = _where(key)
     yield _same(f"{where}, refunds", list(range(1, order.refunds + 1)), sorted(refund.number for refund in refunds))
+    wallets = {refund.wallet_id for refund in refunds}
+    if wallets and order.buyer is not None:
+        yield _same(f"{where}, wallet of its refunds", {order.buyer.wallet_id}, wallets)
     out = order.released.paid + order.released.fee if order.released else 0
     left = (order.payin_amount or 0) - sum(refund.amount for refund in refunds) - out
     yield _same(f"{where}, hold", left, order.hold)
@@ -263,8 +284,9 @@ def _money(key: RowKey, order: Order, refunds: list[Refund]) -> Iterator[Disagre
 def _payout(key: RowKey, order: Order, payouts: list[Payout]) -> Disagreement | None:
     by_status = {Status.RELEASED: PayoutStatus.CONFIRMED, Status.CANCELLED: PayoutStatus.CANCELLED}
     status = by_status.get(order.status, PayoutStatus.CREATED)
-    expected = [] if order.payout_id is None else [(order.payout_id, status.value)]
-    return _same(f"{_where(key)}, payouts", expected, [(one.payout_id, one.status.value) for one in payouts])
+    expected = [] if order.payout_id is None else [(order.payout_id, status.value, order.seller.wallet_id)]
+    found = [(one.payout_id, one.status.value, one.wallet_id) for one in payouts]
+    return _same(f"{_where(key)}, payouts", expected, found)
 
 
 def _events(key: RowKey, order: Order, events: list[tuple[int, str, OutboxRow]]) -> Disagreement | None:

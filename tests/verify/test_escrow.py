@@ -111,7 +111,11 @@ def test_what_the_desk_has_written_agrees(world: EscrowWorld) -> None:
         (8, {"released": None}, ", hold"),
         (8, {"fee_terms": {"value": None, "percent": None}}, ", fee: expected 0"),
         (8, {"payout_id": None}, ", payouts"),
-        (9, {"seller": {"customer_id": 4, "uuid": "x", "wallet_id": 1}}, ", transactions"),
+        (9, {"seller": {"customer_id": 4, "uuid": "x", "wallet_id": 1}}, ", seller: expected Party"),
+        (1, {"seller": {"customer_id": 4, "uuid": "x", "wallet_id": 1}}, ", seller, uuid and wallet"),
+        (1, {"buyer": {"customer_id": 99, "uuid": "x", "wallet_id": 1}}, ", buyer, uuid and wallet: expected nothing"),
+        (4, {"value": eur(19)}, ", value: expected 20"),
+        (6, {"value": eur(41)}, ", value: expected 40"),
         (12, {"hold": eur(90)}, ", hold"),
         (4, {"public_id": "AAAAAAAAAAAA"}, "public-id/"),
         (4, {"status": "ODD"}, "a row that can be read"),
@@ -120,6 +124,25 @@ def test_what_the_desk_has_written_agrees(world: EscrowWorld) -> None:
 def test_an_edited_order_is_told(world: EscrowWorld, order_id: int, facts: Row, what: str) -> None:
     edit(world, order_row(world, order_id), **facts)
     assert what in told(world)
+
+
+@pytest.mark.parametrize("order_id", [4, 6, 10])
+@pytest.mark.parametrize("name", ["buyer", "seller"])
+def test_a_party_of_a_paid_order_that_is_another_customer_is_told(world: EscrowWorld, order_id: int, name: str) -> None:
+    """A customer that there is, with its own wallet: nothing but what was agreed tells that it is another one."""
+    order = order_row(world, order_id)
+    other = {"buyer": "seller", "seller": "buyer"}[name]
+    assert order[name] != order[other]
+    edit(world, order, **{name: order[other]})
+    assert f"order/{order_id:012d} of {OWNER}, {name}: expected Party" in told(world)
+
+
+def test_a_counter_without_its_number_is_told(world: EscrowWorld) -> None:
+    """The one that was found: it ended in a traceback."""
+    counter = row(world, "counter/order", f"{INSTANCE}/escrow")
+    world.database.put_many("escrows", [{name: value for name, value in counter.items() if name != "last"}])
+    assert "counter/order" in told(world)
+    assert "KeyError('last')" in told(world)
 
 
 @pytest.mark.parametrize("change", [-1, 1])
@@ -149,6 +172,10 @@ def test_an_edited_fee_account_is_told(world: EscrowWorld) -> None:
         ("payin/000000000004", {"status": "REFUNDED"}, ", all of its payin refunded: expected False, found True"),
         ("payin/000000000004", {"amount": eur(19)}, ", amount of payin 4"),
         ("payin/000000000004", {"order_id": 1}, ", payins"),
+        ("payin/000000000004", {"wallet_id": 6}, ", wallet of payin 4: expected 5, found 6"),
+        ("payin/000000000004", {"seller": None}, ", seller: expected None"),
+        ("payout/000000000002", {"wallet_id": 5}, ", payouts"),
+        ("refund/000000000002", {"wallet_id": 6}, ", wallet of its refunds"),
         ("payin/000000000004", {"order_id": 99}, ", payins"),
         ("payout/000000000001", {"status": "CREATED"}, ", payouts"),
         ("payout/000000000002", {"status": "CANCELLED"}, ", payouts"),
