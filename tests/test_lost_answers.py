@@ -219,23 +219,27 @@ def test_half_an_answer_is_no_answer_to_a_read(lossy: Lossy, tables: MemoryDynam
 
 
 @pytest.mark.parametrize("loss", APPLIED)
-def test_an_entry_that_this_matcher_has_put_is_not_another_ones(
+def test_a_batch_is_matched_once_whatever_is_lost_of_its_writes(
     lossy: Lossy, market: tuple[MemoryDynamoDB, World], loss: str
 ) -> None:
-    """The commit point of a book: where an attempt is answered in the end, the matcher goes on with its own entry."""
-    tables = market[0].clone()
-    world = market[1].over(database_of(tables))
-    world.placed("ben", "BUY", 50, 10)
-    with lossy.over(Endpoint(tables, LOSSES[loss], at=1)) as client:
-        struck = world.over(database_of(client))
-        try:
-            struck.deliver()
-        except OutcomeUnknown:
-            assert LOSSES[loss].then is not None
-    world.stream_new_commands()
-    assert world.deliver() == []
-    check_invariants(world, CREDITED)
-    assert len(list(database_of(tables).scan(JOURNAL))) == len(list(market[1].database.scan(JOURNAL))) + 1
+    """The entry, and each row that it means: where all attempts are answered in the end, the matcher goes on."""
+    for at in range(1, WRITES_MAX):
+        tables = market[0].clone()
+        world = market[1].over(database_of(tables))
+        world.placed("ben", "BUY", 150, 50)
+        world.stream_new_commands()
+        endpoint = Endpoint(tables, LOSSES[loss], at=at)
+        with lossy.over(endpoint) as client:
+            failed = world.over(database_of(client)).deliver(records=world.records)
+        if failed:
+            assert LOSSES[loss].then is not None, f"write {at}"
+        assert world.deliver(world.matcher(), world.records) == []
+        check_invariants(world, CREDITED)
+        assert len(list(database_of(tables).scan(JOURNAL))) == len(list(market[1].database.scan(JOURNAL))) + 1
+        if not endpoint.has_struck:
+            assert at > 4, "hardly any write was reached"
+            return
+    pytest.fail(f"a batch takes more than {WRITES_MAX} writes")
 
 
 # Movements

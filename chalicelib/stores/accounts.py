@@ -218,10 +218,13 @@ class Accounts:
             {"#mark": f"{MARK}/{book}"},
         )
         try:
-            self._database.transact([mark, change])
+            self._database.transact([mark, change], lambda: self._is_settled_beside(account, book, sequence))
         except TransactionRefused as error:
             if 0 not in error.refused:
                 raise _broken(account, book, sequence) from error
+
+    def _is_settled_beside(self, account: tuple[str, str], book: str, sequence: int) -> bool:
+        return any(row["sequence"] >= sequence for row in self._database.get_many(TABLE, [_mark_key(*account, book)]))
 
     def _make_room(self, book: str, accounts: Sequence[tuple[str, str]]) -> None:
         """See to it that no row of these accounts gets more marks by this book than it may have.

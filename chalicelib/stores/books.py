@@ -26,7 +26,17 @@ from chalicelib.core.candles import Market, market_of
 from chalicelib.core.config import BookConfig, SettlementMode, TokenType
 from chalicelib.core.journal import decode_terms, encode_terms
 from chalicelib.core.vocabulary import BookStatus, SelfTradePrevention
-from chalicelib.stores.dynamodb import ConditionFailed, Database, Delete, Put, Row, TransactionRefused, Update, Write
+from chalicelib.stores.dynamodb import (
+    ConditionFailed,
+    Database,
+    Delete,
+    Put,
+    Row,
+    TransactionRefused,
+    Update,
+    Write,
+    as_refused,
+)
 from chalicelib.stores.keys import book_key
 from chalicelib.stores.requests import ReceiptExists
 
@@ -138,11 +148,16 @@ class Books:
         changes = "SET #failed_batches = :failed_batches, #failed_at_ms = :failed_at, "
         changes += "#failed_command = :command, #failure = :reason"
         if after.parked_at_ms is None:
-            self._database.write(Update(TABLE, _config_key(book), changes, condition, values))
+            noted = Update(TABLE, _config_key(book), changes, condition, values)
+            self._database.write(noted, lambda row: row is not None and _trouble_of(row) == after)
             return
         values[":at"] = after.parked_at_ms
         mark = Update(TABLE, _config_key(book), f"{changes}, #parked_at_ms = :at", condition, values)
-        self._database.transact([mark, Put(TABLE, _parked_key(book))])
+        self._database.transact([mark, Put(TABLE, _parked_key(book))], lambda: self._has_trouble(book, after))
+
+    def _has_trouble(self, book: str, trouble: Trouble) -> bool:
+        found = self.with_trouble(book)
+        return found is not None and found[1] == trouble
 
     def forget_failures(self, book: str, before: Trouble) -> None:
         """Count from nothing again: what failed last got through. No fault where somebody has counted on meanwhile."""
@@ -151,7 +166,8 @@ class Books:
         values = {":failed_batches": before.failed_batches, ":command": before.command}
         try:
             changes = "REMOVE #failed_batches, #failed_at_ms, #failed_command, #failure"
-            self._database.write(Update(TABLE, _config_key(book), changes, f"{as_read} AND {not_parked}", values))
+            forgotten = Update(TABLE, _config_key(book), changes, f"{as_read} AND {not_parked}", values)
+            self._database.write(forgotten, as_refused)
         except ConditionFailed:
             return
 
@@ -161,7 +177,8 @@ class Books:
         changes = "REMOVE #failed_batches, #failed_at_ms, #failed_command, #failure, #parked_at_ms"
         mark = Update(TABLE, _config_key(book), changes, parked_as_read, {":at": before.parked_at_ms})
         try:
-            self._database.transact([mark, Delete(TABLE, _parked_key(book))])
+            writes: list[Write] = [mark, Delete(TABLE, _parked_key(book))]
+            self._database.transact(writes, lambda: self._has_trouble(book, NO_TROUBLE))
         except TransactionRefused:
             return
 
