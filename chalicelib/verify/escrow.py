@@ -94,6 +94,9 @@ class EscrowCheck:
         try:
             match row["entry"].partition("/")[0]:
                 case "order":
+                    for name in ("images", "payin_types", "payin_fallback"):
+                        if not isinstance(row[name], list) or not all(isinstance(one, str) for one in row[name]):
+                            raise TypeError(f"{name}: {row[name]!r}")
                     order = typed(replace(order_of(row), metadata={}, template={}))
                     refuse_other_worlds_asset("the order", order.place.world, order.currency)
                     self.orders[key] = order
@@ -111,6 +114,8 @@ class EscrowCheck:
                     self.wallets[key] = wallet
                 case "counter":
                     whole(row, "last")
+                    if row["entry"] == f"counter/{ORDER}":
+                        whole(row, "created_at_s")
                     self.others[key] = row
                 case _:
                     self.others[key] = row
@@ -257,6 +262,10 @@ def _payins(key: RowKey, order: Order, payins: list[Payin]) -> Iterator[Disagree
         if payin.status not in may_be:
             expected = " or ".join(sorted(may_be))
             yield Disagreement(f"{where}, status of payin {payin.payin_id}", expected, payin.status.value)
+        is_confirmed = payin.status in (PayinStatus.CONFIRMED, PayinStatus.REFUNDED)
+        yield _same(f"{where}, payin {payin.payin_id} confirmed", is_confirmed, payin.confirmed_at_s is not None)
+        is_denied = payin.status is PayinStatus.DENIED
+        yield _same(f"{where}, payin {payin.payin_id} denied", is_denied, payin.denied_at_s is not None)
     is_refunded = latest is not None and latest.status is PayinStatus.REFUNDED
     gave_all_back = order.is_paid and order.hold == 0 and order.released is None and order.refunds > 0
     yield _same(f"{where}, all of its payin refunded", gave_all_back, is_refunded)
@@ -273,7 +282,10 @@ def _money(key: RowKey, order: Order, refunds: list[Refund]) -> Iterator[Disagre
     left = (order.payin_amount or 0) - sum(refund.amount for refund in refunds) - out
     yield _same(f"{where}, hold", left, order.hold)
     yield _same(f"{where}, released", order.status is Status.RELEASED, order.released is not None)
+    yield _same(f"{where}, released_at_s", order.released is not None, order.released_at_s is not None)
+    yield _same(f"{where}, cancelled_at_s", order.status is Status.CANCELLED, order.cancelled_at_s is not None)
     if order.status is not Status.CANCELLED:
+        yield _same(f"{where}, buyer named", order.status is not Status.PENDING_DETAILS, order.buyer is not None)
         yield _same(f"{where}, paid", order.status not in UNPAID, order.is_paid)
     if order.released is not None:
         yield _same(f"{where}, fee", fee_of(order.fee_terms, out, order.currency), order.released.fee)
@@ -284,8 +296,10 @@ def _money(key: RowKey, order: Order, refunds: list[Refund]) -> Iterator[Disagre
 def _payout(key: RowKey, order: Order, payouts: list[Payout]) -> Disagreement | None:
     by_status = {Status.RELEASED: PayoutStatus.CONFIRMED, Status.CANCELLED: PayoutStatus.CANCELLED}
     status = by_status.get(order.status, PayoutStatus.CREATED)
-    expected = [] if order.payout_id is None else [(order.payout_id, status.value, order.seller.wallet_id)]
-    found = [(one.payout_id, one.status.value, one.wallet_id) for one in payouts]
+    is_confirmed = status is PayoutStatus.CONFIRMED
+    payout = (order.payout_id, status.value, order.seller.wallet_id, is_confirmed)
+    expected = [] if order.payout_id is None else [payout]
+    found = [(one.payout_id, one.status.value, one.wallet_id, one.confirmed_at_s is not None) for one in payouts]
     return _same(f"{_where(key)}, payouts", expected, found)
 
 

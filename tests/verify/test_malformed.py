@@ -13,10 +13,12 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from chalicelib.escrow.commands import Reimburse
 from chalicelib.stores.dynamodb import Database, encode
 from chalicelib.verify.findings import Disproved
 from chalicelib.verify.verifier import Verifier
 from infra.tables import create_tables, table_definitions
+from tests.escrow.world import EscrowWorld, eur, fee
 from tests.memory import MemoryDynamoDB
 from tests.verify.hands import Built
 from tests.wire.stove.desk import NOW_S, UNIT, open_taker_desk
@@ -41,6 +43,14 @@ CANNOT_BE_SEEN = {
     *(("signed-orders", "notes", value) for value in ("{'S': 'x'}", "{'S': '7'}")),
     ("signed-orders", "reference_id", "{'NULL': True}"),
     ("signed-orders", "fills", "removed"),
+    ("escrows", "customers", "removed"),
+    *(
+        ("escrows", name, value)
+        for name in ("first_name", "last_name", "name", "phone", "prefix", "tag", "description", "error")
+        for value in ("{'S': 'x'}", "{'S': '7'}")
+    ),
+    *(("escrows", name, "{'N': '7'}") for name in ("accepted_at_s", "validated_at_s", "payin_intents")),
+    *(("escrows", name, "{'NULL': True}") for name in ("iban", "beneficiary")),
 }
 """Table, attribute, what was done to it: such values the program may have written, and nothing else tells of them."""
 
@@ -119,7 +129,19 @@ def test_a_fraction_is_told_with_its_row_and_never_cut(built: Built) -> None:
         Verifier(database).verify(None)
 
 
-@pytest.mark.parametrize("tables", [of_books, of_takers])
+def of_escrows(_built: Built) -> tuple[MemoryDynamoDB, str]:
+    client: Any = MemoryDynamoDB()
+    create_tables(client, "escrows")
+    world = EscrowWorld(Database(client, "escrows"))
+    world.deposit(500)
+    world.order()
+    released = world.paid(60, fee_terms=fee(of=10))
+    world.desk.reimburse(world.place, released.order_id, Reimburse(eur(10)))
+    world.desk.validate(world.place, released.order_id, auto_accept=True)
+    return client, "escrows"
+
+
+@pytest.mark.parametrize("tables", [of_books, of_takers, of_escrows])
 def test_every_malformed_row_is_told(built: Built, tables: Callable[[Built], tuple[MemoryDynamoDB, str]]) -> None:
     found = unseen(*tables(built))
     assert found == [], "\n".join(found)
