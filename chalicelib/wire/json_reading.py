@@ -1,8 +1,8 @@
 """JSON of clients, read within bounds that are the same at every desk.
 
-An object or list stands in at most DEPTH_MAX others: deeper, and what a program does with the value later (writing
-it, comparing it) would fail, far from the request that sent it. An integer of more than INTEGER_DIGITS_MAX digits is
-read as a Decimal, for Python refuses to make an int of thousands of digits, and takes time squared for it.
+At most DEPTH_MAX objects and lists stand within one another: deeper, and what a program does with the value later
+(writing it, comparing it) would fail, far from the request that sent it. An integer of more than INTEGER_DIGITS_MAX
+digits is read as a Decimal, for Python refuses to make an int of thousands of digits, and takes time squared for it.
 
 What a desk keeps and answers again is bounded further, by ``is_portable``: a page of a list that holds one number that
 a client's JSON library cannot read is a page that this client cannot read at all.
@@ -21,8 +21,8 @@ INTEGER_DIGITS_MAX = 38
 PORTABLE_DIGITS_MAX = 300
 """Of a number that is kept and answered again, before and behind its point together."""
 PORTABLE_EXPONENT_MAX = 300
-"""A number that is kept is smaller than 10 to this power, and zero or larger than 10 to minus it: 64-bit floats hold
-it, which is what most JSON libraries make of a number."""
+"""A number that is kept is smaller than 10 to this power and larger than 10 to minus it: 64-bit floats hold it, which
+is what most JSON libraries make of a number. Nor has a zero a larger exponent: some libraries refuse a huge one."""
 
 
 class UnreadableJson(ValueError):
@@ -60,7 +60,7 @@ def read_json(content: bytes, number: Callable[[str], object] = exact_number, de
         raise _too_deep(depth_max) from error
     except ValueError as error:
         raise UnreadableJson("must be readable JSON") from error
-    if any(depth > depth_max for depth, _ in parts(value)):
+    if any(depth + isinstance(part, dict | list) > depth_max for depth, part in parts(value)):
         raise _too_deep(depth_max)
     return value
 
@@ -92,7 +92,7 @@ def is_portable(value: object) -> bool:
 def _is_portable_number(number: int | Decimal) -> bool:
     exact = Decimal(number)
     digits = exact.as_tuple().digits
-    return len(digits) <= PORTABLE_DIGITS_MAX and (not exact or abs(exact.adjusted()) < PORTABLE_EXPONENT_MAX)
+    return len(digits) <= PORTABLE_DIGITS_MAX and abs(exact.adjusted()) < PORTABLE_EXPONENT_MAX
 
 
 def _too_deep(depth_max: int) -> TooDeep:

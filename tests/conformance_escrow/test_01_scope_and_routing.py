@@ -80,7 +80,8 @@ def test_an_endpoints_own_422(name: str, body: dict[str, Any] | None, fields: li
     if fields == ["status"]:
         assert request.send().status == 200
     before = request.desk.tables()
-    assert outcome(request.send(body, query={"per_page": 0})) == fields
+    query = {} if request.route.endswith("reimburse") else {"per_page": 0}  # E29
+    assert outcome(request.send(body, query=query)) == fields
     assert request.desk.tables() == before
 
 

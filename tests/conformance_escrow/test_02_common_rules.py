@@ -256,12 +256,20 @@ def test_e29_a_form_that_is_none_refunds_nothing(content: bytes) -> None:
     assert desk.tables() == before
 
 
-def test_e29_an_amount_in_the_query_refunds_nothing() -> None:
+@pytest.mark.parametrize("name", ["amount", "ammount", "amount[]", "data[amount]", "wallet_id", "utm_source"])
+def test_e29_what_stands_in_the_query_refunds_nothing(name: str) -> None:
     desk, order = at("PUBLISHED")
     before, path = desk.tables(), f"/orders/{order['id']}/reimburse"
-    assert outcome(desk.send("POST", f"/2.0{path}", query="amount=10")) == ["amount"]
+    assert outcome(desk.send("POST", f"/2.0{path}", query=f"{name}=10")) == [name]
     assert desk.tables() == before
-    assert outcome(desk.send("POST", f"/2.0{path}", query="utm_source=x")) == 200
+
+
+def test_e29_an_amount_as_a_file_that_was_not_chosen_refunds_nothing() -> None:
+    desk, order = at("PUBLISHED")
+    before = desk.tables()
+    content = b'--part\r\nContent-Disposition: form-data; name="amount"; filename=""\r\n\r\n\r\n--part--\r\n'
+    assert outcome(desk.post(f"/orders/{order['id']}/reimburse", content, content_type=MULTIPART)) == ["amount"]
+    assert desk.tables() == before
 
 
 UNSERVED: Any = cases(

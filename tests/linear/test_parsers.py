@@ -38,6 +38,7 @@ from chalicelib.wire.trusset import ledger_schema, order_schema, schema
 from chalicelib.wire.trusset.envelope import Fault as BookFault
 from chalicelib.wire.truust.bodies import UnreadableBody, body_of
 from chalicelib.wire.truust.envelope import Fault as EscrowFault
+from chalicelib.wire.truust.lists import PAGE_MAX
 from chalicelib.wire.truust.schema import integer, metadata, url
 from chalicelib.wire.truust.schema import number as escrow_number
 from tests.linear.measuring import assert_linear
@@ -140,7 +141,7 @@ READERS: dict[str, Reader] = {
     "escrow multipart": lambda text: body_of(text.encode(), MULTIPART),
     "escrow content type": lambda text: body_of(b"a=b", text),
     "escrow number": lambda text: escrow_kind(escrow_number(10**9, 2), text),
-    "escrow integer": lambda text: escrow_kind(integer(1, None), text),
+    "escrow integer": lambda text: escrow_kind(integer(1, PAGE_MAX), text),
     "escrow URL": lambda text: escrow_kind(url(), text),
     "escrow metadata": lambda text: escrow_kind(metadata(), {text[:9]: text}),
     "log line": masked_line,

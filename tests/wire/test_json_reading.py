@@ -32,8 +32,8 @@ def test_what_is_written_is_read(value: object) -> None:
     assert read_json(json.dumps(value).encode()) == value
 
 
-def nested(opening: str, closing: str, levels: int) -> bytes:
-    return (opening * levels + "1" + closing * levels).encode()
+def nested(opening: str, closing: str, levels: int, innermost: str = "1") -> bytes:
+    return (opening * levels + innermost + closing * levels).encode()
 
 
 @pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}"), ('[{"a":', "}]")])
@@ -41,8 +41,16 @@ def test_depth_is_bounded_however_deep_it_is(opening: str, closing: str) -> None
     a_time = opening.count("[") + opening.count("{")
     assert read_json(nested(opening, closing, DEPTH_MAX // a_time))
     for levels in (DEPTH_MAX // a_time + 1, 300, 900, 966, 1000, 60_000):
-        with pytest.raises(UnreadableJson, match=f"deeper than {DEPTH_MAX} levels"):
-            read_json(nested(opening, closing, levels))
+        for innermost in ("1", "[]", "{}"):
+            with pytest.raises(UnreadableJson, match=f"deeper than {DEPTH_MAX} levels"):
+                read_json(nested(opening, closing, levels, innermost))
+
+
+@pytest.mark.parametrize("innermost", ["[]", "{}"])
+def test_an_empty_list_or_object_is_a_level_too(innermost: str) -> None:
+    assert read_json(nested("[", "]", DEPTH_MAX - 1, innermost))
+    with pytest.raises(UnreadableJson, match="nested deeper"):
+        read_json(nested("[", "]", DEPTH_MAX, innermost))
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"NaN", b"[Infinity]", b"\xff", b"{}{}", b"1e99999999999999999999"])
@@ -65,7 +73,7 @@ def test_every_part_is_seen_once_with_its_depth() -> None:
     )
 
 
-@pytest.mark.parametrize("number", [0, -1, 10**299, Decimal("0.10"), Decimal("0E-400"), Decimal("-1E-299"), True])
+@pytest.mark.parametrize("number", [0, -1, 10**299, Decimal("0.10"), Decimal("0E-299"), Decimal("-1E-299"), True])
 def test_what_is_portable_is_read_by_libraries_that_know_floats_alone(number: Any) -> None:
     assert is_portable({"a": [number]})
     assert abs(float(number)) < float("inf")
@@ -80,6 +88,8 @@ def test_what_is_portable_is_read_by_libraries_that_know_floats_alone(number: An
         Decimal("0." + "1" * (PORTABLE_DIGITS_MAX + 1)),
         Decimal(f"1E{PORTABLE_EXPONENT_MAX}"),
         Decimal(f"1E-{PORTABLE_EXPONENT_MAX}"),
+        Decimal("0E+999999999999999999"),
+        Decimal("0E-999999999999999999"),
     ],
 )
 def test_what_is_not_portable_is_told(number: Any) -> None:

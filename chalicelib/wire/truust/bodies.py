@@ -30,6 +30,8 @@ JSON, URLENCODED, MULTIPART = "application/json", "application/x-www-form-urlenc
 
 _BRACKETS = re.compile(r"\[([^\[\]]*)\]")
 _INDEX = re.compile(r"[0-9]{1,9}")
+_WITHOUT_MEANING = re.compile(r"\A[\s\ufeff\0]+")
+"""What may stand in front of JSON: blanks, a byte order mark, the zero bytes of UTF-16 and UTF-32."""
 
 
 class UnreadableBody(Exception):
@@ -86,20 +88,22 @@ def _urlencoded(content: bytes) -> list[tuple[str, str]]:
         fields = parse_qsl(content.decode(), keep_blank_values=True, errors="strict")
     except ValueError as error:  # not UTF-8, encoded or not
         raise UnreadableBody("must be UTF-8 text") from error
-    if fields and fields[0][0].lstrip().startswith(("{", "[")):
+    if fields and _WITHOUT_MEANING.sub("", fields[0][0]).startswith(("{", "[", '"')):
         raise UnreadableBody(f"is JSON, or a field without a name; JSON needs the content type {JSON}")
     return fields
 
 
 def _multipart(content: bytes, boundary: str) -> Body:
-    """Return the parts as members. A part that names a file is one, unless it is an empty choice of none."""
+    """Return the parts as members. A part with a file name, even an empty one, is a file; where a form's file was not
+    chosen, both its name and its content are empty, and the field is there with an empty text.
+    """
     fields: list[tuple[str, str]] = []
     files: set[str] = set()
     for part, data in _parts(content, boundary):
         name = part.name or ""
         if part.filename or (part.filename is not None and data):
             files.add(_path_of(name)[0])
-        elif part.filename is None:
+        else:
             fields.append((name, _text(data)))
     members = _form(fields)
     return Body({name: value for name, value in members.items() if name not in files}, frozenset(files))

@@ -132,8 +132,8 @@ def _read(request: HttpRequest, schema: Schema) -> tuple[Body, dict[str, Any]]:
 
 def _in_the_query(request: HttpRequest, schema: Schema) -> Errors:
     """Return the errors of a command that ignores no field, and was sent some in the query, where nobody reads them."""
-    sent = schema.kinds.keys() & request.query.keys() if schema.is_closed else ()
-    return {name: [breaks_rule(name, "must be in the body")] for name in sent}
+    sent = request.query.keys() if schema.is_closed else ()
+    return {name: [breaks_rule(name, "must not be in the query")] for name in sent}
 
 
 def _recorder(replay: Replay) -> Record:

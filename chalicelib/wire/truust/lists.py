@@ -18,6 +18,7 @@ from typing import Any, Generic, TypeVar
 from chalicelib.core.consistency import Inconsistent
 from chalicelib.escrow.json_text import json_text
 from chalicelib.escrow.order import Json
+from chalicelib.wire.json_reading import PORTABLE_DIGITS_MAX
 from chalicelib.wire.page_bytes import Packed, Weight, packed
 from chalicelib.wire.truust.bodies import Body
 from chalicelib.wire.truust.envelope import Errors, breaks_rule, is_required
@@ -26,6 +27,8 @@ from chalicelib.wire.truust.schema import Kind, Schema, Unfit, choice, integer, 
 T = TypeVar("T")
 
 PER_PAGE, PER_PAGE_MAX = 15, 100
+PAGE_MAX = 10**PORTABLE_DIGITS_MAX - 1
+"""Beyond all lists; it is answered again, so any client has to be able to read it (E30)."""
 QUERY_CHARACTERS_MAX = 255
 CREATED_AT, ID = "created_at", "id"
 METADATA = "metadata."
@@ -165,7 +168,7 @@ def asked_of(
 ) -> Asked:
     """Return what is asked. others: parameters that this list has besides. Raises Fault with every bad parameter."""
     kinds: dict[str, Kind] = {
-        "page": integer(1, None),
+        "page": integer(1, PAGE_MAX),
         "per_page": integer(1, PER_PAGE_MAX),
         "order": choice(*listing.sorts),
         "sort": choice("asc", "desc"),

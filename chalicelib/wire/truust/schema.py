@@ -184,14 +184,14 @@ def choice(*values: str) -> Kind:
     return Kind(str, check)
 
 
-def integer(minimum: int, maximum: int | None = INTEGER_MAX) -> Kind:
+def integer(minimum: int, maximum: int = INTEGER_MAX) -> Kind:
     def check(value: object) -> int:
         number = _number_of(value, "an integer")
         if not has_decimals(number, 0):
             raise Unfit("must be an integer")
         if number < minimum:
             raise Unfit(f"must be at least {minimum}")
-        if maximum is not None and number > maximum:
+        if number > maximum:
             raise Unfit(f"must not be greater than {maximum}")
         return int(number)
 

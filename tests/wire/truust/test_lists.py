@@ -165,6 +165,7 @@ FAULTS = cases(
     ("page_0", "page=0", ["page"]),
     ("page_fraction", "page=1.5", ["page"]),
     ("page_immense", "page=" + "9" * 5000, ["page"]),
+    ("page_that_others_cannot_read", "page=1" + "0" * 300, ["page"]),
     ("sort", "sort=up", ["sort"]),
     ("order", "order=tag", ["order"]),
     ("sandbox", "sandbox=yes", ["sandbox"]),
