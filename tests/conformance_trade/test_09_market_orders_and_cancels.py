@@ -260,6 +260,7 @@ def test_a_pair_that_is_not_read_cancels_nothing(desk: SignedDesk) -> None:
     before = desk.world.tables()
     for body, field in (
         ({"pairs": "B_Q"}, "pairs"),
+        ({"pairs": None}, "pairs"),
         ({"Pair": "B_Q"}, "Pair"),
         ({"pair": "BTC_BRL", "side": "buy"}, "side"),
         ({"data": {"pair": "B_Q"}}, "data"),
@@ -269,7 +270,8 @@ def test_a_pair_that_is_not_read_cancels_nothing(desk: SignedDesk) -> None:
         (b"pair=B_Q", "body"),
     ):
         assert outcome_of(desk.delete(f"{LIST}/all", body)) == invalid(field)
-    assert outcome_of(desk.send("DELETE", f"{LIST}/all", query="pair=B_Q")) == invalid("pair")
+    for name in ("pair", "pairs", "pair[]", "Pair"):
+        assert outcome_of(desk.send("DELETE", f"{LIST}/all", query=f"{name}=B_Q")) == invalid(name)
     assert desk.world.tables() == before
     assert shown(desk, order_id)["status"] == "open"
 

@@ -72,14 +72,18 @@ class PlaceBody:
 
 
 def members_of(body: bytes) -> Members:
-    """Return the body's members. Raises Fault on ``body`` where it is no JSON object."""
+    """Return the body's members but for null ones. Raises Fault on ``body`` where it is no JSON object."""
+    return {name: value for name, value in _every_member_of(body).items() if value is not None}
+
+
+def _every_member_of(body: bytes) -> Members:
     try:
         members = parse(body)
     except UnreadableJson as error:
         raise invalid("body") from error
     if not isinstance(members, dict):
         raise invalid("body")
-    return {name: value for name, value in members.items() if value is not None}
+    return members
 
 
 def place_body(members: Members, now_ms: int) -> PlaceBody:
@@ -121,15 +125,13 @@ def place_body(members: Members, now_ms: int) -> PlaceBody:
 def pair_to_cancel(body: bytes, query: Mapping[str, list[str]]) -> str | None:
     """Return the pair whose orders are to be canceled, None for all pairs. Raises Fault.
 
-    No pair means all, so one that is misspelt, or stands in the query, is a fault and not ignored.
+    No pair means all, so one that is misspelt (null, too), or stands in the query, is a fault and not ignored.
     """
-    members = members_of(body) if body.strip() else {}
-    for name in members:
-        if name != "pair":
+    members = _every_member_of(body) if body.strip() else {}
+    for name in (*members, *query):
+        if name != "pair" or name in query:
             raise invalid(name)
-    if "pair" in query:
-        raise invalid("pair")
-    return text(members, "pair") if "pair" in members else None
+    return text(members, "pair") if members.get("pair") is not None else None
 
 
 def order_id_member(members: Members) -> str:
