@@ -22,8 +22,9 @@ from chalicelib.core.journal import BrokenJournal
 from chalicelib.core.snapshot import BookState
 from chalicelib.core.vocabulary import CancelAll, CancelOrder, PlaceOrder
 from chalicelib.loading import LoadedBook, Loading, UnknownBook
-from chalicelib.stores.books import Books
+from chalicelib.stores.books import Books, MalformedView
 from chalicelib.stores.candles import Candles
+from chalicelib.stores.candles import row_of as candle_row
 from chalicelib.stores.dynamodb import ConditionFailed, Database, Row, TransactionRefused, batched
 from chalicelib.stores.expiries import Expiries, Expiry
 from chalicelib.stores.external_ids import name_row
@@ -124,10 +125,17 @@ class Rebuilding:
             disagreement = fold.fold(entry)
             if disagreement is not None:
                 raise BrokenJournal(str(disagreement))
-        shown = self._books.depth(book).sequence
+        shown = self._projected(book)
         if shown > fold.head:
             raise self._ahead(fold, f"the depth view shows entry {shown}")
         return fold
+
+    def _projected(self, book: str) -> int:
+        """Return the sequence that the depth view shows; 0 where it cannot be read, and will be made anew."""
+        try:
+            return self._books.depth(book).sequence
+        except MalformedView:
+            return 0
 
     def _ahead(self, fold: BookFold, what: str) -> RowsAhead | BookAtWork:
         """Return what it means that something shows an entry beyond those that were folded."""
@@ -198,12 +206,15 @@ class Rebuilding:
                 raise BookAtWork(f"order {after['order_id']} of {after['owner']}") from error
 
     def _rebuild_candles(self, fold: BookFold) -> int:
-        """Write the candles that are over and missing or wrong; return how many these were."""
+        """Write the candles that are over and missing, wrong or unreadable; return how many these were."""
         count = 0
         for period in Period:
-            expected = fold.candles[period]
-            found = {candle.start_ms: candle for candle in self._candles.all(fold.key, period)}
-            wrong = [(period, candle) for start_ms, candle in expected.items() if found.get(start_ms) != candle]
+            found = {row["start_ms"]: row for row in self._candles.rows(fold.key, period)}
+            wrong = [
+                (period, candle)
+                for start_ms, candle in fold.candles[period].items()
+                if found.get(start_ms) != candle_row(fold.key, period, candle)
+            ]
             self._candles.put(fold.key, wrong)
             count += len(wrong)
         return count
@@ -211,8 +222,10 @@ class Rebuilding:
     def _project_rest(self, fold: BookFold) -> None:
         """Settle what the journal moved after the depth view's entry, and publish the view of the last one.
 
-        It is published in any case: the view of an entry may be damaged, or of a version that had no candles.
+        It is published in any case: the view of an entry may be damaged, or of a version that had no candles. One that
+        cannot be read goes first, and all is settled again.
         """
+        self._books.drop_malformed_depth(fold.key)
         config = self._books.config(fold.key)
         if config is None:
             raise Inconsistent("it was there when this began")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -22,6 +23,7 @@ from chalicelib.stores.orders import Orders
 from chalicelib.verify.findings import Disproved
 from chalicelib.verify.verifier import Verifier
 from infra.tables import table_definitions
+from tests.faults import WatchedClient
 from tests.world import BASE, BOOK_ID, INSTANCE, QUOTE, World
 
 FUNDS = 10**6
@@ -286,3 +288,78 @@ def test_the_inbox_is_told_again_of_cancel_alls_that_the_journal_knows(world: Wo
     assert rebuilt(world).cancel_alls == 0
     assert world.deliver() == []
     assert world.order("ann", later).status is OrderStatus.OPEN
+
+
+def without(name: str) -> Callable[[Row], Row]:
+    return lambda row: {member: value for member, value in row.items() if member != name}
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda row: row | {"figures": row["figures"][:-1]},
+        lambda row: row | {"figures": ["some", *row["figures"][1:]]},
+        lambda row: row | {"figures": [row["figures"][0] + ".5", *row["figures"][1:]]},
+        lambda row: row | {"expires": 1},
+        without("figures"),
+    ],
+    ids=["too few", "no number", "a fraction", "dropped at once", "none"],
+)
+def test_a_candle_that_cannot_be_read_is_made_anew(world: World, damage: Callable[[Row], Row]) -> None:
+    go_on(world)
+    whole = world.tables()
+    row = next(row for row in whole["candles"] if row["series"].endswith("/1m"))
+    world.database.put_many("candles", [damage(row)])
+    assert rebuilt(world).candles == 1
+    assert world.tables() == whole
+    assert rebuilt(world).candles == 0
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda row: row | {"levels": b"no view"},
+        lambda row: row | {"levels": zlib.compress(b'{"bids": []}')},
+        lambda row: row | {"levels": zlib.compress(b'{"bids": [], "asks": [], "market": []}')},
+        lambda row: row | {"sequence": "some"},
+        without("levels"),
+        without("sequence"),
+        without("version"),
+    ],
+    ids=["no bytes of a view", "one side", "no market", "no number", "no levels", "no sequence", "no version"],
+)
+def test_a_depth_view_that_cannot_be_read_is_made_anew_and_nobody_is_paid_twice(
+    world: World, damage: Callable[[Row], Row], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on(world)
+    whole = world.tables()
+    (row,) = (row for row in whole["books"] if row["part"] == "depth")
+    world.database.put_many("books", [damage(row)])
+    with pytest.raises(Disproved):
+        Verifier(world.database).verify(world.book)
+    monkeypatch.setattr(wiring, "database", lambda: world.database)
+    shown = cli.run(["book", "show", world.book])
+    assert isinstance(shown, dict)
+    assert shown["sequence"] is None
+    rebuilt(world)
+    assert world.tables() == whole
+    Verifier(world.database).verify(world.book)
+
+
+def test_a_depth_view_that_a_matcher_publishes_meanwhile_stays(world: World) -> None:
+    """One that is in memory there does not read the view that cannot be read."""
+    matcher = world.matcher()
+    world.placed("ben", "BUY", 1, 100)
+    assert world.deliver(matcher) == []
+    world.placed("ben", "BUY", 1, 100)
+    (row,) = (row for row in world.tables()["books"] if row["part"] == "depth")
+    world.database.put_many("books", [row | {"levels": b"no view"}])
+
+    def publish_then(operation: str, call: Callable[[], object]) -> object:
+        if operation == "delete_item":
+            assert world.deliver(matcher, world.records[-1:]) == []
+        return call()
+
+    client: Any = WatchedClient(world.database._client, publish_then)
+    Books(Database(client, world.database._prefix)).drop_malformed_depth(world.book)
+    assert Books(world.database).depth(world.book).sequence == row["sequence"] + 1

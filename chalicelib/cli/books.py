@@ -24,7 +24,7 @@ from chalicelib.configuring import Configuring
 from chalicelib.core.config import BookConfig, Refusal, RefusalCode, SettlementMode, TokenType
 from chalicelib.core.vocabulary import BookStatus, SelfTradePrevention
 from chalicelib.redrive import release
-from chalicelib.stores.books import Books, Trouble
+from chalicelib.stores.books import Books, MalformedView, Trouble
 from chalicelib.stores.dynamodb import OutcomeUnknown, Unavailable
 from chalicelib.stores.keys import split_book_key
 from chalicelib.watching import logger
@@ -135,12 +135,20 @@ def _show(options: argparse.Namespace) -> Printed:
         "symbol": config.symbol,
         "status": config.status.value,
         "shown_status": config.shown_status.value,
-        "sequence": books.depth(options.book).sequence,
+        "sequence": _sequence(books, options.book),
         "parked_at": None if at_ms is None else iso(at_ms),
         "failed_batches": trouble.failed_batches,
         "failed_at": iso(trouble.failed_at_ms) if trouble.failed_batches else None,
         "failure": trouble.reason,
     }
+
+
+def _sequence(books: Books, book: str) -> int | None:
+    """Return the last entry that is projected; None where the depth view cannot be read (``tallybook rebuild``)."""
+    try:
+        return books.depth(book).sequence
+    except MalformedView:
+        return None
 
 
 def _parked(_options: argparse.Namespace) -> Printed:

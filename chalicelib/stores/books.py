@@ -49,6 +49,10 @@ DEPTH_LEVELS_MAX = 100
 """Published price levels of each side (T38)."""
 
 
+class MalformedView(ValueError):
+    """A depth view that the program cannot have written."""
+
+
 class BookExists(Exception):
     """There is a book with this id already, or an open one for the pair or the symbol (T31)."""
 
@@ -228,15 +232,35 @@ class Books:
         return sorted(found, key=lambda config: (config.created_at_ms, config.book_id), reverse=True)
 
     def depth(self, book: str) -> Depth:
-        """Return the depth view; an empty one of sequence 0 before the book's first command."""
-        row = self._database.get(TABLE, {"book": book, "part": "depth"})
+        """Return the depth view; an empty one of sequence 0 before the book's first command. Raises MalformedView."""
+        row = self._database.get(TABLE, _depth_key(book))
         return Depth(market=Market()) if row is None else _depth_of(row)
 
     def depths(self, books: Iterable[str]) -> dict[str, Depth]:
         """Return the depth view of each of these books, as ``depth`` does, with one call for a hundred."""
         found = {book: Depth(market=Market()) for book in books}
-        rows = self._database.get_many(TABLE, [{"book": book, "part": "depth"} for book in found])
+        rows = self._database.get_many(TABLE, [_depth_key(book) for book in found])
         return found | {row["book"]: _depth_of(row) for row in rows}
+
+    def drop_malformed_depth(self, book: str) -> None:
+        """Remove the depth view where it cannot be read: the next load projects the whole journal again and makes it.
+
+        That changes no account, for marks are never dropped (T54).
+        """
+        row = self._database.get(TABLE, _depth_key(book))
+        if row is None:
+            return
+        try:
+            _depth_of(row)
+        except MalformedView:
+            if "sequence" in row:
+                removal = Delete(TABLE, _depth_key(book), "#sequence = :sequence", {":sequence": row["sequence"]})
+            else:
+                removal = Delete(TABLE, _depth_key(book), "attribute_not_exists(#sequence)")
+            try:
+                self._database.write(removal)
+            except ConditionFailed:
+                return  # a matcher that has the book in memory has published a newer one
 
     def publish_depth(self, book: str, depth: Depth) -> None:
         """Replace the depth view, and with it say that every entry up to its sequence is projected.
@@ -248,8 +272,7 @@ class Books:
         if depth.market is not None:
             levels["market"] = depth.market.as_data()
         row = {
-            "book": book,
-            "part": "depth",
+            **_depth_key(book),
             "sequence": depth.sequence,
             "version": depth.version,
             "levels": zlib.compress(json.dumps(levels, separators=(",", ":")).encode()),
@@ -264,6 +287,23 @@ class Books:
 
 def _config_key(book: str) -> dict[str, str]:
     return {"book": book, "part": "config"}
+
+
+def _depth_key(book: str) -> dict[str, str]:
+    return {"book": book, "part": "depth"}
+
+
+def _depth_of(row: Row) -> Depth:
+    try:
+        levels = json.loads(zlib.decompress(row["levels"]))
+        bids, asks = (tuple((int(price), int(size)) for price, size in levels[side]) for side in ("bids", "asks"))
+        sequence, version = row["sequence"], row["version"]
+        if not isinstance(sequence, int) or not isinstance(version, int):
+            raise TypeError("sequence and version are integers")
+        market = market_of(sequence, levels["market"]) if "market" in levels else None
+    except (KeyError, ValueError, TypeError, AttributeError, zlib.error) as error:
+        raise MalformedView(f"{row['book']}: {error!r}") from error
+    return Depth(sequence, version, bids, asks, market)
 
 
 def _parked_key(book: str) -> dict[str, str]:
@@ -297,13 +337,6 @@ def rows_that_name(config: BookConfig) -> list[Row]:
     names = _names_of(config) if _takes_names(config) else []
     parked = [_parked_key(book_key(config.instance, config.book_id))] if config.is_parked else []
     return [listed, *(name | {"held_by": config.book_id} for name in names), *parked]
-
-
-def _depth_of(row: Row) -> Depth:
-    levels = json.loads(zlib.decompress(row["levels"]))
-    bids, asks = (tuple((int(price), int(size)) for price, size in levels[side]) for side in ("bids", "asks"))
-    market = market_of(row["sequence"], levels["market"]) if "market" in levels else None
-    return Depth(row["sequence"], row["version"], bids, asks, market)
 
 
 def _takes_names(config: BookConfig) -> bool:

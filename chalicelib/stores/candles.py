@@ -48,8 +48,11 @@ class Candles:
 
     def all(self, book: str, period: Period) -> Iterator[Candle]:
         """Yield all finished candles of a period that are still there, oldest first."""
-        for row in self._database.query(TABLE, "#series = :series", {":series": _series(book, period)}):
-            yield _candle_of(row)
+        return map(_candle_of, self.rows(book, period))
+
+    def rows(self, book: str, period: Period) -> Iterator[Row]:
+        """Yield the rows of all finished candles of a period, those that cannot be read too, oldest first."""
+        return self._database.query(TABLE, "#series = :series", {":series": _series(book, period)})
 
 
 def is_kept(period: Period, start_ms: int, now_ms: int) -> bool:
