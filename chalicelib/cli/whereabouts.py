@@ -19,7 +19,7 @@ from botocore.exceptions import (
 from chalicelib import wiring
 
 TABLES = (
-    "accounts", "books", "escrows", "expiries", "fills", "inbox", "journal", "orders", "outbox", "requests",
+    "accounts", "books", "candles", "escrows", "expiries", "fills", "inbox", "journal", "orders", "outbox", "requests",
     "signed-orders", "tenants", "tokens",
 )  # fmt: skip
 """The tables of a deployment, without their prefix."""
