@@ -250,7 +250,6 @@ def test_of_another_pair_nothing_is_cancelled(desk: SignedDesk) -> None:
     assert outcome_of(desk.delete(f"{LIST}/all", {"pair": "B_Q"})) == NOTHING
     assert outcome_of(desk.delete(f"{LIST}/all", {"pair": "NOPE_BRL"})) == NO_PAIR
     assert outcome_of(desk.delete(f"{LIST}/all", {"pair": 5})) == invalid("pair")
-    assert outcome_of(desk.delete(f"{LIST}/all", b"[]")) == invalid("body")
     assert shown(desk, order_id)["status"] == "open"
 
 
@@ -265,8 +264,10 @@ def test_a_pair_that_is_not_read_cancels_nothing(desk: SignedDesk) -> None:
         ({"pair": "BTC_BRL", "side": "buy"}, "side"),
         ({"data": {"pair": "B_Q"}}, "data"),
         ({"pair": ""}, "pair"),
-        (b"null", "body"),
-        (b"[]", "body"),
+        (b"[[]]", "body"),
+        (b"[null]", "body"),
+        (b"false", "body"),
+        (b'""', "body"),
         (b"pair=B_Q", "body"),
     ):
         assert outcome_of(desk.delete(f"{LIST}/all", body)) == invalid(field)
@@ -274,6 +275,14 @@ def test_a_pair_that_is_not_read_cancels_nothing(desk: SignedDesk) -> None:
         assert outcome_of(desk.send("DELETE", f"{LIST}/all", query=f"{name}=B_Q")) == invalid(name)
     assert desk.world.tables() == before
     assert shown(desk, order_id)["status"] == "open"
+
+
+@pytest.mark.parametrize("body", [b"", b" \n", b"{}", b"[]", b" [ ] ", b"null"])
+def test_a_body_without_members_cancels_in_all_pairs(desk: SignedDesk, clock: Waiting, body: bytes) -> None:
+    order_id = placed(desk)
+    clock.meanwhile = desk.match
+    assert [row["success"] for row in data_of(desk.delete(f"{LIST}/all", body))] == [True]
+    assert shown(desk, order_id)["status"] == "canceled"
 
 
 def test_cancelling_works_on_a_paused_book(desk: SignedDesk, clock: Waiting) -> None:

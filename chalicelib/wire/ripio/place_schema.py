@@ -77,13 +77,24 @@ def members_of(body: bytes) -> Members:
 
 
 def _every_member_of(body: bytes) -> Members:
-    try:
-        members = parse(body)
-    except UnreadableJson as error:
-        raise invalid("body") from error
+    members = _json_of(body)
     if not isinstance(members, dict):
         raise invalid("body")
     return members
+
+
+def _members_if_any(body: bytes) -> Members:
+    """Return the members of a body that needs none: no body, null, and PHP's [] for an empty map have none (R42)."""
+    if not body.strip() or _json_of(body) in (None, []):
+        return {}
+    return _every_member_of(body)
+
+
+def _json_of(body: bytes) -> object:
+    try:
+        return parse(body)
+    except UnreadableJson as error:
+        raise invalid("body") from error
 
 
 def place_body(members: Members, now_ms: int) -> PlaceBody:
@@ -127,7 +138,7 @@ def pair_to_cancel(body: bytes, query: Mapping[str, list[str]]) -> str | None:
 
     No pair means all, so one that is misspelt (null, too), or stands in the query, is a fault and not ignored.
     """
-    members = _every_member_of(body) if body.strip() else {}
+    members = _members_if_any(body)
     for name in (*members, *query):
         if name != "pair" or name in query:
             raise invalid(name)
