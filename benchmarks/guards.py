@@ -289,7 +289,7 @@ GUARDS = [
     Guard(
         "JSON is never taken for a form without fields",
         "chalicelib/wire/truust/bodies.py",
-        'if fields and fields[0][0].lstrip().startswith(("{", "[")):',
+        "if fields and _BEGIN_OF_JSON.match(fields[0][0]):",
         "if not fields:",
         "tests/wire/truust/test_bodies.py",
     ),
@@ -861,8 +861,8 @@ GUARDS = [
     Guard(
         "JSON that is nested too deeply is refused when it is read",
         "chalicelib/wire/json_reading.py",
-        "    if any(depth > depth_max for depth, _ in parts(value)):",
-        "    if any(depth > depth_max for depth, _ in parts(value)) and depth_max < DEPTH_MAX:",
+        "    if any(depth + isinstance(part, dict | list) > depth_max for depth, part in parts(value)):",
+        "    if any(depth > 999_999 for depth, part in parts(value)):",
         "tests/wire/test_trusset_bounds.py",
     ),
     Guard(
@@ -912,6 +912,13 @@ GUARDS = [
         'if len(lengths) > 1 or any(b"," in length for length in lengths):',
         "if len(lengths) < 0:",
         "tests/infra/test_serve.py::test_a_request_whose_end_is_in_doubt_is_refused_and_nothing_after_it_is_read",
+    ),
+    Guard(
+        "a body says its length (the local run)",
+        "infra/http_reading.py",
+        "if following and not _BEGIN_OF_REQUEST.match(following):",
+        "if following is None:",
+        "tests/infra/test_serve.py::test_a_body_that_is_not_announced_is_refused_before_anything_is_carried_out",
     ),
     Guard(
         "a saved state is read when it is as it was saved (the local run)",

@@ -31,6 +31,8 @@ RECEIVED_AT_ONCE = 64 * 1024
 
 _END_OF_HEAD = re.compile(rb"\n\r?\n")
 _LINE_BREAKS = b"\r\n"
+_BEGIN_OF_REQUEST = re.compile(rb"[\w!#$%&'*+.^`|~-]+(?: |\Z)", re.ASCII)
+"""A method and the blank behind it, or so much of them as has come."""
 _WITH_HOST = re.compile(r"https?://[^/?#]+", re.IGNORECASE)
 _GO_ON = h11.InformationalResponse(status_code=HTTPStatus.CONTINUE, headers=[])
 
@@ -85,6 +87,7 @@ class RequestReader:
         if not isinstance(request, h11.Request):
             raise RequestRefused(HTTPStatus.BAD_REQUEST, "this is no HTTP request")
         _refuse_doubtful_framing(request)
+        _refuse_unannounced_body(request, self._received[head_length:])
         target = _path_of(request)
         try:
             body = self._read_body(protocol, deadline_s)
@@ -204,6 +207,19 @@ def _refuse_doubtful_framing(request: h11.Request) -> None:
     expected = headers.get(b"expect", b"100-continue").lower()
     if expected != b"100-continue":
         raise RequestRefused(HTTPStatus.EXPECTATION_FAILED, "nothing but 100-continue may be expected")
+
+
+def _refuse_unannounced_body(request: h11.Request, following: bytes) -> None:
+    """Refuse a request that says nothing of a body and has one all the same: it would be carried out without.
+
+    following: the bytes that came together with its head; the next request's, if it has no body.
+    """
+    headers = dict(request.headers)
+    if b"content-length" in headers or b"transfer-encoding" in headers:
+        return
+    following = following.lstrip(_LINE_BREAKS)
+    if following and not _BEGIN_OF_REQUEST.match(following):
+        raise RequestRefused(HTTPStatus.LENGTH_REQUIRED, "a body needs a Content-Length, or to be sent in chunks")
 
 
 def _path_of(request: h11.Request) -> str:

@@ -167,6 +167,32 @@ def test_a_request_whose_end_is_in_doubt_is_refused_and_nothing_after_it_is_read
     assert gateway.requests == []
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        post(),
+        post("Content-Type: application/json"),
+        post("Content_Length: 13"),
+        post().replace(b"POST", b"DELETE"),
+        post().replace(b"1.1", b"1.0"),
+    ],
+)
+@pytest.mark.parametrize("body", [b'{"amount":10}', b"amount=10", CHUNKED, b"--part\r\n", b"\r\n[]", b"\x1f\x8b\x08"])
+def test_a_body_that_is_not_announced_is_refused_before_anything_is_carried_out(
+    address: tuple[str, int], gateway: Gateway, head: bytes, body: bytes
+) -> None:
+    received = sent(address, head + body + post())
+    assert (answers(received), status_of(received), gateway.requests) == (1, 411, [])
+
+
+@pytest.mark.parametrize("cut", range(1, len(post())))
+def test_requests_without_a_body_may_follow_each_other_at_once(
+    address: tuple[str, int], gateway: Gateway, cut: int
+) -> None:
+    assert answers(sent(address, post() + b"\r\n" + post()[:cut], post()[cut:])) == 2
+    assert gateway.bodies == [None, None]
+
+
 def test_a_length_beside_chunks_is_refused_even_where_the_chunks_are_whole(
     address: tuple[str, int], gateway: Gateway
 ) -> None:
