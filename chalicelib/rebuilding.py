@@ -12,6 +12,7 @@ meanwhile keeps its newer rows; ``BookAtWork`` says that it has to be done again
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -29,10 +30,11 @@ from chalicelib.stores.dynamodb import ConditionFailed, Database, Row, Transacti
 from chalicelib.stores.expiries import Expiries, Expiry
 from chalicelib.stores.external_ids import name_row
 from chalicelib.stores.fills import Fills, row_of
-from chalicelib.stores.inbox import CancelAllProgress, Inbox, command_of, progress_of
+from chalicelib.stores.inbox import CancelAllProgress, Inbox, progress_of
 from chalicelib.stores.journal import Journal
 from chalicelib.stores.keys import customer_key
 from chalicelib.stores.orders import Orders, admitted_row
+from chalicelib.stream import delivery_of
 from chalicelib.verify.fold import BookFold, ExpectedRows, RowKey
 
 CHUNK_ROWS = 100
@@ -121,10 +123,13 @@ class Rebuilding:
 
     def _folded(self, book: str, config: BookConfig, rows: ExpectedRows) -> BookFold:
         fold = BookFold(book, config, rows=rows)
-        for entry in self._journal.after(book, 0):
-            disagreement = fold.fold(entry)
-            if disagreement is not None:
-                raise BrokenJournal(str(disagreement))
+        try:
+            for entry in self._journal.after(book, 0):
+                disagreement = fold.fold(entry)
+                if disagreement is not None:
+                    raise BrokenJournal(str(disagreement))
+        except (KeyError, ValueError, TypeError, zlib.error) as error:
+            raise BrokenJournal(f"{book} entry after {fold.head} cannot be read: {error!r}") from error
         shown = self._projected(book)
         if shown > fold.head:
             raise self._ahead(fold, f"the depth view shows entry {shown}")
@@ -144,10 +149,11 @@ class Rebuilding:
         return RowsAhead(f"{fold.key}: {what}, the journal ends at {fold.head}")
 
     def _waiting(self, fold: BookFold) -> _Waiting:
-        """Return what the inbox tells that the journal does not."""
+        """Return what the inbox tells that the journal does not; what is no command is passed over, as in matching."""
         waiting = _Waiting([], {}, {})
         for row in self._inbox.rows(fold.key):
-            command = command_of(row)
+            delivery = delivery_of(row, None)
+            command = None if delivery is None else delivery.command
             if isinstance(command, PlaceOrder) and command.order_id not in fold.decided:
                 waiting.orders.append(command)
             elif isinstance(command, CancelOrder):

@@ -363,3 +363,37 @@ def test_a_depth_view_that_a_matcher_publishes_meanwhile_stays(world: World) -> 
     client: Any = WatchedClient(world.database._client, publish_then)
     Books(Database(client, world.database._prefix)).drop_malformed_depth(world.book)
     assert Books(world.database).depth(world.book).sequence == row["sequence"] + 1
+
+
+@pytest.mark.parametrize("damage", [without("kind"), lambda row: row | {"kind": "some"}], ids=["no kind", "another"])
+def test_what_is_no_command_in_the_inbox_does_not_stop_rebuilding(world: World, damage: Callable[[Row], Row]) -> None:
+    go_on(world)
+    decided = next(row for row in world.tables()["inbox"] if row["kind"] == "place")
+    world.database.put_many("inbox", [damage(decided)])
+    whole = world.tables()
+    put_back(world, "orders", [])
+    rebuilt(world)
+    assert world.tables() == whole
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        without("events"),
+        without("hash"),
+        lambda row: row | {"events": b"no events"},
+        lambda row: row | {"watermark": "x"},
+    ],
+    ids=["no events", "no hash", "no JSON", "no watermark"],
+)
+def test_a_journal_that_cannot_be_read_is_told_and_nothing_is_changed(
+    world: World, damage: Callable[[Row], Row], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wiring, "database", lambda: world.database)
+    row = next(row for row in world.tables()["journal"] if row["book"] == world.book and row["sequence"] == 2)
+    world.database.put_many("journal", [damage(row)])
+    put_back(world, "orders", [])
+    before = world.tables()
+    with pytest.raises(cli.CommandFailed, match=f"not rebuilt: {world.book} entry after 1 cannot be read"):
+        cli.run(["rebuild", world.book])
+    assert world.tables() == before
