@@ -18,7 +18,7 @@ from chalicelib.core.journal import BrokenJournal, JournalEntry
 from chalicelib.core.snapshot import BookState, BrokenSnapshot, decode_state, encode_state, is_due
 from chalicelib.parking import BookParked
 from chalicelib.projection import Projector
-from chalicelib.stores.books import DEPTH_LEVELS_MAX, NO_TROUBLE, Books, Depth, Trouble
+from chalicelib.stores.books import DEPTH_LEVELS_MAX, NO_TROUBLE, Books, Depth, MalformedConfig, Trouble
 from chalicelib.stores.candles import Candles
 from chalicelib.stores.dynamodb import Database, OutcomeUnknown, Unavailable
 from chalicelib.stores.journal import Journal
@@ -86,7 +86,13 @@ class Loading:
         self._passable(key)
 
     def _passable(self, key: str) -> tuple[BookConfig, Trouble]:
-        found = self._books.with_trouble(key)
+        try:
+            found = self._books.with_trouble(key)
+        except MalformedConfig:
+            trouble = self._books.trouble(key)
+            if trouble is not None and trouble.parked_at_ms is not None and not self._takes_parked:
+                raise BookParked(key) from None
+            raise
         if found is None:
             raise UnknownBook(key)
         if found[0].is_parked and not self._takes_parked:

@@ -74,10 +74,9 @@ class Parking:
         back, and counted when it fails again.
         """
         try:
-            found = self._books.with_trouble(book)
-            if found is None or found[1].parked_at_ms is not None:
+            before, at_ms = self._books.trouble(book), self._now_ms()
+            if before is None or before.parked_at_ms is not None:
                 return None
-            before, at_ms = found[1], self._now_ms()
             is_series = at_ms - before.failed_at_ms <= SERIES_PAUSE_MS_MAX
             failed = before.failed_batches + 1 if is_series else 1
             parked_at_ms = at_ms if failed >= FAILED_BATCHES_MAX else None
@@ -108,7 +107,7 @@ class Parking:
         """
         arrivals, now_s = [arrival_of(command.command_id) for command in commands], self._now_ms() // 1000
         self._inbox.keep(book, arrivals, now_s)
-        found = self._books.with_trouble(book)
-        if found is not None and found[1].parked_at_ms is None:
+        trouble = self._books.trouble(book)
+        if trouble is not None and trouble.parked_at_ms is None:
             self._inbox.keep_no_longer(book, arrivals, now_s)
             raise BookReleased(book)

@@ -51,12 +51,12 @@ def release(database: Database, matcher: Matcher, book: str) -> int:
     mark goes, and the inbox is redriven once more: matchers that still saw the mark may have passed over what arrived
     meanwhile. A book that is not parked is redriven all the same, so this may be done again after a fault.
     """
-    found = Books(database).with_trouble(book)
-    if found is None:
+    trouble = Books(database).trouble(book)
+    if trouble is None:
         raise UnknownBook(book)
     decided = redrive(database, matcher, book)
-    if found[1].parked_at_ms is not None:
-        Books(database).release(book, found[1])
+    if trouble.parked_at_ms is not None:
+        Books(database).release(book, trouble)
         decided += redrive(database, matcher, book)
     return decided
 

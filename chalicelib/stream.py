@@ -16,7 +16,7 @@ from chalicelib.loading import UnknownBook
 from chalicelib.matcher import Matcher
 from chalicelib.observing import UNWATCHED, MatchObserver
 from chalicelib.parking import BookParked, is_fault_of_book
-from chalicelib.stores.dynamodb import Row, decode
+from chalicelib.stores.dynamodb import Row, UnreadableRow, decode
 from chalicelib.stores.inbox import MalformedCommand, command_of
 from chalicelib.stores.keys import split_book_key
 from chalicelib.undecided import Delivery
@@ -37,7 +37,11 @@ def match_records(
         if record["eventName"] != "INSERT":
             continue
         change = record["dynamodb"]
-        row = decode(change["NewImage"])
+        try:
+            row = decode(change["NewImage"])
+        except UnreadableRow:
+            logger.exception("not a command; passed over")
+            continue
         book = row["book"]
         first_sequence.setdefault(book, change["SequenceNumber"])
         delivery = delivery_of(row, int(change["SequenceNumber"]))

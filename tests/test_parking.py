@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,7 +21,7 @@ from chalicelib.parking import FAILED_BATCHES_MAX, SERIES_PAUSE_MS_MAX, BookPark
 from chalicelib.projection import Projector
 from chalicelib.redrive import redrive, redrive_all, release
 from chalicelib.stores.accounts import LedgerBroken
-from chalicelib.stores.books import Books, Trouble
+from chalicelib.stores.books import NO_TROUBLE, Books, MalformedConfig, Trouble
 from chalicelib.stores.dynamodb import (
     ConditionFailed,
     Database,
@@ -28,6 +29,7 @@ from chalicelib.stores.dynamodb import (
     Row,
     TransactionRefused,
     Unavailable,
+    encode,
 )
 from chalicelib.stores.inbox import COMMAND_LIFE_S, PARKED_LIFE_S
 from chalicelib.stores.journal import EntryExists
@@ -46,6 +48,10 @@ OTHER_TENANT = "inst_other001"
 PREFIX = "parking"
 CALLS_MAX = 200
 HOUR_MS = 3_600_000
+UNREADABLE_CONFIGS: list[dict[str, Any]] = [
+    {"status": None}, {"status": {"S": "x"}}, {"maker_fee_bps": {"N": "1.5"}}, {"self_trade_prevention": {"N": "7"}},
+]  # fmt: skip
+"""Attributes of a book's row that the program cannot have written; None: it is not there."""
 
 
 @pytest.fixture(autouse=True)
@@ -137,6 +143,44 @@ def test_a_book_that_fails_holds_no_other_tenants_book_up(world: World) -> None:
     assert world.order("ben", failing).sequence is None
     assert other.books.parked() == [world.book]
     check_invariants_of_other(other)
+
+
+def test_a_book_whose_row_cannot_be_read_is_parked_and_holds_no_other_up(memory_database: Database) -> None:
+    """Nor does it once it is parked; mended, it is released, and its orders are decided."""
+    for number, changes in enumerate(UNREADABLE_CONFIGS):
+        names = f"inst_ours{number}", f"inst_theirs{number}"
+        world, other = (Scenario(rest, {"instance": name}).world(memory_database) for name in names)
+        placed, theirs = world.placed("ben", "BUY", 10, 50), other.placed("ben", "BUY", 10, 50)
+        mended = memory_database.get("books", {"book": world.book, "part": "config"})
+        assert mended is not None
+        spoilt = encode({name: value for name, value in mended.items() if name not in changes}) | changes
+        spoilt = {name: value for name, value in spoilt.items() if value is not None}
+        memory_database._client.put_item(TableName=memory_database.name("books"), Item=spoilt)
+        shard = [*world.records, *other.records]
+        deliveries = [len(match_records(world.matcher(), shard)) for _ in range(FAILED_BATCHES_MAX + 1)]
+        assert deliveries == [1] * FAILED_BATCHES_MAX + [0]
+        assert other.order("ben", theirs).status is OrderStatus.FILLED
+        assert world.book in world.books.parked()
+        with pytest.raises(MalformedConfig):
+            release(world.database, releasing(world), world.book)
+        memory_database._client.update_item(
+            TableName=memory_database.name("books"),
+            Key=encode({"book": world.book, "part": "config"}),
+            UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in changes),
+            ExpressionAttributeNames={f"#{name}": name for name in changes},
+            ExpressionAttributeValues=encode({f":{name}": mended[name] for name in changes}),
+        )
+        release(world.database, releasing(world), world.book)
+        assert world.order("ben", placed).status is OrderStatus.FILLED
+        assert world.books.parked() == []
+
+
+def test_a_record_that_cannot_be_read_holds_nothing_up(memory_database: Database) -> None:
+    world = Scenario(rest).world(memory_database)
+    unreadable = copy.deepcopy(world.records[0])
+    unreadable["dynamodb"]["NewImage"]["zzz"] = {"N": "1.5"}
+    assert match_records(world.matcher(), [unreadable, *world.records]) == []
+    assert trouble_of(world) == NO_TROUBLE
 
 
 def check_invariants_of_other(other: World) -> None:

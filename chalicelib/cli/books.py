@@ -24,7 +24,7 @@ from chalicelib.configuring import Configuring
 from chalicelib.core.config import BookConfig, Refusal, RefusalCode, SettlementMode, TokenType
 from chalicelib.core.vocabulary import BookStatus, SelfTradePrevention
 from chalicelib.redrive import release
-from chalicelib.stores.books import Books, MalformedView, Trouble
+from chalicelib.stores.books import Books, MalformedConfig, MalformedView, Trouble
 from chalicelib.stores.dynamodb import OutcomeUnknown, Unavailable
 from chalicelib.stores.keys import split_book_key
 from chalicelib.watching import logger
@@ -176,7 +176,12 @@ def _release(options: argparse.Namespace) -> Printed:
 
 
 def _found(books: Books, book: str) -> tuple[BookConfig, Trouble]:
-    found = books.with_trouble(book)
+    try:
+        found = books.with_trouble(book)
+    except MalformedConfig as error:
+        trouble = books.trouble(book)
+        told = f"; parked, for the last failure was {trouble.reason}" if trouble and trouble.parked_at_ms else ""
+        raise CommandFailed(f"{error}{told}. Its row of the table of books is to be mended by hand") from error
     if found is None:
         raise CommandFailed(f"no such book: {book}")
     return found

@@ -53,6 +53,10 @@ class MalformedView(ValueError):
     """A depth view that the program cannot have written."""
 
 
+class MalformedConfig(ValueError):
+    """A book's row that the program cannot have written."""
+
+
 class BookExists(Exception):
     """There is a book with this id already, or an open one for the pair or the symbol (T31)."""
 
@@ -124,13 +128,27 @@ class Books:
         return False
 
     def config(self, book: str) -> BookConfig | None:
+        """Return a book's configuration, or None. Raises MalformedConfig."""
         found = self.with_trouble(book)
         return None if found is None else found[0]
 
     def with_trouble(self, book: str) -> tuple[BookConfig, Trouble] | None:
-        """Return a book's configuration, and what of it has failed; None where there is no such book."""
-        row = self._database.get(TABLE, {"book": book, "part": "config"})
-        return None if row is None else (_config_of(row), _trouble_of(row))
+        """Return a book's configuration, and what of it has failed; None where there is no such book.
+
+        Raises MalformedConfig.
+        """
+        try:
+            row = self._database.get(TABLE, _config_key(book))
+            return None if row is None else (_config_of(row), _trouble_of(row))
+        except (KeyError, ValueError, TypeError) as error:
+            raise MalformedConfig(f"the configuration of {book} cannot be read: {error!r}") from error
+
+    def trouble(self, book: str) -> Trouble | None:
+        """Return what of a book has failed, its configuration unread; None where there is no such book."""
+        condition, values = "#book = :book AND #part = :config", {":book": book, ":config": "config"}
+        wanted = ", ".join(f"#{name}" for name in ("part", *TROUBLE_ATTRIBUTES))
+        rows = self._database.query(TABLE, condition, values, ProjectionExpression=wanted)
+        return next(map(_trouble_of, rows), None)
 
     def note_failure(self, book: str, before: Trouble, after: Trouble) -> None:
         """Write down that one more batch has failed, and that the book is parked where ``after`` says so (T53).
@@ -160,8 +178,7 @@ class Books:
         self._database.transact([mark, Put(TABLE, _parked_key(book))], lambda: self._has_trouble(book, after))
 
     def _has_trouble(self, book: str, trouble: Trouble) -> bool:
-        found = self.with_trouble(book)
-        return found is not None and found[1] == trouble
+        return self.trouble(book) == trouble
 
     def forget_failures(self, book: str, before: Trouble) -> None:
         """Count from nothing again: what failed last got through. No fault where somebody has counted on meanwhile."""
@@ -319,6 +336,9 @@ def _settings_of(config: BookConfig) -> Row:
     settings = asdict(config) | {"first": first}
     del settings["is_parked"]
     return settings
+
+
+TROUBLE_ATTRIBUTES = "failed_batches", "failed_at_ms", "failed_command", "failure", "parked_at_ms"
 
 
 def _trouble_of(row: Row) -> Trouble:
