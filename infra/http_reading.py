@@ -20,8 +20,8 @@ HEAD_BYTES_MAX = 32 * 1024
 HEADERS_MAX = 100
 BODY_BYTES_MAX = 10 * 1024 * 1024
 """What API Gateway takes."""
-FRAMED_BYTES_MAX = 2 * BODY_BYTES_MAX
-"""Of a body with the marks of its chunks."""
+CHUNK_MARKS_BYTES_MAX = 512 * 1024
+"""Of all that stands around a body's chunks: reading a chunk takes time, however small it is."""
 LENGTH_MAX = 2**63 - 1
 REQUEST_S_MAX = 30.0
 """From a request's first byte to its last."""
@@ -132,10 +132,10 @@ class RequestReader:
             if event is h11.NEED_DATA:
                 if protocol.they_are_waiting_for_100_continue:
                     self._connection.sendall(protocol.send(_GO_ON) or b"")
+                if framed - length > CHUNK_MARKS_BYTES_MAX:
+                    raise RequestRefused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "a body's chunks are too many")
                 received = self._receive_more(deadline_s, "the request's body is shorter than its length")
                 framed += len(received)
-                if framed > FRAMED_BYTES_MAX:
-                    raise _too_large()
                 protocol.receive_data(received)
             elif isinstance(event, h11.Data):
                 length += len(event.data)

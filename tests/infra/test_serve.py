@@ -19,7 +19,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra import http_reading, serve
-from infra.http_reading import BODY_BYTES_MAX, HEAD_BYTES_MAX, HEADERS_MAX, RequestReader, RequestRefused
+from infra.http_reading import (
+    BODY_BYTES_MAX,
+    CHUNK_MARKS_BYTES_MAX,
+    HEAD_BYTES_MAX,
+    HEADERS_MAX,
+    RequestReader,
+    RequestRefused,
+)
 from infra.settings import HOST
 
 ANSWER_S_MAX = 10
@@ -296,6 +303,19 @@ def test_bodies_have_a_bound_and_up_to_it_are_taken(address: tuple[str, int], ga
     assert gateway.bodies == [body, body]
     assert status_of(sent(address, post("Transfer-Encoding: chunked", body=chunk + b"1\r\nx\r\n0\r\n\r\n"))) == 413
     assert len(gateway.requests) == 2
+
+
+@pytest.mark.parametrize("chunk", [b"1\r\nx\r\n", b"1;" + b"e" * 1000 + b"\r\nx\r\n"])
+def test_chunks_that_are_little_but_marks_are_refused(address: tuple[str, int], gateway: Gateway, chunk: bytes) -> None:
+    marks = len(chunk) - 1
+    for bytes_of_marks, status in ((CHUNK_MARKS_BYTES_MAX // 2, 200), (2 * CHUNK_MARKS_BYTES_MAX, 413)):
+        body = chunk * (bytes_of_marks // marks)
+        with connected(address) as client:
+            client.sendall(post("Transfer-Encoding: chunked", "Connection: close"))
+            with suppress(OSError):
+                client.sendall(body + b"0\r\n\r\n")
+            assert status_of(client.recv(65536)) == status
+    assert len(gateway.requests) == 1
 
 
 def test_a_chunk_that_is_announced_too_large_is_refused_before_it_comes(
