@@ -21,6 +21,7 @@ from chalicelib import cli, wiring
 from chalicelib.admission import Admitted
 from chalicelib.cli.arguments import CommandFailed
 from chalicelib.core.config import BookConfig, Refusal
+from chalicelib.escrow.desk import EscrowDesk
 from chalicelib.movements import Movements, Recorded
 from chalicelib.signed.desk import SignedOrderDesk
 from chalicelib.stores.dynamodb import ConditionFailed, Database, OutcomeUnknown, Put, Row, Unavailable, Update
@@ -425,8 +426,19 @@ Send = Callable[[Database], HttpResponse]
 NEW_BOOK = {"tokenAddress": QUOTE, "quoteTokenAddress": BASE, "name": "New", "symbol": "N/Q"}
 
 
-def over_http(lossy: Lossy, built: MemoryDynamoDB, loss: str, send: Send, *, knows_tokens: bool = True) -> None:
-    """Send a request once for each of its writes; hold what was told against the tables."""
+def over_http(
+    lossy: Lossy,
+    built: MemoryDynamoDB,
+    loss: str,
+    send: Send,
+    *,
+    knows_tokens: bool = True,
+    sweep: Callable[[Database], object] = lambda _database: None,
+) -> None:
+    """Send a request once for each of its writes; hold what was told against the tables.
+
+    sweep: does what a request that is done may leave to a sweep.
+    """
     done = built.clone()
     assert send(database_of(done)).status in (200, 201)
     before, after = facts(database_of(built)), facts(database_of(done))
@@ -438,7 +450,8 @@ def over_http(lossy: Lossy, built: MemoryDynamoDB, loss: str, send: Send, *, kno
             response = send(database_of(client))
         now = facts(database_of(tables))
         if response.status in (200, 201):
-            assert now == after, f"write {at}: told that it is done"
+            sweep(database_of(tables))
+            assert facts(database_of(tables)) == after, f"write {at}: told that it is done"
         else:
             is_known = loss == NEVER_APPLIED or endpoint.lost_ids
             assert is_known, f"write {at}: {response.status}, and it is done"
@@ -580,43 +593,87 @@ def taker_desk() -> tuple[MemoryDynamoDB, taker.Desk, str]:
 
 
 @swept
-@pytest.mark.parametrize("name", ["connect", "create", "lock", "cancel"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "connect", "create", "lock", "unlock", "fill", "fill without a reference", "reject", "cancel",
+        "cancel a locked order", "answer a cancel",
+    ],
+)  # fmt: skip
 def test_a_request_to_the_taker_desk(
     lossy: Lossy, taker_desk: tuple[MemoryDynamoDB, taker.Desk, str], name: str, loss: str, knows_tokens: bool
 ) -> None:
-    built, desk, order_hash = taker_desk
+    built, desk, order_hash = taker_desk[0].clone(), *taker_desk[1:]
     body = taker.connect_body(desk) if name == "connect" else desk.order_body(nonce=2)
+    half = int(taker.ORDER["quantity"]) // 2
+
+    def over(database: Database) -> taker.Desk:
+        served = TakerDesk(database, master_key=lambda: taker.MASTER_KEY, public_instance=INSTANCE, clock=desk.clock)
+        return replace(desk, database=database, desk=served)
+
+    if name in ("unlock", "fill", "fill without a reference", "reject", "cancel a locked order", "answer a cancel"):
+        assert over(database_of(built)).lock(order_hash).status == 200
+    if name == "answer a cancel":
+        assert over(database_of(built)).cancel(order_hash).status == 200
 
     def sent(database: Database) -> HttpResponse:
-        served = TakerDesk(database, master_key=lambda: taker.MASTER_KEY, public_instance=INSTANCE, clock=desk.clock)
-        client = replace(desk, database=database, desk=served)
-        if name == "connect":
-            return client.send("POST", "/makers/connect", body=body)
-        if name == "create":
-            return client.maker_post("/orders", body)
-        return client.lock(order_hash) if name == "lock" else client.cancel(order_hash)
+        client = over(database)
+        requests: dict[str, Callable[[], HttpResponse]] = {
+            "connect": lambda: client.send("POST", "/makers/connect", body=body),
+            "create": lambda: client.maker_post("/orders", body),
+            "lock": lambda: client.lock(order_hash),
+            "unlock": lambda: client.unlock(order_hash),
+            "fill": lambda: client.fill(order_hash, half, reference_id="R-1"),
+            "fill without a reference": lambda: client.fill(order_hash, half),
+            "reject": lambda: client.reject(order_hash),
+            "cancel": lambda: client.cancel(order_hash),
+            "cancel a locked order": lambda: client.cancel(order_hash),
+            "answer a cancel": lambda: client.cancel_result(order_hash, True),
+        }
+        return requests[name]()
 
     over_http(lossy, built, loss, sent, knows_tokens=knows_tokens)
 
 
 @pytest.fixture(scope="module")
-def escrow_desk() -> tuple[MemoryDynamoDB, truust.Desk, dict[str, Any]]:
+def escrow_desk() -> tuple[MemoryDynamoDB, truust.Desk, dict[str, dict[str, Any]]]:
     client = empty_tables()
     desk = truust.Desk(database_of(client))
     desk.deposit(500)
-    return client, desk, desk.paid()
+    return client, desk, {status: desk.in_status(status) for status in ("DRAFT", "PUBLISHED", "ACCEPTED")}
 
 
-ESCROW_REQUESTS: dict[str, Callable[[truust.Desk, dict[str, Any]], HttpResponse]] = {
-    "customer": lambda desk, _: desk.post("/customers", {"email": "new@x.test"}),
-    "order": lambda desk, _: desk.post("/orders", desk.usual_order()),
-    "accept": lambda desk, order: desk.post(f"/orders/{order['id']}/accept"),
-    "reimburse": lambda desk, order: desk.post(f"/orders/{order['id']}/reimburse", {"amount": 10}),
-    "cancel": lambda desk, order: desk.post(f"/orders/{order['id']}/cancel"),
-    "deposit": lambda desk, _: desk.operate(
-        f"/wallets/{desk.buyer_wallet['uuid']}/deposit", {"amount": 7, "reference": "bank-7"}
+ESCROW_REQUESTS: dict[str, tuple[str, Callable[[truust.Desk, dict[str, Any]], HttpResponse]]] = {
+    "customer": ("DRAFT", lambda desk, _: desk.post("/customers", {"email": "new@x.test"})),
+    "order": ("DRAFT", lambda desk, _: desk.post("/orders", desk.usual_order())),
+    "payin": (
+        "DRAFT",
+        lambda desk, order: desk.post(
+            "/payins", {"order_id": order["id"], "type": "WALLET", "wallet_id": desk.buyer_wallet["id"]}
+        ),
+    ),
+    "bank wire": (
+        "DRAFT",
+        lambda desk, order: desk.post("/payins", {"order_id": order["id"], "type": "BANKWIRE"}),
+    ),
+    "accept": ("PUBLISHED", lambda desk, order: desk.post(f"/orders/{order['id']}/accept")),
+    "reimburse": ("PUBLISHED", lambda desk, order: desk.post(f"/orders/{order['id']}/reimburse", {"amount": 10})),
+    "cancel": ("PUBLISHED", lambda desk, order: desk.post(f"/orders/{order['id']}/cancel")),
+    "validate": ("ACCEPTED", lambda desk, order: desk.post(f"/orders/{order['id']}/validate")),
+    "payout": (
+        "ACCEPTED",
+        lambda desk, order: desk.post(
+            "/payouts", {"order_id": order["id"], "type": "WALLET", "wallet_id": desk.seller_wallet["id"]}
+        ),
+    ),
+    "deposit": (
+        "DRAFT",
+        lambda desk, _: desk.operate(
+            f"/wallets/{desk.buyer_wallet['uuid']}/deposit", {"amount": 7, "reference": "bank-7"}
+        ),
     ),
 }
+"""By name: the status of the order that it is for, and the request."""
 
 
 @swept
@@ -624,13 +681,14 @@ ESCROW_REQUESTS: dict[str, Callable[[truust.Desk, dict[str, Any]], HttpResponse]
 @pytest.mark.parametrize("name", ESCROW_REQUESTS)
 def test_a_request_to_the_escrow_desk(
     lossy: Lossy,
-    escrow_desk: tuple[MemoryDynamoDB, truust.Desk, dict[str, Any]],
+    escrow_desk: tuple[MemoryDynamoDB, truust.Desk, dict[str, dict[str, Any]]],
     name: str,
     key: dict[str, str],
     loss: str,
     knows_tokens: bool,
 ) -> None:
-    built, desk, order = escrow_desk
+    built, desk, orders = escrow_desk
+    status, request = ESCROW_REQUESTS[name]
 
     class Keyed(truust.Desk):
         def post(self, path: str, body: object = None, **more: Any) -> HttpResponse:
@@ -639,9 +697,12 @@ def test_a_request_to_the_escrow_desk(
     def sent(database: Database) -> HttpResponse:
         client = desk.over(database)
         client.__class__ = Keyed
-        return ESCROW_REQUESTS[name](client, order)
+        return request(client, orders[status])
 
-    over_http(lossy, built, loss, sent, knows_tokens=knows_tokens)
+    def sweep(database: Database) -> object:
+        return EscrowDesk(database, lambda: desk.now_s).sweep()
+
+    over_http(lossy, built, loss, sent, knows_tokens=knows_tokens, sweep=sweep)
 
 
 # The operator's command line
@@ -655,6 +716,10 @@ SET_UP = (
     f"escrow-desk currency {INSTANCE} EUR --token-address {QUOTE}",
     f"book create --instance {INSTANCE} --id ob_1 --name D --symbol D/Q --token-address {BASE} "
     f"--quote-token-address {QUOTE}",
+    f"key create --instance {INSTANCE}",
+    f"api-token create --instance {INSTANCE} --customer ann --permission read",
+    f"taker-key create --instance {INSTANCE} --taker 0x{'1' * 40}",
+    f"escrow-key create --instance {INSTANCE} --operator --world sandbox",
 )
 LINES = {
     "instance": "instance create --ref test0002",
@@ -676,39 +741,61 @@ LINES = {
     "settings": f"escrow-desk settings {INSTANCE} --iban ES00",
     "merchant": f"merchant create {INSTANCE} shop --base-currency EUR",
     "escrow key": f"escrow-key create --instance {INSTANCE} --operator --world sandbox",
+    "archive": f"instance archive {INSTANCE}",
+    "rotate": f"key rotate {INSTANCE} {{key}}",
+    "revoke": f"key revoke {INSTANCE} {{key}}",
+    "limit": f"key limit {INSTANCE} {{key}} 7",
+    "block": "api-token block {api-token}",
+    "disable a taker key": "taker-key disable {taker-key}",
+    "limit a taker key": "taker-key limit {taker-key} --burst 7",
+    "disable an escrow key": "escrow-key disable {escrow-key}",
+    "delete an escrow key": "escrow-key delete {escrow-key}",
+    "currency": f"escrow-desk currency {INSTANCE} USD --token-address {BASE}",
+    "taker desk": f"taker-desk change {INSTANCE} --fee-bps 7",
 }
-SAME_HOWEVER_OFTEN = ("instrument", "quote")
+SAME_HOWEVER_OFTEN = (
+    "instrument", "quote", "block", "disable a taker key", "limit a taker key", "disable an escrow key",
+)  # fmt: skip
 """Writes without a condition that their first attempt breaks: nobody looks, for to write them again is no harm."""
 
 
 @pytest.fixture(scope="module")
-def operated() -> MemoryDynamoDB:
-    client = empty_tables()
+def operated() -> tuple[MemoryDynamoDB, dict[str, str]]:
+    """An instance with all that lines name, and the ids of its keys by their kind."""
+    client, ids = empty_tables(), {}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(wiring, "database", lambda: database_of(client))
+        patch.setenv("TALLYBOOK_MASTER_KEY", "k" * 40)
         for line in SET_UP:
-            cli.run(line.split())
-    return client
+            made = cli.run(line.split())
+            ids[line.split()[0]] = str(made.get("key_id", made.get("token_id")))
+    return client, ids
 
 
 @swept
 @pytest.mark.parametrize("name", LINES)
 def test_a_command_of_the_operator(
-    lossy: Lossy, operated: MemoryDynamoDB, monkeypatch: pytest.MonkeyPatch, name: str, loss: str, knows_tokens: bool
+    lossy: Lossy,
+    operated: tuple[MemoryDynamoDB, dict[str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    loss: str,
+    knows_tokens: bool,
 ) -> None:
-    line = LINES[name].split()
+    built, ids = operated
+    line = LINES[name].format_map(ids).split()
     monkeypatch.setenv("TALLYBOOK_MASTER_KEY", "k" * 40)
 
     def run(tables: Any) -> None:
         monkeypatch.setattr(wiring, "database", lambda: database_of(tables))
         cli.run(line)
 
-    done = operated.clone()
+    done = built.clone()
     run(done)
-    before, after = facts(database_of(operated)), facts(database_of(done))
+    before, after = facts(database_of(built)), facts(database_of(done))
     assert before != after
     for at in range(1, WRITES_MAX):
-        tables = copied(operated, knows_tokens=knows_tokens)
+        tables = copied(built, knows_tokens=knows_tokens)
         endpoint = Endpoint(tables, LOSSES[loss], at=at)
         try:
             with lossy.over(endpoint) as client:
