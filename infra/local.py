@@ -83,7 +83,7 @@ class LocalRun:
                 self._watch()
         except Stopped:
             say("Stopping ...")
-        except StartRefused as refusal:
+        except (StartRefused, wiring.NoMasterKey) as refusal:
             complain(f"Tallybook did not start: {refusal}")
             exit_code = 1
         except (Failed, CommandFailed) as failure:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from chalicelib.core.candles import Candle, Finished, Period, candle_of
-from chalicelib.stores.dynamodb import Database, Row
+from chalicelib.stores.dynamodb import Database, Row, reads_row
 
 TABLE = "candles"
 DAY_MS = 86_400_000
@@ -68,6 +68,7 @@ def row_of(book: str, period: Period, candle: Candle) -> Row:
     return row if kept_ms is None else row | {"expires": (candle.start_ms + kept_ms) // 1000}
 
 
+@reads_row
 def _candle_of(row: Row) -> Candle:
     return candle_of([row["start_ms"], *row["figures"]])
 

@@ -17,7 +17,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, wraps
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from uuid import uuid4
@@ -49,7 +49,7 @@ _NAME = re.compile(r"#(\w+)")
 
 
 class UnreadableRow(ValueError):
-    """A row has a value that no row of these tables has: a number with a fraction, a set. It names the row's keys."""
+    """A row that this version cannot have written: damaged, or of an earlier one. It names the row's keys."""
 
 
 class ConditionFailed(Exception):
@@ -150,6 +150,25 @@ def decode(item: Mapping[str, Any]) -> Row:
     except (ValueError, TypeError) as error:
         keys = " ".join(text for name in _KEY_ATTRIBUTES if name in item for text in item[name].values())
         raise UnreadableRow(f"{keys}: {error}") from error
+
+
+def reads_row(read: Callable[[Row], T]) -> Callable[[Row], T]:
+    """Have what reads a row raise UnreadableRow, which says what to do, where anything in the row is not as now."""
+
+    @wraps(read)
+    def reading(row: Row) -> T:
+        try:
+            return read(row)
+        except UnreadableRow:
+            raise
+        except (KeyError, ValueError, TypeError) as error:
+            keys = " ".join(str(row[name]) for name in _KEY_ATTRIBUTES if name in row)
+            raise UnreadableRow(
+                f"{keys}: {error!r}. The row is damaged, which 'tallybook verify' looks into, or an earlier version "
+                "has written it: CHANGELOG.md says what to do with tables of earlier versions"
+            ) from error
+
+    return reading
 
 
 class _Course:

@@ -33,7 +33,7 @@ from chalicelib.escrow.order import (
     Wallet,
     World,
 )
-from chalicelib.stores.dynamodb import Row
+from chalicelib.stores.dynamodb import Row, reads_row
 
 ORDER, PAYIN, PAYOUT, REFUND, CUSTOMER, WALLET = "order", "payin", "payout", "refund", "customer", "wallet"
 """Kinds: first parts of the sort keys, and names of the counters with an s."""
@@ -190,8 +190,9 @@ def row_of_order(order: Order) -> Row:
     return row
 
 
+@reads_row
 def order_of(row: Row) -> Order:
-    """Return the order in a row. KeyError, ValueError or TypeError where it is none."""
+    """Return the order in a row. Raises UnreadableRow."""
     return Order(
         place=place_of(row["owner"]),
         order_id=number_in(row["entry"]),
@@ -221,6 +222,7 @@ def row_of_payin(payin: Payin) -> Row:
     return key | _plain(payin, _PAYIN_PLAIN) | {"type": payin.type.value, "status": payin.status.value} | parties
 
 
+@reads_row
 def payin_of(row: Row) -> Payin:
     return Payin(
         place=place_of(row["owner"]),
@@ -238,6 +240,7 @@ def row_of_payout(payout: Payout) -> Row:
     return key | _plain(payout, _PAYOUT_PLAIN) | {"status": payout.status.value}
 
 
+@reads_row
 def payout_of(row: Row) -> Payout:
     place, status = place_of(row["owner"]), PayoutStatus(row["status"])
     return Payout(place=place, payout_id=number_in(row["entry"]), status=status, **_taken(row, _PAYOUT_PLAIN))
@@ -248,6 +251,7 @@ def row_of_refund(refund: Refund) -> Row:
     return key | _plain(refund, _REFUND_PLAIN) | {"status": refund.status.value}
 
 
+@reads_row
 def refund_of(row: Row) -> Refund:
     place, status = place_of(row["owner"]), RefundStatus(row["status"])
     return Refund(place=place, refund_id=number_in(row["entry"]), status=status, **_taken(row, _REFUND_PLAIN))
@@ -258,6 +262,7 @@ def row_of_customer(customer: Customer) -> Row:
     return row | {"metadata": json_text(customer.metadata), "wallets": dict(customer.wallets)}
 
 
+@reads_row
 def customer_of(row: Row) -> Customer:
     return Customer(
         place=place_of(row["owner"]),
@@ -273,6 +278,7 @@ def row_of_wallet(wallet: Wallet) -> Row:
     return key | _plain(wallet, _WALLET_PLAIN) | {"currency": asdict(wallet.currency)}
 
 
+@reads_row
 def wallet_of(row: Row) -> Wallet:
     place, currency = place_of(row["owner"]), Currency(**row["currency"])
     return Wallet(place=place, wallet_id=number_in(row["entry"]), currency=currency, **_taken(row, _WALLET_PLAIN))

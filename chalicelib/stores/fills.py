@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from chalicelib.core.vocabulary import OrderType, Side
-from chalicelib.stores.dynamodb import Database, Row
+from chalicelib.stores.dynamodb import Database, Row, reads_row
 from chalicelib.stores.keys import TIME_MS_MAX, greatest_id, least_id
 
 TABLE = "fills"
@@ -98,6 +98,7 @@ def row_of(fill: Fill) -> Row:
     }
 
 
+@reads_row
 def _fill_of(row: Row) -> Fill:
     values = {name: row[name] for name in Fill.__slots__} | {
         "side": Side(row["side"]),

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from chalicelib.signed.order import DECIMALS_MAX, customer_of
-from chalicelib.stores.dynamodb import ConditionFailed, Database, Put, Row
+from chalicelib.stores.dynamodb import ConditionFailed, Database, Put, Row, reads_row
 from chalicelib.stores.tokens import Tokens
 from chalicelib.tenancy import TenancyRefused
 
@@ -129,6 +129,7 @@ def _facts_of(stock: Stock) -> Row:
     return {"stock": stock.address} | decimals
 
 
+@reads_row
 def _stock_of(row: Row) -> Stock:
     return Stock(row["stock"], row.get("decimals", DECIMALS_USUAL))
 

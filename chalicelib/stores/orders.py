@@ -15,7 +15,7 @@ from itertools import chain, islice
 from ulid import ULID
 
 from chalicelib.core.vocabulary import CloseReason, OrderStatus, OrderType, PlaceOrder, Side, TimeInForce
-from chalicelib.stores.dynamodb import Database, Put, Row, Update, Write, batched
+from chalicelib.stores.dynamodb import Database, Put, Row, Update, Write, batched, reads_row
 from chalicelib.stores.keys import TIME_MS_MAX, greatest_id, least_id
 
 TABLE = "orders"
@@ -120,8 +120,9 @@ def admitted_row(owner: str, book_id: str, order: PlaceOrder) -> Row:
     } | {name: extra for name, extra in extras.items() if extra is not None}
 
 
+@reads_row
 def placed_of(row: Row) -> PlaceOrder:
-    """Return the command that placed an order, as it was admitted. Raises KeyError, ValueError or TypeError."""
+    """Return the command that placed an order, as it was admitted. Raises UnreadableRow."""
     price, value, expires_at_ms = row["price"], row.get("value"), row.get("expires_at_ms")
     return PlaceOrder(
         order_id=str(row["order_id"]),
@@ -310,6 +311,7 @@ def _projection(order: tuple[str, str], update: OrderUpdate, sequence: int, at_m
     )
 
 
+@reads_row
 def _order_of(row: Row) -> OrderRow:
     reason = row.get("reason")
     return OrderRow(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from chalicelib.core.consistency import Inconsistent
 from chalicelib.escrow.lifecycle import Status
 from chalicelib.escrow.order import Place
-from chalicelib.stores.dynamodb import Database, Put, Row, Write
+from chalicelib.stores.dynamodb import Database, Put, Row, Write, reads_row
 
 TABLE = "outbox"
 NUMBERS_MAX = 10
@@ -71,7 +71,8 @@ def _key(place: Place, command: str, number: int) -> Row:
     return {"owner": _owner(place), "entry": f"{command}/{number}"}
 
 
+@reads_row
 def outbox_row_of(row: Row) -> OutboxRow:
-    """Return what a row tells. KeyError, ValueError or TypeError where it is none."""
+    """Return what a row tells. Raises UnreadableRow."""
     left = None if row["from"] is None else Status(row["from"])
     return OutboxRow(row["order_id"], row["event"], left, Status(row["to"]), row["at"], row["version"])

@@ -24,7 +24,7 @@ from dataclasses import dataclass, field, fields, replace
 
 from chalicelib.signed.lifecycle import Lock, State, Status, next_lapse_s
 from chalicelib.signed.order import Hold, SignedOrder, amount_of, customer_of, order_id_of
-from chalicelib.stores.dynamodb import Row
+from chalicelib.stores.dynamodb import Row, reads_row
 from chalicelib.stores.instruments import DECIMALS_USUAL
 
 ORDER = "order"
@@ -216,8 +216,9 @@ def _index_members(stored: StoredOrder) -> Row:
     }
 
 
+@reads_row
 def order_of(row: Row) -> StoredOrder:
-    """Return the order in a row. KeyError, ValueError or TypeError where the row is not one."""
+    """Return the order in a row. Raises UnreadableRow."""
     lock = None
     if "locked_by" in row:
         lock = Lock(row["locked_by"], row["locked_at_s"], row["lock_expires_at_s"])
@@ -260,8 +261,9 @@ def fill_rows(stored: StoredOrder, fill: Fill) -> tuple[Row, Row]:
     return order_owned | facts, {"owner": taker_owner(stored.instance, fill.taker), "entry": entry} | facts
 
 
+@reads_row
 def fill_of(row: Row) -> Fill:
-    """Return the fill in a row. KeyError, ValueError or TypeError where the row is not one."""
+    """Return the fill in a row. Raises UnreadableRow."""
     facts = {fact.name: row[fact.name] for fact in fields(Fill)}
     return Fill(**facts | {"status": Status(facts["status"])})
 
@@ -286,8 +288,9 @@ def _seen_facts(stored: StoredOrder) -> Row:
     return facts | {"order_id": stored.order_id}
 
 
+@reads_row
 def seen_of(row: Row) -> Seen:
-    """Return what a taker sees by this row. KeyError or ValueError where the row is not one."""
+    """Return what a taker sees by this row. Raises UnreadableRow."""
     kind, created_at_s, order_hash = row["entry"].split("/")
     return Seen(
         order_id=row["order_id"],

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, fields
 from ulid import ULID
 
 from chalicelib.ascii_case import ascii_lower
-from chalicelib.stores.dynamodb import Database, Put, Row, TransactionRefused, Write
+from chalicelib.stores.dynamodb import Database, Put, Row, TransactionRefused, Write, reads_row
 from chalicelib.stores.requests import ReceiptExists
 
 TABLE = "tokens"
@@ -103,5 +103,6 @@ def _key(instance: str, address: str) -> dict[str, str]:
     return {"instance": instance, "entry": f"{LISTED}{address}"}
 
 
+@reads_row
 def _token_of(row: Row) -> Token:
     return Token(**{field.name: row[field.name] for field in fields(Token)})

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from ulid import ULID
 
 from chalicelib.core.transactions import Movement, Transaction, TransactionType
-from chalicelib.stores.dynamodb import Database, Put, Row, Write, whole
+from chalicelib.stores.dynamodb import Database, Put, Row, Write, reads_row, whole
 from chalicelib.stores.keys import TIME_MS_MAX, customer_key, greatest_id, least_id, transactions_key
 
 TABLE = "accounts"
@@ -150,8 +150,9 @@ def owners(instance: str, transaction: Transaction) -> list[str]:
     return [transactions_key(instance), *dict.fromkeys(customer_key(instance, customer) for customer in customers)]
 
 
+@reads_row
 def transaction_of(row: Row) -> Transaction:
-    """Return the transaction in a row. KeyError, ValueError or TypeError where the row is not one."""
+    """Return the transaction in a row. Raises UnreadableRow."""
     transaction = Transaction(
         row["entry"].removeprefix(f"{TRANSACTION}/"),
         TransactionType(row["kind"]),
