@@ -824,6 +824,13 @@ GUARDS = [
         "tests/test_due_work.py::test_a_sweep_that_only_fails_ends_and_the_next_one_begins_after_it",
     ),
     Guard(
+        "what is stuck does not use up the sweeps, however much it is",
+        "chalicelib/due_work.py",
+        "isinstance(error, self._transient) and not self._is_stuck(name)",
+        "True",
+        "tests/test_due_work.py::test_what_is_stuck_takes_no_sweep_from_others_however_much_it_is",
+    ),
+    Guard(
         "a signed query reads as one query only",
         "chalicelib/wire/stove/signature.py",
         "for byte in range(256) if byte not in stay}",

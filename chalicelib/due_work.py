@@ -5,8 +5,9 @@ What fails is left alone for a while, longer each time, and then tried again::
     failed once --30 s--> again --1 min--> again --2 min--> ... --16 min at most--> again
 
 From the third time on it is *stuck*: an error is logged each time, and as long as it is due every sweep counts it in
-the metric ``SweepsStuck``, on which an alarm stands. After twenty failures in a row a sweep ends, for most likely the
-tables are out of reach. The next one leaves those twenty alone and begins after them, so nothing is kept for ever.
+the metric ``SweepsStuck``, on which an alarm stands. After twenty transient failures in a row a sweep ends, for most
+likely the tables are out of reach. Neither what is stuck nor a fault of the work itself counts among the twenty, so
+what lies behind has its turn, however many of them there are.
 
 What has failed is remembered by this process only. A new one tries it at once, and finds it stuck after three times.
 """
@@ -76,7 +77,8 @@ class DueWork(Generic[T]):
                 try:
                     done += do(piece)
                 except Exception as error:  # whatever is wrong with one piece of work must not stop the others
-                    failed, in_a_row = failed + 1, in_a_row + 1
+                    failed += 1
+                    in_a_row += isinstance(error, self._transient) and not self._is_stuck(name)
                     self._note(name, now_s, error)
                 else:
                     in_a_row = 0

@@ -87,6 +87,17 @@ def test_a_sweep_that_only_fails_ends_and_the_next_one_begins_after_it(due: DueW
     assert due.sweep(range(many + 3), clerk, 1) == WorkDone(done=3, failed=5)
 
 
+@pytest.mark.parametrize("error", [Unavailable, KeyError])
+def test_what_is_stuck_takes_no_sweep_from_others_however_much_it_is(due: DueWork[int], error: type[Exception]) -> None:
+    """Sweeps come every minute: what is tried again meanwhile must not be all that they ever come to."""
+    many = PAUSE_S_MAX // 60 * FAILURES_IN_A_ROW_MAX + 80
+    clerk = Clerk(*range(many), error=error)
+    done = [due.sweep([*range(many), many + sweep], clerk, 60 * sweep).done for sweep in range(200)]
+    assert set(done[-20:]) == {1}
+    if error is KeyError:
+        assert set(done) == {1}, "a fault of the work itself says nothing of the tables"
+
+
 def test_memory_of_failures_has_a_bound(due: DueWork[int], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(due_work, "REMEMBERED_MAX", 10)
     for number in range(0, 100, 5):
