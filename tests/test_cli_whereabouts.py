@@ -62,7 +62,7 @@ def say(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 @pytest.fixture
 def prefix(embedded_engine_url: str) -> Iterator[str]:
     client = boto3.client("dynamodb", endpoint_url=embedded_engine_url, region_name="us-east-1")
-    prefix = own_prefix(f"where{next(_prefixes)}")
+    prefix = own_prefix(f"a-where{next(_prefixes)}")
     create_tables(client, prefix)
     yield prefix
     for name in TABLES:

@@ -76,7 +76,6 @@ LATER = cases(
     ("keys over the wire",      "POST",  f"{ORDERS}/keys"),
     ("T1 instances",            "POST",  "/instances"),
     ("credits of the API",      "GET",   f"{ORDERS}/credits"),
-    ("the root",                "GET",   "/"),
     ("the prefix of books",     "GET",   ORDERS),
     ("the prefix of the ledger", "GET",  LEDGER),
 )  # fmt: skip
@@ -98,9 +97,13 @@ def test_what_cannot_be_posted_to_a_customer_is_another_method(client: Client) -
 
 
 def test_t1_a_book_that_settles_on_chain_cannot_be_asked_for(desk: Desk) -> None:
-    """The member is unknown, so it is ignored (T2)."""
-    book = {"tokenAddress": QUOTE, "quoteTokenAddress": BASE, "name": "n", "symbol": "s", "settlementMode": "ON_CHAIN"}
-    made = data_of(desk.send("POST", BOOKS, body=json_body(book)), 201)
+    """It would be another book than the one that was asked for (T48)."""
+    book = {"tokenAddress": QUOTE, "quoteTokenAddress": BASE, "name": "n", "symbol": "s"}
+    before = desk.world.tables()
+    refused = desk.send("POST", BOOKS, body=json_body(book | {"settlementMode": "ON_CHAIN"}))
+    assert outcome_of(refused) == (400, "VALIDATION_ERROR")
+    assert desk.world.tables() == before
+    made = data_of(desk.send("POST", BOOKS, body=json_body(book | {"settlementMode": "OFF_CHAIN"})), 201)
     assert made["settlementMode"] == "OFF_CHAIN"
 
 

@@ -23,9 +23,12 @@ _DECIMAL = re.compile(r"(0|[1-9][0-9]*)(\.[0-9]+)?")
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A JSON number by its text."""
+    """A JSON number by its text. Zero is false, however it is written, as of other numbers."""
 
     text: str
+
+    def __bool__(self) -> bool:
+        return bool(self.text.lower().partition("e")[0].strip("-0."))
 
 
 class NotAnAmount(ValueError):
