@@ -30,8 +30,9 @@ JSON, URLENCODED, MULTIPART = "application/json", "application/x-www-form-urlenc
 
 _BRACKETS = re.compile(r"\[([^\[\]]*)\]")
 _INDEX = re.compile(r"[0-9]{1,9}")
-_BEGIN_OF_JSON = re.compile(r'[\s\ufeff\0]*[{\["]')
-"""Of JSON in a form: blanks, a byte order mark, and the zero bytes of UTF-16 and UTF-32 may stand in front of it."""
+_BEFORE_JSON = " \t\n\r\f\v\ufeff\0"
+"""What may stand in front of JSON in a form: blanks, a byte order mark, the zero bytes of UTF-16 and UTF-32."""
+_BEGINNINGS_OF_JSON = ("{", "[", '"')
 
 
 class UnreadableBody(Exception):
@@ -88,7 +89,7 @@ def _urlencoded(content: bytes) -> list[tuple[str, str]]:
         fields = parse_qsl(content.decode(), keep_blank_values=True, errors="strict")
     except ValueError as error:  # not UTF-8, encoded or not
         raise UnreadableBody("must be UTF-8 text") from error
-    if fields and _BEGIN_OF_JSON.match(fields[0][0]):
+    if fields and fields[0][0].lstrip(_BEFORE_JSON).startswith(_BEGINNINGS_OF_JSON):
         raise UnreadableBody(f"is JSON, or a field without a name; JSON needs the content type {JSON}")
     return fields
 
