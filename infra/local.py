@@ -24,10 +24,11 @@ from pathlib import Path
 from typing import IO
 
 import boto3
-from botocore.exceptions import ProfileNotFound
+from botocore.exceptions import BotoCoreError, ClientError, ProfileNotFound
 
 from chalicelib import redrive, wiring
 from chalicelib.cli.arguments import CommandFailed
+from chalicelib.cli.whereabouts import said_of
 from chalicelib.watching import logger
 from infra import demo, engine, escrow_demo, settings, taker_demo
 from infra.endpoint import refuse_dead_endpoint
@@ -86,6 +87,9 @@ class LocalRun:
         except (StartRefused, wiring.NoMasterKey) as refusal:
             complain(f"Tallybook did not start: {refusal}")
             exit_code = 1
+        except (BotoCoreError, ClientError) as error:
+            complain(f"Tallybook stops: {said_of(error)}")
+            exit_code = 1
         except (Failed, CommandFailed) as failure:
             complain(f"Tallybook stops: {failure}")
             exit_code = 1
@@ -106,6 +110,7 @@ class LocalRun:
         os.environ.setdefault("TALLYBOOK_PUBLIC_INSTANCE", demo.INSTANCE)
         os.environ.setdefault("POWERTOOLS_METRICS_DISABLED", "true")
         logger.setLevel(os.environ.setdefault("POWERTOOLS_LOG_LEVEL", "WARNING"))
+        refuse_unreadable_rate()
         stream_arn = self._prepare_tables()
         demo.seed()
         taker_demo.seed()
@@ -237,6 +242,14 @@ def aws_defaults(look_for_credentials: bool) -> tuple[str | None, bool]:
     except ProfileNotFound:
         return None, False
     return session.region_name, look_for_credentials and session.get_credentials() is not None
+
+
+def refuse_unreadable_rate() -> None:
+    """Read the rate of strangers, which the API reads at its first request by one. Raises StartRefused."""
+    try:
+        wiring.public_allowance()
+    except ValueError as error:
+        raise StartRefused(f"{error}.") from error
 
 
 def replace_environment(environment: dict[str, str]) -> None:

@@ -11,6 +11,7 @@ from botocore.exceptions import (
     BotoCoreError,
     ClientError,
     EndpointConnectionError,
+    InvalidRegionError,
     NoCredentialsError,
     NoRegionError,
     PartialCredentialsError,
@@ -37,6 +38,8 @@ def said_of(error: Exception) -> str:
     cause = error if isinstance(error, (BotoCoreError, ClientError)) else error.__cause__
     if isinstance(cause, NoRegionError):
         return f"no region is named. {VARIABLES}"
+    if isinstance(cause, InvalidRegionError):
+        return f"{cause} {VARIABLES}"
     if isinstance(cause, (NoCredentialsError, PartialCredentialsError)):
         return f"there are no credentials ({cause}). {VARIABLES}"
     if isinstance(cause, EndpointConnectionError):

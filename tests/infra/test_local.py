@@ -174,6 +174,22 @@ def test_a_directory_that_became_read_only_is_one_clear_line(tmp_path: Path) -> 
     assert f"nothing can be kept in {tmp_path} (Read-only file system)" in line
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("TALLYBOOK_MASTER_KEY", "short", "no master key of 32 characters"),
+        ("TALLYBOOK_PUBLIC_REQUESTS_PER_MINUTE", "many", "TALLYBOOK_PUBLIC_REQUESTS_PER_MINUTE must be a whole number"),
+        ("TALLYBOOK_TABLE_PREFIX", "a/b", "TALLYBOOK_TABLE_PREFIX"),
+        ("AWS_DEFAULT_REGION", "x_y", "x_y"),
+    ],
+)
+def test_a_variable_that_cannot_be_meant_is_told_in_words(tmp_path: Path, name: str, value: str, told: str) -> None:
+    ended = start(tmp_path, PORT=str(free_port(0)), **{name: value})
+    assert ended.returncode == 1
+    assert told in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
 def test_a_dead_endpoint_is_one_clear_line(tmp_path: Path) -> None:
     url = f"http://{HOST}:{free_port(0)}"
     ended = start(tmp_path, PORT=str(free_port(0)), AWS_ENDPOINT_URL_DYNAMODB=url)
