@@ -91,6 +91,11 @@ def test_a_wrong_region_is_named(say: Say, embedded_engine_url: str, prefix: str
     assert "region eu-west-3 (by AWS_DEFAULT_REGION)" in said
 
 
+def test_a_region_that_is_none_is_named_and_not_taken_for_an_endpoint(say: Say, embedded_engine_url: str) -> None:
+    said = say(embedded_engine_url, {"AWS_DEFAULT_REGION": "x_y"})
+    assert "tallybook: x_y is no region. tallybook reads AWS_DEFAULT_REGION" in said
+
+
 def test_a_table_that_is_missing_is_named(say: Say, embedded_engine_url: str, prefix: str) -> None:
     client = boto3.client("dynamodb", endpoint_url=embedded_engine_url, region_name="us-east-1")
     for table in ("accounts", "tenants"):

@@ -72,6 +72,8 @@ def _require_url() -> None:
     """Raise CommandFailed where a variable names an endpoint that is no URL."""
     try:
         wiring.database()
+    except BotoCoreError:  # a region that is none is a ValueError too
+        raise
     except ValueError as error:
         raise CommandFailed(f"AWS_ENDPOINT_URL_DYNAMODB or AWS_ENDPOINT_URL: {error}. {VARIABLES}") from error
 

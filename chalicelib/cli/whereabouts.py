@@ -39,7 +39,7 @@ def said_of(error: Exception) -> str:
     if isinstance(cause, NoRegionError):
         return f"no region is named. {VARIABLES}"
     if isinstance(cause, InvalidRegionError):
-        return f"{cause} {VARIABLES}"
+        return f"{cause.kwargs['region_name']} is no region. {VARIABLES}"
     if isinstance(cause, (NoCredentialsError, PartialCredentialsError)):
         return f"there are no credentials ({cause}). {VARIABLES}"
     if isinstance(cause, EndpointConnectionError):
