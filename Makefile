@@ -67,7 +67,7 @@ costs: $(INSTALLED)
 
 # Every call of every crash scenario meets every fault, over the embedded engine too. Takes half an hour.
 sweep: $(INSTALLED)
-	TALLYBOOK_FULL_SWEEP=1 $(BIN)/python -m pytest tests/test_crashes.py
+	TALLYBOOK_FULL_SWEEP=1 $(BIN)/python -m pytest tests/services/books/test_crashes.py
 
 # SEEDS=10000 says how many runs, FIRST=1 which seed comes first; one seed alone: make simulate SEEDS=1 FIRST=4711
 simulate: $(INSTALLED)
@@ -77,7 +77,7 @@ simulate: $(INSTALLED)
 soak: $(INSTALLED)
 	$(BIN)/python benchmarks/soak.py $(if $(SECONDS),--seconds $(SECONDS))
 
-# Every small fault in the core that mutmut knows, against tests/core: docs/mutations.md. Takes five to ten minutes.
+# Every small fault in the core that mutmut knows, against tests/domain: docs/mutations.md. Takes five to ten minutes.
 mutants: $(INSTALLED)
 	$(BIN)/python benchmarks/mutants.py
 

@@ -20,18 +20,18 @@ from chalice import Chalice, Rate, Response
 from chalice.app import CloudWatchEvent, DynamoDBEvent
 
 from chalicelib import wiring
-from chalicelib.core.consistency import Inconsistent
-from chalicelib.watching import invocation
-from chalicelib.wire.http import HttpRequest, HttpResponse, path_served
-from chalicelib.wire.mounts import is_of_escrow_desk, is_of_no_desk, is_of_taker_desk, is_of_trade_desk
-from chalicelib.wire.trusset.paths import ROUTES
+from chalicelib.apis.book.paths import ROUTES
+from chalicelib.apis.kit.http import HttpRequest, HttpResponse, path_served
+from chalicelib.apis.kit.mounts import is_of_escrow_desk, is_of_no_desk, is_of_taker_desk, is_of_trade_desk
+from chalicelib.support.consistency import Inconsistent
+from chalicelib.support.telemetry import invocation
 
 if TYPE_CHECKING:
-    from chalicelib.wire.front import Front
-    from chalicelib.wire.ripio.routes import TradeDesk
-    from chalicelib.wire.stove.routes import TakerDesk
-    from chalicelib.wire.trusset.routes import BookDesk
-    from chalicelib.wire.truust.routes import TruustDesk
+    from chalicelib.apis.book.routes import BookDesk
+    from chalicelib.apis.escrow.routes import TruustDesk
+    from chalicelib.apis.front import Front
+    from chalicelib.apis.taker.routes import TakerDesk
+    from chalicelib.apis.trade.routes import TradeDesk
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 CAUGHT_SEGMENTS_MAX = 10
@@ -45,20 +45,22 @@ SWEEP_EVERY_MINUTES = 1
 SWEEP_RUN_S = 45
 """Of the minute that a sweep may take; what is left then is the next one's."""
 
-app = Chalice(app_name="tallybook", configure_logs=False)  # its log is the one of ``watching``, which has its name
+app = Chalice(
+    app_name="tallybook", configure_logs=False
+)  # its log is the one of ``support.telemetry``, which has its name
 app.api.binary_types.append("multipart/form-data")  # API Gateway hands such a body over byte for byte
 
 
 @cache
 def _book_desk() -> BookDesk:
-    from chalicelib.wire.trusset.routes import BookDesk
+    from chalicelib.apis.book.routes import BookDesk
 
     return BookDesk(wiring.database(), wiring.counters())
 
 
 @cache
 def _trade_desk() -> TradeDesk:
-    from chalicelib.wire.ripio.routes import TradeDesk
+    from chalicelib.apis.trade.routes import TradeDesk
 
     return TradeDesk(
         wiring.database(),
@@ -73,7 +75,7 @@ def _trade_desk() -> TradeDesk:
 
 @cache
 def _taker_desk() -> TakerDesk:
-    from chalicelib.wire.stove.routes import TakerDesk
+    from chalicelib.apis.taker.routes import TakerDesk
 
     return TakerDesk(
         wiring.database(),
@@ -86,14 +88,14 @@ def _taker_desk() -> TakerDesk:
 
 @cache
 def _escrow_desk() -> TruustDesk:
-    from chalicelib.wire.truust.routes import TruustDesk
+    from chalicelib.apis.escrow.routes import TruustDesk
 
     return TruustDesk(wiring.database(), wiring.counters())
 
 
 @cache
 def _front() -> Front:
-    from chalicelib.wire.front import Front
+    from chalicelib.apis.front import Front
 
     return Front(wiring.counters(), time.monotonic)
 
@@ -153,7 +155,7 @@ for _depth in range(CAUGHT_SEGMENTS_MAX + 1):
 )
 def match_inbox(event: DynamoDBEvent) -> dict[str, Any]:
     """Match what has arrived in the inbox; what could not be matched is delivered again."""
-    from chalicelib.stream import match_records
+    from chalicelib.services.books.stream import match_records
 
     records = event.to_dict()["Records"]
     with invocation("match_inbox", event.context):

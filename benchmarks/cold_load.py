@@ -21,18 +21,19 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 import boto3
 
 from benchmarks.core import commands
-from chalicelib.core.book import Book
-from chalicelib.core.config import BookConfig
-from chalicelib.core.journal import draft
-from chalicelib.core.matching import place
-from chalicelib.core.snapshot import BookState
-from chalicelib.core.vocabulary import PlaceOrder, Side
-from chalicelib.loading import LoadedBook, Loading
-from chalicelib.stores.books import Books
-from chalicelib.stores.dynamodb import Database, batched
-from chalicelib.stores.journal import Journal
-from chalicelib.stores.keys import book_key
-from chalicelib.stores.snapshots import Snapshots
+from chalicelib.domain.books.book import Book
+from chalicelib.domain.books.config import BookConfig
+from chalicelib.domain.books.journal import draft
+from chalicelib.domain.books.matching import place
+from chalicelib.domain.books.snapshot import BookState
+from chalicelib.domain.books.vocabulary import PlaceOrder
+from chalicelib.domain.ledger.amounts import Side
+from chalicelib.domain.ledger.owners import book_key
+from chalicelib.services.books.loading import LoadedBook, Loading
+from chalicelib.tables.books import Books
+from chalicelib.tables.dynamodb import Database, batched
+from chalicelib.tables.journal import Journal
+from chalicelib.tables.snapshots import Snapshots
 from infra.engine import engine_answers, start_engine
 from infra.settings import HOST, free_port
 from infra.tables import create_tables

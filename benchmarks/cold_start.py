@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 import boto3
 
 from benchmarks.cold_load import engine_database
-from chalicelib.stores.dynamodb import Database
+from chalicelib.tables.dynamodb import Database
 from infra.settings import ROOT
 from infra.slimming import slim
 from infra.tables import create_tables

@@ -14,11 +14,11 @@ from time import perf_counter
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from chalicelib.core.book import Book
-from chalicelib.core.events import Traded
-from chalicelib.core.ledger import hold_of_limit
-from chalicelib.core.matching import place
-from chalicelib.core.vocabulary import BookRules, OrderType, PlaceOrder, Side, TimeInForce
+from chalicelib.domain.books.book import Book
+from chalicelib.domain.books.events import Traded
+from chalicelib.domain.books.matching import place
+from chalicelib.domain.books.vocabulary import BookRules, OrderType, PlaceOrder, TimeInForce
+from chalicelib.domain.ledger.amounts import Side, hold_of_limit
 
 COMMANDS = 200_000
 ROUNDS = 5

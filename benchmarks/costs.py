@@ -21,7 +21,7 @@ from app import SWEEP_RUN_S
 from benchmarks.cold_load import engine_database
 from benchmarks.order_paths import Path as OrderPath
 from benchmarks.order_paths import Step, paths, swept_steps
-from chalicelib.stores.dynamodb import Database
+from chalicelib.tables.dynamodb import Database
 from infra.tables import create_tables
 
 RATES = (1, 100, 10_000)

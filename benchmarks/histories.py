@@ -10,18 +10,19 @@ from typing import Any
 
 from ulid import ULID
 
-from chalicelib.core.book import Book
-from chalicelib.core.config import BookConfig
-from chalicelib.core.journal import Head, draft, head_of
-from chalicelib.core.matching import place
-from chalicelib.core.vocabulary import OrderStatus, OrderType, PlaceOrder, Side, TimeInForce
-from chalicelib.stores import fills, orders
-from chalicelib.stores.books import Books
-from chalicelib.stores.dynamodb import Database, IsDone, Row, Write, batched
-from chalicelib.stores.fills import Fill
-from chalicelib.stores.journal import Journal
-from chalicelib.stores.keys import book_key, customer_key
-from chalicelib.stores.tenants import Tenants, instance_id
+from chalicelib.domain.books.book import Book
+from chalicelib.domain.books.config import BookConfig
+from chalicelib.domain.books.fills import Fill
+from chalicelib.domain.books.journal import Head, draft, head_of
+from chalicelib.domain.books.matching import place
+from chalicelib.domain.books.vocabulary import OrderStatus, OrderType, PlaceOrder, TimeInForce
+from chalicelib.domain.ledger.amounts import Side
+from chalicelib.domain.ledger.owners import book_key, customer_key
+from chalicelib.tables import fills, orders
+from chalicelib.tables.books import Books
+from chalicelib.tables.dynamodb import Database, IsDone, Row, Write, batched
+from chalicelib.tables.journal import Journal
+from chalicelib.tables.tenants import Tenants, instance_id
 
 INSTANCE_REF = "bench001"
 INSTANCE = instance_id(INSTANCE_REF)

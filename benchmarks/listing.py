@@ -31,12 +31,12 @@ from benchmarks.cold_load import engine_database
 from benchmarks.core import commands
 from benchmarks.histories import API_KEY, BOOK, write_history, write_tape, write_venue
 from benchmarks.meter import Cost, metered
-from chalicelib.clock import now_ms
-from chalicelib.stores import tenants
-from chalicelib.stores.dynamodb import Database
-from chalicelib.stores.orders import INDEX_LAG_MS_MAX
-from chalicelib.wire.http import HttpRequest
-from chalicelib.wire.trusset.routes import LIST, TRADES_OF_BOOK, TRADES_OF_CUSTOMER, BookDesk
+from chalicelib.apis.book.routes import LIST, TRADES_OF_BOOK, TRADES_OF_CUSTOMER, BookDesk
+from chalicelib.apis.kit.http import HttpRequest
+from chalicelib.support.clock import now_ms
+from chalicelib.tables import tenants
+from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.orders import INDEX_LAG_MS_MAX
 from infra.tables import table_definitions
 
 HISTORIES = (100, 10_000, 100_000)

@@ -13,8 +13,8 @@ from time import process_time
 from typing import Any
 
 from benchmarks import units
-from chalicelib.stores.dynamodb import Database
-from chalicelib.stores.side_by_side import in_turn
+from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.parallel import in_turn
 from chalicelib.wiring import WRITES_AT_ONCE
 from infra.tables import table_definitions
 

@@ -1,6 +1,7 @@
 """How many small faults in the core its tests notice: ``python benchmarks/mutants.py``.
 
-mutmut changes the matching core, the journal and the settlement in one place at a time (a mutant) and runs tests/core
+mutmut changes the matching core, the journal and the settlement in one place at a time (a mutant) and runs
+tests/domain/books and tests/domain/ledger
 against each; a mutant that no test notices has survived. All of it happens in a temporary folder with an environment
 of its own: this repository is only read. The tests draw fewer random examples there, the same ones for every mutant.
 
@@ -26,7 +27,11 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from infra.pins import versions
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-MODULES = ("matching", "commands", "book", "journal", "ledger", "snapshot")
+MODULES = {
+    "matching": "books", "commands": "books", "book": "books", "journal": "books", "settlement": "books",
+    "amounts": "ledger", "snapshot": "books",
+}  # fmt: skip
+"""The room of each module in chalicelib/domain."""
 REQUIREMENTS = ("mutmut==3.8.1", "pytest", "hypothesis", "python-ulid")
 PROCESSES = 2
 MEMORY_BYTES_MAX = 2 * 2**30
@@ -38,7 +43,7 @@ PYPROJECT = """\
 [tool.mutmut]
 source_paths = ["chalicelib"]
 only_mutate = [{modules}]
-pytest_add_cli_args_test_selection = ["tests/core"]
+pytest_add_cli_args_test_selection = ["tests/domain/books", "tests/domain/ledger"]
 timeout_multiplier = 10.0
 timeout_constant = 30.0
 use_git_change_detection = false
@@ -81,14 +86,14 @@ def main(modules: list[str]) -> int:
 
 
 def copy_core(folder: Path, modules: list[str]) -> None:
-    """Copy what the core's tests need, and nothing else: no stores, no AWS, no fixtures of other suites."""
+    """Copy what the core's tests need, and nothing else: no tables, no AWS, no fixtures of other suites."""
     ignored = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(REPOSITORY / "chalicelib/core", folder / "chalicelib/core", ignore=ignored)
-    shutil.copytree(REPOSITORY / "tests/core", folder / "tests/core", ignore=ignored)
-    for package in ("chalicelib", "tests"):
+    for room in ("chalicelib/domain", "chalicelib/support", "tests/domain/books", "tests/domain/ledger"):
+        shutil.copytree(REPOSITORY / room, folder / room, ignore=ignored)
+    for package in ("chalicelib", "tests", "tests/domain"):
         shutil.copy(REPOSITORY / package / "__init__.py", folder / package)
     (folder / "tests/conftest.py").write_text(CONFTEST)
-    paths = ", ".join(f'"chalicelib/core/{module}.py"' for module in modules)
+    paths = ", ".join(f'"chalicelib/domain/{MODULES[module]}/{module}.py"' for module in modules)
     (folder / "pyproject.toml").write_text(PYPROJECT.format(modules=paths))
 
 

@@ -22,8 +22,8 @@ from ulid import ULID
 
 from benchmarks import units
 from benchmarks.histories import order_row
-from chalicelib.stores.dynamodb import encode
-from chalicelib.stores.orders import LIVE_INDEX
+from chalicelib.tables.dynamodb import encode
+from chalicelib.tables.orders import LIVE_INDEX
 from infra.tables import table_definitions
 
 PAGES = (1, 10, 50)

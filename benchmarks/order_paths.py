@@ -14,38 +14,39 @@ from time import process_time
 
 from benchmarks import units
 from benchmarks.meter import Bill, metered
-from chalicelib.admission import Admission
-from chalicelib.allowance import Allowance
-from chalicelib.clock import new_id, now_ms, now_s
-from chalicelib.core.config import BookConfig
-from chalicelib.core.transactions import Movement
-from chalicelib.escrow.commands import CreateCustomer, CreateOrder, Deposit, OpenPayin
-from chalicelib.escrow.desk import EscrowDesk, Swept
-from chalicelib.escrow.keys import EscrowKey, prefix_of
-from chalicelib.escrow.keys import key_id_of as key_id_of_escrow
-from chalicelib.escrow.money import Currency, FeeTerms
-from chalicelib.escrow.order import PayinType, Place, World
-from chalicelib.matcher import Matcher
-from chalicelib.movements import Movements
-from chalicelib.signed.desk import FillRequest, Signed, SignedOrderDesk
-from chalicelib.signed.order import SignedOrder
-from chalicelib.signed.settings import DeskSettings, TakerKey, key_id_of
-from chalicelib.stores import inbox
-from chalicelib.stores.books import Books
-from chalicelib.stores.dynamodb import Database, Row, batched, encode
-from chalicelib.stores.escrow_keys import EscrowKeys
-from chalicelib.stores.escrow_settings import EscrowDesks
-from chalicelib.stores.escrows import Escrows
-from chalicelib.stores.instruments import Instruments
-from chalicelib.stores.keys import book_key
-from chalicelib.stores.taker_keys import TakerKeys
-from chalicelib.stores.tenants import Tenants, instance_id
-from chalicelib.stores.tokens import Tokens, new_token
-from chalicelib.stream import match_records
-from chalicelib.wire.http import HttpRequest
-from chalicelib.wire.stove.gate import Gate as TakerGate
-from chalicelib.wire.trusset.routes import PLACE, BookDesk
-from chalicelib.wire.truust.gate import Gate as EscrowGate
+from chalicelib.apis.book.routes import PLACE, BookDesk
+from chalicelib.apis.escrow.gate import Gate as EscrowGate
+from chalicelib.apis.kit.http import HttpRequest
+from chalicelib.apis.taker.gate import Gate as TakerGate
+from chalicelib.domain.books.config import BookConfig
+from chalicelib.domain.escrow.commands import CreateCustomer, CreateOrder, Deposit, OpenPayin
+from chalicelib.domain.escrow.keys import EscrowKey, prefix_of
+from chalicelib.domain.escrow.keys import key_id_of as key_id_of_escrow
+from chalicelib.domain.escrow.money import Currency, FeeTerms
+from chalicelib.domain.escrow.order import PayinType, Place, World
+from chalicelib.domain.ledger.owners import book_key
+from chalicelib.domain.ledger.tokens import new_token
+from chalicelib.domain.ledger.transactions import Movement
+from chalicelib.domain.signed.order import SignedOrder
+from chalicelib.domain.signed.settings import DeskSettings, TakerKey, key_id_of
+from chalicelib.domain.tenancy.rate_limit import Allowance
+from chalicelib.services.books.admission import Admission
+from chalicelib.services.books.matcher import Matcher
+from chalicelib.services.books.stream import match_records
+from chalicelib.services.escrow.desk import EscrowDesk, Swept
+from chalicelib.services.ledger.movements import Movements
+from chalicelib.services.signed.desk import FillRequest, Signed, SignedOrderDesk
+from chalicelib.support.clock import new_id, now_ms, now_s
+from chalicelib.tables import inbox
+from chalicelib.tables.books import Books
+from chalicelib.tables.dynamodb import Database, Row, batched, encode
+from chalicelib.tables.escrow_keys import EscrowKeys
+from chalicelib.tables.escrow_settings import EscrowDesks
+from chalicelib.tables.escrows import Escrows
+from chalicelib.tables.instruments import Instruments
+from chalicelib.tables.taker_keys import TakerKeys
+from chalicelib.tables.tenants import Tenants, instance_id
+from chalicelib.tables.tokens import Tokens
 from infra.tables import table_definitions
 
 INSTANCE_REF = "bench001"

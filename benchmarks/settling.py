@@ -21,15 +21,16 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from benchmarks.cold_load import engine_database
 from benchmarks.costs import CALL_MS
 from benchmarks.order_paths import BOOK, INSTANCE, PRICE, QUANTITY, Counting, Venue, open_venue
-from chalicelib.admission import Admission, Admitted
-from chalicelib.clock import now_ms
-from chalicelib.core.config import OrderRequest
-from chalicelib.core.vocabulary import OrderType, Side, TimeInForce
-from chalicelib.expiring import Expiring
-from chalicelib.matcher import Matcher
-from chalicelib.stores.dynamodb import Database
-from chalicelib.stores.side_by_side import SideBySide, Together, in_turn
-from chalicelib.stream import match_records
+from chalicelib.domain.books.config import OrderRequest
+from chalicelib.domain.books.vocabulary import OrderType, TimeInForce
+from chalicelib.domain.ledger.amounts import Side
+from chalicelib.services.books.admission import Admission, Admitted
+from chalicelib.services.books.expiry import Expiring
+from chalicelib.services.books.matcher import Matcher
+from chalicelib.services.books.stream import match_records
+from chalicelib.support.clock import now_ms
+from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.parallel import SideBySide, Together, in_turn
 from chalicelib.wiring import WRITES_AT_ONCE
 from infra.tables import create_tables
 

@@ -30,7 +30,8 @@ import soak_client
 from soak_checks import problems_of, read_journals
 from soak_stack import CUSTOMERS, Stack, StackBroken
 
-from chalicelib import cli, wiring
+from chalicelib import wiring
+from chalicelib.ops import cli
 from infra.settings import ROOT
 
 SECONDS_MAX = 180
@@ -177,7 +178,7 @@ def _report(stack: Stack, tallies: list[soak_client.Tally], load_s: float) -> Re
 
 def _verify() -> list[str]:
     """Have the service's own verifier look at everything."""
-    command = [sys.executable, "-m", "chalicelib.cli", "verify", "--all"]
+    command = [sys.executable, "-m", "chalicelib.ops.cli", "verify", "--all"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     return [] if done.returncode == 0 else [f"tallybook verify --all: {done.stdout}{done.stderr}"]
 

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from chalicelib.core.vocabulary import CloseReason, OrderStatus
-from chalicelib.stores.books import Books
-from chalicelib.stores.dynamodb import Database, Row
-from chalicelib.stores.journal import Journal
+from chalicelib.domain.books.vocabulary import CloseReason, OrderStatus
+from chalicelib.tables.books import Books
+from chalicelib.tables.dynamodb import Database, Row
+from chalicelib.tables.journal import Journal
 
 
 @dataclass(slots=True)

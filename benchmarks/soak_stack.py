@@ -20,7 +20,7 @@ from types import TracebackType
 import boto3
 from soak_client import BookFacts
 
-from chalicelib import cli
+from chalicelib.ops import cli
 from infra import demo, engine, settings
 from infra.local import replace_environment
 from infra.processes import Child

@@ -24,12 +24,15 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from benchmarks.listing import ENDPOINT, HISTORIES, ROUNDS, TIMED_S_MAX, Measured, chosen_engine, machine
 from benchmarks.meter import metered
-from chalicelib.signed.lifecycle import Lock, State, Status
-from chalicelib.signed.order import NOTHING, SignedOrder, fill_id_of
-from chalicelib.signed.settings import DeskSettings
-from chalicelib.stores.dynamodb import Database, Row
-from chalicelib.stores.signed_orders import TABLE, Fill, StoredOrder
-from chalicelib.stores.signed_rows import (
+from chalicelib.apis.kit.http import HttpRequest
+from chalicelib.apis.taker.gate import Caller
+from chalicelib.apis.taker.lists import list_endpoints
+from chalicelib.domain.signed.lifecycle import Lock, State, Status
+from chalicelib.domain.signed.order import NOTHING, SignedOrder, fill_id_of
+from chalicelib.domain.signed.settings import DeskSettings
+from chalicelib.tables.dynamodb import Database, Row
+from chalicelib.tables.signed_orders import TABLE, Fill, StoredOrder
+from chalicelib.tables.signed_rows import (
     count_key,
     fill_rows,
     filled_row,
@@ -38,9 +41,6 @@ from chalicelib.stores.signed_rows import (
     row_of,
     unfinished_row,
 )
-from chalicelib.wire.http import HttpRequest
-from chalicelib.wire.stove.gate import Caller
-from chalicelib.wire.stove.lists import list_endpoints
 
 NOW_S = 1_737_082_824
 ORDER_EVERY_S = 60

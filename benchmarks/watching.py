@@ -21,16 +21,17 @@ from typing import Any, TextIO
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from chalicelib.clock import now_ms
-from chalicelib.core.config import OrderRequest
-from chalicelib.core.vocabulary import OrderType, Side, TimeInForce
-from chalicelib.match_watch import MatchWatch
-from chalicelib.matcher import Matcher
-from chalicelib.observing import UNWATCHED, MatchObserver
-from chalicelib.stores.dynamodb import Database
-from chalicelib.stream import match_records
-from chalicelib.watching import SERVICE, invocation, order_admitted, tell
-from chalicelib.wire.http import HttpRequest
+from chalicelib.apis.kit.http import HttpRequest
+from chalicelib.domain.books.config import OrderRequest
+from chalicelib.domain.books.vocabulary import OrderType, TimeInForce
+from chalicelib.domain.ledger.amounts import Side
+from chalicelib.services.books.matcher import Matcher
+from chalicelib.services.books.metrics import MatchWatch
+from chalicelib.services.books.stream import match_records
+from chalicelib.services.books.telemetry import UNWATCHED, MatchObserver
+from chalicelib.support.clock import now_ms
+from chalicelib.support.telemetry import SERVICE, invocation, order_admitted, tell
+from chalicelib.tables.dynamodb import Database
 from infra.tables import create_tables
 from tests.memory import MemoryDynamoDB
 from tests.world import BASE, INSTANCE, QUOTE, World, record_of

@@ -1,5 +1,5 @@
 """Builds the program from its environment, once a process: the only place that reads environment variables, with
-``watching``, which must know its own before anything else runs.
+``support.telemetry``, which must know its own before anything else runs.
 
 ``TALLYBOOK_TABLE_PREFIX`` (default ``tallybook``) names the tables; the standard AWS variables name the engine.
 The master key of the desks' secrets is ``TALLYBOOK_MASTER_KEY``, or the SSM parameter (SecureString) that
@@ -25,19 +25,19 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from botocore.session import Session
 
-from chalicelib.clock import now_ms, now_s
-from chalicelib.stores.dynamodb import Database
-from chalicelib.stores.side_by_side import SideBySide
-from chalicelib.watching import logger
+from chalicelib.support.clock import now_ms, now_s
+from chalicelib.support.telemetry import logger
+from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.parallel import SideBySide
 
 if TYPE_CHECKING:
-    from chalicelib.allowance import Allowance
-    from chalicelib.escrow.desk import EscrowDesk
-    from chalicelib.expiring import Expiring
-    from chalicelib.master_keys import MasterKeys
-    from chalicelib.match_watch import MatchWatch
-    from chalicelib.matcher import Matcher
-    from chalicelib.signed.desk import SignedOrderDesk
+    from chalicelib.domain.tenancy.master_keys import MasterKeys
+    from chalicelib.domain.tenancy.rate_limit import Allowance
+    from chalicelib.services.books.expiry import Expiring
+    from chalicelib.services.books.matcher import Matcher
+    from chalicelib.services.books.metrics import MatchWatch
+    from chalicelib.services.escrow.desk import EscrowDesk
+    from chalicelib.services.signed.desk import SignedOrderDesk
 
 CONNECTIONS_MAX = 32
 WRITES_AT_ONCE = 8
@@ -135,13 +135,13 @@ def previous_master_key() -> bytes | None:
 
 @cache
 def master_keys() -> MasterKeys:
-    from chalicelib.master_keys import MasterKeys
+    from chalicelib.domain.tenancy.master_keys import MasterKeys
 
     return MasterKeys(_read_master_key, _read_previous_master_key, time.monotonic)
 
 
 def _read_master_key() -> bytes:
-    from chalicelib.api_tokens import MASTER_KEY_BYTES_MIN
+    from chalicelib.domain.tenancy.api_tokens import MASTER_KEY_BYTES_MIN
 
     text = os.environ.get("TALLYBOOK_MASTER_KEY", "")
     if not text and (parameter := os.environ.get("TALLYBOOK_MASTER_KEY_PARAMETER", "")):
@@ -157,7 +157,7 @@ def _read_master_key() -> bytes:
 
 def _read_previous_master_key() -> bytes | None:
     """Return the key before; None where there is none. Raises what SSM does, logged."""
-    from chalicelib.api_tokens import MASTER_KEY_BYTES_MIN
+    from chalicelib.domain.tenancy.api_tokens import MASTER_KEY_BYTES_MIN
 
     text = os.environ.get("TALLYBOOK_MASTER_KEY_PREVIOUS", "")
     parameter = os.environ.get("TALLYBOOK_MASTER_KEY_PARAMETER", "")
@@ -185,8 +185,8 @@ def public_allowance() -> Allowance:
 
     ``TALLYBOOK_PUBLIC_REQUESTS_PER_MINUTE`` changes the rate, for a bucket of a sixth of it; 0: they are not counted.
     """
-    from chalicelib.allowance import Allowance
-    from chalicelib.strangers import ALLOWANCES, Door
+    from chalicelib.domain.tenancy.rate_limit import Allowance
+    from chalicelib.services.tenancy.strangers import ALLOWANCES, Door
 
     text = os.environ.get("TALLYBOOK_PUBLIC_REQUESTS_PER_MINUTE", "")
     if not text:
@@ -206,21 +206,21 @@ def public_instance() -> str | None:
 
 def orders_max() -> int:
     """Return how many open orders this process keeps in memory, by the memory that Lambda gives it (T55)."""
-    from chalicelib.keeping import UNBOUNDED_MEMORY_MB, orders_kept
+    from chalicelib.services.books.keeping import UNBOUNDED_MEMORY_MB, orders_kept
 
     return orders_kept(int(os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", UNBOUNDED_MEMORY_MB)))
 
 
 @cache
 def match_watch() -> MatchWatch:
-    from chalicelib.match_watch import MatchWatch
+    from chalicelib.services.books.metrics import MatchWatch
 
     return MatchWatch()
 
 
 @cache
 def matcher() -> Matcher:
-    from chalicelib.matcher import Matcher
+    from chalicelib.services.books.matcher import Matcher
 
     return Matcher(database(), now_ms, match_watch(), orders_max=orders_max())
 
@@ -228,7 +228,7 @@ def matcher() -> Matcher:
 @cache
 def releasing_matcher() -> Matcher:
     """Return a matcher that takes parked books: for the operator who releases them (T53)."""
-    from chalicelib.matcher import Matcher
+    from chalicelib.services.books.matcher import Matcher
 
     return Matcher(database(), now_ms, match_watch(), takes_parked=True)
 
@@ -236,8 +236,8 @@ def releasing_matcher() -> Matcher:
 @cache
 def expiring() -> Expiring:
     """Return what looks at orders that expire, with a matcher of its own: it may run beside ``matcher``."""
-    from chalicelib.expiring import Expiring
-    from chalicelib.matcher import Matcher
+    from chalicelib.services.books.expiry import Expiring
+    from chalicelib.services.books.matcher import Matcher
 
     return Expiring(database(), Matcher(database(), now_ms, match_watch(), orders_max=orders_max()), now_ms)
 
@@ -245,20 +245,20 @@ def expiring() -> Expiring:
 @cache
 def signed_order_desk() -> SignedOrderDesk:
     """Return the taker desk's commands, for the sweep and the operator."""
-    from chalicelib.signed.desk import SignedOrderDesk
+    from chalicelib.services.signed.desk import SignedOrderDesk
 
     return SignedOrderDesk(database(), now_s)
 
 
 @cache
 def escrows() -> EscrowDesk:
-    from chalicelib.escrow.desk import EscrowDesk
+    from chalicelib.services.escrow.desk import EscrowDesk
 
     return EscrowDesk(database(), now_s)
 
 
 def _stream() -> None:
-    import chalicelib.stream  # noqa: F401 - the handler's way to the matcher
+    import chalicelib.services.books.stream  # noqa: F401 - the handler's way to the matcher
 
 
 def prepare(handler: str) -> None:

@@ -11,11 +11,10 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from types import FrameType
-from typing import Any
-from urllib.parse import urlsplit
 
+from infra import deploy
 from infra.engine import engine_answers
 from infra.processes import Child, when_asked_to_stop
 from infra.settings import CREDENTIAL_DEFAULT, HOST, REGION_DEFAULT, free_port
@@ -36,8 +35,6 @@ SERVICES = (
     "ssm",
     "sts",
 )
-ALARM = "AWS::CloudWatch::Alarm"
-AWS_HOSTS = (".amazonaws.com", ".amazonaws.com.cn")
 START_S_MAX, STOP_S_MAX = 30.0, 20.0
 POLL_S = 0.05
 WATCH_S = 0.5
@@ -83,38 +80,8 @@ def cloud_environment(port: int) -> dict[str, str]:
     }
 
 
-def embedded_url(endpoint_url: str) -> str | None:
-    """Return the URL of a cloud that is not AWS, None for AWS's own."""
-    host = urlsplit(endpoint_url).hostname or ""
-    return None if host.endswith(AWS_HOSTS) else endpoint_url.rstrip("/")
-
-
-def api_url(outputs: Mapping[str, str], embedded: str | None) -> str:
-    """Return the URL of a deployed API, without a slash at its end.
-
-    The embedded cloud serves all APIs at its own address, for their hosts' names lead nowhere.
-    """
-    url = outputs["EndpointURL"].rstrip("/")
-    if embedded is None:
-        return url
-    return f"{embedded}/_aws/execute-api/{outputs['RestAPIId']}{urlsplit(url).path}"
-
-
-def without_what_it_lacks(template: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Return a template without the resources that the embedded cloud refuses to make, and their logical ids.
-
-    They are the alarms of several metrics (metric math).
-    """
-    resources: dict[str, dict[str, Any]] = template["Resources"]
-    left_out = [name for name, one in resources.items() if one["Type"] == ALARM and "Metrics" in one["Properties"]]
-    kept = {name: one for name, one in resources.items() if name not in left_out}
-    return template | {"Resources": kept}, left_out
-
-
 def main(options: Sequence[str]) -> int:
     """Start the cloud, deploy the stage ``dev`` into it with these options, keep it running until asked to stop."""
-    from infra import deploy  # which knows this module
-
     when_asked_to_stop(_stop)
     port = int(os.environ.get("PORT") or free_port(but=0))
     try:

@@ -14,10 +14,11 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from chalicelib import cli, wiring
-from chalicelib.api_tokens import TokenStatus, UnknownApiToken, secret_of, token_id_of
-from chalicelib.cli.arguments import CommandFailed
-from chalicelib.stores.api_tokens import ApiTokens
+from chalicelib import wiring
+from chalicelib.domain.tenancy.api_tokens import TokenStatus, UnknownApiToken, secret_of, token_id_of
+from chalicelib.ops import cli
+from chalicelib.ops.cli.arguments import CommandFailed
+from chalicelib.tables.api_tokens import ApiTokens
 from infra.settings import HOST
 
 INSTANCE_REF = "demo0001"

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.cli.arguments import CommandFailed
+from chalicelib.ops.cli.arguments import CommandFailed
 from infra.deployment import Deployment, Refused
 from infra.packaging import BUILD, PackagingFailed, package, read_stage
 from infra.smoke import SmokeTest, SmokeTestFailed

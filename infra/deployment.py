@@ -16,7 +16,7 @@ from typing import Any
 import boto3
 
 from infra.artifacts import Artifacts
-from infra.cloud import api_url, embedded_url, without_what_it_lacks
+from infra.embedded import api_url, embedded_url, without_what_it_lacks
 from infra.packaging import Package, Stage, Template, tables_of
 from infra.stacks import CREATE_FAILED, REVIEWED, UNDER_WAY, ChangeSet, DeploymentFailed, Kind, Stack
 from infra.tables import table_definitions

@@ -10,17 +10,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib import cli, wiring
-from chalicelib.cli.arguments import CommandFailed
-from chalicelib.clock import now_s
-from chalicelib.escrow.commands import CreateCustomer, CreateOrder, Deposit, OpenPayin
-from chalicelib.escrow.desk import EscrowDesk
-from chalicelib.escrow.lifecycle import Status
-from chalicelib.escrow.money import MAJOR_UNIT, FeeTerms
-from chalicelib.escrow.order import Customer, Order, OtherWorldsAsset, PayinType, Place, World
-from chalicelib.stores.escrow_keys import EscrowKeys
-from chalicelib.stores.escrow_settings import EscrowDesks
-from chalicelib.stores.escrows import Escrows
+from chalicelib import wiring
+from chalicelib.domain.escrow.commands import CreateCustomer, CreateOrder, Deposit, OpenPayin
+from chalicelib.domain.escrow.lifecycle import Status
+from chalicelib.domain.escrow.money import MAJOR_UNIT, FeeTerms
+from chalicelib.domain.escrow.order import Customer, Order, OtherWorldsAsset, PayinType, Place, World
+from chalicelib.ops import cli
+from chalicelib.ops.cli.arguments import CommandFailed
+from chalicelib.services.escrow.desk import EscrowDesk
+from chalicelib.support.clock import now_s
+from chalicelib.tables.escrow_keys import EscrowKeys
+from chalicelib.tables.escrow_settings import EscrowDesks
+from chalicelib.tables.escrows import Escrows
 from infra.demo import INSTANCE, QUOTE_TOKEN, unless_there
 
 MERCHANT, CURRENCY = "demo-shop", "EUR"

@@ -26,10 +26,11 @@ from typing import IO
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError, ProfileNotFound
 
-from chalicelib import redrive, wiring
-from chalicelib.cli.arguments import CommandFailed
-from chalicelib.cli.whereabouts import said_of
-from chalicelib.watching import logger
+from chalicelib import wiring
+from chalicelib.ops.cli.arguments import CommandFailed
+from chalicelib.ops.cli.whereabouts import said_of
+from chalicelib.services.books import redrive
+from chalicelib.support.telemetry import logger
 from infra import demo, engine, escrow_demo, settings, taker_demo
 from infra.endpoint import refuse_dead_endpoint
 from infra.looker import start_looking

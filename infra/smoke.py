@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib import cli
+from chalicelib.ops import cli
 
 MATCH_WAIT_S_MAX = 90.0
 """A new stream's first batch may come a minute after the deployment."""

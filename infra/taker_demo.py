@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from chalicelib import cli, wiring
-from chalicelib.clock import now_s
-from chalicelib.signed.settings import UnknownTakerKey, key_id_of, secret_of
-from chalicelib.stores.desk_settings import TakerDesks
-from chalicelib.stores.taker_keys import TakerKeys
+from chalicelib import wiring
+from chalicelib.domain.signed.settings import UnknownTakerKey, key_id_of, secret_of
+from chalicelib.ops import cli
+from chalicelib.support.clock import now_s
+from chalicelib.tables.desk_settings import TakerDesks
+from chalicelib.tables.taker_keys import TakerKeys
 from infra.demo import CREDIT, INSTANCE, unless_there
 
 ASSET = "0x09671802Cc9Bbf6402f2e7a07b220Aa7b43D8c91"

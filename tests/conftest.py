@@ -13,8 +13,8 @@ import pytest
 from moto import mock_aws
 from xdist.scheduler import LoadScopeScheduling
 
-from chalicelib.signed.eip712 import import_ethereum
-from chalicelib.stores.dynamodb import Database
+from chalicelib.domain.signed.eip712 import import_ethereum
+from chalicelib.tables.dynamodb import Database
 from infra.engine import engine_answers, start_engine
 from infra.settings import HOST, free_port
 from infra.tables import create_tables

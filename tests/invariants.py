@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from chalicelib.core.book import Book
-from chalicelib.core.candles import Market, Period, Trade
-from chalicelib.core.ledger import settle
-from chalicelib.core.snapshot import NAMED_LIFE_MS, BookState, decode_state
-from chalicelib.core.vocabulary import BookStatus, CancelAll, CancelOrder, ChangeBook, PlaceOrder
-from chalicelib.stores.candles import Candles, is_kept
-from chalicelib.stores.dynamodb import Row
-from chalicelib.stores.external_ids import is_name
-from chalicelib.stores.inbox import command_of
-from chalicelib.stores.keys import customer_key, owner_key
-from chalicelib.stores.snapshots import Snapshots
-from chalicelib.tape import trades_of
+from chalicelib.domain.books.book import Book
+from chalicelib.domain.books.candles import Market, Period, Trade
+from chalicelib.domain.books.settlement import settle
+from chalicelib.domain.books.snapshot import NAMED_LIFE_MS, BookState, decode_state
+from chalicelib.domain.books.vocabulary import BookStatus, CancelAll, CancelOrder, ChangeBook, PlaceOrder
+from chalicelib.domain.ledger.owners import customer_key, owner_key
+from chalicelib.services.books.tape import trades_of
+from chalicelib.tables.candles import Candles, is_kept
+from chalicelib.tables.dynamodb import Row
+from chalicelib.tables.external_ids import is_name
+from chalicelib.tables.inbox import command_of
+from chalicelib.tables.snapshots import Snapshots
 from tests.world import Venue
 
 DEPTH_LEVELS = 100

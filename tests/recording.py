@@ -21,16 +21,16 @@ from typing import Any
 
 from botocore.handlers import BUILTIN_HANDLERS
 
-from chalicelib.escrow.desk import EscrowDesk
-from chalicelib.expiring import Expiring
-from chalicelib.lost import LostCommands
-from chalicelib.matcher import Matcher
-from chalicelib.parking import Parking
-from chalicelib.signed.desk import SignedOrderDesk
-from chalicelib.wire.ripio.routes import TradeDesk
-from chalicelib.wire.stove.routes import TakerDesk
-from chalicelib.wire.trusset.routes import BookDesk
-from chalicelib.wire.truust.routes import TruustDesk
+from chalicelib.apis.book.routes import BookDesk
+from chalicelib.apis.escrow.routes import TruustDesk
+from chalicelib.apis.taker.routes import TakerDesk
+from chalicelib.apis.trade.routes import TradeDesk
+from chalicelib.services.books.expiry import Expiring
+from chalicelib.services.books.lost import LostCommands
+from chalicelib.services.books.matcher import Matcher
+from chalicelib.services.books.parking import Parking
+from chalicelib.services.escrow.desk import EscrowDesk
+from chalicelib.services.signed.desk import SignedOrderDesk
 from infra.settings import ROOT
 from infra.tables import table_definitions
 from tests.memory import errors as memory

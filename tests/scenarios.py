@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from chalicelib.admission import Admitted
-from chalicelib.core.vocabulary import BookStatus, SelfTradePrevention
-from chalicelib.stores.dynamodb import Database
+from chalicelib.domain.books.vocabulary import BookStatus, SelfTradePrevention
+from chalicelib.services.books.admission import Admitted
+from chalicelib.tables.dynamodb import Database
 from tests.world import BASE, QUOTE, World
 
 FUNDS = 10**6
@@ -282,12 +282,12 @@ SCENARIOS = {
     "cross": Scenario(cross),
     "trade in a later minute": Scenario(trade_in_a_later_minute),
     "partial": Scenario(partial),
-    "marks beside the accounts": Scenario(marks_beside, limits={"chalicelib.stores.accounts.MARKS_IN_ROW_MAX": 0}),
+    "marks beside the accounts": Scenario(marks_beside, limits={"chalicelib.tables.accounts.MARKS_IN_ROW_MAX": 0}),
     "marks are moved": Scenario(
         marks_are_moved,
         limits={
-            "chalicelib.stores.accounts.MARKS_IN_ROW_MAX": 1,
-            "chalicelib.stores.accounts.MARKS_MOVED_AT_ONCE": 2,
+            "chalicelib.tables.accounts.MARKS_IN_ROW_MAX": 1,
+            "chalicelib.tables.accounts.MARKS_MOVED_AT_ONCE": 2,
         },
     ),
     "sweep of many levels": Scenario(sweep_of_many_levels),
@@ -296,30 +296,32 @@ SCENARIOS = {
     "self-trade": Scenario(self_trade),
     "self-trade prevented": Scenario(self_trade, {"self_trade_prevention": SelfTradePrevention.CANCEL_MAKER}),
     "cancel against fill": Scenario(cancel_against_fill),
-    "cancel all": Scenario(cancel_all, limits={"chalicelib.matcher.EVENTS_PER_ENTRY_GROUP": 3}),
-    "cancel all comes again": Scenario(cancel_all_comes_again, limits={"chalicelib.matcher.EVENTS_PER_ENTRY_GROUP": 2}),
+    "cancel all": Scenario(cancel_all, limits={"chalicelib.services.books.matcher.EVENTS_PER_ENTRY_GROUP": 3}),
+    "cancel all comes again": Scenario(
+        cancel_all_comes_again, limits={"chalicelib.services.books.matcher.EVENTS_PER_ENTRY_GROUP": 2}
+    ),
     "cancel all of a closing book": Scenario(
         cancel_all_of_a_closing_book,
         limits={
-            "chalicelib.matcher.EVENTS_PER_ENTRY_GROUP": 3,
-            "chalicelib.core.snapshot.SNAPSHOT_AFTER_BYTES_MIN": 300,
+            "chalicelib.services.books.matcher.EVENTS_PER_ENTRY_GROUP": 3,
+            "chalicelib.domain.books.snapshot.SNAPSHOT_AFTER_BYTES_MIN": 300,
         },
     ),
     "cancel overtakes its order": Scenario(cancel_overtakes_its_order),
     "pause in the middle": Scenario(pause_in_the_middle),
     "change of fees in the middle": Scenario(change_of_fees_in_the_middle),
-    "close": Scenario(close, limits={"chalicelib.matcher.EVENTS_PER_ENTRY_GROUP": 3}),
-    "expire": Scenario(expire, limits={"chalicelib.matcher.EVENTS_PER_ENTRY_GROUP": 2}),
+    "close": Scenario(close, limits={"chalicelib.services.books.matcher.EVENTS_PER_ENTRY_GROUP": 3}),
+    "expire": Scenario(expire, limits={"chalicelib.services.books.matcher.EVENTS_PER_ENTRY_GROUP": 2}),
     "expire before the taker": Scenario(expire_before_the_taker),
     "snapshot due": Scenario(
         snapshot_due,
         limits={
-            "chalicelib.core.snapshot.SNAPSHOT_AFTER_BYTES_MIN": 300,
-            "chalicelib.stores.snapshots.PIECE_BYTES_MAX": 150,
+            "chalicelib.domain.books.snapshot.SNAPSHOT_AFTER_BYTES_MIN": 300,
+            "chalicelib.tables.snapshots.PIECE_BYTES_MAX": 150,
         },
     ),
-    "split entry": Scenario(split_entry, limits={"chalicelib.core.journal.ENTRY_EVENT_BYTES_MAX": 700}),
+    "split entry": Scenario(split_entry, limits={"chalicelib.domain.books.journal.ENTRY_EVENT_BYTES_MAX": 700}),
     "batch of 100 mixed commands": Scenario(
-        batch_of_100_mixed_commands, limits={"chalicelib.matcher.EVENTS_PER_ENTRY_GROUP": 60}
+        batch_of_100_mixed_commands, limits={"chalicelib.services.books.matcher.EVENTS_PER_ENTRY_GROUP": 60}
     ),
 }

@@ -13,25 +13,27 @@ from chalice.test import Client
 
 import app
 from chalicelib import wiring
-from chalicelib.admission import Admission, Admitted
-from chalicelib.api_tokens import secret_of
-from chalicelib.clock import now_ms
-from chalicelib.core.config import OrderRequest
-from chalicelib.core.vocabulary import OrderType, Side, TimeInForce
-from chalicelib.stores.dynamodb import Database, Unavailable
-from chalicelib.wire.front import Front
-from chalicelib.wire.ripio.signature import signature_of
-from chalicelib.wire.stove.signature import signature_of as taker_signature_of
-from chalicelib.wire.trusset.routes import ROUTES
+from chalicelib.apis.book.routes import ROUTES
+from chalicelib.apis.front import Front
+from chalicelib.apis.taker.signature import signature_of as taker_signature_of
+from chalicelib.apis.trade.signature import signature_of
+from chalicelib.domain.books.config import OrderRequest
+from chalicelib.domain.books.vocabulary import OrderType, TimeInForce
+from chalicelib.domain.ledger.amounts import Side
+from chalicelib.domain.tenancy.api_tokens import secret_of
+from chalicelib.services.books.admission import Admission, Admitted
+from chalicelib.support.clock import now_ms
+from chalicelib.support.outcomes import Unavailable
+from chalicelib.tables.dynamodb import Database
 from infra.settings import ROOT
 from infra.sweeper import scheduled_event
+from tests.apis.book.desk import API_KEY, ORDER, open_desk
+from tests.apis.escrow.desk import KEY as SECRET_KEY
+from tests.apis.escrow.desk import UNAUTHENTICATED
+from tests.apis.escrow.desk import Desk as EscrowDesk
+from tests.apis.taker.desk import Clock, Desk, connect_body, open_taker_desk
+from tests.apis.trade.desk import MASTER_KEY, PAIR, make_token
 from tests.waiting import Waiting
-from tests.wire.desk import API_KEY, ORDER, open_desk
-from tests.wire.ripio.desk import MASTER_KEY, PAIR, make_token
-from tests.wire.stove.desk import Clock, Desk, connect_body, open_taker_desk
-from tests.wire.truust.desk import KEY as SECRET_KEY
-from tests.wire.truust.desk import UNAUTHENTICATED
-from tests.wire.truust.desk import Desk as EscrowDesk
 from tests.world import BOOK_ID, INSTANCE, World, record_of
 
 PLACE = "/orderbooks/stocks/api/offchain/orders"
@@ -356,7 +358,7 @@ def test_the_escrow_desk_answers_below_its_own_paths_in_its_own_words(client: Cl
 @pytest.fixture
 def escrows(client: Client, monkeypatch: pytest.MonkeyPatch) -> EscrowDesk:  # noqa: ARG001 - its database is wired
     """Return an escrow desk over the app's tables, under an instance of its own."""
-    monkeypatch.setattr("tests.wire.truust.desk.INSTANCE", "inst_escrow01")
+    monkeypatch.setattr("tests.apis.escrow.desk.INSTANCE", "inst_escrow01")
     return EscrowDesk(wiring.database())
 
 

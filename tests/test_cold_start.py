@@ -12,35 +12,41 @@ from tests.infra.lambda_process import LambdaProcess
 
 OF_NO_START = {"boto3", "eth_account", "eth_utils", "jwt", "multipart", "pydantic", "requests", "s3transfer", "yaml"}
 """What takes long to import, and what only some requests need."""
-OF_NO_FUNCTION = {"chalicelib.cli", "chalicelib.verify", "chalicelib.redrive", "infra"}
+OF_NO_FUNCTION = {"chalicelib.ops.cli", "chalicelib.ops.verify", "chalicelib.services.books.redrive", "infra"}
 OF_THE_APP = {
-    "chalicelib.wire",
-    "chalicelib.wire.http",
-    "chalicelib.wire.mounts",
-    "chalicelib.wire.trusset",
-    "chalicelib.wire.trusset.paths",
+    "chalicelib.apis",
+    "chalicelib.apis.kit",
+    "chalicelib.apis.kit.http",
+    "chalicelib.apis.kit.mounts",
+    "chalicelib.apis.book",
+    "chalicelib.apis.book.paths",
 }
 """What routing needs, in every function."""
 NEEDED = {
-    "app": {"botocore.client", "chalicelib.stores.dynamodb"},
-    "match_inbox": {"botocore.client", "chalicelib.matcher", "chalicelib.stream"},
-    "expire_orders": {"botocore.client", "chalicelib.expiring"},
-    "sweep_signed_orders": {"botocore.client", "chalicelib.signed.desk"},
-    "release_escrows": {"botocore.client", "chalicelib.escrow.desk"},
+    "app": {"botocore.client", "chalicelib.tables.dynamodb"},
+    "match_inbox": {"botocore.client", "chalicelib.services.books.matcher", "chalicelib.services.books.stream"},
+    "expire_orders": {"botocore.client", "chalicelib.services.books.expiry"},
+    "sweep_signed_orders": {"botocore.client", "chalicelib.services.signed.desk"},
+    "release_escrows": {"botocore.client", "chalicelib.services.escrow.desk"},
 }
-ROOMS = {"chalicelib.matcher", "chalicelib.expiring", "chalicelib.signed", "chalicelib.escrow"}
+ROOMS = {
+    "chalicelib.services.books.matcher",
+    "chalicelib.services.books.expiry",
+    "chalicelib.services.signed",
+    "chalicelib.services.escrow",
+}
 ROOMS_NEEDED = {
     "app": set(),
-    "match_inbox": {"chalicelib.matcher"},
-    "expire_orders": {"chalicelib.matcher", "chalicelib.expiring"},
-    "sweep_signed_orders": {"chalicelib.signed"},
-    "release_escrows": {"chalicelib.escrow"},
+    "match_inbox": {"chalicelib.services.books.matcher"},
+    "expire_orders": {"chalicelib.services.books.matcher", "chalicelib.services.books.expiry"},
+    "sweep_signed_orders": {"chalicelib.services.signed"},
+    "release_escrows": {"chalicelib.services.escrow"},
 }
 DESKS = {
-    "_book_desk": ("trusset", {"pydantic"}),
-    "_trade_desk": ("ripio", set()),
-    "_taker_desk": ("stove", {"pydantic"}),
-    "_escrow_desk": ("truust", {"multipart"}),
+    "_book_desk": ("book", {"pydantic"}),
+    "_trade_desk": ("trade", set()),
+    "_taker_desk": ("taker", {"pydantic"}),
+    "_escrow_desk": ("escrow", {"multipart"}),
 }
 """Each desk: its dialect, and which of OF_NO_START it imports when it is made."""
 
@@ -52,7 +58,7 @@ def test_a_start_imports_what_the_function_needs_and_nothing_else(function: str)
     assert modules >= NEEDED[function]
     assert modules & (OF_NO_START | OF_NO_FUNCTION) == set()
     assert modules & ROOMS == ROOMS_NEEDED[function]
-    assert {name for name in modules if name.startswith("chalicelib.wire")} == OF_THE_APP
+    assert {name for name in modules if name.startswith("chalicelib.apis")} == OF_THE_APP
 
 
 def test_whoever_packages_or_tests_the_app_builds_nothing() -> None:
@@ -63,8 +69,8 @@ def test_whoever_packages_or_tests_the_app_builds_nothing() -> None:
 def test_a_desk_imports_no_other_and_no_signatures(desk: str) -> None:
     dialect, more = DESKS[desk]
     modules = modules_after(f"import app; app.{desk}()")
-    dialects = {name.split(".")[2] for name in modules if name.count(".") > 2 and name.startswith("chalicelib.wire.")}
-    assert dialects - {dialect} <= {"trusset"}
+    dialects = {name.split(".")[2] for name in modules if name.count(".") > 2 and name.startswith("chalicelib.apis.")}
+    assert dialects - {dialect} <= {"book", "kit"}
     assert modules & OF_NO_START == more
 
 

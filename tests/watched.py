@@ -9,7 +9,7 @@ from contextlib import contextmanager, redirect_stdout
 from io import StringIO
 from typing import Any
 
-from chalicelib.watching import SERVICE, Metric, invocation
+from chalicelib.support.telemetry import SERVICE, Metric, invocation
 
 
 class Watched:

@@ -11,26 +11,29 @@ from copy import copy
 from dataclasses import replace
 from typing import Any
 
-from chalicelib.admission import Admission, Admitted
-from chalicelib.clock import new_id
-from chalicelib.configuring import Configuring
-from chalicelib.core.config import BookConfig, OrderRequest, Refusal
-from chalicelib.core.snapshot import BookState
-from chalicelib.core.transactions import Movement
-from chalicelib.core.vocabulary import BookStatus, OrderType, Side, TimeInForce
-from chalicelib.matcher import Matcher
-from chalicelib.movements import Movements
-from chalicelib.stores import inbox
-from chalicelib.stores.accounts import Accounts
-from chalicelib.stores.books import Books
-from chalicelib.stores.dynamodb import Database, Row, encode
-from chalicelib.stores.fills import Fills
-from chalicelib.stores.journal import Journal
-from chalicelib.stores.keys import book_key, customer_key
-from chalicelib.stores.orders import OrderRow, Orders
-from chalicelib.stores.tenants import Tenants
-from chalicelib.stores.tokens import Tokens, new_token
-from chalicelib.stream import match_records
+from chalicelib.domain.books.config import BookConfig, OrderRequest, Refusal
+from chalicelib.domain.books.orders import OrderRow
+from chalicelib.domain.books.snapshot import BookState
+from chalicelib.domain.books.vocabulary import BookStatus, OrderType, TimeInForce
+from chalicelib.domain.ledger.amounts import Side
+from chalicelib.domain.ledger.owners import book_key, customer_key
+from chalicelib.domain.ledger.tokens import new_token
+from chalicelib.domain.ledger.transactions import Movement
+from chalicelib.services.books.admission import Admission, Admitted
+from chalicelib.services.books.configuring import Configuring
+from chalicelib.services.books.matcher import Matcher
+from chalicelib.services.books.stream import match_records
+from chalicelib.services.ledger.movements import Movements
+from chalicelib.support.clock import new_id
+from chalicelib.tables import inbox
+from chalicelib.tables.accounts import Accounts
+from chalicelib.tables.books import Books
+from chalicelib.tables.dynamodb import Database, Row, encode
+from chalicelib.tables.fills import Fills
+from chalicelib.tables.journal import Journal
+from chalicelib.tables.orders import Orders
+from chalicelib.tables.tenants import Tenants
+from chalicelib.tables.tokens import Tokens
 from tests.ordering import in_order
 
 BASE, QUOTE = "0x" + "b" * 40, "0x" + "c" * 40

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.costs import gateway_usd, month_of, orders_a_second_and_shard
 from benchmarks.order_paths import Path, Step, book_path, cancelled_path, escrow_path, signed_path
-from chalicelib.stores.dynamodb import Database
+from chalicelib.tables.dynamodb import Database
 from infra.settings import ROOT
 from infra.tables import create_tables
 from tests.memory import MemoryDynamoDB

@@ -21,8 +21,8 @@ from benchmarks.listing import (
     measure,
     write_customers,
 )
-from chalicelib.clock import now_ms
-from chalicelib.stores.dynamodb import Database
+from chalicelib.support.clock import now_ms
+from chalicelib.tables.dynamodb import Database
 
 HISTORIES = (100, 3000)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.meter import Bill, Cost, metered
-from chalicelib.stores.dynamodb import ConditionFailed, Database, Put, TransactionRefused, Update
+from chalicelib.tables.dynamodb import ConditionFailed, Database, Put, TransactionRefused, Update
 
 NOT_THERE = "attribute_not_exists(#order_id)"
 INDEX = "live_orders_by_owner"

@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.listing import OPEN, PAGE_ROWS, customer_of, measure, write_customers
 from benchmarks.open_orders import Way, lives, page_units, ways
-from chalicelib.stores.dynamodb import Database
+from chalicelib.tables.dynamodb import Database
 
 
 def way(name: str) -> Way:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from benchmarks import units
 from benchmarks.meter import Meter
-from chalicelib.stores.dynamodb import Database, encode
+from chalicelib.tables.dynamodb import Database, encode
 from tests.memory.values import canonical, size_of_item
 from tests.world import World
 

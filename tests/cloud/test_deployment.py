@@ -16,18 +16,19 @@ from typing import Any
 import boto3
 import pytest
 
-from chalicelib import cli, wiring
-from chalicelib.parking import FAILED_BATCHES_MAX
-from chalicelib.signed.settings import DeskSettings
-from chalicelib.stores.inbox import Inbox
-from chalicelib.stores.journal import TABLE as JOURNAL
-from chalicelib.wire.ripio.signature import signature_of
+from chalicelib import wiring
+from chalicelib.apis.trade.signature import signature_of
+from chalicelib.domain.signed.settings import DeskSettings
+from chalicelib.ops import cli
+from chalicelib.services.books.parking import FAILED_BATCHES_MAX
+from chalicelib.tables.inbox import Inbox
+from chalicelib.tables.journal import TABLE as JOURNAL
 from infra import demo, escrow_demo, taker_demo
 from infra.packaging import Package, read_stage
 from infra.stacks import DeploymentFailed
 from infra.tables import table_definitions
+from tests.apis.taker.desk import sign_message, sign_order
 from tests.cloud.conftest import STAGE, Api, Cloud
-from tests.wire.stove.desk import sign_message, sign_order
 
 pytestmark = pytest.mark.stack
 

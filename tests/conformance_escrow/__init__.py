@@ -6,5 +6,6 @@ brings them in: at the desk (``TruustDesk.answer``), and through the app where p
 What the program does otherwise than promised is written down as promised, and marked (``tables.deviates``).
 
 Two of the reference's tables stand in other suites, word by word: the queries of the list of orders in
-``tests/wire/truust/test_lists.py``, with a naive model beside them, and the fees in ``tests/escrow/test_vectors.py``.
+``tests/apis/escrow/test_lists.py``, with a naive model beside them, and the fees in
+``tests/services/escrow/test_vectors.py``.
 """

@@ -9,17 +9,17 @@ from functools import cache
 from typing import Any
 from urllib.parse import urlencode
 
-from chalicelib.escrow.lifecycle import Status
-from chalicelib.escrow.money import major_units
-from chalicelib.escrow.order import World
-from chalicelib.stores.dynamodb import Database
-from chalicelib.stores.keys import customer_key, escrow_fees_key, supply_key
-from chalicelib.stores.outbox import Outbox, OutboxRow
-from chalicelib.wire.http import HttpResponse
+from chalicelib.apis.kit.http import HttpResponse
+from chalicelib.domain.escrow.lifecycle import Status
+from chalicelib.domain.escrow.money import major_units
+from chalicelib.domain.escrow.order import World
+from chalicelib.domain.ledger.owners import customer_key, escrow_fees_key, supply_key
+from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.outbox import Outbox, OutboxRow
 from infra.tables import create_tables
-from tests.escrow.world import INSTANCE, SANDBOX_EUR
+from tests.apis.escrow.desk import KEY, OPERATOR_KEY, Desk, data_of, errors_of
 from tests.memory import MemoryDynamoDB
-from tests.wire.truust.desk import KEY, OPERATOR_KEY, Desk, data_of, errors_of
+from tests.services.escrow.world import INSTANCE, SANDBOX_EUR
 
 PREFIX = "truust"
 NOW = "2025-02-19T21:20:00Z"

@@ -11,8 +11,8 @@ from chalice.test import Client
 
 import app
 from chalicelib import wiring
+from tests.apis.escrow.desk import Desk
 from tests.conformance_escrow.cases import new_desk
-from tests.wire.truust.desk import Desk
 
 
 @pytest.fixture

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from tests.apis.escrow.desk import KEY, NOT_FOUND, OPERATOR_KEY, Desk, data_of, page_of, refusal_of
+from tests.case_tables import cases
 from tests.conformance_escrow.cases import (
     FORM,
     MULTIPART,
@@ -20,8 +22,6 @@ from tests.conformance_escrow.cases import (
     shown,
 )
 from tests.conformance_escrow.conftest import HttpClient
-from tests.tables import cases
-from tests.wire.truust.desk import KEY, NOT_FOUND, OPERATOR_KEY, Desk, data_of, page_of, refusal_of
 
 every_request = pytest.mark.parametrize("make", REQUESTS.values(), ids=list(REQUESTS))
 

@@ -11,6 +11,17 @@ from typing import Any
 
 import pytest
 
+from tests.apis.escrow.desk import (
+    OPERATOR_KEY,
+    OPERATOR_PRODUCTION_KEY,
+    Desk,
+    data_of,
+    errors_of,
+    page_of,
+    parsed,
+)
+from tests.apis.escrow.test_bodies import multipart
+from tests.case_tables import cases
 from tests.conformance_escrow.cases import (
     COMMANDS,
     FORM,
@@ -25,17 +36,6 @@ from tests.conformance_escrow.cases import (
     part,
     shown,
 )
-from tests.tables import cases
-from tests.wire.truust.desk import (
-    OPERATOR_KEY,
-    OPERATOR_PRODUCTION_KEY,
-    Desk,
-    data_of,
-    errors_of,
-    page_of,
-    parsed,
-)
-from tests.wire.truust.test_bodies import multipart
 
 every_command = pytest.mark.parametrize("make", COMMANDS.values(), ids=list(COMMANDS))
 every_post = pytest.mark.parametrize(

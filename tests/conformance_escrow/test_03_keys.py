@@ -8,15 +8,12 @@ from typing import Any
 
 import pytest
 
-from chalicelib.allowance import Allowance
-from chalicelib.escrow.keys import EscrowKey, key_id_of
-from chalicelib.escrow.order import World
-from chalicelib.stores.escrow_keys import EscrowKeys
-from chalicelib.stores.escrows import Escrows
-from tests.conformance_escrow.cases import COMMANDS, READS, REQUESTS, Request, at, outcome
-from tests.escrow.world import INSTANCE
-from tests.tables import cases
-from tests.wire.truust.desk import (
+from chalicelib.domain.escrow.keys import EscrowKey, key_id_of
+from chalicelib.domain.escrow.order import World
+from chalicelib.domain.tenancy.rate_limit import Allowance
+from chalicelib.tables.escrow_keys import EscrowKeys
+from chalicelib.tables.escrows import Escrows
+from tests.apis.escrow.desk import (
     DISABLED_KEY,
     KEY,
     NOT_FOUND,
@@ -35,6 +32,9 @@ from tests.wire.truust.desk import (
     page_of,
     refusal_of,
 )
+from tests.case_tables import cases
+from tests.conformance_escrow.cases import COMMANDS, READS, REQUESTS, Request, at, outcome
+from tests.services.escrow.world import INSTANCE
 
 every_request = pytest.mark.parametrize("make", REQUESTS.values(), ids=list(REQUESTS))
 PREFIXES = cases(

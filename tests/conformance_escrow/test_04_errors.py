@@ -8,16 +8,12 @@ from typing import Any
 
 import pytest
 
-from chalicelib.escrow.keys import KEY_ALLOWANCE, EscrowKey, key_id_of
-from chalicelib.escrow.order import World
-from chalicelib.stores.dynamodb import Database
-from chalicelib.stores.escrow_keys import EscrowKeys
-from chalicelib.strangers import ALLOWANCES, Door
-from tests.conformance_escrow.cases import COMMANDS, NO_ID, REQUESTS, Request, outcome
-from tests.escrow.world import INSTANCE
-from tests.faults import WatchedClient, throttled
-from tests.tables import cases
-from tests.wire.truust.desk import (
+from chalicelib.domain.escrow.keys import KEY_ALLOWANCE, EscrowKey, key_id_of
+from chalicelib.domain.escrow.order import World
+from chalicelib.services.tenancy.strangers import ALLOWANCES, Door
+from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.escrow_keys import EscrowKeys
+from tests.apis.escrow.desk import (
     DISABLED_KEY,
     KEY,
     OPERATOR_KEY,
@@ -29,6 +25,10 @@ from tests.wire.truust.desk import (
     parsed,
     refusal_of,
 )
+from tests.case_tables import cases
+from tests.conformance_escrow.cases import COMMANDS, NO_ID, REQUESTS, Request, outcome
+from tests.faults import WatchedClient, throttled
+from tests.services.escrow.world import INSTANCE
 
 # --- texts
 

@@ -1,4 +1,4 @@
-"""The list of orders (E5 to E10), beside ``tests/wire/truust/test_lists.py``, which has the reference's own queries."""
+"""The list of orders (E5 to E10), beside ``tests/apis/escrow/test_lists.py``, which has the reference's own queries."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from tests.apis.escrow.desk import PRODUCTION_KEY, Desk, data_of, errors_of, ids_of, page_of
+from tests.case_tables import cases
 from tests.conformance_escrow.cases import FORM, STATUSES, new_desk, outcome
-from tests.tables import cases
-from tests.wire.truust.desk import PRODUCTION_KEY, Desk, data_of, errors_of, ids_of, page_of
 
 PAGE_FIELDS = ["current_page", "last_page", "per_page", "total", "from", "to", "data"]
 

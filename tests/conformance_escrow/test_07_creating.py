@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from chalicelib.escrow.order import World
+from chalicelib.domain.escrow.order import World
+from tests.apis.escrow.desk import BASE_URL, OTHER_KEY, Desk, data_of
+from tests.case_tables import cases
 from tests.conformance_escrow.cases import NO_ID, ledger, money, outcome
-from tests.tables import cases
-from tests.wire.truust.desk import BASE_URL, OTHER_KEY, Desk, data_of
 
 URL = "https://x.test/"
 GOOD = cases(

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from chalicelib.escrow.order import World
+from chalicelib.domain.escrow.order import World
+from tests.apis.escrow.desk import Desk, data_of, errors_of, page_of
+from tests.case_tables import cases
 from tests.conformance_escrow.cases import NO_ID, NOW, at, ledger, money, outcome, part
-from tests.tables import cases
-from tests.wire.truust.desk import Desk, data_of, errors_of, page_of
 
 FIELDS = [
     "id", "self", "reference", "type", "subtype", "status", "provider", "tag", "direct_link", "created_at",

@@ -8,15 +8,16 @@ from typing import Any
 
 import pytest
 
-from chalicelib.ascii_case import ascii_upper
-from chalicelib.escrow.money import Currency
-from chalicelib.escrow.order import World
-from chalicelib.stores.keys import customer_key
-from chalicelib.stores.tokens import Tokens, new_token
+from chalicelib.domain.escrow.money import Currency
+from chalicelib.domain.escrow.order import World
+from chalicelib.domain.ledger.owners import customer_key
+from chalicelib.domain.ledger.tokens import new_token
+from chalicelib.support.ascii_case import ascii_upper
+from chalicelib.tables.tokens import Tokens
+from tests.apis.escrow.desk import OTHER_KEY, PRODUCTION_KEY, Desk, data_of, ids_of, page_of
+from tests.case_tables import cases
 from tests.conformance_escrow.cases import NO_UUID, NOW, at, outcome
-from tests.escrow.world import EUR, INSTANCE, JPY, SANDBOX_EUR, SANDBOX_JPY
-from tests.tables import cases
-from tests.wire.truust.desk import OTHER_KEY, PRODUCTION_KEY, Desk, data_of, ids_of, page_of
+from tests.services.escrow.world import EUR, INSTANCE, JPY, SANDBOX_EUR, SANDBOX_JPY
 
 CUSTOMER = [
     "id", "self", "uuid", "type", "name", "first_name", "last_name", "email", "prefix", "phone", "tag", "metadata",

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from tests.apis.escrow.desk import Desk, data_of, errors_of
+from tests.case_tables import cases
 from tests.conformance_escrow.cases import NOW, at, ledger, money, outcome, part
-from tests.tables import cases
-from tests.wire.truust.desk import Desk, data_of, errors_of
 
 # --- confirm
 

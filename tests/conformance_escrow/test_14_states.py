@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
-from chalicelib.escrow.order import World
-from chalicelib.wire.http import HttpResponse
+from chalicelib.apis.kit.http import HttpResponse
+from chalicelib.domain.escrow.order import World
+from tests.apis.escrow.desk import Desk, errors_of
+from tests.case_tables import cases
 from tests.conformance_escrow.cases import (
     HOLDING,
     NOW,
@@ -24,8 +26,6 @@ from tests.conformance_escrow.cases import (
     outcome,
     part,
 )
-from tests.tables import cases
-from tests.wire.truust.desk import Desk, errors_of
 
 Order = dict[str, Any]
 PAYABLE = ("DRAFT", "PENDING_PUBLISH", "FAILURE")

@@ -1,6 +1,6 @@
 """Money: the ledger behind the desk (E23), fees (E25), and the reference's flows, looked at after each step.
 
-The table of fees stands in ``tests/escrow/test_vectors.py``.
+The table of fees stands in ``tests/services/escrow/test_vectors.py``.
 """
 
 from __future__ import annotations
@@ -11,25 +11,25 @@ from typing import Any
 
 import pytest
 
-from chalicelib.cli.escrow import iso_decimals
-from chalicelib.core.transactions import Transaction
-from chalicelib.escrow.desk import EscrowDesk
-from chalicelib.escrow.money import Currency, major_units
-from chalicelib.escrow.order import World
-from chalicelib.escrow.settings import DeskSettings
-from chalicelib.stores.escrow_settings import EscrowDesks
-from chalicelib.stores.keys import customer_key, escrow_fees_key, supply_key, transactions_key
-from chalicelib.stores.tenants import Tenants
-from chalicelib.stores.transactions import Transactions
-from chalicelib.verify.findings import Disproved
-from chalicelib.verify.verifier import Verifier
-from chalicelib.wire.http import HttpRequest, HttpResponse
-from chalicelib.wire.trusset.paths import BALANCES, CREDIT, DEBIT, TRANSFER
-from chalicelib.wire.trusset.routes import BookDesk
+from chalicelib.apis.book.paths import BALANCES, CREDIT, DEBIT, TRANSFER
+from chalicelib.apis.book.routes import BookDesk
+from chalicelib.apis.kit.http import HttpRequest, HttpResponse
+from chalicelib.domain.escrow.money import Currency, major_units
+from chalicelib.domain.escrow.order import World
+from chalicelib.domain.escrow.settings import DeskSettings
+from chalicelib.domain.ledger.owners import customer_key, escrow_fees_key, supply_key, transactions_key
+from chalicelib.domain.ledger.transactions import Transaction
+from chalicelib.ops.cli.escrow import iso_decimals
+from chalicelib.ops.verify.verifier import Verifier
+from chalicelib.services.books.findings import Disproved
+from chalicelib.services.escrow.desk import EscrowDesk
+from chalicelib.tables.escrow_settings import EscrowDesks
+from chalicelib.tables.tenants import Tenants
+from chalicelib.tables.transactions import Transactions
+from tests.apis.escrow.desk import OPERATOR_KEY, OPERATOR_PRODUCTION_KEY, PRODUCTION_KEY, Desk, data_of
+from tests.case_tables import cases
 from tests.conformance_escrow.cases import Money, ledger, money, new_desk, outcome, part
-from tests.escrow.world import EUR, INSTANCE, SANDBOX_EUR
-from tests.tables import cases
-from tests.wire.truust.desk import OPERATOR_KEY, OPERATOR_PRODUCTION_KEY, PRODUCTION_KEY, Desk, data_of
+from tests.services.escrow.world import EUR, INSTANCE, SANDBOX_EUR
 
 
 def rows(desk: Desk, owner: str | None = None) -> list[Transaction]:

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from itertools import count
 from typing import Any
 
-from chalicelib.wire.http import HttpResponse
-from tests.wire.stove.desk import Desk, data_of
+from chalicelib.apis.kit.http import HttpResponse
+from tests.apis.taker.desk import Desk, data_of
 
 Outcome = int | tuple[int, int]
 """200, or status and code of a failure."""

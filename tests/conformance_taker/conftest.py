@@ -13,12 +13,12 @@ from chalice.test import Client
 
 import app
 from chalicelib import wiring
-from chalicelib.stores.dynamodb import Database
-from chalicelib.wire.stove.routes import TakerDesk
+from chalicelib.apis.taker.routes import TakerDesk
+from chalicelib.tables.dynamodb import Database
 from infra.tables import create_tables
+from tests.apis.taker.desk import INSTANCE, MASTER_KEY, UNLIMITED, Clock, Desk, open_taker_desk
 from tests.conformance_taker.cases import Outcome
 from tests.memory import MemoryDynamoDB
-from tests.wire.stove.desk import INSTANCE, MASTER_KEY, UNLIMITED, Clock, Desk, open_taker_desk
 
 PREFIX = "taker"
 

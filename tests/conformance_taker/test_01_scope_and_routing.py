@@ -8,6 +8,18 @@ from typing import Any
 
 import pytest
 
+from tests.apis.taker.desk import (
+    API,
+    MAKER,
+    NOW_S,
+    OTHER_INSTANCE,
+    Desk,
+    data_of,
+    make_key,
+    open_instance,
+    sign_message,
+)
+from tests.case_tables import cases
 from tests.conformance_taker.cases import (
     AVAILABLE,
     FILLS,
@@ -30,18 +42,6 @@ from tests.conformance_taker.cases import (
     single,
 )
 from tests.conformance_taker.conftest import HttpClient, new_desk
-from tests.tables import cases
-from tests.wire.stove.desk import (
-    API,
-    MAKER,
-    NOW_S,
-    OTHER_INSTANCE,
-    Desk,
-    data_of,
-    make_key,
-    open_instance,
-    sign_message,
-)
 
 # --- endpoints ---------------------------------------------------------------------------------------------------
 

@@ -12,11 +12,25 @@ from typing import Any
 import jwt
 import pytest
 
-from chalicelib.clock import now_ms
-from chalicelib.signed.settings import jwt_secret_of, key_id_of
-from chalicelib.stores.taker_keys import TakerKeys
-from chalicelib.wire.http import HttpRequest
-from chalicelib.wire.stove.signature import is_signed, signature_of
+from chalicelib.apis.kit.http import HttpRequest
+from chalicelib.apis.taker.signature import is_signed, signature_of
+from chalicelib.domain.signed.settings import jwt_secret_of, key_id_of
+from chalicelib.support.clock import now_ms
+from chalicelib.tables.taker_keys import TakerKeys
+from tests.apis.taker.desk import (
+    API,
+    API_KEY,
+    INSTANCE,
+    MASTER_KEY,
+    NOW_S,
+    OTHER_INSTANCE,
+    TAKER,
+    Desk,
+    data_of,
+    make_key,
+    open_instance,
+)
+from tests.case_tables import cases
 from tests.conformance_taker.cases import (
     AVAILABLE,
     BAD_SIGNATURE,
@@ -37,20 +51,6 @@ from tests.conformance_taker.cases import (
 )
 from tests.conformance_taker.conftest import HttpClient
 from tests.conformance_taker.test_06_connecting import connect_body
-from tests.tables import cases
-from tests.wire.stove.desk import (
-    API,
-    API_KEY,
-    INSTANCE,
-    MASTER_KEY,
-    NOW_S,
-    OTHER_INSTANCE,
-    TAKER,
-    Desk,
-    data_of,
-    make_key,
-    open_instance,
-)
 
 # --- K4: headers of a taker --------------------------------------------------------------------------------------
 

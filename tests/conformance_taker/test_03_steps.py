@@ -11,10 +11,22 @@ from typing import Any
 
 import pytest
 
-from chalicelib.allowance import Allowance
-from chalicelib.signed.settings import key_id_of
-from chalicelib.stores.desk_settings import TakerDesks
-from chalicelib.stores.taker_keys import TakerKeys
+from chalicelib.domain.signed.settings import key_id_of
+from chalicelib.domain.tenancy.rate_limit import Allowance
+from chalicelib.tables.desk_settings import TakerDesks
+from chalicelib.tables.taker_keys import TakerKeys
+from tests.apis.taker.desk import (
+    AAPL,
+    API_KEY,
+    OTHER_MAKER_KEY,
+    OTHER_TAKER,
+    QUOTE,
+    Desk,
+    data_of,
+    details_of,
+    sign_order,
+)
+from tests.case_tables import cases
 from tests.conformance_taker.cases import (
     BAD_SIGNATURE,
     BAD_TIME,
@@ -38,18 +50,6 @@ from tests.conformance_taker.cases import (
     outcome_of,
 )
 from tests.conformance_taker.conftest import new_desk
-from tests.tables import cases
-from tests.wire.stove.desk import (
-    AAPL,
-    API_KEY,
-    OTHER_MAKER_KEY,
-    OTHER_TAKER,
-    QUOTE,
-    Desk,
-    data_of,
-    details_of,
-    sign_order,
-)
 
 
 @dataclass

@@ -9,13 +9,27 @@ from typing import Any
 
 import pytest
 
-from chalicelib.allowance import Allowance
-from chalicelib.signed import desk as commands
-from chalicelib.signed.settings import DeskSettings, key_id_of
-from chalicelib.stores.dynamodb import Database, TransactionRefused
-from chalicelib.stores.taker_keys import TakerKeys
-from chalicelib.wire.http import HttpResponse
-from chalicelib.wire.stove.routes import TakerDesk
+from chalicelib.apis.kit.http import HttpResponse
+from chalicelib.apis.taker.routes import TakerDesk
+from chalicelib.domain.signed.settings import DeskSettings, key_id_of
+from chalicelib.domain.tenancy.rate_limit import Allowance
+from chalicelib.services.signed import desk as commands
+from chalicelib.tables.dynamodb import Database, TransactionRefused
+from chalicelib.tables.taker_keys import TakerKeys
+from tests.apis.taker.desk import (
+    INSTANCE,
+    MASTER_KEY,
+    OTHER_MAKER_KEY,
+    OTHER_TAKER,
+    QUOTE,
+    TAKER,
+    UNIT,
+    Desk,
+    data_of,
+    details_of,
+    make_key,
+)
+from tests.case_tables import cases
 from tests.conformance_taker.cases import (
     BROKEN,
     CONFLICT,
@@ -40,20 +54,6 @@ from tests.conformance_taker.cases import (
     outcome_of,
     partly_filled,
     status_of,
-)
-from tests.tables import cases
-from tests.wire.stove.desk import (
-    INSTANCE,
-    MASTER_KEY,
-    OTHER_MAKER_KEY,
-    OTHER_TAKER,
-    QUOTE,
-    TAKER,
-    UNIT,
-    Desk,
-    data_of,
-    details_of,
-    make_key,
 )
 
 NOW = "2025-01-17T03:00:24Z"

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from tests.apis.taker.desk import ASSET, MAKER, UNIT, Desk, data_of, faulty_fields
+from tests.case_tables import cases
 from tests.conformance_taker.cases import (
     INVALID,
     SINGLE,
@@ -20,8 +22,6 @@ from tests.conformance_taker.cases import (
     partly_filled,
     single,
 )
-from tests.tables import cases
-from tests.wire.stove.desk import ASSET, MAKER, UNIT, Desk, data_of, faulty_fields
 
 # --- amounts -----------------------------------------------------------------------------------------------------
 

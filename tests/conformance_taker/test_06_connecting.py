@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from tests.apis.taker.desk import MAKER, NOW_S, OTHER_MAKER, OTHER_MAKER_KEY, Desk, data_of, details_of, sign_message
+from tests.case_tables import cases
 from tests.conformance_taker.cases import INVALID, NO_SESSION, Outcome, moment, nothing_changes, outcome_of
-from tests.tables import cases
-from tests.wire.stove.desk import MAKER, NOW_S, OTHER_MAKER, OTHER_MAKER_KEY, Desk, data_of, details_of, sign_message
 
 PATH = "/makers/connect"
 SIGNATURE = (

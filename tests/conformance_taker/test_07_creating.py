@@ -12,27 +12,9 @@ from eth_account import Account
 from eth_account.messages import encode_typed_data
 from eth_utils.crypto import keccak
 
-from chalicelib.signed.eip712 import ORDER_TYPE, order_hash_of, signable, signer_of_order
-from chalicelib.signed.settings import DeskSettings, Domain
-from tests.conformance_taker.cases import (
-    CONFLICT,
-    FORBIDDEN,
-    INVALID,
-    NO_FUNDS,
-    SINGLE,
-    Outcome,
-    id_of,
-    locked,
-    moment,
-    new_order,
-    nothing_changes,
-    of_maker,
-    order_body,
-    outcome_of,
-    totals,
-)
-from tests.tables import cases
-from tests.wire.stove.desk import (
+from chalicelib.domain.signed.eip712 import ORDER_TYPE, order_hash_of, signable, signer_of_order
+from chalicelib.domain.signed.settings import DeskSettings, Domain
+from tests.apis.taker.desk import (
     AAPL,
     MAKER,
     MAKER_KEY,
@@ -50,6 +32,24 @@ from tests.wire.stove.desk import (
     facts_of,
     open_instance,
     sign_order,
+)
+from tests.case_tables import cases
+from tests.conformance_taker.cases import (
+    CONFLICT,
+    FORBIDDEN,
+    INVALID,
+    NO_FUNDS,
+    SINGLE,
+    Outcome,
+    id_of,
+    locked,
+    moment,
+    new_order,
+    nothing_changes,
+    of_maker,
+    order_body,
+    outcome_of,
+    totals,
 )
 
 # --- K32: the vectors --------------------------------------------------------------------------------------------

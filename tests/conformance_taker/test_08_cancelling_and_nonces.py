@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from tests.apis.taker.desk import MAKER, OTHER_MAKER, OTHER_MAKER_KEY, QUOTE, Desk, data_of
+from tests.case_tables import cases
 from tests.conformance_taker.cases import (
     CONFLICT,
     FORBIDDEN,
@@ -24,8 +26,6 @@ from tests.conformance_taker.cases import (
     single,
     totals,
 )
-from tests.tables import cases
-from tests.wire.stove.desk import MAKER, OTHER_MAKER, OTHER_MAKER_KEY, QUOTE, Desk, data_of
 
 NAMES: Any = cases(
     ("the id",                 id_of),

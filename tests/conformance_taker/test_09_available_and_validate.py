@@ -8,20 +8,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.signed import listing
-from tests.conformance_taker.cases import (
-    AVAILABLE,
-    SINGLE,
-    id_of,
-    locked,
-    new_order,
-    nothing_changes,
-    order_body,
-    outcome_of,
-    partly_filled,
-)
-from tests.tables import cases
-from tests.wire.stove.desk import (
+from chalicelib.services.signed import listing
+from tests.apis.taker.desk import (
     AAPL,
     MAKER,
     MAKER_KEY,
@@ -35,6 +23,18 @@ from tests.wire.stove.desk import (
     make_key,
     open_instance,
     sign_order,
+)
+from tests.case_tables import cases
+from tests.conformance_taker.cases import (
+    AVAILABLE,
+    SINGLE,
+    id_of,
+    locked,
+    new_order,
+    nothing_changes,
+    order_body,
+    outcome_of,
+    partly_filled,
 )
 
 

@@ -7,6 +7,18 @@ from typing import Any
 
 import pytest
 
+from tests.apis.taker.desk import (
+    MAKER,
+    OTHER_TAKER,
+    QUOTE,
+    TAKER,
+    Desk,
+    data_of,
+    details_of,
+    faulty_fields,
+    make_key,
+)
+from tests.case_tables import cases
 from tests.conformance_taker.cases import (
     CONFLICT,
     FORBIDDEN,
@@ -26,18 +38,6 @@ from tests.conformance_taker.cases import (
     partly_filled,
     single,
     totals,
-)
-from tests.tables import cases
-from tests.wire.stove.desk import (
-    MAKER,
-    OTHER_TAKER,
-    QUOTE,
-    TAKER,
-    Desk,
-    data_of,
-    details_of,
-    faulty_fields,
-    make_key,
 )
 
 

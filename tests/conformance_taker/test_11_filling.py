@@ -9,6 +9,20 @@ from typing import Any
 
 import pytest
 
+from tests.apis.taker.desk import (
+    AAPL,
+    API,
+    MAKER,
+    OTHER_MAKER_KEY,
+    QUOTE,
+    TAKER,
+    Desk,
+    data_of,
+    details_of,
+    faulty_fields,
+    sign_order,
+)
+from tests.case_tables import cases
 from tests.conformance_taker.cases import (
     CONFLICT,
     INVALID,
@@ -28,20 +42,6 @@ from tests.conformance_taker.cases import (
     totals,
 )
 from tests.conformance_taker.conftest import HttpClient
-from tests.tables import cases
-from tests.wire.stove.desk import (
-    AAPL,
-    API,
-    MAKER,
-    OTHER_MAKER_KEY,
-    QUOTE,
-    TAKER,
-    Desk,
-    data_of,
-    details_of,
-    faulty_fields,
-    sign_order,
-)
 
 TX_HASH = "0x" + "ab" * 32
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from tests.apis.taker.desk import MAKER, OTHER_TAKER, QUOTE, TAKER, Desk, data_of, details_of, faulty_fields
+from tests.case_tables import cases
 from tests.conformance_taker.cases import (
     CONFLICT,
     FORBIDDEN,
@@ -22,8 +24,6 @@ from tests.conformance_taker.cases import (
     single,
     totals,
 )
-from tests.tables import cases
-from tests.wire.stove.desk import MAKER, OTHER_TAKER, QUOTE, TAKER, Desk, data_of, details_of, faulty_fields
 
 # --- K25: reject -------------------------------------------------------------------------------------------------
 

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from chalicelib.signed.faults import StateForbids
+from chalicelib.domain.signed.faults import StateForbids
+from tests.apis.taker.desk import MAKER, NOW_S, QUOTE, TAKER, Desk, data_of
+from tests.case_tables import cases
 from tests.conformance_taker.cases import (
     CONFLICT,
     NOT_FOUND,
@@ -23,8 +25,6 @@ from tests.conformance_taker.cases import (
     outcome_of,
     totals,
 )
-from tests.tables import cases
-from tests.wire.stove.desk import MAKER, NOW_S, QUOTE, TAKER, Desk, data_of
 
 LOCK_S, DEADLINE_S = 600, 5000
 Command = Callable[[Desk, str], Any]

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
-from chalicelib.signed.lifecycle import FINAL, Lock, State, Status
-from chalicelib.signed.order import Hold, order_id_of
-from chalicelib.stores.signed_orders import Fill, SignedOrders, StoredOrder
+from chalicelib.domain.signed.lifecycle import FINAL, Lock, State, Status
+from chalicelib.domain.signed.order import Hold, order_id_of
+from chalicelib.tables.signed_orders import Fill, SignedOrders, StoredOrder
+from tests.apis.taker.desk import AAPL, MAKER, NOW_S, ORDER, TAKER, Desk, data_of, facts_of, faulty_fields
+from tests.case_tables import cases
 from tests.conformance_taker.cases import (
     LIST,
     NOT_FOUND,
@@ -26,8 +28,6 @@ from tests.conformance_taker.cases import (
 )
 from tests.conformance_taker.conftest import new_desk
 from tests.conformance_taker.test_07_creating import HASH_OF_B, SIGNATURES
-from tests.tables import cases
-from tests.wire.stove.desk import AAPL, MAKER, NOW_S, ORDER, TAKER, Desk, data_of, facts_of, faulty_fields
 
 # --- the vector: five orders -------------------------------------------------------------------------------------
 

@@ -9,16 +9,18 @@ from typing import Any
 
 import pytest
 
-from chalicelib.signed.lifecycle import Status
-from chalicelib.signed.order import fill_id_of, order_id_of
-from chalicelib.stores.signed_orders import Fill, SignedOrders, StoredOrder
-from chalicelib.stores.signed_rows import fill_rows, row_of
-from chalicelib.verify.findings import Disproved
-from chalicelib.verify.verifier import Verifier
-from chalicelib.wire.page_bytes import answer_bytes
-from chalicelib.wire.stove.envelope import json_text
-from chalicelib.wire.stove.lists import FILL_BYTES_MAX, ORDER_BYTES_MAX
-from chalicelib.wire.stove.objects import makers_fill_object, single_order
+from chalicelib.apis.kit.page_bytes import answer_bytes
+from chalicelib.apis.taker.envelope import json_text
+from chalicelib.apis.taker.lists import FILL_BYTES_MAX, ORDER_BYTES_MAX
+from chalicelib.apis.taker.objects import makers_fill_object, single_order
+from chalicelib.domain.signed.lifecycle import Status
+from chalicelib.domain.signed.order import fill_id_of, order_id_of
+from chalicelib.ops.verify.verifier import Verifier
+from chalicelib.services.books.findings import Disproved
+from chalicelib.tables.signed_orders import Fill, SignedOrders, StoredOrder
+from chalicelib.tables.signed_rows import fill_rows, row_of
+from tests.apis.taker.desk import ASSET, MAKER, NOW_S, OTHER_MAKER, OTHER_MAKER_KEY, TAKER, Desk, data_of, faulty_fields
+from tests.case_tables import cases
 from tests.conformance_taker.cases import (
     FILLS,
     SINGLE,
@@ -32,8 +34,6 @@ from tests.conformance_taker.cases import (
     partly_filled,
 )
 from tests.conformance_taker.conftest import new_desk
-from tests.tables import cases
-from tests.wire.stove.desk import ASSET, MAKER, NOW_S, OTHER_MAKER, OTHER_MAKER_KEY, TAKER, Desk, data_of, faulty_fields
 
 PAGE = ["total", "page", "page_size", "total_pages"]
 FILL = [

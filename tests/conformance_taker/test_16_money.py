@@ -6,26 +6,13 @@ from typing import Any
 
 import pytest
 
-from chalicelib.core.transactions import TransactionType
-from chalicelib.signed.order import customer_of
-from chalicelib.statements import Selection, Statements
-from chalicelib.stores.accounts import Accounts
-from chalicelib.stores.keys import desk_fees_key
-from chalicelib.stores.tenants import Tenants
-from tests.conformance_taker.cases import (
-    CONFLICT,
-    NO_FUNDS,
-    locked,
-    new_order,
-    nothing_changes,
-    of_maker,
-    outcome_of,
-    totals,
-)
-from tests.conformance_taker.conftest import HttpClient
-from tests.conformance_taker.test_07_creating import SIGNATURES, C
-from tests.tables import cases
-from tests.wire.stove.desk import (
+from chalicelib.domain.ledger.owners import desk_fees_key
+from chalicelib.domain.ledger.transactions import TransactionType
+from chalicelib.domain.signed.order import customer_of
+from chalicelib.services.books.statements import Selection, Statements
+from chalicelib.tables.accounts import Accounts
+from chalicelib.tables.tenants import Tenants
+from tests.apis.taker.desk import (
     AAPL,
     MAKER,
     NOW_S,
@@ -40,6 +27,19 @@ from tests.wire.stove.desk import (
     make_key,
     open_taker_desk,
 )
+from tests.case_tables import cases
+from tests.conformance_taker.cases import (
+    CONFLICT,
+    NO_FUNDS,
+    locked,
+    new_order,
+    nothing_changes,
+    of_maker,
+    outcome_of,
+    totals,
+)
+from tests.conformance_taker.conftest import HttpClient
+from tests.conformance_taker.test_07_creating import SIGNATURES, C
 
 BOOK_DESK_KEY = "trusset_test0001_" + "0123456789abcdef" * 4
 

@@ -12,6 +12,19 @@ from typing import Any
 
 import pytest
 
+from tests.apis.taker.desk import (
+    AAPL,
+    MAKER,
+    NOW_S,
+    OTHER_MAKER_KEY,
+    QUOTE,
+    Desk,
+    data_of,
+    details_of,
+    faulty_fields,
+    sign_order,
+)
+from tests.case_tables import cases
 from tests.conformance_taker.cases import (
     CONFLICT,
     INVALID,
@@ -30,19 +43,6 @@ from tests.conformance_taker.cases import (
     totals,
 )
 from tests.conformance_taker.conftest import new_desk
-from tests.tables import cases
-from tests.wire.stove.desk import (
-    AAPL,
-    MAKER,
-    NOW_S,
-    OTHER_MAKER_KEY,
-    QUOTE,
-    Desk,
-    data_of,
-    details_of,
-    faulty_fields,
-    sign_order,
-)
 
 # --- the table ---------------------------------------------------------------------------------------------------
 

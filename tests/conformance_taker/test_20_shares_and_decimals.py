@@ -7,14 +7,15 @@ from typing import Any
 
 import pytest
 
-from chalicelib.clock import new_id
-from chalicelib.stores.instruments import Instruments
-from chalicelib.stores.signed_orders import SignedOrders
-from chalicelib.stores.tokens import Tokens, new_token
-from chalicelib.verify.verifier import Verifier
+from chalicelib.domain.ledger.tokens import new_token
+from chalicelib.ops.verify.verifier import Verifier
+from chalicelib.support.clock import new_id
+from chalicelib.tables.instruments import Instruments
+from chalicelib.tables.signed_orders import SignedOrders
+from chalicelib.tables.tokens import Tokens
+from tests.apis.taker.desk import MAKER, QUOTE, Desk, data_of, details_of, faulty_fields
+from tests.case_tables import cases
 from tests.conformance_taker.cases import locked, new_order, nothing_changes, order_body, outcome_of, totals
-from tests.tables import cases
-from tests.wire.stove.desk import MAKER, QUOTE, Desk, data_of, details_of, faulty_fields
 
 ASKED = 150_250_000_000_000_000_000
 """150.25 of an asset with 18 decimals."""

@@ -11,23 +11,13 @@ from typing import Any
 import jwt
 import pytest
 
-from chalicelib.signed.settings import DeskSettings, Domain
-from chalicelib.stores.desk_settings import TakerDesks
-from chalicelib.stores.dynamodb import Database
-from chalicelib.stores.tenants import Tenants
-from chalicelib.tenancy import InstanceStatus
-from chalicelib.wire.http import HttpResponse
-from tests.conformance_taker.cases import (
-    INVALID,
-    NO_SESSION,
-    NOT_FOUND,
-    locked,
-    nothing_changes,
-    order_body,
-    outcome_of,
-)
-from tests.tables import cases
-from tests.wire.stove.desk import (
+from chalicelib.apis.kit.http import HttpResponse
+from chalicelib.domain.signed.settings import DeskSettings, Domain
+from chalicelib.domain.tenancy.instances import InstanceStatus
+from chalicelib.tables.desk_settings import TakerDesks
+from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.tenants import Tenants
+from tests.apis.taker.desk import (
     INSTANCE,
     MAKER_KEY,
     NOW_S,
@@ -42,6 +32,16 @@ from tests.wire.stove.desk import (
     open_instance,
     sign_message,
     sign_order,
+)
+from tests.case_tables import cases
+from tests.conformance_taker.cases import (
+    INVALID,
+    NO_SESSION,
+    NOT_FOUND,
+    locked,
+    nothing_changes,
+    order_body,
+    outcome_of,
 )
 
 CURVE_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141

@@ -7,15 +7,16 @@ from copy import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.clock import now_ms
-from chalicelib.configuring import Configuring
-from chalicelib.core.config import BookConfig
-from chalicelib.matcher import Matcher
-from chalicelib.stores.api_tokens import ApiTokens
-from chalicelib.stores.dynamodb import Database
-from chalicelib.stores.tokens import Tokens, new_token
-from chalicelib.wire.http import HttpResponse
-from tests.wire.ripio.desk import SignedDesk, data_of, make_token, open_trade_desk
+from chalicelib.apis.kit.http import HttpResponse
+from chalicelib.domain.books.config import BookConfig
+from chalicelib.domain.ledger.tokens import new_token
+from chalicelib.services.books.configuring import Configuring
+from chalicelib.services.books.matcher import Matcher
+from chalicelib.support.clock import now_ms
+from chalicelib.tables.api_tokens import ApiTokens
+from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.tokens import Tokens
+from tests.apis.trade.desk import SignedDesk, data_of, make_token, open_trade_desk
 from tests.world import INSTANCE, Venue, World
 
 if TYPE_CHECKING:

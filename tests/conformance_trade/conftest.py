@@ -10,14 +10,15 @@ import pytest
 from chalice.test import Client
 
 import app
-from chalicelib import outcomes, wiring
-from chalicelib.clock import now_ms
-from chalicelib.stores.dynamodb import Database
-from chalicelib.wire.ripio.signature import signature_of
+from chalicelib import wiring
+from chalicelib.apis.trade.signature import signature_of
+from chalicelib.services.books import waiting as outcomes
+from chalicelib.support.clock import now_ms
+from chalicelib.tables.dynamodb import Database
+from tests.apis.trade.desk import MASTER_KEY, SignedDesk, open_trade_desk
+from tests.apis.trade.lists import NOW_MS
 from tests.conformance_trade.cases import open_market
 from tests.waiting import Waiting
-from tests.wire.ripio.desk import MASTER_KEY, SignedDesk, open_trade_desk
-from tests.wire.ripio.lists import NOW_MS
 from tests.world import INSTANCE, World
 
 

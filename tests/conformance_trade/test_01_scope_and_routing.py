@@ -7,8 +7,10 @@ from collections.abc import Callable
 
 import pytest
 
-from chalicelib.api_tokens import Permission
-from chalicelib.stores.dynamodb import Database
+from chalicelib.domain.tenancy.api_tokens import Permission
+from chalicelib.tables.dynamodb import Database
+from tests.apis.trade.desk import UNLIMITED, SignedDesk, data_of, make_token, open_trade_desk, request_of
+from tests.case_tables import cases
 from tests.conformance_trade.cases import (
     FORBIDDEN,
     LIST,
@@ -25,8 +27,6 @@ from tests.conformance_trade.cases import (
     unauthorized,
 )
 from tests.conformance_trade.conftest import SignedClient
-from tests.tables import cases
-from tests.wire.ripio.desk import UNLIMITED, SignedDesk, data_of, make_token, open_trade_desk, request_of
 from tests.world import World
 
 UUID = "01563E3A-B5D3-D676-4C61-EFB99302BD5B"

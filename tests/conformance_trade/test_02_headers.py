@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from chalicelib.api_tokens import secret_of
-from chalicelib.stores.dynamodb import Database
-from chalicelib.wire.ripio.signature import signature_of
+from chalicelib.apis.trade.signature import signature_of
+from chalicelib.domain.tenancy.api_tokens import secret_of
+from chalicelib.tables.dynamodb import Database
+from tests.apis.trade.desk import MASTER_KEY, SignedDesk, open_trade_desk
+from tests.apis.trade.test_signature import VECTORS
+from tests.case_tables import cases
 from tests.conformance_trade.cases import LIST, UNSUPPORTED, invalid, order, outcome_of, placed, unauthorized
 from tests.conformance_trade.conftest import SignedClient
-from tests.tables import cases
-from tests.wire.ripio.desk import MASTER_KEY, SignedDesk, open_trade_desk
-from tests.wire.ripio.test_signature import VECTORS
 from tests.world import World
 
 NOW_MS = 1_700_000_000_000

@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
-from chalicelib.allowance import Allowance
-from chalicelib.api_tokens import ApiTokenExists, Permission, TokenStatus, token_id_of
-from chalicelib.core.vocabulary import BookStatus
-from chalicelib.stores.api_tokens import ApiTokens
-from chalicelib.stores.dynamodb import Database
-from chalicelib.tenancy import TenancyRefused
+from chalicelib.domain.books.vocabulary import BookStatus
+from chalicelib.domain.tenancy.api_tokens import ApiTokenExists, Permission, TokenStatus, token_id_of
+from chalicelib.domain.tenancy.instances import TenancyRefused
+from chalicelib.domain.tenancy.rate_limit import Allowance
+from chalicelib.tables.api_tokens import ApiTokens
+from chalicelib.tables.dynamodb import Database
+from tests.apis.trade.desk import UNLIMITED, SignedDesk, data_of, make_token, open_trade_desk
+from tests.case_tables import cases
 from tests.conformance_trade.cases import (
     FORBIDDEN,
     LIST,
@@ -31,8 +33,6 @@ from tests.conformance_trade.cases import (
     place,
     unauthorized,
 )
-from tests.tables import cases
-from tests.wire.ripio.desk import UNLIMITED, SignedDesk, data_of, make_token, open_trade_desk
 from tests.world import INSTANCE, World
 
 UUID = "01563E3A-B5D3-D676-4C61-EFB99302BD5B"

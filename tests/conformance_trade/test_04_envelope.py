@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from chalicelib.allowance import Allowance
-from chalicelib.core.vocabulary import BookStatus
-from chalicelib.stores.dynamodb import Database
-from chalicelib.wire.http import HttpResponse
-from chalicelib.wire.ripio.routes import TradeDesk
+from chalicelib.apis.kit.http import HttpResponse
+from chalicelib.apis.trade.routes import TradeDesk
+from chalicelib.domain.books.vocabulary import BookStatus
+from chalicelib.domain.tenancy.rate_limit import Allowance
+from chalicelib.tables.dynamodb import Database
+from tests.apis.trade.desk import MASTER_KEY, SignedDesk, open_trade_desk
+from tests.case_tables import cases
 from tests.conformance_trade.cases import (
     CANCELED,
     EXECUTED,
@@ -37,9 +39,7 @@ from tests.conformance_trade.cases import (
     unauthorized,
 )
 from tests.faults import ENDPOINT, FaultyClient, raising, throttled
-from tests.tables import cases
 from tests.waiting import Waiting
-from tests.wire.ripio.desk import MASTER_KEY, SignedDesk, open_trade_desk
 from tests.world import INSTANCE, World
 
 HEADERS = {"Content-Type": "application/json; charset=utf-8", "Cache-Control": "no-store"}

@@ -8,10 +8,13 @@ from typing import Any
 
 import pytest
 
-from chalicelib.clock import new_id
-from chalicelib.core.config import BookConfig, SettlementMode
-from chalicelib.core.vocabulary import BookStatus
-from chalicelib.stores.tokens import Tokens, new_token
+from chalicelib.domain.books.config import BookConfig, SettlementMode
+from chalicelib.domain.books.vocabulary import BookStatus
+from chalicelib.domain.ledger.tokens import new_token
+from chalicelib.support.clock import new_id
+from chalicelib.tables.tokens import Tokens
+from tests.apis.trade.desk import SignedDesk, data_of
+from tests.case_tables import cases
 from tests.conformance_trade.cases import (
     BOOK,
     BRL,
@@ -37,8 +40,6 @@ from tests.conformance_trade.cases import (
     rested,
     shown,
 )
-from tests.tables import cases
-from tests.wire.ripio.desk import SignedDesk, data_of
 from tests.world import INSTANCE
 
 UUID = "01563E3A-B5D3-D676-4C61-EFB99302BD5B"

@@ -6,15 +6,16 @@ from typing import Any
 
 import pytest
 
-from chalicelib.core.vocabulary import OrderStatus, OrderType, Side, TimeInForce
-from chalicelib.wire.ripio.ids import shown as shown_id
-from chalicelib.wire.trusset.routes import BookDesk
+from chalicelib.apis.book.routes import BookDesk
+from chalicelib.apis.trade.ids import shown as shown_id
+from chalicelib.domain.books.vocabulary import OrderStatus, OrderType, TimeInForce
+from chalicelib.domain.ledger.amounts import Side
+from tests.apis.book.desk import API_KEY, Desk
+from tests.apis.trade.desk import SignedDesk, data_of
+from tests.apis.trade.lists import DAY_MS, NOW_MS, ids_of, page, put_many
+from tests.apis.trade.rows import an_order, id_at, put_orders
+from tests.case_tables import cases
 from tests.conformance_trade.cases import LIST, PAIR, exact, invalid, outcome_of, placed, shown
-from tests.tables import cases
-from tests.wire.desk import API_KEY, Desk
-from tests.wire.ripio.desk import SignedDesk, data_of
-from tests.wire.ripio.lists import DAY_MS, NOW_MS, ids_of, page, put_many
-from tests.wire.ripio.rows import an_order, id_at, put_orders
 from tests.world import INSTANCE
 
 OLD_MS = NOW_MS - 3 * 365 * DAY_MS

@@ -7,11 +7,15 @@ from typing import Any
 
 import pytest
 
-from chalicelib.clock import iso
-from chalicelib.core.vocabulary import BookStatus
-from chalicelib.expiring import Expiring
-from chalicelib.stores.dynamodb import Database
-from chalicelib.wire.trusset.routes import ONE_ORDER, BookDesk
+from chalicelib.apis.book.routes import ONE_ORDER, BookDesk
+from chalicelib.domain.books.vocabulary import BookStatus
+from chalicelib.services.books.expiry import Expiring
+from chalicelib.support.clock import iso
+from chalicelib.tables.dynamodb import Database
+from tests.apis.book.desk import API_KEY, Desk, code_of
+from tests.apis.trade.desk import SignedDesk, data_of, open_trade_desk
+from tests.apis.trade.lists import ids_of
+from tests.case_tables import cases
 from tests.conformance_trade.cases import (
     BRL,
     CANCELED,
@@ -34,11 +38,7 @@ from tests.conformance_trade.cases import (
     rested,
     shown,
 )
-from tests.tables import cases
 from tests.waiting import Waiting
-from tests.wire.desk import API_KEY, Desk, code_of
-from tests.wire.ripio.desk import SignedDesk, data_of, open_trade_desk
-from tests.wire.ripio.lists import ids_of
 from tests.world import INSTANCE, NOW_MS, World
 
 MARKET: dict[str, Any] = {"type": "market", "price": ...}

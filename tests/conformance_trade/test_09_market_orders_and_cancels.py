@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from chalicelib.core.vocabulary import BookStatus
+from chalicelib.domain.books.vocabulary import BookStatus
+from tests.apis.trade.desk import SignedDesk, data_of
+from tests.case_tables import cases
 from tests.conformance_trade.cases import (
     BRL,
     BTC,
@@ -30,9 +32,7 @@ from tests.conformance_trade.cases import (
     rested,
     shown,
 )
-from tests.tables import cases
 from tests.waiting import Waiting
-from tests.wire.ripio.desk import SignedDesk, data_of
 
 UUID = "01563E3A-B5D3-D676-4C61-EFB99302BD5B"
 BY_VALUE: dict[str, Any] = {"type": "market", "amount": ..., "price": ...}

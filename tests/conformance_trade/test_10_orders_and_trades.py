@@ -6,9 +6,14 @@ from typing import Any
 
 import pytest
 
-from chalicelib.clock import iso
-from chalicelib.core.vocabulary import OrderStatus, Side
-from chalicelib.stores.dynamodb import Database
+from chalicelib.domain.books.vocabulary import OrderStatus
+from chalicelib.domain.ledger.amounts import Side
+from chalicelib.support.clock import iso
+from chalicelib.tables.dynamodb import Database
+from tests.apis.trade.desk import SignedDesk, data_of
+from tests.apis.trade.lists import DAY_MS, NOW_MS, OPEN_LIST, ids_of, page, put_many
+from tests.apis.trade.rows import a_fill, put_fills
+from tests.case_tables import cases
 from tests.conformance_trade.cases import (
     LIST,
     NO_ORDER,
@@ -23,11 +28,7 @@ from tests.conformance_trade.cases import (
     rested,
     shown,
 )
-from tests.tables import cases
 from tests.waiting import Waiting
-from tests.wire.ripio.desk import SignedDesk, data_of
-from tests.wire.ripio.lists import DAY_MS, NOW_MS, OPEN_LIST, ids_of, page, put_many
-from tests.wire.ripio.rows import a_fill, put_fills
 
 UUID = "01563E3A-B5D3-D676-4C61-EFB99302BD5B"
 OF_ORDER = "/trade/orders/trades"

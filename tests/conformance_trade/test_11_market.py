@@ -7,10 +7,14 @@ from typing import Any
 
 import pytest
 
-from chalicelib.core.vocabulary import BookStatus
-from chalicelib.stores.dynamodb import Database
-from chalicelib.wire.http import HttpRequest
-from chalicelib.wire.ripio.routes import TradeDesk
+from chalicelib.apis.kit.http import HttpRequest
+from chalicelib.apis.trade.routes import TradeDesk
+from chalicelib.domain.books.vocabulary import BookStatus
+from chalicelib.tables.dynamodb import Database
+from tests.apis.trade.desk import SignedDesk, data_of, open_trade_desk
+from tests.apis.trade.lists import DAY_MS, NOW_MS
+from tests.apis.trade.rows import put_tape
+from tests.case_tables import cases
 from tests.conformance_trade.cases import (
     BRL,
     BTC,
@@ -28,11 +32,7 @@ from tests.conformance_trade.cases import (
     placed,
     rested,
 )
-from tests.stores.test_listing_cost import Reads
-from tests.tables import cases
-from tests.wire.ripio.desk import SignedDesk, data_of, open_trade_desk
-from tests.wire.ripio.lists import DAY_MS, NOW_MS
-from tests.wire.ripio.rows import put_tape
+from tests.tables.test_listing_cost import Reads
 from tests.world import INSTANCE, World
 
 IDS = {BTC: "01563E3A-B5D3-D676-4C61-EFB99302BD5B", BRL: "857C0A3B-D70F-4256-9051-1C62FADBA8FA"}

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from chalicelib.clock import iso
-from chalicelib.stores.tokens import Tokens
+from chalicelib.support.clock import iso
+from chalicelib.tables.tokens import Tokens
+from tests.apis.trade.desk import SignedDesk, data_of
+from tests.case_tables import cases
 from tests.conformance_trade.cases import BRL, BTC, desk_of_ben, exact, outcome_of, placed
-from tests.tables import cases
-from tests.wire.ripio.desk import SignedDesk, data_of
 from tests.world import BASE, INSTANCE
 
 BALANCES = "/trade/user/balances"

@@ -6,16 +6,17 @@ from typing import Any
 
 import pytest
 
-from chalicelib.core.vocabulary import OrderStatus, OrderType, Side
-from chalicelib.stores.dynamodb import Database
-from chalicelib.wire.trusset.routes import BookDesk
+from chalicelib.apis.book.routes import BookDesk
+from chalicelib.domain.books.vocabulary import OrderStatus, OrderType
+from chalicelib.domain.ledger.amounts import Side
+from chalicelib.tables.dynamodb import Database
+from tests.apis.book.desk import API_KEY, Desk
+from tests.apis.trade.desk import SignedDesk, open_trade_desk
+from tests.apis.trade.lists import NOW_MS
+from tests.apis.trade.rows import an_order, id_at, put_orders
+from tests.case_tables import cases
 from tests.conformance_trade.cases import LIST, exact, open_market, order, placed, shown
-from tests.tables import cases
 from tests.waiting import Waiting
-from tests.wire.desk import API_KEY, Desk
-from tests.wire.ripio.desk import SignedDesk, open_trade_desk
-from tests.wire.ripio.lists import NOW_MS
-from tests.wire.ripio.rows import an_order, id_at, put_orders
 from tests.world import INSTANCE, World
 
 

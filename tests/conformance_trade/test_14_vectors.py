@@ -8,12 +8,17 @@ from typing import Any
 
 import pytest
 
-from chalicelib.stores.dynamodb import Database
-from chalicelib.wire.ripio import gate
-from chalicelib.wire.ripio.decimals import dec
-from chalicelib.wire.ripio.ids import internal
-from chalicelib.wire.ripio.ids import shown as shown_id
-from chalicelib.wire.ripio.signature import signature_of
+from chalicelib.apis.trade import gate
+from chalicelib.apis.trade.decimals import dec
+from chalicelib.apis.trade.ids import internal
+from chalicelib.apis.trade.ids import shown as shown_id
+from chalicelib.apis.trade.signature import signature_of
+from chalicelib.tables.dynamodb import Database
+from tests.apis.trade.desk import SignedDesk, data_of, open_trade_desk
+from tests.apis.trade.lists import NOW_MS, ids_of, page, put_many
+from tests.apis.trade.rows import an_order, id_at, put_orders
+from tests.apis.trade.test_signature import ABC, ABC_SPACED, NO_ZEROS, SECRET, TIMESTAMP, VECTORS, ZEROS
+from tests.case_tables import cases
 from tests.conformance_trade.cases import (
     BRL,
     DEPTH,
@@ -28,12 +33,7 @@ from tests.conformance_trade.cases import (
     shown,
     unauthorized,
 )
-from tests.tables import cases
 from tests.waiting import Waiting
-from tests.wire.ripio.desk import SignedDesk, data_of, open_trade_desk
-from tests.wire.ripio.lists import NOW_MS, ids_of, page, put_many
-from tests.wire.ripio.rows import an_order, id_at, put_orders
-from tests.wire.ripio.test_signature import ABC, ABC_SPACED, NO_ZEROS, SECRET, TIMESTAMP, VECTORS, ZEROS
 from tests.world import World
 
 SIGNED_MS = int(TIMESTAMP)

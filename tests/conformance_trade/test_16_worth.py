@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from chalicelib.stores.dynamodb import Database
+from chalicelib.tables.dynamodb import Database
+from tests.apis.trade.desk import SignedDesk
+from tests.case_tables import cases
 from tests.conformance_trade.cases import (
     NO_FUNDS,
     PAIR,
@@ -21,8 +23,6 @@ from tests.conformance_trade.cases import (
     rested,
     shown,
 )
-from tests.tables import cases
-from tests.wire.ripio.desk import SignedDesk
 
 PAIRS = "/trade/public/pairs"
 MARKET: dict[str, Any] = {"type": "market", "price": ..., "amount": ...}

@@ -6,18 +6,18 @@ import json
 from collections.abc import Generator
 from typing import Any
 
-from chalicelib.api_tokens import secret_of
-from chalicelib.clock import now_ms
-from chalicelib.stores.dynamodb import Database
-from chalicelib.wire.ripio.signature import signature_of
-from chalicelib.wire.trusset.paths import PLACE
+from chalicelib.apis.book.paths import PLACE
+from chalicelib.apis.trade.signature import signature_of
+from chalicelib.domain.tenancy.api_tokens import secret_of
+from chalicelib.support.clock import now_ms
+from chalicelib.tables.dynamodb import Database
+from tests.apis.book.desk import API_KEY, ORDER, open_desk
+from tests.apis.escrow.desk import KEY
+from tests.apis.escrow.desk import Desk as EscrowDesk
+from tests.apis.taker.desk import INSTANCE as TAKERS_INSTANCE
+from tests.apis.taker.desk import Clock, connect_body, open_taker_desk
+from tests.apis.trade.desk import PAIR, make_token
 from tests.infra.lambda_process import Answer, Event, Story
-from tests.wire.desk import API_KEY, ORDER, open_desk
-from tests.wire.ripio.desk import PAIR, make_token
-from tests.wire.stove.desk import INSTANCE as TAKERS_INSTANCE
-from tests.wire.stove.desk import Clock, connect_body, open_taker_desk
-from tests.wire.truust.desk import KEY
-from tests.wire.truust.desk import Desk as EscrowDesk
 from tests.world import World, record_of
 
 MASTER_KEY = "k" * 32

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from chalicelib.stores.dynamodb import Database
+from chalicelib.tables.dynamodb import Database
 
 Event = dict[str, Any]
 Answer = dict[str, Any]

@@ -12,9 +12,9 @@ import boto3
 import pytest
 from botocore.stub import ANY, Stubber
 
-from infra.cloud import api_url, embedded_url, without_what_it_lacks
 from infra.deploy import _parser
 from infra.deployment import Deployment, Refused
+from infra.embedded import api_url, embedded_url, without_what_it_lacks
 from infra.packaging import read_stage
 from infra.settings import ROOT
 from infra.stacks import Change, ChangeSet, DeploymentFailed, Stack

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from chalicelib import cli, wiring
-from chalicelib.cli.arguments import CommandFailed
-from chalicelib.core.sandbox import sandbox_asset
-from chalicelib.stores.accounts import Accounts
-from chalicelib.stores.dynamodb import Database
-from chalicelib.stores.keys import supply_key
+from chalicelib import wiring
+from chalicelib.domain.ledger.owners import supply_key
+from chalicelib.domain.ledger.sandbox import sandbox_asset
+from chalicelib.ops import cli
+from chalicelib.ops.cli.arguments import CommandFailed
+from chalicelib.tables.accounts import Accounts
+from chalicelib.tables.dynamodb import Database
 from infra import escrow_demo
 from infra.demo import INSTANCE, INSTANCE_REF, QUOTE_TOKEN
 

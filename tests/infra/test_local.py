@@ -25,15 +25,15 @@ import boto3
 import pytest
 import requests
 
-from chalicelib.clock import new_id, now_ms
-from chalicelib.signed.settings import DeskSettings
-from chalicelib.wire.ripio.signature import signature_of
-from chalicelib.wire.stove.objects import timestamp
+from chalicelib.apis.taker.objects import timestamp
+from chalicelib.apis.trade.signature import signature_of
+from chalicelib.domain.signed.settings import DeskSettings
+from chalicelib.support.clock import new_id, now_ms
 from infra.settings import HOST, ROOT, free_port
 from infra.state_file import read_state
+from tests.apis.taker.desk import ORDER, sign_message, sign_order
 from tests.endpoint import drop_own_tables, own_prefix
 from tests.infra.stack import READY_BOUND_S, STOP_BOUND_S, RunningStack
-from tests.wire.stove.desk import ORDER, sign_message, sign_order
 
 DESK = "/orderbooks/stocks/api/offchain"
 DECIDED_BOUND_S = 20

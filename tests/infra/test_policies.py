@@ -13,25 +13,7 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 
 from chalicelib import wiring
-from chalicelib.allowance import Allowance
-from chalicelib.clock import now_ms
-from chalicelib.core.candles import Period
-from chalicelib.core.vocabulary import BookStatus
-from chalicelib.escrow.desk import EscrowDesk
-from chalicelib.escrow.lifecycle import Status
-from chalicelib.escrow.money import Currency
-from chalicelib.expiring import Expiring
-from chalicelib.lost import LostCommands
-from chalicelib.projection import Projector
-from chalicelib.signed.desk import SignedOrderDesk
-from chalicelib.stores.candles import Candles
-from chalicelib.stores.dynamodb import Database, Unavailable
-from chalicelib.stores.keys import customer_key
-from chalicelib.stores.orders import Orders
-from chalicelib.wire.ripio.routes import ROUTES, TradeDesk
-from chalicelib.wire.stove.routes import ROUTES as TAKER_ROUTES
-from chalicelib.wire.stove.routes import Entrance
-from chalicelib.wire.trusset.routes import (
+from chalicelib.apis.book.routes import (
     BALANCES,
     BOOKS,
     CREDIT,
@@ -44,8 +26,33 @@ from chalicelib.wire.trusset.routes import (
     TRANSFER,
     BookDesk,
 )
+from chalicelib.apis.taker.routes import ROUTES as TAKER_ROUTES
+from chalicelib.apis.taker.routes import Entrance
+from chalicelib.apis.trade.routes import ROUTES, TradeDesk
+from chalicelib.domain.books.candles import Period
+from chalicelib.domain.books.vocabulary import BookStatus
+from chalicelib.domain.escrow.lifecycle import Status
+from chalicelib.domain.escrow.money import Currency
+from chalicelib.domain.ledger.owners import customer_key
+from chalicelib.domain.tenancy.rate_limit import Allowance
+from chalicelib.services.books.expiry import Expiring
+from chalicelib.services.books.lost import LostCommands
+from chalicelib.services.books.projection import Projector
+from chalicelib.services.escrow.desk import EscrowDesk
+from chalicelib.services.signed.desk import SignedOrderDesk
+from chalicelib.support.clock import now_ms
+from chalicelib.support.outcomes import Unavailable
+from chalicelib.tables.candles import Candles
+from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.orders import Orders
 from infra.tables import create_tables, table_definitions
-from tests.escrow.world import EUR, JPY
+from tests.apis.book.desk import open_desk
+from tests.apis.book.till import post, posted
+from tests.apis.escrow.desk import KEY, OPERATOR_KEY
+from tests.apis.escrow.desk import Desk as EscrowWire
+from tests.apis.taker.desk import NOW_S, TAKER, UNIT, connect_body, open_taker_desk
+from tests.apis.taker.desk import make_key as make_taker_key
+from tests.apis.trade.desk import MASTER_KEY, PAIR, SignedDesk, make_token
 from tests.faults import ENDPOINT, Call, Fault, WatchedClient
 from tests.recording import (
     CONFIG,
@@ -61,13 +68,7 @@ from tests.recording import (
     recording,
     work_of,
 )
-from tests.wire.desk import open_desk
-from tests.wire.ripio.desk import MASTER_KEY, PAIR, SignedDesk, make_token
-from tests.wire.stove.desk import NOW_S, TAKER, UNIT, connect_body, open_taker_desk
-from tests.wire.stove.desk import make_key as make_taker_key
-from tests.wire.till import post, posted
-from tests.wire.truust.desk import KEY, OPERATOR_KEY
-from tests.wire.truust.desk import Desk as EscrowWire
+from tests.services.escrow.world import EUR, JPY
 from tests.world import BASE, BOOK_ID, INSTANCE, QUOTE, World, failing_book, record_of
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def test_no_policy_grants_what_its_function_does_not_do(
 
     What a policy lacks for it, and for the calls of every other test, is found after each test (tests/conftest.py).
     """
-    monkeypatch.setattr("chalicelib.core.snapshot.SNAPSHOT_AFTER_BYTES_MIN", 100)
+    monkeypatch.setattr("chalicelib.domain.books.snapshot.SNAPSHOT_AFTER_BYTES_MIN", 100)
     monkeypatch.setenv("TALLYBOOK_MASTER_KEY_PARAMETER", master_key_of("prod"))
     monkeypatch.delenv("TALLYBOOK_MASTER_KEY", raising=False)
     boto3.client("ssm").put_parameter(Name=master_key_of("prod"), Value="k" * 32, Type="SecureString")
@@ -175,7 +176,7 @@ def at_the_trade_desk(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         method, _, path = route.partition(" ")
         desk.send(method, f"/trade{path}", query={"pair": PAIR}, body=named)
     desk.send("DELETE", "/trade/orders/all", body={"pair": PAIR})
-    monkeypatch.setattr("chalicelib.depths.DEPTH_LEVELS_MAX", len(world.books.depth(world.book).bids))
+    monkeypatch.setattr("chalicelib.services.books.depths.DEPTH_LEVELS_MAX", len(world.books.depth(world.book).bids))
     desk.get("/trade/book/orders/level-2", {"pair": PAIR, "limit": "max"})
     assert desk.place(side="sell", amount="1", expiration=now_ms() + LATER_MS).status == 200
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.stores.dynamodb import Database
+from chalicelib.tables.dynamodb import Database
 from infra.slimming import SERVICES, is_kept, slim
 from tests.infra.first_requests import AT_THE_DESKS, ENVIRONMENT, match_an_order
 from tests.infra.lambda_process import LambdaProcess, Story
@@ -99,7 +99,7 @@ def test_bytecode_is_what_python_takes_without_a_look_at_the_source(tmp_path: Pa
 def test_what_is_not_imported_goes_and_what_is_and_licences_stay() -> None:
     kept = [
         "app.py",
-        "chalicelib/wire/http.py",
+        "chalicelib/apis/kit/http.py",
         "botocore/cacert.pem",
         "botocore/data/endpoints.json",
         "botocore/data/dynamodb/2012-08-10/service-2.json.gz",

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.parking import FAILED_BATCHES_MAX
+from chalicelib.services.books.parking import FAILED_BATCHES_MAX
 from infra.packaging import FRAGMENTS, FUNCTION, TABLE, Package, PackagingFailed, expanded, merged, package, read_stage
 from infra.tables import table_definitions
 

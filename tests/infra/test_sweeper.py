@@ -10,9 +10,9 @@ import pytest
 
 import app
 from chalicelib import wiring
-from chalicelib.stores.dynamodb import Database
+from chalicelib.tables.dynamodb import Database
 from infra.sweeper import Sweeper, scheduled_event
-from tests.wire.stove.desk import NOW_S, QUOTE, open_taker_desk
+from tests.apis.taker.desk import NOW_S, QUOTE, open_taker_desk
 
 AT = datetime(2025, 1, 17, 3, 0, 24, tzinfo=UTC)
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from chalicelib.watching import BY_FUNCTION, DIMENSIONS, NAMESPACE, Metric
+from chalicelib.support.telemetry import BY_FUNCTION, DIMENSIONS, NAMESPACE, Metric
 from infra.settings import ROOT
 from infra.tables import table_definitions
 

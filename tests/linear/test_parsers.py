@@ -14,33 +14,33 @@ from typing import Any
 
 import pytest
 
-from chalicelib.redaction import masked, secrets_of
-from chalicelib.signed.connect import MalformedMessage, connect_message
-from chalicelib.wire.http import BadPercentEncoding, path_served, percent_decoded
-from chalicelib.wire.json_reading import UnreadableJson, exact_number, is_portable, read_json
-from chalicelib.wire.preference import wait_preference
-from chalicelib.wire.ripio import decimals, place_schema
-from chalicelib.wire.ripio.cursor import NotACursor, cursor_of
-from chalicelib.wire.ripio.envelope import Fault as TradeFault
-from chalicelib.wire.ripio.ids import NotAnId, internal
-from chalicelib.wire.ripio.query import Query
-from chalicelib.wire.ripio.routes import _found as trade_route
-from chalicelib.wire.ripio.signature import compact_form, ecmascript_number
-from chalicelib.wire.ripio.window import FaultyEnd, window_of
-from chalicelib.wire.stove import list_schema
-from chalicelib.wire.stove import schema as taker_schema
-from chalicelib.wire.stove.envelope import Fault as TakerFault
-from chalicelib.wire.stove.routes import _found as taker_route
-from chalicelib.wire.stove.routes import is_request_id
-from chalicelib.wire.stove.sessions import NotASession, Sessions
-from chalicelib.wire.stove.signature import query_forms
-from chalicelib.wire.trusset import ledger_schema, order_schema, schema
-from chalicelib.wire.trusset.envelope import Fault as BookFault
-from chalicelib.wire.truust.bodies import UnreadableBody, body_of
-from chalicelib.wire.truust.envelope import Fault as EscrowFault
-from chalicelib.wire.truust.lists import PAGE_MAX
-from chalicelib.wire.truust.schema import integer, metadata, url
-from chalicelib.wire.truust.schema import number as escrow_number
+from chalicelib.apis.book import ledger_schema, order_schema, schema
+from chalicelib.apis.book.envelope import Fault as BookFault
+from chalicelib.apis.escrow.bodies import UnreadableBody, body_of
+from chalicelib.apis.escrow.envelope import Fault as EscrowFault
+from chalicelib.apis.escrow.lists import PAGE_MAX
+from chalicelib.apis.escrow.schema import integer, metadata, url
+from chalicelib.apis.escrow.schema import number as escrow_number
+from chalicelib.apis.kit.http import BadPercentEncoding, path_served, percent_decoded
+from chalicelib.apis.kit.json_reading import UnreadableJson, exact_number, is_portable, read_json
+from chalicelib.apis.kit.preference import wait_preference
+from chalicelib.apis.taker import list_schema
+from chalicelib.apis.taker import schema as taker_schema
+from chalicelib.apis.taker.envelope import Fault as TakerFault
+from chalicelib.apis.taker.routes import _found as taker_route
+from chalicelib.apis.taker.routes import is_request_id
+from chalicelib.apis.taker.sessions import NotASession, Sessions
+from chalicelib.apis.taker.signature import query_forms
+from chalicelib.apis.trade import decimals, place_schema
+from chalicelib.apis.trade.cursor import NotACursor, cursor_of
+from chalicelib.apis.trade.envelope import Fault as TradeFault
+from chalicelib.apis.trade.ids import NotAnId, internal
+from chalicelib.apis.trade.query import Query
+from chalicelib.apis.trade.routes import _found as trade_route
+from chalicelib.apis.trade.signature import compact_form, ecmascript_number
+from chalicelib.apis.trade.window import FaultyEnd, window_of
+from chalicelib.domain.signed.connect import MalformedMessage, connect_message
+from chalicelib.support.redaction import masked, secrets_of
 from tests.linear.measuring import assert_linear
 
 NOW_MS = 1_767_225_600_000
@@ -205,7 +205,7 @@ INPUTS: dict[str, Callable[[int], str]] = {
 
 
 def escrow_kind(kind: Any, value: object) -> object:
-    from chalicelib.wire.truust.schema import Unfit
+    from chalicelib.apis.escrow.schema import Unfit
 
     with suppress(Unfit):
         return kind.check(kind.spelled(value) if isinstance(value, str) else value)

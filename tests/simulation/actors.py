@@ -12,8 +12,8 @@ from typing import Any
 
 from greenlet import getcurrent, greenlet
 
-from chalicelib.stores.dynamodb import Database
-from chalicelib.stores.side_by_side import Together, in_turn
+from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.parallel import Together, in_turn
 from tests.faults import Call, Died, Fault, WatchedClient
 from tests.memory import MemoryDynamoDB
 

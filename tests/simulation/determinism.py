@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from chalicelib.core.book import Book
-from chalicelib.core.commands import carry_on, decide, expire
-from chalicelib.core.events import Accepted, BookChanged, CancelAllBegun, CancelAllEnded, CancelRefused, Closed, Event
-from chalicelib.core.snapshot import BookState
-from chalicelib.core.vocabulary import BookStatus, CancelAll, CancelOrder, ChangeBook, CloseReason, Command
+from chalicelib.domain.books.book import Book
+from chalicelib.domain.books.commands import carry_on, decide, expire
+from chalicelib.domain.books.events import (
+    Accepted,
+    BookChanged,
+    CancelAllBegun,
+    CancelAllEnded,
+    CancelRefused,
+    Closed,
+    Event,
+)
+from chalicelib.domain.books.snapshot import BookState
+from chalicelib.domain.books.vocabulary import BookStatus, CancelAll, CancelOrder, ChangeBook, CloseReason, Command
 from tests.world import Venue
 
 

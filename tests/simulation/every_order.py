@@ -12,9 +12,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib.matcher import Matcher
-from chalicelib.stores.dynamodb import Database
-from chalicelib.stream import match_records
+from chalicelib.services.books.matcher import Matcher
+from chalicelib.services.books.stream import match_records
+from chalicelib.tables.dynamodb import Database
 from infra.tables import create_tables
 from tests.faults import FAULTS
 from tests.invariants import check_invariants, check_never_negative

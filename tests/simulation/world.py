@@ -22,18 +22,20 @@ from unittest.mock import patch
 
 from ulid import ULID
 
-from chalicelib.admission import Admission, Admitted
-from chalicelib.configuring import Configuring
-from chalicelib.core.config import OrderRequest, Refusal
-from chalicelib.core.vocabulary import BookStatus, OrderType, SelfTradePrevention, Side, TimeInForce
-from chalicelib.expiring import Expiring
-from chalicelib.matcher import Matcher
-from chalicelib.redrive import redrive
-from chalicelib.stores.dynamodb import Database, OutcomeUnknown, Row, Unavailable, decode
-from chalicelib.stores.expiries import Expiries, minute_of
-from chalicelib.stores.journal import EntryExists
-from chalicelib.stream import match_records
-from chalicelib.verify.verifier import Verifier, unwatched
+from chalicelib.domain.books.config import OrderRequest, Refusal
+from chalicelib.domain.books.vocabulary import BookStatus, OrderType, SelfTradePrevention, TimeInForce
+from chalicelib.domain.ledger.amounts import Side
+from chalicelib.ops.verify.verifier import Verifier, unwatched
+from chalicelib.services.books.admission import Admission, Admitted
+from chalicelib.services.books.configuring import Configuring
+from chalicelib.services.books.expiry import Expiring
+from chalicelib.services.books.matcher import Matcher
+from chalicelib.services.books.redrive import redrive
+from chalicelib.services.books.stream import match_records
+from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
+from chalicelib.tables.dynamodb import Database, Row, decode
+from chalicelib.tables.expiries import Expiries, minute_of
+from chalicelib.tables.journal import EntryExists
 from infra.tables import create_tables
 from tests.faults import FAULTS, Fault
 from tests.invariants import check_invariants, check_never_negative
@@ -110,11 +112,11 @@ def outcome_of(seed: int) -> Outcome:
 def limits(draw: Random) -> Iterator[None]:
     """Make the program's limits small enough to be reached in a short run."""
     with (
-        patch("chalicelib.core.snapshot.SNAPSHOT_AFTER_BYTES_MIN", draw.choice([300, 1000, 5000])),
-        patch("chalicelib.stores.snapshots.PIECE_BYTES_MAX", draw.choice([150, 1000])),
-        patch("chalicelib.core.journal.ENTRY_EVENT_BYTES_MAX", draw.choice([700, 300_000])),
-        patch("chalicelib.matcher.EVENTS_PER_ENTRY_GROUP", draw.choice([3, 1000])),
-        patch("chalicelib.stores.accounts.MARKS_IN_ROW_MAX", draw.choice([0, 16])),
+        patch("chalicelib.domain.books.snapshot.SNAPSHOT_AFTER_BYTES_MIN", draw.choice([300, 1000, 5000])),
+        patch("chalicelib.tables.snapshots.PIECE_BYTES_MAX", draw.choice([150, 1000])),
+        patch("chalicelib.domain.books.journal.ENTRY_EVENT_BYTES_MAX", draw.choice([700, 300_000])),
+        patch("chalicelib.services.books.matcher.EVENTS_PER_ENTRY_GROUP", draw.choice([3, 1000])),
+        patch("chalicelib.tables.accounts.MARKS_IN_ROW_MAX", draw.choice([0, 16])),
     ):
         yield
 

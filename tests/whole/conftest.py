@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 import boto3
 import pytest
 
-from chalicelib.core.config import BookConfig
-from chalicelib.stores.dynamodb import Database
+from chalicelib.domain.books.config import BookConfig
+from chalicelib.tables.dynamodb import Database
 from tests.endpoint import drop_own_tables, environment_of_stack
 from tests.infra.stack import RunningStack
 from tests.world import Venue

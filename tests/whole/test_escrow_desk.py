@@ -15,12 +15,12 @@ from urllib.parse import urlsplit
 import boto3
 import pytest
 
-from chalicelib.clock import new_id
-from chalicelib.stores.dynamodb import Database
-from chalicelib.stores.escrow_settings import EscrowDesks
-from chalicelib.verify.verifier import Verifier
+from chalicelib.ops.verify.verifier import Verifier
+from chalicelib.support.clock import new_id
+from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.escrow_settings import EscrowDesks
 from tests.infra.stack import RunningStack
-from tests.test_races import at_once
+from tests.services.books.test_races import at_once
 
 pytestmark = pytest.mark.stack
 

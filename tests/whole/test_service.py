@@ -12,13 +12,13 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from chalicelib.api_tokens import secret_of
-from chalicelib.clock import now_ms
-from chalicelib.wire.ripio.signature import signature_of
+from chalicelib.apis.trade.signature import signature_of
+from chalicelib.domain.tenancy.api_tokens import secret_of
+from chalicelib.support.clock import now_ms
+from tests.apis.trade.desk import make_token
 from tests.infra.stack import RunningStack
 from tests.invariants import check_invariants
 from tests.whole.conftest import PLACE, Api
-from tests.wire.ripio.desk import make_token
 from tests.world import Venue
 
 pytestmark = pytest.mark.stack

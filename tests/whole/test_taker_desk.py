@@ -18,18 +18,18 @@ from urllib.parse import urlsplit
 import boto3
 import pytest
 
-from chalicelib.allowance import Allowance
-from chalicelib.signed.settings import DeskSettings, TakerKey, key_id_of
-from chalicelib.stores.accounts import Accounts
-from chalicelib.stores.desk_settings import TakerDesks
-from chalicelib.stores.dynamodb import Database
-from chalicelib.stores.keys import customer_key
-from chalicelib.stores.taker_keys import TakerKeys
-from chalicelib.verify.verifier import Verifier
-from chalicelib.wire.stove.signature import signature_of
+from chalicelib.apis.taker.signature import signature_of
+from chalicelib.domain.ledger.owners import customer_key
+from chalicelib.domain.signed.settings import DeskSettings, TakerKey, key_id_of
+from chalicelib.domain.tenancy.rate_limit import Allowance
+from chalicelib.ops.verify.verifier import Verifier
+from chalicelib.tables.accounts import Accounts
+from chalicelib.tables.desk_settings import TakerDesks
+from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.taker_keys import TakerKeys
+from tests.apis.taker.desk import sign_message, sign_order
 from tests.infra.stack import RunningStack
-from tests.test_races import at_once
-from tests.wire.stove.desk import sign_message, sign_order
+from tests.services.books.test_races import at_once
 
 pytestmark = pytest.mark.stack
 

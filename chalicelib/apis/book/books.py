@@ -1,0 +1,129 @@
+"""Endpoints: make a book, list an instance's, show one, change one (T30 to T33)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from chalicelib.apis.book import book_schema, schema
+from chalicelib.apis.book.envelope import Envelope, Fault
+from chalicelib.apis.book.replay import Replay, answer_once, idempotency_key
+from chalicelib.apis.kit.http import HttpRequest, HttpResponse
+from chalicelib.domain.books.config import BookConfig, Refusal, SettlementMode
+from chalicelib.domain.ledger.owners import book_key
+from chalicelib.services.books.configuring import Configuring
+from chalicelib.support.clock import new_id, now_ms
+from chalicelib.tables.books import Books
+from chalicelib.tables.requests import Requests
+
+
+def off_chain_book(books: Books, instance: str, book_id: str) -> BookConfig:
+    """Return the book. Raises Fault ORDER_BOOK_NOT_FOUND, or WRONG_SETTLEMENT_MODE for one that settles on chain."""
+    config = books.config(book_key(instance, book_id))
+    if config is None:
+        raise Fault("ORDER_BOOK_NOT_FOUND", "Order book does not exist")
+    if config.settlement_mode is not SettlementMode.OFF_CHAIN:
+        raise Fault("WRONG_SETTLEMENT_MODE", "Order book uses on-chain settlement")
+    return config
+
+
+@dataclass(frozen=True, slots=True)
+class BookEndpoints:
+    books: Books
+    configuring: Configuring
+    requests: Requests
+
+    def create(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
+        """POST offchain/order-books. 201 with the new book: ACTIVE, and ready for orders."""
+        key = idempotency_key(request)
+        members = schema.json_object(request.body)
+        body = schema.checked(book_schema.CreateBookBody, members)
+        config = body.config(instance, new_id("ob"), now_ms())
+        answer = envelope.success_body(_created_data(config))
+
+        def act(replay: Replay | None) -> HttpResponse:
+            receipt = replay.recording(201, answer, None) if replay else None
+            outcome = self.configuring.create(config, receipt, **body.worth())
+            _refuse(outcome)
+            return envelope.response(201, answer)
+
+        return answer_once(self.requests, request, instance, key, members, envelope, act)
+
+    def change(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
+        """PATCH order-books/{orderBookId}. 200 with the settings as they bind orders from now on (T32, T33)."""
+        book_id = schema.path_parameter("orderBookId", request.path_parameters["orderBookId"])
+        body = schema.checked(book_schema.ChangeBookBody, schema.json_object(request.body))
+        return envelope.success(200, _book_data(_refuse(self.configuring.change(instance, book_id, body.settings()))))
+
+    def list_of_instance(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
+        """GET offchain/order-books. 200 with a bare array of off-chain books, newest first, not paged."""
+        status = book_schema.book_status_query(request.query)
+        books = self.books.of_instance(instance)
+        shown = [
+            one
+            for one in books
+            if one.settlement_mode is SettlementMode.OFF_CHAIN and status in (None, one.shown_status)
+        ]
+        return envelope.success(200, [_row_data(config) for config in shown])
+
+    def one(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
+        """GET offchain/order-books/{orderBookId}. 200 with the book's whole configuration."""
+        book_id = schema.path_parameter("orderBookId", request.path_parameters["orderBookId"])
+        return envelope.success(200, _book_data(off_chain_book(self.books, instance, book_id)))
+
+
+def _refuse(outcome: BookConfig | Refusal) -> BookConfig:
+    """Return the book. Raises Fault where it was refused."""
+    if isinstance(outcome, Refusal):
+        raise Fault(outcome.code.value, outcome.message)
+    return outcome
+
+
+def _created_data(config: BookConfig) -> dict[str, object]:
+    return {
+        "id": config.book_id,
+        "tokenAddress": config.base_asset,
+        "quoteTokenAddress": config.quote_asset,
+        "name": config.name,
+        "symbol": config.symbol,
+        "status": config.status.value,
+        "settlementMode": config.settlement_mode.value,
+        "makerFeeBps": config.maker_fee_bps,
+        "takerFeeBps": config.taker_fee_bps,
+    }
+
+
+def _row_data(config: BookConfig) -> dict[str, object]:
+    return {
+        "id": config.book_id,
+        "name": config.name,
+        "symbol": config.symbol,
+        "status": config.shown_status.value,
+        "settlementMode": config.settlement_mode.value,
+    }
+
+
+def _book_data(config: BookConfig) -> dict[str, object]:
+    return {
+        "id": config.book_id,
+        "tokenAddress": config.base_asset,
+        "quoteTokenAddress": config.quote_asset,
+        "name": config.name,
+        "symbol": config.symbol,
+        "status": config.shown_status.value,
+        "settlementMode": config.settlement_mode.value,
+        "minOrderSize": _amount(config.order_size_min),
+        "maxOrderSize": _amount(config.order_size_max),
+        "tickSize": _amount(config.tick_size),
+        "makerFeeBps": config.maker_fee_bps,
+        "takerFeeBps": config.taker_fee_bps,
+        "tokenType": config.token_type.value,
+        "stockTokenId": config.stock_token_id,
+        "selfTradePrevention": config.self_trade_prevention.value,
+        "marketCollarBps": config.market_collar_bps,
+        "lotSize": str(config.lot_size),
+        "minOrderValue": str(config.min_order_value),
+    }
+
+
+def _amount(units: int | None) -> str | None:
+    return None if units is None else str(units)

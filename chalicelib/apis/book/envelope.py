@@ -1,0 +1,119 @@
+"""Answers and faults of the book desk: one envelope, one table of codes (T7 to T9)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from chalicelib.apis.kit.http import HttpResponse
+from chalicelib.domain.books.config import RefusalCode
+from chalicelib.support.clock import iso
+
+_STATUS_OF_REFUSAL = {RefusalCode.ORDER_BOOK_NOT_FOUND: 404, RefusalCode.ORDER_BOOK_EXISTS: 409}
+_OF_TRADE_DESK = {RefusalCode.INVALID_VALUE, RefusalCode.EXTERNAL_ID_TAKEN}
+"""Refusals that nothing asked for at this desk can meet."""
+STATUS_OF_CODE = {
+    "NOT_FOUND": 404,
+    "METHOD_NOT_ALLOWED": 405,
+    "AUTH_REQUIRED": 401,
+    "AUTH_FAILED": 401,
+    "AUTH_ERROR": 500,
+    "RATE_LIMIT_EXCEEDED": 429,
+    "SERVICE_NOT_ENABLED": 403,
+    "PAYLOAD_TOO_LARGE": 413,
+    "INVALID_PARAM": 400,
+    "IDEMPOTENCY_KEY_REQUIRED": 400,
+    "IDEMPOTENCY_MISMATCH": 409,
+    "VALIDATION_ERROR": 400,
+    "ORDER_NOT_FOUND": 404,
+    "TOKEN_EXISTS": 409,
+    "TOKEN_NOT_FOUND": 404,
+    "INVALID_TRANSFER": 400,
+    "CANCEL_PENDING": 503,
+    "INTERNAL_ERROR": 500,
+    "SERVICE_UNAVAILABLE": 503,
+} | {code.value: _STATUS_OF_REFUSAL.get(code, 400) for code in RefusalCode if code not in _OF_TRADE_DESK}
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """One faulty field of a VALIDATION_ERROR; ``body`` for a fault of the whole body (T7)."""
+
+    field: str
+    message: str
+
+
+class Fault(Exception):
+    """A request that is answered with an error of this API."""
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        details: Sequence[Detail] = (),
+        headers: Mapping[str, str] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.details = details
+        self.headers = headers or {}
+        self.metadata = metadata or {}
+
+
+class Envelope:
+    """Writes one request's answer. request_id: the request's name. instance: None until the key is accepted (T8).
+
+    clock: the time in ms. An answer has that at which it is first written, so it is never older than what it tells of,
+    and what is recorded of it is what is sent.
+    """
+
+    def __init__(self, clock: Callable[[], int], request_id: str) -> None:
+        self.request_id = request_id
+        self.instance: str | None = None
+        self.headers: dict[str, str] = {}
+        """Headers that every answer to this request carries."""
+        self._clock = clock
+        self._timestamp: str | None = None
+
+    def has_waited(self) -> None:
+        """Give the answer the time at which a wait for a result ended; what was written before keeps its own."""
+        self._timestamp = iso(self._clock())
+
+    def success(self, status: int, data: object, headers: Mapping[str, str] | None = None) -> HttpResponse:
+        return self.response(status, self.success_body(data), headers)
+
+    def success_body(self, data: object) -> str:
+        return _json({"success": True, "data": data, "metadata": self._metadata({})})
+
+    def failure(self, fault: Fault) -> HttpResponse:
+        return self.response(STATUS_OF_CODE[fault.code], self.failure_body(fault), fault.headers)
+
+    def failure_body(self, fault: Fault) -> str:
+        error: dict[str, Any] = {"code": fault.code, "message": fault.message}
+        if fault.code == "VALIDATION_ERROR":
+            error["details"] = [{"field": detail.field, "message": detail.message} for detail in fault.details]
+        return _json({"success": False, "error": error, "metadata": self._metadata(fault.metadata)})
+
+    def response(self, status: int, body: str, headers: Mapping[str, str] | None = None) -> HttpResponse:
+        always = {
+            "Content-Type": "application/json; charset=utf-8",
+            "X-Request-Id": self.request_id,
+            "Cache-Control": "no-store",
+        }
+        return HttpResponse(status, body, always | self.headers | dict(headers or {}))
+
+    def _metadata(self, more: Mapping[str, Any]) -> dict[str, Any]:
+        self._timestamp = self._timestamp or iso(self._clock())
+        metadata: dict[str, Any] = {"requestId": self.request_id, "timestamp": self._timestamp}
+        if self.instance is not None:
+            metadata["instanceId"] = self.instance
+        return metadata | dict(more)
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

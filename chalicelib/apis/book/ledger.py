@@ -1,0 +1,220 @@
+"""Endpoints: credit, debit and transfer; balances and transactions (T35 to T37).
+
+A credit's or debit's answer shows the balance as of after it, which is known only when it is done. So under an
+Idempotency-Key the answer is recorded, in the transaction that moves the money, with the balance that was there before
+and the amount reckoned up; then it is finished with the balance that is read. A crash in between leaves the first.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from chalicelib.apis.book import ledger_schema, schema
+from chalicelib.apis.book.envelope import Detail, Envelope, Fault
+from chalicelib.apis.book.replay import Replay, answer_once, idempotency_key
+from chalicelib.apis.book.tokens import token_in_path, token_not_found
+from chalicelib.apis.kit.http import HttpRequest, HttpResponse
+from chalicelib.domain.ledger.accounts import Balance
+from chalicelib.domain.ledger.owners import customer_key
+from chalicelib.domain.ledger.tokens import Token
+from chalicelib.domain.ledger.transactions import Movement, Transaction, TransactionType
+from chalicelib.services.books.statements import Statements
+from chalicelib.services.ledger.movements import (
+    InsufficientBalance,
+    Movements,
+    Receipt,
+    Recorded,
+    ReferenceTaken,
+    SameCustomer,
+    SupplyTooLarge,
+    UnknownToken,
+)
+from chalicelib.support.clock import iso, now_ms
+from chalicelib.support.consistency import Inconsistent
+from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
+from chalicelib.support.telemetry import logger
+from chalicelib.tables.accounts import Accounts
+from chalicelib.tables.dynamodb import Write
+from chalicelib.tables.requests import Requests
+from chalicelib.tables.tokens import Tokens
+
+FINISH_WITHIN_MS = 2000
+"""How long a request may take to finish its own answer before another one does."""
+
+
+@dataclass(frozen=True, slots=True)
+class MovementEndpoints:
+    movements: Movements
+    accounts: Accounts
+    requests: Requests
+
+    def credit(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
+        """POST balances/credit. 200 with the customer's balance then."""
+        return self._change(request, instance, envelope, TransactionType.CREDIT)
+
+    def debit(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
+        """POST balances/debit. 200 with the customer's balance then; what is held cannot be debited."""
+        return self._change(request, instance, envelope, TransactionType.DEBIT)
+
+    def transfer(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
+        """POST balances/transfer. 200; the sum of all balances stays."""
+        key = idempotency_key(request)
+        members = schema.json_object(request.body)
+        movement = schema.checked(ledger_schema.TransferBody, members).movement(instance)
+
+        def act(replay: Replay | None) -> HttpResponse:
+            def shown(transaction_id: str) -> str:
+                return envelope.success_body(_transfer_data(movement, transaction_id))
+
+            def receipt(transaction: Transaction) -> Write:
+                if replay is None:
+                    raise Inconsistent("a receipt is for a key")
+                return replay.recording(200, shown(transaction.transaction_id), None)
+
+            recorded = self._carry_out(movement, receipt if replay else None)
+            response = envelope.response(200, shown(recorded.transaction_id))
+            return response if recorded.is_new or replay is None else replay.record(response, envelope)
+
+        return answer_once(self.requests, request, instance, key, members, envelope, act)
+
+    def _change(self, request: HttpRequest, instance: str, envelope: Envelope, kind: TransactionType) -> HttpResponse:
+        key = idempotency_key(request)
+        members = schema.json_object(request.body)
+        body = schema.checked(ledger_schema.ChangeBody, members)
+        movement, owner = body.movement(instance, kind), customer_key(instance, body.customerRef)
+
+        def act(replay: Replay | None) -> HttpResponse:
+            before = self.accounts.balance(owner, movement.asset)
+            reckoned = before.total + (movement.amount if kind is TransactionType.CREDIT else -movement.amount)
+
+            def shown(transaction_id: str, total: int) -> str:
+                return envelope.success_body(_change_data(body.customerRef, movement.asset, total, transaction_id))
+
+            def receipt(transaction: Transaction) -> Write:
+                if replay is None:
+                    raise Inconsistent("a receipt is for a key")
+                return replay.recording(200, shown(transaction.transaction_id, reckoned), now_ms() + FINISH_WITHIN_MS)
+
+            recorded = self._carry_out(movement, receipt if replay else None)
+            if not recorded.is_new:
+                total = self.accounts.balance(owner, movement.asset).total
+                response = envelope.response(200, shown(recorded.transaction_id, total))
+                return replay.record(response, envelope) if replay else response
+            answer = shown(recorded.transaction_id, reckoned)
+            try:  # whatever fails from here on, the money is moved, and the answer says so
+                answer = shown(recorded.transaction_id, self.accounts.balance(owner, movement.asset).total)
+                if replay is not None:
+                    answer = replay.requests.finish(replay.scope, replay.key, answer, None).body
+            except (Unavailable, OutcomeUnknown):
+                logger.warning("no balance to show", exc_info=True)
+            return envelope.response(200, answer)
+
+        return answer_once(self.requests, request, instance, key, members, envelope, act)
+
+    def _carry_out(self, movement: Movement, receipt: Receipt | None) -> Recorded:
+        """Carry the movement out. Raises Fault where it is refused (T35)."""
+        try:
+            return self.movements.record(movement, receipt)
+        except UnknownToken as error:
+            raise token_not_found() from error
+        except SameCustomer as error:
+            raise Fault("INVALID_TRANSFER", "A customer cannot transfer to itself") from error
+        except InsufficientBalance as error:
+            raise Fault("INSUFFICIENT_BALANCE", f"Insufficient balance: {error}") from error
+        except SupplyTooLarge as error:
+            too_large = Detail("amount", "would lift the sum of all balances of the token above 38 digits")
+            raise schema.validation_fault([too_large]) from error
+        except ReferenceTaken as error:
+            raise Fault("IDEMPOTENCY_MISMATCH", "The reference was used with another amount or metadata") from error
+
+
+@dataclass(frozen=True, slots=True)
+class StatementEndpoints:
+    accounts: Accounts
+    tokens: Tokens
+    statements: Statements
+
+    def balances_of_customer(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
+        """GET balances/{customerRef}. 200 with a page of the customer's accounts, by symbol; never 404 (T36)."""
+        customer = schema.customer_ref(request.path_parameters["customerRef"])
+        page = ledger_schema.page_query(request.query)
+        balances = list(self.accounts.balances(customer_key(instance, customer)))
+        tokens = self.tokens.get_many(instance, (balance.asset for balance in balances))
+        balances.sort(key=lambda balance: _place(tokens.get(balance.asset), balance.asset))
+        shown = [_balance_data(balance, tokens.get(balance.asset)) for balance in page.of(balances)]
+        return envelope.success(200, {"customerRef": customer, "balances": schema.that_fit(shown)})
+
+    def balance(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
+        """GET balances/{customerRef}/{tokenAddress}. 200, zeros where there is no account yet (T36)."""
+        customer = schema.customer_ref(request.path_parameters["customerRef"])
+        token = token_in_path(self.tokens, instance, request.path_parameters["tokenAddress"])
+        balance = self.accounts.balance(customer_key(instance, customer), token.address)
+        return envelope.success(200, {"customerRef": customer} | _balance_data(balance, token))
+
+    def transactions(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
+        """GET transactions. 200 with a page of what was selected, newest first, and how many there are of it."""
+        wanted, page = ledger_schema.transactions_query(request.query)
+        shown, total = [], 0
+        for total, transaction in enumerate(self.statements.newest_first(instance, wanted), 1):
+            if page.offset < total <= page.offset + page.limit:
+                shown.append(transaction)
+        tokens = self.tokens.get_many(instance, (transaction.asset for transaction in shown))
+        rows = [_transaction_data(transaction, tokens.get(transaction.asset)) for transaction in shown]
+        return envelope.success(200, {"transactions": schema.that_fit(rows), "total": total})
+
+
+def _change_data(customer: str, asset: str, total: int, transaction_id: str) -> dict[str, object]:
+    return {
+        "customerRef": customer,
+        "tokenAddress": asset,
+        "balance": str(total),
+        "transactionId": transaction_id,
+    }
+
+
+def _transfer_data(movement: Movement, transaction_id: str) -> dict[str, object]:
+    return {
+        "fromCustomerRef": movement.source,
+        "toCustomerRef": movement.target,
+        "tokenAddress": movement.asset,
+        "amount": str(movement.amount),
+        "transactionId": transaction_id,
+    }
+
+
+def _place(token: Token | None, asset: str) -> tuple[bool, str, str]:
+    """Return where an account stands in a list by symbol; an asset that is no token of the instance comes last."""
+    return token is None, token.symbol.casefold() if token else "", asset
+
+
+def _balance_data(balance: Balance, token: Token | None) -> dict[str, object]:
+    shown = token and {
+        "name": token.name,
+        "symbol": token.symbol,
+        "decimals": token.decimals,
+        "metadataURI": token.metadata_uri,
+    }
+    return {
+        "tokenAddress": balance.asset,
+        "token": shown,
+        "balance": str(balance.total),
+        "lockedBalance": str(balance.held),
+        "availableBalance": str(balance.available),
+        "metadata": None,
+    }
+
+
+def _transaction_data(transaction: Transaction, token: Token | None) -> dict[str, object]:
+    return {
+        "id": transaction.transaction_id,
+        "type": transaction.kind.value,
+        "tokenAddress": transaction.asset,
+        "token": token and {"name": token.name, "symbol": token.symbol},
+        "fromCustomerRef": transaction.source,
+        "toCustomerRef": transaction.target,
+        "amount": str(transaction.amount),
+        "reference": transaction.reference,
+        "metadata": None if transaction.metadata is None else json.loads(transaction.metadata),
+        "createdAt": iso(transaction.at_ms),
+    }

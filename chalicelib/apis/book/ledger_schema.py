@@ -1,0 +1,210 @@
+"""The form of requests to the ledger: tokens, credits, debits and transfers, transactions."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, ClassVar
+
+from pydantic import BeforeValidator, Field, StringConstraints
+
+from chalicelib.apis.book.schema import (
+    REF,
+    REF_MESSAGE,
+    TOKEN_ADDRESS_MESSAGE,
+    Body,
+    Page,
+    Parameters,
+    Ref,
+    TokenAddress,
+)
+from chalicelib.apis.kit.json_reading import PORTABLE_DIGITS_MAX, is_portable
+from chalicelib.domain.books.config import DECIMALS_MAX, NAME_CHARACTERS_MAX, SYMBOL_CHARACTERS_MAX
+from chalicelib.domain.ledger.tokens import ASSET_TYPE_CHARACTERS_MAX, METADATA_URI_CHARACTERS_MAX, Token, new_token
+from chalicelib.domain.ledger.transactions import Movement, TransactionType
+from chalicelib.services.books.statements import Selection
+from chalicelib.support.ids import TIME_MS_MAX
+
+LIMIT_DEFAULT, LIMIT_MAX = 100, 500
+METADATA_BYTES_MAX = 4096
+METADATA_LEVELS_MAX = 64
+"""Objects and arrays inside each other, so that what was stored can always be read and shown."""
+_ADDRESS = re.compile(r"0x[a-fA-F0-9]{40}")
+_TIME = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+    r"(?:T[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]{1,9})?)?(?:Z|[+-][0-9]{2}(?::?[0-9]{2})?)?)?"
+)
+_EPOCH, _MS, _DAY = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1), timedelta(days=1)
+AMOUNT_ABOVE_0_MESSAGE = "must be a string of 1 to 38 digits, above 0"
+TIME_MESSAGE = "must be a time or a date in the form of ISO 8601"
+
+AmountAbove0 = Annotated[str, StringConstraints(strict=True, pattern=r"^[1-9][0-9]{0,37}\z")]
+Reference = Annotated[str, StringConstraints(strict=True, max_length=256)]
+
+
+def _text(characters_min: int, characters_max: int) -> StringConstraints:
+    return StringConstraints(strict=True, min_length=characters_min, max_length=characters_max)
+
+
+def _json_text(value: object) -> str:
+    """Return the metadata as it is stored. ValueError where it is no object, too large, or cannot be written down.
+
+    Nor may it hold a number that usual JSON libraries do not read: no page with it could be read any more.
+    """
+    if not isinstance(value, dict) or _is_deeper(value, METADATA_LEVELS_MAX) or not is_portable(value):
+        raise ValueError("not an object, too deep, or with a number of too many digits")
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)  # 1e999 is read as infinite
+    if len(text.encode()) > METADATA_BYTES_MAX:  # half a surrogate pair cannot be encoded: a ValueError too
+        raise ValueError("too large")
+    return text
+
+
+def _is_deeper(value: object, levels: int) -> bool:
+    if not isinstance(value, dict | list):
+        return False
+    members = value.values() if isinstance(value, dict) else value
+    return not levels or any(_is_deeper(member, levels - 1) for member in members)
+
+
+Metadata = Annotated[str, BeforeValidator(_json_text)]
+
+
+class CreateTokenBody(Body):
+    """Body of POST tokens."""
+
+    messages: ClassVar = {
+        "tokenAddress": TOKEN_ADDRESS_MESSAGE,
+        "name": f"must be a string of 1 to {NAME_CHARACTERS_MAX} characters",
+        "symbol": f"must be a string of 1 to {SYMBOL_CHARACTERS_MAX} characters",
+        "decimals": f"must be an integer from 0 to {DECIMALS_MAX}",
+        "metadataURI": f"must be a string of at most {METADATA_URI_CHARACTERS_MAX} characters",
+        "assetType": f"must be a string of at most {ASSET_TYPE_CHARACTERS_MAX} characters",
+    }
+
+    tokenAddress: TokenAddress
+    name: Annotated[str, _text(1, NAME_CHARACTERS_MAX)]
+    symbol: Annotated[str, _text(1, SYMBOL_CHARACTERS_MAX)]
+    decimals: Annotated[int, Field(strict=True, ge=0, le=DECIMALS_MAX)] = 18
+    metadataURI: Annotated[str, _text(0, METADATA_URI_CHARACTERS_MAX)] | None = None
+    assetType: Annotated[str, _text(0, ASSET_TYPE_CHARACTERS_MAX)] | None = None
+
+    def token(self, token_id: str) -> Token:
+        """Return the token that was asked for."""
+        return new_token(
+            token_id, self.tokenAddress, self.name, self.symbol, self.decimals, self.metadataURI, self.assetType
+        )
+
+
+_MOVEMENT_MESSAGES = {
+    "tokenAddress": TOKEN_ADDRESS_MESSAGE,
+    "amount": AMOUNT_ABOVE_0_MESSAGE,
+    "reference": "must be a string of at most 256 characters",
+    "transactionMetadata": (
+        f"must be an object of at most {METADATA_BYTES_MAX} bytes and {METADATA_LEVELS_MAX} levels as compact JSON, "
+        f"its numbers of at most {PORTABLE_DIGITS_MAX} digits"
+    ),
+}
+
+
+class ChangeBody(Body):
+    """Body of POST balances/credit and balances/debit."""
+
+    messages: ClassVar = _MOVEMENT_MESSAGES | {"customerRef": REF_MESSAGE}
+
+    tokenAddress: TokenAddress
+    customerRef: Ref
+    amount: AmountAbove0
+    reference: Reference | None = None
+    transactionMetadata: Metadata | None = None
+
+    def movement(self, instance: str, kind: TransactionType) -> Movement:
+        """Return the credit or the debit that was asked for."""
+        source, target = (None, self.customerRef) if kind is TransactionType.CREDIT else (self.customerRef, None)
+        return Movement(
+            instance, self.tokenAddress, source, target, int(self.amount), self.reference, self.transactionMetadata
+        )
+
+
+class TransferBody(Body):
+    """Body of POST balances/transfer."""
+
+    messages: ClassVar = _MOVEMENT_MESSAGES | {"fromCustomerRef": REF_MESSAGE, "toCustomerRef": REF_MESSAGE}
+
+    tokenAddress: TokenAddress
+    fromCustomerRef: Ref
+    toCustomerRef: Ref
+    amount: AmountAbove0
+    reference: Reference | None = None
+    transactionMetadata: Metadata | None = None
+
+    def movement(self, instance: str) -> Movement:
+        """Return the transfer that was asked for."""
+        return Movement(
+            instance,
+            self.tokenAddress,
+            self.fromCustomerRef,
+            self.toCustomerRef,
+            int(self.amount),
+            self.reference,
+            self.transactionMetadata,
+        )
+
+
+def tokens_query(query: Mapping[str, list[str]]) -> tuple[bool, Page]:
+    """Return whether active tokens alone are wanted, and the page. Raises Fault."""
+    parameters = Parameters(query)
+    active_only = parameters.word("activeOnly", ["true", "false"])
+    page = parameters.page(LIMIT_DEFAULT, LIMIT_MAX)
+    parameters.refuse_faulty()
+    return active_only != "false", page
+
+
+def page_query(query: Mapping[str, list[str]]) -> Page:
+    """Return the page of a list that has no filters. Raises Fault."""
+    parameters = Parameters(query)
+    page = parameters.page(LIMIT_DEFAULT, LIMIT_MAX)
+    parameters.refuse_faulty()
+    return page
+
+
+def transactions_query(query: Mapping[str, list[str]]) -> tuple[Selection, Page]:
+    """Return which transactions are wanted, and the page of them. Raises Fault."""
+    parameters = Parameters(query)
+    customer = parameters.single("customerRef", REF, REF_MESSAGE)
+    address = parameters.single("tokenAddress", _ADDRESS, TOKEN_ADDRESS_MESSAGE)
+    kind = parameters.word("type", TransactionType)
+    from_ms = _time(parameters, "from", 0)
+    to_ms = _time(parameters, "to", TIME_MS_MAX)
+    page = parameters.page(LIMIT_DEFAULT, LIMIT_MAX)
+    parameters.refuse_faulty()
+    asset = None if address is None else address.lower()
+    return Selection(customer, asset, TransactionType(kind) if kind else None, from_ms, to_ms), page
+
+
+def _time(parameters: Parameters, name: str, default_ms: int) -> int:
+    """Return the time in a parameter, ms since the epoch, in UTC where it names no zone.
+
+    A date is its first moment, as ``to`` its last. What lies between two milliseconds counts inclusively.
+    """
+    text = parameters.single(name, _TIME, TIME_MESSAGE)
+    if text is None:
+        return default_ms
+    try:
+        at = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        parameters.refuse(name, TIME_MESSAGE)
+        return default_ms
+    since_epoch = at.replace(tzinfo=at.tzinfo or UTC) - _EPOCH
+    if name == "to":
+        is_date = "T" not in text
+        at_ms = (since_epoch + _DAY) // _MS - 1 if is_date else since_epoch // _MS
+    else:
+        at_ms = -(-since_epoch // _MS)
+    return max(-1 if name == "to" else 0, at_ms)
+
+
+def token_address(segment: str) -> str | None:
+    """Return the token address in a decoded path segment; None where it has not the form of one."""
+    return segment.lower() if _ADDRESS.fullmatch(segment) else None

@@ -1,0 +1,125 @@
+"""The form of requests about orders (T16 to T19, T25)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from chalicelib.apis.book.schema import (
+    AMOUNT_MESSAGE,
+    ID_CHARACTERS_MAX,
+    ID_MESSAGE,
+    READ_ROWS_MAX,
+    REF,
+    REF_MESSAGE,
+    Amount,
+    Body,
+    Id,
+    Page,
+    Parameters,
+    Ref,
+)
+from chalicelib.domain.books.config import OrderRequest
+from chalicelib.domain.books.vocabulary import OrderStatus, OrderType, TimeInForce
+from chalicelib.domain.ledger.amounts import Side
+from chalicelib.support.consistency import Inconsistent
+
+_BOOK_ID = re.compile(f".{{1,{ID_CHARACTERS_MAX}}}", re.DOTALL)
+
+
+class PlaceOrderBody(Body):
+    """Body of POST offchain/orders."""
+
+    messages: ClassVar = {
+        "orderBookId": ID_MESSAGE,
+        "customerRef": REF_MESSAGE,
+        "side": "must be one of BUY, SELL",
+        "orderType": "must be one of LIMIT, MARKET",
+        "price": AMOUNT_MESSAGE,
+        "quantity": AMOUNT_MESSAGE,
+        "timeInForce": "must be one of GTC, IOC, FOK",
+        "postOnly": "must be a boolean, true only with LIMIT and GTC",
+    }
+    not_served: ClassVar = dict.fromkeys(("userAddress", "value", "stopPrice", "distance", "stepAmount", "expiresAt"))
+
+    orderBookId: Id
+    customerRef: Ref
+    side: Literal["BUY", "SELL"]
+    orderType: Literal["LIMIT", "MARKET"]
+    price: Amount | None = None
+    quantity: Amount
+    timeInForce: Literal["GTC", "IOC", "FOK"] = "GTC"
+    postOnly: Annotated[bool, Field(strict=True)] = False
+
+    @field_validator("price", mode="before")
+    @classmethod
+    def _market_has_no_price(cls, value: object, info: ValidationInfo) -> object:
+        """With MARKET the price is not looked at, whatever it is (T16)."""
+        return None if info.data.get("orderType") == "MARKET" else value
+
+    @field_validator("postOnly")
+    @classmethod
+    def _post_only_rests(cls, value: bool, info: ValidationInfo) -> bool:
+        """Post-only goes with LIMIT and GTC alone (T18)."""
+        if value and (info.data.get("orderType", "LIMIT"), info.data.get("timeInForce", "GTC")) != ("LIMIT", "GTC"):
+            raise ValueError("postOnly needs LIMIT and GTC")
+        return value
+
+    def request(self) -> OrderRequest:
+        """Return the order that was asked for, in the program's own words."""
+        return OrderRequest(
+            customer=self.customerRef,
+            side=Side(self.side),
+            order_type=OrderType(self.orderType),
+            time_in_force=TimeInForce(self.timeInForce),
+            price=None if self.price is None else int(self.price),
+            quantity=int(self.quantity),
+            post_only=self.postOnly,
+        )
+
+
+class CancelOrderBody(Body):
+    """Body of DELETE offchain/orders/{orderId}: whose order it is."""
+
+    messages: ClassVar = {"customerRef": REF_MESSAGE}
+
+    customerRef: Ref
+
+
+@dataclass(frozen=True, slots=True)
+class ListQuery:
+    """Query of a list of orders; None: all books, all statuses."""
+
+    book_id: str | None
+    status: OrderStatus | None
+    page: Page
+
+    @property
+    def rows_at_a_time(self) -> int:
+        """How many rows to read at a time: many where a filter may pass over most of them."""
+        passes_over = self.book_id is not None or (self.status is not None and not self.status.is_live)
+        return READ_ROWS_MAX if passes_over else self.page.rows_at_a_time
+
+
+def list_query(query: Mapping[str, list[str]]) -> ListQuery:
+    """Return the checked query of a list of orders. Raises Fault."""
+    parameters = Parameters(query)
+    book_id = parameters.single("orderBookId", _BOOK_ID, ID_MESSAGE)
+    status = parameters.word("status", OrderStatus)
+    page = parameters.page()
+    parameters.refuse_faulty()
+    return ListQuery(book_id, OrderStatus(status) if status else None, page)
+
+
+def customer_query(query: Mapping[str, list[str]]) -> str:
+    """Return the customerRef that a query must name. Raises Fault."""
+    parameters = Parameters(query)
+    customer = parameters.single("customerRef", REF, REF_MESSAGE, is_required=True)
+    parameters.refuse_faulty()
+    if customer is None:
+        raise Inconsistent("a faulty parameter is refused")
+    return customer

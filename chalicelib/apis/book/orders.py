@@ -1,0 +1,163 @@
+"""Endpoints: place an order, cancel one, show one, list a customer's (T15 to T21, T25 to T29)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from chalicelib.apis.book import order_schema, schema
+from chalicelib.apis.book.envelope import Envelope, Fault
+from chalicelib.apis.book.replay import Replay, answer_once, idempotency_key
+from chalicelib.apis.kit.http import HttpRequest, HttpResponse
+from chalicelib.apis.kit.preference import wait_preference
+from chalicelib.domain.books.config import Refusal
+from chalicelib.domain.books.orders import OrderRow, as_admitted
+from chalicelib.domain.books.vocabulary import CloseReason
+from chalicelib.domain.ledger.owners import customer_key
+from chalicelib.services.books.admission import Admission, Admitted
+from chalicelib.services.books.waiting import CANCEL_WAIT_S, Outcomes, is_cancel_decided, is_matched
+from chalicelib.support.clock import iso, now_ms
+from chalicelib.support.consistency import Inconsistent
+from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
+from chalicelib.support.telemetry import logger, order_admitted
+from chalicelib.tables.dynamodb import Write
+from chalicelib.tables.orders import Orders
+from chalicelib.tables.requests import Requests
+
+FINISH_MARGIN_MS = 2000
+"""How long after its wait a request may still finish its own answer before another one does."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderEndpoints:
+    """cancel_wait_s: how long a cancel waits for its result."""
+
+    admission: Admission
+    orders: Orders
+    outcomes: Outcomes
+    requests: Requests
+    cancel_wait_s: float = CANCEL_WAIT_S
+
+    def place(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
+        """POST offchain/orders. 201: the order as admitted (T20), or as first matched with ``Prefer: wait`` (T21)."""
+        key = idempotency_key(request)
+        members = schema.json_object(request.body)
+        body = schema.checked(order_schema.PlaceOrderBody, members)
+        wait_s = wait_preference(request.headers.get("prefer", ""))
+        pending_until_ms = now_ms() + wait_s * 1000 + FINISH_MARGIN_MS if wait_s else None
+
+        def act(replay: Replay | None) -> HttpResponse:
+            def receipt(admitted: Admitted) -> Write:
+                if replay is None:
+                    raise Inconsistent("a receipt is for a key")
+                return replay.recording(201, _admitted_body(admitted, envelope), pending_until_ms)
+
+            outcome = self.admission.place(instance, body.orderBookId, body.request(), receipt if replay else None)
+            if isinstance(outcome, Refusal):
+                raise Fault(outcome.code.value, outcome.message)
+            order_admitted("book")
+            return self._answer(instance, outcome, wait_s, replay, envelope)
+
+        return answer_once(self.requests, request, instance, key, members, envelope, act)
+
+    def _answer(
+        self, instance: str, admitted: Admitted, wait_s: int | None, replay: Replay | None, envelope: Envelope
+    ) -> HttpResponse:
+        """Answer an order that is admitted: whatever fails from here on, it is placed, and the answer says so."""
+        body = _admitted_body(admitted, envelope)
+        preference: str | None = None
+        if wait_s is not None:
+            owner = customer_key(instance, admitted.order.customer)
+            try:
+                row = self.outcomes.first(is_matched, owner, admitted.order.order_id, wait_s)
+                shown, applied = body, preference
+                if row is not None or replay is None:  # else the answer is the one that was recorded with the order
+                    envelope.has_waited()
+                    shown = _admitted_body(admitted, envelope)
+                if row is not None:
+                    shown, applied = envelope.success_body(_order_data(row)), f"wait={wait_s}"
+                if replay is not None:
+                    final = replay.requests.finish(replay.scope, replay.key, shown, applied)
+                    shown, applied = final.body, final.preference
+                body, preference = shown, applied
+            except (Unavailable, OutcomeUnknown):
+                logger.warning("no result to show", exc_info=True)
+        return envelope.response(201, body, {"Preference-Applied": preference} if preference else None)
+
+    def cancel(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
+        """DELETE offchain/orders/{orderId}. 200: what was left of the order is cancelled, its hold released (T29)."""
+        order_id = schema.path_parameter("orderId", request.path_parameters["orderId"])
+        customer = schema.checked(order_schema.CancelOrderBody, schema.json_object(request.body)).customerRef
+        if not self.admission.cancel(instance, customer, order_id):
+            raise _order_not_found()
+        try:
+            row = self.outcomes.first(is_cancel_decided, customer_key(instance, customer), order_id, self.cancel_wait_s)
+        except Unavailable:  # that "nothing was changed" would not be true any more: the cancel is queued
+            logger.warning("no result to show", exc_info=True)
+            row = None
+        envelope.has_waited()
+        if row is None:
+            raise Fault("CANCEL_PENDING", "The cancel is queued; ask again", headers={"Retry-After": "1"})
+        if row.reason is not CloseReason.USER_CANCELLED:
+            raise _order_not_found()
+        if row.updated_at_ms is None:
+            raise Inconsistent("a closed order has had its turn")
+        data = {"id": order_id, "status": row.status.value, "cancelledAt": iso(row.updated_at_ms)}
+        return envelope.success(200, data)
+
+    def list_of_customer(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
+        """GET offchain/customers/{customerRef}/orders. 200 with a bare array, newest first (T26, T27)."""
+        customer = schema.customer_ref(request.path_parameters["customerRef"])
+        query = order_schema.list_query(request.query)
+        owner = customer_key(instance, customer)
+        is_live = query.status is not None and query.status.is_live
+        if is_live:
+            rows = self.orders.live_newest_first(owner, now_ms(), query.rows_at_a_time)
+        else:
+            rows = self.orders.newest_first(owner, query.rows_at_a_time)
+        matching = (row for row in rows if query.book_id in (None, row.book_id) and query.status in (None, row.status))
+        return envelope.success(200, [_row_data(row) for row in query.page.of(matching)])
+
+    def one(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
+        """GET offchain/orders/{orderId}. 200 with the eleven members, the last change, and why it closed (T28)."""
+        order_id = schema.path_parameter("orderId", request.path_parameters["orderId"])
+        customer = order_schema.customer_query(request.query)
+        row = self.orders.get(customer_key(instance, customer), order_id)
+        if row is None:
+            raise Fault("ORDER_NOT_FOUND", "Order not found")
+        changed_at_ms = row.created_at_ms if row.updated_at_ms is None else row.updated_at_ms
+        says_why = row.reason is not None and row.reason is not CloseReason.EXPIRED  # the status says that (R24)
+        reason = row.reason if says_why else None
+        return envelope.success(200, _order_data(row) | {"updatedAt": iso(changed_at_ms), "cancelReason": reason})
+
+
+def _order_not_found() -> Fault:
+    """Whether it is unknown, somebody else's or closed: the answer is the same."""
+    return Fault("ORDER_NOT_FOUND", "Order not found or already closed")
+
+
+def _admitted_body(admitted: Admitted, envelope: Envelope) -> str:
+    return envelope.success_body(_order_data(as_admitted(admitted.book_id, admitted.order)))
+
+
+def _order_data(row: OrderRow) -> dict[str, object]:
+    """Return the eleven members of an order."""
+    return _members(row) | {"timeInForce": row.time_in_force.value, "createdAt": iso(row.created_at_ms)}
+
+
+def _row_data(row: OrderRow) -> dict[str, object]:
+    """Return the ten members of a row of the list; there is no timeInForce among them."""
+    return _members(row) | {"createdAt": iso(row.created_at_ms)}
+
+
+def _members(row: OrderRow) -> dict[str, object]:
+    return {
+        "id": row.order_id,
+        "orderBookId": row.book_id,
+        "customerRef": row.customer,
+        "side": row.side.value,
+        "orderType": row.order_type.value,
+        "price": None if row.price is None else str(row.price),
+        "quantity": str(row.quantity),
+        "filledQuantity": str(row.filled),
+        "status": row.status.value,
+    }

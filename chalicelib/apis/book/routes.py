@@ -1,0 +1,155 @@
+"""Which path is which endpoint; every request to the book desk comes in here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from chalicelib.apis.book.books import BookEndpoints
+from chalicelib.apis.book.envelope import STATUS_OF_CODE, Envelope, Fault
+from chalicelib.apis.book.gate import pass_gate
+from chalicelib.apis.book.ledger import MovementEndpoints, StatementEndpoints
+from chalicelib.apis.book.market import MarketEndpoints
+from chalicelib.apis.book.orders import OrderEndpoints
+from chalicelib.apis.book.paths import (
+    ACTIONS_NOT_SERVED,
+    BALANCES,
+    BOOKS,
+    CREDIT,
+    DEBIT,
+    DEPTH,
+    LIST,
+    ONE_BALANCE,
+    ONE_BOOK,
+    ONE_ORDER,
+    ONE_TOKEN,
+    PLACE,
+    ROUTES,
+    SETTINGS,
+    TOKENS,
+    TRADES_OF_BOOK,
+    TRADES_OF_CUSTOMER,
+    TRANSACTIONS,
+    TRANSFER,
+)
+from chalicelib.apis.book.tokens import TokenEndpoints
+from chalicelib.apis.kit.http import HttpRequest, HttpResponse
+from chalicelib.services.books.admission import Admission
+from chalicelib.services.books.configuring import Configuring
+from chalicelib.services.books.statements import Statements
+from chalicelib.services.books.tape import Tape
+from chalicelib.services.books.waiting import CANCEL_WAIT_S, Outcomes
+from chalicelib.services.ledger.movements import Movements
+from chalicelib.support.clock import now_ms, now_s
+from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
+from chalicelib.support.telemetry import logger, order_refused, tell
+from chalicelib.tables.accounts import Accounts
+from chalicelib.tables.books import Books
+from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.fills import Fills
+from chalicelib.tables.orders import Orders
+from chalicelib.tables.requests import Rates, Requests
+from chalicelib.tables.tenants import Tenants
+from chalicelib.tables.tokens import Tokens
+
+DESK = "book"
+"""Its name in log and metrics."""
+Endpoint = Callable[[HttpRequest, str, Envelope], HttpResponse]
+
+
+class BookDesk:
+    """Answers requests to the book desk; never raises.
+
+    counters: the same tables, for counting requests, which nobody waits for (default: database).
+    cancel_wait_s: how long a cancel waits for its result.
+    """
+
+    def __init__(
+        self, database: Database, counters: Database | None = None, cancel_wait_s: float = CANCEL_WAIT_S
+    ) -> None:
+        self._tenants = Tenants(database, now_s)
+        self._requests = Requests(database, now_s)
+        self._rates = Rates(counters or database)
+        endpoints = OrderEndpoints(
+            Admission(database), Orders(database), Outcomes(database), self._requests, cancel_wait_s
+        )
+        books = BookEndpoints(Books(database), Configuring(database), self._requests)
+        market = MarketEndpoints(Books(database), Fills(database), Tape(database))
+        self._endpoints: dict[tuple[str, str], Endpoint] = {
+            (PLACE, "POST"): endpoints.place,
+            (ONE_ORDER, "GET"): endpoints.one,
+            (ONE_ORDER, "DELETE"): endpoints.cancel,
+            (LIST, "GET"): endpoints.list_of_customer,
+            (TRADES_OF_CUSTOMER, "GET"): market.trades_of_customer,
+            (BOOKS, "GET"): books.list_of_instance,
+            (BOOKS, "POST"): books.create,
+            (SETTINGS, "PATCH"): books.change,
+            (ONE_BOOK, "GET"): books.one,
+            (DEPTH, "GET"): market.depth,
+            (TRADES_OF_BOOK, "GET"): market.trades_of_book,
+        } | self._ledger_endpoints(database)
+
+    def _ledger_endpoints(self, database: Database) -> dict[tuple[str, str], Endpoint]:
+        accounts, tokens = Accounts(database), Tokens(database)
+        registry = TokenEndpoints(tokens, self._requests)
+        movements = MovementEndpoints(Movements(database), accounts, self._requests)
+        statements = StatementEndpoints(accounts, tokens, Statements(database))
+        balances = statements.balances_of_customer
+        return {
+            (TOKENS, "GET"): registry.list_of_instance,
+            (TOKENS, "POST"): registry.register,
+            (ONE_TOKEN, "GET"): registry.one,
+            (CREDIT, "GET"): _of_customer("credit", balances),
+            (CREDIT, "POST"): movements.credit,
+            (DEBIT, "GET"): _of_customer("debit", balances),
+            (DEBIT, "POST"): movements.debit,
+            (TRANSFER, "GET"): _of_customer("transfer", balances),
+            (TRANSFER, "POST"): movements.transfer,
+            (BALANCES, "GET"): balances,
+            (ONE_BALANCE, "GET"): statements.balance,
+            (TRANSACTIONS, "GET"): statements.transactions,
+        }
+
+    def answer(self, request: HttpRequest) -> HttpResponse:
+        tell(desk=DESK)
+        envelope = Envelope(now_ms, request.request_id)
+        try:
+            endpoint = self._endpoint(request)
+            credential = pass_gate(request, self._tenants, self._rates, envelope)
+            return endpoint(request, credential.instance, envelope)
+        except Fault as fault:
+            if (request.route, request.method) == (PLACE, "POST") and STATUS_OF_CODE[fault.code] < 500:
+                order_refused(DESK, fault.code)
+            return envelope.failure(fault)
+        except Unavailable:
+            logger.warning("a needed part is down", exc_info=True, method=request.method, path=request.path)
+            unavailable = "The service is briefly unavailable; nothing was changed"
+            return envelope.failure(Fault("SERVICE_UNAVAILABLE", unavailable, headers={"Retry-After": "1"}))
+        except OutcomeUnknown:
+            logger.exception("the outcome of a write is not known", method=request.method, path=request.path)
+            unknown = "It is not known whether the request was carried out; look before you repeat it"
+            return envelope.failure(Fault("INTERNAL_ERROR", unknown))
+        except Exception:
+            logger.exception("unexpected fault", method=request.method, path=request.path)
+            return envelope.failure(Fault("INTERNAL_ERROR", "Unexpected fault"))
+
+    def _endpoint(self, request: HttpRequest) -> Endpoint:
+        route, method = request.route, request.method
+        if route is None or route not in ROUTES:
+            raise Fault("NOT_FOUND", "No such route")
+        endpoint = self._endpoints.get((route, method))
+        if (route, method) == (BALANCES, "POST") and request.path_parameters["customerRef"] in ACTIONS_NOT_SERVED:
+            raise Fault("NOT_FOUND", "No such route")
+        if endpoint is None:
+            allowed = ", ".join(ROUTES[route])
+            raise Fault("METHOD_NOT_ALLOWED", f"Allowed here: {allowed}", headers={"Allow": allowed})
+        return endpoint
+
+
+def _of_customer(customer: str, endpoint: Endpoint) -> Endpoint:
+    """Return the endpoint for a customer whose name is a path of its own: to GET, "credit" is a customerRef."""
+
+    def named(request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
+        return endpoint(replace(request, path_parameters={"customerRef": customer}), instance, envelope)
+
+    return named

@@ -1,0 +1,79 @@
+"""Endpoints: register a token, list an instance's, show one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from chalicelib.apis.book import ledger_schema, schema
+from chalicelib.apis.book.envelope import Envelope, Fault
+from chalicelib.apis.book.replay import Replay, answer_once, idempotency_key
+from chalicelib.apis.kit.http import HttpRequest, HttpResponse
+from chalicelib.domain.ledger.tokens import Token, TokenExists
+from chalicelib.support.clock import iso, new_id
+from chalicelib.tables.requests import Requests
+from chalicelib.tables.tokens import Tokens
+
+
+def token_in_path(tokens: Tokens, instance: str, segment: str) -> Token:
+    """Return the active token that a path segment names. Raises Fault INVALID_PARAM or TOKEN_NOT_FOUND."""
+    address = ledger_schema.token_address(schema.path_parameter("tokenAddress", segment))
+    token = None if address is None else tokens.get(instance, address)
+    if token is None or not token.is_active:
+        raise token_not_found()
+    return token
+
+
+def token_not_found() -> Fault:
+    return Fault("TOKEN_NOT_FOUND", "Token is not registered, or inactive")
+
+
+@dataclass(frozen=True, slots=True)
+class TokenEndpoints:
+    tokens: Tokens
+    requests: Requests
+
+    def register(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
+        """POST tokens. 201 with the token; 409 where its address or its symbol, whatever its case, is taken."""
+        key = idempotency_key(request)
+        members = schema.json_object(request.body)
+        body = schema.checked(ledger_schema.CreateTokenBody, members)
+
+        def act(replay: Replay | None) -> HttpResponse:
+            token = body.token(new_id("tok"))
+            shown = envelope.success_body(_token_data(instance, token))
+            receipt = replay.recording(201, shown, None) if replay is not None else None
+            try:
+                self.tokens.register(instance, token, receipt)
+            except TokenExists as error:
+                raise Fault("TOKEN_EXISTS", "The token's address or its symbol is registered already") from error
+            return envelope.response(201, shown)
+
+        return answer_once(self.requests, request, instance, key, members, envelope, act)
+
+    def list_of_instance(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
+        """GET tokens. 200 with a page of the instance's tokens, newest first, and how many there are."""
+        active_only, page = ledger_schema.tokens_query(request.query)
+        tokens = [token for token in self.tokens.of_instance(instance) if token.is_active or not active_only]
+        shown = [_token_data(instance, token) for token in page.of(tokens)]
+        return envelope.success(200, {"tokens": schema.that_fit(shown), "total": len(tokens)})
+
+    def one(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
+        """GET tokens/{tokenAddress}. 200 with the token, active or not."""
+        token = token_in_path(self.tokens, instance, request.path_parameters["tokenAddress"])
+        return envelope.success(200, _token_data(instance, token))
+
+
+def _token_data(instance: str, token: Token) -> dict[str, object]:
+    return {
+        "id": token.token_id,
+        "instanceId": instance,
+        "tokenAddress": token.address,
+        "name": token.name,
+        "symbol": token.symbol,
+        "decimals": token.decimals,
+        "metadataURI": token.metadata_uri,
+        "assetType": token.asset_type,
+        "isActive": token.is_active,
+        "createdAt": iso(token.created_at_ms),
+        "updatedAt": iso(token.updated_at_ms),
+    }

@@ -1,0 +1,93 @@
+"""Answers and faults of the escrow desk: what each looks like, and with which status it comes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+from chalicelib.apis.kit.http import HttpResponse
+from chalicelib.domain.escrow.json_text import json_text
+from chalicelib.domain.escrow.order import Json
+
+Errors = dict[str, list[str]]
+"""What is wrong with a request: by field, texts for people."""
+INVALID = 422
+
+
+class Fault(Exception):
+    """A request that is answered with an error of this API. headers: beside those that every answer has."""
+
+    def __init__(
+        self, status: int, message: str, errors: Errors | None = None, retry_after_s: int | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status, self.message, self.errors = status, message, errors
+        self.headers = {} if retry_after_s is None else {"Retry-After": str(retry_after_s)}
+
+
+def unauthenticated() -> Fault:
+    return Fault(401, "Unauthenticated.")
+
+
+def unauthorized() -> Fault:
+    return Fault(403, "This action is unauthorized.")
+
+
+def not_found() -> Fault:
+    return Fault(404, "Not found")
+
+
+def too_many(retry_after_s: int) -> Fault:
+    return Fault(429, "Too Many Attempts.", retry_after_s=retry_after_s)
+
+
+def server_error() -> Fault:
+    return Fault(500, "Server Error")
+
+
+def invalid(errors: Errors) -> Fault:
+    """Return the fault of a request whose fields are not as they must be, or whose order's status forbids it."""
+    return Fault(INVALID, "The given data was invalid.", errors)
+
+
+def invalid_field(field: str, text: str) -> Fault:
+    return invalid({field: [text]})
+
+
+def words(field: str) -> str:
+    """Return a field's name as texts for people say it."""
+    return field.replace("_", " ")
+
+
+def is_required(field: str) -> str:
+    return f"The {words(field)} field is required."
+
+
+def is_not_selectable(field: str) -> str:
+    """Return what is said of a value that is not in its list, or names nothing that is there (E4)."""
+    return f"The selected {words(field)} is invalid."
+
+
+def breaks_rule(field: str, rule: str) -> str:
+    return f"The {words(field)} {rule}."
+
+
+def single(data: Mapping[str, Json]) -> str:
+    """Return the body of an answer that shows one thing."""
+    return written({"data": data})
+
+
+def written(body: Mapping[str, object]) -> str:
+    """Return a body as JSON, its numbers exactly."""
+    return json_text(cast(Mapping[str, Json], body))
+
+
+def response(status: int, body: str, headers: Mapping[str, str] | None = None) -> HttpResponse:
+    always = {"Content-Type": "application/json; charset=utf-8", "Cache-Control": "no-store"}
+    return HttpResponse(status, body, always | dict(headers or {}))
+
+
+def failure(fault: Fault) -> HttpResponse:
+    errors: Mapping[str, Sequence[str]] | None = fault.errors
+    body = {"message": fault.message} | ({} if errors is None else {"errors": errors})
+    return response(fault.status, written(body), fault.headers)

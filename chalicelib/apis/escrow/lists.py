@@ -1,0 +1,354 @@
+"""Lists: which page of what is asked for, and how rows are matched, sorted and counted (E5 to E10, E34). Pure.
+
+Rows come sorted by id, which is by creation time. Where nothing but that order is asked for, a page is had by reading
+that far; everything else reads all rows of the kind, for totals are exact.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from enum import Enum
+from itertools import takewhile
+from typing import Any, Generic, TypeVar
+
+from chalicelib.apis.escrow.bodies import Body
+from chalicelib.apis.escrow.envelope import Errors, breaks_rule, is_required
+from chalicelib.apis.escrow.schema import Kind, Schema, Unfit, choice, integer, refuse, text
+from chalicelib.apis.kit.json_reading import PORTABLE_DIGITS_MAX
+from chalicelib.apis.kit.page_bytes import Packed, Weight, packed
+from chalicelib.domain.escrow.json_text import json_text
+from chalicelib.domain.escrow.order import Json
+from chalicelib.support.consistency import Inconsistent
+
+T = TypeVar("T")
+
+PER_PAGE, PER_PAGE_MAX = 15, 100
+PAGE_MAX = 10**PORTABLE_DIGITS_MAX - 1
+"""Beyond all lists; it is answered again, so any client has to be able to read it (E30)."""
+QUERY_CHARACTERS_MAX = 255
+CREATED_AT, ID = "created_at", "id"
+METADATA = "metadata."
+DAY_S = 86_400
+ROWS_AT_ONCE_MAX = 1000
+"""In one read; DynamoDB ends it at 1 MiB anyway."""
+ROWS_OF_A_PAGE_MIN = 3
+"""How many rows fit into a page's bytes, whatever is in them: bodies are small (E34)."""
+ROWS_BETWEEN_DATES = 100
+"""In one read, where it is not known how many are in time."""
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_INTEGER = re.compile(r"[0-9]{1,15}")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+Query = Mapping[str, list[str]]
+"""A request's parameters, each with all that was given for it."""
+
+
+class Match(Enum):
+    """How a field is searched (E6)."""
+
+    INTEGER = "exactly this integer; what is none is nowhere"
+    STATUS = "exactly this word, in any letter case"
+    CONTAINS = "contains it, in any letter case"
+
+
+@dataclass(frozen=True, slots=True)
+class Searched(Generic[T]):
+    """A field that can be searched. values: what a row has in it; null ones are matched by nothing."""
+
+    match: Match
+    values: Callable[[T], Sequence[str | int | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Listing(Generic[T]):
+    """A kind of list. row_id, created_at_s: of a row. sorts: what rows are sorted by, None for a row that has it not:
+    those come last in both directions, ties by id (E8). metadata: of a row, where it can be searched. weight: what a
+    row takes of a page's bytes; None where 100 rows always fit.
+    """
+
+    row_id: Callable[[T], int]
+    created_at_s: Callable[[T], int]
+    searches: Mapping[str, Searched[T]]
+    sorts: Mapping[str, Callable[[T], Any]]
+    metadata: Callable[[T], Mapping[str, Json]] | None = None
+    weight: Weight[T] | None = None
+
+    def can_search(self, field: str) -> bool:
+        if self.metadata is not None and field.startswith(METADATA):
+            return field != METADATA
+        return field in self.searches
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which page of a list, of which rows. from_s, before_s: seconds since the epoch, the second one not included.
+
+    others: what is asked by parameters that not every list has.
+    """
+
+    page: int
+    per_page: int
+    search: str | None
+    query: str | None
+    from_s: int | None
+    before_s: int | None
+    order: str
+    is_ascending: bool
+    others: Mapping[str, Any]
+
+    @property
+    def skipped(self) -> int:
+        """How many rows stand on the pages before, where none was cut short (E34)."""
+        return (self.page - 1) * self.per_page
+
+    @property
+    def is_by_id(self) -> bool:
+        """Whether the order is that of the ids, which is that of the creation times."""
+        return self.order in (CREATED_AT, ID)
+
+    def is_in_time(self, created_at_s: int) -> bool:
+        return (self.from_s is None or created_at_s >= self.from_s) and (
+            self.before_s is None or created_at_s < self.before_s
+        )
+
+    def is_beyond(self, created_at_s: int) -> bool:
+        """Tell whether no row after this one, in the direction of the list, can be in time."""
+        if self.is_ascending:
+            return self.before_s is not None and created_at_s >= self.before_s
+        return self.from_s is not None and created_at_s < self.from_s
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """A page's rows, how many stand on those before it, and how many there are on all of them. pages: how many pages
+    there are before the rows run out; None where that is what their number says.
+    """
+
+    asked: Asked
+    rows: Sequence[T]
+    before: int
+    total: int
+    pages: int | None = None
+
+    @property
+    def last_page(self) -> int:
+        """Which page is the last one, where none after this one is cut short (E34)."""
+        if self.rows:
+            left = max(0, self.total - self.before - len(self.rows))
+            return self.asked.page + -(-left // self.asked.per_page)
+        return max(1, -(-self.total // self.asked.per_page) if self.pages is None else self.pages)
+
+    def body(self, data: Sequence[Mapping[str, Json]]) -> dict[str, object]:
+        """Return the answer (E10); data: the rows as they are shown."""
+        asked, first = self.asked, self.before + 1
+        return {
+            "current_page": asked.page,
+            "last_page": self.last_page,
+            "per_page": asked.per_page,
+            "total": self.total,
+            "from": first if self.rows else None,
+            "to": first + len(self.rows) - 1 if self.rows else None,
+            "data": list(data),
+        }
+
+
+# --- what is asked
+
+
+def asked_of(
+    query: Query,
+    listing: Listing[Any],
+    others: Mapping[str, Kind] | None = None,
+    *,
+    has_search: bool = True,
+) -> Asked:
+    """Return what is asked. others: parameters that this list has besides. Raises Fault with every bad parameter."""
+    kinds: dict[str, Kind] = {
+        "page": integer(1, PAGE_MAX),
+        "per_page": integer(1, PER_PAGE_MAX),
+        "order": choice(*listing.sorts),
+        "sort": choice("asc", "desc"),
+        **(others or {}),
+    }
+    if has_search:
+        kinds |= {
+            "search": _search(listing),
+            "query": text(QUERY_CHARACTERS_MAX),
+            "date_begin": _DATE_KIND,
+            "date_end": _DATE_KIND,
+        }
+    schema, errors = Schema(kinds), Errors()
+    last = {name: values[-1] for name, values in query.items() if values}
+    sent = schema.read(last)
+    found = schema.checked(sent, Body({}), errors)
+    if has_search:
+        for one, other in (("search", "query"), ("query", "search")):
+            if one in sent and other not in sent:
+                errors.setdefault(other, [is_required(other)])
+    begin, end = found.get("date_begin"), found.get("date_end")
+    if begin is not None and end is not None and end < begin:
+        errors["date_end"] = [breaks_rule("date_end", "must not be earlier than date begin")]
+    refuse(errors)
+    return Asked(
+        page=found.get("page", 1),
+        per_page=found.get("per_page", PER_PAGE),
+        search=found.get("search"),
+        query=found.get("query"),
+        from_s=begin,
+        before_s=None if end is None else end + DAY_S,
+        order=found.get("order", CREATED_AT),
+        is_ascending=found.get("sort") == "asc",
+        others={name: found[name] for name in others or {} if name in found},
+    )
+
+
+def _search(listing: Listing[Any]) -> Kind:
+    def check(value: object) -> str:
+        if not isinstance(value, str) or not listing.can_search(value):
+            raise Unfit(None)
+        return value
+
+    return Kind(str, check)
+
+
+def _date(value: object) -> int:
+    """Return the first second of a day."""
+    try:
+        if not isinstance(value, str) or not _DATE.fullmatch(value):
+            raise ValueError(value)
+        day = datetime.strptime(value, "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError as error:
+        raise Unfit("must be a date as in 2024-01-31") from error
+    return (day - _EPOCH) // timedelta(seconds=1)
+
+
+_DATE_KIND = Kind(str, _date)
+
+
+# --- pages of rows
+
+
+def page_by_id(listing: Listing[T], asked: Asked, rows: Iterator[T], total: int | None) -> Page[T]:
+    """Return a page of rows that come in the asked direction, read no further than needed.
+
+    total: of all rows, where no date narrows them; None: rows are counted, up to the last one in time.
+    """
+    if total is not None:
+        if asked.page > -(-total // min(asked.per_page, ROWS_OF_A_PAGE_MIN)):
+            return Page(asked, [], total, total)
+        return _page(asked, packed(rows, asked.page, asked.per_page, listing.weight), total)
+    in_time = _InTime(listing, asked, rows)
+    page = packed(in_time, asked.page, asked.per_page, listing.weight)
+    for _ in in_time:
+        pass
+    return _page(asked, page, in_time.count)
+
+
+class _InTime(Iterator[T]):
+    """Those rows that are in time, up to the last one that can be; counts them."""
+
+    def __init__(self, listing: Listing[T], asked: Asked, rows: Iterator[T]) -> None:
+        self._created_at_s, self._asked = listing.created_at_s, asked
+        self._rows = takewhile(lambda row: not asked.is_beyond(listing.created_at_s(row)), rows)
+        self.count = 0
+
+    def __next__(self) -> T:
+        row = next(row for row in self._rows if self._asked.is_in_time(self._created_at_s(row)))
+        self.count += 1
+        return row
+
+
+def page_of(listing: Listing[T], asked: Asked, rows: Iterable[T]) -> Page[T]:
+    """Return a page of those rows that match, sorted as asked."""
+    found = [row for row in rows if asked.is_in_time(listing.created_at_s(row)) and matches(listing, asked, row)]
+    found = sorted_as_asked(listing, asked, found)
+    return _page(asked, packed(found, asked.page, asked.per_page, listing.weight), len(found))
+
+
+def _page(asked: Asked, page: Packed[T], total: int) -> Page[T]:
+    return Page(asked, page.rows, page.before, total, page.pages)
+
+
+def sorted_as_asked(listing: Listing[T], asked: Asked, rows: Iterable[T]) -> list[T]:
+    key, is_descending = listing.sorts[asked.order], not asked.is_ascending
+    by_id = sorted(rows, key=listing.row_id, reverse=is_descending)
+    having = sorted((row for row in by_id if key(row) is not None), key=key, reverse=is_descending)
+    return having + [row for row in by_id if key(row) is None]
+
+
+def matches(listing: Listing[T], asked: Asked, row: T) -> bool:
+    """Tell whether the row is found by what is searched for; without a search every row is."""
+    if asked.search is None or asked.query is None:
+        return True
+    searched = listing.searches.get(asked.search)
+    if searched is None:
+        if listing.metadata is None:
+            raise Inconsistent("a field that cannot be searched is refused")
+        value = listing.metadata(row).get(asked.search.removeprefix(METADATA))
+        return _contains(_metadata_text(value), asked.query)
+    return any(_is_match(searched.match, value, asked.query) for value in searched.values(row))
+
+
+def id_searched_for(asked: Asked) -> int | None:
+    """Return the id that is the only one to be found; None where ids are not searched; 0 where none can be found."""
+    if asked.search != ID or asked.query is None:
+        return None
+    return int(asked.query) if _INTEGER.fullmatch(asked.query) else 0
+
+
+def only_by_id(asked: Asked) -> bool:
+    """Tell whether nothing but the order of the ids, and perhaps dates, is asked for."""
+    return asked.is_by_id and asked.search is None
+
+
+def _is_match(match: Match, value: str | int | None, query: str) -> bool:
+    if value is None:
+        return False
+    if match is Match.INTEGER:
+        return bool(_INTEGER.fullmatch(query)) and int(query) == value
+    if match is Match.STATUS:
+        return value == query.upper()
+    return _contains(str(value), query)
+
+
+def _contains(value: str | None, query: str) -> bool:
+    return value is not None and query.casefold() in value.casefold()
+
+
+def _metadata_text(value: Json) -> str | None:
+    """Return what a member of metadata is matched by: its JSON text without quotes; None for null and nested ones."""
+    if isinstance(value, str):
+        return value
+    return json_text(value) if isinstance(value, bool | int | Decimal) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Source(Generic[T]):
+    """Where a list's rows come from. rows: all of them, by id, in either direction, so many in a read. count: how many
+    there are, with one read. one: the row with an id, with one read.
+    """
+
+    rows: Callable[[bool, int], Iterator[T]]
+    count: Callable[[], int]
+    one: Callable[[int], T | None]
+
+
+def page_from(source: Source[T], listing: Listing[T], asked: Asked, keep: Callable[[T], bool] | None = None) -> Page[T]:
+    """Return the page that is asked for, of the rows to be kept, read as cheaply as it can be."""
+    number = id_searched_for(asked)
+    if number is not None:
+        found = source.one(number)
+        return page_of(listing, asked, [] if found is None else _kept([found], keep))
+    if keep is not None or not only_by_id(asked):
+        return page_of(listing, asked, _kept(source.rows(True, ROWS_AT_ONCE_MAX), keep))
+    newest_first, has_dates = not asked.is_ascending, (asked.from_s, asked.before_s) != (None, None)
+    needed = ROWS_BETWEEN_DATES if has_dates else min(asked.skipped + asked.per_page, ROWS_AT_ONCE_MAX)
+    return page_by_id(listing, asked, source.rows(newest_first, needed), None if has_dates else source.count())
+
+
+def _kept(rows: Iterable[T], keep: Callable[[T], bool] | None) -> Iterable[T]:
+    return rows if keep is None else filter(keep, rows)

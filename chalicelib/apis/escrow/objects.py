@@ -1,0 +1,180 @@
+"""How the things of the escrow desk are shown: each with all its fields always, null where there is no value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from chalicelib.apis.kit.mounts import ESCROW_VERSION
+from chalicelib.domain.escrow.money import FEE_PERCENT_DECIMALS, major_units, money_text, rounded_down
+from chalicelib.domain.escrow.order import Customer, Json, Order, Payin, PayinStatus, PayinType, Payout, Wallet, World
+
+View = dict[str, Json]
+PREFIX = f"/{ESCROW_VERSION}"
+"""In front of every path that is answered, with whichever the request came (E1)."""
+
+
+def order_view(order: Order, public_base_url: str) -> View:
+    return {
+        "id": order.order_id,
+        "self": _order_path(order.order_id),
+        "public_id": order.public_id,
+        "name": order.name,
+        "description": order.description,
+        "value": major_units(order.value),
+        "fee_value": None if order.fee_terms.value is None else major_units(order.fee_terms.value),
+        "fee_percent": None if order.fee_terms.percent is None else _percent(order.fee_terms.percent),
+        "currency": order.currency.code,
+        "amount": money_text(order.value, order.currency),
+        "payin_amount": _money(order.payin_amount, order),
+        "payout_amount": _money(order.payout_amount, order),
+        "fee_amount": _money(order.fee, order),
+        "shipping_amount": None,
+        "buyer_link": _buyer_link(public_base_url, order.links.buyer),
+        "seller_link": f"{public_base_url}/s/{order.links.seller}",
+        "qr_link": f"{public_base_url}/q/{order.links.qr}",
+        "status": order.status.value,
+        "sandbox": order.place.world is World.SANDBOX,
+        "status_nicename": order.status.nicename,
+        "images": list(order.images),
+        "tag": order.tag,
+        "payin_intents": order.payin_intents,
+        "payin_types": list(order.payin_types),
+        "payin_fallback": list(order.payin_fallback),
+        "metadata": dict(order.metadata),
+        "template": dict(order.template),
+        "published_units": 1 if order.is_paid else 0,
+        "refund": {
+            "status": None if order.refund_status is None else order.refund_status.value,
+            "reference_id": order.refund_reference,
+        },
+        "created_at": time_text(order.created_at_s),
+        "published_at": _time(order.published_at_s),
+        "accepted_at": _time(order.accepted_at_s),
+        "shipping_at": None,
+        "cancelled_at": _time(order.cancelled_at_s),
+        "validated_at": _time(order.validated_at_s),
+        "released_at": _time(order.released_at_s),
+        "connections": _connections(order),
+    }
+
+
+def payin_view(payin: Payin, public_base_url: str) -> View:
+    is_open = payin.status is PayinStatus.CREATED
+    provider: View = {"wallet_id": payin.wallet_id}
+    if payin.type is PayinType.BANKWIRE:
+        provider = {"iban": payin.iban, "beneficiary": payin.beneficiary, "reference": payin.reference}
+    if payin.status is PayinStatus.DENIED:
+        provider["error"] = payin.error
+    return {
+        "id": payin.payin_id,
+        "self": f"{PREFIX}/payins/{payin.payin_id}",
+        "reference": payin.reference,
+        "type": payin.type.value,
+        "subtype": None,
+        "status": payin.status.value,
+        "provider": provider,
+        "tag": None,
+        "direct_link": _buyer_link(public_base_url, payin.link) if is_open else None,
+        "created_at": time_text(payin.created_at_s),
+        "confirmed_at": _time(payin.confirmed_at_s),
+        "denied_at": _time(payin.denied_at_s),
+        "connections": {"order": _order_path(payin.order_id)},
+    }
+
+
+def payout_view(payout: Payout) -> View:
+    return {
+        "id": payout.payout_id,
+        "self": f"{PREFIX}/payouts/{payout.payout_id}",
+        "reference": payout.reference,
+        "type": payout.type,
+        "status": payout.status.value,
+        "provider": {"wallet_id": payout.wallet_id},
+        "created_at": time_text(payout.created_at_s),
+        "confirmed_at": _time(payout.confirmed_at_s),
+        "denied_at": None,
+        "connections": {"order": _order_path(payout.order_id)},
+    }
+
+
+def customer_view(customer: Customer) -> View:
+    path = _customer_path(customer.uuid)
+    return {
+        "id": customer.customer_id,
+        "self": path,
+        "uuid": customer.uuid,
+        "type": None,
+        "name": customer.name,
+        "first_name": customer.first_name,
+        "last_name": customer.last_name,
+        "email": customer.email,
+        "prefix": customer.prefix,
+        "phone": customer.phone,
+        "tag": customer.tag,
+        "metadata": dict(customer.metadata),
+        "created_at": time_text(customer.created_at_s),
+        "connections": {"wallets": f"{path}/wallets"},
+    }
+
+
+def wallet_view(wallet: Wallet, available: int) -> View:
+    """available: what its ledger account has, in base units; shown in whole minor units."""
+    return {
+        "id": wallet.wallet_id,
+        "self": f"{PREFIX}/wallets/{wallet.uuid}",
+        "uuid": wallet.uuid,
+        "type": None,
+        "balance": major_units(rounded_down(available, wallet.currency)),
+        "currency": wallet.currency.code,
+        "tag": None,
+        "metadata": {},
+        "created_at": time_text(wallet.created_at_s),
+        "connections": {"customer": _customer_path(wallet.customer_uuid)},
+    }
+
+
+def time_text(at_s: int) -> str:
+    """Return a time as the desk writes it.
+
+    >>> time_text(1740819600)
+    '2025-03-01T09:00:00Z'
+    """
+    return datetime.fromtimestamp(at_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _time(at_s: int | None) -> str | None:
+    return None if at_s is None else time_text(at_s)
+
+
+def _money(amount: int | None, order: Order) -> str | None:
+    return None if amount is None else money_text(amount, order.currency)
+
+
+def _percent(units: int) -> Decimal:
+    """Return a percentage of 10^-4 as a number with as many decimals as needed: 2.5, 100."""
+    whole, rest = divmod(units, 10**FEE_PERCENT_DECIMALS)
+    return Decimal(f"{whole}.{rest:0{FEE_PERCENT_DECIMALS}d}".rstrip("0").rstrip("."))
+
+
+def _connections(order: Order) -> View:
+    paths: Mapping[str, str | None] = {
+        "buyer": _customer_path(order.buyer.uuid) if order.buyer else None,
+        "seller": _customer_path(order.seller.uuid),
+        "payin": None if order.payin_id is None else f"{_order_path(order.order_id)}/payin",
+        "payout": None if order.payout_id is None else f"{_order_path(order.order_id)}/payout",
+    }
+    return {name: path for name, path in paths.items() if path is not None}
+
+
+def _order_path(order_id: int) -> str:
+    return f"{PREFIX}/orders/{order_id}"
+
+
+def _customer_path(uuid: str) -> str:
+    return f"{PREFIX}/customers/{uuid}"
+
+
+def _buyer_link(public_base_url: str, token: str) -> str:
+    return f"{public_base_url}/b/{token}"

@@ -1,0 +1,135 @@
+"""Endpoints: what the operator of the instance does with any merchant's payins, orders and wallets (E19)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import partial
+from typing import TypeVar
+
+from chalicelib.apis.escrow.commanding import Commanding, Record, Sent, about
+from chalicelib.apis.escrow.customers import balances_of
+from chalicelib.apis.escrow.envelope import not_found
+from chalicelib.apis.escrow.gate import Caller
+from chalicelib.apis.escrow.objects import View, order_view, payin_view, wallet_view
+from chalicelib.apis.escrow.paths import id_of, uuid_of
+from chalicelib.apis.escrow.schema import Schema, amount, text
+from chalicelib.apis.kit.http import HttpRequest, HttpResponse
+from chalicelib.domain.escrow.commands import Deposit
+from chalicelib.domain.escrow.order import Order, Payin, Place, Wallet
+from chalicelib.domain.ledger.transactions import Transaction
+from chalicelib.services.escrow.desk import EscrowDesk
+from chalicelib.support.consistency import Inconsistent
+from chalicelib.tables.accounts import Accounts
+from chalicelib.tables.dynamodb import Write
+from chalicelib.tables.escrow_settings import EscrowDesks
+from chalicelib.tables.escrows import Escrows
+
+T = TypeVar("T")
+
+DEPOSIT_MAX = Decimal(10**18)
+NONE = Schema({})
+CONFIRM = Schema({"amount": amount()}, required=frozenset({"amount"}))
+DENY = Schema({"reason": text(255)})
+DEPOSIT = Schema(
+    {"amount": amount(DEPOSIT_MAX, is_above_zero=True), "reference": text(64)},
+    required=frozenset({"amount", "reference"}),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorEndpoints:
+    desk: EscrowDesk
+    desks: EscrowDesks
+    escrows: Escrows
+    accounts: Accounts
+    commanding: Commanding
+
+    def confirm_payin(self, request: HttpRequest, caller: Caller) -> HttpResponse:
+        """POST operator/payins/{id}/confirm. The money has come in, all of it: the order is PUBLISHED."""
+        payin_id = id_of(request)
+        place = _found(self.escrows.place_of_payin(self._places(caller), payin_id))
+
+        def carry_out(sent: Sent, record: Record | None) -> View:
+            sent.refuse_faulty()
+            return view(self.desk.confirm_payin(place, payin_id, sent.fields["amount"], about(record, view)))
+
+        view = partial(_payin_view, caller)
+        return self.commanding.once(request, caller, CONFIRM, carry_out)
+
+    def deny_payin(self, request: HttpRequest, caller: Caller) -> HttpResponse:
+        """POST operator/payins/{id}/deny. The money will not come: the order is a FAILURE."""
+        payin_id = id_of(request)
+        place = _found(self.escrows.place_of_payin(self._places(caller), payin_id))
+
+        def carry_out(sent: Sent, record: Record | None) -> View:
+            sent.refuse_faulty()
+            return view(self.desk.deny_payin(place, payin_id, sent.fields.get("reason"), about(record, view)))
+
+        view = partial(_payin_view, caller)
+        return self.commanding.once(request, caller, DENY, carry_out)
+
+    def block(self, request: HttpRequest, caller: Caller) -> HttpResponse:
+        """POST operator/orders/{id}/block. The order stops where it is."""
+        return self._about_order(request, caller, self.desk.block)
+
+    def unblock(self, request: HttpRequest, caller: Caller) -> HttpResponse:
+        """POST operator/orders/{id}/unblock. The order goes on from there; a release waits its delay again (E22)."""
+        return self._about_order(request, caller, self.desk.unblock)
+
+    def deposit(self, request: HttpRequest, caller: Caller) -> HttpResponse:
+        """POST operator/wallets/{uuid}/deposit. Bank money onto a wallet, once under its reference."""
+        uuid = uuid_of(request)
+        place = _found(self.escrows.place_of_wallet(self._places(caller), uuid))
+
+        def carry_out(sent: Sent, record: Record | None) -> View:
+            sent.refuse_faulty()
+            asked = Deposit(sent.fields["amount"], sent.fields["reference"])
+            before = 0 if record is None else self._available(caller, _found(self.escrows.wallet(place, uuid)))
+
+            def receipt(wallet: Wallet, _transaction: Transaction) -> Write:
+                if record is None:
+                    raise Inconsistent("without a key nothing is recorded")
+                return record(wallet_view(wallet, before + asked.amount))
+
+            wallet = self.desk.deposit(place, uuid, asked, receipt if record else None)
+            return wallet_view(wallet, self._available(caller, wallet))
+
+        return self.commanding.once(request, caller, DEPOSIT, carry_out, is_finished_later=True)
+
+    def _about_order(
+        self,
+        request: HttpRequest,
+        caller: Caller,
+        command: Callable[[Place, int, Callable[[Order], Write] | None], Order],
+    ) -> HttpResponse:
+        order_id = id_of(request)
+        place = _found(self.escrows.place_of_order(self._places(caller), order_id))
+
+        def carry_out(sent: Sent, record: Record | None) -> View:
+            sent.refuse_faulty()
+            return view(command(place, order_id, about(record, view)))
+
+        def view(order: Order) -> View:
+            return order_view(order, caller.settings.public_base_url)
+
+        return self.commanding.once(request, caller, NONE, carry_out, is_finished_later=True)
+
+    def _places(self, caller: Caller) -> list[Place]:
+        """Return where an operator's ids are looked for: at each merchant of the instance, in the key's world."""
+        return [merchant.place(caller.world) for merchant in self.desks.merchants(caller.instance)]
+
+    def _available(self, caller: Caller, wallet: Wallet) -> int:
+        return balances_of(self.accounts, caller.instance, [wallet])[0]
+
+
+def _found(thing: T | None) -> T:
+    """Raises Fault 404."""
+    if thing is None:
+        raise not_found()
+    return thing
+
+
+def _payin_view(caller: Caller, payin: Payin) -> View:
+    return payin_view(payin, caller.settings.public_base_url)

@@ -1,0 +1,260 @@
+"""Endpoints: orders, and what their two parties do with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from operator import attrgetter
+
+from chalicelib.apis.escrow import order_schema
+from chalicelib.apis.escrow.commanding import Commanding, Record, Sent, about
+from chalicelib.apis.escrow.envelope import not_found, response, single, written
+from chalicelib.apis.escrow.gate import Caller
+from chalicelib.apis.escrow.lists import (
+    CREATED_AT,
+    ID,
+    Asked,
+    Listing,
+    Match,
+    Page,
+    Searched,
+    Source,
+    asked_of,
+    page_from,
+)
+from chalicelib.apis.escrow.objects import View, order_view, payin_view, payout_view
+from chalicelib.apis.escrow.paths import id_of
+from chalicelib.apis.kit.http import HttpRequest, HttpResponse
+from chalicelib.apis.kit.page_bytes import CHARACTER_BYTES_MAX, Weight, answer_bytes
+from chalicelib.domain.escrow.checks import metadata_errors, reimburse_errors, selected, update_errors
+from chalicelib.domain.escrow.commands import Cancel, Reimburse
+from chalicelib.domain.escrow.json_text import json_text
+from chalicelib.domain.escrow.order import Order, World
+from chalicelib.services.escrow.desk import EscrowDesk
+from chalicelib.support.telemetry import order_admitted
+from chalicelib.tables.escrows import Escrows
+
+ORDER_BYTES = 4000
+"""What an order takes in an answer at most, without the texts that its merchant gave it."""
+EMAILS = ("email", "buyer_email", "seller_email")
+
+
+def order_listing(emails: Mapping[int, str | None], public_base_url: str) -> Listing[Order]:
+    """Return how orders are listed. emails: of their buyers and sellers, by the customers' ids."""
+
+    def email_of_buyer(order: Order) -> str | None:
+        return emails.get(order.buyer.customer_id) if order.buyer else None
+
+    def email_of_seller(order: Order) -> str | None:
+        return emails.get(order.seller.customer_id)
+
+    return Listing(
+        row_id=attrgetter("order_id"),
+        created_at_s=attrgetter("created_at_s"),
+        searches={
+            ID: Searched(Match.INTEGER, lambda order: [order.order_id]),
+            "public_id": Searched(Match.CONTAINS, lambda order: [order.public_id]),
+            "name": Searched(Match.CONTAINS, lambda order: [order.name]),
+            "tag": Searched(Match.CONTAINS, lambda order: [order.tag]),
+            "status": Searched(Match.STATUS, lambda order: [order.status.value]),
+            "currency": Searched(Match.CONTAINS, lambda order: [order.currency.code]),
+            "email": Searched(Match.CONTAINS, lambda order: [email_of_buyer(order), email_of_seller(order)]),
+            "buyer_email": Searched(Match.CONTAINS, lambda order: [email_of_buyer(order)]),
+            "seller_email": Searched(Match.CONTAINS, lambda order: [email_of_seller(order)]),
+        },
+        sorts={
+            CREATED_AT: attrgetter("created_at_s"),
+            "published_at": attrgetter("published_at_s"),
+            "released_at": attrgetter("released_at_s"),
+            "value": attrgetter("value"),
+            "name": lambda order: order.name.casefold(),
+            "status": lambda order: order.status.value,
+            ID: attrgetter("order_id"),
+        },
+        metadata=attrgetter("metadata"),
+        weight=Weight(
+            lambda order: ORDER_BYTES + CHARACTER_BYTES_MAX * (3 * len(public_base_url) + _characters_of(order)),
+            lambda order: answer_bytes(written(order_view(order, public_base_url))),
+        ),
+    )
+
+
+def _characters_of(order: Order) -> int:
+    """Return how many characters the merchant put into an order, of all that it shows."""
+    texts = (
+        order.name,
+        order.description or "",
+        order.tag or "",
+        *order.images,
+        *order.payin_types,
+        *order.payin_fallback,
+    )
+    maps = (json_text(one) for one in (order.metadata, order.template) if one)
+    return sum(len(text) + len('"",') for text in (*texts, *maps))
+
+
+@dataclass(frozen=True, slots=True)
+class OrderEndpoints:
+    desk: EscrowDesk
+    escrows: Escrows
+    commanding: Commanding
+
+    def list(self, request: HttpRequest, caller: Caller) -> HttpResponse:
+        """GET orders. The page asked for of the merchant's orders; of the other world's there are none here (E9)."""
+        listing = order_listing({}, caller.settings.public_base_url)
+        asked = asked_of(request.query, listing, order_schema.LIST_FILTERS)
+        is_sandbox = caller.world is World.SANDBOX
+        if asked.others.get("sandbox", is_sandbox) != is_sandbox:
+            page: Page[Order] = Page(asked, [], 0, 0)
+        else:
+            page = self._page(caller, asked)
+        return response(200, written(page.body([_view(caller)(order) for order in page.rows])))
+
+    def create(self, request: HttpRequest, caller: Caller) -> HttpResponse:
+        """POST orders. The order, DRAFT, or PENDING_DETAILS where its buyer is named later."""
+
+        def carry_out(sent: Sent, record: Record | None) -> View:
+            asked = order_schema.order_to_create(sent, caller.owner.base_currency)
+            if sent.errors:
+                self._note_what_is_stored(sent, asked.currency, caller)
+            sent.refuse_faulty()
+            created = self.desk.create_order(caller.place, asked, about(record, view))
+            order_admitted("escrow")
+            return view(created)
+
+        view = _view(caller)
+        return self.commanding.once(request, caller, order_schema.CREATE, carry_out)
+
+    def show(self, request: HttpRequest, caller: Caller) -> HttpResponse:
+        return response(200, single(_view(caller)(self._order(request, caller))))
+
+    def change(self, request: HttpRequest, caller: Caller) -> HttpResponse:
+        """PUT orders/{id}. What is given is changed, as far as the status lets it be (E13)."""
+        order = self._order(request, caller)
+
+        def carry_out(sent: Sent) -> View:
+            changes = order_schema.changes_of(sent)
+            if sent.errors:
+                sent.note(update_errors(order, changes))
+                self._note_unknown_parties(sent, caller)
+            sent.refuse_faulty()
+            return _view(caller)(self.desk.update_order(caller.place, order.order_id, changes))
+
+        return self.commanding.change(request, order_schema.UPDATE, carry_out)
+
+    def payin(self, request: HttpRequest, caller: Caller) -> HttpResponse:
+        """GET orders/{id}/payin. The latest one."""
+        order = self._order(request, caller)
+        payin = None if order.payin_id is None else self.escrows.payin(caller.place, order.payin_id)
+        if payin is None:
+            raise not_found()
+        return response(200, single(payin_view(payin, caller.settings.public_base_url)))
+
+    def payout(self, request: HttpRequest, caller: Caller) -> HttpResponse:
+        """GET orders/{id}/payout. The latest one."""
+        order = self._order(request, caller)
+        payout = None if order.payout_id is None else self.escrows.payout(caller.place, order.payout_id)
+        if payout is None:
+            raise not_found()
+        return response(200, single(payout_view(payout)))
+
+    def accept(self, request: HttpRequest, caller: Caller) -> HttpResponse:
+        order_id, view = self._order(request, caller).order_id, _view(caller)
+
+        def carry_out(sent: Sent, record: Record | None) -> View:
+            sent.refuse_faulty()
+            return view(self.desk.accept(caller.place, order_id, about(record, view)))
+
+        return self.commanding.once(request, caller, order_schema.NONE, carry_out)
+
+    def reject(self, request: HttpRequest, caller: Caller) -> HttpResponse:
+        """POST orders/{id}/reject. The money stays in the hold until it is reimbursed (E21)."""
+        order_id, view = self._order(request, caller).order_id, _view(caller)
+
+        def carry_out(sent: Sent, record: Record | None) -> View:
+            sent.refuse_faulty()
+            return view(self.desk.reject(caller.place, order_id, about(record, view)))
+
+        return self.commanding.once(request, caller, order_schema.NONE, carry_out)
+
+    def cancel(self, request: HttpRequest, caller: Caller) -> HttpResponse:
+        """POST orders/{id}/cancel. A bank account for the refund may be named; it is ignored (E14)."""
+        order, view = self._order(request, caller), _view(caller)
+
+        def carry_out(sent: Sent, record: Record | None) -> View:
+            given = sent.fields.get("metadata", {})
+            if given:
+                sent.note(metadata_errors({**order.metadata, **given}))
+            sent.refuse_faulty()
+            asked = Cancel(sent.fields.get("tag"), given)
+            return view(self.desk.cancel(caller.place, order.order_id, asked, about(record, view)))
+
+        return self.commanding.once(request, caller, order_schema.CANCEL, carry_out)
+
+    def validate(self, request: HttpRequest, caller: Caller) -> HttpResponse:
+        """POST orders/{id}/validate. RELEASED, or PENDING_RELEASE where the instance has a delay (E22)."""
+        order_id, view = self._order(request, caller).order_id, _view(caller)
+
+        def carry_out(sent: Sent, record: Record | None) -> View:
+            sent.refuse_faulty()
+            auto_accept, receipt = sent.fields.get("auto_accept", False), about(record, view)
+            return view(self.desk.validate(caller.place, order_id, receipt, auto_accept=auto_accept))
+
+        return self.commanding.once(request, caller, order_schema.VALIDATE, carry_out, is_finished_later=True)
+
+    def reimburse(self, request: HttpRequest, caller: Caller) -> HttpResponse:
+        """POST orders/{id}/reimburse. All that is left, or a part of it, back to the buyer."""
+        order, view = self._order(request, caller), _view(caller)
+
+        def carry_out(sent: Sent, record: Record | None) -> View:
+            fields = sent.fields
+            asked = Reimburse(fields.get("amount"), fields.get("wallet_id"), fields.get("payin_id"))
+            sent.note(reimburse_errors(order, asked))
+            sent.refuse_faulty()
+            return view(self.desk.reimburse(caller.place, order.order_id, asked, about(record, view)))
+
+        return self.commanding.once(request, caller, order_schema.REIMBURSE, carry_out, is_about_hold=True)
+
+    def _page(self, caller: Caller, asked: Asked) -> Page[Order]:
+        place, emails = caller.place, dict[int, str | None]()
+        source = Source(
+            lambda newest_first, at_once: self.escrows.orders(place, newest_first=newest_first, page_rows=at_once),
+            lambda: self.escrows.counts(place).orders,
+            partial(self.escrows.order, place),
+        )
+        if asked.search in EMAILS:
+            orders = list(source.rows(True, 1000))
+            ids = [party.customer_id for order in orders for party in (order.buyer, order.seller) if party is not None]
+            found = self.escrows.customers_by_id(place, ids)
+            emails |= {number: customer.email for number, customer in found.items()}
+            source = replace(source, rows=lambda _newest_first, _at_once: iter(orders))
+        status = asked.others.get("status")
+        keep: Callable[[Order], bool] | None = None if status is None else lambda order: order.status.value == status
+        return page_from(source, order_listing(emails, caller.settings.public_base_url), asked, keep)
+
+    def _order(self, request: HttpRequest, caller: Caller) -> Order:
+        """Return the order in the path. Raises Fault 404."""
+        order = self.escrows.order(caller.place, id_of(request))
+        if order is None:
+            raise not_found()
+        return order
+
+    def _note_what_is_stored(self, sent: Sent, code: str, caller: Caller) -> None:
+        """Note what the desk would find wrong with the fields that are good so far: all bad ones are told at once."""
+        currency = caller.settings.currency(code, caller.world)
+        if currency is None and "currency" not in sent.errors:
+            sent.note(selected("currency"))
+        sent.note(order_schema.money_errors(sent, currency))
+        self._note_unknown_parties(sent, caller)
+
+    def _note_unknown_parties(self, sent: Sent, caller: Caller) -> None:
+        given = {field: sent.fields[field] for field in ("buyer_id", "seller_id") if field in sent.fields}
+        known = self.escrows.customers_by_id(caller.place, given.values())
+        for field, number in given.items():
+            if number not in known:
+                sent.note(selected(field))
+
+
+def _view(caller: Caller) -> Callable[[Order], View]:
+    return lambda order: order_view(order, caller.settings.public_base_url)

@@ -1,0 +1,147 @@
+"""Endpoints: payins and payouts of orders (E15 to E17)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from operator import attrgetter
+
+from chalicelib.apis.escrow.commanding import Commanding, Record, Sent, about
+from chalicelib.apis.escrow.envelope import is_required, not_found, response, single, written
+from chalicelib.apis.escrow.gate import Caller
+from chalicelib.apis.escrow.lists import CREATED_AT, ID, Listing, Match, Searched, Source, asked_of, page_from
+from chalicelib.apis.escrow.objects import View, payin_view, payout_view
+from chalicelib.apis.escrow.order_schema import UNSERVED_AMOUNT
+from chalicelib.apis.escrow.paths import id_of
+from chalicelib.apis.escrow.schema import Schema, choice, identifier
+from chalicelib.apis.kit.http import HttpRequest, HttpResponse
+from chalicelib.domain.escrow.checks import payin_errors, payout_errors, selected
+from chalicelib.domain.escrow.commands import OpenPayin, PayOut
+from chalicelib.domain.escrow.order import PAYOUT_TYPE, Order, Payin, PayinType, Payout
+from chalicelib.services.escrow.desk import EscrowDesk
+from chalicelib.tables.escrows import Escrows
+
+PAYIN = Schema(
+    {"order_id": identifier(), "type": choice(*(kind.value for kind in PayinType)), "wallet_id": identifier()},
+    required=frozenset({"order_id", "type"}),
+    unserved=UNSERVED_AMOUNT,
+)
+PAYOUT = Schema(
+    {"order_id": identifier(), "type": choice(PAYOUT_TYPE), "wallet_id": identifier()},
+    required=frozenset({"order_id", "type", "wallet_id"}),
+    unserved=UNSERVED_AMOUNT | {"bankaccount_id", "azupay_*"},
+)
+PAYINS: Listing[Payin] = Listing(
+    row_id=attrgetter("payin_id"),
+    created_at_s=attrgetter("created_at_s"),
+    searches={
+        ID: Searched(Match.INTEGER, lambda payin: [payin.payin_id]),
+        "order_id": Searched(Match.INTEGER, lambda payin: [payin.order_id]),
+        "reference": Searched(Match.CONTAINS, lambda payin: [payin.reference]),
+        "type": Searched(Match.CONTAINS, lambda payin: [payin.type.value]),
+        "status": Searched(Match.STATUS, lambda payin: [payin.status.value]),
+    },
+    sorts={
+        CREATED_AT: attrgetter("created_at_s"),
+        ID: attrgetter("payin_id"),
+        "status": lambda payin: payin.status.value,
+    },
+)
+PAYOUTS: Listing[Payout] = Listing(
+    row_id=attrgetter("payout_id"),
+    created_at_s=attrgetter("created_at_s"),
+    searches={
+        ID: Searched(Match.INTEGER, lambda payout: [payout.payout_id]),
+        "order_id": Searched(Match.INTEGER, lambda payout: [payout.order_id]),
+        "reference": Searched(Match.CONTAINS, lambda payout: [payout.reference]),
+        "type": Searched(Match.CONTAINS, lambda payout: [payout.type]),
+        "status": Searched(Match.STATUS, lambda payout: [payout.status.value]),
+    },
+    sorts={
+        CREATED_AT: attrgetter("created_at_s"),
+        ID: attrgetter("payout_id"),
+        "status": lambda payout: payout.status.value,
+    },
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentEndpoints:
+    desk: EscrowDesk
+    escrows: Escrows
+    commanding: Commanding
+
+    def list_payins(self, request: HttpRequest, caller: Caller) -> HttpResponse:
+        place, asked = caller.place, asked_of(request.query, PAYINS)
+        source = Source(
+            lambda newest_first, at_once: self.escrows.payins(place, newest_first=newest_first, page_rows=at_once),
+            lambda: self.escrows.counts(place).payins,
+            partial(self.escrows.payin, place),
+        )
+        page = page_from(source, PAYINS, asked)
+        return response(200, written(page.body([_payin_view(caller, payin) for payin in page.rows])))
+
+    def list_payouts(self, request: HttpRequest, caller: Caller) -> HttpResponse:
+        place, asked = caller.place, asked_of(request.query, PAYOUTS)
+        source = Source(
+            lambda newest_first, at_once: self.escrows.payouts(place, newest_first=newest_first, page_rows=at_once),
+            lambda: self.escrows.counts(place).payouts,
+            partial(self.escrows.payout, place),
+        )
+        page = page_from(source, PAYOUTS, asked)
+        return response(200, written(page.body(list(map(payout_view, page.rows)))))
+
+    def show_payin(self, request: HttpRequest, caller: Caller) -> HttpResponse:
+        payin = self.escrows.payin(caller.place, id_of(request))
+        if payin is None:
+            raise not_found()
+        return response(200, single(_payin_view(caller, payin)))
+
+    def show_payout(self, request: HttpRequest, caller: Caller) -> HttpResponse:
+        payout = self.escrows.payout(caller.place, id_of(request))
+        if payout is None:
+            raise not_found()
+        return response(200, single(payout_view(payout)))
+
+    def open_payin(self, request: HttpRequest, caller: Caller) -> HttpResponse:
+        """POST payins. From a wallet CONFIRMED or DENIED at once; by bank wire CREATED, until its money comes (E16)."""
+
+        def carry_out(sent: Sent, record: Record | None) -> View:
+            fields, order = sent.fields, self._order_named(sent, caller)
+            kind = PayinType(fields["type"]) if "type" in fields else None
+            if kind is PayinType.WALLET and "wallet_id" not in fields:
+                sent.note({"wallet_id": is_required("wallet_id")})
+            if order is not None and kind is not None:
+                sent.note(payin_errors(order, OpenPayin(order.order_id, kind, fields.get("wallet_id"))))
+            sent.refuse_faulty()
+            asked = OpenPayin(fields["order_id"], PayinType(fields["type"]), fields.get("wallet_id"))
+            return view(self.desk.open_payin(caller.place, asked, about(record, view)))
+
+        view = partial(_payin_view, caller)
+        return self.commanding.once(request, caller, PAYIN, carry_out)
+
+    def pay_out(self, request: HttpRequest, caller: Caller) -> HttpResponse:
+        """POST payouts. Where the seller is to be paid."""
+
+        def carry_out(sent: Sent, record: Record | None) -> View:
+            order = self._order_named(sent, caller)
+            if order is not None and "wallet_id" in sent.fields:
+                sent.note(payout_errors(order, sent.fields["wallet_id"]))
+            sent.refuse_faulty()
+            asked = PayOut(sent.fields["order_id"], sent.fields["wallet_id"])
+            return payout_view(self.desk.pay_out(caller.place, asked, about(record, payout_view)))
+
+        return self.commanding.once(request, caller, PAYOUT, carry_out)
+
+    def _order_named(self, sent: Sent, caller: Caller) -> Order | None:
+        """Return the order that a body names; note one that is not there (E4)."""
+        if "order_id" not in sent.fields:
+            return None
+        order = self.escrows.order(caller.place, sent.fields["order_id"])
+        if order is None:
+            sent.note(selected("order_id"))
+        return order
+
+
+def _payin_view(caller: Caller, payin: Payin) -> View:
+    return payin_view(payin, caller.settings.public_base_url)

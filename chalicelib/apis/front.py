@@ -1,0 +1,71 @@
+"""What is at the door, of no desk: ``GET /`` says what this is, ``GET /health`` whether it can serve.
+
+Both are for anybody and ask for no credential. ``/`` reads nothing. ``/health`` reads one row that is not there, once
+in two seconds a process at most, so strangers cannot make it cost more.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+from chalicelib.apis.kit.http import HttpRequest, HttpResponse
+from chalicelib.apis.kit.mounts import HEALTH_PATH, ROOT_PATH
+from chalicelib.support.telemetry import logger
+from chalicelib.tables.dynamodb import Database
+
+REMEMBERED_S = 2.0
+RETRY_AFTER_S = 2
+HEADERS = {"Content-Type": "application/json; charset=utf-8", "Cache-Control": "no-store"}
+WHAT_THIS_IS = {
+    "service": "Tallybook",
+    "about": "An order service: order books, signed orders, escrow orders and one ledger. Each desk speaks one API.",
+    "desks": [
+        {"desk": "book", "path": "/orderbooks/stocks/api/offchain", "page": "docs/book-desk.md"},
+        {"desk": "trade", "path": "/trade", "page": "docs/trade-desk.md"},
+        {"desk": "taker", "path": "/api/v1", "page": "docs/taker-desk.md"},
+        {"desk": "escrow", "path": "/2.0", "page": "docs/escrow-desk.md"},
+    ],
+    "health": HEALTH_PATH,
+    "where_to_begin": "README.md of the checkout; a local run writes what a client needs to .local/demo.json.",
+}
+_NOBODYS_KEY = {"instance": "health", "credential": "instance"}
+"""Names no instance: those begin with ``inst_``."""
+
+
+class Front:
+    """tables: asked for ``/health``, with short times and without repeats. monotonic_s: seconds that only rise."""
+
+    def __init__(self, tables: Database, monotonic_s: Callable[[], float]) -> None:
+        self._tables = tables
+        self._monotonic_s = monotonic_s
+        self._asked_at_s: float | None = None
+        self._answered = False
+
+    def answer(self, request: HttpRequest) -> HttpResponse:
+        """Return 200 with what this is; for ``/health`` 200, or 503 while the tables do not answer. Never raises."""
+        if request.path == ROOT_PATH:
+            return _json(200, WHAT_THIS_IS)
+        if self._tables_answer():
+            return _json(200, {"status": "ok"})
+        said = _json(503, {"status": "unavailable", "message": "The tables do not answer."})
+        return HttpResponse(said.status, said.body, {**said.headers, "Retry-After": str(RETRY_AFTER_S)})
+
+    def _tables_answer(self) -> bool:
+        now_s = self._monotonic_s()
+        if self._asked_at_s is None or now_s - self._asked_at_s >= REMEMBERED_S:
+            self._asked_at_s = now_s
+            self._answered = self._asks_tables()
+        return self._answered
+
+    def _asks_tables(self) -> bool:
+        try:
+            self._tables.get("tenants", _NOBODYS_KEY)
+        except Exception:  # whatever it is (out of reach, no such table, no permission): nothing can be served
+            logger.exception("the tables do not answer")
+            return False
+        return True
+
+
+def _json(status: int, content: object) -> HttpResponse:
+    return HttpResponse(status, json.dumps(content), HEADERS)

@@ -1,0 +1,1 @@
+"""What all desks share: requests and answers, mounts, preferences."""

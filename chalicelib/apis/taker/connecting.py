@@ -1,0 +1,106 @@
+"""Endpoint: connect a wallet to an instance.
+
+A signature must not be good where its wallet did not mean it, so the message that is signed names the instance (K37).
+Until the wallet is proven the answer is the same whether or not there is such an instance (K40); of the public one,
+which everybody may know of, more is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from chalicelib.apis.kit.http import HttpRequest
+from chalicelib.apis.taker.envelope import Error, Fault, invalid, refuse
+from chalicelib.apis.taker.gate import Caller, Endpoint, refuse_without_service
+from chalicelib.apis.taker.schema import ConnectBody, checked
+from chalicelib.domain.signed.connect import ConnectMessage, MalformedMessage, connect_message
+from chalicelib.domain.signed.eip712 import signer_of_message
+from chalicelib.domain.signed.order import customer_of
+from chalicelib.support.telemetry import tell
+from chalicelib.tables.connects import Connects, NonceSpent
+from chalicelib.tables.desk_settings import OpenDesk, TakerDesks
+
+OpenSession = Callable[[Caller, str], str]
+NOT_THERE = "There is no such instance, or the message does not name it: it has no line 'Instance: ...'"
+"""Said of an instance that there is and of one that there is not alike."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectEndpoint:
+    """open_session: returns a JWT for a caller's wallet. public_instance: that of messages that name none, if any."""
+
+    desks: TakerDesks
+    connects: Connects
+    open_session: OpenSession
+    public_instance: str | None
+
+    def by_route(self) -> Mapping[str, Endpoint]:
+        return {"POST /makers/connect": self.connect}
+
+    def connect(self, request: HttpRequest, caller: Caller) -> object:
+        """Give a wallet that signs a message of now, for this instance, with a nonce of its own, a JWT."""
+        body = checked(ConnectBody, request.body)
+        message = _message_in(body)
+        instance = self._instance_of(request, message)
+        desk = self.desks.open_desk(instance)
+        faults = _faults(body, message, caller)
+        if instance == self.public_instance:
+            faults |= _faults_at(_opened(desk), message)
+        refuse(faults)
+        wallet = customer_of(body.wallet_address)
+        if signer_of_message(body.message, body.signature) != wallet:
+            raise Fault(Error.UNAUTHORIZED, "The signature is not the wallet's")
+        opened = _opened(desk)
+        tell(instance=instance)
+        refuse(_faults_at(opened, message))
+        try:
+            self.connects.spend(wallet, message.nonce, caller.now_s)
+        except NonceSpent as error:
+            raise Fault(Error.UNAUTHORIZED, "The nonce was used before") from error
+        return {"jwt": self.open_session(replace(caller, instance=instance, settings=opened.settings), wallet)}
+
+    def _instance_of(self, request: HttpRequest, message: ConnectMessage) -> str:
+        """Return which instance is meant (K6, K37). Raises Fault where none is, or the message is for another."""
+        named = request.headers.get("x-instance", "")
+        if message.instance is not None:
+            if named not in ("", message.instance):
+                raise invalid({"message": "must name, in its line 'Instance: ...', the instance of X-Instance"})
+            return message.instance
+        instance = named or self.public_instance
+        if instance is None or instance != self.public_instance:
+            raise Fault(Error.NOT_FOUND, NOT_THERE)
+        return instance
+
+
+def _message_in(body: ConnectBody) -> ConnectMessage:
+    try:
+        return connect_message(body.message)
+    except MalformedMessage as error:
+        raise invalid({"message": str(error)}) from error
+
+
+def _faults(body: ConnectBody, message: ConnectMessage, caller: Caller) -> dict[str, str]:
+    """Return what is wrong with a message at any instance, by field: it is not of this wallet, chain and time."""
+    faults = {}
+    if customer_of(message.address) != customer_of(body.wallet_address):
+        faults["wallet_address"] = "must be the address in the message"
+    if message.chain_id != body.chain_id:
+        faults["chain_id"] = "must be that in the message"
+    if not message.is_of_now(caller.now_ms):
+        faults["timestamp"] = "must be within 300 seconds of the server's time"
+    return faults
+
+
+def _faults_at(desk: OpenDesk, message: ConnectMessage) -> dict[str, str]:
+    """Return what is wrong with a message at this instance, by field."""
+    chain_id = str(desk.settings.domain.chain_id)
+    return {} if message.chain_id == chain_id else {"chain_id": f"must be {chain_id}, in the message too"}
+
+
+def _opened(desk: OpenDesk | None) -> OpenDesk:
+    """Return the desk. Raises Fault where there is none, or trading is switched off."""
+    if desk is None:
+        raise Fault(Error.NOT_FOUND, NOT_THERE)
+    refuse_without_service(desk)
+    return desk

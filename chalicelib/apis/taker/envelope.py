@@ -1,0 +1,95 @@
+"""Answers and faults of the taker desk: one envelope, one table of errors (K7)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from enum import Enum
+
+from chalicelib.apis.kit.http import HttpResponse
+
+
+class Error(Enum):
+    """Each error with its HTTP status, its code and its usual message."""
+
+    INVALID_PARAMETER = 400, 400001, "Invalid parameter"
+    INSUFFICIENT_BALANCE = 400, 400, "Insufficient balance"
+    KEY_MISSING = 401, 10010012, "API key, or one of timestamp and signature, is missing"
+    KEY_UNKNOWN = 401, 10010009, "API key is invalid"
+    KEY_EXPIRED = 401, 10010010, "API key has expired"
+    TIMESTAMP_INVALID = 401, 10010011, "Timestamp is no integer, or outside the window"
+    SIGNATURE_INVALID = 401, 10010008, "Signature is invalid"
+    UNAUTHORIZED = 401, 401, "Unauthorized"
+    FORBIDDEN = 403, 403, "Forbidden"
+    NOT_FOUND = 404, 404, "Not found"
+    CONFLICT = 409, 409, "Conflict"
+    TOO_MANY_REQUESTS = 429, 429, "Too many requests"
+    INTERNAL = 500, 500, "Internal server error"
+
+    def __init__(self, status: int, code: int, message: str) -> None:
+        self.status = status
+        self.code = code
+        self.message = message
+
+
+ORDER_NOT_FOUND = "Order not found"
+"""Said of an unknown order and of another taker's alike (K8)."""
+
+
+class Fault(Exception):
+    """A request that is answered with an error of this API.
+
+    message: where it is not the usual one. details: left out of the answer when there are none. retry_after_s: when it
+    is worth to ask again.
+    """
+
+    def __init__(
+        self,
+        error: Error,
+        message: str | None = None,
+        details: Mapping[str, object] | None = None,
+        retry_after_s: int | None = None,
+    ) -> None:
+        super().__init__(message or error.message)
+        self.error = error
+        self.message = message or error.message
+        self.details = dict(details or {})
+        self.retry_after_s = retry_after_s
+
+
+def invalid(faults: Mapping[str, str]) -> Fault:
+    """Return the fault of a request some of whose fields are bad: by field, what is wrong."""
+    return Fault(Error.INVALID_PARAMETER, details=faults)
+
+
+def refuse(faults: Mapping[str, str]) -> None:
+    """Raise Fault with the bad fields, where there are any."""
+    if faults:
+        raise invalid(faults)
+
+
+def order_not_found() -> Fault:
+    return Fault(Error.NOT_FOUND, ORDER_NOT_FOUND)
+
+
+def success(data: object) -> HttpResponse:
+    """Answer 200; data: of dict, list, str, int, bool and None."""
+    return _response(200, {"code": 0, "data": data})
+
+
+def failure(fault: Fault) -> HttpResponse:
+    body: dict[str, object] = {"code": fault.error.code, "message": fault.message}
+    if fault.details:
+        body["details"] = fault.details
+    headers = {} if fault.retry_after_s is None else {"Retry-After": str(fault.retry_after_s)}
+    return _response(fault.error.status, body, headers)
+
+
+def json_text(value: object) -> str:
+    """Return a value as it stands in an answer."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _response(status: int, body: Mapping[str, object], headers: Mapping[str, str] | None = None) -> HttpResponse:
+    always = {"Content-Type": "application/json; charset=utf-8", "Cache-Control": "no-store"}
+    return HttpResponse(status, json_text(body), always | dict(headers or {}))

@@ -1,0 +1,157 @@
+"""Who is calling, and how often: the checks before a request's content is looked at.
+
+A taker comes with an API key, signed or not (K4); a maker with the JWT that its wallet's signature got it. Either fixes
+the instance (K6). A wallet that connects has neither: which instance it means is for its endpoint to find.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from chalicelib.apis.kit.http import HttpRequest
+from chalicelib.apis.taker.envelope import Error, Fault
+from chalicelib.apis.taker.sessions import NotASession, Session, Sessions
+from chalicelib.apis.taker.signature import is_signed
+from chalicelib.domain.signed.settings import DeskSettings, TakerKey, secret_of
+from chalicelib.domain.tenancy.rate_limit import Allowance
+from chalicelib.services.tenancy.strangers import Door, Strangers
+from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
+from chalicelib.support.telemetry import request_uncounted, tell
+from chalicelib.tables.allowances import Allowances
+from chalicelib.tables.desk_settings import OpenDesk, TakerDesks
+from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.taker_keys import TakerKeys
+
+SERVICE = "trading"
+_TIMESTAMP = re.compile(r"[0-9]{1,15}")
+_BEARER = re.compile(r"bearer +(\S+)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who has passed the gate. address: of a taker as it was registered, of a maker in lower case. now_ms: when the
+    request came in. Of a wallet that is to connect instance and address are empty, the settings the defaults."""
+
+    instance: str
+    address: str
+    settings: DeskSettings
+    now_ms: int
+
+    @property
+    def now_s(self) -> int:
+        return self.now_ms // 1000
+
+
+Endpoint = Callable[[HttpRequest, Caller], object]
+"""Returns the answer's data for a request that has passed the gate; raises Fault, or what the desk refuses with."""
+
+
+class Gate:
+    """counters: the same tables, for counting requests, which nobody waits for.
+
+    master_key: of which each key's secret and each instance's JWT secret are derived; what it raises passes through.
+    previous_master_key: one whose secrets are accepted too; asked for when the newest one's does not fit.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        counters: Database,
+        master_key: Callable[[], bytes],
+        previous_master_key: Callable[[], bytes | None],
+    ) -> None:
+        self._keys = TakerKeys(database)
+        self._desks = TakerDesks(database)
+        self._allowances = Allowances(counters)
+        self._strangers = Strangers(self._allowances)
+        self._master_key = master_key
+        self._previous_master_key = previous_master_key
+        self._sessions = Sessions(master_key, previous_master_key)
+
+    def taker(self, request: HttpRequest, now_ms: int) -> Caller:
+        """Let a taker in. Raises Fault at the first fault."""
+        api_key = request.headers.get("x-api-key", "")
+        timestamp, signature = request.headers.get("x-api-timestamp", ""), request.headers.get("x-api-signature", "")
+        if not api_key or bool(timestamp) != bool(signature):
+            raise Fault(Error.KEY_MISSING)
+        key = self._keys.accept(api_key)
+        desk = self._desks.open_desk(key.instance) if key is not None else None
+        if key is None or desk is None:
+            raise Fault(Error.KEY_UNKNOWN)
+        tell(instance=key.instance)
+        if key.requires_signature and not signature:
+            raise Fault(Error.KEY_MISSING)
+        if key.has_ended(now_ms // 1000):
+            raise Fault(Error.KEY_EXPIRED)
+        if signature:
+            self._verify(request, api_key, timestamp, signature, desk.settings.auth_window_ms, now_ms)
+        if not key.is_enabled:
+            raise Fault(Error.FORBIDDEN, "API key is disabled")
+        refuse_without_service(desk)
+        self._count_key(key, now_ms)
+        return Caller(key.instance, key.taker, desk.settings, now_ms)
+
+    def maker(self, request: HttpRequest, now_ms: int) -> Caller:
+        """Let a maker in. Raises Fault at the first fault."""
+        sent = _BEARER.fullmatch(request.headers.get("authorization", ""))
+        if sent is None:
+            raise Fault(Error.UNAUTHORIZED)
+        try:
+            session = self._sessions.look_at(sent[1], now_ms // 1000)
+        except NotASession as error:
+            raise Fault(Error.UNAUTHORIZED) from error
+        desk = self._desks.open_desk(session.instance)
+        if desk is None:
+            raise Fault(Error.UNAUTHORIZED)
+        tell(instance=session.instance)
+        refuse_without_service(desk)
+        self._count(session.instance, f"maker/{session.wallet}", desk.settings.allowance, now_ms)
+        return Caller(session.instance, session.wallet, desk.settings, now_ms)
+
+    def anybody(self, request: HttpRequest, now_ms: int) -> Caller:
+        """Let anybody in who does not come too often, whichever instance is asked for. Raises Fault."""
+        refusal = self._strangers.refusal(Door.CONNECT, request.client_address, now_ms)
+        if refusal:
+            raise Fault(Error.TOO_MANY_REQUESTS, retry_after_s=refusal.retry_after_s)
+        return Caller("", "", DeskSettings(), now_ms)
+
+    def open_session(self, caller: Caller, wallet: str) -> str:
+        """Return a JWT for a wallet that has proven itself. wallet: in lower case."""
+        return self._sessions.open(Session(caller.instance, wallet), caller.now_s, caller.settings.jwt_ttl_seconds)
+
+    def _verify(
+        self, request: HttpRequest, api_key: str, timestamp: str, signature: str, window_ms: int, now_ms: int
+    ) -> None:
+        """Refuse what is not signed with the key's secret about now."""
+        if not _TIMESTAMP.fullmatch(timestamp) or abs(now_ms - int(timestamp)) > window_ms:
+            raise Fault(Error.TIMESTAMP_INVALID)
+        if is_signed(signature, secret_of(self._master_key(), api_key), timestamp, request):
+            return
+        previous = self._previous_master_key()
+        if previous is None or not is_signed(signature, secret_of(previous, api_key), timestamp, request):
+            raise Fault(Error.SIGNATURE_INVALID)
+
+    def _count_key(self, key: TakerKey, now_ms: int) -> None:
+        self._count(key.instance, key.key_id, key.allowance, now_ms)
+
+    def _count(self, instance: str, who: str, allowance: Allowance, now_ms: int) -> None:
+        """Count the request against an allowance. Raises Fault over it.
+
+        Fails open: when the counter's table is throttled or out of reach, the request is served, uncounted. What is
+        wrong with the deployment, such as a missing permission, is a fault like any other.
+        """
+        try:
+            refusal = self._allowances.use(f"{instance}/allowance/{who}", allowance, now_ms * 1000)
+        except (Unavailable, OutcomeUnknown) as error:
+            request_uncounted(instance, who, error)
+            return
+        if refusal:
+            raise Fault(Error.TOO_MANY_REQUESTS, retry_after_s=refusal.retry_after_s)
+
+
+def refuse_without_service(desk: OpenDesk) -> None:
+    """Raise Fault where trading is switched off for the instance."""
+    if SERVICE not in desk.services:
+        raise Fault(Error.FORBIDDEN, "Trading is switched off")

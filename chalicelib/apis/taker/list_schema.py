@@ -1,0 +1,279 @@
+"""Query parameters of lists: what is asked for, all bad parameters reported at once.
+
+An empty parameter counts as absent; of one given twice the last counts; unknown ones are ignored.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta, timezone
+from enum import Enum
+from typing import TypeVar
+from uuid import UUID
+
+from chalicelib.apis.taker.envelope import invalid
+from chalicelib.apis.taker.schema import BLOCK_NUMBER_MAX
+from chalicelib.domain.signed.lifecycle import Status
+from chalicelib.domain.signed.order import EXCHANGE_MAX, NONCE_MAX
+from chalicelib.domain.signed.paging import PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, Bounds, Paging
+from chalicelib.services.signed.fill_listing import FillQuery, SortFillsBy
+from chalicelib.services.signed.listing import OrderQuery, SortBy, Traits
+from chalicelib.services.signed.maker_listing import MakerQuery, SortMakersBy
+from chalicelib.tables.signed_orders import TIME_S_MAX
+
+FILL_STATUSES = frozenset({Status.PARTIALLY_FILLED, Status.FILLED})
+"""What an order can be right after a fill."""
+DIRECTIONS = {"asc": True, "desc": False}
+"""Whether rows ascend."""
+_BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
+_HASH = re.compile(r"0[xX][0-9a-fA-F]{64}")
+_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
+_ORDER_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_INTEGER, _SIGNED = re.compile(r"[0-9]{1,4000}"), re.compile(r"-?[0-9]{1,4000}")
+"""Python reads no more digits than a few more."""
+_AMOUNT = re.compile(r"0|[1-9][0-9]{0,77}")
+_DATE, _CLOCK, _ZONE = r"\d{4}-\d\d-\d\d", r"\d\d:\d\d(:\d\d(\.(?P<fraction>\d+))?)?", r"Z|[+ -]\d\d:\d\d"
+_TIME = re.compile(rf"(?P<date>{_DATE})(T(?P<clock>{_CLOCK})(?P<zone>{_ZONE})?)?", re.ASCII)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SECOND = timedelta(seconds=1)
+_DAY_S = 86_400
+
+Value = TypeVar("Value")
+Choice = TypeVar("Choice", bound=Enum)
+Reader = Callable[[str], Value]
+"""Returns what a parameter's text stands for. Raises ValueError, whose text says what it must be."""
+
+
+class Parameters:
+    """The parameters of one request, read one by one; ``refuse_bad`` is called when all have been."""
+
+    def __init__(self, query: Mapping[str, list[str]]) -> None:
+        self._query = query
+        self._bad: dict[str, str] = {}
+
+    def read(self, name: str, reader: Reader[Value]) -> Value | None:
+        """Return the parameter; None where it is not there, or bad."""
+        text = self._query.get(name, [""])[-1]
+        if not text:
+            return None
+        try:
+            return reader(text)
+        except ValueError as error:
+            self._bad[name] = str(error)
+            return None
+
+    def between(self, reader: Reader[int], least: str, most: str, most_reader: Reader[int] | None = None) -> Bounds:
+        """Return the bounds that two parameters set. most_reader: where the upper one is read in its own way."""
+        return Bounds(self.read(least, reader), self.read(most, most_reader or reader))
+
+    def amounts(self, name: str) -> Bounds:
+        return self.between(_amount, f"{name}_min", f"{name}_max")
+
+    def times(self, name: str) -> Bounds:
+        return self.between(_time, f"{name}_after", f"{name}_before")
+
+    def statuses(self, known: frozenset[Status] = frozenset(Status)) -> frozenset[Status]:
+        return self.read("status", _statuses(known)) or frozenset()
+
+    def sorted_by(self, default: Choice) -> Choice:
+        return self.read("sort_by", _word({each.value: each for each in type(default)})) or default
+
+    def paging(self) -> Paging:
+        is_ascending = self.read("sort_order", _word(DIRECTIONS)) or False
+        number, size = self.read("page", _from_one), self.read("page_size", _from_one)
+        return Paging(number or 1, min(size or PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX), is_ascending)
+
+    def traits(self) -> Traits:
+        ticker = self.read("ticker", str.upper)
+        return Traits(ticker, self.read("exchange", _exchange), self.read("is_buy", _boolean))
+
+    def refuse_bad(self) -> None:
+        """Raise Fault with every bad parameter and what is wrong with it."""
+        if self._bad:
+            raise invalid(self._bad)
+
+
+def order_query(query: Mapping[str, list[str]]) -> OrderQuery:
+    """Return what a taker asks for of its orders. Raises Fault."""
+    of = Parameters(query)
+    found = OrderQuery(
+        statuses=of.statuses(),
+        traits=of.traits(),
+        created=of.times("created"),
+        sort_by=of.sorted_by(SortBy.CREATED_AT),
+        paging=of.paging(),
+    )
+    of.refuse_bad()
+    return found
+
+
+def open_orders_query(query: Mapping[str, list[str]]) -> Traits:
+    """Return what a taker asks for of the open orders. Raises Fault."""
+    of = Parameters(query)
+    found = of.traits()
+    of.refuse_bad()
+    return found
+
+
+def fill_query(query: Mapping[str, list[str]]) -> FillQuery:
+    """Return what a taker asks for of its fills. Raises Fault."""
+    of = Parameters(query)
+    found = FillQuery(
+        order_id=of.read("order_id", _order_id),
+        order_hash=of.read("order_hash", hash_of),
+        traits=of.traits(),
+        taker=of.read("taker", _address),
+        tx_hash=of.read("tx_hash", hash_of),
+        quantity=of.amounts("fill_quantity"),
+        amount=of.amounts("fill_amount"),
+        fee=of.amounts("fee_amount"),
+        incentive=of.amounts("incentive_amount"),
+        block_number=of.between(_integer(0, BLOCK_NUMBER_MAX), "block_number_min", "block_number_max"),
+        statuses=of.statuses(FILL_STATUSES),
+        created=of.between(_first_second, "created_after", "created_before", _last_second),
+        sort_by=of.sorted_by(SortFillsBy.CREATED_AT),
+        paging=of.paging(),
+    )
+    of.refuse_bad()
+    return found
+
+
+def maker_query(query: Mapping[str, list[str]]) -> MakerQuery:
+    """Return what a maker asks for of its orders. Raises Fault."""
+    of = Parameters(query)
+    order_hash, principal = of.read("order_hash", hash_of), of.read("principal", _address)
+    traits = of.traits()
+    found = MakerQuery(
+        order_hash=order_hash,
+        principal=principal,
+        ticker=traits.ticker,
+        is_ticker_part=of.read("ticker_like", _boolean) or False,
+        exchange=traits.exchange,
+        asset=of.read("asset", _address),
+        is_buy=traits.is_buy,
+        nonce=of.read("nonce", _integer(0, NONCE_MAX)),
+        price=of.amounts("price"),
+        quantity=of.amounts("quantity"),
+        incentive=of.amounts("incentive"),
+        filled=of.amounts("filled_quantity"),
+        deadline=of.times("deadline"),
+        created=of.times("created"),
+        statuses=of.statuses(),
+        sort_by=of.sorted_by(SortMakersBy.CREATED_AT),
+        paging=of.paging(),
+        fills_page=of.read("fills_page", _from_one) or 1,
+    )
+    of.refuse_bad()
+    return found
+
+
+def hash_of(text: str) -> str:
+    """Return a hash in lower case. Raises ValueError."""
+    return _matching(_HASH, text, "must be 0x and 64 hexadecimal digits").lower()
+
+
+def _address(text: str) -> str:
+    return _matching(_ADDRESS, text, "must be 0x and 40 hexadecimal digits")
+
+
+def _order_id(text: str) -> str:
+    return str(UUID(_matching(_ORDER_ID, text, "must be a UUID")))
+
+
+def _amount(text: str) -> int:
+    return int(_matching(_AMOUNT, text, "must be a decimal text of base units"))
+
+
+def _boolean(text: str) -> bool:
+    return _one_of(_BOOLEANS, text.lower(), "must be true, false, 1 or 0")
+
+
+def _from_one(text: str) -> int:
+    number = int(_matching(_SIGNED, text, "must be an integer"))
+    if number < 1:
+        raise ValueError("must be at least 1")
+    return number
+
+
+def _integer(least: int, most: int) -> Reader[int]:
+    def read(text: str) -> int:
+        if not _INTEGER.fullmatch(text) or not least <= int(text) <= most:
+            raise ValueError(f"must be an integer from {least} to {most}")
+        return int(text)
+
+    return read
+
+
+_exchange = _integer(0, EXCHANGE_MAX)
+_time = _integer(0, TIME_S_MAX)
+
+
+def _word(words: Mapping[str, Value]) -> Reader[Value]:
+    return lambda text: _one_of(words, text, f"must be one of {', '.join(words)}")
+
+
+def _statuses(known: frozenset[Status]) -> Reader[frozenset[Status]]:
+    words = {status.value: status for status in Status if status in known}
+
+    def read(text: str) -> frozenset[Status]:
+        items = filter(None, (item.strip() for item in text.split(",")))
+        return frozenset(_one_of(words, item, f"must be a comma list of {', '.join(words)}") for item in items)
+
+    return read
+
+
+def _first_second(text: str) -> int:
+    return _second(text, is_end=False)
+
+
+def _last_second(text: str) -> int:
+    return _second(text, is_end=True)
+
+
+def _second(text: str, *, is_end: bool) -> int:
+    """Return the first whole second at or after a time, or the last one at or before it; a date is all of its day.
+
+    text: Unix seconds, or ISO 8601: a date, or a time; without a zone it is UTC, a zone's plus may have become a blank.
+    """
+    if _INTEGER.fullmatch(text):
+        return _time(text)
+    meaning = f"must be an integer from 0 to {TIME_S_MAX}, or a time such as 2025-01-17T03:00:24Z"
+    found = _TIME.fullmatch(text)
+    if not found:
+        raise ValueError(meaning)
+    clock, _, _ = (found["clock"] or "00:00").partition(".")
+    try:
+        at = datetime.fromisoformat(f"{found['date']}T{clock}").replace(tzinfo=_zone(found["zone"]))
+    except ValueError as error:
+        raise ValueError(meaning) from error
+    at_s = (at - _EPOCH) // _SECOND
+    if is_end and not found["clock"]:
+        at_s += _DAY_S - 1
+    if not is_end and (found["fraction"] or "").strip("0"):
+        at_s += 1
+    if not 0 <= at_s <= TIME_S_MAX:
+        raise ValueError(meaning)
+    return at_s
+
+
+def _zone(text: str | None) -> timezone:
+    if text in (None, "Z"):
+        return UTC
+    hours, minutes = int(text[1:3]), int(text[4:6])
+    if hours > 23 or minutes > 59:
+        raise ValueError(text)
+    offset = timedelta(hours=hours, minutes=minutes)
+    return timezone(-offset if text[0] == "-" else offset)
+
+
+def _matching(pattern: re.Pattern[str], text: str, meaning: str) -> str:
+    if not pattern.fullmatch(text):
+        raise ValueError(meaning)
+    return text
+
+
+def _one_of(words: Mapping[str, Value], word: str, meaning: str) -> Value:
+    if word not in words:
+        raise ValueError(meaning)
+    return words[word]

@@ -1,0 +1,131 @@
+"""Endpoints that list: a taker's orders and one of them, open orders, a taker's fills, a maker's orders."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from chalicelib.apis.kit.http import BadPercentEncoding, HttpRequest, percent_decoded
+from chalicelib.apis.kit.page_bytes import CHARACTER_BYTES_MAX, Weight, answer_bytes, packed
+from chalicelib.apis.taker.envelope import json_text, order_not_found
+from chalicelib.apis.taker.gate import Caller, Endpoint
+from chalicelib.apis.taker.list_schema import fill_query, hash_of, maker_query, open_orders_query, order_query
+from chalicelib.apis.taker.objects import fill_object, listed_order, makers_fill_object, single_order
+from chalicelib.apis.taker.schema import TEXT_CHARACTERS_MAX
+from chalicelib.domain.signed.faults import OrderNotFound
+from chalicelib.domain.signed.paging import Page
+from chalicelib.services.signed.fill_listing import TakerFills
+from chalicelib.services.signed.listing import ShownOrder, TakerOrders, open_orders
+from chalicelib.services.signed.maker_listing import FILLS_SHOWN_MAX, STATUSES_WITH_FILLS, MakerOrders, MakersOrder
+from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.signed_orders import SignedOrders, StoredOrder
+
+Row = TypeVar("Row")
+ORDER_BYTES_MAX = 2000 + TEXT_CHARACTERS_MAX * CHARACTER_BYTES_MAX
+FILL_BYTES_MAX = 900
+"""Of an order without its fills, and of a fill, in an answer (``answer_bytes``)."""
+
+
+def list_endpoints(database: Database) -> Mapping[str, Endpoint]:
+    """Return the endpoints by their routes."""
+    lists = ListEndpoints(SignedOrders(database))
+    return {
+        "GET /takers/orders": lists.takers_orders,
+        "GET /takers/orders/{order_hash}": lists.takers_order,
+        "GET /orders/available": lists.available,
+        "GET /orders/filled": lists.fills,
+        "GET /orders": lists.makers_orders,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class ListEndpoints:
+    orders: SignedOrders
+
+    def takers_orders(self, request: HttpRequest, caller: Caller) -> object:
+        """GET takers/orders. A page of the orders that the taker has locked or filled."""
+        page = self._of_taker(caller).page(order_query(request.query))
+        return _page(page, "orders", _listed)
+
+    def takers_order(self, request: HttpRequest, caller: Caller) -> object:
+        """GET takers/orders/{order_hash}. A hash that is malformed is an unknown one (K14)."""
+        try:
+            order_hash = hash_of(percent_decoded(request.path_parameters["order_hash"]))
+        except (BadPercentEncoding, ValueError) as error:
+            raise order_not_found() from error
+        try:
+            return single_order(self._of_taker(caller).one(order_hash))
+        except OrderNotFound as error:
+            raise order_not_found() from error
+
+    def available(self, request: HttpRequest, caller: Caller) -> object:
+        """GET orders/available. The oldest orders that anybody may lock (K18)."""
+        traits = open_orders_query(request.query)
+        return [single_order(order) for order in open_orders(self.orders, caller.instance, traits, caller.now_s)]
+
+    def fills(self, request: HttpRequest, caller: Caller) -> object:
+        """GET orders/filled. A page of the taker's fills."""
+        page = TakerFills(self.orders, caller.instance, caller.address).page(fill_query(request.query))
+        return _page(page, "fills", fill_object)
+
+    def makers_orders(self, request: HttpRequest, caller: Caller) -> object:
+        """GET orders. A page of the maker's orders, with the fills of those that are partially filled or filled.
+
+        It ends before its bytes pass what an answer may have; the next page goes on (K43).
+        """
+        orders = MakerOrders(self.orders, caller.instance, caller.address, caller.now_s)
+        query = maker_query(request.query)
+        paging = query.paging
+
+        def view(stored: StoredOrder) -> dict[str, object]:
+            return _makers_order(orders.with_fills(stored, query.fills_page))
+
+        def exact_bytes(stored: StoredOrder) -> int:
+            return answer_bytes(json_text(view(stored)))
+
+        rows, total = orders.up_to_page(query)
+        page = packed(rows, paging.number, paging.size, Weight(_most_bytes, exact_bytes))
+        left = -(-(total - page.end) // paging.size)
+        return {
+            "total": total,
+            "page": paging.number,
+            "page_size": paging.size,
+            "total_pages": page.pages + (left if page.rows else 0),
+            "orders": [view(stored) for stored in page.rows],
+        }
+
+    def _of_taker(self, caller: Caller) -> TakerOrders:
+        return TakerOrders(self.orders, caller.instance, caller.address, caller.now_s)
+
+
+def _page(page: Page[Row], name: str, view: Callable[[Row], object]) -> dict[str, object]:
+    """Return a page's members. name: of the member that has its rows."""
+    return {
+        "total": page.total,
+        "page": page.paging.number,
+        "page_size": page.paging.size,
+        "total_pages": page.pages,
+        name: [view(row) for row in page.rows],
+    }
+
+
+def _listed(shown: ShownOrder) -> dict[str, object]:
+    return listed_order(shown.order, shown.seen)
+
+
+def _makers_order(makers: MakersOrder) -> dict[str, object]:
+    """Return an order with its fills; how many there are in all, where these are not all of them."""
+    shown = single_order(makers.order)
+    if makers.fills is None:
+        return shown
+    shown |= {"fills": [makers_fill_object(fill) for fill in makers.fills]}
+    return shown if len(makers.fills) == makers.fills_total else shown | {"fills_total": makers.fills_total}
+
+
+def _most_bytes(stored: StoredOrder) -> int:
+    """Return a bound of what an order takes in an answer, with its fills, without reading them."""
+    if stored.state.status not in STATUSES_WITH_FILLS:
+        return ORDER_BYTES_MAX
+    fills = stored.state.fills
+    return ORDER_BYTES_MAX + FILL_BYTES_MAX * (FILLS_SHOWN_MAX if fills is None else min(fills, FILLS_SHOWN_MAX))

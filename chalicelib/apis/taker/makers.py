@@ -1,0 +1,108 @@
+"""Endpoints of makers: create an order, cancel it, ask for the next nonce. How they connect: ``connecting``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from chalicelib.apis.kit.http import HttpRequest
+from chalicelib.apis.taker.envelope import Error, Fault, invalid, order_not_found, refuse
+from chalicelib.apis.taker.gate import Caller, Endpoint
+from chalicelib.apis.taker.objects import single_order
+from chalicelib.apis.taker.schema import HASH, SignedOrderBody, checked
+from chalicelib.domain.signed.eip712 import canonical, order_hash_of, signer_of_order
+from chalicelib.domain.signed.instruments import Stock, Terms
+from chalicelib.domain.signed.lifecycle import Status
+from chalicelib.domain.signed.order import VALUE_MAX, SignedOrder, customer_of, order_id_of
+from chalicelib.domain.signed.settings import DeskSettings
+from chalicelib.services.signed.desk import Signed, SignedOrderDesk
+from chalicelib.support.telemetry import order_admitted
+from chalicelib.tables.instruments import Instruments
+from chalicelib.tables.signed_orders import SignedOrders
+
+_ORDER_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+
+@dataclass(frozen=True, slots=True)
+class MakerEndpoints:
+    desk: SignedOrderDesk
+    orders: SignedOrders
+    instruments: Instruments
+
+    def by_route(self) -> Mapping[str, Endpoint]:
+        return {
+            "POST /orders": self.create,
+            "POST /orders/{order_id}/cancel": self.cancel,
+            "GET /orders/maker/next-nonce": self.next_nonce,
+        }
+
+    def create(self, request: HttpRequest, caller: Caller) -> object:
+        """Store an order that its maker has signed, its funds held."""
+        body = checked(SignedOrderBody, request.body)
+        order, settings = body.order.order(), caller.settings
+        terms = self.instruments.terms(caller.instance, order.asset, order.exchange, order.ticker)
+        refuse(unknown_in(terms) | unpayable(order, terms.stock))
+        if customer_of(order.maker) != caller.address:
+            raise Fault(Error.FORBIDDEN, "order.maker is not the wallet of this session")
+        _refuse_deadline(order, settings, caller.now_s)
+        signature = canonical(body.signature)
+        if signature is None or signer_of_order(settings.domain, order, signature) != caller.address:
+            raise invalid({"signature": "must be the maker's signature of the order: 65 bytes, s in the lower half"})
+        signed = Signed(order, order_hash_of(settings.domain, order), signature)
+        created = self.desk.create(caller.instance, settings, signed)
+        order_admitted("taker")
+        return single_order(created)
+
+    def cancel(self, request: HttpRequest, caller: Caller) -> object:
+        """Cancel an open order, or ask the holder of its lock for it (K16: by id, or by hash)."""
+        order_id = self._order_id_in(request.path_parameters["order_id"], caller)
+        after = self.desk.cancel(caller.instance, order_id, caller.address)
+        is_cancelled = after.state.status is Status.CANCELLED
+        message = "cancelled" if is_cancelled else "cancellation_requested"
+        return {"success": True, "order_id": after.order_id, "message": message}
+
+    def next_nonce(self, _request: HttpRequest, caller: Caller) -> object:
+        """Answer with a nonce that can be used: the highest ever used and one more, where there is one (K17)."""
+        return {"maker": caller.address, "next_nonce": self.orders.next_nonce(caller.instance, caller.address)}
+
+    def _order_id_in(self, segment: str, caller: Caller) -> str:
+        """Return the id of the order that is named in a path. Raises Fault where there is none of this name.
+
+        An id is made of a part of the hash only, so a hash is compared with the stored one.
+        """
+        if _ORDER_ID.fullmatch(segment):
+            return segment.lower()
+        if HASH.fullmatch(segment):
+            order_hash = segment.lower()
+            found = self.orders.get(caller.instance, order_id_of(order_hash))
+            if found is not None and found.order_hash == order_hash:
+                return found.order_id
+        raise order_not_found()
+
+
+def unknown_in(terms: Terms) -> dict[str, str]:
+    """Return what of an order the instance does not trade, by field."""
+    faults = {} if terms.is_quote else {"asset": "must be a quote token of this instance"}
+    if terms.stock is None:
+        faults["ticker"] = "must be an instrument of this exchange"
+    return faults
+
+
+def unpayable(order: SignedOrder, stock: Stock | None) -> dict[str, str]:
+    """Return what is wrong with an order's value, by field (K31); nothing where the stock is not known."""
+    if stock is None:
+        return {}
+    value = order.value(stock.decimals)
+    if value < 1:
+        return {"quantity": "must be worth at least one base unit of the asset at this price"}
+    if value + order.incentive > VALUE_MAX:
+        return {"quantity": f"must be worth, with the incentive, at most {VALUE_MAX} base units of the asset"}
+    return {}
+
+
+def _refuse_deadline(order: SignedOrder, settings: DeskSettings, now_s: int) -> None:
+    if order.deadline <= now_s:
+        raise invalid({"deadline": "must be ahead"})
+    if order.deadline < now_s + settings.min_validity_seconds:
+        raise invalid({"deadline": f"must be at least {settings.min_validity_seconds} seconds ahead"})

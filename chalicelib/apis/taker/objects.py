@@ -1,0 +1,103 @@
+"""Orders and fills as this desk shows them, member by member and in this order.
+
+Amounts are decimal texts, addresses as they were written, times whole seconds. An order is shown as of a moment: what
+comes in here has its lapses done already (``lifecycle.seen_at``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from chalicelib.tables.signed_orders import Fill, Seen, StoredOrder
+
+
+def timestamp(at_s: int) -> str:
+    """Return the time as ISO-8601 UTC with whole seconds and Z.
+
+    >>> timestamp(1737082824)
+    '2025-01-17T03:00:24Z'
+    """
+    return datetime.fromtimestamp(at_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def listed_order(stored: StoredOrder, seen: Seen) -> dict[str, object]:
+    """Return a row of a taker's list: what has no value is left out, never null (K10).
+
+    The lock is shown whoever holds it (K11). seen: of the calling taker, whose reference and tx_hash are shown.
+    """
+    lock = stored.state.lock
+    optional = {
+        "locked_by": lock and lock.taker,
+        "locked_at": lock and timestamp(lock.locked_at_s),
+        "reference_id": seen.reference_id,
+        "tx_hash": seen.tx_hash,
+    }
+    return {
+        "order_hash": stored.order_hash,
+        **_facts(stored),
+        "signature": stored.signature,
+        "status": stored.state.status.value,
+        "created_at": timestamp(stored.created_at_s),
+        **_given(optional),
+    }
+
+
+def single_order(stored: StoredOrder) -> dict[str, object]:
+    """Return all members of an order; only ``notes`` may be null (K10)."""
+    return {
+        "id": stored.order_id,
+        **_facts(stored),
+        "signature": stored.signature,
+        "order_hash": stored.order_hash,
+        "status": stored.state.status.value,
+        "filled_quantity": str(stored.state.filled),
+        "notes": stored.state.notes,
+        "created_at": timestamp(stored.created_at_s),
+        "updated_at": timestamp(stored.state.updated_at_s),
+    }
+
+
+def fill_object(fill: Fill) -> dict[str, object]:
+    """Return a fill's members; its status is the order's right after it (K27). tx_hash and block_number if given."""
+    return {
+        "id": fill.fill_id,
+        "order_id": fill.order_id,
+        "order_hash": fill.order_hash,
+        "taker": fill.taker,
+        "fill_quantity": str(fill.quantity),
+        "fill_amount": str(fill.amount),
+        "fee_amount": str(fill.fee),
+        "incentive_amount": str(fill.incentive),
+        "status": fill.status.value,
+        "reference_id": fill.reference_id,
+        "created_at": timestamp(fill.created_at_s),
+        **_given({"tx_hash": fill.tx_hash, "block_number": fill.block_number}),
+    }
+
+
+def makers_fill_object(fill: Fill) -> dict[str, object]:
+    """Return a fill as the order's maker sees it: always confirmed, with what the taker charged (K28)."""
+    return fill_object(fill) | {"status": "confirmed", "taker_incentive": str(fill.incentive)}
+
+
+def _facts(stored: StoredOrder) -> dict[str, object]:
+    """Return what the maker signed."""
+    order = stored.order
+    return {
+        "maker": order.maker,
+        "principal": order.principal,
+        "is_buy": order.is_buy,
+        "ticker": order.ticker,
+        "exchange": order.exchange,
+        "asset": order.asset,
+        "price": str(order.price),
+        "quantity": str(order.quantity),
+        "incentive": str(order.incentive),
+        "deadline": order.deadline,
+        "nonce": order.nonce,
+    }
+
+
+def _given(members: Mapping[str, object]) -> dict[str, object]:
+    return {name: value for name, value in members.items() if value is not None}

@@ -1,0 +1,159 @@
+"""Endpoints of takers that change something: lock, unlock, fill, reject, answer a maker's cancel request."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from chalicelib.apis.kit.http import HttpRequest
+from chalicelib.apis.taker.envelope import Error, Fault, invalid
+from chalicelib.apis.taker.gate import Caller, Endpoint
+from chalicelib.apis.taker.objects import timestamp
+from chalicelib.apis.taker.schema import (
+    REFERENCE,
+    CancelResultBody,
+    FillBody,
+    LockBody,
+    RejectBody,
+    UnlockBody,
+    checked,
+)
+from chalicelib.domain.signed.eip712 import canonical, order_hash_of
+from chalicelib.domain.signed.lifecycle import Phase, Status, live_lock, phase_at
+from chalicelib.domain.signed.order import customer_of, order_id_of
+from chalicelib.services.signed.desk import FillRequest, SignedOrderDesk
+from chalicelib.support.consistency import Inconsistent
+from chalicelib.tables.signed_orders import Fill, SignedOrders, StoredOrder
+
+_NEW_REFERENCE_BYTES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class TakerEndpoints:
+    """new_digits: returns six hexadecimal digits that nobody has thought of before."""
+
+    desk: SignedOrderDesk
+    orders: SignedOrders
+    new_digits: Callable[[], str] = lambda: secrets.token_hex(_NEW_REFERENCE_BYTES)
+
+    def by_route(self) -> Mapping[str, Endpoint]:
+        return {
+            "POST /orders/lock": self.lock,
+            "POST /orders/unlock": self.unlock,
+            "POST /orders/fill": self.fill,
+            "POST /orders/reject": self.reject,
+            "POST /orders/cancel-result": self.cancel_result,
+        }
+
+    def lock(self, request: HttpRequest, caller: Caller) -> object:
+        """Take the exclusive right to fill an open order; it is never extended (K21)."""
+        body = checked(LockBody, request.body, {"lock_seconds": caller.settings.lock_seconds})
+        _refuse_other_taker(body.taker_address, caller)
+        locked = self.desk.lock(
+            caller.instance, caller.settings, body.order_hash, caller.address, body.lock_duration, body.reference_id
+        )
+        lock = locked.state.lock
+        if lock is None:
+            raise Inconsistent("the order was locked just now")
+        return {
+            "success": True,
+            "order_hash": locked.order_hash,
+            "locked_by": lock.taker,
+            "locked_at": timestamp(lock.locked_at_s),
+            "expires_at": timestamp(lock.expires_at_s),
+        }
+
+    def unlock(self, request: HttpRequest, caller: Caller) -> object:
+        """Give the lock back; an order whose maker has asked for it is cancelled by that."""
+        body = checked(UnlockBody, request.body)
+        after = self.desk.unlock(caller.instance, body.order_hash, caller.address)
+        message = "cancelled" if after.state.status is Status.CANCELLED else "unlocked"
+        return {"success": True, "order_hash": after.order_hash, "message": message}
+
+    def fill(self, request: HttpRequest, caller: Caller) -> object:
+        """Fill the locked order, in whole or in part; the same reference again is the same fill (K22, K24)."""
+        body = checked(FillBody, request.body)
+        asked = FillRequest(
+            order_hash=self._order_hash_of(body, caller),
+            quantity=body.fill_quantity,
+            incentive=body.taker_incentive,
+            reference_id=body.reference_id or self._reference_of(request, caller),
+            tx_hash=body.tx_hash,
+            block_number=body.block_number,
+        )
+        return _fill_view(self.desk.fill(caller.instance, caller.settings, caller.address, asked))
+
+    def reject(self, request: HttpRequest, caller: Caller) -> object:
+        """Turn a locked order down for good (K25)."""
+        body = checked(RejectBody, request.body)
+        after = self.desk.reject(caller.instance, body.order_hash, caller.address, body.reason)
+        return {"success": True, "order_hash": after.order_hash, "message": "rejected"}
+
+    def cancel_result(self, request: HttpRequest, caller: Caller) -> object:
+        """Say whether the maker's cancel is granted (K26)."""
+        body = checked(CancelResultBody, request.body)
+        _refuse_other_taker(body.taker_address, caller)
+        succeeded = body.cancellation_success
+        after = self.desk.cancel_result(caller.instance, body.order_hash, caller.address, succeeded, body.message)
+        return {"success": True, "message": "cancelled" if succeeded else "kept", "order_hash": after.order_hash}
+
+    def _order_hash_of(self, body: FillBody, caller: Caller) -> str:
+        """Return the hash of the order that is to be filled. Raises Fault where the body's forms of it disagree."""
+        if body.order is None:
+            if body.order_hash is None:
+                raise Inconsistent("the body names its order")
+            return body.order_hash
+        order_hash = order_hash_of(caller.settings.domain, body.order.order())
+        if body.order_hash not in (None, order_hash):
+            raise invalid({"order_hash": "must be the hash of the order"})
+        self._refuse_other_signature(order_hash, body.signature or "", caller)
+        return order_hash
+
+    def _refuse_other_signature(self, order_hash: str, signature: str, caller: Caller) -> None:
+        """Refuse a signature that is not the stored one, of an order that this taker may know of (K8)."""
+        stored = self.orders.get(caller.instance, order_id_of(order_hash))
+        if stored is None or _in_one_form(stored.signature) == _in_one_form(signature):
+            return
+        if self._may_know_of(stored, caller):
+            raise invalid({"signature": "must be the signature with which the order was created"})
+
+    def _may_know_of(self, stored: StoredOrder, caller: Caller) -> bool:
+        """Tell whether an order is open, or visible to the taker (K2)."""
+        lock = live_lock(stored.state, caller.now_s)
+        is_open = phase_at(stored.order, stored.state, caller.now_s) is Phase.OPEN
+        is_holder = lock is not None and lock.is_held_by(caller.address)
+        return is_open or is_holder or self.orders.has_filled(caller.instance, caller.address, stored)
+
+    def _reference_of(self, request: HttpRequest, caller: Caller) -> str:
+        """Return the reference of a fill that names none: its request's id, or a new one (K22)."""
+        request_id = request.headers.get("x-request-id", "")
+        if REFERENCE.fullmatch(request_id):
+            return request_id
+        return f"Taker-{caller.now_s}{self.new_digits()}"
+
+
+def _in_one_form(signature: str) -> str:
+    """Return a signature as it is compared (K38); a text that is none, which older rows may hold, as it is."""
+    return canonical(signature) or signature.lower()
+
+
+def _refuse_other_taker(address: str | None, caller: Caller) -> None:
+    """Refuse a taker_address that is not the key's; absent means the key's (K20)."""
+    if address is not None and customer_of(address) != customer_of(caller.address):
+        raise Fault(Error.FORBIDDEN, "taker_address is not the API key's")
+
+
+def _fill_view(fill: Fill) -> dict[str, object]:
+    """Return what is answered to a fill: all of it about this fill (K23)."""
+    return {
+        "success": True,
+        "order_hash": fill.order_hash,
+        "filled_quantity": str(fill.quantity),
+        "filled_amount": str(fill.amount),
+        "fee_amount": str(fill.fee),
+        "incentive_amount": str(fill.incentive),
+        "status": fill.status.value,
+        "reference_id": fill.reference_id,
+        **({} if fill.tx_hash is None else {"tx_hash": fill.tx_hash}),
+    }

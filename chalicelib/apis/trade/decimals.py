@@ -1,0 +1,123 @@
+"""Numbers of the trade desk: exact decimals in and out, never a binary float (R14, R37).
+
+Inside, an amount is an integer of base units; on the wire it is the decimal that this is at the asset's decimals. A
+JSON number keeps the digits that were sent, and is written with the digits that it has.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from chalicelib.apis.kit.json_reading import read_json
+from chalicelib.domain.books.vocabulary import AMOUNT_MAX
+from chalicelib.domain.ledger.amounts import unit
+from chalicelib.support.consistency import Inconsistent
+
+TEXT_CHARACTERS_MAX = 80
+_DECIMAL = re.compile(r"(0|[1-9][0-9]*)(\.[0-9]+)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A JSON number by its text. Zero is false, however it is written, as of other numbers."""
+
+    text: str
+
+    def __bool__(self) -> bool:
+        return bool(self.text.lower().partition("e")[0].strip("-0."))
+
+
+class NotAnAmount(ValueError):
+    """A value that is no amount of the asset (R14)."""
+
+
+def dec(units: int, decimals: int) -> Number:
+    """Return units / 10**decimals with exactly the digits that it needs (R37).
+
+    >>> dec(2347418, 8).text, dec(4260000, 2).text, dec(0, 8).text
+    ('0.02347418', '42600', '0')
+    """
+    sign, digits = ("-" if units < 0 else ""), str(abs(units)).rjust(decimals + 1, "0")
+    whole, fraction = (digits[:-decimals], digits[-decimals:].rstrip("0")) if decimals else (digits, "")
+    return Number(f"{sign}{whole}.{fraction}" if fraction else f"{sign}{whole}")
+
+
+def units_of(value: object, decimals: int) -> int:
+    """Return the base units of a JSON number, or of a string that is written like one. Raises NotAnAmount (R14).
+
+    >>> units_of(Number("1e-7"), 8), units_of("0.150", 2)
+    (10, 15)
+    """
+    coefficient, exponent = parts_of(value)
+    shift = exponent + decimals
+    if not coefficient:
+        return 0
+    if len(str(coefficient)) + shift > len(str(AMOUNT_MAX)):
+        raise NotAnAmount(repr(value))
+    if shift >= 0:
+        return coefficient * unit(shift)
+    units, left_over = divmod(coefficient, unit(min(-shift, len(str(coefficient)))))
+    if left_over:
+        raise NotAnAmount(repr(value))
+    return units
+
+
+def floored(value: object, decimals: int) -> int:
+    """Return a number's value times 10**decimals, rounded down. Raises NotAnAmount, also for more than 38 digits.
+
+    >>> floored(Number("1.0019"), 3), floored("17", 0), floored(Number("1e-999"), 3)
+    (1001, 17, 0)
+    """
+    coefficient, exponent = parts_of(value)
+    shift, digits = exponent + decimals, len(str(coefficient))
+    if coefficient and digits + shift > len(str(AMOUNT_MAX)):
+        raise NotAnAmount(repr(value))
+    if shift >= 0:
+        return coefficient * unit(shift) if coefficient else 0
+    return coefficient // unit(min(-shift, digits))
+
+
+def parts_of(value: object) -> tuple[int, int]:
+    """Return (coefficient, exponent) of what has the form of an amount, whatever its asset. Raises NotAnAmount."""
+    text = value.text if isinstance(value, Number) else value
+    if not isinstance(text, str) or len(text) > TEXT_CHARACTERS_MAX:
+        raise NotAnAmount(repr(value))
+    if isinstance(value, str) and not _DECIMAL.fullmatch(value):
+        raise NotAnAmount(repr(value))
+    try:
+        sign, digits, exponent = Decimal(text).as_tuple()
+    except InvalidOperation as error:  # an exponent beyond all bounds
+        raise NotAnAmount(text) from error
+    coefficient = int("".join(map(str, digits)))
+    if not isinstance(exponent, int) or (sign and coefficient):
+        raise NotAnAmount(text)
+    return coefficient, exponent
+
+
+def parse(content: bytes) -> Any:
+    """Return the JSON value, its numbers as Number (R44). Raises UnreadableJson."""
+    return read_json(content, Number)
+
+
+def written(value: object) -> str:
+    """Return the value as compact JSON; of numbers there are int and Number."""
+    match value:
+        case Number(text):
+            return text
+        case dict():
+            return "{" + ",".join(f"{_string(name)}:{written(member)}" for name, member in value.items()) + "}"
+        case list() | tuple():
+            return "[" + ",".join(map(written, value)) + "]"
+        case None | bool() | int() | str():
+            return json.dumps(value, ensure_ascii=False)
+    raise TypeError(f"{type(value)} is not written")
+
+
+def _string(name: object) -> str:
+    if not isinstance(name, str):
+        raise Inconsistent("a member has a name")
+    return json.dumps(name, ensure_ascii=False)

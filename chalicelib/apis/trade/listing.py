@@ -1,0 +1,114 @@
+"""Endpoints: list a customer's orders, and its open ones (R16 to R22).
+
+Orders of both desks are listed, of every book that has or had the pair. The number of rows under the filters is exact,
+so a list reads what it counts: the orders of its window, or the live ones where the filters want no others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from chalicelib.apis.kit.http import HttpRequest, HttpResponse
+from chalicelib.apis.trade.envelope import Envelope, invalid
+from chalicelib.apis.trade.figures import STATUS_WORDS, side_word, type_word
+from chalicelib.apis.trade.gate import Caller
+from chalicelib.apis.trade.ids import ulid_of
+from chalicelib.apis.trade.paging import READ_ROWS, Paging, page_of
+from chalicelib.apis.trade.pairs import Market, Pairs
+from chalicelib.apis.trade.query import Query, order_id_of
+from chalicelib.apis.trade.views import order_view
+from chalicelib.apis.trade.window import Window
+from chalicelib.domain.books.orders import OrderRow
+from chalicelib.domain.books.vocabulary import OrderStatus, OrderType
+from chalicelib.domain.ledger.amounts import Side
+from chalicelib.support.consistency import Inconsistent
+from chalicelib.tables.orders import Orders
+
+IDS_MAX = 10
+STATUSES = frozenset(STATUS_WORDS.values())
+LIVE_STATUSES = frozenset(STATUS_WORDS[status] for status in OrderStatus if status.is_live)
+SIDES = frozenset(map(side_word, Side))
+TYPES_TO_COME = frozenset({"stop_limit", "trailing", "ceiling", "iceberg"})
+"""Types that may be asked for; there are no such orders yet."""
+TYPES = frozenset(map(type_word, OrderType)) | TYPES_TO_COME
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What a list of orders is limited to; None: not by this. order_ids: the window is not looked at then."""
+
+    statuses: frozenset[str] = frozenset()
+    side: str | None = None
+    order_type: str | None = None
+    order_ids: tuple[str, ...] = ()
+    window: Window | None = None
+
+    @property
+    def wants_live_ones_only(self) -> bool:
+        return bool(self.statuses) and self.statuses <= LIVE_STATUSES
+
+    def has(self, row: OrderRow) -> bool:
+        return (
+            (not self.statuses or STATUS_WORDS[row.status] in self.statuses)
+            and self.side in (None, side_word(row.side))
+            and self.order_type in (None, type_word(row.order_type))
+            and (self.window is None or self.window.from_ms <= row.created_at_ms <= self.window.to_ms)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ListingEndpoints:
+    orders: Orders
+    pairs: Pairs
+
+    def orders_of_pair(self, request: HttpRequest, caller: Caller, envelope: Envelope) -> HttpResponse:
+        """GET orders. A page of the customer's orders of a pair, newest first."""
+        query = Query(request.query)
+        pair, filters, paging = query.required("pair"), _filters_of(query, envelope.now_ms), query.paging()
+        markets = self.pairs.every_book(caller.instance, pair)
+        rows = self._candidates(caller.owner, filters, envelope.now_ms)
+        return envelope.success(_list_view(filter(filters.has, rows), markets, paging))
+
+    def open_orders(self, request: HttpRequest, caller: Caller, envelope: Envelope) -> HttpResponse:
+        """GET orders/open. A page of the customer's live orders, of one pair or of all, newest first."""
+        query = Query(request.query)
+        pair, side, paging = query.text("pair"), query.word("side", SIDES), query.paging()
+        filters = Filters(LIVE_STATUSES, side)
+        if pair is None:
+            markets = {market.book.book_id: market for market in self.pairs.of_instance(caller.instance)}
+        else:
+            markets = self.pairs.every_book(caller.instance, pair)
+        rows = self._candidates(caller.owner, filters, envelope.now_ms)
+        return envelope.success(_list_view(filter(filters.has, rows), markets, paging))
+
+    def _candidates(self, owner: str, filters: Filters, at_ms: int) -> Iterable[OrderRow]:
+        """Return the owner's orders among which all that are wanted are, newest first."""
+        if filters.order_ids:
+            found = self.orders.get_many((owner, order_id) for order_id in filters.order_ids)
+            return sorted(found.values(), key=lambda row: row.order_id, reverse=True)
+        if filters.order_type in TYPES_TO_COME:
+            return []
+        if filters.wants_live_ones_only:
+            return self.orders.live_newest_first(owner, at_ms, READ_ROWS)
+        if filters.window is None:
+            raise Inconsistent("a list of closed orders has a window")
+        return self.orders.newest_first(owner, READ_ROWS, filters.window.from_ms, filters.window.to_ms)
+
+
+def _filters_of(query: Query, at_ms: int) -> Filters:
+    """Return the filters of a list of orders. Raises Fault at the first that is faulty, in the order of the table."""
+    statuses = query.words("status", STATUSES)
+    side, order_type = query.word("side", SIDES), query.word("type", TYPES)
+    order_ids = frozenset(order_id_of(item, "ids") for item in query.items("ids"))
+    if len(order_ids) > IDS_MAX:
+        raise invalid("ids")
+    window = None if order_ids else query.window("start_date", "end_date", at_ms)
+    return Filters(statuses, side, order_type, tuple(order_ids), window)
+
+
+def _list_view(rows: Iterator[OrderRow], markets: Mapping[str, Market], paging: Paging) -> dict[str, object]:
+    seen_here = (row for row in rows if row.book_id in markets)
+    page = page_of(seen_here, lambda row: ulid_of(row.order_id), paging)
+    shown = [order_view(row, markets[row.book_id]) for row in page.rows]
+    return {"orders": shown, "pagination": page.pagination, **page.cursors}

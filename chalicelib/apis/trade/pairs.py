@@ -1,0 +1,131 @@
+"""Pairs: what this desk calls the books of an instance (R15).
+
+A book is seen here when it settles off chain and its symbol, in upper case, is BASE/QUOTE of the symbols of its two
+tokens, both made of A to Z and 0 to 9 (T44); its pair is BASE_QUOTE then. Of one pair there is one book at most that is
+not CLOSED (T31), and any number of closed ones.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from chalicelib.apis.trade.envelope import Error, Fault
+from chalicelib.apis.trade.figures import Decimals
+from chalicelib.domain.books.config import SYMBOL_CHARACTERS_MAX, BookConfig, SettlementMode
+from chalicelib.domain.books.vocabulary import BookStatus
+from chalicelib.domain.ledger.amounts import Side
+from chalicelib.domain.ledger.owners import book_key
+from chalicelib.domain.ledger.tokens import Token
+from chalicelib.support.ascii_case import ascii_upper
+from chalicelib.tables.books import Books
+from chalicelib.tables.tokens import Tokens
+
+_CODE = re.compile(r"[A-Z0-9]+")
+_PAIR = re.compile(r"([A-Za-z0-9]+)_([A-Za-z0-9]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """A book with its two tokens."""
+
+    book: BookConfig
+    base: Token
+    quote: Token
+
+    @property
+    def pair(self) -> str:
+        return f"{self.base_code}_{self.quote_code}"
+
+    @property
+    def base_code(self) -> str:
+        return code_of(self.base)
+
+    @property
+    def quote_code(self) -> str:
+        return code_of(self.quote)
+
+    def received_code(self, side: Side) -> str:
+        """The code of the asset that this side receives, in which its fees are."""
+        return self.base_code if side is Side.BUY else self.quote_code
+
+    @property
+    def decimals(self) -> Decimals:
+        return Decimals(self.book.base_decimals, self.quote.decimals)
+
+    @property
+    def key(self) -> str:
+        """The book's key in every table."""
+        return book_key(self.book.instance, self.book.book_id)
+
+    @property
+    def is_open(self) -> bool:
+        return self.book.status is not BookStatus.CLOSED
+
+
+class Pairs:
+    def __init__(self, books: Books, tokens: Tokens) -> None:
+        self._books = books
+        self._tokens = tokens
+
+    def open_book(self, instance: str, pair: str) -> Market:
+        """Return the one book of the pair that is not CLOSED. Raises Fault where there is none.
+
+        Costs the same however many books there are.
+        """
+        symbol = _symbol_of(pair)
+        config = None if symbol is None else self._books.of_symbol(instance, symbol)
+        if config is None:
+            raise pair_not_found()
+        tokens = self._tokens.get_many(instance, (config.base_asset, config.quote_asset))
+        market = _market_of(config, tokens)
+        if market is None or not market.is_open:
+            raise pair_not_found()
+        return market
+
+    def every_book(self, instance: str, pair: str) -> dict[str, Market]:
+        """Return every book that has or had the pair, by id. Raises Fault where there is none."""
+        wanted = ascii_upper(pair) if _symbol_of(pair) else None
+        found = {market.book.book_id: market for market in self.of_instance(instance) if market.pair == wanted}
+        if not found:
+            raise pair_not_found()
+        return found
+
+    def of_instance(self, instance: str) -> list[Market]:
+        """Return every book that is seen here, closed ones too, by pair. Reads all books and tokens there are."""
+        tokens = {token.address: token for token in self._tokens.of_instance(instance)}
+        markets = [_market_of(config, tokens) for config in self._books.of_instance(instance)]
+        return sorted(filter(None, markets), key=lambda market: market.pair)
+
+    def of_book(self, instance: str, book_id: str) -> Market | None:
+        """Return the book of this id, closed or not; None where it is not seen here."""
+        config = self._books.config(book_key(instance, book_id))
+        if config is None:
+            return None
+        return _market_of(config, self._tokens.get_many(instance, (config.base_asset, config.quote_asset)))
+
+
+def code_of(token: Token) -> str:
+    """Return what this desk calls a token: its symbol in upper case, of A to Z: two tokens have two codes (T44)."""
+    return ascii_upper(token.symbol)
+
+
+def _symbol_of(pair: str) -> str | None:
+    """Return the symbol that a book of this pair has, but for its case; None where no book can have it."""
+    match = _PAIR.fullmatch(pair)
+    return f"{match[1]}/{match[2]}" if match and len(pair) <= SYMBOL_CHARACTERS_MAX else None
+
+
+def pair_not_found() -> Fault:
+    return Fault(Error.PAIR_NOT_FOUND)
+
+
+def _market_of(config: BookConfig, tokens: dict[str, Token]) -> Market | None:
+    """Return the book with its tokens; None where it is not seen here."""
+    base, quote = tokens.get(config.base_asset), tokens.get(config.quote_asset)
+    if config.settlement_mode is not SettlementMode.OFF_CHAIN or base is None or quote is None:
+        return None
+    codes = code_of(base), code_of(quote)
+    if not all(map(_CODE.fullmatch, codes)) or ascii_upper(config.symbol) != "/".join(codes):
+        return None
+    return Market(config, base, quote)

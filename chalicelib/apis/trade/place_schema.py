@@ -1,0 +1,219 @@
+"""The form of orders as this desk takes them (R14, R23, R24): what is wrong with a body, member by member.
+
+The first faulty member in the table's order is answered (R10). Amounts are read twice: for their form here, and for
+their decimals when the pair tells how many there are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from chalicelib.apis.kit.json_reading import UnreadableJson
+from chalicelib.apis.kit.neutral import is_neutral
+from chalicelib.apis.trade.decimals import NotAnAmount, Number, floored, parse, parts_of, units_of
+from chalicelib.apis.trade.envelope import Error, Fault, invalid
+from chalicelib.apis.trade.figures import Decimals
+from chalicelib.apis.trade.query import order_id_of
+from chalicelib.domain.books.config import OrderRequest
+from chalicelib.domain.books.vocabulary import OrderType, TimeInForce
+from chalicelib.domain.ledger.amounts import Side
+
+SIDES = {side.value.lower(): side for side in Side}
+TYPES = {order_type.value.lower(): order_type for order_type in OrderType}
+LATER_TYPES = frozenset(("stop_limit", "trailing", "iceberg", "ceiling"))
+NOT_SERVED = ("stop_price", "distance", "step_amount")
+"""Members of the later types that change what is executed: on any other order they are faults, not dropped (R41)."""
+VALUE_MIN = 1
+"""What a LIMIT order must be worth at least, in quote base units, where its book asks for no more (R35, T45)."""
+EXPIRATION_S_MAX = 100_000_000_000
+"""An expiration below this is in seconds, from here on in ms (R24)."""
+EXPIRATION_MS_MAX = 253_402_300_799_999
+"""The last moment of the year 9999: what lies beyond is no time that anybody means."""
+_EXTERNAL_ID = re.compile(r"[\x21-\x7e]{1,36}")
+
+Word = TypeVar("Word")
+Members = dict[str, Any]
+"""A body's members, numbers as Number; a member that is null counts as absent."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceBody:
+    """An order as asked for. amount, value, price: in form, their decimals not looked at yet."""
+
+    pair: str
+    side: Side
+    order_type: OrderType
+    amount: Number | str | None
+    value: Number | str | None
+    price: Number | str | None
+    post_only: bool
+    time_in_force: TimeInForce
+    external_id: str | None
+    expires_at_ms: int | None
+
+    def request(self, customer: str, decimals: Decimals) -> OrderRequest:
+        """Return the order in the program's own words. Raises Fault for more decimals than the assets have (R14)."""
+        amount, value = _units("amount", self.amount, decimals.base), _units("value", self.value, decimals.quote)
+        return OrderRequest(
+            customer=customer,
+            side=self.side,
+            order_type=self.order_type,
+            time_in_force=self.time_in_force,
+            price=_units("price", self.price, decimals.quote),
+            quantity=amount or 0,
+            post_only=self.post_only,
+            value=value,
+            notional_min=VALUE_MIN,
+            external_id=self.external_id,
+            expires_at_ms=self.expires_at_ms,
+        )
+
+
+def members_of(body: bytes) -> Members:
+    """Return the body's members but for null ones. Raises Fault on ``body`` where it is no JSON object."""
+    return {name: value for name, value in _every_member_of(body).items() if value is not None}
+
+
+def _every_member_of(body: bytes) -> Members:
+    members = _json_of(body)
+    if not isinstance(members, dict):
+        raise invalid("body")
+    return members
+
+
+def _members_if_any(body: bytes) -> Members:
+    """Return the members of a body that needs none: no body, null, and PHP's [] for an empty map have none (R42)."""
+    if not body.strip() or _json_of(body) in (None, []):
+        return {}
+    return _every_member_of(body)
+
+
+def _json_of(body: bytes) -> object:
+    try:
+        return parse(body)
+    except UnreadableJson as error:
+        raise invalid("body") from error
+
+
+def place_body(members: Members, now_ms: int) -> PlaceBody:
+    """Return the order in the members. Raises Fault at the first faulty one, a later order type before all (R2).
+
+    now_ms: the time, after which an order may expire.
+    """
+    kind = members.get("type")
+    if isinstance(kind, str) and kind in LATER_TYPES:
+        raise Fault(Error.UNSUPPORTED)
+    pair = text(members, "pair")
+    side, order_type = _word(members, "side", SIDES), _word(members, "type", TYPES)
+    is_limit = order_type is OrderType.LIMIT
+    amount = _number(members, "amount", is_required=is_limit)
+    value = None if is_limit else _number(members, "value")
+    if not is_limit and (amount is None) == (value is None):
+        raise invalid("amount")
+    price = _number(members, "price", is_required=True) if is_limit else None
+    post_only = is_limit and _flag(members, "post_only")
+    is_ioc = is_limit and _flag(members, "immediate_or_cancel")
+    is_fok = _flag(members, "fill_or_kill")
+    if post_only and (is_ioc or is_fok):
+        raise invalid("post_only")
+    if is_ioc and is_fok:
+        raise invalid("immediate_or_cancel")
+    expires_at_ms = _expiration(members, now_ms) if is_limit else None
+    if expires_at_ms is not None and (is_ioc or is_fok):
+        raise invalid("expiration")
+    external_id = members.get("external_id")
+    if external_id is not None and not (isinstance(external_id, str) and _EXTERNAL_ID.fullmatch(external_id)):
+        raise invalid("external_id")
+    for name in NOT_SERVED:
+        if not is_neutral(members.get(name)):
+            raise invalid(name)
+    force = TimeInForce.IOC if is_ioc else TimeInForce.FOK if is_fok else TimeInForce.GTC
+    return PlaceBody(pair, side, order_type, amount, value, price, post_only, force, external_id, expires_at_ms)
+
+
+def pair_to_cancel(body: bytes, query: Mapping[str, list[str]]) -> str | None:
+    """Return the pair whose orders are to be canceled, None for all pairs. Raises Fault.
+
+    No pair means all, so one that is misspelt (null, too), or stands in the query, is a fault and not ignored.
+    """
+    members = _members_if_any(body)
+    for name in (*members, *query):
+        if name != "pair" or name in query:
+            raise invalid(name)
+    return text(members, "pair") if members.get("pair") is not None else None
+
+
+def order_id_member(members: Members) -> str:
+    """Return the order id that a cancel names, as it is inside. Raises Fault on ``id``."""
+    return order_id_of(text(members, "id"), "id")
+
+
+def external_id_member(members: Members) -> str:
+    """Return the external id that a cancel names. Raises Fault on ``external_id``."""
+    external_id = text(members, "external_id")
+    if not _EXTERNAL_ID.fullmatch(external_id):
+        raise invalid("external_id")
+    return external_id
+
+
+def text(members: Members, name: str) -> str:
+    """Return a member that must be a text. Raises Fault."""
+    value = members.get(name)
+    if not isinstance(value, str) or not value:
+        raise invalid(name)
+    return value
+
+
+def _word(members: Members, name: str, words: Mapping[str, Word]) -> Word:
+    value = members.get(name)
+    if not isinstance(value, str) or value not in words:
+        raise invalid(name)
+    return words[value]
+
+
+def _number(members: Members, name: str, *, is_required: bool = False) -> Number | str | None:
+    value = members.get(name)
+    if value is None and not is_required:
+        return None
+    if not isinstance(value, Number | str):
+        raise invalid(name)
+    try:
+        parts_of(value)
+    except NotAnAmount as error:
+        raise invalid(name) from error
+    return value
+
+
+def _expiration(members: Members, now_ms: int) -> int | None:
+    """Return when the order expires, in ms since the epoch, rounded down; it lies in the future (R24)."""
+    value = members.get("expiration")
+    if value is None:
+        return None
+    try:
+        thousandths = floored(value, 3)
+    except NotAnAmount as error:
+        raise invalid("expiration") from error
+    is_in_seconds = thousandths < EXPIRATION_S_MAX * 1000
+    expires_at_ms = thousandths if is_in_seconds else thousandths // 1000
+    if not now_ms < expires_at_ms <= EXPIRATION_MS_MAX:
+        raise invalid("expiration")
+    return expires_at_ms
+
+
+def _units(name: str, value: Number | str | None, decimals: int) -> int | None:
+    if value is None:
+        return None
+    try:
+        return units_of(value, decimals)
+    except NotAnAmount as error:
+        raise invalid(name) from error
+
+
+def _flag(members: Members, name: str) -> bool:
+    value = members.get(name, False)
+    if not isinstance(value, bool):
+        raise invalid(name)
+    return value

@@ -1,0 +1,285 @@
+"""Endpoints: place an order, cancel one, cancel all (R23 to R31)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import islice
+
+from chalicelib.apis.kit.http import HttpRequest, HttpResponse
+from chalicelib.apis.kit.preference import wait_preference
+from chalicelib.apis.trade import place_schema
+from chalicelib.apis.trade.envelope import Envelope, Error, Fault, invalid
+from chalicelib.apis.trade.figures import STATUS_WORDS, figures_of, side_word, type_word
+from chalicelib.apis.trade.gate import Caller
+from chalicelib.apis.trade.ids import shown
+from chalicelib.apis.trade.pairs import Market, Pairs
+from chalicelib.domain.books.config import OrderRequest, Refusal, RefusalCode
+from chalicelib.domain.books.orders import OrderRow, as_admitted
+from chalicelib.domain.books.vocabulary import CloseReason, OrderStatus
+from chalicelib.domain.ledger.owners import book_key
+from chalicelib.services.books.admission import Admission
+from chalicelib.services.books.waiting import CANCEL_ALL_WAIT_S, CANCEL_WAIT_S, Outcomes, is_cancel_decided, is_matched
+from chalicelib.support.clock import iso, now_ms
+from chalicelib.support.consistency import Inconsistent
+from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
+from chalicelib.support.telemetry import logger, order_admitted
+from chalicelib.tables.books import Books
+from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.external_ids import ExternalIds
+from chalicelib.tables.inbox import CancelAllProgress
+from chalicelib.tables.orders import Orders
+from chalicelib.tables.tokens import Tokens
+
+CANCELLED_ROWS_MAX = 1_000
+"""Orders that one answer of ``DELETE /orders/all`` lists (O9)."""
+_FAULT_OF = {
+    RefusalCode.ORDER_BOOK_NOT_FOUND: (Error.PAIR_NOT_FOUND, ""),
+    RefusalCode.ORDER_BOOK_INACTIVE: (Error.UNSUPPORTED, ""),
+    RefusalCode.INVALID_PRICE: (Error.INVALID_PARAMETERS, "price"),
+    RefusalCode.INVALID_QUANTITY: (Error.INVALID_PARAMETERS, "amount"),
+    RefusalCode.INVALID_VALUE: (Error.INVALID_PARAMETERS, "value"),
+    RefusalCode.ORDER_TOO_SMALL: (Error.MINIMUM_NOT_REACHED, ""),
+    RefusalCode.ORDER_TOO_LARGE: (Error.INVALID_PARAMETERS, "amount"),
+    RefusalCode.EXTERNAL_ID_TAKEN: (Error.INVALID_PARAMETERS, "external_id"),
+    RefusalCode.INSUFFICIENT_BALANCE: (Error.INSUFFICIENT_FUNDS, ""),
+}
+"""How this desk tells why an order is not admitted: the error, and the field of a faulty parameter."""
+
+
+def placing_endpoints(
+    database: Database, cancel_wait_s: float = CANCEL_WAIT_S
+) -> Mapping[str, Callable[[HttpRequest, Caller, Envelope], HttpResponse]]:
+    """Return the endpoints that change something, by their routes."""
+    orders, pairs = Orders(database), Pairs(Books(database), Tokens(database))
+    outcomes, admission = Outcomes(database), Admission(database)
+    placing = PlacingEndpoints(admission, outcomes, pairs)
+    cancels = CancelEndpoints(admission, orders, ExternalIds(database), outcomes, pairs, cancel_wait_s)
+    return {
+        "POST /orders": placing.place,
+        "DELETE /orders": cancels.by_id,
+        "POST /orders/cancel": cancels.by_id,
+        "DELETE /orders/by-external-id": cancels.by_external_id,
+        "POST /orders/cancel-by-external-id": cancels.by_external_id,
+        "DELETE /orders/all": cancels.all_of_customer,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class PlacingEndpoints:
+    admission: Admission
+    outcomes: Outcomes
+    pairs: Pairs
+
+    def place(self, request: HttpRequest, caller: Caller, envelope: Envelope) -> HttpResponse:
+        """POST orders. The order as admitted, or as first matched with ``Prefer: wait`` (R27)."""
+        body = place_schema.place_body(place_schema.members_of(request.body), envelope.now_ms)
+        market = self.pairs.open_book(caller.instance, body.pair)
+        asked = body.request(caller.name, market.decimals)
+        outcome = self.admission.place(caller.instance, market.book.book_id, asked)
+        if isinstance(outcome, Refusal):
+            raise _fault_of(outcome, asked)
+        order_admitted("trade")
+        row, headers = as_admitted(outcome.book_id, outcome.order), {}
+        wait_s = wait_preference(request.headers.get("prefer", ""))
+        if wait_s is not None:
+            matched = self._matched(caller.owner, row.order_id, wait_s)
+            if matched is not None:
+                row, headers = matched, {"Preference-Applied": f"wait={wait_s}"}
+        return envelope.success(_placed_view(row, market), headers)
+
+    def _matched(self, owner: str, order_id: str, wait_s: int) -> OrderRow | None:
+        try:
+            return self.outcomes.first(is_matched, owner, order_id, wait_s)
+        except Unavailable:  # whatever fails from here on, the order is placed, and the answer says so
+            logger.warning("no result to show", exc_info=True, order=order_id)
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class CancelEndpoints:
+    """wait_s: how long a cancel waits for its result, and a cancel-all for its turn."""
+
+    admission: Admission
+    orders: Orders
+    external_ids: ExternalIds
+    outcomes: Outcomes
+    pairs: Pairs
+    wait_s: float
+
+    def by_id(self, request: HttpRequest, caller: Caller, envelope: Envelope) -> HttpResponse:
+        """DELETE orders, POST orders/cancel. The order, canceled; its unfilled part's hold is released."""
+        order_id = place_schema.order_id_member(place_schema.members_of(request.body))
+        return self._cancel(order_id, caller, envelope)
+
+    def by_external_id(self, request: HttpRequest, caller: Caller, envelope: Envelope) -> HttpResponse:
+        """DELETE orders/by-external-id, POST orders/cancel-by-external-id; the name's case does not count (R31)."""
+        external_id = place_schema.external_id_member(place_schema.members_of(request.body))
+        order_id = self.external_ids.order_of(caller.owner, external_id)
+        if order_id is None:
+            raise Fault(Error.ORDER_NOT_FOUND)
+        return self._cancel(order_id, caller, envelope)
+
+    def all_of_customer(self, request: HttpRequest, caller: Caller, envelope: Envelope) -> HttpResponse:
+        """DELETE orders/all. The live orders, of one pair or of all, each with whether it is canceled (O9, R42)."""
+        pair = place_schema.pair_to_cancel(request.body, request.query)
+        if pair is not None:
+            books = self.pairs.every_book(caller.instance, pair)
+        else:
+            books = {market.book.book_id: market for market in self.pairs.of_instance(caller.instance)}
+        began_ms = now_ms()
+        listed, book_ids = self._live(caller.owner, books, began_ms)
+        if not listed:
+            raise Fault(Error.NOTHING_TO_CANCEL)
+        commands = self._queue_all(caller, book_ids)
+        progress: dict[str, int] = {}
+        rows = listed
+        try:
+            progress = self._progress_of(caller.instance, commands)
+            rows = self._after(caller.owner, listed, commands, began_ms)
+        except Unavailable:  # that "nothing was changed" would not be true any more: the commands are queued
+            logger.warning("no result to show", exc_info=True)
+        closed = sum(progress.values())
+        has_ended = progress.keys() == set(book_ids)
+        if has_ended and not closed and not any(map(_is_cancelled, rows)):
+            raise Fault(Error.NOTHING_TO_CANCEL)
+        others = [row for row in rows if row.reason is not CloseReason.CANCEL_ALL]
+        return envelope.success(
+            [
+                {
+                    "pair_code": books[row.book_id].pair,
+                    "order_id": shown(row.order_id),
+                    "success": _is_cancelled(row),
+                }
+                for row in rows[:CANCELLED_ROWS_MAX]
+            ],
+            {"X-Total-Count": str(max(len(rows), closed + len(others)))},
+        )
+
+    def _live(self, owner: str, books: Mapping[str, Market], now_ms: int) -> tuple[list[OrderRow], list[str]]:
+        """Return the owner's newest live orders in these books, as many as are listed, and the books of all of them.
+
+        Reads no further once orders of every open book were seen.
+        """
+        listed: list[OrderRow] = []
+        seen: set[str] = set()
+        open_books = {book_id for book_id, market in books.items() if market.is_open}
+        for row in self.orders.live_newest_first(owner, now_ms):
+            if row.book_id not in books:
+                continue
+            seen.add(row.book_id)
+            if len(listed) < CANCELLED_ROWS_MAX:
+                listed.append(row)
+            elif seen >= open_books:
+                break
+        return listed, sorted(seen)
+
+    def _queue_all(self, caller: Caller, book_ids: list[str]) -> dict[str, str]:
+        """Queue a cancel-all in each of these books; return their ids by book.
+
+        Raises as ``Admission.cancel_all`` where not one is queued; later ones that fail are left out.
+        """
+        commands: dict[str, str] = {}
+        for book_id in book_ids:
+            try:
+                commands[book_id] = self.admission.cancel_all(caller.instance, caller.name, book_id)
+            except (Unavailable, OutcomeUnknown):
+                if not commands:
+                    raise
+                logger.warning("a book's orders are not cancelled", exc_info=True, book=book_id)
+        return commands
+
+    def _progress_of(self, instance: str, commands: Mapping[str, str]) -> dict[str, int]:
+        """Wait for cancel-alls (ids by book); return how many orders those closed that have ended, by book."""
+        cancel_alls = [(book_key(instance, book_id), command_id) for book_id, command_id in commands.items()]
+        progress = self.outcomes.of_cancel_alls(cancel_alls, self.wait_s, max(self.wait_s, CANCEL_ALL_WAIT_S))
+        closed = {book: progress.get(name, CancelAllProgress()).closed for book, name in commands.items()}
+        return {book: count for book, count in closed.items() if count is not None}
+
+    def _after(self, owner: str, listed: list[OrderRow], commands: Mapping[str, str], began_ms: int) -> list[OrderRow]:
+        """Return the listed orders as they are now, and with them those that came meanwhile and were closed too."""
+        rows = self.orders.get_many((owner, row.order_id) for row in listed)
+        young = islice(self.orders.newest_first(owner, from_ms=began_ms), CANCELLED_ROWS_MAX)
+        for row in young:
+            if row.book_id in commands and row.reason is CloseReason.CANCEL_ALL:
+                rows.setdefault(row.order_id, row)
+        return sorted(rows.values(), key=lambda row: row.order_id, reverse=True)
+
+    def _cancel(self, order_id: str, caller: Caller, envelope: Envelope) -> HttpResponse:
+        row = self.orders.get(caller.owner, order_id)
+        market = self.pairs.of_book(caller.instance, row.book_id) if row else None
+        if row is None or market is None:
+            raise Fault(Error.ORDER_NOT_FOUND)
+        if self.admission.cancel(caller.instance, caller.name, order_id):
+            row = self._decided(caller.owner, order_id)
+            if row is None:
+                raise Fault(Error.CANCEL_PENDING)
+            if _is_cancelled(row):
+                return envelope.success(_cancelled_view(row, market))
+        else:
+            row = self.orders.get(caller.owner, order_id) or row
+        raise Fault(Error.EXECUTED_COMPLETELY if row.status is OrderStatus.FILLED else Error.ALREADY_CANCELED)
+
+    def _decided(self, owner: str, order_id: str) -> OrderRow | None:
+        """Return the order once its cancel is decided; None where that takes longer than the wait: it stays queued."""
+        try:
+            return self.outcomes.first(is_cancel_decided, owner, order_id, self.wait_s)
+        except Unavailable:  # that "nothing was changed" would not be true any more: the cancel is queued
+            logger.warning("no result to show", exc_info=True)
+            return None
+
+
+def _is_cancelled(row: OrderRow) -> bool:
+    """Tell whether its customer had the order cancelled, alone or with all others."""
+    return row.reason in (CloseReason.USER_CANCELLED, CloseReason.CANCEL_ALL)
+
+
+def _fault_of(refusal: Refusal, asked: OrderRequest) -> Fault:
+    if refusal.code is RefusalCode.ORDER_TOO_LARGE and asked.value is not None:
+        return invalid("value")
+    error, field = _FAULT_OF[refusal.code]
+    return Fault(error, field=field)
+
+
+def _placed_view(row: OrderRow, market: Market) -> dict[str, object]:
+    figures = figures_of(row, market.decimals)
+    return {
+        "id": shown(row.order_id),
+        "create_date": iso(row.created_at_ms),
+        "executed_amount": figures.executed_amount,
+        **_external_id(row),
+        "pair": market.pair,
+        "remaining_amount": figures.remaining_amount,
+        "remaining_value": figures.remaining_value,
+        "requested_amount": figures.requested_amount,
+        "requested_value": figures.requested_value,
+        "side": side_word(row.side),
+        "status": STATUS_WORDS[row.status],
+    }
+
+
+def _cancelled_view(row: OrderRow, market: Market) -> dict[str, object]:
+    figures = figures_of(row, market.decimals)
+    if row.updated_at_ms is None:
+        raise Inconsistent("a closed order has had its turn")
+    return {
+        "id": shown(row.order_id),
+        "create_date": iso(row.created_at_ms),
+        "update_date": iso(row.updated_at_ms),
+        "executed_amount": figures.executed_amount,
+        "remaining_amount": figures.remaining_amount,
+        "remaining_value": figures.remaining_value,
+        "requested_amount": figures.requested_amount,
+        "requested_value": figures.requested_value,
+        "total_value": figures.total_value,
+        "price": figures.price,
+        "side": side_word(row.side),
+        "type": type_word(row.order_type),
+        "status": STATUS_WORDS[row.status],
+        "pair": market.pair,
+        **_external_id(row),
+    }
+
+
+def _external_id(row: OrderRow) -> dict[str, str]:
+    return {} if row.external_id is None else {"external_id": row.external_id}

@@ -1,0 +1,97 @@
+"""The signature of a request (R7, R8): base64 of HMAC-SHA256 over timestamp, method, path and body.
+
+Clients sign the body as they send it, or its compact form: what ECMAScript's ``JSON.stringify`` writes of it. Either is
+accepted, and both are always computed, so the time taken tells nothing.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import math
+import re
+from decimal import Decimal
+
+from chalicelib.apis.kit.json_reading import TooDeep, UnreadableJson
+from chalicelib.apis.trade.decimals import Number, parse
+from chalicelib.support.consistency import Inconsistent
+
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+EXPONENT_FROM, EXPONENT_BELOW = 21, -6
+"""Powers of ten from which, and below which, ECMAScript writes a number with an exponent."""
+
+
+def signature_of(secret: str, timestamp: str, method: str, path: str, body: bytes) -> str:
+    message = f"{timestamp}{method.upper()}{path}".encode() + body
+    return base64.b64encode(hmac.new(secret.encode(), message, hashlib.sha256).digest()).decode()
+
+
+def is_signed(signature: str, secret: str, timestamp: str, method: str, path: str, body: bytes) -> bool:
+    """Tell whether the signature is right for the body as sent, or for its compact form. A GET signs no body.
+
+    Raises TooDeep (R44).
+    """
+    raw = b"" if method.upper() == "GET" else body
+    forms = raw, compact_form(raw)
+    expected = [signature_of(secret, timestamp, method, path, form) for form in forms]
+    sent = signature.encode(errors="surrogatepass")
+    matches = [hmac.compare_digest(sent, each.encode()) for each in expected]
+    return any(matches)
+
+
+def compact_form(body: bytes) -> bytes:
+    """Return what JSON.stringify writes of the body; the body itself where it is no JSON. Raises TooDeep (R44)."""
+    try:
+        return _stringified(parse(body)).encode()
+    except TooDeep:
+        raise
+    except UnreadableJson:
+        return body
+
+
+def _stringified(value: object) -> str:
+    match value:
+        case Number(text):
+            return ecmascript_number(text)
+        case str():
+            return _string(value)
+        case dict():
+            return "{" + ",".join(f"{_string(str(name))}:{_stringified(each)}" for name, each in value.items()) + "}"
+        case list():
+            return "[" + ",".join(map(_stringified, value)) + "]"
+    return json.dumps(value)
+
+
+def _string(text: str) -> str:
+    quoted = json.dumps(text, ensure_ascii=False)
+    return _LONE_SURROGATE.sub(lambda match: f"\\u{ord(match[0]):04x}", quoted)
+
+
+def ecmascript_number(text: str) -> str:
+    """Return the number as ECMAScript writes the double that is nearest to it; null for one out of range.
+
+    >>> ecmascript_number("42600.50"), ecmascript_number("1E3"), ecmascript_number("0.0000001")
+    ('42600.5', '1000', '1e-7')
+    """
+    double = float(text)
+    if math.isinf(double):
+        return "null"
+    if not double:
+        return "0"
+    sign, digits, exponent = Decimal(repr(double)).normalize().as_tuple()
+    if not isinstance(exponent, int):
+        raise Inconsistent("a finite number has an exponent")
+    shown, point = "".join(map(str, digits)), len(digits) + exponent
+    if EXPONENT_BELOW < point <= EXPONENT_FROM:
+        if exponent >= 0:
+            plain = shown + "0" * exponent
+        elif point > 0:
+            plain = f"{shown[:point]}.{shown[point:]}"
+        else:
+            plain = f"0.{'0' * -point}{shown}"
+    else:
+        mantissa = f"{shown[0]}.{shown[1:]}" if len(shown) > 1 else shown
+        plain = f"{mantissa}e{point - 1:+d}"
+    return f"-{plain}" if sign else plain

@@ -1,0 +1,73 @@
+"""Endpoints: what pairs traded in the last 24 hours, and their best prices (R34)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from chalicelib.apis.kit.http import BadPercentEncoding, HttpRequest, HttpResponse, percent_decoded
+from chalicelib.apis.trade.decimals import dec
+from chalicelib.apis.trade.envelope import Envelope
+from chalicelib.apis.trade.gate import Caller
+from chalicelib.apis.trade.ids import shown
+from chalicelib.apis.trade.pairs import Market, Pairs, pair_not_found
+from chalicelib.domain.books.vocabulary import BookStatus
+from chalicelib.services.books.market_data import DayOfBook, MarketData
+from chalicelib.support.clock import iso
+from chalicelib.tables.books import Books, Depth
+
+PERCENT_DECIMALS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class TickerEndpoints:
+    pairs: Pairs
+    books: Books
+    market_data: MarketData
+
+    def every(self, request: HttpRequest, caller: Caller, envelope: Envelope) -> HttpResponse:  # noqa: ARG002
+        """GET public/tickers, GET ticker. One ticker for each pair whose book is not CLOSED, by pair."""
+        markets = [market for market in self.pairs.of_instance(caller.instance) if market.is_open]
+        views = self.books.depths(market.key for market in markets)
+        return envelope.success([self._ticker(market, views[market.key], envelope.now_ms) for market in markets])
+
+    def one(self, request: HttpRequest, caller: Caller, envelope: Envelope) -> HttpResponse:
+        """GET public/tickers/{pair}, GET ticker/{pair}."""
+        try:
+            pair = percent_decoded(request.path_parameters["pair"])
+        except BadPercentEncoding as error:
+            raise pair_not_found() from error
+        market = self.pairs.open_book(caller.instance, pair)
+        return envelope.success(self._ticker(market, self.books.depth(market.key), envelope.now_ms))
+
+    def _ticker(self, market: Market, depth: Depth, now_ms: int) -> dict[str, object]:
+        day = self.market_data.day(market.key, depth, now_ms)
+        base, quote, total = market.decimals.base, market.decimals.quote, day.total
+        return {
+            "pair": market.pair,
+            "base_code": market.base_code,
+            "quote_code": market.quote_code,
+            "base_id": shown(market.base.token_id),
+            "quote_id": shown(market.quote.token_id),
+            "high": dec(total.high if total else 0, quote),
+            "low": dec(total.low if total else 0, quote),
+            "first": dec(total.first if total else 0, quote),
+            "last": dec(day.last or 0, quote),
+            "bid": dec(depth.bids[0][0] if depth.bids else 0, quote),
+            "ask": dec(depth.asks[0][0] if depth.asks else 0, quote),
+            "volume": dec(total.volume if total else 0, base),
+            "quote_volume": dec(total.quote_volume if total else 0, quote),
+            "trades_quantity": total.trades if total else 0,
+            "price_change_percent_24h": price_change_percent(day),
+            "is_frozen": market.book.shown_status is not BookStatus.ACTIVE,
+            "date": iso(now_ms),
+        }
+
+
+def price_change_percent(day: DayOfBook) -> str:
+    """Return how far the price has moved in a day, in percent: two decimals at most, half away from zero (R34)."""
+    if day.total is None or day.last is None:
+        return "0"
+    first, scale = day.total.first, 100 * 10**PERCENT_DECIMALS
+    moved = day.last - first
+    rounded = (2 * abs(moved) * scale + first) // (2 * first)
+    return dec(-rounded if moved < 0 else rounded, PERCENT_DECIMALS).text

@@ -1,0 +1,70 @@
+"""Endpoint: list a customer's trades of a pair (R32).
+
+The number of rows is exact, so the list reads every trade of the customer in its window, of other pairs too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+
+from ulid import ULID
+
+from chalicelib.apis.kit.http import HttpRequest, HttpResponse
+from chalicelib.apis.trade.envelope import Envelope
+from chalicelib.apis.trade.gate import Caller
+from chalicelib.apis.trade.ids import ulid_of
+from chalicelib.apis.trade.order_detail import EXTERNAL_ID_CHARACTERS_MAX
+from chalicelib.apis.trade.paging import READ_ROWS, page_of
+from chalicelib.apis.trade.pairs import Pairs
+from chalicelib.apis.trade.query import Query
+from chalicelib.apis.trade.views import trade_view
+from chalicelib.domain.books.fills import Fill
+from chalicelib.tables.external_ids import ExternalIds
+from chalicelib.tables.fills import Fills
+
+
+@dataclass(frozen=True, slots=True)
+class TradeEndpoints:
+    fills: Fills
+    external_ids: ExternalIds
+    pairs: Pairs
+
+    def of_customer(self, request: HttpRequest, caller: Caller, envelope: Envelope) -> HttpResponse:
+        """GET user/trades. A page of the customer's trades of a pair, newest first; an order may limit it."""
+        query = Query(request.query)
+        order_id, external_id = query.order_id("order_id"), query.text("external_id")
+        pair, window = query.required("pair"), query.window("start_date", "end_date", envelope.now_ms)
+        paging = query.paging()
+        markets = self.pairs.every_book(caller.instance, pair)
+        owner = caller.owner
+        wanted: list[str | None] = [] if order_id is None else [order_id]
+        if external_id is not None:
+            wanted.append(self._order_of(owner, external_id))
+        fills = self.fills.newest_first(owner, READ_ROWS, from_ms=window.from_ms, to_ms=window.to_ms)
+        rows = (
+            (ulid, fill)
+            for ulid, fill in _taker_first(fills)
+            if fill.book_id in markets and all(fill.order_id == each for each in wanted)
+        )
+        page = page_of(rows, lambda row: row[0], paging)
+        shown = [trade_view(fill, markets[fill.book_id]) for _, fill in page.rows]
+        return envelope.success({"trades": shown, "pagination": page.pagination, **page.cursors})
+
+    def _order_of(self, owner: str, external_id: str) -> str | None:
+        """Return the order of this name, None where there is none."""
+        is_possible = len(external_id) <= EXTERNAL_ID_CHARACTERS_MAX
+        return self.external_ids.order_of(owner, external_id) if is_possible else None
+
+
+def _taker_first(fills: Iterable[Fill]) -> Iterator[tuple[str, Fill]]:
+    """Yield fills with the place that each has in the list; of a trade with itself the taker's half first (R32).
+
+    A place is the ULID of the trade. The second half's is one below it: no other trade's, since ids of a book leave
+    far more room between them, and a page may end between the two.
+    """
+    for trade_id, halves in groupby(fills, lambda fill: fill.trade_id):
+        place = ULID.from_str(ulid_of(trade_id))
+        for number, fill in enumerate(sorted(halves, key=lambda fill: fill.is_maker)):
+            yield str(ULID.from_int(int(place) - number)), fill

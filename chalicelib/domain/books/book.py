@@ -1,0 +1,375 @@
+"""One book's state: resting orders by price and time, and the fold of events into it.
+
+Price levels of a side are kept under a key that is larger for a better price (bids: the price; asks: the price
+negated), in one ascending list: the best level is the last, and "crosses" is one comparison for both sides.
+
+Complexity, with L price levels on the side: best price O(1); rest O(log L), plus a shift of the list behind a new
+level, which is short near the best price; fill or cancel of one order O(1), plus the shift when its level empties.
+All orders of one customer: O(their number).
+Of E orders that expire: rest and leave O(log E), when they leave is not looked at before their time has come (R24).
+
+Invariant (``check``): not crossed at rest, no empty level, each level's quantity is the sum of its orders', each
+order's hold is what its open quantity needs, no order is dust (T46), each order that expires is found when its time has
+come, each order is found by its customer.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import asdict
+from heapq import heapify, heappop, heappush
+from typing import NamedTuple
+
+from chalicelib.domain.books.events import (
+    Accepted,
+    BookChanged,
+    CancelAllBegun,
+    CancelAllEnded,
+    CancelRefused,
+    Closed,
+    Event,
+    Rested,
+    Traded,
+)
+from chalicelib.domain.books.vocabulary import BookRules, BookStatus, BookTerms, CloseReason, OrderType, PlaceOrder
+from chalicelib.domain.ledger.amounts import Side, hold_of_limit, unit
+from chalicelib.support.consistency import Inconsistent
+
+EXPIRIES_SPARE = 64
+"""Twice as many expiries as resting orders are kept, and so many more; those of orders that left are dropped then."""
+
+
+class OpenOrder:
+    """An order that can still trade: its facts, what of it is unfilled, and what it still holds."""
+
+    __slots__ = ("hold", "placed", "remaining")
+
+    def __init__(self, placed: PlaceOrder) -> None:
+        self.placed = placed
+        self.remaining = placed.quantity
+        self.hold = placed.hold
+
+
+class PriceLevel:
+    """All resting orders at one price, oldest first, and the sum of what they offer."""
+
+    __slots__ = ("orders", "price", "quantity")
+
+    def __init__(self, price: int) -> None:
+        self.price = price
+        self.quantity = 0
+        self.orders: OrderedDict[str, OpenOrder] = OrderedDict()
+
+
+class BookSide:
+    """The bids or the asks of a book."""
+
+    __slots__ = ("keys", "levels", "sign")
+
+    def __init__(self, side: Side) -> None:
+        self.sign = 1 if side is Side.BUY else -1
+        self.keys: list[int] = []
+        self.levels: dict[int, PriceLevel] = {}
+
+    def rest(self, order: OpenOrder, price: int) -> None:
+        """Put the order behind all others at its price."""
+        key = self.sign * price
+        level = self.levels.get(key)
+        if level is None:
+            level = self.levels[key] = PriceLevel(price)
+            insort(self.keys, key)
+        level.orders[order.placed.order_id] = order
+        level.quantity += order.remaining
+
+    def take(self, level: PriceLevel, order: OpenOrder, quantity: int) -> None:
+        """Take quantity off a resting order; it leaves with its last unit, and a level with its last order."""
+        level.quantity -= quantity
+        order.remaining -= quantity
+        if not order.remaining:
+            del level.orders[order.placed.order_id]
+            if not level.orders:
+                self._drop(level)
+
+    def remove(self, order: OpenOrder) -> None:
+        """Take a resting order out of the book, whatever is left of it."""
+        if order.placed.price is None:
+            raise Inconsistent("an order rests at a price")
+        level = self.levels[self.sign * order.placed.price]
+        level.quantity -= order.remaining
+        del level.orders[order.placed.order_id]
+        if not level.orders:
+            self._drop(level)
+
+    def _drop(self, level: PriceLevel) -> None:
+        key = self.sign * level.price
+        del self.levels[key]
+        if self.keys[-1] == key:
+            self.keys.pop()
+        else:
+            del self.keys[bisect_left(self.keys, key)]
+
+    def best_first(self) -> Iterator[PriceLevel]:
+        """Yield the price levels, best price first."""
+        return (self.levels[key] for key in reversed(self.keys))
+
+    def depth(self, levels_max: int) -> list[tuple[int, int]]:
+        """Return (price, quantity) of the best levels, best first."""
+        return [(self.levels[key].price, self.levels[key].quantity) for key in self.keys[: -levels_max - 1 : -1]]
+
+
+class Cancelling(NamedTuple):
+    """A cancel-all whose turn has come and that is not done. closed: how many orders it has closed so far.
+
+    Its place in sequence needs no number: until it is done nothing comes to rest, so whatever rests of its customer
+    came before it (O9).
+    """
+
+    command_id: str
+    customer: str
+    closed: int = 0
+
+
+class Book:
+    """A book between two commands. Changed by ``matching.place`` while it decides, or by ``apply`` while it replays."""
+
+    __slots__ = (
+        "asks", "bids", "by_customer", "cancelling", "expiries", "incoming", "open_orders", "rules", "scale", "status",
+        "version",
+    )  # fmt: skip
+
+    def __init__(self, rules: BookRules, status: BookStatus = BookStatus.ACTIVE) -> None:
+        self.rules = rules
+        self.status = status
+        self.version = 0
+        """How often its terms were changed."""
+        self.scale = unit(rules.base_decimals)
+        self.bids = BookSide(Side.BUY)
+        self.asks = BookSide(Side.SELL)
+        self.open_orders: dict[str, OpenOrder] = {}
+        """Resting orders by id."""
+        self.by_customer: dict[str, dict[str, OpenOrder]] = {}
+        """The same by customer; no customer without one."""
+        self.cancelling: Cancelling | None = None
+        """The cancel-all that is to be done before anything newer is decided; None where there is none."""
+        self.expiries: list[tuple[int, str]] = []
+        """A heap of (expires_at_ms, order id): every resting order that expires, and some that have left."""
+        self.incoming: OpenOrder | None = None
+        """The order whose events are being replayed; None between commands."""
+
+    @property
+    def terms(self) -> BookTerms:
+        rules = self.rules
+        return BookTerms(
+            self.version,
+            self.status,
+            rules.maker_fee_bps,
+            rules.taker_fee_bps,
+            rules.self_trade_prevention,
+            rules.lot_size,
+            rules.min_order_value,
+        )
+
+    def change(self, terms: BookTerms) -> None:
+        """Take these terms from here on; what rests is not looked at."""
+        self.version, self.status = terms.version, terms.status
+        self.rules = terms.rules(self.rules.base_decimals)
+
+    def side(self, side: Side) -> BookSide:
+        return self.bids if side is Side.BUY else self.asks
+
+    def rest(self, order: OpenOrder, price: int) -> None:
+        """Put an order into the book, behind all others at its price."""
+        placed = order.placed
+        self.side(placed.side).rest(order, price)
+        self.open_orders[placed.order_id] = order
+        self.by_customer.setdefault(placed.customer, {})[placed.order_id] = order
+        if placed.expires_at_ms is not None:
+            self.expect_expiry(placed.expires_at_ms, placed.order_id)
+
+    def forget(self, order: OpenOrder) -> None:
+        """Drop an order that has left its price level."""
+        placed = order.placed
+        del self.open_orders[placed.order_id]
+        orders = self.by_customer[placed.customer]
+        del orders[placed.order_id]
+        if not orders:
+            del self.by_customer[placed.customer]
+
+    def expect_expiry(self, expires_at_ms: int, order_id: str) -> None:
+        """Remember when a resting order expires; now and then forget those that have left."""
+        if len(self.expiries) > 2 * len(self.open_orders) + EXPIRIES_SPARE:
+            self.expiries = [expiry for expiry in self.expiries if expiry[1] in self.open_orders]
+            heapify(self.expiries)
+        heappush(self.expiries, (expires_at_ms, order_id))
+
+    def first_due(self, at_ms: int) -> OpenOrder | None:
+        """Return the resting order that expired first by this time, of several the one of the least id (R24)."""
+        while self.expiries and self.expiries[0][0] <= at_ms:
+            order = self.open_orders.get(self.expiries[0][1])
+            if order is not None:
+                return order
+            heappop(self.expiries)
+        return None
+
+    def by_priority(self) -> Iterator[OpenOrder]:
+        """Yield the resting orders: bids, then asks, each by price and then time."""
+        for side in (self.bids, self.asks):
+            for level in side.best_first():
+                yield from level.orders.values()
+
+    def hold_after(self, order: OpenOrder) -> int:
+        """Return what the order must hold for its unfilled quantity; a MARKET BUY's budget is kept, not computed."""
+        placed = order.placed
+        if placed.side is Side.SELL or not order.remaining:
+            return order.remaining
+        if placed.price is None:
+            return order.hold
+        return -(-placed.price * order.remaining // self.scale)
+
+    def find(self, order_id: str) -> PlaceOrder:
+        """Return the facts of a resting or incoming order. KeyError when there is none: the journal is broken."""
+        if self.incoming is not None and self.incoming.placed.order_id == order_id:
+            return self.incoming.placed
+        return self.open_orders[order_id].placed
+
+    def apply(self, event: Event) -> None:
+        """Fold one event into the state, as it was decided: no rule is looked at but the turn of a cancel-all (O9).
+
+        KeyError or ValueError: the journal is broken.
+        """
+        if self.cancelling is not None and not self._may_come_now(self.cancelling, event):
+            raise ValueError(f"{self.cancelling.command_id} is not done yet")
+        match event:
+            case Accepted(order):
+                self.incoming = OpenOrder(order)
+            case Traded():
+                self._apply_trade(event)
+            case Rested():
+                if self.incoming is None:
+                    raise Inconsistent("an order is on its way")
+                if event.order.price is None:
+                    raise Inconsistent("an order rests at a price")
+                self.rest(self.incoming, event.order.price)
+                self.incoming = None
+            case Closed(order):
+                if self.incoming is not None and self.incoming.placed.order_id == order.order_id:
+                    self.incoming = None
+                else:
+                    closing = self.open_orders[order.order_id]
+                    self.side(order.side).remove(closing)
+                    self.forget(closing)
+                if event.reason is CloseReason.CANCEL_ALL:
+                    if self.cancelling is None:
+                        raise ValueError(f"{order.order_id} is closed by a cancel-all that is not there")
+                    self.cancelling = self.cancelling._replace(closed=self.cancelling.closed + 1)
+            case CancelAllBegun(command_id, customer):
+                self.cancelling = Cancelling(command_id, customer)
+            case CancelAllEnded():
+                self.cancelling = None
+            case BookChanged(_, terms):
+                self.change(terms)
+            case CancelRefused():
+                pass
+
+    def _may_come_now(self, running: Cancelling, event: Event) -> bool:
+        """Tell whether an event may come before a cancel-all is done: its own, and what expires."""
+        match event:
+            case Closed(order, _, CloseReason.CANCEL_ALL):
+                return order.customer == running.customer
+            case CancelAllEnded():
+                return event == CancelAllEnded(*running) and running.customer not in self.by_customer
+        return isinstance(event, Closed) and event.reason is CloseReason.EXPIRED
+
+    def _apply_trade(self, trade: Traded) -> None:
+        if self.incoming is None:
+            raise Inconsistent("an order is on its way")
+        maker, taker = self.open_orders[trade.maker.order_id], self.incoming
+        buyer, seller = (taker, maker) if trade.taker.side is Side.BUY else (maker, taker)
+        buyer.hold -= trade.notional + trade.released
+        seller.hold -= trade.quantity
+        makers = self.side(trade.maker.side)
+        makers.take(makers.levels[makers.sign * trade.price], maker, trade.quantity)
+        taker.remaining -= trade.quantity
+        if not maker.remaining:
+            self.forget(maker)
+        if not taker.remaining:
+            self.incoming = None
+
+    def state(self) -> dict[str, object]:
+        """Return the whole state as plain data: equal states give equal data, time priority included."""
+        levels: dict[str, object] = {
+            name: [
+                [level.price, [[order.placed.order_id, order.remaining, order.hold] for order in level.orders.values()]]
+                for level in side.best_first()
+            ]
+            for name, side in (("bids", self.bids), ("asks", self.asks))
+        }
+        cancelling = None if self.cancelling is None else self.cancelling._asdict()
+        return {"terms": asdict(self.terms), "cancelling": cancelling} | levels
+
+    def check(self, *, dust_may_rest: bool = False) -> None:
+        """Assert every invariant of the state. O(orders).
+
+        dust_may_rest: for a book with a past, in which dust from before T46 rests until somebody meets it.
+        """
+        if self.incoming is not None:
+            raise Inconsistent("an order is still on its way")
+        # A book at rest is not crossed: the best bid lies under the best ask.
+        if self.bids.keys and self.asks.keys and self.bids.keys[-1] >= -self.asks.keys[-1]:
+            raise Inconsistent("crossed at rest")
+        resting: dict[str, OpenOrder] = {}
+        orders_in_levels = 0
+        for side in (self.bids, self.asks):
+            # The list of keys is ascending and names exactly the levels there are.
+            if side.keys != sorted(side.levels):
+                raise Inconsistent("keys and levels differ")
+            for key, level in side.levels.items():
+                if key != side.sign * level.price:
+                    raise Inconsistent("a level under another price's key")
+                if not level.orders:
+                    raise Inconsistent("empty level")
+                if level.quantity != sum(order.remaining for order in level.orders.values()):
+                    raise Inconsistent("level sum is wrong")
+                resting.update(level.orders)
+                orders_in_levels += len(level.orders)
+        if len(resting) != orders_in_levels:
+            raise Inconsistent("an order rests twice")
+        if resting != self.open_orders:
+            raise Inconsistent("open orders and levels differ")
+        for order in resting.values():
+            placed = order.placed
+            # Only part of an order can be unfilled, and only LIMIT orders rest.
+            if not (0 < order.remaining <= placed.quantity):
+                raise Inconsistent("remaining out of range")
+            if placed.order_type is not OrderType.LIMIT:
+                raise Inconsistent("a MARKET order rests")
+            if placed.price is None:
+                raise Inconsistent("an order rests at no price")
+            # It rests on its side, at its price.
+            side = self.side(placed.side)
+            own_level = side.levels.get(side.sign * placed.price)
+            if own_level is None or placed.order_id not in own_level.orders:
+                raise Inconsistent("an order rests at another's place")
+            # What rests is worth a quote unit at least.
+            if not (dust_may_rest or placed.price * order.remaining >= self.scale):
+                raise Inconsistent("dust rests")
+            # A hold is a pure function of the open order.
+            hold = hold_of_limit(placed.side, placed.price, order.remaining, self.rules.base_decimals)
+            if order.hold != hold:
+                raise Inconsistent("hold is not what the order needs")
+        # A heap's parent comes before its children, and every resting order that expires is in it.
+        heap = self.expiries
+        if not all(heap[(at - 1) // 2] <= heap[at] for at in range(1, len(heap))):
+            raise Inconsistent("expiries are in disorder")
+        expiring = ((order.placed.expires_at_ms, order_id) for order_id, order in resting.items())
+        expected = {expiry for expiry in expiring if expiry[0] is not None}
+        if not expected <= set(heap):
+            raise Inconsistent("an expiry is forgotten")
+        # A customer's orders are found without a walk.
+        by_customer: dict[str, dict[str, OpenOrder]] = {}
+        for order_id, order in resting.items():
+            by_customer.setdefault(order.placed.customer, {})[order_id] = order
+        if by_customer != self.by_customer:
+            raise Inconsistent("a customer's orders are not what rests of it")

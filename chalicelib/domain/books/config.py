@@ -1,0 +1,274 @@
+"""A book's configuration, and the checks that an order must pass before its funds are looked at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from chalicelib.domain.books.vocabulary import (
+    AMOUNT_MAX,
+    LOT_SIZE_OFF,
+    MIN_ORDER_VALUE_OFF,
+    BookRules,
+    BookStatus,
+    BookTerms,
+    OrderType,
+    SelfTradePrevention,
+    TimeInForce,
+)
+from chalicelib.domain.ledger.amounts import Side, unit
+
+SYMBOL_CHARACTERS_MAX = 16
+NAME_CHARACTERS_MAX = 64
+STOCK_TOKEN_ID_CHARACTERS_MAX = 100
+FEE_BPS_MAX = 1000
+COLLAR_BPS_MAX = 10_000
+DECIMALS_MAX = 30
+FINE_QUOTE_DECIMALS = 4
+"""From so many decimals of the quote token on, what rounding takes is small against the least order; T45."""
+FINE_MIN_ORDER_VALUE = 100
+
+
+class SettlementMode(StrEnum):
+    """Where a book's trades settle. Only OFF_CHAIN books trade here; ON_CHAIN ones exist to be refused (T1)."""
+
+    OFF_CHAIN = "OFF_CHAIN"
+    ON_CHAIN = "ON_CHAIN"
+
+
+class TokenType(StrEnum):
+    """What the base asset stands for. The venue's own note: nothing here depends on it."""
+
+    LIGHT_TOKEN = "LIGHT_TOKEN"
+    STOCK_TOKEN = "STOCK_TOKEN"
+
+
+@dataclass(frozen=True, slots=True)
+class BookConfig:
+    """One book of one instance. Sizes in base units of the base asset, the tick in quote base units, None: no bound.
+
+    lot_size, min_order_value: as in BookTerms; LOT_SIZE_OFF and MIN_ORDER_VALUE_OFF where the book has none (T45).
+    quote_decimals: by which prices and quantities are bounded (T47); 18 in rows that do not name it.
+
+    These are the settings as last asked for: orders are admitted by them, and the matcher comes to them at their turn.
+
+    created_at_ms: when the book was made, ms since the epoch.
+    version: how often it was changed. first: the terms that it was made with, None where it was never changed.
+    is_parked: whether its matcher has failed so often that the book stands still until the operator releases it (T53);
+        no setting: two configurations that differ in it alone are equal.
+    """
+
+    instance: str
+    book_id: str
+    name: str
+    symbol: str
+    base_asset: str
+    quote_asset: str
+    base_decimals: int = 18
+    status: BookStatus = BookStatus.ACTIVE
+    settlement_mode: SettlementMode = SettlementMode.OFF_CHAIN
+    order_size_min: int | None = None
+    order_size_max: int | None = None
+    tick_size: int | None = None
+    maker_fee_bps: int = 0
+    taker_fee_bps: int = 0
+    self_trade_prevention: SelfTradePrevention = SelfTradePrevention.NONE
+    market_collar_bps: int = 500
+    token_type: TokenType = TokenType.LIGHT_TOKEN
+    stock_token_id: str | None = None
+    created_at_ms: int = 0
+    version: int = 0
+    first: BookTerms | None = None
+    lot_size: int = LOT_SIZE_OFF
+    min_order_value: int = MIN_ORDER_VALUE_OFF
+    quote_decimals: int = 18
+    is_parked: bool = field(default=False, compare=False)
+
+    @property
+    def shown_status(self) -> BookStatus:
+        """The status that clients see: an ACTIVE book that is parked shows PAUSED (O13, T53)."""
+        return BookStatus.PAUSED if self.is_parked and self.status is BookStatus.ACTIVE else self.status
+
+    @property
+    def terms(self) -> BookTerms:
+        """What of it takes effect at its turn."""
+        return BookTerms(
+            self.version,
+            self.status,
+            self.maker_fee_bps,
+            self.taker_fee_bps,
+            self.self_trade_prevention,
+            self.lot_size,
+            self.min_order_value,
+        )
+
+    @property
+    def first_terms(self) -> BookTerms:
+        """The terms before the first entry of its journal."""
+        return self.first or self.terms
+
+    @property
+    def first_rules(self) -> BookRules:
+        """The rules before the first entry of its journal."""
+        return self.first_terms.rules(self.base_decimals)
+
+    @property
+    def price_max(self) -> int:
+        """The highest price of an order (T47). See ``quantity_max``."""
+        return int(10 ** (38 - (38 - self.quote_decimals) // 2)) - 1
+
+    @property
+    def quantity_max(self) -> int:
+        """The largest quantity of an order (T47).
+
+        price_max * quantity_max is below 10**(38 + base_decimals): whatever an order trades with, at whatever prices,
+        what its trades come to stays within 38 digits. In whole tokens, the two bounds are powers of ten that are
+        equal or next to each other.
+        """
+        return min(AMOUNT_MAX, int(10 ** (self.base_decimals + (38 - self.quote_decimals) // 2)) - 1)
+
+    def asset_held(self, side: Side) -> str:
+        """The asset that an order of this side holds: base for SELL, quote for BUY."""
+        return self.base_asset if side is Side.SELL else self.quote_asset
+
+
+def default_lot_size(base_decimals: int, quote_decimals: int) -> int:
+    """Return a new book's lot size, base units: one whole base token where the quote token has few decimals (T45)."""
+    return unit(base_decimals) if quote_decimals < FINE_QUOTE_DECIMALS else LOT_SIZE_OFF
+
+
+def default_min_order_value(quote_decimals: int) -> int:
+    """Return what an order of a new book must be worth, quote base units: nothing where a lot does that work (T45)."""
+    return MIN_ORDER_VALUE_OFF if quote_decimals < FINE_QUOTE_DECIMALS else FINE_MIN_ORDER_VALUE
+
+
+def problems_of(config: BookConfig) -> list[str]:
+    """Return what is wrong with a book's settings (T30, and the bounds above)."""
+    found = []
+    if not 1 <= len(config.name) <= NAME_CHARACTERS_MAX:
+        found.append(f"name must have 1 to {NAME_CHARACTERS_MAX} characters")
+    if not 1 <= len(config.symbol) <= SYMBOL_CHARACTERS_MAX:
+        found.append(f"symbol must have 1 to {SYMBOL_CHARACTERS_MAX} characters")
+    if config.stock_token_id is not None and not 1 <= len(config.stock_token_id) <= STOCK_TOKEN_ID_CHARACTERS_MAX:
+        found.append(f"stock token id must have 1 to {STOCK_TOKEN_ID_CHARACTERS_MAX} characters")
+    if not 0 <= config.base_decimals <= DECIMALS_MAX:
+        found.append(f"base decimals must be 0 to {DECIMALS_MAX}")
+    if 0 in (config.order_size_min, config.order_size_max, config.tick_size, config.lot_size):
+        found.append("sizes, tick and lot must be above 0")
+    least, most = config.order_size_min, config.order_size_max
+    if least is not None and most is not None and least > most:
+        found.append("minimum order size is above the maximum")
+    if most is not None and config.lot_size > most:
+        found.append(f"lot size {config.lot_size} is above the maximum order size")
+    if not all(0 <= bps <= FEE_BPS_MAX for bps in (config.maker_fee_bps, config.taker_fee_bps)):
+        found.append(f"fees must be 0 to {FEE_BPS_MAX} bps")
+    if not 0 <= config.market_collar_bps <= COLLAR_BPS_MAX:
+        found.append(f"market collar must be 0 to {COLLAR_BPS_MAX} bps")
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRequest:
+    """An order as asked for, its form already checked. Price and quantity may still be 0 or off-tick.
+
+    quantity: 0 too where a MARKET order goes by ``value``, in quote base units: its quantity is worked out (R25).
+    notional_min: what a LIMIT order must be worth at least, in quote base units, whatever the book asks; 0: nothing.
+    external_id: the customer's own name for the order (R31).
+    expires_at_ms: when a LIMIT GTC order expires, ms since the epoch (R24).
+    """
+
+    customer: str
+    side: Side
+    order_type: OrderType
+    time_in_force: TimeInForce
+    price: int | None
+    quantity: int
+    post_only: bool = False
+    value: int | None = None
+    notional_min: int = 0
+    external_id: str | None = None
+    expires_at_ms: int | None = None
+
+
+class RefusalCode(StrEnum):
+    """Why an order is not admitted, or a book not made or changed; the words of the book desk's error table.
+
+    INVALID_VALUE and EXTERNAL_ID_TAKEN are the trade desk's: no order of the book desk gets there.
+    """
+
+    ORDER_BOOK_NOT_FOUND = "ORDER_BOOK_NOT_FOUND"
+    WRONG_SETTLEMENT_MODE = "WRONG_SETTLEMENT_MODE"
+    ORDER_BOOK_INACTIVE = "ORDER_BOOK_INACTIVE"
+    PRICE_REQUIRED = "PRICE_REQUIRED"
+    INVALID_PRICE = "INVALID_PRICE"
+    INVALID_QUANTITY = "INVALID_QUANTITY"
+    ORDER_TOO_SMALL = "ORDER_TOO_SMALL"
+    ORDER_TOO_LARGE = "ORDER_TOO_LARGE"
+    INVALID_VALUE = "INVALID_VALUE"
+    """Zero, or there is nothing to trade it against."""
+    EXTERNAL_ID_TAKEN = "EXTERNAL_ID_TAKEN"
+    INSUFFICIENT_BALANCE = "INSUFFICIENT_BALANCE"
+    INVALID_PAIR = "INVALID_PAIR"
+    TOKEN_NOT_REGISTERED = "TOKEN_NOT_REGISTERED"
+    INVALID_CONFIG = "INVALID_CONFIG"
+    ORDER_BOOK_EXISTS = "ORDER_BOOK_EXISTS"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What was asked for is not done, and why. Nothing was changed."""
+
+    code: RefusalCode
+    message: str
+
+
+def refusal_of(config: BookConfig | None, order: OrderRequest) -> Refusal | None:
+    """Return the first fault of the order against its book, in the documented order; None when there is none.
+
+    The balance is not looked at: that check and the hold are one atomic step (T40). Of an order by value the quantity
+    is not known yet: ``size_refusal_of`` has those checks.
+    """
+    if config is None:
+        return Refusal(RefusalCode.ORDER_BOOK_NOT_FOUND, "Order book does not exist")
+    if config.settlement_mode is not SettlementMode.OFF_CHAIN:
+        return Refusal(RefusalCode.WRONG_SETTLEMENT_MODE, "Order book uses on-chain settlement")
+    if config.shown_status is not BookStatus.ACTIVE:
+        return Refusal(RefusalCode.ORDER_BOOK_INACTIVE, "Order book is paused or closed")
+    if order.order_type is OrderType.LIMIT:
+        if order.price is None:
+            return Refusal(RefusalCode.PRICE_REQUIRED, "Price is required for limit orders")
+        if order.price == 0:
+            return Refusal(RefusalCode.INVALID_PRICE, "Price must be above 0")
+        if config.tick_size is not None and order.price % config.tick_size:
+            return Refusal(RefusalCode.INVALID_PRICE, f"Price is not a multiple of the tick size {config.tick_size}")
+        if order.price > config.price_max:
+            return Refusal(RefusalCode.INVALID_PRICE, f"Price is above the maximum {config.price_max}")
+    if order.value is None:
+        return size_refusal_of(config, order)
+    if order.value == 0:
+        return Refusal(RefusalCode.INVALID_VALUE, "Value must be above 0")
+    if order.value < config.min_order_value:
+        return _worth_too_little(config.min_order_value)
+    return None
+
+
+def size_refusal_of(config: BookConfig, order: OrderRequest) -> Refusal | None:
+    """Return the first fault of the order's quantity against its book; None when there is none."""
+    if order.quantity == 0:
+        return Refusal(RefusalCode.INVALID_QUANTITY, "Quantity must be above 0")
+    if order.quantity % config.lot_size:
+        return Refusal(RefusalCode.INVALID_QUANTITY, f"Quantity is not a multiple of the lot size {config.lot_size}")
+    if config.order_size_min is not None and order.quantity < config.order_size_min:
+        return Refusal(RefusalCode.ORDER_TOO_SMALL, f"Quantity is below the minimum {config.order_size_min}")
+    worth_min = max(config.min_order_value, order.notional_min)
+    if order.price is not None and order.price * order.quantity // unit(config.base_decimals) < worth_min:
+        return _worth_too_little(worth_min)
+    if config.order_size_max is not None and order.quantity > config.order_size_max:
+        return Refusal(RefusalCode.ORDER_TOO_LARGE, f"Quantity is above the maximum {config.order_size_max}")
+    if order.quantity > config.quantity_max:
+        return Refusal(RefusalCode.ORDER_TOO_LARGE, f"Quantity is above the maximum {config.quantity_max}")
+    return None
+
+
+def _worth_too_little(worth_min: int) -> Refusal:
+    return Refusal(RefusalCode.ORDER_TOO_SMALL, f"Order is worth less than {worth_min}")

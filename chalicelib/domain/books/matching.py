@@ -1,0 +1,248 @@
+"""The matching core: price, then time; trades at the maker's price (docs/book-desk.md, Matching).
+
+``place`` is the whole of it: one order in, its events out, the book changed accordingly. Each order walks the
+opposite side once: O(trades), plus O(log levels) to rest. A FOK order walks it twice.
+
+No trade has an empty leg (T46): each gives the seller one quote unit at least. What is worth less at its own price is
+dust: it is closed where a trade leaves it, where it would come to rest, and, from before that rule, where it is met.
+
+An exception out of here means a bug or a command that admission cannot have made; the book may then be half changed
+and must be thrown away (the matcher rebuilds it from the journal and calls ``reject``).
+What else can be asked of a book is in ``commands``.
+"""
+
+from __future__ import annotations
+
+from chalicelib.domain.books.book import Book, BookSide, OpenOrder
+from chalicelib.domain.books.events import Accepted, Closed, Event, Rested, Traded
+from chalicelib.domain.books.vocabulary import (
+    MIN_ORDER_VALUE_OFF,
+    BookStatus,
+    CloseReason,
+    OrderStatus,
+    OrderType,
+    PlaceOrder,
+    SelfTradePrevention,
+    TimeInForce,
+)
+from chalicelib.domain.ledger.amounts import FEE_SCALE_BPS, Side
+
+LIMIT, MARKET = OrderType.LIMIT, OrderType.MARKET
+GTC, FOK = TimeInForce.GTC, TimeInForce.FOK
+BUY = Side.BUY
+ACTIVE = BookStatus.ACTIVE
+NO_PREVENTION = SelfTradePrevention.NONE
+
+
+class InvalidCommand(Exception):
+    """The command contradicts itself or the book; admission never makes such a one."""
+
+
+def place(book: Book, command: PlaceOrder, at_ms: int) -> list[Event]:
+    """Decide an order: match it, then rest or close what is left. Return the events, in order.
+
+    at_ms: the time at which it is decided, that of its journal entry; nothing that is due by then may rest in the book
+        (``commands.expire``), and an order that is due itself is EXPIRED, whatever the book's status (R24).
+    Raises InvalidCommand when the order contradicts itself or its hold, or its id rests already; the book is unchanged.
+    """
+    _assert_valid(book, command)
+    if command.expires_at_ms is not None and command.expires_at_ms <= at_ms:
+        expired = Closed(command, OrderStatus.EXPIRED, CloseReason.EXPIRED, command.quantity, command.hold)
+        return [Accepted(command), expired]
+    if book.status is not ACTIVE:
+        return reject(command, CloseReason.BOOK_INACTIVE)
+    order = OpenOrder(command)
+    events: list[Event] = [Accepted(command)]
+    makers = book.asks if command.side is BUY else book.bids
+    limit_key = _worst_key(makers) if command.price is None else makers.sign * command.price
+
+    refusal: CloseReason | None = None
+    if command.time_in_force is FOK:
+        refusal = _fok_refusal(book, makers, command, limit_key)
+    elif makers.keys and makers.keys[-1] >= limit_key:
+        best_price = _best_crossed(book, makers, limit_key, events)
+        if best_price is not None and command.post_only:
+            refusal = CloseReason.POST_ONLY_WOULD_CROSS
+        elif best_price is not None and _is_below_minimum(book, command, best_price):
+            refusal = CloseReason.BELOW_MINIMUM
+    if refusal is None and makers.keys and makers.keys[-1] >= limit_key:
+        refusal = _match(book, makers, order, limit_key, events)
+        if not order.remaining:
+            return events
+
+    if refusal is None:
+        if command.price is not None and command.time_in_force is GTC:
+            if command.price * order.remaining >= book.scale:
+                book.rest(order, command.price)
+                events.append(Rested(command, order.remaining))
+                return events
+            refusal = CloseReason.DUST
+        else:
+            refusal = CloseReason.MARKET_REMAINDER if command.order_type is MARKET else CloseReason.IOC_REMAINDER
+    events.append(Closed(command, OrderStatus.CANCELLED, refusal, order.remaining, order.hold))
+    return events
+
+
+def reject(command: PlaceOrder, reason: CloseReason) -> list[Event]:
+    """Return the events that refuse an order its turn: REJECTED, its whole hold released (T23)."""
+    return [Accepted(command), Closed(command, OrderStatus.REJECTED, reason, command.quantity, command.hold)]
+
+
+def _assert_valid(book: Book, command: PlaceOrder) -> None:
+    """Raise InvalidCommand unless the command is one that admission can have made. Runs for every order."""
+    price, quantity = command.price, command.quantity
+    hold = command.hold if command.side is BUY else quantity  # a MARKET BUY holds a budget
+    if price is None:
+        is_sound = command.order_type is MARKET and not command.post_only
+    else:
+        is_sound = command.order_type is LIMIT and price > 0 and (not command.post_only or command.time_in_force is GTC)
+        if command.side is BUY:
+            hold = -(-price * quantity // book.scale)  # ledger.hold_of_limit, written out
+    if command.expires_at_ms is not None and (price is None or command.time_in_force is not GTC):
+        is_sound = False
+    if not is_sound:
+        raise InvalidCommand(f"{command.order_id} has a type, price and time in force that contradict each other")
+    if command.hold != hold:
+        raise InvalidCommand(f"{command.order_id} holds {command.hold}, needs {hold}")
+    if quantity <= 0 or hold < 0 or command.order_id in book.open_orders:
+        raise InvalidCommand(f"{command.order_id} has no quantity, a negative hold, or rests already")
+
+
+def _worst_key(makers: BookSide) -> int:
+    """Return the key below which no level lies: what a MARKET order accepts."""
+    return makers.keys[0] if makers.keys else 0
+
+
+def _best_crossed(book: Book, makers: BookSide, limit_key: int, events: list[Event]) -> int | None:
+    """Return the best price that the limit crosses, closing dust on the way there; None where it crosses none."""
+    while makers.keys and makers.keys[-1] >= limit_key:
+        level = makers.levels[makers.keys[-1]]
+        maker = next(iter(level.orders.values()))
+        if level.price * maker.remaining >= book.scale:
+            return level.price
+        _close_maker(book, makers, maker, CloseReason.DUST, events)
+    return None
+
+
+def _is_below_minimum(book: Book, command: PlaceOrder, best_price: int) -> bool:
+    """Tell whether a BUY that can trade is worth less than the book's minimum at the best ask (T45).
+
+    Of an order by value, whose quantity was rounded down (R25), one lot more counts: else the minimum itself would be
+    below the minimum wherever it does not divide.
+    """
+    rules = book.rules
+    if command.side is not BUY or rules.min_order_value == MIN_ORDER_VALUE_OFF:
+        return False
+    quantity = command.quantity if command.value is None else command.quantity + rules.lot_size
+    return best_price * quantity < rules.min_order_value * book.scale
+
+
+def _match(book: Book, makers: BookSide, order: OpenOrder, limit_key: int, events: list[Event]) -> CloseReason | None:
+    """Trade the order against the makers it crosses. Return why its rest must be closed, None where no rule says so."""
+    command, rules, scale = order.placed, book.rules, book.scale
+    prevention, keys, levels = rules.self_trade_prevention, makers.keys, makers.levels
+    taker_buys = command.side is BUY
+    budgeted = taker_buys and command.price is None
+    while order.remaining and keys and keys[-1] >= limit_key:
+        level = levels[keys[-1]]
+        maker = next(iter(level.orders.values()))
+        price = level.price
+        if price * maker.remaining < scale:  # dust from before T46
+            _close_maker(book, makers, maker, CloseReason.DUST, events)
+            continue
+        quantity = wanted = order.remaining if order.remaining < maker.remaining else maker.remaining
+        if budgeted:
+            quantity = min(wanted, order.hold * scale // price)  # T39: never more than the budget pays
+            if not quantity:
+                return CloseReason.MARKET_REMAINDER
+        if prevention is not NO_PREVENTION and maker.placed.customer == command.customer:
+            if prevention is not SelfTradePrevention.CANCEL_TAKER:
+                _close_maker(book, makers, maker, CloseReason.SELF_TRADE_PREVENTED, events)
+            if prevention is not SelfTradePrevention.CANCEL_MAKER:
+                return CloseReason.SELF_TRADE_PREVENTED
+            continue
+        if quantity < wanted:
+            quantity -= quantity % rules.lot_size  # T45: a budget takes whole lots
+        notional = price * quantity // scale
+        if not notional:
+            return CloseReason.DUST if quantity == wanted else CloseReason.MARKET_REMAINDER
+        order.remaining -= quantity
+        makers.take(level, maker, quantity)
+        if not maker.remaining:
+            book.forget(maker)
+
+        buyer, seller = (order, maker) if taker_buys else (maker, order)
+        seller.hold -= quantity
+        unpaid = buyer.hold - notional
+        buyer_price = buyer.placed.price
+        if not buyer.remaining:
+            buyer.hold = 0
+        elif buyer_price is None:
+            buyer.hold = unpaid
+        else:
+            buyer.hold = -(-buyer_price * buyer.remaining // scale)
+        maker_receives, taker_receives = (notional, quantity) if taker_buys else (quantity, notional)
+        events.append(
+            Traded(
+                maker.placed,
+                command,
+                price,
+                quantity,
+                notional,
+                maker_receives * rules.maker_fee_bps // FEE_SCALE_BPS,
+                taker_receives * rules.taker_fee_bps // FEE_SCALE_BPS,
+                unpaid - buyer.hold,
+                maker.remaining,
+                order.remaining,
+            )
+        )
+        if maker.remaining and price * maker.remaining < scale:
+            _close_maker(book, makers, maker, CloseReason.DUST, events)
+        if quantity < wanted:
+            # The budget took what it pays of this maker, once (T39): a second bite could only be a smaller one, and
+            # going on to the next maker would pass over a better price.
+            return CloseReason.MARKET_REMAINDER
+    return None
+
+
+def _close_maker(book: Book, makers: BookSide, maker: OpenOrder, reason: CloseReason, events: list[Event]) -> None:
+    makers.remove(maker)
+    book.forget(maker)
+    events.append(Closed(maker.placed, OrderStatus.CANCELLED, reason, maker.remaining, maker.hold))
+
+
+def _fok_refusal(book: Book, makers: BookSide, command: PlaceOrder, limit_key: int) -> CloseReason | None:
+    """Tell why the order may not trade in full now, None where it may; nothing is changed.
+
+    The same walk as ``_match``: dust is passed over (T46), own orders as T24 says, a budget pays for it all (T39), and
+    the last bite is not empty (T46). An order that can trade is worth the book's minimum at the best ask (T45).
+    """
+    prevention, scale = book.rules.self_trade_prevention, book.scale
+    budget = command.hold if command.side is BUY and command.price is None else None
+    wanted = command.quantity
+    best_price: int | None = None
+    for key in reversed(makers.keys):
+        if key < limit_key:
+            break
+        price = makers.levels[key].price
+        for maker in makers.levels[key].orders.values():
+            if price * maker.remaining < scale:
+                continue
+            if best_price is None:
+                best_price = price
+            if prevention is not NO_PREVENTION and maker.placed.customer == command.customer:
+                if prevention is SelfTradePrevention.CANCEL_MAKER:
+                    continue
+                return CloseReason.FOK_UNFILLABLE
+            quantity = min(wanted, maker.remaining)
+            notional = price * quantity // scale
+            if not notional:
+                return CloseReason.FOK_UNFILLABLE
+            if budget is not None:
+                if budget * scale // price < quantity:
+                    return CloseReason.FOK_UNFILLABLE
+                budget -= notional
+            wanted -= quantity
+            if not wanted:
+                return CloseReason.BELOW_MINIMUM if _is_below_minimum(book, command, best_price) else None
+    return CloseReason.FOK_UNFILLABLE

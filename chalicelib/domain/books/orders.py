@@ -1,0 +1,120 @@
+"""Orders as lists show them, and what an entry of the journal leaves of one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from chalicelib.domain.books.events import (
+    Accepted,
+    Closed,
+    Event,
+    Rested,
+    Traded,
+)
+from chalicelib.domain.books.vocabulary import CloseReason, OrderStatus, OrderType, PlaceOrder, TimeInForce
+from chalicelib.domain.ledger.amounts import Side
+from chalicelib.support.ids import time_of
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRow:
+    """One order as of one moment.
+
+    sequence: the journal entry it shows, None before its turn came.
+    cancel_queued: a cancel of it is in the inbox, decided or not. cancel_refused: the cancel came too late.
+    notional: quote base units that its trades came to. fee: what was kept of what it received, in that asset.
+    value, external_id, expires_at_ms: as in PlaceOrder.
+    """
+
+    order_id: str
+    book_id: str
+    customer: str
+    side: Side
+    order_type: OrderType
+    time_in_force: TimeInForce
+    price: int | None
+    quantity: int
+    filled: int
+    status: OrderStatus
+    reason: CloseReason | None
+    sequence: int | None
+    updated_at_ms: int | None
+    cancel_queued: bool = False
+    cancel_refused: bool = False
+    notional: int = 0
+    fee: int = 0
+    value: int | None = None
+    external_id: str | None = None
+    expires_at_ms: int | None = None
+
+    @property
+    def created_at_ms(self) -> int:
+        """Admission time: the time part of the order's ULID (T15)."""
+        return time_of(self.order_id)
+
+
+def as_admitted(book_id: str, order: PlaceOrder) -> OrderRow:
+    """Return the order as its row shows it before its turn: OPEN, nothing filled (T20)."""
+    return OrderRow(
+        order_id=order.order_id,
+        book_id=book_id,
+        customer=order.customer,
+        side=order.side,
+        order_type=order.order_type,
+        time_in_force=order.time_in_force,
+        price=order.price,
+        quantity=order.quantity,
+        filled=0,
+        status=OrderStatus.OPEN,
+        reason=None,
+        sequence=None,
+        updated_at_ms=None,
+        value=order.value,
+        external_id=order.external_id,
+        expires_at_ms=order.expires_at_ms,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class OrderUpdate:
+    """What a journal entry left of an order. notional, fee: what the entry's trades added to them."""
+
+    status: OrderStatus
+    filled: int
+    reason: CloseReason | None
+    notional: int = 0
+    fee: int = 0
+
+
+def order_updates(events: Iterable[Event]) -> list[tuple[PlaceOrder, OrderUpdate]]:
+    """Return each touched order with what the events left of it, in the order of their first event."""
+    updates: dict[str, tuple[PlaceOrder, OrderUpdate]] = {}
+
+    def show(
+        order: PlaceOrder,
+        remaining: int,
+        notional: int = 0,
+        fee: int = 0,
+        closed: tuple[OrderStatus, CloseReason] | None = None,
+    ) -> None:
+        before = updates.get(order.order_id)
+        if before is not None:
+            notional, fee = before[1].notional + notional, before[1].fee + fee
+        filled = order.quantity - remaining
+        live = OrderStatus.PARTIALLY_FILLED if filled else OrderStatus.OPEN
+        status, reason = closed or (live if remaining else OrderStatus.FILLED, None)
+        updates[order.order_id] = order, OrderUpdate(status, filled, reason, notional, fee)
+
+    for event in events:
+        match event:
+            case Accepted(order):
+                show(order, order.quantity)
+            case Traded():
+                show(event.maker, event.maker_remaining, event.notional, event.maker_fee)
+                show(event.taker, event.taker_remaining, event.notional, event.taker_fee)
+            case Rested(order, remaining):
+                show(order, remaining)
+            case Closed(order, status, reason, remaining):
+                show(order, remaining, closed=(status, reason))
+    return list(updates.values())

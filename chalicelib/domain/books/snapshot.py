@@ -1,0 +1,135 @@
+"""A book's whole state at a sequence: the fold of its journal, and how it is written down as a snapshot.
+
+``BookState`` is what every reader of a journal builds: the matcher, the verifier, a test. Folding from nothing and
+folding from a snapshot give equal states (guarantee 6).
+
+A snapshot is compressed JSON of the open orders in their priority, of the journal's head, the book's terms, the names
+below, and the cancel-all that is not done yet, if there is one. It holds no decimals and no depth: those come from the
+book's configuration and from the orders.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from chalicelib.domain.books.book import Book, Cancelling, OpenOrder
+from chalicelib.domain.books.events import BookChanged, Event
+from chalicelib.domain.books.journal import (
+    Head,
+    JournalEntry,
+    canonical,
+    decode_order,
+    decode_terms,
+    encode_order,
+    encode_terms,
+    head_of,
+    replay,
+    verify,
+)
+from chalicelib.domain.books.vocabulary import BookRules, BookStatus
+from chalicelib.support.consistency import Inconsistent
+
+SNAPSHOT_AFTER_BYTES_MIN = 64 * 1024
+"""Journal bytes after which a book without a snapshot, or with a small one, gets one."""
+NAMED_LIFE_MS = 9 * 86_400_000
+"""How long a command is known by its name: longer than the inbox (seven days) and its lazy expiry can bring it back."""
+
+
+class BrokenSnapshot(Exception):
+    """The bytes are not a snapshot of this book."""
+
+
+@dataclass(slots=True)
+class BookState:
+    """A book with its place in the journal.
+
+    named: decided commands that neither a resting order nor an order row tells of, with the time of their entry: what
+        came back from the inbox (its stream number is unknown) and changes of terms.
+    """
+
+    book: Book
+    head: Head = field(default_factory=Head)
+    named: dict[str, int] = field(default_factory=dict)
+
+    def young_names(self) -> dict[str, int]:
+        """Return the names without those that are too old to come back."""
+        alive_since_ms = self.head.at_ms - NAMED_LIFE_MS
+        return {name: at_ms for name, at_ms in self.named.items() if at_ms >= alive_since_ms}
+
+    @classmethod
+    def empty(cls, rules: BookRules, status: BookStatus) -> BookState:
+        return cls(Book(rules, status))
+
+    def fold(self, entry: JournalEntry) -> list[Event]:
+        """Fold the next entry in; return its events. Raises BrokenJournal."""
+        verify(entry, self.head)
+        events = replay(self.book, entry)
+        self.advance(entry, events)
+        return events
+
+    def advance(self, entry: JournalEntry, events: Iterable[Event]) -> None:
+        """Move the head to an entry whose events the book shows already."""
+        self.head = head_of(entry)
+        for name in entry.redriven:
+            self.named[name] = entry.at_ms
+        for event in events:
+            if isinstance(event, BookChanged):
+                self.named[event.command_id] = entry.at_ms
+
+
+def is_due(journal_bytes: int, snapshot_bytes: int) -> bool:
+    """Tell whether a snapshot is due, by the stored bytes of the journal since the last one and of that one itself.
+
+    Snapshots so never cost more than the journal, and a cold start reads about one snapshot's worth of entries at most.
+    """
+    return journal_bytes > max(SNAPSHOT_AFTER_BYTES_MIN, snapshot_bytes)
+
+
+def encode_state(name: str, state: BookState) -> bytes:
+    """Return the snapshot of the book with this name: the same bytes for the same state."""
+    head, book = state.head, state.book
+    content = {
+        "book": name,
+        "sequence": head.sequence,
+        "at": head.at_ms,
+        "watermark": str(head.watermark),
+        "hash": head.hash,
+        "terms": encode_terms(book.terms),
+        "named": state.young_names(),
+        "cancelling": None if book.cancelling is None else list(book.cancelling),
+        "orders": [[encode_order(order.placed), str(order.remaining)] for order in book.by_priority()],
+    }
+    return zlib.compress(canonical(content), level=1)
+
+
+def decode_state(name: str, rules: BookRules, snapshot: bytes) -> BookState:
+    """Return the state that ``encode_state`` wrote. Raises BrokenSnapshot where it is none, or no sound one."""
+    try:
+        content: dict[str, Any] = json.loads(zlib.decompress(snapshot))
+        if content["book"] != name:
+            raise BrokenSnapshot(f"a snapshot of {content['book']}, not of {name}")
+        head = Head(int(content["sequence"]), int(content["at"]), int(content["watermark"]), str(content["hash"]))
+        book = Book(rules)
+        book.change(decode_terms(content["terms"]))
+        for facts, remaining in content["orders"]:
+            _rest(book, facts, int(remaining))
+        if content["cancelling"] is not None:
+            command_id, customer, closed = content["cancelling"]
+            book.cancelling = Cancelling(str(command_id), str(customer), int(closed))
+        book.check(dust_may_rest=True)
+        return BookState(book, head, {str(name): int(at_ms) for name, at_ms in content["named"].items()})
+    except (zlib.error, ValueError, KeyError, TypeError, AttributeError, OverflowError, Inconsistent) as error:
+        raise BrokenSnapshot(f"{name}: {error!r}") from error
+
+
+def _rest(book: Book, facts: object, remaining: int) -> None:
+    order = OpenOrder(decode_order(facts))
+    if order.placed.price is None or order.placed.order_id in book.open_orders:
+        raise BrokenSnapshot(f"{order.placed.order_id} rests at no price, or twice")
+    order.remaining = remaining
+    order.hold = book.hold_after(order)
+    book.rest(order, order.placed.price)

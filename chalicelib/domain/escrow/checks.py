@@ -1,0 +1,132 @@
+"""Which fields of a command cannot be what they are, by what is stored. Pure; each returns a text for each bad field.
+
+A field that was not given, or could not be read, is left aside: all bad fields can be told together.
+"""
+
+from __future__ import annotations
+
+from chalicelib.domain.escrow.commands import OpenPayin, OrderChanges, Reimburse
+from chalicelib.domain.escrow.json_text import json_text
+from chalicelib.domain.escrow.lifecycle import FINAL, UNPAID, Status
+from chalicelib.domain.escrow.money import MAJOR_UNIT, Currency, FeeTerms
+from chalicelib.domain.escrow.order import METADATA_BYTES_MAX, METADATA_KEYS_MAX, Json, Order, Payin, PayinType
+
+VALUE_MAX = 999_999_999_99 * MAJOR_UNIT // 100
+FEE_PERCENT_MAX = 100 * 10**4
+
+Errors = dict[str, str]
+
+_ALWAYS = frozenset({"metadata"})
+_WHILE_HELD = _ALWAYS | {"fee_value", "fee_percent"}
+_WHILE_UNPAID = frozenset(OrderChanges.__annotations__)
+
+
+def selected(field: str) -> Errors:
+    """Return the error of a field that names what is not there, or is not what it must be (E4)."""
+    return {field: f"The selected {field.replace('_', ' ')} is invalid."}
+
+
+def required(field: str) -> Errors:
+    return {field: f"The {field.replace('_', ' ')} field is required."}
+
+
+def wrong(field: str, rule: str) -> Errors:
+    return {field: f"The {field.replace('_', ' ')} {rule}."}
+
+
+def changeable(status: Status) -> frozenset[str]:
+    """Return the fields that may be changed in a status (E13)."""
+    if status in UNPAID:
+        return _WHILE_UNPAID
+    return _ALWAYS if status in FINAL else _WHILE_HELD
+
+
+def value_errors(value: int, terms: FeeTerms, currency: Currency) -> Errors:
+    """Return what is wrong with an order's money (E12: 0 is a value)."""
+    errors: Errors = {}
+    if not 0 <= value <= VALUE_MAX:
+        errors |= wrong("value", "must be between 0 and 999999999.99")
+    elif value % currency.minor_unit:
+        errors |= wrong("value", f"must have at most {currency.decimals} decimals")
+    if terms.value is not None and not 0 <= terms.value <= value:
+        errors |= wrong("fee_value", "must be between 0 and the value")
+    elif terms.value is not None and terms.value % currency.minor_unit:
+        errors |= wrong("fee_value", f"must have at most {currency.decimals} decimals")
+    if terms.percent is not None and not 0 <= terms.percent <= FEE_PERCENT_MAX:
+        errors |= wrong("fee_percent", "must be between 0 and 100")
+    return errors
+
+
+def update_errors(order: Order, changes: OrderChanges) -> Errors:
+    """Return what is wrong with changes of an order; a field that may not be changed may be given as it is (E13)."""
+    may_change = changeable(order.status)
+    errors: Errors = {}
+    for name in real_changes(order, changes):
+        if name not in may_change:
+            errors |= wrong(name, f"cannot be changed while the status is {order.status.value}")
+    value = changes.get("value", order.value)
+    found = value_errors(value, fee_terms_after(order, changes), order.currency)
+    if "fee_value" in found and "fee_value" not in changes:
+        found = {name: text for name, text in found.items() if name != "fee_value"}
+        found |= wrong("value", "must not be below the fee value")
+    return {name: text for name, text in found.items() if name in changes} | errors
+
+
+def real_changes(order: Order, changes: OrderChanges) -> list[str]:
+    """Return the fields whose new value is another one."""
+    now: dict[str, object] = {
+        "buyer_id": order.buyer.customer_id if order.buyer else None,
+        "fee_value": order.fee_terms.value,
+        "fee_percent": order.fee_terms.percent,
+    }
+    return [name for name, value in changes.items() if value != now.get(name, getattr(order, name, None))]
+
+
+def fee_terms_after(order: Order, changes: OrderChanges) -> FeeTerms:
+    terms = order.fee_terms
+    return FeeTerms(changes.get("fee_value", terms.value), changes.get("fee_percent", terms.percent))
+
+
+def payin_errors(order: Order, payin: OpenPayin) -> Errors:
+    """Return what is wrong with a payin, its order's status left aside (E15)."""
+    errors: Errors = {}
+    if order.payin_types and payin.type.value not in order.payin_types:
+        errors |= selected("type")
+    if order.payin_intents is not None and order.payins >= order.payin_intents:
+        errors |= wrong("payin_intents", f"allow no more than {order.payin_intents} payins")
+    if payin.type is PayinType.WALLET and payin.wallet_id != (order.buyer.wallet_id if order.buyer else None):
+        errors |= selected("wallet_id")
+    return errors
+
+
+def payout_errors(order: Order, wallet_id: int) -> Errors:
+    """Return what is wrong with a payout: it goes to the seller's wallet in the order's currency."""
+    return {} if wallet_id == order.seller.wallet_id else selected("wallet_id")
+
+
+def reimburse_errors(order: Order, request: Reimburse) -> Errors:
+    """Return what is wrong with a reimbursement, what is left of the hold aside."""
+    errors: Errors = {}
+    if request.amount is not None and request.amount <= 0:
+        errors |= wrong("amount", "must be greater than 0")
+    elif request.amount is not None and request.amount % order.currency.minor_unit:
+        errors |= wrong("amount", f"must have at most {order.currency.decimals} decimals")
+    if request.wallet_id is not None and request.wallet_id != (order.buyer.wallet_id if order.buyer else None):
+        errors |= selected("wallet_id")
+    if request.payin_id is not None and not (order.is_paid and request.payin_id == order.payin_id):
+        errors |= selected("payin_id")
+    return errors
+
+
+def confirm_errors(payin: Payin, amount: int) -> Errors:
+    """Return what is wrong with the amount of a payin that came in: it must be the whole one."""
+    return {} if amount == payin.amount else wrong("amount", "must be the value of the order")
+
+
+def metadata_errors(metadata: dict[str, Json]) -> Errors:
+    """Return what is wrong with the size of an order's metadata."""
+    if len(metadata) > METADATA_KEYS_MAX:
+        return wrong("metadata", f"must not have more than {METADATA_KEYS_MAX} keys")
+    if len(json_text(metadata).encode()) > METADATA_BYTES_MAX:
+        return wrong("metadata", f"must not have more than {METADATA_BYTES_MAX} bytes as JSON")
+    return {}

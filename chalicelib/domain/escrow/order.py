@@ -1,0 +1,378 @@
+"""What the escrow desk keeps: orders, their payins, payouts and refunds, customers, wallets, merchants. Pure values.
+
+Money is integers in base units of the currency's ledger token, times are Unix seconds, ids are counted per instance and
+kind, the worlds sharing the counters. ``metadata`` and ``template`` are JSON objects whose numbers are int or Decimal.
+
+Nothing of an order is changed but through a step (``steps``) from the version that was read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+
+from chalicelib.domain.escrow.lifecycle import Status
+from chalicelib.domain.escrow.money import NO_FEE, Currency, FeeTerms, fee_of
+from chalicelib.domain.ledger.changes import Account
+from chalicelib.domain.ledger.sandbox import is_of_sandbox
+from chalicelib.support.consistency import Inconsistent
+
+Json = None | bool | int | Decimal | str | list["Json"] | dict[str, "Json"]
+
+METADATA_KEYS_MAX = 50
+METADATA_BYTES_MAX = 8 * 1024
+
+
+class World(StrEnum):
+    """Two separate worlds of one instance (E2)."""
+
+    SANDBOX = "sandbox"
+    PRODUCTION = "production"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Whose things a request is about: a merchant's, in one world of an instance."""
+
+    instance: str
+    world: World
+    merchant: str
+
+
+class PayinType(StrEnum):
+    WALLET = "WALLET"
+    BANKWIRE = "BANKWIRE"
+
+
+class PayinStatus(StrEnum):
+    CREATED = "CREATED"
+    CONFIRMED = "CONFIRMED"
+    DENIED = "DENIED"
+    REFUNDED = "REFUNDED"
+    CANCELLED = "CANCELLED"
+
+
+class PayoutStatus(StrEnum):
+    CREATED = "CREATED"
+    CONFIRMED = "CONFIRMED"
+    CANCELLED = "CANCELLED"
+
+
+class RefundStatus(StrEnum):
+    CONFIRMED = "CONFIRMED"
+
+
+PAYOUT_TYPE = "WALLET"
+"""The only one there is (E17)."""
+INSUFFICIENT_FUNDS = "insufficient_funds"
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """A buyer or a seller as an order keeps it. wallet_id: its wallet in the order's currency."""
+
+    customer_id: int
+    uuid: str
+    wallet_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Random tokens in the addresses of an order's pages, each another."""
+
+    buyer: str
+    seller: str
+    qr: str
+
+
+@dataclass(frozen=True, slots=True)
+class Callbacks:
+    """Addresses that a client wants its visitors sent to. Stored, not answered."""
+
+    buyer_confirmed_url: str | None = None
+    buyer_denied_url: str | None = None
+    seller_confirmed_url: str | None = None
+    seller_denied_url: str | None = None
+
+
+NO_CALLBACKS = Callbacks()
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """What a release really moved out of the hold: paid to the seller, fee to the desk."""
+
+    paid: int
+    fee: int
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One escrow payment from a buyer to a seller: its facts, then its state.
+
+    hold: R, what is left of what was paid in; the buyer's account holds it.
+    payin_id, payout_id: of the latest ones; the payin is open while the order is PENDING_PUBLISH, and only then.
+    payins: how many there were. payin_amount: of the confirmed one; refunds do not change it.
+    refunds: how many there were; refund_status: of the latest.
+    blocked_from: where unblocking takes it back to. release_at_s: when a PENDING_RELEASE is due, else None (E22).
+    version: how often it was written, the guard of every write; command: the name of what wrote it last.
+    """
+
+    place: Place
+    order_id: int
+    public_id: str
+    name: str
+    value: int
+    currency: Currency
+    buyer: Party | None
+    seller: Party
+    links: Links
+    created_at_s: int
+    description: str | None = None
+    fee_terms: FeeTerms = NO_FEE
+    is_auto_settle: bool = False
+    tag: str | None = None
+    metadata: Mapping[str, Json] = field(default_factory=dict)
+    template: Mapping[str, Json] = field(default_factory=dict)
+    images: tuple[str, ...] = ()
+    payin_intents: int | None = None
+    payin_types: tuple[str, ...] = ()
+    payin_fallback: tuple[str, ...] = ()
+    callbacks: Callbacks = NO_CALLBACKS
+    status: Status = Status.DRAFT
+    hold: int = 0
+    payins: int = 0
+    payin_id: int | None = None
+    payin_amount: int | None = None
+    payout_id: int | None = None
+    released: Released | None = None
+    refunds: int = 0
+    refund_status: RefundStatus | None = None
+    blocked_from: Status | None = None
+    release_at_s: int | None = None
+    published_at_s: int | None = None
+    accepted_at_s: int | None = None
+    cancelled_at_s: int | None = None
+    validated_at_s: int | None = None
+    released_at_s: int | None = None
+    version: int = 0
+    command: str = ""
+
+    @property
+    def is_paid(self) -> bool:
+        """Whether money was paid in, wherever it is now; a value of 0 is paid alike (E12)."""
+        return self.published_at_s is not None
+
+    @property
+    def fee(self) -> int | None:
+        """The fee: on the value before payment, on R after it, the one taken after release; None: not agreed (E25)."""
+        if not self.fee_terms.is_agreed:
+            return None
+        if self.released is not None:
+            return self.released.fee
+        return fee_of(self.fee_terms, self.hold if self.is_paid else self.value, self.currency)
+
+    @property
+    def payout_amount(self) -> int | None:
+        """What the seller is to get once there is a payout, and what it got after release."""
+        if self.released is not None:
+            return self.released.paid
+        return None if self.payout_id is None else self.hold - (self.fee or 0)
+
+    @property
+    def refund_reference(self) -> str | None:
+        """Of the latest refund."""
+        return refund_reference(self.order_id, self.refunds) if self.refunds else None
+
+    @property
+    def buyer_account(self) -> Account:
+        if self.buyer is None:
+            raise Inconsistent("an order without a buyer moves no money")
+        return self.account_of(self.buyer)
+
+    @property
+    def seller_account(self) -> Account:
+        return self.account_of(self.seller)
+
+    @property
+    def fees_account(self) -> Account:
+        return Account(None, self.currency.asset)
+
+    def account_of(self, party: Party) -> Account:
+        return Account(customer_ref(self.place.world, party.uuid), self.currency.asset)
+
+
+@dataclass(frozen=True, slots=True)
+class Payin:
+    """Money on its way into an order's hold. amount: the order's value when it was opened.
+
+    wallet_id: of a WALLET payin; iban, beneficiary: where a BANKWIRE payin is to be sent. error: why it was denied.
+    link: the token of the order's page for its buyer. buyer, seller: the order's parties when it was
+    confirmed, which they stay: so what was agreed stands in two places (``tallybook verify``).
+    """
+
+    place: Place
+    payin_id: int
+    order_id: int
+    type: PayinType
+    amount: int
+    link: str
+    created_at_s: int
+    wallet_id: int | None = None
+    iban: str | None = None
+    beneficiary: str | None = None
+    status: PayinStatus = PayinStatus.CREATED
+    error: str | None = None
+    confirmed_at_s: int | None = None
+    denied_at_s: int | None = None
+    buyer: Party | None = None
+    seller: Party | None = None
+
+    @property
+    def reference(self) -> str:
+        return f"PI-{self.payin_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Payout:
+    """Money on its way out of an order's hold, to the seller's wallet."""
+
+    place: Place
+    payout_id: int
+    order_id: int
+    wallet_id: int
+    created_at_s: int
+    status: PayoutStatus = PayoutStatus.CREATED
+    confirmed_at_s: int | None = None
+
+    @property
+    def type(self) -> str:
+        return PAYOUT_TYPE
+
+    @property
+    def reference(self) -> str:
+        return f"PO-{self.payout_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """Money that went from an order's hold back to a wallet of its buyer. number: 1 is the order's first."""
+
+    place: Place
+    refund_id: int
+    order_id: int
+    number: int
+    amount: int
+    wallet_id: int
+    created_at_s: int
+    status: RefundStatus = RefundStatus.CONFIRMED
+
+    @property
+    def reference(self) -> str:
+        return refund_reference(self.order_id, self.number)
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """A buyer or seller of a merchant in one world. wallets: the id of its wallet by currency code.
+
+    is_hidden: the merchant's own, made with it: never listed, its wallets are (E18).
+    """
+
+    place: Place
+    customer_id: int
+    uuid: str
+    created_at_s: int
+    name: str | None = None
+    first_name: str | None = None
+    last_name: str | None = None
+    email: str | None = None
+    prefix: str | None = None
+    phone: str | None = None
+    tag: str | None = None
+    metadata: Mapping[str, Json] = field(default_factory=dict)
+    wallets: Mapping[str, int] = field(default_factory=dict)
+    is_hidden: bool = False
+    version: int = 0
+    command: str = ""
+
+    @property
+    def ref(self) -> str:
+        """The customerRef under which the ledger knows it."""
+        return customer_ref(self.place.world, self.uuid)
+
+    def party(self, currency: str) -> Party:
+        """Return it as an order in this currency keeps it. KeyError where it has no wallet in it."""
+        return Party(self.customer_id, self.uuid, self.wallets[currency])
+
+
+@dataclass(frozen=True, slots=True)
+class Wallet:
+    """The view of one ledger account: one customer, one currency. Its balance is read off the ledger."""
+
+    place: Place
+    wallet_id: int
+    uuid: str
+    customer_id: int
+    customer_uuid: str
+    currency: Currency
+    created_at_s: int
+
+    @property
+    def account(self) -> Account:
+        return Account(customer_ref(self.place.world, self.customer_uuid), self.currency.asset)
+
+
+class OtherWorldsAsset(Exception):
+    """A row is about the asset of the other world: it was made before the sandbox had assets of its own (E35)."""
+
+    def __init__(self, thing: str, asset: str) -> None:
+        super().__init__(
+            f"{thing} has the asset {asset}, which is not of its world: these tables were made before the sandbox had "
+            "assets of its own; make them anew"
+        )
+
+
+def refuse_other_worlds_asset(thing: str, world: World, currency: Currency) -> None:
+    """Raise OtherWorldsAsset where a thing's currency is not as its world has it."""
+    if is_of_sandbox(currency.asset) != (world is World.SANDBOX):
+        raise OtherWorldsAsset(thing, currency.asset)
+
+
+@dataclass(frozen=True, slots=True)
+class Merchant:
+    """A platform that owns secret keys of the desk; it sees only its own orders, customers and wallets.
+
+    merchant: its reference in the instance. customers: its own hidden customer in each world, by uuid.
+    """
+
+    instance: str
+    merchant: str
+    base_currency: str
+    customers: Mapping[World, str]
+    created_at_s: int
+
+    def place(self, world: World) -> Place:
+        return Place(self.instance, world, self.merchant)
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many there are of each kind at one place, exactly; the merchant's hidden customer is not counted."""
+
+    orders: int = 0
+    payins: int = 0
+    payouts: int = 0
+    customers: int = 0
+    wallets: int = 0
+
+
+def customer_ref(world: World, uuid: str) -> str:
+    """Return the customerRef under which the ledger knows a customer of the desk."""
+    return f"{world.value}:{uuid}"
+
+
+def refund_reference(order_id: int, number: int) -> str:
+    return f"RF-{order_id}-{number}"

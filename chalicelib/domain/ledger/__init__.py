@@ -1,0 +1,1 @@
+"""The ledger's rules: amounts, changes of accounts, transactions."""

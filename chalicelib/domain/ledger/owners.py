@@ -1,0 +1,49 @@
+"""Names of owners: customers, fee accounts, counters.
+
+An instance is ``inst_`` and letters or digits, so what follows the slash can be anything.
+"""
+
+from __future__ import annotations
+
+from chalicelib.domain.ledger.amounts import Party
+
+
+def book_key(instance: str, book_id: str) -> str:
+    return f"{instance}/{book_id}"
+
+
+def split_book_key(key: str) -> tuple[str, str]:
+    """Return the instance and the book id of a book key."""
+    instance, _, book_id = key.partition("/")
+    return instance, book_id
+
+
+def customer_key(instance: str, customer: str) -> str:
+    """Return the owner of a customer's orders, fills and accounts."""
+    return f"{instance}/customer/{customer}"
+
+
+def owner_key(book: str, party: Party) -> str:
+    """Return the owner of an account that a book moves: a customer, or the book's own fee account (T43)."""
+    instance, book_id = split_book_key(book)
+    return f"{instance}/fees/{book_id}" if party.customer is None else customer_key(instance, party.customer)
+
+
+def desk_fees_key(instance: str) -> str:
+    """Return the owner of the account that takes the fees of an instance's taker desk."""
+    return f"{instance}/fees/taker-desk"
+
+
+def escrow_fees_key(instance: str, world: str) -> str:
+    """Return the owner of the account that takes the fees of an instance's escrow desk in one world."""
+    return f"{instance}/fees/escrow-desk-{world}"
+
+
+def transactions_key(instance: str) -> str:
+    """Return the owner of the list of all credits, debits and transfers of an instance."""
+    return f"{instance}/transactions"
+
+
+def supply_key(instance: str) -> str:
+    """Return the owner of the counters of what was credited less what was debited, one an asset."""
+    return f"{instance}/supply"

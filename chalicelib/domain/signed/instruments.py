@@ -1,0 +1,28 @@
+"""Instruments and quote tokens of a taker desk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """A stock's token in the ledger. address: in lower case. decimals: a whole share is 10**decimals base units."""
+
+    address: str
+    decimals: int
+
+
+@dataclass(frozen=True, slots=True)
+class Instrument:
+    exchange: int
+    ticker: str
+    stock: Stock
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What an instance knows of an order's asset and instrument. stock: None where there is no such instrument."""
+
+    is_quote: bool
+    stock: Stock | None

@@ -1,0 +1,1 @@
+"""Instances, their keys and tokens, rate limits."""

@@ -1,0 +1,94 @@
+"""What the modules of the command line share: how a command is declared, checked by argparse, and printed."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from typing import Any
+
+from chalicelib.domain.tenancy.rate_limit import Allowance
+
+Printed = dict[str, Any]
+Command = Callable[[argparse.Namespace], Printed]
+
+
+class CommandFailed(Exception):
+    """The command changed nothing; the text says why."""
+
+
+def add_group(groups: Any, name: str, text: str) -> Any:
+    """Return a group to which commands can be added: ``tallybook NAME ...``."""
+    return groups.add_parser(name, help=text).add_subparsers(required=True, metavar="COMMAND")
+
+
+def add_command(group: Any, name: str, command: Command, text: str) -> argparse.ArgumentParser:
+    """Return the parser of a new command, which prints its answer line by line or, with ``--json``, as one object."""
+    parser: argparse.ArgumentParser = group.add_parser(name, help=text)
+    parser.set_defaults(command=command, lines=lines)
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    return parser
+
+
+def lines(printed: Printed) -> Iterator[str]:
+    """Yield what people read of a command that has no words of its own for it."""
+    for name, value in printed.items():
+        yield f"{name}: {value if isinstance(value, str) else json.dumps(value)}"
+
+
+def pattern(expression: str, meaning: str) -> Callable[[str], str]:
+    """Return an argument type: texts that match as a whole. meaning: what is told of others."""
+
+    def accept(text: str) -> str:
+        if not re.fullmatch(expression, text):
+            raise argparse.ArgumentTypeError(meaning)
+        return text
+
+    return accept
+
+
+def count(text: str) -> int:
+    """Return a whole number of up to nine digits."""
+    return int(pattern(r"[0-9]{1,9}", "must be a whole number")(text))
+
+
+def whole(least: int, most: int) -> Callable[[str], int]:
+    """Return an argument type: whole numbers within bounds."""
+
+    def accept(text: str) -> int:
+        number = count(text)
+        if not least <= number <= most:
+            raise argparse.ArgumentTypeError(f"must be {least} to {most}")
+        return number
+
+    return accept
+
+
+def per_1000_s(text: str) -> int:
+    """Return a number a second as one in a thousand seconds; 0 stands for no limit."""
+    rate = pattern(r"[0-9]{1,6}(\.[0-9]{1,3})?", "must be a number, with three decimals at most")
+    return int(Decimal(rate(text)) * 1000)
+
+
+def allowance(usual: Allowance, at_once: int, refill_per_1000_s: int, per_day: int = 0) -> Allowance:
+    """Return how often somebody may come; 0 at once, or 0 in a time, is no limit to either, for they are one."""
+    if not at_once or not refill_per_1000_s:
+        return Allowance(0, refill_per_1000_s or usual.refill_per_1000_s, per_day)
+    return Allowance(at_once, refill_per_1000_s, per_day)
+
+
+def asset(text: str) -> str:
+    """Return a token address in lower case."""
+    return pattern(r"0x[a-fA-F0-9]{40}", "must be 0x and 40 hexadecimal digits")(text).lower()
+
+
+def amount(text: str) -> int:
+    """Return an amount above 0, in base units."""
+    return int(pattern(r"[1-9][0-9]{0,37}", "must be base units: 1 to 38 digits, above 0")(text))
+
+
+def amount_or_zero(text: str) -> int:
+    """Return an amount, in base units."""
+    return int(pattern(r"0|[1-9][0-9]{0,37}", "must be base units: 1 to 38 digits")(text))

@@ -1,0 +1,255 @@
+"""The operator's commands for the escrow desk: its settings and currencies, merchants, and keys.
+
+A key is printed by the command that makes it and nowhere else; what is stored is its digest, by which the other
+commands name it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from chalicelib import wiring
+from chalicelib.domain.escrow.keys import KEY_ALLOWANCE, EscrowKey, key_id_of, prefix_of
+from chalicelib.domain.escrow.money import MAJOR_UNIT_DECIMALS, Currency
+from chalicelib.domain.escrow.order import Merchant, World
+from chalicelib.domain.escrow.settings import RELEASE_DELAY_SECONDS_MAX, DeskSettings
+from chalicelib.ops.cli.arguments import (
+    Command,
+    CommandFailed,
+    Printed,
+    add_command,
+    add_group,
+    allowance,
+    asset,
+    count,
+    pattern,
+)
+from chalicelib.ops.cli.tenants import tenants
+from chalicelib.services.escrow.desk import EscrowDesk
+from chalicelib.support.clock import iso, now_s
+from chalicelib.tables.escrow_keys import EscrowKeys
+from chalicelib.tables.escrow_settings import EscrowDesks
+from chalicelib.tables.tokens import Tokens
+
+CURRENCY_DECIMALS_MAX = 4
+KEY_BYTES = 20
+_MERCHANT = pattern(r"[A-Za-z0-9_-]{1,40}", "must be 1 to 40 letters, digits, _ or -")
+_CURRENCY = pattern(r"[A-Z]{3}", "must be three capital letters, as in EUR (ISO 4217)")
+_URL = pattern(r"https?://[^\s/]+(/[^\s]*[^\s/])?", "must be an http or https URL without a slash at its end")
+_LINE = pattern(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,140}", "must be 1 to 140 characters without control characters")
+_KEY_ID = pattern(r"[0-9a-f]{64}", "must be 64 hexadecimal digits, as escrow-key list shows them")
+
+
+def add_commands(groups: Any) -> None:
+    """Add the groups ``escrow-desk``, ``merchant`` and ``escrow-key`` to the command line."""
+    _add_desk_commands(add_group(groups, "escrow-desk", "an instance's escrow desk"))
+    _add_merchant_commands(add_group(groups, "merchant", "merchants of the escrow desk"))
+    _add_key_commands(add_group(groups, "escrow-key", "keys of the escrow desk"))
+
+
+def _add_desk_commands(group: Any) -> None:
+    command = add_command(group, "settings", _settings, "show the settings; those that are given are changed first")
+    _add_instance(command)
+    command.add_argument(
+        "--release-delay-seconds", type=_delay, help="between a validation and its release, 0 for both in one call (0)"
+    )
+    command.add_argument("--public-base-url", type=_URL, help="in front of an order's links")
+    command.add_argument("--iban", type=_LINE, help="where bank-wire payins are to be sent")
+    command.add_argument("--beneficiary", type=_LINE, help="and to whom")
+    command = add_command(group, "currency", _currency, "enable a currency: a registered token with 18 decimals")
+    _add_instance(command)
+    command.add_argument("code", metavar="CODE", type=_CURRENCY, help="as in EUR")
+    command.add_argument("--token-address", type=asset, required=True)
+    command.add_argument("--decimals", type=count, help="of its minor unit (as ISO 4217 has it: EUR 2, JPY 0, KWD 3)")
+
+
+def _add_merchant_commands(group: Any) -> None:
+    command = add_command(group, "create", _create_merchant, "make a merchant, with its own wallets in both worlds")
+    _add_instance(command)
+    command.add_argument("merchant", metavar="MERCHANT", type=_MERCHANT, help="its reference in the instance")
+    command.add_argument("--base-currency", type=_CURRENCY, required=True, help="of orders that name none")
+    command = add_command(group, "list", _list_merchants, "list an instance's merchants")
+    _add_instance(command)
+    command.set_defaults(lines=_merchant_lines)
+
+
+def _add_key_commands(group: Any) -> None:
+    command = add_command(group, "create", _create_key, "make a key; it is printed this once")
+    command.add_argument("--instance", required=True)
+    whose = command.add_mutually_exclusive_group(required=True)
+    whose.add_argument("--merchant", type=_MERCHANT, help="whose orders, customers and wallets it is for")
+    whose.add_argument("--operator", action="store_true", help="for the operator's routes, on all merchants' things")
+    command.add_argument("--world", choices=[world.value for world in World], required=True)
+    command.add_argument("--read-only", action="store_true", help="for GET alone")
+    command.add_argument(
+        "--burst", type=count, default=KEY_ALLOWANCE.bucket, help="requests that may come at once, 0 for no limit (60)"
+    )
+    text = "how fast they are granted again, 0 for no limit (300)"
+    command.add_argument("--per-minute", type=_per_minute, default=300, help=text)
+    command = add_command(group, "list", _list_keys, "list an instance's keys by their digests")
+    _add_instance(command)
+    command.set_defaults(lines=_key_lines)
+    for word, is_enabled, text in (
+        ("enable", True, "let a key in again"),
+        ("disable", False, "let a key in no more, until it is enabled"),
+    ):
+        _add_key(add_command(group, word, _switch(is_enabled=is_enabled), text))
+    _add_key(add_command(group, "delete", _delete, "forget a key for good"))
+
+
+def _add_instance(command: argparse.ArgumentParser) -> None:
+    command.add_argument("instance", metavar="INSTANCE", help="as in inst_demo0001")
+
+
+def _add_key(command: argparse.ArgumentParser) -> None:
+    command.add_argument("key_id", metavar="KEY_ID", type=_KEY_ID, help="as escrow-key list shows it")
+
+
+def _delay(text: str) -> int:
+    seconds = count(text)
+    if seconds > RELEASE_DELAY_SECONDS_MAX:
+        raise argparse.ArgumentTypeError(f"must be {RELEASE_DELAY_SECONDS_MAX} seconds at most")
+    return seconds
+
+
+def _per_minute(text: str) -> int:
+    return int(pattern(r"[0-9]{1,6}", "must be a whole number")(text))
+
+
+def _settings(options: argparse.Namespace) -> Printed:
+    instance = tenants().get(options.instance).instance
+    names = ("release_delay_seconds", "public_base_url", "iban", "beneficiary")
+    given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    desks = EscrowDesks(wiring.database())
+    if not given:
+        return _shown_settings(instance, desks.settings(instance))
+    return _shown_settings(instance, desks.change(instance, lambda settings: replace(settings, **given)))
+
+
+def _currency(options: argparse.Namespace) -> Printed:
+    instance = tenants().get(options.instance).instance
+    token = Tokens(wiring.database()).get(instance, options.token_address)
+    if token is None or not token.is_active:
+        raise CommandFailed(f"no such token, register it first (tallybook token create): {options.token_address}")
+    if token.decimals != MAJOR_UNIT_DECIMALS:
+        raise CommandFailed(f"a currency's token has {MAJOR_UNIT_DECIMALS} decimals, this one has {token.decimals}")
+    if options.decimals is not None and options.decimals > CURRENCY_DECIMALS_MAX:
+        raise CommandFailed(f"decimals must be 0 to {CURRENCY_DECIMALS_MAX}")
+
+    def with_currency(settings: DeskSettings) -> DeskSettings:
+        known, decimals = settings.currency(options.code, World.PRODUCTION), options.decimals
+        if decimals is None:
+            decimals = iso_decimals(options.code) if known is None else known.decimals
+        return settings.with_currency(Currency(options.code, decimals, token.address), instance)
+
+    return _shown_settings(instance, EscrowDesks(wiring.database()).change(instance, with_currency))
+
+
+def iso_decimals(code: str) -> int:
+    """Return how many decimals a currency's minor unit has (E33). Raises CommandFailed where ISO 4217 does not say."""
+    from iso4217 import raw_table  # a table of 50 KB, for this command alone
+
+    minor_unit = str(raw_table.get(code, {}).get("CcyMnrUnts"))
+    if not minor_unit.isdecimal():
+        raise CommandFailed(f"ISO 4217 has no minor unit for {code}: give --decimals")
+    return int(minor_unit)
+
+
+def _create_merchant(options: argparse.Namespace) -> Printed:
+    instance = tenants().get(options.instance).instance
+    desk = EscrowDesk(wiring.database(), now_s)
+    return _shown_merchant(desk.create_merchant(instance, options.merchant, options.base_currency))
+
+
+def _list_merchants(options: argparse.Namespace) -> Printed:
+    instance = tenants().get(options.instance).instance
+    return {"merchants": list(map(_shown_merchant, EscrowDesks(wiring.database()).merchants(instance)))}
+
+
+def _create_key(options: argparse.Namespace) -> Printed:
+    instance = tenants().get(options.instance).instance
+    if options.merchant is not None:
+        EscrowDesks(wiring.database()).merchant(instance, options.merchant)
+    world = World(options.world)
+    key = prefix_of(world, is_operators=options.operator) + secrets.token_hex(KEY_BYTES)
+    made = EscrowKey(
+        key_id=key_id_of(key),
+        instance=instance,
+        world=world,
+        merchant=options.merchant,
+        made_s=now_s(),
+        allowance=allowance(KEY_ALLOWANCE, options.burst, options.per_minute * 1000 // 60),
+        is_read_only=options.read_only,
+    )
+    EscrowKeys(wiring.database()).create(made)
+    return _shown_key(made) | {"key": key}
+
+
+def _list_keys(options: argparse.Namespace) -> Printed:
+    instance = tenants().get(options.instance).instance
+    return {"keys": list(map(_shown_key, EscrowKeys(wiring.database()).of_instance(instance)))}
+
+
+def _switch(*, is_enabled: bool) -> Command:
+    return lambda options: _shown_key(EscrowKeys(wiring.database()).switch(options.key_id, is_enabled=is_enabled))
+
+
+def _delete(options: argparse.Namespace) -> Printed:
+    return _shown_key(EscrowKeys(wiring.database()).delete(options.key_id))
+
+
+def _shown_settings(instance: str, settings: DeskSettings) -> Printed:
+    return {
+        "instance": instance,
+        "currencies": [
+            {"code": currency.code, "decimals": currency.decimals, "token_address": currency.asset}
+            for currency in settings.currencies
+        ],
+        "release_delay_seconds": settings.release_delay_seconds,
+        "public_base_url": settings.public_base_url,
+        "iban": settings.iban,
+        "beneficiary": settings.beneficiary,
+    }
+
+
+def _shown_merchant(merchant: Merchant) -> Printed:
+    return {
+        "instance": merchant.instance,
+        "merchant": merchant.merchant,
+        "base_currency": merchant.base_currency,
+        "made_at": iso(merchant.created_at_s * 1000),
+    }
+
+
+def _merchant_lines(printed: Printed) -> Iterator[str]:
+    """Yield a line a merchant, for people."""
+    for merchant in printed["merchants"]:
+        yield f"{merchant['merchant']}: {merchant['base_currency']}, since {merchant['made_at']}"
+
+
+def _shown_key(key: EscrowKey) -> Printed:
+    return {
+        "instance": key.instance,
+        "key_id": key.key_id,
+        "merchant": key.merchant,
+        "world": key.world.value,
+        "is_operators": key.is_operators,
+        "is_enabled": key.is_enabled,
+        "is_read_only": key.is_read_only,
+        "burst": key.allowance.bucket,
+        "per_minute": key.allowance.refill_per_1000_s * 60 // 1000,
+        "made_at": iso(key.made_s * 1000),
+    }
+
+
+def _key_lines(printed: Printed) -> Iterator[str]:
+    """Yield a line a key, for people."""
+    for key in printed["keys"]:
+        whose = "operator" if key["is_operators"] else key["merchant"]
+        state = ("enabled" if key["is_enabled"] else "disabled") + (", read-only" if key["is_read_only"] else "")
+        rate = f"{key['burst']} at once, {key['per_minute']} a minute" if key["burst"] else "no rate limit"
+        yield f"{key['key_id']}: {whose} {key['world']} {state}, {rate}, since {key['made_at']}"

@@ -1,0 +1,156 @@
+"""Order rows and fills as they stand in the tables, compared with what the journals give.
+
+Rows come in any order; the disagreement that is told is that of the earliest journal entry. An agreeing row is taken
+off what is expected, so what is left at the end is missing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Set
+
+from chalicelib.domain.books.vocabulary import OrderStatus, PlaceOrder
+from chalicelib.domain.ledger.owners import book_key
+from chalicelib.services.books.findings import Disagreement, beyond, difference
+from chalicelib.services.books.fold import BookFold, ExpectedRows, RowKey
+from chalicelib.support.clock import iso
+from chalicelib.support.ids import time_of
+from chalicelib.tables.dynamodb import Row
+from chalicelib.tables.external_ids import is_name, name_row
+from chalicelib.tables.fills import row_of
+from chalicelib.tables.orders import admitted_row
+
+UNDECIDED_MS_MAX = 86_400_000
+QUEUED_CANCEL = "cancel"
+"""The attribute of an order row that admission writes after the row: no entry tells of it."""
+
+
+class RowCheck:
+    """folds: every book of the instances looked at. compared: those of them whose rows are compared."""
+
+    def __init__(self, expected: ExpectedRows, folds: Mapping[str, BookFold], compared: Set[str]) -> None:
+        self._expected = expected
+        self._folds = folds
+        self._compared = compared
+        self._first: tuple[int, str, Disagreement] | None = None
+        self.orders: Counter[str] = Counter()
+        """Agreeing rows by book; ``fills`` too."""
+        self.fills: Counter[str] = Counter()
+        self._names: dict[RowKey, Row] = {}
+        """Names as they stand in the table, and as the order rows there give them."""
+        self._named: dict[RowKey, Row] = {}
+        self.undecided: list[tuple[str, Row]] = []
+        """Rows of orders whose turn has not come, with their book; of every book of the instances."""
+        self._waiting: list[tuple[str, Row]] = []
+        """Rows of live orders that wait to be decided, or for their cancel, likewise."""
+
+    def order(self, row: Row) -> None:
+        """Compare one order row, or keep a name that an order has (R31) for the end."""
+        owner, order_id, shown = row["owner"], row["order_id"], row.get("sequence")
+        if is_name(row):
+            self._names[owner, order_id] = row
+            return
+        if "live" in row and (row.get("sequence") is None or QUEUED_CANCEL in row):
+            self._waiting.append((_book_of(row), row))
+        if "external_id" in row:
+            name = name_row(owner, row["external_id"], order_id)
+            self._named[owner, name["order_id"]] = name
+        where = f"order row {order_id} of {owner}"
+        if not isinstance(row.get(QUEUED_CANCEL, ""), str):
+            self._note(0, Disagreement(f"{where}, {QUEUED_CANCEL}", "a command's id", repr(row[QUEUED_CANCEL])))
+        expected = self._expected.orders.pop((owner, order_id), None)
+        if expected is not None:
+            should = expected.row(owner, self._expected.refused_cancels.get((owner, order_id)))
+            found = {name: value for name, value in row.items() if name != QUEUED_CANCEL}
+            differs = difference(where, should, found, self._folds[expected.book].head)
+            self._note(expected.sequence, differs)
+            self.orders[expected.book] += differs is None
+            return
+        book = _book_of(row)
+        fold = self._folds.get(book)
+        if fold is None:
+            self._note(0, Disagreement(f"{where}, book_id", "a book that there is", book))
+        elif shown is None and order_id not in fold.decided:
+            self.undecided.append((book, row))
+        elif book in self._compared:
+            claimed = f"a row that shows entry {shown}"
+            unknown = Disagreement(where, "no row: the journal accepts no such order of this owner", claimed)
+            self._note(_sequence(shown), beyond(f"{where}, sequence", shown, fold.head) or unknown)
+
+    def undecided_order(self, row: Row, placed: PlaceOrder | None) -> None:
+        """Compare the row of an undecided order with its command; placed: None where the inbox has it no more."""
+        owner, order_id, book = row["owner"], row["order_id"], _book_of(row)
+        found = {name: value for name, value in row.items() if name != QUEUED_CANCEL}
+        if placed is not None:
+            should = admitted_row(owner, row["book_id"], placed)
+        else:
+            should = found | {"live": order_id, "filled": 0, "status": OrderStatus.OPEN.value}
+        refused_cancel = self._expected.refused_cancels.get((owner, order_id))
+        if refused_cancel is not None:
+            should["cancel_refused"] = refused_cancel
+        if book in self._compared:
+            where = f"row of the undecided order {order_id} of {owner}"
+            self._note(0, difference(where, should, found, self._folds[book].head))
+
+    def overdue(self, now_ms: int) -> Disagreement | None:
+        """Return an order of the compared books that waits for more than a day, or whose cancel does (T64)."""
+        for book, row in self._waiting:
+            for command in _waited_for(row) if book in self._compared else ():
+                at_ms = time_of(command)
+                if at_ms < now_ms - UNDECIDED_MS_MAX:
+                    where = f"order {row['order_id']} of {row['owner']}, command {command}"
+                    return Disagreement(where, "decided within a day", f"undecided since {iso(at_ms)}")
+        return None
+
+    def fill(self, row: Row) -> None:
+        """Compare one fill."""
+        owner, name, shown = row["owner"], row["fill"], row.get("sequence")
+        where = f"fill {name} of {owner}"
+        expected = self._expected.fills.pop((owner, name), None)
+        if expected is not None:
+            differs = difference(where, row_of(expected.fill), row, self._folds[expected.book].head)
+            self._note(expected.fill.sequence, differs)
+            self.fills[expected.book] += differs is None
+            return
+        book = _book_of(row)
+        fold = self._folds.get(book)
+        if fold is None:
+            self._note(0, Disagreement(f"{where}, book_id", "a book that there is", book))
+        elif book in self._compared:
+            unknown = Disagreement(where, "no fill: the journal has no such trade", f"one of entry {shown}")
+            self._note(_sequence(shown), beyond(f"{where}, sequence", shown, fold.head) or unknown)
+
+    def first(self) -> Disagreement | None:
+        """Return the disagreement of the earliest entry, after all rows were compared."""
+        for (owner, order_id), order in self._expected.orders.items():
+            found = "no row"
+            self._note(order.sequence, Disagreement(f"order row {order_id} of {owner}", "the row", found))
+        for (owner, name), fill in self._expected.fills.items():
+            self._note(fill.fill.sequence, Disagreement(f"fill {name} of {owner}", "the fill", "no row"))
+        for owner, name in sorted({*self._names, *self._named}):
+            expected, stands = self._named.get((owner, name), {}), self._names.get((owner, name), {})
+            self._note(0, difference(f"name {name} of {owner}", expected, stands, 0))
+        return None if self._first is None else self._first[2]
+
+    def _note(self, sequence: int, disagreement: Disagreement | None) -> None:
+        if disagreement is None:
+            return
+        place = sequence, disagreement.where
+        if self._first is None or place < self._first[:2]:
+            self._first = (*place, disagreement)
+
+
+def _waited_for(row: Row) -> Iterator[str]:
+    """Yield the ids of the commands that an order's row waits for."""
+    if row.get("sequence") is None:
+        yield str(row["order_id"])
+    if QUEUED_CANCEL in row and "cancel_refused" not in row:
+        yield str(row[QUEUED_CANCEL])
+
+
+def _book_of(row: Row) -> str:
+    return book_key(row["owner"].partition("/")[0], str(row.get("book_id")))
+
+
+def _sequence(shown: object) -> int:
+    return shown if isinstance(shown, int) else 0

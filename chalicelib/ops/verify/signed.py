@@ -1,0 +1,271 @@
+"""Signed orders, their fills and what their takers see, compared with each other and with the ledger.
+
+No journal stands behind them, but each fact stands in several places, written in one transaction: a fill under its
+order, under its taker and as transactions; what is filled and held of an order in its row and in its fills. From the
+orders and their fills every other row is worked out anew, and must stand there so; no other may.
+
+Memory: about 5 KB for each order with a fill.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
+from dataclasses import dataclass, field
+
+from chalicelib.domain.ledger.changes import Leg
+from chalicelib.domain.ledger.owners import customer_key
+from chalicelib.domain.ledger.transactions import TransactionType
+from chalicelib.domain.signed.lifecycle import CANCEL_REQUESTED_NOTES, FINAL, Status
+from chalicelib.domain.signed.order import DECIMALS_MAX, NOTHING, Charge, Hold, amount_of, customer_of, fill_id_of
+from chalicelib.domain.signed.settings import FEE_BPS_MAX
+from chalicelib.domain.signed.settlement import legs_of
+from chalicelib.domain.signed.stored import UNFINISHED_TAKERS_MAX, Fill, StoredOrder
+from chalicelib.services.books.findings import UNREADABLE, Disagreement, difference, typed
+from chalicelib.tables.dynamodb import Row
+from chalicelib.tables.signed_rows import (
+    ORDER,
+    count_key,
+    fill_of,
+    fill_rows,
+    filled_row,
+    locked_row,
+    nonce_row,
+    order_of,
+    order_owner,
+    row_of,
+    seen_key,
+    unfinished_row,
+)
+
+Account = tuple[str, str]
+RowKey = tuple[str, str]
+"""Owner and entry."""
+Legs = Mapping[tuple[str, str], list[Leg]]
+"""By instance and reference, the transactions of fills as the ledger lists them."""
+_HASH = re.compile(r"0x[0-9a-f]{64}")
+_WITH_FILLS = {Status.PARTIALLY_FILLED, Status.FILLED}
+_WITHOUT_FILLS = {Status.PENDING, Status.LOCKED, Status.REJECTED}
+_MAY_BE_LOCKED = {Status.LOCKED, Status.PARTIALLY_FILLED, Status.FILLED}
+
+
+@dataclass(slots=True)
+class SignedCheck:
+    """The table as read. versions: of each order's row, by owner; they tell whether anything has changed since."""
+
+    versions: dict[str, object] = field(default_factory=dict)
+    orders: dict[str, StoredOrder] = field(default_factory=dict)
+    fills: dict[str, list[Fill]] = field(default_factory=lambda: defaultdict(list))
+    _rows: dict[RowKey, Row] = field(default_factory=dict)
+
+    def add(self, row: Row) -> Disagreement | None:
+        """Take a row in, or say that it cannot be read."""
+        owner, entry = row["owner"], row["entry"]
+        self._rows[owner, entry] = row
+        try:
+            if not isinstance(row.get("reference_id"), str | None):
+                raise TypeError(f"reference_id: {row['reference_id']!r}")
+            if entry == ORDER:
+                self.versions[owner] = row.get("version")
+                self.orders[owner] = _typed_order(order_of(row))
+            elif "/signed/" in owner:
+                self.fills[owner].append(typed(fill_of(row)))
+        except UNREADABLE as error:
+            return Disagreement(_where(owner, entry), "a row that can be read", repr(error))
+        return None
+
+    def holds(self) -> Iterator[tuple[Account, int]]:
+        """Yield what accounts hold for orders, zeros left out."""
+        for stored in self.orders.values():
+            owner = customer_key(stored.instance, customer_of(stored.order.maker))
+            hold = stored.state.hold
+            for asset, amount in ((customer_of(stored.order.asset), hold.quote), (stored.stock, hold.stock)):
+                if amount:
+                    yield (owner, asset), amount
+
+    def disagreements(self, legs: Legs) -> Iterator[Disagreement]:
+        """Yield where rows do not agree: orders with their fills first, then all rows, then the ledger."""
+        for owner, stored in sorted(self.orders.items()):
+            yield from _state(stored, self.fills.get(owner, []))
+            for fill in self.fills.get(owner, []):
+                yield from _facts(stored, fill)
+        yield from self._rows_that_differ()
+        yield from self._legs_that_differ(legs)
+
+    def _rows_that_differ(self) -> Iterator[Disagreement]:
+        unclaimed = set(self._rows)
+        for expected in self._expected():
+            key = _key(expected)
+            unclaimed.discard(key)
+            found = self._rows.get(key)
+            differs = (
+                Disagreement(_where(*key), "the row", "no row")
+                if found is None
+                else difference(_where(*key), expected, found, 0)
+            )
+            if differs is not None:
+                yield differs
+        for key in sorted(unclaimed):
+            yield Disagreement(_where(*key), "no row: no order and no fill tells of it", "a row")
+
+    def _expected(self) -> Iterator[Row]:
+        """Yield every row that must stand there: those of each order, then the counts of each taker."""
+        counts: dict[RowKey, Row] = {}
+        for owner, stored in sorted(self.orders.items()):
+            yield from self._expected_of(owner, stored)
+            fills = self.fills.get(owner, [])
+            for taker, number in Counter(customer_of(fill.taker) for fill in fills).items():
+                key = count_key(stored.instance, taker)
+                count = counts.setdefault(_key(key), key | {"filled_orders": 0, "fills": 0})
+                count["filled_orders"] += 1
+                count["fills"] += number
+        yield from counts.values()
+
+    def _expected_of(self, owner: str, stored: StoredOrder) -> Iterator[Row]:
+        """Yield the rows that an order with these fills has; latest references are taken at their word."""
+        fills = self.fills.get(owner, [])
+        yield row_of(stored)
+        yield nonce_row(stored)
+        takers: dict[str, list[Fill]] = defaultdict(list)
+        for fill in fills:
+            yield from fill_rows(stored, fill)
+            takers[customer_of(fill.taker)].append(fill)
+        for taker, own in takers.items():
+            yield filled_row(stored, own[0]) | self._latest(seen_key(stored.instance, taker, stored, "filled"), own)
+            if stored.state.status not in FINAL or self._may_stay(stored, taker, takers):
+                yield unfinished_row(stored, taker)
+        lock = stored.state.lock
+        if lock is not None and stored.state.status not in FINAL and customer_of(lock.taker) not in takers:
+            found = self._rows.get(_key(seen_key(stored.instance, lock.taker, stored, "locked")), {})
+            yield locked_row(stored, lock.taker, found.get("reference_id"), lock.expires_at_s)
+
+    def _may_stay(self, stored: StoredOrder, taker: str, takers: Sized) -> bool:
+        """Tell whether the taker has an unfinished row of an order that has ended and had more takers than it names."""
+        key = seen_key(stored.instance, taker, stored, "unfinished")
+        return len(takers) > UNFINISHED_TAKERS_MAX and _key(key) in self._rows
+
+    def _latest(self, key: Row, own: list[Fill]) -> Row:
+        """Return the reference and the transaction hash that a taker gave last, as far as its fills do not tell."""
+        found = self._rows.get(_key(key), {})
+        given = {fill.tx_hash for fill in own if fill.tx_hash is not None}
+        tx_hash = found.get("tx_hash")
+        is_one_of_them = tx_hash in given if given else tx_hash is None
+        return {
+            "reference_id": found.get("reference_id") or own[0].reference_id,
+            "tx_hash": tx_hash if is_one_of_them else next(iter(sorted(given)), None),
+        }
+
+    def _legs_that_differ(self, legs: Legs) -> Iterator[Disagreement]:
+        """Yield what the ledger lacks of a fill, or has of none. Transfers asked for have any reference."""
+        unclaimed = dict(legs)
+        for owner, fill in ((owner, fill) for owner, fills in sorted(self.fills.items()) for fill in fills):
+            stored = self.orders.get(owner)
+            if stored is None or not stored.settles:
+                continue
+            where = f"transactions of fill {fill.fill_id} of {stored.instance}"
+            expected = Counter(legs_of(stored.order, stored.stock, fill.taker, _charge(fill)))
+            found = Counter(unclaimed.pop((stored.instance, fill.fill_id), []))
+            for leg in sorted((expected - found).elements(), key=str):
+                yield Disagreement(where, _text(leg), "no such transaction")
+            yield from _not_of_a_fill(where, (found - expected).elements())
+        for (instance, reference), found_legs in sorted(unclaimed.items()):
+            yield from _not_of_a_fill(f"transactions of fill {reference} of {instance}", found_legs)
+
+
+def _not_of_a_fill(where: str, legs: Iterable[Leg]) -> Iterator[Disagreement]:
+    for leg in legs:
+        if leg.kind is not TransactionType.TRANSFER:
+            yield Disagreement(where, "no such transaction: the fill moves no such thing", _text(leg))
+
+
+def _state(stored: StoredOrder, fills: Sequence[Fill]) -> Iterator[Disagreement]:
+    """Yield where an order's state is not what its fills leave of it."""
+    where, order, state = _where(order_owner(stored.instance, stored.order_id), ORDER), stored.order, stored.state
+    filled, hold = 0, order.hold(stored.stock_decimals)
+    for fill in fills:
+        filled += fill.quantity
+        hold = hold - order.taken_by(_charge(fill))
+    if state.filled != filled:
+        yield Disagreement(f"{where}, filled", str(filled), str(state.filled))
+    if state.fills not in (None, len(fills)):
+        yield Disagreement(f"{where}, fills", str(len(fills)), str(state.fills))
+    yield from _unfinished_takers(where, stored, fills)
+    expected = hold if stored.settles and state.status not in FINAL else NOTHING
+    if state.hold != expected:
+        yield Disagreement(f"{where}, hold", _held(expected), _held(state.hold))
+    asked_for_in_notes = state.notes == CANCEL_REQUESTED_NOTES
+    faults = {
+        "filled": (state.status is Status.FILLED) != (filled == order.quantity),
+        "with fills": state.status in _WITH_FILLS and not filled,
+        "without fills": state.status in _WITHOUT_FILLS and filled > 0,
+        "without a lock": state.lock is not None and state.status not in _MAY_BE_LOCKED,
+        "locked": state.lock is None and state.status is Status.LOCKED,
+        "asked for as its notes say": state.status not in FINAL and asked_for_in_notes != state.is_cancel_requested,
+        "locked, or with no cancel request": state.is_cancel_requested and (not state.lock or state.status in FINAL),
+    }
+    for expectation, is_wrong in faults.items():
+        if is_wrong:
+            found = f"{state.status.value}, {filled} of {order.quantity} filled, lock {state.lock}"
+            yield Disagreement(f"{where}, status", f"an order that is {expectation}", found)
+
+
+def _unfinished_takers(where: str, stored: StoredOrder, fills: Iterable[Fill]) -> Iterator[Disagreement]:
+    """Yield where an order does not name its takers, once each, as long as it is live and has room for them."""
+    takers = {customer_of(fill.taker) for fill in fills} if stored.state.status not in FINAL else set()
+    named, number = set(stored.unfinished_takers), min(len(takers), UNFINISHED_TAKERS_MAX)
+    if not named <= takers or not len(named) == len(stored.unfinished_takers) == number:
+        expected = f"{number} of {sorted(takers)}"
+        yield Disagreement(f"{where}, unfinished takers", expected, str(list(stored.unfinished_takers)))
+
+
+def _facts(stored: StoredOrder, fill: Fill) -> Iterator[Disagreement]:
+    """Yield where a fill is not what its order and its quantity make of it."""
+    order = stored.order
+    allowance = order.allowance_of(fill.quantity)
+    amount = amount_of(order.price, fill.quantity, stored.stock_decimals)
+    asked = fill.asked_incentive
+    expected = {
+        "fill_id": fill_id_of(stored.order_hash, fill.reference_id),
+        "order_id": stored.order_id,
+        "order_hash": stored.order_hash,
+        "amount": amount,
+        "incentive": allowance if asked is None else min(max(asked, 0), allowance),
+        "fee": min(max(fill.fee, 0), amount * FEE_BPS_MAX // 10_000),
+    }
+    found = {name: getattr(fill, name) for name in expected}
+    where = _where(order_owner(stored.instance, stored.order_id), f"fill/{fill.reference_id}")
+    differs = difference(where, expected, found, 0)
+    if differs is not None:
+        yield differs
+
+
+def _typed_order(stored: StoredOrder) -> StoredOrder:
+    typed(stored)
+    if not all(isinstance(taker, str) for taker in stored.unfinished_takers):
+        raise TypeError(f"unfinished_takers: {stored.unfinished_takers!r}")
+    if stored.order.quantity < 1 or not _HASH.fullmatch(stored.order_hash):
+        raise ValueError(f"{stored.order.quantity} of {stored.order_hash}")
+    if not 0 <= stored.stock_decimals <= DECIMALS_MAX:
+        raise ValueError(f"stock_decimals: {stored.stock_decimals}")
+    return stored
+
+
+def _charge(fill: Fill) -> Charge:
+    return Charge(fill.quantity, fill.amount, fill.incentive, fill.fee)
+
+
+def _key(row: Row) -> RowKey:
+    return row["owner"], row["entry"]
+
+
+def _where(owner: str, entry: str) -> str:
+    return f"signed orders, {owner} {entry}"
+
+
+def _held(hold: Hold) -> str:
+    return f"{hold.quote} of the quote token, {hold.stock} of the stock"
+
+
+def _text(leg: Leg) -> str:
+    return f"{leg.kind.value} of {leg.amount} {leg.asset} from {leg.source} to {leg.target}"

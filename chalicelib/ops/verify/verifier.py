@@ -1,0 +1,341 @@
+"""Reads books and all that is derived from them, signed orders and escrow orders, and proves that they agree.
+
+Writes nothing.
+
+Accounts are read first, journals next, rows last; a disagreement counts when nothing moved since the accounts were
+read, or when the next reading shows the same one. Anything else is a book at work: it is read again, a few times.
+
+One reading goes through the tables of accounts, orders, fills, signed orders, escrow orders and outbox once, whole, and
+through the journals of all books of the instances looked at: all of an instance's desks share its accounts. Memory: see
+``fold``, ``signed`` and ``escrow``, plus the accounts.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+from chalicelib.domain.books.candles import Period
+from chalicelib.domain.books.config import BookConfig
+from chalicelib.domain.books.journal import JournalEntry
+from chalicelib.domain.books.snapshot import BrokenSnapshot
+from chalicelib.domain.books.vocabulary import PlaceOrder
+from chalicelib.domain.ledger.amounts import Side, hold_of_limit
+from chalicelib.ops.verify.escrow import EscrowCheck
+from chalicelib.ops.verify.money import Holds, Ledger, instance_of, money_disagreements
+from chalicelib.ops.verify.naming import decimals_disagreements, name_disagreements
+from chalicelib.ops.verify.report import BookReport, InstanceReport, Report
+from chalicelib.ops.verify.rows import RowCheck
+from chalicelib.ops.verify.signed import SignedCheck
+from chalicelib.ops.verify.views import Views, view_disagreements
+from chalicelib.services.books.findings import UNREADABLE, Disagreement, Disproved, readable, rows_of, typed
+from chalicelib.services.books.fold import BookFold, ExpectedRows
+from chalicelib.services.books.loading import UnknownBook
+from chalicelib.support.clock import now_ms
+from chalicelib.tables.accounts import Accounts, MalformedRow
+from chalicelib.tables.books import PARKED, Books
+from chalicelib.tables.candles import Candles
+from chalicelib.tables.dynamodb import Database, Row, whole
+from chalicelib.tables.escrows import Escrows
+from chalicelib.tables.fills import Fills
+from chalicelib.tables.inbox import Inbox, MalformedCommand
+from chalicelib.tables.journal import Journal
+from chalicelib.tables.orders import Orders
+from chalicelib.tables.outbox import Outbox
+from chalicelib.tables.signed_orders import SignedOrders
+from chalicelib.tables.snapshots import Snapshots
+from chalicelib.tables.tokens import Tokens
+
+READINGS_MAX = 3
+
+T = TypeVar("T")
+
+
+class BookMoves(Exception):
+    """Each reading found something else: the books were at work all the time."""
+
+
+class Watch(Protocol):
+    """Sees what is read go by; total: how many there will be, where that is known."""
+
+    def __call__(self, items: Iterable[T], what: str, total: int | None) -> Iterable[T]: ...
+
+
+def unwatched(items: Iterable[T], what: str, total: int | None) -> Iterable[T]:  # noqa: ARG001
+    return items
+
+
+@dataclass(slots=True)
+class _Reading:
+    """Everything that one reading has seen. books: those whose rows are compared."""
+
+    instance: str | None
+    books: list[str] = field(default_factory=list)
+    ledger: Ledger = field(default_factory=Ledger)
+    folds: dict[str, BookFold] = field(default_factory=dict)
+    rows: ExpectedRows = field(default_factory=ExpectedRows)
+    signed: SignedCheck = field(default_factory=SignedCheck)
+    escrow: EscrowCheck = field(default_factory=EscrowCheck)
+
+    def covers(self, owner: str) -> bool:
+        return self.instance in (None, instance_of(owner))
+
+
+class Verifier:
+    """clock: the time in ms, by which candles are kept or not."""
+
+    def __init__(self, database: Database, watch: Watch = unwatched, clock: Callable[[], int] = now_ms) -> None:
+        self._clock = clock
+        self._candles = Candles(database)
+        self._accounts = Accounts(database)
+        self._books = Books(database)
+        self._escrows = Escrows(database)
+        self._fills = Fills(database)
+        self._inbox = Inbox(database)
+        self._journal = Journal(database)
+        self._orders = Orders(database)
+        self._signed_orders = SignedOrders(database)
+        self._outbox = Outbox(database)
+        self._snapshots = Snapshots(database)
+        self._tokens = Tokens(database)
+        self._watch = watch
+
+    def verify(self, book: str | None) -> Report:
+        """Prove one book and the ledger of its instance, or (None) every book and every instance.
+
+        Raises UnknownBook, Disproved (the first disagreement) or BookMoves.
+        """
+        before: Disagreement | None = None
+        for _ in range(READINGS_MAX):
+            reading = _Reading(None if book is None else instance_of(book))
+            try:
+                return self._prove(reading, book)
+            except Disproved as disproved:
+                if disproved.disagreement == before or not self._has_moved(reading):
+                    raise
+                before = disproved.disagreement
+        raise BookMoves(book or "a book")
+
+    def _prove(self, reading: _Reading, book: str | None) -> Report:
+        reading.ledger = self._ledger(reading)
+        rows = rows_of("books", self._books.naming_rows())
+        naming = [row for row in rows if reading.covers(row["part"] if row["book"] == PARKED else row["book"])]
+        keys = sorted(row["book"] for row in naming if row["part"] == "config")
+        if book is not None and book not in keys:
+            raise UnknownBook(book)
+        reading.books = keys if book is None else [book]
+        reports = {key: self._fold(reading, key) for key in sorted(keys, key=lambda key: key != book)}
+        self._compare_names(reading, naming)
+        check = RowCheck(reading.rows, reading.folds, set(reading.books))
+        holds = self._compare_rows(reading, check)
+        self._compare_signed(reading, holds)
+        self._compare_escrow(reading, holds)
+        with readable("accounts"):
+            _demand(money_disagreements(reading.ledger, reading.folds, holds))
+        undecided = Counter(key for key, _ in check.undecided)
+        return Report(
+            tuple(_book_report(reading.folds[key], reports[key], check, undecided[key]) for key in reading.books),
+            tuple(_instance_reports(reading)),
+        )
+
+    def _ledger(self, reading: _Reading) -> Ledger:
+        ledger = Ledger()
+        for row in self._rows("accounts", self._accounts.rows(), MalformedRow):
+            if reading.covers(row.owner):
+                with readable(f"table of accounts, a row of {row.owner}"):
+                    ledger.add(row)
+        return ledger
+
+    def _rows(self, table: str, rows: Iterable[T], *errors: type[Exception]) -> Iterable[T]:
+        return self._watch(rows_of(table, rows, *errors), table, None)
+
+    def _fold(self, reading: _Reading, key: str) -> int | None:
+        """Fold the book into the reading, compare its views; return the sequence of its snapshot."""
+        is_compared = key in reading.books
+        with readable(f"{key} configuration"):
+            config = self._books.config(key)
+            if config is None:
+                raise UnknownBook(key)
+            typed(config)
+        with readable(f"{key} depth view, candles and snapshot", BrokenSnapshot):
+            views = self._views(key)
+        snapshot_sequence = views.snapshot.sequence if views.snapshot else None
+        with readable(f"{key} journal"):
+            fold = BookFold(key, config, snapshot_sequence or 0, reading.rows if is_compared else None)
+            reading.folds[key] = fold
+            for entry in self._watch(self._entries(fold), key, views.depth.sequence):
+                _demand([fold.fold(entry)])
+            _demand([fold.fault_at_rest()])
+        if is_compared:
+            with readable(f"{key} depth view, candles and snapshot"):
+                _demand(view_disagreements(fold, views))
+            with readable(f"{key} inbox"):
+                _demand(self._cancel_all_disagreements(fold))
+        return snapshot_sequence
+
+    def _cancel_all_disagreements(self, fold: BookFold) -> Iterator[Disagreement]:
+        """Yield what the inbox notes of cancel-alls and the journal does not give; rows that have gone say nothing."""
+        expected = fold.young_cancel_alls()
+        noted = self._inbox.progress((fold.key, command_id) for command_id in expected)
+        for command_id, reached in expected.items():
+            if command_id in noted and noted[command_id] != reached:
+                where = f"{fold.key} inbox, cancel-all {command_id}"
+                yield Disagreement(where, str(reached.attributes), str(noted[command_id].attributes))
+
+    def _compare_names(self, reading: _Reading, naming: Iterable[Row]) -> None:
+        """Compare the rows by which books are found, and books with the decimals of their tokens."""
+        configs = [fold.config for fold in reading.folds.values()]
+        _demand(name_disagreements(configs, [row for row in naming if row["part"] != "config"]))
+        for config in configs:
+            with readable(f"tokens of {config.instance}/{config.book_id}"):
+                tokens = self._tokens.get_many(config.instance, (config.base_asset, config.quote_asset))
+                _demand(decimals_disagreements(config, tokens))
+
+    def _views(self, key: str) -> Views:
+        candles = {period: list(self._candles.all(key, period)) for period in Period}
+        return Views(self._books.depth(key), self._snapshots.newest(key), candles, self._clock())
+
+    def _entries(self, fold: BookFold) -> Iterator[JournalEntry]:
+        entries = self._journal.after(fold.key, 0)
+        while True:
+            with readable(f"{fold.key} entry after {fold.head}"):
+                try:
+                    entry = next(entries)
+                except StopIteration:
+                    return
+            yield entry
+
+    def _compare_rows(self, reading: _Reading, check: RowCheck) -> Holds:
+        """Compare all rows; return what accounts hold for resting and for undecided orders."""
+        for row in self._rows("orders", self._orders.rows()):
+            if reading.covers(row["owner"]):
+                with readable(f"row {row['order_id']} of {row['owner']}"):
+                    check.order(row)
+        for row in self._rows("fills", self._fills.rows()):
+            if reading.covers(row["owner"]):
+                with readable(f"fill {row['fill']} of {row['owner']}"):
+                    check.fill(row)
+        holds = Holds()
+        for fold in reading.folds.values():
+            for account, held in fold.holds().items():
+                holds.add(account, held)
+        for key, row in check.undecided:
+            with readable(f"row of the undecided order {row['order_id']} of {row['owner']}"):
+                placed = self._placed(key, row["order_id"])
+                check.undecided_order(row, placed)
+                self._add_hold(holds, row, placed, reading.folds[key].config)
+        with readable("undecided orders"):
+            _demand([check.first(), check.overdue(self._clock())])
+        return holds
+
+    def _compare_signed(self, reading: _Reading, holds: Holds) -> None:
+        """Compare all rows of signed orders; add what they hold."""
+        for row in self._rows("signed orders", self._signed_orders.rows()):
+            if reading.covers(row["owner"]):
+                _demand([reading.signed.add(row)])
+        with readable("signed orders"):
+            _demand(reading.signed.disagreements(reading.ledger.legs))
+        for account, held in reading.signed.holds():
+            holds.add(account, held)
+
+    def _compare_escrow(self, reading: _Reading, holds: Holds) -> None:
+        """Compare all rows of escrow orders; add what they hold."""
+        for row in self._rows("escrow orders", self._escrows.rows()):
+            if reading.covers(row["owner"]):
+                _demand([reading.escrow.add(row)])
+        for row in self._rows("outbox", self._outbox.rows()):
+            if reading.covers(row["owner"]):
+                _demand([reading.escrow.add_event(row)])
+        with readable("escrow orders"):
+            _demand(reading.escrow.disagreements(reading.ledger.escrow_legs))
+        for account, held in reading.escrow.holds():
+            holds.add(account, held)
+
+    def _add_hold(self, holds: Holds, row: Row, placed: PlaceOrder | None, config: BookConfig) -> None:
+        """Add what an undecided order holds; an order may hold nothing, and then its owner may have no account."""
+        side, hold = Side(row["side"]), placed.hold if placed else _hold_of(row, config)
+        if hold != 0:
+            holds.add((row["owner"], config.asset_held(side)), hold)
+
+    def _placed(self, book: str, order_id: str) -> PlaceOrder | None:
+        """Return the command that placed an order; None where the inbox has it no more or has something else."""
+        try:
+            return self._inbox.placed(book, order_id)
+        except MalformedCommand:
+            return None
+
+    def _has_moved(self, reading: _Reading) -> bool:
+        """Tell whether a journal has grown, or an account, a signed or an escrow order changed since the reading began.
+
+        What cannot be read, or not to its end, counts as moving: the next reading shows the same again.
+        """
+        try:
+            grown = [next(self._journal.after(fold.key, fold.head), None) for fold in reading.folds.values()]
+            return (
+                any(grown)
+                or self._ledger(reading) != reading.ledger
+                or self._versions(reading) != reading.signed.versions
+                or self._escrow_has_moved(reading)
+            )
+        except (*UNREADABLE, Disproved):
+            return True
+
+    def _versions(self, reading: _Reading) -> dict[str, object]:
+        signed = SignedCheck()
+        for row in self._signed_orders.rows():
+            if reading.covers(row["owner"]):
+                signed.add(row)
+        return signed.versions
+
+    def _escrow_has_moved(self, reading: _Reading) -> bool:
+        """Tell whether an escrow order or customer was written since the reading began."""
+        again = EscrowCheck()
+        for row in self._escrows.rows():
+            if reading.covers(row["owner"]):
+                again.add(row)
+        return again.versions != reading.escrow.versions
+
+
+def _hold_of(row: Row, config: BookConfig) -> int:
+    """Return what an undecided order holds by its row: what its facts come to, of a MARKET BUY what was set aside."""
+    if Side(row["side"]) is Side.SELL:
+        return whole(row, "quantity")
+    if row["price"] is None:
+        return whole(row, "hold")
+    return hold_of_limit(Side.BUY, whole(row, "price"), whole(row, "quantity"), config.base_decimals)
+
+
+def _demand(disagreements: Iterable[Disagreement | None]) -> None:
+    for disagreement in disagreements:
+        if disagreement is not None:
+            raise Disproved(disagreement)
+
+
+def _book_report(fold: BookFold, snapshot: int | None, check: RowCheck, undecided: int) -> BookReport:
+    head = fold.state.head
+    return BookReport(
+        book=fold.key,
+        status=fold.state.book.status.value,
+        entries=head.sequence,
+        events=fold.events,
+        sequence=head.sequence,
+        hash=head.hash,
+        snapshot=snapshot,
+        orders=check.orders[fold.key],
+        undecided=undecided,
+        fills=check.fills[fold.key],
+    )
+
+
+def _instance_reports(reading: _Reading) -> Iterator[InstanceReport]:
+    totals = reading.ledger.totals()
+    accounts = Counter(instance_of(owner) for owner, _ in reading.ledger.accounts)
+    books = Counter(map(instance_of, reading.folds))
+    for instance in sorted({*accounts, *books}):
+        assets = {asset: total for (of, asset), total in sorted(totals.items()) if of == instance}
+        signed = [owner for owner in reading.signed.orders if instance_of(owner) == instance]
+        fills = sum(len(reading.signed.fills.get(owner, ())) for owner in signed)
+        escrow_orders = sum(instance_of(owner) == instance for owner, _ in reading.escrow.orders)
+        yield InstanceReport(instance, books[instance], accounts[instance], assets, len(signed), fills, escrow_orders)

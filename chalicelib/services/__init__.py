@@ -1,0 +1,1 @@
+"""What happens: reads rows, asks the domain, writes rows under conditions."""

@@ -1,0 +1,1 @@
+"""Order books: admission, matching, projection, expiry, market data, redrive, rebuild."""

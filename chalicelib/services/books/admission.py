@@ -1,0 +1,225 @@
+"""Admission: what is asked of a book gets its place in the book's inbox.
+
+An order gets its hold, its row and its place in one transaction or not at all, and with them what has it looked at when
+it expires (R24); a cancel its place and a note on the order's row.
+What an answer means (guarantee 7): admitted: durable, will be decided; refused: no trace of funds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from chalicelib.domain.books.config import BookConfig, OrderRequest, Refusal, RefusalCode, refusal_of, size_refusal_of
+from chalicelib.domain.books.vocabulary import CancelAll, CancelOrder, OrderType, PlaceOrder
+from chalicelib.domain.ledger.amounts import Side, hold_of_limit, market_buy_cost, market_buy_hold, quantity_of_value
+from chalicelib.domain.ledger.owners import book_key, customer_key
+from chalicelib.support.clock import new_id, now_s
+from chalicelib.support.consistency import Inconsistent
+from chalicelib.support.ids import time_of
+from chalicelib.support.outcomes import Unavailable
+from chalicelib.tables.accounts import Accounts
+from chalicelib.tables.books import Books
+from chalicelib.tables.dynamodb import Database, TransactionRefused, Write
+from chalicelib.tables.expiries import Expiries, Expiry
+from chalicelib.tables.external_ids import ExternalIds
+from chalicelib.tables.inbox import Inbox
+from chalicelib.tables.orders import Orders
+from chalicelib.tables.requests import ReceiptExists
+
+ATTEMPTS_MAX = 5
+"""How often a MARKET BUY's budget is worked out anew when the account changed under it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """An order as admitted: OPEN, nothing filled."""
+
+    book_id: str
+    order: PlaceOrder
+
+
+Receipt = Callable[[Admitted], Write]
+"""Makes one more write of the transaction, about the order that is admitted with it (T14)."""
+
+
+class Admission:
+    """now_s: the time in whole seconds. new_id: gives prefix + ULID, ascending."""
+
+    def __init__(
+        self, database: Database, now_s: Callable[[], int] = now_s, new_id: Callable[[str], str] = new_id
+    ) -> None:
+        self._database = database
+        self._now_s = now_s
+        self._new_id = new_id
+        self._books = Books(database)
+        self._accounts = Accounts(database)
+        self._orders = Orders(database)
+        self._external_ids = ExternalIds(database)
+        self._expiries = Expiries(database)
+        self._inbox = Inbox(database)
+
+    def place(
+        self, instance: str, book_id: str, request: OrderRequest, receipt: Receipt | None = None
+    ) -> Admitted | Refusal:
+        """Admit an order or say why not (docs/book-desk.md, Placing an order).
+
+        Raises ReceiptExists (nothing changed), Unavailable (nothing changed) or OutcomeUnknown.
+        """
+        config = self._books.config(book_key(instance, book_id))
+        refusal = refusal_of(config, request)
+        if refusal is not None:
+            return refusal
+        if config is None:
+            raise Inconsistent("an order is admitted to a book that there is")
+        owner = customer_key(instance, request.customer)
+        if request.value is not None:
+            sized = self._sized(config, request)
+            if isinstance(sized, Refusal):
+                return sized
+            request = sized
+        if request.external_id is not None and self._external_ids.order_of(owner, request.external_id) is not None:
+            return _taken(request.external_id)
+        for _ in range(ATTEMPTS_MAX):
+            hold = self._hold_of(config, request)
+            if isinstance(hold, Refusal):
+                return hold
+            order = PlaceOrder(
+                self._new_id("ord"),
+                request.customer,
+                request.side,
+                request.order_type,
+                request.time_in_force,
+                request.price if request.order_type is OrderType.LIMIT else None,
+                request.quantity,
+                hold,
+                request.post_only,
+                request.value,
+                request.external_id,
+                request.expires_at_ms,
+            )
+            outcome = self._admit(config, order, receipt)
+            is_budget = request.order_type is OrderType.MARKET and request.side is Side.BUY and request.value is None
+            if isinstance(outcome, Admitted) or not is_budget:
+                return outcome
+        raise Unavailable("the account keeps changing")
+
+    def cancel(self, instance: str, customer: str, order_id: str) -> bool:
+        """Queue the cancel of a live order; a queued one is joined. False: there is no such live order (T29).
+
+        Raises Unavailable (nothing changed; the order's book may be parked, T53) or OutcomeUnknown.
+        """
+        owner = customer_key(instance, customer)
+        order = self._orders.get(owner, order_id)
+        if order is None or not order.status.is_live:
+            return False
+        self._refuse_parked(book_key(instance, order.book_id))
+        if order.cancel_queued:
+            return True
+        command = CancelOrder(self._new_id("cxl"), order_id, customer)
+        note = self._orders.queue_cancel(owner, order_id, command.command_id)
+        book = book_key(instance, order.book_id)
+        send = self._inbox.send(book, command, self._now_s())
+        try:
+            self._database.transact([note, send], lambda: self._orders.cancel_of(owner, order_id) == command.command_id)
+        except TransactionRefused as error:
+            row = error.refused.get(0)
+            return row is not None and "live" in row  # live: another request has queued its cancel
+        return True
+
+    def cancel_all(self, instance: str, customer: str, book_id: str) -> str:
+        """Queue the command that closes every order of a customer in a book (O9); return its id.
+
+        What was sequenced before it is closed, by whichever desk it was placed. ``Inbox.progress`` tells how far it is.
+        Raises Unavailable (nothing changed; the book may be parked, T53) or OutcomeUnknown.
+        """
+        self._refuse_parked(book_key(instance, book_id))
+        book, command = book_key(instance, book_id), CancelAll(self._new_id("cxa"), customer)
+        send = self._inbox.send(book, command, self._now_s())
+        self._database.transact([send], lambda: bool(self._inbox.progress([(book, command.command_id)])))
+        return command.command_id
+
+    def _refuse_parked(self, book: str) -> None:
+        """Raise Unavailable where the book is parked: no cancel is decided until the operator releases it."""
+        config = self._books.config(book)
+        if config is not None and config.is_parked:
+            raise Unavailable("the book is parked")
+
+    def _sized(self, config: BookConfig, request: OrderRequest) -> OrderRequest | Refusal:
+        """Return an order by value with the quantity that it comes to on the published depth (R25), or its refusal."""
+        if request.value is None:
+            raise Inconsistent("an order by value has one")
+        depth = self._books.depth(book_key(config.instance, config.book_id))
+        levels = depth.asks if request.side is Side.BUY else depth.bids
+        if not levels:
+            return Refusal(RefusalCode.INVALID_VALUE, "There is nothing to trade against")
+        quantity = quantity_of_value(levels, request.side, request.value, config.base_decimals, config.lot_size)
+        if quantity == 0:
+            return Refusal(RefusalCode.ORDER_TOO_SMALL, "The value pays for nothing")
+        sized = replace(request, quantity=quantity)
+        return size_refusal_of(config, sized) or sized
+
+    def _hold_of(self, config: BookConfig, request: OrderRequest) -> int | Refusal:
+        """Return what the order holds (T38, T42), or the refusal of one that the account cannot cover."""
+        owner, asset = customer_key(config.instance, request.customer), config.asset_held(request.side)
+        if request.order_type is OrderType.LIMIT:
+            if request.price is None:
+                raise Inconsistent("a LIMIT order has a price")
+            hold = hold_of_limit(request.side, request.price, request.quantity, config.base_decimals)
+        elif request.side is Side.SELL:
+            hold = request.quantity
+        elif request.value is not None:
+            hold = request.value
+        else:
+            asks = self._books.depth(book_key(config.instance, config.book_id)).asks
+            cost = market_buy_cost(asks, request.quantity, config.base_decimals)
+            available = self._accounts.balance(owner, asset).available
+            if available < cost:
+                return _insufficient(cost, available)
+            return market_buy_hold(cost, available, config.market_collar_bps)
+        return hold
+
+    def _admit(self, config: BookConfig, order: PlaceOrder, receipt: Receipt | None) -> Admitted | Refusal:
+        """Do the one transaction. A Refusal means that the hold was not covered at that moment (T40)."""
+        admitted = Admitted(config.book_id, order)
+        owner = customer_key(config.instance, order.customer)
+        book = book_key(config.instance, config.book_id)
+        writes: list[Write] = [
+            self._orders.admit(owner, config.book_id, order),
+            self._inbox.send(book, order, self._now_s()),
+        ]
+        if order.expires_at_ms is not None:
+            writes.append(self._expiries.expect(Expiry(book, owner, order.order_id, order.expires_at_ms)))
+        hold_index = receipt_index = name_index = None
+        if order.external_id is not None:
+            name_index = len(writes)
+            writes.append(self._external_ids.take(owner, order.external_id, order.order_id))
+        if order.hold:
+            hold_index = len(writes)
+            writes.append(
+                self._accounts.hold(owner, config.asset_held(order.side), order.hold, time_of(order.order_id))
+            )
+        if receipt is not None:
+            receipt_index = len(writes)
+            writes.append(receipt(admitted))
+        try:
+            self._database.transact(writes, lambda: self._orders.get(owner, order.order_id) is not None)
+        except TransactionRefused as error:
+            if receipt_index in error.refused:
+                raise ReceiptExists(order.order_id) from error
+            if order.external_id is not None and name_index in error.refused:
+                return _taken(order.external_id)
+            if hold_index not in error.refused:
+                raise  # an id was given twice: a bug
+            account = error.refused[hold_index]
+            return _insufficient(order.hold, account["available"] if account else 0)
+        return admitted
+
+
+def _taken(external_id: str) -> Refusal:
+    return Refusal(RefusalCode.EXTERNAL_ID_TAKEN, f"External id was given to another order: {external_id}")
+
+
+def _insufficient(required: int, available: int) -> Refusal:
+    message = f"Insufficient balance: required {required}, available {available}"
+    return Refusal(RefusalCode.INSUFFICIENT_BALANCE, message)

@@ -1,0 +1,131 @@
+"""Configuring: books are made and changed, over the wire or by the operator.
+
+A book's row shows its settings as last asked for, and orders are admitted by them at once. What concerns matching (the
+terms: status, fees, self-trades) takes its turn among the book's orders besides: row and command are written in one
+transaction, so the row is never ahead of a command that was not queued.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from chalicelib.domain.books.config import (
+    BookConfig,
+    Refusal,
+    RefusalCode,
+    default_lot_size,
+    default_min_order_value,
+    problems_of,
+)
+from chalicelib.domain.books.vocabulary import BookStatus, ChangeBook
+from chalicelib.domain.ledger.owners import book_key
+from chalicelib.support.clock import new_id, now_s
+from chalicelib.support.outcomes import Unavailable
+from chalicelib.tables.books import BookExists, Books
+from chalicelib.tables.dynamodb import Database, TransactionRefused, Write
+from chalicelib.tables.inbox import Inbox
+from chalicelib.tables.tokens import Tokens
+
+WORTH = ("lot_size", "min_order_value")
+"""The settings that have defaults by the quote token (T45)."""
+ATTEMPTS_MAX = 5
+"""How often a change is worked out anew when another one came first."""
+
+
+class Configuring:
+    """now_s: the time in whole seconds. new_id: gives prefix + ULID, ascending."""
+
+    def __init__(
+        self, database: Database, now_s: Callable[[], int] = now_s, new_id: Callable[[str], str] = new_id
+    ) -> None:
+        self._database = database
+        self._now_s = now_s
+        self._new_id = new_id
+        self._books = Books(database)
+        self._inbox = Inbox(database)
+        self._tokens = Tokens(database)
+
+    def create(
+        self,
+        config: BookConfig,
+        receipt: Write | None = None,
+        *,
+        lot_size: int | None = None,
+        min_order_value: int | None = None,
+    ) -> BookConfig | Refusal:
+        """Make a book, its decimals those of its tokens; or say why not.
+
+        lot_size, min_order_value: None for what a book of this quote token has by default (T45).
+        Raises ReceiptExists (the caller's own write was refused; nothing changed), Unavailable (nothing changed) or
+        OutcomeUnknown.
+        """
+        if config.base_asset == config.quote_asset:
+            return Refusal(RefusalCode.INVALID_PAIR, "Base and quote token are the same")
+        base, quote = (self._tokens.get(config.instance, asset) for asset in (config.base_asset, config.quote_asset))
+        if base is None or quote is None or not (base.is_active and quote.is_active):
+            return Refusal(RefusalCode.TOKEN_NOT_REGISTERED, "A token of the book is not registered, or inactive")
+        made = replace(config, base_decimals=base.decimals, quote_decimals=quote.decimals)
+        made = replace(made, **_worth(made, {"lot_size": lot_size, "min_order_value": min_order_value}))
+        problems = problems_of(made)
+        if problems:
+            return Refusal(RefusalCode.INVALID_CONFIG, "; ".join(problems))
+        try:
+            self._books.create(made, receipt)
+        except BookExists as error:
+            return Refusal(RefusalCode.ORDER_BOOK_EXISTS, f"The pair, the symbol or the id is taken: {error}")
+        return made
+
+    def change(self, instance: str, book_id: str, settings: Mapping[str, Any]) -> BookConfig | Refusal:
+        """Give a book these settings (names and values as in BookConfig) and return it as it is then; or say why not.
+
+        lot_size, min_order_value: None for what a new book of this quote token has (T45).
+        Settings that the book has already change nothing. Raises Unavailable (nothing changed) or OutcomeUnknown.
+        """
+        for _ in range(ATTEMPTS_MAX):
+            before = self._books.config(book_key(instance, book_id))
+            if before is None:
+                return Refusal(RefusalCode.ORDER_BOOK_NOT_FOUND, "Order book does not exist")
+            if before.status is BookStatus.CLOSED:
+                return Refusal(RefusalCode.INVALID_CONFIG, "Order book is closed for good")
+            after = replace(before, **self._resolved(before, settings))
+            if after == before:
+                return before
+            after = replace(after, version=before.version + 1, first=before.first_terms)
+            problems = problems_of(after)
+            if problems:
+                return Refusal(RefusalCode.INVALID_CONFIG, "; ".join(problems))
+            if self._write(before, after):
+                return after
+        raise Unavailable("the book keeps changing")
+
+    def _resolved(self, book: BookConfig, settings: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the settings with the book's defaults where they say None for the lot or the least worth."""
+        if all(settings.get(name, 0) is not None for name in WORTH):
+            return settings
+        quote = self._tokens.get(book.instance, book.quote_asset)  # rows of old books do not tell its decimals
+        return _worth(book if quote is None else replace(book, quote_decimals=quote.decimals), settings)
+
+    def _write(self, before: BookConfig, after: BookConfig) -> bool:
+        """Write the settings and queue the terms; False: the book is not as ``before`` any more, nothing changed."""
+        command = ChangeBook(self._new_id("chg"), after.terms)
+        send = self._inbox.send(book_key(after.instance, after.book_id), command, self._now_s())
+        try:
+            self._database.transact([*self._books.change(before, after), send], lambda: self._is_changed(before, after))
+        except TransactionRefused:
+            return False
+        return True
+
+    def _is_changed(self, before: BookConfig, after: BookConfig) -> bool | None:
+        found = self._books.config(book_key(after.instance, after.book_id))
+        return {after: True, before: False}.get(found) if found else None
+
+
+def _worth(book: BookConfig, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings, the book's defaults in the place of None for a lot or a least worth (T45)."""
+    defaults = {
+        "lot_size": default_lot_size(book.base_decimals, book.quote_decimals),
+        "min_order_value": default_min_order_value(book.quote_decimals),
+    }
+    return {name: defaults[name] if value is None and name in defaults else value for name, value in settings.items()}

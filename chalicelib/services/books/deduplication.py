@@ -1,0 +1,122 @@
+"""Which of the commands that were delivered are still to be decided. At least once becomes exactly once here.
+
+A command above the book's watermark is new, unless a redrive brought it in before: then the book knows its name. One
+at or below the watermark was decided, or overtaken by younger ones when a shard split; the book or the order's row
+tells which:
+
+| command | was decided when | is looked up when |
+| --- | --- | --- |
+| place | its order rests, or its row carries a sequence | at or below the watermark, or redriven |
+| cancel | its order's row says cancelled by its user, or cancel refused | its order does not rest |
+| cancel-all | its inbox row says so, or has gone | at or below the watermark, or redriven |
+| change | the book knows its name | never |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from chalicelib.domain.books.config import BookConfig
+from chalicelib.domain.books.orders import OrderRow
+from chalicelib.domain.books.snapshot import BookState
+from chalicelib.domain.books.vocabulary import CancelAll, CancelOrder, CloseReason, Command, PlaceOrder
+from chalicelib.domain.ledger.owners import book_key, customer_key
+from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.inbox import CancelAllProgress, Inbox
+from chalicelib.tables.orders import Orders
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A command as delivered. stream_sequence: None when it comes back from the inbox itself (redrive)."""
+
+    command: Command
+    stream_sequence: int | None
+
+
+class Undecided:
+    """Sifts what was delivered."""
+
+    def __init__(self, database: Database) -> None:
+        self._orders = Orders(database)
+        self._inbox = Inbox(database)
+
+    def among(self, deliveries: Sequence[Delivery], state: BookState, config: BookConfig) -> list[Delivery]:
+        """Return what is still to be decided, in the order of delivery; the placing of an order before its cancel."""
+        fresh: dict[str, Delivery] = {}
+        doubtful: list[PlaceOrder | CancelOrder] = []
+        doubtful_alls: list[str] = []
+        certainly_new: set[str] = set()
+        for delivery in deliveries:
+            command, at = delivery.command, delivery.stream_sequence
+            name = command.command_id
+            if name in state.named or name in state.book.open_orders or name in fresh:
+                continue
+            fresh[name] = delivery
+            if isinstance(command, PlaceOrder):
+                if at is None or at <= state.head.watermark:
+                    doubtful.append(command)
+                else:
+                    certainly_new.add(name)
+            elif isinstance(command, CancelOrder):
+                order_id = command.order_id
+                if order_id not in state.book.open_orders and order_id not in certainly_new:
+                    doubtful.append(command)
+            elif isinstance(command, CancelAll) and (at is None or at <= state.head.watermark):
+                doubtful_alls.append(name)
+        for name in self._decided_alls(config, doubtful_alls):
+            del fresh[name]
+        if not doubtful:
+            return list(fresh.values())
+        rows = self._rows(config, doubtful)
+        for command in doubtful:
+            if _is_decided(command, rows.get(command.order_id)):
+                del fresh[command.command_id]
+        return self._places_first(config, fresh, rows)
+
+    def _decided_alls(self, config: BookConfig, names: list[str]) -> list[str]:
+        """Return those of the cancel-alls that were decided. One whose row has gone is too old to be decided anew."""
+        book = book_key(config.instance, config.book_id)
+        progress = self._inbox.progress((book, name) for name in names)
+        return [name for name in names if name not in progress or progress[name] != CancelAllProgress()]
+
+    def _rows(self, config: BookConfig, commands: Iterable[PlaceOrder | CancelOrder]) -> dict[str, OrderRow]:
+        owners = {(customer_key(config.instance, command.customer), command.order_id) for command in commands}
+        return self._orders.get_many(sorted(owners))
+
+    def _places_first(
+        self, config: BookConfig, fresh: dict[str, Delivery], rows: dict[str, OrderRow]
+    ) -> list[Delivery]:
+        """Put an order's placing before its cancel, from the batch or from the inbox, where the cancel overtook it.
+
+        An order is admitted before its cancel is, so it has its turn before: a cancel must not find nothing to cancel
+        while the order is still on its way.
+        """
+        ordered: dict[str, Delivery] = {}
+        for name, delivery in fresh.items():
+            command = delivery.command
+            if isinstance(command, CancelOrder) and _is_waiting(rows.get(command.order_id)):
+                place = fresh.get(command.order_id) or self._from_inbox(config, command.order_id)
+                if place is not None:
+                    ordered.setdefault(command.order_id, place)
+            ordered.setdefault(name, delivery)
+        return list(ordered.values())
+
+    def _from_inbox(self, config: BookConfig, order_id: str) -> Delivery | None:
+        command = self._inbox.placed(book_key(config.instance, config.book_id), order_id)
+        return None if command is None else Delivery(command, None)
+
+
+def _is_decided(command: PlaceOrder | CancelOrder, row: OrderRow | None) -> bool:
+    """Tell whether the order's row shows the outcome of the command."""
+    if row is None:
+        return False
+    if isinstance(command, PlaceOrder):
+        return row.sequence is not None
+    return row.cancel_refused or row.reason is CloseReason.USER_CANCELLED
+
+
+def _is_waiting(row: OrderRow | None) -> bool:
+    """Tell whether the order is admitted and its turn has not come."""
+    return row is not None and row.sequence is None

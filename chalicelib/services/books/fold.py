@@ -1,0 +1,231 @@
+"""What the journal of a book gives: the book itself, its rows, and the money that it moved.
+
+Entries come one by one and are not kept. Kept are, of each order, its facts and what its row must show; of each fill
+its row; of each account a sum and a mark. So memory is O(orders + fills) of the books whose rows are compared, about
+0.7 KB each, and O(orders), about 0.2 KB each, of those that are folded for their money alone. Of candles those are kept
+that are in the tables, 14,000 at most and one a day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from chalicelib.domain.books.candles import Candle, Market, Period, trades_in
+from chalicelib.domain.books.config import BookConfig
+from chalicelib.domain.books.events import Accepted, CancelRefused, Closed, Event, Rested, Traded
+from chalicelib.domain.books.fills import Fill
+from chalicelib.domain.books.journal import BrokenJournal, JournalEntry, entry_hash
+from chalicelib.domain.books.orders import OrderUpdate, order_updates
+from chalicelib.domain.books.settlement import settle
+from chalicelib.domain.books.snapshot import BookState, decode_state, encode_state
+from chalicelib.domain.books.vocabulary import OrderStatus, PlaceOrder
+from chalicelib.domain.ledger.owners import customer_key, owner_key
+from chalicelib.services.books.findings import Disagreement
+from chalicelib.services.books.projection import cancel_alls, fills_of
+from chalicelib.support.consistency import Inconsistent
+from chalicelib.tables.candles import is_kept
+from chalicelib.tables.dynamodb import Row
+from chalicelib.tables.fills import row_of
+from chalicelib.tables.inbox import COMMAND_LIFE_S, CancelAllProgress
+from chalicelib.tables.orders import admitted_row
+
+Account = tuple[str, str]
+"""Owner and asset."""
+RowKey = tuple[str, str]
+"""Owner and sort key: an order's id, or a fill's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedOrder:
+    """An accepted order and what the last entry that touched it left of it."""
+
+    book: str
+    book_id: str
+    placed: PlaceOrder
+    update: OrderUpdate
+    sequence: int
+    at_ms: int
+
+    def row(self, owner: str, refused_cancel: int | None) -> Row:
+        """Return the order's row as the projection leaves it, but for the note that a cancel was queued."""
+        update, row = self.update, admitted_row(owner, self.book_id, self.placed)
+        if not update.status.is_live:
+            del row["live"]
+        if refused_cancel is not None:
+            row["cancel_refused"] = refused_cancel
+        return row | {
+            "status": update.status.value,
+            "filled": update.filled,
+            "notional": update.notional,
+            "fee": update.fee,
+            "reason": None if update.reason is None else update.reason.value,
+            "sequence": self.sequence,
+            "updated_at_ms": self.at_ms,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedFill:
+    book: str
+    fill: Fill
+
+
+@dataclass(slots=True)
+class ExpectedRows:
+    """What stands in the tables of orders and fills, by the journals folded so far.
+
+    refused_cancels: of each order, the first entry that found nothing to cancel.
+    """
+
+    orders: dict[RowKey, ExpectedOrder] = field(default_factory=dict)
+    fills: dict[RowKey, ExpectedFill] = field(default_factory=dict)
+    refused_cancels: dict[RowKey, int] = field(default_factory=dict)
+
+
+class BookFold:
+    """One book, folded from its first entry.
+
+    snapshot_sequence: where a copy of the state is kept (0: nowhere).
+    rows: takes what the book's rows must show; None where they are not compared.
+    """
+
+    def __init__(self, key: str, config: BookConfig, snapshot_sequence: int = 0, rows: ExpectedRows | None = None):
+        self.key = key
+        self.config = config
+        self.state = BookState.empty(config.first_rules, config.first_terms.status)
+        self.events = 0
+        self.decided: set[str] = set()
+        """Ids of all accepted orders."""
+        self.cancel_alls: dict[str, tuple[CancelAllProgress, int]] = {}
+        """How far each cancel-all is that has had its turn, by id, with the time of the last entry about it, in ms."""
+        self.settled: dict[Account, int] = {}
+        """What each account gained or lost, available and held together."""
+        self.marks: dict[Account, int] = {}
+        """The last entry that moved each account."""
+        self.market = Market()
+        self.candles: dict[Period, dict[int, Candle]] = {period: {} for period in Period}
+        """Of each period the finished candles by their beginning, those that are kept at the last entry's time."""
+        self.at_snapshot: BookState | None = None
+        self._snapshot_sequence = snapshot_sequence
+        self._rows = rows
+
+    @property
+    def head(self) -> int:
+        """The sequence of the last entry folded."""
+        return self.state.head.sequence
+
+    def holds(self) -> dict[Account, int]:
+        """Return what each account holds for its resting orders."""
+        holds: dict[Account, int] = {}
+        for order in self.state.book.open_orders.values():
+            placed = order.placed
+            account = customer_key(self.config.instance, placed.customer), self.config.asset_held(placed.side)
+            holds[account] = holds.get(account, 0) + order.hold
+        return holds
+
+    def fold(self, entry: JournalEntry) -> Disagreement | None:
+        """Fold the next entry in, or say why it cannot be the next one."""
+        try:
+            events = self.state.fold(entry)
+        except (BrokenJournal, ValueError, TypeError) as error:
+            return self._fault_of(entry, error)
+        self.events += len(events)
+        for event in events:
+            if isinstance(event, Accepted):
+                if event.order.order_id in self.decided:
+                    where = f"{self.key} entry {entry.sequence}, order {event.order.order_id}"
+                    return Disagreement(where, "one acceptance in the journal", "a second one")
+                self.decided.add(event.order.order_id)
+        for command_id, reached in cancel_alls(events, entry.sequence).items():
+            before, _ = self.cancel_alls.get(command_id, (CancelAllProgress(), 0))
+            if (before.decided is not None and reached.decided is not None) or before.ended is not None:
+                where = f"{self.key} entry {entry.sequence}, cancel-all {command_id}"
+                return Disagreement(where, "one turn in the journal", "a second one")
+            self.cancel_alls[command_id] = before.joined(reached), entry.at_ms
+        untimely = _untimely(f"{self.key} entry {entry.sequence}", entry.at_ms, events)
+        if untimely is not None:
+            return untimely
+        for (party, side), delta in settle(events).items():
+            account = owner_key(self.key, party), self.config.asset_held(side)
+            self.settled[account] = self.settled.get(account, 0) + delta.available + delta.held
+            self.marks[account] = entry.sequence
+        if self._rows is not None:
+            self._expect(self._rows, entry, events)
+            self._expect_candles(entry, events)
+        if entry.sequence == self._snapshot_sequence:
+            self.at_snapshot = decode_state(self.key, self.config.first_rules, encode_state(self.key, self.state))
+        return None
+
+    def young_cancel_alls(self) -> dict[str, CancelAllProgress]:
+        """Return how far the cancel-alls are whose commands may still stand in the inbox."""
+        since_ms = self.state.head.at_ms - 1000 * COMMAND_LIFE_S
+        return {command_id: reached for command_id, (reached, at_ms) in self.cancel_alls.items() if at_ms >= since_ms}
+
+    def fault_at_rest(self) -> Disagreement | None:
+        """Return what is wrong with the book after its last entry: crossed, or holds that no rule gives."""
+        try:
+            self.state.book.check(dust_may_rest=True)
+        except Inconsistent as error:
+            return Disagreement(f"{self.key} after entry {self.head}", "a sound book", str(error))
+        return None
+
+    def _expect(self, rows: ExpectedRows, entry: JournalEntry, events: Sequence[Event]) -> None:
+        instance, book_id = self.config.instance, self.config.book_id
+        for order, update in order_updates(events):
+            key = customer_key(instance, order.customer), order.order_id
+            before = rows.orders.get(key)
+            if before is not None:
+                notional, fee = before.update.notional + update.notional, before.update.fee + update.fee
+                update = replace(update, notional=notional, fee=fee)
+            rows.orders[key] = ExpectedOrder(self.key, book_id, order, update, entry.sequence, entry.at_ms)
+        for fill in fills_of(self.config, entry, events):
+            rows.fills[fill.owner, row_of(fill)["fill"]] = ExpectedFill(self.key, fill)
+        for event in events:
+            if isinstance(event, CancelRefused):
+                key = customer_key(instance, event.customer), event.order_id
+                rows.refused_cancels.setdefault(key, entry.sequence)
+
+    def _expect_candles(self, entry: JournalEntry, events: Sequence[Event]) -> None:
+        for period, candle in self.market.fold(entry.sequence, entry.at_ms, trades_in(events)):
+            of_period = self.candles[period]
+            of_period[candle.start_ms] = candle
+            while not is_kept(period, next(iter(of_period), entry.at_ms), entry.at_ms):
+                del of_period[next(iter(of_period))]
+
+    def _fault_of(self, entry: JournalEntry, error: Exception) -> Disagreement:
+        head, where = self.state.head, f"{self.key} entry {entry.sequence}"
+        if entry.sequence != head.sequence + 1:
+            found = f"entry {entry.sequence} in its place"
+            return Disagreement(f"{self.key} entry {head.sequence + 1}", "the entry", found)
+        if entry.previous_hash != head.hash:
+            return Disagreement(f"{where}, previous hash", head.hash, entry.previous_hash)
+        digest = entry_hash(
+            entry.previous_hash, entry.book, entry.sequence, entry.at_ms, entry.watermark, entry.events, entry.redriven
+        )
+        if digest != entry.hash:
+            return Disagreement(f"{where}, hash of its content", entry.hash, digest)
+        return Disagreement(f"{where}, events", "events that follow from the book", str(error))
+
+
+def _untimely(where: str, at_ms: int, events: Sequence[Event]) -> Disagreement | None:
+    """Return what was done with an order that was due, or expired that was not due, at the entry's time (R24)."""
+    for event in events:
+        for order, should_be_due in _timed(event):
+            is_due = order.expires_at_ms is not None and order.expires_at_ms <= at_ms
+            if is_due is not should_be_due:
+                expected = f"a time {'not ' if should_be_due else ''}after that of the entry, {at_ms}"
+                return Disagreement(f"{where}, expiry of order {order.order_id}", expected, str(order.expires_at_ms))
+    return None
+
+
+def _timed(event: Event) -> list[tuple[PlaceOrder, bool]]:
+    """Return the orders of an event that depends on the time, each with whether it must be due then."""
+    match event:
+        case Traded():
+            return [(event.maker, False), (event.taker, False)]
+        case Rested(order):
+            return [(order, False)]
+        case Closed(order, OrderStatus.EXPIRED):
+            return [(order, True)]
+    return []

@@ -1,0 +1,86 @@
+"""Which books a process keeps in memory from one call to the next: as many as their orders let (T55).
+
+A function's memory is a number of its configuration; how many orders its clients have open is not. What is thrown away
+is only slower to come by the next time.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Generic, TypeVar
+
+from chalicelib.domain.books.snapshot import BookState
+
+V = TypeVar("V")
+
+ORDER_BYTES = 2_560
+"""Memory that an open order takes: 0.7 KB at rest, and 1.7 KB more or less while its book is read from a snapshot.
+Measured with ids and references of usual length, on Python 3.11."""
+PROGRAM_BYTES = 192 * 2**20
+"""What the program and the requests that it is working on take beside books."""
+UNBOUNDED_MEMORY_MB = 1024
+"""Taken for the memory of a process that nobody bounds: the local run, the command line."""
+BOOK_WEIGHT = 20
+"""What a book takes beside its orders, in orders."""
+NAMES_PER_ORDER = 4
+NAME_CHARACTERS_PER_ORDER = 175
+"""Characters of a customer's reference and of a name of its own, 4 bytes each at most, that are as much as an order."""
+WEIGHED_ANEW_AFTER = 8
+"""A book is weighed again when its number of orders has changed by one in so many."""
+
+
+def orders_kept(memory_mb: int = UNBOUNDED_MEMORY_MB) -> int:
+    """Return how many open orders a process of this memory keeps, of all its books together.
+
+    >>> orders_kept(512), orders_kept(1024)
+    (131072, 340787)
+    """
+    return max(0, memory_mb * 2**20 - PROGRAM_BYTES) // ORDER_BYTES
+
+
+class BooksKept(Generic[V]):
+    """Books by key, as many as the orders that rest in them let; those used longest ago make room. Not thread-safe.
+
+    The book that was kept last stays, however large it is: somebody is at work on it.
+    """
+
+    def __init__(self, orders_max: int) -> None:
+        self._orders_max = orders_max
+        self._kept: OrderedDict[str, tuple[V, BookState]] = OrderedDict()
+        self._weights: dict[str, tuple[int, int]] = {}
+        """By book: how many orders it had when it was weighed, and what it weighed, in orders."""
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def get(self, key: str) -> V | None:
+        found = self._kept.get(key)
+        return None if found is None else found[0]
+
+    def keep(self, key: str, value: V, state: BookState) -> None:
+        """Keep a book, and throw others away until the rest is light enough. state: what is weighed of it."""
+        if key in self._kept and self._kept[key][1] is not state:
+            del self._weights[key]
+        self._kept[key] = value, state
+        self._kept.move_to_end(key)
+        self._weigh(key, state)
+        while len(self._kept) > 1 and sum(weight for _, weight in self._weights.values()) > self._orders_max:
+            self.forget(next(iter(self._kept)))
+
+    def forget(self, key: str) -> None:
+        self._kept.pop(key, None)
+        self._weights.pop(key, None)
+
+    def _weigh(self, key: str, state: BookState) -> None:
+        orders = len(state.book.open_orders)
+        weighed, _ = self._weights.get(key, (-1, 0))
+        if weighed < 0 or abs(orders - weighed) > weighed // WEIGHED_ANEW_AFTER:
+            self._weights[key] = orders, weight_of(state)
+
+
+def weight_of(state: BookState) -> int:
+    """Return what a book takes in memory, in orders of usual size."""
+    orders = state.book.open_orders
+    texts = (order.placed.customer + (order.placed.external_id or "") for order in orders.values())
+    long_names = sum(len(text) // NAME_CHARACTERS_PER_ORDER for text in texts)
+    return BOOK_WEIGHT + len(orders) + long_names + len(state.named) // NAMES_PER_ORDER

@@ -1,0 +1,173 @@
+"""A book into memory and, as a snapshot, out of it again.
+
+Loading reads the newest complete snapshot and the entries after it, and finishes the projections of entries that an
+earlier run committed and did not finish: the depth view, written last of all, tells how far projection came, and what
+the trades up to there come to. A
+snapshot is written only of a book whose entries are all projected, so what lies below it needs no look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from chalicelib.domain.books.candles import Finished, Market, Trade, trades_in
+from chalicelib.domain.books.config import BookConfig
+from chalicelib.domain.books.events import Event
+from chalicelib.domain.books.journal import BrokenJournal, JournalEntry
+from chalicelib.domain.books.snapshot import BookState, BrokenSnapshot, decode_state, encode_state, is_due
+from chalicelib.services.books.parking import BookParked
+from chalicelib.services.books.projection import Projector
+from chalicelib.services.books.tape import trades_of
+from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
+from chalicelib.support.telemetry import logger
+from chalicelib.tables.books import DEPTH_LEVELS_MAX, NO_TROUBLE, Books, Depth, MalformedConfig, Trouble
+from chalicelib.tables.candles import Candles
+from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.journal import Journal
+from chalicelib.tables.snapshots import Snapshot, Snapshots
+
+CANDLES_AT_ONCE = 1000
+"""Kept in memory before they are written, where a whole journal is read for them."""
+
+
+class UnknownBook(Exception):
+    """Commands for a book that has no configuration."""
+
+
+@dataclass(slots=True)
+class LoadedBook:
+    """A book in memory, every entry up to its head projected.
+
+    snapshot_bytes: size of its last snapshot. journal_bytes: stored bytes of the entries since then.
+    finished_entries: those whose projections were finished while it was loaded, by whoever they were committed.
+    market: its trades up to its head. finished_candles: those that are over and not written yet.
+    trouble: how often its batches had failed when it was loaded.
+    """
+
+    key: str
+    config: BookConfig
+    state: BookState
+    snapshot_bytes: int = 0
+    journal_bytes: int = 0
+    finished_entries: int = 0
+    trouble: Trouble = NO_TROUBLE
+    market: Market = field(default_factory=Market)
+    finished_candles: list[Finished] = field(default_factory=list)
+
+    def count_trades(self, entry: JournalEntry, events: Iterable[Event]) -> None:
+        """Add the trades of the next entry that is projected."""
+        self.finished_candles += self.market.fold(entry.sequence, entry.at_ms, trades_in(events))
+
+
+class Loading:
+    """takes_parked: whether parked books are loaded too: for releasing and rebuilding them alone (T53)."""
+
+    def __init__(self, database: Database, *, takes_parked: bool = False) -> None:
+        self._takes_parked = takes_parked
+        self._books = Books(database)
+        self._journal = Journal(database)
+        self._snapshots = Snapshots(database)
+        self._projector = Projector(database)
+        self._candles = Candles(database)
+
+    def load(self, key: str) -> LoadedBook:
+        """Rebuild the book with this key and finish what was not projected.
+
+        Raises UnknownBook, BookParked or BrokenJournal.
+        """
+        config, trouble = self._passable(key)
+        loaded = book_from_snapshot(self._snapshots, key, config)
+        loaded.trouble = trouble
+        self.catch_up(loaded)
+        return loaded
+
+    def refuse_parked(self, key: str) -> None:
+        """Look whether a book that is in memory has been parked. Raises UnknownBook or BookParked."""
+        self._passable(key)
+
+    def _passable(self, key: str) -> tuple[BookConfig, Trouble]:
+        try:
+            found = self._books.with_trouble(key)
+        except MalformedConfig:
+            trouble = self._books.trouble(key)
+            if trouble is not None and trouble.parked_at_ms is not None and not self._takes_parked:
+                raise BookParked(key) from None
+            raise
+        if found is None:
+            raise UnknownBook(key)
+        if found[0].is_parked and not self._takes_parked:
+            raise BookParked(key)
+        return found
+
+    def catch_up(self, loaded: LoadedBook) -> None:
+        """Fold in what stands in the journal after the book's head, and finish what was not projected.
+
+        Raises BrokenJournal; a book that this has failed on is no book any more.
+        """
+        key, state = loaded.key, loaded.state
+        view = self._books.depth(key)
+        projected = view.sequence
+        if state.head.sequence > projected:
+            raise BrokenJournal(f"{key}: what is known of it, up to {state.head.sequence}, is ahead of its rows")
+        if loaded.market.sequence < projected:
+            loaded.market = view.market or self._market_until(key, projected)
+        for entry, stored_bytes in self._journal.sized_after(key, state.head.sequence):
+            events = state.fold(entry)
+            loaded.journal_bytes += stored_bytes
+            if entry.sequence > projected:
+                self._projector.project(loaded.config, entry, events)
+                loaded.count_trades(entry, events)
+                loaded.finished_entries += 1
+        if state.head.sequence > projected or view.market is None:
+            self.publish(loaded)
+
+    def _market_until(self, key: str, sequence: int) -> Market:
+        """Return a book's trades up to an entry, read from the whole journal, and write the candles that are over.
+
+        For a book whose depth view is of a version that had no candles. Done again after a crash, it writes the same.
+        """
+        market, finished = Market(), list[Finished]()
+        for entry in self._journal.after(key, 0):
+            if entry.sequence > sequence:
+                break
+            trades = (Trade(trade.price, trade.quantity, trade.notional) for trade in trades_of(entry))
+            finished += market.fold(entry.sequence, entry.at_ms, trades)
+            if len(finished) >= CANDLES_AT_ONCE:
+                self._candles.put(key, finished)
+                finished.clear()
+        self._candles.put(key, finished)
+        return market
+
+    def publish(self, loaded: LoadedBook) -> None:
+        """Write the candles that are over, then the depth view, and with it that all up to the head is projected."""
+        self._candles.put(loaded.key, loaded.finished_candles)
+        loaded.finished_candles.clear()
+        book, sequence = loaded.state.book, loaded.state.head.sequence
+        bids, asks = (tuple(side.depth(DEPTH_LEVELS_MAX)) for side in (book.bids, book.asks))
+        self._books.publish_depth(loaded.key, Depth(sequence, book.version, bids, asks, loaded.market))
+
+    def write_snapshot_if_due(self, loaded: LoadedBook) -> None:
+        """Write a snapshot once the journal has grown enough. No batch depends on it: a failure is only logged."""
+        if not is_due(loaded.journal_bytes, loaded.snapshot_bytes):
+            return
+        content = encode_state(loaded.key, loaded.state)
+        try:
+            self._snapshots.write(loaded.key, Snapshot(loaded.state.head.sequence, content))
+        except (Unavailable, OutcomeUnknown):
+            logger.warning("no snapshot this time", exc_info=True, book=loaded.key)
+            return
+        loaded.snapshot_bytes, loaded.journal_bytes = len(content), 0
+        loaded.state.named = loaded.state.young_names()
+
+
+def book_from_snapshot(snapshots: Snapshots, key: str, config: BookConfig) -> LoadedBook:
+    """Return the book as its newest snapshot shows it; empty where there is none, or none that can be read."""
+    try:
+        snapshot = snapshots.newest(key)
+        if snapshot is not None:
+            state = decode_state(key, config.first_rules, snapshot.content)
+            return LoadedBook(key, config, state, snapshot_bytes=len(snapshot.content))
+    except BrokenSnapshot:
+        logger.exception("the snapshot cannot be read; the whole journal is", book=key)
+    return LoadedBook(key, config, BookState.empty(config.first_rules, config.first_terms.status))

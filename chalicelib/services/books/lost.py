@@ -1,0 +1,144 @@
+"""Lost commands: orders, and cancels noted on their rows, that neither the stream nor the inbox brings any more (T63).
+
+The stream gives a batch up after twelve hours, the inbox forgets a command after seven days; an order whose turn has
+not come by then would stay OPEN with its hold for ever. Its row has all that its command had::
+
+    row without a sequence            --> PlaceOrder, as admitted     (unless the journal knows it: the row is behind)
+    live row with an undecided cancel --> CancelOrder, as queued
+
+Both come to the matcher like anything that a redrive brings: what is decided by then is dropped.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+from chalicelib.domain.books.vocabulary import CancelOrder, PlaceOrder
+from chalicelib.domain.ledger.owners import book_key
+from chalicelib.services.books.deduplication import Delivery
+from chalicelib.services.books.matcher import Matcher
+from chalicelib.services.books.parking import BookParked
+from chalicelib.support.ids import time_of
+from chalicelib.support.telemetry import logger
+from chalicelib.tables.dynamodb import Database, Row, batched
+from chalicelib.tables.inbox import arrival_of
+from chalicelib.tables.journal import Journal
+from chalicelib.tables.orders import Orders, placed_of
+
+SWEEP_EVERY_MS = 3_600_000
+LOST_AFTER_MS = 13 * 3_600_000
+"""The stream's mapping gives up what is twelve hours old (infra/stack.yaml); until then a command may come yet."""
+ROWS_AT_A_TIME = 500
+CLOCKS_DIFFER_MS = 3_600_000
+JOURNAL_ENTRIES_MAX = 20_000
+"""How many entries are read back to see that the journal does not know an order; beyond, it is left to ``redrive``."""
+
+Lost = PlaceOrder | CancelOrder
+
+
+def commands_of(row: Row) -> Iterator[Lost]:
+    """Yield what an order's row waits for. Raises KeyError, ValueError or TypeError where it tells too little."""
+    if "live" not in row:
+        return
+    if row.get("sequence") is None:
+        yield placed_of(row)
+    if "cancel" in row and "cancel_refused" not in row:
+        yield CancelOrder(str(row["cancel"]), str(row["order_id"]), str(row["customer"]))
+
+
+def waiting(rows: Iterable[Row], admitted_before_ms: int | None = None) -> dict[str, list[Lost]]:
+    """Return by book what these rows wait for, in the order of arrival; of commands before this time alone."""
+    found: dict[str, list[Lost]] = defaultdict(list)
+    for row in rows:
+        try:
+            commands = list(commands_of(row))
+        except (KeyError, ValueError, TypeError):
+            logger.exception("an order's row does not tell what was asked", owner=row["owner"], order=row["order_id"])
+            continue
+        for command in commands:
+            if admitted_before_ms is None or time_of(command.command_id) < admitted_before_ms:
+                instance = str(row["owner"]).partition("/")[0]
+                found[book_key(instance, str(row["book_id"]))].append(command)
+    return {book: sorted(commands, key=lambda one: arrival_of(one.command_id)) for book, commands in found.items()}
+
+
+def without_known(journal: Journal, book: str, commands: Sequence[Lost], entries_max: int | None) -> list[Lost]:
+    """Return the commands but for orders that the journal knows: their rows are behind it, and want a rebuild.
+
+    entries_max: how far back to look; where that does not reach, no order is returned. None: as far as need be.
+    """
+    orders = {command.order_id for command in commands if isinstance(command, PlaceOrder)}
+    if not orders:
+        return list(commands)
+    known, since_ms = set[str](), min(map(time_of, orders)) - CLOCKS_DIFFER_MS
+    for read, entry in enumerate(journal.newest_first(book)):
+        if entry.at_ms < since_ms:
+            break
+        if entries_max is not None and read >= entries_max:
+            logger.error("orders wait, and the journal is too long to look: redrive the book", book=book)
+            known = orders
+            break
+        text = json.dumps(entry.events)
+        known |= {order_id for order_id in orders - known if order_id in text}
+    if known:
+        logger.error("rows are behind the journal, rebuild the book", book=book, orders=len(known), order=min(known))
+    return [command for command in commands if command.order_id not in known]
+
+
+class LostCommands:
+    """The sweep: a page of the live orders at a time, all of them once an hour. now_ms: the time in ms."""
+
+    def __init__(self, database: Database, matcher: Matcher, now_ms: Callable[[], int]) -> None:
+        self._orders = Orders(database)
+        self._journal = Journal(database)
+        self._matcher = matcher
+        self._now_ms = now_ms
+        self._due_at_ms = 0
+        self._pages: Iterator[list[tuple[str, str]]] | None = None
+
+    def sweep_a_page(self) -> int:
+        """Go on with the sweep that is due, by one page; return how many commands were decided.
+
+        Raises Unavailable; a sweep that fails is begun anew when the next one is due.
+        """
+        now_ms = self._now_ms()
+        if self._pages is None:
+            if now_ms < self._due_at_ms:
+                return 0
+            self._due_at_ms = now_ms + SWEEP_EVERY_MS
+            self._pages = batched(self._orders.live_keys(), ROWS_AT_A_TIME)
+        pages, self._pages = self._pages, None
+        page = next(pages, None)
+        if page is None:
+            return 0
+        old = [(owner, order_id) for owner, order_id in page if time_of(order_id) < now_ms - LOST_AFTER_MS]
+        lost = waiting(self._orders.stored(old).values(), now_ms - LOST_AFTER_MS)
+        decided = sum(self._decide(book, commands) for book, commands in sorted(lost.items()))
+        self._pages = pages
+        return decided
+
+    def _decide(self, book: str, commands: Sequence[Lost]) -> int:
+        try:
+            undecided = without_known(self._journal, book, commands, JOURNAL_ENTRIES_MAX)
+            if not undecided:
+                return 0
+            logger.warning("commands are brought back from their orders", book=book, commands=len(undecided))
+            return self._matcher.process(book, [Delivery(command, None) for command in undecided])
+        except BookParked:  # what it waits for is kept, until it is released
+            return 0
+        except Exception:  # one book keeps no other waiting; the next sweep tries again
+            logger.exception("lost commands stay undecided", book=book)
+            return 0
+
+
+def lost_by_book(database: Database, instance: str | None = None) -> Mapping[str, list[Lost]]:
+    """Return by book what the live orders of an instance (None: of all) wait for. Costs a read of each."""
+    orders = Orders(database)
+    keys = (key for key in orders.live_keys() if instance in (None, key[0].partition("/")[0]))
+    found: dict[str, list[Lost]] = defaultdict(list)
+    for page in batched(keys, ROWS_AT_A_TIME):
+        for book, commands in waiting(orders.stored(page).values()).items():
+            found[book] += commands
+    return found

@@ -1,0 +1,73 @@
+"""Market data: what a book traded over a day, and its candles, read from rows whose number is bounded.
+
+The depth view has the last price and the candles that are not over; those that are stand in rows of their own
+(``tables.candles``). The view is read first: what it says is not over is left out of the rows, so nothing counts twice
+however many candles are finished between two reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from chalicelib.domain.books.candles import Candle, Market, Period, total_of
+from chalicelib.support.outcomes import Unavailable
+from chalicelib.tables.books import Depth
+from chalicelib.tables.candles import Candles
+
+DAY_MS = Period.DAY.length_ms
+
+
+@dataclass(frozen=True, slots=True)
+class DayOfBook:
+    """What a book traded in the 24 hours before a moment: ``total`` is None for nothing.
+
+    last: the price of its last trade, whenever that was; None: it never traded.
+    """
+
+    total: Candle | None
+    last: int | None
+
+
+class MarketData:
+    def __init__(self, candles: Candles) -> None:
+        self._candles = candles
+
+    def day(self, book: str, view: Depth, now_ms: int) -> DayOfBook:
+        """Return what the book traded since the minute that began 24 hours ago or in which that moment lies (R34).
+
+        view: the book's depth view. Reads no row where the last trade is older, else 60 minutes and 23 hours at most.
+        """
+        market, from_ms = market_of_view(book, view), Period.MINUTE.start_of(now_ms - DAY_MS)
+        hour, minute = market.open.get(Period.HOUR), market.open.get(Period.MINUTE)
+        if hour is None or minute is None or minute.start_ms < from_ms:
+            return DayOfBook(None, market.last)
+        whole_hours_ms = Period.HOUR.start_of(from_ms + Period.HOUR.length_ms - 1)
+        if hour.start_ms < whole_hours_ms:  # all of it is in the hour in which the day begins
+            parts = [*self._candles.between(book, Period.MINUTE, from_ms, minute.start_ms), minute]
+        else:
+            parts = [
+                *self._candles.between(book, Period.MINUTE, from_ms, whole_hours_ms),
+                *self._candles.between(book, Period.HOUR, whole_hours_ms, hour.start_ms),
+                hour,
+            ]
+        return DayOfBook(total_of(parts), market.last)
+
+    def candles(self, book: str, view: Depth, period: Period, from_ms: int, before_ms: int) -> Iterator[Candle]:
+        """Yield the candles that begin from one time on and before another, oldest first, the last one as it stands.
+
+        Reads as many rows as it yields. Minutes go back eight days, hours a hundred, days to the first trade.
+        """
+        open_ = market_of_view(book, view).open.get(period)
+        if open_ is None:
+            return
+        yield from self._candles.between(book, period, from_ms, min(before_ms, open_.start_ms))
+        if from_ms <= open_.start_ms < before_ms:
+            yield open_
+
+
+def market_of_view(book: str, view: Depth) -> Market:
+    """Return what stands in the view. Raises Unavailable where an earlier version of the program has written it."""
+    if view.market is None:
+        raise Unavailable(f"{book} has no candles yet: its next command makes them, or tallybook rebuild")
+    return view.market

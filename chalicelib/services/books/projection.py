@@ -1,0 +1,98 @@
+"""Projection: what a journal entry means for order rows, fills and accounts. Each write is idempotent by its sequence.
+
+Everything is read off the entry's events, so a second matcher, or the same one after a crash, writes the same rows.
+Money moves first, order rows come last: who sees an order FILLED finds its money there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from chalicelib.domain.books.config import BookConfig
+from chalicelib.domain.books.events import (
+    CancelAllBegun,
+    CancelAllEnded,
+    CancelRefused,
+    Event,
+    Traded,
+)
+from chalicelib.domain.books.fills import Fill
+from chalicelib.domain.books.journal import JournalEntry, trade_id
+from chalicelib.domain.books.orders import order_updates
+from chalicelib.domain.books.settlement import settle
+from chalicelib.domain.ledger.owners import customer_key, owner_key
+from chalicelib.tables.accounts import Accounts
+from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.fills import Fills
+from chalicelib.tables.inbox import CancelAllProgress, Inbox
+from chalicelib.tables.orders import Orders
+
+
+class Projector:
+    def __init__(self, database: Database) -> None:
+        self._orders = Orders(database)
+        self._fills = Fills(database)
+        self._accounts = Accounts(database)
+        self._inbox = Inbox(database)
+
+    def project(self, config: BookConfig, entry: JournalEntry, events: Sequence[Event]) -> None:
+        """Write what the entry changed. Entries of a book must be projected in order, none left out.
+
+        A row that shows this entry or a later one is left as it is. Each kind of row waits for the one before it; rows
+        of one kind have nothing to do with each other, and some or all of them may be written when a run ends early.
+        """
+        instance, sequence, at_ms = config.instance, entry.sequence, entry.at_ms
+        moved = settle(events).items()
+        deltas = {(owner_key(entry.book, party), config.asset_held(side)): delta for (party, side), delta in moved}
+        updates = {
+            (customer_key(instance, order.customer), order.order_id): update for order, update in order_updates(events)
+        }
+        refused = [event for event in events if isinstance(event, CancelRefused)]
+        not_cancelled = [(customer_key(instance, event.customer), event.order_id) for event in refused]
+        self._accounts.settle(entry.book, sequence, deltas, at_ms)
+        self._fills.put(fills_of(config, entry, events))
+        self._orders.project(updates, sequence, at_ms)
+        self._orders.note_refused_cancels(not_cancelled, sequence)
+        self._inbox.note_progress(entry.book, cancel_alls(events, sequence))
+
+
+def cancel_alls(events: Iterable[Event], sequence: int) -> dict[str, CancelAllProgress]:
+    """Return how far the events of this entry brought cancel-alls, by id."""
+    reached: dict[str, CancelAllProgress] = {}
+    for event in events:
+        if isinstance(event, CancelAllBegun):
+            reached[event.command_id] = CancelAllProgress(decided=sequence)
+        elif isinstance(event, CancelAllEnded):
+            before = reached.get(event.command_id, CancelAllProgress())
+            reached[event.command_id] = before.joined(CancelAllProgress(ended=sequence, closed=event.closed))
+    return reached
+
+
+def fills_of(config: BookConfig, entry: JournalEntry, events: Sequence[Event]) -> list[Fill]:
+    """Return both halves of each of the entry's trades."""
+    fills = []
+    for number, event in enumerate(events):
+        if not isinstance(event, Traded):
+            continue
+        halves = (event.maker, event.taker, event.maker_fee), (event.taker, event.maker, event.taker_fee)
+        for order, other, fee in halves:
+            fills.append(
+                Fill(
+                    owner=customer_key(config.instance, order.customer),
+                    trade_id=trade_id(entry, number),
+                    order_id=order.order_id,
+                    book_id=config.book_id,
+                    side=order.side,
+                    is_maker=order is event.maker,
+                    order_type=order.order_type,
+                    other_order_id=other.order_id,
+                    counterparty=other.customer,
+                    price=event.price,
+                    quantity=event.quantity,
+                    notional=event.notional,
+                    fee=fee,
+                    sequence=entry.sequence,
+                    at_ms=entry.at_ms,
+                )
+            )
+    return fills

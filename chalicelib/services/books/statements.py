@@ -1,0 +1,137 @@
+"""Statements: what happened to a customer's balances, or to an instance's, newest first (T37).
+
+Credits, debits and transfers have rows of their own, and so has what the fills of signed orders moved. Trades of books
+and their fees are read off fills (a customer's) or off the journals of the books (an instance's), row by row as they
+are taken. A journal tells of a trade a moment before its money moves.
+
+Cost: the rows of the span of time, all of them, where the exact total is wanted. A customer's are found by their keys;
+of a journal the entries after the span are read too, because its keys are sequences.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from heapq import merge
+from itertools import groupby
+
+from chalicelib.domain.books.config import BookConfig
+from chalicelib.domain.books.fills import Fill
+from chalicelib.domain.books.journal import JournalEntry, trade_id
+from chalicelib.domain.ledger.amounts import Side
+from chalicelib.domain.ledger.owners import book_key, customer_key, transactions_key
+from chalicelib.domain.ledger.transactions import MOVEMENTS, TradeFacts, Transaction, TransactionType, transactions_of
+from chalicelib.services.books.tape import Tape
+from chalicelib.support.consistency import Inconsistent
+from chalicelib.support.ids import TIME_MS_MAX
+from chalicelib.tables.books import Books
+from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.fills import Fills
+from chalicelib.tables.transactions import Transactions
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which transactions are wanted. None: all. The span of time includes both its ends, ms since the epoch."""
+
+    customer: str | None = None
+    asset: str | None = None
+    kind: TransactionType | None = None
+    from_ms: int = 0
+    to_ms: int = TIME_MS_MAX
+
+    def has(self, transaction: Transaction) -> bool:
+        """Tell whether a row is wanted, the customer left aside."""
+        is_wanted = self.asset in (None, transaction.asset) and self.kind in (None, transaction.kind)
+        return is_wanted and self.from_ms <= transaction.at_ms <= self.to_ms
+
+
+class Statements:
+    def __init__(self, database: Database) -> None:
+        self._books = Books(database)
+        self._fills = Fills(database)
+        self._tape = Tape(database)
+        self._transactions = Transactions(database)
+
+    def newest_first(self, instance: str, wanted: Selection) -> Iterator[Transaction]:
+        """Yield the transactions that are wanted, newest first: by id, descending."""
+        if wanted.from_ms > wanted.to_ms:
+            return iter(())
+        whose = transactions_key(instance) if wanted.customer is None else customer_key(instance, wanted.customer)
+        sources = [self._transactions.newest_first(whose, wanted.from_ms, wanted.to_ms)]
+        if wanted.kind not in MOVEMENTS:
+            if wanted.customer is not None:
+                sources.append(self._trades_of_customer(instance, wanted.customer, wanted))
+            else:
+                books = self._books.of_instance(instance)
+                sources += [self._trades_of_book(book, wanted) for book in books if _concerns(book, wanted)]
+        rows = merge(*sources, key=lambda row: row.transaction_id, reverse=True)
+        return filter(wanted.has, rows)
+
+    def _trades_of_customer(self, instance: str, customer: str, wanted: Selection) -> Iterator[Transaction]:
+        """Yield the legs of a customer's trades and its own fees, by its fills."""
+
+        @cache
+        def book_of(book_id: str) -> BookConfig:
+            config = self._books.config(book_key(instance, book_id))
+            if config is None:
+                raise Inconsistent("a fill names a book that there is")
+            return config
+
+        fills = self._fills.newest_first(customer_key(instance, customer), from_ms=wanted.from_ms, to_ms=wanted.to_ms)
+        for _, halves in groupby(fills, lambda fill: fill.trade_id):
+            own = {fill.side: fill for fill in halves}
+            yield from transactions_of(_facts_of_fills(customer, own, book_of(next(iter(own.values())).book_id)))
+
+    def _trades_of_book(self, book: BookConfig, wanted: Selection) -> Iterator[Transaction]:
+        """Yield the legs and fees of a book's trades, by its journal from the end: entries' times never go down."""
+        for entry in self._tape.entries(book_key(book.instance, book.book_id), wanted.from_ms, wanted.to_ms):
+            for number in reversed(range(len(entry.events))):
+                if entry.events[number]["type"] == "traded":
+                    yield from transactions_of(_facts_of_event(book, entry, number))
+
+
+def _concerns(book: BookConfig, wanted: Selection) -> bool:
+    return wanted.asset in (None, book.base_asset, book.quote_asset)
+
+
+def _facts_of_fills(customer: str, own: Mapping[Side, Fill], book: BookConfig) -> TradeFacts:
+    """Return a trade by the halves that are the customer's: one, or both where it traded with itself.
+
+    The other side's fee is not the customer's to see: 0.
+    """
+    fill = next(iter(own.values()))
+    other = customer if len(own) > 1 else fill.counterparty
+    bought = Side.BUY in own
+    return TradeFacts(
+        fill.trade_id,
+        book.base_asset,
+        book.quote_asset,
+        buyer=customer if bought else other,
+        seller=other if bought else customer,
+        quantity=fill.quantity,
+        notional=fill.notional,
+        buyer_fee=own[Side.BUY].fee if bought else 0,
+        seller_fee=own[Side.SELL].fee if Side.SELL in own else 0,
+        at_ms=fill.at_ms,
+    )
+
+
+def _facts_of_event(book: BookConfig, entry: JournalEntry, number: int) -> TradeFacts:
+    """Return the trade that is the entry's event of this number."""
+    event = entry.events[number]
+    taker_buys = event["takerSide"] == Side.BUY.value
+    buyer_fee, seller_fee = ("takerFee", "makerFee") if taker_buys else ("makerFee", "takerFee")
+    return TradeFacts(
+        trade_id(entry, number),
+        book.base_asset,
+        book.quote_asset,
+        buyer=str(event["buyer"]),
+        seller=str(event["seller"]),
+        quantity=int(str(event["quantity"])),
+        notional=int(str(event["notional"])),
+        buyer_fee=int(str(event[buyer_fee])),
+        seller_fee=int(str(event[seller_fee])),
+        at_ms=entry.at_ms,
+    )

@@ -1,0 +1,98 @@
+"""Between the inbox's stream and the matcher: records in, batch item failures out.
+
+Records of one book stay together and in order. A book that fails does not keep the others of the batch from being
+decided; its first record is reported, so that the stream delivers again from there (what others have done by then is
+dropped as decided). A record that is no command is logged and passed over: it must not block its book. A book that
+fails again and again is parked, and the records of a parked book are passed over: it must not block its shard (T53).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from chalicelib.domain.books.vocabulary import Command
+from chalicelib.domain.ledger.owners import split_book_key
+from chalicelib.services.books.deduplication import Delivery
+from chalicelib.services.books.loading import UnknownBook
+from chalicelib.services.books.matcher import Matcher
+from chalicelib.services.books.parking import BookParked, is_fault_of_book
+from chalicelib.services.books.telemetry import UNWATCHED, MatchObserver
+from chalicelib.support.telemetry import logger
+from chalicelib.tables.dynamodb import Row, UnreadableRow, decode
+from chalicelib.tables.inbox import MalformedCommand, command_of
+
+
+def match_records(
+    matcher: Matcher, records: Sequence[Mapping[str, Any]], observer: MatchObserver = UNWATCHED
+) -> list[str]:
+    """Decide the commands in a batch of stream records; return the sequence numbers to deliver again from.
+
+    observer: is told of the batch and of what is handed back; what happens in between the matcher tells its own.
+    """
+    observer.delivered(len(records))
+    batches: dict[str, list[Delivery]] = {}
+    first_sequence: dict[str, str] = {}
+    for record in records:
+        if record["eventName"] != "INSERT":
+            continue
+        change = record["dynamodb"]
+        try:
+            row = decode(change["NewImage"])
+        except UnreadableRow:
+            logger.exception("not a command; passed over")
+            continue
+        book = row["book"]
+        first_sequence.setdefault(book, change["SequenceNumber"])
+        delivery = delivery_of(row, int(change["SequenceNumber"]))
+        if delivery is not None:
+            batches.setdefault(book, []).append(delivery)
+    failed = []
+    for book, deliveries in batches.items():
+        try:
+            _match(matcher, book, deliveries, observer)
+        except Exception:
+            instance, _ = split_book_key(book)
+            logger.exception("book not matched; its commands will be delivered again", instance=instance, book=book)
+            observer.left_unfinished(len(deliveries))
+            failed.append(first_sequence[book])
+    return failed
+
+
+def _match(matcher: Matcher, book: str, deliveries: Sequence[Delivery], observer: MatchObserver) -> None:
+    """Decide the commands of one book, or set them aside where it is parked. Raises when they are to come again."""
+    commands = [delivery.command for delivery in deliveries]
+    try:
+        matcher.process(book, deliveries)
+    except (BookParked, UnknownBook) as error:
+        matcher.parking.set_aside(book, commands)
+        instance, _ = split_book_key(book)
+        if isinstance(error, UnknownBook):
+            logger.error("no such book; its commands are left", instance=instance, book=book, commands=len(commands))
+        else:
+            logger.warning("parked; its commands are left", instance=instance, book=book, commands=len(commands))
+        observer.passed_over(len(commands))
+    except Exception as error:
+        if is_fault_of_book(error):
+            _count(matcher, book, commands, error)
+        raise
+
+
+def _count(matcher: Matcher, book: str, commands: Sequence[Command], error: Exception) -> None:
+    counted = matcher.parking.count(book, commands, error)
+    if counted is not None and counted.is_parked:
+        logger.error(
+            "the book is parked until the operator releases it (tallybook book release)",
+            instance=split_book_key(book)[0],
+            book=book,
+            failed_batches=counted.failed_batches,
+        )
+
+
+def delivery_of(row: Row, stream_sequence: int | None) -> Delivery | None:
+    """Return the command in an inbox row, or None (logged) where there is none."""
+    try:
+        return Delivery(command_of(row), stream_sequence)
+    except MalformedCommand:
+        logger.exception("not a command; passed over", book=row.get("book"), command=row.get("command"))
+        return None

@@ -1,0 +1,121 @@
+"""The tape: a book's trades as its journal tells them.
+
+A journal tells of a trade a moment before its money moves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from chalicelib.domain.books.candles import Period
+from chalicelib.domain.books.journal import JournalEntry, trade_id
+from chalicelib.domain.books.vocabulary import OrderType
+from chalicelib.domain.ledger.amounts import Side
+from chalicelib.support.clock import now_ms
+from chalicelib.support.ids import TIME_MS_MAX
+from chalicelib.tables.books import Books
+from chalicelib.tables.candles import KEPT_MS, Candles
+from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.journal import Journal
+
+IDLE_ENTRIES_MAX = 100
+"""Entries without trades that are read one after the other before it is looked where the next trade can be."""
+
+
+@dataclass(frozen=True, slots=True)
+class TapeTrade:
+    """One trade, seen from outside: price in quote base units for a whole base asset, amounts in base units."""
+
+    trade_id: str
+    at_ms: int
+    price: int
+    quantity: int
+    notional: int
+    maker_order_id: str
+    taker_order_id: str
+    taker_side: Side
+    taker_type: OrderType
+
+
+class Tape:
+    """Reads journals from their end for what traded. clock: the time in ms, by which candles are kept or not."""
+
+    def __init__(self, database: Database, clock: Callable[[], int] = now_ms) -> None:
+        self._books = Books(database)
+        self._candles = Candles(database)
+        self._journal = Journal(database)
+        self._clock = clock
+
+    def entries(self, book: str, from_ms: int = 0, to_ms: int = TIME_MS_MAX) -> Iterator[JournalEntry]:
+        """Yield the entries with trades of a span of time, both ends included, the last one first.
+
+        Where many entries in a row have none, the candles tell how far back the next trade can be, and the entries in
+        between are not read: finding the place costs some thirty small reads. So a page of a quiet book costs what it
+        shows, not what was placed and cancelled meanwhile.
+        """
+        while True:
+            idle = 0
+            for entry in self._journal.newest_first(book, to_ms):
+                if entry.at_ms < from_ms:
+                    return
+                if any(event["type"] == "traded" for event in entry.events):
+                    idle = 0
+                    yield entry
+                    continue
+                idle += 1
+                if idle % IDLE_ENTRIES_MAX == 0:
+                    last_ms = self._last_trade_until(book, entry.at_ms)
+                    if last_ms is None:
+                        return
+                    if last_ms < entry.at_ms:
+                        to_ms = last_ms
+                        break
+            else:
+                return
+
+    def trades(self, book: str, from_ms: int = 0, to_ms: int = TIME_MS_MAX) -> Iterator[TapeTrade]:
+        """Yield the trades of a span of time, both ends included, newest first; costs what ``entries`` does."""
+        return (trade for entry in self.entries(book, from_ms, to_ms) for trade in reversed(trades_of(entry)))
+
+    def _last_trade_until(self, book: str, at_ms: int) -> int | None:
+        """Return a moment, not after this one, after which there was no trade until it; None: there was none before.
+
+        What is committed and not projected is in no candle: fewer entries than are read before this is asked.
+        """
+        market = self._books.depth(book).market
+        if market is None:
+            return at_ms
+        until_ms = at_ms
+        for period in Period:
+            open_ = market.open.get(period)
+            last = open_ if open_ and open_.start_ms <= until_ms else self._candles.newest(book, period, until_ms)
+            if last is not None:
+                return min(until_ms, last.start_ms + period.length_ms - 1)
+            kept_ms = KEPT_MS[period]
+            if kept_ms is not None:  # of what is older the rows are gone
+                until_ms = min(until_ms, self._clock() - kept_ms + period.length_ms - 1)
+        return None
+
+
+def trades_of(entry: JournalEntry) -> list[TapeTrade]:
+    """Return the entry's trades as they happened; all that is shown of one stands in its event."""
+    return [
+        TapeTrade(
+            trade_id=trade_id(entry, number),
+            at_ms=entry.at_ms,
+            price=_amount(event, "price"),
+            quantity=_amount(event, "quantity"),
+            notional=_amount(event, "notional"),
+            maker_order_id=str(event["maker"]),
+            taker_order_id=str(event["taker"]),
+            taker_side=Side(str(event["takerSide"])),
+            taker_type=OrderType(str(event["takerType"])),
+        )
+        for number, event in enumerate(entry.events)
+        if event["type"] == "traded"
+    ]
+
+
+def _amount(event: Mapping[str, object], name: str) -> int:
+    return int(str(event[name]))

@@ -1,0 +1,70 @@
+"""Outcomes: waiting, a bounded time, until the tables show what was decided of an order, or of a cancel-all."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterator
+
+from chalicelib.domain.books.orders import OrderRow
+from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.inbox import CancelAllProgress, Inbox
+from chalicelib.tables.orders import Orders
+
+CANCEL_WAIT_S = 5.0
+"""How long a request waits for the result of its cancel (T29)."""
+CANCEL_ALL_WAIT_S = 20.0
+"""How long a request waits in all for cancel-alls whose turn has come: closing takes some ms an order (R42)."""
+POLL_S_MIN, POLL_S_MAX = 0.02, 0.25
+SPARE_S = 0.001
+"""A wait that has no more left is over: sums of floats are not exact."""
+
+
+class Outcomes:
+    def __init__(self, database: Database) -> None:
+        self._orders = Orders(database)
+        self._inbox = Inbox(database)
+
+    def first(self, is_result: Callable[[OrderRow], bool], owner: str, order_id: str, wait_s: float) -> OrderRow | None:
+        """Return the order once it shows the result; None when that takes longer than the wait. Raises Unavailable."""
+        for _ in _looks(wait_s):
+            row = self._orders.get(owner, order_id)
+            if row is not None and is_result(row):
+                return row
+        return None
+
+    def of_cancel_alls(
+        self, cancel_alls: Collection[tuple[str, str]], turn_wait_s: float, wait_s: float
+    ) -> dict[str, CancelAllProgress]:
+        """Return how far these cancel-alls (book, id) are, by id, when all have ended or the wait is over.
+
+        turn_wait_s: how long for those whose turn has not come; wait_s: how long in all. Raises Unavailable.
+        """
+        progress: dict[str, CancelAllProgress] = {}
+        for waited_s in _looks(turn_wait_s, wait_s):
+            waiting = [one for one in cancel_alls if not progress.get(one[1], CancelAllProgress()).ended]
+            progress |= self._inbox.progress(waiting)
+            later = [one for _, name in waiting if not (one := progress.get(name, CancelAllProgress())).ended]
+            if not later or (waited_s + SPARE_S >= turn_wait_s and not any(one.decided for one in later)):
+                break
+        return progress
+
+
+def _looks(*waits_s: float) -> Iterator[float]:
+    """Yield the seconds waited so far, once for each look; pause in between. Each wait ends with a look."""
+    began_s, pause_s = time.monotonic(), POLL_S_MIN
+    while True:
+        yield time.monotonic() - began_s
+        waited_s = time.monotonic() - began_s
+        left_s = [wait_s - waited_s for wait_s in waits_s if wait_s - waited_s > SPARE_S]
+        if not left_s:
+            return
+        time.sleep(min(pause_s, *left_s))
+        pause_s = min(POLL_S_MAX, pause_s * 1.5)
+
+
+def is_matched(row: OrderRow) -> bool:
+    return row.sequence is not None
+
+
+def is_cancel_decided(row: OrderRow) -> bool:
+    return row.cancel_refused or not row.status.is_live

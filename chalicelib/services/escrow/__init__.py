@@ -1,0 +1,1 @@
+"""Escrow orders: commands, payments, customers and the sweep over their tables."""

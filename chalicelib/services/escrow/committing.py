@@ -1,0 +1,249 @@
+"""Carries a step of an escrow order out: everything that it changes in one transaction, or nothing (E23).
+
+::
+
+    read order, payin, payout --> decide (pure, may refuse) --> one transaction, if the order is as it was read
+        ^                                                            |
+        +---- somebody else was first: eight tries, with jitter -----+
+
+The transaction has the order (condition: version and status as read), its payin, payout and refund, each account's one
+change (condition: neither part becomes negative), the ledger's rows, the outbox rows and, under an Idempotency-Key, the
+answer (condition: key free). A command has a name, which it leaves on the order and in the outbox: where the outcome of
+a transaction is unknown, that is looked up, so nothing is done twice.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from ulid import ULID
+
+from chalicelib.domain.escrow.checks import wrong
+from chalicelib.domain.escrow.faults import DeskBusy, Invalid, NotFound
+from chalicelib.domain.escrow.order import Order, Place, refuse_other_worlds_asset
+from chalicelib.domain.escrow.steps import Case, Step, credited
+from chalicelib.domain.ledger.owners import customer_key, escrow_fees_key
+from chalicelib.domain.ledger.transactions import Transaction
+from chalicelib.support.clock import new_id
+from chalicelib.support.consistency import Inconsistent
+from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
+from chalicelib.tables.accounts import Accounts, LedgerBroken
+from chalicelib.tables.dynamodb import Database, TransactionRefused, Write
+from chalicelib.tables.escrows import Escrows
+from chalicelib.tables.outbox import Outbox, OutboxRow
+from chalicelib.tables.requests import ReceiptExists
+from chalicelib.tables.transactions import Transactions
+
+ATTEMPTS_MAX = 8
+BACK_OFF_FIRST_S, BACK_OFF_MAX_S = 0.02, 1.0
+
+Decide = Callable[[Case], Step]
+Receipt = Callable[[Case], Write]
+"""Makes one more write of the transaction, about the case as it is after it."""
+
+
+def command_name() -> str:
+    """Return a new name for a command: names of one process ascend."""
+    return new_id("cmd").partition("_")[2]
+
+
+def jitter(attempt: int) -> float:
+    """Return for how long to wait before the next try, in seconds: longer with each, by chance."""
+    return random.uniform(0, min(BACK_OFF_MAX_S, BACK_OFF_FIRST_S * 2**attempt))
+
+
+class Once:
+    """A number that is taken when it is first needed, and is the same then on: each try of a command has one id."""
+
+    def __init__(self, take: Callable[[], int]) -> None:
+        self._take = take
+        self._taken: int | None = None
+
+    def __call__(self) -> int:
+        if self._taken is None:
+            self._taken = self._take()
+        return self._taken
+
+
+class Commits:
+    """clock_s: Unix seconds. pause: waits so many seconds before a command is tried again."""
+
+    def __init__(
+        self, database: Database, clock_s: Callable[[], int], pause: Callable[[float], None] = time.sleep
+    ) -> None:
+        self._database = database
+        self._clock_s = clock_s
+        self._pause = pause
+        self._accounts = Accounts(database)
+        self._escrows = Escrows(database)
+        self._outbox = Outbox(database)
+        self._transactions = Transactions(database)
+
+    def commit(self, place: Place, order_id: int, decide: Decide, receipt: Receipt | None = None) -> Case:
+        """Carry out what ``decide`` makes of the order as it is; return how it is then.
+
+        A step without any change is answered and not written.
+
+        Raises NotFound, what ``decide`` raises, ReceiptExists, Invalid (a credit that the ledger has no room for),
+        DeskBusy, LedgerBroken or Unavailable: nothing is changed then. Raises OutcomeUnknown.
+        """
+        command = command_name()
+        unknown: OutcomeUnknown | None = None
+        refused: Exception | None = None
+        for attempt in range(ATTEMPTS_MAX):
+            try:
+                case = self.case(place, order_id)
+                if unknown and self._is_done(case, command):
+                    return case
+                step = decide(case)
+                if step.after == case:
+                    return case
+                return self._transact(step, command, receipt)
+            except OutcomeUnknown as error:
+                unknown = error
+            except Unavailable:
+                if unknown:
+                    raise unknown from None
+                raise
+            except (_OthersWereFirst, LedgerBroken) as error:
+                refused = error
+            self._pause(jitter(attempt))
+        if unknown:
+            raise unknown
+        if isinstance(refused, LedgerBroken):
+            raise refused
+        raise DeskBusy(f"order {order_id} of {place.merchant}") from refused
+
+    def case(self, place: Place, order_id: int) -> Case:
+        """Return the order with its latest payin and payout. Raises NotFound, OtherWorldsAsset."""
+        order = self._escrows.order(place, order_id)
+        if order is None:
+            raise NotFound(f"order {order_id}")
+        refuse_other_worlds_asset(f"order {order_id}", place.world, order.currency)
+        return Case(order, *self._escrows.attached(order))
+
+    def create(self, step: Step, command: str, receipt: Receipt | None) -> Case:
+        """Put a new order. Raises ReceiptExists, or TransactionRefused: its public id is taken."""
+        order = replace(step.after.order, command=command)
+        after = replace(step.after, order=order)
+        writes = self._escrows.put_order(order) + self._events(step, command)
+        if receipt is not None:
+            writes.append(receipt(after))
+        unknown: OutcomeUnknown | None = None
+        for _ in range(ATTEMPTS_MAX):
+            try:
+                if unknown and self._stands(order):
+                    return after
+                self._database.transact(writes)
+                return after
+            except TransactionRefused as error:
+                if self._stands(order):
+                    return after
+                if receipt is not None and len(writes) - 1 in error.refused:
+                    raise ReceiptExists(command) from error
+                raise
+            except OutcomeUnknown as error:
+                unknown = error
+            except Unavailable:
+                if unknown:
+                    raise unknown from None
+                raise
+        raise unknown or DeskBusy(command)
+
+    def _stands(self, order: Order) -> bool:
+        found = self._escrows.order(order.place, order.order_id)
+        return found is not None and found.public_id == order.public_id
+
+    def _is_done(self, case: Case, command: str) -> bool:
+        return case.order.command == command or self._outbox.has(case.order.place, command)
+
+    def _transact(self, step: Step, command: str, receipt: Receipt | None) -> Case:
+        """Write a step. Raises _OthersWereFirst or LedgerBroken (nothing changed), ReceiptExists, OutcomeUnknown."""
+        after = replace(step.after, order=replace(step.after.order, command=command))
+        writes = self._things(step, after)
+        first_account = len(writes)
+        writes += self._money(step)
+        accounts = range(first_account, first_account + len(step.changes))
+        writes += self._events(step, command)
+        if receipt is not None:
+            writes.append(receipt(after))
+        try:
+            self._database.transact(writes)
+        except TransactionRefused as error:
+            case = self.case(after.order.place, after.order.order_id)
+            if self._is_done(case, command):
+                return case
+            if receipt is not None and len(writes) - 1 in error.refused:
+                raise ReceiptExists(command) from error
+            supply = accounts.stop
+            if credited(step) and supply in error.refused:
+                raise Invalid(wrong("amount", "is more than the ledger has room for")) from error
+            if set(error.refused) <= set(accounts):
+                raise LedgerBroken(f"order {after.order.order_id} takes what is not there") from error
+            raise _OthersWereFirst from error
+        return after
+
+    def _things(self, step: Step, after: Case) -> list[Write]:
+        if step.before is None:
+            raise Inconsistent("a new order is created")
+        writes = [self._escrows.change_order(step.before, after.order)]
+        writes += [self._escrows.put_payin(payin, left) for payin, left in step.payins]
+        new_payins, new_payouts = sum(left is None for _, left in step.payins), 0
+        if step.puts_payout:
+            if after.payout is None:
+                raise Inconsistent("a payout that is put")
+            writes.append(self._escrows.put_payout(after.payout, step.payout_left))
+            new_payouts = 1 if step.payout_left is None else 0
+        if step.refund is not None:
+            writes.append(self._escrows.put_refund(step.refund))
+        if new_payins or new_payouts:
+            writes.append(self._escrows.count(after.order.place, payins=new_payins, payouts=new_payouts))
+        return writes
+
+    def _money(self, step: Step) -> list[Write]:
+        """Return the writes that move a step's money: first its accounts, in a fixed order, then supply and rows."""
+        order = step.after.order
+        instance, at_ms = order.place.instance, self._clock_s() * 1000
+        writes = [
+            self._accounts.change(
+                self._owner(order, account.customer), account.asset, change.available, change.held, at_ms
+            )
+            for account, change in sorted(
+                step.changes.items(), key=lambda item: (item[0].customer or "", item[0].asset)
+            )
+        ]
+        writes += [self._accounts.count_credit(instance, asset, amount) for asset, amount in credited(step).items()]
+        for leg in step.legs:
+            transaction_id = new_id("txn")
+            transaction = Transaction(
+                transaction_id,
+                leg.kind,
+                leg.asset,
+                leg.source,
+                leg.target,
+                leg.amount,
+                f"order:{order.order_id}",
+                None,
+                ULID.from_str(transaction_id.partition("_")[2]).milliseconds,
+            )
+            writes += self._transactions.copies(instance, transaction)
+        return writes
+
+    def _owner(self, order: Order, customer: str | None) -> str:
+        instance = order.place.instance
+        return escrow_fees_key(instance, order.place.world) if customer is None else customer_key(instance, customer)
+
+    def _events(self, step: Step, command: str) -> list[Write]:
+        order = step.after.order
+        rows = [
+            OutboxRow(order.order_id, event.name, event.left, event.entered, event.at_s, order.version)
+            for event in step.events
+        ]
+        return [self._outbox.put(order.place, command, number, row) for number, row in enumerate(rows)]
+
+
+class _OthersWereFirst(Exception):
+    """The order, or something of it, is not as it was read; nothing was changed."""

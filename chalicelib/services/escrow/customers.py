@@ -1,0 +1,215 @@
+"""Customers, their wallets, and merchants: made and changed each in one transaction.
+
+An e-mail address, and a prefix with a phone number, are names: each is one customer's at one place, whatever its letter
+case. Who comes with a known name is that customer (E18).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+from uuid import uuid4
+
+from chalicelib.domain.books.vocabulary import AMOUNT_MAX
+from chalicelib.domain.escrow.checks import Errors, wrong
+from chalicelib.domain.escrow.commands import CreateCustomer, Deposit
+from chalicelib.domain.escrow.faults import DeskBusy, Invalid, NotFound
+from chalicelib.domain.escrow.money import Currency
+from chalicelib.domain.escrow.order import Customer, Merchant, Place, Wallet, World, refuse_other_worlds_asset
+from chalicelib.domain.escrow.settings import UnknownCurrency
+from chalicelib.domain.ledger.transactions import Movement, Transaction
+from chalicelib.services.escrow.committing import ATTEMPTS_MAX, command_name, jitter
+from chalicelib.services.ledger.movements import Movements, ReferenceTaken, SupplyTooLarge
+from chalicelib.support.consistency import Inconsistent
+from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
+from chalicelib.tables.dynamodb import Database, TransactionRefused, Write
+from chalicelib.tables.escrow_rows import CUSTOMER, WALLET
+from chalicelib.tables.escrow_settings import EscrowDesks
+from chalicelib.tables.escrows import Escrows
+from chalicelib.tables.requests import ReceiptExists
+
+CustomerReceipt = Callable[[Customer], Write]
+WalletReceipt = Callable[[Wallet, Transaction], Write]
+CONTACTS = ("email", "prefix", "phone")
+
+
+class Customers:
+    """clock_s: Unix seconds. pause: waits so many seconds before a command is tried again."""
+
+    def __init__(
+        self, database: Database, clock_s: Callable[[], int], pause: Callable[[float], None] = time.sleep
+    ) -> None:
+        self._database = database
+        self._clock_s = clock_s
+        self._pause = pause
+        self._desks = EscrowDesks(database)
+        self._escrows = Escrows(database)
+        self._movements = Movements(database)
+
+    def create_merchant(self, instance: str, merchant: str, base_currency: str) -> Merchant:
+        """Make a merchant with its own hidden customer in each world, and their wallets (E18).
+
+        Raises UnknownCurrency, MerchantExists or TooManyMerchants; nothing is changed then.
+        """
+        settings, now_s = self._desks.settings(instance), self._clock_s()
+        if settings.currency(base_currency, World.PRODUCTION) is None:
+            raise UnknownCurrency(base_currency)
+        uuids = {world: str(uuid4()) for world in World}
+        made = Merchant(instance, merchant, base_currency, uuids, now_s)
+        writes: list[Write] = []
+        for world in World:
+            hidden = Customer(made.place(world), 0, uuids[world], now_s, is_hidden=True)
+            customer, wallets = self._new(hidden, settings.currencies_in(world))
+            writes += self._escrows.put_customer(customer, wallets)
+        self._desks.create_merchant(made, writes)
+        return made
+
+    def create(
+        self, place: Place, request: CreateCustomer, currencies: Sequence[Currency], receipt: CustomerReceipt | None
+    ) -> Customer:
+        """Make a customer with a wallet in each currency; or change the one that has the e-mail address or phone.
+
+        Raises Invalid (the phone is another customer's), ReceiptExists, DeskBusy or Unavailable: nothing is changed
+        then. Raises OutcomeUnknown.
+        """
+        command, made = command_name(), None
+        unknown: OutcomeUnknown | None = None
+        for attempt in range(ATTEMPTS_MAX):
+            try:
+                known = self._known(place, request)
+                if known is not None and known.command == command:
+                    return known
+                if known is not None:
+                    after = _changed(known, request, command)
+                    writes = self._escrows.change_customer(known, after)
+                else:
+                    made = made or self._new(_customer(place, request, command, self._clock_s()), currencies)
+                    after, wallets = made
+                    writes = self._escrows.put_customer(after, wallets)
+                bound = [*writes, receipt(after)] if receipt else writes
+                self._database.transact(bound, partial(self._is_written, after))
+                return after
+            except TransactionRefused as error:  # where an earlier try was done late, the names tell
+                if receipt and len(writes) in error.refused:
+                    raise ReceiptExists(command) from error
+            except OutcomeUnknown as error:
+                unknown = error
+            except Unavailable:
+                if unknown:
+                    raise unknown from None
+                raise
+            self._pause(jitter(attempt))
+        raise unknown or DeskBusy(command)
+
+    def _is_written(self, after: Customer) -> bool | None:
+        found = self._escrows.customer_by_id(after.place, after.customer_id)
+        if found is None or found.version < after.version:
+            return False
+        return True if found.command == after.command else None
+
+    def with_wallet(self, customer: Customer, currency: Currency) -> Customer:
+        """Return the customer with a wallet in a currency, made now where the currency is younger than the customer.
+
+        Raises DeskBusy or Unavailable. Done twice, it is there once.
+        """
+        wallet_id = None
+        for attempt in range(ATTEMPTS_MAX):
+            if currency.code in customer.wallets:
+                return customer
+            wallet_id = wallet_id or self._escrows.next_id(customer.place.instance, WALLET)
+            wallet = _wallet(customer, wallet_id, currency, self._clock_s())
+            wallets = {**customer.wallets, currency.code: wallet_id}
+            after = replace(customer, wallets=wallets, version=customer.version + 1)
+            writes = [*self._escrows.change_customer(customer, after), *self._escrows.put_wallet(wallet)]
+            try:
+                writes.append(self._escrows.count(customer.place, wallets=1))
+                self._database.transact(writes, partial(self._has_wallet, after, wallet_id))
+                return after
+            except (TransactionRefused, OutcomeUnknown):  # changed by others, or done already: what is there tells
+                self._pause(jitter(attempt))
+            found = self._escrows.customer_by_id(customer.place, customer.customer_id)
+            if found is None:
+                raise Inconsistent("a customer stays")
+            customer = found
+        raise DeskBusy(f"customer {customer.customer_id}")
+
+    def _has_wallet(self, customer: Customer, wallet_id: int) -> bool:
+        return self._escrows.wallet_by_id(customer.place, wallet_id) is not None
+
+    def deposit(self, place: Place, wallet_uuid: str, deposit: Deposit, receipt: WalletReceipt | None) -> Wallet:
+        """Credit a wallet, once under its reference (E19); repeated, it moves nothing and no receipt is written.
+
+        Raises NotFound, Invalid, ReceiptExists or Unavailable: nothing is changed then. Raises OutcomeUnknown.
+        """
+        wallet = self._escrows.wallet(place, wallet_uuid)
+        if wallet is None:
+            raise NotFound(f"wallet {wallet_uuid}")
+        refuse_other_worlds_asset(f"wallet {wallet_uuid}", place.world, wallet.currency)
+        errors = _deposit_errors(deposit, wallet.currency)
+        if errors:
+            raise Invalid(errors)
+        customer = wallet.account.customer
+        movement = Movement(place.instance, wallet.currency.asset, None, customer, deposit.amount, deposit.reference)
+        bound = None if receipt is None else lambda transaction: receipt(wallet, transaction)
+        try:
+            self._movements.record(movement, bound)
+        except ReferenceTaken as error:
+            raise Invalid(wrong("amount", "is another than that of this reference")) from error
+        except SupplyTooLarge as error:
+            raise Invalid(wrong("amount", "is more than the ledger has room for")) from error
+        return wallet
+
+    def _known(self, place: Place, request: CreateCustomer) -> Customer | None:
+        """Return the customer that has one of the request's names. Raises Invalid: two customers have them."""
+        by_email = by_phone = None
+        if request.email is not None:
+            by_email = self._escrows.customer_with_email(place, request.email)
+        if request.prefix is not None and request.phone is not None:
+            by_phone = self._escrows.customer_with_phone(place, request.prefix, request.phone)
+        if by_email and by_phone and by_email.customer_id != by_phone.customer_id:
+            raise Invalid(wrong("phone", "belongs to another customer"))
+        return by_email or by_phone
+
+    def _new(self, customer: Customer, currencies: Sequence[Currency]) -> tuple[Customer, list[Wallet]]:
+        """Return a new customer with its id, and its wallets."""
+        instance = customer.place.instance
+        customer = replace(customer, customer_id=self._escrows.next_id(instance, CUSTOMER))
+        if not currencies:
+            return customer, []
+        first = self._escrows.next_id(instance, WALLET, len(currencies))
+        wallets = [
+            _wallet(customer, first + number, currency, customer.created_at_s)
+            for number, currency in enumerate(currencies)
+        ]
+        return replace(customer, wallets={one.currency.code: one.wallet_id for one in wallets}), wallets
+
+
+def _customer(place: Place, request: CreateCustomer, command: str, now_s: int) -> Customer:
+    return Customer(place, 0, str(uuid4()), now_s, **_given(request), command=command)
+
+
+def _changed(customer: Customer, request: CreateCustomer, command: str) -> Customer:
+    return replace(customer, **_given(request), version=customer.version + 1, command=command)
+
+
+def _given(request: CreateCustomer) -> dict[str, Any]:
+    names = (*CONTACTS, "name", "first_name", "last_name", "tag", "metadata")
+    return {name: value for name in names if (value := getattr(request, name)) is not None}
+
+
+def _wallet(customer: Customer, wallet_id: int, currency: Currency, now_s: int) -> Wallet:
+    uuid = str(uuid4())
+    return Wallet(customer.place, wallet_id, uuid, customer.customer_id, customer.uuid, currency, now_s)
+
+
+def _deposit_errors(deposit: Deposit, currency: Currency) -> Errors:
+    if deposit.amount <= 0:
+        return wrong("amount", "must be greater than 0")
+    if deposit.amount % currency.minor_unit:
+        return wrong("amount", f"must have at most {currency.decimals} decimals")
+    if deposit.amount > AMOUNT_MAX:
+        return wrong("amount", "is more than the ledger has room for")
+    return {}

@@ -1,0 +1,278 @@
+"""The escrow desk: every command on orders, payins, payouts and customers, and the release of what is due.
+
+Fields are looked at first, then the order's status, then amounts against what is held; nothing is written before all of
+them are right. What a command makes of an order is decided in ``steps``, and carried out in ``committing``.
+
+Every command may be sent twice, or beside another: money moves once, and who comes too late is told why.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from chalicelib.domain.escrow import steps
+from chalicelib.domain.escrow.checks import metadata_errors, reimburse_errors, selected, update_errors, wrong
+from chalicelib.domain.escrow.commands import (
+    Cancel,
+    CreateCustomer,
+    CreateOrder,
+    Deposit,
+    OpenPayin,
+    OrderChanges,
+    PayOut,
+    Reimburse,
+)
+from chalicelib.domain.escrow.faults import DeskBusy, Invalid, NotFound, demand
+from chalicelib.domain.escrow.lifecycle import HOLDING, Action, Status, transition
+from chalicelib.domain.escrow.order import Customer, Merchant, Order, Payin, PayinStatus, Payout, Place, Wallet
+from chalicelib.domain.escrow.settings import DeskSettings
+from chalicelib.domain.escrow.steps import Case, Step
+from chalicelib.domain.ledger.transactions import Transaction
+from chalicelib.services.due_work import DueWork
+from chalicelib.services.escrow.committing import Commits, Once
+from chalicelib.services.escrow.creation import Creation, OrderReceipt
+from chalicelib.services.escrow.customers import Customers
+from chalicelib.services.escrow.payments import PayinReceipt, Payments, PayoutReceipt
+from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
+from chalicelib.support.telemetry import logger
+from chalicelib.tables.dynamodb import Database, Write
+from chalicelib.tables.escrow_rows import PAYOUT, REFUND, place_of
+from chalicelib.tables.escrow_settings import EscrowDesks
+from chalicelib.tables.escrows import Escrows
+
+
+class _NotDue(Exception):
+    """The order is not to be released now: it is, or it is blocked, cancelled or still waiting."""
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What a sweep did: how many orders it released, and how many it could not."""
+
+    released: int
+    failed: int
+
+
+class EscrowDesk:
+    """clock_s: Unix seconds. settings: of an instance; None: as they are stored. pause: waits so many seconds.
+
+    Commands raise NotFound, Invalid, then Forbidden; ReceiptExists (the key of ``receipt`` has an answer); DeskBusy or
+    Unavailable. Nothing is changed then. They raise OutcomeUnknown where even looking it up failed.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        clock_s: Callable[[], int],
+        settings: Callable[[str], DeskSettings] | None = None,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._clock_s = clock_s
+        self._commits = Commits(database, clock_s, pause)
+        self._customers = Customers(database, clock_s, pause)
+        self._escrows = Escrows(database)
+        self._settings = settings or EscrowDesks(database).settings
+        self._creation = Creation(database, self._commits, self._customers, clock_s, self._settings)
+        self._payments = Payments(database, self._commits, clock_s, self._settings)
+        transient = DeskBusy, Unavailable, OutcomeUnknown
+        self._due = DueWork[tuple[str, int]]("order not released", lambda order: order, transient)
+
+    # --- customers and wallets
+
+    def create_merchant(self, instance: str, merchant: str, base_currency: str) -> Merchant:
+        """Make a merchant and its own customers. Raises UnknownCurrency, MerchantExists or TooManyMerchants."""
+        return self._customers.create_merchant(instance, merchant, base_currency)
+
+    def create_customer(
+        self, place: Place, request: CreateCustomer, receipt: Callable[[Customer], Write] | None = None
+    ) -> Customer:
+        """Make a customer, or change the one that has the e-mail address or phone (E18)."""
+        currencies = self._settings(place.instance).currencies_in(place.world)
+        return self._customers.create(place, request, currencies, receipt)
+
+    def deposit(
+        self,
+        place: Place,
+        wallet_uuid: str,
+        request: Deposit,
+        receipt: Callable[[Wallet, Transaction], Write] | None = None,
+    ) -> Wallet:
+        """Credit a wallet, once under its reference; repeated, nothing moves and no receipt is written (E19)."""
+        return self._customers.deposit(place, wallet_uuid, request, receipt)
+
+    # --- orders
+
+    def create_order(self, place: Place, request: CreateOrder, receipt: OrderReceipt | None = None) -> Order:
+        """Make an order: DRAFT, or PENDING_DETAILS where its buyer is named later."""
+        return self._creation.create_order(place, request, receipt)
+
+    def update_order(self, place: Place, order_id: int, changes: OrderChanges) -> Order:
+        """Change facts of an order, as far as its status lets them be changed (E13)."""
+
+        def decide(case: Case) -> Step:
+            errors, buyer = update_errors(case.order, changes), None
+            if "buyer_id" in changes and "buyer_id" not in errors:
+                found = self._escrows.customer_by_id(place, changes["buyer_id"])
+                errors |= selected("buyer_id") if found is None else {}
+                buyer = found and self._customers.with_wallet(found, case.order.currency) if not errors else None
+            demand(errors)
+            party = buyer.party(case.order.currency.code) if buyer else None
+            return steps.updated(case, changes, party, self._clock_s())
+
+        return self._commits.commit(place, order_id, decide).order
+
+    def accept(self, place: Place, order_id: int, receipt: OrderReceipt | None = None) -> Order:
+        return self._change(place, order_id, lambda case: steps.accepted(case, self._clock_s()), receipt)
+
+    def reject(self, place: Place, order_id: int, receipt: OrderReceipt | None = None) -> Order:
+        """The seller refuses; the money stays in the hold until it is reimbursed."""
+        return self._change(place, order_id, lambda case: steps.rejected(case, self._clock_s()), receipt)
+
+    def cancel(self, place: Place, order_id: int, request: Cancel, receipt: OrderReceipt | None = None) -> Order:
+        """End the order; what is left of its hold goes back to the buyer (E21)."""
+        refund_id = Once(lambda: self._escrows.next_id(place.instance, REFUND))
+
+        def decide(case: Case) -> Step:
+            metadata = {**case.order.metadata, **request.metadata}
+            if request.metadata:
+                demand(metadata_errors(metadata))
+            transition(case.order.status, Action.CANCEL)
+            number = refund_id() if case.order.status in HOLDING else None
+            return steps.cancelled(case, self._clock_s(), number, request.tag, metadata)
+
+        return self._change(place, order_id, decide, receipt)
+
+    def reimburse(self, place: Place, order_id: int, request: Reimburse, receipt: OrderReceipt | None = None) -> Order:
+        """Give a part of the hold back to the buyer; all that is left ends the order, but a rejected one."""
+        refund_id = Once(lambda: self._escrows.next_id(place.instance, REFUND))
+
+        def decide(case: Case) -> Step:
+            order = case.order
+            demand(reimburse_errors(order, request))
+            transition(order.status, Action.REIMBURSE)
+            amount = order.hold if request.amount is None else request.amount
+            if amount > order.hold:
+                raise Invalid(wrong("amount", "must not be more than what is left of the order"))
+            if case.payin is not None and case.payin.status is PayinStatus.REFUNDED:
+                raise Invalid(wrong("amount", "must be greater than 0: nothing is left of the order"))
+            return steps.reimbursed(case, amount, self._clock_s(), refund_id())
+
+        return self._change(place, order_id, decide, receipt)
+
+    def validate(
+        self,
+        place: Place,
+        order_id: int,
+        receipt: OrderReceipt | None = None,
+        release_receipt: OrderReceipt | None = None,
+        *,
+        auto_accept: bool = False,
+    ) -> Order:
+        """Find the order good; then release it, in a second transaction, where there is no delay (E22).
+
+        The first transaction has ``receipt``, about the PENDING_RELEASE order; the second ``release_receipt``, about
+        the RELEASED one: it must never be refused. A release that fails is left to the sweep, and is no failure.
+        """
+        payout_id = Once(lambda: self._escrows.next_id(place.instance, PAYOUT))
+
+        def decide(case: Case) -> Step:
+            transition(case.order.status, steps.validation(auto_accept=auto_accept))
+            number = payout_id() if case.order.payout_id is None else case.order.payout_id
+            delay_s = self._settings(place.instance).release_delay_seconds
+            return steps.validated(case, number, self._clock_s(), delay_s, auto_accept=auto_accept)
+
+        validated = self._change(place, order_id, decide, receipt)
+        return self._released_if_due(validated, release_receipt)
+
+    def block(self, place: Place, order_id: int, receipt: OrderReceipt | None = None) -> Order:
+        """Stop the order; the operator's."""
+        return self._change(place, order_id, lambda case: steps.blocked(case, self._clock_s()), receipt)
+
+    def unblock(
+        self,
+        place: Place,
+        order_id: int,
+        receipt: OrderReceipt | None = None,
+        release_receipt: OrderReceipt | None = None,
+    ) -> Order:
+        """Let the order go on from where it was stopped; a release waits its whole delay again.
+
+        Receipts as of ``validate``.
+        """
+
+        def decide(case: Case) -> Step:
+            return steps.unblocked(case, self._clock_s(), self._settings(place.instance).release_delay_seconds)
+
+        unblocked = self._change(place, order_id, decide, receipt)
+        return self._released_if_due(unblocked, release_receipt)
+
+    # --- payins and payouts
+
+    def open_payin(self, place: Place, request: OpenPayin, receipt: PayinReceipt | None = None) -> Payin:
+        """Pay an order from its buyer's wallet, decided at once, or open a payin that waits for bank money (E16)."""
+        return self._payments.open_payin(place, request, receipt)
+
+    def confirm_payin(self, place: Place, payin_id: int, amount: int, receipt: PayinReceipt | None = None) -> Payin:
+        """The money of a bank-wire payin has come in, the whole of it; the operator's."""
+        return self._payments.confirm_payin(place, payin_id, amount, receipt)
+
+    def deny_payin(
+        self, place: Place, payin_id: int, reason: str | None = None, receipt: PayinReceipt | None = None
+    ) -> Payin:
+        """The money of a bank-wire payin will not come; the operator's."""
+        return self._payments.deny_payin(place, payin_id, reason, receipt)
+
+    def pay_out(self, place: Place, request: PayOut, receipt: PayoutReceipt | None = None) -> Payout:
+        """Say where the seller is to be paid."""
+        return self._payments.pay_out(place, request, receipt)
+
+    # --- releases
+
+    def release(self, place: Place, order_id: int, receipt: OrderReceipt | None = None) -> Order | None:
+        """Release an order that is due; None where it is not, or not any more."""
+
+        def decide(case: Case) -> Step:
+            due_s = case.order.release_at_s
+            if case.order.status is not Status.PENDING_RELEASE or due_s is None or due_s > self._clock_s():
+                raise _NotDue
+            return steps.released(case, self._clock_s())
+
+        try:
+            return self._change(place, order_id, decide, receipt)
+        except (_NotDue, NotFound):
+            return None
+
+    def sweep(self, goes_on: Callable[[], bool] = lambda: True) -> Swept:
+        """Release what is due, while ``goes_on``: orders whose delay is over, or whose validation was cut short.
+
+        Those that have waited longest come first; one that cannot be released stops no other (``DueWork``). Raises
+        Unavailable where it cannot be read what is due.
+        """
+
+        def released(order: tuple[str, int]) -> bool:
+            owner, order_id = order
+            return self.release(place_of(owner), order_id) is not None
+
+        now_s = self._clock_s()
+        swept = self._due.sweep(self._escrows.due_releases(now_s), released, now_s, goes_on)
+        return Swept(swept.done, swept.failed)
+
+    # --- parts of commands
+
+    def _change(
+        self, place: Place, order_id: int, decide: Callable[[Case], Step], receipt: OrderReceipt | None
+    ) -> Order:
+        bound = None if receipt is None else lambda case: receipt(case.order)
+        return self._commits.commit(place, order_id, decide, bound).order
+
+    def _released_if_due(self, order: Order, receipt: OrderReceipt | None) -> Order:
+        """Release an order whose delay is over, and return it as it is then."""
+        if order.release_at_s is None or order.release_at_s > self._clock_s():
+            return order
+        try:
+            return self.release(order.place, order.order_id, receipt) or order
+        except (DeskBusy, Unavailable, OutcomeUnknown):
+            logger.warning("left to the sweep", exc_info=True, order=order.order_id)
+            return order

@@ -1,0 +1,182 @@
+"""Payins and payouts: how an order's money comes in, and where it will go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from chalicelib.domain.escrow import steps
+from chalicelib.domain.escrow.checks import confirm_errors, payin_errors, payout_errors, selected
+from chalicelib.domain.escrow.commands import OpenPayin, PayOut
+from chalicelib.domain.escrow.faults import Forbidden, Invalid, NotFound, demand
+from chalicelib.domain.escrow.lifecycle import Action, transition
+from chalicelib.domain.escrow.order import INSUFFICIENT_FUNDS, Order, Payin, PayinStatus, PayinType, Payout, Place
+from chalicelib.domain.escrow.settings import DeskSettings
+from chalicelib.domain.escrow.steps import Case, Step
+from chalicelib.domain.ledger.owners import customer_key
+from chalicelib.services.escrow.committing import Commits, Once, Receipt
+from chalicelib.support.consistency import Inconsistent
+from chalicelib.tables.accounts import Accounts
+from chalicelib.tables.dynamodb import Database, Write
+from chalicelib.tables.escrow_rows import PAYIN, PAYOUT
+from chalicelib.tables.escrows import Escrows
+
+PayinReceipt = Callable[[Payin], Write]
+PayoutReceipt = Callable[[Payout], Write]
+
+
+class Payments:
+    """The part of ``EscrowDesk`` that payins and payouts are; exceptions as there."""
+
+    def __init__(
+        self,
+        database: Database,
+        commits: Commits,
+        clock_s: Callable[[], int],
+        settings: Callable[[str], DeskSettings],
+    ) -> None:
+        self._accounts = Accounts(database)
+        self._clock_s = clock_s
+        self._commits = commits
+        self._escrows = Escrows(database)
+        self._settings = settings
+
+    def open_payin(self, place: Place, request: OpenPayin, receipt: PayinReceipt | None = None) -> Payin:
+        """Pay an order from its buyer's wallet, decided at once, or open a payin that waits for bank money (E16).
+
+        A wallet that has too little is no failure: the payin is DENIED.
+        """
+        payin_id = Once(lambda: self._escrows.next_id(place.instance, PAYIN))
+        payout_id = Once(lambda: self._escrows.next_id(place.instance, PAYOUT))
+
+        def decide(case: Case) -> Step:
+            order, is_wallet = case.order, request.type is PayinType.WALLET
+            demand(payin_errors(order, request))
+            transition(order.status, Action.PAY if is_wallet else Action.OPEN_PAYIN)
+            payin = self._payin(order, request, payin_id())
+            if not is_wallet:
+                return steps.payin_opened(case, payin)
+            if self._available(order) < order.value:
+                return steps.payin_denied(case, payin, INSUFFICIENT_FUNDS, payin.created_at_s)
+            return steps.paid(case, payin, payin.created_at_s, payout_id() if order.is_auto_settle else None)
+
+        case = self._commit_for_body(place, request.order_id, decide, _about_payin(receipt))
+        return self._payin_now(place, case, payin_id())
+
+    def confirm_payin(self, place: Place, payin_id: int, amount: int, receipt: PayinReceipt | None = None) -> Payin:
+        """The money of a bank-wire payin has come in, the whole of it; the operator's."""
+        payout_id = Once(lambda: self._escrows.next_id(place.instance, PAYOUT))
+
+        def decide(case: Case) -> Step:
+            demand(confirm_errors(self._payin_now(place, case, payin_id), amount))
+            payin = self._open(case, payin_id, "confirmed")
+            return steps.paid(case, payin, self._clock_s(), payout_id() if case.order.is_auto_settle else None)
+
+        return self._decide_payin(place, payin_id, decide, receipt)
+
+    def deny_payin(
+        self, place: Place, payin_id: int, reason: str | None = None, receipt: PayinReceipt | None = None
+    ) -> Payin:
+        """The money of a bank-wire payin will not come; the operator's."""
+
+        def decide(case: Case) -> Step:
+            payin = self._open(case, payin_id, "denied")
+            return steps.payin_denied(case, payin, reason, self._clock_s())
+
+        return self._decide_payin(place, payin_id, decide, receipt)
+
+    def pay_out(self, place: Place, request: PayOut, receipt: PayoutReceipt | None = None) -> Payout:
+        """Say where the seller is to be paid."""
+        payout_id = Once(lambda: self._escrows.next_id(place.instance, PAYOUT))
+
+        def decide(case: Case) -> Step:
+            demand(payout_errors(case.order, request.wallet_id))
+            transition(case.order.status, Action.PAY_OUT)
+            return steps.payout_set(case, payout_id(), self._clock_s())
+
+        case = self._commit_for_body(place, request.order_id, decide, _about_payout(receipt))
+        if case.payout is None:
+            raise Inconsistent("an order has one payout")
+        return case.payout
+
+    def _commit_for_body(
+        self,
+        place: Place,
+        order_id: int,
+        decide: Callable[[Case], Step],
+        receipt: Receipt | None,
+    ) -> Case:
+        """Carry out a command that names its order in the body, where one that is not there is a bad field (E4)."""
+        try:
+            return self._commits.commit(place, order_id, decide, receipt)
+        except NotFound as error:
+            raise Invalid(selected("order_id")) from error
+
+    def _payin(self, order: Order, request: OpenPayin, payin_id: int) -> Payin:
+        iban = beneficiary = None
+        if request.type is PayinType.BANKWIRE:
+            settings = self._settings(order.place.instance)
+            iban, beneficiary = settings.iban, settings.beneficiary
+        return Payin(
+            order.place,
+            payin_id,
+            order.order_id,
+            request.type,
+            order.value,
+            order.links.buyer,
+            self._clock_s(),
+            wallet_id=request.wallet_id if request.type is PayinType.WALLET else None,
+            iban=iban,
+            beneficiary=beneficiary,
+        )
+
+    def _available(self, order: Order) -> int:
+        account = order.buyer_account
+        if account.customer is None:
+            raise Inconsistent("a buyer is a customer")
+        owner = customer_key(order.place.instance, account.customer)
+        return self._accounts.balance(owner, account.asset).available
+
+    def _payin_now(self, place: Place, case: Case, payin_id: int) -> Payin:
+        """Return a payin as it is after its command, which may have been done a while ago."""
+        if case.payin is not None and case.payin.payin_id == payin_id:
+            return case.payin
+        payin = self._escrows.payin(place, payin_id)
+        if payin is None:
+            raise Inconsistent("a payin stays")
+        return payin
+
+    def _decide_payin(
+        self, place: Place, payin_id: int, decide: Callable[[Case], Step], receipt: PayinReceipt | None
+    ) -> Payin:
+        payin = self._escrows.payin(place, payin_id)
+        if payin is None:
+            raise NotFound(f"payin {payin_id}")
+        case = self._commits.commit(place, payin.order_id, decide, _about_payin(receipt))
+        return self._payin_now(place, case, payin_id)
+
+    def _open(self, case: Case, payin_id: int, participle: str) -> Payin:
+        """Return the payin if it is the order's open one. Raises Forbidden."""
+        payin = case.payin
+        if payin is None or payin.payin_id != payin_id:
+            payin = self._payin_now(case.order.place, case, payin_id)
+        if payin.status is not PayinStatus.CREATED:
+            raise Forbidden(participle, payin.status, "payin")
+        return payin
+
+
+def _about_payin(receipt: PayinReceipt | None) -> Receipt | None:
+    def write(case: Case) -> Write:
+        if receipt is None or case.payin is None:
+            raise Inconsistent("a payin is answered")
+        return receipt(case.payin)
+
+    return None if receipt is None else write
+
+
+def _about_payout(receipt: PayoutReceipt | None) -> Receipt | None:
+    def write(case: Case) -> Write:
+        if receipt is None or case.payout is None:
+            raise Inconsistent("a payout is answered")
+        return receipt(case.payout)
+
+    return None if receipt is None else write

@@ -1,0 +1,145 @@
+"""Movements: credits, debits and transfers, each carried out once and whole, or not at all.
+
+One TransactWriteItems puts the transaction's copies, moves the balances, counts a credit or debit into the asset's
+supply, and takes the locks of its names::
+
+    name free  --the same transaction takes it-->  taken by txn_1, with a digest of what was asked
+    taken      --asked for the same again------->  txn_1 is the answer; nothing moves
+    taken      --asked for something else------->  ReferenceTaken; nothing moves
+
+What an answer means (guarantee 7): a transaction id: it took place, once; an exception but OutcomeUnknown: no table has
+changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from chalicelib.domain.ledger.owners import customer_key
+from chalicelib.domain.ledger.sandbox import token_address
+from chalicelib.domain.ledger.transactions import Movement, Transaction, TransactionType
+from chalicelib.support.clock import new_id
+from chalicelib.tables.accounts import Accounts, LedgerBroken
+from chalicelib.tables.dynamodb import Database, Row, TransactionRefused, Write
+from chalicelib.tables.requests import ReceiptExists
+from chalicelib.tables.tokens import Tokens
+from chalicelib.tables.transactions import Lock, Transactions, name_lock, reference_lock, transaction_for
+
+
+class UnknownToken(Exception):
+    """The instance has no such token, or it is inactive; of a sandbox's asset, the token that it stands for."""
+
+
+class SameCustomer(Exception):
+    """A transfer from a customer to itself."""
+
+
+class InsufficientBalance(Exception):
+    """The account has less available than the movement takes."""
+
+    def __init__(self, required: int, available: int) -> None:
+        super().__init__(f"required {required}, available {available}")
+        self.required = required
+        self.available = available
+
+
+class SupplyTooLarge(Exception):
+    """The credit would lift the sum of all balances of the asset above 38 digits (T35)."""
+
+
+class ReferenceTaken(Exception):
+    """The reference, or the operator's name, stands for a movement with other facts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """is_new: False when an earlier request with the same reference had done it; nothing was moved then."""
+
+    transaction_id: str
+    is_new: bool
+
+
+Receipt = Callable[[Transaction], Write]
+"""Makes one more write of the transaction, about the movement that is done with it (T14)."""
+
+
+class Movements:
+    """new_id: gives prefix + ULID, ascending."""
+
+    def __init__(self, database: Database, new_id: Callable[[str], str] = new_id) -> None:
+        self._database = database
+        self._new_id = new_id
+        self._accounts = Accounts(database)
+        self._tokens = Tokens(database)
+        self._transactions = Transactions(database)
+
+    def refuse_faulty(self, movement: Movement) -> None:
+        """Raise UnknownToken or SameCustomer, in this order (T35), where the movement is one that cannot be."""
+        token = self._tokens.get(movement.instance, token_address(movement.asset))
+        if token is None or not token.is_active:
+            raise UnknownToken(movement.asset)
+        if movement.source == movement.target:
+            raise SameCustomer(movement.source)
+
+    def record(self, movement: Movement, receipt: Receipt | None = None, name: str | None = None) -> Recorded:
+        """Carry the movement out; once, where it has a reference, or a name that the operator gave it.
+
+        Raises (T35, in this order) UnknownToken, SameCustomer; then ReceiptExists, ReferenceTaken, InsufficientBalance
+        or SupplyTooLarge; Unavailable. Nothing is changed then. Raises OutcomeUnknown.
+        """
+        self.refuse_faulty(movement)
+        transaction = transaction_for(movement, self._new_id("txn"))
+        locks = [lock for lock in (reference_lock(movement), name and name_lock(movement, name)) if lock]
+        writes = self._transactions.copies(movement.instance, transaction)
+        funds_index = len(writes)
+        writes += self._moves(movement, transaction.at_ms)
+        writes += [self._transactions.take(lock, transaction.transaction_id) for lock in locks]
+        receipt_index = None
+        if receipt is not None:
+            receipt_index = len(writes)
+            writes.append(receipt(transaction))
+        try:
+            self._database.transact(writes, lambda: self._transactions.is_recorded(movement.instance, transaction))
+        except TransactionRefused as error:
+            if receipt_index in error.refused:
+                raise ReceiptExists(transaction.transaction_id) from error
+            earlier = self._earlier(locks)
+            if earlier is None:
+                raise self._refusal(movement, error.refused, funds_index) from error
+            return Recorded(earlier, is_new=False)
+        return Recorded(transaction.transaction_id, is_new=True)
+
+    def _moves(self, movement: Movement, at_ms: int) -> list[Write]:
+        """Return the writes that move the money: what may be refused for want of funds or room comes first."""
+        instance, asset, amount = movement.instance, movement.asset, movement.amount
+        writes: list[Write] = []
+        if movement.source is not None:
+            writes.append(self._accounts.take(customer_key(instance, movement.source), asset, amount, at_ms))
+        if movement.kind is TransactionType.CREDIT:
+            writes.append(self._accounts.count_credit(instance, asset, amount))
+        if movement.kind is TransactionType.DEBIT:
+            writes.append(self._accounts.count_debit(instance, asset, amount))
+        if movement.target is not None:
+            writes.append(self._accounts.give(customer_key(instance, movement.target), asset, amount, at_ms))
+        return writes
+
+    def _earlier(self, locks: list[Lock]) -> str | None:
+        """Return the transaction that has one of the names; None while all are free. Raises ReferenceTaken.
+
+        It is read, whatever the refused transaction told: of several conditions that fail it need not name them all.
+        """
+        taken = [found for found in map(self._transactions.taken, locks) if found is not None]
+        for transaction_id, is_same in taken:
+            if not is_same:
+                raise ReferenceTaken(transaction_id)
+        return taken[0][0] if taken else None
+
+    def _refusal(self, movement: Movement, refused: dict[int, Row | None], funds_index: int) -> Exception:
+        """Return what the failed conditions mean, no name being taken."""
+        if funds_index not in refused:
+            return LedgerBroken(f"{movement.instance} {movement.asset}: id given twice, or less supply than balances")
+        if movement.kind is TransactionType.CREDIT:
+            return SupplyTooLarge(movement.asset)
+        account = refused[funds_index]
+        return InsufficientBalance(movement.amount, account["available"] if account else 0)

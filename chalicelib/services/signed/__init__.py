@@ -1,0 +1,1 @@
+"""Signed orders: commands, lists and the sweep over their tables."""

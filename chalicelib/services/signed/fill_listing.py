@@ -1,0 +1,126 @@
+"""The list of a taker's fills, filtered, sorted and counted, a page at a time.
+
+Without filters and by time, a page reads the rows up to its end; the fills of one order are read from that order;
+anything else reads all of the taker's fills that were made within the bounds. Which orders are of a kind (ticker,
+exchange, side) is read off the taker's rows of the orders that it has filled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from itertools import islice
+from typing import Any
+
+from chalicelib.domain.signed.lifecycle import Status
+from chalicelib.domain.signed.order import order_id_of
+from chalicelib.domain.signed.paging import UNBOUNDED, Bounds, Page, Paging, page_of
+from chalicelib.services.signed.listing import ALL_ROWS, ANY, Traits, is_customer, span_of, steady
+from chalicelib.tables.signed_orders import Counts, Fill, SignedOrders
+
+
+class SortFillsBy(Enum):
+    CREATED_AT = "created_at"
+    QUANTITY = "fill_quantity"
+    AMOUNT = "fill_amount"
+
+
+@dataclass(frozen=True, slots=True)
+class FillQuery:
+    """What a taker asks for; None: not limited by this. order_id, order_hash, tx_hash: in lower case.
+
+    traits: of the filled orders. statuses: the order's right after the fill (K27); none: all. created: Unix seconds.
+    """
+
+    paging: Paging = field(default_factory=Paging)
+    sort_by: SortFillsBy = SortFillsBy.CREATED_AT
+    order_id: str | None = None
+    order_hash: str | None = None
+    traits: Traits = ANY
+    taker: str | None = None
+    tx_hash: str | None = None
+    quantity: Bounds = UNBOUNDED
+    amount: Bounds = UNBOUNDED
+    fee: Bounds = UNBOUNDED
+    incentive: Bounds = UNBOUNDED
+    block_number: Bounds = UNBOUNDED
+    statuses: frozenset[Status] = frozenset()
+    created: Bounds = UNBOUNDED
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether all of the taker's fills are asked for, in the order in which their rows stand."""
+        return replace(self, paging=Paging(), taker=None) == FillQuery()
+
+    @property
+    def id_of_order(self) -> str | None:
+        """The id of the one order that is asked for."""
+        return self.order_id or (self.order_hash and order_id_of(self.order_hash))
+
+    def has(self, fill: Fill) -> bool:
+        return (
+            self.order_id in (None, fill.order_id)
+            and self.order_hash in (None, fill.order_hash)
+            and self.tx_hash in (None, fill.tx_hash)
+            and (not self.statuses or fill.status in self.statuses)
+            and self.created.hold(fill.created_at_s)
+            and self.quantity.hold(fill.quantity)
+            and self.amount.hold(fill.amount)
+            and self.fee.hold(fill.fee)
+            and self.incentive.hold(fill.incentive)
+            and self.block_number.hold(fill.block_number)
+        )
+
+
+_PLACES: dict[SortFillsBy, Callable[[Fill], tuple[Any, ...]]] = {
+    SortFillsBy.CREATED_AT: lambda fill: (fill.created_at_s, fill.fill_id),
+    SortFillsBy.QUANTITY: lambda fill: (fill.quantity, fill.fill_id),
+    SortFillsBy.AMOUNT: lambda fill: (fill.amount, fill.fill_id),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TakerFills:
+    """The fills of one taker."""
+
+    orders: SignedOrders
+    instance: str
+    taker: str
+
+    def page(self, query: FillQuery) -> Page[Fill]:
+        """Return a page, with the exact number of all fills under the filters (K13); of another's fills none."""
+        if query.taker is not None and not is_customer(query.taker, self.taker):
+            return Page([], 0, query.paging)
+        if query.is_plain:
+            return steady(self.orders, self.instance, self.taker, lambda counts: self._in_order(counts, query.paging))
+        found = filter(query.has, self._candidates(query))
+        if query.traits != ANY:
+            wanted = self._orders_with(query.traits)
+            found = filter(lambda fill: fill.order_id in wanted, found)
+        return page_of(found, _PLACES[query.sort_by], query.paging)
+
+    def _orders_with(self, traits: Traits) -> set[str]:
+        """Return the ids of the orders of this kind that the taker has filled."""
+        seen = self.orders.filled_seen(self.instance, self.taker, page_rows=ALL_ROWS)
+        return {each.order_id for each in seen if traits.fit(each)}
+
+    def _in_order(self, counts: Counts, paging: Paging) -> Page[Fill]:
+        """Return a page of all fills as their rows stand, reading up to the page's end."""
+        if paging.offset >= counts.fills:
+            return Page([], counts.fills, paging)
+        fills = self.orders.fills_of_taker(
+            self.instance,
+            self.taker,
+            newest_first=not paging.is_ascending,
+            page_rows=paging.rows_at_a_time,
+        )
+        return Page(list(islice(fills, paging.offset, paging.end)), counts.fills, paging)
+
+    def _candidates(self, query: FillQuery) -> Iterator[Fill]:
+        """Return the taker's fills among which all that are wanted are, in no order."""
+        if query.id_of_order:
+            of_order = self.orders.fills_of(self.instance, query.id_of_order)
+            return (fill for fill in of_order if is_customer(fill.taker, self.taker))
+        from_s, to_s = span_of(query.created)
+        return self.orders.fills_of_taker(self.instance, self.taker, from_s=from_s, to_s=to_s, page_rows=ALL_ROWS)

@@ -1,0 +1,144 @@
+"""The list of a maker's orders, each with its fills: filtered, sorted and counted, a page at a time.
+
+An order that is named by its hash or its nonce is read alone; else a page reads all of the maker's orders. Fills are
+read of those orders that are shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from enum import Enum
+
+from chalicelib.domain.signed.lifecycle import Status
+from chalicelib.domain.signed.order import order_id_of
+from chalicelib.domain.signed.paging import UNBOUNDED, Bounds, Paging, sorted_up_to_page
+from chalicelib.services.signed.listing import as_of, is_customer
+from chalicelib.support.consistency import Inconsistent
+from chalicelib.tables.signed_orders import Fill, SignedOrders, StoredOrder
+
+FILLS_SHOWN_MAX = 5000
+"""Of an order at a time (K43)."""
+STATUSES_WITH_FILLS = frozenset({Status.PARTIALLY_FILLED, Status.FILLED})
+
+
+class SortMakersBy(Enum):
+    CREATED_AT = "created_at"
+    PRICE = "price"
+    QUANTITY = "quantity"
+    INCENTIVE = "incentive"
+    DEADLINE = "deadline"
+
+
+@dataclass(frozen=True, slots=True)
+class MakerQuery:
+    """What a maker asks for; None: not limited by this. order_hash: in lower case. ticker: in upper case.
+
+    is_ticker_part: whether the ticker is a part of the wanted ones. statuses: effective ones, by the clock; none: all.
+    deadline, created: Unix seconds. fills_page: which fills of each order, from 1.
+    """
+
+    paging: Paging = field(default_factory=Paging)
+    sort_by: SortMakersBy = SortMakersBy.CREATED_AT
+    order_hash: str | None = None
+    principal: str | None = None
+    ticker: str | None = None
+    is_ticker_part: bool = False
+    exchange: int | None = None
+    asset: str | None = None
+    is_buy: bool | None = None
+    nonce: int | None = None
+    price: Bounds = UNBOUNDED
+    quantity: Bounds = UNBOUNDED
+    incentive: Bounds = UNBOUNDED
+    filled: Bounds = UNBOUNDED
+    deadline: Bounds = UNBOUNDED
+    created: Bounds = UNBOUNDED
+    statuses: frozenset[Status] = frozenset()
+    fills_page: int = 1
+
+    def has(self, stored: StoredOrder) -> bool:
+        order = stored.order
+        return (
+            self.order_hash in (None, stored.order_hash)
+            and (self.principal is None or is_customer(self.principal, order.principal))
+            and (self.asset is None or is_customer(self.asset, order.asset))
+            and self._has_ticker(order.ticker)
+            and self.exchange in (None, order.exchange)
+            and self.is_buy in (None, order.is_buy)
+            and self.nonce in (None, order.nonce)
+            and self.price.hold(order.price)
+            and self.quantity.hold(order.quantity)
+            and self.incentive.hold(order.incentive)
+            and self.filled.hold(stored.state.filled)
+            and self.deadline.hold(order.deadline)
+            and self.created.hold(stored.created_at_s)
+            and (not self.statuses or stored.state.status in self.statuses)
+        )
+
+    def _has_ticker(self, ticker: str) -> bool:
+        return self.ticker is None or (self.ticker in ticker if self.is_ticker_part else self.ticker == ticker)
+
+
+_VALUES: dict[SortMakersBy, Callable[[StoredOrder], int]] = {
+    SortMakersBy.CREATED_AT: lambda stored: stored.created_at_s,
+    SortMakersBy.PRICE: lambda stored: stored.order.price,
+    SortMakersBy.QUANTITY: lambda stored: stored.order.quantity,
+    SortMakersBy.INCENTIVE: lambda stored: stored.order.incentive,
+    SortMakersBy.DEADLINE: lambda stored: stored.order.deadline,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class MakersOrder:
+    """An order as of now. fills: newest first, so many at a time; None of an order that is neither partially filled nor
+    filled. fills_total: how many there are.
+    """
+
+    order: StoredOrder
+    fills: list[Fill] | None
+    fills_total: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class MakerOrders:
+    """The orders of one maker. at_s: now, by which locks and deadlines are judged."""
+
+    orders: SignedOrders
+    instance: str
+    maker: str
+    at_s: int
+
+    def up_to_page(self, query: MakerQuery) -> tuple[list[StoredOrder], int]:
+        """Return the orders up to the page's end, and the exact number of all under the filters (K13)."""
+        value = _VALUES[query.sort_by]
+        now = (as_of(stored, self.at_s) for stored in self._candidates(query))
+        matching = filter(query.has, now)
+        return sorted_up_to_page(matching, lambda stored: (value(stored), stored.order_hash), query.paging)
+
+    def with_fills(self, stored: StoredOrder, fills_page: int = 1) -> MakersOrder:
+        if stored.state.status not in STATUSES_WITH_FILLS:
+            return MakersOrder(stored, None)
+        fills = sorted(
+            self.orders.fills_of(self.instance, stored.order_id),
+            key=lambda fill: (fill.created_at_s, fill.fill_id),
+            reverse=True,
+        )
+        start = (fills_page - 1) * FILLS_SHOWN_MAX
+        return MakersOrder(stored, fills[start : start + FILLS_SHOWN_MAX], len(fills))
+
+    def _candidates(self, query: MakerQuery) -> Iterable[StoredOrder]:
+        """Return the maker's orders among which all that are wanted are, in no order."""
+        if query.order_hash is None and query.nonce is None:
+            return self.orders.orders_of_maker(self.instance, self.maker)
+        if query.nonce is None:
+            if query.order_hash is None:
+                raise Inconsistent("a list of one order names it")
+            order_id = order_id_of(query.order_hash)
+        else:
+            found = self.orders.order_of_nonce(self.instance, self.maker, query.nonce)
+            if found is None:
+                return []
+            order_id, _ = found
+        stored = self.orders.get(self.instance, order_id)
+        return [stored] if stored and is_customer(stored.order.maker, self.maker) else []

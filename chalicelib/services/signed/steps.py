@@ -1,0 +1,154 @@
+"""How a step of a signed order is written: all that it changes, in one transaction.
+
+That is the order's row, what its makers and takers see of it, and for each account one change, however many reasons it
+has::
+
+    order's row as it was read, funds there  --> all of it is written; the row carries its command's unique name
+    row changed since                        --> nothing is written: Contended, the order is to be read again
+    row as it was, funds gone                --> nothing is written: InsufficientFunds
+
+Where the answer is lost, the name on the row tells whether it was written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from chalicelib.domain.ledger.changes import Account, Changes
+from chalicelib.domain.ledger.owners import customer_key, desk_fees_key
+from chalicelib.domain.signed.faults import InsufficientFunds
+from chalicelib.domain.signed.lifecycle import FINAL, State
+from chalicelib.domain.signed.settlement import held, released
+from chalicelib.support.ids import time_of
+from chalicelib.tables.accounts import Accounts, LedgerBroken
+from chalicelib.tables.dynamodb import Database, IsDone, Row, TransactionRefused, Write
+from chalicelib.tables.signed_orders import SignedOrders, StoredOrder
+
+Refused = dict[int, Row | None]
+
+
+class Contended(Exception):
+    """Somebody else was first: nothing was written. Read again, and try again.
+
+    shortage: funds that a new order lacks besides.
+    """
+
+    def __init__(self, shortage: InsufficientFunds | None = None) -> None:
+        super().__init__("the order is not as it was read")
+        self.shortage = shortage
+
+
+class Steps:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._accounts = Accounts(database)
+        self._orders = SignedOrders(database)
+
+    def create(self, new: StoredOrder) -> StoredOrder:
+        """Store a new order and set its funds aside. Raises Contended, Unavailable or OutcomeUnknown."""
+        changes = held(new.order, new.stock, new.state.hold)
+        writes = self._orders.creation(new)
+        try:
+            self._transact(new, writes, changes, lambda: self._is_written(None, new))
+        except TransactionRefused as error:
+            raise Contended(_shortage(changes, _of_accounts(error.refused, writes))) from error
+        return new
+
+    def write(
+        self,
+        before: StoredOrder,
+        state: State,
+        name: str,
+        moved: Changes | None = None,
+        more: Sequence[Write] = (),
+        is_done: IsDone | None = None,
+        first_filled_by: str | None = None,
+    ) -> StoredOrder:
+        """Write an order's next state, and what it gives back of the hold; return it.
+
+        Hides a lock that it ends; of an order that it ends, what takers have of it among their unfinished ones.
+
+        name: unique, of the command, with its time in it. moved: on the accounts, where that is more than the release
+        of the hold. more: writes that go with it. is_done: tells whether it was written, where the order's row alone
+        need not. first_filled_by: the taker that had no fill of the order and has one by this step.
+
+        Raises Contended, InsufficientFunds, Unavailable or OutcomeUnknown; nothing was changed, but by the last
+        perhaps. Raises LedgerBroken where the maker's held funds do not cover the release: a bug, or an account changed
+        by hand.
+        """
+        state = replace(state, version=before.state.version + 1)
+        after = replace(before, state=state, written_by=name)
+        changes = moved
+        if changes is None:
+            changes = released(before.order, before.stock, before.state.hold - state.hold)
+        unfinished: list[Write] = []
+        if state.status in FINAL:
+            unfinished = self._orders.hide_unfinished(before)
+            after = replace(after, unfinished_takers=())
+        elif first_filled_by is not None:
+            unfinished = [self._orders.show_unfinished(after, first_filled_by)]
+            after = after.with_unfinished_taker(first_filled_by)
+        writes = [self._orders.step(before, after), *unfinished]
+        if before.state.lock and not state.lock:
+            writes.append(self._orders.hide_locked(before, before.state.lock.taker))
+        writes += more
+        try:
+            self._transact(after, writes, changes, is_done or (lambda: self._is_written(before, after)))
+        except TransactionRefused as error:
+            raise self._refusal(before, changes, _of_accounts(error.refused, writes)) from error
+        return after
+
+    def _transact(self, after: StoredOrder, writes: Sequence[Write], changes: Changes, is_done: IsDone) -> None:
+        """Do the writes, then the changes of accounts."""
+        at_ms = time_of(after.written_by)
+        moves = [
+            self._accounts.change(_owner_of(after.instance, account), account.asset, one.available, one.held, at_ms)
+            for account, one in changes.items()
+        ]
+        self._database.transact([*writes, *moves], is_done)
+
+    def _refusal(self, before: StoredOrder, changes: Changes, refused: Refused) -> Exception:
+        """Return what the failed conditions mean.
+
+        The order is read, whatever the refused transaction told: of several conditions that fail it need not name all.
+        """
+        found = self._orders.get(before.instance, before.order_id)
+        if found is None or found.state.version != before.state.version:
+            return Contended()
+        shortage = _shortage(changes, refused)
+        if shortage is not None:
+            return shortage
+        for index, (account, change) in enumerate(changes.items()):
+            if index in refused and change.held < 0:
+                return LedgerBroken(f"{before.instance} {account}: order {before.order_id} holds what is not held")
+        return Contended()
+
+    def _is_written(self, before: StoredOrder | None, after: StoredOrder) -> bool | None:
+        """Tell whether a step is written; None where others have written the order since it was read."""
+        found = self._orders.get(after.instance, after.order_id)
+        if found is not None and found.written_by == after.written_by:
+            return True
+        is_as_it_was = found is None if before is None else found is not None and found.written_by == before.written_by
+        return False if is_as_it_was else None
+
+
+def _of_accounts(refused: Refused, writes: Sequence[Write]) -> Refused:
+    """Return the refused changes of accounts, by their place among the changes."""
+    return {index - len(writes): row for index, row in refused.items() if index >= len(writes)}
+
+
+def _shortage(changes: Changes, refused: Refused) -> InsufficientFunds | None:
+    """Return which account had less available than was to be taken from it."""
+    for index, (account, change) in enumerate(changes.items()):
+        if index not in refused:
+            continue
+        row = refused[index]
+        available = row["available"] if row else 0
+        if available < -change.available:
+            return InsufficientFunds(account.asset, -change.available, available)
+    return None
+
+
+def _owner_of(instance: str, account: Account) -> str:
+    return desk_fees_key(instance) if account.customer is None else customer_key(instance, account.customer)

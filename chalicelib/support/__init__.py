@@ -1,0 +1,1 @@
+"""Clock and ids, telemetry, redaction: imports nothing else of the program."""

@@ -1,0 +1,98 @@
+"""What has been used of each allowance (table ``requests``): one row a token, right over any number of copies (R13).
+
+A request that may come is one conditional update of the row; which one depends on how the row stands::
+
+    bucket full again ---> its moment is now + one interval     day's first ---> requests = 1
+    bucket in use -------> its moment + one interval, if it     same day ------> requests + 1, if any
+                           had room                                              were left
+
+This process remembers how it saw the row last, and so chooses right at the first attempt unless other copies came in
+between; a refused write shows the row as it is, for the next. Both facts only go up: what was seen as used up stays so
+until its time has come, and is refused without a write. A flood costs the table about what the allowance lets through.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chalicelib.domain.tenancy.rate_limit import Allowance, Refused, Used, day_of, refused
+from chalicelib.support.outcomes import Unavailable
+from chalicelib.support.recent import SCOPES_MAX, Recent
+from chalicelib.tables.dynamodb import ConditionFailed, Database, Row, Update
+from chalicelib.tables.requests import TABLE
+
+DAY_S = 86_400
+KEPT_DAYS = 2
+ATTEMPTS_MAX = 6
+"""The row changes its state at most twice against a request (bucket in use, a new day); the rest is for its expiry."""
+
+
+class Allowances:
+    """now: in microseconds since the epoch, wherever it is asked for."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._seen: Recent[str, Used] = Recent(SCOPES_MAX)
+        """By scope: how the row stood when it was seen last."""
+
+    def use(self, scope: str, allowance: Allowance, now_us: int) -> Refused | None:
+        """Count a request and return None; or count nothing and return why it may not come.
+
+        Raises Unavailable, or OutcomeUnknown: it may have been counted. After an answer that was lost the row that a
+        later attempt finds does not tell whose use it shows, so that the outcome is unknown then too.
+        """
+        if allowance.is_off:
+            return None
+        for _ in range(ATTEMPTS_MAX):
+            used = self._seen.get(scope)
+            if used is not None and (refusal := refused(allowance, used, now_us)):
+                return refusal
+            try:
+                row = self._database.write(_using(scope, allowance, used, now_us))
+            except ConditionFailed as error:  # the row is not as it was seen last: look at what stood there
+                self._remember(scope, error.row)
+            else:
+                self._remember(scope, row)
+                return None
+        raise Unavailable("this allowance's row keeps changing")
+
+    def _remember(self, scope: str, row: Row | None) -> None:
+        if row is None:
+            self._seen.forget(scope)
+        else:
+            self._seen.set(scope, Used(row["full_at_us"], row["day"], row["requests"]))
+
+
+def _using(scope: str, allowance: Allowance, used: Used | None, now_us: int) -> Update:
+    """Return the write that counts a request, on condition that the row is as it was seen.
+
+    A day is never set back, however the clocks of two copies differ around midnight.
+    """
+    day = max(day_of(now_us), used.day if used else 0)
+    values: dict[str, Any] = {":day": day, ":one": 1, ":expires": (day + KEPT_DAYS) * DAY_S}
+    nothing_counted = "attribute_not_exists(#day)"
+    is_in_use = allowance.bucket and used is not None and used.full_at_us >= now_us
+    if is_in_use:
+        in_use, has_room = "#full_at_us >= :now", "#full_at_us <= :last"
+        bucket, moment = f"{in_use} AND {has_room}", "#full_at_us + :interval"
+        values |= {":now": now_us, ":last": now_us + allowance.burst_us, ":interval": allowance.interval_us}
+    else:
+        moment = ":moment"
+        values[":moment"] = now_us + allowance.interval_us
+        is_full = "#full_at_us < :now"
+        bucket = f"({nothing_counted} OR {is_full})" if allowance.bucket else ""
+        values |= {":now": now_us} if allowance.bucket else {}
+    if used is not None and used.day < day:
+        today, requests = "#day < :day", ":one"
+    else:
+        same_day, some_left = "#day = :day", "#requests < :per_day"
+        left = f"{same_day} AND {some_left}" if allowance.per_day else same_day
+        today, requests = f"({nothing_counted} OR ({left}))", "if_not_exists(#requests, :zero) + :one"
+        values |= {":zero": 0} | ({":per_day": allowance.per_day} if allowance.per_day else {})
+    return Update(
+        TABLE,
+        {"scope": scope, "request": "allowance"},
+        f"SET #full_at_us = {moment}, #day = :day, #requests = {requests}, #expires = :expires",
+        f"{bucket} AND {today}" if bucket else today,
+        values,
+    )

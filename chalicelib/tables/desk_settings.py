@@ -1,0 +1,70 @@
+"""What an operator has set for each instance's taker desk (table ``tenants``): a row beside the instance's own.
+
+An instance without the row has every setting's default. The row is read consistently, with the instance's own, so what
+is changed here holds from the next request on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
+
+from chalicelib.domain.signed.settings import DeskSettings, Domain
+from chalicelib.domain.tenancy.instances import InstanceStatus
+from chalicelib.domain.tenancy.rate_limit import Allowance
+from chalicelib.tables.dynamodb import Database, Put, Row, Write
+from chalicelib.tables.settings_rows import TABLE, change_settings
+
+CREDENTIAL = "taker-desk"
+_PLAIN = [field.name for field in fields(DeskSettings) if field.name not in ("domain", "allowance")]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenDesk:
+    """An active instance's taker desk. services: what is switched on for the instance."""
+
+    instance: str
+    services: frozenset[str]
+    settings: DeskSettings
+
+
+class TakerDesks:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def open_desk(self, instance: str) -> OpenDesk | None:
+        """Return the instance's desk, with one read; None where there is no such instance or it is archived."""
+        rows = self._database.get_many(TABLE, [{"instance": instance, "credential": "instance"}, _key_of(instance)])
+        found = {row["credential"]: row for row in rows}
+        tenant = found.get("instance")
+        if tenant is None or tenant["status"] != InstanceStatus.ACTIVE.value:
+            return None
+        return OpenDesk(instance, frozenset(tenant["services"]), _settings_of(found.get(CREDENTIAL)))
+
+    def settings(self, instance: str) -> DeskSettings:
+        """Return what is set, defaults where nothing is."""
+        return _settings_of(self._database.get(TABLE, _key_of(instance)))
+
+    def creation(self, instance: str, domain: Domain) -> Write:
+        """Return the write of a new instance's domain, every other setting its default. It goes with the instance."""
+        return Put(TABLE, _key_of(instance) | {"domain": asdict(domain), "version": 0})
+
+    def change(self, instance: str, change: Callable[[DeskSettings], DeskSettings]) -> DeskSettings:
+        """Change the settings of an instance that there is, from what they are now; return what they are then.
+
+        Raises Unavailable when others keep changing them; nothing is changed then.
+        """
+        return change_settings(self._database, _key_of(instance), change, _settings_of, asdict)
+
+
+def _key_of(instance: str) -> Row:
+    return {"instance": instance, "credential": CREDENTIAL}
+
+
+def _settings_of(row: Row | None) -> DeskSettings:
+    if row is None:
+        return DeskSettings()
+    plain = {name: row[name] for name in _PLAIN if name in row}
+    if "allowance" in row:
+        plain["allowance"] = Allowance(**row["allowance"])
+    return DeskSettings(**plain, domain=Domain(**row["domain"]))

@@ -1,0 +1,472 @@
+"""The one way to DynamoDB: plain values in and out, and one exception class for each outcome of a write.
+
+A write is judged by all attempts that the SDK has made at it (``attempts``): Unavailable means that none of them
+changed anything. Where one of them may have been carried out and a later one was refused, the row that stands there
+tells (``IsOwn``), of a transaction what the caller reads (``IsDone``); what they cannot tell is OutcomeUnknown.
+
+Nothing here knows which engine answers: the standard AWS variables decide.
+
+In expressions every attribute is written ``#name``: DynamoDB reserves hundreds of words, and the map of names that it
+wants is derived from the expression.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial, wraps
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from uuid import uuid4
+
+from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
+from chalicelib.tables.attempts import FAILURES, REASONS, Meaning, listen, meaning_of, noted
+from chalicelib.tables.attribute_values import plain, typed
+from chalicelib.tables.parallel import Together, in_turn
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+Value = str | int | bytes | bool | None | list["Value"] | dict[str, "Value"]
+T = TypeVar("T")
+Row = dict[str, Any]
+"""A row as plain values: str, int, bytes, bool, None, lists and dicts of them. No floats, no Decimals."""
+
+BATCH_GET_KEYS_MAX = 100
+BATCH_WRITE_ITEMS_MAX = 25
+CONFLICT_TRIES_MAX = 6
+"""How often a write is tried that meets a transaction on one of its rows."""
+BATCH_TRIES_MAX = 8
+
+_KEY_ATTRIBUTES = (
+    "owner", "entry", "order_id", "fill", "book", "part", "sequence", "command", "instance", "credential", "scope",
+    "request", "minute", "look",
+)  # fmt: skip
+"""What rows are named by, in any table."""
+_NAME = re.compile(r"#(\w+)")
+
+
+class UnreadableRow(ValueError):
+    """A row that this version cannot have written: damaged, or of an earlier one. It names the row's keys."""
+
+
+class ConditionFailed(Exception):
+    """A conditional write was refused by its condition; ``row`` is what stood there (None: nothing)."""
+
+    def __init__(self, row: Row | None) -> None:
+        super().__init__("the row is not as the write expects it")
+        self.row = row
+
+
+class TransactionRefused(Exception):
+    """A transaction was refused by conditions; nothing of it was done.
+
+    refused: index of each write whose condition failed, with what stood there (None: nothing).
+    """
+
+    def __init__(self, refused: dict[int, Row | None]) -> None:
+        super().__init__(f"conditions failed at {sorted(refused)}")
+        self.refused = refused
+
+
+IsOwn = Callable[[Row | None], bool | None]
+"""Tells by the row that a condition found (None: no row) whether an earlier attempt at the write left it so.
+
+True: the write is done. False: the refusal counts as it stands. None: the row does not tell.
+"""
+
+
+IsDone = Callable[[], bool | None]
+"""Reads whether a transaction is done. None: others have changed its rows since, so that they do not tell."""
+
+
+def as_refused(_row: Row | None) -> bool:
+    """An IsOwn of a write whose refusal means the same whichever attempt was refused."""
+    return False
+
+
+def of_changing_row(row: Mapping[str, Any]) -> IsOwn:
+    """Return the IsOwn of a Put of this row, where others may have changed the row since."""
+    return lambda found: found == decode(encode(row)) or None
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """Write a whole row. ``condition`` uses #names and :values; None: unconditional."""
+
+    table: str
+    row: Mapping[str, Any]
+    condition: str | None = None
+    values: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """Change some attributes of a row; creates the row where the condition lets it.
+
+    names: what a #name stands for, where that is not the name itself.
+    """
+
+    table: str
+    key: Mapping[str, Any]
+    expression: str
+    condition: str | None = None
+    values: Mapping[str, Any] | None = None
+    names: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Remove a row, where the condition lets it; nothing happens where there is none."""
+
+    table: str
+    key: Mapping[str, Any]
+    condition: str | None = None
+    values: Mapping[str, Any] | None = None
+
+
+Write = Put | Update | Delete
+
+
+def encode(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the row in DynamoDB's typed form. Raises decimal.Inexact for a number of over 38 digits."""
+    return {name: typed(value) for name, value in row.items()}
+
+
+def decode(item: Mapping[str, Any]) -> Row:
+    """Return a typed item as plain values. Raises UnreadableRow."""
+    try:
+        return {name: plain(value) for name, value in item.items()}
+    except (ValueError, TypeError) as error:
+        keys = " ".join(text for name in _KEY_ATTRIBUTES if name in item for text in item[name].values())
+        raise UnreadableRow(f"{keys}: {error}") from error
+
+
+def reads_row(read: Callable[[Row], T]) -> Callable[[Row], T]:
+    """Have what reads a row raise UnreadableRow, which says what to do, where anything in the row is not as now."""
+
+    @wraps(read)
+    def reading(row: Row) -> T:
+        try:
+            return read(row)
+        except UnreadableRow:
+            raise
+        except (KeyError, ValueError, TypeError) as error:
+            keys = " ".join(str(row[name]) for name in _KEY_ATTRIBUTES if name in row)
+            raise UnreadableRow(
+                f"{keys}: {error!r}. The row is damaged, which 'tallybook verify' looks into, or an earlier version "
+                "has written it: CHANGELOG.md says what to do with tables of earlier versions"
+            ) from error
+
+    return reading
+
+
+class _Course:
+    """How one write goes, call after call. may_be_done: whether any attempt at it may have been carried out."""
+
+    def __init__(self) -> None:
+        self.may_be_done = False
+        self.meaning = Meaning.NOT_TAKEN
+        self.failure: Exception | None = None
+
+    def call(self, operation: Callable[[], Any]) -> Any:
+        """Make a call of the client; return its answer, or None where ``meaning`` says how it failed."""
+        answer: Any = None
+        self.failure = None
+        with noted() as attempts:
+            try:
+                answer = operation()
+                self.meaning = attempts[-1] if attempts else Meaning.DONE
+            except FAILURES as error:
+                self.failure, self.meaning = error, meaning_of(error)
+        self.may_be_done |= Meaning.PERHAPS_DONE in (*attempts, self.meaning) or self._tries_untold > len(attempts)
+        return answer if self.meaning is Meaning.DONE else None
+
+    @property
+    def _tries_untold(self) -> int:
+        """Return how often the SDK says that it has tried before, where it did not tell of each attempt."""
+        answer: Any = getattr(self.failure, "response", {})
+        return int(answer.get("ResponseMetadata", {}).get("RetryAttempts", 0))
+
+    @property
+    def refusal(self) -> Any:
+        """The answer by which the last attempt was refused."""
+        return getattr(self.failure, "response", {})
+
+    def outcome(self) -> Exception:
+        """Return what a write that was neither done nor refused has come to."""
+        if self.may_be_done:
+            return OutcomeUnknown(str(self.failure or "the answer cannot be read"))
+        if self.failure is not None and self.meaning is Meaning.FAULTY:
+            return self.failure
+        return Unavailable(str(self.failure or "not all of a batch is taken"))
+
+
+def whole(row: Row, name: str) -> int:
+    """Return an attribute that is a number. KeyError or TypeError where it is none; digits as text are none."""
+    value = row[name]
+    if type(value) is not int:
+        raise TypeError(f"{name}: {value!r}")
+    return value
+
+
+def _read(operation: Callable[[], T]) -> T:
+    """Make a call that reads. Raises Unavailable, or the SDK's error where it is a bug or something is missing."""
+    course = _Course()
+    answer: T = course.call(operation)
+    if course.meaning is Meaning.DONE:
+        return answer
+    if course.failure is not None and course.meaning is Meaning.FAULTY:
+        raise course.failure
+    raise Unavailable(str(course.failure or "the answer cannot be read")) from course.failure
+
+
+def _pages(pages: Iterable[Any]) -> Iterator[Row]:
+    """Yield the rows of a paginator's pages, each asked for when it is wanted."""
+    rest = iter(pages)
+    while (page := _read(lambda: next(rest, None))) is not None:
+        yield from map(decode, page["Items"])
+
+
+def _names_in(*expressions: str | None, names: Mapping[str, str] | None = None) -> dict[str, str]:
+    found = {f"#{name}": name for expression in expressions if expression for name in _NAME.findall(expression)}
+    return found | dict(names or {})
+
+
+class Database:
+    """The tables of one deployment. ``prefix`` is the first part of their names.
+
+    pause: waits so many seconds before a call is tried again. together: makes the writes of ``write_each``.
+    """
+
+    def __init__(
+        self,
+        client: DynamoDBClient,
+        prefix: str,
+        pause: Callable[[float], None] = time.sleep,
+        together: Together = in_turn,
+    ) -> None:
+        self._client = client
+        self._prefix = prefix
+        self._pause = pause
+        self._together = together
+        listen(client)
+
+    def name(self, table: str) -> str:
+        return f"{self._prefix}-{table}"
+
+    def get(self, table: str, key: Mapping[str, Any]) -> Row | None:
+        """Return the row as of now (consistent), or None."""
+        request: Any = {"TableName": self.name(table), "Key": encode(key), "ConsistentRead": True}
+        answer = _read(lambda: self._client.get_item(**request))
+        item = answer.get("Item")
+        return decode(item) if item else None
+
+    def get_many(self, table: str, keys: Sequence[Mapping[str, Any]]) -> list[Row]:
+        """Return the rows that exist of these keys as of now, in no order."""
+        rows: list[Row] = []
+        for start in range(0, len(keys), BATCH_GET_KEYS_MAX):
+            chunk = [encode(key) for key in keys[start : start + BATCH_GET_KEYS_MAX]]
+            wanted: Any = {self.name(table): {"Keys": chunk, "ConsistentRead": True}}
+            for attempt in range(BATCH_TRIES_MAX):
+                answer = _read(partial(self._client.batch_get_item, RequestItems=wanted))
+                rows.extend(decode(item) for item in answer["Responses"].get(self.name(table), []))
+                wanted = answer.get("UnprocessedKeys")
+                if not wanted:
+                    break
+                self._back_off(attempt)
+            else:
+                raise Unavailable("batch reads stay unprocessed")
+        return rows
+
+    def query(self, table: str, condition: str, values: Mapping[str, Any], **options: Any) -> Iterator[Row]:
+        """Yield the rows that the key condition names, page after page; ``options`` are those of Query."""
+        options.setdefault("ConsistentRead", "IndexName" not in options)
+        names = _names_in(condition, options.get("ProjectionExpression"))
+        if names:
+            options["ExpressionAttributeNames"] = names
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self.name(table),
+            KeyConditionExpression=condition,
+            ExpressionAttributeValues=encode(values),
+            **options,
+        )
+        return _pages(pages)
+
+    def scan(self, table: str, index: str | None = None) -> Iterator[Row]:
+        """Yield every row of a table, or of an index, which trails its table; its cost is the table's or index's size.
+
+        Tables are scanned for operators and tests alone.
+        """
+        options: Any = {"ConsistentRead": True} if index is None else {"IndexName": index}
+        return _pages(self._client.get_paginator("scan").paginate(TableName=self.name(table), **options))
+
+    def write(self, write: Write, is_own: IsOwn | None = None) -> Row:
+        """Do one write; return the row as an Update leaves it ({} for a Put and for a Delete).
+
+        A conflict with a transaction that runs at that moment is tried again, a bounded number of times.
+        is_own: judges the row by which an attempt was refused that came after one that may have been carried out. None:
+        a Put is done when its very row stands there, so that must be no other's; a Delete when none does; of an Update
+        it cannot be told.
+
+        Raises ConditionFailed (nothing changed), Unavailable (nothing changed) or OutcomeUnknown.
+        """
+        return self._write(write, is_own or _own_of(write), returned="ALL_NEW")
+
+    def _write(self, write: Write, is_own: IsOwn, returned: Literal["ALL_NEW", "NONE"]) -> Row:
+        operation, course = self._operation(write, returned), _Course()
+        for attempt in range(CONFLICT_TRIES_MAX):
+            answer = course.call(operation)
+            if course.meaning is not Meaning.BUSY:
+                break
+            self._back_off(attempt)
+        if course.meaning is Meaning.DONE:
+            return decode(answer.get("Attributes", {}))
+        if course.meaning is not Meaning.REFUSED:
+            raise course.outcome() from course.failure
+        item = course.refusal.get("Item")
+        row = decode(item) if item else None
+        is_done = is_own(row) if course.may_be_done else False
+        if is_done is None:
+            raise course.outcome() from course.failure
+        if not is_done:
+            raise ConditionFailed(row) from course.failure
+        return row or {}
+
+    def _operation(self, write: Write, returned: Literal["ALL_NEW", "NONE"]) -> Callable[[], Any]:
+        request = self._request(write)
+        match write:
+            case Put():
+                return partial(self._client.put_item, **request)
+            case Delete():
+                return partial(self._client.delete_item, **request)
+            case Update():
+                return partial(self._client.update_item, **request, ReturnValues=returned)
+
+    def write_each(self, writes: Sequence[Write]) -> dict[int, Row | None]:
+        """Do writes that have nothing to do with each other, each on its own and in any order, several at once.
+
+        Returns the index of each write that its condition refused, with what stood there (None: nothing): perhaps what
+        an earlier attempt at it left there, so the caller judges by the row. Raises Unavailable or OutcomeUnknown where
+        one failed otherwise; then any of the others may be done or not.
+        """
+        refused: dict[int, Row | None] = {}
+
+        def write_of(index: int, write: Write) -> None:
+            try:
+                self._write(write, as_refused, returned="NONE")
+            except ConditionFailed as error:
+                refused[index] = error.row
+
+        self._together([partial(write_of, index, write) for index, write in enumerate(writes)])
+        return refused
+
+    def transact(self, writes: Sequence[Write], is_done: IsDone | None = None) -> None:
+        """Do all writes or none. Conflicts and throttles are tried again, a bounded number of times.
+
+        All attempts carry one request token, by which DynamoDB knows them for the same, for ten minutes: far longer
+        than they take. is_done: is asked where an attempt may have been carried out and none was answered so. None:
+        that cannot be read.
+
+        Raises TransactionRefused (nothing changed), Unavailable (nothing changed) or OutcomeUnknown.
+        """
+        items: list[Any] = [{type(write).__name__: self._request(write)} for write in writes]
+        operation = partial(self._client.transact_write_items, TransactItems=items, ClientRequestToken=str(uuid4()))
+        course = _Course()
+        for attempt in range(CONFLICT_TRIES_MAX):
+            course.call(operation)
+            if course.meaning is not Meaning.BUSY:
+                break
+            self._back_off(attempt)
+        if course.meaning is Meaning.DONE or (course.may_be_done and self._is_done(course, is_done)):
+            return
+        if course.meaning is not Meaning.REFUSED:
+            raise course.outcome() from course.failure
+        raise TransactionRefused(
+            {
+                index: decode(reason["Item"]) if reason.get("Item") else None
+                for index, reason in enumerate(course.refusal["CancellationReasons"])
+                if REASONS.get(reason.get("Code")) is Meaning.REFUSED
+            }
+        ) from course.failure
+
+    def _is_done(self, course: _Course, is_done: IsDone | None) -> bool:
+        """Look whether a transaction was done that may have been. Raises OutcomeUnknown where that cannot be told."""
+        try:
+            is_there = None if is_done is None else is_done()
+        except Unavailable as error:
+            raise course.outcome() from error
+        if is_there is None:
+            raise course.outcome() from course.failure
+        return is_there
+
+    def put_many(self, table: str, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Write whole rows, unconditionally: only for rows that are the same whenever they are written.
+
+        Raises Unavailable (none of them was written) or OutcomeUnknown (any of them may be): write them all again.
+        """
+        self._write_batches(table, ({"PutRequest": {"Item": encode(row)}} for row in rows))
+
+    def delete_many(self, table: str, keys: Iterable[Mapping[str, Any]]) -> None:
+        """Remove the rows of these keys, unconditionally: only rows that nobody needs any more. Raises as put_many."""
+        self._write_batches(table, ({"DeleteRequest": {"Key": encode(key)}} for key in keys))
+
+    def _write_batches(self, table: str, requests: Iterable[Any]) -> None:
+        course = _Course()
+        for chunk in batched(requests, BATCH_WRITE_ITEMS_MAX):
+            unwritten: Any = {self.name(table): chunk}
+            for attempt in range(BATCH_TRIES_MAX):
+                answer = course.call(partial(self._client.batch_write_item, RequestItems=unwritten))
+                if course.meaning is not Meaning.DONE:
+                    raise course.outcome() from course.failure
+                left = answer.get("UnprocessedItems")
+                course.may_be_done |= left != unwritten
+                unwritten = left
+                if not unwritten:
+                    break
+                self._back_off(attempt)
+            else:
+                raise course.outcome()
+
+    def _back_off(self, attempt: int) -> None:
+        """Wait a random moment, longer with each attempt (full jitter, 1 s at most)."""
+        self._pause(random.uniform(0, min(1.0, 0.02 * 2**attempt)))
+
+    def _request(self, write: Write) -> dict[str, Any]:
+        request: dict[str, Any] = {"TableName": self.name(write.table)}
+        if isinstance(write, Put):
+            request["Item"] = encode(write.row)
+        else:
+            request["Key"] = encode(write.key)
+        if isinstance(write, Update):
+            request["UpdateExpression"] = write.expression
+        expression, names = (write.expression, write.names) if isinstance(write, Update) else (None, None)
+        names = _names_in(expression, write.condition, names=names)
+        if names:
+            request["ExpressionAttributeNames"] = names
+        if write.condition:
+            request["ConditionExpression"] = write.condition
+            request["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
+        if write.values:
+            request["ExpressionAttributeValues"] = encode(write.values)
+        return request
+
+
+def _own_of(write: Write) -> IsOwn:
+    match write:
+        case Put(row=row):
+            return lambda found: found == decode(encode(row))
+        case Delete():
+            return lambda found: found is None
+        case Update():
+            return lambda _found: None
+
+
+def batched(values: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Cut into lists of this size; the last one may be shorter."""
+    rest = iter(values)
+    while chunk := list(islice(rest, size)):
+        yield chunk

@@ -1,0 +1,289 @@
+"""How the escrow desk's things stand in the table ``escrows``: their keys, and rows there and back. Pure.
+
+What is one merchant's in one world stands under "<instance>/escrow/<world>/<merchant>"; ids have twelve digits in a
+key, so a query gives them in order. What an instance has once stands under "<instance>/escrow".
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from chalicelib.domain.escrow.json_text import json_object, json_text
+from chalicelib.domain.escrow.lifecycle import Status
+from chalicelib.domain.escrow.money import Currency, FeeTerms
+from chalicelib.domain.escrow.order import (
+    Callbacks,
+    Customer,
+    Links,
+    Order,
+    Party,
+    Payin,
+    PayinStatus,
+    PayinType,
+    Payout,
+    PayoutStatus,
+    Place,
+    Refund,
+    RefundStatus,
+    Released,
+    Wallet,
+    World,
+)
+from chalicelib.support.ascii_case import ascii_lower
+from chalicelib.tables.dynamodb import Row, reads_row
+
+ORDER, PAYIN, PAYOUT, REFUND, CUSTOMER, WALLET = "order", "payin", "payout", "refund", "customer", "wallet"
+"""Kinds: first parts of the sort keys, and names of the counters with an s."""
+EMAIL_BYTES_MAX = 1000
+"""Of an address in a key, of which a table takes 1,024 bytes."""
+RELEASE_SHARDS = 8
+"""Partitions of the index of due releases."""
+
+Key = dict[str, str]
+
+
+def owner_of(place: Place) -> str:
+    return f"{place.instance}/escrow/{place.world.value}/{place.merchant}"
+
+
+def place_of(owner: str) -> Place:
+    """Return whose things stand under an owner. ValueError where it is no merchant's."""
+    instance, _, world, merchant = owner.split("/", 3)
+    return Place(instance, World(world), merchant)
+
+
+def id_key(place: Place, kind: str, number: int) -> Key:
+    return {"owner": owner_of(place), "entry": f"{kind}/{number:012d}"}
+
+
+def name_key(place: Place, kind: str, name: str) -> Key:
+    """Return the key of a name that one thing of a kind has: a pointer to it, and a lock on the name."""
+    return {"owner": owner_of(place), "entry": f"{kind}/{name}"}
+
+
+def email_key(place: Place, email: str) -> Key:
+    """The same for one address, whatever the case of A to Z in it (E32); one too long for a key goes by its SHA-256,
+    which has no @."""
+    folded = ascii_lower(email).encode()
+    is_long = len(folded) > EMAIL_BYTES_MAX
+    return name_key(place, "email", hashlib.sha256(folded).hexdigest() if is_long else folded.decode())
+
+
+def phone_key(place: Place, prefix: str, phone: str) -> Key:
+    return name_key(place, "phone", f"{prefix}/{phone}")
+
+
+def counts_key(place: Place) -> Key:
+    return {"owner": owner_of(place), "entry": "count"}
+
+
+def counter_key(instance: str, kind: str) -> Key:
+    return {"owner": f"{instance}/escrow", "entry": f"counter/{kind}"}
+
+
+def public_id_key(instance: str, public_id: str) -> Key:
+    return {"owner": f"{instance}/escrow", "entry": f"public-id/{public_id}"}
+
+
+def release_shard(order_id: int) -> str:
+    return f"release/{order_id % RELEASE_SHARDS}"
+
+
+def number_in(entry: str) -> int:
+    """Return the id in a sort key."""
+    return int(entry.partition("/")[2])
+
+
+# --- rows
+
+_ORDER_PLAIN = (
+    "public_id",
+    "name",
+    "value",
+    "created_at_s",
+    "description",
+    "is_auto_settle",
+    "tag",
+    "payin_intents",
+    "hold",
+    "payins",
+    "payin_id",
+    "payin_amount",
+    "payout_id",
+    "refunds",
+    "published_at_s",
+    "accepted_at_s",
+    "cancelled_at_s",
+    "validated_at_s",
+    "released_at_s",
+    "version",
+    "command",
+)
+_PAYIN_PLAIN = (
+    "order_id",
+    "amount",
+    "link",
+    "created_at_s",
+    "wallet_id",
+    "iban",
+    "beneficiary",
+    "error",
+    "confirmed_at_s",
+    "denied_at_s",
+)
+_PAYOUT_PLAIN = ("order_id", "wallet_id", "created_at_s", "confirmed_at_s")
+_REFUND_PLAIN = ("order_id", "number", "amount", "wallet_id", "created_at_s")
+_CUSTOMER_PLAIN = (
+    "uuid",
+    "created_at_s",
+    "name",
+    "first_name",
+    "last_name",
+    "email",
+    "prefix",
+    "phone",
+    "tag",
+    "is_hidden",
+    "version",
+    "command",
+)
+_WALLET_PLAIN = ("uuid", "customer_id", "customer_uuid", "created_at_s")
+
+
+def _plain(thing: object, names: tuple[str, ...]) -> Row:
+    return {name: getattr(thing, name) for name in names}
+
+
+def _taken(row: Row, names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: row[name] for name in names}
+
+
+def _member(value: Any) -> dict[str, Any] | None:
+    return None if value is None else asdict(value)
+
+
+def row_of_order(order: Order) -> Row:
+    """Return the order's row. What makes it due for release stands there only while it is (E22)."""
+    row: Row = id_key(order.place, ORDER, order.order_id) | _plain(order, _ORDER_PLAIN)
+    row |= {
+        "status": order.status.value,
+        "currency": asdict(order.currency),
+        "buyer": _member(order.buyer),
+        "seller": asdict(order.seller),
+        "links": asdict(order.links),
+        "fee_terms": asdict(order.fee_terms),
+        "metadata": json_text(order.metadata),
+        "template": json_text(order.template),
+        "images": list(order.images),
+        "payin_types": list(order.payin_types),
+        "payin_fallback": list(order.payin_fallback),
+        "callbacks": asdict(order.callbacks),
+        "released": _member(order.released),
+        "refund_status": order.refund_status.value if order.refund_status else None,
+        "blocked_from": order.blocked_from.value if order.blocked_from else None,
+    }
+    if order.release_at_s is not None:
+        row |= {"release_shard": release_shard(order.order_id), "release_at_s": order.release_at_s}
+    return row
+
+
+@reads_row
+def order_of(row: Row) -> Order:
+    """Return the order in a row. Raises UnreadableRow."""
+    return Order(
+        place=place_of(row["owner"]),
+        order_id=number_in(row["entry"]),
+        status=Status(row["status"]),
+        currency=Currency(**row["currency"]),
+        buyer=None if row["buyer"] is None else Party(**row["buyer"]),
+        seller=Party(**row["seller"]),
+        links=Links(**row["links"]),
+        fee_terms=FeeTerms(**row["fee_terms"]),
+        metadata=json_object(row["metadata"]),
+        template=json_object(row["template"]),
+        images=tuple(row["images"]),
+        payin_types=tuple(row["payin_types"]),
+        payin_fallback=tuple(row["payin_fallback"]),
+        callbacks=Callbacks(**row["callbacks"]),
+        released=None if row["released"] is None else Released(**row["released"]),
+        refund_status=None if row["refund_status"] is None else RefundStatus(row["refund_status"]),
+        blocked_from=None if row["blocked_from"] is None else Status(row["blocked_from"]),
+        release_at_s=row.get("release_at_s"),
+        **_taken(row, _ORDER_PLAIN),
+    )
+
+
+def row_of_payin(payin: Payin) -> Row:
+    key = id_key(payin.place, PAYIN, payin.payin_id)
+    parties = {"buyer": _member(payin.buyer), "seller": _member(payin.seller)}
+    return key | _plain(payin, _PAYIN_PLAIN) | {"type": payin.type.value, "status": payin.status.value} | parties
+
+
+@reads_row
+def payin_of(row: Row) -> Payin:
+    return Payin(
+        place=place_of(row["owner"]),
+        payin_id=number_in(row["entry"]),
+        type=PayinType(row["type"]),
+        status=PayinStatus(row["status"]),
+        buyer=None if row["buyer"] is None else Party(**row["buyer"]),
+        seller=None if row["seller"] is None else Party(**row["seller"]),
+        **_taken(row, _PAYIN_PLAIN),
+    )
+
+
+def row_of_payout(payout: Payout) -> Row:
+    key = id_key(payout.place, PAYOUT, payout.payout_id)
+    return key | _plain(payout, _PAYOUT_PLAIN) | {"status": payout.status.value}
+
+
+@reads_row
+def payout_of(row: Row) -> Payout:
+    place, status = place_of(row["owner"]), PayoutStatus(row["status"])
+    return Payout(place=place, payout_id=number_in(row["entry"]), status=status, **_taken(row, _PAYOUT_PLAIN))
+
+
+def row_of_refund(refund: Refund) -> Row:
+    key = id_key(refund.place, REFUND, refund.refund_id)
+    return key | _plain(refund, _REFUND_PLAIN) | {"status": refund.status.value}
+
+
+@reads_row
+def refund_of(row: Row) -> Refund:
+    place, status = place_of(row["owner"]), RefundStatus(row["status"])
+    return Refund(place=place, refund_id=number_in(row["entry"]), status=status, **_taken(row, _REFUND_PLAIN))
+
+
+def row_of_customer(customer: Customer) -> Row:
+    row = id_key(customer.place, CUSTOMER, customer.customer_id) | _plain(customer, _CUSTOMER_PLAIN)
+    return row | {"metadata": json_text(customer.metadata), "wallets": dict(customer.wallets)}
+
+
+@reads_row
+def customer_of(row: Row) -> Customer:
+    return Customer(
+        place=place_of(row["owner"]),
+        customer_id=number_in(row["entry"]),
+        metadata=json_object(row["metadata"]),
+        wallets=row["wallets"],
+        **_taken(row, _CUSTOMER_PLAIN),
+    )
+
+
+def row_of_wallet(wallet: Wallet) -> Row:
+    key = id_key(wallet.place, WALLET, wallet.wallet_id)
+    return key | _plain(wallet, _WALLET_PLAIN) | {"currency": asdict(wallet.currency)}
+
+
+@reads_row
+def wallet_of(row: Row) -> Wallet:
+    place, currency = place_of(row["owner"]), Currency(**row["currency"])
+    return Wallet(place=place, wallet_id=number_in(row["entry"]), currency=currency, **_taken(row, _WALLET_PLAIN))
+
+
+def pointer(key: Mapping[str, str], number: int) -> Row:
+    """Return the row of a name: which id has it."""
+    return {**key, "of": number}

@@ -1,0 +1,157 @@
+"""An instance's escrow desk (table ``tenants``): its settings, and the merchants that use it.
+
+The settings are one row beside the instance's own (credential "escrow-desk"); an instance without it has every
+setting's default. A merchant is a row there too (credential "merchant/<reference>"); which wallets it has of its own
+stands among the customers. All are read consistently, so what is changed here holds from the next request on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+
+from chalicelib.domain.escrow.money import Currency
+from chalicelib.domain.escrow.order import Merchant, World
+from chalicelib.domain.escrow.settings import (
+    MERCHANTS_MAX,
+    DeskSettings,
+    MerchantExists,
+    TooManyMerchants,
+    UnknownMerchant,
+)
+from chalicelib.domain.tenancy.instances import InstanceStatus
+from chalicelib.support.outcomes import Unavailable
+from chalicelib.tables.dynamodb import Database, Put, Row, TransactionRefused, Update, Write
+from chalicelib.tables.settings_rows import CHANGE_ATTEMPTS_MAX, TABLE, change_settings
+
+CREDENTIAL = "escrow-desk"
+_MERCHANT = "merchant/"
+_MERCHANTS = "merchants"
+"""The row that counts how many merchants were ever made; whoever makes one brings it forward."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenDesk:
+    """An active instance's desk, as one merchant sees it; merchant: None for an operator."""
+
+    instance: str
+    settings: DeskSettings
+    merchant: Merchant | None
+
+
+class EscrowDesks:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def open_desk(self, instance: str, merchant: str | None) -> OpenDesk | None:
+        """Return the desk, with one read; None where there is no such instance or merchant, or it is archived."""
+        keys = [_row_key(instance, "instance"), _row_key(instance, CREDENTIAL)]
+        if merchant is not None:
+            keys.append(_row_key(instance, f"{_MERCHANT}{merchant}"))
+        found = {row["credential"]: row for row in self._database.get_many(TABLE, keys)}
+        tenant, its_merchant = found.get("instance"), found.get(f"{_MERCHANT}{merchant}")
+        if tenant is None or tenant["status"] != InstanceStatus.ACTIVE.value:
+            return None
+        if merchant is not None and its_merchant is None:
+            return None
+        shown = None if its_merchant is None else _merchant_of(its_merchant)
+        return OpenDesk(instance, _settings_of(found.get(CREDENTIAL)), shown)
+
+    def settings(self, instance: str) -> DeskSettings:
+        """Return what is set, defaults where nothing is."""
+        return _settings_of(self._database.get(TABLE, _row_key(instance, CREDENTIAL)))
+
+    def change(self, instance: str, change: Callable[[DeskSettings], DeskSettings]) -> DeskSettings:
+        """Change the settings of an instance that there is, from what they are now; return what they are then.
+
+        Raises what ``change`` raises; Unavailable when others keep changing them. Nothing is changed then.
+        """
+        key = _row_key(instance, CREDENTIAL)
+        return change_settings(self._database, key, change, _settings_of, _facts_of)
+
+    def create_merchant(self, merchant: Merchant, with_it: Sequence[Write]) -> None:
+        """Store a new merchant, in one transaction with its own customers.
+
+        Merchants of an instance are made one after the other, so that they are counted right. Raises MerchantExists,
+        TooManyMerchants; Unavailable when others keep making merchants. Nothing is changed then.
+        """
+        merchant_not_exists = "attribute_not_exists(#credential)"
+        row = _row_key(merchant.instance, f"{_MERCHANT}{merchant.merchant}") | {
+            "base_currency": merchant.base_currency,
+            "customers": {world.value: uuid for world, uuid in merchant.customers.items()},
+            "created_at_s": merchant.created_at_s,
+        }
+        for _ in range(CHANGE_ATTEMPTS_MAX):
+            turn, its_place = self._turn(merchant.instance)
+            if len(self.merchants(merchant.instance)) >= MERCHANTS_MAX:
+                raise TooManyMerchants(merchant.instance)
+            try:
+                writes = [Put(TABLE, row, merchant_not_exists), turn, *with_it]
+                self._database.transact(writes, lambda: self._has(merchant))
+                return
+            except TransactionRefused as error:
+                if error.refused.keys() != {its_place}:
+                    raise MerchantExists(merchant.merchant) from error
+        raise Unavailable("others keep making merchants of this instance")
+
+    def _turn(self, instance: str) -> tuple[Write, int]:
+        """Return the write that takes the turn to make a merchant, and its place in the transaction.
+
+        Refused when somebody made one since: what was counted then is not true any more.
+        """
+        key = _row_key(instance, _MERCHANTS)
+        version = (self._database.get(TABLE, key) or {}).get("version", 0)
+        nobody_since, first_of_all = "#version = :version", "attribute_not_exists(#version)"
+        condition = nobody_since if version else first_of_all
+        values = {":next": version + 1} | ({":version": version} if version else {})
+        return Update(TABLE, key, "SET #version = :next", condition, values), 1
+
+    def merchant(self, instance: str, merchant: str) -> Merchant:
+        """Raises UnknownMerchant."""
+        row = self._database.get(TABLE, _row_key(instance, f"{_MERCHANT}{merchant}"))
+        if row is None:
+            raise UnknownMerchant(merchant)
+        return _merchant_of(row)
+
+    def _has(self, merchant: Merchant) -> bool:
+        """Tell whether this very merchant is there: its own customers are nobody else's."""
+        try:
+            return self.merchant(merchant.instance, merchant.merchant) == merchant
+        except UnknownMerchant:
+            return False
+
+    def merchants(self, instance: str) -> list[Merchant]:
+        """Return an instance's merchants, by reference."""
+        condition = "#instance = :instance AND begins_with(#credential, :start)"
+        rows = self._database.query(TABLE, condition, {":instance": instance, ":start": _MERCHANT})
+        return [_merchant_of(row) for row in rows]
+
+
+def _row_key(instance: str, credential: str) -> Row:
+    return {"instance": instance, "credential": credential}
+
+
+def _facts_of(settings: DeskSettings) -> Row:
+    return asdict(settings) | {"currencies": [asdict(currency) for currency in settings.currencies]}
+
+
+def _settings_of(row: Row | None) -> DeskSettings:
+    if row is None:
+        return DeskSettings()
+    return DeskSettings(
+        currencies=tuple(Currency(**currency) for currency in row["currencies"]),
+        release_delay_seconds=row["release_delay_seconds"],
+        public_base_url=row["public_base_url"],
+        iban=row["iban"],
+        beneficiary=row["beneficiary"],
+    )
+
+
+def _merchant_of(row: Row) -> Merchant:
+    return Merchant(
+        instance=row["instance"],
+        merchant=row["credential"].removeprefix(_MERCHANT),
+        base_currency=row["base_currency"],
+        customers={World(world): uuid for world, uuid in row["customers"].items()},
+        created_at_s=row["created_at_s"],
+    )

@@ -1,0 +1,343 @@
+"""Escrow orders and what belongs to them (table ``escrows``): reads, and the writes that a step is made of.
+
+An order's row is the order: every write of it is conditional on the version that was read, so of two commands at once
+one is told that things have changed. Payins, payouts and refunds change in the transaction of their order's step.
+Names (uuids, e-mail addresses, phone numbers, public ids) are rows of their own, taken once.
+
+Ids come from one atomic counter per instance and kind, shared by the worlds. The orders' counter also keeps the last
+creation time and never lets it go back: orders by id are orders by creation time, so a page of the default list costs
+its rows, however many orders there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import fields
+from heapq import merge
+from typing import TypeVar
+
+from chalicelib.domain.escrow.lifecycle import Status
+from chalicelib.domain.escrow.order import (
+    Counts,
+    Customer,
+    Order,
+    Payin,
+    PayinStatus,
+    Payout,
+    PayoutStatus,
+    Place,
+    Refund,
+    Wallet,
+)
+from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
+from chalicelib.tables.dynamodb import ConditionFailed, Database, Delete, Put, Row, Update, Write, as_refused
+from chalicelib.tables.escrow_rows import (
+    CUSTOMER,
+    ORDER,
+    PAYIN,
+    PAYOUT,
+    REFUND,
+    RELEASE_SHARDS,
+    WALLET,
+    Key,
+    counter_key,
+    counts_key,
+    customer_of,
+    email_key,
+    id_key,
+    name_key,
+    number_in,
+    order_of,
+    owner_of,
+    payin_of,
+    payout_of,
+    phone_key,
+    pointer,
+    public_id_key,
+    refund_of,
+    row_of_customer,
+    row_of_order,
+    row_of_payin,
+    row_of_payout,
+    row_of_refund,
+    row_of_wallet,
+    wallet_of,
+)
+
+TABLE = "escrows"
+DUE_INDEX = "releases_due"
+PAGE_ROWS = 100
+COUNTER_ATTEMPTS_MAX = 8
+ID_MAX = 10**12 - 1
+
+T = TypeVar("T")
+
+
+class Escrows:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    # --- reads, as of now
+
+    def order(self, place: Place, order_id: int) -> Order | None:
+        return self._by_id(place, ORDER, order_id, order_of)
+
+    def attached(self, order: Order) -> tuple[Payin | None, Payout | None]:
+        """Return the order's latest payin and payout, with one read."""
+        place, payin_id, payout_id = order.place, order.payin_id, order.payout_id
+        keys = [id_key(place, PAYIN, payin_id)] if payin_id is not None else []
+        keys += [id_key(place, PAYOUT, payout_id)] if payout_id is not None else []
+        payin, payout = None, None
+        for row in self._database.get_many(TABLE, keys):
+            if row["entry"].startswith(f"{PAYIN}/"):
+                payin = payin_of(row)
+            else:
+                payout = payout_of(row)
+        return payin, payout
+
+    def payin(self, place: Place, payin_id: int) -> Payin | None:
+        return self._by_id(place, PAYIN, payin_id, payin_of)
+
+    def payout(self, place: Place, payout_id: int) -> Payout | None:
+        return self._by_id(place, PAYOUT, payout_id, payout_of)
+
+    def refund(self, place: Place, refund_id: int) -> Refund | None:
+        return self._by_id(place, REFUND, refund_id, refund_of)
+
+    def customer(self, place: Place, uuid: str) -> Customer | None:
+        """Return a customer by its uuid, a hidden one too."""
+        number = self._pointed(name_key(place, "customer-uuid", uuid))
+        return None if number is None else self.customer_by_id(place, number)
+
+    def customer_by_id(self, place: Place, customer_id: int) -> Customer | None:
+        return self._by_id(place, CUSTOMER, customer_id, customer_of)
+
+    def customers_by_id(self, place: Place, customer_ids: Iterable[int]) -> dict[int, Customer]:
+        """Return those of the customers that there are, by id: one read of 100 of them."""
+        keys = [id_key(place, CUSTOMER, number) for number in dict.fromkeys(customer_ids)]
+        found = map(customer_of, self._database.get_many(TABLE, keys))
+        return {customer.customer_id: customer for customer in found}
+
+    def customer_with_email(self, place: Place, email: str) -> Customer | None:
+        number = self._pointed(email_key(place, email))
+        return None if number is None else self.customer_by_id(place, number)
+
+    def customer_with_phone(self, place: Place, prefix: str, phone: str) -> Customer | None:
+        number = self._pointed(phone_key(place, prefix, phone))
+        return None if number is None else self.customer_by_id(place, number)
+
+    def wallet(self, place: Place, uuid: str) -> Wallet | None:
+        number = self._pointed(name_key(place, "wallet-uuid", uuid))
+        return None if number is None else self.wallet_by_id(place, number)
+
+    def wallet_by_id(self, place: Place, wallet_id: int) -> Wallet | None:
+        return self._by_id(place, WALLET, wallet_id, wallet_of)
+
+    def wallets_of(self, customer: Customer) -> list[Wallet]:
+        """Return a customer's wallets, by id."""
+        keys = [id_key(customer.place, WALLET, number) for number in customer.wallets.values()]
+        found = map(wallet_of, self._database.get_many(TABLE, keys))
+        return sorted(found, key=lambda wallet: wallet.wallet_id)
+
+    def counts(self, place: Place) -> Counts:
+        """Return how many there are of each kind, with one read."""
+        row = self._database.get(TABLE, counts_key(place)) or {}
+        return Counts(**{field.name: row.get(field.name, 0) for field in fields(Counts)})
+
+    def orders(self, place: Place, *, newest_first: bool = True, page_rows: int = PAGE_ROWS) -> Iterator[Order]:
+        """Yield all orders by id, which is by creation time. Costs what it yields, a page of rows at a time."""
+        return map(order_of, self._listed(place, ORDER, newest_first, page_rows))
+
+    def payins(self, place: Place, *, newest_first: bool = True, page_rows: int = PAGE_ROWS) -> Iterator[Payin]:
+        return map(payin_of, self._listed(place, PAYIN, newest_first, page_rows))
+
+    def payouts(self, place: Place, *, newest_first: bool = True, page_rows: int = PAGE_ROWS) -> Iterator[Payout]:
+        return map(payout_of, self._listed(place, PAYOUT, newest_first, page_rows))
+
+    def customers(self, place: Place, *, newest_first: bool = True, page_rows: int = PAGE_ROWS) -> Iterator[Customer]:
+        """Yield all customers by id, but the merchant's own (E18)."""
+        found = map(customer_of, self._listed(place, CUSTOMER, newest_first, page_rows))
+        return (customer for customer in found if not customer.is_hidden)
+
+    def wallets(self, place: Place, *, newest_first: bool = True, page_rows: int = PAGE_ROWS) -> Iterator[Wallet]:
+        """Yield all wallets by id, the merchant's own too."""
+        return map(wallet_of, self._listed(place, WALLET, newest_first, page_rows))
+
+    def place_of_order(self, places: Sequence[Place], order_id: int) -> Place | None:
+        """Return at which of the places the order stands; None: at none."""
+        return self._place_of(places, [id_key(place, ORDER, order_id) for place in places])
+
+    def place_of_payin(self, places: Sequence[Place], payin_id: int) -> Place | None:
+        return self._place_of(places, [id_key(place, PAYIN, payin_id) for place in places])
+
+    def place_of_wallet(self, places: Sequence[Place], uuid: str) -> Place | None:
+        return self._place_of(places, [name_key(place, "wallet-uuid", uuid) for place in places])
+
+    def due_releases(self, now_s: int) -> Iterator[tuple[str, int]]:
+        """Yield the orders that are due for release (owner, id), those first that were due first.
+
+        Read off an index, which trails the table a little: whoever releases looks at the order itself.
+        """
+        condition = "#release_shard = :shard AND #release_at_s <= :now"
+        shards = [
+            self._database.query(
+                TABLE, condition, {":shard": f"release/{shard}", ":now": now_s}, IndexName=DUE_INDEX, Limit=PAGE_ROWS
+            )
+            for shard in range(RELEASE_SHARDS)
+        ]
+        for row in merge(*shards, key=lambda row: (row["release_at_s"], row["owner"], row["entry"])):
+            yield row["owner"], number_in(row["entry"])
+
+    def rows(self) -> Iterator[Row]:
+        """Yield every row. For operators; its cost is the table's size."""
+        return self._database.scan(TABLE)
+
+    # --- counters
+
+    def next_id(self, instance: str, kind: str, count: int = 1) -> int:
+        """Take the next id of a kind, or the first of several in a row. One that is not used leaves a gap.
+
+        So does an attempt whose answer is lost: it is counted, and the next attempt takes the ids after it. Raises
+        Unavailable: ids may have been taken then, and nothing else is changed.
+        """
+        update = Update(TABLE, counter_key(instance, kind), "ADD #last :count", values={":count": count})
+        return int(self._counted(update)["last"]) - count + 1
+
+    def _counted(self, update: Update) -> Row:
+        try:
+            return self._database.write(update, as_refused)
+        except OutcomeUnknown as unknown:
+            raise Unavailable(str(unknown)) from unknown
+
+    def next_order(self, instance: str, now_s: int) -> tuple[int, int]:
+        """Take the next order id; return it with the order's creation time: now, or the last one's where that is later.
+
+        Raises Unavailable, as ``next_id``, and where the clocks of others keep moving the counter back and forth.
+        """
+        key, one = counter_key(instance, ORDER), {":one": 1, ":now": now_s}
+        no_order_yet, last_is_earlier = "attribute_not_exists(#created_at_s)", "#created_at_s <= :now"
+        forward = f"{no_order_yet} OR {last_is_earlier}"
+        last_is_later = "#created_at_s > :now"
+        for _ in range(COUNTER_ATTEMPTS_MAX):
+            for expression, condition in (
+                ("ADD #last :one SET #created_at_s = :now", forward),
+                ("ADD #last :one", last_is_later),
+            ):
+                try:
+                    row = self._counted(Update(TABLE, key, expression, condition, one))
+                except ConditionFailed:  # this clock is behind another's, or was a moment ago: the other way
+                    continue
+                return int(row["last"]), int(row["created_at_s"])
+        raise Unavailable("the counter of orders keeps changing")
+
+    # --- writes of a step
+
+    def put_order(self, order: Order) -> list[Write]:
+        """Return the writes that put a new order, take its public id (refused: taken) and count it."""
+        order_not_exists, public_id_is_free = "attribute_not_exists(#entry)", "attribute_not_exists(#entry)"
+        public_id = public_id_key(order.place.instance, order.public_id)
+        return [
+            Put(TABLE, row_of_order(order), order_not_exists),
+            Put(TABLE, pointer(public_id, order.order_id), public_id_is_free),
+            self.count(order.place, orders=1),
+        ]
+
+    def change_order(self, before: Order, after: Order) -> Write:
+        """Return the write that brings the order to its next version. Refused when it is not as it was read."""
+        version_as_read, status_as_read = "#version = :read_version", "#status = :from"
+        values = {":read_version": before.version, ":from": before.status.value}
+        return Put(TABLE, row_of_order(after), f"{version_as_read} AND {status_as_read}", values)
+
+    def put_payin(self, payin: Payin, before: PayinStatus | None) -> Write:
+        """Return the write of a payin; before: the status that it leaves (refused: it has left it), None: it is new."""
+        return _put(row_of_payin(payin), before)
+
+    def put_payout(self, payout: Payout, before: PayoutStatus | None) -> Write:
+        """The same for a payout."""
+        return _put(row_of_payout(payout), before)
+
+    def put_refund(self, refund: Refund) -> Write:
+        return _put(row_of_refund(refund), None)
+
+    def put_customer(self, customer: Customer, wallets: Sequence[Wallet]) -> list[Write]:
+        """Return the writes of a new customer, its wallets, its names (refused: taken) and their count."""
+        not_exists = "attribute_not_exists(#entry)"
+        uuid = name_key(customer.place, "customer-uuid", customer.uuid)
+        writes: list[Write] = [
+            Put(TABLE, row_of_customer(customer), not_exists),
+            Put(TABLE, pointer(uuid, customer.customer_id), not_exists),
+            *(self._take(customer, key) for key in contact_keys(customer)),
+            *(write for wallet in wallets for write in self.put_wallet(wallet)),
+        ]
+        customers = 0 if customer.is_hidden else 1
+        return [*writes, self.count(customer.place, customers=customers, wallets=len(wallets))]
+
+    def change_customer(self, before: Customer, after: Customer) -> list[Write]:
+        """Return the writes that change a customer (refused: not as it was read) and the names that it takes and gives
+        up (refused: taken, or not its own)."""
+        version_as_read = "#version = :read_version"
+        old, new = contact_keys(before), contact_keys(after)
+        return [
+            Put(TABLE, row_of_customer(after), version_as_read, {":read_version": before.version}),
+            *(self._take(after, key) for key in new if key not in old),
+            *(self._give_up(before, key) for key in old if key not in new),
+        ]
+
+    def put_wallet(self, wallet: Wallet) -> list[Write]:
+        """Return the writes of a new wallet; ``count`` counts it."""
+        not_exists = "attribute_not_exists(#entry)"
+        uuid = name_key(wallet.place, "wallet-uuid", wallet.uuid)
+        return [
+            Put(TABLE, row_of_wallet(wallet), not_exists),
+            Put(TABLE, pointer(uuid, wallet.wallet_id), not_exists),
+        ]
+
+    def count(self, place: Place, **more: int) -> Write:
+        """Return the write that counts things into the place's totals: of each kind so many more. Never refused."""
+        adds = ", ".join(f"#{kind} :{kind}" for kind in more)
+        return Update(TABLE, counts_key(place), f"ADD {adds}", values={f":{kind}": n for kind, n in more.items()})
+
+    def _take(self, customer: Customer, key: Key) -> Write:
+        name_is_free = "attribute_not_exists(#entry)"
+        return Put(TABLE, pointer(key, customer.customer_id), name_is_free)
+
+    def _give_up(self, customer: Customer, key: Key) -> Write:
+        name_is_its_own = "#of = :customer"
+        return Delete(TABLE, key, name_is_its_own, {":customer": customer.customer_id})
+
+    # --- reading rows
+
+    def _by_id(self, place: Place, kind: str, number: int, thing_of: Callable[[Row], T]) -> T | None:
+        if not 0 < number <= ID_MAX:
+            return None
+        row = self._database.get(TABLE, id_key(place, kind, number))
+        return None if row is None else thing_of(row)
+
+    def _pointed(self, key: Key) -> int | None:
+        row = self._database.get(TABLE, key)
+        return None if row is None else int(row["of"])
+
+    def _listed(self, place: Place, kind: str, newest_first: bool, page_rows: int) -> Iterator[Row]:
+        condition = "#owner = :owner AND begins_with(#entry, :kind)"
+        values = {":owner": owner_of(place), ":kind": f"{kind}/"}
+        options = {"ScanIndexForward": not newest_first, "Limit": page_rows}
+        return self._database.query(TABLE, condition, values, **options)
+
+    def _place_of(self, places: Sequence[Place], keys: Sequence[Key]) -> Place | None:
+        found = {row["owner"] for row in self._database.get_many(TABLE, keys)}
+        return next((place for place in places if owner_of(place) in found), None)
+
+
+def contact_keys(customer: Customer) -> list[Key]:
+    """Return the names by which a customer is known again (E18)."""
+    keys = [email_key(customer.place, customer.email)] if customer.email is not None else []
+    if customer.prefix is not None and customer.phone is not None:
+        keys.append(phone_key(customer.place, customer.prefix, customer.phone))
+    return keys
+
+
+def _put(row: Row, before: PayinStatus | PayoutStatus | Status | None) -> Write:
+    not_exists, status_as_read = "attribute_not_exists(#entry)", "#status = :from"
+    if before is None:
+        return Put(TABLE, row, not_exists)
+    return Put(TABLE, row, status_as_read, {":from": before.value})

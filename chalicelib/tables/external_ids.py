@@ -1,0 +1,42 @@
+"""External ids (table ``orders``): the customer's own names for its orders, each given once and for ever (R31).
+
+A name stands beside its owner's orders, under a sort key that no order has; it is put with its order, or not at all.
+"""
+
+from __future__ import annotations
+
+from chalicelib.support.ascii_case import ascii_lower
+from chalicelib.tables.dynamodb import Database, Put, Row, Write
+from chalicelib.tables.orders import TABLE
+
+NAMED = "external/"
+"""Beginning of the sort keys of names."""
+
+
+class ExternalIds:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def take(self, owner: str, external_id: str, order_id: str) -> Write:
+        """Return the write that gives the name to an order. Refused when another order of the owner has it."""
+        name_is_free = "attribute_not_exists(#order_id)"
+        return Put(TABLE, name_row(owner, external_id, order_id), name_is_free)
+
+    def order_of(self, owner: str, external_id: str) -> str | None:
+        """Return the id of the order that has this name, whatever its case."""
+        row = self._database.get(TABLE, {"owner": owner, "order_id": _key(external_id)})
+        return None if row is None else str(row["names"])
+
+
+def name_row(owner: str, external_id: str, order_id: str) -> Row:
+    """Return a name's row as it is stored."""
+    return {"owner": owner, "order_id": _key(external_id), "names": order_id}
+
+
+def is_name(row: Row) -> bool:
+    """Tell whether a row of the table is a name, not an order."""
+    return str(row["order_id"]).startswith(NAMED)
+
+
+def _key(external_id: str) -> str:
+    return f"{NAMED}{ascii_lower(external_id)}"

@@ -1,0 +1,157 @@
+"""The inbox (table ``inbox``): commands to books in the order in which they arrived. Kept for seven days.
+
+A command never changes. What became of a cancel-all, which has no order row to show it, is noted beside it (O9)::
+
+    queued --the entry with its turn is projected--> decided --the entry that ends it is projected--> ended, closed
+
+A row stands under the time-sortable part of its command's id, whatever the command is: a book's rows by their key are
+its commands as they arrived. What a row says never changes; how long it is kept does, while its book is parked (T53).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from chalicelib.domain.books.journal import decode_order, decode_terms, encode_order, encode_terms
+from chalicelib.domain.books.vocabulary import CancelAll, CancelOrder, ChangeBook, Command, PlaceOrder
+from chalicelib.tables.dynamodb import Database, Put, Row, Update, Write
+
+TABLE = "inbox"
+COMMAND_LIFE_S = 7 * 86_400
+PARKED_LIFE_S = 366 * 86_400
+"""How long the command of a parked book is kept that was passed over."""
+
+
+class MalformedCommand(Exception):
+    """An inbox row that admission cannot have written."""
+
+
+@dataclass(frozen=True, slots=True)
+class CancelAllProgress:
+    """How far a cancel-all is. decided, ended: the entries of its turn and of its end, None while there is none.
+
+    closed: how many orders it has closed; None until it has ended.
+    """
+
+    decided: int | None = None
+    ended: int | None = None
+    closed: int | None = None
+
+    def joined(self, later: CancelAllProgress) -> CancelAllProgress:
+        """Return this with what a later entry adds."""
+        return CancelAllProgress(self.decided or later.decided, later.ended, later.closed)
+
+    @property
+    def attributes(self) -> dict[str, int]:
+        """What of it is noted on the command's row."""
+        facts = {"decided": self.decided, "ended": self.ended, "closed": self.closed}
+        return {name: fact for name, fact in facts.items() if fact is not None}
+
+
+class Inbox:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def send(self, book: str, command: Command, now_s: int) -> Write:
+        """Return the write that queues the command. Refused when it is queued already."""
+        row = {
+            "book": book,
+            "command": arrival_of(command.command_id),
+            "expires": now_s + COMMAND_LIFE_S,
+        } | _facts_of(command)
+        command_not_queued = "attribute_not_exists(#command)"
+        return Put(TABLE, row, command_not_queued)
+
+    def placed(self, book: str, order_id: str) -> PlaceOrder | None:
+        """Return the command that placed an order; None where the inbox has it no more. Raises MalformedCommand."""
+        row = self._database.get(TABLE, {"book": book, "command": arrival_of(order_id)})
+        command = None if row is None else command_of(row)
+        return command if isinstance(command, PlaceOrder) else None
+
+    def progress(self, cancel_alls: Iterable[tuple[str, str]]) -> dict[str, CancelAllProgress]:
+        """Return how far these cancel-alls (book, id) are as of now, by id; without those whose row has gone."""
+        keys = [{"book": book, "command": arrival_of(command_id)} for book, command_id in cancel_alls]
+        return {row["id"]: progress_of(row) for row in self._database.get_many(TABLE, keys)}
+
+    def note_progress(self, book: str, reached: Mapping[str, CancelAllProgress]) -> None:
+        """Note how far cancel-alls have come. Refused on a row that is as far, or has gone: that is no fault."""
+        self._database.write_each([_note(book, *command) for command in reached.items()])
+
+    def keep(self, book: str, arrivals: Iterable[str], now_s: int) -> None:
+        """Keep commands that are passed over for as long as their book may be parked. Rows that are gone stay gone."""
+        row_is_there, values = "attribute_exists(#command)", {":kept": True, ":expires": now_s + PARKED_LIFE_S}
+        changes = "SET #kept = :kept, #expires = :expires"
+        keys = [{"book": book, "command": arrival} for arrival in arrivals]
+        self._database.write_each([Update(TABLE, key, changes, row_is_there, values) for key in keys])
+
+    def keep_no_longer(self, book: str, arrivals: Iterable[str], now_s: int) -> None:
+        """Let rows that were kept for a parked book go as others do: seven days from now."""
+        row_is_there, values = "attribute_exists(#command)", {":expires": now_s + COMMAND_LIFE_S}
+        changes = "SET #expires = :expires REMOVE #kept"
+        keys = [{"book": book, "command": arrival} for arrival in arrivals]
+        self._database.write_each([Update(TABLE, key, changes, row_is_there, values) for key in keys])
+
+    def rows(self, book: str) -> Iterator[Row]:
+        """Yield a book's command rows in order of arrival. For ``redrive``."""
+        return self._database.query(TABLE, "#book = :book", {":book": book})
+
+
+def command_of(row: Row) -> Command:
+    """Return the command in an inbox row. Raises MalformedCommand."""
+    try:
+        command = _command_of(row)
+        if arrival_of(command.command_id) != row["command"]:
+            raise MalformedCommand("the command is filed under another id")
+    except (KeyError, ValueError, TypeError) as error:
+        raise MalformedCommand(repr(error)) from error
+    return command
+
+
+def progress_of(row: Row) -> CancelAllProgress:
+    """Return what is noted on the row of a cancel-all."""
+    return CancelAllProgress(row.get("decided"), row.get("ended"), row.get("closed"))
+
+
+def _note(book: str, command_id: str, progress: CancelAllProgress) -> Write:
+    attributes = progress.attributes
+    command_exists, not_as_far_yet = "attribute_exists(#command)", "attribute_not_exists(#ended)"
+    if progress.ended is None:
+        not_as_far_yet = "attribute_not_exists(#decided)"
+    return Update(
+        TABLE,
+        {"book": book, "command": arrival_of(command_id)},
+        "SET " + ", ".join(f"#{name} = :{name}" for name in attributes),
+        f"{command_exists} AND {not_as_far_yet}",
+        {f":{name}": value for name, value in attributes.items()},
+    )
+
+
+def _facts_of(command: Command) -> Row:
+    match command:
+        case PlaceOrder():
+            return {"kind": "place", "order": encode_order(command)}
+        case CancelOrder(command_id, order_id, customer):
+            return {"kind": "cancel", "id": command_id, "order_id": order_id, "customer": customer}
+        case CancelAll(command_id, customer):
+            return {"kind": "cancel_all", "id": command_id, "customer": customer}
+        case ChangeBook(command_id, terms):
+            return {"kind": "change", "id": command_id, "terms": encode_terms(terms)}
+
+
+def _command_of(row: Row) -> Command:
+    match row["kind"]:
+        case "place":
+            return decode_order(row["order"])
+        case "cancel":
+            return CancelOrder(str(row["id"]), str(row["order_id"]), str(row["customer"]))
+        case "cancel_all":
+            return CancelAll(str(row["id"]), str(row["customer"]))
+        case "change":
+            return ChangeBook(str(row["id"]), decode_terms(row["terms"]))
+    raise MalformedCommand(f"unknown kind {row['kind']}")
+
+
+def arrival_of(command_id: str) -> str:
+    """Return the part of a generated id that ascends with time: the ULID behind its prefix (T15)."""
+    return command_id.partition("_")[2]

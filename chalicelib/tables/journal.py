@@ -1,0 +1,123 @@
+"""The journal (table ``journal``): append-only; putting the next entry is the commit point of a book.
+
+Entries stand under the book's key by sequence. A book's snapshots stand beside them (``snapshots``).
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from chalicelib.domain.books.journal import JournalEntry, canonical
+from chalicelib.support.ids import TIME_MS_MAX
+from chalicelib.tables.dynamodb import ConditionFailed, Database, Put, Row, TransactionRefused
+
+TABLE = "journal"
+PAGE_ENTRIES = 25
+"""Entries that are read at a time from the end: a page of trades seldom needs more."""
+PLAIN_BYTES_MAX = 1024
+"""Events longer than this are stored compressed."""
+
+
+class EntryExists(Exception):
+    """Another matcher has written this entry: whoever tried holds a stale book."""
+
+
+class Journal:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def append(self, entries: Sequence[JournalEntry]) -> int:
+        """Commit the entries, all or none; return the bytes that their events take as stored.
+
+        Raises EntryExists when another one is there already: nothing is changed. An entry that is the same in all its
+        facts is this one, whoever put it: it says what the book is then.
+
+        Raises OutcomeUnknown too; the caller must then read the journal again to know.
+        """
+        entry_not_exists = "attribute_not_exists(#book)"
+        puts = [Put(TABLE, _row_of(entry), entry_not_exists) for entry in entries]
+        try:
+            if len(puts) == 1:
+                self._database.write(puts[0])
+            else:
+                self._database.transact(puts, lambda: self._has(puts[-1].row))
+        except (ConditionFailed, TransactionRefused) as error:
+            raise EntryExists(f"{entries[0].book} {entries[0].sequence}") from error
+        return sum(_event_bytes(put.row) for put in puts)
+
+    def _has(self, row: Mapping[str, Any]) -> bool:
+        return self._database.get(TABLE, {"book": row["book"], "sequence": row["sequence"]}) == row
+
+    def after(self, book: str, sequence: int) -> Iterator[JournalEntry]:
+        """Yield the entries after this sequence, in order, as of now."""
+        return (entry for entry, _ in self.sized_after(book, sequence))
+
+    def newest_first(self, book: str, to_ms: int = TIME_MS_MAX) -> Iterator[JournalEntry]:
+        """Yield the book's entries, the last one first. Costs what it yields, a page at a time.
+
+        to_ms: the last moment to look at. To find it among entries that are later costs one read for each time that
+        their number can be halved.
+        """
+        condition, values = "#book = :book", Row({":book": book})
+        if to_ms < TIME_MS_MAX:
+            condition += " AND #sequence <= :last"
+            values[":last"] = self._last_until(book, to_ms)
+        rows = self._database.query(TABLE, condition, values, ScanIndexForward=False, Limit=PAGE_ENTRIES)
+        return map(_entry_of, rows)
+
+    def _last_until(self, book: str, to_ms: int) -> int:
+        """Return the sequence of the last entry that is not later; 0 for none. Entries' times never go down."""
+        head = next(self.newest_first(book), None)
+        if head is None or head.at_ms <= to_ms:
+            return head.sequence if head else 0
+        not_later, later = 0, head.sequence
+        while later - not_later > 1:
+            middle = (not_later + later) // 2
+            values = {":book": book, ":middle": middle}
+            (row,) = self._database.query(
+                TABLE, "#book = :book AND #sequence = :middle", values, ProjectionExpression="#at_ms"
+            )
+            not_later, later = (middle, later) if row["at_ms"] <= to_ms else (not_later, middle)
+        return not_later
+
+    def sized_after(self, book: str, sequence: int) -> Iterator[tuple[JournalEntry, int]]:
+        """Yield the entries after this sequence, each with the bytes that its events take as stored."""
+        condition = "#book = :book AND #sequence > :sequence"
+        for row in self._database.query(TABLE, condition, {":book": book, ":sequence": sequence}):
+            yield _entry_of(row), _event_bytes(row)
+
+
+def _row_of(entry: JournalEntry) -> Row:
+    events = canonical(list(entry.events))
+    stored: Row = {"events": events} if len(events) <= PLAIN_BYTES_MAX else {"events_zlib": zlib.compress(events)}
+    if entry.redriven:
+        stored["redriven"] = list(entry.redriven)
+    return stored | {
+        "book": entry.book,
+        "sequence": entry.sequence,
+        "at_ms": entry.at_ms,
+        "watermark": str(entry.watermark),
+        "previous_hash": entry.previous_hash,
+        "hash": entry.hash,
+    }
+
+
+def _event_bytes(row: Mapping[str, Any]) -> int:
+    return len(row["events"] if "events" in row else row["events_zlib"])
+
+
+def _entry_of(row: Row) -> JournalEntry:
+    events = row["events"] if "events" in row else zlib.decompress(row["events_zlib"])
+    return JournalEntry(
+        book=row["book"],
+        sequence=row["sequence"],
+        at_ms=row["at_ms"],
+        watermark=int(row["watermark"]),
+        previous_hash=row["previous_hash"],
+        hash=row["hash"],
+        events=tuple(json.loads(events)),
+        redriven=tuple(row.get("redriven", ())),
+    )

@@ -1,0 +1,78 @@
+"""What happened to escrow orders (table ``outbox``): one row a transition, put in its transaction (E24). Immutable.
+
+Rows stand by merchant and world, in order of the commands' names (ULIDs). Two commands on one order may carry names in
+another order than they were done in; ``version`` tells that. Nothing is delivered yet: the table's stream is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from chalicelib.domain.escrow.lifecycle import Status
+from chalicelib.domain.escrow.order import Place
+from chalicelib.support.consistency import Inconsistent
+from chalicelib.tables.dynamodb import Database, Put, Row, Write, reads_row
+
+TABLE = "outbox"
+NUMBERS_MAX = 10
+"""How many rows one command may put."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxRow:
+    """left: None where the order came into being. version: the order's after it."""
+
+    order_id: int
+    event: str
+    left: Status | None
+    entered: Status
+    at_s: int
+    version: int
+
+
+class Outbox:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def put(self, place: Place, command: str, number: int, happened: OutboxRow) -> Write:
+        """Return the write of a command's event; number: 0 is its first. Refused: the command is done already."""
+        command_not_done = "attribute_not_exists(#entry)"
+        row = _key(place, command, number) | {
+            "order_id": happened.order_id,
+            "event": happened.event,
+            "from": happened.left.value if happened.left else None,
+            "to": happened.entered.value,
+            "at": happened.at_s,
+            "version": happened.version,
+        }
+        return Put(TABLE, row, command_not_done)
+
+    def has(self, place: Place, command: str) -> bool:
+        """Tell whether a command that puts events was done."""
+        return self._database.get(TABLE, _key(place, command, 0)) is not None
+
+    def rows(self) -> Iterator[Row]:
+        """Yield every row. For operators; its cost is the table's size."""
+        return self._database.scan(TABLE)
+
+    def of_place(self, place: Place) -> Iterator[OutboxRow]:
+        """Yield a merchant's rows, oldest command first."""
+        return map(outbox_row_of, self._database.query(TABLE, "#owner = :owner", {":owner": _owner(place)}))
+
+
+def _owner(place: Place) -> str:
+    return f"{place.instance}/{place.world.value}/{place.merchant}"
+
+
+def _key(place: Place, command: str, number: int) -> Row:
+    if not (0 <= number < NUMBERS_MAX):
+        raise Inconsistent("one digit, so that a command's events stand in their order")
+    return {"owner": _owner(place), "entry": f"{command}/{number}"}
+
+
+@reads_row
+def outbox_row_of(row: Row) -> OutboxRow:
+    """Return what a row tells. Raises UnreadableRow."""
+    left = None if row["from"] is None else Status(row["from"])
+    return OutboxRow(row["order_id"], row["event"], left, Status(row["to"]), row["at"], row["version"])

@@ -1,0 +1,165 @@
+"""Instances and their API keys (table ``tenants``): one row an instance, which every request reads once.
+
+The row is read consistently, so whatever is changed here holds from the next request on, in every copy of every
+function: a revoked key, an archived instance, a service, a limit. Keys are stored as SHA-256, never in clear (T3).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import asdict
+
+from chalicelib.domain.tenancy.instances import Credential, Instance, InstanceStatus, Key, KeyStatus, TenancyRefused
+from chalicelib.support.clock import new_id
+from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
+from chalicelib.tables.dynamodb import ConditionFailed, Database, Put, Row, TransactionRefused, Update, Write
+
+TABLE = "tenants"
+CHANGE_ATTEMPTS_MAX = 20
+
+
+class InstanceExists(TenancyRefused):
+    """There is an instance with this reference already."""
+
+    def __init__(self, instance: str) -> None:
+        super().__init__(f"exists already: {instance}")
+
+
+class UnknownInstance(TenancyRefused):
+    def __init__(self, instance: str) -> None:
+        super().__init__(f"no such instance: {instance}")
+
+
+def instance_id(ref: str) -> str:
+    return f"inst_{ref}"
+
+
+def digest_of(api_key: str) -> str:
+    return hashlib.sha256(api_key.encode()).hexdigest()
+
+
+class Tenants:
+    """now_s: the time in whole seconds; rotated keys expire.
+
+    Changes raise UnknownInstance and what the change itself raises (``domain.tenancy.instances``); nothing is
+    changed then.
+    """
+
+    def __init__(self, database: Database, now_s: Callable[[], int]) -> None:
+        self._database = database
+        self._now_s = now_s
+
+    def create_instance(self, ref: str, services: Collection[str], beside: Sequence[Write] = ()) -> str:
+        """Create an instance; return its id. beside: writes that go with it.
+
+        The name of the command on the row tells this creation from another one of the same instance. Raises
+        InstanceExists, Unavailable (nothing changed) or OutcomeUnknown.
+        """
+        instance = Instance(instance_id(ref), frozenset(services))
+        instance_not_exists = "attribute_not_exists(#credential)"
+        row = _key_of(instance.instance) | _facts_of(instance) | {"version": 0, "command": new_id("cmd")}
+        try:
+            writes = [Put(TABLE, row, instance_not_exists), *beside]
+            self._database.transact(writes, lambda: self._was_made_by(instance.instance, row["command"]))
+        except TransactionRefused as error:
+            raise InstanceExists(instance.instance) from error
+        return instance.instance
+
+    def _was_made_by(self, instance: str, command: str) -> bool:
+        row = self._database.get(TABLE, _key_of(instance))
+        return row is not None and row.get("command") == command
+
+    def add_key(self, instance: str, key_id: str, api_key: str, rate_limit: int) -> None:
+        """Store a new key's digest. Raises TooManyKeys."""
+        now_s = self._now_s()
+        new = Key(key_id, digest_of(api_key), rate_limit, now_s)
+        self.change(instance, lambda found: found.with_key(new, now_s))
+
+    def rotate_key(self, instance: str, key_id: str, new_key_id: str, api_key: str, grace_s: int) -> Instance:
+        """Put a new key in a key's place, which stays valid for ``grace_s``. Raises as ``Instance.rotated``."""
+        now_s = self._now_s()
+        new = Key(new_key_id, digest_of(api_key), 0, now_s)
+        return self.change(instance, lambda found: found.rotated(key_id, new, now_s + grace_s, now_s))
+
+    def get(self, instance: str) -> Instance:
+        """Return the instance as of now. Raises UnknownInstance."""
+        return _instance_of(self._row(instance))
+
+    def change(self, instance: str, change: Callable[[Instance], Instance]) -> Instance:
+        """Change an instance from what it is now; return what it is then. Changes at the same time come one by one.
+
+        A change that is made already writes nothing. Raises UnknownInstance and what ``change`` raises; Unavailable
+        when others keep changing the instance. Raises OutcomeUnknown where a change may be made.
+        """
+        unknown: OutcomeUnknown | None = None
+        for _ in range(CHANGE_ATTEMPTS_MAX):
+            try:
+                row = self._row(instance)
+                before, version = _instance_of(row), row.get("version", 0)
+                after = change(before)
+                if after != before:
+                    self._database.write(_change_of(after, version))
+                return after
+            except ConditionFailed:  # somebody else was first
+                continue
+            except OutcomeUnknown as error:  # this very change may be made: what is there tells
+                unknown = error
+            except Exception as failure:
+                if unknown is not None:  # "nothing is changed" need not be true any more
+                    raise unknown from failure
+                raise
+        raise unknown or Unavailable("others keep changing this instance")
+
+    def accept(self, ref: str, api_key: str) -> Credential | None:
+        """Return what the key stands for, None where it is not accepted (T4). Compares in constant time (T3)."""
+        row = self._database.get(TABLE, _key_of(instance_id(ref)))
+        if row is None:
+            return None
+        instance, digest = _instance_of(row), digest_of(api_key)
+        found: Key | None = None
+        for key in instance.valid_keys(self._now_s()):
+            if hmac.compare_digest(str(key.digest), digest):
+                found = key
+        if found is None or instance.status is not InstanceStatus.ACTIVE:
+            return None
+        return Credential(instance.instance, found.key_id, instance.services, found.rate_limit)
+
+    def _row(self, instance: str) -> Row:
+        row = self._database.get(TABLE, _key_of(instance))
+        if row is None:
+            raise UnknownInstance(instance)
+        return row
+
+
+def _key_of(instance: str) -> Row:
+    return {"instance": instance, "credential": "instance"}
+
+
+def _change_of(after: Instance, version: int) -> Update:
+    """Return the write that gives an instance other facts, one version on. version: as it was read."""
+    unchanged, row_of_an_earlier_version = "#version = :version", "attribute_not_exists(#version)"
+    values = {f":{name}": value for name, value in _facts_of(after).items()}
+    return Update(
+        TABLE,
+        _key_of(after.instance),
+        "SET #services = :services, #status = :status, #keys = :keys, #version = :next",
+        f"{unchanged} OR {row_of_an_earlier_version}",
+        values | {":version": version, ":next": version + 1},
+    )
+
+
+def _facts_of(instance: Instance) -> Row:
+    """Return what a row says of an instance, besides its key and how often it was changed."""
+    return {
+        "services": sorted(instance.services),
+        "status": instance.status.value,
+        "keys": [asdict(key) | {"status": key.status.value} for key in instance.keys],
+    }
+
+
+def _instance_of(row: Row) -> Instance:
+    """Return the instance in a row; one of an earlier version has no keys in it."""
+    keys = (Key(**facts | {"status": KeyStatus(facts["status"])}) for facts in row.get("keys", []))
+    return Instance(row["instance"], frozenset(row["services"]), InstanceStatus(row["status"]), tuple(keys))

@@ -1,0 +1,193 @@
+"""Transactions (table ``accounts``): what was moved, when, and by which reference. Never changed.
+
+Credits, debits and transfers, and what the fills of signed orders moved; trades of books are read off their fills and
+journals. A transaction has a copy under each customer involved and one under the instance (``keys.transactions_key``),
+all put in the transaction that moves the money; entries are ``transaction/txn_<ULID>``, so each of these lists is in
+order of time. All of an instance's are put into one partition: some 500 a second.
+
+A name that must not move money twice, as a reference, has a lock: a row with the id of the transaction that took it
+and a digest of what that one was asked for. Locks stay for ever.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ulid import ULID
+
+from chalicelib.domain.ledger.owners import customer_key, transactions_key
+from chalicelib.domain.ledger.transactions import Movement, Transaction, TransactionType
+from chalicelib.support.ids import TIME_MS_MAX, greatest_id, least_id
+from chalicelib.tables.dynamodb import Database, Put, Row, Write, reads_row, whole
+
+TABLE = "accounts"
+TRANSACTION, LOCK = "transaction", "once"
+"""First parts of the sort keys."""
+PAGE_ROWS = 100
+PARTIES = {
+    TransactionType.CREDIT: (False, True),
+    TransactionType.DEBIT: (True, False),
+    TransactionType.TRANSFER: (True, True),
+    TransactionType.TRADE: (True, True),
+    TransactionType.FEE: (True, False),
+}
+"""Whether a transaction of each type has a source, and a target."""
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionRow:
+    """A copy of a transaction. owner: the customer's account, or the instance's list, that it stands under."""
+
+    owner: str
+    transaction: Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """A name that is used once. name: what makes it one (see ``reference_lock``). facts: digest of what was asked."""
+
+    instance: str
+    name: str
+    facts: str
+
+    @property
+    def key(self) -> dict[str, str]:
+        return {"owner": f"{self.instance}/locks/{self.name}", "entry": LOCK}
+
+
+def reference_lock(movement: Movement) -> Lock | None:
+    """Return the lock of the movement's reference; None without one, or with an empty one.
+
+    A reference names a movement among those of one type, of the same customers and of the same token: "bonus" may go
+    to many customers, once to each.
+    """
+    if not movement.reference:
+        return None
+    name = [movement.kind.value, movement.source, movement.target, movement.asset, movement.reference]
+    return Lock(movement.instance, _digest(["reference", *name]), facts_of(movement))
+
+
+def name_lock(movement: Movement, name: str) -> Lock:
+    """Return the lock of a name that the operator gave to a movement; in an instance it names one."""
+    return Lock(movement.instance, _digest(["name", name]), facts_of(movement))
+
+
+def facts_of(movement: Movement) -> str:
+    """Return a digest of all that was asked for; the order of members in the metadata does not count."""
+    metadata = None if movement.metadata is None else json.loads(movement.metadata)
+    parties = [movement.asset, movement.source, movement.target]
+    return _digest([*parties, str(movement.amount), movement.reference, metadata])
+
+
+def _digest(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def transaction_for(movement: Movement, transaction_id: str) -> Transaction:
+    """Return the transaction that carries the movement out. Its time is the id's (T15)."""
+    return Transaction(
+        transaction_id,
+        movement.kind,
+        movement.asset,
+        movement.source,
+        movement.target,
+        movement.amount,
+        movement.reference,
+        movement.metadata,
+        ULID.from_str(transaction_id.partition("_")[2]).milliseconds,
+    )
+
+
+class Transactions:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def copies(self, instance: str, transaction: Transaction) -> list[Write]:
+        """Return the writes that put the transaction's copies. Refused when an id is given twice: a bug."""
+        transaction_not_exists = "attribute_not_exists(#entry)"
+        rows = (_row_of(owner, transaction) for owner in owners(instance, transaction))
+        return [Put(TABLE, row, transaction_not_exists) for row in rows]
+
+    def take(self, lock: Lock, transaction_id: str) -> Write:
+        """Return the write that takes a name. Refused (row attached) when a transaction has it already."""
+        name_is_free = "attribute_not_exists(#entry)"
+        row = lock.key | {"facts": lock.facts, "transaction_id": transaction_id}
+        return Put(TABLE, row, name_is_free)
+
+    def taken(self, lock: Lock) -> tuple[str, bool] | None:
+        """Return the transaction that has the name, and whether it was asked for the same; None while it is free."""
+        row = self._database.get(TABLE, lock.key)
+        return (row["transaction_id"], row["facts"] == lock.facts) if row else None
+
+    def is_recorded(self, instance: str, transaction: Transaction) -> bool:
+        """Tell whether the transaction took place."""
+        key = {"owner": transactions_key(instance), "entry": _entry(transaction.transaction_id)}
+        return self._database.get(TABLE, key) is not None
+
+    def newest_first(
+        self, owner: str, from_ms: int = 0, to_ms: int = TIME_MS_MAX, page_rows: int = PAGE_ROWS
+    ) -> Iterator[Transaction]:
+        """Yield an owner's transactions of a span of time, both ends included. Costs what it yields, page by page.
+
+        owner: a customer's (``keys.customer_key``) or the instance's list of all (``keys.transactions_key``).
+        """
+        values = {
+            ":owner": owner,
+            ":first": _entry(least_id("txn", from_ms)),
+            ":last": _entry(greatest_id("txn", to_ms)),
+        }
+        condition = "#owner = :owner AND #entry BETWEEN :first AND :last"
+        rows = self._database.query(TABLE, condition, values, ScanIndexForward=False, Limit=page_rows)
+        return map(transaction_of, rows)
+
+
+def owners(instance: str, transaction: Transaction) -> list[str]:
+    """Return what the transaction's copies stand under."""
+    customers = (customer for customer in (transaction.source, transaction.target) if customer is not None)
+    return [transactions_key(instance), *dict.fromkeys(customer_key(instance, customer) for customer in customers)]
+
+
+@reads_row
+def transaction_of(row: Row) -> Transaction:
+    """Return the transaction in a row. Raises UnreadableRow."""
+    transaction = Transaction(
+        row["entry"].removeprefix(f"{TRANSACTION}/"),
+        TransactionType(row["kind"]),
+        row["asset"],
+        row["source"],
+        row["target"],
+        whole(row, "amount"),
+        row["reference"],
+        row["metadata"],
+        whole(row, "at_ms"),
+    )
+    texts = transaction.asset, *(row[name] for name in ("source", "target", "reference", "metadata"))
+    if not isinstance(transaction.asset, str) or not all(text is None or isinstance(text, str) for text in texts):
+        raise TypeError(f"not all texts: {texts}")
+    has_source, has_target = transaction.source is not None, transaction.target is not None
+    if (has_source, has_target) != PARTIES[transaction.kind]:
+        raise ValueError(f"{transaction.kind.value} from {transaction.source} to {transaction.target}")
+    return transaction
+
+
+def _entry(transaction_id: str) -> str:
+    return f"{TRANSACTION}/{transaction_id}"
+
+
+def _row_of(owner: str, transaction: Transaction) -> Row:
+    return {
+        "owner": owner,
+        "entry": _entry(transaction.transaction_id),
+        "kind": transaction.kind.value,
+        "asset": transaction.asset,
+        "source": transaction.source,
+        "target": transaction.target,
+        "amount": transaction.amount,
+        "reference": transaction.reference,
+        "metadata": transaction.metadata,
+        "at_ms": transaction.at_ms,
+    }

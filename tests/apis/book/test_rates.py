@@ -1,0 +1,250 @@
+"""How often a key may come in (T6): over several copies of the desk, and when the counter cannot be reached."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Event, Thread
+from typing import Any
+
+import pytest
+from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
+
+from chalicelib import wiring
+from chalicelib.apis.book.routes import LIST, PLACE, BookDesk
+from chalicelib.apis.kit.http import HttpResponse
+from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
+from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.requests import Rates
+from tests.apis.book.desk import API_KEY, Desk, code_of, open_desk
+from tests.faults import FaultyClient, WatchedClient, raising, refusal
+from tests.services.books.test_races import at_once
+from tests.watched import watched
+from tests.world import INSTANCE, World
+
+WINDOW_START_S = 1_736_937_000
+LIMIT = 3
+COPIES, REQUESTS_EACH = 4, 8
+ENDPOINT = "http://dynamodb.test"
+
+
+class Clock:
+    """The desk's clock; ``ticks``: how far it goes on with each look at it."""
+
+    def __init__(self) -> None:
+        self.now_s = WINDOW_START_S + 15
+        self.ticks_s = 0
+
+    def __call__(self) -> int:
+        self.now_s += self.ticks_s
+        return self.now_s - self.ticks_s
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr("chalicelib.apis.book.gate.now_s", clock)
+    return clock
+
+
+@pytest.fixture
+def desk(database: Database) -> Desk:
+    return open_desk(World(database), rate_limit=LIMIT)
+
+
+def copy_of(desk: Desk, counters: Any = None) -> Desk:
+    """Return another copy of the desk, which counts through this client."""
+    database = desk.world.database
+    return Desk(desk.world, BookDesk(database, counters and Database(counters, database._prefix)))
+
+
+def shown(response: HttpResponse) -> tuple[int, str, str, str]:
+    """Return the status and the three headers: limit, remaining, reset."""
+    names = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
+    limit, remaining, reset = (response.headers[name] for name in names)
+    return response.status, limit, remaining, reset
+
+
+def test_a_rate_of_three_a_minute_lets_three_through(desk: Desk, clock: Clock) -> None:
+    """Fixed windows at full UTC minutes; faulty requests count, unknown keys do not."""
+    end = str(WINDOW_START_S + 60)
+    assert shown(desk.list()) == (200, "3", "2", end)
+    assert desk.send("GET", LIST, key=API_KEY[:-1] + "0", customerRef="ann").status == 401
+    assert shown(desk.send("POST", PLACE, body=b"x")) == (400, "3", "1", end)
+    assert shown(desk.list()) == (200, "3", "0", end)
+    refused = desk.send("POST", PLACE, body=b"x")
+    assert code_of(refused) == (429, "RATE_LIMIT_EXCEEDED")
+    assert shown(refused) == (429, "3", "0", end)
+    assert refused.headers["Retry-After"] == "45"
+    assert json.loads(refused.body)["metadata"]["retryAfter"] == 45
+    clock.now_s += 44
+    assert desk.list().headers["Retry-After"] == "1"
+    clock.now_s += 1
+    assert shown(desk.list()) == (200, "3", "2", str(WINDOW_START_S + 120))
+
+
+def test_a_request_is_counted_in_the_window_that_its_headers_name(desk: Desk, clock: Clock) -> None:
+    """The clock is looked at once: here it would be the next minute at the second look."""
+    clock.now_s, clock.ticks_s = WINDOW_START_S + 59, 1
+    assert shown(desk.list())[2:] == ("2", str(WINDOW_START_S + 60))
+    (row,) = desk.world.database.scan("requests")
+    assert row["request"] == str(WINDOW_START_S)
+
+
+@pytest.mark.usefixtures("clock")
+def test_each_key_has_a_count_of_its_own_and_keeps_it_when_its_limit_changes(desk: Desk) -> None:
+    tenants = desk.world.tenants()
+    other = API_KEY[:-1] + "0"
+    tenants.add_key(INSTANCE, "key_2", other, 1)
+    assert [desk.list().status for _ in range(4)] == [200, 200, 200, 429]
+    assert [desk.send("GET", LIST, key=other, customerRef="ann").status for _ in range(2)] == [200, 429]
+    tenants.change(INSTANCE, lambda found: found.limited("key_1", 5, WINDOW_START_S))
+    assert shown(desk.list())[:3] == (200, "5", "1")
+    tenants.change(INSTANCE, lambda found: found.limited("key_1", 2, WINDOW_START_S))
+    assert shown(desk.list())[:3] == (429, "2", "0")
+
+
+def test_without_a_limit_nothing_is_counted(database: Database) -> None:
+    desk = open_desk(World(database))
+    before = desk.world.tables()
+    assert "X-RateLimit-Limit" not in desk.list().headers
+    assert desk.world.tables() == before
+
+
+@pytest.mark.usefixtures("clock")
+def test_copies_that_count_at_once_let_through_exactly_the_limit(embedded_database: Database) -> None:
+    limit = COPIES * REQUESTS_EACH // 2
+    desk = open_desk(World(embedded_database), rate_limit=limit)
+    copies = [copy_of(desk) for _ in range(COPIES)]
+
+    def requests(copy: Desk) -> list[tuple[int, str, str, str]]:
+        return [shown(copy.list()) for _ in range(REQUESTS_EACH)]
+
+    answers = [one for each in at_once([lambda copy=copy: requests(copy) for copy in copies]) for one in each]  # type: ignore[misc, attr-defined]
+    assert Counter(status for status, *_ in answers) == {200: limit, 429: COPIES * REQUESTS_EACH - limit}
+    remaining = sorted(int(left) for status, _, left, _ in answers if status == 200)
+    assert remaining == list(range(limit)), "each of those let through was told another number"
+
+
+@pytest.mark.usefixtures("clock")
+def test_a_copy_that_saw_the_limit_reached_refuses_from_memory_until_the_window_ends(desk: Desk, clock: Clock) -> None:
+    """So a flood does not throttle its own counter, which would let it in."""
+    writes: list[str] = []
+
+    def note(operation: str, call: Any) -> Any:
+        writes.append(operation)
+        return call()
+
+    copy = copy_of(desk, WatchedClient(desk.world.database._client, note))
+    assert Counter(copy.list().status for _ in range(10)) == {200: LIMIT, 429: 7}
+    assert writes == ["update_item"] * LIMIT
+    clock.now_s += 60
+    assert copy.list().status == 200
+    assert len(writes) == LIMIT + 1
+
+
+WEATHER = {
+    "throttled": refusal("ThrottlingException", "UpdateItem"),
+    "partition throttled": refusal("ProvisionedThroughputExceededException", "UpdateItem"),
+    "no connection": EndpointConnectionError(endpoint_url=ENDPOINT),
+    "connect timeout": ConnectTimeoutError(endpoint_url=ENDPOINT),
+    "read timeout": ReadTimeoutError(endpoint_url=ENDPOINT),
+}
+
+
+@pytest.mark.parametrize("error", WEATHER.values(), ids=WEATHER)
+@pytest.mark.usefixtures("clock")
+def test_a_counter_that_is_throttled_or_out_of_reach_lets_everyone_in_and_tells_the_metrics(
+    desk: Desk, error: Exception
+) -> None:
+    down = FaultyClient(desk.world.database._client, raising(error, after=False))
+    copy = copy_of(desk, down)
+    with watched("api_handler") as seen:
+        for _ in range(LIMIT + 1):
+            down.strike_at(1)
+            assert shown(copy.list()) == (200, "3", "3", str(WINDOW_START_S + 60))
+            assert down.has_struck
+    (metrics,) = seen.emf
+    (directive,) = metrics["_aws"]["CloudWatchMetrics"]
+    assert directive == {
+        "Namespace": "Tallybook",
+        "Dimensions": [["stage"]],
+        "Metrics": [{"Name": "RateLimitUnavailable", "Unit": "Count"}],
+    }
+    assert metrics["RateLimitUnavailable"] == [LIMIT + 1]
+    told = [(line["instance"], line["key_id"], line["reason"]) for line in seen.log]
+    assert told == [(INSTANCE, "key_1", str(error))] * (LIMIT + 1)
+    down.strike_at(0)
+    assert shown(copy.list())[:3] == (200, "3", "2"), "it counts again as soon as it can"
+
+
+@pytest.mark.parametrize("code", ["AccessDeniedException", "ResourceNotFoundException"])
+def test_a_counter_that_the_desk_may_not_write_is_a_fault(desk: Desk, code: str) -> None:
+    """A mistake of the deployment does not pass by itself: it must not leave every limit off unnoticed."""
+    denied = FaultyClient(desk.world.database._client, raising(refusal(code, "UpdateItem"), after=False), at=1)
+    with watched("api_handler") as seen:
+        assert code_of(copy_of(desk, denied).list()) == (500, "INTERNAL_ERROR")
+    assert set(seen.measured()) == {"ErrorsLogged"}
+
+
+class Server(ThreadingHTTPServer):
+    """A DynamoDB that throttles every call, or, once told so, answers none until the test is over."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Throttling)
+        self.calls = 0
+        self.is_over = Event()
+        self.answers = True
+
+
+class Throttling(BaseHTTPRequestHandler):
+    server: Server
+
+    def do_POST(self) -> None:
+        self.server.calls += 1
+        if not self.server.answers:
+            self.server.is_over.wait(30)
+            return
+        body = json.dumps({"__type": "com.amazonaws.dynamodb.v20120810#ThrottlingException"}).encode()
+        self.send_response(400)
+        self.send_header("Content-Type", "application/x-amz-json-1.0")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """The DynamoDB that wiring finds."""
+    server = Server()
+    Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", f"http://127.0.0.1:{server.server_port}")
+    wiring.counters.cache_clear()
+    yield server
+    wiring.counters.cache_clear()
+    server.is_over.set()
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_throttled_counter_is_tried_once(server: Server) -> None:
+    with pytest.raises(Unavailable):
+        Rates(wiring.counters()).count("scope", LIMIT, WINDOW_START_S)
+    assert server.calls == 1
+
+
+def test_a_counter_that_does_not_answer_is_given_up_on_soon(server: Server) -> None:
+    server.answers = False
+    started_s = time.monotonic()
+    with pytest.raises(OutcomeUnknown):
+        Rates(wiring.counters()).count("scope", LIMIT, WINDOW_START_S)
+    assert time.monotonic() - started_s < 4 * wiring.COUNT_TIMEOUT_S
+    assert server.calls == 1

@@ -1,0 +1,118 @@
+"""Orders and trades in stored form, for tests of what is shown of them: no matching, any time, any number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from ulid import ULID
+
+from chalicelib.domain.books.candles import Finished, Market, Trade
+from chalicelib.domain.books.fills import Fill
+from chalicelib.domain.books.journal import JournalEntry
+from chalicelib.domain.books.orders import OrderRow
+from chalicelib.domain.books.vocabulary import OrderStatus, OrderType, TimeInForce
+from chalicelib.domain.ledger.amounts import Side
+from chalicelib.domain.ledger.owners import customer_key
+from chalicelib.services.books.tape import trades_of
+from chalicelib.tables.candles import Candles
+from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.fills import Fills
+from tests.world import BOOK_ID, INSTANCE, World
+
+
+def id_at(prefix: str, at_ms: int, number: int = 0) -> str:
+    """Return an id of this time; of one time, ids ascend with their number."""
+    return f"{prefix}_{ULID.from_bytes(at_ms.to_bytes(6, 'big') + number.to_bytes(10, 'big'))}"
+
+
+def an_order(**facts: Any) -> OrderRow:
+    """Return a resting limit order of ann to buy 10 at 5, with some facts changed."""
+    usual: dict[str, Any] = {
+        "order_id": id_at("ord", 0),
+        "book_id": BOOK_ID,
+        "customer": "ann",
+        "side": Side.BUY,
+        "order_type": OrderType.LIMIT,
+        "time_in_force": TimeInForce.GTC,
+        "price": 5,
+        "quantity": 10,
+        "filled": 0,
+        "status": OrderStatus.OPEN,
+        "reason": None,
+        "sequence": None,
+        "updated_at_ms": None,
+    }
+    return OrderRow(**usual | facts)
+
+
+def put_orders(database: Database, rows: Iterable[OrderRow], customer: str = "ann", instance: str = INSTANCE) -> None:
+    """Store orders as admission and matching leave them."""
+    database.put_many("orders", (_stored(row, customer_key(instance, customer)) for row in rows))
+
+
+def _stored(row: OrderRow, owner: str) -> dict[str, Any]:
+    facts = {name: getattr(row, name) for name in OrderRow.__slots__ if not name.startswith("cancel_")}
+    present = {name: value for name, value in facts.items() if value is not None or name in ("price", "reason")}
+    live = {"live": row.order_id} if row.status.is_live else {}
+    return (
+        {name: str(value) if isinstance(value, str) else value for name, value in present.items()}
+        | {"owner": owner}
+        | live
+    )
+
+
+def a_fill(at_ms: int, number: int = 0, **facts: Any) -> Fill:
+    """Return ann's half of a trade of 1 at 5, in which her order was the taker, with some facts changed."""
+    usual: dict[str, Any] = {
+        "owner": customer_key(INSTANCE, "ann"),
+        "trade_id": id_at("trade", at_ms, 2**40 * (number + 1)),
+        "order_id": id_at("ord", at_ms),
+        "book_id": BOOK_ID,
+        "side": Side.BUY,
+        "is_maker": False,
+        "order_type": OrderType.LIMIT,
+        "other_order_id": id_at("ord", at_ms, 99),
+        "counterparty": "ben",
+        "price": 5,
+        "quantity": 1,
+        "notional": 5,
+        "fee": 0,
+        "sequence": 1,
+        "at_ms": at_ms,
+    }
+    return Fill(**usual | facts)
+
+
+def put_fills(database: Database, fills: Iterable[Fill]) -> None:
+    Fills(database).put(fills)
+
+
+def put_tape(world: World, entries: Iterable[tuple[int, list[tuple[int, int]]]], first: int = 1) -> None:
+    """Store journal entries, each of a time, with trades of these prices and quantities; first: their first sequence.
+
+    Their hashes are none: what shows trades does not look at them. Candles and last price are stored as a matcher does.
+    """
+    view = world.books.depth(world.book)
+    market, finished = view.market or Market(), list[Finished]()
+    for sequence, (at_ms, trades) in enumerate(entries, first):
+        events: list[dict[str, object]] = [
+            {
+                "type": "traded",
+                "maker": id_at("ord", 1),
+                "taker": id_at("ord", 2),
+                "takerSide": "BUY",
+                "takerType": "LIMIT",
+                "price": str(price),
+                "quantity": str(quantity),
+                "notional": str(price * quantity // 10**world.config.base_decimals),
+            }
+            for price, quantity in trades
+        ]
+        entry = JournalEntry(world.book, sequence, at_ms, sequence, "", "", tuple(events))
+        world.journal.append([entry])
+        parts = [Trade(trade.price, trade.quantity, trade.notional) for trade in trades_of(entry)]
+        finished += market.fold(sequence, at_ms, parts)
+    Candles(world.database).put(world.book, finished)
+    world.books.publish_depth(world.book, replace(view, sequence=market.sequence, market=market))

@@ -1,0 +1,127 @@
+"""How often a token may come in (R13): over several copies of the desk, and when the counter cannot be reached."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
+
+from chalicelib.apis.trade.routes import TradeDesk
+from chalicelib.domain.tenancy.api_tokens import token_id_of
+from chalicelib.domain.tenancy.rate_limit import Allowance
+from chalicelib.support.telemetry import Metric
+from chalicelib.tables.dynamodb import Database
+from tests.apis.trade.desk import MASTER_KEY, SignedDesk, fault_of, make_token, open_trade_desk
+from tests.faults import ENDPOINT, FaultyClient, raising, refusal
+from tests.watched import watched
+from tests.world import INSTANCE, World
+
+NOW_MS = 1_736_937_000_000
+THREE_AT_ONCE = Allowance(bucket=3, refill_per_1000_s=1000, per_day=5)
+PASSED = 400, 40090, "Unsupported operation."
+TOO_MANY = 429, 42900, "Too many requests"
+EXCEEDED = 429, 42900, "Limit Exceeded"
+
+
+@pytest.fixture
+def now() -> list[int]:
+    """The desk's clock: its one member is the time in ms."""
+    return [NOW_MS]
+
+
+@pytest.fixture
+def desk(memory_database: Database, now: list[int]) -> SignedDesk:
+    return open_trade_desk(World(memory_database), allowance=THREE_AT_ONCE, clock=lambda: now[0])
+
+
+def copy_of(desk: SignedDesk, client: Any = None) -> SignedDesk:
+    """Return another copy of the desk, which counts through this client."""
+    database = desk.world.database
+    counters = client and Database(client, database._prefix)
+    return replace(desk, desk=TradeDesk(database, counters, master_key=lambda: MASTER_KEY, clock=desk.clock))
+
+
+def probe(desk: SignedDesk, **headers: str) -> tuple[int, int, str]:
+    return fault_of(desk.send("PUT", "/trade/orders", headers=headers))
+
+
+def test_a_bucket_of_three_lets_three_through_and_then_one_a_second(desk: SignedDesk, now: list[int]) -> None:
+    assert [probe(desk) for _ in range(5)] == [PASSED, PASSED, PASSED, TOO_MANY, TOO_MANY]
+    assert desk.send("PUT", "/trade/orders").headers["Retry-After"] == "1"
+    now[0] += 1000
+    assert [probe(desk), probe(desk)] == [PASSED, TOO_MANY]
+
+
+def test_a_day_that_is_used_up_says_how_long_it_lasts(desk: SignedDesk, now: list[int]) -> None:
+    for _ in range(5):
+        assert probe(desk) == PASSED
+        now[0] += 1000
+    refused = desk.send("PUT", "/trade/orders")
+    assert fault_of(refused) == EXCEEDED
+    assert refused.headers["Retry-After"] == str(86_400 - now[0] // 1000 % 86_400)
+    assert set(json.loads(refused.body)) == {"data", "error_code", "message", "timestamp"}
+    now[0] += int(refused.headers["Retry-After"]) * 1000
+    assert probe(desk) == PASSED
+
+
+def test_only_what_is_signed_counts_and_faulty_requests_do(desk: SignedDesk) -> None:
+    for header in ("authorization", "timestamp", "signature"):
+        assert probe(desk, **{header: "x"})[0] == 401
+    assert desk.send("POST", "/trade/nowhere").status == 404
+    assert list(desk.world.database.scan("requests")) == []
+    assert desk.get("/trade/orders", "page_size=x").status == 400
+    assert desk.get("/trade/orders/123").status == 400
+    assert [probe(desk), probe(desk)] == [PASSED, TOO_MANY]
+
+
+def test_each_token_has_an_allowance_of_its_own(desk: SignedDesk) -> None:
+    assert [probe(desk) for _ in range(4)][-1] == TOO_MANY
+    make_token(desk.world.database, "second-token-of-ann", "ann", allowance=THREE_AT_ONCE)
+    assert probe(replace(desk, token="second-token-of-ann")) == PASSED
+
+
+def test_an_allowance_is_shared_by_all_copies_of_the_desk(desk: SignedDesk) -> None:
+    copies = [desk, copy_of(desk), copy_of(desk), copy_of(desk)]
+    assert Counter(probe(copy) for copy in copies for _ in range(2)) == {PASSED: 3, TOO_MANY: 5}
+
+
+def test_public_routes_are_counted_by_address_and_not_for_a_token(desk: SignedDesk) -> None:
+    """R46"""
+    assert {desk.get("/trade/public/server-time").status for _ in range(9)} == {200}
+    assert [row["scope"] for row in desk.world.database.scan("requests")] == ["strangers/market-data/unknown"]
+
+
+WEATHER = {
+    "throttled": refusal("ThrottlingException", "UpdateItem"),
+    "no connection": EndpointConnectionError(endpoint_url=ENDPOINT),
+    "read timeout": ReadTimeoutError(endpoint_url=ENDPOINT),
+}
+
+
+@pytest.mark.parametrize("error", WEATHER.values(), ids=WEATHER)
+def test_a_counter_that_is_throttled_or_out_of_reach_lets_everyone_in_and_tells_the_metrics(
+    desk: SignedDesk, error: Exception
+) -> None:
+    down = FaultyClient(desk.world.database._client, raising(error, after=False))
+    copy = copy_of(desk, down)
+    with watched("api_handler") as seen:
+        for _ in range(4):
+            down.strike_at(1)
+            assert probe(copy) == PASSED
+            assert down.has_struck
+    assert seen.values(Metric.RATE_LIMIT_UNAVAILABLE) == [4]
+    told = {(line["instance"], line["key_id"], line["reason"]) for line in seen.log}
+    assert told == {(INSTANCE, token_id_of(desk.token)[:12], str(error))}
+    down.strike_at(0)
+    assert [probe(copy) for _ in range(4)][-1] == TOO_MANY, "it counts again as soon as it can"
+
+
+@pytest.mark.parametrize("code", ["AccessDeniedException", "ResourceNotFoundException"])
+def test_a_counter_that_the_desk_may_not_write_is_a_fault(desk: SignedDesk, code: str) -> None:
+    """A mistake of the deployment does not pass by itself: it must not leave every limit off unnoticed."""
+    denied = FaultyClient(desk.world.database._client, raising(refusal(code, "UpdateItem"), after=False), at=1)
+    assert probe(copy_of(desk, denied)) == (500, 50000, "Internal server error.")

@@ -1,0 +1,196 @@
+"""Which path is which endpoint (R1 to R3), and what every answer looks like (R11, R12)."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from chalicelib.apis.kit.http import path_served
+from chalicelib.apis.trade.envelope import Error, Fault
+from chalicelib.apis.trade.routes import ROUTES, WORDS_AFTER_ORDERS, is_of_trade_desk
+from chalicelib.apis.trade.signature import signature_of
+from chalicelib.domain.tenancy.api_tokens import Permission
+from chalicelib.support.outcomes import OutcomeUnknown
+from chalicelib.tables.api_tokens import ApiTokens
+from chalicelib.tables.dynamodb import Database
+from tests.apis.trade.desk import SignedDesk, fault_of, open_trade_desk, request_of
+from tests.world import World
+
+NOW_MS = 1_741_079_735_000
+NOT_FOUND = (404, 40400, "Not found.")
+UNAUTHORIZED = (401, 40100, "Authorization header is required.")
+UUID = "01563E3A-B5D3-D676-4C61-EFB99302BD5B"
+
+
+@pytest.fixture
+def desk(memory_database: Database) -> SignedDesk:
+    return open_trade_desk(World(memory_database), clock=lambda: NOW_MS)
+
+
+def unsigned(desk: SignedDesk, method: str, path: str) -> tuple[int, int, str]:
+    return fault_of(desk.desk.answer(request_of(method, path, None, {}, b"")))
+
+
+def example(route: str) -> tuple[str, str]:
+    """Return the method and a path of a route."""
+    method, _, template = route.partition(" ")
+    return method, re.sub(r"{\w+}", "B_Q" if "{pair}" in route else UUID, template)
+
+
+@pytest.mark.parametrize("mount", ["/trade", "/v4"])
+@pytest.mark.parametrize(("route", "permission"), ROUTES.items())
+def test_every_route_is_served_below_both_mounts(
+    desk: SignedDesk, route: str, permission: Permission | None, mount: str
+) -> None:
+    """R1: those that need no permission without any credential, the others not."""
+    method, path = example(route)
+    for sent in (mount + path, mount + path + "/"):
+        if permission is not None:
+            assert unsigned(desk, method, sent) == UNAUTHORIZED
+        else:
+            answer = desk.desk.answer(request_of(method, sent, "pair=B_Q", {}, b""))
+            assert answer.status == 200, answer.body
+
+
+@pytest.mark.parametrize("route", [route for route, permission in ROUTES.items() if permission is None])
+def test_public_routes_are_not_there_without_a_public_instance(memory_database: Database, route: str) -> None:
+    """R3"""
+    desk = open_trade_desk(World(memory_database), public_instance=None)
+    method, path = example(route)
+    assert unsigned(desk, method, "/trade" + path) == NOT_FOUND
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/trade"),
+        ("GET", "/v4/"),
+        ("GET", "/trade/nowhere"),
+        ("GET", "/Trade/orders"),
+        ("GET", "/trade/Orders"),
+        ("PATCH", "/trade/orders"),
+        ("HEAD", "/trade/orders"),
+        ("OPTIONS", "/trade/orders"),
+        ("POST", "/trade/orders/open"),
+        ("POST", f"/trade/orders/{UUID}"),
+        ("DELETE", f"/trade/orders/{UUID}"),
+        ("GET", f"/trade/orders/{UUID}/trades"),
+        ("POST", "/trade/public/server-time"),
+        ("GET", "/trade/server-time"),
+        ("GET", "/trade/trade/orders"),
+        ("GET", "/trade//orders"),
+        ("GET", "/trade/orders//"),
+        ("GET", "/trade/ticker//"),
+        ("GET", "/v5/orders"),
+        ("GET", "/"),
+        ("GET", ""),
+        ("GET", "/trade/orders/by-external-id/a/b"),
+        ("POST", "/trade/ticket"),
+        ("GET", "/trade/currencies"),
+        ("GET", "/trade/orders/estimate-price/B_Q"),
+    ],
+)
+def test_an_unknown_path_or_method_comes_before_the_credentials(desk: SignedDesk, method: str, path: str) -> None:
+    """R2"""
+    assert unsigned(desk, method, path) == NOT_FOUND
+
+
+@pytest.mark.parametrize("word", sorted(WORDS_AFTER_ORDERS - {"open", "trades"}))
+def test_a_fixed_word_is_no_orders_id(desk: SignedDesk, word: str) -> None:
+    """R1: whether or not the method has a route there, and however it is encoded."""
+    assert unsigned(desk, "GET", f"/trade/orders/{word}") == NOT_FOUND
+    assert unsigned(desk, "GET", f"/trade/orders/%{ord(word[0]):02x}{word[1:]}") == NOT_FOUND
+    assert unsigned(desk, "GET", f"/trade/orders/{word.upper()}") == UNAUTHORIZED
+
+
+def test_a_segment_is_decoded_after_the_path_is_split(desk: SignedDesk) -> None:
+    """R1"""
+    assert unsigned(desk, "GET", "/trade/orders/by-external-id/a%2Fb") == UNAUTHORIZED
+    assert unsigned(desk, "GET", "/trade/%6frders") == UNAUTHORIZED
+    assert unsigned(desk, "GET", "/trade/orders%2Fopen") == NOT_FOUND
+    assert unsigned(desk, "GET", "/trade/orders/by-external-id/%ff") == UNAUTHORIZED
+    missing = desk.get("/trade/orders/by-external-id/order%2042")
+    assert fault_of(missing) == (404, 40400, "Order not found.")
+
+
+def test_the_servers_time_is_said_twice(desk: SignedDesk) -> None:
+    response = desk.get("/trade/public/server-time")
+    assert response.body == (
+        '{"data":{"timestamp":1741079735000},"error_code":null,"message":null,"timestamp":1741079735000}'
+    )
+    assert response.headers == {"Content-Type": "application/json; charset=utf-8", "Cache-Control": "no-store"}
+
+
+def test_a_failure_has_the_envelope_of_a_success(desk: SignedDesk) -> None:
+    response = desk.get("/trade/orders", "page_size=x")
+    assert response.body == (
+        '{"data":null,"error_code":40000,"message":"Invalid parameters: pair.","timestamp":1741079735000}'
+    )
+    assert response.headers == {"Content-Type": "application/json; charset=utf-8", "Cache-Control": "no-store"}
+
+
+def test_each_error_is_a_member_of_the_published_table() -> None:
+    published = {
+        (400, 40000), (400, 40010), (400, 40011), (400, 40020), (400, 40021), (400, 40090), (401, 40100), (403, 40300),
+        (404, 40400), (429, 42900), (500, 50000), (500, 50003), (503, 503),
+    }  # fmt: skip
+    assert {(error.status, error.error_code) for error in Error} == published
+    assert len({error.message for error in Error}) == len(Error) == 24
+    assert [error.name for error in Error if Fault(error).retry_after_s] == ["CANCEL_PENDING", "MAINTENANCE"]
+    assert all(error.message.endswith(".") == (error.status != 429) for error in Error)
+
+
+@pytest.mark.parametrize("error", [OutcomeUnknown("the answer was lost"), RuntimeError("a bug")])
+def test_an_unexpected_fault_says_no_more_than_that(
+    desk: SignedDesk, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def broken(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(ApiTokens, "accept", broken)
+    response = desk.get("/trade/user/balances")
+    assert fault_of(response) == (500, 50000, "Internal server error.")
+    assert str(error) not in response.body
+
+
+def test_other_desks_paths_are_not_taken() -> None:
+    assert all(map(is_of_trade_desk, ("/trade", "/v4", "/trade/", "/v4/orders/x")))
+    others = (
+        "/",
+        "",
+        "/tradex/orders",
+        "/orderbooks/stocks/api/offchain/orders",
+        "/x/trade/orders",
+        "trade/orders",
+        "/TRADE",
+    )
+    assert not any(map(is_of_trade_desk, others))
+
+
+@pytest.mark.parametrize(
+    ("path", "template", "served"),
+    [
+        ("/trade/orders", "/{a}/{b}", "/trade/orders"),
+        ("/prod/trade/orders", "/{a}/{b}", "/trade/orders"),
+        ("/base/path/trade/orders/", "/{a}/{b}", "/trade/orders/"),
+        ("/trade/orders/by-external-id/order%2042", "/{a}/{b}/{c}/{d}", "/trade/orders/by-external-id/order%2042"),
+        ("/prod/trade/orders/a%2Fb", "/{a}/{b}/{c}", "/trade/orders/a%2Fb"),
+        ("/trade", "/{a}", "/trade"),
+        ("/", "/", "/"),
+        ("/prod", "/", "/"),
+        ("/prod/", "/", "/"),
+    ],
+)
+def test_what_a_deployment_puts_in_front_of_a_path_is_no_part_of_it(path: str, template: str, served: str) -> None:
+    """R8: a stage of API Gateway, the base path of a custom domain."""
+    assert path_served(path, template) == served
+
+
+def test_a_signature_is_over_the_path_as_it_was_sent(desk: SignedDesk) -> None:
+    """R8: the same order by another spelling of its path is another signature."""
+    plain, encoded = "/trade/orders/by-external-id/ab", "/trade/orders/by-external-id/%61b"
+    assert desk.get(plain).status == desk.get(encoded).status == 404
+    signature = signature_of(desk.secret, str(NOW_MS), "GET", plain, b"")
+    answer = fault_of(desk.send("GET", encoded, headers={"signature": signature}))
+    assert answer == (401, 40100, "Signature is invalid.")

@@ -1,0 +1,74 @@
+"""Fixtures: a desk over tables in memory, the app in front of it, and a clock that passes only in sleeps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from chalice.test import Client
+
+import app
+from chalicelib import wiring
+from chalicelib.support import clock as real_clock
+from chalicelib.tables.dynamodb import Database
+from tests.apis.book.desk import Desk, open_desk
+from tests.recording import nobody
+from tests.world import World
+
+WIRE = "chalicelib.apis.book"
+
+
+class Clock:
+    """The desk's time: it stands still but for sleeps, and ``meanwhile`` is what the world does in each of them."""
+
+    def __init__(self) -> None:
+        self.started_ms = real_clock.now_ms()
+        self.slept_s = 0.0
+        self.meanwhile: Callable[[], object] = lambda: None
+
+    def after(self, waited_s: float, work: Callable[[], object]) -> None:
+        """Have the world do this in each sleep, once so much has passed."""
+        self.meanwhile = lambda: work() if self.slept_s > waited_s else None
+
+    def monotonic(self) -> float:
+        return self.slept_s
+
+    def sleep(self, duration_s: float) -> None:
+        self.slept_s += duration_s
+        nobody(self.meanwhile)()
+
+    def now_ms(self) -> int:
+        return self.started_ms + int(self.slept_s * 1000)
+
+    def now_s(self) -> int:
+        return self.now_ms() // 1000
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Give the desk this clock; ask for it before a desk, which looks its clock up when it is made."""
+    clock = Clock()
+    for module in ("chalicelib.services.books.waiting", "chalicelib.apis.book.replay"):
+        monkeypatch.setattr(f"{module}.time", clock)
+    for module in ("orders", "replay", "routes"):
+        monkeypatch.setattr(f"{WIRE}.{module}.now_ms", clock.now_ms)
+    for module in ("gate", "routes"):
+        monkeypatch.setattr(f"{WIRE}.{module}.now_s", clock.now_s)
+    return clock
+
+
+@pytest.fixture
+def desk(clock: Clock, memory_database: Database) -> Desk:  # noqa: ARG001 - no test here waits in earnest
+    """A desk with a book of 0 decimals without bounds, and customers ann and ben with 1,000 of both its tokens."""
+    return open_desk(World(memory_database))
+
+
+@pytest.fixture
+def client(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
+    """The app in front of the desk's tables."""
+    monkeypatch.setattr(wiring, "database", lambda: desk.world.database)
+    monkeypatch.setattr(wiring, "counters", lambda: desk.world.database)
+    app._book_desk.cache_clear()
+    with Client(app.app) as client:
+        yield client
+    app._book_desk.cache_clear()

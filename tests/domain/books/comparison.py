@@ -1,0 +1,291 @@
+"""The core and the reference side by side: each step is taken by both, and then all that can be seen must agree.
+
+A second book is built from the core's events alone, and must come to the same state. Each order's hold is credited just
+before it is admitted, so a single unit spent too much shows as a negative account.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable
+
+from hypothesis import note
+
+from chalicelib.domain.books.book import Book
+from chalicelib.domain.books.commands import carry_on, close_out, decide, expire
+from chalicelib.domain.books.events import (
+    Accepted,
+    BookChanged,
+    CancelAllBegun,
+    CancelAllEnded,
+    CancelRefused,
+    Closed,
+    Event,
+    Rested,
+    Traded,
+)
+from chalicelib.domain.books.settlement import settle
+from chalicelib.domain.books.snapshot import BookState, decode_state, encode_state
+from chalicelib.domain.books.vocabulary import (
+    BookRules,
+    BookStatus,
+    BookTerms,
+    CancelAll,
+    CancelOrder,
+    ChangeBook,
+    CloseReason,
+    Command,
+    OrderStatus,
+    PlaceOrder,
+    TimeInForce,
+)
+from chalicelib.domain.ledger.amounts import Side
+from tests.domain.books.orders import AT_MS
+from tests.domain.books.reference import ReferenceClose, ReferenceMarket, ReferenceTrade
+
+Account = tuple[str | None, Side]
+
+
+class Comparison:
+    """The core, its replay and the reference, fed with the same commands."""
+
+    def __init__(self, rules: BookRules) -> None:
+        self.rules = rules
+        self.at_ms = AT_MS
+        self.book = Book(rules)
+        self.replayed = Book(rules)
+        self.reference = ReferenceMarket(rules)
+        self.available: Counter[Account] = Counter()
+        self.held: Counter[Account] = Counter()
+        self.credited: Counter[Side] = Counter()
+        self.quantities: dict[str, int] = {}
+        self.filled: Counter[str] = Counter()
+        self.dust_may_rest = False
+
+    def rest_from_before(self, command: PlaceOrder) -> None:
+        """Let an order rest that came before O15, whatever it is worth; not where it would cross."""
+        if self.reference.would_cross(command):
+            return
+        note(f"from before: {command}")
+        self.dust_may_rest = True
+        self.reference.credit(command.customer, command.side, command.hold)
+        self.reference.admit(command)
+        self.reference.rest(command)
+        self.credited[command.side] += command.hold
+        self.held[command.customer, command.side] += command.hold
+        self.quantities[command.order_id] = command.quantity
+        events: list[Event] = [Accepted(command), Rested(command, command.quantity)]
+        for event in events:
+            self.book.apply(event)
+        self._compare(events, [], [])
+
+    def place(self, command: PlaceOrder) -> None:
+        """Admit an order, let all of them decide it, then compare."""
+        account = command.customer, command.side
+        self.reference.credit(command.customer, command.side, command.hold)
+        self.reference.admit(command)
+        self.credited[command.side] += command.hold
+        self.held[account] += command.hold
+        self.quantities[command.order_id] = command.quantity
+
+        events = self._decide(command, lambda: self.reference.place(command, self.at_ms))
+        self.assert_one_outcome(command, events)
+        self.assert_fok_is_exact(command, events)
+
+    def cancel(self, command: CancelOrder) -> None:
+        """Let all of them decide the cancel, then compare."""
+        (event,) = self._decide(command, lambda: self.reference.cancel(command.order_id, command.customer))
+        assert isinstance(event, Closed) or event == CancelRefused(command.order_id, command.customer)
+
+    def cancel_all(self, command: CancelAll, events_max: int) -> None:
+        """Have a customer's orders closed, so many events at a time, with a restart from a snapshot after each."""
+        customer = command.customer
+        resting = [order for order in self.reference.resting if order.placed.customer == customer]
+        events = self._decide(command, lambda: None)
+        assert events == [CancelAllBegun(command.command_id, customer)]
+        closed: list[str] = []
+        done: list[Event] = []
+        while True:
+            self.go_on_from_a_snapshot()
+            events = carry_on(self.book, self.at_ms, events_max)
+            closes = [event.order.order_id for event in events if isinstance(event, Closed)]
+            closes_before = len(self.reference.closes)
+            self.reference.close(closes, CloseReason.CANCEL_ALL)
+            self._compare(events, [], self.reference.closes[closes_before:])
+            closed += closes
+            done += events
+            if len(events) < events_max:
+                break
+        assert sorted(closed) == sorted(order.placed.order_id for order in resting)
+        assert done[-1] == CancelAllEnded(command.command_id, customer, len(closed))
+        assert carry_on(self.book, self.at_ms, events_max) == []
+
+    def change(self, command: ChangeBook) -> None:
+        """Let all of them change the book's terms, then compare."""
+        events = self._decide(command, lambda: self.reference.change(command.terms))
+        reference = self.reference
+        terms = BookTerms(
+            reference.version,
+            reference.status,
+            reference.rules.maker_fee_bps,
+            reference.rules.taker_fee_bps,
+            reference.rules.self_trade_prevention,
+            reference.rules.lot_size,
+            reference.rules.min_order_value,
+        )
+        assert events == [BookChanged(command.command_id, terms)]
+
+    def let_pass(self, duration_ms: int, orders_max: int) -> None:
+        """Let time pass, and close what is due by then, so many orders at a time."""
+        note(f"{duration_ms} ms pass, {orders_max} close at a time")
+        self.at_ms += duration_ms
+        while True:
+            closes_before = len(self.reference.closes)
+            self.reference.expire(self.at_ms, orders_max)
+            events = expire(self.book, self.at_ms, orders_max)
+            self._compare(events, [], self.reference.closes[closes_before:])
+            if not events:
+                return
+
+    def close_out(self, orders_max: int) -> None:
+        """Close some orders of a closed book; which ones is the core's choice."""
+        note(f"close out {orders_max}")
+        due = orders_max if self.reference.status is BookStatus.CLOSED else 0
+        expected = min(due, len(self.reference.resting))
+        events = close_out(self.book, orders_max)
+        assert len(events) == expected
+        closes_before = len(self.reference.closes)
+        closed = [event.order.order_id for event in events if isinstance(event, Closed)]
+        self.reference.close(closed, CloseReason.BOOK_CLOSED)
+        self._compare(events, [], self.reference.closes[closes_before:])
+
+    def go_on_from_a_snapshot(self) -> None:
+        """Throw the core's book away and go on from its snapshot."""
+        note("snapshot")
+        before = self.book.state()
+        self.book = decode_state("book", self.rules, encode_state("book", BookState(self.book))).book
+        self.book.check(dust_may_rest=self.dust_may_rest)
+        assert self.book.state() == before
+
+    def _decide(self, command: Command, decide_by_reference: Callable[[], object]) -> list[Event]:
+        note(str(command))
+        trades_before, closes_before = len(self.reference.trades), len(self.reference.closes)
+        decide_by_reference()
+        events = decide(self.book, command, self.at_ms)
+        self._compare(events, self.reference.trades[trades_before:], self.reference.closes[closes_before:])
+        return events
+
+    def _compare(self, events: list[Event], trades: list[ReferenceTrade], closes: list[ReferenceClose]) -> None:
+        """Compare all that can be seen of the core and the reference after the same step."""
+        for (party, asset), delta in settle(events).items():
+            self.available[party.customer, asset] += delta.available
+            self.held[party.customer, asset] += delta.held
+
+        self.book.check(dust_may_rest=self.dust_may_rest)
+        assert self.book.status is self.reference.status
+        self.assert_same_trades(events, trades)
+        self.assert_same_closes(events, closes)
+        self.assert_fills_add_up(events)
+        self.assert_same_queues()
+        self.assert_same_balances()
+        self.assert_money_is_conserved()
+        self.assert_replay_agrees(events)
+
+    def assert_same_trades(self, events: list[Event], expected: list[ReferenceTrade]) -> None:
+        trades = [event for event in events if isinstance(event, Traded)]
+        assert [
+            ReferenceTrade(
+                trade.maker.order_id,
+                trade.taker.order_id,
+                trade.price,
+                trade.quantity,
+                trade.notional,
+                trade.maker_fee,
+                trade.taker_fee,
+            )
+            for trade in trades
+        ] == expected
+        assert all(trade.released >= 0 for trade in trades)
+        # O15: no leg is empty, and a trade leaves no dust behind.
+        assert all(trade.notional >= 1 and trade.quantity >= 1 for trade in trades)
+        closed = {event.order.order_id: event.reason for event in events if isinstance(event, Closed)}
+        for trade in trades:
+            if trade.maker_remaining and trade.price * trade.maker_remaining < 10**self.rules.base_decimals:
+                assert closed[trade.maker.order_id] is CloseReason.DUST
+
+    def assert_same_closes(self, events: list[Event], expected: list[ReferenceClose]) -> None:
+        closes = [event for event in events if isinstance(event, Closed)]
+        assert [
+            ReferenceClose(close.order.order_id, close.reason, close.remaining, close.released) for close in closes
+        ] == expected
+        for close in closes:
+            ends = {CloseReason.BOOK_INACTIVE: OrderStatus.REJECTED, CloseReason.EXPIRED: OrderStatus.EXPIRED}
+            assert close.status is ends.get(close.reason, OrderStatus.CANCELLED)
+
+    def assert_one_outcome(self, command: PlaceOrder, events: list[Event]) -> None:
+        """An order is accepted first, and ends filled, resting or closed: one of them (invariant 5)."""
+        assert events[0] == Accepted(command)
+        assert sum(isinstance(event, Accepted) for event in events) == 1
+        rested = [event for event in events if isinstance(event, Rested)]
+        closed = [event for event in events if isinstance(event, Closed) and event.order is command]
+        filled = [event for event in events if isinstance(event, Traded) and event.taker_remaining == 0]
+        assert len(rested) + len(closed) + len(filled) == 1
+        assert all(event.order is command for event in rested)
+
+    def assert_fok_is_exact(self, command: PlaceOrder, events: list[Event]) -> None:
+        """A FOK order is filled whole, or nothing of it is and nothing else ends."""
+        if command.time_in_force is TimeInForce.FOK:
+            trades = [event for event in events if isinstance(event, Traded)]
+            assert (sum(trade.quantity for trade in trades) == command.quantity) or len(events) == 2
+
+    def assert_fills_add_up(self, events: list[Event]) -> None:
+        """What the events call unfilled is the quantity less the trades so far, and never negative (invariant 3)."""
+        for event in events:
+            match event:
+                case Traded():
+                    for order, remaining in (
+                        (event.maker, event.maker_remaining),
+                        (event.taker, event.taker_remaining),
+                    ):
+                        self.filled[order.order_id] += event.quantity
+                        assert remaining == self.quantities[order.order_id] - self.filled[order.order_id] >= 0
+                    assert event.quantity > 0
+                case Rested(order, remaining) | Closed(order, _, _, remaining):
+                    assert remaining == self.quantities[order.order_id] - self.filled[order.order_id] > 0
+
+    def assert_same_queues(self) -> None:
+        """Resting orders, their priority, open quantity and hold (invariant 4)."""
+        for side, bids_or_asks in ((Side.BUY, self.book.bids), (Side.SELL, self.book.asks)):
+            queue = [
+                (level.price, order.placed.order_id, order.remaining, order.hold)
+                for level in bids_or_asks.best_first()
+                for order in level.orders.values()
+            ]
+            assert queue == [
+                (order.placed.price, order.placed.order_id, order.remaining, order.hold)
+                for order in self.reference.in_priority(side)
+            ]
+
+    def assert_same_balances(self) -> None:
+        """Accounts agree, none is negative, and what is held is what open orders hold (invariant 2)."""
+        for account, expected in self.reference.accounts.items():
+            assert (self.available[account], self.held[account]) == (expected.available, expected.held), account
+        assert self.available.keys() | self.held.keys() <= self.reference.accounts.keys()
+        assert min((*self.available.values(), *self.held.values()), default=0) >= 0
+        holds: defaultdict[Account, int] = defaultdict(int)
+        for order in self.book.open_orders.values():
+            holds[order.placed.customer, order.placed.side] += order.hold
+        assert {account: held for account, held in self.held.items() if held} == holds
+
+    def assert_money_is_conserved(self) -> None:
+        """All accounts of an asset together hold what was credited (invariant 1)."""
+        for asset in Side:
+            balances = (*self.available.items(), *self.held.items())
+            assert sum(amount for (_, held_in), amount in balances if held_in is asset) == self.credited[asset]
+
+    def assert_replay_agrees(self, events: list[Event]) -> None:
+        """The events alone lead a second book to the same state (invariant 6)."""
+        for event in events:
+            self.replayed.apply(event)
+        self.replayed.check(dust_may_rest=self.dust_may_rest)
+        assert self.replayed.state() == self.book.state()

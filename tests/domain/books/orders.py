@@ -1,0 +1,144 @@
+"""Short ways to write orders and to read what became of them, for the stories of the core's tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from chalicelib.domain.books.book import Book
+from chalicelib.domain.books.commands import decide
+from chalicelib.domain.books.events import Closed, Event, Rested, Traded
+from chalicelib.domain.books.matching import place
+from chalicelib.domain.books.vocabulary import (
+    BookRules,
+    BookStatus,
+    BookTerms,
+    ChangeBook,
+    CloseReason,
+    Command,
+    OrderType,
+    PlaceOrder,
+    SelfTradePrevention,
+    TimeInForce,
+)
+from chalicelib.domain.ledger.amounts import Side
+
+BUY, SELL = Side.BUY, Side.SELL
+GTC, IOC, FOK = TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK
+AT_MS = 1_736_937_000_000
+"""When all of it is decided, unless the story is about time."""
+
+
+def a_book(
+    base_decimals: int = 0,
+    maker_fee_bps: int = 0,
+    taker_fee_bps: int = 0,
+    self_trade_prevention: SelfTradePrevention = SelfTradePrevention.NONE,
+    lot_size: int = 1,
+    min_order_value: int = 0,
+) -> Book:
+    """An empty book; whole units, no fees and no bounds unless the story is about them."""
+    return Book(
+        BookRules(base_decimals, maker_fee_bps, taker_fee_bps, self_trade_prevention, lot_size, min_order_value)
+    )
+
+
+def change_to(
+    status: BookStatus, version: int, command_id: str | None = None, rules: BookRules | None = None
+) -> ChangeBook:
+    """The wish to change a book for the ``version``-th time: to this status, and these rules' fees and self-trades."""
+    wanted = rules or BookRules()
+    terms = BookTerms(
+        version, status, wanted.maker_fee_bps, wanted.taker_fee_bps, wanted.self_trade_prevention,
+        wanted.lot_size, wanted.min_order_value,
+    )  # fmt: skip
+    return ChangeBook(command_id or f"change {version}", terms)
+
+
+def limit(
+    order_id: str,
+    side: Side,
+    price: int,
+    quantity: int,
+    time_in_force: TimeInForce = GTC,
+    *,
+    of: str | None = None,
+    hold: int | None = None,
+    post_only: bool = False,
+    expires_at_ms: int | None = None,
+) -> PlaceOrder:
+    """A LIMIT order; ``of`` names its customer (each order has its own unless told), ``hold`` is for whole units."""
+    if hold is None:
+        hold = price * quantity if side is BUY else quantity
+    customer = of or f"customer of {order_id}"
+    return PlaceOrder(
+        order_id, customer, side, OrderType.LIMIT, time_in_force, price, quantity, hold, post_only,
+        expires_at_ms=expires_at_ms,
+    )  # fmt: skip
+
+
+def market(
+    order_id: str,
+    side: Side,
+    quantity: int,
+    time_in_force: TimeInForce = IOC,
+    *,
+    of: str | None = None,
+    budget: int = 10**9,
+    value: int | None = None,
+) -> PlaceOrder:
+    """A MARKET order; ``budget`` is what a BUY may spend, ``value`` what it was asked to come to."""
+    hold = budget if side is BUY else quantity
+    customer = of or f"customer of {order_id}"
+    return PlaceOrder(order_id, customer, side, OrderType.MARKET, time_in_force, None, quantity, hold, value=value)
+
+
+def placed(book: Book, *commands: PlaceOrder) -> list[Event]:
+    """Place the commands one after the other and return all that happened; the book is sound after each."""
+    events: list[Event] = []
+    for command in commands:
+        events += place(book, command, AT_MS)
+        book.check()
+    return events
+
+
+def decided(book: Book, *commands: Command) -> list[Event]:
+    """Decide any commands one after the other and return all that happened; the book is sound after each."""
+    events: list[Event] = []
+    for command in commands:
+        events += decide(book, command, AT_MS)
+        book.check()
+    return events
+
+
+def trades(events: Iterable[Event]) -> list[tuple[str, int, int]]:
+    """(maker, price, quantity) of each trade, in order."""
+    return [(event.maker.order_id, event.price, event.quantity) for event in events if isinstance(event, Traded)]
+
+
+def rests(events: Iterable[Event]) -> list[tuple[str, int]]:
+    """(order, what of it went into the book)."""
+    return [(event.order.order_id, event.remaining) for event in events if isinstance(event, Rested)]
+
+
+def closes(events: Iterable[Event]) -> list[tuple[str, CloseReason, int, int]]:
+    """(order, reason, unfilled quantity, released hold) of each order that was closed."""
+    return [
+        (event.order.order_id, event.reason, event.remaining, event.released)
+        for event in events
+        if isinstance(event, Closed)
+    ]
+
+
+def queue(book: Book, side: Side) -> list[tuple[int, str, int]]:
+    """(price, order, remaining) of a side's resting orders in priority."""
+    return [
+        (level.price, order.placed.order_id, order.remaining)
+        for level in book.side(side).best_first()
+        for order in level.orders.values()
+    ]
+
+
+def the_trade(events: list[Event]) -> Traded:
+    """The only trade among the events."""
+    (trade,) = (event for event in events if isinstance(event, Traded))
+    return trade

@@ -1,0 +1,483 @@
+"""Snapshots: what is written down is the whole state, and going on from it is going on from the journal."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.books.book import Book
+from chalicelib.domain.books.commands import close_out
+from chalicelib.domain.books.journal import (
+    BrokenJournal,
+    Head,
+    JournalEntry,
+    canonical,
+    draft,
+    encode_order,
+    encode_terms,
+)
+from chalicelib.domain.books.matching import place
+from chalicelib.domain.books.snapshot import (
+    NAMED_LIFE_MS,
+    SNAPSHOT_AFTER_BYTES_MIN,
+    BookState,
+    BrokenSnapshot,
+    decode_state,
+    encode_state,
+    is_due,
+)
+from chalicelib.domain.books.vocabulary import BookRules, BookStatus, CancelAll, CancelOrder, Command
+from chalicelib.domain.ledger.amounts import Side
+from tests.domain.books.orders import BUY, FOK, IOC, SELL, change_to, decided, limit, market, queue
+
+NAME = "inst_x/ob"
+RULES = BookRules(base_decimals=0, maker_fee_bps=5, taker_fee_bps=15)
+AT_MS = 1_736_937_000_000
+ACTIVE, PAUSED, CLOSED = BookStatus.ACTIVE, BookStatus.PAUSED, BookStatus.CLOSED
+
+
+def a_state(status: BookStatus = ACTIVE) -> BookState:
+    return BookState.empty(RULES, status)
+
+
+def go_on(state: BookState, *commands: Command, at_ms: int = AT_MS, redriven: tuple[str, ...] = ()) -> JournalEntry:
+    """Decide the commands as one entry of the journal, as the matcher does."""
+    events = decided(state.book, *commands)
+    (entry,) = draft(NAME, state.head, at_ms, state.head.watermark + len(commands), events, redriven)
+    state.advance(entry, events)
+    return entry
+
+
+def a_history(state: BookState) -> list[JournalEntry]:
+    """Three entries: queues with partial fills on both sides, a cancel, a pause and its end, a redriven order."""
+    return [
+        go_on(
+            state,
+            limit("bid 1", BUY, 99, 5), limit("bid 2", BUY, 99, 3), limit("bid 3", BUY, 98, 4),
+            limit("ask 1", SELL, 101, 5, of="cüst"), limit("ask 2", SELL, 101, 6), limit("ask 3", SELL, 103, 7),
+        ),
+        go_on(
+            state,
+            limit("seller", SELL, 99, 2), market("buyer", BUY, 1), CancelOrder("c1", "bid 3", "customer of bid 3"),
+            change_to(PAUSED, 1, "pause", RULES), limit("late", BUY, 101, 1), change_to(ACTIVE, 2, "resume", RULES),
+            at_ms=AT_MS + 5,
+        ),
+        go_on(state, limit("bid 4", BUY, 99, 1), limit("bid 5", BUY, 100, 2), redriven=("bid 5",), at_ms=AT_MS + 9),
+    ]  # fmt: skip
+
+
+def read_back(state: BookState) -> BookState:
+    return decode_state(NAME, RULES, encode_state(NAME, state))
+
+
+def assert_equal(one: BookState, other: BookState) -> None:
+    one.book.check()
+    other.book.check()
+    assert one.book.state() == other.book.state()
+    assert one.book.open_orders.keys() == other.book.open_orders.keys()
+    assert [one.book.find(each) for each in one.book.open_orders] == [
+        other.book.find(each) for each in one.book.open_orders
+    ]
+    assert (one.book.status, one.head, one.named) == (other.book.status, other.head, other.named)
+
+
+# --- the fold ----------------------------------------------------------------------------------------------------
+
+
+def test_folding_the_entries_gives_the_state_that_deciding_them_gave() -> None:
+    """Guarantee 6."""
+    state, folded = a_state(), a_state()
+
+    for entry in a_history(state):
+        events = folded.fold(entry)
+        assert len(events) == len(entry.events)
+
+    assert_equal(folded, state)
+    assert folded.head == Head(3, AT_MS + 9, 14, state.head.hash)
+
+
+def test_the_state_of_a_book_without_a_journal_is_empty_and_has_the_status_it_was_made_with() -> None:
+    state = BookState.empty(RULES, PAUSED)
+
+    assert state.book.terms == replace(change_to(PAUSED, 1, rules=RULES).terms, version=0)
+    assert not state.book.open_orders
+    assert state.book.rules is RULES
+    assert (state.head, state.named) == (Head(), {})
+
+
+def test_redriven_commands_and_changes_of_status_are_known_by_name_since_their_entry() -> None:
+    state = a_state()
+
+    a_history(state)
+
+    assert state.named == {"pause": AT_MS + 5, "resume": AT_MS + 5, "bid 5": AT_MS + 9}
+
+
+def test_an_entry_that_does_not_follow_or_was_changed_is_not_folded() -> None:
+    first, second, _ = a_history(a_state())
+    folded = a_state()
+
+    with pytest.raises(BrokenJournal, match="does not follow"):
+        folded.fold(second)
+    with pytest.raises(BrokenJournal, match="not what was hashed"):
+        folded.fold(replace(first, watermark=1))
+
+    assert_equal(folded, a_state())
+
+
+# --- written and read back ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", BookStatus)
+def test_a_state_read_back_is_the_same_state(status: BookStatus) -> None:
+    state = a_state()
+    a_history(state)
+    go_on(state, change_to(status, 3, "last", RULES))
+
+    again = read_back(state)
+
+    assert_equal(again, state)
+    assert again.book.rules == RULES
+
+
+@pytest.mark.parametrize("status", BookStatus)
+def test_an_empty_book_has_a_snapshot_too(status: BookStatus) -> None:
+    assert_equal(read_back(a_state(status)), a_state(status))
+
+
+def test_what_a_partly_filled_order_holds_is_the_same_after_a_snapshot_rounded_up() -> None:
+    """One decimal: of 15 at 7 two were bought; the open 13 hold ceil(9.1)."""
+    rules = BookRules(base_decimals=1)
+    state = BookState.empty(rules, ACTIVE)
+    decided(state.book, limit("bid", BUY, 7, 15, hold=11), limit("ask", SELL, 7, 2))
+
+    again = decode_state(NAME, rules, encode_state(NAME, state))
+
+    assert again.book.state() == state.book.state()
+    assert (again.book.open_orders["bid"].remaining, again.book.open_orders["bid"].hold) == (13, 10)
+
+
+@pytest.mark.parametrize(("side", "other_side"), [(BUY, SELL), (SELL, BUY)])
+def test_priority_within_a_level_survives_a_snapshot(side: Side, other_side: Side) -> None:
+    """Neither ids nor sizes say who came first, and who is partly filled keeps its place."""
+    state = a_state()
+    go_on(state, *(limit(name, side, 100, 2) for name in ("c", "a", "d", "b")), limit("taker", other_side, 100, 1))
+
+    again = read_back(state)
+
+    assert queue(again.book, side) == [(100, "c", 1), (100, "a", 2), (100, "d", 2), (100, "b", 2)]
+
+
+def test_going_on_from_a_snapshot_is_going_on_from_the_journal() -> None:
+    """The same events, entries and bytes, whatever is asked next."""
+    from_journal = a_state()
+    a_history(from_journal)
+    from_snapshot = read_back(from_journal)
+    next_commands: list[Command] = [
+        limit("taker", SELL, 98, 6), limit("fok", BUY, 103, 99, FOK), market("sweep", BUY, 20, budget=900),
+        CancelOrder("c2", "bid 4", "customer of bid 4"), CancelOrder("c3", "bid 1", "customer of bid 1"),
+        limit("ioc", SELL, 90, 50, IOC), limit("rest", BUY, 97, 4), change_to(CLOSED, 3, "close", RULES),
+        limit("too late", BUY, 97, 4),
+    ]  # fmt: skip
+
+    for number, command in enumerate(next_commands):
+        at_ms = AT_MS + 20 + number
+        assert go_on(from_snapshot, command, at_ms=at_ms) == go_on(from_journal, command, at_ms=at_ms)
+        assert encode_state(NAME, from_snapshot) == encode_state(NAME, from_journal)
+
+    assert_equal(from_snapshot, from_journal)
+    assert len(from_journal.book.open_orders) > 2
+    assert close_out(from_snapshot.book, 2) == close_out(from_journal.book, 2)
+    assert_equal(from_snapshot, from_journal)
+
+
+def test_later_entries_fold_into_a_snapshot() -> None:
+    state = a_state()
+    first, *later = a_history(state)
+    base = a_state()
+    base.fold(first)
+
+    again = read_back(base)
+    for entry in later:
+        again.fold(entry)
+
+    assert_equal(again, state)
+
+
+def test_an_entry_that_does_not_follow_the_snapshot_is_not_folded_into_it() -> None:
+    state = a_state()
+    first, second, third = a_history(state)
+    base = a_state()
+    base.fold(first)
+    again = read_back(base)
+
+    for entry in (first, third):
+        with pytest.raises(BrokenJournal, match="does not follow"):
+            again.fold(entry)
+    again.fold(second)
+
+
+def test_equal_states_have_equal_snapshots_however_they_got_there() -> None:
+    state, folded = a_state(), a_state()
+    for entry in a_history(state):
+        folded.fold(entry)
+
+    assert encode_state(NAME, state) == encode_state(NAME, folded) == encode_state(NAME, read_back(state))
+
+
+def take_back_a_unit(state: BookState) -> None:
+    state.book.open_orders["bid 2"].remaining -= 1
+
+
+def change_the_status(state: BookState) -> None:
+    state.book.status = PAUSED
+
+
+def name_a_command(state: BookState) -> None:
+    state.named["another"] = AT_MS + 9
+
+
+def cancel_an_order(state: BookState) -> None:
+    decided(state.book, CancelOrder("c9", "bid 5", "customer of bid 5"))
+
+
+def begin_a_cancel_all(state: BookState) -> None:
+    decided(state.book, CancelAll("c9", "customer of bid 5"))
+
+
+def move_the_head(**change: object) -> Callable[[BookState], None]:
+    def move(state: BookState) -> None:
+        state.head = replace(state.head, **change)  # type: ignore[arg-type]
+
+    return move
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        take_back_a_unit,
+        change_the_status,
+        name_a_command,
+        cancel_an_order,
+        begin_a_cancel_all,
+        move_the_head(sequence=4),
+        move_the_head(at_ms=AT_MS + 10),
+        move_the_head(watermark=15),
+        move_the_head(hash="0" * 64),
+    ],
+)
+def test_a_state_that_differs_in_anything_has_another_snapshot(change: Callable[[BookState], None]) -> None:
+    state = a_state()
+    a_history(state)
+    before = encode_state(NAME, state)
+
+    change(state)
+
+    assert encode_state(NAME, state) != before
+
+
+def test_a_snapshot_is_compressed_json_with_amounts_as_strings() -> None:
+    """The form on disk: who changes it must read the old one too."""
+    state = a_state()
+    go_on(state, limit("ask", SELL, 101, 5), limit("taker", BUY, 101, 2), change_to(PAUSED, 1, "pause", RULES))
+
+    assert json.loads(zlib.decompress(encode_state(NAME, state))) == {
+        "book": NAME, "sequence": 1, "at": AT_MS, "watermark": "3", "hash": state.head.hash,
+        "terms": encode_terms(state.book.terms),
+        "named": {"pause": AT_MS}, "cancelling": None, "orders": [[encode_order(limit("ask", SELL, 101, 5)), "3"]],
+    }  # fmt: skip
+
+
+def test_a_name_is_written_down_for_as_long_as_its_command_could_come_back() -> None:
+    """Nine days: the inbox keeps a command for seven, and expires it lazily."""
+    assert NAMED_LIFE_MS == 9 * 24 * 60 * 60 * 1000
+    state = a_state()
+    go_on(state, change_to(PAUSED, 1, "first", RULES))
+    go_on(state, change_to(ACTIVE, 2, "second", RULES), at_ms=AT_MS + 1)
+
+    go_on(state, limit("bid", BUY, 1, 1), at_ms=AT_MS + NAMED_LIFE_MS)
+    assert read_back(state).named == {"first": AT_MS, "second": AT_MS + 1}
+
+    go_on(state, limit("bid 2", BUY, 1, 1), at_ms=AT_MS + NAMED_LIFE_MS + 1)
+    assert read_back(state).named == {"second": AT_MS + 1}
+
+    go_on(state, limit("bid 3", BUY, 1, 1), at_ms=AT_MS + NAMED_LIFE_MS + 2)
+    assert read_back(state).named == {}
+
+
+def test_a_book_of_a_hundred_thousand_orders_is_read_back_as_it_was() -> None:
+    """Linear in the orders: a thousand levels of a hundred."""
+    book = Book(RULES)
+    for number in range(100_000):
+        price = 1 + number * 7919 % 1000
+        order = limit(f"ord_{number}", SELL if price > 500 else BUY, price, 1 + number % 9)
+        place(book, order, AT_MS)
+    state = BookState(book, Head(7, AT_MS, 9, "f" * 64))
+
+    again = read_back(state)
+
+    assert again.head == state.head
+    assert again.book.state() == book.state()
+
+
+# --- when one is due ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("journal_bytes", "snapshot_bytes", "due"),
+    [
+        (0, 0, False),
+        (65536, 0, False),
+        (65537, 0, True),
+        (65536, 100, False),
+        (65537, 65536, True),
+        (65537, 65537, False),
+        (65538, 65537, True),
+        (999_999, 1_000_000, False),
+        (1_000_000, 1_000_000, False),
+        (1_000_001, 1_000_000, True),
+    ],
+)
+def test_a_snapshot_is_due_when_the_journal_since_the_last_one_outgrew_it_and_64_kib(
+    journal_bytes: int, snapshot_bytes: int, due: bool
+) -> None:
+    assert SNAPSHOT_AFTER_BYTES_MIN == 65536
+    assert is_due(journal_bytes, snapshot_bytes) is due
+
+
+# --- what is no snapshot -----------------------------------------------------------------------------------------
+
+
+def content_of(state: BookState) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(zlib.decompress(encode_state(NAME, state)))
+    return content
+
+
+def written(content: object) -> bytes:
+    return zlib.compress(canonical(content))
+
+
+def an_order_book() -> dict[str, Any]:
+    state = a_state()
+    go_on(state, limit("bid", BUY, 99, 5))
+    return content_of(state)
+
+
+def test_a_snapshot_of_another_book_is_refused() -> None:
+    with pytest.raises(BrokenSnapshot, match="a snapshot of inst_x/ob, not of inst_x/other"):
+        decode_state("inst_x/other", RULES, encode_state(NAME, a_state()))
+
+
+@pytest.mark.parametrize(
+    "snapshot",
+    [
+        b"",
+        b"{}",
+        zlib.compress(b""),
+        zlib.compress(b"\xff"),
+        zlib.compress(b"{"),
+        written([]),
+        written("text"),
+        written(None),
+        written({}),
+    ],
+)
+def test_bytes_that_are_no_snapshot_are_refused(snapshot: bytes) -> None:
+    with pytest.raises(BrokenSnapshot, match=NAME):
+        decode_state(NAME, RULES, snapshot)
+
+
+def test_a_snapshot_that_lost_its_first_or_last_byte_is_refused() -> None:
+    snapshot = encode_state(NAME, a_state())
+
+    for part in (snapshot[1:], snapshot[:-1]):
+        with pytest.raises(BrokenSnapshot, match=NAME):
+            decode_state(NAME, RULES, part)
+
+
+@pytest.mark.parametrize("member", ["book", "sequence", "at", "watermark", "hash", "terms", "named", "orders"])
+def test_a_snapshot_that_lacks_a_member_is_refused(member: str) -> None:
+    content = an_order_book()
+    decode_state(NAME, RULES, written(content))
+
+    del content[member]
+
+    with pytest.raises(BrokenSnapshot, match=member):
+        decode_state(NAME, RULES, written(content))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"watermark": "much"},
+        {"terms": "PAUSED"},
+        {"terms": {"status": "PAUSED"}},
+        {"terms": encode_terms(change_to(PAUSED, 1).terms) | {"status": "OPEN"}},
+        {"named": 5},
+        {"orders": 5},
+        {"orders": ["bid"]},
+        {"orders": [[{"id": "bid"}, "5"]]},
+        {"orders": [["bid", "5"]]},
+    ],
+    ids=str,
+)
+def test_a_snapshot_with_a_member_that_means_nothing_is_refused(change: dict[str, object]) -> None:
+    with pytest.raises(BrokenSnapshot, match=NAME):
+        decode_state(NAME, RULES, written(an_order_book() | change))
+
+
+@pytest.mark.parametrize("facts", [{"side": "LEFT"}, {"type": "STOP"}, {"timeInForce": "DAY"}, {"price": "x"}])
+def test_a_snapshot_with_an_order_that_nobody_can_have_placed_is_refused(facts: dict[str, object]) -> None:
+    content = an_order_book()
+
+    content["orders"][0][0] |= facts
+
+    with pytest.raises(BrokenSnapshot, match=NAME):
+        decode_state(NAME, RULES, written(content))
+
+
+@pytest.mark.parametrize("remaining", ["0", "-1", "1000000"])
+def test_an_order_that_is_unfilled_by_what_it_cannot_be_is_refused(remaining: str) -> None:
+    content = an_order_book()
+    content["orders"][0][1] = remaining
+    with pytest.raises(BrokenSnapshot, match="remaining"):
+        decode_state(NAME, RULES, written(content))
+
+
+def test_an_order_that_rests_twice_is_refused() -> None:
+    content = an_order_book()
+    content["orders"].append(content["orders"][0])
+    with pytest.raises(BrokenSnapshot, match="twice"):
+        decode_state(NAME, RULES, written(content))
+
+
+def test_a_crossed_book_is_refused() -> None:
+    content = an_order_book()
+    for order_id, side in (("high bid", BUY), ("low ask", SELL)):
+        order = limit(order_id, side, 1000 if side is BUY else 1, 5)
+        content["orders"].append([encode_order(order), "5"])
+    with pytest.raises(BrokenSnapshot, match="crossed"):
+        decode_state(NAME, RULES, written(content))
+
+
+def test_an_order_that_is_unfilled_by_no_number_is_refused() -> None:
+    content = an_order_book()
+
+    content["orders"][0][1] = "some"
+
+    with pytest.raises(BrokenSnapshot, match=NAME):
+        decode_state(NAME, RULES, written(content))
+
+
+def test_a_market_order_in_a_snapshot_is_refused_for_it_cannot_rest() -> None:
+    content = an_order_book()
+
+    content["orders"].append([encode_order(market("anything", SELL, 5)), "5"])
+
+    with pytest.raises(BrokenSnapshot, match="anything rests at no price"):
+        decode_state(NAME, RULES, written(content))

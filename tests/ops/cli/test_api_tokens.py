@@ -1,0 +1,131 @@
+"""The operator's commands for API tokens: what they print and refuse, and what a token is good for after them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from chalicelib import wiring
+from chalicelib.domain.tenancy.api_tokens import Permission, TokenStatus, secret_of, token_id_of
+from chalicelib.domain.tenancy.rate_limit import Allowance
+from chalicelib.ops import cli
+from chalicelib.tables.api_tokens import ApiTokens
+from chalicelib.tables.dynamodb import Database
+from tests.apis.trade.desk import MASTER_KEY
+
+Run = Callable[[str], dict[str, Any]]
+CREATE = "api-token create --instance inst_demo0001 --customer cust_12345 --permission"
+
+
+@pytest.fixture
+def run(memory_database: Database, monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.setattr(wiring, "database", lambda: memory_database)
+    monkeypatch.setattr(wiring, "master_key", lambda: MASTER_KEY)
+    cli.run(["instance", "create", "--ref", "demo0001"])
+    return lambda line: cli.run(line.split())
+
+
+def test_a_new_token_is_printed_with_its_secret_and_the_usual_allowance(run: Run, memory_database: Database) -> None:
+    """R9, R13"""
+    printed = run(f"{CREATE} buy-sell")
+    token = printed["token"]
+    assert 1 <= len(token) <= 256
+    assert printed["secret"] == secret_of(MASTER_KEY, token)
+    assert printed["token_id"] == token_id_of(token)
+    limits = {name: printed[name] for name in ("bucket", "per_second", "per_day")}
+    assert limits == {"bucket": 7, "per_second": "3.5", "per_day": 302_400}
+    stored = ApiTokens(memory_database).accept(token)
+    assert stored is not None
+    assert (stored.instance, stored.customer, stored.permission) == ("inst_demo0001", "cust_12345", Permission.BUY_SELL)
+    assert (stored.allowance, stored.status) == (Allowance(), TokenStatus.ACTIVE)
+
+
+def test_limits_are_chosen_or_switched_off(run: Run, memory_database: Database) -> None:
+    """R13"""
+    token = run(f"{CREATE} read --bucket 0 --per-day 0")["token"]
+    stored = ApiTokens(memory_database).accept(token)
+    assert stored is not None
+    assert stored.allowance.is_off
+    for off in ("--per-second 0", "--bucket 20 --per-second 0.000"):
+        stored = ApiTokens(memory_database).accept(run(f"{CREATE} read {off} --per-day 0")["token"])
+        assert stored is not None
+        assert stored.allowance.is_off
+    token = run(f"{CREATE} read --bucket 20 --per-second 0.125 --per-day 1000")["token"]
+    stored = ApiTokens(memory_database).accept(token)
+    assert stored is not None
+    assert stored.allowance == Allowance(20, 125, 1000)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"{CREATE} write",
+        f"{CREATE} read --per-second 1.2345",
+        f"{CREATE} read --per-second -1",
+        f"{CREATE} read --bucket x",
+        f"{CREATE} read --per-day -1",
+        "api-token create --instance inst_demo0001 --permission read",
+        "api-token block abc",
+    ],
+)
+def test_wrong_usage_makes_nothing(run: Run, memory_database: Database, line: str) -> None:
+    before = list(memory_database.scan("tenants"))
+    with pytest.raises(SystemExit):
+        run(line)
+    assert list(memory_database.scan("tenants")) == before
+
+
+def test_an_instance_that_there_is_not_gets_no_token(run: Run, memory_database: Database) -> None:
+    before = list(memory_database.scan("tenants"))
+    with pytest.raises(cli.CommandFailed, match="no such instance: inst_demo0002"):
+        run(f"{CREATE} read".replace("demo0001", "demo0002"))
+    assert list(memory_database.scan("tenants")) == before
+
+
+def test_without_a_master_key_no_token_is_made(
+    run: Run, memory_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its secret could not be said, then or later."""
+
+    def missing() -> bytes:
+        raise wiring.NoMasterKey("no master key")
+
+    monkeypatch.setattr(wiring, "master_key", missing)
+    before = list(memory_database.scan("tenants"))
+    with pytest.raises(cli.CommandFailed, match="no master key"):
+        run(f"{CREATE} read")
+    assert list(memory_database.scan("tenants")) == before
+
+
+def test_tokens_are_listed_without_what_they_are(
+    run: Run, memory_database: Database, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reader, trader = run(f"{CREATE} read"), run(f"{CREATE} buy-sell --bucket 0 --per-day 0")
+    printed = run("api-token list inst_demo0001")
+    assert {each["token_id"]: each["permission"] for each in printed["tokens"]} == {
+        reader["token_id"]: "READ",
+        trader["token_id"]: "BUY_SELL",
+    }
+    for secret in (reader["token"], reader["secret"], trader["token"], trader["secret"]):
+        assert secret not in json.dumps(printed)
+        assert secret not in repr(list(memory_database.scan("tenants")))
+    monkeypatch.setattr("sys.argv", ["tallybook", "api-token", "list", "inst_demo0001"])
+    assert cli.main() == 0
+    lines = capsys.readouterr().out
+    assert "cust_12345 READ ACTIVE, 7 at once, 3.5 a second, 302400 a day" in lines
+    assert "cust_12345 BUY_SELL ACTIVE, no rate limit, no limit a day" in lines
+
+
+def test_a_token_is_blocked_and_unblocked_by_its_id(run: Run, memory_database: Database) -> None:
+    made = run(f"{CREATE} read")
+    for word, status in (("block", TokenStatus.BLOCKED), ("unblock", TokenStatus.ACTIVE)):
+        for _ in range(2):
+            assert run(f"api-token {word} {made['token_id']}")["status"] == status.value
+        stored = ApiTokens(memory_database).accept(made["token"])
+        assert stored is not None
+        assert stored.status is status
+    with pytest.raises(cli.CommandFailed, match="no such API token: 0000"):
+        run(f"api-token block {'0' * 64}")

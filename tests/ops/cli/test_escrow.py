@@ -1,0 +1,226 @@
+"""The operator's commands for the escrow desk: what they print and refuse, and what holds after them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from chalicelib import wiring
+from chalicelib.domain.escrow.keys import key_id_of
+from chalicelib.domain.escrow.money import Currency
+from chalicelib.domain.escrow.order import World
+from chalicelib.domain.escrow.settings import CURRENCIES_MAX, DeskSettings
+from chalicelib.domain.tenancy.rate_limit import Allowance
+from chalicelib.ops import cli
+from chalicelib.ops.cli.arguments import CommandFailed
+from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.escrow_keys import EscrowKeys
+from chalicelib.tables.escrow_settings import EscrowDesks
+from chalicelib.tables.escrows import Escrows
+
+Run = Callable[[str], dict[str, Any]]
+INSTANCE = "inst_demo0001"
+EUR, JPY = "0x" + "e" * 40, "0x" + "1" * 40
+KEY = "escrow-key create --instance inst_demo0001"
+
+
+@pytest.fixture
+def run(memory_database: Database, monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.setattr(wiring, "database", lambda: memory_database)
+
+    def run(line: str) -> dict[str, Any]:
+        return cli.run(line.split())
+
+    run("instance create --ref demo0001")
+    for token, symbol in ((EUR, "EUR"), (JPY, "JPY")):
+        run(f"token create --instance {INSTANCE} --token-address {token} --name {symbol} --symbol {symbol}")
+    return run
+
+
+@pytest.fixture
+def shop(run: Run) -> Run:
+    run(f"escrow-desk currency {INSTANCE} EUR --token-address {EUR}")
+    run(f"merchant create {INSTANCE} shop --base-currency EUR")
+    return run
+
+
+def test_settings_are_shown_and_those_that_are_given_are_changed(run: Run, memory_database: Database) -> None:
+    shown = run(f"escrow-desk settings {INSTANCE}")
+    assert shown == {
+        "instance": INSTANCE,
+        "currencies": [],
+        "release_delay_seconds": 0,
+        "public_base_url": "https://pay.example.test",
+        "iban": None,
+        "beneficiary": None,
+    }
+    changed = run(f"escrow-desk settings {INSTANCE} --release-delay-seconds 60 --iban ES00")
+    assert changed == shown | {"release_delay_seconds": 60, "iban": "ES00"}
+    assert run(
+        f"escrow-desk settings {INSTANCE} --beneficiary Shop --public-base-url https://pay.x.test/a"
+    ) == changed | {
+        "beneficiary": "Shop",
+        "public_base_url": "https://pay.x.test/a",
+    }
+    assert EscrowDesks(memory_database).settings(INSTANCE).release_delay_seconds == 60
+
+
+def test_a_currency_is_a_registered_token(run: Run, memory_database: Database) -> None:
+    line = f"escrow-desk currency {INSTANCE} EUR --token-address {EUR}"
+    assert run(line)["currencies"] == [{"code": "EUR", "decimals": 2, "token_address": EUR}]
+    assert run(line) == run(f"escrow-desk settings {INSTANCE}"), "once more changes nothing"
+    run(f"escrow-desk currency {INSTANCE} JPY --token-address {JPY} --decimals 0")
+    assert EscrowDesks(memory_database).settings(INSTANCE).currencies == (
+        Currency("EUR", 2, EUR),
+        Currency("JPY", 0, JPY),
+    )
+    run(f"token create --instance {INSTANCE} --token-address 0x{'6' * 40} --name Six --symbol SIX --decimals 6")
+    for refused in (
+        f"escrow-desk currency {INSTANCE} EUR --token-address {JPY}",
+        f"escrow-desk currency {INSTANCE} EUR --token-address {EUR} --decimals 3",
+        f"escrow-desk currency {INSTANCE} USD --token-address {EUR}",
+        f"escrow-desk currency {INSTANCE} USD --token-address 0x{'9' * 40}",
+        f"escrow-desk currency {INSTANCE} USD --token-address 0x{'6' * 40}",
+        f"escrow-desk currency {INSTANCE} JPY --token-address {JPY} --decimals 5",
+        f"escrow-desk currency inst_none0001 EUR --token-address {EUR}",
+    ):
+        with pytest.raises(CommandFailed):
+            run(refused)
+
+
+@pytest.mark.parametrize(
+    ("code", "decimals"), [("EUR", 2), ("USD", 2), ("JPY", 0), ("KWD", 3), ("CLF", 4), ("HUF", 2), ("ISK", 0)]
+)
+def test_a_currencys_minor_unit_is_that_of_iso_4217(run: Run, code: str, decimals: int) -> None:
+    """E33"""
+    (currency,) = run(f"escrow-desk currency {INSTANCE} {code} --token-address {EUR}")["currencies"]
+    assert (currency["code"], currency["decimals"]) == (code, decimals)
+
+
+def test_what_was_set_before_stays_and_what_is_given_counts(run: Run) -> None:
+    """E33"""
+    line = f"escrow-desk currency {INSTANCE} JPY --token-address {JPY}"
+    before = run(f"{line} --decimals 2")
+    assert before["currencies"][0]["decimals"] == 2
+    assert run(line) == before
+    with pytest.raises(CommandFailed, match="other decimals"):
+        run(f"{line} --decimals 0")
+    assert run(f"escrow-desk settings {INSTANCE}") == before
+
+
+@pytest.mark.parametrize("code", ["XAU", "XTS", "XXX", "QQQ"])
+def test_a_code_without_a_minor_unit_needs_its_decimals(run: Run, code: str) -> None:
+    line = f"escrow-desk currency {INSTANCE} {code} --token-address {EUR}"
+    with pytest.raises(CommandFailed, match=f"ISO 4217 has no minor unit for {code}: give --decimals"):
+        run(line)
+    assert run(f"escrow-desk settings {INSTANCE}")["currencies"] == []
+    assert run(f"{line} --decimals 4")["currencies"][0]["decimals"] == 4
+
+
+def test_an_instance_has_so_many_currencies_and_no_more() -> None:
+    settings = DeskSettings()
+    for number in range(CURRENCIES_MAX):
+        settings = settings.with_currency(Currency(f"C{number:02d}", 2, f"0x{number:040x}"), INSTANCE)
+    with pytest.raises(Exception, match="has its 20 currencies already"):
+        settings.with_currency(Currency("EUR", 2, EUR), INSTANCE)
+
+
+def test_a_merchant_is_made_with_its_own_wallets_in_both_worlds(shop: Run, memory_database: Database) -> None:
+    """E18"""
+    (listed,) = shop(f"merchant list {INSTANCE}")["merchants"]
+    assert (listed["merchant"], listed["base_currency"]) == ("shop", "EUR")
+    merchant = EscrowDesks(memory_database).merchant(INSTANCE, "shop")
+    escrows = Escrows(memory_database)
+    for world in World:
+        own = escrows.customer(merchant.place(world), merchant.customers[world])
+        assert own is not None
+        assert (own.is_hidden, list(own.wallets)) == (True, ["EUR"])
+    with pytest.raises(CommandFailed, match="exists already: shop"):
+        shop(f"merchant create {INSTANCE} shop --base-currency EUR")
+    with pytest.raises(CommandFailed, match="no such currency: USD"):
+        shop(f"merchant create {INSTANCE} other --base-currency USD")
+
+
+@pytest.mark.parametrize(
+    ("whose", "prefix", "world", "merchant"),
+    [
+        ("--merchant shop --world sandbox", "sk_stage_", World.SANDBOX, "shop"),
+        ("--merchant shop --world production", "sk_production_", World.PRODUCTION, "shop"),
+        ("--operator --world sandbox", "op_stage_", World.SANDBOX, None),
+        ("--operator --world production", "op_production_", World.PRODUCTION, None),
+    ],
+)
+def test_a_key_is_printed_once_and_its_prefix_says_its_world(
+    shop: Run, memory_database: Database, whose: str, prefix: str, world: World, merchant: str | None
+) -> None:
+    """E2"""
+    printed = shop(f"{KEY} {whose}")
+    assert re.fullmatch(f"{prefix}[A-Za-z0-9]{{40}}", printed["key"])
+    assert printed["key_id"] == key_id_of(printed["key"])
+    stored = EscrowKeys(memory_database).accept(printed["key"])
+    assert stored is not None
+    assert (stored.instance, stored.world, stored.merchant) == (INSTANCE, world, merchant)
+    assert (stored.is_enabled, stored.is_read_only) == (True, False)
+    assert stored.allowance == Allowance(60, 5000, 0), "300 a minute, 60 at once"
+    assert printed["key"] not in str(list(memory_database.scan("tenants")))
+
+
+def test_keys_are_listed_disabled_enabled_and_deleted(shop: Run, memory_database: Database) -> None:
+    whose = "--merchant shop --world sandbox"
+    first, second = (shop(f"{KEY} {whose} {more}") for more in ("", "--read-only --burst 0 --per-minute 60"))
+    keys = {key["key_id"]: key for key in shop(f"escrow-key list {INSTANCE}")["keys"]}
+    assert {key["is_read_only"] for key in keys.values()} == {True, False}
+    assert (keys[second["key_id"]]["burst"], keys[second["key_id"]]["per_minute"]) == (0, 60)
+    assert all("key" not in key for key in keys.values())
+    accept = EscrowKeys(memory_database).accept
+    for word, is_enabled in (("disable", False), ("disable", False), ("enable", True)):
+        assert shop(f"escrow-key {word} {first['key_id']}")["is_enabled"] is is_enabled
+        found = accept(first["key"])
+        assert found is not None
+        assert found.is_enabled is is_enabled
+    assert shop(f"escrow-key delete {first['key_id']}")["key_id"] == first["key_id"]
+    assert accept(first["key"]) is None
+    assert [key["key_id"] for key in shop(f"escrow-key list {INSTANCE}")["keys"]] == [second["key_id"]]
+    for word in ("disable", "enable", "delete"):
+        with pytest.raises(CommandFailed, match="no such escrow key"):
+            shop(f"escrow-key {word} {first['key_id']}")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"{KEY} --merchant nobody --world sandbox",
+        f"escrow-desk settings {INSTANCE} --release-delay-seconds -1",
+        f"escrow-desk settings {INSTANCE} --release-delay-seconds 99999999",
+        f"escrow-desk settings {INSTANCE} --public-base-url ftp://x.test",
+        f"escrow-desk settings {INSTANCE} --public-base-url https://x.test/",
+        f"escrow-desk currency {INSTANCE} eur --token-address {EUR}",
+        f"merchant create {INSTANCE} a/b --base-currency EUR",
+        f"{KEY} --merchant shop --operator --world sandbox",
+        f"{KEY} --merchant shop --world moon",
+        f"{KEY} --merchant shop --world sandbox --per-minute -1",
+        "escrow-key delete short",
+        "merchant list inst_none0001",
+    ],
+)
+def test_what_cannot_be_is_refused_and_changes_nothing(shop: Run, memory_database: Database, line: str) -> None:
+    before = [list(memory_database.scan(table)) for table in ("tenants", "escrows")]
+    with pytest.raises((CommandFailed, SystemExit)):
+        shop(line)
+    assert [list(memory_database.scan(table)) for table in ("tenants", "escrows")] == before
+
+
+def test_people_read_a_line_a_merchant_and_a_key(
+    shop: Run, capsys: pytest.CaptureFixture[str], monkeypatch: Any
+) -> None:
+    key = shop(f"{KEY} --operator --world sandbox")
+    for line, start in (
+        (f"merchant list {INSTANCE}", "shop: EUR, since "),
+        (f"escrow-key list {INSTANCE}", f"{key['key_id']}: operator sandbox enabled, 60 at once, 300 a minute, since "),
+    ):
+        monkeypatch.setattr("sys.argv", ["tallybook", *line.split()])
+        assert cli.main() == 0
+        assert capsys.readouterr().out.startswith(start)

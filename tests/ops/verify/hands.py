@@ -1,0 +1,97 @@
+"""Hands in the tables: finding a row, editing it, forging an entry; and what verifying tells then."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.books.journal import JournalEntry, entry_hash
+from chalicelib.domain.ledger.owners import customer_key
+from chalicelib.ops.verify.report import Report
+from chalicelib.ops.verify.verifier import Verifier
+from chalicelib.services.books.findings import Disagreement, Disproved
+from chalicelib.tables.dynamodb import Row
+from tests.memory import MemoryDynamoDB
+from tests.world import INSTANCE, World
+
+FUNDS = 10**6
+
+
+@dataclass(frozen=True)
+class Built:
+    """earlier_depth: the depth view before the last entry, in which dan buys 7 of eve's at 100 in one trade."""
+
+    client: MemoryDynamoDB
+    world: World
+    earlier_depth: Row
+
+
+def verified(world: World) -> Report:
+    """Verify the book alone and everything there is; return what the first one reports."""
+    report = Verifier(world.database).verify(world.book)
+    assert Verifier(world.database).verify(None) == report
+    return report
+
+
+def disagreement(world: World) -> Disagreement:
+    """Return what verifying the book tells; verifying everything must tell the same."""
+    told = []
+    for book in (world.book, None):
+        with pytest.raises(Disproved) as disproved:
+            Verifier(world.database).verify(book)
+        told.append(disproved.value.disagreement)
+    assert told[0] == told[1]
+    return told[0]
+
+
+def rows(world: World, table: str, **attributes: object) -> list[Row]:
+    """Return the rows that have these attributes, at least one."""
+    found = [row for row in world.database.scan(table) if all(row.get(name) == attributes[name] for name in attributes)]
+    assert found
+    return found
+
+
+def edit(world: World, table: str, row: Row, **changes: object) -> None:
+    """Change attributes of a row by hand; each is really another value."""
+    assert all(row[name] != value for name, value in changes.items())
+    world.database.put_many(table, [row | changes])
+
+
+def remove(world: World, table: str, row: Row, *keys: str) -> None:
+    world.database.delete_many(table, [{key: row[key] for key in keys}])
+
+
+def account(world: World, customer: str, asset: str) -> Row:
+    (row,) = rows(world, "accounts", owner=customer_key(INSTANCE, customer), entry=f"balance/{asset}")
+    return row
+
+
+def journal(world: World) -> list[JournalEntry]:
+    return list(world.journal.after(world.book, 0))
+
+
+def remove_entry(world: World, entry: JournalEntry) -> None:
+    world.database.delete_many("journal", [{"book": entry.book, "sequence": entry.sequence}])
+
+
+def forge(world: World, entry: JournalEntry, name: str, is_smart: bool) -> JournalEntry:
+    """Lift an amount of the entry's first trade by one; is_smart: give it the hash that goes with its content."""
+    events: Any = [dict(event) for event in entry.events]
+    trade = next(event for event in events if event["type"] == "traded")
+    trade[name] = str(int(trade[name]) + 1)
+    forged = replace(entry, events=tuple(events))
+    if is_smart:
+        digest = entry_hash(
+            entry.previous_hash, entry.book, entry.sequence, entry.at_ms, entry.watermark, events, entry.redriven
+        )
+        forged = replace(forged, hash=digest)
+    remove_entry(world, entry)
+    world.journal.append([forged])
+    return forged
+
+
+def traded_in(world: World) -> list[JournalEntry]:
+    """Return the entries that have trades."""
+    return [entry for entry in journal(world) if any(event["type"] == "traded" for event in entry.events)]

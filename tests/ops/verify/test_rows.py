@@ -1,0 +1,155 @@
+"""Edited, removed and added rows of orders and fills, each told with its place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.books.config import OrderRequest
+from chalicelib.domain.books.vocabulary import OrderType, TimeInForce
+from chalicelib.domain.ledger.amounts import Side
+from chalicelib.domain.ledger.owners import customer_key
+from chalicelib.services.books.admission import Admitted
+from chalicelib.services.books.findings import Disagreement
+from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.external_ids import is_name
+from tests.ops.verify.hands import account, disagreement, edit, remove, rows, verified
+from tests.world import BASE, BOOK_ID, INSTANCE, NOW_MS, QUOTE, World
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("status", "FILLED"), ("filled", 4), ("price", 92), ("quantity", 10), ("side", "SELL"), ("customer", "zoe"),
+        ("reason", "USER_CANCELLED"), ("updated_at_ms", NOW_MS + 1), ("live", "other"), ("book_id", "ob_none"),
+        ("time_in_force", "IOC"), ("order_type", "MARKET"), ("sequence", 1),
+    ],
+)  # fmt: skip
+def test_an_edited_order_row_is_told(world: World, name: str, value: object) -> None:
+    (row,) = rows(world, "orders", status="PARTIALLY_FILLED")
+    edit(world, "orders", row, **{name: value})
+    where = f"order row {row['order_id']} of {row['owner']}, {name}"
+    assert disagreement(world) == Disagreement(where, str(row[name]), str(value))
+
+
+def test_an_order_row_that_is_ahead_of_the_journal_is_told_as_such_first(world: World) -> None:
+    (row,) = rows(world, "orders", status="PARTIALLY_FILLED")
+    edit(world, "orders", row, status="FILLED", filled=9, sequence=99)
+    told = disagreement(world)
+    assert told.where == f"order row {row['order_id']} of {row['owner']}, sequence"
+    assert told.found.startswith("99: entries were removed from the journal's end")
+
+
+@pytest.mark.parametrize("name", ["live", "filled", "sequence"])
+def test_an_attribute_that_was_taken_off_an_order_row_is_told(world: World, name: str) -> None:
+    (row,) = rows(world, "orders", status="PARTIALLY_FILLED")
+    value = row.pop(name)
+    world.database.put_many("orders", [row])
+    where = f"order row {row['order_id']} of {row['owner']}, {name}"
+    assert disagreement(world) == Disagreement(where, str(value), "nothing")
+
+
+@pytest.mark.parametrize("name", ["live", "cancel_refused", "note"])
+def test_an_attribute_that_was_put_on_an_order_row_is_told(world: World, name: str) -> None:
+    row = rows(world, "orders", status="FILLED")[0]
+    assert name not in row
+    world.database.put_many("orders", [row | {name: "x"}])
+    where = f"order row {row['order_id']} of {row['owner']}, {name}"
+    assert disagreement(world) == Disagreement(where, "nothing", "x")
+
+
+def test_an_edited_note_of_a_refused_cancel_is_told(world: World) -> None:
+    row = next(row for row in rows(world, "orders") if "cancel_refused" in row)
+    edit(world, "orders", row, cancel_refused=row["cancel_refused"] + 1)
+    told = disagreement(world)
+    assert told.where == f"order row {row['order_id']} of {row['owner']}, cancel_refused"
+    assert told.expected == str(row["cancel_refused"])
+
+
+def test_a_removed_order_row_is_told(world: World) -> None:
+    row = rows(world, "orders", status="CANCELLED")[0]
+    remove(world, "orders", row, "owner", "order_id")
+    where = f"order row {row['order_id']} of {row['owner']}"
+    assert disagreement(world) == Disagreement(where, "the row", "no row")
+
+
+@pytest.mark.parametrize("owner", [None, f"{INSTANCE}/customer/stranger"])
+def test_an_order_row_that_no_entry_accepts_is_told(world: World, owner: str | None) -> None:
+    """Found under owners that the journal has never seen too."""
+    row = rows(world, "orders", status="FILLED")[0]
+    extra = row | {"order_id": "ord_01HQZZZZZZZZZZZZZZZZZZZZZZ", "owner": owner or row["owner"]}
+    world.database.put_many("orders", [extra])
+    told = disagreement(world)
+    assert told.where == f"order row {extra['order_id']} of {extra['owner']}"
+    assert told.found == f"a row that shows entry {row['sequence']}"
+    edit(world, "orders", extra, sequence=99)
+    assert disagreement(world).found.startswith("99: entries were removed")
+
+
+def test_a_copy_of_a_decided_order_under_another_owner_is_not_taken_for_undecided(world: World) -> None:
+    row = rows(world, "orders", status="FILLED")[0] | {"owner": f"{INSTANCE}/customer/stranger"}
+    del row["sequence"]
+    world.database.put_many("orders", [row])
+    assert disagreement(world).where == f"order row {row['order_id']} of {row['owner']}"
+
+
+def test_a_name_that_is_not_as_its_orders_row_says_is_told(memory_database: Database) -> None:
+    """R31: a name belongs to one order for ever."""
+    world = World(memory_database)
+    world.credit("ann", QUOTE, 1000)
+    asked = OrderRequest("ann", Side.BUY, OrderType.LIMIT, TimeInForce.GTC, 5, 10, external_id="Mine")
+    admitted = world.admission.place(INSTANCE, BOOK_ID, asked)
+    assert isinstance(admitted, Admitted)
+    world.stream_new_commands()
+    assert world.deliver() == []
+    verified(world)
+    (name,) = (row for row in world.database.scan("orders") if is_name(row))
+    where = f"name external/mine of {name['owner']}"
+    edit(world, "orders", name, names="ord_another")
+    told = disagreement(world)
+    assert (told.where, told.expected) == (f"{where}, names", admitted.order.order_id)
+    world.database.put_many("orders", [name])
+    verified(world)
+    remove(world, "orders", name, "owner", "order_id")
+    assert disagreement(world).where == f"{where}, owner"
+    world.database.put_many("orders", [name, name | {"order_id": "external/yours"}])
+    assert disagreement(world).where.startswith(f"name external/yours of {name['owner']}")
+
+
+def test_of_several_edits_the_one_of_the_earliest_entry_is_told(world: World) -> None:
+    filled = sorted(rows(world, "orders", status="FILLED"), key=lambda row: row["sequence"])
+    early, late = filled[0], filled[-1]
+    assert early["sequence"] < late["sequence"]
+    for row in (late, early):
+        edit(world, "orders", row, filled=row["filled"] - 1)
+    edit(world, "accounts", account(world, "ann", BASE), available=1)
+    assert disagreement(world).where == f"order row {early['order_id']} of {early['owner']}, filled"
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [("price", 1), ("quantity", 1), ("notional", 1), ("fee", 1), ("at_ms", 1), ("sequence", -1), ("order_id", "x")],
+)
+def test_an_edited_fill_is_told(world: World, name: str, change: Any) -> None:
+    row = rows(world, "fills", owner=customer_key(INSTANCE, "dan"))[0]
+    edit(world, "fills", row, **{name: row[name] + change})
+    where = f"fill {row['fill']} of {row['owner']}, {name}"
+    assert disagreement(world) == Disagreement(where, str(row[name]), str(row[name] + change))
+
+
+def test_a_removed_fill_is_told(world: World) -> None:
+    row = rows(world, "fills")[5]
+    remove(world, "fills", row, "owner", "fill")
+    where = f"fill {row['fill']} of {row['owner']}"
+    assert disagreement(world) == Disagreement(where, "the fill", "no row")
+
+
+@pytest.mark.parametrize("book_id", [BOOK_ID, "ob_none"])
+def test_an_added_fill_is_told(world: World, book_id: str) -> None:
+    row = rows(world, "fills")[5]
+    added = row | {"fill": "trade_01HQZZZZZZZZZZZZZZZZZZZZZZ/BUY", "book_id": book_id}
+    world.database.put_many("fills", [added])
+    told = disagreement(world)
+    assert told.where.startswith(f"fill {added['fill']} of {added['owner']}")
+    assert told.found == (f"one of entry {row['sequence']}" if book_id == BOOK_ID else f"{INSTANCE}/ob_none")

@@ -1,0 +1,114 @@
+"""Orders whose turn has not come: no entry tells of them, and they are not wrong for that."""
+
+from __future__ import annotations
+
+import pytest
+
+from chalicelib.ops.verify.verifier import Disproved, Verifier
+from chalicelib.services.books.findings import Disagreement
+from chalicelib.support.clock import iso
+from chalicelib.support.ids import time_of
+from chalicelib.tables.dynamodb import Database
+from tests.ops.verify.hands import account, disagreement, edit, remove, rows, verified
+from tests.world import BASE, QUOTE, World
+
+DAY_MS = 86_400_000
+
+
+def test_undecided_orders_are_counted_and_their_holds_are_known(world: World) -> None:
+    world.placed("ann", "BUY", 10, 50)
+    cancelled = world.placed("ann", "SELL", 10, 120)
+    world.cancel("ann", cancelled)
+    market = world.placed("dan", "BUY", 10)
+    report = verified(world)
+    assert report.books[0].undecided == 3
+
+    dan = account(world, "dan", QUOTE)
+    assert dan["held"] > 0
+    edit(world, "accounts", dan, held=dan["held"] + 1, available=dan["available"] - 1)
+    told = disagreement(world)
+    assert told == Disagreement(f"account {dan['owner']} {QUOTE}, held", str(dan["held"]), str(dan["held"] + 1))
+    assert world.order("dan", market).sequence is None
+
+
+def test_undecided_orders_whose_command_has_expired_are_reckoned_by_their_rows(world: World) -> None:
+    world.placed("ann", "BUY", 10, 50)
+    world.placed("ann", "SELL", 10, 120)
+    world.placed("dan", "BUY", 10)
+    for row in rows(world, "inbox"):
+        remove(world, "inbox", row, "book", "command")
+    assert verified(world).books[0].undecided == 3
+
+    ann, dan = account(world, "ann", QUOTE), account(world, "dan", QUOTE)
+    for row in (ann, account(world, "ann", BASE), dan):
+        edit(world, "accounts", row, held=row["held"] + 1, available=row["available"] - 1)
+        assert disagreement(world).where == f"account {row['owner']} {row['entry'].removeprefix('balance/')}, held"
+        world.database.put_many("accounts", [row])
+
+
+def test_an_order_that_waits_for_a_day_disproves_its_book(world: World) -> None:
+    order = world.placed("ann", "BUY", 10, 50)
+    at_ms = time_of(order)
+    Verifier(world.database, clock=lambda: at_ms + DAY_MS).verify(world.book)
+    with pytest.raises(Disproved) as disproved:
+        Verifier(world.database, clock=lambda: at_ms + DAY_MS + 1).verify(world.book)
+    (row,) = rows(world, "orders", order_id=order)
+    told = disproved.value.disagreement
+    assert told.where == f"order {order} of {row['owner']}, command {order}"
+    assert told.expected == "decided within a day"
+    assert told.found == f"undecided since {iso(at_ms)}"
+
+
+def test_a_cancel_that_waits_for_a_day_disproves_its_book(world: World) -> None:
+    order = world.placed("ann", "BUY", 10, 50)
+    assert world.deliver() == []
+    world.cancel("ann", order)
+    (row,) = rows(world, "orders", order_id=order)
+    late = time_of(row["cancel"]) + DAY_MS + 1
+    with pytest.raises(Disproved, match=row["cancel"]):
+        Verifier(world.database, clock=lambda: late).verify(world.book)
+    assert world.deliver() == []
+    Verifier(world.database, clock=lambda: late).verify(world.book)
+
+
+@pytest.mark.parametrize("in_inbox", [True, False])
+def test_an_undecided_order_that_holds_nothing_needs_no_account(memory_database: Database, in_inbox: bool) -> None:
+    """On a book without asks a MARKET BUY has a budget of nothing."""
+    world = World(memory_database)
+    world.placed("zoe", "BUY", 10)
+    if not in_inbox:
+        remove(world, "inbox", rows(world, "inbox")[0], "book", "command")
+    assert verified(world).books[0].undecided == 1
+
+
+def test_a_cancel_refused_while_its_order_is_undecided_is_noted_on_its_row(world: World) -> None:
+    """The placing is lost from stream and inbox; the cancel finds nothing."""
+    order = world.placed("ann", "BUY", 10, 50)
+    (command,) = (row for row in rows(world, "inbox", kind="place") if row["order"]["id"] == order)
+    remove(world, "inbox", command, "book", "command")
+    world.cancel("ann", order)
+    assert world.deliver(records=world.records[-1:]) == []
+    assert verified(world).books[0].undecided == 1
+    (row,) = rows(world, "orders", order_id=order)
+    edit(world, "orders", row, cancel_refused=row["cancel_refused"] - 1)
+    assert disagreement(world).where == f"row of the undecided order {order} of {row['owner']}, cancel_refused"
+
+
+@pytest.mark.parametrize(("name", "value"), [("filled", 1), ("status", "FILLED"), ("price", 49), ("live", "x")])
+@pytest.mark.parametrize("command", ["there", "gone", "malformed"])
+def test_an_undecided_order_shows_what_was_admitted(world: World, name: str, value: object, command: str) -> None:
+    order = world.placed("ann", "BUY", 10, 50)
+    (queued,) = (row for row in rows(world, "inbox", kind="place") if row["order"]["id"] == order)
+    if command == "gone":
+        remove(world, "inbox", queued, "book", "command")
+    if command == "malformed":
+        edit(world, "inbox", queued, kind="nonsense")
+    verified(world)
+    (row,) = rows(world, "orders", order_id=order)
+    edit(world, "orders", row, **{name: value})
+    told = disagreement(world)
+    if name == "price" and command != "there":  # nothing but the hold tells what it was
+        assert told.where == f"account {row['owner']} {QUOTE}, held"
+    else:
+        assert told.where == f"row of the undecided order {order} of {row['owner']}, {name}"
+        assert told.found == str(value)

@@ -1,0 +1,118 @@
+"""What a client was told holds, whatever went wrong at whichever call of its request (guarantees 1 and 7).
+
+Each request is made once for every call and fault; then all that is in the inbox is delivered and the invariants are
+checked. Admitted or cancelled: it is there and gets decided. Refused or Unavailable: no table has changed. Anything
+may have become of a request whose outcome is unknown, or whose function died, but no funds are lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.books.config import BookConfig, OrderRequest
+from chalicelib.domain.books.vocabulary import BookStatus, OrderType, TimeInForce
+from chalicelib.domain.ledger.amounts import Side
+from chalicelib.domain.ledger.owners import customer_key
+from chalicelib.services.books.admission import Admission, Admitted
+from chalicelib.services.books.configuring import Configuring
+from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
+from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.external_ids import ExternalIds
+from infra.tables import create_tables
+from tests.faults import FAULTS, Died, FaultyClient
+from tests.invariants import check_invariants
+from tests.memory import MemoryDynamoDB
+from tests.scenarios import CREDITED, Scenario
+from tests.world import BOOK_ID, INSTANCE, NOW_MS, World
+
+PREFIX = "admission"
+CALLS_MAX = 50
+GTC = TimeInForce.GTC
+
+
+def a_market(world: World) -> None:
+    world.placed("ann", "SELL", 100, 50)
+    world.deliver()
+
+
+def limit(database: Database, _world: World) -> object:
+    return Admission(database).place(INSTANCE, BOOK_ID, OrderRequest("ben", Side.BUY, OrderType.LIMIT, GTC, 50, 10))
+
+
+def market(database: Database, _world: World) -> object:
+    return Admission(database).place(INSTANCE, BOOK_ID, OrderRequest("ben", Side.BUY, OrderType.MARKET, GTC, None, 10))
+
+
+def named(database: Database, _world: World) -> object:
+    """An order by value with a name of its customer's (R25, R31)."""
+    asked = OrderRequest("ben", Side.BUY, OrderType.MARKET, GTC, None, 0, value=500, notional_min=1, external_id="mine")
+    return Admission(database).place(INSTANCE, BOOK_ID, asked)
+
+
+def expiring(database: Database, _world: World) -> object:
+    """An order that expires (R24)."""
+    asked = OrderRequest("ben", Side.BUY, OrderType.LIMIT, GTC, 40, 10, expires_at_ms=NOW_MS + 1_000)
+    return Admission(database).place(INSTANCE, BOOK_ID, asked)
+
+
+def too_much(database: Database, _world: World) -> object:
+    return Admission(database).place(INSTANCE, BOOK_ID, OrderRequest("ben", Side.SELL, OrderType.LIMIT, GTC, 50, 10**7))
+
+
+def cancel(database: Database, world: World) -> object:
+    (row,) = world.orders.newest_first(customer_key(INSTANCE, "ann"))
+    return Admission(database).cancel(INSTANCE, "ann", row.order_id)
+
+
+def pause(database: Database, _world: World) -> object:
+    return Configuring(database).change(INSTANCE, BOOK_ID, {"status": BookStatus.PAUSED, "maker_fee_bps": 7})
+
+
+def database_of(client: Any) -> Database:
+    return Database(client, PREFIX, pause=lambda _seconds: None)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("request_of", [limit, market, named, expiring, too_much, cancel, pause])
+def test_what_a_client_was_told_holds(request_of: Callable[[Database, World], object], fault: str) -> None:
+    client = MemoryDynamoDB()
+    create_tables(client, PREFIX)  # type: ignore[arg-type]
+    built = Scenario(a_market).world(database_of(client))
+    for at in range(1, CALLS_MAX):
+        tables = client.clone()
+        world = built.over(database_of(tables))
+        faulty = FaultyClient(tables, FAULTS[fault], at=at)
+        before = world.tables()
+        told: object = "nothing"
+        try:
+            told = request_of(database_of(faulty), world)
+        except Unavailable:
+            assert world.tables() == before, f"unavailable at call {at}, and something was changed"
+        except (OutcomeUnknown, Died):
+            pass
+        world.stream_new_commands()
+        if isinstance(told, Admitted):
+            assert len(world.records) == len(built.records) + 1
+        elif isinstance(told, BookConfig):
+            assert world.books.config(world.book) == told
+        assert world.deliver() == []
+        check_invariants(world, CREDITED)
+        if isinstance(told, Admitted):
+            assert world.order("ben", told.order.order_id).sequence is not None
+            if request_of is named:
+                assert (
+                    ExternalIds(world.database).order_of(customer_key(INSTANCE, "ben"), "MINE") == told.order.order_id
+                )
+        elif isinstance(told, BookConfig):
+            assert world.folded().book.terms == told.terms
+        elif told is True:
+            assert not next(world.orders.newest_first(customer_key(INSTANCE, "ann"))).status.is_live
+        elif request_of is too_much:
+            assert world.tables() == before
+        if not faulty.has_struck:
+            assert at > 1, "no call was reached"
+            return
+    pytest.fail(f"a request takes more than {CALLS_MAX} calls")

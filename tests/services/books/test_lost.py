@@ -1,0 +1,188 @@
+"""Orders, and cancels, whose command nobody brings any more: found by their rows, and decided once (T63)."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+import pytest
+
+from chalicelib.domain.books.config import OrderRequest
+from chalicelib.domain.books.vocabulary import CloseReason, OrderStatus, OrderType, PlaceOrder, TimeInForce
+from chalicelib.domain.ledger.amounts import Side
+from chalicelib.ops.verify.verifier import Verifier
+from chalicelib.services.books import lost
+from chalicelib.services.books.admission import Admission, Admitted
+from chalicelib.services.books.expiry import Expiring
+from chalicelib.services.books.lost import LOST_AFTER_MS, SWEEP_EVERY_MS, LostCommands
+from chalicelib.services.books.redrive import redrive, redrive_all
+from chalicelib.support.ids import least_id, time_of
+from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.orders import admitted_row, placed_of
+from tests.scenarios import Scenario
+from tests.world import BASE, BOOK_ID, INSTANCE, QUOTE, World
+
+
+def a_market(world: World) -> None:
+    world.placed("ann", "SELL", 100, 50)
+    world.deliver()
+
+
+@pytest.fixture
+def world(memory_database: Database) -> World:
+    return Scenario(a_market).world(memory_database)
+
+
+def forget(world: World) -> None:
+    """Let the inbox and the stream forget every command."""
+    keys = [{"book": row["book"], "command": row["command"]} for row in world.database.scan("inbox")]
+    world.database.delete_many("inbox", keys)
+    world.records = []
+
+
+def sweep(world: World, now_ms: int) -> int:
+    """Sweep all pages; return how many commands were decided."""
+    swept = LostCommands(world.database, world.matcher(), lambda: now_ms)
+    return sum(swept.sweep_a_page() for _ in range(20))
+
+
+def later(order_id: str) -> int:
+    return time_of(order_id) + LOST_AFTER_MS + 1
+
+
+def settled(world: World) -> None:
+    Verifier(world.database).verify(world.book)
+
+
+def test_a_row_tells_the_command_that_was_admitted() -> None:
+    every = PlaceOrder(
+        "ord_1", "ann", Side.BUY, OrderType.LIMIT, TimeInForce.GTC, 5, 7, 35, True, None, "mine", 1_736_937_000_000
+    )
+    by_value = replace(every, order_type=OrderType.MARKET, price=None, post_only=False, value=9, expires_at_ms=None)
+    for order in (every, by_value):
+        assert placed_of(admitted_row("inst/customer/ann", "ob", order)) == order
+
+
+@pytest.mark.parametrize("by", ["sweep", "redrive", "redrive of all"])
+def test_an_order_whose_command_is_gone_is_decided_from_its_row(world: World, by: str) -> None:
+    resting, market = world.placed("ben", "BUY", 10, 40), world.placed("ben", "BUY", 10)
+    forget(world)
+    if by == "sweep":
+        assert sweep(world, later(market)) == 2
+    elif by == "redrive":
+        assert redrive(world.database, world.matcher(), world.book) == 2
+    else:
+        assert redrive_all(world.database, world.matcher()) == {world.book: 2}
+    assert world.order("ben", resting).sequence is not None
+    assert world.order("ben", market).status is OrderStatus.FILLED
+    assert sweep(world, later(market) + SWEEP_EVERY_MS) == 0
+    assert redrive(world.database, world.matcher(), world.book) == 0
+    settled(world)
+
+
+def test_post_only_is_not_forgotten(world: World) -> None:
+    asked = OrderRequest("ben", Side.BUY, OrderType.LIMIT, TimeInForce.GTC, 60, 10, post_only=True)
+    admitted = Admission(world.database).place(INSTANCE, BOOK_ID, asked)
+    assert isinstance(admitted, Admitted)
+    forget(world)
+    assert sweep(world, later(admitted.order.order_id)) == 1
+    order = world.order("ben", admitted.order.order_id)
+    assert (order.status.is_live, order.filled, order.sequence is None) == (False, 0, False)
+    assert world.balance("ben", QUOTE)[1] == 0
+    settled(world)
+
+
+def test_a_cancel_whose_command_is_gone_is_decided_from_its_order(world: World) -> None:
+    (order,) = (row["order_id"] for row in world.database.scan("orders"))
+    world.cancel("ann", order)
+    forget(world)
+    (row,) = world.database.scan("orders")
+    assert sweep(world, later(row["cancel"])) == 1
+    assert world.order("ann", order).reason is CloseReason.USER_CANCELLED
+    assert world.balance("ann", BASE)[1] == 0
+    settled(world)
+
+
+def test_an_order_comes_before_its_cancel(world: World) -> None:
+    order = world.placed("ben", "BUY", 10, 40)
+    world.cancel("ben", order)
+    forget(world)
+    (row,) = (row for row in world.database.scan("orders") if row["order_id"] == order)
+    assert sweep(world, later(row["cancel"])) == 2
+    assert world.order("ben", order).reason is CloseReason.USER_CANCELLED
+    settled(world)
+
+
+def test_what_the_stream_may_still_bring_is_left_to_it(world: World) -> None:
+    order = world.placed("ben", "BUY", 10, 40)
+    assert sweep(world, time_of(order) + LOST_AFTER_MS) == 0
+    assert world.order("ben", order).sequence is None
+
+
+def test_a_command_that_is_younger_than_its_order_is_left_to_the_stream(world: World) -> None:
+    """The order is old, its cancel is not: the stream still has it."""
+    (order,) = (row["order_id"] for row in world.database.scan("orders"))
+    world.cancel("ann", order)
+    (row,) = world.database.scan("orders")
+    young = f"cxl_{least_id('x', later(order) - 1000).partition('_')[2]}"
+    world.database.put_many("orders", [row | {"cancel": young}])
+    assert sweep(world, later(order)) == 0
+    assert world.order("ann", order).status.is_live
+
+
+def test_the_inbox_and_the_rows_are_redriven_in_the_order_of_arrival(world: World) -> None:
+    """The oldest order has lost its command, the next one not: the oldest is served first."""
+    first, second = world.placed("ben", "BUY", 50, 50), world.placed("cat", "BUY", 60, 50)
+    (gone,) = (row for row in world.database.scan("inbox") if row.get("order", {}).get("id") == first)
+    world.database.delete_many("inbox", [{"book": gone["book"], "command": gone["command"]}])
+    assert redrive(world.database, world.matcher(), world.book) == 2
+    assert world.order("ben", first).status is OrderStatus.FILLED
+    assert world.order("cat", second).filled == 50
+
+
+def test_a_row_that_is_behind_the_journal_is_not_decided_again(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    """The table of orders was restored to an earlier moment; the order has traded since."""
+    order = world.placed("ben", "BUY", 10, 50)
+    (before,) = (row for row in world.database.scan("orders") if row["order_id"] == order)
+    world.now_ms = time_of(order)
+    world.deliver()
+    world.database.put_many("orders", [before])
+    entries = len(list(world.database.scan("journal")))
+    forget(world)
+    with caplog.at_level(logging.ERROR):
+        assert sweep(world, later(order)) == 0
+        assert redrive(world.database, world.matcher(), world.book) == 0
+    assert len(list(world.database.scan("journal"))) == entries
+    assert "rows are behind the journal" in caplog.text
+
+
+def test_a_journal_that_is_too_long_to_look_through_is_left_to_redrive(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = world.placed("ben", "BUY", 10, 40)
+    forget(world)
+    monkeypatch.setattr(lost, "JOURNAL_ENTRIES_MAX", 0)
+    monkeypatch.setattr(lost, "CLOCKS_DIFFER_MS", 10**12)
+    assert sweep(world, later(order)) == 0
+    assert redrive(world.database, world.matcher(), world.book) == 1
+
+
+def test_a_book_that_fails_keeps_no_other_waiting(world: World) -> None:
+    order = world.placed("ben", "BUY", 10, 40)
+    (row,) = (row for row in world.database.scan("orders") if row["order_id"] == order)
+    world.database.put_many("orders", [row | {"owner": "inst_none/customer/zoe", "book_id": "ob_none"}])
+    world.database.put_many(
+        "orders", [{n: v for n, v in row.items() if n != "hold"} | {"owner": "inst_old/customer/x"}]
+    )
+    forget(world)
+    assert sweep(world, later(order)) == 1
+
+
+def test_whoever_looks_at_expiries_sweeps_between_looks_once_an_hour(world: World) -> None:
+    now_ms = [0]
+    order = world.placed("ben", "BUY", 10, 40)
+    forget(world)
+    now_ms[0] = later(order)
+    looks = iter([True, True, True, False])
+    Expiring(world.database, world.matcher(), lambda: now_ms[0]).keep_looking(lambda: next(looks), lambda _: None)
+    assert world.order("ben", order).sequence is not None

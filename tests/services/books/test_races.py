@@ -1,0 +1,178 @@
+"""Things that happen at the same time, on the embedded engine: holds, transfers, matchers, keys and references."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from threading import Barrier
+
+from chalicelib.domain.books.config import OrderRequest, Refusal, RefusalCode
+from chalicelib.domain.books.vocabulary import OrderStatus, OrderType, TimeInForce
+from chalicelib.domain.ledger.amounts import Side
+from chalicelib.domain.ledger.transactions import Movement
+from chalicelib.ops.verify.verifier import Verifier
+from chalicelib.services.books.admission import Admitted
+from chalicelib.services.books.expiry import Expiring
+from chalicelib.services.books.matcher import Matcher
+from chalicelib.services.ledger.movements import InsufficientBalance, Movements
+from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.parallel import SideBySide
+from tests.apis.book.desk import Desk, open_desk
+from tests.invariants import check_invariants
+from tests.world import BASE, BOOK_ID, INSTANCE, QUOTE, Record, World, record_of
+
+THREADS = 8
+
+
+def at_once(jobs: list[Callable[[], object]]) -> list[object]:
+    """Run the jobs in a thread each, all starting together; return what they gave."""
+    barrier = Barrier(len(jobs))
+
+    def run(job: Callable[[], object]) -> object:
+        barrier.wait(10)
+        return job()
+
+    with ThreadPoolExecutor(len(jobs)) as pool:
+        return list(pool.map(run, jobs))
+
+
+def test_orders_at_the_same_moment_never_hold_more_than_there_is(embedded_database: Database) -> None:
+    """T40: eight customers' worth of orders on an account that covers five."""
+    world = World(embedded_database)
+    world.credit("ann", QUOTE, 500)
+    request = OrderRequest("ann", Side.BUY, OrderType.LIMIT, TimeInForce.GTC, 10, 10)
+    outcomes = at_once([lambda: world.admission.place(INSTANCE, BOOK_ID, request)] * THREADS)
+    assert sum(isinstance(outcome, Admitted) for outcome in outcomes) == 5
+    assert sum(isinstance(outcome, Refusal) for outcome in outcomes) == 3
+    assert world.balance("ann", QUOTE) == (0, 500)
+    assert len(list(embedded_database.scan("orders"))) == len(list(embedded_database.scan("inbox"))) == 5
+
+
+def test_orders_with_one_external_id_at_the_same_moment_are_one_order(embedded_database: Database) -> None:
+    """R31: what the others would have held is not held."""
+    world = World(embedded_database)
+    world.credit("ann", QUOTE, 500)
+    requests = [
+        OrderRequest("ann", Side.BUY, OrderType.LIMIT, TimeInForce.GTC, 1, 10, external_id=name)
+        for name in ("mine", "MINE", "Mine", "mINE") * 2
+    ]
+    outcomes = at_once(
+        [lambda request=request: world.admission.place(INSTANCE, BOOK_ID, request) for request in requests]
+    )
+    refused = [outcome.code for outcome in outcomes if isinstance(outcome, Refusal)]
+    assert refused == [RefusalCode.EXTERNAL_ID_TAKEN] * (THREADS - 1)
+    assert world.balance("ann", QUOTE) == (490, 10)
+    assert len(list(embedded_database.scan("inbox"))) == 1
+
+
+def test_one_key_sent_eight_times_at_once_is_one_order_with_one_answer(embedded_database: Database) -> None:
+    """T14"""
+    desk: Desk = open_desk(World(embedded_database))
+    headers = {"idempotency-key": "at-the-same-time"}
+    responses = at_once([lambda: desk.place(headers=headers)] * THREADS)
+    assert len({response.body for response in responses}) == 1  # type: ignore[attr-defined]
+    assert {response.status for response in responses} == {201}  # type: ignore[attr-defined]
+    assert len(desk.rows()) == 1
+    assert desk.world.balance("ann", QUOTE) == (500, 500)
+
+
+def test_matchers_that_run_side_by_side_decide_each_command_once(embedded_database: Database) -> None:
+    """Guarantees 1 to 6 with three matchers on one book, each given overlapping pieces in an order of its own.
+
+    All of them write side by side what may be, as on AWS, in threads that they share.
+    """
+    world = World(embedded_database, maker_fee_bps=5, taker_fee_bps=15)
+    for customer in ("ann", "ben"):
+        world.credit(customer, BASE, 10**6)
+        world.credit(customer, QUOTE, 10**6)
+    draw = random.Random(3)
+    for _ in range(60):
+        price = draw.choice([None, *range(98, 103)])
+        world.place(draw.choice(["ann", "ben"]), draw.choice(["BUY", "SELL"]), draw.randint(1, 20), price)
+    rows = sorted(embedded_database.scan("inbox"), key=lambda row: row["command"])
+    records = [record_of(row, number) for number, row in enumerate(rows, 1)]
+
+    side_by_side = Database(embedded_database._client, embedded_database._prefix, together=SideBySide(THREADS))
+
+    def work(seed: int) -> None:
+        pieces = [records[at : at + 12] for at in range(0, len(records), 6)]
+        shuffled = random.Random(seed)
+        if seed:
+            shuffled.shuffle(pieces)
+        matcher = Matcher(side_by_side, lambda: world.now_ms)
+        for piece in pieces:
+            world.deliver(matcher, piece)
+
+    at_once([lambda seed=seed: work(seed) for seed in range(3)])  # type: ignore[misc]
+    assert world.deliver(records=records) == []
+    check_invariants(world, {BASE: 2 * 10**6, QUOTE: 2 * 10**6})
+
+
+def test_an_order_that_is_filled_cancelled_and_expires_at_once_has_one_end(embedded_database: Database) -> None:
+    """R24: takers and cancels of a moment before their time meet two that look at their time."""
+    world = World(embedded_database)
+    for customer in ("ann", "ben"):
+        world.credit(customer, BASE, 10**6)
+        world.credit(customer, QUOTE, 10**6)
+    expires_at_ms = world.now_ms + 1_000
+    orders = [world.placed("ann", "SELL", 10, 50 + number, expires_at_ms=expires_at_ms) for number in range(12)]
+    world.deliver()
+    for order in orders[8:]:
+        world.cancel("ann", order)
+    for number in range(8):
+        world.placed("ben", "BUY", 10, 50 + number)
+    late = world.records[len(orders) :]
+
+    def match(piece: list[Record]) -> None:
+        world.deliver(Matcher(embedded_database, lambda: expires_at_ms - 1), piece)
+
+    def look() -> None:
+        matcher = Matcher(embedded_database, lambda: expires_at_ms)
+        Expiring(embedded_database, matcher, lambda: expires_at_ms).look()
+
+    at_once([lambda piece=piece: match(piece) for piece in (late[:3], late[3:7], late[7:])] + [look, look])  # type: ignore[misc]
+    world.now_ms = expires_at_ms
+    assert world.deliver() == []
+    while not Expiring(embedded_database, world.matcher(), lambda: expires_at_ms).look():
+        pass
+    check_invariants(world, {BASE: 2 * 10**6, QUOTE: 2 * 10**6})
+    ends = [world.order("ann", order).status for order in orders]
+    assert set(ends) <= {OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.EXPIRED}
+    assert [row for row in embedded_database.scan("expiries") if row["minute"]] == []
+
+
+def test_one_reference_credited_twenty_times_at_once_moves_money_once(embedded_database: Database) -> None:
+    world = World(embedded_database)
+    movement = Movement(INSTANCE, BASE, None, "ann", 10, "monthly bonus")
+    recorded = at_once([lambda: Movements(embedded_database).record(movement)] * 20)
+    assert world.balance("ann", BASE) == (10, 0)
+    assert len({one.transaction_id for one in recorded}) == 1  # type: ignore[attr-defined]
+    assert sum(one.is_new for one in recorded) == 1  # type: ignore[attr-defined]
+
+
+def test_transfers_in_a_circle_at_once_lose_and_make_nothing(embedded_database: Database) -> None:
+    """Guarantee 1, where each account gives and takes at the same time; and no more is given than there is."""
+    world = World(embedded_database)
+    circle = ["ann", "ben", "cat", "ann"]
+    for customer in circle[:3]:
+        world.credit(customer, BASE, 2)
+
+    def transfer(source: str, target: str) -> bool:
+        try:
+            return Movements(embedded_database).record(Movement(INSTANCE, BASE, source, target, 1)).is_new
+        except InsufficientBalance:
+            return False
+
+    pairs = list(pairwise(circle)) * 4
+    done = at_once([lambda pair=pair: transfer(*pair) for pair in pairs])  # type: ignore[misc]
+    have = {customer: world.balance(customer, BASE)[0] for customer in circle}
+    assert sum(have.values()) == 6
+    for customer in have:
+        gave, took = (
+            sum(bool(is_done) for is_done, pair in zip(done, pairs, strict=True) if pair[side] == customer)
+            for side in (0, 1)
+        )
+        assert have[customer] == 2 + took - gave
+    Verifier(embedded_database).verify(world.book)

@@ -1,0 +1,152 @@
+"""What was told of a credit, a debit or a transfer holds, whatever went wrong at whichever call (guarantees 1 and 7).
+
+Each is made once for every call and fault. Carried out: it is there, whole, once. Refused or Unavailable: no table has
+changed. Anything may have become of one whose outcome is unknown, or whose function died, but it is whole or not there,
+and repeating it by its reference, or by its idempotency key, ends in one movement.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from chalicelib.apis.book.routes import CREDIT, DEBIT, TRANSFER, BookDesk
+from chalicelib.domain.ledger.transactions import Movement
+from chalicelib.ops.verify.verifier import Verifier
+from chalicelib.services.ledger.movements import InsufficientBalance, Movements, Recorded
+from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
+from chalicelib.tables.dynamodb import Database
+from infra.tables import create_tables
+from tests.apis.book.desk import Desk, open_desk
+from tests.apis.book.till import post
+from tests.faults import FAULTS, Died, FaultyClient
+from tests.memory import MemoryDynamoDB
+from tests.world import BASE, INSTANCE, World
+
+PREFIX = "movements"
+CALLS_MAX = 30
+FUNDS = 1000
+"""What ann and ben have at first."""
+AMOUNT = 400
+AFTER = {CREDIT: (1400, 1000), DEBIT: (600, 1000), TRANSFER: (600, 1400)}
+"""What ann and ben have after one movement."""
+
+
+def database_of(client: Any) -> Database:
+    return Database(client, PREFIX, pause=lambda _seconds: None)
+
+
+@pytest.fixture(scope="module")
+def built() -> tuple[MemoryDynamoDB, World]:
+    client = MemoryDynamoDB()
+    create_tables(client, PREFIX)  # type: ignore[arg-type]
+    return client, open_desk(World(database_of(client))).world
+
+
+def funds(world: World) -> tuple[int, int]:
+    return world.balance("ann", BASE)[0], world.balance("ben", BASE)[0]
+
+
+MOVEMENTS = {
+    CREDIT: Movement(INSTANCE, BASE, None, "ann", AMOUNT),
+    DEBIT: Movement(INSTANCE, BASE, "ann", None, AMOUNT),
+    TRANSFER: Movement(INSTANCE, BASE, "ann", "ben", AMOUNT),
+}
+TOO_MUCH = Movement(INSTANCE, BASE, "ann", "ben", FUNDS + 1)
+
+
+def with_reference(movement: Movement) -> Movement:
+    return Movement(movement.instance, movement.asset, movement.source, movement.target, movement.amount, "rent")
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("route", [CREDIT, DEBIT, TRANSFER])
+@pytest.mark.parametrize("name", [with_reference, lambda movement: movement], ids=["reference", "none"])
+def test_what_was_told_of_a_movement_holds(
+    built: tuple[MemoryDynamoDB, World], route: str, fault: str, name: Callable[[Movement], Movement]
+) -> None:
+    movement = name(MOVEMENTS[route])
+    for at in range(1, CALLS_MAX):
+        tables = built[0].clone()
+        world = built[1].over(database_of(tables))
+        faulty = FaultyClient(tables, FAULTS[fault], at=at)
+        before = world.tables()
+        told: object = None
+        try:
+            told = Movements(database_of(faulty)).record(movement)
+        except Unavailable:
+            assert world.tables() == before, f"unavailable at call {at}, and something was changed"
+        except (OutcomeUnknown, Died):
+            assert funds(world) in ((FUNDS, FUNDS), AFTER[route])
+        if isinstance(told, Recorded):
+            assert funds(world) == AFTER[route]
+        Verifier(world.database).verify(world.book)
+        if movement.reference:
+            again = Movements(world.database).record(movement)
+            assert funds(world) == AFTER[route]
+            assert told in (None, Recorded(again.transaction_id, is_new=True))
+            Verifier(world.database).verify(world.book)
+        if not faulty.has_struck:
+            assert at > 1, "no call was reached"
+            return
+    pytest.fail(f"a movement takes more than {CALLS_MAX} calls")
+
+
+@pytest.mark.parametrize("route", [CREDIT, DEBIT, TRANSFER])
+def test_a_movement_whose_answer_is_lost_is_looked_up(built: tuple[MemoryDynamoDB, World], route: str) -> None:
+    """Calls of a movement: the token, the transaction."""
+    tables = built[0].clone()
+    faulty = FaultyClient(tables, FAULTS["outcome unknown"], at=2)
+    assert Movements(database_of(faulty)).record(MOVEMENTS[route]).is_new
+    assert funds(built[1].over(database_of(tables))) == AFTER[route]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_movement_that_the_funds_do_not_cover_changes_nothing_at_any_fault(
+    built: tuple[MemoryDynamoDB, World], fault: str
+) -> None:
+    for at in range(1, CALLS_MAX):
+        tables = built[0].clone()
+        world = built[1].over(database_of(tables))
+        faulty = FaultyClient(tables, FAULTS[fault], at=at)
+        before = world.tables()
+        with pytest.raises((InsufficientBalance, Unavailable, OutcomeUnknown, Died)):
+            Movements(database_of(faulty)).record(with_reference(TOO_MUCH))
+        assert world.tables() == before
+        if not faulty.has_struck:
+            return
+    pytest.fail(f"a movement takes more than {CALLS_MAX} calls")
+
+
+@pytest.mark.parametrize("fault", [name for name in FAULTS if not name.startswith("death")])
+@pytest.mark.parametrize("route", [CREDIT, DEBIT, TRANSFER])
+def test_an_answer_is_true_at_whichever_call_dynamodb_fails(
+    built: tuple[MemoryDynamoDB, World], route: str, fault: str
+) -> None:
+    """200: it is done, the balance shown is right. 503: nothing was changed. A key always ends in one movement."""
+    for at in range(1, CALLS_MAX):
+        tables = built[0].clone()
+        world = built[1].over(database_of(tables))
+        faulty = FaultyClient(tables, FAULTS[fault], at=at)
+        before = world.tables()
+        response = post(Desk(world, BookDesk(database_of(faulty))), route, key="pay-0001", amount=str(AMOUNT))
+        if response.status == 200:
+            assert funds(world) == AFTER[route]
+            assert json.loads(response.body)["data"].get("balance", str(AFTER[route][0])) == str(AFTER[route][0])
+        elif response.status == 503:
+            assert world.tables() == before
+        else:
+            assert json.loads(response.body)["error"]["code"] in ("INTERNAL_ERROR", "AUTH_ERROR")
+        again = post(Desk(world, BookDesk(world.database)), route, key="pay-0001", amount=str(AMOUNT))
+        assert again.status == 200
+        assert funds(world) == AFTER[route]
+        if response.status == 200:
+            shown, repeated = (json.loads(one.body)["data"] for one in (response, again))
+            assert shown == repeated
+        if not faulty.has_struck:
+            assert at > 4, "the sweep reached hardly any call"
+            return
+    pytest.fail(f"a movement takes more than {CALLS_MAX} calls")

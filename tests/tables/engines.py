@@ -1,0 +1,127 @@
+"""For the contract suite: a client of one engine with tables and a partition to write to, in few words.
+
+Rows stand in the table ``accounts`` under an owner of their own, so that tests share tables and not rows. #names stand
+for themselves; the values of :values are given by name; words that start with a capital letter are DynamoDB's own.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from chalicelib.tables.dynamodb import Row, decode, encode
+from tests.endpoint import own_prefix
+
+PREFIX = own_prefix("contract")
+Request = dict[str, Any]
+Deviations = dict[str, dict[str, str]]
+"""What an engine is known to do otherwise than DynamoDB: by engine, the test that shows it, and how."""
+
+INVALID, FAILED = "ValidationException", "ConditionalCheckFailedException"
+CANCELLED, NOT_FOUND = "TransactionCanceledException", "ResourceNotFoundException"
+
+
+def expressions(condition: str | None = None, *others: str, **words: Any) -> Request:
+    """Return the members of a request that its expressions need, and DynamoDB's own words as they are."""
+    values = {f":{word}": value for word, value in words.items() if not word[0].isupper()}
+    request: Request = {"ConditionExpression": condition} if condition is not None else {}
+    if names := {name for text in (condition or "", *others) for name in re.findall(r"#(\w+)", text)}:
+        request["ExpressionAttributeNames"] = {f"#{name}": name for name in names}
+    if values:
+        request["ExpressionAttributeValues"] = encode(values)
+    return request | {word: value for word, value in words.items() if word[0].isupper()}
+
+
+def used_in(text: str | None, values: Row) -> Row:
+    """Return those of the values that an expression uses."""
+    return {name: values[name] for name in re.findall(r":(\w+)", text or "")}
+
+
+def refusal(call: Any, *arguments: Any, **words: Any) -> dict[str, Any]:
+    """Return the answer that a call is refused with."""
+    __tracebackhide__ = True
+    with pytest.raises(ClientError) as refused:
+        call(*arguments, **words)
+    answer: Any = refused.value.response
+    assert answer["ResponseMetadata"]["HTTPStatusCode"] == 400
+    return answer  # type: ignore[no-any-return]
+
+
+def code_of(call: Any, *arguments: Any, **words: Any) -> str:
+    """Return the code that a call is refused with."""
+    __tracebackhide__ = True
+    return str(refusal(call, *arguments, **words)["Error"]["Code"])
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A client of one engine, the prefix of its tables, and an owner that nobody else has written for."""
+
+    name: str
+    client: Any
+    prefix: str
+    owner: str
+
+    def table(self, name: str) -> str:
+        return f"{self.prefix}-{name}"
+
+    def key(self, entry: str) -> Row:
+        return {"owner": self.owner, "entry": entry}
+
+    def facts(self, item: Any) -> Row | None:
+        """Return a row without its key; None where there is none."""
+        return None if not item else {name: value for name, value in decode(item).items() if name not in self.key("")}
+
+    def row(self, entry: str) -> Row | None:
+        answer = self.client.get_item(**self.at(entry), ConsistentRead=True)
+        return self.facts(answer.get("Item"))
+
+    def rows(self) -> dict[str, Row | None]:
+        """Return all rows of this owner, by entry."""
+        wanted = expressions(None, "#owner", owner=self.owner, KeyConditionExpression="#owner = :owner")
+        answer = self.client.query(TableName=self.table("accounts"), **wanted, ConsistentRead=True)
+        return {decode(item)["entry"]: self.facts(item) for item in answer["Items"]}
+
+    # Requests: alone, or as actions of a transaction.
+
+    def at(self, entry: str, condition: str | None = None, **words: Any) -> Request:
+        return {"TableName": self.table("accounts"), "Key": encode(self.key(entry))} | expressions(condition, **words)
+
+    def item(self, entry: str, facts: Row, condition: str | None = None, **words: Any) -> Request:
+        item = encode(self.key(entry) | facts)
+        return {"TableName": self.table("accounts"), "Item": item} | expressions(condition, **words)
+
+    def change(self, entry: str, update: str, condition: str | None = None, **words: Any) -> Request:
+        key = {"TableName": self.table("accounts"), "Key": encode(self.key(entry))}
+        return key | {"UpdateExpression": update} | expressions(condition, update, **words)
+
+    # Writes
+
+    def put(self, entry: str, **facts: Any) -> None:
+        self.client.put_item(**self.item(entry, facts))
+
+    def update(self, entry: str, update: str, condition: str | None = None, **words: Any) -> Any:
+        return self.client.update_item(**self.change(entry, update, condition, **words))
+
+    def transact(self, *actions: tuple[str, Request]) -> None:
+        self.client.transact_write_items(TransactItems=[{kind: request} for kind, request in actions])
+
+    # The journal: rows whose sort key is a number, in the partition of this owner.
+
+    def journal(self, *sequences: int, **facts: Any) -> None:
+        for sequence in sequences:
+            item = encode({"book": self.owner, "sequence": sequence} | facts)
+            self.client.put_item(TableName=self.table("journal"), Item=item)
+
+    def sequences(self, condition: str = "", ScanIndexForward: bool = True, **words: Any) -> list[int]:
+        """Return the sequence numbers that a query gives, over all its pages."""
+        condition = f"#book = :book AND {condition}" if condition else "#book = :book"
+        request = expressions(None, condition, book=self.owner, **words, KeyConditionExpression=condition)
+        pages = self.client.get_paginator("query").paginate(
+            TableName=self.table("journal"), **request, ConsistentRead=True, ScanIndexForward=ScanIndexForward
+        )
+        return [decode(item)["sequence"] for page in pages for item in page["Items"]]

@@ -1,0 +1,113 @@
+"""What the program asks of DynamoDB, on every engine that tests run on: one contract for all of them."""
+
+from __future__ import annotations
+
+from decimal import Inexact
+
+import pytest
+
+from chalicelib.tables.dynamodb import (
+    ConditionFailed,
+    Database,
+    Put,
+    TransactionRefused,
+    Update,
+    Write,
+    decode,
+    encode,
+)
+
+KEY = {"owner": "ann", "entry": "balance/x"}
+
+
+def put(row: dict[str, object], condition: str | None = None) -> Put:
+    return Put("accounts", KEY | row, condition)
+
+
+def test_values_come_back_as_they_went_in() -> None:
+    row = {"text": "ü", "number": 10**38 - 1, "bytes": b"\x00\xff", "none": None, "yes": True, "list": [1, {"a": 2}]}
+    assert decode(encode(row)) == row
+    assert type(decode(encode(row))["number"]) is int
+    with pytest.raises(Inexact):
+        encode({"number": 10**38 + 1})
+
+
+def test_a_row_of_38_digits_is_stored_exactly(store: Database) -> None:
+    store.write(put({"available": 10**38 - 1}))
+    store.write(Update("accounts", KEY, "ADD #available :less", values={":less": -(10**37)}))
+    row = store.get("accounts", KEY)
+    assert row == KEY | {"available": 9 * 10**37 - 1}
+    assert store.get("accounts", {"owner": "nobody", "entry": "x"}) is None
+
+
+def test_a_refused_write_tells_what_stands_there(store: Database) -> None:
+    store.write(put({"available": 1}, "attribute_not_exists(#owner)"))
+    with pytest.raises(ConditionFailed) as refused:
+        store.write(put({"available": 2}, "attribute_not_exists(#owner)"))
+    assert refused.value.row == KEY | {"available": 1}
+    with pytest.raises(ConditionFailed) as refused:
+        store.write(Update("accounts", {"owner": "b", "entry": "x"}, "SET #a = :a", "#a > :a", {":a": 1}))
+    assert refused.value.row is None
+
+
+def test_of_writes_that_are_done_each_on_its_own_the_refused_ones_are_told(store: Database) -> None:
+    store.write(put({"available": 1}))
+    not_there_yet = "attribute_not_exists(#owner)"
+    owners = [f"owner {number}" for number in range(20)]
+    writes: list[Write] = [Put("accounts", {"owner": owner, "entry": "x"}, not_there_yet) for owner in owners]
+    writes[7] = put({"available": 2}, not_there_yet)
+    writes[11] = Update("accounts", {"owner": owners[11], "entry": "x"}, "SET #a = :a", "#a > :a", {":a": 1})
+    assert store.write_each(writes) == {7: KEY | {"available": 1}, 11: None}
+    assert store.get("accounts", KEY) == KEY | {"available": 1}
+    assert {row["owner"] for row in store.scan("accounts")} == {"ann", *owners} - {owners[7], owners[11]}
+    assert store.write_each([]) == {}
+
+
+def test_a_transaction_is_done_whole_or_not_at_all(store: Database) -> None:
+    store.write(put({"available": 1}))
+    other = Put("accounts", {"owner": "ben", "entry": "x"}, "attribute_not_exists(#owner)")
+    with pytest.raises(TransactionRefused) as refused:
+        store.transact([other, Update("accounts", KEY, "ADD #available :one", "#available > :one", {":one": 1})])
+    assert refused.value.refused == {1: KEY | {"available": 1}}
+    assert list(store.scan("accounts")) == [KEY | {"available": 1}]
+    store.transact([other])
+    with pytest.raises(TransactionRefused) as refused:
+        store.transact([put({"available": 9}), other])
+    assert refused.value.refused == {1: {"owner": "ben", "entry": "x"}}
+    assert store.get("accounts", KEY) == KEY | {"available": 1}
+
+
+def test_an_update_creates_the_row_it_does_not_find(store: Database) -> None:
+    written = store.write(
+        Update("accounts", KEY, "ADD #available :one SET #mark = :one", values={":one": 1}, names={"#mark": "mark/a/b"})
+    )
+    assert written == KEY | {"available": 1, "mark/a/b": 1}
+
+
+def test_queries_come_in_key_order_both_ways_over_all_pages(store: Database) -> None:
+    rows = [{"book": "b", "sequence": number, "events": b"x" * 60_000} for number in range(1, 41)]
+    store.put_many("journal", rows)
+    store.put_many("journal", [{"book": "c", "sequence": 1}])
+    up = store.query("journal", "#book = :book AND #sequence > :n", {":book": "b", ":n": 3})
+    assert [row["sequence"] for row in up] == list(range(4, 41))
+    down = store.query("journal", "#book = :book", {":book": "b"}, ScanIndexForward=False)
+    assert [row["sequence"] for row in down] == list(range(40, 0, -1))
+
+
+def test_many_rows_are_read_and_written_in_batches(store: Database) -> None:
+    rows = [{"owner": "ann", "fill": f"{number:04d}"} for number in range(130)]
+    store.put_many("fills", rows)
+    keys = [*rows, {"owner": "ann", "fill": "none"}]
+    assert sorted(store.get_many("fills", keys), key=lambda row: str(row["fill"])) == rows
+
+
+def test_the_index_of_live_orders_holds_those_and_no_others(store: Database) -> None:
+    for name, live in (("a", "a"), ("b", None), ("c", "c")):
+        row = {"owner": "ann", "order_id": name} | ({"live": live} if live else {})
+        store.write(Put("orders", row))
+    store.write(Update("orders", {"owner": "ann", "order_id": "c"}, "REMOVE #live"))
+    rows = store.query("orders", "#owner = :owner", {":owner": "ann"}, IndexName="live_orders_by_owner")
+    assert [row["order_id"] for row in rows] == ["a"]
+    store.write(Put("orders", {"owner": "ben", "order_id": "d", "live": "d"}))
+    scanned = store.scan("orders", "live_orders_by_owner")
+    assert sorted((row["owner"], row["order_id"]) for row in scanned) == [("ann", "a"), ("ben", "d")]

@@ -1,0 +1,37 @@
+"""Reading a journal from its end, or from a moment before it."""
+
+from __future__ import annotations
+
+import pytest
+
+from chalicelib.domain.books.journal import JournalEntry
+from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.journal import Journal
+
+BOOK = "inst_x/ob_1"
+TIMES = [10, 20, 20, 20, 30, 50, 50]
+
+
+@pytest.fixture
+def journal(store: Database) -> Journal:
+    journal = Journal(store)
+    for sequence, at_ms in enumerate(TIMES, 1):
+        journal.append([JournalEntry(BOOK, sequence, at_ms, sequence, "", "", ())])
+    journal.append([JournalEntry("inst_x/ob_2", 1, 5, 1, "", "", ())])
+    return journal
+
+
+@pytest.mark.parametrize(
+    ("to_ms", "last"), [(9, 0), (10, 1), (19, 1), (20, 4), (29, 4), (30, 5), (49, 5), (50, 7), (99, 7)]
+)
+def test_entries_are_read_from_a_moment_back(journal: Journal, to_ms: int, last: int) -> None:
+    """Every entry of that moment is there, however many have the same time."""
+    assert [entry.sequence for entry in journal.newest_first(BOOK, to_ms)] == list(range(last, 0, -1))
+
+
+def test_without_a_moment_all_entries_are_read(journal: Journal) -> None:
+    assert [entry.sequence for entry in journal.newest_first(BOOK)] == [7, 6, 5, 4, 3, 2, 1]
+
+
+def test_a_book_without_entries_has_none_at_any_moment(journal: Journal) -> None:
+    assert list(journal.newest_first("inst_x/ob_3", 20)) == list(journal.newest_first("inst_x/ob_3")) == []
