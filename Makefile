@@ -23,6 +23,7 @@ test: $(INSTALLED)
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m infra.packaging dev prod
 	$(BIN)/cfn-lint build/dev/expanded.json build/prod/expanded.json
 
@@ -77,7 +78,7 @@ simulate: $(INSTALLED)
 soak: $(INSTALLED)
 	$(BIN)/python benchmarks/soak.py $(if $(SECONDS),--seconds $(SECONDS))
 
-# Every small fault in the core that mutmut knows, against tests/domain: docs/mutations.md. Takes five to ten minutes.
+# Every small fault in the core that mutmut knows, against tests/domain/books: docs/mutations.md. Takes five to ten minutes.
 mutants: $(INSTALLED)
 	$(BIN)/python benchmarks/mutants.py
 
