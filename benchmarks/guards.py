@@ -30,7 +30,7 @@ GUARDS = [
         "chalicelib/tables/journal.py",
         'entry_not_exists = "attribute_not_exists(#book)"',
         'entry_not_exists = "attribute_not_exists(#book) OR attribute_exists(#book)"',
-        f"{SWEEP}[pause in the middle-half decided by another-warm]",
+        f"{SWEEP}[cancel against fill-half decided by another-warm]",
     ),
     Guard(
         "an account takes an entry once, by its mark",

@@ -125,7 +125,7 @@ def print_table(modules: list[str], status_of: dict[str, str]) -> float:
     print(f"{'module':10} {'mutants':>8} {'killed':>8} {'timeout':>8} {'survived':>9} {'score':>8}")
     counts = {module: Counter[str]() for module in modules}
     for name, status in status_of.items():
-        counts[name.split(".")[2]][status] += 1
+        counts[name.split(".")[3]][status] += 1
     score = 0.0
     for module, statuses in [*counts.items(), ("all", sum(counts.values(), Counter[str]()))]:
         killed, timeouts, total = statuses["killed"], statuses["timeout"], statuses.total()
