@@ -9,8 +9,10 @@ import pytest
 
 import chalicelib
 from infra.settings import ROOT
+from infra.tables import table_definitions
 
-PAGES = [*ROOT.glob("*.md"), *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [*ROOT.glob("*.md"), *sorted((ROOT / "docs").rglob("*.md"))]
+README_WORDS_MAX = 900
 ROW, RULE = re.compile(r"^\|.*\|$"), re.compile(r"^\|( :?-+:? \|)+$")
 
 
@@ -20,21 +22,54 @@ def modules(folder: Path) -> list[str]:
     return sorted(name for name in found if not name.startswith("__"))
 
 
-def section(title: str) -> str:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+def section(page: str, title: str) -> str:
+    text = (ROOT / page).read_text(encoding="utf-8")
     return text.partition(f"## {title}\n")[2].partition("\n## ")[0]
 
 
-@pytest.mark.parametrize("folder", ["chalicelib", "infra"])
-def test_the_readme_says_what_each_module_is(folder: str) -> None:
-    rows = [line for line in section("Where things are").splitlines() if f"`{folder}/" in line]
+def test_the_architecture_says_what_each_module_of_infra_is() -> None:
+    rows = [
+        line
+        for line in section("docs/architecture.md", "Where the files of `infra/` are").splitlines()
+        if "`infra/" in line
+    ]
     named = set(re.findall(r"`(?:\w+/)*(\w+)(?:\.py|/)`", "\n".join(rows)))
-    assert [name for name in modules(ROOT / folder) if name not in named] == []
+    assert [name for name in modules(ROOT / "infra") if name not in named] == []
 
 
-def test_the_readme_names_no_module_that_is_gone() -> None:
-    for path in re.findall(r"`((?:chalicelib|infra)/[\w/]+(?:\.py|\.yaml|/))`", section("Where things are")):
-        assert (ROOT / path).exists(), path
+def test_the_architecture_names_each_room_and_each_table() -> None:
+    text = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    floors = section("docs/architecture.md", "The floors")
+    assert [name for name in modules(ROOT / "chalicelib") if f"chalicelib/{name}" not in floors] == []
+    rows = re.findall(r"^\| `(\w+)` \|", section("docs/architecture.md", "The tables"), re.MULTILINE)
+    assert sorted(rows) == sorted(
+        definition.name.removeprefix("x-").replace("-", "_") for definition in table_definitions("x")
+    )
+    for path in re.findall(
+        r"`((?:chalicelib|infra|domain|services|tables|apis|tests)/[\w/]+(?:\.py|\.yaml|/)?)`", text
+    ):
+        assert any((ROOT / base / path).exists() for base in ("", "chalicelib")), path
+
+
+def test_no_page_names_a_module_that_is_gone() -> None:
+    for page in (ROOT / "CONTRIBUTING.md", ROOT / "docs/testing.md", *(ROOT / "docs/decisions").glob("*.md")):
+        for path in re.findall(r"`([a-z_]+/[\w/]+(?:\.py|\.yaml|/))`", page.read_text(encoding="utf-8")):
+            assert any((ROOT / base / path).exists() for base in ("", "chalicelib", "tests", "docs")), (
+                f"{page.name}: {path}"
+            )
+
+
+def test_the_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").split()) < README_WORDS_MAX
+
+
+def test_the_index_of_the_docs_names_every_page() -> None:
+    for index, folder in (
+        (ROOT / "docs/README.md", ROOT / "docs"),
+        (ROOT / "docs/decisions/README.md", ROOT / "docs/decisions"),
+    ):
+        text = index.read_text(encoding="utf-8")
+        assert [page.name for page in folder.glob("*.md") if page != index and f"({page.name})" not in text] == []
 
 
 def test_the_package_says_in_which_room_each_module_is() -> None:
@@ -52,3 +87,21 @@ def test_no_blank_line_cuts_a_table(page: Path) -> None:
     for number, (before, line) in enumerate(zip(["", *lines], lines, strict=False)):
         if ROW.match(line) and not ROW.match(before):
             assert RULE.match(lines[number + 1]), f"line {number + 1} is a row without a head"
+
+
+LINK = re.compile(r"\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)")
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the anchors of a page's headings, as GitHub makes them."""
+    headings = HEADING.findall(page.read_text(encoding="utf-8"))
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
+    for path, anchor in LINK.findall(page.read_text(encoding="utf-8")):
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), f"{page.name} links to {path}"
+        assert not anchor or anchor in anchors(target), f"{page.name} links to {path}#{anchor}"
