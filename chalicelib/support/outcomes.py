@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
-
 
 class Unavailable(Exception):
     """DynamoDB took no attempt at the call (throttled, conflicting, out of reach); nothing was changed by it."""
@@ -14,3 +9,7 @@ class Unavailable(Exception):
 
 class OutcomeUnknown(Exception):
     """An attempt at a write may have been carried out, and nothing tells whether it was."""
+
+
+class ReceiptExists(Exception):
+    """The transaction was refused because the idempotency key has an answer already; nothing was changed."""

@@ -27,6 +27,7 @@ from chalicelib.domain.books.journal import decode_terms, encode_terms
 from chalicelib.domain.books.vocabulary import BookStatus, SelfTradePrevention
 from chalicelib.domain.ledger.owners import book_key
 from chalicelib.support.ascii_case import ascii_lower
+from chalicelib.support.outcomes import ReceiptExists
 from chalicelib.tables.dynamodb import (
     ConditionFailed,
     Database,
@@ -38,7 +39,6 @@ from chalicelib.tables.dynamodb import (
     Write,
     as_refused,
 )
-from chalicelib.tables.requests import ReceiptExists
 
 TABLE = "books"
 LISTED = "book/"

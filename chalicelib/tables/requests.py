@@ -12,8 +12,8 @@ with the fallback, so a crash in between never leaves a key without its answer (
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from chalicelib.domain.tenancy.answers import Answer
 from chalicelib.support.recent import SCOPES_MAX, Recent
 from chalicelib.tables.dynamodb import ConditionFailed, Database, Put, Row, Update, Write, as_refused
 
@@ -22,23 +22,8 @@ ANSWER_LIFE_S = 86_400
 RATE_WINDOW_S = 60
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A stored answer. body_hash: sameness of the request (T12). pending_until_ms: None once it is final."""
-
-    body_hash: str
-    status: int
-    body: str
-    preference: str | None = None
-    pending_until_ms: int | None = None
-
-
 class AnswerExists(Exception):
     """The key has an answer already, recorded by another request."""
-
-
-class ReceiptExists(Exception):
-    """A transaction that records its answer (``recording``) was refused: the key has one. Nothing was changed."""
 
 
 class Requests:

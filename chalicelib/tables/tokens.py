@@ -14,8 +14,8 @@ from chalicelib.domain.ledger.tokens import (
     TokenExists,
 )
 from chalicelib.support.ascii_case import ascii_lower
+from chalicelib.support.outcomes import ReceiptExists
 from chalicelib.tables.dynamodb import Database, Put, Row, TransactionRefused, Write, reads_row
-from chalicelib.tables.requests import ReceiptExists
 
 TABLE = "tokens"
 LISTED = "token/"

@@ -48,9 +48,9 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Give the desk this clock; ask for it before a desk, which looks its clock up when it is made."""
     clock = Clock()
-    for module in ("chalicelib.services.books.waiting", "chalicelib.apis.book.replay"):
+    for module in ("chalicelib.services.books.waiting", "chalicelib.services.answers"):
         monkeypatch.setattr(f"{module}.time", clock)
-    for module in ("orders", "replay", "routes"):
+    for module in ("orders", "routes"):
         monkeypatch.setattr(f"{WIRE}.{module}.now_ms", clock.now_ms)
     for module in ("gate", "routes"):
         monkeypatch.setattr(f"{WIRE}.{module}.now_s", clock.now_s)

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from chalicelib.domain.ledger.tokens import TokenExists, new_token
+from chalicelib.support.outcomes import ReceiptExists
 from chalicelib.tables.dynamodb import Database, Put
-from chalicelib.tables.requests import ReceiptExists
 from chalicelib.tables.tokens import Tokens
 from tests.ordering import in_order
 

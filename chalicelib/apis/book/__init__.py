@@ -4,7 +4,7 @@
 - ``gate``: who is calling, and how often (T3 to T6; checks 2 to 6 of T10).
 - ``schema``: the form of bodies, queries and path parameters;
   ``order_schema``, ``book_schema`` and so on have what is their own.
-- ``replay``: Idempotency-Key.
+- ``idempotency``: what the desk says of Idempotency-Key.
 - ``tokens``, ``ledger``: the ledger's endpoints; ``ledger_schema`` has the form of their requests.
 - ``orders``: the endpoints.
 - ``routes``: which path is which endpoint; the way in.

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 from chalicelib.apis.book import book_schema, schema
 from chalicelib.apis.book.envelope import Envelope, Fault
-from chalicelib.apis.book.replay import Replay, answer_once, idempotency_key
+from chalicelib.apis.book.idempotency import answer_once, key_of
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
 from chalicelib.domain.books.config import BookConfig, Refusal, SettlementMode
 from chalicelib.domain.ledger.owners import book_key
+from chalicelib.services.answers import Answers, KeptAnswer
 from chalicelib.services.books.configuring import Configuring
 from chalicelib.support.clock import new_id, now_ms
 from chalicelib.tables.books import Books
-from chalicelib.tables.requests import Requests
 
 
 def off_chain_book(books: Books, instance: str, book_id: str) -> BookConfig:
@@ -30,23 +30,23 @@ def off_chain_book(books: Books, instance: str, book_id: str) -> BookConfig:
 class BookEndpoints:
     books: Books
     configuring: Configuring
-    requests: Requests
+    answers: Answers
 
     def create(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
         """POST offchain/order-books. 201 with the new book: ACTIVE, and ready for orders."""
-        key = idempotency_key(request)
+        key = key_of(request)
         members = schema.json_object(request.body)
         body = schema.checked(book_schema.CreateBookBody, members)
         config = body.config(instance, new_id("ob"), now_ms())
         answer = envelope.success_body(_created_data(config))
 
-        def act(replay: Replay | None) -> HttpResponse:
-            receipt = replay.recording(201, answer, None) if replay else None
+        def act(kept: KeptAnswer | None) -> HttpResponse:
+            receipt = None if kept is None else kept.receipt(201, answer)
             outcome = self.configuring.create(config, receipt, **body.worth())
             _refuse(outcome)
             return envelope.response(201, answer)
 
-        return answer_once(self.requests, request, instance, key, members, envelope, act)
+        return answer_once(self.answers, request, instance, key, members, envelope, act)
 
     def change(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
         """PATCH order-books/{orderBookId}. 200 with the settings as they bind orders from now on (T32, T33)."""

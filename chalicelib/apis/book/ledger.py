@@ -12,13 +12,14 @@ from dataclasses import dataclass
 
 from chalicelib.apis.book import ledger_schema, schema
 from chalicelib.apis.book.envelope import Detail, Envelope, Fault
-from chalicelib.apis.book.replay import Replay, answer_once, idempotency_key
+from chalicelib.apis.book.idempotency import answer_once, key_of, recorded
 from chalicelib.apis.book.tokens import token_in_path, token_not_found
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
 from chalicelib.domain.ledger.accounts import Balance
 from chalicelib.domain.ledger.owners import customer_key
 from chalicelib.domain.ledger.tokens import Token
 from chalicelib.domain.ledger.transactions import Movement, Transaction, TransactionType
+from chalicelib.services.answers import FINISH_WITHIN_MS, Answers, KeptAnswer
 from chalicelib.services.books.statements import Statements
 from chalicelib.services.ledger.movements import (
     InsufficientBalance,
@@ -30,24 +31,18 @@ from chalicelib.services.ledger.movements import (
     SupplyTooLarge,
     UnknownToken,
 )
-from chalicelib.support.clock import iso, now_ms
-from chalicelib.support.consistency import Inconsistent
+from chalicelib.support.clock import iso
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
 from chalicelib.support.telemetry import logger
 from chalicelib.tables.accounts import Accounts
-from chalicelib.tables.dynamodb import Write
-from chalicelib.tables.requests import Requests
 from chalicelib.tables.tokens import Tokens
-
-FINISH_WITHIN_MS = 2000
-"""How long a request may take to finish its own answer before another one does."""
 
 
 @dataclass(frozen=True, slots=True)
 class MovementEndpoints:
     movements: Movements
     accounts: Accounts
-    requests: Requests
+    answers: Answers
 
     def credit(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
         """POST balances/credit. 200 with the customer's balance then."""
@@ -59,58 +54,54 @@ class MovementEndpoints:
 
     def transfer(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
         """POST balances/transfer. 200; the sum of all balances stays."""
-        key = idempotency_key(request)
+        key = key_of(request)
         members = schema.json_object(request.body)
         movement = schema.checked(ledger_schema.TransferBody, members).movement(instance)
 
-        def act(replay: Replay | None) -> HttpResponse:
+        def act(kept: KeptAnswer | None) -> HttpResponse:
             def shown(transaction_id: str) -> str:
                 return envelope.success_body(_transfer_data(movement, transaction_id))
 
-            def receipt(transaction: Transaction) -> Write:
-                if replay is None:
-                    raise Inconsistent("a receipt is for a key")
-                return replay.recording(200, shown(transaction.transaction_id), None)
+            done = self._carry_out(
+                movement, None if kept is None else lambda made: kept.receipt(200, shown(made.transaction_id))
+            )
+            response = envelope.response(200, shown(done.transaction_id))
+            return response if done.is_new else recorded(kept, response, envelope)
 
-            recorded = self._carry_out(movement, receipt if replay else None)
-            response = envelope.response(200, shown(recorded.transaction_id))
-            return response if recorded.is_new or replay is None else replay.record(response, envelope)
-
-        return answer_once(self.requests, request, instance, key, members, envelope, act)
+        return answer_once(self.answers, request, instance, key, members, envelope, act)
 
     def _change(self, request: HttpRequest, instance: str, envelope: Envelope, kind: TransactionType) -> HttpResponse:
-        key = idempotency_key(request)
+        key = key_of(request)
         members = schema.json_object(request.body)
         body = schema.checked(ledger_schema.ChangeBody, members)
         movement, owner = body.movement(instance, kind), customer_key(instance, body.customerRef)
 
-        def act(replay: Replay | None) -> HttpResponse:
+        def act(kept: KeptAnswer | None) -> HttpResponse:
             before = self.accounts.balance(owner, movement.asset)
             reckoned = before.total + (movement.amount if kind is TransactionType.CREDIT else -movement.amount)
 
             def shown(transaction_id: str, total: int) -> str:
                 return envelope.success_body(_change_data(body.customerRef, movement.asset, total, transaction_id))
 
-            def receipt(transaction: Transaction) -> Write:
-                if replay is None:
-                    raise Inconsistent("a receipt is for a key")
-                return replay.recording(200, shown(transaction.transaction_id, reckoned), now_ms() + FINISH_WITHIN_MS)
-
-            recorded = self._carry_out(movement, receipt if replay else None)
-            if not recorded.is_new:
+            done = self._carry_out(
+                movement,
+                None
+                if kept is None
+                else lambda made: kept.receipt(200, shown(made.transaction_id, reckoned), FINISH_WITHIN_MS),
+            )
+            if not done.is_new:
                 total = self.accounts.balance(owner, movement.asset).total
-                response = envelope.response(200, shown(recorded.transaction_id, total))
-                return replay.record(response, envelope) if replay else response
-            answer = shown(recorded.transaction_id, reckoned)
+                return recorded(kept, envelope.response(200, shown(done.transaction_id, total)), envelope)
+            answer = shown(done.transaction_id, reckoned)
             try:  # whatever fails from here on, the money is moved, and the answer says so
-                answer = shown(recorded.transaction_id, self.accounts.balance(owner, movement.asset).total)
-                if replay is not None:
-                    answer = replay.requests.finish(replay.scope, replay.key, answer, None).body
+                answer = shown(done.transaction_id, self.accounts.balance(owner, movement.asset).total)
+                if kept is not None:
+                    answer = kept.finish(answer).body
             except (Unavailable, OutcomeUnknown):
                 logger.warning("no balance to show", exc_info=True)
             return envelope.response(200, answer)
 
-        return answer_once(self.requests, request, instance, key, members, envelope, act)
+        return answer_once(self.answers, request, instance, key, members, envelope, act)
 
     def _carry_out(self, movement: Movement, receipt: Receipt | None) -> Recorded:
         """Carry the movement out. Raises Fault where it is refused (T35)."""

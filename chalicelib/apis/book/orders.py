@@ -6,25 +6,21 @@ from dataclasses import dataclass
 
 from chalicelib.apis.book import order_schema, schema
 from chalicelib.apis.book.envelope import Envelope, Fault
-from chalicelib.apis.book.replay import Replay, answer_once, idempotency_key
+from chalicelib.apis.book.idempotency import answer_once, key_of
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
 from chalicelib.apis.kit.preference import wait_preference
 from chalicelib.domain.books.config import Refusal
 from chalicelib.domain.books.orders import OrderRow, as_admitted
 from chalicelib.domain.books.vocabulary import CloseReason
 from chalicelib.domain.ledger.owners import customer_key
+from chalicelib.services.answers import FINISH_WITHIN_MS, Answers, KeptAnswer
 from chalicelib.services.books.admission import Admission, Admitted
 from chalicelib.services.books.waiting import CANCEL_WAIT_S, Outcomes, is_cancel_decided, is_matched
 from chalicelib.support.clock import iso, now_ms
 from chalicelib.support.consistency import Inconsistent
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
 from chalicelib.support.telemetry import logger, order_admitted
-from chalicelib.tables.dynamodb import Write
 from chalicelib.tables.orders import Orders
-from chalicelib.tables.requests import Requests
-
-FINISH_MARGIN_MS = 2000
-"""How long after its wait a request may still finish its own answer before another one does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,33 +30,33 @@ class OrderEndpoints:
     admission: Admission
     orders: Orders
     outcomes: Outcomes
-    requests: Requests
+    answers: Answers
     cancel_wait_s: float = CANCEL_WAIT_S
 
     def place(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
         """POST offchain/orders. 201: the order as admitted (T20), or as first matched with ``Prefer: wait`` (T21)."""
-        key = idempotency_key(request)
+        key = key_of(request)
         members = schema.json_object(request.body)
         body = schema.checked(order_schema.PlaceOrderBody, members)
         wait_s = wait_preference(request.headers.get("prefer", ""))
-        pending_until_ms = now_ms() + wait_s * 1000 + FINISH_MARGIN_MS if wait_s else None
+        pending_ms = wait_s * 1000 + FINISH_WITHIN_MS if wait_s else None
 
-        def act(replay: Replay | None) -> HttpResponse:
-            def receipt(admitted: Admitted) -> Write:
-                if replay is None:
-                    raise Inconsistent("a receipt is for a key")
-                return replay.recording(201, _admitted_body(admitted, envelope), pending_until_ms)
-
-            outcome = self.admission.place(instance, body.orderBookId, body.request(), receipt if replay else None)
+        def act(kept: KeptAnswer | None) -> HttpResponse:
+            outcome = self.admission.place(
+                instance,
+                body.orderBookId,
+                body.request(),
+                None if kept is None else lambda made: kept.receipt(201, _admitted_body(made, envelope), pending_ms),
+            )
             if isinstance(outcome, Refusal):
                 raise Fault(outcome.code.value, outcome.message)
             order_admitted("book")
-            return self._answer(instance, outcome, wait_s, replay, envelope)
+            return self._answer(instance, outcome, wait_s, kept, envelope)
 
-        return answer_once(self.requests, request, instance, key, members, envelope, act)
+        return answer_once(self.answers, request, instance, key, members, envelope, act)
 
     def _answer(
-        self, instance: str, admitted: Admitted, wait_s: int | None, replay: Replay | None, envelope: Envelope
+        self, instance: str, admitted: Admitted, wait_s: int | None, kept: KeptAnswer | None, envelope: Envelope
     ) -> HttpResponse:
         """Answer an order that is admitted: whatever fails from here on, it is placed, and the answer says so."""
         body = _admitted_body(admitted, envelope)
@@ -70,13 +66,13 @@ class OrderEndpoints:
             try:
                 row = self.outcomes.first(is_matched, owner, admitted.order.order_id, wait_s)
                 shown, applied = body, preference
-                if row is not None or replay is None:  # else the answer is the one that was recorded with the order
+                if row is not None or kept is None:  # else the answer is the one that was recorded with the order
                     envelope.has_waited()
                     shown = _admitted_body(admitted, envelope)
                 if row is not None:
                     shown, applied = envelope.success_body(_order_data(row)), f"wait={wait_s}"
-                if replay is not None:
-                    final = replay.requests.finish(replay.scope, replay.key, shown, applied)
+                if kept is not None:
+                    final = kept.finish(shown, applied)
                     shown, applied = final.body, final.preference
                 body, preference = shown, applied
             except (Unavailable, OutcomeUnknown):

@@ -34,6 +34,7 @@ from chalicelib.apis.book.paths import (
 )
 from chalicelib.apis.book.tokens import TokenEndpoints
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
+from chalicelib.services.answers import Answers
 from chalicelib.services.books.admission import Admission
 from chalicelib.services.books.configuring import Configuring
 from chalicelib.services.books.statements import Statements
@@ -48,7 +49,7 @@ from chalicelib.tables.books import Books
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.fills import Fills
 from chalicelib.tables.orders import Orders
-from chalicelib.tables.requests import Rates, Requests
+from chalicelib.tables.requests import Rates
 from chalicelib.tables.tenants import Tenants
 from chalicelib.tables.tokens import Tokens
 
@@ -68,12 +69,12 @@ class BookDesk:
         self, database: Database, counters: Database | None = None, cancel_wait_s: float = CANCEL_WAIT_S
     ) -> None:
         self._tenants = Tenants(database, now_s)
-        self._requests = Requests(database, now_s)
+        self._answers = Answers(database, now_ms)
         self._rates = Rates(counters or database)
         endpoints = OrderEndpoints(
-            Admission(database), Orders(database), Outcomes(database), self._requests, cancel_wait_s
+            Admission(database), Orders(database), Outcomes(database), self._answers, cancel_wait_s
         )
-        books = BookEndpoints(Books(database), Configuring(database), self._requests)
+        books = BookEndpoints(Books(database), Configuring(database), self._answers)
         market = MarketEndpoints(Books(database), Fills(database), Tape(database))
         self._endpoints: dict[tuple[str, str], Endpoint] = {
             (PLACE, "POST"): endpoints.place,
@@ -91,8 +92,8 @@ class BookDesk:
 
     def _ledger_endpoints(self, database: Database) -> dict[tuple[str, str], Endpoint]:
         accounts, tokens = Accounts(database), Tokens(database)
-        registry = TokenEndpoints(tokens, self._requests)
-        movements = MovementEndpoints(Movements(database), accounts, self._requests)
+        registry = TokenEndpoints(tokens, self._answers)
+        movements = MovementEndpoints(Movements(database), accounts, self._answers)
         statements = StatementEndpoints(accounts, tokens, Statements(database))
         balances = statements.balances_of_customer
         return {

@@ -6,7 +6,6 @@ checked elsewhere.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, 
 
 from chalicelib.apis.book.envelope import Detail, Fault
 from chalicelib.apis.kit.http import BadPercentEncoding, percent_decoded
+from chalicelib.apis.kit.idempotency import digest_of
 from chalicelib.apis.kit.json_reading import UnreadableJson, read_json
 from chalicelib.apis.kit.neutral import is_neutral
 from chalicelib.apis.kit.page_bytes import answer_bytes, fitting
@@ -107,7 +107,7 @@ def _number(text: str) -> int | float:
 def body_hash(members: Mapping[str, Any]) -> str:
     """Return what tells two requests of one idempotency key apart: SHA-256 of the sorted compact body (T12)."""
     text = json.dumps(members, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
+    return digest_of(text)
 
 
 def checked(model: type[AnyBody], members: Mapping[str, Any]) -> AnyBody:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from chalicelib.apis.book import ledger_schema, schema
 from chalicelib.apis.book.envelope import Envelope, Fault
-from chalicelib.apis.book.replay import Replay, answer_once, idempotency_key
+from chalicelib.apis.book.idempotency import answer_once, key_of
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
 from chalicelib.domain.ledger.tokens import Token, TokenExists
+from chalicelib.services.answers import Answers, KeptAnswer
 from chalicelib.support.clock import iso, new_id
-from chalicelib.tables.requests import Requests
 from chalicelib.tables.tokens import Tokens
 
 
@@ -30,25 +30,25 @@ def token_not_found() -> Fault:
 @dataclass(frozen=True, slots=True)
 class TokenEndpoints:
     tokens: Tokens
-    requests: Requests
+    answers: Answers
 
     def register(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
         """POST tokens. 201 with the token; 409 where its address or its symbol, whatever its case, is taken."""
-        key = idempotency_key(request)
+        key = key_of(request)
         members = schema.json_object(request.body)
         body = schema.checked(ledger_schema.CreateTokenBody, members)
 
-        def act(replay: Replay | None) -> HttpResponse:
+        def act(kept: KeptAnswer | None) -> HttpResponse:
             token = body.token(new_id("tok"))
             shown = envelope.success_body(_token_data(instance, token))
-            receipt = replay.recording(201, shown, None) if replay is not None else None
+            receipt = None if kept is None else kept.receipt(201, shown)
             try:
                 self.tokens.register(instance, token, receipt)
             except TokenExists as error:
                 raise Fault("TOKEN_EXISTS", "The token's address or its symbol is registered already") from error
             return envelope.response(201, shown)
 
-        return answer_once(self.requests, request, instance, key, members, envelope, act)
+        return answer_once(self.answers, request, instance, key, members, envelope, act)
 
     def list_of_instance(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
         """GET tokens. 200 with a page of the instance's tokens, newest first, and how many there are."""

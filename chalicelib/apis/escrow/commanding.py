@@ -23,18 +23,20 @@ from chalicelib.apis.escrow.envelope import (
 )
 from chalicelib.apis.escrow.gate import Caller
 from chalicelib.apis.escrow.objects import View
-from chalicelib.apis.escrow.replay import Replay, digest_of, idempotency_key
 from chalicelib.apis.escrow.schema import Schema, canonical
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
+from chalicelib.apis.kit.idempotency import KEY_RULE, REPLAYED, KeyRules, answer_once, digest_of, idempotency_key
 from chalicelib.domain.escrow.faults import Forbidden, Invalid
-from chalicelib.support.consistency import Inconsistent
-from chalicelib.tables.dynamodb import Write
-from chalicelib.tables.requests import ReceiptExists, Requests
+from chalicelib.domain.tenancy.answers import Answer
+from chalicelib.services.answers import FINISH_WITHIN_MS, Answers, KeptAnswer, Receipt
+from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
+from chalicelib.support.telemetry import logger
 
 T = TypeVar("T")
 
-Record = Callable[[View], Write]
-"""Makes the write that records an answer; part of the transaction of the command."""
+Record = Callable[[View], Receipt]
+"""Makes the receipt of an answer, which is done in the transaction of the command."""
+KEY = "idempotency_key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +58,14 @@ class Sent:
             raise invalid(self.errors)
 
 
-def about(record: Record | None, view: Callable[[T], View]) -> Callable[[T], Write] | None:
+def about(record: Record | None, view: Callable[[T], View]) -> Callable[[T], Receipt] | None:
     """Return what makes the write that records how a thing is shown; None where nothing is to be recorded."""
     return None if record is None else lambda thing: record(view(thing))
 
 
 @dataclass(frozen=True, slots=True)
 class Commanding:
-    """clock: the time in ms."""
-
-    requests: Requests
-    clock: Callable[[], int]
+    answers: Answers
 
     def once(
         self,
@@ -81,32 +80,30 @@ class Commanding:
         """Answer a POST with what ``carry_out`` makes of it, or with what it made of it when its key was used before.
 
         carry_out: raises Fault for bad fields, what the escrow desk raises, and does nothing then.
-        is_finished_later: see Replay. is_about_hold: what the desk calls invalid is an amount against the hold, whose
-        answer is kept too.
+        is_finished_later: the answer (a balance, a release that follows) is known only when the command is done, or the
+        command may have nothing to do: it is kept pending, with what it will be, and finished with what was read.
+        is_about_hold: what the desk calls invalid is an amount against the hold, whose answer is kept too.
         """
-        key = idempotency_key(request)
+        key = idempotency_key(request, lambda: _bad_key(KEY_RULE))
         body, sent = _read(request, schema)
-        replay = None
-        if key is not None:
-            scope = f"{caller.scope}/{request.method} {request.path}"
-            replay = Replay(self.requests, scope, key, digest_of(canonical(sent)), self.clock, is_finished_later)
-            earlier = replay.earlier()
-            if earlier is not None:
-                return earlier
-        errors: Errors = _in_the_query(request, schema)
-        fields = schema.checked(sent, body, errors)
+        pending_ms = FINISH_WITHIN_MS if is_finished_later else None
+
+        def act(kept: KeptAnswer | None) -> HttpResponse:
+            errors: Errors = _in_the_query(request, schema)
+            fields = schema.checked(sent, body, errors)
+            record = None if kept is None else lambda view: kept.receipt(200, single(view), pending_ms)
+            answer = response(200, single(carry_out(Sent(fields, errors, sent), record)))
+            return answer if kept is None or not is_finished_later else _finished(kept, answer)
+
         try:
-            shown = carry_out(Sent(fields, errors, sent), None if replay is None else _recorder(replay))
-        except ReceiptExists as error:
-            if replay is None:
-                raise Inconsistent("a receipt is for a key") from error
-            return replay.joined()
-        except Forbidden as refused:
-            return _kept(replay, invalid_field("status", str(refused)))
-        except Invalid as refused:
-            return _kept(replay if is_about_hold else None, _fault_of(refused))
-        answer = response(200, single(shown))
-        return answer if replay is None else replay.finished(answer)
+            if key is None:
+                return act(None)
+            scope = f"{caller.scope}/{request.method} {request.path}"
+            kept = self.answers.of(scope, key, digest_of(canonical(sent)))
+            kinds = (Forbidden, Invalid) if is_about_hold else (Forbidden,)
+            return answer_once(kept, _rules(kinds), lambda: act(kept))
+        except (Forbidden, Invalid) as refused:
+            raise _fault_of(refused) from refused
 
     def change(self, request: HttpRequest, schema: Schema, carry_out: Callable[[Sent], View]) -> HttpResponse:
         """Answer a PUT, which has no Idempotency-Key."""
@@ -115,9 +112,7 @@ class Commanding:
         fields = schema.checked(sent, body, errors)
         try:
             return response(200, single(carry_out(Sent(fields, errors, sent))))
-        except Forbidden as refused:
-            raise invalid_field("status", str(refused)) from refused
-        except Invalid as refused:
+        except (Forbidden, Invalid) as refused:
             raise _fault_of(refused) from refused
 
 
@@ -136,14 +131,33 @@ def _in_the_query(request: HttpRequest, schema: Schema) -> Errors:
     return {name: [breaks_rule(name, "must not be in the query")] for name in sent}
 
 
-def _recorder(replay: Replay) -> Record:
-    return lambda view: replay.recording(single(view))
-
-
-def _fault_of(refused: Invalid) -> Fault:
+def _fault_of(refused: Forbidden | Invalid) -> Fault:
+    if isinstance(refused, Forbidden):
+        return invalid_field("status", str(refused))
     return invalid({field: [text] for field, text in refused.errors.items()})
 
 
-def _kept(replay: Replay | None, fault: Fault) -> HttpResponse:
-    """Return the answer of a refusal; recorded, where it is to be."""
-    return failure(fault) if replay is None else replay.record(failure(fault))
+def _bad_key(rule: str) -> Fault:
+    return invalid_field(KEY, breaks_rule(KEY, rule))
+
+
+def _rules(kept: tuple[type[Forbidden] | type[Invalid], ...]) -> KeyRules:
+    """kept: the refusals whose answers are kept."""
+
+    def shown(answer: Answer) -> HttpResponse:
+        return response(answer.status, answer.body, REPLAYED)
+
+    def refusal(error: Exception) -> HttpResponse | None:
+        return failure(_fault_of(error)) if isinstance(error, kept) else None
+
+    return KeyRules(mismatch=lambda: _bad_key("was used with another body"), shown=shown, refusal=refusal)
+
+
+def _finished(kept: KeptAnswer, answer: HttpResponse) -> HttpResponse:
+    """Return the answer that is kept from now on. Whatever fails here, the command is done, and the answer says so."""
+    try:
+        is_first = kept.record(answer.status, answer.body)
+        return answer if is_first else response(answer.status, kept.finish(answer.body).body)
+    except (Unavailable, OutcomeUnknown):
+        logger.warning("an answer stays pending", exc_info=True)
+        return answer

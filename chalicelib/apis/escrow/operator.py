@@ -18,11 +18,9 @@ from chalicelib.apis.escrow.schema import Schema, amount, text
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
 from chalicelib.domain.escrow.commands import Deposit
 from chalicelib.domain.escrow.order import Order, Payin, Place, Wallet
-from chalicelib.domain.ledger.transactions import Transaction
+from chalicelib.services.answers import Receipt
 from chalicelib.services.escrow.desk import EscrowDesk
-from chalicelib.support.consistency import Inconsistent
 from chalicelib.tables.accounts import Accounts
-from chalicelib.tables.dynamodb import Write
 from chalicelib.tables.escrow_settings import EscrowDesks
 from chalicelib.tables.escrows import Escrows
 
@@ -88,12 +86,8 @@ class OperatorEndpoints:
             asked = Deposit(sent.fields["amount"], sent.fields["reference"])
             before = 0 if record is None else self._available(caller, _found(self.escrows.wallet(place, uuid)))
 
-            def receipt(wallet: Wallet, _transaction: Transaction) -> Write:
-                if record is None:
-                    raise Inconsistent("without a key nothing is recorded")
-                return record(wallet_view(wallet, before + asked.amount))
-
-            wallet = self.desk.deposit(place, uuid, asked, receipt if record else None)
+            receipt = None if record is None else lambda made, _: record(wallet_view(made, before + asked.amount))
+            wallet = self.desk.deposit(place, uuid, asked, receipt)
             return wallet_view(wallet, self._available(caller, wallet))
 
         return self.commanding.once(request, caller, DEPOSIT, carry_out, is_finished_later=True)
@@ -102,7 +96,7 @@ class OperatorEndpoints:
         self,
         request: HttpRequest,
         caller: Caller,
-        command: Callable[[Place, int, Callable[[Order], Write] | None], Order],
+        command: Callable[[Place, int, Callable[[Order], Receipt] | None], Order],
     ) -> HttpResponse:
         order_id = id_of(request)
         place = _found(self.escrows.place_of_order(self._places(caller), order_id))

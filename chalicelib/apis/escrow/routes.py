@@ -13,9 +13,10 @@ from chalicelib.apis.escrow.objects import PREFIX
 from chalicelib.apis.escrow.operator import OperatorEndpoints
 from chalicelib.apis.escrow.orders import OrderEndpoints
 from chalicelib.apis.escrow.payments import PaymentEndpoints
-from chalicelib.apis.escrow.replay import REPLAYED
 from chalicelib.apis.kit.http import BadPercentEncoding, HttpRequest, HttpResponse, percent_decoded
+from chalicelib.apis.kit.idempotency import REPLAYED
 from chalicelib.apis.kit.mounts import ESCROW_ORDERS, ESCROW_VERSION
+from chalicelib.services.answers import Answers
 from chalicelib.services.escrow.desk import EscrowDesk
 from chalicelib.support.ascii_case import ascii_lower
 from chalicelib.support.clock import now_ms
@@ -24,7 +25,6 @@ from chalicelib.tables.accounts import Accounts
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.escrow_settings import EscrowDesks
 from chalicelib.tables.escrows import Escrows
-from chalicelib.tables.requests import Requests
 
 DESK = "escrow"
 """Its name in log and metrics."""
@@ -49,7 +49,7 @@ class TruustDesk:
 
         self._gate = Gate(database, counters or database, clock)
         desk, escrows, accounts = EscrowDesk(database, clock_s), Escrows(database), Accounts(database)
-        commanding = Commanding(Requests(database, clock_s), clock)
+        commanding = Commanding(Answers(database, clock))
         orders = OrderEndpoints(desk, escrows, commanding)
         payments = PaymentEndpoints(desk, escrows, commanding)
         customers = CustomerEndpoints(desk, escrows, accounts, commanding)
@@ -93,7 +93,7 @@ class TruustDesk:
     def answer(self, request: HttpRequest) -> HttpResponse:
         tell(desk=DESK)
         answer = self._answer(request)
-        is_refused = 400 <= answer.status < 500 and REPLAYED not in answer.headers
+        is_refused = 400 <= answer.status < 500 and not REPLAYED.keys() <= answer.headers.keys()
         if is_refused and request.method == "POST" and request.path.removesuffix("/") in CREATING:
             order_refused(DESK, str(answer.status))
         return answer

@@ -17,7 +17,7 @@ from chalicelib.domain.ledger.owners import book_key, customer_key
 from chalicelib.support.clock import new_id, now_s
 from chalicelib.support.consistency import Inconsistent
 from chalicelib.support.ids import time_of
-from chalicelib.support.outcomes import Unavailable
+from chalicelib.support.outcomes import ReceiptExists, Unavailable
 from chalicelib.tables.accounts import Accounts
 from chalicelib.tables.books import Books
 from chalicelib.tables.dynamodb import Database, TransactionRefused, Write
@@ -25,7 +25,6 @@ from chalicelib.tables.expiries import Expiries, Expiry
 from chalicelib.tables.external_ids import ExternalIds
 from chalicelib.tables.inbox import Inbox
 from chalicelib.tables.orders import Orders
-from chalicelib.tables.requests import ReceiptExists
 
 ATTEMPTS_MAX = 5
 """How often a MARKET BUY's budget is worked out anew when the account changed under it."""

@@ -29,12 +29,11 @@ from chalicelib.domain.ledger.owners import customer_key, escrow_fees_key
 from chalicelib.domain.ledger.transactions import Transaction
 from chalicelib.support.clock import new_id
 from chalicelib.support.consistency import Inconsistent
-from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
+from chalicelib.support.outcomes import OutcomeUnknown, ReceiptExists, Unavailable
 from chalicelib.tables.accounts import Accounts, LedgerBroken
 from chalicelib.tables.dynamodb import Database, TransactionRefused, Write
 from chalicelib.tables.escrows import Escrows
 from chalicelib.tables.outbox import Outbox, OutboxRow
-from chalicelib.tables.requests import ReceiptExists
 from chalicelib.tables.transactions import Transactions
 
 ATTEMPTS_MAX = 8

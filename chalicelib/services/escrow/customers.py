@@ -24,12 +24,11 @@ from chalicelib.domain.ledger.transactions import Movement, Transaction
 from chalicelib.services.escrow.committing import ATTEMPTS_MAX, command_name, jitter
 from chalicelib.services.ledger.movements import Movements, ReferenceTaken, SupplyTooLarge
 from chalicelib.support.consistency import Inconsistent
-from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
+from chalicelib.support.outcomes import OutcomeUnknown, ReceiptExists, Unavailable
 from chalicelib.tables.dynamodb import Database, TransactionRefused, Write
 from chalicelib.tables.escrow_rows import CUSTOMER, WALLET
 from chalicelib.tables.escrow_settings import EscrowDesks
 from chalicelib.tables.escrows import Escrows
-from chalicelib.tables.requests import ReceiptExists
 
 CustomerReceipt = Callable[[Customer], Write]
 WalletReceipt = Callable[[Wallet, Transaction], Write]

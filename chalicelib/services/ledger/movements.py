@@ -20,9 +20,9 @@ from chalicelib.domain.ledger.owners import customer_key
 from chalicelib.domain.ledger.sandbox import token_address
 from chalicelib.domain.ledger.transactions import Movement, Transaction, TransactionType
 from chalicelib.support.clock import new_id
+from chalicelib.support.outcomes import ReceiptExists
 from chalicelib.tables.accounts import Accounts, LedgerBroken
 from chalicelib.tables.dynamodb import Database, Row, TransactionRefused, Write
-from chalicelib.tables.requests import ReceiptExists
 from chalicelib.tables.tokens import Tokens
 from chalicelib.tables.transactions import Lock, Transactions, name_lock, reference_lock, transaction_for
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from chalicelib.apis.book import orders, replay
+from chalicelib.apis.book import orders, routes
+from chalicelib.services import answers
 from chalicelib.services.books import waiting as outcomes
 from chalicelib.support.outcomes import Unavailable
 from chalicelib.tables.dynamodb import Database, Put, Row, TransactionRefused, Update
@@ -63,9 +64,9 @@ def test_an_answer_is_true_at_whichever_call_dynamodb_fails(
     The counter of requests is one of the calls: the request is served without it (T6).
     """
     clock = SteppedTime()
-    for module in (outcomes, replay):
+    for module in (outcomes, answers):
         monkeypatch.setattr(module, "time", clock)
-    for module in (orders, replay):
+    for module in (orders, routes):
         monkeypatch.setattr(module, "now_ms", clock.now_ms)
     for call in range(1, CALLS_MAX):
         prefix = f"fault-{request.node.callspec.id}-{call}"

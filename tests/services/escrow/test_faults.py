@@ -16,9 +16,10 @@ import pytest
 from chalicelib.domain.escrow.commands import Cancel, CreateCustomer, CreateOrder, Deposit, OpenPayin, PayOut, Reimburse
 from chalicelib.domain.escrow.faults import DeskBusy
 from chalicelib.domain.escrow.order import Order, PayinType
+from chalicelib.domain.tenancy.answers import Answer
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
 from chalicelib.tables.dynamodb import Row, Write
-from chalicelib.tables.requests import Answer, Requests
+from chalicelib.tables.requests import Requests
 from tests.faults import FAULTS, Died, FaultyClient
 from tests.memory import MemoryDynamoDB
 from tests.services.escrow.conftest import database_of

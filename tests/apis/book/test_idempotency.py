@@ -9,17 +9,19 @@ from itertools import count
 
 import pytest
 
-from chalicelib.apis.book import replay as replay_module
 from chalicelib.apis.book import schema
 from chalicelib.apis.book.routes import PLACE
 from chalicelib.apis.kit.preference import wait_preference
 from chalicelib.domain.books.orders import OrderUpdate
 from chalicelib.domain.books.vocabulary import OrderStatus
+from chalicelib.domain.tenancy.answers import Answer
+from chalicelib.services import answers
 from chalicelib.services.books.admission import Admission
+from chalicelib.support.clock import now_s
 from chalicelib.support.outcomes import Unavailable
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.orders import Orders
-from chalicelib.tables.requests import Answer
+from chalicelib.tables.requests import Requests
 from tests.apis.book.desk import Desk, code_of, open_desk
 from tests.world import INSTANCE, QUOTE, World
 
@@ -153,14 +155,15 @@ def test_an_answer_whose_request_died_waiting_is_finished_by_the_next(desk: Desk
     members = {"orderBookId": "ob_test"}
     digest = schema.body_hash(members)
     answer = Answer(digest, 201, '{"success":true}', None, pending_until_ms=1)
-    desk.desk._requests.record(SCOPE, "order-0001", answer)
-    assert desk.desk._requests.finish(SCOPE, "order-0001", "fallback", None).body == "fallback"
-    late = desk.desk._requests.finish(SCOPE, "order-0001", "too late", "wait=1")
+    requests = Requests(desk.world.database, now_s)
+    requests.record(SCOPE, "order-0001", answer)
+    assert requests.finish(SCOPE, "order-0001", "fallback", None).body == "fallback"
+    late = requests.finish(SCOPE, "order-0001", "too late", "wait=1")
     assert (late.body, late.preference) == ("fallback", None)
 
 
 def test_a_request_still_waiting_is_joined_for_a_bounded_time(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(replay_module, "JOIN_WAIT_S", 0.1)
+    monkeypatch.setattr(answers, "JOIN_WAIT_S", 0.1)
     desk.place(headers=KEY)
     (row,) = desk.world.database.scan("requests")
     desk.world.database.put_many("requests", [row | {"pending_until_ms": 9_999_999_999_999}])

@@ -1,0 +1,68 @@
+"""Idempotency-Key at the book desk (T12 to T14): every 4xx of an endpoint's own checks is kept.
+
+An endpoint checks the key's form (``key_of``), then its body, then acts inside ``answer_once``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from chalicelib.apis.book.envelope import STATUS_OF_CODE, Envelope, Fault
+from chalicelib.apis.book.schema import body_hash
+from chalicelib.apis.kit import idempotency
+from chalicelib.apis.kit.http import HttpRequest, HttpResponse
+from chalicelib.apis.kit.idempotency import KEY_RULE, REPLAYED, KeyRules
+from chalicelib.domain.tenancy.answers import Answer
+from chalicelib.services.answers import Answers, KeptAnswer, StillPending
+
+SERVER_FAULT = 500
+
+
+def key_of(request: HttpRequest) -> str | None:
+    """Return the key, None without one. Raises Fault for a malformed one."""
+    return idempotency.idempotency_key(
+        request, lambda: Fault("IDEMPOTENCY_KEY_REQUIRED", f"Idempotency-Key {KEY_RULE}")
+    )
+
+
+def answer_once(
+    answers: Answers,
+    request: HttpRequest,
+    instance: str,
+    key: str | None,
+    members: Mapping[str, Any],
+    envelope: Envelope,
+    act: Callable[[KeptAnswer | None], HttpResponse],
+) -> HttpResponse:
+    """Return what ``act`` answers, or what it answered when this key was used before; without a key, just act."""
+    if key is None:
+        return act(None)
+    kept = answers.of(f"{instance}/{request.method} {request.route}", key, body_hash(members))
+    try:
+        return idempotency.answer_once(kept, _rules(envelope), lambda: act(kept))
+    except StillPending:
+        envelope.has_waited()
+        raise
+
+
+def recorded(kept: KeptAnswer | None, response: HttpResponse, envelope: Envelope) -> HttpResponse:
+    """Keep the answer of a request that had nothing to do; return it, or the one that was kept first."""
+    return response if kept is None else idempotency.recorded(kept, _rules(envelope), response)
+
+
+def _rules(envelope: Envelope) -> KeyRules:
+    def shown(answer: Answer) -> HttpResponse:
+        applied = {"Preference-Applied": answer.preference} if answer.preference else {}
+        return envelope.response(answer.status, answer.body, REPLAYED | applied)
+
+    def refusal(error: Exception) -> HttpResponse | None:
+        if isinstance(error, Fault) and STATUS_OF_CODE[error.code] < SERVER_FAULT:
+            return envelope.failure(error)
+        return None
+
+    return KeyRules(
+        mismatch=lambda: Fault("IDEMPOTENCY_MISMATCH", "Idempotency-Key was used with another body"),
+        shown=shown,
+        refusal=refusal,
+    )

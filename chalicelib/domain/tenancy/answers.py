@@ -1,0 +1,16 @@
+"""An answer that is kept under an idempotency key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """body_hash: a digest that the same requests share (T12). pending_until_ms: None once the answer is final."""
+
+    body_hash: str
+    status: int
+    body: str
+    preference: str | None = None
+    pending_until_ms: int | None = None

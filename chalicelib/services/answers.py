@@ -1,0 +1,109 @@
+"""Answers kept under an idempotency key: the same request has one effect and one answer (T12 to T14).
+
+The key's answer is written in the transaction that does the work, so either both are there or neither::
+
+    key free   --receipt, in the transaction of the work-->  answered, or pending until a time
+    key free   --record, a refusal------------------------>  answered
+    pending    --finish----------------------------------->  answered
+    pending, its time over  --whoever looks--------------->  answered with what was written first
+    answered   --another receipt-------------------------->  ReceiptExists: nothing of that transaction is done
+
+A key is free again after a day.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from chalicelib.domain.tenancy.answers import Answer
+from chalicelib.support.outcomes import Unavailable
+from chalicelib.tables.dynamodb import Database, Write
+from chalicelib.tables.requests import AnswerExists, Requests
+
+JOIN_WAIT_S = 15
+POLL_S = 0.05
+FINISH_WITHIN_MS = 2000
+"""How long a request may take to finish its own answer, once it has it, before another one does."""
+
+Receipt = Write
+"""The write that keeps an answer, to be done with the work that it answers for; its maker does not look into it."""
+
+
+class OtherRequest(Exception):
+    """The key was used for a request with another digest."""
+
+
+class StillPending(Unavailable):
+    """The first request of the key was not answered within JOIN_WAIT_S; nothing was changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptAnswer:
+    """The answer of one key. scope: within which a key is one request. digest: what two same requests have in common.
+
+    clock: the time in ms.
+    """
+
+    requests: Requests
+    clock: Callable[[], int]
+    scope: str
+    key: str
+    digest: str
+
+    def earlier(self) -> Answer | None:
+        """Return the answer that an earlier request of this key got, None when the key is free.
+
+        Waits for one that is pending. Raises OtherRequest, StillPending, Unavailable or OutcomeUnknown.
+        """
+        deadline_s = time.monotonic() + JOIN_WAIT_S
+        while True:
+            answer = self.requests.answer(self.scope, self.key)
+            if answer is None:
+                return None
+            if answer.body_hash != self.digest:
+                raise OtherRequest(self.key)
+            if answer.pending_until_ms is not None and answer.pending_until_ms <= self.clock():
+                answer = self.finish(answer.body)
+            if answer.pending_until_ms is None:
+                return answer
+            if time.monotonic() > deadline_s:
+                raise StillPending("the first request of this key is still in progress")
+            time.sleep(POLL_S)
+
+    def joined(self) -> Answer:
+        """Return the answer of the request that was first with this key. Raises as ``earlier``."""
+        answer = self.earlier()
+        if answer is None:
+            raise Unavailable("the first request's answer is gone")
+        return answer
+
+    def receipt(self, status: int, body: str, pending_ms: int | None = None) -> Receipt:
+        """Return the write that keeps an answer. pending_ms: how long its request may take to finish it, else final."""
+        pending_until_ms = None if pending_ms is None else self.clock() + pending_ms
+        answer = Answer(self.digest, status, body, pending_until_ms=pending_until_ms)
+        return self.requests.recording(self.scope, self.key, answer)
+
+    def record(self, status: int, body: str) -> bool:
+        """Keep an answer by itself. False: the key has one already. Raises Unavailable or OutcomeUnknown."""
+        try:
+            self.requests.record(self.scope, self.key, Answer(self.digest, status, body))
+        except AnswerExists:
+            return False
+        return True
+
+    def finish(self, body: str, preference: str | None = None) -> Answer:
+        """Give the pending answer this body; return what is kept then. Raises Unavailable or OutcomeUnknown."""
+        return self.requests.finish(self.scope, self.key, body, preference)
+
+
+class Answers:
+    """clock: the time in ms."""
+
+    def __init__(self, database: Database, clock: Callable[[], int]) -> None:
+        self._requests = Requests(database, lambda: clock() // 1000)
+        self._clock = clock
+
+    def of(self, scope: str, key: str, digest: str) -> KeptAnswer:
+        return KeptAnswer(self._requests, self._clock, scope, key, digest)
