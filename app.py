@@ -68,7 +68,7 @@ def _trade_desk() -> TradeDesk:
         master_key=wiring.master_key,
         previous_master_key=wiring.previous_master_key,
         public_instance=wiring.public_instance(),
-        public_allowance=wiring.public_allowance(),
+        public_limit=wiring.public_limit(),
         orders_max=wiring.orders_max(),
     )
 

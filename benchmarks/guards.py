@@ -594,8 +594,8 @@ GUARDS = [
     Guard(
         "a request of the trade desk is signed with its token's secret",
         "chalicelib/apis/trade/gate.py",
-        "if is_signed_under(self._master_key()):",
-        "if is_signed_under(self._master_key()) or True:",
+        "if not self._is_signed(sent, request):",
+        "if False and not self._is_signed(sent, request):",
         "tests/apis/trade/test_gate.py",
     ),
     Guard(
@@ -854,8 +854,8 @@ GUARDS = [
     Guard(
         "a request of the taker desk is signed with its key's secret",
         "chalicelib/apis/taker/gate.py",
-        "if is_signed(",
-        "if True or is_signed(",
+        "if not is_signed(",
+        "if False and not is_signed(",
         "tests/apis/taker/test_gate.py::test_the_window_is_symmetric_and_its_ends_are_inside",
     ),
     Guard(

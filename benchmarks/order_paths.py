@@ -29,16 +29,18 @@ from chalicelib.domain.ledger.tokens import new_token
 from chalicelib.domain.ledger.transactions import Movement
 from chalicelib.domain.signed.order import SignedOrder
 from chalicelib.domain.signed.settings import DeskSettings, TakerKey, key_id_of
-from chalicelib.domain.tenancy.rate_limit import Allowance
+from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.services.books.admission import Admission
 from chalicelib.services.books.matcher import Matcher
 from chalicelib.services.books.stream import match_records
 from chalicelib.services.escrow.desk import EscrowDesk, Swept
 from chalicelib.services.ledger.movements import Movements
 from chalicelib.services.signed.desk import FillRequest, Signed, SignedOrderDesk
+from chalicelib.services.tenancy.rate_limiter import RateLimiter
 from chalicelib.support.clock import new_id, now_ms, now_s
 from chalicelib.tables import inbox
 from chalicelib.tables.books import Books
+from chalicelib.tables.desk_settings import TakerDesks
 from chalicelib.tables.dynamodb import Database, Row, batched, encode
 from chalicelib.tables.escrow_keys import EscrowKeys
 from chalicelib.tables.escrow_settings import EscrowDesks
@@ -261,13 +263,14 @@ def signed_path(database: Database, name: str, orders: int) -> Path:
         return lambda: list(map(command, signed))
 
     api_key = "k" * 64
-    allowance = Allowance(bucket=10**6, refill_per_1000_s=10**9, per_day=0)
+    allowance = RateLimit(bucket=10**6, refill_per_1000_s=10**9, per_day=0)
     TakerKeys(database).create(TakerKey(key_id_of(api_key), INSTANCE, taker, now_s(), allowance))
 
     def lock(one: Signed) -> object:
         return desk.lock(INSTANCE, settings, one.order_hash, taker, seconds=600, reference_id=None)
 
-    gate = TakerGate(counting.database, counting.database, lambda: b"", lambda: None)
+    counted, limiter = counting.database, RateLimiter(counting.database)
+    gate = TakerGate(TakerKeys(counted).accept, TakerDesks(counted).open_desk, limiter, lambda: b"", lambda: None)
     asked = HttpRequest("GET", None, {}, {}, {"x-api-key": api_key}, b"")
     steps = (
         counting.step("three requests let in", 1, lambda: gate.taker(asked, now_ms())).times(3),
@@ -331,9 +334,10 @@ def escrow_path(database: Database, name: str, orders: int) -> Path:
             desk.validate(place, order_id, auto_accept=True)
 
     key = prefix_of(World.SANDBOX, is_operators=False) + "0" * 40
-    allowance = Allowance(bucket=10**6, refill_per_1000_s=10**9, per_day=0)
+    allowance = RateLimit(bucket=10**6, refill_per_1000_s=10**9, per_day=0)
     EscrowKeys(database).create(EscrowKey(key_id_of_escrow(key), INSTANCE, World.SANDBOX, "shop", now_s(), allowance))
-    gate = EscrowGate(counting.database, counting.database, now_ms)
+    counted, limiter = counting.database, RateLimiter(counting.database)
+    gate = EscrowGate(EscrowKeys(counted).accept, EscrowDesks(counted).open_desk, limiter, now_ms)
     asked = HttpRequest("GET", None, {}, {}, {"authorization": f"Bearer {key}"}, b"")
 
     steps = (

@@ -32,7 +32,7 @@ from chalicelib.tables.parallel import SideBySide
 
 if TYPE_CHECKING:
     from chalicelib.domain.tenancy.master_keys import MasterKeys
-    from chalicelib.domain.tenancy.rate_limit import Allowance
+    from chalicelib.domain.tenancy.rate_limit import RateLimit
     from chalicelib.services.books.expiry import Expiring
     from chalicelib.services.books.matcher import Matcher
     from chalicelib.services.books.metrics import MatchWatch
@@ -180,23 +180,23 @@ def _parameter(name: str, timeout_s: int = PARAMETER_TIMEOUT_S, attempts_max: in
     return value
 
 
-def public_allowance() -> Allowance:
+def public_limit() -> RateLimit:
     """Return how often a client address may come to public routes (R46).
 
     ``TALLYBOOK_PUBLIC_REQUESTS_PER_MINUTE`` changes the rate, for a bucket of a sixth of it; 0: they are not counted.
     """
-    from chalicelib.domain.tenancy.rate_limit import Allowance
-    from chalicelib.services.tenancy.strangers import ALLOWANCES, Door
+    from chalicelib.domain.tenancy.rate_limit import RateLimit
+    from chalicelib.services.tenancy.rate_limiter import ANONYMOUS_LIMITS, AnonymousUse
 
     text = os.environ.get("TALLYBOOK_PUBLIC_REQUESTS_PER_MINUTE", "")
     if not text:
-        return ALLOWANCES[Door.MARKET_DATA]
+        return ANONYMOUS_LIMITS[AnonymousUse.MARKET_DATA]
     if not (text.isascii() and text.isdigit() and len(text) <= PER_MINUTE_DIGITS_MAX):
         raise ValueError("TALLYBOOK_PUBLIC_REQUESTS_PER_MINUTE must be a whole number")
     per_minute = int(text)
     if not per_minute:
-        return Allowance(bucket=0, per_day=0)
-    return Allowance(bucket=max(1, per_minute // 6), refill_per_1000_s=max(1, per_minute * 1000 // 60), per_day=0)
+        return RateLimit(bucket=0, per_day=0)
+    return RateLimit(bucket=max(1, per_minute // 6), refill_per_1000_s=max(1, per_minute * 1000 // 60), per_day=0)
 
 
 def public_instance() -> str | None:

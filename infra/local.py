@@ -246,9 +246,9 @@ def aws_defaults(look_for_credentials: bool) -> tuple[str | None, bool]:
 
 
 def refuse_unreadable_rate() -> None:
-    """Read the rate of strangers, which the API reads at its first request by one. Raises StartRefused."""
+    """Read the rate limit of anonymous callers, as the API does at its first request. Raises StartRefused."""
     try:
-        wiring.public_allowance()
+        wiring.public_limit()
     except ValueError as error:
         raise StartRefused(f"{error}.") from error
 

@@ -14,7 +14,7 @@ from chalicelib.domain.tenancy.api_tokens import (
     UnknownApiToken,
     token_id_of,
 )
-from chalicelib.domain.tenancy.rate_limit import Allowance
+from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.tables.dynamodb import ConditionFailed, Database, Put, Row, TransactionRefused, Update
 
 TABLE = "tenants"
@@ -95,6 +95,6 @@ def _token_of(row: Row) -> ApiToken:
         customer=row["customer"],
         permission=Permission(row["permission"]),
         made_s=row["made_s"],
-        allowance=Allowance(row["bucket"], row["refill_per_1000_s"], row["per_day"]),
+        allowance=RateLimit(row["bucket"], row["refill_per_1000_s"], row["per_day"]),
         status=TokenStatus(row["status"]),
     )

@@ -7,25 +7,16 @@ is changed here holds from the next request on.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 
-from chalicelib.domain.signed.settings import DeskSettings, Domain
+from chalicelib.domain.signed.settings import DeskSettings, Domain, OpenDesk
 from chalicelib.domain.tenancy.instances import InstanceStatus
-from chalicelib.domain.tenancy.rate_limit import Allowance
+from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.tables.dynamodb import Database, Put, Row, Write
 from chalicelib.tables.settings_rows import TABLE, change_settings
 
 CREDENTIAL = "taker-desk"
 _PLAIN = [field.name for field in fields(DeskSettings) if field.name not in ("domain", "allowance")]
-
-
-@dataclass(frozen=True, slots=True)
-class OpenDesk:
-    """An active instance's taker desk. services: what is switched on for the instance."""
-
-    instance: str
-    services: frozenset[str]
-    settings: DeskSettings
 
 
 class TakerDesks:
@@ -66,5 +57,5 @@ def _settings_of(row: Row | None) -> DeskSettings:
         return DeskSettings()
     plain = {name: row[name] for name in _PLAIN if name in row}
     if "allowance" in row:
-        plain["allowance"] = Allowance(**row["allowance"])
+        plain["allowance"] = RateLimit(**row["allowance"])
     return DeskSettings(**plain, domain=Domain(**row["domain"]))

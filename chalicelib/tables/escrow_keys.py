@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from chalicelib.domain.escrow.keys import EscrowKey, EscrowKeyExists, UnknownEscrowKey, is_well_formed, key_id_of
 from chalicelib.domain.escrow.order import World
-from chalicelib.domain.tenancy.rate_limit import Allowance
+from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.tables.dynamodb import ConditionFailed, Database, Delete, Put, Row, TransactionRefused, Update
 
 TABLE = "tenants"
@@ -101,7 +101,7 @@ def _escrow_key_of(row: Row) -> EscrowKey:
         world=World(row["world"]),
         merchant=row["merchant"],
         made_s=row["made_s"],
-        allowance=Allowance(row["bucket"], row["refill_per_1000_s"], row["per_day"]),
+        allowance=RateLimit(row["bucket"], row["refill_per_1000_s"], row["per_day"]),
         is_enabled=row["is_enabled"],
         is_read_only=row["is_read_only"],
     )

@@ -8,7 +8,7 @@ stands among the customers. All are read consistently, so what is changed here h
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 from chalicelib.domain.escrow.money import Currency
 from chalicelib.domain.escrow.order import Merchant, World
@@ -16,6 +16,7 @@ from chalicelib.domain.escrow.settings import (
     MERCHANTS_MAX,
     DeskSettings,
     MerchantExists,
+    OpenDesk,
     TooManyMerchants,
     UnknownMerchant,
 )
@@ -28,15 +29,6 @@ CREDENTIAL = "escrow-desk"
 _MERCHANT = "merchant/"
 _MERCHANTS = "merchants"
 """The row that counts how many merchants were ever made; whoever makes one brings it forward."""
-
-
-@dataclass(frozen=True, slots=True)
-class OpenDesk:
-    """An active instance's desk, as one merchant sees it; merchant: None for an operator."""
-
-    instance: str
-    settings: DeskSettings
-    merchant: Merchant | None
 
 
 class EscrowDesks:

@@ -1,4 +1,4 @@
-"""What requests leave behind for a while (table ``requests``): answers under an idempotency key, rate windows.
+"""Answers under an idempotency key, kept for a day (table ``requests``).
 
 An answer's life::
 
@@ -14,12 +14,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from chalicelib.domain.tenancy.answers import Answer
-from chalicelib.support.recent import SCOPES_MAX, Recent
 from chalicelib.tables.dynamodb import ConditionFailed, Database, Put, Row, Update, Write, as_refused
 
 TABLE = "requests"
 ANSWER_LIFE_S = 86_400
-RATE_WINDOW_S = 60
 
 
 class AnswerExists(Exception):
@@ -80,45 +78,6 @@ class Requests:
             if error.row is None:
                 raise
             return _answer_of(error.row)
-
-
-class Rates:
-    """Counts requests in windows of a minute, each starting at a full UTC minute (T6).
-
-    A window's count is one row, so it is right however many copies of the function count. It only goes up: a scope that
-    this process saw at its limit is over it until the window ends, and needs no more writes. So a flood costs the table
-    about as many writes as the limit lets through, and does not throttle its own counter. Of scopes that this process
-    has forgotten it writes again, which costs a write and no more (T55).
-    """
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._seen: Recent[str, tuple[int, int]] = Recent(SCOPES_MAX)
-        """By scope: the last window that was counted in, and its count then."""
-
-    def count(self, scope: str, limit: int, at_s: int) -> int:
-        """Count a request; return how many the window has had with it, or some number above the limit.
-
-        Raises Unavailable, or OutcomeUnknown: it may have been counted. Counted it is once an attempt that reaches the
-        table: twice where the client tries again after an answer that was lost (``wiring.counters`` does not).
-        """
-        window_s = window_start_s(at_s)
-        seen_in_s, seen = self._seen.get(scope) or (window_s, 0)
-        if seen_in_s == window_s and seen >= limit:
-            return seen + 1
-        update = Update(
-            TABLE,
-            {"scope": scope, "request": str(window_s)},
-            "ADD #requests :one SET #expires = :expires",
-            values={":one": 1, ":expires": window_s + 10 * RATE_WINDOW_S},
-        )
-        count = int(self._database.write(update)["requests"])
-        self._seen.set(scope, (window_s, count))
-        return count
-
-
-def window_start_s(at_s: int) -> int:
-    return at_s // RATE_WINDOW_S * RATE_WINDOW_S
 
 
 def _answer_of(row: Row) -> Answer:

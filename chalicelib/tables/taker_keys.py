@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from chalicelib.domain.signed.settings import TakerKey, TakerKeyExists, UnknownTakerKey, key_id_of
-from chalicelib.domain.tenancy.rate_limit import Allowance
+from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.tables.dynamodb import ConditionFailed, Database, Put, Row, TransactionRefused, Update
 
 TABLE = "tenants"
@@ -58,7 +58,7 @@ class TakerKeys:
         """Let a key in with signed requests only, or with any (K4). Raises UnknownTakerKey."""
         return self._change(key_id, {"requires_signature": is_required})
 
-    def limit(self, key_id: str, allowance: Allowance) -> TakerKey:
+    def limit(self, key_id: str, allowance: RateLimit) -> TakerKey:
         """Set how often a key may come. Raises UnknownTakerKey."""
         return self._change(key_id, _allowance_members(allowance))
 
@@ -95,7 +95,7 @@ def _changeable(key: TakerKey) -> dict[str, Any]:
     }
 
 
-def _allowance_members(allowance: Allowance) -> dict[str, Any]:
+def _allowance_members(allowance: RateLimit) -> dict[str, Any]:
     return {"bucket": allowance.bucket, "refill_per_1000_s": allowance.refill_per_1000_s, "per_day": allowance.per_day}
 
 
@@ -105,7 +105,7 @@ def _taker_key_of(row: Row) -> TakerKey:
         instance=row["owner_instance"],
         taker=row["taker"],
         made_s=row["made_s"],
-        allowance=Allowance(row["bucket"], row["refill_per_1000_s"], row["per_day"]),
+        allowance=RateLimit(row["bucket"], row["refill_per_1000_s"], row["per_day"]),
         expires_s=row["expires_s"],
         is_enabled=row["is_enabled"],
         requires_signature=row["requires_signature"],

@@ -11,7 +11,7 @@ import hmac
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict
 
-from chalicelib.domain.tenancy.instances import Credential, Instance, InstanceStatus, Key, KeyStatus, TenancyRefused
+from chalicelib.domain.tenancy.instances import AcceptedKey, Instance, InstanceStatus, Key, KeyStatus, TenancyRefused
 from chalicelib.support.clock import new_id
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
 from chalicelib.tables.dynamodb import ConditionFailed, Database, Put, Row, TransactionRefused, Update, Write
@@ -112,7 +112,7 @@ class Tenants:
                 raise
         raise unknown or Unavailable("others keep changing this instance")
 
-    def accept(self, ref: str, api_key: str) -> Credential | None:
+    def accept(self, ref: str, api_key: str) -> AcceptedKey | None:
         """Return what the key stands for, None where it is not accepted (T4). Compares in constant time (T3)."""
         row = self._database.get(TABLE, _key_of(instance_id(ref)))
         if row is None:
@@ -124,7 +124,7 @@ class Tenants:
                 found = key
         if found is None or instance.status is not InstanceStatus.ACTIVE:
             return None
-        return Credential(instance.instance, found.key_id, instance.services, found.rate_limit)
+        return AcceptedKey(instance.instance, found.key_id, instance.services, found.rate_limit)
 
     def _row(self, instance: str) -> Row:
         row = self._database.get(TABLE, _key_of(instance))

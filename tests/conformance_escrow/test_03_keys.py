@@ -10,7 +10,7 @@ import pytest
 
 from chalicelib.domain.escrow.keys import EscrowKey, key_id_of
 from chalicelib.domain.escrow.order import World
-from chalicelib.domain.tenancy.rate_limit import Allowance
+from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.tables.escrow_keys import EscrowKeys
 from chalicelib.tables.escrows import Escrows
 from tests.apis.escrow.desk import (
@@ -291,7 +291,7 @@ def test_a_merchants_own_customers_are_one_a_world(desk: Desk) -> None:
 
 def test_rates_are_a_keys_own(desk: Desk) -> None:
     key = "sk_stage_" + "L" * 24
-    allowance = Allowance(bucket=2, refill_per_1000_s=5000, per_day=0)
+    allowance = RateLimit(bucket=2, refill_per_1000_s=5000, per_day=0)
     EscrowKeys(desk.database).create(EscrowKey(key_id_of(key), INSTANCE, World.SANDBOX, SHOP, desk.now_s, allowance))
     assert [outcome(desk.as_key(key).get("/orders")) for _ in range(3)] == [200, 200, 429]
     assert outcome(desk.get("/orders")) == 200

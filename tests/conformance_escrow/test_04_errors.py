@@ -10,7 +10,7 @@ import pytest
 
 from chalicelib.domain.escrow.keys import KEY_ALLOWANCE, EscrowKey, key_id_of
 from chalicelib.domain.escrow.order import World
-from chalicelib.services.tenancy.strangers import ALLOWANCES, Door
+from chalicelib.services.tenancy.rate_limiter import ANONYMOUS_LIMITS, AnonymousUse
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.escrow_keys import EscrowKeys
 from tests.apis.escrow.desk import (
@@ -95,7 +95,7 @@ def test_429_an_address_without_a_valid_key_has_60_a_minute(desk: Desk) -> None:
     assert statuses == [401] * 60 + [429] * 2
     assert strangers[0].send("GET", "/2.0/orders", address="192.0.2.9").status == 401
     assert desk.get("/orders").status == 200
-    assert ALLOWANCES[Door.NO_KEY].refill_per_1000_s * 60 == 60 * 1000
+    assert ANONYMOUS_LIMITS[AnonymousUse.NO_KEY].refill_per_1000_s * 60 == 60 * 1000
 
 
 # --- precedence: each fault together with all that come after it

@@ -12,8 +12,9 @@ from typing import Any
 import jwt
 import pytest
 
+from chalicelib.apis.kit.auth import is_signed
 from chalicelib.apis.kit.http import HttpRequest
-from chalicelib.apis.taker.signature import is_signed, signature_of
+from chalicelib.apis.taker.signature import messages, signature_of
 from chalicelib.domain.signed.settings import jwt_secret_of, key_id_of
 from chalicelib.support.clock import now_ms
 from chalicelib.tables.taker_keys import TakerKeys
@@ -131,10 +132,11 @@ def test_signatures_of_the_vectors(method: str, path: str, content: bytes, signa
     assert signature_of(secret, method, path, timestamp, content) == signature
     query = {} if method == "POST" else _decoded(content.decode())
     request = HttpRequest(method, None, {}, query, {}, content if method == "POST" else b"", path)
-    assert is_signed(signature, secret, timestamp, request)
-    assert not is_signed(signature, secret + "x", timestamp, request)
-    assert not is_signed(signature, secret, "1737082824001", request)
-    assert not is_signed(signature, secret, timestamp, replace(request, path=path + "/"))
+    assert is_signed(signature, messages(timestamp, request), [secret])
+    assert is_signed(signature, messages(timestamp, request), ["of the newest master key", secret])
+    assert not is_signed(signature, messages(timestamp, request), [secret + "x"])
+    assert not is_signed(signature, messages("1737082824001", request), [secret])
+    assert not is_signed(signature, messages(timestamp, replace(request, path=path + "/")), [secret])
 
 
 def _decoded(query: str) -> dict[str, list[str]]:

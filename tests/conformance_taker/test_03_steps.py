@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.signed.settings import key_id_of
-from chalicelib.domain.tenancy.rate_limit import Allowance
+from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.tables.desk_settings import TakerDesks
 from chalicelib.tables.taker_keys import TakerKeys
 from tests.apis.taker.desk import (
@@ -97,7 +97,7 @@ def key_off(request: Request) -> None:
     TakerKeys(request.desk.database).switch(key_id_of(API_KEY), is_enabled=False)
 
 
-ONCE = Allowance(bucket=1, refill_per_1000_s=1, per_day=0)
+ONCE = RateLimit(bucket=1, refill_per_1000_s=1, per_day=0)
 
 
 def at_the_limit(request: Request) -> None:

@@ -12,7 +12,7 @@ import pytest
 from chalicelib.apis.kit.http import HttpResponse
 from chalicelib.apis.taker.routes import TakerDesk
 from chalicelib.domain.signed.settings import DeskSettings, key_id_of
-from chalicelib.domain.tenancy.rate_limit import Allowance
+from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.services.signed import desk as commands
 from chalicelib.tables.dynamodb import Database, TransactionRefused
 from chalicelib.tables.taker_keys import TakerKeys
@@ -75,7 +75,7 @@ def _switched_off(desk: Desk) -> HttpResponse:
 
 
 def _over_the_limit(desk: Desk) -> HttpResponse:
-    make_key(desk.database, "often", TAKER, allowance=Allowance(bucket=1, refill_per_1000_s=500, per_day=0))
+    make_key(desk.database, "often", TAKER, allowance=RateLimit(bucket=1, refill_per_1000_s=500, per_day=0))
     often = replace(desk, api_key="often")
     often.get(LIST)
     return often.get(LIST)

@@ -11,7 +11,7 @@ import pytest
 from chalicelib.domain.books.vocabulary import BookStatus
 from chalicelib.domain.tenancy.api_tokens import ApiTokenExists, Permission, TokenStatus, token_id_of
 from chalicelib.domain.tenancy.instances import TenancyRefused
-from chalicelib.domain.tenancy.rate_limit import Allowance
+from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.tables.api_tokens import ApiTokens
 from chalicelib.tables.dynamodb import Database
 from tests.apis.trade.desk import UNLIMITED, SignedDesk, data_of, make_token, open_trade_desk
@@ -98,7 +98,7 @@ class Request:
     """An order as it is sent, and the desk it is sent to; each fault is one change of it."""
 
     def __init__(self, database: Database) -> None:
-        allowance = Allowance(bucket=0, per_day=1)
+        allowance = RateLimit(bucket=0, per_day=1)
         desk = open_trade_desk(World(database), allowance=allowance)
         self.desk = open_market(database, desk=desk)
         self.path, self.headers, self.members = LIST, dict[str, Any](), order()

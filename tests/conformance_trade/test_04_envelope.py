@@ -13,7 +13,7 @@ from botocore.exceptions import EndpointConnectionError
 from chalicelib.apis.kit.http import HttpResponse
 from chalicelib.apis.trade.routes import TradeDesk
 from chalicelib.domain.books.vocabulary import BookStatus
-from chalicelib.domain.tenancy.rate_limit import Allowance
+from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.tables.dynamodb import Database
 from tests.apis.trade.desk import MASTER_KEY, SignedDesk, open_trade_desk
 from tests.case_tables import cases
@@ -185,7 +185,7 @@ def test_maintenance_has_changed_nothing(desk: SignedDesk) -> None:
 class Counted:
     """A desk whose token has the usual allowance, and its time."""
 
-    def __init__(self, database: Database, allowance: Allowance) -> None:
+    def __init__(self, database: Database, allowance: RateLimit) -> None:
         self.now_ms = DAY_START_MS
         self.desk = open_trade_desk(World(database), allowance=allowance, clock=lambda: self.now_ms)
 
@@ -199,7 +199,7 @@ EXCEEDED = (429, 42900, "Limit Exceeded")
 
 
 def test_r13_a_bucket_of_7_refills_at_3_5_a_second(memory_database: Database) -> None:
-    counted = Counted(memory_database, Allowance())
+    counted = Counted(memory_database, RateLimit())
     assert counted.send(8) == [PASSED] * 7 + [TOO_MANY]
     counted.now_ms += 285
     assert counted.send() == [TOO_MANY]
@@ -212,12 +212,12 @@ def test_r13_a_bucket_of_7_refills_at_3_5_a_second(memory_database: Database) ->
 
 
 def test_r13_an_allowance_is_302400_a_day_unless_the_operator_says_otherwise() -> None:
-    usual = Allowance()
+    usual = RateLimit()
     assert (usual.bucket, usual.refill_per_1000_s, usual.per_day) == (7, 3500, 302_400)
 
 
 def test_r13_a_day_is_one_of_utc(memory_database: Database) -> None:
-    counted = Counted(memory_database, Allowance(bucket=0, per_day=3))
+    counted = Counted(memory_database, RateLimit(bucket=0, per_day=3))
     counted.now_ms += 86_400_000 - 1
     assert counted.send(4) == [PASSED] * 3 + [EXCEEDED]
     counted.now_ms += 1
@@ -225,28 +225,28 @@ def test_r13_a_day_is_one_of_utc(memory_database: Database) -> None:
 
 
 OFF = cases(
-    ("both",    Allowance(bucket=0, per_day=0),  [PASSED] * 12),
-    ("the day", Allowance(bucket=7, per_day=0),  [PASSED] * 7 + [TOO_MANY] * 5),
-    ("the bucket", Allowance(bucket=0, per_day=9), [PASSED] * 9 + [EXCEEDED] * 3),
+    ("both",    RateLimit(bucket=0, per_day=0),  [PASSED] * 12),
+    ("the day", RateLimit(bucket=7, per_day=0),  [PASSED] * 7 + [TOO_MANY] * 5),
+    ("the bucket", RateLimit(bucket=0, per_day=9), [PASSED] * 9 + [EXCEEDED] * 3),
 )  # fmt: skip
 
 
 @pytest.mark.parametrize(("allowance", "answers"), OFF)
-def test_r13_0_turns_a_limit_off(memory_database: Database, allowance: Allowance, answers: list[object]) -> None:
+def test_r13_0_turns_a_limit_off(memory_database: Database, allowance: RateLimit, answers: list[object]) -> None:
     assert Counted(memory_database, allowance).send(12) == answers
 
 
 RETRIES = cases(
-    ("the bucket",              Allowance(),                                       7, 0,           "1"),
-    ("a bucket that is slow",   Allowance(bucket=1, refill_per_1000_s=100),        1, 0,           "10"),
-    ("the day",                 Allowance(bucket=0, per_day=1),                    1, 0,           "86400"),
-    ("the day's last ms",       Allowance(bucket=0, per_day=1),                    1, 86_399_999,  "1"),
+    ("the bucket",              RateLimit(),                                       7, 0,           "1"),
+    ("a bucket that is slow",   RateLimit(bucket=1, refill_per_1000_s=100),        1, 0,           "10"),
+    ("the day",                 RateLimit(bucket=0, per_day=1),                    1, 0,           "86400"),
+    ("the day's last ms",       RateLimit(bucket=0, per_day=1),                    1, 86_399_999,  "1"),
 )  # fmt: skip
 
 
 @pytest.mark.parametrize(("allowance", "before", "into_day_ms", "seconds"), RETRIES)
 def test_r13_a_refusal_has_the_full_envelope_and_says_when_to_come_again(
-    memory_database: Database, allowance: Allowance, before: int, into_day_ms: int, seconds: str
+    memory_database: Database, allowance: RateLimit, before: int, into_day_ms: int, seconds: str
 ) -> None:
     counted = Counted(memory_database, allowance)
     counted.now_ms += into_day_ms
@@ -275,7 +275,7 @@ UNCOUNTED: list[Any] = cases(
 def test_r13_only_requests_that_pass_steps_2_to_10_count(
     memory_database: Database, path: str, headers: dict[str, Any]
 ) -> None:
-    counted = Counted(memory_database, Allowance(bucket=0, per_day=1))
+    counted = Counted(memory_database, RateLimit(bucket=0, per_day=1))
     for _ in range(3):
         assert counted.desk.send("GET", path, headers=headers).status != 429
     assert counted.send(2) == [PASSED, EXCEEDED]
@@ -291,6 +291,6 @@ COUNTED: list[Any] = cases(
 
 @pytest.mark.parametrize(("path", "query"), COUNTED)
 def test_r13_later_faults_count(memory_database: Database, path: str, query: str) -> None:
-    counted = Counted(memory_database, Allowance(bucket=1))
+    counted = Counted(memory_database, RateLimit(bucket=1))
     assert counted.desk.get(path, query).status != 429
     assert counted.send() == [TOO_MANY]

@@ -34,7 +34,7 @@ from chalicelib.domain.books.vocabulary import BookStatus
 from chalicelib.domain.escrow.lifecycle import Status
 from chalicelib.domain.escrow.money import Currency
 from chalicelib.domain.ledger.owners import customer_key
-from chalicelib.domain.tenancy.rate_limit import Allowance
+from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.services.books.expiry import Expiring
 from chalicelib.services.books.lost import LostCommands
 from chalicelib.services.books.projection import Projector
@@ -234,7 +234,7 @@ def at_the_taker_desk(client: DynamoDBClient) -> None:
     """Send requests of every kind, and sweep, on tables of its own."""
     create_tables(client, "takers")
     desk = open_taker_desk(Database(client, "takers"))
-    make_taker_key(desk.database, "limited-key", TAKER, allowance=Allowance())
+    make_taker_key(desk.database, "limited-key", TAKER, allowance=RateLimit())
     connected = desk.send("POST", "/makers/connect", body=connect_body(desk))
     assert connected.status == 200
     replace(desk, api_key="limited-key").get("/takers/orders")
@@ -276,7 +276,7 @@ def losing_answers(operation: str, call: Call) -> Any:
 def at_the_escrow_desk(client: DynamoDBClient) -> None:
     """Send requests of every kind, and release what is due, on tables of its own."""
     create_tables(client, "escrow")
-    desk = EscrowWire(Database(client, "escrow"), Allowance(bucket=1000, refill_per_1000_s=10**6, per_day=0))
+    desk = EscrowWire(Database(client, "escrow"), RateLimit(bucket=1000, refill_per_1000_s=10**6, per_day=0))
     desk.customer("new@x.test", phone="600123123", prefix="+34")
     changed = {"email": "other@x.test", "prefix": "+34", "phone": "600123123"}
     desk.post("/customers", changed, headers={"idempotency-key": "customer-1"})

@@ -12,7 +12,7 @@ from chalicelib.domain.tenancy.api_tokens import (
     UnknownApiToken,
     token_id_of,
 )
-from chalicelib.domain.tenancy.rate_limit import Allowance
+from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.tables.api_tokens import ApiTokens
 from chalicelib.tables.dynamodb import Database
 from tests.world import INSTANCE, NOW_MS
@@ -21,7 +21,7 @@ OTHER_INSTANCE = "inst_other001"
 
 
 def token(text: str, instance: str = INSTANCE, made_s: int = NOW_MS // 1000) -> ApiToken:
-    return ApiToken(token_id_of(text), instance, "ann", Permission.READ, made_s, Allowance(3, 1500, 100))
+    return ApiToken(token_id_of(text), instance, "ann", Permission.READ, made_s, RateLimit(3, 1500, 100))
 
 
 def test_a_token_is_found_by_its_text_with_everything_that_was_said_of_it(store: Database) -> None:

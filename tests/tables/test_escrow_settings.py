@@ -20,7 +20,7 @@ from chalicelib.domain.escrow.settings import (
     UnknownMerchant,
 )
 from chalicelib.domain.tenancy.instances import Instance, InstanceStatus
-from chalicelib.domain.tenancy.rate_limit import Allowance
+from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.tables.dynamodb import Database, IsDone, Put, Write
 from chalicelib.tables.escrow_keys import EscrowKeys
 from chalicelib.tables.escrow_settings import EscrowDesks
@@ -38,7 +38,7 @@ def merchant(name: str, instance: str = INSTANCE) -> Merchant:
 
 
 def key(text: str = KEY, instance: str = INSTANCE, **more: Any) -> EscrowKey:
-    return replace(EscrowKey(key_id_of(text), instance, World.SANDBOX, "shop", NOW_S, Allowance(3, 1500, 7)), **more)
+    return replace(EscrowKey(key_id_of(text), instance, World.SANDBOX, "shop", NOW_S, RateLimit(3, 1500, 7)), **more)
 
 
 def test_a_desk_has_its_defaults_until_something_is_set(store: Database) -> None:

@@ -11,17 +11,18 @@ from chalicelib.domain.signed.instruments import Instrument, Stock, Terms
 from chalicelib.domain.signed.settings import (
     DeskSettings,
     Domain,
+    OpenDesk,
     TakerKey,
     TakerKeyExists,
     UnknownTakerKey,
     key_id_of,
 )
 from chalicelib.domain.tenancy.instances import InstanceStatus
-from chalicelib.domain.tenancy.rate_limit import Allowance
+from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.support.clock import new_id
 from chalicelib.support.outcomes import Unavailable
 from chalicelib.tables.connects import Connects, NonceSpent
-from chalicelib.tables.desk_settings import OpenDesk, TakerDesks
+from chalicelib.tables.desk_settings import TakerDesks
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.instruments import InstrumentExists, Instruments, TooManyDecimals, UnknownToken
 from chalicelib.tables.taker_keys import TakerKeys
@@ -34,7 +35,7 @@ NOW_S = 1_737_082_824
 
 
 def a_key(api_key: str = "key-1", made_s: int = NOW_S, instance: str = INSTANCE) -> TakerKey:
-    allowance = Allowance(bucket=40, refill_per_1000_s=20_000, per_day=0)
+    allowance = RateLimit(bucket=40, refill_per_1000_s=20_000, per_day=0)
     return TakerKey(key_id_of(api_key), instance, "0xAb" + "0" * 38, made_s, allowance)
 
 
@@ -59,7 +60,7 @@ def test_a_key_is_made_once(store: Database) -> None:
 def test_every_change_of_a_key_leaves_the_rest_as_it_was(store: Database) -> None:
     keys, key = TakerKeys(store), a_key()
     keys.create(key)
-    allowance = Allowance(bucket=0, refill_per_1000_s=1, per_day=0)
+    allowance = RateLimit(bucket=0, refill_per_1000_s=1, per_day=0)
     changed = replace(key, is_enabled=False)
     assert keys.switch(key.key_id, is_enabled=False) == changed
     changed = replace(changed, requires_signature=True)
@@ -94,7 +95,7 @@ def test_settings_have_defaults_and_are_changed_from_what_they_are(store: Databa
     desks = TakerDesks(store)
     assert desks.settings(INSTANCE) == DeskSettings()
     desks.change(INSTANCE, lambda found: replace(found, fee_bps=5, domain=Domain("Other", "2", 56, STOCK)))
-    allowance = Allowance(bucket=1, refill_per_1000_s=1, per_day=0)
+    allowance = RateLimit(bucket=1, refill_per_1000_s=1, per_day=0)
     changed = desks.change(INSTANCE, lambda found: replace(found, has_ledger_settlement=False, allowance=allowance))
     expected = DeskSettings(False, fee_bps=5, domain=Domain("Other", "2", 56, STOCK), allowance=allowance)
     assert changed == desks.settings(INSTANCE) == expected

@@ -21,7 +21,7 @@ import pytest
 from chalicelib.apis.taker.signature import signature_of
 from chalicelib.domain.ledger.owners import customer_key
 from chalicelib.domain.signed.settings import DeskSettings, TakerKey, key_id_of
-from chalicelib.domain.tenancy.rate_limit import Allowance
+from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.ops.verify.verifier import Verifier
 from chalicelib.tables.accounts import Accounts
 from chalicelib.tables.desk_settings import TakerDesks
@@ -126,7 +126,7 @@ def running(stack: RunningStack) -> Running:
     taker, other = (Caller(stack, {"X-API-Key": demo[name]}) for name in ("api_key", "other_api_key"))
     client = boto3.client("dynamodb", endpoint_url=stack.aws_endpoint_url)
     database = Database(client, stack.prefix)
-    as_often_as_it_likes = Allowance(bucket=0, per_day=0)
+    as_often_as_it_likes = RateLimit(bucket=0, per_day=0)
     TakerDesks(database).change(INSTANCE, lambda found: replace(found, allowance=as_often_as_it_likes))
     return Running(stack, maker, taker, other, database)
 
@@ -190,7 +190,7 @@ def test_of_twenty_takers_who_lock_one_order_at_once_one_has_it(
     takers = []
     for number in range(20):
         api_key, address = secrets.token_urlsafe(16), f"0x{number:040x}"
-        key = TakerKey(key_id_of(api_key), INSTANCE, address, int(time.time()), Allowance(bucket=0, per_day=0))
+        key = TakerKey(key_id_of(api_key), INSTANCE, address, int(time.time()), RateLimit(bucket=0, per_day=0))
         TakerKeys(running.database).create(key)
         takers.append(Caller(running.stack, {"X-API-Key": api_key}))
     order_hash = running.new_order()

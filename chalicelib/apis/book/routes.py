@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from chalicelib.apis.book.books import BookEndpoints
 from chalicelib.apis.book.envelope import STATUS_OF_CODE, Envelope, Fault
-from chalicelib.apis.book.gate import pass_gate
+from chalicelib.apis.book.gate import Gate
 from chalicelib.apis.book.ledger import MovementEndpoints, StatementEndpoints
 from chalicelib.apis.book.market import MarketEndpoints
 from chalicelib.apis.book.orders import OrderEndpoints
@@ -41,6 +41,7 @@ from chalicelib.services.books.statements import Statements
 from chalicelib.services.books.tape import Tape
 from chalicelib.services.books.waiting import CANCEL_WAIT_S, Outcomes
 from chalicelib.services.ledger.movements import Movements
+from chalicelib.services.tenancy.rate_limiter import RateLimiter
 from chalicelib.support.clock import now_ms, now_s
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
 from chalicelib.support.telemetry import logger, order_refused, tell
@@ -49,7 +50,6 @@ from chalicelib.tables.books import Books
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.fills import Fills
 from chalicelib.tables.orders import Orders
-from chalicelib.tables.requests import Rates
 from chalicelib.tables.tenants import Tenants
 from chalicelib.tables.tokens import Tokens
 
@@ -68,9 +68,8 @@ class BookDesk:
     def __init__(
         self, database: Database, counters: Database | None = None, cancel_wait_s: float = CANCEL_WAIT_S
     ) -> None:
-        self._tenants = Tenants(database, now_s)
+        self._gate = Gate(Tenants(database, now_s).accept, RateLimiter(counters or database))
         self._answers = Answers(database, now_ms)
-        self._rates = Rates(counters or database)
         endpoints = OrderEndpoints(
             Admission(database), Orders(database), Outcomes(database), self._answers, cancel_wait_s
         )
@@ -116,8 +115,7 @@ class BookDesk:
         envelope = Envelope(now_ms, request.request_id)
         try:
             endpoint = self._endpoint(request)
-            credential = pass_gate(request, self._tenants, self._rates, envelope)
-            return endpoint(request, credential.instance, envelope)
+            return endpoint(request, self._gate.pass_through(request, envelope), envelope)
         except Fault as fault:
             if (request.route, request.method) == (PLACE, "POST") and STATUS_OF_CODE[fault.code] < 500:
                 order_refused(DESK, fault.code)

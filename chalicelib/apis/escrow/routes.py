@@ -18,11 +18,13 @@ from chalicelib.apis.kit.idempotency import REPLAYED
 from chalicelib.apis.kit.mounts import ESCROW_ORDERS, ESCROW_VERSION
 from chalicelib.services.answers import Answers
 from chalicelib.services.escrow.desk import EscrowDesk
+from chalicelib.services.tenancy.rate_limiter import RateLimiter
 from chalicelib.support.ascii_case import ascii_lower
 from chalicelib.support.clock import now_ms
 from chalicelib.support.telemetry import logger, order_refused, tell
 from chalicelib.tables.accounts import Accounts
 from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.escrow_keys import EscrowKeys
 from chalicelib.tables.escrow_settings import EscrowDesks
 from chalicelib.tables.escrows import Escrows
 
@@ -47,7 +49,8 @@ class TruustDesk:
         def clock_s() -> int:
             return clock() // 1000
 
-        self._gate = Gate(database, counters or database, clock)
+        open_desk = EscrowDesks(database).open_desk
+        self._gate = Gate(EscrowKeys(database).accept, open_desk, RateLimiter(counters or database), clock)
         desk, escrows, accounts = EscrowDesk(database, clock_s), Escrows(database), Accounts(database)
         commanding = Commanding(Answers(database, clock))
         orders = OrderEndpoints(desk, escrows, commanding)

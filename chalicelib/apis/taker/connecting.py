@@ -17,9 +17,10 @@ from chalicelib.apis.taker.schema import ConnectBody, checked
 from chalicelib.domain.signed.connect import ConnectMessage, MalformedMessage, connect_message
 from chalicelib.domain.signed.eip712 import signer_of_message
 from chalicelib.domain.signed.order import customer_of
+from chalicelib.domain.signed.settings import OpenDesk
 from chalicelib.support.telemetry import tell
 from chalicelib.tables.connects import Connects, NonceSpent
-from chalicelib.tables.desk_settings import OpenDesk, TakerDesks
+from chalicelib.tables.desk_settings import TakerDesks
 
 OpenSession = Callable[[Caller, str], str]
 NOT_THERE = "There is no such instance, or the message does not name it: it has no line 'Instance: ...'"

@@ -10,23 +10,19 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from chalicelib.apis.kit.auth import bearer, is_signed
 from chalicelib.apis.kit.http import HttpRequest
 from chalicelib.apis.taker.envelope import Error, Fault
 from chalicelib.apis.taker.sessions import NotASession, Session, Sessions
-from chalicelib.apis.taker.signature import is_signed
-from chalicelib.domain.signed.settings import DeskSettings, TakerKey, secret_of
-from chalicelib.domain.tenancy.rate_limit import Allowance
-from chalicelib.services.tenancy.strangers import Door, Strangers
-from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
-from chalicelib.support.telemetry import request_uncounted, tell
-from chalicelib.tables.allowances import Allowances
-from chalicelib.tables.desk_settings import OpenDesk, TakerDesks
-from chalicelib.tables.dynamodb import Database
-from chalicelib.tables.taker_keys import TakerKeys
+from chalicelib.apis.taker.signature import messages
+from chalicelib.domain.signed.settings import DeskSettings, OpenDesk, TakerKey, secret_of
+from chalicelib.domain.tenancy.master_keys import in_turn
+from chalicelib.domain.tenancy.rate_limit import RateLimit
+from chalicelib.services.tenancy.rate_limiter import AnonymousUse, RateLimiter
+from chalicelib.support.telemetry import tell
 
 SERVICE = "trading"
 _TIMESTAMP = re.compile(r"[0-9]{1,15}")
-_BEARER = re.compile(r"bearer +(\S+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +45,7 @@ Endpoint = Callable[[HttpRequest, Caller], object]
 
 
 class Gate:
-    """counters: the same tables, for counting requests, which nobody waits for.
+    """accept: finds what an API key stands for. open_desk: reads an active instance's desk.
 
     master_key: of which each key's secret and each instance's JWT secret are derived; what it raises passes through.
     previous_master_key: one whose secrets are accepted too; asked for when the newest one's does not fit.
@@ -57,15 +53,15 @@ class Gate:
 
     def __init__(
         self,
-        database: Database,
-        counters: Database,
+        accept: Callable[[str], TakerKey | None],
+        open_desk: Callable[[str], OpenDesk | None],
+        limiter: RateLimiter,
         master_key: Callable[[], bytes],
         previous_master_key: Callable[[], bytes | None],
     ) -> None:
-        self._keys = TakerKeys(database)
-        self._desks = TakerDesks(database)
-        self._allowances = Allowances(counters)
-        self._strangers = Strangers(self._allowances)
+        self._accept = accept
+        self._open_desk = open_desk
+        self._limiter = limiter
         self._master_key = master_key
         self._previous_master_key = previous_master_key
         self._sessions = Sessions(master_key, previous_master_key)
@@ -76,8 +72,8 @@ class Gate:
         timestamp, signature = request.headers.get("x-api-timestamp", ""), request.headers.get("x-api-signature", "")
         if not api_key or bool(timestamp) != bool(signature):
             raise Fault(Error.KEY_MISSING)
-        key = self._keys.accept(api_key)
-        desk = self._desks.open_desk(key.instance) if key is not None else None
+        key = self._accept(api_key)
+        desk = self._open_desk(key.instance) if key is not None else None
         if key is None or desk is None:
             raise Fault(Error.KEY_UNKNOWN)
         tell(instance=key.instance)
@@ -90,19 +86,19 @@ class Gate:
         if not key.is_enabled:
             raise Fault(Error.FORBIDDEN, "API key is disabled")
         refuse_without_service(desk)
-        self._count_key(key, now_ms)
+        self._count(key.instance, key.key_id, key.allowance, now_ms)
         return Caller(key.instance, key.taker, desk.settings, now_ms)
 
     def maker(self, request: HttpRequest, now_ms: int) -> Caller:
         """Let a maker in. Raises Fault at the first fault."""
-        sent = _BEARER.fullmatch(request.headers.get("authorization", ""))
+        sent = bearer(request.headers)
         if sent is None:
             raise Fault(Error.UNAUTHORIZED)
         try:
-            session = self._sessions.look_at(sent[1], now_ms // 1000)
+            session = self._sessions.read(sent, now_ms // 1000)
         except NotASession as error:
             raise Fault(Error.UNAUTHORIZED) from error
-        desk = self._desks.open_desk(session.instance)
+        desk = self._open_desk(session.instance)
         if desk is None:
             raise Fault(Error.UNAUTHORIZED)
         tell(instance=session.instance)
@@ -112,7 +108,7 @@ class Gate:
 
     def anybody(self, request: HttpRequest, now_ms: int) -> Caller:
         """Let anybody in who does not come too often, whichever instance is asked for. Raises Fault."""
-        refusal = self._strangers.refusal(Door.CONNECT, request.client_address, now_ms)
+        refusal = self._limiter.anonymous_refusal(AnonymousUse.CONNECT, request.client_address, now_ms)
         if refusal:
             raise Fault(Error.TOO_MANY_REQUESTS, retry_after_s=refusal.retry_after_s)
         return Caller("", "", DeskSettings(), now_ms)
@@ -127,26 +123,14 @@ class Gate:
         """Refuse what is not signed with the key's secret about now."""
         if not _TIMESTAMP.fullmatch(timestamp) or abs(now_ms - int(timestamp)) > window_ms:
             raise Fault(Error.TIMESTAMP_INVALID)
-        if is_signed(signature, secret_of(self._master_key(), api_key), timestamp, request):
-            return
-        previous = self._previous_master_key()
-        if previous is None or not is_signed(signature, secret_of(previous, api_key), timestamp, request):
+        master_keys = in_turn(self._master_key, self._previous_master_key)
+        secrets = (secret_of(master_key, api_key) for master_key in master_keys)
+        if not is_signed(signature, messages(timestamp, request), secrets):
             raise Fault(Error.SIGNATURE_INVALID)
 
-    def _count_key(self, key: TakerKey, now_ms: int) -> None:
-        self._count(key.instance, key.key_id, key.allowance, now_ms)
-
-    def _count(self, instance: str, who: str, allowance: Allowance, now_ms: int) -> None:
-        """Count the request against an allowance. Raises Fault over it.
-
-        Fails open: when the counter's table is throttled or out of reach, the request is served, uncounted. What is
-        wrong with the deployment, such as a missing permission, is a fault like any other.
-        """
-        try:
-            refusal = self._allowances.use(f"{instance}/allowance/{who}", allowance, now_ms * 1000)
-        except (Unavailable, OutcomeUnknown) as error:
-            request_uncounted(instance, who, error)
-            return
+    def _count(self, instance: str, key_id: str, limit: RateLimit, now_ms: int) -> None:
+        """Raises Fault over the limit."""
+        refusal = self._limiter.refusal(limit, now_ms, instance=instance, key_id=key_id)
         if refusal:
             raise Fault(Error.TOO_MANY_REQUESTS, retry_after_s=refusal.retry_after_s)
 

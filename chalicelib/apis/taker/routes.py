@@ -18,6 +18,7 @@ from chalicelib.apis.taker.takers import TakerEndpoints
 from chalicelib.apis.taker.validate import ValidateEndpoint
 from chalicelib.domain.tenancy.master_keys import none_before
 from chalicelib.services.signed.desk import SignedOrderDesk
+from chalicelib.services.tenancy.rate_limiter import RateLimiter
 from chalicelib.support.clock import now_ms
 from chalicelib.support.telemetry import logger, order_refused, tell
 from chalicelib.tables.accounts import Accounts
@@ -26,6 +27,7 @@ from chalicelib.tables.desk_settings import TakerDesks
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.instruments import Instruments
 from chalicelib.tables.signed_orders import SignedOrders
+from chalicelib.tables.taker_keys import TakerKeys
 
 DESK = "taker"
 """Its name in log and metrics."""
@@ -87,7 +89,9 @@ class TakerDesk:
         clock: Callable[[], int] = now_ms,
     ) -> None:
         self._clock = clock
-        gate = Gate(database, counters or database, master_key, previous_master_key)
+        limiter = RateLimiter(counters or database)
+        open_desk = TakerDesks(database).open_desk
+        gate = Gate(TakerKeys(database).accept, open_desk, limiter, master_key, previous_master_key)
         self._enter = {Entrance.ANYBODY: gate.anybody, Entrance.MAKER: gate.maker, Entrance.TAKER: gate.taker}
         orders, instruments = SignedOrders(database), Instruments(database)
         desk = SignedOrderDesk(database, lambda: clock() // 1000)

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.domain.signed.settings import jwt_secret_of
 from chalicelib.domain.tenancy.instances import INSTANCE_ID
-from chalicelib.domain.tenancy.master_keys import none_before
+from chalicelib.domain.tenancy.master_keys import in_turn, none_before
 
 ALGORITHM = "HS256"
 _WALLET = re.compile(r"0x[0-9a-f]{40}")
@@ -31,7 +32,7 @@ class Session:
 
 
 class Sessions:
-    """master_key: of which each instance's secret is derived; asked for when a JWT is made or looked at.
+    """master_key: of which each instance's secret is derived; asked for when a JWT is made or read.
 
     previous_master_key: one whose JWTs are good too; asked for when the newest one's secret does not fit.
     """
@@ -49,7 +50,7 @@ class Sessions:
         claims = {"sub": session.wallet, "iss": session.instance, "iat": now_s, "exp": now_s + ttl_s}
         return jwt.encode(claims, jwt_secret_of(self._master_key(), session.instance), ALGORITHM)
 
-    def look_at(self, text: str, now_s: int) -> Session:
+    def read(self, text: str, now_s: int) -> Session:
         """Return whose JWT this is. Raises NotASession, whatever is wrong with it."""
         import jwt
 
@@ -63,22 +64,16 @@ class Sessions:
         return _session_of(claims, named, now_s)
 
     def _claims(self, text: str, instance: str) -> dict[str, Any]:
-        """Return what a JWT says that is signed with the instance's secret, its time not looked at."""
+        """Return the claims of a JWT that is signed with the instance's secret, its times unchecked."""
         import jwt
 
-        def claims_under(master_key: bytes) -> dict[str, Any]:
-            by_the_desks_clock: Any = {"verify_exp": False, "verify_iat": False, "verify_nbf": False}
+        by_the_desks_clock: Any = {"verify_exp": False, "verify_iat": False, "verify_nbf": False}
+        for master_key in in_turn(self._master_key, self._previous_master_key):
             secret = jwt_secret_of(master_key, instance)
-            claims: dict[str, Any] = jwt.decode(text, secret, algorithms=[ALGORITHM], options=by_the_desks_clock)
-            return claims
-
-        try:
-            return claims_under(self._master_key())
-        except jwt.InvalidSignatureError:
-            previous = self._previous_master_key()
-            if previous is None:
-                raise
-            return claims_under(previous)
+            with suppress(jwt.InvalidSignatureError):
+                claims: dict[str, Any] = jwt.decode(text, secret, algorithms=[ALGORITHM], options=by_the_desks_clock)
+                return claims
+        raise NotASession
 
 
 def _session_of(claims: dict[str, Any], instance: str, now_s: int) -> Session:

@@ -10,29 +10,25 @@ be read as more parameters.
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
 from collections.abc import Mapping
 from string import ascii_letters, digits
 
+from chalicelib.apis.kit import auth
 from chalicelib.apis.kit.http import HttpRequest
 
 
 def signature_of(secret: str, method: str, path: str, timestamp: str, content: bytes) -> str:
-    message = f"{method.upper()}|{path}|{timestamp}|".encode(errors="surrogatepass") + content
-    return base64.b64encode(hmac.new(secret.encode(), message, hashlib.sha256).digest()).decode()
+    return auth.signature_of(secret, _message(method, path, timestamp, content))
 
 
-def is_signed(signature: str, secret: str, timestamp: str, request: HttpRequest) -> bool:
-    """Tell whether the signature is this request's. Takes the same time wherever it differs."""
+def messages(timestamp: str, request: HttpRequest) -> list[bytes]:
+    """Return every text that the client may have signed for this request."""
     contents = query_forms(request.query) if request.method == "GET" else [request.body]
-    sent = signature.encode(errors="surrogatepass")
-    matches = [
-        hmac.compare_digest(sent, signature_of(secret, request.method, request.path, timestamp, content).encode())
-        for content in contents
-    ]
-    return any(matches)
+    return [_message(request.method, request.path, timestamp, content) for content in contents]
+
+
+def _message(method: str, path: str, timestamp: str, content: bytes) -> bytes:
+    return f"{method.upper()}|{path}|{timestamp}|".encode(errors="surrogatepass") + content
 
 
 def query_forms(query: Mapping[str, list[str]]) -> list[bytes]:

@@ -6,21 +6,18 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from chalicelib.apis.kit.auth import is_signed
 from chalicelib.apis.kit.http import HttpRequest
 from chalicelib.apis.kit.json_reading import TooDeep
 from chalicelib.apis.trade.envelope import Envelope, Error, Fault, invalid
-from chalicelib.apis.trade.signature import is_signed
+from chalicelib.apis.trade.signature import messages
 from chalicelib.domain.ledger.owners import customer_key
 from chalicelib.domain.tenancy.api_tokens import ApiToken, Permission, TokenStatus, secret_of
-from chalicelib.domain.tenancy.instances import InstanceStatus
-from chalicelib.support.clock import now_s
+from chalicelib.domain.tenancy.instances import Instance, InstanceStatus
+from chalicelib.domain.tenancy.master_keys import in_turn
+from chalicelib.services.tenancy.rate_limiter import AnonymousUse, RateLimiter
 from chalicelib.support.consistency import Inconsistent
-from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
-from chalicelib.support.telemetry import request_uncounted, tell
-from chalicelib.tables.allowances import Allowances
-from chalicelib.tables.api_tokens import ApiTokens
-from chalicelib.tables.dynamodb import Database
-from chalicelib.tables.tenants import Tenants
+from chalicelib.support.telemetry import tell
 
 SERVICE = "trading"
 TOLERANCE_HEADERS = ("timestamp-tolerance", "timstamp-tolerance")
@@ -61,31 +58,36 @@ class _Credentials:
 
 
 class Gate:
-    """master_key: of which each token's secret is derived; asked for when a signature is checked.
+    """accept: finds what an API token stands for. instance_of: reads an instance.
 
-    previous_master_key: one whose secrets are accepted too; asked for when the newest one's does not fit.
-
-    counters: the same tables, for counting requests, which nobody waits for.
+    master_key: of which each token's secret is derived; asked for when a signature is checked. previous_master_key:
+    one whose secrets are accepted too; asked for when the newest one's does not fit. public_instance: whose books the
+    public routes show (R3).
     """
 
     def __init__(
         self,
-        database: Database,
-        counters: Database,
+        accept: Callable[[str], ApiToken | None],
+        instance_of: Callable[[str], Instance],
+        limiter: RateLimiter,
         master_key: Callable[[], bytes],
         previous_master_key: Callable[[], bytes | None],
+        public_instance: str | None,
     ) -> None:
-        self._tokens = ApiTokens(database)
-        self._tenants = Tenants(database, now_s)
-        self._allowances = Allowances(counters)
+        self._accept = accept
+        self._instance_of = instance_of
+        self._limiter = limiter
         self._master_key = master_key
         self._previous_master_key = previous_master_key
+        self._public_instance = public_instance
 
-    def pass_through(self, request: HttpRequest, permission: Permission, envelope: Envelope) -> Caller:
-        """Do steps 2 to 12 of R10. Raises Fault at the first fault."""
+    def pass_through(self, request: HttpRequest, permission: Permission | None, envelope: Envelope) -> Caller:
+        """Do steps 2 to 12 of R10; of a public route, with permission None, R46. Raises Fault at the first fault."""
+        if permission is None:
+            return self._anybody(request, envelope.now_ms)
         sent = _credentials(request)
-        token = self._tokens.accept(sent.token)
-        instance = token and self._tenants.get(token.instance)
+        token = self._accept(sent.token)
+        instance = token and self._instance_of(token.instance)
         if token is not None:
             tell(instance=token.instance)
         if token is None or instance is None or instance.status is not InstanceStatus.ACTIVE:
@@ -94,40 +96,33 @@ class Gate:
             raise Fault(Error.TOKEN_BLOCKED)
         if abs(envelope.now_ms - int(sent.timestamp)) > sent.tolerance_ms:  # R5
             raise Fault(Error.OUTSIDE_WINDOW)
-        try:
-            if not self._is_signed(sent, request):
-                raise Fault(Error.SIGNATURE_INVALID)
-        except TooDeep as error:
-            raise invalid("body") from error
-        self._count(token, envelope.now_ms * 1000)
+        if not self._is_signed(sent, request):
+            raise Fault(Error.SIGNATURE_INVALID)
+        self._count(token, envelope.now_ms)
         if SERVICE not in instance.services or not token.permission.allows(permission):
             raise Fault(Error.FORBIDDEN)
         return Caller(token.instance, token.customer)
 
+    def _anybody(self, request: HttpRequest, now_ms: int) -> Caller:
+        if self._public_instance is None:
+            raise Fault(Error.NO_ROUTE)
+        refusal = self._limiter.anonymous_refusal(AnonymousUse.MARKET_DATA, request.client_address, now_ms)
+        if refusal:
+            raise Fault(Error.TOO_MANY_REQUESTS, retry_after_s=refusal.retry_after_s)
+        return Caller(self._public_instance, None)
+
     def _is_signed(self, sent: _Credentials, request: HttpRequest) -> bool:
-        """Tell whether the token's secret has signed the request, or its secret before the master key was rotated."""
-
-        def is_signed_under(master_key: bytes) -> bool:
-            secret, path = secret_of(master_key, sent.token), request.path.removesuffix("/")
-            return is_signed(sent.signature, secret, sent.timestamp, request.method, path, request.body)
-
-        if is_signed_under(self._master_key()):
-            return True
-        previous = self._previous_master_key()
-        return previous is not None and is_signed_under(previous)
-
-    def _count(self, token: ApiToken, now_us: int) -> None:
-        """Count the request against its token's allowance (R13). Raises Fault over it.
-
-        Fails open: when the counter's table is throttled or out of reach, the request is served, uncounted. What is
-        wrong with the deployment, such as a missing permission, is a fault like any other.
-        """
-        scope = f"{token.instance}/allowance/{token.token_id}"
+        """Tell whether the token's secret, or its secret before the master key was rotated, has signed the request."""
+        master_keys = in_turn(self._master_key, self._previous_master_key)
+        secrets = (secret_of(master_key, sent.token) for master_key in master_keys)
         try:
-            refusal = self._allowances.use(scope, token.allowance, now_us)
-        except (Unavailable, OutcomeUnknown) as error:
-            request_uncounted(token.instance, token.token_id, error)
-            return
+            return is_signed(sent.signature, messages(sent.timestamp, request), secrets)
+        except TooDeep as error:
+            raise invalid("body") from error
+
+    def _count(self, token: ApiToken, now_ms: int) -> None:
+        """Count the request against its token's rate limit (R13). Raises Fault over it."""
+        refusal = self._limiter.refusal(token.allowance, now_ms, instance=token.instance, key_id=token.token_id)
         if refusal:
             what = Error.LIMIT_EXCEEDED if refusal.is_of_day else Error.TOO_MANY_REQUESTS
             raise Fault(what, retry_after_s=refusal.retry_after_s)

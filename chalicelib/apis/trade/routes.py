@@ -13,14 +13,15 @@ from chalicelib.apis.trade.placing import placing_endpoints
 from chalicelib.apis.trade.reading import reading_endpoints
 from chalicelib.domain.tenancy.api_tokens import Permission
 from chalicelib.domain.tenancy.master_keys import none_before
-from chalicelib.domain.tenancy.rate_limit import Allowance
+from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.services.books.waiting import CANCEL_WAIT_S
-from chalicelib.services.tenancy.strangers import ALLOWANCES, Door, Strangers
-from chalicelib.support.clock import now_ms
+from chalicelib.services.tenancy.rate_limiter import ANONYMOUS_LIMITS, AnonymousUse, RateLimiter
+from chalicelib.support.clock import now_ms, now_s
 from chalicelib.support.outcomes import Unavailable
 from chalicelib.support.telemetry import logger, order_refused, tell
-from chalicelib.tables.allowances import Allowances
+from chalicelib.tables.api_tokens import ApiTokens
 from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.tenants import Tenants
 
 DESK = "trade"
 """Its name in log and metrics."""
@@ -70,7 +71,7 @@ class TradeDesk:
     counters: the same tables, for counting requests, which nobody waits for (default: database).
     master_key: of which the tokens' secrets are derived; what it raises is answered 500. previous_master_key: one whose
     secrets are accepted too. public_instance: whose books the public routes show (R3). clock: the time in ms.
-    cancel_wait_s: how long a cancel waits for its result. public_allowance: of each client address at the public routes
+    cancel_wait_s: how long a cancel waits for its result. public_limit: of each client address at the public routes
     (R46). orders_max: how many orders the books may have together that are kept in memory to show their whole depth.
     """
 
@@ -84,12 +85,12 @@ class TradeDesk:
         public_instance: str | None = None,
         clock: Callable[[], int] = now_ms,
         cancel_wait_s: float = CANCEL_WAIT_S,
-        public_allowance: Allowance = ALLOWANCES[Door.MARKET_DATA],
+        public_limit: RateLimit = ANONYMOUS_LIMITS[AnonymousUse.MARKET_DATA],
         orders_max: int | None = None,
     ) -> None:
-        self._strangers = Strangers(Allowances(counters or database), {Door.MARKET_DATA: public_allowance})
-        self._gate = Gate(database, counters or database, master_key, previous_master_key)
-        self._public_instance = public_instance
+        limiter = RateLimiter(counters or database, {AnonymousUse.MARKET_DATA: public_limit})
+        accept, instance_of = ApiTokens(database).accept, Tenants(database, now_s).get
+        self._gate = Gate(accept, instance_of, limiter, master_key, previous_master_key, public_instance)
         self._clock = clock
         self._endpoints: dict[str, Endpoint] = {
             "GET /public/server-time": _server_time,
@@ -105,7 +106,7 @@ class TradeDesk:
             route, path_parameters = _found(request.method, request.path)
             if len(request.body) > BODY_BYTES_MAX:
                 raise invalid("body")
-            caller = self._caller(request, ROUTES[route], envelope)
+            caller = self._gate.pass_through(request, ROUTES[route], envelope)
             return self._endpoints[route](replace(request, path_parameters=path_parameters), caller, envelope)
         except Fault as fault:
             if request.method == "POST" and _is_of_placing(request.path) and fault.error.status < 500:
@@ -117,16 +118,6 @@ class TradeDesk:
         except Exception:
             logger.exception("unexpected fault", method=request.method, path=request.path)
             return envelope.failure(Fault(Error.INTERNAL))
-
-    def _caller(self, request: HttpRequest, permission: Permission | None, envelope: Envelope) -> Caller:
-        if permission is not None:
-            return self._gate.pass_through(request, permission, envelope)
-        if self._public_instance is None:
-            raise Fault(Error.NO_ROUTE)
-        refusal = self._strangers.refusal(Door.MARKET_DATA, request.client_address, envelope.now_ms)
-        if refusal:
-            raise Fault(Error.TOO_MANY_REQUESTS, retry_after_s=refusal.retry_after_s)
-        return Caller(self._public_instance, None)
 
 
 def _is_of_placing(path: str) -> bool:

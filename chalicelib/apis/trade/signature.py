@@ -6,14 +6,13 @@ accepted, and both are always computed, so the time taken tells nothing.
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
 import json
 import math
 import re
 from decimal import Decimal
 
+from chalicelib.apis.kit import auth
+from chalicelib.apis.kit.http import HttpRequest
 from chalicelib.apis.kit.json_reading import TooDeep, UnreadableJson
 from chalicelib.apis.trade.decimals import Number, parse
 from chalicelib.support.consistency import Inconsistent
@@ -24,21 +23,20 @@ EXPONENT_FROM, EXPONENT_BELOW = 21, -6
 
 
 def signature_of(secret: str, timestamp: str, method: str, path: str, body: bytes) -> str:
-    message = f"{timestamp}{method.upper()}{path}".encode() + body
-    return base64.b64encode(hmac.new(secret.encode(), message, hashlib.sha256).digest()).decode()
+    return auth.signature_of(secret, _message(timestamp, method, path, body))
 
 
-def is_signed(signature: str, secret: str, timestamp: str, method: str, path: str, body: bytes) -> bool:
-    """Tell whether the signature is right for the body as sent, or for its compact form. A GET signs no body.
+def messages(timestamp: str, request: HttpRequest) -> list[bytes]:
+    """Return every text that the client may have signed: with the body as sent and in compact form; a GET signs none.
 
     Raises TooDeep (R44).
     """
-    raw = b"" if method.upper() == "GET" else body
-    forms = raw, compact_form(raw)
-    expected = [signature_of(secret, timestamp, method, path, form) for form in forms]
-    sent = signature.encode(errors="surrogatepass")
-    matches = [hmac.compare_digest(sent, each.encode()) for each in expected]
-    return any(matches)
+    path, body = request.path.removesuffix("/"), b"" if request.method.upper() == "GET" else request.body
+    return [_message(timestamp, request.method, path, form) for form in (body, compact_form(body))]
+
+
+def _message(timestamp: str, method: str, path: str, body: bytes) -> bytes:
+    return f"{timestamp}{method.upper()}{path}".encode() + body
 
 
 def compact_form(body: bytes) -> bytes:

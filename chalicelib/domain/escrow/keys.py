@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 from chalicelib.domain.escrow.order import World
 from chalicelib.domain.tenancy.instances import TenancyRefused
-from chalicelib.domain.tenancy.rate_limit import Allowance
+from chalicelib.domain.tenancy.rate_limit import RateLimit
 
-KEY_ALLOWANCE = Allowance(bucket=60, refill_per_1000_s=5000, per_day=0)
+KEY_ALLOWANCE = RateLimit(bucket=60, refill_per_1000_s=5000, per_day=0)
 """300 requests a minute, 60 of them at once."""
 _PREFIXES = {
     "sk_stage_": (World.SANDBOX, False),
@@ -44,7 +44,7 @@ class EscrowKey:
     world: World
     merchant: str | None
     made_s: int
-    allowance: Allowance = KEY_ALLOWANCE
+    allowance: RateLimit = KEY_ALLOWANCE
     is_enabled: bool = True
     is_read_only: bool = False
 

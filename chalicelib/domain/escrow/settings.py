@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from chalicelib.domain.escrow.money import Currency
-from chalicelib.domain.escrow.order import World
+from chalicelib.domain.escrow.order import Merchant, World
 from chalicelib.domain.ledger.sandbox import sandbox_asset
 from chalicelib.domain.tenancy.instances import TenancyRefused
 
@@ -79,3 +79,12 @@ class DeskSettings:
         if len(self.currencies) == CURRENCIES_MAX:
             raise TooManyCurrencies(instance)
         return replace(self, currencies=(*self.currencies, new))
+
+
+@dataclass(frozen=True, slots=True)
+class OpenDesk:
+    """An active instance's desk, as one merchant sees it; merchant: None for an operator."""
+
+    instance: str
+    settings: DeskSettings
+    merchant: Merchant | None

@@ -11,10 +11,10 @@ import hmac
 from dataclasses import dataclass
 
 from chalicelib.domain.tenancy.instances import TenancyRefused
-from chalicelib.domain.tenancy.rate_limit import Allowance
+from chalicelib.domain.tenancy.rate_limit import RateLimit
 
 FEE_BPS_MAX = 1000
-KEY_ALLOWANCE = Allowance(bucket=40, refill_per_1000_s=20_000, per_day=0)
+KEY_ALLOWANCE = RateLimit(bucket=40, refill_per_1000_s=20_000, per_day=0)
 """How often an API key, or a JWT wallet, may come unless it is set otherwise: twenty times a second, forty at once."""
 _KEY_PURPOSE = b"tallybook taker secret v1\n"
 _CONTRACT_PURPOSE = b"tallybook verifying contract v1\n"
@@ -53,7 +53,16 @@ class DeskSettings:
     jwt_ttl_seconds: int = 86_400
     fee_bps: int = 0
     domain: Domain = Domain()
-    allowance: Allowance = KEY_ALLOWANCE
+    allowance: RateLimit = KEY_ALLOWANCE
+
+
+@dataclass(frozen=True, slots=True)
+class OpenDesk:
+    """An active instance's taker desk. services: what is switched on for the instance."""
+
+    instance: str
+    services: frozenset[str]
+    settings: DeskSettings
 
 
 class UnknownTakerKey(TenancyRefused):
@@ -79,7 +88,7 @@ class TakerKey:
     instance: str
     taker: str
     made_s: int
-    allowance: Allowance
+    allowance: RateLimit
     expires_s: int | None = None
     is_enabled: bool = True
     requires_signature: bool = False

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from chalicelib.domain.tenancy.instances import TenancyRefused
-from chalicelib.domain.tenancy.rate_limit import Allowance
+from chalicelib.domain.tenancy.rate_limit import RateLimit
 
 MASTER_KEY_BYTES_MIN = 32
 _PURPOSE = b"tallybook trade secret v1\n"
@@ -56,7 +56,7 @@ class ApiToken:
     customer: str
     permission: Permission
     made_s: int
-    allowance: Allowance
+    allowance: RateLimit
     status: TokenStatus = TokenStatus.ACTIVE
 
 

@@ -157,7 +157,7 @@ class Instance:
 
 
 @dataclass(frozen=True, slots=True)
-class Credential:
+class AcceptedKey:
     """What an accepted key stands for. rate_limit: requests per minute, 0 for no limit."""
 
     instance: str

@@ -7,7 +7,7 @@ reaches processes that run already.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 KEYS_LIFE_S = 300
 """How long a process goes by what it has read: within this time a rotation, or its end, holds everywhere."""
@@ -18,6 +18,17 @@ RETRY_S = 5
 def none_before() -> bytes | None:
     """There is no master key but the newest one."""
     return None
+
+
+def in_turn(newest: Callable[[], bytes], previous: Callable[[], bytes | None]) -> Iterator[bytes]:
+    """Yield the master keys whose secrets are accepted: the newest, then the previous one, if any.
+
+    The previous one is asked for only by whom the newest does not satisfy.
+    """
+    yield newest()
+    before = previous()
+    if before is not None:
+        yield before
 
 
 class MasterKeys:

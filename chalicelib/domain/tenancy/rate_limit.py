@@ -12,13 +12,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+MINUTE_S = 60
 SECOND_US = 10**6
 DAY_US = 86_400 * SECOND_US
 _THOUSAND_SECONDS_US = 1000 * SECOND_US
 
 
 @dataclass(frozen=True, slots=True)
-class Allowance:
+class RateLimit:
     """bucket: requests that may come at once, 0 for no such limit. refill_per_1000_s: of requests, above 0.
 
     per_day: requests in a UTC day, 0 for no such limit.
@@ -64,7 +65,12 @@ def day_of(at_us: int) -> int:
     return at_us // DAY_US
 
 
-def refused(allowance: Allowance, used: Used, now_us: int) -> Refused | None:
+def minute_of(at_s: int) -> int:
+    """Return when the UTC minute of this moment began, both in seconds since the epoch."""
+    return at_s // MINUTE_S * MINUTE_S
+
+
+def refused(allowance: RateLimit, used: Used, now_us: int) -> Refused | None:
     """Return why a request that comes now is refused, None where it may come."""
     if allowance.per_day and used.day >= day_of(now_us) and used.requests >= allowance.per_day:
         return Refused(True, _whole_seconds((used.day + 1) * DAY_US - now_us))

@@ -14,14 +14,14 @@ from typing import Any
 
 from chalicelib import wiring
 from chalicelib.domain.tenancy.api_tokens import ApiToken, Permission, TokenStatus, secret_of, token_id_of
-from chalicelib.domain.tenancy.rate_limit import Allowance
+from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.ops.cli.arguments import Command, Printed, add_command, add_group, allowance, count, pattern, per_1000_s
 from chalicelib.ops.cli.tenants import tenants
 from chalicelib.support.clock import iso, now_s
 from chalicelib.tables.api_tokens import ApiTokens
 
 PERMISSIONS = {"read": Permission.READ, "buy-sell": Permission.BUY_SELL}
-_USUAL = Allowance()
+_USUAL = RateLimit()
 _CUSTOMER = pattern(r"[^\x00-\x1f\x7f]{1,100}", "must be 1 to 100 characters without control characters")
 _TOKEN_ID = pattern(r"[0-9a-f]{64}", "must be 64 hexadecimal digits, as api-token list shows them")
 

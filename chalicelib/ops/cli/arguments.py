@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
-from chalicelib.domain.tenancy.rate_limit import Allowance
+from chalicelib.domain.tenancy.rate_limit import RateLimit
 
 Printed = dict[str, Any]
 Command = Callable[[argparse.Namespace], Printed]
@@ -72,11 +72,11 @@ def per_1000_s(text: str) -> int:
     return int(Decimal(rate(text)) * 1000)
 
 
-def allowance(usual: Allowance, at_once: int, refill_per_1000_s: int, per_day: int = 0) -> Allowance:
+def allowance(usual: RateLimit, at_once: int, refill_per_1000_s: int, per_day: int = 0) -> RateLimit:
     """Return how often somebody may come; 0 at once, or 0 in a time, is no limit to either, for they are one."""
     if not at_once or not refill_per_1000_s:
-        return Allowance(0, refill_per_1000_s or usual.refill_per_1000_s, per_day)
-    return Allowance(at_once, refill_per_1000_s, per_day)
+        return RateLimit(0, refill_per_1000_s or usual.refill_per_1000_s, per_day)
+    return RateLimit(at_once, refill_per_1000_s, per_day)
 
 
 def asset(text: str) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 
 from chalicelib import wiring
 from chalicelib.domain.signed.settings import KEY_ALLOWANCE, TakerKey, key_id_of, secret_of
-from chalicelib.domain.tenancy.rate_limit import Allowance
+from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.ops.cli.arguments import Command, Printed, add_command, add_group, allowance, count, pattern, per_1000_s
 from chalicelib.ops.cli.tenants import tenants
 from chalicelib.support.clock import iso, now_s
@@ -109,7 +109,7 @@ def _require_signature(keys: TakerKeys, options: argparse.Namespace) -> TakerKey
     return keys.require_signature(options.key_id, is_required=options.rule == _NAMES[True])
 
 
-def _allowance(options: argparse.Namespace) -> Allowance:
+def _allowance(options: argparse.Namespace) -> RateLimit:
     return allowance(KEY_ALLOWANCE, options.burst, options.per_second)
 
 

@@ -12,7 +12,7 @@ from chalicelib.apis.book.routes import LIST, PLACE, BookDesk
 from chalicelib.domain.tenancy.instances import InstanceStatus
 from chalicelib.support.outcomes import Unavailable
 from chalicelib.tables.dynamodb import Database
-from chalicelib.tables.tenants import Tenants, digest_of
+from chalicelib.tables.tenants import digest_of
 from tests.apis.book.desk import API_KEY, ORDER, Desk, code_of, open_desk
 from tests.world import BASE, INSTANCE, NOW_MS, World
 
@@ -125,7 +125,7 @@ def test_a_key_check_that_fails_itself_is_no_fault_of_the_caller(desk: Desk, mon
     def down(*_: object) -> None:
         raise Unavailable("the table is away")
 
-    monkeypatch.setattr(Tenants, "accept", down)
+    monkeypatch.setattr(Database, "get", down)
     assert code_of(desk.list()) == (500, "AUTH_ERROR")
 
 

@@ -18,7 +18,7 @@ from chalicelib.apis.book.routes import LIST, PLACE, BookDesk
 from chalicelib.apis.kit.http import HttpResponse
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
 from chalicelib.tables.dynamodb import Database
-from chalicelib.tables.requests import Rates
+from chalicelib.tables.rate_limits import MinuteCounts
 from tests.apis.book.desk import API_KEY, Desk, code_of, open_desk
 from tests.faults import FaultyClient, WatchedClient, raising, refusal
 from tests.services.books.test_races import at_once
@@ -237,7 +237,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 
 def test_a_throttled_counter_is_tried_once(server: Server) -> None:
     with pytest.raises(Unavailable):
-        Rates(wiring.counters()).count("scope", LIMIT, WINDOW_START_S)
+        MinuteCounts(wiring.counters()).count("scope", LIMIT, WINDOW_START_S)
     assert server.calls == 1
 
 
@@ -245,6 +245,6 @@ def test_a_counter_that_does_not_answer_is_given_up_on_soon(server: Server) -> N
     server.answers = False
     started_s = time.monotonic()
     with pytest.raises(OutcomeUnknown):
-        Rates(wiring.counters()).count("scope", LIMIT, WINDOW_START_S)
+        MinuteCounts(wiring.counters()).count("scope", LIMIT, WINDOW_START_S)
     assert time.monotonic() - started_s < 4 * wiring.COUNT_TIMEOUT_S
     assert server.calls == 1

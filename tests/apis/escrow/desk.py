@@ -19,7 +19,7 @@ from chalicelib.domain.escrow.keys import EscrowKey, key_id_of
 from chalicelib.domain.escrow.order import Place, World
 from chalicelib.domain.escrow.settings import DeskSettings
 from chalicelib.domain.ledger.tokens import new_token
-from chalicelib.domain.tenancy.rate_limit import Allowance
+from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.services.escrow.desk import EscrowDesk
 from chalicelib.support.clock import new_id
 from chalicelib.tables.accounts import Accounts
@@ -39,7 +39,7 @@ READ_ONLY_KEY = "sk_stage_" + "R" * 24
 DISABLED_KEY = "sk_stage_" + "D" * 24
 OPERATOR_KEY = "op_stage_" + "A" * 24
 OPERATOR_PRODUCTION_KEY = "op_production_" + "A" * 24
-UNLIMITED = Allowance(bucket=0, per_day=0)
+UNLIMITED = RateLimit(bucket=0, per_day=0)
 BASE_URL = "https://pay.example.test"
 KEYS = (
     (KEY, World.SANDBOX, SHOP, {}),
@@ -56,7 +56,7 @@ CHANGED_BY_REQUESTS = ("accounts", "escrows", "outbox", "tenants")
 class Desk:
     """Sends requests of the shop, in the sandbox unless another key is given; ann buys and sam sells."""
 
-    def __init__(self, database: Database, allowance: Allowance = UNLIMITED) -> None:
+    def __init__(self, database: Database, allowance: RateLimit = UNLIMITED) -> None:
         self.now_s = NOW_S
         self.key: str | None = KEY
         self.set_up(database)

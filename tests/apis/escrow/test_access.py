@@ -13,7 +13,7 @@ from chalicelib.apis.kit.mounts import is_of_escrow_desk
 from chalicelib.domain.escrow.keys import KEY_ALLOWANCE, EscrowKey, key_id_of
 from chalicelib.domain.escrow.order import World
 from chalicelib.domain.tenancy.instances import Instance, InstanceStatus
-from chalicelib.domain.tenancy.rate_limit import Allowance
+from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.escrow_keys import EscrowKeys
 from chalicelib.tables.tenants import Tenants
@@ -251,7 +251,7 @@ def test_a_uuid_is_known_in_either_letter_case_and_nothing_else_is(desk: Desk) -
 # --- rates
 
 
-def limited(desk: Desk, allowance: Allowance) -> Desk:
+def limited(desk: Desk, allowance: RateLimit) -> Desk:
     """Return the desk for a key of the shop with this allowance."""
     key = "sk_stage_" + "L" * 24
     EscrowKeys(desk.database).create(EscrowKey(key_id_of(key), INSTANCE, World.SANDBOX, SHOP, desk.now_s, allowance))

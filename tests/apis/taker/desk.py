@@ -27,7 +27,7 @@ from chalicelib.domain.ledger.transactions import Movement
 from chalicelib.domain.signed.eip712 import order_hash_of, signable
 from chalicelib.domain.signed.order import SignedOrder, customer_of
 from chalicelib.domain.signed.settings import DeskSettings, TakerKey, key_id_of, secret_of
-from chalicelib.domain.tenancy.rate_limit import Allowance
+from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.services.ledger.movements import Movements
 from chalicelib.services.signed.desk import SignedOrderDesk
 from chalicelib.support.clock import new_id
@@ -53,7 +53,7 @@ ASSET = "0x09671802Cc9Bbf6402f2e7a07b220Aa7b43D8c91"
 QUOTE, AAPL, TSLA = ASSET.lower(), "0x" + "a1" * 20, "0x" + "b2" * 20
 UNIT = 10**18
 FUNDS = 10**6 * UNIT
-UNLIMITED = Allowance(bucket=0, per_day=0)
+UNLIMITED = RateLimit(bucket=0, per_day=0)
 API = "/api/v1"
 ORDER: dict[str, Any] = {
     "maker": MAKER,
@@ -293,7 +293,7 @@ def make_key(
     taker: str,
     *,
     instance: str = INSTANCE,
-    allowance: Allowance = UNLIMITED,
+    allowance: RateLimit = UNLIMITED,
     expires_s: int | None = None,
     requires_signature: bool = False,
 ) -> TakerKey:

@@ -14,7 +14,7 @@ from chalicelib.apis.kit.http import HttpResponse
 from chalicelib.apis.taker.routes import ROUTES, TakerDesk
 from chalicelib.domain.signed.settings import jwt_secret_of, key_id_of, secret_of
 from chalicelib.domain.tenancy.instances import InstanceStatus
-from chalicelib.domain.tenancy.rate_limit import Allowance
+from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.taker_keys import TakerKeys
 from chalicelib.tables.tenants import Tenants
@@ -37,7 +37,7 @@ from tests.faults import ENDPOINT, FaultyClient, raising, throttled
 PROBE = "/takers/orders"
 MISSING, UNKNOWN, EXPIRED = (401, 10010012), (401, 10010009), (401, 10010010)
 OUTSIDE, WRONG, DISABLED, UNAUTHORIZED = (401, 10010011), (401, 10010008), (403, 403), (401, 401)
-ONCE = Allowance(bucket=1, refill_per_1000_s=1, per_day=0)
+ONCE = RateLimit(bucket=1, refill_per_1000_s=1, per_day=0)
 
 
 def probe(desk: Desk, **headers: Any) -> tuple[int, int] | int:

@@ -10,7 +10,7 @@ from botocore.exceptions import EndpointConnectionError
 
 from chalicelib.apis.taker.routes import TakerDesk
 from chalicelib.domain.signed.settings import KEY_ALLOWANCE, key_id_of
-from chalicelib.domain.tenancy.rate_limit import Allowance
+from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.support.telemetry import Metric
 from chalicelib.tables.dynamodb import Database
 from tests.apis.taker.desk import INSTANCE, MASTER_KEY, OTHER_MAKER_KEY, TAKER, Desk, fault_of, make_key
@@ -18,7 +18,7 @@ from tests.faults import ENDPOINT, FaultyClient, raising, refusal
 from tests.watched import watched
 
 TOO_MANY = (429, 429)
-THREE_AT_ONCE = Allowance(bucket=3, refill_per_1000_s=1000, per_day=0)
+THREE_AT_ONCE = RateLimit(bucket=3, refill_per_1000_s=1000, per_day=0)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from chalicelib.apis.kit.http import HttpRequest
 from chalicelib.apis.taker.envelope import Error
 from chalicelib.apis.taker.routes import ALIASES, ROUTES, Entrance, is_of_taker_desk
 from chalicelib.support.outcomes import OutcomeUnknown
-from chalicelib.tables.taker_keys import TakerKeys
+from chalicelib.tables.dynamodb import Database
 from tests.apis.taker.desk import API, Desk, data_of, details_of, fault_of, faulty_fields
 
 NOT_FOUND = (404, 404)
@@ -158,7 +158,7 @@ def test_a_requests_id_comes_back_with_an_unexpected_fault(desk: Desk, monkeypat
     def broken(*_: object) -> None:
         raise OutcomeUnknown("the table of secrets is down")
 
-    monkeypatch.setattr(TakerKeys, "accept", broken)
+    monkeypatch.setattr(Database, "get", broken)
     answer = desk.send("GET", "/takers/orders", headers={"x-request-id": "r-1", "x-api-key": desk.api_key})
     assert answer.body == '{"code":500,"message":"Internal server error"}'
     assert answer.headers["X-REQUEST-ID"] == "r-1"

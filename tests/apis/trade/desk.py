@@ -12,7 +12,7 @@ from chalicelib.apis.kit.http import HttpRequest, HttpResponse
 from chalicelib.apis.trade.routes import TradeDesk
 from chalicelib.apis.trade.signature import signature_of
 from chalicelib.domain.tenancy.api_tokens import ApiToken, Permission, secret_of, token_id_of
-from chalicelib.domain.tenancy.rate_limit import Allowance
+from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.services.books.redrive import redrive
 from chalicelib.support.clock import now_ms
 from chalicelib.tables.api_tokens import ApiTokens
@@ -23,7 +23,7 @@ from tests.world import BASE, INSTANCE, NOW_MS, QUOTE, World
 MASTER_KEY = bytes(range(32))
 PAIR = "B_Q"
 """The pair of the world's book."""
-UNLIMITED = Allowance(bucket=0, per_day=0)
+UNLIMITED = RateLimit(bucket=0, per_day=0)
 ORDER = {"pair": PAIR, "side": "buy", "type": "limit", "amount": "10", "price": "5"}
 
 
@@ -111,7 +111,7 @@ def make_token(
     token: str,
     customer: str,
     permission: Permission = Permission.BUY_SELL,
-    allowance: Allowance = UNLIMITED,
+    allowance: RateLimit = UNLIMITED,
     instance: str = INSTANCE,
 ) -> ApiToken:
     made = ApiToken(token_id_of(token), instance, customer, permission, NOW_MS // 1000, allowance)
@@ -124,7 +124,7 @@ def open_trade_desk(
     permission: Permission = Permission.BUY_SELL,
     *,
     services: frozenset[str] = frozenset({"trading"}),
-    allowance: Allowance = UNLIMITED,
+    allowance: RateLimit = UNLIMITED,
     public_instance: str | None = INSTANCE,
     clock: Callable[[], int] = now_ms,
 ) -> SignedDesk:

@@ -14,7 +14,7 @@ from chalicelib.apis.trade.routes import TradeDesk
 from chalicelib.apis.trade.signature import signature_of
 from chalicelib.domain.tenancy.api_tokens import Permission, TokenStatus, secret_of, token_id_of
 from chalicelib.domain.tenancy.instances import InstanceStatus
-from chalicelib.domain.tenancy.rate_limit import Allowance
+from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.tables.api_tokens import ApiTokens
 from chalicelib.tables.dynamodb import Database
 from chalicelib.wiring import NoMasterKey
@@ -28,7 +28,7 @@ PROBE = "/trade/orders"
 """A PUT here passes the gate like any other request and then has one answer, whatever its body is."""
 PASSED = (400, 40090, "Unsupported operation.")
 FORBIDDEN = (403, 40300, "Forbidden access.")
-ONE_A_DAY = Allowance(bucket=0, per_day=1)
+ONE_A_DAY = RateLimit(bucket=0, per_day=1)
 
 
 def unauthorized(message: str) -> tuple[int, int, str]:

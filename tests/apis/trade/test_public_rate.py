@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
 from chalicelib.apis.trade.routes import ROUTES, TradeDesk
-from chalicelib.domain.tenancy.rate_limit import Allowance
+from chalicelib.domain.tenancy.rate_limit import RateLimit
 from tests.apis.trade.desk import MASTER_KEY, SignedDesk, fault_of
 from tests.apis.trade.lists import NOW_MS
 from tests.world import INSTANCE
@@ -15,7 +15,7 @@ PUBLIC = sorted(route for route, permission in ROUTES.items() if permission is N
 TOO_MANY = (429, 42900, "Too many requests")
 
 
-def public_desk(desk: SignedDesk, **more: Allowance) -> TradeDesk:
+def public_desk(desk: SignedDesk, **more: RateLimit) -> TradeDesk:
     def key() -> bytes:
         return MASTER_KEY
 
@@ -41,12 +41,12 @@ def test_all_public_routes_of_an_address_share_a_bucket(desk: SignedDesk) -> Non
 
 @pytest.mark.parametrize("route", PUBLIC)
 def test_each_public_route_is_counted(desk: SignedDesk, route: str) -> None:
-    public = public_desk(desk, public_allowance=Allowance(bucket=1, per_day=0))
+    public = public_desk(desk, public_limit=RateLimit(bucket=1, per_day=0))
     assert [ask(public, route, "192.0.2.1").status for _ in range(2)] == [200, 429]
 
 
 def test_a_rate_of_0_counts_nobody(desk: SignedDesk) -> None:
-    public = public_desk(desk, public_allowance=Allowance(bucket=0, per_day=0))
+    public = public_desk(desk, public_limit=RateLimit(bucket=0, per_day=0))
     before = list(desk.world.database.scan("requests"))
     assert {ask(public, PUBLIC[0], "192.0.2.1").status for _ in range(300)} == {200}
     assert list(desk.world.database.scan("requests")) == before

@@ -12,7 +12,7 @@ from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 
 from chalicelib.apis.trade.routes import TradeDesk
 from chalicelib.domain.tenancy.api_tokens import token_id_of
-from chalicelib.domain.tenancy.rate_limit import Allowance
+from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.support.telemetry import Metric
 from chalicelib.tables.dynamodb import Database
 from tests.apis.trade.desk import MASTER_KEY, SignedDesk, fault_of, make_token, open_trade_desk
@@ -21,7 +21,7 @@ from tests.watched import watched
 from tests.world import INSTANCE, World
 
 NOW_MS = 1_736_937_000_000
-THREE_AT_ONCE = Allowance(bucket=3, refill_per_1000_s=1000, per_day=5)
+THREE_AT_ONCE = RateLimit(bucket=3, refill_per_1000_s=1000, per_day=5)
 PASSED = 400, 40090, "Unsupported operation."
 TOO_MANY = 429, 42900, "Too many requests"
 EXCEEDED = 429, 42900, "Limit Exceeded"

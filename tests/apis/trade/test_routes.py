@@ -12,7 +12,6 @@ from chalicelib.apis.trade.routes import ROUTES, WORDS_AFTER_ORDERS, is_of_trade
 from chalicelib.apis.trade.signature import signature_of
 from chalicelib.domain.tenancy.api_tokens import Permission
 from chalicelib.support.outcomes import OutcomeUnknown
-from chalicelib.tables.api_tokens import ApiTokens
 from chalicelib.tables.dynamodb import Database
 from tests.apis.trade.desk import SignedDesk, fault_of, open_trade_desk, request_of
 from tests.world import World
@@ -148,7 +147,7 @@ def test_an_unexpected_fault_says_no_more_than_that(
     def broken(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(ApiTokens, "accept", broken)
+    monkeypatch.setattr(Database, "get", broken)
     response = desk.get("/trade/user/balances")
     assert fault_of(response) == (500, 50000, "Internal server error.")
     assert str(error) not in response.body

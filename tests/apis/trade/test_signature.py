@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chalicelib.apis.kit.auth import is_signed
+from chalicelib.apis.kit.http import HttpRequest
 from chalicelib.apis.kit.json_reading import TooDeep
-from chalicelib.apis.trade.signature import compact_form, ecmascript_number, is_signed, signature_of
+from chalicelib.apis.trade.signature import compact_form, ecmascript_number, messages, signature_of
 
 SECRET, TIMESTAMP = "test-secret", "1700000000000"
 UUID = "01563E3A-B5D3-D676-4C61-EFB99302BD5B"
@@ -42,7 +44,8 @@ def signature(number: int) -> str:
 
 
 def is_accepted(method: str, path: str, body: str, signature: str) -> bool:
-    return is_signed(signature, SECRET, TIMESTAMP, method, path, body.encode())
+    request = HttpRequest(method, None, {}, {}, {}, body.encode(), path)
+    return is_signed(signature, messages(TIMESTAMP, request), [SECRET])
 
 
 @pytest.mark.parametrize(("method", "path", "body", "expected"), VECTORS.values(), ids=VECTORS)

@@ -139,6 +139,6 @@ def test_a_signed_taker_and_a_maker_of_before_are_let_in_until_the_rotation_ends
 def test_new_sessions_are_of_the_newest_key_alone() -> None:
     session = Session("inst_test0001", "0x" + "a" * 40)
     text = Sessions(lambda: NEW_KEY, lambda: MASTER_KEY).open(session, NOW_S, 60)
-    assert Sessions(lambda: NEW_KEY, lambda: None).look_at(text, NOW_S) == session
+    assert Sessions(lambda: NEW_KEY, lambda: None).read(text, NOW_S) == session
     with pytest.raises(NotASession):
-        Sessions(lambda: MASTER_KEY, lambda: None).look_at(text, NOW_S)
+        Sessions(lambda: MASTER_KEY, lambda: None).read(text, NOW_S)

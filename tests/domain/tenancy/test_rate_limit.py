@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain.tenancy.rate_limit import DAY_US, SECOND_US, Allowance, Refused, Used, day_of, refused
+from chalicelib.domain.tenancy.rate_limit import DAY_US, SECOND_US, RateLimit, Refused, Used, day_of, refused
 
 NOW_US = 1_736_937_000 * SECOND_US
 TODAY = day_of(NOW_US)
@@ -20,15 +20,15 @@ def used(ahead_us: int = 0, requests: int = 0, day: int = TODAY) -> Used:
 
 
 def test_the_usual_allowance_is_seven_at_once_and_three_and_a_half_a_second() -> None:
-    usual = Allowance()
+    usual = RateLimit()
     assert (usual.bucket, usual.refill_per_1000_s, usual.per_day) == (7, 3500, 302_400)
     assert (usual.interval_us, usual.burst_us, usual.is_off) == (INTERVAL_US, 6 * INTERVAL_US, False)
 
 
 def test_both_limits_can_be_off() -> None:
-    assert Allowance(bucket=0, per_day=0).is_off
-    assert refused(Allowance(bucket=0), used(ahead_us=10**12), NOW_US) is None
-    assert refused(Allowance(per_day=0), used(requests=10**9), NOW_US) is None
+    assert RateLimit(bucket=0, per_day=0).is_off
+    assert refused(RateLimit(bucket=0), used(ahead_us=10**12), NOW_US) is None
+    assert refused(RateLimit(per_day=0), used(requests=10**9), NOW_US) is None
 
 
 @pytest.mark.parametrize(
@@ -45,15 +45,15 @@ def test_both_limits_can_be_off() -> None:
 def test_an_empty_bucket_says_after_how_many_whole_seconds_one_fits_again(
     ahead_us: int, expected: Refused | None
 ) -> None:
-    assert refused(Allowance(), used(ahead_us), NOW_US) == expected
+    assert refused(RateLimit(), used(ahead_us), NOW_US) == expected
 
 
 def test_a_day_that_is_used_up_lasts_until_midnight_and_is_named_before_the_bucket() -> None:
     to_midnight_s = (DAY_US - NOW_US % DAY_US) // SECOND_US
-    assert refused(Allowance(), used(requests=302_399), NOW_US) is None
-    assert refused(Allowance(), used(requests=302_400), NOW_US) == Refused(True, to_midnight_s)
-    assert refused(Allowance(), used(ahead_us=10**8, requests=302_400), NOW_US) == Refused(True, to_midnight_s)
-    assert refused(Allowance(), used(requests=302_400, day=TODAY - 1), NOW_US) is None
+    assert refused(RateLimit(), used(requests=302_399), NOW_US) is None
+    assert refused(RateLimit(), used(requests=302_400), NOW_US) == Refused(True, to_midnight_s)
+    assert refused(RateLimit(), used(ahead_us=10**8, requests=302_400), NOW_US) == Refused(True, to_midnight_s)
+    assert refused(RateLimit(), used(requests=302_400, day=TODAY - 1), NOW_US) is None
 
 
 @given(st.integers(1, 20), st.integers(1, 100_000), st.lists(st.integers(0, 3 * SECOND_US), max_size=60))
@@ -61,7 +61,7 @@ def test_it_lets_through_what_a_bucket_filled_drop_by_drop_lets_through(
     bucket: int, refill_per_1000_s: int, pauses_us: list[int]
 ) -> None:
     """Never more than the bucket; less only within the rounding of the interval, a microsecond a request."""
-    allowance = Allowance(bucket, refill_per_1000_s, 0)
+    allowance = RateLimit(bucket, refill_per_1000_s, 0)
     at_us, full_at_us = NOW_US, NOW_US - 1
     level, filled_us = Fraction(bucket), at_us
     for pause_us in pauses_us:

@@ -10,7 +10,7 @@ import pytest
 
 from chalicelib import wiring
 from chalicelib.domain.tenancy.api_tokens import Permission, TokenStatus, secret_of, token_id_of
-from chalicelib.domain.tenancy.rate_limit import Allowance
+from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.ops import cli
 from chalicelib.tables.api_tokens import ApiTokens
 from chalicelib.tables.dynamodb import Database
@@ -40,7 +40,7 @@ def test_a_new_token_is_printed_with_its_secret_and_the_usual_allowance(run: Run
     stored = ApiTokens(memory_database).accept(token)
     assert stored is not None
     assert (stored.instance, stored.customer, stored.permission) == ("inst_demo0001", "cust_12345", Permission.BUY_SELL)
-    assert (stored.allowance, stored.status) == (Allowance(), TokenStatus.ACTIVE)
+    assert (stored.allowance, stored.status) == (RateLimit(), TokenStatus.ACTIVE)
 
 
 def test_limits_are_chosen_or_switched_off(run: Run, memory_database: Database) -> None:
@@ -56,7 +56,7 @@ def test_limits_are_chosen_or_switched_off(run: Run, memory_database: Database) 
     token = run(f"{CREATE} read --bucket 20 --per-second 0.125 --per-day 1000")["token"]
     stored = ApiTokens(memory_database).accept(token)
     assert stored is not None
-    assert stored.allowance == Allowance(20, 125, 1000)
+    assert stored.allowance == RateLimit(20, 125, 1000)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from chalicelib.domain.escrow.keys import key_id_of
 from chalicelib.domain.escrow.money import Currency
 from chalicelib.domain.escrow.order import World
 from chalicelib.domain.escrow.settings import CURRENCIES_MAX, DeskSettings
-from chalicelib.domain.tenancy.rate_limit import Allowance
+from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.ops import cli
 from chalicelib.ops.cli.arguments import CommandFailed
 from chalicelib.tables.dynamodb import Database
@@ -164,7 +164,7 @@ def test_a_key_is_printed_once_and_its_prefix_says_its_world(
     assert stored is not None
     assert (stored.instance, stored.world, stored.merchant) == (INSTANCE, world, merchant)
     assert (stored.is_enabled, stored.is_read_only) == (True, False)
-    assert stored.allowance == Allowance(60, 5000, 0), "300 a minute, 60 at once"
+    assert stored.allowance == RateLimit(60, 5000, 0), "300 a minute, 60 at once"
     assert printed["key"] not in str(list(memory_database.scan("tenants")))
 
 

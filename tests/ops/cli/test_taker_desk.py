@@ -12,7 +12,7 @@ import pytest
 from chalicelib import wiring
 from chalicelib.domain.signed.instruments import Stock, Terms
 from chalicelib.domain.signed.settings import DeskSettings, TakerKey, key_id_of, secret_of
-from chalicelib.domain.tenancy.rate_limit import Allowance
+from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.ops import cli
 from chalicelib.tables.desk_settings import TakerDesks
 from chalicelib.tables.dynamodb import Database
@@ -63,7 +63,7 @@ def test_a_new_key_is_printed_with_its_secret_and_lets_its_taker_in(run: Run, de
     assert (printed["burst"], printed["per_second"], printed["expires_at"]) == (40, "20", None)
     key = stored(desk, api_key)
     assert (key.instance, key.taker, key.requires_signature) == (INSTANCE, TAKER, False)
-    assert key.allowance == Allowance(bucket=40, refill_per_1000_s=20_000, per_day=0)
+    assert key.allowance == RateLimit(bucket=40, refill_per_1000_s=20_000, per_day=0)
     assert desk.send("GET", "/takers/orders", headers={"x-api-key": api_key}).status == 200
 
 
@@ -72,7 +72,7 @@ def test_what_a_key_may_do_is_chosen_and_changed(run: Run, desk: Desk) -> None:
     printed = run(f"{CREATE} {options}")
     assert (printed["expires_at"], printed["signature"]) == ("2027-01-31T00:00:00.000Z", "required")
     key_id, api_key = printed["key_id"], printed["api_key"]
-    assert stored(desk, api_key).allowance == Allowance(5, 500, 0)
+    assert stored(desk, api_key).allowance == RateLimit(5, 500, 0)
     assert run(f"taker-key limit {key_id} --burst 0")["burst"] == 0
     assert stored(desk, api_key).allowance.is_off
     assert run(f"taker-key signature {key_id} optional")["signature"] == "optional"

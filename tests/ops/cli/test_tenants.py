@@ -11,7 +11,7 @@ import pytest
 
 from chalicelib import wiring
 from chalicelib.domain.signed.settings import DeskSettings, Domain
-from chalicelib.domain.tenancy.instances import Credential
+from chalicelib.domain.tenancy.instances import AcceptedKey
 from chalicelib.ops import cli
 from chalicelib.ops.cli import tenants as cli_tenants
 from chalicelib.support.clock import iso
@@ -41,7 +41,7 @@ def run(memory_database: Database, monkeypatch: pytest.MonkeyPatch, clock: list[
     return lambda line: cli.run(line.split())
 
 
-def accepted(database: Database, api_key: str, at_s: int = NOW_S) -> Credential | None:
+def accepted(database: Database, api_key: str, at_s: int = NOW_S) -> AcceptedKey | None:
     return Tenants(database, lambda: at_s).accept("demo0001", api_key)
 
 
@@ -105,7 +105,7 @@ def test_a_key_is_printed_once_and_accepted(run: Run, memory_database: Database)
     """T3, T6"""
     made = run(f"key create --instance {INSTANCE} --rate-limit 7")
     credential = accepted(memory_database, made["api_key"])
-    assert credential == Credential(INSTANCE, made["key_id"], frozenset({"trading"}), 7)
+    assert credential == AcceptedKey(INSTANCE, made["key_id"], frozenset({"trading"}), 7)
     assert run(f"key create --instance {INSTANCE}")["rate_limit"] == 200
     secret = made["api_key"].rpartition("_")[2]
     assert len(secret) == 64

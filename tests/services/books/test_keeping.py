@@ -14,14 +14,13 @@ from chalicelib.domain.books.book import OpenOrder
 from chalicelib.domain.books.snapshot import BookState
 from chalicelib.domain.books.vocabulary import BookRules, BookStatus, OrderType, PlaceOrder, TimeInForce
 from chalicelib.domain.ledger.amounts import Side
-from chalicelib.domain.tenancy.rate_limit import Allowance
+from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.services.books.depths import Depths
 from chalicelib.services.books.keeping import BOOK_WEIGHT, PROGRAM_BYTES, BooksKept, orders_kept, weight_of
 from chalicelib.services.books.matcher import Matcher
 from chalicelib.support.recent import SCOPES_MAX, Recent
-from chalicelib.tables.allowances import Allowances
 from chalicelib.tables.dynamodb import Database
-from chalicelib.tables.requests import Rates
+from chalicelib.tables.rate_limits import MinuteCounts, RateLimits
 from infra.settings import ROOT
 from tests.world import BASE, World
 
@@ -156,10 +155,10 @@ def test_recent_entries_are_remembered_and_old_ones_are_not() -> None:
 
 def test_counting_requests_remembers_so_many_callers(memory_database: Database) -> None:
     """T55: a stranger behind each of many addresses costs no memory; what is forgotten is counted all the same."""
-    rates, allowances = Rates(memory_database), Allowances(memory_database)
+    rates, allowances = MinuteCounts(memory_database), RateLimits(memory_database)
     rates._seen, allowances._seen = Recent(3), Recent(3)
     assert rates.count("address/0", 1, 60) == 1
-    allowance = Allowance(per_day=1)
+    allowance = RateLimit(per_day=1)
     assert allowances.use("token/0", allowance, 0) is None
     for number in range(1, 10):
         rates.count(f"address/{number}", 1, 60)
@@ -167,4 +166,4 @@ def test_counting_requests_remembers_so_many_callers(memory_database: Database) 
     assert (len(rates._seen), len(allowances._seen)) == (3, 3)
     assert rates.count("address/0", 1, 60) == 2
     assert allowances.use("token/0", allowance, 0) is not None
-    assert Rates(memory_database)._seen._entries_max == SCOPES_MAX
+    assert MinuteCounts(memory_database)._seen._entries_max == SCOPES_MAX

@@ -7,20 +7,20 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.tenancy.rate_limit import DAY_US, SECOND_US, Allowance, Refused
-from chalicelib.tables.allowances import Allowances
+from chalicelib.domain.tenancy.rate_limit import DAY_US, SECOND_US, RateLimit, Refused
 from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.rate_limits import RateLimits
 from tests.faults import WatchedClient
 from tests.services.books.test_races import at_once
 
 SCOPE = "inst_test0001/allowance/x"
 NOW_US = 1_736_937_000 * SECOND_US
 MIDNIGHT_US = (NOW_US // DAY_US + 1) * DAY_US
-ONE_A_SECOND = Allowance(bucket=3, refill_per_1000_s=1000, per_day=0)
+ONE_A_SECOND = RateLimit(bucket=3, refill_per_1000_s=1000, per_day=0)
 COPIES, REQUESTS_EACH = 4, 8
 
 
-def counting(database: Database) -> tuple[Allowances, list[str]]:
+def counting(database: Database) -> tuple[RateLimits, list[str]]:
     """Return allowances, and the operations that they have called so far."""
     calls: list[str] = []
 
@@ -29,10 +29,10 @@ def counting(database: Database) -> tuple[Allowances, list[str]]:
         return call()
 
     client: Any = WatchedClient(database._client, note)
-    return Allowances(Database(client, database._prefix)), calls
+    return RateLimits(Database(client, database._prefix)), calls
 
 
-def uses(allowances: Allowances, allowance: Allowance, at_us: int, times: int) -> list[Refused | None]:
+def uses(allowances: RateLimits, allowance: RateLimit, at_us: int, times: int) -> list[Refused | None]:
     return [allowances.use(SCOPE, allowance, at_us) for _ in range(times)]
 
 
@@ -42,7 +42,7 @@ def row_of(database: Database) -> dict[str, Any]:
 
 
 def test_a_bucket_lets_three_through_at_once_and_then_one_a_second(store: Database) -> None:
-    allowances = Allowances(store)
+    allowances = RateLimits(store)
     assert uses(allowances, ONE_A_SECOND, NOW_US, 4) == [None, None, None, Refused(False, 1)]
     assert uses(allowances, ONE_A_SECOND, NOW_US + SECOND_US - 1, 1) == [Refused(False, 1)]
     assert uses(allowances, ONE_A_SECOND, NOW_US + SECOND_US, 2) == [None, Refused(False, 1)]
@@ -50,8 +50,8 @@ def test_a_bucket_lets_three_through_at_once_and_then_one_a_second(store: Databa
 
 
 def test_a_day_has_so_many_requests_and_the_next_one_as_many_again(store: Database) -> None:
-    allowance = Allowance(bucket=0, per_day=2)
-    copies = [Allowances(store), Allowances(store)]
+    allowance = RateLimit(bucket=0, per_day=2)
+    copies = [RateLimits(store), RateLimits(store)]
     at_us = MIDNIGHT_US - 1
     assert [copy.use(SCOPE, allowance, at_us) for copy in copies] == [None, None]
     assert [copy.use(SCOPE, allowance, at_us) for copy in copies] == [Refused(True, 1), Refused(True, 1)]
@@ -61,8 +61,8 @@ def test_a_day_has_so_many_requests_and_the_next_one_as_many_again(store: Databa
 
 
 def test_a_clock_that_is_behind_at_midnight_counts_in_the_new_day(store: Database) -> None:
-    allowance = Allowance(bucket=0, per_day=2)
-    ahead, behind = Allowances(store), Allowances(store)
+    allowance = RateLimit(bucket=0, per_day=2)
+    ahead, behind = RateLimits(store), RateLimits(store)
     assert behind.use(SCOPE, allowance, MIDNIGHT_US - 2) is None
     assert ahead.use(SCOPE, allowance, MIDNIGHT_US) is None
     assert behind.use(SCOPE, allowance, MIDNIGHT_US - 1) is None
@@ -72,8 +72,8 @@ def test_a_clock_that_is_behind_at_midnight_counts_in_the_new_day(store: Databas
 
 
 def test_the_bucket_goes_on_over_midnight(store: Database) -> None:
-    allowance = Allowance(bucket=2, refill_per_1000_s=1000, per_day=10)
-    allowances = Allowances(store)
+    allowance = RateLimit(bucket=2, refill_per_1000_s=1000, per_day=10)
+    allowances = RateLimits(store)
     assert uses(allowances, allowance, MIDNIGHT_US - 1, 2) == [None, None]
     assert uses(allowances, allowance, MIDNIGHT_US, 1) == [Refused(False, 1)]
     assert uses(allowances, allowance, MIDNIGHT_US + SECOND_US, 1) == [None]
@@ -81,25 +81,25 @@ def test_the_bucket_goes_on_over_midnight(store: Database) -> None:
 
 
 def test_without_limits_nothing_is_written(store: Database) -> None:
-    assert Allowances(store).use(SCOPE, Allowance(bucket=0, per_day=0), NOW_US) is None
+    assert RateLimits(store).use(SCOPE, RateLimit(bucket=0, per_day=0), NOW_US) is None
     assert list(store.scan("requests")) == []
 
 
 def test_each_scope_has_an_allowance_of_its_own(store: Database) -> None:
-    allowances = Allowances(store)
+    allowances = RateLimits(store)
     uses(allowances, ONE_A_SECOND, NOW_US, 3)
     assert allowances.use(SCOPE + "y", ONE_A_SECOND, NOW_US) is None
 
 
 def test_a_busy_copy_writes_once_a_request_and_a_flood_nothing_at_all(store: Database) -> None:
     allowances, calls = counting(store)
-    answers = uses(allowances, Allowance(bucket=5, refill_per_1000_s=1000), NOW_US, 50)
+    answers = uses(allowances, RateLimit(bucket=5, refill_per_1000_s=1000), NOW_US, 50)
     assert answers == [None] * 5 + [Refused(False, 1)] * 45
     assert calls == ["update_item"] * 5
 
 
 def test_a_copy_that_finds_the_allowance_used_up_by_another_learns_it_with_one_write(store: Database) -> None:
-    uses(Allowances(store), ONE_A_SECOND, NOW_US, 3)
+    uses(RateLimits(store), ONE_A_SECOND, NOW_US, 3)
     allowances, calls = counting(store)
     assert uses(allowances, ONE_A_SECOND, NOW_US, 10) == [Refused(False, 1)] * 10
     assert calls == ["update_item"]
@@ -110,7 +110,7 @@ def test_a_copy_that_finds_the_allowance_used_up_by_another_learns_it_with_one_w
 
 
 def test_a_row_that_has_expired_is_as_good_as_none(store: Database) -> None:
-    allowances = Allowances(store)
+    allowances = RateLimits(store)
     uses(allowances, ONE_A_SECOND, NOW_US, 2)
     assert row_of(store)["expires"] > MIDNIGHT_US // SECOND_US, "not before its day is over"
     store.delete_many("requests", [{"scope": SCOPE, "request": "allowance"}])
@@ -119,24 +119,24 @@ def test_a_row_that_has_expired_is_as_good_as_none(store: Database) -> None:
 
 
 def test_limits_that_are_switched_on_and_off_hold_from_the_next_request_on(store: Database) -> None:
-    allowances = Allowances(store)
+    allowances = RateLimits(store)
     uses(allowances, ONE_A_SECOND, NOW_US, 3)
-    assert allowances.use(SCOPE, Allowance(bucket=0, per_day=9), NOW_US) is None
-    assert allowances.use(SCOPE, Allowance(bucket=0, per_day=4), NOW_US) == Refused(
+    assert allowances.use(SCOPE, RateLimit(bucket=0, per_day=9), NOW_US) is None
+    assert allowances.use(SCOPE, RateLimit(bucket=0, per_day=4), NOW_US) == Refused(
         True, (MIDNIGHT_US - NOW_US) // SECOND_US
     )
-    assert allowances.use(SCOPE, Allowance(bucket=9, refill_per_1000_s=1000, per_day=0), NOW_US) is None
+    assert allowances.use(SCOPE, RateLimit(bucket=9, refill_per_1000_s=1000, per_day=0), NOW_US) is None
     assert row_of(store)["requests"] == 5
 
 
 @pytest.mark.parametrize(
     "allowance",
-    [Allowance(bucket=16, refill_per_1000_s=1, per_day=0), Allowance(bucket=0, per_day=16), Allowance(16, 1, 16)],
+    [RateLimit(bucket=16, refill_per_1000_s=1, per_day=0), RateLimit(bucket=0, per_day=16), RateLimit(16, 1, 16)],
 )
 def test_copies_that_count_at_once_let_through_exactly_the_allowance(
-    embedded_database: Database, allowance: Allowance
+    embedded_database: Database, allowance: RateLimit
 ) -> None:
-    copies = [Allowances(embedded_database) for _ in range(COPIES)]
+    copies = [RateLimits(embedded_database) for _ in range(COPIES)]
     rounds = at_once([lambda copy=copy: uses(copy, allowance, NOW_US, REQUESTS_EACH) for copy in copies])  # type: ignore[misc]
     answers = Counter(answer is None for each in rounds for answer in each)  # type: ignore[attr-defined]
     assert answers == {True: 16, False: COPIES * REQUESTS_EACH - 16}

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from chalicelib.domain.tenancy.rate_limit import Allowance, Refused, Used, day_of, refused
+from chalicelib.domain.tenancy.rate_limit import MINUTE_S, RateLimit, Refused, Used, day_of, minute_of, refused
 from chalicelib.support.outcomes import Unavailable
 from chalicelib.support.recent import SCOPES_MAX, Recent
 from chalicelib.tables.dynamodb import ConditionFailed, Database, Row, Update
@@ -27,7 +27,7 @@ ATTEMPTS_MAX = 6
 """The row changes its state at most twice against a request (bucket in use, a new day); the rest is for its expiry."""
 
 
-class Allowances:
+class RateLimits:
     """now: in microseconds since the epoch, wherever it is asked for."""
 
     def __init__(self, database: Database) -> None:
@@ -35,7 +35,7 @@ class Allowances:
         self._seen: Recent[str, Used] = Recent(SCOPES_MAX)
         """By scope: how the row stood when it was seen last."""
 
-    def use(self, scope: str, allowance: Allowance, now_us: int) -> Refused | None:
+    def use(self, scope: str, allowance: RateLimit, now_us: int) -> Refused | None:
         """Count a request and return None; or count nothing and return why it may not come.
 
         Raises Unavailable, or OutcomeUnknown: it may have been counted. After an answer that was lost the row that a
@@ -63,7 +63,7 @@ class Allowances:
             self._seen.set(scope, Used(row["full_at_us"], row["day"], row["requests"]))
 
 
-def _using(scope: str, allowance: Allowance, used: Used | None, now_us: int) -> Update:
+def _using(scope: str, allowance: RateLimit, used: Used | None, now_us: int) -> Update:
     """Return the write that counts a request, on condition that the row is as it was seen.
 
     A day is never set back, however the clocks of two copies differ around midnight.
@@ -96,3 +96,37 @@ def _using(scope: str, allowance: Allowance, used: Used | None, now_us: int) -> 
         f"{bucket} AND {today}" if bucket else today,
         values,
     )
+
+
+class MinuteCounts:
+    """Counts requests in UTC minutes (T6): one row a scope and minute, right over any number of copies.
+
+    A count only goes up: a scope that this process saw at its limit stays over it until the minute ends, without more
+    writes. A flood so costs the table about as many writes as the limit lets through. A scope that this process has
+    forgotten costs one more write (T55).
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._seen: Recent[str, tuple[int, int]] = Recent(SCOPES_MAX)
+        """By scope: the last minute that was counted in, and its count then."""
+
+    def count(self, scope: str, limit: int, at_s: int) -> int:
+        """Count a request; return how many the minute has had with it, or some number above the limit.
+
+        Raises Unavailable, or OutcomeUnknown: it may have been counted. Every attempt that reaches the table counts:
+        two where the client tries again after a lost answer (``wiring.counters`` does not).
+        """
+        minute_s = minute_of(at_s)
+        seen_in_s, seen = self._seen.get(scope) or (minute_s, 0)
+        if seen_in_s == minute_s and seen >= limit:
+            return seen + 1
+        update = Update(
+            TABLE,
+            {"scope": scope, "request": str(minute_s)},
+            "ADD #requests :one SET #expires = :expires",
+            values={":one": 1, ":expires": minute_s + 10 * MINUTE_S},
+        )
+        count = int(self._database.write(update)["requests"])
+        self._seen.set(scope, (minute_s, count))
+        return count
