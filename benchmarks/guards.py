@@ -867,7 +867,7 @@ GUARDS = [
     ),
     Guard(
         "JSON that is nested too deeply is refused when it is read",
-        "chalicelib/apis/kit/json_reading.py",
+        "chalicelib/apis/kit/exact_json.py",
         "    if any(depth + isinstance(part, dict | list) > depth_max for depth, part in parts(value)):",
         "    if any(depth > 999_999 for depth, part in parts(value)):",
         "tests/apis/book/test_bounds.py",

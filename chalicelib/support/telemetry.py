@@ -13,7 +13,6 @@ the log (default INFO), ``POWERTOOLS_METRICS_DISABLED=true`` switches the metric
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 from collections.abc import Iterator, Mapping
@@ -26,6 +25,7 @@ from typing import Any, Protocol
 from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.logging.formatter import clear_context_keys, set_context_keys
 
+from chalicelib.support.canonical import compact
 from chalicelib.support.consistency import Inconsistent
 from chalicelib.support.redaction import masked, secrets_of, shortened
 
@@ -107,15 +107,11 @@ class _Invocation:
 _invocation: ContextVar[_Invocation | None] = ContextVar("invocation", default=None)
 
 
-def _json(line: dict[str, Any]) -> str:
-    return json.dumps(line, separators=(",", ":"), ensure_ascii=False)
-
-
 def _written(line: dict[str, Any]) -> str:
     """Return a log line as JSON, without the credentials of the request that is being served."""
     current = _invocation.get()
     request = None if current is None else current.request
-    return _json(masked(line, [] if request is None else secrets_of(request.headers, request.body)))
+    return compact(masked(line, [] if request is None else secrets_of(request.headers, request.body)))
 
 
 logger = Logger(service=SERVICE, json_serializer=_written, serialize_stacktrace=False, utc=True, use_rfc3339=True)
@@ -201,4 +197,4 @@ def _write_metrics() -> None:
                 for metric, values in pieces.items()
                 if values
             }
-            print(_json(dict(provider.serialize_metric_set(metrics, dict(dimensions), members))))
+            print(compact(dict(provider.serialize_metric_set(metrics, dict(dimensions), members))))

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from chalicelib.domain.escrow.json_text import json_object, json_text
 from chalicelib.domain.escrow.lifecycle import Status
 from chalicelib.domain.escrow.money import Currency, FeeTerms
 from chalicelib.domain.escrow.order import (
@@ -33,6 +32,7 @@ from chalicelib.domain.escrow.order import (
     World,
 )
 from chalicelib.support.ascii_case import ascii_lower
+from chalicelib.support.canonical import exact, exact_object
 from chalicelib.tables.dynamodb import Row, reads_row
 
 ORDER, PAYIN, PAYOUT, REFUND, CUSTOMER, WALLET = "order", "payin", "payout", "refund", "customer", "wallet"
@@ -175,8 +175,8 @@ def row_of_order(order: Order) -> Row:
         "seller": asdict(order.seller),
         "links": asdict(order.links),
         "fee_terms": asdict(order.fee_terms),
-        "metadata": json_text(order.metadata),
-        "template": json_text(order.template),
+        "metadata": exact(order.metadata),
+        "template": exact(order.template),
         "images": list(order.images),
         "payin_types": list(order.payin_types),
         "payin_fallback": list(order.payin_fallback),
@@ -202,8 +202,8 @@ def order_of(row: Row) -> Order:
         seller=Party(**row["seller"]),
         links=Links(**row["links"]),
         fee_terms=FeeTerms(**row["fee_terms"]),
-        metadata=json_object(row["metadata"]),
-        template=json_object(row["template"]),
+        metadata=exact_object(row["metadata"]),
+        template=exact_object(row["template"]),
         images=tuple(row["images"]),
         payin_types=tuple(row["payin_types"]),
         payin_fallback=tuple(row["payin_fallback"]),
@@ -259,7 +259,7 @@ def refund_of(row: Row) -> Refund:
 
 def row_of_customer(customer: Customer) -> Row:
     row = id_key(customer.place, CUSTOMER, customer.customer_id) | _plain(customer, _CUSTOMER_PLAIN)
-    return row | {"metadata": json_text(customer.metadata), "wallets": dict(customer.wallets)}
+    return row | {"metadata": exact(customer.metadata), "wallets": dict(customer.wallets)}
 
 
 @reads_row
@@ -267,7 +267,7 @@ def customer_of(row: Row) -> Customer:
     return Customer(
         place=place_of(row["owner"]),
         customer_id=number_in(row["entry"]),
-        metadata=json_object(row["metadata"]),
+        metadata=exact_object(row["metadata"]),
         wallets=row["wallets"],
         **_taken(row, _CUSTOMER_PLAIN),
     )

@@ -10,7 +10,8 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from chalicelib.domain.books.journal import JournalEntry, canonical
+from chalicelib.domain.books.journal import JournalEntry
+from chalicelib.support.canonical import canonical
 from chalicelib.support.ids import TIME_MS_MAX
 from chalicelib.tables.dynamodb import ConditionFailed, Database, Put, Row, TransactionRefused
 
@@ -91,7 +92,7 @@ class Journal:
 
 
 def _row_of(entry: JournalEntry) -> Row:
-    events = canonical(list(entry.events))
+    events = canonical(list(entry.events)).encode()
     stored: Row = {"events": events} if len(events) <= PLAIN_BYTES_MAX else {"events_zlib": zlib.compress(events)}
     if entry.redriven:
         stored["redriven"] = list(entry.redriven)

@@ -11,7 +11,6 @@ and a digest of what that one was asked for. Locks stay for ever.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from ulid import ULID
 
 from chalicelib.domain.ledger.owners import customer_key, transactions_key
 from chalicelib.domain.ledger.transactions import Movement, Transaction, TransactionType
+from chalicelib.support.canonical import canonical, digest
 from chalicelib.support.ids import TIME_MS_MAX, greatest_id, least_id
 from chalicelib.tables.dynamodb import Database, Put, Row, Write, reads_row, whole
 
@@ -67,24 +67,19 @@ def reference_lock(movement: Movement) -> Lock | None:
     if not movement.reference:
         return None
     name = [movement.kind.value, movement.source, movement.target, movement.asset, movement.reference]
-    return Lock(movement.instance, _digest(["reference", *name]), facts_of(movement))
+    return Lock(movement.instance, digest(canonical(["reference", *name])), facts_of(movement))
 
 
 def name_lock(movement: Movement, name: str) -> Lock:
     """Return the lock of a name that the operator gave to a movement; in an instance it names one."""
-    return Lock(movement.instance, _digest(["name", name]), facts_of(movement))
+    return Lock(movement.instance, digest(canonical(["name", name])), facts_of(movement))
 
 
 def facts_of(movement: Movement) -> str:
     """Return a digest of all that was asked for; the order of members in the metadata does not count."""
     metadata = None if movement.metadata is None else json.loads(movement.metadata)
     parties = [movement.asset, movement.source, movement.target]
-    return _digest([*parties, str(movement.amount), movement.reference, metadata])
-
-
-def _digest(value: object) -> str:
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return digest(canonical([*parties, str(movement.amount), movement.reference, metadata]))
 
 
 def transaction_for(movement: Movement, transaction_id: str) -> Transaction:

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from chalicelib.apis.kit.page_bytes import answer_bytes
-from chalicelib.apis.taker.envelope import json_text
 from chalicelib.apis.taker.lists import FILL_BYTES_MAX, ORDER_BYTES_MAX
 from chalicelib.apis.taker.objects import makers_fill_object, single_order
 from chalicelib.domain.signed.lifecycle import Status
 from chalicelib.domain.signed.order import fill_id_of, order_id_of
 from chalicelib.ops.verify.verifier import Verifier
 from chalicelib.services.books.findings import Disproved
+from chalicelib.support.canonical import compact
 from chalicelib.tables.signed_orders import Fill, SignedOrders, StoredOrder
 from chalicelib.tables.signed_rows import fill_rows, row_of
 from tests.apis.taker.desk import ASSET, MAKER, NOW_S, OTHER_MAKER, OTHER_MAKER_KEY, TAKER, Desk, data_of, faulty_fields
@@ -442,14 +442,14 @@ def test_k43_bounds_of_an_orders_and_a_fills_bytes_hold(desk: Desk) -> None:
     stored = SignedOrders(desk.database).get(desk.instance, order_id_of(order_hash))
     assert stored is not None
     fill = _longest_fill(stored, "r" * 64, 253_402_300_799)
-    assert answer_bytes(json_text(makers_fill_object(fill))) < FILL_BYTES_MAX
+    assert answer_bytes(compact(makers_fill_object(fill))) < FILL_BYTES_MAX
     longest = replace(
         stored,
         order=replace(stored.order, ticker="A" * 16, exchange=65_535, price=10**27, quantity=10**27, incentive=10**27,
                       deadline=253_402_300_799, nonce=2**63 - 1),
         state=replace(stored.state, status=Status.PARTIALLY_FILLED, notes="\U0001f600" * 256, filled=10**27),
     )  # fmt: skip
-    assert answer_bytes(json_text(single_order(longest) | {"fills": [], "fills_total": 10**9})) < ORDER_BYTES_MAX
+    assert answer_bytes(compact(single_order(longest) | {"fills": [], "fills_total": 10**9})) < ORDER_BYTES_MAX
 
 
 @pytest.mark.parametrize("counted", [True, False])

@@ -16,7 +16,7 @@ PURE = {
     "eth_utils", "functools", "hashlib", "heapq", "hmac", "itertools", "json", "re", "sys", "typing", "ulid", "uuid",
     "zlib",
 }  # fmt: skip
-PURE_SUPPORT = {"chalicelib.support.ascii_case", "chalicelib.support.consistency", "chalicelib.support.ids"}
+PURE_SUPPORT = {f"chalicelib.support.{name}" for name in ("ascii_case", "canonical", "consistency", "ids")}
 """What of ``support`` is pure; clock, telemetry and the memory of callers are not."""
 IMPURE_CALLS = {
     "ULID", "environ", "getenv", "input", "monotonic", "now", "open", "print", "time", "time_ns", "today", "urandom",

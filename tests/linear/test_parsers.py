@@ -21,8 +21,8 @@ from chalicelib.apis.escrow.envelope import Fault as EscrowFault
 from chalicelib.apis.escrow.lists import PAGE_MAX
 from chalicelib.apis.escrow.schema import integer, metadata, url
 from chalicelib.apis.escrow.schema import number as escrow_number
+from chalicelib.apis.kit.exact_json import UnreadableJson, exact_number, is_portable, read_json
 from chalicelib.apis.kit.http import BadPercentEncoding, path_served, percent_decoded
-from chalicelib.apis.kit.json_reading import UnreadableJson, exact_number, is_portable, read_json
 from chalicelib.apis.kit.preference import wait_preference
 from chalicelib.apis.taker import list_schema
 from chalicelib.apis.taker import schema as taker_schema

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.apis.kit.http import HttpResponse
 from chalicelib.domain.books.config import RefusalCode
+from chalicelib.support.canonical import compact
 from chalicelib.support.clock import iso
 
 _STATUS_OF_REFUSAL = {RefusalCode.ORDER_BOOK_NOT_FOUND: 404, RefusalCode.ORDER_BOOK_EXISTS: 409}
@@ -88,7 +88,7 @@ class Envelope:
         return self.response(status, self.success_body(data), headers)
 
     def success_body(self, data: object) -> str:
-        return _json({"success": True, "data": data, "metadata": self._metadata({})})
+        return compact({"success": True, "data": data, "metadata": self._metadata({})})
 
     def failure(self, fault: Fault) -> HttpResponse:
         return self.response(STATUS_OF_CODE[fault.code], self.failure_body(fault), fault.headers)
@@ -97,7 +97,7 @@ class Envelope:
         error: dict[str, Any] = {"code": fault.code, "message": fault.message}
         if fault.code == "VALIDATION_ERROR":
             error["details"] = [{"field": detail.field, "message": detail.message} for detail in fault.details]
-        return _json({"success": False, "error": error, "metadata": self._metadata(fault.metadata)})
+        return compact({"success": False, "error": error, "metadata": self._metadata(fault.metadata)})
 
     def response(self, status: int, body: str, headers: Mapping[str, str] | None = None) -> HttpResponse:
         always = {
@@ -113,7 +113,3 @@ class Envelope:
         if self.instance is not None:
             metadata["instanceId"] = self.instance
         return metadata | dict(more)
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

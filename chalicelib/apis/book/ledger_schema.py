@@ -20,7 +20,7 @@ from chalicelib.apis.book.schema import (
     Ref,
     TokenAddress,
 )
-from chalicelib.apis.kit.json_reading import PORTABLE_DIGITS_MAX, is_portable
+from chalicelib.apis.kit.exact_json import PORTABLE_DIGITS_MAX, is_portable
 from chalicelib.domain.books.config import DECIMALS_MAX, NAME_CHARACTERS_MAX, SYMBOL_CHARACTERS_MAX
 from chalicelib.domain.ledger.tokens import ASSET_TYPE_CHARACTERS_MAX, METADATA_URI_CHARACTERS_MAX, Token, new_token
 from chalicelib.domain.ledger.transactions import Movement, TransactionType

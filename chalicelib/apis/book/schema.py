@@ -16,11 +16,11 @@ from typing import Annotated, Any, ClassVar, TypeVar
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, model_validator
 
 from chalicelib.apis.book.envelope import Detail, Fault
+from chalicelib.apis.kit.exact_json import UnreadableJson, read_json
 from chalicelib.apis.kit.http import BadPercentEncoding, percent_decoded
-from chalicelib.apis.kit.idempotency import digest_of
-from chalicelib.apis.kit.json_reading import UnreadableJson, read_json
 from chalicelib.apis.kit.neutral import is_neutral
 from chalicelib.apis.kit.page_bytes import answer_bytes, fitting
+from chalicelib.support.canonical import canonical, digest
 
 REF_CHARACTERS_MAX = 256
 ID_CHARACTERS_MAX = 100
@@ -106,8 +106,7 @@ def _number(text: str) -> int | float:
 
 def body_hash(members: Mapping[str, Any]) -> str:
     """Return what tells two requests of one idempotency key apart: SHA-256 of the sorted compact body (T12)."""
-    text = json.dumps(members, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-    return digest_of(text)
+    return digest(canonical(members))
 
 
 def checked(model: type[AnyBody], members: Mapping[str, Any]) -> AnyBody:

@@ -21,7 +21,7 @@ from multipart import (  # type: ignore[import-untyped]
     parse_options_header,
 )
 
-from chalicelib.apis.kit.json_reading import UnreadableJson, parts, read_json
+from chalicelib.apis.kit.exact_json import UnreadableJson, parts, read_json
 
 BODY_BYTES_MAX = 64 * 1024
 DEPTH_MAX = 16

@@ -25,10 +25,11 @@ from chalicelib.apis.escrow.gate import Caller
 from chalicelib.apis.escrow.objects import View
 from chalicelib.apis.escrow.schema import Schema, canonical
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
-from chalicelib.apis.kit.idempotency import KEY_RULE, REPLAYED, KeyRules, answer_once, digest_of, idempotency_key
+from chalicelib.apis.kit.idempotency import KEY_RULE, REPLAYED, KeyRules, answer_once, idempotency_key
 from chalicelib.domain.escrow.faults import Forbidden, Invalid
 from chalicelib.domain.tenancy.answers import Answer
 from chalicelib.services.answers import FINISH_WITHIN_MS, Answers, KeptAnswer, Receipt
+from chalicelib.support.canonical import digest
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
 from chalicelib.support.telemetry import logger
 
@@ -99,7 +100,7 @@ class Commanding:
             if key is None:
                 return act(None)
             scope = f"{caller.scope}/{request.method} {request.path}"
-            kept = self.answers.of(scope, key, digest_of(canonical(sent)))
+            kept = self.answers.of(scope, key, digest(canonical(sent)))
             kinds = (Forbidden, Invalid) if is_about_hold else (Forbidden,)
             return answer_once(kept, _rules(kinds), lambda: act(kept))
         except (Forbidden, Invalid) as refused:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import cast
 
 from chalicelib.apis.kit.http import HttpResponse
-from chalicelib.domain.escrow.json_text import json_text
 from chalicelib.domain.escrow.order import Json
+from chalicelib.support.canonical import exact
 
 Errors = dict[str, list[str]]
 """What is wrong with a request: by field, texts for people."""
@@ -79,7 +78,7 @@ def single(data: Mapping[str, Json]) -> str:
 
 def written(body: Mapping[str, object]) -> str:
     """Return a body as JSON, its numbers exactly."""
-    return json_text(cast(Mapping[str, Json], body))
+    return exact(body)
 
 
 def response(status: int, body: str, headers: Mapping[str, str] | None = None) -> HttpResponse:

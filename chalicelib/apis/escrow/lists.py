@@ -18,10 +18,10 @@ from typing import Any, Generic, TypeVar
 from chalicelib.apis.escrow.bodies import Body
 from chalicelib.apis.escrow.envelope import Errors, breaks_rule, is_required
 from chalicelib.apis.escrow.schema import Kind, Schema, Unfit, choice, integer, refuse, text
-from chalicelib.apis.kit.json_reading import PORTABLE_DIGITS_MAX
+from chalicelib.apis.kit.exact_json import PORTABLE_DIGITS_MAX
 from chalicelib.apis.kit.page_bytes import Packed, Weight, packed
-from chalicelib.domain.escrow.json_text import json_text
 from chalicelib.domain.escrow.order import Json
+from chalicelib.support.canonical import exact
 from chalicelib.support.consistency import Inconsistent
 
 T = TypeVar("T")
@@ -323,7 +323,7 @@ def _metadata_text(value: Json) -> str | None:
     """Return what a member of metadata is matched by: its JSON text without quotes; None for null and nested ones."""
     if isinstance(value, str):
         return value
-    return json_text(value) if isinstance(value, bool | int | Decimal) else None
+    return exact(value) if isinstance(value, bool | int | Decimal) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,9 +29,9 @@ from chalicelib.apis.kit.http import HttpRequest, HttpResponse
 from chalicelib.apis.kit.page_bytes import CHARACTER_BYTES_MAX, Weight, answer_bytes
 from chalicelib.domain.escrow.checks import metadata_errors, reimburse_errors, selected, update_errors
 from chalicelib.domain.escrow.commands import Cancel, Reimburse
-from chalicelib.domain.escrow.json_text import json_text
 from chalicelib.domain.escrow.order import Order, World
 from chalicelib.services.escrow.desk import EscrowDesk
+from chalicelib.support.canonical import exact
 from chalicelib.support.telemetry import order_admitted
 from chalicelib.tables.escrows import Escrows
 
@@ -90,7 +90,7 @@ def _characters_of(order: Order) -> int:
         *order.payin_types,
         *order.payin_fallback,
     )
-    maps = (json_text(one) for one in (order.metadata, order.template) if one)
+    maps = (exact(one) for one in (order.metadata, order.template) if one)
     return sum(len(text) + len('"",') for text in (*texts, *maps))
 
 

@@ -16,11 +16,11 @@ from urllib.parse import urlsplit
 
 from chalicelib.apis.escrow.bodies import Body
 from chalicelib.apis.escrow.envelope import Errors, breaks_rule, invalid, is_not_selectable, is_required
-from chalicelib.apis.kit.json_reading import PORTABLE_DIGITS_MAX, PORTABLE_EXPONENT_MAX, is_portable
+from chalicelib.apis.kit.exact_json import PORTABLE_DIGITS_MAX, PORTABLE_EXPONENT_MAX, is_portable
 from chalicelib.apis.kit.neutral import is_neutral
-from chalicelib.domain.escrow.json_text import json_text
 from chalicelib.domain.escrow.money import MAJOR_UNIT_DECIMALS, has_decimals
 from chalicelib.domain.escrow.order import METADATA_BYTES_MAX, METADATA_KEYS_MAX
+from chalicelib.support.canonical import exact
 
 INTEGER_MAX = 2**53 - 1
 """What every reader of JSON keeps exactly."""
@@ -126,7 +126,7 @@ def refuse(errors: Errors) -> None:
 
 def canonical(fields: Mapping[str, Any]) -> str:
     """Return fields as a text that is the same for the same request: sorted, 150.00 and 150 being one number."""
-    return json_text({name: _canonical(fields[name]) for name in sorted(fields) if fields[name] is not None})
+    return exact({name: _canonical(fields[name]) for name in sorted(fields) if fields[name] is not None})
 
 
 def _canonical(value: Any) -> Any:
@@ -299,7 +299,7 @@ def template() -> Kind:
                 members[name] = None if member is None else kind.check(_spelled(kind, member))
             except Unfit as unfit:
                 raise Unfit(f"has a member {name} that {unfit.rule}") from unfit
-        if len(json_text(members).encode()) > TEMPLATE_BYTES_MAX:
+        if len(exact(members).encode()) > TEMPLATE_BYTES_MAX:
             raise Unfit(f"must not have more than {TEMPLATE_BYTES_MAX} bytes")
         return members
 
@@ -316,7 +316,7 @@ def _metadata(value: object) -> dict[str, Any]:
         raise Unfit(f"must not have more than {METADATA_KEYS_MAX} keys")
     if any(len(name) > METADATA_KEY_CHARACTERS_MAX for name in members):
         raise Unfit(f"must not have keys of more than {METADATA_KEY_CHARACTERS_MAX} characters")
-    if len(json_text(members).encode()) > METADATA_BYTES_MAX:
+    if len(exact(members).encode()) > METADATA_BYTES_MAX:
         raise Unfit(f"must not have more than {METADATA_BYTES_MAX} bytes")
     return members
 

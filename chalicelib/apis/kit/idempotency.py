@@ -6,7 +6,6 @@ desk says so; all else leaves the key free.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -41,11 +40,6 @@ def idempotency_key(request: HttpRequest, malformed: Callable[[], Exception]) ->
     if key is not None and not _KEY.fullmatch(key):
         raise malformed()
     return key
-
-
-def digest_of(text: str) -> str:
-    """Return what is kept of a request to know it again: SHA-256 of the text that the same requests share (T12)."""
-    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 
 
 def answer_once(kept: KeptAnswer, rules: KeyRules, act: Callable[[], HttpResponse]) -> HttpResponse:

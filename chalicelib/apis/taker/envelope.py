@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from enum import Enum
 
 from chalicelib.apis.kit.http import HttpResponse
+from chalicelib.support.canonical import compact
 
 
 class Error(Enum):
@@ -85,11 +85,6 @@ def failure(fault: Fault) -> HttpResponse:
     return _response(fault.error.status, body, headers)
 
 
-def json_text(value: object) -> str:
-    """Return a value as it stands in an answer."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
 def _response(status: int, body: Mapping[str, object], headers: Mapping[str, str] | None = None) -> HttpResponse:
     always = {"Content-Type": "application/json; charset=utf-8", "Cache-Control": "no-store"}
-    return HttpResponse(status, json_text(body), always | dict(headers or {}))
+    return HttpResponse(status, compact(body), always | dict(headers or {}))

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from chalicelib.apis.kit.http import BadPercentEncoding, HttpRequest, percent_decoded
 from chalicelib.apis.kit.page_bytes import CHARACTER_BYTES_MAX, Weight, answer_bytes, packed
-from chalicelib.apis.taker.envelope import json_text, order_not_found
+from chalicelib.apis.taker.envelope import order_not_found
 from chalicelib.apis.taker.gate import Caller, Endpoint
 from chalicelib.apis.taker.list_schema import fill_query, hash_of, maker_query, open_orders_query, order_query
 from chalicelib.apis.taker.objects import fill_object, listed_order, makers_fill_object, single_order
@@ -18,6 +18,7 @@ from chalicelib.domain.signed.paging import Page
 from chalicelib.services.signed.fill_listing import TakerFills
 from chalicelib.services.signed.listing import ShownOrder, TakerOrders, open_orders
 from chalicelib.services.signed.maker_listing import FILLS_SHOWN_MAX, STATUSES_WITH_FILLS, MakerOrders, MakersOrder
+from chalicelib.support.canonical import compact
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.signed_orders import SignedOrders, StoredOrder
 
@@ -82,7 +83,7 @@ class ListEndpoints:
             return _makers_order(orders.with_fills(stored, query.fills_page))
 
         def exact_bytes(stored: StoredOrder) -> int:
-            return answer_bytes(json_text(view(stored)))
+            return answer_bytes(compact(view(stored)))
 
         rows, total = orders.up_to_page(query)
         page = packed(rows, paging.number, paging.size, Weight(_most_bytes, exact_bytes))

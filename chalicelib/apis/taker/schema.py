@@ -20,7 +20,7 @@ from pydantic import (
     model_validator,
 )
 
-from chalicelib.apis.kit.json_reading import UnreadableJson, read_json
+from chalicelib.apis.kit.exact_json import UnreadableJson, read_json
 from chalicelib.apis.kit.neutral import is_neutral
 from chalicelib.apis.taker.envelope import invalid
 from chalicelib.domain.signed.connect import MESSAGE_CHARACTERS_MAX

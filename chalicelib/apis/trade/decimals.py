@@ -6,29 +6,17 @@ JSON number keeps the digits that were sent, and is written with the digits that
 
 from __future__ import annotations
 
-import json
 import re
-from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from chalicelib.apis.kit.json_reading import read_json
+from chalicelib.apis.kit.exact_json import read_json
 from chalicelib.domain.books.vocabulary import AMOUNT_MAX
 from chalicelib.domain.ledger.amounts import unit
-from chalicelib.support.consistency import Inconsistent
+from chalicelib.support.canonical import Number
 
 TEXT_CHARACTERS_MAX = 80
 _DECIMAL = re.compile(r"(0|[1-9][0-9]*)(\.[0-9]+)?")
-
-
-@dataclass(frozen=True, slots=True)
-class Number:
-    """A JSON number by its text. Zero is false, however it is written, as of other numbers."""
-
-    text: str
-
-    def __bool__(self) -> bool:
-        return bool(self.text.lower().partition("e")[0].strip("-0."))
 
 
 class NotAnAmount(ValueError):
@@ -101,23 +89,3 @@ def parts_of(value: object) -> tuple[int, int]:
 def parse(content: bytes) -> Any:
     """Return the JSON value, its numbers as Number (R44). Raises UnreadableJson."""
     return read_json(content, Number)
-
-
-def written(value: object) -> str:
-    """Return the value as compact JSON; of numbers there are int and Number."""
-    match value:
-        case Number(text):
-            return text
-        case dict():
-            return "{" + ",".join(f"{_string(name)}:{written(member)}" for name, member in value.items()) + "}"
-        case list() | tuple():
-            return "[" + ",".join(map(written, value)) + "]"
-        case None | bool() | int() | str():
-            return json.dumps(value, ensure_ascii=False)
-    raise TypeError(f"{type(value)} is not written")
-
-
-def _string(name: object) -> str:
-    if not isinstance(name, str):
-        raise Inconsistent("a member has a name")
-    return json.dumps(name, ensure_ascii=False)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from enum import Enum
 
 from chalicelib.apis.kit.http import HttpResponse
-from chalicelib.apis.trade.decimals import written
+from chalicelib.support.canonical import exact
 
 
 class Error(Enum):
@@ -91,4 +91,4 @@ class Envelope:
     ) -> HttpResponse:
         timestamp = self._clock() if at_ms is None else at_ms
         always = {"Content-Type": "application/json; charset=utf-8", "Cache-Control": "no-store"}
-        return HttpResponse(status, written({**body, "timestamp": timestamp}), always | dict(headers or {}))
+        return HttpResponse(status, exact({**body, "timestamp": timestamp}), always | dict(headers or {}))

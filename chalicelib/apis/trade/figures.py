@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from chalicelib.apis.trade.decimals import Number, dec
+from chalicelib.apis.trade.decimals import dec
 from chalicelib.domain.books.orders import OrderRow
 from chalicelib.domain.books.vocabulary import OrderStatus, OrderType
 from chalicelib.domain.ledger.amounts import Side, unit
+from chalicelib.support.canonical import Number
 
 STATUS_WORDS = {
     OrderStatus.OPEN: "open",

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from chalicelib.apis.kit.auth import is_signed
+from chalicelib.apis.kit.exact_json import TooDeep
 from chalicelib.apis.kit.http import HttpRequest
-from chalicelib.apis.kit.json_reading import TooDeep
 from chalicelib.apis.trade.envelope import Envelope, Error, Fault, invalid
 from chalicelib.apis.trade.signature import messages
 from chalicelib.domain.ledger.owners import customer_key

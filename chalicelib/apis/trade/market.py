@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from heapq import merge
 
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
-from chalicelib.apis.trade.decimals import Number, dec
+from chalicelib.apis.trade.decimals import dec
 from chalicelib.apis.trade.envelope import Envelope
 from chalicelib.apis.trade.figures import Decimals, side_word, trade_figures_of, type_word
 from chalicelib.apis.trade.gate import Caller
@@ -22,6 +22,7 @@ from chalicelib.domain.books.vocabulary import BookStatus, OrderType
 from chalicelib.domain.ledger.amounts import Side
 from chalicelib.services.books.depths import Depths
 from chalicelib.services.books.tape import Tape, TapeTrade
+from chalicelib.support.canonical import Number
 from chalicelib.support.clock import iso
 
 LEVELS_DEFAULT, LEVELS_MAX = 100, 1000

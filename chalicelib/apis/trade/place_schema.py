@@ -11,15 +11,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from chalicelib.apis.kit.json_reading import UnreadableJson
+from chalicelib.apis.kit.exact_json import UnreadableJson
 from chalicelib.apis.kit.neutral import is_neutral
-from chalicelib.apis.trade.decimals import NotAnAmount, Number, floored, parse, parts_of, units_of
+from chalicelib.apis.trade.decimals import NotAnAmount, floored, parse, parts_of, units_of
 from chalicelib.apis.trade.envelope import Error, Fault, invalid
 from chalicelib.apis.trade.figures import Decimals
 from chalicelib.apis.trade.query import order_id_of
 from chalicelib.domain.books.config import OrderRequest
 from chalicelib.domain.books.vocabulary import OrderType, TimeInForce
 from chalicelib.domain.ledger.amounts import Side
+from chalicelib.support.canonical import Number
 
 SIDES = {side.value.lower(): side for side in Side}
 TYPES = {order_type.value.lower(): order_type for order_type in OrderType}

@@ -12,9 +12,10 @@ import re
 from decimal import Decimal
 
 from chalicelib.apis.kit import auth
+from chalicelib.apis.kit.exact_json import TooDeep, UnreadableJson
 from chalicelib.apis.kit.http import HttpRequest
-from chalicelib.apis.kit.json_reading import TooDeep, UnreadableJson
-from chalicelib.apis.trade.decimals import Number, parse
+from chalicelib.apis.trade.decimals import parse
+from chalicelib.support.canonical import Number
 from chalicelib.support.consistency import Inconsistent
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")

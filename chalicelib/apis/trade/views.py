@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from chalicelib.apis.trade.decimals import Number, dec
+from chalicelib.apis.trade.decimals import dec
 from chalicelib.apis.trade.figures import STATUS_WORDS, figures_of, side_word, trade_figures_of, type_word
 from chalicelib.apis.trade.ids import shown
 from chalicelib.apis.trade.pairs import Market
 from chalicelib.domain.books.fills import Fill
 from chalicelib.domain.books.orders import OrderRow
 from chalicelib.domain.books.vocabulary import TimeInForce
+from chalicelib.support.canonical import Number
 from chalicelib.support.clock import iso
 
 

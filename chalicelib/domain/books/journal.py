@@ -8,7 +8,6 @@ UTF-8, amounts as decimal strings. Reading an entry back into an empty book, ent
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -39,6 +38,7 @@ from chalicelib.domain.books.vocabulary import (
     TimeInForce,
 )
 from chalicelib.domain.ledger.amounts import Side
+from chalicelib.support.canonical import canonical
 from chalicelib.support.consistency import Inconsistent
 
 GENESIS_HASH = "0" * 64
@@ -88,11 +88,6 @@ def head_of(entry: JournalEntry) -> Head:
     return Head(entry.sequence, entry.at_ms, entry.watermark, entry.hash)
 
 
-def canonical(value: object) -> bytes:
-    """Return the one way to write the value down as JSON bytes."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
-
-
 def entry_hash(
     previous_hash: str, book: str, sequence: int, at_ms: int, watermark: int,
     events: Sequence[RawEvent], redriven: Sequence[str],
@@ -105,7 +100,7 @@ def entry_hash(
         "sequence": sequence,
         "watermark": str(watermark),
     }
-    return hashlib.sha256(previous_hash.encode() + canonical(content)).hexdigest()
+    return hashlib.sha256(previous_hash.encode() + canonical(content).encode()).hexdigest()
 
 
 def draft(
@@ -127,7 +122,7 @@ def _chunks(events: list[RawEvent]) -> Iterator[list[RawEvent]]:
     chunk: list[RawEvent] = []
     size = 0
     for event in events:
-        length = len(canonical(event)) + 1
+        length = len(canonical(event).encode()) + 1
         if chunk and size + length > ENTRY_EVENT_BYTES_MAX:
             yield chunk
             chunk, size = [], 0

@@ -21,7 +21,6 @@ from chalicelib.domain.books.events import BookChanged, Event
 from chalicelib.domain.books.journal import (
     Head,
     JournalEntry,
-    canonical,
     decode_order,
     decode_terms,
     encode_order,
@@ -31,6 +30,7 @@ from chalicelib.domain.books.journal import (
     verify,
 )
 from chalicelib.domain.books.vocabulary import BookRules, BookStatus
+from chalicelib.support.canonical import canonical
 from chalicelib.support.consistency import Inconsistent
 
 SNAPSHOT_AFTER_BYTES_MIN = 64 * 1024
@@ -103,7 +103,7 @@ def encode_state(name: str, state: BookState) -> bytes:
         "cancelling": None if book.cancelling is None else list(book.cancelling),
         "orders": [[encode_order(order.placed), str(order.remaining)] for order in book.by_priority()],
     }
-    return zlib.compress(canonical(content), level=1)
+    return zlib.compress(canonical(content).encode(), level=1)
 
 
 def decode_state(name: str, rules: BookRules, snapshot: bytes) -> BookState:

@@ -6,10 +6,10 @@ A field that was not given, or could not be read, is left aside: all bad fields 
 from __future__ import annotations
 
 from chalicelib.domain.escrow.commands import OpenPayin, OrderChanges, Reimburse
-from chalicelib.domain.escrow.json_text import json_text
 from chalicelib.domain.escrow.lifecycle import FINAL, UNPAID, Status
 from chalicelib.domain.escrow.money import MAJOR_UNIT, Currency, FeeTerms
 from chalicelib.domain.escrow.order import METADATA_BYTES_MAX, METADATA_KEYS_MAX, Json, Order, Payin, PayinType
+from chalicelib.support.canonical import exact
 
 VALUE_MAX = 999_999_999_99 * MAJOR_UNIT // 100
 FEE_PERCENT_MAX = 100 * 10**4
@@ -127,6 +127,6 @@ def metadata_errors(metadata: dict[str, Json]) -> Errors:
     """Return what is wrong with the size of an order's metadata."""
     if len(metadata) > METADATA_KEYS_MAX:
         return wrong("metadata", f"must not have more than {METADATA_KEYS_MAX} keys")
-    if len(json_text(metadata).encode()) > METADATA_BYTES_MAX:
+    if len(exact(metadata).encode()) > METADATA_BYTES_MAX:
         return wrong("metadata", f"must not have more than {METADATA_BYTES_MAX} bytes as JSON")
     return {}

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.apis.kit.auth import is_signed
+from chalicelib.apis.kit.exact_json import TooDeep
 from chalicelib.apis.kit.http import HttpRequest
-from chalicelib.apis.kit.json_reading import TooDeep
 from chalicelib.apis.trade.signature import compact_form, ecmascript_number, messages, signature_of
 
 SECRET, TIMESTAMP = "test-secret", "1700000000000"

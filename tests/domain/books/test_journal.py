@@ -27,6 +27,7 @@ from chalicelib.domain.books.vocabulary import (
     TimeInForce,
 )
 from chalicelib.domain.ledger.amounts import Side
+from chalicelib.support.canonical import canonical
 from tests.domain.books.orders import change_to
 
 RULES = BookRules(base_decimals=0, maker_fee_bps=5, taker_fee_bps=15)
@@ -146,7 +147,7 @@ def test_an_entry_takes_events_up_to_its_limit_counting_a_comma_for_each(
 ) -> None:
     """Five events of one length, and a limit of two of them, a byte less or a byte more."""
     events: list[Event] = [BookChanged(f"cmd_{number}", Book(RULES).terms) for number in range(5)]
-    two = 2 * (len(journal.canonical(journal.encode(events[0]))) + 1)
+    two = 2 * (len(canonical(journal.encode(events[0])).encode()) + 1)
     monkeypatch.setattr(journal, "ENTRY_EVENT_BYTES_MAX", two + bytes_max)
     entries = draft("b", Head(), AT_MS, 7, events)
     assert [len(entry.events) for entry in entries] == events_of_entries
@@ -168,7 +169,7 @@ def test_an_entry_that_is_too_large_is_split_without_losing_or_reordering_events
         verify(entry, head)
         read += replay(folded, entry)
         head = head_of(entry)
-        assert len(entry.events) == 1 or sum(len(journal.canonical(event)) for event in entry.events) <= 500
+        assert len(entry.events) == 1 or sum(len(canonical(event).encode()) for event in entry.events) <= 500
     assert read == events
     assert folded.state() == book.state()
     assert [entry.redriven for entry in entries] == [("ord_9",)] + [()] * (len(entries) - 1)
@@ -200,10 +201,7 @@ def test_events_are_written_as_plain_json_with_amounts_as_strings() -> None:
         "seller": "cüst 1", "price": "50", "quantity": "10", "notional": "500",
         "makerFee": "0", "takerFee": "0", "released": "0", "makerRemaining": "0", "takerRemaining": "0",
     }  # fmt: skip
-    assert (
-        journal.canonical(traded)
-        == json.dumps(traded, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
-    )
+    assert canonical(traded) == json.dumps(traded, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 
 
 @pytest.mark.parametrize("side", Side)
@@ -218,7 +216,7 @@ def test_events_are_written_as_plain_json_with_amounts_as_strings() -> None:
 )  # fmt: skip
 def test_all_facts_of_an_order_are_read_back(side: Side, facts: dict[str, Any]) -> None:
     written = replace(order(1, side, 10, 50), **facts)
-    assert journal.decode_order(json.loads(journal.canonical(journal.encode_order(written)))) == written
+    assert journal.decode_order(json.loads(canonical(journal.encode_order(written)))) == written
 
 
 def test_what_few_orders_have_is_written_under_its_name_and_left_out_by_the_others() -> None:

@@ -16,7 +16,6 @@ from chalicelib.domain.books.journal import (
     BrokenJournal,
     Head,
     JournalEntry,
-    canonical,
     draft,
     encode_order,
     encode_terms,
@@ -33,6 +32,7 @@ from chalicelib.domain.books.snapshot import (
 )
 from chalicelib.domain.books.vocabulary import BookRules, BookStatus, CancelAll, CancelOrder, Command
 from chalicelib.domain.ledger.amounts import Side
+from chalicelib.support.canonical import canonical
 from tests.domain.books.orders import BUY, FOK, IOC, SELL, change_to, decided, limit, market, queue
 
 NAME = "inst_x/ob"
@@ -359,7 +359,7 @@ def content_of(state: BookState) -> dict[str, Any]:
 
 
 def written(content: object) -> bytes:
-    return zlib.compress(canonical(content))
+    return zlib.compress(canonical(content).encode())
 
 
 def an_order_book() -> dict[str, Any]:

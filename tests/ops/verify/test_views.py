@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.books.candles import Market
-from chalicelib.domain.books.journal import canonical
 from chalicelib.domain.books.snapshot import encode_state
 from chalicelib.ops.verify.verifier import Verifier
 from chalicelib.ops.verify.views import Views, view_disagreements
 from chalicelib.services.books.findings import Disagreement, Disproved
 from chalicelib.services.books.fold import BookFold
+from chalicelib.support.canonical import canonical
 from chalicelib.tables.books import Depth
 from chalicelib.tables.dynamodb import Row
 from chalicelib.tables.snapshots import Snapshot, Snapshots
@@ -34,7 +34,7 @@ def snapshot_edited(world: World, change: Callable[[dict[str, Any]], object]) ->
     change(content)
     (pointer,) = rows(world, "journal", book=f"{world.book}/snapshot", sequence=0)
     remove(world, "journal", pointer, "book", "sequence")
-    snapshots.write(world.book, Snapshot(snapshot.sequence, zlib.compress(canonical(content))))
+    snapshots.write(world.book, Snapshot(snapshot.sequence, zlib.compress(canonical(content).encode())))
     return f"{world.book} snapshot at {snapshot.sequence}"
 
 

@@ -1,8 +1,7 @@
 """JSON of clients, read within bounds that are the same at every desk.
 
 At most DEPTH_MAX objects and lists stand within one another: deeper, and what a program does with the value later
-(writing it, comparing it) would fail, far from the request that sent it. An integer of more than INTEGER_DIGITS_MAX
-digits is read as a Decimal, for Python refuses to make an int of thousands of digits, and takes time squared for it.
+(writing it, comparing it) would fail, far from the request that sent it. Numbers are read exactly.
 
 What a desk keeps and answers again is bounded further, by ``is_portable``: a page of a list that holds one number that
 a client's JSON library cannot read is a page that this client cannot read at all.
@@ -12,12 +11,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
+
+from chalicelib.support.canonical import exact_number
 
 DEPTH_MAX = 128
 """Objects and lists within one another; a desk may set a lower bound."""
-INTEGER_DIGITS_MAX = 38
-"""Of an integer that is read as an int: as many as an amount of the ledger has."""
 PORTABLE_DIGITS_MAX = 300
 """Of a number that is kept and answered again, before and behind its point together."""
 PORTABLE_EXPONENT_MAX = 300
@@ -31,22 +30,6 @@ class UnreadableJson(ValueError):
 
 class TooDeep(UnreadableJson):
     """JSON that is nested deeper than its reader allows."""
-
-
-def exact_number(text: str) -> int | Decimal:
-    """Return a JSON number exactly: an int where it is written as one and short enough, else a Decimal.
-
-    Raises ValueError where its exponent is beyond what a Decimal holds.
-
-    >>> exact_number("12"), exact_number("1.50"), exact_number("1" * 39)
-    (12, Decimal('1.50'), Decimal('111111111111111111111111111111111111111'))
-    """
-    if len(text) <= INTEGER_DIGITS_MAX and text.removeprefix("-").isdecimal():
-        return int(text)
-    try:
-        return Decimal(text)
-    except InvalidOperation as error:
-        raise ValueError(text) from error
 
 
 def read_json(content: bytes, number: Callable[[str], object] = exact_number, depth_max: int = DEPTH_MAX) -> object:

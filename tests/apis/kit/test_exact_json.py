@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.apis.kit.json_reading import (
+from chalicelib.apis.kit.exact_json import (
     DEPTH_MAX,
     PORTABLE_DIGITS_MAX,
     PORTABLE_EXPONENT_MAX,
