@@ -7,6 +7,7 @@ does not know is an error, so that no local table can silently differ from the d
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,9 +42,7 @@ class TableDefinition:
 
 def table_definitions(prefix: str) -> list[TableDefinition]:
     """Return the tables of ``tables.yaml``, named ``prefix-...``. Raises ValueError for a property unknown here."""
-    template = yaml.safe_load(TABLES_FILE.read_text(encoding="utf-8"))
-    resources = template["Resources"].values()
-    return [_definition(one["Properties"], prefix) for one in resources if one["Type"] == "AWS::DynamoDB::Table"]
+    return [_definition(properties, prefix) for properties in _tables_in(TABLES_FILE.read_text(encoding="utf-8"))]
 
 
 def create_tables(client: DynamoDBClient, prefix: str) -> list[str]:
@@ -65,6 +64,13 @@ def create_tables(client: DynamoDBClient, prefix: str) -> list[str]:
 def inbox_stream_arn(client: DynamoDBClient, prefix: str) -> str:
     """Return the name of the stream that triggers the matcher."""
     return client.describe_table(TableName=f"{prefix}-{INBOX}")["Table"]["LatestStreamArn"]
+
+
+@cache
+def _tables_in(template: str) -> list[dict[str, Any]]:
+    """Return the properties of each table in a template. Cached: tests ask for every set of tables that they create."""
+    resources = yaml.safe_load(template)["Resources"].values()
+    return [one["Properties"] for one in resources if one["Type"] == "AWS::DynamoDB::Table"]
 
 
 def _definition(properties: dict[str, Any], prefix: str) -> TableDefinition:

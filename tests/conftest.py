@@ -77,7 +77,7 @@ def moto_client() -> Iterator[DynamoDBClient]:
 
 
 @pytest.fixture
-def database(moto_client: DynamoDBClient) -> Iterator[Database]:
+def moto_database(moto_client: DynamoDBClient) -> Iterator[Database]:
     """Empty tables on moto, under a prefix of their own."""
     prefix = f"test{next(_table_sets)}"
     create_tables(moto_client, prefix)
@@ -125,7 +125,7 @@ def memory_database() -> Database:
     return Database(client, prefix)
 
 
-@pytest.fixture(params=["database", "embedded_database", "memory_database"])
+@pytest.fixture(params=["moto_database", "embedded_database", "memory_database"])
 def store(request: pytest.FixtureRequest) -> Database:
     """Empty tables, on each engine in turn: a test that takes this is part of the contract with all."""
     database: Database = request.getfixturevalue(request.param)

@@ -45,17 +45,17 @@ EXPIRE_TIMEOUT_S = CONFIG["lambda_functions"]["expire_orders"]["lambda_timeout"]
 
 
 @pytest.fixture
-def client(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
-    monkeypatch.setattr(wiring, "database", lambda: database)
-    monkeypatch.setattr(wiring, "counters", lambda: database)
+def client(memory_database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
+    monkeypatch.setattr(wiring, "database", lambda: memory_database)
+    monkeypatch.setattr(wiring, "counters", lambda: memory_database)
     monkeypatch.setattr(wiring, "master_key", lambda: MASTER_KEY)
     monkeypatch.setattr(wiring, "previous_master_key", lambda: None)
     monkeypatch.setattr(wiring, "public_instance", lambda: INSTANCE)
     cached_ones = (app._book_desk, app._trade_desk, app._taker_desk, app._escrow_desk, wiring.matcher, wiring.escrows)
     for cached in cached_ones:
         cached.cache_clear()
-    open_desk(World(database))
-    make_token(database, TOKEN, "ann")
+    open_desk(World(memory_database))
+    make_token(memory_database, TOKEN, "ann")
     with Client(app.app) as client:
         yield client
     for cached in cached_ones:
@@ -63,33 +63,33 @@ def client(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clie
 
 
 @pytest.fixture
-def takers(database: Database, client: Client) -> Desk:
+def takers(memory_database: Database, client: Client) -> Desk:
     """The takers and makers of the public instance, on the machine's clock."""
     assert client
-    return open_taker_desk(database, clock=Clock(now_ms()), is_there=True)
+    return open_taker_desk(memory_database, clock=Clock(now_ms()), is_there=True)
 
 
-def test_an_order_is_placed_matched_by_the_stream_handler_and_listed(client: Client, database: Database) -> None:
+def test_an_order_is_placed_matched_by_the_stream_handler_and_listed(client: Client, memory_database: Database) -> None:
     placed = client.http.post(PLACE, headers=HEADERS, body=json.dumps(ORDER).encode())
     assert placed.status_code == 201
-    (row,) = database.scan("inbox")
+    (row,) = memory_database.scan("inbox")
     assert app.match_inbox({"Records": [record_of(row, 1)]}, None) == {"batchItemFailures": []}
     listed = client.http.get(f"{LIST}?status=OPEN&limit=20", headers=HEADERS)
     assert [row["id"] for row in listed.json_body["data"]] == [placed.json_body["data"]["id"]]
-    assert next(iter(database.scan("orders")))["sequence"] == 1
+    assert next(iter(memory_database.scan("orders")))["sequence"] == 1
 
 
-def test_a_batch_that_fails_is_reported_by_its_first_sequence_number(client: Client, database: Database) -> None:
+def test_a_batch_that_fails_is_reported_by_its_first_sequence_number(client: Client, memory_database: Database) -> None:
     client.http.post(PLACE, headers=HEADERS, body=json.dumps(ORDER).encode())
-    (row,) = database.scan("inbox")
+    (row,) = memory_database.scan("inbox")
     record = record_of(row, 7)
-    database.put_many("journal", [{"book": row["book"], "sequence": 1}])
+    memory_database.put_many("journal", [{"book": row["book"], "sequence": 1}])
     assert app.match_inbox({"Records": [record]}, None) == {"batchItemFailures": [{"itemIdentifier": f"{7:024d}"}]}
 
 
 def test_orders_that_expire_end_while_the_schedules_function_looks(
     client: Client,
-    database: Database,
+    memory_database: Database,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """R24: it looks for longer than the minute after which it is called again."""
@@ -99,15 +99,15 @@ def test_orders_that_expire_end_while_the_schedules_function_looks(
     request = OrderRequest(
         "ann", Side.BUY, OrderType.LIMIT, TimeInForce.GTC, 50, 10, expires_at_ms=now_ms() + 3_600_000
     )
-    admitted = Admission(database).place(INSTANCE, BOOK_ID, request)
+    admitted = Admission(memory_database).place(INSTANCE, BOOK_ID, request)
     assert isinstance(admitted, Admitted)
-    (row,) = database.scan("inbox")
+    (row,) = memory_database.scan("inbox")
     app.match_inbox({"Records": [record_of(row, 1)]}, None)
     monkeypatch.setattr("chalicelib.wiring.now_ms", lambda: request.expires_at_ms)
     event = client.events.generate_cw_event("aws.events", "Scheduled Event", {}, [])
     client.lambda_.invoke("expire_orders", event)
     wiring.expiring.cache_clear()
-    assert next(iter(database.scan("orders")))["status"] == "EXPIRED"
+    assert next(iter(memory_database.scan("orders")))["status"] == "EXPIRED"
     assert 60 < clock.slept_s < EXPIRE_TIMEOUT_S - 30
 
 
@@ -146,7 +146,7 @@ def test_the_door_says_what_this_is_and_where_to_look(client: Client) -> None:
 
 
 def test_health_is_whether_the_tables_answer_asked_once_in_two_seconds(
-    database: Database, client: Client, monkeypatch: pytest.MonkeyPatch
+    memory_database: Database, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked, broken, at_s = [], [False], [100.0]
 
@@ -155,8 +155,8 @@ def test_health_is_whether_the_tables_answer_asked_once_in_two_seconds(
         if broken[0]:
             raise Unavailable("out of reach")
 
-    monkeypatch.setattr(database, "get", get)
-    front = Front(database, lambda: at_s[0])
+    monkeypatch.setattr(memory_database, "get", get)
+    front = Front(memory_database, lambda: at_s[0])
     monkeypatch.setattr(app, "_front", lambda: front)
     for _ in range(3):
         answer = client.http.get("/health")

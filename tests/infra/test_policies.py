@@ -104,8 +104,9 @@ def used_by_lambda(function: str) -> set[Grant]:
     return of_stream | {(action, logs_of("prod", function)) for action in LOG_ACTIONS}
 
 
+@pytest.mark.usefixtures("moto_client")
 def test_no_policy_grants_what_its_function_does_not_do(
-    database: Database, moto_client: DynamoDBClient, monkeypatch: pytest.MonkeyPatch
+    memory_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every kind of request, of projection and of sweep once, over the functions' own ways in.
 
@@ -115,13 +116,13 @@ def test_no_policy_grants_what_its_function_does_not_do(
     monkeypatch.setenv("TALLYBOOK_MASTER_KEY_PARAMETER", master_key_of("prod"))
     monkeypatch.delenv("TALLYBOOK_MASTER_KEY", raising=False)
     boto3.client("ssm").put_parameter(Name=master_key_of("prod"), Value="k" * 32, Type="SecureString")
-    world = World(database)
+    world = World(memory_database)
     at_the_books(world)
     at_the_trade_desk(world, monkeypatch)
     expire(world, monkeypatch)
     park(world)
-    at_the_taker_desk(moto_client)
-    at_the_escrow_desk(moto_client)
+    at_the_taker_desk(memory_database._client)
+    at_the_escrow_desk(memory_database._client)
     unused = {
         function: grants("prod", function) - recording.done[function] - used_by_lambda(function)
         for function in FUNCTIONS
@@ -328,7 +329,7 @@ def test_what_a_call_needs_is_found_part_by_part() -> None:
         needed("sqs", "SendMessage", {})
 
 
-@pytest.mark.parametrize("engine", ["database", "embedded_database", "memory_database"])
+@pytest.mark.parametrize("engine", ["moto_database", "embedded_database", "memory_database"])
 def test_a_call_that_a_policy_lacks_is_noticed_on_every_engine(engine: str, request: pytest.FixtureRequest) -> None:
     database: Database = request.getfixturevalue(engine)
     with work_of("match_inbox"):

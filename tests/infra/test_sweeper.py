@@ -35,9 +35,9 @@ def test_it_sweeps_at_the_start_and_goes_on_after_a_failure_until_told_to_stop(
     assert "the first one" in caplog.text
 
 
-def test_the_scheduled_function_writes_lapses_down(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_scheduled_function_writes_lapses_down(memory_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """K30: the funds of an order whose deadline has passed come back to its maker."""
-    desk = open_taker_desk(database)
+    desk = open_taker_desk(memory_database)
     order_hash = desk.created(deadline=NOW_S + 60)
     available, held = desk.balance(desk.maker, QUOTE)
     assert held > 0

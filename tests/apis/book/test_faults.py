@@ -16,7 +16,8 @@ from chalicelib.tables.dynamodb import Database, Put, Row, TransactionRefused, U
 from infra.tables import create_tables
 from tests.apis.book.desk import Desk, open_desk
 from tests.faults import FaultyClient, raising
-from tests.world import QUOTE, World, drop_tables
+from tests.memory import MemoryDynamoDB
+from tests.world import QUOTE, World
 
 CALLS_MAX = 40
 COUNTING = 2
@@ -57,7 +58,7 @@ SERVER_FAULT = refused("InternalServerError", 500)
     ids=["timeout-before", "timeout-after", "500-before", "500-after", "throttled"],
 )
 def test_an_answer_is_true_at_whichever_call_dynamodb_fails(
-    moto_client: Any, error: Exception, after: bool, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+    error: Exception, after: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """201: the order is there, once. 503: nothing was changed. Repeating the key always ends in one order.
 
@@ -69,10 +70,10 @@ def test_an_answer_is_true_at_whichever_call_dynamodb_fails(
     for module in (orders, routes):
         monkeypatch.setattr(module, "now_ms", clock.now_ms)
     for call in range(1, CALLS_MAX):
-        prefix = f"fault-{request.node.callspec.id}-{call}"
-        create_tables(moto_client, prefix)
-        faulty = FaultyClient(moto_client, raising(error, after=after))
-        desk: Desk = open_desk(World(Database(faulty, prefix)), rate_limit=100)  # type: ignore[arg-type]
+        client: Any = MemoryDynamoDB()
+        create_tables(client, "faults")
+        faulty = FaultyClient(client, raising(error, after=after))
+        desk: Desk = open_desk(World(Database(faulty, "faults")), rate_limit=100)  # type: ignore[arg-type]
         before = uncounted(desk)
         faulty.strike_at(call)
         response = desk.place(headers=HEADERS)
@@ -91,7 +92,6 @@ def test_an_answer_is_true_at_whichever_call_dynamodb_fails(
             assert again.body == response.body
         assert len(desk.rows()) == 1
         assert desk.world.balance("ann", QUOTE) == (500, 500)
-        drop_tables(moto_client)
         if not failed:
             assert call > 4, "the sweep reached hardly any call"
             return
@@ -106,11 +106,11 @@ def uncounted(desk: Desk) -> dict[str, list[Row]]:
 
 @pytest.mark.parametrize(("after", "status", "orders"), [(False, 500, 0), (True, 201, 1)])
 def test_a_transaction_without_an_answer_is_looked_up(
-    database: Database, after: bool, status: int, orders: int
+    memory_database: Database, after: bool, status: int, orders: int
 ) -> None:
     """Calls of a placement: the key, the book, the transaction."""
-    faulty = FaultyClient(database._client, raising(TIMEOUT, after=after))
-    desk = open_desk(World(Database(faulty, database._prefix)))  # type: ignore[arg-type]
+    faulty = FaultyClient(memory_database._client, raising(TIMEOUT, after=after))
+    desk = open_desk(World(Database(faulty, memory_database._prefix)))  # type: ignore[arg-type]
     faulty.strike_at(3)
     assert desk.place().status == status
     assert len(desk.rows()) == orders
@@ -120,18 +120,18 @@ def conflict(reasons: list[str]) -> ClientError:
     return refused("TransactionCanceledException", CancellationReasons=[{"Code": code} for code in reasons])
 
 
-def test_a_transaction_that_conflicts_with_another_is_tried_again(database: Database) -> None:
-    faulty = FaultyClient(database._client, raising(conflict(["None", "TransactionConflict"]), after=False))
+def test_a_transaction_that_conflicts_with_another_is_tried_again(memory_database: Database) -> None:
+    faulty = FaultyClient(memory_database._client, raising(conflict(["None", "TransactionConflict"]), after=False))
     faulty.strike_at(1)
-    Database(faulty, database._prefix).transact([Put("accounts", {"owner": "a", "entry": "b"})])  # type: ignore[arg-type]
-    assert len(list(database.scan("accounts"))) == 1
+    Database(faulty, memory_database._prefix).transact([Put("accounts", {"owner": "a", "entry": "b"})])  # type: ignore[arg-type]
+    assert len(list(memory_database.scan("accounts"))) == 1
 
 
-def test_a_write_that_conflicts_with_a_transaction_is_tried_again(database: Database) -> None:
-    faulty = FaultyClient(database._client, raising(refused("TransactionConflictException"), after=False))
+def test_a_write_that_conflicts_with_a_transaction_is_tried_again(memory_database: Database) -> None:
+    faulty = FaultyClient(memory_database._client, raising(refused("TransactionConflictException"), after=False))
     faulty.strike_at(1)
     add = Update("accounts", {"owner": "a", "entry": "b"}, "ADD #available :one", values={":one": 1})
-    assert Database(faulty, database._prefix).write(add)["available"] == 1  # type: ignore[arg-type]
+    assert Database(faulty, memory_database._prefix).write(add)["available"] == 1  # type: ignore[arg-type]
 
 
 class AlwaysConflicting:

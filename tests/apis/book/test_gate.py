@@ -23,8 +23,8 @@ DAY_S = 86_400
 
 
 @pytest.fixture
-def desk(database: Database) -> Desk:
-    return open_desk(World(database))
+def desk(memory_database: Database) -> Desk:
+    return open_desk(World(memory_database))
 
 
 def test_a_key_is_known_by_its_digest() -> None:
@@ -108,9 +108,9 @@ def test_the_key_of_an_archived_instance_is_refused_like_any_other(desk: Desk) -
     assert "instanceId" not in json.loads(archived.body)["metadata"]  # T8
 
 
-def test_an_instance_without_the_service_is_refused_before_its_body_is_read(database: Database) -> None:
+def test_an_instance_without_the_service_is_refused_before_its_body_is_read(memory_database: Database) -> None:
     """T5"""
-    desk = open_desk(World(database), services=frozenset())
+    desk = open_desk(World(memory_database), services=frozenset())
     response = desk.send("POST", PLACE, body=b"x" * 70_000)
     assert code_of(response) == (403, "SERVICE_NOT_ENABLED")
     assert json.loads(response.body)["error"]["message"] == "Service 'trading' is not enabled for this instance"

@@ -32,8 +32,8 @@ SCOPE = f"{INSTANCE}/POST {PLACE}"
 
 
 @pytest.fixture
-def desk(database: Database) -> Desk:
-    return open_desk(World(database))
+def desk(memory_database: Database) -> Desk:
+    return open_desk(World(memory_database))
 
 
 def test_sameness_is_the_digest_of_the_sorted_compact_body() -> None:

@@ -22,8 +22,8 @@ from tests.world import QUOTE, World, record_of
 
 
 @pytest.fixture
-def desk(database: Database) -> Desk:
-    return open_desk(World(database))
+def desk(memory_database: Database) -> Desk:
+    return open_desk(World(memory_database))
 
 
 def ulid_at(at_ms: int) -> ULID:

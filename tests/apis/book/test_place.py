@@ -16,13 +16,13 @@ from tests.world import BASE, QUOTE, World, record_of
 
 
 @pytest.fixture
-def desk(database: Database) -> Desk:
-    return open_desk(World(database, order_size_min=2, order_size_max=100, tick_size=5))
+def desk(memory_database: Database) -> Desk:
+    return open_desk(World(memory_database, order_size_min=2, order_size_max=100, tick_size=5))
 
 
-def test_the_documented_example_is_answered_member_for_member(database: Database) -> None:
+def test_the_documented_example_is_answered_member_for_member(memory_database: Database) -> None:
     """A book of 18 decimals, a customer with just enough quote: the example of the vendor's documentation."""
-    desk = open_desk(World(database, base_decimals=18))
+    desk = open_desk(World(memory_database, base_decimals=18))
     desk.world.credit("cust_12345", QUOTE, 500000000000000000000)
     response = desk.place(
         customerRef="cust_12345", price="100000000000000000000", quantity="5000000000000000000", timeInForce="GTC"
@@ -220,9 +220,9 @@ def test_the_balance_message_names_what_is_required_and_what_there_is(desk: Desk
     ],
 )
 def test_a_book_that_takes_no_orders_says_so_before_the_price_is_looked_at(
-    database: Database, config: dict[str, Any], code: str
+    memory_database: Database, config: dict[str, Any], code: str
 ) -> None:
-    desk = open_desk(World(database, **config))
+    desk = open_desk(World(memory_database, **config))
     assert code_of(desk.place(price=...)) == (400, code)
 
 
@@ -240,10 +240,10 @@ def test_holds_follow_the_order(desk: Desk) -> None:
     [("4", 441, 441), ("4", 999, 441), ("4", 430, 430), ("4", 420, 420), ("4", 419, None), ("10", 1000, 557)],
 )
 def test_a_market_buy_holds_its_cost_lifted_by_the_collar(
-    database: Database, quantity: str, available: int, hold: int | None
+    memory_database: Database, quantity: str, available: int, hold: int | None
 ) -> None:
     """T38: asks 2 at 100 and 3 at 110, collar 500 bps."""
-    desk = open_desk(World(database))
+    desk = open_desk(World(memory_database))
     desk.place(customerRef="ben", side="SELL", quantity="2", price="100")
     desk.place(customerRef="ben", side="SELL", quantity="3", price="110")
     rows = sorted(desk.world.database.scan("inbox"), key=lambda row: row["command"])

@@ -51,8 +51,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 @pytest.fixture
-def desk(database: Database) -> Desk:
-    return open_desk(World(database), rate_limit=LIMIT)
+def desk(memory_database: Database) -> Desk:
+    return open_desk(World(memory_database), rate_limit=LIMIT)
 
 
 def copy_of(desk: Desk, counters: Any = None) -> Desk:
@@ -107,8 +107,8 @@ def test_each_key_has_a_count_of_its_own_and_keeps_it_when_its_limit_changes(des
     assert shown(desk.list())[:3] == (429, "2", "0")
 
 
-def test_without_a_limit_nothing_is_counted(database: Database) -> None:
-    desk = open_desk(World(database))
+def test_without_a_limit_nothing_is_counted(memory_database: Database) -> None:
+    desk = open_desk(World(memory_database))
     before = desk.world.tables()
     assert "X-RateLimit-Limit" not in desk.list().headers
     assert desk.world.tables() == before

@@ -28,8 +28,8 @@ BOOK += f" --quote-token-address {QUOTE}"
 
 
 @pytest.fixture
-def run(database: Database, monkeypatch: pytest.MonkeyPatch) -> Run:
-    monkeypatch.setattr(wiring, "database", lambda: database)
+def run(memory_database: Database, monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.setattr(wiring, "database", lambda: memory_database)
     return lambda line: cli.run(line.split())
 
 
@@ -83,11 +83,13 @@ def test_a_book_is_made_with_every_setting(run: Run, instance: str) -> None:
     ],
 )
 @pytest.mark.usefixtures("instance")
-def test_settings_that_contradict_each_other_are_refused(run: Run, database: Database, more: str, why: str) -> None:
+def test_settings_that_contradict_each_other_are_refused(
+    run: Run, memory_database: Database, more: str, why: str
+) -> None:
     """T30"""
     with pytest.raises(cli.CommandFailed, match=why):
         run(BOOK + more)
-    assert list(database.scan("books")) == []
+    assert list(memory_database.scan("books")) == []
 
 
 def test_a_book_has_a_lot_or_a_least_worth_by_its_quote_token(run: Run, instance: str) -> None:
@@ -124,8 +126,8 @@ def test_json_prints_one_object_and_a_failure_goes_to_standard_error(
     assert "api_key: trusset_demo0001_" in capsys.readouterr().out
 
 
-def test_what_aws_says_is_told_in_one_line(run: Run, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wiring, "database", lambda: Database(database._client, "no-such-prefix"))
+def test_what_aws_says_is_told_in_one_line(run: Run, moto_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wiring, "database", lambda: Database(moto_database._client, "no-such-prefix"))
     with pytest.raises(cli.CommandFailed, match="none of the tables "):
         run("instance create --ref demo0001")
 
@@ -298,17 +300,17 @@ def test_a_book_that_cannot_be_redriven_is_named(venue: World, monkeypatch: pyte
 
 
 def test_a_parked_book_is_named_shown_and_released(
-    run: Run, database: Database, monkeypatch: pytest.MonkeyPatch
+    run: Run, memory_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """T53"""
-    world = World(database)
+    world = World(memory_database)
     world.credit("ann", QUOTE, 1000)
-    matcher = Matcher(database, lambda: world.now_ms, takes_parked=True)
+    matcher = Matcher(memory_database, lambda: world.now_ms, takes_parked=True)
     monkeypatch.setattr(wiring, "releasing_matcher", lambda: matcher)
-    monkeypatch.setattr(wiring, "matcher", lambda: Matcher(database, lambda: world.now_ms))
+    monkeypatch.setattr(wiring, "matcher", lambda: Matcher(memory_database, lambda: world.now_ms))
     order_id = world.placed("ann", "BUY", 1, 50)
     unreadable = {"book": world.book, "sequence": 1}
-    database.put_many("journal", [unreadable])
+    memory_database.put_many("journal", [unreadable])
     for _ in range(FAILED_BATCHES_MAX):
         assert world.deliver() != []
     assert world.deliver() == []
@@ -324,7 +326,7 @@ def test_a_parked_book_is_named_shown_and_released(
     with pytest.raises(cli.CommandFailed, match=f"not redriven.*{world.book}"):
         run("redrive --all")
     assert run("book parked") == {"books": [world.book]}
-    database.delete_many("journal", [unreadable])
+    memory_database.delete_many("journal", [unreadable])
     released = {"order_book_id": world.config.book_id, "was_parked": True, "is_parked": False, "commands": 1}
     assert run(f"book release {world.book}") == released
     assert world.order("ann", order_id).sequence == 1

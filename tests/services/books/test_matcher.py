@@ -29,8 +29,8 @@ FUNDS = 10**6
 
 
 @pytest.fixture
-def world(database: Database) -> World:
-    world = World(database, maker_fee_bps=5, taker_fee_bps=15)
+def world(memory_database: Database) -> World:
+    world = World(memory_database, maker_fee_bps=5, taker_fee_bps=15)
     for customer in ("ann", "ben", "cat"):
         world.credit(customer, BASE, FUNDS)
         world.credit(customer, QUOTE, FUNDS)
