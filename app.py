@@ -21,16 +21,16 @@ from chalice.app import CloudWatchEvent, DynamoDBEvent
 
 from chalicelib import wiring
 from chalicelib.apis.book.paths import ROUTES
-from chalicelib.apis.kit.http import HttpRequest, HttpResponse, path_served
-from chalicelib.apis.kit.mounts import is_of_escrow_desk, is_of_no_desk, is_of_taker_desk, is_of_trade_desk
+from chalicelib.apis.kit.http import HttpRequest, path_served
+from chalicelib.apis.kit.mounts import desk_of
 from chalicelib.support.consistency import Inconsistent
 from chalicelib.support.telemetry import invocation
 
 if TYPE_CHECKING:
     from chalicelib.apis.book.routes import BookDesk
-    from chalicelib.apis.escrow.routes import TruustDesk
+    from chalicelib.apis.escrow.api import EscrowApi
     from chalicelib.apis.front import Front
-    from chalicelib.apis.taker.routes import TakerDesk
+    from chalicelib.apis.taker.api import TakerApi
     from chalicelib.apis.trade.routes import TradeDesk
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
@@ -74,10 +74,10 @@ def _trade_desk() -> TradeDesk:
 
 
 @cache
-def _taker_desk() -> TakerDesk:
-    from chalicelib.apis.taker.routes import TakerDesk
+def _taker_desk() -> TakerApi:
+    from chalicelib.apis.taker.api import TakerApi
 
-    return TakerDesk(
+    return TakerApi(
         wiring.database(),
         wiring.counters(),
         master_key=wiring.master_key,
@@ -87,10 +87,10 @@ def _taker_desk() -> TakerDesk:
 
 
 @cache
-def _escrow_desk() -> TruustDesk:
-    from chalicelib.apis.escrow.routes import TruustDesk
+def _escrow_desk() -> EscrowApi:
+    from chalicelib.apis.escrow.api import EscrowApi
 
-    return TruustDesk(wiring.database(), wiring.counters())
+    return EscrowApi(wiring.database(), wiring.counters())
 
 
 @cache
@@ -100,16 +100,15 @@ def _front() -> Front:
     return Front(wiring.counters(), time.monotonic)
 
 
-def _answer_of_desk(request: HttpRequest) -> HttpResponse:
-    if is_of_no_desk(request.method, request.path):
-        return _front().answer(request)
-    if is_of_escrow_desk(request.path):
-        return _escrow_desk().answer(request)
-    if is_of_trade_desk(request.path):
-        return _trade_desk().answer(request)
-    if is_of_taker_desk(request.path):
-        return _taker_desk().answer(request)
-    return _book_desk().answer(request)
+def _desk(name: str) -> BookDesk | TradeDesk | TakerApi | EscrowApi | Front:
+    desks: dict[str, Callable[[], BookDesk | TradeDesk | TakerApi | EscrowApi | Front]] = {
+        "front": _front,
+        "book": _book_desk,
+        "trade": _trade_desk,
+        "taker": _taker_desk,
+        "escrow": _escrow_desk,
+    }
+    return desks[name]()
 
 
 def _answer(route: str | None) -> Response:
@@ -129,7 +128,7 @@ def _answer(route: str | None) -> Response:
         client_address=request.context.get("identity", {}).get("sourceIp", ""),
     )
     with invocation("api_handler", app.lambda_context, incoming):
-        response = _answer_of_desk(incoming)
+        response = _desk(desk_of(incoming.method, incoming.path)).answer(incoming)
     shown = "" if request.method == "HEAD" else response.body
     return Response(body=shown, status_code=response.status, headers=dict(response.headers))
 

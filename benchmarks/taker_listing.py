@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from time import perf_counter
+from typing import Any
 from urllib.parse import parse_qs
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
@@ -26,12 +27,12 @@ from benchmarks.listing import ENDPOINT, HISTORIES, ROUNDS, TIMED_S_MAX, Measure
 from benchmarks.meter import metered
 from chalicelib.apis.kit.http import HttpRequest
 from chalicelib.apis.taker.gate import Caller
-from chalicelib.apis.taker.lists import list_endpoints
+from chalicelib.apis.taker.lists import ListEndpoints
 from chalicelib.domain.signed.lifecycle import Lock, State, Status
 from chalicelib.domain.signed.order import NOTHING, SignedOrder, fill_id_of
 from chalicelib.domain.signed.settings import DeskSettings
 from chalicelib.tables.dynamodb import Database, Row
-from chalicelib.tables.signed_orders import TABLE, Fill, StoredOrder
+from chalicelib.tables.signed_orders import TABLE, Fill, SignedOrders, StoredOrder
 from chalicelib.tables.signed_rows import (
     count_key,
     fill_rows,
@@ -50,6 +51,12 @@ MAKER, TAKER = "0x" + "11" * 20, "0xabcdefabcdefabcdefabcdefabcdefabcdefabcd"
 ASSET, STOCK = "0x" + "22" * 20, "0x" + "33" * 20
 QUANTITY = 10 * 10**18
 ORDERS, FILLS, OPEN, MAKERS = "GET /takers/orders", "GET /orders/filled", "GET /orders/available", "GET /orders"
+ENDPOINTS = {
+    ORDERS: ListEndpoints.takers_orders,
+    FILLS: ListEndpoints.fills,
+    OPEN: ListEndpoints.available,
+    MAKERS: ListEndpoints.makers_orders,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +112,14 @@ def measure(database: Database, listing: Listing, history: int, rounds: int = RO
     address = MAKER if listing.route == MAKERS else TAKER
     caller = Caller(instance_of(history), address, DeskSettings(), NOW_S * 1000)
     started = perf_counter()
-    data = list_endpoints(through_meter)[listing.route](listing.request, caller)
+    endpoint = ENDPOINTS[listing.route]
+    data: Any = endpoint(ListEndpoints(SignedOrders(through_meter)), listing.request, caller)
     counted_s = perf_counter() - started
-    bill, endpoint = meter.take(), list_endpoints(database)[listing.route]
+    bill, lists = meter.take(), ListEndpoints(SignedOrders(database))
     seconds: list[float] = []
     while len(seconds) < rounds and counted_s + sum(seconds) < TIMED_S_MAX:
         started = perf_counter()
-        endpoint(listing.request, caller)
+        endpoint(lists, listing.request, caller)
         seconds.append(perf_counter() - started)
     rows = data if isinstance(data, list) else next(each for each in data.values() if isinstance(each, list))
     return Measured(len(rows), bill.calls, bill.total, median(seconds or [counted_s]) * 1000)

@@ -22,8 +22,8 @@ from typing import Any
 from botocore.handlers import BUILTIN_HANDLERS
 
 from chalicelib.apis.book.routes import BookDesk
-from chalicelib.apis.escrow.routes import TruustDesk
-from chalicelib.apis.taker.routes import TakerDesk
+from chalicelib.apis.escrow.api import EscrowApi
+from chalicelib.apis.taker.api import TakerApi
 from chalicelib.apis.trade.routes import TradeDesk
 from chalicelib.services.books.expiry import Expiring
 from chalicelib.services.books.lost import LostCommands
@@ -45,8 +45,8 @@ JOBS = sorted((one.name.removeprefix("any-") for one in table_definitions("any")
 ENTRANCES: list[tuple[type, str, str]] = [
     (BookDesk, "answer", "api_handler"),
     (TradeDesk, "answer", "api_handler"),
-    (TakerDesk, "answer", "api_handler"),
-    (TruustDesk, "answer", "api_handler"),
+    (TakerApi, "answer", "api_handler"),
+    (EscrowApi, "answer", "api_handler"),
     (Matcher, "process", "match_inbox"),
     (Parking, "count", "match_inbox"),
     (Parking, "set_aside", "match_inbox"),

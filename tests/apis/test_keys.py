@@ -16,10 +16,8 @@ import pytest
 
 from chalicelib.apis.book.paths import ROUTES as BOOK_ROUTES
 from chalicelib.apis.book.routes import BookDesk
-from chalicelib.apis.escrow.routes import TruustDesk
 from chalicelib.apis.kit.http import HttpResponse
-from chalicelib.apis.taker.routes import ROUTES as TAKER_ROUTES
-from chalicelib.apis.taker.routes import Entrance
+from chalicelib.apis.taker.routes import Auth
 from chalicelib.apis.trade.routes import ROUTES as TRADE_ROUTES
 from chalicelib.apis.trade.routes import TradeDesk
 from chalicelib.tables.dynamodb import Database, Row
@@ -27,6 +25,7 @@ from infra.tables import table_definitions
 from tests.apis.book.desk import API_KEY
 from tests.apis.book.desk import Desk as BookWire
 from tests.apis.escrow.desk import Desk as EscrowWire
+from tests.apis.routes import ESCROW_ROUTES, TAKER_ROUTES
 from tests.apis.taker.desk import NOW_S, UNIT, open_taker_desk
 from tests.apis.trade.desk import MASTER_KEY, SignedDesk, open_trade_desk
 from tests.ordering import in_order
@@ -166,11 +165,11 @@ def test_taker_desk(memory_database: Database) -> None:
     desk.lock(orders[0], reference_id="first")
     desk.fill(orders[0], UNIT, reference_id="first")
     names = names_in(memory_database)
-    for entrance, ask in ((Entrance.TAKER, desk.get), (Entrance.MAKER, desk.maker_get)):
+    for auth, ask in ((Auth.TAKER, desk.get), (Auth.MAKER, desk.maker_get)):
         templates = [
-            route.removeprefix("GET ")
-            for route, way in TAKER_ROUTES.items()
-            if route.startswith("GET ") and way is entrance
+            name.removeprefix("GET ")
+            for name, route in TAKER_ROUTES.items()
+            if route.method == "GET" and route.auth is auth
         ]
         if any(PARAMETER.search(template) for template in templates):
             assert_nothing_breaks(memory_database, ask, paths_of(templates, names))
@@ -193,7 +192,7 @@ def test_escrow_desk(memory_database: Database) -> None:
     order = desk.paid()
     desk.do(order, "accept")
     names = names_in(memory_database)
-    gets, posts = routes_of(desk.desk)
+    gets, posts = (paths_below_prefix(method) for method in ("GET", "POST"))
     assert_nothing_breaks(memory_database, lambda path: desk.get(path), paths_of(gets, names))
     mine = [post for post in posts if not post.startswith("/operator")]
     assert_nothing_breaks(memory_database, lambda path: desk.post(path, {}), paths_of(mine, names), changes=True)
@@ -218,10 +217,6 @@ def test_escrow_desk(memory_database: Database) -> None:
             assert response.status < 500, (path, name, response.body)
 
 
-def routes_of(desk: TruustDesk) -> tuple[list[str], list[str]]:
-    """Return the paths of the escrow desk's GET and POST routes."""
-    routes = list(desk._endpoints)
-    gets, posts = (
-        [one.removeprefix(f"{method} ") for one in routes if one.startswith(method)] for method in ("GET", "POST")
-    )
-    return gets, posts
+def paths_below_prefix(method: str) -> list[str]:
+    """Return the paths of the escrow desk's routes with this method."""
+    return [name.partition(" ")[2] for name, route in ESCROW_ROUTES.items() if route.method == method]

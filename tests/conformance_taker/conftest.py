@@ -13,7 +13,7 @@ from chalice.test import Client
 
 import app
 from chalicelib import wiring
-from chalicelib.apis.taker.routes import TakerDesk
+from chalicelib.apis.taker.api import TakerApi
 from chalicelib.tables.dynamodb import Database
 from infra.tables import create_tables
 from tests.apis.taker.desk import INSTANCE, MASTER_KEY, UNLIMITED, Clock, Desk, open_taker_desk
@@ -35,7 +35,7 @@ def _opened() -> Any:
 def new_desk(public_instance: str | None = INSTANCE) -> Desk:
     """Return a desk over tables of its own, as they were when it was opened; everybody has a million of each asset."""
     database, clock = Database(_opened().clone(), PREFIX), Clock()
-    served = TakerDesk(database, master_key=lambda: MASTER_KEY, public_instance=public_instance, clock=clock)
+    served = TakerApi(database, master_key=lambda: MASTER_KEY, public_instance=public_instance, clock=clock)
     return Desk(database, served, clock)
 
 

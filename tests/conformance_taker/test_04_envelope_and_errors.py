@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from chalicelib.apis.kit.http import HttpResponse
-from chalicelib.apis.taker.routes import TakerDesk
+from chalicelib.apis.taker.api import TakerApi
 from chalicelib.domain.signed.settings import DeskSettings, key_id_of
 from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.services.signed import desk as commands
@@ -234,7 +234,7 @@ def test_a_fault_of_the_service_is_500_and_tells_nothing(desk: Desk) -> None:
     def no_master_key() -> bytes:
         raise RuntimeError("secret words")
 
-    served = TakerDesk(desk.database, master_key=no_master_key, public_instance=INSTANCE, clock=desk.clock)
+    served = TakerApi(desk.database, master_key=no_master_key, public_instance=INSTANCE, clock=desk.clock)
     answer = replace(desk, desk=served).signed("GET", LIST)
     assert outcome_of(answer) == BROKEN
     assert "secret words" not in answer.body
@@ -254,7 +254,7 @@ class ContendedDatabase(Database):
 def test_a_write_that_others_always_forestall_is_tried_eight_times(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(commands.random, "uniform", lambda _least, _most: 0)
     contended = ContendedDatabase(desk.database._client, desk.database._prefix)
-    served = TakerDesk(contended, master_key=lambda: MASTER_KEY, public_instance=INSTANCE, clock=desk.clock)
+    served = TakerApi(contended, master_key=lambda: MASTER_KEY, public_instance=INSTANCE, clock=desk.clock)
     order_hash = new_order(desk)
     with nothing_changes(desk):
         assert outcome_of(replace(desk, desk=served).lock(order_hash)) == BROKEN

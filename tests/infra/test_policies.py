@@ -26,8 +26,7 @@ from chalicelib.apis.book.routes import (
     TRANSFER,
     BookDesk,
 )
-from chalicelib.apis.taker.routes import ROUTES as TAKER_ROUTES
-from chalicelib.apis.taker.routes import Entrance
+from chalicelib.apis.taker.routes import Auth
 from chalicelib.apis.trade.routes import ROUTES, TradeDesk
 from chalicelib.domain.books.candles import Period
 from chalicelib.domain.books.vocabulary import BookStatus
@@ -50,6 +49,7 @@ from tests.apis.book.desk import open_desk
 from tests.apis.book.till import post, posted
 from tests.apis.escrow.desk import KEY, OPERATOR_KEY
 from tests.apis.escrow.desk import Desk as EscrowWire
+from tests.apis.routes import ESCROW_ROUTES, TAKER_ROUTES
 from tests.apis.taker.desk import NOW_S, TAKER, UNIT, connect_body, open_taker_desk
 from tests.apis.taker.desk import make_key as make_taker_key
 from tests.apis.trade.desk import MASTER_KEY, PAIR, SignedDesk, make_token
@@ -254,9 +254,9 @@ def at_the_taker_desk(client: DynamoDBClient) -> None:
     desk.lock(orders[1])
     desk.as_other.lock(orders[0])
     desk.post("/orders/validate", desk.order_body(nonce=7))
-    for route, entrance in TAKER_ROUTES.items():
-        method, _, path = route.partition(" ")
-        send = desk.maker_get if entrance is Entrance.MAKER else desk.get
+    for name, route in TAKER_ROUTES.items():
+        method, _, path = name.partition(" ")
+        send = desk.maker_get if route.auth is Auth.MAKER else desk.get
         if method == "GET":
             assert send(path.replace("{order_hash}", orders[0])).status == 200
     order_hash = desk.created(nonce=9, deadline=NOW_S + 9000)
@@ -289,7 +289,7 @@ def at_the_escrow_desk(client: DynamoDBClient) -> None:
         desk.in_status(status.value)
     desk.set(currencies=(EUR, JPY, Currency("USD", 2, "0x" + "2" * 40)))
     desk.order(currency="USD")
-    for route in desk.desk.routes:
+    for route in ESCROW_ROUTES:
         method, _, path = route.partition(" ")
         sender = desk.as_key(OPERATOR_KEY if path.startswith("/operator") else KEY)
         path = path.replace("{id}", str(order["id"])).replace("{uuid}", desk.buyer["uuid"])

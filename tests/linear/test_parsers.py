@@ -24,11 +24,12 @@ from chalicelib.apis.escrow.schema import number as escrow_number
 from chalicelib.apis.kit.exact_json import UnreadableJson, exact_number, is_portable, read_json
 from chalicelib.apis.kit.http import BadPercentEncoding, path_served, percent_decoded
 from chalicelib.apis.kit.preference import wait_preference
+from chalicelib.apis.kit.routing import NoRoute
 from chalicelib.apis.taker import list_schema
 from chalicelib.apis.taker import schema as taker_schema
+from chalicelib.apis.taker.api import is_request_id
 from chalicelib.apis.taker.envelope import Fault as TakerFault
-from chalicelib.apis.taker.routes import _found as taker_route
-from chalicelib.apis.taker.routes import is_request_id
+from chalicelib.apis.taker.routes import ROUTES as TAKER_ROUTES
 from chalicelib.apis.taker.sessions import NotASession, Sessions
 from chalicelib.apis.taker.signature import query_forms
 from chalicelib.apis.trade import decimals, place_schema
@@ -50,6 +51,7 @@ REFUSED = (
     EscrowFault,
     FaultyEnd,
     MalformedMessage,
+    NoRoute,
     NotACursor,
     NotASession,
     NotAnId,
@@ -105,7 +107,7 @@ READERS: dict[str, Reader] = {
     "percent-encoding": percent_decoded,
     "path behind a stage": lambda text: path_served(text, "/{one}/{two}"),
     "trade route": lambda text: trade_route("GET", "/trade/" + text),
-    "taker route": lambda text: taker_route("GET", "/api/v1/" + text),
+    "taker route": lambda text: TAKER_ROUTES.find("GET", "/api/v1/" + text),
     "request id": is_request_id,
     "json": lambda text: is_portable(read_json(text.encode())),
     "exact number": lambda text: read_json(text.encode(), exact_number),

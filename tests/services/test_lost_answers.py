@@ -20,7 +20,7 @@ import pytest
 from chalicelib import wiring
 from chalicelib.apis.book.routes import BOOKS, CREDIT, SETTINGS, TOKENS, TRANSFER, BookDesk
 from chalicelib.apis.kit.http import HttpResponse
-from chalicelib.apis.taker.routes import TakerDesk
+from chalicelib.apis.taker.api import TakerApi
 from chalicelib.apis.trade.routes import TradeDesk
 from chalicelib.domain.books.config import BookConfig, Refusal
 from chalicelib.ops import cli
@@ -610,7 +610,7 @@ def test_a_request_to_the_taker_desk(
     half = int(taker.ORDER["quantity"]) // 2
 
     def over(database: Database) -> taker.Desk:
-        served = TakerDesk(database, master_key=lambda: taker.MASTER_KEY, public_instance=INSTANCE, clock=desk.clock)
+        served = TakerApi(database, master_key=lambda: taker.MASTER_KEY, public_instance=INSTANCE, clock=desk.clock)
         return replace(desk, database=database, desk=served)
 
     if name in ("unlock", "fill", "fill without a reference", "reject", "cancel a locked order", "answer a cancel"):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from operator import attrgetter
 
-from chalicelib.apis.escrow.commanding import Commanding, Record, Sent, about
+from chalicelib.apis.escrow.commands import Commands, Record, Sent, about
 from chalicelib.apis.escrow.envelope import is_required, not_found, response, single, written
 from chalicelib.apis.escrow.gate import Caller
 from chalicelib.apis.escrow.lists import CREATED_AT, ID, Listing, Match, Searched, Source, asked_of, page_from
@@ -72,7 +72,7 @@ class CustomerEndpoints:
     desk: EscrowDesk
     escrows: Escrows
     accounts: Accounts
-    commanding: Commanding
+    commands: Commands
 
     def list(self, request: HttpRequest, caller: Caller) -> HttpResponse:
         """GET customers. The merchant's own is not among them (E18)."""
@@ -104,7 +104,7 @@ class CustomerEndpoints:
             asked = CreateCustomer(**fields)
             return customer_view(self.desk.create_customer(caller.place, asked, about(record, customer_view)))
 
-        return self.commanding.once(request, caller, CUSTOMER, carry_out)
+        return self.commands.once(request, caller, CUSTOMER, carry_out)
 
     def show(self, request: HttpRequest, caller: Caller) -> HttpResponse:
         return response(200, single(customer_view(self._customer(request, caller))))

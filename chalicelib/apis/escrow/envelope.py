@@ -11,42 +11,49 @@ from chalicelib.support.canonical import exact
 Errors = dict[str, list[str]]
 """What is wrong with a request: by field, texts for people."""
 INVALID = 422
+MESSAGES = {
+    401: "Unauthenticated.",
+    403: "This action is unauthorized.",
+    404: "Not found",
+    INVALID: "The given data was invalid.",
+    429: "Too Many Attempts.",
+    500: "Server Error",
+}
+"""Each error's message, by its status."""
 
 
 class Fault(Exception):
     """A request that is answered with an error of this API. headers: beside those that every answer has."""
 
-    def __init__(
-        self, status: int, message: str, errors: Errors | None = None, retry_after_s: int | None = None
-    ) -> None:
-        super().__init__(message)
-        self.status, self.message, self.errors = status, message, errors
+    def __init__(self, status: int, errors: Errors | None = None, retry_after_s: int | None = None) -> None:
+        super().__init__(MESSAGES[status])
+        self.status, self.name, self.message, self.errors = status, str(status), MESSAGES[status], errors
         self.headers = {} if retry_after_s is None else {"Retry-After": str(retry_after_s)}
 
 
 def unauthenticated() -> Fault:
-    return Fault(401, "Unauthenticated.")
+    return Fault(401)
 
 
 def unauthorized() -> Fault:
-    return Fault(403, "This action is unauthorized.")
+    return Fault(403)
 
 
 def not_found() -> Fault:
-    return Fault(404, "Not found")
+    return Fault(404)
 
 
 def too_many(retry_after_s: int) -> Fault:
-    return Fault(429, "Too Many Attempts.", retry_after_s=retry_after_s)
+    return Fault(429, retry_after_s=retry_after_s)
 
 
 def server_error() -> Fault:
-    return Fault(500, "Server Error")
+    return Fault(500)
 
 
 def invalid(errors: Errors) -> Fault:
     """Return the fault of a request whose fields are not as they must be, or whose order's status forbids it."""
-    return Fault(INVALID, "The given data was invalid.", errors)
+    return Fault(INVALID, errors)
 
 
 def invalid_field(field: str, text: str) -> Fault:

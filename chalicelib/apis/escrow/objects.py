@@ -6,13 +6,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from chalicelib.apis.kit.mounts import ESCROW_VERSION
+from chalicelib.apis.escrow.routes import PREFIX
 from chalicelib.domain.escrow.money import FEE_PERCENT_DECIMALS, major_units, money_text, rounded_down
 from chalicelib.domain.escrow.order import Customer, Json, Order, Payin, PayinStatus, PayinType, Payout, Wallet, World
 
 View = dict[str, Json]
-PREFIX = f"/{ESCROW_VERSION}"
-"""In front of every path that is answered, with whichever the request came (E1)."""
 
 
 def order_view(order: Order, public_base_url: str) -> View:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from functools import partial
 from typing import TypeVar
 
-from chalicelib.apis.escrow.commanding import Commanding, Record, Sent, about
+from chalicelib.apis.escrow.commands import Commands, Record, Sent, about
 from chalicelib.apis.escrow.customers import balances_of
 from chalicelib.apis.escrow.envelope import not_found
 from chalicelib.apis.escrow.gate import Caller
@@ -42,7 +42,7 @@ class OperatorEndpoints:
     desks: EscrowDesks
     escrows: Escrows
     accounts: Accounts
-    commanding: Commanding
+    commands: Commands
 
     def confirm_payin(self, request: HttpRequest, caller: Caller) -> HttpResponse:
         """POST operator/payins/{id}/confirm. The money has come in, all of it: the order is PUBLISHED."""
@@ -54,7 +54,7 @@ class OperatorEndpoints:
             return view(self.desk.confirm_payin(place, payin_id, sent.fields["amount"], about(record, view)))
 
         view = partial(_payin_view, caller)
-        return self.commanding.once(request, caller, CONFIRM, carry_out)
+        return self.commands.once(request, caller, CONFIRM, carry_out)
 
     def deny_payin(self, request: HttpRequest, caller: Caller) -> HttpResponse:
         """POST operator/payins/{id}/deny. The money will not come: the order is a FAILURE."""
@@ -66,7 +66,7 @@ class OperatorEndpoints:
             return view(self.desk.deny_payin(place, payin_id, sent.fields.get("reason"), about(record, view)))
 
         view = partial(_payin_view, caller)
-        return self.commanding.once(request, caller, DENY, carry_out)
+        return self.commands.once(request, caller, DENY, carry_out)
 
     def block(self, request: HttpRequest, caller: Caller) -> HttpResponse:
         """POST operator/orders/{id}/block. The order stops where it is."""
@@ -90,7 +90,7 @@ class OperatorEndpoints:
             wallet = self.desk.deposit(place, uuid, asked, receipt)
             return wallet_view(wallet, self._available(caller, wallet))
 
-        return self.commanding.once(request, caller, DEPOSIT, carry_out, is_finished_later=True)
+        return self.commands.once(request, caller, DEPOSIT, carry_out, is_finished_later=True)
 
     def _about_order(
         self,
@@ -108,7 +108,7 @@ class OperatorEndpoints:
         def view(order: Order) -> View:
             return order_view(order, caller.settings.public_base_url)
 
-        return self.commanding.once(request, caller, NONE, carry_out, is_finished_later=True)
+        return self.commands.once(request, caller, NONE, carry_out, is_finished_later=True)
 
     def _places(self, caller: Caller) -> list[Place]:
         """Return where an operator's ids are looked for: at each merchant of the instance, in the key's world."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, cast
 
-from chalicelib.apis.escrow.commanding import Sent
+from chalicelib.apis.escrow.commands import Sent
 from chalicelib.apis.escrow.envelope import is_required
 from chalicelib.apis.escrow.schema import (
     Schema,

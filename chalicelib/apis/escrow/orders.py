@@ -8,7 +8,7 @@ from functools import partial
 from operator import attrgetter
 
 from chalicelib.apis.escrow import order_schema
-from chalicelib.apis.escrow.commanding import Commanding, Record, Sent, about
+from chalicelib.apis.escrow.commands import Commands, Record, Sent, about
 from chalicelib.apis.escrow.envelope import not_found, response, single, written
 from chalicelib.apis.escrow.gate import Caller
 from chalicelib.apis.escrow.lists import (
@@ -98,7 +98,7 @@ def _characters_of(order: Order) -> int:
 class OrderEndpoints:
     desk: EscrowDesk
     escrows: Escrows
-    commanding: Commanding
+    commands: Commands
 
     def list(self, request: HttpRequest, caller: Caller) -> HttpResponse:
         """GET orders. The page asked for of the merchant's orders; of the other world's there are none here (E9)."""
@@ -124,7 +124,7 @@ class OrderEndpoints:
             return view(created)
 
         view = _view(caller)
-        return self.commanding.once(request, caller, order_schema.CREATE, carry_out)
+        return self.commands.once(request, caller, order_schema.CREATE, carry_out)
 
     def show(self, request: HttpRequest, caller: Caller) -> HttpResponse:
         return response(200, single(_view(caller)(self._order(request, caller))))
@@ -141,7 +141,7 @@ class OrderEndpoints:
             sent.refuse_faulty()
             return _view(caller)(self.desk.update_order(caller.place, order.order_id, changes))
 
-        return self.commanding.change(request, order_schema.UPDATE, carry_out)
+        return self.commands.change(request, order_schema.UPDATE, carry_out)
 
     def payin(self, request: HttpRequest, caller: Caller) -> HttpResponse:
         """GET orders/{id}/payin. The latest one."""
@@ -166,7 +166,7 @@ class OrderEndpoints:
             sent.refuse_faulty()
             return view(self.desk.accept(caller.place, order_id, about(record, view)))
 
-        return self.commanding.once(request, caller, order_schema.NONE, carry_out)
+        return self.commands.once(request, caller, order_schema.NONE, carry_out)
 
     def reject(self, request: HttpRequest, caller: Caller) -> HttpResponse:
         """POST orders/{id}/reject. The money stays in the hold until it is reimbursed (E21)."""
@@ -176,7 +176,7 @@ class OrderEndpoints:
             sent.refuse_faulty()
             return view(self.desk.reject(caller.place, order_id, about(record, view)))
 
-        return self.commanding.once(request, caller, order_schema.NONE, carry_out)
+        return self.commands.once(request, caller, order_schema.NONE, carry_out)
 
     def cancel(self, request: HttpRequest, caller: Caller) -> HttpResponse:
         """POST orders/{id}/cancel. A bank account for the refund may be named; it is ignored (E14)."""
@@ -190,7 +190,7 @@ class OrderEndpoints:
             asked = Cancel(sent.fields.get("tag"), given)
             return view(self.desk.cancel(caller.place, order.order_id, asked, about(record, view)))
 
-        return self.commanding.once(request, caller, order_schema.CANCEL, carry_out)
+        return self.commands.once(request, caller, order_schema.CANCEL, carry_out)
 
     def validate(self, request: HttpRequest, caller: Caller) -> HttpResponse:
         """POST orders/{id}/validate. RELEASED, or PENDING_RELEASE where the instance has a delay (E22)."""
@@ -201,7 +201,7 @@ class OrderEndpoints:
             auto_accept, receipt = sent.fields.get("auto_accept", False), about(record, view)
             return view(self.desk.validate(caller.place, order_id, receipt, auto_accept=auto_accept))
 
-        return self.commanding.once(request, caller, order_schema.VALIDATE, carry_out, is_finished_later=True)
+        return self.commands.once(request, caller, order_schema.VALIDATE, carry_out, is_finished_later=True)
 
     def reimburse(self, request: HttpRequest, caller: Caller) -> HttpResponse:
         """POST orders/{id}/reimburse. All that is left, or a part of it, back to the buyer."""
@@ -214,7 +214,7 @@ class OrderEndpoints:
             sent.refuse_faulty()
             return view(self.desk.reimburse(caller.place, order.order_id, asked, about(record, view)))
 
-        return self.commanding.once(request, caller, order_schema.REIMBURSE, carry_out, is_about_hold=True)
+        return self.commands.once(request, caller, order_schema.REIMBURSE, carry_out, is_about_hold=True)
 
     def _page(self, caller: Caller, asked: Asked) -> Page[Order]:
         place, emails = caller.place, dict[int, str | None]()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from operator import attrgetter
 
-from chalicelib.apis.escrow.commanding import Commanding, Record, Sent, about
+from chalicelib.apis.escrow.commands import Commands, Record, Sent, about
 from chalicelib.apis.escrow.envelope import is_required, not_found, response, single, written
 from chalicelib.apis.escrow.gate import Caller
 from chalicelib.apis.escrow.lists import CREATED_AT, ID, Listing, Match, Searched, Source, asked_of, page_from
@@ -69,7 +69,7 @@ PAYOUTS: Listing[Payout] = Listing(
 class PaymentEndpoints:
     desk: EscrowDesk
     escrows: Escrows
-    commanding: Commanding
+    commands: Commands
 
     def list_payins(self, request: HttpRequest, caller: Caller) -> HttpResponse:
         place, asked = caller.place, asked_of(request.query, PAYINS)
@@ -118,7 +118,7 @@ class PaymentEndpoints:
             return view(self.desk.open_payin(caller.place, asked, about(record, view)))
 
         view = partial(_payin_view, caller)
-        return self.commanding.once(request, caller, PAYIN, carry_out)
+        return self.commands.once(request, caller, PAYIN, carry_out)
 
     def pay_out(self, request: HttpRequest, caller: Caller) -> HttpResponse:
         """POST payouts. Where the seller is to be paid."""
@@ -131,7 +131,7 @@ class PaymentEndpoints:
             asked = PayOut(sent.fields["order_id"], sent.fields["wallet_id"])
             return payout_view(self.desk.pay_out(caller.place, asked, about(record, payout_view)))
 
-        return self.commanding.once(request, caller, PAYOUT, carry_out)
+        return self.commands.once(request, caller, PAYOUT, carry_out)
 
     def _order_named(self, sent: Sent, caller: Caller) -> Order | None:
         """Return the order that a body names; note one that is not there (E4)."""

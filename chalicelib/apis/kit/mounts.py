@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-TRADE_MOUNTS = ("trade", "v4")
-"""First segments of the paths that are the trade desk's; below both there is the same (R1)."""
-TAKER_MOUNT = ["", "api", "v1"]
-ESCROW_VERSION, ESCROW_ORDERS = "2.0", "orders"
-"""First segments of the escrow desk's paths: of all of them, and of its orders' where the version is left out (E1)."""
-
+MOUNTS = {
+    "trade": ("/trade", "/v4"),
+    "taker": ("/api/v1",),
+    "escrow": ("/2.0", "/orders"),
+}
+"""What the paths of each desk begin with. Below both of the trade desk there is the same (R1); the escrow desk's orders
+are served without the version, too (E1). Every other path is the book desk's, also to say that nothing is there."""
 ROOT_PATH, HEALTH_PATH = "/", "/health"
 """Paths of no desk, for those who look whether the service is there."""
 
 
-def is_of_no_desk(method: str, path: str) -> bool:
-    return method in ("GET", "HEAD") and path in (ROOT_PATH, HEALTH_PATH)
-
-
-def is_of_trade_desk(path: str) -> bool:
-    return path.split("/")[1:2] in [[mount] for mount in TRADE_MOUNTS]
-
-
-def is_of_taker_desk(path: str) -> bool:
-    return path.split("/")[: len(TAKER_MOUNT)] == TAKER_MOUNT
-
-
-def is_of_escrow_desk(path: str) -> bool:
-    return path.split("/")[1:2] in [[ESCROW_VERSION], [ESCROW_ORDERS]]
+def desk_of(method: str, path: str) -> str:
+    """Return the name of the desk that answers: book, trade, taker, escrow; or front, which is none."""
+    if method in ("GET", "HEAD") and path in (ROOT_PATH, HEALTH_PATH):
+        return "front"
+    for desk, mounts in MOUNTS.items():
+        if any(f"{path}/".startswith(f"{mount}/") for mount in mounts):
+            return desk
+    return "book"

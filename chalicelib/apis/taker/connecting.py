@@ -7,12 +7,12 @@ which everybody may know of, more is told.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from chalicelib.apis.kit.http import HttpRequest
 from chalicelib.apis.taker.envelope import Error, Fault, invalid, refuse
-from chalicelib.apis.taker.gate import Caller, Endpoint, refuse_without_service
+from chalicelib.apis.taker.gate import Caller, refuse_without_service
 from chalicelib.apis.taker.schema import ConnectBody, checked
 from chalicelib.domain.signed.connect import ConnectMessage, MalformedMessage, connect_message
 from chalicelib.domain.signed.eip712 import signer_of_message
@@ -35,9 +35,6 @@ class ConnectEndpoint:
     connects: Connects
     open_session: OpenSession
     public_instance: str | None
-
-    def by_route(self) -> Mapping[str, Endpoint]:
-        return {"POST /makers/connect": self.connect}
 
     def connect(self, request: HttpRequest, caller: Caller) -> object:
         """Give a wallet that signs a message of now, for this instance, with a nonce of its own, a JWT."""

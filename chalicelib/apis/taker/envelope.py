@@ -51,7 +51,7 @@ class Fault(Exception):
         retry_after_s: int | None = None,
     ) -> None:
         super().__init__(message or error.message)
-        self.error = error
+        self.error, self.name, self.status = error, error.name, error.status
         self.message = message or error.message
         self.details = dict(details or {})
         self.retry_after_s = retry_after_s

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
 from chalicelib.apis.kit.http import BadPercentEncoding, HttpRequest, percent_decoded
 from chalicelib.apis.kit.page_bytes import CHARACTER_BYTES_MAX, Weight, answer_bytes, packed
 from chalicelib.apis.taker.envelope import order_not_found
-from chalicelib.apis.taker.gate import Caller, Endpoint
+from chalicelib.apis.taker.gate import Caller
 from chalicelib.apis.taker.list_schema import fill_query, hash_of, maker_query, open_orders_query, order_query
 from chalicelib.apis.taker.objects import fill_object, listed_order, makers_fill_object, single_order
 from chalicelib.apis.taker.schema import TEXT_CHARACTERS_MAX
@@ -19,25 +19,12 @@ from chalicelib.services.signed.fill_listing import TakerFills
 from chalicelib.services.signed.listing import ShownOrder, TakerOrders, open_orders
 from chalicelib.services.signed.maker_listing import FILLS_SHOWN_MAX, STATUSES_WITH_FILLS, MakerOrders, MakersOrder
 from chalicelib.support.canonical import compact
-from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.signed_orders import SignedOrders, StoredOrder
 
 Row = TypeVar("Row")
 ORDER_BYTES_MAX = 2000 + TEXT_CHARACTERS_MAX * CHARACTER_BYTES_MAX
 FILL_BYTES_MAX = 900
 """Of an order without its fills, and of a fill, in an answer (``answer_bytes``)."""
-
-
-def list_endpoints(database: Database) -> Mapping[str, Endpoint]:
-    """Return the endpoints by their routes."""
-    lists = ListEndpoints(SignedOrders(database))
-    return {
-        "GET /takers/orders": lists.takers_orders,
-        "GET /takers/orders/{order_hash}": lists.takers_order,
-        "GET /orders/available": lists.available,
-        "GET /orders/filled": lists.fills,
-        "GET /orders": lists.makers_orders,
-    }
 
 
 @dataclass(frozen=True, slots=True)

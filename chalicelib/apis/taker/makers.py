@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from chalicelib.apis.kit.http import HttpRequest
 from chalicelib.apis.taker.envelope import Error, Fault, invalid, order_not_found, refuse
-from chalicelib.apis.taker.gate import Caller, Endpoint
+from chalicelib.apis.taker.gate import Caller
 from chalicelib.apis.taker.objects import single_order
 from chalicelib.apis.taker.schema import HASH, SignedOrderBody, checked
 from chalicelib.domain.signed.eip712 import canonical, order_hash_of, signer_of_order
@@ -29,13 +28,6 @@ class MakerEndpoints:
     desk: SignedOrderDesk
     orders: SignedOrders
     instruments: Instruments
-
-    def by_route(self) -> Mapping[str, Endpoint]:
-        return {
-            "POST /orders": self.create,
-            "POST /orders/{order_id}/cancel": self.cancel,
-            "GET /orders/maker/next-nonce": self.next_nonce,
-        }
 
     def create(self, request: HttpRequest, caller: Caller) -> object:
         """Store an order that its maker has signed, its funds held."""

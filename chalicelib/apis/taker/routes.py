@@ -1,159 +1,86 @@
-"""Which path is which endpoint; every request to the taker desk comes in here."""
+"""The taker desk's routes (K3)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
 from enum import Enum
+from typing import Any
 
-from chalicelib.apis.kit.http import HttpRequest, HttpResponse
-from chalicelib.apis.kit.mounts import TAKER_MOUNT, is_of_taker_desk
-from chalicelib.apis.taker.connecting import ConnectEndpoint
-from chalicelib.apis.taker.envelope import Error, Fault, failure, invalid, success
-from chalicelib.apis.taker.gate import Endpoint, Gate
-from chalicelib.apis.taker.lists import list_endpoints
-from chalicelib.apis.taker.makers import MakerEndpoints
-from chalicelib.apis.taker.refusals import REFUSALS, fault_of
-from chalicelib.apis.taker.takers import TakerEndpoints
-from chalicelib.apis.taker.validate import ValidateEndpoint
-from chalicelib.domain.tenancy.master_keys import none_before
-from chalicelib.services.signed.desk import SignedOrderDesk
-from chalicelib.services.tenancy.rate_limiter import RateLimiter
-from chalicelib.support.clock import now_ms
-from chalicelib.support.telemetry import logger, order_refused, tell
-from chalicelib.tables.accounts import Accounts
-from chalicelib.tables.connects import Connects
-from chalicelib.tables.desk_settings import TakerDesks
-from chalicelib.tables.dynamodb import Database
-from chalicelib.tables.instruments import Instruments
-from chalicelib.tables.signed_orders import SignedOrders
-from chalicelib.tables.taker_keys import TakerKeys
-
-DESK = "taker"
-"""Its name in log and metrics."""
-BODY_BYTES_MAX = 64 * 1024
-REQUEST_ID = "X-REQUEST-ID"
-REQUEST_ID_CHARACTERS_MAX = 128
+from chalicelib.apis.kit.mounts import MOUNTS
+from chalicelib.apis.kit.routing import Route, RouteTable
 
 
-class Entrance(Enum):
+class Auth(Enum):
     """What a route's callers show at the gate."""
 
-    ANYBODY = "nothing"
+    NONE = "nothing"
     MAKER = "a JWT"
     TAKER = "an API key"
 
 
-ROUTES: dict[str, Entrance] = {
-    "GET /takers/orders": Entrance.TAKER,
-    "GET /takers/orders/{order_hash}": Entrance.TAKER,
-    "POST /makers/connect": Entrance.ANYBODY,
-    "POST /orders": Entrance.MAKER,
-    "GET /orders": Entrance.MAKER,
-    "POST /orders/{order_id}/cancel": Entrance.MAKER,
-    "GET /orders/maker/next-nonce": Entrance.MAKER,
-    "GET /orders/available": Entrance.TAKER,
-    "POST /orders/validate": Entrance.TAKER,
-    "POST /orders/lock": Entrance.TAKER,
-    "POST /orders/unlock": Entrance.TAKER,
-    "POST /orders/fill": Entrance.TAKER,
-    "POST /orders/reject": Entrance.TAKER,
-    "POST /orders/cancel-result": Entrance.TAKER,
-    "GET /orders/filled": Entrance.TAKER,
-}
-"""Each route below the mount, with what its callers show."""
-ALIASES = {
-    f"POST /takers/orders/{word}": f"POST /orders/{word}"
-    for word in ("validate", "lock", "unlock", "fill", "reject", "cancel-result")
-} | {"GET /takers/fills": "GET /orders/filled"}
-"""Other paths of the same endpoints (K3)."""
+(MOUNT,) = MOUNTS["taker"]
+PAGE = ("sort_by", "sort_order", "page", "page_size")
+TRAITS = ("ticker", "exchange", "is_buy")
+OF_ORDER = ("NOT_FOUND", "CONFLICT")
+"""What a command about an order can be refused with."""
 
 
-class TakerDesk:
-    """Answers requests to the taker desk; never raises.
-
-    counters: the same tables, for counting requests, which nobody waits for (default: database).
-    master_key: of which the keys' secrets and the JWTs' are derived; what it raises is answered 500.
-    previous_master_key: one whose secrets are accepted too. public_instance: where makers connect who name no other
-    (K6). clock: the time in ms.
-    """
-
-    def __init__(
-        self,
-        database: Database,
-        counters: Database | None = None,
-        *,
-        master_key: Callable[[], bytes],
-        previous_master_key: Callable[[], bytes | None] = none_before,
-        public_instance: str | None = None,
-        clock: Callable[[], int] = now_ms,
-    ) -> None:
-        self._clock = clock
-        limiter = RateLimiter(counters or database)
-        open_desk = TakerDesks(database).open_desk
-        gate = Gate(TakerKeys(database).accept, open_desk, limiter, master_key, previous_master_key)
-        self._enter = {Entrance.ANYBODY: gate.anybody, Entrance.MAKER: gate.maker, Entrance.TAKER: gate.taker}
-        orders, instruments = SignedOrders(database), Instruments(database)
-        desk = SignedOrderDesk(database, lambda: clock() // 1000)
-        connecting = ConnectEndpoint(TakerDesks(database), Connects(database), gate.open_session, public_instance)
-        self._endpoints: dict[str, Endpoint] = {
-            **connecting.by_route(),
-            **MakerEndpoints(desk, orders, instruments).by_route(),
-            **TakerEndpoints(desk, orders).by_route(),
-            **ValidateEndpoint(orders, instruments, Accounts(database)).by_route(),
-            **list_endpoints(database),
-        }
-
-    def answer(self, request: HttpRequest) -> HttpResponse:
-        response = self._answer(request)
-        request_id = request.headers.get(REQUEST_ID.lower(), "")
-        if not is_request_id(request_id):
-            return response
-        return replace(response, headers={**response.headers, REQUEST_ID: request_id})
-
-    def _answer(self, request: HttpRequest) -> HttpResponse:
-        tell(desk=DESK)
-        try:
-            route, path_parameters = _found(request.method, request.path)
-            caller = self._enter[ROUTES[route]](request, self._clock())
-            if len(request.body) > BODY_BYTES_MAX:
-                raise invalid({"body": f"must be at most {BODY_BYTES_MAX} bytes"})
-            return success(self._endpoints[route](replace(request, path_parameters=path_parameters), caller))
-        except Fault as fault:
-            return _refused(request, fault)
-        except REFUSALS as refusal:
-            return _refused(request, fault_of(refusal))
-        except Exception:
-            logger.exception("unexpected fault", method=request.method, path=request.path)
-            return failure(Fault(Error.INTERNAL))
+def _between(*names: str) -> tuple[str, ...]:
+    return tuple(f"{name}_{end}" for name in names for end in ("min", "max"))
 
 
-def _refused(request: HttpRequest, fault: Fault) -> HttpResponse:
-    sent = request.path.removesuffix("/").split("/")[len(TAKER_MOUNT) :]
-    if request.method == "POST" and sent == ["orders"] and fault.error.status < 500:
-        order_refused(DESK, fault.error.name)
-    return failure(fault)
+CREATED = ("created_after", "created_before")
+FILLS = (
+    *("order_id", "order_hash", *TRAITS, "taker", "tx_hash"),
+    *_between("fill_quantity", "fill_amount", "fee_amount", "incentive_amount", "block_number"),
+    *("status", *CREATED, *PAGE),
+)
+MAKERS_ORDERS = (
+    *("order_hash", "principal", *TRAITS, "ticker_like", "asset", "nonce"),
+    *_between("price", "quantity", "incentive", "filled_quantity"),
+    *("deadline_after", "deadline_before", *CREATED, "status", *PAGE, "fills_page"),
+)
 
 
-def is_request_id(text: str) -> bool:
-    """Tell whether this can be sent back as a request's id: 1 to 128 characters of ASCII that print."""
-    return 1 <= len(text) <= REQUEST_ID_CHARACTERS_MAX and text.isascii() and text.isprintable()
+def _route(method: str, path: str, auth: Auth, endpoint: str, answer: str, alias: str = "", **more: Any) -> Route[Auth]:
+    aliases = (MOUNT + alias,) if alias else ()
+    headers = (*more.pop("headers", ()), "X-REQUEST-ID")
+    return Route(method, MOUNT + path, endpoint, auth, answer, aliases=aliases, headers=headers, **more)
 
 
-def _found(method: str, path: str) -> tuple[str, Mapping[str, str]]:
-    """Return the route of a path, under its own name, and its path parameters as they were sent. Raises Fault."""
-    sent = path.removesuffix("/").split("/")[len(TAKER_MOUNT) :]
-    if is_of_taker_desk(path):
-        for route in (*ALIASES, *ROUTES):
-            route_method, _, template = route.partition(" ")
-            names = template.split("/")[1:]
-            if route_method == method and len(names) == len(sent) and all(map(_fits, names, sent)):
-                return ALIASES.get(route, route), {
-                    name[1:-1]: each for name, each in zip(names, sent, strict=True) if name[0] == "{"
-                }
-    raise Fault(Error.NOT_FOUND)
+def _command(word: str, endpoint: str, body: str, answer: str, *errors: str) -> Route[Auth]:
+    """Return the route of a taker's command, which is served at two paths."""
+    path, alias = f"/orders/{word}", f"/takers/orders/{word}"
+    return _route("POST", path, Auth.TAKER, endpoint, answer, alias, body=f"schema:{body}", errors=errors)
 
 
-def _fits(name: str, segment: str) -> bool:
-    """Tell whether a segment of a path fits a segment of a route."""
-    return bool(segment) if name.startswith("{") else segment == name
+ROUTES = RouteTable(
+    "taker",
+    (
+        _route("GET", "/takers/orders", Auth.TAKER, "lists.takers_orders", "OrderPage",
+               query=("status", *TRAITS, *CREATED, *PAGE)),
+        _route("GET", "/takers/orders/{order_hash}", Auth.TAKER, "lists.takers_order", "Order", errors=("NOT_FOUND",)),
+        _route("POST", "/makers/connect", Auth.NONE, "connecting.connect", "Session",
+               body="schema:ConnectBody", headers=("X-Instance",), errors=("UNAUTHORIZED", "FORBIDDEN", "NOT_FOUND")),
+        _route("POST", "/orders", Auth.MAKER, "makers.create", "Order",
+               body="schema:SignedOrderBody", errors=("INSUFFICIENT_BALANCE", "CONFLICT"), counts_refusals=True),
+        _route("POST", "/orders/{order_id}/cancel", Auth.MAKER, "makers.cancel", "Cancelled", errors=OF_ORDER),
+        _route("GET", "/orders/maker/next-nonce", Auth.MAKER, "makers.next_nonce", "NextNonce"),
+        _route("GET", "/orders", Auth.MAKER, "lists.makers_orders", "MakersOrderPage", query=MAKERS_ORDERS),
+        _route("GET", "/orders/available", Auth.TAKER, "lists.available", "Orders", query=TRAITS),
+        _command("validate", "validating.validate", "SignedOrderBody", "Validation"),
+        _command("lock", "takers.lock", "LockBody", "Lock", *OF_ORDER),
+        _command("unlock", "takers.unlock", "UnlockBody", "Outcome", *OF_ORDER),
+        _command("fill", "takers.fill", "FillBody", "Fill", *OF_ORDER, "INSUFFICIENT_BALANCE"),
+        _command("reject", "takers.reject", "RejectBody", "Outcome", *OF_ORDER),
+        _command("cancel-result", "takers.cancel_result", "CancelResultBody", "Outcome", *OF_ORDER),
+        _route("GET", "/orders/filled", Auth.TAKER, "lists.fills", "FillPage", "/takers/fills", query=FILLS),
+    ),
+    errors=("INVALID_PARAMETER", "TOO_MANY_REQUESTS", "INTERNAL"),
+    errors_of={
+        Auth.MAKER: ("UNAUTHORIZED", "FORBIDDEN"),
+        Auth.TAKER: (
+            *("KEY_MISSING", "KEY_UNKNOWN", "KEY_EXPIRED"),
+            *("TIMESTAMP_INVALID", "SIGNATURE_INVALID", "FORBIDDEN"),
+        ),
+    },
+)  # fmt: skip

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from chalicelib.apis.kit.http import HttpRequest
 from chalicelib.apis.taker.envelope import Error, Fault, invalid
-from chalicelib.apis.taker.gate import Caller, Endpoint
+from chalicelib.apis.taker.gate import Caller
 from chalicelib.apis.taker.objects import timestamp
 from chalicelib.apis.taker.schema import (
     REFERENCE,
@@ -36,15 +36,6 @@ class TakerEndpoints:
     desk: SignedOrderDesk
     orders: SignedOrders
     new_digits: Callable[[], str] = lambda: secrets.token_hex(_NEW_REFERENCE_BYTES)
-
-    def by_route(self) -> Mapping[str, Endpoint]:
-        return {
-            "POST /orders/lock": self.lock,
-            "POST /orders/unlock": self.unlock,
-            "POST /orders/fill": self.fill,
-            "POST /orders/reject": self.reject,
-            "POST /orders/cancel-result": self.cancel_result,
-        }
 
     def lock(self, request: HttpRequest, caller: Caller) -> object:
         """Take the exclusive right to fill an open order; it is never extended (K21)."""

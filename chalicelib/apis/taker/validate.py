@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from chalicelib.apis.kit.http import HttpRequest
 from chalicelib.apis.taker.envelope import refuse
-from chalicelib.apis.taker.gate import Caller, Endpoint
+from chalicelib.apis.taker.gate import Caller
 from chalicelib.apis.taker.makers import unpayable
 from chalicelib.apis.taker.schema import SignedOrderBody, checked
 from chalicelib.domain.ledger.owners import customer_key
@@ -25,9 +24,6 @@ class ValidateEndpoint:
     orders: SignedOrders
     instruments: Instruments
     accounts: Accounts
-
-    def by_route(self) -> Mapping[str, Endpoint]:
-        return {"POST /orders/validate": self.validate}
 
     def validate(self, request: HttpRequest, caller: Caller) -> object:
         """Answer with every reason for which the order would not be created, and the maker's balance (K19)."""

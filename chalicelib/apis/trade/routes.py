@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from chalicelib.apis.kit.http import BadPercentEncoding, HttpRequest, HttpResponse, percent_decoded
-from chalicelib.apis.kit.mounts import is_of_trade_desk
+from chalicelib.apis.kit.mounts import desk_of
 from chalicelib.apis.trade.envelope import Envelope, Error, Fault, invalid
 from chalicelib.apis.trade.gate import Caller, Gate
 from chalicelib.apis.trade.placing import placing_endpoints
@@ -127,7 +127,7 @@ def _is_of_placing(path: str) -> bool:
 def _found(method: str, path: str) -> tuple[str, dict[str, str]]:
     """Return the route of a path below a mount, and its path parameters as they were sent. Raises Fault (R1, R2)."""
     sent = path.removesuffix("/").split("/")[2:]
-    if is_of_trade_desk(path):
+    if desk_of(method, path) == "trade":
         words = list(map(_decoded, sent))
         for route in ROUTES:
             route_method, _, template = route.partition(" ")

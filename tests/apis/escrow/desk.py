@@ -13,7 +13,7 @@ from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs, urlencode
 
-from chalicelib.apis.escrow.routes import TruustDesk
+from chalicelib.apis.escrow.api import EscrowApi
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
 from chalicelib.domain.escrow.keys import EscrowKey, key_id_of
 from chalicelib.domain.escrow.order import Place, World
@@ -77,7 +77,7 @@ class Desk:
 
     def set_up(self, database: Database) -> None:
         self.database = database
-        self.desk = TruustDesk(database, clock=lambda: self.now_s * 1000)
+        self.desk = EscrowApi(database, clock=lambda: self.now_s * 1000)
         self.escrows = Escrows(database)
         self.accounts = Accounts(database)
 

@@ -17,8 +17,8 @@ from eth_account.messages import encode_defunct
 from eth_keys import keys
 
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
+from chalicelib.apis.taker.api import TakerApi
 from chalicelib.apis.taker.objects import timestamp
-from chalicelib.apis.taker.routes import TakerDesk
 from chalicelib.apis.taker.sessions import Session, Sessions
 from chalicelib.apis.taker.signature import signature_of
 from chalicelib.domain.ledger.owners import customer_key
@@ -96,7 +96,7 @@ class Desk:
     """Sends requests of one taker and one maker; ``as_other`` and ``as_maker`` are the same desk for others."""
 
     database: Database
-    desk: TakerDesk
+    desk: TakerApi
     clock: Clock
     api_key: str = API_KEY
     taker: str = TAKER
@@ -262,7 +262,7 @@ def open_taker_desk(
     make_key(database, API_KEY, TAKER)
     make_key(database, OTHER_API_KEY, OTHER_TAKER)
     clock = clock or Clock()
-    served = TakerDesk(database, master_key=lambda: MASTER_KEY, public_instance=public_instance, clock=clock)
+    served = TakerApi(database, master_key=lambda: MASTER_KEY, public_instance=public_instance, clock=clock)
     desk = Desk(database, served, clock)
     for address in (MAKER, OTHER_MAKER, TAKER, OTHER_TAKER):
         for asset in (QUOTE, AAPL, TSLA):

@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from chalicelib.apis.kit.http import HttpResponse
-from chalicelib.apis.taker.routes import ROUTES, TakerDesk
+from chalicelib.apis.taker.api import TakerApi
 from chalicelib.domain.signed.settings import jwt_secret_of, key_id_of, secret_of
 from chalicelib.domain.tenancy.instances import InstanceStatus
 from chalicelib.domain.tenancy.rate_limit import RateLimit
@@ -19,6 +19,7 @@ from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.taker_keys import TakerKeys
 from chalicelib.tables.tenants import Tenants
 from chalicelib.wiring import NoMasterKey
+from tests.apis.routes import TAKER_ROUTES
 from tests.apis.taker.desk import (
     INSTANCE,
     MASTER_KEY,
@@ -295,7 +296,7 @@ def test_an_instance_sees_and_moves_nothing_of_anothers_on_any_route(desk: Desk)
     assert fault_of(elsewhere.create()) == (400, 400)
     assert desk.tables() == before
     own = {"GET /orders/maker/next-nonce", "POST /orders/validate", "POST /orders", "POST /makers/connect"}
-    assert own | set(empty) | set(not_found) == set(ROUTES)
+    assert own | set(empty) | set(not_found) == set(TAKER_ROUTES)
 
 
 # Faults of the deployment
@@ -305,7 +306,7 @@ def test_without_a_master_key_what_needs_no_secret_is_served(desk: Desk) -> None
     def missing() -> bytes:
         raise NoMasterKey
 
-    broken = replace(desk, desk=TakerDesk(desk.database, master_key=missing, clock=desk.clock))
+    broken = replace(desk, desk=TakerApi(desk.database, master_key=missing, clock=desk.clock))
     assert probe(broken) == outcome(broken.maker_get("/orders")) == (500, 500)
     assert outcome(broken.get(PROBE)) == 200
 
@@ -313,7 +314,7 @@ def test_without_a_master_key_what_needs_no_secret_is_served(desk: Desk) -> None
 @pytest.mark.parametrize("fault", [throttled, raising(EndpointConnectionError(endpoint_url=ENDPOINT), after=False)])
 def test_tables_that_do_not_answer_are_an_internal_error(desk: Desk, fault: Any) -> None:
     down = Database(FaultyClient(desk.database._client, fault, at=1), desk.database._prefix)  # type: ignore[arg-type]
-    broken = replace(desk, desk=TakerDesk(down, master_key=lambda: MASTER_KEY, clock=desk.clock))
+    broken = replace(desk, desk=TakerApi(down, master_key=lambda: MASTER_KEY, clock=desk.clock))
     response = broken.get(PROBE)
     assert fault_of(response) == (500, 500)
     assert ENDPOINT not in response.body

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from chalicelib.apis.taker.routes import TakerDesk
+from chalicelib.apis.taker.api import TakerApi
 from chalicelib.domain.signed.settings import KEY_ALLOWANCE, key_id_of
 from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.support.telemetry import Metric
@@ -35,7 +35,7 @@ def statuses(desk: Desk, times: int) -> list[int]:
 def copy_of(desk: Desk, client: Any = None) -> Desk:
     """Return another copy of the desk, which counts through this client."""
     counters = client and Database(client, desk.database._prefix)
-    return replace(desk, desk=TakerDesk(desk.database, counters, master_key=lambda: MASTER_KEY, clock=desk.clock))
+    return replace(desk, desk=TakerApi(desk.database, counters, master_key=lambda: MASTER_KEY, clock=desk.clock))
 
 
 def test_a_key_of_three_at_once_is_refused_the_fourth_time_and_told_when_to_come_again(limited: Desk) -> None:

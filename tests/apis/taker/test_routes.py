@@ -7,16 +7,23 @@ import re
 import pytest
 
 from chalicelib.apis.kit.http import HttpRequest
+from chalicelib.apis.kit.mounts import desk_of
 from chalicelib.apis.taker.envelope import Error
-from chalicelib.apis.taker.routes import ALIASES, ROUTES, Entrance, is_of_taker_desk
+from chalicelib.apis.taker.routes import MOUNT, Auth
 from chalicelib.support.outcomes import OutcomeUnknown
 from chalicelib.tables.dynamodb import Database
+from tests.apis.routes import TAKER_ROUTES
 from tests.apis.taker.desk import API, Desk, data_of, details_of, fault_of, faulty_fields
 
 NOT_FOUND = (404, 404)
 HASH = "0x" + "5" * 64
 KEY_MISSING, UNAUTHORIZED = (401, 10010012), (401, 401)
 HEADERS = {"Content-Type": "application/json; charset=utf-8", "Cache-Control": "no-store"}
+ALIASES = [
+    (f"{route.method} {alias.removeprefix(MOUNT)}", name)
+    for name, route in TAKER_ROUTES.items()
+    for alias in route.aliases
+]
 
 
 def example(route: str) -> tuple[str, str]:
@@ -25,17 +32,17 @@ def example(route: str) -> tuple[str, str]:
     return method, re.sub(r"{\w+}", HASH, template)
 
 
-@pytest.mark.parametrize(("route", "entrance"), ROUTES.items())
-def test_every_route_asks_for_its_own_credential(desk: Desk, route: str, entrance: Entrance) -> None:
+@pytest.mark.parametrize(("route", "auth"), [(name, route.auth) for name, route in TAKER_ROUTES.items()])
+def test_every_route_asks_for_its_own_credential(desk: Desk, route: str, auth: Auth) -> None:
     method, path = example(route)
-    expected = {Entrance.TAKER: KEY_MISSING, Entrance.MAKER: UNAUTHORIZED, Entrance.ANYBODY: (400, 400001)}[entrance]
+    expected = {Auth.TAKER: KEY_MISSING, Auth.MAKER: UNAUTHORIZED, Auth.NONE: (400, 400001)}[auth]
     for sent in (path, path + "/"):
         assert fault_of(desk.send(method, sent)) == expected
 
 
 def test_the_fifteen_endpoints_and_seven_aliases_are_there() -> None:
-    assert len(ROUTES) == 15
-    assert sorted(ALIASES) == [
+    assert len(TAKER_ROUTES) == 15
+    assert sorted(alias for alias, _ in ALIASES) == [
         "GET /takers/fills",
         "POST /takers/orders/cancel-result",
         "POST /takers/orders/fill",
@@ -46,7 +53,7 @@ def test_the_fifteen_endpoints_and_seven_aliases_are_there() -> None:
     ]
 
 
-@pytest.mark.parametrize(("alias", "route"), ALIASES.items())
+@pytest.mark.parametrize(("alias", "route"), ALIASES)
 def test_an_alias_answers_like_its_route(desk: Desk, alias: str, route: str) -> None:
     """K3"""
     answers = []
@@ -106,9 +113,10 @@ def test_an_unknown_path_or_method_comes_before_the_credentials(desk: Desk, meth
 
 
 def test_other_desks_paths_are_not_taken() -> None:
-    assert all(map(is_of_taker_desk, (API, API + "/", API + "/takers/orders", API + "/nowhere")))
+    own = (API, API + "/", API + "/takers/orders", API + "/nowhere")
+    assert {desk_of("POST", path) for path in own} == {"taker"}
     others = ("/", "", "/api", "/api/", "/api/v2/orders", "/api/v10", "/x/api/v1/orders", "api/v1/orders", "/API/V1")
-    assert not any(map(is_of_taker_desk, others))
+    assert "taker" not in {desk_of("POST", path) for path in others}
 
 
 def test_a_success_and_a_failure_have_their_envelopes(desk: Desk) -> None:

@@ -7,8 +7,9 @@ import re
 import pytest
 
 from chalicelib.apis.kit.http import path_served
+from chalicelib.apis.kit.mounts import desk_of
 from chalicelib.apis.trade.envelope import Error, Fault
-from chalicelib.apis.trade.routes import ROUTES, WORDS_AFTER_ORDERS, is_of_trade_desk
+from chalicelib.apis.trade.routes import ROUTES, WORDS_AFTER_ORDERS
 from chalicelib.apis.trade.signature import signature_of
 from chalicelib.domain.tenancy.api_tokens import Permission
 from chalicelib.support.outcomes import OutcomeUnknown
@@ -154,7 +155,7 @@ def test_an_unexpected_fault_says_no_more_than_that(
 
 
 def test_other_desks_paths_are_not_taken() -> None:
-    assert all(map(is_of_trade_desk, ("/trade", "/v4", "/trade/", "/v4/orders/x")))
+    assert {desk_of("POST", path) for path in ("/trade", "/v4", "/trade/", "/v4/orders/x")} == {"trade"}
     others = (
         "/",
         "",
@@ -164,7 +165,7 @@ def test_other_desks_paths_are_not_taken() -> None:
         "trade/orders",
         "/TRADE",
     )
-    assert not any(map(is_of_trade_desk, others))
+    assert "trade" not in {desk_of("POST", path) for path in others}
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from chalicelib.apis.taker.routes import TakerDesk
+from chalicelib.apis.taker.api import TakerApi
 from chalicelib.apis.taker.sessions import NotASession, Session, Sessions
 from chalicelib.apis.trade.routes import TradeDesk
 from chalicelib.domain.tenancy.api_tokens import secret_of
@@ -127,7 +127,7 @@ def test_a_signed_taker_and_a_maker_of_before_are_let_in_until_the_rotation_ends
     memory_database: Database, previous: bytes | None, is_let_in: bool
 ) -> None:
     opened = open_taker_desk(memory_database)
-    rotated = TakerDesk(
+    rotated = TakerApi(
         memory_database, master_key=lambda: NEW_KEY, previous_master_key=lambda: previous, clock=opened.clock
     )
     desk = replace(opened, desk=rotated)

@@ -65,7 +65,7 @@ def about(record: Record | None, view: Callable[[T], View]) -> Callable[[T], Rec
 
 
 @dataclass(frozen=True, slots=True)
-class Commanding:
+class Commands:
     answers: Answers
 
     def once(
