@@ -32,3 +32,12 @@ def iso(at_ms: int) -> str:
     '2025-01-15T10:30:00.000Z'
     """
     return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def iso_seconds(at_s: int) -> str:
+    """Return the time as ISO-8601 UTC with whole seconds and Z.
+
+    >>> iso_seconds(1737082824)
+    '2025-01-17T03:00:24Z'
+    """
+    return datetime.fromtimestamp(at_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -25,10 +25,9 @@ import boto3
 import pytest
 import requests
 
-from chalicelib.apis.taker.objects import timestamp
 from chalicelib.apis.trade.signature import signature_of
 from chalicelib.domain.signed.settings import DeskSettings
-from chalicelib.support.clock import new_id, now_ms
+from chalicelib.support.clock import iso_seconds, new_id, now_ms
 from infra.settings import HOST, ROOT, free_port
 from infra.state_file import read_state
 from tests.apis.taker.desk import ORDER, sign_message, sign_order
@@ -85,7 +84,7 @@ def signed_order(stack: RunningStack) -> str:
     """Connect the demo's wallet and create an order that it signs; return its hash."""
     desk, url = stack.demo["taker_desk"], f"{stack.base_url}/api/v1"
     wallet = {"wallet_address": desk["maker_address"], "chain_id": str(desk["chain_id"])}
-    lines = [desk["maker_address"], desk["chain_id"], timestamp(now_ms() // 1000), new_id("nonce")]
+    lines = [desk["maker_address"], desk["chain_id"], iso_seconds(now_ms() // 1000), new_id("nonce")]
     names = ["Wallet address", "ChainId", "Timestamp", "Nonce"]
     message = "\n".join(f"{name}: {line}" for name, line in zip(names, lines, strict=True))
     proof = {"message": message, "signature": sign_message(message, desk["maker_private_key"])}

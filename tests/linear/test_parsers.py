@@ -41,6 +41,7 @@ from chalicelib.apis.trade.routes import _found as trade_route
 from chalicelib.apis.trade.signature import compact_form, ecmascript_number
 from chalicelib.apis.trade.window import FaultyEnd, window_of
 from chalicelib.domain.signed.connect import MalformedMessage, connect_message
+from chalicelib.support.canonical import Number
 from chalicelib.support.redaction import masked, secrets_of
 from tests.linear.measuring import assert_linear
 
@@ -121,7 +122,7 @@ READERS: dict[str, Reader] = {
     "trade body": lambda text: place_schema.place_body(place_schema.members_of(text.encode()), NOW_MS),
     "trade compact form": lambda text: compact_form(text.encode()),
     "trade number": lambda text: decimals.units_of(text, 8),
-    "trade number of JSON": lambda text: decimals.floored(decimals.Number(text), 3),
+    "trade number of JSON": lambda text: decimals.floored(Number(text), 3),
     "trade double": lambda text: read_json(text.encode(), ecmascript_number),
     "trade cursor": cursor_of,
     "trade window": lambda text: window_of(text, None, NOW_MS, ("start", "end")),

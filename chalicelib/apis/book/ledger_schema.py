@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
 from typing import Annotated, ClassVar
 
 from pydantic import BeforeValidator, Field, StringConstraints
@@ -21,6 +20,7 @@ from chalicelib.apis.book.schema import (
     TokenAddress,
 )
 from chalicelib.apis.kit.exact_json import PORTABLE_DIGITS_MAX, is_portable
+from chalicelib.apis.kit.times import MS, moment_of, time_form
 from chalicelib.domain.books.config import DECIMALS_MAX, NAME_CHARACTERS_MAX, SYMBOL_CHARACTERS_MAX
 from chalicelib.domain.ledger.tokens import ASSET_TYPE_CHARACTERS_MAX, METADATA_URI_CHARACTERS_MAX, Token, new_token
 from chalicelib.domain.ledger.transactions import Movement, TransactionType
@@ -32,11 +32,7 @@ METADATA_BYTES_MAX = 4096
 METADATA_LEVELS_MAX = 64
 """Objects and arrays inside each other, so that what was stored can always be read and shown."""
 _ADDRESS = re.compile(r"0x[a-fA-F0-9]{40}")
-_TIME = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
-    r"(?:T[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]{1,9})?)?(?:Z|[+-][0-9]{2}(?::?[0-9]{2})?)?)?"
-)
-_EPOCH, _MS, _DAY = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1), timedelta(days=1)
+_TIME = time_form(r"[.,]\d{1,9}", r"Z|[+-]\d\d(?::?\d\d)?")
 AMOUNT_ABOVE_0_MESSAGE = "must be a string of 1 to 38 digits, above 0"
 TIME_MESSAGE = "must be a time or a date in the form of ISO 8601"
 
@@ -192,17 +188,11 @@ def _time(parameters: Parameters, name: str, default_ms: int) -> int:
     if text is None:
         return default_ms
     try:
-        at = datetime.fromisoformat(text.replace("Z", "+00:00"))
+        moment = moment_of(text, _TIME)
     except ValueError:
         parameters.refuse(name, TIME_MESSAGE)
         return default_ms
-    since_epoch = at.replace(tzinfo=at.tzinfo or UTC) - _EPOCH
-    if name == "to":
-        is_date = "T" not in text
-        at_ms = (since_epoch + _DAY) // _MS - 1 if is_date else since_epoch // _MS
-    else:
-        at_ms = -(-since_epoch // _MS)
-    return max(-1 if name == "to" else 0, at_ms)
+    return max(-1, moment.last(MS)) if name == "to" else max(0, moment.first(MS))
 
 
 def token_address(segment: str) -> str | None:

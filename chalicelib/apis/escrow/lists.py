@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 from itertools import takewhile
@@ -20,6 +19,7 @@ from chalicelib.apis.escrow.envelope import Errors, breaks_rule, is_required
 from chalicelib.apis.escrow.schema import Kind, Schema, Unfit, choice, integer, refuse, text
 from chalicelib.apis.kit.exact_json import PORTABLE_DIGITS_MAX
 from chalicelib.apis.kit.page_bytes import Packed, Weight, packed
+from chalicelib.apis.kit.times import DAY_S, QUERY_TIME, moment_of
 from chalicelib.domain.escrow.order import Json
 from chalicelib.support.canonical import exact
 from chalicelib.support.consistency import Inconsistent
@@ -32,16 +32,14 @@ PAGE_MAX = 10**PORTABLE_DIGITS_MAX - 1
 QUERY_CHARACTERS_MAX = 255
 CREATED_AT, ID = "created_at", "id"
 METADATA = "metadata."
-DAY_S = 86_400
 ROWS_AT_ONCE_MAX = 1000
 """In one read; DynamoDB ends it at 1 MiB anyway."""
 ROWS_OF_A_PAGE_MIN = 3
 """How many rows fit into a page's bytes, whatever is in them: bodies are small (E34)."""
 ROWS_BETWEEN_DATES = 100
 """In one read, where it is not known how many are in time."""
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_DATE_RULE = "must be a date as in 2024-01-31"
 _INTEGER = re.compile(r"[0-9]{1,15}")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Query = Mapping[str, list[str]]
 """A request's parameters, each with all that was given for it."""
@@ -218,12 +216,12 @@ def _search(listing: Listing[Any]) -> Kind:
 def _date(value: object) -> int:
     """Return the first second of a day."""
     try:
-        if not isinstance(value, str) or not _DATE.fullmatch(value):
-            raise ValueError(value)
-        day = datetime.strptime(value, "%Y-%m-%d").replace(tzinfo=UTC)
+        moment = moment_of(str(value), QUERY_TIME)
     except ValueError as error:
-        raise Unfit("must be a date as in 2024-01-31") from error
-    return (day - _EPOCH) // timedelta(seconds=1)
+        raise Unfit(_DATE_RULE) from error
+    if not moment.is_date:
+        raise Unfit(_DATE_RULE)
+    return moment.at_s
 
 
 _DATE_KIND = Kind(str, _date)

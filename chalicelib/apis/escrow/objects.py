@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from decimal import Decimal
 
 from chalicelib.apis.escrow.routes import PREFIX
 from chalicelib.domain.escrow.money import FEE_PERCENT_DECIMALS, major_units, money_text, rounded_down
 from chalicelib.domain.escrow.order import Customer, Json, Order, Payin, PayinStatus, PayinType, Payout, Wallet, World
+from chalicelib.support.clock import iso_seconds
 
 View = dict[str, Json]
 
@@ -47,7 +47,7 @@ def order_view(order: Order, public_base_url: str) -> View:
             "status": None if order.refund_status is None else order.refund_status.value,
             "reference_id": order.refund_reference,
         },
-        "created_at": time_text(order.created_at_s),
+        "created_at": iso_seconds(order.created_at_s),
         "published_at": _time(order.published_at_s),
         "accepted_at": _time(order.accepted_at_s),
         "shipping_at": None,
@@ -75,7 +75,7 @@ def payin_view(payin: Payin, public_base_url: str) -> View:
         "provider": provider,
         "tag": None,
         "direct_link": _buyer_link(public_base_url, payin.link) if is_open else None,
-        "created_at": time_text(payin.created_at_s),
+        "created_at": iso_seconds(payin.created_at_s),
         "confirmed_at": _time(payin.confirmed_at_s),
         "denied_at": _time(payin.denied_at_s),
         "connections": {"order": _order_path(payin.order_id)},
@@ -90,7 +90,7 @@ def payout_view(payout: Payout) -> View:
         "type": payout.type,
         "status": payout.status.value,
         "provider": {"wallet_id": payout.wallet_id},
-        "created_at": time_text(payout.created_at_s),
+        "created_at": iso_seconds(payout.created_at_s),
         "confirmed_at": _time(payout.confirmed_at_s),
         "denied_at": None,
         "connections": {"order": _order_path(payout.order_id)},
@@ -112,7 +112,7 @@ def customer_view(customer: Customer) -> View:
         "phone": customer.phone,
         "tag": customer.tag,
         "metadata": dict(customer.metadata),
-        "created_at": time_text(customer.created_at_s),
+        "created_at": iso_seconds(customer.created_at_s),
         "connections": {"wallets": f"{path}/wallets"},
     }
 
@@ -128,22 +128,13 @@ def wallet_view(wallet: Wallet, available: int) -> View:
         "currency": wallet.currency.code,
         "tag": None,
         "metadata": {},
-        "created_at": time_text(wallet.created_at_s),
+        "created_at": iso_seconds(wallet.created_at_s),
         "connections": {"customer": _customer_path(wallet.customer_uuid)},
     }
 
 
-def time_text(at_s: int) -> str:
-    """Return a time as the desk writes it.
-
-    >>> time_text(1740819600)
-    '2025-03-01T09:00:00Z'
-    """
-    return datetime.fromtimestamp(at_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
 def _time(at_s: int | None) -> str | None:
-    return None if at_s is None else time_text(at_s)
+    return None if at_s is None else iso_seconds(at_s)
 
 
 def _money(amount: int | None, order: Order) -> str | None:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta, timezone
 from enum import Enum
 from typing import TypeVar
 from uuid import UUID
 
+from chalicelib.apis.kit.times import QUERY_TIME, SECONDS, moment_of
 from chalicelib.apis.taker.envelope import invalid
 from chalicelib.apis.taker.schema import BLOCK_NUMBER_MAX
 from chalicelib.domain.signed.lifecycle import Status
@@ -33,11 +33,6 @@ _ORDER_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _INTEGER, _SIGNED = re.compile(r"[0-9]{1,4000}"), re.compile(r"-?[0-9]{1,4000}")
 """Python reads no more digits than a few more."""
 _AMOUNT = re.compile(r"0|[1-9][0-9]{0,77}")
-_DATE, _CLOCK, _ZONE = r"\d{4}-\d\d-\d\d", r"\d\d:\d\d(:\d\d(\.(?P<fraction>\d+))?)?", r"Z|[+ -]\d\d:\d\d"
-_TIME = re.compile(rf"(?P<date>{_DATE})(T(?P<clock>{_CLOCK})(?P<zone>{_ZONE})?)?", re.ASCII)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_SECOND = timedelta(seconds=1)
-_DAY_S = 86_400
 
 Value = TypeVar("Value")
 Choice = TypeVar("Choice", bound=Enum)
@@ -239,32 +234,14 @@ def _second(text: str, *, is_end: bool) -> int:
     if _INTEGER.fullmatch(text):
         return _time(text)
     meaning = f"must be an integer from 0 to {TIME_S_MAX}, or a time such as 2025-01-17T03:00:24Z"
-    found = _TIME.fullmatch(text)
-    if not found:
-        raise ValueError(meaning)
-    clock, _, _ = (found["clock"] or "00:00").partition(".")
     try:
-        at = datetime.fromisoformat(f"{found['date']}T{clock}").replace(tzinfo=_zone(found["zone"]))
+        moment = moment_of(text, QUERY_TIME)
     except ValueError as error:
         raise ValueError(meaning) from error
-    at_s = (at - _EPOCH) // _SECOND
-    if is_end and not found["clock"]:
-        at_s += _DAY_S - 1
-    if not is_end and (found["fraction"] or "").strip("0"):
-        at_s += 1
+    at_s = moment.last(SECONDS) if is_end else moment.first(SECONDS)
     if not 0 <= at_s <= TIME_S_MAX:
         raise ValueError(meaning)
     return at_s
-
-
-def _zone(text: str | None) -> timezone:
-    if text in (None, "Z"):
-        return UTC
-    hours, minutes = int(text[1:3]), int(text[4:6])
-    if hours > 23 or minutes > 59:
-        raise ValueError(text)
-    offset = timedelta(hours=hours, minutes=minutes)
-    return timezone(-offset if text[0] == "-" else offset)
 
 
 def _matching(pattern: re.Pattern[str], text: str, meaning: str) -> str:

@@ -7,18 +7,9 @@ comes in here has its lapses done already (``lifecycle.seen_at``).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 
+from chalicelib.support.clock import iso_seconds
 from chalicelib.tables.signed_orders import Fill, Seen, StoredOrder
-
-
-def timestamp(at_s: int) -> str:
-    """Return the time as ISO-8601 UTC with whole seconds and Z.
-
-    >>> timestamp(1737082824)
-    '2025-01-17T03:00:24Z'
-    """
-    return datetime.fromtimestamp(at_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def listed_order(stored: StoredOrder, seen: Seen) -> dict[str, object]:
@@ -29,7 +20,7 @@ def listed_order(stored: StoredOrder, seen: Seen) -> dict[str, object]:
     lock = stored.state.lock
     optional = {
         "locked_by": lock and lock.taker,
-        "locked_at": lock and timestamp(lock.locked_at_s),
+        "locked_at": lock and iso_seconds(lock.locked_at_s),
         "reference_id": seen.reference_id,
         "tx_hash": seen.tx_hash,
     }
@@ -38,7 +29,7 @@ def listed_order(stored: StoredOrder, seen: Seen) -> dict[str, object]:
         **_facts(stored),
         "signature": stored.signature,
         "status": stored.state.status.value,
-        "created_at": timestamp(stored.created_at_s),
+        "created_at": iso_seconds(stored.created_at_s),
         **_given(optional),
     }
 
@@ -53,8 +44,8 @@ def single_order(stored: StoredOrder) -> dict[str, object]:
         "status": stored.state.status.value,
         "filled_quantity": str(stored.state.filled),
         "notes": stored.state.notes,
-        "created_at": timestamp(stored.created_at_s),
-        "updated_at": timestamp(stored.state.updated_at_s),
+        "created_at": iso_seconds(stored.created_at_s),
+        "updated_at": iso_seconds(stored.state.updated_at_s),
     }
 
 
@@ -71,7 +62,7 @@ def fill_object(fill: Fill) -> dict[str, object]:
         "incentive_amount": str(fill.incentive),
         "status": fill.status.value,
         "reference_id": fill.reference_id,
-        "created_at": timestamp(fill.created_at_s),
+        "created_at": iso_seconds(fill.created_at_s),
         **_given({"tx_hash": fill.tx_hash, "block_number": fill.block_number}),
     }
 

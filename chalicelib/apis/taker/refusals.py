@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from chalicelib.apis.taker.envelope import Error, Fault, invalid, order_not_found
-from chalicelib.apis.taker.objects import timestamp
 from chalicelib.domain.signed.faults import (
     BadAmount,
     Conflict,
@@ -15,6 +14,7 @@ from chalicelib.domain.signed.faults import (
     ReferenceTaken,
     UnknownInstrument,
 )
+from chalicelib.support.clock import iso_seconds
 
 REFUSALS = (
     OrderNotFound,
@@ -54,7 +54,7 @@ def _conflict(conflict: Conflict) -> Fault:
     """Return the fault of an order whose state does not let something be done (K9)."""
     details = {"status": conflict.status.value}
     if conflict.expires_at_s is not None:
-        details["expires_at"] = timestamp(conflict.expires_at_s)
+        details["expires_at"] = iso_seconds(conflict.expires_at_s)
     if conflict.locked_by is not None:
         details["locked_by"] = conflict.locked_by
     is_taken = isinstance(conflict, ReferenceTaken)

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from chalicelib.apis.kit.http import HttpRequest
 from chalicelib.apis.taker.envelope import Error, Fault, invalid
 from chalicelib.apis.taker.gate import Caller
-from chalicelib.apis.taker.objects import timestamp
 from chalicelib.apis.taker.schema import (
     REFERENCE,
     CancelResultBody,
@@ -23,6 +22,7 @@ from chalicelib.domain.signed.eip712 import canonical, order_hash_of
 from chalicelib.domain.signed.lifecycle import Phase, Status, live_lock, phase_at
 from chalicelib.domain.signed.order import customer_of, order_id_of
 from chalicelib.services.signed.desk import FillRequest, SignedOrderDesk
+from chalicelib.support.clock import iso_seconds
 from chalicelib.support.consistency import Inconsistent
 from chalicelib.tables.signed_orders import Fill, SignedOrders, StoredOrder
 
@@ -51,8 +51,8 @@ class TakerEndpoints:
             "success": True,
             "order_hash": locked.order_hash,
             "locked_by": lock.taker,
-            "locked_at": timestamp(lock.locked_at_s),
-            "expires_at": timestamp(lock.expires_at_s),
+            "locked_at": iso_seconds(lock.locked_at_s),
+            "expires_at": iso_seconds(lock.expires_at_s),
         }
 
     def unlock(self, request: HttpRequest, caller: Caller) -> object:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import calendar
-import re
 from dataclasses import dataclass
-from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta, timezone
+from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta
+
+from chalicelib.apis.kit.times import EPOCH, QUERY_TIME, moment_of
 
 MONTHS_MAX = 6
 EARLIEST = datetime(2017, 10, 1, tzinfo=UTC)
-_DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})", re.ASCII)
-_TIME = re.compile(r"(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2})(?::(\d{2})(?:\.(\d+))?)?(Z|[+ -]\d{2}:\d{2})?", re.ASCII)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY_BUT_A_MS = timedelta(days=1, milliseconds=-1)
 
 
@@ -43,7 +41,7 @@ def window_of(start: str | None, end: str | None, now_ms: int, names: tuple[str,
     first, last = _end(start, start_name), _end(end, end_name)
     if first is not None and first.at < EARLIEST:
         raise FaultyEnd(start_name)
-    until = last.at if last else _EPOCH + timedelta(milliseconds=now_ms)
+    until = last.at if last else EPOCH + timedelta(milliseconds=now_ms)
     since = first.at if first else max(EARLIEST, months_before(until, MONTHS_MAX))
     to_ms = _ms(until + _DAY_BUT_A_MS) if last and last.is_date else _ms(until)
     if _ms(since) > to_ms or (first and until > months_after(since, MONTHS_MAX)):
@@ -72,29 +70,11 @@ def _end(text: str | None, name: str) -> _End | None:
     if text is None:
         return None
     try:
-        if match := _DATE.fullmatch(text):
-            year, month, day = map(int, match.groups())
-            return _End(datetime(year, month, day, tzinfo=UTC), is_date=True)
-        if match := _TIME.fullmatch(text):
-            year, month, day, hour, minute, second = (int(part or 0) for part in match.groups()[:6])
-            ms = int((match[7] or "0")[:3].ljust(3, "0"))
-            zone = _zone(match[8] or "Z")
-            at = datetime(year, month, day, hour, minute, second, ms * 1000, tzinfo=zone)
-            return _End(at.astimezone(UTC), is_date=False)
+        moment = moment_of(text, QUERY_TIME)
+        return _End(moment.at, moment.is_date)
     except (ValueError, OverflowError) as error:
         raise FaultyEnd(name) from error
-    raise FaultyEnd(name)
-
-
-def _zone(text: str) -> timezone:
-    if text == "Z":
-        return UTC
-    hours, minutes = int(text[1:3]), int(text[4:6])
-    if hours > 23 or minutes > 59:
-        raise ValueError(text)
-    offset = timedelta(hours=hours, minutes=minutes)
-    return timezone(-offset if text[0] == "-" else offset)
 
 
 def _ms(at: datetime) -> int:
-    return (at - _EPOCH) // timedelta(milliseconds=1)
+    return (at - EPOCH) // timedelta(milliseconds=1)

@@ -18,7 +18,6 @@ from eth_keys import keys
 
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
 from chalicelib.apis.taker.api import TakerApi
-from chalicelib.apis.taker.objects import timestamp
 from chalicelib.apis.taker.sessions import Session, Sessions
 from chalicelib.apis.taker.signature import signature_of
 from chalicelib.domain.ledger.owners import customer_key
@@ -30,7 +29,7 @@ from chalicelib.domain.signed.settings import DeskSettings, TakerKey, key_id_of,
 from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.services.ledger.movements import Movements
 from chalicelib.services.signed.desk import SignedOrderDesk
-from chalicelib.support.clock import new_id
+from chalicelib.support.clock import iso_seconds, new_id
 from chalicelib.tables.accounts import Accounts
 from chalicelib.tables.desk_settings import TakerDesks
 from chalicelib.tables.dynamodb import Database, Row
@@ -329,7 +328,7 @@ def connect_message(desk: Desk, **lines: Any) -> str:
     usual = {
         "Wallet address": _as_written(desk.maker_key),
         "ChainId": desk.settings.domain.chain_id,
-        "Timestamp": timestamp(desk.clock.now_s),
+        "Timestamp": iso_seconds(desk.clock.now_s),
         "Nonce": "n-0001",
     }
     named = {name.replace("_", " "): value for name, value in lines.items()}
