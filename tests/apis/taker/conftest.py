@@ -1,14 +1,39 @@
-"""Fixtures of the taker desk's tests."""
+"""Fixtures: desks over tables in memory, one for a module where cases do not disturb each other, and the app."""
 
 from __future__ import annotations
 
-import pytest
+from collections.abc import Iterator
 
-from chalicelib.tables.dynamodb import Database
-from tests.apis.taker.desk import Desk, open_taker_desk
+import pytest
+from chalice.test import Client
+
+import app
+from chalicelib import wiring
+from tests.apis.taker.cases import HttpClient
+from tests.apis.taker.desk import INSTANCE, MASTER_KEY, Desk, new_desk
 
 
 @pytest.fixture
-def desk(memory_database: Database) -> Desk:
-    """The desk at a fixed time; makers and takers have a million of each asset."""
-    return open_taker_desk(memory_database)
+def desk() -> Desk:
+    """A desk of this test's own."""
+    return new_desk()
+
+
+@pytest.fixture(scope="module")
+def shared() -> Desk:
+    """A desk for all cases of a module, which make their own orders on it and leave its clock and settings alone."""
+    return new_desk()
+
+
+@pytest.fixture
+def client(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Iterator[HttpClient]:
+    """The app; it takes the time from the machine's clock."""
+    monkeypatch.setattr(wiring, "database", lambda: desk.database)
+    monkeypatch.setattr(wiring, "counters", lambda: desk.database)
+    monkeypatch.setattr(wiring, "master_key", lambda: MASTER_KEY)
+    monkeypatch.setattr(wiring, "previous_master_key", lambda: None)
+    monkeypatch.setattr(wiring, "public_instance", lambda: INSTANCE)
+    app._taker_desk.cache_clear()
+    with Client(app.app) as client:
+        yield HttpClient(client.http, desk)
+    app._taker_desk.cache_clear()

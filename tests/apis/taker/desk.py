@@ -37,6 +37,8 @@ from chalicelib.tables.instruments import Instruments
 from chalicelib.tables.taker_keys import TakerKeys
 from chalicelib.tables.tenants import Tenants
 from chalicelib.tables.tokens import Tokens
+from infra.tables import create_tables
+from tests.memory import MemoryDynamoDB
 from tests.ordering import in_order
 
 MASTER_KEY = bytes(range(32))
@@ -268,6 +270,22 @@ def open_taker_desk(
             if funds:
                 desk.credit(address, asset, funds)
     return desk
+
+
+@cache
+def _opened() -> Any:
+    """Return the tables of a desk that was just opened; makers may come as often as they like."""
+    client: Any = MemoryDynamoDB()
+    create_tables(client, "taker")
+    open_taker_desk(Database(client, "taker")).change_settings(allowance=UNLIMITED)
+    return client
+
+
+def new_desk(public_instance: str | None = INSTANCE) -> Desk:
+    """Return a desk over tables of its own, as they were when it was opened; everybody has a million of each asset."""
+    database, clock = Database(_opened().clone(), "taker"), Clock()
+    served = TakerApi(database, master_key=lambda: MASTER_KEY, public_instance=public_instance, clock=clock)
+    return Desk(database, served, clock)
 
 
 def open_instance(database: Database, instance: str) -> None:

@@ -1,218 +1,209 @@
-"""A wallet gets a JWT for a message that it signs: what the message must hold, and how often it is good."""
+"""POST /makers/connect: a wallet proves itself by a message of now, with a nonce of its own."""
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
-import jwt
 import pytest
 
-from chalicelib.domain.signed.settings import Domain, jwt_secret_of
-from chalicelib.tables.dynamodb import Database
+from chalicelib.domain.signed.settings import Domain
+from tests.apis.taker.cases import INVALID, NO_SESSION, Outcome, nothing_changes, outcome_of
 from tests.apis.taker.desk import (
-    INSTANCE,
     MAKER,
-    MASTER_KEY,
+    MAKER_KEY,
     NOW_S,
-    OTHER_INSTANCE,
     OTHER_MAKER,
     OTHER_MAKER_KEY,
     Desk,
     connect_body,
-    connect_message,
     data_of,
     details_of,
-    fault_of,
-    faulty_fields,
-    open_instance,
-    open_taker_desk,
     sign_message,
 )
-from tests.domain.signed.test_eip712 import MESSAGE, SIGNATURE_OF_B, SIGNATURE_OF_MESSAGE
+from tests.case_tables import cases
 
-PUBLISHED = {"wallet_address": MAKER, "chain_id": "97", "message": MESSAGE, "signature": SIGNATURE_OF_MESSAGE}
-REFUSED, NOT_FOUND = (401, 401), (404, 404)
-
-
-def connect(desk: Desk, body: Any, **headers: str) -> Any:
-    return desk.send("POST", "/makers/connect", body=body, headers=headers)
-
-
-def with_message(message: str) -> dict[str, str]:
-    return PUBLISHED | {"message": message, "signature": sign_message(message, "0x" + "11" * 32)}
+PATH = "/makers/connect"
+SIGNATURE = (
+    "0xc4044d9ac18461957c529a7ecb8335821e3ea5e0e1ab2d6bf8dbb8d71296225f7d7d69a90c58e87c9611f2266ffa349937f7e5d"
+    "dac86f9c02e5ef35f079851c91b"
+)
+"""By the demo's wallet, of the message with nonce n-0001."""
+LINES = [f"Wallet address: {MAKER}", "ChainId: 97", "Timestamp: 2025-01-17T03:00:24Z"]
 
 
-def refuses(desk: Desk, body: Any) -> list[str]:
-    """Send a bad body, which changes nothing; return the bad fields."""
-    before = desk.tables()
-    fields = faulty_fields(connect(desk, body))
-    assert desk.tables() == before
-    return fields
+def signed(desk: Desk, message: str, /, **members: Any) -> dict[str, Any]:
+    """Return the body with a message that the wallet signs; a member set to ... is left out."""
+    body = {"wallet_address": MAKER, "chain_id": "97", "message": message}
+    body |= {"signature": sign_message(message, desk.maker_key)} | members
+    return {name: value for name, value in body.items() if value is not ...}
 
 
-def test_the_published_message_is_good_once_and_for_five_minutes(desk: Desk) -> None:
-    assert connect(desk, PUBLISHED).status == 200
-    assert fault_of(connect(desk, PUBLISHED)) == REFUSED
+_addresses = iter(range(10**6))
+
+
+def connect(desk: Desk, body: object) -> Any:
+    """Send it from an address of its own, so that none is over its limit."""
+    return desk.send("POST", PATH, body=body, client_address=f"client {next(_addresses)}")
+
+
+def test_the_vector_connects_once_and_not_when_it_is_old(desk: Desk) -> None:
+    body = connect_body(desk)
+    assert body["signature"] == SIGNATURE
+    assert desk.clock.now_s == NOW_S
+    assert list(data_of(connect(desk, body))) == ["jwt"]
+    assert outcome_of(connect(desk, body)) == NO_SESSION
     desk.clock.advance(301)
-    assert list(details_of(connect(desk, PUBLISHED))) == ["timestamp"]
+    answer = connect(desk, body)
+    assert (outcome_of(answer), list(details_of(answer))) == (INVALID, OF_TIME)
 
 
-def test_the_jwt_is_the_wallets_for_a_day_and_opens_the_makers_endpoints(desk: Desk) -> None:
-    text = data_of(connect(desk, PUBLISHED))["jwt"]
-    claims = jwt.decode(text, jwt_secret_of(MASTER_KEY, INSTANCE), ["HS256"], options={"verify_exp": False})
-    assert claims == {"sub": MAKER.lower(), "iss": INSTANCE, "iat": NOW_S, "exp": NOW_S + 86_400}
-    bearer = {"authorization": f"Bearer {text}"}
-    nonce = desk.send("GET", "/orders/maker/next-nonce", headers=bearer)
-    assert data_of(nonce) == {"maker": MAKER.lower(), "next_nonce": 1}
-    desk.clock.advance(86_399)
-    assert desk.send("GET", "/orders", headers=bearer).status == 200
-    desk.clock.advance(1)
-    assert fault_of(desk.send("GET", "/orders", headers=bearer)) == REFUSED
+def said(*more: str) -> str:
+    """Return a message of the usual lines and these."""
+    return "\n".join([*LINES, *more])
 
 
-def test_how_long_a_jwt_is_good_is_the_instances_setting(desk: Desk) -> None:
-    desk.change_settings(jwt_ttl_seconds=60)
-    text = data_of(connect(desk, PUBLISHED))["jwt"]
-    claims = jwt.decode(text, options={"verify_signature": False})
-    assert claims["exp"] - claims["iat"] == 60
+OF_WALLET, OF_CHAIN, OF_MESSAGE, OF_TIME = ["wallet_address"], ["chain_id"], ["message"], ["timestamp"]
+MESSAGES: Any = cases(
+    ("in another order",                   "\n".join([*reversed(LINES), "Nonce: a1"]),               200),
+    ("other lines among them",             "\n".join(["Hello", "", *LINES, "", "Nonce: a2", "Bye"]), 200),
+    ("separated as Windows does",          "\r\n".join([*LINES, "Nonce: a3"]),                       200),
+    ("a line break at the end",            said("Nonce: a4", ""),                                    200),
+    ("a fraction of a second",             said("Nonce: a5").replace("24Z", "24.123Z"),              200),
+    ("an address in lower case",           said("Nonce: a6").replace(MAKER, MAKER.lower()),          200),
+    ("a nonce of 128 characters",          "\n".join([*LINES, "Nonce: " + "x" * 128]),               200),
+    ("a nonce of words",                   said("Nonce: one two: three"),                            200),
+    ("a nonce of 129 characters",          "\n".join([*LINES, "Nonce: " + "x" * 129]),               OF_MESSAGE),
+    ("an empty nonce",                     said("Nonce: "),                                          OF_MESSAGE),
+    ("no nonce",                           "\n".join(LINES),                                         OF_MESSAGE),
+    ("no address",                         "\n".join([*LINES[1:], "Nonce: b1"]),                     OF_MESSAGE),
+    ("no chain",                           "\n".join([LINES[0], LINES[2], "Nonce: b2"]),             OF_MESSAGE),
+    ("no time",                            "\n".join([*LINES[:2], "Nonce: b3"]),                     OF_MESSAGE),
+    ("a nonce twice",                      said("Nonce: b4", "Nonce: b4"),                           OF_MESSAGE),
+    ("a line twice",                       "\n".join([*LINES, LINES[1], "Nonce: b4"]),               OF_MESSAGE),
+    ("no blank behind a name",             said("Nonce:b5"),                                         OF_MESSAGE),
+    ("no colon",                           said("Nonce b5"),                                         OF_MESSAGE),
+    ("lines separated by CR alone",        "\r".join([*LINES, "Nonce: b5"]),                         OF_MESSAGE),
+    ("an empty message",                   "",                                                       OF_MESSAGE),
+    ("an address that is too short",       said("Nonce: b5").replace(MAKER, MAKER[:-1]),             OF_MESSAGE),
+    ("a chain in hexadecimal",             said("Nonce: b5").replace("97", "0x61"),                  OF_MESSAGE),
+    ("a chain with a zero in front",       said("Nonce: b5").replace("97", "097"),                   OF_MESSAGE),
+    ("a time without a zone",              said("Nonce: b5").replace("24Z", "24"),                   OF_MESSAGE),
+    ("a fraction without digits",          said("Nonce: b5").replace("24Z", "24.Z"),                 OF_MESSAGE),
+    ("a time in Unix seconds",             said("Nonce: b5").replace("2025-01-17T03:00:24Z", str(NOW_S)), OF_MESSAGE),
+    ("the year 0",                         said("Nonce: b5").replace("2025", "0000"),                OF_MESSAGE),
+    ("a name in another case",             said("nonce: b5"),                                        OF_MESSAGE),
+    ("a name in the vendor's other words", said("Nonce: b6").replace("ChainId", "Chain ID"),         OF_MESSAGE),
+    ("a time with an offset",              said("Nonce: b7").replace("24Z", "24+00:00"),             OF_MESSAGE),
+    ("a time that there is not",           said("Nonce: b8").replace("01-17", "02-30"),              OF_MESSAGE),
+    ("another address",                    said("Nonce: b9").replace(MAKER, OTHER_MAKER),            OF_WALLET),
+    ("another chain",                      said("Nonce: c1").replace("97", "96"),                    OF_CHAIN),
+    ("5 minutes old",                      said("Nonce: c2").replace("03:00:24", "02:55:24"),        200),
+    ("a second older",                     said("Nonce: c3").replace("03:00:24", "02:55:23"),        OF_TIME),
+    ("5 minutes ahead",                    said("Nonce: c4").replace("03:00:24", "03:05:24"),        200),
+    ("a second further",                   said("Nonce: c5").replace("03:00:24", "03:05:25"),        OF_TIME),
+)  # fmt: skip
 
 
-LINES = MESSAGE.split("\n")
-GOOD = {
-    "any order": "\n".join(reversed(LINES)),
-    "crlf": "\r\n".join(LINES),
-    "other lines": "\n".join(["Welcome!", *LINES, "", "nonce: other", "Nonces: 3", "Chain Id: 5"]),
-    "a fraction of a second": MESSAGE.replace("24Z", "24.123456789Z"),
-    "lower case": MESSAGE.replace(MAKER, MAKER.lower()),
-    "nonce with blanks": MESSAGE + " and more: \u00e9",
-    "nonce of 128": MESSAGE + "x" * 122,
-}
+@pytest.mark.parametrize(("message", "outcome"), MESSAGES)
+def test_four_lines_of_the_message_count(shared: Desk, message: str, outcome: Any) -> None:
+    if outcome == 200:
+        assert outcome_of(connect(shared, signed(shared, message))) == 200
+        return
+    with nothing_changes(shared):
+        answer = connect(shared, signed(shared, message))
+        assert (outcome_of(answer), list(details_of(answer))) == (INVALID, outcome)
 
 
-@pytest.mark.parametrize("message", GOOD.values(), ids=GOOD)
-def test_the_four_lines_may_be_written_in_these_ways(desk: Desk, message: str) -> None:
-    assert connect(desk, with_message(message)).status == 200
+LONG = said("Nonce: d1")
 
 
-BAD = {
-    **{f"without {line.partition(':')[0]}": MESSAGE.replace(line, "") for line in LINES},
-    **{f"two lines of {line.partition(':')[0]}": f"{MESSAGE}\n{line}" for line in LINES},
-    "other case of a name": MESSAGE.replace("ChainId", "chainId"),
-    "no blank": MESSAGE.replace("Nonce: ", "Nonce:"),
-    "no colon": MESSAGE.replace("Nonce:", "Nonce"),
-    "empty nonce": MESSAGE.replace("n-0001", ""),
-    "nonce of 129": MESSAGE + "x" * 123,
-    "no address": MESSAGE.replace(MAKER, MAKER[:-1]),
-    "chain in hexadecimal": MESSAGE.replace("97", "0x61"),
-    "chain with zeros": MESSAGE.replace("97", "097"),
-    "no such time": MESSAGE.replace("01-17", "02-30"),
-    "year zero": MESSAGE.replace("2025", "0000"),
-    "offset": MESSAGE.replace("24Z", "24+00:00"),
-    "no zone": MESSAGE.replace("24Z", "24"),
-    "fraction without digits": MESSAGE.replace("24Z", "24.Z"),
-    "unix time": MESSAGE.replace("2025-01-17T03:00:24Z", str(NOW_S)),
-    "lines apart by cr": MESSAGE.replace("\n", "\r"),
-    "empty": "",
-}
+def of_length(characters: int) -> str:
+    return f"{LONG}\n".ljust(characters, "x")
 
 
-@pytest.mark.parametrize("message", BAD.values(), ids=BAD)
-def test_a_message_without_its_four_lines_once_each_is_bad(desk: Desk, message: str) -> None:
-    assert refuses(desk, with_message(message)) == ["message"]
+FIELDS: Any = cases(
+    ("all of them",                  {"message": LONG.replace("d1", "d0")}, 200),
+    ("2,048 characters",             {"message": of_length(2048)},          200),
+    ("a character more",             {"message": of_length(2049)},          OF_MESSAGE),
+    ("no wallet",                    {"wallet_address": ...},               OF_WALLET),
+    ("no chain",                     {"chain_id": ...},                     OF_CHAIN),
+    ("no message",                   {"message": ...},                      OF_MESSAGE),
+    ("no signature",                 {"signature": ...},                    ["signature"]),
+    ("a wallet too short",           {"wallet_address": MAKER[:-1]},        OF_WALLET),
+    ("a chain that is a number",     {"chain_id": 97},                      OF_CHAIN),
+    ("a chain with a zero in front", {"chain_id": "097"},                   OF_CHAIN),
+    ("another chain",                {"chain_id": "1"},                     OF_CHAIN),
+    ("a message that is none",       {"message": [LONG]},                   OF_MESSAGE),
+    ("half a letter in a message",   {"message": "\ud800", "signature": SIGNATURE}, OF_MESSAGE),
+    ("a signature that is none",     {"signature": "0x12"},                 ["signature"]),
+    ("a signature a byte short",     {"signature": SIGNATURE[:-2]},         ["signature"]),
+    ("another chain in both",        {"message": LONG.replace("97", "98"), "chain_id": "98"}, OF_CHAIN),
+    ("all that is not of the message", {"message": LONG.replace("97", "98").replace("03:00", "04:00"),
+     "wallet_address": OTHER_MAKER}, [*OF_WALLET, *OF_CHAIN, *OF_TIME]),
+    ("a bad field before a signature of another message", {"chain_id": "1", "signature": SIGNATURE}, OF_CHAIN),
+    ("all faults at once",          {"wallet_address": 1, "chain_id": 1, "message": 1, "signature": 1},
+     ["wallet_address", "chain_id", "message", "signature"]),
+)  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("members", "fields"),
-    [
-        ({}, ["wallet_address", "chain_id", "message", "signature"]),
-        (PUBLISHED | {"wallet_address": "0x12"}, ["wallet_address"]),
-        (PUBLISHED | {"wallet_address": None, "message": None}, ["wallet_address", "message"]),
-        (PUBLISHED | {"chain_id": 97}, ["chain_id"]),
-        (PUBLISHED | {"chain_id": "x", "signature": 5}, ["chain_id", "signature"]),
-        (PUBLISHED | {"message": "x" * 2049}, ["message"]),
-        (PUBLISHED | {"message": "\ud800"}, ["message"]),
-        (PUBLISHED | {"signature": SIGNATURE_OF_MESSAGE[:-2]}, ["signature"]),
-        ({"walletAddress": MAKER, "chainId": "97"}, ["wallet_address", "chain_id", "message", "signature"]),
-        (PUBLISHED | {"wallet_address": OTHER_MAKER}, ["wallet_address"]),
-        (PUBLISHED | {"chain_id": "98"}, ["chain_id"]),
-        (with_message(MESSAGE.replace("97", "98")), ["chain_id"]),
-        (with_message(MESSAGE.replace("97", "98")) | {"chain_id": "98"}, ["chain_id"]),
-        (
-            with_message(MESSAGE.replace("97", "98").replace("03:00", "04:00")) | {"wallet_address": OTHER_MAKER},
-            ["wallet_address", "chain_id", "timestamp"],
-        ),
-    ],
-)
-def test_all_bad_fields_are_named_at_once(desk: Desk, members: dict[str, Any], fields: list[str]) -> None:
-    assert refuses(desk, members) == fields
+@pytest.mark.parametrize(("members", "outcome"), FIELDS)
+def test_members_of_the_body(shared: Desk, members: dict[str, Any], outcome: Any) -> None:
+    message = members.get("message")
+    usual = (
+        SIGNATURE if "signature" in members else sign_message(message if isinstance(message, str) else LONG, MAKER_KEY)
+    )
+    body = signed(shared, LONG, **({"signature": usual} | members))
+    if outcome == 200:
+        assert outcome_of(connect(shared, body)) == 200
+        return
+    with nothing_changes(shared):
+        answer = connect(shared, body)
+        assert (outcome_of(answer), list(details_of(answer))) == (INVALID, outcome)
 
 
-@pytest.mark.parametrize(("offset_s", "status"), [(-301, 400), (-300, 200), (300, 200), (301, 400)])
-def test_a_message_is_of_now_within_five_minutes(desk: Desk, offset_s: int, status: int) -> None:
-    desk.clock.advance(offset_s)
-    assert connect(desk, PUBLISHED).status == status
+def _flipped(signature: str) -> str:
+    return "0x" + ("0" if signature[2] != "0" else "1") + signature[3:]
 
 
-@pytest.mark.parametrize(
-    "signature",
-    [
-        SIGNATURE_OF_B,
-        sign_message(MESSAGE, OTHER_MAKER_KEY),
-        sign_message(MESSAGE + "\n", "0x" + "11" * 32),
-        SIGNATURE_OF_MESSAGE[:-2] + "02",
-        "0x" + "00" * 65,
-    ],
-)
-def test_a_signature_that_is_not_the_wallets_is_refused_and_spends_no_nonce(desk: Desk, signature: str) -> None:
-    before = desk.tables()
-    assert fault_of(connect(desk, PUBLISHED | {"signature": signature})) == REFUSED
-    assert desk.tables() == before
-    assert connect(desk, PUBLISHED).status == 200
+SIGNERS: Any = cases(
+    ("another wallet",    lambda message: sign_message(message, OTHER_MAKER_KEY),            NO_SESSION),
+    ("another message",   lambda message: sign_message(message + "x", "0x" + "11" * 32),     NO_SESSION),
+    ("a digit off",       lambda message: _flipped(sign_message(message, "0x" + "11" * 32)), NO_SESSION),
+    ("nothing but zeros", lambda _: "0x" + "00" * 65,                                        NO_SESSION),
+    ("all ones",          lambda _: "0x" + "ff" * 65,                                        NO_SESSION),
+)  # fmt: skip
 
 
-def test_a_bad_field_comes_before_a_wrong_signature(desk: Desk) -> None:
-    assert refuses(desk, PUBLISHED | {"chain_id": "1", "signature": SIGNATURE_OF_B}) == ["chain_id"]
+@pytest.mark.parametrize(("sign", "outcome"), SIGNERS)
+def test_only_the_wallet_itself_is_let_in(shared: Desk, sign: Any, outcome: Outcome) -> None:
+    """A forged signature does not use up the nonce."""
+    message = "\n".join([*LINES, f"Nonce: forged {next(_addresses)}"])
+    with nothing_changes(shared):
+        assert outcome_of(connect(shared, signed(shared, message, signature=sign(message)))) == outcome
+    assert outcome_of(connect(shared, signed(shared, message))) == 200
 
 
-def test_a_nonce_is_its_wallets_at_every_instance_for_a_day(desk: Desk) -> None:
-    """K37"""
-    assert connect(desk, PUBLISHED).status == 200
-    assert connect(desk, connect_body(desk.as_maker(OTHER_MAKER_KEY))).status == 200
-    open_instance(desk.database, OTHER_INSTANCE)
-    assert fault_of(connect(desk, connect_body(desk, Instance=OTHER_INSTANCE))) == REFUSED
-    desk.clock.advance(86_399)
-    assert fault_of(connect(desk, connect_body(desk))) == REFUSED
-    desk.clock.advance(1)
-    assert connect(desk, connect_body(desk)).status == 200
+def test_a_nonce_is_a_wallets_own_and_kept_for_a_day(desk: Desk) -> None:
+    other = desk.as_maker(OTHER_MAKER_KEY)
+    assert outcome_of(connect(desk, connect_body(desk, Nonce="mine"))) == 200
+    assert outcome_of(connect(other, connect_body(other, Nonce="mine"))) == 200
+    for seconds, outcome in ((86_399, NO_SESSION), (1, 200), (0, NO_SESSION)):
+        desk.clock.advance(seconds)
+        assert outcome_of(connect(desk, connect_body(desk, Nonce="mine"))) == outcome
 
 
-def test_a_message_is_checked_against_its_instances_chain(desk: Desk) -> None:
-    domain = Domain(chain_id=1)
-    mainnet = desk.change_settings(domain=domain)
-    assert connect(desk, PUBLISHED).status == 400
-    assert "ChainId: 1" in connect_message(mainnet)
-    assert connect(desk, connect_body(mainnet)).status == 200
+def test_an_address_may_try_ten_times_a_minute(desk: Desk) -> None:
+    tries = [desk.send("POST", PATH, body=connect_body(desk, Nonce=number)) for number in range(11)]
+    assert [outcome_of(each) for each in tries] == [200] * 10 + [(429, 429)]
+    assert int(tries[-1].headers["Retry-After"]) >= 1
+    elsewhere = desk.send("POST", PATH, body=connect_body(desk, Nonce="elsewhere"), client_address="198.51.100.7")
+    assert outcome_of(elsewhere) == 200
+    desk.clock.advance(int(tries[-1].headers["Retry-After"]))
+    assert json.loads(desk.send("POST", PATH, body=connect_body(desk, Nonce=11)).body)["code"] == 0
 
 
-@pytest.mark.parametrize("instance", ["inst_nobody01", "x", "../inst_test0001", "\u00e9", "x" * 2000])
-def test_an_instance_that_is_not_there_is_not_found(desk: Desk, instance: str) -> None:
-    """K6"""
-    assert fault_of(connect(desk, PUBLISHED, **{"x-instance": instance})) == NOT_FOUND
-
-
-def test_makers_connect_at_the_instance_that_they_name_else_at_the_public_one(desk: Desk) -> None:
-    """K6"""
-    open_instance(desk.database, OTHER_INSTANCE)
-    elsewhere = connect_body(desk, Instance=OTHER_INSTANCE, Nonce="n-2")
-    named = data_of(connect(desk, elsewhere, **{"x-instance": OTHER_INSTANCE}))["jwt"]
-    public = data_of(connect(desk, PUBLISHED, **{"x-instance": ""}))["jwt"]
-    issuers = [jwt.decode(text, options={"verify_signature": False})["iss"] for text in (named, public)]
-    assert issuers == [OTHER_INSTANCE, INSTANCE]
-
-
-def test_without_a_public_instance_one_must_be_named(memory_database: Database) -> None:
-    """K6"""
-    desk = open_taker_desk(memory_database, public_instance=None)
-    assert fault_of(connect(desk, PUBLISHED)) == NOT_FOUND
-    assert fault_of(connect(desk, PUBLISHED, **{"x-instance": INSTANCE})) == NOT_FOUND
-    assert connect(desk, connect_body(desk, Instance=INSTANCE)).status == 200
+def test_a_message_is_for_the_chain_that_its_instance_sets(desk: Desk) -> None:
+    elsewhere = desk.change_settings(domain=Domain(chain_id=1))
+    assert list(details_of(connect(desk, connect_body(desk)))) == OF_CHAIN
+    assert outcome_of(connect(desk, connect_body(elsewhere))) == 200

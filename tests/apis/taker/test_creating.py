@@ -1,265 +1,389 @@
-"""Makers create orders: the checks in their order, every bad field at once, and nothing stored by a refusal (K15)."""
+"""POST /orders: what a maker signs, and in which order it is looked at (K1, K15, K32)."""
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 import pytest
+from eth_account import Account
+from eth_account.messages import encode_typed_data
+from eth_utils.crypto import keccak
 
+from chalicelib.domain.signed.eip712 import ORDER_TYPE, order_hash_of, signable, signer_of_order
 from chalicelib.domain.signed.settings import DeskSettings, Domain
-from chalicelib.tables.dynamodb import Database
+from tests.apis.taker.cases import (
+    CONFLICT,
+    FORBIDDEN,
+    INVALID,
+    NO_FUNDS,
+    SINGLE,
+    Outcome,
+    id_of,
+    locked,
+    moment,
+    new_order,
+    nothing_changes,
+    of_maker,
+    order_body,
+    outcome_of,
+    totals,
+)
 from tests.apis.taker.desk import (
     AAPL,
     MAKER,
     MAKER_KEY,
-    NOW_S,
     ORDER,
+    OTHER_INSTANCE,
     OTHER_MAKER,
     OTHER_MAKER_KEY,
     QUOTE,
+    TAKER,
     TSLA,
     UNIT,
     Desk,
     data_of,
     details_of,
-    fault_of,
-    faulty_fields,
-    hash_of,
-    open_taker_desk,
+    facts_of,
+    open_instance,
     sign_order,
 )
-from tests.domain.signed.test_eip712 import SIGNATURE_OF_B, VECTORS
+from tests.case_tables import cases
 
-FORBIDDEN, CONFLICT, NO_FUNDS = (403, 403), (409, 409), (400, 400)
-HOLD = 1503_500000000000000000
-MEMBERS = [
-    "id", "maker", "principal", "is_buy", "ticker", "exchange", "asset", "price", "quantity", "incentive", "deadline",
-    "nonce", "signature", "order_hash", "status", "filled_quantity", "notes", "created_at", "updated_at",
-]  # fmt: skip
+# --- K32: the vectors --------------------------------------------------------------------------------------------
 
+A = ORDER | {"quantity": "100", "deadline": 1_735_689_600}
+B = ORDER
+C = ORDER | {
+    "is_buy": False, "ticker": "TSLA", "nonce": 2, "price": "200000000000000000001", "quantity": "3000000000000000001",
+}  # fmt: skip
+R_AND_S = {
+    "A": "3c1ec273b71388825e91352eb7539e59220cbbdf2585836cfad8875bf6723da4"
+         "6b49d22b268532d654a8a1f8b1367dc28445697c2cde03f89f8dd3bb9b9f3600",
+    "B": "3648bc30daa831fb38207705c076a823ab5ecb94d87865bb46c1d5710d55c85a"
+         "2c2128190e71d563cc6271efc80cc35c6407f5ad52014b4504651c0b20bdd528",
+    "C": "9f86bd201083319aee1c7f275d6083d699444a8e02e8254221c1942350eb2e3d"
+         "152897ba3534afdf9133d5253103f0e029f42ca7d4c270e9ec771b9fdf39e356",
+}  # fmt: skip
+SIGNATURES = {
+    "A": f"0x{R_AND_S['A']}1c",
+    "B": f"0x{R_AND_S['B']}1c",
+    "C": f"0x{R_AND_S['C']}1b",
+}
+HASH_OF_B = "0x5ec4bac3a43ce9e8785bac8c991bb90f1334909555ad04b4b903e140f9261c11"
 
-def refused(desk: Desk, body: Any) -> Any:
-    """Send a body that is refused, and see that it leaves nothing behind."""
-    before = desk.tables()
-    response = desk.maker_post("/orders", body)
-    assert response.status != 200
-    assert desk.tables() == before
-    return response
-
-
-def bad_fields(desk: Desk, **members: Any) -> list[str]:
-    """Send the usual order with some members changed, ... leaves one out; return the bad fields."""
-    order = {name: value for name, value in (ORDER | members).items() if value is not ...}
-    return faulty_fields(refused(desk, {"order": order, "signature": SIGNATURE_OF_B}))
-
-
-def test_the_published_order_is_stored_as_it_was_sent_and_its_funds_are_held(desk: Desk) -> None:
-    available, _ = desk.balance(MAKER, QUOTE)
-    created = data_of(desk.maker_post("/orders", {"order": ORDER, "signature": SIGNATURE_OF_B}))
-    assert list(created) == MEMBERS
-    assert created == ORDER | {
-        "id": "5ec4bac3-a43c-89e8-b85b-ac8c991bb90f",
-        "signature": SIGNATURE_OF_B,
-        "order_hash": VECTORS["B"][2],
-        "status": "pending",
-        "filled_quantity": "0",
-        "notes": None,
-        "created_at": "2025-01-17T03:00:24Z",
-        "updated_at": "2025-01-17T03:00:24Z",
-    }
-    assert desk.balance(MAKER, QUOTE) == (available - HOLD, HOLD)
-
-
-def test_the_published_sell_order_holds_its_stock_and_its_incentive(desk: Desk) -> None:
-    order = ORDER | {"is_buy": False, "ticker": "TSLA", "nonce": 2, "price": "200000000000000000001"}
-    order |= {"quantity": "3000000000000000001"}
-    created = data_of(desk.maker_post("/orders", {"order": order, "signature": VECTORS["C"][3]}))
-    assert created["order_hash"] == VECTORS["C"][2]
-    assert desk.balance(MAKER, TSLA)[1] == 3 * UNIT + 1
-    assert desk.balance(MAKER, QUOTE)[1] == UNIT
-
-
-@pytest.mark.parametrize("v", ["01", "1C"])
-def test_a_signature_is_kept_in_one_form(desk: Desk, v: str) -> None:
-    """K38"""
-    signature = SIGNATURE_OF_B[:-2] + v
-    created = data_of(desk.maker_post("/orders", {"order": ORDER, "signature": signature}))
-    assert created["signature"] == SIGNATURE_OF_B
-
-
-def test_addresses_are_shown_as_they_were_written(desk: Desk) -> None:
-    written = {"maker": MAKER.lower(), "principal": "0x" + "Ab" * 20, "asset": "0x" + ORDER["asset"][2:].upper()}
-    created = data_of(desk.create(**written))
-    assert {name: created[name] for name in written} == written
-    assert desk.balance(MAKER, QUOTE)[1] == HOLD
-
-
-@pytest.mark.parametrize("name", list(ORDER))
-@pytest.mark.parametrize("value", [..., None, [], {}])
-def test_every_member_is_required(desk: Desk, name: str, value: Any) -> None:
-    assert bad_fields(desk, **{name: value}) == [name]
-
-
-@pytest.mark.parametrize(
-    ("name", "values"),
-    [
-        ("maker", ["0x12", MAKER[2:], MAKER + "0", "0X" + MAKER[2:], "0x" + "g" * 40, 5]),
-        ("principal", ["", "0x" + "g" * 40]),
-        ("is_buy", ["true", 1, 0]),
-        ("ticker", ["", "aapl", "A" * 17, "A B", "A\n", 5]),
-        ("exchange", [-1, 65536, "0", 0.0, True, 10**30]),
-        ("asset", ["USD"]),
-        ("price", ["0", 1, 1.5, "1.5", "-1", "01", "+1", "1e3", "", " 1", "\u0661", str(10**27 + 1), "9" * 5000, True]),
-        ("quantity", ["0", 10**19, str(10**27 + 1)]),
-        ("incentive", [0, "-1", "00", str(10**27 + 1)]),
-        ("deadline", ["4102444800", 4102444800000, -1, True, 1.0]),
-        ("nonce", [-1, 2**63, "1", True, 1.5]),
-    ],
-)
-def test_a_member_is_of_its_type_and_within_its_bounds(desk: Desk, name: str, values: list[Any]) -> None:
-    for value in values:
-        assert bad_fields(desk, **{name: value}) == [name], value
-
-
-def test_an_order_is_worth_a_base_unit_at_least(desk: Desk) -> None:
-    assert bad_fields(desk, price="1", quantity=str(UNIT - 1)) == ["quantity"]
-    assert desk.create(price="1", quantity=str(UNIT), incentive="0").status == 200
-
-
-def test_bounds_are_inside(desk: Desk) -> None:
-    desk.credit(MAKER, QUOTE, 10**36)
-    desk.credit(MAKER, AAPL, 10**27)
-    most = str(10**27)
-    assert desk.create(price=most, quantity=most, incentive="0", exchange=0, nonce=2**63 - 1).status == 200
-    assert desk.create(is_buy=False, price="1", quantity=most, incentive="0", nonce=0).status == 200
-
-
-def test_all_bad_fields_are_named_at_once(desk: Desk) -> None:
-    body = {"order": {**ORDER, "price": 1, "nonce": True, "ticker": ...}, "signature": 5}
-    del body["order"]["ticker"]
-    response = refused(desk, body)
-    assert faulty_fields(response) == ["ticker", "price", "nonce", "signature"]
-    assert details_of(response)["ticker"] == "is required"
-    assert faulty_fields(refused(desk, {})) == ["order", "signature"]
-    assert faulty_fields(refused(desk, {"order": "x", "signature": None})) == ["order", "signature"]
-
-
-def test_unknown_members_are_ignored_and_camel_case_is_unknown(desk: Desk) -> None:
-    assert bad_fields(desk, is_buy=..., isBuy=True) == ["is_buy"]
-    body = desk.order_body()
-    body["order"]["isBuy"] = False
-    assert desk.maker_post("/orders", body | {"more": 1}).status == 200
-
-
-@pytest.mark.parametrize(
-    ("members", "fields"),
-    [
-        ({"asset": "0x" + "9" * 40}, ["asset"]),
-        ({"asset": AAPL}, ["asset"]),
-        ({"ticker": "MSFT"}, ["ticker"]),
-        ({"exchange": 1}, ["ticker"]),
-        ({"asset": AAPL, "ticker": "MSFT"}, ["asset", "ticker"]),
-    ],
-)
-def test_what_the_instance_does_not_trade_is_refused(desk: Desk, members: dict[str, Any], fields: list[str]) -> None:
-    assert faulty_fields(refused(desk, desk.order_body(**members))) == fields
-
-
-@pytest.mark.parametrize(("seconds", "status"), [(0, 400), (1, 200), (-1, 400)])
-def test_a_deadline_is_ahead(desk: Desk, seconds: int, status: int) -> None:
-    response = desk.create(deadline=NOW_S + seconds)
-    assert response.status == status
-    assert status == 200 or faulty_fields(response) == ["deadline"]
-
-
-def test_how_far_ahead_is_the_instances_setting_and_stored_orders_are_not_judged_again(desk: Desk) -> None:
-    """K15"""
-    order_hash = desk.created(deadline=NOW_S + 60)
-    desk.change_settings(min_validity_seconds=2_592_000)
-    assert faulty_fields(refused(desk, desk.order_body(deadline=NOW_S + 2_591_999, nonce=2))) == ["deadline"]
-    assert desk.create(deadline=NOW_S + 2_592_000, nonce=2).status == 200
-    assert desk.lock(order_hash).status == 200
-
-
-@pytest.mark.parametrize(
-    "signature",
-    [
-        "0x37" + SIGNATURE_OF_B[4:], SIGNATURE_OF_B[:-2], SIGNATURE_OF_B + "00", SIGNATURE_OF_B[:-2] + "1b",
-        SIGNATURE_OF_B[:-2] + "24", sign_order(ORDER, OTHER_MAKER_KEY, DeskSettings()), "", "x", "\u00e9",
-    ],
+VECTORS = cases(
+    ("A, encoding only", "A", A, "0x6fe5acdbd536cedd965cb66332203a1558ff987be33ff28d1c7272afeda9573e",
+     "0xe2d439bfc6b60c0b6ef3ff6bf12f163d0591ac0e14b3f37dfee4cda246e16def"),
+    ("B, a buy", "B", B, "0x6fcdf844630379f1865d225d63c80d9efe859c951e2f78c700da49fc0c30499f", HASH_OF_B),
+    ("C, a sell",        "C", C, "0x42a215da4ac8bc342d7a05d107c2d3b3b21a9ea2728b79e88f98ef2f4f3af660",
+     "0xa9c8e6ebb7afbee052458a96efdcf4c7d01cb2e5eb7b31fba8057e5cb24e664f"),
 )  # fmt: skip
-def test_a_signature_that_is_not_the_makers_is_a_bad_field(desk: Desk, signature: str) -> None:
-    assert faulty_fields(refused(desk, {"order": ORDER, "signature": signature})) == ["signature"]
 
 
-def test_an_order_is_signed_in_the_domain_of_its_instance(desk: Desk) -> None:
-    other = desk.change_settings(domain=Domain(chain_id=1))
-    assert faulty_fields(refused(other, {"order": ORDER, "signature": SIGNATURE_OF_B})) == ["signature"]
-    created = data_of(other.create())
-    assert created["order_hash"] == hash_of(ORDER, other.settings) != VECTORS["B"][2]
+@pytest.mark.parametrize(("name", "order", "struct_hash", "order_hash"), VECTORS)
+def test_k32_hashes_and_signatures_of_the_vectors(
+    shared: Desk, name: str, order: dict[str, Any], struct_hash: str, order_hash: str
+) -> None:
+    facts, domain = facts_of(order), shared.settings.domain
+    message = signable(domain, facts)
+    assert (
+        "0x" + keccak(ORDER_TYPE.encode()).hex() == "0x043d6bb5255c8a53a8dd164358b4de5ffb61d13dc332495e185ce15f82cc71b6"
+    )
+    assert "0x" + message.header.hex() == "0x2c96112fa55657382cc1ad45aed47deba93d96237d10df18585610c5d362e1ae"
+    assert "0x" + message.body.hex() == struct_hash
+    assert order_hash_of(domain, facts) == order_hash
+    assert sign_order(order, MAKER_KEY, shared.settings) == SIGNATURES[name]
+    assert signer_of_order(domain, facts, SIGNATURES[name]) == MAKER.lower()
 
 
-def test_a_nonce_is_used_once_whatever_becomes_of_its_order(desk: Desk) -> None:
-    """K15"""
-    order_hash = desk.created()
-    again = refused(desk, desk.order_body())
-    assert (fault_of(again), details_of(again)) == (CONFLICT, {"order_hash": order_hash})
-    desk.cancel(order_hash)
-    other = refused(desk, desk.order_body(price="1000000000000000000"))
-    assert (fault_of(other), details_of(other)) == (CONFLICT, {"order_hash": order_hash})
-    assert desk.as_maker(OTHER_MAKER_KEY).create().status == 200, "a nonce is its maker's"
+def test_k32_the_vectors_are_created_but_for_the_one_whose_deadline_is_past(desk: Desk) -> None:
+    with nothing_changes(desk):
+        late = desk.maker_post("/orders", {"order": A, "signature": SIGNATURES["A"]})
+        assert (outcome_of(late), list(details_of(late))) == (INVALID, ["deadline"])
+    for name, order in (("B", B), ("C", C)):
+        created = data_of(desk.maker_post("/orders", {"order": order, "signature": SIGNATURES[name]}))
+        assert created["order_hash"] == order_hash_of(desk.settings.domain, facts_of(order))
+        assert created["signature"] == SIGNATURES[name]
 
 
-def test_without_funds_an_order_is_not_stored(memory_database: Database) -> None:
-    desk = open_taker_desk(memory_database, funds=0)
-    desk.credit(MAKER, QUOTE, HOLD - 1)
-    poor = refused(desk, desk.order_body())
-    assert fault_of(poor) == NO_FUNDS
-    assert details_of(poor) == {"asset": QUOTE, "required": str(HOLD), "available": str(HOLD - 1)}
-    desk.credit(MAKER, QUOTE, 1)
-    assert desk.create().status == 200
-    assert desk.balance(MAKER, QUOTE) == (0, HOLD)
+SIGNED: Any = cases(
+    ("as it is",          SIGNATURES["B"],                                200),
+    ("its last byte 1",   f"0x{R_AND_S['B']}01",                          200),
+    ("in upper case",     "0x" + SIGNATURES["B"][2:].upper(),             200),
+    ("its last byte 27",  f"0x{R_AND_S['B']}1b",                          INVALID),
+    ("its last byte 0",   f"0x{R_AND_S['B']}00",                          INVALID),
+    ("its last byte 29",  f"0x{R_AND_S['B']}1d",                          INVALID),
+    ("its last byte 2",   f"0x{R_AND_S['B']}02",                          INVALID),
+    ("its first byte 37", "0x37" + SIGNATURES["B"][4:],                   INVALID),
+    ("64 bytes",          f"0x{R_AND_S['B']}",                            INVALID),
+    ("66 bytes",          SIGNATURES["B"] + "00",                         INVALID),
+    ("without 0x",        SIGNATURES["B"][2:],                            INVALID),
+    ("of zeros",          "0x" + "00" * 65,                               INVALID),
+    ("of ones",           "0x" + "ff" * 64 + "1b",                        INVALID),
+    ("no hexadecimal",    "0x" + "zz" * 65,                               INVALID),
+    ("empty",             "",                                             INVALID),
+    ("a number",          5,                                              INVALID),
+    ("of another order",  SIGNATURES["C"],                                INVALID),
+    ("another wallet's",  sign_order(B, OTHER_MAKER_KEY, DeskSettings()), INVALID),
+)  # fmt: skip
 
 
-def test_a_sell_needs_its_stock_and_its_incentive(memory_database: Database) -> None:
-    desk = open_taker_desk(memory_database, funds=0)
-    desk.credit(MAKER, QUOTE, UNIT)
-    no_stock = refused(desk, desk.order_body(is_buy=False))
-    assert details_of(no_stock) == {"asset": AAPL, "required": ORDER["quantity"], "available": "0"}
-    desk.debit(MAKER, QUOTE, 1)
-    desk.credit(MAKER, AAPL, 10 * UNIT)
-    no_incentive = refused(desk, desk.order_body(is_buy=False))
-    assert details_of(no_incentive) == {"asset": QUOTE, "required": str(UNIT), "available": str(UNIT - 1)}
+@pytest.mark.parametrize(("signature", "outcome"), SIGNED)
+def test_k32_a_signature_is_65_bytes_and_recovers_to_the_maker(desk: Desk, signature: object, outcome: Outcome) -> None:
+    """A forged one changes no table, and its order can be created after it."""
+    body = {"order": B, "signature": signature}
+    if outcome == 200:
+        assert data_of(desk.maker_post("/orders", body))["signature"] == SIGNATURES["B"]
+        return
+    with nothing_changes(desk):
+        answer = desk.maker_post("/orders", body)
+        assert (outcome_of(answer), list(details_of(answer))) == (INVALID, ["signature"])
+    assert outcome_of(desk.maker_post("/orders", body | {"signature": SIGNATURES["B"]})) == 200
 
 
-def test_without_ledger_settlement_nothing_is_held(memory_database: Database) -> None:
-    """K34"""
-    desk = open_taker_desk(memory_database, funds=0).change_settings(has_ledger_settlement=False)
-    order_hash = desk.created()
-    assert desk.lock(order_hash).status == desk.fill(order_hash, ORDER["quantity"]).status == 200
-    assert desk.tables()["accounts"] == []
+def test_k32_a_signature_whose_last_byte_is_0_is_one_of_27(shared: Desk) -> None:
+    """Of the sell of the vectors, which ends in 27."""
+    answer = shared.maker_post("/orders", {"order": C, "signature": f"0x{R_AND_S['C']}00"})
+    assert data_of(answer)["signature"] == SIGNATURES["C"]
 
 
-def test_the_checks_come_in_their_order(memory_database: Database) -> None:
-    """One order with every fault, mended one by one."""
-    desk = open_taker_desk(memory_database, funds=0)
-    desk.credit(MAKER, QUOTE, HOLD)
-    desk.created()
-    order: dict[str, Any] = ORDER | {"maker": OTHER_MAKER, "asset": AAPL, "deadline": NOW_S, "price": "0"}
-    body: dict[str, Any] = {"order": order, "signature": "0x"}
-    assert faulty_fields(refused(desk, body)) == ["price"]
-    order["price"] = ORDER["price"]
-    assert faulty_fields(refused(desk, body)) == ["asset"]
-    order["asset"] = ORDER["asset"]
-    assert fault_of(refused(desk, body)) == FORBIDDEN
-    order["maker"] = MAKER
-    assert faulty_fields(refused(desk, body)) == ["deadline"]
-    order["deadline"] = NOW_S + 1
-    assert faulty_fields(refused(desk, body)) == ["signature"]
-    body["signature"] = sign_order(order, MAKER_KEY, desk.settings)
-    assert fault_of(refused(desk, body)) == CONFLICT
-    order["nonce"] = 2
-    body["signature"] = sign_order(order, MAKER_KEY, desk.settings)
-    assert fault_of(refused(desk, body)) == NO_FUNDS
-    desk.credit(MAKER, QUOTE, HOLD)
-    assert desk.maker_post("/orders", body).status == 200
+DOMAINS: Any = cases(
+    ("another chain",    {"chain_id": 96}),
+    ("another name",     {"name": "RFQ"}),
+    ("another version",  {"version": "2"}),
+    ("another contract", {"verifying_contract": "0x" + "0c" * 20}),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("members", DOMAINS)
+def test_k32_an_order_that_is_signed_in_another_domain_is_not_its_makers(desk: Desk, members: dict[str, Any]) -> None:
+    elsewhere = replace(desk.settings, domain=replace(Domain(), **members))
+    order = order_body(desk)["order"]
+    body = {"order": order, "signature": sign_order(order, MAKER_KEY, elsewhere)}
+    with nothing_changes(desk):
+        answer = desk.maker_post("/orders", body)
+        assert (outcome_of(answer), list(details_of(answer))) == (INVALID, ["signature"])
+    desk.change_settings(domain=elsewhere.domain)
+    assert outcome_of(desk.maker_post("/orders", body)) == 200
+
+
+CHANGED: Any = cases(*((name, name, value) for name, value in {
+    "principal": OTHER_MAKER, "is_buy": False, "ticker": "TSLA", "price": "2000000000000000000", "quantity": "999",
+    "incentive": "99", "deadline": 4_102_444_801, "nonce": 999,
+}.items()))  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "value"), CHANGED)
+def test_every_member_is_signed(shared: Desk, name: str, value: object) -> None:
+    body = order_body(shared)
+    with nothing_changes(shared):
+        answer = shared.maker_post("/orders", body | {"order": body["order"] | {name: value}})
+        assert (outcome_of(answer), list(details_of(answer))) == (INVALID, ["signature"])
+
+
+def test_a_wallet_signs_the_same_in_other_hands(shared: Desk) -> None:
+    """A signature by eth-account alone, from the type as it is documented, with the members' own names."""
+    order = order_body(shared)["order"]
+    names = [part.split() for part in ORDER_TYPE.removeprefix("Order(").removesuffix(")").split(",")]
+    domain = {"name": "RFQSettlement", "version": "1", "chainId": 97,
+              "verifyingContract": "0xCB310C56A19078aA969A922f382613d932D89D83"}  # fmt: skip
+    signed = {name: value for name, value in order.items() if name != "is_buy"} | {"isBuy": order["is_buy"]}
+    signed |= {name: int(order[name]) for name in ("price", "quantity", "incentive")}
+    types = {"Order": [{"name": name, "type": kind} for kind, name in names]}
+    signature = Account.sign_message(encode_typed_data(domain, types, signed), MAKER_KEY).signature
+    body = {"order": order, "signature": "0x" + bytes(signature).hex()}
+    assert outcome_of(shared.maker_post("/orders", body)) == 200
+
+
+# --- asset and instrument ----------------------------------------------------------------------------------------
+
+UNKNOWN: Any = cases(
+    ("an asset that nobody knows",   {"asset": "0x" + "0d" * 20},       ["asset"]),
+    ("K1: the stock as the asset",   {"asset": AAPL},                   ["asset"]),
+    ("a ticker that nobody knows",   {"ticker": "MSFT"},                ["ticker"]),
+    ("a ticker of another exchange", {"exchange": 1},                   ["ticker"]),
+    ("both",                         {"asset": TSLA, "ticker": "MSFT"}, ["asset", "ticker"]),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("members", "fields"), UNKNOWN)
+def test_k1_asset_is_a_quote_token_of_the_instance_and_the_stock_an_instrument(
+    shared: Desk, members: dict[str, Any], fields: list[str]
+) -> None:
+    with nothing_changes(shared):
+        answer = shared.maker_post("/orders", order_body(shared, **members))
+        assert (outcome_of(answer), sorted(details_of(answer))) == (INVALID, fields)
+
+
+def test_k1_what_is_held_and_moved_is_the_quote_of_the_asset_and_the_stock_of_the_instrument(desk: Desk) -> None:
+    locked(desk)
+    assert (desk.balance(MAKER, QUOTE)[1], desk.balance(MAKER, AAPL)[1], desk.balance(MAKER, TSLA)[1]) == (1100, 0, 0)
+    locked(desk, is_buy=False, ticker="TSLA")
+    assert (desk.balance(MAKER, QUOTE)[1], desk.balance(MAKER, TSLA)[1]) == (1200, 1000)
+
+
+def test_tokens_of_another_instance_are_unknown(desk: Desk) -> None:
+    open_instance(desk.database, OTHER_INSTANCE)
+    elsewhere = replace(desk, instance=OTHER_INSTANCE)
+    elsewhere.credit(MAKER, QUOTE, 5000)
+    body = order_body(elsewhere)
+    assert outcome_of(elsewhere.maker_post("/orders", body)) == 200
+    assert data_of(desk.get("/orders/available")) == []
+    assert elsewhere.balance(MAKER, QUOTE) == (3900, 1100)
+    assert desk.balance(MAKER, QUOTE)[1] == 0
+
+
+# --- maker, deadline, nonce, funds -------------------------------------------------------------------------------
+
+
+def test_only_the_wallet_itself_creates_its_orders(shared: Desk) -> None:
+    other = shared.as_maker(OTHER_MAKER_KEY)
+    with nothing_changes(shared):
+        assert outcome_of(other.maker_post("/orders", order_body(shared))) == FORBIDDEN
+    assert outcome_of(other.maker_post("/orders", order_body(other))) == 200
+
+
+def test_maker_and_wallet_are_the_same_in_any_letter_case(shared: Desk) -> None:
+    for maker in (MAKER.lower(), "0x" + MAKER[2:].upper()):
+        assert data_of(shared.maker_post("/orders", order_body(shared, maker=maker)))["maker"] == maker
+
+
+DEADLINES = cases(
+    ("a second ahead",                0,         1,         200),
+    ("now",                           0,         0,         INVALID),
+    ("past",                          0,         -1,        INVALID),
+    ("as far ahead as it must be",    2_592_000, 2_592_000, 200),
+    ("a second less",                 2_592_000, 2_591_999, INVALID),
+    ("past, with a span that is set", 2_592_000, -1,        INVALID),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("min_validity_s", "ahead_s", "outcome"), DEADLINES)
+def test_a_deadline_lies_ahead(desk: Desk, min_validity_s: int, ahead_s: int, outcome: Outcome) -> None:
+    desk.change_settings(min_validity_seconds=min_validity_s)
+    body = order_body(desk, deadline=desk.clock.now_s + ahead_s)
+    if outcome == 200:
+        assert outcome_of(desk.maker_post("/orders", body)) == 200
+        return
+    with nothing_changes(desk):
+        answer = desk.maker_post("/orders", body)
+        assert (outcome_of(answer), list(details_of(answer))) == (INVALID, ["deadline"])
+
+
+def test_a_nonce_is_used_once_by_each_maker(desk: Desk) -> None:
+    body = order_body(desk, nonce=7)
+    order_hash = data_of(desk.maker_post("/orders", body))["order_hash"]
+    for again in (body, order_body(desk, nonce=7, quantity="999")):
+        with nothing_changes(desk):
+            answer = desk.maker_post("/orders", again)
+            assert (outcome_of(answer), details_of(answer)) == (CONFLICT, {"order_hash": order_hash})
+    other = desk.as_maker(OTHER_MAKER_KEY)
+    assert outcome_of(other.maker_post("/orders", order_body(other, nonce=7))) == 200
+    assert outcome_of(desk.maker_post("/orders", order_body(desk, nonce=6))) == 200
+
+
+FUNDS: Any = cases(
+    ("a buy: value and incentive",        {},                                                              QUOTE, 1100),
+    ("a sell: the quantity",              {"is_buy": False},                                               AAPL,  1000),
+    ("a sell: its incentive",             {"is_buy": False},                                               QUOTE, 100),
+    ("a buy whose value is rounded down", {"price": str(UNIT * 3 // 2), "quantity": "3", "incentive": "0"}, QUOTE, 4),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("members", "asset", "required"), FUNDS)
+def test_a_maker_must_own_what_is_held(desk: Desk, members: dict[str, Any], asset: str, required: int) -> None:
+    desk.debit(MAKER, asset, desk.balance(MAKER, asset)[0] - required + 1)
+    with nothing_changes(desk):
+        answer = desk.maker_post("/orders", order_body(desk, **members))
+        assert outcome_of(answer) == NO_FUNDS
+        assert details_of(answer) == {"asset": asset, "required": str(required), "available": str(required - 1)}
+    desk.credit(MAKER, asset, 1)
+    before = totals(desk)
+    assert outcome_of(desk.maker_post("/orders", order_body(desk, **members))) == 200
+    assert desk.balance(MAKER, asset) == (0, required)
+    assert totals(desk) == before
+
+
+def test_what_is_held_already_is_not_available(desk: Desk) -> None:
+    desk.debit(MAKER, QUOTE, desk.balance(MAKER, QUOTE)[0] - 2199)
+    new_order(desk)
+    answer = desk.maker_post("/orders", order_body(desk))
+    assert details_of(answer) == {"asset": QUOTE, "required": "1100", "available": "1099"}
+
+
+# --- the answer, and what stays ----------------------------------------------------------------------------------
+
+
+def test_the_answer_is_the_single_object(shared: Desk) -> None:
+    body = order_body(shared, principal=TAKER)
+    created = data_of(shared.maker_post("/orders", body))
+    assert list(created) == SINGLE
+    now = moment(shared.clock.now_s)
+    expected = {"status": "pending", "filled_quantity": "0", "notes": None, "created_at": now, "updated_at": now}
+    assert {name: created[name] for name in expected} == expected
+    assert body["order"].items() <= created.items()
+    assert created["signature"] == body["signature"]
+
+
+def test_the_id_is_a_uuid_of_its_own(shared: Desk) -> None:
+    ids = {id_of(shared, new_order(shared)) for _ in range(3)}
+    assert {str(UUID(each)) for each in ids} == ids
+    assert len(ids) == 3
+
+
+ENDINGS: Any = cases(
+    ("cancelled", lambda desk, one: desk.cancel(one)),
+    ("rejected",  lambda desk, one: (desk.lock(one), desk.reject(one))),
+    ("filled",    lambda desk, one: (desk.lock(one), desk.fill(one, 1000))),
+    ("expired",   lambda desk, _: desk.clock.advance(1000)),
+    ("suspended", lambda desk, one: desk.commands().suspend(desk.instance, id_of(desk, one))),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("end", ENDINGS)
+def test_k15_a_nonce_stays_used_whatever_becomes_of_its_order(desk: Desk, end: Any) -> None:
+    order_hash = new_order(desk, nonce=7, deadline=desk.clock.now_s + 1000)
+    end(desk, order_hash)
+    answer = desk.maker_post("/orders", order_body(desk, nonce=7))
+    assert (outcome_of(answer), details_of(answer)) == (CONFLICT, {"order_hash": order_hash})
+
+
+def test_k15_a_failed_creation_uses_no_nonce_and_stores_nothing(desk: Desk) -> None:
+    desk.debit(MAKER, QUOTE, desk.balance(MAKER, QUOTE)[0])
+    body = order_body(desk, nonce=7)
+    with nothing_changes(desk):
+        assert outcome_of(desk.maker_post("/orders", body)) == NO_FUNDS
+    assert data_of(desk.maker_get("/orders"))["total"] == 0
+    assert data_of(desk.maker_get("/orders/maker/next-nonce"))["next_nonce"] == 1
+    desk.credit(MAKER, QUOTE, 1100)
+    assert outcome_of(desk.maker_post("/orders", body)) == 200
+
+
+def test_k15_a_stored_order_is_never_judged_again(desk: Desk) -> None:
+    """The rules of creation change under it: chain, span of deadlines. It is locked and filled as it was signed."""
+    order_hash = new_order(desk, deadline=desk.clock.now_s + 1000)
+    desk.change_settings(min_validity_seconds=2_592_000, domain=Domain(chain_id=1))
+    desk.debit(MAKER, QUOTE, desk.balance(MAKER, QUOTE)[0])
+    assert of_maker(desk, order_hash)["status"] == "pending"
+    data_of(desk.lock(order_hash))
+    assert data_of(desk.fill(order_hash, 1000))["status"] == "filled"
+
+
+def test_an_order_of_which_maker_and_principal_differ_pays_the_principal(desk: Desk) -> None:
+    principal = "0x" + "0f" * 20
+    order_hash = locked(desk, principal=principal)
+    data_of(desk.fill(order_hash, 1000))
+    assert desk.balance(principal, AAPL) == (1000, 0)
+    sell = locked(desk, principal=principal, is_buy=False)
+    data_of(desk.fill(sell, 1000))
+    assert desk.balance(principal, QUOTE) == (1000, 0)
+
+
+def test_the_documented_creation(desk: Desk) -> None:
+    """The example of the reference, word for word."""
+    text = json.dumps({"order": B, "signature": SIGNATURES["B"]})
+    created = data_of(desk.maker_post("/orders", text.encode()))
+    assert (created["order_hash"], created["status"], created["filled_quantity"]) == (HASH_OF_B, "pending", "0")

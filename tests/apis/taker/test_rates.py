@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from chalicelib.apis.taker.api import TakerApi
-from chalicelib.domain.signed.settings import KEY_ALLOWANCE, key_id_of
+from chalicelib.domain.signed.settings import key_id_of
 from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.support.telemetry import Metric
 from chalicelib.tables.dynamodb import Database
@@ -17,7 +17,6 @@ from tests.apis.taker.desk import INSTANCE, MASTER_KEY, OTHER_MAKER_KEY, TAKER, 
 from tests.faults import ENDPOINT, FaultyClient, raising, refusal
 from tests.watched import watched
 
-TOO_MANY = (429, 429)
 THREE_AT_ONCE = RateLimit(bucket=3, refill_per_1000_s=1000, per_day=0)
 
 
@@ -38,15 +37,6 @@ def copy_of(desk: Desk, client: Any = None) -> Desk:
     return replace(desk, desk=TakerApi(desk.database, counters, master_key=lambda: MASTER_KEY, clock=desk.clock))
 
 
-def test_a_key_of_three_at_once_is_refused_the_fourth_time_and_told_when_to_come_again(limited: Desk) -> None:
-    assert statuses(limited, 5) == [200, 200, 200, 429, 429]
-    refused = limited.get("/takers/orders")
-    assert fault_of(refused) == TOO_MANY
-    assert refused.headers["Retry-After"] == "1"
-    limited.clock.advance(1)
-    assert statuses(limited, 2) == [200, 429]
-
-
 def test_faulty_requests_count_and_what_is_refused_at_the_gate_does_not(limited: Desk) -> None:
     for headers in ({"x-api-timestamp": "1"}, {"x-api-timestamp": "1", "x-api-signature": "x"}):
         assert limited.post("/orders/lock", {}, headers=headers).status == 401
@@ -62,14 +52,6 @@ def test_each_key_of_a_taker_has_an_allowance_of_its_own_for_all_copies_of_the_d
     assert statuses(replace(limited, api_key="second-key"), 1) == [200]
 
 
-def test_the_usual_allowance_is_forty_at_once_and_twenty_a_second(desk: Desk) -> None:
-    make_key(desk.database, "usual-key", TAKER, allowance=KEY_ALLOWANCE)
-    usual = replace(desk, api_key="usual-key")
-    assert statuses(usual, 41) == [200] * 40 + [429]
-    desk.clock.advance(1)
-    assert statuses(usual, 21) == [200] * 20 + [429]
-
-
 def test_a_wallet_has_one_allowance_whatever_its_jwt(desk: Desk) -> None:
     desk.change_settings(allowance=THREE_AT_ONCE)
     answers = []
@@ -78,17 +60,6 @@ def test_a_wallet_has_one_allowance_whatever_its_jwt(desk: Desk) -> None:
         desk.clock.now_ms += 1
     assert answers == [200, 200, 200, 429]
     assert desk.as_maker(OTHER_MAKER_KEY).maker_get("/orders").status == 200
-
-
-def test_an_address_may_connect_ten_times_a_minute(desk: Desk) -> None:
-    def connect(address: str) -> int:
-        return desk.send("POST", "/makers/connect", body={}, client_address=address).status
-
-    assert [connect("192.0.2.1") for _ in range(11)] == [400] * 10 + [429]
-    assert connect("192.0.2.2") == 400
-    desk.clock.advance(60)
-    assert [connect("192.0.2.1") for _ in range(11)] == [400] * 10 + [429]
-    assert desk.tables()["requests"] == []
 
 
 WEATHER = {

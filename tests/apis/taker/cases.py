@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
@@ -45,6 +46,29 @@ _nonces = count(1000)
 def outcome_of(response: HttpResponse) -> Outcome:
     answer = json.loads(response.body)
     return 200 if response.status == 200 else (response.status, answer["code"])
+
+
+@dataclass(frozen=True)
+class HttpClient:
+    """The app in front of a desk's tables."""
+
+    http: Any
+    desk: Desk
+
+    def request(self, method: str, target: str, body: object = None, headers: dict[str, str] | None = None) -> Any:
+        content = b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
+        return self.http.request(method, target, headers=headers or {}, body=content)
+
+    def as_taker(self, method: str, target: str, body: object = None) -> Any:
+        return self.request(method, target, body, {"X-API-Key": self.desk.api_key})
+
+    def outcome(self, method: str, target: str, body: object = None, headers: dict[str, str] | None = None) -> Outcome:
+        return read(self.request(method, target, body, headers))
+
+
+def read(response: Any) -> Outcome:
+    """Return 200, or status and code of a failure, of an answer over HTTP."""
+    return 200 if response.status_code == 200 else (response.status_code, json.loads(response.body)["code"])
 
 
 def message_of(response: HttpResponse) -> str:

@@ -9,9 +9,7 @@ import pytest
 from chalicelib.domain.signed.lifecycle import FINAL, Lock, State, Status
 from chalicelib.domain.signed.order import Hold, order_id_of
 from chalicelib.tables.signed_orders import Fill, SignedOrders, StoredOrder
-from tests.apis.taker.desk import AAPL, MAKER, NOW_S, ORDER, TAKER, Desk, data_of, facts_of, faulty_fields
-from tests.case_tables import cases
-from tests.conformance_taker.cases import (
+from tests.apis.taker.cases import (
     LIST,
     NOT_FOUND,
     SINGLE,
@@ -26,8 +24,9 @@ from tests.conformance_taker.cases import (
     partly_filled,
     single,
 )
-from tests.conformance_taker.conftest import new_desk
-from tests.conformance_taker.test_07_creating import HASH_OF_B, SIGNATURES
+from tests.apis.taker.desk import AAPL, MAKER, NOW_S, ORDER, TAKER, Desk, data_of, facts_of, faulty_fields, new_desk
+from tests.apis.taker.test_creating import HASH_OF_B, SIGNATURES
+from tests.case_tables import cases
 
 # --- the vector: five orders -------------------------------------------------------------------------------------
 

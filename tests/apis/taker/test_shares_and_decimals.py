@@ -13,9 +13,9 @@ from chalicelib.support.clock import new_id
 from chalicelib.tables.instruments import Instruments
 from chalicelib.tables.signed_orders import SignedOrders
 from chalicelib.tables.tokens import Tokens
+from tests.apis.taker.cases import locked, new_order, nothing_changes, order_body, outcome_of, totals
 from tests.apis.taker.desk import MAKER, QUOTE, Desk, data_of, details_of, faulty_fields
 from tests.case_tables import cases
-from tests.conformance_taker.cases import locked, new_order, nothing_changes, order_body, outcome_of, totals
 
 ASKED = 150_250_000_000_000_000_000
 """150.25 of an asset with 18 decimals."""

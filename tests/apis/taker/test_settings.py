@@ -11,9 +11,9 @@ import pytest
 from chalicelib.domain.signed.settings import FEE_BPS_MAX, DeskSettings, Domain
 from chalicelib.tables.desk_settings import TakerDesks
 from chalicelib.tables.instruments import Instruments
+from tests.apis.taker.cases import INVALID, locked, new_order, order_body, outcome_of
 from tests.apis.taker.desk import OTHER_INSTANCE, Desk, data_of, open_instance
 from tests.case_tables import cases, deviates
-from tests.conformance_taker.cases import INVALID, locked, new_order, order_body, outcome_of
 
 
 def _setting(name: str) -> Callable[[DeskSettings], Any]:

@@ -7,9 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.apis.taker.desk import MAKER, OTHER_TAKER, QUOTE, TAKER, Desk, data_of, details_of, faulty_fields
-from tests.case_tables import cases
-from tests.conformance_taker.cases import (
+from tests.apis.taker.cases import (
     CONFLICT,
     FORBIDDEN,
     NOT_FOUND,
@@ -24,6 +22,8 @@ from tests.conformance_taker.cases import (
     single,
     totals,
 )
+from tests.apis.taker.desk import MAKER, OTHER_TAKER, QUOTE, TAKER, Desk, data_of, details_of, faulty_fields
+from tests.case_tables import cases
 
 # --- K25: reject -------------------------------------------------------------------------------------------------
 

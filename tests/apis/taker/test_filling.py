@@ -9,6 +9,25 @@ from typing import Any
 
 import pytest
 
+from tests.apis.taker.cases import (
+    CONFLICT,
+    INVALID,
+    NO_FUNDS,
+    NOT_FOUND,
+    UNKNOWN_HASH,
+    HttpClient,
+    id_of,
+    locked,
+    moment,
+    new_order,
+    nothing_changes,
+    of_maker,
+    order_body,
+    outcome_of,
+    partly_filled,
+    single,
+    totals,
+)
 from tests.apis.taker.desk import (
     AAPL,
     API,
@@ -23,25 +42,6 @@ from tests.apis.taker.desk import (
     sign_order,
 )
 from tests.case_tables import cases
-from tests.conformance_taker.cases import (
-    CONFLICT,
-    INVALID,
-    NO_FUNDS,
-    NOT_FOUND,
-    UNKNOWN_HASH,
-    id_of,
-    locked,
-    moment,
-    new_order,
-    nothing_changes,
-    of_maker,
-    order_body,
-    outcome_of,
-    partly_filled,
-    single,
-    totals,
-)
-from tests.conformance_taker.conftest import HttpClient
 
 TX_HASH = "0x" + "ab" * 32
 
@@ -145,6 +145,21 @@ def test_the_digest_of_an_order_that_is_sent_is_reckoned_anew(shared: Desk) -> N
         assert outcome_of(shared.post("/orders/fill", body | {"fill_quantity": "5"})) == NOT_FOUND
         body["signature"] = sign_order(body["order"], OTHER_MAKER_KEY, shared.settings)
         assert outcome_of(shared.post("/orders/fill", body | {"fill_quantity": "5"})) == NOT_FOUND
+
+
+def test_k8_a_wrong_signature_tells_nothing_of_an_order_that_the_caller_may_not_know(desk: Desk) -> None:
+    body, order_hash = _locked_body(desk)
+    fill = body | {"signature": "0x", "fill_quantity": "5"}
+    other = desk.as_other
+    assert outcome_of(other.post("/orders/fill", fill)) == NOT_FOUND
+    data_of(desk.unlock(order_hash))
+    assert faulty_fields(other.post("/orders/fill", fill)) == ["signature"], "everybody may know of an open order"
+    data_of(desk.lock(order_hash))
+    data_of(desk.fill(order_hash, 1000))
+    assert faulty_fields(desk.post("/orders/fill", fill)) == ["signature"], "the caller has filled it"
+    assert outcome_of(other.post("/orders/fill", fill)) == NOT_FOUND
+    never_stored = fill | {"order": body["order"] | {"nonce": 2}}
+    assert outcome_of(desk.post("/orders/fill", never_stored)) == NOT_FOUND
 
 
 # --- what may be filled, and taken -------------------------------------------------------------------------------

@@ -12,6 +12,17 @@ from chalicelib.domain.signed.order import customer_of
 from chalicelib.services.books.statements import Selection, Statements
 from chalicelib.tables.accounts import Accounts
 from chalicelib.tables.tenants import Tenants
+from tests.apis.taker.cases import (
+    CONFLICT,
+    NO_FUNDS,
+    HttpClient,
+    locked,
+    new_order,
+    nothing_changes,
+    of_maker,
+    outcome_of,
+    totals,
+)
 from tests.apis.taker.desk import (
     AAPL,
     MAKER,
@@ -27,19 +38,8 @@ from tests.apis.taker.desk import (
     make_key,
     open_taker_desk,
 )
+from tests.apis.taker.test_creating import SIGNATURES, C
 from tests.case_tables import cases
-from tests.conformance_taker.cases import (
-    CONFLICT,
-    NO_FUNDS,
-    locked,
-    new_order,
-    nothing_changes,
-    of_maker,
-    outcome_of,
-    totals,
-)
-from tests.conformance_taker.conftest import HttpClient
-from tests.conformance_taker.test_07_creating import SIGNATURES, C
 
 BOOK_DESK_KEY = "trusset_test0001_" + "0123456789abcdef" * 4
 

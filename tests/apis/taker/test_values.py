@@ -6,9 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.apis.taker.desk import ASSET, MAKER, UNIT, Desk, data_of, faulty_fields
-from tests.case_tables import cases
-from tests.conformance_taker.cases import (
+from tests.apis.taker.cases import (
     INVALID,
     SINGLE,
     UNKNOWN_HASH,
@@ -22,6 +20,8 @@ from tests.conformance_taker.cases import (
     partly_filled,
     single,
 )
+from tests.apis.taker.desk import ASSET, MAKER, UNIT, Desk, data_of, faulty_fields
+from tests.case_tables import cases
 
 # --- amounts -----------------------------------------------------------------------------------------------------
 

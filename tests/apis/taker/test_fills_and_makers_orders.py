@@ -19,9 +19,7 @@ from chalicelib.services.books.findings import Disproved
 from chalicelib.support.canonical import compact
 from chalicelib.tables.signed_orders import Fill, SignedOrders, StoredOrder
 from chalicelib.tables.signed_rows import fill_rows, row_of
-from tests.apis.taker.desk import ASSET, MAKER, NOW_S, OTHER_MAKER, OTHER_MAKER_KEY, TAKER, Desk, data_of, faulty_fields
-from tests.case_tables import cases
-from tests.conformance_taker.cases import (
+from tests.apis.taker.cases import (
     FILLS,
     SINGLE,
     UNKNOWN_HASH,
@@ -33,7 +31,19 @@ from tests.conformance_taker.cases import (
     of_maker,
     partly_filled,
 )
-from tests.conformance_taker.conftest import new_desk
+from tests.apis.taker.desk import (
+    ASSET,
+    MAKER,
+    NOW_S,
+    OTHER_MAKER,
+    OTHER_MAKER_KEY,
+    TAKER,
+    Desk,
+    data_of,
+    faulty_fields,
+    new_desk,
+)
+from tests.case_tables import cases
 
 PAGE = ["total", "page", "page_size", "total_pages"]
 FILL = [

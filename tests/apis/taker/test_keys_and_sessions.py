@@ -15,24 +15,10 @@ import pytest
 from chalicelib.apis.kit.auth import is_signed
 from chalicelib.apis.kit.http import HttpRequest
 from chalicelib.apis.taker.signature import messages, signature_of
-from chalicelib.domain.signed.settings import jwt_secret_of, key_id_of
+from chalicelib.domain.signed.settings import jwt_secret_of, key_id_of, secret_of
 from chalicelib.support.clock import now_ms
 from chalicelib.tables.taker_keys import TakerKeys
-from tests.apis.taker.desk import (
-    API,
-    API_KEY,
-    INSTANCE,
-    MASTER_KEY,
-    NOW_S,
-    OTHER_INSTANCE,
-    TAKER,
-    Desk,
-    data_of,
-    make_key,
-    open_instance,
-)
-from tests.case_tables import cases
-from tests.conformance_taker.cases import (
+from tests.apis.taker.cases import (
     AVAILABLE,
     BAD_SIGNATURE,
     BAD_TIME,
@@ -44,14 +30,28 @@ from tests.conformance_taker.cases import (
     NO_KEY,
     NO_SESSION,
     UNKNOWN_HASH,
+    HttpClient,
     Outcome,
     listed_hashes,
     locked,
     nothing_changes,
     outcome_of,
 )
-from tests.conformance_taker.conftest import HttpClient
-from tests.conformance_taker.test_06_connecting import connect_body
+from tests.apis.taker.desk import (
+    API,
+    API_KEY,
+    INSTANCE,
+    MASTER_KEY,
+    NOW_S,
+    OTHER_INSTANCE,
+    TAKER,
+    Desk,
+    connect_body,
+    data_of,
+    make_key,
+    open_instance,
+)
+from tests.case_tables import cases
 
 # --- K4: headers of a taker --------------------------------------------------------------------------------------
 
@@ -65,6 +65,9 @@ HEADERS: Any = cases(
     ("no signature",           {"x-api-signature": ...},                         NO_KEY),
     ("an unknown key",         {"x-api-key": "nobody"},                          KEY_UNKNOWN),
     ("a key in another case",  {"x-api-key": API_KEY.upper()},                   KEY_UNKNOWN),
+    ("its digest as the key",  {"x-api-key": key_id_of(API_KEY)},                KEY_UNKNOWN),
+    ("a blank behind a key",   {"x-api-key": API_KEY + " "},                     KEY_UNKNOWN),
+    ("half a letter as a key", {"x-api-key": "\ud800"},                          KEY_UNKNOWN),
     ("another signature",      {"x-api-signature": "A" * 43 + "="},              BAD_SIGNATURE),
     ("no signature at all",    {"x-api-signature": "é"},                         BAD_SIGNATURE),
     ("a JWT is not looked at", {"authorization": "Bearer x"},                    200),
@@ -92,6 +95,7 @@ TIMESTAMPS: Any = cases(
     ("a sign",                 lambda now_ms: f"+{now_ms}",          BAD_TIME),
     ("words",                  lambda _: "now",                      BAD_TIME),
     ("digits of another kind", lambda _: "\u0661\u0662",             BAD_TIME),
+    ("16 digits",              lambda _: "1" * 16,                   BAD_TIME),
     ("hundreds of digits",     lambda _: "9" * 500,                  BAD_TIME),
 )  # fmt: skip
 
@@ -262,6 +266,14 @@ def test_k4_a_key_that_must_sign_is_refused_without_a_signature(shared: Desk) ->
     assert outcome_of(signing.signed("GET", LIST)) == 200
 
 
+def test_secrets_are_derived_for_good() -> None:
+    """Another derivation would make every secret that was given out worthless."""
+    derived = secret_of(MASTER_KEY, API_KEY)
+    assert derived == "c75bebbf71416021cc95b1c5d4c6d4d79749263eae60e3d264b83b59de836e68"
+    of_jwts = jwt_secret_of(MASTER_KEY, INSTANCE).hex()
+    assert of_jwts == "14e3a8a9e079e1cd5e93d97c6858adb9c5577eafcac29caf68b962b9143dc432"
+
+
 def test_a_key_ends_at_its_second(shared: Desk) -> None:
     assert outcome_of(_key(shared, "ends-next-second", expires_s=NOW_S + 1).get(LIST)) == 200
     assert outcome_of(_key(shared, "ends-now", expires_s=NOW_S).get(LIST)) == KEY_ENDED
@@ -297,6 +309,8 @@ REQUEST_IDS: Any = cases(
     ("129 characters",     "x" * 129,      False),
     ("none",               "",             False),
     ("a line break",       "a\nX-Evil: 1", False),
+    ("a zero byte",        "\x00",         False),
+    ("not ASCII",          "é",            False),
 )  # fmt: skip
 
 
@@ -325,7 +339,7 @@ CLAIMS = {"sub": WALLET, "iss": INSTANCE, "iat": NOW_S, "exp": NOW_S + DAY_S}
 
 def _signed_by(instance: str, **claims: Any) -> str:
     kept = {name: value for name, value in (CLAIMS | claims).items() if value is not ...}
-    return jwt.encode(kept, jwt_secret_of(MASTER_KEY, instance), "HS256")
+    return jwt.PyJWS().encode(json.dumps(kept).encode(), jwt_secret_of(MASTER_KEY, instance), "HS256")
 
 
 def _unsigned() -> str:
@@ -341,6 +355,7 @@ def _of_another_kind() -> str:
 AUTHORIZATIONS: Any = cases(
     ("a JWT",                     f"Bearer {_signed_by(INSTANCE)}",                         200),
     ("until its last second",     f"Bearer {_signed_by(INSTANCE, exp=NOW_S + 1)}",          200),
+    ("the scheme in lower case",  f"bearer {_signed_by(INSTANCE)}",                         200),
     ("missing",                   ...,                                                      NO_SESSION),
     ("empty",                     "",                                                       NO_SESSION),
     ("without the word",          _signed_by(INSTANCE),                                     NO_SESSION),
@@ -357,6 +372,14 @@ AUTHORIZATIONS: Any = cases(
     ("without an end",            f"Bearer {_signed_by(INSTANCE, exp=...)}",                NO_SESSION),
     ("of nobody",                 f"Bearer {_signed_by(INSTANCE, sub=...)}",                NO_SESSION),
     ("of something else",         f"Bearer {_signed_by(INSTANCE, sub='ann')}",              NO_SESSION),
+    ("of a wallet in upper case", f"Bearer {_signed_by(INSTANCE, sub='0x' + 'A' * 40)}",    NO_SESSION),
+    ("an end that is a text",     f"Bearer {_signed_by(INSTANCE, exp='4102444800')}",       NO_SESSION),
+    ("an end that is true",       f"Bearer {_signed_by(INSTANCE, exp=True)}",               NO_SESSION),
+    ("of no instance",            f"Bearer {_signed_by(INSTANCE, iss=...)}",                NO_SESSION),
+    ("of an instance by number",  f"Bearer {_signed_by('1', iss=1)}",                       NO_SESSION),
+    ("of an instance as a path",  f"Bearer {_signed_by('../inst', iss='../inst')}",           NO_SESSION),
+    ("for somebody else",         f"Bearer {_signed_by(INSTANCE, aud='others')}",           NO_SESSION),
+    ("cut short",                 f"Bearer {_signed_by(INSTANCE)[:-2]}",                    NO_SESSION),
 )  # fmt: skip
 
 
@@ -374,7 +397,7 @@ def test_a_jwt_is_good_for_a_maker(shared: Desk, authorization: Any, outcome: Ou
 def test_connecting_gives_such_a_jwt_and_its_time_is_a_setting(desk: Desk) -> None:
     for ttl_s in (DAY_S, 60):
         desk.change_settings(jwt_ttl_seconds=ttl_s)
-        token = data_of(desk.send("POST", "/makers/connect", body=connect_body(desk, nonce=str(ttl_s))))["jwt"]
+        token = data_of(desk.send("POST", "/makers/connect", body=connect_body(desk, Nonce=ttl_s)))["jwt"]
         assert jwt.get_unverified_header(token)["alg"] == "HS256"
         claims = jwt.decode(token, jwt_secret_of(MASTER_KEY, INSTANCE), ["HS256"], {"verify_exp": False})
         assert claims == CLAIMS | {"exp": NOW_S + ttl_s}

@@ -11,9 +11,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.signed.faults import StateForbids
-from tests.apis.taker.desk import MAKER, NOW_S, QUOTE, TAKER, Desk, data_of
-from tests.case_tables import cases
-from tests.conformance_taker.cases import (
+from tests.apis.taker.cases import (
     CONFLICT,
     NOT_FOUND,
     id_of,
@@ -25,6 +23,8 @@ from tests.conformance_taker.cases import (
     outcome_of,
     totals,
 )
+from tests.apis.taker.desk import MAKER, NOW_S, QUOTE, TAKER, Desk, data_of
+from tests.case_tables import cases
 
 LOCK_S, DEADLINE_S = 600, 5000
 Command = Callable[[Desk, str], Any]

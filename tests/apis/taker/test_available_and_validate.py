@@ -9,6 +9,17 @@ from typing import Any
 import pytest
 
 from chalicelib.services.signed import listing
+from tests.apis.taker.cases import (
+    AVAILABLE,
+    SINGLE,
+    id_of,
+    locked,
+    new_order,
+    nothing_changes,
+    order_body,
+    outcome_of,
+    partly_filled,
+)
 from tests.apis.taker.desk import (
     AAPL,
     MAKER,
@@ -25,17 +36,6 @@ from tests.apis.taker.desk import (
     sign_order,
 )
 from tests.case_tables import cases
-from tests.conformance_taker.cases import (
-    AVAILABLE,
-    SINGLE,
-    id_of,
-    locked,
-    new_order,
-    nothing_changes,
-    order_body,
-    outcome_of,
-    partly_filled,
-)
 
 
 def available(desk: Desk, query: str | dict[str, Any] = "") -> list[str]:
@@ -294,6 +294,18 @@ def test_k19_an_order_that_is_stored_is_judged_as_if_its_hold_were_available(des
     assert data_of(desk.post(PATH, other))["errors"] == ["insufficient_balance"]
     data_of(desk.cancel(found["order_hash"]))
     desk.debit(MAKER, QUOTE, 1100)
+    assert data_of(desk.post(PATH, body))["errors"] == ["insufficient_balance"]
+
+
+def test_k30_an_order_whose_lock_and_cancel_have_lapsed_holds_nothing(desk: Desk) -> None:
+    """Nobody has written that down yet."""
+    desk.debit(MAKER, QUOTE, desk.balance(MAKER, QUOTE)[0] - 1100)
+    body = order_body(desk)
+    order_hash = data_of(desk.maker_post("/orders", body))["order_hash"]
+    data_of(desk.lock(order_hash))
+    data_of(desk.cancel(order_hash))
+    assert data_of(desk.post(PATH, body))["errors"] == []
+    desk.clock.advance(3600)
     assert data_of(desk.post(PATH, body))["errors"] == ["insufficient_balance"]
 
 

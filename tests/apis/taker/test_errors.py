@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from chalicelib.apis.kit.http import HttpResponse
 from chalicelib.apis.taker.api import TakerApi
@@ -16,21 +17,7 @@ from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.services.signed import desk as commands
 from chalicelib.tables.dynamodb import Database, TransactionRefused
 from chalicelib.tables.taker_keys import TakerKeys
-from tests.apis.taker.desk import (
-    INSTANCE,
-    MASTER_KEY,
-    OTHER_MAKER_KEY,
-    OTHER_TAKER,
-    QUOTE,
-    TAKER,
-    UNIT,
-    Desk,
-    data_of,
-    details_of,
-    make_key,
-)
-from tests.case_tables import cases
-from tests.conformance_taker.cases import (
+from tests.apis.taker.cases import (
     BROKEN,
     CONFLICT,
     FORBIDDEN,
@@ -55,6 +42,21 @@ from tests.conformance_taker.cases import (
     partly_filled,
     status_of,
 )
+from tests.apis.taker.desk import (
+    INSTANCE,
+    MASTER_KEY,
+    OTHER_MAKER_KEY,
+    OTHER_TAKER,
+    QUOTE,
+    TAKER,
+    UNIT,
+    Desk,
+    data_of,
+    details_of,
+    make_key,
+)
+from tests.case_tables import cases
+from tests.faults import ENDPOINT, FaultyClient, raising, throttled
 
 NOW = "2025-01-17T03:00:24Z"
 IN_AN_HOUR = "2025-01-17T04:00:24Z"
@@ -169,6 +171,17 @@ def test_k7_the_status_is_the_class_and_the_code_the_vendors_where_it_has_one(
         assert all(isinstance(reason, str) and reason for reason in answer["details"].values())
 
 
+def test_answers_are_written_in_these_bytes(shared: Desk) -> None:
+    success, failure = shared.maker_get("/orders/maker/next-nonce"), shared.get("/nowhere")
+    assert success.body.startswith(f'{{"code":0,"data":{{"maker":"{shared.maker}","next_nonce":')
+    assert failure.body == '{"code":404,"message":"Not found"}'
+    assert shared.post("/orders/unlock", {}).body == (
+        '{"code":400001,"message":"Invalid parameter","details":{"order_hash":"is required"}}'
+    )
+    headers = {"Content-Type": "application/json; charset=utf-8", "Cache-Control": "no-store"}
+    assert success.headers == failure.headers == headers
+
+
 def test_a_success_has_code_0_and_its_data(shared: Desk) -> None:
     for response in (shared.get(LIST), shared.get("/orders/available"), shared.maker_get("/orders")):
         answer = json.loads(response.body)
@@ -235,10 +248,23 @@ def test_a_fault_of_the_service_is_500_and_tells_nothing(desk: Desk) -> None:
         raise RuntimeError("secret words")
 
     served = TakerApi(desk.database, master_key=no_master_key, public_instance=INSTANCE, clock=desk.clock)
-    answer = replace(desk, desk=served).signed("GET", LIST)
+    broken = replace(desk, desk=served)
+    for answer in (
+        broken.signed("GET", LIST, headers={"x-request-id": "r-1"}),
+        broken.maker_post("/orders", {}, headers={"x-request-id": "r-1"}),
+    ):
+        assert (answer.status, answer.body) == (500, '{"code":500,"message":"Internal server error"}')
+        assert answer.headers["X-REQUEST-ID"] == "r-1"
+    assert outcome_of(broken.get(LIST)) == 200, "it needs no secret"
+
+
+@pytest.mark.parametrize("fault", [throttled, raising(EndpointConnectionError(endpoint_url=ENDPOINT), after=False)])
+def test_tables_that_do_not_answer_are_an_internal_error(desk: Desk, fault: Any) -> None:
+    down = Database(FaultyClient(desk.database._client, fault, at=1), desk.database._prefix)  # type: ignore[arg-type]
+    broken = replace(desk, desk=TakerApi(down, master_key=lambda: MASTER_KEY, clock=desk.clock))
+    answer = broken.get(LIST)
     assert outcome_of(answer) == BROKEN
-    assert "secret words" not in answer.body
-    assert message_of(answer) == "Internal server error"
+    assert ENDPOINT not in answer.body
 
 
 class ContendedDatabase(Database):

@@ -15,19 +15,7 @@ from chalicelib.domain.signed.settings import key_id_of
 from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.tables.desk_settings import TakerDesks
 from chalicelib.tables.taker_keys import TakerKeys
-from tests.apis.taker.desk import (
-    AAPL,
-    API_KEY,
-    OTHER_MAKER_KEY,
-    OTHER_TAKER,
-    QUOTE,
-    Desk,
-    data_of,
-    details_of,
-    sign_order,
-)
-from tests.case_tables import cases
-from tests.conformance_taker.cases import (
+from tests.apis.taker.cases import (
     BAD_SIGNATURE,
     BAD_TIME,
     CONFLICT,
@@ -49,7 +37,19 @@ from tests.conformance_taker.cases import (
     order_body,
     outcome_of,
 )
-from tests.conformance_taker.conftest import new_desk
+from tests.apis.taker.desk import (
+    AAPL,
+    API_KEY,
+    OTHER_MAKER_KEY,
+    OTHER_TAKER,
+    QUOTE,
+    Desk,
+    data_of,
+    details_of,
+    new_desk,
+    sign_order,
+)
+from tests.case_tables import cases
 
 
 @dataclass
@@ -89,6 +89,15 @@ def header(name: str, value: Any) -> Fault:
     return lambda request: request.headers.update({name: value})
 
 
+def half_a_signature(request: Request) -> None:
+    request.headers |= {"x-api-timestamp": "1", "x-api-signature": ...}
+
+
+def must_sign(request: Request) -> None:
+    TakerKeys(request.desk.database).require_signature(key_id_of(API_KEY), is_required=True)
+    request.headers |= {"x-api-timestamp": ..., "x-api-signature": ...}
+
+
 def key_ended(request: Request) -> None:
     TakerKeys(request.desk.database).end(key_id_of(API_KEY), request.desk.clock.now_s)
 
@@ -121,8 +130,9 @@ def late(request: Request) -> None:
 GATE: list[Step] = [
     ("1 no such route",       no_route,                                 NOT_FOUND),
     ("2 no key",              header("x-api-key", ...),                 NO_KEY),
-    ("2 half a signature",    header("x-api-signature", ...),           NO_KEY),
+    ("2 half a signature",    half_a_signature,                         NO_KEY),
     ("3 key unknown",         header("x-api-key", "nobody"),            KEY_UNKNOWN),
+    ("3 key must sign",       must_sign,                                NO_KEY),
     ("4 key ended",           key_ended,                                KEY_ENDED),
     ("5 outside the window",  late,                                     BAD_TIME),
     ("6 wrong signature",     header("x-api-signature", "A" * 43 + "="), BAD_SIGNATURE),

@@ -7,9 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.apis.taker.desk import MAKER, OTHER_MAKER, OTHER_MAKER_KEY, QUOTE, Desk, data_of
-from tests.case_tables import cases
-from tests.conformance_taker.cases import (
+from tests.apis.taker.cases import (
     CONFLICT,
     FORBIDDEN,
     NOT_FOUND,
@@ -26,6 +24,8 @@ from tests.conformance_taker.cases import (
     single,
     totals,
 )
+from tests.apis.taker.desk import MAKER, OTHER_MAKER, OTHER_MAKER_KEY, QUOTE, Desk, data_of
+from tests.case_tables import cases
 
 NAMES: Any = cases(
     ("the id",                 id_of),
@@ -49,6 +49,9 @@ UNKNOWN = cases(
     ("an id without dashes",     "5ec4bac3a43c89e8b85bac8c991bb90f"),
     ("a hash that is too short", UNKNOWN_HASH[:-1]),
     ("something else",           "mine"),
+    ("an id percent-encoded",    "%35ec4bac3-a43c-89e8-b85b-ac8c991bb90f"),
+    ("an encoded slash",         "a%2Fb"),
+    ("not ASCII",                "é"),
     ("an id in braces",          "%7B00000000-0000-8000-8000-000000000000%7D"),
 )  # fmt: skip
 
@@ -80,6 +83,10 @@ def test_an_open_order_is_cancelled_and_its_hold_released(desk: Desk) -> None:
     assert (after["status"], after["notes"], after["filled_quantity"]) == ("cancelled", None, "0")
     assert (after["created_at"], after["updated_at"]) == (moment(desk.clock.now_s - 5), moment(desk.clock.now_s))
     assert (desk.balance(MAKER, QUOTE), totals(desk)) == (available, before)
+
+
+def test_a_body_of_a_cancel_is_not_looked_at(shared: Desk) -> None:
+    assert outcome_of(shared.maker_post(f"/orders/{new_order(shared)}/cancel", b"no json")) == 200
 
 
 def test_an_open_order_of_which_some_is_filled_keeps_what_was_filled(desk: Desk) -> None:
@@ -193,6 +200,8 @@ def test_k17_the_next_nonce_is_the_highest_ever_used_and_one(desk: Desk) -> None
         assert next_nonce() == expected
         data_of(desk.cancel(order_hash))
         assert next_nonce() == expected
+    new_order(desk, nonce=2**63 - 1)
+    assert next_nonce() == 101, "there is none above the highest, and this one is free"
     other = desk.as_maker(OTHER_MAKER_KEY)
     answer = data_of(other.maker_get("/orders/maker/next-nonce"))
     assert (answer["maker"].lower(), answer["next_nonce"]) == (OTHER_MAKER.lower(), 1)

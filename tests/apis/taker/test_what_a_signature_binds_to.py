@@ -17,6 +17,15 @@ from chalicelib.domain.tenancy.instances import InstanceStatus
 from chalicelib.tables.desk_settings import TakerDesks
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.tenants import Tenants
+from tests.apis.taker.cases import (
+    INVALID,
+    NO_SESSION,
+    NOT_FOUND,
+    locked,
+    nothing_changes,
+    order_body,
+    outcome_of,
+)
 from tests.apis.taker.desk import (
     INSTANCE,
     MAKER_KEY,
@@ -34,15 +43,6 @@ from tests.apis.taker.desk import (
     sign_order,
 )
 from tests.case_tables import cases
-from tests.conformance_taker.cases import (
-    INVALID,
-    NO_SESSION,
-    NOT_FOUND,
-    locked,
-    nothing_changes,
-    order_body,
-    outcome_of,
-)
 
 CURVE_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 _addresses = iter(range(10**6))

@@ -8,19 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.apis.taker.desk import (
-    API,
-    MAKER,
-    NOW_S,
-    OTHER_INSTANCE,
-    Desk,
-    data_of,
-    make_key,
-    open_instance,
-    sign_message,
-)
-from tests.case_tables import cases
-from tests.conformance_taker.cases import (
+from chalicelib.apis.kit.mounts import desk_of
+from tests.apis.taker.cases import (
     AVAILABLE,
     FILLS,
     INVALID,
@@ -30,6 +19,7 @@ from tests.conformance_taker.cases import (
     NOT_FOUND,
     SMALL,
     UNKNOWN_HASH,
+    HttpClient,
     Outcome,
     listed,
     listed_hashes,
@@ -41,7 +31,18 @@ from tests.conformance_taker.cases import (
     partly_filled,
     single,
 )
-from tests.conformance_taker.conftest import HttpClient, new_desk
+from tests.apis.taker.desk import (
+    API,
+    OTHER_INSTANCE,
+    Desk,
+    connect_body,
+    data_of,
+    details_of,
+    make_key,
+    new_desk,
+    open_instance,
+)
+from tests.case_tables import cases
 
 # --- endpoints ---------------------------------------------------------------------------------------------------
 
@@ -100,6 +101,7 @@ UNSERVED = cases(
     ("a path that goes on",       "POST", "/orders/lock/now"),
     ("a segment that is empty",   "GET",  "/takers//orders"),
     ("two trailing slashes",      "GET",  "/takers/orders//"),
+    ("a slash that is encoded",   "GET",  "/orders%2Favailable"),
     ("locks",                     "GET",  "/orders/lock"),
     ("charge estimate, later",    "POST", "/orders/estimate"),
     ("positions, later",          "GET",  "/positions"),
@@ -118,6 +120,13 @@ def test_unknown_paths_below_the_mount_are_answered_by_this_desk(client: HttpCli
     for path in ("", "/", "/nowhere", "/a/b/c/d"):
         answer = client.request("GET", f"{API}{path}")
         assert (answer.status_code, list(json.loads(answer.body))) == (404, ["code", "message"])
+
+
+def test_the_paths_of_other_desks_are_not_taken() -> None:
+    own = (API, API + "/", API + "/takers/orders", API + "/nowhere")
+    assert {desk_of("POST", path) for path in own} == {"taker"}
+    others = ("/", "", "/api", "/api/", "/api/v2/orders", "/api/v10", "/x/api/v1/orders", "api/v1/orders", "/API/V1")
+    assert "taker" not in {desk_of("POST", path) for path in others}
 
 
 # --- K3: other paths ---------------------------------------------------------------------------------------------
@@ -192,17 +201,8 @@ def test_k6_a_jwt_fixes_the_instance(desk: Desk) -> None:
         assert outcome_of(desk.send("POST", f"/orders/{order_hash}/cancel", headers=headers)) == NOT_FOUND
 
 
-def _connect_body(desk: Desk, instance: str | None = None) -> dict[str, str]:
-    """Return a signed message; instance: the one that it names."""
-    lines = [f"Wallet address: {MAKER}", "ChainId: 97", "Timestamp: 2025-01-17T03:00:24Z", "Nonce: n-0001"]
-    message = "\n".join(lines if instance is None else [*lines, f"Instance: {instance}"])
-    signature = sign_message(message, desk.maker_key)
-    return {"wallet_address": MAKER, "chain_id": "97", "message": message, "signature": signature}
-
-
 def _connected(desk: Desk, instance: str) -> str:
-    assert desk.clock.now_s == NOW_S
-    body = _connect_body(desk, instance)
+    body = connect_body(desk, Instance=instance)
     return str(data_of(desk.send("POST", "/makers/connect", body=body, headers={"x-instance": instance}))["jwt"])
 
 
@@ -213,6 +213,7 @@ CONNECTING: Any = cases(
     ("none is public",                        None,            {},                              NOT_FOUND),
     ("one that there is not",                 "inst_test0001", {"x-instance": "inst_nobody"},   NOT_FOUND),
     ("no name at all",                        "inst_test0001", {"x-instance": "../inst"},       NOT_FOUND),
+    ("thousands of characters",               "inst_test0001", {"x-instance": "é" * 2000},      NOT_FOUND),
     ("a public one that there is not",        "inst_nobody",   {},                              NOT_FOUND),
 )  # fmt: skip
 
@@ -220,7 +221,7 @@ CONNECTING: Any = cases(
 @pytest.mark.parametrize(("public", "headers", "outcome"), CONNECTING)
 def test_k6_who_connects_names_an_instance(public: str | None, headers: dict[str, str], outcome: Outcome) -> None:
     desk = new_desk(public_instance=public)
-    answer = desk.send("POST", "/makers/connect", body=_connect_body(desk), headers=headers)
+    answer = desk.send("POST", "/makers/connect", body=connect_body(desk), headers=headers)
     assert outcome_of(answer) == outcome
 
 
@@ -236,7 +237,7 @@ NAMED: Any = cases(
 @pytest.mark.parametrize(("public", "headers", "outcome"), NAMED)
 def test_k6_a_message_names_its_instance(public: str | None, headers: dict[str, str], outcome: Outcome) -> None:
     desk = new_desk(public_instance=public)
-    body = _connect_body(desk, "inst_test0001")
+    body = connect_body(desk, Instance="inst_test0001")
     assert outcome_of(desk.send("POST", "/makers/connect", body=body, headers=headers)) == outcome
 
 
@@ -308,6 +309,15 @@ BODIES: Any = cases(
     ("an integer of 60,000",     b'{"x":' + b"9" * 60_000 + b"}",                  ["order_hash"]),
     ("no number of JSON",        b'{"x":NaN}',                                     ["body"]),
 )  # fmt: skip
+
+
+@pytest.mark.parametrize(("body", "reason"), cases(
+    ("no JSON",   b"{",  "must be readable JSON"),
+    ("no object", b"[]", "must be a JSON object"),
+    ("too large", b" " * 65_537, "must be at most 65536 bytes"),
+))  # fmt: skip
+def test_a_bad_body_is_told_why(shared: Desk, body: bytes, reason: str) -> None:
+    assert details_of(shared.post("/orders/unlock", body)) == {"body": reason}
 
 
 @pytest.mark.parametrize(("body", "fields"), BODIES)

@@ -12,20 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.apis.taker.desk import (
-    AAPL,
-    MAKER,
-    NOW_S,
-    OTHER_MAKER_KEY,
-    QUOTE,
-    Desk,
-    data_of,
-    details_of,
-    faulty_fields,
-    sign_order,
-)
-from tests.case_tables import cases
-from tests.conformance_taker.cases import (
+from tests.apis.taker.cases import (
     CONFLICT,
     INVALID,
     NOT_FOUND,
@@ -42,7 +29,20 @@ from tests.conformance_taker.cases import (
     single,
     totals,
 )
-from tests.conformance_taker.conftest import new_desk
+from tests.apis.taker.desk import (
+    AAPL,
+    MAKER,
+    NOW_S,
+    OTHER_MAKER_KEY,
+    QUOTE,
+    Desk,
+    data_of,
+    details_of,
+    faulty_fields,
+    new_desk,
+    sign_order,
+)
+from tests.case_tables import cases
 
 # --- the table ---------------------------------------------------------------------------------------------------
 

@@ -7,19 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.apis.taker.desk import (
-    MAKER,
-    OTHER_TAKER,
-    QUOTE,
-    TAKER,
-    Desk,
-    data_of,
-    details_of,
-    faulty_fields,
-    make_key,
-)
-from tests.case_tables import cases
-from tests.conformance_taker.cases import (
+from tests.apis.taker.cases import (
     CONFLICT,
     FORBIDDEN,
     INVALID,
@@ -39,6 +27,18 @@ from tests.conformance_taker.cases import (
     single,
     totals,
 )
+from tests.apis.taker.desk import (
+    MAKER,
+    OTHER_TAKER,
+    QUOTE,
+    TAKER,
+    Desk,
+    data_of,
+    details_of,
+    faulty_fields,
+    make_key,
+)
+from tests.case_tables import cases
 
 
 def test_the_answer_to_a_lock(shared: Desk) -> None:
