@@ -53,9 +53,9 @@ app.api.binary_types.append("multipart/form-data")  # API Gateway hands such a b
 
 @cache
 def _book_desk() -> BookDesk:
-    from chalicelib.apis.book.routes import BookDesk
+    from chalicelib.desks.book import new_book_desk
 
-    return BookDesk(wiring.database(), wiring.counters())
+    return new_book_desk(wiring.database(), wiring.counters())
 
 
 @cache

@@ -31,8 +31,9 @@ from benchmarks.cold_load import engine_database
 from benchmarks.core import commands
 from benchmarks.histories import API_KEY, BOOK, write_history, write_tape, write_venue
 from benchmarks.meter import Cost, metered
-from chalicelib.apis.book.routes import LIST, TRADES_OF_BOOK, TRADES_OF_CUSTOMER, BookDesk
+from chalicelib.apis.book.routes import LIST, TRADES_OF_BOOK, TRADES_OF_CUSTOMER
 from chalicelib.apis.kit.http import HttpRequest
+from chalicelib.desks.book import new_book_desk
 from chalicelib.support.clock import now_ms
 from chalicelib.tables import tenants
 from chalicelib.tables.dynamodb import Database
@@ -94,10 +95,10 @@ def measure(database: Database, listing: Listing, rounds: int = ROUNDS, **path: 
     through_meter, meter = metered(database)
     request = listing.request(**path)
     started = perf_counter()
-    response = BookDesk(through_meter).answer(request)
+    response = new_book_desk(through_meter).answer(request)
     counted_s = perf_counter() - started
     assert response.status == 200, response.body
-    bill, desk = meter.take(), BookDesk(database)
+    bill, desk = meter.take(), new_book_desk(database)
     seconds: list[float] = []
     while len(seconds) < rounds and counted_s + sum(seconds) < TIMED_S_MAX:
         started = perf_counter()

@@ -14,10 +14,11 @@ from time import process_time
 
 from benchmarks import units
 from benchmarks.meter import Bill, metered
-from chalicelib.apis.book.routes import PLACE, BookDesk
+from chalicelib.apis.book.routes import PLACE
 from chalicelib.apis.escrow.gate import Gate as EscrowGate
 from chalicelib.apis.kit.http import HttpRequest
 from chalicelib.apis.taker.gate import Gate as TakerGate
+from chalicelib.desks.book import new_book_desk
 from chalicelib.domain.books.config import BookConfig
 from chalicelib.domain.escrow.commands import CreateCustomer, CreateOrder, Deposit, OpenPayin
 from chalicelib.domain.escrow.keys import EscrowKey, prefix_of
@@ -171,7 +172,7 @@ class Venue:
 
     def __init__(self, counting: Counting) -> None:
         self._plain = counting.plain
-        self._desk = BookDesk(counting.database)
+        self._desk = new_book_desk(counting.database)
         self._matcher = Matcher(counting.database, now_ms)
         self._delivered: set[str] = set()
 

@@ -15,11 +15,11 @@ from urllib.parse import quote
 import pytest
 
 from chalicelib.apis.book.paths import ROUTES as BOOK_ROUTES
-from chalicelib.apis.book.routes import BookDesk
 from chalicelib.apis.kit.http import HttpResponse
 from chalicelib.apis.taker.routes import Auth
 from chalicelib.apis.trade.routes import ROUTES as TRADE_ROUTES
 from chalicelib.apis.trade.routes import TradeDesk
+from chalicelib.desks.book import new_book_desk
 from chalicelib.tables.dynamodb import Database, Row
 from infra.tables import table_definitions
 from tests.apis.book.desk import API_KEY
@@ -109,7 +109,7 @@ def world(memory_database: Database) -> World:
 
 
 def test_book_desk(world: World) -> None:
-    desk = BookWire(world, BookDesk(world.database))
+    desk = BookWire(world, new_book_desk(world.database))
     names = names_in(world.database)
     assert any(name.startswith("external/") for name in names)
     for route, methods in BOOK_ROUTES.items():
@@ -132,7 +132,7 @@ def test_book_desk(world: World) -> None:
 
 def test_an_external_id_is_no_orders_id(world: World) -> None:
     """The one that was found: its row stands beside the orders."""
-    desk = BookWire(world, BookDesk(world.database))
+    desk = BookWire(world, new_book_desk(world.database))
     for name in ("external/mine-0", "external/Mine-0"):
         answer = desk.get(
             "/orderbooks/stocks/api/offchain/orders/{orderId}", {"customerRef": "ann"}, orderId=quote(name, safe="")

@@ -11,8 +11,9 @@ import pytest
 from chalice.test import Client
 
 from chalicelib import wiring
-from chalicelib.apis.book.routes import CREDIT, LIST, ONE_BOOK, ONE_ORDER, PLACE, ROUTES, TOKENS, BookDesk
+from chalicelib.apis.book.routes import CREDIT, LIST, ONE_BOOK, ONE_ORDER, PLACE, ROUTES, TOKENS
 from chalicelib.apis.kit.http import HttpResponse
+from chalicelib.desks.book import new_book_desk
 from chalicelib.domain.tenancy.instances import InstanceStatus, TooManyKeys
 from chalicelib.ops import cli
 from chalicelib.ops.cli import tenants as cli_tenants
@@ -238,7 +239,7 @@ def struck_by(fault: Fault) -> Send:
         database = desk.world.database
         faulty = FaultyClient(database._client, fault, at=3)
         behind = Database(faulty, database._prefix, lambda _: None)  # type: ignore[arg-type]
-        return Desk(desk.world, BookDesk(behind)).list()
+        return Desk(desk.world, new_book_desk(behind)).list()
 
     return send
 

@@ -22,9 +22,9 @@ from chalicelib.apis.book.routes import (
     SETTINGS,
     TOKENS,
     TRANSFER,
-    BookDesk,
 )
 from chalicelib.apis.kit.http import HttpResponse
+from chalicelib.desks.book import new_book_desk
 from chalicelib.domain.books.config import SettlementMode
 from chalicelib.domain.books.vocabulary import BookStatus
 from chalicelib.tables.dynamodb import Database
@@ -85,7 +85,7 @@ def with_a_fault(fault: Any, at: int) -> Send:
         database = desk.world.database
         faulty = FaultyClient(database._client, fault, at=at)
         behind = Database(faulty, database._prefix, lambda _: None)  # type: ignore[arg-type]
-        response = Desk(desk.world, BookDesk(behind)).list()
+        response = Desk(desk.world, new_book_desk(behind)).list()
         assert faulty.has_struck
         return response
 
@@ -187,7 +187,7 @@ def test_a_service_that_is_unavailable_has_changed_nothing(desk: Desk) -> None:
     for call in range(2, 5):
         faulty = FaultyClient(database._client, FAULTS["throttled"], at=call)
         behind = Database(faulty, database._prefix, lambda _: None)  # type: ignore[arg-type]
-        response = Desk(desk.world, BookDesk(behind)).place()
+        response = Desk(desk.world, new_book_desk(behind)).place()
         if faulty.has_struck:
             assert outcome_of(response) == (503, "SERVICE_UNAVAILABLE")
             assert desk.world.tables() == before

@@ -17,9 +17,9 @@ from chalicelib.apis.book.routes import (
     SETTINGS,
     TOKENS,
     TRANSFER,
-    BookDesk,
 )
 from chalicelib.apis.kit.http import HttpResponse
+from chalicelib.desks.book import new_book_desk
 from chalicelib.tables.dynamodb import Database
 from tests.apis.book.desk import API_KEY, ORDER, Desk
 from tests.apis.book.till import CHANGE, MOVE, TOKEN, post
@@ -196,7 +196,7 @@ def outside(desk: Desk, fault: Any, **members: Any) -> HttpResponse:
     database = desk.world.database
     faulty = FaultyClient(database._client, fault, at=4)  # the key, the answer under its key, the book, the transaction
     behind = Database(faulty, database._prefix, lambda _: None)  # type: ignore[arg-type]
-    return Desk(desk.world, BookDesk(behind)).place(headers=KEY, **members)
+    return Desk(desk.world, new_book_desk(behind)).place(headers=KEY, **members)
 
 
 STORED: list[Any] = cases(

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from chalicelib.apis.book.paths import BALANCES, CREDIT, DEBIT, TRANSFER
-from chalicelib.apis.book.routes import BookDesk
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
+from chalicelib.desks.book import new_book_desk
 from chalicelib.domain.escrow.money import Currency, major_units
 from chalicelib.domain.escrow.order import World
 from chalicelib.domain.escrow.settings import DeskSettings
@@ -330,7 +330,7 @@ BOOK_KEY = "trusset_test0001_" + "b" * 64
 def book_desk(desk: Desk) -> Callable[..., HttpResponse]:
     """Return what sends requests of the book desk to the same instance."""
     Tenants(desk.database, lambda: desk.now_s).add_key(INSTANCE, "key_book", BOOK_KEY, 0)
-    books = BookDesk(desk.database)
+    books = new_book_desk(desk.database)
 
     def send(method: str, route: str, body: object = None, **path: str) -> HttpResponse:
         content = b"" if body is None else json.dumps(body).encode()

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.apis.book.routes import BookDesk
 from chalicelib.apis.trade.ids import shown as shown_id
+from chalicelib.desks.book import new_book_desk
 from chalicelib.domain.books.vocabulary import OrderStatus, OrderType, TimeInForce
 from chalicelib.domain.ledger.amounts import Side
 from tests.apis.book.desk import API_KEY, Desk
@@ -119,7 +119,7 @@ def test_r21_an_order_is_listed_as_soon_as_its_creation_was_answered(desk: Signe
 
 def test_r21_orders_of_the_other_surface_are_there_too(desk: SignedDesk) -> None:
     desk.world.tenants().add_key(INSTANCE, "key_1", API_KEY, rate_limit=0)
-    book_desk = Desk(desk.world, BookDesk(desk.world.database))
+    book_desk = Desk(desk.world, new_book_desk(desk.world.database))
     there = book_desk.placed(orderBookId="ob_btc", price="35000000", quantity="1000000")
     (row,) = exact(desk.get(LIST, {"pair": PAIR}))["orders"]
     assert row["id"] == shown_id(there)

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.apis.book.routes import ONE_ORDER, BookDesk
+from chalicelib.apis.book.routes import ONE_ORDER
+from chalicelib.desks.book import new_book_desk
 from chalicelib.domain.books.vocabulary import BookStatus
 from chalicelib.services.books.expiry import Expiring
 from chalicelib.support.clock import iso
@@ -298,7 +299,7 @@ def test_r24_the_book_desk_shows_it_as_expired(timed: SignedDesk) -> None:
     timed.match()
     let_pass(timed, 2_000)
     timed.world.tenants().add_key(INSTANCE, "key_1", API_KEY, 0)
-    desk = Desk(timed.world, BookDesk(timed.world.database))
+    desk = Desk(timed.world, new_book_desk(timed.world.database))
     (row,) = desk.rows(status="EXPIRED")
     assert desk.rows(status="CANCELLED") == desk.rows(status="OPEN") == []
     one = json.loads(desk.get(ONE_ORDER, {"customerRef": "ann"}, orderId=row["id"]).body)["data"]

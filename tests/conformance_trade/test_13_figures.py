@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.apis.book.routes import BookDesk
+from chalicelib.desks.book import new_book_desk
 from chalicelib.domain.books.vocabulary import OrderStatus, OrderType
 from chalicelib.domain.ledger.amounts import Side
 from chalicelib.tables.dynamodb import Database
@@ -137,7 +137,7 @@ def test_the_sum_of_values_rounds_each_trade_down(desk: SignedDesk) -> None:
 
 def test_r38_orders_of_the_other_surface_count_as_limit_or_as_market_by_amount(desk: SignedDesk) -> None:
     desk.world.tenants().add_key(INSTANCE, "key_1", API_KEY, rate_limit=0)
-    there = Desk(desk.world, BookDesk(desk.world.database))
+    there = Desk(desk.world, new_book_desk(desk.world.database))
     usual = {"orderBookId": "ob_btc", "quantity": "1000000"}
     there.placed(**usual, customerRef="ben", side="SELL", price="35000000")
     desk.match()

@@ -24,10 +24,10 @@ from chalicelib.apis.book.routes import (
     TRADES_OF_CUSTOMER,
     TRANSACTIONS,
     TRANSFER,
-    BookDesk,
 )
 from chalicelib.apis.taker.routes import Auth
 from chalicelib.apis.trade.routes import ROUTES, TradeDesk
+from chalicelib.desks.book import new_book_desk
 from chalicelib.domain.books.candles import Period
 from chalicelib.domain.books.vocabulary import BookStatus
 from chalicelib.domain.escrow.lifecycle import Status
@@ -132,7 +132,7 @@ def test_no_policy_grants_what_its_function_does_not_do(
 
 def at_the_books(world: World) -> None:
     desk = open_desk(world, rate_limit=100)
-    desk.desk = BookDesk(world.database, cancel_wait_s=0)
+    desk.desk = new_book_desk(world.database, cancel_wait_s=0)
     world.change_status(BookStatus.ACTIVE)
     desk.place(headers={"prefer": "wait=1"})
     desk.place(headers={"idempotency-key": "order-0001"}, customerRef="ben", side="SELL", quantity="20")

@@ -18,10 +18,11 @@ from typing import Any
 import pytest
 
 from chalicelib import wiring
-from chalicelib.apis.book.routes import BOOKS, CREDIT, SETTINGS, TOKENS, TRANSFER, BookDesk
+from chalicelib.apis.book.routes import BOOKS, CREDIT, SETTINGS, TOKENS, TRANSFER
 from chalicelib.apis.kit.http import HttpResponse
 from chalicelib.apis.taker.api import TakerApi
 from chalicelib.apis.trade.routes import TradeDesk
+from chalicelib.desks.book import new_book_desk
 from chalicelib.domain.books.config import BookConfig, Refusal
 from chalicelib.ops import cli
 from chalicelib.ops.cli.arguments import CommandFailed
@@ -495,7 +496,7 @@ def _accepted(response: HttpResponse) -> HttpResponse:
 def book_desk() -> tuple[MemoryDynamoDB, World]:
     client = empty_tables()
     world = open_desk(World(database_of(client))).world
-    Desk(world, BookDesk(world.database)).placed(customerRef="ann", side="SELL")
+    Desk(world, new_book_desk(world.database)).placed(customerRef="ann", side="SELL")
     return client, world
 
 
@@ -513,7 +514,7 @@ def test_a_request_to_the_book_desk(
     send = book_requests(book_desk[1])[name]
 
     def sent(database: Database) -> HttpResponse:
-        return send(Desk(book_desk[1].over(database), BookDesk(database, cancel_wait_s=0)))
+        return send(Desk(book_desk[1].over(database), new_book_desk(database, cancel_wait_s=0)))
 
     over_http(lossy, book_desk[0], loss, sent, knows_tokens=knows_tokens)
 
@@ -524,7 +525,7 @@ def test_a_credit_whose_outcome_nobody_knows_is_not_called_unchanged(
     tables = book_desk[0].clone()
     endpoint = Endpoint(tables, LOSSES["applied, then throttled"], at=1, reads_fail_after=True)
     with lossy.over(endpoint) as client:
-        desk = Desk(book_desk[1].over(database_of(client)), BookDesk(database_of(client)))
+        desk = Desk(book_desk[1].over(database_of(client)), new_book_desk(database_of(client)))
         response = post(desk, CREDIT, amount="500")
     told = json.loads(response.body)["error"]
     assert (response.status, told["code"]) == (500, "INTERNAL_ERROR")
@@ -547,7 +548,7 @@ def test_a_credit_whose_answers_break_off_on_their_way_is_done_once(
             monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", server.url)
             monkeypatch.setenv("TALLYBOOK_TABLE_PREFIX", PREFIX)
             database = wiring._database(connect_timeout_s=2, read_timeout_s=5, attempts_max=ATTEMPTS_MAX)
-            desk = Desk(book_desk[1].over(database), BookDesk(database))
+            desk = Desk(book_desk[1].over(database), new_book_desk(database))
             assert post(desk, CREDIT, amount="500").status == 200
         finally:
             server.shutdown()

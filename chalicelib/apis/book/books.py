@@ -9,16 +9,15 @@ from chalicelib.apis.book.envelope import Envelope, Fault
 from chalicelib.apis.book.idempotency import answer_once, key_of
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
 from chalicelib.domain.books.config import BookConfig, Refusal, SettlementMode
-from chalicelib.domain.ledger.owners import book_key
 from chalicelib.services.answers import Answers, KeptAnswer
 from chalicelib.services.books.configuring import Configuring
+from chalicelib.services.books.reading import BooksReading
 from chalicelib.support.clock import new_id, now_ms
-from chalicelib.tables.books import Books
 
 
-def off_chain_book(books: Books, instance: str, book_id: str) -> BookConfig:
+def off_chain_book(reading: BooksReading, instance: str, book_id: str) -> BookConfig:
     """Return the book. Raises Fault ORDER_BOOK_NOT_FOUND, or WRONG_SETTLEMENT_MODE for one that settles on chain."""
-    config = books.config(book_key(instance, book_id))
+    config = reading.book(instance, book_id)
     if config is None:
         raise Fault("ORDER_BOOK_NOT_FOUND", "Order book does not exist")
     if config.settlement_mode is not SettlementMode.OFF_CHAIN:
@@ -28,7 +27,7 @@ def off_chain_book(books: Books, instance: str, book_id: str) -> BookConfig:
 
 @dataclass(frozen=True, slots=True)
 class BookEndpoints:
-    books: Books
+    reading: BooksReading
     configuring: Configuring
     answers: Answers
 
@@ -57,7 +56,7 @@ class BookEndpoints:
     def list_of_instance(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
         """GET offchain/order-books. 200 with a bare array of off-chain books, newest first, not paged."""
         status = book_schema.book_status_query(request.query)
-        books = self.books.of_instance(instance)
+        books = self.reading.books(instance)
         shown = [
             one
             for one in books
@@ -68,7 +67,7 @@ class BookEndpoints:
     def one(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
         """GET offchain/order-books/{orderBookId}. 200 with the book's whole configuration."""
         book_id = schema.path_parameter("orderBookId", request.path_parameters["orderBookId"])
-        return envelope.success(200, _book_data(off_chain_book(self.books, instance, book_id)))
+        return envelope.success(200, _book_data(off_chain_book(self.reading, instance, book_id)))
 
 
 def _refuse(outcome: BookConfig | Refusal) -> BookConfig:

@@ -16,7 +16,6 @@ from chalicelib.apis.book.idempotency import answer_once, key_of, recorded
 from chalicelib.apis.book.tokens import token_in_path, token_not_found
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
 from chalicelib.domain.ledger.accounts import Balance
-from chalicelib.domain.ledger.owners import customer_key
 from chalicelib.domain.ledger.tokens import Token
 from chalicelib.domain.ledger.transactions import Movement, Transaction, TransactionType
 from chalicelib.services.answers import FINISH_WITHIN_MS, Answers, KeptAnswer
@@ -31,17 +30,16 @@ from chalicelib.services.ledger.movements import (
     SupplyTooLarge,
     UnknownToken,
 )
+from chalicelib.services.ledger.reading import LedgerReading
 from chalicelib.support.clock import iso
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
 from chalicelib.support.telemetry import logger
-from chalicelib.tables.accounts import Accounts
-from chalicelib.tables.tokens import Tokens
 
 
 @dataclass(frozen=True, slots=True)
 class MovementEndpoints:
     movements: Movements
-    accounts: Accounts
+    reading: LedgerReading
     answers: Answers
 
     def credit(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
@@ -74,14 +72,14 @@ class MovementEndpoints:
         key = key_of(request)
         members = schema.json_object(request.body)
         body = schema.checked(ledger_schema.ChangeBody, members)
-        movement, owner = body.movement(instance, kind), customer_key(instance, body.customerRef)
+        movement, customer = body.movement(instance, kind), body.customerRef
 
         def act(kept: KeptAnswer | None) -> HttpResponse:
-            before = self.accounts.balance(owner, movement.asset)
+            before = self.reading.balance(instance, customer, movement.asset)
             reckoned = before.total + (movement.amount if kind is TransactionType.CREDIT else -movement.amount)
 
             def shown(transaction_id: str, total: int) -> str:
-                return envelope.success_body(_change_data(body.customerRef, movement.asset, total, transaction_id))
+                return envelope.success_body(_change_data(customer, movement.asset, total, transaction_id))
 
             done = self._carry_out(
                 movement,
@@ -90,11 +88,11 @@ class MovementEndpoints:
                 else lambda made: kept.receipt(200, shown(made.transaction_id, reckoned), FINISH_WITHIN_MS),
             )
             if not done.is_new:
-                total = self.accounts.balance(owner, movement.asset).total
+                total = self.reading.balance(instance, customer, movement.asset).total
                 return recorded(kept, envelope.response(200, shown(done.transaction_id, total)), envelope)
             answer = shown(done.transaction_id, reckoned)
             try:  # whatever fails from here on, the money is moved, and the answer says so
-                answer = shown(done.transaction_id, self.accounts.balance(owner, movement.asset).total)
+                answer = shown(done.transaction_id, self.reading.balance(instance, customer, movement.asset).total)
                 if kept is not None:
                     answer = kept.finish(answer).body
             except (Unavailable, OutcomeUnknown):
@@ -122,16 +120,15 @@ class MovementEndpoints:
 
 @dataclass(frozen=True, slots=True)
 class StatementEndpoints:
-    accounts: Accounts
-    tokens: Tokens
+    reading: LedgerReading
     statements: Statements
 
     def balances_of_customer(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
         """GET balances/{customerRef}. 200 with a page of the customer's accounts, by symbol; never 404 (T36)."""
         customer = schema.customer_ref(request.path_parameters["customerRef"])
         page = ledger_schema.page_query(request.query)
-        balances = list(self.accounts.balances(customer_key(instance, customer)))
-        tokens = self.tokens.get_many(instance, (balance.asset for balance in balances))
+        balances = list(self.reading.balances(instance, customer))
+        tokens = self.reading.tokens_by_address(instance, (balance.asset for balance in balances))
         balances.sort(key=lambda balance: _place(tokens.get(balance.asset), balance.asset))
         shown = [_balance_data(balance, tokens.get(balance.asset)) for balance in page.of(balances)]
         return envelope.success(200, {"customerRef": customer, "balances": schema.that_fit(shown)})
@@ -139,8 +136,8 @@ class StatementEndpoints:
     def balance(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
         """GET balances/{customerRef}/{tokenAddress}. 200, zeros where there is no account yet (T36)."""
         customer = schema.customer_ref(request.path_parameters["customerRef"])
-        token = token_in_path(self.tokens, instance, request.path_parameters["tokenAddress"])
-        balance = self.accounts.balance(customer_key(instance, customer), token.address)
+        token = token_in_path(self.reading, instance, request.path_parameters["tokenAddress"])
+        balance = self.reading.balance(instance, customer, token.address)
         return envelope.success(200, {"customerRef": customer} | _balance_data(balance, token))
 
     def transactions(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
@@ -150,7 +147,7 @@ class StatementEndpoints:
         for total, transaction in enumerate(self.statements.newest_first(instance, wanted), 1):
             if page.offset < total <= page.offset + page.limit:
                 shown.append(transaction)
-        tokens = self.tokens.get_many(instance, (transaction.asset for transaction in shown))
+        tokens = self.reading.tokens_by_address(instance, (transaction.asset for transaction in shown))
         rows = [_transaction_data(transaction, tokens.get(transaction.asset)) for transaction in shown]
         return envelope.success(200, {"transactions": schema.that_fit(rows), "total": total})
 

@@ -10,26 +10,24 @@ from chalicelib.apis.book.envelope import Envelope
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
 from chalicelib.domain.books.fills import Fill
 from chalicelib.domain.books.journal import JournalEntry, trade_id
-from chalicelib.domain.ledger.owners import book_key, customer_key
+from chalicelib.domain.ledger.owners import book_key
+from chalicelib.services.books.reading import BooksReading
 from chalicelib.services.books.tape import Tape
 from chalicelib.support.clock import iso
-from chalicelib.tables.books import Books
-from chalicelib.tables.fills import Fills
 
 
 @dataclass(frozen=True, slots=True)
 class MarketEndpoints:
-    books: Books
-    fills: Fills
+    reading: BooksReading
     tape: Tape
 
     def depth(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
         """GET offchain/order-books/{orderBookId}/snapshot. 200 with the best levels of both sides, best first."""
         book_id = schema.path_parameter("orderBookId", request.path_parameters["orderBookId"])
         levels = book_schema.levels_query(request.query)
-        off_chain_book(self.books, instance, book_id)
-        depth = self.books.depth(book_key(instance, book_id))
-        sides = {"bids": depth.bids[:levels], "asks": depth.asks[:levels]}
+        off_chain_book(self.reading, instance, book_id)
+        bids, asks = self.reading.depth(instance, book_id)
+        sides = {"bids": bids[:levels], "asks": asks[:levels]}
         shown = {side: [_level_data(*level) for level in best] for side, best in sides.items()}
         return envelope.success(200, {"orderBookId": book_id} | shown)
 
@@ -37,7 +35,7 @@ class MarketEndpoints:
         """GET offchain/order-books/{orderBookId}/trades. 200 with a bare array, newest first: the journal's tape."""
         book_id = schema.path_parameter("orderBookId", request.path_parameters["orderBookId"])
         page = schema.page_query(request.query)
-        off_chain_book(self.books, instance, book_id)
+        off_chain_book(self.reading, instance, book_id)
         entries = self.tape.entries(book_key(instance, book_id))
         trades = (trade for entry in entries for trade in reversed(_trades_in(book_id, entry)))
         return envelope.success(200, list(page.of(trades)))
@@ -46,7 +44,7 @@ class MarketEndpoints:
         """GET offchain/customers/{customerRef}/trades. 200 with a bare array, newest first (T34)."""
         customer = schema.customer_ref(request.path_parameters["customerRef"])
         page = schema.page_query(request.query)
-        fills = self.fills.newest_first(customer_key(instance, customer), page.rows_at_a_time)
+        fills = self.reading.fills(instance, customer, page.rows_at_a_time)
         return envelope.success(200, [_trade_data(customer, fill) for fill in page.of(fills)])
 
 

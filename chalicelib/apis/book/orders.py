@@ -12,15 +12,14 @@ from chalicelib.apis.kit.preference import wait_preference
 from chalicelib.domain.books.config import Refusal
 from chalicelib.domain.books.orders import OrderRow, as_admitted
 from chalicelib.domain.books.vocabulary import CloseReason
-from chalicelib.domain.ledger.owners import customer_key
 from chalicelib.services.answers import FINISH_WITHIN_MS, Answers, KeptAnswer
 from chalicelib.services.books.admission import Admission, Admitted
+from chalicelib.services.books.reading import BooksReading
 from chalicelib.services.books.waiting import CANCEL_WAIT_S, Outcomes, is_cancel_decided, is_matched
 from chalicelib.support.clock import iso, now_ms
 from chalicelib.support.consistency import Inconsistent
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
 from chalicelib.support.telemetry import logger, order_admitted
-from chalicelib.tables.orders import Orders
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +27,7 @@ class OrderEndpoints:
     """cancel_wait_s: how long a cancel waits for its result."""
 
     admission: Admission
-    orders: Orders
+    reading: BooksReading
     outcomes: Outcomes
     answers: Answers
     cancel_wait_s: float = CANCEL_WAIT_S
@@ -62,9 +61,9 @@ class OrderEndpoints:
         body = _admitted_body(admitted, envelope)
         preference: str | None = None
         if wait_s is not None:
-            owner = customer_key(instance, admitted.order.customer)
+            order = admitted.order
             try:
-                row = self.outcomes.first(is_matched, owner, admitted.order.order_id, wait_s)
+                row = self.outcomes.first(is_matched, instance, order.customer, order.order_id, wait_s)
                 shown, applied = body, preference
                 if row is not None or kept is None:  # else the answer is the one that was recorded with the order
                     envelope.has_waited()
@@ -86,7 +85,7 @@ class OrderEndpoints:
         if not self.admission.cancel(instance, customer, order_id):
             raise _order_not_found()
         try:
-            row = self.outcomes.first(is_cancel_decided, customer_key(instance, customer), order_id, self.cancel_wait_s)
+            row = self.outcomes.first(is_cancel_decided, instance, customer, order_id, self.cancel_wait_s)
         except Unavailable:  # that "nothing was changed" would not be true any more: the cancel is queued
             logger.warning("no result to show", exc_info=True)
             row = None
@@ -104,12 +103,11 @@ class OrderEndpoints:
         """GET offchain/customers/{customerRef}/orders. 200 with a bare array, newest first (T26, T27)."""
         customer = schema.customer_ref(request.path_parameters["customerRef"])
         query = order_schema.list_query(request.query)
-        owner = customer_key(instance, customer)
         is_live = query.status is not None and query.status.is_live
         if is_live:
-            rows = self.orders.live_newest_first(owner, now_ms(), query.rows_at_a_time)
+            rows = self.reading.live_orders(instance, customer, now_ms(), query.rows_at_a_time)
         else:
-            rows = self.orders.newest_first(owner, query.rows_at_a_time)
+            rows = self.reading.orders(instance, customer, query.rows_at_a_time)
         matching = (row for row in rows if query.book_id in (None, row.book_id) and query.status in (None, row.status))
         return envelope.success(200, [_row_data(row) for row in query.page.of(matching)])
 
@@ -117,7 +115,7 @@ class OrderEndpoints:
         """GET offchain/orders/{orderId}. 200 with the eleven members, the last change, and why it closed (T28)."""
         order_id = schema.path_parameter("orderId", request.path_parameters["orderId"])
         customer = order_schema.customer_query(request.query)
-        row = self.orders.get(customer_key(instance, customer), order_id)
+        row = self.reading.order(instance, customer, order_id)
         if row is None:
             raise Fault("ORDER_NOT_FOUND", "Order not found")
         changed_at_ms = row.created_at_ms if row.updated_at_ms is None else row.updated_at_ms

@@ -34,24 +34,9 @@ from chalicelib.apis.book.paths import (
 )
 from chalicelib.apis.book.tokens import TokenEndpoints
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
-from chalicelib.services.answers import Answers
-from chalicelib.services.books.admission import Admission
-from chalicelib.services.books.configuring import Configuring
-from chalicelib.services.books.statements import Statements
-from chalicelib.services.books.tape import Tape
-from chalicelib.services.books.waiting import CANCEL_WAIT_S, Outcomes
-from chalicelib.services.ledger.movements import Movements
-from chalicelib.services.tenancy.rate_limiter import RateLimiter
-from chalicelib.support.clock import now_ms, now_s
+from chalicelib.support.clock import now_ms
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
 from chalicelib.support.telemetry import logger, order_refused, tell
-from chalicelib.tables.accounts import Accounts
-from chalicelib.tables.books import Books
-from chalicelib.tables.dynamodb import Database
-from chalicelib.tables.fills import Fills
-from chalicelib.tables.orders import Orders
-from chalicelib.tables.tenants import Tenants
-from chalicelib.tables.tokens import Tokens
 
 DESK = "book"
 """Its name in log and metrics."""
@@ -59,27 +44,25 @@ Endpoint = Callable[[HttpRequest, str, Envelope], HttpResponse]
 
 
 class BookDesk:
-    """Answers requests to the book desk; never raises.
-
-    counters: the same tables, for counting requests, which nobody waits for (default: database).
-    cancel_wait_s: how long a cancel waits for its result.
-    """
+    """Answers requests to the book desk; never raises."""
 
     def __init__(
-        self, database: Database, counters: Database | None = None, cancel_wait_s: float = CANCEL_WAIT_S
+        self,
+        gate: Gate,
+        orders: OrderEndpoints,
+        books: BookEndpoints,
+        market: MarketEndpoints,
+        tokens: TokenEndpoints,
+        movements: MovementEndpoints,
+        statements: StatementEndpoints,
     ) -> None:
-        self._gate = Gate(Tenants(database, now_s).accept, RateLimiter(counters or database))
-        self._answers = Answers(database, now_ms)
-        endpoints = OrderEndpoints(
-            Admission(database), Orders(database), Outcomes(database), self._answers, cancel_wait_s
-        )
-        books = BookEndpoints(Books(database), Configuring(database), self._answers)
-        market = MarketEndpoints(Books(database), Fills(database), Tape(database))
+        self._gate = gate
+        balances = statements.balances_of_customer
         self._endpoints: dict[tuple[str, str], Endpoint] = {
-            (PLACE, "POST"): endpoints.place,
-            (ONE_ORDER, "GET"): endpoints.one,
-            (ONE_ORDER, "DELETE"): endpoints.cancel,
-            (LIST, "GET"): endpoints.list_of_customer,
+            (PLACE, "POST"): orders.place,
+            (ONE_ORDER, "GET"): orders.one,
+            (ONE_ORDER, "DELETE"): orders.cancel,
+            (LIST, "GET"): orders.list_of_customer,
             (TRADES_OF_CUSTOMER, "GET"): market.trades_of_customer,
             (BOOKS, "GET"): books.list_of_instance,
             (BOOKS, "POST"): books.create,
@@ -87,18 +70,9 @@ class BookDesk:
             (ONE_BOOK, "GET"): books.one,
             (DEPTH, "GET"): market.depth,
             (TRADES_OF_BOOK, "GET"): market.trades_of_book,
-        } | self._ledger_endpoints(database)
-
-    def _ledger_endpoints(self, database: Database) -> dict[tuple[str, str], Endpoint]:
-        accounts, tokens = Accounts(database), Tokens(database)
-        registry = TokenEndpoints(tokens, self._answers)
-        movements = MovementEndpoints(Movements(database), accounts, self._answers)
-        statements = StatementEndpoints(accounts, tokens, Statements(database))
-        balances = statements.balances_of_customer
-        return {
-            (TOKENS, "GET"): registry.list_of_instance,
-            (TOKENS, "POST"): registry.register,
-            (ONE_TOKEN, "GET"): registry.one,
+            (TOKENS, "GET"): tokens.list_of_instance,
+            (TOKENS, "POST"): tokens.register,
+            (ONE_TOKEN, "GET"): tokens.one,
             (CREDIT, "GET"): _of_customer("credit", balances),
             (CREDIT, "POST"): movements.credit,
             (DEBIT, "GET"): _of_customer("debit", balances),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from chalicelib.apis.book import ledger_schema, schema
@@ -9,16 +10,19 @@ from chalicelib.apis.book.envelope import Envelope, Fault
 from chalicelib.apis.book.idempotency import answer_once, key_of
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
 from chalicelib.domain.ledger.tokens import Token, TokenExists
-from chalicelib.services.answers import Answers, KeptAnswer
+from chalicelib.services.answers import Answers, KeptAnswer, Receipt
+from chalicelib.services.ledger.reading import LedgerReading
 from chalicelib.support.clock import iso, new_id
-from chalicelib.tables.tokens import Tokens
+
+Register = Callable[[str, Token, Receipt | None], None]
+"""Stores a new token of an instance, with its answer's receipt. Raises TokenExists or ReceiptExists."""
 
 
-def token_in_path(tokens: Tokens, instance: str, segment: str) -> Token:
+def token_in_path(reading: LedgerReading, instance: str, segment: str) -> Token:
     """Return the active token that a path segment names. Raises Fault INVALID_PARAM or TOKEN_NOT_FOUND."""
     address = ledger_schema.token_address(schema.path_parameter("tokenAddress", segment))
-    token = None if address is None else tokens.get(instance, address)
-    if token is None or not token.is_active:
+    token = None if address is None else reading.active_token(instance, address)
+    if token is None:
         raise token_not_found()
     return token
 
@@ -29,7 +33,8 @@ def token_not_found() -> Fault:
 
 @dataclass(frozen=True, slots=True)
 class TokenEndpoints:
-    tokens: Tokens
+    register_token: Register
+    reading: LedgerReading
     answers: Answers
 
     def register(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
@@ -43,7 +48,7 @@ class TokenEndpoints:
             shown = envelope.success_body(_token_data(instance, token))
             receipt = None if kept is None else kept.receipt(201, shown)
             try:
-                self.tokens.register(instance, token, receipt)
+                self.register_token(instance, token, receipt)
             except TokenExists as error:
                 raise Fault("TOKEN_EXISTS", "The token's address or its symbol is registered already") from error
             return envelope.response(201, shown)
@@ -53,13 +58,13 @@ class TokenEndpoints:
     def list_of_instance(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
         """GET tokens. 200 with a page of the instance's tokens, newest first, and how many there are."""
         active_only, page = ledger_schema.tokens_query(request.query)
-        tokens = [token for token in self.tokens.of_instance(instance) if token.is_active or not active_only]
+        tokens = [token for token in self.reading.tokens(instance) if token.is_active or not active_only]
         shown = [_token_data(instance, token) for token in page.of(tokens)]
         return envelope.success(200, {"tokens": schema.that_fit(shown), "total": len(tokens)})
 
     def one(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
         """GET tokens/{tokenAddress}. 200 with the token, active or not."""
-        token = token_in_path(self.tokens, instance, request.path_parameters["tokenAddress"])
+        token = token_in_path(self.reading, instance, request.path_parameters["tokenAddress"])
         return envelope.success(200, _token_data(instance, token))
 
 

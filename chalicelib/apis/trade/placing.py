@@ -83,14 +83,14 @@ class PlacingEndpoints:
         row, headers = as_admitted(outcome.book_id, outcome.order), {}
         wait_s = wait_preference(request.headers.get("prefer", ""))
         if wait_s is not None:
-            matched = self._matched(caller.owner, row.order_id, wait_s)
+            matched = self._matched(caller, row.order_id, wait_s)
             if matched is not None:
                 row, headers = matched, {"Preference-Applied": f"wait={wait_s}"}
         return envelope.success(_placed_view(row, market), headers)
 
-    def _matched(self, owner: str, order_id: str, wait_s: int) -> OrderRow | None:
+    def _matched(self, caller: Caller, order_id: str, wait_s: int) -> OrderRow | None:
         try:
-            return self.outcomes.first(is_matched, owner, order_id, wait_s)
+            return self.outcomes.first(is_matched, caller.instance, caller.name, order_id, wait_s)
         except Unavailable:  # whatever fails from here on, the order is placed, and the answer says so
             logger.warning("no result to show", exc_info=True, order=order_id)
             return None
@@ -211,7 +211,7 @@ class CancelEndpoints:
         if row is None or market is None:
             raise Fault(Error.ORDER_NOT_FOUND)
         if self.admission.cancel(caller.instance, caller.name, order_id):
-            row = self._decided(caller.owner, order_id)
+            row = self._decided(caller, order_id)
             if row is None:
                 raise Fault(Error.CANCEL_PENDING)
             if _is_cancelled(row):
@@ -220,10 +220,10 @@ class CancelEndpoints:
             row = self.orders.get(caller.owner, order_id) or row
         raise Fault(Error.EXECUTED_COMPLETELY if row.status is OrderStatus.FILLED else Error.ALREADY_CANCELED)
 
-    def _decided(self, owner: str, order_id: str) -> OrderRow | None:
+    def _decided(self, caller: Caller, order_id: str) -> OrderRow | None:
         """Return the order once its cancel is decided; None where that takes longer than the wait: it stays queued."""
         try:
-            return self.outcomes.first(is_cancel_decided, owner, order_id, self.wait_s)
+            return self.outcomes.first(is_cancel_decided, caller.instance, caller.name, order_id, self.wait_s)
         except Unavailable:  # that "nothing was changed" would not be true any more: the cancel is queued
             logger.warning("no result to show", exc_info=True)
             return None

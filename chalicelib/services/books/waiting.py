@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable, Collection, Iterator
 
 from chalicelib.domain.books.orders import OrderRow
+from chalicelib.services.books.reading import BooksReading
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.inbox import CancelAllProgress, Inbox
-from chalicelib.tables.orders import Orders
 
 CANCEL_WAIT_S = 5.0
 """How long a request waits for the result of its cancel (T29)."""
@@ -21,13 +21,15 @@ SPARE_S = 0.001
 
 class Outcomes:
     def __init__(self, database: Database) -> None:
-        self._orders = Orders(database)
+        self._reading = BooksReading(database)
         self._inbox = Inbox(database)
 
-    def first(self, is_result: Callable[[OrderRow], bool], owner: str, order_id: str, wait_s: float) -> OrderRow | None:
+    def first(
+        self, is_result: Callable[[OrderRow], bool], instance: str, customer: str, order_id: str, wait_s: float
+    ) -> OrderRow | None:
         """Return the order once it shows the result; None when that takes longer than the wait. Raises Unavailable."""
         for _ in _looks(wait_s):
-            row = self._orders.get(owner, order_id)
+            row = self._reading.order(instance, customer, order_id)
             if row is not None and is_result(row):
                 return row
         return None

@@ -8,6 +8,7 @@ from typing import Any
 
 from chalicelib.apis.book.routes import LIST, ONE_ORDER, PLACE, BookDesk
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
+from chalicelib.desks.book import new_book_desk
 from chalicelib.services.books.redrive import redrive
 from tests.recording import nobody
 from tests.world import BASE, BOOK_ID, INSTANCE, QUOTE, World
@@ -87,7 +88,7 @@ def open_desk(world: World, rate_limit: int = 0, services: frozenset[str] = froz
     for customer in ("ann", "ben"):
         world.credit(customer, BASE, 1000)
         world.credit(customer, QUOTE, 1000)
-    return Desk(world, BookDesk(world.database))
+    return Desk(world, new_book_desk(world.database))
 
 
 def code_of(response: HttpResponse) -> tuple[int, str]:

@@ -17,6 +17,7 @@ import pytest
 
 from chalicelib.apis.book import routes
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
+from chalicelib.desks.book import new_book_desk
 from chalicelib.domain.books.vocabulary import AMOUNT_MAX
 from chalicelib.domain.ledger.owners import book_key
 from chalicelib.services.books.matcher import Matcher
@@ -152,7 +153,7 @@ class Site:
         if client is None:
             create_tables(self.client, PREFIX)  # type: ignore[arg-type]
         self.database = Database(self.client, PREFIX)  # type: ignore[arg-type]
-        self.desk = routes.BookDesk(self.database, cancel_wait_s=0)
+        self.desk = new_book_desk(self.database, cancel_wait_s=0)
 
     def copy(self) -> Site:
         return Site(self.client.clone())

@@ -67,7 +67,7 @@ def test_an_answer_is_true_at_whichever_call_dynamodb_fails(
     clock = SteppedTime()
     for module in (outcomes, answers):
         monkeypatch.setattr(module, "time", clock)
-    for module in (orders, routes):
+    for module in (orders, routes, desks_book):
         monkeypatch.setattr(module, "now_ms", clock.now_ms)
     for call in range(1, CALLS_MAX):
         client: Any = MemoryDynamoDB()

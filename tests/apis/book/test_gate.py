@@ -8,7 +8,8 @@ import re
 import pytest
 
 from chalicelib.apis.book import gate
-from chalicelib.apis.book.routes import LIST, PLACE, BookDesk
+from chalicelib.apis.book.routes import LIST, PLACE
+from chalicelib.desks.book import new_book_desk
 from chalicelib.domain.tenancy.instances import InstanceStatus
 from chalicelib.support.outcomes import Unavailable
 from chalicelib.tables.dynamodb import Database
@@ -68,8 +69,8 @@ def test_a_key_that_is_not_accepted_is_refused_with_one_message(desk: Desk, key:
 
 def test_a_rotated_key_is_valid_beside_its_successor_until_it_ends(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [WINDOW_START_S]
-    monkeypatch.setattr("chalicelib.apis.book.routes.now_s", lambda: now[0])
-    desk = Desk(desk.world, BookDesk(desk.world.database))
+    monkeypatch.setattr("chalicelib.desks.book.now_s", lambda: now[0])
+    desk = Desk(desk.world, new_book_desk(desk.world.database))
     desk.world.tenants().rotate_key(INSTANCE, "key_1", "key_2", OTHER_KEY, 7 * DAY_S)
     now[0] += 7 * DAY_S - 1
     assert statuses([desk], [API_KEY, OTHER_KEY]) == [200, 200]
@@ -81,7 +82,7 @@ def test_what_the_operator_changes_holds_in_every_copy_of_the_desk_from_the_next
     """T4, T5: two desks that have both served both keys; each remembers nothing of them."""
     tenants = desk.world.tenants()
     tenants.add_key(INSTANCE, "key_2", OTHER_KEY, 0)
-    copies, keys = [desk, Desk(desk.world, BookDesk(desk.world.database))], [API_KEY, OTHER_KEY]
+    copies, keys = [desk, Desk(desk.world, new_book_desk(desk.world.database))], [API_KEY, OTHER_KEY]
     assert statuses(copies, keys) == [200, 200, 200, 200]
     tenants.change(INSTANCE, lambda found: found.revoked("key_1", NOW_MS // 1000))
     assert statuses(copies, keys) == [401, 200, 401, 200]

@@ -14,8 +14,9 @@ import pytest
 from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
 
 from chalicelib import wiring
-from chalicelib.apis.book.routes import LIST, PLACE, BookDesk
+from chalicelib.apis.book.routes import LIST, PLACE
 from chalicelib.apis.kit.http import HttpResponse
+from chalicelib.desks.book import new_book_desk
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.rate_limits import MinuteCounts
@@ -58,7 +59,7 @@ def desk(memory_database: Database) -> Desk:
 def copy_of(desk: Desk, counters: Any = None) -> Desk:
     """Return another copy of the desk, which counts through this client."""
     database = desk.world.database
-    return Desk(desk.world, BookDesk(database, counters and Database(counters, database._prefix)))
+    return Desk(desk.world, new_book_desk(database, counters and Database(counters, database._prefix)))
 
 
 def shown(response: HttpResponse) -> tuple[int, str, str, str]:

@@ -8,8 +8,8 @@ from uuid import uuid4
 
 import pytest
 
-from chalicelib.apis.book.routes import BookDesk
 from chalicelib.apis.kit.http import HttpResponse
+from chalicelib.desks.book import new_book_desk
 from chalicelib.services.books import waiting as outcomes
 from chalicelib.tables.dynamodb import Database
 from tests.apis.book.desk import API_KEY, Desk
@@ -183,7 +183,7 @@ def test_an_unknown_pair_cancels_nothing(desk: SignedDesk) -> None:
 def test_an_order_placed_on_one_desk_is_seen_matched_and_cancelled_on_the_other(desk: SignedDesk) -> None:
     """R21"""
     desk.world.tenants().add_key(INSTANCE, "key_1", API_KEY, rate_limit=0)
-    book_desk = Desk(desk.world, BookDesk(desk.world.database))
+    book_desk = Desk(desk.world, new_book_desk(desk.world.database))
     here = data_of(desk.place(external_id="here"))["id"]
     there = book_desk.placed(price=str(4 * QD))
     desk.match()

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.apis.book.routes import CREDIT, DEBIT, TRANSFER, BookDesk
+from chalicelib.apis.book.routes import CREDIT, DEBIT, TRANSFER
+from chalicelib.desks.book import new_book_desk
 from chalicelib.domain.ledger.transactions import Movement
 from chalicelib.ops.verify.verifier import Verifier
 from chalicelib.services.ledger.movements import InsufficientBalance, Movements, Recorded
@@ -132,7 +133,7 @@ def test_an_answer_is_true_at_whichever_call_dynamodb_fails(
         world = built[1].over(database_of(tables))
         faulty = FaultyClient(tables, FAULTS[fault], at=at)
         before = world.tables()
-        response = post(Desk(world, BookDesk(database_of(faulty))), route, key="pay-0001", amount=str(AMOUNT))
+        response = post(Desk(world, new_book_desk(database_of(faulty))), route, key="pay-0001", amount=str(AMOUNT))
         if response.status == 200:
             assert funds(world) == AFTER[route]
             assert json.loads(response.body)["data"].get("balance", str(AFTER[route][0])) == str(AFTER[route][0])
@@ -140,7 +141,7 @@ def test_an_answer_is_true_at_whichever_call_dynamodb_fails(
             assert world.tables() == before
         else:
             assert json.loads(response.body)["error"]["code"] in ("INTERNAL_ERROR", "AUTH_ERROR")
-        again = post(Desk(world, BookDesk(world.database)), route, key="pay-0001", amount=str(AMOUNT))
+        again = post(Desk(world, new_book_desk(world.database)), route, key="pay-0001", amount=str(AMOUNT))
         assert again.status == 200
         assert funds(world) == AFTER[route]
         if response.status == 200:

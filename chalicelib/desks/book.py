@@ -1,0 +1,41 @@
+"""Builds the book desk."""
+
+from __future__ import annotations
+
+from chalicelib.apis.book.books import BookEndpoints
+from chalicelib.apis.book.gate import Gate
+from chalicelib.apis.book.ledger import MovementEndpoints, StatementEndpoints
+from chalicelib.apis.book.market import MarketEndpoints
+from chalicelib.apis.book.orders import OrderEndpoints
+from chalicelib.apis.book.routes import BookDesk
+from chalicelib.apis.book.tokens import TokenEndpoints
+from chalicelib.services.answers import Answers
+from chalicelib.services.books.admission import Admission
+from chalicelib.services.books.configuring import Configuring
+from chalicelib.services.books.reading import BooksReading
+from chalicelib.services.books.statements import Statements
+from chalicelib.services.books.tape import Tape
+from chalicelib.services.books.waiting import CANCEL_WAIT_S, Outcomes
+from chalicelib.services.ledger.movements import Movements
+from chalicelib.services.ledger.reading import LedgerReading
+from chalicelib.services.tenancy.rate_limiter import RateLimiter
+from chalicelib.support.clock import now_ms, now_s
+from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.tenants import Tenants
+from chalicelib.tables.tokens import Tokens
+
+
+def new_book_desk(
+    database: Database, counters: Database | None = None, *, cancel_wait_s: float = CANCEL_WAIT_S
+) -> BookDesk:
+    """cancel_wait_s: how long a cancel waits for its result."""
+    reading, ledger, answers = BooksReading(database), LedgerReading(database), Answers(database, now_ms)
+    return BookDesk(
+        Gate(Tenants(database, now_s).accept, RateLimiter(counters or database)),
+        OrderEndpoints(Admission(database), reading, Outcomes(database), answers, cancel_wait_s),
+        BookEndpoints(reading, Configuring(database), answers),
+        MarketEndpoints(reading, Tape(database)),
+        TokenEndpoints(Tokens(database).register, ledger, answers),
+        MovementEndpoints(Movements(database), ledger, answers),
+        StatementEndpoints(ledger, Statements(database)),
+    )

@@ -1,0 +1,45 @@
+"""Reads of the ledger: the tokens of an instance and the balances of its customers, as of now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from chalicelib.domain.ledger.accounts import Balance
+from chalicelib.domain.ledger.owners import customer_key
+from chalicelib.domain.ledger.tokens import Token
+from chalicelib.tables.accounts import Accounts
+from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.tokens import Tokens
+
+
+class LedgerReading:
+    """Balances are zeros where there is no account yet (T36)."""
+
+    def __init__(self, database: Database) -> None:
+        self._accounts = Accounts(database)
+        self._tokens = Tokens(database)
+
+    def active_token(self, instance: str, address: str) -> Token | None:
+        token = self._tokens.get(instance, address)
+        return token if token is not None and token.is_active else None
+
+    def tokens(self, instance: str) -> list[Token]:
+        """Return all tokens of an instance, newest first. Costs what it returns."""
+        return self._tokens.of_instance(instance)
+
+    def tokens_by_address(self, instance: str, addresses: Iterable[str]) -> dict[str, Token]:
+        """Return those of the tokens that are registered, by address."""
+        return self._tokens.get_many(instance, addresses)
+
+    def balance(self, instance: str, customer: str, asset: str) -> Balance:
+        return self._accounts.balance(customer_key(instance, customer), asset)
+
+    def balances(self, instance: str, customer: str) -> Iterator[Balance]:
+        """Yield a customer's balances, by asset."""
+        return self._accounts.balances(customer_key(instance, customer))
+
+    def balances_of(self, instance: str, accounts: Sequence[tuple[str, str]]) -> list[Balance]:
+        """Return the balance of each of these accounts (customer, asset), with one read for a hundred."""
+        keys = [(customer_key(instance, customer), asset) for customer, asset in accounts]
+        found = self._accounts.balances_of(keys)
+        return [found[key] for key in keys]
