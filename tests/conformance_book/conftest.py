@@ -15,8 +15,6 @@ from tests.apis.book.desk import Desk, open_desk
 from tests.recording import nobody
 from tests.world import World
 
-WIRE = "chalicelib.apis.book"
-
 
 class Clock:
     """The desk's time: it stands still but for sleeps, and ``meanwhile`` is what the world does in each of them."""
@@ -50,10 +48,10 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     for module in ("chalicelib.services.books.waiting", "chalicelib.services.answers"):
         monkeypatch.setattr(f"{module}.time", clock)
-    for module in ("orders", "routes"):
-        monkeypatch.setattr(f"{WIRE}.{module}.now_ms", clock.now_ms)
-    for module in ("gate", "routes"):
-        monkeypatch.setattr(f"{WIRE}.{module}.now_s", clock.now_s)
+    for module in ("apis.book.orders", "apis.book.routes", "desks.book"):
+        monkeypatch.setattr(f"chalicelib.{module}.now_ms", clock.now_ms)
+    for module in ("apis.book.gate", "desks.book"):
+        monkeypatch.setattr(f"chalicelib.{module}.now_s", clock.now_s)
     return clock
 
 
