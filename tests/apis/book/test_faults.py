@@ -9,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from chalicelib.apis.book import orders, routes
+from chalicelib.desks import book as desks_book
 from chalicelib.services import answers
 from chalicelib.services.books import waiting as outcomes
 from chalicelib.support.outcomes import Unavailable
