@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from chalicelib.apis.escrow.api import EscrowApi
     from chalicelib.apis.front import Front
     from chalicelib.apis.taker.api import TakerApi
-    from chalicelib.apis.trade.routes import TradeDesk
+    from chalicelib.apis.trade.api import TradeApi
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 CAUGHT_SEGMENTS_MAX = 10
@@ -59,10 +59,10 @@ def _book_desk() -> BookDesk:
 
 
 @cache
-def _trade_desk() -> TradeDesk:
-    from chalicelib.apis.trade.routes import TradeDesk
+def _trade_desk() -> TradeApi:
+    from chalicelib.apis.trade.api import TradeApi
 
-    return TradeDesk(
+    return TradeApi(
         wiring.database(),
         wiring.counters(),
         master_key=wiring.master_key,
@@ -100,8 +100,8 @@ def _front() -> Front:
     return Front(wiring.counters(), time.monotonic)
 
 
-def _desk(name: str) -> BookDesk | TradeDesk | TakerApi | EscrowApi | Front:
-    desks: dict[str, Callable[[], BookDesk | TradeDesk | TakerApi | EscrowApi | Front]] = {
+def _desk(name: str) -> BookDesk | TradeApi | TakerApi | EscrowApi | Front:
+    desks: dict[str, Callable[[], BookDesk | TradeApi | TakerApi | EscrowApi | Front]] = {
         "front": _front,
         "book": _book_desk,
         "trade": _trade_desk,

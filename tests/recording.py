@@ -24,7 +24,7 @@ from botocore.handlers import BUILTIN_HANDLERS
 from chalicelib.apis.book.routes import BookDesk
 from chalicelib.apis.escrow.api import EscrowApi
 from chalicelib.apis.taker.api import TakerApi
-from chalicelib.apis.trade.routes import TradeDesk
+from chalicelib.apis.trade.api import TradeApi
 from chalicelib.services.books.expiry import Expiring
 from chalicelib.services.books.lost import LostCommands
 from chalicelib.services.books.matcher import Matcher
@@ -44,7 +44,7 @@ JOBS = sorted((one.name.removeprefix("any-") for one in table_definitions("any")
 """What tables are for, as the ends of their names say it; the longest first, for one may end another."""
 ENTRANCES: list[tuple[type, str, str]] = [
     (BookDesk, "answer", "api_handler"),
-    (TradeDesk, "answer", "api_handler"),
+    (TradeApi, "answer", "api_handler"),
     (TakerApi, "answer", "api_handler"),
     (EscrowApi, "answer", "api_handler"),
     (Matcher, "process", "match_inbox"),

@@ -8,6 +8,7 @@ from chalicelib.apis.escrow import routes as escrow
 from chalicelib.apis.kit.mounts import MOUNTS
 from chalicelib.apis.kit.routing import Route, RouteTable
 from chalicelib.apis.taker import routes as taker
+from chalicelib.apis.trade import routes as trade
 
 
 def below_mount(table: RouteTable[Any]) -> dict[str, Route[Any]]:
@@ -15,4 +16,4 @@ def below_mount(table: RouteTable[Any]) -> dict[str, Route[Any]]:
     return {f"{route.method} {route.path.removeprefix(mount)}": route for route in table}
 
 
-TAKER_ROUTES, ESCROW_ROUTES = below_mount(taker.ROUTES), below_mount(escrow.ROUTES)
+TRADE_ROUTES, TAKER_ROUTES, ESCROW_ROUTES = map(below_mount, (trade.ROUTES, taker.ROUTES, escrow.ROUTES))

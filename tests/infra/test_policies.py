@@ -26,7 +26,7 @@ from chalicelib.apis.book.routes import (
     TRANSFER,
 )
 from chalicelib.apis.taker.routes import Auth
-from chalicelib.apis.trade.routes import ROUTES, TradeDesk
+from chalicelib.apis.trade.api import TradeApi
 from chalicelib.desks.book import new_book_desk
 from chalicelib.domain.books.candles import Period
 from chalicelib.domain.books.vocabulary import BookStatus
@@ -49,7 +49,7 @@ from tests.apis.book.desk import open_desk
 from tests.apis.book.till import post, posted
 from tests.apis.escrow.desk import KEY, OPERATOR_KEY
 from tests.apis.escrow.desk import Desk as EscrowWire
-from tests.apis.routes import ESCROW_ROUTES, TAKER_ROUTES
+from tests.apis.routes import ESCROW_ROUTES, TAKER_ROUTES, TRADE_ROUTES
 from tests.apis.taker.desk import NOW_S, TAKER, UNIT, connect_body, open_taker_desk
 from tests.apis.taker.desk import make_key as make_taker_key
 from tests.apis.trade.desk import MASTER_KEY, PAIR, SignedDesk, make_token
@@ -169,11 +169,11 @@ def at_the_books(world: World) -> None:
 
 def at_the_trade_desk(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     make_token(world.database, "token-of-ann", "ann")
-    desk = SignedDesk(world, TradeDesk(world.database, master_key=read_master_key), "token-of-ann", "ann")
+    desk = SignedDesk(world, TradeApi(world.database, master_key=read_master_key), "token-of-ann", "ann")
     desk.place(external_id="order-1")
     desk.place(side="sell", type="market", price=...)
     named = {"id": str(UUID(int=1)), "external_id": "order-1"}
-    for route in ROUTES:
+    for route in TRADE_ROUTES:
         method, _, path = route.partition(" ")
         desk.send(method, f"/trade{path}", query={"pair": PAIR}, body=named)
     desk.send("DELETE", "/trade/orders/all", body={"pair": PAIR})

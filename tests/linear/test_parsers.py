@@ -19,6 +19,7 @@ from chalicelib.apis.book.envelope import Fault as BookFault
 from chalicelib.apis.escrow.bodies import UnreadableBody, body_of
 from chalicelib.apis.escrow.envelope import Fault as EscrowFault
 from chalicelib.apis.escrow.lists import PAGE_MAX
+from chalicelib.apis.escrow.routes import ROUTES as ESCROW_ROUTES
 from chalicelib.apis.escrow.schema import integer, metadata, url
 from chalicelib.apis.escrow.schema import number as escrow_number
 from chalicelib.apis.kit.exact_json import UnreadableJson, exact_number, is_portable, read_json
@@ -37,7 +38,7 @@ from chalicelib.apis.trade.cursor import NotACursor, cursor_of
 from chalicelib.apis.trade.envelope import Fault as TradeFault
 from chalicelib.apis.trade.ids import NotAnId, internal
 from chalicelib.apis.trade.query import Query
-from chalicelib.apis.trade.routes import _found as trade_route
+from chalicelib.apis.trade.routes import ROUTES as TRADE_ROUTES
 from chalicelib.apis.trade.signature import compact_form, ecmascript_number
 from chalicelib.apis.trade.window import FaultyEnd, window_of
 from chalicelib.domain.signed.connect import MalformedMessage, connect_message
@@ -107,7 +108,8 @@ READERS: dict[str, Reader] = {
     "wait preference": wait_preference,
     "percent-encoding": percent_decoded,
     "path behind a stage": lambda text: path_served(text, "/{one}/{two}"),
-    "trade route": lambda text: trade_route("GET", "/trade/" + text),
+    "trade route": lambda text: TRADE_ROUTES.find("GET", "/trade/" + text),
+    "escrow route": lambda text: ESCROW_ROUTES.find("GET", "/2.0/" + text),
     "taker route": lambda text: TAKER_ROUTES.find("GET", "/api/v1/" + text),
     "request id": is_request_id,
     "json": lambda text: is_portable(read_json(text.encode())),

@@ -21,7 +21,7 @@ from chalicelib import wiring
 from chalicelib.apis.book.routes import BOOKS, CREDIT, SETTINGS, TOKENS, TRANSFER
 from chalicelib.apis.kit.http import HttpResponse
 from chalicelib.apis.taker.api import TakerApi
-from chalicelib.apis.trade.routes import TradeDesk
+from chalicelib.apis.trade.api import TradeApi
 from chalicelib.desks.book import new_book_desk
 from chalicelib.domain.books.config import BookConfig, Refusal
 from chalicelib.ops import cli
@@ -574,7 +574,7 @@ def test_a_request_to_the_trade_desk(
     built, desk, order_id = trade_desk
 
     def sent(database: Database) -> HttpResponse:
-        served = TradeDesk(database, master_key=lambda: trade.MASTER_KEY, cancel_wait_s=0)
+        served = TradeApi(database, master_key=lambda: trade.MASTER_KEY, cancel_wait_s=0)
         client = replace(desk, desk=served)
         if name == "place":
             return client.place(external_id="mine")

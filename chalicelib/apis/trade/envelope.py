@@ -54,7 +54,7 @@ class Fault(Exception):
 
     def __init__(self, error: Error, *, field: str = "", retry_after_s: int | None = None) -> None:
         super().__init__(error.message.format(field=field))
-        self.error = error
+        self.error, self.name, self.status = error, error.name, error.status
         self.message = str(self)
         self.retry_after_s = _RETRY_AFTER_S.get(error) if retry_after_s is None else retry_after_s
 

@@ -70,6 +70,10 @@ class MarketEndpoints:
             }
         )
 
+    def server_time(self, _request: HttpRequest, _caller: Caller, envelope: Envelope) -> HttpResponse:
+        """GET public/server-time. Said twice, in the answer and in its envelope."""
+        return envelope.success({"timestamp": envelope.now_ms}, at_ms=envelope.now_ms)
+
     def list_pairs(self, request: HttpRequest, caller: Caller, envelope: Envelope) -> HttpResponse:
         """GET public/pairs, GET pairs. Pairs whose book is not CLOSED, by symbol; or one of them."""
         pair = Query(request.query).text("pair")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
 
@@ -19,17 +19,14 @@ from chalicelib.domain.books.orders import OrderRow, as_admitted
 from chalicelib.domain.books.vocabulary import CloseReason, OrderStatus
 from chalicelib.domain.ledger.owners import book_key
 from chalicelib.services.books.admission import Admission
-from chalicelib.services.books.waiting import CANCEL_ALL_WAIT_S, CANCEL_WAIT_S, Outcomes, is_cancel_decided, is_matched
+from chalicelib.services.books.waiting import CANCEL_ALL_WAIT_S, Outcomes, is_cancel_decided, is_matched
 from chalicelib.support.clock import iso, now_ms
 from chalicelib.support.consistency import Inconsistent
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
 from chalicelib.support.telemetry import logger, order_admitted
-from chalicelib.tables.books import Books
-from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.external_ids import ExternalIds
 from chalicelib.tables.inbox import CancelAllProgress
 from chalicelib.tables.orders import Orders
-from chalicelib.tables.tokens import Tokens
 
 CANCELLED_ROWS_MAX = 1_000
 """Orders that one answer of ``DELETE /orders/all`` lists (O9)."""
@@ -45,24 +42,6 @@ _FAULT_OF = {
     RefusalCode.INSUFFICIENT_BALANCE: (Error.INSUFFICIENT_FUNDS, ""),
 }
 """How this desk tells why an order is not admitted: the error, and the field of a faulty parameter."""
-
-
-def placing_endpoints(
-    database: Database, cancel_wait_s: float = CANCEL_WAIT_S
-) -> Mapping[str, Callable[[HttpRequest, Caller, Envelope], HttpResponse]]:
-    """Return the endpoints that change something, by their routes."""
-    orders, pairs = Orders(database), Pairs(Books(database), Tokens(database))
-    outcomes, admission = Outcomes(database), Admission(database)
-    placing = PlacingEndpoints(admission, outcomes, pairs)
-    cancels = CancelEndpoints(admission, orders, ExternalIds(database), outcomes, pairs, cancel_wait_s)
-    return {
-        "POST /orders": placing.place,
-        "DELETE /orders": cancels.by_id,
-        "POST /orders/cancel": cancels.by_id,
-        "DELETE /orders/by-external-id": cancels.by_external_id,
-        "POST /orders/cancel-by-external-id": cancels.by_external_id,
-        "DELETE /orders/all": cancels.all_of_customer,
-    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +66,10 @@ class PlacingEndpoints:
             if matched is not None:
                 row, headers = matched, {"Preference-Applied": f"wait={wait_s}"}
         return envelope.success(_placed_view(row, market), headers)
+
+    def change(self, _request: HttpRequest, _caller: Caller, _envelope: Envelope) -> HttpResponse:
+        """PUT orders. Not served (R2)."""
+        raise Fault(Error.UNSUPPORTED)
 
     def _matched(self, caller: Caller, order_id: str, wait_s: int) -> OrderRow | None:
         try:

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode
 
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
-from chalicelib.apis.trade.routes import TradeDesk
+from chalicelib.apis.trade.api import TradeApi
 from chalicelib.apis.trade.signature import signature_of
 from chalicelib.domain.tenancy.api_tokens import ApiToken, Permission, secret_of, token_id_of
 from chalicelib.domain.tenancy.rate_limit import RateLimit
@@ -32,7 +32,7 @@ class SignedDesk:
     """Sends requests of one customer, signed; ``world`` is what stands behind the desk."""
 
     world: World
-    desk: TradeDesk
+    desk: TradeApi
     token: str
     customer: str
     clock: Callable[[], int] = now_ms
@@ -137,7 +137,7 @@ def open_trade_desk(
     for customer in ("ann", "ben"):
         world.credit(customer, BASE, 1000)
         world.credit(customer, QUOTE, 1000)
-    desk = TradeDesk(world.database, master_key=lambda: MASTER_KEY, public_instance=public_instance, clock=clock)
+    desk = TradeApi(world.database, master_key=lambda: MASTER_KEY, public_instance=public_instance, clock=clock)
     return SignedDesk(world, desk, "token-of-ann", "ann", clock)
 
 

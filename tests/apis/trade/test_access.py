@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from chalicelib.apis.trade.routes import ROUTES
 from chalicelib.tables.dynamodb import Database
 from infra.tables import create_tables
+from tests.apis.routes import TRADE_ROUTES
 from tests.apis.trade.desk import PAIR, SignedDesk, data_of, make_token, open_trade_desk
 from tests.memory.client import MemoryDynamoDB
 from tests.world import QUOTE, World
@@ -87,7 +87,7 @@ def rows_of_ann(desk: SignedDesk) -> list[Any]:
 
 
 def test_every_private_route_is_asked_here() -> None:
-    private = {route for route, permission in ROUTES.items() if permission is not None}
+    private = {name for name, route in TRADE_ROUTES.items() if route.auth is not None}
     assert private == {*OF_CUSTOMER, *OF_MARKET}
 
 

@@ -5,24 +5,25 @@ from __future__ import annotations
 import pytest
 
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
-from chalicelib.apis.trade.routes import ROUTES, TradeDesk
+from chalicelib.apis.trade.api import TradeApi
 from chalicelib.domain.tenancy.rate_limit import RateLimit
+from tests.apis.routes import TRADE_ROUTES
 from tests.apis.trade.desk import MASTER_KEY, SignedDesk, fault_of
 from tests.apis.trade.lists import NOW_MS
 from tests.world import INSTANCE
 
-PUBLIC = sorted(route for route, permission in ROUTES.items() if permission is None)
+PUBLIC = sorted(name for name, route in TRADE_ROUTES.items() if route.auth is None)
 TOO_MANY = (429, 42900, "Too many requests")
 
 
-def public_desk(desk: SignedDesk, **more: RateLimit) -> TradeDesk:
+def public_desk(desk: SignedDesk, **more: RateLimit) -> TradeApi:
     def key() -> bytes:
         return MASTER_KEY
 
-    return TradeDesk(desk.world.database, master_key=key, public_instance=INSTANCE, clock=lambda: NOW_MS, **more)  # type: ignore[arg-type]
+    return TradeApi(desk.world.database, master_key=key, public_instance=INSTANCE, clock=lambda: NOW_MS, **more)  # type: ignore[arg-type]
 
 
-def ask(desk: TradeDesk, route: str, address: str) -> HttpResponse:
+def ask(desk: TradeApi, route: str, address: str) -> HttpResponse:
     method, _, path = route.partition(" ")
     path = "/trade" + path.replace("{pair}", "B_Q")
     return desk.answer(HttpRequest(method, None, {}, {"pair": ["B_Q"]}, {}, b"", path, address))

@@ -9,11 +9,12 @@ import pytest
 from chalicelib.apis.kit.http import path_served
 from chalicelib.apis.kit.mounts import desk_of
 from chalicelib.apis.trade.envelope import Error, Fault
-from chalicelib.apis.trade.routes import ROUTES, WORDS_AFTER_ORDERS
+from chalicelib.apis.trade.routes import WORDS_AFTER_ORDERS
 from chalicelib.apis.trade.signature import signature_of
 from chalicelib.domain.tenancy.api_tokens import Permission
 from chalicelib.support.outcomes import OutcomeUnknown
 from chalicelib.tables.dynamodb import Database
+from tests.apis.routes import TRADE_ROUTES
 from tests.apis.trade.desk import SignedDesk, fault_of, open_trade_desk, request_of
 from tests.world import World
 
@@ -39,7 +40,7 @@ def example(route: str) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize("mount", ["/trade", "/v4"])
-@pytest.mark.parametrize(("route", "permission"), ROUTES.items())
+@pytest.mark.parametrize(("route", "permission"), [(name, route.auth) for name, route in TRADE_ROUTES.items()])
 def test_every_route_is_served_below_both_mounts(
     desk: SignedDesk, route: str, permission: Permission | None, mount: str
 ) -> None:
@@ -53,7 +54,7 @@ def test_every_route_is_served_below_both_mounts(
             assert answer.status == 200, answer.body
 
 
-@pytest.mark.parametrize("route", [route for route, permission in ROUTES.items() if permission is None])
+@pytest.mark.parametrize("route", [name for name, route in TRADE_ROUTES.items() if route.auth is None])
 def test_public_routes_are_not_there_without_a_public_instance(memory_database: Database, route: str) -> None:
     """R3"""
     desk = open_trade_desk(World(memory_database), public_instance=None)
