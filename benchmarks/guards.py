@@ -599,11 +599,11 @@ GUARDS = [
         "tests/apis/trade/test_gate.py",
     ),
     Guard(
-        "an API token is one customer's in the whole system",
-        "chalicelib/tables/api_tokens.py",
-        'token_not_exists = "attribute_not_exists(#credential)"',
-        'token_not_exists = "attribute_not_exists(#credential) OR attribute_exists(#credential)"',
-        "tests/tables/test_api_tokens.py",
+        "an API token, a taker key or an escrow key is one owner's in the whole system",
+        "chalicelib/tables/credentials.py",
+        '        not_exists = "attribute_not_exists(#credential)"',
+        '        not_exists = "attribute_not_exists(#credential) OR attribute_exists(#credential)"',
+        "tests/tables/test_credentials.py",
     ),
     Guard(
         "an order is somebody's: it is looked for under its owner",
@@ -843,13 +843,6 @@ GUARDS = [
         'is_clear = not any("&" in name + value or "=" in name for name, value in received)',
         "is_clear = True",
         "tests/apis/taker/test_keys_and_sessions.py::test_k44_a_value_never_stands_for_more_parameters",
-    ),
-    Guard(
-        "a taker key is made once",
-        "chalicelib/tables/taker_keys.py",
-        'key_not_exists = "attribute_not_exists(#credential)"',
-        'key_not_exists = "attribute_not_exists(#credential) OR attribute_exists(#credential)"',
-        "tests/tables/test_taker_desk.py::test_a_key_is_made_once",
     ),
     Guard(
         "a request of the taker desk is signed with its key's secret",

@@ -21,15 +21,16 @@ from chalicelib.apis.taker.gate import Gate as TakerGate
 from chalicelib.desks.book import new_book_desk
 from chalicelib.domain.books.config import BookConfig
 from chalicelib.domain.escrow.commands import CreateCustomer, CreateOrder, Deposit, OpenPayin
-from chalicelib.domain.escrow.keys import EscrowKey, prefix_of
-from chalicelib.domain.escrow.keys import key_id_of as key_id_of_escrow
+from chalicelib.domain.escrow.keys import ESCROW_KEYS, EscrowKey, prefix_of
 from chalicelib.domain.escrow.money import Currency, FeeTerms
 from chalicelib.domain.escrow.order import PayinType, Place, World
 from chalicelib.domain.ledger.owners import book_key
 from chalicelib.domain.ledger.tokens import new_token
 from chalicelib.domain.ledger.transactions import Movement
+from chalicelib.domain.signed.keys import TAKER_KEYS, TakerKey
 from chalicelib.domain.signed.order import SignedOrder
-from chalicelib.domain.signed.settings import DeskSettings, TakerKey, key_id_of
+from chalicelib.domain.signed.settings import DeskSettings
+from chalicelib.domain.tenancy.credentials import digest_of
 from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.services.books.admission import Admission
 from chalicelib.services.books.matcher import Matcher
@@ -41,13 +42,12 @@ from chalicelib.services.tenancy.rate_limiter import RateLimiter
 from chalicelib.support.clock import new_id, now_ms, now_s
 from chalicelib.tables import inbox
 from chalicelib.tables.books import Books
+from chalicelib.tables.credentials import Credentials
 from chalicelib.tables.desk_settings import TakerDesks
 from chalicelib.tables.dynamodb import Database, Row, batched, encode
-from chalicelib.tables.escrow_keys import EscrowKeys
 from chalicelib.tables.escrow_settings import EscrowDesks
 from chalicelib.tables.escrows import Escrows
 from chalicelib.tables.instruments import Instruments
-from chalicelib.tables.taker_keys import TakerKeys
 from chalicelib.tables.tenants import Tenants, instance_id
 from chalicelib.tables.tokens import Tokens
 from infra.tables import table_definitions
@@ -264,14 +264,17 @@ def signed_path(database: Database, name: str, orders: int) -> Path:
         return lambda: list(map(command, signed))
 
     api_key = "k" * 64
-    allowance = RateLimit(bucket=10**6, refill_per_1000_s=10**9, per_day=0)
-    TakerKeys(database).create(TakerKey(key_id_of(api_key), INSTANCE, taker, now_s(), allowance))
+    limit = RateLimit(bucket=10**6, refill_per_1000_s=10**9, per_day=0)
+    key = TakerKey(key_id=digest_of(api_key), instance=INSTANCE, made_s=now_s(), rate_limit=limit, taker=taker)
+    Credentials(database, TAKER_KEYS).create(key)
 
     def lock(one: Signed) -> object:
         return desk.lock(INSTANCE, settings, one.order_hash, taker, seconds=600, reference_id=None)
 
     counted, limiter = counting.database, RateLimiter(counting.database)
-    gate = TakerGate(TakerKeys(counted).accept, TakerDesks(counted).open_desk, limiter, lambda: b"", lambda: None)
+    gate = TakerGate(
+        Credentials(counted, TAKER_KEYS).accept, TakerDesks(counted).open_desk, limiter, lambda: b"", lambda: None
+    )
     asked = HttpRequest("GET", None, {}, {}, {"x-api-key": api_key}, b"")
     steps = (
         counting.step("three requests let in", 1, lambda: gate.taker(asked, now_ms())).times(3),
@@ -335,10 +338,11 @@ def escrow_path(database: Database, name: str, orders: int) -> Path:
             desk.validate(place, order_id, auto_accept=True)
 
     key = prefix_of(World.SANDBOX, is_operators=False) + "0" * 40
-    allowance = RateLimit(bucket=10**6, refill_per_1000_s=10**9, per_day=0)
-    EscrowKeys(database).create(EscrowKey(key_id_of_escrow(key), INSTANCE, World.SANDBOX, "shop", now_s(), allowance))
+    limit = RateLimit(bucket=10**6, refill_per_1000_s=10**9, per_day=0)
+    of_any = {"key_id": digest_of(key), "instance": INSTANCE, "made_s": now_s(), "rate_limit": limit}
+    Credentials(database, ESCROW_KEYS).create(EscrowKey(**of_any, world=World.SANDBOX, merchant="shop"))
     counted, limiter = counting.database, RateLimiter(counting.database)
-    gate = EscrowGate(EscrowKeys(counted).accept, EscrowDesks(counted).open_desk, limiter, now_ms)
+    gate = EscrowGate(Credentials(counted, ESCROW_KEYS).accept, EscrowDesks(counted).open_desk, limiter, now_ms)
     asked = HttpRequest("GET", None, {}, {}, {"authorization": f"Bearer {key}"}, b"")
 
     steps = (

@@ -141,7 +141,7 @@ def master_keys() -> MasterKeys:
 
 
 def _read_master_key() -> bytes:
-    from chalicelib.domain.tenancy.api_tokens import MASTER_KEY_BYTES_MIN
+    from chalicelib.domain.tenancy.master_keys import MASTER_KEY_BYTES_MIN
 
     text = os.environ.get("TALLYBOOK_MASTER_KEY", "")
     if not text and (parameter := os.environ.get("TALLYBOOK_MASTER_KEY_PARAMETER", "")):
@@ -157,7 +157,7 @@ def _read_master_key() -> bytes:
 
 def _read_previous_master_key() -> bytes | None:
     """Return the key before; None where there is none. Raises what SSM does, logged."""
-    from chalicelib.domain.tenancy.api_tokens import MASTER_KEY_BYTES_MIN
+    from chalicelib.domain.tenancy.master_keys import MASTER_KEY_BYTES_MIN
 
     text = os.environ.get("TALLYBOOK_MASTER_KEY_PREVIOUS", "")
     parameter = os.environ.get("TALLYBOOK_MASTER_KEY_PARAMETER", "")

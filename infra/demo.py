@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from chalicelib import wiring
-from chalicelib.domain.tenancy.api_tokens import TokenStatus, UnknownApiToken, secret_of, token_id_of
+from chalicelib.domain.tenancy.api_tokens import API_TOKENS, TokenStatus, secret_of
 from chalicelib.ops import cli
 from chalicelib.ops.cli.arguments import CommandFailed
-from chalicelib.tables.api_tokens import ApiTokens
+from chalicelib.tables.credentials import Credentials
 from infra.settings import HOST
 
 INSTANCE_REF = "demo0001"
@@ -88,10 +88,8 @@ def _token(earlier: object, permission: str) -> tuple[str, str]:
 
 
 def _is_let_in(token: str) -> bool:
-    try:
-        return ApiTokens(wiring.database()).get(token_id_of(token)).status is TokenStatus.ACTIVE
-    except UnknownApiToken:
-        return False
+    known = Credentials(wiring.database(), API_TOKENS).accept(token)
+    return known is not None and known.status is TokenStatus.ACTIVE
 
 
 def key_works(port: int, api_key: str) -> bool:

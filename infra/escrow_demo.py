@@ -12,6 +12,7 @@ from typing import Any
 
 from chalicelib import wiring
 from chalicelib.domain.escrow.commands import CreateCustomer, CreateOrder, Deposit, OpenPayin
+from chalicelib.domain.escrow.keys import ESCROW_KEYS
 from chalicelib.domain.escrow.lifecycle import Status
 from chalicelib.domain.escrow.money import MAJOR_UNIT, FeeTerms
 from chalicelib.domain.escrow.order import Customer, Order, OtherWorldsAsset, PayinType, Place, World
@@ -19,7 +20,7 @@ from chalicelib.ops import cli
 from chalicelib.ops.cli.arguments import CommandFailed
 from chalicelib.services.escrow.desk import EscrowDesk
 from chalicelib.support.clock import now_s
-from chalicelib.tables.escrow_keys import EscrowKeys
+from chalicelib.tables.credentials import Credentials
 from chalicelib.tables.escrow_settings import EscrowDesks
 from chalicelib.tables.escrows import Escrows
 from infra.demo import INSTANCE, QUOTE_TOKEN, unless_there
@@ -68,7 +69,7 @@ def escrow_desk(earlier: Mapping[str, Any]) -> dict[str, Any]:
 def _key(earlier: object, whose: list[str]) -> str:
     """Return the earlier key, or a new one where that is not let in."""
     if isinstance(earlier, str):
-        known = EscrowKeys(wiring.database()).accept(earlier)
+        known = Credentials(wiring.database(), ESCROW_KEYS).accept(earlier)
         if known is not None and known.is_enabled:
             return earlier
     rates = ["--burst", BURST, "--per-minute", PER_MINUTE]

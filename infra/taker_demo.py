@@ -10,11 +10,11 @@ from __future__ import annotations
 from typing import Any
 
 from chalicelib import wiring
-from chalicelib.domain.signed.settings import UnknownTakerKey, key_id_of, secret_of
+from chalicelib.domain.signed.keys import TAKER_KEYS, secret_of
 from chalicelib.ops import cli
 from chalicelib.support.clock import now_s
+from chalicelib.tables.credentials import Credentials
 from chalicelib.tables.desk_settings import TakerDesks
-from chalicelib.tables.taker_keys import TakerKeys
 from infra.demo import CREDIT, INSTANCE, unless_there
 
 ASSET = "0x09671802Cc9Bbf6402f2e7a07b220Aa7b43D8c91"
@@ -87,8 +87,5 @@ def _api_key(earlier: object, taker: str) -> str:
 
 
 def _is_let_in(api_key: str, taker: str) -> bool:
-    try:
-        key = TakerKeys(wiring.database()).get(key_id_of(api_key))
-    except UnknownTakerKey:
-        return False
-    return key.taker == taker and key.is_enabled and not key.has_ended(now_s())
+    key = Credentials(wiring.database(), TAKER_KEYS).accept(api_key)
+    return key is not None and key.taker == taker and key.is_enabled and not key.has_ended(now_s())

@@ -16,7 +16,7 @@ from chalicelib.tables.dynamodb import Database, Put, Row, Write
 from chalicelib.tables.settings_rows import TABLE, change_settings
 
 CREDENTIAL = "taker-desk"
-_PLAIN = [field.name for field in fields(DeskSettings) if field.name not in ("domain", "allowance")]
+_PLAIN = [field.name for field in fields(DeskSettings) if field.name not in ("domain", "rate_limit")]
 
 
 class TakerDesks:
@@ -45,11 +45,16 @@ class TakerDesks:
 
         Raises Unavailable when others keep changing them; nothing is changed then.
         """
-        return change_settings(self._database, _key_of(instance), change, _settings_of, asdict)
+        return change_settings(self._database, _key_of(instance), change, _settings_of, _facts_of)
 
 
 def _key_of(instance: str) -> Row:
     return {"instance": instance, "credential": CREDENTIAL}
+
+
+def _facts_of(settings: DeskSettings) -> Row:
+    facts = asdict(settings)
+    return facts | {"allowance": facts.pop("rate_limit")}
 
 
 def _settings_of(row: Row | None) -> DeskSettings:
@@ -57,5 +62,5 @@ def _settings_of(row: Row | None) -> DeskSettings:
         return DeskSettings()
     plain = {name: row[name] for name in _PLAIN if name in row}
     if "allowance" in row:
-        plain["allowance"] = RateLimit(**row["allowance"])
+        plain["rate_limit"] = RateLimit(**row["allowance"])
     return DeskSettings(**plain, domain=Domain(**row["domain"]))

@@ -6,11 +6,11 @@ function: a revoked key, an archived instance, a service, a limit. Keys are stor
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict
 
+from chalicelib.domain.tenancy.credentials import digest_of
 from chalicelib.domain.tenancy.instances import AcceptedKey, Instance, InstanceStatus, Key, KeyStatus, TenancyRefused
 from chalicelib.support.clock import new_id
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
@@ -34,10 +34,6 @@ class UnknownInstance(TenancyRefused):
 
 def instance_id(ref: str) -> str:
     return f"inst_{ref}"
-
-
-def digest_of(api_key: str) -> str:
-    return hashlib.sha256(api_key.encode()).hexdigest()
 
 
 class Tenants:

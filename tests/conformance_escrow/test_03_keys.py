@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.escrow.keys import EscrowKey, key_id_of
+from chalicelib.domain.escrow.keys import ESCROW_KEYS
 from chalicelib.domain.escrow.order import World
+from chalicelib.domain.tenancy.credentials import digest_of
 from chalicelib.domain.tenancy.rate_limit import RateLimit
-from chalicelib.tables.escrow_keys import EscrowKeys
+from chalicelib.tables.credentials import Credentials
 from chalicelib.tables.escrows import Escrows
 from tests.apis.escrow.desk import (
     DISABLED_KEY,
@@ -34,7 +35,6 @@ from tests.apis.escrow.desk import (
 )
 from tests.case_tables import cases
 from tests.conformance_escrow.cases import COMMANDS, READS, REQUESTS, Request, at, outcome
-from tests.services.escrow.world import INSTANCE
 
 every_request = pytest.mark.parametrize("make", REQUESTS.values(), ids=list(REQUESTS))
 PREFIXES = cases(
@@ -46,9 +46,7 @@ PREFIXES = cases(
 
 
 def with_key(desk: Desk, key: str, world: World, merchant: str | None, **more: Any) -> Desk:
-    EscrowKeys(desk.database).create(
-        EscrowKey(key_id_of(key), INSTANCE, world, merchant, desk.now_s, UNLIMITED, **more)
-    )
+    desk.make_key(key, world, merchant, rate_limit=UNLIMITED, **more)
     return desk.as_key(key)
 
 
@@ -123,7 +121,7 @@ def test_401(shared: Desk, header: str | None) -> None:
 
 
 def test_401_of_a_deleted_key(desk: Desk) -> None:
-    EscrowKeys(desk.database).delete(key_id_of(KEY))
+    Credentials(desk.database, ESCROW_KEYS).delete(digest_of(KEY))
     assert refusal_of(desk.get("/orders")) == UNAUTHENTICATED
 
 
@@ -291,7 +289,7 @@ def test_a_merchants_own_customers_are_one_a_world(desk: Desk) -> None:
 
 def test_rates_are_a_keys_own(desk: Desk) -> None:
     key = "sk_stage_" + "L" * 24
-    allowance = RateLimit(bucket=2, refill_per_1000_s=5000, per_day=0)
-    EscrowKeys(desk.database).create(EscrowKey(key_id_of(key), INSTANCE, World.SANDBOX, SHOP, desk.now_s, allowance))
+    rate_limit = RateLimit(bucket=2, refill_per_1000_s=5000, per_day=0)
+    desk.make_key(key, rate_limit=rate_limit)
     assert [outcome(desk.as_key(key).get("/orders")) for _ in range(3)] == [200, 200, 429]
     assert outcome(desk.get("/orders")) == 200

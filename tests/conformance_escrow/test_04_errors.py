@@ -8,16 +8,13 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.escrow.keys import KEY_ALLOWANCE, EscrowKey, key_id_of
-from chalicelib.domain.escrow.order import World
+from chalicelib.domain.escrow.keys import KEY_RATE_LIMIT
 from chalicelib.services.tenancy.rate_limiter import ANONYMOUS_LIMITS, AnonymousUse
 from chalicelib.tables.dynamodb import Database
-from chalicelib.tables.escrow_keys import EscrowKeys
 from tests.apis.escrow.desk import (
     DISABLED_KEY,
     KEY,
     OPERATOR_KEY,
-    SHOP,
     TOO_MANY,
     UNAUTHENTICATED,
     Desk,
@@ -28,7 +25,6 @@ from tests.apis.escrow.desk import (
 from tests.case_tables import cases
 from tests.conformance_escrow.cases import COMMANDS, NO_ID, REQUESTS, Request, outcome
 from tests.faults import WatchedClient, throttled
-from tests.services.escrow.world import INSTANCE
 
 # --- texts
 
@@ -76,7 +72,7 @@ def test_an_answer_of_each_status_has_the_body_of_the_reference(desk: Desk) -> N
 
 def test_429_a_key_has_a_burst_of_60_and_300_a_minute(desk: Desk) -> None:
     key = "sk_stage_" + "L" * 24
-    EscrowKeys(desk.database).create(EscrowKey(key_id_of(key), INSTANCE, World.SANDBOX, SHOP, desk.now_s))
+    desk.make_key(key)
     shop = desk.as_key(key)
     shop.now_s = desk.now_s
     assert [shop.get("/payouts").status for _ in range(61)] == [200] * 60 + [429]
@@ -86,7 +82,7 @@ def test_429_a_key_has_a_burst_of_60_and_300_a_minute(desk: Desk) -> None:
     shop.now_s += 60
     later = shop.over(shop.database)
     assert [later.get("/payouts").status for _ in range(61)] == [200] * 60 + [429], "300 in a minute, 60 at once"
-    assert KEY_ALLOWANCE.refill_per_1000_s * 60 == 300 * 1000
+    assert KEY_RATE_LIMIT.refill_per_1000_s * 60 == 300 * 1000
 
 
 def test_429_an_address_without_a_valid_key_has_60_a_minute(desk: Desk) -> None:
@@ -114,8 +110,7 @@ class Faults:
         self.key: str = BAD_AUTHORIZATION
         self.headers = dict(BAD_KEY)
         self.body: object = b"{"
-        limited = EscrowKey(key_id_of("sk_stage_" + "Z" * 24), INSTANCE, World.SANDBOX, SHOP, desk.now_s)
-        EscrowKeys(desk.database).create(replace(limited, allowance=replace(KEY_ALLOWANCE, bucket=1)))
+        desk.make_key("sk_stage_" + "Z" * 24, rate_limit=replace(KEY_RATE_LIMIT, bucket=1))
         desk.as_key("sk_stage_" + "Z" * 24).get("/orders")
 
     def outcome(self) -> int | list[str]:

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 from chalicelib.apis.kit.http import HttpResponse
 from chalicelib.domain.books.config import BookConfig
 from chalicelib.domain.ledger.tokens import new_token
+from chalicelib.domain.tenancy.api_tokens import API_TOKENS
 from chalicelib.services.books.configuring import Configuring
 from chalicelib.services.books.matcher import Matcher
 from chalicelib.support.clock import now_ms
-from chalicelib.tables.api_tokens import ApiTokens
+from chalicelib.tables.credentials import Credentials
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.tokens import Tokens
 from tests.apis.trade.desk import SignedDesk, data_of, make_token, open_trade_desk
@@ -123,7 +124,7 @@ def shown(desk: SignedDesk, order_id: str) -> Any:
 
 def desk_of_ben(desk: SignedDesk) -> SignedDesk:
     """Return the same desk for ben; his token is made once."""
-    if ApiTokens(desk.world.database).accept(BENS_TOKEN) is None:
+    if Credentials(desk.world.database, API_TOKENS).accept(BENS_TOKEN) is None:
         make_token(desk.world.database, BENS_TOKEN, "ben")
     return replace(desk, token=BENS_TOKEN, customer="ben")
 

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.books.vocabulary import BookStatus
-from chalicelib.domain.tenancy.api_tokens import ApiTokenExists, Permission, TokenStatus, token_id_of
+from chalicelib.domain.tenancy.api_tokens import API_TOKENS, Permission, TokenStatus
+from chalicelib.domain.tenancy.credentials import CredentialExists, digest_of
 from chalicelib.domain.tenancy.instances import TenancyRefused
 from chalicelib.domain.tenancy.rate_limit import RateLimit
-from chalicelib.tables.api_tokens import ApiTokens
+from chalicelib.tables.credentials import Credentials
 from chalicelib.tables.dynamodb import Database
 from tests.apis.trade.desk import UNLIMITED, SignedDesk, data_of, make_token, open_trade_desk
 from tests.case_tables import cases
@@ -55,14 +56,14 @@ def test_r9_a_token_is_1_to_256_visible_ascii_characters(desk: SignedDesk, token
 
 def test_r9_a_token_is_unique_in_the_whole_system(desk: SignedDesk) -> None:
     desk.world.tenants().create_instance("other001", frozenset({"trading"}))
-    with pytest.raises(ApiTokenExists):
+    with pytest.raises(CredentialExists):
         make_token(desk.world.database, desk.token, "ben", Permission.READ, UNLIMITED, "inst_other001")
 
 
 def test_r9_a_token_is_stored_as_its_sha256_and_its_secret_in_no_readable_form(desk: SignedDesk) -> None:
     desk.get("/trade/user/balances")
     stored = repr(desk.world.tables())
-    assert token_id_of(desk.token) in stored
+    assert digest_of(desk.token) in stored
     assert desk.token not in stored
     assert desk.secret not in stored
 
@@ -86,7 +87,7 @@ def test_a_token_belongs_to_one_customer_of_one_instance(desk: SignedDesk) -> No
 
 def test_an_unknown_token_cannot_be_blocked(desk: SignedDesk) -> None:
     with pytest.raises(TenancyRefused):
-        ApiTokens(desk.world.database).change_status(token_id_of("nobody"), TokenStatus.BLOCKED)
+        Credentials(desk.world.database, API_TOKENS).change(digest_of("nobody"), status=TokenStatus.BLOCKED)
 
 
 # --- R10: the steps ----------------------------------------------------------------------------------------------
@@ -98,11 +99,11 @@ class Request:
     """An order as it is sent, and the desk it is sent to; each fault is one change of it."""
 
     def __init__(self, database: Database) -> None:
-        allowance = RateLimit(bucket=0, per_day=1)
-        desk = open_trade_desk(World(database), allowance=allowance)
+        rate_limit = RateLimit(bucket=0, per_day=1)
+        desk = open_trade_desk(World(database), rate_limit=rate_limit)
         self.desk = open_market(database, desk=desk)
         self.path, self.headers, self.members = LIST, dict[str, Any](), order()
-        self.tokens = ApiTokens(database)
+        self.tokens = Credentials(database, API_TOKENS)
 
     def send(self) -> Outcome | int:
         members = {name: value for name, value in self.members.items() if value is not ...}
@@ -122,7 +123,7 @@ def header(name: str, value: Any) -> Callable[[Request], None]:
 
 
 def blocked(request: Request) -> None:
-    request.tokens.change_status(token_id_of("token-of-ann"), TokenStatus.BLOCKED)
+    request.tokens.change(digest_of("token-of-ann"), status=TokenStatus.BLOCKED)
 
 
 def late(request: Request) -> None:

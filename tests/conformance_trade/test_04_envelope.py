@@ -183,11 +183,11 @@ def test_maintenance_has_changed_nothing(desk: SignedDesk) -> None:
 
 
 class Counted:
-    """A desk whose token has the usual allowance, and its time."""
+    """A desk whose token has the usual rate_limit, and its time."""
 
-    def __init__(self, database: Database, allowance: RateLimit) -> None:
+    def __init__(self, database: Database, rate_limit: RateLimit) -> None:
         self.now_ms = DAY_START_MS
-        self.desk = open_trade_desk(World(database), allowance=allowance, clock=lambda: self.now_ms)
+        self.desk = open_trade_desk(World(database), rate_limit=rate_limit, clock=lambda: self.now_ms)
 
     def send(self, times: int = 1) -> list[object]:
         return [outcome_of(self.desk.send("PUT", LIST)) for _ in range(times)]
@@ -231,9 +231,9 @@ OFF = cases(
 )  # fmt: skip
 
 
-@pytest.mark.parametrize(("allowance", "answers"), OFF)
-def test_r13_0_turns_a_limit_off(memory_database: Database, allowance: RateLimit, answers: list[object]) -> None:
-    assert Counted(memory_database, allowance).send(12) == answers
+@pytest.mark.parametrize(("rate_limit", "answers"), OFF)
+def test_r13_0_turns_a_limit_off(memory_database: Database, rate_limit: RateLimit, answers: list[object]) -> None:
+    assert Counted(memory_database, rate_limit).send(12) == answers
 
 
 RETRIES = cases(
@@ -244,11 +244,11 @@ RETRIES = cases(
 )  # fmt: skip
 
 
-@pytest.mark.parametrize(("allowance", "before", "into_day_ms", "seconds"), RETRIES)
+@pytest.mark.parametrize(("rate_limit", "before", "into_day_ms", "seconds"), RETRIES)
 def test_r13_a_refusal_has_the_full_envelope_and_says_when_to_come_again(
-    memory_database: Database, allowance: RateLimit, before: int, into_day_ms: int, seconds: str
+    memory_database: Database, rate_limit: RateLimit, before: int, into_day_ms: int, seconds: str
 ) -> None:
-    counted = Counted(memory_database, allowance)
+    counted = Counted(memory_database, rate_limit)
     counted.now_ms += into_day_ms
     counted.send(before)
     response = counted.desk.send("PUT", LIST)

@@ -235,7 +235,7 @@ def at_the_taker_desk(client: DynamoDBClient) -> None:
     """Send requests of every kind, and sweep, on tables of its own."""
     create_tables(client, "takers")
     desk = open_taker_desk(Database(client, "takers"))
-    make_taker_key(desk.database, "limited-key", TAKER, allowance=RateLimit())
+    make_taker_key(desk.database, "limited-key", TAKER, rate_limit=RateLimit())
     connected = desk.send("POST", "/makers/connect", body=connect_body(desk))
     assert connected.status == 200
     replace(desk, api_key="limited-key").get("/takers/orders")

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
-from chalicelib.domain.escrow.keys import EscrowKey, EscrowKeyExists, UnknownEscrowKey, key_id_of
 from chalicelib.domain.escrow.money import Currency
 from chalicelib.domain.escrow.order import Merchant, World
 from chalicelib.domain.escrow.settings import (
@@ -20,9 +18,7 @@ from chalicelib.domain.escrow.settings import (
     UnknownMerchant,
 )
 from chalicelib.domain.tenancy.instances import Instance, InstanceStatus
-from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.tables.dynamodb import Database, IsDone, Put, Write
-from chalicelib.tables.escrow_keys import EscrowKeys
 from chalicelib.tables.escrow_settings import EscrowDesks
 from chalicelib.tables.tenants import Tenants
 from tests.world import INSTANCE, NOW_MS
@@ -30,15 +26,10 @@ from tests.world import INSTANCE, NOW_MS
 NOW_S = NOW_MS // 1000
 OTHER_INSTANCE = "inst_other001"
 EUR = Currency("EUR", 2, "0x" + "e" * 40)
-KEY, OTHER_KEY = "sk_stage_" + "a" * 24, "op_production_" + "B" * 64
 
 
 def merchant(name: str, instance: str = INSTANCE) -> Merchant:
     return Merchant(instance, name, "EUR", {world: f"uuid-of-{name}-{world.value}" for world in World}, NOW_S)
-
-
-def key(text: str = KEY, instance: str = INSTANCE, **more: Any) -> EscrowKey:
-    return replace(EscrowKey(key_id_of(text), instance, World.SANDBOX, "shop", NOW_S, RateLimit(3, 1500, 7)), **more)
 
 
 def test_a_desk_has_its_defaults_until_something_is_set(store: Database) -> None:
@@ -155,38 +146,3 @@ def test_a_desk_is_open_for_a_merchant_that_there_is_of_an_instance_that_is_acti
 
     tenants.change(INSTANCE, archived)
     assert (desks.open_desk(INSTANCE, "shop"), desks.open_desk(INSTANCE, None)) == (None, None)
-
-
-def test_a_key_is_found_by_its_text_with_everything_that_was_said_of_it(store: Database) -> None:
-    keys = EscrowKeys(store)
-    operators = key(OTHER_KEY, merchant=None, world=World.PRODUCTION, is_read_only=True, made_s=NOW_S - 1)
-    keys.create(key())
-    keys.create(operators)
-    assert (keys.accept(KEY), keys.accept(OTHER_KEY)) == (key(), operators)
-    assert operators.is_operators
-    assert keys.of_instance(INSTANCE) == [operators, key()]
-    assert keys.of_instance(OTHER_INSTANCE) == []
-    for unknown in (KEY.upper(), KEY + "a", key_id_of(KEY), "sk_stage_" + "\udc80" * 24, ""):
-        assert keys.accept(unknown) is None
-    assert KEY not in str(list(store.scan("tenants")))
-
-
-def test_a_key_is_one_instances_in_the_whole_system(store: Database) -> None:
-    keys = EscrowKeys(store)
-    keys.create(key())
-    with pytest.raises(EscrowKeyExists):
-        keys.create(key(instance=OTHER_INSTANCE))
-    assert (keys.accept(KEY), keys.of_instance(OTHER_INSTANCE)) == (key(), [])
-
-
-def test_a_key_is_switched_off_and_on_and_forgotten(store: Database) -> None:
-    keys = EscrowKeys(store)
-    keys.create(key())
-    for is_enabled in (False, False, True):
-        assert keys.switch(key().key_id, is_enabled=is_enabled) == key(is_enabled=is_enabled) == keys.accept(KEY)
-    assert keys.delete(key().key_id) == key()
-    assert (keys.accept(KEY), keys.of_instance(INSTANCE), list(store.scan("tenants"))) == (None, [], [])
-    for action in (keys.get, keys.delete, lambda key_id: keys.switch(key_id, is_enabled=True)):
-        with pytest.raises(UnknownEscrowKey):
-            action(key().key_id)
-    assert list(store.scan("tenants")) == []

@@ -8,15 +8,7 @@ import pytest
 
 from chalicelib.domain.ledger.tokens import new_token
 from chalicelib.domain.signed.instruments import Instrument, Stock, Terms
-from chalicelib.domain.signed.settings import (
-    DeskSettings,
-    Domain,
-    OpenDesk,
-    TakerKey,
-    TakerKeyExists,
-    UnknownTakerKey,
-    key_id_of,
-)
+from chalicelib.domain.signed.settings import DeskSettings, Domain, OpenDesk
 from chalicelib.domain.tenancy.instances import InstanceStatus
 from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.support.clock import new_id
@@ -25,59 +17,12 @@ from chalicelib.tables.connects import Connects, NonceSpent
 from chalicelib.tables.desk_settings import TakerDesks
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.instruments import InstrumentExists, Instruments, TooManyDecimals, UnknownToken
-from chalicelib.tables.taker_keys import TakerKeys
 from chalicelib.tables.tenants import Tenants
 from chalicelib.tables.tokens import Tokens
 
 INSTANCE, OTHER = "inst_test0001", "inst_test0002"
 STOCK, OTHER_STOCK, QUOTE, FINE = "0x" + "a" * 40, "0x" + "b" * 40, "0x" + "c" * 40, "0x" + "d" * 40
 NOW_S = 1_737_082_824
-
-
-def a_key(api_key: str = "key-1", made_s: int = NOW_S, instance: str = INSTANCE) -> TakerKey:
-    allowance = RateLimit(bucket=40, refill_per_1000_s=20_000, per_day=0)
-    return TakerKey(key_id_of(api_key), instance, "0xAb" + "0" * 38, made_s, allowance)
-
-
-def test_a_key_is_found_by_itself_and_listed_under_its_instance(store: Database) -> None:
-    keys = TakerKeys(store)
-    later, first = a_key("key-1", NOW_S + 1), replace(a_key("key-2"), expires_s=NOW_S, requires_signature=True)
-    for key in (later, first, a_key("key-3", instance=OTHER)):
-        keys.create(key)
-    assert keys.accept("key-1") == keys.get(later.key_id) == later
-    assert keys.accept("key-4") is None
-    assert keys.of_instance(INSTANCE) == [first, later]
-
-
-def test_a_key_is_made_once(store: Database) -> None:
-    keys = TakerKeys(store)
-    keys.create(a_key())
-    with pytest.raises(TakerKeyExists):
-        keys.create(a_key(instance=OTHER))
-    assert keys.of_instance(OTHER) == []
-
-
-def test_every_change_of_a_key_leaves_the_rest_as_it_was(store: Database) -> None:
-    keys, key = TakerKeys(store), a_key()
-    keys.create(key)
-    allowance = RateLimit(bucket=0, refill_per_1000_s=1, per_day=0)
-    changed = replace(key, is_enabled=False)
-    assert keys.switch(key.key_id, is_enabled=False) == changed
-    changed = replace(changed, requires_signature=True)
-    assert keys.require_signature(key.key_id, is_required=True) == changed
-    changed = replace(changed, allowance=allowance)
-    assert keys.limit(key.key_id, allowance) == changed
-    changed = replace(changed, expires_s=NOW_S + 5)
-    assert keys.end(key.key_id, NOW_S + 5) == keys.get(key.key_id) == changed
-
-
-def test_a_key_that_is_not_there_is_not_made_by_a_change(store: Database) -> None:
-    keys = TakerKeys(store)
-    with pytest.raises(UnknownTakerKey):
-        keys.switch(a_key().key_id, is_enabled=True)
-    with pytest.raises(UnknownTakerKey):
-        keys.get(a_key().key_id)
-    assert list(store.scan("tenants")) == []
 
 
 def test_a_desk_is_open_while_its_instance_is_active(store: Database) -> None:
@@ -95,9 +40,9 @@ def test_settings_have_defaults_and_are_changed_from_what_they_are(store: Databa
     desks = TakerDesks(store)
     assert desks.settings(INSTANCE) == DeskSettings()
     desks.change(INSTANCE, lambda found: replace(found, fee_bps=5, domain=Domain("Other", "2", 56, STOCK)))
-    allowance = RateLimit(bucket=1, refill_per_1000_s=1, per_day=0)
-    changed = desks.change(INSTANCE, lambda found: replace(found, has_ledger_settlement=False, allowance=allowance))
-    expected = DeskSettings(False, fee_bps=5, domain=Domain("Other", "2", 56, STOCK), allowance=allowance)
+    rate_limit = RateLimit(bucket=1, refill_per_1000_s=1, per_day=0)
+    changed = desks.change(INSTANCE, lambda found: replace(found, has_ledger_settlement=False, rate_limit=rate_limit))
+    expected = DeskSettings(False, fee_bps=5, domain=Domain("Other", "2", 56, STOCK), rate_limit=rate_limit)
     assert changed == desks.settings(INSTANCE) == expected
     assert desks.settings(OTHER) == DeskSettings()
 

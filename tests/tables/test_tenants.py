@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
+from chalicelib.domain.tenancy.credentials import digest_of
 from chalicelib.domain.tenancy.instances import ENDED_KEYS_MAX, VALID_KEYS_MAX, Instance, InstanceStatus, TooManyKeys
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
 from chalicelib.tables.dynamodb import Database, encode
-from chalicelib.tables.tenants import CHANGE_ATTEMPTS_MAX, InstanceExists, Tenants, UnknownInstance, digest_of
+from chalicelib.tables.tenants import CHANGE_ATTEMPTS_MAX, InstanceExists, Tenants, UnknownInstance
 from tests.faults import FAULTS, Call, FaultyClient, WatchedClient, after_another, raising, refusal
 from tests.memory.values import size_of_item
 from tests.services.books.test_races import at_once

@@ -20,13 +20,15 @@ import pytest
 
 from chalicelib.apis.taker.signature import signature_of
 from chalicelib.domain.ledger.owners import customer_key
-from chalicelib.domain.signed.settings import DeskSettings, TakerKey, key_id_of
+from chalicelib.domain.signed.keys import TAKER_KEYS, TakerKey
+from chalicelib.domain.signed.settings import DeskSettings
+from chalicelib.domain.tenancy.credentials import digest_of
 from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.ops.verify.verifier import Verifier
 from chalicelib.tables.accounts import Accounts
+from chalicelib.tables.credentials import Credentials
 from chalicelib.tables.desk_settings import TakerDesks
 from chalicelib.tables.dynamodb import Database
-from chalicelib.tables.taker_keys import TakerKeys
 from tests.apis.taker.desk import sign_message, sign_order
 from tests.infra.stack import RunningStack
 from tests.services.books.test_races import at_once
@@ -127,7 +129,7 @@ def running(stack: RunningStack) -> Running:
     client = boto3.client("dynamodb", endpoint_url=stack.aws_endpoint_url)
     database = Database(client, stack.prefix)
     as_often_as_it_likes = RateLimit(bucket=0, per_day=0)
-    TakerDesks(database).change(INSTANCE, lambda found: replace(found, allowance=as_often_as_it_likes))
+    TakerDesks(database).change(INSTANCE, lambda found: replace(found, rate_limit=as_often_as_it_likes))
     return Running(stack, maker, taker, other, database)
 
 
@@ -190,8 +192,14 @@ def test_of_twenty_takers_who_lock_one_order_at_once_one_has_it(
     takers = []
     for number in range(20):
         api_key, address = secrets.token_urlsafe(16), f"0x{number:040x}"
-        key = TakerKey(key_id_of(api_key), INSTANCE, address, int(time.time()), RateLimit(bucket=0, per_day=0))
-        TakerKeys(running.database).create(key)
+        key = TakerKey(
+            key_id=digest_of(api_key),
+            instance=INSTANCE,
+            made_s=int(time.time()),
+            rate_limit=RateLimit(bucket=0, per_day=0),
+            taker=address,
+        )
+        Credentials(running.database, TAKER_KEYS).create(key)
         takers.append(Caller(running.stack, {"X-API-Key": api_key}))
     order_hash = running.new_order()
     answers = at_once([lambda taker=taker: taker.command("lock", order_hash) for taker in takers])  # type: ignore[misc]

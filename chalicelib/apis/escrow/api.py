@@ -16,14 +16,15 @@ from chalicelib.apis.escrow.routes import ROUTES, Auth
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
 from chalicelib.apis.kit.idempotency import REPLAYED
 from chalicelib.apis.kit.routing import Faults, Route, answered, endpoints_of
+from chalicelib.domain.escrow.keys import ESCROW_KEYS
 from chalicelib.services.answers import Answers
 from chalicelib.services.escrow.desk import EscrowDesk
 from chalicelib.services.tenancy.rate_limiter import RateLimiter
 from chalicelib.support.clock import now_ms
 from chalicelib.support.telemetry import order_refused
 from chalicelib.tables.accounts import Accounts
+from chalicelib.tables.credentials import Credentials
 from chalicelib.tables.dynamodb import Database
-from chalicelib.tables.escrow_keys import EscrowKeys
 from chalicelib.tables.escrow_settings import EscrowDesks
 from chalicelib.tables.escrows import Escrows
 
@@ -45,7 +46,8 @@ class EscrowApi:
             return clock() // 1000
 
         open_desk = EscrowDesks(database).open_desk
-        self._gate = Gate(EscrowKeys(database).accept, open_desk, RateLimiter(counters or database), clock)
+        accept = Credentials(database, ESCROW_KEYS).accept
+        self._gate = Gate(accept, open_desk, RateLimiter(counters or database), clock)
         desk, escrows, accounts = EscrowDesk(database, clock_s), Escrows(database), Accounts(database)
         commands = Commands(Answers(database, clock))
         self._endpoints: Mapping[str, Endpoint] = endpoints_of(

@@ -68,7 +68,7 @@ class Gate:
         if not key.is_enabled or (key.is_read_only and is_writing) or key.is_operators != is_operators:
             raise unauthorized()
         refusal = self.limiter.refusal(
-            key.allowance, self.clock(), instance=key.instance, key_id=key.key_id, scope=f"escrow/{key.key_id}"
+            key.rate_limit, self.clock(), instance=key.instance, key_id=key.key_id, scope=f"escrow/{key.key_id}"
         )
         if refusal:
             raise too_many(refusal.retry_after_s)

@@ -16,17 +16,18 @@ from chalicelib.apis.taker.refusals import REFUSALS, fault_of
 from chalicelib.apis.taker.routes import ROUTES, Auth
 from chalicelib.apis.taker.takers import TakerEndpoints
 from chalicelib.apis.taker.validate import ValidateEndpoint
+from chalicelib.domain.signed.keys import TAKER_KEYS
 from chalicelib.domain.tenancy.master_keys import none_before
 from chalicelib.services.signed.desk import SignedOrderDesk
 from chalicelib.services.tenancy.rate_limiter import RateLimiter
 from chalicelib.support.clock import now_ms
 from chalicelib.tables.accounts import Accounts
 from chalicelib.tables.connects import Connects
+from chalicelib.tables.credentials import Credentials
 from chalicelib.tables.desk_settings import TakerDesks
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.instruments import Instruments
 from chalicelib.tables.signed_orders import SignedOrders
-from chalicelib.tables.taker_keys import TakerKeys
 
 BODY_BYTES_MAX = 64 * 1024
 REQUEST_ID = "X-REQUEST-ID"
@@ -64,7 +65,8 @@ class TakerApi:
         self._clock = clock
         limiter = RateLimiter(counters or database)
         open_desk = TakerDesks(database).open_desk
-        gate = Gate(TakerKeys(database).accept, open_desk, limiter, master_key, previous_master_key)
+        accept = Credentials(database, TAKER_KEYS).accept
+        gate = Gate(accept, open_desk, limiter, master_key, previous_master_key)
         self._enter = {Auth.NONE: gate.anybody, Auth.MAKER: gate.maker, Auth.TAKER: gate.taker}
         orders, instruments = SignedOrders(database), Instruments(database)
         desk = SignedOrderDesk(database, lambda: clock() // 1000)

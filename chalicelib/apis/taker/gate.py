@@ -15,7 +15,8 @@ from chalicelib.apis.kit.http import HttpRequest
 from chalicelib.apis.taker.envelope import Error, Fault
 from chalicelib.apis.taker.sessions import NotASession, Session, Sessions
 from chalicelib.apis.taker.signature import messages
-from chalicelib.domain.signed.settings import DeskSettings, OpenDesk, TakerKey, secret_of
+from chalicelib.domain.signed.keys import TakerKey, secret_of
+from chalicelib.domain.signed.settings import DeskSettings, OpenDesk
 from chalicelib.domain.tenancy.master_keys import in_turn
 from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.services.tenancy.rate_limiter import AnonymousUse, RateLimiter
@@ -86,7 +87,7 @@ class Gate:
         if not key.is_enabled:
             raise Fault(Error.FORBIDDEN, "API key is disabled")
         refuse_without_service(desk)
-        self._count(key.instance, key.key_id, key.allowance, now_ms)
+        self._count(key.instance, key.key_id, key.rate_limit, now_ms)
         return Caller(key.instance, key.taker, desk.settings, now_ms)
 
     def maker(self, request: HttpRequest, now_ms: int) -> Caller:
@@ -103,7 +104,7 @@ class Gate:
             raise Fault(Error.UNAUTHORIZED)
         tell(instance=session.instance)
         refuse_without_service(desk)
-        self._count(session.instance, f"maker/{session.wallet}", desk.settings.allowance, now_ms)
+        self._count(session.instance, f"maker/{session.wallet}", desk.settings.rate_limit, now_ms)
         return Caller(session.instance, session.wallet, desk.settings, now_ms)
 
     def anybody(self, request: HttpRequest, now_ms: int) -> Caller:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib.domain.signed.settings import jwt_secret_of
+from chalicelib.domain.signed.keys import jwt_secret_of
 from chalicelib.domain.tenancy.instances import INSTANCE_ID
 from chalicelib.domain.tenancy.master_keys import in_turn, none_before
 

@@ -17,7 +17,7 @@ from chalicelib.apis.trade.placing import CancelEndpoints, PlacingEndpoints
 from chalicelib.apis.trade.routes import ROUTES
 from chalicelib.apis.trade.tickers import TickerEndpoints
 from chalicelib.apis.trade.trades import TradeEndpoints
-from chalicelib.domain.tenancy.api_tokens import Permission
+from chalicelib.domain.tenancy.api_tokens import API_TOKENS, Permission
 from chalicelib.domain.tenancy.master_keys import none_before
 from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.services.books.admission import Admission
@@ -28,9 +28,9 @@ from chalicelib.services.books.waiting import CANCEL_WAIT_S, Outcomes
 from chalicelib.services.tenancy.rate_limiter import ANONYMOUS_LIMITS, AnonymousUse, RateLimiter
 from chalicelib.support.clock import now_ms, now_s
 from chalicelib.tables.accounts import Accounts
-from chalicelib.tables.api_tokens import ApiTokens
 from chalicelib.tables.books import Books
 from chalicelib.tables.candles import Candles
+from chalicelib.tables.credentials import Credentials
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.external_ids import ExternalIds
 from chalicelib.tables.fills import Fills
@@ -73,7 +73,7 @@ class TradeApi:
         orders_max: int | None = None,
     ) -> None:
         limiter = RateLimiter(counters or database, {AnonymousUse.MARKET_DATA: public_limit})
-        accept, instance_of = ApiTokens(database).accept, Tenants(database, now_s).get
+        accept, instance_of = Credentials(database, API_TOKENS).accept, Tenants(database, now_s).get
         self._gate = Gate(accept, instance_of, limiter, master_key, previous_master_key, public_instance)
         self._clock = clock
         orders, fills, external_ids = Orders(database), Fills(database), ExternalIds(database)

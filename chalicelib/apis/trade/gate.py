@@ -122,7 +122,7 @@ class Gate:
 
     def _count(self, token: ApiToken, now_ms: int) -> None:
         """Count the request against its token's rate limit (R13). Raises Fault over it."""
-        refusal = self._limiter.refusal(token.allowance, now_ms, instance=token.instance, key_id=token.token_id)
+        refusal = self._limiter.refusal(token.rate_limit, now_ms, instance=token.instance, key_id=token.key_id)
         if refusal:
             what = Error.LIMIT_EXCEEDED if refusal.is_of_day else Error.TOO_MANY_REQUESTS
             raise Fault(what, retry_after_s=refusal.retry_after_s)

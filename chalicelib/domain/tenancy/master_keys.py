@@ -1,18 +1,26 @@
-"""The master key, and beside it the one before for as long as the operator is rotating it.
+"""The master key, from which secrets are derived, and the previous one while the operator rotates it. Pure.
 
-Secrets are derived from the newest one (``api_tokens``, ``signed.settings``); who proves itself with a secret of the
-one before is let in too, until the operator ends the rotation. Both are read again after a while, so that a rotation
-reaches processes that run already.
+New secrets are derived from the newest key. A secret of the previous one is accepted too, until the operator ends the
+rotation. Both are read again after a while, so that a rotation reaches running processes.
 """
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from collections.abc import Callable, Iterator
+
+MASTER_KEY_BYTES_MIN = 32
 
 KEYS_LIFE_S = 300
 """How long a process goes by what it has read: within this time a rotation, or its end, holds everywhere."""
 RETRY_S = 5
 """How soon the key before is asked for again when it could not be read."""
+
+
+def derived(master_key: bytes, purpose: bytes, text: str) -> bytes:
+    """Return the secret that belongs to a text: HMAC-SHA256. purpose: keeps secrets of different uses apart."""
+    return hmac.new(master_key, purpose + text.encode(errors="surrogatepass"), hashlib.sha256).digest()
 
 
 def none_before() -> bytes | None:

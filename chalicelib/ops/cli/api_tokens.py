@@ -1,29 +1,33 @@
-"""The operator's commands for API tokens of the trade desk (R9, R13).
-
-A token and its secret are printed by the command that makes them and nowhere else; what is stored is the token's
-digest, by which the other commands name it.
-"""
+"""The operator's commands for API tokens of the trade desk (R9, R13)."""
 
 from __future__ import annotations
 
 import argparse
 import secrets
 from collections.abc import Iterator
-from decimal import Decimal
 from typing import Any
 
 from chalicelib import wiring
-from chalicelib.domain.tenancy.api_tokens import ApiToken, Permission, TokenStatus, secret_of, token_id_of
+from chalicelib.domain.tenancy.api_tokens import API_TOKENS, ApiToken, Permission, TokenStatus, secret_of
+from chalicelib.domain.tenancy.credentials import digest_of
 from chalicelib.domain.tenancy.rate_limit import RateLimit
-from chalicelib.ops.cli.arguments import Command, Printed, add_command, add_group, allowance, count, pattern, per_1000_s
+from chalicelib.ops.cli.arguments import (
+    Printed,
+    add_command,
+    add_group,
+    count,
+    pattern,
+    per_1000_s,
+    per_second,
+    rate_limit,
+)
+from chalicelib.ops.cli.credentials import Commands
 from chalicelib.ops.cli.tenants import tenants
 from chalicelib.support.clock import iso, now_s
-from chalicelib.tables.api_tokens import ApiTokens
 
 PERMISSIONS = {"read": Permission.READ, "buy-sell": Permission.BUY_SELL}
 _USUAL = RateLimit()
 _CUSTOMER = pattern(r"[^\x00-\x1f\x7f]{1,100}", "must be 1 to 100 characters without control characters")
-_TOKEN_ID = pattern(r"[0-9a-f]{64}", "must be 64 hexadecimal digits, as api-token list shows them")
 
 
 def add_commands(groups: Any) -> None:
@@ -42,15 +46,10 @@ def add_commands(groups: Any) -> None:
     command.add_argument(
         "--per-day", type=count, default=_USUAL.per_day, help="requests in a UTC day, 0 for no limit (302400)"
     )
-    command = add_command(group, "list", _list, "list an instance's API tokens; no tokens, no secrets")
-    command.add_argument("instance", metavar="INSTANCE", help="as in inst_demo0001")
-    command.set_defaults(lines=_token_lines)
-    for word, status, text in (
-        ("block", TokenStatus.BLOCKED, "let a token in no more, until it is unblocked"),
-        ("unblock", TokenStatus.ACTIVE, "let a token in again"),
-    ):
-        command = add_command(group, word, _change_status(status), text)
-        command.add_argument("token_id", metavar="TOKEN_ID", type=_TOKEN_ID, help="as api-token list shows it")
+    TOKENS.add_list(group, _listed, "list an instance's API tokens; no tokens, no secrets")
+    text = "let a token in no more, until it is unblocked"
+    TOKENS.add_change(group, "block", lambda _options: {"status": TokenStatus.BLOCKED}, text)
+    TOKENS.add_change(group, "unblock", lambda _options: {"status": TokenStatus.ACTIVE}, "let a token in again")
 
 
 def _create(options: argparse.Namespace) -> Printed:
@@ -58,41 +57,31 @@ def _create(options: argparse.Namespace) -> Printed:
     token = secrets.token_hex(32)
     secret = secret_of(wiring.master_key(), token)
     made = ApiToken(
-        token_id=token_id_of(token),
+        key_id=digest_of(token),
         instance=instance,
+        made_s=now_s(),
+        rate_limit=rate_limit(_USUAL, options.bucket, options.per_second, options.per_day),
         customer=options.customer,
         permission=PERMISSIONS[options.permission],
-        made_s=now_s(),
-        allowance=allowance(_USUAL, options.bucket, options.per_second, options.per_day),
     )
-    ApiTokens(wiring.database()).create(made)
-    return {"instance": instance} | _shown(made) | {"token": token, "secret": secret}
+    TOKENS.stored.create(made)
+    return TOKENS.printed(made) | {"token": token, "secret": secret}
 
 
-def _list(options: argparse.Namespace) -> Printed:
-    instance = tenants().get(options.instance).instance
-    tokens = ApiTokens(wiring.database()).of_instance(instance)
-    return {"instance": instance, "tokens": [_shown(token) for token in tokens]}
-
-
-def _change_status(status: TokenStatus) -> Command:
-    def change(options: argparse.Namespace) -> Printed:
-        changed = ApiTokens(wiring.database()).change_status(options.token_id, status)
-        return {"instance": changed.instance} | _shown(changed)
-
-    return change
+def _listed(instance: str, tokens: list[ApiToken]) -> Printed:
+    return {"instance": instance, "tokens": list(map(_shown, tokens))}
 
 
 def _shown(token: ApiToken) -> Printed:
-    allowance = token.allowance
+    limit = token.rate_limit
     return {
-        "token_id": token.token_id,
+        "token_id": token.key_id,
         "customer": token.customer,
         "permission": token.permission.value,
         "status": token.status.value,
-        "bucket": allowance.bucket,
-        "per_second": str(Decimal(allowance.refill_per_1000_s) / 1000),
-        "per_day": allowance.per_day,
+        "bucket": limit.bucket,
+        "per_second": per_second(limit),
+        "per_day": limit.per_day,
         "made_at": iso(token.made_s * 1000),
     }
 
@@ -104,3 +93,6 @@ def _token_lines(printed: Printed) -> Iterator[str]:
         a_day = f"{token['per_day']} a day" if token["per_day"] else "no limit a day"
         whose = f"{token['customer']} {token['permission']} {token['status']}"
         yield f"{token['token_id']}: {whose}, {at_once}, {a_day}, since {token['made_at']}"
+
+
+TOKENS = Commands(API_TOKENS, "TOKEN_ID", _shown, _token_lines)

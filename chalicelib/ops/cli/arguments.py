@@ -32,6 +32,10 @@ def add_command(group: Any, name: str, command: Command, text: str) -> argparse.
     return parser
 
 
+def add_instance(command: argparse.ArgumentParser) -> None:
+    command.add_argument("instance", metavar="INSTANCE", help="as in inst_demo0001")
+
+
 def lines(printed: Printed) -> Iterator[str]:
     """Yield what people read of a command that has no words of its own for it."""
     for name, value in printed.items():
@@ -72,8 +76,13 @@ def per_1000_s(text: str) -> int:
     return int(Decimal(rate(text)) * 1000)
 
 
-def allowance(usual: RateLimit, at_once: int, refill_per_1000_s: int, per_day: int = 0) -> RateLimit:
-    """Return how often somebody may come; 0 at once, or 0 in a time, is no limit to either, for they are one."""
+def per_second(limit: RateLimit) -> str:
+    """Return how fast a limit's bucket refills, in requests a second."""
+    return str(Decimal(limit.refill_per_1000_s) / 1000)
+
+
+def rate_limit(usual: RateLimit, at_once: int, refill_per_1000_s: int, per_day: int = 0) -> RateLimit:
+    """Return a rate limit; 0 at once, or 0 in a time, is no limit to either, for they are one."""
     if not at_once or not refill_per_1000_s:
         return RateLimit(0, refill_per_1000_s or usual.refill_per_1000_s, per_day)
     return RateLimit(at_once, refill_per_1000_s, per_day)

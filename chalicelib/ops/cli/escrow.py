@@ -1,8 +1,4 @@
-"""The operator's commands for the escrow desk: its settings and currencies, merchants, and keys.
-
-A key is printed by the command that makes it and nowhere else; what is stored is its digest, by which the other
-commands name it.
-"""
+"""The operator's commands for the escrow desk: its settings and currencies, merchants, and keys."""
 
 from __future__ import annotations
 
@@ -13,25 +9,26 @@ from dataclasses import replace
 from typing import Any
 
 from chalicelib import wiring
-from chalicelib.domain.escrow.keys import KEY_ALLOWANCE, EscrowKey, key_id_of, prefix_of
+from chalicelib.domain.escrow.keys import ESCROW_KEYS, KEY_RATE_LIMIT, EscrowKey, prefix_of
 from chalicelib.domain.escrow.money import MAJOR_UNIT_DECIMALS, Currency
 from chalicelib.domain.escrow.order import Merchant, World
 from chalicelib.domain.escrow.settings import RELEASE_DELAY_SECONDS_MAX, DeskSettings
+from chalicelib.domain.tenancy.credentials import digest_of
 from chalicelib.ops.cli.arguments import (
-    Command,
     CommandFailed,
     Printed,
     add_command,
     add_group,
-    allowance,
+    add_instance,
     asset,
     count,
     pattern,
+    rate_limit,
 )
+from chalicelib.ops.cli.credentials import Commands
 from chalicelib.ops.cli.tenants import tenants
 from chalicelib.services.escrow.desk import EscrowDesk
 from chalicelib.support.clock import iso, now_s
-from chalicelib.tables.escrow_keys import EscrowKeys
 from chalicelib.tables.escrow_settings import EscrowDesks
 from chalicelib.tables.tokens import Tokens
 
@@ -41,7 +38,6 @@ _MERCHANT = pattern(r"[A-Za-z0-9_-]{1,40}", "must be 1 to 40 letters, digits, _ 
 _CURRENCY = pattern(r"[A-Z]{3}", "must be three capital letters, as in EUR (ISO 4217)")
 _URL = pattern(r"https?://[^\s/]+(/[^\s]*[^\s/])?", "must be an http or https URL without a slash at its end")
 _LINE = pattern(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,140}", "must be 1 to 140 characters without control characters")
-_KEY_ID = pattern(r"[0-9a-f]{64}", "must be 64 hexadecimal digits, as escrow-key list shows them")
 
 
 def add_commands(groups: Any) -> None:
@@ -53,7 +49,7 @@ def add_commands(groups: Any) -> None:
 
 def _add_desk_commands(group: Any) -> None:
     command = add_command(group, "settings", _settings, "show the settings; those that are given are changed first")
-    _add_instance(command)
+    add_instance(command)
     command.add_argument(
         "--release-delay-seconds", type=_delay, help="between a validation and its release, 0 for both in one call (0)"
     )
@@ -61,7 +57,7 @@ def _add_desk_commands(group: Any) -> None:
     command.add_argument("--iban", type=_LINE, help="where bank-wire payins are to be sent")
     command.add_argument("--beneficiary", type=_LINE, help="and to whom")
     command = add_command(group, "currency", _currency, "enable a currency: a registered token with 18 decimals")
-    _add_instance(command)
+    add_instance(command)
     command.add_argument("code", metavar="CODE", type=_CURRENCY, help="as in EUR")
     command.add_argument("--token-address", type=asset, required=True)
     command.add_argument("--decimals", type=count, help="of its minor unit (as ISO 4217 has it: EUR 2, JPY 0, KWD 3)")
@@ -69,11 +65,11 @@ def _add_desk_commands(group: Any) -> None:
 
 def _add_merchant_commands(group: Any) -> None:
     command = add_command(group, "create", _create_merchant, "make a merchant, with its own wallets in both worlds")
-    _add_instance(command)
+    add_instance(command)
     command.add_argument("merchant", metavar="MERCHANT", type=_MERCHANT, help="its reference in the instance")
     command.add_argument("--base-currency", type=_CURRENCY, required=True, help="of orders that name none")
     command = add_command(group, "list", _list_merchants, "list an instance's merchants")
-    _add_instance(command)
+    add_instance(command)
     command.set_defaults(lines=_merchant_lines)
 
 
@@ -86,27 +82,15 @@ def _add_key_commands(group: Any) -> None:
     command.add_argument("--world", choices=[world.value for world in World], required=True)
     command.add_argument("--read-only", action="store_true", help="for GET alone")
     command.add_argument(
-        "--burst", type=count, default=KEY_ALLOWANCE.bucket, help="requests that may come at once, 0 for no limit (60)"
+        "--burst", type=count, default=KEY_RATE_LIMIT.bucket, help="requests that may come at once, 0 for no limit (60)"
     )
     text = "how fast they are granted again, 0 for no limit (300)"
     command.add_argument("--per-minute", type=_per_minute, default=300, help=text)
-    command = add_command(group, "list", _list_keys, "list an instance's keys by their digests")
-    _add_instance(command)
-    command.set_defaults(lines=_key_lines)
-    for word, is_enabled, text in (
-        ("enable", True, "let a key in again"),
-        ("disable", False, "let a key in no more, until it is enabled"),
-    ):
-        _add_key(add_command(group, word, _switch(is_enabled=is_enabled), text))
-    _add_key(add_command(group, "delete", _delete, "forget a key for good"))
-
-
-def _add_instance(command: argparse.ArgumentParser) -> None:
-    command.add_argument("instance", metavar="INSTANCE", help="as in inst_demo0001")
-
-
-def _add_key(command: argparse.ArgumentParser) -> None:
-    command.add_argument("key_id", metavar="KEY_ID", type=_KEY_ID, help="as escrow-key list shows it")
+    KEYS.add_list(group, _listed_keys, "list an instance's keys by their digests")
+    KEYS.add_change(group, "enable", lambda _options: {"is_enabled": True}, "let a key in again")
+    text = "let a key in no more, until it is enabled"
+    KEYS.add_change(group, "disable", lambda _options: {"is_enabled": False}, text)
+    KEYS.add_delete(group, "forget a key for good")
 
 
 def _delay(text: str) -> int:
@@ -177,29 +161,20 @@ def _create_key(options: argparse.Namespace) -> Printed:
     world = World(options.world)
     key = prefix_of(world, is_operators=options.operator) + secrets.token_hex(KEY_BYTES)
     made = EscrowKey(
-        key_id=key_id_of(key),
+        key_id=digest_of(key),
         instance=instance,
+        made_s=now_s(),
+        rate_limit=rate_limit(KEY_RATE_LIMIT, options.burst, options.per_minute * 1000 // 60),
         world=world,
         merchant=options.merchant,
-        made_s=now_s(),
-        allowance=allowance(KEY_ALLOWANCE, options.burst, options.per_minute * 1000 // 60),
         is_read_only=options.read_only,
     )
-    EscrowKeys(wiring.database()).create(made)
-    return _shown_key(made) | {"key": key}
+    KEYS.stored.create(made)
+    return KEYS.printed(made) | {"key": key}
 
 
-def _list_keys(options: argparse.Namespace) -> Printed:
-    instance = tenants().get(options.instance).instance
-    return {"keys": list(map(_shown_key, EscrowKeys(wiring.database()).of_instance(instance)))}
-
-
-def _switch(*, is_enabled: bool) -> Command:
-    return lambda options: _shown_key(EscrowKeys(wiring.database()).switch(options.key_id, is_enabled=is_enabled))
-
-
-def _delete(options: argparse.Namespace) -> Printed:
-    return _shown_key(EscrowKeys(wiring.database()).delete(options.key_id))
+def _listed_keys(_instance: str, keys: list[EscrowKey]) -> Printed:
+    return {"keys": list(map(KEYS.printed, keys))}
 
 
 def _shown_settings(instance: str, settings: DeskSettings) -> Printed:
@@ -233,15 +208,14 @@ def _merchant_lines(printed: Printed) -> Iterator[str]:
 
 def _shown_key(key: EscrowKey) -> Printed:
     return {
-        "instance": key.instance,
         "key_id": key.key_id,
         "merchant": key.merchant,
         "world": key.world.value,
         "is_operators": key.is_operators,
         "is_enabled": key.is_enabled,
         "is_read_only": key.is_read_only,
-        "burst": key.allowance.bucket,
-        "per_minute": key.allowance.refill_per_1000_s * 60 // 1000,
+        "burst": key.rate_limit.bucket,
+        "per_minute": key.rate_limit.refill_per_1000_s * 60 // 1000,
         "made_at": iso(key.made_s * 1000),
     }
 
@@ -253,3 +227,6 @@ def _key_lines(printed: Printed) -> Iterator[str]:
         state = ("enabled" if key["is_enabled"] else "disabled") + (", read-only" if key["is_read_only"] else "")
         rate = f"{key['burst']} at once, {key['per_minute']} a minute" if key["burst"] else "no rate limit"
         yield f"{key['key_id']}: {whose} {key['world']} {state}, {rate}, since {key['made_at']}"
+
+
+KEYS = Commands(ESCROW_KEYS, "KEY_ID", _shown_key, _key_lines)

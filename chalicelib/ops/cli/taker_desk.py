@@ -6,7 +6,6 @@ import argparse
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from decimal import Decimal
 from typing import Any
 
 from chalicelib import wiring
@@ -21,11 +20,13 @@ from chalicelib.ops.cli.arguments import (
     Printed,
     add_command,
     add_group,
-    allowance,
+    add_instance,
     asset,
     count,
     pattern,
     per_1000_s,
+    per_second,
+    rate_limit,
     whole,
 )
 from chalicelib.ops.cli.tenants import tenants
@@ -55,9 +56,9 @@ def add_commands(groups: Any) -> None:
 
 
 def _add_settings_commands(group: Any) -> None:
-    _add_instance(add_command(group, "show", _show_settings, "show an instance's settings"))
+    add_instance(add_command(group, "show", _show_settings, "show an instance's settings"))
     command = add_command(group, "change", _change_settings, "change settings, from the next request on")
-    _add_instance(command)
+    add_instance(command)
     text = "whether funds are held and moved; of an order it stays as it was when that was created"
     command.add_argument("--ledger-settlement", choices=_SWITCH, help=text)
     command.add_argument("--lock-seconds", type=whole(1, SECONDS_MAX), help="the longest lock, and the usual one")
@@ -83,7 +84,7 @@ def _add_instrument_commands(group: Any) -> None:
     command.add_argument("--ticker", type=_TICKER, required=True)
     command.add_argument("--token-address", type=asset, required=True)
     command = add_command(group, "list", _list_instruments, "list an instance's instruments")
-    _add_instance(command)
+    add_instance(command)
     command.set_defaults(lines=_instrument_lines)
 
 
@@ -91,7 +92,7 @@ def _add_quote_commands(group: Any) -> None:
     command = add_command(group, "add", _add_quote, "let orders be paid in a token; for good")
     command.add_argument("--instance", required=True)
     command.add_argument("--token-address", type=asset, required=True)
-    _add_instance(add_command(group, "list", _list_quotes, "list an instance's quote tokens"))
+    add_instance(add_command(group, "list", _list_quotes, "list an instance's quote tokens"))
 
 
 def _add_order_commands(group: Any) -> None:
@@ -103,10 +104,6 @@ def _add_order_commands(group: Any) -> None:
         parser = add_command(group, word, command, text)
         parser.add_argument("--instance", required=True)
         parser.add_argument("order", metavar="ORDER", type=_ORDER, help="its id or its hash")
-
-
-def _add_instance(command: argparse.ArgumentParser) -> None:
-    command.add_argument("instance", metavar="INSTANCE", help="as in inst_demo0001")
 
 
 def _show_settings(options: argparse.Namespace) -> Printed:
@@ -131,12 +128,12 @@ def _changed(found: DeskSettings, options: argparse.Namespace) -> DeskSettings:
         "chain_id": options.chain_id,
         "verifying_contract": options.verifying_contract,
     }
-    rate = replace(found.allowance, **_given({"bucket": options.burst, "refill_per_1000_s": options.per_second}))
+    rate = replace(found.rate_limit, **_given({"bucket": options.burst, "refill_per_1000_s": options.per_second}))
     return replace(
         found,
         **plain,
         domain=replace(found.domain, **_given(domain)),
-        allowance=allowance(found.allowance, rate.bucket, rate.refill_per_1000_s, rate.per_day),
+        rate_limit=rate_limit(found.rate_limit, rate.bucket, rate.refill_per_1000_s, rate.per_day),
     )
 
 
@@ -201,8 +198,8 @@ def _shown_settings(settings: DeskSettings) -> Printed:
         "auth_window_ms": settings.auth_window_ms,
         "jwt_ttl_seconds": settings.jwt_ttl_seconds,
         "fee_bps": settings.fee_bps,
-        "burst": settings.allowance.bucket,
-        "per_second": str(Decimal(settings.allowance.refill_per_1000_s) / 1000),
+        "burst": settings.rate_limit.bucket,
+        "per_second": per_second(settings.rate_limit),
         "domain_name": settings.domain.name,
         "domain_version": settings.domain.version,
         "chain_id": settings.domain.chain_id,

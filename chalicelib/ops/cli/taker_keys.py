@@ -1,28 +1,32 @@
-"""The operator's commands for API keys of the taker desk (K4).
-
-A key and its secret are printed by the command that makes them and nowhere else; what is stored is the key's digest, by
-which the other commands name it.
-"""
+"""The operator's commands for API keys of the taker desk (K4)."""
 
 from __future__ import annotations
 
 import argparse
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 
 from chalicelib import wiring
-from chalicelib.domain.signed.settings import KEY_ALLOWANCE, TakerKey, key_id_of, secret_of
+from chalicelib.domain.signed.keys import KEY_RATE_LIMIT, TAKER_KEYS, TakerKey, secret_of
+from chalicelib.domain.tenancy.credentials import digest_of
 from chalicelib.domain.tenancy.rate_limit import RateLimit
-from chalicelib.ops.cli.arguments import Command, Printed, add_command, add_group, allowance, count, pattern, per_1000_s
+from chalicelib.ops.cli.arguments import (
+    Printed,
+    add_command,
+    add_group,
+    count,
+    pattern,
+    per_1000_s,
+    per_second,
+    rate_limit,
+)
+from chalicelib.ops.cli.credentials import Commands
 from chalicelib.ops.cli.tenants import tenants
 from chalicelib.support.clock import iso, now_s
-from chalicelib.tables.taker_keys import TakerKeys
 
 _ADDRESS = pattern(r"0x[0-9a-fA-F]{40}", "must be 0x and 40 hexadecimal digits")
-_KEY_ID = pattern(r"[0-9a-f]{64}", "must be 64 hexadecimal digits, as taker-key list shows them")
 _NAMES = {True: "required", False: "optional"}
 
 
@@ -37,45 +41,28 @@ def add_commands(groups: Any) -> None:
     )
     command.add_argument("--require-signature", action="store_true", help="let it in with signed requests only")
     _add_rate(command)
-    command = add_command(group, "list", _list, "list an instance's taker keys; no keys, no secrets")
-    command.add_argument("instance", metavar="INSTANCE", help="as in inst_demo0001")
-    command.set_defaults(lines=_key_lines)
-    _add_change(group, "enable", lambda keys, one: keys.switch(one.key_id, is_enabled=True), "let a key in again")
-    _add_change(
-        group, "disable", lambda keys, one: keys.switch(one.key_id, is_enabled=False), "let a key in no more (403)"
-    )
-    command = _add_change(group, "limit", _limit, "set how often a key may come, from the next request on")
-    _add_rate(command)
-    command = _add_change(group, "end", lambda keys, one: keys.end(one.key_id, one.at), "set when a key ends")
+    KEYS.add_list(group, _listed, "list an instance's taker keys; no keys, no secrets")
+    KEYS.add_change(group, "enable", lambda _options: {"is_enabled": True}, "let a key in again")
+    KEYS.add_change(group, "disable", lambda _options: {"is_enabled": False}, "let a key in no more (403)")
+    text = "set how often a key may come, from the next request on"
+    _add_rate(KEYS.add_change(group, "limit", lambda options: {"rate_limit": _rate_limit(options)}, text))
+    command = KEYS.add_change(group, "end", lambda options: {"expires_s": options.at}, "set when a key ends")
     when = command.add_mutually_exclusive_group(required=True)
     when.add_argument("--at", type=_time, metavar="TIME", help="as 2027-01-31T00:00:00Z")
     when.add_argument("--never", action="store_true")
-    command = _add_change(group, "signature", _require_signature, "say whether a key's requests must be signed")
+    text = "say whether a key's requests must be signed"
+    command = KEYS.add_change(
+        group, "signature", lambda options: {"requires_signature": options.rule == _NAMES[True]}, text
+    )
     command.add_argument("rule", choices=_NAMES.values())
 
 
 def _add_rate(command: argparse.ArgumentParser) -> None:
-    usual = KEY_ALLOWANCE
+    usual = KEY_RATE_LIMIT
     text = f"requests that may come at once, 0 for no limit ({usual.bucket})"
     command.add_argument("--burst", type=count, default=usual.bucket, help=text)
     text = f"how fast they come back, 0 for no limit ({usual.refill_per_1000_s // 1000})"
     command.add_argument("--per-second", type=per_1000_s, default=usual.refill_per_1000_s, help=text)
-
-
-def _add_change(
-    group: Any, word: str, change: Callable[[TakerKeys, argparse.Namespace], TakerKey], text: str
-) -> argparse.ArgumentParser:
-    command = add_command(group, word, _changing(change), text)
-    command.add_argument("key_id", metavar="KEY_ID", type=_KEY_ID, help="as taker-key list shows it")
-    return command
-
-
-def _changing(change: Callable[[TakerKeys, argparse.Namespace], TakerKey]) -> Command:
-    def run(options: argparse.Namespace) -> Printed:
-        changed = change(TakerKeys(wiring.database()), options)
-        return {"instance": changed.instance} | _shown(changed)
-
-    return run
 
 
 def _create(options: argparse.Namespace) -> Printed:
@@ -83,34 +70,24 @@ def _create(options: argparse.Namespace) -> Printed:
     api_key = secrets.token_hex(32)
     secret = secret_of(wiring.master_key(), api_key)
     made = TakerKey(
-        key_id=key_id_of(api_key),
+        key_id=digest_of(api_key),
         instance=instance,
-        taker=options.taker,
         made_s=now_s(),
-        allowance=_allowance(options),
+        rate_limit=_rate_limit(options),
+        taker=options.taker,
         expires_s=options.expires_at,
         requires_signature=options.require_signature,
     )
-    TakerKeys(wiring.database()).create(made)
-    return {"instance": instance} | _shown(made) | {"api_key": api_key, "secret": secret}
+    KEYS.stored.create(made)
+    return KEYS.printed(made) | {"api_key": api_key, "secret": secret}
 
 
-def _list(options: argparse.Namespace) -> Printed:
-    instance = tenants().get(options.instance).instance
-    keys = TakerKeys(wiring.database()).of_instance(instance)
-    return {"instance": instance, "keys": [_shown(key) for key in keys]}
+def _listed(instance: str, keys: list[TakerKey]) -> Printed:
+    return {"instance": instance, "keys": list(map(_shown, keys))}
 
 
-def _limit(keys: TakerKeys, options: argparse.Namespace) -> TakerKey:
-    return keys.limit(options.key_id, _allowance(options))
-
-
-def _require_signature(keys: TakerKeys, options: argparse.Namespace) -> TakerKey:
-    return keys.require_signature(options.key_id, is_required=options.rule == _NAMES[True])
-
-
-def _allowance(options: argparse.Namespace) -> RateLimit:
-    return allowance(KEY_ALLOWANCE, options.burst, options.per_second)
+def _rate_limit(options: argparse.Namespace) -> RateLimit:
+    return rate_limit(KEY_RATE_LIMIT, options.burst, options.per_second)
 
 
 def _time(text: str) -> int:
@@ -128,8 +105,8 @@ def _shown(key: TakerKey) -> Printed:
         "taker": key.taker,
         "enabled": key.is_enabled,
         "signature": _NAMES[key.requires_signature],
-        "burst": key.allowance.bucket,
-        "per_second": str(Decimal(key.allowance.refill_per_1000_s) / 1000),
+        "burst": key.rate_limit.bucket,
+        "per_second": per_second(key.rate_limit),
         "made_at": iso(key.made_s * 1000),
         "expires_at": None if key.expires_s is None else iso(key.expires_s * 1000),
     }
@@ -143,3 +120,6 @@ def _key_lines(printed: Printed) -> Iterator[str]:
         end = f", until {key['expires_at']}" if key["expires_at"] else ""
         whose = f"{key['taker']} {state}, signature {key['signature']}"
         yield f"{key['key_id']}: {whose}, {rate}, since {key['made_at']}{end}"
+
+
+KEYS = Commands(TAKER_KEYS, "KEY_ID", _shown, _key_lines)

@@ -14,7 +14,7 @@ from typing import Any
 from chalicelib import wiring
 from chalicelib.domain.signed.settings import Domain
 from chalicelib.domain.tenancy.instances import SERVICES, Instance, InstanceStatus, Key
-from chalicelib.ops.cli.arguments import Command, Printed, add_command, add_group, count, pattern
+from chalicelib.ops.cli.arguments import Command, Printed, add_command, add_group, add_instance, count, pattern
 from chalicelib.support.clock import iso, new_id, now_s
 from chalicelib.tables.desk_settings import TakerDesks
 from chalicelib.tables.tenants import Tenants, instance_id
@@ -49,19 +49,19 @@ def _add_instance_commands(group: Any) -> None:
         "those of any other instance in a domain of its own"
     )
     command.add_argument("--public", action="store_true", help=text)
-    _add_instance(add_command(group, "show", _show_instance, "show an instance's status, services and number of keys"))
+    add_instance(add_command(group, "show", _show_instance, "show an instance's status, services and number of keys"))
     for word, change, text in (
         ("enable", Instance.with_service, "switch a service on"),
         ("disable", Instance.without_service, "switch a service off: its routes answer SERVICE_NOT_ENABLED"),
     ):
         command = add_command(group, word, _change_service(change), text)
-        _add_instance(command)
+        add_instance(command)
         command.add_argument("service", metavar="SERVICE", choices=SERVICES, help=", ".join(SERVICES))
     for word, status, text in (
         ("archive", InstanceStatus.ARCHIVED, "accept none of its keys any more, until it is restored"),
         ("restore", InstanceStatus.ACTIVE, "accept its valid keys again"),
     ):
-        _add_instance(add_command(group, word, _change_status(status), text))
+        add_instance(add_command(group, word, _change_status(status), text))
 
 
 def _add_key_commands(group: Any) -> None:
@@ -71,7 +71,7 @@ def _add_key_commands(group: Any) -> None:
         "--rate-limit", type=count, default=RATE_LIMIT_DEFAULT, help="requests a minute, 0 for no limit (200)"
     )
     command = add_command(group, "list", _list_keys, "list the valid keys and those that ended last; no secrets")
-    _add_instance(command)
+    add_instance(command)
     command.set_defaults(lines=_key_lines)
     text = "make a new key with the same rate limit; the old one stays valid for a while"
     command = add_command(group, "rotate", _rotate_key, text)
@@ -89,12 +89,8 @@ def _add_key_commands(group: Any) -> None:
     command.add_argument("rate_limit", metavar="RATE_LIMIT", type=count, help="requests a minute, 0 for no limit")
 
 
-def _add_instance(command: argparse.ArgumentParser) -> None:
-    command.add_argument("instance", metavar="INSTANCE", help="as in inst_demo0001")
-
-
 def _add_key(command: argparse.ArgumentParser) -> None:
-    _add_instance(command)
+    add_instance(command)
     command.add_argument("key_id", metavar="KEY_ID", help="as key list shows it")
 
 

@@ -15,16 +15,17 @@ from urllib.parse import parse_qs, urlencode
 
 from chalicelib.apis.escrow.api import EscrowApi
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
-from chalicelib.domain.escrow.keys import EscrowKey, key_id_of
+from chalicelib.domain.escrow.keys import ESCROW_KEYS, EscrowKey
 from chalicelib.domain.escrow.order import Place, World
 from chalicelib.domain.escrow.settings import DeskSettings
 from chalicelib.domain.ledger.tokens import new_token
+from chalicelib.domain.tenancy.credentials import digest_of
 from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.services.escrow.desk import EscrowDesk
 from chalicelib.support.clock import new_id
 from chalicelib.tables.accounts import Accounts
+from chalicelib.tables.credentials import Credentials
 from chalicelib.tables.dynamodb import Database, Row
-from chalicelib.tables.escrow_keys import EscrowKeys
 from chalicelib.tables.escrow_settings import EscrowDesks
 from chalicelib.tables.escrows import Escrows
 from chalicelib.tables.tenants import Tenants
@@ -56,7 +57,7 @@ CHANGED_BY_REQUESTS = ("accounts", "escrows", "outbox", "tenants")
 class Desk:
     """Sends requests of the shop, in the sandbox unless another key is given; ann buys and sam sells."""
 
-    def __init__(self, database: Database, allowance: RateLimit = UNLIMITED) -> None:
+    def __init__(self, database: Database, rate_limit: RateLimit = UNLIMITED) -> None:
         self.now_s = NOW_S
         self.key: str | None = KEY
         self.set_up(database)
@@ -68,8 +69,7 @@ class Desk:
         for merchant in (SHOP, OTHER):
             EscrowDesk(database, lambda: self.now_s).create_merchant(INSTANCE, merchant, "EUR")
         for key, world, whose, more in KEYS:
-            made = EscrowKey(key_id_of(key), INSTANCE, world, whose, self.now_s, allowance)
-            EscrowKeys(database).create(replace(made, **more))
+            self.make_key(key, world, whose, **{"rate_limit": rate_limit, **more})
         self.buyer = self.customer("ann@x.test")
         self.seller = self.customer("sam@x.test")
         self.buyer_wallet = self.wallet_of(self.buyer)
@@ -80,6 +80,11 @@ class Desk:
         self.desk = EscrowApi(database, clock=lambda: self.now_s * 1000)
         self.escrows = Escrows(database)
         self.accounts = Accounts(database)
+
+    def make_key(self, key: str, world: World = World.SANDBOX, merchant: str | None = SHOP, **more: Any) -> None:
+        """Store a key; more: members besides whose it is."""
+        of_any = {"key_id": digest_of(key), "instance": INSTANCE, "made_s": self.now_s}
+        Credentials(self.database, ESCROW_KEYS).create(EscrowKey(**of_any, world=world, merchant=merchant, **more))
 
     def over(self, database: Database) -> Desk:
         """Return the same desk over a copy of its tables."""

@@ -10,12 +10,12 @@ import pytest
 
 from chalicelib.apis.kit.http import HttpResponse
 from chalicelib.apis.kit.mounts import desk_of
-from chalicelib.domain.escrow.keys import KEY_ALLOWANCE, EscrowKey, key_id_of
-from chalicelib.domain.escrow.order import World
+from chalicelib.domain.escrow.keys import ESCROW_KEYS, KEY_RATE_LIMIT
+from chalicelib.domain.tenancy.credentials import digest_of
 from chalicelib.domain.tenancy.instances import Instance, InstanceStatus
 from chalicelib.domain.tenancy.rate_limit import RateLimit
+from chalicelib.tables.credentials import Credentials
 from chalicelib.tables.dynamodb import Database
-from chalicelib.tables.escrow_keys import EscrowKeys
 from chalicelib.tables.tenants import Tenants
 from tests.apis.escrow.desk import (
     DISABLED_KEY,
@@ -26,7 +26,6 @@ from tests.apis.escrow.desk import (
     OTHER_KEY,
     PRODUCTION_KEY,
     READ_ONLY_KEY,
-    SHOP,
     TOO_MANY,
     UNAUTHENTICATED,
     UNAUTHORIZED,
@@ -139,7 +138,7 @@ def test_the_word_bearer_may_come_in_any_letter_case(desk: Desk) -> None:
 
 
 def test_a_deleted_key_and_one_of_an_archived_instance_are_unknown(desk: Desk) -> None:
-    EscrowKeys(desk.database).delete(key_id_of(READ_ONLY_KEY))
+    Credentials(desk.database, ESCROW_KEYS).delete(digest_of(READ_ONLY_KEY))
     assert refusal_of(desk.as_key(READ_ONLY_KEY).get("/orders")) == UNAUTHENTICATED
 
     def archived(instance: Instance) -> Instance:
@@ -252,15 +251,15 @@ def test_a_uuid_is_known_in_either_letter_case_and_nothing_else_is(desk: Desk) -
 # --- rates
 
 
-def limited(desk: Desk, allowance: RateLimit) -> Desk:
-    """Return the desk for a key of the shop with this allowance."""
+def limited(desk: Desk, rate_limit: RateLimit) -> Desk:
+    """Return the desk for a key of the shop with this rate limit."""
     key = "sk_stage_" + "L" * 24
-    EscrowKeys(desk.database).create(EscrowKey(key_id_of(key), INSTANCE, World.SANDBOX, SHOP, desk.now_s, allowance))
+    desk.make_key(key, rate_limit=rate_limit)
     return desk.as_key(key)
 
 
 def test_a_key_has_60_requests_at_once_and_5_a_second(desk: Desk) -> None:
-    shop = limited(desk, KEY_ALLOWANCE)
+    shop = limited(desk, KEY_RATE_LIMIT)
     assert [shop.get("/payins").status for _ in range(61)] == [200] * 60 + [429]
     answer = shop.get("/payins")
     assert refusal_of(answer) == TOO_MANY
@@ -282,7 +281,7 @@ def test_strangers_have_60_requests_a_minute_from_an_address(desk: Desk) -> None
 
 
 def test_requests_are_served_uncounted_when_they_cannot_be_counted(desk: Desk) -> None:
-    shop = limited(desk, KEY_ALLOWANCE)
+    shop = limited(desk, KEY_RATE_LIMIT)
     client: Any = WatchedClient(desk.database._client, lambda *call: _without_requests(*call))
     shop = shop.over(Database(client, "truust"))
     assert shop.get("/payins").status == 200
@@ -303,7 +302,7 @@ def status_and_fields(response: HttpResponse) -> tuple[int, list[str]]:
 
 def empty(desk: Desk) -> Desk:
     """Return the desk for a key that may not come any more."""
-    shop = limited(desk, replace(KEY_ALLOWANCE, bucket=1))
+    shop = limited(desk, replace(KEY_RATE_LIMIT, bucket=1))
     assert shop.get("/payins").status == 200
     return shop
 

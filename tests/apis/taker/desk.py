@@ -24,17 +24,19 @@ from chalicelib.domain.ledger.owners import customer_key
 from chalicelib.domain.ledger.tokens import new_token
 from chalicelib.domain.ledger.transactions import Movement
 from chalicelib.domain.signed.eip712 import order_hash_of, signable
+from chalicelib.domain.signed.keys import TAKER_KEYS, TakerKey, secret_of
 from chalicelib.domain.signed.order import SignedOrder, customer_of
-from chalicelib.domain.signed.settings import DeskSettings, TakerKey, key_id_of, secret_of
+from chalicelib.domain.signed.settings import DeskSettings
+from chalicelib.domain.tenancy.credentials import digest_of
 from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.services.ledger.movements import Movements
 from chalicelib.services.signed.desk import SignedOrderDesk
 from chalicelib.support.clock import iso_seconds, new_id
 from chalicelib.tables.accounts import Accounts
+from chalicelib.tables.credentials import Credentials
 from chalicelib.tables.desk_settings import TakerDesks
 from chalicelib.tables.dynamodb import Database, Row
 from chalicelib.tables.instruments import Instruments
-from chalicelib.tables.taker_keys import TakerKeys
 from chalicelib.tables.tenants import Tenants
 from chalicelib.tables.tokens import Tokens
 from infra.tables import create_tables
@@ -277,7 +279,7 @@ def _opened() -> Any:
     """Return the tables of a desk that was just opened; makers may come as often as they like."""
     client: Any = MemoryDynamoDB()
     create_tables(client, "taker")
-    open_taker_desk(Database(client, "taker")).change_settings(allowance=UNLIMITED)
+    open_taker_desk(Database(client, "taker")).change_settings(rate_limit=UNLIMITED)
     return client
 
 
@@ -310,14 +312,20 @@ def make_key(
     taker: str,
     *,
     instance: str = INSTANCE,
-    allowance: RateLimit = UNLIMITED,
+    rate_limit: RateLimit = UNLIMITED,
     expires_s: int | None = None,
     requires_signature: bool = False,
 ) -> TakerKey:
     key = TakerKey(
-        key_id_of(api_key), instance, taker, NOW_S, allowance, expires_s, requires_signature=requires_signature
+        key_id=digest_of(api_key),
+        instance=instance,
+        made_s=NOW_S,
+        rate_limit=rate_limit,
+        taker=taker,
+        expires_s=expires_s,
+        requires_signature=requires_signature,
     )
-    TakerKeys(database).create(key)
+    Credentials(database, TAKER_KEYS).create(key)
     return key
 
 

@@ -12,11 +12,13 @@ from botocore.exceptions import EndpointConnectionError
 
 from chalicelib.apis.kit.http import HttpResponse
 from chalicelib.apis.taker.api import TakerApi
-from chalicelib.domain.signed.settings import DeskSettings, key_id_of
+from chalicelib.domain.signed.keys import TAKER_KEYS
+from chalicelib.domain.signed.settings import DeskSettings
+from chalicelib.domain.tenancy.credentials import digest_of
 from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.services.signed import desk as commands
+from chalicelib.tables.credentials import Credentials
 from chalicelib.tables.dynamodb import Database, TransactionRefused
-from chalicelib.tables.taker_keys import TakerKeys
 from tests.apis.taker.cases import (
     BROKEN,
     CONFLICT,
@@ -72,12 +74,12 @@ def _ended(desk: Desk) -> HttpResponse:
 
 def _switched_off(desk: Desk) -> HttpResponse:
     make_key(desk.database, "off", TAKER)
-    TakerKeys(desk.database).switch(key_id_of("off"), is_enabled=False)
+    Credentials(desk.database, TAKER_KEYS).change(digest_of("off"), is_enabled=False)
     return replace(desk, api_key="off").get(LIST)
 
 
 def _over_the_limit(desk: Desk) -> HttpResponse:
-    make_key(desk.database, "often", TAKER, allowance=RateLimit(bucket=1, refill_per_1000_s=500, per_day=0))
+    make_key(desk.database, "often", TAKER, rate_limit=RateLimit(bucket=1, refill_per_1000_s=500, per_day=0))
     often = replace(desk, api_key="often")
     often.get(LIST)
     return often.get(LIST)
@@ -230,9 +232,9 @@ def test_retry_after_says_when_one_more_request_fits_in(desk: Desk) -> None:
 
 
 def test_keys_and_wallets_have_20_a_second_and_bursts_of_40_by_default(desk: Desk) -> None:
-    usual = DeskSettings().allowance
-    TakerKeys(desk.database).limit(key_id_of(desk.api_key), usual)
-    desk.change_settings(allowance=usual)
+    usual = DeskSettings().rate_limit
+    Credentials(desk.database, TAKER_KEYS).change(digest_of(desk.api_key), rate_limit=usual)
+    desk.change_settings(rate_limit=usual)
     for ask in (lambda: desk.get(LIST), lambda: desk.maker_get("/orders/maker/next-nonce")):
         desk.clock.advance(10)
         assert [outcome_of(ask()) for _ in range(41)] == [200] * 40 + [TOO_MANY]
@@ -453,7 +455,7 @@ SECRETS: Any = cases(
 def test_no_error_repeats_a_credential(desk: Desk, outcome: Outcome, headers: dict[str, str]) -> None:
     make_key(desk.database, "ends", TAKER, expires_s=1)
     make_key(desk.database, "off2", TAKER)
-    TakerKeys(desk.database).switch(key_id_of("off2"), is_enabled=False)
+    Credentials(desk.database, TAKER_KEYS).change(digest_of("off2"), is_enabled=False)
     path = "/orders" if outcome == NO_SESSION else LIST
     answer = desk.send("GET", path, headers=headers)
     assert outcome_of(answer) == outcome

@@ -15,9 +15,10 @@ import pytest
 from chalicelib.apis.kit.auth import is_signed
 from chalicelib.apis.kit.http import HttpRequest
 from chalicelib.apis.taker.signature import messages, signature_of
-from chalicelib.domain.signed.settings import jwt_secret_of, key_id_of, secret_of
+from chalicelib.domain.signed.keys import TAKER_KEYS, jwt_secret_of, secret_of
+from chalicelib.domain.tenancy.credentials import digest_of
 from chalicelib.support.clock import now_ms
-from chalicelib.tables.taker_keys import TakerKeys
+from chalicelib.tables.credentials import Credentials
 from tests.apis.taker.cases import (
     AVAILABLE,
     BAD_SIGNATURE,
@@ -65,7 +66,7 @@ HEADERS: Any = cases(
     ("no signature",           {"x-api-signature": ...},                         NO_KEY),
     ("an unknown key",         {"x-api-key": "nobody"},                          KEY_UNKNOWN),
     ("a key in another case",  {"x-api-key": API_KEY.upper()},                   KEY_UNKNOWN),
-    ("its digest as the key",  {"x-api-key": key_id_of(API_KEY)},                KEY_UNKNOWN),
+    ("its digest as the key",  {"x-api-key": digest_of(API_KEY)},                KEY_UNKNOWN),
     ("a blank behind a key",   {"x-api-key": API_KEY + " "},                     KEY_UNKNOWN),
     ("half a letter as a key", {"x-api-key": "\ud800"},                          KEY_UNKNOWN),
     ("another signature",      {"x-api-signature": "A" * 43 + "="},              BAD_SIGNATURE),
@@ -281,9 +282,9 @@ def test_a_key_ends_at_its_second(shared: Desk) -> None:
 
 
 def test_a_key_that_is_switched_off_is_forbidden_until_it_is_on_again(shared: Desk) -> None:
-    switched, keys = _key(shared, "switched"), TakerKeys(shared.database)
+    switched, keys = _key(shared, "switched"), Credentials(shared.database, TAKER_KEYS)
     for is_enabled in (False, True):
-        keys.switch(key_id_of("switched"), is_enabled=is_enabled)
+        keys.change(digest_of("switched"), is_enabled=is_enabled)
         assert outcome_of(switched.get(LIST)) == (200 if is_enabled else FORBIDDEN)
 
 
@@ -297,7 +298,7 @@ def test_several_keys_of_one_taker_share_its_address(shared: Desk) -> None:
 def test_what_is_stored_of_a_key_is_its_digest(shared: Desk) -> None:
     shared.signed("GET", LIST)
     stored = repr(shared.tables())
-    assert key_id_of(API_KEY) in stored
+    assert digest_of(API_KEY) in stored
     assert f"'{API_KEY}'" not in stored
     assert shared.secret not in stored
 

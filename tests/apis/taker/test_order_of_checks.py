@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.signed.settings import key_id_of
+from chalicelib.domain.signed.keys import TAKER_KEYS
+from chalicelib.domain.tenancy.credentials import digest_of
 from chalicelib.domain.tenancy.rate_limit import RateLimit
+from chalicelib.tables.credentials import Credentials
 from chalicelib.tables.desk_settings import TakerDesks
-from chalicelib.tables.taker_keys import TakerKeys
 from tests.apis.taker.cases import (
     BAD_SIGNATURE,
     BAD_TIME,
@@ -94,28 +95,28 @@ def half_a_signature(request: Request) -> None:
 
 
 def must_sign(request: Request) -> None:
-    TakerKeys(request.desk.database).require_signature(key_id_of(API_KEY), is_required=True)
+    Credentials(request.desk.database, TAKER_KEYS).change(digest_of(API_KEY), requires_signature=True)
     request.headers |= {"x-api-timestamp": ..., "x-api-signature": ...}
 
 
 def key_ended(request: Request) -> None:
-    TakerKeys(request.desk.database).end(key_id_of(API_KEY), request.desk.clock.now_s)
+    Credentials(request.desk.database, TAKER_KEYS).change(digest_of(API_KEY), expires_s=request.desk.clock.now_s)
 
 
 def key_off(request: Request) -> None:
-    TakerKeys(request.desk.database).switch(key_id_of(API_KEY), is_enabled=False)
+    Credentials(request.desk.database, TAKER_KEYS).change(digest_of(API_KEY), is_enabled=False)
 
 
 ONCE = RateLimit(bucket=1, refill_per_1000_s=1, per_day=0)
 
 
 def at_the_limit(request: Request) -> None:
-    TakerKeys(request.desk.database).limit(key_id_of(API_KEY), ONCE)
+    Credentials(request.desk.database, TAKER_KEYS).change(digest_of(API_KEY), rate_limit=ONCE)
     request.desk.get("/takers/orders")
 
 
 def maker_at_the_limit(request: Request) -> None:
-    TakerDesks(request.desk.database).change(request.desk.instance, lambda found: replace(found, allowance=ONCE))
+    TakerDesks(request.desk.database).change(request.desk.instance, lambda found: replace(found, rate_limit=ONCE))
     request.desk.maker_get("/orders/maker/next-nonce")
 
 

@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from chalicelib.apis.taker.api import TakerApi
-from chalicelib.domain.signed.settings import key_id_of
+from chalicelib.domain.tenancy.credentials import digest_of
 from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.support.telemetry import Metric
 from chalicelib.tables.dynamodb import Database
@@ -23,7 +23,7 @@ THREE_AT_ONCE = RateLimit(bucket=3, refill_per_1000_s=1000, per_day=0)
 @pytest.fixture
 def limited(desk: Desk) -> Desk:
     """The desk with a key that may come three times at once, and once a second."""
-    make_key(desk.database, "limited-key", TAKER, allowance=THREE_AT_ONCE)
+    make_key(desk.database, "limited-key", TAKER, rate_limit=THREE_AT_ONCE)
     return replace(desk, api_key="limited-key")
 
 
@@ -48,12 +48,12 @@ def test_faulty_requests_count_and_what_is_refused_at_the_gate_does_not(limited:
 def test_each_key_of_a_taker_has_an_allowance_of_its_own_for_all_copies_of_the_desk(limited: Desk) -> None:
     copies = [limited, copy_of(limited), copy_of(limited)]
     assert sorted(status for copy in copies for status in statuses(copy, 2)) == [200] * 3 + [429] * 3
-    make_key(limited.database, "second-key", TAKER, allowance=THREE_AT_ONCE)
+    make_key(limited.database, "second-key", TAKER, rate_limit=THREE_AT_ONCE)
     assert statuses(replace(limited, api_key="second-key"), 1) == [200]
 
 
 def test_a_wallet_has_one_allowance_whatever_its_jwt(desk: Desk) -> None:
-    desk.change_settings(allowance=THREE_AT_ONCE)
+    desk.change_settings(rate_limit=THREE_AT_ONCE)
     answers = []
     for _ in range(4):
         answers.append(desk.maker_get("/orders/maker/next-nonce").status)
@@ -78,7 +78,7 @@ def test_a_counter_that_is_out_of_reach_lets_everyone_in_and_tells_the_metrics(l
             assert statuses(copy, 1) == [200]
             assert down.has_struck
     assert seen.values(Metric.RATE_LIMIT_UNAVAILABLE) == [4]
-    assert {(line["instance"], line["key_id"]) for line in seen.log} == {(INSTANCE, key_id_of("limited-key")[:12])}
+    assert {(line["instance"], line["key_id"]) for line in seen.log} == {(INSTANCE, digest_of("limited-key")[:12])}
     down.strike_at(0)
     assert statuses(copy, 4) == [200, 200, 200, 429], "it counts again as soon as it can"
 

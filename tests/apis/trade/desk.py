@@ -11,11 +11,12 @@ from urllib.parse import parse_qs, urlencode
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
 from chalicelib.apis.trade.api import TradeApi
 from chalicelib.apis.trade.signature import signature_of
-from chalicelib.domain.tenancy.api_tokens import ApiToken, Permission, secret_of, token_id_of
+from chalicelib.domain.tenancy.api_tokens import API_TOKENS, ApiToken, Permission, secret_of
+from chalicelib.domain.tenancy.credentials import digest_of
 from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.services.books.redrive import redrive
 from chalicelib.support.clock import now_ms
-from chalicelib.tables.api_tokens import ApiTokens
+from chalicelib.tables.credentials import Credentials
 from chalicelib.tables.dynamodb import Database
 from tests.recording import nobody
 from tests.world import BASE, INSTANCE, NOW_MS, QUOTE, World
@@ -111,11 +112,18 @@ def make_token(
     token: str,
     customer: str,
     permission: Permission = Permission.BUY_SELL,
-    allowance: RateLimit = UNLIMITED,
+    rate_limit: RateLimit = UNLIMITED,
     instance: str = INSTANCE,
 ) -> ApiToken:
-    made = ApiToken(token_id_of(token), instance, customer, permission, NOW_MS // 1000, allowance)
-    ApiTokens(database).create(made)
+    made = ApiToken(
+        key_id=digest_of(token),
+        instance=instance,
+        made_s=NOW_MS // 1000,
+        rate_limit=rate_limit,
+        customer=customer,
+        permission=permission,
+    )
+    Credentials(database, API_TOKENS).create(made)
     return made
 
 
@@ -124,7 +132,7 @@ def open_trade_desk(
     permission: Permission = Permission.BUY_SELL,
     *,
     services: frozenset[str] = frozenset({"trading"}),
-    allowance: RateLimit = UNLIMITED,
+    rate_limit: RateLimit = UNLIMITED,
     public_instance: str | None = INSTANCE,
     clock: Callable[[], int] = now_ms,
 ) -> SignedDesk:
@@ -133,7 +141,7 @@ def open_trade_desk(
     Both are given 1,000 of both assets; the instance is made here.
     """
     world.tenants().create_instance(INSTANCE.removeprefix("inst_"), services)
-    make_token(world.database, "token-of-ann", "ann", permission, allowance)
+    make_token(world.database, "token-of-ann", "ann", permission, rate_limit)
     for customer in ("ann", "ben"):
         world.credit(customer, BASE, 1000)
         world.credit(customer, QUOTE, 1000)

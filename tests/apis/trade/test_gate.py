@@ -12,10 +12,11 @@ from botocore.exceptions import EndpointConnectionError
 from chalicelib.apis.trade import gate
 from chalicelib.apis.trade.api import TradeApi
 from chalicelib.apis.trade.signature import signature_of
-from chalicelib.domain.tenancy.api_tokens import Permission, TokenStatus, secret_of, token_id_of
+from chalicelib.domain.tenancy.api_tokens import API_TOKENS, Permission, TokenStatus, secret_of
+from chalicelib.domain.tenancy.credentials import digest_of
 from chalicelib.domain.tenancy.instances import InstanceStatus
 from chalicelib.domain.tenancy.rate_limit import RateLimit
-from chalicelib.tables.api_tokens import ApiTokens
+from chalicelib.tables.credentials import Credentials
 from chalicelib.tables.dynamodb import Database
 from chalicelib.wiring import NoMasterKey
 from tests.apis.trade.desk import MASTER_KEY, SignedDesk, data_of, fault_of, make_token, open_trade_desk
@@ -126,7 +127,7 @@ def test_a_token_that_nobody_has_is_invalid(desk: SignedDesk, token: str) -> Non
 
 def test_a_digest_is_no_token(desk: SignedDesk) -> None:
     """What stands in the table does not let anybody in."""
-    assert probe(desk, authorization=token_id_of(desk.token)) == TOKEN_INVALID
+    assert probe(desk, authorization=digest_of(desk.token)) == TOKEN_INVALID
 
 
 def test_neither_token_nor_secret_stands_in_any_table(desk: SignedDesk) -> None:
@@ -137,11 +138,11 @@ def test_neither_token_nor_secret_stands_in_any_table(desk: SignedDesk) -> None:
 
 
 def test_a_blocked_token_is_let_in_again_when_it_is_unblocked(desk: SignedDesk) -> None:
-    tokens = ApiTokens(desk.world.database)
-    tokens.change_status(token_id_of(desk.token), TokenStatus.BLOCKED)
+    tokens = Credentials(desk.world.database, API_TOKENS)
+    tokens.change(digest_of(desk.token), status=TokenStatus.BLOCKED)
     assert probe(desk) == TOKEN_BLOCKED
     assert probe(desk.as_customer("ben")) == PASSED
-    tokens.change_status(token_id_of(desk.token), TokenStatus.ACTIVE)
+    tokens.change(digest_of(desk.token), status=TokenStatus.ACTIVE)
     assert probe(desk) == PASSED
 
 
@@ -234,9 +235,9 @@ def test_a_token_of_an_archived_instance_is_refused_like_an_unknown_one(desk: Si
 def test_the_first_fault_wins(memory_database: Database) -> None:
     """R10: a request with every fault there is, mended one by one."""
     world = World(memory_database)
-    desk = open_trade_desk(world, services=frozenset(), allowance=ONE_A_DAY, clock=lambda: NOW_MS)
-    tokens, token_id = ApiTokens(world.database), token_id_of(desk.token)
-    tokens.change_status(token_id, TokenStatus.BLOCKED)
+    desk = open_trade_desk(world, services=frozenset(), rate_limit=ONE_A_DAY, clock=lambda: NOW_MS)
+    tokens, token_id = Credentials(world.database, API_TOKENS), digest_of(desk.token)
+    tokens.change(token_id, status=TokenStatus.BLOCKED)
     late = str(NOW_MS - 5001)
     sent: dict[str, Any] = {"authorization": ..., "timestamp": ..., "signature": ..., "timestamp-tolerance": "x"}
 
@@ -259,7 +260,7 @@ def test_the_first_fault_wins(memory_database: Database) -> None:
     assert answer() == TOKEN_INVALID
     sent["authorization"] = desk.token
     assert answer() == TOKEN_BLOCKED
-    tokens.change_status(token_id, TokenStatus.ACTIVE)
+    tokens.change(token_id, status=TokenStatus.ACTIVE)
     assert answer() == OUTSIDE_WINDOW
     sent["timestamp"] = TIMESTAMP
     assert answer() == SIGNATURE_INVALID

@@ -1,4 +1,4 @@
-"""The arithmetic of an allowance (R13): what may come when, against a bucket that is filled drop by drop."""
+"""The arithmetic of a rate limit (R13): what may come when, against a bucket that is filled drop by drop."""
 
 from __future__ import annotations
 
@@ -61,15 +61,15 @@ def test_it_lets_through_what_a_bucket_filled_drop_by_drop_lets_through(
     bucket: int, refill_per_1000_s: int, pauses_us: list[int]
 ) -> None:
     """Never more than the bucket; less only within the rounding of the interval, a microsecond a request."""
-    allowance = RateLimit(bucket, refill_per_1000_s, 0)
+    rate_limit = RateLimit(bucket, refill_per_1000_s, 0)
     at_us, full_at_us = NOW_US, NOW_US - 1
     level, filled_us = Fraction(bucket), at_us
     for pause_us in pauses_us:
         at_us += pause_us
         level = min(Fraction(bucket), level + Fraction((at_us - filled_us) * refill_per_1000_s, 10**9))
         filled_us = at_us
-        if refused(allowance, Used(full_at_us, day_of(at_us), 0), at_us) is None:
-            full_at_us = max(full_at_us, at_us) + allowance.interval_us
+        if refused(rate_limit, Used(full_at_us, day_of(at_us), 0), at_us) is None:
+            full_at_us = max(full_at_us, at_us) + rate_limit.interval_us
             level -= 1
             assert level >= 0
         else:

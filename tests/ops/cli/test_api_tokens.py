@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from chalicelib import wiring
-from chalicelib.domain.tenancy.api_tokens import Permission, TokenStatus, secret_of, token_id_of
+from chalicelib.domain.tenancy.api_tokens import API_TOKENS, Permission, TokenStatus, secret_of
+from chalicelib.domain.tenancy.credentials import digest_of
 from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.ops import cli
-from chalicelib.tables.api_tokens import ApiTokens
+from chalicelib.tables.credentials import Credentials
 from chalicelib.tables.dynamodb import Database
 from tests.apis.trade.desk import MASTER_KEY
 
@@ -34,29 +35,29 @@ def test_a_new_token_is_printed_with_its_secret_and_the_usual_allowance(run: Run
     token = printed["token"]
     assert 1 <= len(token) <= 256
     assert printed["secret"] == secret_of(MASTER_KEY, token)
-    assert printed["token_id"] == token_id_of(token)
+    assert printed["token_id"] == digest_of(token)
     limits = {name: printed[name] for name in ("bucket", "per_second", "per_day")}
     assert limits == {"bucket": 7, "per_second": "3.5", "per_day": 302_400}
-    stored = ApiTokens(memory_database).accept(token)
+    stored = Credentials(memory_database, API_TOKENS).accept(token)
     assert stored is not None
     assert (stored.instance, stored.customer, stored.permission) == ("inst_demo0001", "cust_12345", Permission.BUY_SELL)
-    assert (stored.allowance, stored.status) == (RateLimit(), TokenStatus.ACTIVE)
+    assert (stored.rate_limit, stored.status) == (RateLimit(), TokenStatus.ACTIVE)
 
 
 def test_limits_are_chosen_or_switched_off(run: Run, memory_database: Database) -> None:
     """R13"""
     token = run(f"{CREATE} read --bucket 0 --per-day 0")["token"]
-    stored = ApiTokens(memory_database).accept(token)
+    stored = Credentials(memory_database, API_TOKENS).accept(token)
     assert stored is not None
-    assert stored.allowance.is_off
+    assert stored.rate_limit.is_off
     for off in ("--per-second 0", "--bucket 20 --per-second 0.000"):
-        stored = ApiTokens(memory_database).accept(run(f"{CREATE} read {off} --per-day 0")["token"])
+        stored = Credentials(memory_database, API_TOKENS).accept(run(f"{CREATE} read {off} --per-day 0")["token"])
         assert stored is not None
-        assert stored.allowance.is_off
+        assert stored.rate_limit.is_off
     token = run(f"{CREATE} read --bucket 20 --per-second 0.125 --per-day 1000")["token"]
-    stored = ApiTokens(memory_database).accept(token)
+    stored = Credentials(memory_database, API_TOKENS).accept(token)
     assert stored is not None
-    assert stored.allowance == RateLimit(20, 125, 1000)
+    assert stored.rate_limit == RateLimit(20, 125, 1000)
 
 
 @pytest.mark.parametrize(
@@ -124,7 +125,7 @@ def test_a_token_is_blocked_and_unblocked_by_its_id(run: Run, memory_database: D
     for word, status in (("block", TokenStatus.BLOCKED), ("unblock", TokenStatus.ACTIVE)):
         for _ in range(2):
             assert run(f"api-token {word} {made['token_id']}")["status"] == status.value
-        stored = ApiTokens(memory_database).accept(made["token"])
+        stored = Credentials(memory_database, API_TOKENS).accept(made["token"])
         assert stored is not None
         assert stored.status is status
     with pytest.raises(cli.CommandFailed, match="no such API token: 0000"):

@@ -9,15 +9,16 @@ from typing import Any
 import pytest
 
 from chalicelib import wiring
-from chalicelib.domain.escrow.keys import key_id_of
+from chalicelib.domain.escrow.keys import ESCROW_KEYS
 from chalicelib.domain.escrow.money import Currency
 from chalicelib.domain.escrow.order import World
 from chalicelib.domain.escrow.settings import CURRENCIES_MAX, DeskSettings
+from chalicelib.domain.tenancy.credentials import digest_of
 from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.ops import cli
 from chalicelib.ops.cli.arguments import CommandFailed
+from chalicelib.tables.credentials import Credentials
 from chalicelib.tables.dynamodb import Database
-from chalicelib.tables.escrow_keys import EscrowKeys
 from chalicelib.tables.escrow_settings import EscrowDesks
 from chalicelib.tables.escrows import Escrows
 
@@ -159,12 +160,12 @@ def test_a_key_is_printed_once_and_its_prefix_says_its_world(
     """E2"""
     printed = shop(f"{KEY} {whose}")
     assert re.fullmatch(f"{prefix}[A-Za-z0-9]{{40}}", printed["key"])
-    assert printed["key_id"] == key_id_of(printed["key"])
-    stored = EscrowKeys(memory_database).accept(printed["key"])
+    assert printed["key_id"] == digest_of(printed["key"])
+    stored = Credentials(memory_database, ESCROW_KEYS).accept(printed["key"])
     assert stored is not None
     assert (stored.instance, stored.world, stored.merchant) == (INSTANCE, world, merchant)
     assert (stored.is_enabled, stored.is_read_only) == (True, False)
-    assert stored.allowance == RateLimit(60, 5000, 0), "300 a minute, 60 at once"
+    assert stored.rate_limit == RateLimit(60, 5000, 0), "300 a minute, 60 at once"
     assert printed["key"] not in str(list(memory_database.scan("tenants")))
 
 
@@ -175,7 +176,7 @@ def test_keys_are_listed_disabled_enabled_and_deleted(shop: Run, memory_database
     assert {key["is_read_only"] for key in keys.values()} == {True, False}
     assert (keys[second["key_id"]]["burst"], keys[second["key_id"]]["per_minute"]) == (0, 60)
     assert all("key" not in key for key in keys.values())
-    accept = EscrowKeys(memory_database).accept
+    accept = Credentials(memory_database, ESCROW_KEYS).accept
     for word, is_enabled in (("disable", False), ("disable", False), ("enable", True)):
         assert shop(f"escrow-key {word} {first['key_id']}")["is_enabled"] is is_enabled
         found = accept(first["key"])

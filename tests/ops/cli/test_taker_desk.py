@@ -11,13 +11,15 @@ import pytest
 
 from chalicelib import wiring
 from chalicelib.domain.signed.instruments import Stock, Terms
-from chalicelib.domain.signed.settings import DeskSettings, TakerKey, key_id_of, secret_of
+from chalicelib.domain.signed.keys import TAKER_KEYS, TakerKey, secret_of
+from chalicelib.domain.signed.settings import DeskSettings
+from chalicelib.domain.tenancy.credentials import digest_of
 from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.ops import cli
+from chalicelib.tables.credentials import Credentials
 from chalicelib.tables.desk_settings import TakerDesks
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.instruments import Instruments
-from chalicelib.tables.taker_keys import TakerKeys
 from tests.apis.taker.desk import (
     AAPL,
     INSTANCE,
@@ -50,7 +52,7 @@ def run(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 
 def stored(desk: Desk, api_key: str) -> TakerKey:
-    key = TakerKeys(desk.database).accept(api_key)
+    key = Credentials(desk.database, TAKER_KEYS).accept(api_key)
     assert key is not None
     return key
 
@@ -59,11 +61,11 @@ def test_a_new_key_is_printed_with_its_secret_and_lets_its_taker_in(run: Run, de
     printed = run(CREATE)
     api_key = printed["api_key"]
     assert printed["secret"] == secret_of(MASTER_KEY, api_key)
-    assert printed["key_id"] == key_id_of(api_key)
+    assert printed["key_id"] == digest_of(api_key)
     assert (printed["burst"], printed["per_second"], printed["expires_at"]) == (40, "20", None)
     key = stored(desk, api_key)
     assert (key.instance, key.taker, key.requires_signature) == (INSTANCE, TAKER, False)
-    assert key.allowance == RateLimit(bucket=40, refill_per_1000_s=20_000, per_day=0)
+    assert key.rate_limit == RateLimit(bucket=40, refill_per_1000_s=20_000, per_day=0)
     assert desk.send("GET", "/takers/orders", headers={"x-api-key": api_key}).status == 200
 
 
@@ -72,9 +74,9 @@ def test_what_a_key_may_do_is_chosen_and_changed(run: Run, desk: Desk) -> None:
     printed = run(f"{CREATE} {options}")
     assert (printed["expires_at"], printed["signature"]) == ("2027-01-31T00:00:00.000Z", "required")
     key_id, api_key = printed["key_id"], printed["api_key"]
-    assert stored(desk, api_key).allowance == RateLimit(5, 500, 0)
+    assert stored(desk, api_key).rate_limit == RateLimit(5, 500, 0)
     assert run(f"taker-key limit {key_id} --burst 0")["burst"] == 0
-    assert stored(desk, api_key).allowance.is_off
+    assert stored(desk, api_key).rate_limit.is_off
     assert run(f"taker-key signature {key_id} optional")["signature"] == "optional"
     assert run(f"taker-key end {key_id} --never")["expires_at"] is None
     assert run(f"taker-key end {key_id} --at 2025-01-01T00:00:00Z")["expires_at"] == "2025-01-01T00:00:00.000Z"

@@ -11,13 +11,14 @@ import pytest
 
 from chalicelib import wiring
 from chalicelib.domain.signed.settings import DeskSettings, Domain
+from chalicelib.domain.tenancy.credentials import digest_of
 from chalicelib.domain.tenancy.instances import AcceptedKey
 from chalicelib.ops import cli
 from chalicelib.ops.cli import tenants as cli_tenants
 from chalicelib.support.clock import iso
 from chalicelib.tables.desk_settings import TakerDesks
 from chalicelib.tables.dynamodb import Database
-from chalicelib.tables.tenants import Tenants, digest_of
+from chalicelib.tables.tenants import Tenants
 from infra.settings import ROOT
 
 Run = Callable[[str], dict[str, Any]]

@@ -1,0 +1,60 @@
+"""Credentials that are found by their digest: API tokens, taker keys and escrow keys. Pure.
+
+What is stored of a credential is the SHA-256 of its text, which is also its id; the text itself is shown once, by the
+command that makes it. A credential belongs to one instance and is unique in the whole system (R9).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from chalicelib.domain.tenancy.instances import TenancyRefused
+from chalicelib.domain.tenancy.rate_limit import RateLimit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credential:
+    """key_id: SHA-256 of the text, in hexadecimal. made_s: Unix seconds."""
+
+    key_id: str
+    instance: str
+    made_s: int
+    rate_limit: RateLimit
+
+
+C = TypeVar("C", bound=Credential)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind(Generic[C]):
+    """A kind of credential. name: in rows and commands. noun: in messages. type: of what is stored.
+
+    read: how members of a row are read that are no plain values. form: what a text must match to be looked up.
+    """
+
+    name: str
+    noun: str
+    type: type[C]
+    read: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)
+    form: re.Pattern[str] | None = None
+
+
+class UnknownCredential(TenancyRefused):
+    def __init__(self, kind: Kind[Any], key_id: str) -> None:
+        super().__init__(f"no such {kind.noun}: {key_id}")
+
+
+class CredentialExists(TenancyRefused):
+    """The text is somebody's credential already."""
+
+    def __init__(self, key_id: str) -> None:
+        super().__init__(f"exists already: {key_id}")
+
+
+def digest_of(text: str) -> str:
+    """Return the SHA-256 of a credential's text, in hexadecimal."""
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()

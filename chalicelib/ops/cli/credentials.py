@@ -1,0 +1,68 @@
+"""What the commands for API tokens, taker keys and escrow keys share.
+
+A credential is printed by the command that makes it and nowhere else. Stored is its digest, by which the other commands
+name it.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Generic
+
+from chalicelib import wiring
+from chalicelib.domain.tenancy.credentials import C, Kind
+from chalicelib.ops.cli.arguments import Printed, add_command, add_instance, pattern
+from chalicelib.ops.cli.tenants import tenants
+from chalicelib.tables.credentials import Credentials
+
+Members = Callable[[argparse.Namespace], dict[str, object]]
+
+
+@dataclass(frozen=True, slots=True)
+class Commands(Generic[C]):
+    """The commands of one kind. id_name: of the argument that names one. shown: what is printed of one, besides its
+    instance. lines: yields a line each, for people."""
+
+    kind: Kind[C]
+    id_name: str
+    shown: Callable[[C], Printed]
+    lines: Callable[[Printed], Iterator[str]]
+
+    @property
+    def stored(self) -> Credentials[C]:
+        return Credentials(wiring.database(), self.kind)
+
+    def printed(self, one: C) -> Printed:
+        return {"instance": one.instance} | self.shown(one)
+
+    def add_list(self, group: Any, listed: Callable[[str, list[C]], Printed], text: str) -> None:
+        """Add the command that lists an instance's credentials. listed: what is printed of them."""
+
+        def run(options: argparse.Namespace) -> Printed:
+            instance = tenants().get(options.instance).instance
+            return listed(instance, self.stored.of_instance(instance))
+
+        command = add_command(group, "list", run, text)
+        add_instance(command)
+        command.set_defaults(lines=self.lines)
+
+    def add_change(self, group: Any, word: str, members: Members, text: str) -> argparse.ArgumentParser:
+        """Add a command that sets members of one credential."""
+        return self._add_of_one(group, word, lambda key_id, options: self._changed(key_id, members(options)), text)
+
+    def add_delete(self, group: Any, text: str) -> None:
+        self._add_of_one(group, "delete", lambda key_id, _options: self.stored.delete(key_id), text)
+
+    def _changed(self, key_id: str, members: dict[str, object]) -> C:
+        return self.stored.change(key_id, **members)
+
+    def _add_of_one(
+        self, group: Any, word: str, act: Callable[[str, argparse.Namespace], C], text: str
+    ) -> argparse.ArgumentParser:
+        as_listed = f"as {self.kind.name} list shows"
+        command = add_command(group, word, lambda options: self.printed(act(options.key_id, options)), text)
+        digest = pattern(r"[0-9a-f]{64}", f"must be 64 hexadecimal digits, {as_listed} them")
+        command.add_argument("key_id", metavar=self.id_name, type=digest, help=f"{as_listed} it")
+        return command
