@@ -111,9 +111,9 @@ GUARDS = [
     ),
     Guard(
         "nothing newer is decided before a cancel-all is done",
-        "chalicelib/services/books/matcher.py",
-        "elif loaded.state.book.cancelling is not None:",
-        "elif False:",
+        "chalicelib/domain/books/commands.py",
+        "    if book.cancelling is not None:\n",
+        "    if False:\n",
         "tests/services/books/test_matcher.py::test_a_cancel_all_closes_what_came_before_it_group_by_group_and_nothing_after",
     ),
     Guard(
@@ -438,8 +438,8 @@ GUARDS = [
     Guard(
         "the depth view is published when all else is projected",
         "chalicelib/services/books/matcher.py",
-        "        entries = self._append(loaded, pending)\n        for entry in entries:",
-        "        entries = self._append(loaded, pending)\n        for entry in entries:\n"
+        "        entries = self._append(loaded, group)\n        for entry in entries:",
+        "        entries = self._append(loaded, group)\n        for entry in entries:\n"
         "            loaded.state.advance(entry, [])\n"
         "            self._loading.publish(loaded)\n        for entry in entries:",
         f"{SWEEP}[cross-death after-new]",
@@ -510,22 +510,22 @@ GUARDS = [
     Guard(
         "a closed book is closed out by whoever comes next",
         "chalicelib/services/books/matcher.py",
-        "while events := close_out(loaded.state.book, EVENTS_PER_ENTRY_GROUP):",
-        "while undecided and (events := close_out(loaded.state.book, EVENTS_PER_ENTRY_GROUP)):",
-        f"{SWEEP}[close-death before-new]",
+        "        self._take(loaded, group, follow_ups(loaded.state.book, group.at_ms))\n",
+        "",
+        f"{SWEEP}[close at the end-death before-new]",
     ),
     Guard(
         "what is due expires before anything else is decided",
-        "chalicelib/services/books/matcher.py",
-        "        pending = self._begin(loaded)\n        for delivery in undecided:",
-        "        pending = _Pending(self._time_of_next(loaded))\n        for delivery in undecided:",
-        f"{SWEEP}[expire-death before-warm]",
+        "chalicelib/domain/books/commands.py",
+        "    yield from follow_ups(book, at_ms)\n    yield Step(_own_events(",
+        "    yield Step(_own_events(",
+        "tests/domain/books/test_expiry.py",
     ),
     Guard(
         "what is committed together is decided at its entry's time",
         "chalicelib/services/books/matcher.py",
-        "entries = draft(loaded.key, head, pending.at_ms, ",
-        "entries = draft(loaded.key, head, self._now_ms(), ",
+        "entries = draft(loaded.key, head, group.at_ms, ",
+        "entries = draft(loaded.key, head, self.now_ms(), ",
         "tests/services/books/test_matcher.py::test_what_is_committed_together_has_the_time_at_which_it_was_decided",
     ),
     Guard(

@@ -205,6 +205,14 @@ def close(world: World) -> None:
     world.records[-2:] = reversed(world.records[-2:])
 
 
+def close_at_the_end(world: World) -> None:
+    """More orders rest than one entry closes, and no command comes after the close."""
+    for price in range(50, 55):
+        world.placed("ann", "SELL", 10, price)
+    world.deliver()
+    world.change_status(BookStatus.CLOSED)
+
+
 def change_of_fees_in_the_middle(world: World) -> None:
     """What was sequenced before has the old fees (T33); of two changes that arrive swapped the later version counts."""
     world.placed("ann", "SELL", 3_000, 50)
@@ -311,6 +319,9 @@ SCENARIOS = {
     "pause in the middle": Scenario(pause_in_the_middle),
     "change of fees in the middle": Scenario(change_of_fees_in_the_middle),
     "close": Scenario(close, limits={"chalicelib.services.books.matcher.EVENTS_PER_ENTRY_GROUP": 3}),
+    "close at the end": Scenario(
+        close_at_the_end, limits={"chalicelib.services.books.matcher.EVENTS_PER_ENTRY_GROUP": 3}
+    ),
     "expire": Scenario(expire, limits={"chalicelib.services.books.matcher.EVENTS_PER_ENTRY_GROUP": 2}),
     "expire before the taker": Scenario(expire_before_the_taker),
     "snapshot due": Scenario(

@@ -33,7 +33,15 @@ from chalicelib.domain.books.events import (
     Rested,
     Traded,
 )
-from chalicelib.domain.books.vocabulary import BookRules, BookStatus, BookTerms, CloseReason, OrderType, PlaceOrder
+from chalicelib.domain.books.vocabulary import (
+    BookRules,
+    BookStatus,
+    BookTerms,
+    CloseReason,
+    OrderStatus,
+    OrderType,
+    PlaceOrder,
+)
 from chalicelib.domain.ledger.amounts import Side, hold_of_limit, unit
 from chalicelib.support.consistency import Inconsistent
 
@@ -196,6 +204,12 @@ class Book:
         del orders[placed.order_id]
         if not orders:
             del self.by_customer[placed.customer]
+
+    def close(self, order: OpenOrder, reason: CloseReason, status: OrderStatus = OrderStatus.CANCELLED) -> Closed:
+        """Take a resting order out of the book, whatever is left of it, and release its hold."""
+        self.side(order.placed.side).remove(order)
+        self.forget(order)
+        return Closed(order.placed, status, reason, order.remaining, order.hold)
 
     def expect_expiry(self, expires_at_ms: int, order_id: str) -> None:
         """Remember when a resting order expires; now and then forget those that have left."""

@@ -1,21 +1,19 @@
-"""What can be asked of a book, decided: ``decide`` takes any command and gives its one outcome as events.
+"""Deciding a command: its own events, and everything that comes due before it or follows from it.
 
-Placing is the work of ``matching``. Cancelling and changing the terms are here: they touch no price.
-An order that expires (R24) is closed by ``expire``, which whoever decides asks before anything else of each moment: so
-no order trades at or after its time, however late somebody looks.
-A closed book still holds its orders for a moment: ``close_out`` closes them, a bounded number at a time, because there
-may be more of them than one entry can hold. Being closed with orders left is a state like any other, so whoever reads
-the journal knows that there is something left to do. So is a cancel-all whose orders are not all closed:
-``carry_on`` goes on with it, and until it is done nothing newer is decided.
+``decide`` gives the whole consequence of a command as steps; ``follow_ups`` gives what needs no command: orders that
+expire (R24), a cancel-all that is not finished (O9), the orders of a book that was closed (T32). Each step changes the
+book, and the journal may end after any of them: what is left then is part of the book's state, and whoever decides next
+goes on with it before anything newer. Matching itself is in ``matching``.
 """
 
 from __future__ import annotations
 
-from itertools import islice
+from collections.abc import Iterator
+from typing import NamedTuple
 
-from chalicelib.domain.books.book import Book, Cancelling, OpenOrder
-from chalicelib.domain.books.events import BookChanged, CancelAllBegun, CancelAllEnded, CancelRefused, Closed, Event
-from chalicelib.domain.books.matching import place
+from chalicelib.domain.books.book import Book, Cancelling
+from chalicelib.domain.books.events import BookChanged, CancelAllBegun, CancelAllEnded, CancelRefused, Event
+from chalicelib.domain.books.matching import place, reject
 from chalicelib.domain.books.vocabulary import (
     BookStatus,
     CancelAll,
@@ -28,21 +26,81 @@ from chalicelib.domain.books.vocabulary import (
 )
 
 
-def decide(book: Book, command: Command, at_ms: int) -> list[Event]:
-    """Decide a command: change the book and return what happened, in order, never nothing.
+class Step(NamedTuple):
+    """Events that belong together: the journal may end before and after them, never among them.
 
-    Of a cancel-all only the beginning: ``carry_on`` closes the orders.
-
-    at_ms: the time of its journal entry; nothing that is due by then may rest in the book (``expire``).
-    Raises InvalidCommand where an order contradicts itself; the book is unchanged then.
+    command: the command that they decide; None for what comes due or follows by itself.
     """
-    if isinstance(command, PlaceOrder):
-        return place(book, command, at_ms)
-    if isinstance(command, CancelOrder):
-        return [_cancel(book, command)]
-    if isinstance(command, CancelAll):
-        return [_begin_cancel_all(book, command)]
-    return [_change(book, command)]
+
+    events: list[Event]
+    command: Command | None = None
+
+
+def decide(book: Book, command: Command, at_ms: int) -> Iterator[Step]:
+    """Decide a command and yield its whole consequence; the book changes with each step that is taken.
+
+    In order: what is still to be done before it (``follow_ups``), its own step, what follows from it.
+
+    at_ms: the time of the journal entries, ms since the epoch.
+    Raises InvalidCommand where an order contradicts itself; the book is unchanged then. Any other exception is a bug of
+    the core: the book may be half changed and must be thrown away (``give_up``).
+    """
+    yield from follow_ups(book, at_ms)
+    yield Step(_own_events(book, command, at_ms), command)
+    yield from follow_ups(book, at_ms)
+
+
+def follow_ups(book: Book, at_ms: int) -> Iterator[Step]:
+    """Yield what is to be done before any newer command, on a book of any status; nothing where nothing is.
+
+    1. Orders that are due by ``at_ms`` expire, in order of expiry, then of id (R24).
+    2. A cancel-all whose turn has come closes its customer's orders and ends (O9).
+    3. A closed book closes its orders, by priority (T32).
+    """
+    while (due := book.first_due(at_ms)) is not None:
+        yield Step([book.close(due, CloseReason.EXPIRED, OrderStatus.EXPIRED)])
+    if book.cancelling is not None:
+        for order in list(book.by_customer.get(book.cancelling.customer, {}).values()):
+            book.cancelling = book.cancelling._replace(closed=book.cancelling.closed + 1)
+            yield Step([book.close(order, CloseReason.CANCEL_ALL)])
+        ended = CancelAllEnded(*book.cancelling)
+        book.cancelling = None
+        yield Step([ended])
+    if book.status is BookStatus.CLOSED:
+        for order in list(book.by_priority()):
+            yield Step([book.close(order, CloseReason.BOOK_CLOSED)])
+
+
+def give_up(book: Book, command: Command, at_ms: int) -> Iterator[Step]:
+    """Decide a command that the core cannot decide: what it asked for does not happen. Otherwise as ``decide``."""
+    yield from follow_ups(book, at_ms)
+    events: list[Event]
+    match command:
+        case PlaceOrder():
+            events = reject(command, CloseReason.INTERNAL_ERROR)
+        case CancelOrder(_, order_id, customer):
+            events = [CancelRefused(order_id, customer)]
+        case CancelAll(command_id, customer):
+            events = [CancelAllEnded(command_id, customer, 0)]
+        case ChangeBook(command_id, _):
+            events = [BookChanged(command_id, book.terms)]
+    for event in events:
+        book.apply(event)
+    yield Step(events, command)
+
+
+def _own_events(book: Book, command: Command, at_ms: int) -> list[Event]:
+    """Decide the command itself and return its events, never none. Of a cancel-all only its beginning."""
+    match command:
+        case PlaceOrder():
+            return place(book, command, at_ms)
+        case CancelOrder():
+            return [_cancel(book, command)]
+        case CancelAll(command_id, customer):
+            book.cancelling = Cancelling(command_id, customer)
+            return [CancelAllBegun(command_id, customer)]
+        case ChangeBook():
+            return [_change(book, command)]
 
 
 def _cancel(book: Book, command: CancelOrder) -> Event:
@@ -50,59 +108,11 @@ def _cancel(book: Book, command: CancelOrder) -> Event:
     order = book.open_orders.get(command.order_id)
     if order is None or order.placed.customer != command.customer:
         return CancelRefused(command.order_id, command.customer)
-    return _close(book, order, CloseReason.USER_CANCELLED)
-
-
-def _begin_cancel_all(book: Book, command: CancelAll) -> Event:
-    """Have what rests of the customer closed, on a book of any status, before anything newer is decided (O9)."""
-    book.cancelling = Cancelling(command.command_id, command.customer)
-    return CancelAllBegun(command.command_id, command.customer)
+    return book.close(order, CloseReason.USER_CANCELLED)
 
 
 def _change(book: Book, command: ChangeBook) -> Event:
+    """Give the book the command's terms, unless it is closed or has later ones (T32)."""
     if book.status is not BookStatus.CLOSED and command.terms.version > book.terms.version:
         book.change(command.terms)
     return BookChanged(command.command_id, book.terms)
-
-
-def expire(book: Book, at_ms: int, orders_max: int) -> list[Event]:
-    """Close up to so many orders that are due at this time, in order of expiry, then of id; [] where none is (R24).
-
-    A book of any status: time passes on a paused book too.
-    """
-    events: list[Event] = []
-    while len(events) < orders_max and (order := book.first_due(at_ms)) is not None:
-        events.append(_close(book, order, CloseReason.EXPIRED, OrderStatus.EXPIRED))
-    return events
-
-
-def carry_on(book: Book, at_ms: int, events_max: int) -> list[Event]:
-    """Do what comes before any newer command: have what is due expire, then go on with a cancel-all (R24, O9).
-
-    events_max: at least 1. Fewer events than that: there is nothing left to do.
-    """
-    events = expire(book, at_ms, events_max)
-    running = book.cancelling
-    if running is None or len(events) == events_max:
-        return events
-    orders = list(islice(book.by_customer.get(running.customer, {}).values(), events_max - len(events)))
-    events += [_close(book, order, CloseReason.CANCEL_ALL) for order in orders]
-    book.cancelling = running = running._replace(closed=running.closed + len(orders))
-    if len(events) < events_max:
-        book.cancelling = None
-        events.append(CancelAllEnded(*running))
-    return events
-
-
-def close_out(book: Book, orders_max: int) -> list[Event]:
-    """Close up to so many orders of a closed book, by priority; [] when there are none or it is not closed (T32)."""
-    if book.status is not BookStatus.CLOSED:
-        return []
-    orders = list(islice(book.by_priority(), orders_max))
-    return [_close(book, order, CloseReason.BOOK_CLOSED) for order in orders]
-
-
-def _close(book: Book, order: OpenOrder, reason: CloseReason, status: OrderStatus = OrderStatus.CANCELLED) -> Closed:
-    book.side(order.placed.side).remove(order)
-    book.forget(order)
-    return Closed(order.placed, status, reason, order.remaining, order.hold)

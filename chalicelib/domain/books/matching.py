@@ -7,8 +7,8 @@ No trade has an empty leg (T46): each gives the seller one quote unit at least. 
 dust: it is closed where a trade leaves it, where it would come to rest, and, from before that rule, where it is met.
 
 An exception out of here means a bug or a command that admission cannot have made; the book may then be half changed
-and must be thrown away (the matcher rebuilds it from the journal and calls ``reject``).
-What else can be asked of a book is in ``commands``.
+and must be thrown away (``commands.give_up``).
+The other commands are decided in ``commands``.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def place(book: Book, command: PlaceOrder, at_ms: int) -> list[Event]:
     """Decide an order: match it, then rest or close what is left. Return the events, in order.
 
     at_ms: the time at which it is decided, that of its journal entry; nothing that is due by then may rest in the book
-        (``commands.expire``), and an order that is due itself is EXPIRED, whatever the book's status (R24).
+        (``commands.follow_ups``), and an order that is due itself is EXPIRED, whatever the book's status (R24).
     Raises InvalidCommand when the order contradicts itself or its hold, or its id rests already; the book is unchanged.
     """
     _assert_valid(book, command)
@@ -120,7 +120,7 @@ def _best_crossed(book: Book, makers: BookSide, limit_key: int, events: list[Eve
         maker = next(iter(level.orders.values()))
         if level.price * maker.remaining >= book.scale:
             return level.price
-        _close_maker(book, makers, maker, CloseReason.DUST, events)
+        events.append(book.close(maker, CloseReason.DUST))
     return None
 
 
@@ -148,7 +148,7 @@ def _match(book: Book, makers: BookSide, order: OpenOrder, limit_key: int, event
         maker = next(iter(level.orders.values()))
         price = level.price
         if price * maker.remaining < scale:  # dust from before T46
-            _close_maker(book, makers, maker, CloseReason.DUST, events)
+            events.append(book.close(maker, CloseReason.DUST))
             continue
         quantity = wanted = order.remaining if order.remaining < maker.remaining else maker.remaining
         if budgeted:
@@ -157,7 +157,7 @@ def _match(book: Book, makers: BookSide, order: OpenOrder, limit_key: int, event
                 return CloseReason.MARKET_REMAINDER
         if prevention is not NO_PREVENTION and maker.placed.customer == command.customer:
             if prevention is not SelfTradePrevention.CANCEL_TAKER:
-                _close_maker(book, makers, maker, CloseReason.SELF_TRADE_PREVENTED, events)
+                events.append(book.close(maker, CloseReason.SELF_TRADE_PREVENTED))
             if prevention is not SelfTradePrevention.CANCEL_MAKER:
                 return CloseReason.SELF_TRADE_PREVENTED
             continue
@@ -197,18 +197,12 @@ def _match(book: Book, makers: BookSide, order: OpenOrder, limit_key: int, event
             )
         )
         if maker.remaining and price * maker.remaining < scale:
-            _close_maker(book, makers, maker, CloseReason.DUST, events)
+            events.append(book.close(maker, CloseReason.DUST))
         if quantity < wanted:
             # The budget took what it pays of this maker, once (T39): a second bite could only be a smaller one, and
             # going on to the next maker would pass over a better price.
             return CloseReason.MARKET_REMAINDER
     return None
-
-
-def _close_maker(book: Book, makers: BookSide, maker: OpenOrder, reason: CloseReason, events: list[Event]) -> None:
-    makers.remove(maker)
-    book.forget(maker)
-    events.append(Closed(maker.placed, OrderStatus.CANCELLED, reason, maker.remaining, maker.hold))
 
 
 def _fok_refusal(book: Book, makers: BookSide, command: PlaceOrder, limit_key: int) -> CloseReason | None:

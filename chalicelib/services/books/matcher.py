@@ -4,35 +4,34 @@ For each book of a batch: load (warm memory, else the newest snapshot and the jo
 run committed and did not project, decide, commit (the next journal entry, on condition that it is not there: the one
 commit point), project; then write a snapshot when one is due.
 
-Time (R24): what is committed together is decided at one time, ``at_ms``, which its entries carry. It is read when the
-group begins, and what is due by then expires before anything else is decided. So in the journal, event after event:
-an order that is EXPIRED was due by its entry's time; nothing trades or comes to rest that is due by then; and while
-anything that is due rests, nothing happens but expiry.
+Time (R24): events that are committed together (a group) are decided at one time, ``at_ms``, which their entries carry.
+The clock is read when a group begins, and what is due by then expires before anything else is decided. So in the
+journal, event after event: an order that is EXPIRED was due by its entry's time; nothing trades or comes to rest that
+is due by then; and while anything that is due rests, nothing happens but expiry.
 
-A cancel-all (O9) closes its orders a group at a time. One that is not done is part of the book's state: whoever goes on
-with the book, after a crash too, does that before anything newer.
+A command's consequence (``commands.decide``) may fill several groups. What a crash leaves of it is part of the book's
+state: whoever loads the book goes on with it before anything newer.
 
-Fencing: only one writer can create entry N+1. Who fails holds a stale book, throws it away, reloads, and finds the
+Fencing: only one writer can create entry N+1. The other one holds a stale book, throws it away, reloads, and finds the
 commands that are decided by now. So two matchers at once, a batch delivered twice, or a crash between any two calls
 change nothing but the time it takes.
 
-A book that fails again and again is parked (``parking``): whoever loads it is refused until the operator releases it.
+A book that fails again and again is parked (``parking``): loading it is refused until the operator releases it.
 
-Why projecting in order is safe: an account's mark and a row's sequence let an entry through once, and only upwards.
-A matcher reaches entry N+1 only after N is projected (by itself or by ``_load``), so no mark ever skips an entry.
+Projecting in order is safe: an account's mark and a row's sequence let an entry through once, and only upwards. A
+matcher reaches entry N+1 only after N is projected (by itself or by loading), so no mark ever skips an entry.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
-from chalicelib.domain.books.book import Book
-from chalicelib.domain.books.commands import carry_on, close_out, decide, expire
-from chalicelib.domain.books.events import BookChanged, CancelAllEnded, CancelRefused, Event, Traded
+from chalicelib.domain.books.commands import Step, decide, follow_ups, give_up
+from chalicelib.domain.books.events import Event, Traded
 from chalicelib.domain.books.journal import JournalEntry, draft
-from chalicelib.domain.books.matching import reject
-from chalicelib.domain.books.vocabulary import CancelAll, CancelOrder, ChangeBook, CloseReason, Command, PlaceOrder
+from chalicelib.domain.books.vocabulary import Command
 from chalicelib.services.books.deduplication import Delivery, Undecided
 from chalicelib.services.books.keeping import BooksKept, orders_kept
 from chalicelib.services.books.loading import LoadedBook, Loading
@@ -57,13 +56,17 @@ REF_BYTES_MAX = 1024
 """The longest customerRef: 256 code points of 4 bytes."""
 
 
+class Undecidable(Exception):
+    """The core failed on a command, and may have left the book half changed."""
+
+
 class CommandTooLarge(Exception):
     """The command would trade with more orders than one commit can hold."""
 
 
 @dataclass(slots=True)
-class _Pending:
-    """What was decided since the last commit, all of it at ``at_ms``."""
+class _Group:
+    """Events decided since the last commit, all of them at ``at_ms``."""
 
     at_ms: int
     events: list[Event] = field(default_factory=list)
@@ -71,8 +74,11 @@ class _Pending:
     redriven: list[str] = field(default_factory=list)
     commands: list[Command] = field(default_factory=list)
 
-    def add(self, events: list[Event], delivery: Delivery) -> None:
-        self.events += events
+    def add(self, step: Step, delivery: Delivery | None) -> None:
+        """Add a step; delivery: how the command came that it decides, where it decides one."""
+        self.events += step.events
+        if step.command is None or delivery is None:
+            return
         self.commands.append(delivery.command)
         if delivery.stream_sequence is None:
             self.redriven.append(delivery.command.command_id)
@@ -147,29 +153,23 @@ class Matcher:
         self._keep(loaded)
         self._tell_finished(loaded)
         undecided = self._undecided.among(deliveries, loaded.state, loaded.config)
-        pending = self._begin(loaded)
+        group = _Group(self._time_of_next(loaded))
+        self._take(loaded, group, follow_ups(loaded.state.book, group.at_ms))
         for delivery in undecided:
             try:
-                events = _decide(loaded.state.book, delivery.command, pending.at_ms)
-            except Exception:
+                self._take(loaded, group, _steps(decide(loaded.state.book, delivery.command, group.at_ms)), delivery)
+            except Undecidable:
                 logger.exception("the core cannot decide a command; given up", command=delivery.command.command_id)
-                # The core left its book half changed. What was decided before is written down; a new load projects it.
-                own_entries = len(self._append(loaded, pending))
+                # What was decided before is written down; a new load projects it.
+                own_entries = len(self._append(loaded, group))
                 loaded = self._loading.load(book)
                 self._keep(loaded)
                 self._tell_finished(loaded, own_entries)
-                pending = self._begin(loaded)
-                events = _give_up(loaded.state.book, delivery.command)
-            pending.add(events, delivery)
-            if len(pending.events) >= EVENTS_PER_ENTRY_GROUP:
-                self._commit(loaded, pending)
-                pending = self._begin(loaded)
-            elif loaded.state.book.cancelling is not None:
-                pending = self._carried_on(loaded, pending)
-        self._commit(loaded, pending)
-        # A crash in between leaves the rest of a closed book's orders to the next delivery (T32).
-        while events := close_out(loaded.state.book, EVENTS_PER_ENTRY_GROUP):
-            self._commit(loaded, _Pending(pending.at_ms, events))
+                group = _Group(self._time_of_next(loaded))
+                self._take(loaded, group, give_up(loaded.state.book, delivery.command, group.at_ms), delivery)
+            if not group.events:
+                group.at_ms = self._time_of_next(loaded)
+        self._commit(loaded, group)
         self._loading.write_snapshot_if_due(loaded)
         if self.parking.got_through(book, loaded.trouble, {delivery.command.command_id for delivery in deliveries}):
             loaded.trouble = NO_TROUBLE
@@ -184,26 +184,23 @@ class Matcher:
             self._loading.catch_up(loaded)
         self._keep(loaded)
         self._tell_finished(loaded)
-        at_ms = self._time_of_next(loaded)
-        events = expire(loaded.state.book, at_ms, EVENTS_PER_ENTRY_GROUP)
-        self._commit(loaded, _Pending(at_ms, events))
+        group = _Group(self._time_of_next(loaded))
+        steps = list(islice(follow_ups(loaded.state.book, group.at_ms), EVENTS_PER_ENTRY_GROUP))
+        self._take(loaded, group, steps)
+        self._commit(loaded, group)
         self._loading.write_snapshot_if_due(loaded)
-        return len(events)
+        return len(steps)
 
-    def _begin(self, loaded: LoadedBook) -> _Pending:
-        """Return a group that is decided now, with all that comes before any newer command."""
-        return self._carried_on(loaded, _Pending(self._time_of_next(loaded)))
+    def _take(self, loaded: LoadedBook, group: _Group, steps: Iterable[Step], delivery: Delivery | None = None) -> None:
+        """Collect steps into the group, and commit it each time it is full.
 
-    def _carried_on(self, loaded: LoadedBook, pending: _Pending) -> _Pending:
-        """Do what comes before any newer command; return the group that has the last of it.
-
-        Whole groups are committed. pending: what is decided and not committed, less than a whole group.
+        delivery: of the command whose consequence they are. A crash between two commits loses nothing: whoever loads
+        the book goes on with what is left of a consequence.
         """
-        while True:
-            pending.events += carry_on(loaded.state.book, pending.at_ms, EVENTS_PER_ENTRY_GROUP - len(pending.events))
-            if len(pending.events) < EVENTS_PER_ENTRY_GROUP:
-                return pending
-            self._commit(loaded, pending)
+        for step in steps:
+            group.add(step, delivery)
+            if len(group.events) >= EVENTS_PER_ENTRY_GROUP:
+                self._commit(loaded, group)
 
     def _time_of_next(self, loaded: LoadedBook) -> int:
         """Return the time of a group that begins now: never before that of the book's last entry."""
@@ -218,10 +215,10 @@ class Matcher:
             self._observer.finished_for_others(loaded.key, finished)
         loaded.finished_entries = 0
 
-    def _commit(self, loaded: LoadedBook, pending: _Pending) -> None:
-        """Write the pending events down, project them, and publish the depth. Raises EntryExists: the book is stale."""
-        events = iter(pending.events)
-        entries = self._append(loaded, pending)
+    def _commit(self, loaded: LoadedBook, group: _Group) -> None:
+        """Write the group down, project it, and publish the depth; it is empty then. Raises EntryExists: stale book."""
+        events = iter(group.events)
+        entries = self._append(loaded, group)
         for entry in entries:
             of_entry = [next(events) for _ in entry.events]
             self._projector.project(loaded.config, entry, of_entry)
@@ -230,32 +227,44 @@ class Matcher:
         if entries:
             self._loading.publish(loaded)
 
-    def _append(self, loaded: LoadedBook, pending: _Pending) -> list[JournalEntry]:
-        """Write the pending events down and return their entries; nothing is pending then. Raises EntryExists."""
+    def _append(self, loaded: LoadedBook, group: _Group) -> list[JournalEntry]:
+        """Write the group down and return its entries; it is empty then. Raises EntryExists."""
         head = loaded.state.head
-        entries = draft(loaded.key, head, pending.at_ms, pending.watermark, pending.events, pending.redriven)
+        entries = draft(loaded.key, head, group.at_ms, group.watermark, group.events, group.redriven)
         if entries:
             loaded.journal_bytes += self._journal.append(entries)
-            self._decided.update(command.command_id for command in pending.commands)
+            self._decided.update(command.command_id for command in group.commands)
             self._observer.committed(
                 Committed(
                     loaded.key,
                     entries[-1].sequence,
                     len(entries),
-                    pending.events,
-                    pending.commands,
+                    group.events,
+                    group.commands,
                     self.now_ms(),
                 )
             )
-        pending.events, pending.redriven, pending.commands = [], [], []
+        group.events, group.redriven, group.commands = [], [], []
         return entries
 
 
-def _decide(book: Book, command: Command, at_ms: int) -> list[Event]:
-    events = decide(book, command, at_ms)
-    if _may_be_too_large(events):
-        raise CommandTooLarge(command.command_id)
-    return events
+def _steps(steps: Iterable[Step]) -> Iterator[Step]:
+    """Yield the steps of a command. Raises Undecidable from what the core raises before the command is decided.
+
+    A step whose events are too large for a commit counts as undecidable too. What fails after the command's own step is
+    not the command's fault, and is raised as it is.
+    """
+    is_decided = False
+    try:
+        for step in steps:
+            if _may_be_too_large(step.events):
+                raise CommandTooLarge(f"{len(step.events)} events")
+            is_decided = is_decided or step.command is not None
+            yield step
+    except Exception as error:
+        if is_decided:
+            raise
+        raise Undecidable from error
 
 
 def _may_be_too_large(events: list[Event]) -> bool:
@@ -263,20 +272,3 @@ def _may_be_too_large(events: list[Event]) -> bool:
         return False
     makers = sum(len(event.maker.customer.encode()) for event in events if isinstance(event, Traded))
     return len(events) * EVENT_BYTES_MAX + makers > COMMAND_BYTES_MAX
-
-
-def _give_up(book: Book, command: Command) -> list[Event]:
-    """Return the outcome of a command that the core cannot decide: what it asked for does not happen."""
-    events: list[Event]
-    match command:
-        case PlaceOrder():
-            events = reject(command, CloseReason.INTERNAL_ERROR)
-        case CancelOrder(_, order_id, customer):
-            events = [CancelRefused(order_id, customer)]
-        case CancelAll(command_id, customer):
-            events = [CancelAllEnded(command_id, customer, 0)]
-        case ChangeBook(command_id, _):
-            events = [BookChanged(command_id, book.terms)]
-    for event in events:
-        book.apply(event)
-    return events

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable
+from itertools import islice
 
 from hypothesis import note
 
 from chalicelib.domain.books.book import Book
-from chalicelib.domain.books.commands import carry_on, close_out, decide, expire
+from chalicelib.domain.books.commands import decide, follow_ups
 from chalicelib.domain.books.events import (
     Accepted,
     BookChanged,
@@ -63,8 +64,8 @@ class Comparison:
         self.dust_may_rest = False
 
     def rest_from_before(self, command: PlaceOrder) -> None:
-        """Let an order rest that came before O15, whatever it is worth; not where it would cross."""
-        if self.reference.would_cross(command):
+        """Let an order rest that came before O15, whatever it is worth, if it crosses nothing on an open book."""
+        if self.reference.would_cross(command) or self.reference.status is BookStatus.CLOSED:
             return
         note(f"from before: {command}")
         self.dust_may_rest = True
@@ -101,28 +102,34 @@ class Comparison:
         """Have a customer's orders closed, so many events at a time, with a restart from a snapshot after each."""
         customer = command.customer
         resting = [order for order in self.reference.resting if order.placed.customer == customer]
-        events = self._decide(command, lambda: None)
+        events = self._decide(command, lambda: None, 1)
         assert events == [CancelAllBegun(command.command_id, customer)]
-        closed: list[str] = []
+        done = self._close_in_pieces(CloseReason.CANCEL_ALL, events_max)
+        closed = [event.order.order_id for event in done if isinstance(event, Closed)]
+        assert sorted(closed) == sorted(order.placed.order_id for order in resting)
+        assert done[-1] == CancelAllEnded(command.command_id, customer, len(closed))
+
+    def _close_in_pieces(self, reason: CloseReason, events_max: int) -> list[Event]:
+        """Go on with what was begun, so many events at a time, with a restart from a snapshot before each piece.
+
+        Which order is closed when is the core's choice.
+        """
         done: list[Event] = []
         while True:
             self.go_on_from_a_snapshot()
-            events = carry_on(self.book, self.at_ms, events_max)
-            closes = [event.order.order_id for event in events if isinstance(event, Closed)]
+            steps = islice(follow_ups(self.book, self.at_ms), events_max)
+            events = [event for step in steps for event in step.events]
             closes_before = len(self.reference.closes)
-            self.reference.close(closes, CloseReason.CANCEL_ALL)
+            closes = [event.order.order_id for event in events if isinstance(event, Closed)]
+            self.reference.close(closes, reason)
             self._compare(events, [], self.reference.closes[closes_before:])
-            closed += closes
             done += events
-            if len(events) < events_max:
-                break
-        assert sorted(closed) == sorted(order.placed.order_id for order in resting)
-        assert done[-1] == CancelAllEnded(command.command_id, customer, len(closed))
-        assert carry_on(self.book, self.at_ms, events_max) == []
+            if not events:
+                return done
 
-    def change(self, command: ChangeBook) -> None:
-        """Let all of them change the book's terms, then compare."""
-        events = self._decide(command, lambda: self.reference.change(command.terms))
+    def change(self, command: ChangeBook, events_max: int) -> None:
+        """Let all of them change the book's terms, then compare. A closed book closes so many orders at a time."""
+        events = self._decide(command, lambda: self.reference.change(command.terms), 1)
         reference = self.reference
         terms = BookTerms(
             reference.version,
@@ -134,6 +141,10 @@ class Comparison:
             reference.rules.min_order_value,
         )
         assert events == [BookChanged(command.command_id, terms)]
+        resting = [] if reference.status is not BookStatus.CLOSED else [*reference.resting]
+        closed = self._close_in_pieces(CloseReason.BOOK_CLOSED, events_max)
+        assert len(closed) == len(resting)
+        assert reference.status is not BookStatus.CLOSED or not reference.resting
 
     def let_pass(self, duration_ms: int, orders_max: int) -> None:
         """Let time pass, and close what is due by then, so many orders at a time."""
@@ -142,22 +153,10 @@ class Comparison:
         while True:
             closes_before = len(self.reference.closes)
             self.reference.expire(self.at_ms, orders_max)
-            events = expire(self.book, self.at_ms, orders_max)
+            events = [event for step in islice(follow_ups(self.book, self.at_ms), orders_max) for event in step.events]
             self._compare(events, [], self.reference.closes[closes_before:])
             if not events:
                 return
-
-    def close_out(self, orders_max: int) -> None:
-        """Close some orders of a closed book; which ones is the core's choice."""
-        note(f"close out {orders_max}")
-        due = orders_max if self.reference.status is BookStatus.CLOSED else 0
-        expected = min(due, len(self.reference.resting))
-        events = close_out(self.book, orders_max)
-        assert len(events) == expected
-        closes_before = len(self.reference.closes)
-        closed = [event.order.order_id for event in events if isinstance(event, Closed)]
-        self.reference.close(closed, CloseReason.BOOK_CLOSED)
-        self._compare(events, [], self.reference.closes[closes_before:])
 
     def go_on_from_a_snapshot(self) -> None:
         """Throw the core's book away and go on from its snapshot."""
@@ -167,11 +166,15 @@ class Comparison:
         self.book.check(dust_may_rest=self.dust_may_rest)
         assert self.book.state() == before
 
-    def _decide(self, command: Command, decide_by_reference: Callable[[], object]) -> list[Event]:
+    def _decide(
+        self, command: Command, decide_by_reference: Callable[[], object], steps_max: int | None = None
+    ) -> list[Event]:
+        """Let all of them decide a command, the core only so many steps of it, then compare."""
         note(str(command))
         trades_before, closes_before = len(self.reference.trades), len(self.reference.closes)
         decide_by_reference()
-        events = decide(self.book, command, self.at_ms)
+        steps = islice(decide(self.book, command, self.at_ms), steps_max)
+        events = [event for step in steps for event in step.events]
         self._compare(events, self.reference.trades[trades_before:], self.reference.closes[closes_before:])
         return events
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 
 from chalicelib.domain.books.book import Book
-from chalicelib.domain.books.commands import decide
+from chalicelib.domain.books.commands import Step, decide, follow_ups
 from chalicelib.domain.books.events import Closed, Event, Rested, Traded
 from chalicelib.domain.books.matching import place
 from chalicelib.domain.books.vocabulary import (
@@ -102,10 +103,25 @@ def placed(book: Book, *commands: PlaceOrder) -> list[Event]:
 
 
 def decided(book: Book, *commands: Command) -> list[Event]:
-    """Decide any commands one after the other and return all that happened; the book is sound after each."""
+    """Decide any commands one after the other and return all that happened; the book is sound after each step."""
+    return [event for command in commands for event in taken(book, decide(book, command, AT_MS))]
+
+
+def begun(book: Book, command: Command, steps: int = 1) -> list[Event]:
+    """Take only the first steps of a command's consequence, as a matcher does that dies then."""
+    return taken(book, islice(decide(book, command, AT_MS), steps))
+
+
+def followed_up(book: Book, at_ms: int = AT_MS, steps_max: int | None = None) -> list[Event]:
+    """Take what is to be done without a command, at most so many steps, and return what happened."""
+    return taken(book, islice(follow_ups(book, at_ms), steps_max))
+
+
+def taken(book: Book, steps: Iterable[Step]) -> list[Event]:
+    """Take the steps and return their events; the book is sound after each."""
     events: list[Event] = []
-    for command in commands:
-        events += decide(book, command, AT_MS)
+    for step in steps:
+        events += step.events
         book.check()
     return events
 

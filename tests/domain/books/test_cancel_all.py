@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from chalicelib.domain.books.book import Book, Cancelling
-from chalicelib.domain.books.commands import carry_on, decide
+from chalicelib.domain.books.commands import Step, decide, follow_ups
 from chalicelib.domain.books.events import (
     Accepted,
     BookChanged,
@@ -20,7 +20,19 @@ from chalicelib.domain.books.events import (
 from chalicelib.domain.books.journal import BrokenJournal, Head, JournalEntry, draft, replay
 from chalicelib.domain.books.snapshot import BookState, decode_state, encode_state
 from chalicelib.domain.books.vocabulary import BookRules, BookStatus, CancelAll, CloseReason, OrderStatus
-from tests.domain.books.orders import AT_MS, BUY, SELL, a_book, change_to, closes, decided, limit, placed
+from tests.domain.books.orders import (
+    AT_MS,
+    BUY,
+    SELL,
+    a_book,
+    begun,
+    change_to,
+    closes,
+    decided,
+    followed_up,
+    limit,
+    placed,
+)
 
 NAME = "inst_x/ob"
 ANN = "ann"
@@ -41,20 +53,10 @@ def a_market() -> Book:
     return book
 
 
-def cancelled_in_groups(book: Book, events_max: int) -> list[list[Event]]:
-    """Decide the cancel-all and go on with it until nothing is left to do."""
-    groups = [decide(book, ALL_OF_ANN, AT_MS)]
-    while True:
-        groups.append(carry_on(book, AT_MS, events_max))
-        if len(groups[-1]) < events_max:
-            return groups
-
-
-@pytest.mark.parametrize("events_max", range(1, 6))
-def test_it_closes_every_order_of_its_customer_and_no_other_however_small_the_groups(events_max: int) -> None:
+@pytest.mark.parametrize("steps", range(1, 6))
+def test_it_closes_every_order_of_its_customer_and_no_other_wherever_it_is_interrupted(steps: int) -> None:
     book = a_market()
-    groups = cancelled_in_groups(book, events_max)
-    events = [event for group in groups for event in group]
+    events = begun(book, ALL_OF_ANN, steps) + followed_up(book)
     assert events[0] == CancelAllBegun("cxa_1", ANN)
     assert events[-1] == CancelAllEnded("cxa_1", ANN, 3)
     assert sorted(closes(events)) == [
@@ -62,32 +64,40 @@ def test_it_closes_every_order_of_its_customer_and_no_other_however_small_the_gr
         ("ask 3", CloseReason.CANCEL_ALL, 7, 7),
         ("bid 1", CloseReason.CANCEL_ALL, 2, 198),
     ]
-    assert all(len(group) <= events_max for group in groups[1:])
     assert set(book.open_orders) == {"bid 2", "ask 2"}
     assert book.cancelling is None
     book.check()
 
 
-@pytest.mark.parametrize("status", BookStatus)
-def test_it_does_so_on_a_book_of_any_status(status: BookStatus) -> None:
+@pytest.mark.parametrize("status", [BookStatus.ACTIVE, BookStatus.PAUSED])
+def test_it_closes_them_on_a_paused_book_too(status: BookStatus) -> None:
     book = a_market()
-    decided(book, change_to(status, 1))
-    cancelled_in_groups(book, 9)
+    decided(book, change_to(status, 1), ALL_OF_ANN)
     assert set(book.open_orders) == {"bid 2", "ask 2"}
+
+
+def test_it_finds_nothing_on_a_closed_book_whose_orders_are_closed_out_first() -> None:
+    book = a_market()
+    begun(book, change_to(BookStatus.CLOSED, 1))
+    events = decided(book, ALL_OF_ANN)
+    assert [reason for _, reason, _, _ in closes(events)] == [CloseReason.BOOK_CLOSED] * 5
+    assert events[-2:] == [CancelAllBegun("cxa_1", ANN), CancelAllEnded("cxa_1", ANN, 0)]
 
 
 def test_of_a_customer_without_orders_it_closes_none() -> None:
     book = a_market()
-    assert decide(book, CancelAll("cxa_2", "nobody"), AT_MS) == [CancelAllBegun("cxa_2", "nobody")]
-    assert carry_on(book, AT_MS, 5) == [CancelAllEnded("cxa_2", "nobody", 0)]
-    assert carry_on(book, AT_MS, 5) == []
+    command = CancelAll("cxa_2", "nobody")
+    assert list(decide(book, command, AT_MS)) == [
+        Step([CancelAllBegun("cxa_2", "nobody")], command),
+        Step([CancelAllEnded("cxa_2", "nobody", 0)]),
+    ]
+    assert list(follow_ups(book, AT_MS)) == []
 
 
 def test_what_is_due_expires_first_and_is_not_counted() -> None:
     book = a_market()
-    decide(book, ALL_OF_ANN, AT_MS)
-    assert len(carry_on(book, AT_MS, 1)) == 1
-    events = carry_on(book, AT_MS + 10, 9)
+    assert len(begun(book, ALL_OF_ANN, 2)) == 2
+    events = followed_up(book, AT_MS + 10)
     assert closes(events)[0] == ("ask 3", CloseReason.EXPIRED, 7, 7)
     assert events[-1] == CancelAllEnded("cxa_1", ANN, 2)
 
@@ -95,16 +105,14 @@ def test_what_is_due_expires_first_and_is_not_counted() -> None:
 @pytest.mark.parametrize("closed", range(4))
 def test_what_is_left_of_it_is_in_the_snapshot(closed: int) -> None:
     book = a_market()
-    decide(book, ALL_OF_ANN, AT_MS)
-    if closed:
-        carry_on(book, AT_MS, closed)
+    begun(book, ALL_OF_ANN, 1 + closed)
     assert book.cancelling == Cancelling("cxa_1", ANN, closed)
 
     read = decode_state(NAME, book.rules, encode_state(NAME, BookState(book))).book
 
     assert read.state() == book.state()
     assert read.cancelling == book.cancelling
-    rest = carry_on(read, AT_MS, 9)
+    rest = followed_up(read)
     assert rest[-1] == CancelAllEnded("cxa_1", ANN, 3)
     assert len(rest) == 4 - closed
 
@@ -126,7 +134,7 @@ def history() -> list[Event]:
         limit("bid 2", BUY, 99, 3),
         limit("ask 1", SELL, 101, 5, of=ANN, expires_at_ms=AT_MS + 10),
     )
-    return events + decide(book, ALL_OF_ANN, AT_MS) + carry_on(book, AT_MS, 1)
+    return events + begun(book, ALL_OF_ANN, 2)
 
 
 BID_2, NEW = limit("bid 2", BUY, 99, 3), limit("new", SELL, 99, 1)

@@ -8,16 +8,27 @@ from dataclasses import asdict
 import pytest
 
 from chalicelib.domain.books.book import Book
-from chalicelib.domain.books.commands import close_out, decide
-from chalicelib.domain.books.events import Accepted, BookChanged, CancelRefused, Closed, Event, Rested, Traded
-from chalicelib.domain.books.matching import InvalidCommand
+from chalicelib.domain.books.commands import decide, give_up
+from chalicelib.domain.books.events import (
+    Accepted,
+    BookChanged,
+    CancelAllEnded,
+    CancelRefused,
+    Closed,
+    Event,
+    Rested,
+    Traded,
+)
+from chalicelib.domain.books.matching import InvalidCommand, reject
 from chalicelib.domain.books.settlement import settle
 from chalicelib.domain.books.vocabulary import (
     BookRules,
     BookStatus,
+    CancelAll,
     CancelOrder,
     ChangeBook,
     CloseReason,
+    Command,
     OrderStatus,
     PlaceOrder,
     SelfTradePrevention,
@@ -30,9 +41,11 @@ from tests.domain.books.orders import (
     IOC,
     SELL,
     a_book,
+    begun,
     change_to,
     closes,
     decided,
+    followed_up,
     limit,
     market,
     placed,
@@ -41,6 +54,7 @@ from tests.domain.books.orders import (
 )
 
 ACTIVE, PAUSED, CLOSED = BookStatus.ACTIVE, BookStatus.PAUSED, BookStatus.CLOSED
+REJECTED = reject(limit("order", BUY, 101, 5), CloseReason.INTERNAL_ERROR)
 NOT_ACTIVE = pytest.mark.parametrize("status", [PAUSED, CLOSED])
 
 
@@ -152,16 +166,15 @@ def test_a_refused_cancel_moves_no_money() -> None:
     assert settle(decided(a_market(), cancel("nobody's"))) == {}
 
 
-@NOT_ACTIVE
-def test_an_order_can_be_cancelled_on_a_paused_or_closed_book(status: BookStatus) -> None:
+def test_an_order_can_be_cancelled_on_a_paused_book() -> None:
     """T32."""
     book = a_market()
-    decided(book, change(status))
+    decided(book, change(PAUSED))
 
     events = decided(book, cancel("bid 2"))
 
     assert closes(events) == [("bid 2", CloseReason.USER_CANCELLED, 3, 297)]
-    assert book.status is status
+    assert book.status is PAUSED
 
 
 # --- pausing, resuming, closing (T32) ----------------------------------------------------------------------------
@@ -176,7 +189,7 @@ def test_a_book_takes_the_status_it_is_told_and_keeps_its_orders(status: BookSta
     book = a_market()
     before = book.state()
 
-    events = decided(book, change(status))
+    events = begun(book, change(status))
 
     assert events == [BookChanged("change 1", change(status).terms)]
     assert book.status is status
@@ -279,7 +292,7 @@ def test_an_order_that_contradicts_itself_is_refused_on_a_book_of_any_status(sta
     before = book.state()
 
     with pytest.raises(InvalidCommand):
-        decide(book, limit("order", BUY, 100, 5, hold=499), AT_MS)
+        next(decide(book, limit("order", BUY, 100, 5, hold=499), AT_MS))
 
     assert book.state() == before
 
@@ -289,11 +302,10 @@ def test_an_order_that_contradicts_itself_is_refused_on_a_book_of_any_status(sta
 
 def test_a_closed_book_is_emptied_a_bounded_number_of_orders_at_a_time() -> None:
     book = a_market()
-    decided(book, change(CLOSED))
+    begun(book, change(CLOSED))
     rounds = []
 
-    while events := close_out(book, 2):
-        book.check()
+    while events := followed_up(book, steps_max=2):
         rounds.append(closes(events))
 
     assert [len(each) for each in rounds] == [2, 2, 1]
@@ -309,10 +321,7 @@ def test_a_closed_book_is_emptied_a_bounded_number_of_orders_at_a_time() -> None
 
 
 def test_closed_out_orders_end_cancelled() -> None:
-    book = a_market()
-    decided(book, change(CLOSED))
-
-    events = close_out(book, 10)
+    _, *events = decided(a_market(), change(CLOSED))
 
     assert len(events) == 5
     assert all(isinstance(event, Closed) and event.status is OrderStatus.CANCELLED for event in events)
@@ -324,23 +333,44 @@ def test_a_book_that_is_not_closed_is_not_emptied(status: BookStatus) -> None:
     decided(book, change(status))
     before = book.state()
 
-    assert close_out(book, 10) == []
+    assert followed_up(book) == []
     assert book.state() == before
 
 
-def test_a_half_emptied_book_still_lets_orders_be_cancelled_and_takes_no_new_ones() -> None:
+def test_a_half_emptied_book_is_emptied_before_the_next_command() -> None:
+    """O4: the cancel of an order comes after the end of its book, and finds nothing to cancel."""
     book = a_market()
-    decided(book, change(CLOSED))
-    close_out(book, 2)
+    begun(book, change(CLOSED), 3)
     left = next(iter(book.open_orders))
 
     events = decided(book, cancel(left), limit("late", BUY, 50, 1))
 
-    assert [close[:2] for close in closes(events)] == [
-        (left, CloseReason.USER_CANCELLED),
-        ("late", CloseReason.BOOK_INACTIVE),
+    assert [reason for _, reason, _, _ in closes(events)] == [CloseReason.BOOK_CLOSED] * 3 + [CloseReason.BOOK_INACTIVE]
+    assert [event for event in events if isinstance(event, CancelRefused)] == [
+        CancelRefused(left, f"customer of {left}")
     ]
-    assert len(close_out(book, 10)) == 2
+
+
+@pytest.mark.parametrize(
+    ("command", "outcome"),
+    [
+        (limit("order", BUY, 101, 5), REJECTED),
+        (cancel("bid 1"), [CancelRefused("bid 1", "customer of bid 1")]),
+        (CancelAll("all", "customer of bid 1"), [CancelAllEnded("all", "customer of bid 1", 0)]),
+        (change(PAUSED), [BookChanged(change(PAUSED).command_id, a_book().terms)]),
+    ],
+    ids=["order", "cancel", "cancel-all", "change"],
+)
+def test_a_command_that_is_given_up_changes_nothing_but_what_is_due(command: Command, outcome: list[Event]) -> None:
+    book, late = a_market(), limit("late", SELL, 110, 1, expires_at_ms=AT_MS)
+    for event in (Accepted(late), Rested(late, 1)):
+        book.apply(event)
+
+    due, own = give_up(book, command, AT_MS)
+
+    assert closes(due.events) == [("late", CloseReason.EXPIRED, 1, 1)]
+    assert (own.events, own.command) == (outcome, command)
+    assert book.state() == a_market().state()
 
 
 # --- money and replay --------------------------------------------------------------------------------------------
@@ -352,7 +382,6 @@ def test_cancels_rejections_and_closing_give_every_customer_back_what_was_held()
     late = limit("late", BUY, 101, 7)
 
     events = decided(book, cancel("bid 2"), cancel("ask 1"), change(CLOSED), late)
-    events += close_out(book, 10)
 
     assert settle(events) == {
         (Party("customer of bid 1"), BUY): Delta(198, -198),
@@ -371,8 +400,8 @@ def test_cancels_rejections_and_closing_give_every_customer_back_what_was_held()
         lambda book: decided(book, cancel("nobody's")),
         lambda book: decided(book, change(PAUSED), limit("late", BUY, 101, 1), cancel("ask 2")),
         lambda book: decided(book, change(PAUSED), change(ACTIVE), limit("taker", BUY, 101, 1)),
-        lambda book: decided(book, change(CLOSED)) + close_out(book, 3),
-        lambda book: decided(book, change(CLOSED), change(ACTIVE)) + close_out(book, 9),
+        lambda book: begun(book, change(CLOSED), 4),
+        lambda book: decided(book, change(CLOSED), change(ACTIVE)),
     ],
     ids=["cancel", "refused cancel", "pause", "resume", "half closed out", "closed out"],
 )

@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.domain.books import journal
 from chalicelib.domain.books.book import EXPIRIES_SPARE, Book
-from chalicelib.domain.books.commands import close_out, decide, expire
+from chalicelib.domain.books.commands import decide
 from chalicelib.domain.books.events import Accepted, CancelRefused, Closed, Event, Rested
 from chalicelib.domain.books.matching import InvalidCommand, place
 from chalicelib.domain.books.settlement import settle
@@ -23,13 +23,16 @@ from tests.domain.books.orders import (
     IOC,
     SELL,
     a_book,
+    begun,
     change_to,
     closes,
     decided,
+    followed_up,
     limit,
     market,
     placed,
     queue,
+    taken,
     trades,
 )
 
@@ -48,9 +51,7 @@ def a_market() -> Book:
 
 
 def expired(book: Book, at_ms: int, orders_max: int = 100) -> list[Event]:
-    events = expire(book, at_ms, orders_max)
-    book.check()
-    return events
+    return followed_up(book, at_ms, orders_max)
 
 
 def names(events: list[Event]) -> list[str]:
@@ -71,6 +72,17 @@ def test_what_is_due_is_closed_from_its_very_moment_on_in_the_order_of_the_momen
     assert names(events) == due
     assert set(book.open_orders) == {"bid", "ask 1", "ask 2", "ask 3"} - set(due)
     assert expired(book, AT_MS + after_ms) == []
+
+
+def test_what_is_due_expires_before_the_next_command_is_decided() -> None:
+    book = a_market()
+    taker = limit("taker", BUY, 102, 20)
+
+    events = taken(book, decide(book, taker, AT_MS + 30))
+
+    assert names(events) == ["bid", "ask 2", "ask 1"]
+    assert events[3] == Accepted(taker)
+    assert trades(events) == [("ask 3", 101, 7)]
 
 
 def test_an_order_that_expires_is_expired_and_gets_back_what_it_still_holds() -> None:
@@ -104,7 +116,7 @@ def test_an_order_that_is_due_at_its_turn_ends_with_its_whole_hold(order: object
     before = book.state()
     order = replace(order, expires_at_ms=AT_MS)  # type: ignore[type-var]
 
-    events = decide(book, order, AT_MS + late_ms)
+    events = place(book, order, AT_MS + late_ms)
 
     assert events == [Accepted(order), Closed(order, OrderStatus.EXPIRED, CloseReason.EXPIRED, 5, order.hold)]
     assert book.state() == before
@@ -124,13 +136,14 @@ def test_an_order_whose_turn_comes_a_moment_before_its_time_trades_and_rests() -
 def test_time_passes_on_a_book_that_is_not_active(status: BookStatus) -> None:
     """An order that is due is EXPIRED there too, not REJECTED: its own end came first."""
     book = a_market()
-    decided(book, change_to(status, 1))
+    begun(book, change_to(status, 1))
 
-    assert names(expired(book, AT_MS + 20)) == ["bid", "ask 2"]
+    events = expired(book, AT_MS + 20)
+    assert names(events) == ["bid", "ask 2", *(["ask 1", "ask 3"] if status is BookStatus.CLOSED else [])]
+    assert [event.status for event in events if isinstance(event, Closed)][:2] == [OrderStatus.EXPIRED] * 2
     (_, end) = decided(book, limit("late", BUY, 50, 1, expires_at_ms=AT_MS))
     assert isinstance(end, Closed)
     assert end.status is OrderStatus.EXPIRED
-    assert names(close_out(book, 10)) == (["ask 1", "ask 3"] if status is BookStatus.CLOSED else [])
     assert names(expired(book, AT_MS + 99)) == ([] if status is BookStatus.CLOSED else ["ask 1"])
 
 
@@ -188,7 +201,7 @@ def test_the_journal_has_the_time_of_orders_that_expire_and_of_no_others() -> No
 
 def test_a_close_by_time_is_written_down_and_read_back() -> None:
     book = a_market()
-    (event,) = expire(a_market(), AT_MS + 10, 1)
+    (event,) = expired(a_market(), AT_MS + 10, 1)
 
     raw = journal.encode(event)
 

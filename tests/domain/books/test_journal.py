@@ -12,7 +12,7 @@ from ulid import ULID
 
 from chalicelib.domain.books import journal
 from chalicelib.domain.books.book import Book
-from chalicelib.domain.books.commands import carry_on, close_out, decide
+from chalicelib.domain.books.commands import decide
 from chalicelib.domain.books.events import BookChanged, Event
 from chalicelib.domain.books.journal import GENESIS_HASH, BrokenJournal, Head, draft, head_of, replay, trade_id, verify
 from chalicelib.domain.books.matching import place, reject
@@ -28,7 +28,7 @@ from chalicelib.domain.books.vocabulary import (
 )
 from chalicelib.domain.ledger.amounts import Side
 from chalicelib.support.canonical import canonical
-from tests.domain.books.orders import change_to
+from tests.domain.books.orders import begun, change_to, taken
 
 RULES = BookRules(base_decimals=0, maker_fee_bps=5, taker_fee_bps=15)
 AT_MS = 1_736_937_000_000
@@ -57,8 +57,8 @@ def decided() -> tuple[Book, list[Event]]:
         CancelOrder("cmd_2", "ord_5", "cüst 5"), CancelOrder("cmd_3", "ord_1", "cüst 1"),
         change_to(BookStatus.ACTIVE, 4, "cmd_4", RULES), order(8, "BUY", 2, 40),
     ):  # fmt: skip
-        events += decide(book, change, AT_MS)
-    events += decide(book, CancelAll("cmd_9", "cüst 8"), AT_MS) + carry_on(book, AT_MS, 1) + carry_on(book, AT_MS, 9)
+        events += taken(book, decide(book, change, AT_MS))
+    events += taken(book, decide(book, CancelAll("cmd_9", "cüst 8"), AT_MS))
     return book, events
 
 
@@ -77,8 +77,7 @@ def test_an_entry_read_back_gives_the_same_events_and_the_same_book() -> None:
 
 def test_a_closed_and_emptied_book_is_read_back_as_such() -> None:
     book, events = decided()
-    events += decide(book, change_to(BookStatus.CLOSED, 5, "cmd_5", RULES), AT_MS)
-    events += close_out(book, 10)
+    events += taken(book, decide(book, change_to(BookStatus.CLOSED, 5, "cmd_5", RULES), AT_MS))
     (entry,) = draft("inst_x/ob", Head(), AT_MS, 7, events)
     folded = Book(RULES)
     assert replay(folded, entry) == events
@@ -283,7 +282,7 @@ def test_cancels_refusals_and_changes_of_terms_are_written_with_all_that_they_sa
         "version": 3, "status": "CLOSED", "makerFeeBps": RULES.maker_fee_bps, "takerFeeBps": RULES.taker_fee_bps,
         "selfTradePrevention": RULES.self_trade_prevention.value,
     }  # fmt: skip
-    assert [journal.encode(event) for command in commands for event in decide(book, command, AT_MS)] == [
+    assert [journal.encode(event) for command in commands for event in begun(book, command)] == [
         {
             "type": "closed", "order": "ord_1", "status": "CANCELLED", "reason": "USER_CANCELLED", "remaining": "10",
             "released": "500",

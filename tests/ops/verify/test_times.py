@@ -5,14 +5,13 @@ from __future__ import annotations
 import pytest
 
 from chalicelib.domain.books.book import Book
-from chalicelib.domain.books.commands import expire
 from chalicelib.domain.books.config import BookConfig
 from chalicelib.domain.books.events import Event
 from chalicelib.domain.books.journal import Head, JournalEntry, draft, head_of
 from chalicelib.domain.books.matching import place
 from chalicelib.services.books.findings import Disagreement
 from chalicelib.services.books.fold import BookFold
-from tests.domain.books.orders import AT_MS, BUY, SELL, limit
+from tests.domain.books.orders import AT_MS, BUY, SELL, followed_up, limit
 from tests.world import BASE, QUOTE
 
 CONFIG = BookConfig("inst_x", "ob", "Test", "B/Q", BASE, QUOTE, base_decimals=0)
@@ -57,4 +56,4 @@ def test_an_order_that_expired_before_its_time_is_told(at_ms: int, is_early: boo
     rested = place(book, limit("order", SELL, 50, 5, expires_at_ms=DUE_MS), AT_MS)
     expected = f"a time not after that of the entry, {at_ms}"
     early = Disagreement(f"{KEY} entry 2, expiry of order order", expected, str(DUE_MS))
-    assert told((rested, AT_MS), (expire(book, DUE_MS, 1), at_ms)) == (early if is_early else None)
+    assert told((rested, AT_MS), (followed_up(book, DUE_MS), at_ms)) == (early if is_early else None)

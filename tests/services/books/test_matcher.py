@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import count
 
 import pytest
 
 from chalicelib.domain.books.book import Book
-from chalicelib.domain.books.commands import decide
+from chalicelib.domain.books.commands import Step, decide
 from chalicelib.domain.books.config import Refusal, RefusalCode
-from chalicelib.domain.books.events import Event
 from chalicelib.domain.books.journal import BrokenJournal
 from chalicelib.domain.books.vocabulary import BookStatus, CloseReason, Command, OrderStatus
 from chalicelib.services.books import matcher as matcher_module
@@ -118,7 +118,7 @@ def test_batches_cut_anywhere_give_the_same_book_as_one_batch(world: World) -> N
         at += size
     at_once = Book(world.config.first_rules)
     for record in world.records:
-        decide(at_once, command_of(decode(record["dynamodb"]["NewImage"])), world.now_ms)
+        list(decide(at_once, command_of(decode(record["dynamodb"]["NewImage"])), world.now_ms))
     assert world.folded().book.state() == at_once.state()
     check_invariants(world, CREDITED)
 
@@ -236,17 +236,40 @@ def test_a_core_fault_halfway_leaves_no_half_changed_book(world: World, monkeypa
     later = world.placed("cat", "SELL", 10, 50)
     honest = matcher_module.decide
 
-    def faulty(book: object, command: object, at_ms: int) -> object:
-        events = honest(book, command, at_ms)  # type: ignore[arg-type]
-        if command.command_id == poison:  # type: ignore[attr-defined]
-            raise ZeroDivisionError
-        return events
+    def faulty(book: Book, command: Command, at_ms: int) -> Iterator[Step]:
+        for step in honest(book, command, at_ms):
+            if command.command_id == poison:
+                raise ZeroDivisionError
+            yield step
 
     monkeypatch.setattr(matcher_module, "decide", faulty)
     assert world.deliver() == []
     assert world.order("ben", poison).status is OrderStatus.REJECTED
     assert world.balance("ben", BASE) == (FUNDS, 0)
     assert world.order("ann", resting).status is world.order("cat", later).status is OrderStatus.FILLED
+    check_invariants(world, CREDITED)
+
+
+def test_a_core_fault_in_what_follows_a_command_is_not_the_commands(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The batch is handed back, nothing of it written down; the command is decided once when the fault is mended."""
+    order = world.placed("ann", "BUY", 10, 50)
+    before = world.tables()
+    honest = matcher_module.decide
+
+    def faulty(book: Book, command: Command, at_ms: int) -> Iterator[Step]:
+        yield from honest(book, command, at_ms)
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(matcher_module, "decide", faulty)
+        assert world.deliver() == [world.records[0]["dynamodb"]["SequenceNumber"]]
+    assert {name: rows for name, rows in world.tables().items() if name != "books"} == {
+        name: rows for name, rows in before.items() if name != "books"
+    }
+    assert world.deliver() == []
+    assert world.order("ann", order).status is OrderStatus.OPEN
     check_invariants(world, CREDITED)
 
 
@@ -454,10 +477,10 @@ def test_a_cancel_all_that_the_core_cannot_decide_closes_nothing_and_blocks_nobo
     bid = world.placed("ben", "BUY", 4, 50)
     decided = matcher_module.decide
 
-    def fail(book: Book, command: Command, at_ms: int) -> list[Event]:
+    def fail(book: Book, command: Command, at_ms: int) -> Iterator[Step]:
         if command.command_id == poison:
             raise ArithmeticError
-        return decided(book, command, at_ms)
+        yield from decided(book, command, at_ms)
 
     monkeypatch.setattr(matcher_module, "decide", fail)
     assert world.deliver() == []
@@ -576,11 +599,11 @@ def test_after_a_command_that_cannot_be_decided_time_is_looked_at_anew(
     poison, taker = world.placed("ben", "BUY", 1, 40), world.placed("ben", "BUY", 10, 50)
     honest = matcher_module.decide
 
-    def slow(book: object, command: object, at_ms: int) -> object:
-        if command.command_id == poison:  # type: ignore[attr-defined]
+    def slow(book: Book, command: Command, at_ms: int) -> Iterator[Step]:
+        if command.command_id == poison:
             world.now_ms += 1_000
             raise ZeroDivisionError
-        return honest(book, command, at_ms)  # type: ignore[arg-type]
+        yield from honest(book, command, at_ms)
 
     monkeypatch.setattr(matcher_module, "decide", slow)
     assert world.deliver(records=world.records[1:]) == []
