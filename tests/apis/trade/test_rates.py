@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 
 from chalicelib.apis.trade.api import TradeApi
-from chalicelib.domain.tenancy.api_tokens import token_id_of
+from chalicelib.domain.tenancy.credentials import digest_of
 from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.support.telemetry import Metric
 from chalicelib.tables.dynamodb import Database
@@ -35,7 +35,7 @@ def now() -> list[int]:
 
 @pytest.fixture
 def desk(memory_database: Database, now: list[int]) -> SignedDesk:
-    return open_trade_desk(World(memory_database), allowance=THREE_AT_ONCE, clock=lambda: now[0])
+    return open_trade_desk(World(memory_database), rate_limit=THREE_AT_ONCE, clock=lambda: now[0])
 
 
 def copy_of(desk: SignedDesk, client: Any = None) -> SignedDesk:
@@ -80,7 +80,7 @@ def test_only_what_is_signed_counts_and_faulty_requests_do(desk: SignedDesk) -> 
 
 def test_each_token_has_an_allowance_of_its_own(desk: SignedDesk) -> None:
     assert [probe(desk) for _ in range(4)][-1] == TOO_MANY
-    make_token(desk.world.database, "second-token-of-ann", "ann", allowance=THREE_AT_ONCE)
+    make_token(desk.world.database, "second-token-of-ann", "ann", rate_limit=THREE_AT_ONCE)
     assert probe(replace(desk, token="second-token-of-ann")) == PASSED
 
 
@@ -115,7 +115,7 @@ def test_a_counter_that_is_throttled_or_out_of_reach_lets_everyone_in_and_tells_
             assert down.has_struck
     assert seen.values(Metric.RATE_LIMIT_UNAVAILABLE) == [4]
     told = {(line["instance"], line["key_id"], line["reason"]) for line in seen.log}
-    assert told == {(INSTANCE, token_id_of(desk.token)[:12], str(error))}
+    assert told == {(INSTANCE, digest_of(desk.token)[:12], str(error))}
     down.strike_at(0)
     assert [probe(copy) for _ in range(4)][-1] == TOO_MANY, "it counts again as soon as it can"
 
