@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Annotated, Any, ClassVar, Literal
-
-from pydantic import Field, StringConstraints
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
 
 from chalicelib.apis.book.schema import (
-    AMOUNT_MESSAGE,
     FROM_ONE,
     FROM_ONE_MESSAGE,
-    TOKEN_ADDRESS_MESSAGE,
     Amount,
     Body,
     Parameters,
     TokenAddress,
     bounded,
+    given,
+    integer,
+    one_of,
+    text,
 )
+from chalicelib.apis.kit.forms import Flag
 from chalicelib.domain.books.config import (
     COLLAR_BPS_MAX,
     FEE_BPS_MAX,
@@ -31,46 +33,25 @@ from chalicelib.domain.books.vocabulary import BookStatus, SelfTradePrevention
 
 LEVELS_DEFAULT, LEVELS_MAX = 20, 100
 
-FeeBps = Annotated[int, Field(strict=True, ge=0, le=FEE_BPS_MAX)]
-CollarBps = Annotated[int, Field(strict=True, ge=0, le=COLLAR_BPS_MAX)]
-SelfTrades = Literal["NONE", "CANCEL_TAKER", "CANCEL_MAKER", "CANCEL_BOTH"]
+FeeBps = Annotated[int, integer(0, FEE_BPS_MAX)]
+CollarBps = Annotated[int, integer(0, COLLAR_BPS_MAX)]
+SelfTrades = Annotated[SelfTradePrevention, one_of(SelfTradePrevention)]
+Kind = Annotated[TokenType, one_of(TokenType)]
 
-_SETTINGS_MESSAGES = {
-    "minOrderSize": AMOUNT_MESSAGE,
-    "maxOrderSize": AMOUNT_MESSAGE,
-    "tickSize": AMOUNT_MESSAGE,
-    "lotSize": AMOUNT_MESSAGE,
-    "minOrderValue": AMOUNT_MESSAGE,
-    "makerFeeBps": f"must be an integer from 0 to {FEE_BPS_MAX}",
-    "takerFeeBps": f"must be an integer from 0 to {FEE_BPS_MAX}",
-    "selfTradePrevention": "must be one of " + ", ".join(SelfTradePrevention),
-    "marketCollarBps": f"must be an integer from 0 to {COLLAR_BPS_MAX}",
-}
 _ON_CHAIN: dict[str, str | None] = {"custodyContract": None, "settlementMode": "OFF_CHAIN"}
 """What the vendor documents of books that settle on chain (T48)."""
 
 
-def _text(characters_max: int) -> StringConstraints:
-    return StringConstraints(strict=True, min_length=1, max_length=characters_max)
-
-
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CreateBookBody(Body):
     """Body of POST offchain/order-books."""
 
-    messages: ClassVar = _SETTINGS_MESSAGES | {
-        "tokenAddress": TOKEN_ADDRESS_MESSAGE,
-        "quoteTokenAddress": TOKEN_ADDRESS_MESSAGE,
-        "name": f"must be a string of 1 to {NAME_CHARACTERS_MAX} characters",
-        "symbol": f"must be a string of 1 to {SYMBOL_CHARACTERS_MAX} characters",
-        "tokenType": "must be one of " + ", ".join(TokenType),
-        "stockTokenId": f"must be a string of 1 to {STOCK_TOKEN_ID_CHARACTERS_MAX} characters",
-    }
     not_served: ClassVar = _ON_CHAIN | {"allowImport": None, "status": "ACTIVE"}
 
     tokenAddress: TokenAddress
     quoteTokenAddress: TokenAddress
-    name: Annotated[str, _text(NAME_CHARACTERS_MAX)]
-    symbol: Annotated[str, _text(SYMBOL_CHARACTERS_MAX)]
+    name: Annotated[str, text(1, NAME_CHARACTERS_MAX)]
+    symbol: Annotated[str, text(1, SYMBOL_CHARACTERS_MAX)]
     minOrderSize: Amount | None = None
     maxOrderSize: Amount | None = None
     tickSize: Amount | None = None
@@ -78,9 +59,9 @@ class CreateBookBody(Body):
     minOrderValue: Amount | None = None
     makerFeeBps: FeeBps = 0
     takerFeeBps: FeeBps = 0
-    tokenType: Literal["LIGHT_TOKEN", "STOCK_TOKEN"] = "LIGHT_TOKEN"
-    stockTokenId: Annotated[str, _text(STOCK_TOKEN_ID_CHARACTERS_MAX)] | None = None
-    selfTradePrevention: SelfTrades = "NONE"
+    tokenType: Kind = TokenType.LIGHT_TOKEN
+    stockTokenId: Annotated[str, text(1, STOCK_TOKEN_ID_CHARACTERS_MAX)] | None = None
+    selfTradePrevention: SelfTrades = SelfTradePrevention.NONE
     marketCollarBps: CollarBps = 500
 
     def config(self, instance: str, book_id: str, created_at_ms: int) -> BookConfig:
@@ -92,37 +73,34 @@ class CreateBookBody(Body):
             symbol=self.symbol,
             base_asset=self.tokenAddress,
             quote_asset=self.quoteTokenAddress,
-            order_size_min=_units(self.minOrderSize),
-            order_size_max=_units(self.maxOrderSize),
-            tick_size=_units(self.tickSize),
+            order_size_min=self.minOrderSize,
+            order_size_max=self.maxOrderSize,
+            tick_size=self.tickSize,
             maker_fee_bps=self.makerFeeBps,
             taker_fee_bps=self.takerFeeBps,
-            self_trade_prevention=SelfTradePrevention(self.selfTradePrevention),
+            self_trade_prevention=self.selfTradePrevention,
             market_collar_bps=self.marketCollarBps,
-            token_type=TokenType(self.tokenType),
+            token_type=self.tokenType,
             stock_token_id=self.stockTokenId,
             created_at_ms=created_at_ms,
         )
 
     def worth(self) -> dict[str, int | None]:
         """Return the lot size and the least worth of an order as ``Configuring.create`` takes them (T45)."""
-        return {"lot_size": _units(self.lotSize), "min_order_value": _units(self.minOrderValue)}
+        return {"lot_size": self.lotSize, "min_order_value": self.minOrderValue}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeBookBody(Body):
     """Body of PATCH order-books/{orderBookId}: null takes a bound away, and means absent elsewhere.
 
     Of the lot size and the least worth of an order, null is the default (T45).
     """
 
-    messages: ClassVar = _SETTINGS_MESSAGES | {
-        "status": "must be one of " + ", ".join(BookStatus),
-        "allowImport": "must be a boolean",
-    }
     not_served: ClassVar = _ON_CHAIN
     null_counts: ClassVar = frozenset({"minOrderSize", "maxOrderSize", "tickSize", "lotSize", "minOrderValue"})
 
-    status: Literal["ACTIVE", "PAUSED", "CLOSED"] | None = None
+    status: Annotated[BookStatus, one_of(BookStatus)] | None = None
     minOrderSize: Amount | None = None
     maxOrderSize: Amount | None = None
     tickSize: Amount | None = None
@@ -132,34 +110,28 @@ class ChangeBookBody(Body):
     takerFeeBps: FeeBps | None = None
     selfTradePrevention: SelfTrades | None = None
     marketCollarBps: CollarBps | None = None
-    allowImport: Annotated[bool, Field(strict=True)] | None = None
-
-    def settings(self) -> dict[str, Any]:
-        """Return the settings that were named, under their names in BookConfig."""
-        return {
-            name: meaning(getattr(self, member))
-            for member, (name, meaning) in _SETTINGS.items()
-            if member in self.model_fields_set
-        }
+    allowImport: Annotated[bool, Flag("must be a boolean")] | None = None
 
 
-def _units(amount: str | None) -> int | None:
-    return None if amount is None else int(amount)
-
-
-_SETTINGS: dict[str, tuple[str, Callable[[Any], object]]] = {
-    "status": ("status", BookStatus),
-    "minOrderSize": ("order_size_min", _units),
-    "maxOrderSize": ("order_size_max", _units),
-    "tickSize": ("tick_size", _units),
-    "lotSize": ("lot_size", _units),
-    "minOrderValue": ("min_order_value", _units),
-    "makerFeeBps": ("maker_fee_bps", int),
-    "takerFeeBps": ("taker_fee_bps", int),
-    "selfTradePrevention": ("self_trade_prevention", SelfTradePrevention),
-    "marketCollarBps": ("market_collar_bps", int),
+_SETTINGS = {
+    "status": "status",
+    "minOrderSize": "order_size_min",
+    "maxOrderSize": "order_size_max",
+    "tickSize": "tick_size",
+    "lotSize": "lot_size",
+    "minOrderValue": "min_order_value",
+    "makerFeeBps": "maker_fee_bps",
+    "takerFeeBps": "taker_fee_bps",
+    "selfTradePrevention": "self_trade_prevention",
+    "marketCollarBps": "market_collar_bps",
 }
-"""What each member is in BookConfig, and how its value is read."""
+"""What each member is in BookConfig; allowImport is taken and changes nothing."""
+
+
+def settings_of(members: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that a ChangeBookBody names, under their names in BookConfig. Raises Fault."""
+    found = given(ChangeBookBody, members)
+    return {name: found[member] for member, name in _SETTINGS.items() if member in found}
 
 
 def book_status_query(query: Mapping[str, list[str]]) -> BookStatus | None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import Annotated, ClassVar
-
-from pydantic import BeforeValidator, Field, StringConstraints
+from dataclasses import dataclass
+from typing import Annotated
 
 from chalicelib.apis.book.schema import (
     REF,
@@ -18,8 +17,11 @@ from chalicelib.apis.book.schema import (
     Parameters,
     Ref,
     TokenAddress,
+    integer,
+    text,
 )
 from chalicelib.apis.kit.exact_json import PORTABLE_DIGITS_MAX, is_portable
+from chalicelib.apis.kit.forms import Bad, Text
 from chalicelib.apis.kit.times import MS, moment_of, time_form
 from chalicelib.domain.books.config import DECIMALS_MAX, NAME_CHARACTERS_MAX, SYMBOL_CHARACTERS_MAX
 from chalicelib.domain.ledger.tokens import ASSET_TYPE_CHARACTERS_MAX, METADATA_URI_CHARACTERS_MAX, Token, new_token
@@ -36,25 +38,39 @@ _TIME = time_form(r"[.,]\d{1,9}", r"Z|[+-]\d\d(?::?\d\d)?")
 AMOUNT_ABOVE_0_MESSAGE = "must be a string of 1 to 38 digits, above 0"
 TIME_MESSAGE = "must be a time or a date in the form of ISO 8601"
 
-AmountAbove0 = Annotated[str, StringConstraints(strict=True, pattern=r"^[1-9][0-9]{0,37}\z")]
-Reference = Annotated[str, StringConstraints(strict=True, max_length=256)]
+AmountAbove0 = Annotated[int, Text(AMOUNT_ABOVE_0_MESSAGE, re.compile(r"[1-9][0-9]{0,37}"), value=int)]
+Reference = Annotated[str, text(0, 256)]
 
 
-def _text(characters_min: int, characters_max: int) -> StringConstraints:
-    return StringConstraints(strict=True, min_length=characters_min, max_length=characters_max)
+@dataclass(frozen=True, slots=True)
+class MetadataKind:
+    """An object, kept as compact JSON."""
+
+    bytes_max: int = METADATA_BYTES_MAX
+    levels_max: int = METADATA_LEVELS_MAX
+    meaning: str = (
+        f"must be an object of at most {METADATA_BYTES_MAX} bytes and {METADATA_LEVELS_MAX} levels as compact JSON, "
+        f"its numbers of at most {PORTABLE_DIGITS_MAX} digits"
+    )
+
+    def read(self, value: object) -> str:
+        """Return the metadata as it is stored. Raises Bad where it is no object, too large, or cannot be written down.
+
+        Nor may it hold a number that usual JSON libraries do not read: no page with it could be read any more.
+        """
+        if not isinstance(value, dict) or _is_deeper(value, self.levels_max) or not is_portable(value):
+            raise Bad(self.meaning)
+        try:  # 1e999 is read as infinite; half a surrogate pair cannot be encoded
+            written = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+            size = len(written.encode())
+        except ValueError as error:
+            raise Bad(self.meaning) from error
+        if size > self.bytes_max:
+            raise Bad(self.meaning)
+        return written
 
 
-def _json_text(value: object) -> str:
-    """Return the metadata as it is stored. ValueError where it is no object, too large, or cannot be written down.
-
-    Nor may it hold a number that usual JSON libraries do not read: no page with it could be read any more.
-    """
-    if not isinstance(value, dict) or _is_deeper(value, METADATA_LEVELS_MAX) or not is_portable(value):
-        raise ValueError("not an object, too deep, or with a number of too many digits")
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)  # 1e999 is read as infinite
-    if len(text.encode()) > METADATA_BYTES_MAX:  # half a surrogate pair cannot be encoded: a ValueError too
-        raise ValueError("too large")
-    return text
+Metadata = Annotated[str, MetadataKind()]
 
 
 def _is_deeper(value: object, levels: int) -> bool:
@@ -64,27 +80,16 @@ def _is_deeper(value: object, levels: int) -> bool:
     return not levels or any(_is_deeper(member, levels - 1) for member in members)
 
 
-Metadata = Annotated[str, BeforeValidator(_json_text)]
-
-
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CreateTokenBody(Body):
     """Body of POST tokens."""
 
-    messages: ClassVar = {
-        "tokenAddress": TOKEN_ADDRESS_MESSAGE,
-        "name": f"must be a string of 1 to {NAME_CHARACTERS_MAX} characters",
-        "symbol": f"must be a string of 1 to {SYMBOL_CHARACTERS_MAX} characters",
-        "decimals": f"must be an integer from 0 to {DECIMALS_MAX}",
-        "metadataURI": f"must be a string of at most {METADATA_URI_CHARACTERS_MAX} characters",
-        "assetType": f"must be a string of at most {ASSET_TYPE_CHARACTERS_MAX} characters",
-    }
-
     tokenAddress: TokenAddress
-    name: Annotated[str, _text(1, NAME_CHARACTERS_MAX)]
-    symbol: Annotated[str, _text(1, SYMBOL_CHARACTERS_MAX)]
-    decimals: Annotated[int, Field(strict=True, ge=0, le=DECIMALS_MAX)] = 18
-    metadataURI: Annotated[str, _text(0, METADATA_URI_CHARACTERS_MAX)] | None = None
-    assetType: Annotated[str, _text(0, ASSET_TYPE_CHARACTERS_MAX)] | None = None
+    name: Annotated[str, text(1, NAME_CHARACTERS_MAX)]
+    symbol: Annotated[str, text(1, SYMBOL_CHARACTERS_MAX)]
+    decimals: Annotated[int, integer(0, DECIMALS_MAX)] = 18
+    metadataURI: Annotated[str, text(0, METADATA_URI_CHARACTERS_MAX)] | None = None
+    assetType: Annotated[str, text(0, ASSET_TYPE_CHARACTERS_MAX)] | None = None
 
     def token(self, token_id: str) -> Token:
         """Return the token that was asked for."""
@@ -93,21 +98,9 @@ class CreateTokenBody(Body):
         )
 
 
-_MOVEMENT_MESSAGES = {
-    "tokenAddress": TOKEN_ADDRESS_MESSAGE,
-    "amount": AMOUNT_ABOVE_0_MESSAGE,
-    "reference": "must be a string of at most 256 characters",
-    "transactionMetadata": (
-        f"must be an object of at most {METADATA_BYTES_MAX} bytes and {METADATA_LEVELS_MAX} levels as compact JSON, "
-        f"its numbers of at most {PORTABLE_DIGITS_MAX} digits"
-    ),
-}
-
-
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeBody(Body):
     """Body of POST balances/credit and balances/debit."""
-
-    messages: ClassVar = _MOVEMENT_MESSAGES | {"customerRef": REF_MESSAGE}
 
     tokenAddress: TokenAddress
     customerRef: Ref
@@ -119,14 +112,13 @@ class ChangeBody(Body):
         """Return the credit or the debit that was asked for."""
         source, target = (None, self.customerRef) if kind is TransactionType.CREDIT else (self.customerRef, None)
         return Movement(
-            instance, self.tokenAddress, source, target, int(self.amount), self.reference, self.transactionMetadata
+            instance, self.tokenAddress, source, target, self.amount, self.reference, self.transactionMetadata
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TransferBody(Body):
     """Body of POST balances/transfer."""
-
-    messages: ClassVar = _MOVEMENT_MESSAGES | {"fromCustomerRef": REF_MESSAGE, "toCustomerRef": REF_MESSAGE}
 
     tokenAddress: TokenAddress
     fromCustomerRef: Ref
@@ -142,7 +134,7 @@ class TransferBody(Body):
             self.tokenAddress,
             self.fromCustomerRef,
             self.toCustomerRef,
-            int(self.amount),
+            self.amount,
             self.reference,
             self.transactionMetadata,
         )

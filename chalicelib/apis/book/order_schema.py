@@ -5,12 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
-
-from pydantic import Field, ValidationInfo, field_validator
+from typing import Annotated, Any, ClassVar
 
 from chalicelib.apis.book.schema import (
-    AMOUNT_MESSAGE,
     ID_CHARACTERS_MAX,
     ID_MESSAGE,
     READ_ROWS_MAX,
@@ -22,70 +19,59 @@ from chalicelib.apis.book.schema import (
     Page,
     Parameters,
     Ref,
+    one_of,
 )
+from chalicelib.apis.kit.forms import Bad, Flag
 from chalicelib.domain.books.config import OrderRequest
 from chalicelib.domain.books.vocabulary import OrderStatus, OrderType, TimeInForce
 from chalicelib.domain.ledger.amounts import Side
 from chalicelib.support.consistency import Inconsistent
 
+POST_ONLY_MESSAGE = "must be a boolean, true only with LIMIT and GTC"
 _BOOK_ID = re.compile(f".{{1,{ID_CHARACTERS_MAX}}}", re.DOTALL)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlaceOrderBody(Body):
     """Body of POST offchain/orders."""
 
-    messages: ClassVar = {
-        "orderBookId": ID_MESSAGE,
-        "customerRef": REF_MESSAGE,
-        "side": "must be one of BUY, SELL",
-        "orderType": "must be one of LIMIT, MARKET",
-        "price": AMOUNT_MESSAGE,
-        "quantity": AMOUNT_MESSAGE,
-        "timeInForce": "must be one of GTC, IOC, FOK",
-        "postOnly": "must be a boolean, true only with LIMIT and GTC",
-    }
     not_served: ClassVar = dict.fromkeys(("userAddress", "value", "stopPrice", "distance", "stepAmount", "expiresAt"))
 
     orderBookId: Id
     customerRef: Ref
-    side: Literal["BUY", "SELL"]
-    orderType: Literal["LIMIT", "MARKET"]
+    side: Annotated[Side, one_of(Side)]
+    orderType: Annotated[OrderType, one_of(OrderType)]
     price: Amount | None = None
     quantity: Amount
-    timeInForce: Literal["GTC", "IOC", "FOK"] = "GTC"
-    postOnly: Annotated[bool, Field(strict=True)] = False
+    timeInForce: Annotated[TimeInForce, one_of(TimeInForce)] = TimeInForce.GTC
+    postOnly: Annotated[bool, Flag(POST_ONLY_MESSAGE)] = False
 
-    @field_validator("price", mode="before")
     @classmethod
-    def _market_has_no_price(cls, value: object, info: ValidationInfo) -> object:
-        """With MARKET the price is not looked at, whatever it is (T16)."""
-        return None if info.data.get("orderType") == "MARKET" else value
-
-    @field_validator("postOnly")
-    @classmethod
-    def _post_only_rests(cls, value: bool, info: ValidationInfo) -> bool:
-        """Post-only goes with LIMIT and GTC alone (T18)."""
-        if value and (info.data.get("orderType", "LIMIT"), info.data.get("timeInForce", "GTC")) != ("LIMIT", "GTC"):
-            raise ValueError("postOnly needs LIMIT and GTC")
+    def looked_at(cls, name: str, value: Any, found: Mapping[str, Any]) -> Any:
+        """With MARKET the price is not looked at (T16); post-only goes with LIMIT and GTC alone (T18)."""
+        order_type, force = found.get("orderType", OrderType.LIMIT), found.get("timeInForce", TimeInForce.GTC)
+        if name == "price" and order_type is OrderType.MARKET:
+            return None
+        if name == "postOnly" and value is True and (order_type, force) != (OrderType.LIMIT, TimeInForce.GTC):
+            raise Bad(POST_ONLY_MESSAGE)
         return value
 
     def request(self) -> OrderRequest:
         """Return the order that was asked for, in the program's own words."""
         return OrderRequest(
             customer=self.customerRef,
-            side=Side(self.side),
-            order_type=OrderType(self.orderType),
-            time_in_force=TimeInForce(self.timeInForce),
-            price=None if self.price is None else int(self.price),
-            quantity=int(self.quantity),
+            side=self.side,
+            order_type=self.orderType,
+            time_in_force=self.timeInForce,
+            price=self.price,
+            quantity=self.quantity,
             post_only=self.postOnly,
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CancelOrderBody(Body):
     """Body of DELETE offchain/orders/{orderId}: whose order it is."""
-
-    messages: ClassVar = {"customerRef": REF_MESSAGE}
 
     customerRef: Ref
 

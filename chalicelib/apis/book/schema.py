@@ -10,13 +10,13 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from itertools import islice
 from typing import Annotated, Any, ClassVar, TypeVar
 
-from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, model_validator
-
 from chalicelib.apis.book.envelope import Detail, Fault
 from chalicelib.apis.kit.exact_json import UnreadableJson, read_json
+from chalicelib.apis.kit.forms import Form, Integer, Text, Word
 from chalicelib.apis.kit.http import BadPercentEncoding, percent_decoded
 from chalicelib.apis.kit.neutral import is_neutral
 from chalicelib.apis.kit.page_bytes import answer_bytes, fitting
@@ -34,11 +34,8 @@ DIGITS = re.compile(r"[0-9]+")
 FROM_ONE = re.compile(r"0*[1-9][0-9]*")
 REF = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,256}")
 
-Amount = Annotated[str, StringConstraints(strict=True, pattern=r"^(0|[1-9][0-9]{0,37})\z")]
-Ref = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]*\z")]
-Id = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=100)]
-TokenAddress = Annotated[str, StringConstraints(strict=True, pattern=r"^0x[a-fA-F0-9]{40}\z", to_lower=True)]
 AnyBody = TypeVar("AnyBody", bound="Body")
+Words = TypeVar("Words", bound=StrEnum)
 Row = TypeVar("Row")
 
 AMOUNT_MESSAGE = "must be a string of 1 to 38 digits"
@@ -49,24 +46,34 @@ NOT_SERVED_MESSAGE = "is not served; leave it out"
 FROM_ONE_MESSAGE = "must be an integer from 1"
 OFFSET_MESSAGE = f"must be an integer from 0 to {OFFSET_MAX}"
 
+Amount = Annotated[int, Text(AMOUNT_MESSAGE, re.compile(r"0|[1-9][0-9]{0,37}"), value=int)]
+Ref = Annotated[str, Text(REF_MESSAGE, REF)]
+Id = Annotated[str, Text(ID_MESSAGE, least=1, most=ID_CHARACTERS_MAX)]
+TokenAddress = Annotated[str, Text(TOKEN_ADDRESS_MESSAGE, re.compile(r"0x[a-fA-F0-9]{40}"), value=str.lower)]
 
-class Body(BaseModel):
+
+def one_of(words: type[StrEnum]) -> Word:
+    return Word("must be one of " + ", ".join(words), {word.value: word for word in words})
+
+
+def integer(least: int, most: int) -> Integer:
+    return Integer(f"must be an integer from {least} to {most}", least, most)
+
+
+def text(least: int, most: int) -> Text:
+    bounds = f"at most {most}" if not least else f"{least} to {most}"
+    return Text(f"must be a string of {bounds} characters", least=least, most=most)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Body(Form):
     """A request's body: its members in the order in which faults are listed (T7), unknown ones ignored (T2).
 
-    messages: what a faulty member must be. null_counts: members whose null means something; else it means absent.
     not_served: members that would change what is executed and are not served: a fault unless they ask for nothing. With
         each the one other value that says what is done anyway, None where there is none (T48).
     """
 
-    model_config = ConfigDict(extra="ignore")
-    messages: ClassVar[Mapping[str, str]]
-    null_counts: ClassVar[frozenset[str]] = frozenset()
     not_served: ClassVar[Mapping[str, str | None]] = {}
-
-    @model_validator(mode="before")
-    @classmethod
-    def _without_nulls(cls, members: dict[str, Any]) -> dict[str, Any]:
-        return {name: value for name, value in members.items() if value is not None or name in cls.null_counts}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,21 +116,22 @@ def body_hash(members: Mapping[str, Any]) -> str:
     return digest(canonical(members))
 
 
-def checked(model: type[AnyBody], members: Mapping[str, Any]) -> AnyBody:
+def checked(form: type[AnyBody], members: Mapping[str, Any]) -> AnyBody:
     """Return the checked body. Raises Fault with every faulty field, once each, in the order of the table (T7).
 
     What is not served comes last (T48).
     """
-    asked_for = [name for name, usual in model.not_served.items() if not is_neutral(members.get(name), usual)]
-    unserved = [Detail(name, NOT_SERVED_MESSAGE) for name in asked_for]
-    try:
-        body = model.model_validate(members)
-    except ValidationError as error:
-        names = dict.fromkeys(str(fault["loc"][0]) for fault in error.errors())
-        raise validation_fault([*(Detail(name, model.messages[name]) for name in names), *unserved]) from error
-    if unserved:
-        raise validation_fault(unserved)
-    return body
+    return form(**given(form, members))
+
+
+def given(form: type[Body], members: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of the checked body that are there. Raises Fault as ``checked``."""
+    found, faults = form.read(members)
+    asked_for = [name for name, usual in form.not_served.items() if not is_neutral(members.get(name), usual)]
+    details = [*(Detail(*fault) for fault in faults.items()), *(Detail(name, NOT_SERVED_MESSAGE) for name in asked_for)]
+    if details:
+        raise validation_fault(details)
+    return found
 
 
 def customer_ref(segment: str) -> str:
