@@ -1,21 +1,23 @@
-"""What has been used of each allowance (table ``requests``): one row a token, right over any number of copies (R13).
+"""Requests counted against rate limits (table ``requests``), right over any number of copies.
 
-A request that may come is one conditional update of the row; which one depends on how the row stands::
+GCRA and a daily quota (R13): one row a scope. A request that may come is one conditional update of the row; which one
+depends on how the row stands::
 
-    bucket full again ---> its moment is now + one interval     day's first ---> requests = 1
-    bucket in use -------> its moment + one interval, if it     same day ------> requests + 1, if any
-                           had room                                              were left
+    TAT is past --------> TAT = now + one interval            day's first ---> requests = 1
+    TAT is ahead -------> TAT + one interval, if the          same day ------> requests + 1, if some
+                          bucket has room                                      are left
 
-This process remembers how it saw the row last, and so chooses right at the first attempt unless other copies came in
-between; a refused write shows the row as it is, for the next. Both facts only go up: what was seen as used up stays so
-until its time has come, and is refused without a write. A flood costs the table about what the allowance lets through.
+A process remembers how it saw the row last, and so chooses right at the first attempt unless other copies came in
+between; a refused write shows the row as it is, for the next attempt. Both facts only go up: a limit that was seen used
+up stays so until its time has come, and refuses without a write. A flood so costs the table about what the limit lets
+through.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from chalicelib.domain.tenancy.rate_limit import MINUTE_S, RateLimit, Refused, Used, day_of, minute_of, refused
+from chalicelib.domain.tenancy.rate_limit import MINUTE_S, RateLimit, Refusal, Usage, day_of, minute_of, refusal_of
 from chalicelib.support.outcomes import Unavailable
 from chalicelib.support.recent import SCOPES_MAX, Recent
 from chalicelib.tables.dynamodb import ConditionFailed, Database, Row, Update
@@ -24,75 +26,74 @@ from chalicelib.tables.requests import TABLE
 DAY_S = 86_400
 KEPT_DAYS = 2
 ATTEMPTS_MAX = 6
-"""The row changes its state at most twice against a request (bucket in use, a new day); the rest is for its expiry."""
+"""A row changes its state at most twice against a request (TAT ahead, a new day); the rest is for its expiry."""
 
 
 class RateLimits:
-    """now: in microseconds since the epoch, wherever it is asked for."""
+    """now_us: microseconds since the epoch, wherever it is asked for."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._seen: Recent[str, Used] = Recent(SCOPES_MAX)
+        self._seen: Recent[str, Usage] = Recent(SCOPES_MAX)
         """By scope: how the row stood when it was seen last."""
 
-    def use(self, scope: str, allowance: RateLimit, now_us: int) -> Refused | None:
-        """Count a request and return None; or count nothing and return why it may not come.
+    def use(self, scope: str, limit: RateLimit, now_us: int) -> Refusal | None:
+        """Count a request and return None; over the limit, count nothing and return why.
 
-        Raises Unavailable, or OutcomeUnknown: it may have been counted. After an answer that was lost the row that a
-        later attempt finds does not tell whose use it shows, so that the outcome is unknown then too.
+        Raises Unavailable, or OutcomeUnknown: it may have been counted. After a lost answer the row that a later
+        attempt finds does not tell whose use it shows, so the outcome is unknown then too.
         """
-        if allowance.is_off:
+        if limit.is_off:
             return None
         for _ in range(ATTEMPTS_MAX):
-            used = self._seen.get(scope)
-            if used is not None and (refusal := refused(allowance, used, now_us)):
+            usage = self._seen.get(scope)
+            if usage is not None and (refusal := refusal_of(limit, usage, now_us)):
                 return refusal
             try:
-                row = self._database.write(_using(scope, allowance, used, now_us))
+                row = self._database.write(_counting(scope, limit, usage, now_us))
             except ConditionFailed as error:  # the row is not as it was seen last: look at what stood there
                 self._remember(scope, error.row)
             else:
                 self._remember(scope, row)
                 return None
-        raise Unavailable("this allowance's row keeps changing")
+        raise Unavailable("this rate limit's row keeps changing")
 
     def _remember(self, scope: str, row: Row | None) -> None:
         if row is None:
             self._seen.forget(scope)
         else:
-            self._seen.set(scope, Used(row["full_at_us"], row["day"], row["requests"]))
+            self._seen.set(scope, Usage(row["full_at_us"], row["day"], row["requests"]))
 
 
-def _using(scope: str, allowance: RateLimit, used: Used | None, now_us: int) -> Update:
+def _counting(scope: str, limit: RateLimit, usage: Usage | None, now_us: int) -> Update:
     """Return the write that counts a request, on condition that the row is as it was seen.
 
-    A day is never set back, however the clocks of two copies differ around midnight.
+    The row's "full_at_us" is the TAT. A day is never set back, however the clocks of two copies differ around midnight.
     """
-    day = max(day_of(now_us), used.day if used else 0)
+    day = max(day_of(now_us), usage.day if usage else 0)
     values: dict[str, Any] = {":day": day, ":one": 1, ":expires": (day + KEPT_DAYS) * DAY_S}
     nothing_counted = "attribute_not_exists(#day)"
-    is_in_use = allowance.bucket and used is not None and used.full_at_us >= now_us
-    if is_in_use:
-        in_use, has_room = "#full_at_us >= :now", "#full_at_us <= :last"
-        bucket, moment = f"{in_use} AND {has_room}", "#full_at_us + :interval"
-        values |= {":now": now_us, ":last": now_us + allowance.burst_us, ":interval": allowance.interval_us}
+    if limit.bucket and usage is not None and usage.tat_us >= now_us:
+        is_ahead, has_room = "#full_at_us >= :now", "#full_at_us <= :last"
+        bucket, tat = f"{is_ahead} AND {has_room}", "#full_at_us + :interval"
+        values |= {":now": now_us, ":last": now_us + limit.burst_us, ":interval": limit.interval_us}
     else:
-        moment = ":moment"
-        values[":moment"] = now_us + allowance.interval_us
-        is_full = "#full_at_us < :now"
-        bucket = f"({nothing_counted} OR {is_full})" if allowance.bucket else ""
-        values |= {":now": now_us} if allowance.bucket else {}
-    if used is not None and used.day < day:
+        tat = ":tat"
+        values[":tat"] = now_us + limit.interval_us
+        is_past = "#full_at_us < :now"
+        bucket = f"({nothing_counted} OR {is_past})" if limit.bucket else ""
+        values |= {":now": now_us} if limit.bucket else {}
+    if usage is not None and usage.day < day:
         today, requests = "#day < :day", ":one"
     else:
         same_day, some_left = "#day = :day", "#requests < :per_day"
-        left = f"{same_day} AND {some_left}" if allowance.per_day else same_day
+        left = f"{same_day} AND {some_left}" if limit.per_day else same_day
         today, requests = f"({nothing_counted} OR ({left}))", "if_not_exists(#requests, :zero) + :one"
-        values |= {":zero": 0} | ({":per_day": allowance.per_day} if allowance.per_day else {})
+        values |= {":zero": 0} | ({":per_day": limit.per_day} if limit.per_day else {})
     return Update(
         TABLE,
         {"scope": scope, "request": "allowance"},
-        f"SET #full_at_us = {moment}, #day = :day, #requests = {requests}, #expires = :expires",
+        f"SET #full_at_us = {tat}, #day = :day, #requests = {requests}, #expires = :expires",
         f"{bucket} AND {today}" if bucket else today,
         values,
     )

@@ -145,7 +145,7 @@ def test_the_first_fault_of_the_reference_is_answered(desk: Desk) -> None:
     assert faults.outcome() == 200
 
 
-def test_a_key_that_is_known_is_not_counted_among_the_strangers(desk: Desk) -> None:
+def test_a_key_that_is_known_is_not_counted_among_anonymous_callers(desk: Desk) -> None:
     for _ in range(70):
         assert desk.get("/payouts").status == 200
     assert refusal_of(desk.as_key(None).get("/payouts")) == UNAUTHENTICATED

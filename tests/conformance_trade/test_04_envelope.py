@@ -211,7 +211,7 @@ def test_r13_a_bucket_of_7_refills_at_3_5_a_second(memory_database: Database) ->
     assert counted.send(8) == [PASSED] * 7 + [TOO_MANY]
 
 
-def test_r13_an_allowance_is_302400_a_day_unless_the_operator_says_otherwise() -> None:
+def test_r13_a_rate_limit_is_302400_a_day_unless_the_operator_says_otherwise() -> None:
     usual = RateLimit()
     assert (usual.bucket, usual.refill_per_1000_s, usual.per_day) == (7, 3500, 302_400)
 

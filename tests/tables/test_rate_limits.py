@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.tenancy.rate_limit import DAY_US, SECOND_US, RateLimit, Refused
+from chalicelib.domain.tenancy.rate_limit import DAY_US, SECOND_US, RateLimit, Refusal
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.rate_limits import RateLimits
 from tests.faults import WatchedClient
@@ -32,7 +32,7 @@ def counting(database: Database) -> tuple[RateLimits, list[str]]:
     return RateLimits(Database(client, database._prefix)), calls
 
 
-def uses(limits: RateLimits, rate_limit: RateLimit, at_us: int, times: int) -> list[Refused | None]:
+def uses(limits: RateLimits, rate_limit: RateLimit, at_us: int, times: int) -> list[Refusal | None]:
     return [limits.use(SCOPE, rate_limit, at_us) for _ in range(times)]
 
 
@@ -43,10 +43,10 @@ def row_of(database: Database) -> dict[str, Any]:
 
 def test_a_bucket_lets_three_through_at_once_and_then_one_a_second(store: Database) -> None:
     limits = RateLimits(store)
-    assert uses(limits, ONE_A_SECOND, NOW_US, 4) == [None, None, None, Refused(False, 1)]
-    assert uses(limits, ONE_A_SECOND, NOW_US + SECOND_US - 1, 1) == [Refused(False, 1)]
-    assert uses(limits, ONE_A_SECOND, NOW_US + SECOND_US, 2) == [None, Refused(False, 1)]
-    assert uses(limits, ONE_A_SECOND, NOW_US + 10 * SECOND_US, 4) == [None, None, None, Refused(False, 1)]
+    assert uses(limits, ONE_A_SECOND, NOW_US, 4) == [None, None, None, Refusal(False, 1)]
+    assert uses(limits, ONE_A_SECOND, NOW_US + SECOND_US - 1, 1) == [Refusal(False, 1)]
+    assert uses(limits, ONE_A_SECOND, NOW_US + SECOND_US, 2) == [None, Refusal(False, 1)]
+    assert uses(limits, ONE_A_SECOND, NOW_US + 10 * SECOND_US, 4) == [None, None, None, Refusal(False, 1)]
 
 
 def test_a_day_has_so_many_requests_and_the_next_one_as_many_again(store: Database) -> None:
@@ -54,10 +54,10 @@ def test_a_day_has_so_many_requests_and_the_next_one_as_many_again(store: Databa
     copies = [RateLimits(store), RateLimits(store)]
     at_us = MIDNIGHT_US - 1
     assert [copy.use(SCOPE, rate_limit, at_us) for copy in copies] == [None, None]
-    assert [copy.use(SCOPE, rate_limit, at_us) for copy in copies] == [Refused(True, 1), Refused(True, 1)]
+    assert [copy.use(SCOPE, rate_limit, at_us) for copy in copies] == [Refusal(True, 1), Refusal(True, 1)]
     assert [copy.use(SCOPE, rate_limit, MIDNIGHT_US) for copy in copies] == [None, None]
     assert row_of(store)["requests"] == 2
-    assert copies[0].use(SCOPE, rate_limit, MIDNIGHT_US) == Refused(True, 86_400)
+    assert copies[0].use(SCOPE, rate_limit, MIDNIGHT_US) == Refusal(True, 86_400)
 
 
 def test_a_clock_that_is_behind_at_midnight_counts_in_the_new_day(store: Database) -> None:
@@ -66,8 +66,8 @@ def test_a_clock_that_is_behind_at_midnight_counts_in_the_new_day(store: Databas
     assert behind.use(SCOPE, rate_limit, MIDNIGHT_US - 2) is None
     assert ahead.use(SCOPE, rate_limit, MIDNIGHT_US) is None
     assert behind.use(SCOPE, rate_limit, MIDNIGHT_US - 1) is None
-    assert behind.use(SCOPE, rate_limit, MIDNIGHT_US - 1) == Refused(True, 86_401)
-    assert ahead.use(SCOPE, rate_limit, MIDNIGHT_US) == Refused(True, 86_400)
+    assert behind.use(SCOPE, rate_limit, MIDNIGHT_US - 1) == Refusal(True, 86_401)
+    assert ahead.use(SCOPE, rate_limit, MIDNIGHT_US) == Refusal(True, 86_400)
     assert (row_of(store)["day"], row_of(store)["requests"]) == (MIDNIGHT_US // DAY_US, 2)
 
 
@@ -75,7 +75,7 @@ def test_the_bucket_goes_on_over_midnight(store: Database) -> None:
     rate_limit = RateLimit(bucket=2, refill_per_1000_s=1000, per_day=10)
     limits = RateLimits(store)
     assert uses(limits, rate_limit, MIDNIGHT_US - 1, 2) == [None, None]
-    assert uses(limits, rate_limit, MIDNIGHT_US, 1) == [Refused(False, 1)]
+    assert uses(limits, rate_limit, MIDNIGHT_US, 1) == [Refusal(False, 1)]
     assert uses(limits, rate_limit, MIDNIGHT_US + SECOND_US, 1) == [None]
     assert row_of(store)["requests"] == 1
 
@@ -94,14 +94,14 @@ def test_each_scope_has_a_limit_of_its_own(store: Database) -> None:
 def test_a_busy_copy_writes_once_a_request_and_a_flood_nothing_at_all(store: Database) -> None:
     limits, calls = counting(store)
     answers = uses(limits, RateLimit(bucket=5, refill_per_1000_s=1000), NOW_US, 50)
-    assert answers == [None] * 5 + [Refused(False, 1)] * 45
+    assert answers == [None] * 5 + [Refusal(False, 1)] * 45
     assert calls == ["update_item"] * 5
 
 
 def test_a_copy_that_finds_the_limit_used_up_by_another_learns_it_with_one_write(store: Database) -> None:
     uses(RateLimits(store), ONE_A_SECOND, NOW_US, 3)
     limits, calls = counting(store)
-    assert uses(limits, ONE_A_SECOND, NOW_US, 10) == [Refused(False, 1)] * 10
+    assert uses(limits, ONE_A_SECOND, NOW_US, 10) == [Refusal(False, 1)] * 10
     assert calls == ["update_item"]
     before = row_of(store)
     assert uses(limits, ONE_A_SECOND, NOW_US + SECOND_US, 1) == [None]
@@ -122,7 +122,7 @@ def test_limits_that_are_switched_on_and_off_hold_from_the_next_request_on(store
     limits = RateLimits(store)
     uses(limits, ONE_A_SECOND, NOW_US, 3)
     assert limits.use(SCOPE, RateLimit(bucket=0, per_day=9), NOW_US) is None
-    assert limits.use(SCOPE, RateLimit(bucket=0, per_day=4), NOW_US) == Refused(
+    assert limits.use(SCOPE, RateLimit(bucket=0, per_day=4), NOW_US) == Refusal(
         True, (MIDNIGHT_US - NOW_US) // SECOND_US
     )
     assert limits.use(SCOPE, RateLimit(bucket=9, refill_per_1000_s=1000, per_day=0), NOW_US) is None

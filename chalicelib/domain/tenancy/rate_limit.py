@@ -1,11 +1,11 @@
-"""How often a caller may come: a bucket of requests that refills steadily, and a number of requests a day (R13). Pure.
+"""Rate limits: GCRA (generic cell rate algorithm) and a daily quota (R13). Pure.
 
-What has been used is two facts: when the bucket would be full again if nothing came any more, and the day's requests.
-A request puts that moment off by the time in which the bucket refills by one request. So a bucket of n is empty when
-the moment lies more than n - 1 such intervals ahead; and requests of several copies at once need not see each other's
-result, for adding an interval is the same whoever adds first.
+A caller's usage is two facts: the theoretical arrival time (TAT), at which its bucket is full again if nothing more
+comes, and the day's requests. Each request moves the TAT one interval ahead, the time in which the bucket refills by
+one request. A bucket of n is empty when the TAT lies more than n - 1 intervals ahead. Copies that count at once need
+not see each other's result: adding an interval is the same whoever adds first.
 
-All times are microseconds since the epoch; days are UTC days since the epoch.
+Times are microseconds since the epoch; days are UTC days since the epoch.
 """
 
 from __future__ import annotations
@@ -40,22 +40,22 @@ class RateLimit:
 
     @property
     def burst_us(self) -> int:
-        """Return how far ahead the moment of the full bucket may lie for one more request to find room."""
+        """Return how far ahead the TAT may lie for one more request to find room."""
         return (self.bucket - 1) * self.interval_us if self.bucket else 0
 
 
 @dataclass(frozen=True, slots=True)
-class Used:
-    """full_at_us: when the bucket is full again. requests: those of the day."""
+class Usage:
+    """tat_us: the theoretical arrival time. requests: those of the day."""
 
-    full_at_us: int
+    tat_us: int
     day: int
     requests: int
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
-    """is_of_day: by the day's number, else by the bucket. retry_after_s: whole seconds, at least 1."""
+class Refusal:
+    """is_of_day: by the daily quota, else by the bucket. retry_after_s: whole seconds, at least 1."""
 
     is_of_day: bool
     retry_after_s: int
@@ -70,13 +70,13 @@ def minute_of(at_s: int) -> int:
     return at_s // MINUTE_S * MINUTE_S
 
 
-def refused(allowance: RateLimit, used: Used, now_us: int) -> Refused | None:
+def refusal_of(limit: RateLimit, usage: Usage, now_us: int) -> Refusal | None:
     """Return why a request that comes now is refused, None where it may come."""
-    if allowance.per_day and used.day >= day_of(now_us) and used.requests >= allowance.per_day:
-        return Refused(True, _whole_seconds((used.day + 1) * DAY_US - now_us))
-    ahead_us = used.full_at_us - now_us - allowance.burst_us
-    if allowance.bucket and ahead_us > 0:
-        return Refused(False, _whole_seconds(ahead_us))
+    if limit.per_day and usage.day >= day_of(now_us) and usage.requests >= limit.per_day:
+        return Refusal(True, _whole_seconds((usage.day + 1) * DAY_US - now_us))
+    ahead_us = usage.tat_us - now_us - limit.burst_us
+    if limit.bucket and ahead_us > 0:
+        return Refusal(False, _whole_seconds(ahead_us))
     return None
 
 

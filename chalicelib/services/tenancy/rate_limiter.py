@@ -15,7 +15,7 @@ from enum import Enum
 from typing import TypeVar
 
 from chalicelib.domain.tenancy.instances import AcceptedKey
-from chalicelib.domain.tenancy.rate_limit import RateLimit, Refused
+from chalicelib.domain.tenancy.rate_limit import RateLimit, Refusal
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
 from chalicelib.support.telemetry import request_uncounted
 from chalicelib.tables.dynamodb import Database
@@ -58,7 +58,7 @@ class RateLimiter:
         self._minutes = MinuteCounts(counters)
         self._anonymous = {**ANONYMOUS_LIMITS, **(anonymous or {})}
 
-    def refusal(self, limit: RateLimit, now_ms: int, *, instance: str, key_id: str, scope: str = "") -> Refused | None:
+    def refusal(self, limit: RateLimit, now_ms: int, *, instance: str, key_id: str, scope: str = "") -> Refusal | None:
         """Count a request and return None; over the limit, count nothing and return why.
 
         scope: the key's name among its instance's counters, where that is not key_id.
@@ -66,7 +66,7 @@ class RateLimiter:
         counted = f"{instance}/allowance/{scope or key_id}"
         return _failing_open(instance, key_id, lambda: self._buckets.use(counted, limit, now_ms * 1000), None)
 
-    def anonymous_refusal(self, use: AnonymousUse, address: str, now_ms: int) -> Refused | None:
+    def anonymous_refusal(self, use: AnonymousUse, address: str, now_ms: int) -> Refusal | None:
         """Count a request of this client address and return None; over the limit, count nothing and return why."""
         network = network_of(address)
         counted, limit = f"{ANONYMOUS}/{use.value}/{network}", self._anonymous[use]

@@ -270,7 +270,7 @@ def test_a_key_has_60_requests_at_once_and_5_a_second(desk: Desk) -> None:
     assert [later.get("/payins").status for _ in range(6)] == [200] * 5 + [429]
 
 
-def test_strangers_have_60_requests_a_minute_from_an_address(desk: Desk) -> None:
+def test_anonymous_callers_have_60_requests_a_minute_from_an_address(desk: Desk) -> None:
     stranger = desk.as_key("sk_stage_unknown")
     answers = [stranger.send("GET", "/2.0/orders") for _ in range(61)]
     assert [answer.status for answer in answers] == [401] * 60 + [429]

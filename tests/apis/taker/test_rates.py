@@ -45,14 +45,14 @@ def test_faulty_requests_count_and_what_is_refused_at_the_gate_does_not(limited:
     assert statuses(limited, 1) == [429]
 
 
-def test_each_key_of_a_taker_has_an_allowance_of_its_own_for_all_copies_of_the_desk(limited: Desk) -> None:
+def test_each_key_of_a_taker_has_a_rate_limit_of_its_own_for_all_copies_of_the_desk(limited: Desk) -> None:
     copies = [limited, copy_of(limited), copy_of(limited)]
     assert sorted(status for copy in copies for status in statuses(copy, 2)) == [200] * 3 + [429] * 3
     make_key(limited.database, "second-key", TAKER, rate_limit=THREE_AT_ONCE)
     assert statuses(replace(limited, api_key="second-key"), 1) == [200]
 
 
-def test_a_wallet_has_one_allowance_whatever_its_jwt(desk: Desk) -> None:
+def test_a_wallet_has_one_rate_limit_whatever_its_jwt(desk: Desk) -> None:
     desk.change_settings(rate_limit=THREE_AT_ONCE)
     answers = []
     for _ in range(4):

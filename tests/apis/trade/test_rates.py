@@ -78,13 +78,13 @@ def test_only_what_is_signed_counts_and_faulty_requests_do(desk: SignedDesk) -> 
     assert [probe(desk), probe(desk)] == [PASSED, TOO_MANY]
 
 
-def test_each_token_has_an_allowance_of_its_own(desk: SignedDesk) -> None:
+def test_each_token_has_a_rate_limit_of_its_own(desk: SignedDesk) -> None:
     assert [probe(desk) for _ in range(4)][-1] == TOO_MANY
     make_token(desk.world.database, "second-token-of-ann", "ann", rate_limit=THREE_AT_ONCE)
     assert probe(replace(desk, token="second-token-of-ann")) == PASSED
 
 
-def test_an_allowance_is_shared_by_all_copies_of_the_desk(desk: SignedDesk) -> None:
+def test_a_rate_limit_is_shared_by_all_copies_of_the_desk(desk: SignedDesk) -> None:
     copies = [desk, copy_of(desk), copy_of(desk), copy_of(desk)]
     assert Counter(probe(copy) for copy in copies for _ in range(2)) == {PASSED: 3, TOO_MANY: 5}
 

@@ -29,7 +29,7 @@ def run(memory_database: Database, monkeypatch: pytest.MonkeyPatch) -> Run:
     return lambda line: cli.run(line.split())
 
 
-def test_a_new_token_is_printed_with_its_secret_and_the_usual_allowance(run: Run, memory_database: Database) -> None:
+def test_a_new_token_is_printed_with_its_secret_and_the_usual_rate_limit(run: Run, memory_database: Database) -> None:
     """R9, R13"""
     printed = run(f"{CREATE} buy-sell")
     token = printed["token"]
