@@ -284,7 +284,7 @@ GUARDS = [
         "chalicelib/apis/escrow/order_schema.py",
         "is_closed=True",
         "is_closed=False",
-        "tests/conformance_escrow/test_02_common_rules.py",
+        "tests/apis/escrow/test_common_rules.py",
     ),
     Guard(
         "JSON is never taken for a form without fields",
@@ -298,21 +298,21 @@ GUARDS = [
         "chalicelib/apis/kit/page_bytes.py",
         "if taken > bytes_max and number:",
         "if taken > 2 * bytes_max and number:",
-        "tests/conformance_escrow/test_06_list_of_orders.py",
+        "tests/apis/escrow/test_list_of_orders.py",
     ),
     Guard(
         "two e-mail addresses that differ in more than the case of A to Z are two names",
         "chalicelib/tables/escrow_rows.py",
         "folded = ascii_lower(email).encode()",
         "folded = email.casefold().encode()",
-        "tests/conformance_escrow/test_12_customers_and_wallets.py",
+        "tests/apis/escrow/test_customers_and_wallets.py",
     ),
     Guard(
         "the sandbox has assets of its own",
         "chalicelib/domain/escrow/settings.py",
         "        if world is World.PRODUCTION:\n            return self.currencies\n",
         "        if world in World:\n            return self.currencies\n",
-        "tests/conformance_escrow/test_15_money.py",
+        "tests/apis/escrow/test_money.py",
     ),
     Guard(
         "merchants are counted and made one after the other",

@@ -1,27 +1,35 @@
-"""One escrow desk for all tests of it, made once; each test gets its own copy of the tables."""
+"""Fixtures: a desk over tables in memory, one for a module where cases do not disturb each other, and the app."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
+from chalice.test import Client
 
-from chalicelib.tables.dynamodb import Database
-from infra.tables import create_tables
+import app
+from chalicelib import wiring
+from tests.apis.escrow.cases import HttpClient, new_desk
 from tests.apis.escrow.desk import Desk
-from tests.memory import MemoryDynamoDB
-
-PREFIX = "truust"
-
-
-@pytest.fixture(scope="session")
-def built_desk() -> tuple[MemoryDynamoDB, Desk]:
-    client: Any = MemoryDynamoDB()
-    create_tables(client, PREFIX)
-    return client, Desk(Database(client, PREFIX))
 
 
 @pytest.fixture
-def desk(built_desk: tuple[MemoryDynamoDB, Desk]) -> Desk:
-    client: Any = built_desk[0].clone()
-    return built_desk[1].over(Database(client, PREFIX))
+def desk() -> Desk:
+    """A desk of this test's own."""
+    return new_desk()
+
+
+@pytest.fixture(scope="module")
+def shared() -> Desk:
+    """A desk for all cases of a module, which change nothing, or only what they made on it themselves."""
+    return new_desk()
+
+
+@pytest.fixture
+def client(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Iterator[HttpClient]:
+    monkeypatch.setattr(wiring, "database", lambda: desk.database)
+    monkeypatch.setattr(wiring, "counters", lambda: desk.database)
+    app._escrow_desk.cache_clear()
+    with Client(app.app) as client:
+        yield HttpClient(client, desk)
+    app._escrow_desk.cache_clear()

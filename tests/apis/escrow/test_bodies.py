@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,44 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.apis.escrow.bodies import BODY_BYTES_MAX, DEPTH_MAX, Body, UnreadableBody, body_of
-from tests.apis.escrow.desk import Desk, data_of, errors_of
+from tests.apis.escrow.cases import BOUNDARY, FORM, multipart
+from tests.apis.escrow.cases import QUOTED_MULTIPART as MULTIPART
+from tests.apis.escrow.desk import Desk, errors_of
 from tests.case_tables import cases
-
-FORM = "application/x-www-form-urlencoded"
-BOUNDARY = "form-data-boundary"
-MULTIPART = f'multipart/form-data; boundary="{BOUNDARY}"'
-
-
-def multipart(*parts: tuple[str, str | bytes]) -> bytes:
-    """Return a form; a part is its disposition behind form-data, and its content."""
-    lines = [
-        b"--%s\r\nContent-Disposition: form-data; %s\r\n\r\n%s\r\n"
-        % (BOUNDARY.encode(), head.encode(), content if isinstance(content, bytes) else content.encode())
-        for head, content in parts
-    ]
-    return b"".join(lines) + f"--{BOUNDARY}--\r\n".encode()
-
-
-def test_the_three_bodies_make_the_same_order(desk: Desk) -> None:
-    buyer, seller = desk.buyer["id"], desk.seller["id"]
-    fields = {"name": "Lamp", "value": "23.77", "buyer_id": buyer, "seller_id": seller, "metadata[cart]": "9"}
-    json_body = f'{{"name":"Lamp","value":23.77,"buyer_id":{buyer},"seller_id":{seller},"metadata":{{"cart":"9"}}}}'
-    urlencoded = "&".join(f"{name}={value}" for name, value in fields.items())
-    parts = multipart(*((f'name="{name}"', str(value)) for name, value in fields.items()))
-    made = [
-        data_of(desk.post("/orders", body, content_type=content_type))
-        for body, content_type in (
-            (json_body.encode(), "application/json"),
-            (urlencoded.encode(), FORM),
-            (parts, MULTIPART),
-        )
-    ]
-    own = ("id", "self", "public_id", "buyer_link", "seller_link", "qr_link")
-    first, *others = ({name: value for name, value in order.items() if name not in own} for order in made)
-    assert others == [first, first]
-    assert (first["value"], first["amount"], first["status"]) == (Decimal("23.77"), "23.77 €", "DRAFT")
-    assert first["metadata"] == {"cart": "9"}
-
 
 READABLE = cases(
     ("nothing", b"", "application/json", {}),
@@ -216,16 +181,6 @@ def steps_of(call: Callable[[], object]) -> int:
     finally:
         sys.settrace(before)
     return steps
-
-
-@pytest.mark.parametrize("name", ["metadata", "template"])
-@pytest.mark.parametrize("number", ["9" * 301, "-" + "9" * 4500, "1e300", "1e-300", "0." + "1" * 301, "0e999999999999"])
-def test_a_number_that_others_cannot_read_is_not_kept(desk: Desk, name: str, number: str) -> None:
-    """E30: one such number would make every page that it stands on unreadable."""
-    before = desk.tables()
-    body = json.dumps(desk.usual_order(**{name: "MAP"})).replace('"MAP"', f'{{"a":[{{"n":{number}}}]}}')
-    assert list(errors_of(desk.post("/orders", body.encode()))) == [name]
-    assert desk.tables() == before
 
 
 SPELLINGS = cases(

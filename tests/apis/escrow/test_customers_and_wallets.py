@@ -14,9 +14,9 @@ from chalicelib.domain.ledger.owners import customer_key
 from chalicelib.domain.ledger.tokens import new_token
 from chalicelib.support.ascii_case import ascii_upper
 from chalicelib.tables.tokens import Tokens
+from tests.apis.escrow.cases import NO_UUID, NOW, at, outcome
 from tests.apis.escrow.desk import OTHER_KEY, PRODUCTION_KEY, Desk, data_of, ids_of, page_of
 from tests.case_tables import cases
-from tests.conformance_escrow.cases import NO_UUID, NOW, at, outcome
 from tests.services.escrow.world import EUR, INSTANCE, JPY, SANDBOX_EUR, SANDBOX_JPY
 
 CUSTOMER = [
@@ -67,6 +67,7 @@ BAD = cases(
     ("phone alone", {"phone": "600123123"}, ["prefix"]),
     ("prefix, phone null", {"prefix": "+34", "phone": None}, ["phone"]),
     ("email no address", {"email": "zoe"}, ["email"]),
+    ("email list", {"email": ["z@y.test"]}, ["email"]),
     ("email 256", {"email": "z" * 249 + "@y.test"}, ["email"]),
     ("prefix without +", {"prefix": "34", "phone": "600123123"}, ["prefix"]),
     ("prefix of no digit", {"prefix": "+", "phone": "600123123"}, ["prefix"]),
@@ -74,6 +75,7 @@ BAD = cases(
     ("phone of 3", {"prefix": "+34", "phone": "123"}, ["phone"]),
     ("phone of 16", {"prefix": "+34", "phone": "1" * 16}, ["phone"]),
     ("phone with blanks", {"prefix": "+34", "phone": "600 123"}, ["phone"]),
+    ("phone in other digits", {"prefix": "+34", "phone": "६००१२३"}, ["phone"]),
     ("phone number", {"prefix": "+34", "phone": 600123123}, ["phone"]),
     ("names of 256", {"email": "z@y.test", "name": "x" * 256, "first_name": "x" * 256, "last_name": "x" * 256},
      ["first_name", "last_name", "name"]),
@@ -89,6 +91,12 @@ def test_a_customer_that_cannot_be(shared: Desk, body: dict[str, Any], fields: l
     before = shared.tables()
     assert outcome(shared.post("/customers", body)) == fields
     assert shared.tables() == before
+
+
+def test_a_uuid_is_known_in_either_letter_case_and_that_of_a_wallet_is_no_customers(shared: Desk) -> None:
+    assert data_of(shared.get(f"/customers/{shared.buyer['uuid'].upper()}")) == shared.buyer
+    for uuid in (shared.buyer["uuid"][:-1], shared.buyer_wallet["uuid"]):
+        assert outcome(shared.get(f"/customers/{uuid}")) == 404
 
 
 # --- E18

@@ -11,9 +11,7 @@ import pytest
 
 from chalicelib.apis.kit.http import HttpResponse
 from chalicelib.domain.escrow.order import World
-from tests.apis.escrow.desk import Desk, errors_of
-from tests.case_tables import cases
-from tests.conformance_escrow.cases import (
+from tests.apis.escrow.cases import (
     HOLDING,
     NOW,
     STATUSES,
@@ -26,6 +24,8 @@ from tests.conformance_escrow.cases import (
     outcome,
     part,
 )
+from tests.apis.escrow.desk import Desk, errors_of
+from tests.case_tables import cases
 
 Order = dict[str, Any]
 PAYABLE = ("DRAFT", "PENDING_PUBLISH", "FAILURE")

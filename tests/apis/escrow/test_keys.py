@@ -11,9 +11,12 @@ import pytest
 from chalicelib.domain.escrow.keys import ESCROW_KEYS
 from chalicelib.domain.escrow.order import World
 from chalicelib.domain.tenancy.credentials import digest_of
+from chalicelib.domain.tenancy.instances import InstanceStatus
 from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.tables.credentials import Credentials
 from chalicelib.tables.escrows import Escrows
+from chalicelib.tables.tenants import Tenants
+from tests.apis.escrow.cases import COMMANDS, READS, REQUESTS, Request, at, outcome
 from tests.apis.escrow.desk import (
     DISABLED_KEY,
     KEY,
@@ -34,7 +37,7 @@ from tests.apis.escrow.desk import (
     refusal_of,
 )
 from tests.case_tables import cases
-from tests.conformance_escrow.cases import COMMANDS, READS, REQUESTS, Request, at, outcome
+from tests.services.escrow.world import INSTANCE
 
 every_request = pytest.mark.parametrize("make", REQUESTS.values(), ids=list(REQUESTS))
 PREFIXES = cases(
@@ -111,6 +114,7 @@ HEADERS = cases(
     ("unknown",             "Bearer sk_stage_" + "u" * 24),
     ("unknown prefix",      "Bearer pk_stage_" + "S" * 24),
     ("other letter case",   f"Bearer {KEY.swapcase()}"),
+    ("a sign behind it",    f"Bearer {KEY}!"),
 )  # fmt: skip
 
 
@@ -120,8 +124,16 @@ def test_401(shared: Desk, header: str | None) -> None:
     assert refusal_of(shared.as_key(None).send("GET", "/2.0/orders", headers=headers)) == UNAUTHENTICATED
 
 
-def test_401_of_a_deleted_key(desk: Desk) -> None:
-    Credentials(desk.database, ESCROW_KEYS).delete(digest_of(KEY))
+def test_the_word_bearer_may_come_in_any_letter_case(shared: Desk) -> None:
+    assert shared.as_key(None).send("GET", "/orders", headers={"authorization": f"bEARER {KEY}"}).status == 200
+
+
+def test_401_of_a_deleted_key_and_of_an_archived_instance(desk: Desk) -> None:
+    Credentials(desk.database, ESCROW_KEYS).delete(digest_of(READ_ONLY_KEY))
+    assert refusal_of(desk.as_key(READ_ONLY_KEY).get("/orders")) == UNAUTHENTICATED
+    assert desk.get("/orders").status == 200
+    tenants = Tenants(desk.database, lambda: desk.now_s)
+    tenants.change(INSTANCE, lambda found: found.with_status(InstanceStatus.ARCHIVED))
     assert refusal_of(desk.get("/orders")) == UNAUTHENTICATED
 
 

@@ -1,4 +1,4 @@
-"""The list of orders (E5 to E10), beside ``tests/apis/escrow/test_lists.py``, which has the reference's own queries."""
+"""The list of orders (E5 to E10), beside ``test_queries_of_orders``, which has the reference's own queries."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from tests.apis.escrow.cases import FORM, STATUSES, new_desk, outcome
 from tests.apis.escrow.desk import PRODUCTION_KEY, Desk, data_of, errors_of, ids_of, page_of
 from tests.case_tables import cases
-from tests.conformance_escrow.cases import FORM, STATUSES, new_desk, outcome
 
 PAGE_FIELDS = ["current_page", "last_page", "per_page", "total", "from", "to", "data"]
 
@@ -241,18 +241,22 @@ def test_e10_what_was_created_or_changed_is_in_the_next_list(desk: Desk) -> None
 
 # --- E34: pages that are heavy
 
+NEWEST, BY_NAME = "", "&order=name"
 HEAVY: Any = cases(
-    ("template",        lambda n: {"template": {"a": f"{n:03d}" + "x" * 60_000}}),
-    ("images",          lambda n: {"images": [f"https://x.test/{n:03d}/{'y' * 6_000}"] * 10}),
-    ("quotes",          lambda n: {"template": {"a": f"{n:03d}" + '"' * 30_000}}),
-    ("other letters",   lambda n: {"template": {"a": f"{n:03d}" + "\u00e9" * 10_300}}),
+    ("template",        lambda n: {"template": {"a": f"{n:03d}" + "x" * 60_000}},
+     (NEWEST, "&sort=asc", BY_NAME, "&status=DRAFT", "&date_begin=2020-01-01", "&search=name&query=n")),
+    ("images",          lambda n: {"images": [f"https://x.test/{n:03d}/{'y' * 6_000}"] * 10}, (NEWEST,)),
+    ("quotes",          lambda n: {"template": {"a": f"{n:03d}" + '"' * 30_000}}, (NEWEST, BY_NAME)),
+    ("other letters",   lambda n: {"template": {"a": f"{n:03d}" + "\u00e9" * 10_300}}, (BY_NAME,)),
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("members", HEAVY)
-def test_e34_a_page_ends_before_its_bytes_pass_5_mb_and_the_next_goes_on(desk: Desk, members: Any) -> None:
+@pytest.mark.parametrize(("members", "queries"), HEAVY)
+def test_e34_a_page_ends_before_its_bytes_pass_5_mb_and_the_next_goes_on(
+    desk: Desk, members: Any, queries: tuple[str, ...]
+) -> None:
     made = [desk.order(name=f"n{number % 7}", **members(number))["id"] for number in range(100)]
-    for query in ("", "&sort=asc", "&order=name", "&status=DRAFT", "&date_begin=2020-01-01", "&search=name&query=n"):
+    for query in queries:
         seen, page, last_page = list[int](), 1, 1
         while page <= last_page:
             answer = desk.get("/orders", f"per_page=100&page={page}{query}")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
 from typing import Any
 from urllib.parse import urlencode
+
+from chalice.test import Client
 
 from chalicelib.apis.kit.http import HttpResponse
 from chalicelib.domain.escrow.lifecycle import Status
@@ -26,6 +29,8 @@ NOW = "2025-02-19T21:20:00Z"
 STATUSES = tuple(status.value for status in Status)
 UNPAID = ("DRAFT", "PENDING_DETAILS", "PENDING_PUBLISH", "FAILURE")
 HOLDING = ("PUBLISHED", "ACCEPTED", "PENDING_VALIDATE", "PENDING_RELEASE", "BLOCKED_RELEASE")
+BOUNDARY = "form-data-boundary"
+QUOTED_MULTIPART = f'multipart/form-data; boundary="{BOUNDARY}"'
 FORM, MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data; boundary=part"
 NO_ID, NO_UUID = 987_654, "0b9c0b9c-0b9c-4b9c-8b9c-0b9c0b9c0b9c"
 DRAWN = ("public_id", "buyer_link", "seller_link", "qr_link", "uuid", "self", "connections")
@@ -202,6 +207,16 @@ def as_multipart(body: dict[str, Any] | None) -> bytes:
     return ("".join(parts) + "--part--\r\n").encode() if body else b""
 
 
+def multipart(*parts: tuple[str, str | bytes]) -> bytes:
+    """Return a form; a part is its disposition behind form-data, and its content."""
+    lines = [
+        b"--%s\r\nContent-Disposition: form-data; %s\r\n\r\n%s\r\n"
+        % (BOUNDARY.encode(), head.encode(), content if isinstance(content, bytes) else content.encode())
+        for head, content in parts
+    ]
+    return b"".join(lines) + f"--{BOUNDARY}--\r\n".encode()
+
+
 def shown(response: HttpResponse) -> dict[str, Any]:
     """Return what a success shows, but for what is drawn anew each time."""
     return {name: value for name, value in data_of(response).items() if name not in DRAWN}
@@ -252,3 +267,21 @@ def ledger(desk: Desk) -> Money:
 def happened(desk: Desk) -> list[OutboxRow]:
     """Return the rows of the outbox about the shop's sandbox."""
     return list(Outbox(desk.database).of_place(desk.place(World.SANDBOX)))
+
+
+# --- the app
+
+
+class HttpClient:
+    """The app in front of a desk's tables."""
+
+    def __init__(self, client: Client, desk: Desk) -> None:
+        self._http, self.desk = client.http, desk
+
+    def ask(self, method: str, target: str, body: bytes = b"", content_type: str = "") -> tuple[int, Any]:
+        """Return status and parsed body of an answer."""
+        headers = {"authorization": f"Bearer {self.desk.key}"} | (
+            {"content-type": content_type} if content_type else {}
+        )
+        response = self._http.request(method, target, headers=headers, body=body)
+        return response.status_code, json.loads(response.body) if response.body else None

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from tests.apis.escrow.cases import NOW, at, ledger, money, outcome, part
 from tests.apis.escrow.desk import Desk, data_of, errors_of
 from tests.case_tables import cases
-from tests.conformance_escrow.cases import NOW, at, ledger, money, outcome, part
 
 # --- confirm
 
@@ -137,6 +137,7 @@ DEPOSITS = cases(
     ("not a minor unit",    {"amount": "0.001", "reference": "r"},          ["amount"]),
     ("immense",             {"amount": 10**19, "reference": "r"},           ["amount"]),
     ("text",                {"amount": "much", "reference": "r"},           ["amount"]),
+    ("both",                {"amount": "x", "reference": 5},                ["amount", "reference"]),
     ("reference empty",     {"amount": 1, "reference": " "},                ["reference"]),
     ("reference 65",        {"amount": 1, "reference": "r" * 65},           ["reference"]),
     ("reference number",    {"amount": 1, "reference": 5},                  ["reference"]),

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.escrow.order import World
+from tests.apis.escrow.cases import NO_ID, NOW, at, ledger, money, outcome, part
 from tests.apis.escrow.desk import Desk, data_of, errors_of, page_of
 from tests.case_tables import cases
-from tests.conformance_escrow.cases import NO_ID, NOW, at, ledger, money, outcome, part
 
 FIELDS = [
     "id", "self", "reference", "type", "subtype", "status", "provider", "tag", "direct_link", "created_at",
@@ -72,6 +72,15 @@ def test_e15_a_type_is_in_the_orders_list_where_that_is_not_empty(
     order = desk.order(payin_method_types=types, value=0)
     body = {"order_id": order["id"], "type": kind, "wallet_id": desk.buyer_wallet["id"]}
     assert outcome(desk.post("/payins", body)) == (200 if is_taken else ["type"])
+
+
+def test_e15_all_that_an_order_does_not_take_is_named_at_once(desk: Desk) -> None:
+    order = desk.order(payin_method_types=["BANKWIRE"], payin_intents=1)
+    wallet = {"order_id": order["id"], "type": "WALLET"}
+    assert outcome(desk.post("/payins", wallet)) == ["type", "wallet_id"]
+    desk.bankwire(order)
+    own = {"wallet_id": desk.buyer_wallet["id"]}
+    assert outcome(desk.post("/payins", wallet | own)) == ["payin_intents", "type"]
 
 
 @pytest.mark.parametrize("limit", [1, 3])

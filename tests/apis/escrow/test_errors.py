@@ -11,6 +11,7 @@ import pytest
 from chalicelib.domain.escrow.keys import KEY_RATE_LIMIT
 from chalicelib.services.tenancy.rate_limiter import ANONYMOUS_LIMITS, AnonymousUse
 from chalicelib.tables.dynamodb import Database
+from tests.apis.escrow.cases import COMMANDS, NO_ID, REQUESTS, Request, outcome
 from tests.apis.escrow.desk import (
     DISABLED_KEY,
     KEY,
@@ -23,8 +24,7 @@ from tests.apis.escrow.desk import (
     refusal_of,
 )
 from tests.case_tables import cases
-from tests.conformance_escrow.cases import COMMANDS, NO_ID, REQUESTS, Request, outcome
-from tests.faults import WatchedClient, throttled
+from tests.faults import Call, WatchedClient, throttled
 
 # --- texts
 
@@ -32,6 +32,7 @@ TEXTS = cases(
     ("missing",         {"name": ...},              "name",         "The name field is required."),
     ("missing, words",  {"seller_id": ...},         "seller_id",    "The seller id field is required."),
     ("not in its list", {"trustee_type": "x"},      "trustee_type", "The selected trustee type is invalid."),
+    ("no number",       {"fee_percent": "x"},       "fee_percent",  "The fee percent must be a number."),
     ("not found",       {"buyer_id": NO_ID},        "buyer_id",     "The selected buyer id is invalid."),
     ("currency",        {"currency": "USD"},        "currency",     "The selected currency is invalid."),
     ("anything else",   {"fee_percent": 101},       "fee_percent",  "The fee percent must not be greater than 100."),
@@ -143,6 +144,17 @@ def test_the_first_fault_of_the_reference_is_answered(desk: Desk) -> None:
     assert desk.tables() == before
     faults.body = {"amount": 150}
     assert faults.outcome() == 200
+
+
+def test_requests_are_served_uncounted_when_they_cannot_be_counted(desk: Desk) -> None:
+    def without_counters(operation: str, call: Call) -> Any:
+        return throttled(operation, call) if operation == "update_item" else call()
+
+    key = "sk_stage_" + "L" * 24
+    desk.make_key(key, rate_limit=replace(KEY_RATE_LIMIT, bucket=1))
+    client: Any = WatchedClient(desk.database._client, without_counters)
+    shop = desk.as_key(key).over(Database(client, "truust"))
+    assert [shop.get("/payins").status for _ in range(3)] == [200] * 3
 
 
 def test_a_key_that_is_known_is_not_counted_among_anonymous_callers(desk: Desk) -> None:

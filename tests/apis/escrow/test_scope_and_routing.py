@@ -7,22 +7,23 @@ from typing import Any
 
 import pytest
 
-from tests.apis.escrow.desk import KEY, NOT_FOUND, OPERATOR_KEY, Desk, data_of, page_of, refusal_of
-from tests.apis.routes import ESCROW_ROUTES
-from tests.case_tables import cases
-from tests.conformance_escrow.cases import (
+from chalicelib.apis.kit.mounts import desk_of
+from tests.apis.escrow.cases import (
     FORM,
     MULTIPART,
     NO_ID,
     NO_UUID,
     REQUESTS,
+    HttpClient,
     Request,
     as_multipart,
     as_urlencoded,
     outcome,
     shown,
 )
-from tests.conformance_escrow.conftest import HttpClient
+from tests.apis.escrow.desk import KEY, NOT_FOUND, OPERATOR_KEY, Desk, data_of, page_of, refusal_of
+from tests.apis.routes import ESCROW_ROUTES
+from tests.case_tables import cases
 
 every_request = pytest.mark.parametrize("make", REQUESTS.values(), ids=list(REQUESTS))
 
@@ -47,7 +48,11 @@ def test_there_are_no_other_endpoints() -> None:
 @pytest.mark.parametrize("route", sorted({make().route for make in REQUESTS.values() if "{" in make().route}))
 def test_what_a_path_names_and_is_not_there_is_not_found(shared: Desk, route: str) -> None:
     key = OPERATOR_KEY if "/operator" in route else KEY
-    for unknown in (NO_UUID, "x", "%20") if "{uuid}" in route else (NO_ID, 0, "01", "-1", "1.0", "x", 10**30):
+    for unknown in (
+        (NO_UUID, "x", "%20", shared.buyer_wallet["id"])
+        if "{uuid}" in route
+        else (NO_ID, 0, "01", "-1", "1.0", "x", 10**30, "%zz", "1%2F")
+    ):
         answer = Request(shared, route, unknown, {}, key).send()
         assert refusal_of(answer) == NOT_FOUND, unknown
 
@@ -135,6 +140,13 @@ LATER = cases(
     ("an operator's GET",           "GET",      "/2.0/operator/payins/1/confirm"),
     ("another version",             "GET",      "/2.1/orders"),
     ("two slashes",                 "GET",      "/2.0//orders"),
+    ("two trailing slashes",        "GET",      "/2.0/orders//"),
+    ("the prefix alone",            "GET",      "/2.0/"),
+    ("the prefix twice",            "GET",      "/2.0/2.0/orders"),
+    ("another letter case",         "GET",      "/2.0/Orders"),
+    ("a path that goes on",         "GET",      "/orders/1/accept/1"),
+    ("HEAD",                        "HEAD",     "/2.0/orders"),
+    ("OPTIONS",                     "OPTIONS",  "/2.0/orders"),
 )  # fmt: skip
 
 
@@ -142,6 +154,13 @@ LATER = cases(
 def test_what_is_not_in_the_reference_is_not_found(shared: Desk, method: str, path: str) -> None:
     for key in (KEY, OPERATOR_KEY, None):
         assert refusal_of(shared.as_key(key).send(method, path)) == NOT_FOUND
+
+
+def test_the_paths_of_other_desks_are_not_taken() -> None:
+    own = ("/2.0/orders", "/orders", "/orders/1", "/2.0/nothing", "/2.0")
+    others = ("/", "/orderbooks/x", "/trade/orders", "/v4/orders", "/2.00/orders", "/custody/api/2.0")
+    assert {desk_of("POST", path) for path in own} == {"escrow"}
+    assert "escrow" not in {desk_of("POST", path) for path in others}
 
 
 # --- through the app

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.escrow.order import World
+from tests.apis.escrow.cases import NO_ID, ledger, money, outcome
 from tests.apis.escrow.desk import BASE_URL, OTHER_KEY, Desk, data_of
 from tests.case_tables import cases
-from tests.conformance_escrow.cases import NO_ID, ledger, money, outcome
 
 URL = "https://x.test/"
 GOOD = cases(
@@ -61,6 +61,8 @@ BAD = cases(
     ("value 1.005",             {"value": Decimal("1.005")},            ["value"]),
     ("value beyond",            {"value": 1_000_000_000},               ["value"]),
     ("value of yen",            {"value": "1.5", "currency": "JPY"},    ["value"]),
+    ("value immense",           {"value": 10**60},                      ["value"]),
+    ("value list",              {"value": [1]},                         ["value"]),
     ("value true",              {"value": True},                        ["value"]),
     ("value object",            {"value": {"a": 1}},                    ["value"]),
     ("buyer_id missing",        {"buyer_id": ...},                      ["buyer_id"]),
@@ -80,6 +82,11 @@ BAD = cases(
     ("currency number",         {"currency": 978},                      ["currency"]),
     ("fee_value below 0",       {"fee_value": -1},                      ["fee_value"]),
     ("fee_value above value",   {"fee_value": "150.01"},                ["fee_value"]),
+    ("fee above value, no name", {"fee_value": 151, "name": ...},       ["fee_value", "name"]),
+    ("value 0.001, no name",    {"value": "0.001", "name": ...},        ["name", "value"]),
+    ("form and stored things",  {"seller_id": NO_ID, "currency": "USD", "name": ...},
+     ["currency", "name", "seller_id"]),
+    ("settles, no value",       {"auto_settle": 1, "buyer_id": ..., "seller_id": ..., "value": ...}, ["value"]),
     ("fee_value decimals",      {"fee_value": "1.001"},                 ["fee_value"]),
     ("fee_percent below 0",     {"fee_percent": "-0.0001"},             ["fee_percent"]),
     ("fee_percent above 100",   {"fee_percent": "100.0001"},            ["fee_percent"]),
@@ -103,12 +110,15 @@ BAD = cases(
     ("template cvv",            {"template": {"password_cvv": "no"}},   ["template"]),
     ("payin_intents 0",         {"payin_intents": 0},                   ["payin_intents"]),
     ("payin_intents 1.5",       {"payin_intents": 1.5},                 ["payin_intents"]),
+    ("payin_intents immense",   {"payin_intents": 2**53},               ["payin_intents"]),
     ("payin_method_types",      {"payin_method_types": "WALLET"},       ["payin_method_types"]),
     ("payin_method_fallback",   {"payin_method_fallback": [1]},         ["payin_method_fallback"]),
     ("payin_types",             {"payin_types": {"a": "b"}},            ["payin_types"]),
     ("payin_fallback",          {"payin_fallback": [["x"]]},            ["payin_fallback"]),
     *((name, {name: "/done"}, [name]) for name in
       ("buyer_confirmed_url", "buyer_denied_url", "seller_confirmed_url", "seller_denied_url")),
+    ("URL without a host",      {"seller_confirmed_url": "https://"},   ["seller_confirmed_url"]),
+    ("URL with a blank",        {"seller_denied_url": "https://x.test/a b"}, ["seller_denied_url"]),
     ("URL of another scheme",   {"buyer_denied_url": "ftp://x.test/"},  ["buyer_denied_url"]),
     ("the reference's",         {"value": -1, "fee_percent": 101, "name": ..., "buyer_id": ..., "seller_id": ...},
      ["buyer_id", "fee_percent", "name", "seller_id", "value"]),

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from tests.apis.escrow.cases import NO_ID, NOW, at, ledger, money, outcome, part
 from tests.apis.escrow.desk import Desk, data_of, page_of
 from tests.case_tables import cases
-from tests.conformance_escrow.cases import NO_ID, NOW, at, ledger, money, outcome, part
 
 FIELDS = [
     "id", "self", "reference", "type", "status", "provider", "created_at", "confirmed_at", "denied_at", "connections",

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from tests.apis.escrow.cases import HOLDING, NO_ID, STATUSES, UNPAID, at, happened, outcome, part
 from tests.apis.escrow.desk import Desk, data_of, errors_of
 from tests.case_tables import cases
-from tests.conformance_escrow.cases import HOLDING, NO_ID, STATUSES, UNPAID, at, happened, outcome, part
 
 OTHERS: dict[str, Any] = {
     "buyer_id": ...,

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from chalicelib.services.escrow.desk import EscrowDesk
+from tests.apis.escrow.cases import HOLDING, NO_ID, NOW, at, ledger, money, outcome, part
 from tests.apis.escrow.desk import Desk, data_of
 from tests.case_tables import cases
-from tests.conformance_escrow.cases import HOLDING, NO_ID, NOW, at, ledger, money, outcome, part
 
 # --- accept, reject
 

@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.apis.escrow.cases import COMMANDS, HOLDING, NOW, STATUSES, UNPAID, at, part
 from tests.apis.escrow.desk import BASE_URL, OTHER_KEY, Desk, data_of, page_of
 from tests.case_tables import cases
-from tests.conformance_escrow.cases import COMMANDS, HOLDING, NOW, STATUSES, UNPAID, at, part
 
 Nothing = type(None)
 TYPES: dict[str, tuple[type, ...]] = {

@@ -26,9 +26,9 @@ from chalicelib.services.escrow.desk import EscrowDesk
 from chalicelib.tables.escrow_settings import EscrowDesks
 from chalicelib.tables.tenants import Tenants
 from chalicelib.tables.transactions import Transactions
+from tests.apis.escrow.cases import Money, ledger, money, new_desk, outcome, part
 from tests.apis.escrow.desk import OPERATOR_KEY, OPERATOR_PRODUCTION_KEY, PRODUCTION_KEY, Desk, data_of
 from tests.case_tables import cases
-from tests.conformance_escrow.cases import Money, ledger, money, new_desk, outcome, part
 from tests.services.escrow.world import EUR, INSTANCE, SANDBOX_EUR
 
 
