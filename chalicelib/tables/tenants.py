@@ -1,7 +1,7 @@
 """Instances and their API keys (table ``tenants``): one row an instance, which every request reads once.
 
-The row is read consistently, so whatever is changed here holds from the next request on, in every copy of every
-function: a revoked key, an archived instance, a service, a limit. Keys are stored as SHA-256, never in clear (T3).
+The read is consistent, so a change holds from the next request on, in every copy of every function: a revoked key, an
+archived instance, a service, a limit. Keys are stored as SHA-256, never in clear (T3).
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ class Tenants:
     def create_instance(self, ref: str, services: Collection[str], beside: Sequence[Write] = ()) -> str:
         """Create an instance; return its id. beside: writes that go with it.
 
-        The name of the command on the row tells this creation from another one of the same instance. Raises
-        InstanceExists, Unavailable (nothing changed) or OutcomeUnknown.
+        The command's id in the row tells this creation from another one of the same instance. Raises InstanceExists,
+        Unavailable (nothing changed) or OutcomeUnknown.
         """
         instance = Instance(instance_id(ref), frozenset(services))
         instance_not_exists = "attribute_not_exists(#credential)"

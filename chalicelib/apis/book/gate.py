@@ -8,14 +8,13 @@ from dataclasses import dataclass
 
 from chalicelib.apis.book.envelope import Envelope, Fault
 from chalicelib.apis.kit.http import HttpRequest
-from chalicelib.domain.tenancy.instances import AcceptedKey
+from chalicelib.domain.tenancy.instances import TRADING, AcceptedKey
 from chalicelib.domain.tenancy.rate_limit import MINUTE_S, minute_of
 from chalicelib.services.tenancy.rate_limiter import RateLimiter
 from chalicelib.support.clock import now_s
 from chalicelib.support.telemetry import logger, tell
 
 API_KEY = re.compile(r"trusset_([A-Za-z0-9]{8})_[0-9a-f]{64}")
-SERVICE = "trading"
 BODY_BYTES_MAX = 64 * 1024
 
 
@@ -40,8 +39,8 @@ class Gate:
         envelope.instance = key.instance
         tell(instance=key.instance)
         self._count(key, envelope)
-        if SERVICE not in key.services:
-            raise Fault("SERVICE_NOT_ENABLED", f"Service '{SERVICE}' is not enabled for this instance")
+        if TRADING not in key.services:
+            raise Fault("SERVICE_NOT_ENABLED", f"Service '{TRADING}' is not enabled for this instance")
         if len(request.body) > BODY_BYTES_MAX:
             raise Fault("PAYLOAD_TOO_LARGE", f"Body is over {BODY_BYTES_MAX} bytes")
         return key.instance

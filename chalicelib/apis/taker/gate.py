@@ -17,12 +17,12 @@ from chalicelib.apis.taker.sessions import NotASession, Session, Sessions
 from chalicelib.apis.taker.signature import messages
 from chalicelib.domain.signed.keys import TakerKey, secret_of
 from chalicelib.domain.signed.settings import DeskSettings, OpenDesk
+from chalicelib.domain.tenancy.instances import TRADING
 from chalicelib.domain.tenancy.master_keys import in_turn
 from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.services.tenancy.rate_limiter import AnonymousUse, RateLimiter
 from chalicelib.support.telemetry import tell
 
-SERVICE = "trading"
 _TIMESTAMP = re.compile(r"[0-9]{1,15}")
 
 
@@ -138,5 +138,5 @@ class Gate:
 
 def refuse_without_service(desk: OpenDesk) -> None:
     """Raise Fault where trading is switched off for the instance."""
-    if SERVICE not in desk.services:
+    if TRADING not in desk.services:
         raise Fault(Error.FORBIDDEN, "Trading is switched off")

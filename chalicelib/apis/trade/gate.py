@@ -13,13 +13,12 @@ from chalicelib.apis.trade.envelope import Envelope, Error, Fault, invalid
 from chalicelib.apis.trade.signature import messages
 from chalicelib.domain.ledger.owners import customer_key
 from chalicelib.domain.tenancy.api_tokens import ApiToken, Permission, TokenStatus, secret_of
-from chalicelib.domain.tenancy.instances import Instance, InstanceStatus
+from chalicelib.domain.tenancy.instances import TRADING, Instance, InstanceStatus
 from chalicelib.domain.tenancy.master_keys import in_turn
 from chalicelib.services.tenancy.rate_limiter import AnonymousUse, RateLimiter
 from chalicelib.support.consistency import Inconsistent
 from chalicelib.support.telemetry import tell
 
-SERVICE = "trading"
 TOLERANCE_HEADERS = ("timestamp-tolerance", "timstamp-tolerance")
 """Both spellings (R4); of two that are sent the first counts."""
 TOLERANCE_MS, TOLERANCE_MS_MAX = 5000, 60_000
@@ -48,7 +47,7 @@ class Caller:
 
 
 @dataclass(frozen=True, slots=True)
-class _Credentials:
+class _SignedHeaders:
     """What the headers say. timestamp: as it was sent."""
 
     token: str
@@ -85,7 +84,7 @@ class Gate:
         """Do steps 2 to 12 of R10; of a public route, with permission None, R46. Raises Fault at the first fault."""
         if permission is None:
             return self._anybody(request, envelope.now_ms)
-        sent = _credentials(request)
+        sent = _signed_headers(request)
         token = self._accept(sent.token)
         instance = token and self._instance_of(token.instance)
         if token is not None:
@@ -99,7 +98,7 @@ class Gate:
         if not self._is_signed(sent, request):
             raise Fault(Error.SIGNATURE_INVALID)
         self._count(token, envelope.now_ms)
-        if SERVICE not in instance.services or not token.permission.allows(permission):
+        if TRADING not in instance.services or not token.permission.allows(permission):
             raise Fault(Error.FORBIDDEN)
         return Caller(token.instance, token.customer)
 
@@ -111,7 +110,7 @@ class Gate:
             raise Fault(Error.TOO_MANY_REQUESTS, retry_after_s=refusal.retry_after_s)
         return Caller(self._public_instance, None)
 
-    def _is_signed(self, sent: _Credentials, request: HttpRequest) -> bool:
+    def _is_signed(self, sent: _SignedHeaders, request: HttpRequest) -> bool:
         """Tell whether the token's secret, or its secret before the master key was rotated, has signed the request."""
         master_keys = in_turn(self._master_key, self._previous_master_key)
         secrets = (secret_of(master_key, sent.token) for master_key in master_keys)
@@ -128,7 +127,7 @@ class Gate:
             raise Fault(what, retry_after_s=refusal.retry_after_s)
 
 
-def _credentials(request: HttpRequest) -> _Credentials:
+def _signed_headers(request: HttpRequest) -> _SignedHeaders:
     """Return what the headers say, after steps 2 to 6 of R10. Raises Fault."""
     headers = request.headers
     for name, error in (
@@ -143,4 +142,4 @@ def _credentials(request: HttpRequest) -> _Credentials:
     tolerance = next((headers[name] for name in TOLERANCE_HEADERS if name in headers), str(TOLERANCE_MS))
     if not _TOLERANCE.fullmatch(tolerance) or int(tolerance) > TOLERANCE_MS_MAX:
         raise invalid(TOLERANCE_HEADERS[0])
-    return _Credentials(headers["authorization"], headers["timestamp"], headers["signature"], int(tolerance))
+    return _SignedHeaders(headers["authorization"], headers["timestamp"], headers["signature"], int(tolerance))

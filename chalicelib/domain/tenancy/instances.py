@@ -1,4 +1,4 @@
-"""Instances (tenants) and their API keys: what they are, and each way in which they change. Pure.
+"""Instances (tenants) and their API keys, and each change of them. Pure.
 
 A key's life::
 
@@ -6,10 +6,9 @@ A key's life::
                         |                      |
                         +--------revoke--------+--> REVOKED
 
-A key is valid while it is ACTIVE, or PENDING_ROTATION and its end has not come: no job has to run for it to expire, and
-the next change of its instance's keys writes EXPIRED down. An instance has ten valid keys at most, and remembers the
-ten that ended last, without their digests: what each request reads of an instance does not grow, however often its
-keys change.
+A key is valid while it is ACTIVE, or PENDING_ROTATION before its end. No job expires keys: the next change of its
+instance's keys stores EXPIRED. An instance has ten valid keys at most and keeps the ten that ended last, without their
+digests, so that the row which each request reads does not grow with every change.
 """
 
 from __future__ import annotations
@@ -18,7 +17,8 @@ import re
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-SERVICES = ("trading",)
+TRADING = "trading"
+SERVICES = (TRADING,)
 """What can be switched on for an instance."""
 INSTANCE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 """What may be an instance's id, as callers name it."""
@@ -39,7 +39,7 @@ class KeyStatus(StrEnum):
 
 
 class TenancyRefused(Exception):
-    """A change was refused, and nothing was changed; the text says why."""
+    """A change was refused and nothing was changed; the text says why."""
 
 
 class UnknownKey(TenancyRefused):
@@ -53,7 +53,7 @@ class TooManyKeys(TenancyRefused):
 
 
 class KeyHasEnded(TenancyRefused):
-    """What is asked for needs a key that is valid; for a rotation, one that is ACTIVE."""
+    """The change needs a valid key; a rotation needs an ACTIVE one."""
 
     def __init__(self, key_id: str, status: KeyStatus) -> None:
         super().__init__(f"the key is {status}: {key_id}")
@@ -83,7 +83,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """keys: oldest first. Every change returns the instance as it is then; one that is made already changes nothing."""
+    """keys: oldest first. Each change returns the changed instance; one that was made before changes nothing."""
 
     instance: str
     services: frozenset[str]
@@ -147,7 +147,7 @@ class Instance:
         return tuple(changed if key.key_id == changed.key_id else key for key in self.keys)
 
     def _with_keys(self, keys: tuple[Key, ...], now_s: int) -> Instance:
-        """Return the instance with these keys; of those that have ended the last ones. Raises TooManyKeys."""
+        """Return the instance with these keys, of the ended ones the last ten. Raises TooManyKeys."""
         valid = [key for key in keys if key.is_valid(now_s)]
         if len(valid) > VALID_KEYS_MAX:
             raise TooManyKeys(self.instance)

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator
 MASTER_KEY_BYTES_MIN = 32
 
 KEYS_LIFE_S = 300
-"""How long a process goes by what it has read: within this time a rotation, or its end, holds everywhere."""
+"""How long a process uses what it has read: within this time a rotation, or its end, holds everywhere."""
 RETRY_S = 5
-"""How soon the key before is asked for again when it could not be read."""
+"""How soon the previous key is read again after reading it failed."""
 
 
 def derived(master_key: bytes, purpose: bytes, text: str) -> bytes:
@@ -24,7 +24,7 @@ def derived(master_key: bytes, purpose: bytes, text: str) -> bytes:
 
 
 def none_before() -> bytes | None:
-    """There is no master key but the newest one."""
+    """Return that there is no previous master key."""
     return None
 
 
@@ -40,7 +40,7 @@ def in_turn(newest: Callable[[], bytes], previous: Callable[[], bytes | None]) -
 
 
 class MasterKeys:
-    """read: returns the newest key, or raises. read_previous: returns the one before, None where there is none.
+    """Caches both keys. read: returns the newest, or raises. read_previous: returns the previous one, None for none.
 
     now_s: a clock that never goes back, in seconds.
     """
@@ -59,7 +59,7 @@ class MasterKeys:
     def newest(self) -> bytes:
         """Return the key from which secrets are derived.
 
-        One that is known stays good while it cannot be read again. Raises what reading raises where none is known yet.
+        A known key stays in use while reading it again fails. Raises what reading raises where none is known yet.
         """
         known = self._newest
         if known is not None and self._now_s() < self._newest_until_s:
@@ -71,12 +71,12 @@ class MasterKeys:
                 raise
             newest = known
         if newest != known:
-            self._previous_until_s = None  # the key before is another one now
+            self._previous_until_s = None  # the previous key is another one now
         self._newest, self._newest_until_s = newest, self._now_s() + KEYS_LIFE_S
         return newest
 
     def previous(self) -> bytes | None:
-        """Return the key before, whose secrets are accepted too; None: no rotation is going on, or none is known of."""
+        """Return the previous key, whose secrets are accepted too; None while no rotation is known of."""
         if self._previous_until_s is None or self._now_s() >= self._previous_until_s:
             life_s = KEYS_LIFE_S
             try:
