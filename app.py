@@ -60,9 +60,9 @@ def _book_desk() -> BookDesk:
 
 @cache
 def _trade_desk() -> TradeApi:
-    from chalicelib.apis.trade.api import TradeApi
+    from chalicelib.desks.trade import new_trade_desk
 
-    return TradeApi(
+    return new_trade_desk(
         wiring.database(),
         wiring.counters(),
         master_key=wiring.master_key,
@@ -75,9 +75,9 @@ def _trade_desk() -> TradeApi:
 
 @cache
 def _taker_desk() -> TakerApi:
-    from chalicelib.apis.taker.api import TakerApi
+    from chalicelib.desks.taker import new_taker_desk
 
-    return TakerApi(
+    return new_taker_desk(
         wiring.database(),
         wiring.counters(),
         master_key=wiring.master_key,
@@ -88,9 +88,9 @@ def _taker_desk() -> TakerApi:
 
 @cache
 def _escrow_desk() -> EscrowApi:
-    from chalicelib.apis.escrow.api import EscrowApi
+    from chalicelib.desks.escrow import new_escrow_desk
 
-    return EscrowApi(wiring.database(), wiring.counters())
+    return new_escrow_desk(wiring.database(), wiring.counters())
 
 
 @cache

@@ -31,8 +31,9 @@ from chalicelib.apis.taker.lists import ListEndpoints
 from chalicelib.domain.signed.lifecycle import Lock, State, Status
 from chalicelib.domain.signed.order import NOTHING, SignedOrder, fill_id_of
 from chalicelib.domain.signed.settings import DeskSettings
+from chalicelib.services.signed.reading import SignedReading
 from chalicelib.tables.dynamodb import Database, Row
-from chalicelib.tables.signed_orders import TABLE, Fill, SignedOrders, StoredOrder
+from chalicelib.tables.signed_orders import TABLE, Fill, StoredOrder
 from chalicelib.tables.signed_rows import (
     count_key,
     fill_rows,
@@ -113,9 +114,9 @@ def measure(database: Database, listing: Listing, history: int, rounds: int = RO
     caller = Caller(instance_of(history), address, DeskSettings(), NOW_S * 1000)
     started = perf_counter()
     endpoint = ENDPOINTS[listing.route]
-    data: Any = endpoint(ListEndpoints(SignedOrders(through_meter)), listing.request, caller)
+    data: Any = endpoint(ListEndpoints(SignedReading(through_meter)), listing.request, caller)
     counted_s = perf_counter() - started
-    bill, lists = meter.take(), ListEndpoints(SignedOrders(database))
+    bill, lists = meter.take(), ListEndpoints(SignedReading(database))
     seconds: list[float] = []
     while len(seconds) < rounds and counted_s + sum(seconds) < TIMED_S_MAX:
         started = perf_counter()

@@ -5,16 +5,13 @@ A nonce that is spent at one instance is spent at all of them (K37).
 
 from __future__ import annotations
 
+from chalicelib.domain.signed.faults import NonceSpent
 from chalicelib.support.clock import new_id
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
 from chalicelib.tables.dynamodb import ConditionFailed, Database, Put, Row
 from chalicelib.tables.requests import TABLE
 
 KEPT_S = 86_400
-
-
-class NonceSpent(Exception):
-    """The wallet has used the nonce before."""
 
 
 class Connects:

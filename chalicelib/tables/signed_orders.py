@@ -17,7 +17,7 @@ from heapq import merge
 from itertools import chain
 from typing import Any
 
-from chalicelib.domain.signed.order import NONCE_MAX
+from chalicelib.domain.signed.order import NONCE_MAX, TIME_S_MAX
 from chalicelib.domain.signed.stored import Counts as Counts
 from chalicelib.domain.signed.stored import Fill as Fill
 from chalicelib.domain.signed.stored import Seen as Seen
@@ -48,8 +48,6 @@ from chalicelib.tables.signed_rows import (
 
 TABLE = "signed-orders"
 OPEN_INDEX, LAPSING_INDEX = "open_orders_by_instance", "lapsing_orders"
-TIME_S_MAX = 253_402_300_799
-"""The last second that a time of this desk can name: 9999-12-31T23:59:59Z."""
 PAGE_ROWS = 100
 
 

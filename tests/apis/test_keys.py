@@ -17,8 +17,8 @@ import pytest
 from chalicelib.apis.book.paths import ROUTES as BOOK_ROUTES
 from chalicelib.apis.kit.http import HttpResponse
 from chalicelib.apis.taker.routes import Auth
-from chalicelib.apis.trade.api import TradeApi
 from chalicelib.desks.book import new_book_desk
+from chalicelib.desks.trade import new_trade_desk
 from chalicelib.tables.dynamodb import Database, Row
 from infra.tables import table_definitions
 from tests.apis.book.desk import API_KEY
@@ -142,7 +142,7 @@ def test_an_external_id_is_no_orders_id(world: World) -> None:
 
 
 def test_trade_desk(world: World) -> None:
-    trade = TradeApi(world.database, master_key=lambda: MASTER_KEY, public_instance=INSTANCE, cancel_wait_s=0)
+    trade = new_trade_desk(world.database, master_key=lambda: MASTER_KEY, public_instance=INSTANCE, cancel_wait_s=0)
     desk = SignedDesk(world, trade, "token-of-ann", "ann")
     names = names_in(world.database)
     templates = [route.removeprefix("GET ") for route in TRADE_ROUTES if route.startswith("GET ")]

@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from chalicelib.apis.kit.http import HttpResponse
-from chalicelib.apis.trade.api import TradeApi
+from chalicelib.desks.trade import new_trade_desk
 from chalicelib.domain.books.vocabulary import BookStatus
 from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.tables.dynamodb import Database
@@ -128,7 +128,7 @@ def with_a_client(desk: SignedDesk, fault: Any) -> SignedDesk:
     """Return the desk over tables whose next call goes wrong."""
     client: Any = FaultyClient(desk.world.database._client, fault, at=1)
     database = Database(client, desk.world.database._prefix)
-    return replace(desk, desk=TradeApi(database, master_key=lambda: MASTER_KEY, public_instance=INSTANCE))
+    return replace(desk, desk=new_trade_desk(database, master_key=lambda: MASTER_KEY, public_instance=INSTANCE))
 
 
 def with_a_bug(desk: SignedDesk, _clock: Waiting) -> HttpResponse:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chalicelib.apis.kit.http import HttpRequest
-from chalicelib.apis.trade.api import TradeApi
+from chalicelib.desks.trade import new_trade_desk
 from chalicelib.domain.books.vocabulary import BookStatus
 from chalicelib.tables.dynamodb import Database
 from tests.apis.trade.desk import SignedDesk, data_of, open_trade_desk
@@ -199,7 +199,7 @@ def test_r45_a_ticker_reads_rows_in_a_bounded_number(quiet: SignedDesk) -> None:
     put_tape(quiet.world, [(NOW_MS - 8 * DAY_MS + number, []) for number in range(500)], first=2)
     put_tape(quiet.world, [(NOW_MS - 3_600_000 * hours, [(800_00, 10**8)]) for hours in range(23, 0, -1)], first=502)
     reads = Reads(quiet.world.database)
-    desk = TradeApi(reads.database, master_key=no_key, public_instance=INSTANCE, clock=lambda: NOW_MS)
+    desk = new_trade_desk(reads.database, master_key=no_key, public_instance=INSTANCE, clock=lambda: NOW_MS)
     ticker = exact(desk.answer(HttpRequest("GET", None, {}, {}, {}, b"", TICKER)))
     assert (ticker["trades_quantity"], ticker["last"]) == ("23", "800")
     assert reads.rows < 40
@@ -217,7 +217,7 @@ def test_r47_a_tape_passes_over_what_did_not_trade(quiet: SignedDesk) -> None:
     put_tape(quiet.world, [(NOW_MS - DAY_MS, [(900_00, 10**8)])])
     put_tape(quiet.world, [(NOW_MS - DAY_MS // 2 + number * 9, []) for number in range(2000)], first=2)
     reads = Reads(quiet.world.database)
-    desk = TradeApi(reads.database, master_key=no_key, public_instance=INSTANCE, clock=lambda: NOW_MS)
+    desk = new_trade_desk(reads.database, master_key=no_key, public_instance=INSTANCE, clock=lambda: NOW_MS)
     shown = data_of(desk.answer(HttpRequest("GET", None, {}, {"pair": [PAIR]}, {}, b"", "/trade/public/trades")))
     assert len(shown["trades"]) == 1
     assert reads.rows < 300

@@ -26,8 +26,8 @@ from chalicelib.apis.book.routes import (
     TRANSFER,
 )
 from chalicelib.apis.taker.routes import Auth
-from chalicelib.apis.trade.api import TradeApi
 from chalicelib.desks.book import new_book_desk
+from chalicelib.desks.trade import new_trade_desk
 from chalicelib.domain.books.candles import Period
 from chalicelib.domain.books.vocabulary import BookStatus
 from chalicelib.domain.escrow.lifecycle import Status
@@ -169,7 +169,7 @@ def at_the_books(world: World) -> None:
 
 def at_the_trade_desk(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     make_token(world.database, "token-of-ann", "ann")
-    desk = SignedDesk(world, TradeApi(world.database, master_key=read_master_key), "token-of-ann", "ann")
+    desk = SignedDesk(world, new_trade_desk(world.database, master_key=read_master_key), "token-of-ann", "ann")
     desk.place(external_id="order-1")
     desk.place(side="sell", type="market", price=...)
     named = {"id": str(UUID(int=1)), "external_id": "order-1"}

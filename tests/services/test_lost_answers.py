@@ -20,9 +20,9 @@ import pytest
 from chalicelib import wiring
 from chalicelib.apis.book.routes import BOOKS, CREDIT, SETTINGS, TOKENS, TRANSFER
 from chalicelib.apis.kit.http import HttpResponse
-from chalicelib.apis.taker.api import TakerApi
-from chalicelib.apis.trade.api import TradeApi
 from chalicelib.desks.book import new_book_desk
+from chalicelib.desks.taker import new_taker_desk
+from chalicelib.desks.trade import new_trade_desk
 from chalicelib.domain.books.config import BookConfig, Refusal
 from chalicelib.ops import cli
 from chalicelib.ops.cli.arguments import CommandFailed
@@ -574,7 +574,7 @@ def test_a_request_to_the_trade_desk(
     built, desk, order_id = trade_desk
 
     def sent(database: Database) -> HttpResponse:
-        served = TradeApi(database, master_key=lambda: trade.MASTER_KEY, cancel_wait_s=0)
+        served = new_trade_desk(database, master_key=lambda: trade.MASTER_KEY, cancel_wait_s=0)
         client = replace(desk, desk=served)
         if name == "place":
             return client.place(external_id="mine")
@@ -611,7 +611,9 @@ def test_a_request_to_the_taker_desk(
     half = int(taker.ORDER["quantity"]) // 2
 
     def over(database: Database) -> taker.Desk:
-        served = TakerApi(database, master_key=lambda: taker.MASTER_KEY, public_instance=INSTANCE, clock=desk.clock)
+        served = new_taker_desk(
+            database, master_key=lambda: taker.MASTER_KEY, public_instance=INSTANCE, clock=desk.clock
+        )
         return replace(desk, database=database, desk=served)
 
     if name in ("unlock", "fill", "fill without a reference", "reject", "cancel a locked order", "answer a cancel"):

@@ -7,13 +7,14 @@ from dataclasses import replace
 import pytest
 
 from chalicelib.domain.ledger.tokens import new_token
+from chalicelib.domain.signed.faults import NonceSpent
 from chalicelib.domain.signed.instruments import Instrument, Stock, Terms
 from chalicelib.domain.signed.settings import DeskSettings, Domain, OpenDesk
 from chalicelib.domain.tenancy.instances import InstanceStatus
 from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.support.clock import new_id
 from chalicelib.support.outcomes import Unavailable
-from chalicelib.tables.connects import Connects, NonceSpent
+from chalicelib.tables.connects import Connects
 from chalicelib.tables.desk_settings import TakerDesks
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.instruments import InstrumentExists, Instruments, TooManyDecimals, UnknownToken

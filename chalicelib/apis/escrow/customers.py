@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from operator import attrgetter
 
 from chalicelib.apis.escrow.commands import Commands, Record, Sent, about
 from chalicelib.apis.escrow.envelope import is_required, not_found, response, single, written
 from chalicelib.apis.escrow.gate import Caller
-from chalicelib.apis.escrow.lists import CREATED_AT, ID, Listing, Match, Searched, Source, asked_of, page_from
+from chalicelib.apis.escrow.lists import CREATED_AT, ID, Listing, Match, Searched, asked_of, page_from
 from chalicelib.apis.escrow.objects import View, customer_view, wallet_view
 from chalicelib.apis.escrow.paths import uuid_of
 from chalicelib.apis.escrow.schema import Schema, metadata, text
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
 from chalicelib.domain.escrow.commands import CreateCustomer
 from chalicelib.domain.escrow.order import Customer, Wallet
-from chalicelib.domain.ledger.owners import customer_key
 from chalicelib.services.escrow.desk import EscrowDesk
-from chalicelib.tables.accounts import Accounts
-from chalicelib.tables.escrows import Escrows
+from chalicelib.services.escrow.reading import EscrowReading, Source
 
 CUSTOMER = Schema(
     {
@@ -60,34 +56,16 @@ WALLETS: Listing[Wallet] = Listing(
 )
 
 
-def balances_of(accounts: Accounts, instance: str, wallets: Sequence[Wallet]) -> list[int]:
-    """Return what each wallet has available, in base units."""
-    owned = [(customer_key(instance, str(wallet.account.customer)), wallet.account.asset) for wallet in wallets]
-    found = accounts.balances_of(owned)
-    return [found[each].available for each in owned]
-
-
 @dataclass(frozen=True, slots=True)
 class CustomerEndpoints:
     desk: EscrowDesk
-    escrows: Escrows
-    accounts: Accounts
+    reading: EscrowReading
     commands: Commands
 
     def list(self, request: HttpRequest, caller: Caller) -> HttpResponse:
         """GET customers. The merchant's own is not among them (E18)."""
-        place, asked = caller.place, asked_of(request.query, CUSTOMERS)
-
-        def one(customer_id: int) -> Customer | None:
-            found = self.escrows.customer_by_id(place, customer_id)
-            return None if found is None or found.is_hidden else found
-
-        source = Source(
-            lambda newest_first, at_once: self.escrows.customers(place, newest_first=newest_first, page_rows=at_once),
-            lambda: self.escrows.counts(place).customers,
-            one,
-        )
-        page = page_from(source, CUSTOMERS, asked)
+        asked = asked_of(request.query, CUSTOMERS)
+        page = page_from(self.reading.customers(caller.place), CUSTOMERS, asked)
         return response(200, written(page.body(list(map(customer_view, page.rows)))))
 
     def create(self, request: HttpRequest, caller: Caller) -> HttpResponse:
@@ -111,39 +89,27 @@ class CustomerEndpoints:
 
     def list_wallets(self, request: HttpRequest, caller: Caller) -> HttpResponse:
         """GET wallets. The merchant's own too."""
-        place = caller.place
-        source = Source(
-            lambda newest_first, at_once: self.escrows.wallets(place, newest_first=newest_first, page_rows=at_once),
-            lambda: self.escrows.counts(place).wallets,
-            partial(self.escrows.wallet_by_id, place),
-        )
-        return self._page_of_wallets(request, caller, source)
+        return self._page_of_wallets(request, caller, self.reading.wallets(caller.place))
 
     def list_wallets_of_customer(self, request: HttpRequest, caller: Caller) -> HttpResponse:
         """GET customers/{uuid}/wallets."""
-        wallets = self.escrows.wallets_of(self._customer(request, caller))
-
-        def in_order(newest_first: bool, _at_once: int) -> Iterator[Wallet]:
-            return reversed(wallets) if newest_first else iter(wallets)
-
-        source = Source(in_order, lambda: len(wallets), lambda _wallet_id: None)
-        return self._page_of_wallets(request, caller, source)
+        return self._page_of_wallets(request, caller, self.reading.wallets_of(self._customer(request, caller)))
 
     def show_wallet(self, request: HttpRequest, caller: Caller) -> HttpResponse:
-        wallet = self.escrows.wallet(caller.place, uuid_of(request))
+        wallet = self.reading.wallet(caller.place, uuid_of(request))
         if wallet is None:
             raise not_found()
-        (available,) = balances_of(self.accounts, caller.instance, [wallet])
+        (available,) = self.reading.available(caller.instance, [wallet])
         return response(200, single(wallet_view(wallet, available)))
 
     def _page_of_wallets(self, request: HttpRequest, caller: Caller, source: Source[Wallet]) -> HttpResponse:
         page = page_from(source, WALLETS, asked_of(request.query, WALLETS, has_search=False))
-        balances = balances_of(self.accounts, caller.instance, page.rows)
+        balances = self.reading.available(caller.instance, page.rows)
         return response(200, written(page.body(list(map(wallet_view, page.rows, balances)))))
 
     def _customer(self, request: HttpRequest, caller: Caller) -> Customer:
         """Return the customer in the path. Raises Fault 404."""
-        customer = self.escrows.customer(caller.place, uuid_of(request))
+        customer = self.reading.customer(caller.place, uuid_of(request))
         if customer is None:
             raise not_found()
         return customer

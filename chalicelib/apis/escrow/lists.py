@@ -21,6 +21,7 @@ from chalicelib.apis.kit.exact_json import PORTABLE_DIGITS_MAX
 from chalicelib.apis.kit.page_bytes import Packed, Weight, packed
 from chalicelib.apis.kit.times import DAY_S, QUERY_TIME, moment_of
 from chalicelib.domain.escrow.order import Json
+from chalicelib.services.escrow.reading import Source
 from chalicelib.support.canonical import exact
 from chalicelib.support.consistency import Inconsistent
 
@@ -322,17 +323,6 @@ def _metadata_text(value: Json) -> str | None:
     if isinstance(value, str):
         return value
     return exact(value) if isinstance(value, bool | int | Decimal) else None
-
-
-@dataclass(frozen=True, slots=True)
-class Source(Generic[T]):
-    """Where a list's rows come from. rows: all of them, by id, in either direction, so many in a read. count: how many
-    there are, with one read. one: the row with an id, with one read.
-    """
-
-    rows: Callable[[bool, int], Iterator[T]]
-    count: Callable[[], int]
-    one: Callable[[int], T | None]
 
 
 def page_from(source: Source[T], listing: Listing[T], asked: Asked, keep: Callable[[T], bool] | None = None) -> Page[T]:

@@ -9,7 +9,6 @@ from functools import partial
 from typing import TypeVar
 
 from chalicelib.apis.escrow.commands import Commands, Record, Sent, about
-from chalicelib.apis.escrow.customers import balances_of
 from chalicelib.apis.escrow.envelope import not_found
 from chalicelib.apis.escrow.gate import Caller
 from chalicelib.apis.escrow.objects import View, order_view, payin_view, wallet_view
@@ -20,9 +19,7 @@ from chalicelib.domain.escrow.commands import Deposit
 from chalicelib.domain.escrow.order import Order, Payin, Place, Wallet
 from chalicelib.services.answers import Receipt
 from chalicelib.services.escrow.desk import EscrowDesk
-from chalicelib.tables.accounts import Accounts
-from chalicelib.tables.escrow_settings import EscrowDesks
-from chalicelib.tables.escrows import Escrows
+from chalicelib.services.escrow.reading import EscrowReading
 
 T = TypeVar("T")
 
@@ -39,15 +36,13 @@ DEPOSIT = Schema(
 @dataclass(frozen=True, slots=True)
 class OperatorEndpoints:
     desk: EscrowDesk
-    desks: EscrowDesks
-    escrows: Escrows
-    accounts: Accounts
+    reading: EscrowReading
     commands: Commands
 
     def confirm_payin(self, request: HttpRequest, caller: Caller) -> HttpResponse:
         """POST operator/payins/{id}/confirm. The money has come in, all of it: the order is PUBLISHED."""
         payin_id = id_of(request)
-        place = _found(self.escrows.place_of_payin(self._places(caller), payin_id))
+        place = _found(self.reading.place_of_payin(caller.instance, caller.world, payin_id))
 
         def carry_out(sent: Sent, record: Record | None) -> View:
             sent.refuse_faulty()
@@ -59,7 +54,7 @@ class OperatorEndpoints:
     def deny_payin(self, request: HttpRequest, caller: Caller) -> HttpResponse:
         """POST operator/payins/{id}/deny. The money will not come: the order is a FAILURE."""
         payin_id = id_of(request)
-        place = _found(self.escrows.place_of_payin(self._places(caller), payin_id))
+        place = _found(self.reading.place_of_payin(caller.instance, caller.world, payin_id))
 
         def carry_out(sent: Sent, record: Record | None) -> View:
             sent.refuse_faulty()
@@ -79,12 +74,12 @@ class OperatorEndpoints:
     def deposit(self, request: HttpRequest, caller: Caller) -> HttpResponse:
         """POST operator/wallets/{uuid}/deposit. Bank money onto a wallet, once under its reference."""
         uuid = uuid_of(request)
-        place = _found(self.escrows.place_of_wallet(self._places(caller), uuid))
+        place = _found(self.reading.place_of_wallet(caller.instance, caller.world, uuid))
 
         def carry_out(sent: Sent, record: Record | None) -> View:
             sent.refuse_faulty()
             asked = Deposit(sent.fields["amount"], sent.fields["reference"])
-            before = 0 if record is None else self._available(caller, _found(self.escrows.wallet(place, uuid)))
+            before = 0 if record is None else self._available(caller, _found(self.reading.wallet(place, uuid)))
 
             receipt = None if record is None else lambda made, _: record(wallet_view(made, before + asked.amount))
             wallet = self.desk.deposit(place, uuid, asked, receipt)
@@ -99,7 +94,7 @@ class OperatorEndpoints:
         command: Callable[[Place, int, Callable[[Order], Receipt] | None], Order],
     ) -> HttpResponse:
         order_id = id_of(request)
-        place = _found(self.escrows.place_of_order(self._places(caller), order_id))
+        place = _found(self.reading.place_of_order(caller.instance, caller.world, order_id))
 
         def carry_out(sent: Sent, record: Record | None) -> View:
             sent.refuse_faulty()
@@ -110,12 +105,8 @@ class OperatorEndpoints:
 
         return self.commands.once(request, caller, NONE, carry_out, is_finished_later=True)
 
-    def _places(self, caller: Caller) -> list[Place]:
-        """Return where an operator's ids are looked for: at each merchant of the instance, in the key's world."""
-        return [merchant.place(caller.world) for merchant in self.desks.merchants(caller.instance)]
-
     def _available(self, caller: Caller, wallet: Wallet) -> int:
-        return balances_of(self.accounts, caller.instance, [wallet])[0]
+        return self.reading.available(caller.instance, [wallet])[0]
 
 
 def _found(thing: T | None) -> T:

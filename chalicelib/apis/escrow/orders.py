@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from operator import attrgetter
 
 from chalicelib.apis.escrow import order_schema
@@ -19,7 +18,6 @@ from chalicelib.apis.escrow.lists import (
     Match,
     Page,
     Searched,
-    Source,
     asked_of,
     page_from,
 )
@@ -31,9 +29,9 @@ from chalicelib.domain.escrow.checks import metadata_errors, reimburse_errors, s
 from chalicelib.domain.escrow.commands import Cancel, Reimburse
 from chalicelib.domain.escrow.order import Order, World
 from chalicelib.services.escrow.desk import EscrowDesk
+from chalicelib.services.escrow.reading import EscrowReading
 from chalicelib.support.canonical import exact
 from chalicelib.support.telemetry import order_admitted
-from chalicelib.tables.escrows import Escrows
 
 ORDER_BYTES = 4000
 """What an order takes in an answer at most, without the texts that its merchant gave it."""
@@ -97,7 +95,7 @@ def _characters_of(order: Order) -> int:
 @dataclass(frozen=True, slots=True)
 class OrderEndpoints:
     desk: EscrowDesk
-    escrows: Escrows
+    reading: EscrowReading
     commands: Commands
 
     def list(self, request: HttpRequest, caller: Caller) -> HttpResponse:
@@ -146,7 +144,7 @@ class OrderEndpoints:
     def payin(self, request: HttpRequest, caller: Caller) -> HttpResponse:
         """GET orders/{id}/payin. The latest one."""
         order = self._order(request, caller)
-        payin = None if order.payin_id is None else self.escrows.payin(caller.place, order.payin_id)
+        payin = None if order.payin_id is None else self.reading.payins(caller.place).one(order.payin_id)
         if payin is None:
             raise not_found()
         return response(200, single(payin_view(payin, caller.settings.public_base_url)))
@@ -154,7 +152,7 @@ class OrderEndpoints:
     def payout(self, request: HttpRequest, caller: Caller) -> HttpResponse:
         """GET orders/{id}/payout. The latest one."""
         order = self._order(request, caller)
-        payout = None if order.payout_id is None else self.escrows.payout(caller.place, order.payout_id)
+        payout = None if order.payout_id is None else self.reading.payouts(caller.place).one(order.payout_id)
         if payout is None:
             raise not_found()
         return response(200, single(payout_view(payout)))
@@ -218,15 +216,11 @@ class OrderEndpoints:
 
     def _page(self, caller: Caller, asked: Asked) -> Page[Order]:
         place, emails = caller.place, dict[int, str | None]()
-        source = Source(
-            lambda newest_first, at_once: self.escrows.orders(place, newest_first=newest_first, page_rows=at_once),
-            lambda: self.escrows.counts(place).orders,
-            partial(self.escrows.order, place),
-        )
+        source = self.reading.orders(place)
         if asked.search in EMAILS:
             orders = list(source.rows(True, 1000))
             ids = [party.customer_id for order in orders for party in (order.buyer, order.seller) if party is not None]
-            found = self.escrows.customers_by_id(place, ids)
+            found = self.reading.customers_by_id(place, ids)
             emails |= {number: customer.email for number, customer in found.items()}
             source = replace(source, rows=lambda _newest_first, _at_once: iter(orders))
         status = asked.others.get("status")
@@ -235,7 +229,7 @@ class OrderEndpoints:
 
     def _order(self, request: HttpRequest, caller: Caller) -> Order:
         """Return the order in the path. Raises Fault 404."""
-        order = self.escrows.order(caller.place, id_of(request))
+        order = self.reading.orders(caller.place).one(id_of(request))
         if order is None:
             raise not_found()
         return order
@@ -250,7 +244,7 @@ class OrderEndpoints:
 
     def _note_unknown_parties(self, sent: Sent, caller: Caller) -> None:
         given = {field: sent.fields[field] for field in ("buyer_id", "seller_id") if field in sent.fields}
-        known = self.escrows.customers_by_id(caller.place, given.values())
+        known = self.reading.customers_by_id(caller.place, given.values())
         for field, number in given.items():
             if number not in known:
                 sent.note(selected(field))

@@ -9,7 +9,7 @@ from operator import attrgetter
 from chalicelib.apis.escrow.commands import Commands, Record, Sent, about
 from chalicelib.apis.escrow.envelope import is_required, not_found, response, single, written
 from chalicelib.apis.escrow.gate import Caller
-from chalicelib.apis.escrow.lists import CREATED_AT, ID, Listing, Match, Searched, Source, asked_of, page_from
+from chalicelib.apis.escrow.lists import CREATED_AT, ID, Listing, Match, Searched, asked_of, page_from
 from chalicelib.apis.escrow.objects import View, payin_view, payout_view
 from chalicelib.apis.escrow.order_schema import UNSERVED_AMOUNT
 from chalicelib.apis.escrow.paths import id_of
@@ -19,7 +19,7 @@ from chalicelib.domain.escrow.checks import payin_errors, payout_errors, selecte
 from chalicelib.domain.escrow.commands import OpenPayin, PayOut
 from chalicelib.domain.escrow.order import PAYOUT_TYPE, Order, Payin, PayinType, Payout
 from chalicelib.services.escrow.desk import EscrowDesk
-from chalicelib.tables.escrows import Escrows
+from chalicelib.services.escrow.reading import EscrowReading
 
 PAYIN = Schema(
     {"order_id": identifier(), "type": choice(*(kind.value for kind in PayinType)), "wallet_id": identifier()},
@@ -68,37 +68,27 @@ PAYOUTS: Listing[Payout] = Listing(
 @dataclass(frozen=True, slots=True)
 class PaymentEndpoints:
     desk: EscrowDesk
-    escrows: Escrows
+    reading: EscrowReading
     commands: Commands
 
     def list_payins(self, request: HttpRequest, caller: Caller) -> HttpResponse:
-        place, asked = caller.place, asked_of(request.query, PAYINS)
-        source = Source(
-            lambda newest_first, at_once: self.escrows.payins(place, newest_first=newest_first, page_rows=at_once),
-            lambda: self.escrows.counts(place).payins,
-            partial(self.escrows.payin, place),
-        )
-        page = page_from(source, PAYINS, asked)
+        asked = asked_of(request.query, PAYINS)
+        page = page_from(self.reading.payins(caller.place), PAYINS, asked)
         return response(200, written(page.body([_payin_view(caller, payin) for payin in page.rows])))
 
     def list_payouts(self, request: HttpRequest, caller: Caller) -> HttpResponse:
-        place, asked = caller.place, asked_of(request.query, PAYOUTS)
-        source = Source(
-            lambda newest_first, at_once: self.escrows.payouts(place, newest_first=newest_first, page_rows=at_once),
-            lambda: self.escrows.counts(place).payouts,
-            partial(self.escrows.payout, place),
-        )
-        page = page_from(source, PAYOUTS, asked)
+        asked = asked_of(request.query, PAYOUTS)
+        page = page_from(self.reading.payouts(caller.place), PAYOUTS, asked)
         return response(200, written(page.body(list(map(payout_view, page.rows)))))
 
     def show_payin(self, request: HttpRequest, caller: Caller) -> HttpResponse:
-        payin = self.escrows.payin(caller.place, id_of(request))
+        payin = self.reading.payins(caller.place).one(id_of(request))
         if payin is None:
             raise not_found()
         return response(200, single(_payin_view(caller, payin)))
 
     def show_payout(self, request: HttpRequest, caller: Caller) -> HttpResponse:
-        payout = self.escrows.payout(caller.place, id_of(request))
+        payout = self.reading.payouts(caller.place).one(id_of(request))
         if payout is None:
             raise not_found()
         return response(200, single(payout_view(payout)))
@@ -137,7 +127,7 @@ class PaymentEndpoints:
         """Return the order that a body names; note one that is not there (E4)."""
         if "order_id" not in sent.fields:
             return None
-        order = self.escrows.order(caller.place, sent.fields["order_id"])
+        order = self.reading.orders(caller.place).one(sent.fields["order_id"])
         if order is None:
             sent.note(selected("order_id"))
         return order

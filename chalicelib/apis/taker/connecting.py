@@ -16,11 +16,10 @@ from chalicelib.apis.taker.gate import Caller, refuse_without_service
 from chalicelib.apis.taker.schema import ConnectBody, checked
 from chalicelib.domain.signed.connect import ConnectMessage, MalformedMessage, connect_message
 from chalicelib.domain.signed.eip712 import signer_of_message
+from chalicelib.domain.signed.faults import NonceSpent
 from chalicelib.domain.signed.order import customer_of
 from chalicelib.domain.signed.settings import OpenDesk
 from chalicelib.support.telemetry import tell
-from chalicelib.tables.connects import Connects, NonceSpent
-from chalicelib.tables.desk_settings import TakerDesks
 
 OpenSession = Callable[[Caller, str], str]
 NOT_THERE = "There is no such instance, or the message does not name it: it has no line 'Instance: ...'"
@@ -29,10 +28,13 @@ NOT_THERE = "There is no such instance, or the message does not name it: it has 
 
 @dataclass(frozen=True, slots=True)
 class ConnectEndpoint:
-    """open_session: returns a JWT for a caller's wallet. public_instance: that of messages that name none, if any."""
+    """open_desk: returns an active instance's desk. spend_nonce: notes that a wallet has used a nonce at a time, in
+    Unix seconds; raises NonceSpent. open_session: returns a JWT for a caller's wallet. public_instance: that of
+    messages that name none, if any.
+    """
 
-    desks: TakerDesks
-    connects: Connects
+    open_desk: Callable[[str], OpenDesk | None]
+    spend_nonce: Callable[[str, str, int], None]
     open_session: OpenSession
     public_instance: str | None
 
@@ -41,7 +43,7 @@ class ConnectEndpoint:
         body = checked(ConnectBody, request.body)
         message = _message_in(body)
         instance = self._instance_of(request, message)
-        desk = self.desks.open_desk(instance)
+        desk = self.open_desk(instance)
         faults = _faults(body, message, caller)
         if instance == self.public_instance:
             faults |= _faults_at(_opened(desk), message)
@@ -53,7 +55,7 @@ class ConnectEndpoint:
         tell(instance=instance)
         refuse(_faults_at(opened, message))
         try:
-            self.connects.spend(wallet, message.nonce, caller.now_s)
+            self.spend_nonce(wallet, message.nonce, caller.now_s)
         except NonceSpent as error:
             raise Fault(Error.UNAUTHORIZED, "The nonce was used before") from error
         return {"jwt": self.open_session(replace(caller, instance=instance, settings=opened.settings), wallet)}

@@ -15,12 +15,11 @@ from chalicelib.apis.kit.times import QUERY_TIME, SECONDS, moment_of
 from chalicelib.apis.taker.envelope import invalid
 from chalicelib.apis.taker.schema import BLOCK_NUMBER_MAX
 from chalicelib.domain.signed.lifecycle import Status
-from chalicelib.domain.signed.order import EXCHANGE_MAX, NONCE_MAX
+from chalicelib.domain.signed.order import EXCHANGE_MAX, NONCE_MAX, TIME_S_MAX
 from chalicelib.domain.signed.paging import PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, Bounds, Paging
 from chalicelib.services.signed.fill_listing import FillQuery, SortFillsBy
 from chalicelib.services.signed.listing import OrderQuery, SortBy, Traits
 from chalicelib.services.signed.maker_listing import MakerQuery, SortMakersBy
-from chalicelib.tables.signed_orders import TIME_S_MAX
 
 FILL_STATUSES = frozenset({Status.PARTIALLY_FILLED, Status.FILLED})
 """What an order can be right after a fill."""

@@ -15,11 +15,11 @@ from chalicelib.apis.taker.objects import fill_object, listed_order, makers_fill
 from chalicelib.apis.taker.schema import TEXT_CHARACTERS_MAX
 from chalicelib.domain.signed.faults import OrderNotFound
 from chalicelib.domain.signed.paging import Page
-from chalicelib.services.signed.fill_listing import TakerFills
-from chalicelib.services.signed.listing import ShownOrder, TakerOrders, open_orders
-from chalicelib.services.signed.maker_listing import FILLS_SHOWN_MAX, STATUSES_WITH_FILLS, MakerOrders, MakersOrder
+from chalicelib.domain.signed.stored import StoredOrder
+from chalicelib.services.signed.listing import ShownOrder, TakerOrders
+from chalicelib.services.signed.maker_listing import FILLS_SHOWN_MAX, STATUSES_WITH_FILLS, MakersOrder
+from chalicelib.services.signed.reading import SignedReading
 from chalicelib.support.canonical import compact
-from chalicelib.tables.signed_orders import SignedOrders, StoredOrder
 
 Row = TypeVar("Row")
 ORDER_BYTES_MAX = 2000 + TEXT_CHARACTERS_MAX * CHARACTER_BYTES_MAX
@@ -29,7 +29,7 @@ FILL_BYTES_MAX = 900
 
 @dataclass(frozen=True, slots=True)
 class ListEndpoints:
-    orders: SignedOrders
+    reading: SignedReading
 
     def takers_orders(self, request: HttpRequest, caller: Caller) -> object:
         """GET takers/orders. A page of the orders that the taker has locked or filled."""
@@ -50,11 +50,11 @@ class ListEndpoints:
     def available(self, request: HttpRequest, caller: Caller) -> object:
         """GET orders/available. The oldest orders that anybody may lock (K18)."""
         traits = open_orders_query(request.query)
-        return [single_order(order) for order in open_orders(self.orders, caller.instance, traits, caller.now_s)]
+        return list(map(single_order, self.reading.open_orders(caller.instance, traits, caller.now_s)))
 
     def fills(self, request: HttpRequest, caller: Caller) -> object:
         """GET orders/filled. A page of the taker's fills."""
-        page = TakerFills(self.orders, caller.instance, caller.address).page(fill_query(request.query))
+        page = self.reading.fills_of_taker(caller.instance, caller.address).page(fill_query(request.query))
         return _page(page, "fills", fill_object)
 
     def makers_orders(self, request: HttpRequest, caller: Caller) -> object:
@@ -62,7 +62,7 @@ class ListEndpoints:
 
         It ends before its bytes pass what an answer may have; the next page goes on (K43).
         """
-        orders = MakerOrders(self.orders, caller.instance, caller.address, caller.now_s)
+        orders = self.reading.of_maker(caller.instance, caller.address, caller.now_s)
         query = maker_query(request.query)
         paging = query.paging
 
@@ -84,7 +84,7 @@ class ListEndpoints:
         }
 
     def _of_taker(self, caller: Caller) -> TakerOrders:
-        return TakerOrders(self.orders, caller.instance, caller.address, caller.now_s)
+        return self.reading.of_taker(caller.instance, caller.address, caller.now_s)
 
 
 def _page(page: Page[Row], name: str, view: Callable[[Row], object]) -> dict[str, object]:

@@ -13,12 +13,11 @@ from chalicelib.apis.taker.schema import HASH, SignedOrderBody, checked
 from chalicelib.domain.signed.eip712 import canonical, order_hash_of, signer_of_order
 from chalicelib.domain.signed.instruments import Stock, Terms
 from chalicelib.domain.signed.lifecycle import Status
-from chalicelib.domain.signed.order import VALUE_MAX, SignedOrder, customer_of, order_id_of
+from chalicelib.domain.signed.order import VALUE_MAX, SignedOrder, customer_of
 from chalicelib.domain.signed.settings import DeskSettings
 from chalicelib.services.signed.desk import Signed, SignedOrderDesk
+from chalicelib.services.signed.reading import SignedReading
 from chalicelib.support.telemetry import order_admitted
-from chalicelib.tables.instruments import Instruments
-from chalicelib.tables.signed_orders import SignedOrders
 
 _ORDER_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
@@ -26,14 +25,13 @@ _ORDER_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 @dataclass(frozen=True, slots=True)
 class MakerEndpoints:
     desk: SignedOrderDesk
-    orders: SignedOrders
-    instruments: Instruments
+    reading: SignedReading
 
     def create(self, request: HttpRequest, caller: Caller) -> object:
         """Store an order that its maker has signed, its funds held."""
         body = checked(SignedOrderBody, request.body)
         order, settings = body.order.order(), caller.settings
-        terms = self.instruments.terms(caller.instance, order.asset, order.exchange, order.ticker)
+        terms = self.reading.terms(caller.instance, order)
         refuse(unknown_in(terms) | unpayable(order, terms.stock))
         if customer_of(order.maker) != caller.address:
             raise Fault(Error.FORBIDDEN, "order.maker is not the wallet of this session")
@@ -56,7 +54,7 @@ class MakerEndpoints:
 
     def next_nonce(self, _request: HttpRequest, caller: Caller) -> object:
         """Answer with a nonce that can be used: the highest ever used and one more, where there is one (K17)."""
-        return {"maker": caller.address, "next_nonce": self.orders.next_nonce(caller.instance, caller.address)}
+        return {"maker": caller.address, "next_nonce": self.reading.next_nonce(caller.instance, caller.address)}
 
     def _order_id_in(self, segment: str, caller: Caller) -> str:
         """Return the id of the order that is named in a path. Raises Fault where there is none of this name.
@@ -67,7 +65,7 @@ class MakerEndpoints:
             return segment.lower()
         if HASH.fullmatch(segment):
             order_hash = segment.lower()
-            found = self.orders.get(caller.instance, order_id_of(order_hash))
+            found = self.reading.order(caller.instance, order_hash)
             if found is not None and found.order_hash == order_hash:
                 return found.order_id
         raise order_not_found()

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from chalicelib.domain.signed.stored import Fill, Seen, StoredOrder
 from chalicelib.support.clock import iso_seconds
-from chalicelib.tables.signed_orders import Fill, Seen, StoredOrder
 
 
 def listed_order(stored: StoredOrder, seen: Seen) -> dict[str, object]:

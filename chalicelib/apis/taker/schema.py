@@ -16,10 +16,8 @@ from chalicelib.apis.kit.forms import Bad, Flag, Form, Integer, Kind, Nested, Te
 from chalicelib.apis.kit.neutral import is_neutral
 from chalicelib.apis.taker.envelope import invalid, refuse
 from chalicelib.domain.signed.connect import MESSAGE_CHARACTERS_MAX
-from chalicelib.domain.signed.order import AMOUNT_MAX, EXCHANGE_MAX, NONCE_MAX, SignedOrder
+from chalicelib.domain.signed.order import AMOUNT_MAX, EXCHANGE_MAX, NONCE_MAX, TIME_S_MAX, SignedOrder
 
-TIME_S_MAX = 253_402_300_799
-"""The last second of the year 9999: a deadline in milliseconds is beyond it."""
 TEXT_CHARACTERS_MAX = 256
 BLOCK_NUMBER_MAX = 2**63 - 1
 REFERENCE = re.compile(r"[A-Za-z0-9._:-]{1,64}")

@@ -20,12 +20,13 @@ from chalicelib.apis.taker.schema import (
     integer,
 )
 from chalicelib.domain.signed.eip712 import canonical, order_hash_of
-from chalicelib.domain.signed.lifecycle import Phase, Status, live_lock, phase_at
-from chalicelib.domain.signed.order import customer_of, order_id_of
+from chalicelib.domain.signed.lifecycle import Status
+from chalicelib.domain.signed.order import customer_of
+from chalicelib.domain.signed.stored import Fill
 from chalicelib.services.signed.desk import FillRequest, SignedOrderDesk
+from chalicelib.services.signed.reading import SignedReading
 from chalicelib.support.clock import iso_seconds
 from chalicelib.support.consistency import Inconsistent
-from chalicelib.tables.signed_orders import Fill, SignedOrders, StoredOrder
 
 _NEW_REFERENCE_BYTES = 3
 
@@ -35,7 +36,7 @@ class TakerEndpoints:
     """new_digits: returns six hexadecimal digits that nobody has thought of before."""
 
     desk: SignedOrderDesk
-    orders: SignedOrders
+    reading: SignedReading
     new_digits: Callable[[], str] = lambda: secrets.token_hex(_NEW_REFERENCE_BYTES)
 
     def lock(self, request: HttpRequest, caller: Caller) -> object:
@@ -104,18 +105,11 @@ class TakerEndpoints:
 
     def _refuse_other_signature(self, order_hash: str, signature: str, caller: Caller) -> None:
         """Refuse a signature that is not the stored one, of an order that this taker may know of (K8)."""
-        stored = self.orders.get(caller.instance, order_id_of(order_hash))
+        stored = self.reading.order(caller.instance, order_hash)
         if stored is None or _in_one_form(stored.signature) == _in_one_form(signature):
             return
-        if self._may_know_of(stored, caller):
+        if self.reading.may_know_of(stored, caller.address, caller.now_s):
             raise invalid({"signature": "must be the signature with which the order was created"})
-
-    def _may_know_of(self, stored: StoredOrder, caller: Caller) -> bool:
-        """Tell whether an order is open, or visible to the taker (K2)."""
-        lock = live_lock(stored.state, caller.now_s)
-        is_open = phase_at(stored.order, stored.state, caller.now_s) is Phase.OPEN
-        is_holder = lock is not None and lock.is_held_by(caller.address)
-        return is_open or is_holder or self.orders.has_filled(caller.instance, caller.address, stored)
 
     def _reference_of(self, request: HttpRequest, caller: Caller) -> str:
         """Return the reference of a fill that names none: its request's id, or a new one (K22)."""

@@ -9,34 +9,29 @@ from chalicelib.apis.taker.envelope import refuse
 from chalicelib.apis.taker.gate import Caller
 from chalicelib.apis.taker.makers import unpayable
 from chalicelib.apis.taker.schema import SignedOrderBody, checked
-from chalicelib.domain.ledger.owners import customer_key
 from chalicelib.domain.signed.eip712 import order_hash_of, signer_of_order
-from chalicelib.domain.signed.instruments import Stock, Terms
+from chalicelib.domain.signed.instruments import Stock
 from chalicelib.domain.signed.lifecycle import seen_at
-from chalicelib.domain.signed.order import DECIMALS_MAX, NOTHING, Hold, SignedOrder, customer_of, order_id_of
-from chalicelib.tables.accounts import Accounts
-from chalicelib.tables.instruments import Instruments
-from chalicelib.tables.signed_orders import SignedOrders
+from chalicelib.domain.signed.order import DECIMALS_MAX, NOTHING, Hold, SignedOrder, customer_of
+from chalicelib.services.signed.reading import SignedReading
 
 
 @dataclass(frozen=True, slots=True)
 class ValidateEndpoint:
-    orders: SignedOrders
-    instruments: Instruments
-    accounts: Accounts
+    reading: SignedReading
 
     def validate(self, request: HttpRequest, caller: Caller) -> object:
         """Answer with every reason for which the order would not be created, and the maker's balance (K19)."""
         body = checked(SignedOrderBody, request.body)
         order, settings, now_s = body.order.order(), caller.settings, caller.now_s
         order_hash = order_hash_of(settings.domain, order)
-        terms = self.instruments.terms(caller.instance, order.asset, order.exchange, order.ticker)
+        terms = self.reading.terms(caller.instance, order)
         refuse(unpayable(order, terms.stock))
         is_signed = signer_of_order(settings.domain, order, body.signature) == customer_of(order.maker)
-        user = self.orders.order_of_nonce(caller.instance, customer_of(order.maker), order.nonce)
-        is_nonce_valid = user is None or user[1] == order_hash
+        is_nonce_valid = self.reading.is_nonce_left(caller.instance, order, order_hash)
         is_ahead = order.deadline > now_s
-        available = self._available(order, terms, caller)
+        settles = settings.has_ledger_settlement  # where it does not, nothing is set aside (K34)
+        available = self.reading.available(caller.instance, order, terms.stock) if settles else NOTHING
         errors = {
             "signature_invalid": not is_signed,
             "nonce_used": not is_nonce_valid,
@@ -44,8 +39,7 @@ class ValidateEndpoint:
             "deadline_too_short": is_ahead and order.deadline < now_s + settings.min_validity_seconds,
             "asset_unknown": not terms.is_quote,
             "instrument_unknown": terms.stock is None,
-            "insufficient_balance": settings.has_ledger_settlement
-            and not self._covers(available, order, terms.stock, order_hash, caller),
+            "insufficient_balance": settles and not self._covers(available, order, terms.stock, order_hash, caller),
         }
         balance = str(available.quote if order.is_buy else available.stock)
         return {
@@ -59,15 +53,6 @@ class ValidateEndpoint:
             "not_expired": is_ahead,
         }
 
-    def _available(self, order: SignedOrder, terms: Terms, caller: Caller) -> Hold:
-        """Return what the maker could set aside; nothing where the ledger does not settle (K34)."""
-        if not caller.settings.has_ledger_settlement:
-            return NOTHING
-        owner = customer_key(caller.instance, customer_of(order.maker))
-        quote = self.accounts.balance(owner, customer_of(order.asset)).available
-        stock = 0 if terms.stock is None else self.accounts.balance(owner, terms.stock.address).available
-        return Hold(quote, stock)
-
     def _covers(
         self, available: Hold, order: SignedOrder, stock: Stock | None, order_hash: str, caller: Caller
     ) -> bool:
@@ -76,7 +61,7 @@ class ValidateEndpoint:
         While an order is stored and not closed it needs what is left of its hold, and no more. A stock that the
         instance does not know has as many decimals as there can be: the value is at least that.
         """
-        stored = self.orders.get(caller.instance, order_id_of(order_hash))
+        stored = self.reading.order(caller.instance, order_hash)
         if stored is not None and stored.order_hash == order_hash:
             held = seen_at(stored.order, stored.state, caller.now_s).hold
             if held != NOTHING:

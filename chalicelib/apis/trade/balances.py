@@ -12,16 +12,14 @@ from chalicelib.apis.trade.pairs import code_of
 from chalicelib.apis.trade.query import Query
 from chalicelib.domain.ledger.accounts import Balance
 from chalicelib.domain.ledger.tokens import Token
+from chalicelib.services.ledger.reading import LedgerReading
 from chalicelib.support.ascii_case import ascii_upper
 from chalicelib.support.clock import iso
-from chalicelib.tables.accounts import Accounts
-from chalicelib.tables.tokens import Tokens
 
 
 @dataclass(frozen=True, slots=True)
 class BalanceEndpoints:
-    accounts: Accounts
-    tokens: Tokens
+    ledger: LedgerReading
 
     def of_customer(self, request: HttpRequest, caller: Caller, envelope: Envelope) -> HttpResponse:
         """GET user/balances. A row for each active token of the instance, by code, zeros too; or for those asked for.
@@ -29,10 +27,9 @@ class BalanceEndpoints:
         Of an account that never changed, last_update is its token's registration.
         """
         wanted = {ascii_upper(code) for code in Query(request.query).items("currency_code")}
-        tokens = [token for token in self.tokens.of_instance(caller.instance) if token.is_active]
+        tokens = [token for token in self.ledger.tokens(caller.instance) if token.is_active]
         shown = sorted((token for token in tokens if not wanted or code_of(token) in wanted), key=code_of)
-        balances = self.accounts.balances(caller.owner)
-        by_asset = {balance.asset: balance for balance in balances}
+        by_asset = {balance.asset: balance for balance in self.ledger.balances(caller.instance, caller.name)}
         rows = [_balance_view(token, by_asset.get(token.address, Balance(token.address, 0, 0))) for token in shown]
         return envelope.success(rows)
 

@@ -11,7 +11,6 @@ from chalicelib.apis.kit.exact_json import TooDeep
 from chalicelib.apis.kit.http import HttpRequest
 from chalicelib.apis.trade.envelope import Envelope, Error, Fault, invalid
 from chalicelib.apis.trade.signature import messages
-from chalicelib.domain.ledger.owners import customer_key
 from chalicelib.domain.tenancy.api_tokens import ApiToken, Permission, TokenStatus, secret_of
 from chalicelib.domain.tenancy.instances import TRADING, Instance, InstanceStatus
 from chalicelib.domain.tenancy.master_keys import in_turn
@@ -39,11 +38,6 @@ class Caller:
         if self.customer is None:
             raise Inconsistent("a public route has no customer")
         return self.customer
-
-    @property
-    def owner(self) -> str:
-        """The owner of the customer's orders, fills and accounts, on a private route."""
-        return customer_key(self.instance, self.name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,8 +22,8 @@ from chalicelib.apis.trade.window import Window
 from chalicelib.domain.books.orders import OrderRow
 from chalicelib.domain.books.vocabulary import OrderStatus, OrderType
 from chalicelib.domain.ledger.amounts import Side
+from chalicelib.services.books.reading import BooksReading
 from chalicelib.support.consistency import Inconsistent
-from chalicelib.tables.orders import Orders
 
 IDS_MAX = 10
 STATUSES = frozenset(STATUS_WORDS.values())
@@ -59,7 +59,7 @@ class Filters:
 
 @dataclass(frozen=True, slots=True)
 class ListingEndpoints:
-    orders: Orders
+    reading: BooksReading
     pairs: Pairs
 
     def orders_of_pair(self, request: HttpRequest, caller: Caller, envelope: Envelope) -> HttpResponse:
@@ -67,7 +67,7 @@ class ListingEndpoints:
         query = Query(request.query)
         pair, filters, paging = query.required("pair"), _filters_of(query, envelope.now_ms), query.paging()
         markets = self.pairs.every_book(caller.instance, pair)
-        rows = self._candidates(caller.owner, filters, envelope.now_ms)
+        rows = self._candidates(caller, filters, envelope.now_ms)
         return envelope.success(_list_view(filter(filters.has, rows), markets, paging))
 
     def open_orders(self, request: HttpRequest, caller: Caller, envelope: Envelope) -> HttpResponse:
@@ -79,21 +79,22 @@ class ListingEndpoints:
             markets = {market.book.book_id: market for market in self.pairs.of_instance(caller.instance)}
         else:
             markets = self.pairs.every_book(caller.instance, pair)
-        rows = self._candidates(caller.owner, filters, envelope.now_ms)
+        rows = self._candidates(caller, filters, envelope.now_ms)
         return envelope.success(_list_view(filter(filters.has, rows), markets, paging))
 
-    def _candidates(self, owner: str, filters: Filters, at_ms: int) -> Iterable[OrderRow]:
-        """Return the owner's orders among which all that are wanted are, newest first."""
+    def _candidates(self, caller: Caller, filters: Filters, at_ms: int) -> Iterable[OrderRow]:
+        """Return the customer's orders among which all that are wanted are, newest first."""
         if filters.order_ids:
-            found = self.orders.get_many((owner, order_id) for order_id in filters.order_ids)
+            found = self.reading.orders_by_id(caller.instance, caller.name, filters.order_ids)
             return sorted(found.values(), key=lambda row: row.order_id, reverse=True)
         if filters.order_type in TYPES_TO_COME:
             return []
         if filters.wants_live_ones_only:
-            return self.orders.live_newest_first(owner, at_ms, READ_ROWS)
+            return self.reading.live_orders(caller.instance, caller.name, at_ms, READ_ROWS)
         if filters.window is None:
             raise Inconsistent("a list of closed orders has a window")
-        return self.orders.newest_first(owner, READ_ROWS, filters.window.from_ms, filters.window.to_ms)
+        window = filters.window
+        return self.reading.orders(caller.instance, caller.name, READ_ROWS, window.from_ms, window.to_ms)
 
 
 def _filters_of(query: Query, at_ms: int) -> Filters:

@@ -17,9 +17,9 @@ from chalicelib.domain.books.vocabulary import BookStatus
 from chalicelib.domain.ledger.amounts import Side
 from chalicelib.domain.ledger.owners import book_key
 from chalicelib.domain.ledger.tokens import Token
+from chalicelib.services.books.reading import BooksReading
+from chalicelib.services.ledger.reading import LedgerReading
 from chalicelib.support.ascii_case import ascii_upper
-from chalicelib.tables.books import Books
-from chalicelib.tables.tokens import Tokens
 
 _CODE = re.compile(r"[A-Z0-9]+")
 _PAIR = re.compile(r"([A-Za-z0-9]+)_([A-Za-z0-9]+)")
@@ -64,9 +64,9 @@ class Market:
 
 
 class Pairs:
-    def __init__(self, books: Books, tokens: Tokens) -> None:
-        self._books = books
-        self._tokens = tokens
+    def __init__(self, reading: BooksReading, ledger: LedgerReading) -> None:
+        self._reading = reading
+        self._ledger = ledger
 
     def open_book(self, instance: str, pair: str) -> Market:
         """Return the one book of the pair that is not CLOSED. Raises Fault where there is none.
@@ -74,10 +74,10 @@ class Pairs:
         Costs the same however many books there are.
         """
         symbol = _symbol_of(pair)
-        config = None if symbol is None else self._books.of_symbol(instance, symbol)
+        config = None if symbol is None else self._reading.book_of_symbol(instance, symbol)
         if config is None:
             raise pair_not_found()
-        tokens = self._tokens.get_many(instance, (config.base_asset, config.quote_asset))
+        tokens = self._ledger.tokens_by_address(instance, (config.base_asset, config.quote_asset))
         market = _market_of(config, tokens)
         if market is None or not market.is_open:
             raise pair_not_found()
@@ -93,16 +93,16 @@ class Pairs:
 
     def of_instance(self, instance: str) -> list[Market]:
         """Return every book that is seen here, closed ones too, by pair. Reads all books and tokens there are."""
-        tokens = {token.address: token for token in self._tokens.of_instance(instance)}
-        markets = [_market_of(config, tokens) for config in self._books.of_instance(instance)]
+        tokens = {token.address: token for token in self._ledger.tokens(instance)}
+        markets = [_market_of(config, tokens) for config in self._reading.books(instance)]
         return sorted(filter(None, markets), key=lambda market: market.pair)
 
     def of_book(self, instance: str, book_id: str) -> Market | None:
         """Return the book of this id, closed or not; None where it is not seen here."""
-        config = self._books.config(book_key(instance, book_id))
+        config = self._reading.book(instance, book_id)
         if config is None:
             return None
-        return _market_of(config, self._tokens.get_many(instance, (config.base_asset, config.quote_asset)))
+        return _market_of(config, self._ledger.tokens_by_address(instance, (config.base_asset, config.quote_asset)))
 
 
 def code_of(token: Token) -> str:

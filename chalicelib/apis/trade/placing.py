@@ -19,14 +19,12 @@ from chalicelib.domain.books.orders import OrderRow, as_admitted
 from chalicelib.domain.books.vocabulary import CloseReason, OrderStatus
 from chalicelib.domain.ledger.owners import book_key
 from chalicelib.services.books.admission import Admission
+from chalicelib.services.books.reading import BooksReading
 from chalicelib.services.books.waiting import CANCEL_ALL_WAIT_S, Outcomes, is_cancel_decided, is_matched
 from chalicelib.support.clock import iso, now_ms
 from chalicelib.support.consistency import Inconsistent
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
 from chalicelib.support.telemetry import logger, order_admitted
-from chalicelib.tables.external_ids import ExternalIds
-from chalicelib.tables.inbox import CancelAllProgress
-from chalicelib.tables.orders import Orders
 
 CANCELLED_ROWS_MAX = 1_000
 """Orders that one answer of ``DELETE /orders/all`` lists (O9)."""
@@ -84,8 +82,7 @@ class CancelEndpoints:
     """wait_s: how long a cancel waits for its result, and a cancel-all for its turn."""
 
     admission: Admission
-    orders: Orders
-    external_ids: ExternalIds
+    reading: BooksReading
     outcomes: Outcomes
     pairs: Pairs
     wait_s: float
@@ -98,7 +95,7 @@ class CancelEndpoints:
     def by_external_id(self, request: HttpRequest, caller: Caller, envelope: Envelope) -> HttpResponse:
         """DELETE orders/by-external-id, POST orders/cancel-by-external-id; the name's case does not count (R31)."""
         external_id = place_schema.external_id_member(place_schema.members_of(request.body))
-        order_id = self.external_ids.order_of(caller.owner, external_id)
+        order_id = self.reading.order_id_of(caller.instance, caller.name, external_id)
         if order_id is None:
             raise Fault(Error.ORDER_NOT_FOUND)
         return self._cancel(order_id, caller, envelope)
@@ -111,7 +108,7 @@ class CancelEndpoints:
         else:
             books = {market.book.book_id: market for market in self.pairs.of_instance(caller.instance)}
         began_ms = now_ms()
-        listed, book_ids = self._live(caller.owner, books, began_ms)
+        listed, book_ids = self._live(caller, books, began_ms)
         if not listed:
             raise Fault(Error.NOTHING_TO_CANCEL)
         commands = self._queue_all(caller, book_ids)
@@ -119,7 +116,7 @@ class CancelEndpoints:
         rows = listed
         try:
             progress = self._progress_of(caller.instance, commands)
-            rows = self._after(caller.owner, listed, commands, began_ms)
+            rows = self._after(caller, listed, commands, began_ms)
         except Unavailable:  # that "nothing was changed" would not be true any more: the commands are queued
             logger.warning("no result to show", exc_info=True)
         closed = sum(progress.values())
@@ -139,15 +136,15 @@ class CancelEndpoints:
             {"X-Total-Count": str(max(len(rows), closed + len(others)))},
         )
 
-    def _live(self, owner: str, books: Mapping[str, Market], now_ms: int) -> tuple[list[OrderRow], list[str]]:
-        """Return the owner's newest live orders in these books, as many as are listed, and the books of all of them.
+    def _live(self, caller: Caller, books: Mapping[str, Market], now_ms: int) -> tuple[list[OrderRow], list[str]]:
+        """Return the customer's newest live orders in these books, as many as are listed, and the books of all of them.
 
         Reads no further once orders of every open book were seen.
         """
         listed: list[OrderRow] = []
         seen: set[str] = set()
         open_books = {book_id for book_id, market in books.items() if market.is_open}
-        for row in self.orders.live_newest_first(owner, now_ms):
+        for row in self.reading.live_orders(caller.instance, caller.name, now_ms):
             if row.book_id not in books:
                 continue
             seen.add(row.book_id)
@@ -176,20 +173,22 @@ class CancelEndpoints:
         """Wait for cancel-alls (ids by book); return how many orders those closed that have ended, by book."""
         cancel_alls = [(book_key(instance, book_id), command_id) for book_id, command_id in commands.items()]
         progress = self.outcomes.of_cancel_alls(cancel_alls, self.wait_s, max(self.wait_s, CANCEL_ALL_WAIT_S))
-        closed = {book: progress.get(name, CancelAllProgress()).closed for book, name in commands.items()}
+        closed = {book: progress[name].closed for book, name in commands.items() if name in progress}
         return {book: count for book, count in closed.items() if count is not None}
 
-    def _after(self, owner: str, listed: list[OrderRow], commands: Mapping[str, str], began_ms: int) -> list[OrderRow]:
+    def _after(
+        self, caller: Caller, listed: list[OrderRow], commands: Mapping[str, str], began_ms: int
+    ) -> list[OrderRow]:
         """Return the listed orders as they are now, and with them those that came meanwhile and were closed too."""
-        rows = self.orders.get_many((owner, row.order_id) for row in listed)
-        young = islice(self.orders.newest_first(owner, from_ms=began_ms), CANCELLED_ROWS_MAX)
+        rows = self.reading.orders_by_id(caller.instance, caller.name, (row.order_id for row in listed))
+        young = islice(self.reading.orders(caller.instance, caller.name, from_ms=began_ms), CANCELLED_ROWS_MAX)
         for row in young:
             if row.book_id in commands and row.reason is CloseReason.CANCEL_ALL:
                 rows.setdefault(row.order_id, row)
         return sorted(rows.values(), key=lambda row: row.order_id, reverse=True)
 
     def _cancel(self, order_id: str, caller: Caller, envelope: Envelope) -> HttpResponse:
-        row = self.orders.get(caller.owner, order_id)
+        row = self.reading.order(caller.instance, caller.name, order_id)
         market = self.pairs.of_book(caller.instance, row.book_id) if row else None
         if row is None or market is None:
             raise Fault(Error.ORDER_NOT_FOUND)
@@ -200,7 +199,7 @@ class CancelEndpoints:
             if _is_cancelled(row):
                 return envelope.success(_cancelled_view(row, market))
         else:
-            row = self.orders.get(caller.owner, order_id) or row
+            row = self.reading.order(caller.instance, caller.name, order_id) or row
         raise Fault(Error.EXECUTED_COMPLETELY if row.status is OrderStatus.FILLED else Error.ALREADY_CANCELED)
 
     def _decided(self, caller: Caller, order_id: str) -> OrderRow | None:

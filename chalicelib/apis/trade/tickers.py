@@ -13,7 +13,6 @@ from chalicelib.apis.trade.pairs import Market, Pairs, pair_not_found
 from chalicelib.domain.books.vocabulary import BookStatus
 from chalicelib.services.books.market_data import DayOfBook, MarketData
 from chalicelib.support.clock import iso
-from chalicelib.tables.books import Books, Depth
 
 PERCENT_DECIMALS = 2
 
@@ -21,14 +20,13 @@ PERCENT_DECIMALS = 2
 @dataclass(frozen=True, slots=True)
 class TickerEndpoints:
     pairs: Pairs
-    books: Books
     market_data: MarketData
 
     def every(self, request: HttpRequest, caller: Caller, envelope: Envelope) -> HttpResponse:  # noqa: ARG002
         """GET public/tickers, GET ticker. One ticker for each pair whose book is not CLOSED, by pair."""
         markets = [market for market in self.pairs.of_instance(caller.instance) if market.is_open]
-        views = self.books.depths(market.key for market in markets)
-        return envelope.success([self._ticker(market, views[market.key], envelope.now_ms) for market in markets])
+        days = self.market_data.days([market.key for market in markets], envelope.now_ms)
+        return envelope.success([_ticker(market, days[market.key], envelope.now_ms) for market in markets])
 
     def one(self, request: HttpRequest, caller: Caller, envelope: Envelope) -> HttpResponse:
         """GET public/tickers/{pair}, GET ticker/{pair}."""
@@ -37,30 +35,31 @@ class TickerEndpoints:
         except BadPercentEncoding as error:
             raise pair_not_found() from error
         market = self.pairs.open_book(caller.instance, pair)
-        return envelope.success(self._ticker(market, self.books.depth(market.key), envelope.now_ms))
+        days = self.market_data.days([market.key], envelope.now_ms)
+        return envelope.success(_ticker(market, days[market.key], envelope.now_ms))
 
-    def _ticker(self, market: Market, depth: Depth, now_ms: int) -> dict[str, object]:
-        day = self.market_data.day(market.key, depth, now_ms)
-        base, quote, total = market.decimals.base, market.decimals.quote, day.total
-        return {
-            "pair": market.pair,
-            "base_code": market.base_code,
-            "quote_code": market.quote_code,
-            "base_id": shown(market.base.token_id),
-            "quote_id": shown(market.quote.token_id),
-            "high": dec(total.high if total else 0, quote),
-            "low": dec(total.low if total else 0, quote),
-            "first": dec(total.first if total else 0, quote),
-            "last": dec(day.last or 0, quote),
-            "bid": dec(depth.bids[0][0] if depth.bids else 0, quote),
-            "ask": dec(depth.asks[0][0] if depth.asks else 0, quote),
-            "volume": dec(total.volume if total else 0, base),
-            "quote_volume": dec(total.quote_volume if total else 0, quote),
-            "trades_quantity": total.trades if total else 0,
-            "price_change_percent_24h": price_change_percent(day),
-            "is_frozen": market.book.shown_status is not BookStatus.ACTIVE,
-            "date": iso(now_ms),
-        }
+
+def _ticker(market: Market, day: DayOfBook, now_ms: int) -> dict[str, object]:
+    base, quote, total = market.decimals.base, market.decimals.quote, day.total
+    return {
+        "pair": market.pair,
+        "base_code": market.base_code,
+        "quote_code": market.quote_code,
+        "base_id": shown(market.base.token_id),
+        "quote_id": shown(market.quote.token_id),
+        "high": dec(total.high if total else 0, quote),
+        "low": dec(total.low if total else 0, quote),
+        "first": dec(total.first if total else 0, quote),
+        "last": dec(day.last or 0, quote),
+        "bid": dec(day.bid or 0, quote),
+        "ask": dec(day.ask or 0, quote),
+        "volume": dec(total.volume if total else 0, base),
+        "quote_volume": dec(total.quote_volume if total else 0, quote),
+        "trades_quantity": total.trades if total else 0,
+        "price_change_percent_24h": price_change_percent(day),
+        "is_frozen": market.book.shown_status is not BookStatus.ACTIVE,
+        "date": iso(now_ms),
+    }
 
 
 def price_change_percent(day: DayOfBook) -> str:

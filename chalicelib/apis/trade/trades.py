@@ -21,14 +21,12 @@ from chalicelib.apis.trade.pairs import Pairs
 from chalicelib.apis.trade.query import Query
 from chalicelib.apis.trade.views import trade_view
 from chalicelib.domain.books.fills import Fill
-from chalicelib.tables.external_ids import ExternalIds
-from chalicelib.tables.fills import Fills
+from chalicelib.services.books.reading import BooksReading
 
 
 @dataclass(frozen=True, slots=True)
 class TradeEndpoints:
-    fills: Fills
-    external_ids: ExternalIds
+    reading: BooksReading
     pairs: Pairs
 
     def of_customer(self, request: HttpRequest, caller: Caller, envelope: Envelope) -> HttpResponse:
@@ -38,11 +36,10 @@ class TradeEndpoints:
         pair, window = query.required("pair"), query.window("start_date", "end_date", envelope.now_ms)
         paging = query.paging()
         markets = self.pairs.every_book(caller.instance, pair)
-        owner = caller.owner
         wanted: list[str | None] = [] if order_id is None else [order_id]
         if external_id is not None:
-            wanted.append(self._order_of(owner, external_id))
-        fills = self.fills.newest_first(owner, READ_ROWS, from_ms=window.from_ms, to_ms=window.to_ms)
+            wanted.append(self._order_of(caller, external_id))
+        fills = self.reading.fills(caller.instance, caller.name, READ_ROWS, window.from_ms, window.to_ms)
         rows = (
             (ulid, fill)
             for ulid, fill in _taker_first(fills)
@@ -52,10 +49,10 @@ class TradeEndpoints:
         shown = [trade_view(fill, markets[fill.book_id]) for _, fill in page.rows]
         return envelope.success({"trades": shown, "pagination": page.pagination, **page.cursors})
 
-    def _order_of(self, owner: str, external_id: str) -> str | None:
+    def _order_of(self, caller: Caller, external_id: str) -> str | None:
         """Return the order of this name, None where there is none."""
         is_possible = len(external_id) <= EXTERNAL_ID_CHARACTERS_MAX
-        return self.external_ids.order_of(owner, external_id) if is_possible else None
+        return self.reading.order_id_of(caller.instance, caller.name, external_id) if is_possible else None
 
 
 def _taker_first(fills: Iterable[Fill]) -> Iterator[tuple[str, Fill]]:

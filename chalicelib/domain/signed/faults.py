@@ -77,5 +77,9 @@ class NonceUsed(Exception):
         self.order_hash = order_hash
 
 
+class NonceSpent(Exception):
+    """The wallet has used the nonce of a connect message before (K37)."""
+
+
 class DeskBusy(Exception):
     """Others kept changing the order between every reading of it and the write."""

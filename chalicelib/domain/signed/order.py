@@ -22,6 +22,8 @@ VALUE_MAX = 10**36
 """Bound of value and incentive together: an account's sums of them stay within the ledger's 38 digits (K31)."""
 NONCE_MAX = 2**63 - 1
 EXCHANGE_MAX = 2**16 - 1
+TIME_S_MAX = 253_402_300_799
+"""Last second of the year 9999, in Unix time: a deadline in milliseconds is beyond it."""
 FEE_SCALE_BPS = 10_000
 
 

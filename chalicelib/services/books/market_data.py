@@ -7,13 +7,14 @@ however many candles are finished between two reads.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
 
 from chalicelib.domain.books.candles import Candle, Market, Period, total_of
 from chalicelib.support.outcomes import Unavailable
-from chalicelib.tables.books import Depth
+from chalicelib.tables.books import Books, Depth
 from chalicelib.tables.candles import Candles
+from chalicelib.tables.dynamodb import Database
 
 DAY_MS = Period.DAY.length_ms
 
@@ -22,16 +23,30 @@ DAY_MS = Period.DAY.length_ms
 class DayOfBook:
     """What a book traded in the 24 hours before a moment: ``total`` is None for nothing.
 
-    last: the price of its last trade, whenever that was; None: it never traded.
+    last: the price of its last trade, whenever that was; None: it never traded. bid, ask: its best prices, if any.
     """
 
     total: Candle | None
     last: int | None
+    bid: int | None = None
+    ask: int | None = None
 
 
 class MarketData:
-    def __init__(self, candles: Candles) -> None:
-        self._candles = candles
+    def __init__(self, database: Database) -> None:
+        self._books = Books(database)
+        self._candles = Candles(database)
+
+    def days(self, books: Collection[str], now_ms: int) -> dict[str, DayOfBook]:
+        """Return what ``day`` does for each of these books, with its best prices."""
+        return {
+            book: replace(
+                self.day(book, view, now_ms),
+                bid=view.bids[0][0] if view.bids else None,
+                ask=view.asks[0][0] if view.asks else None,
+            )
+            for book, view in self._books.depths(books).items()
+        }
 
     def day(self, book: str, view: Depth, now_ms: int) -> DayOfBook:
         """Return what the book traded since the minute that began 24 hours ago or in which that moment lies (R34).

@@ -13,8 +13,8 @@ from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs, urlencode
 
-from chalicelib.apis.escrow.api import EscrowApi
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
+from chalicelib.desks.escrow import new_escrow_desk
 from chalicelib.domain.escrow.keys import ESCROW_KEYS, EscrowKey
 from chalicelib.domain.escrow.order import Place, World
 from chalicelib.domain.escrow.settings import DeskSettings
@@ -77,7 +77,7 @@ class Desk:
 
     def set_up(self, database: Database) -> None:
         self.database = database
-        self.desk = EscrowApi(database, clock=lambda: self.now_s * 1000)
+        self.desk = new_escrow_desk(database, clock=lambda: self.now_s * 1000)
         self.escrows = Escrows(database)
         self.accounts = Accounts(database)
 

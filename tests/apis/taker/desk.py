@@ -20,6 +20,7 @@ from chalicelib.apis.kit.http import HttpRequest, HttpResponse
 from chalicelib.apis.taker.api import TakerApi
 from chalicelib.apis.taker.sessions import Session, Sessions
 from chalicelib.apis.taker.signature import signature_of
+from chalicelib.desks.taker import new_taker_desk
 from chalicelib.domain.ledger.owners import customer_key
 from chalicelib.domain.ledger.tokens import new_token
 from chalicelib.domain.ledger.transactions import Movement
@@ -265,7 +266,7 @@ def open_taker_desk(
     make_key(database, API_KEY, TAKER)
     make_key(database, OTHER_API_KEY, OTHER_TAKER)
     clock = clock or Clock()
-    served = TakerApi(database, master_key=lambda: MASTER_KEY, public_instance=public_instance, clock=clock)
+    served = new_taker_desk(database, master_key=lambda: MASTER_KEY, public_instance=public_instance, clock=clock)
     desk = Desk(database, served, clock)
     for address in (MAKER, OTHER_MAKER, TAKER, OTHER_TAKER):
         for asset in (QUOTE, AAPL, TSLA):
@@ -286,7 +287,7 @@ def _opened() -> Any:
 def new_desk(public_instance: str | None = INSTANCE) -> Desk:
     """Return a desk over tables of its own, as they were when it was opened; everybody has a million of each asset."""
     database, clock = Database(_opened().clone(), "taker"), Clock()
-    served = TakerApi(database, master_key=lambda: MASTER_KEY, public_instance=public_instance, clock=clock)
+    served = new_taker_desk(database, master_key=lambda: MASTER_KEY, public_instance=public_instance, clock=clock)
     return Desk(database, served, clock)
 
 

@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from chalicelib.apis.kit.http import HttpResponse
-from chalicelib.apis.taker.api import TakerApi
+from chalicelib.desks.taker import new_taker_desk
 from chalicelib.domain.signed.keys import TAKER_KEYS
 from chalicelib.domain.signed.settings import DeskSettings
 from chalicelib.domain.tenancy.credentials import digest_of
@@ -249,7 +249,7 @@ def test_a_fault_of_the_service_is_500_and_tells_nothing(desk: Desk) -> None:
     def no_master_key() -> bytes:
         raise RuntimeError("secret words")
 
-    served = TakerApi(desk.database, master_key=no_master_key, public_instance=INSTANCE, clock=desk.clock)
+    served = new_taker_desk(desk.database, master_key=no_master_key, public_instance=INSTANCE, clock=desk.clock)
     broken = replace(desk, desk=served)
     for answer in (
         broken.signed("GET", LIST, headers={"x-request-id": "r-1"}),
@@ -263,7 +263,7 @@ def test_a_fault_of_the_service_is_500_and_tells_nothing(desk: Desk) -> None:
 @pytest.mark.parametrize("fault", [throttled, raising(EndpointConnectionError(endpoint_url=ENDPOINT), after=False)])
 def test_tables_that_do_not_answer_are_an_internal_error(desk: Desk, fault: Any) -> None:
     down = Database(FaultyClient(desk.database._client, fault, at=1), desk.database._prefix)  # type: ignore[arg-type]
-    broken = replace(desk, desk=TakerApi(down, master_key=lambda: MASTER_KEY, clock=desk.clock))
+    broken = replace(desk, desk=new_taker_desk(down, master_key=lambda: MASTER_KEY, clock=desk.clock))
     answer = broken.get(LIST)
     assert outcome_of(answer) == BROKEN
     assert ENDPOINT not in answer.body
@@ -282,7 +282,7 @@ class ContendedDatabase(Database):
 def test_a_write_that_others_always_forestall_is_tried_eight_times(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(commands.random, "uniform", lambda _least, _most: 0)
     contended = ContendedDatabase(desk.database._client, desk.database._prefix)
-    served = TakerApi(contended, master_key=lambda: MASTER_KEY, public_instance=INSTANCE, clock=desk.clock)
+    served = new_taker_desk(contended, master_key=lambda: MASTER_KEY, public_instance=INSTANCE, clock=desk.clock)
     order_hash = new_order(desk)
     with nothing_changes(desk):
         assert outcome_of(replace(desk, desk=served).lock(order_hash)) == BROKEN

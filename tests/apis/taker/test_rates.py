@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from chalicelib.apis.taker.api import TakerApi
+from chalicelib.desks.taker import new_taker_desk
 from chalicelib.domain.tenancy.credentials import digest_of
 from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.support.telemetry import Metric
@@ -34,7 +34,7 @@ def statuses(desk: Desk, times: int) -> list[int]:
 def copy_of(desk: Desk, client: Any = None) -> Desk:
     """Return another copy of the desk, which counts through this client."""
     counters = client and Database(client, desk.database._prefix)
-    return replace(desk, desk=TakerApi(desk.database, counters, master_key=lambda: MASTER_KEY, clock=desk.clock))
+    return replace(desk, desk=new_taker_desk(desk.database, counters, master_key=lambda: MASTER_KEY, clock=desk.clock))
 
 
 def test_faulty_requests_count_and_what_is_refused_at_the_gate_does_not(limited: Desk) -> None:

@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlencode
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
 from chalicelib.apis.trade.api import TradeApi
 from chalicelib.apis.trade.signature import signature_of
+from chalicelib.desks.trade import new_trade_desk
 from chalicelib.domain.tenancy.api_tokens import API_TOKENS, ApiToken, Permission, secret_of
 from chalicelib.domain.tenancy.credentials import digest_of
 from chalicelib.domain.tenancy.rate_limit import RateLimit
@@ -145,7 +146,7 @@ def open_trade_desk(
     for customer in ("ann", "ben"):
         world.credit(customer, BASE, 1000)
         world.credit(customer, QUOTE, 1000)
-    desk = TradeApi(world.database, master_key=lambda: MASTER_KEY, public_instance=public_instance, clock=clock)
+    desk = new_trade_desk(world.database, master_key=lambda: MASTER_KEY, public_instance=public_instance, clock=clock)
     return SignedDesk(world, desk, "token-of-ann", "ann", clock)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.apis.trade.api import TradeApi
+from chalicelib.desks.trade import new_trade_desk
 from chalicelib.domain.books.config import BookConfig, OrderRequest
 from chalicelib.domain.books.vocabulary import CloseReason, OrderType, TimeInForce
 from chalicelib.domain.ledger.amounts import Side
@@ -280,7 +280,7 @@ def test_thousands_of_orders_cost_the_request_some_calls_for_each_hundred_and_th
 
 def open_again(desk: SignedDesk, database: Database) -> SignedDesk:
     """Return the same desk over another client."""
-    other = TradeApi(database, master_key=lambda: MASTER_KEY, public_instance=INSTANCE, clock=desk.clock)
+    other = new_trade_desk(database, master_key=lambda: MASTER_KEY, public_instance=INSTANCE, clock=desk.clock)
     return replace(desk, desk=other)
 
 

@@ -10,8 +10,8 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from chalicelib.apis.trade import gate
-from chalicelib.apis.trade.api import TradeApi
 from chalicelib.apis.trade.signature import signature_of
+from chalicelib.desks.trade import new_trade_desk
 from chalicelib.domain.tenancy.api_tokens import API_TOKENS, Permission, TokenStatus, secret_of
 from chalicelib.domain.tenancy.credentials import digest_of
 from chalicelib.domain.tenancy.instances import InstanceStatus
@@ -280,7 +280,7 @@ def test_without_a_master_key_the_signed_routes_alone_are_out_of_order(desk: Sig
     def missing() -> bytes:
         raise NoMasterKey
 
-    keyless = TradeApi(desk.world.database, master_key=missing, public_instance=INSTANCE, clock=lambda: NOW_MS)
+    keyless = new_trade_desk(desk.world.database, master_key=missing, public_instance=INSTANCE, clock=lambda: NOW_MS)
     broken = replace(desk, desk=keyless)
     assert probe(broken) == (500, 50000, "Internal server error.")
     assert probe(broken, authorization="unknown") == TOKEN_INVALID
@@ -290,7 +290,7 @@ def test_without_a_master_key_the_signed_routes_alone_are_out_of_order(desk: Sig
 @pytest.mark.parametrize("fault", [throttled, raising(EndpointConnectionError(endpoint_url=ENDPOINT), after=False)])
 def test_tokens_that_cannot_be_looked_up_are_maintenance(desk: SignedDesk, fault: Any) -> None:
     down = Database(FaultyClient(desk.world.database._client, fault, at=1), desk.world.database._prefix)  # type: ignore[arg-type]
-    broken = replace(desk, desk=TradeApi(down, master_key=lambda: MASTER_KEY, clock=lambda: NOW_MS))
+    broken = replace(desk, desk=new_trade_desk(down, master_key=lambda: MASTER_KEY, clock=lambda: NOW_MS))
     response = broken.send("PUT", PROBE)
     assert fault_of(response) == (503, 503, "Maintenance in course.")
     assert response.headers["Retry-After"] == "1"

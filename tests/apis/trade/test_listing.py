@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.apis.trade.api import TradeApi
 from chalicelib.apis.trade.ids import shown
+from chalicelib.desks.trade import new_trade_desk
 from chalicelib.domain.books.orders import OrderRow
 from chalicelib.domain.books.vocabulary import BookStatus, OrderStatus, OrderType, TimeInForce
 from chalicelib.domain.ledger.amounts import Side
@@ -347,6 +347,6 @@ def test_live_orders_are_counted_without_reading_the_history(desk: SignedDesk, q
     put_many(desk, 500, status=OrderStatus.FILLED)
     put_many(desk, 5, NOW_MS - 2 * DAY_MS)
     reads = Reads(desk.world.database)
-    counted = replace(desk, desk=TradeApi(reads.database, master_key=lambda: MASTER_KEY, clock=lambda: NOW_MS))
+    counted = replace(desk, desk=new_trade_desk(reads.database, master_key=lambda: MASTER_KEY, clock=lambda: NOW_MS))
     assert page(counted, **query)["pagination"]["registers_count"] == 5
     assert reads.rows < 20

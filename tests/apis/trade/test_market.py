@@ -11,13 +11,14 @@ import pytest
 from chalicelib.apis.trade.figures import Decimals
 from chalicelib.apis.trade.ids import shown
 from chalicelib.apis.trade.market import depth_hash
+from chalicelib.desks.trade import new_trade_desk
 from chalicelib.domain.books.config import OrderRequest
 from chalicelib.domain.books.vocabulary import BookStatus, OrderType, TimeInForce
 from chalicelib.domain.ledger.amounts import Side
 from chalicelib.services.books.matcher import Matcher
 from chalicelib.services.books.redrive import redrive
 from chalicelib.tables.dynamodb import Database
-from tests.apis.trade.desk import MASTER_KEY, SignedDesk, TradeApi, data_of, fault_of, open_trade_desk
+from tests.apis.trade.desk import MASTER_KEY, SignedDesk, data_of, fault_of, open_trade_desk
 from tests.apis.trade.lists import DAY_MS, INVALID, NOW_MS
 from tests.apis.trade.rows import put_tape
 from tests.tables.test_listing_cost import Reads
@@ -156,7 +157,9 @@ def test_a_page_deep_in_the_past_is_found_without_reading_what_came_since(desk: 
     put_tape(desk.world, [(NOW_MS - 1000 * ago_s, [(5, 1)]) for ago_s in range(1000, 0, -1)])
     cursor = page(desk, page_size=900)["nc"]
     reads = Reads(desk.world.database)
-    inner = TradeApi(reads.database, master_key=lambda: MASTER_KEY, public_instance=INSTANCE, clock=lambda: NOW_MS)
+    inner = new_trade_desk(
+        reads.database, master_key=lambda: MASTER_KEY, public_instance=INSTANCE, clock=lambda: NOW_MS
+    )
     counted = replace(desk, desk=inner)
     assert times_of(page(counted, page_size=2, c=cursor)) == [901_000, 902_000]
     assert times_of(page(counted, page_size=2, end_time="2025-03-04T11:53:30Z")) == [390_000, 391_000]

@@ -8,14 +8,13 @@ from urllib.parse import quote
 import pytest
 
 from chalicelib.apis.trade.ids import shown
-from chalicelib.apis.trade.order_detail import fills_of_order
 from chalicelib.domain.books.orders import OrderRow
 from chalicelib.domain.books.vocabulary import OrderStatus, OrderType
 from chalicelib.domain.ledger.amounts import Side
 from chalicelib.domain.ledger.owners import customer_key
+from chalicelib.services.books.reading import BooksReading
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.external_ids import name_row
-from chalicelib.tables.fills import Fills
 from tests.apis.trade.desk import SignedDesk, data_of, fault_of, open_trade_desk
 from tests.apis.trade.lists import INVALID, NOW_MS
 from tests.apis.trade.rows import a_fill, an_order, id_at, put_fills, put_orders
@@ -201,7 +200,7 @@ def test_an_order_is_shown_without_reading_what_was_traded_after_and_before_it(d
     put_fills(desk.world.database, [*later, *earlier])
     reads = Reads(desk.world.database)
     row = an_order(order_id=ORDER_ID, filled=20_000_000, sequence=8, updated_at_ms=NOW_MS - 500)
-    assert len(fills_of_order(Fills(reads.database), customer_key(INSTANCE, "ann"), row)) == 2
+    assert len(BooksReading(reads.database).fills_of_order(INSTANCE, row)) == 2
     assert reads.rows <= 101
 
 

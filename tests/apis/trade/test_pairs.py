@@ -12,8 +12,9 @@ from chalicelib.apis.trade.pairs import Pairs
 from chalicelib.domain.books.config import BookConfig, SettlementMode
 from chalicelib.domain.books.vocabulary import BookStatus
 from chalicelib.domain.ledger.tokens import new_token
+from chalicelib.services.books.reading import BooksReading
+from chalicelib.services.ledger.reading import LedgerReading
 from chalicelib.support.clock import new_id
-from chalicelib.tables.books import Books
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.tokens import Tokens
 from tests.apis.trade.desk import SignedDesk, data_of, fault_of
@@ -39,7 +40,7 @@ def book(desk: SignedDesk, book_id: str, symbol: str, base: str, quote: str, **s
 
 
 def pairs_of(database: Database) -> Pairs:
-    return Pairs(Books(database), Tokens(database))
+    return Pairs(BooksReading(database), LedgerReading(database))
 
 
 def symbols(desk: SignedDesk) -> list[str]:

@@ -6,6 +6,7 @@ import pytest
 
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
 from chalicelib.apis.trade.api import TradeApi
+from chalicelib.desks.trade import new_trade_desk
 from chalicelib.domain.tenancy.rate_limit import RateLimit
 from tests.apis.routes import TRADE_ROUTES
 from tests.apis.trade.desk import MASTER_KEY, SignedDesk, fault_of
@@ -20,7 +21,7 @@ def public_desk(desk: SignedDesk, **more: RateLimit) -> TradeApi:
     def key() -> bytes:
         return MASTER_KEY
 
-    return TradeApi(desk.world.database, master_key=key, public_instance=INSTANCE, clock=lambda: NOW_MS, **more)  # type: ignore[arg-type]
+    return new_trade_desk(desk.world.database, master_key=key, public_instance=INSTANCE, clock=lambda: NOW_MS, **more)  # type: ignore[arg-type]
 
 
 def ask(desk: TradeApi, route: str, address: str) -> HttpResponse:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 
-from chalicelib.apis.trade.api import TradeApi
+from chalicelib.desks.trade import new_trade_desk
 from chalicelib.domain.tenancy.credentials import digest_of
 from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.support.telemetry import Metric
@@ -42,7 +42,7 @@ def copy_of(desk: SignedDesk, client: Any = None) -> SignedDesk:
     """Return another copy of the desk, which counts through this client."""
     database = desk.world.database
     counters = client and Database(client, database._prefix)
-    return replace(desk, desk=TradeApi(database, counters, master_key=lambda: MASTER_KEY, clock=desk.clock))
+    return replace(desk, desk=new_trade_desk(database, counters, master_key=lambda: MASTER_KEY, clock=desk.clock))
 
 
 def probe(desk: SignedDesk, **headers: str) -> tuple[int, int, str]:

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from chalicelib.apis.taker.api import TakerApi
 from chalicelib.apis.taker.sessions import NotASession, Session, Sessions
-from chalicelib.apis.trade.api import TradeApi
+from chalicelib.desks.taker import new_taker_desk
+from chalicelib.desks.trade import new_trade_desk
 from chalicelib.domain.tenancy.api_tokens import secret_of
 from chalicelib.domain.tenancy.master_keys import KEYS_LIFE_S, RETRY_S, MasterKeys
 from chalicelib.tables.dynamodb import Database
@@ -106,7 +106,7 @@ def test_a_token_of_before_is_let_in_at_the_trade_desk_until_the_rotation_ends(
     memory_database: Database, previous: bytes | None, status: int
 ) -> None:
     opened = open_trade_desk(World(memory_database))
-    rotated = TradeApi(memory_database, master_key=lambda: NEW_KEY, previous_master_key=lambda: previous)
+    rotated = new_trade_desk(memory_database, master_key=lambda: NEW_KEY, previous_master_key=lambda: previous)
     desk = replace(opened, desk=rotated)
     assert desk.get("/trade/user/balances").status == status
 
@@ -117,7 +117,7 @@ def test_the_newest_secret_is_let_in_without_a_look_at_the_one_before(memory_dat
     def not_asked() -> bytes | None:
         raise AssertionError("the newest secret fits")
 
-    desk = TradeApi(memory_database, master_key=lambda: MASTER_KEY, previous_master_key=not_asked)
+    desk = new_trade_desk(memory_database, master_key=lambda: MASTER_KEY, previous_master_key=not_asked)
     assert replace(opened, desk=desk).get("/trade/user/balances").status == 200
     assert secret_of(MASTER_KEY, "token-of-ann") != secret_of(NEW_KEY, "token-of-ann")
 
@@ -127,7 +127,7 @@ def test_a_signed_taker_and_a_maker_of_before_are_let_in_until_the_rotation_ends
     memory_database: Database, previous: bytes | None, is_let_in: bool
 ) -> None:
     opened = open_taker_desk(memory_database)
-    rotated = TakerApi(
+    rotated = new_taker_desk(
         memory_database, master_key=lambda: NEW_KEY, previous_master_key=lambda: previous, clock=opened.clock
     )
     desk = replace(opened, desk=rotated)

@@ -1,0 +1,42 @@
+"""Builds the escrow desk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from chalicelib.apis.escrow.api import EscrowApi
+from chalicelib.apis.escrow.commands import Commands
+from chalicelib.apis.escrow.customers import CustomerEndpoints
+from chalicelib.apis.escrow.gate import Gate
+from chalicelib.apis.escrow.operator import OperatorEndpoints
+from chalicelib.apis.escrow.orders import OrderEndpoints
+from chalicelib.apis.escrow.payments import PaymentEndpoints
+from chalicelib.apis.escrow.routes import ROUTES
+from chalicelib.apis.kit.routing import endpoints_of
+from chalicelib.domain.escrow.keys import ESCROW_KEYS
+from chalicelib.services.answers import Answers
+from chalicelib.services.escrow.desk import EscrowDesk
+from chalicelib.services.escrow.reading import EscrowReading
+from chalicelib.services.tenancy.rate_limiter import RateLimiter
+from chalicelib.support.clock import now_ms
+from chalicelib.tables.credentials import Credentials
+from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.escrow_settings import EscrowDesks
+
+
+def new_escrow_desk(
+    database: Database, counters: Database | None = None, *, clock: Callable[[], int] = now_ms
+) -> EscrowApi:
+    """clock: the time in ms."""
+    accept, open_desk = Credentials(database, ESCROW_KEYS).accept, EscrowDesks(database).open_desk
+    gate = Gate(accept, open_desk, RateLimiter(counters or database), clock)
+    desk, reading = EscrowDesk(database, lambda: clock() // 1000), EscrowReading(database)
+    commands = Commands(Answers(database, clock))
+    endpoints = endpoints_of(
+        ROUTES,
+        orders=OrderEndpoints(desk, reading, commands),
+        payments=PaymentEndpoints(desk, reading, commands),
+        customers=CustomerEndpoints(desk, reading, commands),
+        operator=OperatorEndpoints(desk, reading, commands),
+    )
+    return EscrowApi(gate, endpoints)

@@ -1,0 +1,54 @@
+"""Builds the taker desk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from chalicelib.apis.kit.routing import endpoints_of
+from chalicelib.apis.taker.api import TakerApi
+from chalicelib.apis.taker.connecting import ConnectEndpoint
+from chalicelib.apis.taker.gate import Gate
+from chalicelib.apis.taker.lists import ListEndpoints
+from chalicelib.apis.taker.makers import MakerEndpoints
+from chalicelib.apis.taker.routes import ROUTES
+from chalicelib.apis.taker.takers import TakerEndpoints
+from chalicelib.apis.taker.validate import ValidateEndpoint
+from chalicelib.domain.signed.keys import TAKER_KEYS
+from chalicelib.domain.tenancy.master_keys import none_before
+from chalicelib.services.signed.desk import SignedOrderDesk
+from chalicelib.services.signed.reading import SignedReading
+from chalicelib.services.tenancy.rate_limiter import RateLimiter
+from chalicelib.support.clock import now_ms
+from chalicelib.tables.connects import Connects
+from chalicelib.tables.credentials import Credentials
+from chalicelib.tables.desk_settings import TakerDesks
+from chalicelib.tables.dynamodb import Database
+
+
+def new_taker_desk(
+    database: Database,
+    counters: Database | None = None,
+    *,
+    master_key: Callable[[], bytes],
+    previous_master_key: Callable[[], bytes | None] = none_before,
+    public_instance: str | None = None,
+    clock: Callable[[], int] = now_ms,
+) -> TakerApi:
+    """master_key: of which the keys' secrets and the JWTs' are derived; what it raises is answered 500.
+
+    previous_master_key: one whose secrets are accepted too. public_instance: where makers connect who name no other
+    (K6). clock: the time in ms.
+    """
+    open_desk = TakerDesks(database).open_desk
+    limiter = RateLimiter(counters or database)
+    gate = Gate(Credentials(database, TAKER_KEYS).accept, open_desk, limiter, master_key, previous_master_key)
+    desk, reading = SignedOrderDesk(database, lambda: clock() // 1000), SignedReading(database)
+    endpoints = endpoints_of(
+        ROUTES,
+        connecting=ConnectEndpoint(open_desk, Connects(database).spend, gate.open_session, public_instance),
+        makers=MakerEndpoints(desk, reading),
+        takers=TakerEndpoints(desk, reading),
+        validating=ValidateEndpoint(reading),
+        lists=ListEndpoints(reading),
+    )
+    return TakerApi(gate, endpoints, clock)

@@ -1,0 +1,71 @@
+"""Builds the trade desk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from chalicelib.apis.kit.routing import endpoints_of
+from chalicelib.apis.trade.api import TradeApi
+from chalicelib.apis.trade.balances import BalanceEndpoints
+from chalicelib.apis.trade.gate import Gate
+from chalicelib.apis.trade.listing import ListingEndpoints
+from chalicelib.apis.trade.market import MarketEndpoints
+from chalicelib.apis.trade.order_detail import OrderDetailEndpoints
+from chalicelib.apis.trade.pairs import Pairs
+from chalicelib.apis.trade.placing import CancelEndpoints, PlacingEndpoints
+from chalicelib.apis.trade.routes import ROUTES
+from chalicelib.apis.trade.tickers import TickerEndpoints
+from chalicelib.apis.trade.trades import TradeEndpoints
+from chalicelib.domain.tenancy.api_tokens import API_TOKENS
+from chalicelib.domain.tenancy.master_keys import none_before
+from chalicelib.domain.tenancy.rate_limit import RateLimit
+from chalicelib.services.books.admission import Admission
+from chalicelib.services.books.depths import Depths
+from chalicelib.services.books.market_data import MarketData
+from chalicelib.services.books.reading import BooksReading
+from chalicelib.services.books.tape import Tape
+from chalicelib.services.books.waiting import CANCEL_WAIT_S, Outcomes
+from chalicelib.services.ledger.reading import LedgerReading
+from chalicelib.services.tenancy.rate_limiter import ANONYMOUS_LIMITS, AnonymousUse, RateLimiter
+from chalicelib.support.clock import now_ms, now_s
+from chalicelib.tables.credentials import Credentials
+from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.tenants import Tenants
+
+
+def new_trade_desk(
+    database: Database,
+    counters: Database | None = None,
+    *,
+    master_key: Callable[[], bytes],
+    previous_master_key: Callable[[], bytes | None] = none_before,
+    public_instance: str | None = None,
+    clock: Callable[[], int] = now_ms,
+    cancel_wait_s: float = CANCEL_WAIT_S,
+    public_limit: RateLimit = ANONYMOUS_LIMITS[AnonymousUse.MARKET_DATA],
+    orders_max: int | None = None,
+) -> TradeApi:
+    """master_key: of which the tokens' secrets are derived; what it raises is answered 500.
+
+    previous_master_key: one whose secrets are accepted too. public_instance: whose books the public routes show (R3).
+    clock: the time in ms. cancel_wait_s: how long a cancel waits for its result. public_limit: of each client address
+    at the public routes (R46). orders_max: how many orders the books may have together that are kept in memory to show
+    their whole depth.
+    """
+    limiter = RateLimiter(counters or database, {AnonymousUse.MARKET_DATA: public_limit})
+    accept, instance_of = Credentials(database, API_TOKENS).accept, Tenants(database, now_s).get
+    gate = Gate(accept, instance_of, limiter, master_key, previous_master_key, public_instance)
+    reading, ledger = BooksReading(database), LedgerReading(database)
+    pairs, outcomes, admission = Pairs(reading, ledger), Outcomes(database), Admission(database)
+    endpoints = endpoints_of(
+        ROUTES,
+        placing=PlacingEndpoints(admission, outcomes, pairs),
+        cancels=CancelEndpoints(admission, reading, outcomes, pairs, cancel_wait_s),
+        listing=ListingEndpoints(reading, pairs),
+        detail=OrderDetailEndpoints(reading, pairs),
+        trades=TradeEndpoints(reading, pairs),
+        balances=BalanceEndpoints(ledger),
+        market=MarketEndpoints(pairs, Tape(database), Depths(database, orders_max)),
+        tickers=TickerEndpoints(pairs, MarketData(database)),
+    )
+    return TradeApi(gate, endpoints, clock)

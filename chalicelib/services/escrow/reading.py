@@ -1,0 +1,110 @@
+"""Reads of a merchant's escrow orders, payments, customers and wallets, as of now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Generic, Protocol, TypeVar
+
+from chalicelib.domain.escrow.order import Counts, Customer, Order, Payin, Payout, Place, Wallet, World
+from chalicelib.services.ledger.reading import LedgerReading
+from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.escrow_settings import EscrowDesks
+from chalicelib.tables.escrows import Escrows
+
+T = TypeVar("T")
+Row = TypeVar("Row", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Source(Generic[T]):
+    """Where a list's rows come from. rows: all of them, by id, in either direction, so many in a read. count: how many
+    there are, with one read. one: the row with an id, with one read.
+    """
+
+    rows: Callable[[bool, int], Iterator[T]]
+    count: Callable[[], int]
+    one: Callable[[int], T | None]
+
+
+class _Rows(Protocol[Row]):
+    def __call__(self, place: Place, *, newest_first: bool, page_rows: int) -> Iterator[Row]: ...
+
+
+class EscrowReading:
+    """place: a merchant in one of the two worlds."""
+
+    def __init__(self, database: Database) -> None:
+        self._escrows = Escrows(database)
+        self._desks = EscrowDesks(database)
+        self._ledger = LedgerReading(database)
+
+    def orders(self, place: Place) -> Source[Order]:
+        return self._source(place, self._escrows.orders, lambda counts: counts.orders, self._escrows.order)
+
+    def payins(self, place: Place) -> Source[Payin]:
+        return self._source(place, self._escrows.payins, lambda counts: counts.payins, self._escrows.payin)
+
+    def payouts(self, place: Place) -> Source[Payout]:
+        return self._source(place, self._escrows.payouts, lambda counts: counts.payouts, self._escrows.payout)
+
+    def wallets(self, place: Place) -> Source[Wallet]:
+        return self._source(place, self._escrows.wallets, lambda counts: counts.wallets, self._escrows.wallet_by_id)
+
+    def customers(self, place: Place) -> Source[Customer]:
+        """Return the merchant's customers; its own is not among them (E18)."""
+
+        def one(place: Place, customer_id: int) -> Customer | None:
+            found = self._escrows.customer_by_id(place, customer_id)
+            return None if found is None or found.is_hidden else found
+
+        return self._source(place, self._escrows.customers, lambda counts: counts.customers, one)
+
+    def customer(self, place: Place, uuid: str) -> Customer | None:
+        """Return a customer, the merchant's own too."""
+        return self._escrows.customer(place, uuid)
+
+    def customers_by_id(self, place: Place, customer_ids: Iterable[int]) -> dict[int, Customer]:
+        """Return those of the customers that there are, by id, with one read for a hundred."""
+        return self._escrows.customers_by_id(place, customer_ids)
+
+    def wallet(self, place: Place, uuid: str) -> Wallet | None:
+        return self._escrows.wallet(place, uuid)
+
+    def wallets_of(self, customer: Customer) -> Source[Wallet]:
+        wallets = self._escrows.wallets_of(customer)
+
+        def rows(newest_first: bool, _at_once: int) -> Iterator[Wallet]:
+            return reversed(wallets) if newest_first else iter(wallets)
+
+        return Source(rows, lambda: len(wallets), lambda _wallet_id: None)
+
+    def available(self, instance: str, wallets: Sequence[Wallet]) -> list[int]:
+        """Return what each wallet has available, in base units."""
+        accounts = [(str(wallet.account.customer), wallet.account.asset) for wallet in wallets]
+        return [balance.available for balance in self._ledger.balances_of(instance, accounts)]
+
+    # --- for an operator, who names things without their merchant
+
+    def place_of_order(self, instance: str, world: World, order_id: int) -> Place | None:
+        """Return at which merchant of the instance the order is."""
+        return self._escrows.place_of_order(self._places(instance, world), order_id)
+
+    def place_of_payin(self, instance: str, world: World, payin_id: int) -> Place | None:
+        return self._escrows.place_of_payin(self._places(instance, world), payin_id)
+
+    def place_of_wallet(self, instance: str, world: World, uuid: str) -> Place | None:
+        return self._escrows.place_of_wallet(self._places(instance, world), uuid)
+
+    def _places(self, instance: str, world: World) -> list[Place]:
+        return [merchant.place(world) for merchant in self._desks.merchants(instance)]
+
+    def _source(
+        self, place: Place, rows: _Rows[T], count: Callable[[Counts], int], one: Callable[[Place, int], T | None]
+    ) -> Source[T]:
+        return Source(
+            lambda newest_first, at_once: rows(place, newest_first=newest_first, page_rows=at_once),
+            lambda: count(self._escrows.counts(place)),
+            partial(one, place),
+        )

@@ -1,0 +1,66 @@
+"""Reads of signed orders, and of what an order needs to be created, as of now."""
+
+from __future__ import annotations
+
+from chalicelib.domain.signed.instruments import Stock, Terms
+from chalicelib.domain.signed.lifecycle import Phase, live_lock, phase_at
+from chalicelib.domain.signed.order import Hold, SignedOrder, customer_of, order_id_of
+from chalicelib.domain.signed.stored import StoredOrder
+from chalicelib.services.ledger.reading import LedgerReading
+from chalicelib.services.signed.fill_listing import TakerFills
+from chalicelib.services.signed.listing import TakerOrders, Traits, open_orders
+from chalicelib.services.signed.maker_listing import MakerOrders
+from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.instruments import Instruments
+from chalicelib.tables.signed_orders import SignedOrders
+
+
+class SignedReading:
+    """Makers and takers are given by address, in any case. at_s: now, by which locks and deadlines are judged."""
+
+    def __init__(self, database: Database) -> None:
+        self._orders = SignedOrders(database)
+        self._instruments = Instruments(database)
+        self._ledger = LedgerReading(database)
+
+    def order(self, instance: str, order_hash: str) -> StoredOrder | None:
+        """Return the order whose id this hash gives. An id is a part of the hash only: compare the order's hash."""
+        return self._orders.get(instance, order_id_of(order_hash))
+
+    def open_orders(self, instance: str, traits: Traits, at_s: int) -> list[StoredOrder]:
+        return open_orders(self._orders, instance, traits, at_s)
+
+    def of_taker(self, instance: str, taker: str, at_s: int) -> TakerOrders:
+        return TakerOrders(self._orders, instance, taker, at_s)
+
+    def fills_of_taker(self, instance: str, taker: str) -> TakerFills:
+        return TakerFills(self._orders, instance, taker)
+
+    def of_maker(self, instance: str, maker: str, at_s: int) -> MakerOrders:
+        return MakerOrders(self._orders, instance, maker, at_s)
+
+    def may_know_of(self, stored: StoredOrder, taker: str, at_s: int) -> bool:
+        """Tell whether an order is open, or visible to the taker (K2)."""
+        lock = live_lock(stored.state, at_s)
+        is_open = phase_at(stored.order, stored.state, at_s) is Phase.OPEN
+        is_holder = lock is not None and lock.is_held_by(taker)
+        return is_open or is_holder or self._orders.has_filled(stored.instance, taker, stored)
+
+    def terms(self, instance: str, order: SignedOrder) -> Terms:
+        """Return what is known of an order's asset and instrument, with one read."""
+        return self._instruments.terms(instance, order.asset, order.exchange, order.ticker)
+
+    def next_nonce(self, instance: str, maker: str) -> int:
+        """Return a nonce that the maker can use next (K17)."""
+        return self._orders.next_nonce(instance, maker)
+
+    def is_nonce_left(self, instance: str, order: SignedOrder, order_hash: str) -> bool:
+        """Tell whether no order but the one with this hash has used the order's nonce."""
+        user = self._orders.order_of_nonce(instance, customer_of(order.maker), order.nonce)
+        return user is None or user[1] == order_hash
+
+    def available(self, instance: str, order: SignedOrder, stock: Stock | None) -> Hold:
+        """Return what the order's maker has available of its asset and of the stock."""
+        maker = customer_of(order.maker)
+        quote = self._ledger.balance(instance, maker, customer_of(order.asset)).available
+        return Hold(quote, 0 if stock is None else self._ledger.balance(instance, maker, stock.address).available)
