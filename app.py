@@ -97,7 +97,7 @@ def _escrow_desk() -> EscrowApi:
 def _front() -> Front:
     from chalicelib.apis.front import Front
 
-    return Front(wiring.counters(), time.monotonic)
+    return Front(wiring.ask_tables, time.monotonic)
 
 
 def _desk(name: str) -> BookDesk | TradeApi | TakerApi | EscrowApi | Front:

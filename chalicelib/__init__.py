@@ -4,12 +4,13 @@ Floors, from the top down; each may import those below it, never those above (``
 
 - ``ops``: what the operator runs. ``cli``: the command line; ``verify``: the proof of books, rows and money.
 - ``wiring``: builds the floors below from the environment, once; the one place that reads it, with ``telemetry``.
-- ``desks``: builds each desk of endpoints and services, over given tables.
-- ``apis``: HTTP, one room for each desk, named after it: ``book``, ``trade``, ``taker``, ``escrow``. They translate and
-  decide nothing about money; none imports another. ``kit``: what all desks share. ``front``: what is at the door.
+- ``desks``: builds each desk, its endpoints and their services, over given tables.
+- ``apis``: HTTP, one room for each desk, named after it: ``book``, ``trade``, ``taker``, ``escrow``. They translate,
+  decide nothing about money, and import no table and no other desk. ``kit``: what all desks share. ``front``: what is
+  at the door.
 - ``services``: what happens: reads rows, asks the domain, writes rows under conditions. ``books``: admission, matching,
   projection, expiry, market data, redrive, rebuild; ``ledger``, ``signed``, ``escrow``, ``tenancy``;
-  ``due_work``: sweeps.
+  ``due_work``: sweeps. ``reading`` in an area answers what endpoints ask of it.
 - ``tables``: DynamoDB: the client, attempts, one module for each table; every write of the program, conditions named.
 - ``domain``: pure rules. No AWS, clock, randomness or environment. Rooms: ``books``, ``ledger``,
   ``signed``, ``escrow``, ``tenancy``.

@@ -146,17 +146,16 @@ def test_the_door_says_what_this_is_and_where_to_look(client: Client) -> None:
 
 
 def test_health_is_whether_the_tables_answer_asked_once_in_two_seconds(
-    memory_database: Database, client: Client, monkeypatch: pytest.MonkeyPatch
+    client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked, broken, at_s = [], [False], [100.0]
 
-    def get(*_arguments: object) -> None:
+    def ask_tables() -> None:
         asked.append(at_s[0])
         if broken[0]:
             raise Unavailable("out of reach")
 
-    monkeypatch.setattr(memory_database, "get", get)
-    front = Front(memory_database, lambda: at_s[0])
+    front = Front(ask_tables, lambda: at_s[0])
     monkeypatch.setattr(app, "_front", lambda: front)
     for _ in range(3):
         answer = client.http.get("/health")

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
 from chalicelib.apis.kit.mounts import HEALTH_PATH, ROOT_PATH
 from chalicelib.support.telemetry import logger
-from chalicelib.tables.dynamodb import Database
 
 REMEMBERED_S = 2.0
 RETRY_AFTER_S = 2
@@ -29,15 +28,15 @@ WHAT_THIS_IS = {
     "health": HEALTH_PATH,
     "where_to_begin": "README.md of the checkout; a local run writes what a client needs to .local/demo.json.",
 }
-_NOBODYS_KEY = {"instance": "health", "credential": "instance"}
-"""Names no instance: those begin with ``inst_``."""
 
 
 class Front:
-    """tables: asked for ``/health``, with short times and without repeats. monotonic_s: seconds that only rise."""
+    """ask_tables: asks them once for ``/health``, and raises where they do not answer soon. monotonic_s: seconds that
+    only rise.
+    """
 
-    def __init__(self, tables: Database, monotonic_s: Callable[[], float]) -> None:
-        self._tables = tables
+    def __init__(self, ask_tables: Callable[[], None], monotonic_s: Callable[[], float]) -> None:
+        self._ask_tables = ask_tables
         self._monotonic_s = monotonic_s
         self._asked_at_s: float | None = None
         self._answered = False
@@ -55,12 +54,12 @@ class Front:
         now_s = self._monotonic_s()
         if self._asked_at_s is None or now_s - self._asked_at_s >= REMEMBERED_S:
             self._asked_at_s = now_s
-            self._answered = self._asks_tables()
+            self._answered = self._is_answered()
         return self._answered
 
-    def _asks_tables(self) -> bool:
+    def _is_answered(self) -> bool:
         try:
-            self._tables.get("tenants", _NOBODYS_KEY)
+            self._ask_tables()
         except Exception:  # whatever it is (out of reach, no such table, no permission): nothing can be served
             logger.exception("the tables do not answer")
             return False
