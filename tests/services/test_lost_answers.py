@@ -37,7 +37,7 @@ from chalicelib.tables.journal import TABLE as JOURNAL
 from infra.tables import create_tables, table_definitions
 from tests.apis.book.desk import Desk, open_desk
 from tests.apis.book.till import post
-from tests.apis.escrow import desk as truust
+from tests.apis.escrow import desk as escrow_api
 from tests.apis.taker import desk as taker
 from tests.apis.trade import desk as trade
 from tests.invariants import check_invariants
@@ -641,14 +641,14 @@ def test_a_request_to_the_taker_desk(
 
 
 @pytest.fixture(scope="module")
-def escrow_desk() -> tuple[MemoryDynamoDB, truust.Desk, dict[str, dict[str, Any]]]:
+def escrow_desk() -> tuple[MemoryDynamoDB, escrow_api.Desk, dict[str, dict[str, Any]]]:
     client = empty_tables()
-    desk = truust.Desk(database_of(client))
+    desk = escrow_api.Desk(database_of(client))
     desk.deposit(500)
     return client, desk, {status: desk.in_status(status) for status in ("DRAFT", "PUBLISHED", "ACCEPTED")}
 
 
-ESCROW_REQUESTS: dict[str, tuple[str, Callable[[truust.Desk, dict[str, Any]], HttpResponse]]] = {
+ESCROW_REQUESTS: dict[str, tuple[str, Callable[[escrow_api.Desk, dict[str, Any]], HttpResponse]]] = {
     "customer": ("DRAFT", lambda desk, _: desk.post("/customers", {"email": "new@x.test"})),
     "order": ("DRAFT", lambda desk, _: desk.post("/orders", desk.usual_order())),
     "payin": (
@@ -686,7 +686,7 @@ ESCROW_REQUESTS: dict[str, tuple[str, Callable[[truust.Desk, dict[str, Any]], Ht
 @pytest.mark.parametrize("name", ESCROW_REQUESTS)
 def test_a_request_to_the_escrow_desk(
     lossy: Lossy,
-    escrow_desk: tuple[MemoryDynamoDB, truust.Desk, dict[str, dict[str, Any]]],
+    escrow_desk: tuple[MemoryDynamoDB, escrow_api.Desk, dict[str, dict[str, Any]]],
     name: str,
     key: dict[str, str],
     loss: str,
@@ -695,7 +695,7 @@ def test_a_request_to_the_escrow_desk(
     built, desk, orders = escrow_desk
     status, request = ESCROW_REQUESTS[name]
 
-    class Keyed(truust.Desk):
+    class Keyed(escrow_api.Desk):
         def post(self, path: str, body: object = None, **more: Any) -> HttpResponse:
             return super().post(path, body, headers=key, **more)
 

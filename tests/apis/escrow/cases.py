@@ -24,7 +24,7 @@ from tests.apis.escrow.desk import KEY, OPERATOR_KEY, Desk, data_of, errors_of
 from tests.memory import MemoryDynamoDB
 from tests.services.escrow.world import INSTANCE, SANDBOX_EUR
 
-PREFIX = "truust"
+PREFIX = "escrow"
 NOW = "2025-02-19T21:20:00Z"
 STATUSES = tuple(status.value for status in Status)
 UNPAID = ("DRAFT", "PENDING_DETAILS", "PENDING_PUBLISH", "FAILURE")

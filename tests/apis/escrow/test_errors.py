@@ -62,7 +62,7 @@ def test_an_answer_of_each_status_has_the_body_of_the_reference(desk: Desk) -> N
         {"message": "The given data was invalid.", "errors": {"name": ["The name field is required."]}},
     )
     client: Any = WatchedClient(desk.database._client, lambda *call: throttled(*call))
-    broken = desk.over(Database(client, "truust"))
+    broken = desk.over(Database(client, "escrow"))
     for request in (make() for make in REQUESTS.values()):
         answer = broken.as_key(request.key).send(request.method, request.path(), body=request.body)
         assert refusal_of(answer) == (500, {"message": "Server Error"}), request.route
@@ -153,7 +153,7 @@ def test_requests_are_served_uncounted_when_they_cannot_be_counted(desk: Desk) -
     key = "sk_stage_" + "L" * 24
     desk.make_key(key, rate_limit=replace(KEY_RATE_LIMIT, bucket=1))
     client: Any = WatchedClient(desk.database._client, without_counters)
-    shop = desk.as_key(key).over(Database(client, "truust"))
+    shop = desk.as_key(key).over(Database(client, "escrow"))
     assert [shop.get("/payins").status for _ in range(3)] == [200] * 3
 
 

@@ -62,7 +62,7 @@ def test_a_deposit_of_a_known_reference_under_a_new_key_moves_nothing_and_keeps_
 
 def watched(desk: Desk, fault: Any) -> Desk:
     client: Any = WatchedClient(desk.database._client, fault)
-    return desk.over(Database(client, "truust", pause=lambda _seconds: None))
+    return desk.over(Database(client, "escrow", pause=lambda _seconds: None))
 
 
 def test_whose_answer_was_lost_finds_it_under_the_key(desk: Desk) -> None:

@@ -286,8 +286,8 @@ def with_history(desk: Desk, orders: int) -> tuple[Desk, Meter]:
     copies = (replace(released, order_id=number) for number in range(2, orders + 1))
     desk.database.put_many("escrows", map(row_of_order, copies))
     desk.database.write(desk.escrows.count(released.place, orders=orders - 1))
-    client: Any = Meter(desk.database._client, "truust")
-    return desk.over(Database(client, "truust")), client
+    client: Any = Meter(desk.database._client, "escrow")
+    return desk.over(Database(client, "escrow")), client
 
 
 def read_of(desk: Desk, meter: Meter, query: str) -> tuple[int, Cost]:

@@ -26,7 +26,7 @@ from chalicelib.tables.signed_orders import Fill, SignedOrders, StoredOrder
 from chalicelib.tables.tokens import Tokens
 
 PREFIX = "desk"
-INSTANCE = "inst_stove"
+INSTANCE = "inst_taker"
 QUOTE = "0x09671802cc9bbf6402f2e7a07b220aa7b43d8c91"
 STOCK = "0x00000000000000000000000000000000000000aa"
 MAKER = "0x19E7E376E7C213B7E7e7e46cc70A5dD086DAff2A"
