@@ -122,7 +122,7 @@ def memory_database() -> Database:
     client: Any = MemoryDynamoDB()
     prefix = f"test{next(_table_sets)}"
     create_tables(client, prefix)
-    return Database(client, prefix)
+    return Database(client, prefix, pause=lambda _seconds: None)
 
 
 @pytest.fixture(params=["moto_database", "embedded_database", "memory_database"])

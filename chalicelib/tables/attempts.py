@@ -1,21 +1,26 @@
-"""Attempts: what each answer of DynamoDB means for a write, whichever attempt at it was answered so (T60).
+"""Attempts at a write: what each answer of DynamoDB means for it (T60), how often it is tried, after which pause.
 
-The SDK tries a call several times and shows the last answer alone; an earlier attempt may have been carried out and its
-answer lost. So each attempt is noted as the SDK makes it (``noted``), and a write is judged by all of them. What an
-answer means by itself is said here, in one table for writes, transactions and the single statements of a batch; what it
-means after an attempt that may have been carried out follows from the meanings (docs/guarantees.md, "Unknown
-outcomes").
+**Answers.** The SDK tries a call several times and shows the last answer alone; an earlier attempt may have been
+carried out and its answer lost. So each attempt is noted as the SDK makes it (``noted``), and a write is judged by all
+of them. What an answer means by itself stands in one table for writes, transactions and the single statements of a
+batch; what it means after an attempt that may have been carried out follows from the meanings (docs/guarantees.md,
+"Unknown outcomes").
+
+**Tries.** A command that others came before is decided anew and tried again, a bounded number of times, with
+exponential backoff and full jitter (``tries``): that is ``until_written``. A command that can tell afterwards whether
+it was done is also tried again when an answer is lost: that is ``until_known``.
 """
 
 from __future__ import annotations
 
 import json
+import random
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from enum import Enum, auto
-from typing import Any
+from typing import Any, TypeVar
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -28,6 +33,14 @@ from botocore.exceptions import (
     PartialCredentialsError,
 )
 from botocore.parsers import ResponseParserError
+
+from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
+
+T = TypeVar("T")
+Pause = Callable[[float], object]
+"""Waits so many seconds."""
+PAUSE_FIRST_S, PAUSE_MAX_S = 0.02, 1.0
+"""The longest pause before the second try, and before any."""
 
 FAILURES = (ClientError, BotoCoreError, ResponseParserError)
 """What a call of the SDK raises."""
@@ -168,3 +181,72 @@ def _meaning_of_reasons(codes: list[str | None]) -> Meaning:
     if Meaning.REFUSED in meanings:
         return Meaning.REFUSED
     return Meaning.BUSY if Meaning.BUSY in meanings else Meaning.FAULTY
+
+
+class Contended(Exception):
+    """Somebody else was first: this try changed nothing, and another one may do better.
+
+    meaning: what the refusal means by itself, where it can be more than that; the last try comes to this.
+    """
+
+    def __init__(self, meaning: Exception | None = None) -> None:
+        super().__init__("something is not as it was read")
+        self.meaning = meaning
+
+
+def at_once(_seconds: float) -> None:
+    """No pause, for tries that a refusal itself tells how to do better."""
+
+
+def tries(times: int, pause: Pause) -> Iterator[int]:
+    """Yield the number of each try, from 0. Between two tries comes a random pause, twice as long at most each time."""
+    yield 0
+    for number in range(1, times):
+        pause(random.uniform(0, min(PAUSE_MAX_S, PAUSE_FIRST_S * 2 ** (number - 1))))
+        yield number
+
+
+def until_written(once: Callable[[], T], times: int, pause: Pause, given_up: Exception) -> T:
+    """Return what ``once`` returns, tried again where it raises Contended.
+
+    After so many tries raises ``given_up``, or what the last Contended says that it means: nothing is changed then.
+    """
+    contended = Contended()
+    for _ in tries(times, pause):
+        try:
+            return once()
+        except Contended as error:
+            contended = error
+    raise contended.meaning or given_up from contended
+
+
+def until_known(
+    once: Callable[[bool], T],
+    times: int,
+    pause: Pause,
+    given_up: Exception,
+    cannot_tell: type[Exception] = Unavailable,
+) -> T:
+    """Return what ``once`` returns, tried again where it raises Contended, or OutcomeUnknown: its answer is lost.
+
+    once: is given whether an earlier try may have been carried out; then it looks first, and returns what that did.
+    cannot_tell: what it raises then where it could not look, or where what it sees does not tell.
+    Raises as ``until_written`` does; but OutcomeUnknown once an answer was lost and nothing has told what became of it.
+    """
+    lost: OutcomeUnknown | None = None
+
+    def once_more() -> T:
+        nonlocal lost
+        try:
+            return once(lost is not None)
+        except OutcomeUnknown as error:
+            lost = error
+            raise Contended(lost) from error
+        except Contended as error:
+            raise Contended(lost or error.meaning) from error
+        except cannot_tell as error:
+            if lost is None:
+                raise
+            raise lost from error
+
+    return until_written(once_more, times, pause, given_up)

@@ -13,7 +13,7 @@ from chalicelib.domain.signed.settings import DeskSettings, Domain, OpenDesk
 from chalicelib.domain.tenancy.instances import InstanceStatus
 from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.tables.dynamodb import Database, Put, Row, Write
-from chalicelib.tables.settings_rows import TABLE, change_settings
+from chalicelib.tables.settings_rows import TABLE, change_row
 
 CREDENTIAL = "taker-desk"
 _PLAIN = [field.name for field in fields(DeskSettings) if field.name not in ("domain", "rate_limit")]
@@ -45,7 +45,7 @@ class TakerDesks:
 
         Raises Unavailable when others keep changing them; nothing is changed then.
         """
-        return change_settings(self._database, _key_of(instance), change, _settings_of, _facts_of)
+        return change_row(self._database, _key_of(instance), change, _settings_of, _facts_of)
 
 
 def _key_of(instance: str) -> Row:

@@ -12,7 +12,6 @@ wants is derived from the expression.
 
 from __future__ import annotations
 
-import random
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -23,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from uuid import uuid4
 
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
-from chalicelib.tables.attempts import FAILURES, REASONS, Meaning, listen, meaning_of, noted
+from chalicelib.tables.attempts import FAILURES, REASONS, Meaning, Pause, listen, meaning_of, noted, tries
 from chalicelib.tables.attribute_values import plain, typed
 from chalicelib.tables.parallel import Together, in_turn
 
@@ -239,19 +238,20 @@ def _names_in(*expressions: str | None, names: Mapping[str, str] | None = None) 
 class Database:
     """The tables of one deployment. ``prefix`` is the first part of their names.
 
-    pause: waits so many seconds before a call is tried again. together: makes the writes of ``write_each``.
+    pause: waits so many seconds between two tries of a call, or of a command (``attempts.tries``). together: makes the
+    writes of ``write_each``.
     """
 
     def __init__(
         self,
         client: DynamoDBClient,
         prefix: str,
-        pause: Callable[[float], None] = time.sleep,
+        pause: Pause = time.sleep,
         together: Together = in_turn,
     ) -> None:
         self._client = client
         self._prefix = prefix
-        self._pause = pause
+        self.pause = pause
         self._together = together
         listen(client)
 
@@ -271,13 +271,12 @@ class Database:
         for start in range(0, len(keys), BATCH_GET_KEYS_MAX):
             chunk = [encode(key) for key in keys[start : start + BATCH_GET_KEYS_MAX]]
             wanted: Any = {self.name(table): {"Keys": chunk, "ConsistentRead": True}}
-            for attempt in range(BATCH_TRIES_MAX):
+            for _ in tries(BATCH_TRIES_MAX, self.pause):
                 answer = _read(partial(self._client.batch_get_item, RequestItems=wanted))
                 rows.extend(decode(item) for item in answer["Responses"].get(self.name(table), []))
                 wanted = answer.get("UnprocessedKeys")
                 if not wanted:
                     break
-                self._back_off(attempt)
             else:
                 raise Unavailable("batch reads stay unprocessed")
         return rows
@@ -318,11 +317,10 @@ class Database:
 
     def _write(self, write: Write, is_own: IsOwn, returned: Literal["ALL_NEW", "NONE"]) -> Row:
         operation, course = self._operation(write, returned), _Course()
-        for attempt in range(CONFLICT_TRIES_MAX):
+        for _ in tries(CONFLICT_TRIES_MAX, self.pause):
             answer = course.call(operation)
             if course.meaning is not Meaning.BUSY:
                 break
-            self._back_off(attempt)
         if course.meaning is Meaning.DONE:
             return decode(answer.get("Attributes", {}))
         if course.meaning is not Meaning.REFUSED:
@@ -376,11 +374,10 @@ class Database:
         items: list[Any] = [{type(write).__name__: self._request(write)} for write in writes]
         operation = partial(self._client.transact_write_items, TransactItems=items, ClientRequestToken=str(uuid4()))
         course = _Course()
-        for attempt in range(CONFLICT_TRIES_MAX):
+        for _ in tries(CONFLICT_TRIES_MAX, self.pause):
             course.call(operation)
             if course.meaning is not Meaning.BUSY:
                 break
-            self._back_off(attempt)
         if course.meaning is Meaning.DONE or (course.may_be_done and self._is_done(course, is_done)):
             return
         if course.meaning is not Meaning.REFUSED:
@@ -418,7 +415,7 @@ class Database:
         course = _Course()
         for chunk in batched(requests, BATCH_WRITE_ITEMS_MAX):
             unwritten: Any = {self.name(table): chunk}
-            for attempt in range(BATCH_TRIES_MAX):
+            for _ in tries(BATCH_TRIES_MAX, self.pause):
                 answer = course.call(partial(self._client.batch_write_item, RequestItems=unwritten))
                 if course.meaning is not Meaning.DONE:
                     raise course.outcome() from course.failure
@@ -427,13 +424,8 @@ class Database:
                 unwritten = left
                 if not unwritten:
                     break
-                self._back_off(attempt)
             else:
                 raise course.outcome()
-
-    def _back_off(self, attempt: int) -> None:
-        """Wait a random moment, longer with each attempt (full jitter, 1 s at most)."""
-        self._pause(random.uniform(0, min(1.0, 0.02 * 2**attempt)))
 
     def _request(self, write: Write) -> dict[str, Any]:
         request: dict[str, Any] = {"TableName": self.name(write.table)}

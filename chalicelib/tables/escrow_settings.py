@@ -22,8 +22,9 @@ from chalicelib.domain.escrow.settings import (
 )
 from chalicelib.domain.tenancy.instances import InstanceStatus
 from chalicelib.support.outcomes import Unavailable
+from chalicelib.tables.attempts import Contended, until_written
 from chalicelib.tables.dynamodb import Database, Put, Row, TransactionRefused, Update, Write
-from chalicelib.tables.settings_rows import CHANGE_ATTEMPTS_MAX, TABLE, change_settings
+from chalicelib.tables.settings_rows import CHANGE_TRIES_MAX, TABLE, change_row
 
 CREDENTIAL = "escrow-desk"
 _MERCHANT = "merchant/"
@@ -59,7 +60,7 @@ class EscrowDesks:
         Raises what ``change`` raises; Unavailable when others keep changing them. Nothing is changed then.
         """
         key = _row_key(instance, CREDENTIAL)
-        return change_settings(self._database, key, change, _settings_of, _facts_of)
+        return change_row(self._database, key, change, _settings_of, _facts_of)
 
     def create_merchant(self, merchant: Merchant, with_it: Sequence[Write]) -> None:
         """Store a new merchant, in one transaction with its own customers.
@@ -73,18 +74,21 @@ class EscrowDesks:
             "customers": {world.value: uuid for world, uuid in merchant.customers.items()},
             "created_at_s": merchant.created_at_s,
         }
-        for _ in range(CHANGE_ATTEMPTS_MAX):
+
+        def once() -> None:
             turn, its_place = self._turn(merchant.instance)
             if len(self.merchants(merchant.instance)) >= MERCHANTS_MAX:
                 raise TooManyMerchants(merchant.instance)
             try:
                 writes = [Put(TABLE, row, merchant_not_exists), turn, *with_it]
                 self._database.transact(writes, lambda: self._has(merchant))
-                return
             except TransactionRefused as error:
                 if error.refused.keys() != {its_place}:
                     raise MerchantExists(merchant.merchant) from error
-        raise Unavailable("others keep making merchants of this instance")
+                raise Contended from error
+
+        busy = Unavailable("others keep making merchants of this instance")
+        until_written(once, CHANGE_TRIES_MAX, self._database.pause, busy)
 
     def _turn(self, instance: str) -> tuple[Write, int]:
         """Return the write that takes the turn to make a merchant, and its place in the transaction.

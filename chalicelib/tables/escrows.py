@@ -30,6 +30,7 @@ from chalicelib.domain.escrow.order import (
     Wallet,
 )
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
+from chalicelib.tables.attempts import Contended, until_written
 from chalicelib.tables.dynamodb import ConditionFailed, Database, Delete, Put, Row, Update, Write, as_refused
 from chalicelib.tables.escrow_rows import (
     CUSTOMER,
@@ -67,7 +68,7 @@ from chalicelib.tables.escrow_rows import (
 TABLE = "escrows"
 DUE_INDEX = "releases_due"
 PAGE_ROWS = 100
-COUNTER_ATTEMPTS_MAX = 8
+COUNTER_TRIES_MAX = 8
 ID_MAX = 10**12 - 1
 
 T = TypeVar("T")
@@ -218,7 +219,8 @@ class Escrows:
         no_order_yet, last_is_earlier = "attribute_not_exists(#created_at_s)", "#created_at_s <= :now"
         forward = f"{no_order_yet} OR {last_is_earlier}"
         last_is_later = "#created_at_s > :now"
-        for _ in range(COUNTER_ATTEMPTS_MAX):
+
+        def once() -> tuple[int, int]:
             for expression, condition in (
                 ("ADD #last :one SET #created_at_s = :now", forward),
                 ("ADD #last :one", last_is_later),
@@ -228,7 +230,10 @@ class Escrows:
                 except ConditionFailed:  # this clock is behind another's, or was a moment ago: the other way
                     continue
                 return int(row["last"]), int(row["created_at_s"])
-        raise Unavailable("the counter of orders keeps changing")
+            raise Contended
+
+        busy = Unavailable("the counter of orders keeps changing")
+        return until_written(once, COUNTER_TRIES_MAX, self._database.pause, busy)
 
     # --- writes of a step
 

@@ -20,12 +20,13 @@ from typing import Any
 from chalicelib.domain.tenancy.rate_limit import MINUTE_S, RateLimit, Refusal, Usage, day_of, minute_of, refusal_of
 from chalicelib.support.outcomes import Unavailable
 from chalicelib.support.recent import SCOPES_MAX, Recent
+from chalicelib.tables.attempts import Contended, at_once, until_written
 from chalicelib.tables.dynamodb import ConditionFailed, Database, Row, Update
 from chalicelib.tables.requests import TABLE
 
 DAY_S = 86_400
 KEPT_DAYS = 2
-ATTEMPTS_MAX = 6
+TRIES_MAX = 6
 """A row changes its state at most twice against a request (TAT ahead, a new day); the rest is for its expiry."""
 
 
@@ -45,18 +46,19 @@ class RateLimits:
         """
         if limit.is_off:
             return None
-        for _ in range(ATTEMPTS_MAX):
+
+        def once() -> Refusal | None:
             usage = self._seen.get(scope)
             if usage is not None and (refusal := refusal_of(limit, usage, now_us)):
                 return refusal
             try:
-                row = self._database.write(_counting(scope, limit, usage, now_us))
+                self._remember(scope, self._database.write(_counting(scope, limit, usage, now_us)))
             except ConditionFailed as error:  # the row is not as it was seen last: look at what stood there
                 self._remember(scope, error.row)
-            else:
-                self._remember(scope, row)
-                return None
-        raise Unavailable("this rate limit's row keeps changing")
+                raise Contended from error
+            return None
+
+        return until_written(once, TRIES_MAX, at_once, Unavailable("this rate limit's row keeps changing"))
 
     def _remember(self, scope: str, row: Row | None) -> None:
         if row is None:

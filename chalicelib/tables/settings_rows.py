@@ -1,52 +1,57 @@
-"""How a desk's settings are changed: one row beside its instance's own, only from what was read of it."""
+"""Rows that operators change (table ``tenants``): an instance and its desks' settings, each only from what was read."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TypeVar
 
-from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
+from chalicelib.support.outcomes import Unavailable
+from chalicelib.tables.attempts import Contended, until_known
 from chalicelib.tables.dynamodb import ConditionFailed, Database, Put, Row, decode, encode, of_changing_row
 
 TABLE = "tenants"
-CHANGE_ATTEMPTS_MAX = 20
+CHANGE_TRIES_MAX = 20
 
 Settings = TypeVar("Settings")
 
 
-def change_settings(
+def change_row(
     database: Database,
     key: Row,
     change: Callable[[Settings], Settings],
     settings_of: Callable[[Row | None], Settings],
     facts_of: Callable[[Settings], Row],
+    what: str = "these settings",
 ) -> Settings:
-    """Change settings from what they are now; return what they are then.
+    """Change what a row says from what it says now; return what it says then. Changes at one time come one by one.
 
-    settings_of: reads a row, None where there is none yet; facts_of: gives what a row holds beside key and version.
-    Raises what ``change`` raises; Unavailable when others keep changing them. Nothing is changed then. Raises
-    OutcomeUnknown where a change may be made, and others have come after it.
+    settings_of: reads a row, None where there is none yet. facts_of: gives the attributes that ``change`` may change;
+    the version goes up by one, the others stay. A change that is made already writes nothing.
+    Raises what ``settings_of`` and ``change`` raise; Unavailable when others keep changing the row. Nothing is changed
+    then. Raises OutcomeUnknown where a change may be made, and others have come after it.
     """
-    unknown: OutcomeUnknown | None = None
     changed: Row | None = None
-    for _ in range(CHANGE_ATTEMPTS_MAX):
-        try:
-            row = database.get(TABLE, key)
-            if unknown is not None and row == changed:
-                return settings_of(row)
-            version = row["version"] if row else 0
-            after = change(settings_of(row))
-            nothing_set_yet, unchanged = "attribute_not_exists(#credential)", "#version = :version"
-            changed = decode(encode(key | facts_of(after) | {"version": version + 1}))
-            put = Put(TABLE, changed, unchanged, {":version": version}) if row else Put(TABLE, changed, nothing_set_yet)
-            database.write(put, of_changing_row(changed))
+
+    def once(may_be_done: bool) -> Settings:
+        nonlocal changed
+        row = database.get(TABLE, key)
+        before = settings_of(row)
+        if may_be_done and row == changed:
+            return before
+        after = change(before)
+        if row is not None and after == before:
             return after
-        except ConditionFailed:  # somebody else was first
-            continue
-        except OutcomeUnknown as error:  # this very change may be made: what is there tells
-            unknown = error
-        except Exception as failure:
-            if unknown is not None:  # "nothing is changed" need not be true any more
-                raise unknown from failure
-            raise
-    raise unknown or Unavailable("others keep changing these settings")
+        version = (row or {}).get("version")
+        changed = decode(encode((row or key) | facts_of(after) | {"version": (version or 0) + 1}))
+        no_version_yet, unchanged = "attribute_not_exists(#version)", "#version = :version"
+        put = Put(TABLE, changed, no_version_yet)
+        if version is not None:
+            put = Put(TABLE, changed, unchanged, {":version": version})
+        try:
+            database.write(put, of_changing_row(changed))
+        except ConditionFailed as error:
+            raise Contended from error
+        return after
+
+    busy = Unavailable(f"others keep changing {what}")
+    return until_known(once, CHANGE_TRIES_MAX, database.pause, busy, cannot_tell=Exception)

@@ -18,13 +18,14 @@ from dataclasses import dataclass
 
 from chalicelib.domain.books.snapshot import BrokenSnapshot
 from chalicelib.support.consistency import Inconsistent
+from chalicelib.tables.attempts import tries
 from chalicelib.tables.dynamodb import ConditionFailed, Database, Update, whole
 from chalicelib.tables.journal import TABLE
 
 PIECE_BYTES_MAX = 350_000
 """Below DynamoDB's 400 KB for a row."""
 PIECES_MAX = 10_000
-READ_ATTEMPTS_MAX = 5
+READ_TRIES_MAX = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class Snapshots:
             raise BrokenSnapshot(f"{book}: {error!r}") from error
 
     def _newest(self, book: str) -> Snapshot | None:
-        for _ in range(READ_ATTEMPTS_MAX):
+        for _ in tries(READ_TRIES_MAX, self._database.pause):
             pointer = self._database.get(TABLE, _pointer_key(book))
             if pointer is None:
                 return None

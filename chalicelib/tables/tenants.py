@@ -9,15 +9,13 @@ from __future__ import annotations
 import hmac
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict
+from functools import partial
 
 from chalicelib.domain.tenancy.credentials import digest_of
 from chalicelib.domain.tenancy.instances import AcceptedKey, Instance, InstanceStatus, Key, KeyStatus, TenancyRefused
 from chalicelib.support.clock import new_id
-from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
-from chalicelib.tables.dynamodb import ConditionFailed, Database, Put, Row, TransactionRefused, Update, Write
-
-TABLE = "tenants"
-CHANGE_ATTEMPTS_MAX = 20
+from chalicelib.tables.dynamodb import Database, Put, Row, TransactionRefused, Write
+from chalicelib.tables.settings_rows import TABLE, change_row
 
 
 class InstanceExists(TenancyRefused):
@@ -81,7 +79,7 @@ class Tenants:
 
     def get(self, instance: str) -> Instance:
         """Return the instance as of now. Raises UnknownInstance."""
-        return _instance_of(self._row(instance))
+        return _found(instance, self._database.get(TABLE, _key_of(instance)))
 
     def change(self, instance: str, change: Callable[[Instance], Instance]) -> Instance:
         """Change an instance from what it is now; return what it is then. Changes at the same time come one by one.
@@ -89,24 +87,8 @@ class Tenants:
         A change that is made already writes nothing. Raises UnknownInstance and what ``change`` raises; Unavailable
         when others keep changing the instance. Raises OutcomeUnknown where a change may be made.
         """
-        unknown: OutcomeUnknown | None = None
-        for _ in range(CHANGE_ATTEMPTS_MAX):
-            try:
-                row = self._row(instance)
-                before, version = _instance_of(row), row.get("version", 0)
-                after = change(before)
-                if after != before:
-                    self._database.write(_change_of(after, version))
-                return after
-            except ConditionFailed:  # somebody else was first
-                continue
-            except OutcomeUnknown as error:  # this very change may be made: what is there tells
-                unknown = error
-            except Exception as failure:
-                if unknown is not None:  # "nothing is changed" need not be true any more
-                    raise unknown from failure
-                raise
-        raise unknown or Unavailable("others keep changing this instance")
+        found = partial(_found, instance)
+        return change_row(self._database, _key_of(instance), change, found, _facts_of, "this instance")
 
     def accept(self, ref: str, api_key: str) -> AcceptedKey | None:
         """Return what the key stands for, None where it is not accepted (T4). Compares in constant time (T3)."""
@@ -122,28 +104,9 @@ class Tenants:
             return None
         return AcceptedKey(instance.instance, found.key_id, instance.services, found.rate_limit)
 
-    def _row(self, instance: str) -> Row:
-        row = self._database.get(TABLE, _key_of(instance))
-        if row is None:
-            raise UnknownInstance(instance)
-        return row
-
 
 def _key_of(instance: str) -> Row:
     return {"instance": instance, "credential": "instance"}
-
-
-def _change_of(after: Instance, version: int) -> Update:
-    """Return the write that gives an instance other facts, one version on. version: as it was read."""
-    unchanged, row_of_an_earlier_version = "#version = :version", "attribute_not_exists(#version)"
-    values = {f":{name}": value for name, value in _facts_of(after).items()}
-    return Update(
-        TABLE,
-        _key_of(after.instance),
-        "SET #services = :services, #status = :status, #keys = :keys, #version = :next",
-        f"{unchanged} OR {row_of_an_earlier_version}",
-        values | {":version": version, ":next": version + 1},
-    )
 
 
 def _facts_of(instance: Instance) -> Row:
@@ -153,6 +116,12 @@ def _facts_of(instance: Instance) -> Row:
         "status": instance.status.value,
         "keys": [asdict(key) | {"status": key.status.value} for key in instance.keys],
     }
+
+
+def _found(instance: str, row: Row | None) -> Instance:
+    if row is None:
+        raise UnknownInstance(instance)
+    return _instance_of(row)
 
 
 def _instance_of(row: Row) -> Instance:

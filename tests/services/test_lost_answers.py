@@ -365,7 +365,7 @@ def test_a_command_on_a_signed_order(
         market, struck = calm.over(database_of(tables)), calm.over(database_of(tables))
         endpoint = Endpoint(tables, LOSSES[loss], at=at)
         with lossy.over(endpoint) as client:
-            struck.desk = SignedOrderDesk(database_of(client), lambda: calm.now_s, pause=lambda _seconds: None)
+            struck.desk = SignedOrderDesk(database_of(client), lambda: calm.now_s)
             try:
                 scenario.command(struck)
             except (Unavailable, OutcomeUnknown) as error:

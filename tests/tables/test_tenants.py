@@ -11,7 +11,8 @@ from chalicelib.domain.tenancy.credentials import digest_of
 from chalicelib.domain.tenancy.instances import ENDED_KEYS_MAX, VALID_KEYS_MAX, Instance, InstanceStatus, TooManyKeys
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
 from chalicelib.tables.dynamodb import Database, encode
-from chalicelib.tables.tenants import CHANGE_ATTEMPTS_MAX, InstanceExists, Tenants, UnknownInstance
+from chalicelib.tables.settings_rows import CHANGE_TRIES_MAX
+from chalicelib.tables.tenants import InstanceExists, Tenants, UnknownInstance
 from tests.faults import FAULTS, Call, FaultyClient, WatchedClient, after_another, raising, refusal
 from tests.memory.values import size_of_item
 from tests.services.books.test_races import at_once
@@ -204,7 +205,7 @@ def test_others_that_keep_changing_an_instance_are_given_up_on(memory_database: 
 
     with pytest.raises(Unavailable):
         tenants.change(INSTANCE, change)
-    assert len(asked) == CHANGE_ATTEMPTS_MAX
+    assert len(asked) == CHANGE_TRIES_MAX
     assert "trading" not in tenants.get(INSTANCE).services
 
 

@@ -19,6 +19,7 @@ from chalicelib.support.consistency import Inconsistent
 from chalicelib.support.ids import time_of
 from chalicelib.support.outcomes import ReceiptExists, Unavailable
 from chalicelib.tables.accounts import Accounts
+from chalicelib.tables.attempts import Contended, until_written
 from chalicelib.tables.books import Books
 from chalicelib.tables.dynamodb import Database, TransactionRefused, Write
 from chalicelib.tables.expiries import Expiries, Expiry
@@ -26,7 +27,7 @@ from chalicelib.tables.external_ids import ExternalIds
 from chalicelib.tables.inbox import Inbox
 from chalicelib.tables.orders import Orders
 
-ATTEMPTS_MAX = 5
+BUDGET_TRIES_MAX = 5
 """How often a MARKET BUY's budget is worked out anew when the account changed under it."""
 
 
@@ -79,7 +80,9 @@ class Admission:
             request = sized
         if request.external_id is not None and self._external_ids.order_of(owner, request.external_id) is not None:
             return _taken(request.external_id)
-        for _ in range(ATTEMPTS_MAX):
+        is_budget = request.order_type is OrderType.MARKET and request.side is Side.BUY and request.value is None
+
+        def once() -> Admitted | Refusal:
             hold = self._hold_of(config, request)
             if isinstance(hold, Refusal):
                 return hold
@@ -98,10 +101,12 @@ class Admission:
                 request.expires_at_ms,
             )
             outcome = self._admit(config, order, receipt)
-            is_budget = request.order_type is OrderType.MARKET and request.side is Side.BUY and request.value is None
-            if isinstance(outcome, Admitted) or not is_budget:
-                return outcome
-        raise Unavailable("the account keeps changing")
+            if is_budget and isinstance(outcome, Refusal) and outcome.code is RefusalCode.INSUFFICIENT_BALANCE:
+                raise Contended
+            return outcome
+
+        busy = Unavailable("the account keeps changing")
+        return until_written(once, BUDGET_TRIES_MAX, self._database.pause, busy)
 
     def cancel(self, instance: str, customer: str, order_id: str) -> bool:
         """Queue the cancel of a live order; a queued one is joined. False: there is no such live order (T29).

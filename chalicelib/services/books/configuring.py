@@ -23,6 +23,7 @@ from chalicelib.domain.books.vocabulary import BookStatus, ChangeBook
 from chalicelib.domain.ledger.owners import book_key
 from chalicelib.support.clock import new_id, now_s
 from chalicelib.support.outcomes import Unavailable
+from chalicelib.tables.attempts import Contended, until_written
 from chalicelib.tables.books import BookExists, Books
 from chalicelib.tables.dynamodb import Database, TransactionRefused, Write
 from chalicelib.tables.inbox import Inbox
@@ -30,7 +31,7 @@ from chalicelib.tables.tokens import Tokens
 
 WORTH = ("lot_size", "min_order_value")
 """The settings that have defaults by the quote token (T45)."""
-ATTEMPTS_MAX = 5
+TRIES_MAX = 5
 """How often a change is worked out anew when another one came first."""
 
 
@@ -83,7 +84,8 @@ class Configuring:
         lot_size, min_order_value: None for what a new book of this quote token has (T45).
         Settings that the book has already change nothing. Raises Unavailable (nothing changed) or OutcomeUnknown.
         """
-        for _ in range(ATTEMPTS_MAX):
+
+        def once() -> BookConfig | Refusal:
             before = self._books.config(book_key(instance, book_id))
             if before is None:
                 return Refusal(RefusalCode.ORDER_BOOK_NOT_FOUND, "Order book does not exist")
@@ -96,9 +98,10 @@ class Configuring:
             problems = problems_of(after)
             if problems:
                 return Refusal(RefusalCode.INVALID_CONFIG, "; ".join(problems))
-            if self._write(before, after):
-                return after
-        raise Unavailable("the book keeps changing")
+            self._write(before, after)
+            return after
+
+        return until_written(once, TRIES_MAX, self._database.pause, Unavailable("the book keeps changing"))
 
     def _resolved(self, book: BookConfig, settings: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the settings with the book's defaults where they say None for the lot or the least worth."""
@@ -107,15 +110,14 @@ class Configuring:
         quote = self._tokens.get(book.instance, book.quote_asset)  # rows of old books do not tell its decimals
         return _worth(book if quote is None else replace(book, quote_decimals=quote.decimals), settings)
 
-    def _write(self, before: BookConfig, after: BookConfig) -> bool:
-        """Write the settings and queue the terms; False: the book is not as ``before`` any more, nothing changed."""
+    def _write(self, before: BookConfig, after: BookConfig) -> None:
+        """Write the settings and queue the terms. Raises Contended where the book is not as ``before`` any more."""
         command = ChangeBook(self._new_id("chg"), after.terms)
         send = self._inbox.send(book_key(after.instance, after.book_id), command, self._now_s())
         try:
             self._database.transact([*self._books.change(before, after), send], lambda: self._is_changed(before, after))
-        except TransactionRefused:
-            return False
-        return True
+        except TransactionRefused as error:
+            raise Contended from error
 
     def _is_changed(self, before: BookConfig, after: BookConfig) -> bool | None:
         found = self._books.config(book_key(after.instance, after.book_id))

@@ -39,6 +39,7 @@ from chalicelib.services.books.parking import Parking
 from chalicelib.services.books.projection import Projector
 from chalicelib.services.books.telemetry import UNWATCHED, Committed, MatchObserver
 from chalicelib.support.telemetry import logger
+from chalicelib.tables.attempts import Contended, until_written
 from chalicelib.tables.books import NO_TROUBLE
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.journal import EntryExists, Journal
@@ -104,6 +105,7 @@ class Matcher:
     ) -> None:
         self.now_ms = now_ms
         self.parking = Parking(database, now_ms)
+        self._pause = database.pause
         self._loading = Loading(database, takes_parked=takes_parked)
         self._undecided = Undecided(database)
         self._journal = Journal(database)
@@ -137,16 +139,20 @@ class Matcher:
 
     def _fenced(self, book: str, work: Callable[[], int]) -> int:
         """Do some work on a book, again where another matcher was first; forget the book when it fails."""
-        for _ in range(CONFLICTS_MAX):
+
+        def once() -> int:
             try:
                 return work()
-            except EntryExists:
+            except EntryExists as error:
                 self._observer.lost_fencing(book)
                 self._warm.forget(book)
+                raise Contended from error
             except BaseException:
                 self._warm.forget(book)
                 raise
-        raise EntryExists(f"{book}: other matchers were first {CONFLICTS_MAX} times")
+
+        busy = EntryExists(f"{book}: other matchers were first {CONFLICTS_MAX} times")
+        return until_written(once, CONFLICTS_MAX, self._pause, busy)
 
     def _process(self, book: str, deliveries: Sequence[Delivery]) -> int:
         loaded = self._warm.get(book) or self._loading.load(book)

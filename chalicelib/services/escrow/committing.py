@@ -14,8 +14,6 @@ a transaction is unknown, that is looked up, so nothing is done twice.
 
 from __future__ import annotations
 
-import random
-import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -29,15 +27,15 @@ from chalicelib.domain.ledger.owners import customer_key, escrow_fees_key
 from chalicelib.domain.ledger.transactions import Transaction
 from chalicelib.support.clock import new_id
 from chalicelib.support.consistency import Inconsistent
-from chalicelib.support.outcomes import OutcomeUnknown, ReceiptExists, Unavailable
+from chalicelib.support.outcomes import ReceiptExists
 from chalicelib.tables.accounts import Accounts, LedgerBroken
+from chalicelib.tables.attempts import Contended, until_known
 from chalicelib.tables.dynamodb import Database, TransactionRefused, Write
 from chalicelib.tables.escrows import Escrows
 from chalicelib.tables.outbox import Outbox, OutboxRow
 from chalicelib.tables.transactions import Transactions
 
-ATTEMPTS_MAX = 8
-BACK_OFF_FIRST_S, BACK_OFF_MAX_S = 0.02, 1.0
+TRIES_MAX = 8
 
 Decide = Callable[[Case], Step]
 Receipt = Callable[[Case], Write]
@@ -47,11 +45,6 @@ Receipt = Callable[[Case], Write]
 def command_name() -> str:
     """Return a new name for a command: names of one process ascend."""
     return new_id("cmd").partition("_")[2]
-
-
-def jitter(attempt: int) -> float:
-    """Return for how long to wait before the next try, in seconds: longer with each, by chance."""
-    return random.uniform(0, min(BACK_OFF_MAX_S, BACK_OFF_FIRST_S * 2**attempt))
 
 
 class Once:
@@ -68,14 +61,11 @@ class Once:
 
 
 class Commits:
-    """clock_s: Unix seconds. pause: waits so many seconds before a command is tried again."""
+    """clock_s: Unix seconds."""
 
-    def __init__(
-        self, database: Database, clock_s: Callable[[], int], pause: Callable[[float], None] = time.sleep
-    ) -> None:
+    def __init__(self, database: Database, clock_s: Callable[[], int]) -> None:
         self._database = database
         self._clock_s = clock_s
-        self._pause = pause
         self._accounts = Accounts(database)
         self._escrows = Escrows(database)
         self._outbox = Outbox(database)
@@ -90,31 +80,16 @@ class Commits:
         DeskBusy, LedgerBroken or Unavailable: nothing is changed then. Raises OutcomeUnknown.
         """
         command = command_name()
-        unknown: OutcomeUnknown | None = None
-        refused: Exception | None = None
-        for attempt in range(ATTEMPTS_MAX):
-            try:
-                case = self.case(place, order_id)
-                if unknown and self._is_done(case, command):
-                    return case
-                step = decide(case)
-                if step.after == case:
-                    return case
-                return self._transact(step, command, receipt)
-            except OutcomeUnknown as error:
-                unknown = error
-            except Unavailable:
-                if unknown:
-                    raise unknown from None
-                raise
-            except (_OthersWereFirst, LedgerBroken) as error:
-                refused = error
-            self._pause(jitter(attempt))
-        if unknown:
-            raise unknown
-        if isinstance(refused, LedgerBroken):
-            raise refused
-        raise DeskBusy(f"order {order_id} of {place.merchant}") from refused
+
+        def once(may_be_done: bool) -> Case:
+            case = self.case(place, order_id)
+            if may_be_done and self._is_done(case, command):
+                return case
+            step = decide(case)
+            return case if step.after == case else self._transact(step, command, receipt)
+
+        busy = DeskBusy(f"order {order_id} of {place.merchant}")
+        return until_known(once, TRIES_MAX, self._database.pause, busy)
 
     def case(self, place: Place, order_id: int) -> Case:
         """Return the order with its latest payin and payout. Raises NotFound, OtherWorldsAsset."""
@@ -131,26 +106,20 @@ class Commits:
         writes = self._escrows.put_order(order) + self._events(step, command)
         if receipt is not None:
             writes.append(receipt(after))
-        unknown: OutcomeUnknown | None = None
-        for _ in range(ATTEMPTS_MAX):
-            try:
-                if unknown and self._stands(order):
-                    return after
-                self._database.transact(writes)
+
+        def once(may_be_done: bool) -> Case:
+            if may_be_done and self._stands(order):
                 return after
+            try:
+                self._database.transact(writes)
             except TransactionRefused as error:
-                if self._stands(order):
-                    return after
-                if receipt is not None and len(writes) - 1 in error.refused:
-                    raise ReceiptExists(command) from error
-                raise
-            except OutcomeUnknown as error:
-                unknown = error
-            except Unavailable:
-                if unknown:
-                    raise unknown from None
-                raise
-        raise unknown or DeskBusy(command)
+                if not self._stands(order):
+                    if receipt is not None and len(writes) - 1 in error.refused:
+                        raise ReceiptExists(command) from error
+                    raise
+            return after
+
+        return until_known(once, TRIES_MAX, self._database.pause, DeskBusy(command))
 
     def _stands(self, order: Order) -> bool:
         found = self._escrows.order(order.place, order.order_id)
@@ -160,7 +129,7 @@ class Commits:
         return case.order.command == command or self._outbox.has(case.order.place, command)
 
     def _transact(self, step: Step, command: str, receipt: Receipt | None) -> Case:
-        """Write a step. Raises _OthersWereFirst or LedgerBroken (nothing changed), ReceiptExists, OutcomeUnknown."""
+        """Write a step. Raises Contended or ReceiptExists (nothing changed), or OutcomeUnknown."""
         after = replace(step.after, order=replace(step.after.order, command=command))
         writes = self._things(step, after)
         first_account = len(writes)
@@ -180,9 +149,9 @@ class Commits:
             supply = accounts.stop
             if credited(step) and supply in error.refused:
                 raise Invalid(wrong("amount", "is more than the ledger has room for")) from error
-            if set(error.refused) <= set(accounts):
-                raise LedgerBroken(f"order {after.order.order_id} takes what is not there") from error
-            raise _OthersWereFirst from error
+            is_broken = set(error.refused) <= set(accounts)
+            broken = LedgerBroken(f"order {after.order.order_id} takes what is not there") if is_broken else None
+            raise Contended(broken) from error
         return after
 
     def _things(self, step: Step, after: Case) -> list[Write]:
@@ -242,7 +211,3 @@ class Commits:
             for event in step.events
         ]
         return [self._outbox.put(order.place, command, number, row) for number, row in enumerate(rows)]
-
-
-class _OthersWereFirst(Exception):
-    """The order, or something of it, is not as it was read; nothing was changed."""

@@ -13,9 +13,10 @@ from chalicelib.domain.escrow.faults import DeskBusy, demand
 from chalicelib.domain.escrow.money import Currency
 from chalicelib.domain.escrow.order import Customer, Links, Order, Place
 from chalicelib.domain.escrow.settings import DeskSettings
-from chalicelib.services.escrow.committing import ATTEMPTS_MAX, Commits, command_name
+from chalicelib.services.escrow.committing import TRIES_MAX, Commits, command_name
 from chalicelib.services.escrow.customers import Customers
 from chalicelib.support.consistency import Inconsistent
+from chalicelib.tables.attempts import Contended, at_once, until_written
 from chalicelib.tables.dynamodb import Database, TransactionRefused, Write
 from chalicelib.tables.escrow_settings import EscrowDesks
 from chalicelib.tables.escrows import Escrows
@@ -52,7 +53,8 @@ class Creation:
         order_id, created_at_s = self._escrows.next_order(place.instance, self._clock_s())
         command = command_name()
         bound = None if receipt is None else lambda case: receipt(case.order)
-        for _ in range(ATTEMPTS_MAX):
+
+        def once() -> Order:
             order = Order(
                 place,
                 order_id,
@@ -78,9 +80,10 @@ class Creation:
             )
             try:
                 return self._commits.create(steps.created(order), command, bound).order
-            except TransactionRefused:  # the public id is taken: another one
-                continue
-        raise DeskBusy(f"order {order_id} of {place.merchant}")
+            except TransactionRefused as error:  # the public id is taken: another one
+                raise Contended from error
+
+        return until_written(once, TRIES_MAX, at_once, DeskBusy(f"order {order_id} of {place.merchant}"))
 
     def _terms(self, place: Place, request: CreateOrder) -> tuple[Currency, Customer | None, Customer]:
         """Return a new order's currency, buyer and seller. Raises Invalid."""

@@ -6,7 +6,6 @@ case. Who comes with a known name is that customer (E18).
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -21,10 +20,11 @@ from chalicelib.domain.escrow.money import Currency
 from chalicelib.domain.escrow.order import Customer, Merchant, Place, Wallet, World, refuse_other_worlds_asset
 from chalicelib.domain.escrow.settings import UnknownCurrency
 from chalicelib.domain.ledger.transactions import Movement, Transaction
-from chalicelib.services.escrow.committing import ATTEMPTS_MAX, command_name, jitter
+from chalicelib.services.escrow.committing import TRIES_MAX, command_name
 from chalicelib.services.ledger.movements import Movements, ReferenceTaken, SupplyTooLarge
 from chalicelib.support.consistency import Inconsistent
-from chalicelib.support.outcomes import OutcomeUnknown, ReceiptExists, Unavailable
+from chalicelib.support.outcomes import OutcomeUnknown, ReceiptExists
+from chalicelib.tables.attempts import Contended, tries, until_known
 from chalicelib.tables.dynamodb import Database, TransactionRefused, Write
 from chalicelib.tables.escrow_rows import CUSTOMER, WALLET
 from chalicelib.tables.escrow_settings import EscrowDesks
@@ -36,14 +36,11 @@ CONTACTS = ("email", "prefix", "phone")
 
 
 class Customers:
-    """clock_s: Unix seconds. pause: waits so many seconds before a command is tried again."""
+    """clock_s: Unix seconds."""
 
-    def __init__(
-        self, database: Database, clock_s: Callable[[], int], pause: Callable[[float], None] = time.sleep
-    ) -> None:
+    def __init__(self, database: Database, clock_s: Callable[[], int]) -> None:
         self._database = database
         self._clock_s = clock_s
-        self._pause = pause
         self._desks = EscrowDesks(database)
         self._escrows = Escrows(database)
         self._movements = Movements(database)
@@ -74,34 +71,31 @@ class Customers:
         Raises Invalid (the phone is another customer's), ReceiptExists, DeskBusy or Unavailable: nothing is changed
         then. Raises OutcomeUnknown.
         """
-        command, made = command_name(), None
-        unknown: OutcomeUnknown | None = None
-        for attempt in range(ATTEMPTS_MAX):
+        command = command_name()
+        made: tuple[Customer, list[Wallet]] | None = None
+
+        def once(may_be_done: bool) -> Customer:
+            nonlocal made
+            known = self._known(place, request)
+            if may_be_done and known is not None and known.command == command:
+                return known
+            if known is not None:
+                after = _changed(known, request, command)
+                writes = self._escrows.change_customer(known, after)
+            else:
+                made = made or self._new(_customer(place, request, command, self._clock_s()), currencies)
+                after, wallets = made
+                writes = self._escrows.put_customer(after, wallets)
+            bound = [*writes, receipt(after)] if receipt else writes
             try:
-                known = self._known(place, request)
-                if known is not None and known.command == command:
-                    return known
-                if known is not None:
-                    after = _changed(known, request, command)
-                    writes = self._escrows.change_customer(known, after)
-                else:
-                    made = made or self._new(_customer(place, request, command, self._clock_s()), currencies)
-                    after, wallets = made
-                    writes = self._escrows.put_customer(after, wallets)
-                bound = [*writes, receipt(after)] if receipt else writes
                 self._database.transact(bound, partial(self._is_written, after))
-                return after
             except TransactionRefused as error:  # where an earlier try was done late, the names tell
                 if receipt and len(writes) in error.refused:
                     raise ReceiptExists(command) from error
-            except OutcomeUnknown as error:
-                unknown = error
-            except Unavailable:
-                if unknown:
-                    raise unknown from None
-                raise
-            self._pause(jitter(attempt))
-        raise unknown or DeskBusy(command)
+                raise Contended from error
+            return after
+
+        return until_known(once, TRIES_MAX, self._database.pause, DeskBusy(command))
 
     def _is_written(self, after: Customer) -> bool | None:
         found = self._escrows.customer_by_id(after.place, after.customer_id)
@@ -115,7 +109,9 @@ class Customers:
         Raises DeskBusy or Unavailable. Done twice, it is there once.
         """
         wallet_id = None
-        for attempt in range(ATTEMPTS_MAX):
+        for number in tries(TRIES_MAX, self._database.pause):
+            if number:  # changed by others, or done already: what is there tells
+                customer = self._as_now(customer)
             if currency.code in customer.wallets:
                 return customer
             wallet_id = wallet_id or self._escrows.next_id(customer.place.instance, WALLET)
@@ -127,13 +123,15 @@ class Customers:
                 writes.append(self._escrows.count(customer.place, wallets=1))
                 self._database.transact(writes, partial(self._has_wallet, after, wallet_id))
                 return after
-            except (TransactionRefused, OutcomeUnknown):  # changed by others, or done already: what is there tells
-                self._pause(jitter(attempt))
-            found = self._escrows.customer_by_id(customer.place, customer.customer_id)
-            if found is None:
-                raise Inconsistent("a customer stays")
-            customer = found
+            except (TransactionRefused, OutcomeUnknown):
+                continue
         raise DeskBusy(f"customer {customer.customer_id}")
+
+    def _as_now(self, customer: Customer) -> Customer:
+        found = self._escrows.customer_by_id(customer.place, customer.customer_id)
+        if found is None:
+            raise Inconsistent("a customer stays")
+        return found
 
     def _has_wallet(self, customer: Customer, wallet_id: int) -> bool:
         return self._escrows.wallet_by_id(customer.place, wallet_id) is not None

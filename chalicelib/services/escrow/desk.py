@@ -8,7 +8,6 @@ Every command may be sent twice, or beside another: money moves once, and who co
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -56,7 +55,7 @@ class Swept:
 
 
 class EscrowDesk:
-    """clock_s: Unix seconds. settings: of an instance; None: as they are stored. pause: waits so many seconds.
+    """clock_s: Unix seconds. settings: of an instance; None: as they are stored.
 
     Commands raise NotFound, Invalid, then Forbidden; ReceiptExists (the key of ``receipt`` has an answer); DeskBusy or
     Unavailable. Nothing is changed then. They raise OutcomeUnknown where even looking it up failed.
@@ -67,11 +66,10 @@ class EscrowDesk:
         database: Database,
         clock_s: Callable[[], int],
         settings: Callable[[str], DeskSettings] | None = None,
-        pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._clock_s = clock_s
-        self._commits = Commits(database, clock_s, pause)
-        self._customers = Customers(database, clock_s, pause)
+        self._commits = Commits(database, clock_s)
+        self._customers = Customers(database, clock_s)
         self._escrows = Escrows(database)
         self._settings = settings or EscrowDesks(database).settings
         self._creation = Creation(database, self._commits, self._customers, clock_s, self._settings)

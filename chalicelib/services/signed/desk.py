@@ -10,8 +10,6 @@ What an answer means: a value: it is done, once; an exception but OutcomeUnknown
 
 from __future__ import annotations
 
-import random
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -43,16 +41,16 @@ from chalicelib.domain.signed.lifecycle import (
 )
 from chalicelib.domain.signed.order import NOTHING, SignedOrder, customer_of, order_id_of
 from chalicelib.domain.signed.settings import DeskSettings
-from chalicelib.services.signed.steps import Contended, Steps
+from chalicelib.services.signed.steps import Steps
 from chalicelib.services.signed.sweeping import Lapses
 from chalicelib.support.clock import new_id
+from chalicelib.tables.attempts import Contended, until_written
 from chalicelib.tables.dynamodb import Database, Write
 from chalicelib.tables.instruments import Instruments
 from chalicelib.tables.signed_orders import Fill, SignedOrders, StoredOrder
 from chalicelib.tables.transactions import Transactions
 
 TRIES_MAX = 8
-PAUSE_S_MAX = 1.0
 
 T = TypeVar("T")
 
@@ -67,7 +65,7 @@ class Signed:
 
 
 class SignedOrderDesk:
-    """clock_s: Unix seconds. new_id: gives prefix + ULID, ascending. pause: waits so many seconds.
+    """clock_s: Unix seconds. new_id: gives prefix + ULID, ascending.
 
     Every command raises DeskBusy (others kept changing the order), Unavailable (nothing was changed by the command) or
     OutcomeUnknown besides what it names. What it returns of an order is as of now.
@@ -78,11 +76,10 @@ class SignedOrderDesk:
         database: Database,
         clock_s: Callable[[], int],
         new_id: Callable[[str], str] = new_id,
-        pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._clock_s = clock_s
         self._new_id = new_id
-        self._pause = pause
+        self._pause = database.pause
         self._orders = SignedOrders(database)
         self._instruments = Instruments(database)
         self._transactions = Transactions(database)
@@ -121,8 +118,8 @@ class SignedOrderDesk:
                 user = self._orders.order_of_nonce(instance, order.maker, order.nonce)
                 if user is not None:
                     raise NonceUsed(user[1]) from refused
-                if refused.shortage is not None:
-                    raise refused.shortage from refused
+                if refused.meaning is not None:
+                    raise refused.meaning from refused
                 raise
 
         return self._until_written(once)
@@ -217,12 +214,7 @@ class SignedOrderDesk:
 
     def _until_written(self, once: Callable[[], T]) -> T:
         """Try a command until nobody else comes in between. Raises DeskBusy."""
-        for attempt in range(TRIES_MAX):
-            try:
-                return once()
-            except Contended:
-                self._pause(random.uniform(0, min(PAUSE_S_MAX, 0.02 * 2**attempt)))
-        raise DeskBusy
+        return until_written(once, TRIES_MAX, self._pause, DeskBusy())
 
     def _current(self, instance: str, order_id: str, order_hash: str | None = None) -> tuple[StoredOrder, int]:
         """Return the order as of now, its lapse written down, and the time. Raises OrderNotFound or Contended.

@@ -22,21 +22,11 @@ from chalicelib.domain.signed.lifecycle import FINAL, State
 from chalicelib.domain.signed.settlement import held, released
 from chalicelib.support.ids import time_of
 from chalicelib.tables.accounts import Accounts, LedgerBroken
+from chalicelib.tables.attempts import Contended
 from chalicelib.tables.dynamodb import Database, IsDone, Row, TransactionRefused, Write
 from chalicelib.tables.signed_orders import SignedOrders, StoredOrder
 
 Refused = dict[int, Row | None]
-
-
-class Contended(Exception):
-    """Somebody else was first: nothing was written. Read again, and try again.
-
-    shortage: funds that a new order lacks besides.
-    """
-
-    def __init__(self, shortage: InsufficientFunds | None = None) -> None:
-        super().__init__("the order is not as it was read")
-        self.shortage = shortage
 
 
 class Steps:
@@ -46,7 +36,10 @@ class Steps:
         self._orders = SignedOrders(database)
 
     def create(self, new: StoredOrder) -> StoredOrder:
-        """Store a new order and set its funds aside. Raises Contended, Unavailable or OutcomeUnknown."""
+        """Store a new order and set its funds aside.
+
+        Raises Contended (meaning: the funds that lack, if any do), Unavailable or OutcomeUnknown.
+        """
         changes = held(new.order, new.stock, new.state.hold)
         writes = self._orders.creation(new)
         try:

@@ -12,8 +12,9 @@ from collections.abc import Callable
 
 from chalicelib.domain.signed.lifecycle import lapse
 from chalicelib.services.due_work import DueWork, WorkDone
-from chalicelib.services.signed.steps import Contended, Steps
+from chalicelib.services.signed.steps import Steps
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
+from chalicelib.tables.attempts import Contended
 from chalicelib.tables.dynamodb import Database, Row
 from chalicelib.tables.signed_orders import SignedOrders, StoredOrder
 from chalicelib.tables.signed_rows import order_of

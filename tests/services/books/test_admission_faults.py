@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.books.config import BookConfig, OrderRequest
+from chalicelib.domain.books.config import BookConfig, OrderRequest, Refusal, RefusalCode
 from chalicelib.domain.books.vocabulary import BookStatus, OrderType, TimeInForce
 from chalicelib.domain.ledger.amounts import Side
 from chalicelib.domain.ledger.owners import customer_key
@@ -22,7 +22,7 @@ from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.external_ids import ExternalIds
 from infra.tables import create_tables
-from tests.faults import FAULTS, Died, FaultyClient
+from tests.faults import FAULTS, Died, FaultyClient, WatchedClient
 from tests.invariants import check_invariants
 from tests.memory import MemoryDynamoDB
 from tests.scenarios import CREDITED, Scenario
@@ -116,3 +116,20 @@ def test_what_a_client_was_told_holds(request_of: Callable[[Database, World], ob
             assert at > 1, "no call was reached"
             return
     pytest.fail(f"a request takes more than {CALLS_MAX} calls")
+
+
+def test_a_market_buy_whose_name_is_taken_at_that_moment_is_told_so(memory_database: Database) -> None:
+    """Its budget is not worked out again: not the account has changed, but another order has the name."""
+    Scenario(a_market).world(memory_database)
+    owner = customer_key(INSTANCE, "ben")
+
+    def overtake(operation: str, call: Callable[[], Any]) -> Any:
+        if operation == "transact_write_items" and ExternalIds(memory_database).order_of(owner, "mine") is None:
+            memory_database.transact([ExternalIds(memory_database).take(owner, "mine", "ord_another")])
+        return call()
+
+    client: Any = WatchedClient(memory_database._client, overtake)
+    asked = OrderRequest("ben", Side.BUY, OrderType.MARKET, GTC, None, 10, external_id="mine")
+    told = Admission(Database(client, memory_database._prefix)).place(INSTANCE, BOOK_ID, asked)
+    assert isinstance(told, Refusal)
+    assert told.code is RefusalCode.EXTERNAL_ID_TAKEN

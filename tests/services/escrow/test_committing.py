@@ -9,13 +9,14 @@ import pytest
 
 from chalicelib.domain.escrow.faults import DeskBusy
 from chalicelib.domain.escrow.lifecycle import Status
-from chalicelib.services.escrow.committing import ATTEMPTS_MAX
+from chalicelib.services.escrow.committing import TRIES_MAX
 from chalicelib.services.escrow.desk import EscrowDesk
 from chalicelib.support.outcomes import OutcomeUnknown
 from chalicelib.tables.accounts import LedgerBroken
+from chalicelib.tables.dynamodb import Database
 from tests.faults import FAULTS, WatchedClient
 from tests.memory import MemoryDynamoDB
-from tests.services.escrow.conftest import database_of
+from tests.services.escrow.conftest import PREFIX, database_of
 from tests.services.escrow.world import EscrowWorld, check_all, eur
 
 
@@ -84,8 +85,8 @@ def test_a_command_that_is_done_before_it_is_read_again_is_done_once(
     def come_through(_seconds: float) -> None:
         late[0]()
 
-    database = database_of(WatchedClient(tables, watch))
-    desk = EscrowDesk(database, lambda: undisturbed.now_s, pause=come_through)
+    database = Database(WatchedClient(tables, watch), PREFIX, pause=come_through)  # type: ignore[arg-type]
+    desk = EscrowDesk(database, lambda: undisturbed.now_s)
     assert desk.accept(undisturbed.place, order.order_id).status is Status.ACCEPTED
     assert len(late) == 1
     check_all(undisturbed)
@@ -102,11 +103,11 @@ def test_who_is_kept_off_eight_times_gives_up_and_has_changed_nothing(
         return call()
 
     waits: list[float] = []
-    database = database_of(at_transactions(tables, overtake))
-    desk = EscrowDesk(database, lambda: undisturbed.now_s, pause=waits.append)
+    database = Database(at_transactions(tables, overtake), PREFIX, pause=waits.append)
+    desk = EscrowDesk(database, lambda: undisturbed.now_s)
     with pytest.raises(DeskBusy):
         desk.accept(undisturbed.place, order.order_id)
-    assert (len(tries), len(waits)) == (ATTEMPTS_MAX, ATTEMPTS_MAX) == (8, 8)
+    assert (len(tries), len(waits)) == (TRIES_MAX, TRIES_MAX - 1) == (8, 7)
     assert all(0 <= wait <= 1 for wait in waits)
     assert undisturbed.now(order).status is Status.PUBLISHED
     check_all(undisturbed)

@@ -67,7 +67,7 @@ class EscrowWorld:
         self.accounts = Accounts(database)
         self.escrows = Escrows(database)
         self.outbox = Outbox(database)
-        self.desk = EscrowDesk(database, lambda: self.now_s, pause=lambda _: None)
+        self.desk = EscrowDesk(database, lambda: self.now_s)
 
     def over(self, database: Database) -> EscrowWorld:
         """Return the same world over a copy of its tables, or through another client."""

@@ -81,7 +81,7 @@ class Market:
         return Market(database, self.now_s, self.settings)
 
     def desk_over(self, database: Database) -> SignedOrderDesk:
-        return SignedOrderDesk(database, lambda: self.now_s, pause=lambda _seconds: None)
+        return SignedOrderDesk(database, lambda: self.now_s)
 
     # What the tests set up
 

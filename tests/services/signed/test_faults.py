@@ -219,7 +219,7 @@ def test_what_was_told_of_a_command_holds(opened: MemoryDynamoDB, name: str, fau
         market = calm.over(database_of(tables))
         faulty = FaultyClient(tables, fault_of(fault, market, scenario), at=at)
         struck = calm.over(database_of(tables))
-        struck.desk = SignedOrderDesk(database_of(faulty), lambda: calm.now_s, pause=lambda _seconds: None)
+        struck.desk = SignedOrderDesk(database_of(faulty), lambda: calm.now_s)
         try:
             scenario.command(struck)
         except (Unavailable, DeskBusy):
@@ -249,13 +249,11 @@ def test_a_command_whose_answer_is_lost_is_looked_up(opened: MemoryDynamoDB, nam
     done = calm.over(database_of(tables.clone()))  # type: ignore[attr-defined]
     counting = FaultyClient(done.database._client, FAULTS["throttled"])
     transactions: list[int] = []
-    done.desk = SignedOrderDesk(
-        database_of(_Noting(counting, transactions)), lambda: calm.now_s, pause=lambda _seconds: None
-    )
+    done.desk = SignedOrderDesk(database_of(_Noting(counting, transactions)), lambda: calm.now_s)
     scenario.command(done)
     struck = calm.over(database_of(tables))
     faulty = FaultyClient(tables, FAULTS["outcome unknown"], at=transactions[-1])
-    struck.desk = SignedOrderDesk(database_of(faulty), lambda: calm.now_s, pause=lambda _seconds: None)
+    struck.desk = SignedOrderDesk(database_of(faulty), lambda: calm.now_s)
     scenario.command(struck)
     assert faulty.has_struck
     assert shown(struck) == shown(done)
