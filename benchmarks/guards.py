@@ -154,15 +154,15 @@ GUARDS = [
     Guard(
         "funds are held on condition that they are there",
         "chalicelib/tables/accounts.py",
-        'enough_available = "#available >= :amount"\n        return Update(',
-        'enough_available = "attribute_exists(#available) OR #available >= :amount"\n        return Update(',
+        'enough_available = "#available >= :leaving_available"',
+        'enough_available = "(attribute_exists(#available) OR #available >= :leaving_available)"',
         "tests/services/books/test_races.py::test_orders_at_the_same_moment_never_hold_more_than_there_is",
     ),
     Guard(
         "a debit or transfer takes funds on condition that they are there",
         "chalicelib/tables/accounts.py",
-        'enough_available = "#available >= :amount"\n        key =',
-        'enough_available = "attribute_exists(#available) OR #available >= :amount"\n        key =',
+        'enough_available = "#available >= :leaving_available"',
+        'enough_available = "(attribute_exists(#available) OR #available >= :leaving_available)"',
         "tests/tables/test_accounts.py",
     ),
     Guard(
@@ -174,16 +174,17 @@ GUARDS = [
     ),
     Guard(
         "a movement and the answer under its key are one transaction",
-        "chalicelib/services/ledger/movements.py",
-        "            writes.append(receipt(transaction))\n",
-        "            self._database.transact([receipt(transaction)])\n",
+        "chalicelib/services/ledger/posting.py",
+        "            self._database.transact(parts.writes, is_done)\n",
+        "            for write in parts.receipt:\n                self._database.transact([write])\n"
+        "            self._database.transact(parts.writes[: len(parts.writes) - len(parts.receipt)], is_done)\n",
         "tests/services/ledger/test_movement_faults.py::test_an_answer_is_true_at_whichever_call_dynamodb_fails",
     ),
     Guard(
         "a movement whose outcome is unknown is looked up",
         "chalicelib/services/ledger/movements.py",
-        "transact(writes, lambda: self._transactions.is_recorded(movement.instance, transaction))",
-        "transact(writes)",
+        "post(posting, lambda: self._transactions.is_recorded(movement.instance, transaction))",
+        "post(posting)",
         "tests/services/ledger/test_movement_faults.py::test_a_movement_whose_answer_is_lost_is_looked_up",
     ),
     Guard(
@@ -202,18 +203,17 @@ GUARDS = [
     ),
     Guard(
         "all that a step of an escrow order changes is one transaction",
-        "chalicelib/services/escrow/committing.py",
-        "            self._database.transact(writes)\n        except TransactionRefused as error:\n            case = ",
-        "            for write in writes:\n                self._database.transact([write])\n"
-        "        except TransactionRefused as error:\n            case = ",
+        "chalicelib/services/ledger/posting.py",
+        "            self._database.transact(parts.writes, is_done)\n",
+        "            for write in reversed(parts.writes):\n                self._database.transact([write])\n",
         "tests/services/escrow/test_faults.py",
     ),
     Guard(
         "a command on an escrow order and the answer under its key are one transaction",
-        "chalicelib/services/escrow/committing.py",
-        "            writes.append(receipt(after))\n        try:\n            self._database.transact(writes)",
-        "            self._database.transact([receipt(after)])\n"
-        "        try:\n            self._database.transact(writes)",
+        "chalicelib/services/ledger/posting.py",
+        "            self._database.transact(parts.writes, is_done)\n",
+        "            for write in parts.receipt:\n                self._database.transact([write])\n"
+        "            self._database.transact(parts.writes[: len(parts.writes) - len(parts.receipt)], is_done)\n",
         "tests/services/escrow/test_faults.py",
     ),
     Guard(
@@ -337,9 +337,9 @@ GUARDS = [
     ),
     Guard(
         "an order's hold, row and command are one transaction",
-        "chalicelib/services/books/admission.py",
-        "            self._database.transact(writes, lambda: self._orders.get(owner, order.order_id) is not None)\n",
-        "            for write in reversed(writes):\n                self._database.transact([write])\n",
+        "chalicelib/services/ledger/posting.py",
+        "            self._database.transact(parts.writes, is_done)\n",
+        "            for write in reversed(parts.writes):\n                self._database.transact([write])\n",
         "tests/services/books/test_admission_faults.py",
     ),
     Guard(
@@ -538,7 +538,7 @@ GUARDS = [
     Guard(
         "an order and what has it looked at are one transaction",
         "chalicelib/services/books/admission.py",
-        "            writes.append(self._expiries.expect(Expiry(",
+        "            rows.append(self._expiries.expect(Expiry(",
         "            self._database.write(self._expiries.expect(Expiry(",
         "tests/services/books/test_admission_faults.py",
     ),
@@ -684,16 +684,16 @@ GUARDS = [
     ),
     Guard(
         "all that a step of a signed order changes is one transaction",
-        "chalicelib/services/signed/steps.py",
-        "        self._database.transact([*writes, *moves], is_done)\n",
-        "        for write in [*writes, *moves]:\n            self._database.transact([write])\n",
+        "chalicelib/services/ledger/posting.py",
+        "            self._database.transact(parts.writes, is_done)\n",
+        "            for write in reversed(parts.writes):\n                self._database.transact([write])\n",
         "tests/services/signed/test_faults.py::test_what_was_told_of_a_command_holds",
     ),
     Guard(
         "a step of a signed order whose outcome is unknown is looked up",
-        "chalicelib/services/signed/steps.py",
-        "self._database.transact([*writes, *moves], is_done)",
-        "self._database.transact([*writes, *moves])",
+        "chalicelib/services/ledger/posting.py",
+        "transact(parts.writes, is_done)",
+        "transact(parts.writes)",
         "tests/services/signed/test_faults.py::test_a_command_whose_answer_is_lost_is_looked_up",
     ),
     Guard(

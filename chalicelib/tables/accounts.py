@@ -113,37 +113,10 @@ class Accounts:
         """
         return filter(None, map(_typed, self._database.scan(TABLE)))
 
-    def hold(self, owner: str, asset: str, amount: int, at_ms: int) -> Write:
-        """Return the write that sets funds aside. Refused (row attached) when less than the amount is available.
-
-        at_ms: when that was decided, here as below.
-        """
-        enough_available = "#available >= :amount"
-        return Update(
-            TABLE,
-            _balance_key(owner, asset),
-            "SET #available = #available - :amount, #held = #held + :amount, #changed_at_ms = :at",
-            enough_available,
-            {":amount": amount, ":at": at_ms},
-        )
-
-    def take(self, owner: str, asset: str, amount: int, at_ms: int) -> Write:
-        """Return the write that takes funds off. Refused (row attached) when less than the amount is available."""
-        enough_available = "#available >= :amount"
-        key = _balance_key(owner, asset)
-        changes = "SET #available = #available - :amount, #changed_at_ms = :at"
-        return Update(TABLE, key, changes, enough_available, {":amount": amount, ":at": at_ms})
-
-    def give(self, owner: str, asset: str, amount: int, at_ms: int) -> Write:
-        """Return the write that puts funds on; the account comes into being with it (T36). Never refused."""
-        changes = "ADD #available :amount, #held :zero SET #changed_at_ms = :at"
-        values = {":amount": amount, ":zero": 0, ":at": at_ms}
-        return Update(TABLE, _balance_key(owner, asset), changes, values=values)
-
     def change(self, owner: str, asset: str, available: int, held: int, at_ms: int) -> Write:
-        """Return the write that adds to both parts of an account, which comes into being with it.
+        """Return the write that adds to both parts of an account, which comes into being with it (T36).
 
-        Refused (row attached) when one of the two would become negative by it.
+        at_ms: when that was decided. Refused (row attached) when one of the two would become negative by it.
         """
         guards = []
         values = {":available": available, ":held": held, ":at": at_ms}
@@ -158,18 +131,18 @@ class Accounts:
         changes = "ADD #available :available, #held :held SET #changed_at_ms = :at"
         return Update(TABLE, _balance_key(owner, asset), changes, " AND ".join(guards) or None, values)
 
-    def count_credit(self, instance: str, asset: str, amount: int) -> Write:
-        """Return the write that adds to the asset's supply. Refused when that had more than 38 digits then (T35)."""
+    def count(self, instance: str, asset: str, amount: int) -> Write:
+        """Return the write that adds a credit to the asset's supply, or takes a debit (below zero) from it.
+
+        Refused when the supply would pass 38 digits (T35), or is less than the debit: then the ledger is broken.
+        """
+        key = _balance_key(supply_key(instance), asset)
+        if amount < 0:
+            supply_covers_it = "#available >= :amount"
+            return Update(TABLE, key, "SET #available = #available - :amount", supply_covers_it, {":amount": -amount})
         nothing_yet, has_room = "attribute_not_exists(#available)", "#available <= :room"
         values = {":amount": amount, ":zero": 0, ":room": AMOUNT_MAX - amount}
-        key = _balance_key(supply_key(instance), asset)
         return Update(TABLE, key, "ADD #available :amount, #held :zero", f"{nothing_yet} OR {has_room}", values)
-
-    def count_debit(self, instance: str, asset: str, amount: int) -> Write:
-        """Return the write that takes from the asset's supply. Refused when there is less: the ledger is broken."""
-        supply_covers_it = "#available >= :amount"
-        key = _balance_key(supply_key(instance), asset)
-        return Update(TABLE, key, "SET #available = #available - :amount", supply_covers_it, {":amount": amount})
 
     def settle(self, book: str, sequence: int, deltas: Mapping[tuple[str, str], Delta], at_ms: int) -> None:
         """Apply what a journal entry moved on these accounts (owner, asset), once on each. at_ms: the entry's.

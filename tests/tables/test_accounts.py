@@ -63,7 +63,7 @@ def test_an_account_comes_into_being_with_its_first_credit(accounts: Accounts, m
 
 def test_a_debit_takes_what_is_available_and_no_more(accounts: Accounts, movements: Movements, store: Database) -> None:
     movements.record(credited(10))
-    store.transact([accounts.hold(OWNER, BASE, 4, AT_MS)])
+    store.transact([accounts.change(OWNER, BASE, -4, 4, AT_MS)])
     before = rows(store)
     for takes, amount, available in ((moved("ann", None, 7), 7, 6), (moved("nobody", None, 1), 1, 0),
                                      (moved("ann", "ben", 7), 7, 6), (moved("nobody", "ben", 1), 1, 0)):  # fmt: skip
@@ -161,7 +161,7 @@ def test_a_hold_that_is_not_covered_is_refused_with_what_there_is(
     movements.record(credited(10))
     before = rows(store)
     with pytest.raises(TransactionRefused) as refused:
-        store.transact([accounts.hold(OWNER, BASE, 11, AT_MS)])
+        store.transact([accounts.change(OWNER, BASE, -11, 11, AT_MS)])
     row = refused.value.refused[0]
     assert row is not None
     assert row["available"] == 10
@@ -172,7 +172,7 @@ def test_a_settlement_is_applied_once_and_an_older_one_never(
     accounts: Accounts, movements: Movements, store: Database
 ) -> None:
     movements.record(credited(10))
-    store.transact([accounts.hold(OWNER, BASE, 10, AT_MS)])
+    store.transact([accounts.change(OWNER, BASE, -10, 10, AT_MS)])
     accounts.settle(BOOK, 3, {(OWNER, BASE): Delta(1, -4)}, AT_MS)
     once = rows(store)
     accounts.settle(BOOK, 3, {(OWNER, BASE): Delta(1, -4)}, AT_MS)
@@ -214,7 +214,7 @@ def test_an_account_tells_when_it_last_changed(accounts: Accounts, movements: Mo
     assert accounts.balance(OWNER, BASE).changed_at_ms is None
     transaction_id = movements.record(credited(10)).transaction_id
     assert accounts.balance(OWNER, BASE).changed_at_ms == time_of(transaction_id)
-    store.transact([accounts.hold(OWNER, BASE, 10, AT_MS)])
+    store.transact([accounts.change(OWNER, BASE, -10, 10, AT_MS)])
     assert accounts.balance(OWNER, BASE).changed_at_ms == AT_MS
     accounts.settle(BOOK, 3, {(OWNER, BASE): Delta(1, -4)}, AT_MS + 1)
     accounts.settle(BOOK, 3, {(OWNER, BASE): Delta(1, -4)}, AT_MS + 2)

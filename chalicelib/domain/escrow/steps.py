@@ -269,11 +269,6 @@ def reimbursed(case: Case, amount: int, at_s: int, refund_id: int) -> Step:
     return _refunded(case, amount, at_s, refund_id, Action.CANCEL if is_all else Action.REIMBURSE)
 
 
-def credited(step: Step) -> dict[str, int]:
-    """Return what a step brings into the ledger, by asset."""
-    return {leg.asset: leg.amount for leg in step.legs if leg.kind is TransactionType.CREDIT}
-
-
 # --- parts of steps
 
 

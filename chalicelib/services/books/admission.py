@@ -13,7 +13,9 @@ from dataclasses import dataclass, replace
 from chalicelib.domain.books.config import BookConfig, OrderRequest, Refusal, RefusalCode, refusal_of, size_refusal_of
 from chalicelib.domain.books.vocabulary import CancelAll, CancelOrder, OrderType, PlaceOrder
 from chalicelib.domain.ledger.amounts import Side, hold_of_limit, market_buy_cost, market_buy_hold, quantity_of_value
+from chalicelib.domain.ledger.changes import Change
 from chalicelib.domain.ledger.owners import book_key, customer_key
+from chalicelib.services.ledger.posting import Posting, Postings, Refused
 from chalicelib.support.clock import new_id, now_s
 from chalicelib.support.consistency import Inconsistent
 from chalicelib.support.ids import time_of
@@ -54,6 +56,7 @@ class Admission:
         self._new_id = new_id
         self._books = Books(database)
         self._accounts = Accounts(database)
+        self._postings = Postings(database)
         self._orders = Orders(database)
         self._external_ids = ExternalIds(database)
         self._expiries = Expiries(database)
@@ -188,35 +191,26 @@ class Admission:
         admitted = Admitted(config.book_id, order)
         owner = customer_key(config.instance, order.customer)
         book = book_key(config.instance, config.book_id)
-        writes: list[Write] = [
-            self._orders.admit(owner, config.book_id, order),
-            self._inbox.send(book, order, self._now_s()),
-        ]
+        rows = [self._orders.admit(owner, config.book_id, order), self._inbox.send(book, order, self._now_s())]
         if order.expires_at_ms is not None:
-            writes.append(self._expiries.expect(Expiry(book, owner, order.order_id, order.expires_at_ms)))
-        hold_index = receipt_index = name_index = None
+            rows.append(self._expiries.expect(Expiry(book, owner, order.order_id, order.expires_at_ms)))
+        name = None
         if order.external_id is not None:
-            name_index = len(writes)
-            writes.append(self._external_ids.take(owner, order.external_id, order.order_id))
-        if order.hold:
-            hold_index = len(writes)
-            writes.append(
-                self._accounts.hold(owner, config.asset_held(order.side), order.hold, time_of(order.order_id))
-            )
-        if receipt is not None:
-            receipt_index = len(writes)
-            writes.append(receipt(admitted))
+            name = self._external_ids.take(owner, order.external_id, order.order_id)
+            rows.append(name)
+        held = {(owner, config.asset_held(order.side)): Change(-order.hold, order.hold)} if order.hold else {}
+        answer = None if receipt is None else receipt(admitted)
+        posting = Posting(config.instance, rows, held, time_of(order.order_id), receipt=answer)
         try:
-            self._database.transact(writes, lambda: self._orders.get(owner, order.order_id) is not None)
-        except TransactionRefused as error:
-            if receipt_index in error.refused:
-                raise ReceiptExists(order.order_id) from error
-            if order.external_id is not None and name_index in error.refused:
+            self._postings.post(posting, lambda: self._orders.get(owner, order.order_id) is not None)
+        except Refused as refused:
+            if refused.is_receipt:
+                raise ReceiptExists(order.order_id) from refused
+            if order.external_id is not None and any(row is name for row in refused.rows):
                 return _taken(order.external_id)
-            if hold_index not in error.refused:
+            if refused.shortage is None:
                 raise  # an id was given twice: a bug
-            account = error.refused[hold_index]
-            return _insufficient(order.hold, account["available"] if account else 0)
+            return _insufficient(refused.shortage.required, refused.shortage.available)
         return admitted
 
 

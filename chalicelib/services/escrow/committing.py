@@ -17,23 +17,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from ulid import ULID
-
 from chalicelib.domain.escrow.checks import wrong
 from chalicelib.domain.escrow.faults import DeskBusy, Invalid, NotFound
 from chalicelib.domain.escrow.order import Order, Place, refuse_other_worlds_asset
-from chalicelib.domain.escrow.steps import Case, Step, credited
+from chalicelib.domain.escrow.steps import Case, Step
+from chalicelib.domain.ledger.changes import Account, Leg
 from chalicelib.domain.ledger.owners import customer_key, escrow_fees_key
 from chalicelib.domain.ledger.transactions import Transaction
+from chalicelib.services.ledger.posting import Posting, Postings, Refused
 from chalicelib.support.clock import new_id
 from chalicelib.support.consistency import Inconsistent
+from chalicelib.support.ids import time_of
 from chalicelib.support.outcomes import ReceiptExists
-from chalicelib.tables.accounts import Accounts, LedgerBroken
+from chalicelib.tables.accounts import LedgerBroken
 from chalicelib.tables.attempts import Contended, until_known
-from chalicelib.tables.dynamodb import Database, TransactionRefused, Write
+from chalicelib.tables.dynamodb import Database, Write
 from chalicelib.tables.escrows import Escrows
 from chalicelib.tables.outbox import Outbox, OutboxRow
-from chalicelib.tables.transactions import Transactions
 
 TRIES_MAX = 8
 
@@ -66,10 +66,9 @@ class Commits:
     def __init__(self, database: Database, clock_s: Callable[[], int]) -> None:
         self._database = database
         self._clock_s = clock_s
-        self._accounts = Accounts(database)
         self._escrows = Escrows(database)
         self._outbox = Outbox(database)
-        self._transactions = Transactions(database)
+        self._postings = Postings(database)
 
     def commit(self, place: Place, order_id: int, decide: Decide, receipt: Receipt | None = None) -> Case:
         """Carry out what ``decide`` makes of the order as it is; return how it is then.
@@ -86,7 +85,7 @@ class Commits:
             if may_be_done and self._is_done(case, command):
                 return case
             step = decide(case)
-            return case if step.after == case else self._transact(step, command, receipt)
+            return case if step.after == case else self._post(step, command, receipt)
 
         busy = DeskBusy(f"order {order_id} of {place.merchant}")
         return until_known(once, TRIES_MAX, self._database.pause, busy)
@@ -100,22 +99,21 @@ class Commits:
         return Case(order, *self._escrows.attached(order))
 
     def create(self, step: Step, command: str, receipt: Receipt | None) -> Case:
-        """Put a new order. Raises ReceiptExists, or TransactionRefused: its public id is taken."""
+        """Put a new order. Raises ReceiptExists, or Refused: its public id is taken."""
         order = replace(step.after.order, command=command)
         after = replace(step.after, order=order)
-        writes = self._escrows.put_order(order) + self._events(step, command)
-        if receipt is not None:
-            writes.append(receipt(after))
+        rows = self._escrows.put_order(order) + self._events(step, command)
+        posting = Posting(order.place.instance, rows, receipt=None if receipt is None else receipt(after))
 
         def once(may_be_done: bool) -> Case:
             if may_be_done and self._stands(order):
                 return after
             try:
-                self._database.transact(writes)
-            except TransactionRefused as error:
+                self._postings.post(posting)
+            except Refused as refused:
                 if not self._stands(order):
-                    if receipt is not None and len(writes) - 1 in error.refused:
-                        raise ReceiptExists(command) from error
+                    if refused.is_receipt:
+                        raise ReceiptExists(command) from refused
                     raise
             return after
 
@@ -128,30 +126,30 @@ class Commits:
     def _is_done(self, case: Case, command: str) -> bool:
         return case.order.command == command or self._outbox.has(case.order.place, command)
 
-    def _transact(self, step: Step, command: str, receipt: Receipt | None) -> Case:
+    def _post(self, step: Step, command: str, receipt: Receipt | None) -> Case:
         """Write a step. Raises Contended or ReceiptExists (nothing changed), or OutcomeUnknown."""
         after = replace(step.after, order=replace(step.after.order, command=command))
-        writes = self._things(step, after)
-        first_account = len(writes)
-        writes += self._money(step)
-        accounts = range(first_account, first_account + len(step.changes))
-        writes += self._events(step, command)
-        if receipt is not None:
-            writes.append(receipt(after))
+        place, order_id = after.order.place, after.order.order_id
+        posting = Posting(
+            place.instance,
+            self._things(step, after) + self._events(step, command),
+            {(_owner(place, account), account.asset): change for account, change in step.changes.items()},
+            self._clock_s() * 1000,
+            [_transaction(order_id, leg) for leg in step.legs],
+            None if receipt is None else receipt(after),
+        )
         try:
-            self._database.transact(writes)
-        except TransactionRefused as error:
-            case = self.case(after.order.place, after.order.order_id)
+            self._postings.post(posting)
+        except Refused as refused:
+            case = self.case(place, order_id)
             if self._is_done(case, command):
                 return case
-            if receipt is not None and len(writes) - 1 in error.refused:
-                raise ReceiptExists(command) from error
-            supply = accounts.stop
-            if credited(step) and supply in error.refused:
-                raise Invalid(wrong("amount", "is more than the ledger has room for")) from error
-            is_broken = set(error.refused) <= set(accounts)
-            broken = LedgerBroken(f"order {after.order.order_id} takes what is not there") if is_broken else None
-            raise Contended(broken) from error
+            if refused.is_receipt:
+                raise ReceiptExists(command) from refused
+            if refused.is_supply:
+                raise Invalid(wrong("amount", "is more than the ledger has room for")) from refused
+            broken = LedgerBroken(f"order {order_id} takes what is not there")
+            raise Contended(broken if refused.is_of_accounts_alone else None) from refused
         return after
 
     def _things(self, step: Step, after: Case) -> list[Write]:
@@ -171,39 +169,6 @@ class Commits:
             writes.append(self._escrows.count(after.order.place, payins=new_payins, payouts=new_payouts))
         return writes
 
-    def _money(self, step: Step) -> list[Write]:
-        """Return the writes that move a step's money: first its accounts, in a fixed order, then supply and rows."""
-        order = step.after.order
-        instance, at_ms = order.place.instance, self._clock_s() * 1000
-        writes = [
-            self._accounts.change(
-                self._owner(order, account.customer), account.asset, change.available, change.held, at_ms
-            )
-            for account, change in sorted(
-                step.changes.items(), key=lambda item: (item[0].customer or "", item[0].asset)
-            )
-        ]
-        writes += [self._accounts.count_credit(instance, asset, amount) for asset, amount in credited(step).items()]
-        for leg in step.legs:
-            transaction_id = new_id("txn")
-            transaction = Transaction(
-                transaction_id,
-                leg.kind,
-                leg.asset,
-                leg.source,
-                leg.target,
-                leg.amount,
-                f"order:{order.order_id}",
-                None,
-                ULID.from_str(transaction_id.partition("_")[2]).milliseconds,
-            )
-            writes += self._transactions.copies(instance, transaction)
-        return writes
-
-    def _owner(self, order: Order, customer: str | None) -> str:
-        instance = order.place.instance
-        return escrow_fees_key(instance, order.place.world) if customer is None else customer_key(instance, customer)
-
     def _events(self, step: Step, command: str) -> list[Write]:
         order = step.after.order
         rows = [
@@ -211,3 +176,15 @@ class Commits:
             for event in step.events
         ]
         return [self._outbox.put(order.place, command, number, row) for number, row in enumerate(rows)]
+
+
+def _owner(place: Place, account: Account) -> str:
+    if account.customer is None:
+        return escrow_fees_key(place.instance, place.world)
+    return customer_key(place.instance, account.customer)
+
+
+def _transaction(order_id: int, leg: Leg) -> Transaction:
+    name = new_id("txn")
+    reference = f"order:{order_id}"
+    return Transaction(name, leg.kind, leg.asset, leg.source, leg.target, leg.amount, reference, None, time_of(name))

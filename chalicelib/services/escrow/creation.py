@@ -15,9 +15,10 @@ from chalicelib.domain.escrow.order import Customer, Links, Order, Place
 from chalicelib.domain.escrow.settings import DeskSettings
 from chalicelib.services.escrow.committing import TRIES_MAX, Commits, command_name
 from chalicelib.services.escrow.customers import Customers
+from chalicelib.services.ledger.posting import Refused
 from chalicelib.support.consistency import Inconsistent
 from chalicelib.tables.attempts import Contended, at_once, until_written
-from chalicelib.tables.dynamodb import Database, TransactionRefused, Write
+from chalicelib.tables.dynamodb import Database, Write
 from chalicelib.tables.escrow_settings import EscrowDesks
 from chalicelib.tables.escrows import Escrows
 
@@ -80,8 +81,8 @@ class Creation:
             )
             try:
                 return self._commits.create(steps.created(order), command, bound).order
-            except TransactionRefused as error:  # the public id is taken: another one
-                raise Contended from error
+            except Refused as refused:  # the public id is taken: another one
+                raise Contended from refused
 
         return until_written(once, TRIES_MAX, at_once, DeskBusy(f"order {order_id} of {place.merchant}"))
 

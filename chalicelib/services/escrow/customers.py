@@ -22,6 +22,7 @@ from chalicelib.domain.escrow.settings import UnknownCurrency
 from chalicelib.domain.ledger.transactions import Movement, Transaction
 from chalicelib.services.escrow.committing import TRIES_MAX, command_name
 from chalicelib.services.ledger.movements import Movements, ReferenceTaken, SupplyTooLarge
+from chalicelib.services.ledger.posting import Posting, Postings, Refused
 from chalicelib.support.consistency import Inconsistent
 from chalicelib.support.outcomes import OutcomeUnknown, ReceiptExists
 from chalicelib.tables.attempts import Contended, tries, until_known
@@ -44,6 +45,7 @@ class Customers:
         self._desks = EscrowDesks(database)
         self._escrows = Escrows(database)
         self._movements = Movements(database)
+        self._postings = Postings(database)
 
     def create_merchant(self, instance: str, merchant: str, base_currency: str) -> Merchant:
         """Make a merchant with its own hidden customer in each world, and their wallets (E18).
@@ -86,13 +88,13 @@ class Customers:
                 made = made or self._new(_customer(place, request, command, self._clock_s()), currencies)
                 after, wallets = made
                 writes = self._escrows.put_customer(after, wallets)
-            bound = [*writes, receipt(after)] if receipt else writes
+            posting = Posting(place.instance, writes, receipt=receipt(after) if receipt else None)
             try:
-                self._database.transact(bound, partial(self._is_written, after))
-            except TransactionRefused as error:  # where an earlier try was done late, the names tell
-                if receipt and len(writes) in error.refused:
-                    raise ReceiptExists(command) from error
-                raise Contended from error
+                self._postings.post(posting, partial(self._is_written, after))
+            except Refused as refused:  # where an earlier try was done late, the names tell
+                if refused.is_receipt:
+                    raise ReceiptExists(command) from refused
+                raise Contended from refused
             return after
 
         return until_known(once, TRIES_MAX, self._database.pause, DeskBusy(command))

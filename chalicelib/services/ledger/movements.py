@@ -1,7 +1,7 @@
 """Movements: credits, debits and transfers, each carried out once and whole, or not at all.
 
-One TransactWriteItems puts the transaction's copies, moves the balances, counts a credit or debit into the asset's
-supply, and takes the locks of its names::
+One transaction (``posting``) puts the transaction's copies, moves the balances, counts a credit or debit into the
+asset's supply, and takes the locks of its names::
 
     name free  --the same transaction takes it-->  taken by txn_1, with a digest of what was asked
     taken      --asked for the same again------->  txn_1 is the answer; nothing moves
@@ -16,13 +16,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from chalicelib.domain.ledger.changes import Change
 from chalicelib.domain.ledger.owners import customer_key
 from chalicelib.domain.ledger.sandbox import token_address
 from chalicelib.domain.ledger.transactions import Movement, Transaction, TransactionType
+from chalicelib.services.ledger.posting import AccountKey, Posting, Postings, Refused
 from chalicelib.support.clock import new_id
 from chalicelib.support.outcomes import ReceiptExists
-from chalicelib.tables.accounts import Accounts, LedgerBroken
-from chalicelib.tables.dynamodb import Database, Row, TransactionRefused, Write
+from chalicelib.tables.accounts import LedgerBroken
+from chalicelib.tables.dynamodb import Database, Write
 from chalicelib.tables.tokens import Tokens
 from chalicelib.tables.transactions import Lock, Transactions, name_lock, reference_lock, transaction_for
 
@@ -68,9 +70,8 @@ class Movements:
     """new_id: gives prefix + ULID, ascending."""
 
     def __init__(self, database: Database, new_id: Callable[[str], str] = new_id) -> None:
-        self._database = database
         self._new_id = new_id
-        self._accounts = Accounts(database)
+        self._postings = Postings(database)
         self._tokens = Tokens(database)
         self._transactions = Transactions(database)
 
@@ -91,38 +92,24 @@ class Movements:
         self.refuse_faulty(movement)
         transaction = transaction_for(movement, self._new_id("txn"))
         locks = [lock for lock in (reference_lock(movement), name and name_lock(movement, name)) if lock]
-        writes = self._transactions.copies(movement.instance, transaction)
-        funds_index = len(writes)
-        writes += self._moves(movement, transaction.at_ms)
-        writes += [self._transactions.take(lock, transaction.transaction_id) for lock in locks]
-        receipt_index = None
-        if receipt is not None:
-            receipt_index = len(writes)
-            writes.append(receipt(transaction))
+        posting = Posting(
+            movement.instance,
+            [self._transactions.take(lock, transaction.transaction_id) for lock in locks],
+            _changes_of(movement),
+            transaction.at_ms,
+            [transaction],
+            None if receipt is None else receipt(transaction),
+        )
         try:
-            self._database.transact(writes, lambda: self._transactions.is_recorded(movement.instance, transaction))
-        except TransactionRefused as error:
-            if receipt_index in error.refused:
-                raise ReceiptExists(transaction.transaction_id) from error
+            self._postings.post(posting, lambda: self._transactions.is_recorded(movement.instance, transaction))
+        except Refused as refused:
+            if refused.is_receipt:
+                raise ReceiptExists(transaction.transaction_id) from refused
             earlier = self._earlier(locks)
             if earlier is None:
-                raise self._refusal(movement, error.refused, funds_index) from error
+                raise _refusal(movement, refused) from refused
             return Recorded(earlier, is_new=False)
         return Recorded(transaction.transaction_id, is_new=True)
-
-    def _moves(self, movement: Movement, at_ms: int) -> list[Write]:
-        """Return the writes that move the money: what may be refused for want of funds or room comes first."""
-        instance, asset, amount = movement.instance, movement.asset, movement.amount
-        writes: list[Write] = []
-        if movement.source is not None:
-            writes.append(self._accounts.take(customer_key(instance, movement.source), asset, amount, at_ms))
-        if movement.kind is TransactionType.CREDIT:
-            writes.append(self._accounts.count_credit(instance, asset, amount))
-        if movement.kind is TransactionType.DEBIT:
-            writes.append(self._accounts.count_debit(instance, asset, amount))
-        if movement.target is not None:
-            writes.append(self._accounts.give(customer_key(instance, movement.target), asset, amount, at_ms))
-        return writes
 
     def _earlier(self, locks: list[Lock]) -> str | None:
         """Return the transaction that has one of the names; None while all are free. Raises ReferenceTaken.
@@ -135,11 +122,20 @@ class Movements:
                 raise ReferenceTaken(transaction_id)
         return taken[0][0] if taken else None
 
-    def _refusal(self, movement: Movement, refused: dict[int, Row | None], funds_index: int) -> Exception:
-        """Return what the failed conditions mean, no name being taken."""
-        if funds_index not in refused:
-            return LedgerBroken(f"{movement.instance} {movement.asset}: id given twice, or less supply than balances")
-        if movement.kind is TransactionType.CREDIT:
-            return SupplyTooLarge(movement.asset)
-        account = refused[funds_index]
-        return InsufficientBalance(movement.amount, account["available"] if account else 0)
+
+def _changes_of(movement: Movement) -> dict[AccountKey, Change]:
+    changes = {}
+    if movement.source is not None:
+        changes[customer_key(movement.instance, movement.source), movement.asset] = Change(-movement.amount)
+    if movement.target is not None:
+        changes[customer_key(movement.instance, movement.target), movement.asset] = Change(movement.amount)
+    return changes
+
+
+def _refusal(movement: Movement, refused: Refused) -> Exception:
+    """Return what the failed conditions mean, no name being taken."""
+    if refused.shortage is not None:
+        return InsufficientBalance(refused.shortage.required, refused.shortage.available)
+    if refused.is_supply and movement.kind is TransactionType.CREDIT:
+        return SupplyTooLarge(movement.asset)
+    return LedgerBroken(f"{movement.instance} {movement.asset}: id given twice, or less supply than balances")

@@ -48,7 +48,6 @@ from chalicelib.tables.attempts import Contended, until_written
 from chalicelib.tables.dynamodb import Database, Write
 from chalicelib.tables.instruments import Instruments
 from chalicelib.tables.signed_orders import Fill, SignedOrders, StoredOrder
-from chalicelib.tables.transactions import Transactions
 
 TRIES_MAX = 8
 
@@ -82,7 +81,6 @@ class SignedOrderDesk:
         self._pause = database.pause
         self._orders = SignedOrders(database)
         self._instruments = Instruments(database)
-        self._transactions = Transactions(database)
         self._steps = Steps(database)
         self._lapses = Lapses(database, new_id)
 
@@ -292,8 +290,6 @@ class SignedOrderDesk:
         fill = fill_of(before, taker, request, charge, after.status, now_s)
         is_first = not self._orders.has_filled(instance, taker, before)
         writes = self._orders.record_fill(before, fill, is_first=is_first)
-        for transaction in transactions_of(before, taker, fill.fill_id, charge, self._new_id):
-            writes += self._transactions.copies(instance, transaction)
         moved, name = moved_by(before, after, taker, charge), self._new_id("cmd")
         self._steps.write(
             before,
@@ -301,6 +297,7 @@ class SignedOrderDesk:
             name,
             moved,
             writes,
+            transactions_of(before, taker, fill.fill_id, charge, self._new_id),
             is_done=lambda: self._has(instance, fill),
             first_filled_by=taker if is_first else None,
         )

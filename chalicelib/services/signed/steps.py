@@ -17,22 +17,21 @@ from dataclasses import replace
 
 from chalicelib.domain.ledger.changes import Account, Changes
 from chalicelib.domain.ledger.owners import customer_key, desk_fees_key
+from chalicelib.domain.ledger.transactions import Transaction
 from chalicelib.domain.signed.faults import InsufficientFunds
 from chalicelib.domain.signed.lifecycle import FINAL, State
 from chalicelib.domain.signed.settlement import held, released
+from chalicelib.services.ledger.posting import Posting, Postings, Refused
 from chalicelib.support.ids import time_of
-from chalicelib.tables.accounts import Accounts, LedgerBroken
+from chalicelib.tables.accounts import LedgerBroken
 from chalicelib.tables.attempts import Contended
-from chalicelib.tables.dynamodb import Database, IsDone, Row, TransactionRefused, Write
+from chalicelib.tables.dynamodb import Database, IsDone, Write
 from chalicelib.tables.signed_orders import SignedOrders, StoredOrder
-
-Refused = dict[int, Row | None]
 
 
 class Steps:
     def __init__(self, database: Database) -> None:
-        self._database = database
-        self._accounts = Accounts(database)
+        self._postings = Postings(database)
         self._orders = SignedOrders(database)
 
     def create(self, new: StoredOrder) -> StoredOrder:
@@ -41,11 +40,10 @@ class Steps:
         Raises Contended (meaning: the funds that lack, if any do), Unavailable or OutcomeUnknown.
         """
         changes = held(new.order, new.stock, new.state.hold)
-        writes = self._orders.creation(new)
         try:
-            self._transact(new, writes, changes, lambda: self._is_written(None, new))
-        except TransactionRefused as error:
-            raise Contended(_shortage(changes, _of_accounts(error.refused, writes))) from error
+            self._post(new, self._orders.creation(new), changes, lambda: self._is_written(None, new))
+        except Refused as refused:
+            raise Contended(_shortage(refused)) from refused
         return new
 
     def write(
@@ -55,6 +53,7 @@ class Steps:
         name: str,
         moved: Changes | None = None,
         more: Sequence[Write] = (),
+        transactions: Sequence[Transaction] = (),
         is_done: IsDone | None = None,
         first_filled_by: str | None = None,
     ) -> StoredOrder:
@@ -63,8 +62,9 @@ class Steps:
         Hides a lock that it ends; of an order that it ends, what takers have of it among their unfinished ones.
 
         name: unique, of the command, with its time in it. moved: on the accounts, where that is more than the release
-        of the hold. more: writes that go with it. is_done: tells whether it was written, where the order's row alone
-        need not. first_filled_by: the taker that had no fill of the order and has one by this step.
+        of the hold. more: rows that go with it. transactions: its rows of the ledger. is_done: tells whether it was
+        written, where the order's row alone need not. first_filled_by: the taker that had no fill of the order and has
+        one by this step.
 
         Raises Contended, InsufficientFunds, Unavailable or OutcomeUnknown; nothing was changed, but by the last
         perhaps. Raises LedgerBroken where the maker's held funds do not cover the release: a bug, or an account changed
@@ -87,34 +87,32 @@ class Steps:
             writes.append(self._orders.hide_locked(before, before.state.lock.taker))
         writes += more
         try:
-            self._transact(after, writes, changes, is_done or (lambda: self._is_written(before, after)))
-        except TransactionRefused as error:
-            raise self._refusal(before, changes, _of_accounts(error.refused, writes)) from error
+            self._post(after, writes, changes, is_done or (lambda: self._is_written(before, after)), transactions)
+        except Refused as refused:
+            raise self._refusal(before, refused) from refused
         return after
 
-    def _transact(self, after: StoredOrder, writes: Sequence[Write], changes: Changes, is_done: IsDone) -> None:
-        """Do the writes, then the changes of accounts."""
-        at_ms = time_of(after.written_by)
-        moves = [
-            self._accounts.change(_owner_of(after.instance, account), account.asset, one.available, one.held, at_ms)
-            for account, one in changes.items()
-        ]
-        self._database.transact([*writes, *moves], is_done)
+    def _post(
+        self,
+        after: StoredOrder,
+        rows: Sequence[Write],
+        changes: Changes,
+        is_done: IsDone,
+        transactions: Sequence[Transaction] = (),
+    ) -> None:
+        owned = {(_owner_of(after.instance, account), account.asset): change for account, change in changes.items()}
+        self._postings.post(Posting(after.instance, rows, owned, time_of(after.written_by), transactions), is_done)
 
-    def _refusal(self, before: StoredOrder, changes: Changes, refused: Refused) -> Exception:
-        """Return what the failed conditions mean.
-
-        The order is read, whatever the refused transaction told: of several conditions that fail it need not name all.
-        """
+    def _refusal(self, before: StoredOrder, refused: Refused) -> Exception:
+        """Return what the failed conditions mean. The order is read again, for not all that failed need be named."""
         found = self._orders.get(before.instance, before.order_id)
         if found is None or found.state.version != before.state.version:
             return Contended()
-        shortage = _shortage(changes, refused)
+        shortage = _shortage(refused)
         if shortage is not None:
             return shortage
-        for index, (account, change) in enumerate(changes.items()):
-            if index in refused and change.held < 0:
-                return LedgerBroken(f"{before.instance} {account}: order {before.order_id} holds what is not held")
+        if refused.is_unheld:
+            return LedgerBroken(f"{sorted(refused.accounts)}: order {before.order_id} holds what is not held")
         return Contended()
 
     def _is_written(self, before: StoredOrder | None, after: StoredOrder) -> bool | None:
@@ -126,21 +124,9 @@ class Steps:
         return False if is_as_it_was else None
 
 
-def _of_accounts(refused: Refused, writes: Sequence[Write]) -> Refused:
-    """Return the refused changes of accounts, by their place among the changes."""
-    return {index - len(writes): row for index, row in refused.items() if index >= len(writes)}
-
-
-def _shortage(changes: Changes, refused: Refused) -> InsufficientFunds | None:
-    """Return which account had less available than was to be taken from it."""
-    for index, (account, change) in enumerate(changes.items()):
-        if index not in refused:
-            continue
-        row = refused[index]
-        available = row["available"] if row else 0
-        if available < -change.available:
-            return InsufficientFunds(account.asset, -change.available, available)
-    return None
+def _shortage(refused: Refused) -> InsufficientFunds | None:
+    short = refused.shortage
+    return None if short is None else InsufficientFunds(short.account[1], short.required, short.available)
 
 
 def _owner_of(instance: str, account: Account) -> str:

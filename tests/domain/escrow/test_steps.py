@@ -23,6 +23,7 @@ from chalicelib.domain.escrow.order import (
 )
 from chalicelib.domain.escrow.steps import Case, Step
 from chalicelib.domain.ledger.changes import Account, Change
+from chalicelib.domain.ledger.transactions import TransactionType
 from tests.services.escrow.world import EUR, NOW_S
 
 PLACE = Place("inst_test0001", World.SANDBOX, "shop")
@@ -53,7 +54,7 @@ class Desk:
         for account, change in step.changes.items():
             assert change != Change()
             self.accounts[account] = self.accounts.get(account, Change()) + change
-        self.credited += sum(steps.credited(step).values())
+        self.credited += sum(leg.amount for leg in step.legs if leg.kind is TransactionType.CREDIT)
         self.reimbursed += step.refund.amount if step.refund else 0
         self.case = step.after
         statuses = [order.status, *(event.entered for event in step.events)]
