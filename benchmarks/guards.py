@@ -579,7 +579,7 @@ GUARDS = [
     ),
     Guard(
         "a key belongs to one instance",
-        "chalicelib/tables/tenants.py",
+        "chalicelib/domain/tenancy/instances.py",
         "if hmac.compare_digest(str(key.digest), digest):",
         "if True:",
         "tests/apis/book/test_gate.py",

@@ -13,6 +13,7 @@ digests, so that the row which each request reads does not grow with every chang
 
 from __future__ import annotations
 
+import hmac
 import re
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -139,6 +140,19 @@ class Instance:
 
     def valid_keys(self, now_s: int) -> list[Key]:
         return [key for key in self.keys if key.is_valid(now_s)]
+
+    def accepted(self, digest: str, now_s: int) -> AcceptedKey | None:
+        """Return what a key with this digest stands for, None where it is not accepted (T4).
+
+        Compares with every valid key, each in constant time (T3).
+        """
+        found: Key | None = None
+        for key in self.valid_keys(now_s):
+            if hmac.compare_digest(str(key.digest), digest):
+                found = key
+        if found is None or self.status is not InstanceStatus.ACTIVE:
+            return None
+        return AcceptedKey(self.instance, found.key_id, self.services, found.rate_limit)
 
     def _has(self, new: Key) -> bool:
         return any((key.key_id, key.digest) == (new.key_id, new.digest) for key in self.keys)

@@ -9,7 +9,6 @@ from typing import Any
 
 from chalicelib import wiring
 from chalicelib.domain.tenancy.api_tokens import API_TOKENS, ApiToken, Permission, TokenStatus, secret_of
-from chalicelib.domain.tenancy.credentials import digest_of
 from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.ops.cli.arguments import (
     Printed,
@@ -23,7 +22,7 @@ from chalicelib.ops.cli.arguments import (
 )
 from chalicelib.ops.cli.credentials import Commands
 from chalicelib.ops.cli.tenants import tenants
-from chalicelib.support.clock import iso, now_s
+from chalicelib.support.clock import iso
 
 PERMISSIONS = {"read": Permission.READ, "buy-sell": Permission.BUY_SELL}
 _USUAL = RateLimit()
@@ -56,16 +55,10 @@ def _create(options: argparse.Namespace) -> Printed:
     instance = tenants().get(options.instance).instance
     token = secrets.token_hex(32)
     secret = secret_of(wiring.master_key(), token)
-    made = ApiToken(
-        key_id=digest_of(token),
-        instance=instance,
-        made_s=now_s(),
-        rate_limit=rate_limit(_USUAL, options.bucket, options.per_second, options.per_day),
-        customer=options.customer,
-        permission=PERMISSIONS[options.permission],
-    )
-    TOKENS.stored.create(made)
-    return TOKENS.printed(made) | {"token": token, "secret": secret}
+    limit = rate_limit(_USUAL, options.bucket, options.per_second, options.per_day)
+    permission = PERMISSIONS[options.permission]
+    made = TOKENS.create(instance, token, limit, customer=options.customer, permission=permission)
+    return made | {"token": token, "secret": secret}
 
 
 def _listed(instance: str, tokens: list[ApiToken]) -> Printed:

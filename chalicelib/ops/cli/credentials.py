@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from typing import Any, Generic
 
 from chalicelib import wiring
-from chalicelib.domain.tenancy.credentials import C, Kind
+from chalicelib.domain.tenancy.credentials import C, Kind, digest_of
+from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.ops.cli.arguments import Printed, add_command, add_instance, pattern
 from chalicelib.ops.cli.tenants import tenants
+from chalicelib.support.clock import now_s
 from chalicelib.tables.credentials import Credentials
 
 Members = Callable[[argparse.Namespace], dict[str, object]]
@@ -36,6 +38,12 @@ class Commands(Generic[C]):
 
     def printed(self, one: C) -> Printed:
         return {"instance": one.instance} | self.shown(one)
+
+    def create(self, instance: str, text: str, limit: RateLimit, **own: Any) -> Printed:
+        """Store a new credential; return what is printed of it, besides its text. own: members of its kind."""
+        made = self.kind.type(key_id=digest_of(text), instance=instance, made_s=now_s(), rate_limit=limit, **own)
+        self.stored.create(made)
+        return self.printed(made)
 
     def add_list(self, group: Any, listed: Callable[[str, list[C]], Printed], text: str) -> None:
         """Add the command that lists an instance's credentials. listed: what is printed of them."""

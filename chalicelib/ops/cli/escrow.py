@@ -13,7 +13,6 @@ from chalicelib.domain.escrow.keys import ESCROW_KEYS, KEY_RATE_LIMIT, EscrowKey
 from chalicelib.domain.escrow.money import MAJOR_UNIT_DECIMALS, Currency
 from chalicelib.domain.escrow.order import Merchant, World
 from chalicelib.domain.escrow.settings import RELEASE_DELAY_SECONDS_MAX, DeskSettings
-from chalicelib.domain.tenancy.credentials import digest_of
 from chalicelib.ops.cli.arguments import (
     CommandFailed,
     Printed,
@@ -160,17 +159,9 @@ def _create_key(options: argparse.Namespace) -> Printed:
         EscrowDesks(wiring.database()).merchant(instance, options.merchant)
     world = World(options.world)
     key = prefix_of(world, is_operators=options.operator) + secrets.token_hex(KEY_BYTES)
-    made = EscrowKey(
-        key_id=digest_of(key),
-        instance=instance,
-        made_s=now_s(),
-        rate_limit=rate_limit(KEY_RATE_LIMIT, options.burst, options.per_minute * 1000 // 60),
-        world=world,
-        merchant=options.merchant,
-        is_read_only=options.read_only,
-    )
-    KEYS.stored.create(made)
-    return KEYS.printed(made) | {"key": key}
+    limit = rate_limit(KEY_RATE_LIMIT, options.burst, options.per_minute * 1000 // 60)
+    own = {"world": world, "merchant": options.merchant, "is_read_only": options.read_only}
+    return KEYS.create(instance, key, limit, **own) | {"key": key}
 
 
 def _listed_keys(_instance: str, keys: list[EscrowKey]) -> Printed:

@@ -10,7 +10,6 @@ from typing import Any
 
 from chalicelib import wiring
 from chalicelib.domain.signed.keys import KEY_RATE_LIMIT, TAKER_KEYS, TakerKey, secret_of
-from chalicelib.domain.tenancy.credentials import digest_of
 from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.ops.cli.arguments import (
     Printed,
@@ -24,7 +23,7 @@ from chalicelib.ops.cli.arguments import (
 )
 from chalicelib.ops.cli.credentials import Commands
 from chalicelib.ops.cli.tenants import tenants
-from chalicelib.support.clock import iso, now_s
+from chalicelib.support.clock import iso
 
 _ADDRESS = pattern(r"0x[0-9a-fA-F]{40}", "must be 0x and 40 hexadecimal digits")
 _NAMES = {True: "required", False: "optional"}
@@ -69,17 +68,15 @@ def _create(options: argparse.Namespace) -> Printed:
     instance = tenants().get(options.instance).instance
     api_key = secrets.token_hex(32)
     secret = secret_of(wiring.master_key(), api_key)
-    made = TakerKey(
-        key_id=digest_of(api_key),
-        instance=instance,
-        made_s=now_s(),
-        rate_limit=_rate_limit(options),
+    made = KEYS.create(
+        instance,
+        api_key,
+        _rate_limit(options),
         taker=options.taker,
         expires_s=options.expires_at,
         requires_signature=options.require_signature,
     )
-    KEYS.stored.create(made)
-    return KEYS.printed(made) | {"api_key": api_key, "secret": secret}
+    return made | {"api_key": api_key, "secret": secret}
 
 
 def _listed(instance: str, keys: list[TakerKey]) -> Printed:
