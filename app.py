@@ -1,9 +1,9 @@
 """The Chalice app: wires routes, the stream handler and the schedule; nothing else.
 
 Every path answers in its desk's own words, unknown ones and wrong methods too: so each route takes all methods, and
-paths that no route names are caught by their number of segments. All paths of the trade, the taker and the escrow desk
-are caught so: they find their routes by themselves, for many of their paths are there twice, and API Gateway takes 300
-resources.
+paths that no route names are caught by their number of segments. The paths of the book desk are resources of API
+Gateway by themselves; those of the other desks are caught, for many are there twice, and API Gateway takes 300
+resources. Whichever way a request comes in, its desk finds the route in its own table.
 
 Each function imports this module, so a desk is imported by its first request, and what a handler needs by the handler.
 """
@@ -20,14 +20,14 @@ from chalice import Chalice, Rate, Response
 from chalice.app import CloudWatchEvent, DynamoDBEvent
 
 from chalicelib import wiring
-from chalicelib.apis.book.paths import ROUTES
+from chalicelib.apis.book.routes import ROUTES
 from chalicelib.apis.kit.http import HttpRequest, path_served
 from chalicelib.apis.kit.mounts import desk_of
 from chalicelib.support.consistency import Inconsistent
 from chalicelib.support.telemetry import invocation
 
 if TYPE_CHECKING:
-    from chalicelib.apis.book.routes import BookDesk
+    from chalicelib.apis.book.api import BookApi
     from chalicelib.apis.escrow.api import EscrowApi
     from chalicelib.apis.front import Front
     from chalicelib.apis.taker.api import TakerApi
@@ -52,7 +52,7 @@ app.api.binary_types.append("multipart/form-data")  # API Gateway hands such a b
 
 
 @cache
-def _book_desk() -> BookDesk:
+def _book_desk() -> BookApi:
     from chalicelib.desks.book import new_book_desk
 
     return new_book_desk(wiring.database(), wiring.counters())
@@ -100,8 +100,8 @@ def _front() -> Front:
     return Front(wiring.ask_tables, time.monotonic)
 
 
-def _desk(name: str) -> BookDesk | TradeApi | TakerApi | EscrowApi | Front:
-    desks: dict[str, Callable[[], BookDesk | TradeApi | TakerApi | EscrowApi | Front]] = {
+def _desk(name: str) -> BookApi | TradeApi | TakerApi | EscrowApi | Front:
+    desks: dict[str, Callable[[], BookApi | TradeApi | TakerApi | EscrowApi | Front]] = {
         "front": _front,
         "book": _book_desk,
         "trade": _trade_desk,
@@ -111,7 +111,8 @@ def _desk(name: str) -> BookDesk | TradeApi | TakerApi | EscrowApi | Front:
     return desks[name]()
 
 
-def _answer(route: str | None) -> Response:
+def _answer(**_segments: str) -> Response:
+    """Answer what comes in, at any path with any method: the desk finds its route."""
     request = app.current_request
     if request is None:
         raise Inconsistent("a view runs for a request")
@@ -119,8 +120,8 @@ def _answer(route: str | None) -> Response:
     body = request.raw_body
     incoming = HttpRequest(
         method=request.method,
-        route=route,
-        path_parameters=request.uri_params or {},
+        route=None,
+        path_parameters={},
         query={} if query is None else {name: query.getlist(name) for name in query},
         headers=dict(request.headers),
         body=body.encode() if isinstance(body, str) else body,
@@ -133,20 +134,11 @@ def _answer(route: str | None) -> Response:
     return Response(body=shown, status_code=response.status, headers=dict(response.headers))
 
 
-def _serve(template: str, route: str | None, name: str) -> None:
-    """Answer what comes in at this path, with any method; route None: nothing is there."""
-
-    def view(**_segments: str) -> Response:
-        return _answer(route)
-
-    app.route(template, methods=METHODS, content_types=[], name=name)(view)
-
-
-for _number, _route in enumerate(ROUTES):
-    _serve(_route, _route, f"book_desk_{_number}")
+for _number, _template in enumerate(dict.fromkeys(route.path for route in ROUTES)):
+    app.route(_template, methods=METHODS, content_types=[], name=f"book_desk_{_number}")(_answer)
 for _depth in range(CAUGHT_SEGMENTS_MAX + 1):
     _template = "/" + "/".join(f"{{segment{number}}}" for number in range(_depth))
-    _serve(_template, None, f"no_such_route_{_depth}")
+    app.route(_template, methods=METHODS, content_types=[], name=f"no_such_route_{_depth}")(_answer)
 
 
 @app.on_dynamodb_record(

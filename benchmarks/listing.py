@@ -33,6 +33,7 @@ from benchmarks.histories import API_KEY, BOOK, write_history, write_tape, write
 from benchmarks.meter import Cost, metered
 from chalicelib.apis.book.routes import LIST, TRADES_OF_BOOK, TRADES_OF_CUSTOMER
 from chalicelib.apis.kit.http import HttpRequest
+from chalicelib.apis.kit.routing import filled
 from chalicelib.desks.book import new_book_desk
 from chalicelib.support.clock import now_ms
 from chalicelib.tables import tenants
@@ -59,7 +60,7 @@ class Listing:
 
     def request(self, **path: str) -> HttpRequest:
         query = parse_qs(f"{self.query}&limit={PAGE_ROWS}")
-        return HttpRequest("GET", self.route, path, query, {"x-api-key": API_KEY}, b"")
+        return HttpRequest("GET", None, {}, query, {"x-api-key": API_KEY}, b"", filled(self.route, path))
 
 
 OPEN = Listing("orders, status OPEN", LIST, "status=OPEN")

@@ -183,7 +183,7 @@ class Venue:
             "price": str(PRICE), "quantity": str(QUANTITY), "timeInForce": "GTC",
         }  # fmt: skip
         headers = {"x-api-key": API_KEY, "content-type": "application/json"}
-        response = self._desk.answer(HttpRequest("POST", PLACE, {}, {}, headers, json.dumps(order).encode()))
+        response = self._desk.answer(HttpRequest("POST", None, {}, {}, headers, json.dumps(order).encode(), PLACE))
         assert response.status == CREATED, response.body
         return str(json.loads(response.body)["data"]["id"])
 

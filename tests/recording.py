@@ -21,7 +21,7 @@ from typing import Any
 
 from botocore.handlers import BUILTIN_HANDLERS
 
-from chalicelib.apis.book.routes import BookDesk
+from chalicelib.apis.book.api import BookApi
 from chalicelib.apis.escrow.api import EscrowApi
 from chalicelib.apis.taker.api import TakerApi
 from chalicelib.apis.trade.api import TradeApi
@@ -43,7 +43,7 @@ PREFIX = str(CONFIG["stages"]["prod"]["environment_variables"]["TALLYBOOK_TABLE_
 JOBS = sorted((one.name.removeprefix("any-") for one in table_definitions("any")), key=len, reverse=True)
 """What tables are for, as the ends of their names say it; the longest first, for one may end another."""
 ENTRANCES: list[tuple[type, str, str]] = [
-    (BookDesk, "answer", "api_handler"),
+    (BookApi, "answer", "api_handler"),
     (TradeApi, "answer", "api_handler"),
     (TakerApi, "answer", "api_handler"),
     (EscrowApi, "answer", "api_handler"),

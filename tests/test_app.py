@@ -15,6 +15,7 @@ import app
 from chalicelib import wiring
 from chalicelib.apis.book.routes import ROUTES
 from chalicelib.apis.front import Front
+from chalicelib.apis.kit.routing import Route
 from chalicelib.apis.taker.signature import signature_of as taker_signature_of
 from chalicelib.apis.trade.signature import signature_of
 from chalicelib.domain.books.config import OrderRequest
@@ -177,16 +178,14 @@ def test_health_asks_the_tables_themselves(client: Client) -> None:
     app._front.cache_clear()
 
 
-@pytest.mark.parametrize(("route", "methods"), ROUTES.items())
-def test_every_route_of_the_desk_is_served_with_its_methods(
-    client: Client, route: str, methods: tuple[str, ...]
-) -> None:
-    path = re.sub(r"{\w+}", "something", route)
-    for method in methods:
-        answer = client.http.request(method, path)
-        assert (answer.status_code, answer.json_body["error"]["code"]) == (401, "AUTH_REQUIRED")
+@pytest.mark.parametrize("route", ROUTES.routes, ids=lambda route: route.name)
+def test_every_route_of_the_desk_is_served_with_its_methods(client: Client, route: Route[str]) -> None:
+    path = re.sub(r"{\w+}", "something", route.path)
+    answer = client.http.request(route.method, path)
+    assert (answer.status_code, answer.json_body["error"]["code"]) == (401, "AUTH_REQUIRED")
     answer = client.http.request("PUT", path)
-    assert (answer.status_code, answer.headers["Allow"]) == (405, ", ".join(methods))
+    assert answer.status_code == 405
+    assert route.method in answer.headers["Allow"].split(", ")
 
 
 def test_a_trailing_slash_is_no_other_route(client: Client) -> None:

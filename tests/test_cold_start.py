@@ -18,8 +18,9 @@ OF_THE_APP = {
     "chalicelib.apis.kit",
     "chalicelib.apis.kit.http",
     "chalicelib.apis.kit.mounts",
+    "chalicelib.apis.kit.routing",
     "chalicelib.apis.book",
-    "chalicelib.apis.book.paths",
+    "chalicelib.apis.book.routes",
 }
 """What routing needs, in every function."""
 NEEDED = {

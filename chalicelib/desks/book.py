@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from chalicelib.apis.book.api import BookApi
 from chalicelib.apis.book.books import BookEndpoints
 from chalicelib.apis.book.gate import Gate
 from chalicelib.apis.book.ledger import MovementEndpoints, StatementEndpoints
 from chalicelib.apis.book.market import MarketEndpoints
 from chalicelib.apis.book.orders import OrderEndpoints
-from chalicelib.apis.book.routes import BookDesk
 from chalicelib.apis.book.tokens import TokenEndpoints
 from chalicelib.services.answers import Answers
 from chalicelib.services.books.admission import Admission
@@ -27,10 +27,10 @@ from chalicelib.tables.tokens import Tokens
 
 def new_book_desk(
     database: Database, counters: Database | None = None, *, cancel_wait_s: float = CANCEL_WAIT_S
-) -> BookDesk:
+) -> BookApi:
     """cancel_wait_s: how long a cancel waits for its result."""
     reading, ledger, answers = BooksReading(database), LedgerReading(database), Answers(database, now_ms)
-    return BookDesk(
+    return BookApi(
         Gate(Tenants(database, now_s).accept, RateLimiter(counters or database)),
         OrderEndpoints(Admission(database), reading, Outcomes(database), answers, cancel_wait_s),
         BookEndpoints(reading, Configuring(database), answers),

@@ -144,7 +144,7 @@ def test_t4_a_key_that_has_ended_gets_the_message_of_an_unknown_one(desk: Desk, 
     assert answer_of(response)["error"] == answer_of(unknown)["error"]
 
 
-ALL_ROUTES = [pytest.param(*each, id=" ".join(each)) for each in ((m, r) for r, ms in ROUTES.items() for m in ms)]
+ALL_ROUTES = [pytest.param(route.method, route.path, id=route.name) for route in ROUTES]
 
 
 @pytest.mark.parametrize(("method", "route"), ALL_ROUTES)

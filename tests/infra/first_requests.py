@@ -6,7 +6,7 @@ import json
 from collections.abc import Generator
 from typing import Any
 
-from chalicelib.apis.book.paths import PLACE
+from chalicelib.apis.book.routes import PLACE
 from chalicelib.apis.trade.signature import signature_of
 from chalicelib.domain.tenancy.api_tokens import secret_of
 from chalicelib.support.clock import now_ms

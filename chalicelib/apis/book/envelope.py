@@ -58,7 +58,8 @@ class Fault(Exception):
         metadata: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(message)
-        self.code = code
+        self.code = self.name = code
+        self.status = STATUS_OF_CODE[code]
         self.message = message
         self.details = details
         self.headers = headers or {}
@@ -91,7 +92,7 @@ class Envelope:
         return compact({"success": True, "data": data, "metadata": self._metadata({})})
 
     def failure(self, fault: Fault) -> HttpResponse:
-        return self.response(STATUS_OF_CODE[fault.code], self.failure_body(fault), fault.headers)
+        return self.response(fault.status, self.failure_body(fault), fault.headers)
 
     def failure_body(self, fault: Fault) -> str:
         error: dict[str, Any] = {"code": fault.code, "message": fault.message}

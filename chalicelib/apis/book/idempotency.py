@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from chalicelib.apis.book.envelope import STATUS_OF_CODE, Envelope, Fault
+from chalicelib.apis.book.envelope import Envelope, Fault
 from chalicelib.apis.book.schema import body_hash
 from chalicelib.apis.kit import idempotency
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
@@ -57,7 +57,7 @@ def _rules(envelope: Envelope) -> KeyRules:
         return envelope.response(answer.status, answer.body, REPLAYED | applied)
 
     def refusal(error: Exception) -> HttpResponse | None:
-        if isinstance(error, Fault) and STATUS_OF_CODE[error.code] < SERVER_FAULT:
+        if isinstance(error, Fault) and error.status < SERVER_FAULT:
             return envelope.failure(error)
         return None
 

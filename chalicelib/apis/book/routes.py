@@ -1,128 +1,89 @@
-"""Which path is which endpoint; every request to the book desk comes in here."""
+"""The book desk's routes. The app names their paths to API Gateway when it starts, so no form is imported here."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from typing import Any
 
-from chalicelib.apis.book.books import BookEndpoints
-from chalicelib.apis.book.envelope import STATUS_OF_CODE, Envelope, Fault
-from chalicelib.apis.book.gate import Gate
-from chalicelib.apis.book.ledger import MovementEndpoints, StatementEndpoints
-from chalicelib.apis.book.market import MarketEndpoints
-from chalicelib.apis.book.orders import OrderEndpoints
-from chalicelib.apis.book.paths import (
-    ACTIONS_NOT_SERVED,
-    BALANCES,
-    BOOKS,
-    CREDIT,
-    DEBIT,
-    DEPTH,
-    LIST,
-    ONE_BALANCE,
-    ONE_BOOK,
-    ONE_ORDER,
-    ONE_TOKEN,
-    PLACE,
-    ROUTES,
-    SETTINGS,
-    TOKENS,
-    TRADES_OF_BOOK,
-    TRADES_OF_CUSTOMER,
-    TRANSACTIONS,
-    TRANSFER,
-)
-from chalicelib.apis.book.tokens import TokenEndpoints
-from chalicelib.apis.kit.http import HttpRequest, HttpResponse
-from chalicelib.support.clock import now_ms
-from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
-from chalicelib.support.telemetry import logger, order_refused, tell
+from chalicelib.apis.kit.routing import Route, RouteTable
 
-DESK = "book"
-"""Its name in log and metrics."""
-Endpoint = Callable[[HttpRequest, str, Envelope], HttpResponse]
+BASE = "/orderbooks/stocks/api"
+PLACE = f"{BASE}/offchain/orders"
+ONE_ORDER = f"{BASE}/offchain/orders/{{orderId}}"
+LIST = f"{BASE}/offchain/customers/{{customerRef}}/orders"
+TRADES_OF_CUSTOMER = f"{BASE}/offchain/customers/{{customerRef}}/trades"
+BOOKS = f"{BASE}/offchain/order-books"
+SETTINGS = f"{BASE}/order-books/{{orderBookId}}"
+ONE_BOOK = f"{BASE}/offchain/order-books/{{orderBookId}}"
+TRADES_OF_BOOK = f"{BASE}/offchain/order-books/{{orderBookId}}/trades"
+DEPTH = f"{BASE}/offchain/order-books/{{orderBookId}}/snapshot"
+LEDGER = "/custody/api"
+TOKENS = f"{LEDGER}/tokens"
+ONE_TOKEN = f"{LEDGER}/tokens/{{tokenAddress}}"
+CREDIT = f"{LEDGER}/balances/credit"
+DEBIT = f"{LEDGER}/balances/debit"
+TRANSFER = f"{LEDGER}/balances/transfer"
+BALANCES = f"{LEDGER}/balances/{{customerRef}}"
+"""To GET, credit, debit and transfer are names of customers."""
+ACTIONS_NOT_SERVED = frozenset(f"{LEDGER}/balances/{action}" for action in ("lock", "unlock", "batch-credit"))
+"""What could be posted where it is served: no route, rather than a wrong method of a customer's balances."""
+ONE_BALANCE = f"{LEDGER}/balances/{{customerRef}}/{{tokenAddress}}"
+TRANSACTIONS = f"{LEDGER}/transactions"
+API_KEY = "X-API-Key"
+PAGE = ("limit", "offset")
+OF_BOOK = ("ORDER_BOOK_NOT_FOUND", "WRONG_SETTLEMENT_MODE")
 
 
-class BookDesk:
-    """Answers requests to the book desk; never raises."""
-
-    def __init__(
-        self,
-        gate: Gate,
-        orders: OrderEndpoints,
-        books: BookEndpoints,
-        market: MarketEndpoints,
-        tokens: TokenEndpoints,
-        movements: MovementEndpoints,
-        statements: StatementEndpoints,
-    ) -> None:
-        self._gate = gate
-        balances = statements.balances_of_customer
-        self._endpoints: dict[tuple[str, str], Endpoint] = {
-            (PLACE, "POST"): orders.place,
-            (ONE_ORDER, "GET"): orders.one,
-            (ONE_ORDER, "DELETE"): orders.cancel,
-            (LIST, "GET"): orders.list_of_customer,
-            (TRADES_OF_CUSTOMER, "GET"): market.trades_of_customer,
-            (BOOKS, "GET"): books.list_of_instance,
-            (BOOKS, "POST"): books.create,
-            (SETTINGS, "PATCH"): books.change,
-            (ONE_BOOK, "GET"): books.one,
-            (DEPTH, "GET"): market.depth,
-            (TRADES_OF_BOOK, "GET"): market.trades_of_book,
-            (TOKENS, "GET"): tokens.list_of_instance,
-            (TOKENS, "POST"): tokens.register,
-            (ONE_TOKEN, "GET"): tokens.one,
-            (CREDIT, "GET"): _of_customer("credit", balances),
-            (CREDIT, "POST"): movements.credit,
-            (DEBIT, "GET"): _of_customer("debit", balances),
-            (DEBIT, "POST"): movements.debit,
-            (TRANSFER, "GET"): _of_customer("transfer", balances),
-            (TRANSFER, "POST"): movements.transfer,
-            (BALANCES, "GET"): balances,
-            (ONE_BALANCE, "GET"): statements.balance,
-            (TRANSACTIONS, "GET"): statements.transactions,
-        }
-
-    def answer(self, request: HttpRequest) -> HttpResponse:
-        tell(desk=DESK)
-        envelope = Envelope(now_ms, request.request_id)
-        try:
-            endpoint = self._endpoint(request)
-            return endpoint(request, self._gate.pass_through(request, envelope), envelope)
-        except Fault as fault:
-            if (request.route, request.method) == (PLACE, "POST") and STATUS_OF_CODE[fault.code] < 500:
-                order_refused(DESK, fault.code)
-            return envelope.failure(fault)
-        except Unavailable:
-            logger.warning("a needed part is down", exc_info=True, method=request.method, path=request.path)
-            unavailable = "The service is briefly unavailable; nothing was changed"
-            return envelope.failure(Fault("SERVICE_UNAVAILABLE", unavailable, headers={"Retry-After": "1"}))
-        except OutcomeUnknown:
-            logger.exception("the outcome of a write is not known", method=request.method, path=request.path)
-            unknown = "It is not known whether the request was carried out; look before you repeat it"
-            return envelope.failure(Fault("INTERNAL_ERROR", unknown))
-        except Exception:
-            logger.exception("unexpected fault", method=request.method, path=request.path)
-            return envelope.failure(Fault("INTERNAL_ERROR", "Unexpected fault"))
-
-    def _endpoint(self, request: HttpRequest) -> Endpoint:
-        route, method = request.route, request.method
-        if route is None or route not in ROUTES:
-            raise Fault("NOT_FOUND", "No such route")
-        endpoint = self._endpoints.get((route, method))
-        if (route, method) == (BALANCES, "POST") and request.path_parameters["customerRef"] in ACTIONS_NOT_SERVED:
-            raise Fault("NOT_FOUND", "No such route")
-        if endpoint is None:
-            allowed = ", ".join(ROUTES[route])
-            raise Fault("METHOD_NOT_ALLOWED", f"Allowed here: {allowed}", headers={"Allow": allowed})
-        return endpoint
+def _get(path: str, endpoint: str, answer: str, *errors: str, query: tuple[str, ...] = ()) -> Route[str]:
+    return _route("GET", path, endpoint, answer, *errors, query=query)
 
 
-def _of_customer(customer: str, endpoint: Endpoint) -> Endpoint:
-    """Return the endpoint for a customer whose name is a path of its own: to GET, "credit" is a customerRef."""
+def _post(path: str, endpoint: str, answer: str, body: str, *errors: str, **more: Any) -> Route[str]:
+    """Return a route that changes something once under an Idempotency-Key (T12)."""
+    headers = ("Idempotency-Key", *more.pop("headers", ()))
+    about_key = ("IDEMPOTENCY_KEY_REQUIRED", "IDEMPOTENCY_MISMATCH")
+    return _route("POST", path, endpoint, answer, *about_key, *errors, body=body, headers=headers, **more)
 
-    def named(request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
-        return endpoint(replace(request, path_parameters={"customerRef": customer}), instance, envelope)
 
-    return named
+def _route(method: str, path: str, endpoint: str, answer: str, *errors: str, **more: Any) -> Route[str]:
+    in_path = ("INVALID_PARAM",) if "{" in path else ()
+    in_form = ("VALIDATION_ERROR",) if more.get("body") or more.get("query") else ()
+    return Route(method, path, endpoint, API_KEY, answer, errors=(*in_path, *in_form, *errors), **more)
+
+
+ROUTES = RouteTable(
+    "book",
+    (
+        _post(PLACE, "orders.place", "Order", "order_schema:PlaceOrderBody", *OF_BOOK,
+              "ORDER_BOOK_INACTIVE", "PRICE_REQUIRED", "INVALID_PRICE", "INVALID_QUANTITY", "ORDER_TOO_SMALL",
+              "ORDER_TOO_LARGE", "INSUFFICIENT_BALANCE", status=201, headers=("Prefer",), counts_refusals=True),
+        _get(ONE_ORDER, "orders.one", "OrderWithReason", "ORDER_NOT_FOUND", query=("customerRef",)),
+        _route("DELETE", ONE_ORDER, "orders.cancel", "Cancelled", "ORDER_NOT_FOUND", "CANCEL_PENDING",
+               body="order_schema:CancelOrderBody"),
+        _get(LIST, "orders.list_of_customer", "Orders", query=("orderBookId", "status", *PAGE)),
+        _get(TRADES_OF_CUSTOMER, "market.trades_of_customer", "CustomerTrades", query=PAGE),
+        _get(BOOKS, "books.list_of_instance", "Books", query=("status",)),
+        _post(BOOKS, "books.create", "CreatedBook", "book_schema:CreateBookBody",
+              "INVALID_PAIR", "TOKEN_NOT_REGISTERED", "INVALID_CONFIG", "ORDER_BOOK_EXISTS", status=201),
+        _route("PATCH", SETTINGS, "books.change", "Book", "ORDER_BOOK_NOT_FOUND", "INVALID_CONFIG",
+               body="book_schema:ChangeBookBody"),
+        _get(ONE_BOOK, "books.one", "Book", *OF_BOOK),
+        _get(DEPTH, "market.depth", "Depth", *OF_BOOK, query=("levels",)),
+        _get(TRADES_OF_BOOK, "market.trades_of_book", "BookTrades", *OF_BOOK, query=PAGE),
+        _get(TOKENS, "tokens.list_of_instance", "TokenPage", query=("activeOnly", *PAGE)),
+        _post(TOKENS, "tokens.register", "Token", "ledger_schema:CreateTokenBody", "TOKEN_EXISTS", status=201),
+        _get(ONE_TOKEN, "tokens.one", "Token", "TOKEN_NOT_FOUND"),
+        _post(CREDIT, "movements.credit", "Change", "ledger_schema:ChangeBody", "TOKEN_NOT_FOUND"),
+        _post(DEBIT, "movements.debit", "Change", "ledger_schema:ChangeBody",
+              "TOKEN_NOT_FOUND", "INSUFFICIENT_BALANCE"),
+        _post(TRANSFER, "movements.transfer", "Transfer", "ledger_schema:TransferBody",
+              "TOKEN_NOT_FOUND", "INVALID_TRANSFER", "INSUFFICIENT_BALANCE"),
+        _get(BALANCES, "statements.balances_of_customer", "BalancePage", query=PAGE),
+        _get(ONE_BALANCE, "statements.balance", "Balance", "TOKEN_NOT_FOUND"),
+        _get(TRANSACTIONS, "statements.transactions", "TransactionPage",
+             query=("customerRef", "tokenAddress", "type", "from", "to", *PAGE)),
+    ),
+    errors=(
+        *("AUTH_REQUIRED", "AUTH_FAILED", "AUTH_ERROR", "RATE_LIMIT_EXCEEDED", "SERVICE_NOT_ENABLED"),
+        *("PAYLOAD_TOO_LARGE", "INTERNAL_ERROR", "SERVICE_UNAVAILABLE"),
+    ),
+)  # fmt: skip

@@ -15,8 +15,8 @@ _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 class HttpRequest:
     """A request to a route.
 
-    route: the template of the path that was asked for, None where there is no such route.
-    path_parameters: as the client sent them, percent-encoding untouched. headers: their names in lower case.
+    route, path_parameters: the route's own path, and what stands for its parameters in the path that was asked for;
+    None and none until the desk's table has found them (``routing``). headers: their names in lower case.
     path: of the request line as the client sent it, percent-encoding untouched, without the query; what a deployment
     puts in front of every path (a stage, the base path of a domain) is no part of it.
     client_address: where the request came from, as the gateway saw it; empty where it does not say.

@@ -63,7 +63,7 @@ class Route(Generic[Auth]):
 
     def path_of(self, parameters: Mapping[str, str]) -> str:
         """Return the route's own path with these parameters, whichever alias was asked for."""
-        return _PARAMETER.sub(lambda match: parameters[match[1]], self.path)
+        return filled(self.path, parameters)
 
 
 class Decoding(Enum):
@@ -173,6 +173,11 @@ class _Template(Generic[Auth]):
     def shape(self) -> tuple[str, ...]:
         """The template without the names of its parameters: of two with one shape each fits what the other does."""
         return tuple("{}" if _is_parameter(part) else part for part in self.parts)
+
+
+def filled(template: str, parameters: Mapping[str, str]) -> str:
+    """Return the path with these parameters; one that has no value stays as it is."""
+    return _PARAMETER.sub(lambda match: parameters.get(match[1], match[0]), template)
 
 
 def _is_parameter(part: str) -> bool:

@@ -6,8 +6,10 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib.apis.book.routes import LIST, ONE_ORDER, PLACE, BookDesk
+from chalicelib.apis.book.api import BookApi
+from chalicelib.apis.book.routes import LIST, ONE_ORDER, PLACE
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
+from chalicelib.apis.kit.routing import filled
 from chalicelib.desks.book import new_book_desk
 from chalicelib.services.books.redrive import redrive
 from tests.recording import nobody
@@ -29,7 +31,7 @@ class Desk:
     """Sends requests; ``world`` is what stands behind the desk."""
 
     world: World
-    desk: BookDesk
+    desk: BookApi
 
     def send(
         self,
@@ -44,7 +46,8 @@ class Desk:
     ) -> HttpResponse:
         sent = {"x-api-key": key} if key is not None else {}
         sent |= headers or {}
-        return self.desk.answer(HttpRequest(method, route, path_parameters, query or {}, sent, body))
+        path = filled(route or "/nowhere", path_parameters)
+        return self.desk.answer(HttpRequest(method, None, {}, query or {}, sent, body, path))
 
     def place(self, headers: dict[str, str] | None = None, **members: Any) -> HttpResponse:
         """POST the usual order with some members changed; a member set to ... is left out."""

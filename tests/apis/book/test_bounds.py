@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from chalicelib.apis.book.paths import (
+from chalicelib.apis.book.routes import (
     BOOKS,
     CREDIT,
     DEBIT,

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from chalicelib.apis.book.paths import BALANCES, CREDIT, DEBIT, TRANSFER
+from chalicelib.apis.book.routes import BALANCES, CREDIT, DEBIT, TRANSFER
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
+from chalicelib.apis.kit.routing import filled
 from chalicelib.desks.book import new_book_desk
 from chalicelib.domain.escrow.money import Currency, major_units
 from chalicelib.domain.escrow.order import World
@@ -334,7 +335,7 @@ def book_desk(desk: Desk) -> Callable[..., HttpResponse]:
 
     def send(method: str, route: str, body: object = None, **path: str) -> HttpResponse:
         content = b"" if body is None else json.dumps(body).encode()
-        return books.answer(HttpRequest(method, route, path, {}, {"x-api-key": BOOK_KEY}, content))
+        return books.answer(HttpRequest(method, None, {}, {}, {"x-api-key": BOOK_KEY}, content, filled(route, path)))
 
     return send
 
