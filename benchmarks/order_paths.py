@@ -27,6 +27,7 @@ from chalicelib.domain.escrow.order import PayinType, Place, World
 from chalicelib.domain.ledger.owners import book_key
 from chalicelib.domain.ledger.tokens import new_token
 from chalicelib.domain.ledger.transactions import Movement
+from chalicelib.domain.signed.filling import FillRequest
 from chalicelib.domain.signed.keys import TAKER_KEYS, TakerKey
 from chalicelib.domain.signed.order import SignedOrder
 from chalicelib.domain.signed.settings import DeskSettings
@@ -37,7 +38,7 @@ from chalicelib.services.books.matcher import Matcher
 from chalicelib.services.books.stream import match_records
 from chalicelib.services.escrow.desk import EscrowDesk, Swept
 from chalicelib.services.ledger.movements import Movements
-from chalicelib.services.signed.desk import FillRequest, Signed, SignedOrderDesk
+from chalicelib.services.signed.desk import Signed, SignedOrderDesk
 from chalicelib.services.tenancy.rate_limiter import RateLimiter
 from chalicelib.support.clock import new_id, now_ms, now_s
 from chalicelib.tables import inbox

@@ -31,9 +31,10 @@ from chalicelib.apis.taker.lists import ListEndpoints
 from chalicelib.domain.signed.lifecycle import Lock, State, Status
 from chalicelib.domain.signed.order import NOTHING, SignedOrder, fill_id_of
 from chalicelib.domain.signed.settings import DeskSettings
+from chalicelib.domain.signed.stored import Fill, StoredOrder
 from chalicelib.services.signed.reading import SignedReading
 from chalicelib.tables.dynamodb import Database, Row
-from chalicelib.tables.signed_orders import TABLE, Fill, StoredOrder
+from chalicelib.tables.signed_orders import TABLE
 from chalicelib.tables.signed_rows import (
     count_key,
     fill_rows,

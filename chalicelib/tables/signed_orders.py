@@ -18,10 +18,7 @@ from itertools import chain
 from typing import Any
 
 from chalicelib.domain.signed.order import NONCE_MAX, TIME_S_MAX
-from chalicelib.domain.signed.stored import Counts as Counts
-from chalicelib.domain.signed.stored import Fill as Fill
-from chalicelib.domain.signed.stored import Seen as Seen
-from chalicelib.domain.signed.stored import StoredOrder as StoredOrder
+from chalicelib.domain.signed.stored import Counts, Fill, Seen, StoredOrder
 from chalicelib.support.consistency import Inconsistent
 from chalicelib.tables.dynamodb import BATCH_GET_KEYS_MAX, Database, Delete, Put, Row, Update, Write, batched
 from chalicelib.tables.signed_rows import (

@@ -20,10 +20,11 @@ from chalicelib.apis.taker.schema import (
     integer,
 )
 from chalicelib.domain.signed.eip712 import canonical, order_hash_of
+from chalicelib.domain.signed.filling import FillRequest
 from chalicelib.domain.signed.lifecycle import Status
 from chalicelib.domain.signed.order import customer_of
 from chalicelib.domain.signed.stored import Fill
-from chalicelib.services.signed.desk import FillRequest, SignedOrderDesk
+from chalicelib.services.signed.desk import SignedOrderDesk
 from chalicelib.services.signed.reading import SignedReading
 from chalicelib.support.clock import iso_seconds
 from chalicelib.support.consistency import Inconsistent

@@ -14,6 +14,7 @@ from chalicelib.domain.signed.instruments import Instrument
 from chalicelib.domain.signed.lifecycle import seen_at
 from chalicelib.domain.signed.order import EXCHANGE_MAX, order_id_of
 from chalicelib.domain.signed.settings import FEE_BPS_MAX, DeskSettings
+from chalicelib.domain.signed.stored import StoredOrder
 from chalicelib.ops.cli.arguments import (
     Command,
     CommandFailed,
@@ -34,7 +35,7 @@ from chalicelib.services.signed.desk import SignedOrderDesk
 from chalicelib.support.clock import iso, now_s
 from chalicelib.tables.desk_settings import TakerDesks
 from chalicelib.tables.instruments import Instruments
-from chalicelib.tables.signed_orders import SignedOrders, StoredOrder
+from chalicelib.tables.signed_orders import SignedOrders
 
 SECONDS_MAX = 999_999_999
 _SWITCH = {"on": True, "off": False}

@@ -24,8 +24,7 @@ from chalicelib.domain.signed.faults import (
     StateForbids,
     UnknownInstrument,
 )
-from chalicelib.domain.signed.filling import FillRequest as FillRequest
-from chalicelib.domain.signed.filling import charge_for, fill_of, moved_by, transactions_of
+from chalicelib.domain.signed.filling import FillRequest, charge_for, fill_of, moved_by, transactions_of
 from chalicelib.domain.signed.lifecycle import (
     Action,
     Forbidden,
@@ -41,13 +40,14 @@ from chalicelib.domain.signed.lifecycle import (
 )
 from chalicelib.domain.signed.order import NOTHING, SignedOrder, customer_of, order_id_of
 from chalicelib.domain.signed.settings import DeskSettings
+from chalicelib.domain.signed.stored import Fill, StoredOrder
 from chalicelib.services.signed.steps import Steps
 from chalicelib.services.signed.sweeping import Lapses
 from chalicelib.support.clock import new_id
 from chalicelib.tables.attempts import Contended, until_written
 from chalicelib.tables.dynamodb import Database, Write
 from chalicelib.tables.instruments import Instruments
-from chalicelib.tables.signed_orders import Fill, SignedOrders, StoredOrder
+from chalicelib.tables.signed_orders import SignedOrders
 
 TRIES_MAX = 8
 

@@ -16,8 +16,9 @@ from typing import Any
 from chalicelib.domain.signed.lifecycle import Status
 from chalicelib.domain.signed.order import order_id_of
 from chalicelib.domain.signed.paging import UNBOUNDED, Bounds, Page, Paging, page_of
+from chalicelib.domain.signed.stored import Counts, Fill
 from chalicelib.services.signed.listing import ALL_ROWS, ANY, Traits, is_customer, span_of, steady
-from chalicelib.tables.signed_orders import Counts, Fill, SignedOrders
+from chalicelib.tables.signed_orders import SignedOrders
 
 
 class SortFillsBy(Enum):

@@ -31,8 +31,9 @@ from chalicelib.domain.signed.faults import OrderNotFound
 from chalicelib.domain.signed.lifecycle import FINAL, Phase, Status, phase_at, seen_at
 from chalicelib.domain.signed.order import TIME_S_MAX, SignedOrder, customer_of, order_id_of
 from chalicelib.domain.signed.paging import UNBOUNDED, Bounds, Page, Paging, page_of
+from chalicelib.domain.signed.stored import Counts, Seen, StoredOrder
 from chalicelib.tables.dynamodb import batched
-from chalicelib.tables.signed_orders import Counts, Seen, SignedOrders, StoredOrder
+from chalicelib.tables.signed_orders import SignedOrders
 
 AVAILABLE_MAX = 500
 ALL_ROWS = 5000

@@ -13,9 +13,10 @@ from enum import Enum
 from chalicelib.domain.signed.lifecycle import Status
 from chalicelib.domain.signed.order import order_id_of
 from chalicelib.domain.signed.paging import UNBOUNDED, Bounds, Paging, sorted_up_to_page
+from chalicelib.domain.signed.stored import Fill, StoredOrder
 from chalicelib.services.signed.listing import as_of, is_customer
 from chalicelib.support.consistency import Inconsistent
-from chalicelib.tables.signed_orders import Fill, SignedOrders, StoredOrder
+from chalicelib.tables.signed_orders import SignedOrders
 
 FILLS_SHOWN_MAX = 5000
 """Of an order at a time (K43)."""

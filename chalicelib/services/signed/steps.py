@@ -21,12 +21,13 @@ from chalicelib.domain.ledger.transactions import Transaction
 from chalicelib.domain.signed.faults import InsufficientFunds
 from chalicelib.domain.signed.lifecycle import FINAL, State
 from chalicelib.domain.signed.settlement import held, released
+from chalicelib.domain.signed.stored import StoredOrder
 from chalicelib.services.ledger.posting import Posting, Postings, Refused
 from chalicelib.support.ids import time_of
 from chalicelib.tables.accounts import LedgerBroken
 from chalicelib.tables.attempts import Contended
 from chalicelib.tables.dynamodb import Database, IsDone, Write
-from chalicelib.tables.signed_orders import SignedOrders, StoredOrder
+from chalicelib.tables.signed_orders import SignedOrders
 
 
 class Steps:

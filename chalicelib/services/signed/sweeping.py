@@ -11,12 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from chalicelib.domain.signed.lifecycle import lapse
+from chalicelib.domain.signed.stored import StoredOrder
 from chalicelib.services.due_work import DueWork, WorkDone
 from chalicelib.services.signed.steps import Steps
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
 from chalicelib.tables.attempts import Contended
 from chalicelib.tables.dynamodb import Database, Row
-from chalicelib.tables.signed_orders import SignedOrders, StoredOrder
+from chalicelib.tables.signed_orders import SignedOrders
 from chalicelib.tables.signed_rows import order_of
 
 

@@ -14,10 +14,11 @@ from chalicelib.apis.taker.lists import FILL_BYTES_MAX, ORDER_BYTES_MAX
 from chalicelib.apis.taker.objects import makers_fill_object, single_order
 from chalicelib.domain.signed.lifecycle import Status
 from chalicelib.domain.signed.order import fill_id_of, order_id_of
+from chalicelib.domain.signed.stored import Fill, StoredOrder
 from chalicelib.ops.verify.verifier import Verifier
 from chalicelib.services.books.findings import Disproved
 from chalicelib.support.canonical import compact
-from chalicelib.tables.signed_orders import Fill, SignedOrders, StoredOrder
+from chalicelib.tables.signed_orders import SignedOrders
 from chalicelib.tables.signed_rows import fill_rows, row_of
 from tests.apis.taker.cases import (
     FILLS,

@@ -8,7 +8,8 @@ import pytest
 
 from chalicelib.domain.signed.lifecycle import FINAL, Lock, State, Status
 from chalicelib.domain.signed.order import Hold, order_id_of
-from chalicelib.tables.signed_orders import Fill, SignedOrders, StoredOrder
+from chalicelib.domain.signed.stored import Fill, StoredOrder
+from chalicelib.tables.signed_orders import SignedOrders
 from tests.apis.taker.cases import (
     LIST,
     NOT_FOUND,

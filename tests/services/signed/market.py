@@ -12,17 +12,19 @@ import pytest
 from chalicelib.domain.ledger.owners import customer_key, desk_fees_key
 from chalicelib.domain.ledger.tokens import new_token
 from chalicelib.domain.ledger.transactions import Movement
+from chalicelib.domain.signed.filling import FillRequest
 from chalicelib.domain.signed.lifecycle import State, Status, status_at
 from chalicelib.domain.signed.order import NOTHING, SignedOrder
 from chalicelib.domain.signed.settings import DeskSettings
+from chalicelib.domain.signed.stored import Fill, StoredOrder
 from chalicelib.ops.verify.verifier import Verifier
 from chalicelib.services.ledger.movements import Movements
-from chalicelib.services.signed.desk import FillRequest, Signed, SignedOrderDesk
+from chalicelib.services.signed.desk import Signed, SignedOrderDesk
 from chalicelib.support.clock import new_id
 from chalicelib.tables.accounts import Accounts
 from chalicelib.tables.dynamodb import Database, Row
 from chalicelib.tables.instruments import Instruments
-from chalicelib.tables.signed_orders import Fill, SignedOrders, StoredOrder
+from chalicelib.tables.signed_orders import SignedOrders
 from chalicelib.tables.tokens import Tokens
 
 PREFIX = "desk"

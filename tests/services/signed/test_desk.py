@@ -19,11 +19,12 @@ from chalicelib.domain.signed.faults import (
     StateForbids,
     UnknownInstrument,
 )
+from chalicelib.domain.signed.filling import FillRequest
 from chalicelib.domain.signed.lifecycle import Lock, Status
 from chalicelib.domain.signed.order import NOTHING, Hold, SignedOrder
+from chalicelib.domain.signed.stored import Counts
 from chalicelib.services.ledger.movements import Movements
-from chalicelib.services.signed.desk import TRIES_MAX, FillRequest, Signed
-from chalicelib.tables.signed_orders import Counts
+from chalicelib.services.signed.desk import TRIES_MAX, Signed
 from tests.case_tables import cases
 from tests.faults import WatchedClient
 from tests.services.signed.market import (

@@ -16,8 +16,8 @@ from chalicelib.domain.signed.faults import (
     StateForbids,
 )
 from chalicelib.domain.signed.lifecycle import Lock, Status
+from chalicelib.domain.signed.stored import Counts
 from chalicelib.services.books.statements import Selection, Statements
-from chalicelib.tables.signed_orders import Counts
 from tests.case_tables import cases
 from tests.services.signed.market import (
     BUY,

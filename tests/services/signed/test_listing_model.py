@@ -15,16 +15,17 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.signed.faults import BadAmount, Conflict, OrderNotFound
+from chalicelib.domain.signed.filling import FillRequest
 from chalicelib.domain.signed.lifecycle import FINAL, Status
 from chalicelib.domain.signed.order import SignedOrder, order_id_of
 from chalicelib.domain.signed.paging import Bounds, Paging
-from chalicelib.services.signed.desk import FillRequest, Signed
+from chalicelib.domain.signed.stored import Fill, StoredOrder
+from chalicelib.services.signed.desk import Signed
 from chalicelib.services.signed.fill_listing import FillQuery, SortFillsBy, TakerFills
 from chalicelib.services.signed.listing import OrderQuery, SortBy, TakerOrders, Traits, as_of, open_orders
 from chalicelib.services.signed.maker_listing import MakerOrders, MakerQuery, SortMakersBy
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.instruments import Instruments
-from chalicelib.tables.signed_orders import Fill, StoredOrder
 from tests.services.signed.market import (
     BUY,
     INSTANCE,

@@ -10,11 +10,11 @@ import pytest
 
 from chalicelib.domain.signed.faults import DeskBusy, InsufficientFunds, NonceUsed, OrderNotFound, StateForbids
 from chalicelib.domain.signed.lifecycle import Status
+from chalicelib.domain.signed.stored import Counts, Fill, StoredOrder
 from chalicelib.ops.verify.verifier import Verifier
 from chalicelib.services.signed.desk import SignedOrderDesk
 from chalicelib.support.outcomes import Unavailable
 from chalicelib.tables.dynamodb import Database
-from chalicelib.tables.signed_orders import Counts, Fill, StoredOrder
 from tests.services.books.test_races import at_once
 from tests.services.signed.market import (
     BUY,
