@@ -45,19 +45,28 @@ from chalicelib.domain.books.vocabulary import (
 from chalicelib.domain.ledger.amounts import Side, hold_of_limit, unit
 from chalicelib.support.consistency import Inconsistent
 
+BUY = Side.BUY
 EXPIRIES_SPARE = 64
-"""Twice as many expiries as resting orders are kept, and so many more; those of orders that left are dropped then."""
+"""The heap of expiries is rebuilt once it exceeds 2 x resting orders + this, dropping orders that have left."""
 
 
 class OpenOrder:
-    """An order that can still trade: its facts, what of it is unfilled, and what it still holds."""
+    """An order that can still trade, and the terms that it has now.
 
-    __slots__ = ("hold", "placed", "remaining")
+    placed: the command as it was asked for; never changed, and shared by all events about the order.
+    price: limit in quote base units for a whole base asset, None: it takes any. quantity: base units, filled ones too;
+    remaining: of these, what is unfilled. hold: what it still holds, base units of the held asset. expires_at_ms: from
+    when on it does not trade (R24), None: never.
+    """
+
+    __slots__ = ("expires_at_ms", "hold", "placed", "price", "quantity", "remaining")
 
     def __init__(self, placed: PlaceOrder) -> None:
         self.placed = placed
-        self.remaining = placed.quantity
+        self.price = placed.price
+        self.quantity = self.remaining = placed.quantity
         self.hold = placed.hold
+        self.expires_at_ms = placed.expires_at_ms
 
 
 class PriceLevel:
@@ -82,7 +91,7 @@ class BookSide:
         self.levels: dict[int, PriceLevel] = {}
 
     def rest(self, order: OpenOrder, price: int) -> None:
-        """Put the order behind all others at its price."""
+        """Put the order behind all others at this price."""
         key = self.sign * price
         level = self.levels.get(key)
         if level is None:
@@ -102,9 +111,9 @@ class BookSide:
 
     def remove(self, order: OpenOrder) -> None:
         """Take a resting order out of the book, whatever is left of it."""
-        if order.placed.price is None:
+        if order.price is None:
             raise Inconsistent("an order rests at a price")
-        level = self.levels[self.sign * order.placed.price]
+        level = self.levels[self.sign * order.price]
         level.quantity -= order.remaining
         del level.orders[order.placed.order_id]
         if not level.orders:
@@ -143,8 +152,8 @@ class Book:
     """A book between two commands. Changed by ``matching.place`` while it decides, or by ``apply`` while it replays."""
 
     __slots__ = (
-        "asks", "bids", "by_customer", "cancelling", "expiries", "incoming", "open_orders", "rules", "scale", "status",
-        "version",
+        "asks", "bids", "by_customer", "cancelling", "expiries", "incoming", "last_price", "open_orders", "rules",
+        "scale", "status", "version",
     )  # fmt: skip
 
     def __init__(self, rules: BookRules, status: BookStatus = BookStatus.ACTIVE) -> None:
@@ -152,6 +161,8 @@ class Book:
         self.status = status
         self.version = 0
         """How often its terms were changed."""
+        self.last_price: int | None = None
+        """The price of the last trade, None before the first: what triggers and bands go by (O1, O11)."""
         self.scale = unit(rules.base_decimals)
         self.bids = BookSide(Side.BUY)
         self.asks = BookSide(Side.SELL)
@@ -185,16 +196,23 @@ class Book:
         self.rules = terms.rules(self.rules.base_decimals)
 
     def side(self, side: Side) -> BookSide:
-        return self.bids if side is Side.BUY else self.asks
+        return self.bids if side is BUY else self.asks
 
-    def rest(self, order: OpenOrder, price: int) -> None:
+    def rest(self, order: OpenOrder) -> None:
         """Put an order into the book, behind all others at its price."""
-        placed = order.placed
-        self.side(placed.side).rest(order, price)
-        self.open_orders[placed.order_id] = order
-        self.by_customer.setdefault(placed.customer, {})[placed.order_id] = order
-        if placed.expires_at_ms is not None:
-            self.expect_expiry(placed.expires_at_ms, placed.order_id)
+        placed, price = order.placed, order.price
+        if price is None:
+            raise Inconsistent("an order rests at a price")
+        order_id, customer = placed.order_id, placed.customer
+        (self.bids if placed.side is BUY else self.asks).rest(order, price)
+        self.open_orders[order_id] = order
+        orders = self.by_customer.get(customer)
+        if orders is None:
+            self.by_customer[customer] = {order_id: order}
+        else:
+            orders[order_id] = order
+        if order.expires_at_ms is not None:
+            self.expect_expiry(order.expires_at_ms, order_id)
 
     def forget(self, order: OpenOrder) -> None:
         """Drop an order that has left its price level."""
@@ -235,12 +253,11 @@ class Book:
 
     def hold_after(self, order: OpenOrder) -> int:
         """Return what the order must hold for its unfilled quantity; a MARKET BUY's budget is kept, not computed."""
-        placed = order.placed
-        if placed.side is Side.SELL or not order.remaining:
+        if order.placed.side is Side.SELL or not order.remaining:
             return order.remaining
-        if placed.price is None:
+        if order.price is None:
             return order.hold
-        return -(-placed.price * order.remaining // self.scale)
+        return -(-order.price * order.remaining // self.scale)
 
     def find(self, order_id: str) -> PlaceOrder:
         """Return the facts of a resting or incoming order. KeyError when there is none: the journal is broken."""
@@ -263,9 +280,7 @@ class Book:
             case Rested():
                 if self.incoming is None:
                     raise Inconsistent("an order is on its way")
-                if event.order.price is None:
-                    raise Inconsistent("an order rests at a price")
-                self.rest(self.incoming, event.order.price)
+                self.rest(self.incoming)
                 self.incoming = None
             case Closed(order):
                 if self.incoming is not None and self.incoming.placed.order_id == order.order_id:
@@ -301,6 +316,7 @@ class Book:
             raise Inconsistent("an order is on its way")
         maker, taker = self.open_orders[trade.maker.order_id], self.incoming
         buyer, seller = (taker, maker) if trade.taker.side is Side.BUY else (maker, taker)
+        self.last_price = trade.price
         buyer.hold -= trade.notional + trade.released
         seller.hold -= trade.quantity
         makers = self.side(trade.maker.side)
@@ -321,7 +337,7 @@ class Book:
             for name, side in (("bids", self.bids), ("asks", self.asks))
         }
         cancelling = None if self.cancelling is None else self.cancelling._asdict()
-        return {"terms": asdict(self.terms), "cancelling": cancelling} | levels
+        return {"terms": asdict(self.terms), "last_price": self.last_price, "cancelling": cancelling} | levels
 
     def check(self, *, dust_may_rest: bool = False) -> None:
         """Assert every invariant of the state. O(orders).
@@ -355,29 +371,29 @@ class Book:
         for order in resting.values():
             placed = order.placed
             # Only part of an order can be unfilled, and only LIMIT orders rest.
-            if not (0 < order.remaining <= placed.quantity):
+            if not (0 < order.remaining <= order.quantity):
                 raise Inconsistent("remaining out of range")
             if placed.order_type is not OrderType.LIMIT:
                 raise Inconsistent("a MARKET order rests")
-            if placed.price is None:
+            if order.price is None:
                 raise Inconsistent("an order rests at no price")
             # It rests on its side, at its price.
             side = self.side(placed.side)
-            own_level = side.levels.get(side.sign * placed.price)
+            own_level = side.levels.get(side.sign * order.price)
             if own_level is None or placed.order_id not in own_level.orders:
                 raise Inconsistent("an order rests at another's place")
             # What rests is worth a quote unit at least.
-            if not (dust_may_rest or placed.price * order.remaining >= self.scale):
+            if not (dust_may_rest or order.price * order.remaining >= self.scale):
                 raise Inconsistent("dust rests")
             # A hold is a pure function of the open order.
-            hold = hold_of_limit(placed.side, placed.price, order.remaining, self.rules.base_decimals)
+            hold = hold_of_limit(placed.side, order.price, order.remaining, self.rules.base_decimals)
             if order.hold != hold:
                 raise Inconsistent("hold is not what the order needs")
         # A heap's parent comes before its children, and every resting order that expires is in it.
         heap = self.expiries
         if not all(heap[(at - 1) // 2] <= heap[at] for at in range(1, len(heap))):
             raise Inconsistent("expiries are in disorder")
-        expiring = ((order.placed.expires_at_ms, order_id) for order_id, order in resting.items())
+        expiring = ((order.expires_at_ms, order_id) for order_id, order in resting.items())
         expected = {expiry for expiry in expiring if expiry[0] is not None}
         if not expected <= set(heap):
             raise Inconsistent("an expiry is forgotten")

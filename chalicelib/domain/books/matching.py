@@ -51,36 +51,43 @@ def place(book: Book, command: PlaceOrder, at_ms: int) -> list[Event]:
         return [Accepted(command), expired]
     if book.status is not ACTIVE:
         return reject(command, CloseReason.BOOK_INACTIVE)
-    order = OpenOrder(command)
     events: list[Event] = [Accepted(command)]
+    _enter(book, OpenOrder(command), events)
+    return events
+
+
+def _enter(book: Book, order: OpenOrder, events: list[Event]) -> None:
+    """Match an order that arrives now, by its terms of now, then rest or close what is left; append the events."""
+    command, price = order.placed, order.price
     makers = book.asks if command.side is BUY else book.bids
-    limit_key = _worst_key(makers) if command.price is None else makers.sign * command.price
+    limit_key = _worst_key(makers) if price is None else makers.sign * price
 
     refusal: CloseReason | None = None
     if command.time_in_force is FOK:
-        refusal = _fok_refusal(book, makers, command, limit_key)
+        refusal = _fok_refusal(book, makers, order, limit_key)
     elif makers.keys and makers.keys[-1] >= limit_key:
         best_price = _best_crossed(book, makers, limit_key, events)
         if best_price is not None and command.post_only:
             refusal = CloseReason.POST_ONLY_WOULD_CROSS
-        elif best_price is not None and _is_below_minimum(book, command, best_price):
+        elif best_price is not None and _is_below_minimum(book, order, best_price):
             refusal = CloseReason.BELOW_MINIMUM
     if refusal is None and makers.keys and makers.keys[-1] >= limit_key:
         refusal = _match(book, makers, order, limit_key, events)
         if not order.remaining:
-            return events
+            return
 
     if refusal is None:
-        if command.price is not None and command.time_in_force is GTC:
-            if command.price * order.remaining >= book.scale:
-                book.rest(order, command.price)
-                events.append(Rested(command, order.remaining))
-                return events
+        if price is None:
+            refusal = CloseReason.MARKET_REMAINDER
+        elif command.time_in_force is not GTC:
+            refusal = CloseReason.IOC_REMAINDER
+        elif price * order.remaining < book.scale:
             refusal = CloseReason.DUST
         else:
-            refusal = CloseReason.MARKET_REMAINDER if command.order_type is MARKET else CloseReason.IOC_REMAINDER
+            book.rest(order)
+            events.append(Rested(command, order.remaining))
+            return
     events.append(Closed(command, OrderStatus.CANCELLED, refusal, order.remaining, order.hold))
-    return events
 
 
 def reject(command: PlaceOrder, reason: CloseReason) -> list[Event]:
@@ -124,16 +131,16 @@ def _best_crossed(book: Book, makers: BookSide, limit_key: int, events: list[Eve
     return None
 
 
-def _is_below_minimum(book: Book, command: PlaceOrder, best_price: int) -> bool:
+def _is_below_minimum(book: Book, order: OpenOrder, best_price: int) -> bool:
     """Tell whether a BUY that can trade is worth less than the book's minimum at the best ask (T45).
 
     Of an order by value, whose quantity was rounded down (R25), one lot more counts: else the minimum itself would be
     below the minimum wherever it does not divide.
     """
     rules = book.rules
-    if command.side is not BUY or rules.min_order_value == MIN_ORDER_VALUE_OFF:
+    if order.placed.side is not BUY or rules.min_order_value == MIN_ORDER_VALUE_OFF:
         return False
-    quantity = command.quantity if command.value is None else command.quantity + rules.lot_size
+    quantity = order.quantity if order.placed.value is None else order.quantity + rules.lot_size
     return best_price * quantity < rules.min_order_value * book.scale
 
 
@@ -142,7 +149,7 @@ def _match(book: Book, makers: BookSide, order: OpenOrder, limit_key: int, event
     command, rules, scale = order.placed, book.rules, book.scale
     prevention, keys, levels = rules.self_trade_prevention, makers.keys, makers.levels
     taker_buys = command.side is BUY
-    budgeted = taker_buys and command.price is None
+    budgeted = taker_buys and order.price is None
     while order.remaining and keys and keys[-1] >= limit_key:
         level = levels[keys[-1]]
         maker = next(iter(level.orders.values()))
@@ -166,6 +173,7 @@ def _match(book: Book, makers: BookSide, order: OpenOrder, limit_key: int, event
         notional = price * quantity // scale
         if not notional:
             return CloseReason.DUST if quantity == wanted else CloseReason.MARKET_REMAINDER
+        book.last_price = price
         order.remaining -= quantity
         makers.take(level, maker, quantity)
         if not maker.remaining:
@@ -174,7 +182,7 @@ def _match(book: Book, makers: BookSide, order: OpenOrder, limit_key: int, event
         buyer, seller = (order, maker) if taker_buys else (maker, order)
         seller.hold -= quantity
         unpaid = buyer.hold - notional
-        buyer_price = buyer.placed.price
+        buyer_price = buyer.price
         if not buyer.remaining:
             buyer.hold = 0
         elif buyer_price is None:
@@ -205,15 +213,15 @@ def _match(book: Book, makers: BookSide, order: OpenOrder, limit_key: int, event
     return None
 
 
-def _fok_refusal(book: Book, makers: BookSide, command: PlaceOrder, limit_key: int) -> CloseReason | None:
+def _fok_refusal(book: Book, makers: BookSide, order: OpenOrder, limit_key: int) -> CloseReason | None:
     """Tell why the order may not trade in full now, None where it may; nothing is changed.
 
     The same walk as ``_match``: dust is passed over (T46), own orders as T24 says, a budget pays for it all (T39), and
     the last bite is not empty (T46). An order that can trade is worth the book's minimum at the best ask (T45).
     """
     prevention, scale = book.rules.self_trade_prevention, book.scale
-    budget = command.hold if command.side is BUY and command.price is None else None
-    wanted = command.quantity
+    customer, wanted = order.placed.customer, order.remaining
+    budget = order.hold if order.placed.side is BUY and order.price is None else None
     best_price: int | None = None
     for key in reversed(makers.keys):
         if key < limit_key:
@@ -224,7 +232,7 @@ def _fok_refusal(book: Book, makers: BookSide, command: PlaceOrder, limit_key: i
                 continue
             if best_price is None:
                 best_price = price
-            if prevention is not NO_PREVENTION and maker.placed.customer == command.customer:
+            if prevention is not NO_PREVENTION and maker.placed.customer == customer:
                 if prevention is SelfTradePrevention.CANCEL_MAKER:
                     continue
                 return CloseReason.FOK_UNFILLABLE
@@ -238,5 +246,5 @@ def _fok_refusal(book: Book, makers: BookSide, command: PlaceOrder, limit_key: i
                 budget -= notional
             wanted -= quantity
             if not wanted:
-                return CloseReason.BELOW_MINIMUM if _is_below_minimum(book, command, best_price) else None
+                return CloseReason.BELOW_MINIMUM if _is_below_minimum(book, order, best_price) else None
     return CloseReason.FOK_UNFILLABLE

@@ -100,6 +100,7 @@ def encode_state(name: str, state: BookState) -> bytes:
         "hash": head.hash,
         "terms": encode_terms(book.terms),
         "named": state.young_names(),
+        "lastPrice": None if book.last_price is None else str(book.last_price),
         "cancelling": None if book.cancelling is None else list(book.cancelling),
         "orders": [[encode_order(order.placed), str(order.remaining)] for order in book.by_priority()],
     }
@@ -112,9 +113,12 @@ def decode_state(name: str, rules: BookRules, snapshot: bytes) -> BookState:
         content: dict[str, Any] = json.loads(zlib.decompress(snapshot))
         if content["book"] != name:
             raise BrokenSnapshot(f"a snapshot of {content['book']}, not of {name}")
+        if "lastPrice" not in content:
+            raise BrokenSnapshot(f"{name}: of an earlier form; the journal is read instead until a new one replaces it")
         head = Head(int(content["sequence"]), int(content["at"]), int(content["watermark"]), str(content["hash"]))
         book = Book(rules)
         book.change(decode_terms(content["terms"]))
+        book.last_price = None if content["lastPrice"] is None else int(content["lastPrice"])
         for facts, remaining in content["orders"]:
             _rest(book, facts, int(remaining))
         if content["cancelling"] is not None:
@@ -128,8 +132,8 @@ def decode_state(name: str, rules: BookRules, snapshot: bytes) -> BookState:
 
 def _rest(book: Book, facts: object, remaining: int) -> None:
     order = OpenOrder(decode_order(facts))
-    if order.placed.price is None or order.placed.order_id in book.open_orders:
+    if order.price is None or order.placed.order_id in book.open_orders:
         raise BrokenSnapshot(f"{order.placed.order_id} rests at no price, or twice")
     order.remaining = remaining
     order.hold = book.hold_after(order)
-    book.rest(order, order.placed.price)
+    book.rest(order)

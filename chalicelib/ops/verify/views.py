@@ -135,6 +135,7 @@ def _content(state: BookState) -> dict[str, object]:
         "hash": head.hash,
         "terms": encode_terms(state.book.terms),
         "named": dict(sorted(state.named.items())),
+        "last price": _shown(state.book.last_price),
         "cancelling": str(state.book.cancelling),
         "open orders": len(state.book.open_orders),
     }

@@ -13,7 +13,7 @@ meanwhile keeps its newer rows; ``BookAtWork`` says that it has to be done again
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from chalicelib.domain.books.candles import Period
@@ -276,8 +276,8 @@ def _order_rows(rows: ExpectedRows, waiting: _Waiting, fold: BookFold) -> dict[R
 
 def _looks(fold: BookFold, waiting: _Waiting) -> Iterator[Expiry]:
     """Yield when each order that is live and expires is to be looked at (R24)."""
-    resting: Iterable[PlaceOrder] = (order.placed for order in fold.state.book.open_orders.values())
-    for placed in [*resting, *waiting.orders]:
-        if placed.expires_at_ms is not None:
+    resting = [(order.placed, order.expires_at_ms) for order in fold.state.book.open_orders.values()]
+    for placed, expires_at_ms in resting + [(placed, placed.expires_at_ms) for placed in waiting.orders]:
+        if expires_at_ms is not None:
             owner = customer_key(fold.config.instance, placed.customer)
-            yield Expiry(fold.key, owner, placed.order_id, placed.expires_at_ms)
+            yield Expiry(fold.key, owner, placed.order_id, expires_at_ms)

@@ -186,6 +186,7 @@ class Comparison:
 
         self.book.check(dust_may_rest=self.dust_may_rest)
         assert self.book.status is self.reference.status
+        assert self.book.last_price == (self.reference.trades[-1].price if self.reference.trades else None)
         self.assert_same_trades(events, trades)
         self.assert_same_closes(events, closes)
         self.assert_fills_add_up(events)

@@ -82,7 +82,7 @@ def test_a_closed_and_emptied_book_is_read_back_as_such() -> None:
     folded = Book(RULES)
     assert replay(folded, entry) == events
     assert folded.state() == book.state() == {
-        "terms": asdict(book.terms), "cancelling": None, "bids": [], "asks": [],
+        "terms": asdict(book.terms), "last_price": 51, "cancelling": None, "bids": [], "asks": [],
     }  # fmt: skip
     assert folded.status is BookStatus.CLOSED
 

@@ -283,14 +283,15 @@ def test_a_state_that_differs_in_anything_has_another_snapshot(change: Callable[
 
 
 def test_a_snapshot_is_compressed_json_with_amounts_as_strings() -> None:
-    """The form on disk: who changes it must read the old one too."""
+    """The form on disk. A snapshot of another form is not loaded; the journal is (O17)."""
     state = a_state()
     go_on(state, limit("ask", SELL, 101, 5), limit("taker", BUY, 101, 2), change_to(PAUSED, 1, "pause", RULES))
 
     assert json.loads(zlib.decompress(encode_state(NAME, state))) == {
         "book": NAME, "sequence": 1, "at": AT_MS, "watermark": "3", "hash": state.head.hash,
         "terms": encode_terms(state.book.terms),
-        "named": {"pause": AT_MS}, "cancelling": None, "orders": [[encode_order(limit("ask", SELL, 101, 5)), "3"]],
+        "named": {"pause": AT_MS}, "lastPrice": "101", "cancelling": None,
+        "orders": [[encode_order(limit("ask", SELL, 101, 5)), "3"]],
     }  # fmt: skip
 
 
@@ -399,6 +400,25 @@ def test_a_snapshot_that_lost_its_first_or_last_byte_is_refused() -> None:
     for part in (snapshot[1:], snapshot[:-1]):
         with pytest.raises(BrokenSnapshot, match=NAME):
             decode_state(NAME, RULES, part)
+
+
+def test_a_snapshot_from_before_the_last_price_says_that_the_journal_is_read() -> None:
+    content = an_order_book()
+    del content["lastPrice"]
+
+    with pytest.raises(BrokenSnapshot, match="of an earlier form; the journal is read instead"):
+        decode_state(NAME, RULES, written(content))
+
+
+def test_the_last_price_is_kept_where_none_of_the_traded_orders_rests() -> None:
+    state = a_state()
+    go_on(state, limit("ask", SELL, 101, 5))
+    assert read_back(state).book.last_price is None
+
+    go_on(state, limit("bid", BUY, 103, 5))
+
+    assert not state.book.open_orders
+    assert read_back(state).book.last_price == state.book.last_price == 101
 
 
 @pytest.mark.parametrize("member", ["book", "sequence", "at", "watermark", "hash", "terms", "named", "orders"])
