@@ -274,7 +274,7 @@ def signed_path(database: Database, name: str, orders: int) -> Path:
 
     counted, limiter = counting.database, RateLimiter(counting.database)
     gate = TakerGate(
-        Credentials(counted, TAKER_KEYS).accept, TakerDesks(counted).open_desk, limiter, lambda: b"", lambda: None
+        Credentials(counted, TAKER_KEYS).accept, TakerDesks(counted).open_desk, limiter, lambda: iter([b""])
     )
     asked = HttpRequest("GET", None, {}, {}, {"x-api-key": api_key}, b"")
     steps = (

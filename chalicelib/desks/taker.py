@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from chalicelib.apis.kit.routing import endpoints_of
 from chalicelib.apis.taker.api import TakerApi
@@ -14,7 +15,7 @@ from chalicelib.apis.taker.routes import ROUTES
 from chalicelib.apis.taker.takers import TakerEndpoints
 from chalicelib.apis.taker.validate import ValidateEndpoint
 from chalicelib.domain.signed.keys import TAKER_KEYS
-from chalicelib.domain.tenancy.master_keys import none_before
+from chalicelib.domain.tenancy.master_keys import in_turn, none_before
 from chalicelib.services.signed.desk import SignedOrderDesk
 from chalicelib.services.signed.reading import SignedReading
 from chalicelib.services.tenancy.rate_limiter import RateLimiter
@@ -41,7 +42,8 @@ def new_taker_desk(
     """
     open_desk = TakerDesks(database).open_desk
     limiter = RateLimiter(counters or database)
-    gate = Gate(Credentials(database, TAKER_KEYS).accept, open_desk, limiter, master_key, previous_master_key)
+    master_keys = partial(in_turn, master_key, previous_master_key)
+    gate = Gate(Credentials(database, TAKER_KEYS).accept, open_desk, limiter, master_keys)
     desk, reading = SignedOrderDesk(database, lambda: clock() // 1000), SignedReading(database)
     endpoints = endpoints_of(
         ROUTES,

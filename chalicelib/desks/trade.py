@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from chalicelib.apis.kit.routing import endpoints_of
 from chalicelib.apis.trade.api import TradeApi
@@ -17,7 +18,7 @@ from chalicelib.apis.trade.routes import ROUTES
 from chalicelib.apis.trade.tickers import TickerEndpoints
 from chalicelib.apis.trade.trades import TradeEndpoints
 from chalicelib.domain.tenancy.api_tokens import API_TOKENS
-from chalicelib.domain.tenancy.master_keys import none_before
+from chalicelib.domain.tenancy.master_keys import in_turn, none_before
 from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.services.books.admission import Admission
 from chalicelib.services.books.depths import Depths
@@ -54,7 +55,8 @@ def new_trade_desk(
     """
     limiter = RateLimiter(counters or database, {AnonymousUse.MARKET_DATA: public_limit})
     accept, instance_of = Credentials(database, API_TOKENS).accept, Tenants(database, now_s).get
-    gate = Gate(accept, instance_of, limiter, master_key, previous_master_key, public_instance)
+    master_keys = partial(in_turn, master_key, previous_master_key)
+    gate = Gate(accept, instance_of, limiter, master_keys, public_instance)
     reading, ledger = BooksReading(database), LedgerReading(database)
     pairs, outcomes, admission = Pairs(reading, ledger), Outcomes(database), Admission(database)
     endpoints = endpoints_of(

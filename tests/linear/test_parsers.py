@@ -31,7 +31,7 @@ from chalicelib.apis.taker import schema as taker_schema
 from chalicelib.apis.taker.api import is_request_id
 from chalicelib.apis.taker.envelope import Fault as TakerFault
 from chalicelib.apis.taker.routes import ROUTES as TAKER_ROUTES
-from chalicelib.apis.taker.sessions import NotASession, Sessions
+from chalicelib.apis.taker.sessions import NotASession, session_of
 from chalicelib.apis.taker.signature import query_forms
 from chalicelib.apis.trade import decimals, place_schema
 from chalicelib.apis.trade.cursor import NotACursor, cursor_of
@@ -138,8 +138,8 @@ READERS: dict[str, Reader] = {
     "taker amounts": order_hash_query("fill_amount_min"),
     "taker blocks": order_hash_query("block_number_min"),
     "taker pages": order_hash_query("page"),
-    "taker session": lambda text: Sessions(lambda: b"k" * 32).read(text, 0),
-    "taker session's claims": lambda text: Sessions(lambda: b"k" * 32).read(jwt_of(text), 0),
+    "taker session": lambda text: session_of(text, [b"k" * 32], 0),
+    "taker session's claims": lambda text: session_of(jwt_of(text), [b"k" * 32], 0),
     "connect message": connect_message,
     "escrow JSON": lambda text: body_of(text.encode(), "application/json"),
     "escrow form": lambda text: body_of(text.encode(), FORM),

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from chalicelib.apis.kit.auth import bearer, is_signed
 from chalicelib.apis.kit.http import HttpRequest
 from chalicelib.apis.taker.envelope import Error, Fault
-from chalicelib.apis.taker.sessions import NotASession, Session, Sessions
+from chalicelib.apis.taker.sessions import NotASession, Session, new_jwt, session_of
 from chalicelib.apis.taker.signature import messages
 from chalicelib.domain.signed.keys import TakerKey, secret_of
 from chalicelib.domain.signed.settings import DeskSettings, OpenDesk
 from chalicelib.domain.tenancy.instances import TRADING
-from chalicelib.domain.tenancy.master_keys import in_turn
+from chalicelib.domain.tenancy.master_keys import InTurn
 from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.services.tenancy.rate_limiter import AnonymousUse, RateLimiter
 from chalicelib.support.telemetry import tell
@@ -45,27 +45,17 @@ Endpoint = Callable[[HttpRequest, Caller], object]
 """Returns the answer's data for a request that has passed the gate; raises Fault, or what the desk refuses with."""
 
 
+@dataclass(frozen=True, slots=True)
 class Gate:
     """accept: finds what an API key stands for. open_desk: reads an active instance's desk.
 
-    master_key: of which each key's secret and each instance's JWT secret are derived; what it raises passes through.
-    previous_master_key: one whose secrets are accepted too; asked for when the newest one's does not fit.
+    master_keys: of which each key's secret and each instance's JWT secret are derived; what they raise passes through.
     """
 
-    def __init__(
-        self,
-        accept: Callable[[str], TakerKey | None],
-        open_desk: Callable[[str], OpenDesk | None],
-        limiter: RateLimiter,
-        master_key: Callable[[], bytes],
-        previous_master_key: Callable[[], bytes | None],
-    ) -> None:
-        self._accept = accept
-        self._open_desk = open_desk
-        self._limiter = limiter
-        self._master_key = master_key
-        self._previous_master_key = previous_master_key
-        self._sessions = Sessions(master_key, previous_master_key)
+    accept: Callable[[str], TakerKey | None]
+    open_desk: Callable[[str], OpenDesk | None]
+    limiter: RateLimiter
+    master_keys: InTurn
 
     def taker(self, request: HttpRequest, now_ms: int) -> Caller:
         """Let a taker in. Raises Fault at the first fault."""
@@ -73,8 +63,8 @@ class Gate:
         timestamp, signature = request.headers.get("x-api-timestamp", ""), request.headers.get("x-api-signature", "")
         if not api_key or bool(timestamp) != bool(signature):
             raise Fault(Error.KEY_MISSING)
-        key = self._accept(api_key)
-        desk = self._open_desk(key.instance) if key is not None else None
+        key = self.accept(api_key)
+        desk = self.open_desk(key.instance) if key is not None else None
         if key is None or desk is None:
             raise Fault(Error.KEY_UNKNOWN)
         tell(instance=key.instance)
@@ -96,10 +86,10 @@ class Gate:
         if sent is None:
             raise Fault(Error.UNAUTHORIZED)
         try:
-            session = self._sessions.read(sent, now_ms // 1000)
+            session = session_of(sent, self.master_keys(), now_ms // 1000)
         except NotASession as error:
             raise Fault(Error.UNAUTHORIZED) from error
-        desk = self._open_desk(session.instance)
+        desk = self.open_desk(session.instance)
         if desk is None:
             raise Fault(Error.UNAUTHORIZED)
         tell(instance=session.instance)
@@ -109,14 +99,15 @@ class Gate:
 
     def anybody(self, request: HttpRequest, now_ms: int) -> Caller:
         """Let anybody in who does not come too often, whichever instance is asked for. Raises Fault."""
-        refusal = self._limiter.anonymous_refusal(AnonymousUse.CONNECT, request.client_address, now_ms)
+        refusal = self.limiter.anonymous_refusal(AnonymousUse.CONNECT, request.client_address, now_ms)
         if refusal:
             raise Fault(Error.TOO_MANY_REQUESTS, retry_after_s=refusal.retry_after_s)
         return Caller("", "", DeskSettings(), now_ms)
 
     def open_session(self, caller: Caller, wallet: str) -> str:
         """Return a JWT for a wallet that has proven itself. wallet: in lower case."""
-        return self._sessions.open(Session(caller.instance, wallet), caller.now_s, caller.settings.jwt_ttl_seconds)
+        newest, ttl_s = next(self.master_keys()), caller.settings.jwt_ttl_seconds
+        return new_jwt(Session(caller.instance, wallet), newest, caller.now_s, ttl_s)
 
     def _verify(
         self, request: HttpRequest, api_key: str, timestamp: str, signature: str, window_ms: int, now_ms: int
@@ -124,14 +115,13 @@ class Gate:
         """Refuse what is not signed with the key's secret about now."""
         if not _TIMESTAMP.fullmatch(timestamp) or abs(now_ms - int(timestamp)) > window_ms:
             raise Fault(Error.TIMESTAMP_INVALID)
-        master_keys = in_turn(self._master_key, self._previous_master_key)
-        secrets = (secret_of(master_key, api_key) for master_key in master_keys)
+        secrets = (secret_of(master_key, api_key) for master_key in self.master_keys())
         if not is_signed(signature, messages(timestamp, request), secrets):
             raise Fault(Error.SIGNATURE_INVALID)
 
     def _count(self, instance: str, key_id: str, limit: RateLimit, now_ms: int) -> None:
         """Raises Fault over the limit."""
-        refusal = self._limiter.refusal(limit, now_ms, instance=instance, key_id=key_id)
+        refusal = self.limiter.refusal(limit, now_ms, instance=instance, key_id=key_id)
         if refusal:
             raise Fault(Error.TOO_MANY_REQUESTS, retry_after_s=refusal.retry_after_s)
 

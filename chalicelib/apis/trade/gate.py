@@ -13,7 +13,7 @@ from chalicelib.apis.trade.envelope import Envelope, Error, Fault, invalid
 from chalicelib.apis.trade.signature import messages
 from chalicelib.domain.tenancy.api_tokens import ApiToken, Permission, TokenStatus, secret_of
 from chalicelib.domain.tenancy.instances import TRADING, Instance, InstanceStatus
-from chalicelib.domain.tenancy.master_keys import in_turn
+from chalicelib.domain.tenancy.master_keys import InTurn
 from chalicelib.services.tenancy.rate_limiter import AnonymousUse, RateLimiter
 from chalicelib.support.consistency import Inconsistent
 from chalicelib.support.telemetry import tell
@@ -50,37 +50,27 @@ class _SignedHeaders:
     tolerance_ms: int
 
 
+@dataclass(frozen=True, slots=True)
 class Gate:
     """accept: finds what an API token stands for. instance_of: reads an instance.
 
-    master_key: of which each token's secret is derived; asked for when a signature is checked. previous_master_key:
-    one whose secrets are accepted too; asked for when the newest one's does not fit. public_instance: whose books the
-    public routes show (R3).
+    master_keys: of which each token's secret is derived; asked for when a signature is checked. public_instance: whose
+    books the public routes show (R3).
     """
 
-    def __init__(
-        self,
-        accept: Callable[[str], ApiToken | None],
-        instance_of: Callable[[str], Instance],
-        limiter: RateLimiter,
-        master_key: Callable[[], bytes],
-        previous_master_key: Callable[[], bytes | None],
-        public_instance: str | None,
-    ) -> None:
-        self._accept = accept
-        self._instance_of = instance_of
-        self._limiter = limiter
-        self._master_key = master_key
-        self._previous_master_key = previous_master_key
-        self._public_instance = public_instance
+    accept: Callable[[str], ApiToken | None]
+    instance_of: Callable[[str], Instance]
+    limiter: RateLimiter
+    master_keys: InTurn
+    public_instance: str | None
 
     def pass_through(self, request: HttpRequest, permission: Permission | None, envelope: Envelope) -> Caller:
         """Do steps 2 to 12 of R10; of a public route, with permission None, R46. Raises Fault at the first fault."""
         if permission is None:
             return self._anybody(request, envelope.now_ms)
         sent = _signed_headers(request)
-        token = self._accept(sent.token)
-        instance = token and self._instance_of(token.instance)
+        token = self.accept(sent.token)
+        instance = token and self.instance_of(token.instance)
         if token is not None:
             tell(instance=token.instance)
         if token is None or instance is None or instance.status is not InstanceStatus.ACTIVE:
@@ -97,17 +87,16 @@ class Gate:
         return Caller(token.instance, token.customer)
 
     def _anybody(self, request: HttpRequest, now_ms: int) -> Caller:
-        if self._public_instance is None:
+        if self.public_instance is None:
             raise Fault(Error.NO_ROUTE)
-        refusal = self._limiter.anonymous_refusal(AnonymousUse.MARKET_DATA, request.client_address, now_ms)
+        refusal = self.limiter.anonymous_refusal(AnonymousUse.MARKET_DATA, request.client_address, now_ms)
         if refusal:
             raise Fault(Error.TOO_MANY_REQUESTS, retry_after_s=refusal.retry_after_s)
-        return Caller(self._public_instance, None)
+        return Caller(self.public_instance, None)
 
     def _is_signed(self, sent: _SignedHeaders, request: HttpRequest) -> bool:
         """Tell whether the token's secret, or its secret before the master key was rotated, has signed the request."""
-        master_keys = in_turn(self._master_key, self._previous_master_key)
-        secrets = (secret_of(master_key, sent.token) for master_key in master_keys)
+        secrets = (secret_of(master_key, sent.token) for master_key in self.master_keys())
         try:
             return is_signed(sent.signature, messages(sent.timestamp, request), secrets)
         except TooDeep as error:
@@ -115,7 +104,7 @@ class Gate:
 
     def _count(self, token: ApiToken, now_ms: int) -> None:
         """Count the request against its token's rate limit (R13). Raises Fault over it."""
-        refusal = self._limiter.refusal(token.rate_limit, now_ms, instance=token.instance, key_id=token.key_id)
+        refusal = self.limiter.refusal(token.rate_limit, now_ms, instance=token.instance, key_id=token.key_id)
         if refusal:
             what = Error.LIMIT_EXCEEDED if refusal.is_of_day else Error.TOO_MANY_REQUESTS
             raise Fault(what, retry_after_s=refusal.retry_after_s)

@@ -23,6 +23,10 @@ def derived(master_key: bytes, purpose: bytes, text: str) -> bytes:
     return hmac.new(master_key, purpose + text.encode(errors="surrogatepass"), hashlib.sha256).digest()
 
 
+InTurn = Callable[[], Iterator[bytes]]
+"""Gives the master keys whose secrets are accepted, as ``in_turn`` does."""
+
+
 def none_before() -> bytes | None:
     """Return that there is no previous master key."""
     return None

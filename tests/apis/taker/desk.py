@@ -18,7 +18,7 @@ from eth_keys import keys
 
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
 from chalicelib.apis.taker.api import TakerApi
-from chalicelib.apis.taker.sessions import Session, Sessions
+from chalicelib.apis.taker.sessions import Session, new_jwt
 from chalicelib.apis.taker.signature import signature_of
 from chalicelib.desks.taker import new_taker_desk
 from chalicelib.domain.ledger.owners import customer_key
@@ -119,7 +119,7 @@ class Desk:
 
     @property
     def jwt(self) -> str:
-        return Sessions(lambda: MASTER_KEY).open(Session(self.instance, self.maker), self.clock.now_s, 86_400)
+        return new_jwt(Session(self.instance, self.maker), MASTER_KEY, self.clock.now_s, 86_400)
 
     @property
     def as_other(self) -> Desk:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
-from chalicelib.apis.taker.sessions import NotASession, Session, Sessions
+from chalicelib.apis.taker.gate import Caller, Gate
+from chalicelib.apis.taker.sessions import NotASession, Session, session_of
 from chalicelib.desks.taker import new_taker_desk
 from chalicelib.desks.trade import new_trade_desk
+from chalicelib.domain.signed.settings import DeskSettings
 from chalicelib.domain.tenancy.api_tokens import secret_of
-from chalicelib.domain.tenancy.master_keys import KEYS_LIFE_S, RETRY_S, MasterKeys
+from chalicelib.domain.tenancy.master_keys import KEYS_LIFE_S, RETRY_S, MasterKeys, in_turn
+from chalicelib.services.tenancy.rate_limiter import RateLimiter
 from chalicelib.tables.dynamodb import Database
 from tests.apis.taker.desk import open_taker_desk
 from tests.apis.trade.desk import MASTER_KEY, open_trade_desk
@@ -136,9 +140,12 @@ def test_a_signed_taker_and_a_maker_of_before_are_let_in_until_the_rotation_ends
     assert desk.signed("GET", "/takers/orders").status == expected
 
 
-def test_new_sessions_are_of_the_newest_key_alone() -> None:
+def test_new_sessions_are_of_the_newest_key_alone(memory_database: Database) -> None:
+    keys = partial(in_turn, lambda: NEW_KEY, lambda: MASTER_KEY)
+    gate = Gate(lambda _: None, lambda _: None, RateLimiter(memory_database), keys)
     session = Session("inst_test0001", "0x" + "a" * 40)
-    text = Sessions(lambda: NEW_KEY, lambda: MASTER_KEY).open(session, NOW_S, 60)
-    assert Sessions(lambda: NEW_KEY, lambda: None).read(text, NOW_S) == session
+    caller = Caller(session.instance, session.wallet, DeskSettings(), NOW_S * 1000)
+    text = gate.open_session(caller, session.wallet)
+    assert session_of(text, [NEW_KEY], NOW_S) == session
     with pytest.raises(NotASession):
-        Sessions(lambda: MASTER_KEY, lambda: None).read(text, NOW_S)
+        session_of(text, [MASTER_KEY], NOW_S)
