@@ -8,7 +8,9 @@ from chalicelib.apis.book.gate import Gate
 from chalicelib.apis.book.ledger import MovementEndpoints, StatementEndpoints
 from chalicelib.apis.book.market import MarketEndpoints
 from chalicelib.apis.book.orders import OrderEndpoints
+from chalicelib.apis.book.routes import ROUTES
 from chalicelib.apis.book.tokens import TokenEndpoints
+from chalicelib.apis.kit.answering import endpoints_of
 from chalicelib.services.answers import Answers
 from chalicelib.services.books.admission import Admission
 from chalicelib.services.books.configuring import Configuring
@@ -30,12 +32,14 @@ def new_book_desk(
 ) -> BookApi:
     """cancel_wait_s: how long a cancel waits for its result."""
     reading, ledger, answers = BooksReading(database), LedgerReading(database), Answers(database, now_ms)
-    return BookApi(
-        Gate(Tenants(database, now_s).accept, RateLimiter(counters or database)),
-        OrderEndpoints(Admission(database), reading, Outcomes(database), answers, cancel_wait_s),
-        BookEndpoints(reading, Configuring(database), answers),
-        MarketEndpoints(reading, Tape(database)),
-        TokenEndpoints(Tokens(database).register, ledger, answers),
-        MovementEndpoints(Movements(database), ledger, answers),
-        StatementEndpoints(ledger, Statements(database)),
+    gate = Gate(Tenants(database, now_s).accept, RateLimiter(counters or database))
+    endpoints = endpoints_of(
+        ROUTES,
+        orders=OrderEndpoints(Admission(database), reading, Outcomes(database), answers, cancel_wait_s),
+        books=BookEndpoints(reading, Configuring(database), answers),
+        market=MarketEndpoints(reading, Tape(database)),
+        tokens=TokenEndpoints(Tokens(database).register, ledger, answers),
+        movements=MovementEndpoints(Movements(database), ledger, answers),
+        statements=StatementEndpoints(ledger, Statements(database)),
     )
+    return BookApi(gate, endpoints)

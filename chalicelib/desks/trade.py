@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from chalicelib.apis.kit.routing import endpoints_of
+from chalicelib.apis.kit.answering import endpoints_of
 from chalicelib.apis.trade.api import TradeApi
 from chalicelib.apis.trade.balances import BalanceEndpoints
 from chalicelib.apis.trade.gate import Gate

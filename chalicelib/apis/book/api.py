@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from chalicelib.apis.book.books import BookEndpoints
 from chalicelib.apis.book.envelope import Envelope, Fault
 from chalicelib.apis.book.gate import Gate
-from chalicelib.apis.book.ledger import MovementEndpoints, StatementEndpoints
-from chalicelib.apis.book.market import MarketEndpoints
-from chalicelib.apis.book.orders import OrderEndpoints
 from chalicelib.apis.book.routes import ACTIONS_NOT_SERVED, ROUTES
-from chalicelib.apis.book.tokens import TokenEndpoints
+from chalicelib.apis.kit.answering import Faults, answered
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
-from chalicelib.apis.kit.routing import Faults, NoRoute, Route, answered, endpoints_of
+from chalicelib.apis.kit.routing import NoRoute, Route
 from chalicelib.support.clock import now_ms
 
 Endpoint = Callable[[HttpRequest, str, Envelope], HttpResponse]
@@ -44,28 +40,11 @@ FAULTS = Faults(
 
 
 class BookApi:
-    """Answers requests to the book desk; never raises."""
+    """Answers requests to the book desk; never raises. endpoints: by the names of the table."""
 
-    def __init__(
-        self,
-        gate: Gate,
-        orders: OrderEndpoints,
-        books: BookEndpoints,
-        market: MarketEndpoints,
-        tokens: TokenEndpoints,
-        movements: MovementEndpoints,
-        statements: StatementEndpoints,
-    ) -> None:
+    def __init__(self, gate: Gate, endpoints: Mapping[str, Endpoint]) -> None:
         self._gate = gate
-        self._endpoints: Mapping[str, Endpoint] = endpoints_of(
-            ROUTES,
-            orders=orders,
-            books=books,
-            market=market,
-            tokens=tokens,
-            movements=movements,
-            statements=statements,
-        )
+        self._endpoints = endpoints
 
     def answer(self, request: HttpRequest) -> HttpResponse:
         envelope = Envelope(now_ms, request.request_id)

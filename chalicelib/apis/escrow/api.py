@@ -8,9 +8,10 @@ from dataclasses import replace
 from chalicelib.apis.escrow.envelope import Fault, failure, not_found, server_error
 from chalicelib.apis.escrow.gate import Caller, Gate
 from chalicelib.apis.escrow.routes import ROUTES, Auth
+from chalicelib.apis.kit.answering import Faults, answered
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
 from chalicelib.apis.kit.idempotency import REPLAYED
-from chalicelib.apis.kit.routing import Faults, Route, answered
+from chalicelib.apis.kit.routing import Route
 from chalicelib.support.telemetry import order_refused
 
 Endpoint = Callable[[HttpRequest, Caller], HttpResponse]

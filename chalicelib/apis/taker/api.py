@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from chalicelib.apis.kit.answering import Faults, answered
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
-from chalicelib.apis.kit.routing import Faults, Route, answered
+from chalicelib.apis.kit.routing import Route
 from chalicelib.apis.taker.envelope import Error, Fault, failure, invalid, success
 from chalicelib.apis.taker.gate import Endpoint, Gate
 from chalicelib.apis.taker.refusals import REFUSALS, fault_of

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from chalicelib.apis.kit.answering import Faults, answered
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
-from chalicelib.apis.kit.routing import Faults, Route, answered
+from chalicelib.apis.kit.routing import Route
 from chalicelib.apis.trade.envelope import Envelope, Error, Fault, invalid
 from chalicelib.apis.trade.gate import Caller, Gate
 from chalicelib.apis.trade.routes import ROUTES

@@ -1,0 +1,93 @@
+"""The shell of a desk: it finds the route, has it served, and answers whatever is raised in the desk's own words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from operator import attrgetter
+from types import SimpleNamespace
+from typing import Any, Generic, Protocol, TypeVar
+
+from chalicelib.apis.kit.http import HttpRequest, HttpResponse
+from chalicelib.apis.kit.routing import NoRoute, Route, RouteTable
+from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
+from chalicelib.support.telemetry import logger, order_refused, tell
+
+Auth = TypeVar("Auth")
+_CLIENT_FAULTS = range(400, 500)
+
+
+def endpoints_of(table: RouteTable[Auth], **groups: object) -> dict[str, Callable[..., Any]]:
+    """Return the endpoints that a table names, by these names. Raises AttributeError where a group lacks one."""
+    found = SimpleNamespace(**groups)
+    return {route.endpoint: attrgetter(route.endpoint)(found) for route in table}
+
+
+class DeskFault(Protocol):
+    """What a desk's own fault says of itself. name: as metrics and tables of routes have it."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def status(self) -> int: ...
+
+
+Fault = TypeVar("Fault", bound=DeskFault)
+
+
+@dataclass(frozen=True, slots=True)
+class Faults(Generic[Fault]):
+    """Which of a desk's faults answers what was raised.
+
+    own: their class; they answer as they are. refusals, of_refusal: what services refuse with, and its fault.
+    unavailable, outcome_unknown: where a desk has no words of its own for these, they are unexpected.
+    """
+
+    own: type[Fault]
+    no_route: Callable[[NoRoute], Fault]
+    unexpected: Fault
+    unavailable: Fault | None = None
+    outcome_unknown: Fault | None = None
+    refusals: tuple[type[Exception], ...] = ()
+    of_refusal: Callable[[Exception], Fault] | None = None
+
+    def of(self, error: Exception, request: HttpRequest) -> Fault:
+        """Return the fault; what is no client's doing is logged."""
+        if isinstance(error, self.own):
+            return error
+        if isinstance(error, NoRoute):
+            return self.no_route(error)
+        if isinstance(error, self.refusals) and self.of_refusal is not None:
+            return self.of_refusal(error)
+        if isinstance(error, Unavailable) and self.unavailable is not None:
+            logger.warning("a needed part is down", exc_info=True, method=request.method, path=request.path)
+            return self.unavailable
+        if isinstance(error, OutcomeUnknown) and self.outcome_unknown is not None:
+            logger.exception("the outcome of a write is not known", method=request.method, path=request.path)
+            return self.outcome_unknown
+        logger.exception("unexpected fault", method=request.method, path=request.path)
+        return self.unexpected
+
+
+def answered(
+    table: RouteTable[Auth],
+    request: HttpRequest,
+    serve: Callable[[Route[Auth], HttpRequest], HttpResponse],
+    faults: Faults[Fault],
+    failure: Callable[[Fault], HttpResponse],
+) -> HttpResponse:
+    """Return what ``serve`` answers to a request of the desk, or the ``failure`` of what it raises. Never raises.
+
+    serve: takes the route and the request with its path parameters.
+    """
+    tell(desk=table.desk)
+    route: Route[Auth] | None = None
+    try:
+        route, parameters = table.find(request.method, request.path)
+        return serve(route, replace(request, route=route.path, path_parameters=parameters))
+    except Exception as error:
+        fault = faults.of(error, request)
+        if route is not None and route.counts_refusals and fault.status in _CLIENT_FAULTS:
+            order_refused(table.desk, fault.name)
+        return failure(fault)
