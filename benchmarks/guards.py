@@ -582,7 +582,7 @@ GUARDS = [
         "chalicelib/domain/tenancy/instances.py",
         "if hmac.compare_digest(str(key.digest), digest):",
         "if True:",
-        "tests/apis/book/test_gate.py",
+        "tests/apis/book/contract/test_keys_and_rates.py",
     ),
     Guard(
         "an instance is changed only from what was read of it",
@@ -617,7 +617,7 @@ GUARDS = [
         "chalicelib/services/books/admission.py",
         "        if refusal is not None:\n            return refusal\n",
         "",
-        "tests/apis/book/test_place.py",
+        "tests/apis/book/contract/test_placing.py",
     ),
     Guard(
         "a signed order is written only from what was read of it",

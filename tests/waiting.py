@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from chalicelib.support import clock as real_clock
 from tests.recording import nobody
 
 
@@ -20,3 +21,21 @@ class Waiting:
     def sleep(self, duration_s: float) -> None:
         self.slept_s += duration_s
         nobody(self.meanwhile)()
+
+
+class Clock(Waiting):
+    """A desk's time: it stands still but for sleeps."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.started_ms = real_clock.now_ms()
+
+    def after(self, waited_s: float, work: Callable[[], object]) -> None:
+        """Have the world do this in each sleep, once so much has passed."""
+        self.meanwhile = lambda: work() if self.slept_s > waited_s else None
+
+    def now_ms(self) -> int:
+        return self.started_ms + int(self.slept_s * 1000)
+
+    def now_s(self) -> int:
+        return self.now_ms() // 1000

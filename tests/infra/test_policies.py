@@ -46,7 +46,6 @@ from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.orders import Orders
 from infra.tables import create_tables, table_definitions
 from tests.apis.book.desk import open_desk
-from tests.apis.book.till import post, posted
 from tests.apis.escrow.desk import KEY, OPERATOR_KEY
 from tests.apis.escrow.desk import Desk as EscrowWire
 from tests.apis.routes import ESCROW_ROUTES, TAKER_ROUTES, TRADE_ROUTES
@@ -145,14 +144,14 @@ def at_the_books(world: World) -> None:
     assert world.deliver(world.matcher(), records) == []
     desk.place(orderType="MARKET", price="1")
     desk.place(customerRef="ben", price="1")
-    posted(desk, TOKENS)
+    desk.posted(TOKENS)
     made = {"tokenAddress": QUOTE, "quoteTokenAddress": BASE, "name": "Quote / Base", "symbol": "Q/B"}
     book = json.loads(desk.send("POST", BOOKS, body=json.dumps(made).encode()).body)["data"]["id"]
     closed = json.dumps({"status": "CLOSED"}).encode()
     assert desk.send("PATCH", SETTINGS, body=closed, orderBookId=book).status == 200
-    post(desk, CREDIT, key="credit-0001", reference="bonus")
-    post(desk, CREDIT, key="credit-0002", reference="bonus")
-    posted(desk, TRANSFER)
+    desk.post(CREDIT, key="credit-0001", reference="bonus")
+    desk.post(CREDIT, key="credit-0002", reference="bonus")
+    desk.posted(TRANSFER)
     desk.get(BALANCES, customerRef="ann")
     desk.get(TOKENS)
     desk.get(TRANSACTIONS)

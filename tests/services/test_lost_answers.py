@@ -36,7 +36,6 @@ from chalicelib.tables.dynamodb import ConditionFailed, Database, Put, Row, Upda
 from chalicelib.tables.journal import TABLE as JOURNAL
 from infra.tables import create_tables, table_definitions
 from tests.apis.book.desk import Desk, open_desk
-from tests.apis.book.till import post
 from tests.apis.escrow import desk as escrow_api
 from tests.apis.taker import desk as taker
 from tests.apis.trade import desk as trade
@@ -472,10 +471,10 @@ def book_requests(world: World) -> dict[str, Callable[[Desk], HttpResponse]]:
     order_id = next(row["order_id"] for row in world.database.scan("orders"))
     keyed = {"idempotency-key": "key-0001"}
     return {
-        "credit": lambda desk: post(desk, CREDIT, amount="500"),
-        "credit under a key": lambda desk: post(desk, CREDIT, key="key-0001", amount="500"),
-        "transfer under a key": lambda desk: post(desk, TRANSFER, key="key-0001", amount="5"),
-        "token under a key": lambda desk: post(desk, TOKENS, key="key-0001"),
+        "credit": lambda desk: desk.post(CREDIT, amount="500"),
+        "credit under a key": lambda desk: desk.post(CREDIT, key="key-0001", amount="500"),
+        "transfer under a key": lambda desk: desk.post(TRANSFER, key="key-0001", amount="5"),
+        "token under a key": lambda desk: desk.post(TOKENS, key="key-0001"),
         "place": lambda desk: desk.place(customerRef="ben", side="BUY"),
         "place under a key": lambda desk: desk.place(keyed, customerRef="ben", side="BUY"),
         "cancel": lambda desk: _accepted(desk.cancel(order_id)),
@@ -526,7 +525,7 @@ def test_a_credit_whose_outcome_nobody_knows_is_not_called_unchanged(
     endpoint = Endpoint(tables, LOSSES["applied, then throttled"], at=1, reads_fail_after=True)
     with lossy.over(endpoint) as client:
         desk = Desk(book_desk[1].over(database_of(client)), new_book_desk(database_of(client)))
-        response = post(desk, CREDIT, amount="500")
+        response = desk.post(CREDIT, amount="500")
     told = json.loads(response.body)["error"]
     assert (response.status, told["code"]) == (500, "INTERNAL_ERROR")
     assert told["message"] == "It is not known whether the request was carried out; look before you repeat it"
@@ -549,7 +548,7 @@ def test_a_credit_whose_answers_break_off_on_their_way_is_done_once(
             monkeypatch.setenv("TALLYBOOK_TABLE_PREFIX", PREFIX)
             database = wiring._database(connect_timeout_s=2, read_timeout_s=5, attempts_max=ATTEMPTS_MAX)
             desk = Desk(book_desk[1].over(database), new_book_desk(database))
-            assert post(desk, CREDIT, amount="500").status == 200
+            assert desk.post(CREDIT, amount="500").status == 200
         finally:
             server.shutdown()
             thread.join()

@@ -18,17 +18,9 @@ from chalicelib.apis.book.routes import (
     TRANSFER,
 )
 from chalicelib.apis.kit.http import HttpResponse
-from chalicelib.tables.dynamodb import Database
-from tests.apis.book.desk import ORDER, Desk, fields_of, open_desk
+from tests.apis.book.desk import ORDER, Desk, fields_of, json_body
 from tests.case_tables import cases
-from tests.conformance_book.cases import json_body
-from tests.world import BASE, BOOK_ID, World
-
-
-@pytest.fixture
-def desk(memory_database: Database) -> Desk:
-    return open_desk(World(memory_database))
-
+from tests.world import BASE, BOOK_ID
 
 BEYOND = cases(
     ("levels of arrays",           b"[" * 966 + b"]" * 966),

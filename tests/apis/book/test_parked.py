@@ -11,7 +11,7 @@ from chalicelib.apis.book.routes import BOOKS, DEPTH, ONE_BOOK, SETTINGS, TRADES
 from chalicelib.apis.kit.http import HttpResponse
 from chalicelib.domain.books.vocabulary import BookStatus
 from chalicelib.tables.dynamodb import Database
-from tests.apis.book.desk import Desk, code_of, open_desk
+from tests.apis.book.desk import Desk, open_desk, outcome_of
 from tests.apis.parked import park
 from tests.world import BOOK_ID, World
 
@@ -51,7 +51,7 @@ def test_what_stands_in_the_book_can_be_read_as_ever(desk: Desk) -> None:
 @pytest.mark.parametrize("kind", [{"orderType": "LIMIT"}, {"orderType": "MARKET", "price": ...}])
 def test_an_order_is_refused_and_changes_nothing(desk: Desk, kind: dict[str, Any]) -> None:
     before = desk.world.tables()
-    assert code_of(desk.place(side="SELL", **kind)) == (400, "ORDER_BOOK_INACTIVE")
+    assert outcome_of(desk.place(side="SELL", **kind)) == (400, "ORDER_BOOK_INACTIVE")
     assert desk.world.tables() == before
 
 
@@ -59,13 +59,13 @@ def test_a_cancel_is_answered_503_and_changes_nothing(desk: Desk) -> None:
     (order,) = desk.rows()
     before = desk.world.tables()
     response = desk.cancel(str(order["id"]))
-    assert code_of(response) == (503, "SERVICE_UNAVAILABLE")
+    assert outcome_of(response) == (503, "SERVICE_UNAVAILABLE")
     assert dict(response.headers)["Retry-After"]
     assert desk.world.tables() == before
 
 
 def test_a_cancel_of_an_order_that_is_not_live_is_told_so(desk: Desk) -> None:
-    assert code_of(desk.cancel("ord_01JHMZ3V5R2X4Y6Z8A0B1C2D3E")) == (404, "ORDER_NOT_FOUND")
+    assert outcome_of(desk.cancel("ord_01JHMZ3V5R2X4Y6Z8A0B1C2D3E")) == (404, "ORDER_NOT_FOUND")
 
 
 def test_a_cancel_that_was_queued_before_is_not_joined(memory_database: Database) -> None:
@@ -73,7 +73,7 @@ def test_a_cancel_that_was_queued_before_is_not_joined(memory_database: Database
     order_id = desk.placed()
     assert desk.world.cancel("ann", order_id)
     park(desk.world)
-    assert code_of(desk.cancel(order_id)) == (503, "SERVICE_UNAVAILABLE")
+    assert outcome_of(desk.cancel(order_id)) == (503, "SERVICE_UNAVAILABLE")
 
 
 def test_settings_can_be_asked_for_and_take_effect_with_the_release(desk: Desk) -> None:

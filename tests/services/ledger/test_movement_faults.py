@@ -22,7 +22,6 @@ from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
 from chalicelib.tables.dynamodb import Database
 from infra.tables import create_tables
 from tests.apis.book.desk import Desk, open_desk
-from tests.apis.book.till import post
 from tests.faults import FAULTS, Died, FaultyClient
 from tests.memory import MemoryDynamoDB
 from tests.world import BASE, INSTANCE, World
@@ -133,7 +132,7 @@ def test_an_answer_is_true_at_whichever_call_dynamodb_fails(
         world = built[1].over(database_of(tables))
         faulty = FaultyClient(tables, FAULTS[fault], at=at)
         before = world.tables()
-        response = post(Desk(world, new_book_desk(database_of(faulty))), route, key="pay-0001", amount=str(AMOUNT))
+        response = Desk(world, new_book_desk(database_of(faulty))).post(route, key="pay-0001", amount=str(AMOUNT))
         if response.status == 200:
             assert funds(world) == AFTER[route]
             assert json.loads(response.body)["data"].get("balance", str(AFTER[route][0])) == str(AFTER[route][0])
@@ -141,7 +140,7 @@ def test_an_answer_is_true_at_whichever_call_dynamodb_fails(
             assert world.tables() == before
         else:
             assert json.loads(response.body)["error"]["code"] in ("INTERNAL_ERROR", "AUTH_ERROR")
-        again = post(Desk(world, new_book_desk(world.database)), route, key="pay-0001", amount=str(AMOUNT))
+        again = Desk(world, new_book_desk(world.database)).post(route, key="pay-0001", amount=str(AMOUNT))
         assert again.status == 200
         assert funds(world) == AFTER[route]
         if response.status == 200:

@@ -12,10 +12,9 @@ from chalice.test import Client
 from chalicelib.apis.book.routes import LIST, ONE_ORDER, PLACE
 from chalicelib.apis.kit.http import HttpResponse
 from chalicelib.tables.dynamodb import Database
-from tests.apis.book.desk import API_KEY, ORDER, Desk, fields_of, open_desk
+from tests.apis.book.desk import API_KEY, ORDER, Desk, answer_of, data_of, fields_of, json_body, open_desk, outcome_of
 from tests.case_tables import cases, deviates
-from tests.conformance_book.cases import answer_of, data_of, json_body, outcome_of
-from tests.conformance_book.conftest import Clock
+from tests.waiting import Clock
 from tests.world import INSTANCE, World
 
 Send = Callable[[Desk], HttpResponse]
@@ -134,6 +133,7 @@ BODIES = cases(
     ("Infinity is not JSON",     b'{"a": -Infinity}'),
     ("invalid UTF-8",            b'{"customerRef": "\xff"}'),
     ("UTF-16",                   '{"side": "BUY"}'.encode("utf-16")),
+    ("a byte order mark",        "\ufeff{}".encode()),
     ("an array",                 b"[{}]"),
     ("a text",                   b'"{}"'),
     ("a number",                 b"1"),

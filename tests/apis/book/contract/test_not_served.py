@@ -8,9 +8,8 @@ import pytest
 
 from chalicelib.apis.book.routes import BOOKS, SETTINGS
 from chalicelib.apis.kit.http import HttpResponse
-from tests.apis.book.desk import Desk, fields_of
+from tests.apis.book.desk import Desk, fields_of, json_body, outcome_of
 from tests.case_tables import cases
-from tests.conformance_book.cases import json_body, outcome_of
 from tests.world import BASE, BOOK_ID, QUOTE
 
 NEUTRAL: list[Any] = [None, False, 0, 0.0, "", "0", "0.00", [], {}]

@@ -18,10 +18,8 @@ from chalicelib.apis.book.routes import (
     TRANSFER,
 )
 from chalicelib.tables.dynamodb import Database
-from tests.apis.book.desk import Desk, fields_of, open_desk
-from tests.apis.book.till import CHANGE, TOKEN, balance, post, transactions
+from tests.apis.book.desk import CHANGE, TIME, TOKEN, Desk, data_of, fields_of, is_id, open_desk, outcome_of
 from tests.case_tables import cases
-from tests.conformance_book.cases import TIME, data_of, is_id, rested
 from tests.world import BASE, QUOTE, World
 
 EVERY = [CREDIT, DEBIT, TRANSFER]
@@ -32,23 +30,23 @@ EVERY = [CREDIT, DEBIT, TRANSFER]
 
 def test_a_balance_has_seven_members(desk: Desk) -> None:
     desk.placed(side="SELL", quantity="300")
-    assert list(balance(desk).items()) == [
+    assert list(desk.balance().items()) == [
         ("customerRef", "ann"), ("tokenAddress", BASE),
         ("token", {"name": "Base", "symbol": "B", "decimals": 0, "metadataURI": None}),
         ("balance", "1000"), ("lockedBalance", "300"), ("availableBalance", "700"), ("metadata", None),
     ]  # fmt: skip
-    assert list(balance(desk)["token"]) == ["name", "symbol", "decimals", "metadataURI"]
+    assert list(desk.balance()["token"]) == ["name", "symbol", "decimals", "metadataURI"]
 
 
 def test_balances_are_rows_of_six_members_by_symbol(desk: Desk) -> None:
-    post(desk, TOKENS, symbol="A")
-    post(desk, CREDIT, tokenAddress=TOKEN["tokenAddress"])
+    desk.post(TOKENS, symbol="A")
+    desk.post(CREDIT, tokenAddress=TOKEN["tokenAddress"])
     data = data_of(desk.get(BALANCES, customerRef="ann"))
     assert list(data) == ["customerRef", "balances"]
     assert data["customerRef"] == "ann"
     assert [row["token"]["symbol"] for row in data["balances"]] == ["A", "B", "Q"]
     for row in data["balances"]:
-        assert {"customerRef": "ann"} | row == balance(desk, "ann", row["tokenAddress"])
+        assert {"customerRef": "ann"} | row == desk.balance("ann", row["tokenAddress"])
         assert len(row) == 6
 
 
@@ -69,7 +67,7 @@ def test_t36_an_unknown_customer_has_nothing_and_zeros_of_a_known_token(desk: De
 
 def test_t36_an_account_comes_into_being_with_a_trade(desk: Desk) -> None:
     desk.world.credit("cat", QUOTE, 100)
-    rested(desk, (10, 5))
+    desk.rested((10, 5))
     desk.placed(customerRef="cat", price="5", quantity="10")
     desk.match()
     rows = data_of(desk.get(BALANCES, customerRef="cat"))["balances"]
@@ -90,11 +88,24 @@ def test_a_page_of_the_ledger_has_100_rows_by_default_and_500_at_most(desk: Desk
 def test_so_have_a_page_of_tokens_and_one_of_balances(desk: Desk) -> None:
     for number in range(101):
         address = f"0x{number:040x}"
-        assert post(desk, TOKENS, tokenAddress=address, symbol=f"T{number}").status == 201
-        assert post(desk, CREDIT, **CHANGE | {"tokenAddress": address}).status == 200
+        assert desk.post(TOKENS, tokenAddress=address, symbol=f"T{number}").status == 201
+        assert desk.post(CREDIT, **CHANGE | {"tokenAddress": address}).status == 200
     for query, rows in (({}, 100), ({"limit": "103"}, 103), ({"offset": "102"}, 1)):
         assert len(data_of(desk.get(TOKENS, query))["tokens"]) == rows
         assert len(data_of(desk.get(BALANCES, query, customerRef="ann"))["balances"]) == rows
+
+
+@pytest.mark.parametrize("segment", cases(("not UTF-8", "%FF"), ("too long", "x" * 257), ("U+0000", "%00")))
+def test_a_customer_in_the_path_is_well_encoded(desk: Desk, segment: str) -> None:
+    invalid = (400, "INVALID_PARAM")
+    assert outcome_of(desk.get(BALANCES, customerRef=segment)) == invalid
+    assert outcome_of(desk.get(ONE_BALANCE, customerRef=segment, tokenAddress=BASE)) == invalid
+    assert outcome_of(desk.get(ONE_BALANCE, customerRef="ann", tokenAddress=segment)) == invalid
+
+
+@pytest.mark.parametrize("query", [{"limit": "0"}, {"limit": "x"}, {"offset": "-1"}], ids=str)
+def test_a_faulty_page_of_balances_is_named(desk: Desk, query: dict[str, str]) -> None:
+    assert fields_of(desk.get(BALANCES, query, customerRef="ann")) == list(query)
 
 
 # --- transactions --------------------------------------------------------------------------------------------
@@ -102,8 +113,8 @@ def test_so_have_a_page_of_tokens_and_one_of_balances(desk: Desk) -> None:
 
 def test_a_transaction_has_ten_members(desk: Desk) -> None:
     told: dict[str, Any] = {"reference": "rent", "transactionMetadata": {"month": 5, "paid": [True, None]}}
-    made = data_of(post(desk, TRANSFER, amount="4", **told))
-    (row, *_), total = transactions(desk)
+    made = data_of(desk.post(TRANSFER, amount="4", **told))
+    (row, *_), total = desk.transactions()
     assert total == 5
     assert list(row.items())[:9] == [
         ("id", made["transactionId"]), ("type", "transfer"), ("tokenAddress", BASE),
@@ -122,11 +133,11 @@ def short(row: dict[str, Any]) -> tuple[Any, ...]:
 def busy(memory_database: Database) -> tuple[Desk, str]:
     """A desk with fees of a tenth on which ann bought 20 at 5 of ben; and that trade's id."""
     desk = open_desk(World(memory_database, maker_fee_bps=1000, taker_fee_bps=1000))
-    rested(desk, (20, 5))
+    desk.rested((20, 5))
     desk.placed(price="5", quantity="20")
     desk.match()
     for route in EVERY:
-        assert post(desk, route, amount="3").status == 200
+        assert desk.post(route, amount="3").status == 200
     return desk, data_of(desk.get(TRADES_OF_CUSTOMER, customerRef="ann"))[0]["id"]
 
 
@@ -145,38 +156,38 @@ def test_t37_the_types_of_transactions(
 ) -> None:
     """The four credits that the customers began with are left aside."""
     desk, trade_id = busy
-    rows = [row for row in transactions(desk, type=kind)[0] if row["amount"] != "1000"]
+    rows = [row for row in desk.transactions(type=kind)[0] if row["amount"] != "1000"]
     assert sorted(map(short, rows)) == expected
     assert {row["reference"] for row in rows} == {trade_id if reference else None}
     assert all(is_id("txn", row["id"]) for row in rows)
 
 
 def test_t37_holds_and_releases_are_none(desk: Desk) -> None:
-    before = transactions(desk)
+    before = desk.transactions()
     desk.placed()
     desk.placed(timeInForce="IOC", price="1")
     desk.match()
-    assert transactions(desk) == before
+    assert desk.transactions() == before
 
 
 @pytest.mark.parametrize("amounts", cases(("T37 a payment that rounds down to 1", ["1", "39"])))
 def test_t37_a_trade_has_a_row_for_each_leg(memory_database: Database, amounts: list[str]) -> None:
     desk = open_desk(World(memory_database, base_decimals=2))
-    rested(desk, (39, 5))
+    desk.rested((39, 5))
     desk.placed(price="5", quantity="39")
     desk.match()
-    assert sorted(row["amount"] for row in transactions(desk, type="trade")[0]) == amounts
+    assert sorted(row["amount"] for row in desk.transactions(type="trade")[0]) == amounts
 
 
 def test_t37_rows_added_up_are_the_balance(busy: tuple[Desk, str]) -> None:
     desk, _ = busy
     sums: Counter[tuple[str, str]] = Counter()
-    for row in transactions(desk)[0]:
+    for row in desk.transactions()[0]:
         sums[row["toCustomerRef"], row["tokenAddress"]] += int(row["amount"])
         sums[row["fromCustomerRef"], row["tokenAddress"]] -= int(row["amount"])
     for who in ("ann", "ben"):
         for token in (BASE, QUOTE):
-            assert sums[who, token] == int(balance(desk, who, token)["balance"])
+            assert sums[who, token] == int(desk.balance(who, token)["balance"])
 
 
 AT = "2025-01-15T10:30:00.000Z"
@@ -199,7 +210,7 @@ SELECTIONS: list[Any] = cases(
 @pytest.mark.parametrize(("query", "types"), SELECTIONS)
 def test_selecting_transactions(busy: tuple[Desk, str], query: dict[str, str], types: set[str]) -> None:
     """Trades of these tests are of 2025, everything else is of now."""
-    rows, total = transactions(busy[0], **query)
+    rows, total = busy[0].transactions(**query)
     assert {row["type"] for row in rows} == types
     assert total == len(rows)
     assert [row["id"] for row in rows] == sorted((row["id"] for row in rows), reverse=True), "newest first"

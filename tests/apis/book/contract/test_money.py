@@ -10,11 +10,9 @@ from chalicelib.apis.book.routes import BALANCES, DEPTH, ONE_ORDER, TOKENS, TRAN
 from chalicelib.apis.kit.http import HttpResponse
 from chalicelib.domain.books.vocabulary import BookStatus
 from chalicelib.tables.dynamodb import Database
-from tests.apis.book.desk import Desk, open_desk
-from tests.apis.book.till import TOKEN, balance, post
+from tests.apis.book.desk import TOKEN, Desk, data_of, message_of, open_desk, outcome_of
 from tests.case_tables import cases
-from tests.conformance_book.cases import data_of, listed, message_of, outcome_of, rested
-from tests.conformance_book.conftest import Clock
+from tests.waiting import Clock
 from tests.world import BASE, BOOK_ID, QUOTE, World
 
 MARKET: dict[str, Any] = {"orderType": "MARKET", "price": ...}
@@ -22,7 +20,7 @@ MARKET: dict[str, Any] = {"orderType": "MARKET", "price": ...}
 
 def funds(desk: Desk, customer: str, token: str) -> tuple[int, int]:
     """Return what a customer has available and held, as the ledger shows it."""
-    shown = balance(desk, customer, token)
+    shown = desk.balance(customer, token)
     return int(shown["availableBalance"]), int(shown["lockedBalance"])
 
 
@@ -87,7 +85,7 @@ ENDS: list[Any] = cases(
 
 @pytest.mark.parametrize(("status", "members", "step"), [pytest.param(e.id, *e.values, id=e.id) for e in ENDS])
 def test_nothing_follows_the_end(desk: Desk, status: str, members: dict[str, Any], step: Any) -> None:
-    rested(desk, (5, 60))
+    desk.rested((5, 60))
     order_id = desk.placed(**members)
     if step:
         step(desk, order_id)
@@ -97,7 +95,7 @@ def test_nothing_follows_the_end(desk: Desk, status: str, members: dict[str, Any
     assert outcome_of(desk.cancel(order_id)) == (404, "ORDER_NOT_FOUND")
     close(desk, order_id)
     assert state(desk, order_id) == ended
-    assert listed(desk, status="OPEN") == listed(desk, status="PARTIALLY_FILLED") == []
+    assert desk.rows(status="OPEN") == desk.rows(status="PARTIALLY_FILLED") == []
 
 
 # --- holds -------------------------------------------------------------------------------------------------------
@@ -120,7 +118,7 @@ def test_what_an_order_holds_when_it_is_admitted(
 ) -> None:
     """Asks: 5 at 70, 5 at 80. Fees are never part of it."""
     desk = open_desk(World(memory_database, maker_fee_bps=1000, taker_fee_bps=1000))
-    rested(desk, (5, 70), (5, 80))
+    desk.rested((5, 70), (5, 80))
     desk.placed(**members)
     assert funds(desk, "ann", asset) == (1000 - hold, hold)
 
@@ -131,7 +129,7 @@ COLLARS = cases(("none", 0, 400), ("the default", 500, 420), ("rounded up", 333,
 @pytest.mark.parametrize(("bps", "hold"), COLLARS)
 def test_the_cost_of_a_market_buy_is_lifted_by_the_books_collar(memory_database: Database, bps: int, hold: int) -> None:
     desk = open_desk(World(memory_database, market_collar_bps=bps))
-    rested(desk, (10, 40))
+    desk.rested((10, 40))
     desk.placed(**MARKET, quantity="10")
     assert funds(desk, "ann", QUOTE)[1] == hold
 
@@ -139,7 +137,7 @@ def test_the_cost_of_a_market_buy_is_lifted_by_the_books_collar(memory_database:
 def test_t38_the_walk_sees_at_least_the_best_hundred_levels(memory_database: Database) -> None:
     desk = open_desk(World(memory_database, market_collar_bps=0))
     desk.world.credit("ann", QUOTE, 10_000)
-    rested(desk, *((1, price) for price in range(1, 101)))
+    desk.rested(*((1, price) for price in range(1, 101)))
     desk.placed(**MARKET, quantity="100")
     assert funds(desk, "ann", QUOTE)[1] == 5050
 
@@ -156,7 +154,7 @@ def test_t38_the_walk_ignores_self_trade_prevention(memory_database: Database) -
     desk = open_desk(World(memory_database, market_collar_bps=0))
     assert desk.send("PATCH", "/orderbooks/stocks/api/order-books/{orderBookId}", orderBookId=BOOK_ID,
                      body=b'{"selfTradePrevention": "CANCEL_TAKER"}').status == 200  # fmt: skip
-    rested(desk, (10, 40), customer="ann")
+    desk.rested((10, 40), customer="ann")
     desk.placed(**MARKET, quantity="10")
     assert funds(desk, "ann", QUOTE)[1] == 400
 
@@ -171,7 +169,7 @@ def test_t38_without_asks_nothing_is_held_and_the_order_ends_cancelled(desk: Des
 
 def overtaken(desk: Desk, dearer: list[tuple[int, int]], **members: Any) -> str:
     """Have cat place a MARKET BUY against cheap asks that are gone by its turn, dearer ones in their place."""
-    cheap = rested(desk, (100, 1))
+    cheap = desk.rested((100, 1))
     for quantity, price in dearer:
         desk.placed(customerRef="ben", side="SELL", quantity=str(quantity), price=str(price))
     assert outcome_of(desk.cancel(cheap[0], "ben")) == (503, "CANCEL_PENDING")
@@ -256,14 +254,14 @@ def test_what_a_trade_pays_and_what_is_kept_of_it(
 
 def test_t41_what_the_buyer_pays_the_seller_gets_rounded_down(fine: Desk) -> None:
     """15 units at 7 for 10 of them: 10.5."""
-    rested(fine, (15, 7))
+    fine.rested((15, 7))
     fine.placed(price="7", quantity="15")
     fine.match()
     assert (funds(fine, "ann", QUOTE), funds(fine, "ben", QUOTE)) == ((990, 0), (1010, 0))
 
 
 def test_t42_what_a_trade_leaves_over_goes_back_at_once(desk: Desk) -> None:
-    rested(desk, (3, 40))
+    desk.rested((3, 40))
     desk.placed(price="50", quantity="10")
     assert funds(desk, "ann", QUOTE) == (500, 500)
     desk.match()
@@ -283,7 +281,7 @@ CLOSES: list[Any] = cases(
 def test_t42_when_an_order_closes_all_that_is_left_of_its_hold_goes_back(
     desk: Desk, members: dict[str, Any], left: int
 ) -> None:
-    rested(desk, (3, 40))
+    desk.rested((3, 40))
     desk.placed(**members)
     desk.match()
     assert funds(desk, "ann", QUOTE) == (left, 0)
@@ -307,7 +305,7 @@ def test_t43_customers_and_fees_together_have_what_was_credited(memory_database:
 
 
 def test_depth_and_holds_agree(desk: Desk) -> None:
-    rested(desk, (3, 40), (4, 41))
+    desk.rested((3, 40), (4, 41))
     asks = data_of(desk.get(DEPTH, orderBookId=BOOK_ID))["asks"]
     assert sum(int(ask["quantity"]) for ask in asks) == funds(desk, "ben", BASE)[1]
 
@@ -320,11 +318,12 @@ SYMBOLS: list[Any] = cases(
     ("T44 in another case",             "b",      409),
     ("T44 another one",                 "BB",     201),
     ("T44 with a space",                "B ",     201),
+    ("T44 a letter beyond A to Z",      "\u1e04",     201),
 )  # fmt: skip
 
 
 @pytest.mark.parametrize(("symbol", "status"), SYMBOLS)
 def test_t44_a_tokens_symbol_is_its_own_whatever_its_case(desk: Desk, symbol: str, status: int) -> None:
-    response: HttpResponse = post(desk, TOKENS, **TOKEN | {"symbol": symbol})
+    response: HttpResponse = desk.post(TOKENS, **TOKEN | {"symbol": symbol})
     assert response.status == status
     assert status == 201 or outcome_of(response) == (409, "TOKEN_EXISTS")

@@ -28,12 +28,10 @@ from chalicelib.desks.book import new_book_desk
 from chalicelib.domain.books.config import SettlementMode
 from chalicelib.domain.books.vocabulary import BookStatus
 from chalicelib.tables.dynamodb import Database
-from tests.apis.book.desk import API_KEY, Desk
-from tests.apis.book.till import TOKEN, post
+from tests.apis.book.desk import API_KEY, TOKEN, Desk, deactivate, json_body, outcome_of
 from tests.case_tables import cases, deviates
-from tests.conformance_book.cases import json_body, outcome_of
-from tests.conformance_book.conftest import Clock
 from tests.faults import FAULTS, FaultyClient, raising, refusal
+from tests.waiting import Clock
 from tests.world import BASE, INSTANCE, QUOTE
 
 Send = Callable[[Desk], HttpResponse]
@@ -120,9 +118,9 @@ ERRORS: list[Any] = cases(
     ("INVALID_PAIR",             400, lambda desk: make(desk, quoteTokenAddress=QUOTE)),
     ("TOKEN_NOT_REGISTERED",     400, lambda desk: make(desk, tokenAddress=NO_TOKEN)),
     ("INVALID_CONFIG",           400, lambda desk: make(desk, tickSize="0")),
-    ("TOKEN_EXISTS",             409, lambda desk: post(desk, TOKENS, **TOKEN | {"symbol": "B"})),
-    ("TOKEN_NOT_FOUND",          404, lambda desk: post(desk, CREDIT, tokenAddress=NO_TOKEN)),
-    ("INVALID_TRANSFER",         400, lambda desk: post(desk, TRANSFER, toCustomerRef="ann")),
+    ("TOKEN_EXISTS",             409, lambda desk: desk.post(TOKENS, **TOKEN | {"symbol": "B"})),
+    ("TOKEN_NOT_FOUND",          404, lambda desk: desk.post(CREDIT, tokenAddress=NO_TOKEN)),
+    ("INVALID_TRANSFER",         400, lambda desk: desk.post(TRANSFER, toCustomerRef="ann")),
     ("INTERNAL_ERROR",           500, with_a_fault(DENIED, at=2)),
     ("SERVICE_UNAVAILABLE",      503, with_a_fault(FAULTS["throttled"], at=2)),
 )  # fmt: skip
@@ -246,9 +244,9 @@ def test_an_outcome_of_matching_is_never_an_error(desk: Desk, clock: Clock, memb
 # --- the ledger's table says when a token is not found -----------------------------------------------------------
 
 INACTIVE: list[Any] = cases(
-    ("credit",         lambda desk: post(desk, CREDIT)),
-    ("debit",          lambda desk: post(desk, DEBIT)),
-    ("transfer",       lambda desk: post(desk, TRANSFER)),
+    ("credit",         lambda desk: desk.post(CREDIT)),
+    ("debit",          lambda desk: desk.post(DEBIT)),
+    ("transfer",       lambda desk: desk.post(TRANSFER)),
     ("show a token", lambda desk: desk.get(ONE_TOKEN, tokenAddress=BASE)),
     ("show a balance",
              lambda desk: desk.get(ONE_BALANCE, customerRef="ann", tokenAddress=BASE)),
@@ -257,7 +255,5 @@ INACTIVE: list[Any] = cases(
 
 @pytest.mark.parametrize("send", INACTIVE)
 def test_a_ledger_call_that_names_an_inactive_token_is_not_found(desk: Desk, send: Send) -> None:
-    row = desk.world.database.get("tokens", {"instance": INSTANCE, "entry": f"token/{BASE}"})
-    assert row is not None
-    desk.world.database.put_many("tokens", [row | {"is_active": False}])
+    deactivate(desk)
     assert outcome_of(send(desk)) == (404, "TOKEN_NOT_FOUND")

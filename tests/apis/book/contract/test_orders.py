@@ -12,10 +12,9 @@ from chalicelib.apis.book.routes import ONE_ORDER
 from chalicelib.apis.kit.http import HttpResponse
 from chalicelib.domain.books.vocabulary import BookStatus, SelfTradePrevention
 from chalicelib.tables.dynamodb import Database
-from tests.apis.book.desk import API_KEY, Desk, fields_of, open_desk
+from tests.apis.book.desk import API_KEY, TIME, Desk, data_of, fields_of, message_of, open_desk, outcome_of
 from tests.case_tables import cases
-from tests.conformance_book.cases import TIME, data_of, listed, message_of, outcome_of, rested
-from tests.conformance_book.conftest import Clock
+from tests.waiting import Clock
 from tests.world import BASE, BOOK_ID, QUOTE, World
 
 MARKET: dict[str, Any] = {"orderType": "MARKET", "price": ...}
@@ -97,7 +96,7 @@ def test_a_parameter_of_the_list(desk: Desk, name: str, value: str, rows: int | 
     if rows is None:
         assert fields_of(desk.list(**{name: value})) == [name]
     else:
-        assert len(listed(desk, **{name: value})) == rows
+        assert len(desk.rows(**{name: value})) == rows
 
 
 LIMITS = cases(("default", {}, 50), ("100", {"limit": "100"}, 100), ("101", {"limit": "101"}, 100),
@@ -108,7 +107,7 @@ LIMITS = cases(("default", {}, 50), ("100", {"limit": "100"}, 100), ("101", {"li
 def test_a_page_has_50_rows_by_default_and_100_at_most(desk: Desk, query: dict[str, str], rows: int) -> None:
     for _ in range(102):
         desk.placed(price="1", quantity="1")
-    assert len(listed(desk, **query)) == rows
+    assert len(desk.rows(**query)) == rows
 
 
 @pytest.mark.parametrize("name", cases(*((name, name) for name in ("orderBookId", "status", "limit", "offset"))))
@@ -134,10 +133,10 @@ def test_a_row_has_ten_members_in_their_order(desk: Desk) -> None:
     """The documented pair of rows: a MARKET order that was filled in part, and an older one that rests in part."""
     resting = desk.placed(side="BUY", price="40", quantity="3")
     desk.placed(customerRef="ben", side="SELL", price="40", quantity="1")
-    rested(desk, (1, 60))
+    desk.rested((1, 60))
     taker = desk.placed(**MARKET, side="BUY", quantity="2")
     desk.match()
-    newer, older = listed(desk)
+    newer, older = desk.rows()
     assert list(newer.items())[1:-1] == [
         ("orderBookId", BOOK_ID), ("customerRef", "ann"), ("side", "BUY"), ("orderType", "MARKET"), ("price", None),
         ("quantity", "2"), ("filledQuantity", "1"), ("status", "CANCELLED"),
@@ -154,7 +153,7 @@ def test_a_row_has_ten_members_in_their_order(desk: Desk) -> None:
 
 def test_t26_rows_are_newest_first_and_ties_by_id_descending(desk: Desk) -> None:
     placed = [desk.placed(price="1", quantity="1") for _ in range(30)]
-    rows = listed(desk)
+    rows = desk.rows()
     assert ids(rows) == placed[::-1] == sorted(placed, reverse=True)
     assert [row["createdAt"] for row in rows] == sorted((row["createdAt"] for row in rows), reverse=True)
 
@@ -166,11 +165,11 @@ def test_t26_filters_combine_and_books_that_are_closed_are_included(desk: Desk) 
     gone = desk.placed(timeInForce="IOC")
     desk.world.change_status(BookStatus.CLOSED)
     desk.match()
-    assert ids(listed(desk)) == [gone, there, here]
-    assert ids(listed(desk, status="CANCELLED")) == [gone, here]
-    assert ids(listed(desk, status="CANCELLED", orderBookId=BOOK_ID, limit="1")) == [gone]
-    assert ids(listed(desk, status="OPEN")) == ids(listed(desk, orderBookId="ob_two")) == [there]
-    assert listed(desk, status="CANCELLED", orderBookId="ob_two") == []
+    assert ids(desk.rows()) == [gone, there, here]
+    assert ids(desk.rows(status="CANCELLED")) == [gone, here]
+    assert ids(desk.rows(status="CANCELLED", orderBookId=BOOK_ID, limit="1")) == [gone]
+    assert ids(desk.rows(status="OPEN")) == ids(desk.rows(orderBookId="ob_two")) == [there]
+    assert desk.rows(status="CANCELLED", orderBookId="ob_two") == []
 
 
 EMPTY: list[Any] = cases(
@@ -234,7 +233,7 @@ REASONS: list[Any] = cases(
 
 @pytest.mark.parametrize(("members", "reason"), REASONS)
 def test_t28_a_closed_order_says_why(desk: Desk, members: dict[str, Any], reason: str | None) -> None:
-    rested(desk, (5, 60))
+    desk.rested((5, 60))
     order_id = desk.placed(**members)
     desk.match()
     assert order(desk, order_id)["cancelReason"] == reason
@@ -328,7 +327,7 @@ CLOSED: list[Any] = cases(
 
 @pytest.mark.parametrize("members", CLOSED)
 def test_an_order_that_is_closed_already_is_not_found(desk: Desk, clock: Clock, members: dict[str, Any]) -> None:
-    rested(desk, (5, 60))
+    desk.rested((5, 60))
     order_id = desk.placed(**members)
     if not members:
         assert cancelled(desk, clock, order_id).status == 200

@@ -10,9 +10,8 @@ from chalice.test import Client
 from chalicelib.apis.book.routes import DEPTH, TRADES_OF_BOOK, TRADES_OF_CUSTOMER
 from chalicelib.domain.books.config import SettlementMode
 from chalicelib.tables.dynamodb import Database
-from tests.apis.book.desk import API_KEY, Desk, fields_of, open_desk
+from tests.apis.book.desk import API_KEY, TIME, Desk, data_of, fields_of, is_id, open_desk, outcome_of
 from tests.case_tables import cases
-from tests.conformance_book.cases import TIME, data_of, is_id, outcome_of, rested
 from tests.world import BOOK_ID, QUOTE, World
 
 BOOK: dict[str, Any] = {"orderBookId": BOOK_ID}
@@ -122,7 +121,7 @@ def test_a_page_of_trades_has_50_rows_by_default_and_100_at_most(desk: Desk, rou
 
 @pytest.mark.parametrize(("route", "whose"), BOTH)
 def test_trades_of_one_moment_are_in_the_order_of_their_ids(desk: Desk, route: str, whose: dict[str, Any]) -> None:
-    rested(desk, (1, 5), (1, 5), (1, 5))
+    desk.rested((1, 5), (1, 5), (1, 5))
     desk.placed(price="5", quantity="3")
     desk.match()
     rows = data_of(desk.get(route, **whose))
@@ -155,7 +154,7 @@ def test_t34_the_side_is_the_customers_own(desk: Desk) -> None:
 
 
 def test_t34_a_trade_with_oneself_is_two_rows_with_one_id_buy_then_sell(desk: Desk) -> None:
-    rested(desk, (3, 5), customer="ann")
+    desk.rested((3, 5), customer="ann")
     desk.placed(price="5", quantity="3")
     desk.match()
     rows = data_of(desk.get(TRADES_OF_CUSTOMER, customerRef="ann"))
@@ -176,7 +175,7 @@ def test_a_customers_trades_are_asked_for_as_its_orders_are(
         assert client.http.get(path, headers={"x-api-key": API_KEY}).json_body["error"]["code"] == "INVALID_PARAM"
         return
     desk.world.credit(customer, QUOTE, 5)
-    rested(desk, (1, 5))
+    desk.rested((1, 5))
     desk.placed(customerRef=customer, price="5", quantity="1")
     desk.match()
     (row,) = client.http.get(path, headers={"x-api-key": API_KEY}).json_body["data"]

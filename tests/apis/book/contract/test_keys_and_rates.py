@@ -18,12 +18,22 @@ from chalicelib.domain.tenancy.instances import InstanceStatus, TooManyKeys
 from chalicelib.ops import cli
 from chalicelib.ops.cli import tenants as cli_tenants
 from chalicelib.tables.dynamodb import Database
-from tests.apis.book.desk import API_KEY, ORDER, Desk, open_desk
-from tests.apis.book.till import TOKEN, post
+from tests.apis.book.desk import (
+    API_KEY,
+    ORDER,
+    TOKEN,
+    Desk,
+    answer_of,
+    data_of,
+    json_body,
+    message_of,
+    open_desk,
+    outcome_of,
+    rate_headers,
+)
 from tests.case_tables import cases, deviates
-from tests.conformance_book.cases import answer_of, data_of, json_body, message_of, outcome_of, rate_headers
-from tests.conformance_book.conftest import Clock
 from tests.faults import Fault, FaultyClient, raising, refusal, throttled
+from tests.waiting import Clock
 from tests.world import BASE, BOOK_ID, INSTANCE, World
 
 SECRET = "0123456789abcdef" * 4
@@ -144,6 +154,29 @@ def test_t4_a_key_that_has_ended_gets_the_message_of_an_unknown_one(desk: Desk, 
     assert answer_of(response)["error"] == answer_of(unknown)["error"]
 
 
+def test_what_the_operator_changes_holds_in_every_copy_of_the_desk_from_the_next_request_on(
+    desk: Desk, clock: Clock
+) -> None:
+    """T4, T5: two desks that have both served both keys; each remembers nothing of them."""
+    tenants = desk.world.tenants()
+    tenants.add_key(INSTANCE, "key_2", SECOND_KEY, 0)
+    copies, keys = [desk, Desk(desk.world, new_book_desk(desk.world.database))], [API_KEY, SECOND_KEY]
+    assert statuses(copies, keys) == [200, 200, 200, 200]
+    tenants.change(INSTANCE, lambda found: found.revoked("key_1", clock.now_s()))
+    assert statuses(copies, keys) == [401, 200, 401, 200]
+    tenants.change(INSTANCE, lambda found: found.with_status(InstanceStatus.ARCHIVED))
+    assert statuses(copies, keys) == [401, 401, 401, 401]
+    tenants.change(INSTANCE, lambda found: found.with_status(InstanceStatus.ACTIVE))
+    assert statuses(copies, keys) == [401, 200, 401, 200]
+    tenants.change(INSTANCE, lambda found: found.without_service("trading"))
+    assert statuses(copies, keys) == [401, 403, 401, 403]
+
+
+def statuses(desks: list[Desk], keys: list[str]) -> list[int]:
+    """Return how each desk answers each key."""
+    return [desk.send("GET", LIST, key=key, customerRef="ann").status for desk in desks for key in keys]
+
+
 ALL_ROUTES = [pytest.param(route.method, route.path, id=route.name) for route in ROUTES]
 
 
@@ -253,11 +286,11 @@ BEFORE_THE_KEY = "none: route and method are looked at first, and an answer to t
 TO_A_VALID_KEY: list[Any] = cases(
     ("200",                           200, lambda desk: desk.list()),
     ("201",                           201, lambda desk: desk.place()),
-    ("201 of the ledger",             201, lambda desk: post(desk, TOKENS, **TOKEN)),
+    ("201 of the ledger",             201, lambda desk: desk.post(TOKENS, **TOKEN)),
     ("400 INVALID_PARAM",             400, lambda desk: desk.list("%zz")),
     ("400 IDEMPOTENCY_KEY_REQUIRED",  400, lambda desk: desk.place(headers={"idempotency-key": "short"})),
     ("400 VALIDATION_ERROR",          400, lambda desk: desk.place(quantity="x")),
-    ("400 INSUFFICIENT_BALANCE",      400, lambda desk: post(desk, CREDIT.replace("credit", "debit"), amount="1001")),
+    ("400 INSUFFICIENT_BALANCE",      400, lambda desk: desk.post(CREDIT.replace("credit", "debit"), amount="1001")),
     ("403 SERVICE_NOT_ENABLED",       403, without_the_service),
     ("404 ORDER_BOOK_NOT_FOUND",      404, lambda desk: desk.place(orderBookId="ob_none")),
     deviates(BEFORE_THE_KEY, "404 NOT_FOUND",          404, lambda desk: desk.send("GET", None)),

@@ -10,10 +10,8 @@ from chalice.test import Client
 from chalicelib.apis.book.routes import BOOKS, ONE_BOOK
 from chalicelib.domain.books.config import SettlementMode
 from chalicelib.tables.dynamodb import Database
-from tests.apis.book.desk import API_KEY, ORDER, Desk, open_desk
-from tests.apis.book.till import TOKEN, post
+from tests.apis.book.desk import API_KEY, ORDER, TOKEN, Desk, data_of, json_body, open_desk, outcome_of
 from tests.case_tables import cases, deviates
-from tests.conformance_book.cases import data_of, json_body, outcome_of
 from tests.world import BASE, BOOK_ID, QUOTE, World
 
 ORDERS, LEDGER = "/orderbooks/stocks/api", "/custody/api"
@@ -163,4 +161,4 @@ def test_t2_a_segment_is_decoded_once(client: Client, desk: Desk, segment: str, 
 )
 def test_t2_an_unknown_member_of_a_body_is_ignored(desk: Desk, value: object) -> None:
     assert desk.place(colour=value).status == 201
-    assert post(desk, f"{LEDGER}/tokens", **TOKEN, colour=value).status == 201
+    assert desk.post(f"{LEDGER}/tokens", **TOKEN, colour=value).status == 201

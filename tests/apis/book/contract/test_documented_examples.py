@@ -13,8 +13,7 @@ from chalice.test import Client
 from chalicelib.domain.ledger.tokens import new_token
 from chalicelib.support.clock import new_id
 from chalicelib.tables.tokens import Tokens
-from tests.apis.book.desk import API_KEY, Desk
-from tests.conformance_book.cases import TIME, UUID_4, is_id
+from tests.apis.book.desk import API_KEY, TIME, UUID_4, Desk, is_id
 from tests.world import INSTANCE
 
 PLACED_BY = b"""{

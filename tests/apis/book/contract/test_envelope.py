@@ -12,11 +12,10 @@ from chalice.test import Client
 from chalicelib.apis.book.routes import BOOKS, CREDIT, LIST, ONE_BOOK, PLACE, TOKENS, TRANSFER
 from chalicelib.apis.kit.http import HttpResponse
 from chalicelib.tables.dynamodb import Database
-from tests.apis.book.desk import API_KEY, Desk, fields_of, open_desk
+from tests.apis.book.desk import API_KEY, TIME, UUID_4, Desk, answer_of, fields_of, message_of, open_desk, outcome_of
 from tests.case_tables import cases, deviates
-from tests.conformance_book.cases import TIME, UUID_4, answer_of, message_of, outcome_of
-from tests.conformance_book.conftest import Clock
 from tests.faults import FAULTS, FaultyClient
+from tests.waiting import Clock
 from tests.world import BOOK_ID, INSTANCE, World
 
 Send = Callable[[Desk], HttpResponse]

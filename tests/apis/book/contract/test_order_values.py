@@ -14,9 +14,8 @@ from chalicelib.domain.ledger.tokens import new_token
 from chalicelib.support.clock import new_id
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.tokens import Tokens
-from tests.apis.book.desk import Desk, fields_of, open_desk
+from tests.apis.book.desk import Desk, data_of, fields_of, json_body, open_desk, outcome_of
 from tests.case_tables import cases
-from tests.conformance_book.cases import data_of, json_body, outcome_of
 from tests.world import BASE, BOOK_ID, INSTANCE, QUOTE, World
 
 SHARE, COIN = "0x" + "5" * 40, "0x" + "6" * 40

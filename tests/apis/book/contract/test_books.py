@@ -7,15 +7,13 @@ from typing import Any
 
 import pytest
 
-from chalicelib.apis.book.routes import BOOKS, ONE_BOOK, SETTINGS
+from chalicelib.apis.book.routes import BOOKS, ONE_BOOK, SETTINGS, TOKENS
 from chalicelib.apis.kit.http import HttpResponse
 from chalicelib.domain.books.config import SettlementMode
 from chalicelib.tables.dynamodb import Database
-from tests.apis.book.desk import Desk, fields_of, open_desk
-from tests.apis.book.till import post
+from tests.apis.book.desk import Desk, data_of, deactivate, fields_of, is_id, json_body, open_desk, outcome_of
 from tests.case_tables import cases
-from tests.conformance_book.cases import data_of, is_id, json_body, listed, outcome_of
-from tests.world import BASE, BOOK_ID, INSTANCE, QUOTE, World
+from tests.world import BASE, BOOK_ID, QUOTE, World
 
 SHARE, EURO, NO_TOKEN = "0x" + "aB" * 20, "0x" + "cD" * 20, "0x" + "e" * 40
 NEW = {"tokenAddress": SHARE, "quoteTokenAddress": EURO, "name": "Share / Euro", "symbol": "EXS/EUR"}
@@ -32,7 +30,7 @@ WHOLE = [
 def desk(desk: Desk) -> Desk:
     """A desk with two more tokens, of which no book is made yet."""
     for address, symbol in ((SHARE, "EXS"), (EURO, "EUR")):
-        post(desk, "/custody/api/tokens", tokenAddress=address, symbol=symbol)
+        desk.post("/custody/api/tokens", tokenAddress=address, symbol=symbol)
     return desk
 
 
@@ -139,9 +137,7 @@ def test_the_checks_of_a_new_book_come_one_after_the_other(desk: Desk, members: 
 
 
 def test_a_token_that_is_inactive_makes_no_book(desk: Desk) -> None:
-    row = desk.world.database.get("tokens", {"instance": INSTANCE, "entry": f"token/{EURO.lower()}"})
-    assert row is not None
-    desk.world.database.put_many("tokens", [row | {"is_active": False}])
+    deactivate(desk, EURO.lower())
     assert outcome(make(desk)) == (400, "TOKEN_NOT_REGISTERED")
 
 
@@ -186,6 +182,15 @@ def test_a_new_book_is_answered_with_nine_members(desk: Desk) -> None:
         ("symbol", "EXS/EUR"), ("status", "ACTIVE"), ("settlementMode", "OFF_CHAIN"), ("makerFeeBps", 5),
         ("takerFeeBps", 15),
     ]  # fmt: skip
+
+
+def test_a_new_book_takes_orders_in_the_unit_of_its_base_token(desk: Desk) -> None:
+    """The hold of 50 x 10 with three decimals is ceil(0.5)."""
+    base = desk.posted(TOKENS, symbol="MILLI", decimals=3)["tokenAddress"]
+    pair = {"tokenAddress": base, "quoteTokenAddress": QUOTE, "symbol": "M/Q", "minOrderValue": "0"}
+    book_id = data_of(make(desk, **pair), 201)["id"]
+    desk.placed(orderBookId=book_id)
+    assert desk.world.balance("ann", QUOTE) == (999, 1)
 
 
 # --- listing them ------------------------------------------------------------------------------------------------
@@ -281,6 +286,16 @@ def test_a_change_that_is_a_fault(desk: Desk, name: str, value: Any) -> None:
     assert desk.world.tables() == before
 
 
+def test_each_change_is_a_version_and_one_command_of_the_books_inbox(desk: Desk) -> None:
+    before = len(desk.world.inbox_rows())
+    for tick in ("5", "5", "6"):
+        assert change(desk, {"tickSize": tick}).status == 200
+    assert len(desk.world.inbox_rows()) == before + 2
+    config = desk.world.books.config(desk.world.book)
+    assert config is not None
+    assert config.version == 2
+
+
 def test_all_faulty_changes_are_named_in_their_order(desk: Desk) -> None:
     names = [*CHANGEABLE, "allowImport"]
     assert fields_of(change(desk, dict.fromkeys(reversed(names), -1))) == names
@@ -351,11 +366,11 @@ def test_t32_a_paused_book_takes_no_orders_and_keeps_those_that_rest(desk: Desk)
     assert change(desk, {"status": "PAUSED"}).status == 200
     assert outcome_of(desk.place(side="SELL")) == (400, "ORDER_BOOK_INACTIVE")
     desk.match()
-    assert [(row["id"], row["status"]) for row in listed(desk)] == [(order_id, "OPEN")]
+    assert [(row["id"], row["status"]) for row in desk.rows()] == [(order_id, "OPEN")]
     assert change(desk, {"status": "ACTIVE"}).status == 200
     desk.placed(customerRef="ben", side="SELL")
     desk.match()
-    assert listed(desk)[0]["status"] == "FILLED"
+    assert desk.rows()[0]["status"] == "FILLED"
 
 
 def test_t32_closing_cancels_what_rests_and_releases_its_hold(desk: Desk) -> None:
@@ -363,7 +378,7 @@ def test_t32_closing_cancels_what_rests_and_releases_its_hold(desk: Desk) -> Non
     desk.match()
     assert data_of(change(desk, {"status": "CLOSED"}))["status"] == "CLOSED"
     desk.match()
-    assert listed(desk)[0]["status"] == "CANCELLED"
+    assert desk.rows()[0]["status"] == "CANCELLED"
     assert desk.world.balance("ann", QUOTE) == (1000, 0)
 
 
@@ -374,7 +389,7 @@ def test_t33_sizes_and_ticks_bind_orders_admitted_afterwards(desk: Desk) -> None
     assert outcome_of(desk.place(price="50", quantity="10")) == (400, "ORDER_TOO_SMALL")
     desk.placed(customerRef="ben", side="SELL", price="50", quantity="11")
     desk.match()
-    assert listed(desk)[0]["status"] == "FILLED"
+    assert desk.rows()[0]["status"] == "FILLED"
 
 
 def test_t33_fees_bind_trades_executed_afterwards(desk: Desk) -> None:

@@ -16,9 +16,8 @@ from chalicelib.domain.books.config import SettlementMode
 from chalicelib.domain.books.vocabulary import BookStatus
 from chalicelib.support.clock import iso
 from chalicelib.tables.dynamodb import Database
-from tests.apis.book.desk import API_KEY, Desk, fields_of, open_desk
+from tests.apis.book.desk import API_KEY, Desk, data_of, fields_of, open_desk, outcome_of
 from tests.case_tables import cases
-from tests.conformance_book.cases import data_of, listed, outcome_of, rested
 from tests.world import BASE, INSTANCE, QUOTE, World
 
 KEY = "trusset_ab12CD34_0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
@@ -167,7 +166,7 @@ COLLARED = cases(
 
 @pytest.mark.parametrize(("quantity", "available", "hold"), COLLARED)
 def test_a_market_buy(desk: Desk, quantity: str, available: int, hold: int | None) -> None:
-    rested(desk, (2, 100), (3, 110))
+    desk.rested((2, 100), (3, 110))
     desk.world.credit("buyer", QUOTE, available)
     response = desk.place(customerRef="buyer", orderType="MARKET", quantity=quantity)
     if hold is None:
@@ -179,17 +178,17 @@ def test_a_market_buy(desk: Desk, quantity: str, available: int, hold: int | Non
 
 
 def test_a_market_buy_of_more_than_is_asked(desk: Desk) -> None:
-    rested(desk, (2, 100), (3, 110))
+    desk.rested((2, 100), (3, 110))
     desk.world.credit("buyer", QUOTE, 1000)
     desk.placed(customerRef="buyer", orderType="MARKET", quantity="10")
     desk.match()
-    (row,) = listed(desk, "buyer")
+    (row,) = desk.rows("buyer")
     assert (row["status"], row["filledQuantity"]) == ("CANCELLED", "5")
     assert desk.world.balance("buyer", QUOTE) == (1000 - 530, 0)
 
 
 def test_a_market_buy_that_finds_dearer_asks_at_its_turn(desk: Desk) -> None:
-    cheap = rested(desk, (2, 100), (3, 110))
+    cheap = desk.rested((2, 100), (3, 110))
     desk.world.credit("buyer", QUOTE, 430)
     desk.placed(customerRef="ben", side="SELL", price="120", quantity="4")
     for order_id in cheap:
@@ -197,7 +196,7 @@ def test_a_market_buy_that_finds_dearer_asks_at_its_turn(desk: Desk) -> None:
     desk.placed(customerRef="buyer", orderType="MARKET", quantity="4")
     assert desk.world.balance("buyer", QUOTE) == (0, 430)
     desk.match()
-    (row,) = listed(desk, "buyer")
+    (row,) = desk.rows("buyer")
     assert (row["status"], row["filledQuantity"]) == ("CANCELLED", "3")
     assert desk.world.balance("buyer", QUOTE) == (70, 0)
 
@@ -326,7 +325,7 @@ def test_a_second_request(desk: Desk, key: str, quantity: str, status: int, code
     second = desk.place(headers={"idempotency-key": key}, price="50", quantity=quantity)
     assert outcome_of(second) == (status, code)
     assert (second.body == first.body) == (second.headers.get("Idempotent-Replay") == "true") == (status == 201)
-    assert len(listed(desk)) == 1
+    assert len(desk.rows()) == 1
     assert desk.world.balance("ann", QUOTE) == (500, 500)
 
 

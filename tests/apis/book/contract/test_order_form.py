@@ -8,11 +8,9 @@ import pytest
 from ulid import ULID
 
 from chalicelib.apis.book.routes import BOOKS, CREDIT, TOKENS, TRADES_OF_BOOK
-from tests.apis.book.desk import Desk, fields_of
-from tests.apis.book.till import post
+from tests.apis.book.desk import Desk, data_of, fields_of, is_id, json_body, outcome_of
 from tests.case_tables import cases
-from tests.conformance_book.cases import data_of, is_id, json_body, listed, outcome_of, rested
-from tests.conformance_book.conftest import Clock
+from tests.waiting import Clock
 from tests.world import BASE, BOOK_ID, QUOTE
 
 NINES = "9" * 38
@@ -127,9 +125,9 @@ def test_t15_generated_ids_are_a_prefix_and_a_ulid_and_ascend(desk: Desk) -> Non
     assert orders == sorted(set(orders))
     book = {"tokenAddress": QUOTE, "quoteTokenAddress": BASE, "name": "n", "symbol": "s"}
     assert is_id("ob", data_of(desk.send("POST", BOOKS, body=json_body(book)), 201)["id"])
-    assert is_id("tok", data_of(post(desk, TOKENS), 201)["id"])
-    assert is_id("txn", data_of(post(desk, CREDIT))["transactionId"])
-    rested(desk, (2, 1))
+    assert is_id("tok", data_of(desk.post(TOKENS), 201)["id"])
+    assert is_id("txn", data_of(desk.post(CREDIT))["transactionId"])
+    desk.rested((2, 1))
     (trade, *_) = data_of(desk.get(TRADES_OF_BOOK, orderBookId=BOOK_ID))
     assert is_id("trade", trade["id"])
 
@@ -204,7 +202,7 @@ def test_t16_the_price_of_a_market_order_is_shown_as_null(desk: Desk, price: obj
 
 def test_t18_post_only_is_never_echoed(desk: Desk) -> None:
     assert "postOnly" not in data_of(desk.place(postOnly=True), 201)
-    assert "postOnly" not in listed(desk)[0]
+    assert "postOnly" not in desk.rows()[0]
 
 
 DEFAULTS = cases(

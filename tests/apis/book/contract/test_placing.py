@@ -10,10 +10,9 @@ from chalicelib.apis.book.routes import ONE_ORDER
 from chalicelib.domain.books.config import SettlementMode
 from chalicelib.domain.books.vocabulary import BookStatus, SelfTradePrevention
 from chalicelib.tables.dynamodb import Database
-from tests.apis.book.desk import Desk, open_desk
+from tests.apis.book.desk import TIME, Desk, data_of, is_id, message_of, open_desk, outcome_of
 from tests.case_tables import cases
-from tests.conformance_book.cases import TIME, data_of, is_id, listed, message_of, outcome_of, rested
-from tests.conformance_book.conftest import Clock
+from tests.waiting import Clock
 from tests.world import BOOK_ID, QUOTE, World
 
 PAUSED, CLOSED = {"status": BookStatus.PAUSED}, {"status": BookStatus.CLOSED}
@@ -80,7 +79,7 @@ REQUIRED: list[Any] = cases(
 def test_a_hold_that_is_not_covered_says_what_is_required_and_what_there_is(
     desk: Desk, members: dict[str, Any], required: int, available: int
 ) -> None:
-    rested(desk, (30, 50))
+    desk.rested((30, 50))
     message = message_of(desk.place(**members))
     assert message == f"Insufficient balance: required {required}, available {available}"
 
@@ -121,7 +120,7 @@ def test_an_order_that_is_placed_has_eleven_members_in_their_order(
 def test_an_order_that_is_placed_has_its_hold_and_stands_in_the_next_list(desk: Desk) -> None:
     order_id = desk.placed(price="50", quantity="3")
     assert desk.world.balance("ann", QUOTE) == (850, 150)
-    assert [row["id"] for row in listed(desk)] == [order_id]
+    assert [row["id"] for row in desk.rows()] == [order_id]
     assert len(desk.world.inbox_rows()) == 1, "it has its place in the book's sequence"
 
 
@@ -136,7 +135,7 @@ KINDS: list[Any] = cases(
 
 @pytest.mark.parametrize("members", KINDS)
 def test_t20_without_a_wait_the_order_is_shown_as_admitted(desk: Desk, clock: Clock, members: dict[str, Any]) -> None:
-    rested(desk, (5, 60))
+    desk.rested((5, 60))
     response = desk.place(**members)
     data = data_of(response, 201)
     assert (data["status"], data["filledQuantity"]) == ("OPEN", "0")
@@ -156,7 +155,7 @@ RESULTS: list[Any] = cases(
 def test_t21_with_a_wait_it_is_shown_as_first_matched(
     desk: Desk, clock: Clock, members: dict[str, Any], status: str, filled: str
 ) -> None:
-    rested(desk, (5, 60))
+    desk.rested((5, 60))
     clock.after(1, desk.match)
     response = desk.place(headers={"prefer": "wait=30"}, **members)
     data = data_of(response, 201)
@@ -198,7 +197,7 @@ FIRST_MATCH: list[Any] = cases(
 
 @pytest.mark.parametrize(("members", "status", "filled"), FIRST_MATCH)
 def test_how_the_first_match_of_an_order_ends(desk: Desk, members: dict[str, Any], status: str, filled: str) -> None:
-    rested(desk, (5, 60), (5, 60), (5, 70))
+    desk.rested((5, 60), (5, 60), (5, 70))
     desk.world.credit("ann", QUOTE, 1000)
     order_id = desk.placed(**members)
     desk.match()
@@ -213,7 +212,7 @@ def test_t22_a_market_order_keeps_the_time_in_force_that_it_came_with(desk: Desk
 
 
 def test_price_comes_before_time_and_a_trade_is_at_the_resting_orders_price(desk: Desk) -> None:
-    dear, first, second = rested(desk, (5, 70), (5, 60), (5, 60))
+    dear, first, second = desk.rested((5, 70), (5, 60), (5, 60))
     desk.placed(price="80", quantity="7")
     desk.match()
     assert [shown(desk, order, "ben") for order in (first, second, dear)] == [
@@ -265,9 +264,9 @@ def test_t24_orders_of_one_customer_meet(
     own: tuple[str, str],
 ) -> None:
     desk = open_desk(World(memory_database, self_trade_prevention=SelfTradePrevention(prevention)))
-    rested(desk, (5, 60))
-    (maker,) = rested(desk, (5, 60), customer="ann")
-    rested(desk, (5, 70))
+    desk.rested((5, 60))
+    (maker,) = desk.rested((5, 60), customer="ann")
+    desk.rested((5, 70))
     desk.world.credit("ann", QUOTE, 1000)
     order_id = desk.placed(price="70", quantity=quantity, timeInForce=time_in_force)
     desk.match()

@@ -21,12 +21,10 @@ from chalicelib.apis.book.routes import (
 from chalicelib.apis.kit.http import HttpResponse
 from chalicelib.desks.book import new_book_desk
 from chalicelib.tables.dynamodb import Database
-from tests.apis.book.desk import API_KEY, ORDER, Desk
-from tests.apis.book.till import CHANGE, MOVE, TOKEN, post
+from tests.apis.book.desk import API_KEY, CHANGE, MOVE, ORDER, TOKEN, Desk, data_of, json_body, outcome_of
 from tests.case_tables import cases
-from tests.conformance_book.cases import data_of, json_body, listed, outcome_of
-from tests.conformance_book.conftest import Clock
 from tests.faults import Died, FaultyClient, raising, throttled
+from tests.waiting import Clock
 from tests.world import BASE, BOOK_ID, INSTANCE, QUOTE
 
 KEY = {"idempotency-key": "order-0001"}
@@ -184,7 +182,7 @@ def test_a_replay_shows_the_order_as_it_was_answered_first(desk: Desk) -> None:
     """Byte for byte, whatever became of the order since."""
     first = desk.place(headers=KEY, timeInForce="IOC")
     desk.match()
-    assert listed(desk)[0]["status"] == "CANCELLED"
+    assert desk.rows()[0]["status"] == "CANCELLED"
     assert desk.place(headers=KEY, timeInForce="IOC").body == first.body
 
 
@@ -233,7 +231,7 @@ STORED_BY_THE_LEDGER = cases(
 def test_t13_the_ledgers_own_refusals_are_stored_too(
     desk: Desk, route: str, members: dict[str, str], status: int, code: str
 ) -> None:
-    first, second = (post(desk, route, key="order-0001", **members) for _ in range(2))
+    first, second = (desk.post(route, key="order-0001", **members) for _ in range(2))
     assert outcome_of(first) == (status, code)
     assert (second.body, second.headers["Idempotent-Replay"]) == (first.body, "true")
 
@@ -255,7 +253,7 @@ def test_t13_any_other_answer_leaves_the_key_free(
     response = desk.place(headers=KEY)
     assert response.status == 201
     assert "Idempotent-Replay" not in response.headers
-    assert len(listed(desk)) == 1
+    assert len(desk.rows()) == 1
 
 
 def test_t13_a_mismatch_leaves_the_key_to_the_first_body(desk: Desk) -> None:
@@ -295,6 +293,6 @@ def test_t14_it_replays_the_first_as_soon_as_that_is_answered(desk: Desk, clock:
 def test_t14_a_crash_at_the_one_step_leaves_order_and_key_or_neither(desk: Desk, after: bool) -> None:
     with pytest.raises(Died):
         outside(desk, raising(Died(), after=after))
-    assert len(listed(desk)) == after
+    assert len(desk.rows()) == after
     assert desk.place(headers=KEY).headers.get("Idempotent-Replay") == ("true" if after else None)
-    assert len(listed(desk)) == 1
+    assert len(desk.rows()) == 1

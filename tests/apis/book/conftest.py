@@ -2,44 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from chalice.test import Client
 
 import app
 from chalicelib import wiring
-from chalicelib.support import clock as real_clock
 from chalicelib.tables.dynamodb import Database
 from tests.apis.book.desk import Desk, open_desk
-from tests.recording import nobody
+from tests.waiting import Clock
 from tests.world import World
-
-
-class Clock:
-    """The desk's time: it stands still but for sleeps, and ``meanwhile`` is what the world does in each of them."""
-
-    def __init__(self) -> None:
-        self.started_ms = real_clock.now_ms()
-        self.slept_s = 0.0
-        self.meanwhile: Callable[[], object] = lambda: None
-
-    def after(self, waited_s: float, work: Callable[[], object]) -> None:
-        """Have the world do this in each sleep, once so much has passed."""
-        self.meanwhile = lambda: work() if self.slept_s > waited_s else None
-
-    def monotonic(self) -> float:
-        return self.slept_s
-
-    def sleep(self, duration_s: float) -> None:
-        self.slept_s += duration_s
-        nobody(self.meanwhile)()
-
-    def now_ms(self) -> int:
-        return self.started_ms + int(self.slept_s * 1000)
-
-    def now_s(self) -> int:
-        return self.now_ms() // 1000
 
 
 @pytest.fixture

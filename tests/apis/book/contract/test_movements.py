@@ -15,10 +15,8 @@ from chalicelib.apis.book.routes import (
     TOKENS,
     TRANSFER,
 )
-from tests.apis.book.desk import Desk, fields_of
-from tests.apis.book.till import balance, post
+from tests.apis.book.desk import TIME, Desk, data_of, deactivate, fields_of, is_id, message_of, outcome_of
 from tests.case_tables import cases, deviates
-from tests.conformance_book.cases import TIME, data_of, is_id, message_of, outcome_of
 from tests.world import BASE, INSTANCE, QUOTE
 
 NO_TOKEN = "0x" + "e" * 40
@@ -31,13 +29,6 @@ JUST_SO = {"a": "x" * (4096 - 8)}
 def outcome(response: Any) -> tuple[int, str | None] | list[str]:
     """Return the faulty fields where there are such, else status and code."""
     return fields_of(response) if outcome_of(response)[1] == "VALIDATION_ERROR" else outcome_of(response)
-
-
-def deactivated(desk: Desk, address: str = BASE) -> Desk:
-    row = desk.world.database.get("tokens", {"instance": INSTANCE, "entry": f"token/{address}"})
-    assert row is not None
-    desk.world.database.put_many("tokens", [row | {"is_active": False}])
-    return desk
 
 
 # --- POST tokens -------------------------------------------------------------------------------------------------
@@ -81,12 +72,12 @@ NEW_TOKEN: list[Any] = cases(
 
 @pytest.mark.parametrize(("members", "expected"), NEW_TOKEN)
 def test_registering_a_token(desk: Desk, members: dict[str, Any], expected: Any) -> None:
-    assert outcome(post(desk, TOKENS, **members)) == expected
+    assert outcome(desk.post(TOKENS, **members)) == expected
 
 
 def test_a_token_has_eleven_members_in_their_order(desk: Desk) -> None:
     told: dict[str, Any] = {"decimals": 3, "metadataURI": "https://x.test/gold", "assetType": "METAL"}
-    token = data_of(post(desk, TOKENS, tokenAddress="0x" + "D" * 40, **told), 201)
+    token = data_of(desk.post(TOKENS, tokenAddress="0x" + "D" * 40, **told), 201)
     assert is_id("tok", token["id"])
     assert TIME.fullmatch(token["createdAt"])
     assert list(token.items())[1:] == [
@@ -99,7 +90,7 @@ def test_a_token_has_eleven_members_in_their_order(desk: Desk) -> None:
 
 
 def test_what_a_token_leaves_out_has_its_default(desk: Desk) -> None:
-    token = data_of(post(desk, TOKENS), 201)
+    token = data_of(desk.post(TOKENS), 201)
     assert [token[name] for name in ("decimals", "metadataURI", "assetType")] == [18, None, None]
 
 
@@ -122,8 +113,8 @@ TOKEN_LISTS: list[Any] = cases(
 @pytest.mark.parametrize(("query", "expected"), TOKEN_LISTS)
 def test_listing_tokens(desk: Desk, query: dict[str, str], expected: Any) -> None:
     """Q is inactive. Their order is not promised; it is newest first."""
-    post(desk, TOKENS)
-    response = deactivated(desk, QUOTE).get(TOKENS, query)
+    desk.post(TOKENS)
+    response = deactivate(desk, QUOTE).get(TOKENS, query)
     if isinstance(expected, list):
         assert fields_of(response) == expected
         return
@@ -178,7 +169,7 @@ MOVES: list[Any] = cases(
 @pytest.mark.parametrize("route", ROUTES)
 @pytest.mark.parametrize(("members", "expected"), MOVES)
 def test_moving_money(desk: Desk, route: str, members: dict[str, Any], expected: Any) -> None:
-    assert outcome(post(desk, route, **members)) == expected
+    assert outcome(desk.post(route, **members)) == expected
 
 
 CUSTOMERS: list[Any] = cases(
@@ -195,7 +186,7 @@ CUSTOMERS: list[Any] = cases(
     ),
 )  # fmt: skip
 def test_a_customer_of_a_movement_that_cannot_be_one(desk: Desk, route: str, member: str, value: Any) -> None:
-    assert outcome(post(desk, route, **{member: value})) == [member]
+    assert outcome(desk.post(route, **{member: value})) == [member]
 
 
 CHECKS: list[Any] = cases(
@@ -217,7 +208,7 @@ def test_t35_the_checks_of_a_movement_come_one_after_the_other(
     """400 of ann's 1,000 are held; 2,000 are there in all."""
     desk.placed(side="SELL", quantity="400")
     before = desk.world.tables()
-    response = post(desk, route, **members)
+    response = desk.post(route, **members)
     assert outcome_of(response)[1] == code
     assert code != "INSUFFICIENT_BALANCE" or "required " in message_of(response)
     assert code != "VALIDATION_ERROR" or fields_of(response) == ["amount"]
@@ -225,27 +216,27 @@ def test_t35_the_checks_of_a_movement_come_one_after_the_other(
 
 
 def test_t35_a_sum_of_38_digits_is_allowed(desk: Desk) -> None:
-    assert data_of(post(desk, CREDIT, customerRef="cat", amount=str(10**38 - 2001)))["balance"] == str(10**38 - 2001)
-    assert outcome(post(desk, CREDIT, amount="1")) == ["amount"]
+    assert data_of(desk.post(CREDIT, customerRef="cat", amount=str(10**38 - 2001)))["balance"] == str(10**38 - 2001)
+    assert outcome(desk.post(CREDIT, amount="1")) == ["amount"]
 
 
 @pytest.mark.parametrize(("route", "left"), cases(("credit", CREDIT, "1010"), ("debit", DEBIT, "990")))
 def test_a_credit_and_a_debit_have_four_members(desk: Desk, route: str, left: str) -> None:
     """balance is available and held together."""
     desk.placed(side="SELL", quantity="400")
-    data = data_of(post(desk, route, amount="10"))
+    data = data_of(desk.post(route, amount="10"))
     assert list(data.items())[:3] == [("customerRef", "ann"), ("tokenAddress", BASE), ("balance", left)]
     assert list(data)[3:] == ["transactionId"]
     assert is_id("txn", data["transactionId"])
 
 
 def test_a_transfer_has_five_members(desk: Desk) -> None:
-    data = data_of(post(desk, TRANSFER, amount="10"))
+    data = data_of(desk.post(TRANSFER, amount="10"))
     assert list(data.items())[:4] == [
         ("fromCustomerRef", "ann"), ("toCustomerRef", "ben"), ("tokenAddress", BASE), ("amount", "10"),
     ]  # fmt: skip
     assert list(data)[4:] == ["transactionId"]
-    assert [balance(desk, who)["balance"] for who in ("ann", "ben")] == ["990", "1010"]
+    assert [desk.balance(who)["balance"] for who in ("ann", "ben")] == ["990", "1010"]
 
 
 REFERENCES: list[Any] = cases(
@@ -261,6 +252,6 @@ REFERENCES: list[Any] = cases(
 def test_the_same_reference_moves_money_once(
     desk: Desk, route: str, sent: list[dict[str, Any]], statuses: list[int], moved: int
 ) -> None:
-    answers = [post(desk, route, **members) for members in sent]
+    answers = [desk.post(route, **members) for members in sent]
     assert [answer.status for answer in answers] == statuses
     assert len({data_of(answer)["transactionId"] for answer in answers if answer.status == 200}) == moved
