@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from chalicelib.domain.signed.faults import NonceSpent
 from chalicelib.support.clock import new_id
-from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
-from chalicelib.tables.dynamodb import ConditionFailed, Database, Put, Row
+from chalicelib.support.outcomes import Unavailable
+from chalicelib.tables.attempts import until_known
+from chalicelib.tables.dynamodb import ConditionFailed, Database, Put
 from chalicelib.tables.requests import TABLE
 
 KEPT_S = 86_400
+TRIES_MAX = 2
+"""The second try looks for the first one, whose answer was lost."""
 
 
 class Connects:
@@ -21,22 +24,19 @@ class Connects:
     def spend(self, wallet: str, nonce: str, now_s: int) -> None:
         """Note that a wallet has used a nonce. Raises NonceSpent, Unavailable or OutcomeUnknown. wallet: in lower case.
 
-        The name of the command on the row tells this use of the nonce from another one. A row whose time is over counts
-        as gone, whenever the table drops it.
+        The command's name on the row tells this use of the nonce from another one. An expired row counts as gone.
         """
         is_new, has_expired = "attribute_not_exists(#request)", "#expires <= :now"
         row = {"scope": f"connect/{wallet}", "request": nonce, "expires": now_s + KEPT_S}
         row["command"] = new_id("cmd")
-        try:
-            self._database.write(Put(TABLE, row, f"{is_new} OR {has_expired}", {":now": now_s}))
-        except ConditionFailed as error:
-            raise NonceSpent(nonce) from error
-        except OutcomeUnknown:
-            if not self._is_written(row):
-                raise
 
-    def _is_written(self, row: Row) -> bool:
-        try:
-            return self._database.get(TABLE, {"scope": row["scope"], "request": row["request"]}) == row
-        except Unavailable:
-            return False
+        def once(may_be_done: bool) -> None:
+            if may_be_done and self._database.get(TABLE, {"scope": row["scope"], "request": nonce}) == row:
+                return
+            try:
+                self._database.write(Put(TABLE, row, f"{is_new} OR {has_expired}", {":now": now_s}))
+            except ConditionFailed as error:
+                if error.row != row:
+                    raise NonceSpent(nonce) from error
+
+        until_known(once, TRIES_MAX, self._database.pause, Unavailable("nonces cannot be noted"))

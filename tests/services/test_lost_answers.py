@@ -30,7 +30,6 @@ from chalicelib.ops.verify.verifier import Verifier
 from chalicelib.services.books.admission import Admitted
 from chalicelib.services.escrow.desk import EscrowDesk
 from chalicelib.services.ledger.movements import Movements, Recorded
-from chalicelib.services.signed.desk import SignedOrderDesk
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
 from chalicelib.tables.dynamodb import ConditionFailed, Database, Put, Row, Update
 from chalicelib.tables.journal import TABLE as JOURNAL
@@ -94,6 +93,24 @@ def copied(tables: MemoryDynamoDB, *, knows_tokens: bool) -> MemoryDynamoDB:
     copy = tables.clone()
     copy.knows_tokens = knows_tokens
     return copy
+
+
+def each_write(
+    lossy: Lossy, built: MemoryDynamoDB, loss: str, *, knows_tokens: bool = True, least: int = 1
+) -> Iterator[tuple[str, MemoryDynamoDB, Endpoint, Any]]:
+    """Yield where the loss is, a copy of the tables, its endpoint and its client, once for each write of a command.
+
+    The loss is at the first write, then at the second, until the command makes fewer. least: how many it makes.
+    """
+    for at in range(1, WRITES_MAX):
+        tables = copied(built, knows_tokens=knows_tokens)
+        endpoint = Endpoint(tables, LOSSES[loss], at=at)
+        with lossy.over(endpoint) as client:
+            yield f"write {at}", tables, endpoint, client
+        if not endpoint.has_struck:
+            assert at > least, "hardly any write was reached"
+            return
+    pytest.fail(f"a command takes more than {WRITES_MAX} writes")
 
 
 def facts(database: Database) -> dict[str, list[str]]:
@@ -226,23 +243,15 @@ def test_a_batch_is_matched_once_whatever_is_lost_of_its_writes(
     lossy: Lossy, market: tuple[MemoryDynamoDB, World], loss: str
 ) -> None:
     """The entry, and each row that it means: where all attempts are answered in the end, the matcher goes on."""
-    for at in range(1, WRITES_MAX):
-        tables = market[0].clone()
+    for at, tables, _, client in each_write(lossy, market[0], loss, least=4):
         world = market[1].over(database_of(tables))
         world.placed("ben", "BUY", 150, 50)
         world.stream_new_commands()
-        endpoint = Endpoint(tables, LOSSES[loss], at=at)
-        with lossy.over(endpoint) as client:
-            failed = world.over(database_of(client)).deliver(records=world.records)
-        if failed:
-            assert LOSSES[loss].then is not None, f"write {at}"
+        if world.over(database_of(client)).deliver(records=world.records):
+            assert LOSSES[loss].then is not None, at
         assert world.deliver(world.matcher(), world.records) == []
         check_invariants(world, CREDITED)
         assert len(list(database_of(tables).scan(JOURNAL))) == len(list(market[1].database.scan(JOURNAL))) + 1
-        if not endpoint.has_struck:
-            assert at > 4, "hardly any write was reached"
-            return
-    pytest.fail(f"a batch takes more than {WRITES_MAX} writes")
 
 
 # Movements
@@ -359,25 +368,17 @@ def test_a_command_on_a_signed_order(
     swept, done = calm.over(database_of(built.clone())), calm.over(database_of(built.clone()))
     swept.desk.sweep()
     scenario.command(done)
-    for at in range(1, WRITES_MAX):
-        tables = copied(built, knows_tokens=knows_tokens)
-        market, struck = calm.over(database_of(tables)), calm.over(database_of(tables))
-        endpoint = Endpoint(tables, LOSSES[loss], at=at)
-        with lossy.over(endpoint) as client:
-            struck.desk = SignedOrderDesk(database_of(client), lambda: calm.now_s)
-            try:
-                scenario.command(struck)
-            except (Unavailable, OutcomeUnknown) as error:
-                assert loss == NEVER_APPLIED, f"write {at}: not known to be done"
-                assert isinstance(error, Unavailable) or name == "sweep"  # noqa: PT017 - its own word for a lapse left
-                assert signed.shown(market) in (before, signed.shown(swept))
-            else:
-                assert signed.shown(market) == signed.shown(done), f"write {at}"
+    for at, tables, _, client in each_write(lossy, built, loss, knows_tokens=knows_tokens):
+        market, struck = calm.over(database_of(tables)), calm.over(database_of(client))
+        try:
+            scenario.command(struck)
+        except (Unavailable, OutcomeUnknown) as error:
+            assert loss == NEVER_APPLIED, f"{at}: not known to be done"
+            assert isinstance(error, Unavailable) or name == "sweep"  # noqa: PT017 - its own word for a lapse left
+            assert signed.shown(market) in (before, signed.shown(swept))
+        else:
+            assert signed.shown(market) == signed.shown(done), at
         signed.proven(market)
-        if not endpoint.has_struck:
-            assert at > 1, "no write was reached"
-            return
-    pytest.fail(f"a command takes more than {WRITES_MAX} writes")
 
 
 # Escrow orders
@@ -394,24 +395,16 @@ def test_a_command_on_an_escrow_order(
     done = calm.over(database_of(built.clone()))
     scenario.command(done, order, escrow.receipt_of(done))
     before, after = facts(calm.database), escrow.facts(done)
-    for at in range(1, WRITES_MAX):
-        tables = copied(built, knows_tokens=knows_tokens)
-        world = calm.over(database_of(tables))
-        endpoint = Endpoint(tables, LOSSES[loss], at=at)
-        with lossy.over(endpoint) as client:
-            struck = calm.over(database_of(client))
-            try:
-                scenario.command(struck, order, escrow.receipt_of(struck))
-            except Unavailable:
-                assert facts(world.database) == before, f"write {at}: unavailable, and something was changed"
-                scenario.command(world, order, escrow.receipt_of(world))
+    for at, tables, _, client in each_write(lossy, built, loss, knows_tokens=knows_tokens):
+        world, struck = calm.over(database_of(tables)), calm.over(database_of(client))
+        try:
+            scenario.command(struck, order, escrow.receipt_of(struck))
+        except Unavailable:
+            assert facts(world.database) == before, f"{at}: unavailable, and something was changed"
+            scenario.command(world, order, escrow.receipt_of(world))
         world.desk.sweep()
         check_all(world)
-        assert escrow.facts(world) == after, f"write {at}"
-        if not endpoint.has_struck:
-            assert at > 1, "no write was reached"
-            return
-    pytest.fail(f"a command takes more than {WRITES_MAX} writes")
+        assert escrow.facts(world) == after, at
 
 
 @pytest.fixture(scope="module")
@@ -445,26 +438,18 @@ def over_http(
     assert send(database_of(done)).status in (200, 201)
     before, after = facts(database_of(built)), facts(database_of(done))
     assert before != after
-    for at in range(1, WRITES_MAX):
-        tables = copied(built, knows_tokens=knows_tokens)
-        endpoint = Endpoint(tables, LOSSES[loss], at=at)
-        with lossy.over(endpoint) as client:
-            response = send(database_of(client))
+    for at, tables, endpoint, client in each_write(lossy, built, loss, knows_tokens=knows_tokens):
+        response = send(database_of(client))
         now = facts(database_of(tables))
         if response.status in (200, 201):
             sweep(database_of(tables))
-            assert facts(database_of(tables)) == after, f"write {at}: told that it is done"
+            assert facts(database_of(tables)) == after, f"{at}: told that it is done"
         else:
-            is_known = loss == NEVER_APPLIED or endpoint.lost_ids
-            assert is_known, f"write {at}: {response.status}, and it is done"
+            assert loss == NEVER_APPLIED or endpoint.lost_ids, f"{at}: {response.status}, and it is done"
             assert response.status in (500, 503)
-            assert now == before, f"write {at}: {response.status}, and it is done"
+            assert now == before, f"{at}: {response.status}, and it is done"
             assert send(database_of(tables)).status in (200, 201)
             assert facts(database_of(tables)) == after
-        if not endpoint.has_struck:
-            assert at > 1, "no write was reached"
-            return
-    pytest.fail(f"a request takes more than {WRITES_MAX} writes")
 
 
 def book_requests(world: World) -> dict[str, Callable[[Desk], HttpResponse]]:
@@ -798,20 +783,13 @@ def test_a_command_of_the_operator(
     run(done)
     before, after = facts(database_of(built)), facts(database_of(done))
     assert before != after
-    for at in range(1, WRITES_MAX):
-        tables = copied(built, knows_tokens=knows_tokens)
-        endpoint = Endpoint(tables, LOSSES[loss], at=at)
+    for at, tables, endpoint, client in each_write(lossy, built, loss, knows_tokens=knows_tokens):
         try:
-            with lossy.over(endpoint) as client:
-                run(client)
+            run(client)
         except CommandFailed as failed:
             is_unchanged = loss == NEVER_APPLIED or endpoint.lost_ids
             is_told_unknown = name in SAME_HOWEVER_OFTEN and "not known" in failed.args[0]
-            assert is_unchanged or is_told_unknown, f"write {at}: {failed}"  # noqa: PT017
+            assert is_unchanged or is_told_unknown, f"{at}: {failed}"  # noqa: PT017
             assert facts(database_of(tables)) == (before if is_unchanged else after)
         else:
             assert facts(database_of(tables)) == after
-        if not endpoint.has_struck:
-            assert at > 1, "no write was reached"
-            return
-    pytest.fail(f"a command takes more than {WRITES_MAX} writes")
