@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from chalicelib import wiring
-from chalicelib.domain.tenancy.rate_limit import RateLimit
+from chalicelib.domain.tenancy.instances import AcceptedKey
+from chalicelib.domain.tenancy.rate_limit import RateLimit, Refusal
 from chalicelib.services.tenancy.rate_limiter import (
     ANONYMOUS_LIMITS,
     UNKNOWN,
@@ -15,7 +16,6 @@ from chalicelib.services.tenancy.rate_limiter import (
 )
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
 from chalicelib.tables.dynamodb import Database
-from chalicelib.tables.rate_limits import RateLimits
 
 NOW_MS = 1_736_937_000_000
 
@@ -66,15 +66,60 @@ def test_addresses_of_one_network_share_a_bucket(memory_database: Database) -> N
     assert sum(came) == 10
 
 
+KEY = AcceptedKey("inst_test0001", "key-1", frozenset(), 2)
+ONE = RateLimit(bucket=1, refill_per_1000_s=1000, per_day=0)
+
+
+def test_each_use_of_a_counter_has_a_row_of_its_own(memory_database: Database) -> None:
+    limiter = RateLimiter(memory_database)
+    for scope in ("", "escrow/key-1"):
+        limiter.refusal(ONE, NOW_MS, instance="inst_test0001", key_id="key-1", scope=scope)
+    limiter.anonymous_refusal(AnonymousUse.CONNECT, "192.0.2.1", NOW_MS)
+    limiter.requests_in_minute(KEY, NOW_MS // 1000)
+    assert sorted((row["scope"], row["request"]) for row in memory_database.scan("requests")) == [
+        ("inst_test0001/allowance/escrow/key-1", "allowance"),
+        ("inst_test0001/allowance/key-1", "allowance"),
+        ("inst_test0001/rate/key-1", str(NOW_MS // 60_000 * 60)),
+        ("strangers/connect/192.0.2.1", "allowance"),
+    ]
+
+
+def test_a_key_over_its_limit_is_told_when_to_come_again(memory_database: Database) -> None:
+    limiter, key = RateLimiter(memory_database), {"instance": "inst_test0001", "key_id": "key-1"}
+    assert [limiter.refusal(ONE, NOW_MS, **key) for _ in range(2)] == [None, Refusal(False, 1)]
+    assert limiter.refusal(ONE, NOW_MS + 1000, **key) is None
+
+
 @pytest.mark.parametrize("fault", [Unavailable("throttled"), OutcomeUnknown("timed out")])
 def test_a_request_is_served_where_it_cannot_be_counted(
     memory_database: Database, monkeypatch: pytest.MonkeyPatch, fault: Exception
 ) -> None:
+    fail_to_write(monkeypatch, fault)
+    limiter = RateLimiter(memory_database)
+    assert come(limiter, AnonymousUse.MARKET_DATA, "192.0.2.1", 200) == 200
+    assert [limiter.refusal(ONE, NOW_MS, instance="inst_test0001", key_id="key-1") for _ in range(3)] == [None] * 3
+    assert [limiter.requests_in_minute(KEY, NOW_MS // 1000) for _ in range(3)] == [0] * 3
+
+
+def test_a_fault_of_the_deployment_does_not_switch_limits_off(
+    memory_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail_to_write(monkeypatch, PermissionError("no permission"))
+    limiter = RateLimiter(memory_database)
+    for count in (
+        lambda: limiter.anonymous_refusal(AnonymousUse.NO_KEY, "192.0.2.1", NOW_MS),
+        lambda: limiter.refusal(ONE, NOW_MS, instance="inst_test0001", key_id="key-1"),
+        lambda: limiter.requests_in_minute(KEY, NOW_MS // 1000),
+    ):
+        with pytest.raises(PermissionError):
+            count()
+
+
+def fail_to_write(monkeypatch: pytest.MonkeyPatch, fault: Exception) -> None:
     def fail(*_: object) -> None:
         raise fault
 
-    monkeypatch.setattr(RateLimits, "use", fail)
-    assert come(RateLimiter(memory_database), AnonymousUse.MARKET_DATA, "192.0.2.1", 200) == 200
+    monkeypatch.setattr(Database, "write", fail)
 
 
 @pytest.mark.parametrize(
