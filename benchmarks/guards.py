@@ -21,7 +21,7 @@ class Guard:
 
 SWEEP = "tests/services/books/test_crashes.py::test_no_fault_at_any_call_does_what_a_redelivery_does_not_mend"
 SEEDS = "tests/test_simulation.py::test_guarantees_hold_in_random_schedules"
-SETTLE = "        self._accounts.settle(entry.book, sequence, deltas, at_ms)\n"
+SETTLE = "        self._accounts.settle(entry.book, sequence, changes, at_ms)\n"
 PROJECT = "        self._orders.project(updates, sequence, at_ms)\n"
 
 GUARDS = [

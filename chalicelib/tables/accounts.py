@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 from chalicelib.domain.books.vocabulary import AMOUNT_MAX
 from chalicelib.domain.ledger.accounts import Balance
-from chalicelib.domain.ledger.amounts import Delta
+from chalicelib.domain.ledger.changes import Change
 from chalicelib.domain.ledger.owners import supply_key
 from chalicelib.support.outcomes import Unavailable
 from chalicelib.tables.dynamodb import Database, Row, TransactionRefused, Update, Write, whole
@@ -144,30 +144,30 @@ class Accounts:
         values = {":amount": amount, ":zero": 0, ":room": AMOUNT_MAX - amount}
         return Update(TABLE, key, "ADD #available :amount, #held :zero", f"{nothing_yet} OR {has_room}", values)
 
-    def settle(self, book: str, sequence: int, deltas: Mapping[tuple[str, str], Delta], at_ms: int) -> None:
+    def settle(self, book: str, sequence: int, changes: Mapping[tuple[str, str], Change], at_ms: int) -> None:
         """Apply what a journal entry moved on these accounts (owner, asset), once on each. at_ms: the entry's.
 
         Raises LedgerBroken; the other accounts may be settled then or not.
         """
-        accounts = list(deltas)
+        accounts = list(changes)
         self._make_room(book, accounts)
-        writes = [_settlement(account, book, sequence, delta, at_ms) for account, delta in deltas.items()]
+        writes = [_settlement(account, book, sequence, change, at_ms) for account, change in changes.items()]
         for index, row in self._database.write_each(writes).items():
             account, mark = accounts[index], None if row is None else row.get(f"{MARK}/{book}")
             if mark is not None and mark >= sequence:
                 continue  # it was applied before
             if row is None or mark is not None or "marks_beside" not in row:
                 raise _broken(account, book, sequence)
-            self._settle_beside(account, book, sequence, deltas[account], at_ms)
+            self._settle_beside(account, book, sequence, changes[account], at_ms)
 
-    def _settle_beside(self, account: tuple[str, str], book: str, sequence: int, delta: Delta, at_ms: int) -> None:
+    def _settle_beside(self, account: tuple[str, str], book: str, sequence: int, change: Change, at_ms: int) -> None:
         """Settle an account whose row is full: its mark of the book is written with it, in a row of its own."""
         entry_not_applied = "attribute_not_exists(#sequence) OR #sequence < :sequence"
         key = _mark_key(*account, book)
         mark = Update(TABLE, key, "SET #sequence = :sequence", entry_not_applied, {":sequence": sequence})
-        guards, values = _enough(delta)
+        guards, values = _enough(change)
         mark_is_beside = "attribute_not_exists(#mark) AND attribute_exists(#marks_beside)"
-        change = Update(
+        account_change = Update(
             TABLE,
             _balance_key(*account),
             "ADD #available :available, #held :held SET #changed_at_ms = :at",
@@ -176,7 +176,7 @@ class Accounts:
             {"#mark": f"{MARK}/{book}"},
         )
         try:
-            self._database.transact([mark, change], lambda: self._is_settled_beside(account, book, sequence))
+            self._database.transact([mark, account_change], lambda: self._is_settled_beside(account, book, sequence))
         except TransactionRefused as error:
             if 0 not in error.refused:
                 raise _broken(account, book, sequence) from error
@@ -224,10 +224,10 @@ class Accounts:
             self._database.write(Update(TABLE, key, "SET #marks_beside = :yes", account_is_there, values))
 
 
-def _settlement(account: tuple[str, str], book: str, sequence: int, delta: Delta, at_ms: int) -> Write:
+def _settlement(account: tuple[str, str], book: str, sequence: int, change: Change, at_ms: int) -> Write:
     mark_is_older = "#mark < :sequence"
     room_for_mark = "attribute_not_exists(#mark) AND attribute_not_exists(#marks_beside)"
-    guards, values = _enough(delta)
+    guards, values = _enough(change)
     return Update(
         TABLE,
         _balance_key(*account),
@@ -238,15 +238,15 @@ def _settlement(account: tuple[str, str], book: str, sequence: int, delta: Delta
     )
 
 
-def _enough(delta: Delta) -> tuple[list[str], Row]:
+def _enough(change: Change) -> tuple[list[str], Row]:
     """Return the conditions that an account has what a settlement takes, and the values of its changes."""
-    guards, values = [], Row({":available": delta.available, ":held": delta.held})
-    if delta.held < 0:
+    guards, values = [], Row({":available": change.available, ":held": change.held})
+    if change.held < 0:
         guards.append("#held >= :leaving_held")
-        values[":leaving_held"] = -delta.held
-    if delta.available < 0:
+        values[":leaving_held"] = -change.held
+    if change.available < 0:
         guards.append("#available >= :leaving_available")
-        values[":leaving_available"] = -delta.available
+        values[":leaving_available"] = -change.available
     return guards, values
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib.domain.books.vocabulary import AMOUNT_MAX
 from chalicelib.domain.ledger.accounts import Balance
-from chalicelib.domain.ledger.amounts import Delta
+from chalicelib.domain.ledger.changes import Change
 from chalicelib.domain.ledger.owners import customer_key, transactions_key
 from chalicelib.domain.ledger.transactions import Movement
 from chalicelib.services.ledger.movements import (
@@ -173,29 +173,29 @@ def test_a_settlement_is_applied_once_and_an_older_one_never(
 ) -> None:
     movements.record(credited(10))
     store.transact([accounts.change(OWNER, BASE, -10, 10, AT_MS)])
-    accounts.settle(BOOK, 3, {(OWNER, BASE): Delta(1, -4)}, AT_MS)
+    accounts.settle(BOOK, 3, {(OWNER, BASE): Change(1, -4)}, AT_MS)
     once = rows(store)
-    accounts.settle(BOOK, 3, {(OWNER, BASE): Delta(1, -4)}, AT_MS)
-    accounts.settle(BOOK, 2, {(OWNER, BASE): Delta(1, -4)}, AT_MS)
+    accounts.settle(BOOK, 3, {(OWNER, BASE): Change(1, -4)}, AT_MS)
+    accounts.settle(BOOK, 2, {(OWNER, BASE): Change(1, -4)}, AT_MS)
     assert rows(store) == once
     assert accounts.balance(OWNER, BASE) == Balance(BASE, 1, 6)
 
 
 def test_books_settle_on_one_account_side_by_side(accounts: Accounts) -> None:
-    accounts.settle(BOOK, 5, {(OWNER, BASE): Delta(1, 0)}, AT_MS)
-    accounts.settle("inst_x/ob_2", 1, {(OWNER, BASE): Delta(2, 0)}, AT_MS)
+    accounts.settle(BOOK, 5, {(OWNER, BASE): Change(1, 0)}, AT_MS)
+    accounts.settle("inst_x/ob_2", 1, {(OWNER, BASE): Change(2, 0)}, AT_MS)
     assert accounts.balance(OWNER, BASE) == Balance(BASE, 3, 0)
 
 
-@pytest.mark.parametrize("delta", [Delta(0, -1), Delta(-11, 0)])
+@pytest.mark.parametrize("change", [Change(0, -1), Change(-11, 0)])
 def test_a_settlement_that_would_leave_less_than_nothing_is_a_broken_ledger(
-    accounts: Accounts, movements: Movements, store: Database, delta: Delta
+    accounts: Accounts, movements: Movements, store: Database, change: Change
 ) -> None:
     """Guarantee 2"""
     movements.record(credited(10))
     before = rows(store)
     with pytest.raises(LedgerBroken):
-        accounts.settle(BOOK, 1, {(OWNER, BASE): delta}, AT_MS)
+        accounts.settle(BOOK, 1, {(OWNER, BASE): change}, AT_MS)
     assert rows(store) == before
 
 
@@ -216,8 +216,8 @@ def test_an_account_tells_when_it_last_changed(accounts: Accounts, movements: Mo
     assert accounts.balance(OWNER, BASE).changed_at_ms == time_of(transaction_id)
     store.transact([accounts.change(OWNER, BASE, -10, 10, AT_MS)])
     assert accounts.balance(OWNER, BASE).changed_at_ms == AT_MS
-    accounts.settle(BOOK, 3, {(OWNER, BASE): Delta(1, -4)}, AT_MS + 1)
-    accounts.settle(BOOK, 3, {(OWNER, BASE): Delta(1, -4)}, AT_MS + 2)
+    accounts.settle(BOOK, 3, {(OWNER, BASE): Change(1, -4)}, AT_MS + 1)
+    accounts.settle(BOOK, 3, {(OWNER, BASE): Change(1, -4)}, AT_MS + 2)
     assert [balance.changed_at_ms for balance in accounts.balances(OWNER)] == [AT_MS + 1]
 
 
@@ -234,7 +234,7 @@ def marks_of(store: Database, asset: str = BASE) -> tuple[dict[str, int], dict[s
 
 
 def settle_one(accounts: Accounts, book: str, sequence: int, available: int = 1, held: int = 0) -> None:
-    accounts.settle(book, sequence, {(OWNER, BASE): Delta(available, held)}, AT_MS)
+    accounts.settle(book, sequence, {(OWNER, BASE): Change(available, held)}, AT_MS)
 
 
 def test_an_account_of_many_books_keeps_a_small_row_and_takes_each_entry_once(
@@ -261,9 +261,9 @@ def test_a_settlement_beside_the_row_takes_only_what_is_there(
     movements.record(credited(10))
     settle_one(accounts, BOOK, 1)
     before = rows(store)
-    for delta in (Delta(-12, 0), Delta(0, -1)):
+    for change in (Change(-12, 0), Change(0, -1)):
         with pytest.raises(LedgerBroken):
-            accounts.settle(BOOK, 2, {(OWNER, BASE): delta}, AT_MS)
+            accounts.settle(BOOK, 2, {(OWNER, BASE): change}, AT_MS)
     assert rows(store) == before
     assert marks_of(store) == ({}, {BOOK: 1})
 
@@ -323,7 +323,7 @@ def test_a_mark_in_the_row_is_not_set_beside_it(
     monkeypatch.setattr("chalicelib.tables.accounts.MARKS_IN_ROW_MAX", 1)
     settle_one(accounts, f"{BOOK}/2", 1)
     with pytest.raises(LedgerBroken):
-        accounts._settle_beside((OWNER, BASE), BOOK, 1, Delta(1, 0), AT_MS)
+        accounts._settle_beside((OWNER, BASE), BOOK, 1, Change(1, 0), AT_MS)
     assert accounts.balance(OWNER, BASE).available == 12
     assert marks_of(store) == ({BOOK: 1}, {f"{BOOK}/2": 1})
 

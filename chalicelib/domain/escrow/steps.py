@@ -27,7 +27,7 @@ from chalicelib.domain.escrow.order import (
     RefundStatus,
     Released,
 )
-from chalicelib.domain.ledger.changes import Account, Change, Changes, Leg, merged
+from chalicelib.domain.ledger.changes import Account, Changes, Leg, Move, given_back, merged, received, set_aside, spent
 from chalicelib.domain.ledger.transactions import TransactionType
 from chalicelib.support.consistency import Inconsistent
 
@@ -159,8 +159,11 @@ def paid(case: Case, payin: Payin, at_s: int, payout_id: int | None = None) -> S
     facts = {"hold": value, "payins": counted, "payin_id": payin.payin_id, "payin_amount": value}
     after, event = _moved(order, Action.PAY, at_s, **facts)
     comes_from_wallet = payin.type is PayinType.WALLET
-    moves = [(order.buyer_account, Change(-value if comes_from_wallet else 0, value))]
-    legs = [] if comes_from_wallet else [_leg(TransactionType.CREDIT, None, order.buyer_account, value)]
+    moves = [set_aside(order.buyer_account, value)]
+    legs: list[Leg] = []
+    if not comes_from_wallet:
+        moves.append(received(order.buyer_account, value))
+        legs.append(_leg(TransactionType.CREDIT, None, order.buyer_account, value))
     payins = _decided(case, confirmed)
     if not order.is_auto_settle:
         return Step(
@@ -320,13 +323,13 @@ def _payout(order: Order, payout_id: int, at_s: int) -> Payout:
     return Payout(order.place, payout_id, order.order_id, order.seller.wallet_id, at_s)
 
 
-def _settlement(order: Order) -> tuple[list[tuple[Account, Change]], list[Leg], Released]:
+def _settlement(order: Order) -> tuple[list[Move], list[Leg], Released]:
     """Return what a release moves: R out of the buyer's hold, R - fee to the seller, the fee to the desk."""
     hold, fee = order.hold, order.fee or 0
     moves = [
-        (order.buyer_account, Change(held=-hold)),
-        (order.seller_account, Change(hold - fee)),
-        (order.fees_account, Change(fee)),
+        spent(order.buyer_account, hold),
+        received(order.seller_account, hold - fee),
+        received(order.fees_account, fee),
     ]
     legs = [
         _leg(TransactionType.TRANSFER, order.buyer_account, order.seller_account, hold),
@@ -355,7 +358,7 @@ def _refunded(case: Case, amount: int, at_s: int, refund_id: int, action: Action
     payout_left = payout.status if ends_payout and payout else None
     if ends_payout and payout:
         payout = replace(payout, status=PayoutStatus.CANCELLED)
-    moves = [(order.buyer_account, Change(amount, -amount))]
+    moves = [given_back(order.buyer_account, amount)]
     return Step(
         order,
         Case(_next(case, after), payin, payout),

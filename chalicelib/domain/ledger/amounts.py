@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import NamedTuple
 
 FEE_SCALE_BPS = 10_000
 
@@ -72,22 +71,6 @@ def quantity_of_value(
         left -= worth
         quantity += offered
     return quantity // lot_size * lot_size
-
-
-class Delta(NamedTuple):
-    """What one account gains (or loses) by one journal entry, in base units of its asset."""
-
-    available: int
-    held: int
-
-
-class Party(NamedTuple):
-    """Whose account: a customer's, or (customer None) the book's fee account (T43)."""
-
-    customer: str | None
-
-
-FEES = Party(None)
 
 
 class Side(StrEnum):

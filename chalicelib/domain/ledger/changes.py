@@ -1,33 +1,35 @@
-"""What a step of a desk moves between accounts, merged: one change an account, however many reasons it has. Pure."""
+"""Changes of accounts: what a step of any desk moves, merged to one change an account. Pure.
+
+``set_aside``, ``given_back``, ``spent`` and ``received`` are the four moves of which every change is made.
+"""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from chalicelib.domain.ledger.transactions import TransactionType
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
-    """One account of an instance. customer: None for the desk's own, which takes the fees."""
+class Account(NamedTuple):
+    """One account of an instance. customer: the customerRef, None for the account that takes the fees."""
 
     customer: str | None
     asset: str
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What is added to an account; neither part may become negative by it."""
+class Change(NamedTuple):
+    """What is added to an account, base units of its asset; neither part of the account may become negative by it."""
 
     available: int = 0
     held: int = 0
 
-    def __add__(self, other: Change) -> Change:
+    def __add__(self, other: Change) -> Change:  # type: ignore[override]
         return Change(self.available + other.available, self.held + other.held)
 
 
+Move = tuple[Account, Change]
 Changes = dict[Account, Change]
 """No account without a change."""
 
@@ -43,9 +45,30 @@ class Leg:
     amount: int
 
 
-def merged(moves: Iterable[tuple[Account, Change]]) -> Changes:
+def set_aside(account: Account, amount: int) -> Move:
+    """Hold an amount of what is available."""
+    return account, Change(-amount, amount)
+
+
+def given_back(account: Account, amount: int) -> Move:
+    """Release an amount of what is held."""
+    return account, Change(amount, -amount)
+
+
+def spent(account: Account, amount: int) -> Move:
+    """Pay an amount out of what is held."""
+    return account, Change(held=-amount)
+
+
+def received(account: Account, amount: int) -> Move:
+    """Add an amount to what is available; a negative one is paid out of it."""
+    return account, Change(amount)
+
+
+def merged(moves: Iterable[Move]) -> Changes:
     """Return one change an account; what cancels out is left out."""
-    changes: defaultdict[Account, Change] = defaultdict(Change)
+    changes: Changes = {}
     for account, change in moves:
-        changes[account] += change
-    return {account: change for account, change in changes.items() if change != Change()}
+        before = changes.get(account)
+        changes[account] = change if before is None else before + change
+    return {account: change for account, change in changes.items() if any(change)}

@@ -5,8 +5,6 @@ An instance is ``inst_`` and letters or digits, so what follows the slash can be
 
 from __future__ import annotations
 
-from chalicelib.domain.ledger.amounts import Party
-
 
 def book_key(instance: str, book_id: str) -> str:
     return f"{instance}/{book_id}"
@@ -23,10 +21,10 @@ def customer_key(instance: str, customer: str) -> str:
     return f"{instance}/customer/{customer}"
 
 
-def owner_key(book: str, party: Party) -> str:
-    """Return the owner of an account that a book moves: a customer, or the book's own fee account (T43)."""
+def owner_key(book: str, customer: str | None) -> str:
+    """Return the owner of an account that a book moves: a customer's, or (None) the book's own, for fees (T43)."""
     instance, book_id = split_book_key(book)
-    return f"{instance}/fees/{book_id}" if party.customer is None else customer_key(instance, party.customer)
+    return f"{instance}/fees/{book_id}" if customer is None else customer_key(instance, customer)
 
 
 def desk_fees_key(instance: str) -> str:

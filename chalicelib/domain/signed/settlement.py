@@ -6,7 +6,7 @@ fill has taken from it; there is no second place to compute it.
 
 from __future__ import annotations
 
-from chalicelib.domain.ledger.changes import Account, Change, Changes, Leg, merged
+from chalicelib.domain.ledger.changes import Account, Changes, Leg, given_back, merged, received, spent
 from chalicelib.domain.ledger.transactions import TransactionType
 from chalicelib.domain.signed.order import NOTHING, Charge, Hold, SignedOrder, customer_of
 
@@ -21,8 +21,8 @@ def released(order: SignedOrder, stock: str, hold: Hold) -> Changes:
     maker = customer_of(order.maker)
     return merged(
         [
-            (Account(maker, customer_of(order.asset)), Change(hold.quote, -hold.quote)),
-            (Account(maker, stock), Change(hold.stock, -hold.stock)),
+            given_back(Account(maker, customer_of(order.asset)), hold.quote),
+            given_back(Account(maker, stock), hold.stock),
         ]
     )
 
@@ -37,21 +37,21 @@ def filled(order: SignedOrder, stock: str, taker: str, charge: Charge, residue: 
     maker, principal, bidder = customer_of(order.maker), customer_of(order.principal), customer_of(taker)
     taken = order.taken_by(charge)
     moves = [
-        (Account(None, quote), Change(charge.fee)),
-        (Account(maker, quote), Change(held=-taken.quote)),
-        (Account(maker, stock), Change(held=-taken.stock)),
+        received(Account(None, quote), charge.fee),
+        spent(Account(maker, quote), taken.quote),
+        spent(Account(maker, stock), taken.stock),
     ]
     if order.is_buy:
         moves += [
-            (Account(bidder, quote), Change(taken.quote - charge.fee)),
-            (Account(bidder, stock), Change(-charge.quantity)),
-            (Account(principal, stock), Change(charge.quantity)),
+            received(Account(bidder, quote), taken.quote - charge.fee),
+            received(Account(bidder, stock), -charge.quantity),
+            received(Account(principal, stock), charge.quantity),
         ]
     else:
         moves += [
-            (Account(bidder, stock), Change(charge.quantity)),
-            (Account(bidder, quote), Change(charge.incentive - charge.amount - charge.fee)),
-            (Account(principal, quote), Change(charge.amount)),
+            received(Account(bidder, stock), charge.quantity),
+            received(Account(bidder, quote), charge.incentive - charge.amount - charge.fee),
+            received(Account(principal, quote), charge.amount),
         ]
     return merged([*moves, *released(order, stock, residue).items()])
 

@@ -146,9 +146,9 @@ class BookFold:
         untimely = _untimely(f"{self.key} entry {entry.sequence}", entry.at_ms, events)
         if untimely is not None:
             return untimely
-        for (party, side), delta in settle(events).items():
-            account = owner_key(self.key, party), self.config.asset_held(side)
-            self.settled[account] = self.settled.get(account, 0) + delta.available + delta.held
+        for (customer, asset), change in settle(events, self.config.base_asset, self.config.quote_asset).items():
+            account = owner_key(self.key, customer), asset
+            self.settled[account] = self.settled.get(account, 0) + change.available + change.held
             self.marks[account] = entry.sequence
         if self._rows is not None:
             self._expect(self._rows, entry, events)

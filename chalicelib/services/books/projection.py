@@ -42,14 +42,14 @@ class Projector:
         of one kind have nothing to do with each other, and some or all of them may be written when a run ends early.
         """
         instance, sequence, at_ms = config.instance, entry.sequence, entry.at_ms
-        moved = settle(events).items()
-        deltas = {(owner_key(entry.book, party), config.asset_held(side)): delta for (party, side), delta in moved}
+        moved = settle(events, config.base_asset, config.quote_asset).items()
+        changes = {(owner_key(entry.book, account.customer), account.asset): change for account, change in moved}
         updates = {
             (customer_key(instance, order.customer), order.order_id): update for order, update in order_updates(events)
         }
         refused = [event for event in events if isinstance(event, CancelRefused)]
         not_cancelled = [(customer_key(instance, event.customer), event.order_id) for event in refused]
-        self._accounts.settle(entry.book, sequence, deltas, at_ms)
+        self._accounts.settle(entry.book, sequence, changes, at_ms)
         self._fills.put(fills_of(config, entry, events))
         self._orders.project(updates, sequence, at_ms)
         self._orders.note_refused_cancels(not_cancelled, sequence)

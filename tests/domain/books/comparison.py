@@ -25,7 +25,6 @@ from chalicelib.domain.books.events import (
     Rested,
     Traded,
 )
-from chalicelib.domain.books.settlement import settle
 from chalicelib.domain.books.snapshot import BookState, decode_state, encode_state
 from chalicelib.domain.books.vocabulary import (
     BookRules,
@@ -41,7 +40,7 @@ from chalicelib.domain.books.vocabulary import (
     TimeInForce,
 )
 from chalicelib.domain.ledger.amounts import Side
-from tests.domain.books.orders import AT_MS
+from tests.domain.books.orders import AT_MS, moved
 from tests.domain.books.reference import ReferenceClose, ReferenceMarket, ReferenceTrade
 
 Account = tuple[str | None, Side]
@@ -180,9 +179,9 @@ class Comparison:
 
     def _compare(self, events: list[Event], trades: list[ReferenceTrade], closes: list[ReferenceClose]) -> None:
         """Compare all that can be seen of the core and the reference after the same step."""
-        for (party, asset), delta in settle(events).items():
-            self.available[party.customer, asset] += delta.available
-            self.held[party.customer, asset] += delta.held
+        for (customer, asset), change in moved(events).items():
+            self.available[customer, asset] += change.available
+            self.held[customer, asset] += change.held
 
         self.book.check(dust_may_rest=self.dust_may_rest)
         assert self.book.status is self.reference.status

@@ -9,6 +9,7 @@ from chalicelib.domain.books.book import Book
 from chalicelib.domain.books.commands import Step, decide, follow_ups
 from chalicelib.domain.books.events import Closed, Event, Rested, Traded
 from chalicelib.domain.books.matching import place
+from chalicelib.domain.books.settlement import settle
 from chalicelib.domain.books.vocabulary import (
     BookRules,
     BookStatus,
@@ -22,6 +23,7 @@ from chalicelib.domain.books.vocabulary import (
     TimeInForce,
 )
 from chalicelib.domain.ledger.amounts import Side
+from chalicelib.domain.ledger.changes import Change
 
 BUY, SELL = Side.BUY, Side.SELL
 GTC, IOC, FOK = TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK
@@ -143,6 +145,12 @@ def closes(events: Iterable[Event]) -> list[tuple[str, CloseReason, int, int]]:
         for event in events
         if isinstance(event, Closed)
     ]
+
+
+def moved(events: Iterable[Event]) -> dict[tuple[str | None, Side], Change]:
+    """What the events move, by customer (None: the fees) and by the side that holds the asset."""
+    changes = settle(events, base=SELL.value, quote=BUY.value)
+    return {(account.customer, Side(account.asset)): change for account, change in changes.items()}
 
 
 def queue(book: Book, side: Side) -> list[tuple[int, str, int]]:

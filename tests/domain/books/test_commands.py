@@ -20,7 +20,6 @@ from chalicelib.domain.books.events import (
     Traded,
 )
 from chalicelib.domain.books.matching import InvalidCommand, reject
-from chalicelib.domain.books.settlement import settle
 from chalicelib.domain.books.vocabulary import (
     BookRules,
     BookStatus,
@@ -33,7 +32,8 @@ from chalicelib.domain.books.vocabulary import (
     PlaceOrder,
     SelfTradePrevention,
 )
-from chalicelib.domain.ledger.amounts import Delta, Party, Side
+from chalicelib.domain.ledger.amounts import Side
+from chalicelib.domain.ledger.changes import Change
 from tests.domain.books.orders import (
     AT_MS,
     BUY,
@@ -48,6 +48,7 @@ from tests.domain.books.orders import (
     followed_up,
     limit,
     market,
+    moved,
     placed,
     queue,
     trades,
@@ -163,7 +164,7 @@ def test_a_second_cancel_and_a_cancel_of_a_filled_order_are_refused() -> None:
 
 
 def test_a_refused_cancel_moves_no_money() -> None:
-    assert settle(decided(a_market(), cancel("nobody's"))) == {}
+    assert moved(decided(a_market(), cancel("nobody's"))) == {}
 
 
 def test_an_order_can_be_cancelled_on_a_paused_book() -> None:
@@ -383,13 +384,13 @@ def test_cancels_rejections_and_closing_give_every_customer_back_what_was_held()
 
     events = decided(book, cancel("bid 2"), cancel("ask 1"), change(CLOSED), late)
 
-    assert settle(events) == {
-        (Party("customer of bid 1"), BUY): Delta(198, -198),
-        (Party("customer of bid 2"), BUY): Delta(297, -297),
-        (Party("customer of bid 3"), BUY): Delta(392, -392),
-        (Party("customer of ask 1"), SELL): Delta(5, -5),
-        (Party("customer of ask 2"), SELL): Delta(6, -6),
-        (Party("customer of late"), BUY): Delta(707, -707),
+    assert moved(events) == {
+        ("customer of bid 1", BUY): Change(198, -198),
+        ("customer of bid 2", BUY): Change(297, -297),
+        ("customer of bid 3", BUY): Change(392, -392),
+        ("customer of ask 1", SELL): Change(5, -5),
+        ("customer of ask 2", SELL): Change(6, -6),
+        ("customer of late", BUY): Change(707, -707),
     }
 
 

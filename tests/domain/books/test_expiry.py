@@ -11,10 +11,10 @@ from chalicelib.domain.books.book import EXPIRIES_SPARE, Book
 from chalicelib.domain.books.commands import decide
 from chalicelib.domain.books.events import Accepted, CancelRefused, Closed, Event, Rested
 from chalicelib.domain.books.matching import InvalidCommand, place
-from chalicelib.domain.books.settlement import settle
 from chalicelib.domain.books.snapshot import BookState, decode_state, encode_state
 from chalicelib.domain.books.vocabulary import BookRules, BookStatus, CancelOrder, CloseReason, OrderStatus
-from chalicelib.domain.ledger.amounts import Delta, Party, Side
+from chalicelib.domain.ledger.amounts import Side
+from chalicelib.domain.ledger.changes import Change
 from chalicelib.support.consistency import Inconsistent
 from tests.domain.books.orders import (
     AT_MS,
@@ -30,6 +30,7 @@ from tests.domain.books.orders import (
     followed_up,
     limit,
     market,
+    moved,
     placed,
     queue,
     taken,
@@ -93,7 +94,7 @@ def test_an_order_that_expires_is_expired_and_gets_back_what_it_still_holds() ->
     events = expired(book, AT_MS + 10)
 
     assert events == [Closed(bid, OrderStatus.EXPIRED, CloseReason.EXPIRED, 3, 300)]
-    assert settle(events) == {(Party("customer of bid"), BUY): Delta(300, -300)}
+    assert moved(events) == {("customer of bid", BUY): Change(300, -300)}
 
 
 def test_orders_of_one_moment_are_closed_by_id_a_bounded_number_at_a_time() -> None:

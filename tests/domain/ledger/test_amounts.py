@@ -8,13 +8,9 @@ import pytest
 
 from chalicelib.domain.books.events import Accepted, Closed, Rested, Traded
 from chalicelib.domain.books.matching import reject
-from chalicelib.domain.books.settlement import settle
 from chalicelib.domain.books.vocabulary import CloseReason, OrderStatus
 from chalicelib.domain.ledger import amounts as ledger
 from chalicelib.domain.ledger.amounts import (
-    FEES,
-    Delta,
-    Party,
     Side,
     hold_of_limit,
     market_buy_cost,
@@ -22,13 +18,14 @@ from chalicelib.domain.ledger.amounts import (
     quantity_of_value,
     unit,
 )
-from tests.domain.books.orders import BUY, SELL, a_book, limit, market, placed
+from chalicelib.domain.ledger.changes import Change
+from tests.domain.books.orders import BUY, SELL, a_book, limit, market, moved, placed
 
 E18 = 10**18
 BASE, QUOTE = SELL, BUY
 """An asset is named by the side that holds it."""
 
-ANN, BOB, CLEO = Party("ann"), Party("bob"), Party("cleo")
+ANN, BOB, CLEO, FEES = "ann", "bob", "cleo", None
 
 
 def test_the_examples_in_the_docstrings_are_true() -> None:
@@ -118,7 +115,7 @@ def test_without_a_collar_a_market_buy_holds_exactly_its_cost() -> None:
 def test_accepting_and_resting_moves_no_money() -> None:
     order = limit("bid", BUY, 100, 5)
 
-    assert settle([Accepted(order), Rested(order, 5)]) == {}
+    assert moved([Accepted(order), Rested(order, 5)]) == {}
 
 
 def test_a_trade_pays_both_sides_and_the_fee_account() -> None:
@@ -127,13 +124,13 @@ def test_a_trade_pays_both_sides_and_the_fee_account() -> None:
     ask = limit("ask", SELL, 100 * E18, 2 * E18, of="bob")
     bid = limit("bid", BUY, 100 * E18, 2 * E18, of="ann", hold=200 * E18)
 
-    assert settle(placed(book, ask, bid)) == {
-        (ANN, QUOTE): Delta(0, -200 * E18),
-        (ANN, BASE): Delta(1997000000000000000, 0),
-        (BOB, BASE): Delta(0, -2 * E18),
-        (BOB, QUOTE): Delta(199900000000000000000, 0),
-        (FEES, BASE): Delta(3000000000000000, 0),
-        (FEES, QUOTE): Delta(100000000000000000, 0),
+    assert moved(placed(book, ask, bid)) == {
+        (ANN, QUOTE): Change(0, -200 * E18),
+        (ANN, BASE): Change(1997000000000000000, 0),
+        (BOB, BASE): Change(0, -2 * E18),
+        (BOB, QUOTE): Change(199900000000000000000, 0),
+        (FEES, BASE): Change(3000000000000000, 0),
+        (FEES, QUOTE): Change(100000000000000000, 0),
     }
 
 
@@ -141,13 +138,13 @@ def test_a_selling_taker_is_settled_as_the_seller() -> None:
     book = a_book(maker_fee_bps=100, taker_fee_bps=200)
     bid, ask = limit("bid", BUY, 10, 1000, of="ann"), limit("ask", SELL, 10, 1000, of="bob")
 
-    assert settle(placed(book, bid, ask)) == {
-        (ANN, QUOTE): Delta(0, -10_000),
-        (ANN, BASE): Delta(990, 0),
-        (BOB, BASE): Delta(0, -1000),
-        (BOB, QUOTE): Delta(9800, 0),
-        (FEES, BASE): Delta(10, 0),
-        (FEES, QUOTE): Delta(200, 0),
+    assert moved(placed(book, bid, ask)) == {
+        (ANN, QUOTE): Change(0, -10_000),
+        (ANN, BASE): Change(990, 0),
+        (BOB, BASE): Change(0, -1000),
+        (BOB, QUOTE): Change(9800, 0),
+        (FEES, BASE): Change(10, 0),
+        (FEES, QUOTE): Change(200, 0),
     }
 
 
@@ -156,11 +153,11 @@ def test_a_better_price_goes_back_to_the_buyer_as_available() -> None:
     book = a_book()
     ask, bid = limit("ask", SELL, 90, 2, of="bob"), limit("bid", BUY, 100, 5, of="ann")
 
-    assert settle(placed(book, ask, bid)) == {
-        (ANN, QUOTE): Delta(20, -200),
-        (ANN, BASE): Delta(2, 0),
-        (BOB, BASE): Delta(0, -2),
-        (BOB, QUOTE): Delta(180, 0),
+    assert moved(placed(book, ask, bid)) == {
+        (ANN, QUOTE): Change(20, -200),
+        (ANN, BASE): Change(2, 0),
+        (BOB, BASE): Change(0, -2),
+        (BOB, QUOTE): Change(180, 0),
     }
 
 
@@ -169,16 +166,16 @@ def test_a_close_moves_the_rest_of_the_hold_back_to_available(side: Side, hold: 
     order = limit("order", side, 100, 5, of="ann")
     close = Closed(order, OrderStatus.CANCELLED, CloseReason.IOC_REMAINDER, 5, hold)
 
-    assert settle([close]) == {(ANN, side): Delta(hold, -hold)}
+    assert moved([close]) == {(ANN, side): Change(hold, -hold)}
 
 
 def test_a_rejected_order_gets_its_whole_hold_back() -> None:
     rejected = reject(limit("order", BUY, 100, 5, of="ann"), CloseReason.INTERNAL_ERROR)
 
-    assert settle(rejected) == {(ANN, QUOTE): Delta(500, -500)}
+    assert moved(rejected) == {(ANN, QUOTE): Change(500, -500)}
 
 
-def test_many_trades_net_to_one_delta_an_account() -> None:
+def test_many_trades_net_to_one_change_an_account() -> None:
     """Bob sells to Ann and to Cleo, Cleo sells on to Ann: five accounts, however many trades."""
     book = a_book()
     events = placed(
@@ -190,13 +187,13 @@ def test_many_trades_net_to_one_delta_an_account() -> None:
         limit("cleo's ask", SELL, 100, 1, of="cleo"),
     )
 
-    assert settle(events) == {
-        (ANN, QUOTE): Delta(0, -300),
-        (ANN, BASE): Delta(3, 0),
-        (BOB, BASE): Delta(0, -3),
-        (BOB, QUOTE): Delta(301, 0),
-        (CLEO, QUOTE): Delta(100, -101),
-        (CLEO, BASE): Delta(1, -1),
+    assert moved(events) == {
+        (ANN, QUOTE): Change(0, -300),
+        (ANN, BASE): Change(3, 0),
+        (BOB, BASE): Change(0, -3),
+        (BOB, QUOTE): Change(301, 0),
+        (CLEO, QUOTE): Change(100, -101),
+        (CLEO, BASE): Change(1, -1),
     }
 
 
@@ -205,17 +202,17 @@ def test_a_trade_with_oneself_turns_what_was_held_into_available() -> None:
     book = a_book()
     ask, bid = limit("ask", SELL, 100, 2, of="ann"), limit("bid", BUY, 100, 2, of="ann")
 
-    assert settle(placed(book, ask, bid)) == {(ANN, BASE): Delta(2, -2), (ANN, QUOTE): Delta(200, -200)}
+    assert moved(placed(book, ask, bid)) == {(ANN, BASE): Change(2, -2), (ANN, QUOTE): Change(200, -200)}
 
 
-def test_an_account_that_gains_what_it_loses_has_no_delta() -> None:
+def test_an_account_that_gains_what_it_loses_has_no_change() -> None:
     """A trade that pays 0, as journals from before T46 have them, and a fee of 0 leave no row to write."""
     ask, bid = limit("ask", SELL, 5, 1, of="bob"), limit("bid", BUY, 5, 1, of="ann", hold=1)
 
-    assert settle([Traded(ask, bid, 5, 1, 0, 0, 0, 1, 0, 0)]) == {
-        (ANN, QUOTE): Delta(1, -1),
-        (ANN, BASE): Delta(1, 0),
-        (BOB, BASE): Delta(0, -1),
+    assert moved([Traded(ask, bid, 5, 1, 0, 0, 0, 1, 0, 0)]) == {
+        (ANN, QUOTE): Change(1, -1),
+        (ANN, BASE): Change(1, 0),
+        (BOB, BASE): Change(0, -1),
     }
 
 
@@ -224,11 +221,11 @@ def test_a_customer_is_never_taken_for_the_fee_account() -> None:
     book = a_book(maker_fee_bps=1000, taker_fee_bps=1000)
     ask, bid = limit("ask", SELL, 10, 10, of="None"), limit("bid", BUY, 10, 10, of="fees")
 
-    deltas = settle(placed(book, ask, bid))
+    changes = moved(placed(book, ask, bid))
 
-    assert deltas[FEES, BASE] == Delta(1, 0)
-    assert deltas[Party("None"), QUOTE] == Delta(90, 0)
-    assert deltas[Party("fees"), BASE] == Delta(9, 0)
+    assert changes[FEES, BASE] == Change(1, 0)
+    assert changes["None", QUOTE] == Change(90, 0)
+    assert changes["fees", BASE] == Change(9, 0)
 
 
 def test_each_trade_of_a_walk_is_paid_at_its_own_price() -> None:
@@ -241,13 +238,13 @@ def test_each_trade_of_a_walk_is_paid_at_its_own_price() -> None:
     )
 
     assert sum(isinstance(event, Traded) for event in events) == 2
-    assert settle(events) == {
-        (ANN, QUOTE): Delta(90, -300),
-        (ANN, BASE): Delta(2, 0),
-        (BOB, BASE): Delta(0, -1),
-        (BOB, QUOTE): Delta(100, 0),
-        (CLEO, BASE): Delta(0, -1),
-        (CLEO, QUOTE): Delta(110, 0),
+    assert moved(events) == {
+        (ANN, QUOTE): Change(90, -300),
+        (ANN, BASE): Change(2, 0),
+        (BOB, BASE): Change(0, -1),
+        (BOB, QUOTE): Change(100, 0),
+        (CLEO, BASE): Change(0, -1),
+        (CLEO, QUOTE): Change(110, 0),
     }
 
 
