@@ -182,7 +182,7 @@ def test_an_entry_that_a_matcher_leaves_to_its_own_reload_was_nobody_elses(
     def faulty(book: Any, command: Any, at_ms: int) -> Any:
         if command.command_id == poison:
             raise ZeroDivisionError
-        return honest(book, command, at_ms)
+        yield from honest(book, command, at_ms)
 
     monkeypatch.setattr(matcher_module, "decide", faulty)
     measured = delivered(world).measured()
