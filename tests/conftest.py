@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
+from functools import cache
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
+from eth_keys.backends.native import main as eth_curve
 from moto import mock_aws
 from xdist.scheduler import LoadScopeScheduling
 
@@ -35,6 +37,9 @@ for _name, _value in {
     os.environ.setdefault(_name, _value)
 
 import_ethereum()
+for _curve in ("ecdsa_raw_sign", "ecdsa_raw_recover", "private_key_to_public_key"):
+    # A signature always has one signer; to reckon it in Python takes longer than most tests.
+    setattr(eth_curve, _curve, cache(getattr(eth_curve, _curve)))
 
 install()
 

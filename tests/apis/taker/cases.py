@@ -9,8 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from chalicelib.apis.kit.http import HttpResponse
+from chalicelib.tables.dynamodb import Database
 from tests.apis.taker.desk import Desk, data_of
 
 Outcome = int | tuple[int, int]
@@ -40,7 +42,8 @@ SINGLE = [
 SMALL = {"price": str(10**18), "quantity": "1000", "incentive": "100"}
 """A thousand base units that cost one base unit each; a tenth on top."""
 
-_nonces = count(1000)
+_nonces: WeakKeyDictionary[Database, Iterator[int]] = WeakKeyDictionary()
+"""Each desk's own, so that desks of many tests have the same orders, whose signatures are reckoned once."""
 
 
 def outcome_of(response: HttpResponse) -> Outcome:
@@ -86,7 +89,7 @@ def order_body(desk: Desk, **members: Any) -> dict[str, Any]:
     A member set to ... is left out, once the order is signed with its usual value.
     """
     changed = {name: value for name, value in members.items() if value is not ...}
-    body = desk.order_body(**(SMALL | {"nonce": next(_nonces)} | changed))
+    body = desk.order_body(**(SMALL | {"nonce": next(_nonces.setdefault(desk.database, count(1000)))} | changed))
     return body | {"order": {name: value for name, value in body["order"].items() if members.get(name) is not ...}}
 
 

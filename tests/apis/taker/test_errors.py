@@ -16,7 +16,6 @@ from chalicelib.domain.signed.keys import TAKER_KEYS
 from chalicelib.domain.signed.settings import DeskSettings
 from chalicelib.domain.tenancy.credentials import digest_of
 from chalicelib.domain.tenancy.rate_limit import RateLimit
-from chalicelib.services.signed import desk as commands
 from chalicelib.tables.credentials import Credentials
 from chalicelib.tables.dynamodb import Database, TransactionRefused
 from tests.apis.taker.cases import (
@@ -279,9 +278,8 @@ class ContendedDatabase(Database):
         raise TransactionRefused(dict.fromkeys(range(len(writes))))
 
 
-def test_a_write_that_others_always_forestall_is_tried_eight_times(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(commands.random, "uniform", lambda _least, _most: 0)
-    contended = ContendedDatabase(desk.database._client, desk.database._prefix)
+def test_a_write_that_others_always_forestall_is_tried_eight_times(desk: Desk) -> None:
+    contended = ContendedDatabase(desk.database._client, desk.database._prefix, pause=lambda _seconds: None)
     served = new_taker_desk(contended, master_key=lambda: MASTER_KEY, public_instance=INSTANCE, clock=desk.clock)
     order_hash = new_order(desk)
     with nothing_changes(desk):

@@ -465,8 +465,8 @@ def test_k43_bounds_of_an_orders_and_a_fills_bytes_hold(desk: Desk) -> None:
 
 @pytest.mark.parametrize("counted", [True, False])
 def test_k43_a_page_ends_before_its_bytes_are_too_many_and_the_next_one_goes_on(desk: Desk, counted: bool) -> None:
-    """Twelve orders of a thousand fills: some 9 MB. counted: whether their rows say how many fills there are."""
-    hashes = [locked(desk) for _ in range(12)]
+    """Eight orders of a thousand fills: some 6 MB. counted: whether their rows say how many fills there are."""
+    hashes = [locked(desk) for _ in range(8)]
     for order_hash in hashes:
         data_of(desk.fill(order_hash, 1000))
         _many_fills(desk, order_hash, 1000, 1000 if counted else None)
@@ -476,16 +476,17 @@ def test_k43_a_page_ends_before_its_bytes_are_too_many_and_the_next_one_goes_on(
         answer = desk.maker_get("/orders", {"page": number, "page_size": 100})
         assert len(json.dumps(answer.body)) < 6 * 1024 * 1024
         page = data_of(answer)
-        assert (page["total"], page["page"], page["page_size"]) == (12, number, 100)
+        assert (page["total"], page["page"], page["page_size"]) == (8, number, 100)
         found += [order["order_hash"] for order in page["orders"]]
         fills += sum(len(order["fills"]) for order in page["orders"])
         assert page["total_pages"] >= number
         if page["total_pages"] == number:
             break
     assert sorted(found) == sorted(hashes)
-    assert fills == 12 * 1000
+    assert number > 1
+    assert fills == 8 * 1000
     past = data_of(desk.maker_get("/orders", {"page": number + 1, "page_size": 100}))
-    assert (past["orders"], past["total"], past["total_pages"]) == ([], 12, number)
+    assert (past["orders"], past["total"], past["total_pages"]) == ([], 8, number)
 
 
 def test_k43_of_an_order_with_very_many_fills_the_newest_come_first_and_the_others_on_their_pages(desk: Desk) -> None:
