@@ -160,7 +160,7 @@ def expire_orders(event: CloudWatchEvent) -> None:
     goes_on = _for_seconds(EXPIRING_RUN_S)
     with invocation("expire_orders", event.context):
         wiring.expiring().report_parked()
-        wiring.expiring().keep_looking(goes_on, time.sleep)
+        wiring.expiring().run(goes_on, time.sleep)
 
 
 @app.schedule(Rate(SWEEP_EVERY_MINUTES, unit=Rate.MINUTES), name="sweep_signed_orders")

@@ -211,9 +211,9 @@ def public_instance() -> str | None:
 
 def orders_max() -> int:
     """Return how many open orders this process keeps in memory, by the memory that Lambda gives it (T55)."""
-    from chalicelib.services.books.keeping import UNBOUNDED_MEMORY_MB, orders_kept
+    from chalicelib.services.books.book_cache import UNBOUNDED_MEMORY_MB, cached_orders_max
 
-    return orders_kept(int(os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", UNBOUNDED_MEMORY_MB)))
+    return cached_orders_max(int(os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", UNBOUNDED_MEMORY_MB)))
 
 
 @cache

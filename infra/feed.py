@@ -21,7 +21,7 @@ from typing import Any
 import boto3
 
 from chalicelib import wiring
-from infra.looker import start_looking
+from infra.expiry_thread import start_expiry_thread
 from infra.poller import Checkpoint, Handler, StreamPoller
 from infra.settings import ROOT
 from infra.tables import INBOX
@@ -57,9 +57,9 @@ def feed(checkpoint: Path | None, notes: Path | None, stop: threading.Event) -> 
         noting(handler, notes) if notes else handler,
         Checkpoint(checkpoint) if checkpoint else None,
     )
-    looker = start_looking(stop)
+    expiry = start_expiry_thread(stop)
     poller.run(stop)
-    looker.join()
+    expiry.join()
 
 
 def main() -> int:

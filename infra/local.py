@@ -33,7 +33,7 @@ from chalicelib.services.books import redrive
 from chalicelib.support.telemetry import logger
 from infra import demo, engine, escrow_demo, settings, taker_demo
 from infra.endpoint import refuse_dead_endpoint
-from infra.looker import start_looking
+from infra.expiry_thread import start_expiry_thread
 from infra.master_key import master_key_environment, own_master_key
 from infra.output import drop_what_cannot_be_written
 from infra.poller import StreamPoller
@@ -186,7 +186,7 @@ class LocalRun:
         self._start_thread("the stream poller", poller.run)
         self._start_thread("the sweeper of signed orders", Sweeper("sweep_signed_orders", app.sweep_signed_orders).run)
         self._start_thread("the sweeper of escrow orders", Sweeper("release_escrows", app.release_escrows).run)
-        self._threads.append(start_looking(self._threads_stop))
+        self._threads.append(start_expiry_thread(self._threads_stop))
         self._until(lambda: demo.status_of(port, "/", {}) is not None, f"the service does not answer on port {port}.")
 
     def _start_thread(self, name: str, run: Callable[[threading.Event], None]) -> None:

@@ -11,7 +11,7 @@ from chalicelib.domain.books.settlement import settle
 from chalicelib.domain.books.snapshot import NAMED_LIFE_MS, BookState, decode_state
 from chalicelib.domain.books.vocabulary import BookStatus, CancelAll, CancelOrder, ChangeBook, PlaceOrder
 from chalicelib.domain.ledger.owners import customer_key, owner_key
-from chalicelib.services.books.tape import trades_of
+from chalicelib.services.books.trades import trades_of
 from chalicelib.tables.candles import Candles, is_kept
 from chalicelib.tables.dynamodb import Row
 from chalicelib.tables.external_ids import is_name

@@ -26,7 +26,7 @@ from chalicelib.apis.escrow.api import EscrowApi
 from chalicelib.apis.taker.api import TakerApi
 from chalicelib.apis.trade.api import TradeApi
 from chalicelib.services.books.expiry import Expiring
-from chalicelib.services.books.lost import LostCommands
+from chalicelib.services.books.lost_commands import LostCommands
 from chalicelib.services.books.matcher import Matcher
 from chalicelib.services.books.parking import Parking
 from chalicelib.services.escrow.desk import EscrowDesk

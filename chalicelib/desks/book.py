@@ -16,7 +16,7 @@ from chalicelib.services.books.admission import Admission
 from chalicelib.services.books.configuring import Configuring
 from chalicelib.services.books.reading import BooksReading
 from chalicelib.services.books.statements import Statements
-from chalicelib.services.books.tape import Tape
+from chalicelib.services.books.trades import TradeHistory
 from chalicelib.services.books.waiting import CANCEL_WAIT_S, Outcomes
 from chalicelib.services.ledger.movements import Movements
 from chalicelib.services.ledger.reading import LedgerReading
@@ -37,7 +37,7 @@ def new_book_desk(
         ROUTES,
         orders=OrderEndpoints(Admission(database), reading, Outcomes(database), answers, cancel_wait_s),
         books=BookEndpoints(reading, Configuring(database), answers),
-        market=MarketEndpoints(reading, Tape(database)),
+        market=MarketEndpoints(reading, TradeHistory(database)),
         tokens=TokenEndpoints(Tokens(database).register, ledger, answers),
         movements=MovementEndpoints(Movements(database), ledger, answers),
         statements=StatementEndpoints(ledger, Statements(database)),

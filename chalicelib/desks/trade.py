@@ -21,10 +21,10 @@ from chalicelib.domain.tenancy.api_tokens import API_TOKENS
 from chalicelib.domain.tenancy.master_keys import in_turn, none_before
 from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.services.books.admission import Admission
-from chalicelib.services.books.depths import Depths
+from chalicelib.services.books.depth import DepthReader
 from chalicelib.services.books.market_data import MarketData
 from chalicelib.services.books.reading import BooksReading
-from chalicelib.services.books.tape import Tape
+from chalicelib.services.books.trades import TradeHistory
 from chalicelib.services.books.waiting import CANCEL_WAIT_S, Outcomes
 from chalicelib.services.ledger.reading import LedgerReading
 from chalicelib.services.tenancy.rate_limiter import ANONYMOUS_LIMITS, AnonymousUse, RateLimiter
@@ -67,7 +67,7 @@ def new_trade_desk(
         detail=OrderDetailEndpoints(reading, pairs),
         trades=TradeEndpoints(reading, pairs),
         balances=BalanceEndpoints(ledger),
-        market=MarketEndpoints(pairs, Tape(database), Depths(database, orders_max)),
+        market=MarketEndpoints(pairs, TradeHistory(database), DepthReader(database, orders_max)),
         tickers=TickerEndpoints(pairs, MarketData(database)),
     )
     return TradeApi(gate, endpoints, clock)

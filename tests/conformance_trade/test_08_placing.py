@@ -70,7 +70,7 @@ def let_pass(desk: SignedDesk, duration_ms: int) -> None:
         world.now_ms += int(duration_s * 1000)
 
     expiring = Expiring(world.database, world.matcher(), lambda: world.now_ms)
-    expiring.keep_looking(lambda: world.now_ms < end_ms, pause)
+    expiring.run(lambda: world.now_ms < end_ms, pause)
     world.now_ms = end_ms
 
 

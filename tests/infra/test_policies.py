@@ -35,7 +35,7 @@ from chalicelib.domain.escrow.money import Currency
 from chalicelib.domain.ledger.owners import customer_key
 from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.services.books.expiry import Expiring
-from chalicelib.services.books.lost import LostCommands
+from chalicelib.services.books.lost_commands import LostCommands
 from chalicelib.services.books.projection import Projector
 from chalicelib.services.escrow.desk import EscrowDesk
 from chalicelib.services.signed.desk import SignedOrderDesk
@@ -176,7 +176,7 @@ def at_the_trade_desk(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         method, _, path = route.partition(" ")
         desk.send(method, f"/trade{path}", query={"pair": PAIR}, body=named)
     desk.send("DELETE", "/trade/orders/all", body={"pair": PAIR})
-    monkeypatch.setattr("chalicelib.services.books.depths.DEPTH_LEVELS_MAX", len(world.books.depth(world.book).bids))
+    monkeypatch.setattr("chalicelib.services.books.depth.DEPTH_LEVELS_MAX", len(world.books.depth(world.book).bids))
     desk.get("/trade/book/orders/level-2", {"pair": PAIR, "limit": "max"})
     assert desk.place(side="sell", amount="1", expiration=now_ms() + LATER_MS).status == 200
 

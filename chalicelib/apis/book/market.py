@@ -12,14 +12,14 @@ from chalicelib.domain.books.fills import Fill
 from chalicelib.domain.books.journal import JournalEntry, trade_id
 from chalicelib.domain.ledger.owners import book_key
 from chalicelib.services.books.reading import BooksReading
-from chalicelib.services.books.tape import Tape
+from chalicelib.services.books.trades import TradeHistory
 from chalicelib.support.clock import iso
 
 
 @dataclass(frozen=True, slots=True)
 class MarketEndpoints:
     reading: BooksReading
-    tape: Tape
+    tape: TradeHistory
 
     def depth(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
         """GET offchain/order-books/{orderBookId}/snapshot. 200 with the best levels of both sides, best first."""

@@ -20,8 +20,8 @@ from chalicelib.apis.trade.query import Query
 from chalicelib.apis.trade.window import Window
 from chalicelib.domain.books.vocabulary import BookStatus, OrderType
 from chalicelib.domain.ledger.amounts import Side
-from chalicelib.services.books.depths import Depths
-from chalicelib.services.books.tape import Tape, TapeTrade
+from chalicelib.services.books.depth import DepthReader
+from chalicelib.services.books.trades import PublicTrade, TradeHistory
 from chalicelib.support.canonical import Number
 from chalicelib.support.clock import iso
 
@@ -32,8 +32,8 @@ HASHED_LEVELS = 10
 @dataclass(frozen=True, slots=True)
 class MarketEndpoints:
     pairs: Pairs
-    tape: Tape
-    depths: Depths
+    tape: TradeHistory
+    depths: DepthReader
 
     def trades(self, request: HttpRequest, caller: Caller, envelope: Envelope) -> HttpResponse:
         """GET public/trades, GET trades. Trades of a pair, newest first; they are not counted."""
@@ -45,10 +45,10 @@ class MarketEndpoints:
         page = page_of(rows, lambda row: ulid_of(row[0].trade_id), paging, is_counted=False)
         return envelope.success({"trades": [_trade_view(*row) for row in page.rows], **page.cursors})
 
-    def _tape(self, markets: Iterable[Market], window: Window) -> Iterable[tuple[TapeTrade, Market]]:
+    def _tape(self, markets: Iterable[Market], window: Window) -> Iterable[tuple[PublicTrade, Market]]:
         """Return the trades of these books, newest first, ties by id."""
 
-        def of_market(market: Market) -> Iterable[tuple[TapeTrade, Market]]:
+        def of_market(market: Market) -> Iterable[tuple[PublicTrade, Market]]:
             trades = self.tape.trades(market.key, window.from_ms, window.to_ms)
             return ((trade, market) for trade in trades)
 
@@ -98,7 +98,7 @@ def _from_position(window: Window, paging: Paging) -> Window:
     return Window(max(window.from_ms, cursor.at_ms), window.to_ms)
 
 
-def _trade_view(trade: TapeTrade, market: Market) -> dict[str, object]:
+def _trade_view(trade: PublicTrade, market: Market) -> dict[str, object]:
     figures = trade_figures_of(trade.price, trade.quantity, trade.notional, market.decimals)
     maker_side = Side.SELL if trade.taker_side is Side.BUY else Side.BUY
     return {

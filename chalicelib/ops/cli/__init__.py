@@ -26,7 +26,7 @@ from chalicelib.ops.cli.whereabouts import VARIABLES, said_of
 from chalicelib.ops.verify import report
 from chalicelib.ops.verify.verifier import BookMoves, Verifier, unwatched
 from chalicelib.services.books import redrive
-from chalicelib.services.books.findings import Disproved
+from chalicelib.services.books.disagreements import Disproved
 from chalicelib.services.books.loading import UnknownBook
 from chalicelib.services.books.parking import BookParked
 from chalicelib.services.books.rebuilding import BookAtWork, Rebuilding, RowsAhead

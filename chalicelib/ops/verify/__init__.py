@@ -2,7 +2,7 @@
 
 | module | what it is |
 | --- | --- |
-| ``findings`` | pure: what a disagreement is, and where two rows first differ |
+| ``disagreements`` | pure: what a disagreement is, and where two rows first differ |
 | ``fold`` | pure: what the journal of a book gives, entry after entry |
 | ``views`` | pure: its snapshot, depth view and terms compared |
 | ``rows`` | pure: order rows and fills compared |

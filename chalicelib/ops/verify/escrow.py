@@ -31,8 +31,8 @@ from chalicelib.domain.escrow.order import (
 from chalicelib.domain.ledger.changes import Leg
 from chalicelib.domain.ledger.owners import customer_key
 from chalicelib.domain.ledger.transactions import TransactionType
-from chalicelib.services.books.findings import NOTHING, Disagreement, difference, typed
-from chalicelib.services.books.findings import UNREADABLE as CANNOT_BE_READ
+from chalicelib.services.books.disagreements import NOTHING, Disagreement, difference, typed
+from chalicelib.services.books.disagreements import UNREADABLE as CANNOT_BE_READ
 from chalicelib.tables.dynamodb import Row, whole
 from chalicelib.tables.escrow_rows import (
     CUSTOMER,

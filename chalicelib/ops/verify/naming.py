@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from chalicelib.domain.books.config import BookConfig
 from chalicelib.domain.ledger.tokens import Token
-from chalicelib.services.books.findings import Disagreement, difference
+from chalicelib.services.books.disagreements import Disagreement, difference
 from chalicelib.tables.books import rows_that_name
 from chalicelib.tables.dynamodb import Row
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Set
 
 from chalicelib.domain.books.vocabulary import OrderStatus, PlaceOrder
 from chalicelib.domain.ledger.owners import book_key
-from chalicelib.services.books.findings import Disagreement, beyond, difference
+from chalicelib.services.books.disagreements import Disagreement, beyond, difference
 from chalicelib.services.books.fold import BookFold, ExpectedRows, RowKey
 from chalicelib.support.clock import iso
 from chalicelib.support.ids import time_of

@@ -30,7 +30,7 @@ from chalicelib.ops.verify.report import BookReport, InstanceReport, Report
 from chalicelib.ops.verify.rows import RowCheck
 from chalicelib.ops.verify.signed import SignedCheck
 from chalicelib.ops.verify.views import Views, view_disagreements
-from chalicelib.services.books.findings import UNREADABLE, Disagreement, Disproved, readable, rows_of, typed
+from chalicelib.services.books.disagreements import UNREADABLE, Disagreement, Disproved, readable, rows_of, typed
 from chalicelib.services.books.fold import BookFold, ExpectedRows
 from chalicelib.services.books.loading import UnknownBook
 from chalicelib.support.clock import now_ms

@@ -9,7 +9,7 @@ from itertools import zip_longest
 from chalicelib.domain.books.candles import Candle, Period
 from chalicelib.domain.books.journal import encode_terms
 from chalicelib.domain.books.snapshot import BookState, BrokenSnapshot, decode_state
-from chalicelib.services.books.findings import NOTHING, Disagreement, beyond, difference
+from chalicelib.services.books.disagreements import NOTHING, Disagreement, beyond, difference
 from chalicelib.services.books.fold import BookFold
 from chalicelib.tables.books import DEPTH_LEVELS_MAX, Depth
 from chalicelib.tables.candles import is_kept

@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from chalicelib.services.books import matcher as matching
-from chalicelib.services.books.lost import LostCommands
+from chalicelib.services.books.lost_commands import LostCommands
 from chalicelib.services.books.matcher import Matcher
 from chalicelib.services.books.parking import BookParked
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
@@ -95,10 +95,10 @@ class Expiring:
         self._failures: Recent[str, _Failures] = Recent(FAILING_BOOKS_MAX)
         self._lost = LostCommands(database, matcher, now_ms)
 
-    def keep_looking(self, goes_on: Callable[[], bool], pause: Callable[[float], object]) -> None:
+    def run(self, goes_on: Callable[[], bool], pause: Callable[[float], object]) -> None:
         """Look again and again while ``goes_on``; a look that the tables do not let through is made again.
 
-        Between looks the sweep of lost commands goes on, a page at a time (``lost``).
+        Between looks the sweep of lost commands goes on, a page at a time (``lost_commands``).
 
         pause: waits so many seconds.
         """

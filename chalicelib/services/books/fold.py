@@ -21,7 +21,7 @@ from chalicelib.domain.books.settlement import settle
 from chalicelib.domain.books.snapshot import BookState, decode_state, encode_state
 from chalicelib.domain.books.vocabulary import OrderStatus, PlaceOrder
 from chalicelib.domain.ledger.owners import customer_key, owner_key
-from chalicelib.services.books.findings import Disagreement
+from chalicelib.services.books.disagreements import Disagreement
 from chalicelib.services.books.projection import cancel_alls, fills_of
 from chalicelib.support.consistency import Inconsistent
 from chalicelib.tables.candles import is_kept

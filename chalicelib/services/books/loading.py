@@ -18,7 +18,7 @@ from chalicelib.domain.books.journal import BrokenJournal, JournalEntry
 from chalicelib.domain.books.snapshot import BookState, BrokenSnapshot, decode_state, encode_state, is_due
 from chalicelib.services.books.parking import BookParked
 from chalicelib.services.books.projection import Projector
-from chalicelib.services.books.tape import trades_of
+from chalicelib.services.books.trades import trades_of
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
 from chalicelib.support.telemetry import logger
 from chalicelib.tables.books import DEPTH_LEVELS_MAX, NO_TROUBLE, Books, Depth, MalformedConfig, Trouble

@@ -32,8 +32,8 @@ from chalicelib.domain.books.commands import Step, decide, follow_ups, give_up
 from chalicelib.domain.books.events import Event, Traded
 from chalicelib.domain.books.journal import JournalEntry, draft
 from chalicelib.domain.books.vocabulary import Command
+from chalicelib.services.books.book_cache import BookCache, cached_orders_max
 from chalicelib.services.books.deduplication import Delivery, Undecided
-from chalicelib.services.books.keeping import BooksKept, orders_kept
 from chalicelib.services.books.loading import LoadedBook, Loading
 from chalicelib.services.books.parking import Parking
 from chalicelib.services.books.projection import Projector
@@ -111,7 +111,7 @@ class Matcher:
         self._journal = Journal(database)
         self._projector = Projector(database)
         self._observer = observer
-        self._warm: BooksKept[LoadedBook] = BooksKept(orders_kept() if orders_max is None else orders_max)
+        self._warm: BookCache[LoadedBook] = BookCache(cached_orders_max() if orders_max is None else orders_max)
         self._decided: set[str] = set()
         """Names of the commands that the present call of ``process`` has committed."""
 

@@ -12,7 +12,7 @@ from itertools import groupby
 from chalicelib.domain.ledger.owners import split_book_key
 from chalicelib.services.books.deduplication import Delivery
 from chalicelib.services.books.loading import UnknownBook
-from chalicelib.services.books.lost import Lost, lost_by_book, without_known
+from chalicelib.services.books.lost_commands import LostCommand, lost_by_book, without_known
 from chalicelib.services.books.matcher import Matcher
 from chalicelib.services.books.stream import delivery_of
 from chalicelib.support.telemetry import logger
@@ -25,7 +25,9 @@ BATCH_COMMANDS = 500
 """Commands given to the matcher at a time: what is read ahead, and what a fault repeats."""
 
 
-def redrive(database: Database, matcher: Matcher, book: str, waiting: Mapping[str, list[Lost]] | None = None) -> int:
+def redrive(
+    database: Database, matcher: Matcher, book: str, waiting: Mapping[str, list[LostCommand]] | None = None
+) -> int:
     """Give every command of the book's inbox, and all that rows wait for, to the matcher in order of arrival.
 
     Returns how many it had to decide. What is decided already is dropped, so this may run at any time, beside the
@@ -74,7 +76,7 @@ def redrive_all(database: Database, matcher: Matcher) -> dict[str, int | None]:
     return decided
 
 
-def _by_arrival(rows: Iterable[Row], lost: Iterable[Lost]) -> Iterator[tuple[Delivery | None, Row | None]]:
+def _by_arrival(rows: Iterable[Row], lost: Iterable[LostCommand]) -> Iterator[tuple[Delivery | None, Row | None]]:
     """Yield the commands of the inbox's rows, each with its row, and those that orders' rows wait for, each once."""
     queued = ((str(row["command"]), delivery_of(row, None), row) for row in rows)
     waiting = ((arrival_of(command.command_id), Delivery(command, None), None) for command in lost)

@@ -22,7 +22,7 @@ from chalicelib.domain.books.journal import JournalEntry, trade_id
 from chalicelib.domain.ledger.amounts import Side
 from chalicelib.domain.ledger.owners import book_key, customer_key, transactions_key
 from chalicelib.domain.ledger.transactions import MOVEMENTS, TradeFacts, Transaction, TransactionType, transactions_of
-from chalicelib.services.books.tape import Tape
+from chalicelib.services.books.trades import TradeHistory
 from chalicelib.support.consistency import Inconsistent
 from chalicelib.support.ids import TIME_MS_MAX
 from chalicelib.tables.books import Books
@@ -51,7 +51,7 @@ class Statements:
     def __init__(self, database: Database) -> None:
         self._books = Books(database)
         self._fills = Fills(database)
-        self._tape = Tape(database)
+        self._tape = TradeHistory(database)
         self._transactions = Transactions(database)
 
     def newest_first(self, instance: str, wanted: Selection) -> Iterator[Transaction]:

@@ -29,11 +29,11 @@ from chalicelib.domain.escrow.order import Customer, Merchant, Order, Payin, Pay
 from chalicelib.domain.escrow.settings import DeskSettings
 from chalicelib.domain.escrow.steps import Case, Step
 from chalicelib.domain.ledger.transactions import Transaction
-from chalicelib.services.due_work import DueWork
 from chalicelib.services.escrow.committing import Commits, Once
 from chalicelib.services.escrow.creation import Creation, OrderReceipt
 from chalicelib.services.escrow.customers import Customers
 from chalicelib.services.escrow.payments import PayinReceipt, Payments, PayoutReceipt
+from chalicelib.services.sweeps import Sweeper
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
 from chalicelib.support.telemetry import logger
 from chalicelib.tables.dynamodb import Database, Write
@@ -75,7 +75,7 @@ class EscrowDesk:
         self._creation = Creation(database, self._commits, self._customers, clock_s, self._settings)
         self._payments = Payments(database, self._commits, clock_s, self._settings)
         transient = DeskBusy, Unavailable, OutcomeUnknown
-        self._due = DueWork[tuple[str, int]]("order not released", lambda order: order, transient)
+        self._due = Sweeper[tuple[str, int]]("order not released", lambda order: order, transient)
 
     # --- customers and wallets
 
@@ -245,7 +245,7 @@ class EscrowDesk:
     def sweep(self, goes_on: Callable[[], bool] = lambda: True) -> Swept:
         """Release what is due, while ``goes_on``: orders whose delay is over, or whose validation was cut short.
 
-        Those that have waited longest come first; one that cannot be released stops no other (``DueWork``). Raises
+        Those that have waited longest come first; one that cannot be released stops no other (``Sweeper``). Raises
         Unavailable where it cannot be read what is due.
         """
 

@@ -12,8 +12,8 @@ from collections.abc import Callable
 
 from chalicelib.domain.signed.lifecycle import lapse
 from chalicelib.domain.signed.stored import StoredOrder
-from chalicelib.services.due_work import DueWork, WorkDone
 from chalicelib.services.signed.steps import Steps
+from chalicelib.services.sweeps import Sweeper, SweepResult
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
 from chalicelib.tables.attempts import Contended
 from chalicelib.tables.dynamodb import Database, Row
@@ -29,7 +29,7 @@ class Lapses:
         self._steps = Steps(database)
         self._new_id = new_id
         transient = Contended, Unavailable, OutcomeUnknown
-        self._due = DueWork[Row]("lapse not written", lambda row: str(row["owner"]), transient)
+        self._due = Sweeper[Row]("lapse not written", lambda row: str(row["owner"]), transient)
 
     def write(self, stored: StoredOrder, now_s: int) -> StoredOrder:
         """Write down what the clock has done to an order; return it as it is then, the same where that is nothing.
@@ -39,10 +39,10 @@ class Lapses:
         after = lapse(stored.order, stored.state, now_s)
         return stored if after is None else self._steps.write(stored, after, self._new_id("lapse"))
 
-    def sweep(self, now_s: int, goes_on: Callable[[], bool]) -> WorkDone:
+    def sweep(self, now_s: int, goes_on: Callable[[], bool]) -> SweepResult:
         """Write down the lapses that no command has met, the oldest first, while ``goes_on``.
 
-        An order whose lapse cannot be written, whatever the reason, stops no other (``DueWork``). Raises Unavailable
+        An order whose lapse cannot be written, whatever the reason, stops no other (``Sweeper``). Raises Unavailable
         where the orders cannot be read.
         """
 

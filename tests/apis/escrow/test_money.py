@@ -22,7 +22,7 @@ from chalicelib.domain.ledger.owners import customer_key, escrow_fees_key, suppl
 from chalicelib.domain.ledger.transactions import Transaction
 from chalicelib.ops.cli.escrow import iso_decimals
 from chalicelib.ops.verify.verifier import Verifier
-from chalicelib.services.books.findings import Disproved
+from chalicelib.services.books.disagreements import Disproved
 from chalicelib.services.escrow.desk import EscrowDesk
 from chalicelib.tables.escrow_settings import EscrowDesks
 from chalicelib.tables.tenants import Tenants

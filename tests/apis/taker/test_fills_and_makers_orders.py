@@ -16,7 +16,7 @@ from chalicelib.domain.signed.lifecycle import Status
 from chalicelib.domain.signed.order import fill_id_of, order_id_of
 from chalicelib.domain.signed.stored import Fill, StoredOrder
 from chalicelib.ops.verify.verifier import Verifier
-from chalicelib.services.books.findings import Disproved
+from chalicelib.services.books.disagreements import Disproved
 from chalicelib.support.canonical import compact
 from chalicelib.tables.signed_orders import SignedOrders
 from chalicelib.tables.signed_rows import fill_rows, row_of

@@ -15,7 +15,7 @@ from chalicelib.domain.books.orders import OrderRow
 from chalicelib.domain.books.vocabulary import OrderStatus, OrderType, TimeInForce
 from chalicelib.domain.ledger.amounts import Side
 from chalicelib.domain.ledger.owners import customer_key
-from chalicelib.services.books.tape import trades_of
+from chalicelib.services.books.trades import trades_of
 from chalicelib.tables.candles import Candles
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.fills import Fills

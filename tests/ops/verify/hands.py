@@ -11,7 +11,7 @@ from chalicelib.domain.books.journal import JournalEntry, entry_hash
 from chalicelib.domain.ledger.owners import customer_key
 from chalicelib.ops.verify.report import Report
 from chalicelib.ops.verify.verifier import Verifier
-from chalicelib.services.books.findings import Disagreement, Disproved
+from chalicelib.services.books.disagreements import Disagreement, Disproved
 from chalicelib.tables.dynamodb import Row
 from tests.memory import MemoryDynamoDB
 from tests.world import INSTANCE, World

@@ -10,7 +10,7 @@ import pytest
 from chalicelib.domain.escrow.commands import Cancel, CreateCustomer, Reimburse
 from chalicelib.ops.verify.report import lines, printed
 from chalicelib.ops.verify.verifier import BookMoves, Verifier
-from chalicelib.services.books.findings import Disproved
+from chalicelib.services.books.disagreements import Disproved
 from chalicelib.tables.dynamodb import Database, Row
 from infra.tables import create_tables
 from tests.memory import MemoryDynamoDB

@@ -10,7 +10,7 @@ import pytest
 
 from chalicelib.domain.books.journal import JournalEntry, entry_hash
 from chalicelib.domain.ledger.owners import customer_key
-from chalicelib.services.books.findings import Disagreement
+from chalicelib.services.books.disagreements import Disagreement
 from chalicelib.services.books.redrive import redrive
 from tests.ops.verify.hands import Built, disagreement, edit, forge, journal, remove_entry, rows, traded_in, verified
 from tests.world import INSTANCE, World

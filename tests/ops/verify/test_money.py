@@ -9,7 +9,7 @@ import pytest
 from chalicelib.domain.ledger.owners import customer_key, transactions_key
 from chalicelib.domain.ledger.transactions import Movement
 from chalicelib.ops.verify.money import Holds, Ledger, money_disagreements
-from chalicelib.services.books.findings import Disagreement
+from chalicelib.services.books.disagreements import Disagreement
 from chalicelib.services.books.fold import BookFold
 from chalicelib.tables.accounts import AccountRow
 from chalicelib.tables.dynamodb import Row

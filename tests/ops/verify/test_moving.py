@@ -9,7 +9,7 @@ from typing import TypeVar
 import pytest
 
 from chalicelib.ops.verify.verifier import BookMoves, Verifier
-from chalicelib.services.books.findings import Disproved
+from chalicelib.services.books.disagreements import Disproved
 from tests.ops.verify.hands import account, edit, journal, remove, rows
 from tests.world import BASE, World
 

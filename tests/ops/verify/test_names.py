@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chalicelib.domain.books.vocabulary import BookStatus
-from chalicelib.services.books.findings import Disagreement
+from chalicelib.services.books.disagreements import Disagreement
 from tests.ops.verify.hands import disagreement, edit, remove, rows, verified
 from tests.world import BASE, BOOK_ID, INSTANCE, QUOTE, World
 

@@ -11,7 +11,7 @@ from chalicelib.domain.books.vocabulary import OrderType, TimeInForce
 from chalicelib.domain.ledger.amounts import Side
 from chalicelib.domain.ledger.owners import customer_key
 from chalicelib.services.books.admission import Admitted
-from chalicelib.services.books.findings import Disagreement
+from chalicelib.services.books.disagreements import Disagreement
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.external_ids import is_name
 from tests.ops.verify.hands import account, disagreement, edit, remove, rows, verified

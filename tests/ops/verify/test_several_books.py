@@ -11,7 +11,7 @@ from chalicelib.domain.books.vocabulary import OrderType, TimeInForce
 from chalicelib.domain.ledger.amounts import Side
 from chalicelib.domain.ledger.transactions import Movement
 from chalicelib.ops.verify.verifier import Verifier
-from chalicelib.services.books.findings import Disproved
+from chalicelib.services.books.disagreements import Disproved
 from chalicelib.services.books.redrive import redrive
 from chalicelib.services.ledger.movements import Movements
 from tests.ops.verify.hands import account, disagreement, edit, remove, rows

@@ -13,7 +13,7 @@ from chalicelib.domain.ledger.transactions import Movement
 from chalicelib.domain.signed.lifecycle import Status
 from chalicelib.ops.verify.report import lines, printed
 from chalicelib.ops.verify.verifier import Verifier
-from chalicelib.services.books.findings import Disagreement, Disproved
+from chalicelib.services.books.disagreements import Disagreement, Disproved
 from chalicelib.services.ledger.movements import Movements
 from chalicelib.tables.dynamodb import Database, Row
 from chalicelib.tables.signed_orders import TABLE

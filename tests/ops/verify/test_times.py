@@ -9,7 +9,7 @@ from chalicelib.domain.books.config import BookConfig
 from chalicelib.domain.books.events import Event
 from chalicelib.domain.books.journal import Head, JournalEntry, draft, head_of
 from chalicelib.domain.books.matching import place
-from chalicelib.services.books.findings import Disagreement
+from chalicelib.services.books.disagreements import Disagreement
 from chalicelib.services.books.fold import BookFold
 from tests.domain.books.orders import AT_MS, BUY, SELL, followed_up, limit
 from tests.world import BASE, QUOTE

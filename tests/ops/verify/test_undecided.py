@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from chalicelib.ops.verify.verifier import Disproved, Verifier
-from chalicelib.services.books.findings import Disagreement
+from chalicelib.services.books.disagreements import Disagreement
 from chalicelib.support.clock import iso
 from chalicelib.support.ids import time_of
 from chalicelib.tables.dynamodb import Database

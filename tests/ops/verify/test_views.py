@@ -13,7 +13,7 @@ from chalicelib.domain.books.candles import Market
 from chalicelib.domain.books.snapshot import encode_state
 from chalicelib.ops.verify.verifier import Verifier
 from chalicelib.ops.verify.views import Views, view_disagreements
-from chalicelib.services.books.findings import Disagreement, Disproved
+from chalicelib.services.books.disagreements import Disagreement, Disproved
 from chalicelib.services.books.fold import BookFold
 from chalicelib.support.canonical import canonical
 from chalicelib.tables.books import Depth

@@ -151,7 +151,7 @@ def test_whoever_looks_knows_what_other_matchers_have_done_since(world: World) -
 
 
 def test_whoever_looks_finishes_what_another_matcher_has_left(world: World) -> None:
-    """The matcher of the batch dies between the commit and its projections; the looker knows the book from before."""
+    """A matcher dies between commit and projections; the expiry thread has the book in memory from before."""
     expiring = expiring_of(world)
     rested(world)
     world.now_ms = SOON_MS
@@ -329,7 +329,7 @@ def test_whoever_keeps_looking_pauses_when_all_is_done_and_only_then(
         assert duration_s == LOOK_PERIOD_S
         live.append(sum(world.order("ann", each).status.is_live for each in orders))
 
-    expiring_of(world).keep_looking(lambda: len(live) < 2, pause)
+    expiring_of(world).run(lambda: len(live) < 2, pause)
     assert live == [0, 0]
 
 
@@ -340,7 +340,7 @@ def test_a_look_that_the_tables_do_not_let_through_is_made_again(world: World, f
     faulty: Any = FaultyClient(world.database._client, FAULTS[fault], at=2)
     database = Database(faulty, world.database._prefix, pause=lambda _seconds: None)
     pauses: list[float] = []
-    Expiring(database, world.matcher(), lambda: world.now_ms).keep_looking(lambda: len(pauses) < 2, pauses.append)
+    Expiring(database, world.matcher(), lambda: world.now_ms).run(lambda: len(pauses) < 2, pauses.append)
     assert faulty.has_struck
     assert world.order("ann", order).status is EXPIRED
 

@@ -17,7 +17,7 @@ from chalicelib import wiring
 from chalicelib.domain.books.vocabulary import BookStatus, OrderStatus
 from chalicelib.ops import cli
 from chalicelib.ops.verify.verifier import Verifier
-from chalicelib.services.books.findings import Disproved
+from chalicelib.services.books.disagreements import Disproved
 from chalicelib.services.books.projection import Projector
 from chalicelib.services.books.rebuilding import BookAtWork, Rebuilding, Rebuilt, RowsAhead
 from chalicelib.tables.books import Books

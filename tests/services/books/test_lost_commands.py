@@ -11,10 +11,10 @@ from chalicelib.domain.books.config import OrderRequest
 from chalicelib.domain.books.vocabulary import CloseReason, OrderStatus, OrderType, PlaceOrder, TimeInForce
 from chalicelib.domain.ledger.amounts import Side
 from chalicelib.ops.verify.verifier import Verifier
-from chalicelib.services.books import lost
+from chalicelib.services.books import lost_commands
 from chalicelib.services.books.admission import Admission, Admitted
 from chalicelib.services.books.expiry import Expiring
-from chalicelib.services.books.lost import LOST_AFTER_MS, SWEEP_EVERY_MS, LostCommands
+from chalicelib.services.books.lost_commands import LOST_AFTER_MS, SWEEP_EVERY_MS, LostCommands
 from chalicelib.services.books.redrive import redrive, redrive_all
 from chalicelib.support.ids import least_id, time_of
 from chalicelib.tables.dynamodb import Database
@@ -161,8 +161,8 @@ def test_a_journal_that_is_too_long_to_look_through_is_left_to_redrive(
 ) -> None:
     order = world.placed("ben", "BUY", 10, 40)
     forget(world)
-    monkeypatch.setattr(lost, "JOURNAL_ENTRIES_MAX", 0)
-    monkeypatch.setattr(lost, "CLOCKS_DIFFER_MS", 10**12)
+    monkeypatch.setattr(lost_commands, "JOURNAL_ENTRIES_MAX", 0)
+    monkeypatch.setattr(lost_commands, "CLOCKS_DIFFER_MS", 10**12)
     assert sweep(world, later(order)) == 0
     assert redrive(world.database, world.matcher(), world.book) == 1
 
@@ -184,5 +184,5 @@ def test_whoever_looks_at_expiries_sweeps_between_looks_once_an_hour(world: Worl
     forget(world)
     now_ms[0] = later(order)
     looks = iter([True, True, True, False])
-    Expiring(world.database, world.matcher(), lambda: now_ms[0]).keep_looking(lambda: next(looks), lambda _: None)
+    Expiring(world.database, world.matcher(), lambda: now_ms[0]).run(lambda: next(looks), lambda _: None)
     assert world.order("ben", order).sequence is not None

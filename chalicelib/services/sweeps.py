@@ -1,15 +1,15 @@
-"""Sweeps: what is due is done one thing after the other, and one that fails keeps no other waiting.
+"""Sweeps: due items are worked off one after the other; one that fails does not hold up the others.
 
-What fails is left alone for a while, longer each time, and then tried again::
+An item that fails is retried with exponential backoff::
 
     failed once --30 s--> again --1 min--> again --2 min--> ... --16 min at most--> again
 
-From the third time on it is *stuck*: an error is logged each time, and as long as it is due every sweep counts it in
-the metric ``SweepsStuck``, on which an alarm stands. After twenty transient failures in a row a sweep ends, for most
-likely the tables are out of reach. Neither what is stuck nor a fault of the work itself counts among the twenty, so
-what lies behind has its turn, however many of them there are.
+From the third failure on it is *stuck*: each failure is logged as an error, and every sweep counts the item in the
+metric ``SweepsStuck``, which has an alarm. A sweep ends after twenty transient failures in a row: most likely the
+tables are out of reach. Stuck items and faults of the work itself do not count among the twenty, so the items behind
+them have their turn.
 
-What has failed is remembered by this process only. A new one tries it at once, and finds it stuck after three times.
+Failures are remembered by the process alone: a new one tries an item at once, and finds it stuck after three times.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ STUCK_AFTER = 3
 PAUSE_S, PAUSE_S_MAX = 30, 960
 FAILURES_IN_A_ROW_MAX = 20
 REMEMBERED_MAX = 10_000
-"""Of failures: the oldest are forgotten first, so that memory has a bound."""
+"""Failures remembered at most; the oldest are forgotten first."""
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class WorkDone:
-    """done: how much was done. failed: how much was tried and failed. stuck: how much is stuck, tried or left alone."""
+class SweepResult:
+    """done, failed: how many items were. stuck: how many are stuck, tried by this sweep or not."""
 
     done: int = 0
     failed: int = 0
@@ -40,17 +40,17 @@ class WorkDone:
 
 @dataclass(frozen=True, slots=True)
 class _Failure:
-    """times: in a row. until_s: when it is tried again."""
+    """times: failures in a row. until_s: when the item is tried again."""
 
     times: int
     until_s: int
 
 
-class DueWork(Generic[T]):
-    """Sweeps of one kind. what: said in the log of what was not done.
+class Sweeper(Generic[T]):
+    """Sweeps over items of one kind.
 
-    name_of: names a piece of work, from one sweep to the next. transient: what may be raised of a piece of work whose
-    next try is likely to succeed; not an error in the log until it is stuck.
+    what: the log message of an item that failed. name_of: identifies an item from one sweep to the next. transient:
+    exceptions after which the next try is likely to succeed; logged as warnings until the item is stuck.
     """
 
     def __init__(
@@ -63,10 +63,10 @@ class DueWork(Generic[T]):
 
     def sweep(
         self, work: Iterable[T], do: Callable[[T], bool], now_s: int, goes_on: Callable[[], bool] = lambda: True
-    ) -> WorkDone:
-        """Do what is due, in this order, while ``goes_on``. do: returns whether there was anything to do.
+    ) -> SweepResult:
+        """Work off the items in this order while ``goes_on``. do: returns whether there was anything to do.
 
-        Raises only what reading ``work`` raises.
+        Raises only what iterating ``work`` raises.
         """
         done = failed = stuck = in_a_row = 0
         for piece in work:
@@ -86,7 +86,7 @@ class DueWork(Generic[T]):
             stuck += self._is_stuck(name)
         if stuck:
             measure(Metric.SWEEPS_STUCK, stuck)
-        return WorkDone(done, failed, stuck)
+        return SweepResult(done, failed, stuck)
 
     def _is_left_alone(self, name: Hashable, now_s: int) -> bool:
         failure = self._failures.get(name)

@@ -1,4 +1,4 @@
-"""What does not agree: where, what the journal gives, what stands there."""
+"""Disagreements between the journal and the tables: where, what the journal gives, what the row says."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.domain.books.candles import Period
-from chalicelib.services.books.tape import IDLE_ENTRIES_MAX, Tape
+from chalicelib.services.books.trades import IDLE_ENTRIES_MAX, TradeHistory
 from chalicelib.support.ids import TIME_MS_MAX
 from chalicelib.tables.candles import KEPT_MS
 from chalicelib.tables.dynamodb import Database
@@ -29,7 +29,7 @@ def quiet(from_ms: int, count: int, step_ms: int) -> Entries:
     return [(from_ms + number * step_ms, []) for number in range(count)]
 
 
-def sequences(tape: Tape, world: World, from_ms: int = 0, to_ms: int = TIME_MS_MAX) -> list[int]:
+def sequences(tape: TradeHistory, world: World, from_ms: int = 0, to_ms: int = TIME_MS_MAX) -> list[int]:
     return [entry.sequence for entry in tape.entries(world.book, from_ms, to_ms)]
 
 
@@ -51,7 +51,7 @@ def test_trades_among_thousands_of_entries_without_any_are_found_with_few_reads(
             if row["series"].endswith(period.value) and kept_ms and row["start_ms"] + kept_ms <= end_ms:
                 world.database.delete_many("candles", [{name: row[name] for name in ("series", "start_ms")}])
     reads = Reads(memory_database)
-    tape = Tape(reads.database, lambda: end_ms)
+    tape = TradeHistory(reads.database, lambda: end_ms)
     assert sequences(tape, world) == [count + 2, 1]
     in_a_span = {0: MINUTE_MS, 9 * DAY_MS: HOUR_MS, 101 * DAY_MS: DAY_MS}[later_ms] // step_ms
     assert reads.rows < 4 * IDLE_ENTRIES_MAX + 4 * min(in_a_span, count) + 300
@@ -61,7 +61,7 @@ def test_a_book_that_never_traded_is_not_read_to_its_beginning(memory_database: 
     world = World(memory_database)
     put_tape(world, quiet(START_MS, 5000, 1000))
     reads = Reads(memory_database)
-    assert sequences(Tape(reads.database), world) == []
+    assert sequences(TradeHistory(reads.database), world) == []
     assert reads.rows <= 2 * IDLE_ENTRIES_MAX
 
 
@@ -83,6 +83,6 @@ def test_the_tape_is_that_of_the_whole_journal(gaps_ms: list[int], draw: random.
     from_ms, to_ms = sorted((draw.randint(START_MS - 1, at_ms + 1), draw.randint(START_MS - 1, at_ms + 1)))
     expected = [number for number, (when, trades) in enumerate(entries, 1) if trades and from_ms <= when <= to_ms]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("chalicelib.services.books.tape.IDLE_ENTRIES_MAX", draw.randint(1, 4))
-        found = sequences(Tape(world.database, lambda: at_ms + later_ms), world, from_ms, to_ms)
+        patch.setattr("chalicelib.services.books.trades.IDLE_ENTRIES_MAX", draw.randint(1, 4))
+        found = sequences(TradeHistory(world.database, lambda: at_ms + later_ms), world, from_ms, to_ms)
     assert found == expected[::-1]

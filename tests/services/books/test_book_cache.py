@@ -15,8 +15,8 @@ from chalicelib.domain.books.snapshot import BookState
 from chalicelib.domain.books.vocabulary import BookRules, BookStatus, OrderType, PlaceOrder, TimeInForce
 from chalicelib.domain.ledger.amounts import Side
 from chalicelib.domain.tenancy.rate_limit import RateLimit
-from chalicelib.services.books.depths import Depths
-from chalicelib.services.books.keeping import BOOK_WEIGHT, PROGRAM_BYTES, BooksKept, orders_kept, weight_of
+from chalicelib.services.books.book_cache import BOOK_WEIGHT, PROGRAM_BYTES, BookCache, cached_orders_max, weight_of
+from chalicelib.services.books.depth import DepthReader
 from chalicelib.services.books.matcher import Matcher
 from chalicelib.support.recent import SCOPES_MAX, Recent
 from chalicelib.tables.dynamodb import Database
@@ -40,7 +40,7 @@ def state_of(orders: int, customer: str = "ann", **more: Any) -> BookState:
 
 def kept_of(books: dict[str, int], orders_max: int) -> list[str]:
     """Return which of these books, kept in turn, are there in the end."""
-    kept: BooksKept[str] = BooksKept(orders_max)
+    kept: BookCache[str] = BookCache(orders_max)
     for key, orders in books.items():
         kept.keep(key, key, state_of(orders))
     return [key for key in books if kept.get(key) is not None]
@@ -59,7 +59,7 @@ def test_empty_books_count_too() -> None:
 
 
 def test_the_book_that_was_used_last_stays() -> None:
-    kept: BooksKept[str] = BooksKept(2 * (10 + BOOK_WEIGHT))
+    kept: BookCache[str] = BookCache(2 * (10 + BOOK_WEIGHT))
     for key in "aba":
         kept.keep(key, key, state_of(10))
     kept.keep("c", "c", state_of(10))
@@ -68,7 +68,7 @@ def test_the_book_that_was_used_last_stays() -> None:
 
 def test_a_book_that_grows_in_memory_is_weighed_again() -> None:
     """A book that was small when it was loaded makes no room for itself at the others' expense unnoticed."""
-    kept, grown = BooksKept[str](500), state_of(1)
+    kept, grown = BookCache[str](500), state_of(1)
     kept.keep("other", "other", state_of(200))
     for number in range(400):
         placed = replace(next(iter(state_of(1).book.open_orders.values())).placed, order_id=f"more_{number}")
@@ -87,24 +87,24 @@ def test_what_a_function_keeps_is_worked_out_from_its_memory(monkeypatch: pytest
     """512 MB: 131,072 orders; 1,024 MB: 340,787; and never a negative number."""
     for memory, orders in ((512, 131_072), (1024, 340_787), (128, 0)):
         monkeypatch.setenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", str(memory))
-        assert wiring.orders_max() == orders == orders_kept(memory)
+        assert wiring.orders_max() == orders == cached_orders_max(memory)
     monkeypatch.delenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
-    assert wiring.orders_max() == orders_kept(1024)
+    assert wiring.orders_max() == cached_orders_max(1024)
 
 
 MEASURE = """
 import re, sys
 from pathlib import Path
 from chalicelib.domain.books.snapshot import decode_state, encode_state
-from chalicelib.services.books.keeping import BooksKept, orders_kept
+from chalicelib.services.books.book_cache import BookCache, cached_orders_max
 from chalicelib.domain.books.vocabulary import BookRules
-from tests.services.books.test_keeping import state_of
+from tests.services.books.test_book_cache import state_of
 rules, orders, books = BookRules(0, 0, 0), int(sys.argv[1]), int(sys.argv[2])
 content = encode_state("b", state_of(orders, "cust_12345"))
 def kib(what):
     return int(re.search(rf"^{what}:\\s+(\\d+) kB$", Path("/proc/self/status").read_text(), re.MULTILINE)[1])
 before = kib("VmRSS")
-kept = BooksKept(int(sys.argv[3]))
+kept = BookCache(int(sys.argv[3]))
 for number in range(books):
     state = decode_state("b", rules, content)
     kept.keep(str(number), state, state)
@@ -117,7 +117,7 @@ def test_the_memory_that_books_take_is_what_is_reckoned_with() -> None:
     included, is within what the function has for books."""
     memory_mb = 300
     done = subprocess.run(
-        [sys.executable, "-c", MEASURE, "20000", "10", str(orders_kept(memory_mb))],
+        [sys.executable, "-c", MEASURE, "20000", "10", str(cached_orders_max(memory_mb))],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -132,7 +132,7 @@ def test_the_memory_that_books_take_is_what_is_reckoned_with() -> None:
 def test_a_matcher_and_the_depths_forget_books_that_are_too_many(memory_database: Database) -> None:
     worlds = [World(memory_database, instance=f"inst_test000{number}") for number in range(3)]
     matcher = Matcher(memory_database, lambda: worlds[0].now_ms, orders_max=0)
-    depths = Depths(memory_database, 0)
+    depths = DepthReader(memory_database, 0)
     for world in worlds:
         world.credit("ann", BASE, 10)
         world.placed("ann", "SELL", 1, 50)

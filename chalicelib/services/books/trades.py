@@ -24,7 +24,7 @@ IDLE_ENTRIES_MAX = 100
 
 
 @dataclass(frozen=True, slots=True)
-class TapeTrade:
+class PublicTrade:
     """One trade, seen from outside: price in quote base units for a whole base asset, amounts in base units."""
 
     trade_id: str
@@ -38,8 +38,8 @@ class TapeTrade:
     taker_type: OrderType
 
 
-class Tape:
-    """Reads journals from their end for what traded. clock: the time in ms, by which candles are kept or not."""
+class TradeHistory:
+    """A book's trades, newest first, read from the end of its journal. clock: ms; tells which candles are kept."""
 
     def __init__(self, database: Database, clock: Callable[[], int] = now_ms) -> None:
         self._books = Books(database)
@@ -74,7 +74,7 @@ class Tape:
             else:
                 return
 
-    def trades(self, book: str, from_ms: int = 0, to_ms: int = TIME_MS_MAX) -> Iterator[TapeTrade]:
+    def trades(self, book: str, from_ms: int = 0, to_ms: int = TIME_MS_MAX) -> Iterator[PublicTrade]:
         """Yield the trades of a span of time, both ends included, newest first; costs what ``entries`` does."""
         return (trade for entry in self.entries(book, from_ms, to_ms) for trade in reversed(trades_of(entry)))
 
@@ -98,10 +98,10 @@ class Tape:
         return None
 
 
-def trades_of(entry: JournalEntry) -> list[TapeTrade]:
+def trades_of(entry: JournalEntry) -> list[PublicTrade]:
     """Return the entry's trades as they happened; all that is shown of one stands in its event."""
     return [
-        TapeTrade(
+        PublicTrade(
             trade_id=trade_id(entry, number),
             at_ms=entry.at_ms,
             price=_amount(event, "price"),

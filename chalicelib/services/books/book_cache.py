@@ -1,7 +1,7 @@
-"""Which books a process keeps in memory from one call to the next: as many as their orders let (T55).
+"""Book cache: books that a process keeps in memory from one call to the next, bounded by their open orders (T55).
 
-A function's memory is a number of its configuration; how many orders its clients have open is not. What is thrown away
-is only slower to come by the next time.
+The memory of a function is configured; how many orders its clients have open is not. So the least recently used books
+are evicted; the next call loads them from snapshot and journal.
 """
 
 from __future__ import annotations
@@ -17,31 +17,31 @@ ORDER_BYTES = 2_560
 """Memory that an open order takes: 0.7 KB at rest, and 1.7 KB more or less while its book is read from a snapshot.
 Measured with ids and references of usual length, on Python 3.11."""
 PROGRAM_BYTES = 192 * 2**20
-"""What the program and the requests that it is working on take beside books."""
+"""What the program and its running requests take besides books."""
 UNBOUNDED_MEMORY_MB = 1024
-"""Taken for the memory of a process that nobody bounds: the local run, the command line."""
+"""Assumed for a process without a memory limit: the local run, the command line."""
 BOOK_WEIGHT = 20
-"""What a book takes beside its orders, in orders."""
+"""What a book takes besides its orders, in orders."""
 NAMES_PER_ORDER = 4
 NAME_CHARACTERS_PER_ORDER = 175
 """Characters of a customer's reference and of a name of its own, 4 bytes each at most, that are as much as an order."""
 WEIGHED_ANEW_AFTER = 8
-"""A book is weighed again when its number of orders has changed by one in so many."""
+"""Weigh a book again once its number of orders has changed by more than one in so many."""
 
 
-def orders_kept(memory_mb: int = UNBOUNDED_MEMORY_MB) -> int:
-    """Return how many open orders a process of this memory keeps, of all its books together.
+def cached_orders_max(memory_mb: int = UNBOUNDED_MEMORY_MB) -> int:
+    """Return how many open orders a process with this memory caches, of all its books together.
 
-    >>> orders_kept(512), orders_kept(1024)
+    >>> cached_orders_max(512), cached_orders_max(1024)
     (131072, 340787)
     """
     return max(0, memory_mb * 2**20 - PROGRAM_BYTES) // ORDER_BYTES
 
 
-class BooksKept(Generic[V]):
-    """Books by key, as many as the orders that rest in them let; those used longest ago make room. Not thread-safe.
+class BookCache(Generic[V]):
+    """LRU cache of books by key, bounded by the orders that rest in them. Not thread-safe.
 
-    The book that was kept last stays, however large it is: somebody is at work on it.
+    The book that was kept last is never evicted, however large it is: somebody is at work on it.
     """
 
     def __init__(self, orders_max: int) -> None:
@@ -58,7 +58,7 @@ class BooksKept(Generic[V]):
         return None if found is None else found[0]
 
     def keep(self, key: str, value: V, state: BookState) -> None:
-        """Keep a book, and throw others away until the rest is light enough. state: what is weighed of it."""
+        """Cache a book, and evict others until the rest is light enough. state: what is weighed of it."""
         if key in self._kept and self._kept[key][1] is not state:
             del self._weights[key]
         self._kept[key] = value, state

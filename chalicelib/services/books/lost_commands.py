@@ -35,10 +35,10 @@ CLOCKS_DIFFER_MS = 3_600_000
 JOURNAL_ENTRIES_MAX = 20_000
 """How many entries are read back to see that the journal does not know an order; beyond, it is left to ``redrive``."""
 
-Lost = PlaceOrder | CancelOrder
+LostCommand = PlaceOrder | CancelOrder
 
 
-def commands_of(row: Row) -> Iterator[Lost]:
+def commands_of(row: Row) -> Iterator[LostCommand]:
     """Yield what an order's row waits for. Raises KeyError, ValueError or TypeError where it tells too little."""
     if "live" not in row:
         return
@@ -48,9 +48,9 @@ def commands_of(row: Row) -> Iterator[Lost]:
         yield CancelOrder(str(row["cancel"]), str(row["order_id"]), str(row["customer"]))
 
 
-def waiting(rows: Iterable[Row], admitted_before_ms: int | None = None) -> dict[str, list[Lost]]:
+def waiting(rows: Iterable[Row], admitted_before_ms: int | None = None) -> dict[str, list[LostCommand]]:
     """Return by book what these rows wait for, in the order of arrival; of commands before this time alone."""
-    found: dict[str, list[Lost]] = defaultdict(list)
+    found: dict[str, list[LostCommand]] = defaultdict(list)
     for row in rows:
         try:
             commands = list(commands_of(row))
@@ -64,7 +64,9 @@ def waiting(rows: Iterable[Row], admitted_before_ms: int | None = None) -> dict[
     return {book: sorted(commands, key=lambda one: arrival_of(one.command_id)) for book, commands in found.items()}
 
 
-def without_known(journal: Journal, book: str, commands: Sequence[Lost], entries_max: int | None) -> list[Lost]:
+def without_known(
+    journal: Journal, book: str, commands: Sequence[LostCommand], entries_max: int | None
+) -> list[LostCommand]:
     """Return the commands but for orders that the journal knows: their rows are behind it, and want a rebuild.
 
     entries_max: how far back to look; where that does not reach, no order is returned. None: as far as need be.
@@ -119,7 +121,7 @@ class LostCommands:
         self._pages = pages
         return decided
 
-    def _decide(self, book: str, commands: Sequence[Lost]) -> int:
+    def _decide(self, book: str, commands: Sequence[LostCommand]) -> int:
         try:
             undecided = without_known(self._journal, book, commands, JOURNAL_ENTRIES_MAX)
             if not undecided:
@@ -133,11 +135,11 @@ class LostCommands:
             return 0
 
 
-def lost_by_book(database: Database, instance: str | None = None) -> Mapping[str, list[Lost]]:
+def lost_by_book(database: Database, instance: str | None = None) -> Mapping[str, list[LostCommand]]:
     """Return by book what the live orders of an instance (None: of all) wait for. Costs a read of each."""
     orders = Orders(database)
     keys = (key for key in orders.live_keys() if instance in (None, key[0].partition("/")[0]))
-    found: dict[str, list[Lost]] = defaultdict(list)
+    found: dict[str, list[LostCommand]] = defaultdict(list)
     for page in batched(keys, ROWS_AT_A_TIME):
         for book, commands in waiting(orders.stored(page).values()).items():
             found[book] += commands

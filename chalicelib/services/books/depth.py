@@ -1,8 +1,8 @@
-"""Depths: a book's best price levels, as many as are asked for.
+"""Depth: a book's best price levels, as many as are asked for.
 
 The matcher publishes the best ``DEPTH_LEVELS_MAX`` levels of each side; that view answers what asks for no more, and
 books that have no more. For the rest the book itself is folded, from its last snapshot and the journal after it, and
-kept: the next look folds only the entries since. As many are kept as their orders let (T55).
+cached (``book_cache``): the next call folds only the entries since.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from threading import Lock
 from chalicelib.domain.books.config import BookConfig
 from chalicelib.domain.books.snapshot import BookState
 from chalicelib.domain.ledger.owners import book_key
-from chalicelib.services.books.keeping import BooksKept, orders_kept
+from chalicelib.services.books.book_cache import BookCache, cached_orders_max
 from chalicelib.services.books.loading import book_from_snapshot
 from chalicelib.tables.books import DEPTH_LEVELS_MAX, Books
 from chalicelib.tables.dynamodb import Database
@@ -22,14 +22,14 @@ from chalicelib.tables.snapshots import Snapshots
 Levels = list[tuple[int, int]]
 
 
-class Depths:
+class DepthReader:
     """orders_max: how many orders the books may have together that are kept in memory."""
 
     def __init__(self, database: Database, orders_max: int | None = None) -> None:
         self._books = Books(database)
         self._journal = Journal(database)
         self._snapshots = Snapshots(database)
-        self._kept: BooksKept[BookState] = BooksKept(orders_kept() if orders_max is None else orders_max)
+        self._kept: BookCache[BookState] = BookCache(cached_orders_max() if orders_max is None else orders_max)
         self._one_at_a_time = Lock()
 
     def of_book(self, config: BookConfig, levels: int) -> tuple[Levels, Levels]:

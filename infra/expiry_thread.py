@@ -1,0 +1,17 @@
+"""The expiry thread of a local run (R24): closes orders at their time, as ``expire_orders`` does on AWS."""
+
+from __future__ import annotations
+
+import threading
+
+from chalicelib import wiring
+
+
+def start_expiry_thread(stop: threading.Event) -> threading.Thread:
+    """Start the thread; it ends once ``stop`` is set, after the look that has begun."""
+    expiring = wiring.expiring()
+    thread = threading.Thread(
+        target=expiring.run, args=(lambda: not stop.is_set(), stop.wait), name="expiry", daemon=True
+    )
+    thread.start()
+    return thread
