@@ -596,7 +596,7 @@ GUARDS = [
         "chalicelib/apis/trade/gate.py",
         "if not self._is_signed(sent, request):",
         "if False and not self._is_signed(sent, request):",
-        "tests/apis/trade/test_gate.py",
+        "tests/apis/trade/contract/test_headers.py",
     ),
     Guard(
         "an API token, a taker key or an escrow key is one owner's in the whole system",

@@ -1,16 +1,50 @@
-"""Fixtures of the trade desk's tests."""
+"""Fixtures: desks over tables in memory, the app in front of one, and a clock that passes only in sleeps."""
 
 from __future__ import annotations
 
-import pytest
+from collections.abc import Iterator
 
+import pytest
+from chalice.test import Client
+
+import app
+from chalicelib import wiring
+from chalicelib.services.books import waiting as outcomes
 from chalicelib.tables.dynamodb import Database
-from tests.apis.trade.desk import SignedDesk, open_trade_desk
-from tests.apis.trade.lists import NOW_MS
-from tests.world import World
+from tests.apis.trade.cases import open_market
+from tests.apis.trade.desk import MASTER_KEY, SignedClient, SignedDesk, open_trade_desk
+from tests.apis.trade.rows import NOW_MS
+from tests.waiting import Waiting
+from tests.world import INSTANCE, World
 
 
 @pytest.fixture
-def desk(memory_database: Database) -> SignedDesk:
-    """Return ann's desk at a fixed time: one book, B_Q, with 8 base and 18 quote decimals."""
+def clock(monkeypatch: pytest.MonkeyPatch) -> Waiting:
+    clock = Waiting()
+    monkeypatch.setattr(outcomes, "time", clock)
+    return clock
+
+
+@pytest.fixture
+def desk(clock: Waiting, memory_database: Database) -> SignedDesk:  # noqa: ARG001 - no test here waits in earnest
+    """Ann's desk with the book BTC/BRL, of 8 and 2 decimals, without bounds; ann and ben have 10 BTC and a million."""
+    return open_market(memory_database)
+
+
+@pytest.fixture
+def archive(clock: Waiting, memory_database: Database) -> SignedDesk:  # noqa: ARG001 - no test here waits in earnest
+    """Ann's desk with the book B/Q, of 8 and 18 decimals, at noon of 2025-03-04: for rows that are put into tables."""
     return open_trade_desk(World(memory_database, base_decimals=8), clock=lambda: NOW_MS)
+
+
+@pytest.fixture
+def client(desk: SignedDesk, monkeypatch: pytest.MonkeyPatch) -> Iterator[SignedClient]:
+    monkeypatch.setattr(wiring, "database", lambda: desk.world.database)
+    monkeypatch.setattr(wiring, "counters", lambda: desk.world.database)
+    monkeypatch.setattr(wiring, "master_key", lambda: MASTER_KEY)
+    monkeypatch.setattr(wiring, "previous_master_key", lambda: None)
+    monkeypatch.setattr(wiring, "public_instance", lambda: INSTANCE)
+    app._trade_desk.cache_clear()
+    with Client(app.app) as client:
+        yield SignedClient(client, desk)
+    app._trade_desk.cache_clear()

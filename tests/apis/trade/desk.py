@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlencode
 
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
@@ -21,6 +21,9 @@ from chalicelib.tables.credentials import Credentials
 from chalicelib.tables.dynamodb import Database
 from tests.recording import nobody
 from tests.world import BASE, INSTANCE, NOW_MS, QUOTE, World
+
+if TYPE_CHECKING:
+    from chalice.test import Client
 
 MASTER_KEY = bytes(range(32))
 PAIR = "B_Q"
@@ -97,6 +100,39 @@ class SignedDesk:
     def match(self) -> None:
         """Have everything decided that is in the inbox."""
         nobody(redrive)(self.world.database, self.world.matcher(), self.world.book)
+
+
+class SignedClient:
+    """The app in front of a desk's tables; requests are signed over the path as it is written."""
+
+    def __init__(self, client: Client, desk: SignedDesk) -> None:
+        self.http, self.desk = client.http, desk
+
+    def request(self, method: str, target: str, body: bytes = b"", headers: dict[str, str] | None = None) -> Any:
+        path = target.partition("?")[0].removesuffix("/")
+        timestamp = str(now_ms())
+        signed = b"" if method == "GET" else body
+        sent = {
+            "authorization": self.desk.token,
+            "timestamp": timestamp,
+            "signature": signature_of(self.desk.secret, timestamp, method, path, signed),
+        }
+        return self.http.request(method, target, headers=sent | (headers or {}), body=body)
+
+    def outcome(
+        self, method: str, target: str, body: bytes = b"", headers: dict[str, str] | None = None
+    ) -> tuple[int, int, str] | int:
+        return self.read(self.request(method, target, body, headers))
+
+    def unsigned(self, method: str, target: str) -> tuple[int, int, str] | int:
+        return self.read(self.http.request(method, target))
+
+    @staticmethod
+    def read(response: Any) -> tuple[int, int, str] | int:
+        if response.status_code == 200:
+            return 200
+        answer = json.loads(response.body)
+        return response.status_code, answer.get("error_code"), answer.get("message")
 
 
 def request_of(

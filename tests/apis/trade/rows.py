@@ -1,4 +1,4 @@
-"""Orders and trades in stored form, for tests of what is shown of them: no matching, any time, any number."""
+"""Orders and trades in stored form, and pages of them as they are sent: no matching, any time, any number."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from ulid import ULID
 
+from chalicelib.apis.trade.ids import shown
 from chalicelib.domain.books.candles import Finished, Market, Trade
 from chalicelib.domain.books.fills import Fill
 from chalicelib.domain.books.journal import JournalEntry
@@ -19,7 +20,14 @@ from chalicelib.services.books.trades import trades_of
 from chalicelib.tables.candles import Candles
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.fills import Fills
+from tests.apis.trade.desk import SignedDesk, data_of
 from tests.world import BOOK_ID, INSTANCE, World
+
+NOW_MS = 1_741_089_600_000
+"""2025-03-04T12:00:00.000Z: the time of these tests' desks."""
+DAY_MS = 86_400_000
+LIST, OPEN_LIST = "/trade/orders", "/trade/orders/open"
+INVALID = "Invalid parameters: {}."
 
 
 def id_at(prefix: str, at_ms: int, number: int = 0) -> str:
@@ -116,3 +124,21 @@ def put_tape(world: World, entries: Iterable[tuple[int, list[tuple[int, int]]]],
         finished += market.fold(sequence, at_ms, parts)
     Candles(world.database).put(world.book, finished)
     world.books.publish_depth(world.book, replace(view, sequence=market.sequence, market=market))
+
+
+def put_many(desk: SignedDesk, count: int, from_ms: int = NOW_MS - DAY_MS, **facts: Any) -> list[str]:
+    """Store so many orders of ann, a ms apart; return their ids as shown, newest first."""
+    rows = [an_order(order_id=id_at("ord", from_ms + number), **facts) for number in range(count)]
+    put_orders(desk.world.database, rows)
+    return [shown(row.order_id) for row in reversed(rows)]
+
+
+def page(desk: SignedDesk, path: str = LIST, **query: Any) -> dict[str, Any]:
+    """Return a page of orders; where the list needs a pair, of the usual one."""
+    page: dict[str, Any] = data_of(desk.get(path, ({"pair": "B_Q"} if path == LIST else {}) | query))
+    assert list(page) == ["orders", "pagination", "nc", "pc"]
+    return page
+
+
+def ids_of(page: dict[str, Any]) -> list[str]:
+    return [row["id"] for row in page["orders"]]

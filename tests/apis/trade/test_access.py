@@ -114,6 +114,7 @@ def test_another_tenants_things_are_as_if_they_were_not(route: str) -> None:
     assert answers[0] == answers[1]
 
 
+@pytest.mark.usefixtures("clock")
 @pytest.mark.parametrize("route", [route for route in OF_CUSTOMER if route not in ("POST /orders", "PUT /orders")])
 def test_the_owner_is_answered_otherwise(route: str) -> None:
     """So the tests above ask for what is there."""

@@ -12,7 +12,7 @@ from chalicelib.support.ids import time_of
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.tokens import Tokens
 from tests.apis.trade.desk import SignedDesk, data_of, open_trade_desk
-from tests.apis.trade.lists import NOW_MS
+from tests.apis.trade.rows import NOW_MS
 from tests.world import BASE, INSTANCE, World
 
 BALANCES = "/trade/user/balances"
@@ -31,45 +31,6 @@ def rows(desk: SignedDesk, **query: object) -> dict[str, dict[str, object]]:
     return {row["currency_code"]: row for row in data_of(desk.get(BALANCES, query))}
 
 
-def test_every_active_token_has_a_row_by_code_zeros_too(desk: SignedDesk) -> None:
-    database = desk.world.database
-    gone = new_token(new_id("tok"), "0x" + "f" * 40, "Gone", "GONE")
-    Tokens(database).register(INSTANCE, gone)
-    row = next(row for row in database.scan("tokens") if row.get("token_id") == gone.token_id)
-    database.put_many("tokens", [row | {"is_active": False}])
-    shown = data_of(desk.get(BALANCES))
-    assert [row["currency_code"] for row in shown] == ["B", "CENT", "Q"]
-    assert list(shown[1].items()) == [
-        ("currency_code", "CENT"),
-        ("available_amount", 0),
-        ("last_update", "2025-03-04T09:10:00.120Z"),
-        ("locked_amount", 0),
-    ]
-
-
-def test_amounts_have_all_digits_of_their_token(desk: SignedDesk) -> None:
-    desk.world.credit("ann", CENT_ADDRESS, 123456789012345678901234567890)
-    desk.place(side="buy", amount="3", price="5")
-    body = desk.get(BALANCES).body
-    assert '"available_amount":1234567890123456789012345678.9,' in body
-    assert '{"currency_code":"B","available_amount":1000,' in body
-
-
-@pytest.mark.parametrize(
-    ("codes", "found"),
-    [
-        ("q,B", ["B", "Q"]),
-        (["cent", "q"], ["CENT", "Q"]),
-        ("nope", []),
-        ("nope,Cent", ["CENT"]),
-        ("", ["B", "CENT", "Q"]),
-        (" q , ", ["Q"]),
-    ],
-)
-def test_codes_may_be_chosen_in_any_case(desk: SignedDesk, codes: object, found: list[str]) -> None:
-    assert list(rows(desk, currency_code=codes)) == found
-
-
 def test_symbols_that_become_one_in_upper_case_alone_have_two_codes(desk: SignedDesk) -> None:
     """T44"""
     tokens = Tokens(desk.world.database)
@@ -79,11 +40,6 @@ def test_symbols_that_become_one_in_upper_case_alone_have_two_codes(desk: Signed
     assert sorted(shown) == sorted({"B", "CENT", "Q", "SS", "\u00df", "K", "\u212a", "I", "\u0131", "\u017fS"})
     assert list(rows(desk, currency_code="ss")) == ["SS"]
     assert list(rows(desk, currency_code="\u00df")) == ["\u00df"]
-
-
-def test_a_customer_sees_its_own_accounts_only(desk: SignedDesk) -> None:
-    desk.world.credit("ann", CENT_ADDRESS, 5)
-    assert rows(desk.as_customer("ben"))["CENT"]["available_amount"] == 0
 
 
 def test_the_last_update_is_the_accounts_last_change(desk: SignedDesk) -> None:

@@ -23,10 +23,9 @@ from chalicelib.tables.inbox import Inbox
 from chalicelib.tables.orders import Orders
 from infra.tables import create_tables
 from tests.apis.trade.desk import MASTER_KEY, SignedDesk, data_of, fault_of, open_trade_desk
-from tests.apis.trade.test_cancelling import MatcherComes
 from tests.faults import Call, WatchedClient
 from tests.memory import MemoryDynamoDB
-from tests.recording import nobody
+from tests.waiting import Waiting
 from tests.world import BASE, BOOK_ID, INSTANCE, QUOTE, World
 
 NOTHING = (400, 40021, "No orders to cancel.")
@@ -49,20 +48,16 @@ class Counting:
         return self.calls.total()
 
 
-class Clock(MatcherComes):
+class Clock(Waiting):
     """Time passes in sleeps only; in each of them all books of the instance are decided, or what is said."""
 
-    def __init__(self, database: Database, meanwhile: Any = None) -> None:
-        self._database, self._now_s, self.slept_s = database, 0.0, 0.0
-        self.meanwhile = meanwhile or self.match
+    def __init__(self, database: Database) -> None:
+        super().__init__()
+        self._database = database
+        self.meanwhile = self.match
 
     def match(self) -> None:
         redrive_all(self._database, Matcher(self._database, lambda: 10**13))
-
-    def sleep(self, pause_s: float) -> None:
-        self._now_s += pause_s
-        self.slept_s += pause_s
-        nobody(self.meanwhile)()
 
 
 @pytest.fixture
@@ -111,15 +106,6 @@ def test_each_book_with_live_orders_gets_one_command_and_its_orders_say_why_they
     assert {row["reason"] for row in rows} == {CloseReason.CANCEL_ALL}
     assert fault_of(desk.delete(ALL)) == NOTHING
     assert len(commands(desk)) == 2
-
-
-def test_of_one_pair_the_others_orders_stay(desk: SignedDesk, clock: Clock) -> None:
-    another_book(desk)
-    here = data_of(desk.place())["id"]
-    there = data_of(desk.place(pair="Q_B", side="sell", amount="5", price="1"))["id"]
-    clock.match()
-    assert listed(desk, {"pair": "q_b"}) == ({there: True}, "1")
-    assert data_of(desk.get(f"/trade/orders/{here}"))["status"] == "open"
 
 
 def test_an_order_that_is_placed_meanwhile_and_closed_too_is_listed(desk: SignedDesk, clock: Clock) -> None:

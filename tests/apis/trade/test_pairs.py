@@ -18,7 +18,7 @@ from chalicelib.support.clock import new_id
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.tokens import Tokens
 from tests.apis.trade.desk import SignedDesk, data_of, fault_of
-from tests.apis.trade.lists import INVALID
+from tests.apis.trade.rows import INVALID
 from tests.world import BASE, BOOK_ID, INSTANCE, QUOTE
 
 CLOSED, PAUSED = BookStatus.CLOSED, BookStatus.PAUSED
@@ -47,91 +47,55 @@ def symbols(desk: SignedDesk) -> list[str]:
     return [row["symbol"] for row in data_of(desk.get(PAIRS))]
 
 
-def test_a_pair_is_shown_with_its_ticks_and_bounds(desk: SignedDesk) -> None:
-    settings = {"base_decimals": 8, "order_size_min": 1000, "tick_size": 50}
-    btc, brl = token(desk, "btc", 8), token(desk, "BRL", 2)
-    book(desk, "ob_2", "Btc/Brl", btc, brl, **settings)
-    response = desk.get("/v4/pairs", {"pair": "btc_brl"})
-    assert '"amount_tick":0.00000001,' in response.body
-    (row,) = data_of(response)
-    assert list(row.items()) == [
-        ("amount_tick", 1e-8),
-        ("base", "BTC"),
-        ("base_name", "The btc"),
-        ("quote", "BRL"),
-        ("quote_name", "The BRL"),
-        ("symbol", "BTC_BRL"),
-        ("enabled", True),
-        ("min_amount", 0.00001),
-        ("price_tick", 0.5),
-        ("min_value", 0.01),
-        ("countries", []),
-    ]
-
-
-def test_without_bounds_of_its_own_a_books_least_units_bound_it(desk: SignedDesk) -> None:
-    body = desk.get(PAIRS).body
-    assert '"min_amount":0.00000001,"price_tick":0.000000000000000001,"min_value":0.000000000000000001' in body
-
-
-def test_pairs_are_sorted_and_closed_ones_left_out(desk: SignedDesk) -> None:
-    book(desk, "ob_2", "Q/B", QUOTE, BASE, status=PAUSED)
-    book(desk, "ob_3", "AAA/B", token(desk, "aaa"), BASE)
-    book(desk, "ob_4", "AA/B", token(desk, "AA"), BASE, status=CLOSED)
-    assert symbols(desk) == ["AAA_B", "B_Q", "Q_B"]
-    assert [row["enabled"] for row in data_of(desk.get(PAIRS))] == [True, True, False]
-    assert fault_of(desk.get(PAIRS, {"pair": "AA_B"})) == NOT_FOUND
-
-
-def test_a_book_is_seen_only_by_the_symbols_of_its_tokens(desk: SignedDesk) -> None:
+def test_a_book_is_seen_only_by_the_symbols_of_its_tokens(archive: SignedDesk) -> None:
     """T44"""
-    dotless, lower = token(desk, "ı"), token(desk, "i")  # noqa: RUF001 - in upper case both are I
-    dash = token(desk, "a-b")
+    dotless, lower = token(archive, "ı"), token(archive, "i")  # noqa: RUF001 - in upper case both are I
+    dash = token(archive, "a-b")
     for number, (symbol, base) in enumerate([("X/Q", lower), ("ı/Q", dotless), ("A-B/Q", dash)]):  # noqa: RUF001
-        book(desk, f"ob_{number}", symbol, base, QUOTE)
-    book(desk, "ob_unknown", "Y/Q", "0x" + "9" * 40, QUOTE)
-    book(desk, "ob_chain", "I/B", lower, BASE, settlement_mode=SettlementMode.ON_CHAIN)
-    assert symbols(desk) == ["B_Q"]
+        book(archive, f"ob_{number}", symbol, base, QUOTE)
+    book(archive, "ob_unknown", "Y/Q", "0x" + "9" * 40, QUOTE)
+    book(archive, "ob_chain", "I/B", lower, BASE, settlement_mode=SettlementMode.ON_CHAIN)
+    assert symbols(archive) == ["B_Q"]
     for pair in ("X_Q", "I_Q", "A-B_Q", "Y_Q", "I_B"):
-        assert fault_of(desk.get(PAIRS, {"pair": pair})) == NOT_FOUND
-        assert fault_of(desk.get("/trade/orders", {"pair": pair})) == NOT_FOUND
+        assert fault_of(archive.get(PAIRS, {"pair": pair})) == NOT_FOUND
+        assert fault_of(archive.get("/trade/orders", {"pair": pair})) == NOT_FOUND
 
 
 @pytest.mark.parametrize("pair", ["NOPE_Q", "B/Q", "B_Q_", "_", "BQ", "b_q ", "B_Q\n", "%", "ß_Q", "B" * 3000 + "_Q"])
 @pytest.mark.parametrize("path", [PAIRS, "/trade/orders", "/trade/public/trades", "/trade/public/orders/level-2"])
-def test_an_unknown_or_malformed_pair_is_not_found(desk: SignedDesk, path: str, pair: str) -> None:
-    assert fault_of(desk.get(path, {"pair": pair})) == NOT_FOUND
+def test_an_unknown_or_malformed_pair_is_not_found(archive: SignedDesk, path: str, pair: str) -> None:
+    assert fault_of(archive.get(path, {"pair": pair})) == NOT_FOUND
 
 
-def test_a_pair_given_twice_is_a_faulty_parameter(desk: SignedDesk) -> None:
-    assert fault_of(desk.get(PAIRS, {"pair": ["B_Q", "B_Q"]})) == (400, 40000, INVALID.format("pair"))
+def test_a_pair_given_twice_is_a_faulty_parameter(archive: SignedDesk) -> None:
+    assert fault_of(archive.get(PAIRS, {"pair": ["B_Q", "B_Q"]})) == (400, 40000, INVALID.format("pair"))
 
 
-def test_orders_go_to_the_one_book_of_the_pair_that_is_not_closed(desk: SignedDesk) -> None:
-    pairs = pairs_of(desk.world.database)
-    old = replace(desk.world.config, book_id="ob_old", status=CLOSED)
-    desk.world.books.create(old)
+def test_orders_go_to_the_one_book_of_the_pair_that_is_not_closed(archive: SignedDesk) -> None:
+    pairs = pairs_of(archive.world.database)
+    old = replace(archive.world.config, book_id="ob_old", status=CLOSED)
+    archive.world.books.create(old)
     market = pairs.open_book(INSTANCE, "b_q")
     assert (market.book.book_id, market.pair, market.decimals.base, market.decimals.quote) == (BOOK_ID, "B_Q", 8, 18)
     assert pairs.every_book(INSTANCE, "B_q").keys() == {BOOK_ID, "ob_old"}
-    desk.world.change_status(CLOSED)
+    archive.world.change_status(CLOSED)
     with pytest.raises(Fault) as fault:
         pairs.open_book(INSTANCE, "B_Q")
     assert fault.value.error is Error.PAIR_NOT_FOUND
     assert pairs.every_book(INSTANCE, "B_Q").keys() == {BOOK_ID, "ob_old"}
 
 
-def test_a_book_that_is_closed_while_it_is_looked_for_is_not_found(desk: SignedDesk) -> None:
+def test_a_book_that_is_closed_while_it_is_looked_for_is_not_found(archive: SignedDesk) -> None:
     """Its name is read first, then its settings: as they stand here."""
-    database = desk.world.database
+    database = archive.world.database
     row = next(row for row in database.scan("books") if row["part"] == "config")
     database.put_many("books", [row | {"status": CLOSED.value}])
     with pytest.raises(Fault):
         pairs_of(database).open_book(INSTANCE, "B_Q")
 
 
-def test_another_instances_books_are_not_seen(desk: SignedDesk) -> None:
+def test_another_instances_books_are_not_seen(archive: SignedDesk) -> None:
     with pytest.raises(Fault):
-        pairs_of(desk.world.database).open_book("inst_other000", "B_Q")
+        pairs_of(archive.world.database).open_book("inst_other000", "B_Q")
     with pytest.raises(Fault):
-        pairs_of(desk.world.database).every_book("inst_other000", "B_Q")
+        pairs_of(archive.world.database).every_book("inst_other000", "B_Q")

@@ -10,7 +10,7 @@ from chalicelib.desks.trade import new_trade_desk
 from chalicelib.domain.tenancy.rate_limit import RateLimit
 from tests.apis.routes import TRADE_ROUTES
 from tests.apis.trade.desk import MASTER_KEY, SignedDesk, fault_of
-from tests.apis.trade.lists import NOW_MS
+from tests.apis.trade.rows import NOW_MS
 from tests.world import INSTANCE
 
 PUBLIC = sorted(name for name, route in TRADE_ROUTES.items() if route.auth is None)
@@ -30,25 +30,25 @@ def ask(desk: TradeApi, route: str, address: str) -> HttpResponse:
     return desk.answer(HttpRequest(method, None, {}, {"pair": ["B_Q"]}, {}, b"", path, address))
 
 
-def test_all_public_routes_of_an_address_share_a_bucket(desk: SignedDesk) -> None:
-    public = public_desk(desk)
+def test_all_public_routes_of_an_address_share_a_bucket(archive: SignedDesk) -> None:
+    public = public_desk(archive)
     statuses = [ask(public, PUBLIC[number % len(PUBLIC)], "192.0.2.1").status for number in range(102)]
     assert statuses == [200] * 100 + [429] * 2
     refused = ask(public, PUBLIC[0], "192.0.2.1")
     assert fault_of(refused) == TOO_MANY
     assert refused.headers["Retry-After"] == "1"
     assert ask(public, PUBLIC[0], "192.0.2.2").status == 200
-    assert desk.get("/trade/pairs").status == 200
+    assert archive.get("/trade/pairs").status == 200
 
 
 @pytest.mark.parametrize("route", PUBLIC)
-def test_each_public_route_is_counted(desk: SignedDesk, route: str) -> None:
-    public = public_desk(desk, public_limit=RateLimit(bucket=1, per_day=0))
+def test_each_public_route_is_counted(archive: SignedDesk, route: str) -> None:
+    public = public_desk(archive, public_limit=RateLimit(bucket=1, per_day=0))
     assert [ask(public, route, "192.0.2.1").status for _ in range(2)] == [200, 429]
 
 
-def test_a_rate_of_0_counts_nobody(desk: SignedDesk) -> None:
-    public = public_desk(desk, public_limit=RateLimit(bucket=0, per_day=0))
-    before = list(desk.world.database.scan("requests"))
+def test_a_rate_of_0_counts_nobody(archive: SignedDesk) -> None:
+    public = public_desk(archive, public_limit=RateLimit(bucket=0, per_day=0))
+    before = list(archive.world.database.scan("requests"))
     assert {ask(public, PUBLIC[0], "192.0.2.1").status for _ in range(300)} == {200}
-    assert list(desk.world.database.scan("requests")) == before
+    assert list(archive.world.database.scan("requests")) == before

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 
 from chalicelib.apis.kit.http import path_served
 from chalicelib.apis.kit.mounts import desk_of
 from chalicelib.apis.trade.envelope import Error, Fault
-from chalicelib.apis.trade.routes import WORDS_AFTER_ORDERS
-from chalicelib.apis.trade.signature import signature_of
-from chalicelib.domain.tenancy.api_tokens import Permission
 from chalicelib.support.outcomes import OutcomeUnknown
 from chalicelib.tables.dynamodb import Database
-from tests.apis.routes import TRADE_ROUTES
 from tests.apis.trade.desk import SignedDesk, fault_of, open_trade_desk, request_of
 from tests.world import World
 
 NOW_MS = 1_741_079_735_000
 NOT_FOUND = (404, 40400, "Not found.")
-UNAUTHORIZED = (401, 40100, "Authorization header is required.")
 UUID = "01563E3A-B5D3-D676-4C61-EFB99302BD5B"
 
 
@@ -31,35 +24,6 @@ def desk(memory_database: Database) -> SignedDesk:
 
 def unsigned(desk: SignedDesk, method: str, path: str) -> tuple[int, int, str]:
     return fault_of(desk.desk.answer(request_of(method, path, None, {}, b"")))
-
-
-def example(route: str) -> tuple[str, str]:
-    """Return the method and a path of a route."""
-    method, _, template = route.partition(" ")
-    return method, re.sub(r"{\w+}", "B_Q" if "{pair}" in route else UUID, template)
-
-
-@pytest.mark.parametrize("mount", ["/trade", "/v4"])
-@pytest.mark.parametrize(("route", "permission"), [(name, route.auth) for name, route in TRADE_ROUTES.items()])
-def test_every_route_is_served_below_both_mounts(
-    desk: SignedDesk, route: str, permission: Permission | None, mount: str
-) -> None:
-    """R1: those that need no permission without any credential, the others not."""
-    method, path = example(route)
-    for sent in (mount + path, mount + path + "/"):
-        if permission is not None:
-            assert unsigned(desk, method, sent) == UNAUTHORIZED
-        else:
-            answer = desk.desk.answer(request_of(method, sent, "pair=B_Q", {}, b""))
-            assert answer.status == 200, answer.body
-
-
-@pytest.mark.parametrize("route", [name for name, route in TRADE_ROUTES.items() if route.auth is None])
-def test_public_routes_are_not_there_without_a_public_instance(memory_database: Database, route: str) -> None:
-    """R3"""
-    desk = open_trade_desk(World(memory_database), public_instance=None)
-    method, path = example(route)
-    assert unsigned(desk, method, "/trade" + path) == NOT_FOUND
 
 
 @pytest.mark.parametrize(
@@ -95,40 +59,6 @@ def test_public_routes_are_not_there_without_a_public_instance(memory_database: 
 def test_an_unknown_path_or_method_comes_before_the_credentials(desk: SignedDesk, method: str, path: str) -> None:
     """R2"""
     assert unsigned(desk, method, path) == NOT_FOUND
-
-
-@pytest.mark.parametrize("word", sorted(WORDS_AFTER_ORDERS - {"open", "trades"}))
-def test_a_fixed_word_is_no_orders_id(desk: SignedDesk, word: str) -> None:
-    """R1: whether or not the method has a route there, and however it is encoded."""
-    assert unsigned(desk, "GET", f"/trade/orders/{word}") == NOT_FOUND
-    assert unsigned(desk, "GET", f"/trade/orders/%{ord(word[0]):02x}{word[1:]}") == NOT_FOUND
-    assert unsigned(desk, "GET", f"/trade/orders/{word.upper()}") == UNAUTHORIZED
-
-
-def test_a_segment_is_decoded_after_the_path_is_split(desk: SignedDesk) -> None:
-    """R1"""
-    assert unsigned(desk, "GET", "/trade/orders/by-external-id/a%2Fb") == UNAUTHORIZED
-    assert unsigned(desk, "GET", "/trade/%6frders") == UNAUTHORIZED
-    assert unsigned(desk, "GET", "/trade/orders%2Fopen") == NOT_FOUND
-    assert unsigned(desk, "GET", "/trade/orders/by-external-id/%ff") == UNAUTHORIZED
-    missing = desk.get("/trade/orders/by-external-id/order%2042")
-    assert fault_of(missing) == (404, 40400, "Order not found.")
-
-
-def test_the_servers_time_is_said_twice(desk: SignedDesk) -> None:
-    response = desk.get("/trade/public/server-time")
-    assert response.body == (
-        '{"data":{"timestamp":1741079735000},"error_code":null,"message":null,"timestamp":1741079735000}'
-    )
-    assert response.headers == {"Content-Type": "application/json; charset=utf-8", "Cache-Control": "no-store"}
-
-
-def test_a_failure_has_the_envelope_of_a_success(desk: SignedDesk) -> None:
-    response = desk.get("/trade/orders", "page_size=x")
-    assert response.body == (
-        '{"data":null,"error_code":40000,"message":"Invalid parameters: pair.","timestamp":1741079735000}'
-    )
-    assert response.headers == {"Content-Type": "application/json; charset=utf-8", "Cache-Control": "no-store"}
 
 
 def test_each_error_is_a_member_of_the_published_table() -> None:
@@ -186,12 +116,3 @@ def test_other_desks_paths_are_not_taken() -> None:
 def test_what_a_deployment_puts_in_front_of_a_path_is_no_part_of_it(path: str, template: str, served: str) -> None:
     """R8: a stage of API Gateway, the base path of a custom domain."""
     assert path_served(path, template) == served
-
-
-def test_a_signature_is_over_the_path_as_it_was_sent(desk: SignedDesk) -> None:
-    """R8: the same order by another spelling of its path is another signature."""
-    plain, encoded = "/trade/orders/by-external-id/ab", "/trade/orders/by-external-id/%61b"
-    assert desk.get(plain).status == desk.get(encoded).status == 404
-    signature = signature_of(desk.secret, str(NOW_MS), "GET", plain, b"")
-    answer = fault_of(desk.send("GET", encoded, headers={"signature": signature}))
-    assert answer == (401, 40100, "Signature is invalid.")

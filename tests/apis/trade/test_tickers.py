@@ -12,30 +12,20 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chalicelib.apis.trade.ids import shown
 from chalicelib.apis.trade.tickers import price_change_percent
 from chalicelib.domain.books.candles import Candle, Period
-from chalicelib.domain.books.config import BookConfig
-from chalicelib.domain.books.vocabulary import BookStatus
-from chalicelib.domain.ledger.tokens import new_token
 from chalicelib.services.books.market_data import DayOfBook, MarketData
-from chalicelib.support.clock import new_id
 from chalicelib.tables.candles import Candles
 from chalicelib.tables.dynamodb import Database
-from chalicelib.tables.tokens import Tokens
 from infra.tables import create_tables
-from tests.apis.trade.desk import SignedDesk, data_of, fault_of
-from tests.apis.trade.lists import DAY_MS, NOW_MS
-from tests.apis.trade.rows import put_tape
+from tests.apis.trade.desk import SignedDesk, fault_of
+from tests.apis.trade.rows import DAY_MS, NOW_MS, put_tape
 from tests.memory import MemoryDynamoDB
 from tests.tables.test_listing_cost import Reads
-from tests.world import BASE, INSTANCE, QUOTE, World
+from tests.world import World
 
 MINUTE_MS = 60_000
 TICKERS = "/trade/public/tickers"
-CENT = 10**16
-"""A hundredth of a whole quote token."""
-COIN = 10**8
 NOT_FOUND = (404, 40400, "Pair not found.")
 
 
@@ -47,74 +37,9 @@ def ticker(desk: SignedDesk) -> dict[str, Any]:
     return data
 
 
-def test_a_ticker_has_the_documented_members_in_the_documented_order(desk: SignedDesk) -> None:
-    put_tape(
-        desk.world,
-        [
-            (NOW_MS - DAY_MS - 1, [(900 * CENT, COIN)]),
-            (NOW_MS - DAY_MS, [(300 * CENT, COIN // 2), (310 * CENT, COIN)]),
-            (NOW_MS - 5000, []),
-            (NOW_MS, [(250 * CENT, 2 * COIN), (299 * CENT, 3)]),
-        ],
-    )
-    view = desk.world.books.depth(desk.world.book)
-    bids, asks = ((298 * CENT, COIN), (1, 1)), ((301 * CENT, COIN), (10**30, 1))
-    desk.world.books.publish_depth(desk.world.book, replace(view, bids=bids, asks=asks))
-    tokens = Tokens(desk.world.database).get_many(INSTANCE, (BASE, QUOTE))
-    assert list(ticker(desk).items()) == [
-        ("pair", "B_Q"),
-        ("base_code", "B"),
-        ("quote_code", "Q"),
-        ("base_id", shown(tokens[BASE].token_id)),
-        ("quote_id", shown(tokens[QUOTE].token_id)),
-        ("high", "3.1"),
-        ("low", "2.5"),
-        ("first", "3"),
-        ("last", "2.99"),
-        ("bid", "2.98"),
-        ("ask", "3.01"),
-        ("volume", "3.50000003"),
-        ("quote_volume", "9.6000000897"),
-        ("trades_quantity", "4"),
-        ("price_change_percent_24h", "-0.33"),
-        ("is_frozen", False),
-        ("date", "2025-03-04T12:00:00.000Z"),
-    ]
-
-
-def test_without_trades_in_a_day_there_is_a_last_price_and_nothing_else(desk: SignedDesk) -> None:
-    """It is looked for as far back as it must be."""
-    quiet: list[tuple[int, list[tuple[int, int]]]] = [(NOW_MS - 2 * DAY_MS + number, []) for number in range(60)]
-    put_tape(desk.world, [(NOW_MS - 3 * DAY_MS, [(1, 1), (7 * CENT, COIN)]), *quiet])
-    found = ticker(desk)
-    assert found["last"] == "0.07"
-    names = ("high", "low", "first", "bid", "ask", "volume", "quote_volume", "trades_quantity")
-    assert {found[name] for name in (*names, "price_change_percent_24h")} == {"0"}
-
-
-def test_a_book_that_never_traded_shows_zeros(desk: SignedDesk) -> None:
-    assert (ticker(desk)["last"], ticker(desk)["first"]) == ("0", "0")
-
-
-def test_tickers_come_by_pair_without_closed_books(desk: SignedDesk) -> None:
-    address = "0x" + "a" * 40
-    Tokens(desk.world.database).register(INSTANCE, new_token(new_id("tok"), address, "A", "a", 3))
-    usual = {"name": "Test", "symbol": "A/B", "base_asset": address, "quote_asset": BASE, "base_decimals": 3}
-    desk.world.books.create(BookConfig(INSTANCE, "ob_paused", **usual, status=BookStatus.PAUSED))  # type: ignore[arg-type]
-    closed = replace(desk.world.config, book_id="ob_closed", status=BookStatus.CLOSED)
-    desk.world.books.create(closed)
-    both = data_of(desk.get(TICKERS))
-    assert [(one["pair"], one["is_frozen"]) for one in both] == [("A_B", True), ("B_Q", False)]
-    assert data_of(desk.get("/v4/ticker")) == both
-    assert data_of(desk.get("/v4/ticker/b_q")) == data_of(desk.get(f"{TICKERS}/B_Q")) == both[1]
-    desk.world.change_status(BookStatus.CLOSED)
-    assert [one["pair"] for one in data_of(desk.get(TICKERS))] == ["A_B"]
-    assert fault_of(desk.get(f"{TICKERS}/B_Q")) == NOT_FOUND
-
-
 @pytest.mark.parametrize("pair", ["NOPE_Q", "B%2FQ", "%zz", "%00", "B-Q"])
-def test_the_ticker_of_an_unknown_or_malformed_pair_is_not_found(desk: SignedDesk, pair: str) -> None:
-    assert fault_of(desk.get(f"/trade/ticker/{pair}")) == NOT_FOUND
+def test_the_ticker_of_an_unknown_or_malformed_pair_is_not_found(archive: SignedDesk, pair: str) -> None:
+    assert fault_of(archive.get(f"/trade/ticker/{pair}")) == NOT_FOUND
 
 
 def day_of(first: int, last: int) -> DayOfBook:
@@ -144,9 +69,6 @@ def test_the_change_in_percent_has_two_decimals_half_away_from_zero(first: int, 
 
 def test_without_trades_nothing_has_changed() -> None:
     assert price_change_percent(DayOfBook(None, 5)) == price_change_percent(DayOfBook(None, None)) == "0"
-
-
-GAPS_S = (0, 1, 59, 60, 61, 1800, 3599, 3600, 3601, 40_000, 86_399, 86_400, 90_000)
 
 
 def naive_day(entries: list[tuple[int, list[tuple[int, int]]]], now_ms: int, decimals: int) -> DayOfBook:
@@ -190,8 +112,8 @@ def test_a_day_is_what_its_trades_come_to(gaps_s: list[int], later_s: int, start
     assert (found.total and replace(found.total, start_ms=0)) == expected.total
 
 
-def test_a_ticker_reads_a_bounded_number_of_rows_however_quiet_or_busy_the_book_is(desk: SignedDesk) -> None:
-    world, reads = desk.world, Reads(desk.world.database)
+def test_a_ticker_reads_a_bounded_number_of_rows_however_quiet_or_busy_the_book_is(archive: SignedDesk) -> None:
+    world, reads = archive.world, Reads(archive.world.database)
     quiet: list[tuple[int, list[tuple[int, int]]]] = [(NOW_MS - 9 * DAY_MS + number, []) for number in range(500)]
     put_tape(world, [(NOW_MS - 10 * DAY_MS, [(7, 1)]), *quiet])
     view = world.books.depth(world.book)
@@ -205,9 +127,9 @@ def test_a_ticker_reads_a_bounded_number_of_rows_however_quiet_or_busy_the_book_
     assert reads.rows <= 60 + 23
 
 
-def test_a_candle_whose_row_comes_before_its_view_counts_once(desk: SignedDesk) -> None:
+def test_a_candle_whose_row_comes_before_its_view_counts_once(archive: SignedDesk) -> None:
     """A matcher has written the candles that are over, and not yet the view that says so."""
-    world = desk.world
+    world = archive.world
     put_tape(world, [(NOW_MS + minute * MINUTE_MS, [(5, 1)]) for minute in (0, 61)])
     view = world.books.depth(world.book)
     assert view.market is not None
@@ -221,8 +143,8 @@ def test_a_candle_whose_row_comes_before_its_view_counts_once(desk: SignedDesk) 
         assert len({candle.start_ms for candle in both}) == len(both)
 
 
-def test_candles_are_read_period_by_period_the_last_one_as_it_stands(desk: SignedDesk) -> None:
-    world = desk.world
+def test_candles_are_read_period_by_period_the_last_one_as_it_stands(archive: SignedDesk) -> None:
+    world = archive.world
     put_tape(world, [(NOW_MS + minute * MINUTE_MS + 1, [(minute + 1, 10)]) for minute in (0, 1, 61, 1500)])
     data, view = MarketData(world.database), world.books.depth(world.book)
 
@@ -240,13 +162,13 @@ def test_candles_are_read_period_by_period_the_last_one_as_it_stands(desk: Signe
     assert (hour.first, hour.high, hour.low, hour.last, hour.volume, hour.trades) == (1, 2, 1, 2, 20, 2)
 
 
-def test_a_view_of_an_earlier_version_is_never_misread(desk: SignedDesk) -> None:
-    """It shows no zeros: the desk says that it cannot tell, until the book's next command or a rebuild."""
-    world = desk.world
+def test_a_view_of_an_earlier_version_is_never_misread(archive: SignedDesk) -> None:
+    """It shows no zeros: the archive says that it cannot tell, until the book's next command or a rebuild."""
+    world = archive.world
     put_tape(world, [(NOW_MS - 5, [(7, 1)])])
     (row,) = [row for row in world.database.scan("books") if row["part"] == "depth"]
     levels = json.loads(zlib.decompress(row["levels"]))
     del levels["market"]
     world.database.put_many("books", [row | {"levels": zlib.compress(json.dumps(levels).encode())}])
-    assert desk.get(f"{TICKERS}/B_Q").status == 503
-    assert desk.get(TICKERS).status == 503
+    assert archive.get(f"{TICKERS}/B_Q").status == 503
+    assert archive.get(TICKERS).status == 503

@@ -130,7 +130,14 @@ FAULTY_KEYS = cases(
     ("T3 not trimmed in front",     " " + API_KEY,                             "AUTH_FAILED"),
     ("T3 not trimmed at the end",   API_KEY + " ",                             "AUTH_FAILED"),
     ("T3 reference keeps its case", API_KEY.replace("test0001", "TEST0001"),   "AUTH_FAILED"),
-    ("T3 the digest is no key",     "trusset_test0001_" + "0" * 64,            "AUTH_FAILED"),
+    ("T3 another secret",           "trusset_test0001_" + "0" * 64,            "AUTH_FAILED"),
+    ("T3 upper case in front",      API_KEY.replace("trusset", "TRUSSET"),     "AUTH_FAILED"),
+    ("T3 7 reference characters",   API_KEY.replace("test0001", "test001"),    "AUTH_FAILED"),
+    ("T3 9 reference characters",   API_KEY.replace("test0001", "test00012"),  "AUTH_FAILED"),
+    ("T3 63 secret characters",     API_KEY[:-1],                              "AUTH_FAILED"),
+    ("T3 upper-case hexadecimal",   API_KEY.replace("abcdef", "ABCDEF"),       "AUTH_FAILED"),
+    ("T3 a trailing character",     API_KEY + "0",                             "AUTH_FAILED"),
+    ("T3 a line end",               API_KEY + "\n",                            "AUTH_FAILED"),
 )  # fmt: skip
 
 

@@ -36,6 +36,8 @@ AMOUNTS = cases(
     ("a JSON number",           1,           ["quantity"]),
     ("digits not of ASCII",     "\u0661",        ["quantity"]),
     ("a line end",              "1\n",       ["quantity"]),
+    ("an array",                ["1"],       ["quantity"]),
+    *((repr(text), text, ["quantity"]) for text in (" 1", "+1", "00", "1.0", "1e3", "0x1", "abc")),
 )  # fmt: skip
 
 

@@ -13,11 +13,8 @@ from chalicelib.domain.books.vocabulary import BookStatus
 from chalicelib.services.books.expiry import Expiring
 from chalicelib.support.clock import iso
 from chalicelib.tables.dynamodb import Database
-from tests.apis.book.desk import API_KEY, Desk, code_of
-from tests.apis.trade.desk import SignedDesk, data_of, open_trade_desk
-from tests.apis.trade.lists import ids_of
-from tests.case_tables import cases
-from tests.conformance_trade.cases import (
+from tests.apis.book import desk as book
+from tests.apis.trade.cases import (
     BRL,
     CANCELED,
     LIST,
@@ -39,6 +36,9 @@ from tests.conformance_trade.cases import (
     rested,
     shown,
 )
+from tests.apis.trade.desk import SignedDesk, data_of, open_trade_desk
+from tests.apis.trade.rows import ids_of
+from tests.case_tables import cases
 from tests.waiting import Waiting
 from tests.world import INSTANCE, NOW_MS, World
 
@@ -298,13 +298,13 @@ def test_r24_the_book_desk_shows_it_as_expired(timed: SignedDesk) -> None:
     placed(timed, expiration=NOW_MS + 1_000)
     timed.match()
     let_pass(timed, 2_000)
-    timed.world.tenants().add_key(INSTANCE, "key_1", API_KEY, 0)
-    desk = Desk(timed.world, new_book_desk(timed.world.database))
+    timed.world.tenants().add_key(INSTANCE, "key_1", book.API_KEY, 0)
+    desk = book.Desk(timed.world, new_book_desk(timed.world.database))
     (row,) = desk.rows(status="EXPIRED")
     assert desk.rows(status="CANCELLED") == desk.rows(status="OPEN") == []
     one = json.loads(desk.get(ONE_ORDER, {"customerRef": "ann"}, orderId=row["id"]).body)["data"]
     assert (one["status"], one["cancelReason"], one["filledQuantity"]) == ("EXPIRED", None, "0")
-    assert code_of(desk.cancel(row["id"])) == (404, "ORDER_NOT_FOUND")
+    assert book.outcome_of(desk.cancel(row["id"])) == (404, "ORDER_NOT_FOUND")
 
 
 @pytest.mark.parametrize("is_expired", cases(("expired", True), ("due, nobody has looked yet", False)))

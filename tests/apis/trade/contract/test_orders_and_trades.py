@@ -10,11 +10,7 @@ from chalicelib.domain.books.vocabulary import OrderStatus
 from chalicelib.domain.ledger.amounts import Side
 from chalicelib.support.clock import iso
 from chalicelib.tables.dynamodb import Database
-from tests.apis.trade.desk import SignedDesk, data_of
-from tests.apis.trade.lists import DAY_MS, NOW_MS, OPEN_LIST, ids_of, page, put_many
-from tests.apis.trade.rows import a_fill, put_fills
-from tests.case_tables import cases
-from tests.conformance_trade.cases import (
+from tests.apis.trade.cases import (
     LIST,
     NO_ORDER,
     TRADES,
@@ -28,6 +24,9 @@ from tests.conformance_trade.cases import (
     rested,
     shown,
 )
+from tests.apis.trade.desk import SignedDesk, data_of
+from tests.apis.trade.rows import DAY_MS, NOW_MS, OPEN_LIST, a_fill, ids_of, page, put_fills, put_many
+from tests.case_tables import cases
 from tests.waiting import Waiting
 
 UUID = "01563E3A-B5D3-D676-4C61-EFB99302BD5B"

@@ -11,11 +11,10 @@ from chalicelib.desks.book import new_book_desk
 from chalicelib.domain.books.vocabulary import OrderStatus, OrderType, TimeInForce
 from chalicelib.domain.ledger.amounts import Side
 from tests.apis.book.desk import API_KEY, Desk
+from tests.apis.trade.cases import LIST, PAIR, exact, invalid, outcome_of, placed, shown
 from tests.apis.trade.desk import SignedDesk, data_of
-from tests.apis.trade.lists import DAY_MS, NOW_MS, ids_of, page, put_many
-from tests.apis.trade.rows import an_order, id_at, put_orders
+from tests.apis.trade.rows import DAY_MS, NOW_MS, an_order, id_at, ids_of, page, put_many, put_orders
 from tests.case_tables import cases
-from tests.conformance_trade.cases import LIST, PAIR, exact, invalid, outcome_of, placed, shown
 from tests.world import INSTANCE
 
 OLD_MS = NOW_MS - 3 * 365 * DAY_MS

@@ -15,9 +15,7 @@ from chalicelib.domain.tenancy.instances import TenancyRefused
 from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.tables.credentials import Credentials
 from chalicelib.tables.dynamodb import Database
-from tests.apis.trade.desk import UNLIMITED, SignedDesk, data_of, make_token, open_trade_desk
-from tests.case_tables import cases
-from tests.conformance_trade.cases import (
+from tests.apis.trade.cases import (
     FORBIDDEN,
     LIST,
     NO_ORDER,
@@ -34,6 +32,8 @@ from tests.conformance_trade.cases import (
     place,
     unauthorized,
 )
+from tests.apis.trade.desk import UNLIMITED, SignedDesk, data_of, make_token, open_trade_desk
+from tests.case_tables import cases
 from tests.world import INSTANCE, World
 
 UUID = "01563E3A-B5D3-D676-4C61-EFB99302BD5B"

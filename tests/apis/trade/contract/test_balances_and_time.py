@@ -8,9 +8,9 @@ import pytest
 
 from chalicelib.support.clock import iso
 from chalicelib.tables.tokens import Tokens
+from tests.apis.trade.cases import BRL, BTC, desk_of_ben, exact, outcome_of, placed
 from tests.apis.trade.desk import SignedDesk, data_of
 from tests.case_tables import cases
-from tests.conformance_trade.cases import BRL, BTC, desk_of_ben, exact, outcome_of, placed
 from tests.world import BASE, INSTANCE
 
 BALANCES = "/trade/user/balances"

@@ -12,11 +12,10 @@ import pytest
 from chalicelib.apis.trade.signature import signature_of
 from chalicelib.domain.tenancy.api_tokens import secret_of
 from chalicelib.tables.dynamodb import Database
-from tests.apis.trade.desk import MASTER_KEY, SignedDesk, open_trade_desk
+from tests.apis.trade.cases import LIST, UNSUPPORTED, invalid, order, outcome_of, placed, unauthorized
+from tests.apis.trade.desk import MASTER_KEY, SignedClient, SignedDesk, open_trade_desk
 from tests.apis.trade.test_signature import VECTORS
 from tests.case_tables import cases
-from tests.conformance_trade.cases import LIST, UNSUPPORTED, invalid, order, outcome_of, placed, unauthorized
-from tests.conformance_trade.conftest import SignedClient
 from tests.world import World
 
 NOW_MS = 1_700_000_000_000

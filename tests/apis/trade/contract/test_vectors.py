@@ -14,12 +14,7 @@ from chalicelib.apis.trade.ids import internal
 from chalicelib.apis.trade.ids import shown as shown_id
 from chalicelib.apis.trade.signature import signature_of
 from chalicelib.tables.dynamodb import Database
-from tests.apis.trade.desk import SignedDesk, data_of, open_trade_desk
-from tests.apis.trade.lists import NOW_MS, ids_of, page, put_many
-from tests.apis.trade.rows import an_order, id_at, put_orders
-from tests.apis.trade.test_signature import ABC, ABC_SPACED, NO_ZEROS, SECRET, TIMESTAMP, VECTORS, ZEROS
-from tests.case_tables import cases
-from tests.conformance_trade.cases import (
+from tests.apis.trade.cases import (
     BRL,
     DEPTH,
     LIST,
@@ -33,6 +28,10 @@ from tests.conformance_trade.cases import (
     shown,
     unauthorized,
 )
+from tests.apis.trade.desk import SignedDesk, data_of, open_trade_desk
+from tests.apis.trade.rows import NOW_MS, an_order, id_at, ids_of, page, put_many, put_orders
+from tests.apis.trade.test_signature import ABC, ABC_SPACED, NO_ZEROS, SECRET, TIMESTAMP, VECTORS, ZEROS
+from tests.case_tables import cases
 from tests.waiting import Waiting
 from tests.world import World
 

@@ -11,11 +11,10 @@ from chalicelib.domain.books.vocabulary import OrderStatus, OrderType
 from chalicelib.domain.ledger.amounts import Side
 from chalicelib.tables.dynamodb import Database
 from tests.apis.book.desk import API_KEY, Desk
+from tests.apis.trade.cases import LIST, exact, open_market, order, placed, shown
 from tests.apis.trade.desk import SignedDesk, open_trade_desk
-from tests.apis.trade.lists import NOW_MS
-from tests.apis.trade.rows import an_order, id_at, put_orders
+from tests.apis.trade.rows import NOW_MS, an_order, id_at, put_orders
 from tests.case_tables import cases
-from tests.conformance_trade.cases import LIST, exact, open_market, order, placed, shown
 from tests.waiting import Waiting
 from tests.world import INSTANCE, World
 

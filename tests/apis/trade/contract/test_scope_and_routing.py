@@ -9,9 +9,7 @@ import pytest
 
 from chalicelib.domain.tenancy.api_tokens import Permission
 from chalicelib.tables.dynamodb import Database
-from tests.apis.trade.desk import UNLIMITED, SignedDesk, data_of, make_token, open_trade_desk, request_of
-from tests.case_tables import cases
-from tests.conformance_trade.cases import (
+from tests.apis.trade.cases import (
     FORBIDDEN,
     LIST,
     NOT_FOUND,
@@ -26,7 +24,8 @@ from tests.conformance_trade.cases import (
     shown,
     unauthorized,
 )
-from tests.conformance_trade.conftest import SignedClient
+from tests.apis.trade.desk import UNLIMITED, SignedClient, SignedDesk, data_of, make_token, open_trade_desk, request_of
+from tests.case_tables import cases
 from tests.world import World
 
 UUID = "01563E3A-B5D3-D676-4C61-EFB99302BD5B"

@@ -13,9 +13,7 @@ from chalicelib.domain.books.vocabulary import BookStatus
 from chalicelib.domain.ledger.tokens import new_token
 from chalicelib.support.clock import new_id
 from chalicelib.tables.tokens import Tokens
-from tests.apis.trade.desk import SignedDesk, data_of
-from tests.case_tables import cases
-from tests.conformance_trade.cases import (
+from tests.apis.trade.cases import (
     BOOK,
     BRL,
     BTC,
@@ -40,6 +38,8 @@ from tests.conformance_trade.cases import (
     rested,
     shown,
 )
+from tests.apis.trade.desk import SignedDesk, data_of
+from tests.case_tables import cases
 from tests.world import INSTANCE
 
 UUID = "01563E3A-B5D3-D676-4C61-EFB99302BD5B"

@@ -11,11 +11,7 @@ from chalicelib.apis.kit.http import HttpRequest
 from chalicelib.desks.trade import new_trade_desk
 from chalicelib.domain.books.vocabulary import BookStatus
 from chalicelib.tables.dynamodb import Database
-from tests.apis.trade.desk import SignedDesk, data_of, open_trade_desk
-from tests.apis.trade.lists import DAY_MS, NOW_MS
-from tests.apis.trade.rows import put_tape
-from tests.case_tables import cases
-from tests.conformance_trade.cases import (
+from tests.apis.trade.cases import (
     BRL,
     BTC,
     DEPTH,
@@ -32,6 +28,9 @@ from tests.conformance_trade.cases import (
     placed,
     rested,
 )
+from tests.apis.trade.desk import SignedDesk, data_of, open_trade_desk
+from tests.apis.trade.rows import DAY_MS, NOW_MS, put_tape
+from tests.case_tables import cases
 from tests.tables.test_listing_cost import Reads
 from tests.world import INSTANCE, World
 

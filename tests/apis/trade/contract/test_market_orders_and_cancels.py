@@ -7,9 +7,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.books.vocabulary import BookStatus
-from tests.apis.trade.desk import SignedDesk, data_of
-from tests.case_tables import cases
-from tests.conformance_trade.cases import (
+from tests.apis.trade.cases import (
     BRL,
     BTC,
     CANCELED,
@@ -32,6 +30,8 @@ from tests.conformance_trade.cases import (
     rested,
     shown,
 )
+from tests.apis.trade.desk import SignedDesk, data_of
+from tests.case_tables import cases
 from tests.waiting import Waiting
 
 UUID = "01563E3A-B5D3-D676-4C61-EFB99302BD5B"

@@ -7,9 +7,7 @@ from typing import Any
 import pytest
 
 from chalicelib.tables.dynamodb import Database
-from tests.apis.trade.desk import SignedDesk
-from tests.case_tables import cases
-from tests.conformance_trade.cases import (
+from tests.apis.trade.cases import (
     NO_FUNDS,
     PAIR,
     TOO_LITTLE,
@@ -23,6 +21,8 @@ from tests.conformance_trade.cases import (
     rested,
     shown,
 )
+from tests.apis.trade.desk import SignedDesk
+from tests.case_tables import cases
 
 PAIRS = "/trade/public/pairs"
 MARKET: dict[str, Any] = {"type": "market", "price": ..., "amount": ...}

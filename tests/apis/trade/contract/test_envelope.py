@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from itertools import count
 from typing import Any
 
 import pytest
@@ -15,9 +19,7 @@ from chalicelib.desks.trade import new_trade_desk
 from chalicelib.domain.books.vocabulary import BookStatus
 from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.tables.dynamodb import Database
-from tests.apis.trade.desk import MASTER_KEY, SignedDesk, open_trade_desk
-from tests.case_tables import cases
-from tests.conformance_trade.cases import (
+from tests.apis.trade.cases import (
     CANCELED,
     EXECUTED,
     FORBIDDEN,
@@ -38,6 +40,8 @@ from tests.conformance_trade.cases import (
     placed,
     unauthorized,
 )
+from tests.apis.trade.desk import MASTER_KEY, SignedDesk, open_trade_desk
+from tests.case_tables import cases
 from tests.faults import ENDPOINT, FaultyClient, raising, throttled
 from tests.waiting import Waiting
 from tests.world import INSTANCE, World
@@ -294,3 +298,12 @@ def test_r13_later_faults_count(memory_database: Database, path: str, query: str
     counted = Counted(memory_database, RateLimit(bucket=1))
     assert counted.desk.get(path, query).status != 429
     assert counted.send() == [TOO_MANY]
+
+
+def test_r11_no_answer_is_older_than_the_order_that_it_tells_of(
+    desk: SignedDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("time.time_ns", partial(next, count(time.time_ns(), 10**6)))  # a ms later at every look
+    answer = json.loads(place(desk).body)
+    created = datetime.fromisoformat(answer["data"]["create_date"].replace("Z", "+00:00"))
+    assert created.timestamp() * 1000 <= answer["timestamp"]

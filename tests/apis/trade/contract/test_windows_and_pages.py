@@ -6,11 +6,10 @@ import base64
 
 import pytest
 
+from tests.apis.trade.cases import invalid, outcome_of
 from tests.apis.trade.desk import SignedDesk
-from tests.apis.trade.lists import DAY_MS, LIST, NOW_MS, ids_of, page, put_many
-from tests.apis.trade.rows import an_order, id_at, put_orders
+from tests.apis.trade.rows import DAY_MS, LIST, NOW_MS, an_order, id_at, ids_of, page, put_many, put_orders
 from tests.case_tables import cases
-from tests.conformance_trade.cases import invalid, outcome_of
 
 PERIOD = {LIST: ("start_date", "end_date"), "/trade/user/trades": ("start_date", "end_date"),
           "/trade/public/trades": ("start_time", "end_time")}  # fmt: skip
