@@ -18,7 +18,8 @@ from chalicelib.domain.books.book import Book
 from chalicelib.domain.books.events import Traded
 from chalicelib.domain.books.matching import place
 from chalicelib.domain.books.vocabulary import BookRules, OrderType, PlaceOrder, TimeInForce
-from chalicelib.domain.ledger.amounts import Side, hold_of_limit
+from chalicelib.domain.ledger.amounts import Side
+from chalicelib.domain.ledger.holds import hold_of_limit
 
 COMMANDS = 200_000
 ROUNDS = 5

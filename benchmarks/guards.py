@@ -770,7 +770,7 @@ GUARDS = [
     Guard(
         "a fill of a signed order is paid with something",
         "chalicelib/domain/signed/filling.py",
-        "elif not amount_of(order.price, request.quantity, stored.stock_decimals):",
+        "elif not worth(order.price, request.quantity, stored.stock_decimals):",
         "elif False:",
         "tests/apis/taker/test_shares_and_decimals.py::test_k36_a_fill_that_is_worth_nothing_is_refused",
     ),

@@ -29,7 +29,7 @@ from infra.pins import versions
 REPOSITORY = Path(__file__).resolve().parent.parent
 MODULES = {
     "matching": "books", "commands": "books", "book": "books", "journal": "books", "settlement": "books",
-    "amounts": "ledger", "snapshot": "books",
+    "amounts": "ledger", "changes": "ledger", "fees": "ledger", "holds": "ledger", "snapshot": "books",
 }  # fmt: skip
 """The room of each module in chalicelib/domain."""
 REQUIREMENTS = ("mutmut==3.8.1", "pytest", "hypothesis", "python-ulid")

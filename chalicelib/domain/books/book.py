@@ -42,7 +42,8 @@ from chalicelib.domain.books.vocabulary import (
     OrderType,
     PlaceOrder,
 )
-from chalicelib.domain.ledger.amounts import Side, hold_of_limit, unit
+from chalicelib.domain.ledger.amounts import Side, unit
+from chalicelib.domain.ledger.holds import hold_of_limit
 from chalicelib.support.consistency import Inconsistent
 
 BUY = Side.BUY
@@ -250,14 +251,6 @@ class Book:
         for side in (self.bids, self.asks):
             for level in side.best_first():
                 yield from level.orders.values()
-
-    def hold_after(self, order: OpenOrder) -> int:
-        """Return what the order must hold for its unfilled quantity; a MARKET BUY's budget is kept, not computed."""
-        if order.placed.side is Side.SELL or not order.remaining:
-            return order.remaining
-        if order.price is None:
-            return order.hold
-        return -(-order.price * order.remaining // self.scale)
 
     def find(self, order_id: str) -> PlaceOrder:
         """Return the facts of a resting or incoming order. KeyError when there is none: the journal is broken."""

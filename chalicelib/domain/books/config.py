@@ -16,7 +16,7 @@ from chalicelib.domain.books.vocabulary import (
     SelfTradePrevention,
     TimeInForce,
 )
-from chalicelib.domain.ledger.amounts import Side, unit
+from chalicelib.domain.ledger.amounts import Side, unit, worth
 
 SYMBOL_CHARACTERS_MAX = 16
 NAME_CHARACTERS_MAX = 64
@@ -261,7 +261,7 @@ def size_refusal_of(config: BookConfig, order: OrderRequest) -> Refusal | None:
     if config.order_size_min is not None and order.quantity < config.order_size_min:
         return Refusal(RefusalCode.ORDER_TOO_SMALL, f"Quantity is below the minimum {config.order_size_min}")
     worth_min = max(config.min_order_value, order.notional_min)
-    if order.price is not None and order.price * order.quantity // unit(config.base_decimals) < worth_min:
+    if order.price is not None and worth(order.price, order.quantity, config.base_decimals) < worth_min:
         return _worth_too_little(worth_min)
     if config.order_size_max is not None and order.quantity > config.order_size_max:
         return Refusal(RefusalCode.ORDER_TOO_LARGE, f"Quantity is above the maximum {config.order_size_max}")

@@ -25,7 +25,8 @@ from chalicelib.domain.books.vocabulary import (
     SelfTradePrevention,
     TimeInForce,
 )
-from chalicelib.domain.ledger.amounts import FEE_SCALE_BPS, Side
+from chalicelib.domain.ledger.amounts import Side
+from chalicelib.domain.ledger.fees import BPS
 
 LIMIT, MARKET = OrderType.LIMIT, OrderType.MARKET
 GTC, FOK = TimeInForce.GTC, TimeInForce.FOK
@@ -104,7 +105,7 @@ def _assert_valid(book: Book, command: PlaceOrder) -> None:
     else:
         is_sound = command.order_type is LIMIT and price > 0 and (not command.post_only or command.time_in_force is GTC)
         if command.side is BUY:
-            hold = -(-price * quantity // book.scale)  # ledger.hold_of_limit, written out
+            hold = -(-price * quantity // book.scale)  # holds.hold_of_limit, written out for speed
     if command.expires_at_ms is not None and (price is None or command.time_in_force is not GTC):
         is_sound = False
     if not is_sound:
@@ -189,6 +190,7 @@ def _match(book: Book, makers: BookSide, order: OpenOrder, limit_key: int, event
             buyer.hold = unpaid
         else:
             buyer.hold = -(-buyer_price * buyer.remaining // scale)
+        # The ledger's rules are written out for speed: worth (notional), hold_of_limit (hold), Fee(bps).of (fees).
         maker_receives, taker_receives = (notional, quantity) if taker_buys else (quantity, notional)
         events.append(
             Traded(
@@ -197,8 +199,8 @@ def _match(book: Book, makers: BookSide, order: OpenOrder, limit_key: int, event
                 price,
                 quantity,
                 notional,
-                maker_receives * rules.maker_fee_bps // FEE_SCALE_BPS,
-                taker_receives * rules.taker_fee_bps // FEE_SCALE_BPS,
+                maker_receives * rules.maker_fee_bps // BPS,
+                taker_receives * rules.taker_fee_bps // BPS,
                 unpaid - buyer.hold,
                 maker.remaining,
                 order.remaining,

@@ -30,6 +30,7 @@ from chalicelib.domain.books.journal import (
     verify,
 )
 from chalicelib.domain.books.vocabulary import BookRules, BookStatus
+from chalicelib.domain.ledger.holds import hold_of_limit
 from chalicelib.support.canonical import canonical
 from chalicelib.support.consistency import Inconsistent
 
@@ -135,5 +136,5 @@ def _rest(book: Book, facts: object, remaining: int) -> None:
     if order.price is None or order.placed.order_id in book.open_orders:
         raise BrokenSnapshot(f"{order.placed.order_id} rests at no price, or twice")
     order.remaining = remaining
-    order.hold = book.hold_after(order)
+    order.hold = hold_of_limit(order.placed.side, order.price, remaining, book.rules.base_decimals)
     book.rest(order)

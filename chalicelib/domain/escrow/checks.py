@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from chalicelib.domain.escrow.commands import OpenPayin, OrderChanges, Reimburse
 from chalicelib.domain.escrow.lifecycle import FINAL, UNPAID, Status
-from chalicelib.domain.escrow.money import MAJOR_UNIT, Currency, FeeTerms
+from chalicelib.domain.escrow.money import MAJOR_UNIT, PERCENT, Currency, FeeTerms
 from chalicelib.domain.escrow.order import METADATA_BYTES_MAX, METADATA_KEYS_MAX, Json, Order, Payin, PayinType
 from chalicelib.support.canonical import exact
 
 VALUE_MAX = 999_999_999_99 * MAJOR_UNIT // 100
-FEE_PERCENT_MAX = 100 * 10**4
 
 Errors = dict[str, str]
 
@@ -52,7 +51,7 @@ def value_errors(value: int, terms: FeeTerms, currency: Currency) -> Errors:
         errors |= wrong("fee_value", "must be between 0 and the value")
     elif terms.value is not None and terms.value % currency.minor_unit:
         errors |= wrong("fee_value", f"must have at most {currency.decimals} decimals")
-    if terms.percent is not None and not 0 <= terms.percent <= FEE_PERCENT_MAX:
+    if terms.percent is not None and not 0 <= terms.percent <= PERCENT:
         errors |= wrong("fee_percent", "must be between 0 and 100")
     return errors
 

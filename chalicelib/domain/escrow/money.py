@@ -9,9 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Context, Decimal
 
+from chalicelib.domain.ledger.fees import Fee
+
 MAJOR_UNIT_DECIMALS = 18
 MAJOR_UNIT = 10**MAJOR_UNIT_DECIMALS
 FEE_PERCENT_DECIMALS = 4
+PERCENT = 100 * 10**FEE_PERCENT_DECIMALS
+"""A fee's percentage, as it is kept, is so many parts of this."""
 _SIGNS = {"EUR": "€"}
 _EXACT = Context(prec=100)
 """Room for every amount of the ledger (38 digits) with all its decimals; the default's 28 digits would round."""
@@ -20,7 +24,7 @@ _EXACT = Context(prec=100)
 @dataclass(frozen=True, slots=True)
 class Currency:
     """code: ISO 4217. decimals: of the minor unit, 2 for EUR, 0 for JPY. asset: the ledger's: the address of its token;
-    in the sandbox that of ``core.sandbox``.
+    in the sandbox that of ``ledger.sandbox``.
     """
 
     code: str
@@ -99,11 +103,9 @@ class FeeTerms:
     def is_agreed(self) -> bool:
         return self.value is not None or self.percent is not None
 
+    def fee(self, currency: Currency) -> Fee:
+        """Return the terms as a fee on what is left of an order: the larger of the two (E25)."""
+        return Fee(self.percent or 0, PERCENT, currency.minor_unit, self.value or 0)
+
 
 NO_FEE = FeeTerms()
-
-
-def fee_of(terms: FeeTerms, amount: int, currency: Currency) -> int:
-    """Return the fee on what is left of an order: the larger of the two, never more than there is (E25)."""
-    share = rounded_down(amount * (terms.percent or 0) // (100 * 10**FEE_PERCENT_DECIMALS), currency)
-    return min(amount, max(terms.value or 0, share))

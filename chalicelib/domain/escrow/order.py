@@ -14,7 +14,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from chalicelib.domain.escrow.lifecycle import Status
-from chalicelib.domain.escrow.money import NO_FEE, Currency, FeeTerms, fee_of
+from chalicelib.domain.escrow.money import NO_FEE, Currency, FeeTerms
 from chalicelib.domain.ledger.changes import Account
 from chalicelib.domain.ledger.sandbox import is_of_sandbox
 from chalicelib.support.consistency import Inconsistent
@@ -172,7 +172,7 @@ class Order:
             return None
         if self.released is not None:
             return self.released.fee
-        return fee_of(self.fee_terms, self.hold if self.is_paid else self.value, self.currency)
+        return self.fee_terms.fee(self.currency).of(self.hold if self.is_paid else self.value)
 
     @property
     def payout_amount(self) -> int | None:

@@ -1,6 +1,6 @@
-"""Ledger arithmetic: what an order holds, what a trade moves. Integers in base units, no rounding that makes money.
+"""Amounts: integers in base units, and what a quantity is worth at a price. No rounding makes money.
 
-Rounding is always written at the place that needs it: payments round down, holds round up (T41, T42).
+Payments round down, holds round up (T41, T42).
 """
 
 from __future__ import annotations
@@ -8,7 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import StrEnum
 
-FEE_SCALE_BPS = 10_000
+
+class Side(StrEnum):
+    BUY = "BUY"
+    SELL = "SELL"
 
 
 def unit(decimals: int) -> int:
@@ -16,34 +19,24 @@ def unit(decimals: int) -> int:
     return int(10**decimals)
 
 
-def hold_of_limit(side: Side, price: int, quantity: int, base_decimals: int) -> int:
-    """Return what an open LIMIT order of this unfilled quantity holds (T42).
+def worth(price: int, quantity: int, decimals: int) -> int:
+    """Return what is paid for a quantity, quote base units, rounded down (T41). decimals: of the quantity's asset.
 
-    SELL: the quantity, in base; BUY: ceil(price * quantity / 10**base_decimals), in quote.
+    price: quote base units for one whole asset.
 
-    >>> hold_of_limit(Side.BUY, 7, 15, 1)
-    11
+    >>> worth(150, 2, decimals=0), worth(150, 2 * 10**18, decimals=18), worth(150, 2, decimals=18)
+    (300, 300, 0)
     """
-    if side is Side.SELL:
-        return quantity
-    return -(-price * quantity // unit(base_decimals))
+    return price * quantity // unit(decimals)
 
 
-def market_buy_cost(asks: Iterable[tuple[int, int]], quantity: int, base_decimals: int) -> int:
-    """Return C of T38: ceil(sum(price * quantity) / 10**d) over asks (price, quantity), best first, in quote units."""
-    product = 0
-    for price, offered in asks:
-        taken = min(offered, quantity)
-        product += price * taken
-        quantity -= taken
-        if not quantity:
-            break
-    return -(-product // unit(base_decimals))
+def worth_rounded_up(price: int, quantity: int, decimals: int) -> int:
+    """Return ``worth``, rounded up.
 
-
-def market_buy_hold(cost: int, available: int, collar_bps: int) -> int:
-    """Return H of T38: the cost lifted by the book's collar, as far as ``available`` reaches. Quote units."""
-    return min(available, -(-cost * (FEE_SCALE_BPS + collar_bps) // FEE_SCALE_BPS))
+    >>> worth(7, 15, decimals=1), worth_rounded_up(7, 15, decimals=1)
+    (10, 11)
+    """
+    return -(-price * quantity // unit(decimals))
 
 
 def quantity_of_value(
@@ -71,8 +64,3 @@ def quantity_of_value(
         left -= worth
         quantity += offered
     return quantity // lot_size * lot_size
-
-
-class Side(StrEnum):
-    BUY = "BUY"
-    SELL = "SELL"

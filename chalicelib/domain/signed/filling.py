@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from chalicelib.domain.ledger.amounts import worth
 from chalicelib.domain.ledger.changes import Changes
 from chalicelib.domain.ledger.transactions import Transaction
 from chalicelib.domain.signed.faults import BadAmount
 from chalicelib.domain.signed.lifecycle import State, Status
-from chalicelib.domain.signed.order import Charge, amount_of, charge_of, fill_id_of
+from chalicelib.domain.signed.order import Charge, charge_of, fill_id_of
 from chalicelib.domain.signed.settlement import filled, legs_of
 from chalicelib.domain.signed.stored import Fill, StoredOrder
 from chalicelib.support.ids import time_of
@@ -37,7 +38,7 @@ def charge_for(stored: StoredOrder, request: FillRequest, fee_bps: int) -> Charg
     order, left, faults = stored.order, stored.order.quantity - stored.state.filled, {}
     if not 1 <= request.quantity <= left:
         faults["fill_quantity"] = f"must be 1 to {left}, what is left of the order"
-    elif not amount_of(order.price, request.quantity, stored.stock_decimals):
+    elif not worth(order.price, request.quantity, stored.stock_decimals):
         faults["fill_quantity"] = "must be worth at least one base unit of the asset at the order's price"
     allowance = order.allowance_of(max(0, request.quantity))
     if request.incentive is not None and not 0 <= request.incentive <= allowance:

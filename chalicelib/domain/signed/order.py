@@ -14,6 +14,9 @@ import hashlib
 from dataclasses import dataclass
 from uuid import UUID
 
+from chalicelib.domain.ledger.amounts import worth
+from chalicelib.domain.ledger.fees import Fee
+
 DECIMALS_MAX = 18
 """Of the stock's token, and of the quote's."""
 AMOUNT_MAX = 10**27
@@ -24,7 +27,6 @@ NONCE_MAX = 2**63 - 1
 EXCHANGE_MAX = 2**16 - 1
 TIME_S_MAX = 253_402_300_799
 """Last second of the year 9999, in Unix time: a deadline in milliseconds is beyond it."""
-FEE_SCALE_BPS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ class SignedOrder:
 
     def value(self, decimals: int) -> int:
         """Return what all of it costs, quote base units. decimals: of the stock, here and below."""
-        return amount_of(self.price, self.quantity, decimals)
+        return worth(self.price, self.quantity, decimals)
 
     def hold(self, decimals: int) -> Hold:
         """Return what the maker must set aside for all of it."""
@@ -91,20 +93,11 @@ class Charge:
     fee: int
 
 
-def amount_of(price: int, quantity: int, decimals: int) -> int:
-    """Return what this quantity costs, quote base units. decimals: of the stock.
-
-    >>> amount_of(150, 2, decimals=0), amount_of(150, 2 * 10**18, decimals=18), amount_of(150, 2, decimals=18)
-    (300, 300, 0)
-    """
-    return int(price * quantity // 10**decimals)
-
-
 def charge_of(order: SignedOrder, decimals: int, quantity: int, incentive: int | None, fee_bps: int) -> Charge:
     """Return what a fill moves; incentive: what the taker asks for, None for its whole allowance."""
-    amount = amount_of(order.price, quantity, decimals)
+    amount = worth(order.price, quantity, decimals)
     taken = order.allowance_of(quantity) if incentive is None else incentive
-    return Charge(quantity, amount, taken, amount * fee_bps // FEE_SCALE_BPS)
+    return Charge(quantity, amount, taken, Fee(fee_bps).of(amount))
 
 
 def customer_of(address: str) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from chalicelib.domain.ledger.amounts import worth
 from chalicelib.domain.signed.lifecycle import State, Status
-from chalicelib.domain.signed.order import SignedOrder, amount_of, customer_of, order_id_of
+from chalicelib.domain.signed.order import SignedOrder, customer_of, order_id_of
 
 UNFINISHED_TAKERS_MAX = 50
 """Takers whose unfinished rows the end of an order removes: a transaction has 100 writes, a last fill 25 others."""
@@ -42,7 +43,7 @@ class StoredOrder:
     def can_be_filled(self) -> bool:
         """Whether what is left is worth a base unit of the asset: a fill worth nothing is refused (K36)."""
         left = self.order.quantity - self.state.filled
-        return amount_of(self.order.price, left, self.stock_decimals) > 0
+        return worth(self.order.price, left, self.stock_decimals) > 0
 
     def with_unfinished_taker(self, taker: str) -> StoredOrder:
         """Return the order with a taker more whose unfinished row its end removes, as long as there is room."""

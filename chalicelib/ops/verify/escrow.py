@@ -14,7 +14,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from chalicelib.domain.escrow.lifecycle import UNPAID, Status
-from chalicelib.domain.escrow.money import fee_of
 from chalicelib.domain.escrow.order import (
     Customer,
     Order,
@@ -288,7 +287,7 @@ def _money(key: RowKey, order: Order, refunds: list[Refund]) -> Iterator[Disagre
         yield _same(f"{where}, buyer named", order.status is not Status.PENDING_DETAILS, order.buyer is not None)
         yield _same(f"{where}, paid", order.status not in UNPAID, order.is_paid)
     if order.released is not None:
-        yield _same(f"{where}, fee", fee_of(order.fee_terms, out, order.currency), order.released.fee)
+        yield _same(f"{where}, fee", order.fee_terms.fee(order.currency).of(out), order.released.fee)
     if order.status in (Status.RELEASED, Status.CANCELLED):
         yield _same(f"{where}, hold", 0, order.hold)
 

@@ -14,11 +14,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 
+from chalicelib.domain.ledger.amounts import worth
 from chalicelib.domain.ledger.changes import Leg
+from chalicelib.domain.ledger.fees import Fee
 from chalicelib.domain.ledger.owners import customer_key
 from chalicelib.domain.ledger.transactions import TransactionType
 from chalicelib.domain.signed.lifecycle import CANCEL_REQUESTED_NOTES, FINAL, Status
-from chalicelib.domain.signed.order import DECIMALS_MAX, NOTHING, Charge, Hold, amount_of, customer_of, fill_id_of
+from chalicelib.domain.signed.order import DECIMALS_MAX, NOTHING, Charge, Hold, customer_of, fill_id_of
 from chalicelib.domain.signed.settings import FEE_BPS_MAX
 from chalicelib.domain.signed.settlement import legs_of
 from chalicelib.domain.signed.stored import UNFINISHED_TAKERS_MAX, Fill, StoredOrder
@@ -223,7 +225,7 @@ def _facts(stored: StoredOrder, fill: Fill) -> Iterator[Disagreement]:
     """Yield where a fill is not what its order and its quantity make of it."""
     order = stored.order
     allowance = order.allowance_of(fill.quantity)
-    amount = amount_of(order.price, fill.quantity, stored.stock_decimals)
+    amount = worth(order.price, fill.quantity, stored.stock_decimals)
     asked = fill.asked_incentive
     expected = {
         "fill_id": fill_id_of(stored.order_hash, fill.reference_id),
@@ -231,7 +233,7 @@ def _facts(stored: StoredOrder, fill: Fill) -> Iterator[Disagreement]:
         "order_hash": stored.order_hash,
         "amount": amount,
         "incentive": allowance if asked is None else min(max(asked, 0), allowance),
-        "fee": min(max(fill.fee, 0), amount * FEE_BPS_MAX // 10_000),
+        "fee": min(max(fill.fee, 0), Fee(FEE_BPS_MAX).of(amount)),
     }
     found = {name: getattr(fill, name) for name in expected}
     where = _where(order_owner(stored.instance, stored.order_id), f"fill/{fill.reference_id}")

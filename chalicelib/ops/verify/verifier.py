@@ -22,7 +22,8 @@ from chalicelib.domain.books.config import BookConfig
 from chalicelib.domain.books.journal import JournalEntry
 from chalicelib.domain.books.snapshot import BrokenSnapshot
 from chalicelib.domain.books.vocabulary import PlaceOrder
-from chalicelib.domain.ledger.amounts import Side, hold_of_limit
+from chalicelib.domain.ledger.amounts import Side
+from chalicelib.domain.ledger.holds import hold_of_limit
 from chalicelib.ops.verify.escrow import EscrowCheck
 from chalicelib.ops.verify.money import Holds, Ledger, instance_of, money_disagreements
 from chalicelib.ops.verify.naming import decimals_disagreements, name_disagreements

@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 
 from chalicelib.domain.books.config import BookConfig, OrderRequest, Refusal, RefusalCode, refusal_of, size_refusal_of
 from chalicelib.domain.books.vocabulary import CancelAll, CancelOrder, OrderType, PlaceOrder
-from chalicelib.domain.ledger.amounts import Side, hold_of_limit, market_buy_cost, market_buy_hold, quantity_of_value
+from chalicelib.domain.ledger.amounts import Side, quantity_of_value
 from chalicelib.domain.ledger.changes import Change
+from chalicelib.domain.ledger.holds import hold_of_limit, market_buy_cost, market_buy_hold
 from chalicelib.domain.ledger.owners import book_key, customer_key
 from chalicelib.services.ledger.posting import Posting, Postings, Refused
 from chalicelib.support.clock import new_id, now_s

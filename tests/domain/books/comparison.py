@@ -39,7 +39,8 @@ from chalicelib.domain.books.vocabulary import (
     PlaceOrder,
     TimeInForce,
 )
-from chalicelib.domain.ledger.amounts import Side
+from chalicelib.domain.ledger.amounts import Side, worth
+from chalicelib.domain.ledger.fees import Fee
 from tests.domain.books.orders import AT_MS, moved
 from tests.domain.books.reference import ReferenceClose, ReferenceMarket, ReferenceTrade
 
@@ -209,6 +210,13 @@ class Comparison:
             for trade in trades
         ] == expected
         assert all(trade.released >= 0 for trade in trades)
+        # What the core writes out for speed are the ledger's rules.
+        rules = self.reference.rules
+        for trade in trades:
+            assert trade.notional == worth(trade.price, trade.quantity, rules.base_decimals)
+            received = {Side.BUY: trade.quantity, Side.SELL: trade.notional}
+            assert trade.maker_fee == Fee(rules.maker_fee_bps).of(received[trade.maker.side])
+            assert trade.taker_fee == Fee(rules.taker_fee_bps).of(received[trade.taker.side])
         # O15: no leg is empty, and a trade leaves no dust behind.
         assert all(trade.notional >= 1 and trade.quantity >= 1 for trade in trades)
         closed = {event.order.order_id: event.reason for event in events if isinstance(event, Closed)}

@@ -12,7 +12,7 @@ from chalicelib.domain.books.events import Accepted, Closed, Rested, Traded
 from chalicelib.domain.books.vocabulary import CloseReason, OrderStatus, OrderType
 from chalicelib.domain.ledger.amounts import Side
 from chalicelib.support.consistency import Inconsistent
-from tests.domain.books.orders import BUY, SELL, a_book, limit, market, placed, queue
+from tests.domain.books.orders import BUY, SELL, a_book, limit, placed, queue
 
 NEVER_CHANGED = {
     "version": 0,
@@ -166,18 +166,6 @@ def test_state_tells_what_is_open_and_what_is_held(field: str, value: int) -> No
     setattr(book.open_orders["bid 1"], field, value)
 
     assert book.state() != a_market().state()
-
-
-def test_the_hold_an_order_needs_follows_its_side_and_type() -> None:
-    book = a_book(base_decimals=1)
-    bid, ask = OpenOrder(limit("bid", BUY, 7, 15)), OpenOrder(limit("ask", SELL, 7, 15))
-    budget = OpenOrder(market("budget", BUY, 15, budget=12))
-    bid.remaining = ask.remaining = budget.remaining = 4
-
-    assert [book.hold_after(order) for order in (bid, ask, budget)] == [3, 4, 12]
-
-    bid.remaining = ask.remaining = budget.remaining = 0
-    assert [book.hold_after(order) for order in (bid, ask, budget)] == [0, 0, 0]
 
 
 # --- the fold ----------------------------------------------------------------------------------------------------

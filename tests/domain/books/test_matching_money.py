@@ -13,7 +13,8 @@ import pytest
 from chalicelib.domain.books.events import Accepted, Closed, Traded
 from chalicelib.domain.books.matching import InvalidCommand, place, reject
 from chalicelib.domain.books.vocabulary import CloseReason, OrderStatus, PlaceOrder, SelfTradePrevention
-from chalicelib.domain.ledger.amounts import Side, market_buy_cost, market_buy_hold
+from chalicelib.domain.ledger.amounts import Side
+from chalicelib.domain.ledger.holds import market_buy_cost, market_buy_hold
 from tests.domain.books.orders import (
     AT_MS,
     BUY,

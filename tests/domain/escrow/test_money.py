@@ -12,7 +12,6 @@ from chalicelib.domain.escrow.money import (
     Currency,
     FeeTerms,
     base_units,
-    fee_of,
     has_decimals,
     major_units,
     money_text,
@@ -55,8 +54,8 @@ def test_money_is_written_as_people_write_it(amount: str, currency: Currency, te
 def test_the_fee_is_that_of_the_contract(value: str, terms: FeeTerms, reimbursed: str, taken: str, paid: str) -> None:
     """E25"""
     left = eur(value) - eur(reimbursed)
-    assert fee_of(terms, left, EUR) == eur(taken)
-    assert left - fee_of(terms, left, EUR) == eur(paid)
+    assert terms.fee(EUR).of(left) == eur(taken)
+    assert left - terms.fee(EUR).of(left) == eur(paid)
 
 
 @given(
@@ -71,7 +70,7 @@ def test_the_fee_is_whole_minor_units_and_never_more_than_there_is(
     currency = Currency("XXX", decimals, "0x")
     amount = cents * currency.minor_unit
     terms = FeeTerms(None if value is None else value * currency.minor_unit, percent)
-    taken = fee_of(terms, amount, currency)
+    taken = terms.fee(currency).of(amount)
     assert 0 <= taken <= amount
     assert taken % currency.minor_unit == 0
     share = Decimal(cents) * (percent or 0) / 10**6

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import doctest
+from types import ModuleType
 
 import pytest
 
 from chalicelib.domain.books.events import Accepted, Closed, Rested, Traded
 from chalicelib.domain.books.matching import reject
 from chalicelib.domain.books.vocabulary import CloseReason, OrderStatus
-from chalicelib.domain.ledger import amounts as ledger
+from chalicelib.domain.ledger import amounts, fees, holds
 from chalicelib.domain.ledger.amounts import (
     Side,
-    hold_of_limit,
-    market_buy_cost,
-    market_buy_hold,
     quantity_of_value,
     unit,
 )
 from chalicelib.domain.ledger.changes import Change
+from chalicelib.domain.ledger.holds import hold_of_limit, market_buy_cost, market_buy_hold
 from tests.domain.books.orders import BUY, SELL, a_book, limit, market, moved, placed
 
 E18 = 10**18
@@ -28,8 +27,9 @@ BASE, QUOTE = SELL, BUY
 ANN, BOB, CLEO, FEES = "ann", "bob", "cleo", None
 
 
-def test_the_examples_in_the_docstrings_are_true() -> None:
-    results = doctest.testmod(ledger)
+@pytest.mark.parametrize("module", [amounts, fees, holds])
+def test_the_examples_in_the_docstrings_are_true(module: ModuleType) -> None:
+    results = doctest.testmod(module)
 
     assert results.attempted > 0
     assert results.failed == 0

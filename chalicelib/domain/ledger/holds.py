@@ -1,0 +1,45 @@
+"""Holds: what each kind of order sets aside. A hold is a function of the open order alone.
+
+| order | hold |
+| --- | --- |
+| book, LIMIT | ``hold_of_limit`` of what is unfilled (T42) |
+| book, MARKET | SELL: its quantity; BUY by quantity: ``market_buy_hold`` (T38); BUY by value: the value (R25) |
+| signed | BUY: ``worth`` of all of it; SELL: its quantity; both with the incentive, in quote (K33) |
+| escrow | what was paid in and is not reimbursed (E12, E21) |
+
+An order on a book trades at several prices, each payment rounded down, so its hold is rounded up and no trade finds
+too little. A signed order has one price: its fills come to ``worth`` of the whole at most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from chalicelib.domain.ledger.amounts import Side, worth_rounded_up
+from chalicelib.domain.ledger.fees import BPS
+
+
+def hold_of_limit(side: Side, price: int, quantity: int, base_decimals: int) -> int:
+    """Return what an open LIMIT order of this unfilled quantity holds (T42): SELL: base units, BUY: quote base units.
+
+    >>> hold_of_limit(Side.BUY, 7, 15, 1), hold_of_limit(Side.SELL, 7, 15, 1)
+    (11, 15)
+    """
+    return quantity if side is Side.SELL else worth_rounded_up(price, quantity, base_decimals)
+
+
+def market_buy_cost(asks: Iterable[tuple[int, int]], quantity: int, base_decimals: int) -> int:
+    """Return C of T38: ceil(sum(price * quantity) / 10**d) over asks (price, quantity), best first, in quote units."""
+    product = 0
+    for price, offered in asks:
+        taken = min(offered, quantity)
+        product += price * taken
+        quantity -= taken
+        if not quantity:
+            break
+    return worth_rounded_up(1, product, base_decimals)
+
+
+def market_buy_hold(cost: int, available: int, collar_bps: int) -> int:
+    """Return H of T38: the cost lifted by the book's collar, as far as ``available`` reaches. Quote units."""
+    return min(available, -(-cost * (BPS + collar_bps) // BPS))
