@@ -88,8 +88,9 @@ def test_429_a_key_has_a_burst_of_60_and_300_a_minute(desk: Desk) -> None:
 
 def test_429_an_address_without_a_valid_key_has_60_a_minute(desk: Desk) -> None:
     strangers = [desk.as_key(key) for key in (None, "sk_stage_unknown")]
-    statuses = [strangers[number % 2].get("/orders").status for number in range(62)]
-    assert statuses == [401] * 60 + [429] * 2
+    answers = [strangers[number % 2].get("/orders") for number in range(62)]
+    assert [answer.status for answer in answers] == [401] * 60 + [429] * 2
+    assert answers[-1].headers["Retry-After"] == "1"
     assert strangers[0].send("GET", "/2.0/orders", address="192.0.2.9").status == 401
     assert desk.get("/orders").status == 200
     assert ANONYMOUS_LIMITS[AnonymousUse.NO_KEY].refill_per_1000_s * 60 == 60 * 1000

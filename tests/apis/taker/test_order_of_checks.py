@@ -421,6 +421,8 @@ def test_all_bad_fields_are_named_at_once() -> None:
     answer = desk.get("/takers/orders", query + "&page=0&page_size=0")
     names = {pair.partition("=")[0] for pair in query.split("&")} | {"page", "page_size"}
     assert set(details_of(answer)) == names
+    assert details_of(answer)["page_size"] == "must be at least 1"
+    assert details_of(answer)["sort_order"] == "must be one of asc, desc"
     order: dict[str, Any] = {name: [] for name in order_body(desk)["order"]}
     answer = desk.maker_post("/orders", {"order": order, "signature": 5})
     assert set(details_of(answer)) == {*order, "signature"}
