@@ -9,7 +9,7 @@ import pytest
 
 from chalicelib.domain.escrow.order import World
 from tests.apis.escrow.cases import NO_ID, ledger, money, outcome
-from tests.apis.escrow.desk import BASE_URL, OTHER_KEY, Desk, data_of
+from tests.apis.escrow.desk import OTHER_KEY, Desk, data_of
 from tests.case_tables import cases
 
 URL = "https://x.test/"
@@ -247,4 +247,3 @@ def test_ids_are_never_used_again_and_a_failed_creation_may_leave_a_gap(desk: De
     parties = [other.customer(email)["id"] for email in ("a@z.test", "b@z.test")]
     body = desk.usual_order(buyer_id=parties[0], seller_id=parties[1])
     assert data_of(other.post("/orders", body))["id"] > second
-    assert BASE_URL.startswith("https://")
