@@ -231,7 +231,7 @@ def test_a_balance_is_what_the_ledger_has_available_rounded_down(
     desk: Desk, currency: Currency, available: int, balance: str
 ) -> None:
     owner = customer_key(INSTANCE, f"sandbox:{desk.buyer['uuid']}")
-    desk.database.write(desk.accounts.give(owner, currency.asset, available, 1))
+    desk.database.write(desk.accounts.change(owner, currency.asset, available, 0, 1))
     assert desk.funds(desk.wallet_of(desk.buyer, currency.code)) == Decimal(balance)
 
 

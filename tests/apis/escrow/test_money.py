@@ -247,7 +247,7 @@ def test_e23_money_of_the_worlds_is_apart(desk: Desk) -> None:
 
 def test_a_ledger_credit_to_the_customers_reference_shows_in_its_wallet(desk: Desk) -> None:
     owner = customer_key(INSTANCE, f"sandbox:{desk.seller['uuid']}")
-    desk.database.write(desk.accounts.give(owner, SANDBOX_EUR.asset, 7 * 10**18, 1))
+    desk.database.write(desk.accounts.change(owner, SANDBOX_EUR.asset, 7 * 10**18, 0, 1))
     assert desk.funds(desk.seller_wallet) == 7
 
 
