@@ -1,16 +1,21 @@
-"""One book's state: resting orders by price and time, and the fold of events into it.
+"""The order book of one pair: resting orders by price and time, and the fold of events into it.
 
-Price levels of a side are kept under a key that is larger for a better price (bids: the price; asks: the price
-negated), in one ascending list: the best level is the last, and "crosses" is one comparison for both sides.
+Each side keeps its price levels under a key that is larger for a better price (bids: the price; asks: the price
+negated), in one ascending list: the best level is the last one, and "crosses" is one comparison for both sides.
 
-Complexity, with L price levels on the side: best price O(1); rest O(log L), plus a shift of the list behind a new
-level, which is short near the best price; fill or cancel of one order O(1), plus the shift when its level empties.
-All orders of one customer: O(their number).
-Of E orders that expire: rest and leave O(log E), when they leave is not looked at before their time has come (R24).
+Complexity, with L price levels on the side and E orders that expire:
 
-Invariant (``check``): not crossed at rest, no empty level, each level's quantity is the sum of its orders', each
-order's hold is what its open quantity needs, no order is dust (T46), each order that expires is found when its time has
-come, each order is found by its customer.
+| operation | time |
+| --- | --- |
+| best price | O(1) |
+| rest | O(log L), plus moving the list entries behind a new level: few near the best price; O(log E) if it expires |
+| fill or cancel one order | O(1), plus moving list entries when its level empties |
+| all orders of one customer | O(their number) |
+| next expiry | amortised O(log E); orders that left are dropped lazily |
+
+Invariants (``check``): the book is not crossed, no level is empty, each level's quantity is the sum of its orders',
+each hold is what the open quantity needs, no dust rests (T46), and every resting order is found by its id, its customer
+and its expiry.
 """
 
 from __future__ import annotations
@@ -71,7 +76,7 @@ class OpenOrder:
 
 
 class PriceLevel:
-    """All resting orders at one price, oldest first, and the sum of what they offer."""
+    """All resting orders at one price, oldest first, and their total unfilled quantity."""
 
     __slots__ = ("orders", "price", "quantity")
 
@@ -102,7 +107,7 @@ class BookSide:
         level.quantity += order.remaining
 
     def take(self, level: PriceLevel, order: OpenOrder, quantity: int) -> None:
-        """Take quantity off a resting order; it leaves with its last unit, and a level with its last order."""
+        """Fill a resting order by a quantity; remove it when it is filled, and its level when that is empty."""
         level.quantity -= quantity
         order.remaining -= quantity
         if not order.remaining:
@@ -138,10 +143,10 @@ class BookSide:
 
 
 class Cancelling(NamedTuple):
-    """A cancel-all whose turn has come and that is not done. closed: how many orders it has closed so far.
+    """A cancel-all in progress. closed: how many orders it has closed so far.
 
-    Its place in sequence needs no number: until it is done nothing comes to rest, so whatever rests of its customer
-    came before it (O9).
+    It needs no position in sequence: until it is done nothing comes to rest, so whatever rests of its customer came
+    before it (O9).
     """
 
     command_id: str
@@ -150,7 +155,7 @@ class Cancelling(NamedTuple):
 
 
 class Book:
-    """A book between two commands. Changed by ``matching.place`` while it decides, or by ``apply`` while it replays."""
+    """The state of a book between two commands; deciding (``commands``) and replaying (``apply``) change it."""
 
     __slots__ = (
         "asks", "bids", "by_customer", "cancelling", "expiries", "incoming", "last_price", "open_orders", "rules",
@@ -161,22 +166,22 @@ class Book:
         self.rules = rules
         self.status = status
         self.version = 0
-        """How often its terms were changed."""
+        """How often the terms were changed."""
         self.last_price: int | None = None
         """The price of the last trade, None before the first: what triggers and bands go by (O1, O11)."""
         self.scale = unit(rules.base_decimals)
         self.bids = BookSide(Side.BUY)
         self.asks = BookSide(Side.SELL)
         self.open_orders: dict[str, OpenOrder] = {}
-        """Resting orders by id."""
+        """All resting orders, by id."""
         self.by_customer: dict[str, dict[str, OpenOrder]] = {}
-        """The same by customer; no customer without one."""
+        """All resting orders, by customer and id; customers without an order have no entry."""
         self.cancelling: Cancelling | None = None
-        """The cancel-all that is to be done before anything newer is decided; None where there is none."""
+        """The cancel-all in progress, finished before anything newer is decided; None: there is none."""
         self.expiries: list[tuple[int, str]] = []
-        """A heap of (expires_at_ms, order id): every resting order that expires, and some that have left."""
+        """Heap of (expires_at_ms, order id): every resting order that expires, and some that have left."""
         self.incoming: OpenOrder | None = None
-        """The order whose events are being replayed; None between commands."""
+        """The order that replaying has accepted and not yet placed; None between commands."""
 
     @property
     def terms(self) -> BookTerms:
@@ -192,7 +197,7 @@ class Book:
         )
 
     def change(self, terms: BookTerms) -> None:
-        """Take these terms from here on; what rests is not looked at."""
+        """Use these terms from now on; resting orders stay as they are."""
         self.version, self.status = terms.version, terms.status
         self.rules = terms.rules(self.rules.base_decimals)
 
@@ -216,7 +221,7 @@ class Book:
             self.expect_expiry(order.expires_at_ms, order_id)
 
     def forget(self, order: OpenOrder) -> None:
-        """Drop an order that has left its price level."""
+        """Remove an order that has left its price level from the indexes."""
         placed = order.placed
         del self.open_orders[placed.order_id]
         orders = self.by_customer[placed.customer]
@@ -231,14 +236,14 @@ class Book:
         return Closed(order.placed, status, reason, order.remaining, order.hold)
 
     def expect_expiry(self, expires_at_ms: int, order_id: str) -> None:
-        """Remember when a resting order expires; now and then forget those that have left."""
+        """Push a resting order's expiry; rebuild the heap when too many of its orders have left."""
         if len(self.expiries) > 2 * len(self.open_orders) + EXPIRIES_SPARE:
             self.expiries = [expiry for expiry in self.expiries if expiry[1] in self.open_orders]
             heapify(self.expiries)
         heappush(self.expiries, (expires_at_ms, order_id))
 
     def first_due(self, at_ms: int) -> OpenOrder | None:
-        """Return the resting order that expired first by this time, of several the one of the least id (R24)."""
+        """Return the resting order that is due first by this time, ties by least id; None: none is due (R24)."""
         while self.expiries and self.expiries[0][0] <= at_ms:
             order = self.open_orders.get(self.expiries[0][1])
             if order is not None:
@@ -247,21 +252,21 @@ class Book:
         return None
 
     def by_priority(self) -> Iterator[OpenOrder]:
-        """Yield the resting orders: bids, then asks, each by price and then time."""
+        """Yield the resting orders: bids, then asks, each by price and time."""
         for side in (self.bids, self.asks):
             for level in side.best_first():
                 yield from level.orders.values()
 
     def find(self, order_id: str) -> PlaceOrder:
-        """Return the facts of a resting or incoming order. KeyError when there is none: the journal is broken."""
+        """Return the command of a resting or incoming order. Raises KeyError where the journal is broken."""
         if self.incoming is not None and self.incoming.placed.order_id == order_id:
             return self.incoming.placed
         return self.open_orders[order_id].placed
 
     def apply(self, event: Event) -> None:
-        """Fold one event into the state, as it was decided: no rule is looked at but the turn of a cancel-all (O9).
+        """Fold one event into the state as it was decided; only the order of a cancel-all's events is checked (O9).
 
-        KeyError or ValueError: the journal is broken.
+        Raises KeyError or ValueError where the journal is broken.
         """
         if self.cancelling is not None and not self._may_come_now(self.cancelling, event):
             raise ValueError(f"{self.cancelling.command_id} is not done yet")
@@ -296,7 +301,7 @@ class Book:
                 pass
 
     def _may_come_now(self, running: Cancelling, event: Event) -> bool:
-        """Tell whether an event may come before a cancel-all is done: its own, and what expires."""
+        """Return whether an event may come before a cancel-all is done: its own events and expiries may."""
         match event:
             case Closed(order, _, CloseReason.CANCEL_ALL):
                 return order.customer == running.customer
@@ -321,7 +326,7 @@ class Book:
             self.incoming = None
 
     def state(self) -> dict[str, object]:
-        """Return the whole state as plain data: equal states give equal data, time priority included."""
+        """Return the whole state as plain data, time priority included: equal states give equal data."""
         levels: dict[str, object] = {
             name: [
                 [level.price, [[order.placed.order_id, order.remaining, order.hold] for order in level.orders.values()]]
@@ -333,9 +338,9 @@ class Book:
         return {"terms": asdict(self.terms), "last_price": self.last_price, "cancelling": cancelling} | levels
 
     def check(self, *, dust_may_rest: bool = False) -> None:
-        """Assert every invariant of the state. O(orders).
+        """Raise Inconsistent unless every invariant holds. O(orders).
 
-        dust_may_rest: for a book with a past, in which dust from before T46 rests until somebody meets it.
+        dust_may_rest: allow dust, which a book from before T46 may have until an order meets it.
         """
         if self.incoming is not None:
             raise Inconsistent("an order is still on its way")

@@ -1,8 +1,8 @@
-"""What a book's trades come to, minute by minute, hour by hour and day by day: candles. Pure.
+"""Candles: a book's trades by minute, hour and day.
 
-``Market`` is the fold of a journal's trades up to an entry: the last price, and of each period the candle that is not
-over. Folding the same entries gives the same candles, whoever folds them and in however many pieces. A candle is
-finished by the first trade of a later one: entries' times never go down, so nothing can be added to it any more.
+``Market`` is the fold of a journal's trades up to an entry: the last price, and the open candle of each period. The
+same entries give the same candles, in however many pieces they are folded. The first trade of a later period finishes a
+candle: the times of entries never go down, so nothing can be added to it afterwards.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _LENGTHS_MS = {Period.MINUTE: 60_000, Period.HOUR: 3_600_000, Period.DAY: 86_400
 
 
 class Trade(NamedTuple):
-    """What of a trade counts: price in quote base units for a whole base asset, amounts in base units."""
+    """A trade as candles count it: price in quote base units for a whole base asset, amounts in base units."""
 
     price: int
     quantity: int
@@ -44,9 +44,9 @@ class Trade(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Candle:
-    """What the trades of a span of time come to, one at least. Prices, and volumes in base units of either asset.
+    """First, highest, lowest and last price of a span of time with trades, and their volumes in base units.
 
-    start_ms: when the span begins. Volumes have no bound: they are sums, and are stored as texts.
+    start_ms: when the span begins. Volumes are sums without a bound, and are stored as text.
     """
 
     start_ms: int
@@ -134,7 +134,7 @@ def trades_in(events: Iterable[Event]) -> list[Trade]:
 
 
 def sum_of(at_ms: int, trades: Iterable[Trade]) -> Candle | None:
-    """Return what trades of one moment come to; None for none."""
+    """Return the candle of trades of one moment; None where there are none."""
     parts = list(trades)
     if not parts:
         return None
@@ -152,7 +152,7 @@ def sum_of(at_ms: int, trades: Iterable[Trade]) -> Candle | None:
 
 
 def total_of(candles: Iterable[Candle]) -> Candle | None:
-    """Return what candles, oldest first, come to together; None for none."""
+    """Return the candle of all these candles, oldest first; None where there are none."""
     total: Candle | None = None
     for candle in candles:
         total = candle if total is None else total.followed_by(candle)

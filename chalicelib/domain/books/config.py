@@ -1,4 +1,4 @@
-"""A book's configuration, and the checks that an order must pass before its funds are looked at."""
+"""A book's settings, and the rules of admission: what an order must meet before its funds are checked."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ FINE_MIN_ORDER_VALUE = 100
 
 
 class SettlementMode(StrEnum):
-    """Where a book's trades settle. Only OFF_CHAIN books trade here; ON_CHAIN ones exist to be refused (T1)."""
+    """Where a book's trades settle. Orders on ON_CHAIN books are refused (T1)."""
 
     OFF_CHAIN = "OFF_CHAIN"
     ON_CHAIN = "ON_CHAIN"
 
 
 class TokenType(StrEnum):
-    """What the base asset stands for. The venue's own note: nothing here depends on it."""
+    """What the base asset stands for. Informative: no rule depends on it."""
 
     LIGHT_TOKEN = "LIGHT_TOKEN"
     STOCK_TOKEN = "STOCK_TOKEN"
@@ -50,7 +50,7 @@ class BookConfig:
     lot_size, min_order_value: as in BookTerms; LOT_SIZE_OFF and MIN_ORDER_VALUE_OFF where the book has none (T45).
     quote_decimals: by which prices and quantities are bounded (T47); 18 in rows that do not name it.
 
-    These are the settings as last asked for: orders are admitted by them, and the matcher comes to them at their turn.
+    These are the settings as last asked for: admission uses them at once, the matcher at their turn in sequence.
 
     created_at_ms: when the book was made, ms since the epoch.
     version: how often it was changed. first: the terms that it was made with, None where it was never changed.
@@ -91,7 +91,7 @@ class BookConfig:
 
     @property
     def terms(self) -> BookTerms:
-        """What of it takes effect at its turn."""
+        """The settings that take effect in sequence."""
         return BookTerms(
             self.version,
             self.status,
@@ -216,7 +216,7 @@ class RefusalCode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """What was asked for is not done, and why. Nothing was changed."""
+    """Why a request is refused; nothing was changed."""
 
     code: RefusalCode
     message: str

@@ -1,8 +1,7 @@
-"""What a book decided. Events say what changed, not what was asked, and carry every amount that moved.
+"""Events of a book: what was decided, with every amount that moved.
 
-So money can be settled, and order rows be written, from events alone; replaying them needs no matching rule.
-Named tuples, not dataclasses: they are as immutable, and a frozen dataclass of this size takes about three times as
-long to build, which is most of what the matching core does.
+Events alone settle money and write order rows; replaying them needs no matching rule. They are named tuples, because
+a frozen dataclass of this size takes three times as long to build, and building events is most of matching.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from chalicelib.domain.ledger.amounts import Side
 
 
 class Accepted(NamedTuple):
-    """The order's turn came; its facts are on record and its matching begins."""
+    """The order's turn came: it is recorded, and its matching begins."""
 
     order: PlaceOrder
 
@@ -24,7 +23,7 @@ class Traded(NamedTuple):
 
     notional: quote base units the buyer pays and the seller is credited before fees (T41).
     maker_fee, taker_fee: kept from what each side receives: base units of base for the buyer, of quote for the seller.
-    released: quote base units of the buyer's hold that this trade set free, beyond the payment (T42).
+    released: quote base units of the buyer's hold that the trade released beyond the payment (T42).
     maker_remaining, taker_remaining: unfilled quantity after this trade.
     """
 
@@ -49,14 +48,14 @@ class Traded(NamedTuple):
 
 
 class Rested(NamedTuple):
-    """What is left of the order went into the book, behind all orders at its price."""
+    """The remainder of the order rests in the book, behind all orders at its price."""
 
     order: PlaceOrder
     remaining: int
 
 
 class Closed(NamedTuple):
-    """The order ended with something unfilled; all that was left of its hold is released."""
+    """The order ended with a remainder; the rest of its hold is released."""
 
     order: PlaceOrder
     status: OrderStatus
@@ -66,23 +65,23 @@ class Closed(NamedTuple):
 
 
 class CancelRefused(NamedTuple):
-    """A cancel found nothing to cancel: its order had closed before, by a fill or otherwise."""
+    """A cancel came too late: its order had closed before."""
 
     order_id: str
     customer: str
 
 
 class CancelAllBegun(NamedTuple):
-    """The turn of a cancel-all came: what rests of this customer is to be closed before anything newer is decided."""
+    """The turn of a cancel-all came: the customer's resting orders close before anything newer is decided."""
 
     command_id: str
     customer: str
 
 
 class CancelAllEnded(NamedTuple):
-    """The last of those orders is closed. closed: how many the cancel-all closed; what expired meanwhile is not in it.
+    """The cancel-all has closed its last order. closed: how many it closed, without those that expired meanwhile.
 
-    Without a CancelAllBegun before it: the core could not decide the command, and nothing was closed.
+    Without a CancelAllBegun before it, the core could not decide the command, and nothing was closed.
     """
 
     command_id: str
@@ -91,10 +90,7 @@ class CancelAllEnded(NamedTuple):
 
 
 class BookChanged(NamedTuple):
-    """The book has these terms from here on: the command's, unless it came too late.
-
-    A closed book stays as it is (T32), and so does one that a later command has changed already.
-    """
+    """The book has these terms from now on: the command's, unless the book is closed or has a later version (T32)."""
 
     command_id: str
     terms: BookTerms

@@ -1,8 +1,8 @@
-"""Journal entries: how a book's decisions are written down, chained and read back.
+"""Journal entries: a hash chain of what a book decided, written and replayed.
 
-An entry's hash is SHA-256 over the previous entry's hash and the canonical form of everything else in it, so the
-journal of a book is tamper-evident from its first entry on. Canonical form: compact JSON, members sorted by name,
-UTF-8, amounts as decimal strings. Reading an entry back into an empty book, entry after entry, gives the book.
+An entry's hash is SHA-256 over the previous entry's hash and the canonical form of everything else in it, so a book's
+journal is tamper-evident from its first entry on. Canonical form: compact JSON, members sorted by name, UTF-8, amounts
+as decimal strings. Replaying all entries into an empty book gives the book.
 """
 
 from __future__ import annotations
@@ -59,9 +59,9 @@ class JournalEntry:
     """One commit of a book.
 
     at_ms: when it was decided, ms since the epoch; never less than in the entry before.
-    watermark: highest stream sequence number that the book had consumed.
-    redriven: commands of this entry that came back from the inbox instead of the stream. Their stream sequence is
-        unknown, so only their names can tell a later delivery that they are done.
+    watermark: the highest stream sequence number that the book has consumed.
+    redriven: ids of commands in this entry that came from the inbox instead of the stream. Their stream sequence is
+        unknown, so a later delivery of them is recognised by id alone.
     """
 
     book: str
@@ -76,7 +76,7 @@ class JournalEntry:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """Where a book's journal ends: what the next entry must follow."""
+    """The end of a book's journal: what the next entry must follow."""
 
     sequence: int = 0
     at_ms: int = 0
@@ -106,7 +106,7 @@ def entry_hash(
 def draft(
     book: str, head: Head, at_ms: int, watermark: int, events: Iterable[Event], redriven: Sequence[str] = ()
 ) -> list[JournalEntry]:
-    """Return the entries that write the events down after ``head``: one, or more where one would be too large."""
+    """Return the entries that follow ``head`` with these events: one, or several where one would be too large."""
     entries: list[JournalEntry] = []
     for chunk in _chunks([encode(event) for event in events]):
         sequence, at_ms = head.sequence + 1, max(at_ms, head.at_ms)
@@ -168,7 +168,7 @@ def trade_id(entry: JournalEntry, number: int) -> str:
 
 
 def encode(event: Event) -> RawEvent:
-    """Return the event as plain data; orders that are known to the book by then are named by id only."""
+    """Return the event as plain data; an order that the book knows is named by its id."""
     match event:
         case Accepted(order):
             return {"type": "accepted", "order": encode_order(order)}
@@ -252,7 +252,7 @@ def decode(raw: RawEvent, book: Book) -> Event:
 
 
 def encode_terms(terms: BookTerms) -> dict[str, object]:
-    """Return a book's terms as plain data, what is off left out; ``decode_terms`` takes them back."""
+    """Return a book's terms as plain data, without the settings that are off; ``decode_terms`` reads them."""
     raw: dict[str, object] = {
         "version": terms.version,
         "status": terms.status.value,
@@ -268,7 +268,7 @@ def encode_terms(terms: BookTerms) -> dict[str, object]:
 
 
 def decode_terms(raw: object) -> BookTerms:
-    """Return the terms that ``encode_terms`` wrote. KeyError, ValueError or TypeError when they are not complete."""
+    """Return the terms that ``encode_terms`` wrote. Raises KeyError, ValueError or TypeError where one is missing."""
     if not isinstance(raw, dict):
         raise TypeError("terms are an object")
     return BookTerms(
@@ -283,7 +283,7 @@ def decode_terms(raw: object) -> BookTerms:
 
 
 def encode_order(order: PlaceOrder) -> dict[str, object]:
-    """Return an order's facts as plain data, what it has not left out; ``decode_order`` takes it back."""
+    """Return an order's command as plain data, without what is None; ``decode_order`` reads it."""
     extras = {
         "value": None if order.value is None else str(order.value),
         "externalId": order.external_id,
@@ -304,7 +304,7 @@ def encode_order(order: PlaceOrder) -> dict[str, object]:
 
 
 def decode_order(raw: object) -> PlaceOrder:
-    """Return the facts that ``encode_order`` wrote. KeyError, ValueError or TypeError when they are not complete."""
+    """Return the command that ``encode_order`` wrote. KeyError, ValueError or TypeError: a part is missing."""
     if not isinstance(raw, dict):
         raise TypeError("an order is an object")
     return PlaceOrder(

@@ -1,13 +1,14 @@
-"""The matching core: price, then time; trades at the maker's price (docs/book-desk.md, Matching).
+"""Matching: price-time priority, trades at the maker's price (docs/book-desk.md, Matching).
 
-``place`` is the whole of it: one order in, its events out, the book changed accordingly. Each order walks the
-opposite side once: O(trades), plus O(log levels) to rest. A FOK order walks it twice.
+``place`` takes one order, changes the book and returns the events. An order walks the opposite side once: O(trades),
+plus O(log levels) to rest. A FOK order walks it twice.
 
-No trade has an empty leg (T46): each gives the seller one quote unit at least. What is worth less at its own price is
-dust: it is closed where a trade leaves it, where it would come to rest, and, from before that rule, where it is met.
+No trade has an empty leg (T46): the seller gets at least one quote unit. An order worth less than that at its own price
+is dust: it is closed where a trade leaves it, where it would come to rest, and, in books from before T46, where it is
+met.
 
-An exception out of here means a bug or a command that admission cannot have made; the book may then be half changed
-and must be thrown away (``commands.give_up``).
+An exception means a bug, or a command that admission cannot have made. The book may be half changed then and must be
+thrown away (``commands.give_up``).
 The other commands are decided in ``commands``.
 """
 
@@ -36,15 +37,15 @@ NO_PREVENTION = SelfTradePrevention.NONE
 
 
 class InvalidCommand(Exception):
-    """The command contradicts itself or the book; admission never makes such a one."""
+    """The command contradicts itself or the book; admission never makes such a command."""
 
 
 def place(book: Book, command: PlaceOrder, at_ms: int) -> list[Event]:
-    """Decide an order: match it, then rest or close what is left. Return the events, in order.
+    """Match an order, then rest or close what is left. Return the events, in order.
 
-    at_ms: the time at which it is decided, that of its journal entry; nothing that is due by then may rest in the book
-        (``commands.follow_ups``), and an order that is due itself is EXPIRED, whatever the book's status (R24).
-    Raises InvalidCommand when the order contradicts itself or its hold, or its id rests already; the book is unchanged.
+    at_ms: the time of the journal entry. Nothing that is due by then may still rest (``commands.follow_ups``). An order
+        that is due itself is EXPIRED, whatever the book's status (R24).
+    Raises InvalidCommand, the book unchanged, where the order contradicts itself or its hold, or its id rests already.
     """
     _assert_valid(book, command)
     if command.expires_at_ms is not None and command.expires_at_ms <= at_ms:
@@ -92,12 +93,12 @@ def _enter(book: Book, order: OpenOrder, events: list[Event]) -> None:
 
 
 def reject(command: PlaceOrder, reason: CloseReason) -> list[Event]:
-    """Return the events that refuse an order its turn: REJECTED, its whole hold released (T23)."""
+    """Return the events that reject an order: REJECTED, its whole hold released (T23)."""
     return [Accepted(command), Closed(command, OrderStatus.REJECTED, reason, command.quantity, command.hold)]
 
 
 def _assert_valid(book: Book, command: PlaceOrder) -> None:
-    """Raise InvalidCommand unless the command is one that admission can have made. Runs for every order."""
+    """Raise InvalidCommand unless admission can have made the command. Runs for every order."""
     price, quantity = command.price, command.quantity
     hold = command.hold if command.side is BUY else quantity  # a MARKET BUY holds a budget
     if price is None:
@@ -117,12 +118,12 @@ def _assert_valid(book: Book, command: PlaceOrder) -> None:
 
 
 def _worst_key(makers: BookSide) -> int:
-    """Return the key below which no level lies: what a MARKET order accepts."""
+    """Return the worst level's key: the limit of a MARKET order."""
     return makers.keys[0] if makers.keys else 0
 
 
 def _best_crossed(book: Book, makers: BookSide, limit_key: int, events: list[Event]) -> int | None:
-    """Return the best price that the limit crosses, closing dust on the way there; None where it crosses none."""
+    """Return the best price that the limit crosses, None for none; close the dust in front of it."""
     while makers.keys and makers.keys[-1] >= limit_key:
         level = makers.levels[makers.keys[-1]]
         maker = next(iter(level.orders.values()))
@@ -133,10 +134,10 @@ def _best_crossed(book: Book, makers: BookSide, limit_key: int, events: list[Eve
 
 
 def _is_below_minimum(book: Book, order: OpenOrder, best_price: int) -> bool:
-    """Tell whether a BUY that can trade is worth less than the book's minimum at the best ask (T45).
+    """Return whether a BUY that can trade is worth less than the book's minimum at the best ask (T45).
 
-    Of an order by value, whose quantity was rounded down (R25), one lot more counts: else the minimum itself would be
-    below the minimum wherever it does not divide.
+    An order by value counts with one lot more, because its quantity was rounded down (R25): an order of just the
+    minimum would be refused otherwise.
     """
     rules = book.rules
     if order.placed.side is not BUY or rules.min_order_value == MIN_ORDER_VALUE_OFF:
@@ -146,7 +147,7 @@ def _is_below_minimum(book: Book, order: OpenOrder, best_price: int) -> bool:
 
 
 def _match(book: Book, makers: BookSide, order: OpenOrder, limit_key: int, events: list[Event]) -> CloseReason | None:
-    """Trade the order against the makers it crosses. Return why its rest must be closed, None where no rule says so."""
+    """Trade the order against the makers it crosses. Return why its remainder must be closed, None: it may rest."""
     command, rules, scale = order.placed, book.rules, book.scale
     prevention, keys, levels = rules.self_trade_prevention, makers.keys, makers.levels
     taker_buys = command.side is BUY
@@ -216,10 +217,10 @@ def _match(book: Book, makers: BookSide, order: OpenOrder, limit_key: int, event
 
 
 def _fok_refusal(book: Book, makers: BookSide, order: OpenOrder, limit_key: int) -> CloseReason | None:
-    """Tell why the order may not trade in full now, None where it may; nothing is changed.
+    """Return why a FOK order cannot fill now, None where it can; the book is unchanged.
 
-    The same walk as ``_match``: dust is passed over (T46), own orders as T24 says, a budget pays for it all (T39), and
-    the last bite is not empty (T46). An order that can trade is worth the book's minimum at the best ask (T45).
+    The same walk as ``_match``: dust is skipped (T46), own orders count as T24 says, a budget must pay for all of it
+    (T39), the last trade must not be empty (T46), and the order must be worth the minimum at the best ask (T45).
     """
     prevention, scale = book.rules.self_trade_prevention, book.scale
     customer, wanted = order.placed.customer, order.remaining

@@ -1,4 +1,4 @@
-"""Orders as lists show them, and what an entry of the journal leaves of one."""
+"""Order rows: an order as lists show it, and how a journal entry updates it."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def as_admitted(book_id: str, order: PlaceOrder) -> OrderRow:
 
 @dataclass(frozen=True, slots=True)
 class OrderUpdate:
-    """What a journal entry left of an order. notional, fee: what the entry's trades added to them."""
+    """An order after a journal entry. notional, fee: what the entry's trades added to the order's."""
 
     status: OrderStatus
     filled: int
@@ -88,7 +88,7 @@ class OrderUpdate:
 
 
 def order_updates(events: Iterable[Event]) -> list[tuple[PlaceOrder, OrderUpdate]]:
-    """Return each touched order with what the events left of it, in the order of their first event."""
+    """Return each order that the events touched with its update, in the order of their first event."""
     updates: dict[str, tuple[PlaceOrder, OrderUpdate]] = {}
 
     def show(

@@ -1,11 +1,11 @@
-"""A book's whole state at a sequence: the fold of its journal, and how it is written down as a snapshot.
+"""A book's whole state at a sequence: the fold of its journal, and its form as a snapshot.
 
-``BookState`` is what every reader of a journal builds: the matcher, the verifier, a test. Folding from nothing and
-folding from a snapshot give equal states (guarantee 6).
+The matcher, the verifier and the tests all fold journals into a ``BookState``. Folding from the first entry and folding
+from a snapshot give equal states (guarantee 6).
 
-A snapshot is compressed JSON of the open orders in their priority, of the journal's head, the book's terms, the names
-below, and the cancel-all that is not done yet, if there is one. It holds no decimals and no depth: those come from the
-book's configuration and from the orders.
+A snapshot is compressed JSON: the open orders in their priority, the journal's head, the book's terms, the names below,
+the last price, and the cancel-all in progress, if there is one. Decimals come from the book's configuration, depth from
+the orders.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from chalicelib.support.consistency import Inconsistent
 SNAPSHOT_AFTER_BYTES_MIN = 64 * 1024
 """Journal bytes after which a book without a snapshot, or with a small one, gets one."""
 NAMED_LIFE_MS = 9 * 86_400_000
-"""How long a command is known by its name: longer than the inbox (seven days) and its lazy expiry can bring it back."""
+"""How long a command is known by its id: longer than the inbox keeps it (seven days, and DynamoDB's late expiry)."""
 
 
 class BrokenSnapshot(Exception):
@@ -48,8 +48,8 @@ class BrokenSnapshot(Exception):
 class BookState:
     """A book with its place in the journal.
 
-    named: decided commands that neither a resting order nor an order row tells of, with the time of their entry: what
-        came back from the inbox (its stream number is unknown) and changes of terms.
+    named: ids of decided commands that no order shows, with the time of their entry, ms: commands that were redriven
+        from the inbox (their stream number is unknown), and changes of terms.
     """
 
     book: Book
@@ -57,7 +57,7 @@ class BookState:
     named: dict[str, int] = field(default_factory=dict)
 
     def young_names(self) -> dict[str, int]:
-        """Return the names without those that are too old to come back."""
+        """Return the names without those that are too old to be delivered again."""
         alive_since_ms = self.head.at_ms - NAMED_LIFE_MS
         return {name: at_ms for name, at_ms in self.named.items() if at_ms >= alive_since_ms}
 
@@ -66,14 +66,14 @@ class BookState:
         return cls(Book(rules, status))
 
     def fold(self, entry: JournalEntry) -> list[Event]:
-        """Fold the next entry in; return its events. Raises BrokenJournal."""
+        """Fold in the next entry and return its events. Raises BrokenJournal."""
         verify(entry, self.head)
         events = replay(self.book, entry)
         self.advance(entry, events)
         return events
 
     def advance(self, entry: JournalEntry, events: Iterable[Event]) -> None:
-        """Move the head to an entry whose events the book shows already."""
+        """Move the head to an entry whose events are in the book already."""
         self.head = head_of(entry)
         for name in entry.redriven:
             self.named[name] = entry.at_ms
@@ -83,9 +83,9 @@ class BookState:
 
 
 def is_due(journal_bytes: int, snapshot_bytes: int) -> bool:
-    """Tell whether a snapshot is due, by the stored bytes of the journal since the last one and of that one itself.
+    """Return whether a snapshot is due: the journal since the last one outgrew it, or a minimum. Stored bytes.
 
-    Snapshots so never cost more than the journal, and a cold start reads about one snapshot's worth of entries at most.
+    So snapshots never cost more than the journal, and a cold start reads at most about one snapshot's worth of entries.
     """
     return journal_bytes > max(SNAPSHOT_AFTER_BYTES_MIN, snapshot_bytes)
 

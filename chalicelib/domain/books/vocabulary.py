@@ -1,4 +1,4 @@
-"""The words of the order book: what may be asked of a book, and in which states an order can be.
+"""Types of the order book: commands, order states, close reasons, a book's rules and terms.
 
 All amounts are integers: quantities in base units of the base asset, prices in base units of the quote asset for one
 whole base asset, holds in base units of the held asset (SELL: base, BUY: quote).
@@ -82,12 +82,12 @@ class SelfTradePrevention(StrEnum):
 
 
 LOT_SIZE_OFF, MIN_ORDER_VALUE_OFF = 1, 0
-"""A lot and a minimum that every order meets: what a book has whose terms do not name them."""
+"""Lot and minimum order value of a book whose terms do not name them: every order meets these."""
 
 
 @dataclass(frozen=True, slots=True)
 class BookRules:
-    """What the core must know of a book: its unit, its fees, how it treats self-trades, and what orders are worth.
+    """What matching needs of a book: decimals, fees, self-trade prevention, lot and minimum order value.
 
     base_decimals: decimals of the base asset; one whole base asset is 10**base_decimals base units.
     maker_fee_bps, taker_fee_bps: fee in hundredths of a percent of what the resting / the incoming side receives.
@@ -104,11 +104,11 @@ class BookRules:
 
 @dataclass(frozen=True, slots=True)
 class PlaceOrder:
-    """The command to place an order, as admitted. Immutable: the facts of the order for all its life.
+    """The command to place an order, as admitted. Immutable; an open order's current terms are in ``book.OpenOrder``.
 
     customer: the customerRef; with the book's instance it makes the owner.
     price: None for MARKET orders.
-    hold: what admission set aside, in base units of the held asset (see ``ledger.hold_of``).
+    hold: what admission set aside, base units of the held asset (``ledger.holds``).
     value: what a MARKET order by value is to spend or to bring in, quote base units (R25); None: it goes by quantity.
     external_id: the customer's own name for the order (R31).
     expires_at_ms: from when on a LIMIT GTC order does not trade and is EXPIRED (R24), ms since the epoch; None: never.
@@ -129,13 +129,13 @@ class PlaceOrder:
 
     @property
     def command_id(self) -> str:
-        """The command's name: an order is placed once, so the order's id."""
+        """The order's id: an order is placed once."""
         return self.order_id
 
 
 @dataclass(frozen=True, slots=True)
 class CancelOrder:
-    """The command to close what is left of an order. An order gets one such command at most (T29)."""
+    """The command to cancel an order. An order gets at most one (T29)."""
 
     command_id: str
     order_id: str
@@ -144,7 +144,7 @@ class CancelOrder:
 
 @dataclass(frozen=True, slots=True)
 class CancelAll:
-    """The command to close every order of a customer that rests when its turn comes, and no later one (O9)."""
+    """The command to cancel all orders of a customer that were sequenced before it (O9)."""
 
     command_id: str
     customer: str
@@ -152,10 +152,9 @@ class CancelAll:
 
 @dataclass(frozen=True, slots=True)
 class BookTerms:
-    """What of a book's settings takes effect at its turn among the orders: status, fees, self-trades, worth (T32, T33).
+    """The settings of a book that change in sequence with its orders: status, fees, self-trades, worth (T32, T33).
 
-    version: how often the book was changed to come to these terms; of two changes the later version counts, in
-        whichever order they arrive.
+    version: number of changes that led to these terms; of two changes the higher version wins, whichever arrives first.
     lot_size: base units of which a MARKET BUY's budget takes whole multiples only (T45).
     min_order_value: quote base units that a BUY must be worth at the best ask of its turn (T45).
     """
@@ -182,11 +181,11 @@ class BookTerms:
 
 @dataclass(frozen=True, slots=True)
 class ChangeBook:
-    """The command to give a book these terms, all of them."""
+    """The command to replace a book's terms."""
 
     command_id: str
     terms: BookTerms
 
 
 Command = PlaceOrder | CancelOrder | CancelAll | ChangeBook
-"""What can be asked of a book. Commands take their turn in one inbox, so "paused" has one exact meaning."""
+"""Commands of a book. One inbox sequences them all, so "paused" has one exact meaning."""
