@@ -20,6 +20,7 @@ from chalicelib.tables.dynamodb import Database
 from infra.engine import engine_answers, start_engine
 from infra.settings import HOST, free_port
 from infra.tables import create_tables
+from tests import documented
 from tests.endpoint import ENDPOINT, drop_own_tables, own_prefix
 from tests.memory import MemoryDynamoDB
 from tests.recording import install, recording
@@ -42,6 +43,7 @@ for _curve in ("ecdsa_raw_sign", "ecdsa_raw_recover", "private_key_to_public_key
     setattr(eth_curve, _curve, cache(getattr(eth_curve, _curve)))
 
 install()
+documented.install()
 
 ENGINE_START_S_MAX = 20
 WHOLE, CLOUD = "tests/whole/", "tests/cloud/"
