@@ -1,0 +1,144 @@
+"""The tables of routes of all desks are true: forms, errors, credentials, and the pages that list them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from importlib import import_module
+from itertools import count
+from typing import Any
+
+import pytest
+
+from chalicelib.apis.book.routes import BASE, LEDGER
+from chalicelib.apis.kit.http import HttpResponse
+from chalicelib.apis.kit.mounts import MOUNTS, desk_of
+from chalicelib.apis.kit.routing import Route, RouteTable, filled
+from chalicelib.apis.taker.routes import Auth as TakerAuth
+from chalicelib.tables.dynamodb import Database
+from infra.settings import ROOT
+from tests.apis.book.desk import API_KEY, open_desk
+from tests.apis.escrow.desk import KEY, OPERATOR_KEY
+from tests.apis.escrow.desk import Desk as EscrowWire
+from tests.apis.taker.desk import open_taker_desk
+from tests.apis.trade.desk import open_trade_desk, request_of
+from tests.documented import ERRORS, TABLES, errors_in
+from tests.world import World
+
+Send = Callable[[Route[Any], str, bool], HttpResponse]
+"""Sends a request to a path of a route, with what the route asks for or without."""
+
+every_table = pytest.mark.parametrize("table", TABLES, ids=lambda table: table.desk)
+every_route = pytest.mark.parametrize(
+    ("table", "route"),
+    [pytest.param(table, route, id=f"{table.desk} {route.name}") for table in TABLES for route in table],
+)
+SOMETHING = {"id": "7", "pair": "A_B"}
+"""What stands for some parameters of a path; anything does for the others."""
+
+
+def sender(table: RouteTable[Any], database: Database) -> Send:
+    if table.desk == "book":
+        book = open_desk(World(database))
+        return lambda route, path, shown: book.send(route.method, path, key=API_KEY if shown else None)
+    if table.desk == "trade":
+        trade = open_trade_desk(World(database))
+        return lambda route, path, shown: (
+            trade.send(route.method, path)
+            if shown
+            else trade.desk.answer(request_of(route.method, path, None, {}, b""))
+        )
+    if table.desk == "escrow":
+        escrow, addresses = EscrowWire(database), count()
+        return lambda route, path, shown: escrow.as_key(
+            None if not shown else OPERATOR_KEY if "/operator/" in path else KEY
+        ).send(route.method, path, address=f"192.0.2.{next(addresses)}")
+    taker = open_taker_desk(database)
+    credentials = {
+        TakerAuth.NONE: {},
+        TakerAuth.MAKER: {"authorization": f"Bearer {taker.jwt}"},
+        TakerAuth.TAKER: {"x-api-key": taker.api_key},
+    }
+    return lambda route, path, shown: taker.send(
+        route.method, path.removeprefix(MOUNTS["taker"][0]), headers=credentials[route.auth] if shown else {}
+    )
+
+
+def is_public(route: Route[Any]) -> bool:
+    return route.auth in (None, TakerAuth.NONE)
+
+
+def path_of(template: str) -> str:
+    return filled(template, dict.fromkeys(re.findall(r"{(\w+)}", template), "x") | SOMETHING)
+
+
+@every_table
+def test_each_route_is_served_at_each_path_and_asks_for_its_credential(
+    table: RouteTable[Any], memory_database: Database
+) -> None:
+    """With it, what is refused is refused by the endpoint, in a word of the route's own or of a form."""
+    send = sender(table, memory_database)
+    for route in table:
+        for path in map(path_of, route.paths):
+            for sent in (path, f"{path}/"):
+                stranger = send(route, sent, False)
+                assert (stranger.status == 401) is not is_public(route), (route.name, sent, stranger.body)
+                assert stranger.status in (200, 400, 401, 404), (route.name, sent, stranger.body)
+            known = send(route, path, True)
+            assert known.status in (200, 400, 404, 422), (route.name, path, known.body)
+            assert known.status == 200 or errors_in(table, known) & {*route.errors, *table.errors}, (route.name, known)
+
+
+@every_table
+def test_each_path_is_one_of_its_desks(table: RouteTable[Any]) -> None:
+    assert {desk_of(route.method, path) for route in table for path in route.paths} == {table.desk}
+
+
+@every_route
+def test_each_documented_error_is_one_of_the_desks_envelope(table: RouteTable[Any], route: Route[Any]) -> None:
+    assert table.documented(route) <= ERRORS[table.desk]
+    assert not set(route.errors) & {*table.errors, *table.errors_of.get(route.auth, ())}, "said for every route"
+
+
+@every_route
+def test_each_form_of_a_body_is_there(table: RouteTable[Any], route: Route[Any]) -> None:
+    """A GET has no body; what has one and takes nothing from it names no form."""
+    if route.body is None:
+        return
+    assert route.method != "GET"
+    module, _, name = route.body.partition(":")
+    assert hasattr(import_module(f"chalicelib.apis.{table.desk}.{module}"), name)
+
+
+def test_each_desk_has_its_table_and_each_endpoint_one_name_of_a_route() -> None:
+    assert [table.desk for table in TABLES] == ["book", "trade", "taker", "escrow"]
+    for table in TABLES:
+        assert len({route.name for route in table}) == len(table.routes)
+
+
+# --- the pages
+
+PREFIXES = {"book": (BASE, LEDGER)} | {desk: mounts[:1] for desk, mounts in MOUNTS.items()}
+METHODS = "GET|POST|PUT|PATCH|DELETE"
+LISTED = re.compile(rf"((?:{METHODS})(?:, (?:{METHODS}))*)\s((?:`/[^`]*`(?:,\s)?)+)")
+
+
+def named_in(text: str, prefixes: tuple[str, ...], table: RouteTable[Any]) -> set[str]:
+    """Return the routes that a text names: one method or more, then one path or more, each in backticks."""
+    names = {route.name for route in table}
+    found = set()
+    for methods, paths in LISTED.findall(text):
+        for method in methods.split(", "):
+            for path in re.findall(r"`([^`?]*)[^`]*`", paths):
+                whole = [f"{method} {prefix}{path}" for prefix in prefixes]
+                found.add(next((name for name in whole if name in names), whole[0]))
+    return found
+
+
+@every_table
+def test_the_page_of_a_desk_lists_its_routes_and_no_other(table: RouteTable[Any]) -> None:
+    page = (ROOT / "docs" / f"{table.desk}-desk.md").read_text(encoding="utf-8")
+    rows = "\n".join(re.findall(rf"^\| (?:{METHODS})[ ,].*$", page, re.MULTILINE))
+    names = {route.name for route in table}
+    assert named_in(rows, PREFIXES[table.desk], table) <= names
+    assert named_in(page, PREFIXES[table.desk], table) >= names
