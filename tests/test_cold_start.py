@@ -44,9 +44,9 @@ ROOMS_NEEDED = {
     "release_escrows": {"chalicelib.services.escrow"},
 }
 DESKS = {
-    "_book_desk": ("book", set()),
+    "_book_desk": ("book", {"pydantic"}),
     "_trade_desk": ("trade", set()),
-    "_taker_desk": ("taker", set()),
+    "_taker_desk": ("taker", {"pydantic"}),
     "_escrow_desk": ("escrow", {"multipart"}),
 }
 """Each desk: its dialect, and which of OF_NO_START it imports when it is made."""

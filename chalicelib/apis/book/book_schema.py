@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 from chalicelib.apis.book.schema import (
@@ -14,12 +13,11 @@ from chalicelib.apis.book.schema import (
     Parameters,
     TokenAddress,
     bounded,
-    given,
     integer,
     one_of,
     text,
 )
-from chalicelib.apis.kit.forms import Flag
+from chalicelib.apis.kit.forms import flag
 from chalicelib.domain.books.config import (
     COLLAR_BPS_MAX,
     FEE_BPS_MAX,
@@ -42,7 +40,6 @@ _ON_CHAIN: dict[str, str | None] = {"custodyContract": None, "settlementMode": "
 """What the vendor documents of books that settle on chain (T48)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class CreateBookBody(Body):
     """Body of POST offchain/order-books."""
 
@@ -90,7 +87,6 @@ class CreateBookBody(Body):
         return {"lot_size": self.lotSize, "min_order_value": self.minOrderValue}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeBookBody(Body):
     """Body of PATCH order-books/{orderBookId}: null takes a bound away, and means absent elsewhere.
 
@@ -110,7 +106,11 @@ class ChangeBookBody(Body):
     takerFeeBps: FeeBps | None = None
     selfTradePrevention: SelfTrades | None = None
     marketCollarBps: CollarBps | None = None
-    allowImport: Annotated[bool, Flag("must be a boolean")] | None = None
+    allowImport: Annotated[bool, flag("must be a boolean")] | None = None
+
+    def settings(self) -> dict[str, Any]:
+        """Return the settings that were named, under their names in BookConfig."""
+        return {name: getattr(self, member) for member, name in _SETTINGS.items() if member in self.model_fields_set}
 
 
 _SETTINGS = {
@@ -126,12 +126,6 @@ _SETTINGS = {
     "marketCollarBps": "market_collar_bps",
 }
 """What each member is in BookConfig; allowImport is taken and changes nothing."""
-
-
-def settings_of(members: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings that a ChangeBookBody names, under their names in BookConfig. Raises Fault."""
-    found = given(ChangeBookBody, members)
-    return {name: found[member] for member, name in _SETTINGS.items() if member in found}
 
 
 def book_status_query(query: Mapping[str, list[str]]) -> BookStatus | None:

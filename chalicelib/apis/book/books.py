@@ -50,8 +50,8 @@ class BookEndpoints:
     def change(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
         """PATCH order-books/{orderBookId}. 200 with the settings as they bind orders from now on (T32, T33)."""
         book_id = schema.path_parameter("orderBookId", request.path_parameters["orderBookId"])
-        settings = book_schema.settings_of(schema.json_object(request.body))
-        return envelope.success(200, _book_data(_refuse(self.configuring.change(instance, book_id, settings))))
+        body = schema.checked(book_schema.ChangeBookBody, schema.json_object(request.body))
+        return envelope.success(200, _book_data(_refuse(self.configuring.change(instance, book_id, body.settings()))))
 
     def list_of_instance(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
         """GET offchain/order-books. 200 with a bare array of off-chain books, newest first, not paged."""

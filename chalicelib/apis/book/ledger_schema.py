@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
+
+from pydantic_core import core_schema
 
 from chalicelib.apis.book.schema import (
     REF,
@@ -20,8 +21,8 @@ from chalicelib.apis.book.schema import (
     integer,
     text,
 )
+from chalicelib.apis.kit import forms
 from chalicelib.apis.kit.exact_json import PORTABLE_DIGITS_MAX, is_portable
-from chalicelib.apis.kit.forms import Bad, Text
 from chalicelib.apis.kit.times import MS, moment_of, time_form
 from chalicelib.domain.books.config import DECIMALS_MAX, NAME_CHARACTERS_MAX, SYMBOL_CHARACTERS_MAX
 from chalicelib.domain.ledger.tokens import ASSET_TYPE_CHARACTERS_MAX, METADATA_URI_CHARACTERS_MAX, Token, new_token
@@ -38,39 +39,31 @@ _TIME = time_form(r"[.,]\d{1,9}", r"Z|[+-]\d\d(?::?\d\d)?")
 AMOUNT_ABOVE_0_MESSAGE = "must be a string of 1 to 38 digits, above 0"
 TIME_MESSAGE = "must be a time or a date in the form of ISO 8601"
 
-AmountAbove0 = Annotated[int, Text(AMOUNT_ABOVE_0_MESSAGE, re.compile(r"[1-9][0-9]{0,37}"), value=int)]
+AmountAbove0 = Annotated[int, forms.text(AMOUNT_ABOVE_0_MESSAGE, r"[1-9][0-9]{0,37}", value=int)]
 Reference = Annotated[str, text(0, 256)]
 
 
-@dataclass(frozen=True, slots=True)
-class MetadataKind:
-    """An object, kept as compact JSON."""
-
-    bytes_max: int = METADATA_BYTES_MAX
-    levels_max: int = METADATA_LEVELS_MAX
-    meaning: str = (
-        f"must be an object of at most {METADATA_BYTES_MAX} bytes and {METADATA_LEVELS_MAX} levels as compact JSON, "
-        f"its numbers of at most {PORTABLE_DIGITS_MAX} digits"
-    )
-
-    def read(self, value: object) -> str:
-        """Return the metadata as it is stored. Raises Bad where it is no object, too large, or cannot be written down.
-
-        Nor may it hold a number that usual JSON libraries do not read: no page with it could be read any more.
-        """
-        if not isinstance(value, dict) or _is_deeper(value, self.levels_max) or not is_portable(value):
-            raise Bad(self.meaning)
-        try:  # 1e999 is read as infinite; half a surrogate pair cannot be encoded
-            written = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-            size = len(written.encode())
-        except ValueError as error:
-            raise Bad(self.meaning) from error
-        if size > self.bytes_max:
-            raise Bad(self.meaning)
-        return written
+METADATA_MESSAGE = (
+    f"must be an object of at most {METADATA_BYTES_MAX} bytes and {METADATA_LEVELS_MAX} levels as compact JSON, "
+    f"its numbers of at most {PORTABLE_DIGITS_MAX} digits"
+)
 
 
-Metadata = Annotated[str, MetadataKind()]
+def _json_text(value: dict[str, Any]) -> str:
+    """Return the metadata as it is stored. Raises ``bad`` where it is too large, or cannot be written down.
+
+    Nor may it hold a number that usual JSON libraries do not read: no page with it could be read any more.
+    """
+    if _is_deeper(value, METADATA_LEVELS_MAX) or not is_portable(value):
+        raise forms.bad(METADATA_MESSAGE)
+    try:  # 1e999 is read as infinite; half a surrogate pair cannot be encoded
+        written = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        size = len(written.encode())
+    except ValueError as error:
+        raise forms.bad(METADATA_MESSAGE) from error
+    if size > METADATA_BYTES_MAX:
+        raise forms.bad(METADATA_MESSAGE)
+    return written
 
 
 def _is_deeper(value: object, levels: int) -> bool:
@@ -80,7 +73,9 @@ def _is_deeper(value: object, levels: int) -> bool:
     return not levels or any(_is_deeper(member, levels - 1) for member in members)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+Metadata = Annotated[str, forms.Kind(METADATA_MESSAGE, core_schema.dict_schema(strict=True), _json_text)]
+
+
 class CreateTokenBody(Body):
     """Body of POST tokens."""
 
@@ -98,7 +93,6 @@ class CreateTokenBody(Body):
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeBody(Body):
     """Body of POST balances/credit and balances/debit."""
 
@@ -116,7 +110,6 @@ class ChangeBody(Body):
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class TransferBody(Body):
     """Body of POST balances/transfer."""
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
+
+from pydantic import ValidationInfo, field_validator
 
 from chalicelib.apis.book.schema import (
     ID_CHARACTERS_MAX,
@@ -21,7 +23,7 @@ from chalicelib.apis.book.schema import (
     Ref,
     one_of,
 )
-from chalicelib.apis.kit.forms import Bad, Flag
+from chalicelib.apis.kit.forms import bad, flag
 from chalicelib.domain.books.config import OrderRequest
 from chalicelib.domain.books.vocabulary import OrderStatus, OrderType, TimeInForce
 from chalicelib.domain.ledger.amounts import Side
@@ -31,7 +33,6 @@ POST_ONLY_MESSAGE = "must be a boolean, true only with LIMIT and GTC"
 _BOOK_ID = re.compile(f".{{1,{ID_CHARACTERS_MAX}}}", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PlaceOrderBody(Body):
     """Body of POST offchain/orders."""
 
@@ -44,16 +45,21 @@ class PlaceOrderBody(Body):
     price: Amount | None = None
     quantity: Amount
     timeInForce: Annotated[TimeInForce, one_of(TimeInForce)] = TimeInForce.GTC
-    postOnly: Annotated[bool, Flag(POST_ONLY_MESSAGE)] = False
+    postOnly: Annotated[bool, flag(POST_ONLY_MESSAGE)] = False
 
+    @field_validator("price", mode="before")
     @classmethod
-    def looked_at(cls, name: str, value: Any, found: Mapping[str, Any]) -> Any:
-        """With MARKET the price is not looked at (T16); post-only goes with LIMIT and GTC alone (T18)."""
-        order_type, force = found.get("orderType", OrderType.LIMIT), found.get("timeInForce", TimeInForce.GTC)
-        if name == "price" and order_type is OrderType.MARKET:
-            return None
-        if name == "postOnly" and value is True and (order_type, force) != (OrderType.LIMIT, TimeInForce.GTC):
-            raise Bad(POST_ONLY_MESSAGE)
+    def _market_has_no_price(cls, value: object, info: ValidationInfo) -> object:
+        """With MARKET the price is not looked at, whatever it is (T16)."""
+        return None if info.data.get("orderType") is OrderType.MARKET else value
+
+    @field_validator("postOnly")
+    @classmethod
+    def _post_only_rests(cls, value: bool, info: ValidationInfo) -> bool:
+        """Post-only goes with LIMIT and GTC alone (T18)."""
+        order_type, force = info.data.get("orderType", OrderType.LIMIT), info.data.get("timeInForce", TimeInForce.GTC)
+        if value and (order_type, force) != (OrderType.LIMIT, TimeInForce.GTC):
+            raise bad(POST_ONLY_MESSAGE)
         return value
 
     def request(self) -> OrderRequest:
@@ -69,7 +75,6 @@ class PlaceOrderBody(Body):
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class CancelOrderBody(Body):
     """Body of DELETE offchain/orders/{orderId}: whose order it is."""
 

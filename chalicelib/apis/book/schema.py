@@ -15,8 +15,8 @@ from itertools import islice
 from typing import Annotated, Any, ClassVar, TypeVar
 
 from chalicelib.apis.book.envelope import Detail, Fault
+from chalicelib.apis.kit import forms
 from chalicelib.apis.kit.exact_json import UnreadableJson, read_json
-from chalicelib.apis.kit.forms import Form, Integer, Text, Word
 from chalicelib.apis.kit.http import BadPercentEncoding, percent_decoded
 from chalicelib.apis.kit.neutral import is_neutral
 from chalicelib.apis.kit.page_bytes import answer_bytes, fitting
@@ -35,7 +35,6 @@ FROM_ONE = re.compile(r"0*[1-9][0-9]*")
 REF = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,256}")
 
 AnyBody = TypeVar("AnyBody", bound="Body")
-Words = TypeVar("Words", bound=StrEnum)
 Row = TypeVar("Row")
 
 AMOUNT_MESSAGE = "must be a string of 1 to 38 digits"
@@ -46,27 +45,26 @@ NOT_SERVED_MESSAGE = "is not served; leave it out"
 FROM_ONE_MESSAGE = "must be an integer from 1"
 OFFSET_MESSAGE = f"must be an integer from 0 to {OFFSET_MAX}"
 
-Amount = Annotated[int, Text(AMOUNT_MESSAGE, re.compile(r"0|[1-9][0-9]{0,37}"), value=int)]
-Ref = Annotated[str, Text(REF_MESSAGE, REF)]
-Id = Annotated[str, Text(ID_MESSAGE, least=1, most=ID_CHARACTERS_MAX)]
-TokenAddress = Annotated[str, Text(TOKEN_ADDRESS_MESSAGE, re.compile(r"0x[a-fA-F0-9]{40}"), value=str.lower)]
+Amount = Annotated[int, forms.text(AMOUNT_MESSAGE, r"0|[1-9][0-9]{0,37}", value=int)]
+Ref = Annotated[str, forms.text(REF_MESSAGE, r"[^\x00-\x1f\x7f]*", least=1, most=REF_CHARACTERS_MAX)]
+Id = Annotated[str, forms.text(ID_MESSAGE, least=1, most=ID_CHARACTERS_MAX)]
+TokenAddress = Annotated[str, forms.text(TOKEN_ADDRESS_MESSAGE, r"0x[a-fA-F0-9]{40}", value=str.lower)]
 
 
-def one_of(words: type[StrEnum]) -> Word:
-    return Word("must be one of " + ", ".join(words), {word.value: word for word in words})
+def one_of(words: type[StrEnum]) -> forms.Kind:
+    return forms.one_of("must be one of " + ", ".join(words), {word.value: word for word in words})
 
 
-def integer(least: int, most: int) -> Integer:
-    return Integer(f"must be an integer from {least} to {most}", least, most)
+def integer(least: int, most: int) -> forms.Kind:
+    return forms.integer(f"must be an integer from {least} to {most}", least, most)
 
 
-def text(least: int, most: int) -> Text:
+def text(least: int, most: int) -> forms.Kind:
     bounds = f"at most {most}" if not least else f"{least} to {most}"
-    return Text(f"must be a string of {bounds} characters", least=least, most=most)
+    return forms.text(f"must be a string of {bounds} characters", least=least, most=most)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Body(Form):
+class Body(forms.Form):
     """A request's body: its members in the order in which faults are listed (T7), unknown ones ignored (T2).
 
     not_served: members that would change what is executed and are not served: a fault unless they ask for nothing. With
@@ -121,17 +119,15 @@ def checked(form: type[AnyBody], members: Mapping[str, Any]) -> AnyBody:
 
     What is not served comes last (T48).
     """
-    return form(**given(form, members))
-
-
-def given(form: type[Body], members: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of the checked body that are there. Raises Fault as ``checked``."""
-    found, faults = form.read(members)
     asked_for = [name for name, usual in form.not_served.items() if not is_neutral(members.get(name), usual)]
-    details = [*(Detail(*fault) for fault in faults.items()), *(Detail(name, NOT_SERVED_MESSAGE) for name in asked_for)]
-    if details:
-        raise validation_fault(details)
-    return found
+    unserved = [Detail(name, NOT_SERVED_MESSAGE) for name in asked_for]
+    try:
+        body = form.read(members)
+    except forms.Faulty as faulty:
+        raise validation_fault([*(Detail(*fault) for fault in faulty.faults.items()), *unserved]) from faulty
+    if unserved:
+        raise validation_fault(unserved)
+    return body
 
 
 def customer_ref(segment: str) -> str:

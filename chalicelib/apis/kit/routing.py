@@ -20,7 +20,7 @@ from chalicelib.apis.kit.http import BadPercentEncoding, percent_decoded
 
 Auth = TypeVar("Auth")
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-_PARAMETER = re.compile(r"\{(\w+)\}")
+_PARAMETER = re.compile(r"\{(\w+)\}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from typing import Annotated, Any, ClassVar, TypeVar
 
+from pydantic import ValidationInfo, field_validator
+
+from chalicelib.apis.kit import forms
 from chalicelib.apis.kit.exact_json import UnreadableJson, read_json
-from chalicelib.apis.kit.forms import Bad, Flag, Form, Integer, Kind, Nested, Text, fields_of
 from chalicelib.apis.kit.neutral import is_neutral
 from chalicelib.apis.taker.envelope import invalid, refuse
 from chalicelib.domain.signed.connect import MESSAGE_CHARACTERS_MAX
@@ -22,50 +23,38 @@ TEXT_CHARACTERS_MAX = 256
 BLOCK_NUMBER_MAX = 2**63 - 1
 REFERENCE = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 HASH = re.compile(r"0[xX][0-9a-fA-F]{64}")
-TICKER = re.compile(r"[A-Z0-9.-]{1,16}")
-_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
-_SIGNATURE = re.compile(r"0x[0-9a-fA-F]{130}")
-_CHAIN_ID = re.compile(r"0|[1-9][0-9]{0,77}")
-_AMOUNT = re.compile(r"0|[1-9][0-9]{0,39}")
 AnyBody = TypeVar("AnyBody", bound="Body")
 
 
-@dataclass(frozen=True, slots=True)
-class AmountKind:
-    """A decimal text of base units, from ``least``."""
+def _text(characters_max: int) -> forms.Kind:
+    return forms.text(f"must be a text of at most {characters_max} characters", most=characters_max)
 
-    least: int
-    meaning: str = "must be a decimal text of base units"
 
-    def read(self, value: object) -> int:
-        if not isinstance(value, str) or not _AMOUNT.fullmatch(value):
-            raise Bad(self.meaning)
-        if not self.least <= int(value) <= AMOUNT_MAX:
-            raise Bad(f"must be {self.least} to {AMOUNT_MAX}")
+def _amount(least: int) -> forms.Kind:
+    def within_bounds(value: str) -> int:
+        if not least <= int(value) <= AMOUNT_MAX:
+            raise forms.bad(f"must be {least} to {AMOUNT_MAX}")
         return int(value)
 
-
-def integer(least: int, most: int) -> Integer:
-    return Integer(f"must be an integer from {least} to {most}", least, most)
+    return forms.text("must be a decimal text of base units", r"0|[1-9][0-9]{0,39}", value=within_bounds)
 
 
-def _text(characters_max: int) -> Text:
-    return Text(f"must be a text of at most {characters_max} characters", most=characters_max)
+def _integer(least: int, most: int) -> forms.Kind:
+    return forms.integer(f"must be an integer from {least} to {most}", least, most)
 
 
-Address = Annotated[str, Text("must be 0x and 40 hexadecimal digits", _ADDRESS)]
-Hash = Annotated[str, Text("must be 0x and 64 hexadecimal digits", HASH, value=str.lower)]
-Boolean = Annotated[bool, Flag("must be true or false")]
-Reference = Annotated[str, Text("must be 1 to 64 letters, digits, '.', '_', ':' or '-'", REFERENCE)]
+Address = Annotated[str, forms.text("must be 0x and 40 hexadecimal digits", r"0x[0-9a-fA-F]{40}")]
+Hash = Annotated[str, forms.text("must be 0x and 64 hexadecimal digits", HASH.pattern, value=str.lower)]
+Boolean = Annotated[bool, forms.flag("must be true or false")]
+Reference = Annotated[str, forms.text("must be 1 to 64 letters, digits, '.', '_', ':' or '-'", REFERENCE.pattern)]
 Note = Annotated[str, _text(TEXT_CHARACTERS_MAX)]
 Message = Annotated[str, _text(MESSAGE_CHARACTERS_MAX)]
 """Of signatures too, which are looked at when their turn comes."""
-Amount = Annotated[int, AmountKind(0)]
-AmountAbove0 = Annotated[int, AmountKind(1)]
+Amount = Annotated[int, _amount(0)]
+AmountAbove0 = Annotated[int, _amount(1)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Body(Form):
+class Body(forms.Form):
     """A request's body."""
 
     missing: ClassVar = "is required"
@@ -76,58 +65,58 @@ class Body(Form):
         return {}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class OrderBody(Body):
     """What the maker signed, as it is sent."""
 
     maker: Address
     principal: Address
     is_buy: Boolean
-    ticker: Annotated[str, Text("must be 1 to 16 of A-Z, 0-9, '.' and '-'", TICKER)]
-    exchange: Annotated[int, integer(0, EXCHANGE_MAX)]
+    ticker: Annotated[str, forms.text("must be 1 to 16 of A-Z, 0-9, '.' and '-'", r"[A-Z0-9.-]{1,16}")]
+    exchange: Annotated[int, _integer(0, EXCHANGE_MAX)]
     asset: Address
     price: AmountAbove0
     quantity: AmountAbove0
     incentive: Amount
-    deadline: Annotated[int, integer(0, TIME_S_MAX)]
-    nonce: Annotated[int, integer(0, NONCE_MAX)]
+    deadline: Annotated[int, _integer(0, TIME_S_MAX)]
+    nonce: Annotated[int, _integer(0, NONCE_MAX)]
 
     def order(self) -> SignedOrder:
-        return SignedOrder(**asdict(self))
+        return SignedOrder(**dict(self))
 
 
-Order = Annotated[OrderBody, Nested("must be a JSON object", OrderBody)]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class SignedOrderBody(Body):
     """Body of POST orders and POST orders/validate. signature: looked at when its turn comes."""
 
-    order: Order
+    order: OrderBody
     signature: Message
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectBody(Body):
     """Body of POST makers/connect."""
 
     wallet_address: Address
-    chain_id: Annotated[str, Text("must be a decimal text", _CHAIN_ID)]
+    chain_id: Annotated[str, forms.text("must be a decimal text", r"0|[1-9][0-9]{0,77}")]
     message: Message
-    signature: Annotated[str, Text("must be 0x and 130 hexadecimal digits", _SIGNATURE)]
+    signature: Annotated[str, forms.text("must be 0x and 130 hexadecimal digits", r"0x[0-9a-fA-F]{130}")]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class LockBody(Body):
-    """Body of POST orders/lock. lock_duration: seconds; its upper bound is a setting."""
+    """Body of POST orders/lock. lock_duration: seconds; its bound is the context's ``lock_seconds``."""
 
     order_hash: Hash
     taker_address: Address | None = None
-    lock_duration: Annotated[int, integer(1, TIME_S_MAX)] | None = None
+    lock_duration: Annotated[int, _integer(1, TIME_S_MAX)] | None = None
     reference_id: Reference | None = None
 
+    @field_validator("lock_duration", mode="before")
+    @classmethod
+    def _is_no_longer_than_allowed(cls, value: object, info: ValidationInfo) -> object:
+        most = (info.context or {})["lock_seconds"]
+        if type(value) is not int or not 1 <= value <= most:
+            raise forms.bad(f"must be an integer from 1 to {most}")
+        return value
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
 class UnlockBody(Body):
     """Body of POST orders/unlock."""
 
@@ -147,18 +136,17 @@ FILL_IGNORED = frozenset(
 """What this API names elsewhere, in orders and other commands: clients send it along with a fill, and mean nothing."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class FillBody(Body):
     """Body of POST orders/fill: an order, by its hash, as it was signed, or both."""
 
     order_hash: Hash | None = None
-    order: Order | None = None
+    order: OrderBody | None = None
     signature: Message | None = None
     fill_quantity: AmountAbove0
     taker_incentive: Amount | None = None
     reference_id: Reference | None = None
     tx_hash: Hash | None = None
-    block_number: Annotated[int, integer(0, BLOCK_NUMBER_MAX)] | None = None
+    block_number: Annotated[int, _integer(0, BLOCK_NUMBER_MAX)] | None = None
 
     @classmethod
     def faults_between(cls, members: Mapping[str, Any]) -> dict[str, str]:
@@ -173,7 +161,7 @@ class FillBody(Body):
             if not is_neutral(members.get(name))
         }
         if members.get("taker_incentive") is None:
-            known = {field.name for field in fields_of(cls)} | FILL_IGNORED | set(FILL_UNSERVED)
+            known = cls.model_fields.keys() | FILL_IGNORED | set(FILL_UNSERVED)
             unknown = [name for name, value in members.items() if name not in known and value is not None]
             faults |= dict.fromkeys(unknown, "is not a field of a fill; without taker_incentive none is ignored")
         if members.get("order") is None:
@@ -184,7 +172,6 @@ class FillBody(Body):
         return faults
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class RejectBody(Body):
     """Body of POST orders/reject."""
 
@@ -192,7 +179,6 @@ class RejectBody(Body):
     reason: Note | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class CancelResultBody(Body):
     """Body of POST orders/cancel-result."""
 
@@ -202,12 +188,16 @@ class CancelResultBody(Body):
     message: Note
 
 
-def checked(form: type[AnyBody], body: bytes, kinds: Mapping[str, Kind] | None = None) -> AnyBody:
-    """Return the checked body; kinds: see ``Form.read``. Raises Fault with all bad fields, each with what is wrong."""
+def checked(form: type[AnyBody], body: bytes, context: Mapping[str, Any] | None = None) -> AnyBody:
+    """Return the checked body. Raises Fault with all bad fields, each with what is wrong."""
     members = _json_object(body)
-    found, faults = form.read(members, kinds)
-    refuse(form.faults_between(members) | faults)
-    return form(**found)
+    between = form.faults_between(members)
+    try:
+        found = form.read(members, context)
+    except forms.Faulty as faulty:
+        raise invalid(between | faulty.faults) from faulty
+    refuse(between)
+    return found
 
 
 def _json_object(body: bytes) -> dict[str, Any]:
@@ -217,5 +207,5 @@ def _json_object(body: bytes) -> dict[str, Any]:
     except UnreadableJson as error:
         raise invalid({"body": str(error)}) from error
     if not isinstance(value, dict):
-        raise invalid({"body": "must be a JSON object"})
+        raise invalid({"body": forms.OBJECT_MESSAGE})
     return value

@@ -17,7 +17,6 @@ from chalicelib.apis.taker.schema import (
     RejectBody,
     UnlockBody,
     checked,
-    integer,
 )
 from chalicelib.domain.signed.eip712 import canonical, order_hash_of
 from chalicelib.domain.signed.filling import FillRequest
@@ -42,7 +41,7 @@ class TakerEndpoints:
 
     def lock(self, request: HttpRequest, caller: Caller) -> object:
         """Take the exclusive right to fill an open order; it is never extended (K21)."""
-        body = checked(LockBody, request.body, {"lock_duration": integer(1, caller.settings.lock_seconds)})
+        body = checked(LockBody, request.body, {"lock_seconds": caller.settings.lock_seconds})
         _refuse_other_taker(body.taker_address, caller)
         locked = self.desk.lock(
             caller.instance, caller.settings, body.order_hash, caller.address, body.lock_duration, body.reference_id
