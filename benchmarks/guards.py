@@ -219,8 +219,8 @@ GUARDS = [
     Guard(
         "a command on an escrow order whose outcome is unknown is looked up",
         "chalicelib/services/escrow/committing.py",
-        "if may_be_done and self._is_done(case, command):",
-        "if False and self._is_done(case, command):",
+        "if may_be_done and self._is_done(current, command):",
+        "if False and self._is_done(current, command):",
         "tests/services/escrow/test_faults.py",
     ),
     Guard(
@@ -261,8 +261,8 @@ GUARDS = [
     Guard(
         "a command that others came after is known by the outbox",
         "chalicelib/services/escrow/committing.py",
-        "return case.order.command == command or self._outbox.has(case.order.place, command)",
-        "return case.order.command == command",
+        "return current.order.command == command or self._outbox.has(current.order.place, command)",
+        "return current.order.command == command",
         "tests/services/escrow/test_committing.py",
     ),
     Guard(
@@ -331,7 +331,7 @@ GUARDS = [
     Guard(
         "an escrow order is released when its delay is over, and only while it waits",
         "chalicelib/services/escrow/desk.py",
-        "if case.order.status is not Status.PENDING_RELEASE or due_s is None or due_s > self._clock_s():",
+        "if current.order.status is not Status.PENDING_RELEASE or due_s is None or due_s > self._clock_s():",
         "if due_s is None:",
         "tests/services/escrow/test_sweep.py",
     ),

@@ -18,7 +18,7 @@ from itertools import chain
 from typing import Any
 
 from chalicelib.domain.signed.order import NONCE_MAX, TIME_S_MAX
-from chalicelib.domain.signed.stored import Counts, Fill, Seen, StoredOrder
+from chalicelib.domain.signed.stored import Counts, Fill, StoredOrder, TakenOrder
 from chalicelib.support.consistency import Inconsistent
 from chalicelib.tables.dynamodb import BATCH_GET_KEYS_MAX, Database, Delete, Put, Row, Update, Write, batched
 from chalicelib.tables.signed_rows import (
@@ -132,7 +132,7 @@ class SignedOrders:
         from_s: int = 0,
         to_s: int = TIME_S_MAX,
         page_rows: int = PAGE_ROWS,
-    ) -> Iterator[Seen]:
+    ) -> Iterator[TakenOrder]:
         """Yield the orders that a taker has filled, by their time and hash; both ends of the span are included.
 
         Costs what it yields, page by page of so many rows.
@@ -141,7 +141,7 @@ class SignedOrders:
 
     def unfinished_seen(
         self, instance: str, taker: str, *, from_s: int = 0, to_s: int = TIME_S_MAX, page_rows: int = PAGE_ROWS
-    ) -> Iterator[Seen]:
+    ) -> Iterator[TakenOrder]:
         """Yield the orders that a taker has filled and that have not ended, newest first, and perhaps some that have.
 
         Both ends of the span are included. Without reference and transaction hash, see ``seen_filled``. Costs what it
@@ -149,13 +149,13 @@ class SignedOrders:
         """
         return map(seen_of, self._within(instance, taker, "unfinished", True, from_s, to_s, page_rows))
 
-    def seen_filled(self, instance: str, taker: str, stored: Iterable[StoredOrder]) -> dict[str, Seen]:
+    def seen_filled(self, instance: str, taker: str, stored: Iterable[StoredOrder]) -> dict[str, TakenOrder]:
         """Return what a taker sees of those of the orders that it has filled, by hash."""
         keys = [seen_key(instance, taker, one, "filled") for one in stored]
         found = map(seen_of, self._database.get_many(TABLE, keys))
         return {seen.order_hash: seen for seen in found}
 
-    def locked_seen(self, instance: str, taker: str) -> Iterator[Seen]:
+    def locked_seen(self, instance: str, taker: str) -> Iterator[TakenOrder]:
         """Yield the orders that a taker has locked and never filled, oldest first; those whose lock has lapsed too."""
         return map(seen_of, self._listed(taker_owner(instance, taker), "locked/"))
 

@@ -24,7 +24,7 @@ from dataclasses import fields
 
 from chalicelib.domain.signed.lifecycle import Lock, State, Status, next_lapse_s
 from chalicelib.domain.signed.order import Hold, SignedOrder, customer_of
-from chalicelib.domain.signed.stored import Fill, Seen, StoredOrder
+from chalicelib.domain.signed.stored import Fill, StoredOrder, TakenOrder
 from chalicelib.tables.dynamodb import Row, reads_row
 from chalicelib.tables.instruments import DECIMALS_USUAL
 
@@ -196,10 +196,10 @@ def _seen_facts(stored: StoredOrder) -> Row:
 
 
 @reads_row
-def seen_of(row: Row) -> Seen:
+def seen_of(row: Row) -> TakenOrder:
     """Return what a taker sees by this row. Raises UnreadableRow."""
     kind, created_at_s, order_hash = row["entry"].split("/")
-    return Seen(
+    return TakenOrder(
         order_id=row["order_id"],
         order_hash=order_hash,
         created_at_s=int(created_at_s),

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from chalicelib.domain.signed.stored import Fill, Seen, StoredOrder
+from chalicelib.domain.signed.stored import Fill, StoredOrder, TakenOrder
 from chalicelib.support.clock import iso_seconds
 
 
-def listed_order(stored: StoredOrder, seen: Seen) -> dict[str, object]:
+def listed_order(stored: StoredOrder, seen: TakenOrder) -> dict[str, object]:
     """Return a row of a taker's list: what has no value is left out, never null (K10).
 
     The lock is shown whoever holds it (K11). seen: of the calling taker, whose reference and tx_hash are shown.

@@ -1,7 +1,7 @@
-"""The life of an escrow order: one table of what may be done with it, when, and what becomes of it. Pure.
+"""The state machine of escrow orders: which action is allowed in which status, and the next status.
 
-A payin, a payout and the hold are part of what an order is: they change in the same step as its status, and money moves
-in the same transaction (``steps``).
+Payin, payout and hold change in the same step as the order's status, and money moves in the same transaction
+(``steps``).
 """
 
 from __future__ import annotations

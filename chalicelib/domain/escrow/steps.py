@@ -1,8 +1,7 @@
-"""What each command makes of an order: one step, from the order as it is to order, payin, payout and refund as they are
-then, and the money moved. Pure; ``lifecycle`` says what is allowed, and every step here asks it first.
+"""Steps of an escrow order: what each command changes in order, payin, payout and refund, and the money it moves.
 
-What a step moves is merged, one change an account; it neither makes nor loses money, but for a bank-wire payin, which
-brings in what its credit says. Amounts of 0 move nothing and leave no ledger row (E12).
+Every step asks ``lifecycle`` first whether it is allowed. Its moves are merged, one change an account; they conserve
+money, except a bank-wire payin, which credits its amount. Amounts of 0 move nothing and leave no ledger row (E12).
 """
 
 from __future__ import annotations
@@ -42,8 +41,8 @@ _TIMES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
-    """An order with its latest payin and payout, as they were read together: what a step starts from."""
+class OrderRecord:
+    """An order with its latest payin and payout, read together: what a step starts from and ends with."""
 
     order: Order
     payin: Payin | None = None
@@ -62,14 +61,14 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What a command makes of a case: ``after``, and what is written with it in one transaction.
+    """The result of a command: ``after``, and what is written with it in one transaction.
 
     payins: the open one that ends by it, if any, and the one that comes or is decided; each with the status that it
     leaves, None for a new one. payout_left: the same of after's payout, where ``puts_payout``.
     """
 
     before: Order | None
-    after: Case
+    after: OrderRecord
     events: tuple[Event, ...] = ()
     payins: tuple[tuple[Payin, PayinStatus | None], ...] = ()
     puts_payout: bool = False
@@ -80,20 +79,20 @@ class Step:
 
 
 def created(order: Order) -> Step:
-    """A new order: DRAFT where its buyer is known, else PENDING_DETAILS."""
+    """Create an order: DRAFT where its buyer is known, else PENDING_DETAILS."""
     status = Status.PENDING_DETAILS if order.buyer is None else Status.DRAFT
     after = replace(order, status=status, version=1)
-    return Step(None, Case(after), (Event(UPDATED, None, status, order.created_at_s),))
+    return Step(None, OrderRecord(after), (Event(UPDATED, None, status, order.created_at_s),))
 
 
-def updated(case: Case, changes: OrderChanges, buyer: Party | None, at_s: int) -> Step:
-    """Fields changed; buyer: the new one, where ``buyer_id`` is another.
+def updated(current: OrderRecord, changes: OrderChanges, buyer: Party | None, at_s: int) -> Step:
+    """Change fields. buyer: the new one, where ``buyer_id`` changes.
 
-    A new value or buyer ends an open payin, which was for the old one.
+    A new value or buyer cancels an open payin, which was for the old one.
     """
-    order, really = case.order, real_changes(case.order, changes)
+    order, really = current.order, real_changes(current.order, changes)
     if not really:
-        return Step(order, case)
+        return Step(order, current)
     facts: dict[str, Any] = {name: changes[name] for name in really if hasattr(order, name)}  # type: ignore[literal-required]
     facts |= {"fee_terms": fee_terms_after(order, changes)} | ({"buyer": buyer} if "buyer_id" in really else {})
     after = replace(order, **facts, version=order.version + 1)
@@ -103,59 +102,59 @@ def updated(case: Case, changes: OrderChanges, buyer: Party | None, at_s: int) -
     elif order.status is Status.PENDING_PUBLISH and {"value", "buyer_id"} & set(really):
         action = Action.CHANGE_TERMS
     if action is None:
-        return Step(order, replace(case, order=after))
+        return Step(order, replace(current, order=after))
     after, event = _moved(after, action, at_s)
-    ended = _open_payin_ended(case)
-    payin = ended[0][0] if ended else case.payin
-    return Step(order, replace(case, order=after, payin=payin), (event,), ended)
+    ended = _open_payin_ended(current)
+    payin = ended[0][0] if ended else current.payin
+    return Step(order, replace(current, order=after, payin=payin), (event,), ended)
 
 
-def accepted(case: Case, at_s: int) -> Step:
-    return _plain(case, Action.ACCEPT, at_s)
+def accepted(current: OrderRecord, at_s: int) -> Step:
+    return _plain(current, Action.ACCEPT, at_s)
 
 
-def rejected(case: Case, at_s: int) -> Step:
+def rejected(current: OrderRecord, at_s: int) -> Step:
     """The hold stays until it is reimbursed (E21)."""
-    return _plain(case, Action.REJECT, at_s)
+    return _plain(current, Action.REJECT, at_s)
 
 
-def blocked(case: Case, at_s: int) -> Step:
-    return _plain(case, Action.BLOCK, at_s, blocked_from=case.order.status)
+def blocked(current: OrderRecord, at_s: int) -> Step:
+    return _plain(current, Action.BLOCK, at_s, blocked_from=current.order.status)
 
 
-def unblocked(case: Case, at_s: int, release_delay_s: int) -> Step:
-    """Back to where it was blocked; a release that was under way waits its whole delay again (E22)."""
-    back = case.order.blocked_from
+def unblocked(current: OrderRecord, at_s: int, release_delay_s: int) -> Step:
+    """Return to the status before the block; a pending release waits its whole delay again (E22)."""
+    back = current.order.blocked_from
     release_at_s = at_s + release_delay_s if back is Status.PENDING_RELEASE else None
-    return _plain(case, Action.UNBLOCK, at_s, release_at_s=release_at_s)
+    return _plain(current, Action.UNBLOCK, at_s, release_at_s=release_at_s)
 
 
-def payin_opened(case: Case, payin: Payin) -> Step:
-    """A bank-wire payin waits for its money, in place of an open one."""
-    facts = {"payins": case.order.payins + 1, "payin_id": payin.payin_id}
-    after, event = _moved(case.order, Action.OPEN_PAYIN, payin.created_at_s, **facts)
-    payins = (*_open_payin_ended(case), (payin, None))
-    return Step(case.order, Case(_next(case, after), payin, case.payout), (event,), payins)
+def payin_opened(current: OrderRecord, payin: Payin) -> Step:
+    """Open a bank-wire payin, which waits for its money; it replaces an open one."""
+    facts = {"payins": current.order.payins + 1, "payin_id": payin.payin_id}
+    after, event = _moved(current.order, Action.OPEN_PAYIN, payin.created_at_s, **facts)
+    payins = (*_open_payin_ended(current), (payin, None))
+    return Step(current.order, OrderRecord(_next(current, after), payin, current.payout), (event,), payins)
 
 
-def payin_denied(case: Case, payin: Payin, error: str | None, at_s: int) -> Step:
-    """A payin is denied: the open one, or a new one of a wallet that has too little (E16). No money moves."""
+def payin_denied(current: OrderRecord, payin: Payin, error: str | None, at_s: int) -> Step:
+    """Deny a payin: the open one, or a new one from a wallet that has too little (E16). No money moves."""
     denied = replace(payin, status=PayinStatus.DENIED, error=error, denied_at_s=at_s)
-    counted = case.order.payins + _is_new(case, payin)
-    after, event = _moved(case.order, Action.FAIL_PAYIN, at_s, payins=counted, payin_id=payin.payin_id)
-    payins = _decided(case, denied)
-    return Step(case.order, Case(_next(case, after), denied, case.payout), (event,), payins)
+    counted = current.order.payins + _is_new(current, payin)
+    after, event = _moved(current.order, Action.FAIL_PAYIN, at_s, payins=counted, payin_id=payin.payin_id)
+    payins = _decided(current, denied)
+    return Step(current.order, OrderRecord(_next(current, after), denied, current.payout), (event,), payins)
 
 
-def paid(case: Case, payin: Payin, at_s: int, payout_id: int | None = None) -> Step:
-    """The order's value is held: from the buyer's wallet, or credited by the open bank-wire payin.
+def paid(current: OrderRecord, payin: Payin, at_s: int, payout_id: int | None = None) -> Step:
+    """Pay the order: hold its value from the buyer's wallet, or as credited by the open bank-wire payin.
 
-    payout_id: of an order that settles at once; all of it is done in this step then (E20).
+    payout_id: of an order that settles at once; this step does all of it then (E20).
     """
-    order, value = case.order, case.order.value
+    order, value = current.order, current.order.value
     parties: dict[str, Any] = {"buyer": order.buyer, "seller": order.seller}
     confirmed = replace(payin, status=PayinStatus.CONFIRMED, confirmed_at_s=at_s, **parties)
-    counted = order.payins + _is_new(case, payin)
+    counted = order.payins + _is_new(current, payin)
     facts = {"hold": value, "payins": counted, "payin_id": payin.payin_id, "payin_amount": value}
     after, event = _moved(order, Action.PAY, at_s, **facts)
     comes_from_wallet = payin.type is PayinType.WALLET
@@ -164,10 +163,15 @@ def paid(case: Case, payin: Payin, at_s: int, payout_id: int | None = None) -> S
     if not comes_from_wallet:
         moves.append(received(order.buyer_account, value))
         legs.append(_leg(TransactionType.CREDIT, None, order.buyer_account, value))
-    payins = _decided(case, confirmed)
+    payins = _decided(current, confirmed)
     if not order.is_auto_settle:
         return Step(
-            order, Case(_next(case, after), confirmed), (event,), payins, changes=merged(moves), legs=_legs(legs)
+            order,
+            OrderRecord(_next(current, after), confirmed),
+            (event,),
+            payins,
+            changes=merged(moves),
+            legs=_legs(legs),
         )
     if payout_id is None:
         raise Inconsistent("an order that settles at once is paid out")
@@ -185,7 +189,7 @@ def paid(case: Case, payin: Payin, at_s: int, payout_id: int | None = None) -> S
     )
     return Step(
         order,
-        Case(_next(case, settled), confirmed, payout),
+        OrderRecord(_next(current, settled), confirmed, payout),
         (event, second),
         payins,
         puts_payout=True,
@@ -194,22 +198,22 @@ def paid(case: Case, payin: Payin, at_s: int, payout_id: int | None = None) -> S
     )
 
 
-def payout_set(case: Case, payout_id: int, at_s: int) -> Step:
-    """Where the seller is to be paid."""
-    after, event = _moved(case.order, Action.PAY_OUT, at_s, payout_id=payout_id)
+def payout_set(current: OrderRecord, payout_id: int, at_s: int) -> Step:
+    """Set the payout: the wallet in which the seller is to be paid."""
+    after, event = _moved(current.order, Action.PAY_OUT, at_s, payout_id=payout_id)
     payout = _payout(after, payout_id, at_s)
-    return Step(case.order, Case(_next(case, after), case.payin, payout), (event,), puts_payout=True)
+    return Step(current.order, OrderRecord(_next(current, after), current.payin, payout), (event,), puts_payout=True)
 
 
 def validation(*, auto_accept: bool) -> Action:
-    """Return which action validates an order; auto_accept: one that the seller has not accepted too."""
+    """Return the action that validates an order. auto_accept: accept it too where the seller has not."""
     return Action.AUTO_VALIDATE if auto_accept else Action.VALIDATE
 
 
-def validated(case: Case, payout_id: int, at_s: int, release_delay_s: int, *, auto_accept: bool) -> Step:
-    """The order is good for release, after the delay (E22). payout_id: for a payout, where there is none yet."""
-    order, is_new = case.order, case.order.payout_id is None
-    payout = _payout(order, payout_id, at_s) if is_new else case.payout
+def validated(current: OrderRecord, payout_id: int, at_s: int, release_delay_s: int, *, auto_accept: bool) -> Step:
+    """Validate the order for release after the delay (E22). payout_id: for a new payout, where there is none."""
+    order, is_new = current.order, current.order.payout_id is None
+    payout = _payout(order, payout_id, at_s) if is_new else current.payout
     facts: dict[str, Any] = {
         "release_at_s": at_s + release_delay_s,
         "payout_id": payout_id if is_new else order.payout_id,
@@ -217,37 +221,41 @@ def validated(case: Case, payout_id: int, at_s: int, release_delay_s: int, *, au
     if order.accepted_at_s is None:
         facts["accepted_at_s"] = at_s
     after, event = _moved(order, validation(auto_accept=auto_accept), at_s, **facts)
-    return Step(order, Case(_next(case, after), case.payin, payout), (event,), puts_payout=is_new)
+    return Step(order, OrderRecord(_next(current, after), current.payin, payout), (event,), puts_payout=is_new)
 
 
-def released(case: Case, at_s: int) -> Step:
-    """The hold goes to the seller, less the fee; the fee to the desk (E25)."""
-    order = case.order
+def released(current: OrderRecord, at_s: int) -> Step:
+    """Release the hold: the fee to the desk, the rest to the seller (E25)."""
+    order = current.order
     after, event = _moved(order, Action.RELEASE, at_s)
     moves, legs, amounts = _settlement(order)
-    after = _next(case, replace(after, hold=0, released=amounts))
-    if case.payout is None:
+    after = _next(current, replace(after, hold=0, released=amounts))
+    if current.payout is None:
         raise Inconsistent("an order that is validated has a payout")
-    payout = replace(case.payout, status=PayoutStatus.CONFIRMED, confirmed_at_s=at_s)
+    payout = replace(current.payout, status=PayoutStatus.CONFIRMED, confirmed_at_s=at_s)
     return Step(
         order,
-        Case(after, case.payin, payout),
+        OrderRecord(after, current.payin, payout),
         (event,),
         puts_payout=True,
-        payout_left=case.payout.status,
+        payout_left=current.payout.status,
         changes=merged(moves),
         legs=_legs(legs),
     )
 
 
 def cancelled(
-    case: Case, at_s: int, refund_id: int | None, tag: str | None = None, metadata: Mapping[str, Json] | None = None
+    current: OrderRecord,
+    at_s: int,
+    refund_id: int | None,
+    tag: str | None = None,
+    metadata: Mapping[str, Json] | None = None,
 ) -> Step:
-    """The order is over: an open payin ends, what is left of a hold goes back to the buyer (E21).
+    """Cancel the order: an open payin is cancelled, the rest of a hold goes back to the buyer (E21).
 
-    refund_id: for the refund of a paid order. tag: replaces the order's; metadata: the order's from now on.
+    refund_id: for the refund of a paid order. tag, metadata: replace the order's.
     """
-    order = case.order
+    order = current.order
     transition(order.status, Action.CANCEL)
     facts: dict[str, Any] = {"tag": order.tag if tag is None else tag}
     if metadata is not None:
@@ -255,33 +263,33 @@ def cancelled(
     if order.status in HOLDING:
         if refund_id is None:
             raise Inconsistent("what is held is refunded")
-        return _refunded(case, order.hold, at_s, refund_id, Action.CANCEL, **facts)
+        return _refunded(current, order.hold, at_s, refund_id, Action.CANCEL, **facts)
     after, event = _moved(order, Action.CANCEL, at_s, **facts)
-    ended = _open_payin_ended(case)
-    payin = ended[0][0] if ended else case.payin
-    return Step(order, Case(_next(case, after), payin, case.payout), (event,), ended)
+    ended = _open_payin_ended(current)
+    payin = ended[0][0] if ended else current.payin
+    return Step(order, OrderRecord(_next(current, after), payin, current.payout), (event,), ended)
 
 
-def reimbursed(case: Case, amount: int, at_s: int, refund_id: int) -> Step:
-    """A part of the hold goes back to the buyer; all of it ends the order, but a rejected one, which has ended."""
-    order = case.order
+def reimbursed(current: OrderRecord, amount: int, at_s: int, refund_id: int) -> Step:
+    """Give a part of the hold back to the buyer. All of it cancels the order, unless it is rejected already."""
+    order = current.order
     if not (0 <= amount <= order.hold):
         raise Inconsistent("no more is given back than is held")
     transition(order.status, Action.REIMBURSE)
     is_all = amount == order.hold and order.status in HOLDING
-    return _refunded(case, amount, at_s, refund_id, Action.CANCEL if is_all else Action.REIMBURSE)
+    return _refunded(current, amount, at_s, refund_id, Action.CANCEL if is_all else Action.REIMBURSE)
 
 
 # --- parts of steps
 
 
-def _plain(case: Case, action: Action, at_s: int, **facts: Any) -> Step:
-    after, event = _moved(case.order, action, at_s, **facts)
-    return Step(case.order, replace(case, order=_next(case, after)), (event,))
+def _plain(current: OrderRecord, action: Action, at_s: int, **facts: Any) -> Step:
+    after, event = _moved(current.order, action, at_s, **facts)
+    return Step(current.order, replace(current, order=_next(current, after)), (event,))
 
 
 def _moved(order: Order, action: Action, at_s: int, **facts: Any) -> tuple[Order, Event]:
-    """Return the order after an action, and its event. What belongs to one status only is gone unless it is given."""
+    """Return the order after an action, and its event. Fields of the left status are cleared unless they are given."""
     found = transition(order.status, action)
     target = found.target or order.blocked_from
     if target is None:
@@ -296,27 +304,27 @@ def _moved(order: Order, action: Action, at_s: int, **facts: Any) -> tuple[Order
     return after, Event(found.event, order.status, target, at_s)
 
 
-def _next(case: Case, after: Order) -> Order:
-    return replace(after, version=case.order.version + 1)
+def _next(current: OrderRecord, after: Order) -> Order:
+    return replace(after, version=current.order.version + 1)
 
 
-def _is_new(case: Case, payin: Payin) -> bool:
-    return payin.payin_id != case.order.payin_id
+def _is_new(current: OrderRecord, payin: Payin) -> bool:
+    return payin.payin_id != current.order.payin_id
 
 
-def _open_payin_ended(case: Case) -> tuple[tuple[Payin, PayinStatus | None], ...]:
-    """Return the open payin, which is over; nothing where none is open."""
-    payin = case.payin
-    if case.order.status not in PAYABLE or payin is None or payin.status is not PayinStatus.CREATED:
+def _open_payin_ended(current: OrderRecord) -> tuple[tuple[Payin, PayinStatus | None], ...]:
+    """Return the write that cancels the open payin; nothing where none is open."""
+    payin = current.payin
+    if current.order.status not in PAYABLE or payin is None or payin.status is not PayinStatus.CREATED:
         return ()
     return ((replace(payin, status=PayinStatus.CANCELLED), payin.status),)
 
 
-def _decided(case: Case, decided: Payin) -> tuple[tuple[Payin, PayinStatus | None], ...]:
-    """Return the writes of a payin that was decided: the open one itself, or a new one, which ends the open one."""
-    if not _is_new(case, decided):
+def _decided(current: OrderRecord, decided: Payin) -> tuple[tuple[Payin, PayinStatus | None], ...]:
+    """Return the writes of a decided payin: the open one itself, or a new one, which cancels the open one."""
+    if not _is_new(current, decided):
         return ((decided, PayinStatus.CREATED),)
-    return (*_open_payin_ended(case), (decided, None))
+    return (*_open_payin_ended(current), (decided, None))
 
 
 def _payout(order: Order, payout_id: int, at_s: int) -> Payout:
@@ -324,7 +332,7 @@ def _payout(order: Order, payout_id: int, at_s: int) -> Payout:
 
 
 def _settlement(order: Order) -> tuple[list[Move], list[Leg], Released]:
-    """Return what a release moves: R out of the buyer's hold, R - fee to the seller, the fee to the desk."""
+    """Return what a release moves: R out of the buyer's hold, R - fee to the seller, fee to the desk."""
     hold, fee = order.hold, order.fee or 0
     moves = [
         spent(order.buyer_account, hold),
@@ -338,16 +346,16 @@ def _settlement(order: Order) -> tuple[list[Move], list[Leg], Released]:
     return moves, legs, Released(hold - fee, fee)
 
 
-def _refunded(case: Case, amount: int, at_s: int, refund_id: int, action: Action, **facts: Any) -> Step:
-    """Give back an amount; all that is left ends payin and payout."""
-    order, buyer = case.order, case.order.buyer
+def _refunded(current: OrderRecord, amount: int, at_s: int, refund_id: int, action: Action, **facts: Any) -> Step:
+    """Refund an amount; all that is left ends payin and payout."""
+    order, buyer = current.order, current.order.buyer
     if buyer is None:
         raise Inconsistent("what is held is held of a buyer")
     number = order.refunds + 1
     refund = Refund(order.place, refund_id, order.order_id, number, amount, buyer.wallet_id, at_s)
     state = {"hold": order.hold - amount, "refunds": number, "refund_status": RefundStatus.CONFIRMED}
     after, event = _moved(order, action, at_s, **(state | facts))
-    payin, payout = case.payin, case.payout
+    payin, payout = current.payin, current.payout
     payins: tuple[tuple[Payin, PayinStatus | None], ...] = ()
     if amount == order.hold:
         if payin is None:
@@ -361,7 +369,7 @@ def _refunded(case: Case, amount: int, at_s: int, refund_id: int, action: Action
     moves = [given_back(order.buyer_account, amount)]
     return Step(
         order,
-        Case(_next(case, after), payin, payout),
+        OrderRecord(_next(current, after), payin, payout),
         (event,),
         payins,
         puts_payout=ends_payout,

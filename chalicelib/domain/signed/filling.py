@@ -1,4 +1,4 @@
-"""What a fill is, and all that it moves: worked out from the order as it was read. Pure."""
+"""Fills of signed orders: their amounts, their row and their ledger rows, computed from the order as it was read."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from chalicelib.domain.ledger.changes import Changes
 from chalicelib.domain.ledger.transactions import Transaction
 from chalicelib.domain.signed.faults import BadAmount
 from chalicelib.domain.signed.lifecycle import State, Status
-from chalicelib.domain.signed.order import Charge, charge_of, fill_id_of
+from chalicelib.domain.signed.order import FillAmounts, fill_amounts_of, fill_id_of
 from chalicelib.domain.signed.settlement import filled, legs_of
 from chalicelib.domain.signed.stored import Fill, StoredOrder
 from chalicelib.support.ids import time_of
@@ -18,7 +18,7 @@ from chalicelib.support.ids import time_of
 
 @dataclass(frozen=True, slots=True)
 class FillRequest:
-    """What a taker asks for. incentive: what it takes for the fill, None for its whole allowance."""
+    """A fill as a taker asks for it. incentive: quote base units, None for the fill's whole allowance."""
 
     order_hash: str
     quantity: int
@@ -33,8 +33,8 @@ class FillRequest:
         return asked == (fill.quantity, fill.asked_incentive, fill.tx_hash)
 
 
-def charge_for(stored: StoredOrder, request: FillRequest, fee_bps: int) -> Charge:
-    """Return what the fill moves. Raises BadAmount: a fill that would be paid with nothing is refused too (K36)."""
+def fill_amounts_for(stored: StoredOrder, request: FillRequest, fee_bps: int) -> FillAmounts:
+    """Return the fill's amounts. Raises BadAmount, also for a fill that would be paid with nothing (K36)."""
     order, left, faults = stored.order, stored.order.quantity - stored.state.filled, {}
     if not 1 <= request.quantity <= left:
         faults["fill_quantity"] = f"must be 1 to {left}, what is left of the order"
@@ -45,19 +45,21 @@ def charge_for(stored: StoredOrder, request: FillRequest, fee_bps: int) -> Charg
         faults["taker_incentive"] = f"must be 0 to {allowance}, the allowance of this fill"
     if faults:
         raise BadAmount(faults)
-    return charge_of(order, stored.stock_decimals, request.quantity, request.incentive, fee_bps)
+    return fill_amounts_of(order, stored.stock_decimals, request.quantity, request.incentive, fee_bps)
 
 
-def fill_of(stored: StoredOrder, taker: str, request: FillRequest, charge: Charge, status: Status, now_s: int) -> Fill:
+def fill_of(
+    stored: StoredOrder, taker: str, request: FillRequest, amounts: FillAmounts, status: Status, now_s: int
+) -> Fill:
     return Fill(
         fill_id=fill_id_of(stored.order_hash, request.reference_id),
         order_id=stored.order_id,
         order_hash=stored.order_hash,
         taker=taker,
-        quantity=charge.quantity,
-        amount=charge.amount,
-        fee=charge.fee,
-        incentive=charge.incentive,
+        quantity=amounts.quantity,
+        amount=amounts.amount,
+        fee=amounts.fee,
+        incentive=amounts.incentive,
         asked_incentive=request.incentive,
         status=status,
         reference_id=request.reference_id,
@@ -67,22 +69,22 @@ def fill_of(stored: StoredOrder, taker: str, request: FillRequest, charge: Charg
     )
 
 
-def moved_by(before: StoredOrder, after: State, taker: str, charge: Charge) -> Changes:
-    """Return what the fill moves, with the residue of the hold where it is the last one."""
+def moved_by(before: StoredOrder, after: State, taker: str, amounts: FillAmounts) -> Changes:
+    """Return the fill's changes of accounts; the last fill releases the rest of the hold."""
     if not before.settles:
         return {}
-    residue = before.state.hold - before.order.taken_by(charge) - after.hold
-    return filled(before.order, before.stock, taker, charge, residue)
+    residue = before.state.hold - before.order.taken_by(amounts) - after.hold
+    return filled(before.order, before.stock, taker, amounts, residue)
 
 
 def transactions_of(
-    stored: StoredOrder, taker: str, fill_id: str, charge: Charge, new_id: Callable[[str], str]
+    stored: StoredOrder, taker: str, fill_id: str, amounts: FillAmounts, new_id: Callable[[str], str]
 ) -> list[Transaction]:
-    """Return what customers read of a fill (T37): its legs, their reference the fill's id. None where nothing moves.
+    """Return the fill's transactions as customers read them (T37); their reference is the fill's id.
 
     new_id: gives prefix + ULID, ascending.
     """
-    legs = legs_of(stored.order, stored.stock, taker, charge) if stored.settles else []
+    legs = legs_of(stored.order, stored.stock, taker, amounts) if stored.settles else []
     named = [(new_id("txn"), leg) for leg in legs]
     return [
         Transaction(

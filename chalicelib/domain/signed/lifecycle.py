@@ -1,8 +1,8 @@
-"""The life of a signed order: one table of what may be done with it, when, and what becomes of it. Pure.
+"""The state machine of signed orders: which action is allowed in which phase, and its result.
 
-What is stored says what was done last; what an order *is* also depends on the clock, for locks and deadlines end by
-themselves, without any job (K30). So every reader and every command looks at ``status_at`` or ``phase_at``, and a
-command that meets a lapsed order writes the lapse down first (``lapse``).
+An order's effective state depends on what is stored and on the clock: locks and deadlines end by themselves, without a
+job (K30). So every reader and command asks ``status_at`` or ``phase_at``, and a command that meets a lapsed order
+writes the lapse first (``lapse``).
 
 All times are Unix seconds; a lock or a deadline has ended at its very second.
 """
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum, StrEnum
 
-from chalicelib.domain.signed.order import NOTHING, Charge, Hold, SignedOrder, customer_of
+from chalicelib.domain.signed.order import NOTHING, FillAmounts, Hold, SignedOrder, customer_of
 from chalicelib.support.consistency import Inconsistent
 
 
@@ -97,14 +97,14 @@ class State:
 class Step:
     """What is to be done, and what it needs to be known of it.
 
-    at_s: when. taker: who locks; lock_seconds: for how long. charge: of a FILL. notes: of REJECT and CONFIRM_CANCEL.
+    at_s: when. taker: who locks; lock_seconds: for how long. amounts: of a FILL. notes: of REJECT and CONFIRM_CANCEL.
     """
 
     action: Action
     at_s: int
     taker: str = ""
     lock_seconds: int = 0
-    charge: Charge | None = None
+    amounts: FillAmounts | None = None
     notes: str | None = None
 
 
@@ -196,13 +196,13 @@ def _unlock(_order: SignedOrder, state: State, step: Step) -> State:
 
 
 def _fill(order: SignedOrder, state: State, step: Step) -> State:
-    charge = step.charge
-    if charge is None:
+    amounts = step.amounts
+    if amounts is None:
         raise Inconsistent("a fill says what it moves")
-    filled = state.filled + charge.quantity
-    if charge.quantity < 1 or filled > order.quantity:
+    filled = state.filled + amounts.quantity
+    if amounts.quantity < 1 or filled > order.quantity:
         raise Forbidden("fill more than is left")
-    hold = state.hold - order.taken_by(charge) if state.hold != NOTHING else NOTHING
+    hold = state.hold - order.taken_by(amounts) if state.hold != NOTHING else NOTHING
     fills = None if state.fills is None else state.fills + 1
     after = replace(
         state, filled=filled, fills=fills, hold=hold, status=Status.PARTIALLY_FILLED, updated_at_s=step.at_s

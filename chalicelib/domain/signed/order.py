@@ -1,11 +1,11 @@
-"""A signed order: what its maker signed, and the formulas over it. Pure; all divisions round down.
+"""A signed order: what its maker signed, and its amounts. All divisions round down.
 
-Amounts are integers in base units. price: quote base units for one whole share (K31); quantity: base units of the
-stock, of which a share has 10^decimals, as its token says; incentive: quote base units that the takers get for filling
-the whole of it. The decimals are not part of what is signed, so whoever reckons an amount brings them along.
+Amounts are integers in base units. price: quote base units for one whole share (K31). quantity: base units of the
+stock; its token says how many decimals a share has. incentive: quote base units that takers get for filling all of it.
+The decimals are not signed, so every function that needs them takes them.
 
-Addresses stay as they were written, for that is how they are answered; they are compared, and name customers of the
-ledger, in lower case (``customer_of``).
+Addresses are stored and answered as they were written; they are compared, and name customers of the ledger, in lower
+case (``customer_of``).
 """
 
 from __future__ import annotations
@@ -54,14 +54,14 @@ class SignedOrder:
         return worth(self.price, self.quantity, decimals)
 
     def hold(self, decimals: int) -> Hold:
-        """Return what the maker must set aside for all of it."""
+        """Return the maker's hold for the whole order (K33)."""
         return Hold(self.value(decimals) + self.incentive, 0) if self.is_buy else Hold(self.incentive, self.quantity)
 
-    def taken_by(self, charge: Charge) -> Hold:
+    def taken_by(self, amounts: FillAmounts) -> Hold:
         """Return what a fill takes from the hold."""
         if self.is_buy:
-            return Hold(charge.amount + charge.incentive, 0)
-        return Hold(charge.incentive, charge.quantity)
+            return Hold(amounts.amount + amounts.incentive, 0)
+        return Hold(amounts.incentive, amounts.quantity)
 
     def allowance_of(self, quantity: int) -> int:
         """Return the incentive that a fill of this quantity may take."""
@@ -83,9 +83,9 @@ NOTHING = Hold(0, 0)
 
 
 @dataclass(frozen=True, slots=True)
-class Charge:
-    """What a fill moves: base units of the stock, and of the quote token what is paid for it, the incentive that the
-    taker gets on top, and the fee that the taker pays to the instance."""
+class FillAmounts:
+    """What a fill moves. quantity: base units of the stock. The others in quote base units: amount is paid for it,
+    incentive goes to the taker on top, fee goes from the taker to the instance."""
 
     quantity: int
     amount: int
@@ -93,11 +93,13 @@ class Charge:
     fee: int
 
 
-def charge_of(order: SignedOrder, decimals: int, quantity: int, incentive: int | None, fee_bps: int) -> Charge:
+def fill_amounts_of(
+    order: SignedOrder, decimals: int, quantity: int, incentive: int | None, fee_bps: int
+) -> FillAmounts:
     """Return what a fill moves; incentive: what the taker asks for, None for its whole allowance."""
     amount = worth(order.price, quantity, decimals)
     taken = order.allowance_of(quantity) if incentive is None else incentive
-    return Charge(quantity, amount, taken, Fee(fee_bps).of(amount))
+    return FillAmounts(quantity, amount, taken, Fee(fee_bps).of(amount))
 
 
 def customer_of(address: str) -> str:

@@ -1,4 +1,4 @@
-"""Signed orders and fills as they are stored."""
+"""Signed orders, fills and a taker's orders as they are stored."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class StoredOrder:
     """A signed order as it is stored.
 
     stock: address of the token that (exchange, ticker) stood for when it was created; stock_decimals: that token's, by
-    which all amounts of the order are reckoned. settles: whether it holds and moves funds (K34), from its creation on.
+    which all amounts of the order are computed. settles: whether it holds and moves funds (K34), from its creation on.
     written_by: unique name of the command that wrote the row last.
     unfinished_takers: addresses, in lower case, of the takers with an unfinished row, the first 50 of them; none of an
     order that has ended.
@@ -75,12 +75,11 @@ class Fill:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """An order that a taker has locked, or filled, and what of it never changes.
+class TakenOrder:
+    """An order in its taker's list: one that this taker has locked or filled, with the facts that never change.
 
-    created_at_s: the order's. reference_id, tx_hash: the latest that this taker gave for it. lock_expires_at_s: of an
-    order that is locked only; from then on the row counts as absent (K35). None where is_filled. What an unfinished row
-    tells is without reference and hash: these stand in the filled row alone.
+    created_at_s: of the order. reference_id, tx_hash: the latest that this taker gave; only a filled row has them.
+    lock_expires_at_s: of a row that is only locked; from then on the row counts as absent (K35). None where is_filled.
     """
 
     order_id: str

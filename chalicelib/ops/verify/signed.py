@@ -20,7 +20,7 @@ from chalicelib.domain.ledger.fees import Fee
 from chalicelib.domain.ledger.owners import customer_key
 from chalicelib.domain.ledger.transactions import TransactionType
 from chalicelib.domain.signed.lifecycle import CANCEL_REQUESTED_NOTES, FINAL, Status
-from chalicelib.domain.signed.order import DECIMALS_MAX, NOTHING, Charge, Hold, customer_of, fill_id_of
+from chalicelib.domain.signed.order import DECIMALS_MAX, NOTHING, FillAmounts, Hold, customer_of, fill_id_of
 from chalicelib.domain.signed.settings import FEE_BPS_MAX
 from chalicelib.domain.signed.settlement import legs_of
 from chalicelib.domain.signed.stored import UNFINISHED_TAKERS_MAX, Fill, StoredOrder
@@ -253,8 +253,8 @@ def _typed_order(stored: StoredOrder) -> StoredOrder:
     return stored
 
 
-def _charge(fill: Fill) -> Charge:
-    return Charge(fill.quantity, fill.amount, fill.incentive, fill.fee)
+def _charge(fill: Fill) -> FillAmounts:
+    return FillAmounts(fill.quantity, fill.amount, fill.incentive, fill.fee)
 
 
 def _key(row: Row) -> RowKey:

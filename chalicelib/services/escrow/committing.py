@@ -20,7 +20,7 @@ from dataclasses import replace
 from chalicelib.domain.escrow.checks import wrong
 from chalicelib.domain.escrow.faults import DeskBusy, Invalid, NotFound
 from chalicelib.domain.escrow.order import Order, Place, refuse_other_worlds_asset
-from chalicelib.domain.escrow.steps import Case, Step
+from chalicelib.domain.escrow.steps import OrderRecord, Step
 from chalicelib.domain.ledger.changes import Account, Leg
 from chalicelib.domain.ledger.owners import customer_key, escrow_fees_key
 from chalicelib.domain.ledger.transactions import Transaction
@@ -37,9 +37,9 @@ from chalicelib.tables.outbox import Outbox, OutboxRow
 
 TRIES_MAX = 8
 
-Decide = Callable[[Case], Step]
-Receipt = Callable[[Case], Write]
-"""Makes one more write of the transaction, about the case as it is after it."""
+Decide = Callable[[OrderRecord], Step]
+Receipt = Callable[[OrderRecord], Write]
+"""Returns one more write of the transaction, made from the order as it is afterwards."""
 
 
 def command_name() -> str:
@@ -70,7 +70,7 @@ class Commits:
         self._outbox = Outbox(database)
         self._postings = Postings(database)
 
-    def commit(self, place: Place, order_id: int, decide: Decide, receipt: Receipt | None = None) -> Case:
+    def commit(self, place: Place, order_id: int, decide: Decide, receipt: Receipt | None = None) -> OrderRecord:
         """Carry out what ``decide`` makes of the order as it is; return how it is then.
 
         A step without any change is answered and not written.
@@ -80,32 +80,32 @@ class Commits:
         """
         command = command_name()
 
-        def once(may_be_done: bool) -> Case:
-            case = self.case(place, order_id)
-            if may_be_done and self._is_done(case, command):
-                return case
-            step = decide(case)
-            return case if step.after == case else self._post(step, command, receipt)
+        def once(may_be_done: bool) -> OrderRecord:
+            current = self.current(place, order_id)
+            if may_be_done and self._is_done(current, command):
+                return current
+            step = decide(current)
+            return current if step.after == current else self._post(step, command, receipt)
 
         busy = DeskBusy(f"order {order_id} of {place.merchant}")
         return until_known(once, TRIES_MAX, self._database.pause, busy)
 
-    def case(self, place: Place, order_id: int) -> Case:
+    def current(self, place: Place, order_id: int) -> OrderRecord:
         """Return the order with its latest payin and payout. Raises NotFound, OtherWorldsAsset."""
         order = self._escrows.order(place, order_id)
         if order is None:
             raise NotFound(f"order {order_id}")
         refuse_other_worlds_asset(f"order {order_id}", place.world, order.currency)
-        return Case(order, *self._escrows.attached(order))
+        return OrderRecord(order, *self._escrows.attached(order))
 
-    def create(self, step: Step, command: str, receipt: Receipt | None) -> Case:
+    def create(self, step: Step, command: str, receipt: Receipt | None) -> OrderRecord:
         """Put a new order. Raises ReceiptExists, or Refused: its public id is taken."""
         order = replace(step.after.order, command=command)
         after = replace(step.after, order=order)
         rows = self._escrows.put_order(order) + self._events(step, command)
         posting = Posting(order.place.instance, rows, receipt=None if receipt is None else receipt(after))
 
-        def once(may_be_done: bool) -> Case:
+        def once(may_be_done: bool) -> OrderRecord:
             if may_be_done and self._stands(order):
                 return after
             try:
@@ -123,10 +123,10 @@ class Commits:
         found = self._escrows.order(order.place, order.order_id)
         return found is not None and found.public_id == order.public_id
 
-    def _is_done(self, case: Case, command: str) -> bool:
-        return case.order.command == command or self._outbox.has(case.order.place, command)
+    def _is_done(self, current: OrderRecord, command: str) -> bool:
+        return current.order.command == command or self._outbox.has(current.order.place, command)
 
-    def _post(self, step: Step, command: str, receipt: Receipt | None) -> Case:
+    def _post(self, step: Step, command: str, receipt: Receipt | None) -> OrderRecord:
         """Write a step. Raises Contended or ReceiptExists (nothing changed), or OutcomeUnknown."""
         after = replace(step.after, order=replace(step.after.order, command=command))
         place, order_id = after.order.place, after.order.order_id
@@ -141,9 +141,9 @@ class Commits:
         try:
             self._postings.post(posting)
         except Refused as refused:
-            case = self.case(place, order_id)
-            if self._is_done(case, command):
-                return case
+            current = self.current(place, order_id)
+            if self._is_done(current, command):
+                return current
             if refused.is_receipt:
                 raise ReceiptExists(command) from refused
             if refused.is_supply:
@@ -152,7 +152,7 @@ class Commits:
             raise Contended(broken if refused.is_of_accounts_alone else None) from refused
         return after
 
-    def _things(self, step: Step, after: Case) -> list[Write]:
+    def _things(self, step: Step, after: OrderRecord) -> list[Write]:
         if step.before is None:
             raise Inconsistent("a new order is created")
         writes = [self._escrows.change_order(step.before, after.order)]

@@ -53,7 +53,7 @@ class Creation:
         buyer = None if buyer is None else self._customers.with_wallet(buyer, currency)
         order_id, created_at_s = self._escrows.next_order(place.instance, self._clock_s())
         command = command_name()
-        bound = None if receipt is None else lambda case: receipt(case.order)
+        bound = None if receipt is None else lambda current: receipt(current.order)
 
         def once() -> Order:
             order = Order(

@@ -27,7 +27,7 @@ from chalicelib.domain.escrow.faults import DeskBusy, Invalid, NotFound, demand
 from chalicelib.domain.escrow.lifecycle import HOLDING, Action, Status, transition
 from chalicelib.domain.escrow.order import Customer, Merchant, Order, Payin, PayinStatus, Payout, Place, Wallet
 from chalicelib.domain.escrow.settings import DeskSettings
-from chalicelib.domain.escrow.steps import Case, Step
+from chalicelib.domain.escrow.steps import OrderRecord, Step
 from chalicelib.domain.ledger.transactions import Transaction
 from chalicelib.services.escrow.committing import Commits, Once
 from chalicelib.services.escrow.creation import Creation, OrderReceipt
@@ -109,36 +109,36 @@ class EscrowDesk:
     def update_order(self, place: Place, order_id: int, changes: OrderChanges) -> Order:
         """Change facts of an order, as far as its status lets them be changed (E13)."""
 
-        def decide(case: Case) -> Step:
-            errors, buyer = update_errors(case.order, changes), None
+        def decide(current: OrderRecord) -> Step:
+            errors, buyer = update_errors(current.order, changes), None
             if "buyer_id" in changes and "buyer_id" not in errors:
                 found = self._escrows.customer_by_id(place, changes["buyer_id"])
                 errors |= selected("buyer_id") if found is None else {}
-                buyer = found and self._customers.with_wallet(found, case.order.currency) if not errors else None
+                buyer = found and self._customers.with_wallet(found, current.order.currency) if not errors else None
             demand(errors)
-            party = buyer.party(case.order.currency.code) if buyer else None
-            return steps.updated(case, changes, party, self._clock_s())
+            party = buyer.party(current.order.currency.code) if buyer else None
+            return steps.updated(current, changes, party, self._clock_s())
 
         return self._commits.commit(place, order_id, decide).order
 
     def accept(self, place: Place, order_id: int, receipt: OrderReceipt | None = None) -> Order:
-        return self._change(place, order_id, lambda case: steps.accepted(case, self._clock_s()), receipt)
+        return self._change(place, order_id, lambda current: steps.accepted(current, self._clock_s()), receipt)
 
     def reject(self, place: Place, order_id: int, receipt: OrderReceipt | None = None) -> Order:
         """The seller refuses; the money stays in the hold until it is reimbursed."""
-        return self._change(place, order_id, lambda case: steps.rejected(case, self._clock_s()), receipt)
+        return self._change(place, order_id, lambda current: steps.rejected(current, self._clock_s()), receipt)
 
     def cancel(self, place: Place, order_id: int, request: Cancel, receipt: OrderReceipt | None = None) -> Order:
         """End the order; what is left of its hold goes back to the buyer (E21)."""
         refund_id = Once(lambda: self._escrows.next_id(place.instance, REFUND))
 
-        def decide(case: Case) -> Step:
-            metadata = {**case.order.metadata, **request.metadata}
+        def decide(current: OrderRecord) -> Step:
+            metadata = {**current.order.metadata, **request.metadata}
             if request.metadata:
                 demand(metadata_errors(metadata))
-            transition(case.order.status, Action.CANCEL)
-            number = refund_id() if case.order.status in HOLDING else None
-            return steps.cancelled(case, self._clock_s(), number, request.tag, metadata)
+            transition(current.order.status, Action.CANCEL)
+            number = refund_id() if current.order.status in HOLDING else None
+            return steps.cancelled(current, self._clock_s(), number, request.tag, metadata)
 
         return self._change(place, order_id, decide, receipt)
 
@@ -146,16 +146,16 @@ class EscrowDesk:
         """Give a part of the hold back to the buyer; all that is left ends the order, but a rejected one."""
         refund_id = Once(lambda: self._escrows.next_id(place.instance, REFUND))
 
-        def decide(case: Case) -> Step:
-            order = case.order
+        def decide(current: OrderRecord) -> Step:
+            order = current.order
             demand(reimburse_errors(order, request))
             transition(order.status, Action.REIMBURSE)
             amount = order.hold if request.amount is None else request.amount
             if amount > order.hold:
                 raise Invalid(wrong("amount", "must not be more than what is left of the order"))
-            if case.payin is not None and case.payin.status is PayinStatus.REFUNDED:
+            if current.payin is not None and current.payin.status is PayinStatus.REFUNDED:
                 raise Invalid(wrong("amount", "must be greater than 0: nothing is left of the order"))
-            return steps.reimbursed(case, amount, self._clock_s(), refund_id())
+            return steps.reimbursed(current, amount, self._clock_s(), refund_id())
 
         return self._change(place, order_id, decide, receipt)
 
@@ -175,18 +175,18 @@ class EscrowDesk:
         """
         payout_id = Once(lambda: self._escrows.next_id(place.instance, PAYOUT))
 
-        def decide(case: Case) -> Step:
-            transition(case.order.status, steps.validation(auto_accept=auto_accept))
-            number = payout_id() if case.order.payout_id is None else case.order.payout_id
+        def decide(current: OrderRecord) -> Step:
+            transition(current.order.status, steps.validation(auto_accept=auto_accept))
+            number = payout_id() if current.order.payout_id is None else current.order.payout_id
             delay_s = self._settings(place.instance).release_delay_seconds
-            return steps.validated(case, number, self._clock_s(), delay_s, auto_accept=auto_accept)
+            return steps.validated(current, number, self._clock_s(), delay_s, auto_accept=auto_accept)
 
         validated = self._change(place, order_id, decide, receipt)
         return self._released_if_due(validated, release_receipt)
 
     def block(self, place: Place, order_id: int, receipt: OrderReceipt | None = None) -> Order:
         """Stop the order; the operator's."""
-        return self._change(place, order_id, lambda case: steps.blocked(case, self._clock_s()), receipt)
+        return self._change(place, order_id, lambda current: steps.blocked(current, self._clock_s()), receipt)
 
     def unblock(
         self,
@@ -200,8 +200,8 @@ class EscrowDesk:
         Receipts as of ``validate``.
         """
 
-        def decide(case: Case) -> Step:
-            return steps.unblocked(case, self._clock_s(), self._settings(place.instance).release_delay_seconds)
+        def decide(current: OrderRecord) -> Step:
+            return steps.unblocked(current, self._clock_s(), self._settings(place.instance).release_delay_seconds)
 
         unblocked = self._change(place, order_id, decide, receipt)
         return self._released_if_due(unblocked, release_receipt)
@@ -231,11 +231,11 @@ class EscrowDesk:
     def release(self, place: Place, order_id: int, receipt: OrderReceipt | None = None) -> Order | None:
         """Release an order that is due; None where it is not, or not any more."""
 
-        def decide(case: Case) -> Step:
-            due_s = case.order.release_at_s
-            if case.order.status is not Status.PENDING_RELEASE or due_s is None or due_s > self._clock_s():
+        def decide(current: OrderRecord) -> Step:
+            due_s = current.order.release_at_s
+            if current.order.status is not Status.PENDING_RELEASE or due_s is None or due_s > self._clock_s():
                 raise _NotDue
-            return steps.released(case, self._clock_s())
+            return steps.released(current, self._clock_s())
 
         try:
             return self._change(place, order_id, decide, receipt)
@@ -260,9 +260,9 @@ class EscrowDesk:
     # --- parts of commands
 
     def _change(
-        self, place: Place, order_id: int, decide: Callable[[Case], Step], receipt: OrderReceipt | None
+        self, place: Place, order_id: int, decide: Callable[[OrderRecord], Step], receipt: OrderReceipt | None
     ) -> Order:
-        bound = None if receipt is None else lambda case: receipt(case.order)
+        bound = None if receipt is None else lambda current: receipt(current.order)
         return self._commits.commit(place, order_id, decide, bound).order
 
     def _released_if_due(self, order: Order, receipt: OrderReceipt | None) -> Order:

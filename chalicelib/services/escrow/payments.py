@@ -11,7 +11,7 @@ from chalicelib.domain.escrow.faults import Forbidden, Invalid, NotFound, demand
 from chalicelib.domain.escrow.lifecycle import Action, transition
 from chalicelib.domain.escrow.order import INSUFFICIENT_FUNDS, Order, Payin, PayinStatus, PayinType, Payout, Place
 from chalicelib.domain.escrow.settings import DeskSettings
-from chalicelib.domain.escrow.steps import Case, Step
+from chalicelib.domain.escrow.steps import OrderRecord, Step
 from chalicelib.domain.ledger.owners import customer_key
 from chalicelib.services.escrow.committing import Commits, Once, Receipt
 from chalicelib.support.consistency import Inconsistent
@@ -48,28 +48,28 @@ class Payments:
         payin_id = Once(lambda: self._escrows.next_id(place.instance, PAYIN))
         payout_id = Once(lambda: self._escrows.next_id(place.instance, PAYOUT))
 
-        def decide(case: Case) -> Step:
-            order, is_wallet = case.order, request.type is PayinType.WALLET
+        def decide(current: OrderRecord) -> Step:
+            order, is_wallet = current.order, request.type is PayinType.WALLET
             demand(payin_errors(order, request))
             transition(order.status, Action.PAY if is_wallet else Action.OPEN_PAYIN)
             payin = self._payin(order, request, payin_id())
             if not is_wallet:
-                return steps.payin_opened(case, payin)
+                return steps.payin_opened(current, payin)
             if self._available(order) < order.value:
-                return steps.payin_denied(case, payin, INSUFFICIENT_FUNDS, payin.created_at_s)
-            return steps.paid(case, payin, payin.created_at_s, payout_id() if order.is_auto_settle else None)
+                return steps.payin_denied(current, payin, INSUFFICIENT_FUNDS, payin.created_at_s)
+            return steps.paid(current, payin, payin.created_at_s, payout_id() if order.is_auto_settle else None)
 
-        case = self._commit_for_body(place, request.order_id, decide, _about_payin(receipt))
-        return self._payin_now(place, case, payin_id())
+        current = self._commit_for_body(place, request.order_id, decide, _about_payin(receipt))
+        return self._payin_now(place, current, payin_id())
 
     def confirm_payin(self, place: Place, payin_id: int, amount: int, receipt: PayinReceipt | None = None) -> Payin:
         """The money of a bank-wire payin has come in, the whole of it; the operator's."""
         payout_id = Once(lambda: self._escrows.next_id(place.instance, PAYOUT))
 
-        def decide(case: Case) -> Step:
-            demand(confirm_errors(self._payin_now(place, case, payin_id), amount))
-            payin = self._open(case, payin_id, "confirmed")
-            return steps.paid(case, payin, self._clock_s(), payout_id() if case.order.is_auto_settle else None)
+        def decide(current: OrderRecord) -> Step:
+            demand(confirm_errors(self._payin_now(place, current, payin_id), amount))
+            payin = self._open(current, payin_id, "confirmed")
+            return steps.paid(current, payin, self._clock_s(), payout_id() if current.order.is_auto_settle else None)
 
         return self._decide_payin(place, payin_id, decide, receipt)
 
@@ -78,9 +78,9 @@ class Payments:
     ) -> Payin:
         """The money of a bank-wire payin will not come; the operator's."""
 
-        def decide(case: Case) -> Step:
-            payin = self._open(case, payin_id, "denied")
-            return steps.payin_denied(case, payin, reason, self._clock_s())
+        def decide(current: OrderRecord) -> Step:
+            payin = self._open(current, payin_id, "denied")
+            return steps.payin_denied(current, payin, reason, self._clock_s())
 
         return self._decide_payin(place, payin_id, decide, receipt)
 
@@ -88,23 +88,23 @@ class Payments:
         """Say where the seller is to be paid."""
         payout_id = Once(lambda: self._escrows.next_id(place.instance, PAYOUT))
 
-        def decide(case: Case) -> Step:
-            demand(payout_errors(case.order, request.wallet_id))
-            transition(case.order.status, Action.PAY_OUT)
-            return steps.payout_set(case, payout_id(), self._clock_s())
+        def decide(current: OrderRecord) -> Step:
+            demand(payout_errors(current.order, request.wallet_id))
+            transition(current.order.status, Action.PAY_OUT)
+            return steps.payout_set(current, payout_id(), self._clock_s())
 
-        case = self._commit_for_body(place, request.order_id, decide, _about_payout(receipt))
-        if case.payout is None:
+        current = self._commit_for_body(place, request.order_id, decide, _about_payout(receipt))
+        if current.payout is None:
             raise Inconsistent("an order has one payout")
-        return case.payout
+        return current.payout
 
     def _commit_for_body(
         self,
         place: Place,
         order_id: int,
-        decide: Callable[[Case], Step],
+        decide: Callable[[OrderRecord], Step],
         receipt: Receipt | None,
-    ) -> Case:
+    ) -> OrderRecord:
         """Carry out a command that names its order in the body, where one that is not there is a bad field (E4)."""
         try:
             return self._commits.commit(place, order_id, decide, receipt)
@@ -136,47 +136,47 @@ class Payments:
         owner = customer_key(order.place.instance, account.customer)
         return self._accounts.balance(owner, account.asset).available
 
-    def _payin_now(self, place: Place, case: Case, payin_id: int) -> Payin:
+    def _payin_now(self, place: Place, current: OrderRecord, payin_id: int) -> Payin:
         """Return a payin as it is after its command, which may have been done a while ago."""
-        if case.payin is not None and case.payin.payin_id == payin_id:
-            return case.payin
+        if current.payin is not None and current.payin.payin_id == payin_id:
+            return current.payin
         payin = self._escrows.payin(place, payin_id)
         if payin is None:
             raise Inconsistent("a payin stays")
         return payin
 
     def _decide_payin(
-        self, place: Place, payin_id: int, decide: Callable[[Case], Step], receipt: PayinReceipt | None
+        self, place: Place, payin_id: int, decide: Callable[[OrderRecord], Step], receipt: PayinReceipt | None
     ) -> Payin:
         payin = self._escrows.payin(place, payin_id)
         if payin is None:
             raise NotFound(f"payin {payin_id}")
-        case = self._commits.commit(place, payin.order_id, decide, _about_payin(receipt))
-        return self._payin_now(place, case, payin_id)
+        current = self._commits.commit(place, payin.order_id, decide, _about_payin(receipt))
+        return self._payin_now(place, current, payin_id)
 
-    def _open(self, case: Case, payin_id: int, participle: str) -> Payin:
+    def _open(self, current: OrderRecord, payin_id: int, participle: str) -> Payin:
         """Return the payin if it is the order's open one. Raises Forbidden."""
-        payin = case.payin
+        payin = current.payin
         if payin is None or payin.payin_id != payin_id:
-            payin = self._payin_now(case.order.place, case, payin_id)
+            payin = self._payin_now(current.order.place, current, payin_id)
         if payin.status is not PayinStatus.CREATED:
             raise Forbidden(participle, payin.status, "payin")
         return payin
 
 
 def _about_payin(receipt: PayinReceipt | None) -> Receipt | None:
-    def write(case: Case) -> Write:
-        if receipt is None or case.payin is None:
+    def write(current: OrderRecord) -> Write:
+        if receipt is None or current.payin is None:
             raise Inconsistent("a payin is answered")
-        return receipt(case.payin)
+        return receipt(current.payin)
 
     return None if receipt is None else write
 
 
 def _about_payout(receipt: PayoutReceipt | None) -> Receipt | None:
-    def write(case: Case) -> Write:
-        if receipt is None or case.payout is None:
+    def write(current: OrderRecord) -> Write:
+        if receipt is None or current.payout is None:
             raise Inconsistent("a payout is answered")
-        return receipt(case.payout)
+        return receipt(current.payout)
 
     return None if receipt is None else write

@@ -24,7 +24,7 @@ from chalicelib.domain.signed.faults import (
     StateForbids,
     UnknownInstrument,
 )
-from chalicelib.domain.signed.filling import FillRequest, charge_for, fill_of, moved_by, transactions_of
+from chalicelib.domain.signed.filling import FillRequest, fill_amounts_for, fill_of, moved_by, transactions_of
 from chalicelib.domain.signed.lifecycle import (
     Action,
     Forbidden,
@@ -285,19 +285,19 @@ class SignedOrderDesk:
             self._demand_access(before, taker, now_s)
         if earlier is not None:
             raise ReferenceTaken(*_shown(before, now_s, taker))
-        charge = charge_for(before, request, settings.fee_bps)
-        after = self._after(before, Step(Action.FILL, now_s, taker, charge=charge), taker)
-        fill = fill_of(before, taker, request, charge, after.status, now_s)
+        amounts = fill_amounts_for(before, request, settings.fee_bps)
+        after = self._after(before, Step(Action.FILL, now_s, taker, amounts=amounts), taker)
+        fill = fill_of(before, taker, request, amounts, after.status, now_s)
         is_first = not self._orders.has_filled(instance, taker, before)
         writes = self._orders.record_fill(before, fill, is_first=is_first)
-        moved, name = moved_by(before, after, taker, charge), self._new_id("cmd")
+        moved, name = moved_by(before, after, taker, amounts), self._new_id("cmd")
         self._steps.write(
             before,
             after,
             name,
             moved,
             writes,
-            transactions_of(before, taker, fill.fill_id, charge, self._new_id),
+            transactions_of(before, taker, fill.fill_id, amounts, self._new_id),
             is_done=lambda: self._has(instance, fill),
             first_filled_by=taker if is_first else None,
         )

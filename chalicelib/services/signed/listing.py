@@ -31,7 +31,7 @@ from chalicelib.domain.signed.faults import OrderNotFound
 from chalicelib.domain.signed.lifecycle import FINAL, Phase, Status, phase_at, seen_at
 from chalicelib.domain.signed.order import TIME_S_MAX, SignedOrder, customer_of, order_id_of
 from chalicelib.domain.signed.paging import UNBOUNDED, Bounds, Page, Paging, page_of
-from chalicelib.domain.signed.stored import Counts, Seen, StoredOrder
+from chalicelib.domain.signed.stored import Counts, StoredOrder, TakenOrder
 from chalicelib.tables.dynamodb import batched
 from chalicelib.tables.signed_orders import SignedOrders
 
@@ -64,7 +64,7 @@ class Traits:
     exchange: int | None = None
     is_buy: bool | None = None
 
-    def fit(self, order: SignedOrder | Seen) -> bool:
+    def fit(self, order: SignedOrder | TakenOrder) -> bool:
         return (
             self.ticker in (None, order.ticker)
             and self.exchange in (None, order.exchange)
@@ -109,7 +109,7 @@ class ShownOrder:
     """An order as of now, and what the taker knows of it."""
 
     order: StoredOrder
-    seen: Seen
+    seen: TakenOrder
 
 
 def as_of(stored: StoredOrder, at_s: int) -> StoredOrder:
@@ -178,7 +178,7 @@ class TakerOrders:
         rows = self._shown(page.rows)
         return Page(rows, page.total - len(page.rows) + len(rows), page.paging)
 
-    def _in_order(self, counts: Counts, paging: Paging) -> Page[Seen]:
+    def _in_order(self, counts: Counts, paging: Paging) -> Page[TakenOrder]:
         """Return a page of all orders as the taker's rows stand, reading up to the page's end."""
         newest_first = not paging.is_ascending
         locked = sorted(self._live_locks(), key=_place, reverse=newest_first)
@@ -192,14 +192,14 @@ class TakerOrders:
         each_once = (next(same) for _, same in groupby(merge(filled, locked, key=_place, reverse=newest_first), _place))
         return Page(list(islice(each_once, paging.offset, paging.end)), total, paging)
 
-    def _candidates(self, query: OrderQuery) -> Iterator[Seen]:
+    def _candidates(self, query: OrderQuery) -> Iterator[TakenOrder]:
         """Yield what the taker knows of the orders among which all that are wanted are, in no order, each once.
 
         Locks are read first: an order that is filled in between comes as a filled one.
         """
         locks = self._live_locks() if query.may_be(STATUSES_UNDER_LOCK) else ()
         locked = {seen.order_hash: seen for seen in locks if query.created.hold(seen.created_at_s)}
-        filled: Iterable[Seen] = ()
+        filled: Iterable[TakenOrder] = ()
         if query.may_be(STATUSES_AFTER_FILL):
             from_s, to_s = span_of(query.created)
             read = self.orders.unfinished_seen if query.is_of_unfinished else self.orders.filled_seen
@@ -210,12 +210,12 @@ class TakerOrders:
                 yield seen
         yield from filter(query.traits.fit, locked.values())
 
-    def _live_locks(self) -> list[Seen]:
+    def _live_locks(self) -> list[TakenOrder]:
         """Return what the taker only holds the lock of; a lock that has lapsed is none (K35)."""
         seen = self.orders.locked_seen(self.instance, self.taker)
         return [each for each in seen if each.lock_expires_at_s is not None and each.lock_expires_at_s > self.at_s]
 
-    def _shown(self, rows: list[Seen]) -> list[ShownOrder]:
+    def _shown(self, rows: list[TakenOrder]) -> list[ShownOrder]:
         """Return the orders of these rows as of now, those that the taker still sees."""
         found = self.orders.get_many(self.instance, [seen.order_id for seen in rows])
         shown = (ShownOrder(as_of(found[seen.order_id], self.at_s), seen) for seen in rows if seen.order_id in found)
@@ -243,11 +243,11 @@ Place = tuple[Any, ...]
 """What rows are sorted by; ties by the order's hash, in the same direction (K12)."""
 
 
-def _place(seen: Seen) -> Place:
+def _place(seen: TakenOrder) -> Place:
     return seen.created_at_s, seen.order_hash
 
 
-def _place_by_price(seen: Seen) -> Place:
+def _place_by_price(seen: TakenOrder) -> Place:
     return seen.price, seen.order_hash
 
 

@@ -21,7 +21,7 @@ from chalicelib.domain.escrow.order import (
     Place,
     World,
 )
-from chalicelib.domain.escrow.steps import Case, Step
+from chalicelib.domain.escrow.steps import OrderRecord, Step
 from chalicelib.domain.ledger.changes import Account, Change
 from chalicelib.domain.ledger.transactions import TransactionType
 from tests.services.escrow.world import EUR, NOW_S
@@ -36,7 +36,7 @@ WALLET_FUNDS = 500 * CENT
 class Desk:
     """One order, and the accounts that its steps move, changed as the ledger would."""
 
-    case: Case
+    current: OrderRecord
     accounts: dict[Account, Change] = field(default_factory=dict)
     credited: int = WALLET_FUNDS
     reimbursed: int = 0
@@ -48,7 +48,7 @@ class Desk:
         return self.ids
 
     def take(self, step: Step) -> None:
-        order, after = self.case.order, step.after.order
+        order, after = self.current.order, step.after.order
         assert step.before == order
         assert after.version == order.version + 1
         for account, change in step.changes.items():
@@ -56,14 +56,14 @@ class Desk:
             self.accounts[account] = self.accounts.get(account, Change()) + change
         self.credited += sum(leg.amount for leg in step.legs if leg.kind is TransactionType.CREDIT)
         self.reimbursed += step.refund.amount if step.refund else 0
-        self.case = step.after
+        self.current = step.after
         statuses = [order.status, *(event.entered for event in step.events)]
         assert [event.left for event in step.events] == statuses[:-1]
         assert statuses[-1] is after.status
         assert all(leg.amount > 0 for leg in step.legs)
 
     def check(self) -> None:
-        order, payin, payout = self.case.order, self.case.payin, self.case.payout
+        order, payin, payout = self.current.order, self.current.payin, self.current.payout
         assert all(min(account.available, account.held) >= 0 for account in self.accounts.values())
         assert sum(account.available + account.held for account in self.accounts.values()) == self.credited
         held = {account for account, funds in self.accounts.items() if funds.held}
@@ -90,52 +90,52 @@ class Desk:
             assert payout.status is (PayoutStatus.CANCELLED if over else PayoutStatus.CREATED)
 
     def payin(self, kind: PayinType) -> Payin:
-        order = self.case.order
+        order = self.current.order
         return Payin(PLACE, self.next_id(), order.order_id, kind, order.value, "b", self.at_s)
 
 
 def step_of(desk: Desk, action: Action, part: int) -> Step:
-    """Return what an action makes of the case; part: of the hold that is reimbursed, in 256ths."""
-    case, at_s = desk.case, desk.at_s
-    order, payin = case.order, case.payin
+    """Return the step of an action; part: of the hold that is reimbursed, in 256ths."""
+    current, at_s = desk.current, desk.at_s
+    order, payin = current.order, current.payin
     match action:
         case Action.OPEN_PAYIN:
-            return steps.payin_opened(case, desk.payin(PayinType.BANKWIRE))
+            return steps.payin_opened(current, desk.payin(PayinType.BANKWIRE))
         case Action.PAY:
             is_open = order.status is Status.PENDING_PUBLISH and payin is not None and part % 2
             coming = payin if is_open and payin else desk.payin(PayinType.WALLET)
             have = desk.accounts[order.buyer_account].available
             if coming.type is PayinType.WALLET and have < order.value:
-                return steps.payin_denied(case, coming, "insufficient_funds", at_s)
-            return steps.paid(case, coming, at_s, desk.next_id() if order.is_auto_settle else None)
+                return steps.payin_denied(current, coming, "insufficient_funds", at_s)
+            return steps.paid(current, coming, at_s, desk.next_id() if order.is_auto_settle else None)
         case Action.FAIL_PAYIN:
             if order.status is not Status.PENDING_PUBLISH or payin is None:
                 raise Forbidden("denied", order.status)
-            return steps.payin_denied(case, payin, "no", at_s)
+            return steps.payin_denied(current, payin, "no", at_s)
         case Action.CHANGE_TERMS:
             if order.status not in PAYABLE:
                 raise Forbidden("changed", order.status)
-            return steps.updated(case, {"value": order.value + CENT}, None, at_s)
+            return steps.updated(current, {"value": order.value + CENT}, None, at_s)
         case Action.ACCEPT:
-            return steps.accepted(case, at_s)
+            return steps.accepted(current, at_s)
         case Action.REJECT:
-            return steps.rejected(case, at_s)
+            return steps.rejected(current, at_s)
         case Action.PAY_OUT:
-            return steps.payout_set(case, desk.next_id(), at_s)
+            return steps.payout_set(current, desk.next_id(), at_s)
         case Action.VALIDATE | Action.AUTO_VALIDATE:
-            return steps.validated(case, desk.next_id(), at_s, 60, auto_accept=action is Action.AUTO_VALIDATE)
+            return steps.validated(current, desk.next_id(), at_s, 60, auto_accept=action is Action.AUTO_VALIDATE)
         case Action.RELEASE:
-            return steps.released(case, at_s)
+            return steps.released(current, at_s)
         case Action.BLOCK:
-            return steps.blocked(case, at_s)
+            return steps.blocked(current, at_s)
         case Action.UNBLOCK:
-            return steps.unblocked(case, at_s, 60)
+            return steps.unblocked(current, at_s, 60)
         case Action.CANCEL:
-            return steps.cancelled(case, at_s, desk.next_id())
+            return steps.cancelled(current, at_s, desk.next_id())
         case _:
             if order.hold == 0:
                 raise Forbidden("reimbursed", order.status)
-            return steps.reimbursed(case, max(CENT, order.hold * part // 256 // CENT * CENT), at_s, desk.next_id())
+            return steps.reimbursed(current, max(CENT, order.hold * part // 256 // CENT * CENT), at_s, desk.next_id())
 
 
 ACTIONS = [action for action in Action if action not in (Action.FILL_IN_DETAILS, Action.SETTLE)]
@@ -161,14 +161,16 @@ def test_any_sequence_of_steps_conserves_money(
     desk = Desk(first.after, {first.after.order.buyer_account: Change(WALLET_FUNDS)})
     for action, part in asked:
         desk.at_s += 1
-        before = desk.case
+        before = desk.current
         try:
             step = step_of(desk, action, part)
         except Forbidden:
-            assert desk.case == before
+            assert desk.current == before
         else:
             desk.take(step)
         desk.check()
-    moments = [getattr(desk.case.order, f"{name}_at_s") for name in ("published", "accepted", "validated", "released")]
+    moments = [
+        getattr(desk.current.order, f"{name}_at_s") for name in ("published", "accepted", "validated", "released")
+    ]
     known = [moment for moment in moments if moment is not None]
     assert known == sorted(known)

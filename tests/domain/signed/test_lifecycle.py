@@ -22,7 +22,7 @@ from chalicelib.domain.signed.lifecycle import (
     status_at,
     take,
 )
-from chalicelib.domain.signed.order import NOTHING, Charge, Hold
+from chalicelib.domain.signed.order import NOTHING, FillAmounts, Hold
 from tests.case_tables import cases
 from tests.services.signed.market import BUY, OTHER, TAKER, UNIT
 
@@ -33,8 +33,8 @@ ORDER = replace(BUY, deadline=5000)
 LOCK = Lock(TAKER, 900, UNTIL_S)
 WHOLE, REST = ORDER.hold(18), Hold(ORDER.hold(18).quote - 10, 0)
 """Held at first, and after a fill."""
-ALL_LEFT = Charge(ORDER.quantity, ORDER.value(18), 0, 0)
-SOME = Charge(UNIT, 150 * UNIT, 0, 0)
+ALL_LEFT = FillAmounts(ORDER.quantity, ORDER.value(18), 0, 0)
+SOME = FillAmounts(UNIT, 150 * UNIT, 0, 0)
 
 PENDING = State(Status.PENDING, WHOLE, 900)
 LOCKED = replace(PENDING, status=Status.LOCKED, lock=LOCK)
@@ -56,8 +56,8 @@ STATES = {
 STEPS = {
     "lock": Step(Action.LOCK, NOW_S, TAKER, 600),
     "unlock": Step(Action.UNLOCK, NOW_S),
-    "fill some": Step(Action.FILL, NOW_S, charge=SOME),
-    "fill the rest": Step(Action.FILL, NOW_S, charge=ALL_LEFT),
+    "fill some": Step(Action.FILL, NOW_S, amounts=SOME),
+    "fill the rest": Step(Action.FILL, NOW_S, amounts=ALL_LEFT),
     "reject": Step(Action.REJECT, NOW_S, notes="no"),
     "cancel": Step(Action.CANCEL, NOW_S),
     "confirm": Step(Action.CONFIRM_CANCEL, NOW_S, notes="gone"),
@@ -113,7 +113,7 @@ def step_of(name: str, state: State) -> Step:
     if name != "fill the rest":
         return STEPS[name]
     left = ORDER.quantity - state.filled
-    return replace(STEPS[name], charge=Charge(left, 150 * UNIT, 0, 0))
+    return replace(STEPS[name], amounts=FillAmounts(left, 150 * UNIT, 0, 0))
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -131,7 +131,7 @@ def test_a_step_leads_where_the_table_says_or_is_forbidden(state: str, step: str
     assert (after.status, after.lock, after.notes, after.hold) == (status, lock, notes, hold)
     assert after.is_cancel_requested is (notes == ASKED)
     is_fill = step.startswith("fill")
-    assert after.filled == before.filled + (step_of(step, before).charge.quantity if is_fill else 0)  # type: ignore[union-attr]
+    assert after.filled == before.filled + (step_of(step, before).amounts.quantity if is_fill else 0)  # type: ignore[union-attr]
     assert after.updated_at_s == (NOW_S if after != before else before.updated_at_s)
 
 
@@ -143,7 +143,7 @@ def test_a_second_cancel_request_changes_nothing(state: str) -> None:
 def test_no_step_fills_more_than_is_left_or_nothing() -> None:
     for quantity in (0, -1, ORDER.quantity + 1):
         with pytest.raises(Forbidden):
-            take(ORDER, LOCKED, Step(Action.FILL, NOW_S, charge=Charge(quantity, 0, 0, 0)))
+            take(ORDER, LOCKED, Step(Action.FILL, NOW_S, amounts=FillAmounts(quantity, 0, 0, 0)))
 
 
 def test_a_lock_never_goes_beyond_the_deadline() -> None:

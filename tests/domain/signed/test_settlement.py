@@ -17,11 +17,11 @@ from chalicelib.domain.signed.order import (
     DECIMALS_MAX,
     NOTHING,
     VALUE_MAX,
-    Charge,
+    FillAmounts,
     Hold,
     SignedOrder,
-    charge_of,
     customer_of,
+    fill_amounts_of,
     fill_id_of,
     order_id_of,
 )
@@ -66,15 +66,15 @@ class Life:
         self.filled = 0
 
     def step(self, step: Step) -> None:
-        before, charge = self.state, step.charge
+        before, amounts = self.state, step.amounts
         after = take(self.order, before, step)
-        if charge is None:
+        if amounts is None:
             self._release(before, after)
         else:
-            taken = self.order.taken_by(charge)
-            self.books.apply(filled(self.order, STOCK, T, charge, before.hold - taken - after.hold))
+            taken = self.order.taken_by(amounts)
+            self.books.apply(filled(self.order, STOCK, T, amounts, before.hold - taken - after.hold))
             self.taken = Hold(self.taken.quote + taken.quote, self.taken.stock + taken.stock)
-            self.filled += charge.quantity
+            self.filled += amounts.quantity
         self.state = after
 
     def lapse(self, at_s: int) -> None:
@@ -83,10 +83,10 @@ class Life:
             self._release(self.state, after)
             self.state = after
 
-    def fill(self, at_s: int, quantity: int, incentive: int | None = None) -> Charge:
-        charge = charge_of(self.order, self.decimals, quantity, incentive, self.fee_bps)
-        self.step(Step(Action.FILL, at_s, charge=charge))
-        return charge
+    def fill(self, at_s: int, quantity: int, incentive: int | None = None) -> FillAmounts:
+        amounts = fill_amounts_of(self.order, self.decimals, quantity, incentive, self.fee_bps)
+        self.step(Step(Action.FILL, at_s, amounts=amounts))
+        return amounts
 
     def _release(self, before: State, after: State) -> None:
         self.books.apply(released(self.order, STOCK, before.hold - after.hold))
@@ -96,8 +96,8 @@ def test_order_b_moves_what_the_contract_says() -> None:
     life = Life(replace(BUY, principal=PRINCIPAL))
     assert life.books.of(M, QUOTE) == (-1503_500_000_000_000_000_000, 1503_500_000_000_000_000_000)
     life.step(Step(Action.LOCK, 1, TAKER, 600))
-    charge = life.fill(2, 4 * UNIT)
-    assert (charge.amount, charge.incentive) == (601 * UNIT, 400_000_000_000_000_000)
+    amounts = life.fill(2, 4 * UNIT)
+    assert (amounts.amount, amounts.incentive) == (601 * UNIT, 400_000_000_000_000_000)
     assert life.books.of(M, QUOTE)[1] == 902_100_000_000_000_000_000
     assert life.books.of(P, STOCK) == (4 * UNIT, 0)
     assert life.books.of(T, QUOTE) == (601_400_000_000_000_000_000, 0)
@@ -112,9 +112,9 @@ def test_order_b_moves_what_the_contract_says() -> None:
 def test_order_c_moves_what_the_contract_says() -> None:
     life = Life(SELL)
     life.step(Step(Action.LOCK, 1, TAKER, 600))
-    charges = [life.fill(2, quantity) for quantity in (UNIT, 2 * UNIT, 1)]
-    assert [charge.amount for charge in charges] == [200_000_000_000_000_000_001, 400_000_000_000_000_000_002, 200]
-    assert [charge.incentive for charge in charges] == [333_333_333_333_333_333, 666_666_666_666_666_666, 0]
+    all_amounts = [life.fill(2, quantity) for quantity in (UNIT, 2 * UNIT, 1)]
+    assert [one.amount for one in all_amounts] == [200_000_000_000_000_000_001, 400_000_000_000_000_000_002, 200]
+    assert [one.incentive for one in all_amounts] == [333_333_333_333_333_333, 666_666_666_666_666_666, 0]
     assert life.books.of(M, QUOTE) == (601_000_000_000_000_000_204 - 2 * UNIT, 0)
     assert life.books.of(M, STOCK) == (1_999_999_999_999_999_999 - 5 * UNIT, 0)
     assert life.books.of(T, QUOTE) == (400_999_999_999_999_999_796 - 1000 * UNIT, 0)
@@ -147,41 +147,41 @@ def test_an_order_holds_what_it_may_cost(order: SignedOrder, quote: int, stock: 
 
 
 def test_the_fee_is_a_part_of_what_is_paid_and_the_takers() -> None:
-    charge = charge_of(BUY, 18, 4 * UNIT, None, 25)
-    assert charge.fee == 601 * UNIT * 25 // 10_000
-    bought = filled(BUY, STOCK, TAKER, charge, NOTHING)
-    assert bought[Account(T, QUOTE)] == Change(charge.amount + charge.incentive - charge.fee)
-    assert bought[Account(None, QUOTE)] == Change(charge.fee)
-    charge = charge_of(SELL, 18, UNIT, None, 25)
-    sold = filled(SELL, STOCK, TAKER, charge, NOTHING)
-    assert sold[Account(T, QUOTE)] == Change(charge.incentive - charge.amount - charge.fee)
-    assert sold[Account(None, QUOTE)] == Change(charge.fee)
+    amounts = fill_amounts_of(BUY, 18, 4 * UNIT, None, 25)
+    assert amounts.fee == 601 * UNIT * 25 // 10_000
+    bought = filled(BUY, STOCK, TAKER, amounts, NOTHING)
+    assert bought[Account(T, QUOTE)] == Change(amounts.amount + amounts.incentive - amounts.fee)
+    assert bought[Account(None, QUOTE)] == Change(amounts.fee)
+    amounts = fill_amounts_of(SELL, 18, UNIT, None, 25)
+    sold = filled(SELL, STOCK, TAKER, amounts, NOTHING)
+    assert sold[Account(T, QUOTE)] == Change(amounts.incentive - amounts.amount - amounts.fee)
+    assert sold[Account(None, QUOTE)] == Change(amounts.fee)
 
 
 def test_an_account_changes_once_however_many_reasons_there_are() -> None:
     """The maker of a sell is its own principal: what is paid and what is given back of the hold are one change."""
-    charge = charge_of(SELL, 18, SELL.quantity, 0, 0)
-    changes = filled(SELL, STOCK, TAKER, charge, Hold(UNIT, 0))
-    assert changes[Account(M, QUOTE)] == Change(charge.amount + UNIT, -UNIT)
+    amounts = fill_amounts_of(SELL, 18, SELL.quantity, 0, 0)
+    changes = filled(SELL, STOCK, TAKER, amounts, Hold(UNIT, 0))
+    assert changes[Account(M, QUOTE)] == Change(amounts.amount + UNIT, -UNIT)
     assert len(changes) == 4
 
 
 @pytest.mark.parametrize("order", [BUY, SELL, replace(BUY, principal=PRINCIPAL), replace(SELL, principal=PRINCIPAL)])
 @pytest.mark.parametrize("fee_bps", [0, 30])
 def test_what_customers_read_of_a_fill_adds_up_to_what_it_moved(order: SignedOrder, fee_bps: int) -> None:
-    charge = charge_of(order, 18, UNIT, None, fee_bps)
-    legs = legs_of(order, STOCK, TAKER, charge)
+    amounts = fill_amounts_of(order, 18, UNIT, None, fee_bps)
+    legs = legs_of(order, STOCK, TAKER, amounts)
     kinds = [TransactionType.TRADE, TransactionType.TRADE, TransactionType.TRANSFER, TransactionType.FEE]
     assert [leg.kind for leg in legs] == kinds[: 4 if fee_bps else 3]
     rows = [Transaction("", leg.kind, leg.asset, leg.source, leg.target, leg.amount, None, None, 0) for leg in legs]
-    for account, change in filled(order, STOCK, TAKER, charge, NOTHING).items():
+    for account, change in filled(order, STOCK, TAKER, amounts, NOTHING).items():
         if account.customer is not None:
             told = sum(row.signed(account.customer) for row in rows if row.asset == account.asset)
             assert told == change.available + change.held
 
 
 def test_nothing_is_told_of_what_a_fill_does_not_move() -> None:
-    legs = legs_of(BUY, STOCK, TAKER, Charge(UNIT, 0, 0, 0))
+    legs = legs_of(BUY, STOCK, TAKER, FillAmounts(UNIT, 0, 0, 0))
     assert [(leg.kind, leg.asset) for leg in legs] == [(TransactionType.TRADE, STOCK)]
 
 
