@@ -1,8 +1,8 @@
-"""Admission: what is asked of a book gets its place in the book's inbox.
+"""Admission: put commands into a book's inbox.
 
-An order gets its hold, its row and its place in one transaction or not at all, and with them what has it looked at when
-it expires (R24); a cancel its place and a note on the order's row.
-What an answer means (guarantee 7): admitted: durable, will be decided; refused: no trace of funds.
+An order's hold, row, inbox command and, where it expires, expiry row are written in one transaction (R24); so are a
+cancel's command and the note of it on the order's row.
+What an answer means (guarantee 7). Admitted: durable, and will be decided. Refused: nothing is held.
 """
 
 from __future__ import annotations

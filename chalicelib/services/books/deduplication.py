@@ -1,4 +1,4 @@
-"""Which of the commands that were delivered are still to be decided. At least once becomes exactly once here.
+"""Deduplication: at-least-once delivery becomes exactly-once decision here.
 
 A command above the book's watermark is new, unless a redrive brought it in before: then the book knows its name. One
 at or below the watermark was decided, or overtaken by younger ones when a shard split; the book or the order's row
@@ -36,7 +36,7 @@ class Delivery:
 
 
 class Undecided:
-    """Sifts what was delivered."""
+    """Drops commands that were decided before."""
 
     def __init__(self, database: Database) -> None:
         self._orders = Orders(database)

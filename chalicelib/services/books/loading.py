@@ -1,9 +1,9 @@
-"""A book into memory and, as a snapshot, out of it again.
+"""Loading: a book from its snapshot and journal into memory, and snapshots of it back.
 
 Loading reads the newest complete snapshot and the entries after it, and finishes the projections of entries that an
-earlier run committed and did not finish: the depth view, written last of all, tells how far projection came, and what
-the trades up to there come to. A
-snapshot is written only of a book whose entries are all projected, so what lies below it needs no look.
+earlier run committed and did not finish. The depth view is written last, so its sequence tells how far projection came;
+it holds the trades up to there, too. A snapshot is written only of a book whose entries are all projected, so entries
+below it are never projected again.
 """
 
 from __future__ import annotations

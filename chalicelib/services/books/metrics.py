@@ -1,4 +1,4 @@
-"""What an operator sees of matching: each commit in the log, and what a matcher tells as metrics (docs/watching.md)."""
+"""Logs each commit and records the matcher's metrics (docs/watching.md)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from chalicelib.support.telemetry import Metric, logger, measure
 
 
 class MatchWatch(MatchObserver):
-    """Measures what a matcher tells, and logs each commit."""
+    """The observer that logs each commit and records metrics."""
 
     def delivered(self, records: int) -> None:
         measure(Metric.BATCH_SIZE, records)

@@ -1,4 +1,4 @@
-"""Parking: a book that cannot be matched is set aside, so that the other books of its shard go on (T53).
+"""Parking: a book that keeps failing is taken out of matching, so that the other books of its shard go on (T53).
 
 A stream hands a shard's records out in their order: while one book's batch fails, no other book of the shard goes on.
 So failures of a book are counted on its row. After ``FAILED_BATCHES_MAX`` the book is parked: nothing of it is loaded,
@@ -38,7 +38,7 @@ permissions or missing tables."""
 
 
 class BookParked(Exception):
-    """The book stands still until the operator releases it."""
+    """The book is parked: nothing is matched until the operator releases it."""
 
 
 class BookReleased(Exception):
@@ -46,7 +46,7 @@ class BookReleased(Exception):
 
 
 def is_fault_of_book(error: Exception) -> bool:
-    """Tell whether a batch failed by a fault that will meet this book again, and no other one."""
+    """Tell whether the failure is the book's own: it will recur, and for this book alone."""
     if isinstance(error, ClientError):
         return error.response["Error"]["Code"] in FAULTS_OF_A_CALL
     return not isinstance(error, Unavailable | OutcomeUnknown | EntryExists | BookReleased)

@@ -1,6 +1,6 @@
-"""Bring commands back that the stream has lost (its records live a day).
+"""Redrive: decide commands that the stream has lost (its records live a day).
 
-They come from the inbox, which keeps them for seven days, and from the rows of orders that wait, which stay.
+The inbox keeps commands for seven days; the rows of undecided orders tell the older ones (``lost_commands``).
 """
 
 from __future__ import annotations

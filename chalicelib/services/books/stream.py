@@ -1,4 +1,4 @@
-"""Between the inbox's stream and the matcher: records in, batch item failures out.
+"""Stream handler of the matcher: inbox records in, batch item failures out.
 
 Records of one book stay together and in order. A book that fails does not keep the others of the batch from being
 decided; its first record is reported, so that the stream delivers again from there (what others have done by then is

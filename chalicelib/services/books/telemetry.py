@@ -1,6 +1,6 @@
-"""What a matcher tells whoever watches it. Pure: it knows no log and no metric.
+"""Telemetry of the matcher: the callbacks that it makes. Pure: no log and no metric.
 
-``MatchObserver`` itself looks away: it is what everybody gets who names no other.
+``MatchObserver`` itself does nothing; it is the default.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from chalicelib.domain.books.vocabulary import Command
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """What became part of a book's journal in one write.
+    """One commit: entries that one write added to a book's journal.
 
     sequence: of the last entry. entries: how many. commands: those that were decided in them. at_ms: when the write was
     through, ms since the epoch.
@@ -29,28 +29,28 @@ class Committed:
 
 
 class MatchObserver:
-    """Is told of each thing once it has happened; must not raise. Of what it is not interested in it keeps nothing."""
+    """Callbacks after each step. Must not raise; the defaults do nothing."""
 
     def delivered(self, records: int) -> None:
-        """A batch of so many stream records came in."""
+        """A batch of so many stream records was delivered."""
 
     def committed(self, what: Committed) -> None:
         """Entries stand in the journal; they are not projected yet."""
 
     def redelivered(self, commands: int) -> None:
-        """So many of the commands that came in were decided before, or came twice."""
+        """So many of the delivered commands were decided before, or were delivered twice."""
 
     def lost_fencing(self, book: str) -> None:
         """Another matcher had written the next entry of the book first."""
 
     def finished_for_others(self, book: str, entries: int) -> None:
-        """So many entries were projected that somebody else had committed and not projected."""
+        """So many entries of another matcher, committed and not projected, were projected."""
 
     def passed_over(self, commands: int) -> None:
         """So many commands of a parked book were left in the inbox."""
 
     def left_unfinished(self, commands: int) -> None:
-        """So many commands are handed back, to be delivered again."""
+        """So many commands are handed back to the stream, to be delivered again."""
 
 
 UNWATCHED = MatchObserver()

@@ -1,4 +1,4 @@
-"""Outcomes: waiting, a bounded time, until the tables show what was decided of an order, or of a cancel-all."""
+"""Wait, for a bounded time, until the tables show the outcome of an order or of a cancel-all (polling)."""
 
 from __future__ import annotations
 

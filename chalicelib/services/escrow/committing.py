@@ -1,4 +1,4 @@
-"""Carries a step of an escrow order out: everything that it changes in one transaction, or nothing (E23).
+"""Commit a step of an escrow order: everything that it changes, in one transaction (E23).
 
 ::
 

@@ -1,4 +1,4 @@
-"""How a step of a signed order is written: all that it changes, in one transaction.
+"""Write a step of a signed order: everything that it changes, in one transaction.
 
 That is the order's row, what its makers and takers see of it, and for each account one change, however many reasons it
 has::
