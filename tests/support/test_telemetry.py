@@ -446,6 +446,16 @@ def test_each_desk_counts_what_it_refuses_by_its_own_code(service: Service) -> N
     }
 
 
+def test_a_refusal_under_an_idempotency_key_counts_once_and_its_repeats_do_not(service: Service) -> None:
+    order = json.dumps(ORDER | {"customerRef": "nobody"}).encode()
+    headers = {"X-Api-Key": API_KEY, "Idempotency-Key": "order-0001"}
+    with written() as seen:
+        answers = [service.client.http.post(PLACE, headers=headers, body=order) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [400, 400]
+    assert answers[1].headers["Idempotent-Replay"] == "true"
+    assert seen.values(Metric.ORDERS_REFUSED, desk="book", code="INSUFFICIENT_BALANCE") == [1]
+
+
 def test_an_order_that_the_service_failed_is_not_refused(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     breaking(service, monkeypatch, Unavailable("throttled"))
     with written() as seen:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from chalicelib.apis.kit.http import HttpResponse
@@ -92,7 +92,7 @@ class Envelope:
         return compact({"success": True, "data": data, "metadata": self._metadata({})})
 
     def failure(self, fault: Fault) -> HttpResponse:
-        return self.response(fault.status, self.failure_body(fault), fault.headers)
+        return replace(self.response(fault.status, self.failure_body(fault), fault.headers), error=fault.name)
 
     def failure_body(self, fault: Fault) -> str:
         error: dict[str, Any] = {"code": fault.code, "message": fault.message}

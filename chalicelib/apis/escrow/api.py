@@ -10,9 +10,7 @@ from chalicelib.apis.escrow.gate import Caller, Gate
 from chalicelib.apis.escrow.routes import ROUTES, Auth
 from chalicelib.apis.kit.answering import Faults, answered
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
-from chalicelib.apis.kit.idempotency import REPLAYED
 from chalicelib.apis.kit.routing import Route
-from chalicelib.support.telemetry import order_refused
 
 Endpoint = Callable[[HttpRequest, Caller], HttpResponse]
 """Answers a request that has passed the gate; raises Fault."""
@@ -32,7 +30,4 @@ class EscrowApi:
     def _serve(self, route: Route[Auth], request: HttpRequest) -> HttpResponse:
         caller = self._gate.pass_through(request, is_operators=route.auth is Auth.OPERATOR)
         own_path = route.path_of(request.path_parameters)
-        answer = self._endpoints[route.endpoint](replace(request, path=own_path), caller)
-        if route.counts_refusals and 400 <= answer.status < 500 and not REPLAYED.keys() <= answer.headers.keys():
-            order_refused(ROUTES.desk, str(answer.status))
-        return answer
+        return self._endpoints[route.endpoint](replace(request, path=own_path), caller)

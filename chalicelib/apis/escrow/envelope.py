@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from chalicelib.apis.kit.http import HttpResponse
 from chalicelib.domain.escrow.order import Json
@@ -96,4 +97,4 @@ def response(status: int, body: str, headers: Mapping[str, str] | None = None) -
 def failure(fault: Fault) -> HttpResponse:
     errors: Mapping[str, Sequence[str]] | None = fault.errors
     body = {"message": fault.message} | ({} if errors is None else {"errors": errors})
-    return response(fault.status, written(body), fault.headers)
+    return replace(response(fault.status, written(body), fault.headers), error=fault.name)

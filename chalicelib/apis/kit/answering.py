@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from operator import attrgetter
 from types import SimpleNamespace
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
 from chalicelib.apis.kit.routing import NoRoute, Route, RouteTable
@@ -14,26 +14,14 @@ from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
 from chalicelib.support.telemetry import logger, order_refused, tell
 
 Auth = TypeVar("Auth")
-_CLIENT_FAULTS = range(400, 500)
+Fault = TypeVar("Fault")
+SERVER_FAULT = 500
 
 
 def endpoints_of(table: RouteTable[Auth], **groups: object) -> dict[str, Callable[..., Any]]:
     """Return the endpoints that a table names, by these names. Raises AttributeError where a group lacks one."""
     found = SimpleNamespace(**groups)
     return {route.endpoint: attrgetter(route.endpoint)(found) for route in table}
-
-
-class DeskFault(Protocol):
-    """What a desk's own fault says of itself. name: as metrics and tables of routes have it."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def status(self) -> int: ...
-
-
-Fault = TypeVar("Fault", bound=DeskFault)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +67,16 @@ def answered(
 ) -> HttpResponse:
     """Return what ``serve`` answers to a request of the desk, or the ``failure`` of what it raises. Never raises.
 
-    serve: takes the route and the request with its path parameters.
+    serve: takes the route and the request with its path parameters. failure: names its error in the answer; by that
+    name it is counted where the route places orders, also where an endpoint has answered so itself.
     """
     tell(desk=table.desk)
     route: Route[Auth] | None = None
     try:
         route, parameters = table.find(request.method, request.path)
-        return serve(route, replace(request, route=route.path, path_parameters=parameters))
+        response = serve(route, replace(request, route=route.path, path_parameters=parameters))
     except Exception as error:
-        fault = faults.of(error, request)
-        if route is not None and route.counts_refusals and fault.status in _CLIENT_FAULTS:
-            order_refused(table.desk, fault.name)
-        return failure(fault)
+        response = failure(faults.of(error, request))
+    if route is not None and route.counts_refusals and response.error and response.status < SERVER_FAULT:
+        order_refused(table.desk, response.error)
+    return response

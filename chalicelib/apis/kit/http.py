@@ -36,9 +36,12 @@ class HttpRequest:
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
+    """An answer. error: what it is called in the desk's words, where it is a failure that was found in this request."""
+
     status: int
     body: str
     headers: Mapping[str, str] = field(default_factory=dict)
+    error: str = field(default="", compare=False)
 
 
 class BadPercentEncoding(Exception):

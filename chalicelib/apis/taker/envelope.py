@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from enum import Enum
 
 from chalicelib.apis.kit.http import HttpResponse
@@ -82,7 +83,7 @@ def failure(fault: Fault) -> HttpResponse:
     if fault.details:
         body["details"] = fault.details
     headers = {} if fault.retry_after_s is None else {"Retry-After": str(fault.retry_after_s)}
-    return _response(fault.error.status, body, headers)
+    return replace(_response(fault.status, body, headers), error=fault.name)
 
 
 def _response(status: int, body: Mapping[str, object], headers: Mapping[str, str] | None = None) -> HttpResponse:

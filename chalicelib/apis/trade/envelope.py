@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from enum import Enum
 
 from chalicelib.apis.kit.http import HttpResponse
@@ -84,7 +85,7 @@ class Envelope:
     def failure(self, fault: Fault) -> HttpResponse:
         headers = {} if fault.retry_after_s is None else {"Retry-After": str(fault.retry_after_s)}
         body = {"data": None, "error_code": fault.error.error_code, "message": fault.message}
-        return self._response(fault.error.status, body, headers)
+        return replace(self._response(fault.status, body, headers), error=fault.name)
 
     def _response(
         self, status: int, body: Mapping[str, object], headers: Mapping[str, str] | None, at_ms: int | None = None

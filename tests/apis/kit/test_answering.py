@@ -49,6 +49,12 @@ FAULTS = Faults(
     refusals=(Refused,),
     of_refusal=lambda _: Broken("refused", 409),
 )
+
+
+def failure(fault: Broken) -> HttpResponse:
+    return HttpResponse(fault.status, fault.name, error=fault.name)
+
+
 FEW_WORDS = Faults(Broken, no_route=lambda _: Broken("missing", 404), unexpected=Broken("unexpected"))
 
 
@@ -57,7 +63,7 @@ def answer(error: Exception, faults: Faults[Broken] = FAULTS, path: str = "/orde
         raise error
 
     request = HttpRequest("GET", None, {}, {}, {}, b"", path)
-    return answered(table(*ORDERS), request, serve, faults, lambda fault: HttpResponse(fault.status, fault.name)).body
+    return answered(table(*ORDERS), request, serve, faults, failure).body
 
 
 @pytest.mark.parametrize(
@@ -84,30 +90,37 @@ def test_an_endpoint_gets_the_route_and_the_parameters_in_its_path() -> None:
         return HttpResponse(200, f"{one.name} {request.route} {request.path_parameters} {request.path}")
 
     request = HttpRequest("GET", None, {}, {}, {}, b"", "/orders/7/")
-    shown = answered(table(*ORDERS), request, serve, FAULTS, lambda fault: HttpResponse(500, fault.name))
+    shown = answered(table(*ORDERS), request, serve, FAULTS, failure)
     assert shown.body == "GET /orders/{id} /orders/{id} {'id': '7'} /orders/7/"
 
 
 @pytest.mark.parametrize(
-    ("counts", "error", "counted"),
+    ("counts", "outcome", "counted"),
     [
         (True, Broken("own", 400), [("test", "own")]),
         (True, Refused(), [("test", "refused")]),
+        (True, failure(Broken("answered", 422)), [("test", "answered")]),
+        (True, HttpResponse(400, "answered before"), []),
+        (True, HttpResponse(200, "well"), []),
         (True, Broken("own", 503), []),
         (True, KeyError("a bug"), []),
         (False, Broken("own", 400), []),
+        (False, failure(Broken("answered", 422)), []),
     ],
 )
 def test_refusals_by_the_client_count_where_the_route_says_so(
-    monkeypatch: pytest.MonkeyPatch, counts: bool, error: Exception, counted: list[tuple[str, str]]
+    monkeypatch: pytest.MonkeyPatch, counts: bool, outcome: Exception | HttpResponse, counted: list[tuple[str, str]]
 ) -> None:
+    """Raised or answered by the endpoint, but not what was answered before."""
     seen: list[tuple[str, str]] = []
     monkeypatch.setattr("chalicelib.apis.kit.answering.order_refused", lambda desk, code: seen.append((desk, code)))
 
     def serve(_route: Route[None], _request: HttpRequest) -> HttpResponse:
-        raise error
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
 
     routes = table(route("GET", "/orders", counts_refusals=counts))
     request = HttpRequest("GET", None, {}, {}, {}, b"", "/orders")
-    answered(routes, request, serve, FAULTS, lambda fault: HttpResponse(fault.status, fault.name))
+    answered(routes, request, serve, FAULTS, failure)
     assert seen == counted
