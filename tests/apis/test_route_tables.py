@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 from itertools import count
 from typing import Any
@@ -11,10 +13,12 @@ from typing import Any
 import pytest
 
 from chalicelib.apis.book.routes import BASE, LEDGER
-from chalicelib.apis.kit.http import HttpResponse
+from chalicelib.apis.kit.answering import endpoints_of
+from chalicelib.apis.kit.http import HttpRequest, HttpResponse
 from chalicelib.apis.kit.mounts import MOUNTS, desk_of
 from chalicelib.apis.kit.routing import Route, RouteTable, filled
 from chalicelib.apis.taker.routes import Auth as TakerAuth
+from chalicelib.apis.trade.query import Query
 from chalicelib.tables.dynamodb import Database
 from infra.settings import ROOT
 from tests.apis.book.desk import API_KEY, open_desk
@@ -114,6 +118,77 @@ def test_each_desk_has_its_table_and_each_endpoint_one_name_of_a_route() -> None
     assert [table.desk for table in TABLES] == ["book", "trade", "taker", "escrow"]
     for table in TABLES:
         assert len({route.name for route in table}) == len(table.routes)
+
+
+# --- queries
+
+SENT = {"pair": ["A_B"], "order_id": ["01563E3A-B5D3-D676-4C61-EFB99302BD5B"], "customerRef": ["ann"]}
+"""What some lists are not looked at without."""
+
+
+class Asked(dict[str, list[str]]):
+    """A query that notes which parameters are looked for."""
+
+    def __init__(self, sent: dict[str, list[str]]) -> None:
+        super().__init__(sent)
+        self.names: set[str] = set()
+
+    def get(self, name: str, default: Any = None) -> Any:
+        self.names.add(name)
+        return super().get(name, default)
+
+
+def spy(monkeypatch: pytest.MonkeyPatch, desk: str, sent: dict[str, list[str]]) -> dict[str, Asked]:
+    """Have the desk's endpoints get this query; return what they look for, by their routes, as they are asked."""
+    seen: dict[str, Asked] = {}
+
+    def spied(endpoint: Callable[..., Any]) -> Callable[..., Any]:
+        def ask(request: HttpRequest, *rest: Any) -> Any:
+            query = seen[f"{request.method} {request.route}"] = Asked(sent)
+            return endpoint(replace(request, query=query), *rest)
+
+        return ask
+
+    def endpoints(table: RouteTable[Any], **groups: object) -> dict[str, Callable[..., Any]]:
+        return {name: spied(endpoint) for name, endpoint in endpoints_of(table, **groups).items()}
+
+    monkeypatch.setattr(f"chalicelib.desks.{desk}.endpoints_of", endpoints)
+    return seen
+
+
+@pytest.mark.parametrize("table", TABLES[:3], ids=lambda table: table.desk)
+def test_the_query_parameters_of_a_route_are_those_that_are_looked_for(
+    table: RouteTable[Any], memory_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    items_of = Query.items
+
+    def items(query: Query, name: str) -> list[str]:
+        query._query.get(name)
+        return items_of(query, name)
+
+    monkeypatch.setattr(Query, "items", items)
+    seen = spy(monkeypatch, table.desk, SENT)
+    send = sender(table, memory_database)
+    for route in table:
+        send(route, path_of(route.path), True)
+        if route.name in seen:
+            assert seen[route.name].names == set(route.query), route.name
+    assert {route.name for route in table if route.query} <= seen.keys()
+
+
+def test_the_query_parameters_of_the_escrow_desk_are_those_that_can_be_wrong(
+    memory_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (table,) = (table for table in TABLES if table.desk == "escrow")
+    names = {name for route in table for name in route.query}
+    sent: dict[str, list[str]] = {}
+    spy(monkeypatch, table.desk, sent)
+    send = sender(table, memory_database)
+    sent |= {name: ["?"] for name in names}
+    for route in table:
+        if route.query and "{" not in route.path:
+            told = json.loads(send(route, route.path, True).body)["errors"]
+            assert told.keys() == set(route.query) - {"query"}, "any text is good to search for"
 
 
 # --- the pages
