@@ -17,7 +17,7 @@ from chalicelib.services.books.configuring import Configuring
 from chalicelib.services.books.reading import BooksReading
 from chalicelib.services.books.statements import Statements
 from chalicelib.services.books.trades import TradeHistory
-from chalicelib.services.books.waiting import CANCEL_WAIT_S, Outcomes
+from chalicelib.services.books.waiting import CANCEL_WAIT_S, OutcomeWaiter
 from chalicelib.services.ledger.movements import Movements
 from chalicelib.services.ledger.reading import LedgerReading
 from chalicelib.services.tenancy.rate_limiter import RateLimiter
@@ -35,7 +35,7 @@ def new_book_desk(
     gate = Gate(Tenants(database, now_s).accept, RateLimiter(counters or database))
     endpoints = endpoints_of(
         ROUTES,
-        orders=OrderEndpoints(Admission(database), reading, Outcomes(database), answers, cancel_wait_s),
+        orders=OrderEndpoints(Admission(database), reading, OutcomeWaiter(database), answers, cancel_wait_s),
         books=BookEndpoints(reading, Configuring(database), answers),
         market=MarketEndpoints(reading, TradeHistory(database)),
         tokens=TokenEndpoints(Tokens(database).register, ledger, answers),

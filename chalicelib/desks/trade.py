@@ -25,7 +25,7 @@ from chalicelib.services.books.depth import DepthReader
 from chalicelib.services.books.market_data import MarketData
 from chalicelib.services.books.reading import BooksReading
 from chalicelib.services.books.trades import TradeHistory
-from chalicelib.services.books.waiting import CANCEL_WAIT_S, Outcomes
+from chalicelib.services.books.waiting import CANCEL_WAIT_S, OutcomeWaiter
 from chalicelib.services.ledger.reading import LedgerReading
 from chalicelib.services.tenancy.rate_limiter import ANONYMOUS_LIMITS, AnonymousUse, RateLimiter
 from chalicelib.support.clock import now_ms, now_s
@@ -58,7 +58,7 @@ def new_trade_desk(
     master_keys = partial(in_turn, master_key, previous_master_key)
     gate = Gate(accept, instance_of, limiter, master_keys, public_instance)
     reading, ledger = BooksReading(database), LedgerReading(database)
-    pairs, outcomes, admission = Pairs(reading, ledger), Outcomes(database), Admission(database)
+    pairs, outcomes, admission = Pairs(reading, ledger), OutcomeWaiter(database), Admission(database)
     endpoints = endpoints_of(
         ROUTES,
         placing=PlacingEndpoints(admission, outcomes, pairs),

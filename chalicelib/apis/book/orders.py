@@ -15,7 +15,7 @@ from chalicelib.domain.books.vocabulary import CloseReason
 from chalicelib.services.answers import FINISH_WITHIN_MS, Answers, KeptAnswer
 from chalicelib.services.books.admission import Admission, Admitted
 from chalicelib.services.books.reading import BooksReading
-from chalicelib.services.books.waiting import CANCEL_WAIT_S, Outcomes, is_cancel_decided, is_matched
+from chalicelib.services.books.waiting import CANCEL_WAIT_S, OutcomeWaiter, is_cancel_decided, is_matched
 from chalicelib.support.clock import iso, now_ms
 from chalicelib.support.consistency import Inconsistent
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
@@ -28,7 +28,7 @@ class OrderEndpoints:
 
     admission: Admission
     reading: BooksReading
-    outcomes: Outcomes
+    outcomes: OutcomeWaiter
     answers: Answers
     cancel_wait_s: float = CANCEL_WAIT_S
 

@@ -18,7 +18,7 @@ from chalicelib.domain.signed.lifecycle import Status
 from chalicelib.domain.signed.order import EXCHANGE_MAX, NONCE_MAX, TIME_S_MAX
 from chalicelib.domain.signed.paging import PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, Bounds, Paging
 from chalicelib.services.signed.fill_listing import FillQuery, SortFillsBy
-from chalicelib.services.signed.listing import OrderQuery, SortBy, Traits
+from chalicelib.services.signed.listing import OrderFilter, OrderQuery, SortBy
 from chalicelib.services.signed.maker_listing import MakerQuery, SortMakersBy
 
 FILL_STATUSES = frozenset({Status.PARTIALLY_FILLED, Status.FILLED})
@@ -78,9 +78,9 @@ class Parameters:
         number, size = self.read("page", _from_one), self.read("page_size", _from_one)
         return Paging(number or 1, min(size or PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX), is_ascending)
 
-    def traits(self) -> Traits:
+    def order_filter(self) -> OrderFilter:
         ticker = self.read("ticker", str.upper)
-        return Traits(ticker, self.read("exchange", _exchange), self.read("is_buy", _boolean))
+        return OrderFilter(ticker, self.read("exchange", _exchange), self.read("is_buy", _boolean))
 
     def refuse_bad(self) -> None:
         """Raise Fault with every bad parameter and what is wrong with it."""
@@ -93,7 +93,7 @@ def order_query(query: Mapping[str, list[str]]) -> OrderQuery:
     of = Parameters(query)
     found = OrderQuery(
         statuses=of.statuses(),
-        traits=of.traits(),
+        order_filter=of.order_filter(),
         created=of.times("created"),
         sort_by=of.sorted_by(SortBy.CREATED_AT),
         paging=of.paging(),
@@ -102,10 +102,10 @@ def order_query(query: Mapping[str, list[str]]) -> OrderQuery:
     return found
 
 
-def open_orders_query(query: Mapping[str, list[str]]) -> Traits:
+def open_orders_query(query: Mapping[str, list[str]]) -> OrderFilter:
     """Return what a taker asks for of the open orders. Raises Fault."""
     of = Parameters(query)
-    found = of.traits()
+    found = of.order_filter()
     of.refuse_bad()
     return found
 
@@ -116,7 +116,7 @@ def fill_query(query: Mapping[str, list[str]]) -> FillQuery:
     found = FillQuery(
         order_id=of.read("order_id", _order_id),
         order_hash=of.read("order_hash", hash_of),
-        traits=of.traits(),
+        order_filter=of.order_filter(),
         taker=of.read("taker", _address),
         tx_hash=of.read("tx_hash", hash_of),
         quantity=of.amounts("fill_quantity"),
@@ -137,15 +137,15 @@ def maker_query(query: Mapping[str, list[str]]) -> MakerQuery:
     """Return what a maker asks for of its orders. Raises Fault."""
     of = Parameters(query)
     order_hash, principal = of.read("order_hash", hash_of), of.read("principal", _address)
-    traits = of.traits()
+    order_filter = of.order_filter()
     found = MakerQuery(
         order_hash=order_hash,
         principal=principal,
-        ticker=traits.ticker,
+        ticker=order_filter.ticker,
         is_ticker_part=of.read("ticker_like", _boolean) or False,
-        exchange=traits.exchange,
+        exchange=order_filter.exchange,
         asset=of.read("asset", _address),
-        is_buy=traits.is_buy,
+        is_buy=order_filter.is_buy,
         nonce=of.read("nonce", _integer(0, NONCE_MAX)),
         price=of.amounts("price"),
         quantity=of.amounts("quantity"),

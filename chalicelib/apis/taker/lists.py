@@ -49,8 +49,8 @@ class ListEndpoints:
 
     def available(self, request: HttpRequest, caller: Caller) -> object:
         """GET orders/available. The oldest orders that anybody may lock (K18)."""
-        traits = open_orders_query(request.query)
-        return list(map(single_order, self.reading.open_orders(caller.instance, traits, caller.now_s)))
+        order_filter = open_orders_query(request.query)
+        return list(map(single_order, self.reading.open_orders(caller.instance, order_filter, caller.now_s)))
 
     def fills(self, request: HttpRequest, caller: Caller) -> object:
         """GET orders/filled. A page of the taker's fills."""

@@ -20,7 +20,7 @@ from chalicelib.domain.books.vocabulary import CloseReason, OrderStatus
 from chalicelib.domain.ledger.owners import book_key
 from chalicelib.services.books.admission import Admission
 from chalicelib.services.books.reading import BooksReading
-from chalicelib.services.books.waiting import CANCEL_ALL_WAIT_S, Outcomes, is_cancel_decided, is_matched
+from chalicelib.services.books.waiting import CANCEL_ALL_WAIT_S, OutcomeWaiter, is_cancel_decided, is_matched
 from chalicelib.support.clock import iso, now_ms
 from chalicelib.support.consistency import Inconsistent
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
@@ -45,7 +45,7 @@ _FAULT_OF = {
 @dataclass(frozen=True, slots=True)
 class PlacingEndpoints:
     admission: Admission
-    outcomes: Outcomes
+    outcomes: OutcomeWaiter
     pairs: Pairs
 
     def place(self, request: HttpRequest, caller: Caller, envelope: Envelope) -> HttpResponse:
@@ -83,7 +83,7 @@ class CancelEndpoints:
 
     admission: Admission
     reading: BooksReading
-    outcomes: Outcomes
+    outcomes: OutcomeWaiter
     pairs: Pairs
     wait_s: float
 

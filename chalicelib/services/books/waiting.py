@@ -19,7 +19,7 @@ SPARE_S = 0.001
 """A wait that has no more left is over: sums of floats are not exact."""
 
 
-class Outcomes:
+class OutcomeWaiter:
     def __init__(self, database: Database) -> None:
         self._reading = BooksReading(database)
         self._inbox = Inbox(database)

@@ -17,7 +17,7 @@ from chalicelib.domain.signed.lifecycle import Status
 from chalicelib.domain.signed.order import order_id_of
 from chalicelib.domain.signed.paging import UNBOUNDED, Bounds, Page, Paging, page_of
 from chalicelib.domain.signed.stored import Counts, Fill
-from chalicelib.services.signed.listing import ALL_ROWS, ANY, Traits, is_customer, span_of, steady
+from chalicelib.services.signed.listing import ALL_ROWS, ANY_ORDER, OrderFilter, is_customer, span_of, steady
 from chalicelib.tables.signed_orders import SignedOrders
 
 
@@ -31,14 +31,14 @@ class SortFillsBy(Enum):
 class FillQuery:
     """What a taker asks for; None: not limited by this. order_id, order_hash, tx_hash: in lower case.
 
-    traits: of the filled orders. statuses: the order's right after the fill (K27); none: all. created: Unix seconds.
+    order_filter: of the filled orders. statuses: the order's, after the fill (K27); none: all. created: Unix seconds.
     """
 
     paging: Paging = field(default_factory=Paging)
     sort_by: SortFillsBy = SortFillsBy.CREATED_AT
     order_id: str | None = None
     order_hash: str | None = None
-    traits: Traits = ANY
+    order_filter: OrderFilter = ANY_ORDER
     taker: str | None = None
     tx_hash: str | None = None
     quantity: Bounds = UNBOUNDED
@@ -96,15 +96,15 @@ class TakerFills:
         if query.is_plain:
             return steady(self.orders, self.instance, self.taker, lambda counts: self._in_order(counts, query.paging))
         found = filter(query.has, self._candidates(query))
-        if query.traits != ANY:
-            wanted = self._orders_with(query.traits)
+        if query.order_filter != ANY_ORDER:
+            wanted = self._orders_with(query.order_filter)
             found = filter(lambda fill: fill.order_id in wanted, found)
         return page_of(found, _PLACES[query.sort_by], query.paging)
 
-    def _orders_with(self, traits: Traits) -> set[str]:
+    def _orders_with(self, order_filter: OrderFilter) -> set[str]:
         """Return the ids of the orders of this kind that the taker has filled."""
         seen = self.orders.filled_seen(self.instance, self.taker, page_rows=ALL_ROWS)
-        return {each.order_id for each in seen if traits.fit(each)}
+        return {each.order_id for each in seen if order_filter.fit(each)}
 
     def _in_order(self, counts: Counts, paging: Paging) -> Page[Fill]:
         """Return a page of all fills as their rows stand, reading up to the page's end."""

@@ -57,8 +57,8 @@ class SortBy(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Traits:
-    """What orders are limited to of what their makers signed; None: not by this. ticker: in upper case."""
+class OrderFilter:
+    """Filter by what makers signed of their orders; None: any. ticker: in upper case."""
 
     ticker: str | None = None
     exchange: int | None = None
@@ -72,7 +72,7 @@ class Traits:
         )
 
 
-ANY = Traits()
+ANY_ORDER = OrderFilter()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class OrderQuery:
     paging: Paging = field(default_factory=Paging)
     sort_by: SortBy = SortBy.CREATED_AT
     statuses: frozenset[Status] = frozenset()
-    traits: Traits = ANY
+    order_filter: OrderFilter = ANY_ORDER
     created: Bounds = UNBOUNDED
 
     @property
@@ -117,7 +117,7 @@ def as_of(stored: StoredOrder, at_s: int) -> StoredOrder:
     return replace(stored, state=seen_at(stored.order, stored.state, at_s))
 
 
-def open_orders(orders: SignedOrders, instance: str, traits: Traits, at_s: int) -> list[StoredOrder]:
+def open_orders(orders: SignedOrders, instance: str, order_filter: OrderFilter, at_s: int) -> list[StoredOrder]:
     """Return the oldest orders that anybody may lock now, 500 at most (K18).
 
     An index names the candidates, so an order of the last moments may be missing; each is read as of now, so none is
@@ -125,7 +125,9 @@ def open_orders(orders: SignedOrders, instance: str, traits: Traits, at_s: int) 
     nor locked away by the filters until it is full.
     """
     found = (as_of(stored, at_s) for stored in orders.open_orders(instance))
-    free = (each for each in found if phase_at(each.order, each.state, at_s) is Phase.OPEN and traits.fit(each.order))
+    free = (
+        each for each in found if phase_at(each.order, each.state, at_s) is Phase.OPEN and order_filter.fit(each.order)
+    )
     return list(islice((each for each in free if each.can_be_filled), AVAILABLE_MAX))
 
 
@@ -206,9 +208,9 @@ class TakerOrders:
             filled = read(self.instance, self.taker, from_s=from_s, to_s=to_s, page_rows=ALL_ROWS)
         for seen in filled:
             locked.pop(seen.order_hash, None)
-            if query.traits.fit(seen):
+            if query.order_filter.fit(seen):
                 yield seen
-        yield from filter(query.traits.fit, locked.values())
+        yield from filter(query.order_filter.fit, locked.values())
 
     def _live_locks(self) -> list[TakenOrder]:
         """Return what the taker only holds the lock of; a lock that has lapsed is none (K35)."""

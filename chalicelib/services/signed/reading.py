@@ -8,7 +8,7 @@ from chalicelib.domain.signed.order import Hold, SignedOrder, customer_of, order
 from chalicelib.domain.signed.stored import StoredOrder
 from chalicelib.services.ledger.reading import LedgerReading
 from chalicelib.services.signed.fill_listing import TakerFills
-from chalicelib.services.signed.listing import TakerOrders, Traits, open_orders
+from chalicelib.services.signed.listing import OrderFilter, TakerOrders, open_orders
 from chalicelib.services.signed.maker_listing import MakerOrders
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.instruments import Instruments
@@ -27,8 +27,8 @@ class SignedReading:
         """Return the order whose id this hash gives. An id is a part of the hash only: compare the order's hash."""
         return self._orders.get(instance, order_id_of(order_hash))
 
-    def open_orders(self, instance: str, traits: Traits, at_s: int) -> list[StoredOrder]:
-        return open_orders(self._orders, instance, traits, at_s)
+    def open_orders(self, instance: str, order_filter: OrderFilter, at_s: int) -> list[StoredOrder]:
+        return open_orders(self._orders, instance, order_filter, at_s)
 
     def of_taker(self, instance: str, taker: str, at_s: int) -> TakerOrders:
         return TakerOrders(self._orders, instance, taker, at_s)

@@ -13,7 +13,7 @@ from chalicelib.domain.signed.lifecycle import Status
 from chalicelib.domain.signed.paging import Bounds, Page, Paging, page_of
 from chalicelib.ops.verify.verifier import Verifier
 from chalicelib.services.signed.fill_listing import FillQuery, TakerFills
-from chalicelib.services.signed.listing import OrderQuery, SortBy, TakerOrders, Traits, open_orders
+from chalicelib.services.signed.listing import OrderFilter, OrderQuery, SortBy, TakerOrders, open_orders
 from chalicelib.tables.dynamodb import Database
 from infra.tables import create_tables
 from tests.faults import FaultyClient, WatchedClient, after_another
@@ -33,7 +33,7 @@ def listed(market: Market, query: OrderQuery | None = None, taker: str = TAKER) 
 def is_shown(market: Market, taker: str = TAKER) -> bool:
     """Tell whether the taker is shown the usual order: by itself and in every kind of list alike."""
     orders = TakerOrders(market.orders, INSTANCE, taker, market.now_s)
-    queries = (OrderQuery(), OrderQuery(traits=Traits("AAPL")), OrderQuery(sort_by=SortBy.LOCKED_AT))
+    queries = (OrderQuery(), OrderQuery(order_filter=OrderFilter("AAPL")), OrderQuery(sort_by=SortBy.LOCKED_AT))
     answers = {bool(listed(market, query, taker)[1]) for query in queries}
     try:
         answers.add(orders.one(hash_of(BUY)).order == BUY)
@@ -83,15 +83,15 @@ def test_a_lock_is_shown_until_the_second_of_its_end(market: Market) -> None:
 
 
 @pytest.mark.parametrize("sort_by", list(SortBy))
-@pytest.mark.parametrize("traits", [Traits(), Traits("AAPL")])
+@pytest.mark.parametrize("order_filter", [OrderFilter(), OrderFilter("AAPL")])
 def test_an_order_whose_lock_has_lapsed_is_not_counted_on_other_pages_either(
-    market: Market, sort_by: SortBy, traits: Traits
+    market: Market, sort_by: SortBy, order_filter: OrderFilter
 ) -> None:
     for order in (LOCKED, LATER):
         market.create(order)
         market.lock(order, seconds=60 if order is LOCKED else 600)
         market.now_s += 30
-    query = OrderQuery(Paging(1, 1), sort_by, traits=traits)
+    query = OrderQuery(Paging(1, 1), sort_by, order_filter=order_filter)
     assert listed(market, query) == ([hash_of(LATER)], 1)
 
 
@@ -266,7 +266,7 @@ def test_open_orders_are_500_at_most_and_the_oldest_ones(market: Market) -> None
         market.create(replace(BUY, nonce=nonce, incentive=0, price=UNIT, quantity=UNIT))
         market.now_s += 1
     market.lock(replace(BUY, nonce=0, incentive=0, price=UNIT, quantity=UNIT))
-    found = open_orders(market.orders, INSTANCE, Traits(), market.now_s)
+    found = open_orders(market.orders, INSTANCE, OrderFilter(), market.now_s)
     assert [stored.order.nonce for stored in found] == list(range(1, 501))
 
 
@@ -303,7 +303,7 @@ QUERIES = {
     "second page": OrderQuery(Paging(2, 1)),
     "by price": OrderQuery(sort_by=SortBy.PRICE),
     "by lock": OrderQuery(sort_by=SortBy.LOCKED_AT),
-    "of a side": OrderQuery(traits=Traits(is_buy=True)),
+    "of a side": OrderQuery(order_filter=OrderFilter(is_buy=True)),
     "of two statuses": OrderQuery(statuses=frozenset({Status.LOCKED, Status.PARTIALLY_FILLED, Status.FILLED})),
     "of what has not ended": UNFINISHED,
     "of what has not ended, by lock": replace(UNFINISHED, sort_by=SortBy.LOCKED_AT),

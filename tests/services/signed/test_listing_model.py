@@ -22,7 +22,7 @@ from chalicelib.domain.signed.paging import Bounds, Paging
 from chalicelib.domain.signed.stored import Fill, StoredOrder
 from chalicelib.services.signed.desk import Signed
 from chalicelib.services.signed.fill_listing import FillQuery, SortFillsBy, TakerFills
-from chalicelib.services.signed.listing import OrderQuery, SortBy, TakerOrders, Traits, as_of, open_orders
+from chalicelib.services.signed.listing import OrderFilter, OrderQuery, SortBy, TakerOrders, as_of, open_orders
 from chalicelib.services.signed.maker_listing import MakerOrders, MakerQuery, SortMakersBy
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.instruments import Instruments
@@ -230,31 +230,31 @@ def look_at_unfinished_rows(story: Story) -> None:
 
 
 def is_wanted(query: OrderQuery, order: StoredOrder) -> bool:
-    traits, facts = query.traits, order.order
+    order_filter, facts = query.order_filter, order.order
     return (
         (not query.statuses or order.state.status in query.statuses)
-        and (traits.ticker is None or facts.ticker == traits.ticker)
-        and (traits.exchange is None or facts.exchange == traits.exchange)
-        and (traits.is_buy is None or facts.is_buy == traits.is_buy)
+        and (order_filter.ticker is None or facts.ticker == order_filter.ticker)
+        and (order_filter.exchange is None or facts.exchange == order_filter.exchange)
+        and (order_filter.is_buy is None or facts.is_buy == order_filter.is_buy)
         and within(query.created, order.created_at_s)
     )
 
 
 def look_at_open_orders(story: Story) -> None:
-    traits = order_query(story.random).traits
+    order_filter = order_query(story.random).order_filter
     now_s = story.market.now_s
     expected, _ = cut(
         (
             order
             for order in story.everything()
             if order.state.status in (Status.PENDING, Status.PARTIALLY_FILLED) and order.state.lock is None
-            and is_wanted(OrderQuery(traits=traits), order)
+            and is_wanted(OrderQuery(order_filter=order_filter), order)
         ),
         lambda order: order.created_at_s,
         lambda order: order.order_hash,
         Paging(1, 500, is_ascending=True),
     )  # fmt: skip
-    assert open_orders(story.market.orders, INSTANCE, traits, now_s) == expected
+    assert open_orders(story.market.orders, INSTANCE, order_filter, now_s) == expected
 
 
 def look_at_fills(story: Story) -> None:
@@ -330,7 +330,7 @@ def order_query(random: Random) -> OrderQuery:
     def sometimes(draw: Callable[[], Any], otherwise: Any = None) -> Any:
         return draw() if random.random() < 0.3 else otherwise
 
-    traits = Traits(
+    order_filter = OrderFilter(
         sometimes(lambda: random.choice(["AAPL", "TSLA"])),
         sometimes(lambda: random.choice([0, 1])),
         sometimes(lambda: random.random() < 0.5),
@@ -338,7 +338,11 @@ def order_query(random: Random) -> OrderQuery:
     some = random.choice([list(Status), BEFORE_END])
     statuses = sometimes(lambda: frozenset(random.sample(some, random.randint(1, 3))), frozenset())
     return OrderQuery(
-        paging_of(random), random.choice(list(SortBy)), statuses, traits, sometimes(lambda: span_of(random), Bounds())
+        paging_of(random),
+        random.choice(list(SortBy)),
+        statuses,
+        order_filter,
+        sometimes(lambda: span_of(random), Bounds()),
     )
 
 
