@@ -10,7 +10,7 @@ Floors, from the top down; each may import those below it, never those above (``
   at the door.
 - ``services``: what happens: reads rows, asks the domain, writes rows under conditions. ``books``: admission, matching,
   projection, expiry, market data, redrive, rebuild; ``ledger``, ``signed``, ``escrow``, ``tenancy``;
-  ``sweeps``: periodic work with backoff. ``reading`` in an area answers what endpoints ask of it.
+  ``sweeps``: periodic work with backoff. The reading module of an area answers what endpoints ask of it.
 - ``tables``: DynamoDB: the client, attempts, one module for each table; every write of the program, conditions named.
 - ``domain``: pure rules. No AWS, clock, randomness or environment. Rooms: ``books``, ``ledger``,
   ``signed``, ``escrow``, ``tenancy``.
