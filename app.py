@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from chalicelib.apis.taker.api import TakerApi
     from chalicelib.apis.trade.api import TradeApi
 
+    Desk = BookApi | TradeApi | TakerApi | EscrowApi | Front
+
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 CAUGHT_SEGMENTS_MAX = 10
 INBOX_STREAM_ARN = os.environ.get(
@@ -100,8 +102,8 @@ def _front() -> Front:
     return Front(wiring.ask_tables, time.monotonic)
 
 
-def _desk(name: str) -> BookApi | TradeApi | TakerApi | EscrowApi | Front:
-    desks: dict[str, Callable[[], BookApi | TradeApi | TakerApi | EscrowApi | Front]] = {
+def _desk(name: str) -> Desk:
+    desks: dict[str, Callable[[], Desk]] = {
         "front": _front,
         "book": _book_desk,
         "trade": _trade_desk,
