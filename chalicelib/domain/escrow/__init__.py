@@ -2,16 +2,13 @@
 
 | module | what it is |
 | --- | --- |
-| ``order`` | pure: orders, payins, payouts, refunds, customers, wallets, merchants |
-| ``money`` | pure: amounts, their texts, the fee |
-| ``lifecycle`` | pure: what may be done with an order in which status |
-| ``commands`` | pure: what is asked of the desk |
-| ``checks`` | pure: which fields of a command cannot be what they are |
-| ``steps`` | pure: what each command makes of an order, and what it moves |
-| ``settings``, ``keys`` | pure: what an operator sets; whose a key is |
-| ``committing`` | carries a step out, in one transaction, once |
-| ``creation``, ``payments``, ``customers`` | new orders; payins and payouts; customers, wallets, merchants |
-| ``desk`` | all commands, and the release of what is due |
+| ``order`` | orders, payins, payouts, refunds, customers, wallets, merchants |
+| ``money`` | amounts, their texts, the terms of the fee |
+| ``lifecycle`` | the state machine of orders |
+| ``commands`` | the commands of the desk |
+| ``checks`` | validation of a command's fields against what is stored |
+| ``steps`` | the result of each command, and the money it moves |
+| ``settings``, ``keys`` | what an operator sets; API keys |
 
-Between validation and release lies a delay, which may be none. Every other command is one transaction.
+Every command is one transaction. Between validation and release there may be a delay (E22).
 """

@@ -1,6 +1,6 @@
-"""Which fields of a command cannot be what they are, by what is stored. Pure; each returns a text for each bad field.
+"""Validation of commands against what is stored: each check returns an error text by field.
 
-A field that was not given, or could not be read, is left aside: all bad fields can be told together.
+Fields that were not given, or could not be read, are skipped, so that all bad fields are reported together.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _WHILE_UNPAID = frozenset(OrderChanges.__annotations__)
 
 
 def selected(field: str) -> Errors:
-    """Return the error of a field that names what is not there, or is not what it must be (E4)."""
+    """Return the error of a field that names something missing or of the wrong kind (E4)."""
     return {field: f"The selected {field.replace('_', ' ')} is invalid."}
 
 
@@ -41,7 +41,7 @@ def changeable(status: Status) -> frozenset[str]:
 
 
 def value_errors(value: int, terms: FeeTerms, currency: Currency) -> Errors:
-    """Return what is wrong with an order's money (E12: 0 is a value)."""
+    """Return the errors of an order's value and fee (E12: 0 is a value)."""
     errors: Errors = {}
     if not 0 <= value <= VALUE_MAX:
         errors |= wrong("value", "must be between 0 and 999999999.99")
@@ -57,7 +57,7 @@ def value_errors(value: int, terms: FeeTerms, currency: Currency) -> Errors:
 
 
 def update_errors(order: Order, changes: OrderChanges) -> Errors:
-    """Return what is wrong with changes of an order; a field that may not be changed may be given as it is (E13)."""
+    """Return the errors of changes to an order. Fields that may not change may repeat their value (E13)."""
     may_change = changeable(order.status)
     errors: Errors = {}
     for name in real_changes(order, changes):
@@ -72,7 +72,7 @@ def update_errors(order: Order, changes: OrderChanges) -> Errors:
 
 
 def real_changes(order: Order, changes: OrderChanges) -> list[str]:
-    """Return the fields whose new value is another one."""
+    """Return the fields whose value changes."""
     now: dict[str, object] = {
         "buyer_id": order.buyer.customer_id if order.buyer else None,
         "fee_value": order.fee_terms.value,
@@ -87,7 +87,7 @@ def fee_terms_after(order: Order, changes: OrderChanges) -> FeeTerms:
 
 
 def payin_errors(order: Order, payin: OpenPayin) -> Errors:
-    """Return what is wrong with a payin, its order's status left aside (E15)."""
+    """Return the errors of a payin, whatever its order's status (E15)."""
     errors: Errors = {}
     if order.payin_types and payin.type.value not in order.payin_types:
         errors |= selected("type")
@@ -99,12 +99,12 @@ def payin_errors(order: Order, payin: OpenPayin) -> Errors:
 
 
 def payout_errors(order: Order, wallet_id: int) -> Errors:
-    """Return what is wrong with a payout: it goes to the seller's wallet in the order's currency."""
+    """Return the errors of a payout: it must go to the seller's wallet in the order's currency."""
     return {} if wallet_id == order.seller.wallet_id else selected("wallet_id")
 
 
 def reimburse_errors(order: Order, request: Reimburse) -> Errors:
-    """Return what is wrong with a reimbursement, what is left of the hold aside."""
+    """Return the errors of a reimbursement, whatever is left of the hold."""
     errors: Errors = {}
     if request.amount is not None and request.amount <= 0:
         errors |= wrong("amount", "must be greater than 0")
@@ -118,12 +118,12 @@ def reimburse_errors(order: Order, request: Reimburse) -> Errors:
 
 
 def confirm_errors(payin: Payin, amount: int) -> Errors:
-    """Return what is wrong with the amount of a payin that came in: it must be the whole one."""
+    """Return the errors of the amount of a payin that came in: it must be the order's whole value."""
     return {} if amount == payin.amount else wrong("amount", "must be the value of the order")
 
 
 def metadata_errors(metadata: dict[str, Json]) -> Errors:
-    """Return what is wrong with the size of an order's metadata."""
+    """Return the errors of the size of an order's metadata."""
     if len(metadata) > METADATA_KEYS_MAX:
         return wrong("metadata", f"must not have more than {METADATA_KEYS_MAX} keys")
     if len(exact(metadata).encode()) > METADATA_BYTES_MAX:

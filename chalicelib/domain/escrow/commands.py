@@ -1,6 +1,6 @@
-"""What is asked of the escrow desk. Plain values: money in base units, percentages in 10^-4 of a percent.
+"""Commands of the escrow desk. Money in base units, percentages in 10^-4 of a percent.
 
-A field of the wire has the same name here, but for ids of the path.
+Fields have the names that they have in requests, except ids in the path.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Why a command of the escrow desk was not carried out: one exception a reason; nothing is changed then.
+"""Errors of the escrow desk's commands, one exception for each reason; nothing is changed then.
 
 A forbidden transition is ``lifecycle.Forbidden`` (E3).
 """
@@ -13,11 +13,11 @@ __all__ = ["DeskBusy", "Forbidden", "Invalid", "NotFound", "demand"]
 
 
 class NotFound(Exception):
-    """What the command is about is not there, or is another merchant's or of the other world (E2)."""
+    """The order, customer or wallet does not exist, or belongs to another merchant or the other world (E2)."""
 
 
 class Invalid(Exception):
-    """Fields of the request cannot be what they are. errors: by field, a text for people."""
+    """The request's fields are invalid. errors: a text for people by field."""
 
     def __init__(self, errors: Mapping[str, str]) -> None:
         super().__init__("; ".join(errors.values()))

@@ -1,4 +1,4 @@
-"""Keys of the escrow desk: whose they are, in which world, and what they may do. Pure.
+"""Keys of the escrow desk: whose they are, in which world, and what they may do.
 
 A key's prefix says its world (E2) and its kind: a secret key is one merchant's, an operator's key is the instance's.
 """

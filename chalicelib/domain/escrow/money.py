@@ -1,7 +1,7 @@
-"""Money of the escrow desk: decimals of a currency outside, base units of its ledger token inside. Pure and exact.
+"""Money of the escrow desk: decimals of a currency in requests, base units of its ledger token in the program.
 
-One major unit (1 EUR) is 10^18 base units; a minor unit (1 cent) is the smallest step that the desk deals in. Every
-amount that it computes itself is rounded down to a minor unit.
+One major unit (1 EUR) is 10^18 base units. A minor unit (1 cent) is the smallest step of the desk's amounts; what it
+computes itself is rounded down to one. All conversions are exact.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def rounded_down(amount: int, currency: Currency) -> int:
 
 
 def money_text(amount: int, currency: Currency) -> str:
-    """Return an amount in words people know.
+    """Return an amount as text for people.
 
     >>> money_text(150 * 10**18, Currency("EUR", 2, "0x"))
     '150.00 €'

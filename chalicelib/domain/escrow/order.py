@@ -1,9 +1,9 @@
-"""What the escrow desk keeps: orders, their payins, payouts and refunds, customers, wallets, merchants. Pure values.
+"""Records of the escrow desk: orders, payins, payouts, refunds, customers, wallets, merchants.
 
-Money is integers in base units of the currency's ledger token, times are Unix seconds, ids are counted per instance and
-kind, the worlds sharing the counters. ``metadata`` and ``template`` are JSON objects whose numbers are int or Decimal.
+Money is integers in base units of the currency's ledger token; times are Unix seconds. Ids are counted by instance and
+kind; both worlds share the counters. ``metadata`` and ``template`` are JSON objects whose numbers are int or Decimal.
 
-Nothing of an order is changed but through a step (``steps``) from the version that was read.
+Only a step (``steps``) changes an order, from the version that was read.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class World(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Whose things a request is about: a merchant's, in one world of an instance."""
+    """The scope of a request: one merchant, in one world of an instance."""
 
     instance: str
     world: World
@@ -80,7 +80,7 @@ class Party:
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """Random tokens in the addresses of an order's pages, each another."""
+    """Random tokens in the addresses of an order's three pages."""
 
     buyer: str
     seller: str
@@ -89,7 +89,7 @@ class Links:
 
 @dataclass(frozen=True, slots=True)
 class Callbacks:
-    """Addresses that a client wants its visitors sent to. Stored, not answered."""
+    """Addresses to which a client wants its visitors sent. Stored, never answered."""
 
     buyer_confirmed_url: str | None = None
     buyer_denied_url: str | None = None
@@ -102,7 +102,7 @@ NO_CALLBACKS = Callbacks()
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """What a release really moved out of the hold: paid to the seller, fee to the desk."""
+    """Amounts that a release moved out of the hold: paid to the seller, fee to the desk."""
 
     paid: int
     fee: int
@@ -360,7 +360,7 @@ class Merchant:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many there are of each kind at one place, exactly; the merchant's hidden customer is not counted."""
+    """Exact number of rows of each kind at one place, without the merchant's hidden customer."""
 
     orders: int = 0
     payins: int = 0

@@ -1,4 +1,4 @@
-"""What an operator sets for an instance's escrow desk: its currencies, and what payers are told. Pure."""
+"""Settings of an instance's escrow desk: currencies, release delay, what payers are told."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Changes of accounts: what a step of any desk moves, merged to one change an account. Pure.
+"""Changes of accounts: what a step of any desk moves, merged to one change an account.
 
 ``set_aside``, ``given_back``, ``spent`` and ``received`` are the four moves of which every change is made.
 """

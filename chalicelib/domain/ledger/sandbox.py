@@ -1,4 +1,4 @@
-"""Assets of a sandbox: for each token one of its own, so that play money is never the token's. Pure.
+"""Sandbox assets: each token has one of its own, so that play money is never the token's.
 
 Such an asset is named by its token's address behind a word that no address begins with. No request that names a token
 by its address can be about it: what is deposited in a sandbox cannot be moved to a customer who trades.

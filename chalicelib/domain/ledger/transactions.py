@@ -1,9 +1,9 @@
-"""Transactions: what brought an account to its balance, in the words in which customers read it (T37).
+"""Transactions: the rows from which customers read how a balance came about (T37).
 
-A credit, a debit and a transfer are rows of their own. A book's trade and its fees are not: they are read off the
-trade, one row for each leg. A signed order's fill has rows again: its two legs, the incentive as a transfer, the fee.
-So the rows of a customer and an asset, added up (``signed``), give its balance, available and held together, exactly.
-Holds and releases move nothing between customers and are no transactions.
+Credits, debits and transfers are stored rows. A book's trade is not: its legs and fees are derived from the trade. A
+signed order's fill has stored rows: its two legs, the incentive as a transfer, the fee. The rows of a customer and an
+asset, added up (``signed``), give its balance, available and held together, exactly. Holds and releases move nothing
+between customers and are no transactions.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class TransactionType(StrEnum):
 
 
 MOVEMENTS = frozenset({TransactionType.CREDIT, TransactionType.DEBIT, TransactionType.TRANSFER})
-"""The types that can be asked for; the others follow from trades and fills."""
+"""The types that requests can make; the others follow from trades and fills."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The message with which a wallet asks for a session: four lines of it count, and one that names the instance. Pure."""
+"""Connect messages: the text that a wallet signs to open a session, of which five lines count."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Signatures of wallets: the hash that names a signed order, and who signed an order or a message (K32). Pure.
+"""Wallet signatures (EIP-712, personal_sign): an order's hash, and who signed an order or a message (K32).
 
 eth-account does the cryptography. It is imported where it is used, for it takes half a second to import and most
 requests need none of it.

@@ -1,6 +1,6 @@
-"""Why a command on a signed order is not carried out: one class for each answer. Nothing was changed by it then.
+"""Errors of commands on signed orders, one exception for each answer; the command changed nothing.
 
-A lapse that the command met is written down all the same: that is the clock's doing, not the command's (K30).
+A lapse that the command met is stored all the same: the clock caused it, not the command (K30).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ class UnknownInstrument(Exception):
 
 
 class OrderNotFound(Exception):
-    """There is no such order; or it is another taker's, which is told in the same words (K8)."""
+    """The order does not exist, or is another taker's; both have the same answer (K8)."""
 
 
 class NotTheMakers(Exception):
@@ -27,7 +27,7 @@ class OwnOrder(Exception):
 
 
 class Conflict(Exception):
-    """The order as it is does not go with what is asked of it.
+    """The order's present state does not allow the command.
 
     status: the effective one. expires_at_s: of its live lock, None without one. locked_by: who has that lock, told to
     its holder only (K9).
@@ -45,7 +45,7 @@ class StateForbids(Conflict):
 
 
 class ReferenceTaken(Conflict):
-    """The order has a fill under this reference already, with other values or by another taker (K24)."""
+    """The order has another fill under this reference: other values, or another taker's (K24)."""
 
 
 class BadAmount(Exception):

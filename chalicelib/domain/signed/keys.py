@@ -1,4 +1,4 @@
-"""API keys of the taker desk, and the secrets derived for it: of a key's signatures, and of an instance's JWTs. Pure.
+"""API keys of the taker desk, and the secrets derived for it: of a key's signatures, and of an instance's JWTs.
 
 Secrets are stored nowhere: each is derived from the key, or the instance, and the master key, so the tables alone let
 nobody sign.

@@ -1,4 +1,4 @@
-"""Pages of lists whose totals are exact (K13), and the bounds that filters set. Pure.
+"""Pages of lists with exact totals (K13), and ranges of filters.
 
 ``page_of`` goes through all rows once and keeps those up to the page's end: n rows in no order, of which the page ends
 at row e, take O(n log e) time and O(e) memory.
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Paging:
-    """Which page is wanted. number: from 1. size: rows at most. is_ascending: in which direction rows are sorted."""
+    """A requested page. number: from 1. size: rows at most. is_ascending: the direction in which rows are sorted."""
 
     number: int = 1
     size: int = PAGE_SIZE_DEFAULT
@@ -57,13 +57,13 @@ class Page(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What a value must lie within, both ends included; None: no bound on this side."""
+    """A range with both ends included; None: no bound on this side."""
 
     least: int | None = None
     most: int | None = None
 
     def hold(self, value: int | None) -> bool:
-        """Tell whether a value lies within; where there is no value, whether there are no bounds."""
+        """Return whether a value lies within; None, a missing value, lies only within no bounds at all."""
         if value is None:
             return self == UNBOUNDED
         return (self.least is None or self.least <= value) and (self.most is None or value <= self.most)

@@ -1,4 +1,4 @@
-"""What an operator sets for an instance's taker desk. Pure."""
+"""Settings of an instance's taker desk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""API tokens of the trade desk: whose they are, what they may do, and the secret of each. Pure.
+"""API tokens of the trade desk: whose they are, what they may do, and the secret of each.
 
 A token belongs to one customer of one instance (R9). Its secret is stored nowhere: it is derived from the token and the
 master key, which is in no table. So the tables alone give nobody a token or a secret; neither do the tables and the

@@ -1,4 +1,4 @@
-"""Credentials that are found by their digest: API tokens, taker keys and escrow keys. Pure.
+"""Credentials that are found by their digest: API tokens, taker keys and escrow keys.
 
 What is stored of a credential is the SHA-256 of its text, which is also its id; the text itself is shown once, by the
 command that makes it. A credential belongs to one instance and is unique in the whole system (R9).

@@ -1,4 +1,4 @@
-"""Instances (tenants) and their API keys, and each change of them. Pure.
+"""Instances (tenants) and their API keys, and each change of them.
 
 A key's life::
 

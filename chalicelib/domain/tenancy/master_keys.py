@@ -1,4 +1,4 @@
-"""The master key, from which secrets are derived, and the previous one while the operator rotates it. Pure.
+"""The master key, from which secrets are derived, and the previous one while the operator rotates it.
 
 New secrets are derived from the newest key. A secret of the previous one is accepted too, until the operator ends the
 rotation. Both are read again after a while, so that a rotation reaches running processes.

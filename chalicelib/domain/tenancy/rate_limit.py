@@ -1,4 +1,4 @@
-"""Rate limits: GCRA (generic cell rate algorithm) and a daily quota (R13). Pure.
+"""Rate limits: GCRA (generic cell rate algorithm) and a daily quota (R13).
 
 A caller's usage is two facts: the theoretical arrival time (TAT), at which its bucket is full again if nothing more
 comes, and the day's requests. Each request moves the TAT one interval ahead, the time in which the bucket refills by
