@@ -14,7 +14,7 @@ from typing import Any
 
 from benchmarks import units
 from chalicelib.tables.dynamodb import Database
-from chalicelib.tables.parallel import in_turn
+from chalicelib.tables.parallel import sequentially
 from chalicelib.wiring import WRITES_AT_ONCE
 from infra.tables import table_definitions
 
@@ -77,7 +77,7 @@ class Meter:
     def together(self, calls: Sequence[Call]) -> None:
         """Make calls that the program makes at once, in turn; as many as it makes at once are one round."""
         rounds = self.bill.rounds
-        in_turn(calls)
+        sequentially(calls)
         self.bill.rounds = rounds + ceil(len(calls) / WRITES_AT_ONCE)
 
     def _count_call(self) -> None:

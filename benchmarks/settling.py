@@ -30,14 +30,14 @@ from chalicelib.services.books.matcher import Matcher
 from chalicelib.services.books.stream import match_records
 from chalicelib.support.clock import now_ms
 from chalicelib.tables.dynamodb import Database
-from chalicelib.tables.parallel import SideBySide, Together, in_turn
+from chalicelib.tables.parallel import Runner, ThreadPool, sequentially
 from chalicelib.wiring import WRITES_AT_ONCE
 from infra.tables import create_tables
 
 ORDERS, ROUNDS = 100, 3
 LIFE_MS = 60_000
 CUSTOMERS = [f"cust_{number:06d}" for number in range(ORDERS)]
-WAYS: dict[str, Together] = {"in turn": in_turn, f"{WRITES_AT_ONCE} at once": SideBySide(WRITES_AT_ONCE)}
+WAYS: dict[str, Runner] = {"in turn": sequentially, f"{WRITES_AT_ONCE} at once": ThreadPool(WRITES_AT_ONCE)}
 Work = Callable[[Database], object]
 
 

@@ -28,7 +28,7 @@ from botocore.session import Session
 from chalicelib.support.clock import now_ms, now_s
 from chalicelib.support.telemetry import logger
 from chalicelib.tables.dynamodb import Database
-from chalicelib.tables.parallel import SideBySide
+from chalicelib.tables.parallel import ThreadPool
 
 if TYPE_CHECKING:
     from chalicelib.domain.tenancy.master_keys import MasterKeys
@@ -119,7 +119,7 @@ def _database(connect_timeout_s: float, read_timeout_s: float, attempts_max: int
     )
     client: Any = _session().create_client("dynamodb", config=config)
     prefix = os.environ.get("TALLYBOOK_TABLE_PREFIX", "tallybook")
-    return Database(client, prefix, together=SideBySide(WRITES_AT_ONCE))
+    return Database(client, prefix, together=ThreadPool(WRITES_AT_ONCE))
 
 
 @cache

@@ -24,7 +24,7 @@ from uuid import uuid4
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
 from chalicelib.tables.attempts import FAILURES, REASONS, Meaning, Pause, listen, meaning_of, noted, tries
 from chalicelib.tables.attribute_values import plain, typed
-from chalicelib.tables.parallel import Together, in_turn
+from chalicelib.tables.parallel import Runner, sequentially
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -247,7 +247,7 @@ class Database:
         client: DynamoDBClient,
         prefix: str,
         pause: Pause = time.sleep,
-        together: Together = in_turn,
+        together: Runner = sequentially,
     ) -> None:
         self._client = client
         self._prefix = prefix

@@ -1,4 +1,4 @@
-"""Expiries (table ``expiries``): when which order is to be looked at because it expires, though nobody trades (R24).
+"""Expiries (table ``expiries``): the time at which each expiring order is checked, also in a quiet book (R24).
 
 A row for each order that expires, under the minute in which it is to be looked at: at first that of its expiry. It is
 put with the order, and removed when the order has ended, however it did::
@@ -29,7 +29,7 @@ PAGE_ROWS = 1000
 
 @dataclass(frozen=True, slots=True)
 class Expiry:
-    """An order that expires. look_at_ms: when to look at it, ms since the epoch: when it expires, unless postponed."""
+    """The check of an order that expires. look_at_ms: when it is due, Unix ms: the order's expiry, unless postponed."""
 
     book: str
     owner: str
@@ -52,15 +52,15 @@ class Expiries:
         self._database = database
 
     def expect(self, expiry: Expiry) -> Write:
-        """Return the write that has the order looked at. The row is the same whenever it is written."""
+        """Return the write that schedules the order's expiry check. The row is the same whenever it is written."""
         return Put(TABLE, _row_of(expiry))
 
     def expect_all(self, expiries: Iterable[Expiry]) -> None:
-        """Have the orders looked at, by rows of their own: for ``tallybook rebuild``."""
+        """Schedule the expiry checks of these orders: for ``tallybook rebuild``."""
         self._database.put_many(TABLE, map(_row_of, expiries))
 
     def due(self, minute: int, at_ms: int) -> Iterator[Expiry]:
-        """Yield those of a minute that are to be looked at by this time, the earliest first. Costs what it yields."""
+        """Yield the checks of a minute that are due by this time, the earliest first. Costs what it yields."""
         condition = "#minute = :minute AND #look < :after"
         values = {":minute": minute, ":after": _moment(at_ms + 1)}
         return map(_expiry_of, self._database.query(TABLE, condition, values, Limit=PAGE_ROWS))
@@ -70,7 +70,7 @@ class Expiries:
         self._database.delete_many(TABLE, [expiry.key for expiry in expiries])
 
     def postpone(self, expiries: Iterable[Expiry], look_at_ms: int) -> None:
-        """Have the orders looked at later. A crash in between leaves both rows, which is no fault."""
+        """Postpone the checks. A crash in between leaves both rows, which is no fault."""
         before = list(expiries)
         after = {expiry.order_id: replace(expiry, look_at_ms=look_at_ms) for expiry in before}
         self._database.put_many(TABLE, map(_row_of, after.values()))

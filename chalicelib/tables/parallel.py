@@ -1,7 +1,7 @@
-"""How calls are made that have nothing to do with each other: in turn, or several at once.
+"""Run independent calls, sequentially or in a thread pool.
 
-Calls to DynamoDB are mostly waiting; who makes eight at once waits an eighth of the time. Which of them are done when
-one fails, or when the process dies, is open either way: whoever makes them must be able to make all of them again.
+Calls to DynamoDB are mostly waiting: eight in parallel take an eighth of the time. Where one fails, or the process
+dies, any of the others may be done or not, so the caller must be able to repeat them all.
 """
 
 from __future__ import annotations
@@ -15,26 +15,26 @@ if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
 Call = Callable[[], None]
-Together = Callable[[Sequence[Call]], None]
-"""Makes all of these calls, in any order; raises what one of them raised."""
+Runner = Callable[[Sequence[Call]], None]
+"""Runs all of these calls, in any order; raises what one of them raised."""
 
 
-def in_turn(calls: Sequence[Call]) -> None:
-    """Make one call after the other. The first failure is raised; what comes after it is not begun."""
+def sequentially(calls: Sequence[Call]) -> None:
+    """Run one call after the other. The first failure is raised; the calls after it are not made."""
     for call in calls:
         call()
 
 
-class SideBySide:
-    """Makes so many calls at once, in threads that it keeps; each runs in the context variables of who asked for it."""
+class ThreadPool:
+    """Runs up to so many calls at once, in threads that it keeps; each in the caller's context variables."""
 
     def __init__(self, at_once_max: int) -> None:
         self._at_once_max = at_once_max
 
     def __call__(self, calls: Sequence[Call]) -> None:
-        """Return when all calls have ended, the failed ones too; then the first failure is raised."""
+        """Wait until all calls have ended, failed ones too; then raise the first failure."""
         if len(calls) <= 1:
-            return in_turn(calls)
+            return sequentially(calls)
         pending = [self._pool.submit(copy_context().run, call) for call in calls]
         failures = [future.exception() for future in pending]
         for failure in failures:

@@ -13,7 +13,7 @@ from typing import Any
 from greenlet import getcurrent, greenlet
 
 from chalicelib.tables.dynamodb import Database
-from chalicelib.tables.parallel import Together, in_turn
+from chalicelib.tables.parallel import Runner, sequentially
 from tests.faults import Call, Died, Fault, WatchedClient
 from tests.memory import MemoryDynamoDB
 
@@ -58,7 +58,7 @@ class Actor:
             self.error = error
 
 
-def stepped_database(client: MemoryDynamoDB, prefix: str, together: Together = in_turn) -> Database:
+def stepped_database(client: MemoryDynamoDB, prefix: str, together: Runner = sequentially) -> Database:
     """Return a database whose calls wait for the scheduler when an actor makes them; others' go straight through."""
     watched: Any = WatchedClient(client, _step)
     return Database(watched, prefix, pause=lambda _seconds: None, together=together)

@@ -7,7 +7,7 @@ from threading import Barrier, Lock, current_thread
 
 import pytest
 
-from chalicelib.tables.parallel import SideBySide, in_turn
+from chalicelib.tables.parallel import ThreadPool, sequentially
 
 WAIT_S_MAX = 10
 _asked_by: ContextVar[str] = ContextVar("who asked")
@@ -24,14 +24,14 @@ def fail(name: str) -> None:
 def test_in_turn_the_first_failure_ends_it() -> None:
     made: list[int] = []
     with pytest.raises(Failed):
-        in_turn([lambda: made.append(1), lambda: fail("second"), lambda: made.append(3)])
+        sequentially([lambda: made.append(1), lambda: fail("second"), lambda: made.append(3)])
     assert made == [1]
 
 
 def test_so_many_calls_are_made_at_once() -> None:
     """Each waits for the three others: in turn nothing would come of it."""
     barrier = Barrier(4)
-    SideBySide(4)([lambda: barrier.wait(WAIT_S_MAX) and None] * 8)
+    ThreadPool(4)([lambda: barrier.wait(WAIT_S_MAX) and None] * 8)
     assert not barrier.broken
 
 
@@ -47,7 +47,7 @@ def test_no_more_calls_are_made_at_once() -> None:
         with lock:
             at_once -= 1
 
-    SideBySide(2)([call] * 10)
+    ThreadPool(2)([call] * 10)
     assert (at_once, most) == (0, 2)
 
 
@@ -65,13 +65,13 @@ def test_a_failure_is_raised_when_all_have_ended_and_the_first_of_several() -> N
         fail(name)
 
     with pytest.raises(Failed, match="first"):
-        SideBySide(3)([lambda: failing("first"), lambda: failing("second"), late, *[lambda: made.append(2)] * 5])
+        ThreadPool(3)([lambda: failing("first"), lambda: failing("second"), late, *[lambda: made.append(2)] * 5])
     assert sorted(made) == [1, 2, 2, 2, 2, 2]
 
 
 def test_one_call_alone_needs_no_thread() -> None:
     threads: list[object] = []
-    side_by_side = SideBySide(4)
+    side_by_side = ThreadPool(4)
     side_by_side([])
     side_by_side([lambda: threads.append(current_thread())])
     assert threads == [current_thread()]
@@ -80,5 +80,5 @@ def test_one_call_alone_needs_no_thread() -> None:
 def test_calls_know_who_asked() -> None:
     known: list[str] = []
     _asked_by.set("ann")
-    SideBySide(2)([lambda: known.append(_asked_by.get())] * 5)
+    ThreadPool(2)([lambda: known.append(_asked_by.get())] * 5)
     assert known == ["ann"] * 5

@@ -25,7 +25,7 @@ import pytest
 
 from chalicelib.services.books.matcher import Matcher
 from chalicelib.tables.dynamodb import Database
-from chalicelib.tables.parallel import Together, in_turn
+from chalicelib.tables.parallel import Runner, sequentially
 from infra.tables import create_tables
 from tests.faults import FAULTS, CutShort, Died, Fault, FaultyClient, after_another
 from tests.invariants import check_invariants, check_money_comes_first, check_never_negative
@@ -70,7 +70,7 @@ def stage(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> St
     return Stage(client, scenario.world(_database(client)))
 
 
-def _database(client: Any, prefix: str = PREFIX, together: Together = in_turn) -> Database:
+def _database(client: Any, prefix: str = PREFIX, together: Runner = sequentially) -> Database:
     return Database(client, prefix, pause=lambda _seconds: None, together=together)
 
 

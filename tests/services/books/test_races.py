@@ -18,7 +18,7 @@ from chalicelib.services.books.expiry import Expiring
 from chalicelib.services.books.matcher import Matcher
 from chalicelib.services.ledger.movements import InsufficientBalance, Movements
 from chalicelib.tables.dynamodb import Database
-from chalicelib.tables.parallel import SideBySide
+from chalicelib.tables.parallel import ThreadPool
 from tests.apis.book.desk import Desk, open_desk
 from tests.invariants import check_invariants
 from tests.world import BASE, BOOK_ID, INSTANCE, QUOTE, Record, World, record_of
@@ -94,7 +94,7 @@ def test_matchers_that_run_side_by_side_decide_each_command_once(embedded_databa
     rows = sorted(embedded_database.scan("inbox"), key=lambda row: row["command"])
     records = [record_of(row, number) for number, row in enumerate(rows, 1)]
 
-    side_by_side = Database(embedded_database._client, embedded_database._prefix, together=SideBySide(THREADS))
+    side_by_side = Database(embedded_database._client, embedded_database._prefix, together=ThreadPool(THREADS))
 
     def work(seed: int) -> None:
         pieces = [records[at : at + 12] for at in range(0, len(records), 6)]
