@@ -41,14 +41,14 @@ GUARDS = [
     ),
     Guard(
         "a price has a highest value, so that no order's sums pass 38 digits",
-        "chalicelib/domain/books/config.py",
+        "chalicelib/domain/books/admission.py",
         "if order.price > config.price_max:",
         "if order.price > config.price_max * 100:",
         "tests/domain/books/test_order_bounds.py::test_the_largest_orders_there_are_fill_each_other",
     ),
     Guard(
         "a quantity has a highest value, so that no order's sums pass 38 digits",
-        "chalicelib/domain/books/config.py",
+        "chalicelib/domain/books/admission.py",
         "if order.quantity > config.quantity_max:",
         "if order.quantity > config.quantity_max * 100:",
         "tests/domain/books/test_order_bounds.py::test_the_largest_orders_there_are_fill_each_other",

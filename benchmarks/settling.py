@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from benchmarks.cold_load import engine_database
 from benchmarks.costs import CALL_MS
 from benchmarks.order_paths import BOOK, INSTANCE, PRICE, QUANTITY, Counting, Venue, open_venue
-from chalicelib.domain.books.config import OrderRequest
+from chalicelib.domain.books.admission import OrderRequest
 from chalicelib.domain.books.vocabulary import OrderType, TimeInForce
 from chalicelib.domain.ledger.amounts import Side
 from chalicelib.services.books.admission import Admission, Admitted

@@ -22,7 +22,7 @@ from typing import Any, TextIO
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from chalicelib.apis.kit.http import HttpRequest
-from chalicelib.domain.books.config import OrderRequest
+from chalicelib.domain.books.admission import OrderRequest
 from chalicelib.domain.books.vocabulary import OrderType, TimeInForce
 from chalicelib.domain.ledger.amounts import Side
 from chalicelib.services.books.matcher import Matcher

@@ -18,7 +18,7 @@ from chalicelib.apis.front import Front
 from chalicelib.apis.kit.routing import Route
 from chalicelib.apis.taker.signature import signature_of as taker_signature_of
 from chalicelib.apis.trade.signature import signature_of
-from chalicelib.domain.books.config import OrderRequest
+from chalicelib.domain.books.admission import OrderRequest
 from chalicelib.domain.books.vocabulary import OrderType, TimeInForce
 from chalicelib.domain.ledger.amounts import Side
 from chalicelib.domain.tenancy.api_tokens import secret_of

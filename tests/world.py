@@ -11,7 +11,8 @@ from copy import copy
 from dataclasses import replace
 from typing import Any
 
-from chalicelib.domain.books.config import BookConfig, OrderRequest, Refusal
+from chalicelib.domain.books.admission import OrderRequest, Refusal
+from chalicelib.domain.books.config import BookConfig
 from chalicelib.domain.books.orders import OrderRow
 from chalicelib.domain.books.snapshot import BookState
 from chalicelib.domain.books.vocabulary import BookStatus, OrderType, TimeInForce

@@ -23,7 +23,8 @@ from chalicelib.apis.kit.http import HttpResponse
 from chalicelib.desks.book import new_book_desk
 from chalicelib.desks.taker import new_taker_desk
 from chalicelib.desks.trade import new_trade_desk
-from chalicelib.domain.books.config import BookConfig, Refusal
+from chalicelib.domain.books.admission import Refusal
+from chalicelib.domain.books.config import BookConfig
 from chalicelib.ops import cli
 from chalicelib.ops.cli.arguments import CommandFailed
 from chalicelib.ops.verify.verifier import Verifier

@@ -22,7 +22,7 @@ from unittest.mock import patch
 
 from ulid import ULID
 
-from chalicelib.domain.books.config import OrderRequest, Refusal
+from chalicelib.domain.books.admission import OrderRequest, Refusal
 from chalicelib.domain.books.vocabulary import BookStatus, OrderType, SelfTradePrevention, TimeInForce
 from chalicelib.domain.ledger.amounts import Side
 from chalicelib.ops.verify.verifier import Verifier, unwatched

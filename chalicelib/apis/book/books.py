@@ -8,7 +8,8 @@ from chalicelib.apis.book import book_schema, schema
 from chalicelib.apis.book.envelope import Envelope, Fault
 from chalicelib.apis.book.idempotency import answer_once, key_of
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
-from chalicelib.domain.books.config import BookConfig, Refusal, SettlementMode
+from chalicelib.domain.books.admission import Refusal
+from chalicelib.domain.books.config import BookConfig, SettlementMode
 from chalicelib.services.answers import Answers, KeptAnswer
 from chalicelib.services.books.configuring import Configuring
 from chalicelib.services.books.reading import BooksReading

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from chalicelib.apis.kit.http import HttpResponse
-from chalicelib.domain.books.config import RefusalCode
+from chalicelib.domain.books.admission import RefusalCode
 from chalicelib.support.canonical import compact
 from chalicelib.support.clock import iso
 

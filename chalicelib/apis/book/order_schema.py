@@ -24,7 +24,7 @@ from chalicelib.apis.book.schema import (
     one_of,
 )
 from chalicelib.apis.kit.forms import bad, flag
-from chalicelib.domain.books.config import OrderRequest
+from chalicelib.domain.books.admission import OrderRequest
 from chalicelib.domain.books.vocabulary import OrderStatus, OrderType, TimeInForce
 from chalicelib.domain.ledger.amounts import Side
 from chalicelib.support.consistency import Inconsistent

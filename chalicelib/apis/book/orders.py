@@ -9,7 +9,7 @@ from chalicelib.apis.book.envelope import Envelope, Fault
 from chalicelib.apis.book.idempotency import answer_once, key_of
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
 from chalicelib.apis.kit.preference import wait_preference
-from chalicelib.domain.books.config import Refusal
+from chalicelib.domain.books.admission import Refusal
 from chalicelib.domain.books.orders import OrderRow, as_admitted
 from chalicelib.domain.books.vocabulary import CloseReason
 from chalicelib.services.answers import FINISH_WITHIN_MS, Answers, KeptAnswer

@@ -17,7 +17,7 @@ from chalicelib.apis.trade.decimals import NotAnAmount, floored, parse, parts_of
 from chalicelib.apis.trade.envelope import Error, Fault, invalid
 from chalicelib.apis.trade.figures import Decimals
 from chalicelib.apis.trade.query import order_id_of
-from chalicelib.domain.books.config import OrderRequest
+from chalicelib.domain.books.admission import OrderRequest
 from chalicelib.domain.books.vocabulary import OrderType, TimeInForce
 from chalicelib.domain.ledger.amounts import Side
 from chalicelib.support.canonical import Number

@@ -14,7 +14,7 @@ from chalicelib.apis.trade.figures import STATUS_WORDS, figures_of, side_word, t
 from chalicelib.apis.trade.gate import Caller
 from chalicelib.apis.trade.ids import shown
 from chalicelib.apis.trade.pairs import Market, Pairs
-from chalicelib.domain.books.config import OrderRequest, Refusal, RefusalCode
+from chalicelib.domain.books.admission import OrderRequest, Refusal, RefusalCode
 from chalicelib.domain.books.orders import OrderRow, as_admitted
 from chalicelib.domain.books.vocabulary import CloseReason, OrderStatus
 from chalicelib.domain.ledger.owners import book_key

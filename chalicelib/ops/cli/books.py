@@ -7,7 +7,8 @@ import time
 from typing import Any
 
 from chalicelib import wiring
-from chalicelib.domain.books.config import BookConfig, Refusal, RefusalCode, SettlementMode, TokenType
+from chalicelib.domain.books.admission import Refusal, RefusalCode
+from chalicelib.domain.books.config import BookConfig, SettlementMode, TokenType
 from chalicelib.domain.books.vocabulary import BookStatus, SelfTradePrevention
 from chalicelib.domain.ledger.owners import split_book_key
 from chalicelib.ops.cli.arguments import (

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from chalicelib.domain.books.config import BookConfig, OrderRequest, Refusal, RefusalCode, refusal_of, size_refusal_of
+from chalicelib.domain.books.admission import OrderRequest, Refusal, RefusalCode, refusal_of, size_refusal_of
+from chalicelib.domain.books.config import BookConfig
 from chalicelib.domain.books.vocabulary import CancelAll, CancelOrder, OrderType, PlaceOrder
 from chalicelib.domain.ledger.amounts import Side, quantity_of_value
 from chalicelib.domain.ledger.changes import Change

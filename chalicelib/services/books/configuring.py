@@ -11,14 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from chalicelib.domain.books.config import (
-    BookConfig,
-    Refusal,
-    RefusalCode,
-    default_lot_size,
-    default_min_order_value,
-    problems_of,
-)
+from chalicelib.domain.books.admission import Refusal, RefusalCode
+from chalicelib.domain.books.config import BookConfig, default_lot_size, default_min_order_value, problems_of
 from chalicelib.domain.books.vocabulary import BookStatus, ChangeBook
 from chalicelib.domain.ledger.owners import book_key
 from chalicelib.support.clock import new_id, now_s

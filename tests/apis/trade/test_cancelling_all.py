@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from chalicelib.desks.trade import new_trade_desk
-from chalicelib.domain.books.config import BookConfig, OrderRequest
+from chalicelib.domain.books.admission import OrderRequest
+from chalicelib.domain.books.config import BookConfig
 from chalicelib.domain.books.vocabulary import CloseReason, OrderType, TimeInForce
 from chalicelib.domain.ledger.amounts import Side
 from chalicelib.services.books import waiting as outcomes

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chalicelib.desks.trade import new_trade_desk
-from chalicelib.domain.books.config import OrderRequest
+from chalicelib.domain.books.admission import OrderRequest
 from chalicelib.domain.books.vocabulary import BookStatus, OrderType, TimeInForce
 from chalicelib.domain.ledger.amounts import Side
 from chalicelib.services.books.matcher import Matcher

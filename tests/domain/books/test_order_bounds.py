@@ -12,8 +12,9 @@ from collections import Counter
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from chalicelib.domain.books.admission import OrderRequest, refusal_of
 from chalicelib.domain.books.book import Book
-from chalicelib.domain.books.config import DECIMALS_MAX, FEE_BPS_MAX, BookConfig, OrderRequest, refusal_of
+from chalicelib.domain.books.config import DECIMALS_MAX, FEE_BPS_MAX, BookConfig
 from chalicelib.domain.books.matching import place
 from chalicelib.domain.books.orders import order_updates
 from chalicelib.domain.books.vocabulary import AMOUNT_MAX, OrderType, PlaceOrder, TimeInForce

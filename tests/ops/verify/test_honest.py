@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chalicelib.domain.books.config import OrderRequest
+from chalicelib.domain.books.admission import OrderRequest
 from chalicelib.domain.books.events import Accepted, Event, Rested, Traded
 from chalicelib.domain.books.journal import Head, draft
 from chalicelib.domain.books.vocabulary import BookStatus, CloseReason, OrderStatus, OrderType, PlaceOrder, TimeInForce

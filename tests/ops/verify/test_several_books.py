@@ -6,7 +6,8 @@ import zlib
 
 import pytest
 
-from chalicelib.domain.books.config import BookConfig, OrderRequest
+from chalicelib.domain.books.admission import OrderRequest
+from chalicelib.domain.books.config import BookConfig
 from chalicelib.domain.books.vocabulary import OrderType, TimeInForce
 from chalicelib.domain.ledger.amounts import Side
 from chalicelib.domain.ledger.transactions import Movement

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.books.config import BookConfig, OrderRequest, Refusal, RefusalCode
+from chalicelib.domain.books.admission import OrderRequest, Refusal, RefusalCode
+from chalicelib.domain.books.config import BookConfig
 from chalicelib.domain.books.vocabulary import BookStatus, OrderType, TimeInForce
 from chalicelib.domain.ledger.amounts import Side
 from chalicelib.domain.ledger.owners import customer_key

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from chalicelib.domain.books.config import OrderRequest
+from chalicelib.domain.books.admission import OrderRequest
 from chalicelib.domain.books.vocabulary import CloseReason, OrderStatus, OrderType, PlaceOrder, TimeInForce
 from chalicelib.domain.ledger.amounts import Side
 from chalicelib.ops.verify.verifier import Verifier

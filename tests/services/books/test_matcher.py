@@ -9,9 +9,9 @@ from itertools import count
 
 import pytest
 
+from chalicelib.domain.books.admission import Refusal, RefusalCode
 from chalicelib.domain.books.book import Book
 from chalicelib.domain.books.commands import Step, decide
-from chalicelib.domain.books.config import Refusal, RefusalCode
 from chalicelib.domain.books.journal import BrokenJournal
 from chalicelib.domain.books.vocabulary import BookStatus, CloseReason, Command, OrderStatus
 from chalicelib.services.books import matcher as matcher_module

@@ -12,7 +12,7 @@ from typing import Any
 import boto3
 import pytest
 
-from chalicelib.domain.books.config import Refusal, RefusalCode
+from chalicelib.domain.books.admission import Refusal, RefusalCode
 from chalicelib.domain.books.journal import BrokenJournal
 from chalicelib.domain.books.vocabulary import BookStatus, OrderStatus
 from chalicelib.ops.verify.verifier import Verifier, unwatched

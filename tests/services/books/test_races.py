@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from threading import Barrier
 
-from chalicelib.domain.books.config import OrderRequest, Refusal, RefusalCode
+from chalicelib.domain.books.admission import OrderRequest, Refusal, RefusalCode
 from chalicelib.domain.books.vocabulary import OrderStatus, OrderType, TimeInForce
 from chalicelib.domain.ledger.amounts import Side
 from chalicelib.domain.ledger.transactions import Movement

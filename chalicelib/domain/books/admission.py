@@ -1,0 +1,117 @@
+"""Rules of admission: what an order must meet before its funds are checked, in the documented order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from chalicelib.domain.books.config import BookConfig, SettlementMode
+from chalicelib.domain.books.vocabulary import BookStatus, OrderType, TimeInForce
+from chalicelib.domain.ledger.amounts import Side, worth
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRequest:
+    """An order as asked for, its form already checked. Price and quantity may still be 0 or off-tick.
+
+    quantity: 0 too where a MARKET order goes by ``value``, in quote base units: its quantity is worked out (R25).
+    notional_min: what a LIMIT order must be worth at least, in quote base units, whatever the book asks; 0: nothing.
+    external_id: the customer's own name for the order (R31).
+    expires_at_ms: when a LIMIT GTC order expires, ms since the epoch (R24).
+    """
+
+    customer: str
+    side: Side
+    order_type: OrderType
+    time_in_force: TimeInForce
+    price: int | None
+    quantity: int
+    post_only: bool = False
+    value: int | None = None
+    notional_min: int = 0
+    external_id: str | None = None
+    expires_at_ms: int | None = None
+
+
+class RefusalCode(StrEnum):
+    """Why an order is not admitted, or a book not made or changed; the words of the book desk's error table.
+
+    INVALID_VALUE and EXTERNAL_ID_TAKEN are the trade desk's: no order of the book desk gets there.
+    """
+
+    ORDER_BOOK_NOT_FOUND = "ORDER_BOOK_NOT_FOUND"
+    WRONG_SETTLEMENT_MODE = "WRONG_SETTLEMENT_MODE"
+    ORDER_BOOK_INACTIVE = "ORDER_BOOK_INACTIVE"
+    PRICE_REQUIRED = "PRICE_REQUIRED"
+    INVALID_PRICE = "INVALID_PRICE"
+    INVALID_QUANTITY = "INVALID_QUANTITY"
+    ORDER_TOO_SMALL = "ORDER_TOO_SMALL"
+    ORDER_TOO_LARGE = "ORDER_TOO_LARGE"
+    INVALID_VALUE = "INVALID_VALUE"
+    """Zero, or there is nothing to trade it against."""
+    EXTERNAL_ID_TAKEN = "EXTERNAL_ID_TAKEN"
+    INSUFFICIENT_BALANCE = "INSUFFICIENT_BALANCE"
+    INVALID_PAIR = "INVALID_PAIR"
+    TOKEN_NOT_REGISTERED = "TOKEN_NOT_REGISTERED"
+    INVALID_CONFIG = "INVALID_CONFIG"
+    ORDER_BOOK_EXISTS = "ORDER_BOOK_EXISTS"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a request is refused; nothing was changed."""
+
+    code: RefusalCode
+    message: str
+
+
+def refusal_of(config: BookConfig | None, order: OrderRequest) -> Refusal | None:
+    """Return the first fault of the order against its book, in the documented order; None when there is none.
+
+    The balance is not looked at: that check and the hold are one atomic step (T40). Of an order by value the quantity
+    is not known yet: ``size_refusal_of`` has those checks.
+    """
+    if config is None:
+        return Refusal(RefusalCode.ORDER_BOOK_NOT_FOUND, "Order book does not exist")
+    if config.settlement_mode is not SettlementMode.OFF_CHAIN:
+        return Refusal(RefusalCode.WRONG_SETTLEMENT_MODE, "Order book uses on-chain settlement")
+    if config.shown_status is not BookStatus.ACTIVE:
+        return Refusal(RefusalCode.ORDER_BOOK_INACTIVE, "Order book is paused or closed")
+    if order.order_type is OrderType.LIMIT:
+        if order.price is None:
+            return Refusal(RefusalCode.PRICE_REQUIRED, "Price is required for limit orders")
+        if order.price == 0:
+            return Refusal(RefusalCode.INVALID_PRICE, "Price must be above 0")
+        if config.tick_size is not None and order.price % config.tick_size:
+            return Refusal(RefusalCode.INVALID_PRICE, f"Price is not a multiple of the tick size {config.tick_size}")
+        if order.price > config.price_max:
+            return Refusal(RefusalCode.INVALID_PRICE, f"Price is above the maximum {config.price_max}")
+    if order.value is None:
+        return size_refusal_of(config, order)
+    if order.value == 0:
+        return Refusal(RefusalCode.INVALID_VALUE, "Value must be above 0")
+    if order.value < config.min_order_value:
+        return _worth_too_little(config.min_order_value)
+    return None
+
+
+def size_refusal_of(config: BookConfig, order: OrderRequest) -> Refusal | None:
+    """Return the first fault of the order's quantity against its book; None when there is none."""
+    if order.quantity == 0:
+        return Refusal(RefusalCode.INVALID_QUANTITY, "Quantity must be above 0")
+    if order.quantity % config.lot_size:
+        return Refusal(RefusalCode.INVALID_QUANTITY, f"Quantity is not a multiple of the lot size {config.lot_size}")
+    if config.order_size_min is not None and order.quantity < config.order_size_min:
+        return Refusal(RefusalCode.ORDER_TOO_SMALL, f"Quantity is below the minimum {config.order_size_min}")
+    worth_min = max(config.min_order_value, order.notional_min)
+    if order.price is not None and worth(order.price, order.quantity, config.base_decimals) < worth_min:
+        return _worth_too_little(worth_min)
+    if config.order_size_max is not None and order.quantity > config.order_size_max:
+        return Refusal(RefusalCode.ORDER_TOO_LARGE, f"Quantity is above the maximum {config.order_size_max}")
+    if order.quantity > config.quantity_max:
+        return Refusal(RefusalCode.ORDER_TOO_LARGE, f"Quantity is above the maximum {config.quantity_max}")
+    return None
+
+
+def _worth_too_little(worth_min: int) -> Refusal:
+    return Refusal(RefusalCode.ORDER_TOO_SMALL, f"Order is worth less than {worth_min}")
