@@ -23,6 +23,7 @@ from tests.apis.taker.cases import (
     outcome_of,
     totals,
 )
+from tests.apis.taker.contract.test_creating import SIGNATURES, C
 from tests.apis.taker.desk import (
     AAPL,
     MAKER,
@@ -38,7 +39,6 @@ from tests.apis.taker.desk import (
     make_key,
     open_taker_desk,
 )
-from tests.apis.taker.test_creating import SIGNATURES, C
 from tests.case_tables import cases
 
 BOOK_DESK_KEY = "trusset_test0001_" + "0123456789abcdef" * 4

@@ -25,8 +25,8 @@ from tests.apis.taker.cases import (
     partly_filled,
     single,
 )
+from tests.apis.taker.contract.test_creating import HASH_OF_B, SIGNATURES
 from tests.apis.taker.desk import AAPL, MAKER, NOW_S, ORDER, TAKER, Desk, data_of, facts_of, faulty_fields, new_desk
-from tests.apis.taker.test_creating import HASH_OF_B, SIGNATURES
 from tests.case_tables import cases
 
 # --- the vector: five orders -------------------------------------------------------------------------------------
