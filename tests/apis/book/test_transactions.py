@@ -11,8 +11,11 @@ from typing import Any
 
 import pytest
 
-from chalicelib.apis.book.routes import CREDIT, DEBIT, TOKENS, TRANSACTIONS, TRANSFER
+from chalicelib.apis.book.routes import BALANCES, CREDIT, DEBIT, TOKENS, TRANSACTIONS, TRANSFER
+from chalicelib.domain.ledger.tokens import new_token
+from chalicelib.support.clock import new_id
 from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.tokens import Tokens
 from tests.apis.book.desk import Desk, fields_of, open_desk, outcome_of
 from tests.world import BASE, INSTANCE, NOW_MS, QUOTE, World
 
@@ -231,3 +234,20 @@ def test_a_page_ends_before_its_bytes_pass_what_lambda_takes(desk: Desk) -> None
             break
         assert 0 < len(data["transactions"]) < 500
     assert seen == [f"r{number}" for number in reversed(range(500))]
+
+
+def test_so_does_a_page_of_tokens_and_one_of_balances(desk: Desk) -> None:
+    uri = "\U0001f600" * 2_048
+    addresses = [f"0x{number:040x}" for number in range(300)]
+    for number, address in enumerate(addresses):
+        Tokens(desk.world.database).register(INSTANCE, new_token(new_id("tok"), address, "T", f"T{number}", 18, uri))
+        desk.world.credit("eve", address, 1)
+    for route, member, path in ((TOKENS, "tokens", {}), (BALANCES, "balances", {"customerRef": "eve"})):
+        seen: list[str] = []
+        while len(set(seen) & set(addresses)) < 300:
+            answer = desk.get(route, {"limit": "500", "offset": str(len(seen))}, **path)
+            assert len(json.dumps({"body": answer.body})) < 6 * 1024 * 1024
+            rows = json.loads(answer.body)["data"][member]
+            assert 0 < len(rows) < 300
+            seen += [row["tokenAddress"] for row in rows]
+        assert len(seen) == len(set(seen))

@@ -158,6 +158,7 @@ MOVES: list[Any] = cases(
     ("transactionMetadata above it",   {"transactionMetadata": TOO_BIG},        ["transactionMetadata"]),
     deviates("400 VALIDATION_ERROR on transactionMetadata: it may have 64 levels", "transactionMetadata of 100 levels",
              {"transactionMetadata": json.loads('{"a":' * 100 + "1" + "}" * 100)}, OK),
+    ("transactionMetadata, half a pair", {"transactionMetadata": {"a": "\ud800"}}, ["transactionMetadata"]),
     ("transactionMetadata an array",   {"transactionMetadata": []},             ["transactionMetadata"]),
     ("transactionMetadata a text",     {"transactionMetadata": "x"},            ["transactionMetadata"]),
     ("transactionMetadata null",       {"transactionMetadata": None},           OK),

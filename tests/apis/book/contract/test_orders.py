@@ -198,6 +198,7 @@ def test_one_order_has_two_members_more_than_when_it_was_placed(desk: Desk) -> N
 
 ASKED: list[Any] = cases(
     ("orderId unknown",           "ord_none", {"customerRef": "ann"},      404, "ORDER_NOT_FOUND"),
+    ("orderId of 1",              "x",        {"customerRef": "ann"},      404, "ORDER_NOT_FOUND"),
     ("orderId of 100",            "x" * 100,  {"customerRef": "ann"},      404, "ORDER_NOT_FOUND"),
     ("orderId of 101",            "x" * 101,  {"customerRef": "ann"},      400, "INVALID_PARAM"),
     ("orderId badly encoded",     "%zz",      {"customerRef": "ann"},      400, "INVALID_PARAM"),
