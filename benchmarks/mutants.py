@@ -28,8 +28,9 @@ from infra.pins import versions
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 MODULES = {
-    "matching": "books", "commands": "books", "book": "books", "journal": "books", "settlement": "books",
-    "amounts": "ledger", "changes": "ledger", "fees": "ledger", "holds": "ledger", "snapshot": "books",
+    "matching": "books", "commands": "books", "book": "books", "journal": "books", "forms": "books",
+    "settlement": "books", "snapshot": "books",
+    "amounts": "ledger", "changes": "ledger", "fees": "ledger", "holds": "ledger",
 }  # fmt: skip
 """The room of each module in chalicelib/domain."""
 REQUIREMENTS = ("mutmut==3.8.1", "pytest", "hypothesis", "python-ulid")

@@ -23,7 +23,7 @@ from typing import Any
 
 from chalicelib.domain.books.candles import Market, market_of
 from chalicelib.domain.books.config import BookConfig, SettlementMode, TokenType
-from chalicelib.domain.books.journal import decode_terms, encode_terms
+from chalicelib.domain.books.forms import decode_terms, encode_terms
 from chalicelib.domain.books.vocabulary import BookStatus, SelfTradePrevention
 from chalicelib.domain.ledger.owners import book_key
 from chalicelib.support.ascii_case import ascii_lower

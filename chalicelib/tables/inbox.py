@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from chalicelib.domain.books.journal import decode_order, decode_terms, encode_order, encode_terms
+from chalicelib.domain.books.forms import decode_order, decode_terms, encode_order, encode_terms
 from chalicelib.domain.books.vocabulary import CancelAll, CancelOrder, ChangeBook, Command, PlaceOrder
 from chalicelib.tables.dynamodb import Database, Put, Row, Update, Write
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 
 from chalicelib.domain.books.candles import Candle, Period
-from chalicelib.domain.books.journal import encode_terms
+from chalicelib.domain.books.forms import encode_terms
 from chalicelib.domain.books.snapshot import BookState, BrokenSnapshot, decode_state
 from chalicelib.services.books.disagreements import NOTHING, Disagreement, beyond, difference
 from chalicelib.services.books.fold import BookFold

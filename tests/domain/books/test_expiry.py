@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from chalicelib.domain.books import journal
+from chalicelib.domain.books import forms
 from chalicelib.domain.books.book import EXPIRIES_SPARE, Book
 from chalicelib.domain.books.commands import decide
 from chalicelib.domain.books.events import Accepted, CancelRefused, Closed, Event, Rested
@@ -195,19 +195,19 @@ def test_a_book_that_is_replayed_or_read_from_a_snapshot_expires_the_same() -> N
 def test_the_journal_has_the_time_of_orders_that_expire_and_of_no_others() -> None:
     expiring, lasting = limit("order", BUY, 100, 5, expires_at_ms=AT_MS + 7), limit("order", BUY, 100, 5)
 
-    assert journal.encode_order(expiring) == journal.encode_order(lasting) | {"expiresAt": AT_MS + 7}
+    assert forms.encode_order(expiring) == forms.encode_order(lasting) | {"expiresAt": AT_MS + 7}
     for order in (expiring, lasting):
-        assert journal.decode_order(journal.encode_order(order)) == order
+        assert forms.decode_order(forms.encode_order(order)) == order
 
 
 def test_a_close_by_time_is_written_down_and_read_back() -> None:
     book = a_market()
     (event,) = expired(a_market(), AT_MS + 10, 1)
 
-    raw = journal.encode(event)
+    raw = forms.encode(event)
 
     assert (raw["status"], raw["reason"]) == ("EXPIRED", "EXPIRED")
-    assert journal.decode(raw, book) == event
+    assert forms.decode(raw, book) == event
 
 
 def test_expiries_of_orders_that_left_long_before_their_time_are_dropped() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from ulid import ULID
 
-from chalicelib.domain.books import journal
+from chalicelib.domain.books import forms, journal
 from chalicelib.domain.books.book import Book
 from chalicelib.domain.books.commands import decide
 from chalicelib.domain.books.events import BookChanged, Event
@@ -146,7 +146,7 @@ def test_an_entry_takes_events_up_to_its_limit_counting_a_comma_for_each(
 ) -> None:
     """Five events of one length, and a limit of two of them, a byte less or a byte more."""
     events: list[Event] = [BookChanged(f"cmd_{number}", Book(RULES).terms) for number in range(5)]
-    two = 2 * (len(canonical(journal.encode(events[0])).encode()) + 1)
+    two = 2 * (len(canonical(forms.encode(events[0])).encode()) + 1)
     monkeypatch.setattr(journal, "ENTRY_EVENT_BYTES_MAX", two + bytes_max)
     entries = draft("b", Head(), AT_MS, 7, events)
     assert [len(entry.events) for entry in entries] == events_of_entries
@@ -186,7 +186,7 @@ def test_an_event_about_an_order_that_is_not_there_breaks_the_journal() -> None:
 def test_events_are_written_as_plain_json_with_amounts_as_strings() -> None:
     book = Book(RULES)
     place(book, order(1, "SELL", 10, 50), AT_MS)
-    accepted, traded = (journal.encode(event) for event in place(book, order(2, "BUY", 10, 50), AT_MS))
+    accepted, traded = (forms.encode(event) for event in place(book, order(2, "BUY", 10, 50), AT_MS))
     assert accepted == {
         "type": "accepted",
         "order": {
@@ -215,24 +215,24 @@ def test_events_are_written_as_plain_json_with_amounts_as_strings() -> None:
 )  # fmt: skip
 def test_all_facts_of_an_order_are_read_back(side: Side, facts: dict[str, Any]) -> None:
     written = replace(order(1, side, 10, 50), **facts)
-    assert journal.decode_order(json.loads(canonical(journal.encode_order(written)))) == written
+    assert forms.decode_order(json.loads(canonical(forms.encode_order(written)))) == written
 
 
 def test_what_few_orders_have_is_written_under_its_name_and_left_out_by_the_others() -> None:
-    plain = journal.encode_order(order(1, "BUY", 10, 50))
+    plain = forms.encode_order(order(1, "BUY", 10, 50))
     extras = {"value": 500, "external_id": "mine", "expires_at_ms": AT_MS}
-    written = journal.encode_order(replace(order(1, "BUY", 10, 50), **extras))  # type: ignore[arg-type]
+    written = forms.encode_order(replace(order(1, "BUY", 10, 50), **extras))  # type: ignore[arg-type]
     assert written == plain | {"value": "500", "externalId": "mine", "expiresAt": AT_MS}
 
 
 def test_an_order_that_is_no_object_is_refused() -> None:
     with pytest.raises(TypeError, match=r"^an order is an object$"):
-        journal.decode_order("ord_1")
+        forms.decode_order("ord_1")
 
 
 def test_terms_that_are_no_object_are_refused() -> None:
     with pytest.raises(TypeError, match=r"^terms are an object$"):
-        journal.decode_terms("ACTIVE")
+        forms.decode_terms("ACTIVE")
 
 
 @pytest.mark.parametrize("member", ["takerSide", "buyer", "seller"])
@@ -282,7 +282,7 @@ def test_cancels_refusals_and_changes_of_terms_are_written_with_all_that_they_sa
         "version": 3, "status": "CLOSED", "makerFeeBps": RULES.maker_fee_bps, "takerFeeBps": RULES.taker_fee_bps,
         "selfTradePrevention": RULES.self_trade_prevention.value,
     }  # fmt: skip
-    assert [journal.encode(event) for command in commands for event in begun(book, command)] == [
+    assert [forms.encode(event) for command in commands for event in begun(book, command)] == [
         {
             "type": "closed", "order": "ord_1", "status": "CANCELLED", "reason": "USER_CANCELLED", "remaining": "10",
             "released": "500",

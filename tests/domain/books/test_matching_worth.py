@@ -10,7 +10,7 @@ import pytest
 
 from chalicelib.domain.books.book import Book
 from chalicelib.domain.books.events import Accepted, Event, Rested, Traded
-from chalicelib.domain.books.journal import decode_terms, encode_terms
+from chalicelib.domain.books.forms import decode_terms, encode_terms
 from chalicelib.domain.books.matching import place
 from chalicelib.domain.books.snapshot import BookState, decode_state, encode_state
 from chalicelib.domain.books.vocabulary import (

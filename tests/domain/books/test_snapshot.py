@@ -11,14 +11,8 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.books.book import Book
-from chalicelib.domain.books.journal import (
-    BrokenJournal,
-    Head,
-    JournalEntry,
-    draft,
-    encode_order,
-    encode_terms,
-)
+from chalicelib.domain.books.forms import encode_order, encode_terms
+from chalicelib.domain.books.journal import BrokenJournal, Head, JournalEntry, draft
 from chalicelib.domain.books.matching import place
 from chalicelib.domain.books.snapshot import (
     NAMED_LIFE_MS,
