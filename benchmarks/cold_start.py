@@ -1,6 +1,6 @@
 """How long functions take to start, and a desk's first requests: ``python benchmarks/cold_start.py``.
 
-The package is made and slimmed as for a deployment (pip downloads its parts), unpacked, and each function is started
+The package is made and trimmed as for a deployment (pip downloads its parts), unpacked, and each function is started
 from it alone, in a process of its own, as Lambda starts it: what it imports and builds before its first call. Then a
 fresh process serves the first requests of each desk, over an embedded engine started for this. Of several runs the best
 counts, for what else runs on the machine only adds: by the clock, and the processor's time beside it. The start of
@@ -23,8 +23,8 @@ import boto3
 
 from benchmarks.cold_load import engine_database
 from chalicelib.tables.dynamodb import Database
+from infra.package_trimming import trim_package
 from infra.settings import ROOT
-from infra.slimming import slim
 from infra.tables import create_tables
 from tests.infra.first_requests import AT_THE_DESKS, ENVIRONMENT, match_an_order
 from tests.infra.lambda_process import LambdaProcess, Step, Story
@@ -37,15 +37,15 @@ FUNCTIONS = ("app", "match_inbox", "expire_orders", "sweep_signed_orders", "rele
 
 
 def package(folder: Path) -> Path:
-    """Package, slim and unpack in this folder, and tell the sizes; return where the package's files are."""
+    """Package, trim and unpack in this folder, print the sizes, and return the folder of the files."""
     archive = chalice_package(folder)
     packaged_bytes = archive.stat().st_size
-    slim(archive)
-    with zipfile.ZipFile(archive) as slimmed:
-        slimmed.extractall(folder / "task")
-        unpacked_bytes = sum(member.file_size for member in slimmed.infolist())
+    trim_package(archive)
+    with zipfile.ZipFile(archive) as trimmed:
+        trimmed.extractall(folder / "task")
+        unpacked_bytes = sum(member.file_size for member in trimmed.infolist())
     mb = [f"{size / 1e6:.1f} MB" for size in (packaged_bytes, archive.stat().st_size, unpacked_bytes)]
-    print(f"package {mb[0]}, slimmed {mb[1]}, unpacked {mb[2]}")
+    print(f"package {mb[0]}, trimmed {mb[1]}, unpacked {mb[2]}")
     return folder / "task"
 
 

@@ -100,7 +100,7 @@ class Stack:
         with self._notes.open("a", encoding="utf-8") as notes:
             notes.write("\n")  # ends a line that a killed feed left unfinished
         files = ["--checkpoint", str(self._folder / "checkpoint.json"), "--notes", str(self._notes)]
-        self._feed = self._start("the matcher", "infra.feed", *files)
+        self._feed = self._start("the matcher", "infra.matcher_process", *files)
 
     def kill_feed(self) -> None:
         """Kill the matcher's process, in the middle of a batch if one is there or comes within a bound."""

@@ -1,1 +1,1 @@
-"""Tables, deployment and the local run. Nothing here is part of the program that Lambda runs."""
+"""Tables, deployment and the local run. Lambda runs nothing of this package."""

@@ -1,6 +1,6 @@
-"""The S3 bucket from which CloudFormation and Lambda take a deployment: one an account and region, for all stages.
+"""Deployment artifacts in S3: one bucket for each account and region, shared by all stages.
 
-Keys name contents, so what is there already is not uploaded again, and what is deployed is never overwritten.
+A key contains a digest of its content, so an existing object is never uploaded again and never overwritten.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 REGION_WITHOUT_CONSTRAINT = "us-east-1"
 
 
-class Artifacts:
-    """account: the bucket's owner; a bucket of this name that is somebody else's is refused by S3."""
+class ArtifactBucket:
+    """The artifact bucket. account: its owner; S3 refuses a bucket of this name that belongs to another account."""
 
     def __init__(self, client: S3Client, account: str) -> None:
         self._client: Any = client
@@ -26,7 +26,7 @@ class Artifacts:
         self.bucket = f"tallybook-artifacts-{account}-{self._region}"
 
     def prepare(self) -> None:
-        """Make the bucket where it is missing: private and encrypted."""
+        """Create the bucket if it is missing: private and encrypted."""
         if self._is_there():
             return
         where = {"LocationConstraint": self._region}
@@ -52,14 +52,14 @@ class Artifacts:
         )
 
     def put_file(self, key: str, file: Path) -> bool:
-        """Upload a file unless the key is there; tell whether it was uploaded."""
+        """Upload a file unless the key exists. Return whether it was uploaded."""
         if self._has(key):
             return False
         self._client.upload_file(str(file), self.bucket, key, ExtraArgs={"ExpectedBucketOwner": self._account})
         return True
 
     def put_text(self, key: str, text: str) -> str:
-        """Upload a text unless the key is there; return its URL as CloudFormation takes it."""
+        """Upload a text unless the key exists. Return its URL in the form that CloudFormation takes."""
         if not self._has(key):
             body = text.encode()
             self._client.put_object(Bucket=self.bucket, Key=key, Body=body, ExpectedBucketOwner=self._account)

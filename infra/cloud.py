@@ -1,8 +1,8 @@
-"""``make cloud``: the service deployed for real, into a cloud embedded in this machine, with nothing but Python.
+"""``make cloud``: deploy the service into a cloud embedded in this machine. Needs only Python.
 
-It starts ministack with all the services that a deployment needs, on this machine's loopback address, and runs the very
-deployment of ``make deploy`` against it. What it stores is gone when it stops. What differs from AWS is handled in this
-module alone, and listed in docs/deploy.md.
+It starts ministack, with every AWS service that a deployment needs, on the loopback address, and runs the same code as
+``make deploy`` against it. All data is gone when it stops. docs/deploy.md lists how it differs from AWS;
+``infra/embedded.py`` holds the code for the differences.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from types import FrameType
 
 from infra import deploy
 from infra.engine import engine_answers
-from infra.processes import Child, when_asked_to_stop
+from infra.processes import Child, on_stop_signal
 from infra.settings import CREDENTIAL_DEFAULT, HOST, REGION_DEFAULT, free_port
 
 SERVICES = (
@@ -44,7 +44,7 @@ _PASSED_ON = ("HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "TZ")
 
 
 class CloudFailed(Exception):
-    """The embedded cloud did not start, or has ended; the text says which."""
+    """The embedded cloud did not start, or it ended by itself. The message says which."""
 
 
 def start_cloud(port: int) -> Child:
@@ -70,7 +70,7 @@ def start_cloud(port: int) -> Child:
 
 
 def cloud_environment(port: int) -> dict[str, str]:
-    """Return the variables with which boto3 finds the embedded cloud, and nothing but it."""
+    """Return the environment variables that point boto3 at the embedded cloud only."""
     return {
         "AWS_ENDPOINT_URL": f"http://{HOST}:{port}",
         "AWS_ACCESS_KEY_ID": CREDENTIAL_DEFAULT,
@@ -81,8 +81,8 @@ def cloud_environment(port: int) -> dict[str, str]:
 
 
 def main(options: Sequence[str]) -> int:
-    """Start the cloud, deploy the stage ``dev`` into it with these options, keep it running until asked to stop."""
-    when_asked_to_stop(_stop)
+    """Start the cloud, deploy the stage ``dev`` with these options, and keep running until a stop signal."""
+    on_stop_signal(_stop)
     port = int(os.environ.get("PORT") or free_port(but=0))
     try:
         cloud = start_cloud(port)

@@ -1,8 +1,7 @@
-"""The demo that a local run seeds, and ``.local/demo.json``, by which scripts find a run that is ready.
+"""The demo data of a local run, and ``.local/demo.json``, the file that tells scripts that the run is ready.
 
-Seeding is repeatable: what is there already stays as it is. Keys and tokens can be printed only when they are made, so
-they are kept from run to run in the file; while a run is starting, the file is set aside, so that it never names a run
-that does not answer yet.
+Seeding is repeatable: whatever exists stays. Keys and tokens are shown only once, when they are created, so the file
+carries them from run to run. While a run starts, the file is moved aside: it never names a run that does not answer.
 """
 
 from __future__ import annotations
@@ -37,14 +36,14 @@ ANSWER_BOUND_S = 30
 
 
 def seed() -> None:
-    """Make the demo's instance, tokens, book, and funds where they are missing. Raises CommandFailed."""
-    unless_there(["instance", "create", "--ref", INSTANCE_REF, "--public"])
+    """Create the demo's instance, tokens, book and funds if they are missing. Raises CommandFailed."""
+    create_if_missing(["instance", "create", "--ref", INSTANCE_REF, "--public"])
     for token, name, symbol in ((TOKEN, "Example Shares", "EXS"), (QUOTE_TOKEN, "Euro", "EUR")):
         names = ["--token-address", token, "--name", name, "--symbol", symbol]
-        unless_there(["token", "create", "--instance", INSTANCE, *names])
+        create_if_missing(["token", "create", "--instance", INSTANCE, *names])
     book = ["--id", BOOK, "--name", "Example Shares", "--symbol", "EXS/EUR"]
     tokens = ["--token-address", TOKEN, "--quote-token-address", QUOTE_TOKEN]
-    unless_there(["book", "create", "--instance", INSTANCE, *book, *tokens])
+    create_if_missing(["book", "create", "--instance", INSTANCE, *book, *tokens])
     for customer in CUSTOMERS:
         for token, word in ((TOKEN, "base"), (QUOTE_TOKEN, "quote")):
             account = ["--instance", INSTANCE, "--customer", customer, "--asset", token]
@@ -52,7 +51,7 @@ def seed() -> None:
 
 
 def api_key(port: int, earlier: dict[str, Any]) -> str:
-    """Return the API key that an earlier run wrote, or a new one where that is not accepted. Raises CommandFailed."""
+    """Return the API key of the earlier run if the service accepts it, otherwise a new one. Raises CommandFailed."""
     kept = earlier.get("api_key")
     if isinstance(kept, str) and key_works(port, kept):
         return kept
@@ -61,9 +60,9 @@ def api_key(port: int, earlier: dict[str, Any]) -> str:
 
 
 def trade_desk(earlier: dict[str, Any]) -> dict[str, str]:
-    """Return what a client of the trade desk needs: a token for orders and one that only reads, each with its secret.
+    """Return the trade desk's part of ``demo.json``: a trading token and a read-only token, each with its secret.
 
-    earlier: what an earlier run wrote of it; its tokens are kept where they are good.
+    earlier: the same part from an earlier run; its tokens are reused if they are still valid.
     """
     token, secret = _token(earlier.get("token"), "buy-sell")
     read_token, read_secret = _token(earlier.get("read_token"), "read")
@@ -78,8 +77,8 @@ def trade_desk(earlier: dict[str, Any]) -> dict[str, str]:
 
 
 def _token(earlier: object, permission: str) -> tuple[str, str]:
-    """Return the earlier token, or a new one where that is not let in, and its secret. Raises CommandFailed."""
-    if isinstance(earlier, str) and _is_let_in(earlier):
+    """Return a token and its secret: the earlier one if it is valid, otherwise a new one. Raises CommandFailed."""
+    if isinstance(earlier, str) and _is_valid(earlier):
         return earlier, secret_of(wiring.master_key(), earlier)
     whose = ["--instance", INSTANCE, "--customer", CUSTOMERS[0], "--permission", permission]
     rates = ["--bucket", str(TOKEN_BUCKET), "--per-second", str(TOKEN_PER_SECOND), "--per-day", "0"]
@@ -87,18 +86,18 @@ def _token(earlier: object, permission: str) -> tuple[str, str]:
     return str(made["token"]), str(made["secret"])
 
 
-def _is_let_in(token: str) -> bool:
+def _is_valid(token: str) -> bool:
     known = Credentials(wiring.database(), API_TOKENS).accept(token)
     return known is not None and known.status is TokenStatus.ACTIVE
 
 
 def key_works(port: int, api_key: str) -> bool:
-    """Tell whether the running service lists a demo customer's orders for this key."""
+    """Return whether the running service lists a demo customer's orders for this key."""
     return status_of(port, f"{DESK_PATH}/customers/{CUSTOMERS[0]}/orders", {"x-api-key": api_key}) == http.client.OK
 
 
 def status_of(port: int, path: str, headers: dict[str, str]) -> int | None:
-    """Return the status of a GET answered by the port, or None when nothing answered."""
+    """Return the HTTP status of a GET at this port, or None if nothing answers."""
     connection = http.client.HTTPConnection(HOST, port, timeout=ANSWER_BOUND_S)
     try:
         connection.request("GET", path, headers=headers)
@@ -110,14 +109,14 @@ def status_of(port: int, path: str, headers: dict[str, str]) -> int | None:
 
 
 class DemoFile:
-    """``demo.json`` in the run's directory: there only when the run that it names is ready, or was when it stopped."""
+    """``demo.json`` in the run's directory. It exists only once its run has become ready."""
 
     def __init__(self, local_dir: Path) -> None:
         self.path = local_dir / "demo.json"
         self._aside = local_dir / "demo.previous.json"
 
     def set_aside(self) -> dict[str, dict[str, Any]]:
-        """Take an earlier run's file out of the way; return what it says of each desk, nothing when there is none."""
+        """Move an earlier run's file aside. Return its content by desk; empty if there is no file."""
         if self.path.exists():
             self.path.replace(self._aside)
         try:
@@ -137,7 +136,9 @@ class DemoFile:
         taker_desk: dict[str, Any],
         escrow_desk: dict[str, Any],
     ) -> None:
-        """Say that the run is ready. The file appears whole, and is its owner's only, for it holds keys."""
+        """Write the file, which marks the run as ready. The write is atomic; only the owner can read it, since it holds
+        keys.
+        """
         book_desk = {
             "api_key": api_key,
             "order_book_id": BOOK,
@@ -163,12 +164,14 @@ class DemoFile:
         self.forget()
 
     def forget(self) -> None:
-        """Drop an earlier run's keys."""
+        """Delete an earlier run's keys."""
         self._aside.unlink(missing_ok=True)
 
 
-def what_to_try(base_url: str, api_key: str, taker_key: str, secret_key: str, file: Path, shell_file: Path) -> str:
-    """Return what a newcomer can type next."""
+def suggested_commands(
+    base_url: str, api_key: str, taker_key: str, secret_key: str, file: Path, shell_file: Path
+) -> str:
+    """Return the text that shows a new user some commands to try."""
     order = {
         "orderBookId": BOOK,
         "customerRef": CUSTOMERS[0],
@@ -206,8 +209,8 @@ For scripts, all of this is in there. Ctrl-C stops; what was stored is there at 
 """
 
 
-def unless_there(command: list[str]) -> None:
-    """Carry out a command that makes something, unless that is there. Raises CommandFailed."""
+def create_if_missing(command: list[str]) -> None:
+    """Run a command that creates something; do nothing if it exists. Raises CommandFailed."""
     try:
         cli.run(command)
     except CommandFailed as failure:

@@ -1,5 +1,7 @@
-"""``make deploy`` and ``make destroy``: a stage of the service, in the AWS account that the standard variables name
-(``AWS_PROFILE``, ``AWS_DEFAULT_REGION``, ``AWS_ENDPOINT_URL`` and others).
+"""``make deploy`` and ``make destroy``: the command line that deploys a stage, or deletes it.
+
+The account and region come from the standard AWS variables (``AWS_PROFILE``, ``AWS_DEFAULT_REGION``,
+``AWS_ENDPOINT_URL`` and others).
 """
 
 from __future__ import annotations
@@ -13,19 +15,19 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.ops.cli.arguments import CommandFailed
-from infra.deployment import Deployment, Refused
+from infra.deployment import Deployment, DeploymentRefused
 from infra.packaging import BUILD, PackagingFailed, package, read_stage
 from infra.smoke import SmokeTest, SmokeTestFailed
 from infra.stacks import DeploymentFailed
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Carry out a command line; return its exit code."""
+    """Run a command line. Return its exit code."""
     options = _parser().parse_args(arguments)
     command: Callable[[argparse.Namespace], None] = options.command
     try:
         command(options)
-    except (Refused, PackagingFailed, DeploymentFailed, SmokeTestFailed, CommandFailed) as failure:
+    except (DeploymentRefused, PackagingFailed, DeploymentFailed, SmokeTestFailed, CommandFailed) as failure:
         print(f"{options.word}: {failure}", file=sys.stderr)
         return 1
     except (BotoCoreError, ClientError) as error:  # no region, no credentials, no permission
@@ -89,7 +91,7 @@ def _say(text: str) -> None:
 
 
 def _ask(question: str) -> str:
-    """Return what was typed; nothing where nobody is there to type."""
+    """Return the typed answer; empty if there is no terminal to type at."""
     try:
         return input(question)
     except EOFError:

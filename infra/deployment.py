@@ -1,7 +1,7 @@
-"""Bringing a stage's stack to a package, and taking it away: what ``make deploy`` and ``make destroy`` do.
+"""Deploy a package to a stage's CloudFormation stack, or delete the stack (``make deploy``, ``make destroy``).
 
-Deploying is repeatable: what has not changed is not uploaded, and not changed. Tables that an earlier deployment left
-are taken into the new stack before anything else is made. See docs/deploy.md.
+Deploying is repeatable: unchanged artifacts are not uploaded and unchanged resources are not touched. Tables retained
+from an earlier stack are imported into the new one before anything else is created. See docs/deploy.md.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import Any
 
 import boto3
 
-from infra.artifacts import Artifacts
-from infra.embedded import api_url, embedded_url, without_what_it_lacks
+from infra.artifacts import ArtifactBucket
+from infra.embedded import api_url, embedded_url, without_unsupported
 from infra.packaging import Package, Stage, Template, tables_of
 from infra.stacks import CREATE_FAILED, REVIEWED, UNDER_WAY, ChangeSet, DeploymentFailed, Kind, Stack
 from infra.tables import table_definitions
@@ -27,12 +27,12 @@ IMPORTED_SECTIONS = ("AWSTemplateFormatVersion", "Parameters", "Conditions")
 RETAINING = "RetainExceptOnCreate"
 
 
-class Refused(Exception):
-    """Nothing was changed; the text says why and what to do."""
+class DeploymentRefused(Exception):
+    """The deployment was refused and nothing was changed. The message says why and what to do."""
 
 
 class Deployment:
-    """One stage, as the clients of ``session`` see it. ask: returns what a person answers; None: nobody is asked."""
+    """One stage in the account of ``session``. ask: prompts for an answer; None: never prompt."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class Deployment:
         period_s = PERIOD_EMBEDDED_S if self._embedded else PERIOD_S
         self.stack = Stack(cloudformation, stage.stack, say=say, pause=pause, period_s=period_s)
         self._account: str = session.client("sts").get_caller_identity()["Account"]
-        self._artifacts = Artifacts(session.client("s3"), self._account)
+        self._artifacts = ArtifactBucket(session.client("s3"), self._account)
 
     def deploy(
         self,
@@ -63,21 +63,24 @@ class Deployment:
         *,
         lose_tables: bool = False,
     ) -> bool:
-        """Bring the stack to this package; tell whether anything changed. Raises Refused or DeploymentFailed."""
+        """Update the stack to this package. Return whether anything changed.
+
+        Raises DeploymentRefused, DeploymentFailed.
+        """
         self._refuse_unfit()
         unknown = set(parameters) - set(built.template["Parameters"])
         if unknown:
             known = ", ".join(sorted(built.template["Parameters"]))
-            raise Refused(f"no such parameter: {', '.join(sorted(unknown))}; the template has {known}")
+            raise DeploymentRefused(f"no such parameter: {', '.join(sorted(unknown))}; the template has {known}")
         self._artifacts.prepare()
         key = f"packages/{built.digest()}.zip"
         uploaded = self._artifacts.put_file(key, built.archive)
         self._say(f"{'Uploaded' if uploaded else 'There already'}: s3://{self._artifacts.bucket}/{key}")
-        template = self._fit(built.deployable(self._artifacts.bucket, key))
+        template = self._supported(built.deployable(self._artifacts.bucket, key))
         all_tags = {"application": "tallybook", "stage": self._stage.name, **self._stage.tags, **tags}
-        self._take_in_retained_tables(template, parameters)
+        self._import_retained_tables(template, parameters)
         kind: Kind = "UPDATE" if self._is_live() else "CREATE"
-        chosen = self._chosen(template, parameters)
+        chosen = self._parameter_values(template, parameters)
         change_set = self.stack.propose(kind, self._url(template), chosen, all_tags, _name_of_change_set())
         if change_set is None:
             self._say(f"{self.stack.name}: no changes.")
@@ -89,13 +92,13 @@ class Deployment:
         return True
 
     def destroy(self, *, delete_tables: bool) -> None:
-        """Delete the stack; its tables and the master key stay unless told otherwise. Raises Refused, DeploymentFailed.
+        """Delete the stack. Tables and the master key are kept by default. Raises DeploymentRefused, DeploymentFailed.
 
-        delete_tables: for good, with the backups from which a protected table could be restored.
+        delete_tables: delete the tables as well, including the backups of protected ones. This cannot be undone.
         """
         status = self.stack.status()
         if status is not None and status.endswith(UNDER_WAY) and status != REVIEWED:
-            raise Refused(f"{self.stack.name} is {status}: wait until that has ended.")
+            raise DeploymentRefused(f"{self.stack.name} is {status}: wait until that has ended.")
         self._confirm_destroying(delete_tables)
         self.stack.delete()
         if not delete_tables:
@@ -107,42 +110,44 @@ class Deployment:
         self._say(f"{self.stack.name} is gone, with its tables and its master key.")
 
     def api_url(self) -> str:
-        """Return the deployed API's URL, without a slash at its end."""
+        """Return the URL of the deployed API, without a trailing slash."""
         return api_url(self.stack.outputs(), self._embedded)
 
-    def _fit(self, template: Template) -> Template:
-        """Return what can be deployed here: all of the template on AWS, and what the embedded cloud knows there."""
+    def _supported(self, template: Template) -> Template:
+        """Return the template without what this cloud does not support (AWS supports all of it)."""
         if self._embedded is None:
             return template
-        fit, left_out = without_what_it_lacks(template)
+        fit, left_out = without_unsupported(template)
         if left_out:
             self._say(f"The embedded cloud does not know, so left out: {', '.join(left_out)}")
         return fit
 
     def _refuse_unfit(self) -> None:
-        """Raise Refused where the stack's state lets nothing be deployed; delete what a failed creation left."""
+        """Raise DeploymentRefused if the stack's state permits no deployment. Deletes what a failed creation left."""
         status = self.stack.status()
         if status in CREATE_FAILED:
             self._say(f"The first deployment of {self.stack.name} failed ({status}); what is left of it is deleted.")
             self.stack.delete()
         elif status == "UPDATE_ROLLBACK_FAILED":
-            raise Refused(
+            raise DeploymentRefused(
                 f"{self.stack.name} could not be rolled back. See why (aws cloudformation describe-stack-events), then "
                 f"aws cloudformation continue-update-rollback --stack-name {self.stack.name}"
             )
         elif status is not None and status.endswith(UNDER_WAY) and status != REVIEWED:
-            raise Refused(f"{self.stack.name} is {status}: another deployment is under way.")
+            raise DeploymentRefused(f"{self.stack.name} is {status}: another deployment is under way.")
 
     def _is_live(self) -> bool:
         return self.stack.status() not in (None, REVIEWED)
 
-    def _chosen(self, template: Template, parameters: Mapping[str, str]) -> dict[str, str]:
-        """Return the parameters: as asked for, else as the stage says, else as the live stack has them."""
+    def _parameter_values(self, template: Template, parameters: Mapping[str, str]) -> dict[str, str]:
+        """Return the parameter values: those given, else the stage's, else those of the live stack."""
         live = {name: value for name, value in self.stack.parameters().items() if name in template["Parameters"]}
         return live | {"TablePrefix": self._stage.prefix} | dict(self._stage.parameters) | dict(parameters)
 
-    def _take_in_retained_tables(self, template: Template, parameters: Mapping[str, str]) -> None:
-        """Where there is no stack, make it of the tables that an earlier one left: CloudFormation creates no second."""
+    def _import_retained_tables(self, template: Template, parameters: Mapping[str, str]) -> None:
+        """Create a missing stack by importing the tables that an earlier stack retained: CloudFormation cannot create
+        them again.
+        """
         if self._is_live():
             return
         there = set(self._tables())
@@ -150,14 +155,16 @@ class Deployment:
         resources = {name: template["Resources"][name] for name in left.values()}
         unfit = [name for name, resource in resources.items() if resource.get("DeletionPolicy") != RETAINING]
         if unfit:
-            raise Refused(f"tables are in the way that no deployment leaves behind; delete them: {', '.join(unfit)}")
+            raise DeploymentRefused(
+                f"tables are in the way that no deployment leaves behind; delete them: {', '.join(unfit)}"
+            )
         if not left:
             return
         self._say(f"Tables of an earlier deployment are taken in: {', '.join(left)}")
         tables_alone = {section: template[section] for section in IMPORTED_SECTIONS if section in template}
         tables_alone |= {"Resources": resources}
         url = self._url(tables_alone)
-        chosen = self._chosen(template, parameters)
+        chosen = self._parameter_values(template, parameters)
         change_set = self.stack.propose("IMPORT", url, chosen, {}, _name_of_change_set(), imported_tables=left)
         if change_set is None:
             raise DeploymentFailed("CloudFormation takes no table in")
@@ -165,7 +172,7 @@ class Deployment:
         self.stack.execute(change_set)
 
     def _tables(self) -> list[str]:
-        """Return the names of tables that are there and have the stage's prefix and a name of the template."""
+        """Return the names of the existing tables that are the stage's, by prefix, and that the template names."""
         names = {definition.name for definition in table_definitions(self._stage.prefix)}
         pages = self._dynamodb.get_paginator("list_tables").paginate()
         return [name for page in pages for name in page["TableNames"] if name in names]
@@ -183,17 +190,22 @@ class Deployment:
         return self._artifacts.put_text(f"templates/{hashlib.sha256(text.encode()).hexdigest()}.json", text)
 
     def _confirm(self, change_set: ChangeSet, lose_tables: bool) -> None:
-        """Show the changes and ask; discard them and raise Refused where the answer is no, or a table would be lost."""
+        """Show the changes and ask for consent.
+
+        On a no, or if a table would be lost, discards the changes and raises DeploymentRefused.
+        """
         self._say(f"{self.stack.name} would change (+ new, ~ changed, - removed, < taken in):")
         for change in change_set.changes:
             self._say(str(change))
         lost = [change.logical_id for change in change_set.changes if change.loses_table]
         if lost and not lose_tables:
             self.stack.discard(change_set)
-            raise Refused(f"tables would be replaced or removed: {', '.join(lost)}. TABLES=replace allows it.")
+            raise DeploymentRefused(
+                f"tables would be replaced or removed: {', '.join(lost)}. TABLES=replace allows it."
+            )
         if self._ask is not None and self._ask("Change it? [y/N] ").strip().lower() not in ("y", "yes"):
             self.stack.discard(change_set)
-            raise Refused("nothing was changed.")
+            raise DeploymentRefused("nothing was changed.")
 
     def _confirm_destroying(self, delete_tables: bool) -> None:
         tables = self._tables()
@@ -202,10 +214,10 @@ class Deployment:
         if self._ask is not None and self._ask(f"Type the stage's name to do it ({self._stage.name}): ") != (
             self._stage.name
         ):
-            raise Refused("nothing was deleted.")
+            raise DeploymentRefused("nothing was deleted.")
 
     def _keep_master_key(self, kms_key: str) -> None:
-        """Make the master key where it is missing; one that is there is never overwritten."""
+        """Create the master key if it is missing. An existing key is never overwritten."""
         key = {"KeyId": kms_key} if kms_key else {}
         try:
             self._ssm.put_parameter(

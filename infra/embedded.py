@@ -1,4 +1,4 @@
-"""What differs in the embedded cloud: how it is known, where its API is, which resources it does not make."""
+"""Differences of the embedded cloud from AWS: how to detect it, its API's URL, the resources it does not support."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ AWS_HOSTS = (".amazonaws.com", ".amazonaws.com.cn")
 
 
 def embedded_url(endpoint_url: str) -> str | None:
-    """Return the URL of a cloud that is not AWS, None for AWS's own."""
+    """Return the endpoint URL if it is the embedded cloud's; None if it is AWS."""
     host = urlsplit(endpoint_url).hostname or ""
     return None if host.endswith(AWS_HOSTS) else endpoint_url.rstrip("/")
 
 
 def api_url(outputs: Mapping[str, str], embedded: str | None) -> str:
-    """Return the URL of a deployed API, without a slash at its end.
+    """Return the URL of a deployed API, without a trailing slash.
 
-    The embedded cloud serves all APIs at its own address, for their hosts' names lead nowhere.
+    The embedded cloud serves every API at its own address, because the host names of its APIs do not resolve.
     """
     url = outputs["EndpointURL"].rstrip("/")
     if embedded is None:
@@ -29,10 +29,10 @@ def api_url(outputs: Mapping[str, str], embedded: str | None) -> str:
     return f"{embedded}/_aws/execute-api/{outputs['RestAPIId']}{urlsplit(url).path}"
 
 
-def without_what_it_lacks(template: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Return a template without the resources that the embedded cloud refuses to make, and their logical ids.
+def without_unsupported(template: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Return the template without the resources that the embedded cloud rejects, and the logical ids of those.
 
-    They are the alarms of several metrics (metric math).
+    These are the alarms on several metrics (metric math).
     """
     resources: dict[str, dict[str, Any]] = template["Resources"]
     left_out = [name for name, one in resources.items() if one["Type"] == ALARM and "Metrics" in one["Properties"]]

@@ -1,4 +1,4 @@
-"""Whether the DynamoDB that the user named can be used, asked before anything is started; within about a second."""
+"""Check, before anything is started, that the DynamoDB endpoint named by the user answers. Takes about a second."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ _PORTS = {"http": 80, "https": 443}
 
 
 def refuse_dead_endpoint(environment: Mapping[str, str]) -> None:
-    """Raise StartRefused, naming the variable, where one names an address at which nothing answers, or no DynamoDB."""
+    """Raise StartRefused if a variable names an endpoint where nothing answers, or something other than DynamoDB."""
     for variable in VARIABLES:
         if url := environment.get(variable):
             _refuse_unless_it_listens(variable, url)
     _refuse_unless_it_is_dynamodb(environment)
 
 
-def named_by(environment: Mapping[str, str]) -> tuple[str, str]:
-    """Return which variable names the DynamoDB, and what it says. Raises KeyError where none does."""
+def configured_endpoint(environment: Mapping[str, str]) -> tuple[str, str]:
+    """Return the variable that names the DynamoDB endpoint, and its value. Raises KeyError if none does."""
     name = next(name for name in (VARIABLES[0], VARIABLES[2], "") if environment.get(name) or not name)
     return name, environment[name]
 
@@ -50,7 +50,7 @@ def _refuse_unless_it_listens(variable: str, url: str) -> None:
         else:
             outcome.clear()
 
-    connecting = threading.Thread(target=connect, daemon=True)  # looking the name up has no bound of its own
+    connecting = threading.Thread(target=connect, daemon=True)  # name resolution has no timeout
     connecting.start()
     connecting.join(CONNECT_S_MAX)
     if outcome:
@@ -59,14 +59,14 @@ def _refuse_unless_it_listens(variable: str, url: str) -> None:
 
 
 def _refuse_unless_it_is_dynamodb(environment: Mapping[str, str]) -> None:
-    variable, url = named_by(environment)
+    variable, url = configured_endpoint(environment)
     config = Config(connect_timeout=CONNECT_S_MAX, read_timeout=ANSWER_S_MAX, retries={"total_max_attempts": 1})
     try:
         client: Any = Session().create_client("dynamodb", config=config)
         client.list_tables(Limit=1)
     except ClientError as error:
         if not error.response["Error"].get("Code", "").isdigit():
-            return  # DynamoDB's own words: who may not list tables may still use them
+            return  # DynamoDB answered: a user without ListTables may still use the tables
     except (BotoCoreError, ResponseParserError, ValueError) as error:
         raise StartRefused(f"{url}, which {variable} names, cannot be used: {error}. {_ways_out(variable)}") from error
     else:

@@ -1,7 +1,7 @@
-"""The DynamoDB that a local run starts for itself: ministack, on this machine's loopback address only.
+"""The DynamoDB emulator of a local run: ministack on the loopback address.
 
-It holds everything in memory, saves its tables every half a minute and at its end (``exact_engine``), and loads them
-when it starts; the records of its streams are gone then, so a start brings undecided commands back with a redrive.
+It holds its tables in memory, saves them every 30 s and when it stops (``exact_engine``), and loads them at start.
+Stream records are not saved, so each start redrives the undecided commands.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from pathlib import Path
 
 from infra.processes import Child
 from infra.settings import HOST, StartRefused, cannot_be_written
-from infra.state_file import FILE, StateUnreadable, read_state, ways_out
+from infra.state_file import FILE, StateUnreadable, read_state, recovery_options
 
 SAVE_BOUND_S = 120
 _PASSED_ON = ("HOME", "LANG", "LC_ALL", "PATH", "TALLYBOOK_SAVE_EVERY_S", "TMPDIR", "TZ")
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """Where an engine keeps its tables.
+class EngineStorage:
+    """Where an engine saves its tables.
 
-    lock: the run's lock file; the engine holds it open, so no other run touches the state before this one has saved.
-    run: a name of this run alone, which its saves bear.
+    lock: the run's lock file; the engine holds it open, so no other run touches the state before the last save. run:
+    this run's unique name, stored in each save.
     """
 
     state_dir: Path
@@ -36,8 +36,8 @@ class Kept:
     run: str
 
 
-def start_engine(port: int, kept: Kept | None = None) -> Child:
-    """Start the engine on a port, with what an earlier one saved; kept None: empty, and saving nothing."""
+def start_engine(port: int, kept: EngineStorage | None = None) -> Child:
+    """Start the engine on a port with the saved tables. kept None: start empty and save nothing."""
     environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     environment |= {
         "BIND_HOST": HOST,
@@ -59,7 +59,7 @@ def start_engine(port: int, kept: Kept | None = None) -> Child:
 
 
 def engine_answers(port: int) -> bool:
-    """Tell whether the engine on this port is ready."""
+    """Return whether the engine on this port is ready."""
     connection = http.client.HTTPConnection(HOST, port, timeout=2)
     try:
         connection.request("GET", "/_ministack/health")
@@ -71,13 +71,13 @@ def engine_answers(port: int) -> bool:
 
 
 def forget_state(state_dir: Path) -> None:
-    """Make the next start an empty one."""
+    """Delete the saved tables."""
     if state_dir.exists():
         shutil.rmtree(state_dir)
 
 
 def refuse_unusable_state(state_dir: Path) -> None:
-    """Raise StartRefused where what earlier runs stored cannot be read, or nothing could be saved beside it."""
+    """Raise StartRefused if the saved tables cannot be read, or if the directory cannot be written."""
     try:
         state_dir.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=state_dir):
@@ -87,18 +87,19 @@ def refuse_unusable_state(state_dir: Path) -> None:
     try:
         read_state(state_dir)
     except StateUnreadable as error:
-        raise StartRefused(ways_out(state_dir, str(error))) from error
+        raise StartRefused(recovery_options(state_dir, str(error))) from error
 
 
-def what_is_lost(kept: Kept, exit_code: int) -> str | None:
-    """Return what an engine that has ended did not save, by the file that it left; None where nothing is lost.
+def unsaved_data(kept: EngineStorage, exit_code: int) -> str | None:
+    """Return a message that says what an ended engine did not save, according to its state file; None if nothing is
+    lost.
 
-    exit_code: the engine's; negative where a signal ended it.
+    exit_code: the engine's; negative if a signal ended it.
     """
     try:
         saved = read_state(kept.state_dir)
     except StateUnreadable as error:
-        return f"WHAT WAS STORED IS LOST. {ways_out(kept.state_dir, str(error))}"
+        return f"WHAT WAS STORED IS LOST. {recovery_options(kept.state_dir, str(error))}"
     of_this_run = saved is not None and saved.run == kept.run
     if saved is not None and of_this_run and saved.final and exit_code == 0:
         return None

@@ -1,7 +1,6 @@
-"""The escrow desk's part of the demo: a merchant with its keys, a buyer with money, a seller, and three orders.
+"""The escrow desk's demo data: a merchant with keys, a funded buyer, a seller and three orders.
 
-Seeding is repeatable: what is there already stays as it is. Keys can be printed only when they are made, so those of an
-earlier run are kept where they are good.
+Seeding is repeatable: whatever exists stays, and the earlier run's keys are reused if they are still valid.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from chalicelib.support.clock import now_s
 from chalicelib.tables.credentials import Credentials
 from chalicelib.tables.escrow_settings import EscrowDesks
 from chalicelib.tables.escrows import Escrows
-from infra.demo import INSTANCE, QUOTE_TOKEN, unless_there
+from infra.demo import INSTANCE, QUOTE_TOKEN, create_if_missing
 
 MERCHANT, CURRENCY = "demo-shop", "EUR"
 BUYER, SELLER = "buyer@example.test", "seller@example.test"
@@ -45,15 +44,15 @@ ORDERS = {
 
 
 def seed() -> None:
-    """Enable the currency and make the merchant, where they are missing. Raises CommandFailed."""
+    """Enable the currency and create the merchant if they are missing. Raises CommandFailed."""
     settings = cli.run(["escrow-desk", "currency", INSTANCE, CURRENCY, "--token-address", QUOTE_TOKEN])
     if settings["iban"] is None:
         cli.run(["escrow-desk", "settings", INSTANCE, "--iban", IBAN, "--beneficiary", BENEFICIARY])
-    unless_there(["merchant", "create", INSTANCE, MERCHANT, "--base-currency", CURRENCY])
+    create_if_missing(["merchant", "create", INSTANCE, MERCHANT, "--base-currency", CURRENCY])
 
 
 def escrow_desk(earlier: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a client of the escrow desk needs; earlier: what an earlier run wrote of it. Raises CommandFailed."""
+    """Return the escrow desk's part of ``demo.json``. earlier: that part from an earlier run. Raises CommandFailed."""
     keys = {name: _key(earlier.get(name), whose) for name, whose in KEYS.items()}
     seeding = _Seeding.at(EscrowDesks(wiring.database()).merchant(INSTANCE, MERCHANT).place(World.SANDBOX))
     try:
@@ -67,7 +66,7 @@ def escrow_desk(earlier: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _key(earlier: object, whose: list[str]) -> str:
-    """Return the earlier key, or a new one where that is not let in."""
+    """Return the earlier key if it is still valid, otherwise a new one."""
     if isinstance(earlier, str):
         known = Credentials(wiring.database(), ESCROW_KEYS).accept(earlier)
         if known is not None and known.is_enabled:
@@ -95,7 +94,7 @@ class _Seeding:
         self.desk.deposit(self.place, wallet.uuid, Deposit(DEPOSIT, "demo"))
 
     def make_orders(self) -> None:
-        """Bring the demo's orders to their statuses; once there are as many orders, all are left as they are."""
+        """Create the demo's orders and bring each to its status. Does nothing once that many orders exist."""
         if self.escrows.counts(self.place).orders > len(ORDERS):
             return
         made = {order.tag: order for order in self.escrows.orders(self.place)}
@@ -113,7 +112,7 @@ class _Seeding:
             self._bring(order, status)
 
     def _bring(self, order: Order, status: Status) -> None:
-        """Bring an order on from where an earlier start left it."""
+        """Bring an order forward from the status in which an earlier start left it."""
         if status is not Status.DRAFT and order.status is Status.DRAFT:
             wallet_id = self.buyer.wallets[CURRENCY]
             self.desk.open_payin(self.place, OpenPayin(order.order_id, PayinType.WALLET, wallet_id))

@@ -1,14 +1,14 @@
-"""Runs ministack as the local DynamoDB, with 38 digits and tables that are saved: ``python -m infra.exact_engine``.
+"""ministack as the local DynamoDB, with 38-digit numbers and saved tables: ``python -m infra.exact_engine``.
 
-By itself ministack adds numbers in Python's default decimal context, which keeps 28 digits: a balance above 10**28
-base units would lose its last ones without a word. New threads copy the default context, so it is widened before any
-starts.
+Precision: ministack uses Python's default decimal context of 28 digits, so a balance above 10**28 base units would lose
+digits silently. New threads copy the default context, so it is widened before any thread starts.
 
-By itself it saves once, when it is stopped, reports a save that failed as done, and takes a file that it cannot read
-for an empty one. With ``TALLYBOOK_STATE_DIR`` the tables are loaded and saved here: every ``TALLYBOOK_SAVE_EVERY_S``
-seconds in which something changed, and at the end. All tables are saved as of one moment, by a copy of this process
-(fork), so requests go on meanwhile. SIGINT and SIGTERM end it; its exit code is 1 when the last save failed, 2 when it
-could not load.
+Saving: ministack saves only when it stops, reports a failed save as done, and takes an unreadable file for an empty
+one. With ``TALLYBOOK_STATE_DIR`` this module loads and saves the tables instead: every ``TALLYBOOK_SAVE_EVERY_S``
+seconds if something changed, and at the end. A save is a consistent snapshot, written by a forked copy of the process
+while requests go on.
+
+SIGINT and SIGTERM end it. Exit code 1: the last save failed. Exit code 2: the saved tables could not be loaded.
 """
 
 from __future__ import annotations
@@ -27,25 +27,25 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from infra.output import drop_what_cannot_be_written
-from infra.state_file import UNFINISHED, SavedState, StateUnreadable, read_state, ways_out, write_state
+from infra.output import drop_unwritable_output
+from infra.state_file import UNFINISHED, SavedState, StateUnreadable, read_state, recovery_options, write_state
 
 DYNAMODB_DIGITS = 38
 SAVE_EVERY_S = 30.0
 KEEP_ALIVE_S = 75
 NOT_SAVED, NOT_LOADED = 1, 2
-NICER_BY = 5
-"""How far a copy that saves stands back behind the service."""
+COPY_NICENESS = 5
+"""Added to the niceness of a forked copy, so that the service runs first."""
 ERROR_BYTES_MAX = 2000
 _READS = ("Describe", "Get", "List", "Query", "Scan", "BatchGet", "TransactGet")
 Handler = Callable[..., Awaitable[Any]]
 
 
-class Keeper:
-    """Loads the tables of one engine, and saves them.
+class TableSaver:
+    """Loads and saves the tables of one engine.
 
-    run: the name that this run's saves bear. keep_open: the descriptor of the run's lock, which a copy that saves holds
-    too, so that no other run begins before it has ended.
+    run: this run's name, stored in each save. keep_open: the descriptor of the run's lock. A forked copy holds it too,
+    so no other run begins before the copy has ended.
     """
 
     def __init__(self, folder: Path, run: str, keep_open: int | None) -> None:
@@ -63,20 +63,20 @@ class Keeper:
         self._last_saved: datetime | None = None
 
     def load(self) -> None:
-        """Take up what was saved last, and go on behind its stream numbers. Raises StateUnreadable."""
+        """Load the last save, and continue its stream sequence numbers. Raises StateUnreadable."""
         (self._folder / UNFINISHED).unlink(missing_ok=True)
         saved = read_state(self._folder)
         if saved is not None:
             if saved.engine_format > self._format:
                 raise StateUnreadable(f"its engine's form is {saved.engine_format}, and this one reads {self._format}")
-            self._dynamodb.load_persisted_state({name: self._taken_up(rows) for name, rows in saved.payload.items()})
+            self._dynamodb.load_persisted_state({name: self._decoded(rows) for name, rows in saved.payload.items()})
             self._last_sequence = saved.last_sequence
             self._last_saved = saved.at
-        self._number_onwards()
+        self._continue_numbering()
         self._count_changes()
 
     async def keep_saving(self, every_s: float, stop: asyncio.Event) -> None:
-        """Save until told to stop, where something has changed; a save that fails is told, and tried again."""
+        """Save at intervals, if something changed, until ``stop`` is set. A failed save is reported and tried again."""
         while not stop.is_set():
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), every_s)
@@ -84,7 +84,7 @@ class Keeper:
                 await self._save_copy(every_s)
 
     def save_at_end(self) -> None:
-        """Save, in this process. Raises OSError."""
+        """Save in this process, without a fork. Raises OSError."""
         with self._dynamodb._lock:
             self._write(datetime.now(UTC), final=True)
 
@@ -98,11 +98,11 @@ class Keeper:
         changes, at = self._changes, datetime.now(UTC)
         read, write = os.pipe()
         with self._dynamodb._lock, warnings.catch_warnings():
-            # The copy has this thread alone and takes no lock of another: it encodes, writes a file and ends.
+            # The forked copy has only this thread and waits for no lock: it encodes, writes a file and ends.
             warnings.simplefilter("ignore", DeprecationWarning)
             pid = os.fork()
             if pid == 0:
-                self._be_the_copy(write, at)
+                self._run_copy(write, at)
         os.close(write)
         why = await asyncio.to_thread(_outcome, pid, read)
         if why is None:
@@ -110,15 +110,15 @@ class Keeper:
         else:
             self.complain(why, f"The next try is in {every_s:.0f} s.")
 
-    def _be_the_copy(self, pipe: int, at: datetime) -> None:
-        """Write the tables as they were at the fork, tell the pipe what went wrong if anything did, and end."""
+    def _run_copy(self, pipe: int, at: datetime) -> None:
+        """Run as the forked copy: write the tables as of the fork, report an error to the pipe, and exit."""
         code = NOT_SAVED
         try:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             _close_all_but({0, 1, 2, pipe, self._keep_open})
             with suppress(OSError):
-                os.nice(NICER_BY)
+                os.nice(COPY_NICENESS)
             gc.disable()
             self._dynamodb.copy = SimpleNamespace(deepcopy=lambda value: value)  # this process is the copy
             self._write(at, final=False)
@@ -130,25 +130,25 @@ class Keeper:
             os._exit(code)
 
     def _write(self, at: datetime, final: bool) -> None:
-        tables = {name: self._laid_down(rows) for name, rows in self._dynamodb.get_state().items()}
+        tables = {name: self._encoded(rows) for name, rows in self._dynamodb.get_state().items()}
         write_state(
             self._folder,
             SavedState(self._format, self._run, at, final, self._last_sequence, tables),
         )
 
-    def _laid_down(self, rows: Any) -> list[list[Any]]:
+    def _encoded(self, rows: Any) -> list[list[Any]]:
         return [[account, region, key, value] for (account, region, key), value in rows.all_items()]
 
-    def _taken_up(self, rows: list[list[Any]]) -> Any:
+    def _decoded(self, rows: list[list[Any]]) -> Any:
         found = self._scoped()
         for account, region, key, value in rows:
             found.set_scoped(account, region, key, value)
         return found
 
-    def _number_onwards(self) -> None:
-        """Give each stream record a number above all earlier ones, whatever the clock does.
+    def _continue_numbering(self) -> None:
+        """Number stream records above all earlier ones, whatever the clock does.
 
-        Matchers pass over what is at or below the highest number that they have seen.
+        Matchers skip records at or below the highest sequence number that they have seen.
         """
         by_clock: Callable[[], str] = self._dynamodb._next_stream_seq
 
@@ -173,7 +173,7 @@ class Keeper:
 
 
 def _outcome(pid: int, pipe: int) -> str | None:
-    """Wait for a copy; return None when it has saved, else why not."""
+    """Wait for a forked copy. Return None if it saved, otherwise the reason."""
     with open(pipe, "rb") as told:
         words = told.read().decode(errors="replace")
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
@@ -191,7 +191,7 @@ def _close_all_but(kept: set[int | None]) -> None:
                 os.close(int(name))
 
 
-async def _serve(keeper: Keeper | None, every_s: float) -> int:
+async def _serve(keeper: TableSaver | None, every_s: float) -> int:
     """Serve until SIGINT or SIGTERM; return the exit code."""
     from hypercorn.asyncio import serve
     from hypercorn.config import Config
@@ -226,18 +226,18 @@ def _allow_many_connections() -> None:
 
 
 def main() -> int:
-    drop_what_cannot_be_written()
+    drop_unwritable_output()
     decimal.DefaultContext.prec = DYNAMODB_DIGITS
     decimal.setcontext(decimal.DefaultContext.copy())
     _allow_many_connections()
     keeper = None
     if folder := os.environ.get("TALLYBOOK_STATE_DIR"):
         lock = os.environ.get("TALLYBOOK_STATE_LOCK")
-        keeper = Keeper(Path(folder), os.environ["TALLYBOOK_STATE_RUN"], int(lock) if lock else None)
+        keeper = TableSaver(Path(folder), os.environ["TALLYBOOK_STATE_RUN"], int(lock) if lock else None)
         try:
             keeper.load()
         except StateUnreadable as error:
-            print(ways_out(Path(folder), str(error)), file=sys.stderr)
+            print(recovery_options(Path(folder), str(error)), file=sys.stderr)
             return NOT_LOADED
     return asyncio.run(_serve(keeper, float(os.environ.get("TALLYBOOK_SAVE_EVERY_S") or SAVE_EVERY_S)))
 

@@ -1,4 +1,4 @@
-"""The expiry thread of a local run (R24): closes orders at their time, as ``expire_orders`` does on AWS."""
+"""The expiry thread of a local run (R24): closes expired orders, as ``expire_orders`` does on AWS."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from chalicelib import wiring
 
 
 def start_expiry_thread(stop: threading.Event) -> threading.Thread:
-    """Start the thread; it ends once ``stop`` is set, after the look that has begun."""
+    """Start the thread. It ends after its current check once ``stop`` is set."""
     expiring = wiring.expiring()
     thread = threading.Thread(
         target=expiring.run, args=(lambda: not stop.is_set(), stop.wait), name="expiry", daemon=True

@@ -1,8 +1,8 @@
-"""How a local run reads a request from a socket: whole and beyond doubt, or not at all.
+"""HTTP request parsing of the local server: a request is read completely and unambiguously, or refused.
 
-h11 parses; the rules that it leaves open are here, each the strict reading of RFC 9112. A request whose end could be
-read in two ways is refused and its connection closed, so that no byte of it is ever taken for a request of its own. A
-request is handed over once its body is complete: one that was cut short changes nothing.
+h11 parses; this module adds the rules of RFC 9112 that h11 leaves open, in their strict reading. A request whose end is
+ambiguous is refused and its connection closed, which prevents request smuggling. A request is handed over only when its
+body is complete, so a truncated request changes nothing.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ import h11
 HEAD_BYTES_MAX = 32 * 1024
 HEADERS_MAX = 100
 BODY_BYTES_MAX = 10 * 1024 * 1024
-"""What API Gateway takes."""
+"""The limit of API Gateway."""
 CHUNK_MARKS_BYTES_MAX = 512 * 1024
-"""Of all that stands around a body's chunks: reading a chunk takes time, however small it is."""
+"""Total size of a body's chunk headers, which bounds the number of chunks: each one takes time, however small."""
 LENGTH_MAX = 2**63 - 1
 REQUEST_S_MAX = 30.0
-"""From a request's first byte to its last."""
+"""Time from a request's first byte to its last."""
 IDLE_S_MAX = 75.0
-"""Between the requests of one connection."""
+"""Idle time between two requests of one connection."""
 RECEIVED_AT_ONCE = 64 * 1024
 
 _END_OF_HEAD = re.compile(rb"\n\r?\n")
 _LINE_BREAKS = b"\r\n"
 _BEGIN_OF_REQUEST = re.compile(rb"[\w!#$%&'*+.^`|~-]+(?: |\Z)", re.ASCII)
-"""A method and the blank behind it, or so much of them as has come."""
+"""A method and the blank after it, or the part of them received so far."""
 _WITH_HOST = re.compile(r"https?://[^/?#]+", re.IGNORECASE)
 _GO_ON = h11.InformationalResponse(status_code=HTTPStatus.CONTINUE, headers=[])
 
 
 class RequestRefused(Exception):
-    """The request is answered with this status and the connection closed."""
+    """The request is answered with this status, and the connection is closed."""
 
     def __init__(self, status: HTTPStatus, message: str) -> None:
         super().__init__(message)
@@ -46,15 +46,15 @@ class RequestRefused(Exception):
 
 
 class ConnectionEnded(Exception):
-    """The client sends no further request."""
+    """The client sends no more requests."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReadRequest:
-    """One request, whole.
+    """One complete request.
 
-    target: path and query as they were sent, always with a slash in front. headers: names as they were sent; of a
-    header in several lines the first. body: without the marks of chunks. protocol: what its answer is written with.
+    target: path and query as sent, always with a leading slash. headers: names as sent; the first value of a repeated
+    header. body: decoded from chunks. protocol: the h11 connection that frames the answer.
     """
 
     method: str
@@ -65,7 +65,7 @@ class ReadRequest:
 
 
 class RequestReader:
-    """Reads the requests of one connection, one after the other. clock: seconds that only rise."""
+    """Reads the requests of one connection in turn. clock: monotonic seconds."""
 
     def __init__(self, connection: socket.socket, clock: Callable[[], float] = time.monotonic) -> None:
         self._connection = connection
@@ -77,7 +77,7 @@ class RequestReader:
         self._wait_for_first_byte()
         deadline_s = self._clock() + REQUEST_S_MAX
         head_length = self._read_head(deadline_s)
-        _refuse_doubtful_lines(self._received[:head_length])
+        _refuse_ambiguous_lines(self._received[:head_length])
         protocol = h11.Connection(h11.SERVER, max_incomplete_event_size=HEAD_BYTES_MAX)
         try:
             protocol.receive_data(self._received)
@@ -86,7 +86,7 @@ class RequestReader:
             raise _malformed(error, "this is no HTTP request, or one with a malformed head") from error
         if not isinstance(request, h11.Request):
             raise RequestRefused(HTTPStatus.BAD_REQUEST, "this is no HTTP request")
-        _refuse_doubtful_framing(request)
+        _refuse_ambiguous_framing(request)
         _refuse_unannounced_body(request, self._received[head_length:])
         target = _path_of(request)
         try:
@@ -97,7 +97,7 @@ class RequestReader:
         return ReadRequest(request.method.decode("ascii"), target, _headers_of(request), body, protocol)
 
     def _wait_for_first_byte(self) -> None:
-        """Wait for the next request; line breaks in front of it count for nothing (RFC 9112, 2.2)."""
+        """Wait for the next request. Line breaks before it are skipped (RFC 9112, 2.2)."""
         deadline_s = self._clock() + IDLE_S_MAX
         self._received = self._received.lstrip(_LINE_BREAKS)
         while not self._received:
@@ -168,7 +168,7 @@ class RequestReader:
 
 
 def _announced(protocol: h11.Connection) -> int:
-    """Return how many bytes of the present chunk are to come; h11 knows, and tells nobody before they are there."""
+    """Return how many bytes of the current chunk are still to come; h11 knows this but has no public access to it."""
     return int(getattr(protocol._reader, "_bytes_in_chunk", 0))
 
 
@@ -179,8 +179,8 @@ def _malformed(error: h11.RemoteProtocolError, what: str) -> RequestRefused:
     return RequestRefused(status, what)
 
 
-def _refuse_doubtful_lines(head: bytes) -> None:
-    """Refuse what h11 would mend: folded lines, a repeated length, and more headers than anybody sends."""
+def _refuse_ambiguous_lines(head: bytes) -> None:
+    """Refuse what h11 would repair: folded lines, a repeated Content-Length, too many headers."""
     lines = head.splitlines()[1:]
     if len(lines) > HEADERS_MAX + 1:
         raise RequestRefused(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, f"a request has at most {HEADERS_MAX} headers")
@@ -191,7 +191,7 @@ def _refuse_doubtful_lines(head: bytes) -> None:
         raise RequestRefused(HTTPStatus.BAD_REQUEST, "Content-Length comes more than once")
 
 
-def _refuse_doubtful_framing(request: h11.Request) -> None:
+def _refuse_ambiguous_framing(request: h11.Request) -> None:
     headers: dict[bytes, bytes] = dict(request.headers)
     length, is_chunked = headers.get(b"content-length"), b"transfer-encoding" in headers
     if request.http_version not in (b"1.0", b"1.1"):
@@ -210,9 +210,9 @@ def _refuse_doubtful_framing(request: h11.Request) -> None:
 
 
 def _refuse_unannounced_body(request: h11.Request, following: bytes) -> None:
-    """Refuse a request that says nothing of a body and has one all the same: it would be carried out without.
+    """Refuse a request that announces no body but sends one, since the handler would run without it.
 
-    following: the bytes that came together with its head; the next request's, if it has no body.
+    following: the bytes received after its head; they belong to the next request if this one has no body.
     """
     headers = dict(request.headers)
     if b"content-length" in headers or b"transfer-encoding" in headers:
@@ -223,7 +223,7 @@ def _refuse_unannounced_body(request: h11.Request, following: bytes) -> None:
 
 
 def _path_of(request: h11.Request) -> str:
-    """Return path and query of a request's target, whether it names a host (RFC 9112, 3.2.2) or not."""
+    """Return path and query of the target, in origin form or absolute form (RFC 9112, 3.2.2)."""
     target = request.target.decode("ascii")
     if with_host := _WITH_HOST.match(target):
         path = target[with_host.end() :]
@@ -234,7 +234,7 @@ def _path_of(request: h11.Request) -> str:
 
 
 def _headers_of(request: h11.Request) -> dict[str, str]:
-    """Return the headers without those that are the connection's own business."""
+    """Return the headers without the hop-by-hop ones."""
     headers: dict[bytes, tuple[str, str]] = {}
     for name, value in request.headers.raw_items():
         headers.setdefault(name.lower(), (name.decode("ascii"), value.decode("latin-1")))

@@ -1,9 +1,9 @@
-"""``make run``: the whole service on this machine, with nothing but Python.
+"""``make run``: the whole service on this machine. Needs only Python.
 
-It starts a DynamoDB of its own (unless the environment names one), creates the tables, seeds a demo, brings undecided
-commands back, then serves the API, feeds the inbox's stream to the match function, has orders expire, and every minute
-calls the sweeps of signed orders and of escrow orders. Ctrl-C, SIGTERM, SIGHUP and a terminal that closes stop it in
-order: no new requests, the batch finished, the tables saved. See ``settings`` for its variables.
+A run starts its own DynamoDB (unless the environment names one), creates the tables, seeds the demo and redrives
+undecided commands. Then it serves the API, passes the inbox's stream to the match function, closes expired orders, and
+runs the sweeps of signed and escrow orders every minute. Ctrl-C, SIGTERM, SIGHUP and a closed terminal shut it down
+gracefully: no new requests, the current batch finished, the tables saved. ``settings`` lists its variables.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ from infra import demo, engine, escrow_demo, settings, taker_demo
 from infra.endpoint import refuse_dead_endpoint
 from infra.expiry_thread import start_expiry_thread
 from infra.master_key import master_key_environment, own_master_key
-from infra.output import drop_what_cannot_be_written
+from infra.output import drop_unwritable_output
 from infra.poller import StreamPoller
-from infra.processes import Child, Terminal, when_asked_to_stop
+from infra.processes import Child, Terminal, on_stop_signal
 from infra.settings import HOST, ROOT, Settings, StartRefused
 from infra.shell_file import ShellFile
 from infra.sweeper import Sweeper
@@ -49,24 +49,24 @@ BATCH_BOUND_S = 30
 WATCH_PERIOD_S = 0.05
 
 
-class Stopped(Exception):
+class StopRequested(Exception):
     """The user asked the run to stop."""
 
 
-class Failed(Exception):
-    """A part of the run ended by itself or did not start; the message says which."""
+class RunFailed(Exception):
+    """A part of the run did not start, or ended by itself. The message says which."""
 
 
 class LocalRun:
-    """One run, from its start to its stop. The parts are stopped in the reverse order of their start."""
+    """One run from start to shutdown. Its parts are stopped in reverse order of their start."""
 
     def __init__(self, chosen: Settings, lock: IO[str]) -> None:
-        self._chosen = chosen
+        self._settings = chosen
         self._lock = lock
         self._demo_file = demo.DemoFile(chosen.local_dir)
         self._shell_file = ShellFile(chosen.local_dir)
         self._for_a_shell: dict[str, str] = {}
-        self._kept: engine.Kept | None = None
+        self._kept: engine.EngineStorage | None = None
         self._engine: Child | None = None
         self._server: Child | None = None
         self._threads: list[threading.Thread] = []
@@ -75,15 +75,15 @@ class LocalRun:
         self._terminal: Terminal | None = None
 
     def run(self) -> int:
-        """Start, serve until asked to stop, stop; return the exit code."""
+        """Start, serve until a stop signal, shut down. Return the exit code."""
         self._terminal = Terminal()
-        when_asked_to_stop(self._ask_to_stop)
+        on_stop_signal(self._ask_to_stop)
         exit_code = 0
         try:
             self._start()
             while True:
                 self._watch()
-        except Stopped:
+        except StopRequested:
             say("Stopping ...")
         except (StartRefused, wiring.NoMasterKey) as refusal:
             complain(f"Tallybook did not start: {refusal}")
@@ -91,7 +91,7 @@ class LocalRun:
         except (BotoCoreError, ClientError) as error:
             complain(f"Tallybook stops: {said_of(error)}")
             exit_code = 1
-        except (Failed, CommandFailed) as failure:
+        except (RunFailed, CommandFailed) as failure:
             complain(f"Tallybook stops: {failure}")
             exit_code = 1
         finally:
@@ -99,7 +99,7 @@ class LocalRun:
         return exit_code if saved else 1
 
     def _start(self) -> None:
-        chosen = self._chosen
+        chosen = self._settings
         if chosen.fresh:
             engine.forget_state(chosen.state_dir)
         earlier = self._demo_file.set_aside()
@@ -120,7 +120,7 @@ class LocalRun:
         self._serve(stream_arn)
         api_key = demo.api_key(chosen.port, earlier.get("book_desk", {}))
         if not demo.key_works(chosen.port, api_key):
-            raise Failed("the service does not list the demo's orders.")
+            raise RunFailed("the service does not list the demo's orders.")
         trade_desk = demo.trade_desk(earlier.get("trade_desk", {}))
         taker_desk = taker_demo.taker_desk(earlier.get("taker_desk", {}))
         escrow_desk = escrow_demo.escrow_desk(earlier.get("escrow_desk", {}))
@@ -134,39 +134,39 @@ class LocalRun:
             escrow_desk=escrow_desk,
         )
         keys = api_key, taker_desk["api_key"], escrow_desk["secret_key"]
-        say(demo.what_to_try(chosen.base_url, *keys, self._demo_file.path, self._shell_file.path))
+        say(demo.suggested_commands(chosen.base_url, *keys, self._demo_file.path, self._shell_file.path))
 
     def _connect(self) -> str:
-        """Make the environment name a DynamoDB, the user's or one that is started here; return its URL."""
-        region, has_credentials = aws_defaults(look_for_credentials=self._chosen.external_url is not None)
-        if self._chosen.external_url:
+        """Point the environment at a DynamoDB, the user's or one started here. Return its URL."""
+        region, has_credentials = aws_defaults(look_for_credentials=self._settings.external_url is not None)
+        if self._settings.external_url:
             given = settings.external_environment(region, has_credentials, os.environ)
-            self._for_a_shell = settings.for_a_shell(given, os.environ)
+            self._for_a_shell = settings.shell_variables(given, os.environ)
             replace_environment(given)
             refuse_dead_endpoint(os.environ)
-            return self._chosen.external_url
-        port = settings.engine_port(self._chosen.engine_port, but=self._chosen.port)
+            return self._settings.external_url
+        port = settings.engine_port(self._settings.engine_port, but=self._settings.port)
         url = f"http://{HOST}:{port}"
-        engine.refuse_unusable_state(self._chosen.state_dir)
-        self._kept = engine.Kept(self._chosen.state_dir, self._lock.fileno(), secrets.token_hex(8))
+        engine.refuse_unusable_state(self._settings.state_dir)
+        self._kept = engine.EngineStorage(self._settings.state_dir, self._lock.fileno(), secrets.token_hex(8))
         self._engine = engine.start_engine(port, self._kept)
         given = settings.engine_environment(url, region, os.environ)
-        self._for_a_shell = settings.for_a_shell(given, settings.without_engine(os.environ))
+        self._for_a_shell = settings.shell_variables(given, settings.without_engine(os.environ))
         replace_environment(given)
         self._until(lambda: engine.engine_answers(port), "the local DynamoDB does not answer.")
-        (self._chosen.local_dir / settings.ENGINE_PORT_FILE).write_text(f"{port}\n", encoding="ascii")
-        if self._chosen.engine_port not in (None, port):
-            say(f"Port {self._chosen.engine_port} is taken, so the local DynamoDB is at {url} from now on.")
+        (self._settings.local_dir / settings.ENGINE_PORT_FILE).write_text(f"{port}\n", encoding="ascii")
+        if self._settings.engine_port not in (None, port):
+            say(f"Port {self._settings.engine_port} is taken, so the local DynamoDB is at {url} from now on.")
         return url
 
     def _prepare_tables(self) -> str:
-        """Create what is missing; return the name of the inbox's stream."""
+        """Create missing tables. Return the ARN of the inbox's stream."""
         client = boto3.client("dynamodb")
-        create_tables(client, self._chosen.prefix)
-        return inbox_stream_arn(client, self._chosen.prefix)
+        create_tables(client, self._settings.prefix)
+        return inbox_stream_arn(client, self._settings.prefix)
 
     def _redrive(self) -> None:
-        """Decide what an earlier run admitted and did not decide: its stream records are gone with its engine."""
+        """Decide the commands that an earlier run left undecided: their stream records ended with its engine."""
         try:
             decided = redrive.redrive_all(wiring.database(), wiring.matcher())
         except Exception:
@@ -176,9 +176,9 @@ class LocalRun:
             logging.error("Commands of %s stay undecided; 'tallybook redrive %s' tries them again.", book, book)
 
     def _serve(self, stream_arn: str) -> None:
-        """Open the port, begin to match and to sweep; return when the service answers."""
-        port = self._chosen.port
-        arguments = ["--host", self._chosen.listen, "--port", str(port), "--stage", "local"]
+        """Open the port, start the matcher and the sweeps, and wait until the service answers."""
+        port = self._settings.port
+        arguments = ["--host", self._settings.listen, "--port", str(port), "--stage", "local"]
         command = [sys.executable, "-m", "infra.serve", *arguments]
         self._server = Child("the HTTP server", command, os.environ, signal.SIGTERM)
         app = importlib.import_module("app")
@@ -195,27 +195,27 @@ class LocalRun:
         thread.start()
 
     def _until(self, ready: Callable[[], bool], complaint: str) -> None:
-        """Wait until something is ready. Raises Failed with the complaint when it is not within the bound."""
+        """Wait until ``ready`` is true. Raises RunFailed with the complaint on timeout."""
         deadline_s = time.monotonic() + START_BOUND_S
         while not ready():
             if time.monotonic() > deadline_s:
-                raise Failed(complaint)
+                raise RunFailed(complaint)
             self._watch()
 
     def _watch(self) -> None:
-        """Wait a moment. Raises Stopped when the user asked for it, Failed when a part has ended by itself."""
+        """Wait a moment. Raises StopRequested if the user asked to stop, RunFailed if a part has ended by itself."""
         if self._stop_asked or (self._terminal and self._terminal.is_closed):
-            raise Stopped
+            raise StopRequested
         for child in (self._engine, self._server):
             if child and child.exit_code() is not None:
-                raise Failed(f"{child.name} ended by itself (exit code {child.exit_code()}).")
+                raise RunFailed(f"{child.name} ended by itself (exit code {child.exit_code()}).")
         for thread in self._threads:
             if not thread.is_alive():
-                raise Failed(f"{thread.name} ended by itself.")
+                raise RunFailed(f"{thread.name} ended by itself.")
         time.sleep(WATCH_PERIOD_S)
 
     def _stop(self) -> bool:
-        """Stop what runs: the server, what works beside it once through, the engine; tell whether all was saved."""
+        """Shut down the server, then the threads, then the engine. Return whether everything was saved."""
         if self._server:
             self._server.stop(SERVER_STOP_BOUND_S)
         self._threads_stop.set()
@@ -225,11 +225,11 @@ class LocalRun:
         if self._engine is None or self._kept is None:
             return True
         self._engine.stop(engine.SAVE_BOUND_S)
-        lost = engine.what_is_lost(self._kept, self._engine.exit_code() or 0)
+        lost = engine.unsaved_data(self._kept, self._engine.exit_code() or 0)
         if lost is not None:
             complain(lost)
             return False
-        say(f"Stopped. What was stored is in {self._kept.state_dir}.")
+        say(f"StopRequested. What was stored is in {self._kept.state_dir}.")
         return True
 
     def _ask_to_stop(self, _number: int, _frame: object) -> None:
@@ -237,7 +237,7 @@ class LocalRun:
 
 
 def aws_defaults(look_for_credentials: bool) -> tuple[str | None, bool]:
-    """Return the region that boto3 chooses by itself here (None: none), and whether it finds credentials."""
+    """Return boto3's default region (None: none is set), and whether it finds credentials."""
     try:
         session = boto3.Session()
     except ProfileNotFound:
@@ -246,7 +246,7 @@ def aws_defaults(look_for_credentials: bool) -> tuple[str | None, bool]:
 
 
 def refuse_unreadable_rate() -> None:
-    """Read the rate limit of anonymous callers, as the API does at its first request. Raises StartRefused."""
+    """Check the rate limit of anonymous callers, which the API reads at its first request. Raises StartRefused."""
     try:
         wiring.public_limit()
     except ValueError as error:
@@ -254,7 +254,7 @@ def refuse_unreadable_rate() -> None:
 
 
 def replace_environment(environment: dict[str, str]) -> None:
-    """Make this the environment of this process and of those that it starts."""
+    """Replace the environment of this process and of its future children."""
     for name in set(os.environ) - set(environment):
         del os.environ[name]
     os.environ.update(environment)
@@ -262,7 +262,7 @@ def replace_environment(environment: dict[str, str]) -> None:
 
 @contextmanager
 def locked(local_dir: Path) -> Iterator[IO[str]]:
-    """Hold the run's directory: two runs over one state would overwrite each other's. Raises StartRefused."""
+    """Lock the run's directory against a second run, which would overwrite its state. Raises StartRefused."""
     try:
         local_dir.mkdir(parents=True, exist_ok=True)
         opened = open(local_dir / "lock", "a", encoding="utf-8")  # noqa: SIM115 -- closed below
@@ -290,8 +290,8 @@ def complain(text: str) -> None:
 
 
 def main() -> int:
-    """Run until stopped; return 0 when all went well and everything is saved."""
-    drop_what_cannot_be_written()
+    """Run until stopped. Return 0 if nothing failed and everything was saved."""
+    drop_unwritable_output()
     logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
     sys.path.insert(0, str(ROOT))
     try:

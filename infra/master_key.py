@@ -1,4 +1,4 @@
-"""The master key of a local run: made once, kept in the run's directory, for its owner's eyes only."""
+"""The master key of a local run: generated once, kept in the run's directory, readable only by its owner."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ _VARIABLES = ("TALLYBOOK_MASTER_KEY", "TALLYBOOK_MASTER_KEY_PARAMETER")
 
 
 def master_key_environment(local_dir: Path, environment: Mapping[str, str]) -> dict[str, str]:
-    """Return what the environment lacks to name a master key: nothing where the user has named one."""
+    """Return the variable that names the run's master key; empty if the user has named one."""
     if any(environment.get(name) for name in _VARIABLES):
         return {}
     return {_VARIABLES[0]: _kept_key(local_dir / FILE)}
 
 
 def own_master_key(local_dir: Path, environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the variable with the run's own key, where that is what the environment has; nothing of the user's."""
+    """Return the variable with the run's own key if the environment has it; empty if the key is the user's."""
     key, file = environment.get(_VARIABLES[0]), local_dir / FILE
     return {_VARIABLES[0]: key} if key and file.exists() and key == _kept_key(file) else {}
 
 
 def _kept_key(file: Path) -> str:
-    """Return the key in the file, which appears whole: a run that is killed at this moment leaves no half of one."""
+    """Return the key in the file, generating it if it is missing. The file is written atomically."""
     if not file.exists():
         unfinished = file.with_suffix(".tmp")
         unfinished.unlink(missing_ok=True)

@@ -1,7 +1,7 @@
-"""Standard output and error of a local run's processes: what cannot be written is dropped, and nothing fails for it.
+"""Standard output and error that never fail: what cannot be written is dropped.
 
-A pipe whose reader is gone, a terminal that was closed or a full disk behind a log file must not touch a request, nor
-keep the run from stopping in order.
+A broken pipe, a closed terminal or a full disk behind a log file must neither fail a request nor keep a local run from
+its graceful shutdown.
 """
 
 from __future__ import annotations
@@ -30,31 +30,30 @@ class _Lossy(io.FileIO):
         return size if written is None else written
 
 
-class _LinesOrNothing(logging.handlers.QueueHandler):
-    """Hands lines to another thread; drops them while that one is behind."""
+class _DroppingQueueHandler(logging.handlers.QueueHandler):
+    """Queues log lines for another thread; drops them while its queue is full."""
 
     def enqueue(self, record: logging.LogRecord) -> None:
         with suppress(queue.Full):
             self.queue.put_nowait(record)
 
 
-def drop_what_cannot_be_written() -> None:
-    """Make ``print`` and logging of this process unable to fail. To be called before a logger is set up."""
+def drop_unwritable_output() -> None:
+    """Make ``print`` and logging of this process unable to fail. Call it before a logger is set up."""
     sys.stdout, sys.stderr = _stream(1), _stream(2)
 
 
 def line_log(name: str) -> logging.Logger:
-    """Return a log whose lines a thread of its own writes to standard error.
+    """Return a logger whose lines are written to standard error by a thread of its own.
 
-    A reader that stands still (Ctrl-S, a pager) holds up that thread alone; beyond 1,000 lines it has not taken, lines
-    are dropped.
+    A blocked reader (Ctrl-S, a pager) blocks only that thread. The queue holds 1,000 lines; further lines are dropped.
     """
     log = logging.getLogger(name)
     lines: queue.Queue[logging.LogRecord] = queue.Queue(QUEUED_LINES_MAX)
     writer = logging.StreamHandler(sys.stderr)
     writer.setFormatter(logging.Formatter("%(message)s"))
     logging.handlers.QueueListener(lines, writer).start()
-    log.addHandler(_LinesOrNothing(lines))
+    log.addHandler(_DroppingQueueHandler(lines))
     log.setLevel(logging.INFO)
     log.propagate = False
     return log
@@ -63,7 +62,7 @@ def line_log(name: str) -> logging.Logger:
 def _stream(number: int) -> TextIO:
     try:
         os.fstat(number)
-    except OSError:  # the process was started with this stream closed: no other file may take its number
+    except OSError:  # the stream was closed at the start: reserve its descriptor, so that no other file gets it
         nowhere = os.open(os.devnull, os.O_WRONLY)
         if nowhere != number:
             os.dup2(nowhere, number)

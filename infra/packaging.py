@@ -1,15 +1,14 @@
-"""The deployment package: what ``chalice package`` makes of the app, with the tables and ``stack.yaml`` merged in.
+"""The deployment package: the output of ``chalice package``, merged with the CloudFormation fragments of this
+directory.
 
-Chalice knows the functions, their roles and routes; the fragments beside this module know the rest. A name that two
-fragments define is an error. What comes out is one template, whose functions' code is still to be named, and one
-archive, whose digest is that of its content: built again from the same sources, it is the same.
+Chalice generates the functions, roles and routes; the fragments define everything else. Two fragments that define the
+same name are an error. The result is one template and one archive. Builds are reproducible: the same sources give an
+archive with the same digest.
 """
 
 from __future__ import annotations
 
 import hashlib
-import importlib
-import importlib.util
 import json
 import logging
 import os
@@ -24,27 +23,27 @@ from typing import Any
 
 import yaml
 
+from infra.package_trimming import trim_package
 from infra.settings import REGION_DEFAULT, ROOT
 
 Template = dict[str, Any]
 
 APP = "tallybook"
-FRAGMENTS = tuple(Path(__file__).with_name(name) for name in ("tables.yaml", "stack.yaml", "watching.yaml"))
+FRAGMENTS = tuple(Path(__file__).with_name(name) for name in ("tables.yaml", "stack.yaml", "monitoring.yaml"))
 STAGES_FILE = Path(__file__).with_name("stages.yaml")
 NOT_DEPLOYED = {"local"}
 SECTIONS_MERGED = ("Parameters", "Mappings", "Conditions", "Resources", "Outputs")
 BUILD = ROOT / "build"
-SLIMMING = "infra.slimming"
 FUNCTION, TABLE = "AWS::Serverless::Function", "AWS::DynamoDB::Table"
 
 
 class PackagingFailed(Exception):
-    """There is no package; the text says why."""
+    """The package could not be built. The message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A stage of ``.chalice/config.json``. parameters, tags: what ``stages.yaml`` chooses for it."""
+    """A stage of ``.chalice/config.json``. parameters, tags: its entries in ``stages.yaml``."""
 
     name: str
     prefix: str
@@ -67,7 +66,7 @@ class Package:
     archive: Path
 
     def digest(self) -> str:
-        """Return a digest of what the archive holds: names, permissions and contents, but no dates."""
+        """Return a digest of the archive's names, permissions and contents, without dates."""
         digest = hashlib.sha256()
         with zipfile.ZipFile(self.archive) as archive:
             for member in sorted(archive.infolist(), key=lambda one: one.filename):
@@ -76,7 +75,7 @@ class Package:
         return digest.hexdigest()
 
     def deployable(self, bucket: str, key: str) -> Template:
-        """Return the template with the functions' code at this place of S3."""
+        """Return the template with the functions' code at this S3 location."""
         functions = {
             name: resource | {"Properties": resource["Properties"] | {"CodeUri": {"Bucket": bucket, "Key": key}}}
             for name, resource in self.template["Resources"].items()
@@ -86,7 +85,7 @@ class Package:
 
 
 def read_stage(name: str) -> Stage:
-    """Return a stage that can be deployed. Raises PackagingFailed."""
+    """Return the deployable stage of this name. Raises PackagingFailed."""
     stages = json.loads((ROOT / ".chalice" / "config.json").read_text(encoding="utf-8"))["stages"]
     if name not in stages or name in NOT_DEPLOYED:
         known = ", ".join(sorted(set(stages) - NOT_DEPLOYED))
@@ -103,21 +102,20 @@ def read_stage(name: str) -> Stage:
 
 
 def package(stage: Stage, folder: Path) -> Package:
-    """Build the package of a stage in this folder. Raises PackagingFailed."""
+    """Build a stage's package in this folder. Raises PackagingFailed."""
     folder.mkdir(parents=True, exist_ok=True)
     merged_file = folder / "merge.json"
     merged_file.write_text(json.dumps(merged(FRAGMENTS, stage.prefix)), encoding="utf-8")
     _chalice_package(stage.name, merged_file, folder)
     archive = folder / "deployment.zip"
-    if importlib.util.find_spec(SLIMMING):
-        importlib.import_module(SLIMMING).slim(archive)
+    trim_package(archive)
     return Package(json.loads((folder / "sam.json").read_text(encoding="utf-8")), archive)
 
 
 def merged(fragments: Sequence[Path], prefix: str) -> Template:
-    """Return the fragments that are there as one, whose tables' prefix is this and can be no other.
+    """Return the existing fragments as one template, with this table prefix as the only allowed value.
 
-    (The functions' environment and policies name tables by it.) Raises PackagingFailed where two define one thing.
+    The functions' environment and policies contain the prefix. Raises PackagingFailed if two fragments define one name.
     """
     template: Template = {}
     for file in fragments:
@@ -131,7 +129,7 @@ def merged(fragments: Sequence[Path], prefix: str) -> Template:
 
 
 def _merged(one: Template, other: Template, place: str) -> Template:
-    """Return both as one: what both have must be mappings, which are merged likewise. Raises PackagingFailed."""
+    """Return the deep merge of two templates: common names must be mappings. Raises PackagingFailed."""
     result = dict(one)
     for name, value in other.items():
         if name in one and not (isinstance(one[name], dict) and isinstance(value, dict)):
@@ -141,18 +139,18 @@ def _merged(one: Template, other: Template, place: str) -> Template:
 
 
 def expanded(built: Package) -> Template:
-    """Return the template as CloudFormation makes it of the functions and the API, without AWS: for its linter."""
+    """Return the template after the SAM transform, computed locally, for cfn-lint."""
     from samtranslator.translator.transform import transform  # type: ignore[import-untyped]  # slow to import
 
-    os.environ.setdefault("AWS_DEFAULT_REGION", REGION_DEFAULT)  # which the translator wants to know
+    os.environ.setdefault("AWS_DEFAULT_REGION", REGION_DEFAULT)  # required by the translator
     logging.getLogger("samtranslator").setLevel(logging.ERROR)
-    managed_policies = SimpleNamespace(load=dict)  # of which the template names none
+    managed_policies = SimpleNamespace(load=dict)  # the template uses none
     result: Template = transform(built.deployable("artifacts", "package.zip"), {}, managed_policies)
     return result
 
 
 def tables_of(template: Template) -> dict[str, str]:
-    """Return the logical ids of a packaged template's tables, by the tables' names."""
+    """Return the logical ids of a packaged template's tables, by table name."""
     prefix = template["Parameters"]["TablePrefix"]["Default"]
     return {
         resource["Properties"]["TableName"]["Fn::Sub"].replace("${TablePrefix}", prefix): name

@@ -1,10 +1,9 @@
-"""Installs what ``constraints.txt`` pins, and renews the pins. Needs Python alone, for it makes the environment.
+"""Installs the packages pinned in ``constraints.txt``, and renews the pins. Runs on plain Python, before any package.
 
-``python infra/pins.py install run`` installs what ``make run`` needs, ``install dev`` what tests and linters need too,
-each file checked against its SHA-256; pip's own output is shown when it fails. ``python infra/pins.py renew`` writes
-``constraints.txt`` and ``requirements.txt`` anew: the versions that stand there as long as they satisfy
-``pyproject.toml``, with the hashes of all their files, so that they install on Linux and macOS with Python 3.11 and
-newer. It asks the package index, through uv, which it installs for itself.
+``python infra/pins.py install run`` installs what ``make run`` needs; ``install dev`` adds tests and linters. Each file
+is checked against its SHA-256; pip's output is shown if it fails. ``python infra/pins.py renew`` rewrites
+``constraints.txt`` and ``requirements.txt``: it keeps pinned versions that satisfy ``pyproject.toml``, and lists the
+hashes of all their files, for Linux and macOS with Python 3.11 and newer. Renewing uses uv, which it installs itself.
 """
 
 from __future__ import annotations
@@ -23,13 +22,13 @@ CONSTRAINTS, REQUIREMENTS = ROOT / "constraints.txt", ROOT / "requirements.txt"
 TOOLS = ("pip", "setuptools", "wheel")
 EXTRAS = {"run": ("run",), "dev": ("run", "dev")}
 NOT_FOR_LAMBDA = {"chalice", "iso4217", "tqdm"}
-"""Chalice's packager adds its runtime by itself; the others are the command line's."""
+"""Chalice's packager adds its own runtime; only the command line needs the others."""
 RENEWER = "uv==0.13.9"
 OLDEST_PYTHON = "3.11"
 WINDOWS_ONLY = "sys_platform == 'win32'"
 ALL_FILES = ("--universal", "--generate-hashes", "--no-header", "--no-annotate", "--no-emit-index-url")
 LINE_EVERY = 10
-"""Packages, where progress is not shown on a terminal."""
+"""Print progress once for this many packages if the output is no terminal."""
 HEADS = {
     CONSTRAINTS: """\
 # The exact version of everything that make installs, transitive ones included, with the SHA-256 of each of its files;
@@ -45,19 +44,19 @@ HEADS = {
 
 
 def wanted(extra: str) -> list[str]:
-    """Return the requirements of pyproject.toml: those of the program and those of what EXTRA is for."""
+    """Return the requirements in pyproject.toml: the program's and those of an extra."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
     return [*project["dependencies"], *(one for name in EXTRAS[extra] for one in extras[name])]
 
 
 def versions(file: Path = CONSTRAINTS) -> dict[str, str]:
-    """Return what a file pins: names and versions."""
+    """Return the pinned versions in a file, by package name."""
     return dict(re.findall(r"^([\w.-]+)==([^\s;\\]+)", file.read_text(encoding="utf-8"), re.MULTILINE))
 
 
 def pinned(name: str) -> str:
-    """Return the lines of constraints.txt about one package: its version and the hashes of its files."""
+    """Return a package's lines in constraints.txt: its version and hashes."""
     lines = CONSTRAINTS.read_text(encoding="utf-8").splitlines(keepends=True)
     first = next(number for number, line in enumerate(lines) if line.startswith(f"{name}=="))
     end = next((number for number, line in enumerate(lines) if number > first and line[0] not in " #"), len(lines))
@@ -65,7 +64,7 @@ def pinned(name: str) -> str:
 
 
 def install(extra: str) -> int:
-    """Install into the environment of the Python that runs this, every file by its hash; return the exit code."""
+    """Install into the environment of the running Python, each file checked by hash. Return the exit code."""
     pip = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check"]
     checked = [*pip, "--require-hashes", "--constraint", str(CONSTRAINTS)]
     with tempfile.TemporaryDirectory() as folder:
@@ -83,7 +82,7 @@ def install(extra: str) -> int:
 
 
 def renew() -> None:
-    """Write both files anew. Raises CalledProcessError when no set of versions satisfies pyproject.toml."""
+    """Rewrite both files. Raises CalledProcessError if no set of versions satisfies pyproject.toml."""
     with tempfile.TemporaryDirectory() as folder:
         venv.create(Path(folder) / "venv", with_pip=True)
         python = str(Path(folder) / "venv/bin/python")
@@ -109,7 +108,7 @@ def _name(requirement: str) -> str:
 
 
 def _without_windows(pinned: str) -> Iterable[str]:
-    """Yield the lines of what is pinned, without packages that only Windows needs."""
+    """Yield the pinned lines, without packages that only Windows needs."""
     is_kept = True
     for line in pinned.splitlines(keepends=True):
         if not line.startswith((" ", "#")):
@@ -119,7 +118,7 @@ def _without_windows(pinned: str) -> Iterable[str]:
 
 
 def _with_progress(command: list[str]) -> int:
-    """Run pip; count the packages that it has looked at; return its exit code."""
+    """Run pip, counting the packages that it resolves. Return its exit code."""
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     assert process.stdout is not None, "a pipe was asked for"
     said, packages = [], 0

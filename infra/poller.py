@@ -1,12 +1,11 @@
-"""Feeds the inbox's stream to the match function in a local run, as Lambda's event source mapping does on AWS.
+"""Stream poller of a local run: passes the inbox's stream to the match function, as Lambda's event source mapping does.
 
-Every shard is read in order from its oldest record, a parent's records before its children's; INSERTs only; up to 100
-in a batch. A batch that failed, wholly or from some record on, is delivered again from there after a growing pause,
-and its shard reads no further until it is through: delivery is at least once and in order. An engine that fails is
-asked again; the poller itself never gives up.
+Each shard is read in order from its oldest record, parents before children: INSERTs only, up to 100 records a batch. A
+batch that fails, wholly or from some record on, is delivered again from there after a growing pause, and its shard
+reads no further until it succeeds: delivery is at least once and in order. Engine errors are retried forever.
 
-With a checkpoint a poller goes on where the last one ended, however it ended: what was delivered and is not noted as
-through comes again.
+With a checkpoint file a poller resumes where the last one ended. After a kill, records that were delivered but not
+checkpointed are delivered again.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra.shards import Record, Shard, lambda_record, to_deliver_again
+from infra.shards import Record, Shard, lambda_record, records_to_redeliver
 
 if TYPE_CHECKING:
     from types_boto3_dynamodbstreams import DynamoDBStreamsClient
@@ -40,7 +39,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class LambdaContext:
-    """What of Lambda's context object the function can rely on."""
+    """The members of Lambda's context object that the functions use."""
 
     function_name: str = "match_inbox"
     function_version: str = "$LATEST"
@@ -53,7 +52,7 @@ class LambdaContext:
 
 
 class Checkpoint:
-    """The sequence number of each shard's last record that is through, in a file that is whole at any moment."""
+    """The sequence number of each shard's last processed record, in a file that is replaced atomically."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -64,16 +63,16 @@ class Checkpoint:
         return self._last_through.get(shard_id)
 
     def move(self, shard_id: str, sequence_number: str) -> None:
-        """Note that this record and all before it are through."""
+        """Record that this record and all before it are processed."""
         self._last_through[shard_id] = sequence_number
         self._unfinished.write_text(json.dumps(self._last_through), encoding="utf-8")
         self._unfinished.replace(self._path)
 
 
 class StreamPoller:
-    """Reads one stream and calls one handler, from one thread.
+    """Polls one stream and calls one handler, in one thread.
 
-    checkpoint: where reading goes on; without one it starts at the oldest record. clock: seconds that only rise.
+    checkpoint: where to resume; None: start at the oldest record. clock: monotonic seconds.
     """
 
     def __init__(
@@ -94,7 +93,7 @@ class StreamPoller:
         self._discovery_failures = 0
 
     def run(self, stop: threading.Event) -> None:
-        """Poll until told to stop; a batch that has begun is finished first."""
+        """Poll until ``stop`` is set. A batch that has begun is finished first."""
         pause_s = IDLE_PAUSE_MIN_S
         while not stop.is_set():
             delivered = self.poll()
@@ -104,7 +103,7 @@ class StreamPoller:
             stop.wait(pause_s)
 
     def poll(self) -> int:
-        """Read each shard that is due once and deliver what it gave; return the largest number in one batch."""
+        """Read each due shard once and deliver its records. Return the largest batch size."""
         if self._clock() >= self._discover_at_s:
             self._discover()
         return max((self._advance(shard) for shard in self._due()), default=0)
@@ -122,7 +121,7 @@ class StreamPoller:
         return parent is None or parent.done
 
     def _discover(self) -> None:
-        """Take up the shards that the stream has now; those that it has no more are forgotten."""
+        """Add new shards of the stream and drop those that it no longer has."""
         found: dict[str, Shard] = {}
         page: dict[str, Any] = {"StreamArn": self._stream_arn}
         try:
@@ -148,7 +147,7 @@ class StreamPoller:
         return Shard(name, parent, sequence_read=last_through)
 
     def _advance(self, shard: Shard) -> int:
-        """Read the shard's next batch unless one is waiting, and deliver it; return the number of its records."""
+        """Deliver the shard's batch, after reading one if none is waiting. Return its number of records."""
         if not shard.batch:
             try:
                 self._read(shard)
@@ -177,7 +176,9 @@ class StreamPoller:
         shard.ended = shard.iterator is None
 
     def _iterator_after(self, shard: Shard) -> str:
-        """Return an iterator behind what was read; at the oldest record when nothing was, or when that is trimmed."""
+        """Return an iterator after the last record read; at the oldest record if none was, or if that one has been
+        trimmed.
+        """
         where = {"StreamArn": self._stream_arn, "ShardId": shard.shard_id}
         if shard.sequence_read is not None:
             try:
@@ -190,7 +191,7 @@ class StreamPoller:
         return self._streams.get_shard_iterator(**where, ShardIteratorType="TRIM_HORIZON")["ShardIterator"]
 
     def _deliver(self, shard: Shard) -> None:
-        """Call the handler with the batch; note what is through, keep what has to be delivered again."""
+        """Call the handler with the batch. Checkpoint what succeeded and keep the rest for redelivery."""
         batch = shard.batch
         shard.batch = self._rejected(batch)
         through = batch[: len(batch) - len(shard.batch)]
@@ -208,7 +209,7 @@ class StreamPoller:
         except Exception:
             log.exception("the match function failed; its batch of %d is delivered again", len(batch))
             return batch
-        again = to_deliver_again(batch, answer)
+        again = records_to_redeliver(batch, answer)
         if again:
             log.warning("%d of a batch of %d are delivered again", len(again), len(batch))
         return again

@@ -1,5 +1,5 @@
-"""The processes that a local run starts, each in a session of its own: Ctrl-C in the terminal reaches the run alone,
-which then stops them in its order.
+"""Child processes of a local run. Each has a session of its own, so that Ctrl-C reaches only the run, which stops them
+in order.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 class Child:
-    """A process that was started here. ``stop_signal`` is the one on which it ends by itself, in good order."""
+    """A child process. ``stop_signal``: the signal on which it shuts down gracefully."""
 
     def __init__(
         self,
@@ -31,7 +31,7 @@ class Child:
     ) -> None:
         self.name = name
         self._stop_signal = stop_signal
-        # The function in the child is safe: no thread runs yet when the run starts its processes.
+        # preexec_fn is safe: the run starts its processes before any thread.
         self._process = subprocess.Popen(
             arguments,
             cwd=ROOT,
@@ -51,7 +51,7 @@ class Child:
         return self._process.poll()
 
     def stop(self, bound_s: float) -> bool:
-        """Ask the process to end and wait; after the bound, kill it. Returns whether it ended by itself."""
+        """Send the stop signal and wait; kill the process after the bound. Return whether it ended by itself."""
         if self._process.poll() is not None:
             return True
         self._process.send_signal(self._stop_signal)
@@ -65,10 +65,10 @@ class Child:
 
 
 class Terminal:
-    """The terminal in whose foreground this process was started, if there is one and nohup did not part them.
+    """The controlling terminal in whose foreground this process started, if there is one and nohup is not used.
 
-    When it closes, the kernel tells the leader of its session alone: a shell passes SIGHUP on, but make, or whatever a
-    terminal was opened for, may wait for its children instead. To be made before ``when_asked_to_stop``.
+    When it closes, the kernel signals only the session leader. A shell passes SIGHUP on; make, or another program that
+    opened the terminal, may wait for its children instead. Create this before calling ``on_stop_signal``.
     """
 
     def __init__(self) -> None:
@@ -77,7 +77,7 @@ class Terminal:
             return
         try:
             number = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)
-        except OSError:  # there is none
+        except OSError:  # no terminal
             return
         try:
             in_foreground = os.tcgetpgrp(number) == os.getpgrp()
@@ -99,16 +99,16 @@ class Terminal:
         return False
 
 
-def when_asked_to_stop(handler: Callable[[int, FrameType | None], None]) -> None:
-    """Have the handler called on Ctrl-C, on SIGTERM, and when the terminal closes."""
+def on_stop_signal(handler: Callable[[int, FrameType | None], None]) -> None:
+    """Call the handler on SIGINT, on SIGTERM, and on SIGHUP (the terminal closes)."""
     for number in STOP_SIGNALS:
-        # A shell starts background jobs with SIGINT ignored; whoever sends one all the same means it. nohup stays.
+        # A shell starts background jobs with SIGINT ignored, but an explicit SIGINT should stop the run. nohup stays.
         if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, handler)
 
 
 def _stopped_with_parent(stop_signal: signal.Signals) -> Callable[[], None] | None:
-    """On Linux, have the kernel send the stop signal when this process dies, however it dies (kill -9 too)."""
+    """On Linux, return a function that makes the kernel send the stop signal when the parent dies, even by kill -9."""
     if sys.platform != "linux":
         return None
     prctl = ctypes.CDLL(None).prctl

@@ -1,8 +1,9 @@
-"""The API of a local run: ``python -m infra.serve --port 8000``. On SIGTERM it answers what is at work and ends.
+"""The API server of a local run: ``python -m infra.serve --port 8000``. SIGTERM finishes the current requests, then
+ends.
 
-The app and its gateway are those of ``chalice local``; the server in front of them is this module's. Chalice's own
-reads a chunked body as none and its bytes as the next request, answers in two packets (44 ms on a kept connection), and
-writes its log before its answer, which is lost when the log cannot be written.
+It runs the app and gateway of ``chalice local`` behind an HTTP server of its own. Chalice's server drops the body of a
+chunked request and parses it as the next request, answers in two packets (44 ms on a kept-alive connection), and loses
+an answer whose log line cannot be written.
 """
 
 from __future__ import annotations
@@ -30,26 +31,26 @@ from chalice.cli.factory import CLIFactory
 from chalice.deploy.validate import validate_routes
 
 from infra.http_reading import ConnectionEnded, ReadRequest, RequestReader, RequestRefused
-from infra.output import drop_what_cannot_be_written, line_log
+from infra.output import drop_unwritable_output, line_log
 from infra.settings import ROOT
 
 CONNECTIONS_QUEUED_MAX = 128
 FINISHED_S_MAX = 4.0
-"""How long requests at work may take to be answered after SIGTERM."""
+"""Time for requests in flight to finish after SIGTERM."""
 LINGER_S_MAX, LINGER_BYTES_MAX = 1.0, 1024 * 1024
-"""How long, and for how many bytes, a client that was refused is listened to, so that it can read why."""
+"""Bounds on reading on after a refusal, so that the client can read the answer."""
 NO_BODY = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 POLL_S = 0.1
 
 _LOG = logging.getLogger(__name__)
 
 
-class Stopping(Exception):
-    """The server takes no further request."""
+class ServerStopping(Exception):
+    """The server accepts no more requests."""
 
 
-class AtWork:
-    """Counts the requests that are read and not answered yet."""
+class RequestsInFlight:
+    """Counts the requests in flight: read but not answered yet."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -59,7 +60,7 @@ class AtWork:
     def __enter__(self) -> None:
         with self._changed:
             if self.stopping:
-                raise Stopping
+                raise ServerStopping
             self._number += 1
 
     def __exit__(self, *_error: object) -> None:
@@ -68,14 +69,14 @@ class AtWork:
             self._changed.notify_all()
 
     def stop(self, bound_s: float) -> None:
-        """Let no request begin any more; wait until those at work are answered, or for so long."""
+        """Let no new request begin. Wait until none is in flight, or until the bound."""
         with self._changed:
             self.stopping = True
             self._changed.wait_for(lambda: self._number == 0, bound_s)
 
 
 class Client(socketserver.BaseRequestHandler):
-    """One connection, in a thread of its own: requests are read whole, answered, then logged."""
+    """One connection, in its own thread: each request is read completely, answered, then logged."""
 
     def __init__(
         self,
@@ -84,11 +85,11 @@ class Client(socketserver.BaseRequestHandler):
         server: socketserver.BaseServer,
         *,
         gateway: Callable[[], local.LocalGateway],
-        at_work: AtWork,
+        in_flight: RequestsInFlight,
         log: logging.Logger,
     ) -> None:
         self._gateway = gateway()
-        self._at_work = at_work
+        self._in_flight = in_flight
         self._log = log
         super().__init__(connection, address, server)
 
@@ -96,12 +97,12 @@ class Client(socketserver.BaseRequestHandler):
         connection: socket.socket = self.request
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
         reader = RequestReader(connection)
-        with suppress(OSError, ConnectionEnded, Stopping):  # OSError: the client is gone
+        with suppress(OSError, ConnectionEnded, ServerStopping):  # OSError: the client is gone
             while self._answer_next(reader):
                 pass
 
     def _answer_next(self, reader: RequestReader) -> bool:
-        """Read a request and answer it; return whether the connection stays."""
+        """Read and answer one request. Return whether the connection stays open."""
         try:
             request = reader.read()
         except RequestRefused as refusal:
@@ -109,14 +110,14 @@ class Client(socketserver.BaseRequestHandler):
             self._note("-", "-", refusal.status)
             self._linger()
             return False
-        with self._at_work:
+        with self._in_flight:
             status, headers, body = self._carry_out(request)
             keeps = self._send(request, status, headers, body)
         self._note(request.method, request.target, status)
         return keeps
 
     def _carry_out(self, request: ReadRequest) -> tuple[int, list[tuple[str, str]], bytes]:
-        """Return what the app answers: status, headers, body."""
+        """Return the app's answer: status, headers, body."""
         try:
             answer = self._gateway.handle_request(
                 method=request.method, path=request.target, headers=request.headers, body=request.body or None
@@ -133,7 +134,7 @@ class Client(socketserver.BaseRequestHandler):
             return status, [], json.dumps({"message": status.phrase}).encode()
 
     def _send(self, request: ReadRequest, status: int, headers: list[tuple[str, str]], body: bytes) -> bool:
-        """Send an answer in one packet; return whether the connection stays."""
+        """Send an answer in one packet. Return whether the connection stays open."""
         named = {name.lower() for name, _ in headers}
         if status not in NO_BODY:
             headers = [*headers, ("Content-Length", str(len(body)))]
@@ -151,7 +152,7 @@ class Client(socketserver.BaseRequestHandler):
         return protocol.our_state is h11.DONE
 
     def _linger(self) -> None:
-        """Let the client read its answer: closing with bytes unread would take it away again."""
+        """Drain the client's bytes: closing a socket with unread bytes resets it, and the answer would be lost."""
         connection: socket.socket = self.request
         deadline_s, left = time.monotonic() + LINGER_S_MAX, LINGER_BYTES_MAX
         connection.shutdown(socket.SHUT_WR)
@@ -189,21 +190,21 @@ def _bytes(body: str | bytes | None) -> bytes:
 
 
 def serve(host: str, port: int, stage: str) -> None:
-    """Load the app, open the port and serve until SIGTERM. Raises OSError when the port is taken."""
+    """Load the app, open the port and serve until SIGTERM. Raises OSError if the port is taken."""
     config = CLIFactory(str(ROOT), debug=False, profile=None).create_config_obj(chalice_stage_name=stage)
     app = config.chalice_app
     validate_routes(app.routes)
     local.ThreadedHTTPServer.request_queue_size = CONNECTIONS_QUEUED_MAX
     server = local.create_local_server(app, config, host, port).server
-    at_work = AtWork()
+    in_flight = RequestsInFlight()
     gateway = partial(local.LocalGateway, app, config)
-    client: Any = partial(Client, gateway=gateway, at_work=at_work, log=line_log("infra.requests"))
+    client: Any = partial(Client, gateway=gateway, in_flight=in_flight, log=line_log("infra.requests"))
     server.RequestHandlerClass = client
     signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown, daemon=True).start())
     print(f"Serving on http://{host}:{port}")
     server.serve_forever(POLL_S)
     server.socket.close()
-    at_work.stop(FINISHED_S_MAX)
+    in_flight.stop(FINISHED_S_MAX)
 
 
 def main() -> int:
@@ -212,9 +213,9 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--stage", default="local")
     options = parser.parse_args()
-    drop_what_cannot_be_written()
+    drop_unwritable_output()
     logging.basicConfig(stream=sys.stdout, level=logging.INFO, format="%(message)s")
-    logging.getLogger("botocore").setLevel(logging.WARNING)  # it says at INFO where it found credentials
+    logging.getLogger("botocore").setLevel(logging.WARNING)  # at INFO it logs where it found credentials
     sys.path.insert(0, str(ROOT))
     serve(options.host, options.port, options.stage)
     return 0

@@ -1,9 +1,9 @@
-"""What a local run is told through its environment, checked before anything is started.
+"""Settings of a local run: environment variables, checked before anything is started.
 
-``PORT`` (8000), ``TALLYBOOK_LISTEN`` (127.0.0.1; 0.0.0.0 for all addresses, as in a container), ``FRESH=1`` (forget
-what earlier runs stored), ``TALLYBOOK_LOCAL_DIR`` (.local),
-``TALLYBOOK_SAVE_EVERY_S`` (30: how often the tables are saved), and the standard AWS variables: with
-``AWS_ENDPOINT_URL_DYNAMODB`` or ``AWS_ENDPOINT_URL`` the run uses that DynamoDB and starts none.
+``PORT`` (8000), ``TALLYBOOK_LISTEN`` (127.0.0.1; 0.0.0.0 for all addresses, as in a container), ``FRESH=1`` (delete the
+tables of earlier runs), ``TALLYBOOK_LOCAL_DIR`` (.local), ``TALLYBOOK_SAVE_EVERY_S`` (30: seconds between saves), and
+the standard AWS variables: with ``AWS_ENDPOINT_URL_DYNAMODB`` or ``AWS_ENDPOINT_URL`` the run uses that DynamoDB and
+starts none.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _WHERE = (
     "AWS_DEFAULT_REGION",
     "TALLYBOOK_TABLE_PREFIX",
 )
-FOR_A_SHELL = (
+SHELL_VARIABLES = (
     *_WHERE,
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
@@ -54,15 +54,15 @@ _NOT_FOR_OWN_ENGINE = {
 
 
 class StartRefused(Exception):
-    """The run cannot start; the message is one line that says what to do."""
+    """The run cannot start. The message is one line that says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """listen: the address at which the API takes connections.
+    """The settings of one run. listen: the address at which the API accepts connections.
 
-    external_url: the DynamoDB that the user named; None: the run starts its own.
-    engine_port: where the last run of this directory had its own; None: there was none.
+    external_url: the DynamoDB that the user named; None: the run starts its own. engine_port: the port of the last
+    run's own DynamoDB in this directory; None: there was none.
     """
 
     port: int
@@ -93,7 +93,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         fresh=environment.get("FRESH", "").lower() in {"1", "true", "yes"},
         local_dir=local_dir,
         prefix=environment.get("TALLYBOOK_TABLE_PREFIX") or "tallybook",
-        external_url=None if named and engine_port and is_at(named, engine_port) else named,
+        external_url=None if named and engine_port and is_local_port(named, engine_port) else named,
         engine_port=engine_port,
     )
     _refuse_no_seconds(environment.get("TALLYBOOK_SAVE_EVERY_S") or "30")
@@ -103,7 +103,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
 
 
 def refuse_busy_port(port: int, listen: str = HOST) -> None:
-    """Raise StartRefused when nothing can listen on the port."""
+    """Raise StartRefused if the port cannot be opened."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -115,7 +115,7 @@ def refuse_busy_port(port: int, listen: str = HOST) -> None:
 
 
 def cannot_be_written(path: Path, error: OSError) -> StartRefused:
-    """Return the refusal of a run whose directory does not take what it has to keep."""
+    """Return the StartRefused for a directory that cannot be written."""
     return StartRefused(
         f"nothing can be kept in {path} ({error.strerror or error}). Name a directory that can be written: "
         "TALLYBOOK_LOCAL_DIR=... make run"
@@ -123,7 +123,7 @@ def cannot_be_written(path: Path, error: OSError) -> StartRefused:
 
 
 def kept_port(local_dir: Path) -> int | None:
-    """Return the port at which the last run of a directory had its own DynamoDB; None where it had none."""
+    """Return the port of the last run's own DynamoDB in this directory; None if it had none."""
     try:
         text = (local_dir / ENGINE_PORT_FILE).read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError):
@@ -131,8 +131,10 @@ def kept_port(local_dir: Path) -> int | None:
     return int(text) if text.isdigit() and 1 <= int(text) <= 65_535 else None
 
 
-def is_at(url: str, port: int) -> bool:
-    """Tell whether a URL is this machine's port: that of a run's own DynamoDB, exported by whoever sourced its env."""
+def is_local_port(url: str, port: int) -> bool:
+    """Return whether a URL is this port on this machine: a run's own DynamoDB, left in a shell by ``source
+    .local/env``.
+    """
     try:
         parts = urlsplit(url)
         return parts.scheme == "http" and parts.hostname in _THIS_MACHINE and parts.port == port
@@ -141,9 +143,9 @@ def is_at(url: str, port: int) -> bool:
 
 
 def engine_port(kept: int | None, but: int) -> int:
-    """Return the port for a run's own DynamoDB: the last one, so that what was exported stays true, if it is free.
+    """Return the port for a run's own DynamoDB: the last run's if it is free, so that exported variables stay valid.
 
-    A new one is below those that the system gives to connections, so that it is likely to be free the next time.
+    A new port is below the ephemeral range, so that it is probably free the next time.
     """
     if kept is not None and kept != but and _is_free(kept):
         return kept
@@ -160,7 +162,7 @@ def _is_free(port: int) -> bool:
 
 
 def free_port(but: int) -> int:
-    """Return a port that is free now, other than ``but``."""
+    """Return a free port other than ``but``."""
     with socket.socket() as first, socket.socket() as second:
         first.bind((HOST, 0))
         second.bind((HOST, 0))
@@ -169,9 +171,9 @@ def free_port(but: int) -> int:
 
 
 def engine_environment(url: str, region: str | None, environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment in which this run's processes find its own engine, and nothing but it.
+    """Return an environment that leads this run's processes to its own engine only.
 
-    region: what boto3 would choose by itself; it stays, so that a command typed in the same shell sees the same tables.
+    region: boto3's default, which is kept so that a command typed in the same shell sees the same tables.
     """
     changed = {name: value for name, value in environment.items() if name not in _NOT_FOR_OWN_ENGINE}
     unproxied = (environment.get("NO_PROXY") or environment.get("no_proxy") or HOST).split(",")
@@ -189,22 +191,22 @@ def engine_environment(url: str, region: str | None, environment: Mapping[str, s
 
 
 def without_engine(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment without what a shell that sourced an earlier run's file has of it."""
-    return {name: value for name, value in environment.items() if name not in FOR_A_SHELL}
+    """Return the environment without the variables that an earlier run's ``.local/env`` has exported."""
+    return {name: value for name, value in environment.items() if name not in SHELL_VARIABLES}
 
 
-def for_a_shell(given: Mapping[str, str], environment: Mapping[str, str]) -> dict[str, str]:
-    """Return what a shell has to set so that a command in it sees a run's tables.
+def shell_variables(given: Mapping[str, str], environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that a shell needs so that its commands see the run's tables.
 
-    Of the user's own variables those that say where the tables are; never credentials of the user's own.
+    Of the user's own variables only those that say where the tables are: never the user's credentials.
     """
-    added = {name: value for name, value in given.items() if name in FOR_A_SHELL and environment.get(name) != value}
+    added = {name: value for name, value in given.items() if name in SHELL_VARIABLES and environment.get(name) != value}
     named = {name: given[name] for name in _WHERE if name in given}
     return added | named
 
 
 def external_environment(region: str | None, has_credentials: bool, environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment with what is missing in it to use the DynamoDB that the user named; overrides nothing."""
+    """Return the environment, completed for the DynamoDB that the user named. Overrides nothing."""
     changed = dict(environment)
     if region is None:
         changed["AWS_DEFAULT_REGION"] = REGION_DEFAULT

@@ -1,6 +1,6 @@
-"""What a stream's records become on their way to the match function, and which of them it gets again.
+"""Stream records as Lambda events, and which records of a batch are delivered again.
 
-Both as AWS's event source mapping does it: the same event, the same rule for partial failures.
+Both follow AWS's event source mapping: the same event, the same rule for partial batch failures.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ Record = dict[str, Any]
 
 @dataclass(slots=True)
 class Shard:
-    """How far one shard is read.
+    """Read position of one shard.
 
-    ``batch`` is what was read and is not through yet; nothing more is read before it is. ``iterator`` is None before
-    the first read, after an error and at a closed shard's end (``ended``).
+    ``batch``: records that were read and not processed yet; nothing more is read before they are. ``iterator``: None
+    before the first read, after an error, and at the end of a closed shard (``ended``).
     """
 
     shard_id: str
@@ -33,20 +33,22 @@ class Shard:
 
     @property
     def done(self) -> bool:
-        """Whether everything in the shard is through, so that its children may be read."""
+        """Whether every record is processed, so that the shard's children may be read."""
         return self.ended and not self.batch
 
 
 def lambda_record(record: Mapping[str, Any], stream_arn: str) -> Record:
-    """Return a record of GetRecords as Lambda's event has it: numbers for times, base64 for bytes, its stream named."""
+    """Return a GetRecords record in the form of Lambda's event: epoch seconds for times, base64 for bytes, the stream's
+    ARN.
+    """
     return {**_as_json(record), "eventSourceARN": stream_arn}
 
 
-def to_deliver_again(batch: Sequence[Record], answer: object) -> list[Record]:
-    """Return what of the batch has to be delivered again, by what the function answered.
+def records_to_redeliver(batch: Sequence[Record], answer: object) -> list[Record]:
+    """Return the records of the batch to deliver again, according to the function's answer.
 
-    The lowest sequence number among ``batchItemFailures`` is the checkpoint: it and all after it. An item without a
-    sequence number of this batch makes it the whole batch. Nothing, or no failures, means that all went through.
+    The lowest sequence number among ``batchItemFailures`` is the checkpoint: it and all records after it are delivered
+    again. An item without a sequence number of this batch means the whole batch. None, or no failures, means success.
     """
     if answer is None:
         return []

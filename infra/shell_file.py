@@ -1,4 +1,4 @@
-"""``.local/env``: what a shell sets so that commands in it see the run's tables: ``source .local/env``."""
+"""``.local/env``: variables that point a shell's commands at the run's tables (``source .local/env``)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 _HEAD = "# For a shell: source .local/env. Commands then see the tables of this directory's run."
 _NOT_BESIDE = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_DYNAMODB_STREAMS")
-"""What a shell must not have beside credentials and an endpoint of the run's own."""
+"""Variables that would take precedence over the run's own credentials and endpoint; the file unsets them."""
 
 
 class ShellFile:
@@ -17,7 +17,7 @@ class ShellFile:
         self.path = local_dir / "env"
 
     def write(self, variables: Mapping[str, str]) -> None:
-        """Write the file; it appears whole, and is its owner's only, for it holds the master key."""
+        """Write the file atomically. Only the owner can read it, since it holds the master key."""
         lines = [_HEAD]
         if "AWS_ACCESS_KEY_ID" in variables:
             lines.append(f"unset {' '.join(name for name in _NOT_BESIDE if name not in variables)}")

@@ -1,7 +1,7 @@
-"""What a deployment must be able to do, tried once over its API: place, match, list; then everything is put away.
+"""Smoke test of a deployment through its API: place, match and list orders, then clean up.
 
-It happens in an instance of its own that is archived in the end; other instances see nothing of it. Its accounts are
-emptied again, so that nothing but their history stays.
+It uses an instance of its own, which it archives at the end; other instances are not affected. Its accounts are emptied
+again; only their history stays.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 from chalicelib.ops import cli
 
 MATCH_WAIT_S_MAX = 90.0
-"""A new stream's first batch may come a minute after the deployment."""
+"""A new stream may deliver its first batch a minute after the deployment."""
 POLL_S = 0.5
 ANSWER_S_MAX = 60
 BASE, QUOTE = "0x" + "5a" * 20, "0x" + "5b" * 20
@@ -30,19 +30,19 @@ DESK = "/orderbooks/stocks/api/offchain"
 
 
 class SmokeTestFailed(Exception):
-    """The deployment does not do what it must; the text says what."""
+    """The deployment does not work. The message says what failed."""
 
 
 @dataclass(frozen=True, slots=True)
 class SmokeTest:
-    """base_url: of the deployed API, without a slash at its end. pause: waits some seconds."""
+    """base_url: the deployed API's, without a trailing slash. pause: sleeps some seconds."""
 
     base_url: str
     pause: Callable[[float], None] = time.sleep
     now_s: Callable[[], float] = time.monotonic
 
     def run(self) -> str:
-        """Return what was seen, in a line. Raises SmokeTestFailed, or CommandFailed where a command of it fails."""
+        """Return a one-line result. Raises SmokeTestFailed, or CommandFailed if one of its commands fails."""
         ref = "smk" + "".join(random.choices(string.ascii_lowercase + string.digits, k=5))
         instance = str(cli.run(["instance", "create", "--ref", ref])["instance"])
         try:
@@ -56,7 +56,7 @@ class SmokeTest:
         return f"placed {bought} and {sold} in {instance}, matched, listed, put away"
 
     def _open(self, instance: str) -> str:
-        """Open a book and two accounts; return an API key."""
+        """Create a book and two funded accounts. Return an API key."""
         whose = ["--instance", instance]
         for token, name, symbol in ((BASE, "Smoke Shares", "SMK"), (QUOTE, "Smoke Money", "SMQ")):
             cli.run(["token", "create", *whose, "--token-address", token, "--name", name, "--symbol", symbol])

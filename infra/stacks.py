@@ -1,6 +1,6 @@
-"""One CloudFormation stack: what would change, changing it, watching it, and why it failed.
+"""A CloudFormation stack: propose changes, execute them, follow progress, report why they failed.
 
-Everything goes through change sets, so nothing changes that was not shown before.
+Every change goes through a change set, so nothing changes that was not shown before.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ TABLE = "AWS::DynamoDB::Table"
 NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
 UNDER_WAY = "_IN_PROGRESS"
 REVIEWED = "REVIEW_IN_PROGRESS"
-"""The status of a stack of which nothing but a change set has been made."""
+"""The status of a stack that has only a change set so far."""
 CREATE_FAILED = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"}
-"""A first deployment failed; such a stack can only be deleted."""
+"""The status after a failed first deployment; such a stack can only be deleted."""
 SUCCEEDED = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE", "DELETE_COMPLETE"}
 CANCELLED = ("Resource creation cancelled", "Resource update cancelled")
 STACK_WAIT_S_MAX = 3600.0
@@ -32,12 +32,12 @@ Kind = Literal["CREATE", "UPDATE", "IMPORT"]
 
 
 class DeploymentFailed(Exception):
-    """The stack is not as it was meant to be; the text says why, and what to do where something can be done."""
+    """The stack did not reach the wanted state. The message says why, and what to do if anything can be done."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """action: Add, Modify, Remove, Import or Dynamic. replaced: True, False or Conditional; empty where it is new."""
+    """action: Add, Modify, Remove, Import or Dynamic. replaced: True, False, Conditional; empty for a new resource."""
 
     action: str
     logical_id: str
@@ -47,7 +47,7 @@ class Change:
 
     @property
     def loses_table(self) -> bool:
-        """Whether a table and what is in it may go: the new one of its name would be empty."""
+        """Whether a table may be deleted or replaced by an empty one of its name."""
         return self.kind == TABLE and (self.action == "Remove" or self.replaced in ("True", "Conditional"))
 
     def __str__(self) -> str:
@@ -64,7 +64,7 @@ class ChangeSet:
 
 
 class Stack:
-    """pause: waits some seconds; period_s: between two looks; say: told of progress, a line at a time."""
+    """pause: sleeps some seconds; period_s: between two polls; say: receives progress, a line at a time."""
 
     def __init__(
         self,
@@ -84,7 +84,7 @@ class Stack:
         self._period_s = period_s
 
     def status(self) -> str | None:
-        """Return None where there is no such stack."""
+        """Return the stack's status; None if there is no such stack."""
         found = self._describe(self.name)
         return None if found is None else str(found["StackStatus"])
 
@@ -105,9 +105,9 @@ class Stack:
         change_set: str,
         imported_tables: Mapping[str, str] | None = None,
     ) -> ChangeSet | None:
-        """Make a change set of this name; return None where nothing would change. Raises DeploymentFailed.
+        """Create a change set of this name. Return None if nothing would change. Raises DeploymentFailed.
 
-        imported_tables: for an IMPORT, the logical ids of tables that are there, by name.
+        imported_tables: for an IMPORT, the logical ids of existing tables, by name.
         """
         request: dict[str, Any] = {
             "StackName": self.name,
@@ -137,22 +137,24 @@ class Stack:
         self._client.delete_change_set(ChangeSetName=change_set.arn)
 
     def execute(self, change_set: ChangeSet) -> None:
-        """Make the changes and wait. Raises DeploymentFailed, rolled back, with the resources that failed and why."""
+        """Execute the change set and wait. Raises DeploymentFailed after a rollback, with the failed resources and
+        reasons.
+        """
         newest = self._newest_event(self.name)
         self._client.execute_change_set(ChangeSetName=change_set.arn)
-        self._finish(self.name, newest)
+        self._wait_until_settled(self.name, newest)
 
     def delete(self) -> None:
-        """Delete the stack and wait; resources that it retains stay. Raises DeploymentFailed."""
+        """Delete the stack and wait; retained resources stay. Raises DeploymentFailed."""
         found = self._describe(self.name)
         if found is None:
             return
         newest = self._newest_event(found["StackId"])
         self._client.delete_stack(StackName=found["StackId"])
-        self._finish(found["StackId"], newest)
+        self._wait_until_settled(found["StackId"], newest)
 
-    def _finish(self, stack: str, newest: str | None) -> None:
-        """Tell of the stack's events after ``newest`` until it rests. Raises DeploymentFailed."""
+    def _wait_until_settled(self, stack: str, newest: str | None) -> None:
+        """Report the stack's events after ``newest`` until it has settled. Raises DeploymentFailed."""
         failures: list[str] = []
         deadline_s = self._now_s() + STACK_WAIT_S_MAX
         while True:
@@ -204,7 +206,7 @@ class Stack:
         return list(takewhile(lambda event: event["EventId"] != newest, self._events(stack)))
 
     def _events(self, stack: str) -> Iterator[dict[str, Any]]:
-        """Yield the stack's events, newest first, page after page as they are asked for."""
+        """Yield the stack's events, newest first; pages are read on demand."""
         for page in self._client.get_paginator("describe_stack_events").paginate(StackName=stack):
             yield from page["StackEvents"]
 
@@ -234,7 +236,7 @@ def _reason(event: Mapping[str, Any]) -> str:
 
 
 def _is_cause(event: Mapping[str, Any]) -> bool:
-    """Tell whether an event is a resource's own failure, and not the end of others because of it."""
+    """Return whether the event is a resource's own failure, not a cancellation that follows from one."""
     is_stack = event["ResourceType"] == "AWS::CloudFormation::Stack"
     is_failure = str(event["ResourceStatus"]).endswith("_FAILED")
     return is_failure and not is_stack and not _reason(event).startswith(CANCELLED)

@@ -1,7 +1,7 @@
-"""The file in which the local run's DynamoDB keeps its tables: whole or refused, and the one before it beside it.
+"""The state file of the local DynamoDB: verified before use, replaced atomically, with the previous version kept.
 
-The file is one JSON object; its last member is the SHA-256 of all bytes before it, so that a file cut short, or with
-one byte changed, is known. It is written beside, flushed to the disk and renamed, and what it replaces stays as
+The file is one JSON object whose last member is the SHA-256 of all bytes before it, so a truncated or altered file is
+detected. A new version is written to a temporary file, flushed and renamed; the old one stays as
 ``dynamodb.previous.json``.
 """
 
@@ -25,16 +25,16 @@ _END_LENGTH = len(_DIGEST_MEMBER) + 64 + len(_END)
 
 
 class StateUnreadable(Exception):
-    """A state file is there and cannot be taken for what an engine saved; the message says why."""
+    """A state file exists but is not a valid save. The message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class SavedState:
-    """What a state file holds.
+    """The content of a state file.
 
-    engine_format: the form of ``payload``, the engine's own. run: the name of the run that saved it. at: the moment as
-    of which the tables are saved, UTC. final: whether that run saved it as its last act. last_sequence: the highest
-    number that its streams had given.
+    engine_format: version of ``payload``, the engine's own form. run: the run that saved it. at: the time of the
+    snapshot, UTC. final: whether it is that run's last save, at shutdown. last_sequence: the highest stream sequence
+    number so far.
     """
 
     engine_format: int
@@ -46,9 +46,9 @@ class SavedState:
 
 
 def read_state(folder: Path) -> SavedState | None:
-    """Return what was saved last; None when nothing ever was. Raises StateUnreadable.
+    """Return the last save; None if there never was one. Raises StateUnreadable.
 
-    A folder that has the earlier state only has lost the later one: that is not nothing.
+    A folder with only the previous version has lost the current one: that is unreadable, not empty.
     """
     file = folder / FILE
     if not file.exists() and (folder / PREVIOUS).exists():
@@ -81,7 +81,7 @@ def read_state_file(file: Path) -> SavedState:
 
 
 def write_state(folder: Path, state: SavedState) -> None:
-    """Replace the saved state; what it was stays as the previous one. Raises OSError, and then changes nothing."""
+    """Replace the saved state and keep the old one as the previous version. Raises OSError and then changes nothing."""
     facts = {
         _FORMAT_MEMBER: FORMAT,
         "engine_format": state.engine_format,
@@ -108,8 +108,8 @@ def write_state(folder: Path, state: SavedState) -> None:
     _flush_names(folder)
 
 
-def ways_out(folder: Path, why: str) -> str:
-    """Return what to tell a user whose saved state cannot be read: the file, why, and what can be done."""
+def recovery_options(folder: Path, why: str) -> str:
+    """Return the message for an unreadable state file: the file, the reason, and the user's options."""
     file, previous = folder / FILE, folder / PREVIOUS
     lines = [
         f"the tables that earlier runs stored cannot be read: {file}: {why}.",
@@ -129,7 +129,7 @@ def _end_of(body: bytes) -> bytes:
 
 
 def _why_without_digest(content: bytes) -> str:
-    """Say what is wrong with content whose end is no digest of the rest."""
+    """Return why content without a valid digest is refused."""
     if content[-_END_LENGTH:].startswith(_DIGEST_MEMBER):
         return "bytes of it were changed after it was saved (its SHA-256 is another)"
     try:
@@ -145,7 +145,7 @@ def _why_without_digest(content: bytes) -> str:
 
 
 def _keep_previous(folder: Path) -> None:
-    """Give the saved state its second name, so that there is a whole state under one of both at any moment."""
+    """Link the state file as the previous version, so that a complete file exists under one name at any moment."""
     file, previous = folder / FILE, folder / PREVIOUS
     if not file.exists():
         return

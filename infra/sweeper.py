@@ -1,6 +1,6 @@
-"""Does what the schedule does on AWS: calls a sweep every minute, once at the start.
+"""Scheduled sweeps of a local run: calls a sweep function every minute, as EventBridge does on AWS.
 
-A sweep that fails is logged; the next one does its work too.
+A failed sweep is logged; the next one does its work too.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _LOG = logging.getLogger(__name__)
 
 
 class Sweeper:
-    """function: the scheduled function's name; handler: it itself. period_s: from the end of one to the next."""
+    """function: the scheduled function's name; handler: the function; period_s: pause between two sweeps."""
 
     def __init__(self, function: str, handler: Handler, period_s: float = PERIOD_S) -> None:
         self._function = function
@@ -25,7 +25,7 @@ class Sweeper:
         self._period_s = period_s
 
     def run(self, stop: threading.Event) -> None:
-        """Sweep until told to stop; a sweep that runs is finished."""
+        """Sweep at once and then periodically until ``stop`` is set. A sweep that has begun is finished."""
         context = LambdaContext(
             function_name=self._function,
             memory_limit_in_mb=512,
@@ -40,7 +40,7 @@ class Sweeper:
 
 
 def scheduled_event(function: str, at: datetime) -> dict[str, Any]:
-    """Return what a schedule's function is given."""
+    """Return the event that a schedule passes to its function."""
     return {
         "version": "0",
         "id": "00000000-0000-0000-0000-000000000000",

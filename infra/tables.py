@@ -1,7 +1,7 @@
-"""Create Tallybook's tables from ``tables.yaml``, the CloudFormation file that AWS deploys: one truth for both.
+"""Creates Tallybook's tables from ``tables.yaml``, the CloudFormation fragment that AWS deploys too.
 
-CreateTable takes almost the same words as CloudFormation; what differs is translated here. A property that this module
-does not know is an error, so that no local table can silently differ from the deployed one.
+CloudFormation properties are translated to CreateTable parameters. An unknown property is an error, so a local table
+cannot silently differ from a deployed one.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _CREATE_POLLS_MAX = 60
 
 @dataclass(frozen=True, slots=True)
 class TableDefinition:
-    """One table: the CreateTable request, and the attribute that holds a row's expiry (None: rows stay)."""
+    """One table: its CreateTable request, and its time-to-live attribute (None: rows never expire)."""
 
     name: str
     create_request: dict[str, Any]
@@ -41,14 +41,14 @@ class TableDefinition:
 
 
 def table_definitions(prefix: str) -> list[TableDefinition]:
-    """Return the tables of ``tables.yaml``, named ``prefix-...``. Raises ValueError for a property unknown here."""
+    """Return the tables of ``tables.yaml`` with this prefix. Raises ValueError for an unknown property."""
     return [_definition(properties, prefix) for properties in _tables_in(TABLES_FILE.read_text(encoding="utf-8"))]
 
 
 def create_tables(client: DynamoDBClient, prefix: str) -> list[str]:
-    """Create the tables that are missing, wait until they are active and switch expiry on; return the new names.
+    """Create missing tables, wait until they are active, and enable time to live. Return the new names.
 
-    Repeatable: an earlier call that stopped half-way is completed.
+    Repeatable: it completes an earlier call that stopped half-way.
     """
     definitions = table_definitions(prefix)
     created = [one.name for one in definitions if _create(client, one)]
@@ -62,13 +62,13 @@ def create_tables(client: DynamoDBClient, prefix: str) -> list[str]:
 
 
 def inbox_stream_arn(client: DynamoDBClient, prefix: str) -> str:
-    """Return the name of the stream that triggers the matcher."""
+    """Return the ARN of the stream that triggers the matcher."""
     return client.describe_table(TableName=f"{prefix}-{INBOX}")["Table"]["LatestStreamArn"]
 
 
 @cache
 def _tables_in(template: str) -> list[dict[str, Any]]:
-    """Return the properties of each table in a template. Cached: tests ask for every set of tables that they create."""
+    """Return the properties of each table in a template. Cached, because tests create many sets of tables."""
     resources = yaml.safe_load(template)["Resources"].values()
     return [one["Properties"] for one in resources if one["Type"] == "AWS::DynamoDB::Table"]
 

@@ -1,8 +1,7 @@
-"""The taker desk's part of the demo: a quote token, two stocks, one maker, two takers with an API key each, all funded.
+"""The taker desk's demo data: a quote token, two stocks, a maker, and two takers with API keys; all are funded.
 
-Of one stock a share is 10^18 base units, the other has no decimals: its quantities are whole shares.
-
-The maker's private key stands here for everybody to read: it is for the demo only, and worth nothing anywhere else.
+A share of the first stock is 10^18 base units; the second has no decimals and trades whole shares. The maker's private
+key is public here, for the demo only: never use it anywhere else.
 """
 
 from __future__ import annotations
@@ -15,14 +14,14 @@ from chalicelib.ops import cli
 from chalicelib.support.clock import now_s
 from chalicelib.tables.credentials import Credentials
 from chalicelib.tables.desk_settings import TakerDesks
-from infra.demo import CREDIT, INSTANCE, unless_there
+from infra.demo import CREDIT, INSTANCE, create_if_missing
 
 ASSET = "0x09671802Cc9Bbf6402f2e7a07b220Aa7b43D8c91"
 STOCK_TOKEN = "0x00000000000000000000000000000000000aa91e"
 WHOLE_SHARES_TOKEN = "0x0000000000000000000000000000000000005f7a"
 EXCHANGE, TICKER, WHOLE_SHARES_TICKER = 0, "AAPL", "MSFT"
 WHOLE_SHARES = 10**6
-"""How many shares of the stock without decimals everybody has."""
+"""Initial shares of the stock without decimals, for each customer."""
 MAKER = "0x19E7E376E7C213B7E7e7e46cc70A5dD086DAff2A"
 MAKER_PRIVATE_KEY = "0x" + "11" * 32
 TAKER, OTHER_TAKER = "0x" + "a1" * 20, "0x" + "b2" * 20
@@ -30,7 +29,7 @@ BURST = PER_SECOND = 1000
 
 
 def seed() -> None:
-    """Make the desk's tokens, instruments and funds where they are missing. Raises CommandFailed."""
+    """Create the desk's tokens, instruments and funds if they are missing. Raises CommandFailed."""
     whose = ["--instance", INSTANCE]
     for token, name, symbol, decimals in (
         (ASSET, "US Dollar", "USD", 18),
@@ -38,7 +37,7 @@ def seed() -> None:
         (WHOLE_SHARES_TOKEN, "Microsoft", WHOLE_SHARES_TICKER, 0),
     ):
         what = ["--name", name, "--symbol", symbol, "--decimals", str(decimals)]
-        unless_there(["token", "create", *whose, "--token-address", token, *what])
+        create_if_missing(["token", "create", *whose, "--token-address", token, *what])
     cli.run(["quote", "add", *whose, "--token-address", ASSET])
     for ticker, token in ((TICKER, STOCK_TOKEN), (WHOLE_SHARES_TICKER, WHOLE_SHARES_TOKEN)):
         instrument = ["--exchange", str(EXCHANGE), "--ticker", ticker, "--token-address", token]
@@ -54,9 +53,9 @@ def seed() -> None:
 
 
 def taker_desk(earlier: dict[str, Any]) -> dict[str, Any]:
-    """Return what clients of the taker desk need: two takers' API keys, and a wallet that signs orders.
+    """Return the taker desk's part of ``demo.json``: two takers' API keys, and a wallet that signs orders.
 
-    earlier: what an earlier run wrote of it; its API keys are kept where they are good.
+    earlier: the same part from an earlier run; its API keys are reused if they are still valid.
     """
     domain = TakerDesks(wiring.database()).settings(INSTANCE).domain
     api_key = _api_key(earlier.get("api_key"), TAKER)
@@ -78,14 +77,14 @@ def taker_desk(earlier: dict[str, Any]) -> dict[str, Any]:
 
 
 def _api_key(earlier: object, taker: str) -> str:
-    """Return the earlier key, or a new one where that is not let in. Raises CommandFailed."""
-    if isinstance(earlier, str) and _is_let_in(earlier, taker):
+    """Return the earlier key if it is still valid, otherwise a new one. Raises CommandFailed."""
+    if isinstance(earlier, str) and _is_valid(earlier, taker):
         return earlier
     whose = ["--instance", INSTANCE, "--taker", taker]
     rates = ["--burst", str(BURST), "--per-second", str(PER_SECOND)]
     return str(cli.run(["taker-key", "create", *whose, *rates])["api_key"])
 
 
-def _is_let_in(api_key: str, taker: str) -> bool:
+def _is_valid(api_key: str, taker: str) -> bool:
     key = Credentials(wiring.database(), TAKER_KEYS).accept(api_key)
     return key is not None and key.taker == taker and key.is_enabled and not key.has_ended(now_s())

@@ -13,8 +13,8 @@ import pytest
 from botocore.stub import ANY, Stubber
 
 from infra.deploy import _parser
-from infra.deployment import Deployment, Refused
-from infra.embedded import api_url, embedded_url, without_what_it_lacks
+from infra.deployment import Deployment, DeploymentRefused
+from infra.embedded import api_url, embedded_url, without_unsupported
 from infra.packaging import read_stage
 from infra.settings import ROOT
 from infra.stacks import Change, ChangeSet, DeploymentFailed, Stack
@@ -174,7 +174,7 @@ def test_a_failure_is_told_after_the_rollback_with_its_cause_and_without_what_it
 def test_a_stack_that_cannot_be_deployed_to_is_left_alone(cloud: Cloud, status: str, told: str) -> None:
     cloud.status(status)
     built: Any = None
-    with pytest.raises(Refused, match=told):
+    with pytest.raises(DeploymentRefused, match=told):
         cloud.deployment().deploy(built, {}, {})
     cloud.all_asked()
 
@@ -194,7 +194,7 @@ def test_what_a_failed_first_deployment_left_is_deleted_first(cloud: Cloud) -> N
 def test_a_change_that_would_lose_a_table_is_discarded_unless_told_otherwise(cloud: Cloud) -> None:
     lost = ChangeSet(ARN, (Change("Modify", "OrdersTable", TABLE, "True", ("KeySchema",)),))
     cloud.answer("cloudformation", "delete_change_set", {}, {"ChangeSetName": ARN})
-    with pytest.raises(Refused, match=r"OrdersTable\. TABLES=replace allows it"):
+    with pytest.raises(DeploymentRefused, match=r"OrdersTable\. TABLES=replace allows it"):
         cloud.deployment()._confirm(lost, lose_tables=False)
     cloud.all_asked()
     assert cloud.said[-1] == "  ~ OrdersTable AWS::DynamoDB::Table (KeySchema), REPLACED"
@@ -202,7 +202,7 @@ def test_a_change_that_would_lose_a_table_is_discarded_unless_told_otherwise(clo
 
 def test_a_change_that_is_not_confirmed_is_discarded(cloud: Cloud) -> None:
     cloud.answer("cloudformation", "delete_change_set", {}, {"ChangeSetName": ARN})
-    with pytest.raises(Refused, match="nothing was changed"):
+    with pytest.raises(DeploymentRefused, match="nothing was changed"):
         cloud.deployment(answer="")._confirm(ChangeSet(ARN, ()), lose_tables=False)
     cloud.all_asked()
     cloud.deployment(answer="y")._confirm(ChangeSet(ARN, ()), lose_tables=False)
@@ -211,7 +211,7 @@ def test_a_change_that_is_not_confirmed_is_discarded(cloud: Cloud) -> None:
 def test_a_stage_is_destroyed_only_by_its_name(cloud: Cloud) -> None:
     cloud.status("UPDATE_COMPLETE")
     cloud.answer("dynamodb", "list_tables", {"TableNames": ["tallybook-dev-orders", "tallybook-dev-other"]})
-    with pytest.raises(Refused, match="nothing was deleted"):
+    with pytest.raises(DeploymentRefused, match="nothing was deleted"):
         cloud.deployment(answer="y").destroy(delete_tables=False)
     cloud.all_asked()
     assert "1 tables are kept" in cloud.said[-1]
@@ -265,5 +265,5 @@ def test_only_what_the_embedded_cloud_cannot_make_is_left_out_there() -> None:
     of_several = {"Type": "AWS::CloudWatch::Alarm", "Properties": {"Metrics": [{"Id": "sum"}]}}
     table = {"Type": TABLE, "Properties": {}}
     template = {"Resources": {"One": alarm, "Several": of_several, "Table": table}}
-    assert without_what_it_lacks(template) == ({"Resources": {"One": alarm, "Table": table}}, ["Several"])
+    assert without_unsupported(template) == ({"Resources": {"One": alarm, "Table": table}}, ["Several"])
     assert "Several" in template["Resources"]

@@ -17,7 +17,7 @@ from typing import Any
 import boto3
 import pytest
 
-from infra.engine import Kept, engine_answers, start_engine, what_is_lost
+from infra.engine import EngineStorage, engine_answers, start_engine, unsaved_data
 from infra.exact_engine import NOT_LOADED, NOT_SAVED
 from infra.processes import Child
 from infra.settings import HOST, free_port
@@ -32,7 +32,7 @@ TYPES: Any = [{"AttributeName": "id", "AttributeType": "S"}]
 @dataclass(frozen=True)
 class Running:
     process: Child
-    kept: Kept
+    kept: EngineStorage
     client: Any
     streams: Any
 
@@ -80,7 +80,7 @@ def running(folder: Path, monkeypatch: pytest.MonkeyPatch, every_s: float = 0.2,
     monkeypatch.setenv("TALLYBOOK_SAVE_EVERY_S", str(every_s))
     port = free_port(0)
     with (folder / "lock").open("w") as lock:
-        kept = Kept(folder, lock.fileno(), run)
+        kept = EngineStorage(folder, lock.fileno(), run)
         process = start_engine(port, kept)
         try:
             wait_for(lambda: engine_answers(port) or process.exit_code() is not None)
@@ -110,12 +110,12 @@ def test_what_was_saved_while_it_ran_is_there_after_a_kill(tmp_path: Path, monke
         engine.put("a", **odd)
         wait_for(lambda: "a" in rows_saved(tmp_path))
         engine.kill()
-        assert "WHAT WAS STORED SINCE " in (what_is_lost(engine.kept, -9) or "")
+        assert "WHAT WAS STORED SINCE " in (unsaved_data(engine.kept, -9) or "")
     (tmp_path / UNFINISHED).write_bytes(b"a save that a kill has cut short")
     with running(tmp_path, monkeypatch, run="two") as engine:
         assert not (tmp_path / UNFINISHED).exists()
         assert engine.get("a") == {"id": {"S": "a"}} | odd
-        assert "WHAT THIS RUN STORED IS LOST; what was saved at " in (what_is_lost(engine.kept, -9) or "")
+        assert "WHAT THIS RUN STORED IS LOST; what was saved at " in (unsaved_data(engine.kept, -9) or "")
 
 
 def test_all_tables_are_saved_as_of_one_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,7 +164,7 @@ def test_nothing_is_saved_again_when_nothing_has_changed(tmp_path: Path, monkeyp
         wait_for(lambda: "b" in rows_saved(tmp_path))
         assert engine.process.stop(WAIT_S_MAX)
         assert engine.process.exit_code() == 0
-        assert what_is_lost(engine.kept, 0) is None
+        assert unsaved_data(engine.kept, 0) is None
     assert saved(tmp_path).final
 
 
@@ -226,20 +226,20 @@ def test_a_save_that_fails_is_tried_again_and_one_that_fails_at_the_end_is_no_su
         engine.put("c")
         engine.process.stop(WAIT_S_MAX)
         assert engine.process.exit_code() == NOT_SAVED
-        assert "COULD NOT SAVE: WHAT WAS STORED SINCE " in (what_is_lost(engine.kept, NOT_SAVED) or "")
+        assert "COULD NOT SAVE: WHAT WAS STORED SINCE " in (unsaved_data(engine.kept, NOT_SAVED) or "")
     assert rows_saved(tmp_path) == {"a", "b"}
 
 
 def test_a_run_has_saved_when_its_last_save_is_in_the_file_whatever_the_engine_says(tmp_path: Path) -> None:
-    kept = Kept(tmp_path, 0, "mine")
-    assert "WHAT THIS RUN STORED IS LOST; nothing was saved before." in (what_is_lost(kept, 0) or "")
+    kept = EngineStorage(tmp_path, 0, "mine")
+    assert "WHAT THIS RUN STORED IS LOST; nothing was saved before." in (unsaved_data(kept, 0) or "")
     last = SavedState(2, "mine", datetime.now(UTC), True, 0, {})
     write_state(tmp_path, replace(last, run="another's"))
-    assert "WHAT THIS RUN STORED IS LOST; what was saved at " in (what_is_lost(kept, 0) or "")
+    assert "WHAT THIS RUN STORED IS LOST; what was saved at " in (unsaved_data(kept, 0) or "")
     write_state(tmp_path, replace(last, final=False))
-    assert "WHAT WAS STORED SINCE " in (what_is_lost(kept, 0) or "")
+    assert "WHAT WAS STORED SINCE " in (unsaved_data(kept, 0) or "")
     write_state(tmp_path, last)
-    assert what_is_lost(kept, 0) is None
-    assert "COULD NOT SAVE" in (what_is_lost(kept, NOT_SAVED) or "")
+    assert unsaved_data(kept, 0) is None
+    assert "COULD NOT SAVE" in (unsaved_data(kept, NOT_SAVED) or "")
     (tmp_path / FILE).write_bytes(b"")
-    assert "it is empty" in (what_is_lost(kept, 0) or "")
+    assert "it is empty" in (unsaved_data(kept, 0) or "")

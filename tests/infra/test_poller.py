@@ -13,7 +13,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from infra.poller import RETRY_PAUSE_MAX_S, Checkpoint, StreamPoller
-from infra.shards import to_deliver_again
+from infra.shards import records_to_redeliver
 from tests.infra.streams import ARN, FakeStream, error_named
 
 Event = dict[str, Any]
@@ -207,7 +207,7 @@ FAILED_BATCH = [{"dynamodb": {"SequenceNumber": number}} for number in ("10", "2
 def test_the_lowest_failure_is_the_checkpoint_and_what_cannot_be_read_means_all(
     answer: object, from_record: int
 ) -> None:
-    assert to_deliver_again(FAILED_BATCH, answer) == FAILED_BATCH[from_record:]
+    assert records_to_redeliver(FAILED_BATCH, answer) == FAILED_BATCH[from_record:]
 
 
 def test_a_parents_records_come_before_its_childrens_even_when_they_fail(setting: Setting) -> None:

@@ -61,7 +61,10 @@ def gateway() -> Gateway:
 @pytest.fixture
 def address(gateway: Gateway) -> Iterator[tuple[str, int]]:
     handler: Any = partial(
-        serve.Client, gateway=lambda: gateway, at_work=serve.AtWork(), log=logging.getLogger("tests.requests")
+        serve.Client,
+        gateway=lambda: gateway,
+        in_flight=serve.RequestsInFlight(),
+        log=logging.getLogger("tests.requests"),
     )
     with Server((HOST, 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
@@ -380,13 +383,13 @@ def test_a_log_that_cannot_be_written_touches_no_answer(
 
 
 def test_a_server_that_stops_answers_what_is_at_work_and_begins_nothing_more() -> None:
-    at_work = serve.AtWork()
-    with at_work:
-        stopping = threading.Thread(target=at_work.stop, args=(ANSWER_S_MAX,))
+    in_flight = serve.RequestsInFlight()
+    with in_flight:
+        stopping = threading.Thread(target=in_flight.stop, args=(ANSWER_S_MAX,))
         stopping.start()
-        while not at_work.stopping:
+        while not in_flight.stopping:
             time.sleep(0.001)
-        with pytest.raises(serve.Stopping), at_work:
+        with pytest.raises(serve.ServerStopping), in_flight:
             pass
         assert stopping.is_alive()
     stopping.join(1)

@@ -108,7 +108,7 @@ def test_a_shell_is_given_the_own_engine_and_none_of_the_users_credentials(tmp_p
     users = {"AWS_ACCESS_KEY_ID": "theirs", "AWS_SECRET_ACCESS_KEY": "theirs", "TALLYBOOK_TABLE_PREFIX": "it's"}
     given = settings.engine_environment(OWN, "eu-west-1", users)
     file = ShellFile(tmp_path)
-    file.write(settings.for_a_shell(given, settings.without_engine(users)))
+    file.write(settings.shell_variables(given, settings.without_engine(users)))
     assert file.path.stat().st_mode & 0o777 == 0o600
     shell = ["/bin/sh", "-c", f". {file.path} && env"]
     found = subprocess.run(shell, env={"AWS_PROFILE": "work"}, capture_output=True, text=True, check=True).stdout
@@ -118,7 +118,7 @@ def test_a_shell_is_given_the_own_engine_and_none_of_the_users_credentials(tmp_p
     assert "AWS_ACCESS_KEY_ID=local\n" in found
     assert "AWS_PROFILE" not in found
     external = users | {"AWS_ENDPOINT_URL_DYNAMODB": THEIRS, "AWS_PROFILE": "work"}
-    file.write(settings.for_a_shell(settings.external_environment("eu-west-1", True, external), external))
+    file.write(settings.shell_variables(settings.external_environment("eu-west-1", True, external), external))
     found = subprocess.run(shell, env=external, capture_output=True, text=True, check=True).stdout
     assert "theirs" not in file.path.read_text()
     assert f"AWS_ENDPOINT_URL_DYNAMODB={THEIRS}\n" in found

@@ -21,7 +21,7 @@ from infra.state_file import (
     StateUnreadable,
     read_state,
     read_state_file,
-    ways_out,
+    recovery_options,
     write_state,
 )
 
@@ -129,9 +129,9 @@ def test_a_save_that_fails_changes_nothing(tmp_path: Path, call: str, monkeypatc
 def test_the_ways_out_name_the_state_before_only_when_it_is_whole(tmp_path: Path) -> None:
     write_state(tmp_path, STATE)
     write_state(tmp_path, LATER)
-    text = ways_out(tmp_path, "why")
+    text = recovery_options(tmp_path, "why")
     assert f"{tmp_path / FILE}: why." in text
     assert "2026-01-02 03:04:05 UTC and whole:  mv " in text
     assert "make run FRESH=1" in text
     (tmp_path / PREVIOUS).write_bytes(b"{}")
-    assert " mv " not in ways_out(tmp_path, "why")
+    assert " mv " not in recovery_options(tmp_path, "why")

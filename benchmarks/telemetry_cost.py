@@ -1,4 +1,4 @@
-"""What watching costs, in time and in log: ``python benchmarks/watching.py``.
+"""What watching costs, in time and in log: ``python benchmarks/telemetry_cost.py``.
 
 Batches of orders are matched over tables in memory, which cost least and so show most of it: without an observer, and
 watched as the match function is, with log lines and metrics written. In turn, in processor time; the best round of each
@@ -43,8 +43,8 @@ FUNDS = 10**12
 def prepared() -> World:
     """Return a book whose stream holds the batches, every second order meeting the one before it."""
     client: Any = MemoryDynamoDB()
-    create_tables(client, "watching")
-    world = World(Database(client, "watching"))
+    create_tables(client, "telemetry")
+    world = World(Database(client, "telemetry"))
     for customer in ("ann", "ben"):
         for asset in (BASE, QUOTE):
             world.credit(customer, asset, FUNDS)

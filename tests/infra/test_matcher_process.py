@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from infra.feed import noting
+from infra.matcher_process import with_delivery_log
 
 EVENT = {"Records": [{"dynamodb": {"SequenceNumber": "1"}}, {"dynamodb": {"SequenceNumber": "2"}}]}
 
@@ -29,7 +29,7 @@ def test_a_delivery_is_noted_before_it_is_handled_and_its_answer_after(notes: Pa
         assert lines(notes) == [{"delivered": ["1", "2"]}]
         return answer
 
-    assert noting(match, notes)(EVENT, None) is answer
+    assert with_delivery_log(match, notes)(EVENT, None) is answer
     assert lines(notes) == [{"delivered": ["1", "2"]}, {"answered": ["2"]}]
 
 
@@ -39,5 +39,5 @@ def test_notes_of_an_earlier_feed_are_kept_and_a_batch_without_an_answer_has_non
 
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
-            noting(fail, notes)(EVENT, None)
+            with_delivery_log(fail, notes)(EVENT, None)
     assert lines(notes) == [{"delivered": ["1", "2"]}] * 2

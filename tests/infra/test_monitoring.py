@@ -1,4 +1,4 @@
-"""The log groups, alarms and dashboard of infra/watching.yaml fit the functions, their tables and what they measure."""
+"""infra/monitoring.yaml: log groups, alarms and the dashboard match the functions, tables and metrics."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from chalicelib.support.telemetry import BY_FUNCTION, DIMENSIONS, NAMESPACE, Met
 from infra.settings import ROOT
 from infra.tables import table_definitions
 
-TEMPLATE = yaml.safe_load((ROOT / "infra" / "watching.yaml").read_text(encoding="utf-8"))
+TEMPLATE = yaml.safe_load((ROOT / "infra" / "monitoring.yaml").read_text(encoding="utf-8"))
 RESOURCES: dict[str, dict[str, Any]] = TEMPLATE["Resources"]
 CONFIG = json.loads((ROOT / ".chalice" / "config.json").read_text(encoding="utf-8"))
 DOCS = (ROOT / "docs" / "watching.md").read_text(encoding="utf-8")

@@ -1,9 +1,9 @@
-"""Takes out of a deployment package what no function imports, and puts in what Python would else compile at each start.
+"""Trims a deployment package: removes files that no function imports, and adds precompiled bytecode.
 
-Lambda unpacks the package into a folder that nothing can be written to, so a module without bytecode is compiled at
-every cold start. The bytecode is put beside the sources, for the Python that packages: Chalice has Lambda use the same.
+Lambda's package folder is read-only, so a module without bytecode is compiled at every cold start. The bytecode is made
+by the Python that packages; Chalice configures Lambda to run the same version.
 
-Licences stay, and so does each distribution's METADATA, by which ``importlib.metadata`` knows its version.
+Licences stay, and so does each distribution's METADATA, where ``importlib.metadata`` reads its version.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 SERVICES = {"dynamodb": "2012-08-10", "ssm": "2014-11-06"}
-"""The AWS services that functions call, each with the version of its API."""
+"""The AWS services that the functions call, with their API versions."""
 UNPACKED_AT = "/var/task"
 DATA = "botocore/data/"
 _SERVICE_FILES = {"service-2.json.gz", "endpoint-rule-set-1.json.gz", "paginators-1.json", "service-2.sdk-extras.json"}
@@ -46,28 +46,30 @@ _COMPRESSION_LEVEL = 9
 _READABLE = 0o644 << 16
 
 
-def slim(archive: Path) -> None:
-    """Write the package anew, smaller. The same package in gives the same one out, and a slimmed one stays as it is."""
-    slimmed = archive.with_suffix(".slim")
+def trim_package(archive: Path) -> None:
+    """Replace the package with a trimmed one. Reproducible: the same input gives the same output, and so does a second
+    run.
+    """
+    trimmed = archive.with_suffix(".trimmed")
     with TemporaryDirectory() as name:
         folder = Path(name)
         permissions = _unpack(archive, folder)
         _compile(folder)
-        with zipfile.ZipFile(slimmed, "w") as after:
+        with zipfile.ZipFile(trimmed, "w") as after:
             for file in sorted(path for path in folder.rglob("*") if path.is_file()):
                 info = zipfile.ZipInfo(file.relative_to(folder).as_posix(), _DATE)
                 info.external_attr = permissions.get(info.filename, _READABLE)
                 after.writestr(info, file.read_bytes(), zipfile.ZIP_DEFLATED, _COMPRESSION_LEVEL)
-    slimmed.replace(archive)
+    trimmed.replace(archive)
 
 
 def _unpack(archive: Path, folder: Path) -> dict[str, int]:
-    """Unpack what is kept of the package; return each file's permissions, by its name there."""
+    """Unpack the needed files. Return each file's permissions, by its name in the folder."""
     permissions: dict[str, int] = {}
     with zipfile.ZipFile(archive) as package:
         for member in package.infolist():
             if not member.is_dir() and is_kept(member.filename):
-                name, content = slimmed_data(member.filename, package.read(member))
+                name, content = trimmed_data(member.filename, package.read(member))
                 permissions[name] = member.external_attr
                 target = folder / name
                 target.parent.mkdir(parents=True, exist_ok=True)
@@ -76,9 +78,9 @@ def _unpack(archive: Path, folder: Path) -> dict[str, int]:
 
 
 def _compile(folder: Path) -> None:
-    """Put bytecode beside the sources, which Python takes without a look at them (PEP 552).
+    """Add bytecode that Python uses without checking the sources (PEP 552, unchecked hashes).
 
-    In a process of its own, whose sets have the same order every time: else no two packages would be the same.
+    Runs in a process with a fixed hash seed, because the order of sets would otherwise make each build differ.
     """
     places = ["-s", str(folder), "-p", UNPACKED_AT, str(folder)]
     command = [sys.executable, "-S", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", *places]
@@ -86,7 +88,7 @@ def _compile(folder: Path) -> None:
 
 
 def is_kept(name: str) -> bool:
-    """Tell whether a function may need this file of the package."""
+    """Return whether a function may need this file of the package."""
     path = PurePosixPath(name)
     if name.startswith(DATA):
         return _is_data_kept(path)
@@ -96,7 +98,7 @@ def is_kept(name: str) -> bool:
 
 
 def _is_data_kept(path: PurePosixPath) -> bool:
-    """Botocore's own files lie in its data folder; a service's in <service>/<version of its API>."""
+    """Return whether botocore data is needed: its own files, or those of a service in ``<service>/<API version>``."""
     _, _, *parts = path.parts
     if len(parts) == 1:
         return True
@@ -108,10 +110,10 @@ def _is_data_kept(path: PurePosixPath) -> bool:
     )
 
 
-def slimmed_data(name: str, content: bytes) -> tuple[str, bytes]:
-    """Return botocore's data without documentation and other services, unpacked, for it is read at each start.
+def trimmed_data(name: str, content: bytes) -> tuple[str, bytes]:
+    """Return botocore's data without documentation and other services, and uncompressed, since every start reads it.
 
-    Any other file is returned as it is.
+    Any other file is returned unchanged.
     """
     if not name.startswith(DATA):
         return name, content

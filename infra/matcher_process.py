@@ -1,9 +1,8 @@
-"""The matcher as a process of its own: ``python -m infra.feed``; SIGTERM ends it after its batch.
+"""The matcher as a separate process: ``python -m infra.matcher_process``. SIGTERM ends it after its current batch.
 
-It feeds the inbox's stream to the match function and has orders expire, at the DynamoDB that the environment names
-(``chalicelib.wiring``).
-``--checkpoint FILE``: go on where the last feed ended; when that one was killed, what it had delivered and not noted
-as through comes again. ``--notes FILE``: append what happens to each batch, for whoever counts deliveries.
+It passes the inbox's stream to the match function and runs the expiry thread, on the DynamoDB that the environment
+names (``chalicelib.wiring``). ``--checkpoint FILE``: continue where the last process ended; after a kill, batches that
+were delivered but not checkpointed are delivered again. ``--notes FILE``: log each delivery, for tests that count them.
 """
 
 from __future__ import annotations
@@ -27,11 +26,11 @@ from infra.settings import ROOT
 from infra.tables import INBOX
 
 
-def noting(handler: Handler, notes: Path) -> Handler:
-    """Return a handler that also appends a line of JSON to a file before and after each batch.
+def with_delivery_log(handler: Handler, notes: Path) -> Handler:
+    """Return the handler, wrapped to append a JSON line to a file before and after each batch.
 
-    ``{"delivered": [sequence numbers]}``, then ``{"answered": [those that the function handed back]}``; a killed feed
-    leaves the second line out.
+    Before: ``{"delivered": [sequence numbers]}``. After: ``{"answered": [sequence numbers that failed]}``. A killed
+    process writes no second line.
     """
 
     def note(name: str, sequence_numbers: list[str]) -> None:
@@ -47,14 +46,14 @@ def noting(handler: Handler, notes: Path) -> Handler:
     return noted
 
 
-def feed(checkpoint: Path | None, notes: Path | None, stop: threading.Event) -> None:
-    """Match what the inbox's stream brings, and have orders expire, until told to stop."""
+def run_matcher(checkpoint: Path | None, notes: Path | None, stop: threading.Event) -> None:
+    """Match the inbox's stream and close expired orders until ``stop`` is set."""
     handler: Handler = importlib.import_module("app").match_inbox
     table = boto3.client("dynamodb").describe_table(TableName=wiring.database().name(INBOX))["Table"]
     poller = StreamPoller(
         boto3.client("dynamodbstreams"),
         table["LatestStreamArn"],
-        noting(handler, notes) if notes else handler,
+        with_delivery_log(handler, notes) if notes else handler,
         Checkpoint(checkpoint) if checkpoint else None,
     )
     expiry = start_expiry_thread(stop)
@@ -63,15 +62,17 @@ def feed(checkpoint: Path | None, notes: Path | None, stop: threading.Event) -> 
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m infra.feed", description="Run the matcher as a process.")
-    parser.add_argument("--checkpoint", type=Path, metavar="FILE", help="go on where the last feed ended")
+    parser = argparse.ArgumentParser(
+        prog="python -m infra.matcher_process", description="Run the matcher as a process."
+    )
+    parser.add_argument("--checkpoint", type=Path, metavar="FILE", help="continue where the last process ended")
     parser.add_argument("--notes", type=Path, metavar="FILE", help="append a line for each delivery and each answer")
     options = parser.parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
     sys.path.insert(0, str(ROOT))
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda _number, _frame: stop.set())
-    feed(options.checkpoint, options.notes, stop)
+    run_matcher(options.checkpoint, options.notes, stop)
     return 0
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from chalicelib.tables.dynamodb import Database
-from infra.slimming import SERVICES, is_kept, slim
+from infra.package_trimming import SERVICES, is_kept, trim_package
 from tests.infra.first_requests import AT_THE_DESKS, ENVIRONMENT, match_an_order
 from tests.infra.lambda_process import LambdaProcess, Story
 from tests.infra.package import chalice_package
@@ -25,7 +25,7 @@ WITHOUT_ROLE = {"logs"}
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The package as it is deployed; it is made once, of what pip downloads."""
     archive = chalice_package(tmp_path_factory.mktemp("package"))
-    slim(archive)
+    trim_package(archive)
     return archive
 
 
@@ -46,10 +46,10 @@ def test_the_same_in_gives_the_same_out_and_again_the_same(tmp_path: Path) -> No
     files = {f"part{number}.py": b"def f(x):\n    return x in {'a', 'b', 'c', 'd'}\n" for number in range(9)}
     archive = _archive(tmp_path, files)
     other = shutil.copy(archive, tmp_path / "other.zip")
-    slim(archive)
-    slim(other)
+    trim_package(archive)
+    trim_package(other)
     assert other.read_bytes() == archive.read_bytes()
-    slim(other)
+    trim_package(other)
     assert other.read_bytes() == archive.read_bytes()
 
 
@@ -88,7 +88,7 @@ def _serve(folder: Path, function: str, story: Story, database: Database, engine
 
 def test_bytecode_is_what_python_takes_without_a_look_at_the_source(tmp_path: Path) -> None:
     archive = _archive(tmp_path, {"app.py": b"told = 'by the source'\n"})
-    slim(archive)
+    trim_package(archive)
     with zipfile.ZipFile(archive) as package:
         package.extractall(tmp_path / "task")
     (tmp_path / "task" / "app.py").write_text("raise AssertionError\n", encoding="utf-8")
