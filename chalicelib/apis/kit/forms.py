@@ -35,6 +35,11 @@ class Kind:
         checked = core_schema.custom_error_schema(self.schema, "faulty", custom_error_message=self.says)
         return checked if self.value is None else core_schema.no_info_after_validator_function(self.value, checked)
 
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, described: Callable[[CoreSchema], dict[str, Any]]
+    ) -> dict[str, Any]:
+        return described(schema) | {"description": self.says}
+
 
 def text(
     says: str,

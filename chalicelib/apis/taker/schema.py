@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, TypeVar
 
-from pydantic import ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from chalicelib.apis.kit import forms
 from chalicelib.apis.kit.exact_json import UnreadableJson, read_json
@@ -50,8 +50,8 @@ Reference = Annotated[str, forms.text("must be 1 to 64 letters, digits, '.', '_'
 Note = Annotated[str, _text(TEXT_CHARACTERS_MAX)]
 Message = Annotated[str, _text(MESSAGE_CHARACTERS_MAX)]
 """Of signatures too, which are looked at when their turn comes."""
-Amount = Annotated[int, _amount(0)]
-AmountAbove0 = Annotated[int, _amount(1)]
+Amount = Annotated[int, _amount(0), Field(description=f"base units, 0 to {AMOUNT_MAX}")]
+AmountAbove0 = Annotated[int, _amount(1), Field(description=f"base units, 1 to {AMOUNT_MAX}")]
 
 
 class Body(forms.Form):

@@ -129,7 +129,8 @@ def test_a_form_describes_itself_without_a_request() -> None:
     assert members["name"]["pattern"] == "^([a-z]|[a-z]{2,3})$"
     assert (members["colour"]["enum"], members["colour"]["default"]) == (["red", "blue"], "red")
     assert (members["is_new"]["type"], members["is_new"]["default"]) == ("boolean", False)
-    assert members["note"]["anyOf"] == [{"type": "string", "maxLength": 2}, {"type": "null"}]
+    said = {"description": "must be up to 2 characters"}
+    assert members["note"]["anyOf"] == [{"type": "string", "maxLength": 2, **said}, {"type": "null"}]
     assert described["$defs"]["Size"]["properties"]["width"] == {
-        "type": "integer", "minimum": 1, "maximum": 9, "title": "Width",
+        "type": "integer", "minimum": 1, "maximum": 9, "title": "Width", "description": "must be 1 to 9",
     }  # fmt: skip
