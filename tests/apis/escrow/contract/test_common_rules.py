@@ -459,6 +459,15 @@ def test_a_key_counts_on_one_path(desk: Desk) -> None:
     assert data_of(with_slash)["status"] == "ACCEPTED", "it is the same path, without the prefix too"
 
 
+def test_the_same_body_is_the_same_however_it_is_spelled(desk: Desk) -> None:
+    first = desk.post("/orders", desk.usual_order(metadata={"a": "1", "b": {"c": "2", "d": "3"}}), headers=MADE_KEY)
+    form = as_urlencoded(desk.usual_order(value="150.00") | {"unknown": "x"})
+    form += b"&metadata[b][d]=3&metadata[b][c]=2&metadata[a]=1"
+    assert desk.post("/orders", form, content_type=FORM, headers=MADE_KEY).body == first.body
+    body = desk.usual_order(metadata={"b": {"d": "3", "c": "2"}, "a": "1"}, value=Decimal("150.0"))
+    assert desk.post("/orders", dict(reversed(body.items())), headers=MADE_KEY).body == first.body
+
+
 def test_a_key_counts_for_one_merchant_in_one_world(desk: Desk) -> None:
     body = {"email": "zoe@y.test"}
     shops = (desk, desk.as_key(PRODUCTION_KEY), desk.as_key(OTHER_KEY))

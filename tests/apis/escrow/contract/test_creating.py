@@ -30,6 +30,7 @@ GOOD = cases(
     ("tag 100",                 {"tag": "t" * 100}),
     ("images none",             {"images": []}),
     ("images 10",               {"images": [URL] * 10}),
+    ("images by http",          {"images": ["http://x.test/"]}),
     ("metadata none",           {"metadata": {}}),
     ("metadata 50 keys",        {"metadata": {str(number): number for number in range(50)}}),
     ("metadata key of 100",     {"metadata": {"k" * 100: 1}}),
