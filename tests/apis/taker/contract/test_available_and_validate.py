@@ -281,6 +281,8 @@ def test_balance_and_allowance_are_what_the_maker_has_available(
     desk.debit(MAKER, AAPL, 3)
     found = data_of(desk.post(PATH, order_body(desk, **members)))
     assert found["maker_balance"] == found["maker_allowance"] == str(desk.balance(MAKER, asset)[0])
+    unknown = data_of(desk.post(PATH, order_body(desk, is_buy=False, ticker="NO")))
+    assert unknown["maker_balance"] == unknown["maker_allowance"] == "0"
 
 
 def test_k19_an_order_that_is_stored_is_judged_as_if_its_hold_were_available(desk: Desk) -> None:
