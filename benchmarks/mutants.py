@@ -28,7 +28,7 @@ from infra.pins import versions
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 MODULES = {
-    "matching": "books", "commands": "books", "book": "books", "journal": "books", "forms": "books",
+    "matching": "books", "commands": "books", "book": "books", "levels": "books", "journal": "books", "forms": "books",
     "settlement": "books", "snapshot": "books",
     "amounts": "ledger", "changes": "ledger", "fees": "ledger", "holds": "ledger",
 }  # fmt: skip

@@ -72,7 +72,7 @@ def follow_ups(book: Book, at_ms: int) -> Iterator[Step]:
 
 
 def give_up(book: Book, command: Command, at_ms: int) -> Iterator[Step]:
-    """Decide a command that the core cannot decide: what it asked for does not happen. Otherwise as ``decide``."""
+    """Decide a command that the core cannot decide: what it asked for does not happen, and the book stays as it is."""
     yield from follow_ups(book, at_ms)
     events: list[Event]
     match command:
@@ -84,8 +84,6 @@ def give_up(book: Book, command: Command, at_ms: int) -> Iterator[Step]:
             events = [CancelAllEnded(command_id, customer, 0)]
         case ChangeBook(command_id, _):
             events = [BookChanged(command_id, book.terms)]
-    for event in events:
-        book.apply(event)
     yield Step(events, command)
 
 

@@ -14,8 +14,9 @@ The other commands are decided in ``commands``.
 
 from __future__ import annotations
 
-from chalicelib.domain.books.book import Book, BookSide, OpenOrder
+from chalicelib.domain.books.book import Book
 from chalicelib.domain.books.events import Accepted, Closed, Event, Rested, Traded
+from chalicelib.domain.books.levels import BookSide, OpenOrder
 from chalicelib.domain.books.vocabulary import (
     MIN_ORDER_VALUE_OFF,
     BookStatus,

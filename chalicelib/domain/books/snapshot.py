@@ -16,10 +16,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from chalicelib.domain.books.book import Book, Cancelling, OpenOrder
+from chalicelib.domain.books.book import Book, Cancelling
 from chalicelib.domain.books.events import BookChanged, Event
 from chalicelib.domain.books.forms import decode_order, decode_terms, encode_order, encode_terms
 from chalicelib.domain.books.journal import Head, JournalEntry, head_of, replay, verify
+from chalicelib.domain.books.levels import OpenOrder
 from chalicelib.domain.books.vocabulary import BookRules, BookStatus
 from chalicelib.domain.ledger.holds import hold_of_limit
 from chalicelib.support.canonical import canonical

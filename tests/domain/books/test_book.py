@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from chalicelib.domain.books.book import Book, BookSide, OpenOrder
+from chalicelib.domain.books.book import Book
 from chalicelib.domain.books.events import Accepted, Closed, Rested, Traded
+from chalicelib.domain.books.levels import BookSide, OpenOrder
 from chalicelib.domain.books.vocabulary import CloseReason, OrderStatus, OrderType
 from chalicelib.domain.ledger.amounts import Side
 from chalicelib.support.consistency import Inconsistent

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from chalicelib import wiring
-from chalicelib.domain.books.book import OpenOrder
+from chalicelib.domain.books.levels import OpenOrder
 from chalicelib.domain.books.snapshot import BookState
 from chalicelib.domain.books.vocabulary import BookRules, BookStatus, OrderType, PlaceOrder, TimeInForce
 from chalicelib.domain.ledger.amounts import Side
