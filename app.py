@@ -55,14 +55,14 @@ app.api.binary_types.append("multipart/form-data")  # API Gateway hands such a b
 
 @cache
 def _book_desk() -> BookApi:
-    from chalicelib.desks.book import new_book_desk
+    from chalicelib.wiring.book import new_book_desk
 
     return new_book_desk(wiring.database(), wiring.counters())
 
 
 @cache
 def _trade_desk() -> TradeApi:
-    from chalicelib.desks.trade import new_trade_desk
+    from chalicelib.wiring.trade import new_trade_desk
 
     return new_trade_desk(
         wiring.database(),
@@ -77,7 +77,7 @@ def _trade_desk() -> TradeApi:
 
 @cache
 def _taker_desk() -> TakerApi:
-    from chalicelib.desks.taker import new_taker_desk
+    from chalicelib.wiring.taker import new_taker_desk
 
     return new_taker_desk(
         wiring.database(),
@@ -90,7 +90,7 @@ def _taker_desk() -> TakerApi:
 
 @cache
 def _escrow_desk() -> EscrowApi:
-    from chalicelib.desks.escrow import new_escrow_desk
+    from chalicelib.wiring.escrow import new_escrow_desk
 
     return new_escrow_desk(wiring.database(), wiring.counters())
 

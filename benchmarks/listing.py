@@ -34,11 +34,11 @@ from benchmarks.meter import Cost, metered
 from chalicelib.apis.book.routes import LIST, TRADES_OF_BOOK, TRADES_OF_CUSTOMER
 from chalicelib.apis.kit.http import HttpRequest
 from chalicelib.apis.kit.routing import filled
-from chalicelib.desks.book import new_book_desk
 from chalicelib.support.clock import now_ms
 from chalicelib.tables import tenants
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.orders import INDEX_LAG_MS_MAX
+from chalicelib.wiring.book import new_book_desk
 from infra.tables import table_definitions
 
 HISTORIES = (100, 10_000, 100_000)

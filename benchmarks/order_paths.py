@@ -18,7 +18,6 @@ from chalicelib.apis.book.routes import PLACE
 from chalicelib.apis.escrow.gate import Gate as EscrowGate
 from chalicelib.apis.kit.http import HttpRequest
 from chalicelib.apis.taker.gate import Gate as TakerGate
-from chalicelib.desks.book import new_book_desk
 from chalicelib.domain.books.config import BookConfig
 from chalicelib.domain.escrow.commands import CreateCustomer, CreateOrder, Deposit, OpenPayin
 from chalicelib.domain.escrow.keys import ESCROW_KEYS, EscrowKey, prefix_of
@@ -51,6 +50,7 @@ from chalicelib.tables.escrows import Escrows
 from chalicelib.tables.instruments import Instruments
 from chalicelib.tables.tenants import Tenants, instance_id
 from chalicelib.tables.tokens import Tokens
+from chalicelib.wiring.book import new_book_desk
 from infra.tables import table_definitions
 
 INSTANCE_REF = "bench001"

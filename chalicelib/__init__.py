@@ -4,7 +4,7 @@ Floors, from the top down; each may import those below it, never those above (``
 
 - ``ops``: what the operator runs. ``cli``: the command line; ``verify``: the proof of books, rows and money.
 - ``wiring``: builds the floors below from the environment, once; the one place that reads it, with ``telemetry``.
-- ``desks``: builds each desk, its endpoints and their services, over given tables.
+  ``book``, ``trade``, ``taker``, ``escrow``: build each desk, its endpoints and their services, over given tables.
 - ``apis``: HTTP, one room for each desk, named after it: ``book``, ``trade``, ``taker``, ``escrow``. They translate,
   decide nothing about money, and import no table and no other desk. ``kit``: what all desks share. ``front``: what is
   at the door.

@@ -17,9 +17,9 @@ import pytest
 from chalicelib.apis.book.routes import ROUTES as BOOK_ROUTES
 from chalicelib.apis.kit.http import HttpResponse
 from chalicelib.apis.taker.routes import Auth
-from chalicelib.desks.book import new_book_desk
-from chalicelib.desks.trade import new_trade_desk
 from chalicelib.tables.dynamodb import Database, Row
+from chalicelib.wiring.book import new_book_desk
+from chalicelib.wiring.trade import new_trade_desk
 from infra.tables import table_definitions
 from tests.apis.book.desk import API_KEY
 from tests.apis.book.desk import Desk as BookWire

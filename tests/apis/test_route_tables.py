@@ -152,7 +152,7 @@ def spy(monkeypatch: pytest.MonkeyPatch, desk: str, sent: dict[str, list[str]]) 
     def endpoints(table: RouteTable[Any], **groups: object) -> dict[str, Callable[..., Any]]:
         return {name: spied(endpoint) for name, endpoint in endpoints_of(table, **groups).items()}
 
-    monkeypatch.setattr(f"chalicelib.desks.{desk}.endpoints_of", endpoints)
+    monkeypatch.setattr(f"chalicelib.wiring.{desk}.endpoints_of", endpoints)
     return seen
 
 

@@ -26,8 +26,6 @@ from chalicelib.apis.book.routes import (
     TRANSFER,
 )
 from chalicelib.apis.taker.routes import Auth
-from chalicelib.desks.book import new_book_desk
-from chalicelib.desks.trade import new_trade_desk
 from chalicelib.domain.books.candles import Period
 from chalicelib.domain.books.vocabulary import BookStatus
 from chalicelib.domain.escrow.lifecycle import Status
@@ -44,6 +42,8 @@ from chalicelib.support.outcomes import Unavailable
 from chalicelib.tables.candles import Candles
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.orders import Orders
+from chalicelib.wiring.book import new_book_desk
+from chalicelib.wiring.trade import new_trade_desk
 from infra.tables import create_tables, table_definitions
 from tests.apis.book.desk import open_desk
 from tests.apis.escrow.desk import KEY, OPERATOR_KEY

@@ -20,9 +20,6 @@ import pytest
 from chalicelib import wiring
 from chalicelib.apis.book.routes import BOOKS, CREDIT, SETTINGS, TOKENS, TRANSFER
 from chalicelib.apis.kit.http import HttpResponse
-from chalicelib.desks.book import new_book_desk
-from chalicelib.desks.taker import new_taker_desk
-from chalicelib.desks.trade import new_trade_desk
 from chalicelib.domain.books.admission import Refusal
 from chalicelib.domain.books.config import BookConfig
 from chalicelib.ops import cli
@@ -34,6 +31,9 @@ from chalicelib.services.ledger.movements import Movements, Recorded
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
 from chalicelib.tables.dynamodb import ConditionFailed, Database, Put, Row, Update
 from chalicelib.tables.journal import TABLE as JOURNAL
+from chalicelib.wiring.book import new_book_desk
+from chalicelib.wiring.taker import new_taker_desk
+from chalicelib.wiring.trade import new_trade_desk
 from infra.tables import create_tables, table_definitions
 from tests.apis.book.desk import Desk, open_desk
 from tests.apis.escrow import desk as escrow_api

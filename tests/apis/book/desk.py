@@ -22,8 +22,8 @@ from chalicelib.apis.book.routes import (
 )
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
 from chalicelib.apis.kit.routing import filled
-from chalicelib.desks.book import new_book_desk
 from chalicelib.services.books.redrive import redrive
+from chalicelib.wiring.book import new_book_desk
 from tests.recording import nobody
 from tests.world import BASE, BOOK_ID, INSTANCE, QUOTE, World
 

@@ -18,7 +18,6 @@ import pytest
 from chalicelib.apis.book import routes
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
 from chalicelib.apis.kit.routing import filled
-from chalicelib.desks.book import new_book_desk
 from chalicelib.domain.books.vocabulary import AMOUNT_MAX
 from chalicelib.domain.ledger.owners import book_key
 from chalicelib.services.books.matcher import Matcher
@@ -26,6 +25,7 @@ from chalicelib.services.books.redrive import redrive
 from chalicelib.support.clock import now_ms
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.tenants import Tenants
+from chalicelib.wiring.book import new_book_desk
 from infra.tables import create_tables
 from tests.memory import MemoryDynamoDB
 

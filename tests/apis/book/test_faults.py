@@ -9,11 +9,11 @@ import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from chalicelib.apis.book import api, orders
-from chalicelib.desks import book as desks_book
 from chalicelib.services import answers
 from chalicelib.services.books import waiting as outcomes
 from chalicelib.support.outcomes import Unavailable
 from chalicelib.tables.dynamodb import Database, Put, Row, TransactionRefused, Update
+from chalicelib.wiring import book as wiring_of_book
 from infra.tables import create_tables
 from tests.apis.book.desk import Desk, open_desk
 from tests.faults import FaultyClient, raising
@@ -68,7 +68,7 @@ def test_an_answer_is_true_at_whichever_call_dynamodb_fails(
     clock = SteppedTime()
     for module in (outcomes, answers):
         monkeypatch.setattr(module, "time", clock)
-    for module in (orders, api, desks_book):
+    for module in (orders, api, wiring_of_book):
         monkeypatch.setattr(module, "now_ms", clock.now_ms)
     for call in range(1, CALLS_MAX):
         client: Any = MemoryDynamoDB()

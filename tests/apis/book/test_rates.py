@@ -16,10 +16,10 @@ from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, Re
 from chalicelib import wiring
 from chalicelib.apis.book.routes import LIST
 from chalicelib.apis.kit.http import HttpResponse
-from chalicelib.desks.book import new_book_desk
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.rate_limits import MinuteCounts
+from chalicelib.wiring.book import new_book_desk
 from tests.apis.book.desk import API_KEY, Desk, open_desk, outcome_of
 from tests.faults import FaultyClient, WatchedClient, raising, refusal
 from tests.services.books.test_races import at_once

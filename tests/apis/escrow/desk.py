@@ -14,7 +14,6 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode
 
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
-from chalicelib.desks.escrow import new_escrow_desk
 from chalicelib.domain.escrow.keys import ESCROW_KEYS, EscrowKey
 from chalicelib.domain.escrow.order import Place, World
 from chalicelib.domain.escrow.settings import DeskSettings
@@ -30,6 +29,7 @@ from chalicelib.tables.escrow_settings import EscrowDesks
 from chalicelib.tables.escrows import Escrows
 from chalicelib.tables.tenants import Tenants
 from chalicelib.tables.tokens import Tokens
+from chalicelib.wiring.escrow import new_escrow_desk
 from tests.services.escrow.world import EUR, INSTANCE, JPY, NOW_S, check_money
 
 SHOP, OTHER = "shop", "other"

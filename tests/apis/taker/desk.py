@@ -20,7 +20,6 @@ from chalicelib.apis.kit.http import HttpRequest, HttpResponse
 from chalicelib.apis.taker.api import TakerApi
 from chalicelib.apis.taker.sessions import Session, new_jwt
 from chalicelib.apis.taker.signature import signature_of
-from chalicelib.desks.taker import new_taker_desk
 from chalicelib.domain.ledger.owners import customer_key
 from chalicelib.domain.ledger.tokens import new_token
 from chalicelib.domain.ledger.transactions import Movement
@@ -40,6 +39,7 @@ from chalicelib.tables.dynamodb import Database, Row
 from chalicelib.tables.instruments import Instruments
 from chalicelib.tables.tenants import Tenants
 from chalicelib.tables.tokens import Tokens
+from chalicelib.wiring.taker import new_taker_desk
 from infra.tables import create_tables
 from tests.memory import MemoryDynamoDB
 from tests.ordering import in_order

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from chalicelib.desks.taker import new_taker_desk
 from chalicelib.domain.tenancy.credentials import digest_of
 from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.support.telemetry import Metric
 from chalicelib.tables.dynamodb import Database
+from chalicelib.wiring.taker import new_taker_desk
 from tests.apis.taker.desk import INSTANCE, MASTER_KEY, OTHER_MAKER_KEY, TAKER, Desk, fault_of, make_key
 from tests.faults import ENDPOINT, FaultyClient, raising, refusal
 from tests.watched import watched

@@ -11,7 +11,6 @@ from urllib.parse import parse_qs, urlencode
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
 from chalicelib.apis.trade.api import TradeApi
 from chalicelib.apis.trade.signature import signature_of
-from chalicelib.desks.trade import new_trade_desk
 from chalicelib.domain.tenancy.api_tokens import API_TOKENS, ApiToken, Permission, secret_of
 from chalicelib.domain.tenancy.credentials import digest_of
 from chalicelib.domain.tenancy.rate_limit import RateLimit
@@ -19,6 +18,7 @@ from chalicelib.services.books.redrive import redrive
 from chalicelib.support.clock import now_ms
 from chalicelib.tables.credentials import Credentials
 from chalicelib.tables.dynamodb import Database
+from chalicelib.wiring.trade import new_trade_desk
 from tests.recording import nobody
 from tests.world import BASE, INSTANCE, NOW_MS, QUOTE, World
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from chalicelib.desks.trade import new_trade_desk
 from chalicelib.domain.books.admission import OrderRequest
 from chalicelib.domain.books.config import BookConfig
 from chalicelib.domain.books.vocabulary import CloseReason, OrderType, TimeInForce
@@ -22,6 +21,7 @@ from chalicelib.support.outcomes import Unavailable
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.inbox import Inbox
 from chalicelib.tables.orders import Orders
+from chalicelib.wiring.trade import new_trade_desk
 from infra.tables import create_tables
 from tests.apis.trade.desk import MASTER_KEY, SignedDesk, data_of, fault_of, open_trade_desk
 from tests.faults import Call, WatchedClient

@@ -9,13 +9,13 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from chalicelib.apis.trade.signature import signature_of
-from chalicelib.desks.trade import new_trade_desk
 from chalicelib.domain.tenancy.api_tokens import API_TOKENS, TokenStatus, secret_of
 from chalicelib.domain.tenancy.credentials import digest_of
 from chalicelib.domain.tenancy.instances import InstanceStatus
 from chalicelib.tables.credentials import Credentials
 from chalicelib.tables.dynamodb import Database
 from chalicelib.wiring import NoMasterKey
+from chalicelib.wiring.trade import new_trade_desk
 from tests.apis.trade.desk import MASTER_KEY, SignedDesk, data_of, fault_of, open_trade_desk
 from tests.apis.trade.test_signature import TIMESTAMP
 from tests.faults import ENDPOINT, FaultyClient, raising, throttled

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from chalicelib.apis.trade.ids import shown
-from chalicelib.desks.trade import new_trade_desk
 from chalicelib.domain.books.orders import OrderRow
 from chalicelib.domain.books.vocabulary import BookStatus, OrderStatus
 from chalicelib.tables.dynamodb import Database
+from chalicelib.wiring.trade import new_trade_desk
 from tests.apis.trade.desk import MASTER_KEY, SignedDesk, fault_of, open_trade_desk
 from tests.apis.trade.rows import (
     DAY_MS,

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from chalicelib.desks.trade import new_trade_desk
 from chalicelib.domain.books.admission import OrderRequest
 from chalicelib.domain.books.vocabulary import BookStatus, OrderType, TimeInForce
 from chalicelib.domain.ledger.amounts import Side
 from chalicelib.services.books.matcher import Matcher
 from chalicelib.services.books.redrive import redrive
 from chalicelib.tables.dynamodb import Database
+from chalicelib.wiring.trade import new_trade_desk
 from tests.apis.trade.desk import MASTER_KEY, SignedDesk, data_of, open_trade_desk
 from tests.apis.trade.rows import NOW_MS, put_tape
 from tests.tables.test_listing_cost import Reads

@@ -6,8 +6,8 @@ import pytest
 
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
 from chalicelib.apis.trade.api import TradeApi
-from chalicelib.desks.trade import new_trade_desk
 from chalicelib.domain.tenancy.rate_limit import RateLimit
+from chalicelib.wiring.trade import new_trade_desk
 from tests.apis.routes import TRADE_ROUTES
 from tests.apis.trade.desk import MASTER_KEY, SignedDesk, fault_of
 from tests.apis.trade.rows import NOW_MS

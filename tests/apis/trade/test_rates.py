@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 
-from chalicelib.desks.trade import new_trade_desk
 from chalicelib.domain.tenancy.credentials import digest_of
 from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.support.telemetry import Metric
 from chalicelib.tables.dynamodb import Database
+from chalicelib.wiring.trade import new_trade_desk
 from tests.apis.trade.desk import MASTER_KEY, SignedDesk, fault_of, open_trade_desk
 from tests.faults import ENDPOINT, FaultyClient, raising, refusal
 from tests.watched import watched

@@ -9,13 +9,13 @@ import pytest
 
 from chalicelib.apis.taker.gate import Caller, Gate
 from chalicelib.apis.taker.sessions import NotASession, Session, session_of
-from chalicelib.desks.taker import new_taker_desk
-from chalicelib.desks.trade import new_trade_desk
 from chalicelib.domain.signed.settings import DeskSettings
 from chalicelib.domain.tenancy.api_tokens import secret_of
 from chalicelib.domain.tenancy.master_keys import KEYS_LIFE_S, RETRY_S, MasterKeys, in_turn
 from chalicelib.services.tenancy.rate_limiter import RateLimiter
 from chalicelib.tables.dynamodb import Database
+from chalicelib.wiring.taker import new_taker_desk
+from chalicelib.wiring.trade import new_trade_desk
 from tests.apis.taker.desk import open_taker_desk
 from tests.apis.trade.desk import MASTER_KEY, open_trade_desk
 from tests.world import World

@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 
 from chalicelib.apis.book.routes import CREDIT, DEBIT, TRANSFER
-from chalicelib.desks.book import new_book_desk
 from chalicelib.domain.ledger.transactions import Movement
 from chalicelib.ops.verify.verifier import Verifier
 from chalicelib.services.ledger.movements import InsufficientBalance, Movements, Recorded
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
 from chalicelib.tables.dynamodb import Database
+from chalicelib.wiring.book import new_book_desk
 from infra.tables import create_tables
 from tests.apis.book.desk import Desk, open_desk
 from tests.faults import FAULTS, Died, FaultyClient

@@ -24,10 +24,10 @@ from chalicelib.apis.book.routes import (
     TRANSFER,
 )
 from chalicelib.apis.kit.http import HttpResponse
-from chalicelib.desks.book import new_book_desk
 from chalicelib.domain.books.config import SettlementMode
 from chalicelib.domain.books.vocabulary import BookStatus
 from chalicelib.tables.dynamodb import Database
+from chalicelib.wiring.book import new_book_desk
 from tests.apis.book.desk import API_KEY, TOKEN, Desk, deactivate, json_body, outcome_of
 from tests.case_tables import cases, deviates
 from tests.faults import FAULTS, FaultyClient, raising, refusal

@@ -19,8 +19,8 @@ from chalicelib.apis.book.routes import (
     TRANSFER,
 )
 from chalicelib.apis.kit.http import HttpResponse
-from chalicelib.desks.book import new_book_desk
 from chalicelib.tables.dynamodb import Database
+from chalicelib.wiring.book import new_book_desk
 from tests.apis.book.desk import API_KEY, CHANGE, MOVE, ORDER, TOKEN, Desk, data_of, json_body, outcome_of
 from tests.case_tables import cases
 from tests.faults import Died, FaultyClient, raising, throttled

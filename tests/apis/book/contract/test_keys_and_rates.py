@@ -13,11 +13,11 @@ from chalice.test import Client
 from chalicelib import wiring
 from chalicelib.apis.book.routes import CREDIT, LIST, ONE_BOOK, ONE_ORDER, PLACE, ROUTES, TOKENS
 from chalicelib.apis.kit.http import HttpResponse
-from chalicelib.desks.book import new_book_desk
 from chalicelib.domain.tenancy.instances import InstanceStatus, TooManyKeys
 from chalicelib.ops import cli
 from chalicelib.ops.cli import tenants as cli_tenants
 from chalicelib.tables.dynamodb import Database
+from chalicelib.wiring.book import new_book_desk
 from tests.apis.book.desk import (
     API_KEY,
     ORDER,

@@ -14,7 +14,6 @@ import pytest
 from chalicelib.apis.book.routes import BALANCES, CREDIT, DEBIT, TRANSFER
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
 from chalicelib.apis.kit.routing import filled
-from chalicelib.desks.book import new_book_desk
 from chalicelib.domain.escrow.money import Currency, major_units
 from chalicelib.domain.escrow.order import World
 from chalicelib.domain.escrow.settings import DeskSettings
@@ -27,6 +26,7 @@ from chalicelib.services.escrow.desk import EscrowDesk
 from chalicelib.tables.escrow_settings import EscrowDesks
 from chalicelib.tables.tenants import Tenants
 from chalicelib.tables.transactions import Transactions
+from chalicelib.wiring.book import new_book_desk
 from tests.apis.escrow.cases import Money, ledger, money, new_desk, outcome, part
 from tests.apis.escrow.desk import OPERATOR_KEY, OPERATOR_PRODUCTION_KEY, PRODUCTION_KEY, Desk, data_of
 from tests.case_tables import cases

@@ -11,13 +11,13 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from chalicelib.apis.kit.http import HttpResponse
-from chalicelib.desks.taker import new_taker_desk
 from chalicelib.domain.signed.keys import TAKER_KEYS
 from chalicelib.domain.signed.settings import DeskSettings
 from chalicelib.domain.tenancy.credentials import digest_of
 from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.tables.credentials import Credentials
 from chalicelib.tables.dynamodb import Database, TransactionRefused
+from chalicelib.wiring.taker import new_taker_desk
 from tests.apis.taker.cases import (
     BROKEN,
     CONFLICT,

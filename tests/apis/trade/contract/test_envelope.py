@@ -15,10 +15,10 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from chalicelib.apis.kit.http import HttpResponse
-from chalicelib.desks.trade import new_trade_desk
 from chalicelib.domain.books.vocabulary import BookStatus
 from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.tables.dynamodb import Database
+from chalicelib.wiring.trade import new_trade_desk
 from tests.apis.trade.cases import (
     CANCELED,
     EXECUTED,

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from chalicelib.desks.book import new_book_desk
 from chalicelib.domain.books.vocabulary import OrderStatus, OrderType
 from chalicelib.domain.ledger.amounts import Side
 from chalicelib.tables.dynamodb import Database
+from chalicelib.wiring.book import new_book_desk
 from tests.apis.book.desk import API_KEY, Desk
 from tests.apis.trade.cases import LIST, exact, open_market, order, placed, shown
 from tests.apis.trade.desk import SignedDesk, open_trade_desk

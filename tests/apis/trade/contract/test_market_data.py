@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from chalicelib.apis.kit.http import HttpRequest
-from chalicelib.desks.trade import new_trade_desk
 from chalicelib.domain.books.vocabulary import BookStatus
 from chalicelib.tables.dynamodb import Database
+from chalicelib.wiring.trade import new_trade_desk
 from tests.apis.trade.cases import (
     BRL,
     BTC,

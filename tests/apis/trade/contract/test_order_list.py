@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from chalicelib.apis.trade.ids import shown as shown_id
-from chalicelib.desks.book import new_book_desk
 from chalicelib.domain.books.vocabulary import OrderStatus, OrderType, TimeInForce
 from chalicelib.domain.ledger.amounts import Side
+from chalicelib.wiring.book import new_book_desk
 from tests.apis.book.desk import API_KEY, Desk
 from tests.apis.trade.cases import LIST, PAIR, exact, invalid, outcome_of, placed, shown
 from tests.apis.trade.desk import SignedDesk, data_of

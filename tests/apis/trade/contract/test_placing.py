@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from chalicelib.apis.book.routes import ONE_ORDER
-from chalicelib.desks.book import new_book_desk
 from chalicelib.domain.books.vocabulary import BookStatus
 from chalicelib.services.books.expiry import Expiring
 from chalicelib.support.clock import iso
 from chalicelib.tables.dynamodb import Database
+from chalicelib.wiring.book import new_book_desk
 from tests.apis.book import desk as book
 from tests.apis.trade.cases import (
     BRL,

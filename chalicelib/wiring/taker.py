@@ -35,7 +35,9 @@ def new_taker_desk(
     public_instance: str | None = None,
     clock: Callable[[], int] = now_ms,
 ) -> TakerApi:
-    """master_key: of which the keys' secrets and the JWTs' are derived; what it raises is answered 500.
+    """Build the desk over given tables. counters: the same tables by a client of their own, for counting requests.
+
+    master_key: of which the keys' secrets and the JWTs' are derived; what it raises is answered 500.
 
     previous_master_key: one whose secrets are accepted too. public_instance: where makers connect who name no other
     (K6). clock: the time in ms.

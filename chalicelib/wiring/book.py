@@ -30,7 +30,10 @@ from chalicelib.tables.tokens import Tokens
 def new_book_desk(
     database: Database, counters: Database | None = None, *, cancel_wait_s: float = CANCEL_WAIT_S
 ) -> BookApi:
-    """cancel_wait_s: how long a cancel waits for its result."""
+    """Build the desk over given tables. counters: the same tables by a client of their own, for counting requests.
+
+    cancel_wait_s: how long a cancel waits for its result.
+    """
     reading, ledger, answers = BooksReading(database), LedgerReading(database), Answers(database, now_ms)
     gate = Gate(Tenants(database, now_s).accept, RateLimiter(counters or database))
     endpoints = endpoints_of(

@@ -46,7 +46,9 @@ def new_trade_desk(
     public_limit: RateLimit = ANONYMOUS_LIMITS[AnonymousUse.MARKET_DATA],
     orders_max: int | None = None,
 ) -> TradeApi:
-    """master_key: of which the tokens' secrets are derived; what it raises is answered 500.
+    """Build the desk over given tables. counters: the same tables by a client of their own, for counting requests.
+
+    master_key: of which the tokens' secrets are derived; what it raises is answered 500.
 
     previous_master_key: one whose secrets are accepted too. public_instance: whose books the public routes show (R3).
     clock: the time in ms. cancel_wait_s: how long a cancel waits for its result. public_limit: of each client address
