@@ -4,9 +4,8 @@
         order_id: Annotated[str, text("must be 1 to 100 characters", least=1, most=100)]
         quantity: Annotated[int, text("must be digits", r"[0-9]{1,38}", value=int)] | None = None
 
-A field without a default is required; unknown members are ignored, and one that is null counts as absent. A desk
-reports all faults, in the form's order, or the first of them: ``Faulty`` has both. ``model_json_schema`` describes a
-form without a request.
+A field without a default is required; unknown members are ignored, and one that is null counts as absent. All faults
+are reported, in the form's order. ``model_json_schema`` describes a form without a request.
 """
 
 from __future__ import annotations
@@ -78,11 +77,6 @@ class Faulty(Exception):
     def __init__(self, faults: Mapping[str, str]) -> None:
         super().__init__(", ".join(faults))
         self.faults = dict(faults)
-
-    @property
-    def first(self) -> str:
-        """The name of the first faulty member."""
-        return next(iter(self.faults))
 
 
 class Form(BaseModel):

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from chalicelib.apis.kit.times import QUERY_TIME, SECONDS, moment_of
 from chalicelib.apis.taker.envelope import invalid
-from chalicelib.apis.taker.schema import BLOCK_NUMBER_MAX
+from chalicelib.apis.taker.schema import BLOCK_NUMBER_MAX, HASH
 from chalicelib.domain.signed.lifecycle import Status
 from chalicelib.domain.signed.order import EXCHANGE_MAX, NONCE_MAX, TIME_S_MAX
 from chalicelib.domain.signed.paging import PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, Bounds, Paging
@@ -26,7 +26,6 @@ FILL_STATUSES = frozenset({Status.PARTIALLY_FILLED, Status.FILLED})
 DIRECTIONS = {"asc": True, "desc": False}
 """Whether rows ascend."""
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
-_HASH = re.compile(r"0[xX][0-9a-fA-F]{64}")
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
 _ORDER_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _INTEGER, _SIGNED = re.compile(r"[0-9]{1,4000}"), re.compile(r"-?[0-9]{1,4000}")
@@ -164,7 +163,7 @@ def maker_query(query: Mapping[str, list[str]]) -> MakerQuery:
 
 def hash_of(text: str) -> str:
     """Return a hash in lower case. Raises ValueError."""
-    return _matching(_HASH, text, "must be 0x and 64 hexadecimal digits").lower()
+    return _matching(HASH, text, "must be 0x and 64 hexadecimal digits").lower()
 
 
 def _address(text: str) -> str:

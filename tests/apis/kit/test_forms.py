@@ -71,12 +71,6 @@ def test_every_fault_is_told_in_the_forms_order_whatever_the_order_of_the_member
     ]
 
 
-def test_the_first_fault_is_that_of_the_forms_first_faulty_member() -> None:
-    with pytest.raises(Faulty) as raised:
-        Thing.read({"note": 1, "colour": "green", "name": "a"})
-    assert raised.value.first == "colour"
-
-
 def test_a_desk_has_its_own_word_for_a_field_that_is_missing() -> None:
     class Worded(Size):
         missing: ClassVar = "is required"
