@@ -18,7 +18,6 @@ from chalicelib.domain.books.book import Book
 from chalicelib.domain.books.events import Accepted, Closed, Event, Rested, Traded
 from chalicelib.domain.books.levels import BookSide, OpenOrder
 from chalicelib.domain.books.vocabulary import (
-    MIN_ORDER_VALUE_OFF,
     BookStatus,
     CloseReason,
     OrderStatus,
@@ -70,10 +69,11 @@ def _enter(book: Book, order: OpenOrder, events: list[Event]) -> None:
         refusal = _fok_refusal(book, makers, order, limit_key)
     elif makers.keys and makers.keys[-1] >= limit_key:
         best_price = _best_crossed(book, makers, limit_key, events)
-        if best_price is not None and command.post_only:
-            refusal = CloseReason.POST_ONLY_WOULD_CROSS
-        elif best_price is not None and _is_below_minimum(book, order, best_price):
-            refusal = CloseReason.BELOW_MINIMUM
+        if best_price is not None:
+            if command.post_only:
+                refusal = CloseReason.POST_ONLY_WOULD_CROSS
+            elif book.rules.min_order_value and _is_below_minimum(book, order, best_price):
+                refusal = CloseReason.BELOW_MINIMUM
     if refusal is None and makers.keys and makers.keys[-1] >= limit_key:
         refusal = _match(book, makers, order, limit_key, events)
         if not order.remaining:
@@ -141,7 +141,7 @@ def _is_below_minimum(book: Book, order: OpenOrder, best_price: int) -> bool:
     minimum would be refused otherwise.
     """
     rules = book.rules
-    if order.placed.side is not BUY or rules.min_order_value == MIN_ORDER_VALUE_OFF:
+    if order.placed.side is not BUY:
         return False
     quantity = order.quantity if order.placed.value is None else order.quantity + rules.lot_size
     return best_price * quantity < rules.min_order_value * book.scale
