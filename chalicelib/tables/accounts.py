@@ -1,18 +1,18 @@
-"""Accounts (table ``accounts``): what each owner has of each asset.
+"""Accounts (table ``accounts``): each owner's balance of each asset.
 
-A balance row carries ``available``, ``held`` and marks of books that moved it: of each the sequence of the last
-journal entry applied. An entry is applied when the mark is below it, so applying it again changes nothing. Beside it
-stands when it was last changed: for its owner to see, no decision rests on it. Credits, debits and transfers stand
-beside the balances: ``transactions``.
+A balance row has ``available``, ``held`` and marks. A mark is the sequence of the last journal entry of a book that was
+applied to this account: an entry at or below the mark is skipped, so applying an entry twice changes nothing. The row
+also has the time of its last change, for display only. Credits, debits and transfers stand beside the balances: see
+``transactions``.
 
-A mark is never dropped, and a row takes ``MARKS_IN_ROW_MAX`` of them (T54): so it stays small however many books its
-owner trades on. Once it is full it says so (``marks_beside``), for good; from then on a book whose mark is not in the
-row has it in a row of its own, which a settlement writes in one transaction with the account::
+Marks are never dropped. To bound the row, it holds at most ``MARKS_IN_ROW_MAX`` of them (T54). A row that is full is
+flagged for good (``marks_beside``); from then on, a book without a mark in the row keeps its mark in a row of its own,
+which a settlement writes in one transaction with the account::
 
     no mark, row not full  --settle-->  mark in the row          --moved, one transaction-->  mark beside
     no mark, row full      --settle, one transaction-->                                       mark beside
 
-Where a mark stands is told by the row alone, and every write of it has that for a condition.
+The row alone decides where a mark stands, and every write of the row is conditional on that.
 """
 
 from __future__ import annotations
@@ -31,26 +31,26 @@ from chalicelib.tables.transactions import LOCK, TRANSACTION, TransactionRow, tr
 TABLE = "accounts"
 MARK = "mark"
 MARKS_IN_ROW_MAX = 16
-"""A row with so many has about 1.2 KB, so most accounts are written for one unit."""
+"""Marks in one row: it then has about 1.2 KB, so most accounts cost one write unit."""
 MARKS_MOVED_AT_ONCE = 49
-"""A transaction has a hundred rows at most, and an expression 4 KB."""
+"""Marks moved at once: a transaction has at most 100 rows, and an expression 4 KB."""
 KNOWN_MAX = 20_000
-"""Accounts of books that are known to need no room made; all are forgotten when there are more."""
+"""Size of the cache of accounts that need no room made; the cache is cleared when it is full."""
 
 
 class MalformedRow(Exception):
-    """A row that the program cannot have written."""
+    """A row that this program cannot have written."""
 
 
 class LedgerBroken(Exception):
-    """A settlement would leave an account negative: a bug, or a row changed by hand."""
+    """A settlement would make an account negative: a bug, or a row edited by hand."""
 
 
 @dataclass(frozen=True, slots=True)
 class AccountRow:
-    """An account as it is stored, or the counter of an asset's supply (owner: ``keys.supply_key``).
+    """An account as stored, or the counter of an asset's supply (owner: ``keys.supply_key``).
 
-    marks: by book, the sequence of the last journal entry that moved the account.
+    marks: by book, the sequence of the last journal entry applied.
     """
 
     owner: str
@@ -62,7 +62,7 @@ class AccountRow:
 
 @dataclass(frozen=True, slots=True)
 class MarkRow:
-    """A mark that stands in a row of its own."""
+    """A mark in a row of its own."""
 
     owner: str
     asset: str
@@ -79,7 +79,7 @@ def _mark_key(owner: str, asset: str, book: str) -> dict[str, str]:
 
 
 def _marks_in(row: Row) -> dict[str, int]:
-    """Return the marks that stand in an account's row, by book."""
+    """Return the marks in an account's row, by book."""
     start = f"{MARK}/"
     return {name.removeprefix(start): whole(row, name) for name in row if name.startswith(start)}
 
@@ -88,10 +88,10 @@ class Accounts:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._known: set[tuple[str, tuple[str, str]]] = set()
-        """Books with accounts whose row has the book's mark, or room for it, or says that it is full."""
+        """(book, account) pairs whose row has the book's mark, has room for it, or is flagged as full."""
 
     def balance(self, owner: str, asset: str) -> Balance:
-        """Return the account as of now; zeros where there is none (T36)."""
+        """Return the account, read consistently; zeros if there is none (T36)."""
         row = self._database.get(TABLE, _balance_key(owner, asset))
         return _balance_of(row) if row else Balance(asset, 0, 0)
 
@@ -101,22 +101,24 @@ class Accounts:
         return map(_balance_of, self._database.query(TABLE, condition, {":owner": owner, ":balance": "balance/"}))
 
     def balances_of(self, accounts: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Balance]:
-        """Return each of these accounts (owner, asset) as of now, zeros where there is none: a read a hundred."""
+        """Return these accounts (owner, asset), read consistently, zeros for missing ones. One read for each 100
+        accounts.
+        """
         rows = self._database.get_many(TABLE, [_balance_key(*account) for account in dict.fromkeys(accounts)])
         found = {(row["owner"], balance.asset): balance for row in rows for balance in [_balance_of(row)]}
         return {account: found.get(account, Balance(account[1], 0, 0)) for account in accounts}
 
     def rows(self) -> Iterator[AccountRow | TransactionRow | MarkRow]:
-        """Yield every account, counter, mark beside an account, and copy of a transaction.
+        """Yield every account, counter, mark row, and copy of a transaction.
 
-        For operators; its cost is the table's size. Raises MalformedRow.
+        For operators: scans the table. Raises MalformedRow.
         """
         return filter(None, map(_typed, self._database.scan(TABLE)))
 
     def change(self, owner: str, asset: str, available: int, held: int, at_ms: int) -> Write:
-        """Return the write that adds to both parts of an account, which comes into being with it (T36).
+        """Return the write that adds to both parts of an account, creating it if it is missing (T36).
 
-        at_ms: when that was decided. Refused (row attached) when one of the two would become negative by it.
+        at_ms: time of the decision. Refused (row attached) if one of the two would become negative.
         """
         guards = []
         values = {":available": available, ":held": held, ":at": at_ms}
@@ -132,9 +134,9 @@ class Accounts:
         return Update(TABLE, _balance_key(owner, asset), changes, " AND ".join(guards) or None, values)
 
     def count(self, instance: str, asset: str, amount: int) -> Write:
-        """Return the write that adds a credit to the asset's supply, or takes a debit (below zero) from it.
+        """Return the write that adds a credit (or a debit, negative) to the asset's supply.
 
-        Refused when the supply would pass 38 digits (T35), or is less than the debit: then the ledger is broken.
+        Refused if the supply would exceed 38 digits (T35), or is less than the debit: then the ledger is broken.
         """
         key = _balance_key(supply_key(instance), asset)
         if amount < 0:
@@ -145,9 +147,9 @@ class Accounts:
         return Update(TABLE, key, "ADD #available :amount, #held :zero", f"{nothing_yet} OR {has_room}", values)
 
     def settle(self, book: str, sequence: int, changes: Mapping[tuple[str, str], Change], at_ms: int) -> None:
-        """Apply what a journal entry moved on these accounts (owner, asset), once on each. at_ms: the entry's.
+        """Apply a journal entry's changes to these accounts (owner, asset), once to each. at_ms: the entry's time.
 
-        Raises LedgerBroken; the other accounts may be settled then or not.
+        Raises LedgerBroken; any of the other accounts may be settled by then.
         """
         accounts = list(changes)
         self._make_room(book, accounts)
@@ -155,13 +157,13 @@ class Accounts:
         for index, row in self._database.write_each(writes).items():
             account, mark = accounts[index], None if row is None else row.get(f"{MARK}/{book}")
             if mark is not None and mark >= sequence:
-                continue  # it was applied before
+                continue  # applied before
             if row is None or mark is not None or "marks_beside" not in row:
                 raise _broken(account, book, sequence)
             self._settle_beside(account, book, sequence, changes[account], at_ms)
 
     def _settle_beside(self, account: tuple[str, str], book: str, sequence: int, change: Change, at_ms: int) -> None:
-        """Settle an account whose row is full: its mark of the book is written with it, in a row of its own."""
+        """Settle an account whose row is full, with the book's mark in its own row."""
         entry_not_applied = "attribute_not_exists(#sequence) OR #sequence < :sequence"
         key = _mark_key(*account, book)
         mark = Update(TABLE, key, "SET #sequence = :sequence", entry_not_applied, {":sequence": sequence})
@@ -185,9 +187,9 @@ class Accounts:
         return any(row["sequence"] >= sequence for row in self._database.get_many(TABLE, [_mark_key(*account, book)]))
 
     def _make_room(self, book: str, accounts: Sequence[tuple[str, str]]) -> None:
-        """See to it that no row of these accounts gets more marks by this book than it may have.
+        """Make sure that these accounts' rows have room for the book's mark, or are flagged as full.
 
-        Reads the accounts that are not known yet, each once for each book. Raises Unavailable or OutcomeUnknown.
+        Reads each account once for each book. Raises Unavailable or OutcomeUnknown.
         """
         unknown = [account for account in accounts if (book, account) not in self._known]
         for row in self._database.get_many(TABLE, [_balance_key(*account) for account in unknown]):
@@ -199,7 +201,7 @@ class Accounts:
         self._known.update((book, account) for account in unknown)
 
     def _declare_full(self, row: Row, surplus: list[tuple[str, int]]) -> None:
-        """Have the row take no more marks, and move those beside that are too many: each with its own row, or not."""
+        """Flag the row as full, and move surplus marks to rows of their own, in one transaction."""
         owner, asset = row["owner"], _balance_of(row).asset
         for moved in [surplus[at : at + MARKS_MOVED_AT_ONCE] for at in range(0, len(surplus), MARKS_MOVED_AT_ONCE)]:
             names = {f"#mark{number}": f"{MARK}/{book}" for number, (book, _) in enumerate(moved)}
@@ -216,7 +218,7 @@ class Accounts:
                 )
             try:
                 self._database.transact(writes)
-            except TransactionRefused as error:  # another book has moved the account meanwhile
+            except TransactionRefused as error:  # another book has changed the account since
                 raise Unavailable("the account's marks change") from error
         if not surplus and "marks_beside" not in row:
             account_is_there, values = "attribute_exists(#available)", {":yes": True}
@@ -239,7 +241,7 @@ def _settlement(account: tuple[str, str], book: str, sequence: int, change: Chan
 
 
 def _enough(change: Change) -> tuple[list[str], Row]:
-    """Return the conditions that an account has what a settlement takes, and the values of its changes."""
+    """Return the conditions that the account covers a settlement, and the values of its changes."""
     guards, values = [], Row({":available": change.available, ":held": change.held})
     if change.held < 0:
         guards.append("#held >= :leaving_held")
@@ -261,7 +263,7 @@ def _balance_of(row: Row) -> Balance:
 
 
 def _typed(row: Row) -> AccountRow | TransactionRow | MarkRow | None:
-    """Return the row in its type; None for a lock of a reference."""
+    """Return the row in its type; None for the lock of a reference."""
     owner, (kind, _, name) = row["owner"], row["entry"].partition("/")
     if kind == LOCK:
         if not isinstance(row.get("facts"), str) or not isinstance(row.get("transaction_id"), str):

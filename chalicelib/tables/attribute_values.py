@@ -1,7 +1,7 @@
 """Plain values in DynamoDB's typed form, and back.
 
-The same form that ``boto3.dynamodb.types`` gives (a test compares), without boto3: importing that imports its transfers
-from and to S3, and takes longer than importing the matcher.
+The same form as ``boto3.dynamodb.types`` (a test compares them), without boto3: importing it also imports S3 transfers
+and takes longer than importing the matcher.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from decimal import Clamped, Context, Decimal, Inexact, Overflow, Rounded, Under
 from typing import Any
 
 _NUMBERS = Context(Emin=-128, Emax=126, prec=38, traps=[Clamped, Overflow, Inexact, Rounded, Underflow])
-"""The numbers that DynamoDB keeps exactly."""
+"""Numbers that DynamoDB stores exactly: up to 38 digits."""
 
 
 def typed(value: Any) -> dict[str, Any]:
     """Return a plain value in typed form.
 
-    Raises decimal.Inexact or Rounded for a number of over 38 digits, TypeError for a float or another type.
+    Raises decimal.Inexact or Rounded for a number of more than 38 digits, TypeError for a float or an unknown type.
     """
     if value is None:
         return {"NULL": True}
@@ -36,7 +36,7 @@ def typed(value: Any) -> dict[str, Any]:
 
 
 def _whole(number: str) -> int:
-    """Return a number as DynamoDB writes it. ValueError where it has a fraction."""
+    """Return a number as DynamoDB writes it. Raises ValueError if it has a fraction."""
     try:
         return int(number)
     except ValueError:
@@ -47,9 +47,9 @@ def _whole(number: str) -> int:
 
 
 def plain(value: dict[str, Any]) -> Any:
-    """Return what a typed value stands for; numbers as int.
+    """Return the plain value of a typed value; numbers as int.
 
-    Raises TypeError for a type that no row has, ValueError for a number with a fraction: no amount is cut to fit.
+    Raises TypeError for a type that no row has, ValueError for a number with a fraction: no amount is ever rounded.
     """
     ((kind, content),) = value.items()
     match kind:

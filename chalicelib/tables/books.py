@@ -1,16 +1,15 @@
-"""Books (table ``books``): each one's configuration, and the depth view that the matcher keeps beside it.
+"""Books (table ``books``): each book's configuration, and the depth view that the matcher publishes.
 
-The depth view is written once for all entries that are committed together. It also holds the book's last price and
-the candles that are not over: so they cost no write of their own, and count each entry once, by the view's sequence.
+The depth view is written once for all entries that are committed together. It also holds the last price and the open
+candles, so these cost no write of their own, and the view's sequence makes sure that each entry is counted once.
 
-On the row of the configuration stands besides how often the book's batches have failed, and since when it is parked
-(T53)::
+The configuration's row also counts the book's failed batches, and says since when the book is parked (T53)::
 
     counted --note_failure: one more--> counted --note_failure: one too many--> parked --release--> (nothing)
        +------forget_failures: the batch got through------> (nothing)
 
-Each step is written on condition that the row is as it was read. Parked books are listed under a key of their own, put
-and removed with the mark in one transaction.
+Each step is conditional on the row as it was read. Parked books are also listed under one key; the list row is put and
+removed in one transaction with the flag.
 """
 
 from __future__ import annotations
@@ -42,31 +41,31 @@ from chalicelib.tables.dynamodb import (
 
 TABLE = "books"
 LISTED = "book/"
-"""Beginning of the sort key of the rows by which an instance's books are found, under the instance's key."""
+"""Sort-key prefix of the rows that list an instance's books, under the instance's key."""
 PARKED = "parked"
-"""Key of the rows that list the parked books, each under its own key."""
+"""Partition key of the list of parked books."""
 DEPTH_LEVELS_MAX = 100
-"""Published price levels of each side (T38)."""
+"""Number of price levels published for each side (T38)."""
 
 
 class MalformedView(ValueError):
-    """A depth view that the program cannot have written."""
+    """A depth view that this program cannot have written."""
 
 
 class MalformedConfig(ValueError):
-    """A book's row that the program cannot have written."""
+    """A book's row that this program cannot have written."""
 
 
 class BookExists(Exception):
-    """There is a book with this id already, or an open one for the pair or the symbol (T31)."""
+    """A book with this id exists, or an open one with the same pair or symbol (T31)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Depth:
     """A book's best price levels as (price, open quantity), best first, as of a journal entry's sequence.
 
-    version: that of the terms that the book had come to by then. market: its last price and the candles that are not
-    over, as of the same entry; None where an earlier version of the program has written the view.
+    version: of the book's terms at that entry. market: last price and open candles as of that entry; None if an earlier
+    version of the program wrote the view.
     """
 
     sequence: int = 0
@@ -78,10 +77,10 @@ class Depth:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What of a book's batches has failed by a fault of its own (T53).
+    """The failed batches of a book (T53).
 
-    failed_batches: how many, since one that had failed got through. Of the last one: when it failed, its first command,
-    and what it failed by. parked_at_ms: since when the book is parked; None: it is not.
+    failed_batches: number since the last success. The other members describe the last failure: its time, first command
+    and error. parked_at_ms: since when the book is parked; None: it is not.
     """
 
     failed_batches: int = 0
@@ -99,9 +98,10 @@ class Books:
         self._database = database
 
     def create(self, config: BookConfig, receipt: Write | None = None) -> None:
-        """Store a new book, list it under its instance and take its pair and symbol (T31).
+        """Store a new book, list it under its instance, and take its pair and symbol (T31).
 
-        Raises BookExists, or ReceiptExists where the caller's own write, done with it, is refused; nothing is changed.
+        receipt: a write of the caller's, done in the same transaction. Raises BookExists, or ReceiptExists if the
+        receipt is refused; nothing is changed then.
         """
         listed = {"book": config.instance, "part": f"{LISTED}{config.book_id}"}
         book_not_exists = "attribute_not_exists(#part)"
@@ -133,10 +133,7 @@ class Books:
         return None if found is None else found[0]
 
     def with_trouble(self, book: str) -> tuple[BookConfig, Trouble] | None:
-        """Return a book's configuration, and what of it has failed; None where there is no such book.
-
-        Raises MalformedConfig.
-        """
+        """Return a book's configuration and failed batches; None if there is no such book. Raises MalformedConfig."""
         try:
             row = self._database.get(TABLE, _config_key(book))
             return None if row is None else (_config_of(row), _trouble_of(row))
@@ -144,16 +141,16 @@ class Books:
             raise MalformedConfig(f"the configuration of {book} cannot be read: {error!r}") from error
 
     def trouble(self, book: str) -> Trouble | None:
-        """Return what of a book has failed, its configuration unread; None where there is no such book."""
+        """Return a book's failed batches, without parsing its configuration; None if there is no such book."""
         condition, values = "#book = :book AND #part = :config", {":book": book, ":config": "config"}
         wanted = ", ".join(f"#{name}" for name in ("part", *TROUBLE_ATTRIBUTES))
         rows = self._database.query(TABLE, condition, values, ProjectionExpression=wanted)
         return next(map(_trouble_of, rows), None)
 
     def note_failure(self, book: str, before: Trouble, after: Trouble) -> None:
-        """Write down that one more batch has failed, and that the book is parked where ``after`` says so (T53).
+        """Count one more failed batch, and park the book if ``after`` says so (T53).
 
-        Raises ConditionFailed or TransactionRefused where the row is not as ``before`` any more, or gone.
+        Raises ConditionFailed or TransactionRefused if the row no longer is as ``before``, or is gone.
         """
         failures_as_read = "attribute_not_exists(#failed_batches)"
         values: Row = {
@@ -181,7 +178,7 @@ class Books:
         return self.trouble(book) == trouble
 
     def forget_failures(self, book: str, before: Trouble) -> None:
-        """Count from nothing again: what failed last got through. No fault where somebody has counted on meanwhile."""
+        """Reset the count after a success. Does nothing if the row has changed since ``before``."""
         as_read = "#failed_batches = :failed_batches AND #failed_command = :command"
         not_parked = "attribute_not_exists(#parked_at_ms)"
         values = {":failed_batches": before.failed_batches, ":command": before.command}
@@ -193,7 +190,7 @@ class Books:
             return
 
     def release(self, book: str, before: Trouble) -> None:
-        """Let a parked book match again, nothing counted. No fault where it was released, or parked anew, meanwhile."""
+        """Unpark a book and reset its count. Does nothing if it was released or parked again since ``before``."""
         parked_as_read = "#parked_at_ms = :at"
         changes = "REMOVE #failed_batches, #failed_at_ms, #failed_command, #failure, #parked_at_ms"
         mark = Update(TABLE, _config_key(book), changes, parked_as_read, {":at": before.parked_at_ms})
@@ -208,16 +205,16 @@ class Books:
         return [row["part"] for row in self._database.query(TABLE, "#book = :parked", {":parked": PARKED})]
 
     def of_symbol(self, instance: str, symbol: str) -> BookConfig | None:
-        """Return the book that has this symbol, whatever its case; None where no book has it that is not closed."""
+        """Return the book with this symbol, in any letter case; None if no open book has it."""
         name = self._database.get(TABLE, {"book": instance, "part": _symbol_part(symbol)})
         book_id = None if name is None else name.get("held_by")
         return None if book_id is None else self.config(book_key(instance, book_id))
 
     def change(self, before: BookConfig, after: BookConfig) -> list[Write]:
-        """Return the writes that give a book other settings, one version on; a closed one gives its names back (T31).
+        """Return the writes that give a book new settings and the next version; a closed book releases its names (T31).
 
-        The first is refused when the book is not as ``before`` any more; the others when a name is another book's,
-        which cannot be while this book is not closed. What is counted of its failures stays.
+        The first is refused if the book no longer is as ``before``; the others if another book has a name, which cannot
+        happen while this book is open. The count of failures stays.
         """
         as_before = "#version = :version_before"
         settings = _settings_of(after)
@@ -232,11 +229,11 @@ class Books:
         return writes
 
     def all_keys(self) -> Iterator[str]:
-        """Yield the key of every book of every instance. Reads the whole table; for operators."""
+        """Yield the key of every book of every instance. For operators: scans the table."""
         return (row["book"] for row in self._database.scan(TABLE) if row["part"] == "config")
 
     def naming_rows(self) -> Iterator[Row]:
-        """Yield every configuration as it is stored, and every row that names a book. Reads the whole table."""
+        """Yield every configuration as stored, and every row that names a book. For operators: scans the table."""
         return (row for row in self._database.scan(TABLE) if row["part"] == "config" or "/" not in row["book"])
 
     def of_instance(self, instance: str) -> list[BookConfig]:
@@ -249,20 +246,20 @@ class Books:
         return sorted(found, key=lambda config: (config.created_at_ms, config.book_id), reverse=True)
 
     def depth(self, book: str) -> Depth:
-        """Return the depth view; an empty one of sequence 0 before the book's first command. Raises MalformedView."""
+        """Return the depth view; before the book's first command an empty one with sequence 0. Raises MalformedView."""
         row = self._database.get(TABLE, _depth_key(book))
         return Depth(market=Market()) if row is None else _depth_of(row)
 
     def depths(self, books: Iterable[str]) -> dict[str, Depth]:
-        """Return the depth view of each of these books, as ``depth`` does, with one call for a hundred."""
+        """Return the depth views of these books, with one call for each 100. Raises MalformedView."""
         found = {book: Depth(market=Market()) for book in books}
         rows = self._database.get_many(TABLE, [_depth_key(book) for book in found])
         return found | {row["book"]: _depth_of(row) for row in rows}
 
     def drop_malformed_depth(self, book: str) -> None:
-        """Remove the depth view where it cannot be read: the next load projects the whole journal again and makes it.
+        """Remove an unreadable depth view: the next load projects the whole journal again and republishes it.
 
-        That changes no account, for marks are never dropped (T54).
+        That changes no account, because marks are never dropped (T54).
         """
         row = self._database.get(TABLE, _depth_key(book))
         if row is None:
@@ -277,13 +274,13 @@ class Books:
             try:
                 self._database.write(removal)
             except ConditionFailed:
-                return  # a matcher that has the book in memory has published a newer one
+                return  # a matcher with the book in memory has published a newer one
 
     def publish_depth(self, book: str, depth: Depth) -> None:
-        """Replace the depth view, and with it say that every entry up to its sequence is projected.
+        """Replace the depth view. Its sequence also says that every entry up to it is projected.
 
-        Refused when a newer view stands there: another matcher has projected further. That is no fault. The view of a
-        sequence is always the same, so it may be written again, where it was damaged or is of an earlier version.
+        Refused, which is no error, if a newer view exists: another matcher has projected further. The view of a
+        sequence is always the same, so rewriting it is safe, for example to repair it.
         """
         levels: dict[str, object] = {"bids": [*map(_texts, depth.bids)], "asks": [*map(_texts, depth.asks)]}
         if depth.market is not None:
@@ -352,7 +349,7 @@ def _trouble_of(row: Row) -> Trouble:
 
 
 def rows_that_name(config: BookConfig) -> list[Row]:
-    """Return the rows by which a book is found, as they stand: in its lists, by pair and by symbol."""
+    """Return the rows by which a book is found: in the instance's list, by pair and by symbol."""
     listed = {"book": config.instance, "part": f"{LISTED}{config.book_id}"}
     names = _names_of(config) if _takes_names(config) else []
     parked = [_parked_key(book_key(config.instance, config.book_id))] if config.is_parked else []
@@ -360,12 +357,12 @@ def rows_that_name(config: BookConfig) -> list[Row]:
 
 
 def _takes_names(config: BookConfig) -> bool:
-    """Tell whether the book needs a pair and a symbol of its own: off-chain ones do, until they are closed (T31)."""
+    """Return whether the book needs a unique pair and symbol: off-chain books do until they are closed (T31)."""
     return config.settlement_mode is SettlementMode.OFF_CHAIN and config.status is not BookStatus.CLOSED
 
 
 def _names_of(config: BookConfig) -> list[dict[str, str]]:
-    """Return the keys of the rows that say which book has this pair, and which has this symbol."""
+    """Return the keys of the rows that reserve the book's pair and symbol."""
     names = f"pair/{config.base_asset}/{config.quote_asset}", _symbol_part(config.symbol)
     return [{"book": config.instance, "part": name} for name in names]
 
@@ -379,13 +376,13 @@ def _texts(level: tuple[int, int]) -> tuple[str, str]:
 
 
 NEWER = frozenset({"created_at_ms", "lot_size", "min_order_value", "quote_decimals", "stock_token_id", "token_type"})
-"""What rows of books of earlier versions do not have."""
+"""Attributes that rows of earlier versions lack."""
 
 
 def _config_of(row: Row) -> BookConfig:
-    """Return the configuration in a row; what one of an earlier version lacks (NEWER) is as it is by default.
+    """Return the configuration in a row. Members missing in earlier versions (NEWER) get their defaults.
 
-    KeyError where anything else is missing.
+    Raises KeyError if anything else is missing.
     """
     values: dict[str, Any] = {field.name: row[field.name] for field in fields(BookConfig) if field.name in row}
     missing = {field.name for field in fields(BookConfig) if field.name != "is_parked"} - values.keys() - NEWER

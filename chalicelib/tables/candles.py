@@ -1,12 +1,11 @@
-"""Candles (table ``candles``): what a book traded in each minute, hour and day that is over, a row each.
+"""Candles (table ``candles``): one row for each finished minute, hour and day in which a book traded.
 
-Under ``<book>/<period>`` by the time at which they begin. A row is written when its candle is finished, and is a pure
-function of the journal: whoever writes it again, a second matcher or the same one after a crash, writes the same row.
-So no condition is needed, and none of its figures is ever added to. The candles that are not over stand in the depth
-view (``books``), with the sequence of the entry up to which trades are counted.
+Rows stand under ``<book>/<period>`` by start time. A row is written when its candle is finished and is a pure function
+of the journal: a second matcher, or the same one after a crash, writes the same row. So writes need no condition, and
+no figure is ever added to. Open candles are part of the depth view (``books``).
 
-A minute's row is kept for eight days, an hour's for a hundred, then DynamoDB drops it; a day's is kept for good, which
-is 365 rows of some 200 bytes a year and book. Minutes and hours without trades have no row.
+Rows of minutes are kept for 8 days, of hours for 100 days, then DynamoDB drops them. Rows of days are kept for good:
+365 rows of about 200 bytes for each year and book. Periods without trades have no row.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from chalicelib.tables.dynamodb import Database, Row, reads_row
 TABLE = "candles"
 DAY_MS = 86_400_000
 KEPT_MS = {Period.MINUTE: 8 * DAY_MS, Period.HOUR: 100 * DAY_MS, Period.DAY: None}
-"""How long after its beginning a candle is kept; None: for good."""
+"""How long a candle is kept after its start; None: for good."""
 
 
 class Candles:
@@ -27,11 +26,11 @@ class Candles:
         self._database = database
 
     def put(self, book: str, finished: Iterable[Finished]) -> None:
-        """Write candles that are finished; those that are there are written as they are."""
+        """Write finished candles; rewriting one changes nothing."""
         self._database.put_many(TABLE, [row_of(book, *each) for each in finished])
 
     def between(self, book: str, period: Period, from_ms: int, before_ms: int) -> Iterator[Candle]:
-        """Yield the finished candles that begin from one time on and before another, oldest first."""
+        """Yield the finished candles that start in [from_ms, before_ms), oldest first."""
         if from_ms >= before_ms:
             return
         condition = "#series = :series AND #start_ms BETWEEN :first AND :last"
@@ -40,23 +39,23 @@ class Candles:
             yield _candle_of(row)
 
     def newest(self, book: str, period: Period, at_ms: int) -> Candle | None:
-        """Return the last finished candle that begins at this time or before, None where there is none any more."""
+        """Return the last finished candle that starts at or before this time; None if none is kept."""
         condition = "#series = :series AND #start_ms <= :last"
         values = {":series": _series(book, period), ":last": at_ms}
         row = next(self._database.query(TABLE, condition, values, ScanIndexForward=False, Limit=1), None)
         return None if row is None else _candle_of(row)
 
     def all(self, book: str, period: Period) -> Iterator[Candle]:
-        """Yield all finished candles of a period that are still there, oldest first."""
+        """Yield all finished candles of a period that are still kept, oldest first."""
         return map(_candle_of, self.rows(book, period))
 
     def rows(self, book: str, period: Period) -> Iterator[Row]:
-        """Yield the rows of all finished candles of a period, those that cannot be read too, oldest first."""
+        """Yield the rows of all finished candles of a period, oldest first, unreadable ones included."""
         return self._database.query(TABLE, "#series = :series", {":series": _series(book, period)})
 
 
 def is_kept(period: Period, start_ms: int, now_ms: int) -> bool:
-    """Tell whether a candle that begins then is kept now."""
+    """Return whether a candle with this start is still kept."""
     kept_ms = KEPT_MS[period]
     return kept_ms is None or now_ms < start_ms + kept_ms
 

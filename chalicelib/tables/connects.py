@@ -1,6 +1,6 @@
-"""Nonces of connect messages (table ``requests``): each is good once for a wallet, as long as its row is kept.
+"""Nonces of connect messages (table ``requests``): a wallet can use each nonce once while its row is kept.
 
-A nonce that is spent at one instance is spent at all of them (K37).
+A nonce used at one instance is used up at all instances (K37).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from chalicelib.tables.requests import TABLE
 
 KEPT_S = 86_400
 TRIES_MAX = 2
-"""The second try looks for the first one, whose answer was lost."""
+"""The second try finds out whether the first one succeeded if its answer was lost."""
 
 
 class Connects:
@@ -22,9 +22,10 @@ class Connects:
         self._database = database
 
     def spend(self, wallet: str, nonce: str, now_s: int) -> None:
-        """Note that a wallet has used a nonce. Raises NonceSpent, Unavailable or OutcomeUnknown. wallet: in lower case.
+        """Record that a wallet has used a nonce. Raises NonceSpent, Unavailable or OutcomeUnknown. wallet: in lower
+        case.
 
-        The command's name on the row tells this use of the nonce from another one. An expired row counts as gone.
+        The command id in the row tells this use from others. An expired row counts as gone.
         """
         is_new, has_expired = "attribute_not_exists(#request)", "#expires <= :now"
         row = {"scope": f"connect/{wallet}", "request": nonce, "expires": now_s + KEPT_S}

@@ -1,7 +1,7 @@
-"""Credentials (table ``tenants``): one row each, found by its digest with one read.
+"""Credentials (table ``tenants``): one row each, found by digest with one read.
 
-The row stands in a partition of its own, such as "api-token/<key_id>". A pointer beside the instance's own row lets an
-operator list an instance's credentials without a scan. Neither texts nor secrets are stored.
+The row has a partition of its own, such as "api-token/<key_id>". A pointer beside the instance's row lets an operator
+list an instance's credentials without a scan. Neither tokens nor secrets are stored in clear.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from chalicelib.tables.dynamodb import ConditionFailed, Database, Delete, Put, R
 
 TABLE = "tenants"
 _ANY_KIND = ("key_id", "instance", "rate_limit")
-"""Members of every credential that a row holds in its key, under another name, or in parts."""
+"""Members that a row stores in its key, under another name, or in parts."""
 
 
 class Credentials(Generic[C]):
@@ -26,7 +26,7 @@ class Credentials(Generic[C]):
         self._kind = kind
 
     def create(self, credential: C) -> None:
-        """Store a new credential, of an instance that there is. Raises CredentialExists; nothing is changed then."""
+        """Store a new credential of an existing instance. Raises CredentialExists; nothing is changed then."""
         not_exists = "attribute_not_exists(#credential)"
         writes = [Put(TABLE, self._row_of(credential), not_exists), Put(TABLE, self._pointer(credential))]
         try:
@@ -35,7 +35,7 @@ class Credentials(Generic[C]):
             raise CredentialExists(credential.key_id) from error
 
     def accept(self, text: str) -> C | None:
-        """Return what a text stands for, let in or not; None where there is no such credential, or no more."""
+        """Return the credential for this text, enabled or not; None if there is none."""
         form = self._kind.form
         return self._get(digest_of(text)) if form is None or form.fullmatch(text) else None
 
@@ -48,10 +48,7 @@ class Credentials(Generic[C]):
         return sorted(found, key=lambda each: (each.made_s, each.key_id))
 
     def change(self, key_id: str, **members: object) -> C:
-        """Set members, whatever they were: the last operator's word counts. Raises UnknownCredential.
-
-        Return the credential as it is then.
-        """
+        """Set members, unconditionally: the last operator wins. Return the credential. Raises UnknownCredential."""
         exists, stored = "attribute_exists(#credential)", _stored(members)
         sets = ", ".join(f"#{name} = :{name}" for name in stored)
         values = {f":{name}": value for name, value in stored.items()}
@@ -63,7 +60,7 @@ class Credentials(Generic[C]):
             raise UnknownCredential(self._kind, key_id) from error
 
     def delete(self, key_id: str) -> C:
-        """Forget a credential for good; return it as it was. Raises UnknownCredential."""
+        """Delete a credential for good. Return it. Raises UnknownCredential."""
         found, exists = self._get(key_id), "attribute_exists(#credential)"
         if found is None:
             raise UnknownCredential(self._kind, key_id)
@@ -105,7 +102,7 @@ class Credentials(Generic[C]):
 
 
 def _stored(members: Mapping[str, object]) -> dict[str, Any]:
-    """Return members as a row holds them: a rate limit in its parts, an enum as its value."""
+    """Return members as a row stores them: a rate limit in parts, an enum as its value."""
     stored: dict[str, Any] = {}
     for name, value in members.items():
         stored |= asdict(value) if isinstance(value, RateLimit) else {name: value}

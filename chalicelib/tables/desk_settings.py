@@ -1,7 +1,7 @@
-"""What an operator has set for each instance's taker desk (table ``tenants``): a row beside the instance's own.
+"""Settings of each instance's taker desk (table ``tenants``): one row beside the instance's own.
 
-An instance without the row has every setting's default. The row is read consistently, with the instance's own, so what
-is changed here holds from the next request on.
+An instance without the row has the default settings. The row is read consistently, with the instance's own, so a change
+applies from the next request on.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class TakerDesks:
         self._database = database
 
     def open_desk(self, instance: str) -> OpenDesk | None:
-        """Return the instance's desk, with one read; None where there is no such instance or it is archived."""
+        """Return the instance's desk, with one read; None if there is no such instance or it is archived."""
         rows = self._database.get_many(TABLE, [{"instance": instance, "credential": "instance"}, _key_of(instance)])
         found = {row["credential"]: row for row in rows}
         tenant = found.get("instance")
@@ -33,17 +33,17 @@ class TakerDesks:
         return OpenDesk(instance, frozenset(tenant["services"]), _settings_of(found.get(CREDENTIAL)))
 
     def settings(self, instance: str) -> DeskSettings:
-        """Return what is set, defaults where nothing is."""
+        """Return the settings; the defaults if none are stored."""
         return _settings_of(self._database.get(TABLE, _key_of(instance)))
 
     def creation(self, instance: str, domain: Domain) -> Write:
-        """Return the write of a new instance's domain, every other setting its default. It goes with the instance."""
+        """Return the write of a new instance's domain, with default settings, for the instance's own transaction."""
         return Put(TABLE, _key_of(instance) | {"domain": asdict(domain), "version": 0})
 
     def change(self, instance: str, change: Callable[[DeskSettings], DeskSettings]) -> DeskSettings:
-        """Change the settings of an instance that there is, from what they are now; return what they are then.
+        """Change an instance's settings, conditional on those read. Return the new settings.
 
-        Raises Unavailable when others keep changing them; nothing is changed then.
+        Raises Unavailable if concurrent changes keep winning; nothing is changed then.
         """
         return change_row(self._database, _key_of(instance), change, _settings_of, _facts_of)
 

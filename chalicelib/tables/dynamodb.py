@@ -1,13 +1,11 @@
-"""The one way to DynamoDB: plain values in and out, and one exception class for each outcome of a write.
+"""DynamoDB client: plain values in and out, and one exception class for each outcome of a write.
 
-A write is judged by all attempts that the SDK has made at it (``attempts``): Unavailable means that none of them
-changed anything. Where one of them may have been carried out and a later one was refused, the row that stands there
-tells (``IsOwn``), of a transaction what the caller reads (``IsDone``); what they cannot tell is OutcomeUnknown.
+A write is judged by all attempts that the SDK has made at it (``attempts``). Unavailable means that none of them
+changed anything. If one of them may have been carried out and a later one was refused, the row found tells (``IsOwn``),
+or for a transaction what the caller reads (``IsDone``). If these cannot tell either, the outcome is OutcomeUnknown.
 
-Nothing here knows which engine answers: the standard AWS variables decide.
-
-In expressions every attribute is written ``#name``: DynamoDB reserves hundreds of words, and the map of names that it
-wants is derived from the expression.
+The code is the same for every engine: the standard AWS variables choose it. Expressions write every attribute as
+``#name``, because DynamoDB reserves hundreds of words; the map of names is derived from the expression.
 """
 
 from __future__ import annotations
@@ -37,23 +35,23 @@ Row = dict[str, Any]
 BATCH_GET_KEYS_MAX = 100
 BATCH_WRITE_ITEMS_MAX = 25
 CONFLICT_TRIES_MAX = 6
-"""How often a write is tried that meets a transaction on one of its rows."""
+"""Tries of a write that conflicts with a transaction on one of its rows."""
 BATCH_TRIES_MAX = 8
 
 _KEY_ATTRIBUTES = (
     "owner", "entry", "order_id", "fill", "book", "part", "sequence", "command", "instance", "credential", "scope",
     "request", "minute", "look",
 )  # fmt: skip
-"""What rows are named by, in any table."""
+"""Key attributes of all tables."""
 _NAME = re.compile(r"#(\w+)")
 
 
 class UnreadableRow(ValueError):
-    """A row that this version cannot have written: damaged, or of an earlier one. It names the row's keys."""
+    """A row that this version cannot have written: damaged, or from an earlier version. The message names its keys."""
 
 
 class ConditionFailed(Exception):
-    """A conditional write was refused by its condition; ``row`` is what stood there (None: nothing)."""
+    """The condition of a write failed. ``row``: the row that was found (None: none)."""
 
     def __init__(self, row: Row | None) -> None:
         super().__init__("the row is not as the write expects it")
@@ -61,9 +59,9 @@ class ConditionFailed(Exception):
 
 
 class TransactionRefused(Exception):
-    """A transaction was refused by conditions; nothing of it was done.
+    """A condition of a transaction failed; nothing of it was done.
 
-    refused: index of each write whose condition failed, with what stood there (None: nothing).
+    refused: index of each write whose condition failed, with the row that was found (None: none).
     """
 
     def __init__(self, refused: dict[int, Row | None]) -> None:
@@ -72,23 +70,23 @@ class TransactionRefused(Exception):
 
 
 IsOwn = Callable[[Row | None], bool | None]
-"""Tells by the row that a condition found (None: no row) whether an earlier attempt at the write left it so.
+"""Judge from the row that a condition found (None: no row) whether an earlier attempt at the write was carried out.
 
-True: the write is done. False: the refusal counts as it stands. None: the row does not tell.
+True: the write is done. False: it is refused. None: the row does not tell.
 """
 
 
 IsDone = Callable[[], bool | None]
-"""Reads whether a transaction is done. None: others have changed its rows since, so that they do not tell."""
+"""Read whether a transaction was done. None: its rows have changed since and do not tell."""
 
 
 def as_refused(_row: Row | None) -> bool:
-    """An IsOwn of a write whose refusal means the same whichever attempt was refused."""
+    """IsOwn of a write whose refusal means the same whichever attempt was refused."""
     return False
 
 
 def of_changing_row(row: Mapping[str, Any]) -> IsOwn:
-    """Return the IsOwn of a Put of this row, where others may have changed the row since."""
+    """Return the IsOwn of a Put of this row if others may have changed the row since."""
     return lambda found: found == decode(encode(row)) or None
 
 
@@ -104,9 +102,9 @@ class Put:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """Change some attributes of a row; creates the row where the condition lets it.
+    """Change attributes of a row; creates the row if the condition permits.
 
-    names: what a #name stands for, where that is not the name itself.
+    names: what a #name stands for, if not the name itself.
     """
 
     table: str
@@ -119,7 +117,7 @@ class Update:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """Remove a row, where the condition lets it; nothing happens where there is none."""
+    """Remove a row if the condition permits; does nothing if there is none."""
 
     table: str
     key: Mapping[str, Any]
@@ -131,7 +129,7 @@ Write = Put | Update | Delete
 
 
 def encode(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the row in DynamoDB's typed form. Raises decimal.Inexact for a number of over 38 digits."""
+    """Return the row in DynamoDB's typed form. Raises decimal.Inexact for a number of more than 38 digits."""
     return {name: typed(value) for name, value in row.items()}
 
 
@@ -145,7 +143,7 @@ def decode(item: Mapping[str, Any]) -> Row:
 
 
 def reads_row(read: Callable[[Row], T]) -> Callable[[Row], T]:
-    """Have what reads a row raise UnreadableRow, which says what to do, where anything in the row is not as now."""
+    """Decorate a function that parses a row: any failure becomes UnreadableRow, which says what to do."""
 
     @wraps(read)
     def reading(row: Row) -> T:
@@ -164,7 +162,7 @@ def reads_row(read: Callable[[Row], T]) -> Callable[[Row], T]:
 
 
 class _Course:
-    """How one write goes, call after call. may_be_done: whether any attempt at it may have been carried out."""
+    """The attempts at one write so far. may_be_done: whether any of them may have been carried out."""
 
     def __init__(self) -> None:
         self.may_be_done = False
@@ -172,7 +170,7 @@ class _Course:
         self.failure: Exception | None = None
 
     def call(self, operation: Callable[[], Any]) -> Any:
-        """Make a call of the client; return its answer, or None where ``meaning`` says how it failed."""
+        """Call the client. Return its answer, or None if it failed; ``meaning`` then says how."""
         answer: Any = None
         self.failure = None
         with noted() as attempts:
@@ -186,17 +184,17 @@ class _Course:
 
     @property
     def _tries_untold(self) -> int:
-        """Return how often the SDK says that it has tried before, where it did not tell of each attempt."""
+        """Return how many earlier attempts the SDK reports beyond those that were recorded one by one."""
         answer: Any = getattr(self.failure, "response", {})
         return int(answer.get("ResponseMetadata", {}).get("RetryAttempts", 0))
 
     @property
     def refusal(self) -> Any:
-        """The answer by which the last attempt was refused."""
+        """The error that refused the last attempt."""
         return getattr(self.failure, "response", {})
 
     def outcome(self) -> Exception:
-        """Return what a write that was neither done nor refused has come to."""
+        """Return the exception for a write that was neither done nor refused."""
         if self.may_be_done:
             return OutcomeUnknown(str(self.failure or "the answer cannot be read"))
         if self.failure is not None and self.meaning is Meaning.FAULTY:
@@ -205,7 +203,7 @@ class _Course:
 
 
 def whole(row: Row, name: str) -> int:
-    """Return an attribute that is a number. KeyError or TypeError where it is none; digits as text are none."""
+    """Return an integer attribute. Raises KeyError if it is missing, TypeError if it is no number (text included)."""
     value = row[name]
     if type(value) is not int:
         raise TypeError(f"{name}: {value!r}")
@@ -213,7 +211,7 @@ def whole(row: Row, name: str) -> int:
 
 
 def _read(operation: Callable[[], T]) -> T:
-    """Make a call that reads. Raises Unavailable, or the SDK's error where it is a bug or something is missing."""
+    """Make a read call. Raises Unavailable, or the SDK's error for a bug or a missing table or permission."""
     course = _Course()
     answer: T = course.call(operation)
     if course.meaning is Meaning.DONE:
@@ -224,7 +222,7 @@ def _read(operation: Callable[[], T]) -> T:
 
 
 def _pages(pages: Iterable[Any]) -> Iterator[Row]:
-    """Yield the rows of a paginator's pages, each asked for when it is wanted."""
+    """Yield the rows of a paginator's pages, fetched on demand."""
     rest = iter(pages)
     while (page := _read(lambda: next(rest, None))) is not None:
         yield from map(decode, page["Items"])
@@ -236,10 +234,10 @@ def _names_in(*expressions: str | None, names: Mapping[str, str] | None = None) 
 
 
 class Database:
-    """The tables of one deployment. ``prefix`` is the first part of their names.
+    """The tables of one deployment. ``prefix``: first part of their names.
 
-    pause: waits so many seconds between two tries of a call, or of a command (``attempts.tries``). together: makes the
-    writes of ``write_each``.
+    pause: sleeps between two tries of a call or a command (``attempts.tries``). together: runs the writes of
+    ``write_each``.
     """
 
     def __init__(
@@ -259,14 +257,14 @@ class Database:
         return f"{self._prefix}-{table}"
 
     def get(self, table: str, key: Mapping[str, Any]) -> Row | None:
-        """Return the row as of now (consistent), or None."""
+        """Return the row, read consistently, or None."""
         request: Any = {"TableName": self.name(table), "Key": encode(key), "ConsistentRead": True}
         answer = _read(lambda: self._client.get_item(**request))
         item = answer.get("Item")
         return decode(item) if item else None
 
     def get_many(self, table: str, keys: Sequence[Mapping[str, Any]]) -> list[Row]:
-        """Return the rows that exist of these keys as of now, in no order."""
+        """Return the existing rows of these keys, read consistently, in no order."""
         rows: list[Row] = []
         for start in range(0, len(keys), BATCH_GET_KEYS_MAX):
             chunk = [encode(key) for key in keys[start : start + BATCH_GET_KEYS_MAX]]
@@ -282,7 +280,7 @@ class Database:
         return rows
 
     def query(self, table: str, condition: str, values: Mapping[str, Any], **options: Any) -> Iterator[Row]:
-        """Yield the rows that the key condition names, page after page; ``options`` are those of Query."""
+        """Yield the rows that match the key condition, page by page. ``options``: those of Query."""
         options.setdefault("ConsistentRead", "IndexName" not in options)
         names = _names_in(condition, options.get("ProjectionExpression"))
         if names:
@@ -296,20 +294,17 @@ class Database:
         return _pages(pages)
 
     def scan(self, table: str, index: str | None = None) -> Iterator[Row]:
-        """Yield every row of a table, or of an index, which trails its table; its cost is the table's or index's size.
-
-        Tables are scanned for operators and tests alone.
-        """
+        """Yield every row of a table or an index. For operators and tests: costs the size of the table or index."""
         options: Any = {"ConsistentRead": True} if index is None else {"IndexName": index}
         return _pages(self._client.get_paginator("scan").paginate(TableName=self.name(table), **options))
 
     def write(self, write: Write, is_own: IsOwn | None = None) -> Row:
-        """Do one write; return the row as an Update leaves it ({} for a Put and for a Delete).
+        """Do one write. Return the row as an Update leaves it ({} for a Put and a Delete).
 
-        A conflict with a transaction that runs at that moment is tried again, a bounded number of times.
-        is_own: judges the row by which an attempt was refused that came after one that may have been carried out. None:
-        a Put is done when its very row stands there, so that must be no other's; a Delete when none does; of an Update
-        it cannot be told.
+        A conflict with a concurrent transaction is retried, a bounded number of times. is_own: judges the row found by
+        a refused attempt that came after one that may have been carried out. Its default None means: a Put is done if
+        exactly its row is found, so that row must be unique to the write; a Delete is done if no row is found; an
+        Update cannot be judged.
 
         Raises ConditionFailed (nothing changed), Unavailable (nothing changed) or OutcomeUnknown.
         """
@@ -345,11 +340,11 @@ class Database:
                 return partial(self._client.update_item, **request, ReturnValues=returned)
 
     def write_each(self, writes: Sequence[Write]) -> dict[int, Row | None]:
-        """Do writes that have nothing to do with each other, each on its own and in any order, several at once.
+        """Do independent writes, each on its own, in any order, several in parallel.
 
-        Returns the index of each write that its condition refused, with what stood there (None: nothing): perhaps what
-        an earlier attempt at it left there, so the caller judges by the row. Raises Unavailable or OutcomeUnknown where
-        one failed otherwise; then any of the others may be done or not.
+        Return the index of each write whose condition failed, with the row found (None: none). An earlier attempt at
+        the same write may have left that row, so the caller judges by the row. Raises Unavailable or OutcomeUnknown if
+        one failed otherwise; any of the others may be done or not.
         """
         refused: dict[int, Row | None] = {}
 
@@ -363,11 +358,10 @@ class Database:
         return refused
 
     def transact(self, writes: Sequence[Write], is_done: IsDone | None = None) -> None:
-        """Do all writes or none. Conflicts and throttles are tried again, a bounded number of times.
+        """Do all writes or none. Conflicts and throttling are retried, a bounded number of times.
 
-        All attempts carry one request token, by which DynamoDB knows them for the same, for ten minutes: far longer
-        than they take. is_done: is asked where an attempt may have been carried out and none was answered so. None:
-        that cannot be read.
+        All attempts carry one request token, which makes them idempotent for ten minutes, far longer than they take.
+        is_done: called if an attempt may have been carried out and none was answered so. None: that cannot be read.
 
         Raises TransactionRefused (nothing changed), Unavailable (nothing changed) or OutcomeUnknown.
         """
@@ -391,7 +385,7 @@ class Database:
         ) from course.failure
 
     def _is_done(self, course: _Course, is_done: IsDone | None) -> bool:
-        """Look whether a transaction was done that may have been. Raises OutcomeUnknown where that cannot be told."""
+        """Return whether a possibly done transaction was done. Raises OutcomeUnknown if that cannot be told."""
         try:
             is_there = None if is_done is None else is_done()
         except Unavailable as error:
@@ -401,14 +395,14 @@ class Database:
         return is_there
 
     def put_many(self, table: str, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Write whole rows, unconditionally: only for rows that are the same whenever they are written.
+        """Write whole rows, unconditionally: only for rows with the same content whenever they are written.
 
         Raises Unavailable (none of them was written) or OutcomeUnknown (any of them may be): write them all again.
         """
         self._write_batches(table, ({"PutRequest": {"Item": encode(row)}} for row in rows))
 
     def delete_many(self, table: str, keys: Iterable[Mapping[str, Any]]) -> None:
-        """Remove the rows of these keys, unconditionally: only rows that nobody needs any more. Raises as put_many."""
+        """Remove rows by key, unconditionally: only for rows that are no longer needed. Raises as put_many."""
         self._write_batches(table, ({"DeleteRequest": {"Key": encode(key)}} for key in keys))
 
     def _write_batches(self, table: str, requests: Iterable[Any]) -> None:
@@ -458,7 +452,7 @@ def _own_of(write: Write) -> IsOwn:
 
 
 def batched(values: Iterable[T], size: int) -> Iterator[list[T]]:
-    """Cut into lists of this size; the last one may be shorter."""
+    """Split into lists of this size; the last one may be shorter."""
     rest = iter(values)
     while chunk := list(islice(rest, size)):
         yield chunk

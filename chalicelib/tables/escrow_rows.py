@@ -1,7 +1,7 @@
-"""How the escrow desk's things stand in the table ``escrows``: their keys, and rows there and back. Pure.
+"""Row formats of the escrow desk (table ``escrows``): keys, and rows to objects and back. Pure.
 
-What is one merchant's in one world stands under "<instance>/escrow/<world>/<merchant>"; ids have twelve digits in a
-key, so a query gives them in order. What an instance has once stands under "<instance>/escrow".
+Data of one merchant in one world stands under "<instance>/escrow/<world>/<merchant>"; ids have twelve digits in a key,
+so a query returns them in order. Data of the whole instance stands under "<instance>/escrow".
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ from chalicelib.support.canonical import exact, exact_object
 from chalicelib.tables.dynamodb import Row, reads_row
 
 ORDER, PAYIN, PAYOUT, REFUND, CUSTOMER, WALLET = "order", "payin", "payout", "refund", "customer", "wallet"
-"""Kinds: first parts of the sort keys, and names of the counters with an s."""
+"""Kinds: first part of each sort key; with an s, the name of the counter."""
 EMAIL_BYTES_MAX = 1000
-"""Of an address in a key, of which a table takes 1,024 bytes."""
+"""Longest e-mail address in a key; DynamoDB limits a sort key to 1,024 bytes."""
 RELEASE_SHARDS = 8
-"""Partitions of the index of due releases."""
+"""Number of partitions of the index of due releases."""
 
 Key = dict[str, str]
 
@@ -50,7 +50,7 @@ def owner_of(place: Place) -> str:
 
 
 def place_of(owner: str) -> Place:
-    """Return whose things stand under an owner. ValueError where it is no merchant's."""
+    """Return the place that an owner key stands for. Raises ValueError if it is no merchant's."""
     instance, _, world, merchant = owner.split("/", 3)
     return Place(instance, World(world), merchant)
 
@@ -60,13 +60,14 @@ def id_key(place: Place, kind: str, number: int) -> Key:
 
 
 def name_key(place: Place, kind: str, name: str) -> Key:
-    """Return the key of a name that one thing of a kind has: a pointer to it, and a lock on the name."""
+    """Return the key of a unique name: the row is a pointer to its owner and a lock on the name."""
     return {"owner": owner_of(place), "entry": f"{kind}/{name}"}
 
 
 def email_key(place: Place, email: str) -> Key:
-    """The same for one address, whatever the case of A to Z in it (E32); one too long for a key goes by its SHA-256,
-    which has no @."""
+    """Return the key of an e-mail address, A to Z folded (E32). One too long for a key is stored as SHA-256, without an
+    @.
+    """
     folded = ascii_lower(email).encode()
     is_long = len(folded) > EMAIL_BYTES_MAX
     return name_key(place, "email", hashlib.sha256(folded).hexdigest() if is_long else folded.decode())
@@ -166,7 +167,7 @@ def _member(value: Any) -> dict[str, Any] | None:
 
 
 def row_of_order(order: Order) -> Row:
-    """Return the order's row. What makes it due for release stands there only while it is (E22)."""
+    """Return the order's row. The attributes of the release index are present only while a release is due (E22)."""
     row: Row = id_key(order.place, ORDER, order.order_id) | _plain(order, _ORDER_PLAIN)
     row |= {
         "status": order.status.value,
@@ -285,5 +286,5 @@ def wallet_of(row: Row) -> Wallet:
 
 
 def pointer(key: Mapping[str, str], number: int) -> Row:
-    """Return the row of a name: which id has it."""
+    """Return the row that maps a name to an id."""
     return {**key, "of": number}

@@ -1,8 +1,8 @@
-"""An instance's escrow desk (table ``tenants``): its settings, and the merchants that use it.
+"""An instance's escrow desk (table ``tenants``): its settings and its merchants.
 
-The settings are one row beside the instance's own (credential "escrow-desk"); an instance without it has every
-setting's default. A merchant is a row there too (credential "merchant/<reference>"); which wallets it has of its own
-stands among the customers. All are read consistently, so what is changed here holds from the next request on.
+The settings are one row beside the instance's own (credential "escrow-desk"); an instance without it has the defaults.
+A merchant is a row there too (credential "merchant/<reference>"); its wallets are stored with the customers. All are
+read consistently, so a change applies from the next request on.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from chalicelib.tables.settings_rows import CHANGE_TRIES_MAX, TABLE, change_row
 CREDENTIAL = "escrow-desk"
 _MERCHANT = "merchant/"
 _MERCHANTS = "merchants"
-"""The row that counts how many merchants were ever made; whoever makes one brings it forward."""
+"""The row that counts all merchants ever created; each creation increments it."""
 
 
 class EscrowDesks:
@@ -37,7 +37,7 @@ class EscrowDesks:
         self._database = database
 
     def open_desk(self, instance: str, merchant: str | None) -> OpenDesk | None:
-        """Return the desk, with one read; None where there is no such instance or merchant, or it is archived."""
+        """Return the desk, with one read; None if there is no such instance or merchant, or if it is archived."""
         keys = [_row_key(instance, "instance"), _row_key(instance, CREDENTIAL)]
         if merchant is not None:
             keys.append(_row_key(instance, f"{_MERCHANT}{merchant}"))
@@ -51,13 +51,13 @@ class EscrowDesks:
         return OpenDesk(instance, _settings_of(found.get(CREDENTIAL)), shown)
 
     def settings(self, instance: str) -> DeskSettings:
-        """Return what is set, defaults where nothing is."""
+        """Return the settings; the defaults if none are stored."""
         return _settings_of(self._database.get(TABLE, _row_key(instance, CREDENTIAL)))
 
     def change(self, instance: str, change: Callable[[DeskSettings], DeskSettings]) -> DeskSettings:
-        """Change the settings of an instance that there is, from what they are now; return what they are then.
+        """Change an instance's settings, conditional on those read. Return the new settings.
 
-        Raises what ``change`` raises; Unavailable when others keep changing them. Nothing is changed then.
+        Raises what ``change`` raises; Unavailable if concurrent changes keep winning. Nothing is changed then.
         """
         key = _row_key(instance, CREDENTIAL)
         return change_row(self._database, key, change, _settings_of, _facts_of)
@@ -65,8 +65,8 @@ class EscrowDesks:
     def create_merchant(self, merchant: Merchant, with_it: Sequence[Write]) -> None:
         """Store a new merchant, in one transaction with its own customers.
 
-        Merchants of an instance are made one after the other, so that they are counted right. Raises MerchantExists,
-        TooManyMerchants; Unavailable when others keep making merchants. Nothing is changed then.
+        Merchants of an instance are created one at a time, so that their number is exact. Raises MerchantExists,
+        TooManyMerchants; Unavailable if concurrent creations keep winning. Nothing is changed then.
         """
         merchant_not_exists = "attribute_not_exists(#credential)"
         row = _row_key(merchant.instance, f"{_MERCHANT}{merchant.merchant}") | {
@@ -91,9 +91,9 @@ class EscrowDesks:
         until_written(once, CHANGE_TRIES_MAX, self._database.pause, busy)
 
     def _turn(self, instance: str) -> tuple[Write, int]:
-        """Return the write that takes the turn to make a merchant, and its place in the transaction.
+        """Return the write that increments the merchant counter, and its index in the transaction.
 
-        Refused when somebody made one since: what was counted then is not true any more.
+        Refused if another merchant was created since: the number read is no longer true.
         """
         key = _row_key(instance, _MERCHANTS)
         version = (self._database.get(TABLE, key) or {}).get("version", 0)
@@ -103,14 +103,14 @@ class EscrowDesks:
         return Update(TABLE, key, "SET #version = :next", condition, values), 1
 
     def merchant(self, instance: str, merchant: str) -> Merchant:
-        """Raises UnknownMerchant."""
+        """Return a merchant. Raises UnknownMerchant."""
         row = self._database.get(TABLE, _row_key(instance, f"{_MERCHANT}{merchant}"))
         if row is None:
             raise UnknownMerchant(merchant)
         return _merchant_of(row)
 
     def _has(self, merchant: Merchant) -> bool:
-        """Tell whether this very merchant is there: its own customers are nobody else's."""
+        """Return whether exactly this merchant is stored: no other has its customers."""
         try:
             return self.merchant(merchant.instance, merchant.merchant) == merchant
         except UnknownMerchant:

@@ -1,12 +1,12 @@
-"""Escrow orders and what belongs to them (table ``escrows``): reads, and the writes that a step is made of.
+"""Escrow orders and their payins, payouts, refunds, customers and wallets (table ``escrows``): reads and writes.
 
-An order's row is the order: every write of it is conditional on the version that was read, so of two commands at once
-one is told that things have changed. Payins, payouts and refunds change in the transaction of their order's step.
-Names (uuids, e-mail addresses, phone numbers, public ids) are rows of their own, taken once.
+Every write of an order is conditional on the version that was read, so one of two concurrent commands is refused.
+Payins, payouts and refunds change in the transaction of their order's step. Names (uuids, e-mail addresses, phone
+numbers, public ids) are rows of their own, each taken once.
 
-Ids come from one atomic counter per instance and kind, shared by the worlds. The orders' counter also keeps the last
-creation time and never lets it go back: orders by id are orders by creation time, so a page of the default list costs
-its rows, however many orders there are.
+Ids come from one atomic counter for each instance and kind, shared by the worlds. The orders' counter also keeps the
+last creation time, which never decreases: orders by id are orders by creation time, so a page of the default list costs
+its rows only, however many orders there are.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ class Escrows:
         return self._by_id(place, REFUND, refund_id, refund_of)
 
     def customer(self, place: Place, uuid: str) -> Customer | None:
-        """Return a customer by its uuid, a hidden one too."""
+        """Return a customer by uuid, hidden ones included."""
         number = self._pointed(name_key(place, "customer-uuid", uuid))
         return None if number is None else self.customer_by_id(place, number)
 
@@ -114,7 +114,7 @@ class Escrows:
         return self._by_id(place, CUSTOMER, customer_id, customer_of)
 
     def customers_by_id(self, place: Place, customer_ids: Iterable[int]) -> dict[int, Customer]:
-        """Return those of the customers that there are, by id: one read of 100 of them."""
+        """Return the existing customers, by id: one read for each 100."""
         keys = [id_key(place, CUSTOMER, number) for number in dict.fromkeys(customer_ids)]
         found = map(customer_of, self._database.get_many(TABLE, keys))
         return {customer.customer_id: customer for customer in found}
@@ -141,12 +141,12 @@ class Escrows:
         return sorted(found, key=lambda wallet: wallet.wallet_id)
 
     def counts(self, place: Place) -> Counts:
-        """Return how many there are of each kind, with one read."""
+        """Return the number of objects of each kind, with one read."""
         row = self._database.get(TABLE, counts_key(place)) or {}
         return Counts(**{field.name: row.get(field.name, 0) for field in fields(Counts)})
 
     def orders(self, place: Place, *, newest_first: bool = True, page_rows: int = PAGE_ROWS) -> Iterator[Order]:
-        """Yield all orders by id, which is by creation time. Costs what it yields, a page of rows at a time."""
+        """Yield all orders by id, which is by creation time. Reads a page of rows at a time."""
         return map(order_of, self._listed(place, ORDER, newest_first, page_rows))
 
     def payins(self, place: Place, *, newest_first: bool = True, page_rows: int = PAGE_ROWS) -> Iterator[Payin]:
@@ -156,16 +156,16 @@ class Escrows:
         return map(payout_of, self._listed(place, PAYOUT, newest_first, page_rows))
 
     def customers(self, place: Place, *, newest_first: bool = True, page_rows: int = PAGE_ROWS) -> Iterator[Customer]:
-        """Yield all customers by id, but the merchant's own (E18)."""
+        """Yield all customers by id, except the merchant's own (E18)."""
         found = map(customer_of, self._listed(place, CUSTOMER, newest_first, page_rows))
         return (customer for customer in found if not customer.is_hidden)
 
     def wallets(self, place: Place, *, newest_first: bool = True, page_rows: int = PAGE_ROWS) -> Iterator[Wallet]:
-        """Yield all wallets by id, the merchant's own too."""
+        """Yield all wallets by id, the merchant's own included."""
         return map(wallet_of, self._listed(place, WALLET, newest_first, page_rows))
 
     def place_of_order(self, places: Sequence[Place], order_id: int) -> Place | None:
-        """Return at which of the places the order stands; None: at none."""
+        """Return which of the places has the order; None: none has."""
         return self._place_of(places, [id_key(place, ORDER, order_id) for place in places])
 
     def place_of_payin(self, places: Sequence[Place], payin_id: int) -> Place | None:
@@ -175,9 +175,9 @@ class Escrows:
         return self._place_of(places, [name_key(place, "wallet-uuid", uuid) for place in places])
 
     def due_releases(self, now_s: int) -> Iterator[tuple[str, int]]:
-        """Yield the orders that are due for release (owner, id), those first that were due first.
+        """Yield the orders (owner, id) that are due for release, the earliest due first.
 
-        Read off an index, which trails the table a little: whoever releases looks at the order itself.
+        The index trails the table a little, so the releasing command reads the order again.
         """
         condition = "#release_shard = :shard AND #release_at_s <= :now"
         shards = [
@@ -190,16 +190,16 @@ class Escrows:
             yield row["owner"], number_in(row["entry"])
 
     def rows(self) -> Iterator[Row]:
-        """Yield every row. For operators; its cost is the table's size."""
+        """Yield every row. For operators: scans the table."""
         return self._database.scan(TABLE)
 
     # --- counters
 
     def next_id(self, instance: str, kind: str, count: int = 1) -> int:
-        """Take the next id of a kind, or the first of several in a row. One that is not used leaves a gap.
+        """Take the next id of a kind, or the first of several consecutive ones. Unused ids leave gaps.
 
-        So does an attempt whose answer is lost: it is counted, and the next attempt takes the ids after it. Raises
-        Unavailable: ids may have been taken then, and nothing else is changed.
+        So do attempts whose answers are lost: the next attempt takes higher ids. Raises Unavailable: ids may have been
+        taken then, and nothing else is changed.
         """
         update = Update(TABLE, counter_key(instance, kind), "ADD #last :count", values={":count": count})
         return int(self._counted(update)["last"]) - count + 1
@@ -211,9 +211,9 @@ class Escrows:
             raise Unavailable(str(unknown)) from unknown
 
     def next_order(self, instance: str, now_s: int) -> tuple[int, int]:
-        """Take the next order id; return it with the order's creation time: now, or the last one's where that is later.
+        """Take the next order id. Return it with the creation time: now, or the last order's if that is later.
 
-        Raises Unavailable, as ``next_id``, and where the clocks of others keep moving the counter back and forth.
+        Raises Unavailable, as ``next_id`` does, and if the clocks of concurrent processes keep disagreeing.
         """
         key, one = counter_key(instance, ORDER), {":one": 1, ":now": now_s}
         no_order_yet, last_is_earlier = "attribute_not_exists(#created_at_s)", "#created_at_s <= :now"
@@ -227,7 +227,7 @@ class Escrows:
             ):
                 try:
                     row = self._counted(Update(TABLE, key, expression, condition, one))
-                except ConditionFailed:  # this clock is behind another's, or was a moment ago: the other way
+                except ConditionFailed:  # this clock is behind another's, or no longer is: try the other update
                     continue
                 return int(row["last"]), int(row["created_at_s"])
             raise Contended
@@ -248,17 +248,17 @@ class Escrows:
         ]
 
     def change_order(self, before: Order, after: Order) -> Write:
-        """Return the write that brings the order to its next version. Refused when it is not as it was read."""
+        """Return the write of the order's next version. Refused if the order is no longer as it was read."""
         version_as_read, status_as_read = "#version = :read_version", "#status = :from"
         values = {":read_version": before.version, ":from": before.status.value}
         return Put(TABLE, row_of_order(after), f"{version_as_read} AND {status_as_read}", values)
 
     def put_payin(self, payin: Payin, before: PayinStatus | None) -> Write:
-        """Return the write of a payin; before: the status that it leaves (refused: it has left it), None: it is new."""
+        """Return the write of a payin. before: its status before (refused: changed since); None: it is new."""
         return _put(row_of_payin(payin), before)
 
     def put_payout(self, payout: Payout, before: PayoutStatus | None) -> Write:
-        """The same for a payout."""
+        """Return the write of a payout; as put_payin."""
         return _put(row_of_payout(payout), before)
 
     def put_refund(self, refund: Refund) -> Write:
@@ -278,8 +278,9 @@ class Escrows:
         return [*writes, self.count(customer.place, customers=customers, wallets=len(wallets))]
 
     def change_customer(self, before: Customer, after: Customer) -> list[Write]:
-        """Return the writes that change a customer (refused: not as it was read) and the names that it takes and gives
-        up (refused: taken, or not its own)."""
+        """Return the writes that change a customer (refused: changed since) and the names that it takes (refused:
+        taken) or releases (refused: not its own).
+        """
         version_as_read = "#version = :read_version"
         old, new = contact_keys(before), contact_keys(after)
         return [
@@ -298,7 +299,7 @@ class Escrows:
         ]
 
     def count(self, place: Place, **more: int) -> Write:
-        """Return the write that counts things into the place's totals: of each kind so many more. Never refused."""
+        """Return the write that adds to the place's totals, by kind. Never refused."""
         adds = ", ".join(f"#{kind} :{kind}" for kind in more)
         return Update(TABLE, counts_key(place), f"ADD {adds}", values={f":{kind}": n for kind, n in more.items()})
 
@@ -334,7 +335,7 @@ class Escrows:
 
 
 def contact_keys(customer: Customer) -> list[Key]:
-    """Return the names by which a customer is known again (E18)."""
+    """Return the keys of the names that identify a customer (E18)."""
     keys = [email_key(customer.place, customer.email)] if customer.email is not None else []
     if customer.prefix is not None and customer.phone is not None:
         keys.append(phone_key(customer.place, customer.prefix, customer.phone))

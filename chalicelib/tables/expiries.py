@@ -1,14 +1,14 @@
-"""Expiries (table ``expiries``): the time at which each expiring order is checked, also in a quiet book (R24).
+"""Expiries (table ``expiries``): schedule of expiry checks, so that orders expire even if nobody trades (R24).
 
-A row for each order that expires, under the minute in which it is to be looked at: at first that of its expiry. It is
-put with the order, and removed when the order has ended, however it did::
+Each order that expires has one row, under the minute of its next check; at first that is the minute of its expiry. The
+row is put with the order and removed once the order has ended, for whatever reason::
 
     (no row) --expect, with the order in one transaction--> minute of its expiry --the order has ended--> (no row)
                                                               |                                             ^
                                                               +--postpone: it has not--> a later minute ----+
 
-What decides that an order expires is the matcher and its journal; a row that is left over, or there twice, changes
-nothing. Beside them stands one row that says which minutes are swept: what was due in them has been looked at.
+The matcher and its journal decide whether an order has expired; a stale or duplicate row does no harm. One more row
+records which minutes are swept: all checks due in them are done.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from chalicelib.tables.dynamodb import ConditionFailed, Database, Put, Row, Writ
 TABLE = "expiries"
 MINUTE_MS = 60_000
 ROW_LIFE_S = 30 * 86_400
-"""How long a row stays after its minute where nobody sweeps."""
+"""How long DynamoDB keeps a row after its minute if no sweep removes it."""
 SWEPT = {"minute": 0, "look": "swept"}
-"""Key of the row that says how far the minutes are swept: no order expires in the first minute of 1970."""
+"""Key of the row that records the swept minutes: no order expires in the first minute of 1970."""
 PAGE_ROWS = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Expiry:
-    """The check of an order that expires. look_at_ms: when it is due, Unix ms: the order's expiry, unless postponed."""
+    """An order that expires. look_at_ms: time of its next check, ms since the epoch: its expiry, unless postponed."""
 
     book: str
     owner: str
@@ -38,12 +38,12 @@ class Expiry:
 
     @property
     def key(self) -> Row:
-        """The row's key: rows of a minute stand in the order of their times, then of their orders."""
+        """The row's key: rows of a minute are sorted by time, then by order id."""
         return {"minute": minute_of(self.look_at_ms), "look": f"{_moment(self.look_at_ms)}/{self.order_id}"}
 
 
 def minute_of(at_ms: int) -> int:
-    """Return how many minutes of the epoch were over at this time."""
+    """Return the number of full minutes from the epoch to this time."""
     return at_ms // MINUTE_MS
 
 
@@ -52,43 +52,43 @@ class Expiries:
         self._database = database
 
     def expect(self, expiry: Expiry) -> Write:
-        """Return the write that schedules the order's expiry check. The row is the same whenever it is written."""
+        """Return the write that schedules the order's expiry check. Idempotent."""
         return Put(TABLE, _row_of(expiry))
 
     def expect_all(self, expiries: Iterable[Expiry]) -> None:
-        """Schedule the expiry checks of these orders: for ``tallybook rebuild``."""
+        """Schedule expiry checks, by writes of their own: for ``tallybook rebuild``."""
         self._database.put_many(TABLE, map(_row_of, expiries))
 
     def due(self, minute: int, at_ms: int) -> Iterator[Expiry]:
-        """Yield the checks of a minute that are due by this time, the earliest first. Costs what it yields."""
+        """Yield a minute's checks that are due by this time, earliest first. Costs what it yields."""
         condition = "#minute = :minute AND #look < :after"
         values = {":minute": minute, ":after": _moment(at_ms + 1)}
         return map(_expiry_of, self._database.query(TABLE, condition, values, Limit=PAGE_ROWS))
 
     def remove(self, expiries: Iterable[Expiry]) -> None:
-        """Remove the rows: their orders have ended, or stand under a later minute."""
+        """Remove rows whose orders have ended or were postponed."""
         self._database.delete_many(TABLE, [expiry.key for expiry in expiries])
 
     def postpone(self, expiries: Iterable[Expiry], look_at_ms: int) -> None:
-        """Postpone the checks. A crash in between leaves both rows, which is no fault."""
+        """Reschedule the checks. A crash in between leaves both rows, which does no harm."""
         before = list(expiries)
         after = {expiry.order_id: replace(expiry, look_at_ms=look_at_ms) for expiry in before}
         self._database.put_many(TABLE, map(_row_of, after.values()))
         self.remove(before)
 
     def first_unswept(self) -> int | None:
-        """Return the first minute that is not known to be swept; None before anybody has said so."""
+        """Return the first minute that is not recorded as swept; None if nothing is recorded yet."""
         row = self._database.get(TABLE, SWEPT)
         return None if row is None else int(row["first_unswept"])
 
     def earliest(self) -> int | None:
-        """Return the earliest minute that has rows. Reads the whole table: for the first look of all."""
+        """Return the earliest minute with rows. Scans the table: only for the very first check."""
         return min((row["minute"] for row in self._database.scan(TABLE) if row["minute"]), default=None)
 
     def note_swept(self, first_unswept: int) -> None:
-        """Note that all minutes before this one are swept.
+        """Record that all minutes before this one are swept.
 
-        Refused when as much is noted: somebody else swept as far. That is no fault.
+        Refused, which is no error, if another process has recorded as much.
         """
         none_noted_yet, fewer_noted = "attribute_not_exists(#minute)", "#first_unswept < :first_unswept"
         condition, values = f"{none_noted_yet} OR {fewer_noted}", {":first_unswept": first_unswept}
@@ -99,7 +99,7 @@ class Expiries:
 
 
 def _moment(at_ms: int) -> str:
-    """Return a time as text that sorts as the time does."""
+    """Return a time as text that sorts like the time."""
     return f"{at_ms:015d}"
 
 

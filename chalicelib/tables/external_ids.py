@@ -1,6 +1,6 @@
-"""External ids (table ``orders``): the customer's own names for its orders, each given once and for ever (R31).
+"""External ids (table ``orders``): the customers' own names for their orders; each is used once, for ever (R31).
 
-A name stands beside its owner's orders, under a sort key that no order has; it is put with its order, or not at all.
+A name is a row beside its owner's orders, under a sort key that no order has. It is put in its order's transaction.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from chalicelib.tables.dynamodb import Database, Put, Row, Write
 from chalicelib.tables.orders import TABLE
 
 NAMED = "external/"
-"""Beginning of the sort keys of names."""
+"""Sort-key prefix of names."""
 
 
 class ExternalIds:
@@ -18,23 +18,23 @@ class ExternalIds:
         self._database = database
 
     def take(self, owner: str, external_id: str, order_id: str) -> Write:
-        """Return the write that gives the name to an order. Refused when another order of the owner has it."""
+        """Return the write that gives the name to an order. Refused if another order of the owner has it."""
         name_is_free = "attribute_not_exists(#order_id)"
         return Put(TABLE, name_row(owner, external_id, order_id), name_is_free)
 
     def order_of(self, owner: str, external_id: str) -> str | None:
-        """Return the id of the order that has this name, whatever its case."""
+        """Return the id of the order with this name, in any letter case."""
         row = self._database.get(TABLE, {"owner": owner, "order_id": _key(external_id)})
         return None if row is None else str(row["names"])
 
 
 def name_row(owner: str, external_id: str, order_id: str) -> Row:
-    """Return a name's row as it is stored."""
+    """Return a name's row as stored."""
     return {"owner": owner, "order_id": _key(external_id), "names": order_id}
 
 
 def is_name(row: Row) -> bool:
-    """Tell whether a row of the table is a name, not an order."""
+    """Return whether a row of the table is a name, not an order."""
     return str(row["order_id"]).startswith(NAMED)
 
 

@@ -1,4 +1,4 @@
-"""Fills (table ``fills``): each owner's half of each trade. A fill is the same whenever it is written."""
+"""Fills (table ``fills``): each owner's half of each trade. Writing a fill is idempotent."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from chalicelib.tables.dynamodb import Database, Row, reads_row
 
 TABLE = "fills"
 PAGE_ROWS = 100
-"""Rows that a listing reads at a time, where its caller names no number."""
+"""Default number of rows that a listing reads at a time."""
 
 
 class Fills:
@@ -21,15 +21,15 @@ class Fills:
         self._database = database
 
     def put(self, fills: Iterable[Fill]) -> None:
-        """Write fills; a customer that trades with itself has two of one trade, told apart by their side (T34)."""
+        """Write fills. A customer who trades with itself has two fills of one trade, told apart by side (T34)."""
         self.put_rows(map(row_of, fills))
 
     def put_rows(self, rows: Iterable[Row]) -> None:
-        """Write fills as they are stored (``row_of``)."""
+        """Write fills in their stored form (``row_of``)."""
         self._database.put_many(TABLE, rows)
 
     def stored(self, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Row]:
-        """Return those rows that exist of these (owner, sort key), as stored, as of now."""
+        """Return the existing rows of these keys (owner, sort key), as stored, read consistently."""
         rows = self._database.get_many(TABLE, [{"owner": owner, "fill": fill} for owner, fill in keys])
         return {(row["owner"], row["fill"]): row for row in rows}
 
@@ -38,8 +38,8 @@ class Fills:
     ) -> Iterator[Fill]:
         """Yield an owner's fills, newest trade first; of a trade with itself the BUY before the SELL (T34).
 
-        from_ms, to_ms: the span of time to look at, both ends included.
-        Reads ``page_rows`` at a time and one more: a trade may have its other half there.
+        from_ms, to_ms: time range, both ends included. Reads ``page_rows`` + 1 rows at a time, since a trade may have
+        its other half in the extra row.
         """
         first, last = least_id("trade", from_ms), f"{greatest_id('trade', to_ms)}/{Side.SELL.value}"
         condition = "#owner = :owner AND #fill BETWEEN :first AND :last"
@@ -49,12 +49,12 @@ class Fills:
             yield from sorted(halves, key=lambda fill: fill.side)
 
     def rows(self) -> Iterator[Row]:
-        """Yield every row of every owner as it is stored. For operators; its cost is the table's size."""
+        """Yield every row of every owner as stored. For operators: scans the table."""
         return self._database.scan(TABLE)
 
 
 def row_of(fill: Fill) -> Row:
-    """Return the fill's row as it is stored."""
+    """Return the fill's row as stored."""
     return {
         "owner": fill.owner,
         "fill": f"{fill.trade_id}/{fill.side.value}",

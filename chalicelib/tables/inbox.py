@@ -1,11 +1,11 @@
-"""The inbox (table ``inbox``): commands to books in the order in which they arrived. Kept for seven days.
+"""The inbox (table ``inbox``): commands to books in order of arrival, kept for seven days.
 
-A command never changes. What became of a cancel-all, which has no order row to show it, is noted beside it (O9)::
+A command never changes. The progress of a cancel-all, which has no order row to show it, is recorded on its row (O9)::
 
     queued --the entry with its turn is projected--> decided --the entry that ends it is projected--> ended, closed
 
-A row stands under the time-sortable part of its command's id, whatever the command is: a book's rows by their key are
-its commands as they arrived. What a row says never changes; how long it is kept does, while its book is parked (T53).
+The sort key is the time-sortable part of the command's id, for every kind of command, so a book's rows by key are its
+commands in order of arrival. Only the retention of a row changes, while its book is parked (T53).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from chalicelib.tables.dynamodb import Database, Put, Row, Update, Write
 TABLE = "inbox"
 COMMAND_LIFE_S = 7 * 86_400
 PARKED_LIFE_S = 366 * 86_400
-"""How long the command of a parked book is kept that was passed over."""
+"""Retention of a parked book's skipped commands."""
 
 
 class MalformedCommand(Exception):
@@ -29,9 +29,9 @@ class MalformedCommand(Exception):
 
 @dataclass(frozen=True, slots=True)
 class CancelAllProgress:
-    """How far a cancel-all is. decided, ended: the entries of its turn and of its end, None while there is none.
+    """Progress of a cancel-all. decided, ended: sequences of the entries of its turn and of its end; None: not yet.
 
-    closed: how many orders it has closed; None until it has ended.
+    closed: number of orders closed; None until it has ended.
     """
 
     decided: int | None = None
@@ -39,12 +39,12 @@ class CancelAllProgress:
     closed: int | None = None
 
     def joined(self, later: CancelAllProgress) -> CancelAllProgress:
-        """Return this with what a later entry adds."""
+        """Return this progress, completed by a later entry's."""
         return CancelAllProgress(self.decided or later.decided, later.ended, later.closed)
 
     @property
     def attributes(self) -> dict[str, int]:
-        """What of it is noted on the command's row."""
+        """The attributes of the command's row that record this progress."""
         facts = {"decided": self.decided, "ended": self.ended, "closed": self.closed}
         return {name: fact for name, fact in facts.items() if fact is not None}
 
@@ -54,7 +54,7 @@ class Inbox:
         self._database = database
 
     def send(self, book: str, command: Command, now_s: int) -> Write:
-        """Return the write that queues the command. Refused when it is queued already."""
+        """Return the write that queues the command. Refused if it is queued already."""
         row = {
             "book": book,
             "command": arrival_of(command.command_id),
@@ -64,29 +64,33 @@ class Inbox:
         return Put(TABLE, row, command_not_queued)
 
     def placed(self, book: str, order_id: str) -> PlaceOrder | None:
-        """Return the command that placed an order; None where the inbox has it no more. Raises MalformedCommand."""
+        """Return the command that placed an order; None if the inbox no longer has it. Raises MalformedCommand."""
         row = self._database.get(TABLE, {"book": book, "command": arrival_of(order_id)})
         command = None if row is None else command_of(row)
         return command if isinstance(command, PlaceOrder) else None
 
     def progress(self, cancel_alls: Iterable[tuple[str, str]]) -> dict[str, CancelAllProgress]:
-        """Return how far these cancel-alls (book, id) are as of now, by id; without those whose row has gone."""
+        """Return the progress of these cancel-alls (book, id), read consistently, by id; without those whose row is
+        gone.
+        """
         keys = [{"book": book, "command": arrival_of(command_id)} for book, command_id in cancel_alls]
         return {row["id"]: progress_of(row) for row in self._database.get_many(TABLE, keys)}
 
     def note_progress(self, book: str, reached: Mapping[str, CancelAllProgress]) -> None:
-        """Note how far cancel-alls have come. Refused on a row that is as far, or has gone: that is no fault."""
+        """Record the progress of cancel-alls. Refused, which is no error, if a row is as far or gone."""
         self._database.write_each([_note(book, *command) for command in reached.items()])
 
     def keep(self, book: str, arrivals: Iterable[str], now_s: int) -> None:
-        """Keep commands that are passed over for as long as their book may be parked. Rows that are gone stay gone."""
+        """Extend the retention of skipped commands to the longest time that their book may be parked. Skips missing
+        rows.
+        """
         row_is_there, values = "attribute_exists(#command)", {":kept": True, ":expires": now_s + PARKED_LIFE_S}
         changes = "SET #kept = :kept, #expires = :expires"
         keys = [{"book": book, "command": arrival} for arrival in arrivals]
         self._database.write_each([Update(TABLE, key, changes, row_is_there, values) for key in keys])
 
     def keep_no_longer(self, book: str, arrivals: Iterable[str], now_s: int) -> None:
-        """Let rows that were kept for a parked book go as others do: seven days from now."""
+        """Restore the normal retention of a parked book's commands: seven days from now."""
         row_is_there, values = "attribute_exists(#command)", {":expires": now_s + COMMAND_LIFE_S}
         changes = "SET #expires = :expires REMOVE #kept"
         keys = [{"book": book, "command": arrival} for arrival in arrivals]
@@ -109,7 +113,7 @@ def command_of(row: Row) -> Command:
 
 
 def progress_of(row: Row) -> CancelAllProgress:
-    """Return what is noted on the row of a cancel-all."""
+    """Return the progress recorded on the row of a cancel-all."""
     return CancelAllProgress(row.get("decided"), row.get("ended"), row.get("closed"))
 
 
@@ -153,5 +157,5 @@ def _command_of(row: Row) -> Command:
 
 
 def arrival_of(command_id: str) -> str:
-    """Return the part of a generated id that ascends with time: the ULID behind its prefix (T15)."""
+    """Return the part of a generated id that ascends with time: the ULID after its prefix (T15)."""
     return command_id.partition("_")[2]

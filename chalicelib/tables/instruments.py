@@ -1,12 +1,9 @@
-"""What an instance's taker desk trades (table ``tokens``): its quote tokens, and the stock that each instrument is.
+"""Instruments of an instance's taker desk (table ``tokens``): its quote tokens, and the stock token of each instrument.
 
-An instrument, "instrument/<exchange>/<ticker>", names the ledger's token of a stock and that token's decimals, for the
-stock has no address on the wire (K1). A token that orders may be paid in is marked by "quote/<address>". Both stand for
-good, as a token's decimals do: a stored order keeps the stock's address and decimals, and what is registered here is
-asked when an order is created.
-
-A row, an instrument's or an order's, that names no decimals is about a token of 18: those that were made when the desk
-took no other read the same as those made now.
+An instrument, "instrument/<exchange>/<ticker>", names the ledger's token of a stock and that token's decimals, because
+a stock has no address in the API (K1). "quote/<address>" marks a token that can pay for orders. Both are permanent, as
+a token's decimals are: an order stores its stock's address and decimals, and this table is read only when an order is
+created. A row without decimals, of an instrument or an order, means 18: earlier versions supported no other.
 """
 
 from __future__ import annotations
@@ -21,7 +18,7 @@ from chalicelib.tables.tokens import Tokens
 
 TABLE = "tokens"
 DECIMALS_USUAL = 18
-"""A stock's decimals where its row names none."""
+"""Decimals of a stock whose row has none."""
 _INSTRUMENT, _QUOTE = "instrument/", "quote/"
 
 
@@ -31,14 +28,14 @@ class UnknownToken(TenancyRefused):
 
 
 class TooManyDecimals(TenancyRefused):
-    """The desk's tokens have 18 decimals at most (K31)."""
+    """The token has more than the desk's 18 decimals (K31)."""
 
     def __init__(self, address: str, decimals: int) -> None:
         super().__init__(f"the token has {decimals} decimals, more than {DECIMALS_MAX}: {address}")
 
 
 class InstrumentExists(TenancyRefused):
-    """The instrument is another token's already."""
+    """The instrument is already assigned to another token."""
 
     def __init__(self, instrument: Instrument) -> None:
         super().__init__(f"exists already: {instrument.ticker} of exchange {instrument.exchange}")
@@ -50,7 +47,7 @@ class Instruments:
         self._tokens = Tokens(database)
 
     def add(self, instance: str, exchange: int, ticker: str, address: str) -> Instrument:
-        """Name a stock's token, in lower case; done once, it stands.
+        """Assign a stock's token to an instrument, permanently. The address is stored in lower case.
 
         Raises UnknownToken, TooManyDecimals or InstrumentExists.
         """
@@ -64,15 +61,12 @@ class Instruments:
         return instrument
 
     def add_quote(self, instance: str, address: str) -> None:
-        """Let orders be paid in a token. Raises UnknownToken or TooManyDecimals.
-
-        The row is the same whoever puts it.
-        """
+        """Permit payment in a token. Idempotent. Raises UnknownToken or TooManyDecimals."""
         self._decimals_of(instance, address)
         self._database.write(Put(TABLE, _quote_key(instance, address)))
 
     def terms(self, instance: str, asset: str, exchange: int, ticker: str) -> Terms:
-        """Return what is known of an order's asset, in any letter case, and instrument, with one read."""
+        """Return the terms of an order's asset (any letter case) and instrument, with one read."""
         quote, instrument = _quote_key(instance, asset), _instrument_key(instance, exchange, ticker)
         rows = {row["entry"]: row for row in self._database.get_many(TABLE, [quote, instrument])}
         found = rows.get(instrument["entry"])

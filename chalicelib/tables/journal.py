@@ -1,6 +1,6 @@
-"""The journal (table ``journal``): append-only; putting the next entry is the commit point of a book.
+"""The journal (table ``journal``): append-only; putting the next entry is a book's commit point.
 
-Entries stand under the book's key by sequence. A book's snapshots stand beside them (``snapshots``).
+Entries stand under the book's key by sequence, beside its snapshots (``snapshots``).
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from chalicelib.tables.dynamodb import ConditionFailed, Database, Put, Row, Tran
 
 TABLE = "journal"
 PAGE_ENTRIES = 25
-"""Entries that are read at a time from the end: a page of trades seldom needs more."""
+"""Entries read at a time from the end: a page of trades seldom needs more."""
 PLAIN_BYTES_MAX = 1024
-"""Events longer than this are stored compressed."""
+"""Events longer than this number of bytes are stored compressed."""
 
 
 class EntryExists(Exception):
-    """Another matcher has written this entry: whoever tried holds a stale book."""
+    """Another matcher has written this entry: the caller's copy of the book is stale."""
 
 
 class Journal:
@@ -31,12 +31,10 @@ class Journal:
         self._database = database
 
     def append(self, entries: Sequence[JournalEntry]) -> int:
-        """Commit the entries, all or none; return the bytes that their events take as stored.
+        """Commit the entries, all or none. Return the size of their events as stored, in bytes.
 
-        Raises EntryExists when another one is there already: nothing is changed. An entry that is the same in all its
-        facts is this one, whoever put it: it says what the book is then.
-
-        Raises OutcomeUnknown too; the caller must then read the journal again to know.
+        An existing entry that is equal in all members counts as this one. Raises EntryExists if a different one exists;
+        nothing is changed then. Raises OutcomeUnknown too: the caller must read the journal again.
         """
         entry_not_exists = "attribute_not_exists(#book)"
         puts = [Put(TABLE, _row_of(entry), entry_not_exists) for entry in entries]
@@ -53,14 +51,13 @@ class Journal:
         return self._database.get(TABLE, {"book": row["book"], "sequence": row["sequence"]}) == row
 
     def after(self, book: str, sequence: int) -> Iterator[JournalEntry]:
-        """Yield the entries after this sequence, in order, as of now."""
+        """Yield the entries after this sequence, in order, read consistently."""
         return (entry for entry, _ in self.sized_after(book, sequence))
 
     def newest_first(self, book: str, to_ms: int = TIME_MS_MAX) -> Iterator[JournalEntry]:
-        """Yield the book's entries, the last one first. Costs what it yields, a page at a time.
+        """Yield the book's entries, newest first. Reads a page at a time.
 
-        to_ms: the last moment to look at. To find it among entries that are later costs one read for each time that
-        their number can be halved.
+        to_ms: skip later entries, by binary search: one read for each halving of their number.
         """
         condition, values = "#book = :book", Row({":book": book})
         if to_ms < TIME_MS_MAX:
@@ -70,7 +67,7 @@ class Journal:
         return map(_entry_of, rows)
 
     def _last_until(self, book: str, to_ms: int) -> int:
-        """Return the sequence of the last entry that is not later; 0 for none. Entries' times never go down."""
+        """Return the sequence of the last entry up to a time; 0 for none. Times of entries never decrease."""
         head = next(self.newest_first(book), None)
         if head is None or head.at_ms <= to_ms:
             return head.sequence if head else 0
@@ -85,7 +82,7 @@ class Journal:
         return not_later
 
     def sized_after(self, book: str, sequence: int) -> Iterator[tuple[JournalEntry, int]]:
-        """Yield the entries after this sequence, each with the bytes that its events take as stored."""
+        """Yield the entries after this sequence, each with the size of its events as stored, in bytes."""
         condition = "#book = :book AND #sequence > :sequence"
         for row in self._database.query(TABLE, condition, {":book": book, ":sequence": sequence}):
             yield _entry_of(row), _event_bytes(row)

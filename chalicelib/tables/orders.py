@@ -1,7 +1,7 @@
-"""Order rows (table ``orders``): an owner's orders as its lists show them.
+"""Order rows (table ``orders``): an owner's orders as lists show them.
 
-Admission puts a row (``live`` set, no sequence); the matcher updates it, each time under the sequence of the journal
-entry that it projects, and takes ``live`` off with the last update::
+Admission puts a row (``live`` set, no sequence). The matcher updates it under the sequence of the journal entry that it
+projects, and removes ``live`` with the last update::
 
     (no row) --admit--> no sequence, live --project N--> sequence N, live --project M > N--> sequence M, not live
 """
@@ -21,21 +21,21 @@ from chalicelib.tables.dynamodb import Database, Put, Row, Update, Write, batche
 
 TABLE = "orders"
 ORDER = "ord"
-"""Beginning of an order's id, and of its sort key."""
+"""Prefix of an order's id and of its sort key."""
 LIVE_INDEX = "live_orders_by_owner"
 INDEX_LAG_MS_MAX = 10_000
-"""Rows younger than this are read from the table itself: the index may trail it by moments."""
+"""Rows younger than this are read from the table: the index may trail it."""
 PAGE_ROWS = 100
-"""Rows that a listing reads at a time, where its caller names no number."""
+"""Default number of rows that a listing reads at a time."""
 
 
 def is_order_id(sort_key: str) -> bool:
-    """Tell whether this names an order: beside an owner's orders stand the names that it has given (external ids)."""
+    """Return whether a sort key names an order; external ids stand beside an owner's orders."""
     return sort_key.startswith(f"{ORDER}_")
 
 
 def admitted_row(owner: str, book_id: str, order: PlaceOrder) -> Row:
-    """Return the row that admission puts, as it is stored; what the order has not left out."""
+    """Return the row that admission puts, as stored: only the members that the order has."""
     extras = {"value": order.value, "external_id": order.external_id, "expires_at_ms": order.expires_at_ms}
     return {
         "owner": owner,
@@ -59,7 +59,7 @@ def admitted_row(owner: str, book_id: str, order: PlaceOrder) -> Row:
 
 @reads_row
 def placed_of(row: Row) -> PlaceOrder:
-    """Return the command that placed an order, as it was admitted. Raises UnreadableRow."""
+    """Return the command that placed an order, as admitted. Raises UnreadableRow."""
     price, value, expires_at_ms = row["price"], row.get("value"), row.get("expires_at_ms")
     return PlaceOrder(
         order_id=str(row["order_id"]),
@@ -82,40 +82,41 @@ class Orders:
         self._database = database
 
     def admit(self, owner: str, book_id: str, order: PlaceOrder) -> Write:
-        """Return the write that creates the row. Refused when the order is there already."""
+        """Return the write that creates the row. Refused if it exists."""
         order_not_exists = "attribute_not_exists(#order_id)"
         return Put(TABLE, admitted_row(owner, book_id, order), order_not_exists)
 
     def rows(self) -> Iterator[Row]:
-        """Yield every row of every owner as it is stored. For operators; its cost is the table's size."""
+        """Yield every row of every owner as stored. For operators: scans the table."""
         return self._database.scan(TABLE)
 
     def live_keys(self) -> Iterator[tuple[str, str]]:
-        """Yield owner and id of the live orders of all owners, as an index has them that trails the table by moments.
+        """Yield owner and id of all live orders, from an index that trails the table by moments.
 
-        Costs that index: some hundred bytes a live order.
+        Scans that index: some hundred bytes for each live order.
         """
         return ((row["owner"], row["order_id"]) for row in self._database.scan(TABLE, LIVE_INDEX))
 
     def get(self, owner: str, order_id: str) -> OrderRow | None:
-        """Return the order of this id, whatever text that is; None where there is none, or a row of another kind."""
+        """Return the order with this id, which may be any text; None if there is none."""
         row = self._database.get(TABLE, {"owner": owner, "order_id": order_id}) if is_order_id(order_id) else None
         return _order_of(row) if row else None
 
     def get_many(self, orders: Iterable[tuple[str, str]]) -> dict[str, OrderRow]:
-        """Return those of the orders (owner, order id) that exist, by id, as of now; rows of other kinds are none."""
+        """Return the existing orders of these (owner, order id), by id, read consistently."""
         keys = [{"owner": owner, "order_id": order_id} for owner, order_id in orders if is_order_id(order_id)]
         return {row["order_id"]: _order_of(row) for row in self._database.get_many(TABLE, keys)}
 
     def stored(self, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Row]:
-        """Return those rows that exist of these (owner, sort key: an order's id or a name), as stored, as of now."""
+        """Return the existing rows of these keys (owner, order id or name), as stored, read consistently."""
         rows = self._database.get_many(TABLE, [{"owner": owner, "order_id": name} for owner, name in keys])
         return {(row["owner"], row["order_id"]): row for row in rows}
 
     def replace(self, before: Row | None, after: Row) -> None:
-        """Put a whole row in the place of another, which was ``before`` (None: there was none).
+        """Replace a row that still is as ``before`` (None: there was none).
 
-        Raises ConditionFailed when it shows another entry by now, or a cancel was queued: somebody is at work on it.
+        Raises ConditionFailed if it has another sequence by now, or if a cancel was queued: the matcher is working on
+        it.
         """
         if before is None:
             as_before, values = "attribute_not_exists(#order_id)", None
@@ -127,9 +128,9 @@ class Orders:
         self._database.write(Put(TABLE, after, as_before + no_cancel_since, values))
 
     def queue_cancel(self, owner: str, order_id: str, command_id: str) -> Write:
-        """Return the write that notes the order's one cancel command. Refused (row attached) unless it is live.
+        """Return the write that records the order's cancel command. Refused (row attached) unless the order is live.
 
-        Refused too when a cancel is queued already: whoever asks again waits for that one (T29).
+        Also refused if a cancel is already queued: the caller waits for that one (T29).
         """
         order_is_live, no_cancel_yet = "attribute_exists(#live)", "attribute_not_exists(#cancel)"
         return Update(
@@ -141,14 +142,14 @@ class Orders:
         )
 
     def cancel_of(self, owner: str, order_id: str) -> str | None:
-        """Return the id of the cancel command that the order's row notes; None: there is none yet."""
+        """Return the id of the cancel command recorded on the order's row; None: none yet."""
         row = self._database.get(TABLE, {"owner": owner, "order_id": order_id})
         return row.get("cancel") if row else None
 
     def note_refused_cancels(self, orders: Iterable[tuple[str, str]], sequence: int) -> None:
-        """Note on the rows (owner, order id) that journal entry ``sequence`` found nothing to cancel.
+        """Record on the rows (owner, order id) that journal entry ``sequence`` found nothing to cancel.
 
-        Refused on a row where that is noted already: another run projected it. That is no fault.
+        Refused on a row, which is no error, if another run has recorded it already.
         """
         order_exists, not_noted_yet = "attribute_exists(#order_id)", "attribute_not_exists(#cancel_refused)"
         self._database.write_each(
@@ -165,9 +166,9 @@ class Orders:
         )
 
     def project(self, updates: Mapping[tuple[str, str], OrderUpdate], sequence: int, at_ms: int) -> None:
-        """Show on the rows (owner, order id) what journal entry ``sequence`` left of the orders, each row at once.
+        """Update the rows (owner, order id) to their state after journal entry ``sequence``, in parallel.
 
-        Refused on a row that shows this entry or a later one already: another run projected it. That is no fault.
+        Refused on a row, which is no error, if another run has projected this entry or a later one.
         """
         self._database.write_each([_projection(order, update, sequence, at_ms) for order, update in updates.items()])
 
@@ -176,8 +177,7 @@ class Orders:
     ) -> Iterator[OrderRow]:
         """Yield an owner's orders, newest first, ties by id descending (T26): ids ascend with admission time.
 
-        from_ms, to_ms: the span of admission times to look at, both ends included.
-        Reads ``page_rows`` at a time: who takes so many has cost no more.
+        from_ms, to_ms: range of admission times, both ends included. Reads ``page_rows`` rows at a time.
         """
         values = {":owner": owner, ":first": least_id(ORDER, from_ms), ":last": greatest_id(ORDER, to_ms)}
         condition = "#owner = :owner AND #order_id BETWEEN :first AND :last"
@@ -187,8 +187,8 @@ class Orders:
     def live_newest_first(self, owner: str, now_ms: int, page_rows: int = PAGE_ROWS) -> Iterator[OrderRow]:
         """Yield an owner's live orders, newest first. Costs what it yields, plus the owner's last seconds.
 
-        The index names candidates only; each row is read from the table, so none is shown that has closed since. For
-        whoever takes ``page_rows`` no more live rows than that are read from the table, young ones included.
+        The index only names candidates: each row is read from the table, so closed orders are never yielded. At most
+        ``page_rows`` rows are read from the table at a time, young ones included.
         """
         border = f"{ORDER}_{ULID.from_bytes(max(0, now_ms - INDEX_LAG_MS_MAX).to_bytes(6, 'big') + bytes(10))}"
         young = 0

@@ -1,7 +1,7 @@
-"""What happened to escrow orders (table ``outbox``): one row a transition, put in its transaction (E24). Immutable.
+"""Outbox of escrow order events (table ``outbox``): one immutable row for each transition, in its transaction (E24).
 
-Rows stand by merchant and world, in order of the commands' names (ULIDs). Two commands on one order may carry names in
-another order than they were done in; ``version`` tells that. Nothing is delivered yet: the table's stream is there.
+Rows stand by merchant and world, in order of the command ids (ULIDs). Two commands on one order may have been carried
+out in another order; ``version`` tells which. The table has a stream, but nothing is delivered yet.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from chalicelib.tables.dynamodb import Database, Put, Row, Write, reads_row
 
 TABLE = "outbox"
 NUMBERS_MAX = 10
-"""How many rows one command may put."""
+"""Maximum number of rows of one command."""
 
 
 @dataclass(frozen=True, slots=True)
 class OutboxRow:
-    """left: None where the order came into being. version: the order's after it."""
+    """left: status before; None for a new order. version: the order's version after the transition."""
 
     order_id: int
     event: str
@@ -36,7 +36,7 @@ class Outbox:
         self._database = database
 
     def put(self, place: Place, command: str, number: int, happened: OutboxRow) -> Write:
-        """Return the write of a command's event; number: 0 is its first. Refused: the command is done already."""
+        """Return the write of a command's event; number: its index from 0. Refused: the command is done already."""
         command_not_done = "attribute_not_exists(#entry)"
         row = _key(place, command, number) | {
             "order_id": happened.order_id,
@@ -49,11 +49,11 @@ class Outbox:
         return Put(TABLE, row, command_not_done)
 
     def has(self, place: Place, command: str) -> bool:
-        """Tell whether a command that puts events was done."""
+        """Return whether a command that puts events was done."""
         return self._database.get(TABLE, _key(place, command, 0)) is not None
 
     def rows(self) -> Iterator[Row]:
-        """Yield every row. For operators; its cost is the table's size."""
+        """Yield every row. For operators: scans the table."""
         return self._database.scan(TABLE)
 
     def of_place(self, place: Place) -> Iterator[OutboxRow]:
@@ -73,6 +73,6 @@ def _key(place: Place, command: str, number: int) -> Row:
 
 @reads_row
 def outbox_row_of(row: Row) -> OutboxRow:
-    """Return what a row tells. Raises UnreadableRow."""
+    """Return the event in a row. Raises UnreadableRow."""
     left = None if row["from"] is None else Status(row["from"])
     return OutboxRow(row["order_id"], row["event"], left, Status(row["to"]), row["at"], row["version"])

@@ -1,7 +1,7 @@
 """Run independent calls, sequentially or in a thread pool.
 
-Calls to DynamoDB are mostly waiting: eight in parallel take an eighth of the time. Where one fails, or the process
-dies, any of the others may be done or not, so the caller must be able to repeat them all.
+A DynamoDB call is mostly waiting: eight in parallel take an eighth of the time. If one fails, or if the process dies,
+any of the others may or may not be done, so the caller must be able to repeat all of them.
 """
 
 from __future__ import annotations

@@ -1,16 +1,15 @@
-"""Requests counted against rate limits (table ``requests``), right over any number of copies.
+"""Rate limits (table ``requests``): GCRA with a daily quota, and counts by minute; exact over any number of processes.
 
-GCRA and a daily quota (R13): one row a scope. A request that may come is one conditional update of the row; which one
-depends on how the row stands::
+GCRA (generic cell rate algorithm, R13): one row for each scope. A request is one conditional update of the row; which
+one depends on the row's theoretical arrival time (TAT) and day::
 
     TAT is past --------> TAT = now + one interval            day's first ---> requests = 1
     TAT is ahead -------> TAT + one interval, if the          same day ------> requests + 1, if some
                           bucket has room                                      are left
 
-A process remembers how it saw the row last, and so chooses right at the first attempt unless other copies came in
-between; a refused write shows the row as it is, for the next attempt. Both facts only go up: a limit that was seen used
-up stays so until its time has come, and refuses without a write. A flood so costs the table about what the limit lets
-through.
+A process caches each row as last seen, and so chooses the right update at the first try unless another process came in
+between; a refused write returns the row for the next try. TAT and count only increase: a limit seen exhausted stays so
+until its time, and refuses without a write. So a flood costs little more than the requests that the limit admits.
 """
 
 from __future__ import annotations
@@ -27,22 +26,22 @@ from chalicelib.tables.requests import TABLE
 DAY_S = 86_400
 KEPT_DAYS = 2
 TRIES_MAX = 6
-"""A row changes its state at most twice against a request (TAT ahead, a new day); the rest is for its expiry."""
+"""Tries of one request: its row can change state against it twice (TAT ahead, a new day), the others are for expiry."""
 
 
 class RateLimits:
-    """now_us: microseconds since the epoch, wherever it is asked for."""
+    """now_us: time in microseconds since the epoch."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._seen: Recent[str, Usage] = Recent(SCOPES_MAX)
-        """By scope: how the row stood when it was seen last."""
+        """By scope: the row as last seen."""
 
     def use(self, scope: str, limit: RateLimit, now_us: int) -> Refusal | None:
-        """Count a request and return None; over the limit, count nothing and return why.
+        """Count a request and return None; over the limit, count nothing and return the refusal.
 
-        Raises Unavailable, or OutcomeUnknown: it may have been counted. After a lost answer the row that a later
-        attempt finds does not tell whose use it shows, so the outcome is unknown then too.
+        Raises Unavailable, or OutcomeUnknown: it may have been counted. After a lost answer the row does not tell whose
+        request it shows.
         """
         if limit.is_off:
             return None
@@ -53,7 +52,7 @@ class RateLimits:
                 return refusal
             try:
                 self._remember(scope, self._database.write(_counting(scope, limit, usage, now_us)))
-            except ConditionFailed as error:  # the row is not as it was seen last: look at what stood there
+            except ConditionFailed as error:  # the row has changed: try again from the row found
                 self._remember(scope, error.row)
                 raise Contended from error
             return None
@@ -68,9 +67,9 @@ class RateLimits:
 
 
 def _counting(scope: str, limit: RateLimit, usage: Usage | None, now_us: int) -> Update:
-    """Return the write that counts a request, on condition that the row is as it was seen.
+    """Return the write that counts a request, conditional on the row as last seen.
 
-    The row's "full_at_us" is the TAT. A day is never set back, however the clocks of two copies differ around midnight.
+    The row's "full_at_us" is the TAT. The day never goes back, however two clocks differ around midnight.
     """
     day = max(day_of(now_us), usage.day if usage else 0)
     values: dict[str, Any] = {":day": day, ":one": 1, ":expires": (day + KEPT_DAYS) * DAY_S}
@@ -102,23 +101,23 @@ def _counting(scope: str, limit: RateLimit, usage: Usage | None, now_us: int) ->
 
 
 class MinuteCounts:
-    """Counts requests in UTC minutes (T6): one row a scope and minute, right over any number of copies.
+    """Counts requests by UTC minute (T6): one row for each scope and minute, exact over any number of processes.
 
-    A count only goes up: a scope that this process saw at its limit stays over it until the minute ends, without more
-    writes. A flood so costs the table about as many writes as the limit lets through. A scope that this process has
-    forgotten costs one more write (T55).
+    A count only increases: a scope that this process saw at its limit stays there until the minute ends, without a
+    write. So a flood costs about as many writes as the limit admits. A scope evicted from the cache costs one more
+    write (T55).
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._seen: Recent[str, tuple[int, int]] = Recent(SCOPES_MAX)
-        """By scope: the last minute that was counted in, and its count then."""
+        """By scope: the last minute counted, and its count."""
 
     def count(self, scope: str, limit: int, at_s: int) -> int:
-        """Count a request; return how many the minute has had with it, or some number above the limit.
+        """Count a request. Return the minute's count with it, or some number above the limit.
 
-        Raises Unavailable, or OutcomeUnknown: it may have been counted. Every attempt that reaches the table counts:
-        two where the client tries again after a lost answer (``wiring.counters`` does not).
+        Raises Unavailable, or OutcomeUnknown: it may have been counted. Each attempt that reaches the table counts: two
+        if the client retries after a lost answer (``wiring.counters`` does not).
         """
         minute_s = minute_of(at_s)
         seen_in_s, seen = self._seen.get(scope) or (minute_s, 0)

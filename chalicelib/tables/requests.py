@@ -1,12 +1,12 @@
 """Answers under an idempotency key, kept for a day (table ``requests``).
 
-An answer's life::
+Life cycle of an answer::
 
     (none) --record, with the order in one transaction--> pending, fallback answer inside --finish--> final
     (none) --record-------------------------------------------------------------------------------> final
 
-A pending answer waits for the first matching result (``Prefer: wait``). Whoever finds one past its time finishes it
-with the fallback, so a crash in between never leaves a key without its answer (T14).
+A pending answer waits for the first matching result (``Prefer: wait``). A reader that finds it overdue finishes it with
+the fallback, so a crash never leaves a key without an answer (T14).
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ ANSWER_LIFE_S = 86_400
 
 
 class AnswerExists(Exception):
-    """The key has an answer already, recorded by another request."""
+    """Another request has already recorded an answer for the key."""
 
 
 class Requests:
-    """now_s: the time in whole seconds; expired rows count as gone, whenever the table drops them."""
+    """now_s: time in whole seconds; expired rows count as gone, even before the table drops them."""
 
     def __init__(self, database: Database, now_s: Callable[[], int]) -> None:
         self._database = database
@@ -38,7 +38,7 @@ class Requests:
         return _answer_of(row)
 
     def recording(self, scope: str, key: str, answer: Answer) -> Write:
-        """Return the write that records an answer. Refused when the key has one."""
+        """Return the write that records an answer. Refused if the key has one."""
         row = {
             "scope": scope,
             "request": key,
@@ -60,9 +60,10 @@ class Requests:
             raise AnswerExists(key) from error
 
     def finish(self, scope: str, key: str, body: str, preference: str | None) -> Answer:
-        """Make a pending answer final with this body; return what stands there then: this one, or an earlier one.
+        """Make a pending answer final with this body. Return the answer that is stored then: this one or an earlier
+        one.
 
-        Whichever attempt is refused, the row that it found has the answer.
+        If an attempt is refused, the row found has the answer.
         """
         still_pending = "attribute_type(#pending_until_ms, :number)"
         update = Update(

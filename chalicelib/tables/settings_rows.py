@@ -1,4 +1,4 @@
-"""Rows that operators change (table ``tenants``): an instance and its desks' settings, each only from what was read."""
+"""Settings rows changed by operators (table ``tenants``): optimistic updates of an instance and its desks' settings."""
 
 from __future__ import annotations
 
@@ -23,12 +23,13 @@ def change_row(
     facts_of: Callable[[Settings], Row],
     what: str = "these settings",
 ) -> Settings:
-    """Change what a row says from what it says now; return what it says then. Changes at one time come one by one.
+    """Change a row's settings, conditional on the version read. Return the new settings. Concurrent changes are
+    serialized.
 
-    settings_of: reads a row, None where there is none yet. facts_of: gives the attributes that ``change`` may change;
-    the version goes up by one, the others stay. A change that is made already writes nothing.
-    Raises what ``settings_of`` and ``change`` raise; Unavailable when others keep changing the row. Nothing is changed
-    then. Raises OutcomeUnknown where a change may be made, and others have come after it.
+    settings_of: parses a row (None: there is none yet). facts_of: returns the attributes that ``change`` may change;
+    the version is incremented, other attributes stay. A change without effect writes nothing. Raises what
+    ``settings_of`` and ``change`` raise; Unavailable if concurrent changes keep winning: nothing is changed then.
+    Raises OutcomeUnknown if the change may have been made and others came after it.
     """
     changed: Row | None = None
 

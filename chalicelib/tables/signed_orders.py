@@ -1,13 +1,13 @@
-"""Signed orders (table ``signed-orders``): the orders of the taker desk, and what their makers and takers see of them.
+"""Signed orders (table ``signed-orders``): the taker desk's orders, and the lists of their makers and takers.
 
-What stands where: ``signed_rows``. An order's row is written only from what was read of it, so its state goes one step
-after the other::
+``signed_rows`` has the row formats. Every write of an order's row is conditional on the version read, so its state
+advances one step at a time::
 
     (no row) --created--> version 0 --a step--> version 1 --a step--> ... --the last one--> final, in no index any more
 
-Every other row of a step stands in the same transaction, and so is guarded by the same condition. While its stored
-status is live, a row is in two indexes. An index may trail the table by moments: what is found through it is read again
-(consistently), and its reader judges it by the clock.
+All other rows of a step stand in the same transaction, under the same condition. A row with a live status is in two
+indexes. An index may trail the table by moments, so rows found through it are read again (consistently), and the reader
+judges them by the clock.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ PAGE_ROWS = 100
 
 
 class SignedOrders:
-    """Reads are consistent, but for which orders an index names. Takers and makers are given by address, in any case.
+    """Reads are consistent, except for which orders an index names. Addresses of takers and makers: in any letter case.
 
     A method that returns a write does nothing itself: all writes of a command go into one transaction.
     """
@@ -64,12 +64,12 @@ class SignedOrders:
         return order_of(row) if row else None
 
     def get_many(self, instance: str, order_ids: Iterable[str]) -> dict[str, StoredOrder]:
-        """Return those of the orders that there are, by id; each is asked for once."""
+        """Return the existing orders, by id; each is read once."""
         found = self._read_again(order_key(instance, order_id) for order_id in dict.fromkeys(order_ids))
         return {stored.order_id: stored for stored in found}
 
     def fill(self, instance: str, order_id: str, reference_id: str) -> Fill | None:
-        """Return the order's fill under this reference, whoever made it."""
+        """Return the order's fill with this reference, of any taker."""
         row = self._database.get(TABLE, {"owner": order_owner(instance, order_id), "entry": f"fill/{reference_id}"})
         return fill_of(row) if row else None
 
@@ -80,11 +80,10 @@ class SignedOrders:
     # What makers see
 
     def next_nonce(self, instance: str, maker: str) -> int:
-        """Return a nonce that the maker can use next (K17): the highest that it has used and one more, 1 at first.
+        """Return a nonce that the maker can use next (K17): the highest used plus one; 1 at first.
 
-        Nothing is above the highest nonce that there is. Where that is used, the highest of the lower half of all
-        nonces counts instead, and so on; a maker that has used the highest of every half gets the lowest free one,
-        which costs what lies below that.
+        If the highest possible nonce is used, the search repeats below half of the range, and so on. A maker that has
+        used the highest of every half gets the lowest free nonce, which costs the rows below it.
         """
         bound = NONCE_MAX + 1
         while bound > 1:
@@ -97,7 +96,7 @@ class SignedOrders:
         return next(free for free, nonce in enumerate(chain(used, [None])) if free != nonce)
 
     def _highest_nonce(self, instance: str, maker: str, bound: int) -> int | None:
-        """Return the highest nonce below a bound that the maker has used."""
+        """Return the highest used nonce below a bound."""
         first, last = (nonce_key(instance, maker, nonce) for nonce in (0, bound - 1))
         condition = "#owner = :owner AND #entry BETWEEN :first AND :last"
         values = {":owner": first["owner"], ":first": first["entry"], ":last": last["entry"]}
@@ -111,7 +110,7 @@ class SignedOrders:
         return (row["order_id"], row["order_hash"]) if row else None
 
     def orders_of_maker(self, instance: str, maker: str) -> Iterator[StoredOrder]:
-        """Yield all orders of a maker, by nonce. Costs what it yields, twice over."""
+        """Yield all orders of a maker, by nonce. Costs twice what it yields."""
         rows = self._listed(maker_owner(instance, maker), "nonce/")
         for chunk in batched((row["order_id"] for row in rows), BATCH_GET_KEYS_MAX):
             found = self.get_many(instance, chunk)
@@ -120,7 +119,7 @@ class SignedOrders:
     # What takers see
 
     def has_filled(self, instance: str, taker: str, stored: StoredOrder) -> bool:
-        """Tell whether the taker has a fill of the order."""
+        """Return whether the taker has a fill of the order."""
         return self._database.get(TABLE, seen_key(instance, taker, stored, "filled")) is not None
 
     def filled_seen(
@@ -133,30 +132,30 @@ class SignedOrders:
         to_s: int = TIME_S_MAX,
         page_rows: int = PAGE_ROWS,
     ) -> Iterator[TakenOrder]:
-        """Yield the orders that a taker has filled, by their time and hash; both ends of the span are included.
+        """Yield the orders that a taker has filled, by time and hash. Both ends of the range are included.
 
-        Costs what it yields, page by page of so many rows.
+        Costs what it yields, ``page_rows`` rows at a time.
         """
         return map(seen_of, self._within(instance, taker, "filled", newest_first, from_s, to_s, page_rows))
 
     def unfinished_seen(
         self, instance: str, taker: str, *, from_s: int = 0, to_s: int = TIME_S_MAX, page_rows: int = PAGE_ROWS
     ) -> Iterator[TakenOrder]:
-        """Yield the orders that a taker has filled and that have not ended, newest first, and perhaps some that have.
+        """Yield a taker's filled orders that have not ended, newest first; a few that have ended may be among them.
 
-        Both ends of the span are included. Without reference and transaction hash, see ``seen_filled``. Costs what it
-        yields.
+        Both ends of the range are included. Reference and transaction hash are missing: see ``seen_filled``. Costs what
+        it yields.
         """
         return map(seen_of, self._within(instance, taker, "unfinished", True, from_s, to_s, page_rows))
 
     def seen_filled(self, instance: str, taker: str, stored: Iterable[StoredOrder]) -> dict[str, TakenOrder]:
-        """Return what a taker sees of those of the orders that it has filled, by hash."""
+        """Return the taker's view of those of the orders that it has filled, by hash."""
         keys = [seen_key(instance, taker, one, "filled") for one in stored]
         found = map(seen_of, self._database.get_many(TABLE, keys))
         return {seen.order_hash: seen for seen in found}
 
     def locked_seen(self, instance: str, taker: str) -> Iterator[TakenOrder]:
-        """Yield the orders that a taker has locked and never filled, oldest first; those whose lock has lapsed too."""
+        """Yield the orders that a taker has locked and never filled, oldest first, lapsed locks included."""
         return map(seen_of, self._listed(taker_owner(instance, taker), "locked/"))
 
     def counts(self, instance: str, taker: str) -> Counts:
@@ -173,25 +172,25 @@ class SignedOrders:
         to_s: int = TIME_S_MAX,
         page_rows: int = PAGE_ROWS,
     ) -> Iterator[Fill]:
-        """Yield a taker's fills, by their time and id; both ends of the span are included. Costs what it yields."""
+        """Yield a taker's fills, by time and id. Both ends of the range are included. Costs what it yields."""
         return map(fill_of, self._within(instance, taker, "fill", newest_first, from_s, to_s, page_rows))
 
     # What the indexes name
 
     def open_orders(self, instance: str) -> Iterator[StoredOrder]:
-        """Yield an instance's orders that were open or locked a moment ago, oldest first, ties by hash.
+        """Yield an instance's open and locked orders according to the index, oldest first, ties by hash.
 
-        Each is as of now: it may have lapsed, or been closed meanwhile. Costs what it yields, twice over.
+        Each is read again, so it may be lapsed or closed by now. Costs twice what it yields.
         """
         condition, values = "#open_instance = :instance", {":instance": instance}
         keys = self._database.query(TABLE, condition, values, IndexName=OPEN_INDEX, Limit=PAGE_ROWS)
         return self._read_again(map(_key_of, keys))
 
     def lapsing(self, now_s: int) -> Iterator[Row]:
-        """Yield the rows of all instances' orders whose lock or deadline has ended by now, the first to end first.
+        """Yield the rows of all instances' orders whose lock or deadline has ended by now, earliest first.
 
-        Each is as of now: its lapse may be written already. ``signed_rows.order_of`` reads a row; one that it cannot
-        read is nobody else's business.
+        Each is read again, so its lapse may be written already. ``signed_rows.order_of`` parses a row; one unreadable
+        row does not affect the others.
         """
         condition = "#lapse_shard = :shard AND #lapses_at_s <= :now"
         shards = [
@@ -204,7 +203,7 @@ class SignedOrders:
         return self._rows_again(map(_key_of, rows))
 
     def rows(self) -> Iterator[Row]:
-        """Yield every row of the table. For operators; its cost is the table's size."""
+        """Yield every row of the table. For operators: scans the table."""
         return self._database.scan(TABLE)
 
     # Writes
@@ -212,23 +211,21 @@ class SignedOrders:
     def creation(self, stored: StoredOrder) -> list[Write]:
         """Return the writes of a new order: its row, and the nonce that it uses.
 
-        The first is refused when there is such an order already; the second when the maker has used the nonce (row
-        attached).
+        The first is refused if the order exists; the second (row attached) if the maker has used the nonce.
         """
         order_not_exists = "attribute_not_exists(#entry)"
         nonce_is_free = "attribute_not_exists(#entry)"
         return [Put(TABLE, row_of(stored), order_not_exists), Put(TABLE, nonce_row(stored), nonce_is_free)]
 
     def step(self, before: StoredOrder, after: StoredOrder) -> Write:
-        """Return the write of an order's next state. Refused (row attached) when somebody else wrote the row since."""
+        """Return the write of an order's next state. Refused (row attached) if the row has changed since."""
         as_it_was_read = "#version = :version AND #status = :status"
         values = {":version": before.state.version, ":status": before.state.status.value}
         return Put(TABLE, row_of(after), as_it_was_read, values)
 
     def show_locked(self, stored: StoredOrder, taker: str, reference_id: str | None) -> Write:
-        """Return the write by which a taker sees an order that it has locked and never filled. Never refused.
-
-        stored: with the lock.
+        """Return the write that lists an order as locked and never filled by a taker. Never refused. stored: with the
+        lock.
         """
         lock = stored.state.lock
         if lock is None:
@@ -236,32 +233,31 @@ class SignedOrders:
         return Put(TABLE, locked_row(stored, taker, reference_id, lock.expires_at_s))
 
     def hide_locked(self, stored: StoredOrder, taker: str) -> Write:
-        """Return the write by which a taker sees no more an order that it has only locked (K35). Never refused."""
+        """Return the write that removes an order from the taker's list of locked ones (K35). Never refused."""
         return Delete(TABLE, seen_key(stored.instance, taker, stored, "locked"))
 
     def show_unfinished(self, stored: StoredOrder, taker: str) -> Write:
-        """Return the write by which a taker finds an order that it has filled among the unfinished. Never refused."""
+        """Return the write that adds an order to the taker's list of unfinished ones. Never refused."""
         return Put(TABLE, unfinished_row(stored, taker))
 
     def hide_unfinished(self, stored: StoredOrder) -> list[Write]:
-        """Return the writes by which takers find an order that ends no more among the unfinished. Never refused."""
+        """Return the writes that remove an ended order from its takers' lists of unfinished ones. Never refused."""
         keys = [seen_key(stored.instance, taker, stored, "unfinished") for taker in stored.unfinished_takers]
         return [Delete(TABLE, key) for key in keys]
 
     def note_reference(self, stored: StoredOrder, taker: str, reference_id: str) -> Write:
-        """Return the write that notes a taker's latest reference for an order that it has filled.
-
-        Refused when it has no fill of it: a bug.
+        """Return the write that records a taker's latest reference for a filled order. Refused if it has no fill: a
+        bug.
         """
         is_filled = "attribute_exists(#entry)"
         key = seen_key(stored.instance, taker, stored, "filled")
         return Update(TABLE, key, "SET #reference_id = :reference_id", is_filled, {":reference_id": reference_id})
 
     def record_fill(self, stored: StoredOrder, fill: Fill, *, is_first: bool) -> list[Write]:
-        """Return the writes of a fill: its rows, the order as its taker sees it from now on, the counts.
+        """Return the writes of a fill: its rows, the taker's view of the order, the counts.
 
-        is_first: of this taker and order. The first write is refused (row attached) when the reference has a fill
-        already; the others only where the rows do not agree with the order: a bug.
+        is_first: the taker's first fill of this order. The first write is refused (row attached) if the reference
+        already has a fill; the others only if the rows disagree with the order: a bug.
         """
         fill_not_exists = "attribute_not_exists(#entry)"
         order_owned, taker_owned = fill_rows(stored, fill)
@@ -305,7 +301,7 @@ class SignedOrders:
         return self._database.query(TABLE, condition, values, **options)
 
     def _read_again(self, keys: Iterable[Row]) -> Iterator[StoredOrder]:
-        """Yield the orders that stand under these keys as of now, in the order of the keys."""
+        """Yield the orders of these keys, read consistently, in the order of the keys."""
         return map(order_of, self._rows_again(keys))
 
     def _rows_again(self, keys: Iterable[Row]) -> Iterator[Row]:

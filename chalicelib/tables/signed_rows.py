@@ -1,21 +1,21 @@
-"""The rows of signed orders (table ``signed-orders``): what stands in them, and how they are named.
+"""Row formats of signed orders (table ``signed-orders``): keys and contents.
 
-| owner | entry | what stands there |
+| owner | entry | content |
 | --- | --- | --- |
 | ``<instance>/signed/<order id>`` | ``order`` | the order: what was signed, and its state |
-| | ``fill/<reference>`` | a fill of it; its reference is its key, so a fill sent twice is one (K24) |
-| ``<instance>/maker/<address>`` | ``nonce/<20 digits>`` | a nonce that the maker has used, and for which order |
+| | ``fill/<reference>`` | a fill of it; the key is its reference, so a fill sent twice is one (K24) |
+| ``<instance>/maker/<address>`` | ``nonce/<20 digits>`` | a nonce that the maker has used, and its order |
 | ``<instance>/taker/<address>`` | ``locked/<created at>/<hash>`` | an order that it has locked and never filled (K35) |
-| | ``filled/<created at>/<hash>`` | an order that it has a fill of; stays for ever |
+| | ``filled/<created at>/<hash>`` | an order that it has filled; permanent |
 | | ``unfinished/<created at>/<hash>`` | the same, until the order ends |
 | | ``fill/<created at>/<fill id>`` | the fill itself |
-| | ``count`` | how many ``filled`` and how many ``fill`` rows there are |
+| | ``count`` | the numbers of ``filled`` and ``fill`` rows |
 
-Addresses in keys are in lower case; times in keys are Unix seconds of 12 digits, so each list is in order of time.
+Addresses in keys are in lower case. Times in keys are Unix seconds of 12 digits, so each list is in order of time.
 
-An order's row names the takers with an unfinished row, so that the step that ends the order removes these rows. It
-names ``UNFINISHED_TAKERS_MAX`` of them, for a transaction has a limit: of more takers the row stays when the order has
-ended. So an unfinished row says where to look, and the order's row what there is.
+An order's row names the takers with an ``unfinished`` row, so that the step that ends the order removes these rows. It
+names at most ``UNFINISHED_TAKERS_MAX`` of them, because a transaction is limited; the rows of further takers stay. So
+an ``unfinished`` row is only a candidate, and the order's row decides.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from chalicelib.tables.instruments import DECIMALS_USUAL
 ORDER = "order"
 COUNT = "count"
 LAPSE_SHARDS = 8
-"""Partitions of the index of lapsing orders: each takes some thousand writes a second."""
+"""Number of partitions of the index of lapsing orders; each takes about a thousand writes a second."""
 
 
 # --- how rows are named
@@ -111,7 +111,7 @@ def row_of(stored: StoredOrder) -> Row:
 
 
 def _index_members(stored: StoredOrder) -> Row:
-    """Return what puts the row into the indexes: nothing of a final order, nor of one that is suspended."""
+    """Return the attributes that put the row into the indexes; none for a final or suspended order."""
     lapses_at_s = next_lapse_s(stored.order, stored.state)
     if lapses_at_s is None:
         return {}
@@ -161,7 +161,7 @@ def nonce_row(stored: StoredOrder) -> Row:
 
 
 def fill_rows(stored: StoredOrder, fill: Fill) -> tuple[Row, Row]:
-    """Return a fill's two rows: its order's, and its taker's."""
+    """Return a fill's two rows: under its order and under its taker."""
     facts = {fact.name: getattr(fill, fact.name) for fact in fields(Fill)} | {"status": fill.status.value}
     order_owned = {"owner": order_owner(stored.instance, fill.order_id), "entry": f"fill/{fill.reference_id}"}
     entry = f"fill/{digits(fill.created_at_s)}/{fill.fill_id}"
@@ -197,7 +197,7 @@ def _seen_facts(stored: StoredOrder) -> Row:
 
 @reads_row
 def seen_of(row: Row) -> TakenOrder:
-    """Return what a taker sees by this row. Raises UnreadableRow."""
+    """Return the taker's view in a row. Raises UnreadableRow."""
     kind, created_at_s, order_hash = row["entry"].split("/")
     return TakenOrder(
         order_id=row["order_id"],

@@ -1,14 +1,14 @@
 """Snapshots (table ``journal``, under ``<book>/snapshot``): a book's state in pieces, beside its entries.
 
-The piece number n of the snapshot at sequence s has the sort key s * 10,000 + n. Row 0 is the pointer: it names the
-newest complete snapshot, and is moved when all pieces of a newer one are there. So a reader never sees half of one::
+Piece n of the snapshot at sequence s has the sort key s * 10,000 + n. Row 0 is the pointer to the newest complete
+snapshot; it moves only after all pieces of the new one are written, so a reader never sees an incomplete one::
 
     old pieces | new pieces being written     pointer -> old    readers: old
-    old pieces | new pieces                   pointer -> new    readers: new, or old: they look at the pointer again
+    old pieces | new pieces                   pointer -> new    readers: new, or old: they read the pointer again
                  new pieces                   pointer -> new    readers: new
 
-The state at a sequence is always the same, so two matchers that write one snapshot write the same rows. Pieces that a
-crash left behind lie below the next pointer and go with the pieces of the old snapshot.
+The state at a sequence is always the same, so two matchers write the same rows. Pieces left by a crash lie below the
+next pointer and are removed with the old snapshot's.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from chalicelib.tables.dynamodb import ConditionFailed, Database, Update, whole
 from chalicelib.tables.journal import TABLE
 
 PIECE_BYTES_MAX = 350_000
-"""Below DynamoDB's 400 KB for a row."""
+"""Size of a piece in bytes: below DynamoDB's limit of 400 KB for a row."""
 PIECES_MAX = 10_000
 READ_TRIES_MAX = 5
 
@@ -41,10 +41,7 @@ class Snapshots:
         self._database = database
 
     def newest(self, book: str) -> Snapshot | None:
-        """Return the newest complete snapshot, None where there is none.
-
-        Raises BrokenSnapshot when its pieces are not what was written.
-        """
+        """Return the newest complete snapshot, or None. Raises BrokenSnapshot if its pieces are damaged."""
         try:
             return self._newest(book)
         except (KeyError, TypeError) as error:
@@ -65,13 +62,13 @@ class Snapshots:
                 if hashlib.sha256(content).hexdigest() != pointer["digest"]:
                     raise BrokenSnapshot(f"{book}: the snapshot at {sequence} is not what was written")
                 return Snapshot(sequence, content)
-            # A newer one took its place between the two reads: the pointer names that one now.
+            # A newer snapshot replaced it between the two reads; the pointer names that one now.
         raise BrokenSnapshot(f"{book}: pieces of its snapshot are missing")
 
     def write(self, book: str, snapshot: Snapshot) -> None:
-        """Store a snapshot and remove older ones. An older one than there is changes nothing that a reader sees.
+        """Store a snapshot and remove older ones. Writing an older one than stored changes nothing for readers.
 
-        Raises what a write raises; half a snapshot harms nobody, and the next one clears it away.
+        Raises what a write raises; an incomplete snapshot does no harm, and the next one removes it.
         """
         content, sequence = snapshot.content, snapshot.sequence
         pieces = [content[at : at + PIECE_BYTES_MAX] for at in range(0, len(content), PIECE_BYTES_MAX)]
@@ -91,7 +88,7 @@ class Snapshots:
         try:
             digest = hashlib.sha256(content).hexdigest()
             self._database.write(pointer, lambda row: row is not None and row["digest"] == digest)
-        except ConditionFailed:  # this one or a newer one is in place already
+        except ConditionFailed:  # this snapshot or a newer one is stored already
             return
         self._remove_before(book, sequence)
 
@@ -112,5 +109,5 @@ def _pointer_key(book: str) -> dict[str, str | int]:
 
 
 def _piece_keys(sequence: int) -> tuple[int, int]:
-    """Return the first and the last sort key that the snapshot's pieces can have."""
+    """Return the lowest and highest sort key that the snapshot's pieces can have."""
     return sequence * PIECES_MAX, (sequence + 1) * PIECES_MAX - 1

@@ -1,7 +1,7 @@
-"""Instances and their API keys (table ``tenants``): one row an instance, which every request reads once.
+"""Instances and their API keys (table ``tenants``): one row for each instance, read once by every request.
 
-The read is consistent, so a change holds from the next request on, in every copy of every function: a revoked key, an
-archived instance, a service, a limit. Keys are stored as SHA-256, never in clear (T3).
+The read is consistent, so a change (a revoked key, an archived instance, a service, a limit) applies from the next
+request on, in every process. Keys are stored as SHA-256, never in clear (T3).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from chalicelib.tables.settings_rows import TABLE, change_row
 
 
 class InstanceExists(TenancyRefused):
-    """There is an instance with this reference already."""
+    """An instance with this reference exists."""
 
     def __init__(self, instance: str) -> None:
         super().__init__(f"exists already: {instance}")
@@ -34,10 +34,10 @@ def instance_id(ref: str) -> str:
 
 
 class Tenants:
-    """now_s: the time in whole seconds; rotated keys expire.
+    """now_s: time in whole seconds; rotated keys expire.
 
-    Changes raise UnknownInstance and what the change itself raises (``domain.tenancy.instances``); nothing is
-    changed then.
+    Changes raise UnknownInstance and what the change itself raises (``domain.tenancy.instances``); nothing is changed
+    then.
     """
 
     def __init__(self, database: Database, now_s: Callable[[], int]) -> None:
@@ -45,9 +45,9 @@ class Tenants:
         self._now_s = now_s
 
     def create_instance(self, ref: str, services: Collection[str], beside: Sequence[Write] = ()) -> str:
-        """Create an instance; return its id. beside: writes that go with it.
+        """Create an instance. Return its id. beside: further writes of its transaction.
 
-        The command's id in the row tells this creation from another one of the same instance. Raises InstanceExists,
+        The command id in the row tells this creation from another one of the same instance. Raises InstanceExists,
         Unavailable (nothing changed) or OutcomeUnknown.
         """
         instance = Instance(instance_id(ref), frozenset(services))
@@ -71,26 +71,27 @@ class Tenants:
         self.change(instance, lambda found: found.with_key(new, now_s))
 
     def rotate_key(self, instance: str, key_id: str, new_key_id: str, api_key: str, grace_s: int) -> Instance:
-        """Put a new key in a key's place, which stays valid for ``grace_s``. Raises as ``Instance.rotated``."""
+        """Replace a key by a new one; the old one stays valid for ``grace_s``. Raises as ``Instance.rotated``."""
         now_s = self._now_s()
         new = Key(new_key_id, digest_of(api_key), 0, now_s)
         return self.change(instance, lambda found: found.rotated(key_id, new, now_s + grace_s, now_s))
 
     def get(self, instance: str) -> Instance:
-        """Return the instance as of now. Raises UnknownInstance."""
+        """Return the instance, read consistently. Raises UnknownInstance."""
         return _found(instance, self._database.get(TABLE, _key_of(instance)))
 
     def change(self, instance: str, change: Callable[[Instance], Instance]) -> Instance:
-        """Change an instance from what it is now; return what it is then. Changes at the same time come one by one.
+        """Change an instance, conditional on the version read. Return the changed instance. Concurrent changes are
+        serialized.
 
-        A change that is made already writes nothing. Raises UnknownInstance and what ``change`` raises; Unavailable
-        when others keep changing the instance. Raises OutcomeUnknown where a change may be made.
+        A change without effect writes nothing. Raises UnknownInstance and what ``change`` raises; Unavailable if
+        concurrent changes keep winning; OutcomeUnknown if the change may have been made.
         """
         found = partial(_found, instance)
         return change_row(self._database, _key_of(instance), change, found, _facts_of, "this instance")
 
     def accept(self, ref: str, api_key: str) -> AcceptedKey | None:
-        """Return what the key stands for, None where it is not accepted (T4)."""
+        """Return the accepted key for this text; None if it is not accepted (T4)."""
         row = self._database.get(TABLE, _key_of(instance_id(ref)))
         return None if row is None else _instance_of(row).accepted(digest_of(api_key), self._now_s())
 
@@ -100,7 +101,7 @@ def _key_of(instance: str) -> Row:
 
 
 def _facts_of(instance: Instance) -> Row:
-    """Return what a row says of an instance, besides its key and how often it was changed."""
+    """Return the attributes of an instance's row, without its key and version."""
     return {
         "services": sorted(instance.services),
         "status": instance.status.value,
@@ -115,6 +116,6 @@ def _found(instance: str, row: Row | None) -> Instance:
 
 
 def _instance_of(row: Row) -> Instance:
-    """Return the instance in a row; one of an earlier version has no keys in it."""
+    """Return the instance in a row; rows of an earlier version have no keys."""
     keys = (Key(**facts | {"status": KeyStatus(facts["status"])}) for facts in row.get("keys", []))
     return Instance(row["instance"], frozenset(row["services"]), InstanceStatus(row["status"]), tuple(keys))

@@ -1,7 +1,6 @@
-"""Tokens (table ``tokens``): the assets that an instance's ledger keeps.
+"""Tokens (table ``tokens``): the assets of an instance's ledger.
 
-A token stands under its instance by address; beside it a row says which token has a symbol, whatever its case (T44).
-An address, as everywhere, is in lower case.
+A token stands under its instance by address, in lower case. A second row reserves its symbol, in any letter case (T44).
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from chalicelib.tables.dynamodb import Database, Put, Row, TransactionRefused, W
 
 TABLE = "tokens"
 LISTED = "token/"
-"""Beginning of the sort keys of tokens."""
+"""Sort-key prefix of tokens."""
 
 
 class Tokens:
@@ -27,7 +26,8 @@ class Tokens:
         self._database = database
 
     def register(self, instance: str, token: Token, receipt: Write | None = None) -> None:
-        """Store a new token and take its address and symbol. receipt: the caller's own write, done with it (T14).
+        """Store a new token and take its address and symbol. receipt: a write of the caller's in the same transaction
+        (T14).
 
         Raises TokenExists or ReceiptExists (nothing changed), Unavailable (nothing changed) or OutcomeUnknown.
         """
@@ -49,7 +49,7 @@ class Tokens:
         return _token_of(row) if row else None
 
     def get_many(self, instance: str, addresses: Iterable[str]) -> dict[str, Token]:
-        """Return those of the tokens that are registered, by address."""
+        """Return the registered tokens of these addresses, by address."""
         rows = self._database.get_many(TABLE, [_key(instance, address) for address in dict.fromkeys(addresses)])
         return {row["address"]: _token_of(row) for row in rows}
 

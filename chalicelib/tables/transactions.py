@@ -1,12 +1,12 @@
-"""Transactions (table ``accounts``): what was moved, when, and by which reference. Never changed.
+"""Transactions (table ``accounts``): immutable records of what was moved, when, and by which reference.
 
-Credits, debits and transfers, and what the fills of signed orders moved; trades of books are read off their fills and
-journals. A transaction has a copy under each customer involved and one under the instance (``keys.transactions_key``),
-all put in the transaction that moves the money; entries are ``transaction/txn_<ULID>``, so each of these lists is in
-order of time. All of an instance's are put into one partition: some 500 a second.
+They cover credits, debits, transfers and the fills of signed orders; trades of books are read from fills and journals.
+A transaction has a copy under each customer involved and one under the instance (``keys.transactions_key``), all put in
+the transaction that moves the money. Sort keys are ``transaction/txn_<ULID>``, so each list is in order of time. All of
+an instance's copies share one partition: about 500 a second.
 
-A name that must not move money twice, as a reference, has a lock: a row with the id of the transaction that took it
-and a digest of what that one was asked for. Locks stay for ever.
+A name that must not move money twice, such as a reference, has a lock: a row with the id of the transaction that took
+it and a digest of its request. Locks are permanent.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from chalicelib.tables.dynamodb import Database, Put, Row, Write, reads_row, who
 
 TABLE = "accounts"
 TRANSACTION, LOCK = "transaction", "once"
-"""First parts of the sort keys."""
+"""First part of each sort key."""
 PAGE_ROWS = 100
 PARTIES = {
     TransactionType.CREDIT: (False, True),
@@ -34,12 +34,12 @@ PARTIES = {
     TransactionType.TRADE: (True, True),
     TransactionType.FEE: (True, False),
 }
-"""Whether a transaction of each type has a source, and a target."""
+"""By type: whether a transaction has a source, and whether it has a target."""
 
 
 @dataclass(frozen=True, slots=True)
 class TransactionRow:
-    """A copy of a transaction. owner: the customer's account, or the instance's list, that it stands under."""
+    """A copy of a transaction. owner: the customer's account or the instance's list that it stands under."""
 
     owner: str
     transaction: Transaction
@@ -47,7 +47,7 @@ class TransactionRow:
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """A name that is used once. name: what makes it one (see ``reference_lock``). facts: digest of what was asked."""
+    """A name that can be used once. name: see ``reference_lock``. facts: digest of the request."""
 
     instance: str
     name: str
@@ -59,10 +59,9 @@ class Lock:
 
 
 def reference_lock(movement: Movement) -> Lock | None:
-    """Return the lock of the movement's reference; None without one, or with an empty one.
+    """Return the lock of the movement's reference; None if the reference is missing or empty.
 
-    A reference names a movement among those of one type, of the same customers and of the same token: "bonus" may go
-    to many customers, once to each.
+    A reference is unique within a movement's type, customers and token: "bonus" may go to many customers, once to each.
     """
     if not movement.reference:
         return None
@@ -71,19 +70,19 @@ def reference_lock(movement: Movement) -> Lock | None:
 
 
 def name_lock(movement: Movement, name: str) -> Lock:
-    """Return the lock of a name that the operator gave to a movement; in an instance it names one."""
+    """Return the lock of an operator's name for a movement; unique within the instance."""
     return Lock(movement.instance, digest(canonical(["name", name])), facts_of(movement))
 
 
 def facts_of(movement: Movement) -> str:
-    """Return a digest of all that was asked for; the order of members in the metadata does not count."""
+    """Return a digest of the request; the order of members in the metadata does not matter."""
     metadata = None if movement.metadata is None else json.loads(movement.metadata)
     parties = [movement.asset, movement.source, movement.target]
     return digest(canonical([*parties, str(movement.amount), movement.reference, metadata]))
 
 
 def transaction_for(movement: Movement, transaction_id: str) -> Transaction:
-    """Return the transaction that carries the movement out. Its time is the id's (T15)."""
+    """Return the transaction that carries out the movement. Its time is its id's (T15)."""
     return Transaction(
         transaction_id,
         movement.kind,
@@ -102,33 +101,33 @@ class Transactions:
         self._database = database
 
     def copies(self, instance: str, transaction: Transaction) -> list[Write]:
-        """Return the writes that put the transaction's copies. Refused when an id is given twice: a bug."""
+        """Return the writes of the transaction's copies. Refused if the id is used twice: a bug."""
         transaction_not_exists = "attribute_not_exists(#entry)"
         rows = (_row_of(owner, transaction) for owner in owners(instance, transaction))
         return [Put(TABLE, row, transaction_not_exists) for row in rows]
 
     def take(self, lock: Lock, transaction_id: str) -> Write:
-        """Return the write that takes a name. Refused (row attached) when a transaction has it already."""
+        """Return the write that takes a name. Refused (row attached) if another transaction has it."""
         name_is_free = "attribute_not_exists(#entry)"
         row = lock.key | {"facts": lock.facts, "transaction_id": transaction_id}
         return Put(TABLE, row, name_is_free)
 
     def taken(self, lock: Lock) -> tuple[str, bool] | None:
-        """Return the transaction that has the name, and whether it was asked for the same; None while it is free."""
+        """Return the id of the transaction with this name and whether its request was equal; None if it is free."""
         row = self._database.get(TABLE, lock.key)
         return (row["transaction_id"], row["facts"] == lock.facts) if row else None
 
     def is_recorded(self, instance: str, transaction: Transaction) -> bool:
-        """Tell whether the transaction took place."""
+        """Return whether the transaction took place."""
         key = {"owner": transactions_key(instance), "entry": _entry(transaction.transaction_id)}
         return self._database.get(TABLE, key) is not None
 
     def newest_first(
         self, owner: str, from_ms: int = 0, to_ms: int = TIME_MS_MAX, page_rows: int = PAGE_ROWS
     ) -> Iterator[Transaction]:
-        """Yield an owner's transactions of a span of time, both ends included. Costs what it yields, page by page.
+        """Yield an owner's transactions in a time range, both ends included. Costs what it yields, page by page.
 
-        owner: a customer's (``keys.customer_key``) or the instance's list of all (``keys.transactions_key``).
+        owner: a customer's (``keys.customer_key``), or the instance's list of all (``keys.transactions_key``).
         """
         values = {
             ":owner": owner,
@@ -141,7 +140,7 @@ class Transactions:
 
 
 def owners(instance: str, transaction: Transaction) -> list[str]:
-    """Return what the transaction's copies stand under."""
+    """Return the owners under which the transaction's copies stand."""
     customers = (customer for customer in (transaction.source, transaction.target) if customer is not None)
     return [transactions_key(instance), *dict.fromkeys(customer_key(instance, customer) for customer in customers)]
 
