@@ -1,11 +1,11 @@
-"""The Chalice app: wires routes, the stream handler and the schedule; nothing else.
+"""The Chalice app: wires routes, the stream handler and the schedules; nothing else.
 
-Every path answers in its desk's own words, unknown ones and wrong methods too: so each route takes all methods, and
-paths that no route names are caught by their number of segments. The paths of the book desk are resources of API
-Gateway by themselves; those of the other desks are caught, for many are there twice, and API Gateway takes 300
-resources. Whichever way a request comes in, its desk finds the route in its own table.
+Every path and method, unknown ones included, is answered by its desk, so each route accepts all methods, and catch-all
+routes match unknown paths by their number of segments. The book desk's paths are API Gateway resources; the other
+desks' are matched by the catch-alls, because API Gateway is limited to 300 resources. In both cases the desk finds the
+route in its own table.
 
-Each function imports this module, so a desk is imported by its first request, and what a handler needs by the handler.
+Every function imports this module, so a desk is imported by its first request, and a handler's needs by the handler.
 """
 
 from __future__ import annotations
@@ -42,15 +42,13 @@ INBOX_STREAM_ARN = os.environ.get(
 )
 INBOX_BATCH_RECORDS = 1000
 EXPIRING_RUN_S = 75
-"""Longer than the minute after which the next run begins, so that somebody is looking when that one is late."""
+"""Run time in seconds: longer than the minute between two runs, so that a late start leaves no gap."""
 SWEEP_EVERY_MINUTES = 1
 SWEEP_RUN_S = 45
-"""Of the minute that a sweep may take; what is left then is the next one's."""
+"""Time limit of a sweep in seconds; the next one continues."""
 
-app = Chalice(
-    app_name="tallybook", configure_logs=False
-)  # its log is the one of ``support.telemetry``, which has its name
-app.api.binary_types.append("multipart/form-data")  # API Gateway hands such a body over byte for byte
+app = Chalice(app_name="tallybook", configure_logs=False)  # shares its logger with ``support.telemetry``, by name
+app.api.binary_types.append("multipart/form-data")  # API Gateway passes such a body on unchanged
 
 
 @cache
@@ -114,7 +112,7 @@ def _desk(name: str) -> Desk:
 
 
 def _answer(**_segments: str) -> Response:
-    """Answer what comes in, at any path with any method: the desk finds its route."""
+    """Answer a request to any path with any method: the desk finds its route."""
     request = app.current_request
     if request is None:
         raise Inconsistent("a view runs for a request")
@@ -147,7 +145,7 @@ for _depth in range(CAUGHT_SEGMENTS_MAX + 1):
     stream_arn=INBOX_STREAM_ARN, batch_size=INBOX_BATCH_RECORDS, starting_position="TRIM_HORIZON", name="match_inbox"
 )
 def match_inbox(event: DynamoDBEvent) -> dict[str, Any]:
-    """Match what has arrived in the inbox; what could not be matched is delivered again."""
+    """Match the commands that arrived in the inbox. Failed records are delivered again."""
     from chalicelib.services.books.stream import match_records
 
     records = event.to_dict()["Records"]
@@ -158,7 +156,7 @@ def match_inbox(event: DynamoDBEvent) -> dict[str, Any]:
 
 @app.schedule(Rate(1, unit=Rate.MINUTES), name="expire_orders")
 def expire_orders(event: CloudWatchEvent) -> None:
-    """Have orders end when they expire, for a little more than a minute (R24); tell of parked books (T53)."""
+    """Close expired orders for a little more than a minute (R24), and report parked books (T53)."""
     goes_on = _for_seconds(EXPIRING_RUN_S)
     with invocation("expire_orders", event.context):
         wiring.expiring().report_parked()
@@ -167,21 +165,21 @@ def expire_orders(event: CloudWatchEvent) -> None:
 
 @app.schedule(Rate(SWEEP_EVERY_MINUTES, unit=Rate.MINUTES), name="sweep_signed_orders")
 def sweep_signed_orders(event: CloudWatchEvent) -> dict[str, int]:
-    """Write down the lapses of signed orders that no command has met, their funds released (K30)."""
+    """Record the lapses of signed orders that no command has met, and release their funds (K30)."""
     with invocation("sweep_signed_orders", event.context):
         return {"lapses": wiring.signed_order_desk().sweep(_for_seconds(SWEEP_RUN_S))}
 
 
 @app.schedule(Rate(SWEEP_EVERY_MINUTES, unit=Rate.MINUTES), name="release_escrows")
 def release_escrows(event: CloudWatchEvent) -> dict[str, int]:
-    """Release the escrow orders that are due: those whose delay is over, or whose validation was cut short."""
+    """Release the escrow orders that are due: their delay is over, or their validation was interrupted."""
     with invocation("release_escrows", event.context):
         swept = wiring.escrows().sweep(_for_seconds(SWEEP_RUN_S))
     return {"released": swept.released, "failed": swept.failed}
 
 
 def _for_seconds(seconds: float) -> Callable[[], bool]:
-    """Return what is true for so long from now on."""
+    """Return a function that is true for this long from now on."""
     end_s = time.monotonic() + seconds
     return lambda: time.monotonic() < end_s
 

@@ -1,7 +1,7 @@
-"""Letter case of names: A to Z and a to z alone.
+"""ASCII letter case: folds A to Z only.
 
-Unicode's own folding makes one name of several that people tell apart (``ß`` and ``ss``, the Kelvin sign and ``k``), so
-what decides whether two names are one folds no more than this. Searching and sorting may fold more.
+Unicode case folding merges names that people tell apart (``ß`` and ``ss``, the Kelvin sign and ``k``), so comparisons
+that decide whether two names are the same fold no more than this. Searching and sorting may fold more.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ _UPPER = str.maketrans(ascii_lowercase, ascii_uppercase)
 
 
 def ascii_lower(text: str) -> str:
-    """Return the text with A to Z in lower case, all else as it is.
+    """Return the text with A to Z in lower case, everything else unchanged.
 
     >>> ascii_lower("ANN@Straße.Test"), ascii_lower("\\u212a")
     ('ann@straße.test', 'K')
@@ -22,7 +22,7 @@ def ascii_lower(text: str) -> str:
 
 
 def ascii_upper(text: str) -> str:
-    """Return the text with a to z in upper case, all else as it is.
+    """Return the text with a to z in upper case, everything else unchanged.
 
     >>> ascii_upper("eur"), ascii_upper("ß")
     ('EUR', 'ß')

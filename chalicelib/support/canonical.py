@@ -1,4 +1,4 @@
-"""JSON texts: compact, canonical (what is hashed), and exact (numbers of any length, never binary floats). Pure."""
+"""JSON texts: compact, canonical (for hashing), and exact (numbers of any length, never binary floats). Pure."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 INTEGER_DIGITS_MAX = 38
-"""Of an integer that is read as an int: as many as an amount of the ledger has."""
+"""Maximum digits of a number that is read as an int: those of a ledger amount."""
 
 compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-"""Returns a value as JSON without blanks."""
+"""Return a value as compact JSON."""
 canonical = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
-"""Returns the one way to write a value as JSON, so that equal values have equal texts."""
+"""Return a value as canonical JSON: equal values have equal texts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A JSON number by its text. Zero is false, however it is written, as of other numbers."""
+    """A JSON number, kept as text. False if it is zero, however it is written."""
 
     text: str
 
@@ -29,12 +29,12 @@ class Number:
 
 
 def digest(text: str) -> str:
-    """Return the SHA-256 of a text, half surrogate pairs too, in hexadecimal digits."""
+    """Return the hexadecimal SHA-256 of a text; half surrogate pairs are allowed."""
     return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 
 
 def exact(value: object) -> str:
-    """Return a value as compact JSON; of numbers there are int, Decimal and Number. Raises TypeError for a float.
+    """Return a value as compact JSON, with int, Decimal and Number exact. Raises TypeError for a float.
 
     >>> exact({"weight": Decimal("0.10"), "is_new": True, "of": ["é", None, Number("1e2")]})
     '{"weight":0.10,"is_new":true,"of":["é",null,1e2]}'
@@ -60,16 +60,16 @@ def _string(name: object) -> str:
 
 
 def exact_object(text: str) -> dict[str, Any]:
-    """Return the object in a text that ``exact`` made, its numbers as int or Decimal."""
+    """Return the object in a text written by ``exact``, with numbers as int or Decimal."""
     value: dict[str, Any] = json.loads(text, parse_float=exact_number, parse_int=exact_number)
     return value
 
 
 def exact_number(text: str) -> int | Decimal:
-    """Return a JSON number exactly: an int where it is written as one and short enough, else a Decimal.
+    """Return a JSON number exactly: as int if it has integer form and at most 38 digits, else as Decimal.
 
-    Python takes time squared to make an int of thousands of digits, and refuses to. Raises ValueError where the
-    exponent is beyond what a Decimal holds.
+    Python converts long digit strings in quadratic time, and refuses very long ones. Raises ValueError if the exponent
+    exceeds a Decimal's.
 
     >>> exact_number("12"), exact_number("1.50"), exact_number("1" * 39)
     (12, Decimal('1.50'), Decimal('111111111111111111111111111111111111111'))

@@ -1,4 +1,4 @@
-"""Time and ids: the two things that the pure core must be given from outside."""
+"""Time and ids: the inputs that the pure domain receives from outside."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def now_s() -> int:
 
 
 def new_id(prefix: str) -> str:
-    """Return prefix + ULID: ids of one process ascend, within a millisecond too (T15)."""
+    """Return prefix + ULID. Ids of one process ascend, within a millisecond too (T15)."""
     return f"{prefix}_{_ulids.generate()}"
 
 

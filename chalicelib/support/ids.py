@@ -1,15 +1,15 @@
-"""Ids that name a moment: a prefix and a ULID (T15)."""
+"""Ids that contain a time: a prefix and a ULID (T15)."""
 
 from __future__ import annotations
 
 from ulid import ULID
 
 TIME_MS_MAX = 2**48 - 1
-"""The last moment that a ULID can name."""
+"""The latest time that a ULID can contain, ms since the epoch."""
 
 
 def least_id(prefix: str, at_ms: int) -> str:
-    """Return the least id with this prefix that a ULID of this time gives; ``greatest_id`` the greatest."""
+    """Return the lowest id with this prefix and time; ``greatest_id`` returns the highest."""
     return f"{prefix}_{ULID.from_bytes(at_ms.to_bytes(6, 'big') + bytes(10))}"
 
 

@@ -1,10 +1,10 @@
-"""What became of a write that failed: it did not happen, or nobody knows."""
+"""Outcomes of a failed write: it did not happen, or it is unknown whether it did."""
 
 from __future__ import annotations
 
 
 class Unavailable(Exception):
-    """DynamoDB took no attempt at the call (throttled, conflicting, out of reach); nothing was changed by it."""
+    """DynamoDB accepted no attempt at the call (throttled, conflicting, unreachable); the call changed nothing."""
 
 
 class OutcomeUnknown(Exception):
@@ -12,4 +12,4 @@ class OutcomeUnknown(Exception):
 
 
 class ReceiptExists(Exception):
-    """The transaction was refused because the idempotency key has an answer already; nothing was changed."""
+    """The transaction was refused because the idempotency key already has an answer; nothing was changed."""

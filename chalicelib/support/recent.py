@@ -1,4 +1,4 @@
-"""What a process remembers of callers, and how many of them at most (T55)."""
+"""A bounded in-memory cache of callers (T55)."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 SCOPES_MAX = 10_000
-"""How many keys, addresses and customers are remembered of each way of counting requests."""
+"""Maximum number of cached keys, addresses or customers for each kind of rate limit."""
 
 
 class Recent(Generic[K, V]):
-    """A mapping that remembers what was set last, so many entries at most. Thread-safe."""
+    """A mapping that keeps the entries set last, up to a maximum number. Thread-safe."""
 
     def __init__(self, entries_max: int) -> None:
         self._entries_max = entries_max

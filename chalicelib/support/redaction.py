@@ -1,7 +1,7 @@
-"""What must not be read in a log: the credentials that came with a request. Of each its last four characters stay.
+"""Redaction of log lines: credentials of the request are masked except for their last four characters.
 
-Whatever is logged while a request is served passes through here as a whole, texts of exceptions too, so that no line
-of code need know which of its values are secret.
+Everything logged while a request is served passes through here, exception texts included, so no other code needs to
+know which of its values are secret.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from typing import Any
 
 SECRET_HEADERS = ("authorization", "signature", "x-api-key", "x-api-signature", "cookie")
 SECRET_CHARACTERS_MIN = 8
-"""What is shorter is no credential; it is left, for it may be part of any word."""
+"""Minimum length of a credential; a shorter text could be part of any word and is not masked."""
 SECRETS_MAX = 100
-"""Looked for one by one in each text of a line. A request with more is sent to make work: texts are left out whole."""
+"""Maximum number of credentials searched for in a line. A request with more is abusive: its texts are left out."""
 HIDDEN = "***"
 SHOWN_CHARACTERS = 4
 DIGEST_CHARACTERS = 12
-"""Enough of a digest to find its row by."""
+"""Logged prefix of a digest: enough to find its row."""
 _SECRET_MEMBER = re.compile(
     rb'"(?:signature|secret|secret_key|token|jwt|api_?key|password)"\s*:\s*"((?:[^"\\]|\\.)*)"', re.IGNORECASE
 )
 
 
 def secrets_of(headers: Mapping[str, str], body: bytes) -> list[str]:
-    """Return the credentials in a request, the longest first. headers: their names in lower case."""
+    """Return the credentials in a request, longest first. headers: names in lower case."""
     values = [headers.get(name, "") for name in SECRET_HEADERS]
     values += [value.decode(errors="replace") for value in _SECRET_MEMBER.findall(body)]
     words = {part for value in values for part in (value, *value.split()) if len(part) >= SECRET_CHARACTERS_MIN}
@@ -34,9 +34,9 @@ def secrets_of(headers: Mapping[str, str], body: bytes) -> list[str]:
 
 
 def masked(value: Any, secrets: Sequence[str]) -> Any:
-    """Return what a member of a log line holds without these secrets, also where a text quotes them as Python or JSON.
+    """Return a member of a log line without these secrets, also where a text quotes them as Python or JSON.
 
-    Names of members stay as they are: a caller must not be able to take a line apart.
+    Names of members stay, so that a caller cannot break up a line.
 
     >>> masked({"key_0123456789": "key_0123456789 is bad"}, ["key_0123456789"])
     {'key_0123456789': '***6789 is bad'}
@@ -57,6 +57,6 @@ def masked(value: Any, secrets: Sequence[str]) -> Any:
 
 
 def shortened(name: str) -> str:
-    """Return a key's id as logs show it: of a digest its beginning."""
+    """Return a key's id as logged: a digest is cut to its prefix."""
     is_digest = re.fullmatch(r"[0-9a-f]{64}", name)
     return name[:DIGEST_CHARACTERS] if is_digest else name

@@ -1,14 +1,13 @@
-"""What an operator sees of the functions: log lines, one JSON object each, and metrics (docs/watching.md).
+"""Telemetry of the functions: JSON log lines and CloudWatch metrics (docs/watching.md).
 
-A function's run is an ``invocation``. While it is open, each log line carries what was told about it (``tell``), with
-the credentials of its request masked, and what is measured is gathered. When it ends, the metrics are written to
-standard output in CloudWatch's embedded metric format, one line for each set of dimensions. Outside of an invocation
-(the command line, a thread of the local run) nothing is measured.
+One run of a function is an ``invocation``. While it is open, each log line carries the members set by ``tell``, with
+the request's credentials masked, and measurements are collected. When it ends, the metrics are written to standard
+output in CloudWatch's embedded metric format, one line for each set of dimensions. Outside an invocation (the command
+line, a thread of the local run) nothing is measured. State is kept by context, so concurrent requests in threads of one
+process do not mix.
 
-Both are kept by context, so requests that are served side by side by threads of one process see their own only.
-
-``TALLYBOOK_STAGE`` is the metrics' dimension ``stage`` (default ``local``). ``POWERTOOLS_LOG_LEVEL`` is the level of
-the log (default INFO), ``POWERTOOLS_METRICS_DISABLED=true`` switches the metrics off.
+``TALLYBOOK_STAGE`` is the metric dimension ``stage`` (default ``local``). ``POWERTOOLS_LOG_LEVEL`` is the log level
+(default INFO). ``POWERTOOLS_METRICS_DISABLED=true`` switches the metrics off.
 """
 
 from __future__ import annotations
@@ -32,11 +31,11 @@ from chalicelib.support.redaction import masked, secrets_of, shortened
 SERVICE = "tallybook"
 NAMESPACE = "Tallybook"
 VALUES_MAX = 100
-"""Values of one metric in one line; CloudWatch takes no more."""
+"""CloudWatch's limit of values of one metric in one line."""
 
 
 class WatchedRequest(Protocol):
-    """What is looked at of a request: its name in the log, and where its credentials stand."""
+    """The parts of a request that telemetry reads: its id, and where its credentials are."""
 
     @property
     def request_id(self) -> str: ...
@@ -49,7 +48,7 @@ class WatchedRequest(Protocol):
 
 
 class Metric(StrEnum):
-    """Each metric's name. Counts are summed over an invocation; of the others every value is kept."""
+    """Names of the metrics. Counts are summed over an invocation; every value of the others is kept."""
 
     ORDERS_ADMITTED = "OrdersAdmitted"
     ORDERS_REFUSED = "OrdersRefused"
@@ -82,13 +81,13 @@ DIMENSIONS: dict[Metric, tuple[str, ...]] = {
     Metric.ORDERS_REFUSED: ("stage", "desk", "code"),
     Metric.RATE_LIMIT_UNAVAILABLE: ("stage",),
 }
-"""Of every other metric: stage and function. None is by instance, book or customer: each value of a dimension costs."""
+"""Dimensions of other metrics. None is by instance, book or customer: each value of a dimension costs money."""
 BY_FUNCTION = ("stage", "function")
 
 
 @dataclass(slots=True)
 class _Invocation:
-    """function: its name as app.py has it. measured: by dimensions and metric, its values."""
+    """function: its name in app.py. measured: values by dimensions and metric."""
 
     function: str
     request: WatchedRequest | None
@@ -108,14 +107,14 @@ _invocation: ContextVar[_Invocation | None] = ContextVar("invocation", default=N
 
 
 def _written(line: dict[str, Any]) -> str:
-    """Return a log line as JSON, without the credentials of the request that is being served."""
+    """Return a log line as JSON, with the credentials of the current request masked."""
     current = _invocation.get()
     request = None if current is None else current.request
     return compact(masked(line, [] if request is None else secrets_of(request.headers, request.body)))
 
 
 logger = Logger(service=SERVICE, json_serializer=_written, serialize_stacktrace=False, utc=True, use_rfc3339=True)
-"""The log of everything that runs in a function."""
+"""The logger of all code that runs in a function."""
 
 
 def _count_error(record: logging.LogRecord) -> bool:
@@ -129,9 +128,9 @@ logging.getLogger(SERVICE).addFilter(_count_error)
 
 @contextmanager
 def invocation(function: str, context: object, request: WatchedRequest | None = None) -> Iterator[None]:
-    """Watch one run of a function: what is logged in here belongs to it, and its metrics are written when it ends.
+    """Observe one run of a function: log lines inside belong to it, and its metrics are written at its end.
 
-    context: what Lambda gives a handler. request: the one that is served, whose credentials are not to be logged.
+    context: Lambda's context object. request: the request being served, whose credentials are masked.
     """
     token = _invocation.set(_Invocation(function, request))
     tell(function=function, function_request_id=getattr(context, "aws_request_id", None))
@@ -146,7 +145,7 @@ def invocation(function: str, context: object, request: WatchedRequest | None = 
 
 
 def tell(**members: str | None) -> None:
-    """Have every line of this invocation from here on carry these members; None: it does not."""
+    """Add members to all further log lines of this invocation; None removes one."""
     current = _invocation.get()
     if current is not None:
         set_context_keys(**members)  # type: ignore[arg-type]  # any value is meant
@@ -154,7 +153,7 @@ def tell(**members: str | None) -> None:
 
 
 def measure(metric: Metric, *values: float, **dimensions: str) -> None:
-    """Add values to a metric of this invocation; dimensions: those that the invocation does not know by itself."""
+    """Add values to a metric of this invocation. dimensions: those beyond the invocation's own."""
     current = _invocation.get()
     if current is not None and values:
         current.add(metric, list(values), **dimensions)
@@ -165,18 +164,18 @@ def order_admitted(desk: str) -> None:
 
 
 def order_refused(desk: str, code: str) -> None:
-    """Count an order that a desk did not take. code: why, in the desk's own words for it."""
+    """Count an order that a desk refused. code: the desk's own error code."""
     measure(Metric.ORDERS_REFUSED, 1, desk=desk, code=code)
 
 
 def request_uncounted(instance: str, key_id: str, error: Exception) -> None:
-    """Note that a request is served uncounted, because its counter is out of reach, whose it was and why."""
+    """Log that a request is served without being counted, because its rate limit could not be reached."""
     measure(Metric.RATE_LIMIT_UNAVAILABLE, 1)
     logger.warning("served uncounted", instance=instance, key_id=shortened(key_id), reason=str(error))
 
 
 def _write_metrics() -> None:
-    """Write what was measured in this invocation. Fields beside the metrics can be searched for in the log."""
+    """Write the metrics of this invocation. Fields beside the metrics are searchable in the log."""
     current = _invocation.get()
     if current is None:
         raise Inconsistent("metrics are those of an invocation")

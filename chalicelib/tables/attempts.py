@@ -1,14 +1,13 @@
-"""Attempts at a write: what each answer of DynamoDB means for it (T60), how often it is tried, after which pause.
+"""Attempts at a write (T60): what each answer of DynamoDB means, how often a write is tried, and the pauses in between.
 
-**Answers.** The SDK tries a call several times and shows the last answer alone; an earlier attempt may have been
-carried out and its answer lost. So each attempt is noted as the SDK makes it (``noted``), and a write is judged by all
-of them. What an answer means by itself stands in one table for writes, transactions and the single statements of a
-batch; what it means after an attempt that may have been carried out follows from the meanings (docs/guarantees.md,
-"Unknown outcomes").
+**Answers.** The SDK retries a call and reports only the last answer; an earlier attempt may have been carried out and
+its answer lost. So every attempt of the SDK is recorded (``noted``), and a write is judged by all of them. One table
+says what an answer means by itself, for writes, transactions and the statements of a batch. What it means after an
+attempt that may have been carried out follows from these meanings (docs/guarantees.md, "Unknown outcomes").
 
-**Tries.** A command that others came before is decided anew and tried again, a bounded number of times, with
-exponential backoff and full jitter (``tries``): that is ``until_written``. A command that can tell afterwards whether
-it was done is also tried again when an answer is lost: that is ``until_known``.
+**Tries.** A command that lost a race is decided anew and tried again, a bounded number of times, with exponential
+backoff and full jitter (``tries``): ``until_written``. A command that can find out afterwards whether it was done is
+also tried again after a lost answer: ``until_known``.
 """
 
 from __future__ import annotations
@@ -38,31 +37,31 @@ from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
 
 T = TypeVar("T")
 Pause = Callable[[float], object]
-"""Waits so many seconds."""
+"""Sleeps for a number of seconds."""
 PAUSE_FIRST_S, PAUSE_MAX_S = 0.02, 1.0
-"""The longest pause before the second try, and before any."""
+"""The longest pause before the second try, and before any later one."""
 
 FAILURES = (ClientError, BotoCoreError, ResponseParserError)
-"""What a call of the SDK raises."""
+"""Exceptions that a call of the SDK raises."""
 SERVER_FAULT, REDIRECTION = 500, 300
-"""The first HTTP status of faults of the server, and the first that is no success."""
+"""The lowest HTTP status of server errors, and the lowest that is no success."""
 
 
 class Meaning(Enum):
-    """What the answer to one attempt says of the write."""
+    """What the answer to one attempt says about the write."""
 
     DONE = auto()
-    """It is carried out."""
+    """The write is done."""
     REFUSED = auto()
-    """A condition does not hold: this attempt changed nothing."""
+    """A condition failed: this attempt changed nothing."""
     BUSY = auto()
-    """A transaction has one of its rows at this moment: this attempt changed nothing, another may do better."""
+    """Conflict with a running transaction: this attempt changed nothing, a retry may succeed."""
     NOT_TAKEN = auto()
-    """Throttled, or not sent: this attempt changed nothing."""
+    """Throttled or not sent: this attempt changed nothing."""
     PERHAPS_DONE = auto()
-    """No answer, none that can be read, or a fault of the server: this attempt may have been carried out."""
+    """No answer, an unreadable one, or a server error: this attempt may have been carried out."""
     FAULTY = auto()
-    """Never taken as it is: a bug, or a missing table or permission. This attempt changed nothing."""
+    """Invalid: a bug, or a missing table or permission. This attempt changed nothing."""
 
 
 MEANINGS: dict[str, Meaning] = {
@@ -72,26 +71,26 @@ MEANINGS: dict[str, Meaning] = {
     "ProvisionedThroughputExceededException": Meaning.NOT_TAKEN,
     "RequestLimitExceeded": Meaning.NOT_TAKEN,
     "ThrottlingException": Meaning.NOT_TAKEN,
-    "TransactionInProgressException": Meaning.PERHAPS_DONE,  # an earlier attempt at it, that may end well
+    "TransactionInProgressException": Meaning.PERHAPS_DONE,  # an earlier attempt is running and may succeed
     "InternalServerError": Meaning.PERHAPS_DONE,
     "ServiceUnavailable": Meaning.PERHAPS_DONE,
     "RequestTimeout": Meaning.PERHAPS_DONE,
     "RequestTimeoutException": Meaning.PERHAPS_DONE,
     "PriorRequestNotComplete": Meaning.PERHAPS_DONE,
 }
-"""By the error's code; a code that is not here is FAULTY, with a status of 500 or above PERHAPS_DONE."""
+"""By error code. Other codes are FAULTY, or with a status of 500 or above PERHAPS_DONE."""
 
 REASONS: dict[str, Meaning] = {
     "ConditionalCheckFailed": Meaning.REFUSED,
     "DuplicateItem": Meaning.REFUSED,
     "TransactionConflict": Meaning.BUSY,
-    "ThrottlingError": Meaning.BUSY,  # the SDK does not try these again by itself
+    "ThrottlingError": Meaning.BUSY,  # the SDK does not retry these
     "ProvisionedThroughputExceeded": Meaning.BUSY,
     "RequestLimitExceeded": Meaning.BUSY,
     "InternalServerError": Meaning.PERHAPS_DONE,
 }
-"""By the code of one part: why a transaction was cancelled, or what became of one statement of a batch. Others are
-FAULTY. Of a cancelled transaction nothing is done, whatever the reason."""
+"""By the code of one part: a transaction's cancellation reason, or the error of one statement of a batch. Others are
+FAULTY. A cancelled transaction changed nothing, whatever the reason."""
 
 NOT_SENT = (
     EndpointConnectionError,
@@ -100,7 +99,7 @@ NOT_SENT = (
     PartialCredentialsError,
     CredentialRetrievalError,
 )
-"""Failures before a byte of the request is sent."""
+"""Failures before any byte of the request is sent."""
 
 _noted: ContextVar[list[Meaning] | None] = ContextVar("attempts of the call that is being made", default=None)
 
@@ -115,7 +114,7 @@ def meaning_of(error: Exception) -> Meaning:
 
 
 def listen(client: Any) -> None:
-    """Have the attempts of a client's calls noted; a client that is not the SDK's makes one attempt a call."""
+    """Record the attempts of a client's calls. A client that is not the SDK's makes one attempt for each call."""
     events = getattr(getattr(client, "meta", None), "events", None)
     if events is not None:
         events.register("response-received.dynamodb", _note, unique_id="tallybook-attempts")
@@ -123,7 +122,7 @@ def listen(client: Any) -> None:
 
 @contextmanager
 def noted() -> Iterator[list[Meaning]]:
-    """Note what becomes of each attempt of the one call that is made meanwhile, the last one too."""
+    """Record the meaning of each attempt of the one call made inside this context."""
     attempts: list[Meaning] = []
     token = _noted.set(attempts)
     try:
@@ -152,7 +151,7 @@ def _note(
 
 
 def _is_whole(headers: Mapping[str, str], body: bytes, parsed: Mapping[str, Any]) -> bool:
-    """Tell whether an answer came as it was sent. The SDK takes one that is no JSON for one that says nothing."""
+    """Return whether an answer arrived complete. The SDK parses an answer that is no JSON as an empty one."""
     checksum = headers.get("x-amz-crc32")
     if checksum is not None and checksum != str(zlib.crc32(body)):
         return False
@@ -170,13 +169,13 @@ def _meaning_of_answer(answer: Mapping[str, Any]) -> Meaning:
         return _meaning_of_reasons([reason.get("Code") for reason in answer.get("CancellationReasons", [])])
     if code in MEANINGS:
         return MEANINGS[code]
-    is_unreadable = not code or code.isdigit()  # the SDK's word for an error without a code
+    is_unreadable = not code or code.isdigit()  # the SDK's placeholder for a missing code
     is_server_fault = answer["ResponseMetadata"]["HTTPStatusCode"] >= SERVER_FAULT
     return Meaning.PERHAPS_DONE if is_unreadable or is_server_fault else Meaning.FAULTY
 
 
 def _meaning_of_reasons(codes: list[str | None]) -> Meaning:
-    """Return what a cancelled transaction means: a condition that fails decides, then a part that was busy."""
+    """Return what a cancelled transaction means: a failed condition decides, then a conflict or throttling."""
     meanings = {REASONS.get(code or "") for code in codes}
     if Meaning.REFUSED in meanings:
         return Meaning.REFUSED
@@ -184,9 +183,9 @@ def _meaning_of_reasons(codes: list[str | None]) -> Meaning:
 
 
 class Contended(Exception):
-    """Somebody else was first: this try changed nothing, and another one may do better.
+    """A concurrent command was first: this try changed nothing, and another may succeed.
 
-    meaning: what the refusal means by itself, where it can be more than that; the last try comes to this.
+    meaning: the error that the last try ends with, if it has a more specific one.
     """
 
     def __init__(self, meaning: Exception | None = None) -> None:
@@ -195,11 +194,11 @@ class Contended(Exception):
 
 
 def at_once(_seconds: float) -> None:
-    """No pause, for tries that a refusal itself tells how to do better."""
+    """No pause: for tries after a refusal that itself says how to succeed."""
 
 
 def tries(times: int, pause: Pause) -> Iterator[int]:
-    """Yield the number of each try, from 0. Between two tries comes a random pause, twice as long at most each time."""
+    """Yield the number of each try, from 0, with a random pause in between whose bound doubles."""
     yield 0
     for number in range(1, times):
         pause(random.uniform(0, min(PAUSE_MAX_S, PAUSE_FIRST_S * 2 ** (number - 1))))
@@ -207,9 +206,9 @@ def tries(times: int, pause: Pause) -> Iterator[int]:
 
 
 def until_written(once: Callable[[], T], times: int, pause: Pause, given_up: Exception) -> T:
-    """Return what ``once`` returns, tried again where it raises Contended.
+    """Return the result of ``once``, retried while it raises Contended.
 
-    After so many tries raises ``given_up``, or what the last Contended says that it means: nothing is changed then.
+    After the last try raises the Contended's ``meaning``, otherwise ``given_up``: nothing is changed then.
     """
     contended = Contended()
     for _ in tries(times, pause):
@@ -227,11 +226,11 @@ def until_known(
     given_up: Exception,
     cannot_tell: type[Exception] = Unavailable,
 ) -> T:
-    """Return what ``once`` returns, tried again where it raises Contended, or OutcomeUnknown: its answer is lost.
+    """Return the result of ``once``, retried while it raises Contended, or OutcomeUnknown because an answer was lost.
 
-    once: is given whether an earlier try may have been carried out; then it looks first, and returns what that did.
-    cannot_tell: what it raises then where it could not look, or where what it sees does not tell.
-    Raises as ``until_written`` does; but OutcomeUnknown once an answer was lost and nothing has told what became of it.
+    once: receives whether an earlier try may have been carried out; if so, it checks first and returns that try's
+    result. cannot_tell: the error that it raises if it could not check, or if the check does not tell. Raises as
+    ``until_written``, but OutcomeUnknown once an answer was lost and no check has told its outcome.
     """
     lost: OutcomeUnknown | None = None
 

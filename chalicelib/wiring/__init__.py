@@ -1,15 +1,15 @@
-"""Builds the program from its environment, once a process: the only place that reads environment variables, with
-``support.telemetry``, which must know its own before anything else runs.
+"""Composition root: builds the program from its environment, once for each process.
+
+Only this module and ``support.telemetry`` (which needs its settings before anything else runs) read the environment:
 
 ``TALLYBOOK_TABLE_PREFIX`` (default ``tallybook``) names the tables; the standard AWS variables name the engine.
-The master key of the desks' secrets is ``TALLYBOOK_MASTER_KEY``, or the SSM parameter (SecureString) that
-``TALLYBOOK_MASTER_KEY_PARAMETER`` names; the one before it, while it is rotated, ``TALLYBOOK_MASTER_KEY_PREVIOUS``, or
-the version of that parameter with the label ``previous``. ``TALLYBOOK_PUBLIC_INSTANCE`` is the instance that public
-routes show, and at which makers connect who name no other; ``TALLYBOOK_PUBLIC_REQUESTS_PER_MINUTE`` is how often a
-client address may come to public routes.
-``AWS_LAMBDA_FUNCTION_MEMORY_SIZE``, which Lambda sets, says how many orders of books are kept in memory (T55).
+``TALLYBOOK_MASTER_KEY`` is the master key of the desks' secrets, or ``TALLYBOOK_MASTER_KEY_PARAMETER`` names an SSM
+parameter (SecureString) with it. During a rotation, the previous key is ``TALLYBOOK_MASTER_KEY_PREVIOUS``, or the
+version of that parameter labelled ``previous``. ``TALLYBOOK_PUBLIC_INSTANCE`` is the instance of public routes, and of
+makers who connect without naming one. ``TALLYBOOK_PUBLIC_REQUESTS_PER_MINUTE`` is the rate limit of a client address on
+public routes. ``AWS_LAMBDA_FUNCTION_MEMORY_SIZE``, set by Lambda, bounds the orders kept in memory (T55).
 
-Every function imports this module and needs one or two of what it builds, so each is imported where it is built.
+Each function needs only some of these objects, so imports stand inside the functions that build them.
 """
 
 from __future__ import annotations
@@ -41,26 +41,26 @@ if TYPE_CHECKING:
 
 CONNECTIONS_MAX = 32
 WRITES_AT_ONCE = 8
-"""Of rows that have nothing to do with each other: what an entry of the journal means for accounts, and for orders."""
+"""Parallel writes of independent rows: the effects of a journal entry on accounts, and on orders."""
 COUNT_TIMEOUT_S = 0.5
 PER_MINUTE_DIGITS_MAX = 9
 PARAMETER_TIMEOUT_S, PARAMETER_ATTEMPTS_MAX = 5, 3
 PREVIOUS_TIMEOUT_S = 1
-"""Whoever sends a wrong signature has it asked for: it must not keep a function busy."""
+"""Bounds of reading the previous key: any wrong signature causes a read, which must not keep a function busy."""
 PREVIOUS = "previous"
-"""Label of the version of the SSM parameter whose secrets are accepted beside the newest one's."""
+"""Label of the SSM parameter's version that is accepted beside the newest one."""
 NO_SUCH_VERSION = {"ParameterNotFound", "ParameterVersionNotFound"}
 
 
 class NoMasterKey(Exception):
-    """There is no master key, or it is too short; the text says what to do."""
+    """The master key is missing or too short. The message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Whereabouts:
-    """Where the tables are looked for; ``..._by``: the variable that says so, None where none does.
+    """Where the tables are expected; ``..._by``: the variable that says so, None if none does.
 
-    client: what asks them.
+    client: the client that calls them.
     """
 
     prefix: str
@@ -73,7 +73,7 @@ class Whereabouts:
 
 
 def whereabouts() -> Whereabouts:
-    """Return where this process looks for its tables, to tell a user; not to be asked before something has failed."""
+    """Return where this process expects its tables, for an error message. Call it only after a failure."""
     config = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 1})
     client: Any = _session().create_client("dynamodb", config=config)
     endpoint = str(client.meta.endpoint_url)
@@ -95,18 +95,18 @@ def _set(variable: str) -> str | None:
 
 @cache
 def database() -> Database:
-    """Return the tables. Calls are tried four times, then given up, within a function's time limit."""
+    """Return the tables. A call is tried up to four times, within a function's time limit."""
     return _database(connect_timeout_s=2, read_timeout_s=5, attempts_max=4)
 
 
 @cache
 def counters() -> Database:
-    """Return the tables for counting requests, which no answer waits for: one attempt, half a second (T6)."""
+    """Return the tables as used for rate limits: one attempt of half a second, because no answer waits for it (T6)."""
     return _database(connect_timeout_s=COUNT_TIMEOUT_S, read_timeout_s=COUNT_TIMEOUT_S, attempts_max=1)
 
 
 def ask_tables() -> None:
-    """Read a row that is not there (instances begin with ``inst_``); raise where the tables do not answer."""
+    """Read a row that cannot exist (instances begin with ``inst_``). Raises if the tables do not answer."""
     counters().get("tenants", {"instance": "health", "credential": "instance"})
 
 
@@ -124,17 +124,17 @@ def _database(connect_timeout_s: float, read_timeout_s: float, attempts_max: int
 
 @cache
 def _session() -> Session:
-    """Return what clients are made of; what it has read of AWS's data serves all of them."""
+    """Return the session of all clients, so that AWS's data is loaded once."""
     return Session()
 
 
 def master_key() -> bytes:
-    """Return the master key. Raises NoMasterKey, or what SSM does; the next call tries again then."""
+    """Return the master key. Raises NoMasterKey, or SSM's error; then the next call tries again."""
     return master_keys().newest()
 
 
 def previous_master_key() -> bytes | None:
-    """Return the master key before, whose secrets are still accepted; None where there is none."""
+    """Return the previous master key, which is still accepted; None if there is none."""
     return master_keys().previous()
 
 
@@ -161,7 +161,7 @@ def _read_master_key() -> bytes:
 
 
 def _read_previous_master_key() -> bytes | None:
-    """Return the key before; None where there is none. Raises what SSM does, logged."""
+    """Return the previous key; None if there is none. Raises SSM's error after logging it."""
     from chalicelib.domain.tenancy.master_keys import MASTER_KEY_BYTES_MIN
 
     text = os.environ.get("TALLYBOOK_MASTER_KEY_PREVIOUS", "")
@@ -186,9 +186,9 @@ def _parameter(name: str, timeout_s: int = PARAMETER_TIMEOUT_S, attempts_max: in
 
 
 def public_limit() -> RateLimit:
-    """Return how often a client address may come to public routes (R46).
+    """Return the rate limit of a client address on public routes (R46).
 
-    ``TALLYBOOK_PUBLIC_REQUESTS_PER_MINUTE`` changes the rate, for a bucket of a sixth of it; 0: they are not counted.
+    ``TALLYBOOK_PUBLIC_REQUESTS_PER_MINUTE`` changes the rate; the burst is a sixth of it. 0 switches the limit off.
     """
     from chalicelib.domain.tenancy.rate_limit import RateLimit
     from chalicelib.services.tenancy.rate_limiter import ANONYMOUS_LIMITS, AnonymousUse
@@ -205,12 +205,12 @@ def public_limit() -> RateLimit:
 
 
 def public_instance() -> str | None:
-    """Return the instance that public routes show (R3), and where makers connect (K6); None: there is none."""
+    """Return the instance of public routes (R3), at which makers connect (K6); None if there is none."""
     return os.environ.get("TALLYBOOK_PUBLIC_INSTANCE") or None
 
 
 def orders_max() -> int:
-    """Return how many open orders this process keeps in memory, by the memory that Lambda gives it (T55)."""
+    """Return the maximum number of open orders kept in memory, by this function's memory (T55)."""
     from chalicelib.services.books.book_cache import UNBOUNDED_MEMORY_MB, cached_orders_max
 
     return cached_orders_max(int(os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", UNBOUNDED_MEMORY_MB)))
@@ -232,7 +232,7 @@ def matcher() -> Matcher:
 
 @cache
 def releasing_matcher() -> Matcher:
-    """Return a matcher that takes parked books: for the operator who releases them (T53)."""
+    """Return a matcher that accepts parked books, for the operator's release (T53)."""
     from chalicelib.services.books.matcher import Matcher
 
     return Matcher(database(), now_ms, match_watch(), takes_parked=True)
@@ -240,7 +240,7 @@ def releasing_matcher() -> Matcher:
 
 @cache
 def expiring() -> Expiring:
-    """Return what looks at orders that expire, with a matcher of its own: it may run beside ``matcher``."""
+    """Return the expiry job, with a matcher of its own: it may run in parallel with ``matcher``."""
     from chalicelib.services.books.expiry import Expiring
     from chalicelib.services.books.matcher import Matcher
 
@@ -263,14 +263,14 @@ def escrows() -> EscrowDesk:
 
 
 def _stream() -> None:
-    import chalicelib.services.books.stream  # noqa: F401 - the handler's way to the matcher
+    import chalicelib.services.books.stream  # noqa: F401 - loads the matcher
 
 
 def prepare(handler: str) -> None:
-    """Build what the function with this handler needs for its first call, while Lambda starts it.
+    """Build what the function with this handler needs for its first call, during Lambda's init phase.
 
-    A start has a whole core whatever the function's memory; the first call has its share. An unknown handler needs
-    nothing: whoever imports the app to package or to test it.
+    The init phase has a full core whatever the function's memory; the first call has only its share. An unknown handler
+    builds nothing: the app is then imported for packaging or tests.
     """
     builders: dict[str, tuple[Callable[[], object], ...]] = {
         "app.app": (database, counters),
