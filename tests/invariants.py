@@ -86,10 +86,10 @@ def check_money_comes_first(venue: Venue) -> None:
     config = venue.config
     state = BookState.empty(config.first_rules, config.first_terms.status)
     for entry in venue.journal.after(venue.book, 0):
-        moved = settle(state.fold(entry))
+        moved = settle(state.fold(entry), config.base_asset, config.quote_asset)
         if entry.sequence in shown:
-            for party, side in moved:
-                account = owner_key(venue.book, party), config.asset_held(side)
+            for customer, asset in moved:
+                account = owner_key(venue.book, customer), asset
                 assert marks[account] >= entry.sequence, f"6: an order shows {entry.sequence}, {account} does not"
 
 
