@@ -85,7 +85,7 @@ class Form(BaseModel):
     null_counts: fields of which null is a value.
     """
 
-    model_config = ConfigDict(frozen=True, defer_build=True)
+    model_config = ConfigDict(frozen=True)
     missing: ClassVar[str | None] = None
     null_counts: ClassVar[frozenset[str]] = frozenset()
 
