@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from chalicelib.domain.escrow.lifecycle import Action, Forbidden, Status, transition
+from tests.diagrams import START, edges_of
 
 UNPAID = "DRAFT PENDING_DETAILS PENDING_PUBLISH FAILURE"
 PAYABLE = "DRAFT PENDING_PUBLISH FAILURE"
@@ -97,3 +98,12 @@ def test_a_refusal_says_what_cannot_be_done_and_why(action: Action, participle: 
 def test_each_of_the_twelve_statuses_has_a_nicename(status: str, nicename: str) -> None:
     assert Status(status).nicename == nicename
     assert len(Status) == 12
+
+
+def test_the_diagram_of_escrow_orders_has_each_change_but_cancelling_and_blocking() -> None:
+    listed = {
+        (status.value, target.value)
+        for (status, action), (target, _) in LISTED.items()
+        if target not in (None, status) and action not in (Action.CANCEL, Action.BLOCK)
+    }
+    assert edges_of("An escrow order") == listed | {(START, "DRAFT"), (START, "PENDING_DETAILS")}

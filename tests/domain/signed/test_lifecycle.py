@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -24,6 +25,7 @@ from chalicelib.domain.signed.lifecycle import (
 )
 from chalicelib.domain.signed.order import NOTHING, FillAmounts, Hold
 from tests.case_tables import cases
+from tests.diagrams import START, edges_of
 from tests.services.signed.market import BUY, OTHER, TAKER, UNIT
 
 NOW_S = 1000
@@ -243,3 +245,17 @@ def test_a_filled_order_shows_its_last_lock_and_has_no_live_one() -> None:
 def test_a_new_order_is_pending_and_holds_what_it_may_cost() -> None:
     assert created(WHOLE, NOW_S) == State(Status.PENDING, WHOLE, NOW_S)
     assert created(NOTHING, NOW_S).hold == NOTHING
+
+
+def test_the_diagram_of_signed_orders_has_each_change_of_status_and_no_other() -> None:
+    changes = {(START, created(WHOLE, NOW_S).status.value)}
+    nearly_filled = replace(PARTLY, filled=ORDER.quantity - UNIT, lock=LOCK)
+    for state in (*STATES.values(), nearly_filled):
+        after = [seen_at(ORDER, state, UNTIL_S), seen_at(ORDER, state, ORDER.deadline)]
+        for step in STEPS.values():
+            for at_s in (NOW_S, ORDER.deadline):
+                with suppress(Forbidden):
+                    after.append(take(ORDER, state, replace(step, at_s=at_s)))
+        changes |= {(state.status.value, one.status.value) for one in after if one.status is not state.status}
+    stays = {("partially_filled", "partially_filled")}
+    assert edges_of("A signed order") - stays == changes
