@@ -20,17 +20,17 @@ from chalicelib.apis.kit.http import HttpRequest
 from chalicelib.apis.taker.gate import Gate as TakerGate
 from chalicelib.domain.books.config import BookConfig
 from chalicelib.domain.escrow.commands import CreateCustomer, CreateOrder, Deposit, OpenPayin
-from chalicelib.domain.escrow.keys import ESCROW_KEYS, EscrowKey, prefix_of
 from chalicelib.domain.escrow.money import Currency, FeeTerms
-from chalicelib.domain.escrow.order import PayinType, Place, World
+from chalicelib.domain.escrow.order import PayinType, Place
 from chalicelib.domain.ledger.owners import book_key
 from chalicelib.domain.ledger.tokens import new_token
 from chalicelib.domain.ledger.transactions import Movement
 from chalicelib.domain.signed.filling import FillRequest
-from chalicelib.domain.signed.keys import TAKER_KEYS, TakerKey
 from chalicelib.domain.signed.order import SignedOrder
 from chalicelib.domain.signed.settings import DeskSettings
 from chalicelib.domain.tenancy.credentials import digest_of
+from chalicelib.domain.tenancy.instances import World
+from chalicelib.domain.tenancy.keys import ESCROW_KEYS, TAKER_KEYS, EscrowKey, TakerKey, escrow_prefix_of
 from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.services.books.admission import Admission
 from chalicelib.services.books.matcher import Matcher
@@ -338,7 +338,7 @@ def escrow_path(database: Database, name: str, orders: int) -> Path:
         for order_id in made:
             desk.validate(place, order_id, auto_accept=True)
 
-    key = prefix_of(World.SANDBOX, is_operators=False) + "0" * 40
+    key = escrow_prefix_of(World.SANDBOX, is_operators=False) + "0" * 40
     limit = RateLimit(bucket=10**6, refill_per_1000_s=10**9, per_day=0)
     of_any = {"key_id": digest_of(key), "instance": INSTANCE, "made_s": now_s(), "rate_limit": limit}
     Credentials(database, ESCROW_KEYS).create(EscrowKey(**of_any, world=World.SANDBOX, merchant="shop"))

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from chalicelib import wiring
-from chalicelib.domain.tenancy.api_tokens import API_TOKENS, TokenStatus, secret_of
+from chalicelib.domain.tenancy.keys import API_TOKENS, TokenStatus, token_secret_of
 from chalicelib.ops import cli
 from chalicelib.ops.cli.arguments import CommandFailed
 from chalicelib.tables.credentials import Credentials
@@ -79,7 +79,7 @@ def trade_desk(earlier: dict[str, Any]) -> dict[str, str]:
 def _token(earlier: object, permission: str) -> tuple[str, str]:
     """Return a token and its secret: the earlier one if it is valid, otherwise a new one. Raises CommandFailed."""
     if isinstance(earlier, str) and _is_valid(earlier):
-        return earlier, secret_of(wiring.master_key(), earlier)
+        return earlier, token_secret_of(wiring.master_key(), earlier)
     whose = ["--instance", INSTANCE, "--customer", CUSTOMERS[0], "--permission", permission]
     rates = ["--bucket", str(TOKEN_BUCKET), "--per-second", str(TOKEN_PER_SECOND), "--per-day", "0"]
     made = cli.run(["api-token", "create", *whose, *rates])

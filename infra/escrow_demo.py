@@ -11,10 +11,11 @@ from typing import Any
 
 from chalicelib import wiring
 from chalicelib.domain.escrow.commands import CreateCustomer, CreateOrder, Deposit, OpenPayin
-from chalicelib.domain.escrow.keys import ESCROW_KEYS
 from chalicelib.domain.escrow.lifecycle import Status
 from chalicelib.domain.escrow.money import MAJOR_UNIT, FeeTerms
-from chalicelib.domain.escrow.order import Customer, Order, OtherWorldsAsset, PayinType, Place, World
+from chalicelib.domain.escrow.order import Customer, Order, OtherWorldsAsset, PayinType, Place
+from chalicelib.domain.tenancy.instances import World
+from chalicelib.domain.tenancy.keys import ESCROW_KEYS
 from chalicelib.ops import cli
 from chalicelib.ops.cli.arguments import CommandFailed
 from chalicelib.services.escrow.desk import EscrowDesk

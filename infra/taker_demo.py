@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from chalicelib import wiring
-from chalicelib.domain.signed.keys import TAKER_KEYS, secret_of
+from chalicelib.domain.tenancy.keys import TAKER_KEYS, taker_secret_of
 from chalicelib.ops import cli
 from chalicelib.support.clock import now_s
 from chalicelib.tables.credentials import Credentials
@@ -61,7 +61,7 @@ def taker_desk(earlier: dict[str, Any]) -> dict[str, Any]:
     api_key = _api_key(earlier.get("api_key"), TAKER)
     return {
         "api_key": api_key,
-        "api_secret": secret_of(wiring.master_key(), api_key),
+        "api_secret": taker_secret_of(wiring.master_key(), api_key),
         "taker_address": TAKER,
         "other_api_key": _api_key(earlier.get("other_api_key"), OTHER_TAKER),
         "other_taker_address": OTHER_TAKER,

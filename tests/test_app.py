@@ -21,7 +21,7 @@ from chalicelib.apis.trade.signature import signature_of
 from chalicelib.domain.books.admission import OrderRequest
 from chalicelib.domain.books.vocabulary import OrderType, TimeInForce
 from chalicelib.domain.ledger.amounts import Side
-from chalicelib.domain.tenancy.api_tokens import secret_of
+from chalicelib.domain.tenancy.keys import token_secret_of
 from chalicelib.services.books.admission import Admission, Admitted
 from chalicelib.support.clock import now_ms
 from chalicelib.support.outcomes import Unavailable
@@ -209,7 +209,7 @@ def test_a_head_request_gets_no_body(client: Client) -> None:
 def signed(client: Client, method: str, path: str, query: str = "", body: bytes = b"") -> Any:
     """Send a request to the trade desk for ann, signed over the path as it is."""
     timestamp = str(now_ms())
-    signature = signature_of(secret_of(MASTER_KEY, TOKEN), timestamp, method, path.removesuffix("/"), body)
+    signature = signature_of(token_secret_of(MASTER_KEY, TOKEN), timestamp, method, path.removesuffix("/"), body)
     headers = {"Authorization": TOKEN, "Timestamp": timestamp, "Signature": signature}
     return client.http.request(method, path + query, headers=headers, body=body)
 
@@ -252,7 +252,7 @@ def test_the_public_routes_show_the_public_instance(client: Client) -> None:
 def test_a_stage_in_front_of_the_path_is_not_signed() -> None:
     """R8: as API Gateway names it, its stage in front of the path and no part of the route."""
     timestamp = str(now_ms())
-    signature = signature_of(secret_of(MASTER_KEY, TOKEN), timestamp, "GET", "/trade/orders", b"")
+    signature = signature_of(token_secret_of(MASTER_KEY, TOKEN), timestamp, "GET", "/trade/orders", b"")
     event = {
         "requestContext": {
             "httpMethod": "GET",

@@ -29,8 +29,8 @@ from chalicelib.domain.escrow.order import (
     RefundStatus,
     Released,
     Wallet,
-    World,
 )
+from chalicelib.domain.tenancy.instances import World
 from chalicelib.support.ascii_case import ascii_lower
 from chalicelib.support.canonical import exact, exact_object
 from chalicelib.tables.dynamodb import Row, reads_row

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
 from chalicelib.domain.escrow.money import Currency
-from chalicelib.domain.escrow.order import Merchant, World
+from chalicelib.domain.escrow.order import Merchant
 from chalicelib.domain.escrow.settings import (
     MERCHANTS_MAX,
     DeskSettings,
@@ -20,7 +20,7 @@ from chalicelib.domain.escrow.settings import (
     TooManyMerchants,
     UnknownMerchant,
 )
-from chalicelib.domain.tenancy.instances import InstanceStatus
+from chalicelib.domain.tenancy.instances import InstanceStatus, World
 from chalicelib.support.outcomes import Unavailable
 from chalicelib.tables.attempts import Contended, until_written
 from chalicelib.tables.dynamodb import Database, Put, Row, TransactionRefused, Update, Write

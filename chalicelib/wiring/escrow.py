@@ -13,7 +13,7 @@ from chalicelib.apis.escrow.orders import OrderEndpoints
 from chalicelib.apis.escrow.payments import PaymentEndpoints
 from chalicelib.apis.escrow.routes import ROUTES
 from chalicelib.apis.kit.answering import endpoints_of
-from chalicelib.domain.escrow.keys import ESCROW_KEYS
+from chalicelib.domain.tenancy.keys import ESCROW_KEYS
 from chalicelib.services.answers import Answers
 from chalicelib.services.escrow.desk import EscrowDesk
 from chalicelib.services.escrow.reading import EscrowReading

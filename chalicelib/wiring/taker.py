@@ -14,7 +14,7 @@ from chalicelib.apis.taker.makers import MakerEndpoints
 from chalicelib.apis.taker.routes import ROUTES
 from chalicelib.apis.taker.takers import TakerEndpoints
 from chalicelib.apis.taker.validate import ValidateEndpoint
-from chalicelib.domain.signed.keys import TAKER_KEYS
+from chalicelib.domain.tenancy.keys import TAKER_KEYS
 from chalicelib.domain.tenancy.master_keys import in_turn, none_before
 from chalicelib.services.signed.desk import SignedOrderDesk
 from chalicelib.services.signed.reading import SignedReading

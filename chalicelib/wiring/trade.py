@@ -17,7 +17,7 @@ from chalicelib.apis.trade.placing import CancelEndpoints, PlacingEndpoints
 from chalicelib.apis.trade.routes import ROUTES
 from chalicelib.apis.trade.tickers import TickerEndpoints
 from chalicelib.apis.trade.trades import TradeEndpoints
-from chalicelib.domain.tenancy.api_tokens import API_TOKENS
+from chalicelib.domain.tenancy.keys import API_TOKENS
 from chalicelib.domain.tenancy.master_keys import in_turn, none_before
 from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.services.books.admission import Admission

@@ -8,7 +8,7 @@ from typing import Any
 
 from chalicelib.apis.book.routes import PLACE
 from chalicelib.apis.trade.signature import signature_of
-from chalicelib.domain.tenancy.api_tokens import secret_of
+from chalicelib.domain.tenancy.keys import token_secret_of
 from chalicelib.support.clock import now_ms
 from chalicelib.tables.dynamodb import Database
 from tests.apis.book.desk import API_KEY, ORDER, open_desk
@@ -67,7 +67,7 @@ def list_ones_orders(database: Database) -> Generator[Event, Answer, None]:
     open_desk(World(database))
     make_token(database, TOKEN, "ann")
     at_ms, path = str(now_ms()), "/trade/orders"
-    signature = signature_of(secret_of(MASTER_KEY.encode(), TOKEN), at_ms, "GET", path, b"")
+    signature = signature_of(token_secret_of(MASTER_KEY.encode(), TOKEN), at_ms, "GET", path, b"")
     headers = {"authorization": TOKEN, "timestamp": at_ms, "signature": signature}
     listed = _content((yield request("GET", path, headers, query={"pair": [PAIR]})), 200)
     assert listed["data"]["orders"] == []

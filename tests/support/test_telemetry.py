@@ -14,7 +14,7 @@ import app
 from chalicelib import wiring
 from chalicelib.apis.taker.signature import signature_of as taker_signature_of
 from chalicelib.apis.trade.signature import signature_of
-from chalicelib.domain.tenancy.api_tokens import secret_of
+from chalicelib.domain.tenancy.keys import token_secret_of
 from chalicelib.services.books import matcher as matcher_module
 from chalicelib.services.books.expiry import Expiring
 from chalicelib.services.books.matcher import Matcher
@@ -324,8 +324,8 @@ class Service:
         self.takers: TakerDesk = open_taker_desk(database, clock=Clock(now_ms()), is_there=True)
         self.escrows = EscrowDesk(database)
         self.secrets = {
-            API_KEY, TOKEN, secret_of(MASTER_KEY, TOKEN), self.takers.api_key, self.takers.secret, self.takers.jwt,
-            KEY, OPERATOR_KEY, MASTER_KEY.hex(), MASTER_KEY.decode(),
+            API_KEY, TOKEN, token_secret_of(MASTER_KEY, TOKEN), self.takers.api_key, self.takers.secret,
+            self.takers.jwt, KEY, OPERATOR_KEY, MASTER_KEY.hex(), MASTER_KEY.decode(),
         }  # fmt: skip
         self.sent = ""
 
@@ -339,7 +339,7 @@ class Service:
 
     def trade(self, token: str = TOKEN, spoilt: str = "", **members: Any) -> Any:
         timestamp, body = str(now_ms()), TRADE_ORDER | members
-        secret = secret_of(MASTER_KEY, token)
+        secret = token_secret_of(MASTER_KEY, token)
         signature = signature_of(secret, timestamp, "POST", "/trade/orders", json.dumps(body).encode()) + spoilt
         self.secrets.add(signature)
         headers = {"Authorization": token, "Timestamp": timestamp, "Signature": signature}

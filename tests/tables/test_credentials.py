@@ -7,11 +7,18 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.escrow.keys import ESCROW_KEYS, EscrowKey
-from chalicelib.domain.escrow.order import World
-from chalicelib.domain.signed.keys import TAKER_KEYS, TakerKey
-from chalicelib.domain.tenancy.api_tokens import API_TOKENS, ApiToken, Permission, TokenStatus
 from chalicelib.domain.tenancy.credentials import CredentialExists, Kind, UnknownCredential, digest_of
+from chalicelib.domain.tenancy.instances import World
+from chalicelib.domain.tenancy.keys import (
+    API_TOKENS,
+    ESCROW_KEYS,
+    TAKER_KEYS,
+    ApiToken,
+    EscrowKey,
+    Permission,
+    TakerKey,
+    TokenStatus,
+)
 from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.tables.credentials import Credentials
 from chalicelib.tables.dynamodb import Database

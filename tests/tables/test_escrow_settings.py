@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from chalicelib.domain.escrow.money import Currency
-from chalicelib.domain.escrow.order import Merchant, World
+from chalicelib.domain.escrow.order import Merchant
 from chalicelib.domain.escrow.settings import (
     MERCHANTS_MAX,
     CurrencyKnown,
@@ -17,7 +17,7 @@ from chalicelib.domain.escrow.settings import (
     TooManyMerchants,
     UnknownMerchant,
 )
-from chalicelib.domain.tenancy.instances import Instance, InstanceStatus
+from chalicelib.domain.tenancy.instances import Instance, InstanceStatus, World
 from chalicelib.tables.dynamodb import Database, IsDone, Put, Write
 from chalicelib.tables.escrow_settings import EscrowDesks
 from chalicelib.tables.tenants import Tenants

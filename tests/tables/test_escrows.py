@@ -29,8 +29,8 @@ from chalicelib.domain.escrow.order import (
     RefundStatus,
     Released,
     Wallet,
-    World,
 )
+from chalicelib.domain.tenancy.instances import World
 from chalicelib.tables.dynamodb import ConditionFailed, Database, TransactionRefused, UnreadableRow
 from chalicelib.tables.escrow_rows import order_of, place_of, row_of_order
 from chalicelib.tables.escrows import Escrows

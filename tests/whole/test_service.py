@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from chalicelib.apis.trade.signature import signature_of
-from chalicelib.domain.tenancy.api_tokens import secret_of
+from chalicelib.domain.tenancy.keys import token_secret_of
 from chalicelib.support.clock import now_ms
 from tests.apis.trade.desk import make_token
 from tests.infra.stack import RunningStack
@@ -127,7 +127,7 @@ def signed(stack: RunningStack, token: str, method: str, path: str, body: object
     """Send a signed request that must succeed; return its data."""
     key = (stack.local_dir / "master.key").read_text(encoding="utf-8").strip().encode()
     content, timestamp = b"" if body is None else json.dumps(body).encode(), str(now_ms())
-    signature = signature_of(secret_of(key, token), timestamp, method, path, content)
+    signature = signature_of(token_secret_of(key, token), timestamp, method, path, content)
     headers = {"authorization": token, "timestamp": timestamp, "signature": signature}
     connection = http.client.HTTPConnection(urlsplit(stack.base_url).netloc, timeout=30)
     connection.request(method, path, content, headers)

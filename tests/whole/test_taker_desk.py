@@ -20,9 +20,9 @@ import pytest
 
 from chalicelib.apis.taker.signature import signature_of
 from chalicelib.domain.ledger.owners import customer_key
-from chalicelib.domain.signed.keys import TAKER_KEYS, TakerKey
 from chalicelib.domain.signed.settings import DeskSettings
 from chalicelib.domain.tenancy.credentials import digest_of
+from chalicelib.domain.tenancy.keys import TAKER_KEYS, TakerKey
 from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.ops.verify.verifier import Verifier
 from chalicelib.tables.accounts import Accounts

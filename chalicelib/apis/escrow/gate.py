@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from chalicelib.apis.escrow.envelope import too_many, unauthenticated, unauthorized
 from chalicelib.apis.kit.auth import bearer
 from chalicelib.apis.kit.http import HttpRequest
-from chalicelib.domain.escrow.keys import EscrowKey
-from chalicelib.domain.escrow.order import Merchant, Place, World
+from chalicelib.domain.escrow.order import Merchant, Place
 from chalicelib.domain.escrow.settings import DeskSettings, OpenDesk
+from chalicelib.domain.tenancy.instances import World
+from chalicelib.domain.tenancy.keys import EscrowKey
 from chalicelib.services.tenancy.rate_limiter import AnonymousUse, RateLimiter
 from chalicelib.support.consistency import Inconsistent
 from chalicelib.support.telemetry import tell

@@ -7,7 +7,8 @@ from decimal import Decimal
 
 from chalicelib.apis.escrow.routes import PREFIX
 from chalicelib.domain.escrow.money import FEE_PERCENT_DECIMALS, major_units, money_text, rounded_down
-from chalicelib.domain.escrow.order import Customer, Json, Order, Payin, PayinStatus, PayinType, Payout, Wallet, World
+from chalicelib.domain.escrow.order import Customer, Json, Order, Payin, PayinStatus, PayinType, Payout, Wallet
+from chalicelib.domain.tenancy.instances import World
 from chalicelib.support.clock import iso_seconds
 
 View = dict[str, Json]

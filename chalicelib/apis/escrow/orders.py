@@ -27,7 +27,8 @@ from chalicelib.apis.kit.http import HttpRequest, HttpResponse
 from chalicelib.apis.kit.page_bytes import CHARACTER_BYTES_MAX, Weight, answer_bytes
 from chalicelib.domain.escrow.checks import metadata_errors, reimburse_errors, selected, update_errors
 from chalicelib.domain.escrow.commands import Cancel, Reimburse
-from chalicelib.domain.escrow.order import Order, World
+from chalicelib.domain.escrow.order import Order
+from chalicelib.domain.tenancy.instances import World
 from chalicelib.services.escrow.desk import EscrowDesk
 from chalicelib.services.escrow.reading import EscrowReading
 from chalicelib.support.canonical import exact

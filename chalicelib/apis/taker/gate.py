@@ -15,9 +15,9 @@ from chalicelib.apis.kit.http import HttpRequest
 from chalicelib.apis.taker.envelope import Error, Fault
 from chalicelib.apis.taker.sessions import NotASession, Session, new_jwt, session_of
 from chalicelib.apis.taker.signature import messages
-from chalicelib.domain.signed.keys import TakerKey, secret_of
 from chalicelib.domain.signed.settings import DeskSettings, OpenDesk
 from chalicelib.domain.tenancy.instances import TRADING
+from chalicelib.domain.tenancy.keys import TakerKey, taker_secret_of
 from chalicelib.domain.tenancy.master_keys import InTurn
 from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.services.tenancy.rate_limiter import AnonymousUse, RateLimiter
@@ -115,7 +115,7 @@ class Gate:
         """Refuse what is not signed with the key's secret about now."""
         if not _TIMESTAMP.fullmatch(timestamp) or abs(now_ms - int(timestamp)) > window_ms:
             raise Fault(Error.TIMESTAMP_INVALID)
-        secrets = (secret_of(master_key, api_key) for master_key in self.master_keys())
+        secrets = (taker_secret_of(master_key, api_key) for master_key in self.master_keys())
         if not is_signed(signature, messages(timestamp, request), secrets):
             raise Fault(Error.SIGNATURE_INVALID)
 

@@ -11,8 +11,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib.domain.signed.keys import jwt_secret_of
 from chalicelib.domain.tenancy.instances import INSTANCE_ID
+from chalicelib.domain.tenancy.keys import jwt_secret_of
 
 ALGORITHM = "HS256"
 _WALLET = re.compile(r"0x[0-9a-f]{40}")

@@ -10,7 +10,7 @@ from chalicelib.apis.kit.routing import Route
 from chalicelib.apis.trade.envelope import Envelope, Error, Fault, invalid
 from chalicelib.apis.trade.gate import Caller, Gate
 from chalicelib.apis.trade.routes import ROUTES
-from chalicelib.domain.tenancy.api_tokens import Permission
+from chalicelib.domain.tenancy.keys import Permission
 
 BODY_BYTES_MAX = 64 * 1024
 Endpoint = Callable[[HttpRequest, Caller, Envelope], HttpResponse]

@@ -11,8 +11,8 @@ from chalicelib.apis.kit.exact_json import TooDeep
 from chalicelib.apis.kit.http import HttpRequest
 from chalicelib.apis.trade.envelope import Envelope, Error, Fault, invalid
 from chalicelib.apis.trade.signature import messages
-from chalicelib.domain.tenancy.api_tokens import ApiToken, Permission, TokenStatus, secret_of
 from chalicelib.domain.tenancy.instances import TRADING, Instance, InstanceStatus
+from chalicelib.domain.tenancy.keys import ApiToken, Permission, TokenStatus, token_secret_of
 from chalicelib.domain.tenancy.master_keys import InTurn
 from chalicelib.services.tenancy.rate_limiter import AnonymousUse, RateLimiter
 from chalicelib.support.consistency import Inconsistent
@@ -96,7 +96,7 @@ class Gate:
 
     def _is_signed(self, sent: _SignedHeaders, request: HttpRequest) -> bool:
         """Tell whether the token's secret, or its secret before the master key was rotated, has signed the request."""
-        secrets = (secret_of(master_key, sent.token) for master_key in self.master_keys())
+        secrets = (token_secret_of(master_key, sent.token) for master_key in self.master_keys())
         try:
             return is_signed(sent.signature, messages(sent.timestamp, request), secrets)
         except TooDeep as error:

@@ -6,7 +6,7 @@ from typing import Any
 
 from chalicelib.apis.kit.mounts import MOUNTS
 from chalicelib.apis.kit.routing import Decoding, Route, RouteTable
-from chalicelib.domain.tenancy.api_tokens import Permission
+from chalicelib.domain.tenancy.keys import Permission
 
 READ, BUY_SELL = Permission.READ, Permission.BUY_SELL
 MOUNT, *OTHER_MOUNTS = MOUNTS["trade"]

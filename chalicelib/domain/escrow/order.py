@@ -17,19 +17,13 @@ from chalicelib.domain.escrow.lifecycle import Status
 from chalicelib.domain.escrow.money import NO_FEE, Currency, FeeTerms
 from chalicelib.domain.ledger.changes import Account
 from chalicelib.domain.ledger.sandbox import is_of_sandbox
+from chalicelib.domain.tenancy.instances import World
 from chalicelib.support.consistency import Inconsistent
 
 Json = None | bool | int | Decimal | str | list["Json"] | dict[str, "Json"]
 
 METADATA_KEYS_MAX = 50
 METADATA_BYTES_MAX = 8 * 1024
-
-
-class World(StrEnum):
-    """Two separate worlds of one instance (E2)."""
-
-    SANDBOX = "sandbox"
-    PRODUCTION = "production"
 
 
 @dataclass(frozen=True, slots=True)

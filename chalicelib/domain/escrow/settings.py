@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from chalicelib.domain.escrow.money import Currency
-from chalicelib.domain.escrow.order import Merchant, World
+from chalicelib.domain.escrow.order import Merchant
 from chalicelib.domain.ledger.sandbox import sandbox_asset
-from chalicelib.domain.tenancy.instances import TenancyRefused
+from chalicelib.domain.tenancy.instances import TenancyRefused, World
 
 CURRENCIES_MAX = 20
 """A customer has a wallet in each, and all of a merchant's first ones are written in one transaction."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from chalicelib.domain.signed.keys import KEY_RATE_LIMIT
+from chalicelib.domain.tenancy.keys import TAKER_RATE_LIMIT
 from chalicelib.domain.tenancy.rate_limit import RateLimit
 
 FEE_BPS_MAX = 1000
@@ -44,7 +44,7 @@ class DeskSettings:
     jwt_ttl_seconds: int = 86_400
     fee_bps: int = 0
     domain: Domain = Domain()
-    rate_limit: RateLimit = KEY_RATE_LIMIT
+    rate_limit: RateLimit = TAKER_RATE_LIMIT
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,13 @@ VALID_KEYS_MAX = 10
 ENDED_KEYS_MAX = 10
 
 
+class World(StrEnum):
+    """Two separate worlds of one instance: the escrow desk's sandbox and its production (E2)."""
+
+    SANDBOX = "sandbox"
+    PRODUCTION = "production"
+
+
 class InstanceStatus(StrEnum):
     ACTIVE = "ACTIVE"
     ARCHIVED = "ARCHIVED"
@@ -62,7 +69,9 @@ class KeyHasEnded(TenancyRefused):
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """digest: SHA-256 of the whole key (T3), None once it has ended. rate_limit: requests a minute, 0 for no limit.
+    """An API key of an instance, at the book desk.
+
+    digest: SHA-256 of the whole key (T3), None once it has ended. rate_limit: requests a minute, 0 for no limit.
 
     made_s, ends_s: seconds since the epoch; ends_s is None while no end is set.
     """
@@ -84,7 +93,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """keys: oldest first. Each change returns the changed instance; one that was made before changes nothing."""
+    """A tenant and its keys, oldest first. Each change returns the changed instance and may be repeated."""
 
     instance: str
     services: frozenset[str]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from chalicelib import wiring
-from chalicelib.domain.tenancy.api_tokens import API_TOKENS, ApiToken, Permission, TokenStatus, secret_of
+from chalicelib.domain.tenancy.keys import API_TOKENS, ApiToken, Permission, TokenStatus, token_secret_of
 from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.ops.cli.arguments import (
     Printed,
@@ -54,7 +54,7 @@ def add_commands(groups: Any) -> None:
 def _create(options: argparse.Namespace) -> Printed:
     instance = tenants().get(options.instance).instance
     token = secrets.token_hex(32)
-    secret = secret_of(wiring.master_key(), token)
+    secret = token_secret_of(wiring.master_key(), token)
     limit = rate_limit(_USUAL, options.bucket, options.per_second, options.per_day)
     permission = PERMISSIONS[options.permission]
     made = TOKENS.create(instance, token, limit, customer=options.customer, permission=permission)

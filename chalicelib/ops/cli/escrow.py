@@ -9,10 +9,11 @@ from dataclasses import replace
 from typing import Any
 
 from chalicelib import wiring
-from chalicelib.domain.escrow.keys import ESCROW_KEYS, KEY_RATE_LIMIT, EscrowKey, prefix_of
 from chalicelib.domain.escrow.money import MAJOR_UNIT_DECIMALS, Currency
-from chalicelib.domain.escrow.order import Merchant, World
+from chalicelib.domain.escrow.order import Merchant
 from chalicelib.domain.escrow.settings import RELEASE_DELAY_SECONDS_MAX, DeskSettings
+from chalicelib.domain.tenancy.instances import World
+from chalicelib.domain.tenancy.keys import ESCROW_KEYS, ESCROW_RATE_LIMIT, EscrowKey, escrow_prefix_of
 from chalicelib.ops.cli.arguments import (
     CommandFailed,
     Printed,
@@ -81,7 +82,10 @@ def _add_key_commands(group: Any) -> None:
     command.add_argument("--world", choices=[world.value for world in World], required=True)
     command.add_argument("--read-only", action="store_true", help="for GET alone")
     command.add_argument(
-        "--burst", type=count, default=KEY_RATE_LIMIT.bucket, help="requests that may come at once, 0 for no limit (60)"
+        "--burst",
+        type=count,
+        default=ESCROW_RATE_LIMIT.bucket,
+        help="requests that may come at once, 0 for no limit (60)",
     )
     text = "how fast they are granted again, 0 for no limit (300)"
     command.add_argument("--per-minute", type=_per_minute, default=300, help=text)
@@ -158,8 +162,8 @@ def _create_key(options: argparse.Namespace) -> Printed:
     if options.merchant is not None:
         EscrowDesks(wiring.database()).merchant(instance, options.merchant)
     world = World(options.world)
-    key = prefix_of(world, is_operators=options.operator) + secrets.token_hex(KEY_BYTES)
-    limit = rate_limit(KEY_RATE_LIMIT, options.burst, options.per_minute * 1000 // 60)
+    key = escrow_prefix_of(world, is_operators=options.operator) + secrets.token_hex(KEY_BYTES)
+    limit = rate_limit(ESCROW_RATE_LIMIT, options.burst, options.per_minute * 1000 // 60)
     own = {"world": world, "merchant": options.merchant, "is_read_only": options.read_only}
     return KEYS.create(instance, key, limit, **own) | {"key": key}
 

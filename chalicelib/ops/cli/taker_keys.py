@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from chalicelib import wiring
-from chalicelib.domain.signed.keys import KEY_RATE_LIMIT, TAKER_KEYS, TakerKey, secret_of
+from chalicelib.domain.tenancy.keys import TAKER_KEYS, TAKER_RATE_LIMIT, TakerKey, taker_secret_of
 from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.ops.cli.arguments import (
     Printed,
@@ -57,7 +57,7 @@ def add_commands(groups: Any) -> None:
 
 
 def _add_rate(command: argparse.ArgumentParser) -> None:
-    usual = KEY_RATE_LIMIT
+    usual = TAKER_RATE_LIMIT
     text = f"requests that may come at once, 0 for no limit ({usual.bucket})"
     command.add_argument("--burst", type=count, default=usual.bucket, help=text)
     text = f"how fast they come back, 0 for no limit ({usual.refill_per_1000_s // 1000})"
@@ -67,7 +67,7 @@ def _add_rate(command: argparse.ArgumentParser) -> None:
 def _create(options: argparse.Namespace) -> Printed:
     instance = tenants().get(options.instance).instance
     api_key = secrets.token_hex(32)
-    secret = secret_of(wiring.master_key(), api_key)
+    secret = taker_secret_of(wiring.master_key(), api_key)
     made = KEYS.create(
         instance,
         api_key,
@@ -84,7 +84,7 @@ def _listed(instance: str, keys: list[TakerKey]) -> Printed:
 
 
 def _rate_limit(options: argparse.Namespace) -> RateLimit:
-    return rate_limit(KEY_RATE_LIMIT, options.burst, options.per_second)
+    return rate_limit(TAKER_RATE_LIMIT, options.burst, options.per_second)
 
 
 def _time(text: str) -> int:

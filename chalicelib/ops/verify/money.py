@@ -12,10 +12,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from chalicelib.domain.escrow.order import World
 from chalicelib.domain.ledger.changes import Leg
 from chalicelib.domain.ledger.owners import customer_key, desk_fees_key, escrow_fees_key, supply_key, transactions_key
 from chalicelib.domain.ledger.transactions import Transaction, TransactionType
+from chalicelib.domain.tenancy.instances import World
 from chalicelib.services.books.disagreements import NOTHING, Disagreement, beyond
 from chalicelib.services.books.fold import Account, BookFold
 from chalicelib.tables.accounts import AccountRow, MarkRow

@@ -17,9 +17,10 @@ from chalicelib.domain.escrow.checks import Errors, wrong
 from chalicelib.domain.escrow.commands import CreateCustomer, Deposit
 from chalicelib.domain.escrow.faults import DeskBusy, Invalid, NotFound
 from chalicelib.domain.escrow.money import Currency
-from chalicelib.domain.escrow.order import Customer, Merchant, Place, Wallet, World, refuse_other_worlds_asset
+from chalicelib.domain.escrow.order import Customer, Merchant, Place, Wallet, refuse_other_worlds_asset
 from chalicelib.domain.escrow.settings import UnknownCurrency
 from chalicelib.domain.ledger.transactions import Movement, Transaction
+from chalicelib.domain.tenancy.instances import World
 from chalicelib.services.escrow.committing import TRIES_MAX, command_name
 from chalicelib.services.ledger.movements import Movements, ReferenceTaken, SupplyTooLarge
 from chalicelib.services.ledger.posting import Posting, Postings, Refused

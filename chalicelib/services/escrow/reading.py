@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Generic, Protocol, TypeVar
 
-from chalicelib.domain.escrow.order import Counts, Customer, Order, Payin, Payout, Place, Wallet, World
+from chalicelib.domain.escrow.order import Counts, Customer, Order, Payin, Payout, Place, Wallet
+from chalicelib.domain.tenancy.instances import World
 from chalicelib.services.ledger.reading import LedgerReading
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.escrow_settings import EscrowDesks

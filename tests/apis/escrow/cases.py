@@ -15,8 +15,8 @@ from chalice.test import Client
 from chalicelib.apis.kit.http import HttpResponse
 from chalicelib.domain.escrow.lifecycle import Status
 from chalicelib.domain.escrow.money import major_units
-from chalicelib.domain.escrow.order import World
 from chalicelib.domain.ledger.owners import customer_key, escrow_fees_key, supply_key
+from chalicelib.domain.tenancy.instances import World
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.outbox import Outbox, OutboxRow
 from infra.tables import create_tables

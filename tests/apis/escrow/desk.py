@@ -14,11 +14,12 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode
 
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
-from chalicelib.domain.escrow.keys import ESCROW_KEYS, EscrowKey
-from chalicelib.domain.escrow.order import Place, World
+from chalicelib.domain.escrow.order import Place
 from chalicelib.domain.escrow.settings import DeskSettings
 from chalicelib.domain.ledger.tokens import new_token
 from chalicelib.domain.tenancy.credentials import digest_of
+from chalicelib.domain.tenancy.instances import World
+from chalicelib.domain.tenancy.keys import ESCROW_KEYS, EscrowKey
 from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.services.escrow.desk import EscrowDesk
 from chalicelib.support.clock import new_id

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from benchmarks.meter import Cost, Meter
 from chalicelib.domain.escrow.lifecycle import Status
-from chalicelib.domain.escrow.order import Customer, Links, Order, World
+from chalicelib.domain.escrow.order import Customer, Links, Order
+from chalicelib.domain.tenancy.instances import World
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.escrow_rows import row_of_order
 from tests.apis.escrow.cases import new_desk

@@ -24,10 +24,10 @@ from chalicelib.domain.ledger.owners import customer_key
 from chalicelib.domain.ledger.tokens import new_token
 from chalicelib.domain.ledger.transactions import Movement
 from chalicelib.domain.signed.eip712 import order_hash_of, signable
-from chalicelib.domain.signed.keys import TAKER_KEYS, TakerKey, secret_of
 from chalicelib.domain.signed.order import SignedOrder, customer_of
 from chalicelib.domain.signed.settings import DeskSettings
 from chalicelib.domain.tenancy.credentials import digest_of
+from chalicelib.domain.tenancy.keys import TAKER_KEYS, TakerKey, taker_secret_of
 from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.services.ledger.movements import Movements
 from chalicelib.services.signed.desk import SignedOrderDesk
@@ -110,7 +110,7 @@ class Desk:
 
     @property
     def secret(self) -> str:
-        return secret_of(MASTER_KEY, self.api_key)
+        return taker_secret_of(MASTER_KEY, self.api_key)
 
     @property
     def maker(self) -> str:

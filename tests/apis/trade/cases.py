@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from chalicelib.apis.kit.http import HttpResponse
 from chalicelib.domain.books.config import BookConfig
 from chalicelib.domain.ledger.tokens import new_token
-from chalicelib.domain.tenancy.api_tokens import API_TOKENS
+from chalicelib.domain.tenancy.keys import API_TOKENS
 from chalicelib.services.books.configuring import Configuring
 from chalicelib.services.books.matcher import Matcher
 from chalicelib.support.clock import now_ms

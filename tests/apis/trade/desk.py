@@ -11,8 +11,8 @@ from urllib.parse import parse_qs, urlencode
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
 from chalicelib.apis.trade.api import TradeApi
 from chalicelib.apis.trade.signature import signature_of
-from chalicelib.domain.tenancy.api_tokens import API_TOKENS, ApiToken, Permission, secret_of
 from chalicelib.domain.tenancy.credentials import digest_of
+from chalicelib.domain.tenancy.keys import API_TOKENS, ApiToken, Permission, token_secret_of
 from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.services.books.redrive import redrive
 from chalicelib.support.clock import now_ms
@@ -45,7 +45,7 @@ class SignedDesk:
 
     @property
     def secret(self) -> str:
-        return secret_of(MASTER_KEY, self.token)
+        return token_secret_of(MASTER_KEY, self.token)
 
     def send(
         self,

@@ -9,9 +9,9 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from chalicelib.apis.trade.signature import signature_of
-from chalicelib.domain.tenancy.api_tokens import API_TOKENS, TokenStatus, secret_of
 from chalicelib.domain.tenancy.credentials import digest_of
 from chalicelib.domain.tenancy.instances import InstanceStatus
+from chalicelib.domain.tenancy.keys import API_TOKENS, TokenStatus, token_secret_of
 from chalicelib.tables.credentials import Credentials
 from chalicelib.tables.dynamodb import Database
 from chalicelib.wiring import NoMasterKey
@@ -97,7 +97,7 @@ def test_tokens_that_cannot_be_looked_up_are_maintenance(desk: SignedDesk, fault
 
 def test_the_secret_of_a_token_is_derived_from_it_and_the_master_key() -> None:
     """R9: the derivation is for good; another one would make every secret that was given out worthless."""
-    derived = secret_of(bytes(range(32)), "token-of-ann")
+    derived = token_secret_of(bytes(range(32)), "token-of-ann")
     assert derived == "735579accf3950e07d10c33883a3fa55d85c9c0b2ba473ba6ed13745be40426a"
-    assert derived != secret_of(bytes(range(32)), "token-of-ben")
-    assert derived != secret_of(bytes(range(1, 33)), "token-of-ann")
+    assert derived != token_secret_of(bytes(range(32)), "token-of-ben")
+    assert derived != token_secret_of(bytes(range(1, 33)), "token-of-ann")

@@ -10,20 +10,11 @@ from hypothesis import strategies as st
 from chalicelib.domain.escrow import steps
 from chalicelib.domain.escrow.lifecycle import HOLDING, PAYABLE, Action, Forbidden, Status
 from chalicelib.domain.escrow.money import FeeTerms
-from chalicelib.domain.escrow.order import (
-    Links,
-    Order,
-    Party,
-    Payin,
-    PayinStatus,
-    PayinType,
-    PayoutStatus,
-    Place,
-    World,
-)
+from chalicelib.domain.escrow.order import Links, Order, Party, Payin, PayinStatus, PayinType, PayoutStatus, Place
 from chalicelib.domain.escrow.steps import OrderRecord, Step
 from chalicelib.domain.ledger.changes import Account, Change
 from chalicelib.domain.ledger.transactions import TransactionType
+from chalicelib.domain.tenancy.instances import World
 from tests.services.escrow.world import EUR, NOW_S
 
 PLACE = Place("inst_test0001", World.SANDBOX, "shop")

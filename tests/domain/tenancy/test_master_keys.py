@@ -10,7 +10,7 @@ import pytest
 from chalicelib.apis.taker.gate import Caller, Gate
 from chalicelib.apis.taker.sessions import NotASession, Session, session_of
 from chalicelib.domain.signed.settings import DeskSettings
-from chalicelib.domain.tenancy.api_tokens import secret_of
+from chalicelib.domain.tenancy.keys import token_secret_of
 from chalicelib.domain.tenancy.master_keys import KEYS_LIFE_S, RETRY_S, MasterKeys, in_turn
 from chalicelib.services.tenancy.rate_limiter import RateLimiter
 from chalicelib.tables.dynamodb import Database
@@ -123,7 +123,7 @@ def test_the_newest_secret_is_let_in_without_a_look_at_the_one_before(memory_dat
 
     desk = new_trade_desk(memory_database, master_key=lambda: MASTER_KEY, previous_master_key=not_asked)
     assert replace(opened, desk=desk).get("/trade/user/balances").status == 200
-    assert secret_of(MASTER_KEY, "token-of-ann") != secret_of(NEW_KEY, "token-of-ann")
+    assert token_secret_of(MASTER_KEY, "token-of-ann") != token_secret_of(NEW_KEY, "token-of-ann")
 
 
 @pytest.mark.parametrize(("previous", "is_let_in"), [(MASTER_KEY, True), (None, False)], ids=["rotating", "ended"])

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from chalicelib import wiring
-from chalicelib.domain.tenancy.api_tokens import API_TOKENS, Permission, TokenStatus, secret_of
 from chalicelib.domain.tenancy.credentials import digest_of
+from chalicelib.domain.tenancy.keys import API_TOKENS, Permission, TokenStatus, token_secret_of
 from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.ops import cli
 from chalicelib.tables.credentials import Credentials
@@ -34,7 +34,7 @@ def test_a_new_token_is_printed_with_its_secret_and_the_usual_rate_limit(run: Ru
     printed = run(f"{CREATE} buy-sell")
     token = printed["token"]
     assert 1 <= len(token) <= 256
-    assert printed["secret"] == secret_of(MASTER_KEY, token)
+    assert printed["secret"] == token_secret_of(MASTER_KEY, token)
     assert printed["token_id"] == digest_of(token)
     limits = {name: printed[name] for name in ("bucket", "per_second", "per_day")}
     assert limits == {"bucket": 7, "per_second": "3.5", "per_day": 302_400}

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from chalicelib import wiring
-from chalicelib.domain.escrow.keys import ESCROW_KEYS
 from chalicelib.domain.escrow.money import Currency
-from chalicelib.domain.escrow.order import World
 from chalicelib.domain.escrow.settings import CURRENCIES_MAX, DeskSettings
 from chalicelib.domain.tenancy.credentials import digest_of
+from chalicelib.domain.tenancy.instances import World
+from chalicelib.domain.tenancy.keys import ESCROW_KEYS
 from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.ops import cli
 from chalicelib.ops.cli.arguments import CommandFailed

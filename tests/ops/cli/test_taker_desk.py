@@ -11,9 +11,9 @@ import pytest
 
 from chalicelib import wiring
 from chalicelib.domain.signed.instruments import Stock, Terms
-from chalicelib.domain.signed.keys import TAKER_KEYS, TakerKey, secret_of
 from chalicelib.domain.signed.settings import DeskSettings
 from chalicelib.domain.tenancy.credentials import digest_of
+from chalicelib.domain.tenancy.keys import TAKER_KEYS, TakerKey, taker_secret_of
 from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.ops import cli
 from chalicelib.tables.credentials import Credentials
@@ -60,7 +60,7 @@ def stored(desk: Desk, api_key: str) -> TakerKey:
 def test_a_new_key_is_printed_with_its_secret_and_lets_its_taker_in(run: Run, desk: Desk) -> None:
     printed = run(CREATE)
     api_key = printed["api_key"]
-    assert printed["secret"] == secret_of(MASTER_KEY, api_key)
+    assert printed["secret"] == taker_secret_of(MASTER_KEY, api_key)
     assert printed["key_id"] == digest_of(api_key)
     assert (printed["burst"], printed["per_second"], printed["expires_at"]) == (40, "20", None)
     key = stored(desk, api_key)

@@ -6,8 +6,9 @@ import pytest
 
 from chalicelib.domain.escrow.commands import CreateCustomer, Deposit
 from chalicelib.domain.escrow.faults import Invalid, NotFound
-from chalicelib.domain.escrow.order import Customer, World
+from chalicelib.domain.escrow.order import Customer
 from chalicelib.domain.escrow.settings import MerchantExists, UnknownCurrency
+from chalicelib.domain.tenancy.instances import World
 from tests.services.escrow.world import INSTANCE, MERCHANT, SANDBOX_EUR, EscrowWorld, check_all, eur
 
 

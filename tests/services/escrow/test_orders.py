@@ -12,8 +12,9 @@ import pytest
 from chalicelib.domain.escrow.commands import Cancel, OpenPayin, PayOut, Reimburse
 from chalicelib.domain.escrow.faults import Forbidden, Invalid, NotFound
 from chalicelib.domain.escrow.lifecycle import Status
-from chalicelib.domain.escrow.order import Order, PayinStatus, PayinType, World
+from chalicelib.domain.escrow.order import Order, PayinStatus, PayinType
 from chalicelib.domain.ledger.sandbox import sandbox_asset
+from chalicelib.domain.tenancy.instances import World
 from chalicelib.tables.escrow_settings import EscrowDesks
 from tests.services.escrow.world import INSTANCE, JPY, EscrowWorld, check_all, eur, fee
 

@@ -7,9 +7,10 @@ import pytest
 from chalicelib.domain.escrow.commands import Cancel, Reimburse
 from chalicelib.domain.escrow.faults import Forbidden, Invalid
 from chalicelib.domain.escrow.lifecycle import Status
-from chalicelib.domain.escrow.order import Order, PayinStatus, PayoutStatus, RefundStatus, World
+from chalicelib.domain.escrow.order import Order, PayinStatus, PayoutStatus, RefundStatus
 from chalicelib.domain.ledger.owners import transactions_key
 from chalicelib.domain.ledger.transactions import TransactionType
+from chalicelib.domain.tenancy.instances import World
 from chalicelib.services.books.statements import Selection, Statements
 from chalicelib.tables.transactions import Transactions
 from tests.services.escrow.world import INSTANCE, EscrowWorld, check_all, eur, fee

@@ -9,11 +9,12 @@ from typing import Any
 
 from chalicelib.domain.escrow.commands import CreateCustomer, CreateOrder, Deposit, OpenPayin, PayOut
 from chalicelib.domain.escrow.money import Currency, FeeTerms, base_units
-from chalicelib.domain.escrow.order import Customer, Order, Payin, PayinType, Payout, World
+from chalicelib.domain.escrow.order import Customer, Order, Payin, PayinType, Payout
 from chalicelib.domain.escrow.settings import DeskSettings
 from chalicelib.domain.ledger.owners import customer_key, escrow_fees_key
 from chalicelib.domain.ledger.sandbox import sandbox_asset
 from chalicelib.domain.ledger.tokens import new_token
+from chalicelib.domain.tenancy.instances import World
 from chalicelib.ops.verify.verifier import Verifier
 from chalicelib.services.escrow.desk import EscrowDesk
 from chalicelib.support.clock import new_id

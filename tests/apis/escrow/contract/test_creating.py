@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.escrow.order import World
+from chalicelib.domain.tenancy.instances import World
 from tests.apis.escrow.cases import NO_ID, ledger, money, outcome
 from tests.apis.escrow.desk import OTHER_KEY, Desk, data_of
 from tests.case_tables import cases

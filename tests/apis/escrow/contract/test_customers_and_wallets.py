@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.escrow.money import Currency
-from chalicelib.domain.escrow.order import World
 from chalicelib.domain.ledger.owners import customer_key
 from chalicelib.domain.ledger.tokens import new_token
+from chalicelib.domain.tenancy.instances import World
 from chalicelib.support.ascii_case import ascii_upper
 from chalicelib.tables.tokens import Tokens
 from tests.apis.escrow.cases import NO_UUID, NOW, at, outcome

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.escrow.keys import KEY_RATE_LIMIT
+from chalicelib.domain.tenancy.keys import ESCROW_RATE_LIMIT
 from chalicelib.services.tenancy.rate_limiter import ANONYMOUS_LIMITS, AnonymousUse
 from chalicelib.tables.dynamodb import Database
 from tests.apis.escrow.cases import COMMANDS, NO_ID, REQUESTS, Request, outcome
@@ -83,7 +83,7 @@ def test_429_a_key_has_a_burst_of_60_and_300_a_minute(desk: Desk) -> None:
     shop.now_s += 60
     later = shop.over(shop.database)
     assert [later.get("/payouts").status for _ in range(61)] == [200] * 60 + [429], "300 in a minute, 60 at once"
-    assert KEY_RATE_LIMIT.refill_per_1000_s * 60 == 300 * 1000
+    assert ESCROW_RATE_LIMIT.refill_per_1000_s * 60 == 300 * 1000
 
 
 def test_429_an_address_without_a_valid_key_has_60_a_minute(desk: Desk) -> None:
@@ -112,7 +112,7 @@ class Faults:
         self.key: str = BAD_AUTHORIZATION
         self.headers = dict(BAD_KEY)
         self.body: object = b"{"
-        desk.make_key("sk_stage_" + "Z" * 24, rate_limit=replace(KEY_RATE_LIMIT, bucket=1))
+        desk.make_key("sk_stage_" + "Z" * 24, rate_limit=replace(ESCROW_RATE_LIMIT, bucket=1))
         desk.as_key("sk_stage_" + "Z" * 24).get("/orders")
 
     def outcome(self) -> int | list[str]:
@@ -152,7 +152,7 @@ def test_requests_are_served_uncounted_when_they_cannot_be_counted(desk: Desk) -
         return throttled(operation, call) if operation == "update_item" else call()
 
     key = "sk_stage_" + "L" * 24
-    desk.make_key(key, rate_limit=replace(KEY_RATE_LIMIT, bucket=1))
+    desk.make_key(key, rate_limit=replace(ESCROW_RATE_LIMIT, bucket=1))
     client: Any = WatchedClient(desk.database._client, without_counters)
     shop = desk.as_key(key).over(Database(client, "escrow"))
     assert [shop.get("/payins").status for _ in range(3)] == [200] * 3

@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.escrow.keys import ESCROW_KEYS
-from chalicelib.domain.escrow.order import World
 from chalicelib.domain.tenancy.credentials import digest_of
-from chalicelib.domain.tenancy.instances import InstanceStatus
+from chalicelib.domain.tenancy.instances import InstanceStatus, World
+from chalicelib.domain.tenancy.keys import ESCROW_KEYS
 from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.tables.credentials import Credentials
 from chalicelib.tables.escrows import Escrows

@@ -15,10 +15,10 @@ from chalicelib.apis.book.routes import BALANCES, CREDIT, DEBIT, TRANSFER
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
 from chalicelib.apis.kit.routing import filled
 from chalicelib.domain.escrow.money import Currency, major_units
-from chalicelib.domain.escrow.order import World
 from chalicelib.domain.escrow.settings import DeskSettings
 from chalicelib.domain.ledger.owners import customer_key, escrow_fees_key, supply_key, transactions_key
 from chalicelib.domain.ledger.transactions import Transaction
+from chalicelib.domain.tenancy.instances import World
 from chalicelib.ops.cli.escrow import iso_decimals
 from chalicelib.ops.verify.verifier import Verifier
 from chalicelib.services.books.disagreements import Disproved

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.escrow.order import World
+from chalicelib.domain.tenancy.instances import World
 from tests.apis.escrow.cases import NO_ID, NOW, at, ledger, money, outcome, part
 from tests.apis.escrow.desk import Desk, data_of, errors_of, page_of
 from tests.case_tables import cases

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from chalicelib.apis.kit.http import HttpResponse
-from chalicelib.domain.escrow.order import World
+from chalicelib.domain.tenancy.instances import World
 from tests.apis.escrow.cases import (
     HOLDING,
     NOW,

@@ -11,9 +11,9 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from chalicelib.apis.kit.http import HttpResponse
-from chalicelib.domain.signed.keys import TAKER_KEYS
 from chalicelib.domain.signed.settings import DeskSettings
 from chalicelib.domain.tenancy.credentials import digest_of
+from chalicelib.domain.tenancy.keys import TAKER_KEYS
 from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.tables.credentials import Credentials
 from chalicelib.tables.dynamodb import Database, TransactionRefused

@@ -15,8 +15,8 @@ import pytest
 from chalicelib.apis.kit.auth import is_signed
 from chalicelib.apis.kit.http import HttpRequest
 from chalicelib.apis.taker.signature import messages, signature_of
-from chalicelib.domain.signed.keys import TAKER_KEYS, jwt_secret_of, secret_of
 from chalicelib.domain.tenancy.credentials import digest_of
+from chalicelib.domain.tenancy.keys import TAKER_KEYS, jwt_secret_of, taker_secret_of
 from chalicelib.support.clock import now_ms
 from chalicelib.tables.credentials import Credentials
 from tests.apis.taker.cases import (
@@ -269,7 +269,7 @@ def test_k4_a_key_that_must_sign_is_refused_without_a_signature(shared: Desk) ->
 
 def test_secrets_are_derived_for_good() -> None:
     """Another derivation would make every secret that was given out worthless."""
-    derived = secret_of(MASTER_KEY, API_KEY)
+    derived = taker_secret_of(MASTER_KEY, API_KEY)
     assert derived == "c75bebbf71416021cc95b1c5d4c6d4d79749263eae60e3d264b83b59de836e68"
     of_jwts = jwt_secret_of(MASTER_KEY, INSTANCE).hex()
     assert of_jwts == "14e3a8a9e079e1cd5e93d97c6858adb9c5577eafcac29caf68b962b9143dc432"

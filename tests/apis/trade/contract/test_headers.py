@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from chalicelib.apis.trade.signature import signature_of
-from chalicelib.domain.tenancy.api_tokens import secret_of
+from chalicelib.domain.tenancy.keys import token_secret_of
 from chalicelib.tables.dynamodb import Database
 from tests.apis.trade.cases import LIST, UNSUPPORTED, invalid, order, outcome_of, placed, unauthorized
 from tests.apis.trade.desk import MASTER_KEY, SignedClient, SignedDesk, open_trade_desk
@@ -133,7 +133,7 @@ def test_r6_what_protects_from_a_doubled_order_is_its_external_id(desk: SignedDe
 SIGNED: list[Any] = cases(
     ("the request",               lambda s, t: (s, t, "PUT", LIST, b"{}"),                     UNSUPPORTED),
     ("the secret's bytes",        lambda s, t: (bytes.fromhex(s), t, "PUT", LIST, b"{}"),      WRONG),
-    ("another secret",            lambda _, t: (secret_of(MASTER_KEY, "x"), t, "PUT", LIST, b"{}"), WRONG),
+    ("another secret",            lambda _, t: (token_secret_of(MASTER_KEY, "x"), t, "PUT", LIST, b"{}"), WRONG),
     ("the token as secret",       lambda _, t: ("token-of-ann", t, "PUT", LIST, b"{}"),        WRONG),
     ("the time in seconds",       lambda s, t: (s, t[:-3], "PUT", LIST, b"{}"),                WRONG),
     ("no time",                   lambda s, _: (s, "", "PUT", LIST, b"{}"),                    WRONG),

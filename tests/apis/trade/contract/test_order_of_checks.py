@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.books.vocabulary import BookStatus
-from chalicelib.domain.tenancy.api_tokens import API_TOKENS, Permission, TokenStatus
 from chalicelib.domain.tenancy.credentials import CredentialExists, digest_of
 from chalicelib.domain.tenancy.instances import TenancyRefused
+from chalicelib.domain.tenancy.keys import API_TOKENS, Permission, TokenStatus
 from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.tables.credentials import Credentials
 from chalicelib.tables.dynamodb import Database

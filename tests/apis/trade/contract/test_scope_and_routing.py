@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from chalicelib.domain.tenancy.api_tokens import Permission
+from chalicelib.domain.tenancy.keys import Permission
 from chalicelib.tables.dynamodb import Database
 from tests.apis.trade.cases import (
     FORBIDDEN,
