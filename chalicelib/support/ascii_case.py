@@ -16,7 +16,7 @@ def ascii_lower(text: str) -> str:
     """Return the text with A to Z in lower case, everything else unchanged.
 
     >>> ascii_lower("ANN@Straße.Test"), ascii_lower("\\u212a")
-    ('ann@straße.test', 'K')
+    ('ann@straße.test', 'K')
     """
     return text.translate(_LOWER)
 
