@@ -28,7 +28,7 @@ from botocore.exceptions import BotoCoreError, ClientError, ProfileNotFound
 
 from chalicelib import wiring
 from chalicelib.ops.cli.arguments import CommandFailed
-from chalicelib.ops.cli.whereabouts import said_of
+from chalicelib.ops.cli.table_errors import explain
 from chalicelib.services.books import redrive
 from chalicelib.support.telemetry import logger
 from infra import demo, engine, escrow_demo, settings, taker_demo
@@ -89,7 +89,7 @@ class LocalRun:
             complain(f"Tallybook did not start: {refusal}")
             exit_code = 1
         except (BotoCoreError, ClientError) as error:
-            complain(f"Tallybook stops: {said_of(error)}")
+            complain(f"Tallybook stops: {explain(error)}")
             exit_code = 1
         except (RunFailed, CommandFailed) as failure:
             complain(f"Tallybook stops: {failure}")

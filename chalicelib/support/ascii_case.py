@@ -15,8 +15,8 @@ _UPPER = str.maketrans(ascii_lowercase, ascii_uppercase)
 def ascii_lower(text: str) -> str:
     """Return the text with A to Z in lower case, everything else unchanged.
 
-    >>> ascii_lower("ANN@Straße.Test"), ascii_lower("\\u212a")
-    ('ann@straße.test', 'K')
+    >>> ascii_lower("ANN@Straße.Test"), ascii_lower("\\u212a") == "\\u212a"
+    ('ann@straße.test', True)
     """
     return text.translate(_LOWER)
 

@@ -57,7 +57,7 @@ class NoMasterKey(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Whereabouts:
+class TableLocation:
     """Where the tables are expected; ``..._by``: the variable that says so, None if none does.
 
     client: the client that calls them.
@@ -72,13 +72,13 @@ class Whereabouts:
     client: Any
 
 
-def whereabouts() -> Whereabouts:
+def table_location() -> TableLocation:
     """Return where this process expects its tables, for an error message. Call it only after a failure."""
     config = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 1})
     client: Any = _session().create_client("dynamodb", config=config)
     endpoint = str(client.meta.endpoint_url)
     named = ("AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL")
-    return Whereabouts(
+    return TableLocation(
         prefix=os.environ.get("TALLYBOOK_TABLE_PREFIX", "tallybook"),
         prefix_by=_set("TALLYBOOK_TABLE_PREFIX"),
         region=str(client.meta.region_name),

@@ -1,8 +1,9 @@
-"""The operator's command line: instances, keys and API tokens, tokens, books, credits and debits (T1); the taker desk;
-merchants and keys of the escrow desk; redriving, rebuilding and verifying books.
+"""``tallybook``: the operator's command line (T1).
 
-It talks to whatever AWS endpoint the standard variables name. ``--json`` prints one JSON object; amounts in it are
-strings of base units. A key's secret is printed once, by the command that makes it, and stored as a digest only.
+It manages instances, API keys, tokens, books, credits and debits, the settings and keys of the trade, taker and escrow
+desks, and merchants; it redrives, rebuilds and verifies books. The standard AWS variables choose the endpoint.
+``--json`` prints one JSON object; amounts in it are strings of base units. A secret is printed once, by the command
+that creates it, and stored as a digest only.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from chalicelib.domain.tenancy.instances import TenancyRefused
 from chalicelib.ops.cli import api_tokens, books, escrow, ledger, taker_desk, taker_keys, tenants
 from chalicelib.ops.cli.arguments import CommandFailed, Printed
 from chalicelib.ops.cli.arguments import add_command as _command
-from chalicelib.ops.cli.whereabouts import VARIABLES, said_of
+from chalicelib.ops.cli.table_errors import VARIABLES, explain
 from chalicelib.ops.verify import report
 from chalicelib.ops.verify.verifier import BookMoves, Verifier, unwatched
 from chalicelib.services.books import redrive
@@ -39,7 +40,7 @@ T = TypeVar("T")
 
 
 def run(arguments: Sequence[str]) -> Printed:
-    """Carry out a command; return what ``--json`` prints. Raises CommandFailed; SystemExit for wrong usage."""
+    """Run a command. Return what ``--json`` prints. Raises CommandFailed, or SystemExit for wrong usage."""
     return _carry_out(_parser().parse_args(arguments))
 
 
@@ -61,26 +62,26 @@ def _carry_out(options: argparse.Namespace) -> Printed:
     except wiring.NoMasterKey as error:
         raise CommandFailed(str(error)) from error
     except Unavailable as error:
-        raise CommandFailed(f"the tables did not answer: {said_of(error)}") from error
+        raise CommandFailed(f"the tables did not answer: {explain(error)}") from error
     except OutcomeUnknown as error:
         unknown = "it is not known whether this was done; look before you do it again"
-        raise CommandFailed(f"{unknown}: {said_of(error)}") from error
+        raise CommandFailed(f"{unknown}: {explain(error)}") from error
     except (BotoCoreError, ClientError) as error:  # no region, no such table, no permission
-        raise CommandFailed(said_of(error)) from error
+        raise CommandFailed(explain(error)) from error
 
 
 def _require_url() -> None:
-    """Raise CommandFailed where a variable names an endpoint that is no URL."""
+    """Raise CommandFailed if a variable names an endpoint that is not a URL."""
     try:
         wiring.database()
-    except BotoCoreError:  # a region that is none is a ValueError too
+    except BotoCoreError:  # an invalid region is a ValueError too
         raise
     except ValueError as error:
         raise CommandFailed(f"AWS_ENDPOINT_URL_DYNAMODB or AWS_ENDPOINT_URL: {error}. {VARIABLES}") from error
 
 
 def main() -> int:
-    """Run the process's own command line; return its exit status."""
+    """Run the process's command line. Return its exit status."""
     options = _parser().parse_args(sys.argv[1:])
     try:
         printed = _carry_out(options)
@@ -139,7 +140,7 @@ def _verify(options: argparse.Namespace) -> Printed:
 
 
 def _progress_bar(items: Iterable[T], what: str, total: int | None) -> Iterable[T]:
-    from tqdm import tqdm  # here alone: no function needs it
+    from tqdm import tqdm  # imported here, because no Lambda function needs it
 
     return tqdm(items, desc=what, total=total, leave=False, file=sys.stderr)
 

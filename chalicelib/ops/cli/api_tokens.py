@@ -1,4 +1,4 @@
-"""The operator's commands for API tokens of the trade desk (R9, R13)."""
+"""Commands for the trade desk's API tokens (R9, R13)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _CUSTOMER = pattern(r"[^\x00-\x1f\x7f]{1,100}", "must be 1 to 100 characters wit
 
 
 def add_commands(groups: Any) -> None:
-    """Add the group ``api-token`` to the command line."""
+    """Add the group ``api-token``."""
     group = add_group(groups, "api-token", "API tokens of the trade desk")
     text = "make an API token and its secret; both are printed this once"
     command = add_command(group, "create", _create, text)
@@ -80,7 +80,7 @@ def _shown(token: ApiToken) -> Printed:
 
 
 def _token_lines(printed: Printed) -> Iterator[str]:
-    """Yield a line a token, for people."""
+    """Yield one line of text for each token."""
     for token in printed["tokens"]:
         at_once = f"{token['bucket']} at once, {token['per_second']} a second" if token["bucket"] else "no rate limit"
         a_day = f"{token['per_day']} a day" if token["per_day"] else "no limit a day"

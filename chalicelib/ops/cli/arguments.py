@@ -1,4 +1,4 @@
-"""What the modules of the command line share: how a command is declared, checked by argparse, and printed."""
+"""Shared helpers of the command line: declaring commands, argument types for argparse, printing."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ Command = Callable[[argparse.Namespace], Printed]
 
 
 class CommandFailed(Exception):
-    """The command changed nothing; the text says why."""
+    """The command failed and changed nothing. The message says why."""
 
 
 def add_group(groups: Any, name: str, text: str) -> Any:
-    """Return a group to which commands can be added: ``tallybook NAME ...``."""
+    """Return a new command group: ``tallybook NAME ...``."""
     return groups.add_parser(name, help=text).add_subparsers(required=True, metavar="COMMAND")
 
 
 def add_command(group: Any, name: str, command: Command, text: str) -> argparse.ArgumentParser:
-    """Return the parser of a new command, which prints its answer line by line or, with ``--json``, as one object."""
+    """Return the parser of a new command. It prints its result as lines or, with ``--json``, as one object."""
     parser: argparse.ArgumentParser = group.add_parser(name, help=text)
     parser.set_defaults(command=command, lines=lines)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -37,13 +37,13 @@ def add_instance(command: argparse.ArgumentParser) -> None:
 
 
 def lines(printed: Printed) -> Iterator[str]:
-    """Yield what people read of a command that has no words of its own for it."""
+    """Yield a result as lines of text, for commands without a format of their own."""
     for name, value in printed.items():
         yield f"{name}: {value if isinstance(value, str) else json.dumps(value)}"
 
 
 def pattern(expression: str, meaning: str) -> Callable[[str], str]:
-    """Return an argument type: texts that match as a whole. meaning: what is told of others."""
+    """Return an argument type: texts that match completely. meaning: the error message for others."""
 
     def accept(text: str) -> str:
         if not re.fullmatch(expression, text):
@@ -54,12 +54,12 @@ def pattern(expression: str, meaning: str) -> Callable[[str], str]:
 
 
 def count(text: str) -> int:
-    """Return a whole number of up to nine digits."""
+    """Return an integer of up to nine digits."""
     return int(pattern(r"[0-9]{1,9}", "must be a whole number")(text))
 
 
 def whole(least: int, most: int) -> Callable[[str], int]:
-    """Return an argument type: whole numbers within bounds."""
+    """Return an argument type: integers within bounds."""
 
     def accept(text: str) -> int:
         number = count(text)
@@ -71,18 +71,18 @@ def whole(least: int, most: int) -> Callable[[str], int]:
 
 
 def per_1000_s(text: str) -> int:
-    """Return a number a second as one in a thousand seconds; 0 stands for no limit."""
+    """Convert requests a second to requests in 1,000 seconds; 0 means no limit."""
     rate = pattern(r"[0-9]{1,6}(\.[0-9]{1,3})?", "must be a number, with three decimals at most")
     return int(Decimal(rate(text)) * 1000)
 
 
 def per_second(limit: RateLimit) -> str:
-    """Return how fast a limit's bucket refills, in requests a second."""
+    """Return a limit's refill rate in requests a second."""
     return str(Decimal(limit.refill_per_1000_s) / 1000)
 
 
 def rate_limit(usual: RateLimit, at_once: int, refill_per_1000_s: int, per_day: int = 0) -> RateLimit:
-    """Return a rate limit; 0 at once, or 0 in a time, is no limit to either, for they are one."""
+    """Return a rate limit. If burst or refill is 0, neither is limited: they are one limit."""
     if not at_once or not refill_per_1000_s:
         return RateLimit(0, refill_per_1000_s or usual.refill_per_1000_s, per_day)
     return RateLimit(at_once, refill_per_1000_s, per_day)
@@ -94,10 +94,10 @@ def asset(text: str) -> str:
 
 
 def amount(text: str) -> int:
-    """Return an amount above 0, in base units."""
+    """Return a positive amount, in base units."""
     return int(pattern(r"[1-9][0-9]{0,37}", "must be base units: 1 to 38 digits, above 0")(text))
 
 
 def amount_or_zero(text: str) -> int:
-    """Return an amount, in base units."""
+    """Return an amount of 0 or more, in base units."""
     return int(pattern(r"0|[1-9][0-9]{0,37}", "must be base units: 1 to 38 digits")(text))

@@ -1,4 +1,4 @@
-"""The operator's commands on books: making, pausing, resuming, closing, showing and releasing them (T1, T32, T53)."""
+"""Commands for books: create, pause, resume, close, show and release (T1, T32, T53)."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _BOOK_ID = pattern(r"[^\x00-\x1f\x7f]{1,100}", "must be 1 to 100 characters with
 
 
 def add_commands(groups: Any) -> None:
-    """Add ``tallybook book ...``."""
+    """Add the group ``book``."""
     group = add_group(groups, "book", "order books")
     _add_settings(add_command(group, "create", _create, "make an order book of two registered tokens"))
     for word, status, text in (
@@ -145,7 +145,7 @@ def _show(options: argparse.Namespace) -> Printed:
 
 
 def _sequence(books: Books, book: str) -> int | None:
-    """Return the last entry that is projected; None where the depth view cannot be read (``tallybook rebuild``)."""
+    """Return the sequence of the last projected entry; None if the depth view is unreadable (``tallybook rebuild``)."""
     try:
         return books.depth(book).sequence
     except MalformedView:
@@ -189,7 +189,7 @@ def _found(books: Books, book: str) -> tuple[BookConfig, Trouble]:
 
 
 def _took_effect(book: str, config: BookConfig) -> bool:
-    """Wait until the book has come to these settings, a bounded time."""
+    """Wait until the book has applied these settings. Return False on timeout."""
     books, deadline_s = Books(wiring.database()), time.monotonic() + CHANGE_WAIT_S
     while books.depth(book).version < config.version:
         if time.monotonic() > deadline_s:
@@ -199,7 +199,7 @@ def _took_effect(book: str, config: BookConfig) -> bool:
 
 
 def _done(outcome: BookConfig | Refusal) -> BookConfig:
-    """Return the book. Raises CommandFailed where it was refused."""
+    """Return the book. Raises CommandFailed if it was refused."""
     if isinstance(outcome, Refusal):
         is_there = outcome.code is RefusalCode.ORDER_BOOK_EXISTS
         raise CommandFailed(f"exists already: {outcome.message}" if is_there else outcome.message)

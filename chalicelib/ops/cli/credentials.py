@@ -1,7 +1,6 @@
-"""What the commands for API tokens, taker keys and escrow keys share.
+"""Shared commands for API tokens, taker keys and escrow keys.
 
-A credential is printed by the command that makes it and nowhere else. Stored is its digest, by which the other commands
-name it.
+A credential is printed only by the command that creates it. Its digest is stored, and is its id in the other commands.
 """
 
 from __future__ import annotations
@@ -24,8 +23,11 @@ Members = Callable[[argparse.Namespace], dict[str, object]]
 
 @dataclass(frozen=True, slots=True)
 class Commands(Generic[C]):
-    """The commands of one kind. id_name: of the argument that names one. shown: what is printed of one, besides its
-    instance. lines: yields a line each, for people."""
+    """The commands of one kind of credential.
+
+    id_name: argument that identifies one. shown: printed members, without the instance. lines: yields a line of text
+    each.
+    """
 
     kind: Kind[C]
     id_name: str
@@ -40,13 +42,13 @@ class Commands(Generic[C]):
         return {"instance": one.instance} | self.shown(one)
 
     def create(self, instance: str, text: str, limit: RateLimit, **own: Any) -> Printed:
-        """Store a new credential; return what is printed of it, besides its text. own: members of its kind."""
+        """Store a new credential. Return its printed members, without its text. own: members of its kind."""
         made = self.kind.type(key_id=digest_of(text), instance=instance, made_s=now_s(), rate_limit=limit, **own)
         self.stored.create(made)
         return self.printed(made)
 
     def add_list(self, group: Any, listed: Callable[[str, list[C]], Printed], text: str) -> None:
-        """Add the command that lists an instance's credentials. listed: what is printed of them."""
+        """Add the command that lists an instance's credentials. listed: the printed result."""
 
         def run(options: argparse.Namespace) -> Printed:
             instance = tenants().get(options.instance).instance

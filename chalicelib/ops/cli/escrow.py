@@ -1,4 +1,4 @@
-"""The operator's commands for the escrow desk: its settings and currencies, merchants, and keys."""
+"""Commands for the escrow desk: settings, currencies, merchants and keys."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _LINE = pattern(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,140}", "must be 1 to 140 chara
 
 
 def add_commands(groups: Any) -> None:
-    """Add the groups ``escrow-desk``, ``merchant`` and ``escrow-key`` to the command line."""
+    """Add the groups ``escrow-desk``, ``merchant`` and ``escrow-key``."""
     _add_desk_commands(add_group(groups, "escrow-desk", "an instance's escrow desk"))
     _add_merchant_commands(add_group(groups, "merchant", "merchants of the escrow desk"))
     _add_key_commands(add_group(groups, "escrow-key", "keys of the escrow desk"))
@@ -137,8 +137,8 @@ def _currency(options: argparse.Namespace) -> Printed:
 
 
 def iso_decimals(code: str) -> int:
-    """Return how many decimals a currency's minor unit has (E33). Raises CommandFailed where ISO 4217 does not say."""
-    from iso4217 import raw_table  # a table of 50 KB, for this command alone
+    """Return the decimals of a currency's minor unit (E33). Raises CommandFailed if ISO 4217 defines none."""
+    from iso4217 import raw_table  # a table of 50 KB, which only this command needs
 
     minor_unit = str(raw_table.get(code, {}).get("CcyMnrUnts"))
     if not minor_unit.isdecimal():
@@ -196,7 +196,7 @@ def _shown_merchant(merchant: Merchant) -> Printed:
 
 
 def _merchant_lines(printed: Printed) -> Iterator[str]:
-    """Yield a line a merchant, for people."""
+    """Yield one line of text for each merchant."""
     for merchant in printed["merchants"]:
         yield f"{merchant['merchant']}: {merchant['base_currency']}, since {merchant['made_at']}"
 
@@ -216,7 +216,7 @@ def _shown_key(key: EscrowKey) -> Printed:
 
 
 def _key_lines(printed: Printed) -> Iterator[str]:
-    """Yield a line a key, for people."""
+    """Yield one line of text for each key."""
     for key in printed["keys"]:
         whose = "operator" if key["is_operators"] else key["merchant"]
         state = ("enabled" if key["is_enabled"] else "disabled") + (", read-only" if key["is_read_only"] else "")

@@ -1,4 +1,4 @@
-"""The operator's commands on the ledger: tokens, credits and debits, balances (T1)."""
+"""Commands for the ledger: tokens, credits, debits and balances (T1)."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _text(characters_min: int, characters_max: int) -> Any:
 
 
 def add_commands(groups: Any) -> None:
-    """Add ``tallybook token ...``, ``credit``, ``debit`` and ``balances``."""
+    """Add the group ``token`` and the commands ``credit``, ``debit`` and ``balances``."""
     group = add_group(groups, "token", "tokens that the ledger keeps")
     create = add_command(group, "create", _create_token, "register a token")
     create.add_argument("--instance", required=True)
@@ -120,7 +120,7 @@ def _shown(token: Token) -> Printed:
 
 
 def _token_lines(printed: Printed) -> Iterator[str]:
-    """Yield a line a token, for people."""
+    """Yield one line of text for each token."""
     for token in printed["tokens"]:
         status = "" if token["is_active"] else ", inactive"
         yield f"{token['token_address']}: {token['symbol']}, {token['name']}, {token['decimals']} decimals{status}"

@@ -1,4 +1,4 @@
-"""The operator's commands for the taker desk: its settings, what it trades, and single signed orders."""
+"""Commands for the taker desk: settings, instruments, quote tokens and single signed orders."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _HASH = re.compile(r"0x[0-9a-fA-F]{64}")
 
 
 def add_commands(groups: Any) -> None:
-    """Add the groups ``taker-desk``, ``instrument``, ``quote`` and ``signed-order`` to the command line."""
+    """Add the groups ``taker-desk``, ``instrument``, ``quote`` and ``signed-order``."""
     _add_settings_commands(add_group(groups, "taker-desk", "settings of the taker desk"))
     _add_instrument_commands(add_group(groups, "instrument", "stocks that the taker desk trades"))
     _add_quote_commands(add_group(groups, "quote", "tokens that signed orders may be paid in"))
@@ -163,7 +163,7 @@ def _list_quotes(options: argparse.Namespace) -> Printed:
 
 
 def _ordering(change: Any) -> Command:
-    """Return the command that changes an order as the operator may."""
+    """Return a command that changes an order as the operator may."""
 
     def run(options: argparse.Namespace) -> Printed:
         order_id = _found(options).order_id
@@ -182,7 +182,7 @@ def _show_order(options: argparse.Namespace) -> Printed:
 
 
 def _found(options: argparse.Namespace) -> StoredOrder:
-    """Return the order that is named by its id or its hash. Raises CommandFailed."""
+    """Return the order with this id or hash. Raises CommandFailed."""
     named, is_hash = options.order.lower(), _HASH.fullmatch(options.order) is not None
     order_id = order_id_of(named) if is_hash else named
     found = SignedOrders(wiring.database()).get(options.instance, order_id)
@@ -243,7 +243,7 @@ def _shown_order(stored: StoredOrder) -> Printed:
 
 
 def _instrument_lines(printed: Printed) -> Iterator[str]:
-    """Yield a line an instrument, for people."""
+    """Yield one line of text for each instrument."""
     for one in printed["instruments"]:
         decimals = f"{one['decimals']} decimals"
         yield f"{one['ticker']} of exchange {one['exchange']}: {one['token_address']}, {decimals}"

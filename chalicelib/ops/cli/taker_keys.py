@@ -1,4 +1,4 @@
-"""The operator's commands for API keys of the taker desk (K4)."""
+"""Commands for the taker desk's API keys (K4)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _NAMES = {True: "required", False: "optional"}
 
 
 def add_commands(groups: Any) -> None:
-    """Add the group ``taker-key`` to the command line."""
+    """Add the group ``taker-key``."""
     group = add_group(groups, "taker-key", "API keys of the taker desk")
     command = add_command(group, "create", _create, "make a taker's API key and its secret; both are printed this once")
     command.add_argument("--instance", required=True)
@@ -110,7 +110,7 @@ def _shown(key: TakerKey) -> Printed:
 
 
 def _key_lines(printed: Printed) -> Iterator[str]:
-    """Yield a line a key, for people."""
+    """Yield one line of text for each key."""
     for key in printed["keys"]:
         state = "enabled" if key["enabled"] else "disabled"
         rate = f"{key['burst']} at once, {key['per_second']} a second" if key["burst"] else "no rate limit"

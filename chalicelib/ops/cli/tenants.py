@@ -1,7 +1,6 @@
-"""The operator's commands for instances and API keys (T1 to T6).
+"""Commands for instances and API keys (T1 to T6).
 
-A key's secret is printed by the command that makes it and nowhere else; what is stored of it is its digest, and no
-command shows that.
+A key's secret is printed only by the command that creates it. Its digest is stored, and no command prints that.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ def tenants() -> Tenants:
 
 
 def add_commands(groups: Any) -> None:
-    """Add the groups ``instance`` and ``key`` to the command line."""
+    """Add the groups ``instance`` and ``key``."""
     _add_instance_commands(add_group(groups, "instance", "tenants"))
     _add_key_commands(add_group(groups, "key", "API keys"))
 
@@ -172,7 +171,7 @@ def _shown_key(key: Key, at_s: int) -> Printed:
 
 
 def _key_lines(printed: Printed) -> Iterator[str]:
-    """Yield a line a key, for people."""
+    """Yield one line of text for each key."""
     for key in printed["keys"]:
         limit = f"{key['rate_limit']} a minute" if key["rate_limit"] else "no limit"
         end = f", until {key['ends_at']}" if key["ends_at"] else ""

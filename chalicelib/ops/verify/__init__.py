@@ -1,16 +1,16 @@
-"""Proves books from their journals: reads each from its first entry and compares all that is derived from it.
+"""``tallybook verify``: checks books and ledgers against their journals, from the first entry on. Writes nothing.
 
-| module | what it is |
+| module | content |
 | --- | --- |
-| ``disagreements`` | pure: what a disagreement is, and where two rows first differ |
-| ``fold`` | pure: what the journal of a book gives, entry after entry |
-| ``views`` | pure: its snapshot, depth view and terms compared |
-| ``rows`` | pure: order rows and fills compared |
-| ``money`` | pure: accounts, transactions and supply compared |
-| ``signed`` | pure: signed orders, their fills and what takers see compared |
-| ``escrow`` | pure: escrow orders, their payins, payouts and refunds, customers and outbox compared |
-| ``verifier`` | reads the tables, hands them to the others, reads again when the books move |
-| ``report`` | what was proven, for people and for programs |
+| ``views`` | pure: compares snapshot, depth view, candles and terms |
+| ``rows`` | pure: compares order rows and fills |
+| ``naming`` | pure: compares the rows by which books are found |
+| ``money`` | pure: compares accounts, transactions and supply |
+| ``signed`` | pure: compares signed orders, their fills and takers' lists |
+| ``escrow`` | pure: compares escrow orders, payins, payouts, refunds, customers and outbox |
+| ``verifier`` | reads the tables and runs the checks; reads again if books change meanwhile |
+| ``report`` | the results, as JSON and as text |
 
-Nothing here writes. docs/verify.md says what is checked, and what cannot be seen.
+``services.books.fold`` replays a journal, and ``services.books.disagreements`` says where two rows first differ.
+docs/verify.md says what is checked, and what cannot be detected.
 """

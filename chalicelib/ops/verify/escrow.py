@@ -1,10 +1,10 @@
-"""Escrow orders and what belongs to them, compared with each other, with the outbox and with the ledger.
+"""Checks escrow orders against each other, the outbox and the ledger.
 
-No journal stands behind them, but what is written in one transaction must agree: an order with its payins, its payout
-and its refunds, with the events that led to its status, and with the ledger's rows; every name with who has it; counts
-and counters with what there is. What orders hold is handed on, to be compared with what their buyers' accounts hold.
+They have no journal, but everything written in one transaction must agree: an order with its payins, payout and
+refunds, with the events that led to its status, and with the ledger's rows; each name with its owner; counts and
+counters with the rows counted. The amounts that orders hold are passed on, to be compared with their buyers' accounts.
 
-Memory: about 3 KB for each order and customer, 1 KB for each of the other rows.
+Memory: about 3 KB for each order and customer, 1 KB for each other row.
 """
 
 from __future__ import annotations
@@ -59,14 +59,14 @@ Account = tuple[str, str]
 RowKey = tuple[str, str]
 """Owner and entry."""
 Legs = Mapping[tuple[str, str], list[Leg]]
-"""By instance and reference, the transactions of orders as the ledger lists them."""
+"""By instance and reference: the ledger's transactions of orders."""
 UNREADABLE = (*CANNOT_BE_READ, OtherWorldsAsset)
 _COUNTED = {ORDER: "orders", PAYIN: "payins", PAYOUT: "payouts", WALLET: "wallets"}
 
 
 @dataclass(slots=True)
 class EscrowCheck:
-    """What one reading has seen. orders: without metadata and template, which nothing else tells of."""
+    """The rows of one reading. orders: without metadata and template, which no other row repeats."""
 
     orders: dict[RowKey, Order] = field(default_factory=dict)
     payins: dict[RowKey, Payin] = field(default_factory=dict)
@@ -79,16 +79,16 @@ class EscrowCheck:
     events: defaultdict[tuple[str, int], list[tuple[int, str, OutboxRow]]] = field(
         default_factory=lambda: defaultdict(list)
     )
-    """By instance and order, what happened, with the version and the entry that it is ordered by."""
+    """By instance and order: its events, with version and sort key."""
 
     @property
     def versions(self) -> dict[RowKey, int]:
-        """How often each order and customer was written, to see whether the desk was at work."""
+        """The version of each order and customer, to detect concurrent changes."""
         orders = {key: order.version for key, order in self.orders.items()}
         return orders | {key: customer.version for key, customer in self.customers.items()}
 
     def add(self, row: Row) -> Disagreement | None:
-        """Take in a row of the table ``escrows``."""
+        """Add a row of the table ``escrows``."""
         key = row["owner"], row["entry"]
         try:
             match row["entry"].partition("/")[0]:
@@ -123,7 +123,7 @@ class EscrowCheck:
         return None
 
     def add_event(self, row: Row) -> Disagreement | None:
-        """Take in a row of the table ``outbox``."""
+        """Add a row of the table ``outbox``."""
         try:
             happened = typed(outbox_row_of(row))
         except UNREADABLE as error:
@@ -133,7 +133,7 @@ class EscrowCheck:
         return None
 
     def disagreements(self, legs: Legs) -> Iterator[Disagreement | None]:
-        """Yield what does not agree: orders first, by owner and id, then names, counts and counters."""
+        """Yield disagreements: orders first, by owner and id, then names, counts and counters."""
         payins, refunds = _by_order(self.payins.values()), _by_order(self.refunds.values())
         payouts = _by_order(self.payouts.values())
         for key, order in sorted(self.orders.items()):
@@ -153,14 +153,14 @@ class EscrowCheck:
         yield from self._others()
 
     def holds(self) -> Iterator[tuple[Account, int]]:
-        """Yield what each order holds, by the account that holds it."""
+        """Yield the amount that each order holds, with the account that holds it."""
         for order in self.orders.values():
             if order.hold:
                 account = order.buyer_account
                 yield (customer_key(order.place.instance, str(account.customer)), account.asset), order.hold
 
     def _parties(self, key: RowKey, order: Order) -> Iterator[Disagreement | None]:
-        """Compare an order's parties with the customers that they are."""
+        """Compare an order's parties with their customers."""
         for name, party in (("buyer", order.buyer), ("seller", order.seller)):
             if party is None:
                 continue
@@ -170,7 +170,7 @@ class EscrowCheck:
             yield _same(f"{_where(key)}, {name}, uuid and wallet", expected, (party.uuid, party.wallet_id))
 
     def _wallets(self) -> Iterator[Disagreement | None]:
-        """Compare customers with their wallets: each has the other."""
+        """Compare customers with their wallets: each must name the other."""
         belonging: dict[RowKey, tuple[int, str, str]] = {}
         for customer in self.customers.values():
             for code, wallet_id in customer.wallets.items():
@@ -186,7 +186,7 @@ class EscrowCheck:
                 yield Disagreement(_where(key), expected, str(found.get(key, "no row")))
 
     def _others(self) -> Iterator[Disagreement | None]:
-        """Compare names, counts and counters: those that there must be, and no others."""
+        """Compare names, counts and counters: all expected ones must exist, and no others."""
         expected = self._names() | self._counts()
         last_ids = self._last_ids()
         for key in sorted({*expected, *self.others, *last_ids}):
@@ -214,7 +214,7 @@ class EscrowCheck:
         return {(row["owner"], row["entry"]): row for row in names}
 
     def _counts(self) -> dict[RowKey, Row]:
-        """Return the rows of counts as they must be; a kind of which there is nothing may be missing in them."""
+        """Return the expected rows of counts; kinds with a count of 0 may be missing in the stored ones."""
         counted: defaultdict[str, Counter[str]] = defaultdict(Counter)
         for owner, entry in [*self.orders, *self.payins, *self.payouts, *self.wallets]:
             counted[owner][_COUNTED[entry.partition("/")[0]]] += 1
@@ -228,7 +228,7 @@ class EscrowCheck:
         return rows
 
     def _last_ids(self) -> dict[RowKey, int]:
-        """Return the greatest id of each kind that an instance has, by the counter that gave it."""
+        """Return the highest id of each kind of an instance, by counter."""
         last: dict[RowKey, int] = {}
         things = [*self.orders, *self.payins, *self.payouts, *self.refunds, *self.customers, *self.wallets]
         for owner, entry in things:
@@ -271,7 +271,7 @@ def _payins(key: RowKey, order: Order, payins: list[Payin]) -> Iterator[Disagree
 
 
 def _money(key: RowKey, order: Order, refunds: list[Refund]) -> Iterator[Disagreement | None]:
-    """Compare what an order holds with what came in and what went out."""
+    """Compare the amount that an order holds with its payins, payout and refunds."""
     where = _where(key)
     yield _same(f"{where}, refunds", list(range(1, order.refunds + 1)), sorted(refund.number for refund in refunds))
     wallets = {refund.wallet_id for refund in refunds}
@@ -303,7 +303,9 @@ def _payout(key: RowKey, order: Order, payouts: list[Payout]) -> Disagreement | 
 
 
 def _events(key: RowKey, order: Order, events: list[tuple[int, str, OutboxRow]]) -> Disagreement | None:
-    """Compare the outbox: each event begins where the one before it ended, the last where the order is."""
+    """Compare the outbox: each event starts in the status in which the previous one ended, and the last ends in the
+    order's.
+    """
     status: Status | None = None
     for version, _, event in sorted(events, key=lambda one: one[:2]):
         if event.left is not status:
@@ -313,7 +315,9 @@ def _events(key: RowKey, order: Order, events: list[tuple[int, str, OutboxRow]])
 
 
 def _legs(key: RowKey, order: Order, payins: Mapping[RowKey, Payin], legs: Legs) -> Disagreement | None:
-    """Compare the ledger's rows of an order. Others may use its reference, but only an order's fee is a fee."""
+    """Compare the ledger's rows of an order. Other transactions may use its reference, but only an order's fee is a
+    fee.
+    """
     expected: list[Leg] = []
     payin = payins.get(_row_key(id_key(order.place, PAYIN, order.payin_id or 0)))
     asset, buyer, seller = order.currency.asset, order.buyer, order.seller_account.customer

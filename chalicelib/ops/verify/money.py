@@ -1,9 +1,9 @@
-"""The ledger of an instance, compared with what its books' journals moved and with its transactions.
+"""Checks an instance's ledger against its books' journals and its transactions.
 
-For each account: available + held == its transactions (credits, debits, transfers, what fills of signed orders and
-releases of escrow orders moved) + all that the books settled, and held == what its resting, its undecided, its signed
-and its escrow orders hold. So two edits that cancel each other out are both seen. For each asset: credits - debits ==
-the supply counter == the sum of all accounts. All copies of a transaction are there and the same.
+For each account: available + held = its transactions (credits, debits, transfers, fills of signed orders, releases of
+escrow orders) + its settlements by books; and held = the holds of its resting, undecided, signed and escrow orders. So
+two edits that cancel each other out are both detected. For each asset: credits - debits = the supply counter = the sum
+of all accounts. All copies of a transaction must exist and be equal.
 """
 
 from __future__ import annotations
@@ -26,13 +26,12 @@ _FILL_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 @dataclass(slots=True)
 class Ledger:
-    """The table of accounts as read. moved: what transactions added to each account. beside: marks by book, of those
-    accounts that have some in rows of their own.
+    """The table of accounts as read. moved: sum of the transactions of each account. beside: marks stored in rows of
+    their own, by book, for the accounts that have some.
 
-    legs: by instance and reference, the trades, the fees, and those transfers whose reference may be a fill's id.
-    escrow_legs: by instance and reference, the transactions that may be those of an escrow order.
-    copies: of each transaction (instance, id), what was found by owner; a transaction whose copies are all there and
-    the same is dropped, so this is empty in the end.
+    legs: by instance and reference: trades, fees, and transfers whose reference may be a fill's id. escrow_legs: by
+    instance and reference: transactions that may be an escrow order's. copies: of each transaction (instance, id), the
+    copies found, by owner. A transaction with all copies equal is dropped, so this is empty at the end.
     """
 
     accounts: dict[Account, AccountRow] = field(default_factory=dict)
@@ -79,7 +78,7 @@ class Ledger:
             self.legs.setdefault((instance, reference), []).append(leg)
 
     def _add_escrow_leg(self, instance: str, transaction: Transaction) -> None:
-        """Keep a transaction of an escrow order; its fee went to the account of the world that its seller is of."""
+        """Keep a transaction of an escrow order; its fee went to the fee account of its seller's world."""
         kind, asset, source, target = transaction.kind, transaction.asset, transaction.source, transaction.target
         world = (source or "").partition(":")[0]
         if kind is TransactionType.FEE and world in list(World):
@@ -95,7 +94,7 @@ class Ledger:
 
 @dataclass(slots=True)
 class Holds:
-    """What accounts hold for orders."""
+    """The amounts that accounts hold for orders."""
 
     known: dict[Account, int] = field(default_factory=dict)
 
@@ -107,10 +106,10 @@ def instance_of(owner: str) -> str:
     return owner.partition("/")[0]
 
 
-def money_disagreements(ledger: Ledger, folds: Mapping[str, BookFold], holds: Holds) -> Iterator[Disagreement]:
-    """Yield where the ledger is not what the folds and the transactions give: accounts first, then assets.
+def ledger_disagreements(ledger: Ledger, folds: Mapping[str, BookFold], holds: Holds) -> Iterator[Disagreement]:
+    """Yield where the ledger differs from journals and transactions: accounts first, then assets.
 
-    folds: every book of the instances looked at. holds: those of resting, undecided, signed and escrow orders.
+    folds: every book of the checked instances. holds: those of resting, undecided, signed and escrow orders.
     """
     settled: dict[Account, int] = {}
     marks: dict[Account, dict[str, int]] = {}
@@ -125,7 +124,7 @@ def money_disagreements(ledger: Ledger, folds: Mapping[str, BookFold], holds: Ho
         if row is None:
             if total or account in {*marks, *ledger.beside, *holds.known}:
                 yield Disagreement(where, "the account", "no row")
-            continue  # otherwise what came was taken by the same step, as a fee of all that is left (E25)
+            continue  # a payin whose fee takes all of it leaves the sum 0 (E25)
         beside = ledger.beside.get(account, {})
         for book in sorted(row.marks.keys() & beside.keys()):
             yield Disagreement(f"{where}, mark of {book}", "in the row or beside it", "both")
@@ -172,7 +171,7 @@ def _supply(ledger: Ledger) -> Iterator[Disagreement]:
 
 
 def _copies(ledger: Ledger) -> Iterator[Disagreement]:
-    """Yield where copies of a transaction are missing, or differ from the instance's, or stand where none belongs."""
+    """Yield missing, differing and surplus copies of transactions."""
     for (instance, transaction_id), found in sorted(ledger.copies.items()):
         listed, *_ = [*(found[owner] for owner in found if owner == transactions_key(instance)), *found.values()]
         expected = owners(instance, listed)

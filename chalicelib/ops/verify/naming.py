@@ -1,4 +1,4 @@
-"""How books are found, and what they take from their tokens, compared with their configurations."""
+"""Checks the rows by which books are found, and the decimals that books take from their tokens."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from chalicelib.tables.dynamodb import Row
 
 
 def name_disagreements(configs: Sequence[BookConfig], found: Sequence[Row]) -> Iterator[Disagreement]:
-    """Yield where a book is not in its instance's list, or its pair or symbol are not its own, or are nobody's.
+    """Yield books missing in their instance's list, and pairs or symbols that are not exactly one book's.
 
-    found: all rows beside the books' own. A pair or symbol that was given back names no book; such a row stays (T31).
+    found: all rows beside the books' own. The row of a released pair or symbol stays and names no book (T31).
     """
     expected = {(row["book"], row["part"]): row for config in configs for row in rows_that_name(config)}
     stands = {(row["book"], row["part"]): row for row in found}
@@ -31,7 +31,7 @@ def name_disagreements(configs: Sequence[BookConfig], found: Sequence[Row]) -> I
 
 
 def decimals_disagreements(config: BookConfig, tokens: Mapping[str, Token]) -> Iterator[Disagreement]:
-    """Yield where a book reckons with other decimals than its tokens have. tokens: those registered, by address."""
+    """Yield books whose decimals differ from their tokens'. tokens: the registered ones, by address."""
     assets = {"base": (config.base_asset, config.base_decimals), "quote": (config.quote_asset, config.quote_decimals)}
     for name, (asset, decimals) in assets.items():
         where, token = f"{config.instance}/{config.book_id} {name} token {asset}", tokens.get(asset)

@@ -1,4 +1,4 @@
-"""What a verification has proven, for programs (one JSON object) and for people (one line a check)."""
+"""Result of a verification, as one JSON object and as text, one line for each check."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class BookReport:
-    """A book that agrees with its journal. hash: of the head. snapshot: its sequence, None where there is none."""
+    """A book that agrees with its journal. hash: of the last entry. snapshot: its sequence; None if there is none."""
 
     book: str
     status: str
@@ -25,9 +25,9 @@ class BookReport:
 
 @dataclass(frozen=True, slots=True)
 class InstanceReport:
-    """An instance whose ledger agrees with its books, its signed orders and its escrow orders.
+    """An instance whose ledger agrees with its books, signed orders and escrow orders.
 
-    assets: what all accounts have together, by asset. signed_fills: fills of signed orders.
+    assets: total over all accounts, by asset. signed_fills: number of fills of signed orders.
     """
 
     instance: str
@@ -65,7 +65,7 @@ def printed(report: Report) -> dict[str, Any]:
 
 
 def lines(report: dict[str, Any]) -> Iterator[str]:
-    """Yield the printed report for people to read."""
+    """Yield the printed report as text."""
     for book in report["books"]:
         name = book["book"]
         yield f"{name}: journal: {book['entries']} entries, {book['events']} events, none missing, none changed"

@@ -1,7 +1,7 @@
-"""Order rows and fills as they stand in the tables, compared with what the journals give.
+"""Checks order rows and fills against the journals.
 
-Rows come in any order; the disagreement that is told is that of the earliest journal entry. An agreeing row is taken
-off what is expected, so what is left at the end is missing.
+Rows come in any order; the disagreement of the earliest journal entry is reported. Matching rows are removed from the
+expected ones, so those left at the end are missing.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from chalicelib.tables.orders import admitted_row
 
 UNDECIDED_MS_MAX = 86_400_000
 QUEUED_CANCEL = "cancel"
-"""The attribute of an order row that admission writes after the row: no entry tells of it."""
+"""Attribute that admission adds to an order row later; no journal entry determines it."""
 
 
 class RowCheck:
-    """folds: every book of the instances looked at. compared: those of them whose rows are compared."""
+    """folds: every book of the checked instances. compared: the books whose rows are compared."""
 
     def __init__(self, expected: ExpectedRows, folds: Mapping[str, BookFold], compared: Set[str]) -> None:
         self._expected = expected
@@ -34,18 +34,18 @@ class RowCheck:
         self._compared = compared
         self._first: tuple[int, str, Disagreement] | None = None
         self.orders: Counter[str] = Counter()
-        """Agreeing rows by book; ``fills`` too."""
+        """Number of matching order rows by book; ``fills`` likewise."""
         self.fills: Counter[str] = Counter()
         self._names: dict[RowKey, Row] = {}
-        """Names as they stand in the table, and as the order rows there give them."""
+        """External ids: as stored, and as derived from the order rows."""
         self._named: dict[RowKey, Row] = {}
         self.undecided: list[tuple[str, Row]] = []
-        """Rows of orders whose turn has not come, with their book; of every book of the instances."""
+        """Rows of undecided orders, with their book; of every book of the instances."""
         self._waiting: list[tuple[str, Row]] = []
-        """Rows of live orders that wait to be decided, or for their cancel, likewise."""
+        """Rows of live orders that wait for a decision or a cancel, likewise."""
 
     def order(self, row: Row) -> None:
-        """Compare one order row, or keep a name that an order has (R31) for the end."""
+        """Compare one order row, or keep an external id (R31) for the end."""
         owner, order_id, shown = row["owner"], row["order_id"], row.get("sequence")
         if is_name(row):
             self._names[owner, order_id] = row
@@ -78,7 +78,7 @@ class RowCheck:
             self._note(_sequence(shown), beyond(f"{where}, sequence", shown, fold.head) or unknown)
 
     def undecided_order(self, row: Row, placed: PlaceOrder | None) -> None:
-        """Compare the row of an undecided order with its command; placed: None where the inbox has it no more."""
+        """Compare the row of an undecided order with its command. placed: None if the inbox no longer has it."""
         owner, order_id, book = row["owner"], row["order_id"], _book_of(row)
         found = {name: value for name, value in row.items() if name != QUEUED_CANCEL}
         if placed is not None:
@@ -93,7 +93,7 @@ class RowCheck:
             self._note(0, difference(where, should, found, self._folds[book].head))
 
     def overdue(self, now_ms: int) -> Disagreement | None:
-        """Return an order of the compared books that waits for more than a day, or whose cancel does (T64)."""
+        """Return an order of the compared books that waits, itself or for its cancel, for over a day (T64)."""
         for book, row in self._waiting:
             for command in _waited_for(row) if book in self._compared else ():
                 at_ms = time_of(command)
@@ -121,7 +121,7 @@ class RowCheck:
             self._note(_sequence(shown), beyond(f"{where}, sequence", shown, fold.head) or unknown)
 
     def first(self) -> Disagreement | None:
-        """Return the disagreement of the earliest entry, after all rows were compared."""
+        """Return the disagreement of the earliest entry. Call it after all rows."""
         for (owner, order_id), order in self._expected.orders.items():
             found = "no row"
             self._note(order.sequence, Disagreement(f"order row {order_id} of {owner}", "the row", found))

@@ -1,8 +1,8 @@
-"""Signed orders, their fills and what their takers see, compared with each other and with the ledger.
+"""Checks signed orders, their fills and takers' lists against each other and the ledger.
 
-No journal stands behind them, but each fact stands in several places, written in one transaction: a fill under its
-order, under its taker and as transactions; what is filled and held of an order in its row and in its fills. From the
-orders and their fills every other row is worked out anew, and must stand there so; no other may.
+They have no journal, but each fact is stored in several places in one transaction: a fill under its order, under its
+taker and as transactions; filled and held amounts in the order's row and in its fills. From orders and fills all other
+rows are computed anew: exactly these rows must exist.
 
 Memory: about 5 KB for each order with a fill.
 """
@@ -45,7 +45,7 @@ Account = tuple[str, str]
 RowKey = tuple[str, str]
 """Owner and entry."""
 Legs = Mapping[tuple[str, str], list[Leg]]
-"""By instance and reference, the transactions of fills as the ledger lists them."""
+"""By instance and reference: the ledger's transactions of fills."""
 _HASH = re.compile(r"0x[0-9a-f]{64}")
 _WITH_FILLS = {Status.PARTIALLY_FILLED, Status.FILLED}
 _WITHOUT_FILLS = {Status.PENDING, Status.LOCKED, Status.REJECTED}
@@ -54,7 +54,7 @@ _MAY_BE_LOCKED = {Status.LOCKED, Status.PARTIALLY_FILLED, Status.FILLED}
 
 @dataclass(slots=True)
 class SignedCheck:
-    """The table as read. versions: of each order's row, by owner; they tell whether anything has changed since."""
+    """The table as read. versions: of each order's row, by owner, to detect concurrent changes."""
 
     versions: dict[str, object] = field(default_factory=dict)
     orders: dict[str, StoredOrder] = field(default_factory=dict)
@@ -62,7 +62,7 @@ class SignedCheck:
     _rows: dict[RowKey, Row] = field(default_factory=dict)
 
     def add(self, row: Row) -> Disagreement | None:
-        """Take a row in, or say that it cannot be read."""
+        """Add a row. Return a disagreement if it is unreadable."""
         owner, entry = row["owner"], row["entry"]
         self._rows[owner, entry] = row
         try:
@@ -78,7 +78,7 @@ class SignedCheck:
         return None
 
     def holds(self) -> Iterator[tuple[Account, int]]:
-        """Yield what accounts hold for orders, zeros left out."""
+        """Yield the amounts that accounts hold for orders, without zeros."""
         for stored in self.orders.values():
             owner = customer_key(stored.instance, customer_of(stored.order.maker))
             hold = stored.state.hold
@@ -87,7 +87,7 @@ class SignedCheck:
                     yield (owner, asset), amount
 
     def disagreements(self, legs: Legs) -> Iterator[Disagreement]:
-        """Yield where rows do not agree: orders with their fills first, then all rows, then the ledger."""
+        """Yield disagreements: orders with their fills first, then all rows, then the ledger."""
         for owner, stored in sorted(self.orders.items()):
             yield from _state(stored, self.fills.get(owner, []))
             for fill in self.fills.get(owner, []):
@@ -112,7 +112,7 @@ class SignedCheck:
             yield Disagreement(_where(*key), "no row: no order and no fill tells of it", "a row")
 
     def _expected(self) -> Iterator[Row]:
-        """Yield every row that must stand there: those of each order, then the counts of each taker."""
+        """Yield every expected row: those of each order, then the counts of each taker."""
         counts: dict[RowKey, Row] = {}
         for owner, stored in sorted(self.orders.items()):
             yield from self._expected_of(owner, stored)
@@ -125,7 +125,7 @@ class SignedCheck:
         yield from counts.values()
 
     def _expected_of(self, owner: str, stored: StoredOrder) -> Iterator[Row]:
-        """Yield the rows that an order with these fills has; latest references are taken at their word."""
+        """Yield the expected rows of an order with these fills. Latest references are taken as stored."""
         fills = self.fills.get(owner, [])
         yield row_of(stored)
         yield nonce_row(stored)
@@ -143,12 +143,14 @@ class SignedCheck:
             yield locked_row(stored, lock.taker, found.get("reference_id"), lock.expires_at_s)
 
     def _may_stay(self, stored: StoredOrder, taker: str, takers: Sized) -> bool:
-        """Tell whether the taker has an unfinished row of an order that has ended and had more takers than it names."""
+        """Return whether the taker may keep an ``unfinished`` row: the order has ended and had more takers than it
+        names.
+        """
         key = seen_key(stored.instance, taker, stored, "unfinished")
         return len(takers) > UNFINISHED_TAKERS_MAX and _key(key) in self._rows
 
     def _latest(self, key: Row, own: list[Fill]) -> Row:
-        """Return the reference and the transaction hash that a taker gave last, as far as its fills do not tell."""
+        """Return a taker's latest reference and transaction hash, where its fills do not determine them."""
         found = self._rows.get(_key(key), {})
         given = {fill.tx_hash for fill in own if fill.tx_hash is not None}
         tx_hash = found.get("tx_hash")
@@ -159,7 +161,9 @@ class SignedCheck:
         }
 
     def _legs_that_differ(self, legs: Legs) -> Iterator[Disagreement]:
-        """Yield what the ledger lacks of a fill, or has of none. Transfers asked for have any reference."""
+        """Yield fills missing in the ledger, and ledger rows without a fill. Operators' transfers may have any
+        reference.
+        """
         unclaimed = dict(legs)
         for owner, fill in ((owner, fill) for owner, fills in sorted(self.fills.items()) for fill in fills):
             stored = self.orders.get(owner)
@@ -182,7 +186,7 @@ def _not_of_a_fill(where: str, legs: Iterable[Leg]) -> Iterator[Disagreement]:
 
 
 def _state(stored: StoredOrder, fills: Sequence[Fill]) -> Iterator[Disagreement]:
-    """Yield where an order's state is not what its fills leave of it."""
+    """Yield where an order's state differs from what its fills leave."""
     where, order, state = _where(order_owner(stored.instance, stored.order_id), ORDER), stored.order, stored.state
     filled, hold = 0, order.hold(stored.stock_decimals)
     for fill in fills:
@@ -213,7 +217,7 @@ def _state(stored: StoredOrder, fills: Sequence[Fill]) -> Iterator[Disagreement]
 
 
 def _unfinished_takers(where: str, stored: StoredOrder, fills: Iterable[Fill]) -> Iterator[Disagreement]:
-    """Yield where an order does not name its takers, once each, as long as it is live and has room for them."""
+    """Yield where an order does not name each of its takers once, while it is live and has room for them."""
     takers = {customer_of(fill.taker) for fill in fills} if stored.state.status not in FINAL else set()
     named, number = set(stored.unfinished_takers), min(len(takers), UNFINISHED_TAKERS_MAX)
     if not named <= takers or not len(named) == len(stored.unfinished_takers) == number:
@@ -222,7 +226,7 @@ def _unfinished_takers(where: str, stored: StoredOrder, fills: Iterable[Fill]) -
 
 
 def _facts(stored: StoredOrder, fill: Fill) -> Iterator[Disagreement]:
-    """Yield where a fill is not what its order and its quantity make of it."""
+    """Yield where a fill differs from what its order and quantity determine."""
     order = stored.order
     allowance = order.allowance_of(fill.quantity)
     amount = worth(order.price, fill.quantity, stored.stock_decimals)

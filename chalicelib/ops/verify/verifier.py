@@ -1,13 +1,12 @@
-"""Reads books and all that is derived from them, signed orders and escrow orders, and proves that they agree.
+"""Reads books and everything derived from them, signed orders and escrow orders, and checks that they agree. Writes
+nothing.
 
-Writes nothing.
+Accounts are read first, journals next, rows last. A disagreement is final if nothing has changed since the accounts
+were read, or if the next reading finds the same one. Otherwise the books are in use, and are read again a few times.
 
-Accounts are read first, journals next, rows last; a disagreement counts when nothing moved since the accounts were
-read, or when the next reading shows the same one. Anything else is a book at work: it is read again, a few times.
-
-One reading goes through the tables of accounts, orders, fills, signed orders, escrow orders and outbox once, whole, and
-through the journals of all books of the instances looked at: all of an instance's desks share its accounts. Memory: see
-``fold``, ``signed`` and ``escrow``, plus the accounts.
+One reading scans the tables of accounts, orders, fills, signed orders, escrow orders and outbox once, and the journals
+of all books of the checked instances, because all of an instance's desks share its accounts. Memory: see ``fold``,
+``signed`` and ``escrow``, plus the accounts.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from chalicelib.domain.books.vocabulary import PlaceOrder
 from chalicelib.domain.ledger.amounts import Side
 from chalicelib.domain.ledger.holds import hold_of_limit
 from chalicelib.ops.verify.escrow import EscrowCheck
-from chalicelib.ops.verify.money import Holds, Ledger, instance_of, money_disagreements
+from chalicelib.ops.verify.money import Holds, Ledger, instance_of, ledger_disagreements
 from chalicelib.ops.verify.naming import decimals_disagreements, name_disagreements
 from chalicelib.ops.verify.report import BookReport, InstanceReport, Report
 from chalicelib.ops.verify.rows import RowCheck
@@ -55,11 +54,11 @@ T = TypeVar("T")
 
 
 class BookMoves(Exception):
-    """Each reading found something else: the books were at work all the time."""
+    """Each reading found a different disagreement: the books were in use all the time."""
 
 
 class Watch(Protocol):
-    """Sees what is read go by; total: how many there will be, where that is known."""
+    """Progress callback: passes through the items being read. total: their number, if known."""
 
     def __call__(self, items: Iterable[T], what: str, total: int | None) -> Iterable[T]: ...
 
@@ -70,7 +69,7 @@ def unwatched(items: Iterable[T], what: str, total: int | None) -> Iterable[T]: 
 
 @dataclass(slots=True)
 class _Reading:
-    """Everything that one reading has seen. books: those whose rows are compared."""
+    """All rows of one reading. books: those whose rows are compared."""
 
     instance: str | None
     books: list[str] = field(default_factory=list)
@@ -85,7 +84,7 @@ class _Reading:
 
 
 class Verifier:
-    """clock: the time in ms, by which candles are kept or not."""
+    """clock: time in ms, which decides which candles are kept."""
 
     def __init__(self, database: Database, watch: Watch = unwatched, clock: Callable[[], int] = now_ms) -> None:
         self._clock = clock
@@ -104,9 +103,9 @@ class Verifier:
         self._watch = watch
 
     def verify(self, book: str | None) -> Report:
-        """Prove one book and the ledger of its instance, or (None) every book and every instance.
+        """Check one book and its instance's ledger, or (None) every book and every instance.
 
-        Raises UnknownBook, Disproved (the first disagreement) or BookMoves.
+        Raises UnknownBook, Disproved (with the first disagreement) or BookMoves.
         """
         before: Disagreement | None = None
         for _ in range(READINGS_MAX):
@@ -134,7 +133,7 @@ class Verifier:
         self._compare_signed(reading, holds)
         self._compare_escrow(reading, holds)
         with readable("accounts"):
-            _demand(money_disagreements(reading.ledger, reading.folds, holds))
+            _demand(ledger_disagreements(reading.ledger, reading.folds, holds))
         undecided = Counter(key for key, _ in check.undecided)
         return Report(
             tuple(_book_report(reading.folds[key], reports[key], check, undecided[key]) for key in reading.books),
@@ -153,7 +152,7 @@ class Verifier:
         return self._watch(rows_of(table, rows, *errors), table, None)
 
     def _fold(self, reading: _Reading, key: str) -> int | None:
-        """Fold the book into the reading, compare its views; return the sequence of its snapshot."""
+        """Replay the book into the reading and compare its views. Return the sequence of its snapshot."""
         is_compared = key in reading.books
         with readable(f"{key} configuration"):
             config = self._books.config(key)
@@ -177,7 +176,7 @@ class Verifier:
         return snapshot_sequence
 
     def _cancel_all_disagreements(self, fold: BookFold) -> Iterator[Disagreement]:
-        """Yield what the inbox notes of cancel-alls and the journal does not give; rows that have gone say nothing."""
+        """Yield progress of cancel-alls in the inbox that the journal does not confirm; expired rows are skipped."""
         expected = fold.young_cancel_alls()
         noted = self._inbox.progress((fold.key, command_id) for command_id in expected)
         for command_id, reached in expected.items():
@@ -186,7 +185,7 @@ class Verifier:
                 yield Disagreement(where, str(reached.attributes), str(noted[command_id].attributes))
 
     def _compare_names(self, reading: _Reading, naming: Iterable[Row]) -> None:
-        """Compare the rows by which books are found, and books with the decimals of their tokens."""
+        """Compare the rows by which books are found, and the books' decimals with their tokens'."""
         configs = [fold.config for fold in reading.folds.values()]
         _demand(name_disagreements(configs, [row for row in naming if row["part"] != "config"]))
         for config in configs:
@@ -209,7 +208,7 @@ class Verifier:
             yield entry
 
     def _compare_rows(self, reading: _Reading, check: RowCheck) -> Holds:
-        """Compare all rows; return what accounts hold for resting and for undecided orders."""
+        """Compare all rows. Return the amounts that accounts hold for resting and undecided orders."""
         for row in self._rows("orders", self._orders.rows()):
             if reading.covers(row["owner"]):
                 with readable(f"row {row['order_id']} of {row['owner']}"):
@@ -232,7 +231,7 @@ class Verifier:
         return holds
 
     def _compare_signed(self, reading: _Reading, holds: Holds) -> None:
-        """Compare all rows of signed orders; add what they hold."""
+        """Compare all rows of signed orders, and add their holds."""
         for row in self._rows("signed orders", self._signed_orders.rows()):
             if reading.covers(row["owner"]):
                 _demand([reading.signed.add(row)])
@@ -242,7 +241,7 @@ class Verifier:
             holds.add(account, held)
 
     def _compare_escrow(self, reading: _Reading, holds: Holds) -> None:
-        """Compare all rows of escrow orders; add what they hold."""
+        """Compare all rows of escrow orders, and add their holds."""
         for row in self._rows("escrow orders", self._escrows.rows()):
             if reading.covers(row["owner"]):
                 _demand([reading.escrow.add(row)])
@@ -255,22 +254,23 @@ class Verifier:
             holds.add(account, held)
 
     def _add_hold(self, holds: Holds, row: Row, placed: PlaceOrder | None, config: BookConfig) -> None:
-        """Add what an undecided order holds; an order may hold nothing, and then its owner may have no account."""
+        """Add an undecided order's hold. It may be 0, and then its owner may have no account."""
         side, hold = Side(row["side"]), placed.hold if placed else _hold_of(row, config)
         if hold != 0:
             holds.add((row["owner"], config.asset_held(side)), hold)
 
     def _placed(self, book: str, order_id: str) -> PlaceOrder | None:
-        """Return the command that placed an order; None where the inbox has it no more or has something else."""
+        """Return the command that placed an order; None if the inbox no longer has it, or has something else."""
         try:
             return self._inbox.placed(book, order_id)
         except MalformedCommand:
             return None
 
     def _has_moved(self, reading: _Reading) -> bool:
-        """Tell whether a journal has grown, or an account, a signed or an escrow order changed since the reading began.
+        """Return whether a journal has grown, or an account, signed order or escrow order has changed since the reading
+        began.
 
-        What cannot be read, or not to its end, counts as moving: the next reading shows the same again.
+        Unreadable or truncated data counts as changed: the next reading finds it again.
         """
         try:
             grown = [next(self._journal.after(fold.key, fold.head), None) for fold in reading.folds.values()]
@@ -291,7 +291,7 @@ class Verifier:
         return signed.versions
 
     def _escrow_has_moved(self, reading: _Reading) -> bool:
-        """Tell whether an escrow order or customer was written since the reading began."""
+        """Return whether an escrow order or customer was written since the reading began."""
         again = EscrowCheck()
         for row in self._escrows.rows():
             if reading.covers(row["owner"]):
@@ -300,7 +300,9 @@ class Verifier:
 
 
 def _hold_of(row: Row, config: BookConfig) -> int:
-    """Return what an undecided order holds by its row: what its facts come to, of a MARKET BUY what was set aside."""
+    """Return an undecided order's hold according to its row: computed from its terms; of a MARKET BUY the stored
+    amount.
+    """
     if Side(row["side"]) is Side.SELL:
         return whole(row, "quantity")
     if row["price"] is None:

@@ -1,4 +1,4 @@
-"""A book's snapshot, depth view, candles and terms, compared with what its journal gives."""
+"""Checks a book's snapshot, depth view, candles and terms against its journal."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from chalicelib.tables.snapshots import Snapshot
 
 @dataclass(frozen=True, slots=True)
 class Views:
-    """What stands beside a book's journal. candles: of each period, those that are over. now_ms: when it was read."""
+    """The derived data of a book. candles: the finished ones, by period. now_ms: time of the reading."""
 
     depth: Depth
     snapshot: Snapshot | None
@@ -27,7 +27,7 @@ class Views:
 
 
 def view_disagreements(fold: BookFold, views: Views) -> Iterator[Disagreement]:
-    """Yield where the views differ from the book: those that a removed or unprojected entry shows in come first."""
+    """Yield where the views differ from the book; those that reveal a removed or unprojected entry come first."""
     yield from _depth(fold, views.depth)
     yield from _market(fold, views.depth)
     for period in Period:
@@ -55,7 +55,7 @@ def _depth(fold: BookFold, depth: Depth) -> Iterator[Disagreement]:
 
 
 def _market(fold: BookFold, depth: Depth) -> Iterator[Disagreement]:
-    """Yield where the last price, or a candle that is not over, is not what the journal's trades come to."""
+    """Yield where the last price or an open candle differs from the journal's trades."""
     where, expected = f"{fold.key} depth view", fold.market
     if depth.market is None:
         yield Disagreement(f"{where}, candles", "candles", f"{NOTHING} (tallybook rebuild makes them)")
@@ -69,9 +69,9 @@ def _market(fold: BookFold, depth: Depth) -> Iterator[Disagreement]:
 
 
 def _candles(fold: BookFold, period: Period, found: Mapping[int, Candle], views: Views) -> Iterator[Disagreement]:
-    """Yield where the candles that are over are not what the journal's trades come to.
+    """Yield where finished candles differ from the journal's trades.
 
-    One whose time is over may be there still, or not: DynamoDB drops it when it likes.
+    A candle past its retention may or may not exist: DynamoDB drops it at some later time.
     """
     expected, at_ms = fold.candles[period], fold.state.head.at_ms
     for start_ms in sorted({*expected, *found}):
@@ -91,7 +91,7 @@ def _level(level: tuple[int, int] | None) -> str:
 
 
 def _terms(fold: BookFold) -> Iterator[Disagreement]:
-    """Yield where the settings that are shown are not those decided. A later version is a change not decided yet."""
+    """Yield where the stored settings differ from those decided. A later version is a change not decided yet."""
     where, expected, found = f"{fold.key} configuration", fold.state.book.terms, fold.config.terms
     if found.version < expected.version:
         yield Disagreement(f"{where}, version", str(expected.version), str(found.version))
@@ -142,6 +142,6 @@ def _content(state: BookState) -> dict[str, object]:
 
 
 def _orders(state: BookState) -> Iterator[tuple[int, str]]:
-    """Yield the resting orders in their priority: facts, what is left and what they hold."""
+    """Yield the resting orders by priority: terms, open quantity and hold."""
     orders = state.book.by_priority()
     return enumerate((f"{order.remaining} left, {order.hold} held of {order.placed}" for order in orders), 1)

@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.domain.ledger.owners import customer_key, transactions_key
 from chalicelib.domain.ledger.transactions import Movement
-from chalicelib.ops.verify.money import Holds, Ledger, money_disagreements
+from chalicelib.ops.verify.money import Holds, Ledger, ledger_disagreements
 from chalicelib.services.books.disagreements import Disagreement
 from chalicelib.services.books.fold import BookFold
 from chalicelib.tables.accounts import AccountRow
@@ -113,7 +113,7 @@ def test_money_that_a_journal_made_from_nothing_is_told_by_the_sum(world: World)
         ledger.add(TransactionRow(place, credit))
     ledger.add(AccountRow(f"{INSTANCE}/supply", BASE, 7, 0, {}))
     fold.state.head = replace(fold.state.head, sequence=1)
-    (told,) = money_disagreements(ledger, {world.book: fold}, Holds())
+    (told,) = ledger_disagreements(ledger, {world.book: fold}, Holds())
     assert told == Disagreement(f"{INSTANCE} {BASE}, sum of all accounts", "7", "12")
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from chalicelib import wiring
 from chalicelib.ops import cli
-from chalicelib.ops.cli.whereabouts import TABLES
+from chalicelib.ops.cli.table_errors import TABLES
 from infra.settings import HOST, free_port
 from infra.tables import create_tables, table_definitions
 from tests.endpoint import drop_own_tables, own_prefix

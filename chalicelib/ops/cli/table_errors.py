@@ -1,6 +1,6 @@
-"""Says where a command has looked for its tables when they are not there, and by which variables.
+"""Error messages about missing tables: where a command expected its tables, and which variables said so.
 
-Nothing here changes what a command does: it is asked once a command has failed.
+Used only after a command has failed; it does not change what a command does.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ TABLES = (
     "accounts", "books", "candles", "escrows", "expiries", "fills", "inbox", "journal", "orders", "outbox", "requests",
     "signed-orders", "tenants", "tokens",
 )  # fmt: skip
-"""The tables of a deployment, without their prefix."""
+"""Names of a deployment's tables, without the prefix."""
 VARIABLES = (
     "tallybook reads AWS_DEFAULT_REGION, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or AWS_PROFILE for the three), "
     "AWS_ENDPOINT_URL_DYNAMODB or AWS_ENDPOINT_URL where the tables are not on AWS, and TALLYBOOK_TABLE_PREFIX "
     "(tallybook). For a local run: source .local/env"
 )
 NAMED_MAX = 5
-"""How many missing tables, or prefixes that are there, are named."""
+"""Maximum number of missing tables, or of existing prefixes, in a message."""
 
 
-def said_of(error: Exception) -> str:
-    """Return what to tell of an error of AWS's: what is missing, and where it was looked for."""
+def explain(error: Exception) -> str:
+    """Return the message for an AWS error: what is missing, and where it was expected."""
     cause = error if isinstance(error, (BotoCoreError, ClientError)) else error.__cause__
     if isinstance(cause, NoRegionError):
         return f"no region is named. {VARIABLES}"
@@ -43,15 +43,15 @@ def said_of(error: Exception) -> str:
     if isinstance(cause, (NoCredentialsError, PartialCredentialsError)):
         return f"there are no credentials ({cause}). {VARIABLES}"
     if isinstance(cause, EndpointConnectionError):
-        return f"nothing answers. Asked: {asked()}"
+        return f"nothing answers. Asked: {tables_used()}"
     if isinstance(cause, ClientError) and cause.response["Error"]["Code"] == "ResourceNotFoundException":
-        return f"{_what_is_missing()} Asked: {asked()}"
-    return f"{error}. Asked: {asked()}"
+        return f"{_what_is_missing()} Asked: {tables_used()}"
+    return f"{error}. Asked: {tables_used()}"
 
 
-def asked() -> str:
-    """Return which tables were asked, where, and which variables said so."""
-    where = wiring.whereabouts()
+def tables_used() -> str:
+    """Return which endpoint and tables were used, and which variables chose them."""
+    where = wiring.table_location()
     return (
         f"tables {where.prefix}-* ({_by(where.prefix_by, 'TALLYBOOK_TABLE_PREFIX')}), "
         f"region {where.region} ({_by(where.region_by, 'AWS_DEFAULT_REGION')}), "
@@ -64,13 +64,13 @@ def _by(variable: str | None, otherwise: str) -> str:
 
 
 def _what_is_missing() -> str:
-    """Return which tables of this prefix are not there, and which prefixes are."""
-    prefix = wiring.whereabouts().prefix
-    client: Any = wiring.whereabouts().client
+    """Return which tables of this prefix are missing, and which prefixes exist."""
+    prefix = wiring.table_location().prefix
+    client: Any = wiring.table_location().client
     try:
         pages = client.get_paginator("list_tables").paginate()
         there = {name for page in pages for name in page["TableNames"]}
-    except (BotoCoreError, ClientError):  # whoever may use tables may not list them
+    except (BotoCoreError, ClientError):  # the user may lack the permission to list tables
         return f"a table whose name begins with {prefix}- is missing."
     missing = [f"{prefix}-{table}" for table in TABLES if f"{prefix}-{table}" not in there]
     others = sorted({name.removesuffix("-tenants") for name in there if name.endswith("-tenants")} - {prefix})
