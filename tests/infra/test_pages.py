@@ -59,6 +59,16 @@ def test_no_page_names_a_module_that_is_gone() -> None:
             )
 
 
+def test_each_rule_that_the_code_names_by_its_number_is_on_a_page() -> None:
+    pages = "\n".join(page.read_text(encoding="utf-8") for page in (ROOT / "docs").rglob("*.md"))
+    named = {
+        number
+        for module in (ROOT / "chalicelib").rglob("*.py")
+        for number in re.findall(r"\b[TRKEO]\d{1,2}\b", module.read_text(encoding="utf-8"))
+    }
+    assert sorted(named - set(re.findall(r"\b[TRKEO]\d{1,2}\b", pages))) == []
+
+
 def test_the_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_text(encoding="utf-8").split()) < README_WORDS_MAX
 

@@ -78,7 +78,7 @@ class Book:
         self.version = 0
         """How often the terms were changed."""
         self.last_price: int | None = None
-        """The price of the last trade, None before the first: what triggers and bands go by (O1, O11)."""
+        """The price of the last trade in journal order, None before the first (O1)."""
         self.scale = unit(rules.base_decimals)
         self.bids = BookSide(Side.BUY)
         self.asks = BookSide(Side.SELL)
