@@ -1,5 +1,5 @@
-# Everything a checkout needs: "make run" starts the service, "make test" tests it. Both create .venv by themselves.
-# Needs Python 3.11 or newer ("make PYTHON=python3.12 run" chooses one) and nothing else.
+# "make run" starts the service, "make test" tests it; both create .venv first.
+# Needs only Python 3.11 or newer ("make PYTHON=python3.12 run" chooses one).
 
 PYTHON ?= python3
 VENV := .venv
@@ -10,12 +10,12 @@ INSTALLED := $(VENV)/.installed
 .PHONY: run test lint types deploy destroy cloud bench cold-start listings costs sweep simulate soak mutants unguarded pins clean
 .DEFAULT_GOAL := run
 
-# PORT=8001 serves on another port; FRESH=1 forgets what earlier runs stored.
+# PORT=8001 serves on another port; FRESH=1 deletes the tables of earlier runs.
 run: $(RUNNABLE)
 	@exec $(BIN)/python -m infra.local
 
-# PROCESSES=1 runs all tests in one process, auto in as many as there are cores. DYNAMODB_ENDPOINT=http://... runs those
-# of the embedded engine on the DynamoDB there: docs/local-run.md.
+# PROCESSES=1 runs all tests in one process, PROCESSES=auto in one for each core. DYNAMODB_ENDPOINT=http://... runs the
+# tests of the embedded engine on that DynamoDB: docs/local-run.md.
 PROCESSES ?= 2
 test: $(INSTALLED)
 	$(if $(DYNAMODB_ENDPOINT),DYNAMODB_ENDPOINT=$(DYNAMODB_ENDPOINT) )$(BIN)/python -m pytest --numprocesses $(PROCESSES) --no-loadscope-reorder
@@ -30,19 +30,19 @@ lint: $(INSTALLED)
 types: $(INSTALLED)
 	$(BIN)/mypy
 
-# STAGE=prod chooses the stage; YES=1 asks nothing; PARAMETERS="Tracing=Active" and TAGS="team=desk" set what
-# docs/deploy.md says; TABLES=replace lets tables be replaced; SMOKE=0 places no orders afterwards. The standard AWS
-# variables say where.
+# Deploys to the account of the standard AWS variables. STAGE=prod chooses the stage; YES=1 skips the confirmation;
+# PARAMETERS="Tracing=Active" and TAGS="team=desk" are explained in docs/deploy.md; TABLES=replace permits replacing
+# tables; SMOKE=0 skips the smoke test.
 deploy: $(INSTALLED)
 	@$(BIN)/python -m infra.deploy deploy --stage $(or $(STAGE),dev) $(if $(YES),--yes) $(if $(TABLES),--tables $(TABLES)) \
 	    $(foreach one,$(PARAMETERS),--parameter $(one)) $(foreach one,$(TAGS),--tag $(one)) \
 	    $(if $(filter 0,$(SMOKE)),--no-smoke)
 
-# Keeps the tables and the master key; TABLES=delete deletes them too, for good.
+# Deletes the stack; keeps the tables and the master key. TABLES=delete deletes the tables too, for good.
 destroy: $(INSTALLED)
 	@$(BIN)/python -m infra.deploy destroy --stage $(or $(STAGE),dev) $(if $(YES),--yes) $(if $(TABLES),--tables $(TABLES))
 
-# The same deployment, into a cloud that runs on this machine until Ctrl-C; PORT=4566 chooses its port.
+# The same deployment into a cloud embedded in this machine, until Ctrl-C; PORT=4566 chooses its port.
 cloud: $(INSTALLED)
 	@exec $(BIN)/python -m infra.cloud
 
@@ -50,53 +50,53 @@ bench: $(INSTALLED)
 	$(BIN)/python benchmarks/core.py
 	$(BIN)/python benchmarks/cold_load.py
 
-# How long each function takes to start, and a desk's first requests: docs/deploy.md. Downloads what Lambda gets; a minute.
+# Measures cold starts and each desk's first requests: docs/deploy.md. Downloads Lambda's packages; takes a minute.
 cold-start: $(INSTALLED)
 	$(BIN)/python benchmarks/cold_start.py
 
-# What lists cost, by the history behind them: docs/listings.md. Takes seven minutes on the engine that it starts, twice
-# that on one whose queries are flat, where more is asked for: make listings DYNAMODB_ENDPOINT=http://127.0.0.1:4567
+# Measures the cost of lists by length of history: docs/listings.md. Takes seven minutes on its own engine, fourteen on
+# an engine with constant query times, where it measures more: make listings DYNAMODB_ENDPOINT=http://127.0.0.1:4567
 listings: $(INSTALLED)
 	$(BIN)/python benchmarks/open_orders.py
 	$(if $(DYNAMODB_ENDPOINT),DYNAMODB_ENDPOINT=$(DYNAMODB_ENDPOINT) )$(BIN)/python benchmarks/listing.py
 	$(if $(DYNAMODB_ENDPOINT),DYNAMODB_ENDPOINT=$(DYNAMODB_ENDPOINT) )$(BIN)/python benchmarks/taker_listing.py
 
-# What an order costs on AWS, in units and in money: docs/operations.md. Takes some minutes.
+# Computes the cost of an order on AWS, in units and money: docs/operations.md. Takes some minutes.
 costs: $(INSTALLED)
 	$(BIN)/python benchmarks/costs.py
 	$(BIN)/python benchmarks/settling.py
 
-# Every call of every crash scenario meets every fault, over the embedded engine too. Takes half an hour.
+# Injects every fault at every call of every crash scenario, over the embedded engine too. Takes half an hour.
 sweep: $(INSTALLED)
 	TALLYBOOK_FULL_SWEEP=1 $(BIN)/python -m pytest tests/services/books/test_crashes.py
 
-# SEEDS=10000 says how many runs, FIRST=1 which seed comes first; one seed alone: make simulate SEEDS=1 FIRST=4711
+# Random schedules with faults. SEEDS=10000 is the number of runs, FIRST=1 the first seed: make simulate SEEDS=1 FIRST=4711
 simulate: $(INSTALLED)
 	$(BIN)/python -m tests.simulation $(if $(SEEDS),--seeds $(SEEDS)) $(if $(FIRST),--first $(FIRST))
 
-# SECONDS=120 says how long orders come in.
+# Load with a matcher that is killed repeatedly. SECONDS=120 is the duration of the load.
 soak: $(INSTALLED)
 	$(BIN)/python benchmarks/soak.py $(if $(SECONDS),--seconds $(SECONDS))
 
-# Every small fault in the core that mutmut knows, against tests/domain/books: docs/mutations.md. Takes five to ten minutes.
+# Mutation tests of the matching core: docs/mutations.md. Takes five to ten minutes.
 mutants: $(INSTALLED)
 	$(BIN)/python benchmarks/mutants.py
 
-# Takes each guard of docs/guarantees.md away in turn; the test named there must fail. Takes four minutes.
+# Removes each guard of docs/guarantees.md in turn; the test named there must fail. Takes four minutes.
 unguarded: $(INSTALLED)
 	$(BIN)/python benchmarks/unguarded.py
 
-# Keeps .local, which holds what runs stored; "make run FRESH=1" empties that.
+# Keeps .local with the tables of local runs; "make run FRESH=1" deletes those.
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# Writes constraints.txt and requirements.txt anew, with the hashes of all files.
+# Rewrites constraints.txt and requirements.txt, with the hashes of all files.
 pins:
 	$(PYTHON) infra/pins.py renew
 
-# One environment, exactly as constraints.txt pins it, every file checked against its hash: first what a run needs, then
-# what tests and linters need too. The stamps make the next call immediate.
+# One environment with the versions in constraints.txt, every file checked by hash: first for a run, then also for tests
+# and linters. The stamp files make the next call immediate.
 $(RUNNABLE): pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { \
 	    echo "Tallybook needs Python 3.11 or newer; there is no $(PYTHON) here. Name one: make PYTHON=/path/to/python3" >&2; \

@@ -1,9 +1,8 @@
-"""How long a matcher takes to load a book of 100,000 open orders: ``python benchmarks/cold_load.py``.
+"""Benchmark: time to load a book of 100,000 open orders into a matcher: ``python benchmarks/cold_load.py``.
 
-The book is built by the core and written as the matcher writes it, in entries of 1,000 events with a snapshot whenever
-one is due, to an embedded engine started for this (rows of orders and accounts are left out: loading reads none). Then
-it is loaded five times by a matcher that remembers nothing, and goes on matching: the last figure compares its speed
-with that of the same commands on an empty book.
+The domain builds the book; it is written as the matcher writes it (entries of 1,000 events, due snapshots) to an
+embedded engine. Order rows and accounts are left out, since loading reads none. A matcher with an empty cache loads it
+five times and goes on matching; the last figure compares its speed with the same commands on an empty book.
 """
 
 from __future__ import annotations
@@ -59,7 +58,7 @@ def resting(count: int) -> list[PlaceOrder]:
 
 
 def write_book(database: Database, orders: list[PlaceOrder]) -> LoadedBook:
-    """Write the journal, the snapshots and the depth view of a book in which all the orders rest."""
+    """Write the journal, snapshots and depth view of a book in which all the orders rest."""
     Books(database).create(CONFIG)
     journal, loading = Journal(database), Loading(database)
     state = BookState.empty(CONFIG.first_rules, CONFIG.first_terms.status)
@@ -84,7 +83,7 @@ def commands_a_second(book: Book) -> float:
 
 @contextmanager
 def engine_database() -> Iterator[Database]:
-    """Start an embedded engine on a free port; stop it afterwards."""
+    """Run an embedded engine on a free port inside this context."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         os.environ.setdefault(name, "local")
     os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")

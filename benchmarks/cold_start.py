@@ -1,11 +1,10 @@
-"""How long functions take to start, and a desk's first requests: ``python benchmarks/cold_start.py``.
+"""Benchmark: cold start of the functions, and the first requests at each desk: ``python benchmarks/cold_start.py``.
 
-The package is made and trimmed as for a deployment (pip downloads its parts), unpacked, and each function is started
-from it alone, in a process of its own, as Lambda starts it: what it imports and builds before its first call. Then a
-fresh process serves the first requests of each desk, over an embedded engine started for this. Of several runs the best
-counts, for what else runs on the machine only adds: by the clock, and the processor's time beside it. The start of
-Python, and what Lambda does before it, fetching and unpacking the package, are not in it. ``--checkout`` measures this
-checkout with its environment's packages instead.
+The package is built and trimmed as for a deployment (pip downloads its parts) and unpacked. Each function starts from
+it alone, in a new process, as in Lambda: imports and everything built before the first call. Then a new process serves
+each desk's first requests, over an embedded engine. The best of several runs counts, because other load only adds time;
+both wall-clock and CPU time are shown. Not measured: the start of Python itself, and Lambda's download and unpacking of
+the package. ``--checkout`` measures this checkout with its environment's packages instead.
 """
 
 from __future__ import annotations

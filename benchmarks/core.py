@@ -1,7 +1,7 @@
-"""How many commands a second the matching core decides, on one core: ``python benchmarks/core.py``.
+"""Benchmark: commands a second that the matching core decides on one core: ``python benchmarks/core.py``.
 
-The orders are LIMIT GTC of 18 decimals around a still price, half of them buys, from 20 customers; the seed is fixed,
-about half of the commands trade. Commands are built before the clock starts; events are thrown away.
+The orders are LIMIT GTC with 18 decimals around a constant price, half of them buys, from 20 customers, with a fixed
+seed; about half of the commands trade. Commands are built before the clock starts; events are discarded.
 """
 
 from __future__ import annotations

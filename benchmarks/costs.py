@@ -1,7 +1,7 @@
-"""What an order costs on AWS, unit by unit, and what 1, 100 and 10,000 of them a second cost a month: ``make costs``.
+"""Costs of an order on AWS by unit, and of 1, 100 and 10,000 orders a second for a month: ``make costs``.
 
-Units and calls are counted (``order_paths``), money is arithmetic over the prices below. What nothing here can measure
-is assumed, and stands below as well: how long a call to DynamoDB takes from a function, and how large a log line is.
+Units and calls are counted (``order_paths``); money is computed from the prices below. Two figures cannot be measured
+here and are assumptions, also below: the duration of a DynamoDB call from a function, and the size of a log line.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ REST_CALLS_BEYOND = 1.51 / MILLION
 LOGGED_GB = 0.50
 
 CALL_MS = 5.0
-"""Assumed: one call to DynamoDB from a function, a write or a small read."""
+"""Assumption: duration of a DynamoDB call from a function, a write or a small read."""
 LOG_BYTES = 600
-"""Assumed: what a run of a function logs, its metrics and Lambda's own report lines with it."""
+"""Assumption: log bytes of one run of a function, with metrics and Lambda's report lines."""
 API_MB, MATCH_MB, SWEEP_MB = 512, 1024, 512
 CORE_MB = 1769
-"""Memory at which a function has one core; with less, as much less."""
+"""Memory at which a function has one full core; its share of CPU is proportional."""
 
 
 @dataclass(frozen=True, slots=True)
 class Month:
-    """USD a month at one rate."""
+    """Costs of a month at one rate, in USD."""
 
     writes: float
     reads: float
@@ -62,12 +62,12 @@ class Month:
 
 
 def run_ms(step: Step, memory_mb: int) -> float:
-    """Return how long a function of this size is busy with an order's share of a step."""
+    """Return the run time of an order's share of a step, in a function of this size."""
     return step.rounds * CALL_MS + step.cpu_ms * max(1.0, CORE_MB / memory_mb)
 
 
 def gb_seconds(path: OrderPath) -> float:
-    """Return the GB-seconds of an order: matching in the match function, all else in the API's."""
+    """Return an order's GB-seconds: matching in the match function, everything else in the API's."""
     total = 0.0
     for step in path.steps:
         memory_mb = MATCH_MB if step.name.startswith("matching") else API_MB
@@ -76,7 +76,7 @@ def gb_seconds(path: OrderPath) -> float:
 
 
 def gateway_usd(requests: float) -> float:
-    """Return what a month of so many requests costs at API Gateway, tier by tier."""
+    """Return API Gateway's price for a month's requests, with its tiers."""
     cost, begun = 0.0, 0.0
     for end, price in REST_CALLS:
         cost += max(0.0, min(requests, end) - begun) * price
@@ -85,7 +85,7 @@ def gateway_usd(requests: float) -> float:
 
 
 def month_of(path: OrderPath, orders_a_second: float) -> Month:
-    """Return what a month costs. stored: of the month's orders, for each month that they stay."""
+    """Return the costs of a month. stored: of the month's orders, for each month that they are kept."""
     orders = orders_a_second * SECONDS_A_MONTH
     runs = orders * (path.requests + path.batches)
     return Month(
@@ -99,7 +99,7 @@ def month_of(path: OrderPath, orders_a_second: float) -> Month:
 
 
 def orders_a_second_and_shard(path: OrderPath) -> float:
-    """Return how many orders one matcher decides and projects in a second, one round of calls after the other."""
+    """Return the orders a second that one matcher decides and projects, with its calls in sequence."""
     busy_ms = sum(run_ms(step, MATCH_MB) for step in path.steps if step.name.startswith("matching"))
     return 1000 / busy_ms
 
@@ -152,7 +152,7 @@ def sweep_lines(steps: list[Step]) -> Iterator[str]:
 
 
 def databases(engine: Database) -> Iterator[Database]:
-    """Yield empty tables, a set for each path."""
+    """Yield sets of empty tables, one for each path."""
     for number in count(1):
         prefix = f"costs{number}"
         create_tables(engine._client, prefix)

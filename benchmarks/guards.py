@@ -1,6 +1,6 @@
-"""The guards that the guarantees of docs/guarantees.md rest on, and the test that fails without each (``unguarded``).
+"""The guards that docs/guarantees.md relies on, each with the test that must fail without it (``unguarded``).
 
-A guard is a condition, a look-up or an order of steps.
+A guard is a condition, a check or an order of steps.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """``code`` stands once in ``file``; ``without`` is the same place unguarded."""
+    """One guard. ``code`` must occur exactly once in ``file``; ``without`` replaces it to remove the guard."""
 
     name: str
     file: str

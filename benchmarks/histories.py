@@ -1,6 +1,6 @@
-"""Customers with a long past, and a book with a long tape: written as the program writes them, only faster.
+"""Test data for benchmarks: customers with long histories and books with many trades, written in the program's formats.
 
-All prices and quantities are alike, so that rows of the same kind are of the same size whatever the history.
+All prices and quantities have the same length, so rows of one kind have the same size in any history.
 """
 
 from __future__ import annotations
@@ -33,9 +33,8 @@ PRICE, QUANTITY = 100_500_000_000_000_000_000, 3_000_000_000_000_000_000
 COMMANDS_PER_ENTRY = 10
 
 
-class OneByOne(Database):
-    """Does the writes of a transaction one after the other: not every engine knows transactions, and nobody else
-    writes here."""
+class WithoutTransactions(Database):
+    """Writes the parts of a transaction one by one: some engines lack transactions, and nothing else writes here."""
 
     def transact(self, writes: Sequence[Write], is_done: IsDone | None = None) -> None:  # noqa: ARG002 - none is lost
         for write in writes:
@@ -43,8 +42,8 @@ class OneByOne(Database):
 
 
 def write_venue(database: Database) -> None:
-    """Make the instance, its one key without a limit of rate, and its book."""
-    plain = OneByOne(database._client, database._prefix)
+    """Create the instance, its key without a rate limit, and its book."""
+    plain = WithoutTransactions(database._client, database._prefix)
     tenants = Tenants(plain, lambda: 0)
     tenants.create_instance(INSTANCE_REF, frozenset({"trading"}))
     tenants.add_key(INSTANCE, "key_1", API_KEY, 0)
@@ -52,13 +51,13 @@ def write_venue(database: Database) -> None:
 
 
 def write_history(database: Database, customer: str, past: int, opened: int, newest_ms: int) -> None:
-    """Give a customer filled orders, one trade for each, and open orders among them: spread evenly, old ones too."""
+    """Write a customer's filled orders, with one trade each, and open orders spread evenly among them."""
     database.put_many(orders.TABLE, _order_rows(customer, past, opened, newest_ms))
     database.put_many(fills.TABLE, _fill_rows(customer, past, newest_ms))
 
 
 def _order_rows(customer: str, past: int, opened: int, newest_ms: int) -> Iterator[Row]:
-    """Yield the rows, newest first; every so many is open."""
+    """Yield the rows, newest first, with open orders at regular distances."""
     every = (past + opened) // opened
     for number in range(past + opened):
         is_open = number % every == 0 and number // every < opened
@@ -66,7 +65,7 @@ def _order_rows(customer: str, past: int, opened: int, newest_ms: int) -> Iterat
 
 
 def order_row(customer: str, ulid: ULID, *, is_open: bool) -> Row:
-    """Return an order's row as it is stored after its turn: resting, or filled."""
+    """Return an order's row as stored after its decision: resting or filled."""
     order = PlaceOrder(f"ord_{ulid}", customer, Side.SELL, OrderType.LIMIT, TimeInForce.GTC, PRICE, QUANTITY, QUANTITY)
     row: dict[str, Any] = orders.admitted_row(customer_key(INSTANCE, customer), BOOK.book_id, order)
     row |= {"sequence": 123_456, "updated_at_ms": ulid.milliseconds + 250, "reason": None}
@@ -99,8 +98,8 @@ def _fill_rows(customer: str, count: int, newest_ms: int) -> Iterator[Row]:
         yield fills.row_of(fill)
 
 
-def write_tape(database: Database, commands: Sequence[PlaceOrder], at_ms: int) -> None:
-    """Write the journal of the book as it decides these commands, so many at a time."""
+def write_trades(database: Database, commands: Sequence[PlaceOrder], at_ms: int) -> None:
+    """Write the book's journal for these commands, in batches."""
     journal, book, head = Journal(database), Book(BOOK.first_rules), Head()
     key = book_key(INSTANCE, BOOK.book_id)
     for chunk in batched(commands, COMMANDS_PER_ENTRY):

@@ -1,12 +1,12 @@
-"""What listings read and how long they take, by the length of the history behind them: ``make listings``.
+"""Benchmark: rows read and time taken by listings, by length of the history: ``make listings``.
 
-Three customers have 100, 10,000 and 100,000 filled orders, a trade for each, and 120 open orders spread among them.
-Their lists are asked for through the endpoints; what the calls to DynamoDB would cost on AWS is counted by ``units``.
-A first page must read as many rows whatever the history, one of open orders at most twice its own, for as many units.
+Three customers have 100, 10,000 and 100,000 filled orders with one trade each, and 120 open orders spread among them.
+Lists are requested through the endpoints; ``units`` counts what the DynamoDB calls would cost on AWS. The check: a
+first page reads the same number of rows with any history, a page of open orders at most two rows for each it shows.
 
-It runs over an embedded engine started for this, whose queries take longer the more rows a customer has. With
-``DYNAMODB_ENDPOINT=http://...`` it runs over the engine there, in tables of its own that it drops in the end. Read
-units are the same over any engine; milliseconds are flat over one whose queries are.
+By default it runs on an embedded engine, whose queries get slower with the number of rows. With
+``DYNAMODB_ENDPOINT=http://...`` it runs on that engine, in tables of its own that it drops at the end. Read units are
+the same on any engine; times are constant only if the engine's queries are.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ import boto3
 
 from benchmarks.cold_load import engine_database
 from benchmarks.core import commands
-from benchmarks.histories import API_KEY, BOOK, write_history, write_tape, write_venue
+from benchmarks.histories import API_KEY, BOOK, write_history, write_trades, write_venue
 from benchmarks.meter import Cost, metered
 from chalicelib.apis.book.routes import LIST, TRADES_OF_BOOK, TRADES_OF_CUSTOMER
 from chalicelib.apis.kit.http import HttpRequest
@@ -44,14 +44,14 @@ from infra.tables import table_definitions
 HISTORIES = (100, 10_000, 100_000)
 OPEN_ORDERS = 120
 PAGE_ROWS = 50
-TAPE_COMMANDS = 20_000
+TRADING_COMMANDS = 20_000
 ROUNDS, TIMED_S_MAX = 5, 3.0
 ENDPOINT = "DYNAMODB_ENDPOINT"
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A page that is asked for. histories: behind which ones it is. query: without the limit."""
+    """One list request. histories: those it is measured with. query: without the limit."""
 
     name: str
     route: str
@@ -83,7 +83,7 @@ TAPE_PAGES = tuple(
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What a page took. rows: how many it has. Of the check of the key, one read unit, only the time is in here."""
+    """Measurement of one page. rows: its number of rows. The key check (one read unit) is included in the time only."""
 
     rows: int
     calls: int
@@ -92,7 +92,7 @@ class Measured:
 
 
 def measure(database: Database, listing: Listing, rounds: int = ROUNDS, **path: str) -> Measured:
-    """Ask for the page, counted once; where that does not take long, time it a few times more, not counted."""
+    """Request the page once, counted; if it is fast, a few more times, for the time only."""
     through_meter, meter = metered(database)
     request = listing.request(**path)
     started = perf_counter()
@@ -110,7 +110,7 @@ def measure(database: Database, listing: Listing, rounds: int = ROUNDS, **path: 
 
 
 def check(first_pages: dict[Listing, list[Measured]]) -> None:
-    """Raise AssertionError unless first pages are full and read the same behind any history."""
+    """Raise AssertionError unless first pages are full and read the same with any history."""
     for listing, measured in first_pages.items():
         assert all(one.rows == PAGE_ROWS for one in measured), f"{listing.name}: a page is not full"
         rows_read = {one.cost.rows_read for one in measured}
@@ -121,7 +121,7 @@ def check(first_pages: dict[Listing, list[Measured]]) -> None:
 
 
 def write_customers(database: Database, histories: tuple[int, ...]) -> None:
-    """Make the venue and a customer with each history; no order is so young that the index may trail it."""
+    """Write the venue and one customer for each history; all orders are old enough to be in the index."""
     write_venue(database)
     for history in histories:
         write_history(database, customer_of(history), history, OPEN_ORDERS, now_ms() - 2 * INDEX_LAG_MS_MAX)
@@ -133,7 +133,7 @@ def customer_of(history: int) -> str:
 
 @contextmanager
 def chosen_engine() -> Iterator[tuple[str, Database]]:
-    """Yield an engine's name and empty tables there: where DYNAMODB_ENDPOINT says, else in an embedded one."""
+    """Yield the engine's name and empty tables: the engine at DYNAMODB_ENDPOINT, otherwise an embedded one."""
     endpoint = os.environ.get(ENDPOINT)
     if endpoint is None:
         with engine_database() as database:
@@ -155,7 +155,7 @@ def chosen_engine() -> Iterator[tuple[str, Database]]:
 
 
 def machine() -> str:
-    """Return the machine in words: processor, cores, Python."""
+    """Return a description of the machine: processor, cores, Python."""
     described = Path("/proc/cpuinfo")
     found = re.search(r"model name\s*: (.+)", described.read_text(encoding="utf-8")) if described.exists() else None
     processor = found[1] if found else platform.processor() or platform.machine()
@@ -172,7 +172,7 @@ def main() -> None:
     with chosen_engine() as (engine, database):
         print(f"{machine()}; engine: {engine}; {PAGE_ROWS} rows a page")
         write_customers(database, HISTORIES)
-        write_tape(database, commands(TAPE_COMMANDS, seed=7), now_ms())
+        write_trades(database, commands(TRADING_COMMANDS, seed=7), now_ms())
         print(f"{'page':<40}{'history':>9}{'calls':>7}{'rows read':>11}{'read units':>12}{'ms':>12}")
         first_pages: dict[Listing, list[Measured]] = {}
         for listing in FIRST_PAGES + LATER_PAGES:

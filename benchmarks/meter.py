@@ -1,7 +1,7 @@
-"""A DynamoDB client that adds up what the calls through it would cost on AWS, whichever engine answers them.
+"""A metering DynamoDB client: adds up what its calls would cost on AWS, with any engine behind it.
 
-Reads are counted from the requests and their answers. A write is counted from the row before and after it, which the
-meter reads for itself, uncounted: so it is for one caller at a time. A write that is refused costs what it would have.
+Reads are counted from requests and answers. Writes are counted from the row before and after, which the meter reads
+itself, uncounted; so it supports one caller at a time. A refused write costs as much as a successful one.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Call = Callable[[], Any]
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """rows_read: rows and index entries that reads went through."""
+    """rows_read: rows and index entries that reads examined."""
 
     rows_read: int = 0
     read_units: float = 0.0
@@ -40,9 +40,9 @@ class Cost:
 
 @dataclass(slots=True)
 class Bill:
-    """calls: trips to DynamoDB. tables: what they used of each table, by the name that the program knows it by.
+    """calls: requests to DynamoDB. tables: cost by table, by its short name.
 
-    rounds: how often somebody waited for an answer; calls that are made at once are one.
+    rounds: round trips in sequence; parallel calls are one round.
     """
 
     calls: int = 0
@@ -58,7 +58,7 @@ class Bill:
 
 
 class Meter:
-    """Answers as the client does. ``bill`` is what was used so far, ``own_cpu_s`` what the meter itself took."""
+    """The metering client. ``bill``: the total so far. ``own_cpu_s``: CPU time of the meter itself."""
 
     def __init__(self, client: Any, prefix: str) -> None:
         self._client = client
@@ -70,12 +70,12 @@ class Meter:
         self.own_cpu_s = 0.0
 
     def take(self) -> Bill:
-        """Return what was used since this was last called."""
+        """Return the bill since the last call of this method."""
         taken, self.bill = self.bill, Bill()
         return taken
 
     def together(self, calls: Sequence[Call]) -> None:
-        """Make calls that the program makes at once, in turn; as many as it makes at once are one round."""
+        """Make parallel calls in sequence, and count them in rounds of the program's parallelism."""
         rounds = self.bill.rounds
         sequentially(calls)
         self.bill.rounds = rounds + ceil(len(calls) / WRITES_AT_ONCE)
@@ -173,7 +173,7 @@ class Meter:
         return {name: row[name] for name in self._keys[request["TableName"]]}
 
     def _rows(self, keys: Iterable[tuple[str, units.Item]]) -> list[units.Item | None]:
-        """Return the rows as they stand, uncounted."""
+        """Return the current rows, uncounted."""
         get, started = self._client.get_item, process_time()
         rows = [get(TableName=table, Key=key, ConsistentRead=True).get("Item") for table, key in keys]
         self.own_cpu_s += process_time() - started
@@ -181,7 +181,7 @@ class Meter:
 
 
 class _Pages:
-    """Asks for page after page, each when it is wanted, as boto3's paginator does."""
+    """Paginator with boto3's interface; fetches pages on demand."""
 
     def __init__(self, ask: Callable[..., Answer]) -> None:
         self._ask = ask
@@ -195,7 +195,7 @@ class _Pages:
 
 
 def metered(database: Database) -> tuple[Database, Meter]:
-    """Return the same tables, read and written through a meter, and the meter."""
+    """Return the same tables behind a meter, and the meter."""
     meter = Meter(database._client, database._prefix)
     client: Any = meter
     return Database(client, database._prefix, together=meter.together), meter
@@ -206,8 +206,9 @@ def _is_consistent(request: Mapping[str, Any]) -> bool:
 
 
 def _whole_rows(request: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a read whose answer shows all that it goes through. Raises ValueError for others: DynamoDB counts whole
-    rows, also those that a filter leaves out."""
+    """Return a read request whose answer shows every row examined. Raises ValueError for others: DynamoDB also charges
+    for rows that a filter drops.
+    """
     partial = request.keys() & {"ProjectionExpression", "FilterExpression", "AttributesToGet", "Select"}
     if partial:
         raise ValueError(f"what a read with {sorted(partial)} costs cannot be told from its answer")

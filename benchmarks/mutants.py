@@ -1,13 +1,12 @@
-"""How many small faults in the core its tests notice: ``python benchmarks/mutants.py``.
+"""Mutation testing of the matching core: ``python benchmarks/mutants.py``.
 
-mutmut changes the matching core, the journal and the settlement in one place at a time (a mutant) and runs
-tests/domain/books and tests/domain/ledger
-against each; a mutant that no test notices has survived. All of it happens in a temporary folder with an environment
-of its own: this repository is only read. The tests draw fewer random examples there, the same ones for every mutant.
+mutmut changes the matching core, the journal or the settlement in one place (a mutant) and runs tests/domain/books and
+tests/domain/ledger; a mutant that no test detects survives. It runs in a temporary folder with its own environment;
+this repository is only read. The tests draw fewer random examples, the same ones for every mutant.
 
-Prints a table by module and what the survivors change, and what ran out of time; exits with 1 below
-``SCORE_PERCENT_MIN``. What survives, and why, is in docs/mutations.md. Takes five to ten minutes on two cores;
-``matching journal`` as arguments mutates those modules only.
+Prints a table by module, the survivors' changes and the timeouts. Exits with 1 below ``SCORE_PERCENT_MIN``.
+docs/mutations.md explains the survivors. Takes five to ten minutes on two cores; arguments such as ``matching journal``
+select modules.
 """
 
 from __future__ import annotations
@@ -32,14 +31,14 @@ MODULES = {
     "settlement": "books", "snapshot": "books",
     "amounts": "ledger", "changes": "ledger", "fees": "ledger", "holds": "ledger",
 }  # fmt: skip
-"""The room of each module in chalicelib/domain."""
+"""The package of each module in chalicelib/domain."""
 REQUIREMENTS = ("mutmut==3.8.1", "pytest", "hypothesis", "python-ulid")
 PROCESSES = 2
 MEMORY_BYTES_MAX = 2 * 2**30
-"""A mutant that collects events for ever must end before the machine does."""
+"""Memory limit: ends a mutant that collects events without end."""
 SCORE_PERCENT_MIN = 90.0
 
-# Timeouts count as noticed, so they are long enough for a busy machine: few mutants run for ever.
+# Timeouts count as detected, so they are long enough for a busy machine: few mutants run without end.
 PYPROJECT = """\
 [tool.mutmut]
 source_paths = ["chalicelib"]
@@ -87,7 +86,7 @@ def main(modules: list[str]) -> int:
 
 
 def copy_core(folder: Path, modules: list[str]) -> None:
-    """Copy what the core's tests need, and nothing else: no tables, no AWS, no fixtures of other suites."""
+    """Copy only what the core's tests need: no tables, no AWS, no fixtures of other suites."""
     ignored = shutil.ignore_patterns("__pycache__")
     for room in ("chalicelib/domain", "chalicelib/support", "tests/domain/books", "tests/domain/ledger"):
         shutil.copytree(REPOSITORY / room, folder / room, ignore=ignored)
@@ -99,10 +98,10 @@ def copy_core(folder: Path, modules: list[str]) -> None:
 
 
 def install(folder: Path) -> list[str]:
-    """Make an environment with mutmut in the folder; return the command that runs it."""
+    """Create an environment with mutmut in the folder. Return the command that runs it."""
     venv.create(folder / ".venv", with_pip=True)
     python = str(folder / ".venv/bin/python")
-    constraints = folder / "constraints.txt"  # without hashes, for mutmut and what it needs alone are not pinned
+    constraints = folder / "constraints.txt"  # without hashes, because mutmut and its own dependencies are not pinned
     constraints.write_text("".join(f"{name}=={version}\n" for name, version in versions().items()))
     pip = [python, "-m", "pip", "install", "-qq", "--constraint", str(constraints)]
     subprocess.run([*pip, *REQUIREMENTS], check=True)
@@ -114,7 +113,7 @@ def limit_memory() -> None:
 
 
 def read_results(mutmut: list[str], folder: Path) -> dict[str, str]:
-    """Return the status of each mutant by its name."""
+    """Return each mutant's status, by name."""
     results = subprocess.run(
         [*mutmut, "results", "--all", "true"], cwd=folder, stdout=subprocess.PIPE, text=True, check=True
     )
@@ -122,7 +121,7 @@ def read_results(mutmut: list[str], folder: Path) -> dict[str, str]:
 
 
 def print_table(modules: list[str], status_of: dict[str, str]) -> float:
-    """Print the counts by module; return the score over all: the percentage of mutants that were noticed."""
+    """Print the counts by module. Return the overall score: the percentage of mutants detected."""
     print(f"{'module':10} {'mutants':>8} {'killed':>8} {'timeout':>8} {'survived':>9} {'score':>8}")
     counts = {module: Counter[str]() for module in modules}
     for name, status in status_of.items():
@@ -136,7 +135,7 @@ def print_table(modules: list[str], status_of: dict[str, str]) -> float:
 
 
 def print_survivors(mutmut: list[str], folder: Path, status_of: dict[str, str]) -> None:
-    """Print what each mutant changes that no failing test noticed; one that ran out of time ran for ever, usually."""
+    """Print the change of each undetected mutant; one that timed out usually runs without end."""
     for name, status in status_of.items():
         if status == "killed":
             continue

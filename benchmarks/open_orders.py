@@ -1,12 +1,12 @@
-"""What it costs on AWS to find a customer's open orders, as it is done and in the other ways: ``make listings``.
+"""Costs on AWS of finding a customer's open orders, in the present design and its alternatives: ``make listings``.
 
-On paper: the units of the rows that the calls would read and write, by ``units``. Each way has its writes (an order's
-life) and its reads (a first page of open orders, none of them placed in the last seconds):
+A computation by ``units``, of the rows that the calls would read and write. Each design has its writes (an order's life
+cycle) and its reads (a first page of open orders, none placed in the last seconds):
 
-* as is: an index of the open orders' keys, each row read by its key.
-* index of rows: the index has whole rows and the page is read from it alone. It trails the table by moments.
+* as is: an index of the open orders' keys; each row is read by its key.
+* index of rows: the index has whole rows, and the page is read from it alone. It trails the table by moments.
 * local index: the same as a local secondary index, which can be read consistently.
-* key prefix: no index; open orders stand under a sort key of their own and move when they close, a put and a delete.
+* key prefix: no index; open orders have their own sort-key prefix, and closing one is a put and a delete.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from infra.tables import table_definitions
 
 PAGES = (1, 10, 50)
 BORDER = units.read_units(0, consistent=True)
-"""The query for orders of the last seconds, which the index may not have yet."""
+"""The query for orders of the last seconds, which the index may still lack."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One write of an order's row in its life. closes: takes the order off the open ones."""
+    """One write in the life cycle of an order's row. closes: the order is no longer open after it."""
 
     after: units.Item
     in_transaction: bool = False
@@ -41,8 +41,8 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
-    """index: what is written beside the table. moves: whether closing puts a new row and deletes the open one."""
+class Design:
+    """One design. index: the index that it writes. moves: whether closing puts a new row and deletes the open one."""
 
     name: str
     index: units.Index | None
@@ -61,7 +61,7 @@ class Way:
 
 
 def lives() -> dict[str, list[Step]]:
-    """Return an order's row through its life, in the three lives that are most usual."""
+    """Return the writes of an order's row in the three most common life cycles."""
     ulid = ULID.from_bytes((1_736_937_000_000).to_bytes(6, "big") + bytes(10))
     rests, filled = order_row("cust_000100", ulid, is_open=True), order_row("cust_000100", ulid, is_open=False)
     admitted = {name: rests[name] for name in rests.keys() - {"sequence", "updated_at_ms", "reason"}}
@@ -78,26 +78,26 @@ def lives() -> dict[str, list[Step]]:
     }  # fmt: skip
 
 
-def ways() -> list[Way]:
+def designs() -> list[Design]:
     (orders,) = (one.create_request for one in table_definitions("x") if one.name == "x-orders")
     keys_only = next(index for index in units.indexes_of(orders) if index.name == LIVE_INDEX)
     whole = units.Index(keys_only.name, keys_only.key, None)
     return [
-        Way("as is", keys_only),
-        Way("index of rows", whole),
-        Way("local index", whole),
-        Way("key prefix", None, moves=True),
+        Design("as is", keys_only),
+        Design("index of rows", whole),
+        Design("local index", whole),
+        Design("key prefix", None, moves=True),
     ]
 
 
-def page_units(way: Way, rows: list[units.Item]) -> float:
+def page_units(design: Design, rows: list[units.Item]) -> float:
     """Return the read units of a page of open orders."""
-    if way.name == "as is":
-        assert way.index is not None
-        entries = [entry for entry in map(way.index.entry_of, rows) if entry is not None]
+    if design.name == "as is":
+        assert design.index is not None
+        entries = [entry for entry in map(design.index.entry_of, rows) if entry is not None]
         found = units.query_units(entries, consistent=False)
         return BORDER + found + units.batch_get_units(rows, missing=0, consistent=True)
-    return units.query_units(rows, consistent=way.name != "index of rows")
+    return units.query_units(rows, consistent=design.name != "index of rows")
 
 
 def main() -> None:
@@ -106,10 +106,10 @@ def main() -> None:
     print(f"an open order's row has {units.item_bytes(row)} bytes")
     heads = [f"page of {count}" for count in PAGES] + list(by_life)
     print(f"{'':<16}" + "".join(f"{head:>22}" for head in heads))
-    for way in ways():
-        reads = [f"{page_units(way, [row] * count):g} read" for count in PAGES]
-        writes = [f"{way.write_units(life):g} write" for life in by_life.values()]
-        print(f"{way.name:<16}" + "".join(f"{cell:>22}" for cell in reads + writes))
+    for design in designs():
+        reads = [f"{page_units(design, [row] * count):g} read" for count in PAGES]
+        writes = [f"{design.write_units(life):g} write" for life in by_life.values()]
+        print(f"{design.name:<16}" + "".join(f"{cell:>22}" for cell in reads + writes))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Orders of each desk taken through their whole life, counted: what every step reads, writes and asks of DynamoDB.
+"""Counts each desk's orders through their life cycle: reads, writes and DynamoDB calls of every step.
 
-The program's own code does the steps, over a metered database (``meter``); nothing is left out but the client. Sizes
-are those of usual orders: 18-digit amounts, ids as the program makes them, customer references of eleven characters.
+The program's own code runs over a metered database (``meter``); only the HTTP client is left out. Sizes are typical:
+18-digit amounts, generated ids, customer references of eleven characters.
 """
 
 from __future__ import annotations
@@ -63,16 +63,16 @@ PRICE, QUANTITY = 100 * UNIT, 3 * UNIT
 FUNDS = 10**6 * UNIT
 MAKER = "0x" + "a1" * 20
 NEVER_S = 4_102_444_800
-"""A deadline that does not come."""
+"""A deadline that is never reached."""
 CREATED = 201
 STORED_FOR_GOOD = ("journal", "orders", "fills", "accounts", "signed-orders", "escrows", "outbox")
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one order's share of a step came to. cpu_ms: of one core of this machine.
+    """One order's share of a step. cpu_ms: CPU time on this machine.
 
-    rounds: how often its calls were waited for; those that are made at once are one.
+    rounds: round trips in sequence; parallel calls are one round.
     """
 
     name: str
@@ -85,7 +85,7 @@ class Step:
     """Write units by table."""
 
     def times(self, number: int) -> Step:
-        """Return as many of this step in one."""
+        """Return this step repeated a number of times."""
         numbers = (self.calls, self.rounds, self.write_units, self.read_units, self.cpu_ms)
         tables = {table: used * number for table, used in self.tables.items()}
         return Step(self.name, *(value * number for value in numbers), tables)
@@ -93,7 +93,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """An order's life. requests: of clients. stored_bytes: what stays of it in tables for good, its fills too.
+    """An order's life cycle. requests: by clients. stored_bytes: permanent rows, fills included.
 
     batches: an order's share of runs of the match function.
     """
@@ -114,7 +114,7 @@ class Path:
 
 
 class Counting:
-    """Does steps over a meter and divides them by orders. The CPU that the meter's own reads take is not counted."""
+    """Runs steps over a meter and divides them by orders. The meter's own CPU time is excluded."""
 
     def __init__(self, database: Database) -> None:
         self.plain = database
@@ -139,7 +139,7 @@ def _share(name: str, bill: Bill, orders: int, cpu_ms: float) -> Step:
 
 
 def stored_bytes(database: Database) -> int:
-    """Return the bytes of all rows that stay, and of their entries in indexes."""
+    """Return the bytes of all permanent rows and their index entries."""
     indexes = {one.name: units.indexes_of(one.create_request) for one in table_definitions("x")}
     found = 0
     for table in STORED_FOR_GOOD:
@@ -154,7 +154,7 @@ def stored_bytes(database: Database) -> int:
 
 
 def open_venue(database: Database, customers: Iterable[str]) -> None:
-    """Make the instance with its key, whose requests are counted, its book, and customers with funds."""
+    """Create the instance with a rate-limited key, its book, and funded customers."""
     tenants = Tenants(database, now_s)
     tenants.create_instance(INSTANCE_REF, frozenset({"trading"}))
     tenants.add_key(INSTANCE, "key_1", API_KEY, 1_000_000)
@@ -169,7 +169,7 @@ def open_venue(database: Database, customers: Iterable[str]) -> None:
 
 
 class Venue:
-    """Places orders over the desk and gives what has come in to one matcher, as the stream would."""
+    """Places orders at the desk, and passes the inbox to one matcher, as the stream would."""
 
     def __init__(self, counting: Counting) -> None:
         self._plain = counting.plain
@@ -178,7 +178,7 @@ class Venue:
         self._delivered: set[str] = set()
 
     def place(self, customer: str, side: str) -> str:
-        """Place an order that must be admitted; return its id."""
+        """Place an order that must be admitted. Return its id."""
         order = {
             "orderBookId": BOOK.book_id, "customerRef": customer, "side": side, "orderType": "LIMIT",
             "price": str(PRICE), "quantity": str(QUANTITY), "timeInForce": "GTC",
@@ -189,7 +189,7 @@ class Venue:
         return str(json.loads(response.body)["data"]["id"])
 
     def records(self) -> list[Row]:
-        """Return what stands in the inbox and was not delivered, as the stream has it; reading it costs nothing."""
+        """Return undelivered inbox rows as stream records; this read is not counted."""
         values = {":book": book_key(INSTANCE, BOOK.book_id)}
         rows = [
             row
@@ -209,7 +209,7 @@ class Venue:
 
 
 def book_path(database: Database, name: str, customers: int, orders: int, batch: int) -> Path:
-    """Every other order sells, the next one buys all of it; so many customers take turns."""
+    """Orders in pairs: one sells, the next buys all of it. ``customers`` take turns."""
     names = [f"cust_{number:06d}" for number in range(customers)]
     open_venue(database, names)
     counting, before = Counting(database), stored_bytes(database)
@@ -254,7 +254,7 @@ def cancelled_path(database: Database, name: str, orders: int, batch: int) -> Pa
 
 
 def signed_path(database: Database, name: str, orders: int) -> Path:
-    """A maker's order, locked and filled whole by one taker, funds moved: three requests."""
+    """A maker's order, locked and filled completely by one taker, with its transfers: three requests."""
     maker, taker, settings = MAKER, "0x" + "b2" * 20, DeskSettings(fee_bps=25)
     open_taker_desk(database, [maker, taker])
     counting, before = Counting(database), stored_bytes(database)
@@ -299,7 +299,7 @@ def signed_orders(orders: int, deadline_s: int) -> list[Signed]:
 
 
 def lapse_step(database: Database, orders: int) -> Step:
-    """Orders whose deadline has passed, swept: their funds go back to the maker."""
+    """Swept orders past their deadline: the funds return to the maker."""
     open_taker_desk(database, [MAKER])
     counting, at_s = Counting(database), now_s()
     desk = SignedOrderDesk(counting.database, lambda: at_s)
@@ -356,7 +356,7 @@ def escrow_path(database: Database, name: str, orders: int) -> Path:
 
 
 def open_shop(database: Database, release_delay_s: int = 0) -> tuple[Place, CreateOrder, str]:
-    """Make a merchant's shop; return its place, an order with a fee to make, and the wallet that has money for it."""
+    """Create a merchant. Return its place, an order with a fee to create, and a funded wallet."""
     Tenants(database, now_s).create_instance(INSTANCE_REF, frozenset({"trading"}))
     Tokens(database).register(INSTANCE, new_token(new_id("tok"), EURO, "Euro", "EUR"))
     euro = Currency("EUR", 2, EURO)
@@ -374,7 +374,7 @@ def open_shop(database: Database, release_delay_s: int = 0) -> tuple[Place, Crea
 
 
 def release_step(database: Database, orders: int) -> Step:
-    """Orders whose delay is over, swept: the seller is paid, less the fee."""
+    """Swept orders whose delay is over: the seller is paid, less the fee."""
     place, request, wallet = open_shop(database, release_delay_s=1)
     counting, at_s = Counting(database), now_s()
     desk = EscrowDesk(counting.database, lambda: at_s)
@@ -390,13 +390,15 @@ def release_step(database: Database, orders: int) -> Step:
 
 
 def swept_steps(databases: Iterator[Database], orders: int = 100) -> list[Step]:
-    """Return what one order costs a sweep, of each."""
+    """Return the cost of one order in each sweep."""
     return [lapse_step(next(databases), orders), release_step(next(databases), orders)]
 
 
 def paths(databases: Iterator[Database], orders: int = 100) -> list[Path]:
-    """Return the paths, each over empty tables of its own. orders: how many are taken through each; even, and so few
-    that no snapshot is due."""
+    """Return the paths, each over its own empty tables.
+
+    orders: number in each path; even, and too few for a snapshot.
+    """
     return [
         book_path(next(databases), "book, one by one", orders, orders, 1),
         book_path(next(databases), "book, batches of 10", orders, orders, 10),

@@ -1,9 +1,9 @@
-"""What writing side by side is worth, by the clock: ``make costs`` prints it last.
+"""Benchmark: the gain of parallel writes, in wall-clock time; the last part of ``make costs``.
 
-A batch of orders that trade one to one, each another customer's, is matched over the embedded engine, and as many that
-rest are closed when they expire, while each call to the engine is held up by what a call takes on AWS
-(``costs.CALL_MS``): once with the writes of accounts and order rows in turn, once as the program does them. Rounds of
-both in turn; the best of each counts.
+Two workloads run over the embedded engine: matching a batch of orders that trade in pairs, each of another customer,
+and closing as many resting orders that expire. Each call is delayed by its duration on AWS (``costs.CALL_MS``). Writes
+of accounts and order rows are made once in sequence and once in parallel, as the program does. Rounds of both
+alternate; the best of each counts.
 """
 
 from __future__ import annotations
@@ -41,15 +41,15 @@ WAYS: dict[str, Runner] = {"in turn": sequentially, f"{WRITES_AT_ONCE} at once":
 Work = Callable[[Database], object]
 
 
-class HeldUp:
-    """Holds up the calls of a client, while it is told to."""
+class DelayedClient:
+    """Delays the calls of a client while switched on."""
 
     def __init__(self, client: Any) -> None:
         self._is_on = False
         client.meta.events.register("before-send.dynamodb", self._hold_up)
 
     def seconds(self, work: Callable[[], object]) -> float:
-        """Return how long the work takes so."""
+        """Return how long the work takes with delayed calls."""
         self._is_on = True
         started = perf_counter()
         work()
@@ -63,7 +63,7 @@ class HeldUp:
 
 
 def matched(database: Database) -> Work:
-    """Place orders that meet one to one; return what matches them."""
+    """Place orders that trade in pairs. Return the function that matches them."""
     venue = Venue(Counting(database))
     for number, customer in enumerate(CUSTOMERS):
         venue.place(customer, ("SELL", "BUY")[number % 2])
@@ -76,7 +76,7 @@ def matched(database: Database) -> Work:
 
 
 def expired(database: Database) -> Work:
-    """Bring orders to rest that expire at one moment; return what closes them at that moment."""
+    """Bring orders to rest that expire at the same time. Return the function that closes them."""
     end_ms, admission = now_ms() + LIFE_MS, Admission(database)
     for customer in CUSTOMERS:
         request = OrderRequest(
@@ -98,7 +98,7 @@ def main() -> None:
     print(f"{ORDERS} orders of as many customers by the clock, calls of {CALL_MS:.0f} ms and the engine's own time:")
     with engine_database() as engine:
         client: Any = engine._client
-        held_up = HeldUp(client)
+        delayed = DelayedClient(client)
         for scenario in (matched, expired):
             seconds: dict[str, list[float]] = {way: [] for way in WAYS}
             for way, together in list(WAYS.items()) * ROUNDS:
@@ -107,7 +107,7 @@ def main() -> None:
                 open_venue(Database(client, prefix), CUSTOMERS)
                 work = scenario(Database(client, prefix))
                 there = Database(client, prefix, together=together)
-                seconds[way].append(held_up.seconds(lambda work=work, there=there: work(there)))  # type: ignore[misc]
+                seconds[way].append(delayed.seconds(lambda work=work, there=there: work(there)))  # type: ignore[misc]
             for way, taken in seconds.items():
                 print(f"  {scenario.__name__}, writes {way}: {ORDERS / min(taken):.0f} orders a second")
 

@@ -1,9 +1,9 @@
-"""The whole service under load while its matcher is killed again and again: ``python benchmarks/soak.py``.
+"""Soak test: the whole service under load, while its matcher is killed repeatedly: ``python benchmarks/soak.py``.
 
-Client processes place and cancel orders over HTTP on many books, the matcher runs as a process of its own and gets
-SIGKILL every few seconds. Then the load ends, the matcher comes to the end of its inbox, and everything is checked:
-no record may be lost or counted twice. Exit code 0 only when all of it holds. The seed is printed; it gives the same
-requests and pauses again, but not the same timing.
+Client processes place and cancel orders over HTTP on many books; the matcher is a separate process that gets SIGKILL
+every few seconds. Then the load ends, the matcher finishes its inbox, and everything is checked: no record may be lost
+or counted twice. The exit code is 0 only if all checks pass. The printed seed reproduces requests and pauses, but not
+the timing.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from infra.settings import ROOT
 
 SECONDS_MAX = 180
 BOUND_S = 290
-"""After this the run ends, whatever it is doing."""
+"""Time limit of the whole run."""
 PAUSE_BEFORE_KILL_S = (1.5, 5.0)
 CLIENT_END_S_MAX = 40
 MATCHED_S_MAX = 100
@@ -45,15 +45,15 @@ Report = dict[str, Any]
 
 
 class Failed(Exception):
-    """The run cannot be trusted, or has shown a fault; the message says what."""
+    """A check failed, or the run is not trustworthy. The message says why."""
 
 
 class Overdue(Exception):
-    """The run takes longer than it may."""
+    """The run exceeded its time limit."""
 
 
 class Clients:
-    """The client processes. They end with the ``with`` block at the latest."""
+    """The client processes. Leaving the ``with`` block ends them."""
 
     def __init__(self, stack: Stack, count: int, seed: int) -> None:
         spawn = multiprocessing.get_context("spawn")
@@ -77,11 +77,11 @@ class Clients:
         self._ends.close()
 
     def start(self) -> None:
-        """Let all clients begin at once."""
+        """Start all clients at the same time."""
         self._ready.wait(soak_client.START_S_MAX)
 
     def end(self) -> list[soak_client.Tally]:
-        """Stop the clients after their last answers; return what they were told. Raises Failed."""
+        """Stop the clients after their last answers. Return their tallies. Raises Failed."""
         self._stop.set()
         tallies = []
         for process, told, _ in self._clients:
@@ -96,19 +96,19 @@ class Clients:
 
 
 def soak(folder: Path, seconds: float, clients: int, books: int, seed: int) -> Report:
-    """Run all of it; return what is reported. Raises Failed, StackBroken or Overdue."""
+    """Run the whole test. Return its report. Raises Failed, StackBroken or Overdue."""
     with Stack(folder, books) as stack:
         try:
             with Clients(stack, clients, seed) as running:
                 running.start()
                 say(f"{clients} clients, {books} books, {seconds:g} s ...")
                 started_s = time.monotonic()
-                kills = _kill_again_and_again(stack, started_s + seconds, random.Random(seed))
+                kills = _kill_repeatedly(stack, started_s + seconds, random.Random(seed))
                 tallies = running.end()
                 load_s = time.monotonic() - started_s
             say("The load has ended; the matcher comes to the end of its inbox ...")
             caught_up_s = _wait_for_the_matcher(stack)
-            stack.stop_feed()
+            stack.stop_matcher()
             return _report(stack, tallies, load_s) | {
                 "matcher killed": kills,
                 "seconds to the end of the inbox": round(caught_up_s, 1),
@@ -118,20 +118,20 @@ def soak(folder: Path, seconds: float, clients: int, books: int, seed: int) -> R
             raise
 
 
-def _kill_again_and_again(stack: Stack, until_s: float, draw: random.Random) -> int:
-    """Kill the matcher and start it again until it is time; return how often."""
+def _kill_repeatedly(stack: Stack, until_s: float, draw: random.Random) -> int:
+    """Kill and restart the matcher until the deadline. Return the number of kills."""
     kills = 0
     while (left_s := until_s - time.monotonic()) > 0:
         time.sleep(min(left_s, draw.uniform(*PAUSE_BEFORE_KILL_S)))
         if time.monotonic() < until_s:
-            stack.kill_feed()
+            stack.kill_matcher()
             kills += 1
-            stack.start_feed()
+            stack.start_matcher()
     return kills
 
 
 def _wait_for_the_matcher(stack: Stack) -> float:
-    """Wait until every command of the inbox is through; return how long that took, in seconds."""
+    """Wait until every command of the inbox is processed. Return the time taken, in seconds."""
     started_s = time.monotonic()
     commands = sum(1 for _ in wiring.database().scan("inbox"))
     while (through := len(stack.deliveries().through)) < commands:
@@ -143,7 +143,7 @@ def _wait_for_the_matcher(stack: Stack) -> float:
 
 
 def _report(stack: Stack, tallies: list[soak_client.Tally], load_s: float) -> Report:
-    """Check what can be checked now that all is decided. Raises Failed."""
+    """Check the final state. Raises Failed."""
     database, deliveries = wiring.database(), stack.deliveries()
     answers = sum((tally.answers for tally in tallies), Counter())
     placed = [order for tally in tallies for order in tally.placed]
@@ -177,7 +177,7 @@ def _report(stack: Stack, tallies: list[soak_client.Tally], load_s: float) -> Re
 
 
 def _verify() -> list[str]:
-    """Have the service's own verifier look at everything."""
+    """Run ``tallybook verify`` on everything."""
     command = [sys.executable, "-m", "chalicelib.ops.cli", "verify", "--all"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     return [] if done.returncode == 0 else [f"tallybook verify --all: {done.stdout}{done.stderr}"]

@@ -1,4 +1,4 @@
-"""What must be true once everything is decided: nothing lost, nothing twice, what clients were told has happened."""
+"""Checks after a soak test: nothing lost, nothing done twice, and everything that clients were told has happened."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from chalicelib.tables.journal import Journal
 
 @dataclass(slots=True)
 class Journaled:
-    """What the journals of all books say. Each counter: how often, by order id."""
+    """Content of all books' journals. Each counter: occurrences by order id."""
 
     entries: int = 0
     trades: int = 0
@@ -40,9 +40,9 @@ def read_journals(database: Database) -> Journaled:
 def problems_of(
     database: Database, journaled: Journaled, credited: Mapping[str, int], placed: list[str], cancelled: list[str]
 ) -> list[str]:
-    """Return what is wrong, one line each; [] when all is well.
+    """Return the problems found, one line each.
 
-    credited: credits by asset. placed, cancelled: ids of orders for which a client got 201, and 200 for its cancel.
+    credited: credits by asset. placed, cancelled: ids of orders answered with 201, and of cancels answered with 200.
     """
     rows: dict[str, Row] = {row["order_id"]: row for row in database.scan("orders")}
     return [

@@ -1,4 +1,4 @@
-"""One client process of the soak test: places and cancels orders over HTTP, and remembers what it was told."""
+"""One client process of the soak test: places and cancels orders over HTTP, and records the answers."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ DESK = "/orderbooks/stocks/api/offchain"
 ANSWER_S_MAX = 30
 START_S_MAX = 90
 CANCELLABLE_MAX = 30
-"""Orders of its own that a client may still think of cancelling; older ones are forgotten."""
+"""Number of recent orders that a client chooses its cancels from."""
 CANCELS, LISTS = 0.3, 0.03
-"""Shares of the requests; the others place orders."""
+"""Shares of requests of other kinds; the rest place orders."""
 BUSY_BOOK = 1 / 3
-"""Share of the orders that go to the first book, beyond its part of the others: it gets large enough for snapshots."""
+"""Share of orders sent to the first book in addition to its normal part, so that it grows enough for snapshots."""
 
 EXPECTED = {
     "POST 201",
@@ -37,7 +37,7 @@ EXPECTED = {
 
 @dataclass(frozen=True, slots=True)
 class BookFacts:
-    """What a client knows of a book. price: where its orders are placed, in quote base units for one whole."""
+    """A client's data of a book. price: the centre of its orders' prices, in quote base units for one whole."""
 
     book_id: str
     base_decimals: int
@@ -46,7 +46,7 @@ class BookFacts:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What one client does; the same load sends the same requests as long as it gets the same answers."""
+    """A client's load. The same load sends the same requests as long as it gets the same answers."""
 
     address: str
     api_key: str
@@ -57,10 +57,10 @@ class Load:
 
 @dataclass(slots=True)
 class Tally:
-    """What one client was told.
+    """The answers that one client received.
 
-    answers: how often each came. unexpected: those that no client may get. placed: ids answered with 201. cancelled:
-    ids whose cancel was answered with 200.
+    answers: number by kind. unexpected: answers that no client may get. placed: ids answered with 201. cancelled: ids
+    whose cancel was answered with 200.
     """
 
     answers: Counter[str] = field(default_factory=Counter)
@@ -103,7 +103,7 @@ class Client:
             self._cancellable.append((order_id, customer))
 
     def _order(self) -> dict[str, Any]:
-        """Return an order near the price of its book, a third of them to the first book."""
+        """Return an order near its book's price; a third go to the first book."""
         draw = self._draw
         busy_book = draw.random() < BUSY_BOOK
         book = self._load.books[0] if busy_book else draw.choice(self._load.books)
@@ -123,7 +123,7 @@ class Client:
         return order | {"orderType": "LIMIT", "price": str(price), "postOnly": post_only}
 
     def _call(self, method: str, path: str, body: Mapping[str, object] | None = None) -> tuple[int, Any]:
-        """Send a request and count its answer; status 0: there was none."""
+        """Send a request and count its answer; status 0: no answer."""
         content = None if body is None else json.dumps(body)
         try:
             self._connection.request(method, path, content, {"x-api-key": self._load.api_key})
@@ -142,7 +142,7 @@ class Client:
 
 
 def run(load: Load, ready: Barrier, stop: Event, told: Connection) -> None:
-    """Send requests until told to stop; then hand the tally over. The parent deals with Ctrl-C."""
+    """Send requests until ``stop`` is set, then send the tally. The parent handles Ctrl-C."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     client = Client(load)
     ready.wait(START_S_MAX)

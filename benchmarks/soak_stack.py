@@ -1,6 +1,6 @@
-"""What the soak test runs against: the embedded engine, a venue, the HTTP server, and a matcher that can be killed.
+"""The system under a soak test: embedded engine, venue, HTTP server, and a matcher process that can be killed.
 
-Everything lives in one folder and on free ports of the loopback address, and ends with the ``with`` block.
+Everything uses one folder and free ports of the loopback address, and ends with the ``with`` block.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ QUOTE = "0x" + "9" * 40
 QUOTE_UNITS = 10**6
 CUSTOMERS = [f"cust_{number}" for number in range(16)]
 POOR_CUSTOMERS = CUSTOMERS[::5]
-"""Have so little that some of their orders are refused."""
+"""Customers with so little money that some of their orders are refused."""
 BASE_DECIMALS = (18, 6, 0)
 SELF_TRADE_PREVENTION = ("NONE", "CANCEL_TAKER", "CANCEL_MAKER", "CANCEL_BOTH")
 START_S_MAX = 30
 STOP_S_MAX = 30
 BATCH_S_MAX = 2
 NOTE_BYTES_MAX = 8192
-"""More than a line of the notes takes."""
+"""More bytes than a line of the delivery log has."""
 
 
 class StackBroken(Exception):
@@ -50,13 +50,13 @@ class StackBroken(Exception):
 
 @dataclass(slots=True)
 class Deliveries:
-    """What the feeds noted, killed ones too. Records by their stream sequence number."""
+    """The deliveries logged by all matcher processes, killed ones included. Records: by stream sequence number."""
 
     delivered: Counter[str] = field(default_factory=Counter)
     through: set[str] = field(default_factory=set)
     handed_back: int = 0
     cut_off: int = 0
-    """Batches without an answer: the feed was killed meanwhile."""
+    """Batches without an answer: the matcher was killed meanwhile."""
 
     @property
     def redelivered(self) -> int:
@@ -64,14 +64,14 @@ class Deliveries:
 
 
 class Stack:
-    """Runs the service with so many books. ``credited``: what was put on accounts, by asset."""
+    """Runs the service with a number of books. ``credited``: all credits, by asset."""
 
     def __init__(self, folder: Path, books: int) -> None:
         self._folder = folder
         self._notes = folder / "notes.jsonl"
         self._parts = ExitStack()
         self._server: Child | None = None
-        self._feed: Child | None = None
+        self._matcher: Child | None = None
         self._book_count = books
         self.books: list[BookFacts] = []
         self.credited: Counter[str] = Counter()
@@ -84,7 +84,7 @@ class Stack:
             create_tables(boto3.client("dynamodb"), PREFIX)
             self._make_venue()
             self._start_server()
-            self.start_feed()
+            self.start_matcher()
         except BaseException:
             self._parts.close()
             raise
@@ -95,43 +95,43 @@ class Stack:
     ) -> None:
         self._parts.close()
 
-    def start_feed(self) -> None:
-        """Start the matcher's process; it goes on where the last one ended."""
+    def start_matcher(self) -> None:
+        """Start the matcher process; it resumes where the last one ended."""
         with self._notes.open("a", encoding="utf-8") as notes:
-            notes.write("\n")  # ends a line that a killed feed left unfinished
+            notes.write("\n")  # ends a line that a killed matcher left unfinished
         files = ["--checkpoint", str(self._folder / "checkpoint.json"), "--notes", str(self._notes)]
-        self._feed = self._start("the matcher", "infra.matcher_process", *files)
+        self._matcher = self._start("the matcher", "infra.matcher_process", *files)
 
-    def kill_feed(self) -> None:
-        """Kill the matcher's process, in the middle of a batch if one is there or comes within a bound."""
-        assert self._feed is not None
+    def kill_matcher(self) -> None:
+        """Kill the matcher process, in the middle of a batch if there is one within a bound."""
+        assert self._matcher is not None
         deadline_s = time.monotonic() + BATCH_S_MAX
         while not self._in_a_batch() and time.monotonic() < deadline_s:
             time.sleep(0.002)
         self.watch()
-        _kill(self._feed)
+        _kill(self._matcher)
 
-    def stop_feed(self) -> None:
-        """Stop the matcher's process in good order."""
-        assert self._feed is not None
+    def stop_matcher(self) -> None:
+        """Stop the matcher process gracefully."""
+        assert self._matcher is not None
         self.watch()
-        if not self._feed.stop(STOP_S_MAX) or self._feed.exit_code() != 0:
-            raise StackBroken(f"the matcher did not stop in good order (exit code {self._feed.exit_code()})")
+        if not self._matcher.stop(STOP_S_MAX) or self._matcher.exit_code() != 0:
+            raise StackBroken(f"the matcher did not stop in good order (exit code {self._matcher.exit_code()})")
 
     def watch(self) -> None:
-        """Raise StackBroken when a part has ended by itself."""
-        for part in (self._server, self._feed):
+        """Raise StackBroken if a part has ended by itself."""
+        for part in (self._server, self._matcher):
             if part and part.exit_code() is not None:
                 raise StackBroken(f"{part.name} ended by itself (exit code {part.exit_code()})")
 
     def deliveries(self) -> Deliveries:
-        """Return what was delivered and answered up to now."""
+        """Return the deliveries and answers so far."""
         found = Deliveries()
         batch: list[str] = []
         for line in self._notes.read_text(encoding="utf-8").splitlines():
             try:
                 note = json.loads(line)
-            except ValueError:  # a feed was killed while it wrote, or has not finished the line yet
+            except ValueError:  # incomplete line: the matcher was killed, or is writing it
                 continue
             if "delivered" in note:
                 found.cut_off += bool(batch)
@@ -146,14 +146,14 @@ class Stack:
         return found
 
     def _in_a_batch(self) -> bool:
-        """Tell whether a batch is delivered and not answered."""
+        """Return whether a batch is delivered and not yet answered."""
         with self._notes.open("rb") as notes:
             notes.seek(max(0, self._notes.stat().st_size - NOTE_BYTES_MAX))
             last_line = notes.read().splitlines()[-1]
         return last_line.startswith(b'{"delivered"')
 
     def log_ends(self, lines: int = 40) -> str:
-        """Return the last lines of each part's log, requests left out."""
+        """Return the last lines of each part's log, without requests."""
         ends = []
         for log in sorted(self._folder.glob("*.log")):
             text = log.read_text(encoding="utf-8", errors="replace")
@@ -176,7 +176,7 @@ class Stack:
         self._until(lambda: demo.status_of(port, "/", {}) is not None, "the service does not answer")
 
     def _start(self, name: str, module: str, *arguments: str) -> Child:
-        """Start a module of the service, its output in a log of its own."""
+        """Start a module of the service, with a log of its own."""
         log = str(self._folder / f"{module}.log")
         command = [sys.executable, "-m", module, *arguments]
         child = Child(name, ["/bin/sh", "-c", 'exec "$@" >>"$0" 2>&1', log, *command], os.environ, signal.SIGTERM)
@@ -192,7 +192,7 @@ class Stack:
             time.sleep(0.05)
 
     def _make_venue(self) -> None:
-        """Make instance, key, books of every kind, and funds."""
+        """Create instance, key, books of every kind, and funds."""
         cli.run(["instance", "create", "--ref", INSTANCE_REF])
         self.api_key = str(cli.run(["key", "create", "--instance", INSTANCE, "--rate-limit", "0"])["api_key"])
         self._make_token(QUOTE, "EUR", 6)
@@ -202,7 +202,7 @@ class Stack:
             self._credit(customer, QUOTE, (2_000 if customer in POOR_CUSTOMERS else 10**9) * QUOTE_UNITS)
 
     def _make_book(self, number: int) -> None:
-        """Make a book and give its base asset to all customers."""
+        """Create a book and credit its base asset to all customers."""
         base, decimals = f"0x{number:040x}", BASE_DECIMALS[number % len(BASE_DECIMALS)]
         facts = BookFacts(f"ob_soak_{number:03d}", decimals, 100 * QUOTE_UNITS + 7 * number)
         names = ["--id", facts.book_id, "--name", f"Soak {number}", "--symbol", f"S{number}/EUR"]
@@ -225,7 +225,7 @@ class Stack:
 
 
 def _kill(child: Child) -> None:
-    """End a process at once, whatever it is doing."""
+    """Kill a process with SIGKILL."""
     if child.exit_code() is None:
         os.kill(child.pid, signal.SIGKILL)
     child.stop(STOP_S_MAX)

@@ -1,12 +1,11 @@
-"""What the taker desk's lists read, by the number of orders behind them: ``make listings``.
+"""Benchmark: rows read by the taker desk's lists, by number of orders: ``make listings``.
 
-Takers have filled 100, 10,000 and 100,000 orders, each by one fill of its own, and hold five live locks besides; of the
-orders every hundredth is open still. Their lists are asked for through the endpoints, twenty rows a page; what that
-would cost on AWS is counted by ``units``. The first page of all orders, newest or oldest first, and that of all fills
-must cost the same read units whatever lies behind it.
+Takers have filled 100, 10,000 and 100,000 orders with one fill each, and hold five live locks; every hundredth order is
+still open. Lists are requested through the endpoints, twenty rows a page; ``units`` counts what that would cost on AWS.
+The first page of all orders (newest or oldest first) and of all fills must cost the same with any history.
 
-It runs over the engine that ``benchmarks/listing.py`` runs over; the 100,000 only over one that ``DYNAMODB_ENDPOINT``
-names, for over the embedded one each query of them takes some ten seconds.
+It runs on the engine of ``benchmarks/listing.py``; the 100,000 only on the one that ``DYNAMODB_ENDPOINT`` names, since
+each query of them takes some ten seconds on the embedded engine.
 """
 
 from __future__ import annotations
@@ -63,7 +62,7 @@ ENDPOINTS = {
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A page that is asked for. histories: behind which ones it is."""
+    """One list request. histories: those it is measured with."""
 
     route: str
     query: str = ""
@@ -104,12 +103,12 @@ OTHER_PAGES = (
 
 
 def instance_of(history: int) -> str:
-    """Return the instance in which the history's taker trades: one of its own."""
+    """Return the instance of the history's taker."""
     return f"inst_takers{history:06d}"
 
 
 def measure(database: Database, listing: Listing, history: int, rounds: int = ROUNDS) -> Measured:
-    """Ask for the page, counted once; where that does not take long, time it a few times more, not counted."""
+    """Request the page once, counted; if it is fast, a few more times, for the time only."""
     through_meter, meter = metered(database)
     address = MAKER if listing.route == MAKERS else TAKER
     caller = Caller(instance_of(history), address, DeskSettings(), NOW_S * 1000)
@@ -128,7 +127,7 @@ def measure(database: Database, listing: Listing, history: int, rounds: int = RO
 
 
 def check(first_pages: dict[Listing, list[Measured]]) -> None:
-    """Raise AssertionError unless first pages are full and cost the same whatever lies behind them."""
+    """Raise AssertionError unless first pages are full and cost the same with any history."""
     for listing, measured in first_pages.items():
         assert all(one.rows == 20 for one in measured), f"{listing.name}: a page is not full"
         costs = {(one.calls, one.cost) for one in measured}
@@ -136,13 +135,13 @@ def check(first_pages: dict[Listing, list[Measured]]) -> None:
 
 
 def write_takers(database: Database, histories: tuple[int, ...]) -> None:
-    """Make a taker with each history, as the program writes them, only faster."""
+    """Write a taker for each history, in the program's formats."""
     for history in histories:
         database.put_many(TABLE, _rows(history))
 
 
 def _rows(history: int) -> Iterator[Row]:
-    """Yield the rows, newest order first: those that are locked, then those that are filled."""
+    """Yield the rows, newest order first: locked ones, then filled ones."""
     for number in range(LIVE_LOCKS):
         locked = _order(history, number, Status.LOCKED)
         yield from (row_of(locked), nonce_row(locked), locked_row(locked, TAKER, f"ref-{number:06d}", NOW_S + 3600))
@@ -158,7 +157,7 @@ def _rows(history: int) -> Iterator[Row]:
 
 
 def _order(history: int, number: int, status: Status) -> StoredOrder:
-    """Return an order; all are alike but for when they were created, so rows of a kind are of one size."""
+    """Return an order. All differ only in creation time, so rows of one kind have the same size."""
     order = SignedOrder(
         MAKER, MAKER, True, "AAPL", 0, ASSET, 150 * 10**18, QUANTITY, 10**18, 4_102_444_800, 10**6 + number
     )

@@ -1,8 +1,8 @@
-"""What watching costs, in time and in log: ``python benchmarks/telemetry_cost.py``.
+"""Benchmark: CPU time and log volume of telemetry: ``python benchmarks/telemetry_cost.py``.
 
-Batches of orders are matched over tables in memory, which cost least and so show most of it: without an observer, and
-watched as the match function is, with log lines and metrics written. In turn, in processor time; the best round of each
-counts. The bytes are what CloudWatch would be sent of a batch of one order, of a full one, and of a placed order.
+Batches of orders are matched over in-memory tables, where the share of telemetry is largest: without an observer, and
+with the match function's log lines and metrics. Rounds alternate, measured in CPU time; the best of each counts. Bytes
+are those sent to CloudWatch for a batch of one order, for a full batch, and for a placed order.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ FUNDS = 10**12
 
 
 def prepared() -> World:
-    """Return a book whose stream holds the batches, every second order meeting the one before it."""
+    """Return a book whose stream holds the batches; every second order trades with the one before it."""
     client: Any = MemoryDynamoDB()
     create_tables(client, "telemetry")
     world = World(Database(client, "telemetry"))
@@ -73,7 +73,7 @@ def commands_a_second(observer: MatchObserver) -> float:
 
 @contextmanager
 def written_to(stream: TextIO) -> Iterator[None]:
-    """Have log lines and metrics go there."""
+    """Redirect log lines and metrics to this stream."""
     handler = logging.getLogger(SERVICE).handlers[0]
     assert isinstance(handler, logging.StreamHandler)
     before = handler.setStream(stream)
@@ -85,7 +85,7 @@ def written_to(stream: TextIO) -> Iterator[None]:
 
 
 def bytes_of(work: Callable[[], object]) -> int:
-    """Return how many bytes some work writes."""
+    """Return the number of bytes that some work writes."""
     stream = StringIO()
     with written_to(stream):
         work()

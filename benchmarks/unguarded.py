@@ -1,7 +1,7 @@
-"""Is every guard needed, and does its test see to it? ``make unguarded`` takes each away in turn; its test must fail.
+"""``make unguarded``: removes each guard in turn and requires its test to fail.
 
-For each guard (``guards``) a copy of the program without it is made in a temporary folder, and its test is run there.
-The command fails when a test still passes: then the test proves nothing, or the guard is not needed.
+For each guard (``guards``) it copies the program without it to a temporary folder, and runs its test there. The command
+fails if a test still passes: then the test proves nothing, or the guard is not needed.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ ROOT = Path(__file__).resolve().parent.parent
 COPIED = ("app.py", "chalicelib", "infra", "tests", "benchmarks", "pyproject.toml", ".chalice", "Makefile")
 TEST_BOUND_S = 300
 FAILED = 1
-"""pytest's exit code when tests failed; anything else is a fault of the run itself."""
+"""pytest's exit code for failed tests; any other code is an error of the run itself."""
 
 
 def unguarded(guard: Guard) -> str | None:
-    """Run the guard's test on a copy without it; return what is wrong, None when the test fails as it should."""
+    """Run the guard's test on a copy without it. Return the problem; None if the test fails as it should."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder)
         for name in COPIED:
@@ -35,7 +35,7 @@ def unguarded(guard: Guard) -> str | None:
                 shutil.copytree(source, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
             else:
                 shutil.copy2(source, copy / name)
-        take_away(copy, guard)
+        remove_guard(copy, guard)
         command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", guard.test]
         environment = os.environ | {"PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
         done = subprocess.run(
@@ -46,8 +46,8 @@ def unguarded(guard: Guard) -> str | None:
         return "the test passes without it" if not done.returncode else f"the run failed:\n{done.stdout[-2000:]}"
 
 
-def take_away(root: Path, guard: Guard) -> None:
-    """Change the file under this root. Raises ValueError when the code does not stand there exactly once."""
+def remove_guard(root: Path, guard: Guard) -> None:
+    """Remove the guard from the file under this root. Raises ValueError unless its code occurs exactly once."""
     file = root / guard.file
     text = file.read_text(encoding="utf-8")
     if text.count(guard.code) != 1:

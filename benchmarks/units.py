@@ -1,18 +1,17 @@
-"""What a call costs on DynamoDB, in capacity units: a pure function of the rows it reads or writes.
+"""DynamoDB capacity units of a call: a pure function of the rows that it reads or writes.
 
-The rules are the developer guide's ("Item sizes and formats", "Read and write operations", "Global secondary
-indexes"); rows are in DynamoDB's typed form, ``{"N": "1"}``. Engines that run without AWS count some of this wrong,
-which is why the project counts itself.
+The rules are the developer guide's ("Item sizes and formats", "Read and write operations", "Global secondary indexes");
+rows are in typed form, ``{"N": "1"}``. Local engines count some of this wrong, so the project counts itself.
 
 | call | units |
 | --- | --- |
 | GetItem | one for each 4 KB begun |
-| Query, a page | one for each 4 KB begun of all rows that it goes through, taken together |
-| BatchGetItem | as so many GetItems: each row is rounded up by itself |
-| any read | half where it is not consistent; where there is no row it costs as much as a small one |
-| Put, Update, Delete | one for each KB begun of the larger of the row before and the row after |
-| in a transaction | twice that; what the write costs its indexes stays as it is |
-| each index of a write | none if its entry stays as it is; else one for each KB of it; for both if its key changes |
+| Query, a page | one for each 4 KB begun of all rows examined, taken together |
+| BatchGetItem | as separate GetItems: each row is rounded up by itself |
+| any read | half if eventually consistent; a missing row costs as much as a small one |
+| Put, Update, Delete | one for each KB begun of the larger of the row before and after |
+| in a transaction | twice that; the cost of its indexes is unchanged |
+| each index of a write | none if its entry is unchanged; else one for each KB; for both entries if its key changes |
 """
 
 from __future__ import annotations
@@ -31,9 +30,9 @@ LIST_OR_MAP_BYTES, MEMBER_BYTES = 3, 1
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """A secondary index: it holds the rows that have its key.
+    """A secondary index: it has an entry for each row with its key.
 
-    projected: the attributes that an entry has, its key and the table's among them; None: all of the row's.
+    projected: attributes of an entry, with its own and the table's key; None: all of the row's.
     """
 
     name: str
@@ -41,7 +40,7 @@ class Index:
     projected: frozenset[str] | None
 
     def entry_of(self, item: Item | None) -> Item | None:
-        """Return the row's entry, None where it has none."""
+        """Return the row's entry; None if it has none."""
         if item is None or any(name not in item for name in self.key):
             return None
         return {name: value for name, value in item.items() if self.projected is None or name in self.projected}
@@ -51,7 +50,7 @@ class Index:
 
 
 def indexes_of(create_request: Mapping[str, Any]) -> list[Index]:
-    """Return the indexes of the table that a CreateTable request describes."""
+    """Return the indexes in a CreateTable request."""
     table_key = _key_names(create_request)
     indexes = []
     for one in create_request.get("GlobalSecondaryIndexes", ()):
@@ -67,7 +66,7 @@ def _key_names(described: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def item_bytes(item: Item) -> int:
-    """Return a row's size: its attributes' names and values."""
+    """Return a row's size: names and values of its attributes."""
     return sum(len(name.encode()) + value_bytes(value) for name, value in item.items())
 
 
@@ -91,23 +90,23 @@ def value_bytes(value: Mapping[str, Any]) -> int:
 
 
 def number_bytes(text: str) -> int:
-    """Return a whole number's size: one byte, one for a minus, one for each pair of digits; pairs of zeros at its end
-    are free.
+    """Return an integer's size: one byte, one for a minus, one for each pair of digits; trailing pairs of zeros are
+    free.
 
-    Pairs are counted from the point: 1200 is stored as one pair, 120 as two. The guide says "approximately".
+    Pairs are counted from the decimal point: 1200 is stored as one pair, 120 as two. The guide says "approximately".
     """
     digits = text.lstrip("-")
     if not digits.isdigit():
         raise ValueError(f"{text} is no whole number")
     significant = digits.strip("0")
     trailing_zeros = len(digits) - len(digits.rstrip("0"))
-    is_split = trailing_zeros % 2  # its last digit shares a pair with a zero that is left out
+    is_split = trailing_zeros % 2  # its last digit shares a pair with a dropped zero
     pairs = -(-(len(significant) + is_split) // 2) if significant else 0
     return 1 + text.startswith("-") + pairs
 
 
 def read_units(bytes_read: int, *, consistent: bool) -> float:
-    """Return the units of one read of so many bytes."""
+    """Return the units of one read of this many bytes."""
     whole = max(1, -(-bytes_read // READ_BYTES))
     return float(whole) if consistent else whole / 2
 
@@ -117,28 +116,28 @@ def get_units(item: Item | None, *, consistent: bool) -> float:
 
 
 def query_units(items: Iterable[Item], *, consistent: bool) -> float:
-    """Return the units of one page; items: all rows that it went through, whole, or their entries in the index."""
+    """Return the units of one page. items: all rows examined, whole, or their index entries."""
     return read_units(sum(map(item_bytes, items)), consistent=consistent)
 
 
 def batch_get_units(items: Iterable[Item], missing: int, *, consistent: bool) -> float:
-    """Return the units of the rows that were found, and of as many keys as were missing."""
+    """Return the units of the rows found and of the missing keys."""
     return sum(get_units(item, consistent=consistent) for item in [*items, *[None] * missing])
 
 
 def transact_get_units(items: Iterable[Item | None]) -> float:
-    """Return the units of a transaction's reads; None: a key without a row."""
+    """Return the units of a transaction's reads; None: a missing row."""
     return TRANSACTION_FACTOR * sum(get_units(item, consistent=True) for item in items)
 
 
 def write_units(before: Item | None, after: Item | None, *, in_transaction: bool = False) -> float:
-    """Return the units that a write costs its table, done or refused; None: no row. Its indexes come on top."""
+    """Return the units of a write to its table, done or refused; None: no row. Its indexes cost extra."""
     larger = max(item_bytes(item) if item else 0 for item in (before, after))
     return _started(larger) * (TRANSACTION_FACTOR if in_transaction else 1)
 
 
 def index_units(index: Index, before: Item | None, after: Item | None) -> float:
-    """Return the units that a write costs an index, in a transaction or not."""
+    """Return the units of a write to an index, in a transaction or not."""
     old, new = index.entry_of(before), index.entry_of(after)
     if old == new:
         return 0.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.core import commands
-from benchmarks.histories import BOOK, write_tape
+from benchmarks.histories import BOOK, write_trades
 from benchmarks.listing import (
     ALL,
     FIRST_PAGES,
@@ -71,7 +71,7 @@ def test_a_status_that_no_order_has_costs_the_whole_history(venue: Database) -> 
 
 def test_a_books_trades_cost_the_journal_that_they_are_read_from(memory_database: Database) -> None:
     write_customers(memory_database, ())
-    write_tape(memory_database, commands(2000, seed=7), now_ms())
+    write_trades(memory_database, commands(2000, seed=7), now_ms())
     first, deep, beyond = (measure(memory_database, one, rounds=0, orderBookId=BOOK.book_id) for one in TAPE_PAGES)
     assert first.rows == PAGE_ROWS
     assert first.cost.rows_read <= 51

@@ -5,19 +5,19 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.listing import OPEN, PAGE_ROWS, customer_of, measure, write_customers
-from benchmarks.open_orders import Way, lives, page_units, ways
+from benchmarks.open_orders import Design, designs, lives, page_units
 from chalicelib.tables.dynamodb import Database
 
 
-def way(name: str) -> Way:
-    return next(one for one in ways() if one.name == name)
+def design(name: str) -> Design:
+    return next(one for one in designs() if one.name == name)
 
 
 def test_the_way_it_is_done_costs_on_paper_what_a_request_costs(memory_database: Database) -> None:
     write_customers(memory_database, (100,))
     row = lives()["rests, cancelled"][1].after
     measured = measure(memory_database, OPEN, rounds=0, customerRef=customer_of(100))
-    assert page_units(way("as is"), [row] * PAGE_ROWS) == measured.cost.read_units
+    assert page_units(design("as is"), [row] * PAGE_ROWS) == measured.cost.read_units
 
 
 @pytest.mark.parametrize(
@@ -25,4 +25,4 @@ def test_the_way_it_is_done_costs_on_paper_what_a_request_costs(memory_database:
     [("as is", [5, 7, 8]), ("index of rows", [5, 9, 10]), ("local index", [5, 9, 10]), ("key prefix", [4, 6, 7])],
 )
 def test_an_orders_life_costs_what_the_page_about_lists_says(name: str, written: list[float]) -> None:
-    assert [way(name).write_units(life) for life in lives().values()] == written
+    assert [design(name).write_units(life) for life in lives().values()] == written
