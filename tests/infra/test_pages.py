@@ -52,7 +52,7 @@ def test_the_architecture_names_each_room_and_each_table() -> None:
 
 
 def test_no_page_names_a_module_that_is_gone() -> None:
-    for page in (ROOT / "CONTRIBUTING.md", ROOT / "docs/testing.md", *(ROOT / "docs/decisions").glob("*.md")):
+    for page in PAGES:
         for path in re.findall(r"`([a-z_]+/[\w/]+(?:\.py|\.yaml|/))`", page.read_text(encoding="utf-8")):
             assert any((ROOT / base / path).exists() for base in ("", "chalicelib", "tests", "docs")), (
                 f"{page.name}: {path}"
