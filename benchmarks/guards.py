@@ -261,7 +261,7 @@ GUARDS = [
     Guard(
         "a command that others came after is known by the outbox",
         "chalicelib/services/escrow/committing.py",
-        "return current.order.command == command or self._outbox.has(current.order.place, command)",
+        "return current.order.command == command or self._outbox.has(current.order.scope, command)",
         "return current.order.command == command",
         "tests/services/escrow/test_committing.py",
     ),

@@ -21,7 +21,7 @@ from chalicelib.apis.taker.gate import Gate as TakerGate
 from chalicelib.domain.books.config import BookConfig
 from chalicelib.domain.escrow.commands import CreateCustomer, CreateOrder, Deposit, OpenPayin
 from chalicelib.domain.escrow.money import Currency, FeeTerms
-from chalicelib.domain.escrow.order import PayinType, Place
+from chalicelib.domain.escrow.order import PayinType, Scope
 from chalicelib.domain.ledger.owners import book_key
 from chalicelib.domain.ledger.tokens import new_token
 from chalicelib.domain.ledger.transactions import Movement
@@ -322,21 +322,21 @@ def _whole(signed: Signed) -> FillRequest:
 
 def escrow_path(database: Database, name: str, orders: int) -> Path:
     """An order with a fee, paid from the buyer's wallet, validated and released at once: three requests."""
-    place, request, wallet = open_shop(database)
+    scope, request, wallet = open_shop(database)
     counting, before = Counting(database), stored_bytes(database)
     desk = EscrowDesk(counting.database, now_s)
     made: list[int] = []
 
     def create() -> None:
-        made.extend(desk.create_order(place, request).order_id for _ in range(orders))
+        made.extend(desk.create_order(scope, request).order_id for _ in range(orders))
 
     def pay() -> None:
         for order_id in made:
-            desk.open_payin(place, OpenPayin(order_id, PayinType.WALLET, wallet))
+            desk.open_payin(scope, OpenPayin(order_id, PayinType.WALLET, wallet))
 
     def validate() -> None:
         for order_id in made:
-            desk.validate(place, order_id, auto_accept=True)
+            desk.validate(scope, order_id, auto_accept=True)
 
     key = escrow_prefix_of(World.SANDBOX, is_operators=False) + "0" * 40
     limit = RateLimit(bucket=10**6, refill_per_1000_s=10**9, per_day=0)
@@ -355,8 +355,8 @@ def escrow_path(database: Database, name: str, orders: int) -> Path:
     return Path(name, 3, steps, counting.stored_bytes(orders, before))
 
 
-def open_shop(database: Database, release_delay_s: int = 0) -> tuple[Place, CreateOrder, str]:
-    """Create a merchant. Return its place, an order with a fee to create, and a funded wallet."""
+def open_shop(database: Database, release_delay_s: int = 0) -> tuple[Scope, CreateOrder, str]:
+    """Create a merchant. Return its scope, an order with a fee to create, and a funded wallet."""
     Tenants(database, now_s).create_instance(INSTANCE_REF, frozenset({"trading"}))
     Tokens(database).register(INSTANCE, new_token(new_id("tok"), EURO, "Euro", "EUR"))
     euro = Currency("EUR", 2, EURO)
@@ -364,24 +364,24 @@ def open_shop(database: Database, release_delay_s: int = 0) -> tuple[Place, Crea
         INSTANCE, lambda now: replace(now, currencies=(euro,), release_delay_seconds=release_delay_s)
     )
     desk = EscrowDesk(database, now_s)
-    place = desk.create_merchant(INSTANCE, "shop", "EUR").place(World.SANDBOX)
-    buyer, seller = (desk.create_customer(place, CreateCustomer(email=f"{who}@shop.test")) for who in ("ann", "sam"))
+    scope = desk.create_merchant(INSTANCE, "shop", "EUR").scope(World.SANDBOX)
+    buyer, seller = (desk.create_customer(scope, CreateCustomer(email=f"{who}@shop.test")) for who in ("ann", "sam"))
     (wallet,) = Escrows(database).wallets_of(buyer)
-    desk.deposit(place, wallet.uuid, Deposit(FUNDS, "first"))
+    desk.deposit(scope, wallet.uuid, Deposit(FUNDS, "first"))
     fee = FeeTerms(None, 25_000)
     request = CreateOrder("Road bike", 150 * UNIT, "EUR", buyer.customer_id, seller.customer_id, fee_terms=fee)
-    return place, request, buyer.wallets["EUR"]
+    return scope, request, buyer.wallets["EUR"]
 
 
 def release_step(database: Database, orders: int) -> Step:
     """Swept orders whose delay is over: the seller is paid, less the fee."""
-    place, request, wallet = open_shop(database, release_delay_s=1)
+    scope, request, wallet = open_shop(database, release_delay_s=1)
     counting, at_s = Counting(database), now_s()
     desk = EscrowDesk(counting.database, lambda: at_s)
     for _ in range(orders):
-        order_id = desk.create_order(place, request).order_id
-        desk.open_payin(place, OpenPayin(order_id, PayinType.WALLET, wallet))
-        desk.validate(place, order_id, auto_accept=True)
+        order_id = desk.create_order(scope, request).order_id
+        desk.open_payin(scope, OpenPayin(order_id, PayinType.WALLET, wallet))
+        desk.validate(scope, order_id, auto_accept=True)
     at_s += 1
     swept: list[Swept] = []
     step = counting.step("release", orders, lambda: swept.append(desk.sweep()))

@@ -13,7 +13,7 @@ from chalicelib import wiring
 from chalicelib.domain.escrow.commands import CreateCustomer, CreateOrder, Deposit, OpenPayin
 from chalicelib.domain.escrow.lifecycle import Status
 from chalicelib.domain.escrow.money import MAJOR_UNIT, FeeTerms
-from chalicelib.domain.escrow.order import Customer, Order, OtherWorldsAsset, PayinType, Place
+from chalicelib.domain.escrow.order import Customer, Order, OtherWorldsAsset, PayinType, Scope
 from chalicelib.domain.tenancy.instances import World
 from chalicelib.domain.tenancy.keys import ESCROW_KEYS
 from chalicelib.ops import cli
@@ -55,7 +55,7 @@ def seed() -> None:
 def escrow_desk(earlier: Mapping[str, Any]) -> dict[str, Any]:
     """Return the escrow desk's part of ``demo.json``. earlier: that part from an earlier run. Raises CommandFailed."""
     keys = {name: _key(earlier.get(name), whose) for name, whose in KEYS.items()}
-    seeding = _Seeding.at(EscrowDesks(wiring.database()).merchant(INSTANCE, MERCHANT).place(World.SANDBOX))
+    seeding = _Seeding.at(EscrowDesks(wiring.database()).merchant(INSTANCE, MERCHANT).scope(World.SANDBOX))
     try:
         seeding.fund()
         seeding.make_orders()
@@ -80,25 +80,25 @@ def _key(earlier: object, whose: list[str]) -> str:
 class _Seeding:
     desk: EscrowDesk
     escrows: Escrows
-    place: Place
+    scope: Scope
     buyer: Customer
     seller: Customer
 
     @classmethod
-    def at(cls, place: Place) -> _Seeding:
+    def at(cls, scope: Scope) -> _Seeding:
         desk = EscrowDesk(wiring.database(), now_s)
-        buyer, seller = (desk.create_customer(place, CreateCustomer(email=email)) for email in (BUYER, SELLER))
-        return cls(desk, Escrows(wiring.database()), place, buyer, seller)
+        buyer, seller = (desk.create_customer(scope, CreateCustomer(email=email)) for email in (BUYER, SELLER))
+        return cls(desk, Escrows(wiring.database()), scope, buyer, seller)
 
     def fund(self) -> None:
         (wallet,) = (wallet for wallet in self.escrows.wallets_of(self.buyer) if wallet.currency.code == CURRENCY)
-        self.desk.deposit(self.place, wallet.uuid, Deposit(DEPOSIT, "demo"))
+        self.desk.deposit(self.scope, wallet.uuid, Deposit(DEPOSIT, "demo"))
 
     def make_orders(self) -> None:
         """Create the demo's orders and bring each to its status. Does nothing once that many orders exist."""
-        if self.escrows.counts(self.place).orders > len(ORDERS):
+        if self.escrows.counts(self.scope).orders > len(ORDERS):
             return
-        made = {order.tag: order for order in self.escrows.orders(self.place)}
+        made = {order.tag: order for order in self.escrows.orders(self.scope)}
         for tag, (name, euros, status) in ORDERS.items():
             request = CreateOrder(
                 name,
@@ -109,13 +109,13 @@ class _Seeding:
                 fee_terms=FEE,
                 tag=tag,
             )
-            order = made.get(tag) or self.desk.create_order(self.place, request)
+            order = made.get(tag) or self.desk.create_order(self.scope, request)
             self._bring(order, status)
 
     def _bring(self, order: Order, status: Status) -> None:
         """Bring an order forward from the status in which an earlier start left it."""
         if status is not Status.DRAFT and order.status is Status.DRAFT:
             wallet_id = self.buyer.wallets[CURRENCY]
-            self.desk.open_payin(self.place, OpenPayin(order.order_id, PayinType.WALLET, wallet_id))
+            self.desk.open_payin(self.scope, OpenPayin(order.order_id, PayinType.WALLET, wallet_id))
         if status is Status.RELEASED and order.status in (Status.DRAFT, Status.PUBLISHED):
-            self.desk.validate(self.place, order.order_id, auto_accept=True)
+            self.desk.validate(self.scope, order.order_id, auto_accept=True)

@@ -24,10 +24,10 @@ from chalicelib.domain.escrow.order import (
     PayinType,
     Payout,
     PayoutStatus,
-    Place,
     Refund,
     RefundStatus,
     Released,
+    Scope,
     Wallet,
 )
 from chalicelib.domain.tenancy.instances import World
@@ -45,40 +45,40 @@ RELEASE_SHARDS = 8
 Key = dict[str, str]
 
 
-def owner_of(place: Place) -> str:
-    return f"{place.instance}/escrow/{place.world.value}/{place.merchant}"
+def owner_of(scope: Scope) -> str:
+    return f"{scope.instance}/escrow/{scope.world.value}/{scope.merchant}"
 
 
-def place_of(owner: str) -> Place:
-    """Return the place that an owner key stands for. Raises ValueError if it is no merchant's."""
+def scope_of(owner: str) -> Scope:
+    """Return the scope that an owner key stands for. Raises ValueError if it is no merchant's."""
     instance, _, world, merchant = owner.split("/", 3)
-    return Place(instance, World(world), merchant)
+    return Scope(instance, World(world), merchant)
 
 
-def id_key(place: Place, kind: str, number: int) -> Key:
-    return {"owner": owner_of(place), "entry": f"{kind}/{number:012d}"}
+def id_key(scope: Scope, kind: str, number: int) -> Key:
+    return {"owner": owner_of(scope), "entry": f"{kind}/{number:012d}"}
 
 
-def name_key(place: Place, kind: str, name: str) -> Key:
+def name_key(scope: Scope, kind: str, name: str) -> Key:
     """Return the key of a unique name: the row is a pointer to its owner and a lock on the name."""
-    return {"owner": owner_of(place), "entry": f"{kind}/{name}"}
+    return {"owner": owner_of(scope), "entry": f"{kind}/{name}"}
 
 
-def email_key(place: Place, email: str) -> Key:
+def email_key(scope: Scope, email: str) -> Key:
     """Return the key of an e-mail address, A to Z folded (E32). One too long for a key is stored as SHA-256, without an
     @.
     """
     folded = ascii_lower(email).encode()
     is_long = len(folded) > EMAIL_BYTES_MAX
-    return name_key(place, "email", hashlib.sha256(folded).hexdigest() if is_long else folded.decode())
+    return name_key(scope, "email", hashlib.sha256(folded).hexdigest() if is_long else folded.decode())
 
 
-def phone_key(place: Place, prefix: str, phone: str) -> Key:
-    return name_key(place, "phone", f"{prefix}/{phone}")
+def phone_key(scope: Scope, prefix: str, phone: str) -> Key:
+    return name_key(scope, "phone", f"{prefix}/{phone}")
 
 
-def counts_key(place: Place) -> Key:
-    return {"owner": owner_of(place), "entry": "count"}
+def counts_key(scope: Scope) -> Key:
+    return {"owner": owner_of(scope), "entry": "count"}
 
 
 def counter_key(instance: str, kind: str) -> Key:
@@ -168,7 +168,7 @@ def _member(value: Any) -> dict[str, Any] | None:
 
 def row_of_order(order: Order) -> Row:
     """Return the order's row. The attributes of the release index are present only while a release is due (E22)."""
-    row: Row = id_key(order.place, ORDER, order.order_id) | _plain(order, _ORDER_PLAIN)
+    row: Row = id_key(order.scope, ORDER, order.order_id) | _plain(order, _ORDER_PLAIN)
     row |= {
         "status": order.status.value,
         "currency": asdict(order.currency),
@@ -195,7 +195,7 @@ def row_of_order(order: Order) -> Row:
 def order_of(row: Row) -> Order:
     """Return the order in a row. Raises UnreadableRow."""
     return Order(
-        place=place_of(row["owner"]),
+        scope=scope_of(row["owner"]),
         order_id=number_in(row["entry"]),
         status=Status(row["status"]),
         currency=Currency(**row["currency"]),
@@ -218,7 +218,7 @@ def order_of(row: Row) -> Order:
 
 
 def row_of_payin(payin: Payin) -> Row:
-    key = id_key(payin.place, PAYIN, payin.payin_id)
+    key = id_key(payin.scope, PAYIN, payin.payin_id)
     parties = {"buyer": _member(payin.buyer), "seller": _member(payin.seller)}
     return key | _plain(payin, _PAYIN_PLAIN) | {"type": payin.type.value, "status": payin.status.value} | parties
 
@@ -226,7 +226,7 @@ def row_of_payin(payin: Payin) -> Row:
 @reads_row
 def payin_of(row: Row) -> Payin:
     return Payin(
-        place=place_of(row["owner"]),
+        scope=scope_of(row["owner"]),
         payin_id=number_in(row["entry"]),
         type=PayinType(row["type"]),
         status=PayinStatus(row["status"]),
@@ -237,36 +237,36 @@ def payin_of(row: Row) -> Payin:
 
 
 def row_of_payout(payout: Payout) -> Row:
-    key = id_key(payout.place, PAYOUT, payout.payout_id)
+    key = id_key(payout.scope, PAYOUT, payout.payout_id)
     return key | _plain(payout, _PAYOUT_PLAIN) | {"status": payout.status.value}
 
 
 @reads_row
 def payout_of(row: Row) -> Payout:
-    place, status = place_of(row["owner"]), PayoutStatus(row["status"])
-    return Payout(place=place, payout_id=number_in(row["entry"]), status=status, **_taken(row, _PAYOUT_PLAIN))
+    scope, status = scope_of(row["owner"]), PayoutStatus(row["status"])
+    return Payout(scope=scope, payout_id=number_in(row["entry"]), status=status, **_taken(row, _PAYOUT_PLAIN))
 
 
 def row_of_refund(refund: Refund) -> Row:
-    key = id_key(refund.place, REFUND, refund.refund_id)
+    key = id_key(refund.scope, REFUND, refund.refund_id)
     return key | _plain(refund, _REFUND_PLAIN) | {"status": refund.status.value}
 
 
 @reads_row
 def refund_of(row: Row) -> Refund:
-    place, status = place_of(row["owner"]), RefundStatus(row["status"])
-    return Refund(place=place, refund_id=number_in(row["entry"]), status=status, **_taken(row, _REFUND_PLAIN))
+    scope, status = scope_of(row["owner"]), RefundStatus(row["status"])
+    return Refund(scope=scope, refund_id=number_in(row["entry"]), status=status, **_taken(row, _REFUND_PLAIN))
 
 
 def row_of_customer(customer: Customer) -> Row:
-    row = id_key(customer.place, CUSTOMER, customer.customer_id) | _plain(customer, _CUSTOMER_PLAIN)
+    row = id_key(customer.scope, CUSTOMER, customer.customer_id) | _plain(customer, _CUSTOMER_PLAIN)
     return row | {"metadata": exact(customer.metadata), "wallets": dict(customer.wallets)}
 
 
 @reads_row
 def customer_of(row: Row) -> Customer:
     return Customer(
-        place=place_of(row["owner"]),
+        scope=scope_of(row["owner"]),
         customer_id=number_in(row["entry"]),
         metadata=exact_object(row["metadata"]),
         wallets=row["wallets"],
@@ -275,14 +275,14 @@ def customer_of(row: Row) -> Customer:
 
 
 def row_of_wallet(wallet: Wallet) -> Row:
-    key = id_key(wallet.place, WALLET, wallet.wallet_id)
+    key = id_key(wallet.scope, WALLET, wallet.wallet_id)
     return key | _plain(wallet, _WALLET_PLAIN) | {"currency": asdict(wallet.currency)}
 
 
 @reads_row
 def wallet_of(row: Row) -> Wallet:
-    place, currency = place_of(row["owner"]), Currency(**row["currency"])
-    return Wallet(place=place, wallet_id=number_in(row["entry"]), currency=currency, **_taken(row, _WALLET_PLAIN))
+    scope, currency = scope_of(row["owner"]), Currency(**row["currency"])
+    return Wallet(scope=scope, wallet_id=number_in(row["entry"]), currency=currency, **_taken(row, _WALLET_PLAIN))
 
 
 def pointer(key: Mapping[str, str], number: int) -> Row:

@@ -25,8 +25,8 @@ from chalicelib.domain.escrow.order import (
     PayinStatus,
     Payout,
     PayoutStatus,
-    Place,
     Refund,
+    Scope,
     Wallet,
 )
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
@@ -80,14 +80,14 @@ class Escrows:
 
     # --- reads, as of now
 
-    def order(self, place: Place, order_id: int) -> Order | None:
-        return self._by_id(place, ORDER, order_id, order_of)
+    def order(self, scope: Scope, order_id: int) -> Order | None:
+        return self._by_id(scope, ORDER, order_id, order_of)
 
     def attached(self, order: Order) -> tuple[Payin | None, Payout | None]:
         """Return the order's latest payin and payout, with one read."""
-        place, payin_id, payout_id = order.place, order.payin_id, order.payout_id
-        keys = [id_key(place, PAYIN, payin_id)] if payin_id is not None else []
-        keys += [id_key(place, PAYOUT, payout_id)] if payout_id is not None else []
+        scope, payin_id, payout_id = order.scope, order.payin_id, order.payout_id
+        keys = [id_key(scope, PAYIN, payin_id)] if payin_id is not None else []
+        keys += [id_key(scope, PAYOUT, payout_id)] if payout_id is not None else []
         payin, payout = None, None
         for row in self._database.get_many(TABLE, keys):
             if row["entry"].startswith(f"{PAYIN}/"):
@@ -96,83 +96,83 @@ class Escrows:
                 payout = payout_of(row)
         return payin, payout
 
-    def payin(self, place: Place, payin_id: int) -> Payin | None:
-        return self._by_id(place, PAYIN, payin_id, payin_of)
+    def payin(self, scope: Scope, payin_id: int) -> Payin | None:
+        return self._by_id(scope, PAYIN, payin_id, payin_of)
 
-    def payout(self, place: Place, payout_id: int) -> Payout | None:
-        return self._by_id(place, PAYOUT, payout_id, payout_of)
+    def payout(self, scope: Scope, payout_id: int) -> Payout | None:
+        return self._by_id(scope, PAYOUT, payout_id, payout_of)
 
-    def refund(self, place: Place, refund_id: int) -> Refund | None:
-        return self._by_id(place, REFUND, refund_id, refund_of)
+    def refund(self, scope: Scope, refund_id: int) -> Refund | None:
+        return self._by_id(scope, REFUND, refund_id, refund_of)
 
-    def customer(self, place: Place, uuid: str) -> Customer | None:
+    def customer(self, scope: Scope, uuid: str) -> Customer | None:
         """Return a customer by uuid, hidden ones included."""
-        number = self._pointed(name_key(place, "customer-uuid", uuid))
-        return None if number is None else self.customer_by_id(place, number)
+        number = self._pointed(name_key(scope, "customer-uuid", uuid))
+        return None if number is None else self.customer_by_id(scope, number)
 
-    def customer_by_id(self, place: Place, customer_id: int) -> Customer | None:
-        return self._by_id(place, CUSTOMER, customer_id, customer_of)
+    def customer_by_id(self, scope: Scope, customer_id: int) -> Customer | None:
+        return self._by_id(scope, CUSTOMER, customer_id, customer_of)
 
-    def customers_by_id(self, place: Place, customer_ids: Iterable[int]) -> dict[int, Customer]:
+    def customers_by_id(self, scope: Scope, customer_ids: Iterable[int]) -> dict[int, Customer]:
         """Return the existing customers, by id: one read for each 100."""
-        keys = [id_key(place, CUSTOMER, number) for number in dict.fromkeys(customer_ids)]
+        keys = [id_key(scope, CUSTOMER, number) for number in dict.fromkeys(customer_ids)]
         found = map(customer_of, self._database.get_many(TABLE, keys))
         return {customer.customer_id: customer for customer in found}
 
-    def customer_with_email(self, place: Place, email: str) -> Customer | None:
-        number = self._pointed(email_key(place, email))
-        return None if number is None else self.customer_by_id(place, number)
+    def customer_with_email(self, scope: Scope, email: str) -> Customer | None:
+        number = self._pointed(email_key(scope, email))
+        return None if number is None else self.customer_by_id(scope, number)
 
-    def customer_with_phone(self, place: Place, prefix: str, phone: str) -> Customer | None:
-        number = self._pointed(phone_key(place, prefix, phone))
-        return None if number is None else self.customer_by_id(place, number)
+    def customer_with_phone(self, scope: Scope, prefix: str, phone: str) -> Customer | None:
+        number = self._pointed(phone_key(scope, prefix, phone))
+        return None if number is None else self.customer_by_id(scope, number)
 
-    def wallet(self, place: Place, uuid: str) -> Wallet | None:
-        number = self._pointed(name_key(place, "wallet-uuid", uuid))
-        return None if number is None else self.wallet_by_id(place, number)
+    def wallet(self, scope: Scope, uuid: str) -> Wallet | None:
+        number = self._pointed(name_key(scope, "wallet-uuid", uuid))
+        return None if number is None else self.wallet_by_id(scope, number)
 
-    def wallet_by_id(self, place: Place, wallet_id: int) -> Wallet | None:
-        return self._by_id(place, WALLET, wallet_id, wallet_of)
+    def wallet_by_id(self, scope: Scope, wallet_id: int) -> Wallet | None:
+        return self._by_id(scope, WALLET, wallet_id, wallet_of)
 
     def wallets_of(self, customer: Customer) -> list[Wallet]:
         """Return a customer's wallets, by id."""
-        keys = [id_key(customer.place, WALLET, number) for number in customer.wallets.values()]
+        keys = [id_key(customer.scope, WALLET, number) for number in customer.wallets.values()]
         found = map(wallet_of, self._database.get_many(TABLE, keys))
         return sorted(found, key=lambda wallet: wallet.wallet_id)
 
-    def counts(self, place: Place) -> Counts:
+    def counts(self, scope: Scope) -> Counts:
         """Return the number of objects of each kind, with one read."""
-        row = self._database.get(TABLE, counts_key(place)) or {}
+        row = self._database.get(TABLE, counts_key(scope)) or {}
         return Counts(**{field.name: row.get(field.name, 0) for field in fields(Counts)})
 
-    def orders(self, place: Place, *, newest_first: bool = True, page_rows: int = PAGE_ROWS) -> Iterator[Order]:
+    def orders(self, scope: Scope, *, newest_first: bool = True, page_rows: int = PAGE_ROWS) -> Iterator[Order]:
         """Yield all orders by id, which is by creation time. Reads a page of rows at a time."""
-        return map(order_of, self._listed(place, ORDER, newest_first, page_rows))
+        return map(order_of, self._listed(scope, ORDER, newest_first, page_rows))
 
-    def payins(self, place: Place, *, newest_first: bool = True, page_rows: int = PAGE_ROWS) -> Iterator[Payin]:
-        return map(payin_of, self._listed(place, PAYIN, newest_first, page_rows))
+    def payins(self, scope: Scope, *, newest_first: bool = True, page_rows: int = PAGE_ROWS) -> Iterator[Payin]:
+        return map(payin_of, self._listed(scope, PAYIN, newest_first, page_rows))
 
-    def payouts(self, place: Place, *, newest_first: bool = True, page_rows: int = PAGE_ROWS) -> Iterator[Payout]:
-        return map(payout_of, self._listed(place, PAYOUT, newest_first, page_rows))
+    def payouts(self, scope: Scope, *, newest_first: bool = True, page_rows: int = PAGE_ROWS) -> Iterator[Payout]:
+        return map(payout_of, self._listed(scope, PAYOUT, newest_first, page_rows))
 
-    def customers(self, place: Place, *, newest_first: bool = True, page_rows: int = PAGE_ROWS) -> Iterator[Customer]:
+    def customers(self, scope: Scope, *, newest_first: bool = True, page_rows: int = PAGE_ROWS) -> Iterator[Customer]:
         """Yield all customers by id, except the merchant's own (E18)."""
-        found = map(customer_of, self._listed(place, CUSTOMER, newest_first, page_rows))
+        found = map(customer_of, self._listed(scope, CUSTOMER, newest_first, page_rows))
         return (customer for customer in found if not customer.is_hidden)
 
-    def wallets(self, place: Place, *, newest_first: bool = True, page_rows: int = PAGE_ROWS) -> Iterator[Wallet]:
+    def wallets(self, scope: Scope, *, newest_first: bool = True, page_rows: int = PAGE_ROWS) -> Iterator[Wallet]:
         """Yield all wallets by id, the merchant's own included."""
-        return map(wallet_of, self._listed(place, WALLET, newest_first, page_rows))
+        return map(wallet_of, self._listed(scope, WALLET, newest_first, page_rows))
 
-    def place_of_order(self, places: Sequence[Place], order_id: int) -> Place | None:
-        """Return which of the places has the order; None: none has."""
-        return self._place_of(places, [id_key(place, ORDER, order_id) for place in places])
+    def scope_of_order(self, scopes: Sequence[Scope], order_id: int) -> Scope | None:
+        """Return which of the scopes has the order; None: none has."""
+        return self._scope_of(scopes, [id_key(scope, ORDER, order_id) for scope in scopes])
 
-    def place_of_payin(self, places: Sequence[Place], payin_id: int) -> Place | None:
-        return self._place_of(places, [id_key(place, PAYIN, payin_id) for place in places])
+    def scope_of_payin(self, scopes: Sequence[Scope], payin_id: int) -> Scope | None:
+        return self._scope_of(scopes, [id_key(scope, PAYIN, payin_id) for scope in scopes])
 
-    def place_of_wallet(self, places: Sequence[Place], uuid: str) -> Place | None:
-        return self._place_of(places, [name_key(place, "wallet-uuid", uuid) for place in places])
+    def scope_of_wallet(self, scopes: Sequence[Scope], uuid: str) -> Scope | None:
+        return self._scope_of(scopes, [name_key(scope, "wallet-uuid", uuid) for scope in scopes])
 
     def due_releases(self, now_s: int) -> Iterator[tuple[str, int]]:
         """Yield the orders (owner, id) that are due for release, the earliest due first.
@@ -240,11 +240,11 @@ class Escrows:
     def put_order(self, order: Order) -> list[Write]:
         """Return the writes that put a new order, take its public id (refused: taken) and count it."""
         order_not_exists, public_id_is_free = "attribute_not_exists(#entry)", "attribute_not_exists(#entry)"
-        public_id = public_id_key(order.place.instance, order.public_id)
+        public_id = public_id_key(order.scope.instance, order.public_id)
         return [
             Put(TABLE, row_of_order(order), order_not_exists),
             Put(TABLE, pointer(public_id, order.order_id), public_id_is_free),
-            self.count(order.place, orders=1),
+            self.count(order.scope, orders=1),
         ]
 
     def change_order(self, before: Order, after: Order) -> Write:
@@ -267,7 +267,7 @@ class Escrows:
     def put_customer(self, customer: Customer, wallets: Sequence[Wallet]) -> list[Write]:
         """Return the writes of a new customer, its wallets, its names (refused: taken) and their count."""
         not_exists = "attribute_not_exists(#entry)"
-        uuid = name_key(customer.place, "customer-uuid", customer.uuid)
+        uuid = name_key(customer.scope, "customer-uuid", customer.uuid)
         writes: list[Write] = [
             Put(TABLE, row_of_customer(customer), not_exists),
             Put(TABLE, pointer(uuid, customer.customer_id), not_exists),
@@ -275,7 +275,7 @@ class Escrows:
             *(write for wallet in wallets for write in self.put_wallet(wallet)),
         ]
         customers = 0 if customer.is_hidden else 1
-        return [*writes, self.count(customer.place, customers=customers, wallets=len(wallets))]
+        return [*writes, self.count(customer.scope, customers=customers, wallets=len(wallets))]
 
     def change_customer(self, before: Customer, after: Customer) -> list[Write]:
         """Return the writes that change a customer (refused: changed since) and the names that it takes (refused:
@@ -292,16 +292,16 @@ class Escrows:
     def put_wallet(self, wallet: Wallet) -> list[Write]:
         """Return the writes of a new wallet; ``count`` counts it."""
         not_exists = "attribute_not_exists(#entry)"
-        uuid = name_key(wallet.place, "wallet-uuid", wallet.uuid)
+        uuid = name_key(wallet.scope, "wallet-uuid", wallet.uuid)
         return [
             Put(TABLE, row_of_wallet(wallet), not_exists),
             Put(TABLE, pointer(uuid, wallet.wallet_id), not_exists),
         ]
 
-    def count(self, place: Place, **more: int) -> Write:
-        """Return the write that adds to the place's totals, by kind. Never refused."""
+    def count(self, scope: Scope, **more: int) -> Write:
+        """Return the write that adds to the scope's totals, by kind. Never refused."""
         adds = ", ".join(f"#{kind} :{kind}" for kind in more)
-        return Update(TABLE, counts_key(place), f"ADD {adds}", values={f":{kind}": n for kind, n in more.items()})
+        return Update(TABLE, counts_key(scope), f"ADD {adds}", values={f":{kind}": n for kind, n in more.items()})
 
     def _take(self, customer: Customer, key: Key) -> Write:
         name_is_free = "attribute_not_exists(#entry)"
@@ -313,32 +313,32 @@ class Escrows:
 
     # --- reading rows
 
-    def _by_id(self, place: Place, kind: str, number: int, thing_of: Callable[[Row], T]) -> T | None:
+    def _by_id(self, scope: Scope, kind: str, number: int, thing_of: Callable[[Row], T]) -> T | None:
         if not 0 < number <= ID_MAX:
             return None
-        row = self._database.get(TABLE, id_key(place, kind, number))
+        row = self._database.get(TABLE, id_key(scope, kind, number))
         return None if row is None else thing_of(row)
 
     def _pointed(self, key: Key) -> int | None:
         row = self._database.get(TABLE, key)
         return None if row is None else int(row["of"])
 
-    def _listed(self, place: Place, kind: str, newest_first: bool, page_rows: int) -> Iterator[Row]:
+    def _listed(self, scope: Scope, kind: str, newest_first: bool, page_rows: int) -> Iterator[Row]:
         condition = "#owner = :owner AND begins_with(#entry, :kind)"
-        values = {":owner": owner_of(place), ":kind": f"{kind}/"}
+        values = {":owner": owner_of(scope), ":kind": f"{kind}/"}
         options = {"ScanIndexForward": not newest_first, "Limit": page_rows}
         return self._database.query(TABLE, condition, values, **options)
 
-    def _place_of(self, places: Sequence[Place], keys: Sequence[Key]) -> Place | None:
+    def _scope_of(self, scopes: Sequence[Scope], keys: Sequence[Key]) -> Scope | None:
         found = {row["owner"] for row in self._database.get_many(TABLE, keys)}
-        return next((place for place in places if owner_of(place) in found), None)
+        return next((scope for scope in scopes if owner_of(scope) in found), None)
 
 
 def contact_keys(customer: Customer) -> list[Key]:
     """Return the keys of the names that identify a customer (E18)."""
-    keys = [email_key(customer.place, customer.email)] if customer.email is not None else []
+    keys = [email_key(customer.scope, customer.email)] if customer.email is not None else []
     if customer.prefix is not None and customer.phone is not None:
-        keys.append(phone_key(customer.place, customer.prefix, customer.phone))
+        keys.append(phone_key(customer.scope, customer.prefix, customer.phone))
     return keys
 
 

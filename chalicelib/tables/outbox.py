@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from chalicelib.domain.escrow.lifecycle import Status
-from chalicelib.domain.escrow.order import Place
+from chalicelib.domain.escrow.order import Scope
 from chalicelib.support.consistency import Inconsistent
 from chalicelib.tables.dynamodb import Database, Put, Row, Write, reads_row
 
@@ -35,10 +35,10 @@ class Outbox:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def put(self, place: Place, command: str, number: int, happened: OutboxRow) -> Write:
+    def put(self, scope: Scope, command: str, number: int, happened: OutboxRow) -> Write:
         """Return the write of a command's event; number: its index from 0. Refused: the command is done already."""
         command_not_done = "attribute_not_exists(#entry)"
-        row = _key(place, command, number) | {
+        row = _key(scope, command, number) | {
             "order_id": happened.order_id,
             "event": happened.event,
             "from": happened.left.value if happened.left else None,
@@ -48,27 +48,27 @@ class Outbox:
         }
         return Put(TABLE, row, command_not_done)
 
-    def has(self, place: Place, command: str) -> bool:
+    def has(self, scope: Scope, command: str) -> bool:
         """Return whether a command that puts events was done."""
-        return self._database.get(TABLE, _key(place, command, 0)) is not None
+        return self._database.get(TABLE, _key(scope, command, 0)) is not None
 
     def rows(self) -> Iterator[Row]:
         """Yield every row. For operators: scans the table."""
         return self._database.scan(TABLE)
 
-    def of_place(self, place: Place) -> Iterator[OutboxRow]:
+    def of_scope(self, scope: Scope) -> Iterator[OutboxRow]:
         """Yield a merchant's rows, oldest command first."""
-        return map(outbox_row_of, self._database.query(TABLE, "#owner = :owner", {":owner": _owner(place)}))
+        return map(outbox_row_of, self._database.query(TABLE, "#owner = :owner", {":owner": _owner(scope)}))
 
 
-def _owner(place: Place) -> str:
-    return f"{place.instance}/{place.world.value}/{place.merchant}"
+def _owner(scope: Scope) -> str:
+    return f"{scope.instance}/{scope.world.value}/{scope.merchant}"
 
 
-def _key(place: Place, command: str, number: int) -> Row:
+def _key(scope: Scope, command: str, number: int) -> Row:
     if not (0 <= number < NUMBERS_MAX):
         raise Inconsistent("one digit, so that a command's events stand in their order")
-    return {"owner": _owner(place), "entry": f"{command}/{number}"}
+    return {"owner": _owner(scope), "entry": f"{command}/{number}"}
 
 
 @reads_row

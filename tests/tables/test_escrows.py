@@ -24,27 +24,27 @@ from chalicelib.domain.escrow.order import (
     PayinType,
     Payout,
     PayoutStatus,
-    Place,
     Refund,
     RefundStatus,
     Released,
+    Scope,
     Wallet,
 )
 from chalicelib.domain.tenancy.instances import World
 from chalicelib.tables.dynamodb import ConditionFailed, Database, TransactionRefused, UnreadableRow
-from chalicelib.tables.escrow_rows import order_of, place_of, row_of_order
+from chalicelib.tables.escrow_rows import order_of, row_of_order, scope_of
 from chalicelib.tables.escrows import Escrows
 from chalicelib.tables.outbox import Outbox, OutboxRow
 from tests.faults import WatchedClient
 from tests.services.escrow.world import EUR, NOW_S, eur
 
-PLACE = Place("inst_test0001", World.SANDBOX, "shop")
-ELSEWHERE = replace(PLACE, world=World.PRODUCTION)
+SCOPE = Scope("inst_test0001", World.SANDBOX, "shop")
+ELSEWHERE = replace(SCOPE, world=World.PRODUCTION)
 
 
 def order(order_id: int = 1, **more: object) -> Order:
     facts = Order(
-        PLACE,
+        SCOPE,
         order_id,
         f"PUBLIC{order_id:06d}",
         "Road bike",
@@ -98,10 +98,10 @@ FULL = order(
 def test_an_order_comes_back_as_it_was_put(store: Database, stored: Order) -> None:
     escrows = Escrows(store)
     store.transact(escrows.put_order(stored))
-    assert escrows.order(PLACE, stored.order_id) == stored
+    assert escrows.order(SCOPE, stored.order_id) == stored
     assert escrows.order(ELSEWHERE, stored.order_id) is None
-    assert escrows.order(replace(PLACE, merchant="other"), stored.order_id) is None
-    assert escrows.counts(PLACE) == Counts(orders=1)
+    assert escrows.order(replace(SCOPE, merchant="other"), stored.order_id) is None
+    assert escrows.counts(SCOPE) == Counts(orders=1)
 
 
 def test_every_fact_of_an_order_is_set_in_the_full_one() -> None:
@@ -109,7 +109,7 @@ def test_every_fact_of_an_order_is_set_in_the_full_one() -> None:
     plain = order(7)
     same = [name for name in Order.__slots__ if getattr(FULL, name) == getattr(plain, name)]
     assert set(same) == {
-        *("place", "order_id", "public_id", "name", "value", "currency", "buyer", "seller", "links", "created_at_s"),
+        *("scope", "order_id", "public_id", "name", "value", "currency", "buyer", "seller", "links", "created_at_s"),
         "version",
     }
 
@@ -125,16 +125,16 @@ def test_a_row_that_nobody_can_have_written_is_none(damage: dict[str, object]) -
 
 
 def test_a_place_is_read_off_its_owner_whatever_the_merchants_name() -> None:
-    assert place_of("inst_a/escrow/production/a/b") == Place("inst_a", World.PRODUCTION, "a/b")
+    assert scope_of("inst_a/escrow/production/a/b") == Scope("inst_a", World.PRODUCTION, "a/b")
 
 
 def test_an_order_is_put_once_and_its_public_id_is_its_own(store: Database) -> None:
     escrows = Escrows(store)
     store.transact(escrows.put_order(order()))
-    for other in (order(), order(2, public_id="PUBLIC000001"), order(2, public_id="PUBLIC000001", place=ELSEWHERE)):
+    for other in (order(), order(2, public_id="PUBLIC000001"), order(2, public_id="PUBLIC000001", scope=ELSEWHERE)):
         with pytest.raises(TransactionRefused):
             store.transact(escrows.put_order(other))
-    assert escrows.counts(PLACE) == Counts(orders=1)
+    assert escrows.counts(SCOPE) == Counts(orders=1)
 
 
 def test_an_order_is_changed_from_what_was_read_of_it_only(store: Database) -> None:
@@ -149,18 +149,18 @@ def test_an_order_is_changed_from_what_was_read_of_it_only(store: Database) -> N
     store.write(escrows.change_order(before, after))
     with pytest.raises(ConditionFailed):
         store.write(escrows.change_order(before, after))
-    assert escrows.order(PLACE, 1) == after
+    assert escrows.order(SCOPE, 1) == after
 
 
 def test_payins_payouts_and_refunds_come_back_and_leave_the_status_that_was_read(store: Database) -> None:
     escrows = Escrows(store)
-    payin = Payin(PLACE, 5, 1, PayinType.BANKWIRE, eur(150), "b", NOW_S, None, "ES00", "Shop", error="x")
-    payout, refund = Payout(PLACE, 6, 1, 12, NOW_S), Refund(PLACE, 3, 1, 2, eur(5), 11, NOW_S)
+    payin = Payin(SCOPE, 5, 1, PayinType.BANKWIRE, eur(150), "b", NOW_S, None, "ES00", "Shop", error="x")
+    payout, refund = Payout(SCOPE, 6, 1, 12, NOW_S), Refund(SCOPE, 3, 1, 2, eur(5), 11, NOW_S)
     writes = [escrows.put_payin(payin, None), escrows.put_payout(payout, None), escrows.put_refund(refund)]
     store.transact(writes)
     assert escrows.attached(order(payin_id=5, payout_id=6)) == (payin, payout)
     assert escrows.attached(order()) == (None, None)
-    assert (escrows.payin(PLACE, 5), escrows.payout(PLACE, 6), escrows.refund(PLACE, 3)) == (payin, payout, refund)
+    assert (escrows.payin(SCOPE, 5), escrows.payout(SCOPE, 6), escrows.refund(SCOPE, 3)) == (payin, payout, refund)
     for write in writes:
         with pytest.raises(ConditionFailed):
             store.write(write)
@@ -171,28 +171,28 @@ def test_payins_payouts_and_refunds_come_back_and_leave_the_status_that_was_read
         store.write(escrows.put_payin(replace(payin, status=PayinStatus.DENIED), PayinStatus.CREATED))
     with pytest.raises(ConditionFailed):
         store.write(escrows.put_payout(replace(payout, status=PayoutStatus.CONFIRMED), PayoutStatus.CREATED))
-    assert escrows.payin(PLACE, 5) == confirmed
+    assert escrows.payin(SCOPE, 5) == confirmed
 
 
 def customer(customer_id: int, **more: object) -> Customer:
-    facts = Customer(PLACE, customer_id, f"uuid-{customer_id}", NOW_S, metadata={"a": Decimal("1.50")})
+    facts = Customer(SCOPE, customer_id, f"uuid-{customer_id}", NOW_S, metadata={"a": Decimal("1.50")})
     return replace(facts, **more)  # type: ignore[arg-type]
 
 
 def test_a_customer_is_found_by_each_of_its_names(store: Database) -> None:
     escrows = Escrows(store)
     ann = customer(1, email="Ann@X.test", prefix="+34", phone="600", wallets={"EUR": 21}, name="Ann")
-    wallet = Wallet(PLACE, 21, "wallet-21", 1, ann.uuid, EUR, NOW_S)
+    wallet = Wallet(SCOPE, 21, "wallet-21", 1, ann.uuid, EUR, NOW_S)
     store.transact(escrows.put_customer(ann, [wallet]))
     own = customer(2, is_hidden=True)
     store.transact(escrows.put_customer(own, []))
-    assert escrows.customer(PLACE, ann.uuid) == escrows.customer_with_email(PLACE, "aNN@x.TEST") == ann
-    assert escrows.customer_with_phone(PLACE, "+34", "600") == ann
-    assert escrows.customer_with_phone(PLACE, "+3", "4600") is None
-    assert escrows.customers_by_id(PLACE, [1, 2, 2, 9]) == {1: ann, 2: own}
-    assert list(escrows.customers(PLACE)) == [ann]
-    assert escrows.wallets_of(ann) == [escrows.wallet(PLACE, "wallet-21")] == [wallet]
-    assert escrows.counts(PLACE) == Counts(customers=1, wallets=1)
+    assert escrows.customer(SCOPE, ann.uuid) == escrows.customer_with_email(SCOPE, "aNN@x.TEST") == ann
+    assert escrows.customer_with_phone(SCOPE, "+34", "600") == ann
+    assert escrows.customer_with_phone(SCOPE, "+3", "4600") is None
+    assert escrows.customers_by_id(SCOPE, [1, 2, 2, 9]) == {1: ann, 2: own}
+    assert list(escrows.customers(SCOPE)) == [ann]
+    assert escrows.wallets_of(ann) == [escrows.wallet(SCOPE, "wallet-21")] == [wallet]
+    assert escrows.counts(SCOPE) == Counts(customers=1, wallets=1)
     for name in ({"email": "ANN@x.test"}, {"prefix": "+34", "phone": "600"}, {"uuid": ann.uuid}):
         with pytest.raises(TransactionRefused):
             store.transact(escrows.put_customer(customer(3, **name), []))
@@ -206,8 +206,8 @@ def test_a_name_is_given_up_for_another(store: Database) -> None:
         store.transact(escrows.change_customer(ann, replace(ann, email="BOB@x.test", version=1)))
     moved = replace(ann, email="lee@x.test", version=1)
     store.transact(escrows.change_customer(ann, moved))
-    assert escrows.customer_with_email(PLACE, "ann@x.test") is None
-    assert escrows.customer_with_email(PLACE, "lee@x.test") == moved
+    assert escrows.customer_with_email(SCOPE, "ann@x.test") is None
+    assert escrows.customer_with_email(SCOPE, "lee@x.test") == moved
     with pytest.raises(TransactionRefused):
         store.transact(escrows.change_customer(ann, replace(ann, name="late", version=1)))
 
@@ -216,27 +216,27 @@ def test_lists_are_by_id_and_each_ones_own(store: Database) -> None:
     escrows = Escrows(store)
     for number in (2, 10, 1, 100):
         store.transact(escrows.put_order(order(number)))
-    store.transact(escrows.put_order(order(3, place=ELSEWHERE)))
-    assert [one.order_id for one in escrows.orders(PLACE)] == [100, 10, 2, 1]
-    assert [one.order_id for one in escrows.orders(PLACE, newest_first=False, page_rows=2)] == [1, 2, 10, 100]
-    assert list(escrows.payins(PLACE)) == list(escrows.payouts(PLACE)) == list(escrows.wallets(PLACE)) == []
+    store.transact(escrows.put_order(order(3, scope=ELSEWHERE)))
+    assert [one.order_id for one in escrows.orders(SCOPE)] == [100, 10, 2, 1]
+    assert [one.order_id for one in escrows.orders(SCOPE, newest_first=False, page_rows=2)] == [1, 2, 10, 100]
+    assert list(escrows.payins(SCOPE)) == list(escrows.payouts(SCOPE)) == list(escrows.wallets(SCOPE)) == []
 
 
 @pytest.mark.parametrize("order_id", [0, -1, 10**12, 10**20])
 def test_an_id_that_cannot_be_is_not_there(store: Database, order_id: int) -> None:
-    assert Escrows(store).order(PLACE, order_id) is None
+    assert Escrows(store).order(SCOPE, order_id) is None
 
 
 def test_an_operator_finds_what_is_at_one_of_many_places(store: Database) -> None:
     escrows = Escrows(store)
     store.transact(escrows.put_order(order()))
-    store.write(escrows.put_payin(Payin(PLACE, 5, 1, PayinType.WALLET, 1, "b", NOW_S), None))
-    store.transact(escrows.put_wallet(Wallet(PLACE, 21, "wallet-21", 1, "b", EUR, NOW_S)))
-    places = [replace(PLACE, merchant=f"m{number}") for number in range(99)] + [PLACE]
-    assert escrows.place_of_order(places, 1) == escrows.place_of_payin(places, 5) == PLACE
-    assert escrows.place_of_wallet(places, "wallet-21") == PLACE
-    assert escrows.place_of_order(places[:99], 1) is None
-    assert escrows.place_of_order([], 1) is None
+    store.write(escrows.put_payin(Payin(SCOPE, 5, 1, PayinType.WALLET, 1, "b", NOW_S), None))
+    store.transact(escrows.put_wallet(Wallet(SCOPE, 21, "wallet-21", 1, "b", EUR, NOW_S)))
+    scopes = [replace(SCOPE, merchant=f"m{number}") for number in range(99)] + [SCOPE]
+    assert escrows.scope_of_order(scopes, 1) == escrows.scope_of_payin(scopes, 5) == SCOPE
+    assert escrows.scope_of_wallet(scopes, "wallet-21") == SCOPE
+    assert escrows.scope_of_order(scopes[:99], 1) is None
+    assert escrows.scope_of_order([], 1) is None
 
 
 def test_counters_start_at_one_and_are_an_instances_own(store: Database) -> None:
@@ -268,7 +268,7 @@ def test_what_is_due_is_found_and_what_was_due_first_comes_first(store: Database
     assert ids_due(escrows, NOW_S - 1) == [10]
     assert ids_due(escrows, NOW_S) == [10, 2, 4, 6, 8, 9, 11]
     assert ids_due(escrows, NOW_S + 1) == [10, 2, 4, 6, 8, 9, 11, 1, 3, 5, 7]
-    before = escrows.order(PLACE, 2)
+    before = escrows.order(SCOPE, 2)
     assert before is not None
     store.write(escrows.change_order(before, replace(before, status=Status.RELEASED, release_at_s=None, version=2)))
     assert ids_due(escrows, NOW_S) == [10, 4, 6, 8, 9, 11]
@@ -284,12 +284,12 @@ def test_what_happened_is_put_once_and_read_in_order(store: Database) -> None:
     second = OutboxRow(1, "EscrowPublished", Status.DRAFT, Status.PUBLISHED, NOW_S, 2)
     third = OutboxRow(1, "EscrowReleased", Status.PUBLISHED, Status.RELEASED, NOW_S, 2)
     store.transact(
-        [outbox.put(PLACE, "B", 0, second), outbox.put(PLACE, "B", 1, third), outbox.put(PLACE, "A", 0, first)]
+        [outbox.put(SCOPE, "B", 0, second), outbox.put(SCOPE, "B", 1, third), outbox.put(SCOPE, "A", 0, first)]
     )
-    assert list(outbox.of_place(PLACE)) == [first, second, third]
-    assert (outbox.has(PLACE, "A"), outbox.has(PLACE, "C"), outbox.has(ELSEWHERE, "A")) == (True, False, False)
+    assert list(outbox.of_scope(SCOPE)) == [first, second, third]
+    assert (outbox.has(SCOPE, "A"), outbox.has(SCOPE, "C"), outbox.has(ELSEWHERE, "A")) == (True, False, False)
     with pytest.raises(ConditionFailed):
-        store.write(outbox.put(PLACE, "A", 0, first))
+        store.write(outbox.put(SCOPE, "A", 0, first))
 
 
 def test_a_page_of_the_newest_orders_is_one_query_however_many_there_are(memory_database: Database) -> None:
@@ -303,6 +303,6 @@ def test_a_page_of_the_newest_orders_is_one_query_however_many_there_are(memory_
         return answer
 
     watched: Any = WatchedClient(memory_database._client, watch)
-    page = islice(Escrows(Database(watched, memory_database._prefix)).orders(PLACE, page_rows=15), 15)
+    page = islice(Escrows(Database(watched, memory_database._prefix)).orders(SCOPE, page_rows=15), 15)
     assert [one.order_id for one in page] == list(range(40, 25, -1))
     assert queries == [("query", 15)]

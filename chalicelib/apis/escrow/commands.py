@@ -99,7 +99,7 @@ class Commands:
         try:
             if key is None:
                 return act(None)
-            scope = f"{caller.scope}/{request.method} {request.path}"
+            scope = f"{caller.key_scope}/{request.method} {request.path}"
             kept = self.answers.of(scope, key, digest(canonical(sent)))
             kinds = (Forbidden, Invalid) if is_about_hold else (Forbidden,)
             return answer_once(kept, _rules(kinds), lambda: act(kept))

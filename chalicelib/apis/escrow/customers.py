@@ -65,7 +65,7 @@ class CustomerEndpoints:
     def list(self, request: HttpRequest, caller: Caller) -> HttpResponse:
         """GET customers. The merchant's own is not among them (E18)."""
         asked = asked_of(request.query, CUSTOMERS)
-        page = page_from(self.reading.customers(caller.place), CUSTOMERS, asked)
+        page = page_from(self.reading.customers(caller.scope), CUSTOMERS, asked)
         return response(200, written(page.body(list(map(customer_view, page.rows)))))
 
     def create(self, request: HttpRequest, caller: Caller) -> HttpResponse:
@@ -80,7 +80,7 @@ class CustomerEndpoints:
                     sent.note({other: is_required(other)})
             sent.refuse_faulty()
             asked = CreateCustomer(**fields)
-            return customer_view(self.desk.create_customer(caller.place, asked, about(record, customer_view)))
+            return customer_view(self.desk.create_customer(caller.scope, asked, about(record, customer_view)))
 
         return self.commands.once(request, caller, CUSTOMER, carry_out)
 
@@ -89,14 +89,14 @@ class CustomerEndpoints:
 
     def list_wallets(self, request: HttpRequest, caller: Caller) -> HttpResponse:
         """GET wallets. The merchant's own too."""
-        return self._page_of_wallets(request, caller, self.reading.wallets(caller.place))
+        return self._page_of_wallets(request, caller, self.reading.wallets(caller.scope))
 
     def list_wallets_of_customer(self, request: HttpRequest, caller: Caller) -> HttpResponse:
         """GET customers/{uuid}/wallets."""
         return self._page_of_wallets(request, caller, self.reading.wallets_of(self._customer(request, caller)))
 
     def show_wallet(self, request: HttpRequest, caller: Caller) -> HttpResponse:
-        wallet = self.reading.wallet(caller.place, uuid_of(request))
+        wallet = self.reading.wallet(caller.scope, uuid_of(request))
         if wallet is None:
             raise not_found()
         (available,) = self.reading.available(caller.instance, [wallet])
@@ -109,7 +109,7 @@ class CustomerEndpoints:
 
     def _customer(self, request: HttpRequest, caller: Caller) -> Customer:
         """Return the customer in the path. Raises Fault 404."""
-        customer = self.reading.customer(caller.place, uuid_of(request))
+        customer = self.reading.customer(caller.scope, uuid_of(request))
         if customer is None:
             raise not_found()
         return customer

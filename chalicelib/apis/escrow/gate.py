@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from chalicelib.apis.escrow.envelope import too_many, unauthenticated, unauthorized
 from chalicelib.apis.kit.auth import bearer
 from chalicelib.apis.kit.http import HttpRequest
-from chalicelib.domain.escrow.order import Merchant, Place
+from chalicelib.domain.escrow.order import Merchant, Scope
 from chalicelib.domain.escrow.settings import DeskSettings, OpenDesk
 from chalicelib.domain.tenancy.instances import World
 from chalicelib.domain.tenancy.keys import EscrowKey
@@ -36,14 +36,14 @@ class Caller:
         return self.merchant
 
     @property
-    def scope(self) -> str:
+    def key_scope(self) -> str:
         """Under which its idempotency keys stand."""
         whose = "operator" if self.merchant is None else f"merchant/{self.merchant.merchant}"
         return f"{self.instance}/escrow/{self.world.value}/{whose}"
 
     @property
-    def place(self) -> Place:
-        return self.owner.place(self.world)
+    def scope(self) -> Scope:
+        return self.owner.scope(self.world)
 
 
 @dataclass(frozen=True, slots=True)

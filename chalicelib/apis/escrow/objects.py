@@ -34,7 +34,7 @@ def order_view(order: Order, public_base_url: str) -> View:
         "seller_link": f"{public_base_url}/s/{order.links.seller}",
         "qr_link": f"{public_base_url}/q/{order.links.qr}",
         "status": order.status.value,
-        "sandbox": order.place.world is World.SANDBOX,
+        "sandbox": order.scope.world is World.SANDBOX,
         "status_nicename": order.status.nicename,
         "images": list(order.images),
         "tag": order.tag,

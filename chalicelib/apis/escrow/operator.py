@@ -16,7 +16,7 @@ from chalicelib.apis.escrow.paths import id_of, uuid_of
 from chalicelib.apis.escrow.schema import Schema, amount, text
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
 from chalicelib.domain.escrow.commands import Deposit
-from chalicelib.domain.escrow.order import Order, Payin, Place, Wallet
+from chalicelib.domain.escrow.order import Order, Payin, Scope, Wallet
 from chalicelib.services.answers import Receipt
 from chalicelib.services.escrow.desk import EscrowDesk
 from chalicelib.services.escrow.reading import EscrowReading
@@ -42,11 +42,11 @@ class OperatorEndpoints:
     def confirm_payin(self, request: HttpRequest, caller: Caller) -> HttpResponse:
         """POST operator/payins/{id}/confirm. The money has come in, all of it: the order is PUBLISHED."""
         payin_id = id_of(request)
-        place = _found(self.reading.place_of_payin(caller.instance, caller.world, payin_id))
+        scope = _found(self.reading.scope_of_payin(caller.instance, caller.world, payin_id))
 
         def carry_out(sent: Sent, record: Record | None) -> View:
             sent.refuse_faulty()
-            return view(self.desk.confirm_payin(place, payin_id, sent.fields["amount"], about(record, view)))
+            return view(self.desk.confirm_payin(scope, payin_id, sent.fields["amount"], about(record, view)))
 
         view = partial(_payin_view, caller)
         return self.commands.once(request, caller, CONFIRM, carry_out)
@@ -54,11 +54,11 @@ class OperatorEndpoints:
     def deny_payin(self, request: HttpRequest, caller: Caller) -> HttpResponse:
         """POST operator/payins/{id}/deny. The money will not come: the order is a FAILURE."""
         payin_id = id_of(request)
-        place = _found(self.reading.place_of_payin(caller.instance, caller.world, payin_id))
+        scope = _found(self.reading.scope_of_payin(caller.instance, caller.world, payin_id))
 
         def carry_out(sent: Sent, record: Record | None) -> View:
             sent.refuse_faulty()
-            return view(self.desk.deny_payin(place, payin_id, sent.fields.get("reason"), about(record, view)))
+            return view(self.desk.deny_payin(scope, payin_id, sent.fields.get("reason"), about(record, view)))
 
         view = partial(_payin_view, caller)
         return self.commands.once(request, caller, DENY, carry_out)
@@ -74,15 +74,15 @@ class OperatorEndpoints:
     def deposit(self, request: HttpRequest, caller: Caller) -> HttpResponse:
         """POST operator/wallets/{uuid}/deposit. Bank money onto a wallet, once under its reference."""
         uuid = uuid_of(request)
-        place = _found(self.reading.place_of_wallet(caller.instance, caller.world, uuid))
+        scope = _found(self.reading.scope_of_wallet(caller.instance, caller.world, uuid))
 
         def carry_out(sent: Sent, record: Record | None) -> View:
             sent.refuse_faulty()
             asked = Deposit(sent.fields["amount"], sent.fields["reference"])
-            before = 0 if record is None else self._available(caller, _found(self.reading.wallet(place, uuid)))
+            before = 0 if record is None else self._available(caller, _found(self.reading.wallet(scope, uuid)))
 
             receipt = None if record is None else lambda made, _: record(wallet_view(made, before + asked.amount))
-            wallet = self.desk.deposit(place, uuid, asked, receipt)
+            wallet = self.desk.deposit(scope, uuid, asked, receipt)
             return wallet_view(wallet, self._available(caller, wallet))
 
         return self.commands.once(request, caller, DEPOSIT, carry_out, is_finished_later=True)
@@ -91,14 +91,14 @@ class OperatorEndpoints:
         self,
         request: HttpRequest,
         caller: Caller,
-        command: Callable[[Place, int, Callable[[Order], Receipt] | None], Order],
+        command: Callable[[Scope, int, Callable[[Order], Receipt] | None], Order],
     ) -> HttpResponse:
         order_id = id_of(request)
-        place = _found(self.reading.place_of_order(caller.instance, caller.world, order_id))
+        scope = _found(self.reading.scope_of_order(caller.instance, caller.world, order_id))
 
         def carry_out(sent: Sent, record: Record | None) -> View:
             sent.refuse_faulty()
-            return view(command(place, order_id, about(record, view)))
+            return view(command(scope, order_id, about(record, view)))
 
         def view(order: Order) -> View:
             return order_view(order, caller.settings.public_base_url)

@@ -118,7 +118,7 @@ class OrderEndpoints:
             if sent.errors:
                 self._note_what_is_stored(sent, asked.currency, caller)
             sent.refuse_faulty()
-            created = self.desk.create_order(caller.place, asked, about(record, view))
+            created = self.desk.create_order(caller.scope, asked, about(record, view))
             order_admitted("escrow")
             return view(created)
 
@@ -138,14 +138,14 @@ class OrderEndpoints:
                 sent.note(update_errors(order, changes))
                 self._note_unknown_parties(sent, caller)
             sent.refuse_faulty()
-            return _view(caller)(self.desk.update_order(caller.place, order.order_id, changes))
+            return _view(caller)(self.desk.update_order(caller.scope, order.order_id, changes))
 
         return self.commands.change(request, order_schema.UPDATE, carry_out)
 
     def payin(self, request: HttpRequest, caller: Caller) -> HttpResponse:
         """GET orders/{id}/payin. The latest one."""
         order = self._order(request, caller)
-        payin = None if order.payin_id is None else self.reading.payins(caller.place).one(order.payin_id)
+        payin = None if order.payin_id is None else self.reading.payins(caller.scope).one(order.payin_id)
         if payin is None:
             raise not_found()
         return response(200, single(payin_view(payin, caller.settings.public_base_url)))
@@ -153,7 +153,7 @@ class OrderEndpoints:
     def payout(self, request: HttpRequest, caller: Caller) -> HttpResponse:
         """GET orders/{id}/payout. The latest one."""
         order = self._order(request, caller)
-        payout = None if order.payout_id is None else self.reading.payouts(caller.place).one(order.payout_id)
+        payout = None if order.payout_id is None else self.reading.payouts(caller.scope).one(order.payout_id)
         if payout is None:
             raise not_found()
         return response(200, single(payout_view(payout)))
@@ -163,7 +163,7 @@ class OrderEndpoints:
 
         def carry_out(sent: Sent, record: Record | None) -> View:
             sent.refuse_faulty()
-            return view(self.desk.accept(caller.place, order_id, about(record, view)))
+            return view(self.desk.accept(caller.scope, order_id, about(record, view)))
 
         return self.commands.once(request, caller, order_schema.NONE, carry_out)
 
@@ -173,7 +173,7 @@ class OrderEndpoints:
 
         def carry_out(sent: Sent, record: Record | None) -> View:
             sent.refuse_faulty()
-            return view(self.desk.reject(caller.place, order_id, about(record, view)))
+            return view(self.desk.reject(caller.scope, order_id, about(record, view)))
 
         return self.commands.once(request, caller, order_schema.NONE, carry_out)
 
@@ -187,7 +187,7 @@ class OrderEndpoints:
                 sent.note(metadata_errors({**order.metadata, **given}))
             sent.refuse_faulty()
             asked = Cancel(sent.fields.get("tag"), given)
-            return view(self.desk.cancel(caller.place, order.order_id, asked, about(record, view)))
+            return view(self.desk.cancel(caller.scope, order.order_id, asked, about(record, view)))
 
         return self.commands.once(request, caller, order_schema.CANCEL, carry_out)
 
@@ -198,7 +198,7 @@ class OrderEndpoints:
         def carry_out(sent: Sent, record: Record | None) -> View:
             sent.refuse_faulty()
             auto_accept, receipt = sent.fields.get("auto_accept", False), about(record, view)
-            return view(self.desk.validate(caller.place, order_id, receipt, auto_accept=auto_accept))
+            return view(self.desk.validate(caller.scope, order_id, receipt, auto_accept=auto_accept))
 
         return self.commands.once(request, caller, order_schema.VALIDATE, carry_out, is_finished_later=True)
 
@@ -211,17 +211,17 @@ class OrderEndpoints:
             asked = Reimburse(fields.get("amount"), fields.get("wallet_id"), fields.get("payin_id"))
             sent.note(reimburse_errors(order, asked))
             sent.refuse_faulty()
-            return view(self.desk.reimburse(caller.place, order.order_id, asked, about(record, view)))
+            return view(self.desk.reimburse(caller.scope, order.order_id, asked, about(record, view)))
 
         return self.commands.once(request, caller, order_schema.REIMBURSE, carry_out, is_about_hold=True)
 
     def _page(self, caller: Caller, asked: Asked) -> Page[Order]:
-        place, emails = caller.place, dict[int, str | None]()
-        source = self.reading.orders(place)
+        scope, emails = caller.scope, dict[int, str | None]()
+        source = self.reading.orders(scope)
         if asked.search in EMAILS:
             orders = list(source.rows(True, 1000))
             ids = [party.customer_id for order in orders for party in (order.buyer, order.seller) if party is not None]
-            found = self.reading.customers_by_id(place, ids)
+            found = self.reading.customers_by_id(scope, ids)
             emails |= {number: customer.email for number, customer in found.items()}
             source = replace(source, rows=lambda _newest_first, _at_once: iter(orders))
         status = asked.others.get("status")
@@ -230,7 +230,7 @@ class OrderEndpoints:
 
     def _order(self, request: HttpRequest, caller: Caller) -> Order:
         """Return the order in the path. Raises Fault 404."""
-        order = self.reading.orders(caller.place).one(id_of(request))
+        order = self.reading.orders(caller.scope).one(id_of(request))
         if order is None:
             raise not_found()
         return order
@@ -245,7 +245,7 @@ class OrderEndpoints:
 
     def _note_unknown_parties(self, sent: Sent, caller: Caller) -> None:
         given = {field: sent.fields[field] for field in ("buyer_id", "seller_id") if field in sent.fields}
-        known = self.reading.customers_by_id(caller.place, given.values())
+        known = self.reading.customers_by_id(caller.scope, given.values())
         for field, number in given.items():
             if number not in known:
                 sent.note(selected(field))

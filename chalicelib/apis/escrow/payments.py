@@ -73,22 +73,22 @@ class PaymentEndpoints:
 
     def list_payins(self, request: HttpRequest, caller: Caller) -> HttpResponse:
         asked = asked_of(request.query, PAYINS)
-        page = page_from(self.reading.payins(caller.place), PAYINS, asked)
+        page = page_from(self.reading.payins(caller.scope), PAYINS, asked)
         return response(200, written(page.body([_payin_view(caller, payin) for payin in page.rows])))
 
     def list_payouts(self, request: HttpRequest, caller: Caller) -> HttpResponse:
         asked = asked_of(request.query, PAYOUTS)
-        page = page_from(self.reading.payouts(caller.place), PAYOUTS, asked)
+        page = page_from(self.reading.payouts(caller.scope), PAYOUTS, asked)
         return response(200, written(page.body(list(map(payout_view, page.rows)))))
 
     def show_payin(self, request: HttpRequest, caller: Caller) -> HttpResponse:
-        payin = self.reading.payins(caller.place).one(id_of(request))
+        payin = self.reading.payins(caller.scope).one(id_of(request))
         if payin is None:
             raise not_found()
         return response(200, single(_payin_view(caller, payin)))
 
     def show_payout(self, request: HttpRequest, caller: Caller) -> HttpResponse:
-        payout = self.reading.payouts(caller.place).one(id_of(request))
+        payout = self.reading.payouts(caller.scope).one(id_of(request))
         if payout is None:
             raise not_found()
         return response(200, single(payout_view(payout)))
@@ -105,7 +105,7 @@ class PaymentEndpoints:
                 sent.note(payin_errors(order, OpenPayin(order.order_id, kind, fields.get("wallet_id"))))
             sent.refuse_faulty()
             asked = OpenPayin(fields["order_id"], PayinType(fields["type"]), fields.get("wallet_id"))
-            return view(self.desk.open_payin(caller.place, asked, about(record, view)))
+            return view(self.desk.open_payin(caller.scope, asked, about(record, view)))
 
         view = partial(_payin_view, caller)
         return self.commands.once(request, caller, PAYIN, carry_out)
@@ -119,7 +119,7 @@ class PaymentEndpoints:
                 sent.note(payout_errors(order, sent.fields["wallet_id"]))
             sent.refuse_faulty()
             asked = PayOut(sent.fields["order_id"], sent.fields["wallet_id"])
-            return payout_view(self.desk.pay_out(caller.place, asked, about(record, payout_view)))
+            return payout_view(self.desk.pay_out(caller.scope, asked, about(record, payout_view)))
 
         return self.commands.once(request, caller, PAYOUT, carry_out)
 
@@ -127,7 +127,7 @@ class PaymentEndpoints:
         """Return the order that a body names; note one that is not there (E4)."""
         if "order_id" not in sent.fields:
             return None
-        order = self.reading.orders(caller.place).one(sent.fields["order_id"])
+        order = self.reading.orders(caller.scope).one(sent.fields["order_id"])
         if order is None:
             sent.note(selected("order_id"))
         return order

@@ -27,8 +27,8 @@ METADATA_BYTES_MAX = 8 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """The scope of a request: one merchant, in one world of an instance."""
+class Scope:
+    """One merchant in one world of an instance: all that a request can see or change."""
 
     instance: str
     world: World
@@ -114,7 +114,7 @@ class Order:
     version: how often it was written, the guard of every write; command: the name of what wrote it last.
     """
 
-    place: Place
+    scope: Scope
     order_id: int
     public_id: str
     name: str
@@ -195,7 +195,7 @@ class Order:
         return Account(None, self.currency.asset)
 
     def account_of(self, party: Party) -> Account:
-        return Account(customer_ref(self.place.world, party.uuid), self.currency.asset)
+        return Account(customer_ref(self.scope.world, party.uuid), self.currency.asset)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +207,7 @@ class Payin:
     confirmed, which they stay: so what was agreed stands in two places (``tallybook verify``).
     """
 
-    place: Place
+    scope: Scope
     payin_id: int
     order_id: int
     type: PayinType
@@ -233,7 +233,7 @@ class Payin:
 class Payout:
     """Money on its way out of an order's hold, to the seller's wallet."""
 
-    place: Place
+    scope: Scope
     payout_id: int
     order_id: int
     wallet_id: int
@@ -254,7 +254,7 @@ class Payout:
 class Refund:
     """Money that went from an order's hold back to a wallet of its buyer. number: 1 is the order's first."""
 
-    place: Place
+    scope: Scope
     refund_id: int
     order_id: int
     number: int
@@ -275,7 +275,7 @@ class Customer:
     is_hidden: the merchant's own, made with it: never listed, its wallets are (E18).
     """
 
-    place: Place
+    scope: Scope
     customer_id: int
     uuid: str
     created_at_s: int
@@ -295,7 +295,7 @@ class Customer:
     @property
     def ref(self) -> str:
         """The customerRef under which the ledger knows it."""
-        return customer_ref(self.place.world, self.uuid)
+        return customer_ref(self.scope.world, self.uuid)
 
     def party(self, currency: str) -> Party:
         """Return it as an order in this currency keeps it. KeyError where it has no wallet in it."""
@@ -306,7 +306,7 @@ class Customer:
 class Wallet:
     """The view of one ledger account: one customer, one currency. Its balance is read off the ledger."""
 
-    place: Place
+    scope: Scope
     wallet_id: int
     uuid: str
     customer_id: int
@@ -316,7 +316,7 @@ class Wallet:
 
     @property
     def account(self) -> Account:
-        return Account(customer_ref(self.place.world, self.customer_uuid), self.currency.asset)
+        return Account(customer_ref(self.scope.world, self.customer_uuid), self.currency.asset)
 
 
 class OtherWorldsAsset(Exception):
@@ -348,13 +348,13 @@ class Merchant:
     customers: Mapping[World, str]
     created_at_s: int
 
-    def place(self, world: World) -> Place:
-        return Place(self.instance, world, self.merchant)
+    def scope(self, world: World) -> Scope:
+        return Scope(self.instance, world, self.merchant)
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Exact number of rows of each kind at one place, without the merchant's hidden customer."""
+    """Exact number of rows of each kind at one scope, without the merchant's hidden customer."""
 
     orders: int = 0
     payins: int = 0

@@ -328,7 +328,7 @@ def _decided(current: OrderRecord, decided: Payin) -> tuple[tuple[Payin, PayinSt
 
 
 def _payout(order: Order, payout_id: int, at_s: int) -> Payout:
-    return Payout(order.place, payout_id, order.order_id, order.seller.wallet_id, at_s)
+    return Payout(order.scope, payout_id, order.order_id, order.seller.wallet_id, at_s)
 
 
 def _settlement(order: Order) -> tuple[list[Move], list[Leg], Released]:
@@ -352,7 +352,7 @@ def _refunded(current: OrderRecord, amount: int, at_s: int, refund_id: int, acti
     if buyer is None:
         raise Inconsistent("what is held is held of a buyer")
     number = order.refunds + 1
-    refund = Refund(order.place, refund_id, order.order_id, number, amount, buyer.wallet_id, at_s)
+    refund = Refund(order.scope, refund_id, order.order_id, number, amount, buyer.wallet_id, at_s)
     state = {"hold": order.hold - amount, "refunds": number, "refund_status": RefundStatus.CONFIRMED}
     after, event = _moved(order, action, at_s, **(state | facts))
     payin, payout = current.payin, current.payout

@@ -97,7 +97,7 @@ class EscrowCheck:
                         if not isinstance(row[name], list) or not all(isinstance(one, str) for one in row[name]):
                             raise TypeError(f"{name}: {row[name]!r}")
                     order = typed(replace(order_of(row), metadata={}, template={}))
-                    refuse_other_worlds_asset("the order", order.place.world, order.currency)
+                    refuse_other_worlds_asset("the order", order.scope.world, order.currency)
                     self.orders[key] = order
                 case "payin":
                     self.payins[key] = typed(payin_of(row))
@@ -109,7 +109,7 @@ class EscrowCheck:
                     self.customers[key] = typed(customer_of(row))
                 case "wallet":
                     wallet = typed(wallet_of(row))
-                    refuse_other_worlds_asset("the wallet", wallet.place.world, wallet.currency)
+                    refuse_other_worlds_asset("the wallet", wallet.scope.world, wallet.currency)
                     self.wallets[key] = wallet
                 case "counter":
                     whole(row, "last")
@@ -140,7 +140,7 @@ class EscrowCheck:
             yield from _money(key, order, refunds.pop(key, []))
             yield from _payins(key, order, payins.pop(key, []))
             yield _payout(key, order, payouts.pop(key, []))
-            yield _events(key, order, self.events.pop((order.place.instance, order.order_id), []))
+            yield _events(key, order, self.events.pop((order.scope.instance, order.order_id), []))
             yield _legs(key, order, self.payins, legs)
         for orphans in (payins, payouts, refunds):
             for key in sorted(orphans):
@@ -157,14 +157,14 @@ class EscrowCheck:
         for order in self.orders.values():
             if order.hold:
                 account = order.buyer_account
-                yield (customer_key(order.place.instance, str(account.customer)), account.asset), order.hold
+                yield (customer_key(order.scope.instance, str(account.customer)), account.asset), order.hold
 
     def _parties(self, key: RowKey, order: Order) -> Iterator[Disagreement | None]:
         """Compare an order's parties with their customers."""
         for name, party in (("buyer", order.buyer), ("seller", order.seller)):
             if party is None:
                 continue
-            customer = self.customers.get(_row_key(id_key(order.place, CUSTOMER, party.customer_id)))
+            customer = self.customers.get(_row_key(id_key(order.scope, CUSTOMER, party.customer_id)))
             wallet = customer.wallets.get(order.currency.code) if customer else None
             expected = (customer.uuid, wallet) if customer else NOTHING
             yield _same(f"{_where(key)}, {name}, uuid and wallet", expected, (party.uuid, party.wallet_id))
@@ -174,7 +174,7 @@ class EscrowCheck:
         belonging: dict[RowKey, tuple[int, str, str]] = {}
         for customer in self.customers.values():
             for code, wallet_id in customer.wallets.items():
-                key = _row_key(id_key(customer.place, WALLET, wallet_id))
+                key = _row_key(id_key(customer.scope, WALLET, wallet_id))
                 belonging[key] = (customer.customer_id, customer.uuid, code)
         found = {
             key: (wallet.customer_id, wallet.customer_uuid, wallet.currency.code)
@@ -205,12 +205,12 @@ class EscrowCheck:
     def _names(self) -> dict[RowKey, Row]:
         names: list[Row] = []
         for customer in self.customers.values():
-            uuid = name_key(customer.place, "customer-uuid", customer.uuid)
+            uuid = name_key(customer.scope, "customer-uuid", customer.uuid)
             names += [pointer(key, customer.customer_id) for key in (uuid, *contact_keys(customer))]
         for wallet in self.wallets.values():
-            names.append(pointer(name_key(wallet.place, "wallet-uuid", wallet.uuid), wallet.wallet_id))
+            names.append(pointer(name_key(wallet.scope, "wallet-uuid", wallet.uuid), wallet.wallet_id))
         for order in self.orders.values():
-            names.append(pointer(public_id_key(order.place.instance, order.public_id), order.order_id))
+            names.append(pointer(public_id_key(order.scope.instance, order.public_id), order.order_id))
         return {(row["owner"], row["entry"]): row for row in names}
 
     def _counts(self) -> dict[RowKey, Row]:
@@ -319,7 +319,7 @@ def _legs(key: RowKey, order: Order, payins: Mapping[RowKey, Payin], legs: Legs)
     fee.
     """
     expected: list[Leg] = []
-    payin = payins.get(_row_key(id_key(order.place, PAYIN, order.payin_id or 0)))
+    payin = payins.get(_row_key(id_key(order.scope, PAYIN, order.payin_id or 0)))
     asset, buyer, seller = order.currency.asset, order.buyer, order.seller_account.customer
     if order.payin_amount and payin and payin.type is PayinType.BANKWIRE:
         expected.append(Leg(TransactionType.CREDIT, asset, None, order.buyer_account.customer, order.payin_amount))
@@ -327,7 +327,7 @@ def _legs(key: RowKey, order: Order, payins: Mapping[RowKey, Payin], legs: Legs)
         amount = order.released.paid + order.released.fee
         expected.append(Leg(TransactionType.TRANSFER, asset, order.buyer_account.customer, seller, amount))
         expected.append(Leg(TransactionType.FEE, asset, seller, None, order.released.fee))
-    found = Counter(legs.get((order.place.instance, f"order:{order.order_id}"), []))
+    found = Counter(legs.get((order.scope.instance, f"order:{order.order_id}"), []))
     missing = Counter(leg for leg in expected if leg.amount) - found
     where = f"{_where(key)}, transactions"
     for leg in missing:
@@ -339,7 +339,7 @@ def _legs(key: RowKey, order: Order, payins: Mapping[RowKey, Payin], legs: Legs)
 def _by_order(things: Iterable[Payin | Payout | Refund]) -> dict[RowKey, list]:  # type: ignore[type-arg]
     found: defaultdict[RowKey, list] = defaultdict(list)  # type: ignore[type-arg]
     for thing in things:
-        found[_row_key(id_key(thing.place, ORDER, thing.order_id))].append(thing)
+        found[_row_key(id_key(thing.scope, ORDER, thing.order_id))].append(thing)
     return found
 
 

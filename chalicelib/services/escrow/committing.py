@@ -19,7 +19,7 @@ from dataclasses import replace
 
 from chalicelib.domain.escrow.checks import wrong
 from chalicelib.domain.escrow.faults import DeskBusy, Invalid, NotFound
-from chalicelib.domain.escrow.order import Order, Place, refuse_other_worlds_asset
+from chalicelib.domain.escrow.order import Order, Scope, refuse_other_worlds_asset
 from chalicelib.domain.escrow.steps import OrderRecord, Step
 from chalicelib.domain.ledger.changes import Account, Leg
 from chalicelib.domain.ledger.owners import customer_key, escrow_fees_key
@@ -70,7 +70,7 @@ class Commits:
         self._outbox = Outbox(database)
         self._postings = Postings(database)
 
-    def commit(self, place: Place, order_id: int, decide: Decide, receipt: Receipt | None = None) -> OrderRecord:
+    def commit(self, scope: Scope, order_id: int, decide: Decide, receipt: Receipt | None = None) -> OrderRecord:
         """Carry out what ``decide`` makes of the order as it is; return how it is then.
 
         A step without any change is answered and not written.
@@ -81,21 +81,21 @@ class Commits:
         command = command_name()
 
         def once(may_be_done: bool) -> OrderRecord:
-            current = self.current(place, order_id)
+            current = self.current(scope, order_id)
             if may_be_done and self._is_done(current, command):
                 return current
             step = decide(current)
             return current if step.after == current else self._post(step, command, receipt)
 
-        busy = DeskBusy(f"order {order_id} of {place.merchant}")
+        busy = DeskBusy(f"order {order_id} of {scope.merchant}")
         return until_known(once, TRIES_MAX, self._database.pause, busy)
 
-    def current(self, place: Place, order_id: int) -> OrderRecord:
+    def current(self, scope: Scope, order_id: int) -> OrderRecord:
         """Return the order with its latest payin and payout. Raises NotFound, OtherWorldsAsset."""
-        order = self._escrows.order(place, order_id)
+        order = self._escrows.order(scope, order_id)
         if order is None:
             raise NotFound(f"order {order_id}")
-        refuse_other_worlds_asset(f"order {order_id}", place.world, order.currency)
+        refuse_other_worlds_asset(f"order {order_id}", scope.world, order.currency)
         return OrderRecord(order, *self._escrows.attached(order))
 
     def create(self, step: Step, command: str, receipt: Receipt | None) -> OrderRecord:
@@ -103,7 +103,7 @@ class Commits:
         order = replace(step.after.order, command=command)
         after = replace(step.after, order=order)
         rows = self._escrows.put_order(order) + self._events(step, command)
-        posting = Posting(order.place.instance, rows, receipt=None if receipt is None else receipt(after))
+        posting = Posting(order.scope.instance, rows, receipt=None if receipt is None else receipt(after))
 
         def once(may_be_done: bool) -> OrderRecord:
             if may_be_done and self._stands(order):
@@ -120,20 +120,20 @@ class Commits:
         return until_known(once, TRIES_MAX, self._database.pause, DeskBusy(command))
 
     def _stands(self, order: Order) -> bool:
-        found = self._escrows.order(order.place, order.order_id)
+        found = self._escrows.order(order.scope, order.order_id)
         return found is not None and found.public_id == order.public_id
 
     def _is_done(self, current: OrderRecord, command: str) -> bool:
-        return current.order.command == command or self._outbox.has(current.order.place, command)
+        return current.order.command == command or self._outbox.has(current.order.scope, command)
 
     def _post(self, step: Step, command: str, receipt: Receipt | None) -> OrderRecord:
         """Write a step. Raises Contended or ReceiptExists (nothing changed), or OutcomeUnknown."""
         after = replace(step.after, order=replace(step.after.order, command=command))
-        place, order_id = after.order.place, after.order.order_id
+        scope, order_id = after.order.scope, after.order.order_id
         posting = Posting(
-            place.instance,
+            scope.instance,
             self._things(step, after) + self._events(step, command),
-            {(_owner(place, account), account.asset): change for account, change in step.changes.items()},
+            {(_owner(scope, account), account.asset): change for account, change in step.changes.items()},
             self._clock_s() * 1000,
             [_transaction(order_id, leg) for leg in step.legs],
             None if receipt is None else receipt(after),
@@ -141,7 +141,7 @@ class Commits:
         try:
             self._postings.post(posting)
         except Refused as refused:
-            current = self.current(place, order_id)
+            current = self.current(scope, order_id)
             if self._is_done(current, command):
                 return current
             if refused.is_receipt:
@@ -166,7 +166,7 @@ class Commits:
         if step.refund is not None:
             writes.append(self._escrows.put_refund(step.refund))
         if new_payins or new_payouts:
-            writes.append(self._escrows.count(after.order.place, payins=new_payins, payouts=new_payouts))
+            writes.append(self._escrows.count(after.order.scope, payins=new_payins, payouts=new_payouts))
         return writes
 
     def _events(self, step: Step, command: str) -> list[Write]:
@@ -175,13 +175,13 @@ class Commits:
             OutboxRow(order.order_id, event.name, event.left, event.entered, event.at_s, order.version)
             for event in step.events
         ]
-        return [self._outbox.put(order.place, command, number, row) for number, row in enumerate(rows)]
+        return [self._outbox.put(order.scope, command, number, row) for number, row in enumerate(rows)]
 
 
-def _owner(place: Place, account: Account) -> str:
+def _owner(scope: Scope, account: Account) -> str:
     if account.customer is None:
-        return escrow_fees_key(place.instance, place.world)
-    return customer_key(place.instance, account.customer)
+        return escrow_fees_key(scope.instance, scope.world)
+    return customer_key(scope.instance, account.customer)
 
 
 def _transaction(order_id: int, leg: Leg) -> Transaction:

@@ -11,7 +11,7 @@ from chalicelib.domain.escrow.checks import Errors, required, selected, value_er
 from chalicelib.domain.escrow.commands import CreateOrder
 from chalicelib.domain.escrow.faults import DeskBusy, demand
 from chalicelib.domain.escrow.money import Currency
-from chalicelib.domain.escrow.order import Customer, Links, Order, Place
+from chalicelib.domain.escrow.order import Customer, Links, Order, Scope
 from chalicelib.domain.escrow.settings import DeskSettings
 from chalicelib.services.escrow.committing import TRIES_MAX, Commits, command_name
 from chalicelib.services.escrow.customers import Customers
@@ -47,17 +47,17 @@ class Creation:
         self._escrows = Escrows(database)
         self._settings = settings
 
-    def create_order(self, place: Place, request: CreateOrder, receipt: OrderReceipt | None) -> Order:
-        currency, buyer, seller = self._terms(place, request)
+    def create_order(self, scope: Scope, request: CreateOrder, receipt: OrderReceipt | None) -> Order:
+        currency, buyer, seller = self._terms(scope, request)
         seller = self._customers.with_wallet(seller, currency)
         buyer = None if buyer is None else self._customers.with_wallet(buyer, currency)
-        order_id, created_at_s = self._escrows.next_order(place.instance, self._clock_s())
+        order_id, created_at_s = self._escrows.next_order(scope.instance, self._clock_s())
         command = command_name()
         bound = None if receipt is None else lambda current: receipt(current.order)
 
         def once() -> Order:
             order = Order(
-                place,
+                scope,
                 order_id,
                 random_text(PUBLIC_ID_ALPHABET, PUBLIC_ID_CHARACTERS),
                 request.name,
@@ -84,18 +84,18 @@ class Creation:
             except Refused as refused:  # the public id is taken: another one
                 raise Contended from refused
 
-        return until_written(once, TRIES_MAX, at_once, DeskBusy(f"order {order_id} of {place.merchant}"))
+        return until_written(once, TRIES_MAX, at_once, DeskBusy(f"order {order_id} of {scope.merchant}"))
 
-    def _terms(self, place: Place, request: CreateOrder) -> tuple[Currency, Customer | None, Customer]:
+    def _terms(self, scope: Scope, request: CreateOrder) -> tuple[Currency, Customer | None, Customer]:
         """Return a new order's currency, buyer and seller. Raises Invalid."""
         errors: Errors = {}
-        currency = self._settings(place.instance).currency(request.currency, place.world)
+        currency = self._settings(scope.instance).currency(request.currency, scope.world)
         if currency is None:
             errors |= selected("currency")
         else:
             errors |= value_errors(request.value, request.fee_terms, currency)
         ids = {"buyer_id": None if request.is_account_trustee else request.buyer_id, "seller_id": request.seller_id}
-        found = self._escrows.customers_by_id(place, [number for number in ids.values() if number is not None])
+        found = self._escrows.customers_by_id(scope, [number for number in ids.values() if number is not None])
         for field, number in ids.items():
             if number is not None and number not in found:
                 errors |= selected(field)
@@ -109,13 +109,13 @@ class Creation:
         if currency is None:
             raise Inconsistent("an unknown currency is an error")
         if request.is_account_trustee or seller is None:
-            own = self._own_customer(place)
+            own = self._own_customer(scope)
             buyer, seller = own if request.is_account_trustee else buyer, seller or own
         return currency, buyer, seller
 
-    def _own_customer(self, place: Place) -> Customer:
-        merchant = self._desks.merchant(place.instance, place.merchant)
-        own = self._escrows.customer(place, merchant.customers[place.world])
+    def _own_customer(self, scope: Scope) -> Customer:
+        merchant = self._desks.merchant(scope.instance, scope.merchant)
+        own = self._escrows.customer(scope, merchant.customers[scope.world])
         if own is None:
             raise Inconsistent("a merchant's own customers are made with it")
         return own

@@ -1,6 +1,6 @@
 """Customers, their wallets, and merchants: made and changed each in one transaction.
 
-An e-mail address, and a prefix with a phone number, are names: each is one customer's at one place, whatever its letter
+An e-mail address, and a prefix with a phone number, are names: each is one customer's at one scope, whatever its letter
 case. Who comes with a known name is that customer (E18).
 """
 
@@ -17,7 +17,7 @@ from chalicelib.domain.escrow.checks import Errors, wrong
 from chalicelib.domain.escrow.commands import CreateCustomer, Deposit
 from chalicelib.domain.escrow.faults import DeskBusy, Invalid, NotFound
 from chalicelib.domain.escrow.money import Currency
-from chalicelib.domain.escrow.order import Customer, Merchant, Place, Wallet, refuse_other_worlds_asset
+from chalicelib.domain.escrow.order import Customer, Merchant, Scope, Wallet, refuse_other_worlds_asset
 from chalicelib.domain.escrow.settings import UnknownCurrency
 from chalicelib.domain.ledger.transactions import Movement, Transaction
 from chalicelib.domain.tenancy.instances import World
@@ -60,14 +60,14 @@ class Customers:
         made = Merchant(instance, merchant, base_currency, uuids, now_s)
         writes: list[Write] = []
         for world in World:
-            hidden = Customer(made.place(world), 0, uuids[world], now_s, is_hidden=True)
+            hidden = Customer(made.scope(world), 0, uuids[world], now_s, is_hidden=True)
             customer, wallets = self._new(hidden, settings.currencies_in(world))
             writes += self._escrows.put_customer(customer, wallets)
         self._desks.create_merchant(made, writes)
         return made
 
     def create(
-        self, place: Place, request: CreateCustomer, currencies: Sequence[Currency], receipt: CustomerReceipt | None
+        self, scope: Scope, request: CreateCustomer, currencies: Sequence[Currency], receipt: CustomerReceipt | None
     ) -> Customer:
         """Make a customer with a wallet in each currency; or change the one that has the e-mail address or phone.
 
@@ -79,17 +79,17 @@ class Customers:
 
         def once(may_be_done: bool) -> Customer:
             nonlocal made
-            known = self._known(place, request)
+            known = self._known(scope, request)
             if may_be_done and known is not None and known.command == command:
                 return known
             if known is not None:
                 after = _changed(known, request, command)
                 writes = self._escrows.change_customer(known, after)
             else:
-                made = made or self._new(_customer(place, request, command, self._clock_s()), currencies)
+                made = made or self._new(_customer(scope, request, command, self._clock_s()), currencies)
                 after, wallets = made
                 writes = self._escrows.put_customer(after, wallets)
-            posting = Posting(place.instance, writes, receipt=receipt(after) if receipt else None)
+            posting = Posting(scope.instance, writes, receipt=receipt(after) if receipt else None)
             try:
                 self._postings.post(posting, partial(self._is_written, after))
             except Refused as refused:  # where an earlier try was done late, the names tell
@@ -101,7 +101,7 @@ class Customers:
         return until_known(once, TRIES_MAX, self._database.pause, DeskBusy(command))
 
     def _is_written(self, after: Customer) -> bool | None:
-        found = self._escrows.customer_by_id(after.place, after.customer_id)
+        found = self._escrows.customer_by_id(after.scope, after.customer_id)
         if found is None or found.version < after.version:
             return False
         return True if found.command == after.command else None
@@ -117,13 +117,13 @@ class Customers:
                 customer = self._as_now(customer)
             if currency.code in customer.wallets:
                 return customer
-            wallet_id = wallet_id or self._escrows.next_id(customer.place.instance, WALLET)
+            wallet_id = wallet_id or self._escrows.next_id(customer.scope.instance, WALLET)
             wallet = _wallet(customer, wallet_id, currency, self._clock_s())
             wallets = {**customer.wallets, currency.code: wallet_id}
             after = replace(customer, wallets=wallets, version=customer.version + 1)
             writes = [*self._escrows.change_customer(customer, after), *self._escrows.put_wallet(wallet)]
             try:
-                writes.append(self._escrows.count(customer.place, wallets=1))
+                writes.append(self._escrows.count(customer.scope, wallets=1))
                 self._database.transact(writes, partial(self._has_wallet, after, wallet_id))
                 return after
             except (TransactionRefused, OutcomeUnknown):
@@ -131,28 +131,28 @@ class Customers:
         raise DeskBusy(f"customer {customer.customer_id}")
 
     def _as_now(self, customer: Customer) -> Customer:
-        found = self._escrows.customer_by_id(customer.place, customer.customer_id)
+        found = self._escrows.customer_by_id(customer.scope, customer.customer_id)
         if found is None:
             raise Inconsistent("a customer stays")
         return found
 
     def _has_wallet(self, customer: Customer, wallet_id: int) -> bool:
-        return self._escrows.wallet_by_id(customer.place, wallet_id) is not None
+        return self._escrows.wallet_by_id(customer.scope, wallet_id) is not None
 
-    def deposit(self, place: Place, wallet_uuid: str, deposit: Deposit, receipt: WalletReceipt | None) -> Wallet:
+    def deposit(self, scope: Scope, wallet_uuid: str, deposit: Deposit, receipt: WalletReceipt | None) -> Wallet:
         """Credit a wallet, once under its reference (E19); repeated, it moves nothing and no receipt is written.
 
         Raises NotFound, Invalid, ReceiptExists or Unavailable: nothing is changed then. Raises OutcomeUnknown.
         """
-        wallet = self._escrows.wallet(place, wallet_uuid)
+        wallet = self._escrows.wallet(scope, wallet_uuid)
         if wallet is None:
             raise NotFound(f"wallet {wallet_uuid}")
-        refuse_other_worlds_asset(f"wallet {wallet_uuid}", place.world, wallet.currency)
+        refuse_other_worlds_asset(f"wallet {wallet_uuid}", scope.world, wallet.currency)
         errors = _deposit_errors(deposit, wallet.currency)
         if errors:
             raise Invalid(errors)
         customer = wallet.account.customer
-        movement = Movement(place.instance, wallet.currency.asset, None, customer, deposit.amount, deposit.reference)
+        movement = Movement(scope.instance, wallet.currency.asset, None, customer, deposit.amount, deposit.reference)
         bound = None if receipt is None else lambda transaction: receipt(wallet, transaction)
         try:
             self._movements.record(movement, bound)
@@ -162,20 +162,20 @@ class Customers:
             raise Invalid(wrong("amount", "is more than the ledger has room for")) from error
         return wallet
 
-    def _known(self, place: Place, request: CreateCustomer) -> Customer | None:
+    def _known(self, scope: Scope, request: CreateCustomer) -> Customer | None:
         """Return the customer that has one of the request's names. Raises Invalid: two customers have them."""
         by_email = by_phone = None
         if request.email is not None:
-            by_email = self._escrows.customer_with_email(place, request.email)
+            by_email = self._escrows.customer_with_email(scope, request.email)
         if request.prefix is not None and request.phone is not None:
-            by_phone = self._escrows.customer_with_phone(place, request.prefix, request.phone)
+            by_phone = self._escrows.customer_with_phone(scope, request.prefix, request.phone)
         if by_email and by_phone and by_email.customer_id != by_phone.customer_id:
             raise Invalid(wrong("phone", "belongs to another customer"))
         return by_email or by_phone
 
     def _new(self, customer: Customer, currencies: Sequence[Currency]) -> tuple[Customer, list[Wallet]]:
         """Return a new customer with its id, and its wallets."""
-        instance = customer.place.instance
+        instance = customer.scope.instance
         customer = replace(customer, customer_id=self._escrows.next_id(instance, CUSTOMER))
         if not currencies:
             return customer, []
@@ -187,8 +187,8 @@ class Customers:
         return replace(customer, wallets={one.currency.code: one.wallet_id for one in wallets}), wallets
 
 
-def _customer(place: Place, request: CreateCustomer, command: str, now_s: int) -> Customer:
-    return Customer(place, 0, str(uuid4()), now_s, **_given(request), command=command)
+def _customer(scope: Scope, request: CreateCustomer, command: str, now_s: int) -> Customer:
+    return Customer(scope, 0, str(uuid4()), now_s, **_given(request), command=command)
 
 
 def _changed(customer: Customer, request: CreateCustomer, command: str) -> Customer:
@@ -202,7 +202,7 @@ def _given(request: CreateCustomer) -> dict[str, Any]:
 
 def _wallet(customer: Customer, wallet_id: int, currency: Currency, now_s: int) -> Wallet:
     uuid = str(uuid4())
-    return Wallet(customer.place, wallet_id, uuid, customer.customer_id, customer.uuid, currency, now_s)
+    return Wallet(customer.scope, wallet_id, uuid, customer.customer_id, customer.uuid, currency, now_s)
 
 
 def _deposit_errors(deposit: Deposit, currency: Currency) -> Errors:

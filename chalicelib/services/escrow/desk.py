@@ -25,7 +25,7 @@ from chalicelib.domain.escrow.commands import (
 )
 from chalicelib.domain.escrow.faults import DeskBusy, Invalid, NotFound, demand
 from chalicelib.domain.escrow.lifecycle import HOLDING, Action, Status, transition
-from chalicelib.domain.escrow.order import Customer, Merchant, Order, Payin, PayinStatus, Payout, Place, Wallet
+from chalicelib.domain.escrow.order import Customer, Merchant, Order, Payin, PayinStatus, Payout, Scope, Wallet
 from chalicelib.domain.escrow.settings import DeskSettings
 from chalicelib.domain.escrow.steps import OrderRecord, Step
 from chalicelib.domain.ledger.transactions import Transaction
@@ -37,7 +37,7 @@ from chalicelib.services.sweeps import Sweeper
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
 from chalicelib.support.telemetry import logger
 from chalicelib.tables.dynamodb import Database, Write
-from chalicelib.tables.escrow_rows import PAYOUT, REFUND, place_of
+from chalicelib.tables.escrow_rows import PAYOUT, REFUND, scope_of
 from chalicelib.tables.escrow_settings import EscrowDesks
 from chalicelib.tables.escrows import Escrows
 
@@ -84,53 +84,53 @@ class EscrowDesk:
         return self._customers.create_merchant(instance, merchant, base_currency)
 
     def create_customer(
-        self, place: Place, request: CreateCustomer, receipt: Callable[[Customer], Write] | None = None
+        self, scope: Scope, request: CreateCustomer, receipt: Callable[[Customer], Write] | None = None
     ) -> Customer:
         """Make a customer, or change the one that has the e-mail address or phone (E18)."""
-        currencies = self._settings(place.instance).currencies_in(place.world)
-        return self._customers.create(place, request, currencies, receipt)
+        currencies = self._settings(scope.instance).currencies_in(scope.world)
+        return self._customers.create(scope, request, currencies, receipt)
 
     def deposit(
         self,
-        place: Place,
+        scope: Scope,
         wallet_uuid: str,
         request: Deposit,
         receipt: Callable[[Wallet, Transaction], Write] | None = None,
     ) -> Wallet:
         """Credit a wallet, once under its reference; repeated, nothing moves and no receipt is written (E19)."""
-        return self._customers.deposit(place, wallet_uuid, request, receipt)
+        return self._customers.deposit(scope, wallet_uuid, request, receipt)
 
     # --- orders
 
-    def create_order(self, place: Place, request: CreateOrder, receipt: OrderReceipt | None = None) -> Order:
+    def create_order(self, scope: Scope, request: CreateOrder, receipt: OrderReceipt | None = None) -> Order:
         """Make an order: DRAFT, or PENDING_DETAILS where its buyer is named later."""
-        return self._creation.create_order(place, request, receipt)
+        return self._creation.create_order(scope, request, receipt)
 
-    def update_order(self, place: Place, order_id: int, changes: OrderChanges) -> Order:
+    def update_order(self, scope: Scope, order_id: int, changes: OrderChanges) -> Order:
         """Change facts of an order, as far as its status lets them be changed (E13)."""
 
         def decide(current: OrderRecord) -> Step:
             errors, buyer = update_errors(current.order, changes), None
             if "buyer_id" in changes and "buyer_id" not in errors:
-                found = self._escrows.customer_by_id(place, changes["buyer_id"])
+                found = self._escrows.customer_by_id(scope, changes["buyer_id"])
                 errors |= selected("buyer_id") if found is None else {}
                 buyer = found and self._customers.with_wallet(found, current.order.currency) if not errors else None
             demand(errors)
             party = buyer.party(current.order.currency.code) if buyer else None
             return steps.updated(current, changes, party, self._clock_s())
 
-        return self._commits.commit(place, order_id, decide).order
+        return self._commits.commit(scope, order_id, decide).order
 
-    def accept(self, place: Place, order_id: int, receipt: OrderReceipt | None = None) -> Order:
-        return self._change(place, order_id, lambda current: steps.accepted(current, self._clock_s()), receipt)
+    def accept(self, scope: Scope, order_id: int, receipt: OrderReceipt | None = None) -> Order:
+        return self._change(scope, order_id, lambda current: steps.accepted(current, self._clock_s()), receipt)
 
-    def reject(self, place: Place, order_id: int, receipt: OrderReceipt | None = None) -> Order:
+    def reject(self, scope: Scope, order_id: int, receipt: OrderReceipt | None = None) -> Order:
         """The seller refuses; the money stays in the hold until it is reimbursed."""
-        return self._change(place, order_id, lambda current: steps.rejected(current, self._clock_s()), receipt)
+        return self._change(scope, order_id, lambda current: steps.rejected(current, self._clock_s()), receipt)
 
-    def cancel(self, place: Place, order_id: int, request: Cancel, receipt: OrderReceipt | None = None) -> Order:
+    def cancel(self, scope: Scope, order_id: int, request: Cancel, receipt: OrderReceipt | None = None) -> Order:
         """End the order; what is left of its hold goes back to the buyer (E21)."""
-        refund_id = Once(lambda: self._escrows.next_id(place.instance, REFUND))
+        refund_id = Once(lambda: self._escrows.next_id(scope.instance, REFUND))
 
         def decide(current: OrderRecord) -> Step:
             metadata = {**current.order.metadata, **request.metadata}
@@ -140,11 +140,11 @@ class EscrowDesk:
             number = refund_id() if current.order.status in HOLDING else None
             return steps.cancelled(current, self._clock_s(), number, request.tag, metadata)
 
-        return self._change(place, order_id, decide, receipt)
+        return self._change(scope, order_id, decide, receipt)
 
-    def reimburse(self, place: Place, order_id: int, request: Reimburse, receipt: OrderReceipt | None = None) -> Order:
+    def reimburse(self, scope: Scope, order_id: int, request: Reimburse, receipt: OrderReceipt | None = None) -> Order:
         """Give a part of the hold back to the buyer; all that is left ends the order, but a rejected one."""
-        refund_id = Once(lambda: self._escrows.next_id(place.instance, REFUND))
+        refund_id = Once(lambda: self._escrows.next_id(scope.instance, REFUND))
 
         def decide(current: OrderRecord) -> Step:
             order = current.order
@@ -157,11 +157,11 @@ class EscrowDesk:
                 raise Invalid(wrong("amount", "must be greater than 0: nothing is left of the order"))
             return steps.reimbursed(current, amount, self._clock_s(), refund_id())
 
-        return self._change(place, order_id, decide, receipt)
+        return self._change(scope, order_id, decide, receipt)
 
     def validate(
         self,
-        place: Place,
+        scope: Scope,
         order_id: int,
         receipt: OrderReceipt | None = None,
         release_receipt: OrderReceipt | None = None,
@@ -173,24 +173,24 @@ class EscrowDesk:
         The first transaction has ``receipt``, about the PENDING_RELEASE order; the second ``release_receipt``, about
         the RELEASED one: it must never be refused. A release that fails is left to the sweep, and is no failure.
         """
-        payout_id = Once(lambda: self._escrows.next_id(place.instance, PAYOUT))
+        payout_id = Once(lambda: self._escrows.next_id(scope.instance, PAYOUT))
 
         def decide(current: OrderRecord) -> Step:
             transition(current.order.status, steps.validation(auto_accept=auto_accept))
             number = payout_id() if current.order.payout_id is None else current.order.payout_id
-            delay_s = self._settings(place.instance).release_delay_seconds
+            delay_s = self._settings(scope.instance).release_delay_seconds
             return steps.validated(current, number, self._clock_s(), delay_s, auto_accept=auto_accept)
 
-        validated = self._change(place, order_id, decide, receipt)
+        validated = self._change(scope, order_id, decide, receipt)
         return self._released_if_due(validated, release_receipt)
 
-    def block(self, place: Place, order_id: int, receipt: OrderReceipt | None = None) -> Order:
+    def block(self, scope: Scope, order_id: int, receipt: OrderReceipt | None = None) -> Order:
         """Stop the order; the operator's."""
-        return self._change(place, order_id, lambda current: steps.blocked(current, self._clock_s()), receipt)
+        return self._change(scope, order_id, lambda current: steps.blocked(current, self._clock_s()), receipt)
 
     def unblock(
         self,
-        place: Place,
+        scope: Scope,
         order_id: int,
         receipt: OrderReceipt | None = None,
         release_receipt: OrderReceipt | None = None,
@@ -201,34 +201,34 @@ class EscrowDesk:
         """
 
         def decide(current: OrderRecord) -> Step:
-            return steps.unblocked(current, self._clock_s(), self._settings(place.instance).release_delay_seconds)
+            return steps.unblocked(current, self._clock_s(), self._settings(scope.instance).release_delay_seconds)
 
-        unblocked = self._change(place, order_id, decide, receipt)
+        unblocked = self._change(scope, order_id, decide, receipt)
         return self._released_if_due(unblocked, release_receipt)
 
     # --- payins and payouts
 
-    def open_payin(self, place: Place, request: OpenPayin, receipt: PayinReceipt | None = None) -> Payin:
+    def open_payin(self, scope: Scope, request: OpenPayin, receipt: PayinReceipt | None = None) -> Payin:
         """Pay an order from its buyer's wallet, decided at once, or open a payin that waits for bank money (E16)."""
-        return self._payments.open_payin(place, request, receipt)
+        return self._payments.open_payin(scope, request, receipt)
 
-    def confirm_payin(self, place: Place, payin_id: int, amount: int, receipt: PayinReceipt | None = None) -> Payin:
+    def confirm_payin(self, scope: Scope, payin_id: int, amount: int, receipt: PayinReceipt | None = None) -> Payin:
         """The money of a bank-wire payin has come in, the whole of it; the operator's."""
-        return self._payments.confirm_payin(place, payin_id, amount, receipt)
+        return self._payments.confirm_payin(scope, payin_id, amount, receipt)
 
     def deny_payin(
-        self, place: Place, payin_id: int, reason: str | None = None, receipt: PayinReceipt | None = None
+        self, scope: Scope, payin_id: int, reason: str | None = None, receipt: PayinReceipt | None = None
     ) -> Payin:
         """The money of a bank-wire payin will not come; the operator's."""
-        return self._payments.deny_payin(place, payin_id, reason, receipt)
+        return self._payments.deny_payin(scope, payin_id, reason, receipt)
 
-    def pay_out(self, place: Place, request: PayOut, receipt: PayoutReceipt | None = None) -> Payout:
+    def pay_out(self, scope: Scope, request: PayOut, receipt: PayoutReceipt | None = None) -> Payout:
         """Say where the seller is to be paid."""
-        return self._payments.pay_out(place, request, receipt)
+        return self._payments.pay_out(scope, request, receipt)
 
     # --- releases
 
-    def release(self, place: Place, order_id: int, receipt: OrderReceipt | None = None) -> Order | None:
+    def release(self, scope: Scope, order_id: int, receipt: OrderReceipt | None = None) -> Order | None:
         """Release an order that is due; None where it is not, or not any more."""
 
         def decide(current: OrderRecord) -> Step:
@@ -238,7 +238,7 @@ class EscrowDesk:
             return steps.released(current, self._clock_s())
 
         try:
-            return self._change(place, order_id, decide, receipt)
+            return self._change(scope, order_id, decide, receipt)
         except (_NotDue, NotFound):
             return None
 
@@ -251,7 +251,7 @@ class EscrowDesk:
 
         def released(order: tuple[str, int]) -> bool:
             owner, order_id = order
-            return self.release(place_of(owner), order_id) is not None
+            return self.release(scope_of(owner), order_id) is not None
 
         now_s = self._clock_s()
         swept = self._due.sweep(self._escrows.due_releases(now_s), released, now_s, goes_on)
@@ -260,17 +260,17 @@ class EscrowDesk:
     # --- parts of commands
 
     def _change(
-        self, place: Place, order_id: int, decide: Callable[[OrderRecord], Step], receipt: OrderReceipt | None
+        self, scope: Scope, order_id: int, decide: Callable[[OrderRecord], Step], receipt: OrderReceipt | None
     ) -> Order:
         bound = None if receipt is None else lambda current: receipt(current.order)
-        return self._commits.commit(place, order_id, decide, bound).order
+        return self._commits.commit(scope, order_id, decide, bound).order
 
     def _released_if_due(self, order: Order, receipt: OrderReceipt | None) -> Order:
         """Release an order whose delay is over, and return it as it is then."""
         if order.release_at_s is None or order.release_at_s > self._clock_s():
             return order
         try:
-            return self.release(order.place, order.order_id, receipt) or order
+            return self.release(order.scope, order.order_id, receipt) or order
         except (DeskBusy, Unavailable, OutcomeUnknown):
             logger.warning("left to the sweep", exc_info=True, order=order.order_id)
             return order

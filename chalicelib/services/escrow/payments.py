@@ -9,7 +9,7 @@ from chalicelib.domain.escrow.checks import confirm_errors, payin_errors, payout
 from chalicelib.domain.escrow.commands import OpenPayin, PayOut
 from chalicelib.domain.escrow.faults import Forbidden, Invalid, NotFound, demand
 from chalicelib.domain.escrow.lifecycle import Action, transition
-from chalicelib.domain.escrow.order import INSUFFICIENT_FUNDS, Order, Payin, PayinStatus, PayinType, Payout, Place
+from chalicelib.domain.escrow.order import INSUFFICIENT_FUNDS, Order, Payin, PayinStatus, PayinType, Payout, Scope
 from chalicelib.domain.escrow.settings import DeskSettings
 from chalicelib.domain.escrow.steps import OrderRecord, Step
 from chalicelib.domain.ledger.owners import customer_key
@@ -40,13 +40,13 @@ class Payments:
         self._escrows = Escrows(database)
         self._settings = settings
 
-    def open_payin(self, place: Place, request: OpenPayin, receipt: PayinReceipt | None = None) -> Payin:
+    def open_payin(self, scope: Scope, request: OpenPayin, receipt: PayinReceipt | None = None) -> Payin:
         """Pay an order from its buyer's wallet, decided at once, or open a payin that waits for bank money (E16).
 
         A wallet that has too little is no failure: the payin is DENIED.
         """
-        payin_id = Once(lambda: self._escrows.next_id(place.instance, PAYIN))
-        payout_id = Once(lambda: self._escrows.next_id(place.instance, PAYOUT))
+        payin_id = Once(lambda: self._escrows.next_id(scope.instance, PAYIN))
+        payout_id = Once(lambda: self._escrows.next_id(scope.instance, PAYOUT))
 
         def decide(current: OrderRecord) -> Step:
             order, is_wallet = current.order, request.type is PayinType.WALLET
@@ -59,22 +59,22 @@ class Payments:
                 return steps.payin_denied(current, payin, INSUFFICIENT_FUNDS, payin.created_at_s)
             return steps.paid(current, payin, payin.created_at_s, payout_id() if order.is_auto_settle else None)
 
-        current = self._commit_for_body(place, request.order_id, decide, _about_payin(receipt))
-        return self._payin_now(place, current, payin_id())
+        current = self._commit_for_body(scope, request.order_id, decide, _about_payin(receipt))
+        return self._payin_now(scope, current, payin_id())
 
-    def confirm_payin(self, place: Place, payin_id: int, amount: int, receipt: PayinReceipt | None = None) -> Payin:
+    def confirm_payin(self, scope: Scope, payin_id: int, amount: int, receipt: PayinReceipt | None = None) -> Payin:
         """The money of a bank-wire payin has come in, the whole of it; the operator's."""
-        payout_id = Once(lambda: self._escrows.next_id(place.instance, PAYOUT))
+        payout_id = Once(lambda: self._escrows.next_id(scope.instance, PAYOUT))
 
         def decide(current: OrderRecord) -> Step:
-            demand(confirm_errors(self._payin_now(place, current, payin_id), amount))
+            demand(confirm_errors(self._payin_now(scope, current, payin_id), amount))
             payin = self._open(current, payin_id, "confirmed")
             return steps.paid(current, payin, self._clock_s(), payout_id() if current.order.is_auto_settle else None)
 
-        return self._decide_payin(place, payin_id, decide, receipt)
+        return self._decide_payin(scope, payin_id, decide, receipt)
 
     def deny_payin(
-        self, place: Place, payin_id: int, reason: str | None = None, receipt: PayinReceipt | None = None
+        self, scope: Scope, payin_id: int, reason: str | None = None, receipt: PayinReceipt | None = None
     ) -> Payin:
         """The money of a bank-wire payin will not come; the operator's."""
 
@@ -82,42 +82,42 @@ class Payments:
             payin = self._open(current, payin_id, "denied")
             return steps.payin_denied(current, payin, reason, self._clock_s())
 
-        return self._decide_payin(place, payin_id, decide, receipt)
+        return self._decide_payin(scope, payin_id, decide, receipt)
 
-    def pay_out(self, place: Place, request: PayOut, receipt: PayoutReceipt | None = None) -> Payout:
+    def pay_out(self, scope: Scope, request: PayOut, receipt: PayoutReceipt | None = None) -> Payout:
         """Say where the seller is to be paid."""
-        payout_id = Once(lambda: self._escrows.next_id(place.instance, PAYOUT))
+        payout_id = Once(lambda: self._escrows.next_id(scope.instance, PAYOUT))
 
         def decide(current: OrderRecord) -> Step:
             demand(payout_errors(current.order, request.wallet_id))
             transition(current.order.status, Action.PAY_OUT)
             return steps.payout_set(current, payout_id(), self._clock_s())
 
-        current = self._commit_for_body(place, request.order_id, decide, _about_payout(receipt))
+        current = self._commit_for_body(scope, request.order_id, decide, _about_payout(receipt))
         if current.payout is None:
             raise Inconsistent("an order has one payout")
         return current.payout
 
     def _commit_for_body(
         self,
-        place: Place,
+        scope: Scope,
         order_id: int,
         decide: Callable[[OrderRecord], Step],
         receipt: Receipt | None,
     ) -> OrderRecord:
         """Carry out a command that names its order in the body, where one that is not there is a bad field (E4)."""
         try:
-            return self._commits.commit(place, order_id, decide, receipt)
+            return self._commits.commit(scope, order_id, decide, receipt)
         except NotFound as error:
             raise Invalid(selected("order_id")) from error
 
     def _payin(self, order: Order, request: OpenPayin, payin_id: int) -> Payin:
         iban = beneficiary = None
         if request.type is PayinType.BANKWIRE:
-            settings = self._settings(order.place.instance)
+            settings = self._settings(order.scope.instance)
             iban, beneficiary = settings.iban, settings.beneficiary
         return Payin(
-            order.place,
+            order.scope,
             payin_id,
             order.order_id,
             request.type,
@@ -133,32 +133,32 @@ class Payments:
         account = order.buyer_account
         if account.customer is None:
             raise Inconsistent("a buyer is a customer")
-        owner = customer_key(order.place.instance, account.customer)
+        owner = customer_key(order.scope.instance, account.customer)
         return self._accounts.balance(owner, account.asset).available
 
-    def _payin_now(self, place: Place, current: OrderRecord, payin_id: int) -> Payin:
+    def _payin_now(self, scope: Scope, current: OrderRecord, payin_id: int) -> Payin:
         """Return a payin as it is after its command, which may have been done a while ago."""
         if current.payin is not None and current.payin.payin_id == payin_id:
             return current.payin
-        payin = self._escrows.payin(place, payin_id)
+        payin = self._escrows.payin(scope, payin_id)
         if payin is None:
             raise Inconsistent("a payin stays")
         return payin
 
     def _decide_payin(
-        self, place: Place, payin_id: int, decide: Callable[[OrderRecord], Step], receipt: PayinReceipt | None
+        self, scope: Scope, payin_id: int, decide: Callable[[OrderRecord], Step], receipt: PayinReceipt | None
     ) -> Payin:
-        payin = self._escrows.payin(place, payin_id)
+        payin = self._escrows.payin(scope, payin_id)
         if payin is None:
             raise NotFound(f"payin {payin_id}")
-        current = self._commits.commit(place, payin.order_id, decide, _about_payin(receipt))
-        return self._payin_now(place, current, payin_id)
+        current = self._commits.commit(scope, payin.order_id, decide, _about_payin(receipt))
+        return self._payin_now(scope, current, payin_id)
 
     def _open(self, current: OrderRecord, payin_id: int, participle: str) -> Payin:
         """Return the payin if it is the order's open one. Raises Forbidden."""
         payin = current.payin
         if payin is None or payin.payin_id != payin_id:
-            payin = self._payin_now(current.order.place, current, payin_id)
+            payin = self._payin_now(current.order.scope, current, payin_id)
         if payin.status is not PayinStatus.CREATED:
             raise Forbidden(participle, payin.status, "payin")
         return payin

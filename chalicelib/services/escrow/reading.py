@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Generic, Protocol, TypeVar
 
-from chalicelib.domain.escrow.order import Counts, Customer, Order, Payin, Payout, Place, Wallet
+from chalicelib.domain.escrow.order import Counts, Customer, Order, Payin, Payout, Scope, Wallet
 from chalicelib.domain.tenancy.instances import World
 from chalicelib.services.ledger.reading import LedgerReading
 from chalicelib.tables.dynamodb import Database
@@ -30,48 +30,48 @@ class Source(Generic[T]):
 
 
 class _Rows(Protocol[Row]):
-    def __call__(self, place: Place, *, newest_first: bool, page_rows: int) -> Iterator[Row]: ...
+    def __call__(self, scope: Scope, *, newest_first: bool, page_rows: int) -> Iterator[Row]: ...
 
 
 class EscrowReading:
-    """place: a merchant in one of the two worlds."""
+    """scope: a merchant in one of the two worlds."""
 
     def __init__(self, database: Database) -> None:
         self._escrows = Escrows(database)
         self._desks = EscrowDesks(database)
         self._ledger = LedgerReading(database)
 
-    def orders(self, place: Place) -> Source[Order]:
-        return self._source(place, self._escrows.orders, lambda counts: counts.orders, self._escrows.order)
+    def orders(self, scope: Scope) -> Source[Order]:
+        return self._source(scope, self._escrows.orders, lambda counts: counts.orders, self._escrows.order)
 
-    def payins(self, place: Place) -> Source[Payin]:
-        return self._source(place, self._escrows.payins, lambda counts: counts.payins, self._escrows.payin)
+    def payins(self, scope: Scope) -> Source[Payin]:
+        return self._source(scope, self._escrows.payins, lambda counts: counts.payins, self._escrows.payin)
 
-    def payouts(self, place: Place) -> Source[Payout]:
-        return self._source(place, self._escrows.payouts, lambda counts: counts.payouts, self._escrows.payout)
+    def payouts(self, scope: Scope) -> Source[Payout]:
+        return self._source(scope, self._escrows.payouts, lambda counts: counts.payouts, self._escrows.payout)
 
-    def wallets(self, place: Place) -> Source[Wallet]:
-        return self._source(place, self._escrows.wallets, lambda counts: counts.wallets, self._escrows.wallet_by_id)
+    def wallets(self, scope: Scope) -> Source[Wallet]:
+        return self._source(scope, self._escrows.wallets, lambda counts: counts.wallets, self._escrows.wallet_by_id)
 
-    def customers(self, place: Place) -> Source[Customer]:
+    def customers(self, scope: Scope) -> Source[Customer]:
         """Return the merchant's customers; its own is not among them (E18)."""
 
-        def one(place: Place, customer_id: int) -> Customer | None:
-            found = self._escrows.customer_by_id(place, customer_id)
+        def one(scope: Scope, customer_id: int) -> Customer | None:
+            found = self._escrows.customer_by_id(scope, customer_id)
             return None if found is None or found.is_hidden else found
 
-        return self._source(place, self._escrows.customers, lambda counts: counts.customers, one)
+        return self._source(scope, self._escrows.customers, lambda counts: counts.customers, one)
 
-    def customer(self, place: Place, uuid: str) -> Customer | None:
+    def customer(self, scope: Scope, uuid: str) -> Customer | None:
         """Return a customer, the merchant's own too."""
-        return self._escrows.customer(place, uuid)
+        return self._escrows.customer(scope, uuid)
 
-    def customers_by_id(self, place: Place, customer_ids: Iterable[int]) -> dict[int, Customer]:
+    def customers_by_id(self, scope: Scope, customer_ids: Iterable[int]) -> dict[int, Customer]:
         """Return those of the customers that there are, by id, with one read for a hundred."""
-        return self._escrows.customers_by_id(place, customer_ids)
+        return self._escrows.customers_by_id(scope, customer_ids)
 
-    def wallet(self, place: Place, uuid: str) -> Wallet | None:
-        return self._escrows.wallet(place, uuid)
+    def wallet(self, scope: Scope, uuid: str) -> Wallet | None:
+        return self._escrows.wallet(scope, uuid)
 
     def wallets_of(self, customer: Customer) -> Source[Wallet]:
         wallets = self._escrows.wallets_of(customer)
@@ -88,24 +88,24 @@ class EscrowReading:
 
     # --- for an operator, who names things without their merchant
 
-    def place_of_order(self, instance: str, world: World, order_id: int) -> Place | None:
+    def scope_of_order(self, instance: str, world: World, order_id: int) -> Scope | None:
         """Return at which merchant of the instance the order is."""
-        return self._escrows.place_of_order(self._places(instance, world), order_id)
+        return self._escrows.scope_of_order(self._scopes(instance, world), order_id)
 
-    def place_of_payin(self, instance: str, world: World, payin_id: int) -> Place | None:
-        return self._escrows.place_of_payin(self._places(instance, world), payin_id)
+    def scope_of_payin(self, instance: str, world: World, payin_id: int) -> Scope | None:
+        return self._escrows.scope_of_payin(self._scopes(instance, world), payin_id)
 
-    def place_of_wallet(self, instance: str, world: World, uuid: str) -> Place | None:
-        return self._escrows.place_of_wallet(self._places(instance, world), uuid)
+    def scope_of_wallet(self, instance: str, world: World, uuid: str) -> Scope | None:
+        return self._escrows.scope_of_wallet(self._scopes(instance, world), uuid)
 
-    def _places(self, instance: str, world: World) -> list[Place]:
-        return [merchant.place(world) for merchant in self._desks.merchants(instance)]
+    def _scopes(self, instance: str, world: World) -> list[Scope]:
+        return [merchant.scope(world) for merchant in self._desks.merchants(instance)]
 
     def _source(
-        self, place: Place, rows: _Rows[T], count: Callable[[Counts], int], one: Callable[[Place, int], T | None]
+        self, scope: Scope, rows: _Rows[T], count: Callable[[Counts], int], one: Callable[[Scope, int], T | None]
     ) -> Source[T]:
         return Source(
-            lambda newest_first, at_once: rows(place, newest_first=newest_first, page_rows=at_once),
-            lambda: count(self._escrows.counts(place)),
-            partial(one, place),
+            lambda newest_first, at_once: rows(scope, newest_first=newest_first, page_rows=at_once),
+            lambda: count(self._escrows.counts(scope)),
+            partial(one, scope),
         )

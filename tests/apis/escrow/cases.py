@@ -266,7 +266,7 @@ def ledger(desk: Desk) -> Money:
 
 def happened(desk: Desk) -> list[OutboxRow]:
     """Return the rows of the outbox about the shop's sandbox."""
-    return list(Outbox(desk.database).of_place(desk.place(World.SANDBOX)))
+    return list(Outbox(desk.database).of_scope(desk.scope(World.SANDBOX)))
 
 
 # --- the app

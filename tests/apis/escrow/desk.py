@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode
 
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
-from chalicelib.domain.escrow.order import Place
+from chalicelib.domain.escrow.order import Scope
 from chalicelib.domain.escrow.settings import DeskSettings
 from chalicelib.domain.ledger.tokens import new_token
 from chalicelib.domain.tenancy.credentials import digest_of
@@ -227,8 +227,8 @@ class Desk:
         """Return what a wallet shows; ann's without one."""
         return data_of(self.get(f"/wallets/{(wallet or self.buyer_wallet)['uuid']}"))["balance"]
 
-    def place(self, world: World) -> Place:
-        return EscrowDesks(self.database).merchant(INSTANCE, SHOP).place(world)
+    def scope(self, world: World) -> Scope:
+        return EscrowDesks(self.database).merchant(INSTANCE, SHOP).scope(world)
 
     def own_uuid(self, world: World) -> str:
         """Return the uuid of the shop's own, hidden customer."""
@@ -245,7 +245,7 @@ class Desk:
 
     def check_money(self) -> None:
         """Assert that all accounts agree with each other, with the supply and with the orders of the shop's sandbox."""
-        world: Any = SimpleNamespace(database=self.database, escrows=self.escrows, place=self.place(World.SANDBOX))
+        world: Any = SimpleNamespace(database=self.database, escrows=self.escrows, scope=self.scope(World.SANDBOX))
         check_money(world)
 
 

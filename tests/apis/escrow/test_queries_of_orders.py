@@ -38,14 +38,14 @@ class Shelf:
     def customer(self, email: str) -> Customer:
         if email not in self.customers:
             uuid = self.desk.customer(email)["uuid"]
-            found = self.desk.escrows.customer(self.place, uuid)
+            found = self.desk.escrows.customer(self.scope, uuid)
             assert found is not None
             self.customers[email] = found
         return self.customers[email]
 
     @property
-    def place(self) -> Any:
-        return self.desk.place(World.SANDBOX)
+    def scope(self) -> Any:
+        return self.desk.scope(World.SANDBOX)
 
     def put(self, number: int, created_at: str, name: str, value: str, status: str, **more: Any) -> Order:
         """Store an order and count it. buyer, seller: e-mail addresses; None for no buyer."""
@@ -53,7 +53,7 @@ class Shelf:
         more.pop("buyer", None)
         assert seller is not None
         order = Order(
-            self.place,
+            self.scope,
             number,
             f"{number:012d}",
             name,
@@ -282,11 +282,11 @@ def test_every_page_of_every_query_is_what_a_naive_model_finds(made: list[dict[s
 
 def with_history(desk: Desk, orders: int) -> tuple[Desk, Meter]:
     """Return the desk with so many more orders, each released with its payin and payout, and what counts its reads."""
-    released = desk.escrows.order(desk.place(World.SANDBOX), desk.in_status("RELEASED")["id"])
+    released = desk.escrows.order(desk.scope(World.SANDBOX), desk.in_status("RELEASED")["id"])
     assert released is not None
     copies = (replace(released, order_id=number) for number in range(2, orders + 1))
     desk.database.put_many("escrows", map(row_of_order, copies))
-    desk.database.write(desk.escrows.count(released.place, orders=orders - 1))
+    desk.database.write(desk.escrows.count(released.scope, orders=orders - 1))
     client: Any = Meter(desk.database._client, "escrow")
     return desk.over(Database(client, "escrow")), client
 

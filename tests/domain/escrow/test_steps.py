@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from chalicelib.domain.escrow import steps
 from chalicelib.domain.escrow.lifecycle import HOLDING, PAYABLE, Action, Forbidden, Status
 from chalicelib.domain.escrow.money import FeeTerms
-from chalicelib.domain.escrow.order import Links, Order, Party, Payin, PayinStatus, PayinType, PayoutStatus, Place
+from chalicelib.domain.escrow.order import Links, Order, Party, Payin, PayinStatus, PayinType, PayoutStatus, Scope
 from chalicelib.domain.escrow.steps import OrderRecord, Step
 from chalicelib.domain.ledger.changes import Account, Change
 from chalicelib.domain.ledger.transactions import TransactionType
 from chalicelib.domain.tenancy.instances import World
 from tests.services.escrow.world import EUR, NOW_S
 
-PLACE = Place("inst_test0001", World.SANDBOX, "shop")
+SCOPE = Scope("inst_test0001", World.SANDBOX, "shop")
 BUYER, SELLER = Party(1, "b", 11), Party(2, "s", 12)
 CENT = EUR.minor_unit
 WALLET_FUNDS = 500 * CENT
@@ -82,7 +82,7 @@ class Desk:
 
     def payin(self, kind: PayinType) -> Payin:
         order = self.current.order
-        return Payin(PLACE, self.next_id(), order.order_id, kind, order.value, "b", self.at_s)
+        return Payin(SCOPE, self.next_id(), order.order_id, kind, order.value, "b", self.at_s)
 
 
 def step_of(desk: Desk, action: Action, part: int) -> Step:
@@ -146,7 +146,7 @@ def test_any_sequence_of_steps_conserves_money(
 ) -> None:
     seller = replace(BUYER, wallet_id=13) if is_one_customer else SELLER
     links = Links("b", "s", "q")
-    order = Order(PLACE, 1, "P", "Bike", cents * CENT, EUR, BUYER, seller, links, NOW_S, fee_terms=terms)
+    order = Order(SCOPE, 1, "P", "Bike", cents * CENT, EUR, BUYER, seller, links, NOW_S, fee_terms=terms)
     order = replace(order, is_auto_settle=settles)
     first = steps.created(order)
     desk = Desk(first.after, {first.after.order.buyer_account: Change(WALLET_FUNDS)})

@@ -136,7 +136,7 @@ def test_a_merchant_is_made_with_its_own_wallets_in_both_worlds(shop: Run, memor
     merchant = EscrowDesks(memory_database).merchant(INSTANCE, "shop")
     escrows = Escrows(memory_database)
     for world in World:
-        own = escrows.customer(merchant.place(world), merchant.customers[world])
+        own = escrows.customer(merchant.scope(world), merchant.customers[world])
         assert own is not None
         assert (own.is_hidden, list(own.wallets)) == (True, ["EUR"])
     with pytest.raises(CommandFailed, match="exists already: shop"):

@@ -1,4 +1,4 @@
-"""Escrow orders edited by hand, and whatever belongs to them: each edit is told, with its place."""
+"""Escrow orders and the rows beside them, edited by hand: ``verify`` tells each edit and where it is."""
 
 from __future__ import annotations
 
@@ -29,30 +29,30 @@ def built() -> tuple[MemoryDynamoDB, EscrowWorld]:
     client: Any = MemoryDynamoDB()
     create_tables(client, "verify")
     world = EscrowWorld(Database(client, "verify"))
-    desk, place = world.desk, world.place
-    desk.create_customer(place, CreateCustomer(email="ANN@x.test", prefix="+34", phone="600"))
+    desk, scope = world.desk, world.scope
+    desk.create_customer(scope, CreateCustomer(email="ANN@x.test", prefix="+34", phone="600"))
     world.deposit(500)
     world.order()
     world.bankwire(world.order())
     world.bankwire(failed := world.order(900))
     world.pay(failed)
     world.pay(world.order(20))
-    desk.reject(place, world.paid(30).order_id)
-    desk.block(place, world.paid(40).order_id)
+    desk.reject(scope, world.paid(30).order_id)
+    desk.block(scope, world.paid(40).order_id)
     cancelled = world.paid(50)
-    desk.accept(place, cancelled.order_id)
+    desk.accept(scope, cancelled.order_id)
     world.pay_out(cancelled)
-    desk.cancel(place, cancelled.order_id, Cancel())
+    desk.cancel(scope, cancelled.order_id, Cancel())
     released = world.paid(60, fee_terms=fee(of=10))
-    desk.reimburse(place, released.order_id, Reimburse(eur(10)))
-    desk.validate(place, released.order_id, auto_accept=True)
+    desk.reimburse(scope, released.order_id, Reimburse(eur(10)))
+    desk.validate(scope, released.order_id, auto_accept=True)
     world.pay(world.order(70, is_auto_settle=True, seller_id=None, fee_terms=fee(1)))
     world.set_delay(60)
-    desk.validate(place, world.paid(80).order_id, auto_accept=True)
-    desk.cancel(place, world.order().order_id, Cancel())
+    desk.validate(scope, world.paid(80).order_id, auto_accept=True)
+    desk.cancel(scope, world.order().order_id, Cancel())
     back = world.paid(90)
-    desk.reject(place, back.order_id)
-    desk.reimburse(place, back.order_id, Reimburse())
+    desk.reject(scope, back.order_id)
+    desk.reimburse(scope, back.order_id, Reimburse())
     return client, world
 
 
@@ -87,7 +87,7 @@ def test_what_the_desk_has_written_agrees(world: EscrowWorld) -> None:
     report = Verifier(world.database).verify(None)
     (instance,) = report.instances
     assert instance.escrow_orders == 12
-    statuses = {order.status for order in world.escrows.orders(world.place)}
+    statuses = {order.status for order in world.escrows.orders(world.scope)}
     assert len(statuses) == 9
     assert f"{INSTANCE}: escrow orders: 12 agree, with all that belongs to them, and the ledger" in lines(
         printed(report)
@@ -283,7 +283,7 @@ def test_an_order_that_moves_while_it_is_read_is_read_again(world: EscrowWorld) 
         yield from items
         if what == "escrow orders":
             for order_id in accepts:
-                world.desk.accept(world.place, order_id)
+                world.desk.accept(world.scope, order_id)
 
     assert Verifier(world.database, busy).verify(None).instances[0].escrow_orders == 12
 
@@ -293,7 +293,7 @@ def test_a_desk_that_never_rests_cannot_be_proven(world: EscrowWorld) -> None:
         yield from items
         if what == "escrow orders":
             world.bankwire(replace(world.order(1)))
-            world.desk.cancel(world.place, next(iter(world.escrows.orders(world.place))).order_id, Cancel())
+            world.desk.cancel(world.scope, next(iter(world.escrows.orders(world.scope))).order_id, Cancel())
 
     with pytest.raises(BookMoves):
         Verifier(world.database, busy).verify(None)

@@ -43,11 +43,11 @@ def test_a_command_that_was_done_is_known_though_others_came_after(
 
     def lose(call: Callable[[], Any]) -> Any:
         call()
-        undisturbed.desk.block(undisturbed.place, order.order_id)
+        undisturbed.desk.block(undisturbed.scope, order.order_id)
         return FAULTS["error before"]("transact_write_items", call)
 
     disturbed = undisturbed.over(database_of(at_transactions(tables, lose)))
-    shown = disturbed.desk.accept(undisturbed.place, order.order_id)
+    shown = disturbed.desk.accept(undisturbed.scope, order.order_id)
     assert (shown.status, shown.blocked_from) == (Status.BLOCKED_RELEASE, Status.ACCEPTED)
     check_all(undisturbed)
 
@@ -87,7 +87,7 @@ def test_a_command_that_is_done_before_it_is_read_again_is_done_once(
 
     database = Database(WatchedClient(tables, watch), PREFIX, pause=come_through)  # type: ignore[arg-type]
     desk = EscrowDesk(database, lambda: undisturbed.now_s)
-    assert desk.accept(undisturbed.place, order.order_id).status is Status.ACCEPTED
+    assert desk.accept(undisturbed.scope, order.order_id).status is Status.ACCEPTED
     assert len(late) == 1
     check_all(undisturbed)
 
@@ -99,14 +99,14 @@ def test_who_is_kept_off_eight_times_gives_up_and_has_changed_nothing(
 
     def overtake(call: Callable[[], Any]) -> Any:
         tries.append(call)
-        undisturbed.desk.update_order(undisturbed.place, order.order_id, {"metadata": {"n": len(tries)}})
+        undisturbed.desk.update_order(undisturbed.scope, order.order_id, {"metadata": {"n": len(tries)}})
         return call()
 
     waits: list[float] = []
     database = Database(at_transactions(tables, overtake), PREFIX, pause=waits.append)
     desk = EscrowDesk(database, lambda: undisturbed.now_s)
     with pytest.raises(DeskBusy):
-        desk.accept(undisturbed.place, order.order_id)
+        desk.accept(undisturbed.scope, order.order_id)
     assert (len(tries), len(waits)) == (TRIES_MAX, TRIES_MAX - 1) == (8, 7)
     assert all(0 <= wait <= 1 for wait in waits)
     assert undisturbed.now(order).status is Status.PUBLISHED
@@ -125,18 +125,18 @@ def test_who_cannot_even_look_says_that_it_does_not_know(undisturbed: EscrowWorl
 
     disturbed = undisturbed.over(database_of(WatchedClient(tables, watch)))
     with pytest.raises(OutcomeUnknown):
-        disturbed.desk.accept(undisturbed.place, order.order_id)
+        disturbed.desk.accept(undisturbed.scope, order.order_id)
     assert undisturbed.now(order).status is Status.ACCEPTED
 
 
 def test_an_order_that_holds_more_than_its_account_is_a_broken_ledger(undisturbed: EscrowWorld) -> None:
     order = undisturbed.paid(100)
-    owner = f"{undisturbed.place.instance}/customer/{undisturbed.buyer.ref}"
+    owner = f"{undisturbed.scope.instance}/customer/{undisturbed.buyer.ref}"
     entry = {"owner": owner, "entry": f"balance/{order.currency.asset}"}
     row = undisturbed.database.get("accounts", entry)
     assert row is not None
     undisturbed.database.put_many("accounts", [row | {"held": eur(99)}])
     with pytest.raises(LedgerBroken):
-        undisturbed.desk.validate(undisturbed.place, order.order_id, auto_accept=True)
+        undisturbed.desk.validate(undisturbed.scope, order.order_id, auto_accept=True)
     assert undisturbed.now(order).status is Status.PENDING_RELEASE
     assert undisturbed.funds(undisturbed.seller) == (0, 0)

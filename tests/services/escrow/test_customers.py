@@ -17,14 +17,14 @@ def test_a_new_customer_has_a_wallet_in_each_currency(world: EscrowWorld) -> Non
     wallets = world.escrows.wallets_of(customer)
     assert [wallet.currency.code for wallet in wallets] == ["EUR", "JPY"]
     assert {wallet.wallet_id for wallet in wallets} == set(customer.wallets.values())
-    assert world.escrows.customer(world.place, customer.uuid) == customer
+    assert world.escrows.customer(world.scope, customer.uuid) == customer
     for wallet in wallets:
-        assert world.escrows.wallet(world.place, wallet.uuid) == wallet
+        assert world.escrows.wallet(world.scope, wallet.uuid) == wallet
         assert wallet.account.customer == f"sandbox:{customer.uuid}"
 
 
 def ask(world: EscrowWorld, **facts: str) -> Customer:
-    return world.desk.create_customer(world.place, CreateCustomer(**facts))  # type: ignore[arg-type]
+    return world.desk.create_customer(world.scope, CreateCustomer(**facts))  # type: ignore[arg-type]
 
 
 def test_who_is_known_is_changed_with_what_is_given(world: EscrowWorld) -> None:
@@ -37,7 +37,7 @@ def test_who_is_known_is_changed_with_what_is_given(world: EscrowWorld) -> None:
     assert (moved.customer_id, moved.email) == (first.customer_id, "lee@x.test")
     other = ask(world, email="kim@x.test")
     assert other.customer_id != first.customer_id
-    assert world.escrows.counts(world.place).customers == 4
+    assert world.escrows.counts(world.scope).customers == 4
 
 
 def test_a_phone_of_another_customer_is_refused(world: EscrowWorld) -> None:
@@ -62,22 +62,22 @@ def test_prefix_and_phone_are_two_things(world: EscrowWorld) -> None:
 
 def test_worlds_know_nothing_of_each_other_but_share_their_counters(world: EscrowWorld) -> None:
     """E2"""
-    place = world.merchant.place(World.PRODUCTION)
-    other = world.desk.create_customer(place, CreateCustomer(email="ann@x.test"))
+    scope = world.merchant.scope(World.PRODUCTION)
+    other = world.desk.create_customer(scope, CreateCustomer(email="ann@x.test"))
     assert other.customer_id == world.seller.customer_id + 1
-    assert world.escrows.customer(world.place, other.uuid) is None
-    assert world.escrows.customer_by_id(place, world.buyer.customer_id) is None
-    assert [one.customer_id for one in world.escrows.customers(place)] == [other.customer_id]
+    assert world.escrows.customer(world.scope, other.uuid) is None
+    assert world.escrows.customer_by_id(scope, world.buyer.customer_id) is None
+    assert [one.customer_id for one in world.escrows.customers(scope)] == [other.customer_id]
 
 
 def test_a_merchants_own_customer_is_not_listed_and_its_wallets_are(world: EscrowWorld) -> None:
-    listed = [customer.customer_id for customer in world.escrows.customers(world.place)]
+    listed = [customer.customer_id for customer in world.escrows.customers(world.scope)]
     assert listed == [world.seller.customer_id, world.buyer.customer_id]
-    counts = world.escrows.counts(world.place)
+    counts = world.escrows.counts(world.scope)
     assert (counts.customers, counts.wallets) == (2, 6)
-    assert len(list(world.escrows.wallets(world.place))) == 6
+    assert len(list(world.escrows.wallets(world.scope))) == 6
     for one, uuid in world.merchant.customers.items():
-        own = world.escrows.customer(world.merchant.place(one), uuid)
+        own = world.escrows.customer(world.merchant.scope(one), uuid)
         assert own is not None
         assert own.is_hidden
 
@@ -94,7 +94,7 @@ def test_a_merchant_is_made_once_and_with_its_currency(world: EscrowWorld) -> No
 def test_a_deposit_is_made_once_under_its_reference(world: EscrowWorld) -> None:
     (wallet, yen) = world.escrows.wallets_of(world.buyer)
     before = world.tables()
-    assert world.desk.deposit(world.place, wallet.uuid, Deposit(eur(200), "first")) == wallet
+    assert world.desk.deposit(world.scope, wallet.uuid, Deposit(eur(200), "first")) == wallet
     for deposit, field in (
         (Deposit(eur(199), "first"), "amount"),
         (Deposit(0, "x"), "amount"),
@@ -102,11 +102,11 @@ def test_a_deposit_is_made_once_under_its_reference(world: EscrowWorld) -> None:
         (Deposit(10**38, "x"), "amount"),
     ):
         with pytest.raises(Invalid) as invalid:
-            world.desk.deposit(world.place, wallet.uuid, deposit)
+            world.desk.deposit(world.scope, wallet.uuid, deposit)
         assert list(invalid.value.errors) == [field]
     with pytest.raises(Invalid):
-        world.desk.deposit(world.place, yen.uuid, Deposit(eur("1.5"), "x"))
+        world.desk.deposit(world.scope, yen.uuid, Deposit(eur("1.5"), "x"))
     with pytest.raises(NotFound):
-        world.desk.deposit(world.merchant.place(World.PRODUCTION), wallet.uuid, Deposit(eur(1), "x"))
+        world.desk.deposit(world.merchant.scope(World.PRODUCTION), wallet.uuid, Deposit(eur(1), "x"))
     assert (world.tables(), wallet.currency) == (before, SANDBOX_EUR)
     check_all(world)

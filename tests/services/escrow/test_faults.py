@@ -46,7 +46,7 @@ def paid(world: EscrowWorld, **more: Any) -> Order:
 
 def accepted(world: EscrowWorld) -> Order:
     order = paid(world)
-    return world.desk.accept(world.place, order.order_id)
+    return world.desk.accept(world.scope, order.order_id)
 
 
 def with_payout(world: EscrowWorld) -> Order:
@@ -63,7 +63,7 @@ def open_for_bank_money(world: EscrowWorld, **more: Any) -> Order:
 
 def waiting(world: EscrowWorld) -> Order:
     world.set_delay(60)
-    order = world.desk.validate(world.place, paid(world).order_id, auto_accept=True)
+    order = world.desk.validate(world.scope, paid(world).order_id, auto_accept=True)
     world.now_s += 60
     return order
 
@@ -71,33 +71,33 @@ def waiting(world: EscrowWorld) -> Order:
 def pay(world: EscrowWorld, order: Order, receipt: Receipt) -> object:
     assert order.buyer is not None
     return world.desk.open_payin(
-        world.place, OpenPayin(order.order_id, PayinType.WALLET, order.buyer.wallet_id), receipt
+        world.scope, OpenPayin(order.order_id, PayinType.WALLET, order.buyer.wallet_id), receipt
     )
 
 
 def confirm(world: EscrowWorld, order: Order, receipt: Receipt) -> object:
     assert order.payin_id is not None
-    return world.desk.confirm_payin(world.place, order.payin_id, order.value, receipt)
+    return world.desk.confirm_payin(world.scope, order.payin_id, order.value, receipt)
 
 
 def deny(world: EscrowWorld, order: Order, receipt: Receipt) -> object:
     assert order.payin_id is not None
-    return world.desk.deny_payin(world.place, order.payin_id, "no", receipt)
+    return world.desk.deny_payin(world.scope, order.payin_id, "no", receipt)
 
 
 def deposit(world: EscrowWorld, _: Order, receipt: Receipt) -> object:
     (wallet, _yen) = world.escrows.wallets_of(world.buyer)
-    return world.desk.deposit(world.place, wallet.uuid, Deposit(eur(5), "again"), receipt)
+    return world.desk.deposit(world.scope, wallet.uuid, Deposit(eur(5), "again"), receipt)
 
 
 def create(world: EscrowWorld, order: Order, receipt: Receipt) -> object:
     assert order.buyer is not None
     request = CreateOrder("Lamp", eur(5), "EUR", order.buyer.customer_id, order.seller.customer_id)
-    return world.desk.create_order(world.place, request, receipt)
+    return world.desk.create_order(world.scope, request, receipt)
 
 
 def change(world: EscrowWorld, order: Order, _: Receipt) -> object:
-    return world.desk.update_order(world.place, order.order_id, {"value": eur(90)})
+    return world.desk.update_order(world.scope, order.order_id, {"value": eur(90)})
 
 
 SCENARIOS: dict[str, Scenario] = {
@@ -108,7 +108,7 @@ SCENARIOS: dict[str, Scenario] = {
     "bank-wire payin": Scenario(
         open_for_bank_money,
         lambda world, order, receipt: world.desk.open_payin(
-            world.place, OpenPayin(order.order_id, PayinType.BANKWIRE), receipt
+            world.scope, OpenPayin(order.order_id, PayinType.BANKWIRE), receipt
         ),
     ),
     "confirm": Scenario(open_for_bank_money, confirm),
@@ -116,34 +116,34 @@ SCENARIOS: dict[str, Scenario] = {
     "deny": Scenario(open_for_bank_money, deny),
     "change of value": Scenario(open_for_bank_money, change),
     "cancel": Scenario(
-        with_payout, lambda world, order, receipt: world.desk.cancel(world.place, order.order_id, Cancel("x"), receipt)
+        with_payout, lambda world, order, receipt: world.desk.cancel(world.scope, order.order_id, Cancel("x"), receipt)
     ),
     "reimburse a part": Scenario(
         paid,
-        lambda world, order, receipt: world.desk.reimburse(world.place, order.order_id, Reimburse(eur(30)), receipt),
+        lambda world, order, receipt: world.desk.reimburse(world.scope, order.order_id, Reimburse(eur(30)), receipt),
     ),
     "reimburse all": Scenario(
-        accepted, lambda world, order, receipt: world.desk.reimburse(world.place, order.order_id, Reimburse(), receipt)
+        accepted, lambda world, order, receipt: world.desk.reimburse(world.scope, order.order_id, Reimburse(), receipt)
     ),
     "payout": Scenario(
         accepted,
         lambda world, order, receipt: world.desk.pay_out(
-            world.place, PayOut(order.order_id, order.seller.wallet_id), receipt
+            world.scope, PayOut(order.order_id, order.seller.wallet_id), receipt
         ),
     ),
     "validate and release": Scenario(
-        accepted, lambda world, order, receipt: world.desk.validate(world.place, order.order_id, receipt)
+        accepted, lambda world, order, receipt: world.desk.validate(world.scope, order.order_id, receipt)
     ),
     "release when due": Scenario(
-        waiting, lambda world, order, receipt: world.desk.release(world.place, order.order_id, receipt)
+        waiting, lambda world, order, receipt: world.desk.release(world.scope, order.order_id, receipt)
     ),
-    "block": Scenario(accepted, lambda world, order, receipt: world.desk.block(world.place, order.order_id, receipt)),
+    "block": Scenario(accepted, lambda world, order, receipt: world.desk.block(world.scope, order.order_id, receipt)),
     "create": Scenario(lambda world: world.order(1), create),
     "deposit": Scenario(lambda world: world.order(1), deposit),
     "customer": Scenario(
         lambda world: world.order(1),
         lambda world, _, receipt: world.desk.create_customer(
-            world.place, CreateCustomer(email="new@x.test", prefix="+34", phone="600700"), receipt
+            world.scope, CreateCustomer(email="new@x.test", prefix="+34", phone="600700"), receipt
         ),
     ),
 }

@@ -27,13 +27,13 @@ Command = Callable[[EscrowWorld, Order], object]
 def waiting(world: EscrowWorld) -> Order:
     order = world.paid(100, fee_terms=fee(of=10))
     world.set_delay(60)
-    order = world.desk.validate(world.place, order.order_id, auto_accept=True)
+    order = world.desk.validate(world.scope, order.order_id, auto_accept=True)
     world.now_s += 60
     return order
 
 
 def accepted(world: EscrowWorld) -> Order:
-    return world.desk.accept(world.place, world.paid(100, fee_terms=fee(of=10)).order_id)
+    return world.desk.accept(world.scope, world.paid(100, fee_terms=fee(of=10)).order_id)
 
 
 def open_for_bank_money(world: EscrowWorld) -> Order:
@@ -48,7 +48,7 @@ def pay(world: EscrowWorld, order: Order) -> object:
 
 def pay_another(world: EscrowWorld, _: Order) -> object:
     """Pay ann's other order, of 150 out of 200."""
-    (other,) = [one for one in world.escrows.orders(world.place) if one.value == eur(150)]
+    (other,) = [one for one in world.escrows.orders(world.scope) if one.value == eur(150)]
     return world.pay(other).status
 
 
@@ -58,41 +58,41 @@ def two_orders(world: EscrowWorld) -> Order:
 
 
 def cancel(world: EscrowWorld, order: Order) -> object:
-    return world.desk.cancel(world.place, order.order_id, Cancel()).status
+    return world.desk.cancel(world.scope, order.order_id, Cancel()).status
 
 
 def release(world: EscrowWorld, order: Order) -> object:
-    return world.desk.release(world.place, order.order_id)
+    return world.desk.release(world.scope, order.order_id)
 
 
 def reimburse(world: EscrowWorld, order: Order) -> object:
-    return world.desk.reimburse(world.place, order.order_id, Reimburse(eur(40))).hold
+    return world.desk.reimburse(world.scope, order.order_id, Reimburse(eur(40))).hold
 
 
 def reimburse_most(world: EscrowWorld, order: Order) -> object:
-    return world.desk.reimburse(world.place, order.order_id, Reimburse(eur(70))).hold
+    return world.desk.reimburse(world.scope, order.order_id, Reimburse(eur(70))).hold
 
 
 def validate(world: EscrowWorld, order: Order) -> object:
-    return world.desk.validate(world.place, order.order_id).status
+    return world.desk.validate(world.scope, order.order_id).status
 
 
 def confirm(world: EscrowWorld, order: Order) -> object:
     assert order.payin_id is not None
-    return world.desk.confirm_payin(world.place, order.payin_id, order.value).status
+    return world.desk.confirm_payin(world.scope, order.payin_id, order.value).status
 
 
 def change_value(world: EscrowWorld, order: Order) -> object:
-    return world.desk.update_order(world.place, order.order_id, {"value": eur(90)}).value
+    return world.desk.update_order(world.scope, order.order_id, {"value": eur(90)}).value
 
 
 def block(world: EscrowWorld, order: Order) -> object:
-    return world.desk.block(world.place, order.order_id).status
+    return world.desk.block(world.scope, order.order_id).status
 
 
 def end(world: EscrowWorld) -> dict[str, Any]:
     """Return how things stand: the same whoever came when, but for ids."""
-    states = [(one.status, one.hold, one.refunds, one.payin_amount) for one in world.escrows.orders(world.place)]
+    states = [(one.status, one.hold, one.refunds, one.payin_amount) for one in world.escrows.orders(world.scope)]
     return {"orders": states, "funds": [world.funds(world.buyer), world.funds(world.seller), world.fees()]}
 
 
@@ -167,5 +167,5 @@ def test_funds_that_go_between_reading_and_writing_are_a_denial(built: tuple[Mem
         check_all(world)
         if not faulty.has_struck:
             break
-        assert sorted(one.status for one in world.escrows.orders(world.place)) == [Status.FAILURE, Status.PUBLISHED]
+        assert sorted(one.status for one in world.escrows.orders(world.scope)) == [Status.FAILURE, Status.PUBLISHED]
     assert statuses == {PayinStatus.DENIED, PayinStatus.CONFIRMED}

@@ -88,7 +88,7 @@ def test_orders_that_one_wallet_pays_at_once_hold_no_more_than_it_has(world: Esc
 def test_bank_money_that_is_confirmed_many_times_at_once_comes_in_once(world: EscrowWorld) -> None:
     order = world.order(30)
     payin = world.bankwire(order)
-    found = outcomes([lambda: world.desk.confirm_payin(world.place, payin.payin_id, eur(30))] * THREADS)
+    found = outcomes([lambda: world.desk.confirm_payin(world.scope, payin.payin_id, eur(30))] * THREADS)
     assert sum(not isinstance(one, Forbidden) for one in found) == 1
     assert texts(found) == {"The payin cannot be confirmed while its status is CONFIRMED."}
     assert world.funds(world.buyer) == (eur(200), eur(30))
@@ -99,7 +99,7 @@ def test_a_payin_of_another_kind_at_once_leaves_one_hold(world: EscrowWorld) -> 
     """A bank-wire payin is confirmed while the wallet pays: whoever is second is refused, and its money stays."""
     order = world.order(30)
     payin = world.bankwire(order)
-    found = outcomes([lambda: world.desk.confirm_payin(world.place, payin.payin_id, eur(30)), lambda: world.pay(order)])
+    found = outcomes([lambda: world.desk.confirm_payin(world.scope, payin.payin_id, eur(30)), lambda: world.pay(order)])
     assert sum(isinstance(one, Forbidden) for one in found) == 1
     assert world.now(order).hold == world.funds(world.buyer)[1] == eur(30)
     check_all(world)
@@ -109,14 +109,14 @@ def waiting(world: EscrowWorld, value: int = 100) -> Order:
     """Return an order that is due for release, the sweep not having been there yet."""
     order = world.paid(value)
     world.set_delay(60)
-    order = world.desk.validate(world.place, order.order_id, auto_accept=True)
+    order = world.desk.validate(world.scope, order.order_id, auto_accept=True)
     world.now_s += 60
     return order
 
 
 def test_an_order_that_is_released_many_times_at_once_is_released_once(world: EscrowWorld) -> None:
     order = waiting(world)
-    found = outcomes([world.desk.sweep] * (THREADS - 2) + [lambda: world.desk.release(world.place, order.order_id)] * 2)
+    found = outcomes([world.desk.sweep] * (THREADS - 2) + [lambda: world.desk.release(world.scope, order.order_id)] * 2)
     released = sum(one.released if isinstance(one, Swept) else one is not None for one in found)
     failed = sum(one.failed for one in found if isinstance(one, Swept))
     assert (released, failed, world.now(order).status) == (1, 0, Status.RELEASED)
@@ -129,8 +129,8 @@ def test_of_a_cancel_and_a_release_at_once_exactly_one_wins(world: EscrowWorld) 
     for order in orders:
         cancelled, released = outcomes(
             [
-                partial(world.desk.cancel, world.place, order.order_id, Cancel()),
-                partial(world.desk.release, world.place, order.order_id),
+                partial(world.desk.cancel, world.scope, order.order_id, Cancel()),
+                partial(world.desk.release, world.scope, order.order_id),
             ]
         )
         status = world.now(order).status
@@ -144,12 +144,12 @@ def test_of_a_cancel_and_a_release_at_once_exactly_one_wins(world: EscrowWorld) 
 def test_of_a_reimbursement_and_a_validation_at_once_each_moves_what_the_other_leaves(world: EscrowWorld) -> None:
     for _ in range(4):
         order = world.paid(100)
-        world.desk.accept(world.place, order.order_id)
+        world.desk.accept(world.scope, order.order_id)
         before = world.funds(world.buyer)[0]
         reimbursed, validated = outcomes(
             [
-                partial(world.desk.reimburse, world.place, order.order_id, Reimburse(eur(40))),
-                partial(world.desk.validate, world.place, order.order_id),
+                partial(world.desk.reimburse, world.scope, order.order_id, Reimburse(eur(40))),
+                partial(world.desk.validate, world.scope, order.order_id),
             ]
         )
         shown = world.now(order)
@@ -164,8 +164,8 @@ def test_of_a_reimbursement_and_a_validation_at_once_each_moves_what_the_other_l
 
 def test_reimbursements_at_once_give_back_no_more_than_was_paid(world: EscrowWorld) -> None:
     order = world.paid(100)
-    reject = world.desk.reject(world.place, order.order_id)
-    ask = partial(world.desk.reimburse, world.place, reject.order_id, Reimburse(eur(30)))
+    reject = world.desk.reject(world.scope, order.order_id)
+    ask = partial(world.desk.reimburse, world.scope, reject.order_id, Reimburse(eur(30)))
     found = outcomes([ask] * 5)
     assert sum(isinstance(one, Invalid) for one in found) == 2
     assert (world.now(order).hold, world.now(order).refunds) == (eur(10), 3)
@@ -175,11 +175,11 @@ def test_reimbursements_at_once_give_back_no_more_than_was_paid(world: EscrowWor
 
 def test_one_email_that_comes_many_times_at_once_is_one_customer(world: EscrowWorld) -> None:
     """E18"""
-    ask = partial(world.desk.create_customer, world.place, CreateCustomer(email="new@x.test"))
+    ask = partial(world.desk.create_customer, world.scope, CreateCustomer(email="new@x.test"))
     found = outcomes([ask] * THREADS)
     assert len({one.customer_id for one in found}) == 1  # type: ignore[attr-defined]
-    assert world.escrows.counts(world.place).customers == 3
-    assert len(list(world.escrows.customers(world.place))) == 3
+    assert world.escrows.counts(world.scope).customers == 3
+    assert len(list(world.escrows.customers(world.scope))) == 3
 
 
 def test_orders_that_are_made_at_once_are_counted_and_in_order(world: EscrowWorld) -> None:
@@ -192,16 +192,16 @@ def test_orders_that_are_made_at_once_are_counted_and_in_order(world: EscrowWorl
         return other.order(number)
 
     at_once([partial(create, number) for number in range(THREADS)])
-    orders = list(world.escrows.orders(world.place))
+    orders = list(world.escrows.orders(world.scope))
     assert [order.order_id for order in orders] == list(range(THREADS, 0, -1))
     times = [order.created_at_s for order in orders]
     assert times == sorted(times, reverse=True)
-    assert world.escrows.counts(world.place).orders == THREADS
+    assert world.escrows.counts(world.scope).orders == THREADS
 
 
 def test_one_deposit_that_comes_many_times_at_once_is_one(world: EscrowWorld) -> None:
     (wallet, _) = world.escrows.wallets_of(world.buyer)
-    ask = partial(world.desk.deposit, world.place, wallet.uuid, Deposit(eur(7), "again"))
+    ask = partial(world.desk.deposit, world.scope, wallet.uuid, Deposit(eur(7), "again"))
     assert outcomes([ask] * THREADS) == [wallet] * THREADS
     assert world.funds(world.buyer) == (eur(207), 0)
     check_all(world)
@@ -213,8 +213,8 @@ def test_a_bank_wire_payin_that_is_replaced_at_once_is_not_confirmed(world: Escr
     request = OpenPayin(order.order_id, PayinType.BANKWIRE)
     confirmed, opened = outcomes(
         [
-            partial(world.desk.confirm_payin, world.place, first.payin_id, eur(30)),
-            partial(world.desk.open_payin, world.place, request),
+            partial(world.desk.confirm_payin, world.scope, first.payin_id, eur(30)),
+            partial(world.desk.open_payin, world.scope, request),
         ]
     )
     assert [isinstance(one, Forbidden) for one in (confirmed, opened)].count(True) == 1

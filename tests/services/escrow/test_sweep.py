@@ -22,7 +22,7 @@ def waiting(world: EscrowWorld) -> EscrowWorld:
 
 def validated(world: EscrowWorld, value: int = 10) -> Order:
     order = world.paid(value)
-    return world.desk.validate(world.place, order.order_id, auto_accept=True)
+    return world.desk.validate(world.scope, order.order_id, auto_accept=True)
 
 
 def test_a_release_is_due_when_its_delay_is_over_and_not_before(waiting: EscrowWorld) -> None:
@@ -30,7 +30,7 @@ def test_a_release_is_due_when_its_delay_is_over_and_not_before(waiting: EscrowW
     order = validated(waiting)
     waiting.now_s += DELAY_S - 1
     assert waiting.desk.sweep() == Swept(0, 0)
-    assert waiting.desk.release(waiting.place, order.order_id) is None
+    assert waiting.desk.release(waiting.scope, order.order_id) is None
     waiting.now_s += 1
     assert waiting.desk.sweep() == Swept(1, 0)
     shown = waiting.now(order)
@@ -42,10 +42,10 @@ def test_a_release_is_due_when_its_delay_is_over_and_not_before(waiting: EscrowW
 def test_a_blocked_release_waits_its_whole_delay_again(waiting: EscrowWorld) -> None:
     order = validated(waiting)
     waiting.now_s += DELAY_S - 1
-    waiting.desk.block(waiting.place, order.order_id)
+    waiting.desk.block(waiting.scope, order.order_id)
     waiting.now_s += 2
     assert waiting.desk.sweep() == Swept(0, 0)
-    shown = waiting.desk.unblock(waiting.place, order.order_id)
+    shown = waiting.desk.unblock(waiting.scope, order.order_id)
     assert (shown.status, shown.validated_at_s) == (Status.PENDING_RELEASE, order.validated_at_s)
     waiting.now_s += DELAY_S - 1
     assert waiting.desk.sweep() == Swept(0, 0)
@@ -55,7 +55,7 @@ def test_a_blocked_release_waits_its_whole_delay_again(waiting: EscrowWorld) -> 
 
 def test_a_cancelled_release_does_not_happen(waiting: EscrowWorld) -> None:
     order = validated(waiting)
-    waiting.desk.cancel(waiting.place, order.order_id, Cancel())
+    waiting.desk.cancel(waiting.scope, order.order_id, Cancel())
     waiting.now_s += DELAY_S
     assert waiting.desk.sweep() == Swept(0, 0)
     assert waiting.funds(waiting.seller) == (0, 0)

@@ -28,7 +28,7 @@ def ref(order: Order) -> str:
 
 
 def test_an_order_goes_its_whole_way(world: EscrowWorld) -> None:
-    order, desk, place = world.order(150, fee_terms=fee(of="2.5")), world.desk, world.place
+    order, desk, scope = world.order(150, fee_terms=fee(of="2.5")), world.desk, world.scope
     assert (world.funds(world.buyer), order.status) == ((eur(200), 0), Status.DRAFT)
     payin = world.pay(order)
     assert (payin.status, payin.amount, payin.wallet_id) == (
@@ -37,15 +37,15 @@ def test_an_order_goes_its_whole_way(world: EscrowWorld) -> None:
         world.buyer.wallets["EUR"],
     )
     assert (world.funds(world.buyer), world.now(order).status) == ((eur(50), eur(150)), Status.PUBLISHED)
-    desk.accept(place, order.order_id)
+    desk.accept(scope, order.order_id)
     world.now_s += 60
-    shown = desk.reimburse(place, order.order_id, Reimburse(eur(30)))
+    shown = desk.reimburse(scope, order.order_id, Reimburse(eur(30)))
     assert (world.funds(world.buyer), shown.status) == ((eur(80), eur(120)), Status.ACCEPTED)
     assert (shown.payin_amount, shown.fee, shown.payout_amount) == (eur(150), eur(3), None)
     payout = world.pay_out(order)
     assert (payout.status, payout.wallet_id) == (PayoutStatus.CREATED, world.seller.wallets["EUR"])
     assert (world.now(order).status, world.now(order).payout_amount) == (Status.PENDING_VALIDATE, eur(117))
-    shown = desk.validate(place, order.order_id)
+    shown = desk.validate(scope, order.order_id)
     assert (shown.status, shown.hold, shown.fee, shown.payout_amount) == (Status.RELEASED, 0, eur(3), eur(117))
     assert (world.funds(world.buyer), world.funds(world.seller)) == ((eur(80), 0), (eur(117), 0))
     assert world.fees() == eur(3)
@@ -83,7 +83,7 @@ def test_a_wallet_that_has_too_little_is_a_failure_and_may_pay_later(world: Escr
     assert world.pay(order).status is PayinStatus.CONFIRMED
     assert (world.now(order).status, world.now(order).payins) == (Status.PUBLISHED, 2)
     assert world.funds(world.buyer) == (0, eur(250))
-    assert world.escrows.payin(world.place, payin.payin_id) == payin
+    assert world.escrows.payin(world.scope, payin.payin_id) == payin
     check_all(world)
 
 
@@ -92,7 +92,7 @@ def test_bank_money_of_another_amount_is_not_taken(world: EscrowWorld) -> None:
     payin = world.bankwire(order)
     before = world.tables()
     with pytest.raises(Invalid) as refused:
-        world.desk.confirm_payin(world.place, payin.payin_id, eur(149))
+        world.desk.confirm_payin(world.scope, payin.payin_id, eur(149))
     assert list(refused.value.errors) == ["amount"]
     assert world.tables() == before
 
@@ -102,11 +102,11 @@ def test_bank_money_goes_straight_to_the_hold_and_back_on_a_cancel(world: Escrow
     payin = world.bankwire(order)
     assert (payin.status, payin.reference, payin.iban) == (PayinStatus.CREATED, f"PI-{payin.payin_id}", "ES00")
     assert world.now(order).status is Status.PENDING_PUBLISH
-    confirmed = world.desk.confirm_payin(world.place, payin.payin_id, eur(150))
+    confirmed = world.desk.confirm_payin(world.scope, payin.payin_id, eur(150))
     assert (confirmed.status, confirmed.confirmed_at_s) == (PayinStatus.CONFIRMED, world.now_s)
     assert world.funds(world.buyer) == (eur(200), eur(150))
     assert legs(world, order) == [("credit", None, world.buyer.ref, eur(150))]
-    shown = world.desk.cancel(world.place, order.order_id, Cancel())
+    shown = world.desk.cancel(world.scope, order.order_id, Cancel())
     assert (shown.status, world.funds(world.buyer)) == (Status.CANCELLED, (eur(350), 0))
     assert world.payin_of(order).status is PayinStatus.REFUNDED
     assert (shown.refund_reference, shown.refund_status) == (f"RF-{order.order_id}-1", RefundStatus.CONFIRMED)
@@ -118,16 +118,16 @@ def test_bank_money_goes_straight_to_the_hold_and_back_on_a_cancel(world: Escrow
 def test_a_rejected_order_is_paid_back_by_reimbursing_it(world: EscrowWorld) -> None:
     """E21"""
     order = world.paid()
-    world.desk.reject(world.place, order.order_id)
+    world.desk.reject(world.scope, order.order_id)
     with pytest.raises(Forbidden):
-        world.desk.cancel(world.place, order.order_id, Cancel())
+        world.desk.cancel(world.scope, order.order_id, Cancel())
     assert world.funds(world.buyer) == (eur(200), eur(150))
-    shown = world.desk.reimburse(world.place, order.order_id, Reimburse())
+    shown = world.desk.reimburse(world.scope, order.order_id, Reimburse())
     assert (shown.status, shown.hold, world.funds(world.buyer)) == (Status.REJECTED, 0, (eur(350), 0))
     assert world.payin_of(order).status is PayinStatus.REFUNDED
     before = world.tables()
     with pytest.raises(Invalid) as refused:
-        world.desk.reimburse(world.place, order.order_id, Reimburse())
+        world.desk.reimburse(world.scope, order.order_id, Reimburse())
     assert list(refused.value.errors) == ["amount"]
     assert world.tables() == before
     check_all(world)
@@ -136,8 +136,8 @@ def test_a_rejected_order_is_paid_back_by_reimbursing_it(world: EscrowWorld) -> 
 def test_an_order_that_nobody_accepted_is_validated_on_demand_only(world: EscrowWorld) -> None:
     order = world.paid()
     with pytest.raises(Forbidden):
-        world.desk.validate(world.place, order.order_id)
-    shown = world.desk.validate(world.place, order.order_id, auto_accept=True)
+        world.desk.validate(world.scope, order.order_id)
+    shown = world.desk.validate(world.scope, order.order_id, auto_accept=True)
     times = (shown.published_at_s, shown.accepted_at_s, shown.validated_at_s, shown.released_at_s, shown.cancelled_at_s)
     assert (shown.status, times) == (Status.RELEASED, (world.now_s,) * 4 + (None,))
     assert (world.funds(world.seller), world.payout_of(order).status) == ((eur(150), 0), PayoutStatus.CONFIRMED)
@@ -147,7 +147,7 @@ def test_an_order_that_nobody_accepted_is_validated_on_demand_only(world: Escrow
 def test_an_order_that_settles_at_once_is_released_with_its_payment(world: EscrowWorld) -> None:
     """E20: no other status shows in between, and all of it is one transaction."""
     order = world.order(40, is_auto_settle=True, seller_id=None, fee_terms=fee(1))
-    own = world.escrows.customer(world.place, world.merchant.customers[World.SANDBOX])
+    own = world.escrows.customer(world.scope, world.merchant.customers[World.SANDBOX])
     assert own is not None
     assert order.seller == own.party("EUR")
     assert world.pay(order).status is PayinStatus.CONFIRMED
@@ -158,7 +158,7 @@ def test_an_order_that_settles_at_once_is_released_with_its_payment(world: Escro
     assert (world.funds(own), world.fees(), world.funds(world.buyer)) == ((eur(39), 0), eur(1), (eur(160), 0))
     assert world.payout_of(order).status is PayoutStatus.CONFIRMED
     assert world.events() == ["EscrowUpdated", "EscrowPublished", "EscrowReleased"]
-    rows = list(world.outbox.of_place(world.place))[1:]
+    rows = list(world.outbox.of_scope(world.scope))[1:]
     assert [(row.left, row.entered) for row in rows] == [
         (Status.DRAFT, Status.PUBLISHED),
         (Status.PUBLISHED, Status.RELEASED),
@@ -168,7 +168,7 @@ def test_an_order_that_settles_at_once_is_released_with_its_payment(world: Escro
 
 def test_bank_money_for_an_order_that_settles_at_once_goes_through(world: EscrowWorld) -> None:
     order = world.order(40, is_auto_settle=True, fee_terms=fee(1))
-    world.desk.confirm_payin(world.place, world.bankwire(order).payin_id, eur(40))
+    world.desk.confirm_payin(world.scope, world.bankwire(order).payin_id, eur(40))
     assert world.now(order).status is Status.RELEASED
     assert (world.funds(world.buyer), world.funds(world.seller)) == ((eur(200), 0), (eur(39), 0))
     assert [kind for kind, *_ in legs(world, order)] == ["credit", "transfer", "fee"]
@@ -179,12 +179,12 @@ def test_a_release_that_waits_can_be_stopped_and_cancelled(world: EscrowWorld) -
     """E22"""
     world.set_delay(60)
     order = world.paid()
-    world.desk.accept(world.place, order.order_id)
-    shown = world.desk.validate(world.place, order.order_id)
+    world.desk.accept(world.scope, order.order_id)
+    shown = world.desk.validate(world.scope, order.order_id)
     assert (shown.status, shown.release_at_s) == (Status.PENDING_RELEASE, world.now_s + 60)
-    shown = world.desk.block(world.place, order.order_id)
+    shown = world.desk.block(world.scope, order.order_id)
     assert (shown.status, shown.release_at_s) == (Status.BLOCKED_RELEASE, None)
-    shown = world.desk.cancel(world.place, order.order_id, Cancel())
+    shown = world.desk.cancel(world.scope, order.order_id, Cancel())
     assert (shown.status, world.funds(world.buyer)) == (Status.CANCELLED, (eur(350), 0))
     assert world.payout_of(order).status is PayoutStatus.CANCELLED
     check_all(world)
@@ -192,14 +192,14 @@ def test_a_release_that_waits_can_be_stopped_and_cancelled(world: EscrowWorld) -
 
 def test_what_is_over_stays_so(world: EscrowWorld) -> None:
     draft, released, cancelled = world.order(), world.paid(10), world.order()
-    world.desk.validate(world.place, released.order_id, auto_accept=True)
-    world.desk.cancel(world.place, cancelled.order_id, Cancel())
+    world.desk.validate(world.scope, released.order_id, auto_accept=True)
+    world.desk.cancel(world.scope, cancelled.order_id, Cancel())
     before = world.tables()
     for refused, text in (
-        (lambda: world.desk.accept(world.place, draft.order_id), "accepted while its status is DRAFT"),
-        (lambda: world.desk.cancel(world.place, released.order_id, Cancel()), "cancelled while its status is RELEASED"),
+        (lambda: world.desk.accept(world.scope, draft.order_id), "accepted while its status is DRAFT"),
+        (lambda: world.desk.cancel(world.scope, released.order_id, Cancel()), "cancelled while its status is RELEASED"),
         (
-            lambda: world.desk.reimburse(world.place, cancelled.order_id, Reimburse()),
+            lambda: world.desk.reimburse(world.scope, cancelled.order_id, Reimburse()),
             "reimbursed while its status is CANCELLED",
         ),
     ):
@@ -212,26 +212,26 @@ def test_an_order_for_nothing_goes_its_whole_way_and_moves_nothing(world: Escrow
     """E12"""
     order = world.order(0, fee_terms=fee(of=10))
     assert (order.fee, world.pay(order).status) == (0, PayinStatus.CONFIRMED)
-    world.desk.accept(world.place, order.order_id)
-    shown = world.desk.validate(world.place, order.order_id)
+    world.desk.accept(world.scope, order.order_id)
+    shown = world.desk.validate(world.scope, order.order_id)
     assert (shown.status, shown.payin_amount, shown.payout_amount, shown.fee) == (Status.RELEASED, 0, 0, 0)
     assert legs(world, order) == []
     again = world.order(0)
     world.pay(again)
-    shown = world.desk.reimburse(world.place, again.order_id, Reimburse())
+    shown = world.desk.reimburse(world.scope, again.order_id, Reimburse())
     assert (shown.status, shown.refund_reference) == (Status.CANCELLED, f"RF-{again.order_id}-1")
     check_all(world)
 
 
 def test_reimbursing_all_that_is_left_cancels_the_order(world: EscrowWorld) -> None:
     order = world.paid()
-    world.desk.accept(world.place, order.order_id)
+    world.desk.accept(world.scope, order.order_id)
     world.pay_out(order)
-    world.desk.reimburse(world.place, order.order_id, Reimburse(eur(100)))
+    world.desk.reimburse(world.scope, order.order_id, Reimburse(eur(100)))
     with pytest.raises(Invalid) as refused:
-        world.desk.reimburse(world.place, order.order_id, Reimburse(eur("50.01")))
+        world.desk.reimburse(world.scope, order.order_id, Reimburse(eur("50.01")))
     assert list(refused.value.errors) == ["amount"]
-    shown = world.desk.reimburse(world.place, order.order_id, Reimburse(eur(50)))
+    shown = world.desk.reimburse(world.scope, order.order_id, Reimburse(eur(50)))
     assert (shown.status, shown.refund_reference) == (Status.CANCELLED, f"RF-{order.order_id}-2")
     assert world.payout_of(order).status is PayoutStatus.CANCELLED
     assert world.payin_of(order).status is PayinStatus.REFUNDED
@@ -242,7 +242,7 @@ def test_reimbursing_all_that_is_left_cancels_the_order(world: EscrowWorld) -> N
 def test_who_sells_to_itself_has_its_money_back_less_the_fee(world: EscrowWorld) -> None:
     order = world.order(100, seller_id=world.buyer.customer_id, fee_terms=fee(3))
     world.pay(order)
-    world.desk.validate(world.place, order.order_id, auto_accept=True)
+    world.desk.validate(world.scope, order.order_id, auto_accept=True)
     assert (world.funds(world.buyer), world.fees()) == ((eur(197), 0), eur(3))
     ann = world.buyer.ref
     assert legs(world, order) == [("transfer", ann, ann, eur(100)), ("fee", ann, None, eur(3))]

@@ -59,7 +59,7 @@ class EscrowWorld:
             Tokens(database).register(INSTANCE, token)
         desks.change(INSTANCE, lambda _: DeskSettings((EUR, JPY), iban="ES00", beneficiary="Shop"))
         self.merchant = self.desk.create_merchant(INSTANCE, MERCHANT, "EUR")
-        self.place = self.merchant.place(World.SANDBOX)
+        self.scope = self.merchant.scope(World.SANDBOX)
         self.buyer = self.customer("ann@x.test")
         self.seller = self.customer("sam@x.test")
 
@@ -80,38 +80,38 @@ class EscrowWorld:
         EscrowDesks(self.database).change(INSTANCE, lambda now: replace(now, release_delay_seconds=seconds))
 
     def customer(self, email: str) -> Customer:
-        return self.desk.create_customer(self.place, CreateCustomer(email=email))
+        return self.desk.create_customer(self.scope, CreateCustomer(email=email))
 
     def deposit(self, amount: str | int, reference: str = "first", customer: Customer | None = None) -> None:
         owner = customer or self.buyer
         (wallet, _) = self.escrows.wallets_of(owner)
-        self.desk.deposit(owner.place, wallet.uuid, Deposit(eur(amount), reference))
+        self.desk.deposit(owner.scope, wallet.uuid, Deposit(eur(amount), reference))
 
     def order(self, value: str | int = 150, **more: Any) -> Order:
         parties = {"buyer_id": self.buyer.customer_id, "seller_id": self.seller.customer_id}
         request = CreateOrder(name="Road bike", value=eur(value), **(parties | {"currency": "EUR"} | more))
-        return self.desk.create_order(self.place, request)
+        return self.desk.create_order(self.scope, request)
 
     def pay(self, order: Order) -> Payin:
         """Pay an order from its buyer's wallet."""
         assert order.buyer is not None
         request = OpenPayin(order.order_id, PayinType.WALLET, order.buyer.wallet_id)
-        return self.desk.open_payin(self.place, request)
+        return self.desk.open_payin(self.scope, request)
 
     def bankwire(self, order: Order) -> Payin:
-        return self.desk.open_payin(self.place, OpenPayin(order.order_id, PayinType.BANKWIRE))
+        return self.desk.open_payin(self.scope, OpenPayin(order.order_id, PayinType.BANKWIRE))
 
     def pay_out(self, order: Order) -> Payout:
-        return self.desk.pay_out(self.place, PayOut(order.order_id, order.seller.wallet_id))
+        return self.desk.pay_out(self.scope, PayOut(order.order_id, order.seller.wallet_id))
 
     def paid(self, value: str | int = 150, **more: Any) -> Order:
         """Return an order that was paid by bank wire."""
         order = self.order(value, **more)
-        self.desk.confirm_payin(self.place, self.bankwire(order).payin_id, order.value)
+        self.desk.confirm_payin(self.scope, self.bankwire(order).payin_id, order.value)
         return self.now(order)
 
     def now(self, order: Order) -> Order:
-        found = self.escrows.order(order.place, order.order_id)
+        found = self.escrows.order(order.scope, order.order_id)
         assert found is not None
         return found
 
@@ -135,7 +135,7 @@ class EscrowWorld:
         return balance.available
 
     def events(self) -> list[str]:
-        return [row.event for row in self.outbox.of_place(self.place)]
+        return [row.event for row in self.outbox.of_scope(self.scope)]
 
     def tables(self) -> dict[str, list[Row]]:
         """Return every row of every table that the desk writes to, to compare."""
@@ -163,7 +163,7 @@ def check_money(world: EscrowWorld) -> None:
             held[row["owner"]] = row["held"]
     assert totals == supply | {entry: 0 for entry in totals if entry not in supply}
     of_orders: dict[str, int] = {}
-    for order in world.escrows.orders(world.place):
+    for order in world.escrows.orders(world.scope):
         if order.hold:
             owner = customer_key(INSTANCE, str(order.buyer_account.customer))
             of_orders[owner] = of_orders.get(owner, 0) + order.hold

@@ -291,7 +291,7 @@ def test_e2_the_worlds_share_the_counters_of_ids(desk: Desk) -> None:
 def test_a_merchants_own_customers_are_one_a_world(desk: Desk) -> None:
     escrows = Escrows(desk.database)
     for world in World:
-        own = escrows.customer(desk.place(world), desk.own_uuid(world))
+        own = escrows.customer(desk.scope(world), desk.own_uuid(world))
         assert own is not None
         assert own.is_hidden
     assert desk.own_uuid(World.SANDBOX) != desk.own_uuid(World.PRODUCTION)

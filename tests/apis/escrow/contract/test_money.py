@@ -299,7 +299,7 @@ def test_a_crash_between_the_two_writes_of_a_validation_loses_nothing(desk: Desk
     order = desk.do(desk.paid(fee_value=1), "accept")
     pausing = EscrowDesk(desk.database, lambda: desk.now_s)
     pausing._released_if_due = lambda validated, _receipt: validated  # type: ignore[method-assign]
-    assert pausing.validate(desk.place(World.SANDBOX), order["id"]).status.value == "PENDING_RELEASE"
+    assert pausing.validate(desk.scope(World.SANDBOX), order["id"]).status.value == "PENDING_RELEASE"
     assert EscrowDesk(desk.database, lambda: desk.now_s).sweep().released == 1
     assert ledger(desk) == money(0, 0, 149, 1, 150)
 

@@ -208,11 +208,11 @@ def test_e24_a_transitions_funds_side_effects_and_events(
     events: tuple[str, ...],
 ) -> None:
     desk, order = at(status)
-    row = desk.escrows.order(desk.place(World.SANDBOX), order["id"])
+    row = desk.escrows.order(desk.scope(World.SANDBOX), order["id"])
     assert row is not None
     told = len(happened(desk))
     assert act(desk, order).status == 200
-    after = desk.escrows.order(desk.place(World.SANDBOX), order["id"])
+    after = desk.escrows.order(desk.scope(World.SANDBOX), order["id"])
     assert after is not None
     assert after.version == row.version + len(events), "each write adds 1"
     shown = desk.now(order)
