@@ -1,11 +1,11 @@
 """Answers kept under an idempotency key: the same request has one effect and one answer (T12 to T14).
 
-The key's answer is written in the transaction that does the work, so either both are there or neither::
+The answer is written in the transaction that does the work, so both are stored or neither::
 
     key free   --receipt, in the transaction of the work-->  answered, or pending until a time
     key free   --record, a refusal------------------------>  answered
     pending    --finish----------------------------------->  answered
-    pending, its time over  --whoever looks--------------->  answered with what was written first
+    pending, its time over  --the next reader------------->  answered with the body written first
     answered   --another receipt-------------------------->  ReceiptExists: nothing of that transaction is done
 
 A key is free again after a day.
@@ -25,10 +25,10 @@ from chalicelib.tables.requests import AnswerExists, Requests
 JOIN_WAIT_S = 15
 POLL_S = 0.05
 FINISH_WITHIN_MS = 2000
-"""How long a request may take to finish its own answer, once it has it, before another one does."""
+"""How long an answer stays pending. After that, the next reader of the key finishes it with the body written first."""
 
 Receipt = Write
-"""The write that keeps an answer, to be done with the work that it answers for; its maker does not look into it."""
+"""The write that keeps an answer, for the transaction of the work; opaque to the api that makes it."""
 
 
 class OtherRequest(Exception):
@@ -41,10 +41,7 @@ class StillPending(Unavailable):
 
 @dataclass(frozen=True, slots=True)
 class KeptAnswer:
-    """The answer of one key. scope: within which a key is one request. digest: what two same requests have in common.
-
-    clock: the time in ms.
-    """
+    """The answer of one idempotency key. scope: where the key is unique. digest: of the request. clock: Unix ms."""
 
     requests: Requests
     clock: Callable[[], int]
@@ -53,9 +50,9 @@ class KeptAnswer:
     digest: str
 
     def earlier(self) -> Answer | None:
-        """Return the answer that an earlier request of this key got, None when the key is free.
+        """Return the answer of an earlier request with this key; None if the key is free.
 
-        Waits for one that is pending. Raises OtherRequest, StillPending, Unavailable or OutcomeUnknown.
+        Waits for a pending answer. Raises OtherRequest, StillPending, Unavailable or OutcomeUnknown.
         """
         deadline_s = time.monotonic() + JOIN_WAIT_S
         while True:
@@ -80,13 +77,13 @@ class KeptAnswer:
         return answer
 
     def receipt(self, status: int, body: str, pending_ms: int | None = None) -> Receipt:
-        """Return the write that keeps an answer. pending_ms: how long its request may take to finish it, else final."""
+        """Return the write that keeps an answer. pending_ms: how long it stays pending; None keeps it final."""
         pending_until_ms = None if pending_ms is None else self.clock() + pending_ms
         answer = Answer(self.digest, status, body, pending_until_ms=pending_until_ms)
         return self.requests.recording(self.scope, self.key, answer)
 
     def record(self, status: int, body: str) -> bool:
-        """Keep an answer by itself. False: the key has one already. Raises Unavailable or OutcomeUnknown."""
+        """Keep an answer in a write of its own; False: the key has one. Raises Unavailable or OutcomeUnknown."""
         try:
             self.requests.record(self.scope, self.key, Answer(self.digest, status, body))
         except AnswerExists:
@@ -94,12 +91,12 @@ class KeptAnswer:
         return True
 
     def finish(self, body: str, preference: str | None = None) -> Answer:
-        """Give the pending answer this body; return what is kept then. Raises Unavailable or OutcomeUnknown."""
+        """Give the pending answer this body; return the kept answer. Raises Unavailable or OutcomeUnknown."""
         return self.requests.finish(self.scope, self.key, body, preference)
 
 
 class Answers:
-    """clock: the time in ms."""
+    """Finds kept answers. clock: Unix ms."""
 
     def __init__(self, database: Database, clock: Callable[[], int]) -> None:
         self._requests = Requests(database, lambda: clock() // 1000)

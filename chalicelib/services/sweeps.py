@@ -1,4 +1,4 @@
-"""Sweeps: due items are worked off one after the other; one that fails does not hold up the others.
+"""Sweeps: due items are processed one after the other; one that fails does not hold up the others.
 
 An item that fails is retried with exponential backoff::
 
@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class SweepResult:
-    """done, failed: how many items were. stuck: how many are stuck, tried by this sweep or not."""
+    """Counts of items: done, failed, and stuck (tried by this sweep or not)."""
 
     done: int = 0
     failed: int = 0
@@ -40,7 +40,7 @@ class SweepResult:
 
 @dataclass(frozen=True, slots=True)
 class _Failure:
-    """times: failures in a row. until_s: when the item is tried again."""
+    """Failures in a row of one item. until_s: when it is tried again."""
 
     times: int
     until_s: int
@@ -64,7 +64,7 @@ class Sweeper(Generic[T]):
     def sweep(
         self, work: Iterable[T], do: Callable[[T], bool], now_s: int, goes_on: Callable[[], bool] = lambda: True
     ) -> SweepResult:
-        """Work off the items in this order while ``goes_on``. do: returns whether there was anything to do.
+        """Process the items in this order while ``goes_on`` returns True. do: returns whether there was anything to do.
 
         Raises only what iterating ``work`` raises.
         """
@@ -76,7 +76,7 @@ class Sweeper(Generic[T]):
             if not self._is_left_alone(name, now_s):
                 try:
                     done += do(piece)
-                except Exception as error:  # whatever is wrong with one piece of work must not stop the others
+                except Exception as error:  # a fault of one item must not stop the others
                     failed += 1
                     in_a_row += isinstance(error, self._transient) and not self._is_stuck(name)
                     self._note(name, now_s, error)

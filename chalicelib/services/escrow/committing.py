@@ -1,15 +1,15 @@
-"""Commit a step of an escrow order: everything that it changes, in one transaction (E23).
+"""Commits of the escrow desk: each step of an order is written in one transaction (E23).
 
 ::
 
-    read order, payin, payout --> decide (pure, may refuse) --> one transaction, if the order is as it was read
+    read order, payin, payout --> decide (pure, may refuse) --> one transaction, if the order is unchanged
         ^                                                            |
-        +---- somebody else was first: eight tries, with jitter -----+
+        +---- another command was first: eight tries, with jitter ---+
 
-The transaction has the order (condition: version and status as read), its payin, payout and refund, each account's one
-change (condition: neither part becomes negative), the ledger's rows, the outbox rows and, under an Idempotency-Key, the
-answer (condition: key free). A command has a name, which it leaves on the order and in the outbox: where the outcome of
-a transaction is unknown, that is looked up, so nothing is done twice.
+The transaction writes the order (condition: version and status as read), its payin, payout and refund, one change for
+each account (condition: neither part becomes negative), the ledger's rows, the outbox rows and, under an
+Idempotency-Key, the answer (condition: key free). Each command has a unique name, stored on the order and in the
+outbox. If the outcome of a transaction is unknown, the name tells whether it was written, so nothing is done twice.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ TRIES_MAX = 8
 
 Decide = Callable[[OrderRecord], Step]
 Receipt = Callable[[OrderRecord], Write]
-"""Returns one more write of the transaction, made from the order as it is afterwards."""
+"""Returns one more write for the transaction, made from the order as the command leaves it."""
 
 
 def command_name() -> str:
@@ -48,7 +48,7 @@ def command_name() -> str:
 
 
 class Once:
-    """A number that is taken when it is first needed, and is the same then on: each try of a command has one id."""
+    """An id drawn at its first use and reused afterwards, so that all tries of a command share it."""
 
     def __init__(self, take: Callable[[], int]) -> None:
         self._take = take
@@ -61,7 +61,7 @@ class Once:
 
 
 class Commits:
-    """clock_s: Unix seconds."""
+    """Writes steps of escrow orders. clock_s: Unix seconds."""
 
     def __init__(self, database: Database, clock_s: Callable[[], int]) -> None:
         self._database = database
@@ -71,12 +71,12 @@ class Commits:
         self._postings = Postings(database)
 
     def commit(self, scope: Scope, order_id: int, decide: Decide, receipt: Receipt | None = None) -> OrderRecord:
-        """Carry out what ``decide`` makes of the order as it is; return how it is then.
+        """Decide on the order as stored now, write the step, and return the order as it is then.
 
-        A step without any change is answered and not written.
+        A step that changes nothing is not written.
 
-        Raises NotFound, what ``decide`` raises, ReceiptExists, Invalid (a credit that the ledger has no room for),
-        DeskBusy, LedgerBroken or Unavailable: nothing is changed then. Raises OutcomeUnknown.
+        Raises NotFound, what ``decide`` raises, ReceiptExists, Invalid (the ledger has no room for a credit),
+        DeskBusy, LedgerBroken or Unavailable (nothing changed); or OutcomeUnknown.
         """
         command = command_name()
 
@@ -99,7 +99,7 @@ class Commits:
         return OrderRecord(order, *self._escrows.attached(order))
 
     def create(self, step: Step, command: str, receipt: Receipt | None) -> OrderRecord:
-        """Put a new order. Raises ReceiptExists, or Refused: its public id is taken."""
+        """Write a new order. Raises ReceiptExists, or Refused where its public id is taken."""
         order = replace(step.after.order, command=command)
         after = replace(step.after, order=order)
         rows = self._escrows.put_order(order) + self._events(step, command)

@@ -1,4 +1,4 @@
-"""New orders: their terms looked at, their parties found, their names drawn."""
+"""Creation of escrow orders: check the terms, find the parties, draw the ids and link tokens."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ PUBLIC_ID_CHARACTERS, PUBLIC_ID_ALPHABET = 12, string.ascii_uppercase + string.d
 TOKEN_CHARACTERS, TOKEN_ALPHABET = 32, string.ascii_letters + string.digits
 
 OrderReceipt = Callable[[Order], Write]
-"""Makes one more write of a command's transaction, about the order as it is answered: its Idempotency-Key's answer."""
+"""Returns one more write for the command's transaction: the answer under the Idempotency-Key, made from the order."""
 
 
 class Creation:
-    """The part of ``EscrowDesk`` that makes orders; exceptions as there."""
+    """The part of ``EscrowDesk`` that creates orders; raises what its commands raise."""
 
     def __init__(
         self,
@@ -122,5 +122,5 @@ class Creation:
 
 
 def random_text(alphabet: str, characters: int) -> str:
-    """Return a text that nobody can guess."""
+    """Return an unguessable text."""
     return "".join(secrets.choice(alphabet) for _ in range(characters))

@@ -1,7 +1,7 @@
-"""Customers, their wallets, and merchants: made and changed each in one transaction.
+"""Customers, their wallets, and merchants; each is created or changed in one transaction.
 
-An e-mail address, and a prefix with a phone number, are names: each is one customer's at one scope, whatever its letter
-case. Who comes with a known name is that customer (E18).
+A customer is identified by its e-mail address or by prefix and phone number. Within a scope each belongs to one
+customer, in any letter case; a request with a known one changes that customer (E18).
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ CONTACTS = ("email", "prefix", "phone")
 
 
 class Customers:
-    """clock_s: Unix seconds."""
+    """Creates and changes customers, wallets and merchants. clock_s: Unix seconds."""
 
     def __init__(self, database: Database, clock_s: Callable[[], int]) -> None:
         self._database = database
@@ -49,9 +49,9 @@ class Customers:
         self._postings = Postings(database)
 
     def create_merchant(self, instance: str, merchant: str, base_currency: str) -> Merchant:
-        """Make a merchant with its own hidden customer in each world, and their wallets (E18).
+        """Create a merchant with its own hidden customer in each world, and their wallets (E18).
 
-        Raises UnknownCurrency, MerchantExists or TooManyMerchants; nothing is changed then.
+        Raises UnknownCurrency, MerchantExists or TooManyMerchants (nothing changed).
         """
         settings, now_s = self._desks.settings(instance), self._clock_s()
         if settings.currency(base_currency, World.PRODUCTION) is None:
@@ -69,10 +69,10 @@ class Customers:
     def create(
         self, scope: Scope, request: CreateCustomer, currencies: Sequence[Currency], receipt: CustomerReceipt | None
     ) -> Customer:
-        """Make a customer with a wallet in each currency; or change the one that has the e-mail address or phone.
+        """Create a customer with a wallet in each currency, or change the one with this e-mail address or phone.
 
-        Raises Invalid (the phone is another customer's), ReceiptExists, DeskBusy or Unavailable: nothing is changed
-        then. Raises OutcomeUnknown.
+        Raises Invalid (the phone is another customer's), ReceiptExists, DeskBusy or Unavailable (nothing changed); or
+        OutcomeUnknown.
         """
         command = command_name()
         made: tuple[Customer, list[Wallet]] | None = None
@@ -92,7 +92,7 @@ class Customers:
             posting = Posting(scope.instance, writes, receipt=receipt(after) if receipt else None)
             try:
                 self._postings.post(posting, partial(self._is_written, after))
-            except Refused as refused:  # where an earlier try was done late, the names tell
+            except Refused as refused:  # an earlier try may be done by now: the next one finds it
                 if refused.is_receipt:
                     raise ReceiptExists(command) from refused
                 raise Contended from refused
@@ -107,13 +107,13 @@ class Customers:
         return True if found.command == after.command else None
 
     def with_wallet(self, customer: Customer, currency: Currency) -> Customer:
-        """Return the customer with a wallet in a currency, made now where the currency is younger than the customer.
+        """Return the customer with a wallet in a currency; create it if the currency is newer than the customer.
 
-        Raises DeskBusy or Unavailable. Done twice, it is there once.
+        Idempotent. Raises DeskBusy or Unavailable.
         """
         wallet_id = None
         for number in tries(TRIES_MAX, self._database.pause):
-            if number:  # changed by others, or done already: what is there tells
+            if number:  # changed by others, or done already
                 customer = self._as_now(customer)
             if currency.code in customer.wallets:
                 return customer
@@ -140,9 +140,9 @@ class Customers:
         return self._escrows.wallet_by_id(customer.scope, wallet_id) is not None
 
     def deposit(self, scope: Scope, wallet_uuid: str, deposit: Deposit, receipt: WalletReceipt | None) -> Wallet:
-        """Credit a wallet, once under its reference (E19); repeated, it moves nothing and no receipt is written.
+        """Credit a wallet, once for each reference (E19); a repeat moves nothing and writes no receipt.
 
-        Raises NotFound, Invalid, ReceiptExists or Unavailable: nothing is changed then. Raises OutcomeUnknown.
+        Raises NotFound, Invalid, ReceiptExists or Unavailable (nothing changed); or OutcomeUnknown.
         """
         wallet = self._escrows.wallet(scope, wallet_uuid)
         if wallet is None:
@@ -163,7 +163,7 @@ class Customers:
         return wallet
 
     def _known(self, scope: Scope, request: CreateCustomer) -> Customer | None:
-        """Return the customer that has one of the request's names. Raises Invalid: two customers have them."""
+        """Return the customer with the request's e-mail address or phone. Raises Invalid where two have them."""
         by_email = by_phone = None
         if request.email is not None:
             by_email = self._escrows.customer_with_email(scope, request.email)

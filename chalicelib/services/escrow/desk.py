@@ -1,9 +1,9 @@
 """The escrow desk: every command on orders, payins, payouts and customers, and the release of what is due.
 
-Fields are looked at first, then the order's status, then amounts against what is held; nothing is written before all of
-them are right. What a command makes of an order is decided in ``steps``, and carried out in ``committing``.
+A command checks the fields, then the order's status, then amounts against the hold, and writes only if all are right.
+``domain.escrow.steps`` decides what changes; ``committing`` writes it.
 
-Every command may be sent twice, or beside another: money moves once, and who comes too late is told why.
+A command may be sent twice, or at the same time as another: money moves once, and the later one is refused.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from chalicelib.tables.escrows import Escrows
 
 
 class _NotDue(Exception):
-    """The order is not to be released now: it is, or it is blocked, cancelled or still waiting."""
+    """The order is not due for release: it is released already, blocked, cancelled, or its delay is not over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +55,10 @@ class Swept:
 
 
 class EscrowDesk:
-    """clock_s: Unix seconds. settings: of an instance; None: as they are stored.
+    """The commands of the escrow desk. clock_s: Unix seconds. settings: of an instance; None reads the stored ones.
 
-    Commands raise NotFound, Invalid, then Forbidden; ReceiptExists (the key of ``receipt`` has an answer); DeskBusy or
-    Unavailable. Nothing is changed then. They raise OutcomeUnknown where even looking it up failed.
+    Commands raise NotFound, Invalid or Forbidden, checked in this order, ReceiptExists (the key of ``receipt`` has an
+    answer), DeskBusy or Unavailable (nothing changed); or OutcomeUnknown.
     """
 
     def __init__(
@@ -80,13 +80,13 @@ class EscrowDesk:
     # --- customers and wallets
 
     def create_merchant(self, instance: str, merchant: str, base_currency: str) -> Merchant:
-        """Make a merchant and its own customers. Raises UnknownCurrency, MerchantExists or TooManyMerchants."""
+        """Create a merchant and its own customers. Raises UnknownCurrency, MerchantExists or TooManyMerchants."""
         return self._customers.create_merchant(instance, merchant, base_currency)
 
     def create_customer(
         self, scope: Scope, request: CreateCustomer, receipt: Callable[[Customer], Write] | None = None
     ) -> Customer:
-        """Make a customer, or change the one that has the e-mail address or phone (E18)."""
+        """Create a customer, or change the one with this e-mail address or phone (E18)."""
         currencies = self._settings(scope.instance).currencies_in(scope.world)
         return self._customers.create(scope, request, currencies, receipt)
 
@@ -97,17 +97,17 @@ class EscrowDesk:
         request: Deposit,
         receipt: Callable[[Wallet, Transaction], Write] | None = None,
     ) -> Wallet:
-        """Credit a wallet, once under its reference; repeated, nothing moves and no receipt is written (E19)."""
+        """Credit a wallet, once for each reference; a repeat moves nothing and writes no receipt (E19)."""
         return self._customers.deposit(scope, wallet_uuid, request, receipt)
 
     # --- orders
 
     def create_order(self, scope: Scope, request: CreateOrder, receipt: OrderReceipt | None = None) -> Order:
-        """Make an order: DRAFT, or PENDING_DETAILS where its buyer is named later."""
+        """Create an order: DRAFT, or PENDING_DETAILS where its buyer is named later."""
         return self._creation.create_order(scope, request, receipt)
 
     def update_order(self, scope: Scope, order_id: int, changes: OrderChanges) -> Order:
-        """Change facts of an order, as far as its status lets them be changed (E13)."""
+        """Change the fields of an order that its status allows to change (E13)."""
 
         def decide(current: OrderRecord) -> Step:
             errors, buyer = update_errors(current.order, changes), None
@@ -125,11 +125,11 @@ class EscrowDesk:
         return self._change(scope, order_id, lambda current: steps.accepted(current, self._clock_s()), receipt)
 
     def reject(self, scope: Scope, order_id: int, receipt: OrderReceipt | None = None) -> Order:
-        """The seller refuses; the money stays in the hold until it is reimbursed."""
+        """Reject the order for its seller; the money stays in the hold until it is reimbursed."""
         return self._change(scope, order_id, lambda current: steps.rejected(current, self._clock_s()), receipt)
 
     def cancel(self, scope: Scope, order_id: int, request: Cancel, receipt: OrderReceipt | None = None) -> Order:
-        """End the order; what is left of its hold goes back to the buyer (E21)."""
+        """Cancel the order; the rest of its hold goes back to the buyer (E21)."""
         refund_id = Once(lambda: self._escrows.next_id(scope.instance, REFUND))
 
         def decide(current: OrderRecord) -> Step:
@@ -143,7 +143,7 @@ class EscrowDesk:
         return self._change(scope, order_id, decide, receipt)
 
     def reimburse(self, scope: Scope, order_id: int, request: Reimburse, receipt: OrderReceipt | None = None) -> Order:
-        """Give a part of the hold back to the buyer; all that is left ends the order, but a rejected one."""
+        """Give the hold, or a part of it, back to the buyer. Giving all of it ends the order, unless it is rejected."""
         refund_id = Once(lambda: self._escrows.next_id(scope.instance, REFUND))
 
         def decide(current: OrderRecord) -> Step:
@@ -168,10 +168,10 @@ class EscrowDesk:
         *,
         auto_accept: bool = False,
     ) -> Order:
-        """Find the order good; then release it, in a second transaction, where there is no delay (E22).
+        """Validate the order; if no delay is set, release it too, in a second transaction (E22).
 
-        The first transaction has ``receipt``, about the PENDING_RELEASE order; the second ``release_receipt``, about
-        the RELEASED one: it must never be refused. A release that fails is left to the sweep, and is no failure.
+        The first transaction writes ``receipt``, for the PENDING_RELEASE order; the second ``release_receipt``, for the
+        RELEASED one, which must never be refused. If the release fails, the sweep does it; the command succeeds.
         """
         payout_id = Once(lambda: self._escrows.next_id(scope.instance, PAYOUT))
 
@@ -185,7 +185,7 @@ class EscrowDesk:
         return self._released_if_due(validated, release_receipt)
 
     def block(self, scope: Scope, order_id: int, receipt: OrderReceipt | None = None) -> Order:
-        """Stop the order; the operator's."""
+        """Block the order, for the operator."""
         return self._change(scope, order_id, lambda current: steps.blocked(current, self._clock_s()), receipt)
 
     def unblock(
@@ -195,9 +195,9 @@ class EscrowDesk:
         receipt: OrderReceipt | None = None,
         release_receipt: OrderReceipt | None = None,
     ) -> Order:
-        """Let the order go on from where it was stopped; a release waits its whole delay again.
+        """Put a blocked order back into its earlier status; a release waits its whole delay again.
 
-        Receipts as of ``validate``.
+        receipt, release_receipt: as for ``validate``.
         """
 
         def decide(current: OrderRecord) -> Step:
@@ -213,23 +213,23 @@ class EscrowDesk:
         return self._payments.open_payin(scope, request, receipt)
 
     def confirm_payin(self, scope: Scope, payin_id: int, amount: int, receipt: PayinReceipt | None = None) -> Payin:
-        """The money of a bank-wire payin has come in, the whole of it; the operator's."""
+        """Confirm a bank-wire payin, for the operator: its whole amount has arrived."""
         return self._payments.confirm_payin(scope, payin_id, amount, receipt)
 
     def deny_payin(
         self, scope: Scope, payin_id: int, reason: str | None = None, receipt: PayinReceipt | None = None
     ) -> Payin:
-        """The money of a bank-wire payin will not come; the operator's."""
+        """Deny a bank-wire payin, for the operator: its money will not arrive."""
         return self._payments.deny_payin(scope, payin_id, reason, receipt)
 
     def pay_out(self, scope: Scope, request: PayOut, receipt: PayoutReceipt | None = None) -> Payout:
-        """Say where the seller is to be paid."""
+        """Set the wallet to which the seller is paid."""
         return self._payments.pay_out(scope, request, receipt)
 
     # --- releases
 
     def release(self, scope: Scope, order_id: int, receipt: OrderReceipt | None = None) -> Order | None:
-        """Release an order that is due; None where it is not, or not any more."""
+        """Release an order that is due, and return it; None if it is not due."""
 
         def decide(current: OrderRecord) -> Step:
             due_s = current.order.release_at_s
@@ -243,10 +243,10 @@ class EscrowDesk:
             return None
 
     def sweep(self, goes_on: Callable[[], bool] = lambda: True) -> Swept:
-        """Release what is due, while ``goes_on``: orders whose delay is over, or whose validation was cut short.
+        """Release due orders while ``goes_on`` returns True: the delay is over, or a validation was cut short.
 
-        Those that have waited longest come first; one that cannot be released stops no other (``Sweeper``). Raises
-        Unavailable where it cannot be read what is due.
+        Longest due first; an order that cannot be released does not stop the others (``Sweeper``). Raises Unavailable
+        where the due orders cannot be read.
         """
 
         def released(order: tuple[str, int]) -> bool:
@@ -266,7 +266,7 @@ class EscrowDesk:
         return self._commits.commit(scope, order_id, decide, bound).order
 
     def _released_if_due(self, order: Order, receipt: OrderReceipt | None) -> Order:
-        """Release an order whose delay is over, and return it as it is then."""
+        """Release the order if its delay is over; return it as it is then."""
         if order.release_at_s is None or order.release_at_s > self._clock_s():
             return order
         try:

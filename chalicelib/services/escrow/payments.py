@@ -1,4 +1,4 @@
-"""Payins and payouts: how an order's money comes in, and where it will go."""
+"""Payins and payouts of escrow orders (E15 to E17)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PayoutReceipt = Callable[[Payout], Write]
 
 
 class Payments:
-    """The part of ``EscrowDesk`` that payins and payouts are; exceptions as there."""
+    """The part of ``EscrowDesk`` for payins and payouts; raises what its commands raise."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class Payments:
     def open_payin(self, scope: Scope, request: OpenPayin, receipt: PayinReceipt | None = None) -> Payin:
         """Pay an order from its buyer's wallet, decided at once, or open a payin that waits for bank money (E16).
 
-        A wallet that has too little is no failure: the payin is DENIED.
+        If the wallet has too little, the command succeeds and the payin is DENIED.
         """
         payin_id = Once(lambda: self._escrows.next_id(scope.instance, PAYIN))
         payout_id = Once(lambda: self._escrows.next_id(scope.instance, PAYOUT))
@@ -63,7 +63,7 @@ class Payments:
         return self._payin_now(scope, current, payin_id())
 
     def confirm_payin(self, scope: Scope, payin_id: int, amount: int, receipt: PayinReceipt | None = None) -> Payin:
-        """The money of a bank-wire payin has come in, the whole of it; the operator's."""
+        """Confirm a bank-wire payin, for the operator: its whole amount has arrived."""
         payout_id = Once(lambda: self._escrows.next_id(scope.instance, PAYOUT))
 
         def decide(current: OrderRecord) -> Step:
@@ -76,7 +76,7 @@ class Payments:
     def deny_payin(
         self, scope: Scope, payin_id: int, reason: str | None = None, receipt: PayinReceipt | None = None
     ) -> Payin:
-        """The money of a bank-wire payin will not come; the operator's."""
+        """Deny a bank-wire payin, for the operator: its money will not arrive."""
 
         def decide(current: OrderRecord) -> Step:
             payin = self._open(current, payin_id, "denied")
@@ -85,7 +85,7 @@ class Payments:
         return self._decide_payin(scope, payin_id, decide, receipt)
 
     def pay_out(self, scope: Scope, request: PayOut, receipt: PayoutReceipt | None = None) -> Payout:
-        """Say where the seller is to be paid."""
+        """Set the wallet to which the seller is paid."""
         payout_id = Once(lambda: self._escrows.next_id(scope.instance, PAYOUT))
 
         def decide(current: OrderRecord) -> Step:
@@ -105,7 +105,7 @@ class Payments:
         decide: Callable[[OrderRecord], Step],
         receipt: Receipt | None,
     ) -> OrderRecord:
-        """Carry out a command that names its order in the body, where one that is not there is a bad field (E4)."""
+        """Commit a command whose body names the order: an unknown order is a bad field, not a 404 (E4)."""
         try:
             return self._commits.commit(scope, order_id, decide, receipt)
         except NotFound as error:
@@ -137,7 +137,7 @@ class Payments:
         return self._accounts.balance(owner, account.asset).available
 
     def _payin_now(self, scope: Scope, current: OrderRecord, payin_id: int) -> Payin:
-        """Return a payin as it is after its command, which may have been done a while ago."""
+        """Return a payin as it is now; other commands may have followed its own."""
         if current.payin is not None and current.payin.payin_id == payin_id:
             return current.payin
         payin = self._escrows.payin(scope, payin_id)
@@ -155,7 +155,7 @@ class Payments:
         return self._payin_now(scope, current, payin_id)
 
     def _open(self, current: OrderRecord, payin_id: int, participle: str) -> Payin:
-        """Return the payin if it is the order's open one. Raises Forbidden."""
+        """Return the order's open payin. Raises Forbidden where this payin is not open."""
         payin = current.payin
         if payin is None or payin.payin_id != payin_id:
             payin = self._payin_now(current.order.scope, current, payin_id)

@@ -20,9 +20,7 @@ Row = TypeVar("Row", covariant=True)
 
 @dataclass(frozen=True, slots=True)
 class Source(Generic[T]):
-    """Where a list's rows come from. rows: all of them, by id, in either direction, so many in a read. count: how many
-    there are, with one read. one: the row with an id, with one read.
-    """
+    """The rows of a list. rows: (newest first, rows a read) to all rows by id. count, one: each costs one read."""
 
     rows: Callable[[bool, int], Iterator[T]]
     count: Callable[[], int]
@@ -34,7 +32,7 @@ class _Rows(Protocol[Row]):
 
 
 class EscrowReading:
-    """scope: a merchant in one of the two worlds."""
+    """Reads of the escrow desk's tables, as of now."""
 
     def __init__(self, database: Database) -> None:
         self._escrows = Escrows(database)
@@ -67,7 +65,7 @@ class EscrowReading:
         return self._escrows.customer(scope, uuid)
 
     def customers_by_id(self, scope: Scope, customer_ids: Iterable[int]) -> dict[int, Customer]:
-        """Return those of the customers that there are, by id, with one read for a hundred."""
+        """Return the customers that exist, by id. One read for each hundred."""
         return self._escrows.customers_by_id(scope, customer_ids)
 
     def wallet(self, scope: Scope, uuid: str) -> Wallet | None:
@@ -82,14 +80,14 @@ class EscrowReading:
         return Source(rows, lambda: len(wallets), lambda _wallet_id: None)
 
     def available(self, instance: str, wallets: Sequence[Wallet]) -> list[int]:
-        """Return what each wallet has available, in base units."""
+        """Return the available balance of each wallet, in base units."""
         accounts = [(str(wallet.account.customer), wallet.account.asset) for wallet in wallets]
         return [balance.available for balance in self._ledger.balances_of(instance, accounts)]
 
-    # --- for an operator, who names things without their merchant
+    # --- for operators, whose requests name no merchant
 
     def scope_of_order(self, instance: str, world: World, order_id: int) -> Scope | None:
-        """Return at which merchant of the instance the order is."""
+        """Return the scope of an order, searched under each merchant; None where there is no such order."""
         return self._escrows.scope_of_order(self._scopes(instance, world), order_id)
 
     def scope_of_payin(self, instance: str, world: World, payin_id: int) -> Scope | None:

@@ -1,14 +1,14 @@
 """Movements: credits, debits and transfers, each carried out once and whole, or not at all.
 
-One transaction (``posting``) puts the transaction's copies, moves the balances, counts a credit or debit into the
-asset's supply, and takes the locks of its names::
+One transaction (``posting``) writes the ledger rows, changes the balances, counts a credit or debit into the asset's
+supply, and locks the movement's names (its reference, and the operator's name)::
 
-    name free  --the same transaction takes it-->  taken by txn_1, with a digest of what was asked
-    taken      --asked for the same again------->  txn_1 is the answer; nothing moves
-    taken      --asked for something else------->  ReferenceTaken; nothing moves
+    name free  --the same transaction locks it-->  locked by txn_1, with a digest of the movement
+    locked     --the same movement again-------->  txn_1 is the answer; nothing moves
+    locked     --another movement--------------->  ReferenceTaken; nothing moves
 
-What an answer means (guarantee 7): a transaction id: it took place, once; an exception but OutcomeUnknown: no table has
-changed.
+A movement that returns a transaction id took place, once. One that raises has changed nothing, unless it raises
+OutcomeUnknown (guarantee 7).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from chalicelib.tables.transactions import Lock, Transactions, name_lock, refere
 
 
 class UnknownToken(Exception):
-    """The instance has no such token, or it is inactive; of a sandbox's asset, the token that it stands for."""
+    """The instance has no active token for the asset; for a sandbox asset, for the token that it stands for."""
 
 
 class SameCustomer(Exception):
@@ -51,23 +51,23 @@ class SupplyTooLarge(Exception):
 
 
 class ReferenceTaken(Exception):
-    """The reference, or the operator's name, stands for a movement with other facts."""
+    """The reference, or the operator's name, is locked by another movement."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """is_new: False when an earlier request with the same reference had done it; nothing was moved then."""
+    """The transaction of a movement. is_new: False if an earlier request had done it; then nothing moved."""
 
     transaction_id: str
     is_new: bool
 
 
 Receipt = Callable[[Transaction], Write]
-"""Makes one more write of the transaction, about the movement that is done with it (T14)."""
+"""Returns one more write for the transaction, made from the movement's ledger row (T14)."""
 
 
 class Movements:
-    """new_id: gives prefix + ULID, ascending."""
+    """Carries movements out. new_id: returns prefix + ULID, ascending."""
 
     def __init__(self, database: Database, new_id: Callable[[str], str] = new_id) -> None:
         self._new_id = new_id
@@ -76,7 +76,7 @@ class Movements:
         self._transactions = Transactions(database)
 
     def refuse_faulty(self, movement: Movement) -> None:
-        """Raise UnknownToken or SameCustomer, in this order (T35), where the movement is one that cannot be."""
+        """Raise UnknownToken or SameCustomer, checked in this order (T35)."""
         token = self._tokens.get(movement.instance, token_address(movement.asset))
         if token is None or not token.is_active:
             raise UnknownToken(movement.asset)
@@ -84,10 +84,10 @@ class Movements:
             raise SameCustomer(movement.source)
 
     def record(self, movement: Movement, receipt: Receipt | None = None, name: str | None = None) -> Recorded:
-        """Carry the movement out; once, where it has a reference, or a name that the operator gave it.
+        """Carry the movement out; once, if it has a reference or an operator's name.
 
-        Raises (T35, in this order) UnknownToken, SameCustomer; then ReceiptExists, ReferenceTaken, InsufficientBalance
-        or SupplyTooLarge; Unavailable. Nothing is changed then. Raises OutcomeUnknown.
+        Raises UnknownToken, SameCustomer, ReceiptExists, ReferenceTaken, InsufficientBalance or SupplyTooLarge, checked
+        in this order (T35), or Unavailable (nothing changed); or OutcomeUnknown.
         """
         self.refuse_faulty(movement)
         transaction = transaction_for(movement, self._new_id("txn"))
@@ -112,9 +112,9 @@ class Movements:
         return Recorded(transaction.transaction_id, is_new=True)
 
     def _earlier(self, locks: list[Lock]) -> str | None:
-        """Return the transaction that has one of the names; None while all are free. Raises ReferenceTaken.
+        """Return the transaction that locked one of the names; None if all are free. Raises ReferenceTaken.
 
-        It is read, whatever the refused transaction told: of several conditions that fail it need not name them all.
+        Always reads: DynamoDB need not name all conditions that failed.
         """
         taken = [found for found in map(self._transactions.taken, locks) if found is not None]
         for transaction_id, is_same in taken:
@@ -133,7 +133,7 @@ def _changes_of(movement: Movement) -> dict[AccountKey, Change]:
 
 
 def _refusal(movement: Movement, refused: Refused) -> Exception:
-    """Return what the failed conditions mean, no name being taken."""
+    """Return what the failed conditions mean where all names are free."""
     if refused.shortage is not None:
         return InsufficientBalance(refused.shortage.required, refused.shortage.available)
     if refused.is_supply and movement.kind is TransactionType.CREDIT:

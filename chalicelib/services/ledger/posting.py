@@ -1,13 +1,12 @@
-"""Posting: all that a command writes of money and beside it, in one transaction, or nothing of it.
+"""Posting: one transaction with everything that a command writes, money included.
 
 ::
 
-    rows of the desk + one change an account + ledger rows + their supply + the answer under the caller's key
+    the desk's rows + one change an account + ledger rows + their supply + the answer under the caller's key
         --> written        all of it
-        --> Refused        nothing; which conditions failed is read here, what that means each desk says itself
+        --> Refused        nothing; it says which conditions failed, and each desk decides what that means
 
-Of several conditions that fail DynamoDB need not name all. So a desk that has to tell reasons apart reads again what it
-decided from.
+DynamoDB need not name all conditions that failed. A desk that must tell reasons apart reads its rows again.
 """
 
 from __future__ import annotations
@@ -28,11 +27,10 @@ AccountKey = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Posting:
-    """What one transaction writes.
+    """The content of one transaction.
 
-    rows: the desk's own. changes: of accounts, decided at ``at_ms`` (Unix ms). transactions: rows of the ledger (T37);
-    a credit or a debit among them changes the supply of its asset too. receipt: the write of the answer under the
-    caller's key.
+    rows: the desk's own. changes: of accounts, at ``at_ms`` (Unix ms). transactions: rows of the ledger (T37); a credit
+    or debit also changes its asset's supply. receipt: keeps the answer under the caller's key.
     """
 
     instance: str
@@ -45,7 +43,7 @@ class Posting:
 
 @dataclass(frozen=True, slots=True)
 class Shortage:
-    """An account with less available than was to be taken from it."""
+    """An account whose available balance is less than the change takes."""
 
     account: AccountKey
     required: int
@@ -55,9 +53,9 @@ class Shortage:
 class Refused(Exception):
     """Conditions failed, and nothing was written.
 
-    rows: the writes of the desk that were refused. accounts: those refused, each with the row that stood there (None:
-    nothing). is_supply: a supply has no room for a credit, or is less than a debit. is_transaction: an id was given
-    twice. is_receipt: the caller's key has an answer already.
+    rows: the desk's writes that were refused. accounts: those refused, with the stored row (None: there is none).
+    is_supply: a supply has no room for a credit, or is less than a debit. is_transaction: a transaction id exists.
+    is_receipt: the caller's key has an answer already.
     """
 
     def __init__(self, posting: Posting, parts: _Parts, refused: Mapping[int, Row | None]) -> None:
@@ -73,7 +71,7 @@ class Refused(Exception):
 
     @property
     def shortage(self) -> Shortage | None:
-        """The first account that had less available than was to be taken from it."""
+        """The first account whose available balance is less than its change takes."""
         for account, row in self.accounts.items():
             required, available = -self._changes[account].available, row["available"] if row else 0
             if available < required:
@@ -82,7 +80,7 @@ class Refused(Exception):
 
     @property
     def is_unheld(self) -> bool:
-        """Whether an account was refused that gives up held funds."""
+        """Whether a change that releases held funds was refused."""
         return any(self._changes[account].held < 0 for account in self.accounts)
 
     @property
@@ -97,10 +95,10 @@ class Postings:
         self._transactions = Transactions(database)
 
     def post(self, posting: Posting, is_done: IsDone | None = None) -> None:
-        """Write all of it, or nothing.
+        """Write all of the posting, or nothing.
 
-        is_done: tells whether it is written, where an answer is lost. Raises Refused, Unavailable (nothing is written)
-        or OutcomeUnknown.
+        is_done: tells whether it was written, after a lost answer. Raises Refused or Unavailable (nothing written), or
+        OutcomeUnknown.
         """
         parts = self._parts(posting)
         try:
@@ -134,7 +132,7 @@ class _Parts:
 
 
 def _supply(transactions: Iterable[Transaction]) -> list[tuple[str, int]]:
-    """Return what credits bring into the ledger and debits take out, by asset."""
+    """Return the change of each asset's supply: credits less debits."""
     signs = {TransactionType.CREDIT: 1, TransactionType.DEBIT: -1}
     amounts: Counter[str] = Counter()
     for one in transactions:

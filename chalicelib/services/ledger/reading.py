@@ -13,7 +13,7 @@ from chalicelib.tables.tokens import Tokens
 
 
 class LedgerReading:
-    """Balances are zeros where there is no account yet (T36)."""
+    """Reads of the ledger. The balance of an account that does not exist yet is zero (T36)."""
 
     def __init__(self, database: Database) -> None:
         self._accounts = Accounts(database)
@@ -24,11 +24,11 @@ class LedgerReading:
         return token if token is not None and token.is_active else None
 
     def tokens(self, instance: str) -> list[Token]:
-        """Return all tokens of an instance, newest first. Costs what it returns."""
+        """Return all tokens of an instance, newest first."""
         return self._tokens.of_instance(instance)
 
     def tokens_by_address(self, instance: str, addresses: Iterable[str]) -> dict[str, Token]:
-        """Return those of the tokens that are registered, by address."""
+        """Return the registered ones of these tokens, by address."""
         return self._tokens.get_many(instance, addresses)
 
     def balance(self, instance: str, customer: str, asset: str) -> Balance:
@@ -39,7 +39,7 @@ class LedgerReading:
         return self._accounts.balances(customer_key(instance, customer))
 
     def balances_of(self, instance: str, accounts: Sequence[tuple[str, str]]) -> list[Balance]:
-        """Return the balance of each of these accounts (customer, asset), with one read for a hundred."""
+        """Return the balance of each of these accounts (customer, asset). One read for each hundred."""
         keys = [(customer_key(instance, customer), asset) for customer, asset in accounts]
         found = self._accounts.balances_of(keys)
         return [found[key] for key in keys]

@@ -1,11 +1,10 @@
-"""The taker desk: what makers, takers and the operator do with signed orders, each carried out whole or not at all.
+"""The taker desk: commands of makers, takers and the operator on signed orders. Each is atomic.
 
-Every command reads the order (consistently), writes down a lapse that it meets (K30), asks in this order whether there
-is such an order, whether the caller may know of it, whose it is, whether its state allows the command, and whether
-quantity and funds suffice; and writes one step (``steps``) on condition that the order is still as it was read. Where
-it is not, all of this is done again.
+A command reads the order (consistently) and writes its lapse, if any (K30). Then it checks, in this order: the order
+exists, the caller may see it, the caller may act on it, its state allows the command, quantity and funds suffice. It
+writes one step (``steps``) on condition that the order is unchanged; if the order has changed, it starts again.
 
-What an answer means: a value: it is done, once; an exception but OutcomeUnknown: the command has changed nothing.
+A command that returns is done, once. A command that raises has changed nothing, unless it raises OutcomeUnknown.
 """
 
 from __future__ import annotations
@@ -56,7 +55,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """A new order with its maker's signature; whose it is, and that order and hash belong together, was looked at."""
+    """A new order with its maker's signature. The caller has verified the signature and the hash."""
 
     order: SignedOrder
     order_hash: str
@@ -64,10 +63,10 @@ class Signed:
 
 
 class SignedOrderDesk:
-    """clock_s: Unix seconds. new_id: gives prefix + ULID, ascending.
+    """The commands of the taker desk. clock_s: Unix seconds. new_id: returns prefix + ULID, ascending.
 
-    Every command raises DeskBusy (others kept changing the order), Unavailable (nothing was changed by the command) or
-    OutcomeUnknown besides what it names. What it returns of an order is as of now.
+    Beside what it names, every command raises DeskBusy (others kept changing the order), Unavailable (nothing changed)
+    or OutcomeUnknown.
     """
 
     def __init__(
@@ -87,7 +86,7 @@ class SignedOrderDesk:
     # Makers
 
     def create(self, instance: str, settings: DeskSettings, signed: Signed) -> StoredOrder:
-        """Store an order, its funds set aside.
+        """Store a new order and hold its funds.
 
         Raises UnknownInstrument, NonceUsed or InsufficientFunds; nothing is stored then (K15).
         """
@@ -123,7 +122,7 @@ class SignedOrderDesk:
         return self._until_written(once)
 
     def cancel(self, instance: str, order_id: str, maker: str) -> StoredOrder:
-        """Cancel an open order; of one that is locked, note that its maker asks for it back. Twice is as good as once.
+        """Cancel an open order; on a locked one, note the maker's cancel request. Idempotent.
 
         Raises OrderNotFound, NotTheMakers or StateForbids.
         """
@@ -147,9 +146,9 @@ class SignedOrderDesk:
         seconds: int | None,
         reference_id: str | None,
     ) -> StoredOrder:
-        """Give the taker the right to fill an open order, for so many seconds (None: for the longest time).
+        """Lock an open order for a taker, who alone may fill it for so many seconds (None: the longest time).
 
-        taker: as it is to be shown. Never extends a lock (K21). Raises OrderNotFound, OwnOrder or StateForbids.
+        taker: as it is to be shown. A lock is never extended (K21). Raises OrderNotFound, OwnOrder or StateForbids.
         """
         lock_seconds = settings.lock_seconds if seconds is None else seconds
 
@@ -164,14 +163,14 @@ class SignedOrderDesk:
         return self._until_written(once)
 
     def unlock(self, instance: str, order_hash: str, taker: str) -> StoredOrder:
-        """Give the lock back; an order whose maker asks for it is cancelled by that.
+        """Release the taker's lock; if the maker has asked to cancel, the order is cancelled.
 
         Raises OrderNotFound or StateForbids.
         """
         return self._as_holder(instance, order_hash, taker, Action.UNLOCK)
 
     def reject(self, instance: str, order_hash: str, taker: str, reason: str | None) -> StoredOrder:
-        """Turn a locked order down for good; one with fills can only be unlocked (K25).
+        """Reject a locked order for good; an order with fills can only be unlocked (K25).
 
         Raises OrderNotFound or StateForbids.
         """
@@ -180,7 +179,7 @@ class SignedOrderDesk:
     def cancel_result(
         self, instance: str, order_hash: str, taker: str, succeeded: bool, message: str | None
     ) -> StoredOrder:
-        """Answer the maker's request: the order is cancelled, with this message as its notes, or the lock is kept.
+        """Answer the maker's cancel request: cancel the order, with this message as its notes, or keep the lock.
 
         Raises OrderNotFound or StateForbids.
         """
@@ -188,7 +187,7 @@ class SignedOrderDesk:
         return self._as_holder(instance, order_hash, taker, action, message)
 
     def fill(self, instance: str, settings: DeskSettings, taker: str, request: FillRequest) -> Fill:
-        """Fill the locked order, in part or in whole; under a reference once: a second time gives the first fill (K24).
+        """Fill the locked order, in part or in whole, once for each reference: a repeat returns the first fill (K24).
 
         Raises OrderNotFound, ReferenceTaken, StateForbids, BadAmount or InsufficientFunds.
         """
@@ -197,27 +196,27 @@ class SignedOrderDesk:
     # The operator
 
     def suspend(self, instance: str, order_id: str) -> StoredOrder:
-        """Stop all that may be done with an order; its hold stays. Raises OrderNotFound or StateForbids."""
+        """Suspend an order: no command is allowed on it; its hold stays. Raises OrderNotFound or StateForbids."""
         return self._as_operator(instance, order_id, Action.SUSPEND)
 
     def resume(self, instance: str, order_id: str) -> StoredOrder:
-        """Open a suspended order again; after its deadline it expires. Raises OrderNotFound or StateForbids."""
+        """Resume a suspended order; after its deadline it expires. Raises OrderNotFound or StateForbids."""
         return self._as_operator(instance, order_id, Action.RESUME)
 
     def sweep(self, goes_on: Callable[[], bool] = lambda: True) -> int:
-        """Write down the lapses that no command has met, of all instances; return how many (``Lapses.sweep``)."""
+        """Write the lapses that no command has written, of all instances; return how many (``Lapses.sweep``)."""
         return self._lapses.sweep(self._clock_s(), goes_on).done
 
-    # How a command goes
+    # Parts of commands
 
     def _until_written(self, once: Callable[[], T]) -> T:
-        """Try a command until nobody else comes in between. Raises DeskBusy."""
+        """Try a command again while others change the order in between. Raises DeskBusy."""
         return until_written(once, TRIES_MAX, self._pause, DeskBusy())
 
     def _current(self, instance: str, order_id: str, order_hash: str | None = None) -> tuple[StoredOrder, int]:
-        """Return the order as of now, its lapse written down, and the time. Raises OrderNotFound or Contended.
+        """Return the order as of now, its lapse written, and the time. Raises OrderNotFound or Contended.
 
-        order_hash: where the order was named by it. An id is made of a part of the hash only, so it is compared.
+        order_hash: if the request named the order by hash. The id has only a part of the hash, so it is compared.
         """
         found = self._orders.get(instance, order_id)
         if found is None or order_hash not in (None, found.order_hash):
@@ -246,7 +245,7 @@ class SignedOrderDesk:
         return self._until_written(once)
 
     def _take(self, before: StoredOrder, step: Step, taker: str | None = None) -> StoredOrder:
-        """Take a step that moves no more than it releases of the hold; one that changes nothing is not written."""
+        """Write a step that moves no funds but a release of its hold. A step that changes nothing is not written."""
         after = self._after(before, step, taker)
         return before if after == before.state else self._steps.write(before, after, self._new_id("cmd"))
 
@@ -257,8 +256,11 @@ class SignedOrderDesk:
             raise StateForbids(*_shown(before, step.at_s, taker)) from forbidden
 
     def _demand_access(self, stored: StoredOrder, taker: str, now_s: int) -> None:
-        """Let the holder of the live lock go on. Raises StateForbids for whoever else may know of the order: everybody
-        while it is open, and its earlier takers; OrderNotFound for all others."""
+        """Return if the taker holds the live lock.
+
+        Raises StateForbids for takers who may see the order: all while it is open, later those who have filled it.
+        Raises OrderNotFound for the others.
+        """
         lock = live_lock(stored.state, now_s)
         if lock is not None and lock.is_held_by(taker):
             return
@@ -268,12 +270,12 @@ class SignedOrderDesk:
         raise OrderNotFound(stored.order_hash)
 
     def _showing_lock(self, locked: StoredOrder, taker: str, reference_id: str | None) -> list[Write]:
-        """Return the writes by which the taker sees the order that it locks; it may have seen it for long (K35)."""
+        """Return the writes that list a locked order for its taker, who may have it in its list already (K35)."""
         if not self._orders.has_filled(locked.instance, taker, locked):
             return [self._orders.show_locked(locked, taker, reference_id)]
         return [] if reference_id is None else [self._orders.note_reference(locked, taker, reference_id)]
 
-    # How a fill goes
+    # Fills
 
     def _fill_once(self, instance: str, settings: DeskSettings, taker: str, request: FillRequest) -> Fill:
         before, now_s = self._current_of_hash(instance, request.order_hash)
@@ -308,7 +310,7 @@ class SignedOrderDesk:
 
 
 def _shown(stored: StoredOrder, now_s: int, taker: str | None) -> tuple[Status, int | None, str | None]:
-    """Return what is told of an order that forbids a command: effective status, end and holder of its lock (K9)."""
+    """Return what StateForbids shows of the order: effective status, end and holder of its lock (K9)."""
     status, lock = status_at(stored.order, stored.state, now_s), live_lock(stored.state, now_s)
     if lock is None:
         return status, None, None

@@ -1,8 +1,8 @@
 """The list of a taker's fills, filtered, sorted and counted, a page at a time.
 
-Without filters and by time, a page reads the rows up to its end; the fills of one order are read from that order;
-anything else reads all of the taker's fills that were made within the bounds. Which orders are of a kind (ticker,
-exchange, side) is read off the taker's rows of the orders that it has filled.
+Cost: without filters and sorted by time, a page reads the rows up to its end. A filter by order reads that order's
+fills. Everything else reads all of the taker's fills within the time bounds. Filters by ticker, exchange and side also
+read the taker's rows of filled orders.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ class SortFillsBy(Enum):
 
 @dataclass(frozen=True, slots=True)
 class FillQuery:
-    """What a taker asks for; None: not limited by this. order_id, order_hash, tx_hash: in lower case.
+    """The query of a taker's list of fills; None: no filter. order_id, order_hash, tx_hash: in lower case.
 
-    order_filter: of the filled orders. statuses: the order's, after the fill (K27); none: all. created: Unix seconds.
+    order_filter: of the filled orders. statuses: the order's, after the fill (K27); empty: all. created: Unix seconds.
     """
 
     paging: Paging = field(default_factory=Paging)
@@ -51,12 +51,12 @@ class FillQuery:
 
     @property
     def is_plain(self) -> bool:
-        """Whether all of the taker's fills are asked for, in the order in which their rows stand."""
+        """Whether there is no filter, and the sort order is that of the rows."""
         return replace(self, paging=Paging(), taker=None) == FillQuery()
 
     @property
     def id_of_order(self) -> str | None:
-        """The id of the one order that is asked for."""
+        """The id of the order that the query is limited to, if any."""
         return self.order_id or (self.order_hash and order_id_of(self.order_hash))
 
     def has(self, fill: Fill) -> bool:
@@ -74,7 +74,7 @@ class FillQuery:
         )
 
 
-_PLACES: dict[SortFillsBy, Callable[[Fill], tuple[Any, ...]]] = {
+_SORT_KEYS: dict[SortFillsBy, Callable[[Fill], tuple[Any, ...]]] = {
     SortFillsBy.CREATED_AT: lambda fill: (fill.created_at_s, fill.fill_id),
     SortFillsBy.QUANTITY: lambda fill: (fill.quantity, fill.fill_id),
     SortFillsBy.AMOUNT: lambda fill: (fill.amount, fill.fill_id),
@@ -90,7 +90,7 @@ class TakerFills:
     taker: str
 
     def page(self, query: FillQuery) -> Page[Fill]:
-        """Return a page, with the exact number of all fills under the filters (K13); of another's fills none."""
+        """Return a page, with the exact total under the filters (K13). A filter by another taker matches nothing."""
         if query.taker is not None and not is_customer(query.taker, self.taker):
             return Page([], 0, query.paging)
         if query.is_plain:
@@ -99,15 +99,15 @@ class TakerFills:
         if query.order_filter != ANY_ORDER:
             wanted = self._orders_with(query.order_filter)
             found = filter(lambda fill: fill.order_id in wanted, found)
-        return page_of(found, _PLACES[query.sort_by], query.paging)
+        return page_of(found, _SORT_KEYS[query.sort_by], query.paging)
 
     def _orders_with(self, order_filter: OrderFilter) -> set[str]:
-        """Return the ids of the orders of this kind that the taker has filled."""
+        """Return the ids of the taker's filled orders that pass the filter."""
         seen = self.orders.filled_seen(self.instance, self.taker, page_rows=ALL_ROWS)
         return {each.order_id for each in seen if order_filter.fit(each)}
 
     def _in_order(self, counts: Counts, paging: Paging) -> Page[Fill]:
-        """Return a page of all fills as their rows stand, reading up to the page's end."""
+        """Return a page of all fills in the order of their rows, reading up to the page's end."""
         if paging.offset >= counts.fills:
             return Page([], counts.fills, paging)
         fills = self.orders.fills_of_taker(
@@ -119,7 +119,7 @@ class TakerFills:
         return Page(list(islice(fills, paging.offset, paging.end)), counts.fills, paging)
 
     def _candidates(self, query: FillQuery) -> Iterator[Fill]:
-        """Return the taker's fills among which all that are wanted are, in no order."""
+        """Return the taker's fills that may match the query, unsorted."""
         if query.id_of_order:
             of_order = self.orders.fills_of(self.instance, query.id_of_order)
             return (fill for fill in of_order if is_customer(fill.taker, self.taker))

@@ -1,21 +1,21 @@
 """The lists of the taker desk: which orders and fills a caller sees, filtered, sorted and counted, a page at a time.
 
-A taker sees an order while it holds its lock, and for ever once it has a fill of it (K2). Its own rows say which orders
-these are, and all of an order that never changes and that lists filter and sort by. So what a page costs, of a taker
-with n filled orders and k live locks:
+A taker sees an order while it holds the order's lock, and for ever once it has filled a part of it (K2). The taker's own
+rows list these orders, with the unchanging fields that lists filter and sort by. A page of a taker with n filled
+orders, u of them unfinished (not ended), and k live locks costs:
 
-| asked for | rows read |
+| query | rows read |
 | --- | --- |
-| all, by creation | k, the filled ones up to the page's end, the page's orders |
-| created within bounds; of a ticker, exchange, side; by price | k, those of the n created so, the page's orders |
+| no filter, by creation time | k, the n up to the page's end, the page's orders |
+| by creation time, ticker, exchange, side or price | k, the n within the time bounds, the page's orders |
 | statuses that only locked orders have | k, their orders |
-| statuses of orders that have not ended | k, the u created so, the orders of all of these, the page's filled rows |
-| other statuses, or by the time of the lock | k, those of the n created so, the orders of all of these |
+| statuses of unfinished orders | k, the u within the time bounds, the orders of all of these, the page's filled rows |
+| other statuses, or sorted by lock time | k, the n within the time bounds, the orders of all of these |
 
-u: how many of the n have not ended; they have rows of their own, which the end of the order removes.
+Unfinished orders have rows of their own, which the end of the order removes.
 
-Rows of orders are read last, as of now, and judged by the clock (K30): an order that the taker saw a moment ago and
-sees no more is on no page.
+The orders' own rows are read last, as of now, and judged by the clock (K30): an order that the taker no longer sees is
+on no page.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ from chalicelib.tables.signed_orders import SignedOrders
 
 AVAILABLE_MAX = 500
 ALL_ROWS = 5000
-"""Rows that are read at a time where all are: as many as a call gives."""
+"""Rows a read where all rows are read: as many as one call returns."""
 ORDERS_AT_A_TIME = 100
 STEADY_TRIES_MAX = 3
 STATUSES_UNDER_LOCK = frozenset({Status.LOCKED, Status.PARTIALLY_FILLED})
-"""What an order can be while it is locked."""
+"""Statuses possible while an order is locked."""
 STATUSES_AFTER_FILL = frozenset(Status) - {Status.PENDING, Status.LOCKED, Status.REJECTED}
-"""What an order can be once it has a fill."""
+"""Statuses possible once an order has a fill."""
 
 STATUSES_BEFORE_END = frozenset(Status) - FINAL
 
@@ -58,7 +58,7 @@ class SortBy(Enum):
 
 @dataclass(frozen=True, slots=True)
 class OrderFilter:
-    """Filter by what makers signed of their orders; None: any. ticker: in upper case."""
+    """Filter by signed fields of orders; None: any. ticker: in upper case."""
 
     ticker: str | None = None
     exchange: int | None = None
@@ -77,7 +77,7 @@ ANY_ORDER = OrderFilter()
 
 @dataclass(frozen=True, slots=True)
 class OrderQuery:
-    """What a taker asks for. statuses: effective ones, by the clock; none: all. created: Unix seconds."""
+    """The query of a taker's list of orders. statuses: effective ones (K30); empty: all. created: Unix seconds."""
 
     paging: Paging = field(default_factory=Paging)
     sort_by: SortBy = SortBy.CREATED_AT
@@ -87,17 +87,17 @@ class OrderQuery:
 
     @property
     def is_plain(self) -> bool:
-        """Whether all is asked for, in the order in which a taker's rows stand."""
+        """Whether there is no filter, and the sort order is that of the taker's rows."""
         return replace(self, paging=Paging()) == OrderQuery()
 
     @property
     def is_of_orders(self) -> bool:
-        """Whether the orders themselves must be looked at to know which ones are asked for."""
+        """Whether filtering or sorting needs the orders' own rows."""
         return bool(self.statuses) or self.sort_by is SortBy.LOCKED_AT
 
     @property
     def is_of_unfinished(self) -> bool:
-        """Whether only orders that have not ended are asked for."""
+        """Whether the query asks only for orders that have not ended."""
         return bool(self.statuses) and self.statuses <= STATUSES_BEFORE_END
 
     def may_be(self, statuses: frozenset[Status]) -> bool:
@@ -106,23 +106,22 @@ class OrderQuery:
 
 @dataclass(frozen=True, slots=True)
 class ShownOrder:
-    """An order as of now, and what the taker knows of it."""
+    """An order as of now, and the taker's own row of it."""
 
     order: StoredOrder
     seen: TakenOrder
 
 
 def as_of(stored: StoredOrder, at_s: int) -> StoredOrder:
-    """Return the order as it is at this moment, lapses included (K30)."""
+    """Return the order as of a moment, lapses included (K30)."""
     return replace(stored, state=seen_at(stored.order, stored.state, at_s))
 
 
 def open_orders(orders: SignedOrders, instance: str, order_filter: OrderFilter, at_s: int) -> list[StoredOrder]:
     """Return the oldest orders that anybody may lock now, 500 at most (K18).
 
-    An index names the candidates, so an order of the last moments may be missing; each is read as of now, so none is
-    there that is locked or closed, or of which nothing can be filled any more (K36). Reads all that are neither closed
-    nor locked away by the filters until it is full.
+    An index names the candidates, so the newest orders may be missing. Each candidate is read as of now, so no order
+    is locked, closed or unfillable (K36). Reads the open orders until 500 pass the filter.
     """
     found = (as_of(stored, at_s) for stored in orders.open_orders(instance))
     free = (
@@ -132,9 +131,9 @@ def open_orders(orders: SignedOrders, instance: str, order_filter: OrderFilter, 
 
 
 def steady(orders: SignedOrders, instance: str, taker: str, read: Callable[[Counts], T]) -> T:
-    """Return what ``read`` makes of the taker's counters and rows, read while no fill of the taker came in between.
+    """Return what ``read`` makes of the taker's counters and rows, both of one moment.
 
-    Tried three times; then what was read last, whose total may be behind by the fills of that moment.
+    Reads again if a fill of the taker came in between, three times at most; then the total may lag by those fills.
     """
     counts = orders.counts(instance, taker)
     for _ in range(STEADY_TRIES_MAX):
@@ -147,7 +146,7 @@ def steady(orders: SignedOrders, instance: str, taker: str, read: Callable[[Coun
 
 @dataclass(frozen=True, slots=True)
 class TakerOrders:
-    """The orders that one taker sees. at_s: now, by which locks and deadlines are judged."""
+    """The orders visible to one taker. at_s: now, for locks and deadlines."""
 
     orders: SignedOrders
     instance: str
@@ -155,7 +154,7 @@ class TakerOrders:
     at_s: int
 
     def one(self, order_hash: str) -> StoredOrder:
-        """Return an order as of now. Raises OrderNotFound where there is none, or none that the taker sees (K8)."""
+        """Return an order as of now. Raises OrderNotFound where the taker sees no such order (K8)."""
         stored = self.orders.get(self.instance, order_id_of(order_hash))
         if stored is None or stored.order_hash != order_hash:
             raise OrderNotFound
@@ -165,37 +164,41 @@ class TakerOrders:
         return order
 
     def page(self, query: OrderQuery) -> Page[ShownOrder]:
-        """Return a page, with the exact number of all orders under the filters (K13)."""
+        """Return a page, with the exact total under the filters (K13)."""
         if query.is_of_orders:
             chunks = batched(self._candidates(query), ORDERS_AT_A_TIME)
             shown = chain.from_iterable(map(self._shown, chunks))
             wanted = (each for each in shown if not query.statuses or each.order.state.status in query.statuses)
-            of_orders = page_of(wanted, lambda each: _place_of(query, each), query.paging)
-            return replace(of_orders, rows=self._told(of_orders.rows)) if query.is_of_unfinished else of_orders
+            of_orders = page_of(wanted, lambda each: _sort_key(query, each), query.paging)
+            return (
+                replace(of_orders, rows=self._with_references(of_orders.rows)) if query.is_of_unfinished else of_orders
+            )
         if query.is_plain:
             page = steady(self.orders, self.instance, self.taker, lambda counts: self._in_order(counts, query.paging))
         else:
-            place = _place_by_price if query.sort_by is SortBy.PRICE else _place
-            page = page_of(self._candidates(query), place, query.paging)
+            sort_key = _by_price if query.sort_by is SortBy.PRICE else _by_time
+            page = page_of(self._candidates(query), sort_key, query.paging)
         rows = self._shown(page.rows)
         return Page(rows, page.total - len(page.rows) + len(rows), page.paging)
 
     def _in_order(self, counts: Counts, paging: Paging) -> Page[TakenOrder]:
-        """Return a page of all orders as the taker's rows stand, reading up to the page's end."""
+        """Return a page of all orders in the order of the taker's rows, reading up to the page's end."""
         newest_first = not paging.is_ascending
-        locked = sorted(self._live_locks(), key=_place, reverse=newest_first)
+        locked = sorted(self._live_locks(), key=_by_time, reverse=newest_first)
         total = counts.filled_orders + len(locked)
         if paging.offset >= total:
             return Page([], total, paging)
         filled = self.orders.filled_seen(
             self.instance, self.taker, newest_first=newest_first, page_rows=paging.rows_at_a_time
         )
-        # An order that was filled after the locks were read comes twice, side by side; the filled one counts.
-        each_once = (next(same) for _, same in groupby(merge(filled, locked, key=_place, reverse=newest_first), _place))
+        # An order filled after the locks were read comes twice, side by side; the filled one is first.
+        each_once = (
+            next(same) for _, same in groupby(merge(filled, locked, key=_by_time, reverse=newest_first), _by_time)
+        )
         return Page(list(islice(each_once, paging.offset, paging.end)), total, paging)
 
     def _candidates(self, query: OrderQuery) -> Iterator[TakenOrder]:
-        """Yield what the taker knows of the orders among which all that are wanted are, in no order, each once.
+        """Yield the taker's rows that may match the query, unsorted, one for each order.
 
         Locks are read first: an order that is filled in between comes as a filled one.
         """
@@ -213,18 +216,18 @@ class TakerOrders:
         yield from filter(query.order_filter.fit, locked.values())
 
     def _live_locks(self) -> list[TakenOrder]:
-        """Return what the taker only holds the lock of; a lock that has lapsed is none (K35)."""
+        """Return the taker's rows of orders that it has locked and not filled; lapsed locks do not count (K35)."""
         seen = self.orders.locked_seen(self.instance, self.taker)
         return [each for each in seen if each.lock_expires_at_s is not None and each.lock_expires_at_s > self.at_s]
 
     def _shown(self, rows: list[TakenOrder]) -> list[ShownOrder]:
-        """Return the orders of these rows as of now, those that the taker still sees."""
+        """Return the orders of these rows as of now, without those that the taker no longer sees."""
         found = self.orders.get_many(self.instance, [seen.order_id for seen in rows])
         shown = (ShownOrder(as_of(found[seen.order_id], self.at_s), seen) for seen in rows if seen.order_id in found)
         return [each for each in shown if self._is_seen(each)]
 
-    def _told(self, rows: list[ShownOrder]) -> list[ShownOrder]:
-        """Return rows with the references and hashes that the taker gave for those that it has filled."""
+    def _with_references(self, rows: list[ShownOrder]) -> list[ShownOrder]:
+        """Return rows with the reference_id and tx_hash that the taker gave for its filled orders."""
         of_filled = (each.order for each in rows if each.seen.is_filled)
         filled = self.orders.seen_filled(self.instance, self.taker, of_filled)
         return [replace(each, seen=filled.get(each.seen.order_hash, each.seen)) for each in rows]
@@ -241,32 +244,32 @@ class TakerOrders:
         return lock is not None and lock.is_held_by(self.taker)
 
 
-Place = tuple[Any, ...]
-"""What rows are sorted by; ties by the order's hash, in the same direction (K12)."""
+SortKey = tuple[Any, ...]
+"""The sort key of a row; ties by the order's hash, in the same direction (K12)."""
 
 
-def _place(seen: TakenOrder) -> Place:
+def _by_time(seen: TakenOrder) -> SortKey:
     return seen.created_at_s, seen.order_hash
 
 
-def _place_by_price(seen: TakenOrder) -> Place:
+def _by_price(seen: TakenOrder) -> SortKey:
     return seen.price, seen.order_hash
 
 
-def _place_of(query: OrderQuery, shown: ShownOrder) -> Place:
-    """Return an order's place; by locks, one that has none is the last in both directions (K12)."""
+def _sort_key(query: OrderQuery, shown: ShownOrder) -> SortKey:
+    """Return an order's sort key. By lock time, orders without a lock come last in both directions (K12)."""
     if query.sort_by is SortBy.LOCKED_AT:
         lock = shown.order.state.lock
         is_behind = (lock is None) == query.paging.is_ascending
         return is_behind, lock.locked_at_s if lock else 0, shown.seen.order_hash
-    return _place_by_price(shown.seen) if query.sort_by is SortBy.PRICE else _place(shown.seen)
+    return _by_price(shown.seen) if query.sort_by is SortBy.PRICE else _by_time(shown.seen)
 
 
 def span_of(created: Bounds) -> tuple[int, int]:
-    """Return the first and the last second that lie within."""
+    """Return the first and the last second within the bounds."""
     return created.least or 0, TIME_S_MAX if created.most is None else created.most
 
 
 def is_customer(address: str, other: str) -> bool:
-    """Tell whether two addresses are the same, however they are written."""
+    """Tell whether two addresses are the same, in any case."""
     return customer_of(address) == customer_of(other)

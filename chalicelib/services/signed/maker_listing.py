@@ -1,7 +1,7 @@
 """The list of a maker's orders, each with its fills: filtered, sorted and counted, a page at a time.
 
-An order that is named by its hash or its nonce is read alone; else a page reads all of the maker's orders. Fills are
-read of those orders that are shown.
+Cost: a filter by hash or nonce reads one order, everything else all of the maker's orders. Fills are read only for the
+orders on the page.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from chalicelib.support.consistency import Inconsistent
 from chalicelib.tables.signed_orders import SignedOrders
 
 FILLS_SHOWN_MAX = 5000
-"""Of an order at a time (K43)."""
+"""Fills of one order on a page of fills (K43)."""
 STATUSES_WITH_FILLS = frozenset({Status.PARTIALLY_FILLED, Status.FILLED})
 
 
@@ -33,10 +33,10 @@ class SortMakersBy(Enum):
 
 @dataclass(frozen=True, slots=True)
 class MakerQuery:
-    """What a maker asks for; None: not limited by this. order_hash: in lower case. ticker: in upper case.
+    """The query of a maker's list of orders; None: no filter. order_hash: in lower case. ticker: in upper case.
 
-    is_ticker_part: whether the ticker is a part of the wanted ones. statuses: effective ones, by the clock; none: all.
-    deadline, created: Unix seconds. fills_page: which fills of each order, from 1.
+    is_ticker_part: match tickers that contain ``ticker``. statuses: effective ones (K30); empty: all. deadline,
+    created: Unix seconds. fills_page: the page of each order's fills, from 1.
     """
 
     paging: Paging = field(default_factory=Paging)
@@ -92,9 +92,7 @@ _VALUES: dict[SortMakersBy, Callable[[StoredOrder], int]] = {
 
 @dataclass(frozen=True, slots=True)
 class MakersOrder:
-    """An order as of now. fills: newest first, so many at a time; None of an order that is neither partially filled nor
-    filled. fills_total: how many there are.
-    """
+    """An order as of now. fills: a page of them, newest first; None unless it is PARTIALLY_FILLED or FILLED."""
 
     order: StoredOrder
     fills: list[Fill] | None
@@ -103,7 +101,7 @@ class MakersOrder:
 
 @dataclass(frozen=True, slots=True)
 class MakerOrders:
-    """The orders of one maker. at_s: now, by which locks and deadlines are judged."""
+    """The orders of one maker. at_s: now, for locks and deadlines."""
 
     orders: SignedOrders
     instance: str
@@ -111,7 +109,7 @@ class MakerOrders:
     at_s: int
 
     def up_to_page(self, query: MakerQuery) -> tuple[list[StoredOrder], int]:
-        """Return the orders up to the page's end, and the exact number of all under the filters (K13)."""
+        """Return the orders up to the page's end, and the exact total under the filters (K13)."""
         value = _VALUES[query.sort_by]
         now = (as_of(stored, self.at_s) for stored in self._candidates(query))
         matching = filter(query.has, now)
@@ -129,7 +127,7 @@ class MakerOrders:
         return MakersOrder(stored, fills[start : start + FILLS_SHOWN_MAX], len(fills))
 
     def _candidates(self, query: MakerQuery) -> Iterable[StoredOrder]:
-        """Return the maker's orders among which all that are wanted are, in no order."""
+        """Return the maker's orders that may match the query, unsorted."""
         if query.order_hash is None and query.nonce is None:
             return self.orders.orders_of_maker(self.instance, self.maker)
         if query.nonce is None:

@@ -1,4 +1,4 @@
-"""Reads of signed orders, and of what an order needs to be created, as of now."""
+"""Reads of signed orders, and of the terms, nonces and balances that a new order needs, as of now."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from chalicelib.tables.signed_orders import SignedOrders
 
 
 class SignedReading:
-    """Makers and takers are given by address, in any case. at_s: now, by which locks and deadlines are judged."""
+    """Reads of the taker desk. Makers and takers are addresses in any case. at_s: now, for locks and deadlines."""
 
     def __init__(self, database: Database) -> None:
         self._orders = SignedOrders(database)
@@ -24,7 +24,7 @@ class SignedReading:
         self._ledger = LedgerReading(database)
 
     def order(self, instance: str, order_hash: str) -> StoredOrder | None:
-        """Return the order whose id this hash gives. An id is a part of the hash only: compare the order's hash."""
+        """Return the order with the id of this hash. The id has only a part of the hash: compare the order's hash."""
         return self._orders.get(instance, order_id_of(order_hash))
 
     def open_orders(self, instance: str, order_filter: OrderFilter, at_s: int) -> list[StoredOrder]:
@@ -47,20 +47,20 @@ class SignedReading:
         return is_open or is_holder or self._orders.has_filled(stored.instance, taker, stored)
 
     def terms(self, instance: str, order: SignedOrder) -> Terms:
-        """Return what is known of an order's asset and instrument, with one read."""
+        """Return the terms of an order's asset and instrument, with one read."""
         return self._instruments.terms(instance, order.asset, order.exchange, order.ticker)
 
     def next_nonce(self, instance: str, maker: str) -> int:
-        """Return a nonce that the maker can use next (K17)."""
+        """Return the maker's next unused nonce (K17)."""
         return self._orders.next_nonce(instance, maker)
 
     def is_nonce_left(self, instance: str, order: SignedOrder, order_hash: str) -> bool:
-        """Tell whether no order but the one with this hash has used the order's nonce."""
+        """Tell whether the order's nonce is unused, or used by the order with this hash."""
         user = self._orders.order_of_nonce(instance, customer_of(order.maker), order.nonce)
         return user is None or user[1] == order_hash
 
     def available(self, instance: str, order: SignedOrder, stock: Stock | None) -> Hold:
-        """Return what the order's maker has available of its asset and of the stock."""
+        """Return the maker's available balances of the order's asset and of the stock."""
         maker = customer_of(order.maker)
         quote = self._ledger.balance(instance, maker, customer_of(order.asset)).available
         return Hold(quote, 0 if stock is None else self._ledger.balance(instance, maker, stock.address).available)

@@ -1,13 +1,12 @@
-"""Write a step of a signed order: everything that it changes, in one transaction.
+"""Steps of signed orders: everything that a step changes is written in one transaction.
 
-That is the order's row, what its makers and takers see of it, and for each account one change, however many reasons it
-has::
+A step writes the order's row, the rows of its makers' and takers' lists, and one change for each account::
 
-    order's row as it was read, funds there  --> all of it is written; the row carries its command's unique name
-    row changed since                        --> nothing is written: Contended, the order is to be read again
-    row as it was, funds gone                --> nothing is written: InsufficientFunds
+    order unchanged, funds there  --> all is written; the row carries the unique name of its command
+    order changed since           --> nothing is written: Contended, read the order again
+    order unchanged, funds gone   --> nothing is written: InsufficientFunds
 
-Where the answer is lost, the name on the row tells whether it was written.
+If the answer of the transaction is lost, the name on the row tells whether it was written.
 """
 
 from __future__ import annotations
@@ -36,9 +35,9 @@ class Steps:
         self._orders = SignedOrders(database)
 
     def create(self, new: StoredOrder) -> StoredOrder:
-        """Store a new order and set its funds aside.
+        """Store a new order and hold its funds.
 
-        Raises Contended (meaning: the funds that lack, if any do), Unavailable or OutcomeUnknown.
+        Raises Contended (its meaning: InsufficientFunds, or None), Unavailable or OutcomeUnknown.
         """
         changes = held(new.order, new.stock, new.state.hold)
         try:
@@ -58,18 +57,16 @@ class Steps:
         is_done: IsDone | None = None,
         first_filled_by: str | None = None,
     ) -> StoredOrder:
-        """Write an order's next state, and what it gives back of the hold; return it.
+        """Write an order's next state and the release of its hold; return the order.
 
-        Hides a lock that it ends; of an order that it ends, what takers have of it among their unfinished ones.
+        A step that ends a lock, or the order, also removes it from the takers' lists of locked or unfinished orders.
 
-        name: unique, of the command, with its time in it. moved: on the accounts, where that is more than the release
-        of the hold. more: rows that go with it. transactions: its rows of the ledger. is_done: tells whether it was
-        written, where the order's row alone need not. first_filled_by: the taker that had no fill of the order and has
-        one by this step.
+        name: the command's unique name, with its time. moved: account changes, if more than the release of the hold.
+        more: further rows. transactions: rows of the ledger. is_done: tells whether the step was written, if the
+        order's row alone does not. first_filled_by: the taker whose first fill of the order this is.
 
-        Raises Contended, InsufficientFunds, Unavailable or OutcomeUnknown; nothing was changed, but by the last
-        perhaps. Raises LedgerBroken where the maker's held funds do not cover the release: a bug, or an account changed
-        by hand.
+        Raises Contended, InsufficientFunds or Unavailable (nothing changed), or OutcomeUnknown. Raises LedgerBroken
+        where the maker's held funds do not cover the release: a bug, or an account changed by hand.
         """
         state = replace(state, version=before.state.version + 1)
         after = replace(before, state=state, written_by=name)
@@ -105,7 +102,7 @@ class Steps:
         self._postings.post(Posting(after.instance, rows, owned, time_of(after.written_by), transactions), is_done)
 
     def _refusal(self, before: StoredOrder, refused: Refused) -> Exception:
-        """Return what the failed conditions mean. The order is read again, for not all that failed need be named."""
+        """Return what the failed conditions mean. Reads the order again: DynamoDB need not name all that failed."""
         found = self._orders.get(before.instance, before.order_id)
         if found is None or found.state.version != before.state.version:
             return Contended()

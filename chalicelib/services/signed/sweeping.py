@@ -1,9 +1,9 @@
-"""Lapses: what the clock has done to an order, written down (K30).
+"""Lapses: changes of a signed order that time alone causes (K30).
 
-A lock that has ended, a cancel request that was not answered in time and a deadline that has passed take effect by
-themselves, for everybody reads an order by the clock. Written down they are by the next command that meets the order,
-or by the sweep: only then do the funds of an order that has ended come back to its maker. Each is a write of its own,
-on condition that the row is as it was read, so commands and sweeps may run beside each other.
+A lock ends, a cancel request is not answered in time, a deadline passes. Each takes effect at once, because readers
+judge an order by the clock. The row is updated later, by the next command on the order or by the sweep; only then do
+the funds of an ended order return to its maker. A lapse is one conditional write, so commands and sweeps may run at the
+same time.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from chalicelib.tables.signed_rows import order_of
 
 
 class Lapses:
-    """new_id: gives prefix + ULID, ascending."""
+    """Writes lapses. new_id: returns prefix + ULID, ascending."""
 
     def __init__(self, database: Database, new_id: Callable[[str], str]) -> None:
         self._orders = SignedOrders(database)
@@ -32,7 +32,7 @@ class Lapses:
         self._due = Sweeper[Row]("lapse not written", lambda row: str(row["owner"]), transient)
 
     def write(self, stored: StoredOrder, now_s: int) -> StoredOrder:
-        """Write down what the clock has done to an order; return it as it is then, the same where that is nothing.
+        """Write the lapse of an order, if any; return the order as it is then, the same object if nothing lapsed.
 
         Raises Contended, LedgerBroken, Unavailable or OutcomeUnknown.
         """
@@ -40,10 +40,10 @@ class Lapses:
         return stored if after is None else self._steps.write(stored, after, self._new_id("lapse"))
 
     def sweep(self, now_s: int, goes_on: Callable[[], bool]) -> SweepResult:
-        """Write down the lapses that no command has met, the oldest first, while ``goes_on``.
+        """Write the lapses that no command has written, the oldest first, while ``goes_on`` returns True.
 
-        An order whose lapse cannot be written, whatever the reason, stops no other (``Sweeper``). Raises Unavailable
-        where the orders cannot be read.
+        An order whose lapse cannot be written does not stop the others (``Sweeper``). Raises Unavailable where the
+        orders cannot be read.
         """
 
         def written(row: Row) -> bool:

@@ -1,1 +1,1 @@
-"""Who may call, and how often."""
+"""Tenancy: rate limits of credentials and of anonymous callers."""

@@ -23,16 +23,16 @@ from chalicelib.tables.rate_limits import MinuteCounts, RateLimits
 
 T = TypeVar("T")
 UNKNOWN = "unknown"
-"""In place of an address that the gateway does not tell: such callers are counted together."""
+"""Stands for a missing client address: such callers are counted together."""
 ADDRESS_CHARACTERS_MAX = 128
-"""Of what is no IP address; no gateway is known to tell such a one."""
+"""Bound of a client address that is no IP address; no gateway is known to send one."""
 NETWORK_BITS_V6 = 64
 ANONYMOUS = "strangers"
-"""In place of an instance, in the counter's rows and in the log."""
+"""Stands for the instance, in the counter's rows and in the log."""
 
 
 class AnonymousUse(Enum):
-    """What an anonymous caller asks for; the value stands in the counter's rows."""
+    """What an anonymous caller asks for. The value is part of the counter's row key."""
 
     MARKET_DATA = "market-data"
     """The public routes of the trade desk."""
@@ -51,7 +51,7 @@ ANONYMOUS_LIMITS: Mapping[AnonymousUse, RateLimit] = {
 
 
 class RateLimiter:
-    """counters: the tables, with a short timeout and one attempt. anonymous: limits in place of ANONYMOUS_LIMITS."""
+    """Counts requests. counters: a client with a short timeout and one attempt. anonymous: other ANONYMOUS_LIMITS."""
 
     def __init__(self, counters: Database, anonymous: Mapping[AnonymousUse, RateLimit] | None = None) -> None:
         self._buckets = RateLimits(counters)
@@ -59,21 +59,21 @@ class RateLimiter:
         self._anonymous = {**ANONYMOUS_LIMITS, **(anonymous or {})}
 
     def refusal(self, limit: RateLimit, now_ms: int, *, instance: str, key_id: str, scope: str = "") -> Refusal | None:
-        """Count a request and return None; over the limit, count nothing and return why.
+        """Count a request and return None; over the limit, count nothing and return the refusal.
 
-        scope: the key's name among its instance's counters, where that is not key_id.
+        scope: the key's name among its instance's counters, if not key_id.
         """
         counted = f"{instance}/allowance/{scope or key_id}"
         return _failing_open(instance, key_id, lambda: self._buckets.use(counted, limit, now_ms * 1000), None)
 
     def anonymous_refusal(self, use: AnonymousUse, address: str, now_ms: int) -> Refusal | None:
-        """Count a request of this client address and return None; over the limit, count nothing and return why."""
+        """Count a request of a client address and return None; over the limit, count nothing and return the refusal."""
         network = network_of(address)
         counted, limit = f"{ANONYMOUS}/{use.value}/{network}", self._anonymous[use]
         return _failing_open(ANONYMOUS, network, lambda: self._buckets.use(counted, limit, now_ms * 1000), None)
 
     def requests_in_minute(self, key: AcceptedKey, at_s: int) -> int:
-        """Count a request in its UTC minute; return how many that minute has had, 0 where it cannot be counted (T6)."""
+        """Count a request in its UTC minute; return the minute's count, 0 where it cannot be counted (T6)."""
         scope = f"{key.instance}/rate/{key.key_id}"
         return _failing_open(key.instance, key.key_id, lambda: self._minutes.count(scope, key.rate_limit, at_s), 0)
 
@@ -92,7 +92,7 @@ def network_of(address: str) -> str:
     >>> network_of("192.0.2.7"), network_of("2001:db8:1:2:3:4:5:6"), network_of("::ffff:192.0.2.7"), network_of("")
     ('192.0.2.7', '2001:db8:1:2::/64', '192.0.2.7', 'unknown')
     """
-    import ipaddress  # here, for most requests have credentials
+    import ipaddress  # not at module level: most requests have credentials
 
     try:
         known = ipaddress.ip_address(address)
