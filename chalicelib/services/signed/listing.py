@@ -1,7 +1,7 @@
 """The lists of the taker desk: which orders and fills a caller sees, filtered, sorted and counted, a page at a time.
 
-A taker sees an order while it holds the order's lock, and for ever once it has filled a part of it (K2). The taker's own
-rows list these orders, with the unchanging fields that lists filter and sort by. A page of a taker with n filled
+A taker sees an order while it holds the order's lock, and for ever once it has filled a part of it (K2). The taker's
+own rows list these orders, with the unchanging fields that lists filter and sort by. A page of a taker with n filled
 orders, u of them unfinished (not ended), and k live locks costs:
 
 | query | rows read |
