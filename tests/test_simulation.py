@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from infra.settings import ROOT
-from tests.simulation.every_order import walk_scenario
+from tests.simulation.interleavings import explore_scenario
 from tests.simulation.world import Simulation
 
 SEEDS, SEEDS_A_TEST = 200, 20
@@ -56,4 +56,4 @@ def test_a_seed_gives_the_same_run_in_another_process() -> None:
     ],
 )
 def test_guarantees_hold_in_every_order_of_a_short_scenario(name: str, states: int) -> None:
-    assert walk_scenario(name).states > states
+    assert explore_scenario(name).states > states

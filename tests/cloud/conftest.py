@@ -1,4 +1,4 @@
-"""The stage ``dev`` deployed into an embedded cloud of its own, and ways to talk to it."""
+"""Fixtures: the stage ``dev`` deployed into its own embedded cloud, and clients of it."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ _OF_ANOTHER_CLOUD = ("AWS_PROFILE", "AWS_ENDPOINT_URL_DYNAMODB", "TALLYBOOK_MAST
 
 @dataclass
 class Cloud:
-    """An embedded cloud into which the stage is deployed. said: what the last deployment in this process told."""
+    """An embedded cloud with the deployed stage. said: output of the last deployment in this process."""
 
     environment: dict[str, str]
     said: list[str] = field(default_factory=list)
 
     def script(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run ``python -m infra.deploy``; return what it printed and its exit code."""
+        """Run ``python -m infra.deploy``. Return its output and exit code."""
         return subprocess.run(
             [sys.executable, "-m", "infra.deploy", *arguments],
             cwd=ROOT,
@@ -65,7 +65,7 @@ class Cloud:
 
 @dataclass(frozen=True)
 class Api:
-    """A client of the deployed API, through its API Gateway."""
+    """A client of the deployed API, through API Gateway."""
 
     base_url: str
 
@@ -88,7 +88,7 @@ class Api:
             return error.code, json.loads(error.read())
 
     def done(self, method: str, path: str, body: object = None, headers: dict[str, str] | None = None) -> Any:
-        """Ask for something that must succeed; return its data."""
+        """Send a request that must succeed. Return its data."""
         status, answer = self.ask(method, path, body, headers)
         assert status in (200, 201), answer
         return answer["data"]
@@ -96,7 +96,7 @@ class Api:
 
 @pytest.fixture(scope="package")
 def cloud() -> Iterator[Cloud]:
-    """An embedded cloud, to which the AWS variables of this process point, and the wiring of the stage."""
+    """An embedded cloud, with this process's AWS variables and the stage's wiring pointing at it."""
     stage, port = read_stage(STAGE), free_port(but=0)
     environment = cloud_environment(port)
     embedded = start_cloud(port)

@@ -1,4 +1,4 @@
-"""``make cloud``: one command deploys the service into a cloud of its own, and keeps it until asked to stop."""
+"""``make cloud``: one command deploys the service into an embedded cloud and runs it until a stop signal."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ READY_S_MAX, STOP_S_MAX, POLL_S = 120, 30, 0.1
 
 
 def ignore_sigint() -> None:
-    """As a shell does for a job in the background of a script."""
+    """Ignore SIGINT, as a shell sets it for a background job of a script."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 

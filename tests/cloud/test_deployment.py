@@ -1,7 +1,7 @@
-"""A deployment's life: every desk is called through API Gateway, and the stream triggers the matcher.
+"""A deployment from creation to deletion: every desk answers through API Gateway, and the stream triggers the matcher.
 
-One story in the order of its tests: deployed by the script, used, deployed again, broken, destroyed with its tables
-kept, deployed over them, destroyed for good.
+The tests are one story in order: deploy by script, use, redeploy, break, destroy keeping the tables, deploy over them,
+destroy for good.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def order(side: str, customer: str, book: str = demo.BOOK, price: int = 100 * UN
 
 
 def status_of(api: Api, key: dict[str, str], placed: dict[str, Any]) -> str:
-    """Return what the listing says of an order."""
+    """Return an order's status in the listing."""
     listed = api.done("GET", f"{DESK}/customers/{placed['customerRef']}/orders?limit=100", headers=key)
     (row,) = [row for row in listed if row["id"] == placed["id"]]
     return str(row["status"])
@@ -142,7 +142,7 @@ def test_a_path_that_no_desk_has_is_answered_by_the_api(api: Api) -> None:
 
 
 def test_a_command_that_the_mapping_loses_is_brought_back_by_redrive(api: Api, book_key: dict[str, str]) -> None:
-    """The embedded mapping takes the failures that the function reports for success; AWS delivers again."""
+    """The embedded event source mapping treats reported failures as success; AWS delivers them again."""
     names = ["--id", LOST_BOOK, "--name", "Lost", "--symbol", "EUR/EXS"]
     tokens = ["--token-address", demo.QUOTE_TOKEN, "--quote-token-address", demo.TOKEN]
     cli.run(["book", "create", "--instance", demo.INSTANCE, *names, *tokens])
@@ -155,7 +155,7 @@ def test_a_command_that_the_mapping_loses_is_brought_back_by_redrive(api: Api, b
         for side, customer in zip(("BUY", "SELL"), demo.CUSTOMERS[2:4], strict=True)
     ]
     later = [api.done("POST", f"{DESK}/orders", order(side, demo.CUSTOMERS[4]), book_key) for side in ("BUY", "SELL")]
-    for placed in later:  # behind the lost ones in the stream
+    for placed in later:  # after the lost ones in the stream
         until(lambda placed=placed: status_of(api, book_key, placed) == "FILLED", "the other book stands still")
     client.delete_item(TableName=table, Key=unreadable)
     assert [status_of(api, book_key, placed) for placed in lost] == ["OPEN", "OPEN"]
@@ -164,8 +164,9 @@ def test_a_command_that_the_mapping_loses_is_brought_back_by_redrive(api: Api, b
 
 
 def test_a_book_that_fails_is_parked_and_released_by_the_operator(api: Api, book_key: dict[str, str]) -> None:
-    """T53. Each batch fails in the deployed function, which counts it on the row and parks the book at the fifth;
-    what it passes over waits in the inbox, and the release decides all of it."""
+    """T53. Each batch fails in the deployed function, which counts it and parks the book at the fifth failure. Skipped
+    commands wait in the inbox, and the release decides all of them.
+    """
     names = ["--id", FAILING_BOOK, "--name", "Failing", "--symbol", "EUR/FAIL"]
     tokens = ["--token-address", demo.QUOTE_TOKEN, "--quote-token-address", demo.TOKEN]
     cli.run(["book", "close", f"{demo.INSTANCE}/{LOST_BOOK}"])

@@ -1,4 +1,4 @@
-"""The client: each operation of boto3's that we use, over the tables in memory."""
+"""The client: the boto3 operations that the program uses, over in-memory tables."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BATCH_GET_KEYS_MAX = 100
 BATCH_GET_BYTES_MAX = 16 * 1024 * 1024
 BATCH_WRITES_MAX = 25
 TOKENS_MAX = 100
-"""How many request tokens are remembered."""
+"""Maximum number of request tokens kept."""
 
 _BATCH_WRITES = {"PutRequest": "Put", "DeleteRequest": "Delete"}
 _DUPLICATES = "Provided list of item keys contains duplicates"
@@ -29,10 +29,10 @@ _NOT_FOUND = "Requested resource not found"
 
 
 class MemoryDynamoDB:
-    """One account's tables. ``page_bytes_max``: where pages of queries and scans are cut, 1 MB on DynamoDB.
+    """The tables of one account. ``page_bytes_max``: size of a page of queries and scans, 1 MB on DynamoDB.
 
-    knows_tokens: whether a transaction that comes again under its request token is known for the same. On DynamoDB it
-    is, for ten minutes; here for a hundred transactions. The embedded engine takes it for another one.
+    knows_tokens: whether a repeated transaction is recognized by its request token. DynamoDB does so for ten minutes,
+    this client for a hundred transactions, the embedded engine never.
     """
 
     exceptions = SimpleNamespace(ClientError=ClientError, **EXCEPTIONS)
@@ -41,22 +41,23 @@ class MemoryDynamoDB:
         self._page_bytes_max = page_bytes_max
         self.knows_tokens = knows_tokens
         self._done: dict[str, list[Any]] = {}
-        """By request token: the last transactions that were done."""
+        """The last transactions done, by request token."""
         self._tables: dict[str, Table] = {}
         self._sequence = 0
 
     # For tests alone
 
     def clone(self) -> MemoryDynamoDB:
-        """Return a copy that goes its own way from here."""
+        """Return an independent copy."""
         other = MemoryDynamoDB(self._page_bytes_max, knows_tokens=self.knows_tokens)
         other._tables = {name: table.copy() for name, table in self._tables.items()}
         other._sequence = self._sequence
         return other
 
     def stream(self, table_name: str, start: int = 0) -> list[dict[str, Any]]:
-        """Return the INSERTs of a table's stream in commit order, as a function gets them; the first ``start`` left
-        out. Unlike on DynamoDB they stay for ever."""
+        """Return the INSERTs of a table's stream in commit order, as Lambda events, from index ``start``. They are kept
+        for ever.
+        """
         return [
             {
                 "eventName": "INSERT",
@@ -66,7 +67,7 @@ class MemoryDynamoDB:
         ]
 
     def expire(self, now_s: int) -> int:
-        """Remove the rows whose time to live is at or before now, as DynamoDB does some time later; return how many."""
+        """Remove rows whose time to live is at or before now, as DynamoDB does some time later. Return their number."""
         removed = 0
         for table in self._tables.values():
             if table.expiry_attribute is None:
@@ -162,7 +163,7 @@ class MemoryDynamoDB:
             try:
                 writes.append(self._read_write(kind, **request))
             except Misfit as error:
-                if all(reason["Code"] == "None" for reason in reasons):  # DynamoDB tells the first misfit only
+                if all(reason["Code"] == "None" for reason in reasons):  # DynamoDB reports only the first misfit
                     reasons[index] = {"Code": "ValidationError", "Message": str(error)}
         _refuse_repetitions(
             [(write.table, write.key) for write in writes],
@@ -209,7 +210,7 @@ class MemoryDynamoDB:
         return {"UnprocessedItems": {}}
 
     def _read_write(self, kind: str, *, TableName: str, **request: Any) -> Write:
-        """Return a write as far as the request alone tells. Raises Invalid, Misfit or Refused."""
+        """Return a write, checked as far as possible without its row. Raises Invalid, Misfit or Refused."""
         return READERS[kind](self._table(TableName), **request)
 
     def _write_alone(self, write: Write, wanted: str, allowed: tuple[str, ...]) -> dict[str, Any]:
@@ -222,7 +223,7 @@ class MemoryDynamoDB:
         return {"Attributes": copied_item(told.item)} if told else {}
 
     def _commit(self, table: Table, key: Key, row: Row | None) -> None:
-        """Store a row, or remove it, and tell the stream of a new one."""
+        """Store or remove a row. A new row also goes to the stream."""
         self._sequence += 1
         if table.streamed and row is not None and key not in table.rows:
             table.inserts.append((self._sequence, row.item))
@@ -267,7 +268,7 @@ class MemoryDynamoDB:
         return {"TimeToLiveSpecification": dict(specification)}
 
     def get_waiter(self, name: str) -> SimpleNamespace:
-        """Return what waits for a table: it is there, or DescribeTable's error is raised."""
+        """Return a waiter that returns at once if the table exists, or raises DescribeTable's error."""
         if name != "table_exists":
             raise NotImplementedError(f"the waiter {name}")
         return SimpleNamespace(wait=lambda TableName, **_: self.describe_table(TableName=TableName))
@@ -284,7 +285,7 @@ class _Paginator:
         self._operation = operation
 
     def paginate(self, **request: Any) -> Iterator[Page]:
-        """Yield page after page, each asked for when it is wanted."""
+        """Yield pages, fetched on demand."""
         page = self._operation(**request)
         yield page
         while "LastEvaluatedKey" in page:

@@ -1,4 +1,4 @@
-"""What a client of boto3 raises: ClientError, and its kinds that we tell apart."""
+"""Exceptions of a boto3 client: ClientError, and the subclasses that the program distinguishes."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from botocore.exceptions import ClientError
 from tests.memory.values import Invalid, Item, copied_item
 
 OBSERVERS: list[Callable[[str, Mapping[str, Any]], None]] = []
-"""Who is told of each call, by its name and request, before it is done."""
+"""Functions called before each operation, with its name and request."""
 CONDITION_FAILED = "The conditional request failed"
 
 
 class ConditionalCheckFailedException(ClientError):
-    """A write's condition does not hold."""
+    """The condition of a write failed."""
 
 
 class TransactionCanceledException(ClientError):
-    """A transaction was not done; ``CancellationReasons`` says why, action by action."""
+    """A transaction was cancelled; ``CancellationReasons`` says why, action by action."""
 
 
 class ResourceNotFoundException(ClientError):
-    """There is no such table."""
+    """The table does not exist."""
 
 
 class ResourceInUseException(ClientError):
-    """There is such a table already."""
+    """The table exists already."""
 
 
 EXCEPTIONS = {
@@ -43,7 +43,7 @@ EXCEPTIONS = {
 
 
 class Refused(Exception):
-    """An answer that is an error, other than ValidationException."""
+    """An error answer other than ValidationException."""
 
     def __init__(self, code: str, message: str, **more: Any) -> None:
         super().__init__(message)
@@ -52,7 +52,7 @@ class Refused(Exception):
 
 
 class ConditionFailed(Exception):
-    """A condition does not hold; ``item`` is what stands there, if the request wants it."""
+    """A condition failed. ``item``: the row found, if the request asks for it."""
 
     def __init__(self, item: Item | None) -> None:
         super().__init__(CONDITION_FAILED)
@@ -60,7 +60,7 @@ class ConditionFailed(Exception):
 
 
 def operation(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Raise as boto3's client does, and add the metadata that each of its answers has."""
+    """Decorate an operation to raise boto3's exceptions and to add the metadata of an answer."""
     name = "".join(part.capitalize() for part in method.__name__.split("_"))
 
     def fail(code: str, message: str, **more: Any) -> NoReturn:

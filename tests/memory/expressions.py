@@ -1,12 +1,12 @@
-"""DynamoDB's condition, key condition and update expressions, each parsed once and compiled to closures.
+"""DynamoDB's condition, key condition and update expressions, parsed once and compiled to closures.
 
-Grammar and meaning from the developer guide ("Condition and filter expressions", "Update expressions", "Key condition
-expressions"). An attribute is a whole #name: paths into lists and maps, bare names, size, contains, IN, list_append,
-DELETE and sets raise NotImplementedError, so that nothing is answered that was not thought about.
+Grammar and semantics are the developer guide's ("Condition and filter expressions", "Update expressions", "Key
+condition expressions"). An attribute is a whole #name. Paths into lists and maps, bare names, size, contains, IN,
+list_append, DELETE and sets raise NotImplementedError, so that no untested feature is answered.
 
-What the guide leaves open was read from the tests of Scylla's Alternator, which its authors run on DynamoDB too: an
-attribute that is missing is equal to nothing and different from everything, even from one that is missing too; a sum
-that needs more than 38 digits is a "Number overflow"; an update that only removes does not create a row.
+What the guide leaves open follows the tests of Scylla's Alternator, whose authors also run them on DynamoDB: a missing
+attribute equals nothing and differs from everything, even from another missing one; a sum of more than 38 digits is a
+"Number overflow"; an update that only removes attributes creates no row.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _PLANS_MAX = 4096
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What the expressions of one write mean. ``checks`` look at the values alone, before any row is read."""
+    """The compiled expressions of one write. ``checks`` look at the values only, before any row is read."""
 
     holds: Test | None
     sets: tuple[tuple[str, Operand], ...]
@@ -36,13 +36,13 @@ class Plan:
     checks: tuple[Callable[[Item], None], ...]
 
     def check(self, values: Item) -> None:
-        """Raise Invalid unless these are the values that the expressions use, and of types that they can use."""
+        """Raise Invalid unless exactly the values used are given, with permitted types."""
         check_used("Value", values.keys(), self.values)
         for check in self.checks:
             check(values)
 
     def changes(self, item: Item, values: Item) -> dict[str, Typed]:
-        """Return the new values of the attributes that are set; all are computed on the item as it was."""
+        """Return the new values of the attributes set, all computed from the item before the write."""
         changes: dict[str, Typed] = {}
         for name, new in self.sets:
             value = new(item, values)
@@ -54,8 +54,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class QueryPlan:
-    """What the expressions of a query mean: the predicates that hold of the key, and the attributes that it asks for
-    (None: all)."""
+    """The compiled expressions of a query: the key predicates, and the projected attributes (None: all)."""
 
     predicates: tuple[Predicate, ...]
     projected: tuple[str, ...] | None
@@ -63,7 +62,7 @@ class QueryPlan:
 
 
 def check_used(kind: str, given: Any, used: Any) -> None:
-    """Raise Invalid unless what is given is exactly what is used."""
+    """Raise Invalid unless the given names are exactly those used."""
     if given == used:
         return
     missing, unused = used - given, given - used

@@ -1,7 +1,7 @@
-"""A parser of DynamoDB's expressions: recursive descent over one of them, compiled to closures as it goes.
+"""Recursive-descent parser of DynamoDB's expressions, which compiles to closures.
 
-Precedence, as the developer guide has it: comparisons and functions, parentheses, NOT, AND, OR. A test gets the item
-(empty where there is no row) and the values of the request, and an operand gives None for an attribute that is missing.
+Precedence, as in the developer guide: comparisons and functions, parentheses, NOT, AND, OR. A test receives the item
+(empty if there is no row) and the request's values; an operand returns None for a missing attribute.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _WRONG_TYPE = "An operand in the update expression has an incorrect data type"
 
 @dataclass(frozen=True, slots=True)
 class Predicate:
-    """A comparison or function: ``=``, ``BETWEEN``, ``begins_with``, ... and the #names' attributes or :values."""
+    """A comparison or function (``=``, ``BETWEEN``, ``begins_with``, ...) with its attributes and :values."""
 
     operator: str
     operands: tuple[str, ...]
@@ -57,7 +57,7 @@ def _tokens(kind: str, expression: str) -> list[str]:
 
 @dataclass(slots=True)
 class Parser:
-    """Recursive descent over one expression; collects what it uses and what must be checked of the values."""
+    """Parser of one expression. Collects the names and values used, and the checks on values."""
 
     kind: str
     expression: str
@@ -92,7 +92,7 @@ class Parser:
         return tuple(attributes)
 
     def update(self) -> tuple[dict[str, Operand], tuple[str, ...]]:
-        """Return the attributes that are set, with how, and those that are removed."""
+        """Return the attributes set, with their operands, and those removed."""
         clauses = {"SET": self._set, "ADD": self._add, "REMOVE": self._remove}
         sets: dict[str, Operand] = {}
         removes: list[str] = []

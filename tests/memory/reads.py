@@ -1,7 +1,7 @@
-"""Query and Scan of a table in memory: one page each, cut by Limit or where its rows would pass the page's bytes.
+"""Query and Scan of an in-memory table: one page each, ended by Limit or by the page size.
 
-A page that was cut says where (LastEvaluatedKey), also if nothing comes after it: then the next one is empty, as on
-DynamoDB. A query reads only what its key condition names.
+An incomplete page has a LastEvaluatedKey, even if no row follows: then the next page is empty, as on DynamoDB. A query
+reads only the rows of its key condition.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""A table in memory: rows by key, each partition in key order, indexes that follow, and what may be a key.
+"""An in-memory table: rows by key, partitions in key order, indexes, and the rules for keys.
 
-A row is stored with its size and never changed: a write puts another in its place, so a copy of a table may share its
-rows. Partitions are scanned in the order of a hash of their key, as on DynamoDB: tables with the same rows read the
-same, whatever was written before.
+A stored row has its size and is immutable: a write replaces it, so copies of a table share rows. Partitions are scanned
+in order of a hash of their key, as on DynamoDB: tables with equal rows are read in equal order, whatever their history.
 """
 
 from __future__ import annotations
@@ -26,7 +25,10 @@ Entry = tuple[Ordered, Key]
 
 
 class Misfit(Invalid):
-    """A key is not as the table's schema has it. Alone a ValidationException; in a transaction, the action's reason."""
+    """A key does not match the schema.
+
+    In a single write a ValidationException; in a transaction a cancellation reason.
+    """
 
 
 class Row(NamedTuple):
@@ -36,7 +38,7 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """The key attributes of a table or index and their types; ``range`` is None where there is one attribute only."""
+    """Key attributes of a table or index, with types. ``range`` is None if there is only a partition key."""
 
     hash: str
     hash_type: str
@@ -56,7 +58,7 @@ class Schema:
         return [self.hash] if self.range is None else [self.hash, self.range]
 
     def key_alone(self, key: Mapping[str, Any]) -> Key:
-        """Return the key in a request that names a row. Raises Misfit, or Invalid for an empty value."""
+        """Return the key in a request. Raises Misfit, or Invalid for an empty value."""
         mismatch = "The provided key element does not match the schema"
         if len(key) != (1 if self.range is None else 2) or self.hash not in key:
             raise Misfit(mismatch)
@@ -78,7 +80,7 @@ class Schema:
         return first, self.value(self.range, self.range_type, item[self.range], RANGE_KEY_BYTES_MAX)
 
     def value(self, name: str, kind: str, value: Typed, bytes_max: int, mismatch: str | None = None) -> Ordered:
-        """Return one key attribute's value as what is ordered."""
+        """Return a key attribute's value in a form that can be ordered."""
         content = value.get(kind)
         if content is None or len(value) != 1:
             raise Misfit(
@@ -102,16 +104,16 @@ class Schema:
 
 @dataclass(slots=True)
 class Index:
-    """A global secondary index: the rows that have its key attributes, and no others."""
+    """A global secondary index: exactly the rows that have its key attributes."""
 
     name: str
     schema: Schema
     projected: frozenset[str] | None
-    """The attributes that a query gets; None: all."""
+    """Projected attributes; None: all."""
     partitions: dict[Ordered, list[Entry]] = field(default_factory=dict)
 
     def place(self, key: Key, item: Item) -> tuple[Ordered, Entry] | None:
-        """Return where a row stands in the index, None if it does not. Raises Invalid for a key of another type."""
+        """Return a row's position in the index; None if it is not in it. Raises Invalid for a key of a wrong type."""
         schema = self.schema
         values: list[Ordered] = []
         for name, kind in ((schema.hash, schema.hash_type), (schema.range, schema.range_type)):
@@ -135,7 +137,7 @@ class Index:
 
 @dataclass(slots=True)
 class Table:
-    """One table and all that stands in it."""
+    """One table and its rows."""
 
     name: str
     schema: Schema
@@ -146,10 +148,10 @@ class Table:
     partitions: dict[Ordered, list[Ordered]] = field(default_factory=dict)
     ring: list[tuple[bytes, Ordered]] = field(default_factory=list)
     inserts: list[tuple[int, Item]] = field(default_factory=list)
-    """What the stream holds: each new row with its sequence number."""
+    """Stream: each new row with its sequence number."""
 
     def copy(self) -> Table:
-        """Return a table with the same rows, which goes its own way from here; takes time in proportion to the rows."""
+        """Return an independent table with the same rows. Takes time proportional to the rows."""
         return Table(
             self.name,
             self.schema,
@@ -163,7 +165,7 @@ class Table:
         )
 
     def store(self, key: Key, row: Row | None) -> None:
-        """Put a row in the place of what stands at the key; None: remove that."""
+        """Replace the row at a key; None: remove it."""
         old = self.rows.get(key)
         for index in self.indexes.values():
             _move(index, index.place(key, old.item) if old else None, index.place(key, row.item) if row else None)
@@ -180,7 +182,7 @@ class Table:
             insort(sorts, key[1])
 
     def description(self) -> dict[str, Any]:
-        """Return what DescribeTable tells of it."""
+        """Return the table's description, as in DescribeTable."""
         stream = {"LatestStreamArn": f"memory:{self.name}/stream"} if self.streamed else {}
         return {"TableName": self.name, "TableStatus": "ACTIVE", "ItemCount": len(self.rows), **stream}
 
@@ -194,7 +196,7 @@ class Table:
 
 
 def ring_place(value: Ordered) -> tuple[bytes, Ordered]:
-    """Return a partition's place in the order of a scan."""
+    """Return a partition's sort position in a scan."""
     return hashlib.md5(repr(value).encode(), usedforsecurity=False).digest(), value
 
 
@@ -211,7 +213,7 @@ def _move(index: Index, old: tuple[Ordered, Entry] | None, new: tuple[Ordered, E
 
 
 def bounds_of(entries: list[Any], predicate: Predicate | None, operands: list[Ordered], of_index: bool) -> range:
-    """Return the positions in a partition's order whose sort keys the predicate lets through."""
+    """Return the range of positions whose sort keys match the predicate."""
     if predicate is None:
         return range(len(entries))
     sort_of: Any = itemgetter(0) if of_index else None

@@ -1,9 +1,9 @@
-"""DynamoDB's values in their typed form, {"N": "1"}: what is a valid one, its one spelling, its size and its order.
+"""DynamoDB's typed values, {"N": "1"}: validation, canonical form, size and order.
 
 Rules from the developer guide, "Supported data types" and "Item sizes and formats": a number has 38 significant digits
-and a magnitude between 1E-130 and 9.99E+125, numbers compare as numbers, strings by their UTF-8 bytes (which is the
-order of their code points), binary by its bytes. A number has one spelling once stored, so equal values are equal
-dicts. Sets are left out: no table of ours holds one.
+and a magnitude between 1E-130 and 9.99E+125; numbers compare as numbers, strings by their UTF-8 bytes (the order of
+their code points), binary by bytes. Stored numbers are in canonical form, so equal values are equal dicts. Sets are not
+supported: no table holds one.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ _EXACT = Context(prec=300)  # holds the sum of the largest and the smallest numb
 
 
 class Invalid(Exception):
-    """The request is a ValidationException; the message is DynamoDB's."""
+    """A ValidationException with DynamoDB's message."""
 
 
 def canonical_number(text: str) -> str:
-    """Return the one spelling of a number: plain digits, no zeros that say nothing. Raises Invalid."""
+    """Return the canonical form of a number: plain digits without redundant zeros. Raises Invalid."""
     if type(text) is not str:
         raise ParamValidationError(report=f"Invalid type for a number: {text!r}, valid types: <class 'str'>")
     if text.isdigit() and len(text) <= DIGITS_MAX and text.isascii() and (text[0] != "0" or text == "0"):
@@ -56,12 +56,12 @@ def canonical_number(text: str) -> str:
 
 
 def number(text: str) -> int | Decimal:
-    """Return a number in its one spelling as one that compares, hashes and is exact."""
+    """Return a canonical number as an exact, comparable and hashable value."""
     return Decimal(text) if "." in text else int(text)
 
 
 def total(left: str, right: str, sign: int) -> str:
-    """Return left + sign * right. Raises Invalid where 38 digits cannot hold it: DynamoDB calls that an overflow."""
+    """Return left + sign * right. Raises Invalid for more than 38 digits, which DynamoDB calls an overflow."""
     first, second = number(left), number(right)
     if isinstance(first, int) and isinstance(second, int):
         text = str(first + sign * second)
@@ -74,7 +74,7 @@ def total(left: str, right: str, sign: int) -> str:
 
 
 def canonical(value: Any, depth: int = 1) -> Typed:
-    """Return a copy of a typed value, its numbers in their one spelling. Raises Invalid."""
+    """Return a copy of a typed value with canonical numbers. Raises Invalid."""
     if len(value) != 1:
         raise Invalid("Supplied AttributeValue must contain exactly one of the supported datatypes")
     ((kind, content),) = value.items()
@@ -106,7 +106,7 @@ def canonical_item(item: Mapping[str, Any]) -> Item:
 
 
 def copied(value: Typed) -> Typed:
-    """Return a copy that shares nothing which can be changed."""
+    """Return a deep copy."""
     ((kind, content),) = value.items()
     if kind == "L":
         return {"L": [copied(member) for member in content]}
@@ -145,7 +145,7 @@ def size_of_name(name: str) -> int:
 
 
 def ordered(value: Typed) -> Ordered:
-    """Return a string, number or binary as what compares in DynamoDB's order."""
+    """Return a string, number or binary in a form that compares in DynamoDB's order."""
     ((kind, content),) = value.items()
     return number(content) if kind == "N" else content
 

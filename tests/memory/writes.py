@@ -1,7 +1,7 @@
-"""One write to a table in memory: read and checked as far as the request tells, then done on the row that it meets.
+"""One write to an in-memory table: parsed and checked without its row first, then applied to the row.
 
-A single write is refused as a whole by either; in a transaction what only the row can tell is the action's own reason
-(CancellationReasons), and so is a key that does not fit the schema.
+A single write fails completely in either step. In a transaction, a failure that depends on the row, or a key that does
+not match the schema, becomes the action's reason (CancellationReasons).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _TOO_LARGE_TO_UPDATE = "Item size to update has exceeded the maximum allowed siz
 
 @dataclass(slots=True)
 class Write:
-    """One write, read and checked as far as it can be without the row that it meets."""
+    """One write, parsed and checked as far as possible without its row."""
 
     table: Table
     key: Key
@@ -38,12 +38,12 @@ class Write:
     values: Item
     put: Row | None
     created_from: Item | None
-    """The key attributes that an update starts from where there is no row; None: not an update."""
+    """Key attributes of the row that an update creates if there is none; None: not an update."""
     is_check: bool
     tells_old: bool
 
     def outcome(self, old: Row | None) -> Row | None:
-        """Return the row that stands after the write. Raises ConditionFailed or Invalid."""
+        """Return the row after the write. Raises ConditionFailed or Invalid."""
         holds = self.plan.holds
         if holds is not None and not holds(old.item if old else {}, self.values):
             raise ConditionFailed(old.item if old and self.tells_old else None)
@@ -145,4 +145,4 @@ READERS: dict[str, Callable[..., Write]] = {
     "Delete": _read_delete,
     "ConditionCheck": _read_check,
 }
-"""How each kind of write is read: from its table and the members of its request."""
+"""Parser of each kind of write, from its table and the members of its request."""

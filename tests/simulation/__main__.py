@@ -1,7 +1,7 @@
-"""``make simulate``: walk through every order of the short scenarios, then run seeds; exit 1 with the seed that failed.
+"""``make simulate``: explore the interleavings of short scenarios, then run seeds. Exits with 1 after a failure.
 
 python -m tests.simulation --seeds 10000            seeds 1 to 10000, on all cores
-python -m tests.simulation --seeds 1 --first 4711   that one alone, with its traceback
+python -m tests.simulation --seeds 1 --first 4711   this seed alone, with its traceback
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from concurrent.futures import ProcessPoolExecutor
 
 from tqdm import tqdm
 
-from tests.simulation.every_order import SHORT, walk_scenario
+from tests.simulation.interleavings import INTERLEAVED, explore_scenario
 from tests.simulation.world import Outcome, Summary, outcome_of
 
 SEEDS_DEFAULT = 1000
@@ -32,7 +32,7 @@ def main() -> int:
     os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
     began_s = time.monotonic()
     if options.seeds > 1:
-        _walk()
+        _explore()
     seeds = range(options.first, options.first + options.seeds)
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(min(os.cpu_count() or 1, options.seeds), mp_context=spawn) as pool:
@@ -50,10 +50,10 @@ def main() -> int:
     return 1 if failures else 0
 
 
-def _walk() -> None:
+def _explore() -> None:
     logging.disable(logging.CRITICAL)
-    for name in SHORT:
-        count = walk_scenario(name)
+    for name in INTERLEAVED:
+        count = explore_scenario(name)
         print(f"every order of {name!r}: {count.states:,} states, {count.ends:,} ends, all sound", flush=True)
 
 

@@ -1,7 +1,7 @@
-"""Actors: pieces of work that stop before each of their store calls and go on when they are told to.
+"""Actors: code that stops before each of its store calls until the scheduler resumes it.
 
-An actor runs in a greenlet of its own, so the order of all store calls is the scheduler's choice alone: no thread, no
-clock. The scheduler also says what becomes of a call: a fault of ``tests.faults``, or None.
+Each actor runs in its own greenlet, so only the scheduler decides the order of store calls: no threads, no clock. The
+scheduler also decides the outcome of a call: a fault of ``tests.faults``, or None.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class _ActorGreenlet(greenlet):
 
 
 class Actor:
-    """Work that is done call by call. ``waits_for``: the operation before which it stands, None when it is done."""
+    """Code that runs call by call. ``waits_for``: its next operation; None when it is done."""
 
     def __init__(self, name: str, work: Callable[[], Any]) -> None:
         self.name = name
@@ -32,18 +32,18 @@ class Actor:
         self.error: Exception | None = None
         self.waits_for: str | None = None
         self.seen = b""
-        """Digest of all that the store has answered: two actors of one work with one digest are in one state."""
+        """Digest of all answers so far: two actors with the same code and digest are in the same state."""
         self._work = work
         self._greenlet = _ActorGreenlet(self._run)
         self._greenlet.actor = self
-        self.go_on()
+        self.resume()
 
     @property
     def is_done(self) -> bool:
         return bool(self._greenlet.dead)
 
-    def go_on(self, fault: Fault | None = None) -> None:
-        """Do the call that it waits for (or meet the fault there), and run to the next one."""
+    def resume(self, fault: Fault | None = None) -> None:
+        """Make the pending call, or inject the fault, and run to the next call."""
         self.waits_for = self._greenlet.switch(fault)
 
     def note(self, what: str) -> None:
@@ -59,7 +59,7 @@ class Actor:
 
 
 def stepped_database(client: MemoryDynamoDB, prefix: str, together: Runner = sequentially) -> Database:
-    """Return a database whose calls wait for the scheduler when an actor makes them; others' go straight through."""
+    """Return a database whose calls by actors wait for the scheduler; other callers' calls go through."""
     watched: Any = WatchedClient(client, _step)
     return Database(watched, prefix, pause=lambda _seconds: None, together=together)
 

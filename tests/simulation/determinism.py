@@ -1,4 +1,4 @@
-"""The journal explains itself: asked again in the order in which they were decided, the commands give its events."""
+"""Determinism check: replaying the commands in their decided order gives the journal's events again."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from tests.world import Venue
 
 
 def check_determinism(venue: Venue) -> None:
-    """Assert that a new book, asked what the journal's book was asked, decides the same, event for event.
+    """Assert that a new book decides the same events when given the journal's commands in order.
 
-    Each command is decided at the time of its entry, when nothing that is due by then rests any more (R24).
+    Each command is decided at the time of its entry, after the orders that have expired by then (R24).
     """
     state = BookState.empty(venue.config.first_rules, venue.config.first_terms.status)
     timed = [(event, entry.at_ms) for entry in venue.journal.after(venue.book, 0) for event in state.fold(entry)]
@@ -47,7 +47,7 @@ def check_determinism(venue: Venue) -> None:
 
 
 def _command_of(event: Event) -> Command | None:
-    """Return the command whose first event this is; None where time, its book's end or a cancel-all closes an order."""
+    """Return the command whose first event this is; None for orders closed by expiry, book end or cancel-all."""
     match event:
         case Accepted(order):
             return order
@@ -63,7 +63,7 @@ def _command_of(event: Event) -> Command | None:
 
 
 def _check_closing(book: Book, event: Closed) -> None:
-    """Orders of a closed book, and those that a cancel-all closes, are closed one by one, in any order (T32, O9)."""
+    """Check a book's end or a cancel-all, which close orders one by one in any order (T32, O9)."""
     if event.reason is CloseReason.CANCEL_ALL:
         assert book.cancelling is not None
         assert event.order.customer == book.cancelling.customer

@@ -1,10 +1,10 @@
-"""One run, drawn from one seed: requests, deliveries, matchers and faults in any order, then peace, then the checks.
+"""One simulated run from one seed: requests, deliveries, matchers and faults in any order, then draining, then checks.
 
-What the seed decides: the book's rules, one shard or two, two or three matchers, how often calls fail; and at each step
-which actor makes its next call, in which order it writes what is written side by side, whether a request comes in, a
-batch is delivered (once, or again while its first delivery is still running), a matcher dies, somebody looks which
-orders have expired, records are lost to the stream, or a redrive begins. Between two such stretches everything is
-delivered and looked at, and days may pass so that expired rows go.
+The seed decides the book's rules, one or two shards, two or three matchers, and the rate of faults. At each step it
+decides which actor makes its next call, the order of parallel writes, whether a request arrives, a batch is delivered
+(also again while its first delivery is running), a matcher dies, an expiry check or a redrive starts, or the stream
+loses records. After each such phase everything is drained (delivered and expired without faults), and days may pass so
+that rows reach their time to live.
 """
 
 from __future__ import annotations
@@ -49,22 +49,22 @@ FUNDS = 2_000
 CUSTOMERS = ("ann", "ben", "cat")
 CREDITED = {BASE: FUNDS * len(CUSTOMERS), QUOTE: FUNDS * len(CUSTOMERS)}
 STRETCHES = 3
-REQUESTS_A_STRETCH_MAX = 16
+REQUESTS_A_PHASE_MAX = 16
 REQUESTS_AT_ONCE_MAX = 3
 STEPS_MAX = 20_000
 DELIVERIES_MAX = 400
 DAY_MS = 86_400_000
 LIVES_MS = (1, 100, 1_000, 8_000)
-"""How long orders live that expire."""
+"""Lifetimes of orders that expire."""
 LOT_SIZES, MIN_ORDER_VALUES = (1, 1, 1, 2), (0, 5)
-"""Of most books none, so that dust comes to be (T45, T46)."""
+"""Minimum amounts; most books have none, so that dust occurs (T45, T46)."""
 _template = MemoryDynamoDB()
 create_tables(_template, PREFIX)  # type: ignore[arg-type]
 
 
 @dataclass(slots=True)
 class Shard:
-    """Records in their order, and how many of them are acknowledged. delivery: the one that counts, if one runs."""
+    """Records in order, and the number acknowledged. delivery: the current one that counts, if any."""
 
     records: list[Any] = field(default_factory=list)
     acknowledged: int = 0
@@ -73,7 +73,7 @@ class Shard:
 
 @dataclass(slots=True)
 class Worker:
-    """A function instance: a matcher with its memory, and what it is doing."""
+    """A function instance: a matcher with its cache, and its current work."""
 
     matcher: Matcher
     actor: Actor | None = None
@@ -83,7 +83,10 @@ class Worker:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a run came to. digest: SHA-256 over the journal's last hash and all steps taken: same seed, same digest."""
+    """Result of a run.
+
+    digest: SHA-256 over the last journal hash and all steps: the same seed gives the same digest.
+    """
 
     seed: int
     commands: int
@@ -96,11 +99,11 @@ class Summary:
 
 
 Outcome = Summary | tuple[int, str]
-"""What a seed came to, or the seed with its traceback."""
+"""The result of a seed, or the seed with its traceback."""
 
 
 def outcome_of(seed: int) -> Outcome:
-    """Run one seed; what goes wrong is returned, so that the other seeds are run all the same."""
+    """Run one seed. Errors are returned, so that the other seeds still run."""
     logging.disable(logging.CRITICAL)
     try:
         return Simulation(seed).run()
@@ -161,14 +164,14 @@ class Simulation:
         self._steps_digest = hashlib.sha256()
 
     def run(self) -> Summary:
-        """Run some stretches, with peace after each; raise AssertionError where a guarantee is broken."""
+        """Run some phases, each followed by draining. Raises AssertionError if a guarantee is broken."""
         with limits(self.draw):
             for _ in range(STRETCHES):
-                self._stretch(self.draw.randint(3, REQUESTS_A_STRETCH_MAX))
-                self._peace()
+                self._phase(self.draw.randint(3, REQUESTS_A_PHASE_MAX))
+                self._drain()
                 check_invariants(self.world, CREDITED, self._commands(), self.now_ms)
                 if self.draw.random() < 0.3:
-                    self._let_days_pass()
+                    self._pass_days()
             check_determinism(self.world)
             Verifier(self.world.database, unwatched).verify(self.world.book)
         head = self.world.folded().head
@@ -178,7 +181,7 @@ class Simulation:
         return Summary(self.seed, self.streamed, head.sequence, self.steps, self.faults, self.deaths, expired, digest)
 
     def _in_any_order(self, calls: Sequence[Callable[[], None]]) -> None:
-        """Make calls that the program makes at once, one by one as the seed has it: some before a death, some not."""
+        """Make the program's parallel calls one by one, in a random order; a death may leave some undone."""
         for call in self.draw.sample(calls, len(calls)):
             call()
 
@@ -192,35 +195,37 @@ class Simulation:
         return f"{prefix}_{ULID.from_bytes(self.now_ms.to_bytes(6, 'big') + self._ids.to_bytes(10, 'big'))}"
 
     def _matcher(self, database: Database) -> Matcher:
-        """Return a matcher that remembers nothing, by this run's clock."""
+        """Return a matcher with an empty cache and this run's clock."""
         return Matcher(database, lambda: self.now_ms)
 
     def _expiring(self, database: Database) -> Expiring:
         return Expiring(database, self._matcher(database), lambda: self.now_ms)
 
-    def _let_days_pass(self) -> None:
-        """Nothing happens for some days, but that orders expire which have been placed; then expired rows go."""
+    def _pass_days(self) -> None:
+        """Let some days pass: placed orders expire, then rows reach their time to live."""
         self.now_ms += max(LIVES_MS)
-        self._look_till_all_is_done()
+        self._expire_all_due()
         check_invariants(self.world, CREDITED, self._commands(), self.now_ms)
         self.now_ms += self.draw.choice([2, 8, 11]) * DAY_MS
         self.client.expire(self._now_s())
         Expiries(self.world.database).note_swept(minute_of(self.now_ms) - 2)
 
-    def _stretch(self, requests: int) -> None:
-        """Let requests come in while batches are delivered, until all are answered and some time has passed."""
+    def _phase(self, requests: int) -> None:
+        """Run one phase: requests arrive while batches are delivered. It ends when all are answered and time has
+        passed.
+        """
         idle_steps = self.draw.randint(0, 40)
         while requests or self.requests or idle_steps > 0:
             self._tick()
             choices: list[Callable[[], None]] = [self._deliver]
             if self.draw.random() < 0.2:
-                choices.append(self._begin_look)
+                choices.append(self._begin_expiry_check)
             if requests and len(self.requests) < REQUESTS_AT_ONCE_MAX:
-                choices.append(self._ask)
+                choices.append(self._send_request)
             running = self._running()
             choices += [self._advance] * len(running)
             chosen = self.draw.choice(choices)
-            if chosen == self._ask:
+            if chosen == self._send_request:
                 requests -= 1
             if not requests and not self.requests:
                 idle_steps -= 1
@@ -235,8 +240,8 @@ class Simulation:
         busy = [worker.actor for worker in self.workers if worker.actor is not None]
         return [*self.requests, *busy, *(look for look in self.looks if look is not None)]
 
-    def _ask(self) -> None:
-        """A request comes in: place mostly, cancel one or all, now and then pause or resume, seldom close."""
+    def _send_request(self) -> None:
+        """Send a request: mostly place, also cancel one or all, sometimes pause or resume, rarely close."""
         dice = self.draw.random()
         work: Callable[[], object]
         if dice < 0.03:
@@ -279,23 +284,23 @@ class Simulation:
     # What the stream does.
 
     def _collect(self) -> None:
-        """Take what is new in the inbox's stream to a shard; a command's shard is anybody's guess."""
+        """Distribute new records of the inbox's stream to the shards, at random."""
         name = self.world.database.name("inbox")
         for record in self.client.stream(name, self.streamed):
             self.streamed += 1
             self.draw.choice(self.shards).records.append(record)
 
     def _commands(self) -> list[Row]:
-        """Return all inbox rows that there ever were, expired ones too."""
+        """Return all inbox rows ever written, expired ones included."""
         return [
             decode(record["dynamodb"]["NewImage"]) for record in self.client.stream(self.world.database.name("inbox"))
         ]
 
     def _deliver(self) -> None:
-        """Give a batch to a worker that is free, if there is one; seldom, one that is being worked on already."""
+        """Deliver a batch to a free worker, if there is one; rarely a batch that is being processed already."""
         self._collect()
         if self.draw.random() < 0.02:
-            self._lose()
+            self._drop_records()
         idle = [worker for worker in self.workers if worker.actor is None]
         shard = self.draw.choice(self.shards)
         if not idle:
@@ -310,39 +315,39 @@ class Simulation:
         size = self.draw.randint(1, len(rest))
         self._begin(self.draw.choice(idle), shard, rest[:size])
 
-    def _lose(self) -> None:
-        """The stream loses what nobody has taken for a day: records at the front of a shard that no delivery has."""
+    def _drop_records(self) -> None:
+        """Drop records from the front of a shard that no delivery has, as the stream does after a day."""
         shard = self.draw.choice(self.shards)
         if shard.delivery is None and len(shard.records) > shard.acknowledged:
             del shard.records[shard.acknowledged]
             self.lost += 1
 
     def _begin(self, worker: Worker, shard: Shard, batch: list[Any]) -> None:
-        """Start a delivery. One that still runs on the shard goes on as a zombie: its answer counts no more."""
+        """Start a delivery. One still running on the shard becomes a zombie: its answer no longer counts."""
         if shard.delivery is not None:
             for other in self.workers:
                 if other.actor is shard.delivery:
                     other.shard = None
         worker.batch, worker.shard = batch, shard
         worker.actor = shard.delivery = Actor("delivery", lambda: match_records(worker.matcher, batch))
-        self._settle(worker)
+        self._finish_work(worker)
 
     def _begin_redrive(self, worker: Worker) -> None:
         worker.batch, worker.shard = [], None
         worker.actor = Actor("redrive", lambda: redrive(self.database, worker.matcher, self.world.book))
-        self._settle(worker)
+        self._finish_work(worker)
 
     # What the schedule does.
 
-    def _begin_look(self) -> None:
-        """Have one of those that look begin, if it is free."""
+    def _begin_expiry_check(self) -> None:
+        """Start a free expiry checker."""
         at = self.draw.randrange(len(self.looks))
         if self.looks[at] is None:
             self.looks[at] = Actor("look", self.expiring[at].look)
-            self._settle_look(at)
+            self._finish_expiry_check(at)
 
-    def _settle_look(self, at: int) -> None:
-        """Look whether a look is through; replace who died."""
+    def _finish_expiry_check(self, at: int) -> None:
+        """Handle the end of an expiry check; replace a dead checker."""
         actor = self.looks[at]
         if actor is None or not actor.is_done:
             return
@@ -353,8 +358,8 @@ class Simulation:
         elif actor.error is not None and not isinstance(actor.error, Unavailable | OutcomeUnknown):
             raise actor.error
 
-    def _look_till_all_is_done(self) -> None:
-        """With no faults: no order is live after its time then, and rows of orders that have ended are gone."""
+    def _expire_all_due(self) -> None:
+        """Check expiries without faults: then no expired order is live, and rows of ended orders are gone."""
         expiring = self._expiring(self.world.database)
         while not expiring.look():
             pass
@@ -369,17 +374,17 @@ class Simulation:
     # What all of them do.
 
     def _advance(self) -> None:
-        """Let one of those at work make its next call."""
+        """Let one of the running actors make its next call."""
         running = self._running()
         if not running:
             return
         actor = self.draw.choice(running)
         fault = self._fault()
         self._steps_digest.update(f"{actor.name} {actor.waits_for};".encode())
-        actor.go_on(fault)
+        actor.resume(fault)
         self._after(actor)
         if self.steps % 16 == 0:
-            self._look()
+            self._check_after_step()
 
     def _fault(self) -> Fault | None:
         if self.draw.random() >= self.fault_rate:
@@ -392,12 +397,12 @@ class Simulation:
             self._started(self.requests, actor)
         for worker in self.workers:
             if worker.actor is actor:
-                self._settle(worker)
+                self._finish_work(worker)
         for at in range(len(self.looks)):
-            self._settle_look(at)
+            self._finish_expiry_check(at)
 
     def _started(self, actors: list[Actor], actor: Actor) -> None:
-        """Keep a request while it is at work. One that fails may say so; one that dies answers nothing."""
+        """Track a request while it runs. A failed one may have an unknown outcome; a dead one never answers."""
         if actor.error is not None and not isinstance(actor.error, Unavailable | OutcomeUnknown):
             raise actor.error
         if actor.is_done and actor in actors:
@@ -405,8 +410,8 @@ class Simulation:
         elif not actor.is_done and actor not in actors:
             actors.append(actor)
 
-    def _settle(self, worker: Worker) -> None:
-        """Look whether a worker is through; acknowledge what it has done, replace it where it died."""
+    def _finish_work(self, worker: Worker) -> None:
+        """Handle the end of a worker's batch: acknowledge it, or replace a dead worker."""
         actor = worker.actor
         assert actor is not None
         if not actor.is_done:
@@ -429,15 +434,15 @@ class Simulation:
             through = next(at for at, one in enumerate(batch) if one["dynamodb"]["SequenceNumber"] == failed[0])
         shard.acknowledged += through
 
-    def _look(self) -> None:
-        """Guarantees that hold at every moment: no account is negative, and no order's fill ever goes down."""
+    def _check_after_step(self) -> None:
+        """Assert the invariants that always hold: no account is negative, and no order's fill ever decreases."""
         check_never_negative(self.world)
         for row in self.world.database.scan("orders"):
             assert row["filled"] >= self._filled.get(row["order_id"], 0), f"3: {row['order_id']} went down"
             self._filled[row["order_id"]] = row["filled"]
 
-    def _peace(self) -> None:
-        """No more faults: everything at work ends, everything is delivered, and what was lost is redriven."""
+    def _drain(self) -> None:
+        """Drain: without faults, all work ends, everything is delivered, and lost records are redriven."""
         rate, self.fault_rate = self.fault_rate, 0.0
         while self._running():
             self._tick()
@@ -455,5 +460,5 @@ class Simulation:
         decided = redrive(self.world.database, self._matcher(self.world.database), self.world.book)
         assert decided <= self.lost, f"{decided} commands were undecided, {self.lost} lost"
         self.lost = 0
-        self._look_till_all_is_done()
+        self._expire_all_due()
         self.fault_rate = rate

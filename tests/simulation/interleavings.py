@@ -1,8 +1,8 @@
-"""Every order in which the store calls of a few matchers can come, with a death at any of them, or none.
+"""Exhaustive exploration of interleavings: all orders of the store calls of a few matchers, with at most one death.
 
-The tree of orders is walked from its root, each node played anew from the start. Two nodes are one when the tables are
-the same and every matcher has been answered the same so far: what follows is then the same too, so only one of them is
-followed. That keeps what would be millions of orders to some hundreds of states, none left out.
+The tree of interleavings is walked from its root; each node is replayed from the start. Two nodes are equal if their
+tables are equal and every matcher has received the same answers; then their futures are equal too, and only one is
+explored. This reduces millions of interleavings to some hundreds of states without omitting any.
 """
 
 from __future__ import annotations
@@ -24,52 +24,52 @@ from tests.simulation.actors import Actor, stepped_database
 from tests.world import World
 
 Choice = tuple[int, str]
-"""Which matcher makes its next call, and what becomes of the call: "" (done), "death before" or "death after"."""
+"""The matcher that makes its next call, and the call's fault: "" (none), "death before" or "death after"."""
 DEATHS = ("death before", "death after")
 STATES_MAX = 200_000
 PREFIX = "orders"
 
 
 @dataclass(frozen=True, slots=True)
-class Short:
-    """A scenario that is short enough: two matchers get its whole batch each. See ``walk`` for the rest."""
+class Explored:
+    """A short scenario, in which two matchers receive the whole batch. The members are those of ``explore``."""
 
     scenario: str
     warm: bool = True
     with_death: bool = False
 
 
-SHORT = {
-    "an order rests, two matchers that start cold": Short("rest", warm=False),
-    "an order rests, one of two matchers dies": Short("rest", with_death=True),
-    "an order is killed, two matchers": Short("FOK kill"),
-    "a cancel overtakes its order, one of two matchers dies": Short("cancel overtakes its order", with_death=True),
-    "two orders cross, two matchers": Short("cross"),
-    "an order expires before its taker comes, two matchers": Short("expire before the taker"),
+INTERLEAVED = {
+    "an order rests, two matchers that start cold": Explored("rest", warm=False),
+    "an order rests, one of two matchers dies": Explored("rest", with_death=True),
+    "an order is killed, two matchers": Explored("FOK kill"),
+    "a cancel overtakes its order, one of two matchers dies": Explored("cancel overtakes its order", with_death=True),
+    "two orders cross, two matchers": Explored("cross"),
+    "an order expires before its taker comes, two matchers": Explored("expire before the taker"),
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Count:
-    """states: different ones that were reached. ends: those in which every matcher was through or dead."""
+class StateCount:
+    """states: distinct states reached. ends: those in which every matcher is done or dead."""
 
     states: int
     ends: int
 
 
-def walk_scenario(name: str) -> Count:
-    """Walk through one of SHORT."""
-    short = SHORT[name]
+def explore_scenario(name: str) -> StateCount:
+    """Explore one scenario of INTERLEAVED."""
+    short = INTERLEAVED[name]
     scenario = SCENARIOS[short.scenario]
     client = MemoryDynamoDB()
     create_tables(client, PREFIX)  # type: ignore[arg-type]
     world = scenario.world(Database(client, PREFIX))  # type: ignore[arg-type]
     batch = world.records[world.acknowledged :]
     assert not scenario.limits, "limits are for the sweep"
-    return walk(client, PREFIX, world, [batch, batch], warm=short.warm, with_death=short.with_death)
+    return explore(client, PREFIX, world, [batch, batch], warm=short.warm, with_death=short.with_death)
 
 
-def walk(
+def explore(
     client: MemoryDynamoDB,
     prefix: str,
     world: World,
@@ -77,12 +77,11 @@ def walk(
     *,
     warm: bool = False,
     with_death: bool = False,
-) -> Count:
-    """Give each batch to a matcher of its own, walk through every order, and check each end; count what was seen.
+) -> StateCount:
+    """Give each batch to its own matcher, explore all interleavings, and check each end. Return the counts.
 
-    warm: the matchers know the book from before. with_death: one of them may die, at any of its calls.
-    An end is checked after the whole of the batches is delivered once more. Raises AssertionError with the choices
-    that led there.
+    warm: the matchers have the book in memory. with_death: one of them may die at any of its calls. An end is checked
+    after all batches are delivered once more. Raises AssertionError with the choices that led there.
     """
     walked: set[bytes] = set()
     ends = 0
@@ -108,7 +107,7 @@ def walk(
         except AssertionError as error:
             raise AssertionError(f"{error}; reached by {choices}") from error
         waiting += [(*choices, choice) for choice in following]
-    return Count(len(walked), ends)
+    return StateCount(len(walked), ends)
 
 
 def _played(
@@ -122,12 +121,12 @@ def _played(
     database = stepped_database(tables, prefix)
     actors = [_matching(database, world, known, batch) for batch in batches]
     for at, fate in choices:
-        actors[at].go_on(FAULTS[fate] if fate else None)
+        actors[at].resume(FAULTS[fate] if fate else None)
     return actors
 
 
 def _matching(database: Database, world: World, known: Sequence[Any], batch: Sequence[Any]) -> Actor:
-    """Return a matcher that gets the batch; what it knew before it was told in time."""
+    """Return a matcher that processes the batch, given the book as it knew it before."""
     clock = [world.acknowledged_at_ms]
     matcher = Matcher(database, lambda: clock[0])
     match_records(matcher, known)
