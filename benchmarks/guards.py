@@ -659,14 +659,14 @@ GUARDS = [
         "chalicelib/tables/signed_orders.py",
         'is_filled = "attribute_exists(#entry)"\n        changes',
         'is_filled = "attribute_exists(#entry) OR attribute_not_exists(#entry)"\n        changes',
-        "tests/tables/test_signed_orders.py::test_what_has_no_fill_cannot_be_filled_again",
+        "tests/tables/test_signed_orders.py::test_a_further_fill_needs_a_first_one",
     ),
     Guard(
         "a reference is noted where there is a fill",
         "chalicelib/tables/signed_orders.py",
         'is_filled = "attribute_exists(#entry)"\n        key',
         'is_filled = "attribute_exists(#entry) OR attribute_not_exists(#entry)"\n        key',
-        "tests/tables/test_signed_orders.py::test_what_has_no_fill_has_no_reference",
+        "tests/tables/test_signed_orders.py::test_a_reference_is_noted_only_on_a_filled_order",
     ),
     Guard(
         "a step of a signed order takes available funds on condition that they are there",
@@ -911,7 +911,7 @@ GUARDS = [
         "infra/http_reading.py",
         'if len(lengths) > 1 or any(b"," in length for length in lengths):',
         "if len(lengths) < 0:",
-        "tests/infra/test_serve.py::test_a_request_whose_end_is_in_doubt_is_refused_and_nothing_after_it_is_read",
+        "tests/infra/test_serve.py::test_a_request_with_an_ambiguous_end_is_refused_and_nothing_after_it_is_read",
     ),
     Guard(
         "a body says its length (the local run)",

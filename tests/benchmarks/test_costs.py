@@ -1,4 +1,4 @@
-"""What an order costs: the units that docs/operations.md names, and the arithmetic that makes money of them."""
+"""Costs of an order: the units in docs/operations.md, and their prices."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a request for a list costs, in rows and read units, behind a short history and a longer one."""
+"""Costs of a list request in rows and read units, with short and long histories."""
 
 from __future__ import annotations
 

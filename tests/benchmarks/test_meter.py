@@ -1,4 +1,4 @@
-"""The meter: the same answers, and what they would cost on AWS."""
+"""The metering client returns the same answers, and counts their cost on AWS."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_a_refused_write_costs_its_table_what_it_would_have_cost_and_its_index_n
     assert meter.take() == bill(1, write_units=2 + 2)
 
 
-def test_a_read_whose_answer_does_not_show_what_it_went_through_is_not_guessed_at(memory_database: Database) -> None:
+def test_a_read_that_hides_the_rows_examined_is_refused(memory_database: Database) -> None:
     database, _ = metered(memory_database)
     with pytest.raises(ValueError, match="ProjectionExpression"):
         list(database.query("orders", "#owner = :o", {":o": "ann"}, ProjectionExpression="#owner"))

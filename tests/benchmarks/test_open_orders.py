@@ -1,4 +1,4 @@
-"""The comparison on paper agrees with what requests and the tables' definition really cost."""
+"""The computed costs of open orders agree with real requests and the table definition."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def design(name: str) -> Design:
     return next(one for one in designs() if one.name == name)
 
 
-def test_the_way_it_is_done_costs_on_paper_what_a_request_costs(memory_database: Database) -> None:
+def test_the_computed_cost_equals_a_requests_cost(memory_database: Database) -> None:
     write_customers(memory_database, (100,))
     row = lives()["rests, cancelled"][1].after
     measured = measure(memory_database, OPEN, rounds=0, customerRef=customer_of(100))

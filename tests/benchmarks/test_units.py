@@ -1,4 +1,4 @@
-"""Capacity units by the documented rules, by example and against the embedded engine where that is right."""
+"""Capacity units follow the documented rules, by example and compared with the embedded engine."""
 
 from __future__ import annotations
 

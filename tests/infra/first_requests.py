@@ -1,4 +1,4 @@
-"""What is asked of each desk first: a request that has it import what it needs, as API Gateway hands it over."""
+"""A first request for each desk, in API Gateway's form, that makes the desk import everything it needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A function in a process of its own, started as Lambda starts it: by its handler's name, from its package alone."""
+"""A function in its own process, started as Lambda does: by handler name, from its package alone."""
 
 from __future__ import annotations
 

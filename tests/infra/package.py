@@ -1,4 +1,4 @@
-"""The package that Chalice makes of this checkout, for tests and for the benchmark of cold starts."""
+"""The Chalice package of this checkout, for tests and the cold-start benchmark."""
 
 from __future__ import annotations
 

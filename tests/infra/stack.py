@@ -1,4 +1,4 @@
-"""A whole service for tests: what ``make run`` starts, on a free port and in a directory of its own."""
+"""A whole service for tests: ``make run`` on a free port and in its own directory."""
 
 from __future__ import annotations
 

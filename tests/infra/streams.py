@@ -1,4 +1,4 @@
-"""An in-memory stream that answers as DynamoDB's does, as far as the poller asks it."""
+"""An in-memory stream with the calls of DynamoDB Streams that the poller makes."""
 
 from __future__ import annotations
 

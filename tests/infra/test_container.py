@@ -1,7 +1,7 @@
-"""The Dockerfile and the compose files, as far as they can be tried without a container engine.
+"""The Dockerfile and the compose files, tested without a container engine.
 
-They are read for what goes wrong most often, and the Dockerfile's own commands are run in a folder that holds what it
-copies and nothing else.
+They are checked for the most common mistakes, and the Dockerfile's commands run in a folder with only the files that it
+copies.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a deployment does about each answer of CloudFormation, played by stubs."""
+"""Deployment logic, with stubs for CloudFormation's answers."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def change(action: str, name: str, kind: str, **more: Any) -> dict[str, Any]:
     return {"Type": "Resource", "ResourceChange": resource}
 
 
-def test_nothing_to_change_is_no_failure_and_leaves_no_change_set(cloud: Cloud) -> None:
+def test_deploying_without_changes_succeeds_and_leaves_no_change_set(cloud: Cloud) -> None:
     cloud.answer("cloudformation", "create_change_set", {"Id": ARN})
     reason = "The submitted information didn't contain changes. Submit different information to create a change set."
     cloud.answer("cloudformation", "describe_change_set", {"Status": "FAILED", "StatusReason": reason})

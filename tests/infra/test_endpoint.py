@@ -1,4 +1,4 @@
-"""An address that the user named is looked at before a run is started: refused at once, its variable named, or used."""
+"""A DynamoDB endpoint named by the user is checked before a run starts: used, or refused with its variable named."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ def test_an_address_of_streams_alone_is_looked_at_too(
 
 
 @pytest.mark.parametrize("url", ["localhost:8000", "http://", "http://:80", "http://here:port", "ftp://here", "here"])
-def test_what_is_no_url_is_refused(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+def test_an_invalid_url_is_refused(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     assert f"AWS_ENDPOINT_URL={url} is no URL" in refusal(monkeypatch, "AWS_ENDPOINT_URL", url)
 
 
-def test_a_name_that_is_nobodys_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unresolvable_name_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "nothing answers" in refusal(monkeypatch, "AWS_ENDPOINT_URL", "http://nobody.invalid:8000")
 
 

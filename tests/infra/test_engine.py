@@ -1,4 +1,4 @@
-"""The local run's DynamoDB as a process: what it has saved when it is killed, when the disk is full, when it ends."""
+"""The local DynamoDB process: what is saved after a kill, on a full disk, and at a normal end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The escrow desk's part of the demo, on the in-memory store: made once, in the sandbox's own assets."""
+"""The escrow desk's demo on the in-memory engine: created once, in the sandbox's own assets."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_the_demo_is_made_once_and_its_money_is_the_sandboxes(database: Database
     assert Accounts(database).balance(supply, QUOTE_TOKEN).available == 0
 
 
-def test_over_tables_of_before_the_sandbox_had_assets_of_its_own_it_says_what_to_do(database: Database) -> None:
+def test_tables_from_before_the_sandboxs_own_assets_are_refused_with_advice(database: Database) -> None:
     escrow_demo.escrow_desk({})
     for row in list(database.scan("escrows")):
         if "currency" in row:

@@ -1,4 +1,4 @@
-"""A local run as its user sees it: what it refuses, what it says when it is ready, and what is there the next time."""
+"""A local run as its user sees it: refusals, the ready message, and persistence between runs."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ def test_a_directory_that_became_read_only_is_one_clear_line(tmp_path: Path) -> 
         ("AWS_DEFAULT_REGION", "x_y", "x_y"),
     ],
 )
-def test_a_variable_that_cannot_be_meant_is_told_in_words(tmp_path: Path, name: str, value: str, told: str) -> None:
+def test_an_invalid_variable_is_explained(tmp_path: Path, name: str, value: str, told: str) -> None:
     ended = start(tmp_path, PORT=str(free_port(0)), **{name: value})
     assert ended.returncode == 1
     assert told in ended.stderr

@@ -1,4 +1,4 @@
-"""The master key of a local run: made once, its owner's only, and never instead of one that the user has named."""
+"""The master key of a local run: generated once, private, never in place of the user's own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The notes of the matcher's own process: what it was given and what it handed back, however it ends."""
+"""The delivery log of the matcher process, also after a kill."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def lines(notes: Path) -> list[Any]:
     return [json.loads(line) for line in notes.read_text(encoding="utf-8").splitlines()]
 
 
-def test_a_delivery_is_noted_before_it_is_handled_and_its_answer_after(notes: Path) -> None:
+def test_a_delivery_is_logged_before_it_is_handled_and_its_answer_after(notes: Path) -> None:
     answer = {"batchItemFailures": [{"itemIdentifier": "2"}]}
 
     def match(_event: dict[str, Any], _context: object) -> object:
@@ -33,7 +33,7 @@ def test_a_delivery_is_noted_before_it_is_handled_and_its_answer_after(notes: Pa
     assert lines(notes) == [{"delivered": ["1", "2"]}, {"answered": ["2"]}]
 
 
-def test_notes_of_an_earlier_feed_are_kept_and_a_batch_without_an_answer_has_none(notes: Path) -> None:
+def test_the_log_of_an_earlier_process_is_kept_and_a_batch_without_an_answer_has_no_second_line(notes: Path) -> None:
     def fail(_event: dict[str, Any], _context: object) -> object:
         raise KeyboardInterrupt
 

@@ -126,7 +126,7 @@ def test_an_expression_adds_up_all_that_it_names_and_no_more_than_an_alarm_may()
             assert len(ids) <= 10
 
 
-def test_every_alarm_tells_whom_the_operator_names_and_silence_is_no_alarm() -> None:
+def test_every_alarm_notifies_the_operators_topic_and_missing_data_is_no_alarm() -> None:
     first, *others = ALARMS.values()
     for alarm in others:
         assert alarm["AlarmActions"] == alarm["OKActions"] == first["AlarmActions"]

@@ -1,4 +1,4 @@
-"""The slimmed package is small, serves every desk by itself, and is the same whenever it is made."""
+"""The trimmed package is small, reproducible, and serves every desk by itself."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_the_package_is_small(archive: Path) -> None:
     assert archive.stat().st_size < ARCHIVE_BYTES_MAX
 
 
-def test_the_same_in_gives_the_same_out_and_again_the_same(tmp_path: Path) -> None:
+def test_trimming_is_reproducible_and_idempotent(tmp_path: Path) -> None:
     """Of any two packages, however Python ordered its sets while the one or the other was made."""
     files = {f"part{number}.py": b"def f(x):\n    return x in {'a', 'b', 'c', 'd'}\n" for number in range(9)}
     archive = _archive(tmp_path, files)
@@ -86,7 +86,7 @@ def _serve(folder: Path, function: str, story: Story, database: Database, engine
     assert Path("app.py") in compiled
 
 
-def test_bytecode_is_what_python_takes_without_a_look_at_the_source(tmp_path: Path) -> None:
+def test_bytecode_is_used_without_checking_the_source(tmp_path: Path) -> None:
     archive = _archive(tmp_path, {"app.py": b"told = 'by the source'\n"})
     trim_package(archive)
     with zipfile.ZipFile(archive) as package:
@@ -96,7 +96,7 @@ def test_bytecode_is_what_python_takes_without_a_look_at_the_source(tmp_path: Pa
         assert "app" in process.start.modules
 
 
-def test_what_is_not_imported_goes_and_what_is_and_licences_stay() -> None:
+def test_unused_files_go_and_used_ones_and_licences_stay() -> None:
     kept = [
         "app.py",
         "chalicelib/apis/kit/http.py",

@@ -1,4 +1,4 @@
-"""What Lambda gets, what make installs and what pyproject says are in step."""
+"""Lambda's requirements, the installed packages and pyproject.toml agree."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each function may do what it does and nothing else, on the tables of its own stage."""
+"""Each function may do exactly what it does, only on its own stage's tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The poller delivers as Lambda's event source mapping does: in order, at least once, from the checkpoint on."""
+"""The poller delivers as Lambda's event source mapping does: in order, at least once, from the checkpoint."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_only_inserts_are_delivered(setting: Setting) -> None:
     assert setting.matcher.batches == [["c1", "c3"]]
 
 
-def test_records_of_which_none_is_an_insert_call_nobody_and_hold_nothing_up(setting: Setting) -> None:
+def test_records_without_an_insert_are_skipped(setting: Setting) -> None:
     setting.stream.write("s", "c1", event="REMOVE")
     setting.poll()
     setting.stream.write("s", "c2")
@@ -129,7 +129,7 @@ def test_records_of_which_none_is_an_insert_call_nobody_and_hold_nothing_up(sett
     assert setting.matcher.batches == [["c2"]]
 
 
-def test_from_the_failed_record_on_all_is_delivered_again_and_nothing_before_it(setting: Setting) -> None:
+def test_records_from_the_first_failure_on_are_delivered_again(setting: Setting) -> None:
     setting.matcher.answers = [failing_from("c2")]
     setting.stream.write("s", "c1", "c2", "c3")
     setting.poll()
@@ -138,7 +138,7 @@ def test_from_the_failed_record_on_all_is_delivered_again_and_nothing_before_it(
     assert setting.matcher.batches == [["c1", "c2", "c3"], ["c2", "c3"]]
 
 
-def test_nothing_later_is_delivered_before_a_failed_batch_is_through(setting: Setting) -> None:
+def test_a_failed_batch_blocks_its_shard(setting: Setting) -> None:
     setting.matcher.answers = [failing_from("c1"), raising]
     setting.stream.write("s", "c1")
     setting.poll()
@@ -149,7 +149,7 @@ def test_nothing_later_is_delivered_before_a_failed_batch_is_through(setting: Se
     assert setting.matcher.batches == [["c1"], ["c1"], ["c1"], ["c2"]]
 
 
-def test_an_exception_brings_the_whole_batch_again(setting: Setting) -> None:
+def test_after_an_exception_the_whole_batch_is_delivered_again(setting: Setting) -> None:
     setting.matcher.answers = [raising]
     setting.stream.write("s", "c1", "c2")
     setting.poll()
@@ -306,7 +306,7 @@ def test_a_stream_that_cannot_be_described_is_asked_again(setting: Setting) -> N
     assert setting.matcher.batches == [["c1"]]
 
 
-def test_told_to_stop_it_finishes_its_batch_and_begins_no_other(setting: Setting) -> None:
+def test_stopping_finishes_the_batch_and_begins_no_other(setting: Setting) -> None:
     stop = threading.Event()
     poller = StreamPoller(setting.stream, ARN, setting.matcher)  # type: ignore[arg-type]
 

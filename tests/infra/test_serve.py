@@ -1,4 +1,4 @@
-"""What the HTTP server of a local run makes of bytes: whole requests, or a refusal and an end; never a part of one."""
+"""The local HTTP server: every request is read completely or refused, never in part."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ def test_a_chunked_body_that_is_cut_short_is_never_carried_out(
     ],
     ids=repr,
 )
-def test_a_request_whose_end_is_in_doubt_is_refused_and_nothing_after_it_is_read(
+def test_a_request_with_an_ambiguous_end_is_refused_and_nothing_after_it_is_read(
     address: tuple[str, int], gateway: Gateway, headers: list[str], status: int
 ) -> None:
     received = sent(address, post(*headers, body=b'{"amount":10}' + post()))
@@ -230,7 +230,7 @@ def test_a_length_beside_chunks_is_refused_even_where_the_chunks_are_whole(
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400),
     ],
 )
-def test_what_is_no_request_line_is_refused(
+def test_an_invalid_request_line_is_refused(
     address: tuple[str, int], gateway: Gateway, request_line: bytes, status: int
 ) -> None:
     received = sent(address, request_line + b"\r\nHost: here\r\n\r\n")

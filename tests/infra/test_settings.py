@@ -1,4 +1,4 @@
-"""What a local run reads from its environment, and the environment that it gives to its processes."""
+"""Settings of a local run, and the environment of its processes."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def test_without_variables_it_serves_on_port_8000_with_a_dynamodb_of_its_own() -
 
 
 @pytest.mark.parametrize("port", ["0", "65536", "-1", "80a", "8000.0", "٨٠٠٠"])
-def test_what_is_no_port_is_refused_with_an_example(port: str) -> None:
+def test_an_invalid_port_is_refused_with_an_example(port: str) -> None:
     with pytest.raises(StartRefused, match=r"make run PORT=\d+"):
         read_settings({"PORT": port})
 
 
 @pytest.mark.parametrize(("text", "fresh"), [("1", True), ("yes", True), ("", False), ("0", False)])
-def test_fresh_is_on_when_it_says_so(text: str, fresh: bool) -> None:
+def test_fresh_is_on_only_for_its_documented_values(text: str, fresh: bool) -> None:
     assert read_settings({"FRESH": text}).fresh is fresh
 
 
@@ -128,6 +128,6 @@ def test_a_shell_is_given_the_own_engine_and_none_of_the_users_credentials(tmp_p
 
 
 @pytest.mark.parametrize("seconds", ["0", "-1", "1e3", "abc", "٣", "0.0"])
-def test_what_is_no_time_between_saves_is_refused(seconds: str) -> None:
+def test_an_invalid_save_interval_is_refused(seconds: str) -> None:
     with pytest.raises(StartRefused, match="TALLYBOOK_SAVE_EVERY_S="):
         read_settings({"TALLYBOOK_SAVE_EVERY_S": seconds})

@@ -1,4 +1,4 @@
-"""What is deployed: the template that packaging makes of the app, the tables and the fragment beside them."""
+"""The deployed template: the app's, merged with the tables and the other fragments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The local run's state file: what was saved is read again, all else is refused, one whole state is always there."""
+"""The state file: a save is read back, anything else is refused, and a valid version exists at any moment."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_a_file_with_one_byte_changed_is_refused(tmp_path: Path, place: int, mas
     assert refusal(tmp_path)
 
 
-def test_bytes_behind_the_end_are_refused(tmp_path: Path) -> None:
+def test_trailing_bytes_are_refused(tmp_path: Path) -> None:
     write_state(tmp_path, STATE)
     with (tmp_path / FILE).open("ab") as file:
         file.write(b"\n")
@@ -126,7 +126,7 @@ def test_a_save_that_fails_changes_nothing(tmp_path: Path, call: str, monkeypatc
     assert not (tmp_path / UNFINISHED).exists()
 
 
-def test_the_ways_out_name_the_state_before_only_when_it_is_whole(tmp_path: Path) -> None:
+def test_the_options_include_the_previous_state_only_if_it_is_valid(tmp_path: Path) -> None:
     write_state(tmp_path, STATE)
     write_state(tmp_path, LATER)
     text = recovery_options(tmp_path, "why")

@@ -1,4 +1,4 @@
-"""The local run's sweeper: what it gives the scheduled function, and that a failure is not the end of it."""
+"""The local sweeper: the event that it passes, and that it continues after a failure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.apis.taker.desk import NOW_S, QUOTE, open_taker_desk
 AT = datetime(2025, 1, 17, 3, 0, 24, tzinfo=UTC)
 
 
-def test_it_sweeps_at_the_start_and_goes_on_after_a_failure_until_told_to_stop(
+def test_it_sweeps_at_the_start_and_after_failures_until_it_is_stopped(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     calls: list[str] = []

@@ -1,4 +1,4 @@
-"""The tables that local runs and tests create are those of the CloudFormation file."""
+"""Local runs and tests create the tables of the CloudFormation fragment."""
 
 from __future__ import annotations
 

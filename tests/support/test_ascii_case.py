@@ -1,4 +1,4 @@
-"""Letter case of names: only A to Z are folded, wherever it is decided whether two names are one."""
+"""Comparisons of names fold only A to Z."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""JSON texts: one text for equal values, and numbers to the last digit."""
+"""JSON texts: equal values have equal texts, and numbers are exact."""
 
 from __future__ import annotations
 

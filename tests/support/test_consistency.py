@@ -1,4 +1,4 @@
-"""What is stored is judged by exceptions (``consistency``): ``python -O`` takes every ``assert`` out of a program."""
+"""Invariants raise exceptions (``consistency``), never ``assert``, which ``python -O`` removes."""
 
 from __future__ import annotations
 

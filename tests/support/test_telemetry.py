@@ -1,4 +1,4 @@
-"""What is logged and measured: each metric in the situations that it claims to count, and no secret in any line."""
+"""Telemetry: each metric in the situations that it counts, and no secret in any log line."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def test_a_record_that_comes_twice_in_one_batch_is_a_redelivery(world: World) ->
     assert delivered(world, records=world.records * 3).values(Metric.REDELIVERIES) == [2]
 
 
-def test_who_is_fenced_off_counts_a_loss_and_what_the_other_decided(world: World) -> None:
+def test_a_matcher_that_lost_a_race_counts_the_loss_and_the_others_decisions(world: World) -> None:
     slow, fast = matcher_of(world), matcher_of(world)
     world.placed("ann", "BUY", 10, 50)
     delivered(world, slow)
@@ -277,7 +277,7 @@ def test_what_is_measured_before_a_function_fails_is_written() -> None:
     assert seen.values(Metric.ENTRIES) == [1]
 
 
-def test_threads_side_by_side_see_their_own_only() -> None:
+def test_parallel_threads_see_only_their_own_invocation() -> None:
     both = threading.Barrier(2)
 
     def serve(desk: str) -> None:
@@ -544,7 +544,7 @@ def test_whatever_a_line_holds_is_masked_but_numbers_and_the_names_of_its_member
     assert masked(line, ["secret-1"]) == shown
 
 
-def test_the_texts_of_a_request_with_more_credentials_than_anybody_has_are_left_out() -> None:
+def test_texts_of_a_request_with_too_many_credentials_are_left_out() -> None:
     secrets = secrets_of({"authorization": " ".join(f"secret-{number}" for number in range(SECRETS_MAX))}, b"")
     assert len(secrets) == SECRETS_MAX + 1
     assert masked({"message": "secret-1 is bad", "level": "ERROR", "n": 12345678}, secrets) == {

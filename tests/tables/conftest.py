@@ -1,4 +1,4 @@
-"""Fixtures of the contract suite: each engine in turn, on tables that a module shares."""
+"""Fixtures of the contract suite: each engine in turn, with tables shared by a module."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""For the contract suite: a client of one engine with tables and a partition to write to, in few words.
+"""A concise client for the contract suite: one engine, its tables, and a partition for each test.
 
-Rows stand in the table ``accounts`` under an owner of their own, so that tests share tables and not rows. #names stand
-for themselves; the values of :values are given by name; words that start with a capital letter are DynamoDB's own.
+Rows stand in the table ``accounts`` under the test's own owner, so that tests share tables but no rows. A #name stands
+for itself; :values are passed by name; words with a capital letter are DynamoDB's own.
 """
 
 from __future__ import annotations

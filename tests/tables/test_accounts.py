@@ -1,4 +1,4 @@
-"""Accounts: movements, holds and settlements; each is done once and whole, or not at all."""
+"""Accounts: movements, holds and settlements are applied once and completely, or not at all."""
 
 from __future__ import annotations
 
@@ -300,7 +300,7 @@ def check_that_marks_are_moved(store: Database, marks: int) -> None:
     assert accounts.balance(OWNER, BASE).available == 10 + 1 + 2
 
 
-def test_a_row_that_is_full_takes_no_mark_of_whoever_read_it_before(
+def test_a_row_that_became_full_since_it_was_read_takes_no_mark(
     accounts: Accounts, movements: Movements, store: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A matcher that knows the account settles after another has set its mark beside: the entry is applied once."""

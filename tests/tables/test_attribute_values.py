@@ -1,4 +1,4 @@
-"""Rows are typed as boto3 types them, and come back as they were."""
+"""Typed values equal boto3's and survive the round trip."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_a_number_of_more_digits_than_dynamodb_keeps_is_refused_as_boto3_does(nu
 
 
 @pytest.mark.parametrize("value", [1.5, object(), {"a", "b"}, [0.1]])
-def test_what_no_row_has_is_refused(value: Any) -> None:
+def test_a_value_that_no_row_has_is_refused(value: Any) -> None:
     with pytest.raises(TypeError, match="no type"):
         typed(value)
 

@@ -1,4 +1,4 @@
-"""Books in their table: one for a pair and for a symbol, until it is closed (T31)."""
+"""Books table: a pair and a symbol belong to one open book (T31)."""
 
 from __future__ import annotations
 

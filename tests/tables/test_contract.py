@@ -1,10 +1,9 @@
-"""One contract with DynamoDB for the three engines that tests run on: conditions, updates, and what may be stored.
+"""The contract with DynamoDB, on the three engines that tests use: conditions, updates and limits of stored values.
 
-The calls are those of boto3's client, beneath ``Database``; each test tells a story for an owner of its own. Where an
-engine is known to deviate, DEVIATIONS says so test by test, and there the test must fail: an engine that was mended is
-noticed. Rules are from the developer guide and the API reference; what those leave open was read from the tests of
-Scylla's Alternator, which its authors run on DynamoDB too. ``test_contract_together.py`` goes on with transactions,
-batches, queries and the stream.
+Calls are those of boto3's client, below ``Database``. DEVIATIONS lists the tests that an engine is known to fail; these
+must fail, so a fixed engine is noticed. Rules are from the developer guide and the API reference, or, where those leave
+something open, from the tests of Scylla's Alternator, which its authors also run on DynamoDB.
+``test_contract_together.py`` covers transactions, batches, queries and the stream.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from tests.tables.engines import (
 LARGEST = 10**38 - 1
 ITEM_BYTES_MAX = 400 * 1024
 
-_REQUEST = "test_a_request_that_is_not_right_is_refused_whatever_stands_there"
+_REQUEST = "test_an_invalid_request_is_refused_whatever_the_row"
 _NUMBER = "test_a_number_that_cannot_be_stored_is_refused"
 _KEY_READ = "test_nothing_is_read_at_a_key_that_does_not_fit"
 _KEY_WRITTEN = "test_nothing_is_written_at_a_key_that_does_not_fit"
@@ -195,7 +194,7 @@ def test_text_beyond_the_first_plane_comes_after_all_other_text(engine: Engine) 
     assert engine.row("a") == {"name": "\U00010000", "later": True}
 
 
-def test_the_row_that_is_not_there_fulfils_only_conditions_on_absence(engine: Engine) -> None:
+def test_a_missing_row_meets_only_conditions_on_absence(engine: Engine) -> None:
     assert code_of(engine.update, "new", "SET #a = :one", "#a < :one", one=1) == FAILED
     assert code_of(engine.update, "new", "SET #a = :one", "attribute_exists(#owner)", one=1) == FAILED
     assert engine.row("new") is None
@@ -203,7 +202,7 @@ def test_the_row_that_is_not_there_fulfils_only_conditions_on_absence(engine: En
     assert engine.row("new") == {"a": 1}
 
 
-def test_a_failed_condition_tells_what_stands_there_if_asked(engine: Engine) -> None:
+def test_a_failed_condition_returns_the_row_if_asked(engine: Engine) -> None:
     engine.put("a", available=1)
     wanted = {"ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
     put = engine.item("a", {}, "attribute_not_exists(#owner)")
@@ -241,7 +240,7 @@ def test_if_not_exists_takes_the_attribute_or_else_the_value(engine: Engine) -> 
     assert engine.row("a") == {"available": 8, "held": 0, "first": 8}
 
 
-def test_add_starts_from_nothing_and_may_take_away(engine: Engine) -> None:
+def test_add_starts_from_zero_and_may_subtract(engine: Engine) -> None:
     engine.update("a", "ADD #held :amount", amount=-4)
     engine.update("a", "ADD #held :amount", amount=4)
     assert engine.row("a") == {"held": 0}
@@ -491,13 +490,13 @@ WRONG_REQUESTS: dict[str, Request] = {
 
 
 @pytest.mark.parametrize("wrong", WRONG_REQUESTS.values(), ids=WRONG_REQUESTS.keys())
-def test_a_request_that_is_not_right_is_refused_whatever_stands_there(engine: Engine, wrong: Request) -> None:
+def test_an_invalid_request_is_refused_whatever_the_row(engine: Engine, wrong: Request) -> None:
     right = engine.change("a", "SET #held = :one", "attribute_not_exists(#held)", one=1)
     assert code_of(engine.client.update_item, **right | wrong) == INVALID
     engine.client.update_item(**right)
 
 
-def test_nothing_is_known_of_a_table_that_is_not_there(engine: Engine) -> None:
+def test_a_missing_table_is_an_error(engine: Engine) -> None:
     client, there_is_none = engine.client, {"TableName": engine.table("none")}
     query = expressions(None, "#owner", owner="ann", KeyConditionExpression="#owner = :owner")
     item, key = engine.item("a", {}) | there_is_none, engine.at("a") | there_is_none

@@ -1,4 +1,4 @@
-"""The contract with DynamoDB goes on: transactions, batches, queries, scans and the stream, on the three engines."""
+"""The contract with DynamoDB, continued: transactions, batches, queries, scans and the stream, on the three engines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""API tokens, taker keys and escrow keys, on each store: found by their text, listed by instance, unique (R9)."""
+"""API tokens, taker keys and escrow keys on each engine: found by text, listed by instance, unique (R9)."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def sample(store: Database, request: pytest.FixtureRequest) -> Sample:
     return Sample(store, request.param)
 
 
-def test_a_credential_is_found_by_its_text_with_everything_that_was_said_of_it(store: Database, sample: Sample) -> None:
+def test_a_credential_is_found_by_its_text_with_all_its_members(store: Database, sample: Sample) -> None:
     sample.credentials.create(sample.one())
     assert sample.credentials.accept(TEXT) == sample.one()
     for unknown in (TEXT.upper(), TEXT + "a", digest_of(TEXT), "sk_stage_" + "\udc80" * 24, ""):
@@ -106,7 +106,7 @@ def test_a_credential_that_is_deleted_leaves_nothing(store: Database, sample: Sa
     assert list(store.scan("tenants")) == []
 
 
-def test_a_credential_that_there_is_not_cannot_be_changed_into_being(store: Database, sample: Sample) -> None:
+def test_changing_a_missing_credential_does_not_create_it(store: Database, sample: Sample) -> None:
     for action in (sample.credentials.delete, lambda key_id: sample.credentials.change(key_id, **sample.changes[0])):
         with pytest.raises(UnknownCredential, match=f"no such {sample.kind.noun}: x"):
             action("x")

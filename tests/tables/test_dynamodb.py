@@ -1,4 +1,4 @@
-"""What the program asks of DynamoDB, on every engine that tests run on: one contract for all of them."""
+"""``Database`` on every engine that tests use."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_a_row_of_38_digits_is_stored_exactly(store: Database) -> None:
     assert store.get("accounts", {"owner": "nobody", "entry": "x"}) is None
 
 
-def test_a_refused_write_tells_what_stands_there(store: Database) -> None:
+def test_a_refused_write_returns_the_row_found(store: Database) -> None:
     store.write(put({"available": 1}, "attribute_not_exists(#owner)"))
     with pytest.raises(ConditionFailed) as refused:
         store.write(put({"available": 2}, "attribute_not_exists(#owner)"))
@@ -50,7 +50,7 @@ def test_a_refused_write_tells_what_stands_there(store: Database) -> None:
     assert refused.value.row is None
 
 
-def test_of_writes_that_are_done_each_on_its_own_the_refused_ones_are_told(store: Database) -> None:
+def test_independent_writes_report_the_refused_ones(store: Database) -> None:
     store.write(put({"available": 1}))
     not_there_yet = "attribute_not_exists(#owner)"
     owners = [f"owner {number}" for number in range(20)]

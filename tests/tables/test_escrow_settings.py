@@ -1,4 +1,4 @@
-"""The escrow desk's settings, merchants and keys, on each store."""
+"""The escrow desk's settings, merchants and keys, on each engine."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_merchants_that_are_made_at_once_are_counted(
     assert len(desks.merchants(INSTANCE)) == MERCHANTS_MAX
 
 
-def test_who_is_second_makes_its_merchant_after_the_first(
+def test_a_concurrent_creation_of_a_merchant_comes_second(
     memory_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desks, transact = EscrowDesks(memory_database), memory_database.transact

@@ -1,4 +1,4 @@
-"""Escrow orders in their tables, on each engine: rows there and back, guards, lists, counters, what is due."""
+"""Escrow tables on each engine: round trips, conditions, lists, counters and due releases."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_every_fact_of_an_order_is_set_in_the_full_one() -> None:
 
 
 @pytest.mark.parametrize("damage", [{"status": "ODD"}, {"buyer": {"x": 1}}, {"metadata": "["}, {"owner": "x"}])
-def test_a_row_that_nobody_can_have_written_is_none(damage: dict[str, object]) -> None:
+def test_an_impossible_row_is_unreadable(damage: dict[str, object]) -> None:
     with pytest.raises(UnreadableRow):
         order_of(row_of_order(FULL) | damage)
     row = row_of_order(FULL)
@@ -223,7 +223,7 @@ def test_lists_are_by_id_and_each_ones_own(store: Database) -> None:
 
 
 @pytest.mark.parametrize("order_id", [0, -1, 10**12, 10**20])
-def test_an_id_that_cannot_be_is_not_there(store: Database, order_id: int) -> None:
+def test_an_impossible_id_is_not_found(store: Database, order_id: int) -> None:
     assert Escrows(store).order(SCOPE, order_id) is None
 
 

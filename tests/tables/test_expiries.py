@@ -1,4 +1,4 @@
-"""When which order is to be looked at (R24), on every engine: minutes, their order, and what is swept."""
+"""The schedule of expiry checks (R24), on each engine: minutes, order within a minute, and the swept minutes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def expected(store: Database, *expiries: Expiry) -> Expiries:
     return table
 
 
-def test_those_of_a_minute_that_are_due_come_in_the_order_of_their_times(store: Database) -> None:
+def test_due_checks_of_a_minute_are_sorted_by_time(store: Database) -> None:
     first, second, third = expiry("ord_c", 0), expiry("ord_a", 1), expiry("ord_b", 1)
     table = expected(store, third, expiry("ord_d", 2), second, first, expiry("ord_e", MINUTE_MS))
     assert list(table.due(MINUTE, AT_MS - 1)) == []
@@ -48,7 +48,7 @@ def test_a_row_that_is_removed_is_gone_and_others_stay(store: Database) -> None:
     assert list(table.due(MINUTE, AT_MS)) == [second]
 
 
-def test_what_is_postponed_stands_under_its_new_time_alone(store: Database) -> None:
+def test_a_postponed_check_has_only_its_new_time(store: Database) -> None:
     table = expected(store, expiry("ord_a", 0), expiry("ord_b", 5))
     table.postpone(table.due(MINUTE, AT_MS + 5), AT_MS + MINUTE_MS)
     assert list(table.due(MINUTE, AT_MS + MINUTE_MS)) == []
@@ -57,7 +57,7 @@ def test_what_is_postponed_stands_under_its_new_time_alone(store: Database) -> N
     assert {row["expires"] for row in store.scan("expiries")} == {AT_MS // 1000 + 60 + ROW_LIFE_S}
 
 
-def test_what_is_swept_only_grows(store: Database) -> None:
+def test_the_swept_minutes_only_grow(store: Database) -> None:
     table = Expiries(store)
     assert table.first_unswept() is None
     for noted, shown in ((MINUTE, MINUTE), (MINUTE - 1, MINUTE), (MINUTE, MINUTE), (MINUTE + 3, MINUTE + 3)):

@@ -1,4 +1,4 @@
-"""Reading a journal from its end, or from a moment before it."""
+"""Reading a journal backwards, from its end or from a time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A listing costs what it returns, however long the history behind it is: counted in rows that DynamoDB reads."""
+"""A listing costs what it returns, however long the history, counted in rows read."""
 
 from __future__ import annotations
 

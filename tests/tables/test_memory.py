@@ -1,7 +1,6 @@
-"""DynamoDB in memory: what it has for tests alone, and any history of writes against the embedded engine.
+"""The in-memory engine: its features for tests, and random write histories compared with the embedded engine.
 
-moto is left out of the histories: where one clause of an update fails it keeps what the others did, and most histories
-reach that.
+moto is excluded from the histories: it keeps the other clauses of an update when one fails, which most histories reach.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ def in_memory(client: Any) -> Engine:
     return Engine("memory", client, "x", "ann")
 
 
-def test_a_copy_goes_its_own_way(memory: Engine) -> None:
+def test_a_clone_is_independent(memory: Engine) -> None:
     memory.put("a", held=1)
     copy = Engine("memory", memory.client.clone(), memory.prefix, memory.owner)
     copy.update("a", "ADD #held :one", one=1)
@@ -113,7 +112,7 @@ def test_a_scan_does_not_depend_on_what_was_written_before() -> None:
     "condition",
     ["size(#a) > :one", "contains(#a, :one)", "#a IN (:one)", "#a.#b = :one", "#a[1] = :one", "held = :one"],
 )
-def test_what_no_expression_of_ours_uses_is_not_answered(memory: Engine, condition: str) -> None:
+def test_unused_expression_features_are_not_implemented(memory: Engine, condition: str) -> None:
     with pytest.raises(NotImplementedError):
         memory.client.delete_item(**memory.at("a", condition, one=1))
 

@@ -1,4 +1,4 @@
-"""Order rows: each shows one moment, moments only go forward, and the index knows the live ones."""
+"""Order rows: each shows one state, states only advance, and the index has exactly the live orders."""
 
 from __future__ import annotations
 

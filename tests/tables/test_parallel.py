@@ -1,4 +1,4 @@
-"""Calls in turn and side by side: how many at once, when they are over, and what of a failure."""
+"""Sequential and parallel calls: the bound, completion and failures."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ def fail(name: str) -> None:
     raise Failed(name)
 
 
-def test_in_turn_the_first_failure_ends_it() -> None:
+def test_the_first_failure_ends_a_sequence() -> None:
     made: list[int] = []
     with pytest.raises(Failed):
         sequentially([lambda: made.append(1), lambda: fail("second"), lambda: made.append(3)])
     assert made == [1]
 
 
-def test_so_many_calls_are_made_at_once() -> None:
+def test_calls_run_in_parallel() -> None:
     """Each waits for the three others: in turn nothing would come of it."""
     barrier = Barrier(4)
     ThreadPool(4)([lambda: barrier.wait(WAIT_S_MAX) and None] * 8)
     assert not barrier.broken
 
 
-def test_no_more_calls_are_made_at_once() -> None:
+def test_parallelism_is_bounded() -> None:
     at_once, most, lock, pair = 0, 0, Lock(), Barrier(2)
 
     def call() -> None:
@@ -77,7 +77,7 @@ def test_one_call_alone_needs_no_thread() -> None:
     assert threads == [current_thread()]
 
 
-def test_calls_know_who_asked() -> None:
+def test_calls_run_in_the_callers_context() -> None:
     known: list[str] = []
     _asked_by.set("ann")
     ThreadPool(2)([lambda: known.append(_asked_by.get())] * 5)

@@ -1,4 +1,4 @@
-"""What has been used of a rate limit, on each store: over copies, around midnight, and at what cost (R13)."""
+"""Rate limits (R13) on each engine: over several processes, around midnight, and their cost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is stored of signed orders is found again: orders, nonces, what takers see, what the indexes name."""
+"""Signed orders tables: orders, nonces, takers' lists and indexes."""
 
 from __future__ import annotations
 
@@ -237,13 +237,13 @@ def test_a_first_fill_is_counted_once(orders: SignedOrders) -> None:
     assert orders.counts(INSTANCE, TAKER) == Counts(1, 1)
 
 
-def test_what_has_no_fill_cannot_be_filled_again(orders: SignedOrders) -> None:
+def test_a_further_fill_needs_a_first_one(orders: SignedOrders) -> None:
     with pytest.raises(TransactionRefused):
         orders._database.transact(orders.record_fill(an_order(), a_fill(an_order(), "r1"), is_first=False))
     assert orders.counts(INSTANCE, TAKER) == Counts(0, 0)
 
 
-def test_what_has_no_fill_has_no_reference(orders: SignedOrders) -> None:
+def test_a_reference_is_noted_only_on_a_filled_order(orders: SignedOrders) -> None:
     with pytest.raises(TransactionRefused):
         orders._database.transact([orders.note_reference(an_order(), TAKER, "r1")])
     assert list(orders.filled_seen(INSTANCE, TAKER)) == []

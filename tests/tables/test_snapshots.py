@@ -1,4 +1,4 @@
-"""Snapshots in the journal's table: complete or not there, the newest wins, old ones go."""
+"""Snapshots: complete or absent, the newest wins, old ones are removed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an operator stores for the taker desk: keys, settings, instruments, quotes; and the nonces of connects."""
+"""The taker desk's keys, settings, instruments, quote tokens and connect nonces in their tables."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_of_two_changes_at_once_none_is_lost(store: Database) -> None:
         assert desks.settings(INSTANCE) == DeskSettings(fee_bps=fee_bps, lock_seconds=3600 + fee_bps)
 
 
-def test_settings_that_others_keep_changing_are_given_up(store: Database) -> None:
+def test_a_change_of_settings_that_keeps_losing_races_is_given_up(store: Database) -> None:
     desks, others = TakerDesks(store), TakerDesks(store)
 
     def change(found: DeskSettings) -> DeskSettings:

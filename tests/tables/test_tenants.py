@@ -1,4 +1,4 @@
-"""Instances in their table: one row each, changed from what it was when it was read, by several at once."""
+"""Instances: one row each, changed under optimistic locking by concurrent operators."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_an_instance_is_made_once(tenants: Tenants, store: Database) -> None:
     assert list(store.scan("tenants")) == before
 
 
-def test_what_is_not_there_is_not_changed(tenants: Tenants, store: Database) -> None:
+def test_a_missing_instance_is_not_changed(tenants: Tenants, store: Database) -> None:
     before = list(store.scan("tenants"))
     with pytest.raises(UnknownInstance, match="inst_none0001"):
         tenants.add_key("inst_none0001", "key_1", "first", 0)
@@ -193,7 +193,7 @@ def test_a_change_that_cannot_be_looked_up_is_not_known(memory_database: Databas
     assert tenants.accept(REF, "first") is not None
 
 
-def test_others_that_keep_changing_an_instance_are_given_up_on(memory_database: Database) -> None:
+def test_a_change_that_keeps_losing_races_is_given_up(memory_database: Database) -> None:
     tenants = Tenants(memory_database, lambda: NOW_S)
     tenants.create_instance(REF, set())
     asked: list[int] = []

@@ -1,4 +1,4 @@
-"""Tokens in their table: one for an address, and for a symbol whatever its case."""
+"""Tokens: unique by address, and by symbol in any letter case."""
 
 from __future__ import annotations
 

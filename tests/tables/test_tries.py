@@ -1,4 +1,4 @@
-"""Tries: how often a command is tried, after which pauses, and what giving up means."""
+"""Retries of a command: their number, their pauses, and the error at the end."""
 
 from __future__ import annotations
 
@@ -38,20 +38,20 @@ def test_pauses_are_random_below_a_bound_that_doubles_up_to_one_second() -> None
     assert len(set(pauses)) == 11
 
 
-def test_nothing_is_waited_for_before_the_first_try_and_after_the_last() -> None:
+def test_there_is_no_pause_before_the_first_try_or_after_the_last() -> None:
     pauses: list[float] = []
     with pytest.raises(Busy):
         until_written(Scripted(*[Contended()] * TIMES), TIMES, pauses.append, Busy())
     assert len(pauses) == TIMES - 1
 
 
-def test_a_command_that_others_came_before_is_tried_again() -> None:
+def test_a_command_that_lost_a_race_is_tried_again() -> None:
     once = Scripted(*[Contended()] * (TIMES - 1))
     assert until_written(once, TIMES, at_once, Busy()) == "done"
     assert len(once.given) == TIMES
 
 
-def test_the_last_refusal_is_given_where_it_says_what_it_means() -> None:
+def test_the_last_refusal_is_raised_if_it_has_a_meaning() -> None:
     with pytest.raises(ZeroDivisionError):
         until_written(Scripted(Contended(), Contended(ZeroDivisionError())), 2, at_once, Busy())
     with pytest.raises(Busy):
@@ -67,19 +67,19 @@ def test_other_failures_end_it(loop: Callable[..., object], failure: Exception) 
     assert len(once.given) == 2
 
 
-def test_a_command_that_cannot_tell_what_it_did_ends_with_a_lost_answer() -> None:
+def test_a_command_without_a_check_ends_with_the_lost_answer() -> None:
     with pytest.raises(OutcomeUnknown):
         until_written(Scripted(OutcomeUnknown()), TIMES, at_once, Busy())
 
 
-def test_after_a_lost_answer_a_command_looks_first() -> None:
+def test_after_a_lost_answer_a_command_checks_first() -> None:
     once = Scripted(Contended(), OutcomeUnknown(), Contended())
     assert until_known(once, TIMES, at_once, Busy()) == "done"
     assert once.given == [False, False, True, True]
 
 
 @pytest.mark.parametrize("later", [Contended(), Contended(ZeroDivisionError()), Unavailable(), OutcomeUnknown()])
-def test_what_was_lost_and_never_found_stays_unknown(later: Exception) -> None:
+def test_an_outcome_that_no_check_finds_stays_unknown(later: Exception) -> None:
     with pytest.raises(OutcomeUnknown):
         until_known(Scripted(OutcomeUnknown(), *[later] * TIMES), TIMES, at_once, Busy())
 

@@ -1,4 +1,4 @@
-"""Rows that were damaged, or that an earlier version has written, are refused in words that say what to do."""
+"""Damaged rows, and rows of earlier versions, are refused with a message that says what to do."""
 
 from __future__ import annotations
 

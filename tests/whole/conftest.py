@@ -1,4 +1,4 @@
-"""The whole service, started once for these tests as ``make run`` starts it, and ways to talk to it."""
+"""Fixtures: the whole service, started once as ``make run`` does, and clients of it."""
 
 from __future__ import annotations
 

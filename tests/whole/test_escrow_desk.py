@@ -1,6 +1,6 @@
-"""The escrow desk over real HTTP: requests that come at the same moment, and what they leave.
+"""The escrow desk over HTTP: concurrent requests and their results.
 
-Whoever is second is told why; money moves once, and ``verify`` finds that orders, payins and accounts agree.
+The second of two conflicting requests is refused with a reason, money moves once, and ``verify`` agrees.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def both(first: Callable[[], Answer], second: Callable[[], Answer]) -> list[Answ
     return answers
 
 
-def test_of_two_wallet_payins_at_once_one_pays_and_the_other_is_told_so(shop: Shop) -> None:
+def test_of_two_concurrent_wallet_payins_one_pays_and_the_other_is_refused(shop: Shop) -> None:
     for _ in range(ROUNDS):
         order, before = shop.order(), shop.balances()
         answers = both(*[lambda order=order: shop.ask("POST", "/payins", shop.payment(order))] * 2)  # type: ignore[misc]

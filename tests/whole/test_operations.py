@@ -1,4 +1,4 @@
-"""docs/operations.md: what a local run can do is run as it is printed; of the rest names and syntax are checked."""
+"""docs/operations.md: commands for a local run are run as printed; the others are checked for names and syntax."""
 
 from __future__ import annotations
 

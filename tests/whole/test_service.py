@@ -1,4 +1,4 @@
-"""The whole service over real HTTP: what a user sees, and the guarantees over everything that these tests did."""
+"""The whole service over HTTP: what users see, and the guarantees over everything these tests have done."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The soak test, cut short: clients place and cancel over HTTP while the matcher's process is killed and started."""
+"""A short soak test: clients place and cancel over HTTP while the matcher is killed and restarted."""
 
 from __future__ import annotations
 

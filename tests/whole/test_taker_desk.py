@@ -1,7 +1,6 @@
-"""The taker desk over real HTTP: one order's whole life, and takers who come at the same moment.
+"""The taker desk over HTTP: an order's life cycle, and concurrent takers.
 
-Whatever the takers do, for each asset the sum over all accounts stays what it was, and ``verify`` finds that orders,
-fills and accounts agree.
+Whatever the takers do, the sum of each asset over all accounts stays the same, and ``verify`` agrees.
 """
 
 from __future__ import annotations
@@ -185,7 +184,7 @@ def test_errors_over_http(running: Running) -> None:
 # --- at the same moment ------------------------------------------------------------------------------------------
 
 
-def test_of_twenty_takers_who_lock_one_order_at_once_one_has_it(
+def test_of_twenty_takers_who_lock_one_order_concurrently_one_succeeds(
     running: Running,
     nothing_lost: None,  # noqa: ARG001
 ) -> None:

@@ -1,4 +1,4 @@
-"""The operator's commands for API tokens: what they print and refuse, and what a token is good for after them."""
+"""``tallybook api-token``: output, refusals, and what a token permits afterwards."""
 
 from __future__ import annotations
 
@@ -72,14 +72,14 @@ def test_limits_are_chosen_or_switched_off(run: Run, memory_database: Database) 
         "api-token block abc",
     ],
 )
-def test_wrong_usage_makes_nothing(run: Run, memory_database: Database, line: str) -> None:
+def test_wrong_usage_creates_nothing(run: Run, memory_database: Database, line: str) -> None:
     before = list(memory_database.scan("tenants"))
     with pytest.raises(SystemExit):
         run(line)
     assert list(memory_database.scan("tenants")) == before
 
 
-def test_an_instance_that_there_is_not_gets_no_token(run: Run, memory_database: Database) -> None:
+def test_an_unknown_instance_gets_no_token(run: Run, memory_database: Database) -> None:
     before = list(memory_database.scan("tenants"))
     with pytest.raises(cli.CommandFailed, match="no such instance: inst_demo0002"):
         run(f"{CREATE} read".replace("demo0001", "demo0002"))
@@ -101,7 +101,7 @@ def test_without_a_master_key_no_token_is_made(
     assert list(memory_database.scan("tenants")) == before
 
 
-def test_tokens_are_listed_without_what_they_are(
+def test_listed_tokens_show_no_secret(
     run: Run, memory_database: Database, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     reader, trader = run(f"{CREATE} read"), run(f"{CREATE} buy-sell --bucket 0 --per-day 0")

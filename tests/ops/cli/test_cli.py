@@ -1,4 +1,4 @@
-"""The operator's command line, over its tables: what it makes, what it prints, what it refuses."""
+"""The command line: books, verifying and redriving, over real tables."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def instance(run: Run) -> str:
     return made
 
 
-def test_a_book_is_made_with_every_setting(run: Run, instance: str) -> None:
+def test_a_book_is_created_with_every_setting(run: Run, instance: str) -> None:
     made = run(
         BOOK + " --id ob_1 --min-order-size 5 --max-order-size 500 --tick-size 10 --maker-fee-bps 5"
         " --taker-fee-bps 15 --market-collar-bps 0 --self-trade-prevention CANCEL_BOTH --status PAUSED"
@@ -92,7 +92,7 @@ def test_settings_that_contradict_each_other_are_refused(
     assert list(memory_database.scan("books")) == []
 
 
-def test_a_book_has_a_lot_or_a_least_worth_by_its_quote_token(run: Run, instance: str) -> None:
+def test_the_quote_token_decides_a_books_lot_or_minimum_notional(run: Run, instance: str) -> None:
     """T45: one of 18 decimals, then one of 2."""
     made = run(BOOK)
     assert (made["lot_size"], made["min_order_value"]) == ("1", "100")
@@ -126,7 +126,7 @@ def test_json_prints_one_object_and_a_failure_goes_to_standard_error(
     assert "api_key: trusset_demo0001_" in capsys.readouterr().out
 
 
-def test_what_aws_says_is_told_in_one_line(run: Run, moto_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_aws_error_is_one_line(run: Run, moto_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wiring, "database", lambda: Database(moto_database._client, "no-such-prefix"))
     with pytest.raises(cli.CommandFailed, match="none of the tables "):
         run("instance create --ref demo0001")
@@ -174,7 +174,7 @@ def test_a_verified_book_is_reported_as_one_object(venue: World) -> None:
     assert cli.run(["verify", "--all", "--json"]) == expected
 
 
-def test_a_verified_book_is_told_in_one_line_a_check(
+def test_a_verified_book_is_reported_with_one_line_for_each_check(
     venue: World, main: Main, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (entry,) = venue.journal.after(venue.book, 0)
@@ -208,7 +208,7 @@ def test_a_book_that_does_not_agree_fails_and_says_where(
     assert printed.err == f"tallybook: does not agree: {where}: expected 60, found 61\n"
 
 
-def test_a_book_that_moves_is_to_be_paused(
+def test_verifying_a_busy_book_advises_to_pause_it(
     venue: World, main: Main, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def keeps_moving(*_: object) -> object:
@@ -219,7 +219,7 @@ def test_a_book_that_moves_is_to_be_paused(
     assert "pause it (tallybook book pause)" in capsys.readouterr().err
 
 
-def test_verifying_needs_a_book_that_there_is_or_all_of_them(venue: World) -> None:
+def test_verifying_needs_an_existing_book_or_all(venue: World) -> None:
     with pytest.raises(cli.CommandFailed, match="no such book: inst_test0001/ob_none"):
         cli.run(["verify", "inst_test0001/ob_none"])
     for arguments in ([], [venue.book, "--all"]):
@@ -258,9 +258,7 @@ def test_a_change_of_status_is_queued_among_the_orders_and_takes_effect_in_its_t
     assert venue.folded().book.status is status
 
 
-def test_a_change_of_status_that_no_matcher_takes_up_stays_queued(
-    venue: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_change_of_status_without_a_matcher_stays_queued(venue: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(books_commands, "CHANGE_WAIT_S", 0)
     assert cli.run(["book", "pause", venue.book])["took_effect"] is False
     assert venue.folded().book.status is BookStatus.ACTIVE
@@ -336,6 +334,6 @@ def test_a_parked_book_is_named_shown_and_released(
 
 
 @pytest.mark.parametrize("command", ["show", "release"])
-def test_a_book_that_there_is_not_cannot_be_shown_or_released(run: Run, command: str) -> None:
+def test_an_unknown_book_cannot_be_shown_or_released(run: Run, command: str) -> None:
     with pytest.raises(cli.CommandFailed, match="no such book"):
         run(f"book {command} inst_test0001/ob_gone")

@@ -1,4 +1,4 @@
-"""The operator's commands for the escrow desk: what they print and refuse, and what holds after them."""
+"""Commands for the escrow desk: output, refusals and effects."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_a_currencys_minor_unit_is_that_of_iso_4217(run: Run, code: str, decimal
     assert (currency["code"], currency["decimals"]) == (code, decimals)
 
 
-def test_what_was_set_before_stays_and_what_is_given_counts(run: Run) -> None:
+def test_a_given_setting_overrides_and_the_others_stay(run: Run) -> None:
     """E33"""
     line = f"escrow-desk currency {INSTANCE} JPY --token-address {JPY}"
     before = run(f"{line} --decimals 2")
@@ -121,7 +121,7 @@ def test_a_code_without_a_minor_unit_needs_its_decimals(run: Run, code: str) -> 
     assert run(f"{line} --decimals 4")["currencies"][0]["decimals"] == 4
 
 
-def test_an_instance_has_so_many_currencies_and_no_more() -> None:
+def test_the_number_of_currencies_is_limited() -> None:
     settings = DeskSettings()
     for number in range(CURRENCIES_MAX):
         settings = settings.with_currency(Currency(f"C{number:02d}", 2, f"0x{number:040x}"), INSTANCE)
@@ -207,14 +207,14 @@ def test_keys_are_listed_disabled_enabled_and_deleted(shop: Run, memory_database
         "merchant list inst_none0001",
     ],
 )
-def test_what_cannot_be_is_refused_and_changes_nothing(shop: Run, memory_database: Database, line: str) -> None:
+def test_an_impossible_command_is_refused_and_changes_nothing(shop: Run, memory_database: Database, line: str) -> None:
     before = [list(memory_database.scan(table)) for table in ("tenants", "escrows")]
     with pytest.raises((CommandFailed, SystemExit)):
         shop(line)
     assert [list(memory_database.scan(table)) for table in ("tenants", "escrows")] == before
 
 
-def test_people_read_a_line_a_merchant_and_a_key(
+def test_merchants_and_keys_are_printed_one_a_line(
     shop: Run, capsys: pytest.CaptureFixture[str], monkeypatch: Any
 ) -> None:
     key = shop(f"{KEY} --operator --world sandbox")

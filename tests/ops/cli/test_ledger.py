@@ -1,4 +1,4 @@
-"""The operator's commands on the ledger: tokens, credits, debits and balances; what they print and refuse."""
+"""Commands for tokens, credits, debits and balances: output and refusals."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_a_token_is_registered_with_every_setting_and_listed(run: Run) -> None:
     assert (second["symbol"], second["decimals"], second["metadata_uri"]) == ("XAU", 18, None)
 
 
-def test_tokens_are_told_a_line_each(
+def test_tokens_are_printed_one_a_line(
     run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(f"token list --instance {INSTANCE}")["tokens"]
@@ -113,7 +113,7 @@ def test_credits_and_debits_show_in_the_balances(run: Run, memory_database: Data
 
 
 @pytest.mark.parametrize("amount", ["0", "-1", "1.5", "01", "1e3", "9" * 39, "x"])
-def test_an_amount_that_is_none_is_wrong_usage(run: Run, memory_database: Database, amount: str) -> None:
+def test_an_invalid_amount_is_wrong_usage(run: Run, memory_database: Database, amount: str) -> None:
     before = everything(memory_database)
     with pytest.raises(SystemExit):
         run(f"{CREDIT} --amount {amount}")

@@ -1,4 +1,4 @@
-"""A command that does not find its tables says where it looked, by which variables, and what is missing there."""
+"""Errors about missing tables name the endpoint, the variables that chose it, and the missing tables."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_the_tables_are_those_of_the_template() -> None:
     assert [f"x-{table}" for table in TABLES] == sorted(one.name for one in table_definitions("x"))
 
 
-def test_a_wrong_prefix_is_named_with_those_that_are_there(say: Say, embedded_engine_url: str, prefix: str) -> None:
+def test_a_wrong_prefix_is_named_with_the_existing_ones(say: Say, embedded_engine_url: str, prefix: str) -> None:
     said = say(embedded_engine_url, {"TALLYBOOK_TABLE_PREFIX": "wrong"})
     assert "none of the tables wrong-* is there, such as wrong-tenants; prefixes that are: " in said
     assert prefix in said
@@ -92,7 +92,7 @@ def test_a_wrong_region_is_named(say: Say, embedded_engine_url: str, prefix: str
     assert "region eu-west-3 (by AWS_DEFAULT_REGION)" in said
 
 
-def test_a_region_that_is_none_is_named_and_not_taken_for_an_endpoint(say: Say, embedded_engine_url: str) -> None:
+def test_an_invalid_region_is_reported_as_a_region(say: Say, embedded_engine_url: str) -> None:
     said = say(embedded_engine_url, {"AWS_DEFAULT_REGION": "x_y"})
     assert "tallybook: x_y is no region. tallybook reads AWS_DEFAULT_REGION" in said
 
@@ -106,21 +106,21 @@ def test_a_table_that_is_missing_is_named(say: Say, embedded_engine_url: str, pr
     create_tables(client, prefix)
 
 
-def test_an_endpoint_at_which_nothing_answers_is_named(say: Say) -> None:
+def test_a_dead_endpoint_is_named(say: Say) -> None:
     url = f"http://{HOST}:{free_port(0)}"
     said = say(url, {})
     assert "nothing answers. Asked: tables tallybook-*" in said
     assert f"endpoint {url} (by AWS_ENDPOINT_URL)" in said
 
 
-def test_an_endpoint_that_is_no_url_is_named(say: Say) -> None:
+def test_an_endpoint_that_is_not_a_url_is_named(say: Say) -> None:
     said = say("localhost:8000", {})
     assert "localhost:8000" in said
     assert "AWS_ENDPOINT_URL" in said
 
 
 @pytest.mark.parametrize("missing", ["AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID"])
-def test_variables_that_are_not_set_are_named(say: Say, embedded_engine_url: str, missing: str) -> None:
+def test_unset_variables_are_named(say: Say, embedded_engine_url: str, missing: str) -> None:
     said = say(embedded_engine_url, {missing: ""})
     for name in VARIABLES:
         assert name in said

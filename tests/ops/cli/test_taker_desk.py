@@ -1,4 +1,4 @@
-"""The operator's commands for the taker desk: keys, settings, instruments, quotes and single orders."""
+"""Commands for the taker desk: keys, settings, instruments, quote tokens and single orders."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_a_new_key_is_printed_with_its_secret_and_lets_its_taker_in(run: Run, de
     assert desk.send("GET", "/takers/orders", headers={"x-api-key": api_key}).status == 200
 
 
-def test_what_a_key_may_do_is_chosen_and_changed(run: Run, desk: Desk) -> None:
+def test_a_keys_permissions_are_set_and_changed(run: Run, desk: Desk) -> None:
     options = "--expires-at 2027-01-31T00:00:00Z --require-signature --burst 5 --per-second 0.5"
     printed = run(f"{CREATE} {options}")
     assert (printed["expires_at"], printed["signature"]) == ("2027-01-31T00:00:00.000Z", "required")
@@ -87,7 +87,7 @@ def test_what_a_key_may_do_is_chosen_and_changed(run: Run, desk: Desk) -> None:
         assert stored(desk, api_key).is_enabled is is_enabled
 
 
-def test_keys_are_listed_without_what_they_are(
+def test_listed_keys_show_no_secret(
     run: Run, desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     made = run(f"{CREATE} --burst 0 --expires-at 2027-01-31T00:00:00Z")
@@ -143,7 +143,7 @@ def test_wrong_usage_changes_nothing(run: Run, desk: Desk, line: str) -> None:
         (f"signed-order suspend --instance {INSTANCE} 5ec4bac3-a43c-89e8-b85b-ac8c991bb90f", "no such order: 5ec4"),
     ],
 )
-def test_what_cannot_be_done_is_said_and_changes_nothing(run: Run, desk: Desk, line: str, reason: str) -> None:
+def test_a_refused_command_says_why_and_changes_nothing(run: Run, desk: Desk, line: str, reason: str) -> None:
     before = desk.tables()
     with pytest.raises(cli.CommandFailed, match=reason):
         run(line)

@@ -1,4 +1,4 @@
-"""The operator's commands for instances and keys: what they print and refuse, and what a key is good for after them."""
+"""Commands for instances and keys: output, refusals, and what a key permits afterwards."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def accepted(database: Database, api_key: str, at_s: int = NOW_S) -> AcceptedKey
     return Tenants(database, lambda: at_s).accept("demo0001", api_key)
 
 
-def test_an_instance_is_named_by_its_reference_and_made_once(run: Run) -> None:
+def test_an_instance_is_created_once_under_its_reference(run: Run) -> None:
     made = run("instance create --ref demo0002")
     contract = {"verifying_contract": Domain.of_its_own("inst_demo0002").verifying_contract}
     assert made == {"instance": "inst_demo0002", "services": ["trading"]} | contract
@@ -85,7 +85,7 @@ def test_services_are_switched_on_and_off(run: Run) -> None:
 @pytest.mark.parametrize(
     "line", ["instance enable inst_demo0001 tradign", "instance create --ref demo0004 --service x"]
 )
-def test_a_service_that_there_is_not_is_wrong_usage(run: Run, memory_database: Database, line: str) -> None:
+def test_an_unknown_service_is_wrong_usage(run: Run, memory_database: Database, line: str) -> None:
     before = list(memory_database.scan("tenants"))
     with pytest.raises(SystemExit):
         run(line)
@@ -160,7 +160,7 @@ def test_a_key_rotated_without_grace_ends_at_once(run: Run, memory_database: Dat
 
 
 @pytest.mark.parametrize("days", ["8", "-1", "1.5", "x"])
-def test_a_grace_that_is_none_is_wrong_usage(run: Run, days: str) -> None:
+def test_an_invalid_grace_period_is_wrong_usage(run: Run, days: str) -> None:
     made = run(f"key create --instance {INSTANCE}")
     with pytest.raises(SystemExit):
         run(f"key rotate {INSTANCE} {made['key_id']} --grace-days {days}")
@@ -202,7 +202,7 @@ def test_an_eleventh_valid_key_is_refused(run: Run) -> None:
     ["instance show I", "instance archive I", "instance enable I trading", "key list I", "key create --instance I",
      "key rotate I key_x", "key revoke I key_x", "key limit I key_x 5"],
 )  # fmt: skip
-def test_what_is_not_there_is_named(run: Run, command: str) -> None:
+def test_a_missing_instance_or_key_is_named(run: Run, command: str) -> None:
     with pytest.raises(cli.CommandFailed, match="no such instance: inst_none0001"):
         run(command.replace(" I", " inst_none0001"))
     if "key_x" in command:
@@ -221,7 +221,7 @@ def test_the_commands_of_the_page_about_tenancy_work_as_printed(run: Run) -> Non
     assert printed[-1] == {"instance": "inst_acme0001", "status": "ACTIVE", "services": ["trading"], "valid_keys": 1}
 
 
-def test_people_read_a_line_a_key(
+def test_keys_are_printed_one_a_line(
     run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     first = run(f"key create --instance {INSTANCE} --rate-limit 0")

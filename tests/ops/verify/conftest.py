@@ -1,4 +1,4 @@
-"""One world for all tests of verification, with everything that a book can go through; each gets its own copy."""
+"""Fixtures: one world with everything that can happen to a book; each test gets its own copy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hands in the tables: finding a row, editing it, forging an entry; and what verifying tells then."""
+"""Helpers that edit tables by hand (find a row, change it, forge an entry) and run ``verify`` on the result."""
 
 from __future__ import annotations
 

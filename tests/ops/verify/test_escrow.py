@@ -1,4 +1,4 @@
-"""Escrow orders and the rows beside them, edited by hand: ``verify`` tells each edit and where it is."""
+"""``verify`` reports every edit of escrow orders and their rows, with its place."""
 
 from __future__ import annotations
 
@@ -121,14 +121,16 @@ def test_what_the_desk_has_written_agrees(world: EscrowWorld) -> None:
         (4, {"status": "ODD"}, "a row that can be read"),
     ],
 )
-def test_an_edited_order_is_told(world: EscrowWorld, order_id: int, facts: Row, what: str) -> None:
+def test_an_edited_order_is_reported(world: EscrowWorld, order_id: int, facts: Row, what: str) -> None:
     edit(world, order_row(world, order_id), **facts)
     assert what in told(world)
 
 
 @pytest.mark.parametrize("order_id", [4, 6, 10])
 @pytest.mark.parametrize("name", ["buyer", "seller"])
-def test_a_party_of_a_paid_order_that_is_another_customer_is_told(world: EscrowWorld, order_id: int, name: str) -> None:
+def test_a_party_of_a_paid_order_that_is_another_customer_is_reported(
+    world: EscrowWorld, order_id: int, name: str
+) -> None:
     """A customer that there is, with its own wallet: nothing but what was agreed tells that it is another one."""
     order = order_row(world, order_id)
     other = {"buyer": "seller", "seller": "buyer"}[name]
@@ -137,7 +139,7 @@ def test_a_party_of_a_paid_order_that_is_another_customer_is_told(world: EscrowW
     assert f"order/{order_id:012d} of {OWNER}, {name}: expected Party" in told(world)
 
 
-def test_a_counter_without_its_number_is_told(world: EscrowWorld) -> None:
+def test_a_counter_without_its_number_is_reported(world: EscrowWorld) -> None:
     """The one that was found: it ended in a traceback."""
     counter = row(world, "counter/order", f"{INSTANCE}/escrow")
     world.database.put_many("escrows", [{name: value for name, value in counter.items() if name != "last"}])
@@ -147,7 +149,7 @@ def test_a_counter_without_its_number_is_told(world: EscrowWorld) -> None:
 
 @pytest.mark.parametrize("change", [-1, 1])
 @pytest.mark.parametrize("name", ["available", "held"])
-def test_an_edited_balance_is_told(world: EscrowWorld, name: str, change: int) -> None:
+def test_an_edited_balance_is_reported(world: EscrowWorld, name: str, change: int) -> None:
     owner = f"{INSTANCE}/customer/{world.buyer.ref}"
     account = row(world, f"balance/{SANDBOX_EUR.asset}", owner, "accounts")
     edit(world, account, "accounts", **{name: account[name] + change})
@@ -157,7 +159,7 @@ def test_an_edited_balance_is_told(world: EscrowWorld, name: str, change: int) -
     )
 
 
-def test_an_edited_fee_account_is_told(world: EscrowWorld) -> None:
+def test_an_edited_fee_account_is_reported(world: EscrowWorld) -> None:
     fees = row(world, f"balance/{SANDBOX_EUR.asset}", f"{INSTANCE}/fees/escrow-desk-sandbox", "accounts")
     assert fees["available"] == eur(6)
     edit(world, fees, "accounts", available=eur(5))
@@ -198,7 +200,7 @@ def test_an_edited_fee_account_is_told(world: EscrowWorld) -> None:
         ),
     ],
 )
-def test_an_edited_row_is_told(world: EscrowWorld, entry: str, facts: Row, what: str) -> None:
+def test_an_edited_row_is_reported(world: EscrowWorld, entry: str, facts: Row, what: str) -> None:
     edit(world, row(world, entry), **facts)
     assert what in told(world)
 
@@ -217,20 +219,20 @@ def test_an_edited_row_is_told(world: EscrowWorld, entry: str, facts: Row, what:
         "phone/+34/600",
     ],
 )
-def test_a_removed_row_is_told(world: EscrowWorld, entry: str) -> None:
+def test_a_removed_row_is_reported(world: EscrowWorld, entry: str) -> None:
     found = row(world, entry)
     world.database.delete_many("escrows", [{"owner": OWNER, "entry": entry}])
     assert found["entry"] == entry
     assert told(world)
 
 
-def test_a_name_of_nothing_is_told(world: EscrowWorld) -> None:
+def test_a_name_without_an_owner_is_reported(world: EscrowWorld) -> None:
     world.database.put_many("escrows", [{"owner": OWNER, "entry": "email/nobody@x.test", "of": 3}])
     assert "email/nobody@x.test" in told(world)
 
 
 @pytest.mark.parametrize("kind", ["order", "payin", "payout", "refund", "customer", "wallet"])
-def test_a_counter_behind_its_ids_is_told(world: EscrowWorld, kind: str) -> None:
+def test_a_counter_behind_its_ids_is_reported(world: EscrowWorld, kind: str) -> None:
     counter = row(world, f"counter/{kind}", f"{INSTANCE}/escrow")
     edit(world, counter, last=counter["last"] + 5)
     Verifier(world.database).verify(None)
@@ -243,7 +245,7 @@ def outbox_rows(world: EscrowWorld, order_id: int) -> list[Row]:
     return sorted(found, key=lambda one: one["entry"])
 
 
-def test_a_removed_or_edited_event_is_told(world: EscrowWorld) -> None:
+def test_a_removed_or_edited_event_is_reported(world: EscrowWorld) -> None:
     rows = outbox_rows(world, 8)
     assert [one["event"] for one in rows][-1] == "EscrowReleased"
     for one in (rows[0], rows[1], rows[-1]):
@@ -258,7 +260,7 @@ def test_a_removed_or_edited_event_is_told(world: EscrowWorld) -> None:
 
 
 @pytest.mark.parametrize(("kind", "order_id"), [("credit", 4 + 1), ("transfer", 8), ("fee", 8)])
-def test_a_removed_ledger_row_of_an_order_is_told(world: EscrowWorld, kind: str, order_id: int) -> None:
+def test_a_removed_ledger_row_of_an_order_is_reported(world: EscrowWorld, kind: str, order_id: int) -> None:
     found = [
         one
         for one in world.database.scan("accounts")
@@ -288,7 +290,7 @@ def test_an_order_that_moves_while_it_is_read_is_read_again(world: EscrowWorld) 
     assert Verifier(world.database, busy).verify(None).instances[0].escrow_orders == 12
 
 
-def test_a_desk_that_never_rests_cannot_be_proven(world: EscrowWorld) -> None:
+def test_a_desk_that_changes_at_every_reading_is_given_up(world: EscrowWorld) -> None:
     def busy(items: Any, what: str, total: int | None) -> Any:  # noqa: ARG001
         yield from items
         if what == "escrow orders":

@@ -1,4 +1,4 @@
-"""An honest world agrees, whatever it has been through, and nothing is written."""
+"""``verify`` accepts unedited tables, whatever has happened, and writes nothing."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_an_empty_book_agrees(memory_database: Database) -> None:
     assert (report.books[0].entries, report.books[0].sequence, report.books[0].snapshot) == (0, 0, None)
 
 
-def test_a_book_that_there_is_not_is_unknown(world: World) -> None:
+def test_an_unknown_book_is_refused(world: World) -> None:
     with pytest.raises(UnknownBook):
         Verifier(world.database).verify(f"{INSTANCE}/ob_none")
 

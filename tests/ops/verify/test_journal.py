@@ -1,4 +1,4 @@
-"""Entries that were changed, removed or put there: the chain, the fold or the rows tell."""
+"""``verify`` detects changed, removed and forged journal entries by the hash chain, the replay or the rows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.ops.verify.hands import Built, disagreement, edit, forge, journal, re
 from tests.world import INSTANCE, World
 
 
-def test_a_changed_trade_price_is_told_by_the_entry_s_hash(world: World) -> None:
+def test_a_changed_trade_price_is_revealed_by_the_entrys_hash(world: World) -> None:
     entry = traded_in(world)[1]
     forge(world, entry, "price", is_smart=False)
     told = disagreement(world)
@@ -24,7 +24,7 @@ def test_a_changed_trade_price_is_told_by_the_entry_s_hash(world: World) -> None
     assert told.expected == entry.hash
 
 
-def test_a_forger_who_recomputes_the_hash_is_told_by_the_maker_s_price(world: World) -> None:
+def test_a_forged_entry_with_a_valid_hash_is_revealed_by_the_makers_price(world: World) -> None:
     """A trade happens at the price at which its maker rests: the entry does not follow from the book."""
     for entry in traded_in(world)[-2:]:
         changed = forge(world, entry, "price", is_smart=True)
@@ -35,7 +35,7 @@ def test_a_forger_who_recomputes_the_hash_is_told_by_the_maker_s_price(world: Wo
         world.journal.append([entry])
 
 
-def test_a_forger_who_recomputes_the_hash_breaks_the_chain_at_the_next_entry(world: World) -> None:
+def test_a_forged_entry_with_a_valid_hash_breaks_the_chain_at_the_next_one(world: World) -> None:
     entry = traded_in(world)[1]
     forged = forge(world, entry, "makerFee", is_smart=True)
     told = disagreement(world)
@@ -43,13 +43,13 @@ def test_a_forger_who_recomputes_the_hash_breaks_the_chain_at_the_next_entry(wor
     assert told == Disagreement(where, forged.hash, entry.hash)
 
 
-def test_a_forger_of_the_last_trade_is_told_by_the_candles(world: World) -> None:
+def test_a_forged_last_trade_is_revealed_by_the_candles(world: World) -> None:
     forge(world, journal(world)[-1], "notional", is_smart=True)
     assert disagreement(world).where == f"{world.book} depth view, open candle of 1m"
 
 
 @pytest.mark.parametrize(("name", "attribute"), [("makerFee", "fee"), ("takerFee", "fee")])
-def test_a_forger_of_the_last_entry_is_told_by_the_fills(world: World, name: str, attribute: str) -> None:
+def test_a_forged_last_entry_is_revealed_by_the_fills(world: World, name: str, attribute: str) -> None:
     entry = journal(world)[-1]
     forge(world, entry, name, is_smart=True)
     told = disagreement(world)
@@ -58,7 +58,7 @@ def test_a_forger_of_the_last_entry_is_told_by_the_fills(world: World, name: str
     assert int(told.expected) == int(told.found) + 1
 
 
-def test_a_forger_who_releases_too_much_of_a_hold_is_told_by_the_order_that_rests(world: World) -> None:
+def test_a_forged_release_of_a_hold_is_revealed_by_the_resting_order(world: World) -> None:
     world.placed("cat", "SELL", 2, 91, "IOC")
     assert world.deliver(records=world.records[-1:]) == []
     entry = journal(world)[-1]
@@ -69,7 +69,7 @@ def test_a_forger_who_releases_too_much_of_a_hold_is_told_by_the_order_that_rest
 
 
 @pytest.mark.parametrize("at", [0, 3])
-def test_an_entry_removed_at_the_beginning_or_in_the_middle_is_missed(world: World, at: int) -> None:
+def test_an_entry_removed_at_the_beginning_or_in_the_middle_is_detected(world: World, at: int) -> None:
     entry = journal(world)[at]
     remove_entry(world, entry)
     told = disagreement(world)
@@ -77,7 +77,7 @@ def test_an_entry_removed_at_the_beginning_or_in_the_middle_is_missed(world: Wor
     assert told == Disagreement(where, "the entry", f"entry {entry.sequence + 1} in its place")
 
 
-def test_an_entry_removed_from_the_end_is_told_by_the_depth_view(world: World) -> None:
+def test_an_entry_removed_from_the_end_is_revealed_by_the_depth_view(world: World) -> None:
     last = journal(world)[-1].sequence
     remove_entry(world, journal(world)[-1])
     told = disagreement(world)
@@ -86,7 +86,7 @@ def test_an_entry_removed_from_the_end_is_told_by_the_depth_view(world: World) -
     assert told.found.startswith(f"{last}: entries were removed from the journal's end")
 
 
-def test_an_entry_removed_with_its_depth_view_is_told_by_the_rows(world: World, built: Built) -> None:
+def test_an_entry_removed_with_its_depth_view_is_revealed_by_the_rows(world: World, built: Built) -> None:
     last = journal(world)[-1].sequence
     remove_entry(world, journal(world)[-1])
     world.database.put_many("books", [built.earlier_depth])
@@ -96,13 +96,13 @@ def test_an_entry_removed_with_its_depth_view_is_told_by_the_rows(world: World, 
     assert told.found.startswith(f"{last}: entries were removed from the journal's end")
 
 
-def test_a_whole_journal_that_is_gone_is_missed(world: World) -> None:
+def test_a_missing_journal_is_detected(world: World) -> None:
     for entry in journal(world):
         remove_entry(world, entry)
     assert disagreement(world).where == f"{world.book} depth view, sequence"
 
 
-def test_an_entry_that_cannot_be_read_is_told(world: World) -> None:
+def test_an_entry_that_cannot_be_read_is_reported(world: World) -> None:
     entry = journal(world)[2]
     (row,) = (row for row in rows(world, "journal", book=world.book) if row["sequence"] == entry.sequence)
     stored = "events" if "events" in row else "events_zlib"
@@ -132,7 +132,7 @@ def _rehashed(entry: JournalEntry, events: Any) -> JournalEntry:
     ("forgery", "where"),
     [(_accept_twice, ", order ord_"), (_trade_unknown, ", events"), (_nonsense, ", events")],
 )
-def test_a_last_entry_that_cannot_follow_is_told(
+def test_an_impossible_last_entry_is_reported(
     world: World, forgery: Callable[[JournalEntry], JournalEntry], where: str
 ) -> None:
     entry = journal(world)[-1]
@@ -141,7 +141,7 @@ def test_a_last_entry_that_cannot_follow_is_told(
     assert disagreement(world).where.startswith(f"{world.book} entry {entry.sequence}{where}")
 
 
-def test_entries_that_are_not_projected_yet_are_told(world: World, built: Built) -> None:
+def test_entries_that_are_not_projected_yet_are_reported(world: World, built: Built) -> None:
     last = journal(world)[-1].sequence
     world.database.put_many("books", [built.earlier_depth])
     told = disagreement(world)

@@ -1,7 +1,7 @@
-"""Rows that the program cannot have written: whatever is missing or of another type is told, and never raised.
+"""``verify`` reports malformed rows and never raises an exception for them.
 
-Of each kind of row in each table that ``verify`` reads, one is taken; each attribute is removed, and given values of
-every other type, a fraction too. ``CANNOT_BE_SEEN`` lists what nothing else tells of (docs/verify.md).
+For each kind of row in each table, every attribute is removed, and replaced by values of all other types, including a
+fraction. ``CANNOT_BE_SEEN`` lists the edits that nothing reveals (docs/verify.md).
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def of_takers(_built: Built) -> tuple[MemoryDynamoDB, str]:
     return client, "takers"
 
 
-def test_a_fraction_is_told_with_its_row_and_never_cut(built: Built) -> None:
+def test_a_fraction_is_reported_with_its_row_and_never_cut(built: Built) -> None:
     """The one that was found: 1000.9 was read as 1000."""
     client, prefix = of_books(built)
     database = Database(client, prefix)  # type: ignore[arg-type]
@@ -142,6 +142,6 @@ def of_escrows(_built: Built) -> tuple[MemoryDynamoDB, str]:
 
 
 @pytest.mark.parametrize("tables", [of_books, of_takers, of_escrows])
-def test_every_malformed_row_is_told(built: Built, tables: Callable[[Built], tuple[MemoryDynamoDB, str]]) -> None:
+def test_every_malformed_row_is_reported(built: Built, tables: Callable[[Built], tuple[MemoryDynamoDB, str]]) -> None:
     found = unseen(*tables(built))
     assert found == [], "\n".join(found)

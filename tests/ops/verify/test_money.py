@@ -1,4 +1,4 @@
-"""Edited balances, marks, counters and transactions, each told with its place."""
+"""``verify`` reports edited balances, marks, counters and transactions, with their place."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from tests.world import BASE, BOOK_ID, INSTANCE, QUOTE, World
 @pytest.mark.parametrize("asset", [BASE, QUOTE])
 @pytest.mark.parametrize("change", [-1, 1])
 @pytest.mark.parametrize("name", ["available", "held"])
-def test_an_edited_balance_is_told(world: World, name: str, change: int, asset: str) -> None:
+def test_an_edited_balance_is_reported(world: World, name: str, change: int, asset: str) -> None:
     row = account(world, "ben" if asset == QUOTE else "cat", asset)
     edit(world, "accounts", row, **{name: row[name] + change})
     where = f"account {row['owner']} {asset}, {name}"
     assert disagreement(world) == Disagreement(where, str(row[name]), str(row[name] + change))
 
 
-def test_a_balance_below_zero_is_told(world: World) -> None:
+def test_a_balance_below_zero_is_reported(world: World) -> None:
     row = account(world, "ann", BASE)
     edit(world, "accounts", row, held=-1)
     assert disagreement(world) == Disagreement(f"account {row['owner']} {BASE}, held", "no negative amount", "-1")
 
 
-def test_two_edits_that_cancel_each_other_out_are_told(world: World) -> None:
+def test_two_edits_that_cancel_each_other_out_are_reported(world: World) -> None:
     """The sum of all accounts is as it was."""
     ann, ben = account(world, "ann", QUOTE), account(world, "ben", QUOTE)
     edit(world, "accounts", ann, available=ann["available"] + 5)
@@ -43,26 +43,26 @@ def test_two_edits_that_cancel_each_other_out_are_told(world: World) -> None:
     assert disagreement(world) == Disagreement(where, str(ann["available"]), str(ann["available"] + 5))
 
 
-def test_funds_moved_from_held_to_available_are_told(world: World) -> None:
+def test_funds_moved_from_held_to_available_are_reported(world: World) -> None:
     """The account's sum is as it was."""
     ben = account(world, "ben", QUOTE)
     edit(world, "accounts", ben, available=ben["available"] + 5, held=ben["held"] - 5)
     assert disagreement(world).where == f"account {ben['owner']} {QUOTE}, held"
 
 
-def test_an_edited_fee_account_is_told(world: World) -> None:
+def test_an_edited_fee_account_is_reported(world: World) -> None:
     (fees,) = rows(world, "accounts", owner=f"{INSTANCE}/fees/{BOOK_ID}", entry=f"balance/{QUOTE}")
     edit(world, "accounts", fees, available=fees["available"] - 1)
     assert disagreement(world).where == f"account {INSTANCE}/fees/{BOOK_ID} {QUOTE}, available"
 
 
-def test_a_removed_account_is_told(world: World) -> None:
+def test_a_removed_account_is_reported(world: World) -> None:
     row = account(world, "cat", BASE)
     remove(world, "accounts", row, "owner", "entry")
     assert disagreement(world) == Disagreement(f"account {row['owner']} {BASE}", "the account", "no row")
 
 
-def test_an_edited_mark_is_told(world: World) -> None:
+def test_an_edited_mark_is_reported(world: World) -> None:
     row, last = account(world, "ann", BASE), journal(world)[-1].sequence
     mark = f"mark/{world.book}"
     where = f"account {row['owner']} {BASE}, mark of {world.book}"
@@ -78,7 +78,7 @@ def test_an_edited_mark_is_told(world: World) -> None:
     assert disagreement(world).where == f"account {row['owner']} {BASE}, mark of {INSTANCE}/ob_none"
 
 
-def test_an_edited_mark_beside_its_account_is_told(world: World) -> None:
+def test_an_edited_mark_beside_its_account_is_reported(world: World) -> None:
     """T54: a mark in a row of its own is as good as one in the account's row; both at once are not."""
     row = account(world, "ann", BASE)
     mark, where = f"mark/{world.book}", f"account {row['owner']} {BASE}, mark of {world.book}"
@@ -92,7 +92,7 @@ def test_an_edited_mark_beside_its_account_is_told(world: World) -> None:
     assert disagreement(world) == Disagreement(where, "in the row or beside it", "both")
 
 
-def test_an_edited_supply_counter_is_told(world: World) -> None:
+def test_an_edited_supply_counter_is_reported(world: World) -> None:
     (row,) = rows(world, "accounts", owner=f"{INSTANCE}/supply", entry=f"balance/{BASE}")
     edit(world, "accounts", row, available=row["available"] + 1)
     where = f"{INSTANCE} {BASE}, supply counter (credits - debits)"
@@ -103,7 +103,7 @@ def test_an_edited_supply_counter_is_told(world: World) -> None:
     assert disagreement(world) == Disagreement(where, str(5 * FUNDS), "no row")
 
 
-def test_money_that_a_journal_made_from_nothing_is_told_by_the_sum(world: World) -> None:
+def test_money_created_by_a_journal_is_revealed_by_the_sum(world: World) -> None:
     """Every account agrees with the journal; the journal does not with the credits."""
     fold, ledger, owner = BookFold(world.book, world.config), Ledger(), customer_key(INSTANCE, "ann")
     fold.settled[owner, BASE], fold.marks[owner, BASE] = 5, 1
@@ -126,7 +126,7 @@ def copies_of(world: World, customer: str, kind: str, asset: str = QUOTE) -> lis
 
 
 @pytest.mark.parametrize(("kind", "missing"), [("credit", FUNDS), ("debit", -1_000), ("transfer", -2_000)])
-def test_a_removed_transaction_is_told_by_its_account(world: World, kind: str, missing: int) -> None:
+def test_a_removed_transaction_is_revealed_by_its_account(world: World, kind: str, missing: int) -> None:
     for row in copies_of(world, "ann", kind):
         remove(world, "accounts", row, "owner", "entry")
     ann = account(world, "ann", QUOTE)
@@ -134,7 +134,7 @@ def test_a_removed_transaction_is_told_by_its_account(world: World, kind: str, m
     assert disagreement(world) == Disagreement(where, str(ann["available"] - missing), str(ann["available"]))
 
 
-def test_a_transaction_removed_with_what_it_credited_is_told_by_the_supply(world: World) -> None:
+def test_a_transaction_removed_with_what_it_credited_is_revealed_by_the_supply(world: World) -> None:
     for row in copies_of(world, "dan", "credit", BASE):
         remove(world, "accounts", row, "owner", "entry")
     dan = account(world, "dan", BASE)
@@ -144,7 +144,7 @@ def test_a_transaction_removed_with_what_it_credited_is_told_by_the_supply(world
 
 
 @pytest.mark.parametrize("kind", ["credit", "debit", "transfer"])
-def test_a_transaction_that_the_instances_list_lacks_is_told(world: World, kind: str) -> None:
+def test_a_transaction_that_the_instances_list_lacks_is_reported(world: World, kind: str) -> None:
     own, listed = copies_of(world, "ann", kind)
     remove(world, "accounts", listed, "owner", "entry")
     transaction_id = own["entry"].removeprefix("transaction/")
@@ -154,7 +154,7 @@ def test_a_transaction_that_the_instances_list_lacks_is_told(world: World, kind:
 
 @pytest.mark.parametrize("which", [0, 1])
 @pytest.mark.parametrize(("name", "value"), [("reference", "other"), ("metadata", "{}"), ("at_ms", 7)])
-def test_an_edited_copy_of_a_transaction_is_told(world: World, which: int, name: str, value: object) -> None:
+def test_an_edited_copy_of_a_transaction_is_reported(world: World, which: int, name: str, value: object) -> None:
     row = copies_of(world, "ann", "transfer")[which]
     edit(world, "accounts", row, **{name: value})
     told = disagreement(world)
@@ -162,14 +162,14 @@ def test_an_edited_copy_of_a_transaction_is_told(world: World, which: int, name:
     assert told.expected != told.found
 
 
-def test_an_edited_amount_in_the_instances_list_is_told(world: World) -> None:
+def test_an_edited_amount_in_the_instances_list_is_reported(world: World) -> None:
     _, listed = copies_of(world, "ann", "debit")
     edit(world, "accounts", listed, amount=1_001)
     told = disagreement(world)
     assert ("amount=1001" in told.expected, "amount=1000" in told.found) == (True, True)
 
 
-def test_a_copy_at_a_customer_who_has_no_part_in_it_is_told(world: World) -> None:
+def test_a_copy_at_an_uninvolved_customer_is_reported(world: World) -> None:
     row, _ = copies_of(world, "ann", "debit")
     world.database.put_many("accounts", [row | {"owner": customer_key(INSTANCE, "dan")}])
     told = disagreement(world)
@@ -178,7 +178,7 @@ def test_a_copy_at_a_customer_who_has_no_part_in_it_is_told(world: World) -> Non
 
 
 @pytest.mark.parametrize(("name", "value"), [("kind", "x"), ("kind", "transfer"), ("kind", "trade"), ("amount", "x")])
-def test_a_transaction_that_cannot_be_read_is_told(world: World, name: str, value: object) -> None:
+def test_a_transaction_that_cannot_be_read_is_reported(world: World, name: str, value: object) -> None:
     row, _ = copies_of(world, "ann", "debit")
     edit(world, "accounts", row, **{name: value})
     told = disagreement(world)

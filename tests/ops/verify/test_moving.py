@@ -1,4 +1,4 @@
-"""Books that go on while they are read: read again, and given up in the end."""
+"""Books that change during a reading are read again, and given up after a few times."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_a_book_that_moved_while_it_was_read_is_read_again(world: World) -> None
     assert report.books[0].sequence == len(journal(world))
 
 
-def test_a_book_that_moves_each_time_is_given_up(world: World) -> None:
+def test_a_book_that_changes_at_every_reading_is_given_up(world: World) -> None:
     watch = AtWork(world, times=9)
     with pytest.raises(BookMoves, match=world.book):
         Verifier(world.database, watch).verify(world.book)
@@ -67,7 +67,7 @@ def test_an_order_that_comes_to_rest_moves_a_book_too(world: World) -> None:
     assert (watch.readings, report.books[0].undecided) == (2, 0)
 
 
-def test_a_real_disagreement_is_told_of_a_moving_book_too(world: World) -> None:
+def test_a_real_disagreement_is_reported_of_a_moving_book_too(world: World) -> None:
     """Two readings that show the same one are enough."""
     row = rows(world, "fills")[0]
     remove(world, "fills", row, "owner", "fill")
@@ -77,7 +77,7 @@ def test_a_real_disagreement_is_told_of_a_moving_book_too(world: World) -> None:
     assert watch.readings == 2
 
 
-def test_a_disagreement_of_a_quiet_book_is_told_after_one_reading(world: World) -> None:
+def test_a_disagreement_of_a_quiet_book_is_reported_after_one_reading(world: World) -> None:
     edit(world, "accounts", account(world, "ann", BASE), available=1)
     watch = AtWork(world, times=0)
     with pytest.raises(Disproved):

@@ -1,4 +1,4 @@
-"""How books are found, and the decimals that they reckon with: each edit is told."""
+"""``verify`` reports edits of the rows by which books are found, and of tokens' decimals."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.ops.verify.hands import disagreement, edit, remove, rows, verified
 from tests.world import BASE, BOOK_ID, INSTANCE, QUOTE, World
 
 
-def test_a_pair_or_symbol_that_names_another_book_or_none_is_told(world: World) -> None:
+def test_a_pair_or_symbol_that_names_another_book_or_none_is_reported(world: World) -> None:
     for part in (f"pair/{BASE}/{QUOTE}", "symbol/b/q"):
         (row,) = rows(world, "books", book=INSTANCE, part=part)
         edit(world, "books", row, held_by="ob_other")
@@ -20,7 +20,7 @@ def test_a_pair_or_symbol_that_names_another_book_or_none_is_told(world: World) 
     verified(world)
 
 
-def test_a_book_that_is_not_listed_or_only_listed_is_told(world: World) -> None:
+def test_a_book_that_is_not_listed_or_only_listed_is_reported(world: World) -> None:
     (row,) = rows(world, "books", book=INSTANCE, part=f"book/{BOOK_ID}")
     remove(world, "books", row, "book", "part")
     assert disagreement(world).where == f"row book/{BOOK_ID} of the books of {INSTANCE}"
@@ -28,7 +28,7 @@ def test_a_book_that_is_not_listed_or_only_listed_is_told(world: World) -> None:
     assert disagreement(world).where == f"row book/ob_none of the books of {INSTANCE}"
 
 
-def test_a_symbol_of_no_book_is_told(world: World) -> None:
+def test_a_symbol_of_no_book_is_reported(world: World) -> None:
     world.database.put_many("books", [{"book": INSTANCE, "part": "symbol/x/y", "held_by": BOOK_ID}])
     assert disagreement(world).where == f"row symbol/x/y of the books of {INSTANCE}"
 

@@ -1,4 +1,4 @@
-"""Edited, removed and added rows of orders and fills, each told with its place."""
+"""``verify`` reports edited, removed and added rows of orders and fills, with their place."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from tests.world import BASE, BOOK_ID, INSTANCE, NOW_MS, QUOTE, World
         ("time_in_force", "IOC"), ("order_type", "MARKET"), ("sequence", 1),
     ],
 )  # fmt: skip
-def test_an_edited_order_row_is_told(world: World, name: str, value: object) -> None:
+def test_an_edited_order_row_is_reported(world: World, name: str, value: object) -> None:
     (row,) = rows(world, "orders", status="PARTIALLY_FILLED")
     edit(world, "orders", row, **{name: value})
     where = f"order row {row['order_id']} of {row['owner']}, {name}"
     assert disagreement(world) == Disagreement(where, str(row[name]), str(value))
 
 
-def test_an_order_row_that_is_ahead_of_the_journal_is_told_as_such_first(world: World) -> None:
+def test_an_order_row_that_is_ahead_of_the_journal_is_reported_as_such_first(world: World) -> None:
     (row,) = rows(world, "orders", status="PARTIALLY_FILLED")
     edit(world, "orders", row, status="FILLED", filled=9, sequence=99)
     told = disagreement(world)
@@ -42,7 +42,7 @@ def test_an_order_row_that_is_ahead_of_the_journal_is_told_as_such_first(world: 
 
 
 @pytest.mark.parametrize("name", ["live", "filled", "sequence"])
-def test_an_attribute_that_was_taken_off_an_order_row_is_told(world: World, name: str) -> None:
+def test_an_attribute_that_was_taken_off_an_order_row_is_reported(world: World, name: str) -> None:
     (row,) = rows(world, "orders", status="PARTIALLY_FILLED")
     value = row.pop(name)
     world.database.put_many("orders", [row])
@@ -51,7 +51,7 @@ def test_an_attribute_that_was_taken_off_an_order_row_is_told(world: World, name
 
 
 @pytest.mark.parametrize("name", ["live", "cancel_refused", "note"])
-def test_an_attribute_that_was_put_on_an_order_row_is_told(world: World, name: str) -> None:
+def test_an_attribute_that_was_put_on_an_order_row_is_reported(world: World, name: str) -> None:
     row = rows(world, "orders", status="FILLED")[0]
     assert name not in row
     world.database.put_many("orders", [row | {name: "x"}])
@@ -59,7 +59,7 @@ def test_an_attribute_that_was_put_on_an_order_row_is_told(world: World, name: s
     assert disagreement(world) == Disagreement(where, "nothing", "x")
 
 
-def test_an_edited_note_of_a_refused_cancel_is_told(world: World) -> None:
+def test_an_edited_note_of_a_refused_cancel_is_reported(world: World) -> None:
     row = next(row for row in rows(world, "orders") if "cancel_refused" in row)
     edit(world, "orders", row, cancel_refused=row["cancel_refused"] + 1)
     told = disagreement(world)
@@ -67,7 +67,7 @@ def test_an_edited_note_of_a_refused_cancel_is_told(world: World) -> None:
     assert told.expected == str(row["cancel_refused"])
 
 
-def test_a_removed_order_row_is_told(world: World) -> None:
+def test_a_removed_order_row_is_reported(world: World) -> None:
     row = rows(world, "orders", status="CANCELLED")[0]
     remove(world, "orders", row, "owner", "order_id")
     where = f"order row {row['order_id']} of {row['owner']}"
@@ -75,7 +75,7 @@ def test_a_removed_order_row_is_told(world: World) -> None:
 
 
 @pytest.mark.parametrize("owner", [None, f"{INSTANCE}/customer/stranger"])
-def test_an_order_row_that_no_entry_accepts_is_told(world: World, owner: str | None) -> None:
+def test_an_order_row_that_no_entry_accepts_is_reported(world: World, owner: str | None) -> None:
     """Found under owners that the journal has never seen too."""
     row = rows(world, "orders", status="FILLED")[0]
     extra = row | {"order_id": "ord_01HQZZZZZZZZZZZZZZZZZZZZZZ", "owner": owner or row["owner"]}
@@ -94,7 +94,7 @@ def test_a_copy_of_a_decided_order_under_another_owner_is_not_taken_for_undecide
     assert disagreement(world).where == f"order row {row['order_id']} of {row['owner']}"
 
 
-def test_a_name_that_is_not_as_its_orders_row_says_is_told(memory_database: Database) -> None:
+def test_an_external_id_that_differs_from_its_orders_row_is_reported(memory_database: Database) -> None:
     """R31: a name belongs to one order for ever."""
     world = World(memory_database)
     world.credit("ann", QUOTE, 1000)
@@ -117,7 +117,7 @@ def test_a_name_that_is_not_as_its_orders_row_says_is_told(memory_database: Data
     assert disagreement(world).where.startswith(f"name external/yours of {name['owner']}")
 
 
-def test_of_several_edits_the_one_of_the_earliest_entry_is_told(world: World) -> None:
+def test_of_several_edits_the_one_of_the_earliest_entry_is_reported(world: World) -> None:
     filled = sorted(rows(world, "orders", status="FILLED"), key=lambda row: row["sequence"])
     early, late = filled[0], filled[-1]
     assert early["sequence"] < late["sequence"]
@@ -131,14 +131,14 @@ def test_of_several_edits_the_one_of_the_earliest_entry_is_told(world: World) ->
     ("name", "change"),
     [("price", 1), ("quantity", 1), ("notional", 1), ("fee", 1), ("at_ms", 1), ("sequence", -1), ("order_id", "x")],
 )
-def test_an_edited_fill_is_told(world: World, name: str, change: Any) -> None:
+def test_an_edited_fill_is_reported(world: World, name: str, change: Any) -> None:
     row = rows(world, "fills", owner=customer_key(INSTANCE, "dan"))[0]
     edit(world, "fills", row, **{name: row[name] + change})
     where = f"fill {row['fill']} of {row['owner']}, {name}"
     assert disagreement(world) == Disagreement(where, str(row[name]), str(row[name] + change))
 
 
-def test_a_removed_fill_is_told(world: World) -> None:
+def test_a_removed_fill_is_reported(world: World) -> None:
     row = rows(world, "fills")[5]
     remove(world, "fills", row, "owner", "fill")
     where = f"fill {row['fill']} of {row['owner']}"
@@ -146,7 +146,7 @@ def test_a_removed_fill_is_told(world: World) -> None:
 
 
 @pytest.mark.parametrize("book_id", [BOOK_ID, "ob_none"])
-def test_an_added_fill_is_told(world: World, book_id: str) -> None:
+def test_an_added_fill_is_reported(world: World, book_id: str) -> None:
     row = rows(world, "fills")[5]
     added = row | {"fill": "trade_01HQZZZZZZZZZZZZZZZZZZZZZZ/BUY", "book_id": book_id}
     world.database.put_many("fills", [added])

@@ -1,4 +1,4 @@
-"""Several books of an instance, and several instances: who must agree with whom."""
+"""Which books and instances ``verify`` compares with each other."""
 
 from __future__ import annotations
 

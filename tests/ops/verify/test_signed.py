@@ -1,4 +1,4 @@
-"""Signed orders: an honest desk agrees, and whatever a hand changes in its rows, or in the ledger's, is told."""
+"""``verify`` accepts unedited signed orders and reports every edit of their rows or of the ledger's."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ UNSEEN = {
 """What nothing else tells: the texts, the times and the names of writing; of an order that is over, most facts."""
 
 
-def test_every_attribute_that_another_row_tells_of_is_compared(market: Market) -> None:
+def test_every_redundant_attribute_is_compared(market: Market) -> None:
     """Each attribute of each row is changed in turn; docs/verify.md says what cannot be seen."""
     unseen: dict[str, set[str]] = {}
     for row in list(market.database.scan(TABLE)):
@@ -153,7 +153,7 @@ def test_every_attribute_that_another_row_tells_of_is_compared(market: Market) -
     assert unseen == UNSEEN
 
 
-def test_every_row_that_is_removed_is_missed(market: Market) -> None:
+def test_every_removed_row_is_detected(market: Market) -> None:
     for row in list(market.database.scan(TABLE)):
         remove(market, TABLE, row)
         assert is_told(market), row
@@ -165,7 +165,7 @@ INDEX_KEYS = {"open_instance", "open_since", "lapse_shard", "lapses_at_s"}
 
 
 @pytest.mark.parametrize("value", [None, "x", True, -1, 0], ids=str)
-def test_every_attribute_of_another_type_is_told_and_nothing_breaks(market: Market, value: object) -> None:
+def test_every_attribute_of_a_wrong_type_is_reported_without_an_exception(market: Market, value: object) -> None:
     for row in list(market.database.scan(TABLE)):
         for name in row.keys() - {"owner", "entry", *INDEX_KEYS} - UNSEEN.get(kind_of(row), set()):
             if row[name] != value:
@@ -186,13 +186,13 @@ STRAY = cases(
 
 
 @pytest.mark.parametrize(("start", "change"), STRAY)
-def test_a_row_that_nothing_tells_of_is_told(market: Market, start: str, change: Row) -> None:
+def test_an_unexpected_row_is_reported(market: Market, start: str, change: Row) -> None:
     row = next(row for row in market.database.scan(TABLE) if row["entry"].startswith(start))
     put(market, TABLE, row | change)
     assert is_told(market)
 
 
-def test_an_unfinished_row_of_an_order_that_has_ended_is_told(market: Market) -> None:
+def test_an_unfinished_row_of_an_order_that_has_ended_is_reported(market: Market) -> None:
     (row,) = (row for row in market.database.scan(TABLE) if row["entry"].startswith("filled/") and not row["is_buy"])
     own = {name: value for name, value in row.items() if name not in ("reference_id", "tx_hash")}
     put(market, TABLE, own | {"entry": row["entry"].replace("filled", "unfinished")})
@@ -217,14 +217,14 @@ def test_an_order_that_has_ended_names_no_takers(market: Market) -> None:
     assert is_told(market)
 
 
-def test_a_hold_that_the_account_does_not_have_is_told(market: Market) -> None:
+def test_a_hold_that_the_account_does_not_have_is_reported(market: Market) -> None:
     owner = customer_key(INSTANCE, MAKER.lower())
     row = account(market, owner, QUOTE)
     put(market, "accounts", row | {"held": row["held"] - 1, "available": row["available"] + 1})
     assert told(market) == Disagreement(f"account {owner} {QUOTE}, held", str(row["held"]), str(row["held"] - 1))
 
 
-def test_fees_that_were_taken_out_are_told(market: Market) -> None:
+def test_removed_fees_are_reported(market: Market) -> None:
     row = account(market, desk_fees_key(INSTANCE), QUOTE)
     assert row["available"] > 0
     put(market, "accounts", row | {"available": row["available"] - 1})
@@ -233,7 +233,7 @@ def test_fees_that_were_taken_out_are_told(market: Market) -> None:
 
 
 @pytest.mark.parametrize("kind", ["trade", "fee", "transfer"])
-def test_what_a_fill_moved_is_missed_even_where_the_balances_are_made_to_match(market: Market, kind: str) -> None:
+def test_a_fills_missing_transaction_is_detected_even_with_matching_balances(market: Market, kind: str) -> None:
     scanned = list(market.database.scan("accounts"))
     listed = next(
         row for row in scanned
@@ -250,7 +250,7 @@ def test_what_a_fill_moved_is_missed_even_where_the_balances_are_made_to_match(m
     assert (found.where.startswith("transactions of fill"), found.found) == (True, "no such transaction")
 
 
-def test_a_fee_of_no_fill_is_told(market: Market) -> None:
+def test_a_fee_of_no_fill_is_reported(market: Market) -> None:
     rows = [row for row in market.database.scan("accounts") if row.get("kind") == "fee"]
     entry = rows[0]["entry"]
     for row in rows:
@@ -259,7 +259,7 @@ def test_a_fee_of_no_fill_is_told(market: Market) -> None:
     assert "no such transaction" in told(market).expected
 
 
-def test_a_transfer_whose_reference_looks_like_a_fills_is_nobodys_business(market: Market) -> None:
+def test_a_transfer_with_a_reference_like_a_fills_is_ignored(market: Market) -> None:
     (fill, *_) = market.orders.fills_of_taker(INSTANCE, TAKER)
     for reference in (fill.fill_id, "5ec4bac3-a43c-89e8-b85b-ac8c991bb90f"):
         Movements(market.database).record(Movement(INSTANCE, QUOTE, TAKER, OTHER.lower(), 5, reference))
@@ -312,7 +312,7 @@ def test_an_order_that_is_locked_while_it_is_read_is_read_again(market: Market) 
     assert market.status(order) is Status.PENDING
 
 
-def test_a_disagreement_of_a_desk_at_work_is_told_too(market: Market) -> None:
+def test_a_disagreement_of_a_desk_at_work_is_reported_too(market: Market) -> None:
     """Two readings that show the same one are enough."""
     order = replace(BUY, nonce=9)
     market.create(order)

@@ -1,4 +1,4 @@
-"""Entries whose time does not go with what they say of orders that expire (R24): the verifier alone would notice."""
+"""Journal entries whose time contradicts the expiry of orders (R24), which only ``verify`` would notice."""
 
 from __future__ import annotations
 
@@ -33,7 +33,9 @@ def told(*groups: tuple[list[Event], int]) -> Disagreement | None:
 
 @pytest.mark.parametrize(("at_ms", "is_late"), [(DUE_MS - 1, False), (DUE_MS, True), (DUE_MS + 5, True)])
 @pytest.mark.parametrize("expiring", ["maker", "taker"])
-def test_a_trade_at_or_after_the_time_of_one_of_its_orders_is_told(expiring: str, at_ms: int, is_late: bool) -> None:
+def test_a_trade_at_or_after_the_time_of_one_of_its_orders_is_reported(
+    expiring: str, at_ms: int, is_late: bool
+) -> None:
     book = Book(CONFIG.first_rules)
     lives = {expiring: DUE_MS}
     rested = place(book, limit("maker", SELL, 50, 5, expires_at_ms=lives.get("maker")), AT_MS)
@@ -44,14 +46,14 @@ def test_a_trade_at_or_after_the_time_of_one_of_its_orders_is_told(expiring: str
 
 
 @pytest.mark.parametrize(("at_ms", "is_late"), [(DUE_MS - 1, False), (DUE_MS, True)])
-def test_an_order_that_comes_to_rest_at_its_time_is_told(at_ms: int, is_late: bool) -> None:
+def test_an_order_that_rests_at_its_expiry_is_reported(at_ms: int, is_late: bool) -> None:
     book = Book(CONFIG.first_rules)
     disagreement = told((place(book, limit("order", SELL, 50, 5, expires_at_ms=DUE_MS), AT_MS), at_ms))
     assert (disagreement is not None) is is_late
 
 
 @pytest.mark.parametrize(("at_ms", "is_early"), [(DUE_MS - 1, True), (DUE_MS, False), (DUE_MS + 5, False)])
-def test_an_order_that_expired_before_its_time_is_told(at_ms: int, is_early: bool) -> None:
+def test_an_order_that_expired_before_its_time_is_reported(at_ms: int, is_early: bool) -> None:
     book = Book(CONFIG.first_rules)
     rested = place(book, limit("order", SELL, 50, 5, expires_at_ms=DUE_MS), AT_MS)
     expected = f"a time not after that of the entry, {at_ms}"

@@ -1,4 +1,4 @@
-"""Orders whose turn has not come: no entry tells of them, and they are not wrong for that."""
+"""``verify`` accepts undecided orders, which no journal entry mentions yet."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_undecided_orders_are_counted_and_their_holds_are_known(world: World) ->
     assert world.order("dan", market).sequence is None
 
 
-def test_undecided_orders_whose_command_has_expired_are_reckoned_by_their_rows(world: World) -> None:
+def test_undecided_orders_with_an_expired_command_are_counted_by_their_rows(world: World) -> None:
     world.placed("ann", "BUY", 10, 50)
     world.placed("ann", "SELL", 10, 120)
     world.placed("dan", "BUY", 10)

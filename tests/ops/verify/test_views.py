@@ -1,4 +1,4 @@
-"""Edited snapshots, depth views and statuses, each told with its place."""
+"""``verify`` reports edited snapshots, depth views and statuses, with their place."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def snapshot_edited(world: World, change: Callable[[dict[str, Any]], object]) ->
         (lambda content: content.update(book="another"), ""),
     ],
 )
-def test_an_edited_snapshot_is_told(world: World, change: Callable[[dict[str, Any]], object], place: str) -> None:
+def test_an_edited_snapshot_is_reported(world: World, change: Callable[[dict[str, Any]], object], place: str) -> None:
     where = snapshot_edited(world, change)
     assert disagreement(world).where == where + place
 
@@ -66,7 +66,7 @@ def test_a_snapshot_written_again_with_the_same_content_agrees(world: World) -> 
     verified(world)
 
 
-def test_a_snapshot_of_no_entry_is_told(world: World) -> None:
+def test_a_snapshot_of_no_entry_is_reported(world: World) -> None:
     fold = BookFold(world.book, world.config)
     snapshot = Snapshot(0, encode_state(world.book, fold.state))
     (told,) = view_disagreements(fold, Views(Depth(market=Market()), snapshot))
@@ -93,7 +93,7 @@ def edited_levels(row: Row, change: Callable[[dict[str, Any]], object]) -> bytes
         (lambda levels: levels["asks"].append(["111", "1"]), "asks, level 2", "nothing", "1 at 111"),
     ],
 )
-def test_an_edited_depth_view_is_told(
+def test_an_edited_depth_view_is_reported(
     world: World, change: Callable[[dict[str, Any]], object], where: str, expected: str, found: str
 ) -> None:
     (row,) = rows(world, "books", part="depth")
@@ -111,7 +111,7 @@ def test_an_edited_depth_view_is_told(
         (lambda levels: levels.pop("market"), "candles", "candles", "nothing (tallybook rebuild makes them)"),
     ],
 )
-def test_an_edited_market_of_the_depth_view_is_told(
+def test_an_edited_market_of_the_depth_view_is_reported(
     world: World, change: Callable[[dict[str, Any]], object], where: str, expected: str | None, found: str | None
 ) -> None:
     (row,) = rows(world, "books", part="depth")
@@ -152,7 +152,7 @@ def test_a_minute_that_is_too_old_to_be_kept_may_be_gone_and_one_that_is_not_may
         Verifier(world.database, clock=lambda: world.now_ms).verify(world.book)
 
 
-def test_edited_terms_are_told(world: World) -> None:
+def test_edited_terms_are_reported(world: World) -> None:
     """A version beyond the decided one is a change whose turn has not come; one below it was never shown."""
     where = f"{world.book} configuration"
     (row,) = rows(world, "books", part="config")
