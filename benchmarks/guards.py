@@ -317,8 +317,8 @@ GUARDS = [
     Guard(
         "merchants are counted and made one after the other",
         "chalicelib/tables/escrow_settings.py",
-        'nobody_since, first_of_all = "#version = :version"',
-        'nobody_since, first_of_all = "#version = :version OR attribute_exists(#version)"',
+        'is_unchanged, is_first = "#version = :version"',
+        'is_unchanged, is_first = "#version = :version OR attribute_exists(#version)"',
         "tests/tables/test_escrow_settings.py",
     ),
     Guard(

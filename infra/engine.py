@@ -91,8 +91,7 @@ def refuse_unusable_state(state_dir: Path) -> None:
 
 
 def unsaved_data(kept: EngineStorage, exit_code: int) -> str | None:
-    """Return a message that says what an ended engine did not save, according to its state file; None if nothing is
-    lost.
+    """Return a message on what an ended engine did not save, by its state file; None if nothing is lost.
 
     exit_code: the engine's; negative if a signal ended it.
     """

@@ -97,8 +97,8 @@ class EscrowDesks:
         """
         key = _row_key(instance, _MERCHANTS)
         version = (self._database.get(TABLE, key) or {}).get("version", 0)
-        nobody_since, first_of_all = "#version = :version", "attribute_not_exists(#version)"
-        condition = nobody_since if version else first_of_all
+        is_unchanged, is_first = "#version = :version", "attribute_not_exists(#version)"
+        condition = is_unchanged if version else is_first
         values = {":next": version + 1} | ({":version": version} if version else {})
         return Update(TABLE, key, "SET #version = :next", condition, values), 1
 

@@ -26,7 +26,7 @@ def sequentially(calls: Sequence[Call]) -> None:
 
 
 class ThreadPool:
-    """Runs up to so many calls at once, in threads that it keeps; each in the caller's context variables."""
+    """A thread pool that runs a bounded number of calls at once, each in the caller's context variables."""
 
     def __init__(self, at_once_max: int) -> None:
         self._at_once_max = at_once_max
