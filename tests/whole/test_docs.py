@@ -52,6 +52,7 @@ def test_the_readmes_commands_are_targets_of_the_makefile_and_ci_runs_its_tests(
     assert {
         "run",
         "test",
+        "quick",
         "lint",
         "types",
         "bench",
