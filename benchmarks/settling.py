@@ -85,11 +85,11 @@ def expired(database: Database) -> Work:
         assert isinstance(admission.place(INSTANCE, BOOK.book_id, request), Admitted)
     assert match_records(Matcher(database, now_ms), Venue(Counting(database)).records()) == []
 
-    def look(there: Database) -> None:
-        Expiring(there, Matcher(there, lambda: end_ms), lambda: end_ms).look()
+    def check(there: Database) -> None:
+        Expiring(there, Matcher(there, lambda: end_ms), lambda: end_ms).check()
         assert {row["status"] for row in database.scan("orders")} == {"EXPIRED"}
 
-    return look
+    return check
 
 
 def main() -> None:

@@ -50,7 +50,7 @@ ENTRANCES: list[tuple[type, str, str]] = [
     (Matcher, "process", "match_inbox"),
     (Parking, "count", "match_inbox"),
     (Parking, "set_aside", "match_inbox"),
-    (Expiring, "look", "expire_orders"),
+    (Expiring, "check", "expire_orders"),
     (Expiring, "report_parked", "expire_orders"),
     (LostCommands, "sweep_a_page", "expire_orders"),
     (SignedOrderDesk, "sweep", "sweep_signed_orders"),

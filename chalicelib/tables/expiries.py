@@ -29,17 +29,17 @@ PAGE_ROWS = 1000
 
 @dataclass(frozen=True, slots=True)
 class Expiry:
-    """An order that expires. look_at_ms: time of its next check, ms since the epoch: its expiry, unless postponed."""
+    """An order that expires. check_at_ms: time of its next check, ms since the epoch: its expiry, unless postponed."""
 
     book: str
     owner: str
     order_id: str
-    look_at_ms: int
+    check_at_ms: int
 
     @property
     def key(self) -> Row:
         """The row's key: rows of a minute are sorted by time, then by order id."""
-        return {"minute": minute_of(self.look_at_ms), "look": f"{_moment(self.look_at_ms)}/{self.order_id}"}
+        return {"minute": minute_of(self.check_at_ms), "look": f"{_moment(self.check_at_ms)}/{self.order_id}"}
 
 
 def minute_of(at_ms: int) -> int:
@@ -69,10 +69,10 @@ class Expiries:
         """Remove rows whose orders have ended or were postponed."""
         self._database.delete_many(TABLE, [expiry.key for expiry in expiries])
 
-    def postpone(self, expiries: Iterable[Expiry], look_at_ms: int) -> None:
+    def postpone(self, expiries: Iterable[Expiry], check_at_ms: int) -> None:
         """Reschedule the checks. A crash in between leaves both rows, which does no harm."""
         before = list(expiries)
-        after = {expiry.order_id: replace(expiry, look_at_ms=look_at_ms) for expiry in before}
+        after = {expiry.order_id: replace(expiry, check_at_ms=check_at_ms) for expiry in before}
         self._database.put_many(TABLE, map(_row_of, after.values()))
         self.remove(before)
 
@@ -108,7 +108,7 @@ def _row_of(expiry: Expiry) -> Row:
         "book": expiry.book,
         "owner": expiry.owner,
         "order_id": expiry.order_id,
-        "expires": expiry.look_at_ms // 1000 + ROW_LIFE_S,
+        "expires": expiry.check_at_ms // 1000 + ROW_LIFE_S,
     }
 
 

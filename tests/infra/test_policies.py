@@ -206,7 +206,7 @@ def expire(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         patch.setattr(Projector, "project", fail)
         assert world.deliver(records=records_of(world)) != []
     world.now_ms = now_ms() + LATER_MS
-    assert Expiring(world.database, world.matcher(), lambda: world.now_ms).look()
+    assert Expiring(world.database, world.matcher(), lambda: world.now_ms).check()
     assert LostCommands(world.database, world.matcher(), lambda: world.now_ms).sweep_a_page() == 0
     with work_of("api_handler"):
         assert list(Candles(world.database).between(world.book, Period.MINUTE, 0, world.now_ms))

@@ -154,7 +154,7 @@ class Simulation:
         self.shards = [Shard() for _ in range(draw.choice([1, 1, 2]))]
         self.workers = [Worker(self._matcher(self.database)) for _ in range(draw.choice([2, 3]))]
         self.expiring = [self._expiring(self.database) for _ in range(2)]
-        self.looks: list[Actor | None] = [None, None]
+        self.expiry_checks: list[Actor | None] = [None, None]
         self.requests: list[Actor] = []
         self.admitted: list[tuple[str, str]] = []
         self.streamed = 0
@@ -238,7 +238,7 @@ class Simulation:
 
     def _running(self) -> list[Actor]:
         busy = [worker.actor for worker in self.workers if worker.actor is not None]
-        return [*self.requests, *busy, *(look for look in self.looks if look is not None)]
+        return [*self.requests, *busy, *(check for check in self.expiry_checks if check is not None)]
 
     def _send_request(self) -> None:
         """Send a request: mostly place, also cancel one or all, sometimes pause or resume, rarely close."""
@@ -341,17 +341,17 @@ class Simulation:
 
     def _begin_expiry_check(self) -> None:
         """Start a free expiry checker."""
-        at = self.draw.randrange(len(self.looks))
-        if self.looks[at] is None:
-            self.looks[at] = Actor("look", self.expiring[at].look)
+        at = self.draw.randrange(len(self.expiry_checks))
+        if self.expiry_checks[at] is None:
+            self.expiry_checks[at] = Actor("expiry check", self.expiring[at].check)
             self._finish_expiry_check(at)
 
     def _finish_expiry_check(self, at: int) -> None:
         """Handle the end of an expiry check; replace a dead checker."""
-        actor = self.looks[at]
+        actor = self.expiry_checks[at]
         if actor is None or not actor.is_done:
             return
-        self.looks[at] = None
+        self.expiry_checks[at] = None
         if actor.died:
             self.deaths += 1
             self.expiring[at] = self._expiring(self.database)
@@ -361,7 +361,7 @@ class Simulation:
     def _expire_all_due(self) -> None:
         """Check expiries without faults: then no expired order is live, and rows of ended orders are gone."""
         expiring = self._expiring(self.world.database)
-        while not expiring.look():
+        while not expiring.check():
             pass
         rows = list(self.world.database.scan("orders"))
         late = [
@@ -398,7 +398,7 @@ class Simulation:
         for worker in self.workers:
             if worker.actor is actor:
                 self._finish_work(worker)
-        for at in range(len(self.looks)):
+        for at in range(len(self.expiry_checks)):
             self._finish_expiry_check(at)
 
     def _started(self, actors: list[Actor], actor: Actor) -> None:

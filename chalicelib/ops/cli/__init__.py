@@ -114,7 +114,7 @@ def _redrive(options: argparse.Namespace) -> Printed:
 def _rebuild(options: argparse.Namespace) -> Printed:
     database = wiring.database()
     keys = sorted(Books(database).all_keys()) if options.all else [options.book]
-    counts = {"books": 0, "orders": 0, "fills": 0, "candles": 0, "looks": 0, "terms": 0}
+    counts = {"books": 0, "orders": 0, "fills": 0, "candles": 0, "expiries": 0, "terms": 0}
     for book in keys:
         try:
             rebuilt = Rebuilding(database).rebuild(book)
@@ -128,7 +128,7 @@ def _rebuild(options: argparse.Namespace) -> Printed:
         counts["orders"] += rebuilt.orders
         counts["fills"] += rebuilt.fills
         counts["candles"] += rebuilt.candles
-        counts["looks"] += rebuilt.looks
+        counts["expiries"] += rebuilt.expiries
         counts["terms"] += rebuilt.has_other_terms
     return dict(counts)
 

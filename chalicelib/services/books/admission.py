@@ -1,8 +1,8 @@
 """Admission: put commands into a book's inbox.
 
-An order's hold, row, inbox command and, where it expires, expiry row are written in one transaction (R24); so are a
-cancel's command and the note of it on the order's row.
-What an answer means (guarantee 7). Admitted: durable, and will be decided. Refused: nothing is held.
+An order's hold, row, inbox command and, if it expires, expiry row are written in one transaction (R24); so are a
+cancel's command and its note on the order's row. An admitted order is durable and will be decided; of a refused one
+nothing is held (guarantee 7).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from chalicelib.tables.inbox import Inbox
 from chalicelib.tables.orders import Orders
 
 BUDGET_TRIES_MAX = 5
-"""How often a MARKET BUY's budget is worked out anew when the account changed under it."""
+"""Tries of a MARKET BUY whose account changes after its budget was computed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +44,11 @@ class Admitted:
 
 
 Receipt = Callable[[Admitted], Write]
-"""Makes one more write of the transaction, about the order that is admitted with it (T14)."""
+"""Returns one more write for the transaction, made from the admitted order (T14)."""
 
 
 class Admission:
-    """now_s: the time in whole seconds. new_id: gives prefix + ULID, ascending."""
+    """Admits orders and cancels. now_s: Unix seconds. new_id: returns prefix + ULID, ascending."""
 
     def __init__(
         self, database: Database, now_s: Callable[[], int] = now_s, new_id: Callable[[str], str] = new_id
@@ -67,7 +67,7 @@ class Admission:
     def place(
         self, instance: str, book_id: str, request: OrderRequest, receipt: Receipt | None = None
     ) -> Admitted | Refusal:
-        """Admit an order or say why not (docs/book-desk.md, Placing an order).
+        """Admit an order, or return its refusal (docs/book-desk.md, Placing an order).
 
         Raises ReceiptExists (nothing changed), Unavailable (nothing changed) or OutcomeUnknown.
         """
@@ -114,7 +114,7 @@ class Admission:
         return until_written(once, BUDGET_TRIES_MAX, self._database.pause, busy)
 
     def cancel(self, instance: str, customer: str, order_id: str) -> bool:
-        """Queue the cancel of a live order; a queued one is joined. False: there is no such live order (T29).
+        """Queue the cancel of a live order, unless one is queued. Return False if there is no such live order (T29).
 
         Raises Unavailable (nothing changed; the order's book may be parked, T53) or OutcomeUnknown.
         """
@@ -139,7 +139,7 @@ class Admission:
     def cancel_all(self, instance: str, customer: str, book_id: str) -> str:
         """Queue the command that closes every order of a customer in a book (O9); return its id.
 
-        What was sequenced before it is closed, by whichever desk it was placed. ``Inbox.progress`` tells how far it is.
+        It closes the orders sequenced before it, of all desks. ``Inbox.progress`` tells how far it is.
         Raises Unavailable (nothing changed; the book may be parked, T53) or OutcomeUnknown.
         """
         self._refuse_parked(book_key(instance, book_id))
@@ -149,13 +149,13 @@ class Admission:
         return command.command_id
 
     def _refuse_parked(self, book: str) -> None:
-        """Raise Unavailable where the book is parked: no cancel is decided until the operator releases it."""
+        """Raise Unavailable if the book is parked: it decides no cancel until the operator releases it."""
         config = self._books.config(book)
         if config is not None and config.is_parked:
             raise Unavailable("the book is parked")
 
     def _sized(self, config: BookConfig, request: OrderRequest) -> OrderRequest | Refusal:
-        """Return an order by value with the quantity that it comes to on the published depth (R25), or its refusal."""
+        """Return an order by value with its quantity computed from the published depth (R25), or its refusal."""
         if request.value is None:
             raise Inconsistent("an order by value has one")
         depth = self._books.depth(book_key(config.instance, config.book_id))
@@ -169,7 +169,7 @@ class Admission:
         return size_refusal_of(config, sized) or sized
 
     def _hold_of(self, config: BookConfig, request: OrderRequest) -> int | Refusal:
-        """Return what the order holds (T38, T42), or the refusal of one that the account cannot cover."""
+        """Return the order's hold in base units (T38, T42), or its refusal if the account cannot cover it."""
         owner, asset = customer_key(config.instance, request.customer), config.asset_held(request.side)
         if request.order_type is OrderType.LIMIT:
             if request.price is None:
@@ -189,7 +189,7 @@ class Admission:
         return hold
 
     def _admit(self, config: BookConfig, order: PlaceOrder, receipt: Receipt | None) -> Admitted | Refusal:
-        """Do the one transaction. A Refusal means that the hold was not covered at that moment (T40)."""
+        """Write the order in one transaction, or return the refusal: the hold (T40) or the external id."""
         admitted = Admitted(config.book_id, order)
         owner = customer_key(config.instance, order.customer)
         book = book_key(config.instance, config.book_id)

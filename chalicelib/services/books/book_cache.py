@@ -1,7 +1,7 @@
 """Book cache: books that a process keeps in memory from one call to the next, bounded by their open orders (T55).
 
-The memory of a function is configured; how many orders its clients have open is not. So the least recently used books
-are evicted; the next call loads them from snapshot and journal.
+The memory of a function is configured, the number of open orders is not. So the least recently used books are evicted;
+the next call loads them from snapshot and journal.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from chalicelib.domain.books.snapshot import BookState
 V = TypeVar("V")
 
 ORDER_BYTES = 2_560
-"""Memory that an open order takes: 0.7 KB at rest, and 1.7 KB more or less while its book is read from a snapshot.
-Measured with ids and references of usual length, on Python 3.11."""
+"""Memory of an open order: 0.7 KB at rest, and about 1.7 KB more while its book is read from a snapshot. Measured with
+ids and references of usual length, on Python 3.11."""
 PROGRAM_BYTES = 192 * 2**20
-"""What the program and its running requests take besides books."""
+"""Memory of the program and its running requests, without books."""
 UNBOUNDED_MEMORY_MB = 1024
 """Assumed for a process without a memory limit: the local run, the command line."""
 BOOK_WEIGHT = 20
-"""What a book takes besides its orders, in orders."""
+"""Weight of a book without its orders, in orders."""
 NAMES_PER_ORDER = 4
 NAME_CHARACTERS_PER_ORDER = 175
-"""Characters of a customer's reference and of a name of its own, 4 bytes each at most, that are as much as an order."""
+"""Characters of customerRef and external id, up to 4 bytes each, that weigh as much as an order."""
 WEIGHED_ANEW_AFTER = 8
-"""Weigh a book again once its number of orders has changed by more than one in so many."""
+"""Weigh a book again once its number of orders has changed by more than 1/8."""
 
 
 def cached_orders_max(memory_mb: int = UNBOUNDED_MEMORY_MB) -> int:
@@ -41,14 +41,14 @@ def cached_orders_max(memory_mb: int = UNBOUNDED_MEMORY_MB) -> int:
 class BookCache(Generic[V]):
     """LRU cache of books by key, bounded by the orders that rest in them. Not thread-safe.
 
-    The book that was kept last is never evicted, however large it is: somebody is at work on it.
+    The book kept last is never evicted, however large: it is in use.
     """
 
     def __init__(self, orders_max: int) -> None:
         self._orders_max = orders_max
         self._kept: OrderedDict[str, tuple[V, BookState]] = OrderedDict()
         self._weights: dict[str, tuple[int, int]] = {}
-        """By book: how many orders it had when it was weighed, and what it weighed, in orders."""
+        """By book: its number of orders when it was weighed, and its weight in orders."""
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -58,7 +58,7 @@ class BookCache(Generic[V]):
         return None if found is None else found[0]
 
     def keep(self, key: str, value: V, state: BookState) -> None:
-        """Cache a book, and evict others until the rest is light enough. state: what is weighed of it."""
+        """Cache a book, and evict others until the total weight is within the bound. state: determines its weight."""
         if key in self._kept and self._kept[key][1] is not state:
             del self._weights[key]
         self._kept[key] = value, state
@@ -79,7 +79,7 @@ class BookCache(Generic[V]):
 
 
 def weight_of(state: BookState) -> int:
-    """Return what a book takes in memory, in orders of usual size."""
+    """Return the weight of a book in memory, in orders of usual size."""
     orders = state.book.open_orders
     texts = (order.placed.customer + (order.placed.external_id or "") for order in orders.values())
     long_names = sum(len(text) // NAME_CHARACTERS_PER_ORDER for text in texts)

@@ -1,8 +1,8 @@
-"""Configuring: books are made and changed, over the wire or by the operator.
+"""Configuring: create and change books, by API or by the operator.
 
-A book's row shows its settings as last asked for, and orders are admitted by them at once. What concerns matching (the
-terms: status, fees, self-trades) takes its turn among the book's orders besides: row and command are written in one
-transaction, so the row is never ahead of a command that was not queued.
+A book's row has its newest settings, and orders are admitted by them at once. Settings that concern matching (the
+terms: status, fees, self-trades) also take their turn among the book's orders, as a command. Row and command are
+written in one transaction, so the row never shows terms whose command was not queued.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from chalicelib.tables.inbox import Inbox
 from chalicelib.tables.tokens import Tokens
 
 WORTH = ("lot_size", "min_order_value")
-"""The settings that have defaults by the quote token (T45)."""
+"""Settings whose defaults depend on the tokens' decimals (T45)."""
 TRIES_MAX = 5
-"""How often a change is worked out anew when another one came first."""
+"""Tries of a change when other changes come first."""
 
 
 class Configuring:
-    """now_s: the time in whole seconds. new_id: gives prefix + ULID, ascending."""
+    """Creates and changes books. now_s: Unix seconds. new_id: returns prefix + ULID, ascending."""
 
     def __init__(
         self, database: Database, now_s: Callable[[], int] = now_s, new_id: Callable[[str], str] = new_id
@@ -50,10 +50,9 @@ class Configuring:
         lot_size: int | None = None,
         min_order_value: int | None = None,
     ) -> BookConfig | Refusal:
-        """Make a book, its decimals those of its tokens; or say why not.
+        """Create a book with the decimals of its tokens, or return the refusal.
 
-        lot_size, min_order_value: None for what a book of this quote token has by default (T45).
-        Raises ReceiptExists (the caller's own write was refused; nothing changed), Unavailable (nothing changed) or
+        lot_size, min_order_value: None for the default (T45). Raises ReceiptExists or Unavailable (nothing changed), or
         OutcomeUnknown.
         """
         if config.base_asset == config.quote_asset:
@@ -73,10 +72,10 @@ class Configuring:
         return made
 
     def change(self, instance: str, book_id: str, settings: Mapping[str, Any]) -> BookConfig | Refusal:
-        """Give a book these settings (names and values as in BookConfig) and return it as it is then; or say why not.
+        """Change settings of a book (names and values as in BookConfig); return the book or the refusal. Idempotent.
 
-        lot_size, min_order_value: None for what a new book of this quote token has (T45).
-        Settings that the book has already change nothing. Raises Unavailable (nothing changed) or OutcomeUnknown.
+        lot_size, min_order_value: None for the default of a new book (T45). Raises Unavailable (nothing changed) or
+        OutcomeUnknown.
         """
 
         def once() -> BookConfig | Refusal:
@@ -98,14 +97,14 @@ class Configuring:
         return until_written(once, TRIES_MAX, self._database.pause, Unavailable("the book keeps changing"))
 
     def _resolved(self, book: BookConfig, settings: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return the settings with the book's defaults where they say None for the lot or the least worth."""
+        """Return the settings with the book's defaults in place of None (T45)."""
         if all(settings.get(name, 0) is not None for name in WORTH):
             return settings
-        quote = self._tokens.get(book.instance, book.quote_asset)  # rows of old books do not tell its decimals
+        quote = self._tokens.get(book.instance, book.quote_asset)  # rows of old books lack its decimals
         return _worth(book if quote is None else replace(book, quote_decimals=quote.decimals), settings)
 
     def _write(self, before: BookConfig, after: BookConfig) -> None:
-        """Write the settings and queue the terms. Raises Contended where the book is not as ``before`` any more."""
+        """Write the settings and queue the terms. Raises Contended where the book has changed since ``before``."""
         command = ChangeBook(self._new_id("chg"), after.terms)
         send = self._inbox.send(book_key(after.instance, after.book_id), command, self._now_s())
         try:
@@ -119,7 +118,7 @@ class Configuring:
 
 
 def _worth(book: BookConfig, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings, the book's defaults in the place of None for a lot or a least worth (T45)."""
+    """Return the settings with the defaults in place of None for ``WORTH`` (T45)."""
     defaults = {
         "lot_size": default_lot_size(book.base_decimals, book.quote_decimals),
         "min_order_value": default_min_order_value(book.quote_decimals),

@@ -1,10 +1,10 @@
-"""Deduplication: at-least-once delivery becomes exactly-once decision here.
+"""Deduplication: commands delivered at least once are decided exactly once.
 
-A command above the book's watermark is new, unless a redrive brought it in before: then the book knows its name. One
-at or below the watermark was decided, or overtaken by younger ones when a shard split; the book or the order's row
+A command above the book's watermark is new, unless a redrive decided it before; then the book knows its id. A command
+at or below the watermark was decided, or was overtaken by newer ones when a shard split. The book or the order's row
 tells which:
 
-| command | was decided when | is looked up when |
+| command | decided if | looked up if |
 | --- | --- | --- |
 | place | its order rests, or its row carries a sequence | at or below the watermark, or redriven |
 | cancel | its order's row says cancelled by its user, or cancel refused | its order does not rest |
@@ -29,7 +29,7 @@ from chalicelib.tables.orders import Orders
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A command as delivered. stream_sequence: None when it comes back from the inbox itself (redrive)."""
+    """A command as delivered. stream_sequence: None if it is read from the inbox (redrive)."""
 
     command: Command
     stream_sequence: int | None
@@ -43,7 +43,7 @@ class Undecided:
         self._inbox = Inbox(database)
 
     def among(self, deliveries: Sequence[Delivery], state: BookState, config: BookConfig) -> list[Delivery]:
-        """Return what is still to be decided, in the order of delivery; the placing of an order before its cancel."""
+        """Return the undecided commands in order of delivery, each order before its cancel."""
         fresh: dict[str, Delivery] = {}
         doubtful: list[PlaceOrder | CancelOrder] = []
         doubtful_alls: list[str] = []
@@ -76,7 +76,7 @@ class Undecided:
         return self._places_first(config, fresh, rows)
 
     def _decided_alls(self, config: BookConfig, names: list[str]) -> list[str]:
-        """Return those of the cancel-alls that were decided. One whose row has gone is too old to be decided anew."""
+        """Return the decided ones of these cancel-alls. One without a row is too old and counts as decided."""
         book = book_key(config.instance, config.book_id)
         progress = self._inbox.progress((book, name) for name in names)
         return [name for name in names if name not in progress or progress[name] != CancelAllProgress()]
@@ -88,10 +88,9 @@ class Undecided:
     def _places_first(
         self, config: BookConfig, fresh: dict[str, Delivery], rows: dict[str, OrderRow]
     ) -> list[Delivery]:
-        """Put an order's placing before its cancel, from the batch or from the inbox, where the cancel overtook it.
+        """Put an order, from the batch or the inbox, before its cancel if the cancel overtook it.
 
-        An order is admitted before its cancel is, so it has its turn before: a cancel must not find nothing to cancel
-        while the order is still on its way.
+        The order was admitted first, so it is decided first: its cancel must not be refused while the order waits.
         """
         ordered: dict[str, Delivery] = {}
         for name, delivery in fresh.items():
@@ -118,5 +117,5 @@ def _is_decided(command: PlaceOrder | CancelOrder, row: OrderRow | None) -> bool
 
 
 def _is_waiting(row: OrderRow | None) -> bool:
-    """Tell whether the order is admitted and its turn has not come."""
+    """Tell whether the order is admitted and undecided."""
     return row is not None and row.sequence is None

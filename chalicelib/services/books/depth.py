@@ -1,8 +1,8 @@
 """Depth: a book's best price levels, as many as are asked for.
 
-The matcher publishes the best ``DEPTH_LEVELS_MAX`` levels of each side; that view answers what asks for no more, and
-books that have no more. For the rest the book itself is folded, from its last snapshot and the journal after it, and
-cached (``book_cache``): the next call folds only the entries since.
+The matcher publishes a view of the best ``DEPTH_LEVELS_MAX`` levels of each side. A request for more levels than the
+view has folds the book itself, from its last snapshot and the journal after it. The book is cached (``book_cache``), so
+the next call folds only newer entries.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Levels = list[tuple[int, int]]
 
 
 class DepthReader:
-    """orders_max: how many orders the books may have together that are kept in memory."""
+    """Reads depths. orders_max: bound of the open orders of all books cached in memory."""
 
     def __init__(self, database: Database, orders_max: int | None = None) -> None:
         self._books = Books(database)
@@ -45,7 +45,7 @@ class DepthReader:
     def _folded(self, key: str, config: BookConfig) -> BookState:
         """Return the book as of the end of its journal."""
         state = self._kept.get(key) or book_from_snapshot(self._snapshots, key, config).state
-        self._kept.forget(key)  # one that cannot be folded on is no book any more
+        self._kept.forget(key)  # a book on which folding fails must not be used again
         for entry in self._journal.after(key, state.head.sequence):
             state.fold(entry)
         self._kept.keep(key, state, state)

@@ -1,4 +1,4 @@
-"""Disagreements between the journal and the tables: where, what the journal gives, what the row says."""
+"""Disagreements between the journal and the tables: where, the expected value, the value found."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NOTHING = "nothing"
 
 @dataclass(frozen=True, slots=True)
 class Disagreement:
-    """where: the row and the attribute. expected: what the journal gives. found: what stands there."""
+    """A value in a table that differs from the journal. where: the row and the attribute."""
 
     where: str
     expected: str
@@ -34,12 +34,12 @@ class Disproved(Exception):
 
 
 UNREADABLE = (LookupError, ValueError, TypeError, AttributeError, ArithmeticError, AssertionError, zlib.error)
-"""What reading a row raises that the program cannot have written, or using what was read of it."""
+"""Errors of reading, or using, a row that the program cannot have written."""
 
 
 @contextmanager
 def readable(where: str, *errors: type[Exception]) -> Iterator[None]:
-    """Raise Disproved where what is read in here cannot be what the program has written. errors: other signs of it."""
+    """Raise Disproved if the block reads what the program cannot have written. errors: further signs of it."""
     signs: tuple[type[Exception], ...] = (*UNREADABLE, *errors)
     try:
         yield
@@ -66,11 +66,11 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "str": (str,),
     "str | None": (str, NoneType),
 }
-"""Which values an attribute may have, by how it is annotated."""
+"""The types of an attribute's values, by its annotation."""
 
 
 def typed(facts: T) -> T:
-    """Return what a row says, dataclasses in it too. Raises TypeError where a value is not of its type."""
+    """Return a dataclass read from a row. Raises TypeError where a value, also a nested one, has a wrong type."""
     for fact in fields(facts):  # type: ignore[arg-type]
         wanted, value = _TYPES.get(str(fact.type)), getattr(facts, fact.name)
         if wanted is not None and type(value) not in wanted:
@@ -83,9 +83,9 @@ def typed(facts: T) -> T:
 def difference(
     where: str, expected: Mapping[str, object], found: Mapping[str, object], head: int
 ) -> Disagreement | None:
-    """Return the first attribute in which a row that stands there is not as the journal gives it.
+    """Return the first attribute of a stored row that differs from the expected row.
 
-    head: the journal's last entry; a ``sequence`` beyond it comes first, because it tells more than the others.
+    head: the journal's last entry. A ``sequence`` beyond it is reported first, because it explains the others.
     """
     ahead = beyond(f"{where}, sequence", found.get("sequence"), head)
     if ahead is not None:
@@ -97,7 +97,7 @@ def difference(
 
 
 def _is_same(expected: object, found: object) -> bool:
-    """Tell whether two values are the same; to Python, 1 and True are equal."""
+    """Tell whether two values are the same; 1 and True, equal in Python, are not."""
     return expected == found and isinstance(expected, bool) is isinstance(found, bool)
 
 

@@ -1,19 +1,17 @@
-"""Expiring: whoever sees to it that orders end at their time, though nothing else happens in their book (R24).
+"""Expiry: orders end at their time, even in a book where nothing else happens (R24).
 
-A matcher closes what is due before it decides anything, so no order trades late; in a quiet book nothing is decided,
-though. So somebody looks, twice a second, which orders are due by the clock (table ``expiries``). Of one that has ended
-the row goes; of one that has not, the book is woken: a matcher closes what is due. A row goes only once its order has
-ended, whoever ended it, so a crash at any moment is made up for by the next look, and two that look at once do each
-other no harm.
+A matcher closes due orders before it decides anything, so no order trades late. In a quiet book nothing is decided. So
+a check runs twice a second and reads the due rows of the table ``expiries``. If the order of a row has ended, the check
+removes the row. Otherwise it wakes the book: a matcher closes what is due. A row is removed only once its order has
+ended, so the next check makes up for any crash, and two checks at once do no harm.
 
-Minutes are swept in their order. What is still live ``SETTLED_MINUTES`` after its minute, because its book fails or its
-command was lost, is looked at again some minutes later; so every minute is swept in the end, and after a standstill the
-next looks go through all that came due, some minutes at a time, without keeping the present waiting. The orders of a
-parked book are looked at again every hour: they end when the operator releases it, before anything else is decided
-(T53).
+Minutes are swept in order. An order still live ``SETTLED_MINUTES`` after its minute (its book fails, or its command was
+lost) is postponed by some minutes, so every minute is swept in the end. After a standstill, each check sweeps some of
+the missed minutes beside the present one. Orders of a parked book are checked every hour; they end when the operator
+releases the book, before anything else is decided (T53).
 
-A row that is put after its minute was swept (clocks differ, a transaction took long) is not seen: its order is due when
-its turn comes, and ends there. The row goes with its time to live.
+A row written after its minute was swept (clocks differ, a transaction took long) is not found. Its order expires when
+its turn comes; the row goes with its time to live.
 """
 
 from __future__ import annotations
@@ -34,40 +32,37 @@ from chalicelib.tables.expiries import MINUTE_MS, Expiries, Expiry, minute_of
 from chalicelib.tables.journal import EntryExists
 from chalicelib.tables.orders import Orders
 
-LOOK_PERIOD_S = 0.5
-"""Half of what R24 gives: the other half is for closing."""
+CHECK_PERIOD_S = 0.5
+"""Half of what R24 allows; the other half is for closing."""
 SETTLED_MINUTES = 2
-"""How many minutes a minute must be over before it is swept: more than clocks differ."""
-MINUTES_A_LOOK = 20
-"""How many minutes of a standstill are made up for in one look."""
+"""A minute is swept once it is over by this many minutes: more than clocks differ."""
+MINUTES_A_CHECK = 20
+"""Minutes of a standstill that one check sweeps."""
 POSTPONED_MINUTES = 5
-"""What is still live when its minute is swept is looked at again at the next time that is a multiple of this."""
+"""An order still live when its minute is swept is checked again at the next multiple of this time."""
 PARKED_MINUTES = 60
-"""The same for orders of parked books, which nothing but their release ends."""
+"""The same for orders of parked books, which only a release ends."""
 FAILED_PAUSE_MS = 2_000
-"""How long a book that could not be woken is left alone."""
+"""Pause before a book that could not be woken is tried again."""
 FAILURES_MAX = 3
-"""How often a book may fail to be woken before its orders are postponed."""
+"""Failures to wake a book before its orders are postponed."""
 FAILING_BOOKS_MAX = 1_000
-"""How many books are remembered that could not be woken."""
+"""Bound of the books remembered because they could not be woken."""
 ROWS_AT_A_TIME = 100
 UNREADABLE = (KeyError, ValueError, TypeError)
-"""What a row raises that the program cannot have written: it must not keep other orders from their end."""
+"""Errors of a damaged row, which must not stop the expiry of other orders."""
 
 
 @dataclass(slots=True)
-class _Look:
-    """One look. at_ms: the moment that it is about. closed: by book that was woken, how many orders ended.
-
-    parked: those that could not be woken because they are parked.
-    """
+class _Check:
+    """One check. at_ms: its time. closed: by woken book, how many orders ended. parked: books found parked."""
 
     at_ms: int
     closed: dict[str, int] = field(default_factory=dict)
     parked: set[str] = field(default_factory=set)
 
     def has_more(self, book: str) -> bool:
-        """Tell whether a book was woken and may have more that is due than it closed."""
+        """Tell whether a woken book may have more due orders than it closed."""
         return self.closed.get(book, 0) >= matching.EVENTS_PER_ENTRY_GROUP
 
     @property
@@ -77,14 +72,14 @@ class _Look:
 
 @dataclass(frozen=True, slots=True)
 class _Failures:
-    """How often a book has failed to be woken, one time after the other, and when it did so last."""
+    """Failures in a row to wake a book, and the time of the last one."""
 
     count: int
     last_at_ms: int
 
 
 class Expiring:
-    """matcher: one of its own, beside those that the inbox's stream feeds. now_ms: the time in ms."""
+    """The expiry job. matcher: one of its own, beside those that the inbox's stream feeds. now_ms: the time in ms."""
 
     def __init__(self, database: Database, matcher: Matcher, now_ms: Callable[[], int]) -> None:
         self._books = Books(database)
@@ -96,24 +91,22 @@ class Expiring:
         self._lost = LostCommands(database, matcher, now_ms)
 
     def run(self, goes_on: Callable[[], bool], pause: Callable[[float], object]) -> None:
-        """Look again and again while ``goes_on``; a look that the tables do not let through is made again.
+        """Check again and again while ``goes_on`` returns True. pause: waits so many seconds.
 
-        Between looks the sweep of lost commands goes on, a page at a time (``lost_commands``).
-
-        pause: waits so many seconds.
+        After each check, sweep a page of lost commands (``lost_commands``). Unavailable tables are logged.
         """
         while goes_on():
             try:
-                is_done = self.look()
+                is_done = self.check()
                 self._lost.sweep_a_page()
             except (Unavailable, OutcomeUnknown):
                 logger.exception("not all that is due could be looked at")
                 is_done = True
             if is_done:
-                pause(LOOK_PERIOD_S)
+                pause(CHECK_PERIOD_S)
 
     def report_parked(self) -> None:
-        """Measure how many books are parked, where any is: what the alarm of parked books goes by (T53)."""
+        """Measure how many books are parked, if any: the alarm for parked books reads this metric (T53)."""
         try:
             parked = self._books.parked()
         except Unavailable:
@@ -123,23 +116,23 @@ class Expiring:
             measure(Metric.BOOKS_PARKED, len(parked))
             logger.warning("books are parked", books=len(parked), book=parked[0])
 
-    def look(self) -> bool:
-        """Have what is due by now closed; return whether all was, False where the next look has more to do at once.
+    def check(self) -> bool:
+        """Have the orders closed that are due now; return False if the next check has more to do at once.
 
-        Raises Unavailable or OutcomeUnknown; the next look begins where this one ended.
+        Raises Unavailable or OutcomeUnknown; the next check begins where this one ended.
         """
-        look = _Look(self._now_ms())
-        settled = minute_of(look.at_ms) - SETTLED_MINUTES
+        run = _Check(self._now_ms())
+        settled = minute_of(run.at_ms) - SETTLED_MINUTES
         first = self._first_unswept(settled)
-        for minute in range(max(first, settled), minute_of(look.at_ms) + 1):
-            self._end(self._expiries.due(minute, look.at_ms), look)
-        last = min(first + MINUTES_A_LOOK, settled)
+        for minute in range(max(first, settled), minute_of(run.at_ms) + 1):
+            self._end(self._expiries.due(minute, run.at_ms), run)
+        last = min(first + MINUTES_A_CHECK, settled)
         swept = first
-        while swept < last and self._sweep(swept, look):
+        while swept < last and self._sweep(swept, run):
             swept += 1
         if swept > first:
             self._expiries.note_swept(swept)
-        return not look.is_cut_short and (swept < last or last == settled)
+        return not run.is_cut_short and (swept < last or last == settled)
 
     def _first_unswept(self, settled: int) -> int:
         first = self._expiries.first_unswept()
@@ -149,43 +142,43 @@ class Expiring:
             self._expiries.note_swept(first)
         return first
 
-    def _sweep(self, minute: int, look: _Look) -> bool:
-        """End what is left of a minute that is over, postpone what cannot be; False where that needs another look."""
-        live = self._end(self._expiries.due(minute, look.at_ms), look)
-        stuck = [expiry for expiry in live if not look.closed.get(expiry.book) and not self._may_be_mended(expiry.book)]
+    def _sweep(self, minute: int, run: _Check) -> bool:
+        """End the orders left of a past minute, postpone those that cannot; False if that needs another check."""
+        live = self._end(self._expiries.due(minute, run.at_ms), run)
+        stuck = [expiry for expiry in live if not run.closed.get(expiry.book) and not self._may_be_mended(expiry.book)]
         if stuck:
             logger.warning("orders are live after their time", orders=len(stuck), order=stuck[0].order_id)
             measure(Metric.SWEEPS_STUCK, len(stuck))
-            self._postpone(stuck, look, POSTPONED_MINUTES)
+            self._postpone(stuck, run, POSTPONED_MINUTES)
         return len(stuck) == len(live)
 
-    def _postpone(self, expiries: list[Expiry], look: _Look, minutes: int) -> None:
-        """Have orders looked at again at the next time that is a multiple of so many minutes."""
+    def _postpone(self, expiries: list[Expiry], run: _Check, minutes: int) -> None:
+        """Have orders checked again at the next multiple of so many minutes."""
         period_ms = minutes * MINUTE_MS
-        self._expiries.postpone(expiries, (look.at_ms // period_ms + 1) * period_ms)
+        self._expiries.postpone(expiries, (run.at_ms // period_ms + 1) * period_ms)
 
-    def _end(self, due: Iterable[Expiry], look: _Look) -> list[Expiry]:
-        """Wake the books whose orders are live, remove the rows of orders that have ended; return the other rows.
+    def _end(self, due: Iterable[Expiry], run: _Check) -> list[Expiry]:
+        """Wake the books of live orders and remove the rows of ended orders; return the rows left.
 
-        Those of parked books are postponed, and not among them.
+        Rows of parked books are postponed and not returned.
         """
         left: list[Expiry] = []
         for expiries in batched(due, ROWS_AT_A_TIME):
-            waiting = [expiry for expiry in expiries if look.has_more(expiry.book)]
-            live = self._live([expiry for expiry in expiries if not look.has_more(expiry.book)])
-            for book in sorted({expiry.book for expiry in live} - look.closed.keys()):
-                look.closed[book] = self._wake(book, look)
-            parked = [expiry for expiry in live if expiry.book in look.parked]
+            waiting = [expiry for expiry in expiries if run.has_more(expiry.book)]
+            live = self._live([expiry for expiry in expiries if not run.has_more(expiry.book)])
+            for book in sorted({expiry.book for expiry in live} - run.closed.keys()):
+                run.closed[book] = self._wake(book, run)
+            parked = [expiry for expiry in live if expiry.book in run.parked]
             if parked:
-                self._postpone(parked, look, PARKED_MINUTES)
-            waiting += self._live([expiry for expiry in live if expiry.book not in look.parked])
+                self._postpone(parked, run, PARKED_MINUTES)
+            waiting += self._live([expiry for expiry in live if expiry.book not in run.parked])
             still_there = {expiry.order_id for expiry in waiting} | {expiry.order_id for expiry in parked}
             self._expiries.remove([expiry for expiry in expiries if expiry.order_id not in still_there])
             left += waiting
         return left
 
     def _live(self, expiries: list[Expiry]) -> list[Expiry]:
-        """Return those whose order has not ended, decided or not; one that cannot be read counts as such."""
+        """Return the rows whose order has not ended. An order that cannot be read counts as live."""
         try:
             rows = self._orders.get_many(sorted({(expiry.owner, expiry.order_id) for expiry in expiries}))
         except UNREADABLE:
@@ -195,9 +188,9 @@ class Expiring:
             return expiries
         return [expiry for expiry in expiries if expiry.order_id in rows and rows[expiry.order_id].status.is_live]
 
-    def _wake(self, book: str, look: _Look) -> int:
-        """Have a book close what is due; return how many orders ended. One that fails keeps no other waiting."""
-        at_ms = look.at_ms
+    def _wake(self, book: str, run: _Check) -> int:
+        """Have a book close its due orders; return how many ended, 0 where the book fails (logged)."""
+        at_ms = run.at_ms
         failures = self._failures.get(book) or _Failures(0, 0)
         if at_ms < failures.last_at_ms + FAILED_PAUSE_MS:
             return 0
@@ -206,7 +199,7 @@ class Expiring:
             self._failures.forget(book)
             return closed
         except BookParked:
-            look.parked.add(book)
+            run.parked.add(book)
             self._failures.forget(book)
             logger.warning("a parked book's orders stay live after their time", book=book)
         except EntryExists:
@@ -217,6 +210,6 @@ class Expiring:
         return 0
 
     def _may_be_mended(self, book: str) -> bool:
-        """Tell whether a book has failed, and not so often that there is no hope for the next time."""
+        """Tell whether a book has failed fewer than ``FAILURES_MAX`` times in a row."""
         failures = self._failures.get(book)
         return failures is not None and failures.count < FAILURES_MAX

@@ -1,9 +1,8 @@
-"""What the journal of a book gives: the book itself, its rows, and the money that it moved.
+"""Fold: compute from a book's journal the book itself, its expected rows, and the money that it moved.
 
-Entries come one by one and are not kept. Kept are, of each order, its facts and what its row must show; of each fill
-its row; of each account a sum and a mark. So memory is O(orders + fills) of the books whose rows are compared, about
-0.7 KB each, and O(orders), about 0.2 KB each, of those that are folded for their money alone. Of candles those are kept
-that are in the tables, 14,000 at most and one a day.
+Entries are folded one by one and not kept. Memory: for books whose rows are compared, about 0.7 KB for each order and
+fill; for books folded for their money alone, about 0.2 KB for each order; a sum and a mark for each account; and the
+candles that the tables keep, 14,000 at most plus one a day.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ RowKey = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class ExpectedOrder:
-    """An accepted order and what the last entry that touched it left of it."""
+    """An accepted order as the last entry that changed it left it."""
 
     book: str
     book_id: str
@@ -48,7 +47,7 @@ class ExpectedOrder:
     at_ms: int
 
     def row(self, owner: str, refused_cancel: int | None) -> Row:
-        """Return the order's row as the projection leaves it, but for the note that a cancel was queued."""
+        """Return the order's expected row, without the note that a cancel was queued."""
         update, row = self.update, admitted_row(owner, self.book_id, self.placed)
         if not update.status.is_live:
             del row["live"]
@@ -73,9 +72,9 @@ class ExpectedFill:
 
 @dataclass(slots=True)
 class ExpectedRows:
-    """What stands in the tables of orders and fills, by the journals folded so far.
+    """Expected rows of orders and fills, by the journals folded so far.
 
-    refused_cancels: of each order, the first entry that found nothing to cancel.
+    refused_cancels: by order, the first entry that refused its cancel.
     """
 
     orders: dict[RowKey, ExpectedOrder] = field(default_factory=dict)
@@ -86,8 +85,8 @@ class ExpectedRows:
 class BookFold:
     """One book, folded from its first entry.
 
-    snapshot_sequence: where a copy of the state is kept (0: nowhere).
-    rows: takes what the book's rows must show; None where they are not compared.
+    snapshot_sequence: the entry after which a copy of the state is kept (0: none). rows: collects the expected rows;
+    None if they are not compared.
     """
 
     def __init__(self, key: str, config: BookConfig, snapshot_sequence: int = 0, rows: ExpectedRows | None = None):
@@ -98,14 +97,14 @@ class BookFold:
         self.decided: set[str] = set()
         """Ids of all accepted orders."""
         self.cancel_alls: dict[str, tuple[CancelAllProgress, int]] = {}
-        """How far each cancel-all is that has had its turn, by id, with the time of the last entry about it, in ms."""
+        """Progress of each decided cancel-all by id, with the time of its last entry in ms."""
         self.settled: dict[Account, int] = {}
-        """What each account gained or lost, available and held together."""
+        """Net change of each account, available and held together."""
         self.marks: dict[Account, int] = {}
-        """The last entry that moved each account."""
+        """The last entry that changed each account."""
         self.market = Market()
         self.candles: dict[Period, dict[int, Candle]] = {period: {} for period in Period}
-        """Of each period the finished candles by their beginning, those that are kept at the last entry's time."""
+        """Finished candles by period and start, as far as they are kept at the last entry's time."""
         self.at_snapshot: BookState | None = None
         self._snapshot_sequence = snapshot_sequence
         self._rows = rows
@@ -158,12 +157,12 @@ class BookFold:
         return None
 
     def young_cancel_alls(self) -> dict[str, CancelAllProgress]:
-        """Return how far the cancel-alls are whose commands may still stand in the inbox."""
+        """Return the progress of cancel-alls whose commands may still be in the inbox, by id."""
         since_ms = self.state.head.at_ms - 1000 * COMMAND_LIFE_S
         return {command_id: reached for command_id, (reached, at_ms) in self.cancel_alls.items() if at_ms >= since_ms}
 
     def fault_at_rest(self) -> Disagreement | None:
-        """Return what is wrong with the book after its last entry: crossed, or holds that no rule gives."""
+        """Return the fault of the book after its last entry, if any: crossed prices, or a wrong hold."""
         try:
             self.state.book.check(dust_may_rest=True)
         except Inconsistent as error:
@@ -209,7 +208,7 @@ class BookFold:
 
 
 def _untimely(where: str, at_ms: int, events: Sequence[Event]) -> Disagreement | None:
-    """Return what was done with an order that was due, or expired that was not due, at the entry's time (R24)."""
+    """Return the first order that traded or rested when due, or expired when not due, at the entry's time (R24)."""
     for event in events:
         for order, should_be_due in _timed(event):
             is_due = order.expires_at_ms is not None and order.expires_at_ms <= at_ms
@@ -220,7 +219,7 @@ def _untimely(where: str, at_ms: int, events: Sequence[Event]) -> Disagreement |
 
 
 def _timed(event: Event) -> list[tuple[PlaceOrder, bool]]:
-    """Return the orders of an event that depends on the time, each with whether it must be due then."""
+    """Return the orders of an event, each with whether it must be due at the event's time."""
     match event:
         case Traded():
             return [(event.maker, False), (event.taker, False)]

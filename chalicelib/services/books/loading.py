@@ -1,9 +1,9 @@
-"""Loading: a book from its snapshot and journal into memory, and snapshots of it back.
+"""Loading: read a book into memory from its snapshot and journal, and write its snapshots.
 
-Loading reads the newest complete snapshot and the entries after it, and finishes the projections of entries that an
-earlier run committed and did not finish. The depth view is written last, so its sequence tells how far projection came;
-it holds the trades up to there, too. A snapshot is written only of a book whose entries are all projected, so entries
-below it are never projected again.
+Loading reads the newest complete snapshot and the entries after it, and projects the entries that an earlier run
+committed and did not project. The depth view is written last, so its sequence shows how far projection came; it has the
+trades up to there, too. A snapshot is written only when all entries are projected, so entries below it are never
+projected again.
 """
 
 from __future__ import annotations
@@ -28,21 +28,20 @@ from chalicelib.tables.journal import Journal
 from chalicelib.tables.snapshots import Snapshot, Snapshots
 
 CANDLES_AT_ONCE = 1000
-"""Kept in memory before they are written, where a whole journal is read for them."""
+"""Candles collected in memory before they are written, when they are built from a whole journal."""
 
 
 class UnknownBook(Exception):
-    """Commands for a book that has no configuration."""
+    """The book has no configuration."""
 
 
 @dataclass(slots=True)
 class LoadedBook:
     """A book in memory, every entry up to its head projected.
 
-    snapshot_bytes: size of its last snapshot. journal_bytes: stored bytes of the entries since then.
-    finished_entries: those whose projections were finished while it was loaded, by whoever they were committed.
-    market: its trades up to its head. finished_candles: those that are over and not written yet.
-    trouble: how often its batches had failed when it was loaded.
+    snapshot_bytes: size of its last snapshot. journal_bytes: stored bytes of the entries since then. finished_entries:
+    entries that loading projected. market: its trades up to its head. finished_candles: not written yet. trouble: its
+    failed batches when it was loaded.
     """
 
     key: str
@@ -61,7 +60,7 @@ class LoadedBook:
 
 
 class Loading:
-    """takes_parked: whether parked books are loaded too: for releasing and rebuilding them alone (T53)."""
+    """Loads books. takes_parked: load parked books too, to release or rebuild them (T53)."""
 
     def __init__(self, database: Database, *, takes_parked: bool = False) -> None:
         self._takes_parked = takes_parked
@@ -72,7 +71,7 @@ class Loading:
         self._candles = Candles(database)
 
     def load(self, key: str) -> LoadedBook:
-        """Rebuild the book with this key and finish what was not projected.
+        """Load the book with this key and project what was not projected.
 
         Raises UnknownBook, BookParked or BrokenJournal.
         """
@@ -83,7 +82,7 @@ class Loading:
         return loaded
 
     def refuse_parked(self, key: str) -> None:
-        """Look whether a book that is in memory has been parked. Raises UnknownBook or BookParked."""
+        """Raise BookParked if a cached book has been parked since, or UnknownBook."""
         self._passable(key)
 
     def _passable(self, key: str) -> tuple[BookConfig, Trouble]:
@@ -101,9 +100,9 @@ class Loading:
         return found
 
     def catch_up(self, loaded: LoadedBook) -> None:
-        """Fold in what stands in the journal after the book's head, and finish what was not projected.
+        """Fold the journal's entries after the book's head, and project those that were not projected.
 
-        Raises BrokenJournal; a book that this has failed on is no book any more.
+        Raises BrokenJournal; after a failure the loaded book must not be used.
         """
         key, state = loaded.key, loaded.state
         view = self._books.depth(key)
@@ -123,9 +122,9 @@ class Loading:
             self.publish(loaded)
 
     def _market_until(self, key: str, sequence: int) -> Market:
-        """Return a book's trades up to an entry, read from the whole journal, and write the candles that are over.
+        """Return a book's trades up to an entry, read from the whole journal, and write the finished candles.
 
-        For a book whose depth view is of a version that had no candles. Done again after a crash, it writes the same.
+        For a book whose depth view is of a version without candles. Idempotent.
         """
         market, finished = Market(), list[Finished]()
         for entry in self._journal.after(key, 0):
@@ -140,7 +139,7 @@ class Loading:
         return market
 
     def publish(self, loaded: LoadedBook) -> None:
-        """Write the candles that are over, then the depth view, and with it that all up to the head is projected."""
+        """Write the finished candles, then the depth view, which marks all entries up to the head as projected."""
         self._candles.put(loaded.key, loaded.finished_candles)
         loaded.finished_candles.clear()
         book, sequence = loaded.state.book, loaded.state.head.sequence
@@ -148,7 +147,7 @@ class Loading:
         self._books.publish_depth(loaded.key, Depth(sequence, book.version, bids, asks, loaded.market))
 
     def write_snapshot_if_due(self, loaded: LoadedBook) -> None:
-        """Write a snapshot once the journal has grown enough. No batch depends on it: a failure is only logged."""
+        """Write a snapshot if the journal has grown enough. A failure is only logged: nothing depends on it."""
         if not is_due(loaded.journal_bytes, loaded.snapshot_bytes):
             return
         content = encode_state(loaded.key, loaded.state)
@@ -162,7 +161,7 @@ class Loading:
 
 
 def book_from_snapshot(snapshots: Snapshots, key: str, config: BookConfig) -> LoadedBook:
-    """Return the book as its newest snapshot shows it; empty where there is none, or none that can be read."""
+    """Return the book of its newest snapshot; empty if there is none, or it cannot be read."""
     try:
         snapshot = snapshots.newest(key)
         if snapshot is not None:

@@ -1,12 +1,12 @@
-"""Lost commands: orders, and cancels noted on their rows, that neither the stream nor the inbox brings any more (T63).
+"""Lost commands: orders and cancels that neither the stream nor the inbox delivers any more (T63).
 
-The stream gives a batch up after twelve hours, the inbox forgets a command after seven days; an order whose turn has
-not come by then would stay OPEN with its hold for ever. Its row has all that its command had::
+The stream gives up a batch after twelve hours; the inbox drops a command after seven days. An order undecided by then
+would stay OPEN with its hold for ever. Its row has everything that its command had::
 
     row without a sequence            --> PlaceOrder, as admitted     (unless the journal knows it: the row is behind)
     live row with an undecided cancel --> CancelOrder, as queued
 
-Both come to the matcher like anything that a redrive brings: what is decided by then is dropped.
+Both are given to the matcher as in a redrive: commands decided by then are dropped.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ from chalicelib.tables.orders import Orders, placed_of
 
 SWEEP_EVERY_MS = 3_600_000
 LOST_AFTER_MS = 13 * 3_600_000
-"""The stream's mapping gives up what is twelve hours old (infra/stack.yaml); until then a command may come yet."""
+"""The stream gives up records after twelve hours (infra/stack.yaml); until then a command may still be delivered."""
 ROWS_AT_A_TIME = 500
 CLOCKS_DIFFER_MS = 3_600_000
 JOURNAL_ENTRIES_MAX = 20_000
-"""How many entries are read back to see that the journal does not know an order; beyond, it is left to ``redrive``."""
+"""Entries read back to make sure that the journal has no entry of an order; longer searches are left to ``redrive``."""
 
 LostCommand = PlaceOrder | CancelOrder
 
 
 def commands_of(row: Row) -> Iterator[LostCommand]:
-    """Yield what an order's row waits for. Raises KeyError, ValueError or TypeError where it tells too little."""
+    """Yield the undecided commands of an order's row. Raises KeyError, ValueError or TypeError for a damaged row."""
     if "live" not in row:
         return
     if row.get("sequence") is None:
@@ -49,7 +49,7 @@ def commands_of(row: Row) -> Iterator[LostCommand]:
 
 
 def waiting(rows: Iterable[Row], admitted_before_ms: int | None = None) -> dict[str, list[LostCommand]]:
-    """Return by book what these rows wait for, in the order of arrival; of commands before this time alone."""
+    """Return the undecided commands of these rows by book, in order of arrival. admitted_before_ms: only older ones."""
     found: dict[str, list[LostCommand]] = defaultdict(list)
     for row in rows:
         try:
@@ -67,9 +67,9 @@ def waiting(rows: Iterable[Row], admitted_before_ms: int | None = None) -> dict[
 def without_known(
     journal: Journal, book: str, commands: Sequence[LostCommand], entries_max: int | None
 ) -> list[LostCommand]:
-    """Return the commands but for orders that the journal knows: their rows are behind it, and want a rebuild.
+    """Return the commands without orders that are in the journal: their rows are behind it and need a rebuild.
 
-    entries_max: how far back to look; where that does not reach, no order is returned. None: as far as need be.
+    entries_max: bound of the entries read back (None: no bound); if it does not suffice, no order is returned.
     """
     orders = {command.order_id for command in commands if isinstance(command, PlaceOrder)}
     if not orders:
@@ -90,7 +90,7 @@ def without_known(
 
 
 class LostCommands:
-    """The sweep: a page of the live orders at a time, all of them once an hour. now_ms: the time in ms."""
+    """Sweeps all live orders once an hour, a page at a time. now_ms: the time in ms."""
 
     def __init__(self, database: Database, matcher: Matcher, now_ms: Callable[[], int]) -> None:
         self._orders = Orders(database)
@@ -101,9 +101,9 @@ class LostCommands:
         self._pages: Iterator[list[tuple[str, str]]] | None = None
 
     def sweep_a_page(self) -> int:
-        """Go on with the sweep that is due, by one page; return how many commands were decided.
+        """Sweep the next page, if a sweep is due; return how many commands were decided.
 
-        Raises Unavailable; a sweep that fails is begun anew when the next one is due.
+        Raises Unavailable; a sweep that fails starts again when the next one is due.
         """
         now_ms = self._now_ms()
         if self._pages is None:
@@ -128,15 +128,15 @@ class LostCommands:
                 return 0
             logger.warning("commands are brought back from their orders", book=book, commands=len(undecided))
             return self._matcher.process(book, [Delivery(command, None) for command in undecided])
-        except BookParked:  # what it waits for is kept, until it is released
+        except BookParked:  # its commands are kept until it is released
             return 0
-        except Exception:  # one book keeps no other waiting; the next sweep tries again
+        except Exception:  # a failing book must not stop the others; the next sweep tries again
             logger.exception("lost commands stay undecided", book=book)
             return 0
 
 
 def lost_by_book(database: Database, instance: str | None = None) -> Mapping[str, list[LostCommand]]:
-    """Return by book what the live orders of an instance (None: of all) wait for. Costs a read of each."""
+    """Return the undecided commands of an instance's live orders (None: of all), by book. Reads every live order."""
     orders = Orders(database)
     keys = (key for key in orders.live_keys() if instance in (None, key[0].partition("/")[0]))
     found: dict[str, list[LostCommand]] = defaultdict(list)

@@ -1,8 +1,8 @@
-"""Market data: what a book traded over a day, and its candles, read from rows whose number is bounded.
+"""Market data: a book's candles, and its trading over the last 24 hours, from a bounded number of rows.
 
-The depth view has the last price and the candles that are not over; those that are stand in rows of their own
-(``tables.candles``). The view is read first: what it says is not over is left out of the rows, so nothing counts twice
-however many candles are finished between two reads.
+The depth view has the last price and the open candles; finished candles have rows of their own (``tables.candles``).
+The view is read first, and rows of candles that are open in the view are skipped, so nothing counts twice even if a
+candle is finished between the two reads.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ DAY_MS = Period.DAY.length_ms
 
 @dataclass(frozen=True, slots=True)
 class DayOfBook:
-    """What a book traded in the 24 hours before a moment: ``total`` is None for nothing.
+    """A book's trading in the last 24 hours. total: None if there were no trades.
 
-    last: the price of its last trade, whenever that was; None: it never traded. bid, ask: its best prices, if any.
+    last: the price of its last trade ever; None: it never traded. bid, ask: its best prices, if any.
     """
 
     total: Candle | None
@@ -38,7 +38,7 @@ class MarketData:
         self._candles = Candles(database)
 
     def days(self, books: Collection[str], now_ms: int) -> dict[str, DayOfBook]:
-        """Return what ``day`` does for each of these books, with its best prices."""
+        """Return the day (as ``day``) and the best prices of each of these books."""
         return {
             book: replace(
                 self.day(book, view, now_ms),
@@ -49,16 +49,16 @@ class MarketData:
         }
 
     def day(self, book: str, view: Depth, now_ms: int) -> DayOfBook:
-        """Return what the book traded since the minute that began 24 hours ago or in which that moment lies (R34).
+        """Return the book's trading since the start of the minute 24 hours ago (R34).
 
-        view: the book's depth view. Reads no row where the last trade is older, else 60 minutes and 23 hours at most.
+        view: the book's depth view. Reads no rows if the last trade is older, else 60 minutes and 23 hours at most.
         """
         market, from_ms = market_of_view(book, view), Period.MINUTE.start_of(now_ms - DAY_MS)
         hour, minute = market.open.get(Period.HOUR), market.open.get(Period.MINUTE)
         if hour is None or minute is None or minute.start_ms < from_ms:
             return DayOfBook(None, market.last)
         whole_hours_ms = Period.HOUR.start_of(from_ms + Period.HOUR.length_ms - 1)
-        if hour.start_ms < whole_hours_ms:  # all of it is in the hour in which the day begins
+        if hour.start_ms < whole_hours_ms:  # all trades are in the hour in which the day begins
             parts = [*self._candles.between(book, Period.MINUTE, from_ms, minute.start_ms), minute]
         else:
             parts = [
@@ -69,9 +69,9 @@ class MarketData:
         return DayOfBook(total_of(parts), market.last)
 
     def candles(self, book: str, view: Depth, period: Period, from_ms: int, before_ms: int) -> Iterator[Candle]:
-        """Yield the candles that begin from one time on and before another, oldest first, the last one as it stands.
+        """Yield the candles that start in [``from_ms``, ``before_ms``), oldest first, the open one too.
 
-        Reads as many rows as it yields. Minutes go back eight days, hours a hundred, days to the first trade.
+        Reads as many rows as it yields. Minutes are kept for eight days, hours for a hundred, days for ever.
         """
         open_ = market_of_view(book, view).open.get(period)
         if open_ is None:
@@ -82,7 +82,7 @@ class MarketData:
 
 
 def market_of_view(book: str, view: Depth) -> Market:
-    """Return what stands in the view. Raises Unavailable where an earlier version of the program has written it."""
+    """Return the market data in a view. Raises Unavailable if an earlier version of the program wrote the view."""
     if view.market is None:
         raise Unavailable(f"{book} has no candles yet: its next command makes them, or tallybook rebuild")
     return view.market

@@ -1,20 +1,20 @@
 """The matcher: commands of the inbox in, journal entries and their projections out.
 
-For each book of a batch: load (warm memory, else the newest snapshot and the journal after it), finish what an earlier
-run committed and did not project, decide, commit (the next journal entry, on condition that it is not there: the one
-commit point), project; then write a snapshot when one is due.
+For each book of a batch, the matcher loads the book (from memory, else from the newest snapshot and the journal after
+it), projects what an earlier run committed and did not project, decides, commits (writes the next journal entry on
+condition that it does not exist: the one commit point), projects, and writes a snapshot if one is due.
 
-Time (R24): events that are committed together (a group) are decided at one time, ``at_ms``, which their entries carry.
-The clock is read when a group begins, and what is due by then expires before anything else is decided. So in the
-journal, event after event: an order that is EXPIRED was due by its entry's time; nothing trades or comes to rest that
-is due by then; and while anything that is due rests, nothing happens but expiry.
+Time (R24): events committed together (a group) are decided at one time, ``at_ms``, which their entries carry. The clock
+is read when a group begins, and due orders expire before anything else is decided. So in the journal an EXPIRED order
+was due by its entry's time, no due order trades or comes to rest, and while a due order rests, nothing but expiry
+happens.
 
 A command's consequence (``commands.decide``) may fill several groups. What a crash leaves of it is part of the book's
-state: whoever loads the book goes on with it before anything newer.
+state; the next matcher that loads the book finishes it before anything newer.
 
-Fencing: only one writer can create entry N+1. The other one holds a stale book, throws it away, reloads, and finds the
-commands that are decided by now. So two matchers at once, a batch delivered twice, or a crash between any two calls
-change nothing but the time it takes.
+Fencing: only one writer can create entry N+1. Any other has a stale book: it drops it, loads again, and finds which
+commands are decided by now. So two matchers at once, a batch delivered twice, or a crash between any two calls cost
+time and change nothing.
 
 A book that fails again and again is parked (``parking``): loading it is refused until the operator releases it.
 
@@ -45,14 +45,14 @@ from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.journal import EntryExists, Journal
 
 CONFLICTS_MAX = 5
-"""How often a batch starts over because another matcher was first, before it is handed back."""
+"""Restarts of a batch because another matcher was first, before the batch is handed back to the stream."""
 EVENTS_PER_ENTRY_GROUP = 1000
-"""Decided events that are collected before they are committed; bounds an entry and what a crash leaves to finish."""
+"""Events of a group; bounds a commit and what a crash leaves to finish."""
 COMMAND_BYTES_MAX = 2_500_000
-"""A command whose events may take more, compressed, is rejected: its entries, and those of the commands before it that
-are not committed yet, might not fit one transaction (4 MB)."""
+"""Bound of a command's events, compressed; a larger command is rejected. Its entries and the uncommitted ones before it
+must fit one transaction (4 MB)."""
 EVENT_BYTES_MAX = 200
-"""What an event takes at most, compressed, with the largest amounts and random ids, but for the maker's customerRef."""
+"""Bound of a compressed event without the maker's customerRef: the largest amounts and random ids."""
 REF_BYTES_MAX = 1024
 """The longest customerRef: 256 code points of 4 bytes."""
 
@@ -67,7 +67,7 @@ class CommandTooLarge(Exception):
 
 @dataclass(slots=True)
 class _Group:
-    """Events decided since the last commit, all of them at ``at_ms``."""
+    """Events decided since the last commit, all at ``at_ms``."""
 
     at_ms: int
     events: list[Event] = field(default_factory=list)
@@ -76,7 +76,7 @@ class _Group:
     commands: list[Command] = field(default_factory=list)
 
     def add(self, step: Step, delivery: Delivery | None) -> None:
-        """Add a step; delivery: how the command came that it decides, where it decides one."""
+        """Add a step. delivery: of the command that the step decides, if it decides one."""
         self.events += step.events
         if step.command is None or delivery is None:
             return
@@ -88,10 +88,10 @@ class _Group:
 
 
 class Matcher:
-    """now_ms: the time in ms; it enters the journal as a fact, and of what is decided it decides what is due (R24).
+    """Matches books. now_ms: clock in ms; recorded in each entry; decides which orders have expired (R24).
 
-    observer: is told what happens; nothing depends on it. takes_parked: whether it matches parked books too: the one
-    that releases them. orders_max: how many orders the books may have together that it keeps in memory.
+    observer: telemetry. takes_parked: whether it matches parked books, as the operator's release does. orders_max:
+    bound of the open orders of all books cached in memory.
     """
 
     def __init__(
@@ -113,14 +113,13 @@ class Matcher:
         self._observer = observer
         self._warm: BookCache[LoadedBook] = BookCache(cached_orders_max() if orders_max is None else orders_max)
         self._decided: set[str] = set()
-        """Names of the commands that the present call of ``process`` has committed."""
+        """Ids of the commands committed by the present call of ``process``."""
 
     def process(self, book: str, deliveries: Sequence[Delivery]) -> int:
-        """Decide the commands of one book, in this order, each exactly once, whatever ran before or runs beside.
+        """Decide the commands of one book in this order, each exactly once; return how many were undecided.
 
-        Return how many were not decided before. What an earlier run committed and did not project is projected first,
-        with no commands at all too. Raises when it could not finish; then everything may be delivered again.
-        Raises UnknownBook or BookParked where the book is not to be matched: nothing is changed.
+        First projects what an earlier run committed and did not project, also if there are no commands. A call that
+        raises may be repeated. Raises UnknownBook or BookParked where the book is not to be matched (nothing changed).
         """
         self._decided.clear()
         self._fenced(book, lambda: self._process(book, deliveries))
@@ -130,15 +129,14 @@ class Matcher:
         return len(self._decided)
 
     def expire_due(self, book: str) -> int:
-        """Close orders of a book that are due, one group at most; return how many (R24).
+        """Close the due orders of a book, one group at most; return how many (R24).
 
-        No matcher need have looked at the book for long, and others may have: whatever they committed is read before.
-        Raises as ``process`` does.
+        First reads what other matchers have committed. Raises as ``process`` does.
         """
         return self._fenced(book, lambda: self._expire_due(book))
 
     def _fenced(self, book: str, work: Callable[[], int]) -> int:
-        """Do some work on a book, again where another matcher was first; forget the book when it fails."""
+        """Do work on a book; repeat it if another matcher was first. Drops the cached book when the work fails."""
 
         def once() -> int:
             try:
@@ -200,8 +198,8 @@ class Matcher:
     def _take(self, loaded: LoadedBook, group: _Group, steps: Iterable[Step], delivery: Delivery | None = None) -> None:
         """Collect steps into the group, and commit it each time it is full.
 
-        delivery: of the command whose consequence they are. A crash between two commits loses nothing: whoever loads
-        the book goes on with what is left of a consequence.
+        delivery: of the command that caused them. A crash between two commits loses nothing: the next matcher that
+        loads the book finishes the consequence.
         """
         for step in steps:
             group.add(step, delivery)
@@ -209,20 +207,20 @@ class Matcher:
                 self._commit(loaded, group)
 
     def _time_of_next(self, loaded: LoadedBook) -> int:
-        """Return the time of a group that begins now: never before that of the book's last entry."""
+        """Return the time of a group that begins now, never earlier than the book's last entry."""
         return max(self.now_ms(), loaded.state.head.at_ms)
 
     def _keep(self, loaded: LoadedBook) -> None:
         self._warm.keep(loaded.key, loaded, loaded.state)
 
     def _tell_finished(self, loaded: LoadedBook, own_entries: int = 0) -> None:
-        """Tell of entries that loading found committed and not projected, but for those that this matcher left so."""
+        """Report entries of other matchers that loading found unprojected. own_entries: this matcher's own."""
         if finished := loaded.finished_entries - own_entries:
             self._observer.finished_for_others(loaded.key, finished)
         loaded.finished_entries = 0
 
     def _commit(self, loaded: LoadedBook, group: _Group) -> None:
-        """Write the group down, project it, and publish the depth; it is empty then. Raises EntryExists: stale book."""
+        """Write the group, project it, publish the depth and empty the group. Raises EntryExists: stale book."""
         events = iter(group.events)
         entries = self._append(loaded, group)
         for entry in entries:
@@ -234,7 +232,7 @@ class Matcher:
             self._loading.publish(loaded)
 
     def _append(self, loaded: LoadedBook, group: _Group) -> list[JournalEntry]:
-        """Write the group down and return its entries; it is empty then. Raises EntryExists."""
+        """Write the group, empty it and return its entries. Raises EntryExists."""
         head = loaded.state.head
         entries = draft(loaded.key, head, group.at_ms, group.watermark, group.events, group.redriven)
         if entries:
@@ -255,10 +253,10 @@ class Matcher:
 
 
 def _steps(steps: Iterable[Step]) -> Iterator[Step]:
-    """Yield the steps of a command. Raises Undecidable from what the core raises before the command is decided.
+    """Yield the steps of a command. Raises Undecidable where the core raises before the command is decided.
 
-    A step whose events are too large for a commit counts as undecidable too. What fails after the command's own step is
-    not the command's fault, and is raised as it is.
+    A step whose events are too large for a commit counts as undecidable. An error after the command's own step is not
+    the command's fault and is raised unchanged.
     """
     is_decided = False
     try:

@@ -52,14 +52,14 @@ class MatchWatch(MatchObserver):
 
 
 def _first_trades(trade: Traded) -> int:
-    """Return how many of its two orders had not traded before."""
+    """Return how many of a trade's two orders had not traded before."""
     maker_is_new = trade.maker_remaining + trade.quantity == trade.maker.quantity
     taker_is_new = trade.taker_remaining + trade.quantity == trade.taker.quantity
     return maker_is_new + taker_is_new
 
 
 def _latencies_ms(orders: list[PlaceOrder], at_ms: int) -> list[float]:
-    """Return for each order the time from its admission to now; at least 0, for the clocks of two machines differ."""
+    """Return for each order the time from its admission to ``at_ms``; at least 0, since clocks differ."""
     latencies: list[float] = []
     for order in orders:
         try:

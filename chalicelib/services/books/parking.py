@@ -1,14 +1,12 @@
 """Parking: a book that keeps failing is taken out of matching, so that the other books of its shard go on (T53).
 
 A stream hands a shard's records out in their order: while one book's batch fails, no other book of the shard goes on.
-So failures of a book are counted on its row. After ``FAILED_BATCHES_MAX`` the book is parked: nothing of it is loaded,
-decided or expired, its clients see it paused, and its records are passed over. They stay in the inbox, and longer than
-the seven days of others, until the operator releases the book: then ``redrive`` decides them, in the order in which
-they arrived, before anything newer.
+So failures of a book are counted on its row. After ``FAILED_BATCHES_MAX`` the book is parked: it is not loaded, decided
+or expired, its clients see it paused, and its records are left in the inbox. They stay there, longer than the usual
+seven days, until the operator releases the book; then ``redrive`` decides them in order of arrival, before newer ones.
 
-Only what is the book's own fault counts. Throttling, a table out of reach, an unknown outcome, another matcher that was
-first, or a missing permission come from elsewhere and end by themselves, or concern every book. docs/guarantees.md goes
-through every crash point.
+Only the book's own faults count. Throttling, unreachable tables, an unknown outcome, another matcher that was first, or
+a missing permission end by themselves or concern every book. docs/guarantees.md lists every crash point.
 """
 
 from __future__ import annotations
@@ -27,22 +25,22 @@ from chalicelib.tables.inbox import Inbox, arrival_of
 from chalicelib.tables.journal import EntryExists
 
 FAILED_BATCHES_MAX = 5
-"""How many batches of a book may fail before it is parked. The stream tries a batch again more often than that
-(infra/stack.yaml), so a book is parked before its commands are given up."""
+"""Failed batches after which a book is parked. The stream retries a batch more often (infra/stack.yaml), so a book is
+parked before its commands are given up."""
 SERIES_PAUSE_MS_MAX = 3_600_000
-"""What failed longer ago does not count any more: the stream comes back to a failed batch within minutes."""
+"""Older failures do not count: the stream retries a failed batch within minutes."""
 REASON_CHARACTERS_MAX = 500
 FAULTS_OF_A_CALL = {"ValidationException", "ItemCollectionSizeLimitExceededException"}
-"""What DynamoDB says of a call that it will never take, such as a row over 400 KB. Its other refusals are about
-permissions or missing tables."""
+"""Errors of calls that DynamoDB will never accept, such as a row over 400 KB. Its other errors are about permissions or
+missing tables."""
 
 
 class BookParked(Exception):
-    """The book is parked: nothing is matched until the operator releases it."""
+    """The book is parked: it matches nothing until the operator releases it."""
 
 
 class BookReleased(Exception):
-    """The book is not parked any more: its commands are to be delivered again."""
+    """The book is no longer parked: its commands must be delivered again."""
 
 
 def is_fault_of_book(error: Exception) -> bool:
@@ -54,14 +52,14 @@ def is_fault_of_book(error: Exception) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Parked:
-    """A book as ``Parking.count`` leaves it."""
+    """The result of ``Parking.count``: the book's failed batches, and whether it is parked now."""
 
     failed_batches: int
     is_parked: bool
 
 
 class Parking:
-    """now_ms: the time in ms."""
+    """Counts failures of books and parks them. now_ms: the time in ms."""
 
     def __init__(self, database: Database, now_ms: Callable[[], int]) -> None:
         self._books = Books(database)
@@ -69,10 +67,10 @@ class Parking:
         self._now_ms = now_ms
 
     def count(self, book: str, commands: Sequence[Command], error: Exception) -> Parked | None:
-        """Count a batch of a book that failed by a fault of its own; park the book where it was one too many.
+        """Count a batch that failed by the book's own fault; park the book at ``FAILED_BATCHES_MAX``.
 
-        None: it could not be counted, or somebody else counted at this moment. That is no fault: the batch is handed
-        back, and counted when it fails again.
+        None: the failure was not counted, because a table failed or another process counted at the same moment. The
+        batch is counted when it fails again.
         """
         try:
             before, at_ms = self._books.trouble(book), self._now_ms()
@@ -90,9 +88,9 @@ class Parking:
         return Parked(failed, parked_at_ms is not None)
 
     def got_through(self, book: str, before: Trouble, command_ids: set[str]) -> bool:
-        """Count from nothing again when the batch that failed last is the one that got through; tell whether it was.
+        """Reset the count if the batch that failed last has succeeded; return whether it was reset.
 
-        Other batches of the book, of another shard for instance, say nothing about that one.
+        Other batches of the book, such as those of another shard, do not reset it.
         """
         if not before.failed_batches or before.command not in command_ids:
             return False
@@ -100,11 +98,10 @@ class Parking:
         return True
 
     def set_aside(self, book: str, commands: Sequence[Command]) -> None:
-        """Have the commands of a parked book stay in the inbox until it is released, however long that takes.
+        """Keep the commands of a parked book in the inbox, without time to live, until it is released.
 
-        The book is looked at once more then: whoever releases it redrives what stands in the inbox from that moment on,
-        and what is set aside later must not wait for the next release.
-        Raises BookReleased where it is not parked any more, Unavailable or OutcomeUnknown: nothing may be passed over.
+        Then read the book again: if it was released meanwhile, that release may not have redriven these commands.
+        Raises BookReleased in this case, Unavailable or OutcomeUnknown; then the commands must be delivered again.
         """
         arrivals, now_s = [arrival_of(command.command_id) for command in commands], self._now_ms() // 1000
         self._inbox.keep(book, arrivals, now_s)

@@ -1,7 +1,8 @@
-"""Projection: what a journal entry means for order rows, fills and accounts. Each write is idempotent by its sequence.
+"""Projection: write what a journal entry changes in accounts, fills, order rows and the inbox.
 
-Everything is read off the entry's events, so a second matcher, or the same one after a crash, writes the same rows.
-Money moves first, order rows come last: who sees an order FILLED finds its money there.
+All of it follows from the entry's events, so a second matcher, or the same one after a crash, writes the same rows.
+Each write is idempotent by the entry's sequence. Money moves first and order rows come last, so an order that shows
+FILLED has moved its money.
 """
 
 from __future__ import annotations
@@ -36,10 +37,9 @@ class Projector:
         self._inbox = Inbox(database)
 
     def project(self, config: BookConfig, entry: JournalEntry, events: Sequence[Event]) -> None:
-        """Write what the entry changed. Entries of a book must be projected in order, none left out.
+        """Write what the entry changed. Entries of a book must be projected in order, without gaps.
 
-        A row that shows this entry or a later one is left as it is. Each kind of row waits for the one before it; rows
-        of one kind have nothing to do with each other, and some or all of them may be written when a run ends early.
+        A row that shows this entry or a later one is left unchanged. The kinds of rows are written one after the other.
         """
         instance, sequence, at_ms = config.instance, entry.sequence, entry.at_ms
         moved = settle(events, config.base_asset, config.quote_asset).items()
@@ -57,7 +57,7 @@ class Projector:
 
 
 def cancel_alls(events: Iterable[Event], sequence: int) -> dict[str, CancelAllProgress]:
-    """Return how far the events of this entry brought cancel-alls, by id."""
+    """Return the progress of cancel-alls by this entry's events, by id."""
     reached: dict[str, CancelAllProgress] = {}
     for event in events:
         if isinstance(event, CancelAllBegun):

@@ -21,7 +21,7 @@ Levels = tuple[tuple[int, int], ...]
 
 
 class BooksReading:
-    """Every list is newest first and reads ``page_rows`` rows at a time; both ends of a span of time (ms) count."""
+    """Reads of the book desk. Lists are newest first, ``page_rows`` rows a read; spans of time include both ends."""
 
     def __init__(self, database: Database) -> None:
         self._books = Books(database)
@@ -33,11 +33,11 @@ class BooksReading:
         return self._books.config(book_key(instance, book_id))
 
     def books(self, instance: str) -> list[BookConfig]:
-        """Return the books of an instance, closed ones too. Costs what it returns."""
+        """Return the books of an instance, closed ones too."""
         return self._books.of_instance(instance)
 
     def book_of_symbol(self, instance: str, symbol: str) -> BookConfig | None:
-        """Return the book that has this symbol, whatever its case, and is not closed."""
+        """Return the book with this symbol, in any case, that is not closed."""
         return self._books.of_symbol(instance, symbol)
 
     def depth(self, instance: str, book_id: str) -> tuple[Levels, Levels]:
@@ -49,12 +49,12 @@ class BooksReading:
         return self._orders.get(customer_key(instance, customer), order_id)
 
     def orders_by_id(self, instance: str, customer: str, order_ids: Iterable[str]) -> dict[str, OrderRow]:
-        """Return those of the customer's orders that exist, by id."""
+        """Return the existing ones of these orders of a customer, by id."""
         owner = customer_key(instance, customer)
         return self._orders.get_many((owner, order_id) for order_id in order_ids)
 
     def order_id_of(self, instance: str, customer: str, external_id: str) -> str | None:
-        """Return the id of the order to which the customer gave this external id, whatever its case (R31)."""
+        """Return the id of the customer's order with this external id, in any case (R31)."""
         return self._external_ids.order_of(customer_key(instance, customer), external_id)
 
     def orders(
@@ -64,20 +64,19 @@ class BooksReading:
         return self._orders.newest_first(customer_key(instance, customer), page_rows, from_ms, to_ms)
 
     def live_orders(self, instance: str, customer: str, now_ms: int, page_rows: int = PAGE_ROWS) -> Iterator[OrderRow]:
-        """Yield a customer's live orders. Costs what it yields, plus the orders of the last seconds."""
+        """Yield a customer's live orders. Reads these and all orders of the last seconds."""
         return self._orders.live_newest_first(customer_key(instance, customer), now_ms, page_rows)
 
     def fills(
         self, instance: str, customer: str, page_rows: int = PAGE_ROWS, from_ms: int = 0, to_ms: int = TIME_MS_MAX
     ) -> Iterator[Fill]:
-        """Yield a customer's fills by trade; of a trade with itself the BUY before the SELL (T34)."""
+        """Yield a customer's fills by trade; of a self-trade the BUY before the SELL (T34)."""
         return self._fills.newest_first(customer_key(instance, customer), page_rows, from_ms=from_ms, to_ms=to_ms)
 
     def fills_of_order(self, instance: str, row: OrderRow) -> list[Fill]:
-        """Return the fills that the order's row shows.
+        """Return the fills included in the order's row.
 
-        Reads the customer's fills from the order's last change back to its first fill, those of other orders in between
-        too; nothing for an order that never traded.
+        Reads all fills of the customer from the order's last change back to its first fill; none if it never traded.
         """
         found: list[Fill] = []
         if not row.filled:

@@ -1,13 +1,13 @@
-"""Bring back what a book's rows lack of its journal: after a table was restored to an earlier moment, or damaged.
+"""Rebuilding: restore a book's rows from its journal, after a table was damaged or restored to an earlier moment.
 
-The journal tells of every accepted order, of every trade, and of each change of the book's terms; the inbox of orders
-and cancels that wait for their turn. So order rows, the names that orders have, fills, candles, looks at orders that
-expire, what the inbox notes of cancel-alls, the terms in the configuration and the depth view can all be worked out
-again. Accounts cannot: credits, debits, holds and what the other desks moved stand in no journal. What the journal
-moved after the depth view's entry is settled again, for which an account's marks let each entry through once.
+The journal has every accepted order, every trade and each change of the book's terms; the inbox has the orders and
+cancels that wait for their turn. From both follow the order rows, the external ids, fills, candles, expiry rows, the
+progress of cancel-alls in the inbox, the terms in the configuration, and the depth view. Accounts do not follow:
+credits, debits, holds and movements of the other desks are in no journal. Entries after the depth view's are settled
+again; an account's mark lets each entry through once.
 
-Everything is compared first and written then, each row on condition that it is as it was read. A book that is at work
-meanwhile keeps its newer rows; ``BookAtWork`` says that it has to be done again. Memory: as for ``verify``.
+All rows are compared first, then written, each on condition that it is unchanged. A book at work meanwhile keeps its
+newer rows; ``BookAtWork`` says that the rebuild must be repeated. Memory: as for ``verify``.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ CHUNK_ROWS = 100
 
 
 class BookAtWork(Exception):
-    """The book was changed while it was rebuilt; nothing that is newer was overwritten. Done again, it goes on."""
+    """The book was changed during the rebuild; newer rows were kept. Rebuild again."""
 
 
 class RowsAhead(Exception):
@@ -51,19 +51,17 @@ class RowsAhead(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """What was not as the journal gives it, and is now. orders: rows of orders and of their names. entry: the last one.
-    cancel_alls: commands in the inbox that did not show how far the journal brought them.
+    """Counts of rows that disagreed with the journal and were rewritten.
 
-    candles: rows of candles that are over; of those that are not, and of the depth, there is one row.
-
-    looks: rows that have orders looked at because they expire, written again whether they were there or not.
+    entry: the journal's last one. orders: rows of orders and of external ids. cancel_alls: commands in the inbox whose
+    progress was behind. candles: finished ones. expiries: rows that schedule expiry checks, always written again.
     """
 
     entry: int
     orders: int
     fills: int
     cancel_alls: int
-    looks: int
+    expiries: int
     has_other_terms: bool
     candles: int = 0
 
@@ -71,7 +69,7 @@ class Rebuilt:
 @dataclass(slots=True)
 class _Differences:
     orders: list[tuple[Row | None, Row]]
-    """Each as it stands there, None where it does not, and as it should."""
+    """Each as stored (None: missing) and as expected."""
     fills: list[Row]
 
 
@@ -88,7 +86,7 @@ class Rebuilding:
         self._orders = Orders(database)
 
     def rebuild(self, book: str) -> Rebuilt:
-        """Give the book all rows that its journal and its inbox give it; done twice, the second finds nothing to do.
+        """Write all rows that follow from the book's journal and inbox. Idempotent.
 
         Raises UnknownBook, BrokenJournal or RowsAhead (nothing changed), or BookAtWork; LedgerBroken where an account
         lacks what the journal takes from it.
@@ -105,8 +103,8 @@ class Rebuilding:
         self._write_orders(differences.orders)
         self._fills.put_rows(differences.fills)
         self._inbox.note_progress(book, waiting.unnoted)
-        looks = list(_looks(fold, waiting))
-        self._expiries.expect_all(looks)
+        expiries = list(_expiries(fold, waiting))
+        self._expiries.expect_all(expiries)
         candles = self._rebuild_candles(fold)
         self._project_rest(fold)
         if next(self._journal.after(book, fold.head), None) is not None:
@@ -116,7 +114,7 @@ class Rebuilding:
             len(differences.orders),
             len(differences.fills),
             len(waiting.unnoted),
-            len(looks),
+            len(expiries),
             has_other_terms,
             candles,
         )
@@ -136,20 +134,20 @@ class Rebuilding:
         return fold
 
     def _projected(self, book: str) -> int:
-        """Return the sequence that the depth view shows; 0 where it cannot be read, and will be made anew."""
+        """Return the depth view's sequence; 0 if the view cannot be read, and will be written again."""
         try:
             return self._books.depth(book).sequence
         except MalformedView:
             return 0
 
     def _ahead(self, fold: BookFold, what: str) -> RowsAhead | BookAtWork:
-        """Return what it means that something shows an entry beyond those that were folded."""
+        """Return the exception for a row that shows an entry after the folded ones."""
         if next(self._journal.after(fold.key, fold.head), None) is not None:
             return BookAtWork(fold.key)
         return RowsAhead(f"{fold.key}: {what}, the journal ends at {fold.head}")
 
     def _waiting(self, fold: BookFold) -> _Waiting:
-        """Return what the inbox tells that the journal does not; what is no command is passed over, as in matching."""
+        """Return the waiting commands of the inbox. Malformed ones are skipped, as in matching."""
         waiting = _Waiting([], {}, {})
         for row in self._inbox.rows(fold.key):
             delivery = delivery_of(row, None)
@@ -166,7 +164,7 @@ class Rebuilding:
         return waiting
 
     def _differences(self, rows: ExpectedRows, expected: dict[RowKey, Row], fold: BookFold) -> _Differences:
-        """Return the rows that are not as they should be. Raises RowsAhead."""
+        """Return the rows that differ from the expected ones. Raises RowsAhead or BookAtWork."""
         found = _Differences([], [])
         for chunk in batched(expected.items(), CHUNK_ROWS):
             stored = self._orders.stored([key for key, _ in chunk])
@@ -183,7 +181,7 @@ class Rebuilding:
         return found
 
     def _bring_to_terms(self, fold: BookFold) -> bool:
-        """Show the journal's terms in the configuration where that is behind; tell whether it was."""
+        """Bring the configuration up to the journal's terms; return whether it was behind."""
         before, decided = fold.config, fold.state.book.terms
         if before.version >= decided.version:
             return False
@@ -212,7 +210,7 @@ class Rebuilding:
                 raise BookAtWork(f"order {after['order_id']} of {after['owner']}") from error
 
     def _rebuild_candles(self, fold: BookFold) -> int:
-        """Write the candles that are over and missing, wrong or unreadable; return how many these were."""
+        """Write the finished candles that are missing, wrong or unreadable; return how many."""
         count = 0
         for period in Period:
             found = {row["start_ms"]: row for row in self._candles.rows(fold.key, period)}
@@ -226,10 +224,10 @@ class Rebuilding:
         return count
 
     def _project_rest(self, fold: BookFold) -> None:
-        """Settle what the journal moved after the depth view's entry, and publish the view of the last one.
+        """Project the entries after the depth view's, and publish the view of the last entry.
 
-        It is published in any case: the view of an entry may be damaged, or of a version that had no candles. One that
-        cannot be read goes first, and all is settled again.
+        The view is always published: it may be damaged, or of a version without candles. A view that cannot be read is
+        removed first, and all entries are projected again.
         """
         self._books.drop_malformed_depth(fold.key)
         config = self._books.config(fold.key)
@@ -244,9 +242,9 @@ class Rebuilding:
 
 @dataclass(slots=True)
 class _Waiting:
-    """Orders whose turn has not come; of each order that has one, the command that asks for its cancel.
+    """What waits in the inbox: orders, and the command id of each order's cancel.
 
-    unnoted: how far the journal brought cancel-alls whose rows do not say so.
+    unnoted: progress of cancel-alls, by id, whose rows are behind the journal.
     """
 
     orders: list[PlaceOrder]
@@ -255,7 +253,7 @@ class _Waiting:
 
 
 def _order_rows(rows: ExpectedRows, waiting: _Waiting, fold: BookFold) -> dict[RowKey, Row]:
-    """Return every row of the book's orders and of their names, by key."""
+    """Return every expected row of orders and external ids, by key."""
     instance, book_id = fold.config.instance, fold.config.book_id
     expected = {key: order.row(key[0], None) for key, order in rows.orders.items()}
     for placed in waiting.orders:
@@ -274,8 +272,8 @@ def _order_rows(rows: ExpectedRows, waiting: _Waiting, fold: BookFold) -> dict[R
     return expected
 
 
-def _looks(fold: BookFold, waiting: _Waiting) -> Iterator[Expiry]:
-    """Yield when each order that is live and expires is to be looked at (R24)."""
+def _expiries(fold: BookFold, waiting: _Waiting) -> Iterator[Expiry]:
+    """Yield the expiry row of each live order that expires (R24)."""
     resting = [(order.placed, order.expires_at_ms) for order in fold.state.book.open_orders.values()]
     for placed, expires_at_ms in resting + [(placed, placed.expires_at_ms) for placed in waiting.orders]:
         if expires_at_ms is not None:

@@ -1,6 +1,6 @@
-"""Redrive: decide commands that the stream has lost (its records live a day).
+"""Redrive: decide commands that the stream has lost (it keeps records for a day).
 
-The inbox keeps commands for seven days; the rows of undecided orders tell the older ones (``lost_commands``).
+The inbox keeps commands for seven days; older ones are found on the rows of undecided orders (``lost_commands``).
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from chalicelib.tables.inbox import Inbox, arrival_of
 from chalicelib.tables.journal import Journal
 
 BATCH_COMMANDS = 500
-"""Commands given to the matcher at a time: what is read ahead, and what a fault repeats."""
+"""Commands given to the matcher at a time; a fault repeats at most this many."""
 
 
 def redrive(
     database: Database, matcher: Matcher, book: str, waiting: Mapping[str, list[LostCommand]] | None = None
 ) -> int:
-    """Give every command of the book's inbox, and all that rows wait for, to the matcher in order of arrival.
+    """Give every command of the book's inbox, and its lost commands, to the matcher in order of arrival.
 
-    Returns how many it had to decide. What is decided already is dropped, so this may run at any time, beside the
-    stream too, and again after a fault. What an earlier run committed and did not project is projected first. Rows that
-    were kept for a parked book are kept no longer once they are decided (T53). Raises what the matcher raises,
-    BookParked among it. waiting: by book, what rows wait for; None: they are read.
+    Return how many were undecided. Decided ones are dropped, so this may run at any time, beside the stream, and again
+    after a fault. First projects what an earlier run committed and did not project. Inbox rows kept for a parked book
+    get their time to live back once they are decided (T53). waiting: the lost commands by book; None: read them. Raises
+    what the matcher raises, BookParked among it.
     """
     inbox = Inbox(database)
     decided = matcher.process(book, [])
@@ -47,11 +47,11 @@ def redrive(
 
 
 def release(database: Database, matcher: Matcher, book: str) -> int:
-    """Let a parked book match again, once all of its inbox is decided; return how many commands had to be (T53).
+    """Redrive a parked book, then let it match again; return how many commands were undecided (T53).
 
-    matcher: one that takes parked books. First everything is redriven: what raises leaves the book parked. Then the
-    mark goes, and the inbox is redriven once more: matchers that still saw the mark may have passed over what arrived
-    meanwhile. A book that is not parked is redriven all the same, so this may be done again after a fault.
+    matcher: one that takes parked books. If the redrive raises, the book stays parked. After the mark is removed, the
+    inbox is redriven once more: matchers that still saw the mark may have left newer commands. A book that is not
+    parked is redriven too, so this may be repeated after a fault.
     """
     trouble = Books(database).trouble(book)
     if trouble is None:
@@ -64,7 +64,7 @@ def release(database: Database, matcher: Matcher, book: str) -> int:
 
 
 def redrive_all(database: Database, matcher: Matcher) -> dict[str, int | None]:
-    """Redrive every book there is; return the commands decided by book, None (logged) for a book that failed."""
+    """Redrive every book; return the commands decided by book, None (logged) for a book that failed."""
     decided: dict[str, int | None] = {}
     waiting = lost_by_book(database)
     for book in sorted(Books(database).all_keys()):
@@ -77,7 +77,7 @@ def redrive_all(database: Database, matcher: Matcher) -> dict[str, int | None]:
 
 
 def _by_arrival(rows: Iterable[Row], lost: Iterable[LostCommand]) -> Iterator[tuple[Delivery | None, Row | None]]:
-    """Yield the commands of the inbox's rows, each with its row, and those that orders' rows wait for, each once."""
+    """Yield the commands of the inbox, with their rows, merged with the lost commands, each once."""
     queued = ((str(row["command"]), delivery_of(row, None), row) for row in rows)
     waiting = ((arrival_of(command.command_id), Delivery(command, None), None) for command in lost)
     for _, same in groupby(merge(queued, waiting, key=_arrival), key=_arrival):

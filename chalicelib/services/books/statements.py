@@ -1,11 +1,11 @@
-"""Statements: what happened to a customer's balances, or to an instance's, newest first (T37).
+"""Statements: the transactions of a customer, or of a whole instance, newest first (T37).
 
-Credits, debits and transfers have rows of their own, and so has what the fills of signed orders moved. Trades of books
-and their fees are read off fills (a customer's) or off the journals of the books (an instance's), row by row as they
-are taken. A journal tells of a trade a moment before its money moves.
+Credits, debits, transfers and movements of the taker and escrow desks have rows of their own. Trades of books and their
+fees are read from fills (for a customer) or from the journals of the books (for an instance), lazily. A journal has a
+trade a moment before its money moves.
 
-Cost: the rows of the span of time, all of them, where the exact total is wanted. A customer's are found by their keys;
-of a journal the entries after the span are read too, because its keys are sequences.
+Cost: all rows of the span of time, if the exact total is needed. For a journal, also the entries after the span,
+because its keys are sequences.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from chalicelib.tables.transactions import Transactions
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which transactions are wanted. None: all. The span of time includes both its ends, ms since the epoch."""
+    """A filter of transactions; None: all. The span of time (Unix ms) includes both ends."""
 
     customer: str | None = None
     asset: str | None = None
@@ -42,7 +42,7 @@ class Selection:
     to_ms: int = TIME_MS_MAX
 
     def has(self, transaction: Transaction) -> bool:
-        """Tell whether a row is wanted, the customer left aside."""
+        """Tell whether a row passes the filter, without the customer."""
         is_wanted = self.asset in (None, transaction.asset) and self.kind in (None, transaction.kind)
         return is_wanted and self.from_ms <= transaction.at_ms <= self.to_ms
 
@@ -55,7 +55,7 @@ class Statements:
         self._transactions = Transactions(database)
 
     def newest_first(self, instance: str, wanted: Selection) -> Iterator[Transaction]:
-        """Yield the transactions that are wanted, newest first: by id, descending."""
+        """Yield the transactions that pass the filter, newest first: by id, descending."""
         if wanted.from_ms > wanted.to_ms:
             return iter(())
         whose = transactions_key(instance) if wanted.customer is None else customer_key(instance, wanted.customer)
@@ -70,7 +70,7 @@ class Statements:
         return filter(wanted.has, rows)
 
     def _trades_of_customer(self, instance: str, customer: str, wanted: Selection) -> Iterator[Transaction]:
-        """Yield the legs of a customer's trades and its own fees, by its fills."""
+        """Yield the legs of a customer's trades and its own fees, from its fills."""
 
         @cache
         def book_of(book_id: str) -> BookConfig:
@@ -85,7 +85,7 @@ class Statements:
             yield from transactions_of(_facts_of_fills(customer, own, book_of(next(iter(own.values())).book_id)))
 
     def _trades_of_book(self, book: BookConfig, wanted: Selection) -> Iterator[Transaction]:
-        """Yield the legs and fees of a book's trades, by its journal from the end: entries' times never go down."""
+        """Yield the legs and fees of a book's trades, newest first, from its journal: entries' times never decrease."""
         for entry in self._tape.entries(book_key(book.instance, book.book_id), wanted.from_ms, wanted.to_ms):
             for number in reversed(range(len(entry.events))):
                 if entry.events[number]["type"] == "traded":
@@ -97,9 +97,9 @@ def _concerns(book: BookConfig, wanted: Selection) -> bool:
 
 
 def _facts_of_fills(customer: str, own: Mapping[Side, Fill], book: BookConfig) -> TradeFacts:
-    """Return a trade by the halves that are the customer's: one, or both where it traded with itself.
+    """Return a trade from the customer's fills: one, or both of a self-trade.
 
-    The other side's fee is not the customer's to see: 0.
+    The other side's fee is hidden from the customer: 0.
     """
     fill = next(iter(own.values()))
     other = customer if len(own) > 1 else fill.counterparty
@@ -119,7 +119,7 @@ def _facts_of_fills(customer: str, own: Mapping[Side, Fill], book: BookConfig) -
 
 
 def _facts_of_event(book: BookConfig, entry: JournalEntry, number: int) -> TradeFacts:
-    """Return the trade that is the entry's event of this number."""
+    """Return the trade of the entry's event with this number."""
     event = entry.events[number]
     taker_buys = event["takerSide"] == Side.BUY.value
     buyer_fee, seller_fee = ("takerFee", "makerFee") if taker_buys else ("makerFee", "takerFee")

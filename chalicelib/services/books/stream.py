@@ -1,9 +1,9 @@
 """Stream handler of the matcher: inbox records in, batch item failures out.
 
-Records of one book stay together and in order. A book that fails does not keep the others of the batch from being
-decided; its first record is reported, so that the stream delivers again from there (what others have done by then is
-dropped as decided). A record that is no command is logged and passed over: it must not block its book. A book that
-fails again and again is parked, and the records of a parked book are passed over: it must not block its shard (T53).
+Records of one book stay together and in order. If a book fails, the other books of the batch are decided, and the
+failed book's first record is reported, so the stream delivers again from there (commands decided by then are dropped).
+A record that is no command is logged and skipped, so it does not block its book. A book that fails again and again is
+parked, and its records are left in the inbox, so it does not block its shard (T53).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def match_records(
 ) -> list[str]:
     """Decide the commands in a batch of stream records; return the sequence numbers to deliver again from.
 
-    observer: is told of the batch and of what is handed back; what happens in between the matcher tells its own.
+    observer: telemetry of the batch and of what is handed back.
     """
     observer.delivered(len(records))
     batches: dict[str, list[Delivery]] = {}
@@ -60,7 +60,7 @@ def match_records(
 
 
 def _match(matcher: Matcher, book: str, deliveries: Sequence[Delivery], observer: MatchObserver) -> None:
-    """Decide the commands of one book, or set them aside where it is parked. Raises when they are to come again."""
+    """Decide the commands of one book, or keep them if it is parked. Raises if they must be delivered again."""
     commands = [delivery.command for delivery in deliveries]
     try:
         matcher.process(book, deliveries)
@@ -90,7 +90,7 @@ def _count(matcher: Matcher, book: str, commands: Sequence[Command], error: Exce
 
 
 def delivery_of(row: Row, stream_sequence: int | None) -> Delivery | None:
-    """Return the command in an inbox row, or None (logged) where there is none."""
+    """Return the command in an inbox row; None (logged) for a malformed one."""
     try:
         return Delivery(command_of(row), stream_sequence)
     except MalformedCommand:

@@ -16,8 +16,7 @@ from chalicelib.domain.books.vocabulary import Command
 class Committed:
     """One commit: entries that one write added to a book's journal.
 
-    sequence: of the last entry. entries: how many. commands: those that were decided in them. at_ms: when the write was
-    through, ms since the epoch.
+    sequence: of the last entry. entries: how many. commands: decided in them. at_ms: end of the write, Unix ms.
     """
 
     book: str

@@ -1,6 +1,6 @@
-"""The tape: a book's trades as its journal tells them.
+"""Trade history: a book's trades, read from its journal.
 
-A journal tells of a trade a moment before its money moves.
+The journal has a trade a moment before its money moves.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.journal import Journal
 
 IDLE_ENTRIES_MAX = 100
-"""Entries without trades that are read one after the other before it is looked where the next trade can be."""
+"""Entries without trades that are read in a row before the candles are asked where the next trade can be."""
 
 
 @dataclass(frozen=True, slots=True)
 class PublicTrade:
-    """One trade, seen from outside: price in quote base units for a whole base asset, amounts in base units."""
+    """A trade without its customers. price: quote base units for a whole base asset; amounts: base units."""
 
     trade_id: str
     at_ms: int
@@ -39,7 +39,7 @@ class PublicTrade:
 
 
 class TradeHistory:
-    """A book's trades, newest first, read from the end of its journal. clock: ms; tells which candles are kept."""
+    """A book's trades, newest first, read from the end of its journal. clock: Unix ms, for which candles are kept."""
 
     def __init__(self, database: Database, clock: Callable[[], int] = now_ms) -> None:
         self._books = Books(database)
@@ -48,11 +48,11 @@ class TradeHistory:
         self._clock = clock
 
     def entries(self, book: str, from_ms: int = 0, to_ms: int = TIME_MS_MAX) -> Iterator[JournalEntry]:
-        """Yield the entries with trades of a span of time, both ends included, the last one first.
+        """Yield the entries with trades of a span of time, both ends included, newest first.
 
-        Where many entries in a row have none, the candles tell how far back the next trade can be, and the entries in
-        between are not read: finding the place costs some thirty small reads. So a page of a quiet book costs what it
-        shows, not what was placed and cancelled meanwhile.
+        After ``IDLE_ENTRIES_MAX`` entries without trades, the candles tell how far back the next trade can be, and the
+        entries in between are skipped, for some thirty small reads. So the cost depends on the trades shown, not on the
+        orders placed and cancelled meanwhile.
         """
         while True:
             idle = 0
@@ -75,13 +75,13 @@ class TradeHistory:
                 return
 
     def trades(self, book: str, from_ms: int = 0, to_ms: int = TIME_MS_MAX) -> Iterator[PublicTrade]:
-        """Yield the trades of a span of time, both ends included, newest first; costs what ``entries`` does."""
+        """Yield the trades of a span of time, both ends included, newest first, at the cost of ``entries``."""
         return (trade for entry in self.entries(book, from_ms, to_ms) for trade in reversed(trades_of(entry)))
 
     def _last_trade_until(self, book: str, at_ms: int) -> int | None:
-        """Return a moment, not after this one, after which there was no trade until it; None: there was none before.
+        """Return a time, at most ``at_ms``, with no trades between the two; None if there are no earlier trades.
 
-        What is committed and not projected is in no candle: fewer entries than are read before this is asked.
+        Candles lack unprojected entries, which are fewer than the entries read before this is called.
         """
         market = self._books.depth(book).market
         if market is None:
@@ -93,13 +93,13 @@ class TradeHistory:
             if last is not None:
                 return min(until_ms, last.start_ms + period.length_ms - 1)
             kept_ms = KEPT_MS[period]
-            if kept_ms is not None:  # of what is older the rows are gone
+            if kept_ms is not None:  # rows of older candles are gone
                 until_ms = min(until_ms, self._clock() - kept_ms + period.length_ms - 1)
         return None
 
 
 def trades_of(entry: JournalEntry) -> list[PublicTrade]:
-    """Return the entry's trades as they happened; all that is shown of one stands in its event."""
+    """Return the entry's trades in the order in which they happened."""
     return [
         PublicTrade(
             trade_id=trade_id(entry, number),

@@ -1,4 +1,4 @@
-"""Wait, for a bounded time, until the tables show the outcome of an order or of a cancel-all (polling)."""
+"""Polling: wait, for a bounded time, until the tables show the outcome of an order or of a cancel-all."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from chalicelib.tables.inbox import CancelAllProgress, Inbox
 CANCEL_WAIT_S = 5.0
 """How long a request waits for the result of its cancel (T29)."""
 CANCEL_ALL_WAIT_S = 20.0
-"""How long a request waits in all for cancel-alls whose turn has come: closing takes some ms an order (R42)."""
+"""How long a request waits for cancel-alls that have begun: closing takes some ms an order (R42)."""
 POLL_S_MIN, POLL_S_MAX = 0.02, 0.25
 SPARE_S = 0.001
-"""A wait that has no more left is over: sums of floats are not exact."""
+"""A wait with less than this left is over: sums of floats are not exact."""
 
 
 class OutcomeWaiter:
@@ -27,8 +27,8 @@ class OutcomeWaiter:
     def first(
         self, is_result: Callable[[OrderRow], bool], instance: str, customer: str, order_id: str, wait_s: float
     ) -> OrderRow | None:
-        """Return the order once it shows the result; None when that takes longer than the wait. Raises Unavailable."""
-        for _ in _looks(wait_s):
+        """Return the order once it shows the result; None after ``wait_s``. Raises Unavailable."""
+        for _ in _polls(wait_s):
             row = self._reading.order(instance, customer, order_id)
             if row is not None and is_result(row):
                 return row
@@ -37,12 +37,12 @@ class OutcomeWaiter:
     def of_cancel_alls(
         self, cancel_alls: Collection[tuple[str, str]], turn_wait_s: float, wait_s: float
     ) -> dict[str, CancelAllProgress]:
-        """Return how far these cancel-alls (book, id) are, by id, when all have ended or the wait is over.
+        """Return the progress of these cancel-alls (book, id) by id, once all have ended or the wait is over.
 
-        turn_wait_s: how long for those whose turn has not come; wait_s: how long in all. Raises Unavailable.
+        turn_wait_s: wait for those that have not begun; wait_s: wait in all. Raises Unavailable.
         """
         progress: dict[str, CancelAllProgress] = {}
-        for waited_s in _looks(turn_wait_s, wait_s):
+        for waited_s in _polls(turn_wait_s, wait_s):
             waiting = [one for one in cancel_alls if not progress.get(one[1], CancelAllProgress()).ended]
             progress |= self._inbox.progress(waiting)
             later = [one for _, name in waiting if not (one := progress.get(name, CancelAllProgress())).ended]
@@ -51,8 +51,8 @@ class OutcomeWaiter:
         return progress
 
 
-def _looks(*waits_s: float) -> Iterator[float]:
-    """Yield the seconds waited so far, once for each look; pause in between. Each wait ends with a look."""
+def _polls(*waits_s: float) -> Iterator[float]:
+    """Yield the seconds waited so far, once for each poll, with pauses between. Each wait ends with a poll."""
     began_s, pause_s = time.monotonic(), POLL_S_MIN
     while True:
         yield time.monotonic() - began_s

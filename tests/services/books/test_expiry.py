@@ -10,7 +10,7 @@ import pytest
 
 from chalicelib.domain.books.vocabulary import CloseReason, OrderStatus
 from chalicelib.domain.ledger.owners import book_key, customer_key
-from chalicelib.services.books.expiry import LOOK_PERIOD_S, POSTPONED_MINUTES, Expiring
+from chalicelib.services.books.expiry import CHECK_PERIOD_S, POSTPONED_MINUTES, Expiring
 from chalicelib.services.books.matcher import Matcher
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
 from chalicelib.support.telemetry import Metric
@@ -72,7 +72,7 @@ def expiring_of(world: World, matcher: Matcher | None = None) -> Expiring:
 def look_at(world: World, now_ms: int) -> bool:
     """Have somebody who remembers nothing look at this time; return whether that was all."""
     world.now_ms = now_ms
-    return expiring_of(world).look()
+    return expiring_of(world).check()
 
 
 def rested(world: World, expires_at_ms: int = SOON_MS, price: int = 50) -> str:
@@ -86,7 +86,7 @@ def rows(world: World) -> list[str]:
     return [row["order_id"] for row in world.database.scan("expiries") if row["minute"]]
 
 
-# --- what a look does --------------------------------------------------------------------------------------------
+# --- what a check does -------------------------------------------------------------------------------------------
 
 
 def test_an_order_in_a_quiet_book_ends_at_its_time_and_not_a_moment_before(world: World) -> None:
@@ -128,7 +128,7 @@ def test_the_row_of_an_order_that_has_ended_goes_and_nobody_is_woken(world: Worl
         assert world.order("ann", order).status is EXPIRED
     matcher = CountingMatcher(world.database, lambda: world.now_ms)
     assert rows(world) == [order]
-    assert expiring_of(world, matcher).look()
+    assert expiring_of(world, matcher).check()
     assert (rows(world), matcher.woken) == ([], [])
 
 
@@ -142,10 +142,10 @@ def test_whoever_looks_knows_what_other_matchers_have_done_since(world: World) -
     expiring = expiring_of(world)
     first = rested(world)
     world.now_ms = SOON_MS
-    expiring.look()
+    expiring.check()
     second = rested(world, SOON_MS + 5)
     world.now_ms = SOON_MS + 5
-    assert expiring.look()
+    assert expiring.check()
     assert {world.order("ann", each).status for each in (first, second)} == {EXPIRED}
     check_invariants(world, CREDITED)
 
@@ -155,7 +155,7 @@ def test_whoever_looks_finishes_what_another_matcher_has_left(world: World) -> N
     expiring = expiring_of(world)
     rested(world)
     world.now_ms = SOON_MS
-    expiring.look()
+    expiring.check()
     filled = rested(world, SOON_MS + 9)
     world.placed("ann", "BUY", 1, 40, expires_at_ms=SOON_MS + 5)
     world.placed("ben", "SELL", 10, 50)
@@ -167,7 +167,7 @@ def test_whoever_looks_finishes_what_another_matcher_has_left(world: World) -> N
         world.deliver(matcher, world.records[-2:])
     assert world.order("ann", filled).status is OrderStatus.OPEN
     world.now_ms = SOON_MS + 5
-    assert expiring.look()
+    assert expiring.check()
     assert world.order("ann", filled).status is OrderStatus.FILLED
     check_invariants(world, CREDITED)
 
@@ -191,11 +191,11 @@ def test_a_book_that_fails_keeps_no_other_waiting_and_is_left_alone_for_a_moment
     matcher = CountingMatcher(world.database, lambda: world.now_ms)
     expiring = expiring_of(world, matcher)
     for world.now_ms in (SOON_MS, SOON_MS + 1, SOON_MS + 1_999):
-        assert expiring.look()
+        assert expiring.check()
     assert world.order("ann", order).status is EXPIRED
     assert matcher.woken == [GONE, world.book]
     world.now_ms = SOON_MS + 2_000
-    assert expiring.look()
+    assert expiring.check()
     assert matcher.woken == [GONE, world.book, GONE]
     assert rows(world) == [stray]
 
@@ -213,7 +213,7 @@ def test_an_order_that_cannot_be_read_keeps_no_other_waiting_and_is_counted(worl
     expiring = expiring_of(world)
     with watched() as seen:
         for _ in range(4):
-            expiring.look()
+            expiring.check()
             world.now_ms += 2_000
     assert seen.values(Metric.SWEEPS_STUCK) == [1]
 
@@ -235,7 +235,7 @@ def test_a_book_that_fails_again_and_again_is_tried_less_often(world: World) -> 
     now_ms = SOON_MS + 3 * MINUTE_MS
     unswept = []
     for world.now_ms in (now_ms, now_ms + 2_000, now_ms + 4_000, now_ms + 6_000):
-        assert expiring.look()
+        assert expiring.check()
         unswept.append(Expiries(world.database).first_unswept())
     assert matcher.woken == [GONE] * 3
     minute = minute_of(now_ms)
@@ -266,12 +266,12 @@ def test_after_a_standstill_all_that_came_due_is_made_up_for_and_the_present_is_
     first, last = rested(world, SOON_MS), rested(world, SOON_MS + HOUR_MS)
     now_ms = SOON_MS + 2 * HOUR_MS
     present = rested(world, now_ms)
-    looks = 1
+    checks = 1
     assert not look_at(world, now_ms)
     assert world.order("ann", present).status is EXPIRED
     while not look_at(world, now_ms):
-        looks += 1
-    assert looks == 5  # 118 minutes, twenty in a look
+        checks += 1
+    assert checks == 5  # 118 minutes, twenty a check
     assert {world.order("ann", each).status for each in (first, last)} == {EXPIRED}
     assert rows(world) == []
     assert Expiries(world.database).first_unswept() == minute_of(now_ms) - 2
@@ -281,7 +281,7 @@ def test_the_first_look_of_all_begins_where_the_first_order_expired(world: World
     """Orders were admitted for a day before anybody looked."""
     order = rested(world)
     world.now_ms = SOON_MS + 24 * HOUR_MS
-    assert not expiring_of(world).look()
+    assert not expiring_of(world).check()
     assert world.order("ann", order).status is EXPIRED
     assert rows(world) == []
 
@@ -326,7 +326,7 @@ def test_whoever_keeps_looking_pauses_when_all_is_done_and_only_then(
     live: list[int] = []
 
     def pause(duration_s: float) -> None:
-        assert duration_s == LOOK_PERIOD_S
+        assert duration_s == CHECK_PERIOD_S
         live.append(sum(world.order("ann", each).status.is_live for each in orders))
 
     expiring_of(world).run(lambda: len(live) < 2, pause)
@@ -365,7 +365,7 @@ def database_of(client: Any) -> Database:
     return Database(client, PREFIX, pause=lambda _seconds: None)
 
 
-@pytest.mark.parametrize("fault", [*FAULTS, "another matcher", "another look"])
+@pytest.mark.parametrize("fault", [*FAULTS, "another matcher", "another check"])
 def test_no_fault_at_any_call_of_a_look_does_what_the_next_look_does_not_mend(fault: str) -> None:
     """Guarantees 1 to 7, and R24. Others: a matcher gets a taker right before the call, or looks itself."""
     client = MemoryDynamoDB()
@@ -376,13 +376,13 @@ def test_no_fault_at_any_call_of_a_look_does_what_the_next_look_does_not_mend(fa
         world = built.over(database_of(tables))
         others = {
             "another matcher": after_another(lambda world=world: _taker(world)),  # type: ignore[misc]
-            "another look": after_another(lambda world=world: expiring_of(world).look()),  # type: ignore[misc]
+            "another check": after_another(lambda world=world: expiring_of(world).check()),  # type: ignore[misc]
         }
         faulty = FaultyClient(tables, (FAULTS | others)[fault], at=at)
         matcher = Matcher(database_of(faulty), lambda world=world: world.now_ms)  # type: ignore[misc]
         expiring = Expiring(database_of(faulty), matcher, lambda world=world: world.now_ms)  # type: ignore[misc]
         try:
-            expiring.look()
+            expiring.check()
         except (Unavailable, OutcomeUnknown):
             pass
         except Died:
@@ -390,7 +390,7 @@ def test_no_fault_at_any_call_of_a_look_does_what_the_next_look_does_not_mend(fa
         has_struck = faulty.has_struck
         faulty.strike_at(0)
         world.now_ms += 2_000
-        while not expiring.look():
+        while not expiring.check():
             pass
         assert rows(world) == []
         assert not [row for row in world.database.scan("orders") if "live" in row and "expires_at_ms" in row]
@@ -399,7 +399,7 @@ def test_no_fault_at_any_call_of_a_look_does_what_the_next_look_does_not_mend(fa
         if not has_struck:
             assert at > 10, "hardly any call was reached"
             return
-    pytest.fail(f"a look takes more than {CALLS_MAX} calls")
+    pytest.fail(f"a check takes more than {CALLS_MAX} calls")
 
 
 def _taker(world: World) -> None:

@@ -394,19 +394,19 @@ def test_orders_of_a_parked_book_end_with_its_release_and_are_not_looked_at_in_b
     counting = FaultyClient(memory_database._client, FAULTS["throttled"])
     database = Database(counting, memory_database._prefix)  # type: ignore[arg-type]
     expiring = Expiring(database, Matcher(database, lambda: world.now_ms), lambda: world.now_ms)
-    assert expiring.look()
+    assert expiring.check()
     (row,) = [row for row in world.database.scan("expiries") if row.get("order_id") == order_id]
     assert row["minute"] == (expires_at_ms // HOUR_MS + 1) * PARKED_MINUTES
     counting.strike_at(0)
     for _ in range(100):
         world.now_ms += 500
-        assert expiring.look()
+        assert expiring.check()
     assert counting.calls <= 6 * 100, "a look reads the row of what is swept and some empty minutes, and no order"
     spoil_or_mend_journal(world)
     release(world.database, releasing(world), world.book)
     assert world.order("ann", order_id).status is OrderStatus.EXPIRED
     world.now_ms += HOUR_MS
-    while not expiring.look():
+    while not expiring.check():
         pass
     assert [row for row in world.database.scan("expiries") if row.get("order_id") == order_id] == []
     check_invariants(world, CREDITED)

@@ -130,12 +130,12 @@ def test_an_order_that_is_filled_cancelled_and_expires_at_once_has_one_end(embed
 
     def look() -> None:
         matcher = Matcher(embedded_database, lambda: expires_at_ms)
-        Expiring(embedded_database, matcher, lambda: expires_at_ms).look()
+        Expiring(embedded_database, matcher, lambda: expires_at_ms).check()
 
     at_once([lambda piece=piece: match(piece) for piece in (late[:3], late[3:7], late[7:])] + [look, look])  # type: ignore[misc]
     world.now_ms = expires_at_ms
     assert world.deliver() == []
-    while not Expiring(embedded_database, world.matcher(), lambda: expires_at_ms).look():
+    while not Expiring(embedded_database, world.matcher(), lambda: expires_at_ms).check():
         pass
     check_invariants(world, {BASE: 2 * 10**6, QUOTE: 2 * 10**6})
     ends = [world.order("ann", order).status for order in orders]

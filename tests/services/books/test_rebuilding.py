@@ -205,7 +205,7 @@ def test_the_command_line_rebuilds_one_book_or_all(world: World, monkeypatch: py
     monkeypatch.setattr(wiring, "database", lambda: world.database)
     put_back(world, "fills", [])
     assert cli.run(["rebuild", f"{INSTANCE}/{BOOK_ID}"]) == {
-        "books": 1, "orders": 0, "fills": 2, "candles": 0, "looks": 1, "terms": 0,
+        "books": 1, "orders": 0, "fills": 2, "candles": 0, "expiries": 1, "terms": 0,
     }  # fmt: skip
     assert cli.run(["rebuild", "--all"])["fills"] == 0
     with pytest.raises(cli.CommandFailed, match="no such book"):
