@@ -233,8 +233,8 @@ GUARDS = [
     Guard(
         "a transaction that was refused after such an attempt is looked up",
         "chalicelib/tables/dynamodb.py",
-        "(course.may_be_done and self._is_done(course, is_done))",
-        "(course.may_be_done and course.meaning is not Meaning.REFUSED and self._is_done(course, is_done))",
+        "(attempts.may_be_done and self._is_done(attempts, is_done))",
+        "(attempts.may_be_done and attempts.meaning is not Meaning.REFUSED and self._is_done(attempts, is_done))",
         "tests/services/test_lost_answers.py::test_a_movement_is_done_once",
     ),
     Guard(
@@ -247,7 +247,7 @@ GUARDS = [
     Guard(
         "a write that its own first attempt has refused is known by its row",
         "chalicelib/tables/dynamodb.py",
-        "is_done = is_own(row) if course.may_be_done else False",
+        "is_done = is_own(row) if attempts.may_be_done else False",
         "is_done = False",
         "tests/services/test_lost_answers.py::test_a_write_that_its_own_first_attempt_has_refused_is_known_by_its_row",
     ),
@@ -538,8 +538,8 @@ GUARDS = [
     Guard(
         "an order and what has it looked at are one transaction",
         "chalicelib/services/books/admission.py",
-        "            rows.append(self._expiries.expect(Expiry(",
-        "            self._database.write(self._expiries.expect(Expiry(",
+        "            rows.append(self._expiries.schedule(Expiry(",
+        "            self._database.write(self._expiries.schedule(Expiry(",
         "tests/services/books/test_admission_faults.py",
     ),
     Guard(
@@ -747,7 +747,7 @@ GUARDS = [
     ),
     Guard(
         "a connect nonce is spent once",
-        "chalicelib/tables/connects.py",
+        "chalicelib/tables/connect_nonces.py",
         'is_new, has_expired = "attribute_not_exists(#request)", "#expires <= :now"',
         'is_new, has_expired = "attribute_not_exists(#request)", "attribute_exists(#request) OR #expires <= :now"',
         "tests/tables/test_taker_desk.py::test_a_nonce_is_spent_once_until_it_is_forgotten",

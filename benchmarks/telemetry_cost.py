@@ -30,7 +30,7 @@ from chalicelib.services.books.metrics import MatchWatch
 from chalicelib.services.books.stream import match_records
 from chalicelib.services.books.telemetry import UNWATCHED, MatchObserver
 from chalicelib.support.clock import now_ms
-from chalicelib.support.telemetry import SERVICE, invocation, order_admitted, tell
+from chalicelib.support.telemetry import SERVICE, add_log_members, invocation, order_admitted
 from chalicelib.tables.dynamodb import Database
 from infra.tables import create_tables
 from tests.memory import MemoryDynamoDB
@@ -101,7 +101,7 @@ def matching(world: World, records: int) -> None:
 def placing() -> None:
     request = HttpRequest("POST", None, {}, {}, {}, b"")
     with invocation("api_handler", Context(), request):
-        tell(desk="book", instance=INSTANCE)
+        add_log_members(desk="book", instance=INSTANCE)
         order_admitted("book")
 
 

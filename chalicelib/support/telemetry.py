@@ -1,10 +1,10 @@
 """Telemetry of the functions: JSON log lines and CloudWatch metrics (docs/watching.md).
 
-One run of a function is an ``invocation``. While it is open, each log line carries the members set by ``tell``, with
-the request's credentials masked, and measurements are collected. When it ends, the metrics are written to standard
-output in CloudWatch's embedded metric format, one line for each set of dimensions. Outside an invocation (the command
-line, a thread of the local run) nothing is measured. State is kept by context, so concurrent requests in threads of one
-process do not mix.
+One run of a function is an ``invocation``. While it is open, each log line carries the members set by
+``add_log_members``, with the request's credentials masked, and measurements are collected. When it ends, the metrics
+are written to standard output in CloudWatch's embedded metric format, one line for each set of dimensions. Outside an
+invocation (the command line, a thread of the local run) nothing is measured. State is kept by context, so concurrent
+requests in threads of one process do not mix.
 
 ``TALLYBOOK_STAGE`` is the metric dimension ``stage`` (default ``local``). ``POWERTOOLS_LOG_LEVEL`` is the log level
 (default INFO). ``POWERTOOLS_METRICS_DISABLED=true`` switches the metrics off.
@@ -34,7 +34,7 @@ VALUES_MAX = 100
 """CloudWatch's limit of values of one metric in one line."""
 
 
-class WatchedRequest(Protocol):
+class LoggedRequest(Protocol):
     """The parts of a request that telemetry reads: its id, and where its credentials are."""
 
     @property
@@ -90,7 +90,7 @@ class _Invocation:
     """function: its name in app.py. measured: values by dimensions and metric."""
 
     function: str
-    request: WatchedRequest | None
+    request: LoggedRequest | None
     measured: dict[Dimensions, dict[Metric, list[float]]] = field(default_factory=dict)
     members: dict[str, Any] = field(default_factory=dict)
 
@@ -127,15 +127,15 @@ logging.getLogger(SERVICE).addFilter(_count_error)
 
 
 @contextmanager
-def invocation(function: str, context: object, request: WatchedRequest | None = None) -> Iterator[None]:
+def invocation(function: str, context: object, request: LoggedRequest | None = None) -> Iterator[None]:
     """Observe one run of a function: log lines inside belong to it, and its metrics are written at its end.
 
     context: Lambda's context object. request: the request being served, whose credentials are masked.
     """
     token = _invocation.set(_Invocation(function, request))
-    tell(function=function, function_request_id=getattr(context, "aws_request_id", None))
+    add_log_members(function=function, function_request_id=getattr(context, "aws_request_id", None))
     if request is not None:
-        tell(request_id=request.request_id)
+        add_log_members(request_id=request.request_id)
     try:
         yield
     finally:
@@ -144,7 +144,7 @@ def invocation(function: str, context: object, request: WatchedRequest | None = 
         clear_context_keys()
 
 
-def tell(**members: str | None) -> None:
+def add_log_members(**members: str | None) -> None:
     """Add members to all further log lines of this invocation; None removes one."""
     current = _invocation.get()
     if current is not None:

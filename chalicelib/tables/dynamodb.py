@@ -161,7 +161,7 @@ def reads_row(read: Callable[[Row], T]) -> Callable[[Row], T]:
     return reading
 
 
-class _Course:
+class _WriteAttempts:
     """The attempts at one write so far. may_be_done: whether any of them may have been carried out."""
 
     def __init__(self) -> None:
@@ -212,13 +212,13 @@ def whole(row: Row, name: str) -> int:
 
 def _read(operation: Callable[[], T]) -> T:
     """Make a read call. Raises Unavailable, or the SDK's error for a bug or a missing table or permission."""
-    course = _Course()
-    answer: T = course.call(operation)
-    if course.meaning is Meaning.DONE:
+    attempts = _WriteAttempts()
+    answer: T = attempts.call(operation)
+    if attempts.meaning is Meaning.DONE:
         return answer
-    if course.failure is not None and course.meaning is Meaning.FAULTY:
-        raise course.failure
-    raise Unavailable(str(course.failure or "the answer cannot be read")) from course.failure
+    if attempts.failure is not None and attempts.meaning is Meaning.FAULTY:
+        raise attempts.failure
+    raise Unavailable(str(attempts.failure or "the answer cannot be read")) from attempts.failure
 
 
 def _pages(pages: Iterable[Any]) -> Iterator[Row]:
@@ -311,22 +311,22 @@ class Database:
         return self._write(write, is_own or _own_of(write), returned="ALL_NEW")
 
     def _write(self, write: Write, is_own: IsOwn, returned: Literal["ALL_NEW", "NONE"]) -> Row:
-        operation, course = self._operation(write, returned), _Course()
+        operation, attempts = self._operation(write, returned), _WriteAttempts()
         for _ in tries(CONFLICT_TRIES_MAX, self.pause):
-            answer = course.call(operation)
-            if course.meaning is not Meaning.BUSY:
+            answer = attempts.call(operation)
+            if attempts.meaning is not Meaning.BUSY:
                 break
-        if course.meaning is Meaning.DONE:
+        if attempts.meaning is Meaning.DONE:
             return decode(answer.get("Attributes", {}))
-        if course.meaning is not Meaning.REFUSED:
-            raise course.outcome() from course.failure
-        item = course.refusal.get("Item")
+        if attempts.meaning is not Meaning.REFUSED:
+            raise attempts.outcome() from attempts.failure
+        item = attempts.refusal.get("Item")
         row = decode(item) if item else None
-        is_done = is_own(row) if course.may_be_done else False
+        is_done = is_own(row) if attempts.may_be_done else False
         if is_done is None:
-            raise course.outcome() from course.failure
+            raise attempts.outcome() from attempts.failure
         if not is_done:
-            raise ConditionFailed(row) from course.failure
+            raise ConditionFailed(row) from attempts.failure
         return row or {}
 
     def _operation(self, write: Write, returned: Literal["ALL_NEW", "NONE"]) -> Callable[[], Any]:
@@ -367,31 +367,31 @@ class Database:
         """
         items: list[Any] = [{type(write).__name__: self._request(write)} for write in writes]
         operation = partial(self._client.transact_write_items, TransactItems=items, ClientRequestToken=str(uuid4()))
-        course = _Course()
+        attempts = _WriteAttempts()
         for _ in tries(CONFLICT_TRIES_MAX, self.pause):
-            course.call(operation)
-            if course.meaning is not Meaning.BUSY:
+            attempts.call(operation)
+            if attempts.meaning is not Meaning.BUSY:
                 break
-        if course.meaning is Meaning.DONE or (course.may_be_done and self._is_done(course, is_done)):
+        if attempts.meaning is Meaning.DONE or (attempts.may_be_done and self._is_done(attempts, is_done)):
             return
-        if course.meaning is not Meaning.REFUSED:
-            raise course.outcome() from course.failure
+        if attempts.meaning is not Meaning.REFUSED:
+            raise attempts.outcome() from attempts.failure
         raise TransactionRefused(
             {
                 index: decode(reason["Item"]) if reason.get("Item") else None
-                for index, reason in enumerate(course.refusal["CancellationReasons"])
+                for index, reason in enumerate(attempts.refusal["CancellationReasons"])
                 if REASONS.get(reason.get("Code")) is Meaning.REFUSED
             }
-        ) from course.failure
+        ) from attempts.failure
 
-    def _is_done(self, course: _Course, is_done: IsDone | None) -> bool:
+    def _is_done(self, attempts: _WriteAttempts, is_done: IsDone | None) -> bool:
         """Return whether a possibly done transaction was done. Raises OutcomeUnknown if that cannot be told."""
         try:
             is_there = None if is_done is None else is_done()
         except Unavailable as error:
-            raise course.outcome() from error
+            raise attempts.outcome() from error
         if is_there is None:
-            raise course.outcome() from course.failure
+            raise attempts.outcome() from attempts.failure
         return is_there
 
     def put_many(self, table: str, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -406,20 +406,20 @@ class Database:
         self._write_batches(table, ({"DeleteRequest": {"Key": encode(key)}} for key in keys))
 
     def _write_batches(self, table: str, requests: Iterable[Any]) -> None:
-        course = _Course()
+        attempts = _WriteAttempts()
         for chunk in batched(requests, BATCH_WRITE_ITEMS_MAX):
             unwritten: Any = {self.name(table): chunk}
             for _ in tries(BATCH_TRIES_MAX, self.pause):
-                answer = course.call(partial(self._client.batch_write_item, RequestItems=unwritten))
-                if course.meaning is not Meaning.DONE:
-                    raise course.outcome() from course.failure
+                answer = attempts.call(partial(self._client.batch_write_item, RequestItems=unwritten))
+                if attempts.meaning is not Meaning.DONE:
+                    raise attempts.outcome() from attempts.failure
                 left = answer.get("UnprocessedItems")
-                course.may_be_done |= left != unwritten
+                attempts.may_be_done |= left != unwritten
                 unwritten = left
                 if not unwritten:
                     break
             else:
-                raise course.outcome()
+                raise attempts.outcome()
 
     def _request(self, write: Write) -> dict[str, Any]:
         request: dict[str, Any] = {"TableName": self.name(write.table)}

@@ -3,9 +3,9 @@
 Each order that expires has one row, under the minute of its next check; at first that is the minute of its expiry. The
 row is put with the order and removed once the order has ended, for whatever reason::
 
-    (no row) --expect, with the order in one transaction--> minute of its expiry --the order has ended--> (no row)
-                                                              |                                             ^
-                                                              +--postpone: it has not--> a later minute ----+
+    (no row) --schedule, with the order in one transaction--> minute of its expiry --the order has ended--> (no row)
+                                                                |                                             ^
+                                                                +--postpone: it has not--> a later minute ----+
 
 The matcher and its journal decide whether an order has expired; a stale or duplicate row does no harm. One more row
 records which minutes are swept: all checks due in them are done.
@@ -51,11 +51,11 @@ class Expiries:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def expect(self, expiry: Expiry) -> Write:
+    def schedule(self, expiry: Expiry) -> Write:
         """Return the write that schedules the order's expiry check. Idempotent."""
         return Put(TABLE, _row_of(expiry))
 
-    def expect_all(self, expiries: Iterable[Expiry]) -> None:
+    def schedule_all(self, expiries: Iterable[Expiry]) -> None:
         """Schedule expiry checks, by writes of their own: for ``tallybook rebuild``."""
         self._database.put_many(TABLE, map(_row_of, expiries))
 

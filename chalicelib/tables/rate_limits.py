@@ -17,8 +17,8 @@ from __future__ import annotations
 from typing import Any
 
 from chalicelib.domain.tenancy.rate_limit import MINUTE_S, RateLimit, Refusal, Usage, day_of, minute_of, refusal_of
+from chalicelib.support.bounded_cache import SCOPES_MAX, BoundedCache
 from chalicelib.support.outcomes import Unavailable
-from chalicelib.support.recent import SCOPES_MAX, Recent
 from chalicelib.tables.attempts import Contended, at_once, until_written
 from chalicelib.tables.dynamodb import ConditionFailed, Database, Row, Update
 from chalicelib.tables.requests import TABLE
@@ -34,7 +34,7 @@ class RateLimits:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._seen: Recent[str, Usage] = Recent(SCOPES_MAX)
+        self._seen: BoundedCache[str, Usage] = BoundedCache(SCOPES_MAX)
         """By scope: the row as last seen."""
 
     def use(self, scope: str, limit: RateLimit, now_us: int) -> Refusal | None:
@@ -110,7 +110,7 @@ class MinuteCounts:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._seen: Recent[str, tuple[int, int]] = Recent(SCOPES_MAX)
+        self._seen: BoundedCache[str, tuple[int, int]] = BoundedCache(SCOPES_MAX)
         """By scope: the last minute counted, and its count."""
 
     def count(self, scope: str, limit: int, at_s: int) -> int:

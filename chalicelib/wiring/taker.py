@@ -20,7 +20,7 @@ from chalicelib.services.signed.desk import SignedOrderDesk
 from chalicelib.services.signed.reading import SignedReading
 from chalicelib.services.tenancy.rate_limiter import RateLimiter
 from chalicelib.support.clock import now_ms
-from chalicelib.tables.connects import Connects
+from chalicelib.tables.connect_nonces import ConnectNonces
 from chalicelib.tables.credentials import Credentials
 from chalicelib.tables.desk_settings import TakerDesks
 from chalicelib.tables.dynamodb import Database
@@ -49,7 +49,7 @@ def new_taker_desk(
     desk, reading = SignedOrderDesk(database, lambda: clock() // 1000), SignedReading(database)
     endpoints = endpoints_of(
         ROUTES,
-        connecting=ConnectEndpoint(open_desk, Connects(database).spend, gate.open_session, public_instance),
+        connecting=ConnectEndpoint(open_desk, ConnectNonces(database).spend, gate.open_session, public_instance),
         makers=MakerEndpoints(desk, reading),
         takers=TakerEndpoints(desk, reading),
         validating=ValidateEndpoint(reading),

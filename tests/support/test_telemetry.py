@@ -26,7 +26,7 @@ from chalicelib.support.clock import now_ms
 from chalicelib.support.ids import time_of
 from chalicelib.support.outcomes import Unavailable
 from chalicelib.support.redaction import HIDDEN, SECRETS_MAX, masked, secrets_of, shortened
-from chalicelib.support.telemetry import DIMENSIONS, Metric, invocation, logger, measure, tell
+from chalicelib.support.telemetry import DIMENSIONS, Metric, add_log_members, invocation, logger, measure
 from chalicelib.tables.dynamodb import Database
 from tests.apis.book.desk import API_KEY, ORDER, open_desk
 from tests.apis.escrow.desk import KEY, OPERATOR_KEY
@@ -282,7 +282,7 @@ def test_parallel_threads_see_only_their_own_invocation() -> None:
 
     def serve(desk: str) -> None:
         with invocation("api_handler", None):
-            tell(desk=desk)
+            add_log_members(desk=desk)
             both.wait(10)
             logger.info("served")
             measure(Metric.ORDERS_ADMITTED, 1, desk=desk)
@@ -299,11 +299,11 @@ def test_parallel_threads_see_only_their_own_invocation() -> None:
 
 
 def test_members_end_with_their_invocation() -> None:
-    tell(instance="of nobody")
+    add_log_members(instance="of nobody")
     with watched() as seen:
-        tell(instance=INSTANCE, book=None)
+        add_log_members(instance=INSTANCE, book=None)
         logger.error("inside")
-    tell(instance="of nobody")
+    add_log_members(instance="of nobody")
     with watched() as later:
         logger.info("outside")
     assert seen.log[0]["instance"] == INSTANCE

@@ -15,7 +15,7 @@ def expiry(order_id: str, after_ms: int) -> Expiry:
 
 def expected(store: Database, *expiries: Expiry) -> Expiries:
     table = Expiries(store)
-    store.transact([table.expect(one) for one in expiries])
+    store.transact([table.schedule(one) for one in expiries])
     return table
 
 

@@ -14,7 +14,7 @@ from chalicelib.domain.tenancy.instances import InstanceStatus
 from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.support.clock import new_id
 from chalicelib.support.outcomes import Unavailable
-from chalicelib.tables.connects import Connects
+from chalicelib.tables.connect_nonces import ConnectNonces
 from chalicelib.tables.desk_settings import TakerDesks
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.instruments import InstrumentExists, Instruments, TooManyDecimals, UnknownToken
@@ -136,7 +136,7 @@ def test_only_tokens_of_the_ledger_with_18_decimals_at_most_are_traded(instrumen
 
 
 def test_a_nonce_is_spent_once_until_it_is_forgotten(store: Database) -> None:
-    connects = Connects(store)
+    connects = ConnectNonces(store)
     connects.spend("0xa", "n-1", NOW_S)
     for spent in (NOW_S, NOW_S + 86_399):
         with pytest.raises(NonceSpent):

@@ -12,7 +12,7 @@ from chalicelib.domain.tenancy.instances import TRADING, AcceptedKey
 from chalicelib.domain.tenancy.rate_limit import MINUTE_S, minute_of
 from chalicelib.services.tenancy.rate_limiter import RateLimiter
 from chalicelib.support.clock import now_s
-from chalicelib.support.telemetry import logger, tell
+from chalicelib.support.telemetry import add_log_members, logger
 
 API_KEY = re.compile(r"trusset_([A-Za-z0-9]{8})_[0-9a-f]{64}")
 BODY_BYTES_MAX = 64 * 1024
@@ -37,7 +37,7 @@ class Gate:
         if key is None:
             raise Fault("AUTH_FAILED", "API key is not valid")
         envelope.instance = key.instance
-        tell(instance=key.instance)
+        add_log_members(instance=key.instance)
         self._count(key, envelope)
         if TRADING not in key.services:
             raise Fault("SERVICE_NOT_ENABLED", f"Service '{TRADING}' is not enabled for this instance")

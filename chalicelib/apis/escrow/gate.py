@@ -14,7 +14,7 @@ from chalicelib.domain.tenancy.instances import World
 from chalicelib.domain.tenancy.keys import EscrowKey
 from chalicelib.services.tenancy.rate_limiter import AnonymousUse, RateLimiter
 from chalicelib.support.consistency import Inconsistent
-from chalicelib.support.telemetry import tell
+from chalicelib.support.telemetry import add_log_members
 
 WRITING = frozenset(("POST", "PUT"))
 
@@ -64,7 +64,7 @@ class Gate:
         if key is None or desk is None:
             refusal = self.limiter.anonymous_refusal(AnonymousUse.NO_KEY, request.client_address, self.clock())
             raise too_many(refusal.retry_after_s) if refusal else unauthenticated()
-        tell(instance=key.instance)
+        add_log_members(instance=key.instance)
         is_writing = request.method in WRITING
         if not key.is_enabled or (key.is_read_only and is_writing) or key.is_operators != is_operators:
             raise unauthorized()

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
 from chalicelib.apis.kit.routing import NoRoute, Route, RouteTable
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
-from chalicelib.support.telemetry import logger, order_refused, tell
+from chalicelib.support.telemetry import add_log_members, logger, order_refused
 
 Auth = TypeVar("Auth")
 Fault = TypeVar("Fault")
@@ -70,7 +70,7 @@ def answered(
     serve: takes the route and the request with its path parameters. failure: names its error in the answer; by that
     name it is counted where the route places orders, also where an endpoint has answered so itself.
     """
-    tell(desk=table.desk)
+    add_log_members(desk=table.desk)
     route: Route[Auth] | None = None
     try:
         route, parameters = table.find(request.method, request.path)

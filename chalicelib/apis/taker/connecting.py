@@ -19,7 +19,7 @@ from chalicelib.domain.signed.eip712 import signer_of_message
 from chalicelib.domain.signed.faults import NonceSpent
 from chalicelib.domain.signed.order import customer_of
 from chalicelib.domain.signed.settings import OpenDesk
-from chalicelib.support.telemetry import tell
+from chalicelib.support.telemetry import add_log_members
 
 OpenSession = Callable[[Caller, str], str]
 NOT_THERE = "There is no such instance, or the message does not name it: it has no line 'Instance: ...'"
@@ -52,7 +52,7 @@ class ConnectEndpoint:
         if signer_of_message(body.message, body.signature) != wallet:
             raise Fault(Error.UNAUTHORIZED, "The signature is not the wallet's")
         opened = _opened(desk)
-        tell(instance=instance)
+        add_log_members(instance=instance)
         refuse(_faults_at(opened, message))
         try:
             self.spend_nonce(wallet, message.nonce, caller.now_s)

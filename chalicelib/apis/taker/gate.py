@@ -21,7 +21,7 @@ from chalicelib.domain.tenancy.keys import TakerKey, taker_secret_of
 from chalicelib.domain.tenancy.master_keys import InTurn
 from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.services.tenancy.rate_limiter import AnonymousUse, RateLimiter
-from chalicelib.support.telemetry import tell
+from chalicelib.support.telemetry import add_log_members
 
 _TIMESTAMP = re.compile(r"[0-9]{1,15}")
 
@@ -67,7 +67,7 @@ class Gate:
         desk = self.open_desk(key.instance) if key is not None else None
         if key is None or desk is None:
             raise Fault(Error.KEY_UNKNOWN)
-        tell(instance=key.instance)
+        add_log_members(instance=key.instance)
         if key.requires_signature and not signature:
             raise Fault(Error.KEY_MISSING)
         if key.has_ended(now_ms // 1000):
@@ -92,7 +92,7 @@ class Gate:
         desk = self.open_desk(session.instance)
         if desk is None:
             raise Fault(Error.UNAUTHORIZED)
-        tell(instance=session.instance)
+        add_log_members(instance=session.instance)
         refuse_without_service(desk)
         self._count(session.instance, f"maker/{session.wallet}", desk.settings.rate_limit, now_ms)
         return Caller(session.instance, session.wallet, desk.settings, now_ms)

@@ -16,7 +16,7 @@ from chalicelib.domain.tenancy.keys import ApiToken, Permission, TokenStatus, to
 from chalicelib.domain.tenancy.master_keys import InTurn
 from chalicelib.services.tenancy.rate_limiter import AnonymousUse, RateLimiter
 from chalicelib.support.consistency import Inconsistent
-from chalicelib.support.telemetry import tell
+from chalicelib.support.telemetry import add_log_members
 
 TOLERANCE_HEADERS = ("timestamp-tolerance", "timstamp-tolerance")
 """Both spellings (R4); of two that are sent the first counts."""
@@ -72,7 +72,7 @@ class Gate:
         token = self.accept(sent.token)
         instance = token and self.instance_of(token.instance)
         if token is not None:
-            tell(instance=token.instance)
+            add_log_members(instance=token.instance)
         if token is None or instance is None or instance.status is not InstanceStatus.ACTIVE:
             raise Fault(Error.TOKEN_INVALID)
         if token.status is not TokenStatus.ACTIVE:

@@ -195,7 +195,7 @@ class Admission:
         book = book_key(config.instance, config.book_id)
         rows = [self._orders.admit(owner, config.book_id, order), self._inbox.send(book, order, self._now_s())]
         if order.expires_at_ms is not None:
-            rows.append(self._expiries.expect(Expiry(book, owner, order.order_id, order.expires_at_ms)))
+            rows.append(self._expiries.schedule(Expiry(book, owner, order.order_id, order.expires_at_ms)))
         name = None
         if order.external_id is not None:
             name = self._external_ids.take(owner, order.external_id, order.order_id)

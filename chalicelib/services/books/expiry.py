@@ -23,8 +23,8 @@ from chalicelib.services.books import matcher as matching
 from chalicelib.services.books.lost_commands import LostCommands
 from chalicelib.services.books.matcher import Matcher
 from chalicelib.services.books.parking import BookParked
+from chalicelib.support.bounded_cache import BoundedCache
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
-from chalicelib.support.recent import Recent
 from chalicelib.support.telemetry import Metric, logger, measure
 from chalicelib.tables.books import Books
 from chalicelib.tables.dynamodb import Database, batched
@@ -87,7 +87,7 @@ class Expiring:
         self._orders = Orders(database)
         self._matcher = matcher
         self._now_ms = now_ms
-        self._failures: Recent[str, _Failures] = Recent(FAILING_BOOKS_MAX)
+        self._failures: BoundedCache[str, _Failures] = BoundedCache(FAILING_BOOKS_MAX)
         self._lost = LostCommands(database, matcher, now_ms)
 
     def run(self, goes_on: Callable[[], bool], pause: Callable[[float], object]) -> None:

@@ -104,7 +104,7 @@ class Rebuilding:
         self._fills.put_rows(differences.fills)
         self._inbox.note_progress(book, waiting.unnoted)
         expiries = list(_expiries(fold, waiting))
-        self._expiries.expect_all(expiries)
+        self._expiries.schedule_all(expiries)
         candles = self._rebuild_candles(fold)
         self._project_rest(fold)
         if next(self._journal.after(book, fold.head), None) is not None:

@@ -18,7 +18,7 @@ from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.services.books.book_cache import BOOK_WEIGHT, PROGRAM_BYTES, BookCache, cached_orders_max, weight_of
 from chalicelib.services.books.depth import DepthReader
 from chalicelib.services.books.matcher import Matcher
-from chalicelib.support.recent import SCOPES_MAX, Recent
+from chalicelib.support.bounded_cache import SCOPES_MAX, BoundedCache
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.rate_limits import MinuteCounts, RateLimits
 from infra.settings import ROOT
@@ -144,7 +144,7 @@ def test_a_matcher_and_the_depths_forget_books_that_are_too_many(memory_database
 
 
 def test_recent_entries_are_remembered_and_old_ones_are_not() -> None:
-    recent: Recent[str, int] = Recent(2)
+    recent: BoundedCache[str, int] = BoundedCache(2)
     for key in ("a", "b", "a", "c"):
         recent.set(key, 1)
     assert [recent.get(key) for key in "abc"] == [1, None, 1]
@@ -156,7 +156,7 @@ def test_recent_entries_are_remembered_and_old_ones_are_not() -> None:
 def test_counting_requests_remembers_so_many_callers(memory_database: Database) -> None:
     """T55: a stranger behind each of many addresses costs no memory; what is forgotten is counted all the same."""
     rates, limits = MinuteCounts(memory_database), RateLimits(memory_database)
-    rates._seen, limits._seen = Recent(3), Recent(3)
+    rates._seen, limits._seen = BoundedCache(3), BoundedCache(3)
     assert rates.count("address/0", 1, 60) == 1
     rate_limit = RateLimit(per_day=1)
     assert limits.use("token/0", rate_limit, 0) is None

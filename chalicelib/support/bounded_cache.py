@@ -13,7 +13,7 @@ SCOPES_MAX = 10_000
 """Maximum number of cached keys, addresses or customers for each kind of rate limit."""
 
 
-class Recent(Generic[K, V]):
+class BoundedCache(Generic[K, V]):
     """A mapping that keeps the entries set last, up to a maximum number. Thread-safe."""
 
     def __init__(self, entries_max: int) -> None:

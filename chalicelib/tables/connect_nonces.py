@@ -17,7 +17,7 @@ TRIES_MAX = 2
 """The second try finds out whether the first one succeeded if its answer was lost."""
 
 
-class Connects:
+class ConnectNonces:
     def __init__(self, database: Database) -> None:
         self._database = database
 
