@@ -1,7 +1,7 @@
-"""What is at the door, of no desk: ``GET /`` says what this is, ``GET /health`` whether it can serve.
+"""Paths of no desk: ``GET /`` describes the service, ``GET /health`` tells whether it can serve.
 
-Both are for anybody and ask for no credential. ``/`` reads nothing. ``/health`` reads one row that is not there, once
-in two seconds a process at most, so strangers cannot make it cost more.
+Both need no credential. ``/`` reads nothing. ``/health`` reads one missing row, at most once in two seconds a process,
+so anonymous callers cannot raise its cost.
 """
 
 from __future__ import annotations
@@ -31,8 +31,9 @@ WHAT_THIS_IS = {
 
 
 class Front:
-    """ask_tables: asks them once for ``/health``, and raises where they do not answer soon. monotonic_s: seconds that
-    only rise.
+    """Answers the paths of no desk.
+
+    ask_tables: reads a row; raises if the tables do not answer soon. monotonic_s: a monotonic clock in seconds.
     """
 
     def __init__(self, ask_tables: Callable[[], None], monotonic_s: Callable[[], float]) -> None:
@@ -42,7 +43,7 @@ class Front:
         self._answered = False
 
     def answer(self, request: HttpRequest) -> HttpResponse:
-        """Return 200 with what this is; for ``/health`` 200, or 503 while the tables do not answer. Never raises."""
+        """Answer 200 with the description; ``/health`` 200, or 503 while the tables do not answer. Never raises."""
         if request.path == ROOT_PATH:
             return _json(200, WHAT_THIS_IS)
         if self._tables_answer():
@@ -60,7 +61,7 @@ class Front:
     def _is_answered(self) -> bool:
         try:
             self._ask_tables()
-        except Exception:  # whatever it is (out of reach, no such table, no permission): nothing can be served
+        except Exception:  # any fault (unreachable, missing table, no permission) means that nothing can be served
             logger.exception("the tables do not answer")
             return False
         return True

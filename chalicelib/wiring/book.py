@@ -30,7 +30,7 @@ from chalicelib.tables.tokens import Tokens
 def new_book_desk(
     database: Database, counters: Database | None = None, *, cancel_wait_s: float = CANCEL_WAIT_S
 ) -> BookApi:
-    """Build the desk over given tables. counters: the same tables by a client of their own, for counting requests.
+    """Build the desk. counters: a client of its own for counting requests.
 
     cancel_wait_s: how long a cancel waits for its result.
     """

@@ -27,10 +27,7 @@ from chalicelib.tables.escrow_settings import EscrowDesks
 def new_escrow_desk(
     database: Database, counters: Database | None = None, *, clock: Callable[[], int] = now_ms
 ) -> EscrowApi:
-    """Build the desk over given tables. counters: the same tables by a client of their own, for counting requests.
-
-    clock: the time in ms.
-    """
+    """Build the desk. counters: a client of its own for counting requests. clock: the time in ms."""
     accept, open_desk = Credentials(database, ESCROW_KEYS).accept, EscrowDesks(database).open_desk
     gate = Gate(accept, open_desk, RateLimiter(counters or database), clock)
     desk, reading = EscrowDesk(database, lambda: clock() // 1000), EscrowReading(database)

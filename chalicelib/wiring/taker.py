@@ -35,12 +35,10 @@ def new_taker_desk(
     public_instance: str | None = None,
     clock: Callable[[], int] = now_ms,
 ) -> TakerApi:
-    """Build the desk over given tables. counters: the same tables by a client of their own, for counting requests.
+    """Build the desk. counters: a client of its own for counting requests.
 
-    master_key: of which the keys' secrets and the JWTs' are derived; what it raises is answered 500.
-
-    previous_master_key: one whose secrets are accepted too. public_instance: where makers connect who name no other
-    (K6). clock: the time in ms.
+    master_key: secrets of keys and JWTs are derived from it; what it raises is answered 500. previous_master_key: its
+    secrets are accepted too. public_instance: of makers who connect without naming one (K6). clock: the time in ms.
     """
     open_desk = TakerDesks(database).open_desk
     limiter = RateLimiter(counters or database)

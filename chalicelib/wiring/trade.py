@@ -46,14 +46,12 @@ def new_trade_desk(
     public_limit: RateLimit = ANONYMOUS_LIMITS[AnonymousUse.MARKET_DATA],
     orders_max: int | None = None,
 ) -> TradeApi:
-    """Build the desk over given tables. counters: the same tables by a client of their own, for counting requests.
+    """Build the desk. counters: a client of its own for counting requests.
 
-    master_key: of which the tokens' secrets are derived; what it raises is answered 500.
-
-    previous_master_key: one whose secrets are accepted too. public_instance: whose books the public routes show (R3).
-    clock: the time in ms. cancel_wait_s: how long a cancel waits for its result. public_limit: of each client address
-    at the public routes (R46). orders_max: how many orders the books may have together that are kept in memory to show
-    their whole depth.
+    master_key: the tokens' secrets are derived from it; what it raises is answered 500. previous_master_key: its
+    secrets are accepted too. public_instance: its books are shown by public routes (R3). clock: the time in ms.
+    cancel_wait_s: how long a cancel waits for its result. public_limit: of a client address on public routes (R46).
+    orders_max: bound of the open orders of all books cached to show whole depths.
     """
     limiter = RateLimiter(counters or database, {AnonymousUse.MARKET_DATA: public_limit})
     accept, instance_of = Credentials(database, API_TOKENS).accept, Tenants(database, now_s).get

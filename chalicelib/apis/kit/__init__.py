@@ -1,1 +1,1 @@
-"""What all desks share: requests and answers, mounts, preferences."""
+"""HTTP mechanisms shared by all desks: routing, auth, forms, idempotency, pages, times, exact JSON."""

@@ -1,4 +1,4 @@
-"""The shell of a desk: it finds the route, has it served, and answers whatever is raised in the desk's own words."""
+"""The outer loop of a desk: find the route, call its endpoint, and answer any exception in the desk's own words."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ SERVER_FAULT = 500
 
 
 def endpoints_of(table: RouteTable[Auth], **groups: object) -> dict[str, Callable[..., Any]]:
-    """Return the endpoints that a table names, by these names. Raises AttributeError where a group lacks one."""
+    """Return the endpoints of a route table by name. Raises AttributeError where a group lacks one."""
     found = SimpleNamespace(**groups)
     return {route.endpoint: attrgetter(route.endpoint)(found) for route in table}
 
 
 @dataclass(frozen=True, slots=True)
 class Faults(Generic[Fault]):
-    """Which of a desk's faults answers what was raised.
+    """Maps exceptions to a desk's faults.
 
-    own: their class; they answer as they are. refusals, of_refusal: what services refuse with, and its fault.
-    unavailable, outcome_unknown: where a desk has no words of its own for these, they are unexpected.
+    own: the class of the desk's faults, answered unchanged. refusals, of_refusal: exceptions of services, and their
+    faults. unavailable, outcome_unknown: None if the desk answers these as unexpected.
     """
 
     own: type[Fault]
@@ -41,7 +41,7 @@ class Faults(Generic[Fault]):
     of_refusal: Callable[[Exception], Fault] | None = None
 
     def of(self, error: Exception, request: HttpRequest) -> Fault:
-        """Return the fault; what is no client's doing is logged."""
+        """Return the fault of an exception. Logs those that the client did not cause."""
         if isinstance(error, self.own):
             return error
         if isinstance(error, NoRoute):
@@ -65,10 +65,10 @@ def answered(
     faults: Faults[Fault],
     failure: Callable[[Fault], HttpResponse],
 ) -> HttpResponse:
-    """Return what ``serve`` answers to a request of the desk, or the ``failure`` of what it raises. Never raises.
+    """Return the answer of ``serve``, or the ``failure`` for the fault that it raises. Never raises.
 
-    serve: takes the route and the request with its path parameters. failure: names its error in the answer; by that
-    name it is counted where the route places orders, also where an endpoint has answered so itself.
+    serve: takes the route and the request with its path parameters. failure: sets the answer's ``error``, under which a
+    refused order is counted on routes with ``counts_refusals``.
     """
     add_log_members(desk=table.desk)
     route: Route[Auth] | None = None

@@ -1,7 +1,7 @@
-"""What a caller proves, at whichever desk: a bearer credential, or a request signed with HMAC-SHA256.
+"""Authentication: bearer credentials, and requests signed with HMAC-SHA256.
 
-The gates of the desks call these, each in its own order and with its own words for a refusal. Signatures and digests
-are compared in constant time. Where the credential itself is looked up is ``services.tenancy``.
+Each desk's gate calls these in its own order and with its own refusals. Signatures are compared in constant time. The
+gates look credentials up through functions that ``wiring`` gives them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _BEARER = re.compile(r"Bearer +(\S+)", re.IGNORECASE)
 
 
 def bearer(headers: Mapping[str, str]) -> str | None:
-    """Return the bearer credential of the header ``Authorization``: a key or a JWT; None where there is none."""
+    """Return the bearer credential (a key or a JWT) of the header ``Authorization``; None if there is none."""
     sent = _BEARER.fullmatch(headers.get("authorization", "").strip())
     return sent[1] if sent else None
 
@@ -27,11 +27,11 @@ def signature_of(secret: str, message: bytes) -> str:
 
 
 def is_signed(signature: str, messages: Sequence[bytes], secrets: Iterable[str]) -> bool:
-    """Tell whether a signature fits one of the messages under one of the secrets.
+    """Tell whether a signature is valid for one of the messages under one of the secrets.
 
-    messages: every text that the client may have signed, such as a body as sent and in compact form; all of them are
-    compared, so the time taken does not tell which was near. secrets: derived from the newest master key, then from
-    the previous one, which is asked for only where the newest does not fit.
+    messages: every text that the client may have signed, such as a body as sent and in compact form. All are compared,
+    so timing does not tell which one matched. secrets: from the newest master key, then from the previous one, which is
+    read only if the newest fails.
     """
     sent = signature.encode(errors="surrogatepass")
     for secret in secrets:

@@ -1,10 +1,10 @@
-"""JSON of clients, read within bounds that are the same at every desk.
+"""Exact JSON: read clients' JSON with exact numbers, within the same bounds at every desk.
 
-At most DEPTH_MAX objects and lists stand within one another: deeper, and what a program does with the value later
-(writing it, comparing it) would fail, far from the request that sent it. Numbers are read exactly.
+Objects and lists are nested at most DEPTH_MAX deep. Deeper values would fail later, when they are written or compared,
+far from the request that sent them.
 
-What a desk keeps and answers again is bounded further, by ``is_portable``: a page of a list that holds one number that
-a client's JSON library cannot read is a page that this client cannot read at all.
+Values that a desk keeps and answers again must also be portable (``is_portable``): one number that a client's JSON
+library cannot read makes a whole page of a list unreadable.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from decimal import Decimal
 from chalicelib.support.canonical import exact_number
 
 DEPTH_MAX = 128
-"""Objects and lists within one another; a desk may set a lower bound."""
+"""Bound of nested objects and lists; a desk may set a lower one."""
 PORTABLE_DIGITS_MAX = 300
-"""Of a number that is kept and answered again, before and behind its point together."""
+"""Bound of the digits of a number that is kept, before and after its point together."""
 PORTABLE_EXPONENT_MAX = 300
-"""A number that is kept is smaller than 10 to this power and larger than 10 to minus it: 64-bit floats hold it, which
-is what most JSON libraries make of a number. Nor has a zero a larger exponent: some libraries refuse a huge one."""
+"""A number that is kept is between 10 to minus this power and 10 to this power, so that it fits a 64-bit float, as most
+JSON libraries use. The bound holds for the exponent of zero too: some libraries refuse a huge one."""
 
 
 class UnreadableJson(ValueError):
@@ -33,9 +33,9 @@ class TooDeep(UnreadableJson):
 
 
 def read_json(content: bytes, number: Callable[[str], object] = exact_number, depth_max: int = DEPTH_MAX) -> object:
-    """Return the value in a JSON text, in time linear in its length. number: makes a number of its text.
+    """Return the value of a JSON text, in time linear in its length. number: parses the text of a number.
 
-    Raises UnreadableJson where the content is no JSON in UTF-8; TooDeep where it is nested deeper than ``depth_max``.
+    Raises UnreadableJson if the content is no JSON in UTF-8, or TooDeep if it is nested deeper than ``depth_max``.
     """
     try:
         value = json.loads(content.decode(), parse_float=number, parse_int=number, parse_constant=_no_constant)
@@ -49,10 +49,7 @@ def read_json(content: bytes, number: Callable[[str], object] = exact_number, de
 
 
 def parts(value: object) -> Iterator[tuple[int, object]]:
-    """Yield a JSON value and everything in it, names of members too, each with how many objects and lists it is in.
-
-    Has no bound of depth itself: it keeps a stack of its own.
-    """
+    """Yield (depth, value) for a JSON value and everything in it, names of members too. Not recursive."""
     waiting: list[tuple[int, object]] = [(0, value)]
     while waiting:
         depth, one = waiting.pop()

@@ -1,4 +1,4 @@
-"""What a dialect sees of HTTP, whichever server stands in front of it."""
+"""Requests and answers as the desks see them, independent of the server."""
 
 from __future__ import annotations
 
@@ -15,12 +15,10 @@ _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 class HttpRequest:
     """A request to a route.
 
-    route, path_parameters: the route's own path, and what stands for its parameters in the path that was asked for;
-    None and none until the desk's table has found them (``routing``). headers: their names in lower case.
-    path: of the request line as the client sent it, percent-encoding untouched, without the query; what a deployment
-    puts in front of every path (a stage, the base path of a domain) is no part of it.
-    client_address: where the request came from, as the gateway saw it; empty where it does not say.
-    request_id: its name in the log, and in the answers of desks that name requests; always new.
+    route, path_parameters: the matched route's path and parameters; None and empty until ``routing`` has matched it.
+    headers: names in lower case. path: as sent, percent-encoding untouched, without the query and without the prefix of
+    the deployment (a stage, the base path of a domain). client_address: as the gateway saw it; empty if it does not
+    say. request_id: new for each request; used in the log and in answers.
     """
 
     method: str
@@ -36,7 +34,7 @@ class HttpRequest:
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """An answer. error: what it is called in the desk's words, where it is a failure that was found in this request."""
+    """An answer. error: the name of the desk's error, if this request failed; empty for replayed answers."""
 
     status: int
     body: str
@@ -49,10 +47,10 @@ class BadPercentEncoding(Exception):
 
 
 def path_served(path: str, template: str) -> str:
-    """Return the part of a request line's path that a route's template stands for; one trailing slash stays.
+    """Return the path that a route's template matched, without the prefix of the deployment; keeps one trailing slash.
 
-    API Gateway names the whole path, with the stage or the base path of a custom domain in front; the template has as
-    many segments as what is left without them.
+    API Gateway gives the whole path, prefixed with the stage or the base path of a custom domain. Without the prefix it
+    has as many segments as the template.
 
     >>> path_served("/prod/trade/orders/a%2Fb/", "/{one}/{two}/{three}")
     '/trade/orders/a%2Fb/'

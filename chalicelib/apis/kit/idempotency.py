@@ -1,7 +1,7 @@
 """Idempotency-Key: the same request under the same key has one effect and one answer.
 
-A success is kept in the transaction that does the work (``KeptAnswer.receipt``); a refusal is kept by itself where its
-desk says so; all else leaves the key free.
+A success is kept in the transaction that does the work (``KeptAnswer.receipt``). A refusal is kept in a write of its
+own, if its desk says so. All other failures leave the key free.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from chalicelib.services.answers import KeptAnswer, OtherRequest
 from chalicelib.support.outcomes import ReceiptExists
 
 REPLAYED = {"Idempotent-Replay": "true"}
-"""The header of an answer that was given before."""
+"""The header of a replayed answer."""
 KEY_RULE = "must be 8 to 200 characters of A-Z a-z 0-9 _ - : ."
 _KEY = re.compile(r"[A-Za-z0-9_\-:.]{8,200}")
 
 
 @dataclass(frozen=True, slots=True)
 class KeyRules:
-    """What a desk says of keys.
+    """How a desk answers under keys.
 
-    mismatch: what is raised where the key was used for another request. shown: an answer that was given before.
-    refusal: the answer of an exception that is kept under the key; None for one that leaves the key free.
+    mismatch: returns the fault of a key used for another request. shown: returns a replayed answer. refusal: returns
+    the answer to keep for an exception; None leaves the key free.
     """
 
     mismatch: Callable[[], Exception]
@@ -35,7 +35,7 @@ class KeyRules:
 
 
 def idempotency_key(request: HttpRequest, malformed: Callable[[], Exception]) -> str | None:
-    """Return the key, None without one. malformed: what is raised for one that breaks KEY_RULE."""
+    """Return the request's key, None without one. Raises what ``malformed`` returns if the key breaks KEY_RULE."""
     key = request.headers.get("idempotency-key")
     if key is not None and not _KEY.fullmatch(key):
         raise malformed()
@@ -43,9 +43,9 @@ def idempotency_key(request: HttpRequest, malformed: Callable[[], Exception]) ->
 
 
 def answer_once(kept: KeptAnswer, rules: KeyRules, act: Callable[[], HttpResponse]) -> HttpResponse:
-    """Return what ``act`` answers, or what it answered when this key was used before.
+    """Return the answer of ``act``, or the kept answer if the key was used before.
 
-    act: keeps its success with its work, and raises ReceiptExists where another request has done so.
+    act: writes its receipt with its work; raises ReceiptExists where another request has done so.
     """
     try:
         earlier = kept.earlier()
@@ -65,5 +65,5 @@ def answer_once(kept: KeptAnswer, rules: KeyRules, act: Callable[[], HttpRespons
 
 
 def recorded(kept: KeptAnswer, rules: KeyRules, response: HttpResponse) -> HttpResponse:
-    """Keep an answer by itself; return it, or the one that was kept first."""
+    """Keep an answer in a write of its own; return it, or the one that was kept first."""
     return response if kept.record(response.status, response.body) else rules.shown(kept.joined())

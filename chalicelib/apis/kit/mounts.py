@@ -1,4 +1,4 @@
-"""Which desk a path is of. The app asks before it imports a desk, so nothing of the desks is imported here."""
+"""Mounts: the path prefixes of each desk. The app reads them before it imports a desk, so no desk is imported here."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ MOUNTS = {
     "taker": ("/api/v1",),
     "escrow": ("/2.0", "/orders"),
 }
-"""What the paths of each desk begin with. Below both of the trade desk there is the same (R1); the escrow desk's orders
-are served without the version, too (E1). Every other path is the book desk's, also to say that nothing is there."""
+"""Path prefixes of each desk. Both of the trade desk serve the same routes (R1); the escrow desk serves orders without
+the version too (E1). All other paths are the book desk's, which answers unknown ones too."""
 ROOT_PATH, HEALTH_PATH = "/", "/health"
-"""Paths of no desk, for those who look whether the service is there."""
+"""Paths of no desk: what the service is, and whether it can serve."""
 
 
 def desk_of(method: str, path: str) -> str:
-    """Return the name of the desk that answers: book, trade, taker, escrow; or front, which is none."""
+    """Return the desk that answers: book, trade, taker or escrow; or front, for paths of no desk."""
     if method in ("GET", "HEAD") and path in (ROOT_PATH, HEALTH_PATH):
         return "front"
     for desk, mounts in MOUNTS.items():

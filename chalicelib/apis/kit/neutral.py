@@ -1,4 +1,4 @@
-"""Members that ask for nothing: what a desk does not serve is refused only where it would have to do something."""
+"""Neutral values: a member that a desk does not serve is refused only if its value asks for something."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import re
 from collections.abc import Mapping
 
 _ZERO = re.compile(r"[+-]?0*(?:\.0*)?(?:[eE][+-]?[0-9]+)?")
-"""Zero however it is written; or nothing."""
+"""Zero in any notation, or an empty text."""
 
 
 def is_neutral(value: object, usual: str | None = None) -> bool:
-    """Tell whether a value asks for nothing: null, false, 0, empty, also as a text, or nothing but such inside.
+    """Tell whether a value asks for nothing: null, false, 0 or empty, also as a text, or only such values inside.
 
-    usual: a text that asks for what is done anyway.
+    usual: a text that asks for the default.
 
     >>> [is_neutral(value) for value in (None, 0, "0.00", " false", [{"amount": "0"}], 1, "no", [0, 1])]
     [True, True, True, True, True, False, False, False]

@@ -1,7 +1,7 @@
-"""Pages of lists by what they weigh: a page has so many rows, or as many as its bytes allow, and the next one goes on.
+"""Pages bounded in bytes: a page has a number of rows, or as many as its bytes allow; the next page goes on from there.
 
-AWS Lambda takes at most 6 MiB of an answer, and puts its body into one more JSON text, where quotes and letters beyond
-ASCII take more bytes than the client gets: that text is what is counted.
+AWS Lambda accepts an answer of 6 MiB at most, and wraps its body into a JSON text, in which quotes and non-ASCII
+letters take more bytes than the client receives. The bytes of that text are counted.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from itertools import islice
 from typing import Generic, TypeVar
 
 PAGE_BYTES_MAX = 5_000_000
-"""Of a page's rows; what stands around them fits into the rest of what Lambda takes."""
+"""Bound of a page's rows; the rest of the answer fits into Lambda's remaining bytes."""
 CHARACTER_BYTES_MAX = 12
-"""Of a character in a text of JSON that stands in another one: a pair of surrogates, as in \\\\ud83d\\\\ude00."""
+"""Bound of a character in a nested JSON text: a pair of surrogates, as in \\\\ud83d\\\\ude00."""
 
 T = TypeVar("T")
 
 
 def answer_bytes(text: str) -> int:
-    """Return how many bytes a text takes in what a function returns.
+    """Return how many bytes a text takes in the JSON that a function returns.
 
     >>> answer_bytes('{"a":"é"}')
     17
@@ -31,7 +31,7 @@ def answer_bytes(text: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Weight(Generic[T]):
-    """What a row takes in an answer. most: a bound that is had without writing it. exact: see ``answer_bytes``."""
+    """Bytes of a row in an answer. most: an upper bound, cheap to compute. exact: see ``answer_bytes``."""
 
     most: Callable[[T], int]
     exact: Callable[[T], int]
@@ -39,8 +39,9 @@ class Weight(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Packed(Generic[T]):
-    """A page. before: how many rows stand on those before it. rows: none past the end; then ``pages`` is how many
-    pages there are, else the number of this one.
+    """A page. before: number of rows on earlier pages. rows: empty past the end.
+
+    pages: the number of this page; past the end, the number of pages.
     """
 
     before: int
@@ -49,16 +50,16 @@ class Packed(Generic[T]):
 
     @property
     def end(self) -> int:
-        """How many rows stand on this page and those before it."""
+        """Number of rows on this page and earlier ones."""
         return self.before + len(self.rows)
 
 
 def packed(
     rows: Iterable[T], page: int, per_page: int, weight: Weight[T] | None, bytes_max: int = PAGE_BYTES_MAX
 ) -> Packed[T]:
-    """Return a page, from 1: each has ``per_page`` rows, or as many as fit into ``bytes_max``, but one at least.
+    """Return a page, counted from 1. Each has ``per_page`` rows, or as many as fit ``bytes_max``, at least one.
 
-    rows: all there are, in order; read no further than to the end of the page. weight: None where they are all small.
+    rows: all rows in order; read only up to the end of the page. weight: None if all rows are small.
     """
     left, held, before = iter(rows), list[T](), 0
     for number in range(1, page + 1):
@@ -77,10 +78,7 @@ def packed(
 
 
 def fitting(rows: Sequence[T], exact: Callable[[T], int], bytes_max: int = PAGE_BYTES_MAX) -> list[T]:
-    """Return the rows, from the first one on, that fit into so many bytes together, but one at least.
-
-    exact: what a row takes, see ``answer_bytes``.
-    """
+    """Return the first rows that fit into ``bytes_max``, at least one. exact: bytes of a row (``answer_bytes``)."""
     taken = 0
     for number, row in enumerate(rows):
         taken += exact(row) + len(",")

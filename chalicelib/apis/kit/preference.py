@@ -1,6 +1,6 @@
-"""``Prefer: wait=n`` (RFC 7240): how long a client would wait for the first matching result (T19).
+"""``Prefer: wait=n`` (RFC 7240): how long a client waits for the first matching result (T19).
 
-Read in one pass: the time taken is linear in the header's size, whatever stands in it.
+Parsing takes time linear in the header's size.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _DIGITS = re.compile(r"[0-9]+")
 
 
 def wait_preference(header: str) -> int | None:
-    """Return the seconds of the first ``wait`` in the header, 10 at most; None where there is no such wish."""
+    """Return the seconds of the first ``wait`` in the header, 10 at most; None if there is none."""
     for preference in _PREFERENCE.findall(header):
         name, is_there, value = preference.partition(";")[0].partition("=")
         if is_there and name.strip().lower() == "wait":

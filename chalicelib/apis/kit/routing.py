@@ -1,11 +1,10 @@
 """Routes: a desk's operations as data, and the matcher of paths.
 
-Each desk has one table, in ``apis/<desk>/routes``. A table names everything that can be asked of the desk: requests
-find their endpoint by it, tests walk it, and a description of the API can be made from it. It is read without a
-database.
+Each desk has one table of all its operations, in ``apis/<desk>/routes``. Requests find their endpoint by it, tests walk
+it, and a description of the API can be made from it. It needs no database.
 
-A path is split before anything is decoded; one trailing slash does not count; a literal segment comes before a
-parameter. Matching takes time linear in the length of the path.
+A path is split before it is decoded; one trailing slash is ignored; a literal segment has precedence over a parameter.
+Matching takes time linear in the length of the path.
 """
 
 from __future__ import annotations
@@ -27,12 +26,11 @@ _PARAMETER = re.compile(r"\{(\w+)\}", re.ASCII)
 class Route(Generic[Auth]):
     """One operation, named by its method and its path, a template from the root: ``GET /orders/{id}``.
 
-    aliases: other paths of the same operation. auth: the credential or permission that it asks for, in the terms of
-    the desk. endpoint: the group of endpoints that has it, and its name there (``orders.place``). body: the form of its
-    body, as ``module:name`` below the desk's package. query, headers: the names that it reads, without those of the
-    credential. status, answer: of a success, and the name of what it shows. errors: what it may answer beside the
-    errors of its table, in the words of the desk's envelope. counts_refusals: whether a refusal counts as a refused
-    order.
+    aliases: other paths of the same operation. auth: the credential or permission that it needs, as the desk defines
+    it. endpoint: group and name of its function (``orders.place``). body: the form of its body, as ``module:name`` in
+    the desk's package. query, headers: the names that it reads, without those of the credential. status: of a success.
+    answer: the name of the thing that a success shows. errors: names of its errors beside those of the table.
+    counts_refusals: whether a refusal counts as a refused order.
     """
 
     method: str
@@ -57,12 +55,12 @@ class Route(Generic[Auth]):
         return (self.path, *self.aliases)
 
     def path_of(self, parameters: Mapping[str, str]) -> str:
-        """Return the route's own path with these parameters, whichever alias was asked for."""
+        """Return the route's own path, not an alias, with these parameters."""
         return filled(self.path, parameters)
 
 
 class Decoding(Enum):
-    """What of a path's segments is percent-decoded."""
+    """Which segments of a path are percent-decoded."""
 
     NOTHING = "literals and parameters are taken as they were sent"
     COMPARED = "literals are compared decoded, parameters stay as they were sent; bad encoding fits as it is"
@@ -70,7 +68,7 @@ class Decoding(Enum):
 
 
 class NoRoute(Exception):
-    """Nothing is at this path with this method. allowed: the methods that are, none at an unknown path."""
+    """No route has this path and method. allowed: the methods of the path, empty if it is unknown."""
 
     def __init__(self, method: str, path: str, allowed: tuple[str, ...] = ()) -> None:
         super().__init__(method, path)
@@ -81,9 +79,9 @@ class NoRoute(Exception):
 class RouteTable(Generic[Auth]):
     """A desk's routes. desk: its name in log and metrics.
 
-    errors: what any route may answer. errors_of: what a route may answer by what it asks for. not_ids: words that a
-    parameter of this name does not fit. lower_case: parameters whose ASCII letters are made small. Raises ValueError
-    where two routes have the same method and paths that the same requests fit, to the last segment.
+    errors: of all routes. errors_of: of all routes with this auth. not_ids: words that a parameter of this name does
+    not match. lower_case: parameters whose ASCII letters are lowered. Raises ValueError if two routes with the same
+    method match the same paths.
     """
 
     desk: str
@@ -96,7 +94,7 @@ class RouteTable(Generic[Auth]):
     _by_length: dict[int, list[tuple[list[str], Route[Auth]]]] = field(
         init=False, repr=False, compare=False, default_factory=dict
     )
-    """The templates, split, by their number of segments: those with literals further to the left come first."""
+    """The split templates by number of segments; those with literals further to the left come first."""
 
     def __post_init__(self) -> None:
         templates = [(path.split("/"), route) for route in self.routes for path in route.paths]
@@ -156,7 +154,7 @@ class RouteTable(Generic[Auth]):
 
 
 def filled(template: str, parameters: Mapping[str, str]) -> str:
-    """Return the path with these parameters; one that has no value stays as it is."""
+    """Return the path with these parameters filled in; a parameter without a value stays a placeholder."""
     return _PARAMETER.sub(lambda match: parameters.get(match[1], match[0]), template)
 
 

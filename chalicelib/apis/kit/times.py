@@ -1,4 +1,4 @@
-"""Times in requests, in the form of ISO 8601: read to the last digit, in UTC where they name no zone."""
+"""Times in requests: ISO 8601, exact to the last digit, UTC if they name no zone."""
 
 from __future__ import annotations
 
@@ -8,24 +8,25 @@ from datetime import UTC, datetime, timedelta
 
 DAY_S = 86_400
 SECONDS, MS = 0, 3
-"""In how many decimals of a second times are counted."""
+"""Units of time, as decimals of a second."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def time_form(fraction: str, zone: str) -> re.Pattern[str]:
-    """Return the form of a date, or a time with at least hours and minutes. fraction, zone: patterns of these parts."""
+    """Return the pattern of a date, or a time with hours and minutes at least. fraction, zone: their patterns."""
     clock = rf"\d\d:\d\d(?::\d\d(?:{fraction})?)?"
     return re.compile(rf"(?P<date>\d{{4}}-\d\d-\d\d)(?:T(?P<clock>{clock})(?P<zone>{zone})?)?", re.ASCII)
 
 
 QUERY_TIME = time_form(r"\.\d+", r"Z|[+ -]\d\d:\d\d")
-"""A zone's plus may have become a blank on its way, as it does in a query that is not encoded."""
+"""The plus of a zone may arrive as a blank, as in a query that is not encoded."""
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """at_s: whole seconds since the epoch, rounded down. fraction: the digits behind them. is_date: a day is named, of
-    which this is the first moment.
+    """A point in time. at_s: Unix seconds, rounded down. fraction: the digits after them.
+
+    is_date: the text names a whole day, and this is its first moment.
     """
 
     at_s: int
@@ -34,7 +35,7 @@ class Moment:
 
     @property
     def at(self) -> datetime:
-        """The time, rounded down to ms. Raises OverflowError beyond the years that there are."""
+        """The time, rounded down to ms. Raises OverflowError beyond the years of ``datetime``."""
         return EPOCH + timedelta(milliseconds=self.floor(MS))
 
     def floor(self, decimals: int) -> int:
@@ -43,16 +44,16 @@ class Moment:
         return self.at_s * in_a_second + int(self.fraction[:decimals].ljust(decimals, "0") or "0")
 
     def first(self, decimals: int) -> int:
-        """Return the first whole unit at the moment or after it."""
+        """Return the time in whole units, rounded up."""
         return self.floor(decimals) + bool(self.fraction[decimals:].strip("0"))
 
     def last(self, decimals: int) -> int:
-        """Return the last whole unit at the moment or before it; of a date, the last one of the day."""
+        """Return the time in whole units, rounded down; for a date, the last unit of the day."""
         return Moment(self.at_s + DAY_S).floor(decimals) - 1 if self.is_date else self.floor(decimals)
 
 
 def moment_of(text: str, form: re.Pattern[str]) -> Moment:
-    """Return the moment that a text of this form names. Raises ValueError.
+    """Return the moment in a text of this form. Raises ValueError.
 
     >>> moment_of("2025-01-17T00:00:24.5-03:00", QUERY_TIME)
     Moment(at_s=1737082824, fraction='5', is_date=False)

@@ -1,11 +1,11 @@
 """The taker desk: makers' signed orders, locked and filled by takers, under ``/api/v1``.
 
-- ``envelope``: answers and faults as this API writes them (K7).
-- ``gate``: who is calling, how often; by API key for takers (K4), by JWT for makers.
-- ``signature``: what a request's signature is over (K5). ``sessions``: the makers' JWTs.
-- ``schema``: the form of request bodies, all their bad fields at once. ``objects``: orders and fills as they are shown.
-- ``makers``, ``takers``, ``validate``, ``lists``: the endpoints.
-- ``routes``: which path is which endpoint (K3); the way in.
+- ``api``: the entry point. ``routes``: the route table (K3).
+- ``gate``: authentication and rate limits; API keys for takers (K4), JWTs for makers.
+- ``signature``: the text that a request's signature covers (K5). ``sessions``: the makers' JWTs.
+- ``envelope``: answers and faults (K7). ``refusals``: the faults of what the services refuse.
+- ``schema``, ``list_schema``: the forms of bodies and queries. ``objects``: orders and fills in answers.
+- ``makers``, ``takers``, ``connecting``, ``validate``, ``lists``: the endpoints.
 
-Decisions K1 to K35 are the project's readings where the vendor's documentation is silent.
+K-numbers are the project's rules where the vendor's documentation is silent (docs/taker-desk.md).
 """

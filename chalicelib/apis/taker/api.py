@@ -1,4 +1,4 @@
-"""The taker desk: every request to it comes in here, in the order of its checks."""
+"""Entry point of the taker desk: serves its requests, with the checks in their order."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FAULTS = Faults(
 
 
 class TakerApi:
-    """Answers requests to the taker desk; never raises. endpoints: by the names of the table. clock: the time in ms."""
+    """Answers requests to the taker desk; never raises. endpoints: by their names in ``ROUTES``. clock: Unix ms."""
 
     def __init__(self, gate: Gate, endpoints: Mapping[str, Endpoint], clock: Callable[[], int]) -> None:
         self._enter = {Auth.NONE: gate.anybody, Auth.MAKER: gate.maker, Auth.TAKER: gate.taker}
@@ -50,5 +50,5 @@ class TakerApi:
 
 
 def is_request_id(text: str) -> bool:
-    """Tell whether this can be sent back as a request's id: 1 to 128 characters of ASCII that print."""
+    """Tell whether a text may be sent back as a request's id: 1 to 128 printable ASCII characters."""
     return 1 <= len(text) <= REQUEST_ID_CHARACTERS_MAX and text.isascii() and text.isprintable()

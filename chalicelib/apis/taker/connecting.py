@@ -1,8 +1,8 @@
 """Endpoint: connect a wallet to an instance.
 
-A signature must not be good where its wallet did not mean it, so the message that is signed names the instance (K37).
-Until the wallet is proven the answer is the same whether or not there is such an instance (K40); of the public one,
-which everybody may know of, more is told.
+The signed message names the instance, so the signature is valid for that instance alone (K37). Until the wallet is
+proven, the answer does not tell whether the instance exists (K40); for the public instance, which is no secret, it
+gives reasons.
 """
 
 from __future__ import annotations
@@ -23,14 +23,16 @@ from chalicelib.support.telemetry import add_log_members
 
 OpenSession = Callable[[Caller, str], str]
 NOT_THERE = "There is no such instance, or the message does not name it: it has no line 'Instance: ...'"
-"""Said of an instance that there is and of one that there is not alike."""
+"""The message for an unknown instance and for one that the message does not name."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectEndpoint:
-    """open_desk: returns an active instance's desk. spend_nonce: notes that a wallet has used a nonce at a time, in
-    Unix seconds; raises NonceSpent. open_session: returns a JWT for a caller's wallet. public_instance: that of
-    messages that name none, if any.
+    """Connects wallets.
+
+    open_desk: returns an active instance's desk. spend_nonce: records that a wallet used a nonce (wallet, nonce, Unix
+    seconds); raises NonceSpent. open_session: returns a JWT for a caller's wallet. public_instance: of messages that
+    name none, if any.
     """
 
     open_desk: Callable[[str], OpenDesk | None]
@@ -39,7 +41,7 @@ class ConnectEndpoint:
     public_instance: str | None
 
     def connect(self, request: HttpRequest, caller: Caller) -> object:
-        """Give a wallet that signs a message of now, for this instance, with a nonce of its own, a JWT."""
+        """Return a JWT to a wallet that has signed a recent message for this instance with an unused nonce."""
         body = checked(ConnectBody, request.body)
         message = _message_in(body)
         instance = self._instance_of(request, message)
@@ -61,7 +63,7 @@ class ConnectEndpoint:
         return {"jwt": self.open_session(replace(caller, instance=instance, settings=opened.settings), wallet)}
 
     def _instance_of(self, request: HttpRequest, message: ConnectMessage) -> str:
-        """Return which instance is meant (K6, K37). Raises Fault where none is, or the message is for another."""
+        """Return the instance of a request (K6, K37). Raises Fault if there is none, or the message names another."""
         named = request.headers.get("x-instance", "")
         if message.instance is not None:
             if named not in ("", message.instance):
@@ -81,7 +83,7 @@ def _message_in(body: ConnectBody) -> ConnectMessage:
 
 
 def _faults(body: ConnectBody, message: ConnectMessage, caller: Caller) -> dict[str, str]:
-    """Return what is wrong with a message at any instance, by field: it is not of this wallet, chain and time."""
+    """Return what is wrong with a message at any instance, by field: its wallet, chain or time."""
     faults = {}
     if customer_of(message.address) != customer_of(body.wallet_address):
         faults["wallet_address"] = "must be the address in the message"
@@ -99,7 +101,7 @@ def _faults_at(desk: OpenDesk, message: ConnectMessage) -> dict[str, str]:
 
 
 def _opened(desk: OpenDesk | None) -> OpenDesk:
-    """Return the desk. Raises Fault where there is none, or trading is switched off."""
+    """Return the desk. Raises Fault if there is none, or trading is switched off."""
     if desk is None:
         raise Fault(Error.NOT_FOUND, NOT_THERE)
     refuse_without_service(desk)

@@ -34,14 +34,14 @@ class Error(Enum):
 
 
 ORDER_NOT_FOUND = "Order not found"
-"""Said of an unknown order and of another taker's alike (K8)."""
+"""The message for an unknown order and for another taker's (K8)."""
 
 
 class Fault(Exception):
     """A request that is answered with an error of this API.
 
-    message: where it is not the usual one. details: left out of the answer when there are none. retry_after_s: when it
-    is worth to ask again.
+    message: None for the error's usual one. details: left out of the answer if empty. retry_after_s: of the header
+    Retry-After.
     """
 
     def __init__(
@@ -59,12 +59,12 @@ class Fault(Exception):
 
 
 def invalid(faults: Mapping[str, str]) -> Fault:
-    """Return the fault of a request some of whose fields are bad: by field, what is wrong."""
+    """Return the fault of a request with bad fields. faults: by field, what is wrong."""
     return Fault(Error.INVALID_PARAMETER, details=faults)
 
 
 def refuse(faults: Mapping[str, str]) -> None:
-    """Raise Fault with the bad fields, where there are any."""
+    """Raise Fault if there are bad fields."""
     if faults:
         raise invalid(faults)
 

@@ -1,7 +1,7 @@
-"""Who is calling, and how often: the checks before a request's content is looked at.
+"""Gate of the taker desk: authentication and rate limits, before the content of a request is checked.
 
-A taker comes with an API key, signed or not (K4); a maker with the JWT that its wallet's signature got it. Either fixes
-the instance (K6). A wallet that connects has neither: which instance it means is for its endpoint to find.
+A taker has an API key, with or without a signature (K4); a maker has a JWT from ``connecting``. Both determine the
+instance (K6). A wallet that connects has neither; its endpoint finds the instance.
 """
 
 from __future__ import annotations
@@ -28,8 +28,11 @@ _TIMESTAMP = re.compile(r"[0-9]{1,15}")
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who has passed the gate. address: of a taker as it was registered, of a maker in lower case. now_ms: when the
-    request came in. Of a wallet that is to connect instance and address are empty, the settings the defaults."""
+    """The authenticated caller of a request.
+
+    address: of a taker as registered, of a maker in lower case. now_ms: arrival of the request. For a wallet that
+    connects, instance and address are empty and the settings are the defaults.
+    """
 
     instance: str
     address: str
@@ -42,14 +45,14 @@ class Caller:
 
 
 Endpoint = Callable[[HttpRequest, Caller], object]
-"""Returns the answer's data for a request that has passed the gate; raises Fault, or what the desk refuses with."""
+"""Returns the answer's data for a caller's request; raises Fault, or a refusal of the desk (``refusals``)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """accept: finds what an API key stands for. open_desk: reads an active instance's desk.
+    """Authenticates requests. accept: finds an API key. open_desk: reads an active instance's desk.
 
-    master_keys: of which each key's secret and each instance's JWT secret are derived; what they raise passes through.
+    master_keys: secrets of keys and JWTs are derived from them; what they raise passes through.
     """
 
     accept: Callable[[str], TakerKey | None]
@@ -58,7 +61,7 @@ class Gate:
     master_keys: InTurn
 
     def taker(self, request: HttpRequest, now_ms: int) -> Caller:
-        """Let a taker in. Raises Fault at the first fault."""
+        """Authenticate a taker. Raises Fault at the first fault."""
         api_key = request.headers.get("x-api-key", "")
         timestamp, signature = request.headers.get("x-api-timestamp", ""), request.headers.get("x-api-signature", "")
         if not api_key or bool(timestamp) != bool(signature):
@@ -81,7 +84,7 @@ class Gate:
         return Caller(key.instance, key.taker, desk.settings, now_ms)
 
     def maker(self, request: HttpRequest, now_ms: int) -> Caller:
-        """Let a maker in. Raises Fault at the first fault."""
+        """Authenticate a maker. Raises Fault at the first fault."""
         sent = bearer(request.headers)
         if sent is None:
             raise Fault(Error.UNAUTHORIZED)
@@ -98,21 +101,21 @@ class Gate:
         return Caller(session.instance, session.wallet, desk.settings, now_ms)
 
     def anybody(self, request: HttpRequest, now_ms: int) -> Caller:
-        """Let anybody in who does not come too often, whichever instance is asked for. Raises Fault."""
+        """Count an anonymous request of any instance. Raises Fault over the limit."""
         refusal = self.limiter.anonymous_refusal(AnonymousUse.CONNECT, request.client_address, now_ms)
         if refusal:
             raise Fault(Error.TOO_MANY_REQUESTS, retry_after_s=refusal.retry_after_s)
         return Caller("", "", DeskSettings(), now_ms)
 
     def open_session(self, caller: Caller, wallet: str) -> str:
-        """Return a JWT for a wallet that has proven itself. wallet: in lower case."""
+        """Return a JWT for a proven wallet, in lower case."""
         newest, ttl_s = next(self.master_keys()), caller.settings.jwt_ttl_seconds
         return new_jwt(Session(caller.instance, wallet), newest, caller.now_s, ttl_s)
 
     def _verify(
         self, request: HttpRequest, api_key: str, timestamp: str, signature: str, window_ms: int, now_ms: int
     ) -> None:
-        """Refuse what is not signed with the key's secret about now."""
+        """Raise Fault unless the request is signed with the key's secret, within the window around now."""
         if not _TIMESTAMP.fullmatch(timestamp) or abs(now_ms - int(timestamp)) > window_ms:
             raise Fault(Error.TIMESTAMP_INVALID)
         secrets = (taker_secret_of(master_key, api_key) for master_key in self.master_keys())
@@ -127,6 +130,6 @@ class Gate:
 
 
 def refuse_without_service(desk: OpenDesk) -> None:
-    """Raise Fault where trading is switched off for the instance."""
+    """Raise Fault if trading is switched off for the instance."""
     if TRADING not in desk.services:
         raise Fault(Error.FORBIDDEN, "Trading is switched off")

@@ -1,4 +1,4 @@
-"""Endpoints that list: a taker's orders and one of them, open orders, a taker's fills, a maker's orders."""
+"""Endpoints: lists of a taker's orders and fills, of open orders and of a maker's orders; one order of a taker."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from chalicelib.support.canonical import compact
 Row = TypeVar("Row")
 ORDER_BYTES_MAX = 2000 + TEXT_CHARACTERS_MAX * CHARACTER_BYTES_MAX
 FILL_BYTES_MAX = 900
-"""Of an order without its fills, and of a fill, in an answer (``answer_bytes``)."""
+"""Bounds of an order without its fills, and of a fill, in an answer (``answer_bytes``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class ListEndpoints:
         return _page(page, "orders", _listed)
 
     def takers_order(self, request: HttpRequest, caller: Caller) -> object:
-        """GET takers/orders/{order_hash}. A hash that is malformed is an unknown one (K14)."""
+        """GET takers/orders/{order_hash}. A malformed hash is answered as an unknown one (K14)."""
         try:
             order_hash = hash_of(percent_decoded(request.path_parameters["order_hash"]))
         except (BadPercentEncoding, ValueError) as error:
@@ -48,7 +48,7 @@ class ListEndpoints:
             raise order_not_found() from error
 
     def available(self, request: HttpRequest, caller: Caller) -> object:
-        """GET orders/available. The oldest orders that anybody may lock (K18)."""
+        """GET orders/available. The oldest open orders (K18)."""
         order_filter = open_orders_query(request.query)
         return list(map(single_order, self.reading.open_orders(caller.instance, order_filter, caller.now_s)))
 
@@ -58,9 +58,9 @@ class ListEndpoints:
         return _page(page, "fills", fill_object)
 
     def makers_orders(self, request: HttpRequest, caller: Caller) -> object:
-        """GET orders. A page of the maker's orders, with the fills of those that are partially filled or filled.
+        """GET orders. A page of the maker's orders, with the fills of partially filled and filled ones.
 
-        It ends before its bytes pass what an answer may have; the next page goes on (K43).
+        The page ends before it exceeds the bytes of an answer; the next page goes on from there (K43).
         """
         orders = self.reading.of_maker(caller.instance, caller.address, caller.now_s)
         query = maker_query(request.query)
@@ -88,7 +88,7 @@ class ListEndpoints:
 
 
 def _page(page: Page[Row], name: str, view: Callable[[Row], object]) -> dict[str, object]:
-    """Return a page's members. name: of the member that has its rows."""
+    """Return a page's members. name: the member with the rows."""
     return {
         "total": page.total,
         "page": page.paging.number,
@@ -103,7 +103,7 @@ def _listed(shown: ShownOrder) -> dict[str, object]:
 
 
 def _makers_order(makers: MakersOrder) -> dict[str, object]:
-    """Return an order with its fills; how many there are in all, where these are not all of them."""
+    """Return an order with its fills; with their total number if they are not all of them."""
     shown = single_order(makers.order)
     if makers.fills is None:
         return shown
@@ -112,7 +112,7 @@ def _makers_order(makers: MakersOrder) -> dict[str, object]:
 
 
 def _most_bytes(stored: StoredOrder) -> int:
-    """Return a bound of what an order takes in an answer, with its fills, without reading them."""
+    """Return a bound of an order's bytes in an answer, with its fills, without reading them."""
     if stored.state.status not in STATUSES_WITH_FILLS:
         return ORDER_BYTES_MAX
     fills = stored.state.fills

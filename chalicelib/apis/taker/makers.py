@@ -1,4 +1,4 @@
-"""Endpoints of makers: create an order, cancel it, ask for the next nonce. How they connect: ``connecting``."""
+"""Endpoints of makers: create and cancel an order, get the next nonce. Makers connect in ``connecting``."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class MakerEndpoints:
     reading: SignedReading
 
     def create(self, request: HttpRequest, caller: Caller) -> object:
-        """Store an order that its maker has signed, its funds held."""
+        """Store an order signed by its maker and hold its funds."""
         body = checked(SignedOrderBody, request.body)
         order, settings = body.order.order(), caller.settings
         terms = self.reading.terms(caller.instance, order)
@@ -45,7 +45,7 @@ class MakerEndpoints:
         return single_order(created)
 
     def cancel(self, request: HttpRequest, caller: Caller) -> object:
-        """Cancel an open order, or ask the holder of its lock for it (K16: by id, or by hash)."""
+        """Cancel an open order, or request it from the holder of its lock (K16: by id or hash)."""
         order_id = self._order_id_in(request.path_parameters["order_id"], caller)
         after = self.desk.cancel(caller.instance, order_id, caller.address)
         is_cancelled = after.state.status is Status.CANCELLED
@@ -53,13 +53,13 @@ class MakerEndpoints:
         return {"success": True, "order_id": after.order_id, "message": message}
 
     def next_nonce(self, _request: HttpRequest, caller: Caller) -> object:
-        """Answer with a nonce that can be used: the highest ever used and one more, where there is one (K17)."""
+        """Return the maker's next nonce: the highest used one plus one (K17)."""
         return {"maker": caller.address, "next_nonce": self.reading.next_nonce(caller.instance, caller.address)}
 
     def _order_id_in(self, segment: str, caller: Caller) -> str:
-        """Return the id of the order that is named in a path. Raises Fault where there is none of this name.
+        """Return the id of the order in a path, an id or a hash. Raises Fault where there is no such order.
 
-        An id is made of a part of the hash only, so a hash is compared with the stored one.
+        The id has only a part of the hash, so the hash is compared with the stored one.
         """
         if _ORDER_ID.fullmatch(segment):
             return segment.lower()
@@ -72,7 +72,7 @@ class MakerEndpoints:
 
 
 def unknown_in(terms: Terms) -> dict[str, str]:
-    """Return what of an order the instance does not trade, by field."""
+    """Return the faults of an order's asset and ticker that the instance does not trade, by field."""
     faults = {} if terms.is_quote else {"asset": "must be a quote token of this instance"}
     if terms.stock is None:
         faults["ticker"] = "must be an instrument of this exchange"
@@ -80,7 +80,7 @@ def unknown_in(terms: Terms) -> dict[str, str]:
 
 
 def unpayable(order: SignedOrder, stock: Stock | None) -> dict[str, str]:
-    """Return what is wrong with an order's value, by field (K31); nothing where the stock is not known."""
+    """Return the faults of an order's value, by field (K31); none if the stock is unknown."""
     if stock is None:
         return {}
     value = order.value(stock.decimals)

@@ -1,7 +1,7 @@
-"""Orders and fills as this desk shows them, member by member and in this order.
+"""Orders and fills as JSON objects, with their members in order.
 
-Amounts are decimal texts, addresses as they were written, times whole seconds. An order is shown as of a moment: what
-comes in here has its lapses done already (``lifecycle.seen_at``).
+Amounts are decimal texts, addresses keep their case, times are whole seconds. Lapses of the orders are applied by the
+caller (``lifecycle.seen_at``).
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from chalicelib.support.clock import iso_seconds
 
 
 def listed_order(stored: StoredOrder, seen: TakenOrder) -> dict[str, object]:
-    """Return a row of a taker's list: what has no value is left out, never null (K10).
+    """Return a row of a taker's list; members without value are left out, never null (K10).
 
-    The lock is shown whoever holds it (K11). seen: of the calling taker, whose reference and tx_hash are shown.
+    The lock is shown, no matter who holds it (K11). seen: the calling taker's row, with its reference and tx_hash.
     """
     lock = stored.state.lock
     optional = {
@@ -35,7 +35,7 @@ def listed_order(stored: StoredOrder, seen: TakenOrder) -> dict[str, object]:
 
 
 def single_order(stored: StoredOrder) -> dict[str, object]:
-    """Return all members of an order; only ``notes`` may be null (K10)."""
+    """Return an order with all its members; only ``notes`` may be null (K10)."""
     return {
         "id": stored.order_id,
         **_facts(stored),
@@ -50,7 +50,7 @@ def single_order(stored: StoredOrder) -> dict[str, object]:
 
 
 def fill_object(fill: Fill) -> dict[str, object]:
-    """Return a fill's members; its status is the order's right after it (K27). tx_hash and block_number if given."""
+    """Return a fill; its status is the order's right after it (K27). tx_hash and block_number only if given."""
     return {
         "id": fill.fill_id,
         "order_id": fill.order_id,
@@ -68,12 +68,12 @@ def fill_object(fill: Fill) -> dict[str, object]:
 
 
 def makers_fill_object(fill: Fill) -> dict[str, object]:
-    """Return a fill as the order's maker sees it: always confirmed, with what the taker charged (K28)."""
+    """Return a fill for the order's maker: always confirmed, with the taker's incentive (K28)."""
     return fill_object(fill) | {"status": "confirmed", "taker_incentive": str(fill.incentive)}
 
 
 def _facts(stored: StoredOrder) -> dict[str, object]:
-    """Return what the maker signed."""
+    """Return the members signed by the maker."""
     order = stored.order
     return {
         "maker": order.maker,

@@ -1,4 +1,4 @@
-"""What the desk refuses, in the words of this API."""
+"""Refusals: the fault of this API for each exception of the taker desk's services."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def fault_of(refusal: Exception) -> Fault:
 
 
 def _conflict(conflict: Conflict) -> Fault:
-    """Return the fault of an order whose state does not let something be done (K9)."""
+    """Return the fault of a command that the order's state forbids (K9)."""
     details = {"status": conflict.status.value}
     if conflict.expires_at_s is not None:
         details["expires_at"] = iso_seconds(conflict.expires_at_s)

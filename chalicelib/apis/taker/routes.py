@@ -10,7 +10,7 @@ from chalicelib.apis.kit.routing import Route, RouteTable
 
 
 class Auth(Enum):
-    """What a route's callers show at the gate."""
+    """The credential that a route needs."""
 
     NONE = "nothing"
     MAKER = "a JWT"
@@ -19,9 +19,9 @@ class Auth(Enum):
 
 (MOUNT,) = MOUNTS["taker"]
 PAGE = ("sort_by", "sort_order", "page", "page_size")
-TRAITS = ("ticker", "exchange", "is_buy")
+ORDER_FILTER = ("ticker", "exchange", "is_buy")
 OF_ORDER = ("NOT_FOUND", "CONFLICT")
-"""What a command about an order can be refused with."""
+"""Errors of every command on an order."""
 
 
 def _between(*names: str) -> tuple[str, ...]:
@@ -30,12 +30,12 @@ def _between(*names: str) -> tuple[str, ...]:
 
 CREATED = ("created_after", "created_before")
 FILLS = (
-    *("order_id", "order_hash", *TRAITS, "taker", "tx_hash"),
+    *("order_id", "order_hash", *ORDER_FILTER, "taker", "tx_hash"),
     *_between("fill_quantity", "fill_amount", "fee_amount", "incentive_amount", "block_number"),
     *("status", *CREATED, *PAGE),
 )
 MAKERS_ORDERS = (
-    *("order_hash", "principal", *TRAITS, "ticker_like", "asset", "nonce"),
+    *("order_hash", "principal", *ORDER_FILTER, "ticker_like", "asset", "nonce"),
     *_between("price", "quantity", "incentive", "filled_quantity"),
     *("deadline_after", "deadline_before", *CREATED, "status", *PAGE, "fills_page"),
 )
@@ -48,7 +48,7 @@ def _route(method: str, path: str, auth: Auth, endpoint: str, answer: str, alias
 
 
 def _command(word: str, endpoint: str, body: str, answer: str, *errors: str) -> Route[Auth]:
-    """Return the route of a taker's command, which is served at two paths."""
+    """Return the route of a taker's command, served at two paths."""
     path, alias = f"/orders/{word}", f"/takers/orders/{word}"
     return _route("POST", path, Auth.TAKER, endpoint, answer, alias, body=f"schema:{body}", errors=errors)
 
@@ -57,7 +57,7 @@ ROUTES = RouteTable(
     "taker",
     (
         _route("GET", "/takers/orders", Auth.TAKER, "lists.takers_orders", "OrderPage",
-               query=("status", *TRAITS, *CREATED, *PAGE)),
+               query=("status", *ORDER_FILTER, *CREATED, *PAGE)),
         _route("GET", "/takers/orders/{order_hash}", Auth.TAKER, "lists.takers_order", "Order", errors=("NOT_FOUND",)),
         _route("POST", "/makers/connect", Auth.NONE, "connecting.connect", "Session",
                body="schema:ConnectBody", headers=("X-Instance",), errors=("UNAUTHORIZED", "FORBIDDEN", "NOT_FOUND")),
@@ -66,7 +66,7 @@ ROUTES = RouteTable(
         _route("POST", "/orders/{order_id}/cancel", Auth.MAKER, "makers.cancel", "Cancelled", errors=OF_ORDER),
         _route("GET", "/orders/maker/next-nonce", Auth.MAKER, "makers.next_nonce", "NextNonce"),
         _route("GET", "/orders", Auth.MAKER, "lists.makers_orders", "MakersOrderPage", query=MAKERS_ORDERS),
-        _route("GET", "/orders/available", Auth.TAKER, "lists.available", "Orders", query=TRAITS),
+        _route("GET", "/orders/available", Auth.TAKER, "lists.available", "Orders", query=ORDER_FILTER),
         _command("validate", "validating.validate", "SignedOrderBody", "Validation"),
         _command("lock", "takers.lock", "LockBody", "Lock", *OF_ORDER),
         _command("unlock", "takers.unlock", "UnlockBody", "Outcome", *OF_ORDER),

@@ -1,6 +1,6 @@
-"""JWTs of makers, who get one for proving their wallet: HS256, signed with the instance's own secret.
+"""Sessions: JWTs of makers who have proven their wallet; HS256, signed with the instance's own secret.
 
-``sub`` is the wallet in lower case, ``iss`` the instance, ``iat`` and ``exp`` Unix seconds. Nothing of them is stored.
+``sub`` is the wallet in lower case, ``iss`` the instance, ``iat`` and ``exp`` Unix seconds. Sessions are not stored.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class NotASession(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """wallet: in lower case."""
+    """The maker of a JWT. wallet: in lower case."""
 
     instance: str
     wallet: str
@@ -32,16 +32,16 @@ class Session:
 
 def new_jwt(session: Session, master_key: bytes, now_s: int, ttl_s: int) -> str:
     """Return a JWT that is valid for so many seconds."""
-    import jwt  # here, for most requests need none of it
+    import jwt  # not at module level: most requests do not need it
 
     claims = {"sub": session.wallet, "iss": session.instance, "iat": now_s, "exp": now_s + ttl_s}
     return jwt.encode(claims, jwt_secret_of(master_key, session.instance), ALGORITHM)
 
 
 def session_of(text: str, master_keys: Iterable[bytes], now_s: int) -> Session:
-    """Return whose JWT this is. Raises NotASession, whatever is wrong with it.
+    """Return the session of a JWT. Raises NotASession for an invalid one.
 
-    master_keys: of which the instance's secrets are derived that are accepted, asked for in turn.
+    master_keys: the accepted ones, newest first, read one after the other.
     """
     import jwt
 
@@ -61,7 +61,7 @@ def session_of(text: str, master_keys: Iterable[bytes], now_s: int) -> Session:
 
 
 def _claims(text: str, master_keys: Iterable[bytes], instance: str) -> dict[str, Any]:
-    """Return the claims of a JWT that is signed with one of the instance's secrets, its times unchecked."""
+    """Return the claims of a JWT signed with one of the instance's secrets; times are not checked."""
     import jwt
 
     by_the_desks_clock: Any = {"verify_exp": False, "verify_iat": False, "verify_nbf": False}

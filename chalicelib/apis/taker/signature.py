@@ -1,11 +1,11 @@
 """The signature of a taker's request: Base64 of HMAC-SHA256 over ``METHOD|path|timestamp|X``.
 
-X is the body of a POST, and the query of a GET as the client sent it. The gateway hands a query over decoded, so it is
-written again in the ways in which a client may have sent it; one match is enough (K5, K44).
+X is the body of a POST, and the query of a GET as the client sent it. The gateway decodes the query, so it is encoded
+again in all the ways that clients use; one match is enough (K5, K44).
 
-That does not weaken the signature: each encoded text is read back as just this query, so whoever has seen a signed
-request can change how its query is written, not what it asks for. The undecoded one does not count where a value would
-be read as more parameters.
+This does not weaken the signature: every encoded text decodes to the same query, so an attacker who has seen a signed
+request can change its encoding, not its meaning. The plain text is not accepted if a value in it would be read as
+further parameters.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ def _message(method: str, path: str, timestamp: str, content: bytes) -> bytes:
 
 
 def query_forms(query: Mapping[str, list[str]]) -> list[bytes]:
-    """Return the ways in which a decoded query may have been sent, each once.
+    """Return the encodings in which a decoded query may have been sent, each once.
 
-    In the order received and sorted by name, each with the values as they are, percent-encoded (RFC 3986), and as
-    common libraries encode them.
+    Parameters as received and sorted by name, each with plain values, percent-encoded (RFC 3986), and encoded as common
+    libraries do.
 
     >>> [form.decode() for form in query_forms({"status": ["locked, filled"]})][:4]
     ['status=locked, filled', 'status=locked%2C%20filled', 'status=locked%2C+filled', 'status=locked%2c%20filled']
@@ -53,7 +53,7 @@ def query_forms(query: Mapping[str, list[str]]) -> list[bytes]:
 
 
 def _bytes_as_text(text: str) -> str:
-    """Return a text of one character for each byte of this one in UTF-8."""
+    """Return a text with one character for each UTF-8 byte of the given one."""
     return text.encode(errors="surrogatepass").decode("latin-1")
 
 
@@ -68,15 +68,15 @@ KEPT = (
     "!$'()*,/:;?@[]",  # Python's requests, where the query is a part of the URL
     "!$()*,/:;?@[]\\^`{|}",  # browsers, where the query is a part of the URL
 )
-"""Which characters, besides letters, digits, ``-``, ``.`` and ``_``, clients leave as they are in a value. None of them
-is one that means something in a query: ``&``, ``=``, ``+``, ``%``, ``#`` are always encoded."""
+"""Characters that clients leave unencoded in a value, besides letters, digits, ``-``, ``.`` and ``_``. Characters with
+a meaning in a query (``&``, ``=``, ``+``, ``%``, ``#``) are always encoded."""
 
 
 AS_IT_IS: dict[int, str] = {}
 
 
 def _table(kept: str, blank: str, is_lower: bool, keeps_tilde: bool) -> dict[int, str]:
-    """Return what each byte is written as that does not stay as it is."""
+    """Return the encoding of each byte that is not left as it is."""
     stay = f"{ascii_letters}{digits}-._{'~' if keeps_tilde else ''}{kept}".encode()
     written = {byte: f"%{byte:02{'x' if is_lower else 'X'}}" for byte in range(256) if byte not in stay}
     return written | {ord(" "): blank}

@@ -1,4 +1,4 @@
-"""Endpoints of takers that change something: lock, unlock, fill, reject, answer a maker's cancel request."""
+"""Endpoints of takers: lock, unlock, fill and reject an order, answer a maker's cancel request."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ _NEW_REFERENCE_BYTES = 3
 
 @dataclass(frozen=True, slots=True)
 class TakerEndpoints:
-    """new_digits: returns six hexadecimal digits that nobody has thought of before."""
+    """Commands of takers. new_digits: returns six random hexadecimal digits."""
 
     desk: SignedOrderDesk
     reading: SignedReading
     new_digits: Callable[[], str] = lambda: secrets.token_hex(_NEW_REFERENCE_BYTES)
 
     def lock(self, request: HttpRequest, caller: Caller) -> object:
-        """Take the exclusive right to fill an open order; it is never extended (K21)."""
+        """Lock an open order; a lock is never extended (K21)."""
         body = checked(LockBody, request.body, {"lock_seconds": caller.settings.lock_seconds})
         _refuse_other_taker(body.taker_address, caller)
         locked = self.desk.lock(
@@ -58,14 +58,14 @@ class TakerEndpoints:
         }
 
     def unlock(self, request: HttpRequest, caller: Caller) -> object:
-        """Give the lock back; an order whose maker has asked for it is cancelled by that."""
+        """Release the lock; if the maker has asked to cancel, the order is cancelled."""
         body = checked(UnlockBody, request.body)
         after = self.desk.unlock(caller.instance, body.order_hash, caller.address)
         message = "cancelled" if after.state.status is Status.CANCELLED else "unlocked"
         return {"success": True, "order_hash": after.order_hash, "message": message}
 
     def fill(self, request: HttpRequest, caller: Caller) -> object:
-        """Fill the locked order, in whole or in part; the same reference again is the same fill (K22, K24)."""
+        """Fill the locked order, in whole or in part; a repeated reference returns the same fill (K22, K24)."""
         body = checked(FillBody, request.body)
         asked = FillRequest(
             order_hash=self._order_hash_of(body, caller),
@@ -78,13 +78,13 @@ class TakerEndpoints:
         return _fill_view(self.desk.fill(caller.instance, caller.settings, caller.address, asked))
 
     def reject(self, request: HttpRequest, caller: Caller) -> object:
-        """Turn a locked order down for good (K25)."""
+        """Reject a locked order for good (K25)."""
         body = checked(RejectBody, request.body)
         after = self.desk.reject(caller.instance, body.order_hash, caller.address, body.reason)
         return {"success": True, "order_hash": after.order_hash, "message": "rejected"}
 
     def cancel_result(self, request: HttpRequest, caller: Caller) -> object:
-        """Say whether the maker's cancel is granted (K26)."""
+        """Grant or decline the maker's cancel request (K26)."""
         body = checked(CancelResultBody, request.body)
         _refuse_other_taker(body.taker_address, caller)
         succeeded = body.cancellation_success
@@ -92,7 +92,7 @@ class TakerEndpoints:
         return {"success": True, "message": "cancelled" if succeeded else "kept", "order_hash": after.order_hash}
 
     def _order_hash_of(self, body: FillBody, caller: Caller) -> str:
-        """Return the hash of the order that is to be filled. Raises Fault where the body's forms of it disagree."""
+        """Return the hash of the order to fill. Raises Fault if the body's order and order_hash disagree."""
         if body.order is None:
             if body.order_hash is None:
                 raise Inconsistent("the body names its order")
@@ -104,7 +104,7 @@ class TakerEndpoints:
         return order_hash
 
     def _refuse_other_signature(self, order_hash: str, signature: str, caller: Caller) -> None:
-        """Refuse a signature that is not the stored one, of an order that this taker may know of (K8)."""
+        """Raise Fault for a signature other than the stored one, if the taker may see the order (K8)."""
         stored = self.reading.order(caller.instance, order_hash)
         if stored is None or _in_one_form(stored.signature) == _in_one_form(signature):
             return
@@ -112,7 +112,7 @@ class TakerEndpoints:
             raise invalid({"signature": "must be the signature with which the order was created"})
 
     def _reference_of(self, request: HttpRequest, caller: Caller) -> str:
-        """Return the reference of a fill that names none: its request's id, or a new one (K22)."""
+        """Return the reference of a fill without one: the request's id, or a new reference (K22)."""
         request_id = request.headers.get("x-request-id", "")
         if REFERENCE.fullmatch(request_id):
             return request_id
@@ -120,18 +120,18 @@ class TakerEndpoints:
 
 
 def _in_one_form(signature: str) -> str:
-    """Return a signature as it is compared (K38); a text that is none, which older rows may hold, as it is."""
+    """Return a signature in canonical form (K38); a malformed one, as in older rows, in lower case."""
     return canonical(signature) or signature.lower()
 
 
 def _refuse_other_taker(address: str | None, caller: Caller) -> None:
-    """Refuse a taker_address that is not the key's; absent means the key's (K20)."""
+    """Raise Fault for a taker_address other than the key's; None means the key's (K20)."""
     if address is not None and customer_of(address) != customer_of(caller.address):
         raise Fault(Error.FORBIDDEN, "taker_address is not the API key's")
 
 
 def _fill_view(fill: Fill) -> dict[str, object]:
-    """Return what is answered to a fill: all of it about this fill (K23)."""
+    """Return the answer to a fill; its amounts are this fill's (K23)."""
     return {
         "success": True,
         "order_hash": fill.order_hash,

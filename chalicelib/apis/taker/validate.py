@@ -1,4 +1,4 @@
-"""Endpoint: what would become of an order if its maker created it now; nothing is created."""
+"""Endpoint: check whether an order could be created now, without creating it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class ValidateEndpoint:
     reading: SignedReading
 
     def validate(self, request: HttpRequest, caller: Caller) -> object:
-        """Answer with every reason for which the order would not be created, and the maker's balance (K19)."""
+        """Answer with every reason against creating the order, and the maker's balance (K19)."""
         body = checked(SignedOrderBody, request.body)
         order, settings, now_s = body.order.order(), caller.settings, caller.now_s
         order_hash = order_hash_of(settings.domain, order)
@@ -30,7 +30,7 @@ class ValidateEndpoint:
         is_signed = signer_of_order(settings.domain, order, body.signature) == customer_of(order.maker)
         is_nonce_valid = self.reading.is_nonce_left(caller.instance, order, order_hash)
         is_ahead = order.deadline > now_s
-        settles = settings.has_ledger_settlement  # where it does not, nothing is set aside (K34)
+        settles = settings.has_ledger_settlement  # without it, no funds are held (K34)
         available = self.reading.available(caller.instance, order, terms.stock) if settles else NOTHING
         errors = {
             "signature_invalid": not is_signed,
@@ -58,8 +58,8 @@ class ValidateEndpoint:
     ) -> bool:
         """Tell whether funds suffice for every part of the hold; a stored order's hold counts as available (K19).
 
-        While an order is stored and not closed it needs what is left of its hold, and no more. A stock that the
-        instance does not know has as many decimals as there can be: the value is at least that.
+        A stored order that is not closed needs the rest of its hold, and no more. An unknown stock is taken to have the
+        most decimals possible, so the value is a lower bound.
         """
         stored = self.reading.order(caller.instance, order_hash)
         if stored is not None and stored.order_hash == order_hash:
