@@ -489,7 +489,7 @@ GUARDS = [
     Guard(
         "whoever passes records over looks whether the book is still parked",
         "chalicelib/services/books/parking.py",
-        "if trouble is not None and trouble.parked_at_ms is None:\n            self._inbox",
+        "if failures is not None and failures.parked_at_ms is None:\n            self._inbox",
         "if False:\n            self._inbox",
         "tests/services/books/test_parking.py::test_a_release_at_the_moment_at_which_records_are_set_aside_loses_none",
     ),

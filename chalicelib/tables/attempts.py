@@ -1,9 +1,9 @@
 """Attempts at a write (T60): what each answer of DynamoDB means, how often a write is tried, and the pauses in between.
 
 **Answers.** The SDK retries a call and reports only the last answer; an earlier attempt may have been carried out and
-its answer lost. So every attempt of the SDK is recorded (``noted``), and a write is judged by all of them. One table
-says what an answer means by itself, for writes, transactions and the statements of a batch. What it means after an
-attempt that may have been carried out follows from these meanings (docs/guarantees.md, "Unknown outcomes").
+its answer lost. So every attempt of the SDK is recorded (``recorded_attempts``), and a write is judged by all of them.
+One table says what an answer means by itself, for writes, transactions and the statements of a batch. What it means
+after an attempt that may have been carried out follows from these meanings (docs/guarantees.md, "Unknown outcomes").
 
 **Tries.** A command that lost a race is decided anew and tried again, a bounded number of times, with exponential
 backoff and full jitter (``tries``): ``until_written``. A command that can find out afterwards whether it was done is
@@ -113,7 +113,7 @@ def meaning_of(error: Exception) -> Meaning:
     return Meaning.NOT_TAKEN if isinstance(error, NOT_SENT) else Meaning.PERHAPS_DONE
 
 
-def listen(client: Any) -> None:
+def record_attempts(client: Any) -> None:
     """Record the attempts of a client's calls. A client that is not the SDK's makes one attempt for each call."""
     events = getattr(getattr(client, "meta", None), "events", None)
     if events is not None:
@@ -121,7 +121,7 @@ def listen(client: Any) -> None:
 
 
 @contextmanager
-def noted() -> Iterator[list[Meaning]]:
+def recorded_attempts() -> Iterator[list[Meaning]]:
     """Record the meaning of each attempt of the one call made inside this context."""
     attempts: list[Meaning] = []
     token = _noted.set(attempts)

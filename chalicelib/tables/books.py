@@ -76,7 +76,7 @@ class Depth:
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class BatchFailures:
     """The failed batches of a book (T53).
 
     failed_batches: number since the last success. The other members describe the last failure: its time, first command
@@ -90,7 +90,7 @@ class Trouble:
     parked_at_ms: int | None = None
 
 
-NO_TROUBLE = Trouble()
+NO_FAILURES = BatchFailures()
 
 
 class Books:
@@ -129,25 +129,25 @@ class Books:
 
     def config(self, book: str) -> BookConfig | None:
         """Return a book's configuration, or None. Raises MalformedConfig."""
-        found = self.with_trouble(book)
+        found = self.with_failures(book)
         return None if found is None else found[0]
 
-    def with_trouble(self, book: str) -> tuple[BookConfig, Trouble] | None:
+    def with_failures(self, book: str) -> tuple[BookConfig, BatchFailures] | None:
         """Return a book's configuration and failed batches; None if there is no such book. Raises MalformedConfig."""
         try:
             row = self._database.get(TABLE, _config_key(book))
-            return None if row is None else (_config_of(row), _trouble_of(row))
+            return None if row is None else (_config_of(row), _failures_of(row))
         except (KeyError, ValueError, TypeError) as error:
             raise MalformedConfig(f"the configuration of {book} cannot be read: {error!r}") from error
 
-    def trouble(self, book: str) -> Trouble | None:
+    def failures(self, book: str) -> BatchFailures | None:
         """Return a book's failed batches, without parsing its configuration; None if there is no such book."""
         condition, values = "#book = :book AND #part = :config", {":book": book, ":config": "config"}
         wanted = ", ".join(f"#{name}" for name in ("part", *TROUBLE_ATTRIBUTES))
         rows = self._database.query(TABLE, condition, values, ProjectionExpression=wanted)
-        return next(map(_trouble_of, rows), None)
+        return next(map(_failures_of, rows), None)
 
-    def note_failure(self, book: str, before: Trouble, after: Trouble) -> None:
+    def note_failure(self, book: str, before: BatchFailures, after: BatchFailures) -> None:
         """Count one more failed batch, and park the book if ``after`` says so (T53).
 
         Raises ConditionFailed or TransactionRefused if the row no longer is as ``before``, or is gone.
@@ -168,16 +168,16 @@ class Books:
         changes += "#failed_command = :command, #failure = :reason"
         if after.parked_at_ms is None:
             noted = Update(TABLE, _config_key(book), changes, condition, values)
-            self._database.write(noted, lambda row: row is not None and _trouble_of(row) == after)
+            self._database.write(noted, lambda row: row is not None and _failures_of(row) == after)
             return
         values[":at"] = after.parked_at_ms
         mark = Update(TABLE, _config_key(book), f"{changes}, #parked_at_ms = :at", condition, values)
-        self._database.transact([mark, Put(TABLE, _parked_key(book))], lambda: self._has_trouble(book, after))
+        self._database.transact([mark, Put(TABLE, _parked_key(book))], lambda: self._has_failures(book, after))
 
-    def _has_trouble(self, book: str, trouble: Trouble) -> bool:
-        return self.trouble(book) == trouble
+    def _has_failures(self, book: str, failures: BatchFailures) -> bool:
+        return self.failures(book) == failures
 
-    def forget_failures(self, book: str, before: Trouble) -> None:
+    def forget_failures(self, book: str, before: BatchFailures) -> None:
         """Reset the count after a success. Does nothing if the row has changed since ``before``."""
         as_read = "#failed_batches = :failed_batches AND #failed_command = :command"
         not_parked = "attribute_not_exists(#parked_at_ms)"
@@ -189,14 +189,14 @@ class Books:
         except ConditionFailed:
             return
 
-    def release(self, book: str, before: Trouble) -> None:
+    def release(self, book: str, before: BatchFailures) -> None:
         """Unpark a book and reset its count. Does nothing if it was released or parked again since ``before``."""
         parked_as_read = "#parked_at_ms = :at"
         changes = "REMOVE #failed_batches, #failed_at_ms, #failed_command, #failure, #parked_at_ms"
         mark = Update(TABLE, _config_key(book), changes, parked_as_read, {":at": before.parked_at_ms})
         try:
             writes: list[Write] = [mark, Delete(TABLE, _parked_key(book))]
-            self._database.transact(writes, lambda: self._has_trouble(book, NO_TROUBLE))
+            self._database.transact(writes, lambda: self._has_failures(book, NO_FAILURES))
         except TransactionRefused:
             return
 
@@ -338,8 +338,8 @@ def _settings_of(config: BookConfig) -> Row:
 TROUBLE_ATTRIBUTES = "failed_batches", "failed_at_ms", "failed_command", "failure", "parked_at_ms"
 
 
-def _trouble_of(row: Row) -> Trouble:
-    return Trouble(
+def _failures_of(row: Row) -> BatchFailures:
+    return BatchFailures(
         row.get("failed_batches", 0),
         row.get("failed_at_ms", 0),
         row.get("failed_command"),

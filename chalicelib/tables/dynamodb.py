@@ -20,7 +20,16 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from uuid import uuid4
 
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
-from chalicelib.tables.attempts import FAILURES, REASONS, Meaning, Pause, listen, meaning_of, noted, tries
+from chalicelib.tables.attempts import (
+    FAILURES,
+    REASONS,
+    Meaning,
+    Pause,
+    meaning_of,
+    record_attempts,
+    recorded_attempts,
+    tries,
+)
 from chalicelib.tables.attribute_values import plain, typed
 from chalicelib.tables.parallel import Runner, sequentially
 
@@ -173,7 +182,7 @@ class _WriteAttempts:
         """Call the client. Return its answer, or None if it failed; ``meaning`` then says how."""
         answer: Any = None
         self.failure = None
-        with noted() as attempts:
+        with recorded_attempts() as attempts:
             try:
                 answer = operation()
                 self.meaning = attempts[-1] if attempts else Meaning.DONE
@@ -251,7 +260,7 @@ class Database:
         self._prefix = prefix
         self.pause = pause
         self._together = together
-        listen(client)
+        record_attempts(client)
 
     def name(self, table: str) -> str:
         return f"{self._prefix}-{table}"

@@ -216,7 +216,7 @@ def test_what_is_left_in_the_inbox_is_counted_and_parked_books_are_while_there_a
         with watched() as told:
             expiring.report_parked()
         assert told.values(Metric.BOOKS_PARKED) == parked
-        found = world.books.with_trouble(book)
+        found = world.books.with_failures(book)
         assert found is not None
         world.books.release(book, found[1])
 

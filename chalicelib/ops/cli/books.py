@@ -28,7 +28,7 @@ from chalicelib.services.books.redrive import release
 from chalicelib.support.clock import iso, new_id, now_ms
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
 from chalicelib.support.telemetry import logger
-from chalicelib.tables.books import Books, MalformedConfig, MalformedView, Trouble
+from chalicelib.tables.books import BatchFailures, Books, MalformedConfig, MalformedView
 
 BOOK_HELP = "INSTANCE/ORDER_BOOK_ID, as in inst_demo0001/ob_offchain_001"
 CHANGE_WAIT_S, CHANGE_POLL_S = 5.0, 0.1
@@ -128,8 +128,8 @@ def _change_status(status: BookStatus) -> Command:
 
 def _show(options: argparse.Namespace) -> Printed:
     books = Books(wiring.database())
-    config, trouble = _found(books, options.book)
-    at_ms = trouble.parked_at_ms
+    config, failures = _found(books, options.book)
+    at_ms = failures.parked_at_ms
     return {
         "order_book_id": config.book_id,
         "name": config.name,
@@ -138,9 +138,9 @@ def _show(options: argparse.Namespace) -> Printed:
         "shown_status": config.shown_status.value,
         "sequence": _sequence(books, options.book),
         "parked_at": None if at_ms is None else iso(at_ms),
-        "failed_batches": trouble.failed_batches,
-        "failed_at": iso(trouble.failed_at_ms) if trouble.failed_batches else None,
-        "failure": trouble.reason,
+        "failed_batches": failures.failed_batches,
+        "failed_at": iso(failures.failed_at_ms) if failures.failed_batches else None,
+        "failure": failures.reason,
     }
 
 
@@ -176,12 +176,12 @@ def _release(options: argparse.Namespace) -> Printed:
     }
 
 
-def _found(books: Books, book: str) -> tuple[BookConfig, Trouble]:
+def _found(books: Books, book: str) -> tuple[BookConfig, BatchFailures]:
     try:
-        found = books.with_trouble(book)
+        found = books.with_failures(book)
     except MalformedConfig as error:
-        trouble = books.trouble(book)
-        told = f"; parked, for the last failure was {trouble.reason}" if trouble and trouble.parked_at_ms else ""
+        failures = books.failures(book)
+        told = f"; parked, for the last failure was {failures.reason}" if failures and failures.parked_at_ms else ""
         raise CommandFailed(f"{error}{told}. Its row of the table of books is to be mended by hand") from error
     if found is None:
         raise CommandFailed(f"no such book: {book}")

@@ -21,7 +21,7 @@ from chalicelib.services.books.projection import Projector
 from chalicelib.services.books.trades import trades_of
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
 from chalicelib.support.telemetry import logger
-from chalicelib.tables.books import DEPTH_LEVELS_MAX, NO_TROUBLE, Books, Depth, MalformedConfig, Trouble
+from chalicelib.tables.books import DEPTH_LEVELS_MAX, NO_FAILURES, BatchFailures, Books, Depth, MalformedConfig
 from chalicelib.tables.candles import Candles
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.journal import Journal
@@ -40,7 +40,7 @@ class LoadedBook:
     """A book in memory, every entry up to its head projected.
 
     snapshot_bytes: size of its last snapshot. journal_bytes: stored bytes of the entries since then. finished_entries:
-    entries that loading projected. market: its trades up to its head. finished_candles: not written yet. trouble: its
+    entries that loading projected. market: its trades up to its head. finished_candles: not written yet. failures: its
     failed batches when it was loaded.
     """
 
@@ -50,7 +50,7 @@ class LoadedBook:
     snapshot_bytes: int = 0
     journal_bytes: int = 0
     finished_entries: int = 0
-    trouble: Trouble = NO_TROUBLE
+    failures: BatchFailures = NO_FAILURES
     market: Market = field(default_factory=Market)
     finished_candles: list[Finished] = field(default_factory=list)
 
@@ -75,9 +75,9 @@ class Loading:
 
         Raises UnknownBook, BookParked or BrokenJournal.
         """
-        config, trouble = self._passable(key)
+        config, failures = self._passable(key)
         loaded = book_from_snapshot(self._snapshots, key, config)
-        loaded.trouble = trouble
+        loaded.failures = failures
         self.catch_up(loaded)
         return loaded
 
@@ -85,12 +85,12 @@ class Loading:
         """Raise BookParked if a cached book has been parked since, or UnknownBook."""
         self._passable(key)
 
-    def _passable(self, key: str) -> tuple[BookConfig, Trouble]:
+    def _passable(self, key: str) -> tuple[BookConfig, BatchFailures]:
         try:
-            found = self._books.with_trouble(key)
+            found = self._books.with_failures(key)
         except MalformedConfig:
-            trouble = self._books.trouble(key)
-            if trouble is not None and trouble.parked_at_ms is not None and not self._takes_parked:
+            failures = self._books.failures(key)
+            if failures is not None and failures.parked_at_ms is not None and not self._takes_parked:
                 raise BookParked(key) from None
             raise
         if found is None:

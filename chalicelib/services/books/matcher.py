@@ -40,7 +40,7 @@ from chalicelib.services.books.projection import Projector
 from chalicelib.services.books.telemetry import UNWATCHED, Committed, MatchObserver
 from chalicelib.support.telemetry import logger
 from chalicelib.tables.attempts import Contended, until_written
-from chalicelib.tables.books import NO_TROUBLE
+from chalicelib.tables.books import NO_FAILURES
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.journal import EntryExists, Journal
 
@@ -175,8 +175,8 @@ class Matcher:
                 group.at_ms = self._time_of_next(loaded)
         self._commit(loaded, group)
         self._loading.write_snapshot_if_due(loaded)
-        if self.parking.got_through(book, loaded.trouble, {delivery.command.command_id for delivery in deliveries}):
-            loaded.trouble = NO_TROUBLE
+        if self.parking.got_through(book, loaded.failures, {delivery.command.command_id for delivery in deliveries}):
+            loaded.failures = NO_FAILURES
         return len(self._decided)
 
     def _expire_due(self, book: str) -> int:

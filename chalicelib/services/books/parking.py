@@ -19,7 +19,7 @@ from botocore.exceptions import ClientError
 from chalicelib.domain.books.vocabulary import Command
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
 from chalicelib.support.telemetry import logger
-from chalicelib.tables.books import Books, Trouble
+from chalicelib.tables.books import BatchFailures, Books
 from chalicelib.tables.dynamodb import ConditionFailed, Database, TransactionRefused
 from chalicelib.tables.inbox import Inbox, arrival_of
 from chalicelib.tables.journal import EntryExists
@@ -73,21 +73,21 @@ class Parking:
         batch is counted when it fails again.
         """
         try:
-            before, at_ms = self._books.trouble(book), self._now_ms()
+            before, at_ms = self._books.failures(book), self._now_ms()
             if before is None or before.parked_at_ms is not None:
                 return None
             is_series = at_ms - before.failed_at_ms <= SERIES_PAUSE_MS_MAX
             failed = before.failed_batches + 1 if is_series else 1
             parked_at_ms = at_ms if failed >= FAILED_BATCHES_MAX else None
             reason = f"{type(error).__name__}: {error}"[:REASON_CHARACTERS_MAX]
-            after = Trouble(failed, at_ms, commands[0].command_id, reason, parked_at_ms)
+            after = BatchFailures(failed, at_ms, commands[0].command_id, reason, parked_at_ms)
             self._books.note_failure(book, before, after)
         except (ConditionFailed, TransactionRefused, Unavailable, OutcomeUnknown):
             logger.warning("a failed batch is not counted this time", exc_info=True, book=book)
             return None
         return Parked(failed, parked_at_ms is not None)
 
-    def got_through(self, book: str, before: Trouble, command_ids: set[str]) -> bool:
+    def got_through(self, book: str, before: BatchFailures, command_ids: set[str]) -> bool:
         """Reset the count if the batch that failed last has succeeded; return whether it was reset.
 
         Other batches of the book, such as those of another shard, do not reset it.
@@ -105,7 +105,7 @@ class Parking:
         """
         arrivals, now_s = [arrival_of(command.command_id) for command in commands], self._now_ms() // 1000
         self._inbox.keep(book, arrivals, now_s)
-        trouble = self._books.trouble(book)
-        if trouble is not None and trouble.parked_at_ms is None:
+        failures = self._books.failures(book)
+        if failures is not None and failures.parked_at_ms is None:
             self._inbox.keep_no_longer(book, arrivals, now_s)
             raise BookReleased(book)

@@ -53,12 +53,12 @@ def release(database: Database, matcher: Matcher, book: str) -> int:
     inbox is redriven once more: matchers that still saw the mark may have left newer commands. A book that is not
     parked is redriven too, so this may be repeated after a fault.
     """
-    trouble = Books(database).trouble(book)
-    if trouble is None:
+    failures = Books(database).failures(book)
+    if failures is None:
         raise UnknownBook(book)
     decided = redrive(database, matcher, book)
-    if trouble.parked_at_ms is not None:
-        Books(database).release(book, trouble)
+    if failures.parked_at_ms is not None:
+        Books(database).release(book, failures)
         decided += redrive(database, matcher, book)
     return decided
 

@@ -24,7 +24,7 @@ from chalicelib.services.books.redrive import redrive, redrive_all, release
 from chalicelib.services.books.stream import match_records
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
 from chalicelib.tables.accounts import LedgerBroken
-from chalicelib.tables.books import NO_TROUBLE, Books, MalformedConfig, Trouble
+from chalicelib.tables.books import NO_FAILURES, BatchFailures, Books, MalformedConfig
 from chalicelib.tables.dynamodb import ConditionFailed, Database, Row, TransactionRefused, encode
 from chalicelib.tables.inbox import COMMAND_LIFE_S, PARKED_LIFE_S
 from chalicelib.tables.journal import EntryExists
@@ -82,11 +82,11 @@ def park(world: World) -> None:
     """Deliver until the book is parked, each time to a matcher that remembers nothing."""
     for _ in range(FAILED_BATCHES_MAX):
         assert world.deliver() != []
-    assert trouble_of(world).parked_at_ms == world.now_ms
+    assert failures_of(world).parked_at_ms == world.now_ms
 
 
-def trouble_of(world: World) -> Trouble:
-    found = world.books.with_trouble(world.book)
+def failures_of(world: World) -> BatchFailures:
+    found = world.books.with_failures(world.book)
     assert found is not None
     return found[1]
 
@@ -104,11 +104,11 @@ def test_a_book_that_fails_is_parked_and_its_records_are_passed_over(world: Worl
     placed = world.placed("ben", "BUY", 10, 50)
     for failed in range(1, FAILED_BATCHES_MAX + 1):
         assert world.deliver() == [world.records[0]["dynamodb"]["SequenceNumber"]]
-        assert trouble_of(world).failed_batches == failed
-    trouble = trouble_of(world)
-    assert trouble.parked_at_ms == world.now_ms
-    assert trouble.reason is not None
-    assert trouble.reason.startswith("BrokenJournal: ")
+        assert failures_of(world).failed_batches == failed
+    failures = failures_of(world)
+    assert failures.parked_at_ms == world.now_ms
+    assert failures.reason is not None
+    assert failures.reason.startswith("BrokenJournal: ")
     assert world.books.parked() == [world.book]
     journal = list(world.database.scan("journal"))
     for _ in range(3):
@@ -173,7 +173,7 @@ def test_a_record_that_cannot_be_read_holds_nothing_up(memory_database: Database
     unreadable = copy.deepcopy(world.records[0])
     unreadable["dynamodb"]["NewImage"]["zzz"] = {"N": "1.5"}
     assert match_records(world.matcher(), [unreadable, *world.records]) == []
-    assert trouble_of(world) == NO_TROUBLE
+    assert failures_of(world) == NO_FAILURES
 
 
 def check_invariants_of_other(other: World) -> None:
@@ -216,7 +216,7 @@ def test_a_released_book_has_decided_everything_before_anything_newer(world: Wor
     assert release(world.database, releasing(world), world.book) == 2
     assert world.order("ben", waiting).status is OrderStatus.FILLED
     assert world.books.parked() == []
-    assert trouble_of(world) == Trouble()
+    assert failures_of(world) == BatchFailures()
     world.placed("cat", "BUY", 10, 50)
     assert world.deliver() == []
     check_invariants(world, CREDITED)
@@ -261,7 +261,7 @@ def test_what_is_not_the_books_own_fault_does_not_count(memory_database: Databas
             matcher = Matcher(Database(faulty, memory_database._prefix, pause=lambda _s: None), lambda: world.now_ms)  # type: ignore[arg-type]
             faulty.strike_at(at)
             world.deliver(matcher)
-    assert trouble_of(world) == Trouble()
+    assert failures_of(world) == BatchFailures()
     assert world.deliver() == []
 
 
@@ -298,9 +298,9 @@ def test_a_batch_that_gets_through_is_counted_no_more(
         with monkeypatch.context() as patched:
             patched.setattr(Projector, "project", fail)
             assert world.deliver(records=world.records[-1:]) != []
-        assert trouble_of(world).failed_batches == 1
+        assert failures_of(world).failed_batches == 1
         assert world.deliver(records=world.records[-1:]) == []
-        assert trouble_of(world) == Trouble()
+        assert failures_of(world) == BatchFailures()
 
 
 def test_another_batch_that_gets_through_says_nothing_about_the_one_that_fails(
@@ -319,7 +319,7 @@ def test_another_batch_that_gets_through_says_nothing_about_the_one_that_fails(
     monkeypatch.setattr(Matcher, "process", process_but_the_poison)
     for failed in range(1, FAILED_BATCHES_MAX + 1):
         assert world.deliver(records=world.records[:1]) != []
-        assert trouble_of(world).failed_batches == failed
+        assert failures_of(world).failed_batches == failed
         if failed < FAILED_BATCHES_MAX:
             world.placed("ben", "BUY", 1, 40)
             assert world.deliver(records=world.records[-1:]) == []
@@ -331,7 +331,7 @@ def test_what_failed_long_ago_does_not_count(world: World) -> None:
         assert world.deliver() != []
     world.now_ms += SERIES_PAUSE_MS_MAX + 1
     assert world.deliver() != []
-    assert trouble_of(world).failed_batches == 1
+    assert failures_of(world).failed_batches == 1
 
 
 def test_a_book_without_a_row_holds_nothing_up(world: World) -> None:
@@ -352,7 +352,7 @@ def test_a_book_without_a_row_holds_nothing_up(world: World) -> None:
 def test_settings_that_change_leave_the_count_and_the_mark(world: World) -> None:
     world.deliver()
     world.change(maker_fee_bps=30)
-    assert trouble_of(world).failed_batches == 1
+    assert failures_of(world).failed_batches == 1
     park_at = FAILED_BATCHES_MAX - 1
     for _ in range(park_at):
         world.deliver()
@@ -514,13 +514,13 @@ def admit_as_if_not_parked(world: World) -> None:
 
 def test_of_two_that_count_at_once_one_counts(world: World) -> None:
     """A second matcher of another shard that has read the same count is refused, and its batch counts the next time."""
-    first = partial(Trouble, 1, world.now_ms, "ord_1", "KeyError: x")
-    world.books.note_failure(world.book, Trouble(), first())
+    first = partial(BatchFailures, 1, world.now_ms, "ord_1", "KeyError: x")
+    world.books.note_failure(world.book, BatchFailures(), first())
     with pytest.raises(ConditionFailed):
-        world.books.note_failure(world.book, Trouble(), first())
+        world.books.note_failure(world.book, BatchFailures(), first())
     with pytest.raises(TransactionRefused):
-        world.books.note_failure(world.book, Trouble(), first(parked_at_ms=world.now_ms))
-    assert trouble_of(world) == first()
+        world.books.note_failure(world.book, BatchFailures(), first(parked_at_ms=world.now_ms))
+    assert failures_of(world) == first()
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -578,7 +578,7 @@ def test_no_fault_at_any_call_of_a_release_does_what_doing_it_again_does_not_men
         except (Unavailable, OutcomeUnknown, Died):
             again()
         assert world.books.parked() == []
-        assert trouble_of(world) == Trouble()
+        assert failures_of(world) == BatchFailures()
         check_invariants(world, CREDITED)
         if not faulty.has_struck:
             break
