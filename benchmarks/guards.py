@@ -131,7 +131,7 @@ GUARDS = [
         "tests/apis/test_keys.py::test_an_external_id_is_no_orders_id",
     ),
     Guard(
-        "what is written side by side has ended before anything else is written",
+        "parallel writes have ended before anything else is written",
         "chalicelib/tables/parallel.py",
         "for future in pending]",
         "for future in pending if future.done()]",

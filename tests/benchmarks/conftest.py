@@ -7,4 +7,4 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def _functions_do_what_their_policies_allow() -> None:
-    """Not asked here: a meter reads rows of its own while a function works."""
+    """Overrides the policy check, since a meter reads rows while a function works."""

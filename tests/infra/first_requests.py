@@ -33,7 +33,7 @@ def request(
     query: dict[str, list[str]] | None = None,
     route: str | None = None,
 ) -> Event:
-    """Return the event of a request. route: the resource of API Gateway, one that is made of segments by default."""
+    """Return a request's event. route: the API Gateway resource; by default the catch-all of its number of segments."""
     segments = path.split("/")[1:]
     names = [f"segment{number}" for number in range(len(segments))]
     return {
@@ -74,7 +74,7 @@ def list_ones_orders(database: Database) -> Generator[Event, Answer, None]:
 
 
 def connect_and_sign_an_order(database: Database) -> Generator[Event, Answer, None]:
-    """The first request recovers who signed a message, the second who signed an order by EIP-712."""
+    """The first request recovers the signer of a message, the second the signer of an order by EIP-712."""
     desk = open_taker_desk(database, clock=Clock(now_ms()))
     connected = _content((yield request("POST", "/api/v1/makers/connect", {}, json.dumps(connect_body(desk)))), 200)
     bearer = {"authorization": f"Bearer {connected['data']['jwt']}"}

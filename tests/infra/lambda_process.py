@@ -17,7 +17,7 @@ from chalicelib.tables.dynamodb import Database
 Event = dict[str, Any]
 Answer = dict[str, Any]
 Story = Callable[[Database], Generator[Event, Answer, None]]
-"""Opens a desk and goes through some requests of it: yields an event, is sent its answer."""
+"""Generator of requests to one desk: yields an event and receives its answer."""
 
 EXIT_S_MAX = 30
 _OF_PYTHON = ("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX")
@@ -49,7 +49,7 @@ for line in sys.stdin:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one step, the start or a call, gave and took; the modules that were imported after it, and their files."""
+    """Cost of the start or of a call, and the modules imported by then, with their files."""
 
     answer: Answer | None
     modules: list[str]
@@ -59,10 +59,10 @@ class Step:
 
 
 class LambdaProcess:
-    """Runs a function for the duration of a ``with`` block; ``start`` is how it started.
+    """Runs a function inside a ``with`` block; ``start``: the step of its start.
 
-    folder: the unpacked package. isolated: nothing else than the package and Python's own library can be imported; the
-    packages of this environment, otherwise.
+    folder: the unpacked package. isolated: only the package and Python's library can be imported; otherwise also the
+    packages of this environment.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class LambdaProcess:
         return self._read()
 
     def run(self, story: Generator[Event, Answer, None]) -> list[Step]:
-        """Go through a story; return its steps."""
+        """Run through a story. Return its steps."""
         steps: list[Step] = []
         event = next(story)
         while True:

@@ -15,7 +15,7 @@ _CHALICE = "import sys; from chalice.cli import main; sys.exit(main())"
 
 
 def chalice_package(folder: Path) -> Path:
-    """Package a copy of the checkout in this folder, with what pip downloads; return the archive."""
+    """Package a copy of the checkout in this folder, with pip's downloads. Return the archive."""
     for part in PARTS:
         source, target = ROOT / part, folder / part
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -20,9 +20,9 @@ _NOT_PASSED_ON = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT
 
 
 class RunningStack:
-    """Runs ``python -m infra.local`` for the duration of a ``with`` block; SIGINT ends it, as Ctrl-C does.
+    """Runs ``python -m infra.local`` inside a ``with`` block; SIGINT ends it, as Ctrl-C does.
 
-    A second one on the same directory finds what the first stored. ``output`` is what the run has printed.
+    A second run in the same directory finds the first one's data. ``output``: everything that the run has printed.
     """
 
     def __init__(self, local_dir: Path, **environment: str) -> None:
@@ -45,7 +45,7 @@ class RunningStack:
 
     @property
     def prefix(self) -> str:
-        """What the names of its tables begin with."""
+        """The prefix of its tables' names."""
         return self._environment.get("TALLYBOOK_TABLE_PREFIX", "tallybook")
 
     @property
@@ -82,7 +82,7 @@ class RunningStack:
         self.stop()
 
     def stop(self, number: signal.Signals = signal.SIGINT) -> int:
-        """Send the signal unless the run has ended; return its exit code. Fails when it does not end in time."""
+        """Send the signal unless the run has ended. Return its exit code. Fails on timeout."""
         assert self._process is not None, "the stack is not running"
         if self._process.poll() is None:
             self._process.send_signal(number)
@@ -93,12 +93,12 @@ class RunningStack:
             raise AssertionError(f"the run did not stop within {STOP_BOUND_S} s:\n{self.output}") from None
 
     def wait(self) -> int:
-        """Wait until the run ends by itself; return its exit code."""
+        """Wait until the run ends by itself. Return its exit code."""
         assert self._process is not None, "the stack is not running"
         return self._process.wait(STOP_BOUND_S)
 
     def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> dict[str, Any]:
-        """Wait for a demo file that names this run's port: an earlier run's stands there for a moment."""
+        """Wait for a demo file with this run's port; an earlier run's file may exist for a moment."""
         deadline_s = time.monotonic() + READY_BOUND_S
         file = self.local_dir / "demo.json"
         while time.monotonic() < deadline_s:

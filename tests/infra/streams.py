@@ -12,7 +12,7 @@ Row = dict[str, Any]
 
 
 class FakeStream:
-    """Shards with their records. An iterator is "shard position"; a closed shard's last page names no next one."""
+    """Shards with records. An iterator is "shard position"; the last page of a closed shard has no next iterator."""
 
     def __init__(self) -> None:
         self.records: dict[str, list[Row]] = {}
@@ -28,7 +28,7 @@ class FakeStream:
         self.records[shard], self.parents[shard] = [], parent
 
     def write(self, shard: str, *commands: str, event: str = "INSERT") -> None:
-        """Append a record for each command, numbered in the order of all writes."""
+        """Append a record for each command, with ascending sequence numbers."""
         for command in commands:
             self._last_sequence += 1
             self.records[shard].append(_record(command, event, f"{self._last_sequence:024d}"))

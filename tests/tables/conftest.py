@@ -29,7 +29,7 @@ def moto_tables(moto_client: Any) -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def embedded_tables(embedded_engine_url: str) -> Iterator[Any]:
-    """Tables of the embedded engine, or of the DynamoDB that stands in for it."""
+    """Tables of the embedded engine, or of the DynamoDB used in its place."""
     client = boto3.client("dynamodb", endpoint_url=embedded_engine_url)
     create_tables(client, PREFIX)
     yield client
@@ -45,7 +45,7 @@ def memory_tables() -> Any:
 
 @pytest.fixture(params=["moto", EMBEDDED, "memory"])
 def engine(request: pytest.FixtureRequest) -> Engine:
-    """Each engine in turn, for an owner of its own; where the module knows it to deviate, the test has to fail."""
+    """Each engine in turn, with an owner of its own. A test with a known deviation must fail."""
     name = str(request.param)
     case = request.node.name.replace(f"[{name}-", "[").replace(f"[{name}]", "")
     deviation = request.module.DEVIATIONS.get(name, {}).get(case)

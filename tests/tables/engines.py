@@ -19,14 +19,14 @@ from tests.endpoint import own_prefix
 PREFIX = own_prefix("contract")
 Request = dict[str, Any]
 Deviations = dict[str, dict[str, str]]
-"""What an engine is known to do otherwise than DynamoDB: by engine, the test that shows it, and how."""
+"""Known deviations from DynamoDB: by engine, the test that shows each, and how the engine behaves."""
 
 INVALID, FAILED = "ValidationException", "ConditionalCheckFailedException"
 CANCELLED, NOT_FOUND = "TransactionCanceledException", "ResourceNotFoundException"
 
 
 def expressions(condition: str | None = None, *others: str, **words: Any) -> Request:
-    """Return the members of a request that its expressions need, and DynamoDB's own words as they are."""
+    """Return the expression members of a request, plus DynamoDB's own parameters."""
     values = {f":{word}": value for word, value in words.items() if not word[0].isupper()}
     request: Request = {"ConditionExpression": condition} if condition is not None else {}
     if names := {name for text in (condition or "", *others) for name in re.findall(r"#(\w+)", text)}:
@@ -37,12 +37,12 @@ def expressions(condition: str | None = None, *others: str, **words: Any) -> Req
 
 
 def used_in(text: str | None, values: Row) -> Row:
-    """Return those of the values that an expression uses."""
+    """Return the values that an expression uses."""
     return {name: values[name] for name in re.findall(r":(\w+)", text or "")}
 
 
 def refusal(call: Any, *arguments: Any, **words: Any) -> dict[str, Any]:
-    """Return the answer that a call is refused with."""
+    """Return the error answer of a call that must be refused."""
     __tracebackhide__ = True
     with pytest.raises(ClientError) as refused:
         call(*arguments, **words)
@@ -52,14 +52,14 @@ def refusal(call: Any, *arguments: Any, **words: Any) -> dict[str, Any]:
 
 
 def code_of(call: Any, *arguments: Any, **words: Any) -> str:
-    """Return the code that a call is refused with."""
+    """Return the error code of a call that must be refused."""
     __tracebackhide__ = True
     return str(refusal(call, *arguments, **words)["Error"]["Code"])
 
 
 @dataclass(frozen=True)
 class Engine:
-    """A client of one engine, the prefix of its tables, and an owner that nobody else has written for."""
+    """A client of one engine, with its table prefix and an owner of its own."""
 
     name: str
     client: Any
@@ -73,7 +73,7 @@ class Engine:
         return {"owner": self.owner, "entry": entry}
 
     def facts(self, item: Any) -> Row | None:
-        """Return a row without its key; None where there is none."""
+        """Return a row without its key; None if there is none."""
         return None if not item else {name: value for name, value in decode(item).items() if name not in self.key("")}
 
     def row(self, entry: str) -> Row | None:
@@ -118,7 +118,7 @@ class Engine:
             self.client.put_item(TableName=self.table("journal"), Item=item)
 
     def sequences(self, condition: str = "", ScanIndexForward: bool = True, **words: Any) -> list[int]:
-        """Return the sequence numbers that a query gives, over all its pages."""
+        """Return the sequence numbers in a query's result, over all pages."""
         condition = f"#book = :book AND {condition}" if condition else "#book = :book"
         request = expressions(None, condition, book=self.owner, **words, KeyConditionExpression=condition)
         pages = self.client.get_paginator("query").paginate(

@@ -21,7 +21,7 @@ PLACE = "/orderbooks/stocks/api/offchain/orders"
 
 
 class Api:
-    """A client of the running service, on one connection: not for two threads at once."""
+    """A client of the running service, with one connection; not thread-safe."""
 
     def __init__(self, stack: RunningStack) -> None:
         self._connection = http.client.HTTPConnection(urlsplit(stack.base_url).netloc, timeout=30)
@@ -30,14 +30,14 @@ class Api:
     def call(
         self, method: str, path: str, body: object = None, headers: dict[str, str] | None = None
     ) -> tuple[int, dict[str, Any], http.client.HTTPMessage]:
-        """Return status, parsed body and headers of an answer."""
+        """Send a request. Return the answer's status, parsed body and headers."""
         content = None if body is None else json.dumps(body)
         self._connection.request(method, path, content, {"x-api-key": self._key} | (headers or {}))
         response = self._connection.getresponse()
         return response.status, json.loads(response.read()), response.headers
 
     def place(self, order: dict[str, Any], headers: dict[str, str] | None = None) -> dict[str, Any]:
-        """Place an order that must be admitted; return its data."""
+        """Place an order that must be admitted. Return its data."""
         status, answer, _ = self.call("POST", PLACE, order, headers)
         assert status == 201, answer
         data: dict[str, Any] = answer["data"]
@@ -65,7 +65,7 @@ def api(stack: RunningStack) -> Api:
 
 @pytest.fixture
 def venue(stack: RunningStack) -> Venue:
-    """The demo's book, as its tables show it."""
+    """The demo's book, read from its tables."""
     desk = stack.demo["book_desk"]
     client = boto3.client("dynamodb", endpoint_url=stack.aws_endpoint_url)
     base, quote = desk["token_address"], desk["quote_token_address"]

@@ -39,7 +39,7 @@ def built() -> Built:
 
 
 def _live_through_everything(world: World) -> None:
-    """Place, cross, cancel, pause and resume, in batches, let an order expire; leave bids and an ask far from 100."""
+    """Place, cross, cancel, pause, resume in batches; let an order expire; leave bids and an ask far from 100."""
     draw, matcher, at = random.Random(7), world.matcher(), 0
 
     def deliver() -> None:
@@ -54,7 +54,7 @@ def _live_through_everything(world: World) -> None:
             order = world.placed(customer, side, draw.randint(1, 50), price, draw.choice(["GTC", "GTC", "IOC", "FOK"]))
             if draw.random() < 0.3:
                 world.cancel(customer, order)
-        if batch == 3:  # what was admitted before the pause has its turn after it
+        if batch == 3:  # orders admitted before the pause are decided after it
             world.change_status(BookStatus.PAUSED)
             world.records.insert(at, world.records.pop())
         deliver()
@@ -62,7 +62,7 @@ def _live_through_everything(world: World) -> None:
             world.change_status(BookStatus.ACTIVE)
             deliver()
     world.placed("ann", "BUY", 3_000, 104)
-    world.placed("ann", "SELL", 3_000, 96)  # with itself, and with whatever is left
+    world.placed("ann", "SELL", 3_000, 96)  # trades with itself and with the remaining orders
     for row in list(world.database.scan("orders")):
         if "live" in row:
             world.cancel(row["customer"], row["order_id"])

@@ -29,14 +29,14 @@ class Built:
 
 
 def verified(world: World) -> Report:
-    """Verify the book alone and everything there is; return what the first one reports."""
+    """Verify the book, then everything. Return the first report."""
     report = Verifier(world.database).verify(world.book)
     assert Verifier(world.database).verify(None) == report
     return report
 
 
 def disagreement(world: World) -> Disagreement:
-    """Return what verifying the book tells; verifying everything must tell the same."""
+    """Return the disagreement found in the book; verifying everything must find the same."""
     told = []
     for book in (world.book, None):
         with pytest.raises(Disproved) as disproved:
@@ -47,14 +47,14 @@ def disagreement(world: World) -> Disagreement:
 
 
 def rows(world: World, table: str, **attributes: object) -> list[Row]:
-    """Return the rows that have these attributes, at least one."""
+    """Return the rows with these attributes; there must be at least one."""
     found = [row for row in world.database.scan(table) if all(row.get(name) == attributes[name] for name in attributes)]
     assert found
     return found
 
 
 def edit(world: World, table: str, row: Row, **changes: object) -> None:
-    """Change attributes of a row by hand; each is really another value."""
+    """Change attributes of a row; each value must differ from the present one."""
     assert all(row[name] != value for name, value in changes.items())
     world.database.put_many(table, [row | changes])
 
@@ -77,7 +77,7 @@ def remove_entry(world: World, entry: JournalEntry) -> None:
 
 
 def forge(world: World, entry: JournalEntry, name: str, is_smart: bool) -> JournalEntry:
-    """Lift an amount of the entry's first trade by one; is_smart: give it the hash that goes with its content."""
+    """Increase an amount of the entry's first trade by one. is_smart: recompute the entry's hash."""
     events: Any = [dict(event) for event in entry.events]
     trade = next(event for event in events if event["type"] == "traded")
     trade[name] = str(int(trade[name]) + 1)
@@ -93,5 +93,5 @@ def forge(world: World, entry: JournalEntry, name: str, is_smart: bool) -> Journ
 
 
 def traded_in(world: World) -> list[JournalEntry]:
-    """Return the entries that have trades."""
+    """Return the entries with trades."""
     return [entry for entry in journal(world) if any(event["type"] == "traded" for event in entry.events)]
