@@ -150,7 +150,7 @@ def match_inbox(event: DynamoDBEvent) -> dict[str, Any]:
 
     records = event.to_dict()["Records"]
     with invocation("match_inbox", event.context):
-        failed = match_records(wiring.matcher(), records, wiring.match_watch())
+        failed = match_records(wiring.matcher(), records, wiring.match_telemetry())
     return {"batchItemFailures": [{"itemIdentifier": sequence_number} for sequence_number in failed]}
 
 

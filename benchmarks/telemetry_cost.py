@@ -26,7 +26,7 @@ from chalicelib.domain.books.admission import OrderRequest
 from chalicelib.domain.books.vocabulary import OrderType, TimeInForce
 from chalicelib.domain.ledger.amounts import Side
 from chalicelib.services.books.matcher import Matcher
-from chalicelib.services.books.metrics import MatchWatch
+from chalicelib.services.books.metrics import MatchTelemetry
 from chalicelib.services.books.stream import match_records
 from chalicelib.services.books.telemetry import UNWATCHED, MatchObserver
 from chalicelib.support.clock import now_ms
@@ -93,7 +93,7 @@ def bytes_of(work: Callable[[], object]) -> int:
 
 
 def matching(world: World, records: int) -> None:
-    watch = MatchWatch()
+    watch = MatchTelemetry()
     with invocation("match_inbox", Context()):
         match_records(Matcher(world.database, now_ms, watch), world.records[:records], watch)
 
@@ -113,7 +113,7 @@ def main() -> None:
     rates: dict[str, list[float]] = {"unwatched": [], "watched": []}
     with Path(os.devnull).open("w", encoding="utf-8") as nowhere, written_to(nowhere):
         for _ in range(ROUNDS):
-            for name, observer in (("unwatched", UNWATCHED), ("watched", MatchWatch())):
+            for name, observer in (("unwatched", UNWATCHED), ("watched", MatchTelemetry())):
                 rates[name].append(commands_a_second(observer))
     best = {name: max(found) for name, found in rates.items()}
     for name, rate in best.items():

@@ -49,7 +49,7 @@ DESKS = {
     "_taker_desk": ("taker", {"pydantic"}),
     "_escrow_desk": ("escrow", {"multipart"}),
 }
-"""Each desk: its dialect, and which of OF_NO_START it imports when it is made."""
+"""Each desk: its package of ``apis``, and which of OF_NO_START it imports when it is made."""
 
 
 @pytest.mark.parametrize("function", NEEDED)
@@ -68,10 +68,10 @@ def test_whoever_packages_or_tests_the_app_builds_nothing() -> None:
 
 @pytest.mark.parametrize("desk", DESKS)
 def test_a_desk_imports_no_other_and_no_signatures(desk: str) -> None:
-    dialect, more = DESKS[desk]
+    package, more = DESKS[desk]
     modules = modules_after(f"import app; app.{desk}()")
-    dialects = {name.split(".")[2] for name in modules if name.count(".") > 2 and name.startswith("chalicelib.apis.")}
-    assert dialects - {dialect} <= {"book", "kit"}
+    packages = {name.split(".")[2] for name in modules if name.count(".") > 2 and name.startswith("chalicelib.apis.")}
+    assert packages - {package} <= {"book", "kit"}
     assert modules & OF_NO_START == more
 
 

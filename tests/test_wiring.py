@@ -1,7 +1,8 @@
-"""Where the program finds the master key of the trade desk's secrets (R9)."""
+"""What the program reads from its environment: where its master key is (R9), and that nothing else reads it."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,10 +13,12 @@ from moto import mock_aws
 
 from chalicelib import wiring
 from chalicelib.wiring import NoMasterKey
+from infra.settings import ROOT
 from tests.recording import PARAMETER_ARN, recording, work_of
 
 KEY = "k" * 32
 PARAMETER = "tallybook-master-key"
+ENVIRONMENT = re.compile(r"\benviron\b|\bgetenv\b")
 MASTER_KEY_VARIABLES = ("TALLYBOOK_MASTER_KEY", "TALLYBOOK_MASTER_KEY_PARAMETER", "TALLYBOOK_MASTER_KEY_PREVIOUS")
 
 
@@ -26,6 +29,12 @@ def _forgotten(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     wiring.master_keys.cache_clear()
     yield
     wiring.master_keys.cache_clear()
+
+
+def test_only_wiring_and_telemetry_read_the_environment() -> None:
+    modules = sorted((ROOT / "chalicelib").rglob("*.py"))
+    readers = {one.relative_to(ROOT).as_posix() for one in modules if ENVIRONMENT.search(one.read_text("utf-8"))}
+    assert readers == {"chalicelib/wiring/__init__.py", "chalicelib/support/telemetry.py"}
 
 
 @pytest.fixture

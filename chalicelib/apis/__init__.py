@@ -1,1 +1,1 @@
-"""One package for each dialect. Wire modules translate; what is decided about money is decided elsewhere."""
+"""HTTP, one package for each desk. Its modules translate; what is decided about money is decided elsewhere."""

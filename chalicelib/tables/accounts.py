@@ -20,8 +20,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from chalicelib.domain.books.vocabulary import AMOUNT_MAX
 from chalicelib.domain.ledger.accounts import Balance
+from chalicelib.domain.ledger.amounts import AMOUNT_MAX
 from chalicelib.domain.ledger.changes import Change
 from chalicelib.domain.ledger.owners import supply_key
 from chalicelib.support.outcomes import Unavailable

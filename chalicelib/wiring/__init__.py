@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from chalicelib.domain.tenancy.rate_limit import RateLimit
     from chalicelib.services.books.expiry import Expiring
     from chalicelib.services.books.matcher import Matcher
-    from chalicelib.services.books.metrics import MatchWatch
+    from chalicelib.services.books.metrics import MatchTelemetry
     from chalicelib.services.escrow.desk import EscrowDesk
     from chalicelib.services.signed.desk import SignedOrderDesk
 
@@ -217,17 +217,17 @@ def orders_max() -> int:
 
 
 @cache
-def match_watch() -> MatchWatch:
-    from chalicelib.services.books.metrics import MatchWatch
+def match_telemetry() -> MatchTelemetry:
+    from chalicelib.services.books.metrics import MatchTelemetry
 
-    return MatchWatch()
+    return MatchTelemetry()
 
 
 @cache
 def matcher() -> Matcher:
     from chalicelib.services.books.matcher import Matcher
 
-    return Matcher(database(), now_ms, match_watch(), orders_max=orders_max())
+    return Matcher(database(), now_ms, match_telemetry(), orders_max=orders_max())
 
 
 @cache
@@ -235,7 +235,7 @@ def releasing_matcher() -> Matcher:
     """Return a matcher that accepts parked books, for the operator's release (T53)."""
     from chalicelib.services.books.matcher import Matcher
 
-    return Matcher(database(), now_ms, match_watch(), takes_parked=True)
+    return Matcher(database(), now_ms, match_telemetry(), takes_parked=True)
 
 
 @cache
@@ -244,7 +244,7 @@ def expiring() -> Expiring:
     from chalicelib.services.books.expiry import Expiring
     from chalicelib.services.books.matcher import Matcher
 
-    return Expiring(database(), Matcher(database(), now_ms, match_watch(), orders_max=orders_max()), now_ms)
+    return Expiring(database(), Matcher(database(), now_ms, match_telemetry(), orders_max=orders_max()), now_ms)
 
 
 @cache

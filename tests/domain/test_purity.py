@@ -18,11 +18,14 @@ PURE = {
 }  # fmt: skip
 PURE_SUPPORT = {f"chalicelib.support.{name}" for name in ("ascii_case", "canonical", "consistency", "ids")}
 """What of ``support`` is pure; clock, telemetry and the memory of callers are not."""
-IMPURE_CALLS = {
-    "ULID", "environ", "getenv", "input", "monotonic", "now", "open", "print", "time", "time_ns", "today", "urandom",
-    "utcnow", "uuid1", "uuid4",
+IMPURE_NAMES = {
+    "create", "environ", "from_datetime", "from_timestamp", "getenv", "getnode", "import_module", "modules",
+    "monotonic", "now", "stderr", "stdin", "stdout", "time", "time_ns", "today", "urandom", "utcnow", "uuid1", "uuid4",
 }  # fmt: skip
-"""Names of calls that read a clock, draw at random, or touch the environment or a file. ``ULID()`` draws a new one."""
+"""Names of what reads a clock, draws at random (as ULIDs of a time do), or touches the environment: called, or handed
+on uncalled."""
+IMPURE_BUILTINS = {"__import__", "breakpoint", "eval", "exec", "hash", "input", "open", "print"}
+"""``hash`` gives strings another value in each process."""
 
 
 def imports_of(tree: ast.AST) -> set[str]:
@@ -36,13 +39,14 @@ def imports_of(tree: ast.AST) -> set[str]:
     return found
 
 
-def calls_in(tree: ast.AST) -> set[str]:
-    """Return the last part of the name of everything that is called."""
-    called = (node.func for node in ast.walk(tree) if isinstance(node, ast.Call))
-    return {one.attr if isinstance(one, ast.Attribute) else one.id for one in called if isinstance(one, NAMED)}
-
-
-NAMED = ast.Attribute | ast.Name
+def impure_names_in(tree: ast.AST) -> set[str]:
+    """Return the names that are used and impure; ``ULID()`` draws one at random."""
+    nodes = list(ast.walk(tree))
+    members = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    members |= {alias.name for node in nodes if isinstance(node, ast.ImportFrom) for alias in node.names}
+    builtins = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+    drawn = {"ULID" for node in nodes if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == "ULID"}
+    return members & IMPURE_NAMES | builtins & IMPURE_BUILTINS | drawn
 
 
 def impurities(text: str) -> list[str]:
@@ -51,7 +55,7 @@ def impurities(text: str) -> list[str]:
     of_ours = {name for name in imports_of(tree) if name.split(".")[0] == "chalicelib"}
     foreign = {name for name in imports_of(tree) - of_ours if name.split(".")[0] not in PURE}
     too_high = {name for name in of_ours if not name.startswith("chalicelib.domain.")} - PURE_SUPPORT
-    return sorted(foreign | too_high | calls_in(tree) & IMPURE_CALLS)
+    return sorted(foreign | too_high | impure_names_in(tree))
 
 
 @pytest.mark.parametrize("module", MODULES, ids=NAMES)
@@ -71,6 +75,12 @@ def test_a_module_of_the_domain_is_pure(module: Path) -> None:
         "import uuid\nname = uuid.uuid4()\n",
         "from ulid import ULID\nname = ULID()\n",
         "text = open('file').read()\n",
+        "read = open\n",
+        "from datetime import datetime\nclock = datetime.now\n",
+        "from uuid import uuid4 as new_id\nname = new_id()\n",
+        "from ulid import ULID\nname = ULID.from_timestamp(1)\n",
+        "import sys\ntext = sys.stdin.read()\n",
+        "clock = __import__('time')\n",
     ],
 )
 def test_what_is_not_pure_is_found(text: str) -> None:

@@ -18,7 +18,7 @@ from chalicelib.domain.tenancy.keys import token_secret_of
 from chalicelib.services.books import matcher as matcher_module
 from chalicelib.services.books.expiry import Expiring
 from chalicelib.services.books.matcher import Matcher
-from chalicelib.services.books.metrics import MatchWatch
+from chalicelib.services.books.metrics import MatchTelemetry
 from chalicelib.services.books.parking import FAILED_BATCHES_MAX
 from chalicelib.services.books.projection import Projector
 from chalicelib.services.books.stream import match_records
@@ -54,13 +54,13 @@ def world(memory_database: Database) -> World:
 
 
 def matcher_of(world: World, clock: Callable[[], int] = now_ms) -> Matcher:
-    return Matcher(world.database, clock, MatchWatch())
+    return Matcher(world.database, clock, MatchTelemetry())
 
 
 def delivered(world: World, matcher: Matcher | None = None, records: list[Record] | None = None) -> Watched:
     """Return what is seen of a batch: all records there are, unless some are named."""
     with watched() as seen:
-        match_records(matcher or matcher_of(world), world.records if records is None else records, MatchWatch())
+        match_records(matcher or matcher_of(world), world.records if records is None else records, MatchTelemetry())
     return seen
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from chalicelib.domain.books.vocabulary import AMOUNT_MAX
 from chalicelib.domain.ledger.accounts import Balance
+from chalicelib.domain.ledger.amounts import AMOUNT_MAX
 from chalicelib.domain.ledger.changes import Change
 from chalicelib.domain.ledger.owners import customer_key, transactions_key
 from chalicelib.domain.ledger.transactions import Movement

@@ -6,8 +6,8 @@
   ``order_schema``, ``book_schema`` and so on have what is their own.
 - ``idempotency``: what the desk says of Idempotency-Key.
 - ``tokens``, ``ledger``: the ledger's endpoints; ``ledger_schema`` has the form of their requests.
-- ``orders``: the endpoints.
-- ``routes``: which path is which endpoint; the way in.
+- ``orders``, ``books``, ``market``: the endpoints of orders, of books, of depth and trades.
+- ``routes``: the desk's operations as data. ``api``: answers requests.
 
-Decisions T1 to T44 are the project's readings where the vendor's documentation is silent; docs/book-desk.md has them.
+docs/book-desk.md has the rules (T1, T2 and so on): the project's readings where the vendor's documentation is silent.
 """

@@ -41,7 +41,7 @@ KEY = "idempotency_key"
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class RequestFields:
     """What came in: the good fields, and what is wrong with the others; sent: as they were read, null ones too."""
 
     fields: dict[str, Any]
@@ -73,7 +73,7 @@ class Commands:
         request: HttpRequest,
         caller: Caller,
         schema: Schema,
-        carry_out: Callable[[Sent, Record | None], View],
+        carry_out: Callable[[RequestFields, Record | None], View],
         *,
         is_finished_later: bool = False,
         is_about_hold: bool = False,
@@ -93,7 +93,7 @@ class Commands:
             errors: Errors = _in_the_query(request, schema)
             fields = schema.checked(sent, body, errors)
             record = None if kept is None else lambda view: kept.receipt(200, single(view), pending_ms)
-            answer = response(200, single(carry_out(Sent(fields, errors, sent), record)))
+            answer = response(200, single(carry_out(RequestFields(fields, errors, sent), record)))
             return answer if kept is None or not is_finished_later else _finished(kept, answer)
 
         try:
@@ -106,13 +106,13 @@ class Commands:
         except (Forbidden, Invalid) as refused:
             raise _fault_of(refused) from refused
 
-    def change(self, request: HttpRequest, schema: Schema, carry_out: Callable[[Sent], View]) -> HttpResponse:
+    def change(self, request: HttpRequest, schema: Schema, carry_out: Callable[[RequestFields], View]) -> HttpResponse:
         """Answer a PUT, which has no Idempotency-Key."""
         body, sent = _read(request, schema)
         errors: Errors = {}
         fields = schema.checked(sent, body, errors)
         try:
-            return response(200, single(carry_out(Sent(fields, errors, sent))))
+            return response(200, single(carry_out(RequestFields(fields, errors, sent))))
         except (Forbidden, Invalid) as refused:
             raise _fault_of(refused) from refused
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from operator import attrgetter
 
-from chalicelib.apis.escrow.commands import Commands, Record, Sent, about
+from chalicelib.apis.escrow.commands import Commands, Record, RequestFields, about
 from chalicelib.apis.escrow.envelope import is_required, not_found, response, single, written
 from chalicelib.apis.escrow.gate import Caller
 from chalicelib.apis.escrow.lists import CREATED_AT, ID, Listing, Match, Searched, asked_of, page_from
@@ -71,7 +71,7 @@ class CustomerEndpoints:
     def create(self, request: HttpRequest, caller: Caller) -> HttpResponse:
         """POST customers. A new one, or the one that has the e-mail address or phone, changed (E18)."""
 
-        def carry_out(sent: Sent, record: Record | None) -> View:
+        def carry_out(sent: RequestFields, record: Record | None) -> View:
             fields = sent.fields
             if all(sent.sent.get(name) is None for name in ("email", "prefix", "phone")):
                 sent.note({"email": is_required("email")})

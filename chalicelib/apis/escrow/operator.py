@@ -8,7 +8,7 @@ from decimal import Decimal
 from functools import partial
 from typing import TypeVar
 
-from chalicelib.apis.escrow.commands import Commands, Record, Sent, about
+from chalicelib.apis.escrow.commands import Commands, Record, RequestFields, about
 from chalicelib.apis.escrow.envelope import not_found
 from chalicelib.apis.escrow.gate import Caller
 from chalicelib.apis.escrow.objects import View, order_view, payin_view, wallet_view
@@ -44,7 +44,7 @@ class OperatorEndpoints:
         payin_id = id_of(request)
         scope = _found(self.reading.scope_of_payin(caller.instance, caller.world, payin_id))
 
-        def carry_out(sent: Sent, record: Record | None) -> View:
+        def carry_out(sent: RequestFields, record: Record | None) -> View:
             sent.refuse_faulty()
             return view(self.desk.confirm_payin(scope, payin_id, sent.fields["amount"], about(record, view)))
 
@@ -56,7 +56,7 @@ class OperatorEndpoints:
         payin_id = id_of(request)
         scope = _found(self.reading.scope_of_payin(caller.instance, caller.world, payin_id))
 
-        def carry_out(sent: Sent, record: Record | None) -> View:
+        def carry_out(sent: RequestFields, record: Record | None) -> View:
             sent.refuse_faulty()
             return view(self.desk.deny_payin(scope, payin_id, sent.fields.get("reason"), about(record, view)))
 
@@ -76,7 +76,7 @@ class OperatorEndpoints:
         uuid = uuid_of(request)
         scope = _found(self.reading.scope_of_wallet(caller.instance, caller.world, uuid))
 
-        def carry_out(sent: Sent, record: Record | None) -> View:
+        def carry_out(sent: RequestFields, record: Record | None) -> View:
             sent.refuse_faulty()
             asked = Deposit(sent.fields["amount"], sent.fields["reference"])
             before = 0 if record is None else self._available(caller, _found(self.reading.wallet(scope, uuid)))
@@ -96,7 +96,7 @@ class OperatorEndpoints:
         order_id = id_of(request)
         scope = _found(self.reading.scope_of_order(caller.instance, caller.world, order_id))
 
-        def carry_out(sent: Sent, record: Record | None) -> View:
+        def carry_out(sent: RequestFields, record: Record | None) -> View:
             sent.refuse_faulty()
             return view(command(scope, order_id, about(record, view)))
 

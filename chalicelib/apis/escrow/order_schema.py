@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, cast
 
-from chalicelib.apis.escrow.commands import Sent
+from chalicelib.apis.escrow.commands import RequestFields
 from chalicelib.apis.escrow.envelope import is_required
 from chalicelib.apis.escrow.schema import (
     Schema,
@@ -83,7 +83,7 @@ LIST_FILTERS = {"status": choice(*(status.value for status in Status)), "sandbox
 CLEARED_BY_NULL = ("fee_value", "fee_percent", "description", "tag")
 
 
-def order_to_create(sent: Sent, base_currency: str) -> CreateOrder:
+def order_to_create(sent: RequestFields, base_currency: str) -> CreateOrder:
     """Return the order to create; note which parties it lacks. Raises nothing: the errors are for the caller to raise.
 
     ``buyer_id`` of an order whose merchant itself pays is ignored, whatever it is.
@@ -121,7 +121,7 @@ def _first(fields: Mapping[str, Any], names: Iterable[str]) -> tuple[str, ...]:
     return next((fields[name] for name in names if name in fields), ())
 
 
-def money_errors(sent: Sent, currency: Currency | None) -> dict[str, str]:
+def money_errors(sent: RequestFields, currency: Currency | None) -> dict[str, str]:
     """Return what is wrong with the money of an order whose other fields are faulty; what is faulty itself is left out.
 
     currency: None where that is unknown, so that no decimals can be too many.
@@ -132,7 +132,7 @@ def money_errors(sent: Sent, currency: Currency | None) -> dict[str, str]:
     return {field: text for field, text in found.items() if field in fields}
 
 
-def changes_of(sent: Sent) -> OrderChanges:
+def changes_of(sent: RequestFields) -> OrderChanges:
     """Return what is to be changed: fields that were given, and those that null clears (E13)."""
     cleared: dict[str, Any] = {name: None for name in CLEARED_BY_NULL if name in sent.sent and sent.sent[name] is None}
     return cast(OrderChanges, cleared | sent.fields)

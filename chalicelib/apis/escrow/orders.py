@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from operator import attrgetter
 
 from chalicelib.apis.escrow import order_schema
-from chalicelib.apis.escrow.commands import Commands, Record, Sent, about
+from chalicelib.apis.escrow.commands import Commands, Record, RequestFields, about
 from chalicelib.apis.escrow.envelope import not_found, response, single, written
 from chalicelib.apis.escrow.gate import Caller
 from chalicelib.apis.escrow.lists import (
@@ -113,7 +113,7 @@ class OrderEndpoints:
     def create(self, request: HttpRequest, caller: Caller) -> HttpResponse:
         """POST orders. The order, DRAFT, or PENDING_DETAILS where its buyer is named later."""
 
-        def carry_out(sent: Sent, record: Record | None) -> View:
+        def carry_out(sent: RequestFields, record: Record | None) -> View:
             asked = order_schema.order_to_create(sent, caller.owner.base_currency)
             if sent.errors:
                 self._note_what_is_stored(sent, asked.currency, caller)
@@ -132,7 +132,7 @@ class OrderEndpoints:
         """PUT orders/{id}. What is given is changed, as far as the status lets it be (E13)."""
         order = self._order(request, caller)
 
-        def carry_out(sent: Sent) -> View:
+        def carry_out(sent: RequestFields) -> View:
             changes = order_schema.changes_of(sent)
             if sent.errors:
                 sent.note(update_errors(order, changes))
@@ -161,7 +161,7 @@ class OrderEndpoints:
     def accept(self, request: HttpRequest, caller: Caller) -> HttpResponse:
         order_id, view = self._order(request, caller).order_id, _view(caller)
 
-        def carry_out(sent: Sent, record: Record | None) -> View:
+        def carry_out(sent: RequestFields, record: Record | None) -> View:
             sent.refuse_faulty()
             return view(self.desk.accept(caller.scope, order_id, about(record, view)))
 
@@ -171,7 +171,7 @@ class OrderEndpoints:
         """POST orders/{id}/reject. The money stays in the hold until it is reimbursed (E21)."""
         order_id, view = self._order(request, caller).order_id, _view(caller)
 
-        def carry_out(sent: Sent, record: Record | None) -> View:
+        def carry_out(sent: RequestFields, record: Record | None) -> View:
             sent.refuse_faulty()
             return view(self.desk.reject(caller.scope, order_id, about(record, view)))
 
@@ -181,7 +181,7 @@ class OrderEndpoints:
         """POST orders/{id}/cancel. A bank account for the refund may be named; it is ignored (E14)."""
         order, view = self._order(request, caller), _view(caller)
 
-        def carry_out(sent: Sent, record: Record | None) -> View:
+        def carry_out(sent: RequestFields, record: Record | None) -> View:
             given = sent.fields.get("metadata", {})
             if given:
                 sent.note(metadata_errors({**order.metadata, **given}))
@@ -195,7 +195,7 @@ class OrderEndpoints:
         """POST orders/{id}/validate. RELEASED, or PENDING_RELEASE where the instance has a delay (E22)."""
         order_id, view = self._order(request, caller).order_id, _view(caller)
 
-        def carry_out(sent: Sent, record: Record | None) -> View:
+        def carry_out(sent: RequestFields, record: Record | None) -> View:
             sent.refuse_faulty()
             auto_accept, receipt = sent.fields.get("auto_accept", False), about(record, view)
             return view(self.desk.validate(caller.scope, order_id, receipt, auto_accept=auto_accept))
@@ -206,7 +206,7 @@ class OrderEndpoints:
         """POST orders/{id}/reimburse. All that is left, or a part of it, back to the buyer."""
         order, view = self._order(request, caller), _view(caller)
 
-        def carry_out(sent: Sent, record: Record | None) -> View:
+        def carry_out(sent: RequestFields, record: Record | None) -> View:
             fields = sent.fields
             asked = Reimburse(fields.get("amount"), fields.get("wallet_id"), fields.get("payin_id"))
             sent.note(reimburse_errors(order, asked))
@@ -235,7 +235,7 @@ class OrderEndpoints:
             raise not_found()
         return order
 
-    def _note_what_is_stored(self, sent: Sent, code: str, caller: Caller) -> None:
+    def _note_what_is_stored(self, sent: RequestFields, code: str, caller: Caller) -> None:
         """Note what the desk would find wrong with the fields that are good so far: all bad ones are told at once."""
         currency = caller.settings.currency(code, caller.world)
         if currency is None and "currency" not in sent.errors:
@@ -243,7 +243,7 @@ class OrderEndpoints:
         sent.note(order_schema.money_errors(sent, currency))
         self._note_unknown_parties(sent, caller)
 
-    def _note_unknown_parties(self, sent: Sent, caller: Caller) -> None:
+    def _note_unknown_parties(self, sent: RequestFields, caller: Caller) -> None:
         given = {field: sent.fields[field] for field in ("buyer_id", "seller_id") if field in sent.fields}
         known = self.reading.customers_by_id(caller.scope, given.values())
         for field, number in given.items():

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from operator import attrgetter
 
-from chalicelib.apis.escrow.commands import Commands, Record, Sent, about
+from chalicelib.apis.escrow.commands import Commands, Record, RequestFields, about
 from chalicelib.apis.escrow.envelope import is_required, not_found, response, single, written
 from chalicelib.apis.escrow.gate import Caller
 from chalicelib.apis.escrow.lists import CREATED_AT, ID, Listing, Match, Searched, asked_of, page_from
@@ -96,7 +96,7 @@ class PaymentEndpoints:
     def open_payin(self, request: HttpRequest, caller: Caller) -> HttpResponse:
         """POST payins. From a wallet CONFIRMED or DENIED at once; by bank wire CREATED, until its money comes (E16)."""
 
-        def carry_out(sent: Sent, record: Record | None) -> View:
+        def carry_out(sent: RequestFields, record: Record | None) -> View:
             fields, order = sent.fields, self._order_named(sent, caller)
             kind = PayinType(fields["type"]) if "type" in fields else None
             if kind is PayinType.WALLET and "wallet_id" not in fields:
@@ -113,7 +113,7 @@ class PaymentEndpoints:
     def pay_out(self, request: HttpRequest, caller: Caller) -> HttpResponse:
         """POST payouts. Where the seller is to be paid."""
 
-        def carry_out(sent: Sent, record: Record | None) -> View:
+        def carry_out(sent: RequestFields, record: Record | None) -> View:
             order = self._order_named(sent, caller)
             if order is not None and "wallet_id" in sent.fields:
                 sent.note(payout_errors(order, sent.fields["wallet_id"]))
@@ -123,7 +123,7 @@ class PaymentEndpoints:
 
         return self.commands.once(request, caller, PAYOUT, carry_out)
 
-    def _order_named(self, sent: Sent, caller: Caller) -> Order | None:
+    def _order_named(self, sent: RequestFields, caller: Caller) -> Order | None:
         """Return the order that a body names; note one that is not there (E4)."""
         if "order_id" not in sent.fields:
             return None

@@ -1,4 +1,4 @@
-"""The taker desk: makers' signed orders, locked and filled by takers, under ``/api/v1``.
+"""The taker desk: the Stove takers' API, under ``/api/v1``: makers sign orders, takers lock and fill them.
 
 - ``api``: the entry point. ``routes``: the route table (K3).
 - ``gate``: authentication and rate limits; API keys for takers (K4), JWTs for makers.

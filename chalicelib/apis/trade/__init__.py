@@ -4,8 +4,10 @@
 - ``gate``: who is calling, signed, how often (R4 to R13).
 - ``signature``: what a request's signature is over (R7, R8).
 - ``decimals``: exact numbers in and out (R14, R37).
-- ``ids``, ``window``, ``cursor``: ids (R16), spans of time (R17), pages (R18).
-- ``routes``: which path is which endpoint; the way in.
+- ``ids``, ``window``, ``paging``, ``cursor``: ids (R16), spans of time (R17), pages (R18).
+- ``query``, ``place_schema``: parameters and bodies. ``views``, ``figures``, ``pairs``: what is shown.
+- ``placing``, ``listing``, ``order_detail``, ``trades``, ``balances``, ``market``, ``tickers``: the endpoints.
+- ``routes``: the desk's operations as data. ``api``: answers requests.
 
-Decisions R1 to R38 are the project's readings where the vendor's documentation is silent; docs/trade-desk.md has them.
+docs/trade-desk.md has the rules (R1, R2 and so on): the project's readings where the vendor's documentation is silent.
 """

@@ -11,8 +11,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from chalicelib.apis.kit.exact_json import read_json
-from chalicelib.domain.books.vocabulary import AMOUNT_MAX
-from chalicelib.domain.ledger.amounts import unit
+from chalicelib.domain.ledger.amounts import AMOUNT_MAX, unit
 from chalicelib.support.canonical import Number
 
 TEXT_CHARACTERS_MAX = 80

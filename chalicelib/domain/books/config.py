@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from chalicelib.domain.books.vocabulary import (
-    AMOUNT_MAX,
     LOT_SIZE_OFF,
     MIN_ORDER_VALUE_OFF,
     BookRules,
@@ -14,7 +13,7 @@ from chalicelib.domain.books.vocabulary import (
     BookTerms,
     SelfTradePrevention,
 )
-from chalicelib.domain.ledger.amounts import Side, unit
+from chalicelib.domain.ledger.amounts import AMOUNT_MAX, Side, unit
 
 SYMBOL_CHARACTERS_MAX = 16
 NAME_CHARACTERS_MAX = 64

@@ -11,9 +11,6 @@ from enum import StrEnum
 
 from chalicelib.domain.ledger.amounts import Side
 
-AMOUNT_MAX = 10**38 - 1
-"""Largest amount the ledger keeps: 38 digits, what a DynamoDB number holds exactly."""
-
 
 class OrderType(StrEnum):
     LIMIT = "LIMIT"

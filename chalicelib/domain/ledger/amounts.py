@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import StrEnum
 
+AMOUNT_MAX = 10**38 - 1
+"""Largest amount the ledger keeps: 38 digits, what a DynamoDB number holds exactly."""
+
 
 class Side(StrEnum):
     BUY = "BUY"

@@ -35,14 +35,14 @@ class Delivery:
     stream_sequence: int | None
 
 
-class Undecided:
+class Deduplication:
     """Drops commands that were decided before."""
 
     def __init__(self, database: Database) -> None:
         self._orders = Orders(database)
         self._inbox = Inbox(database)
 
-    def among(self, deliveries: Sequence[Delivery], state: BookState, config: BookConfig) -> list[Delivery]:
+    def undecided(self, deliveries: Sequence[Delivery], state: BookState, config: BookConfig) -> list[Delivery]:
         """Return the undecided commands in order of delivery, each order before its cancel."""
         fresh: dict[str, Delivery] = {}
         doubtful: list[PlaceOrder | CancelOrder] = []

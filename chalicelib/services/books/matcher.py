@@ -33,7 +33,7 @@ from chalicelib.domain.books.events import Event, Traded
 from chalicelib.domain.books.journal import JournalEntry, draft
 from chalicelib.domain.books.vocabulary import Command
 from chalicelib.services.books.book_cache import BookCache, cached_orders_max
-from chalicelib.services.books.deduplication import Delivery, Undecided
+from chalicelib.services.books.deduplication import Deduplication, Delivery
 from chalicelib.services.books.loading import LoadedBook, Loading
 from chalicelib.services.books.parking import Parking
 from chalicelib.services.books.projection import Projector
@@ -107,7 +107,7 @@ class Matcher:
         self.parking = Parking(database, now_ms)
         self._pause = database.pause
         self._loading = Loading(database, takes_parked=takes_parked)
-        self._undecided = Undecided(database)
+        self._deduplication = Deduplication(database)
         self._journal = Journal(database)
         self._projector = Projector(database)
         self._observer = observer
@@ -156,7 +156,7 @@ class Matcher:
         loaded = self._warm.get(book) or self._loading.load(book)
         self._keep(loaded)
         self._tell_finished(loaded)
-        undecided = self._undecided.among(deliveries, loaded.state, loaded.config)
+        undecided = self._deduplication.undecided(deliveries, loaded.state, loaded.config)
         group = _Group(self._time_of_next(loaded))
         self._take(loaded, group, follow_ups(loaded.state.book, group.at_ms))
         for delivery in undecided:

@@ -10,7 +10,7 @@ from chalicelib.support.ids import time_of
 from chalicelib.support.telemetry import Metric, logger, measure
 
 
-class MatchWatch(MatchObserver):
+class MatchTelemetry(MatchObserver):
     """The observer that logs each commit and records metrics."""
 
     def delivered(self, records: int) -> None:

@@ -12,13 +12,13 @@ from functools import partial
 from typing import Any
 from uuid import uuid4
 
-from chalicelib.domain.books.vocabulary import AMOUNT_MAX
 from chalicelib.domain.escrow.checks import Errors, wrong
 from chalicelib.domain.escrow.commands import CreateCustomer, Deposit
 from chalicelib.domain.escrow.faults import DeskBusy, Invalid, NotFound
 from chalicelib.domain.escrow.money import Currency
 from chalicelib.domain.escrow.order import Customer, Merchant, Scope, Wallet, refuse_other_worlds_asset
 from chalicelib.domain.escrow.settings import UnknownCurrency
+from chalicelib.domain.ledger.amounts import AMOUNT_MAX
 from chalicelib.domain.ledger.transactions import Movement, Transaction
 from chalicelib.domain.tenancy.instances import World
 from chalicelib.services.escrow.committing import TRIES_MAX, command_name

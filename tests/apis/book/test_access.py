@@ -18,7 +18,7 @@ import pytest
 from chalicelib.apis.book import routes
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
 from chalicelib.apis.kit.routing import filled
-from chalicelib.domain.books.vocabulary import AMOUNT_MAX
+from chalicelib.domain.ledger.amounts import AMOUNT_MAX
 from chalicelib.domain.ledger.owners import book_key
 from chalicelib.services.books.matcher import Matcher
 from chalicelib.services.books.redrive import redrive

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chalicelib.apis.book.routes import CREDIT, DEBIT, TRANSFER
-from chalicelib.domain.books.vocabulary import AMOUNT_MAX
+from chalicelib.domain.ledger.amounts import AMOUNT_MAX
 from chalicelib.domain.ledger.transactions import Movement
 from chalicelib.services.ledger.movements import Movements
 from tests.apis.book.desk import Desk, data_of, fields_of, outcome_of

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.apis.trade.decimals import NotAnAmount, dec, parse, units_of
-from chalicelib.domain.books.vocabulary import AMOUNT_MAX
+from chalicelib.domain.ledger.amounts import AMOUNT_MAX
 from chalicelib.support.canonical import Number, exact
 
 NINES = "99999999999999999999.999999999999999999"

@@ -17,8 +17,8 @@ from chalicelib.domain.books.book import Book
 from chalicelib.domain.books.config import DECIMALS_MAX, FEE_BPS_MAX, BookConfig
 from chalicelib.domain.books.matching import place
 from chalicelib.domain.books.orders import order_updates
-from chalicelib.domain.books.vocabulary import AMOUNT_MAX, OrderType, PlaceOrder, TimeInForce
-from chalicelib.domain.ledger.amounts import Side, unit
+from chalicelib.domain.books.vocabulary import OrderType, PlaceOrder, TimeInForce
+from chalicelib.domain.ledger.amounts import AMOUNT_MAX, Side, unit
 from chalicelib.domain.ledger.holds import hold_of_limit
 
 decimals = st.integers(0, DECIMALS_MAX)
