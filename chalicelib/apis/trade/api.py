@@ -1,4 +1,4 @@
-"""The trade desk: every request to it comes in here, in the order of its checks (R10)."""
+"""Entry point of the trade desk: serves its requests, with the checks in their order (R10)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from chalicelib.domain.tenancy.keys import Permission
 
 BODY_BYTES_MAX = 64 * 1024
 Endpoint = Callable[[HttpRequest, Caller, Envelope], HttpResponse]
-"""Answers a request that has passed the gate; raises Fault."""
+"""Answers a caller's request; raises Fault."""
 FAULTS = Faults(
     Fault,
     no_route=lambda _: Fault(Error.NO_ROUTE),
@@ -24,7 +24,7 @@ FAULTS = Faults(
 
 
 class TradeApi:
-    """Answers requests to the trade desk; never raises. endpoints: by the names of the table. clock: the time in ms."""
+    """Answers requests to the trade desk; never raises. endpoints: by their names in ``ROUTES``. clock: Unix ms."""
 
     def __init__(self, gate: Gate, endpoints: Mapping[str, Endpoint], clock: Callable[[], int]) -> None:
         self._gate = gate

@@ -1,4 +1,4 @@
-"""Endpoint: what a customer has (R36)."""
+"""Endpoint: a customer's balances (R36)."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class BalanceEndpoints:
     ledger: LedgerReading
 
     def of_customer(self, request: HttpRequest, caller: Caller, envelope: Envelope) -> HttpResponse:
-        """GET user/balances. A row for each active token of the instance, by code, zeros too; or for those asked for.
+        """GET user/balances. A row for each active token, or those asked for, by code, zeros too.
 
-        Of an account that never changed, last_update is its token's registration.
+        last_update of an account that never changed is its token's registration.
         """
         wanted = {ascii_upper(code) for code in Query(request.query).items("currency_code")}
         tokens = [token for token in self.ledger.tokens(caller.instance) if token.is_active]

@@ -16,15 +16,15 @@ _CURSOR = re.compile(r"v1\.([np])\.(0|[1-9][0-9]{0,14})\.([0-9A-HJKMNP-TV-Z]{26}
 
 
 class NotACursor(ValueError):
-    """A text that no answer has given out."""
+    """The text is no cursor of an answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """A place in a list of newest first, and which way to read from there.
+    """A position in a list, newest first, and a direction.
 
-    is_older: rows older than the position; else the page's worth of rows nearest above it. at_ms: of the row at the
-    position. ulid: of its id. page: the number of the page that it leads to.
+    is_older: the page has older rows; else the nearest newer ones. at_ms, ulid: time and id of the row at the position.
+    page: the number of the cursor's page.
     """
 
     is_older: bool

@@ -1,7 +1,7 @@
 """Numbers of the trade desk: exact decimals in and out, never a binary float (R14, R37).
 
-Inside, an amount is an integer of base units; on the wire it is the decimal that this is at the asset's decimals. A
-JSON number keeps the digits that were sent, and is written with the digits that it has.
+Internally, an amount is an integer of base units; in requests and answers it is a decimal number of whole assets. JSON
+numbers are read with all digits sent and written with all digits needed.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ _DECIMAL = re.compile(r"(0|[1-9][0-9]*)(\.[0-9]+)?")
 
 
 class NotAnAmount(ValueError):
-    """A value that is no amount of the asset (R14)."""
+    """The value is no amount of the asset (R14)."""
 
 
 def dec(units: int, decimals: int) -> Number:
-    """Return units / 10**decimals with exactly the digits that it needs (R37).
+    """Return units / 10**decimals with exactly the digits needed (R37).
 
     >>> dec(2347418, 8).text, dec(4260000, 2).text, dec(0, 8).text
     ('0.02347418', '42600', '0')
@@ -34,7 +34,7 @@ def dec(units: int, decimals: int) -> Number:
 
 
 def units_of(value: object, decimals: int) -> int:
-    """Return the base units of a JSON number, or of a string that is written like one. Raises NotAnAmount (R14).
+    """Return the base units of a JSON number, or of a string in its form. Raises NotAnAmount (R14).
 
     >>> units_of(Number("1e-7"), 8), units_of("0.150", 2)
     (10, 15)
@@ -69,7 +69,7 @@ def floored(value: object, decimals: int) -> int:
 
 
 def parts_of(value: object) -> tuple[int, int]:
-    """Return (coefficient, exponent) of what has the form of an amount, whatever its asset. Raises NotAnAmount."""
+    """Return (coefficient, exponent) of a value in the form of an amount. Raises NotAnAmount."""
     text = value.text if isinstance(value, Number) else value
     if not isinstance(text, str) or len(text) > TEXT_CHARACTERS_MAX:
         raise NotAnAmount(repr(value))

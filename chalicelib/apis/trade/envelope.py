@@ -50,7 +50,7 @@ _RETRY_AFTER_S = {Error.CANCEL_PENDING: 1, Error.MAINTENANCE: 1}
 class Fault(Exception):
     """A request that is answered with an error of this API.
 
-    field: the faulty parameter, of INVALID_PARAMETERS only. retry_after_s: when it is worth to ask again.
+    field: the faulty parameter, for INVALID_PARAMETERS only. retry_after_s: of the header Retry-After.
     """
 
     def __init__(self, error: Error, *, field: str = "", retry_after_s: int | None = None) -> None:
@@ -61,15 +61,15 @@ class Fault(Exception):
 
 
 def invalid(field: str) -> Fault:
-    """Return the fault of a parameter that is not as it must be."""
+    """Return the fault of an invalid parameter."""
     return Fault(Error.INVALID_PARAMETERS, field=field)
 
 
 class Envelope:
-    """Writes one request's answer. now_ms: when the request came in.
+    """Writes the answer to one request. now_ms: arrival of the request.
 
-    clock: the time in ms; an answer's ``timestamp`` (R11) is that at which it is written, so it is never older than
-    what it tells of.
+    clock: the time in ms. An answer's ``timestamp`` (R11) is the time at which it is written, so it is never older than
+    its data.
     """
 
     def __init__(self, clock: Callable[[], int]) -> None:

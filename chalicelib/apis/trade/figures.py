@@ -1,8 +1,7 @@
-"""The figures of orders and trades, as this desk shows them: exact decimals of what was asked for and what was done.
+"""Figures of orders and trades in answers: requested, executed and remaining amounts and values, as exact decimals.
 
-An order's trades sum up to N (``notional``: what was paid for them, each one rounded down) and to its fee, in what it
-receives; Q is its quantity, F what of it is filled, P its limit, V the value that a market order was given. Orders of
-the book desk count as limit orders, or as market orders by amount (R38).
+``notional`` is the sum of the prices paid in an order's trades, each rounded down; the fee is in the asset that the
+order receives. Orders of the book desk count as limit orders, or as market orders by amount (R38).
 """
 
 from __future__ import annotations
@@ -23,18 +22,18 @@ STATUS_WORDS = {
     OrderStatus.EXPIRED: "canceled",
     OrderStatus.REJECTED: "canceled",
 }
-"""How each status is called here. A canceled order may have traded before."""
+"""The desk's word for each status. A canceled order may have traded before."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decimals:
-    """How many decimals a book's two assets have."""
+    """The decimals of a book's two assets."""
 
     base: int
     quote: int
 
     def received(self, side: Side) -> int:
-        """Return those of the asset that this side receives, in which its fees are."""
+        """Return the decimals of the asset that this side receives; its fees are in it."""
         return self.base if side is Side.BUY else self.quote
 
 
@@ -42,7 +41,7 @@ class Decimals:
 class Figures:
     """An order's figures. Amounts and a buy's fee in whole base assets; price, values and a sell's fee in quote.
 
-    total_value: what was executed. average: the price of that, None while there is nothing of it.
+    total_value: the executed value. average: its price, None if nothing is executed.
     """
 
     requested_amount: Number

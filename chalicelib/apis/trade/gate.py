@@ -1,4 +1,4 @@
-"""Who is calling, signed, when and how often: the checks before a request's content is looked at (R4 to R10, R13)."""
+"""Gate of the trade desk: authentication, signatures and rate limits, before the content is checked (R4 to R13)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from chalicelib.support.consistency import Inconsistent
 from chalicelib.support.telemetry import add_log_members
 
 TOLERANCE_HEADERS = ("timestamp-tolerance", "timstamp-tolerance")
-"""Both spellings (R4); of two that are sent the first counts."""
+"""Both spellings (R4); if both are sent, the first one counts."""
 TOLERANCE_MS, TOLERANCE_MS_MAX = 5000, 60_000
 _TIMESTAMP = re.compile(r"[0-9]{1,15}")
 _TOLERANCE = re.compile(r"[0-9]{1,9}")
@@ -27,14 +27,14 @@ _TOLERANCE = re.compile(r"[0-9]{1,9}")
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Whose data a request is about; customer: None on public routes."""
+    """The authenticated caller of a request. customer: None on public routes."""
 
     instance: str
     customer: str | None
 
     @property
     def name(self) -> str:
-        """The customer's reference, on a private route."""
+        """The customer's reference; only on private routes."""
         if self.customer is None:
             raise Inconsistent("a public route has no customer")
         return self.customer
@@ -42,7 +42,7 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class _SignedHeaders:
-    """What the headers say. timestamp: as it was sent."""
+    """The headers of a signed request. timestamp: as sent."""
 
     token: str
     timestamp: str
@@ -52,10 +52,10 @@ class _SignedHeaders:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """accept: finds what an API token stands for. instance_of: reads an instance.
+    """Authenticates requests. accept: finds an API token. instance_of: reads an instance.
 
-    master_keys: of which each token's secret is derived; asked for when a signature is checked. public_instance: whose
-    books the public routes show (R3).
+    master_keys: tokens' secrets are derived from them; read when a signature is checked. public_instance: its books are
+    shown by public routes (R3).
     """
 
     accept: Callable[[str], ApiToken | None]
@@ -65,7 +65,7 @@ class Gate:
     public_instance: str | None
 
     def pass_through(self, request: HttpRequest, permission: Permission | None, envelope: Envelope) -> Caller:
-        """Do steps 2 to 12 of R10; of a public route, with permission None, R46. Raises Fault at the first fault."""
+        """Return the caller after steps 2 to 12 of R10; on public routes (permission None) after R46. Raises Fault."""
         if permission is None:
             return self._anybody(request, envelope.now_ms)
         sent = _signed_headers(request)
@@ -95,7 +95,7 @@ class Gate:
         return Caller(self.public_instance, None)
 
     def _is_signed(self, sent: _SignedHeaders, request: HttpRequest) -> bool:
-        """Tell whether the token's secret, or its secret before the master key was rotated, has signed the request."""
+        """Tell whether the request is signed with the token's secret, of the newest or the previous master key."""
         secrets = (token_secret_of(master_key, sent.token) for master_key in self.master_keys())
         try:
             return is_signed(sent.signature, messages(sent.timestamp, request), secrets)
@@ -103,7 +103,7 @@ class Gate:
             raise invalid("body") from error
 
     def _count(self, token: ApiToken, now_ms: int) -> None:
-        """Count the request against its token's rate limit (R13). Raises Fault over it."""
+        """Count the request against its token's rate limit (R13). Raises Fault over the limit."""
         refusal = self.limiter.refusal(token.rate_limit, now_ms, instance=token.instance, key_id=token.key_id)
         if refusal:
             what = Error.LIMIT_EXCEEDED if refusal.is_of_day else Error.TOO_MANY_REQUESTS
@@ -111,7 +111,7 @@ class Gate:
 
 
 def _signed_headers(request: HttpRequest) -> _SignedHeaders:
-    """Return what the headers say, after steps 2 to 6 of R10. Raises Fault."""
+    """Return the headers after steps 2 to 6 of R10. Raises Fault."""
     headers = request.headers
     for name, error in (
         ("authorization", Error.AUTHORIZATION_MISSING),

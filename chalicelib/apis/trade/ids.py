@@ -11,11 +11,11 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 class NotAnId(ValueError):
-    """A text that has not the form of an id."""
+    """The text is no UUID."""
 
 
 def shown(internal_id: str) -> str:
-    """Return the id as this desk shows it.
+    """Return the id in the form of this desk.
 
     >>> shown("ord_01ARZ3NDEKTSV4RRFFQ69G5FAV")
     '01563E3A-B5D3-D676-4C61-EFB99302BD5B'

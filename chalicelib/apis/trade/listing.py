@@ -1,7 +1,7 @@
 """Endpoints: list a customer's orders, and its open ones (R16 to R22).
 
-Orders of both desks are listed, of every book that has or had the pair. The number of rows under the filters is exact,
-so a list reads what it counts: the orders of its window, or the live ones where the filters want no others.
+Lists have the orders of both desks in every book that has or had the pair. Totals are exact, so a list reads all orders
+of its window, or only the live ones if the filters want no others.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ STATUSES = frozenset(STATUS_WORDS.values())
 LIVE_STATUSES = frozenset(STATUS_WORDS[status] for status in OrderStatus if status.is_live)
 SIDES = frozenset(map(side_word, Side))
 TYPES_TO_COME = frozenset({"stop_limit", "trailing", "ceiling", "iceberg"})
-"""Types that may be asked for; there are no such orders yet."""
+"""Valid filters by types that are not served yet."""
 TYPES = frozenset(map(type_word, OrderType)) | TYPES_TO_COME
 
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What a list of orders is limited to; None: not by this. order_ids: the window is not looked at then."""
+    """The filters of a list of orders; None: no filter. With order_ids, there is no window."""
 
     statuses: frozenset[str] = frozenset()
     side: str | None = None
@@ -71,7 +71,7 @@ class ListingEndpoints:
         return envelope.success(_list_view(filter(filters.has, rows), markets, paging))
 
     def open_orders(self, request: HttpRequest, caller: Caller, envelope: Envelope) -> HttpResponse:
-        """GET orders/open. A page of the customer's live orders, of one pair or of all, newest first."""
+        """GET orders/open. A page of the customer's live orders, in one pair or all, newest first."""
         query = Query(request.query)
         pair, side, paging = query.text("pair"), query.word("side", SIDES), query.paging()
         filters = Filters(LIVE_STATUSES, side)
@@ -83,7 +83,7 @@ class ListingEndpoints:
         return envelope.success(_list_view(filter(filters.has, rows), markets, paging))
 
     def _candidates(self, caller: Caller, filters: Filters, at_ms: int) -> Iterable[OrderRow]:
-        """Return the customer's orders among which all that are wanted are, newest first."""
+        """Return the customer's orders that may pass the filters, newest first."""
         if filters.order_ids:
             found = self.reading.orders_by_id(caller.instance, caller.name, filters.order_ids)
             return sorted(found.values(), key=lambda row: row.order_id, reverse=True)
@@ -98,7 +98,7 @@ class ListingEndpoints:
 
 
 def _filters_of(query: Query, at_ms: int) -> Filters:
-    """Return the filters of a list of orders. Raises Fault at the first that is faulty, in the order of the table."""
+    """Return the filters of a list of orders. Raises Fault at the first faulty one, in the order of the table."""
     statuses = query.words("status", STATUSES)
     side, order_type = query.word("side", SIDES), query.word("type", TYPES)
     order_ids = frozenset(order_id_of(item, "ids") for item in query.items("ids"))

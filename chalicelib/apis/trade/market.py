@@ -1,4 +1,4 @@
-"""Endpoints: a pair's trades, its depth, and which pairs there are (R33, R35). Public, or with a token: the same."""
+"""Endpoints: a pair's trades, its depth, and the pairs (R33, R35). Public routes and private ones answer the same."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class MarketEndpoints:
     depths: DepthReader
 
     def trades(self, request: HttpRequest, caller: Caller, envelope: Envelope) -> HttpResponse:
-        """GET public/trades, GET trades. Trades of a pair, newest first; they are not counted."""
+        """GET public/trades, GET trades. Trades of a pair, newest first, without a total."""
         query = Query(request.query)
         pair, window = query.required("pair"), query.window("start_time", "end_time", envelope.now_ms)
         paging = query.paging(has_pages=False)
@@ -71,11 +71,11 @@ class MarketEndpoints:
         )
 
     def server_time(self, _request: HttpRequest, _caller: Caller, envelope: Envelope) -> HttpResponse:
-        """GET public/server-time. Said twice, in the answer and in its envelope."""
+        """GET public/server-time. In the data and in the envelope."""
         return envelope.success({"timestamp": envelope.now_ms}, at_ms=envelope.now_ms)
 
     def list_pairs(self, request: HttpRequest, caller: Caller, envelope: Envelope) -> HttpResponse:
-        """GET public/pairs, GET pairs. Pairs whose book is not CLOSED, by symbol; or one of them."""
+        """GET public/pairs, GET pairs. Pairs whose book is not CLOSED, by symbol; with ``pair`` only that one."""
         pair = Query(request.query).text("pair")
         if pair is None:
             markets = [market for market in self.pairs.of_instance(caller.instance) if market.is_open]
@@ -89,7 +89,7 @@ def _levels(query: Query) -> int:
 
 
 def _from_position(window: Window, paging: Paging) -> Window:
-    """Return the window less what lies behind the cursor's position: what is not shown need not be read."""
+    """Return the window limited to the rows on the cursor's side, so others are not read."""
     cursor = paging.cursor
     if cursor is None:
         return window
@@ -123,7 +123,7 @@ def _level_view(price: int, quantity: int, decimals: Decimals) -> dict[str, Numb
 
 
 def depth_hash(bids: Iterable[tuple[int, int]], asks: Iterable[tuple[int, int]], decimals: Decimals) -> str:
-    """Return the check sum of a depth's best ten levels a side, (price, quantity), best first (R33).
+    """Return the checksum of the best ten levels (price, quantity) of each side, best first (R33).
 
     >>> depth_hash([], [(1601539, 15000000)], Decimals(8, 2))
     '3417282216'

@@ -28,7 +28,7 @@ class OrderDetailEndpoints:
         return self._detail(order_id_of(_in_path(request, "id"), "id"), caller, envelope)
 
     def by_external_id(self, request: HttpRequest, caller: Caller, envelope: Envelope) -> HttpResponse:
-        """GET orders/by-external-id/{external_id}. The order with its trades; the name's case does not count (R31)."""
+        """GET orders/by-external-id/{external_id}. The order with its trades. External ids ignore case (R31)."""
         external_id = _in_path(request, "external_id")
         if len(external_id) > EXTERNAL_ID_CHARACTERS_MAX:
             raise invalid("external_id")
@@ -53,7 +53,7 @@ class OrderDetailEndpoints:
         return envelope.success(order_detail_view(row, reversed(fills), market))
 
     def _order(self, order_id: str, caller: Caller) -> tuple[OrderRow, Market]:
-        """Return a customer's order and its book. Raises Fault, also where the book is not seen here."""
+        """Return a customer's order and its book. Raises Fault if this desk does not serve the order or the book."""
         row = self.reading.order(caller.instance, caller.name, order_id)
         market = self.pairs.of_book(caller.instance, row.book_id) if row else None
         if row is None or market is None:
@@ -62,7 +62,7 @@ class OrderDetailEndpoints:
 
 
 def _in_path(request: HttpRequest, name: str) -> str:
-    """Return a path parameter, decoded. Raises Fault where it cannot be."""
+    """Return a decoded path parameter. Raises Fault for bad percent-encoding."""
     try:
         return percent_decoded(request.path_parameters[name])
     except BadPercentEncoding as error:

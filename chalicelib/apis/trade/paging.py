@@ -1,8 +1,8 @@
 """Pages of lists (R18): rows newest first, cut by page number or by the cursor of an earlier answer.
 
-A cursor is a position between rows: where it leads does not change when new rows arrive. A page that is counted has
-read every row there is under the filters, for ``registers_count`` is exact; one that is not reads as far as it must to
-know whether there is more on either side.
+A cursor is a position between rows, so new rows do not change its page. A counted page reads all rows under the
+filters, because ``registers_count`` is exact. An uncounted page reads only as far as needed to know whether there are
+more rows on either side.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from chalicelib.apis.trade.cursor import PAGE_MAX, Cursor
 
 PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX = 200, 1000
 READ_ROWS = 1000
-"""Rows that are read at a time where all are."""
+"""Rows a read where all rows are read."""
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Paging:
-    """Which page is wanted. cursor: it decides, where there is one."""
+    """The requested page. cursor: overrides ``current_page``."""
 
     page_size: int = PAGE_SIZE_DEFAULT
     current_page: int = 1
@@ -38,7 +38,7 @@ class Paging:
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """One page. count: of the rows under the filters that were read. nc, pc: cursors of the next one older, newer."""
+    """One page. count: rows read under the filters. nc, pc: cursors of the next older and newer page."""
 
     rows: list[T]
     count: int
@@ -52,7 +52,7 @@ class Page(Generic[T]):
 
     @property
     def pagination(self) -> dict[str, object]:
-        """Return the members by which a counted list tells where its page stands."""
+        """Return the paging members of a counted list."""
         size = self.paging.page_size
         return {
             "current_page": self.paging.number,
@@ -63,9 +63,9 @@ class Page(Generic[T]):
 
 
 def page_of(rows: Iterable[T], ulid_of: Callable[[T], str], paging: Paging, *, is_counted: bool = True) -> Page[T]:
-    """Return the page that is wanted of rows that come newest first.
+    """Return the requested page of rows, newest first.
 
-    ulid_of: a row's place, descending through the rows and never twice the same.
+    ulid_of: a row's position, unique and descending.
     """
     cursor, size = paging.cursor, paging.page_size
     skipped = (paging.current_page - 1) * size
@@ -99,5 +99,5 @@ def page_of(rows: Iterable[T], ulid_of: Callable[[T], str], paging: Paging, *, i
 
 
 def _cursor(ulid: str, *, is_older: bool, page: int) -> str:
-    """Return the cursor's text. The page above the first one, where rows arrived since, is a first one again."""
+    """Return the cursor's text. A page above the first one (of newer rows) has number 1 too."""
     return Cursor(is_older, ULID.from_str(ulid).milliseconds, ulid, min(max(page, 1), PAGE_MAX)).text()

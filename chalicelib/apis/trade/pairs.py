@@ -1,8 +1,8 @@
-"""Pairs: what this desk calls the books of an instance (R15).
+"""Pairs: the trade desk's names for the books of an instance (R15).
 
-A book is seen here when it settles off chain and its symbol, in upper case, is BASE/QUOTE of the symbols of its two
-tokens, both made of A to Z and 0 to 9 (T44); its pair is BASE_QUOTE then. Of one pair there is one book at most that is
-not CLOSED (T31), and any number of closed ones.
+This desk serves a book if it settles off chain and its symbol, in upper case, is BASE/QUOTE of the symbols of its two
+tokens, both made of A to Z and 0 to 9 (T44). Its pair is BASE_QUOTE. A pair has at most one book that is not CLOSED
+(T31), and any number of closed ones.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Market:
         return code_of(self.quote)
 
     def received_code(self, side: Side) -> str:
-        """The code of the asset that this side receives, in which its fees are."""
+        """The code of the asset that this side receives; its fees are in it."""
         return self.base_code if side is Side.BUY else self.quote_code
 
     @property
@@ -69,9 +69,9 @@ class Pairs:
         self._ledger = ledger
 
     def open_book(self, instance: str, pair: str) -> Market:
-        """Return the one book of the pair that is not CLOSED. Raises Fault where there is none.
+        """Return the pair's book that is not CLOSED. Raises Fault if there is none.
 
-        Costs the same however many books there are.
+        The cost does not depend on the number of books.
         """
         symbol = _symbol_of(pair)
         config = None if symbol is None else self._reading.book_of_symbol(instance, symbol)
@@ -84,7 +84,7 @@ class Pairs:
         return market
 
     def every_book(self, instance: str, pair: str) -> dict[str, Market]:
-        """Return every book that has or had the pair, by id. Raises Fault where there is none."""
+        """Return every book that has or had the pair, by id. Raises Fault if there is none."""
         wanted = ascii_upper(pair) if _symbol_of(pair) else None
         found = {market.book.book_id: market for market in self.of_instance(instance) if market.pair == wanted}
         if not found:
@@ -92,13 +92,13 @@ class Pairs:
         return found
 
     def of_instance(self, instance: str) -> list[Market]:
-        """Return every book that is seen here, closed ones too, by pair. Reads all books and tokens there are."""
+        """Return every served book, closed ones too, by pair. Reads all books and tokens of the instance."""
         tokens = {token.address: token for token in self._ledger.tokens(instance)}
         markets = [_market_of(config, tokens) for config in self._reading.books(instance)]
         return sorted(filter(None, markets), key=lambda market: market.pair)
 
     def of_book(self, instance: str, book_id: str) -> Market | None:
-        """Return the book of this id, closed or not; None where it is not seen here."""
+        """Return the book with this id, closed or not; None if this desk does not serve it."""
         config = self._reading.book(instance, book_id)
         if config is None:
             return None
@@ -106,12 +106,12 @@ class Pairs:
 
 
 def code_of(token: Token) -> str:
-    """Return what this desk calls a token: its symbol in upper case, of A to Z: two tokens have two codes (T44)."""
+    """Return a token's code: its symbol with A to Z in upper case, unique in the instance (T44)."""
     return ascii_upper(token.symbol)
 
 
 def _symbol_of(pair: str) -> str | None:
-    """Return the symbol that a book of this pair has, but for its case; None where no book can have it."""
+    """Return the symbol of a book with this pair, in any case; None for a malformed pair."""
     match = _PAIR.fullmatch(pair)
     return f"{match[1]}/{match[2]}" if match and len(pair) <= SYMBOL_CHARACTERS_MAX else None
 
@@ -121,7 +121,7 @@ def pair_not_found() -> Fault:
 
 
 def _market_of(config: BookConfig, tokens: dict[str, Token]) -> Market | None:
-    """Return the book with its tokens; None where it is not seen here."""
+    """Return the book with its tokens; None if this desk does not serve it."""
     base, quote = tokens.get(config.base_asset), tokens.get(config.quote_asset)
     if config.settlement_mode is not SettlementMode.OFF_CHAIN or base is None or quote is None:
         return None

@@ -39,7 +39,7 @@ _FAULT_OF = {
     RefusalCode.EXTERNAL_ID_TAKEN: (Error.INVALID_PARAMETERS, "external_id"),
     RefusalCode.INSUFFICIENT_BALANCE: (Error.INSUFFICIENT_FUNDS, ""),
 }
-"""How this desk tells why an order is not admitted: the error, and the field of a faulty parameter."""
+"""The fault of each refusal of an order: the error, and the faulty parameter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +72,14 @@ class PlacingEndpoints:
     def _matched(self, caller: Caller, order_id: str, wait_s: int) -> OrderRow | None:
         try:
             return self.outcomes.first(is_matched, caller.instance, caller.name, order_id, wait_s)
-        except Unavailable:  # whatever fails from here on, the order is placed, and the answer says so
+        except Unavailable:  # the order is placed, so a failed read must not become an error
             logger.warning("no result to show", exc_info=True, order=order_id)
             return None
 
 
 @dataclass(frozen=True, slots=True)
 class CancelEndpoints:
-    """wait_s: how long a cancel waits for its result, and a cancel-all for its turn."""
+    """Cancels orders. wait_s: how long a cancel waits for its result, and a cancel-all for its turn."""
 
     admission: Admission
     reading: BooksReading
@@ -88,12 +88,12 @@ class CancelEndpoints:
     wait_s: float
 
     def by_id(self, request: HttpRequest, caller: Caller, envelope: Envelope) -> HttpResponse:
-        """DELETE orders, POST orders/cancel. The order, canceled; its unfilled part's hold is released."""
+        """DELETE orders, POST orders/cancel. The canceled order; the hold of its unfilled part is released."""
         order_id = place_schema.order_id_member(place_schema.members_of(request.body))
         return self._cancel(order_id, caller, envelope)
 
     def by_external_id(self, request: HttpRequest, caller: Caller, envelope: Envelope) -> HttpResponse:
-        """DELETE orders/by-external-id, POST orders/cancel-by-external-id; the name's case does not count (R31)."""
+        """DELETE orders/by-external-id, POST orders/cancel-by-external-id. External ids ignore case (R31)."""
         external_id = place_schema.external_id_member(place_schema.members_of(request.body))
         order_id = self.reading.order_id_of(caller.instance, caller.name, external_id)
         if order_id is None:
@@ -117,7 +117,7 @@ class CancelEndpoints:
         try:
             progress = self._progress_of(caller.instance, commands)
             rows = self._after(caller, listed, commands, began_ms)
-        except Unavailable:  # that "nothing was changed" would not be true any more: the commands are queued
+        except Unavailable:  # a failed read must not become an error: the commands are queued
             logger.warning("no result to show", exc_info=True)
         closed = sum(progress.values())
         has_ended = progress.keys() == set(book_ids)
@@ -137,9 +137,9 @@ class CancelEndpoints:
         )
 
     def _live(self, caller: Caller, books: Mapping[str, Market], now_ms: int) -> tuple[list[OrderRow], list[str]]:
-        """Return the customer's newest live orders in these books, as many as are listed, and the books of all of them.
+        """Return the customer's newest live orders in these books, as many as are listed, and all books with one.
 
-        Reads no further once orders of every open book were seen.
+        Stops reading once an order of every open book is found.
         """
         listed: list[OrderRow] = []
         seen: set[str] = set()
@@ -157,7 +157,7 @@ class CancelEndpoints:
     def _queue_all(self, caller: Caller, book_ids: list[str]) -> dict[str, str]:
         """Queue a cancel-all in each of these books; return their ids by book.
 
-        Raises as ``Admission.cancel_all`` where not one is queued; later ones that fail are left out.
+        Raises as ``Admission.cancel_all`` if the first one fails; later ones that fail are left out.
         """
         commands: dict[str, str] = {}
         for book_id in book_ids:
@@ -170,7 +170,7 @@ class CancelEndpoints:
         return commands
 
     def _progress_of(self, instance: str, commands: Mapping[str, str]) -> dict[str, int]:
-        """Wait for cancel-alls (ids by book); return how many orders those closed that have ended, by book."""
+        """Wait for cancel-alls (ids by book); return the number of closed orders of each ended one, by book."""
         cancel_alls = [(book_key(instance, book_id), command_id) for book_id, command_id in commands.items()]
         progress = self.outcomes.of_cancel_alls(cancel_alls, self.wait_s, max(self.wait_s, CANCEL_ALL_WAIT_S))
         closed = {book: progress[name].closed for book, name in commands.items() if name in progress}
@@ -179,7 +179,7 @@ class CancelEndpoints:
     def _after(
         self, caller: Caller, listed: list[OrderRow], commands: Mapping[str, str], began_ms: int
     ) -> list[OrderRow]:
-        """Return the listed orders as they are now, and with them those that came meanwhile and were closed too."""
+        """Return the listed orders as of now, and newer orders that the cancel-alls closed too."""
         rows = self.reading.orders_by_id(caller.instance, caller.name, (row.order_id for row in listed))
         young = islice(self.reading.orders(caller.instance, caller.name, from_ms=began_ms), CANCELLED_ROWS_MAX)
         for row in young:
@@ -203,16 +203,16 @@ class CancelEndpoints:
         raise Fault(Error.EXECUTED_COMPLETELY if row.status is OrderStatus.FILLED else Error.ALREADY_CANCELED)
 
     def _decided(self, caller: Caller, order_id: str) -> OrderRow | None:
-        """Return the order once its cancel is decided; None where that takes longer than the wait: it stays queued."""
+        """Return the order once its cancel is decided; None after the wait: the cancel stays queued."""
         try:
             return self.outcomes.first(is_cancel_decided, caller.instance, caller.name, order_id, self.wait_s)
-        except Unavailable:  # that "nothing was changed" would not be true any more: the cancel is queued
+        except Unavailable:  # a failed read must not become an error: the cancel is queued
             logger.warning("no result to show", exc_info=True)
             return None
 
 
 def _is_cancelled(row: OrderRow) -> bool:
-    """Tell whether its customer had the order cancelled, alone or with all others."""
+    """Tell whether the customer cancelled the order, by a cancel or a cancel-all."""
     return row.reason in (CloseReason.USER_CANCELLED, CloseReason.CANCEL_ALL)
 
 

@@ -1,7 +1,7 @@
-"""Query parameters of lists: read one by one in the order of their table, so the first faulty one is answered (R10).
+"""Query parameters of lists, read in the order of their table, so the first faulty one is answered (R10).
 
-One value each, an empty one as if it were not there; one given twice is faulty. Lists come as one value with commas,
-as a parameter given several times, with brackets, or mixed (R19).
+A parameter has one value; an empty value counts as absent; a repeated parameter is faulty. Lists are one value with
+commas, a repeated parameter, a parameter with brackets, or a mix (R19).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _INTEGER = re.compile(r"[0-9]{1,9}")
 
 
 class Query:
-    """The parameters of one request. Every method raises Fault where the parameter is faulty."""
+    """The parameters of one request. Every method raises Fault for a faulty parameter."""
 
     def __init__(self, query: Mapping[str, list[str]]) -> None:
         self._query = query
@@ -38,28 +38,28 @@ class Query:
         return value
 
     def items(self, name: str) -> list[str]:
-        """Return a list's items, each once."""
+        """Return the items of a list without repeats."""
         is_of_list = re.compile(re.escape(name) + r"(\[[0-9]*\])?")
         values = [value for key, sent in self._query.items() if is_of_list.fullmatch(key) for value in sent]
         items = (item.strip() for value in values for item in value.split(","))
         return list(dict.fromkeys(filter(None, items)))
 
     def word(self, name: str, words: frozenset[str]) -> str | None:
-        """Return the parameter that must be one of these words, in exactly their letters (R20)."""
+        """Return a parameter that must be one of these words, case-sensitive (R20)."""
         value = self.text(name)
         if value is not None and value not in words:
             raise invalid(name)
         return value
 
     def words(self, name: str, words: frozenset[str]) -> frozenset[str]:
-        """Return the items of a list of such words."""
+        """Return a list of such words."""
         items = frozenset(self.items(name))
         if not items <= words:
             raise invalid(name)
         return items
 
     def integer(self, name: str, default: int, most: int) -> int:
-        """Return an integer from 1 on."""
+        """Return an integer from 1 to ``most``."""
         value = self.text(name)
         if value is None:
             return default
@@ -68,15 +68,15 @@ class Query:
         return int(value)
 
     def order_id(self, name: str) -> str | None:
-        """Return the id of an order, as it is inside (R16)."""
+        """Return the internal id of an order (R16)."""
         value = self.text(name)
         return None if value is None else order_id_of(value, name)
 
     def window(self, start: str, end: str, now_ms: int) -> Window:
-        """Return the span of time that the two parameters name (R17).
+        """Return the span of time of two parameters (R17).
 
-        Where no end is given it is open above, not at ``now_ms``: what another host's clock dated a moment ahead is
-        there as soon as it was answered (R21).
+        Without an end it is unbounded, not bounded by ``now_ms``: rows dated ahead by another host's clock are included
+        (R21).
         """
         since, until = self.text(start), self.text(end)
         try:
@@ -86,7 +86,7 @@ class Query:
         return window if until is not None else Window(window.from_ms, TIME_MS_MAX)
 
     def paging(self, *, has_pages: bool = True) -> Paging:
-        """Return which page is wanted (R18). has_pages: whether the list has page numbers."""
+        """Return the requested page (R18). has_pages: whether the list has page numbers."""
         size = self.integer("page_size", PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX)
         current_page = self.integer("current_page", 1, PAGE_MAX) if has_pages else 1
         text = self.text("c")
@@ -97,7 +97,7 @@ class Query:
 
 
 def order_id_of(shown_id: str, name: str) -> str:
-    """Return the internal id of an order that is named so. Raises Fault where that is no id."""
+    """Return the internal id of an order. name: the parameter. Raises Fault for a malformed id."""
     try:
         return ids.internal(shown_id, "ord")
     except ids.NotAnId as error:

@@ -1,4 +1,4 @@
-"""The trade desk's routes, which are served below both of its mounts (R1 to R3)."""
+"""The trade desk's routes, served below both of its mounts (R1 to R3)."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ MOUNT, *OTHER_MOUNTS = MOUNTS["trade"]
 WORDS_AFTER_ORDERS = frozenset(
     ("open", "trades", "all", "cancel", "by-external-id", "cancel-by-external-id", "estimate-price")
 )
-"""What is no order's id, whether or not the method has a route there (R1)."""
+"""Words that are never an order's id, for any method (R1)."""
 PAGE, WINDOW = ("page_size", "current_page", "c"), ("start_date", "end_date")
 SIGNED = (
     *("AUTHORIZATION_MISSING", "TIMESTAMP_MISSING", "SIGNATURE_MISSING", "TIMESTAMP_INVALID", "TOKEN_INVALID"),
     *("TOKEN_BLOCKED", "OUTSIDE_WINDOW", "SIGNATURE_INVALID", "LIMIT_EXCEEDED", "FORBIDDEN"),
 )
-"""What the gate refuses a signed request with (R10)."""
+"""Errors of the gate for signed requests (R10)."""
 
 
 def _route(
@@ -30,13 +30,13 @@ def _route(
 
 
 def _cancel(method: str, path: str, name: str, reader: str) -> Route[Permission | None]:
-    """Return one of the routes that cancel one order."""
+    """Return a route that cancels one order."""
     refusals = ("ORDER_NOT_FOUND", "ALREADY_CANCELED", "EXECUTED_COMPLETELY", "CANCEL_PENDING")
     return _route(method, path, BUY_SELL, name, "CancelledOrder", *refusals, body=f"place_schema:{reader}")
 
 
 def _market(path: str, private: str, name: str, answer: str, *errors: str, **more: Any) -> list[Route[Any]]:
-    """Return the two routes of what a market shows: one is public, one asks for a token."""
+    """Return the public and the private route of the same market data."""
     return [
         _route("GET", f"/public{path}", None, name, answer, *errors, **more),
         _route("GET", private, READ, name, answer, *errors, **more),

@@ -1,7 +1,7 @@
 """The signature of a request (R7, R8): base64 of HMAC-SHA256 over timestamp, method, path and body.
 
-Clients sign the body as they send it, or its compact form: what ECMAScript's ``JSON.stringify`` writes of it. Either is
-accepted, and both are always computed, so the time taken tells nothing.
+Clients sign the body as sent, or its compact form as ECMAScript's ``JSON.stringify`` writes it. Either is accepted, and
+both are always computed, so timing tells nothing.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from chalicelib.support.consistency import Inconsistent
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 EXPONENT_FROM, EXPONENT_BELOW = 21, -6
-"""Powers of ten from which, and below which, ECMAScript writes a number with an exponent."""
+"""Powers of ten at which ECMAScript begins to write numbers with an exponent."""
 
 
 def signature_of(secret: str, timestamp: str, method: str, path: str, body: bytes) -> str:
@@ -28,7 +28,7 @@ def signature_of(secret: str, timestamp: str, method: str, path: str, body: byte
 
 
 def messages(timestamp: str, request: HttpRequest) -> list[bytes]:
-    """Return every text that the client may have signed: with the body as sent and in compact form; a GET signs none.
+    """Return the texts that the client may have signed: with the body as sent and in compact form; a GET has none.
 
     Raises TooDeep (R44).
     """
@@ -41,7 +41,7 @@ def _message(timestamp: str, method: str, path: str, body: bytes) -> bytes:
 
 
 def compact_form(body: bytes) -> bytes:
-    """Return what JSON.stringify writes of the body; the body itself where it is no JSON. Raises TooDeep (R44)."""
+    """Return the body as JSON.stringify writes it; unchanged if it is no JSON. Raises TooDeep (R44)."""
     try:
         return _stringified(parse(body)).encode()
     except TooDeep:
@@ -69,7 +69,7 @@ def _string(text: str) -> str:
 
 
 def ecmascript_number(text: str) -> str:
-    """Return the number as ECMAScript writes the double that is nearest to it; null for one out of range.
+    """Return the number as ECMAScript writes its nearest double; null if it is out of range.
 
     >>> ecmascript_number("42600.50"), ecmascript_number("1E3"), ecmascript_number("0.0000001")
     ('42600.5', '1000', '1e-7')

@@ -1,4 +1,4 @@
-"""Endpoints: what pairs traded in the last 24 hours, and their best prices (R34)."""
+"""Endpoints: tickers, which show a pair's trading in the last 24 hours and its best prices (R34)."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def _ticker(market: Market, day: DayOfBook, now_ms: int) -> dict[str, object]:
 
 
 def price_change_percent(day: DayOfBook) -> str:
-    """Return how far the price has moved in a day, in percent: two decimals at most, half away from zero (R34)."""
+    """Return the change of the price in a day in percent: two decimals at most, half away from zero (R34)."""
     if day.total is None or day.last is None:
         return "0"
     first, scale = day.total.first, 100 * 10**PERCENT_DECIMALS

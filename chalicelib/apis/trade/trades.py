@@ -1,6 +1,6 @@
 """Endpoint: list a customer's trades of a pair (R32).
 
-The number of rows is exact, so the list reads every trade of the customer in its window, of other pairs too.
+The total is exact, so the list reads all trades of the customer in its window, also in other pairs.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class TradeEndpoints:
     pairs: Pairs
 
     def of_customer(self, request: HttpRequest, caller: Caller, envelope: Envelope) -> HttpResponse:
-        """GET user/trades. A page of the customer's trades of a pair, newest first; an order may limit it."""
+        """GET user/trades. A page of the customer's trades in a pair, or in one order, newest first."""
         query = Query(request.query)
         order_id, external_id = query.order_id("order_id"), query.text("external_id")
         pair, window = query.required("pair"), query.window("start_date", "end_date", envelope.now_ms)
@@ -50,16 +50,16 @@ class TradeEndpoints:
         return envelope.success({"trades": shown, "pagination": page.pagination, **page.cursors})
 
     def _order_of(self, caller: Caller, external_id: str) -> str | None:
-        """Return the order of this name, None where there is none."""
+        """Return the id of the order with this external id, None if there is none."""
         is_possible = len(external_id) <= EXTERNAL_ID_CHARACTERS_MAX
         return self.reading.order_id_of(caller.instance, caller.name, external_id) if is_possible else None
 
 
 def _taker_first(fills: Iterable[Fill]) -> Iterator[tuple[str, Fill]]:
-    """Yield fills with the place that each has in the list; of a trade with itself the taker's half first (R32).
+    """Yield (position, fill) in the order of the list; of a self-trade the taker's fill first (R32).
 
-    A place is the ULID of the trade. The second half's is one below it: no other trade's, since ids of a book leave
-    far more room between them, and a page may end between the two.
+    A position is the trade's ULID. The second fill of a self-trade has the ULID less one, which no other trade has, so
+    a page may end between the two.
     """
     for trade_id, halves in groupby(fills, lambda fill: fill.trade_id):
         place = ULID.from_str(ulid_of(trade_id))

@@ -1,4 +1,4 @@
-"""Orders and trades as this desk shows them, member by member and in this order."""
+"""Orders and trades as JSON objects, with their members in order."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from chalicelib.support.clock import iso
 
 
 def order_view(row: OrderRow, market: Market) -> dict[str, object]:
-    """Return the members of a row of a list of orders; external_id is left out of an order that has none (R22)."""
+    """Return a row of a list of orders; external_id is left out if the order has none (R22)."""
     figures = figures_of(row, market.decimals)
     changed_at_ms = row.created_at_ms if row.updated_at_ms is None else row.updated_at_ms
     return {
@@ -41,7 +41,7 @@ def order_view(row: OrderRow, market: Market) -> dict[str, object]:
 
 
 def order_detail_view(row: OrderRow, oldest_first: Iterable[Fill], market: Market) -> dict[str, object]:
-    """Return an order's members with its average price, left out while there is none, and its trades."""
+    """Return an order with its trades, and its average price if it traded."""
     average = figures_of(row, market.decimals).average
     return {
         **order_view(row, market),
@@ -63,7 +63,7 @@ def _transaction_view(fill: Fill, market: Market) -> dict[str, object]:
 
 
 def trade_view(fill: Fill, market: Market) -> dict[str, object]:
-    """Return a customer's trade; side, type, fee and role are those of its own order in it (R32)."""
+    """Return a customer's trade; side, type, fee and role are those of the customer's order (R32)."""
     figures = trade_figures_of(fill.price, fill.quantity, fill.notional, market.decimals)
     maker, taker = (fill.order_id, fill.other_order_id) if fill.is_maker else (fill.other_order_id, fill.order_id)
     return {

@@ -1,4 +1,4 @@
-"""The window of time that a list is limited to (R17): two ends, six calendar months at most."""
+"""The window of time of a list (R17): two ends, six calendar months apart at most."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _DAY_BUT_A_MS = timedelta(days=1, milliseconds=-1)
 
 
 class FaultyEnd(ValueError):
-    """name: of the parameter that is at fault."""
+    """An end of the window is faulty. name: its parameter."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
@@ -23,7 +23,7 @@ class FaultyEnd(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Both ends are inside; ms since the epoch."""
+    """A span of time in Unix ms, both ends included."""
 
     from_ms: int
     to_ms: int
@@ -36,7 +36,7 @@ class _End:
 
 
 def window_of(start: str | None, end: str | None, now_ms: int, names: tuple[str, str]) -> Window:
-    """Return the window of these two texts. names: of the parameters, start and end. Raises FaultyEnd."""
+    """Return the window of two texts. names: of the start and end parameters. Raises FaultyEnd."""
     start_name, end_name = names
     first, last = _end(start, start_name), _end(end, end_name)
     if first is not None and first.at < EARLIEST:
@@ -50,14 +50,14 @@ def window_of(start: str | None, end: str | None, now_ms: int, names: tuple[str,
 
 
 def months_before(at: datetime, months: int) -> datetime:
-    """Return the time so many calendar months before; ``months_after`` backwards."""
+    """Return the time so many calendar months earlier, as ``months_after``."""
     return months_after(at, -months)
 
 
 def months_after(at: datetime, months: int) -> datetime:
-    """Return the time so many calendar months after, on the month's last day where it has no such day.
+    """Return the time so many calendar months later, on the last day of the month if it has no such day.
 
-    Beyond the years that there are, the first or the last moment of them.
+    Beyond the years of ``datetime``, return its first or last moment.
     """
     year, month = divmod(at.year * 12 + at.month - 1 + months, 12)
     if not MINYEAR <= year <= MAXYEAR:
