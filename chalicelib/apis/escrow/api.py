@@ -1,4 +1,4 @@
-"""The escrow desk: every request to it comes in here, in the order of its checks (E1 to E3)."""
+"""Entry point of the escrow desk: serves its requests, with the checks in their order (E1 to E3)."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from chalicelib.apis.kit.http import HttpRequest, HttpResponse
 from chalicelib.apis.kit.routing import Route
 
 Endpoint = Callable[[HttpRequest, Caller], HttpResponse]
-"""Answers a request that has passed the gate; raises Fault."""
+"""Answers a caller's request; raises Fault."""
 FAULTS = Faults(Fault, no_route=lambda _: not_found(), unexpected=server_error())
 
 
 class EscrowApi:
-    """Answers requests to the escrow desk; never raises. endpoints: by the names of the table."""
+    """Answers requests to the escrow desk; never raises. endpoints: by their names in ``ROUTES``."""
 
     def __init__(self, gate: Gate, endpoints: Mapping[str, Endpoint]) -> None:
         self._gate = gate

@@ -1,7 +1,7 @@
-"""How a command is read, carried out once and answered: what all POST and PUT endpoints share.
+"""Commands: read, carry out once and answer a POST or PUT.
 
-The order of checks is the desk's: the resource in the path, which an endpoint looks up first; then the Idempotency-Key,
-the fields, the order's status, amounts against what is held (E3).
+Order of checks (E3): the resource in the path, which the endpoint reads first, then the Idempotency-Key, the fields,
+the order's status, amounts against the hold.
 """
 
 from __future__ import annotations
@@ -36,36 +36,41 @@ from chalicelib.support.telemetry import logger
 T = TypeVar("T")
 
 Record = Callable[[View], Receipt]
-"""Makes the receipt of an answer, which is done in the transaction of the command."""
+"""Returns the write that keeps an answer, for the transaction of the command."""
 KEY = "idempotency_key"
 
 
 @dataclass(frozen=True, slots=True)
 class RequestFields:
-    """What came in: the good fields, and what is wrong with the others; sent: as they were read, null ones too."""
+    """A body after the check of its form.
+
+    fields: the valid ones. errors: of the others. sent: all fields as read, null ones too.
+    """
 
     fields: dict[str, Any]
     errors: Errors
     sent: Mapping[str, Any]
 
     def note(self, errors: Mapping[str, str]) -> None:
-        """Note what is wrong beyond a field's form; the first thing that is said of a field stays."""
+        """Add errors beyond the fields' form; a field keeps its first error."""
         for field, text in errors.items():
             self.errors.setdefault(field, [text])
 
     def refuse_faulty(self) -> None:
-        """Raise Fault where anything is wrong."""
+        """Raise Fault if there are errors."""
         if self.errors:
             raise invalid(self.errors)
 
 
 def about(record: Record | None, view: Callable[[T], View]) -> Callable[[T], Receipt] | None:
-    """Return what makes the write that records how a thing is shown; None where nothing is to be recorded."""
+    """Return the function from a thing to the receipt of its view; None without a key."""
     return None if record is None else lambda thing: record(view(thing))
 
 
 @dataclass(frozen=True, slots=True)
 class Commands:
+    """Carries out POST and PUT requests."""
+
     answers: Answers
 
     def once(
@@ -78,12 +83,12 @@ class Commands:
         is_finished_later: bool = False,
         is_about_hold: bool = False,
     ) -> HttpResponse:
-        """Answer a POST with what ``carry_out`` makes of it, or with what it made of it when its key was used before.
+        """Answer a POST with the view that ``carry_out`` returns, or with the kept answer of its Idempotency-Key.
 
-        carry_out: raises Fault for bad fields, what the escrow desk raises, and does nothing then.
-        is_finished_later: the answer (a balance, a release that follows) is known only when the command is done, or the
-        command may have nothing to do: it is kept pending, with what it will be, and finished with what was read.
-        is_about_hold: what the desk calls invalid is an amount against the hold, whose answer is kept too.
+        carry_out: raises Fault for bad fields, or what the escrow desk raises; changes nothing then.
+        is_finished_later: the final answer (with a balance, or after a release) is known only after the command. The
+        expected answer is kept as pending in the command's transaction, and finished afterwards.
+        is_about_hold: keep the answer of Invalid too: it is about an amount against the hold.
         """
         key = idempotency_key(request, lambda: _bad_key(KEY_RULE))
         body, sent = _read(request, schema)
@@ -118,7 +123,7 @@ class Commands:
 
 
 def _read(request: HttpRequest, schema: Schema) -> tuple[Body, dict[str, Any]]:
-    """Return the body, and its fields as they were read. Raises Fault for an unreadable one (E3)."""
+    """Return the body and its fields as read. Raises Fault for an unreadable body (E3)."""
     try:
         body = body_of(request.body, request.headers.get("content-type", ""))
     except UnreadableBody as unreadable:
@@ -127,7 +132,7 @@ def _read(request: HttpRequest, schema: Schema) -> tuple[Body, dict[str, Any]]:
 
 
 def _in_the_query(request: HttpRequest, schema: Schema) -> Errors:
-    """Return the errors of a command that ignores no field, and was sent some in the query, where nobody reads them."""
+    """Return the errors of fields in the query, for commands that refuse unknown fields."""
     sent = request.query.keys() if schema.is_closed else ()
     return {name: [breaks_rule(name, "must not be in the query")] for name in sent}
 
@@ -143,7 +148,7 @@ def _bad_key(rule: str) -> Fault:
 
 
 def _rules(kept: tuple[type[Forbidden] | type[Invalid], ...]) -> KeyRules:
-    """kept: the refusals whose answers are kept."""
+    """Return the rules of the escrow desk's keys. kept: refusals whose answers are kept."""
 
     def shown(answer: Answer) -> HttpResponse:
         return response(answer.status, answer.body, REPLAYED)
@@ -155,7 +160,7 @@ def _rules(kept: tuple[type[Forbidden] | type[Invalid], ...]) -> KeyRules:
 
 
 def _finished(kept: KeptAnswer, answer: HttpResponse) -> HttpResponse:
-    """Return the answer that is kept from now on. Whatever fails here, the command is done, and the answer says so."""
+    """Finish the pending answer and return the kept one. A failure is only logged: the command is done."""
     try:
         is_first = kept.record(answer.status, answer.body)
         return answer if is_first else response(answer.status, kept.finish(answer.body).body)

@@ -63,13 +63,13 @@ class CustomerEndpoints:
     commands: Commands
 
     def list(self, request: HttpRequest, caller: Caller) -> HttpResponse:
-        """GET customers. The merchant's own is not among them (E18)."""
+        """GET customers. Without the merchant's own customer (E18)."""
         asked = asked_of(request.query, CUSTOMERS)
         page = page_from(self.reading.customers(caller.scope), CUSTOMERS, asked)
         return response(200, written(page.body(list(map(customer_view, page.rows)))))
 
     def create(self, request: HttpRequest, caller: Caller) -> HttpResponse:
-        """POST customers. A new one, or the one that has the e-mail address or phone, changed (E18)."""
+        """POST customers. Creates a customer, or changes the one with this e-mail address or phone (E18)."""
 
         def carry_out(sent: RequestFields, record: Record | None) -> View:
             fields = sent.fields
@@ -88,7 +88,7 @@ class CustomerEndpoints:
         return response(200, single(customer_view(self._customer(request, caller))))
 
     def list_wallets(self, request: HttpRequest, caller: Caller) -> HttpResponse:
-        """GET wallets. The merchant's own too."""
+        """GET wallets. Also those of the merchant's own customer."""
         return self._page_of_wallets(request, caller, self.reading.wallets(caller.scope))
 
     def list_wallets_of_customer(self, request: HttpRequest, caller: Caller) -> HttpResponse:

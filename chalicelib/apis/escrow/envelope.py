@@ -1,4 +1,4 @@
-"""Answers and faults of the escrow desk: what each looks like, and with which status it comes."""
+"""Answers and faults of the escrow desk: their bodies and statuses."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from chalicelib.domain.escrow.order import Json
 from chalicelib.support.canonical import exact
 
 Errors = dict[str, list[str]]
-"""What is wrong with a request: by field, texts for people."""
+"""The errors of a request: by field, texts for people."""
 INVALID = 422
 MESSAGES = {
     401: "Unauthenticated.",
@@ -24,7 +24,7 @@ MESSAGES = {
 
 
 class Fault(Exception):
-    """A request that is answered with an error of this API. headers: beside those that every answer has."""
+    """A request that is answered with an error of this API. headers: in addition to those of every answer."""
 
     def __init__(self, status: int, errors: Errors | None = None, retry_after_s: int | None = None) -> None:
         super().__init__(MESSAGES[status])
@@ -53,7 +53,7 @@ def server_error() -> Fault:
 
 
 def invalid(errors: Errors) -> Fault:
-    """Return the fault of a request whose fields are not as they must be, or whose order's status forbids it."""
+    """Return the fault of a request with bad fields, or forbidden by its order's status."""
     return Fault(INVALID, errors)
 
 
@@ -62,7 +62,7 @@ def invalid_field(field: str, text: str) -> Fault:
 
 
 def words(field: str) -> str:
-    """Return a field's name as texts for people say it."""
+    """Return a field's name as in texts for people."""
     return field.replace("_", " ")
 
 
@@ -71,7 +71,7 @@ def is_required(field: str) -> str:
 
 
 def is_not_selectable(field: str) -> str:
-    """Return what is said of a value that is not in its list, or names nothing that is there (E4)."""
+    """Return the error of a value that is not in its list, or refers to nothing (E4)."""
     return f"The selected {words(field)} is invalid."
 
 
@@ -80,12 +80,12 @@ def breaks_rule(field: str, rule: str) -> str:
 
 
 def single(data: Mapping[str, Json]) -> str:
-    """Return the body of an answer that shows one thing."""
+    """Return the body of an answer with one object."""
     return written({"data": data})
 
 
 def written(body: Mapping[str, object]) -> str:
-    """Return a body as JSON, its numbers exactly."""
+    """Return a body as JSON with exact numbers."""
     return exact(body)
 
 

@@ -1,4 +1,4 @@
-"""Who is calling, in which world, what that key may do and how often: the checks before a request's content (E2)."""
+"""Gate of the escrow desk: authentication, permission and rate limits, before the content is checked (E2)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WRITING = frozenset(("POST", "PUT"))
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Whose things a request may be about. merchant: None for an operator."""
+    """The authenticated caller of a request. merchant: None for an operator."""
 
     instance: str
     world: World
@@ -30,14 +30,14 @@ class Caller:
 
     @property
     def owner(self) -> Merchant:
-        """The merchant whose key it is, on every path but an operator's."""
+        """The merchant of the key; only on merchants' routes."""
         if self.merchant is None:
             raise Inconsistent("an operator's path has no merchant")
         return self.merchant
 
     @property
     def key_scope(self) -> str:
-        """Under which its idempotency keys stand."""
+        """The scope of the caller's idempotency keys."""
         whose = "operator" if self.merchant is None else f"merchant/{self.merchant.merchant}"
         return f"{self.instance}/escrow/{self.world.value}/{whose}"
 
@@ -48,8 +48,11 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """accept: finds what a key stands for. open_desk: reads an active instance's desk, as one merchant or the operator
-    sees it. clock: the time in ms."""
+    """Authenticates requests.
+
+    accept: finds a key. open_desk: reads an active instance's desk, with one merchant (None: for an operator). clock:
+    the time in ms.
+    """
 
     accept: Callable[[str], EscrowKey | None]
     open_desk: Callable[[str, str | None], OpenDesk | None]
@@ -57,7 +60,7 @@ class Gate:
     clock: Callable[[], int]
 
     def pass_through(self, request: HttpRequest, *, is_operators: bool) -> Caller:
-        """Return the caller. Raises Fault at the first of: no valid key, no permission, too many requests."""
+        """Return the caller. Raises Fault, in this order, for no valid key, no permission, or too many requests."""
         sent = bearer(request.headers)
         key = None if sent is None else self.accept(sent)
         desk = None if key is None else self.open_desk(key.instance, key.merchant)

@@ -1,7 +1,7 @@
-"""Lists: which page of what is asked for, and how rows are matched, sorted and counted (E5 to E10, E34). Pure.
+"""Lists: parse their parameters; match, sort, count and page their rows (E5 to E10, E34). Pure.
 
-Rows come sorted by id, which is by creation time. Where nothing but that order is asked for, a page is had by reading
-that far; everything else reads all rows of the kind, for totals are exact.
+Rows come sorted by id, which is by creation time. A list in this order without filters reads only up to the end of the
+page; every other list reads all rows of its kind, because totals are exact.
 """
 
 from __future__ import annotations
@@ -29,21 +29,21 @@ T = TypeVar("T")
 
 PER_PAGE, PER_PAGE_MAX = 15, 100
 PAGE_MAX = 10**PORTABLE_DIGITS_MAX - 1
-"""Beyond all lists; it is answered again, so any client has to be able to read it (E30)."""
+"""Bound of page numbers. They are in answers, so every client must be able to read them (E30)."""
 QUERY_CHARACTERS_MAX = 255
 CREATED_AT, ID = "created_at", "id"
 METADATA = "metadata."
 ROWS_AT_ONCE_MAX = 1000
-"""In one read; DynamoDB ends it at 1 MiB anyway."""
+"""Bound of the rows of a read; DynamoDB ends a read at 1 MiB anyway."""
 ROWS_OF_A_PAGE_MIN = 3
-"""How many rows fit into a page's bytes, whatever is in them: bodies are small (E34)."""
+"""Rows that always fit into a page's bytes (E34)."""
 ROWS_BETWEEN_DATES = 100
-"""In one read, where it is not known how many are in time."""
+"""Rows of a read between dates, where the number of matching rows is unknown."""
 _DATE_RULE = "must be a date as in 2024-01-31"
 _INTEGER = re.compile(r"[0-9]{1,15}")
 
 Query = Mapping[str, list[str]]
-"""A request's parameters, each with all that was given for it."""
+"""A request's parameters, each with all its values."""
 
 
 class Match(Enum):
@@ -56,7 +56,7 @@ class Match(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Searched(Generic[T]):
-    """A field that can be searched. values: what a row has in it; null ones are matched by nothing."""
+    """A field that can be searched. values: of a row; None matches nothing."""
 
     match: Match
     values: Callable[[T], Sequence[str | int | None]]
@@ -64,9 +64,10 @@ class Searched(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Listing(Generic[T]):
-    """A kind of list. row_id, created_at_s: of a row. sorts: what rows are sorted by, None for a row that has it not:
-    those come last in both directions, ties by id (E8). metadata: of a row, where it can be searched. weight: what a
-    row takes of a page's bytes; None where 100 rows always fit.
+    """A kind of list. row_id, created_at_s: of a row.
+
+    sorts: sort keys of a row; None sorts last in both directions, ties by id (E8). metadata: of a row, if it can be
+    searched. weight: a row's bytes in an answer; None if 100 rows always fit.
     """
 
     row_id: Callable[[T], int]
@@ -84,9 +85,9 @@ class Listing(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Which page of a list, of which rows. from_s, before_s: seconds since the epoch, the second one not included.
+    """The parameters of a list request. from_s, before_s: Unix seconds, the second one excluded.
 
-    others: what is asked by parameters that not every list has.
+    others: parameters that not every list has.
     """
 
     page: int
@@ -101,12 +102,12 @@ class Asked:
 
     @property
     def skipped(self) -> int:
-        """How many rows stand on the pages before, where none was cut short (E34)."""
+        """Number of rows on earlier pages, if none was cut short (E34)."""
         return (self.page - 1) * self.per_page
 
     @property
     def is_by_id(self) -> bool:
-        """Whether the order is that of the ids, which is that of the creation times."""
+        """Whether the list is sorted by id or creation time, which is the same."""
         return self.order in (CREATED_AT, ID)
 
     def is_in_time(self, created_at_s: int) -> bool:
@@ -115,7 +116,7 @@ class Asked:
         )
 
     def is_beyond(self, created_at_s: int) -> bool:
-        """Tell whether no row after this one, in the direction of the list, can be in time."""
+        """Tell whether this row and all after it, in the direction of the list, are outside the dates."""
         if self.is_ascending:
             return self.before_s is not None and created_at_s >= self.before_s
         return self.from_s is not None and created_at_s < self.from_s
@@ -123,8 +124,9 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """A page's rows, how many stand on those before it, and how many there are on all of them. pages: how many pages
-    there are before the rows run out; None where that is what their number says.
+    """A page. before: number of rows on earlier pages. total: on all pages.
+
+    pages: the number of pages with rows; None if it follows from the total.
     """
 
     asked: Asked
@@ -135,14 +137,14 @@ class Page(Generic[T]):
 
     @property
     def last_page(self) -> int:
-        """Which page is the last one, where none after this one is cut short (E34)."""
+        """The number of the last page, if none after this one is cut short (E34)."""
         if self.rows:
             left = max(0, self.total - self.before - len(self.rows))
             return self.asked.page + -(-left // self.asked.per_page)
         return max(1, -(-self.total // self.asked.per_page) if self.pages is None else self.pages)
 
     def body(self, data: Sequence[Mapping[str, Json]]) -> dict[str, object]:
-        """Return the answer (E10); data: the rows as they are shown."""
+        """Return the answer (E10). data: the rows as JSON objects."""
         asked, first = self.asked, self.before + 1
         return {
             "current_page": asked.page,
@@ -155,7 +157,7 @@ class Page(Generic[T]):
         }
 
 
-# --- what is asked
+# --- parameters
 
 
 def asked_of(
@@ -165,7 +167,7 @@ def asked_of(
     *,
     has_search: bool = True,
 ) -> Asked:
-    """Return what is asked. others: parameters that this list has besides. Raises Fault with every bad parameter."""
+    """Return the parsed parameters. others: further parameters of this list. Raises Fault with all bad parameters."""
     kinds: dict[str, Kind] = {
         "page": integer(1, PAGE_MAX),
         "per_page": integer(1, PER_PAGE_MAX),
@@ -232,9 +234,9 @@ _DATE_KIND = Kind(str, _date)
 
 
 def page_by_id(listing: Listing[T], asked: Asked, rows: Iterator[T], total: int | None) -> Page[T]:
-    """Return a page of rows that come in the asked direction, read no further than needed.
+    """Return a page of rows in the requested direction, reading only as far as needed.
 
-    total: of all rows, where no date narrows them; None: rows are counted, up to the last one in time.
+    total: of all rows, if there are no dates; None: count the rows within the dates.
     """
     if total is not None:
         if asked.page > -(-total // min(asked.per_page, ROWS_OF_A_PAGE_MIN)):
@@ -248,7 +250,7 @@ def page_by_id(listing: Listing[T], asked: Asked, rows: Iterator[T], total: int 
 
 
 class _InTime(Iterator[T]):
-    """Those rows that are in time, up to the last one that can be; counts them."""
+    """Iterates over the rows within the dates, and counts them."""
 
     def __init__(self, listing: Listing[T], asked: Asked, rows: Iterator[T]) -> None:
         self._created_at_s, self._asked = listing.created_at_s, asked
@@ -262,7 +264,7 @@ class _InTime(Iterator[T]):
 
 
 def page_of(listing: Listing[T], asked: Asked, rows: Iterable[T]) -> Page[T]:
-    """Return a page of those rows that match, sorted as asked."""
+    """Return a page of the matching rows, sorted as requested."""
     found = [row for row in rows if asked.is_in_time(listing.created_at_s(row)) and matches(listing, asked, row)]
     found = sorted_as_asked(listing, asked, found)
     return _page(asked, packed(found, asked.page, asked.per_page, listing.weight), len(found))
@@ -280,7 +282,7 @@ def sorted_as_asked(listing: Listing[T], asked: Asked, rows: Iterable[T]) -> lis
 
 
 def matches(listing: Listing[T], asked: Asked, row: T) -> bool:
-    """Tell whether the row is found by what is searched for; without a search every row is."""
+    """Tell whether a row matches the search; without a search every row does."""
     if asked.search is None or asked.query is None:
         return True
     searched = listing.searches.get(asked.search)
@@ -293,14 +295,14 @@ def matches(listing: Listing[T], asked: Asked, row: T) -> bool:
 
 
 def id_searched_for(asked: Asked) -> int | None:
-    """Return the id that is the only one to be found; None where ids are not searched; 0 where none can be found."""
+    """Return the id of a search by id; None for other requests; 0 if the query is no id."""
     if asked.search != ID or asked.query is None:
         return None
     return int(asked.query) if _INTEGER.fullmatch(asked.query) else 0
 
 
 def only_by_id(asked: Asked) -> bool:
-    """Tell whether nothing but the order of the ids, and perhaps dates, is asked for."""
+    """Tell whether the list is sorted by id without a search. It may have dates."""
     return asked.is_by_id and asked.search is None
 
 
@@ -319,14 +321,14 @@ def _contains(value: str | None, query: str) -> bool:
 
 
 def _metadata_text(value: Json) -> str | None:
-    """Return what a member of metadata is matched by: its JSON text without quotes; None for null and nested ones."""
+    """Return the searched text of a metadata member: its JSON without quotes; None for null and nested values."""
     if isinstance(value, str):
         return value
     return exact(value) if isinstance(value, bool | int | Decimal) else None
 
 
 def page_from(source: Source[T], listing: Listing[T], asked: Asked, keep: Callable[[T], bool] | None = None) -> Page[T]:
-    """Return the page that is asked for, of the rows to be kept, read as cheaply as it can be."""
+    """Return the requested page, read as cheaply as possible. keep: a further filter of rows."""
     number = id_searched_for(asked)
     if number is not None:
         found = source.one(number)

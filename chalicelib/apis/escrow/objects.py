@@ -1,4 +1,4 @@
-"""How the things of the escrow desk are shown: each with all its fields always, null where there is no value."""
+"""Orders, payins, payouts, customers and wallets as JSON objects, always with all fields, null without a value."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def customer_view(customer: Customer) -> View:
 
 
 def wallet_view(wallet: Wallet, available: int) -> View:
-    """available: what its ledger account has, in base units; shown in whole minor units."""
+    """Return a wallet. available: in base units; shown rounded down to minor units."""
     return {
         "id": wallet.wallet_id,
         "self": f"{PREFIX}/wallets/{wallet.uuid}",
@@ -143,7 +143,7 @@ def _money(amount: int | None, order: Order) -> str | None:
 
 
 def _percent(units: int) -> Decimal:
-    """Return a percentage of 10^-4 as a number with as many decimals as needed: 2.5, 100."""
+    """Return units of 10^-4 percent as a number with as many decimals as needed: 2.5, 100."""
     whole, rest = divmod(units, 10**FEE_PERCENT_DECIMALS)
     return Decimal(f"{whole}.{rest:0{FEE_PERCENT_DECIMALS}d}".rstrip("0").rstrip("."))
 

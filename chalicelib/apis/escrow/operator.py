@@ -1,4 +1,4 @@
-"""Endpoints: what the operator of the instance does with any merchant's payins, orders and wallets (E19)."""
+"""Endpoints of the operator, for payins, orders and wallets of any merchant of the instance (E19)."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class OperatorEndpoints:
     commands: Commands
 
     def confirm_payin(self, request: HttpRequest, caller: Caller) -> HttpResponse:
-        """POST operator/payins/{id}/confirm. The money has come in, all of it: the order is PUBLISHED."""
+        """POST operator/payins/{id}/confirm. The whole amount has arrived: the order is PUBLISHED."""
         payin_id = id_of(request)
         scope = _found(self.reading.scope_of_payin(caller.instance, caller.world, payin_id))
 
@@ -52,7 +52,7 @@ class OperatorEndpoints:
         return self.commands.once(request, caller, CONFIRM, carry_out)
 
     def deny_payin(self, request: HttpRequest, caller: Caller) -> HttpResponse:
-        """POST operator/payins/{id}/deny. The money will not come: the order is a FAILURE."""
+        """POST operator/payins/{id}/deny. The money will not arrive: the order is a FAILURE."""
         payin_id = id_of(request)
         scope = _found(self.reading.scope_of_payin(caller.instance, caller.world, payin_id))
 
@@ -64,15 +64,15 @@ class OperatorEndpoints:
         return self.commands.once(request, caller, DENY, carry_out)
 
     def block(self, request: HttpRequest, caller: Caller) -> HttpResponse:
-        """POST operator/orders/{id}/block. The order stops where it is."""
+        """POST operator/orders/{id}/block. The order allows no commands until it is unblocked."""
         return self._about_order(request, caller, self.desk.block)
 
     def unblock(self, request: HttpRequest, caller: Caller) -> HttpResponse:
-        """POST operator/orders/{id}/unblock. The order goes on from there; a release waits its delay again (E22)."""
+        """POST operator/orders/{id}/unblock. Restores the earlier status; a release waits its delay again (E22)."""
         return self._about_order(request, caller, self.desk.unblock)
 
     def deposit(self, request: HttpRequest, caller: Caller) -> HttpResponse:
-        """POST operator/wallets/{uuid}/deposit. Bank money onto a wallet, once under its reference."""
+        """POST operator/wallets/{uuid}/deposit. Credits bank money to a wallet, once for each reference."""
         uuid = uuid_of(request)
         scope = _found(self.reading.scope_of_wallet(caller.instance, caller.world, uuid))
 
@@ -110,7 +110,7 @@ class OperatorEndpoints:
 
 
 def _found(thing: T | None) -> T:
-    """Raises Fault 404."""
+    """Return the thing. Raises Fault 404 for None."""
     if thing is None:
         raise not_found()
     return thing

@@ -1,4 +1,4 @@
-"""Endpoints: orders, and what their two parties do with them."""
+"""Endpoints: orders, and the commands of their buyers and sellers."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ from chalicelib.support.canonical import exact
 from chalicelib.support.telemetry import order_admitted
 
 ORDER_BYTES = 4000
-"""What an order takes in an answer at most, without the texts that its merchant gave it."""
+"""Bound of an order's bytes in an answer, without the merchant's texts."""
 EMAILS = ("email", "buyer_email", "seller_email")
 
 
 def order_listing(emails: Mapping[int, str | None], public_base_url: str) -> Listing[Order]:
-    """Return how orders are listed. emails: of their buyers and sellers, by the customers' ids."""
+    """Return the listing of orders. emails: of buyers and sellers, by customer id."""
 
     def email_of_buyer(order: Order) -> str | None:
         return emails.get(order.buyer.customer_id) if order.buyer else None
@@ -80,7 +80,7 @@ def order_listing(emails: Mapping[int, str | None], public_base_url: str) -> Lis
 
 
 def _characters_of(order: Order) -> int:
-    """Return how many characters the merchant put into an order, of all that it shows."""
+    """Return the number of characters in the merchant's texts of an order."""
     texts = (
         order.name,
         order.description or "",
@@ -100,7 +100,7 @@ class OrderEndpoints:
     commands: Commands
 
     def list(self, request: HttpRequest, caller: Caller) -> HttpResponse:
-        """GET orders. The page asked for of the merchant's orders; of the other world's there are none here (E9)."""
+        """GET orders. A page of the merchant's orders; empty if the other world is asked for (E9)."""
         listing = order_listing({}, caller.settings.public_base_url)
         asked = asked_of(request.query, listing, order_schema.LIST_FILTERS)
         is_sandbox = caller.world is World.SANDBOX
@@ -111,7 +111,7 @@ class OrderEndpoints:
         return response(200, written(page.body([_view(caller)(order) for order in page.rows])))
 
     def create(self, request: HttpRequest, caller: Caller) -> HttpResponse:
-        """POST orders. The order, DRAFT, or PENDING_DETAILS where its buyer is named later."""
+        """POST orders. The new order: DRAFT, or PENDING_DETAILS if its buyer is named later."""
 
         def carry_out(sent: RequestFields, record: Record | None) -> View:
             asked = order_schema.order_to_create(sent, caller.owner.base_currency)
@@ -129,7 +129,7 @@ class OrderEndpoints:
         return response(200, single(_view(caller)(self._order(request, caller))))
 
     def change(self, request: HttpRequest, caller: Caller) -> HttpResponse:
-        """PUT orders/{id}. What is given is changed, as far as the status lets it be (E13)."""
+        """PUT orders/{id}. Changes the given fields, if the status allows it (E13)."""
         order = self._order(request, caller)
 
         def carry_out(sent: RequestFields) -> View:
@@ -178,7 +178,7 @@ class OrderEndpoints:
         return self.commands.once(request, caller, order_schema.NONE, carry_out)
 
     def cancel(self, request: HttpRequest, caller: Caller) -> HttpResponse:
-        """POST orders/{id}/cancel. A bank account for the refund may be named; it is ignored (E14)."""
+        """POST orders/{id}/cancel. A bank account for the refund is accepted and ignored (E14)."""
         order, view = self._order(request, caller), _view(caller)
 
         def carry_out(sent: RequestFields, record: Record | None) -> View:
@@ -203,7 +203,7 @@ class OrderEndpoints:
         return self.commands.once(request, caller, order_schema.VALIDATE, carry_out, is_finished_later=True)
 
     def reimburse(self, request: HttpRequest, caller: Caller) -> HttpResponse:
-        """POST orders/{id}/reimburse. All that is left, or a part of it, back to the buyer."""
+        """POST orders/{id}/reimburse. Gives the hold, or a part of it, back to the buyer."""
         order, view = self._order(request, caller), _view(caller)
 
         def carry_out(sent: RequestFields, record: Record | None) -> View:
@@ -236,7 +236,7 @@ class OrderEndpoints:
         return order
 
     def _note_what_is_stored(self, sent: RequestFields, code: str, caller: Caller) -> None:
-        """Note what the desk would find wrong with the fields that are good so far: all bad ones are told at once."""
+        """Add the errors that the desk would find in the valid fields, so all errors are answered at once."""
         currency = caller.settings.currency(code, caller.world)
         if currency is None and "currency" not in sent.errors:
             sent.note(selected("currency"))

@@ -1,4 +1,4 @@
-"""What stands in a path: ids, and uuids in lower case. One that is malformed is of nothing."""
+"""Path parameters: ids, and uuids in lower case. A malformed one is answered 404."""
 
 from __future__ import annotations
 

@@ -94,7 +94,7 @@ class PaymentEndpoints:
         return response(200, single(payout_view(payout)))
 
     def open_payin(self, request: HttpRequest, caller: Caller) -> HttpResponse:
-        """POST payins. From a wallet CONFIRMED or DENIED at once; by bank wire CREATED, until its money comes (E16)."""
+        """POST payins. From a wallet: CONFIRMED or DENIED. By bank wire: CREATED until the money arrives (E16)."""
 
         def carry_out(sent: RequestFields, record: Record | None) -> View:
             fields, order = sent.fields, self._order_named(sent, caller)
@@ -111,7 +111,7 @@ class PaymentEndpoints:
         return self.commands.once(request, caller, PAYIN, carry_out)
 
     def pay_out(self, request: HttpRequest, caller: Caller) -> HttpResponse:
-        """POST payouts. Where the seller is to be paid."""
+        """POST payouts. Sets the wallet to which the seller is paid."""
 
         def carry_out(sent: RequestFields, record: Record | None) -> View:
             order = self._order_named(sent, caller)
@@ -124,7 +124,7 @@ class PaymentEndpoints:
         return self.commands.once(request, caller, PAYOUT, carry_out)
 
     def _order_named(self, sent: RequestFields, caller: Caller) -> Order | None:
-        """Return the order that a body names; note one that is not there (E4)."""
+        """Return the order of a body's order_id; add an error if there is none (E4)."""
         if "order_id" not in sent.fields:
             return None
         order = self.reading.orders(caller.scope).one(sent.fields["order_id"])

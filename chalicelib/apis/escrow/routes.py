@@ -9,11 +9,11 @@ from chalicelib.apis.kit.mounts import MOUNTS
 from chalicelib.apis.kit.routing import Decoding, Route, RouteTable
 
 PREFIX, ORDERS = MOUNTS["escrow"]
-"""In front of every path; and where orders are served without it, too. Answers name paths with it."""
+"""The prefix of every path, also in answers; and the prefix of orders without the version."""
 
 
 class Auth(Enum):
-    """Whose key a route asks for (E2)."""
+    """The kind of key that a route needs (E2)."""
 
     MERCHANT = "a merchant's"
     OPERATOR = "the operator's"
