@@ -167,7 +167,7 @@ class Deployment:
         chosen = self._parameter_values(template, parameters)
         change_set = self.stack.propose("IMPORT", url, chosen, {}, _name_of_change_set(), imported_tables=left)
         if change_set is None:
-            raise DeploymentFailed("CloudFormation takes no table in")
+            raise DeploymentFailed("CloudFormation proposes no import of the retained tables")
         self._confirm(change_set, lose_tables=False)
         self.stack.execute(change_set)
 
