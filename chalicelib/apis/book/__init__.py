@@ -1,10 +1,10 @@
 """The book desk: the Trusset off-chain order API, under ``/orderbooks/stocks/api``, and its ledger, ``/custody/api``.
 
 - ``envelope``: answers and faults as this API writes them.
-- ``gate``: who is calling, and how often (T3 to T6; checks 2 to 6 of T10).
-- ``schema``: the form of bodies, queries and path parameters;
-  ``order_schema``, ``book_schema`` and so on have what is their own.
-- ``idempotency``: what the desk says of Idempotency-Key.
+- ``gate``: authentication, rate limits, body size (T3 to T6; checks 2 to 6 of T10).
+- ``schema``: shared forms of bodies, queries and path parameters. ``order_schema``, ``book_schema``: forms of orders
+  and books.
+- ``idempotency``: answers kept under an Idempotency-Key.
 - ``tokens``, ``ledger``: the ledger's endpoints; ``ledger_schema`` has the form of their requests.
 - ``orders``, ``books``, ``market``: the endpoints of orders, of books, of depth and trades.
 - ``routes``: the desk's operations as data. ``api``: answers requests.

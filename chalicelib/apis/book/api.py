@@ -1,4 +1,4 @@
-"""The book desk: every request to it comes in here, in the order of its checks (T10)."""
+"""Entry point of the book desk: serves its requests, with the checks in their order (T10)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from chalicelib.apis.kit.routing import NoRoute, Route
 from chalicelib.support.clock import now_ms
 
 Endpoint = Callable[[HttpRequest, str, Envelope], HttpResponse]
-"""Answers a request of an instance that has passed the gate; raises Fault."""
+"""Answers an authenticated request of an instance; raises Fault."""
 
 
 def _no_route(missing: NoRoute) -> Fault:
@@ -40,7 +40,7 @@ FAULTS = Faults(
 
 
 class BookApi:
-    """Answers requests to the book desk; never raises. endpoints: by the names of the table."""
+    """Answers requests to the book desk; never raises. endpoints: by their names in ``ROUTES``."""
 
     def __init__(self, gate: Gate, endpoints: Mapping[str, Endpoint]) -> None:
         self._gate = gate

@@ -1,4 +1,4 @@
-"""Endpoints: make a book, list an instance's, show one, change one (T30 to T33)."""
+"""Endpoints: create, list, show and change books (T30 to T33)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from chalicelib.support.clock import new_id, now_ms
 
 
 def off_chain_book(reading: BooksReading, instance: str, book_id: str) -> BookConfig:
-    """Return the book. Raises Fault ORDER_BOOK_NOT_FOUND, or WRONG_SETTLEMENT_MODE for one that settles on chain."""
+    """Return a book. Raises Fault ORDER_BOOK_NOT_FOUND, or WRONG_SETTLEMENT_MODE for a book that settles on chain."""
     config = reading.book(instance, book_id)
     if config is None:
         raise Fault("ORDER_BOOK_NOT_FOUND", "Order book does not exist")
@@ -49,7 +49,7 @@ class BookEndpoints:
         return answer_once(self.answers, request, instance, key, members, envelope, act)
 
     def change(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
-        """PATCH order-books/{orderBookId}. 200 with the settings as they bind orders from now on (T32, T33)."""
+        """PATCH order-books/{orderBookId}. 200 with the settings that bind new orders from now on (T32, T33)."""
         book_id = schema.path_parameter("orderBookId", request.path_parameters["orderBookId"])
         body = schema.checked(book_schema.ChangeBookBody, schema.json_object(request.body))
         return envelope.success(200, _book_data(_refuse(self.configuring.change(instance, book_id, body.settings()))))
@@ -72,7 +72,7 @@ class BookEndpoints:
 
 
 def _refuse(outcome: BookConfig | Refusal) -> BookConfig:
-    """Return the book. Raises Fault where it was refused."""
+    """Return the book. Raises Fault for a refusal."""
     if isinstance(outcome, Refusal):
         raise Fault(outcome.code.value, outcome.message)
     return outcome

@@ -13,7 +13,7 @@ from chalicelib.support.clock import iso
 
 _STATUS_OF_REFUSAL = {RefusalCode.ORDER_BOOK_NOT_FOUND: 404, RefusalCode.ORDER_BOOK_EXISTS: 409}
 _OF_TRADE_DESK = {RefusalCode.INVALID_VALUE, RefusalCode.EXTERNAL_ID_TAKEN}
-"""Refusals that nothing asked for at this desk can meet."""
+"""Refusals that this desk's requests cannot cause."""
 STATUS_OF_CODE = {
     "NOT_FOUND": 404,
     "METHOD_NOT_ALLOWED": 405,
@@ -67,10 +67,10 @@ class Fault(Exception):
 
 
 class Envelope:
-    """Writes one request's answer. request_id: the request's name. instance: None until the key is accepted (T8).
+    """Writes the answer to one request. instance: None until the key is accepted (T8).
 
-    clock: the time in ms. An answer has that at which it is first written, so it is never older than what it tells of,
-    and what is recorded of it is what is sent.
+    clock: the time in ms. An answer's timestamp is the time at which it is first written, so it is never older than its
+    data, and the kept answer is the same as the one sent.
     """
 
     def __init__(self, clock: Callable[[], int], request_id: str) -> None:
@@ -82,7 +82,7 @@ class Envelope:
         self._timestamp: str | None = None
 
     def has_waited(self) -> None:
-        """Give the answer the time at which a wait for a result ended; what was written before keeps its own."""
+        """Set the timestamp to now, after a wait for a result. Bodies written before keep theirs."""
         self._timestamp = iso(self._clock())
 
     def success(self, status: int, data: object, headers: Mapping[str, str] | None = None) -> HttpResponse:

@@ -1,4 +1,4 @@
-"""Who is calling, how often, and with how large a body: the checks before a request's content is looked at."""
+"""Gate of the book desk: authentication, rate limits and body size, before the content is checked (T10)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BODY_BYTES_MAX = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """accept: finds what an API key stands for, by the instance's ref and the whole key; None where it is not valid."""
+    """Authenticates requests. accept: finds an API key by instance ref and whole key; None if it is invalid."""
 
     accept: Callable[[str, str], AcceptedKey | None]
     limiter: RateLimiter
@@ -51,12 +51,12 @@ class Gate:
             return None
         try:
             return self.accept(match[1], api_key)
-        except Exception as error:  # whatever it is, the caller is not to blame, and not let in
+        except Exception as error:  # any fault: the caller is not to blame, and is refused
             logger.exception("key not checked")
             raise Fault("AUTH_ERROR", "The API key could not be checked") from error
 
     def _count(self, key: AcceptedKey, envelope: Envelope) -> None:
-        """Count the request in its minute and say so in the headers (T6). Raises Fault over the limit."""
+        """Count the request in its minute and set the rate headers (T6). Raises Fault over the limit."""
         limit, at_s = key.rate_limit, now_s()
         if not limit:
             return

@@ -1,6 +1,6 @@
 """Idempotency-Key at the book desk (T12 to T14): every 4xx of an endpoint's own checks is kept.
 
-An endpoint checks the key's form (``key_of``), then its body, then acts inside ``answer_once``.
+An endpoint checks the key's form (``key_of``), then the body, and does its work inside ``answer_once``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ SERVER_FAULT = 500
 
 
 def key_of(request: HttpRequest) -> str | None:
-    """Return the key, None without one. Raises Fault for a malformed one."""
+    """Return the key, None without one. Raises Fault for a malformed key."""
     return idempotency.idempotency_key(
         request, lambda: Fault("IDEMPOTENCY_KEY_REQUIRED", f"Idempotency-Key {KEY_RULE}")
     )
@@ -35,7 +35,7 @@ def answer_once(
     envelope: Envelope,
     act: Callable[[KeptAnswer | None], HttpResponse],
 ) -> HttpResponse:
-    """Return what ``act`` answers, or what it answered when this key was used before; without a key, just act."""
+    """Return the answer of ``act``, or the kept answer if the key was used before. Without a key, just act."""
     if key is None:
         return act(None)
     kept = answers.of(f"{instance}/{request.method} {request.route}", key, body_hash(members))
@@ -47,7 +47,7 @@ def answer_once(
 
 
 def recorded(kept: KeptAnswer | None, response: HttpResponse, envelope: Envelope) -> HttpResponse:
-    """Keep the answer of a request that had nothing to do; return it, or the one that was kept first."""
+    """Keep the answer of a request that changed nothing; return it, or the one that was kept first."""
     return response if kept is None else idempotency.recorded(kept, _rules(envelope), response)
 
 

@@ -1,8 +1,9 @@
 """Endpoints: credit, debit and transfer; balances and transactions (T35 to T37).
 
-A credit's or debit's answer shows the balance as of after it, which is known only when it is done. So under an
-Idempotency-Key the answer is recorded, in the transaction that moves the money, with the balance that was there before
-and the amount reckoned up; then it is finished with the balance that is read. A crash in between leaves the first.
+The answer to a credit or debit has the balance after it, which is known only when it is done. So under an
+Idempotency-Key, the transaction that moves the money keeps a pending answer with the expected balance (the balance
+before, plus or minus the amount). Then the answer is finished with the balance read. A crash in between leaves the
+expected balance.
 """
 
 from __future__ import annotations
@@ -43,15 +44,15 @@ class MovementEndpoints:
     answers: Answers
 
     def credit(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
-        """POST balances/credit. 200 with the customer's balance then."""
+        """POST balances/credit. 200 with the customer's balance after it."""
         return self._change(request, instance, envelope, TransactionType.CREDIT)
 
     def debit(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
-        """POST balances/debit. 200 with the customer's balance then; what is held cannot be debited."""
+        """POST balances/debit. 200 with the customer's balance after it; held funds cannot be debited."""
         return self._change(request, instance, envelope, TransactionType.DEBIT)
 
     def transfer(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
-        """POST balances/transfer. 200; the sum of all balances stays."""
+        """POST balances/transfer. 200 with the transaction's id."""
         key = key_of(request)
         members = schema.json_object(request.body)
         movement = schema.checked(ledger_schema.TransferBody, members).movement(instance)
@@ -76,7 +77,7 @@ class MovementEndpoints:
 
         def act(kept: KeptAnswer | None) -> HttpResponse:
             before = self.reading.balance(instance, customer, movement.asset)
-            reckoned = before.total + (movement.amount if kind is TransactionType.CREDIT else -movement.amount)
+            expected = before.total + (movement.amount if kind is TransactionType.CREDIT else -movement.amount)
 
             def shown(transaction_id: str, total: int) -> str:
                 return envelope.success_body(_change_data(customer, movement.asset, total, transaction_id))
@@ -85,13 +86,13 @@ class MovementEndpoints:
                 movement,
                 None
                 if kept is None
-                else lambda made: kept.receipt(200, shown(made.transaction_id, reckoned), FINISH_WITHIN_MS),
+                else lambda made: kept.receipt(200, shown(made.transaction_id, expected), FINISH_WITHIN_MS),
             )
             if not done.is_new:
                 total = self.reading.balance(instance, customer, movement.asset).total
                 return recorded(kept, envelope.response(200, shown(done.transaction_id, total)), envelope)
-            answer = shown(done.transaction_id, reckoned)
-            try:  # whatever fails from here on, the money is moved, and the answer says so
+            answer = shown(done.transaction_id, expected)
+            try:  # the money is moved, so a failed read must not become an error
                 answer = shown(done.transaction_id, self.reading.balance(instance, customer, movement.asset).total)
                 if kept is not None:
                     answer = kept.finish(answer).body
@@ -102,7 +103,7 @@ class MovementEndpoints:
         return answer_once(self.answers, request, instance, key, members, envelope, act)
 
     def _carry_out(self, movement: Movement, receipt: Receipt | None) -> Recorded:
-        """Carry the movement out. Raises Fault where it is refused (T35)."""
+        """Carry the movement out. Raises Fault for a refusal (T35)."""
         try:
             return self.movements.record(movement, receipt)
         except UnknownToken as error:
@@ -129,7 +130,7 @@ class StatementEndpoints:
         page = ledger_schema.page_query(request.query)
         balances = list(self.reading.balances(instance, customer))
         tokens = self.reading.tokens_by_address(instance, (balance.asset for balance in balances))
-        balances.sort(key=lambda balance: _place(tokens.get(balance.asset), balance.asset))
+        balances.sort(key=lambda balance: _by_symbol(tokens.get(balance.asset), balance.asset))
         shown = [_balance_data(balance, tokens.get(balance.asset)) for balance in page.of(balances)]
         return envelope.success(200, {"customerRef": customer, "balances": schema.that_fit(shown)})
 
@@ -141,7 +142,7 @@ class StatementEndpoints:
         return envelope.success(200, {"customerRef": customer} | _balance_data(balance, token))
 
     def transactions(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
-        """GET transactions. 200 with a page of what was selected, newest first, and how many there are of it."""
+        """GET transactions. 200 with a page of the selected transactions, newest first, and their total."""
         wanted, page = ledger_schema.transactions_query(request.query)
         shown, total = [], 0
         for total, transaction in enumerate(self.statements.newest_first(instance, wanted), 1):
@@ -171,8 +172,8 @@ def _transfer_data(movement: Movement, transaction_id: str) -> dict[str, object]
     }
 
 
-def _place(token: Token | None, asset: str) -> tuple[bool, str, str]:
-    """Return where an account stands in a list by symbol; an asset that is no token of the instance comes last."""
+def _by_symbol(token: Token | None, asset: str) -> tuple[bool, str, str]:
+    """Return an account's sort key by symbol; assets that are no token of the instance come last."""
     return token is None, token.symbol.casefold() if token else "", asset
 
 

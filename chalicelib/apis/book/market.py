@@ -1,4 +1,4 @@
-"""Endpoints that show the market: a book's depth, its trades, and a customer's own (T34)."""
+"""Endpoints: a book's depth and trades, and a customer's own trades (T34)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class MarketEndpoints:
         return envelope.success(200, {"orderBookId": book_id} | shown)
 
     def trades_of_book(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
-        """GET offchain/order-books/{orderBookId}/trades. 200 with a bare array, newest first: the journal's tape."""
+        """GET offchain/order-books/{orderBookId}/trades. 200 with a bare array, newest first."""
         book_id = schema.path_parameter("orderBookId", request.path_parameters["orderBookId"])
         page = schema.page_query(request.query)
         off_chain_book(self.reading, instance, book_id)
@@ -53,7 +53,7 @@ def _level_data(price: int, quantity: int) -> dict[str, str]:
 
 
 def _trades_in(book_id: str, entry: JournalEntry) -> list[dict[str, object]]:
-    """Return the entry's trades as they happened; all that is shown of one stands in its event."""
+    """Return an entry's trades in the order in which they happened."""
     return [
         {
             "id": trade_id(entry, number),

@@ -1,4 +1,4 @@
-"""Endpoints: place an order, cancel one, show one, list a customer's (T15 to T21, T25 to T29)."""
+"""Endpoints: place, cancel, show and list orders (T15 to T21, T25 to T29)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from chalicelib.support.telemetry import logger, order_admitted
 
 @dataclass(frozen=True, slots=True)
 class OrderEndpoints:
-    """cancel_wait_s: how long a cancel waits for its result."""
+    """Serves orders. cancel_wait_s: how long a cancel waits for its result."""
 
     admission: Admission
     reading: BooksReading
@@ -57,7 +57,7 @@ class OrderEndpoints:
     def _answer(
         self, instance: str, admitted: Admitted, wait_s: int | None, kept: KeptAnswer | None, envelope: Envelope
     ) -> HttpResponse:
-        """Answer an order that is admitted: whatever fails from here on, it is placed, and the answer says so."""
+        """Answer an admitted order. The order is placed, so a failed read must not become an error."""
         body = _admitted_body(admitted, envelope)
         preference: str | None = None
         if wait_s is not None:
@@ -65,7 +65,7 @@ class OrderEndpoints:
             try:
                 row = self.outcomes.first(is_matched, instance, order.customer, order.order_id, wait_s)
                 shown, applied = body, preference
-                if row is not None or kept is None:  # else the answer is the one that was recorded with the order
+                if row is not None or kept is None:  # otherwise the answer is the receipt kept with the order
                     envelope.has_waited()
                     shown = _admitted_body(admitted, envelope)
                 if row is not None:
@@ -79,14 +79,14 @@ class OrderEndpoints:
         return envelope.response(201, body, {"Preference-Applied": preference} if preference else None)
 
     def cancel(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
-        """DELETE offchain/orders/{orderId}. 200: what was left of the order is cancelled, its hold released (T29)."""
+        """DELETE offchain/orders/{orderId}. 200: the rest of the order is cancelled, its hold released (T29)."""
         order_id = schema.path_parameter("orderId", request.path_parameters["orderId"])
         customer = schema.checked(order_schema.CancelOrderBody, schema.json_object(request.body)).customerRef
         if not self.admission.cancel(instance, customer, order_id):
             raise _order_not_found()
         try:
             row = self.outcomes.first(is_cancel_decided, instance, customer, order_id, self.cancel_wait_s)
-        except Unavailable:  # that "nothing was changed" would not be true any more: the cancel is queued
+        except Unavailable:  # a failed read must not become an error: the cancel is queued
             logger.warning("no result to show", exc_info=True)
             row = None
         envelope.has_waited()
@@ -112,20 +112,22 @@ class OrderEndpoints:
         return envelope.success(200, [_row_data(row) for row in query.page.of(matching)])
 
     def one(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
-        """GET offchain/orders/{orderId}. 200 with the eleven members, the last change, and why it closed (T28)."""
+        """GET offchain/orders/{orderId}. 200 with the eleven members, the last change, and the close reason (T28)."""
         order_id = schema.path_parameter("orderId", request.path_parameters["orderId"])
         customer = order_schema.customer_query(request.query)
         row = self.reading.order(instance, customer, order_id)
         if row is None:
             raise Fault("ORDER_NOT_FOUND", "Order not found")
         changed_at_ms = row.created_at_ms if row.updated_at_ms is None else row.updated_at_ms
-        says_why = row.reason is not None and row.reason is not CloseReason.EXPIRED  # the status says that (R24)
+        says_why = (
+            row.reason is not None and row.reason is not CloseReason.EXPIRED
+        )  # the status EXPIRED is the reason (R24)
         reason = row.reason if says_why else None
         return envelope.success(200, _order_data(row) | {"updatedAt": iso(changed_at_ms), "cancelReason": reason})
 
 
 def _order_not_found() -> Fault:
-    """Whether it is unknown, somebody else's or closed: the answer is the same."""
+    """Return the fault of an order that is unknown, another customer's or closed."""
     return Fault("ORDER_NOT_FOUND", "Order not found or already closed")
 
 
@@ -139,7 +141,7 @@ def _order_data(row: OrderRow) -> dict[str, object]:
 
 
 def _row_data(row: OrderRow) -> dict[str, object]:
-    """Return the ten members of a row of the list; there is no timeInForce among them."""
+    """Return the ten members of a row of the list, without timeInForce."""
     return _members(row) | {"createdAt": iso(row.created_at_ms)}
 
 

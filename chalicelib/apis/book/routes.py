@@ -23,9 +23,9 @@ CREDIT = f"{LEDGER}/balances/credit"
 DEBIT = f"{LEDGER}/balances/debit"
 TRANSFER = f"{LEDGER}/balances/transfer"
 BALANCES = f"{LEDGER}/balances/{{customerRef}}"
-"""To GET, credit, debit and transfer are names of customers."""
+"""A GET with credit, debit or transfer in place of customerRef is a read of a customer with that name."""
 ACTIONS_NOT_SERVED = frozenset(f"{LEDGER}/balances/{action}" for action in ("lock", "unlock", "batch-credit"))
-"""What could be posted where it is served: no route, rather than a wrong method of a customer's balances."""
+"""Actions that are not served. A POST to them is NOT_FOUND, not a wrong method of a customer's balances."""
 ONE_BALANCE = f"{LEDGER}/balances/{{customerRef}}/{{tokenAddress}}"
 TRANSACTIONS = f"{LEDGER}/transactions"
 API_KEY = "X-API-Key"
@@ -38,7 +38,7 @@ def _get(path: str, endpoint: str, answer: str, *errors: str, query: tuple[str, 
 
 
 def _post(path: str, endpoint: str, answer: str, body: str, *errors: str, **more: Any) -> Route[str]:
-    """Return a route that changes something once under an Idempotency-Key (T12)."""
+    """Return a POST route, which accepts an Idempotency-Key (T12)."""
     headers = ("Idempotency-Key", *more.pop("headers", ()))
     about_key = ("IDEMPOTENCY_KEY_REQUIRED", "IDEMPOTENCY_MISMATCH")
     return _route("POST", path, endpoint, answer, *about_key, *errors, body=body, headers=headers, **more)

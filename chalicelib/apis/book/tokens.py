@@ -1,4 +1,4 @@
-"""Endpoints: register a token, list an instance's, show one."""
+"""Endpoints: register, list and show tokens."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from chalicelib.services.ledger.reading import LedgerReading
 from chalicelib.support.clock import iso, new_id
 
 Register = Callable[[str, Token, Receipt | None], None]
-"""Stores a new token of an instance, with its answer's receipt. Raises TokenExists or ReceiptExists."""
+"""Stores a new token of an instance with its answer's receipt. Raises TokenExists or ReceiptExists."""
 
 
 def token_in_path(reading: LedgerReading, instance: str, segment: str) -> Token:
@@ -38,7 +38,7 @@ class TokenEndpoints:
     answers: Answers
 
     def register(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
-        """POST tokens. 201 with the token; 409 where its address or its symbol, whatever its case, is taken."""
+        """POST tokens. 201 with the token; 409 if its address or its symbol, in any case, is taken."""
         key = key_of(request)
         members = schema.json_object(request.body)
         body = schema.checked(ledger_schema.CreateTokenBody, members)
@@ -56,7 +56,7 @@ class TokenEndpoints:
         return answer_once(self.answers, request, instance, key, members, envelope, act)
 
     def list_of_instance(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
-        """GET tokens. 200 with a page of the instance's tokens, newest first, and how many there are."""
+        """GET tokens. 200 with a page of the instance's tokens, newest first, and the total."""
         active_only, page = ledger_schema.tokens_query(request.query)
         tokens = [token for token in self.reading.tokens(instance) if token.is_active or not active_only]
         shown = [_token_data(instance, token) for token in page.of(tokens)]
