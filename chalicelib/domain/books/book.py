@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict
 from heapq import heapify, heappop, heappush
-from typing import NamedTuple
+from typing import NamedTuple, assert_never
 
 from chalicelib.domain.books.events import (
     Accepted,
@@ -209,6 +209,8 @@ class Book:
                 self.change(terms)
             case CancelRefused():
                 pass
+            case _:
+                assert_never(event)
 
     def _may_come_now(self, running: Cancelling, event: Event) -> bool:
         """Return whether an event may come before a cancel-all is done: its own events and expiries may."""

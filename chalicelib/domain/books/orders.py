@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import assert_never
 
 from chalicelib.domain.books.events import (
     Accepted,
+    BookChanged,
+    CancelAllBegun,
+    CancelAllEnded,
+    CancelRefused,
     Closed,
     Event,
     Rested,
@@ -117,4 +122,8 @@ def order_updates(events: Iterable[Event]) -> list[tuple[PlaceOrder, OrderUpdate
                 show(order, remaining)
             case Closed(order, status, reason, remaining):
                 show(order, remaining, closed=(status, reason))
+            case CancelRefused() | CancelAllBegun() | CancelAllEnded() | BookChanged():
+                pass
+            case _:
+                assert_never(event)
     return list(updates.values())

@@ -3,8 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import assert_never
 
-from chalicelib.domain.books.events import Closed, Event, Traded
+from chalicelib.domain.books.events import (
+    Accepted,
+    BookChanged,
+    CancelAllBegun,
+    CancelAllEnded,
+    CancelRefused,
+    Closed,
+    Event,
+    Rested,
+    Traded,
+)
 from chalicelib.domain.ledger.amounts import Side
 from chalicelib.domain.ledger.changes import Account, Changes, Move, given_back, merged, received, spent
 from chalicelib.support.consistency import Inconsistent
@@ -24,18 +35,23 @@ def settle(events: Iterable[Event], base: str, quote: str) -> Changes:
 
 
 def _moves(event: Event, base: str, quote: str) -> Iterator[Move]:
-    if isinstance(event, Traded):
-        taker_buys = event.taker.side is Side.BUY
-        fees = (event.taker_fee, event.maker_fee) if taker_buys else (event.maker_fee, event.taker_fee)
-        buyer_fee, seller_fee = fees
-        buyer, seller = event.buyer.customer, event.seller.customer
-        yield given_back(Account(buyer, quote), event.released)
-        yield spent(Account(buyer, quote), event.notional)
-        yield received(Account(buyer, base), event.quantity - buyer_fee)
-        yield spent(Account(seller, base), event.quantity)
-        yield received(Account(seller, quote), event.notional - seller_fee)
-        yield received(Account(None, base), buyer_fee)
-        yield received(Account(None, quote), seller_fee)
-    elif isinstance(event, Closed):
-        asset = base if event.order.side is Side.SELL else quote
-        yield given_back(Account(event.order.customer, asset), event.released)
+    match event:
+        case Traded():
+            taker_buys = event.taker.side is Side.BUY
+            fees = (event.taker_fee, event.maker_fee) if taker_buys else (event.maker_fee, event.taker_fee)
+            buyer_fee, seller_fee = fees
+            buyer, seller = event.buyer.customer, event.seller.customer
+            yield given_back(Account(buyer, quote), event.released)
+            yield spent(Account(buyer, quote), event.notional)
+            yield received(Account(buyer, base), event.quantity - buyer_fee)
+            yield spent(Account(seller, base), event.quantity)
+            yield received(Account(seller, quote), event.notional - seller_fee)
+            yield received(Account(None, base), buyer_fee)
+            yield received(Account(None, quote), seller_fee)
+        case Closed():
+            asset = base if event.order.side is Side.SELL else quote
+            yield given_back(Account(event.order.customer, asset), event.released)
+        case Accepted() | Rested() | CancelRefused() | CancelAllBegun() | CancelAllEnded() | BookChanged():
+            pass
+        case _:
+            assert_never(event)
