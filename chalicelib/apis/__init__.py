@@ -1,1 +1,1 @@
-"""HTTP, one package for each desk. Its modules translate; what is decided about money is decided elsewhere."""
+"""HTTP APIs, one package for each desk. They translate requests and answers; services and domain decide."""

@@ -49,7 +49,7 @@ Query = Mapping[str, list[str]]
 class Match(Enum):
     """How a field is searched (E6)."""
 
-    INTEGER = "exactly this integer; what is none is nowhere"
+    INTEGER = "exactly this integer; a query that is none matches nothing"
     STATUS = "exactly this word, in any letter case"
     CONTAINS = "contains it, in any letter case"
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """body_hash: a digest that the same requests share (T12). pending_until_ms: None once the answer is final."""
+    """A kept answer. body_hash: the digest of its request (T12). pending_until_ms: None once it is final."""
 
     body_hash: str
     status: int

@@ -1,7 +1,7 @@
 """Credentials that are found by their digest: API tokens, taker keys and escrow keys.
 
-What is stored of a credential is the SHA-256 of its text, which is also its id; the text itself is shown once, by the
-command that makes it. A credential belongs to one instance and is unique in the whole system (R9).
+Only the SHA-256 of a credential's text is stored, which is also its id; the text is shown once, by the command that
+creates it. A credential belongs to one instance and is unique in the whole system (R9).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from chalicelib.domain.tenancy.rate_limit import RateLimit
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credential:
-    """key_id: SHA-256 of the text, in hexadecimal. made_s: Unix seconds."""
+    """A stored credential. key_id: SHA-256 of its text, in hexadecimal. made_s: Unix seconds."""
 
     key_id: str
     instance: str
@@ -31,9 +31,9 @@ C = TypeVar("C", bound=Credential)
 
 @dataclass(frozen=True, slots=True)
 class Kind(Generic[C]):
-    """A kind of credential. name: in rows and commands. noun: in messages. type: of what is stored.
+    """A kind of credential. name: in rows and commands. noun: in messages. type: the stored dataclass.
 
-    read: how members of a row are read that are no plain values. form: what a text must match to be looked up.
+    read: parsers of its members that are no plain values. form: a text that does not match is not looked up.
     """
 
     name: str
@@ -49,7 +49,7 @@ class UnknownCredential(TenancyRefused):
 
 
 class CredentialExists(TenancyRefused):
-    """The text is somebody's credential already."""
+    """A credential with this text exists."""
 
     def __init__(self, key_id: str) -> None:
         super().__init__(f"exists already: {key_id}")

@@ -1,8 +1,8 @@
 """The keys of three desks: API tokens (trade), taker keys and escrow keys, and the secrets that belong to them.
 
 Secrets are stored nowhere. Each is derived from the master key and the text of the key, or the instance's id for JWTs.
-So the tables alone give nobody a key or a secret; neither do the tables and the master key together, for a key cannot
-be had from its digest (``credentials``).
+So the tables reveal no key and no secret, not even together with the master key, because a digest does not reveal its
+key (``credentials``).
 """
 
 from __future__ import annotations

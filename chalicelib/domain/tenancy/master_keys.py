@@ -1,7 +1,7 @@
 """The master key, from which secrets are derived, and the previous one while the operator rotates it.
 
-New secrets are derived from the newest key. A secret of the previous one is accepted too, until the operator ends the
-rotation. Both are read again after a while, so that a rotation reaches running processes.
+New secrets are derived from the newest key. Secrets of the previous key are accepted too, until the operator ends the
+rotation. Both keys are read again after a while, so that a rotation reaches running processes.
 """
 
 from __future__ import annotations
@@ -13,29 +13,29 @@ from collections.abc import Callable, Iterator
 MASTER_KEY_BYTES_MIN = 32
 
 KEYS_LIFE_S = 300
-"""How long a process uses what it has read: within this time a rotation, or its end, holds everywhere."""
+"""How long a process uses a key that it has read: a rotation, or its end, takes effect within this time."""
 RETRY_S = 5
 """How soon the previous key is read again after reading it failed."""
 
 
 def derived(master_key: bytes, purpose: bytes, text: str) -> bytes:
-    """Return the secret that belongs to a text: HMAC-SHA256. purpose: keeps secrets of different uses apart."""
+    """Return the secret of a text: HMAC-SHA256. purpose: separates the secrets of different uses."""
     return hmac.new(master_key, purpose + text.encode(errors="surrogatepass"), hashlib.sha256).digest()
 
 
 InTurn = Callable[[], Iterator[bytes]]
-"""Gives the master keys whose secrets are accepted, as ``in_turn`` does."""
+"""Returns the master keys whose secrets are accepted (``in_turn``)."""
 
 
 def none_before() -> bytes | None:
-    """Return that there is no previous master key."""
+    """Return None: there is no previous master key."""
     return None
 
 
 def in_turn(newest: Callable[[], bytes], previous: Callable[[], bytes | None]) -> Iterator[bytes]:
     """Yield the master keys whose secrets are accepted: the newest, then the previous one, if any.
 
-    The previous one is asked for only by whom the newest does not satisfy.
+    The previous one is read only if the caller goes on after the newest.
     """
     yield newest()
     before = previous()
@@ -46,7 +46,7 @@ def in_turn(newest: Callable[[], bytes], previous: Callable[[], bytes | None]) -
 class MasterKeys:
     """Caches both keys. read: returns the newest, or raises. read_previous: returns the previous one, None for none.
 
-    now_s: a clock that never goes back, in seconds.
+    now_s: a monotonic clock in seconds.
     """
 
     def __init__(
@@ -80,12 +80,12 @@ class MasterKeys:
         return newest
 
     def previous(self) -> bytes | None:
-        """Return the previous key, whose secrets are accepted too; None while no rotation is known of."""
+        """Return the previous key, whose secrets are accepted too; None if no rotation is known."""
         if self._previous_until_s is None or self._now_s() >= self._previous_until_s:
             life_s = KEYS_LIFE_S
             try:
                 self._previous = self._read_previous()
-            except Exception:  # what it raises is the reader's to log
+            except Exception:  # logged by the reader
                 life_s = RETRY_S
             self._previous_until_s = self._now_s() + life_s
         return self._previous

@@ -2,8 +2,8 @@
 
 A caller's usage is two facts: the theoretical arrival time (TAT), at which its bucket is full again if nothing more
 comes, and the day's requests. Each request moves the TAT one interval ahead, the time in which the bucket refills by
-one request. A bucket of n is empty when the TAT lies more than n - 1 intervals ahead. Copies that count at once need
-not see each other's result: adding an interval is the same whoever adds first.
+one request. A bucket of n is empty when the TAT lies more than n - 1 intervals ahead. Processes that count at once need
+not see each other's result: intervals add up in any order.
 
 Times are microseconds since the epoch; days are UTC days since the epoch.
 """
@@ -20,9 +20,10 @@ _THOUSAND_SECONDS_US = 1000 * SECOND_US
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
-    """bucket: requests that may come at once, 0 for no such limit. refill_per_1000_s: of requests, above 0.
+    """The limits of one caller.
 
-    per_day: requests in a UTC day, 0 for no such limit.
+    bucket: requests at once, 0 for no limit. refill_per_1000_s: requests, above 0. per_day: requests in a UTC day, 0
+    for no limit.
     """
 
     bucket: int = 7
@@ -35,18 +36,18 @@ class RateLimit:
 
     @property
     def interval_us(self) -> int:
-        """Return in what time the bucket refills by one request, rounded up; 0 without a bucket."""
+        """The time in which the bucket refills by one request, rounded up; 0 without a bucket."""
         return -(-_THOUSAND_SECONDS_US // self.refill_per_1000_s) if self.bucket else 0
 
     @property
     def burst_us(self) -> int:
-        """Return how far ahead the TAT may lie for one more request to find room."""
+        """How far ahead the TAT may lie while one more request is accepted."""
         return (self.bucket - 1) * self.interval_us if self.bucket else 0
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """tat_us: the theoretical arrival time. requests: those of the day."""
+    """The usage of one caller. tat_us: the theoretical arrival time. requests: of the day."""
 
     tat_us: int
     day: int
@@ -55,7 +56,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """is_of_day: by the daily quota, else by the bucket. retry_after_s: whole seconds, at least 1."""
+    """A refused request. is_of_day: by the daily quota, else by the bucket. retry_after_s: at least 1."""
 
     is_of_day: bool
     retry_after_s: int
@@ -66,12 +67,12 @@ def day_of(at_us: int) -> int:
 
 
 def minute_of(at_s: int) -> int:
-    """Return when the UTC minute of this moment began, both in seconds since the epoch."""
+    """Return the start of this moment's UTC minute, both in Unix seconds."""
     return at_s // MINUTE_S * MINUTE_S
 
 
 def refusal_of(limit: RateLimit, usage: Usage, now_us: int) -> Refusal | None:
-    """Return why a request that comes now is refused, None where it may come."""
+    """Return the refusal of a request that comes now; None if it is accepted."""
     if limit.per_day and usage.day >= day_of(now_us) and usage.requests >= limit.per_day:
         return Refusal(True, _whole_seconds((usage.day + 1) * DAY_US - now_us))
     ahead_us = usage.tat_us - now_us - limit.burst_us

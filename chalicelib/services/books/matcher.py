@@ -164,7 +164,7 @@ class Matcher:
                 self._take(loaded, group, _steps(decide(loaded.state.book, delivery.command, group.at_ms)), delivery)
             except Undecidable:
                 logger.exception("the core cannot decide a command; given up", command=delivery.command.command_id)
-                # What was decided before is written down; a new load projects it.
+                # Write the events decided before; loading the book again projects them.
                 own_entries = len(self._append(loaded, group))
                 loaded = self._loading.load(book)
                 self._keep(loaded)
