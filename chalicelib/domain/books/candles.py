@@ -16,7 +16,7 @@ from chalicelib.domain.books.events import Event, Traded
 
 
 class Period(StrEnum):
-    """How long a candle is. Candles begin at whole minutes, hours and days of UTC."""
+    """The length of a candle. Candles begin at whole minutes, hours and days of UTC."""
 
     MINUTE = "1m"
     HOUR = "1h"

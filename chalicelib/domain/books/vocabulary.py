@@ -84,7 +84,7 @@ LOT_SIZE_OFF, MIN_ORDER_VALUE_OFF = 1, 0
 
 @dataclass(frozen=True, slots=True)
 class BookRules:
-    """What matching needs of a book: decimals, fees, self-trade prevention, lot and minimum order value.
+    """The settings of a book that matching reads: decimals, fees, self-trade prevention, lot, minimum order value.
 
     base_decimals: decimals of the base asset; one whole base asset is 10**base_decimals base units.
     maker_fee_bps, taker_fee_bps: fee in hundredths of a percent of what the resting / the incoming side receives.

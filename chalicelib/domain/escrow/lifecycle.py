@@ -30,7 +30,7 @@ class Status(StrEnum):
 
 
 class Action(Enum):
-    """What can be done with an order; its value tells it from the others, ``participle`` is how a refusal names it."""
+    """An action on an order."""
 
     FILL_IN_DETAILS = "name its buyer"
     CHANGE_TERMS = "change its value or its buyer"
@@ -51,7 +51,7 @@ class Action(Enum):
 
     @property
     def participle(self) -> str:
-        """How a refusal names it (E3)."""
+        """The word for it in a refusal (E3)."""
         return _PARTICIPLES[self]
 
 

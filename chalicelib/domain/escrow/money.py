@@ -94,7 +94,7 @@ def money_text(amount: int, currency: Currency) -> str:
 
 @dataclass(frozen=True, slots=True)
 class FeeTerms:
-    """What the account keeps of an order. value: base units; percent: in 10^-4 of a percent. None: not agreed."""
+    """The fee that was agreed for an order. value: base units; percent: in 10^-4 of a percent. None: not agreed."""
 
     value: int | None = None
     percent: int | None = None

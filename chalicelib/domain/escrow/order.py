@@ -156,7 +156,7 @@ class Order:
 
     @property
     def is_paid(self) -> bool:
-        """Whether money was paid in, wherever it is now; a value of 0 is paid alike (E12)."""
+        """Whether the order has been paid, wherever the money is now; also with a value of 0 (E12)."""
         return self.published_at_s is not None
 
     @property
@@ -170,14 +170,14 @@ class Order:
 
     @property
     def payout_amount(self) -> int | None:
-        """What the seller is to get once there is a payout, and what it got after release."""
+        """The amount of the payout: planned before release, paid after it. None without a payout."""
         if self.released is not None:
             return self.released.paid
         return None if self.payout_id is None else self.hold - (self.fee or 0)
 
     @property
     def refund_reference(self) -> str | None:
-        """Of the latest refund."""
+        """The reference of the latest refund."""
         return refund_reference(self.order_id, self.refunds) if self.refunds else None
 
     @property

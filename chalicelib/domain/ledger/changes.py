@@ -20,7 +20,7 @@ class Account(NamedTuple):
 
 
 class Change(NamedTuple):
-    """What is added to an account, base units of its asset; neither part of the account may become negative by it."""
+    """A change of an account: amounts added, base units of its asset. Neither part may become negative."""
 
     available: int = 0
     held: int = 0

@@ -34,7 +34,7 @@ class FillRequest:
 
 
 def fill_amounts_for(stored: StoredOrder, request: FillRequest, fee_bps: int) -> FillAmounts:
-    """Return the fill's amounts. Raises BadAmount, also for a fill that would be paid with nothing (K36)."""
+    """Return the fill's amounts. Raises BadAmount, also for a fill whose amount is 0 (K36)."""
     order, left, faults = stored.order, stored.order.quantity - stored.state.filled, {}
     if not 1 <= request.quantity <= left:
         faults["fill_quantity"] = f"must be 1 to {left}, what is left of the order"

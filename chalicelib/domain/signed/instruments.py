@@ -22,7 +22,7 @@ class Instrument:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What an instance knows of an order's asset and instrument. stock: None where there is no such instrument."""
+    """An instance's entries for an order's asset and instrument. stock: None if there is no such instrument."""
 
     is_quote: bool
     stock: Stock | None

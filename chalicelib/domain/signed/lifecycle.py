@@ -33,12 +33,12 @@ CANCEL_REQUESTED_NOTES = "cancel_requested"
 
 
 class Phase(Enum):
-    """What of an order's state at a moment decides what may be done with it."""
+    """The part of an order's state that decides which actions are allowed now."""
 
     OPEN = "open"
-    """No live lock, the deadline ahead: anybody may lock it."""
+    """No live lock, deadline not reached: any taker may lock it."""
     LOCKED = "locked"
-    CANCEL_REQUESTED = "locked, and its maker asks for it back"
+    CANCEL_REQUESTED = "locked, and its maker has asked to cancel it"
     SUSPENDED = "suspended"
     CLOSED = "closed"
     """In a final status."""
@@ -57,7 +57,7 @@ class Action(Enum):
 
 
 class Forbidden(Exception):
-    """The order's state does not let this be done."""
+    """The order's phase does not allow the action."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +74,12 @@ class Lock:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What is stored of an order besides its facts.
+    """The mutable part of a stored order.
 
-    lock: the last one; a FILLED order keeps the one under which it was filled. hold: what is still set aside for it.
-    version: how often the row was written; the guard of every write. fills: how many there are; None of an order whose
-    row was first filled when they were not counted. updated_at_s: of the last change of state; of a
-        lapse the moment at which it took effect (K30).
+    lock: the latest one; a FILLED order keeps the one under which it was filled. hold: funds still held for it.
+    version: number of writes of the row; every write is conditional on it. fills: their number; None if the order was
+    first filled when fills were not counted yet. updated_at_s: time of the last change of state; of a lapse, when it
+    took effect (K30).
     """
 
     status: Status
@@ -95,9 +95,9 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What is to be done, and what it needs to be known of it.
+    """An action with its arguments.
 
-    at_s: when. taker: who locks; lock_seconds: for how long. amounts: of a FILL. notes: of REJECT and CONFIRM_CANCEL.
+    at_s: time of the action. taker, lock_seconds: of a LOCK. amounts: of a FILL. notes: of REJECT and CONFIRM_CANCEL.
     """
 
     action: Action

@@ -31,7 +31,7 @@ TIME_S_MAX = 253_402_300_799
 
 @dataclass(frozen=True, slots=True)
 class SignedOrder:
-    """What the maker signed. Immutable, and all of it is in the order's hash (K32).
+    """An order as its maker signed it. Immutable; the order's hash covers every field (K32).
 
     asset: the token that it is paid in, never the stock (K1); the stock is (exchange, ticker). deadline: Unix seconds.
     principal: who receives what the order buys.
@@ -70,7 +70,7 @@ class SignedOrder:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """What an order holds of its maker's, in base units of the quote token and of the stock."""
+    """An order's hold on its maker's accounts, in base units of the quote token and of the stock."""
 
     quote: int
     stock: int

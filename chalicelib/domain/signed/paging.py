@@ -27,7 +27,7 @@ class Paging:
 
     @property
     def offset(self) -> int:
-        """How many rows are left out before it."""
+        """The number of rows before the page."""
         return self.end - self.size
 
     @property
@@ -36,7 +36,7 @@ class Paging:
 
     @property
     def rows_at_a_time(self) -> int:
-        """How many rows to read at a time up to the page's end: as few calls as there can be, and nothing beyond."""
+        """Rows to read in one call: as many as the page needs up to its end."""
         calls = -(-self.end // SKIM_ROWS_MAX)
         return -(-self.end // calls)
 
@@ -51,7 +51,7 @@ class Page(Generic[T]):
 
     @property
     def pages(self) -> int:
-        """How many pages there are (K13)."""
+        """The number of pages (K13)."""
         return -(-self.total // self.paging.size)
 
 

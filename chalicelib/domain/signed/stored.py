@@ -41,12 +41,12 @@ class StoredOrder:
 
     @property
     def can_be_filled(self) -> bool:
-        """Whether what is left is worth a base unit of the asset: a fill worth nothing is refused (K36)."""
+        """Whether the unfilled rest is worth a base unit of the asset; a fill worth nothing is refused (K36)."""
         left = self.order.quantity - self.state.filled
         return worth(self.order.price, left, self.stock_decimals) > 0
 
     def with_unfinished_taker(self, taker: str) -> StoredOrder:
-        """Return the order with a taker more whose unfinished row its end removes, as long as there is room."""
+        """Return the order with one more taker whose unfinished row its end removes; unchanged at the maximum."""
         takers = (*self.unfinished_takers, customer_of(taker))
         return replace(self, unfinished_takers=takers[:UNFINISHED_TAKERS_MAX])
 
@@ -97,7 +97,7 @@ class TakenOrder:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many orders a taker has filled in part or in whole, and by how many fills."""
+    """A taker's number of filled orders (in part or in whole), and of fills."""
 
     filled_orders: int
     fills: int

@@ -181,7 +181,7 @@ class Instance:
 
 @dataclass(frozen=True, slots=True)
 class AcceptedKey:
-    """What an accepted key stands for. rate_limit: requests per minute, 0 for no limit."""
+    """An API key that was accepted. rate_limit: requests per minute, 0 for no limit."""
 
     instance: str
     key_id: str

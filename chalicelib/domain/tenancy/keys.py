@@ -26,7 +26,7 @@ _JWT_PURPOSE = b"tallybook maker jwt v1\n"
 
 
 class Permission(StrEnum):
-    """What an API token may do. BUY_SELL implies READ."""
+    """Permission of an API token. BUY_SELL implies READ."""
 
     READ = "READ"
     BUY_SELL = "BUY_SELL"

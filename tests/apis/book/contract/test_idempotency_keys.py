@@ -62,6 +62,7 @@ def test_the_same_key_and_body_have_one_effect_and_one_answer(
     assert "Idempotent-Replay" not in first.headers
     assert second.headers["X-Request-Id"] not in second.body
     assert outcome_of(send(desk, route, body | other)) == (409, "IDEMPOTENCY_MISMATCH")
+    assert outcome_of(send(desk, route, body, "short")) == (400, "IDEMPOTENCY_KEY_REQUIRED")
     assert desk.world.tables() == once
 
 
