@@ -47,5 +47,5 @@ def test_a_payin_of_before_it_kept_its_parties_is_told_by_its_key(memory_databas
     memory_database.put_many("escrows", [older])
     before = list(memory_database.scan("escrows")), list(memory_database.scan("accounts"))
     with pytest.raises(UnreadableRow, match=f"{payin['entry']} .*KeyError.*earlier version"):
-        world.desk.reimburse(world.place, paid.order_id, Reimburse(eur(10)))
+        world.desk.reimburse(world.scope, paid.order_id, Reimburse(eur(10)))
     assert (list(memory_database.scan("escrows")), list(memory_database.scan("accounts"))) == before

@@ -136,8 +136,8 @@ def of_escrows(_built: Built) -> tuple[MemoryDynamoDB, str]:
     world.deposit(500)
     world.order()
     released = world.paid(60, fee_terms=fee(of=10))
-    world.desk.reimburse(world.place, released.order_id, Reimburse(eur(10)))
-    world.desk.validate(world.place, released.order_id, auto_accept=True)
+    world.desk.reimburse(world.scope, released.order_id, Reimburse(eur(10)))
+    world.desk.validate(world.scope, released.order_id, auto_accept=True)
     return client, "escrows"
 
 
