@@ -3,9 +3,9 @@
 | order | hold |
 | --- | --- |
 | book, LIMIT | ``hold_of_limit`` of what is unfilled (T42) |
-| book, MARKET | SELL: its quantity; BUY by quantity: ``market_buy_hold`` (T38); BUY by value: the value (R25) |
-| signed | BUY: ``worth`` of all of it; SELL: its quantity; both with the incentive, in quote (K33) |
-| escrow | what was paid in and is not reimbursed (E12, E21) |
+| book, MARKET | SELL: its quantity; BUY by value: the value (R25); BUY by quantity: ``market_buy_hold`` (T38) |
+| signed | ``SignedOrder.hold``: BUY: ``worth`` of all of it; SELL: its quantity; both plus incentive, in quote (K33) |
+| escrow | ``Order.hold``: what was paid in and is not reimbursed (E12, E21) |
 
 An order on a book trades at several prices, each payment rounded down, so its hold is rounded up and no trade finds
 too little. A signed order has one price: its fills come to ``worth`` of the whole at most.
@@ -26,6 +26,22 @@ def hold_of_limit(side: Side, price: int, quantity: int, base_decimals: int) -> 
     (11, 15)
     """
     return quantity if side is Side.SELL else worth_rounded_up(price, quantity, base_decimals)
+
+
+def hold_at_admission(
+    side: Side, price: int | None, quantity: int, value: int | None, base_decimals: int
+) -> int | None:
+    """Return what a book order holds before its turn, in base units of the held asset; None for a MARKET BUY by
+    quantity, whose hold depends on the asks (``market_buy_hold``).
+
+    price: of a LIMIT order, else None. value: of a MARKET BUY by value, else None.
+
+    >>> hold_at_admission(Side.SELL, None, 15, None, 1), hold_at_admission(Side.BUY, None, 15, 8, 1)
+    (15, 8)
+    """
+    if side is Side.SELL or price is None:
+        return quantity if side is Side.SELL else value
+    return hold_of_limit(side, price, quantity, base_decimals)
 
 
 def market_buy_cost(asks: Iterable[tuple[int, int]], quantity: int, base_decimals: int) -> int:

@@ -22,7 +22,7 @@ from chalicelib.domain.books.journal import JournalEntry
 from chalicelib.domain.books.snapshot import BrokenSnapshot
 from chalicelib.domain.books.vocabulary import PlaceOrder
 from chalicelib.domain.ledger.amounts import Side
-from chalicelib.domain.ledger.holds import hold_of_limit
+from chalicelib.domain.ledger.holds import hold_at_admission
 from chalicelib.ops.verify.escrow import EscrowCheck
 from chalicelib.ops.verify.money import Holds, Ledger, instance_of, ledger_disagreements
 from chalicelib.ops.verify.naming import decimals_disagreements, name_disagreements
@@ -303,11 +303,9 @@ def _hold_of(row: Row, config: BookConfig) -> int:
     """Return an undecided order's hold according to its row: computed from its terms; of a MARKET BUY the stored
     amount.
     """
-    if Side(row["side"]) is Side.SELL:
-        return whole(row, "quantity")
-    if row["price"] is None:
-        return whole(row, "hold")
-    return hold_of_limit(Side.BUY, whole(row, "price"), whole(row, "quantity"), config.base_decimals)
+    price = None if row["price"] is None else whole(row, "price")
+    hold = hold_at_admission(Side(row["side"]), price, whole(row, "quantity"), None, config.base_decimals)
+    return whole(row, "hold") if hold is None else hold
 
 
 def _demand(disagreements: Iterable[Disagreement | None]) -> None:

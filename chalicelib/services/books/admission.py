@@ -15,7 +15,7 @@ from chalicelib.domain.books.config import BookConfig
 from chalicelib.domain.books.vocabulary import CancelAll, CancelOrder, OrderType, PlaceOrder
 from chalicelib.domain.ledger.amounts import Side, quantity_of_value
 from chalicelib.domain.ledger.changes import Change
-from chalicelib.domain.ledger.holds import hold_of_limit, market_buy_cost, market_buy_hold
+from chalicelib.domain.ledger.holds import hold_at_admission, market_buy_cost, market_buy_hold
 from chalicelib.domain.ledger.owners import book_key, customer_key
 from chalicelib.services.ledger.posting import Posting, Postings, Refused
 from chalicelib.support.clock import new_id, now_s
@@ -170,23 +170,17 @@ class Admission:
 
     def _hold_of(self, config: BookConfig, request: OrderRequest) -> int | Refusal:
         """Return the order's hold in base units (T38, T42), or its refusal if the account cannot cover it."""
+        price = request.price if request.order_type is OrderType.LIMIT else None
+        hold = hold_at_admission(request.side, price, request.quantity, request.value, config.base_decimals)
+        if hold is not None:
+            return hold
         owner, asset = customer_key(config.instance, request.customer), config.asset_held(request.side)
-        if request.order_type is OrderType.LIMIT:
-            if request.price is None:
-                raise Inconsistent("a LIMIT order has a price")
-            hold = hold_of_limit(request.side, request.price, request.quantity, config.base_decimals)
-        elif request.side is Side.SELL:
-            hold = request.quantity
-        elif request.value is not None:
-            hold = request.value
-        else:
-            asks = self._books.depth(book_key(config.instance, config.book_id)).asks
-            cost = market_buy_cost(asks, request.quantity, config.base_decimals)
-            available = self._accounts.balance(owner, asset).available
-            if available < cost:
-                return _insufficient(cost, available)
-            return market_buy_hold(cost, available, config.market_collar_bps)
-        return hold
+        asks = self._books.depth(book_key(config.instance, config.book_id)).asks
+        cost = market_buy_cost(asks, request.quantity, config.base_decimals)
+        available = self._accounts.balance(owner, asset).available
+        if available < cost:
+            return _insufficient(cost, available)
+        return market_buy_hold(cost, available, config.market_collar_bps)
 
     def _admit(self, config: BookConfig, order: PlaceOrder, receipt: Receipt | None) -> Admitted | Refusal:
         """Write the order in one transaction, or return the refusal: the hold (T40) or the external id."""

@@ -17,7 +17,7 @@ from chalicelib.domain.ledger.amounts import (
     unit,
 )
 from chalicelib.domain.ledger.changes import Change
-from chalicelib.domain.ledger.holds import hold_of_limit, market_buy_cost, market_buy_hold
+from chalicelib.domain.ledger.holds import hold_at_admission, hold_of_limit, market_buy_cost, market_buy_hold
 from tests.domain.books.orders import BUY, SELL, a_book, limit, market, moved, placed
 
 E18 = 10**18
@@ -63,6 +63,17 @@ def test_a_limit_buy_holds_its_cost_rounded_up(base_decimals: int, price: int, q
 
 def test_a_limit_sell_holds_its_quantity_whatever_its_price() -> None:
     assert hold_of_limit(SELL, 7, 15, 1) == 15
+
+
+@pytest.mark.parametrize(
+    ("side", "price", "value", "hold"),
+    [(BUY, 7, None, 11), (SELL, 7, None, 15), (SELL, None, None, 15), (BUY, None, 8, 8), (BUY, None, None, None)],
+    ids=["limit buy", "limit sell", "market sell", "market buy by value", "market buy by quantity: by the asks"],
+)
+def test_the_hold_at_admission_follows_from_the_terms(
+    side: Side, price: int | None, value: int | None, hold: int | None
+) -> None:
+    assert hold_at_admission(side, price, 15, value, base_decimals=1) == hold
 
 
 @pytest.mark.parametrize("side", Side)
