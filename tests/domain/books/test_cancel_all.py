@@ -107,6 +107,7 @@ def test_what_is_left_of_it_is_in_the_snapshot(closed: int) -> None:
     book = a_market()
     begun(book, ALL_OF_ANN, 1 + closed)
     assert book.cancelling == Cancelling("cxa_1", ANN, closed)
+    assert book.state()["cancelling"] == {"command_id": "cxa_1", "customer": ANN, "closed": closed}
 
     read = decode_state(NAME, book.rules, encode_state(NAME, BookState(book))).book
 

@@ -23,6 +23,7 @@ from chalicelib.domain.books.vocabulary import (
     TimeInForce,
 )
 from chalicelib.domain.ledger.amounts import Side
+from chalicelib.support.consistency import Inconsistent
 from tests.domain.books.orders import (
     AT_MS,
     BUY,
@@ -180,6 +181,22 @@ def test_dust_from_before_is_closed_when_it_is_met() -> None:
     assert queue(book, SELL) == [(3, "ask", 6), (4, "behind", 1)]
 
 
+def test_dust_from_before_is_closed_when_it_is_met_behind_a_trade() -> None:
+    book = with_old_dust(ask("ask", 3, 10), ask("dust", 4, 2), ask("behind", 4, 10))
+
+    events = placed_on_old(book, bid("bid", 4, 15))
+
+    assert closes(events) == [("dust", DUST, 2, 2)]
+    assert trades(events) == [("ask", 3, 10), ("behind", 4, 5)]
+
+
+def test_a_book_with_dust_is_sound_only_where_it_may_have_some() -> None:
+    book = with_old_dust(ask("dust", 3, 2))
+    book.check(dust_may_rest=True)
+    with pytest.raises(Inconsistent, match=r"^dust rests$"):
+        book.check()
+
+
 def test_post_only_does_not_cross_dust() -> None:
     book = with_old_dust(ask("dust", 3, 2))
 
@@ -281,6 +298,13 @@ def test_a_market_buy_is_measured_at_the_best_ask_too() -> None:
 
     assert closes(placed(book, market("small", BUY, 13, budget=9))) == [("small", BELOW_MINIMUM, 13, 9)]
     assert trades(placed(book, market("enough", BUY, 14, budget=9))) == [("ask", 3, 14)]
+
+
+def test_a_buy_that_is_worth_just_the_minimum_trades() -> None:
+    book = a_book(base_decimals=1, min_order_value=4)
+    placed(book, ask("ask", 4, 100))
+
+    assert trades(placed(book, bid("bid", 4, 10))) == [("ask", 4, 10)]
 
 
 def test_an_order_by_value_of_just_the_minimum_trades_though_its_quantity_was_rounded_down() -> None:

@@ -271,3 +271,10 @@ def test_an_order_by_value_takes_what_the_levels_are_worth_each_rounded_for_itse
 ) -> None:
     """R25, with a tenth as the base unit: 5 units at 3 cost 2 and bring in 1; 5 at 4 cost and bring in 2."""
     assert quantity_of_value([(3, 5), (4, 5)], side, value, base_decimals=1) == quantity
+
+
+def test_a_quantity_by_value_is_exact_where_floats_are_not() -> None:
+    """A third of 10^30 + 1, rounded up to a lot of 7: thirty digits, of which a float has sixteen."""
+    assert quantity_of_value([(3, 10**38)], SELL, 10**30 + 1, base_decimals=0, lot_size=7) == (
+        333_333_333_333_333_333_333_333_333_340
+    )
