@@ -50,7 +50,7 @@ class PlaceOrderBody(Body):
     @field_validator("price", mode="before")
     @classmethod
     def _market_has_no_price(cls, value: object, info: ValidationInfo) -> object:
-        """With MARKET the price is not looked at, whatever it is (T16)."""
+        """Ignore the price of a MARKET order, whatever it is (T16)."""
         return None if info.data.get("orderType") is OrderType.MARKET else value
 
     @field_validator("postOnly")

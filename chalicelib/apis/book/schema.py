@@ -155,7 +155,7 @@ def page_query(query: Mapping[str, list[str]]) -> Page:
 
 
 class Parameters:
-    """Query parameters as they are looked at one by one; one given twice, or empty, is a fault of its own (T25)."""
+    """Query parameters, checked one by one; a parameter given twice, or empty, is a fault (T25)."""
 
     def __init__(self, query: Mapping[str, list[str]]) -> None:
         self._query = query
@@ -188,7 +188,7 @@ class Parameters:
         self._faulty.append(Detail(name, message))
 
     def refuse_faulty(self) -> None:
-        """Raise Fault with every faulty parameter, in the order in which they were looked at (T7)."""
+        """Raise Fault with every faulty parameter, in the order of the checks (T7)."""
         if self._faulty:
             raise validation_fault(self._faulty)
 

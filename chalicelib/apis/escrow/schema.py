@@ -279,7 +279,7 @@ def metadata() -> Kind:
 
 
 def template() -> Kind:
-    """A map of which some members have a kind, an empty text of theirs being none; others are kept as they are."""
+    """A map. Some members have a kind, and an empty text counts as absent for them; others are kept as they are."""
     of_members = {
         "btn_submit_text": text(INTEGER_MAX),
         "iframe_title": text(INTEGER_MAX),

@@ -82,7 +82,7 @@ class Faulty(Exception):
 class Form(BaseModel):
     """missing: what is said of a required field that is not there; None: what its kind says.
 
-    null_counts: fields of which null is a value.
+    null_counts: fields that take null as a value.
     """
 
     model_config = ConfigDict(frozen=True)

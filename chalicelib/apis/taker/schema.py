@@ -49,7 +49,7 @@ Boolean = Annotated[bool, forms.flag("must be true or false")]
 Reference = Annotated[str, forms.text("must be 1 to 64 letters, digits, '.', '_', ':' or '-'", REFERENCE.pattern)]
 Note = Annotated[str, _text(TEXT_CHARACTERS_MAX)]
 Message = Annotated[str, _text(MESSAGE_CHARACTERS_MAX)]
-"""Of signatures too, which are looked at when their turn comes."""
+"""Also the bound of signatures, which are checked later, in their place in the order of checks."""
 Amount = Annotated[int, _amount(0), Field(description=f"base units, 0 to {AMOUNT_MAX}")]
 AmountAbove0 = Annotated[int, _amount(1), Field(description=f"base units, 1 to {AMOUNT_MAX}")]
 
@@ -85,7 +85,7 @@ class OrderBody(Body):
 
 
 class SignedOrderBody(Body):
-    """Body of POST orders and POST orders/validate. signature: looked at when its turn comes."""
+    """Body of POST orders and POST orders/validate. signature: checked later, in its place in the order of checks."""
 
     order: OrderBody
     signature: Message

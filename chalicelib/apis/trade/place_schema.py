@@ -42,7 +42,7 @@ Members = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class PlaceBody:
-    """An order as asked for. amount, value, price: in form, their decimals not looked at yet."""
+    """An order as asked for. amount, value, price: well-formed; their decimals are checked later."""
 
     pair: str
     side: Side

@@ -68,8 +68,8 @@ class Refusal:
 def refusal_of(config: BookConfig | None, order: OrderRequest) -> Refusal | None:
     """Return the first fault of the order against its book, in the documented order; None when there is none.
 
-    The balance is not looked at: that check and the hold are one atomic step (T40). Of an order by value the quantity
-    is not known yet: ``size_refusal_of`` has those checks.
+    The balance is not checked here: that check and the hold are one atomic step (T40). The quantity of an order by
+    value is not known yet: ``size_refusal_of`` has those checks.
     """
     if config is None:
         return Refusal(RefusalCode.ORDER_BOOK_NOT_FOUND, "Order book does not exist")

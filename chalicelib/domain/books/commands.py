@@ -2,7 +2,7 @@
 
 ``decide`` gives the whole consequence of a command as steps; ``follow_ups`` gives what needs no command: orders that
 expire (R24), a cancel-all that is not finished (O9), the orders of a book that was closed (T32). Each step changes the
-book, and the journal may end after any of them: what is left then is part of the book's state, and whoever decides next
+book, and the journal may end after any of them. What is left then is part of the book's state, and the next matcher
 goes on with it before anything newer. Matching itself is in ``matching``.
 """
 

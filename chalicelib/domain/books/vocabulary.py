@@ -152,7 +152,7 @@ class BookTerms:
     """The settings of a book that change in sequence with its orders: status, fees, self-trades, worth (T32, T33).
 
     version: number of changes that led to these terms; of two changes the higher version wins, whichever arrives first.
-    lot_size: base units of which a MARKET BUY's budget takes whole multiples only (T45).
+    lot_size: base units; a MARKET BUY's budget takes whole multiples only (T45).
     min_order_value: quote base units that a BUY must be worth at the best ask of its turn (T45).
     """
 

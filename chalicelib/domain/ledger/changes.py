@@ -1,6 +1,6 @@
 """Changes of accounts: what a step of any desk moves, merged to one change an account.
 
-``set_aside``, ``given_back``, ``spent`` and ``received`` are the four moves of which every change is made.
+``set_aside``, ``given_back``, ``spent`` and ``received`` are the four moves; every change is made of them.
 """
 
 from __future__ import annotations

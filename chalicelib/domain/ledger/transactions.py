@@ -49,7 +49,7 @@ class Movement:
 
     @property
     def customers(self) -> tuple[str, ...]:
-        """Return the customers involved, whoever gives first."""
+        """Return the customers involved, the giver first."""
         return tuple(customer for customer in (self.source, self.target) if customer is not None)
 
 

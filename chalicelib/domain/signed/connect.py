@@ -1,4 +1,4 @@
-"""Connect messages: the text that a wallet signs to open a session, of which five lines count."""
+"""Connect messages: the text that a wallet signs to open a session. Five of its lines count."""
 
 from __future__ import annotations
 

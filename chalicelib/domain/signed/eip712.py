@@ -26,7 +26,7 @@ _TYPES = {_NAME: [dict(zip(("type", "name"), member.split(), strict=True)) for m
 _SIGNATURE = re.compile(r"0x([0-9a-fA-F]{64})([0-9a-fA-F]{64})(1[bBcC]|0[01])")
 """65 bytes: r, s, and v of 27, 28, 0 or 1."""
 _CURVE_ORDER = 0xFFFFFFFF_FFFFFFFF_FFFFFFFF_FFFFFFFE_BAAEDCE6_AF48A03B_BFD25E8C_D0364141
-"""Of secp256k1. Of s and this less s, both of which recover the signer, only the lower is a signature here (EIP-2)."""
+"""Order of secp256k1. s and this less s recover the same signer; only the lower of the two is accepted (EIP-2)."""
 
 
 def order_hash_of(domain: Domain, order: SignedOrder) -> str:
@@ -57,10 +57,10 @@ def signer_of_message(message: str, signature: str) -> str | None:
 
 
 def canonical(signature: str) -> str | None:
-    """Return a signature in the one form in which it is kept and compared (K38); None where it is none.
+    """Return a signature in its one stored form (K38); None for a text that is no signature.
 
-    65 bytes in lower case, v of 27 or 28, s in the lower half. Without that, whoever has seen a signature could write
-    it in another way that recovers the same signer. The 64 bytes of EIP-2098 are no signature here.
+    65 bytes in lower case, v of 27 or 28, s in the lower half. Without one form, anybody who has seen a signature could
+    write it in another way that recovers the same signer. The 64 bytes of EIP-2098 are no signature here.
 
     >>> canonical("0x" + "AB" * 32 + "01" * 32 + "01") == "0x" + "ab" * 32 + "01" * 32 + "1c"
     True

@@ -165,8 +165,8 @@ def lapse(order: SignedOrder, state: State, at_s: int) -> State | None:
 def take(order: SignedOrder, state: State, step: Step) -> State:
     """Return what the order is after this step. Raises Forbidden.
 
-    The state must be as of the step's time (``seen_at``). Whose lock it is, whether quantities and funds suffice, the
-    caller has looked at.
+    The state must be as of the step's time (``seen_at``). The caller has checked whose lock it is, and
+    that quantities and funds suffice.
     """
     effect = TRANSITIONS.get((phase_at(order, state, step.at_s), step.action))
     if effect is None:

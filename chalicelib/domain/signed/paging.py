@@ -1,7 +1,7 @@
 """Pages of lists with exact totals (K13), and ranges of filters.
 
-``page_of`` goes through all rows once and keeps those up to the page's end: n rows in no order, of which the page ends
-at row e, take O(n log e) time and O(e) memory.
+``page_of`` goes through all rows once and keeps those up to the page's end: n unordered rows
+and a page that ends at row e take O(n log e) time and O(e) memory.
 """
 
 from __future__ import annotations

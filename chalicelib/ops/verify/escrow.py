@@ -146,7 +146,7 @@ class EscrowCheck:
             for key in sorted(orphans):
                 yield Disagreement(_where(key), "the order of a payin, payout or refund", "no row")
         for instance, order_id in sorted(self.events):
-            yield Disagreement(f"outbox of {instance}", f"order {order_id}, of which it tells", "no row")
+            yield Disagreement(f"outbox of {instance}", f"order {order_id}, which it names", "no row")
         yield from self._wallets()
         for key, order in sorted(self.orders.items()):
             yield from self._parties(key, order)
