@@ -46,7 +46,7 @@ OUTSIDE = unauthorized("Timestamp is outside the tolerance window.")
 @pytest.fixture
 def signing(memory_database: Database, monkeypatch: pytest.MonkeyPatch) -> SignedDesk:
     """A desk at the time of the examples, whose tokens have their secret. It has no pair of theirs."""
-    monkeypatch.setattr(gate, "secret_of", lambda _key, _token: SECRET)
+    monkeypatch.setattr(gate, "token_secret_of", lambda _key, _token: SECRET)
     return open_trade_desk(World(memory_database), clock=lambda: SIGNED_MS)
 
 
