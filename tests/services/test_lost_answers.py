@@ -23,6 +23,7 @@ from chalicelib.apis.kit.http import HttpResponse
 from chalicelib.domain.books.admission import Refusal
 from chalicelib.domain.books.config import BookConfig
 from chalicelib.ops import cli
+from chalicelib.ops.cli import books as books_commands
 from chalicelib.ops.cli.arguments import CommandFailed
 from chalicelib.ops.verify.verifier import Verifier
 from chalicelib.services.books.admission import Admitted
@@ -775,6 +776,7 @@ def test_a_command_of_the_operator(
     built, ids = operated
     line = LINES[name].format_map(ids).split()
     monkeypatch.setenv("TALLYBOOK_MASTER_KEY", "k" * 40)
+    monkeypatch.setattr(books_commands, "CHANGE_WAIT_S", 0)  # no matcher runs that a change could wait for
 
     def run(tables: Any) -> None:
         monkeypatch.setattr(wiring, "database", lambda: database_of(tables))
