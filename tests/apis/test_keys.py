@@ -108,7 +108,7 @@ def world(memory_database: Database) -> World:
 
 
 def test_book_desk(world: World) -> None:
-    desk = BookWire(world, new_book_desk(world.database))
+    desk = BookWire(world, new_book_desk(world.database, cancel_wait_s=0))
     names = names_in(world.database)
     assert any(name.startswith("external/") for name in names)
     for route in BOOK_ROUTES:
@@ -130,7 +130,7 @@ def test_book_desk(world: World) -> None:
 
 def test_an_external_id_is_no_orders_id(world: World) -> None:
     """The one that was found: its row stands beside the orders."""
-    desk = BookWire(world, new_book_desk(world.database))
+    desk = BookWire(world, new_book_desk(world.database, cancel_wait_s=0))
     for name in ("external/mine-0", "external/Mine-0"):
         answer = desk.get(
             "/orderbooks/stocks/api/offchain/orders/{orderId}", {"customerRef": "ann"}, orderId=quote(name, safe="")

@@ -18,7 +18,7 @@ COUNTS_FROM_S = 0.004
 """A call that takes less is not looked at: a quadratic one reaches this long before the largest size."""
 TRIES = 5
 STOPPED_AFTER_S = 10
-"""Ends a call that would take hours; a linear one of these sizes takes milliseconds."""
+"""Processor time that ends a call that would take hours; a linear one of these sizes takes milliseconds."""
 
 
 class TooSlow(AssertionError):
@@ -51,10 +51,10 @@ def _stopped(message: str) -> Iterator[None]:
     def stop(_number: int, _frame: object) -> None:
         raise TooSlow(message)
 
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, STOPPED_AFTER_S)
+    before = signal.signal(signal.SIGVTALRM, stop)
+    signal.setitimer(signal.ITIMER_VIRTUAL, STOPPED_AFTER_S)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)

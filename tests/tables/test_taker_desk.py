@@ -14,6 +14,7 @@ from chalicelib.domain.tenancy.instances import InstanceStatus
 from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.support.clock import new_id
 from chalicelib.support.outcomes import Unavailable
+from chalicelib.tables import attempts
 from chalicelib.tables.connect_nonces import ConnectNonces
 from chalicelib.tables.desk_settings import TakerDesks
 from chalicelib.tables.dynamodb import Database
@@ -64,6 +65,7 @@ def test_of_two_changes_at_once_none_is_lost(store: Database) -> None:
 
 
 def test_a_change_of_settings_that_keeps_losing_races_is_given_up(store: Database) -> None:
+    store.pause = attempts.at_once
     desks, others = TakerDesks(store), TakerDesks(store)
 
     def change(found: DeskSettings) -> DeskSettings:

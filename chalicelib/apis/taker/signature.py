@@ -44,8 +44,11 @@ def query_forms(query: Mapping[str, list[str]]) -> list[bytes]:
     is_clear = not any("&" in name + value or "=" in name for name, value in received)
     pairs = [(_bytes_as_text(name), _bytes_as_text(value)) for name, value in received]
     by_name = sorted(range(len(pairs)), key=lambda index: received[index][0])
+    present = {ord(character) for pair in pairs for text in pair for character in text}
+    # Of the 72 tables most encode the characters that are present alike; one of those is enough.
+    different = {tuple(table.get(byte) for byte in present): table for table in _TABLES}
     forms: dict[bytes, None] = {}
-    for table in _TABLES if not is_clear else [AS_IT_IS, *_TABLES]:
+    for table in (*([AS_IT_IS] if is_clear else []), *different.values()):
         written = [f"{name.translate(table)}={value.translate(table)}" for name, value in pairs]
         for order in (written, [written[index] for index in by_name]):
             forms["&".join(order).encode("latin-1")] = None
