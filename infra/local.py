@@ -229,7 +229,7 @@ class LocalRun:
         if lost is not None:
             complain(lost)
             return False
-        say(f"StopRequested. What was stored is in {self._kept.state_dir}.")
+        say(f"Stopped. What was stored is in {self._kept.state_dir}.")
         return True
 
     def _ask_to_stop(self, _number: int, _frame: object) -> None:

@@ -273,7 +273,7 @@ def test_other_ways_to_stop_save_too(tmp_path: Path, number: signal.Signals) -> 
         with RunningStack(tmp_path) as stack:
             place(stack, "cust_12345", "BUY")
             assert stack.stop(number) == 0
-            assert "What was stored is in" in stack.output
+            assert "\nStopped. What was stored is in" in stack.output
     finally:
         signal.signal(number, before)
 
@@ -288,7 +288,7 @@ def test_a_run_in_the_background_of_a_script_stops_on_sigint_too(tmp_path: Path)
     finally:
         signal.signal(signal.SIGINT, before)
     assert stack.stop(signal.SIGINT) == 0
-    assert "What was stored is in" in stack.output
+    assert "\nStopped. What was stored is in" in stack.output
 
 
 @pytest.mark.stack
