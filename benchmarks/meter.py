@@ -1,7 +1,8 @@
 """A metering DynamoDB client: adds up what its calls would cost on AWS, with any engine behind it.
 
 Reads are counted from requests and answers. Writes are counted from the row before and after, which the meter reads
-itself, uncounted; so it supports one caller at a time. A refused write costs as much as a successful one.
+itself, uncounted; so it supports one caller at a time. A refused write, or statement of a batch, costs as much as a
+successful one.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.parallel import sequentially
 from chalicelib.wiring import WRITES_AT_ONCE
 from infra.tables import table_definitions
+from tests.memory.statements import statement_of
 
 Answer = dict[str, Any]
 Call = Callable[[], Any]
@@ -146,23 +148,37 @@ class Meter:
                 actions.append((kind.removesuffix("Request"), {"TableName": table, **body}))
         return self._write(actions, lambda: self._client.batch_write_item(**request))
 
+    def batch_execute_statement(self, **request: Any) -> Answer:
+        actions = [self._action_of(**one) for one in request["Statements"]]
+        return self._write(actions, lambda: self._client.batch_execute_statement(**request))
+
+    def _action_of(self, *, Statement: str, Parameters: list[Any], **_rest: Any) -> tuple[str, Mapping[str, Any]]:
+        """Return a PartiQL statement as the single write that costs the same."""
+        statement = statement_of(Statement)
+        named = {attribute: Parameters[int(parameter[1:])] for attribute, parameter in statement.equal}
+        if statement.kind == "INSERT":
+            return "Put", {"TableName": statement.table, "Item": named}
+        return statement.kind, {"TableName": statement.table, "Key": named}
+
     def _write(self, actions: list[tuple[str, Any]], call: Call, *, in_transaction: bool = False) -> Answer:
         keys = [(request["TableName"], self._key_of(kind, request)) for kind, request in actions]
         before = self._rows(keys)
+        refused = [request.get("Item", old) for (_, request), old in zip(actions, before, strict=True)]
         try:
             answer: Answer = call()
         except Exception:
-            after = [request.get("Item", old) for (_, request), old in zip(actions, before, strict=True)]
-            self._count_writes(keys, before, after, in_transaction=in_transaction, is_done=False)
+            self._count_writes(keys, before, refused, [False] * len(keys), in_transaction=in_transaction)
             raise
-        self._count_writes(keys, before, self._rows(keys), in_transaction=in_transaction, is_done=True)
+        done = ["Error" not in one for one in answer.get("Responses", [{}] * len(keys))]
+        after = [new if is_done else row for new, row, is_done in zip(self._rows(keys), refused, done, strict=True)]
+        self._count_writes(keys, before, after, done, in_transaction=in_transaction)
         return answer
 
     def _count_writes(
-        self, keys: list[Any], before: list[Any], after: list[Any], *, in_transaction: bool, is_done: bool
+        self, keys: list[Any], before: list[Any], after: list[Any], done: list[bool], *, in_transaction: bool
     ) -> None:
         self._count_call()
-        for (table, _), old, new in zip(keys, before, after, strict=True):
+        for (table, _), old, new, is_done in zip(keys, before, after, done, strict=True):
             used = units.write_units(old, new, in_transaction=in_transaction)
             if is_done:
                 used += sum(units.index_units(index, old, new) for index in self._indexes[table])

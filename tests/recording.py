@@ -12,6 +12,7 @@ function's: ``nobody``.
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -57,6 +58,7 @@ ENTRANCES: list[tuple[type, str, str]] = [
     (EscrowDesk, "sweep", "release_escrows"),
 ]
 WITH_A_MATCHER_OF_ITS_OWN = "expire_orders"
+STATEMENT = re.compile(r'(UPDATE|INSERT|DELETE) (?:INTO |FROM )?"([^"]+)"')
 
 Grant = tuple[str, str]
 """An action and a resource."""
@@ -128,11 +130,20 @@ def needed(service: str, operation: str, request: dict[str, Any]) -> set[Grant]:
     if operation.startswith("Transact"):  # an action for each part, none for the whole
         parts = [part for item in request["TransactItems"] for part in item.items()]
         return {(f"dynamodb:{kind}Item", arn_of(one)) for kind, one in parts}
+    if operation == "BatchExecuteStatement":  # an action for each statement, none for the whole
+        return {statement_grant(one["Statement"]) for one in request["Statements"]}
     if "RequestItems" in request:
         return {(f"dynamodb:{operation}", arn_of({"TableName": name})) for name in request["RequestItems"]}
     if service == "dynamodb":
         return {(f"dynamodb:{operation}", arn_of(request))}
     raise ValueError(f"what does {service}:{operation} need?")
+
+
+def statement_grant(text: str) -> Grant:
+    """Return what IAM must allow for a PartiQL statement: an action of its own for each kind of write."""
+    match = STATEMENT.match(text)
+    assert match is not None, text
+    return f"dynamodb:PartiQL{match[1].capitalize()}", arn_of({"TableName": match[2]})
 
 
 def arn_of(request: dict[str, Any]) -> str:

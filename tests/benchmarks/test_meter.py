@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.meter import Bill, Cost, metered
+from chalicelib.tables.attribute_values import typed
 from chalicelib.tables.dynamodb import ConditionFailed, Database, Put, TransactionRefused, Update
 
 NOT_THERE = "attribute_not_exists(#order_id)"
@@ -74,6 +75,38 @@ def test_a_refused_write_costs_its_table_what_it_would_have_cost_and_its_index_n
     with pytest.raises(TransactionRefused):
         database.transact([Put("orders", order(1), NOT_THERE), Put("orders", order(2, live="2"), NOT_THERE)])
     assert meter.take() == bill(1, write_units=2 + 2)
+
+
+def test_statements_cost_what_single_writes_do_and_all_of_them_one_call(memory_database: Database) -> None:
+    memory_database.put_many("orders", [order(1, live="1"), order(2, live="2"), order(3, live="3")])
+    _, meter = metered(memory_database)
+    table = memory_database.name("orders")
+    key, text = '"owner" = ? AND "order_id" = ?', "x" * 1000
+    statements: list[tuple[str, list[object]]] = [
+        (f'UPDATE "{table}" SET "filled" = ? WHERE {key}', [1, "ann", "001"]),
+        (f'UPDATE "{table}" REMOVE "live" WHERE {key} AND "filled" IS MISSING', ["ann", "002"]),
+        (f'UPDATE "{table}" REMOVE "live" WHERE {key} AND "filled" = ?', ["ann", "003", 1]),
+        (f'UPDATE "{table}" SET "filled" = ? WHERE {key}', [1, "ann", "none"]),
+        (f"INSERT INTO \"{table}\" VALUE {{'owner': ?, 'order_id': ?, 'live': ?}}", ["ann", "004", "4"]),
+        (f"INSERT INTO \"{table}\" VALUE {{'owner': ?, 'order_id': ?, 'more': ?}}", ["ann", "001x", text]),
+        (f'DELETE FROM "{table}" WHERE {key}', ["ann", "005"]),
+    ]
+    answer = meter.batch_execute_statement(
+        Statements=[{"Statement": text, "Parameters": list(map(typed, values))} for text, values in statements]
+    )
+    refused = [one["Error"]["Code"] for one in answer["Responses"] if "Error" in one]
+    assert refused == ["ConditionalCheckFailed"] * 2
+    assert meter.take() == bill(1, write_units=1 + (1 + 1) + 1 + 1 + (1 + 1) + 2 + 1)
+
+
+def test_a_refused_insert_costs_what_it_would_have_cost(memory_database: Database) -> None:
+    memory_database.put_many("orders", [order(1)])
+    _, meter = metered(memory_database)
+    text = f"INSERT INTO \"{memory_database.name('orders')}\" VALUE {{'owner': ?, 'order_id': ?, 'more': ?}}"
+    insert = {"Statement": text, "Parameters": list(map(typed, ["ann", "001", "x" * 1000]))}
+    (response,) = meter.batch_execute_statement(Statements=[insert])["Responses"]
+    assert response["Error"]["Code"] == "DuplicateItem"
+    assert meter.take() == bill(1, write_units=2)
 
 
 def test_a_read_that_hides_the_rows_examined_is_refused(memory_database: Database) -> None:

@@ -318,6 +318,12 @@ def test_what_a_call_needs_is_found_part_by_part() -> None:
         ("dynamodb:PutItem", orders),
         ("dynamodb:ConditionCheckItem", f"{TABLE_ARN}{PREFIX}-signed-orders"),
     }
+    texts = ['UPDATE "any-orders" SET "a" = ?', 'INSERT INTO "any-books" VALUE', 'DELETE FROM "any-orders" WHERE']
+    assert needed("dynamodb", "BatchExecuteStatement", {"Statements": [{"Statement": text} for text in texts]}) == {
+        ("dynamodb:PartiQLUpdate", orders),
+        ("dynamodb:PartiQLInsert", f"{TABLE_ARN}{PREFIX}-books"),
+        ("dynamodb:PartiQLDelete", orders),
+    }
     assert needed("dynamodb", "Query", table | {"IndexName": "by_owner"}) == {
         ("dynamodb:Query", f"{orders}/index/by_owner")
     }

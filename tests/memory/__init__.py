@@ -2,7 +2,7 @@
 answers.
 
 It is exact for the calls that the program makes and raises NotImplementedError (TypeError for a parameter) for others;
-the contract suite ``tests/tables/test_contract.py`` compares it with the other engines. Codes and outcomes equal
+the contract suite ``tests/tables/test_contract*.py`` compares it with the other engines. Codes and outcomes equal
 DynamoDB's; messages are close. It is deterministic: no clock, no randomness, no threads. Rows expire only when
 ``expire`` is called, and nothing conflicts or throttles. Indexes follow at once; wrappers simulate lag. Batch reads
 return rows in reverse order, since DynamoDB promises none.

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
 from botocore.exceptions import ClientError, ParamValidationError
 
 from tests.memory.errors import CONDITION_FAILED, EXCEPTIONS, ConditionFailed, Refused, operation
-from tests.memory.reads import Page, query_page, scan_page
+from tests.memory.reads import Paginator, query_page, scan_page
+from tests.memory.statements import response_to, statements_of
 from tests.memory.tables import Key, Misfit, Row, Table, empty_table
 from tests.memory.values import Invalid, Item, copied_item, number
 from tests.memory.writes import READERS, Write
@@ -126,8 +127,8 @@ class MemoryDynamoDB:
     def scan(self, *, TableName: str, **request: Any) -> dict[str, Any]:
         return scan_page(self._table(TableName), self._page_bytes_max, **request)
 
-    def get_paginator(self, name: str) -> _Paginator:
-        return _Paginator({"query": self.query, "scan": self.scan}[name])
+    def get_paginator(self, name: str) -> Paginator:
+        return Paginator({"query": self.query, "scan": self.scan}[name])
 
     # Writes
 
@@ -209,6 +210,13 @@ class MemoryDynamoDB:
             self._commit(write.table, write.key, row)
         return {"UnprocessedItems": {}}
 
+    @operation
+    def batch_execute_statement(self, *, Statements: list[Any]) -> dict[str, Any]:
+        """Run PartiQL writes, each by itself. Two on one row: DynamoDB does not document what happens; refused here."""
+        runs = statements_of(Statements, self._table)
+        _refuse_repetitions([(write.table, write.key) for write in runs if isinstance(write, Write)], _DUPLICATES)
+        return {"Responses": [response_to(one, self._commit) if isinstance(one, Write) else one for one in runs]}
+
     def _read_write(self, kind: str, *, TableName: str, **request: Any) -> Write:
         """Return a write, checked as far as possible without its row. Raises Invalid, Misfit or Refused."""
         return READERS[kind](self._table(TableName), **request)
@@ -278,19 +286,6 @@ class MemoryDynamoDB:
         if table is None:
             raise Refused("ResourceNotFoundException", _NOT_FOUND)
         return table
-
-
-class _Paginator:
-    def __init__(self, operation: Callable[..., Page]) -> None:
-        self._operation = operation
-
-    def paginate(self, **request: Any) -> Iterator[Page]:
-        """Yield pages, fetched on demand."""
-        page = self._operation(**request)
-        yield page
-        while "LastEvaluatedKey" in page:
-            page = self._operation(**request | {"ExclusiveStartKey": page["LastEvaluatedKey"]})
-            yield page
 
 
 def _refuse_repetitions(keys: list[tuple[Table, Key]], message: str) -> None:

@@ -93,13 +93,16 @@ class Parser:
 
     def update(self) -> tuple[dict[str, Operand], tuple[str, ...]]:
         """Return the attributes set, with their operands, and those removed."""
+        found = self._clauses(("SET", "ADD", "REMOVE"))
+        self._end()
+        return found
+
+    def _clauses(self, allowed: tuple[str, ...]) -> tuple[dict[str, Operand], tuple[str, ...]]:
         clauses = {"SET": self._set, "ADD": self._add, "REMOVE": self._remove}
+        left = {name: clauses[name] for name in allowed}
         sets: dict[str, Operand] = {}
         removes: list[str] = []
-        while self._next():
-            clause = clauses.pop(self._next().upper(), None)
-            if clause is None:
-                raise self._syntax_error()
+        while (clause := left.pop(self._next().upper(), None)) is not None:
             self._left.pop()
             while True:
                 name, new = clause()

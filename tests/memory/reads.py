@@ -7,7 +7,7 @@ reads only the rows of its key condition.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any
 
@@ -78,6 +78,21 @@ def scan_page(
         first = [(key[0], sort) for sort in sorts[bisect_right(sorts, key[1]) :]]
     others = ((value, sort) for _, value in table.ring[start:] for sort in table.partitions[value])
     return _page(table, None, chain(first, others), Limit, bytes_max)
+
+
+class Paginator:
+    """boto3's paginator over an operation that returns a page."""
+
+    def __init__(self, operation: Callable[..., Page]) -> None:
+        self._operation = operation
+
+    def paginate(self, **request: Any) -> Iterator[Page]:
+        """Yield pages, fetched on demand."""
+        page = self._operation(**request)
+        yield page
+        while "LastEvaluatedKey" in page:
+            page = self._operation(**request | {"ExclusiveStartKey": page["LastEvaluatedKey"]})
+            yield page
 
 
 def _keys_of_index(table: Table, index: Index, start: Mapping[str, Any] | None) -> Iterator[Key]:

@@ -79,6 +79,15 @@ class Schema:
             return first, NO_RANGE
         return first, self.value(self.range, self.range_type, item[self.range], RANGE_KEY_BYTES_MAX)
 
+    def refuse_change(self, attributes: Iterable[str]) -> None:
+        """Raise Invalid if a key attribute is among those that an update changes."""
+        for name in self.names:
+            if name in attributes:
+                raise Invalid(
+                    f"One or more parameter values were invalid: Cannot update attribute {name}. "
+                    "This attribute is part of the key"
+                )
+
     def value(self, name: str, kind: str, value: Typed, bytes_max: int, mismatch: str | None = None) -> Ordered:
         """Return a key attribute's value in a form that can be ordered."""
         content = value.get(kind)

@@ -24,7 +24,7 @@ from tests.memory.values import (
 )
 
 ITEM_BYTES_MAX = 400 * 1024
-_TOO_LARGE = "Item size has exceeded the maximum allowed size"
+TOO_LARGE = "Item size has exceeded the maximum allowed size"
 _TOO_LARGE_TO_UPDATE = "Item size to update has exceeded the maximum allowed size"
 
 
@@ -106,7 +106,7 @@ def _read_put(table: Table, *, Item: Mapping[str, Any], **expressions: Any) -> W
     item = canonical_item(Item)
     size = size_of_item(item)
     if size > ITEM_BYTES_MAX:
-        raise Invalid(_TOO_LARGE)
+        raise Invalid(TOO_LARGE)
     return Write(table, table.schema.key_in(item), plan, values, Row(item, size), None, False, tells_old)
 
 
@@ -119,12 +119,7 @@ def _read_update(
 ) -> Write:
     plan, values, tells_old = _read_expressions(UpdateExpression, **expressions)
     key = table.schema.key_alone(Key)
-    for name in table.schema.names:
-        if name in plan.targets:
-            raise Invalid(
-                f"One or more parameter values were invalid: Cannot update attribute {name}. "
-                "This attribute is part of the key"
-            )
+    table.schema.refuse_change(plan.targets)
     return Write(table, key, plan, values, None, canonical_item(Key), False, tells_old)
 
 

@@ -12,7 +12,7 @@ import pytest
 from infra.tables import create_tables
 from tests.endpoint import ENDPOINT, KIND, drop_own_tables
 from tests.memory import MemoryDynamoDB
-from tests.tables.engines import PREFIX, Engine
+from tests.tables.engines import EVERY_TEST, PREFIX, Engine
 from tests.world import drop_tables
 
 EMBEDDED = KIND if ENDPOINT else "embedded"
@@ -48,7 +48,8 @@ def engine(request: pytest.FixtureRequest) -> Engine:
     """Each engine in turn, with an owner of its own. A test with a known deviation must fail."""
     name = str(request.param)
     case = request.node.name.replace(f"[{name}-", "[").replace(f"[{name}]", "")
-    deviation = request.module.DEVIATIONS.get(name, {}).get(case)
+    deviations = request.module.DEVIATIONS.get(name, {})
+    deviation = deviations.get(case, deviations.get(EVERY_TEST))
     if deviation is not None:
         request.applymarker(pytest.mark.xfail(strict=True, reason=f"{name}: {deviation}"))
     return Engine(name, request.getfixturevalue(TABLES[name]), PREFIX, f"owner{next(_owners)}")

@@ -10,16 +10,20 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError
 
 from chalicelib.tables.dynamodb import Row, decode, encode
 from tests.endpoint import own_prefix
+from tests.memory import MemoryDynamoDB
 
 PREFIX = own_prefix("contract")
 Request = dict[str, Any]
 Deviations = dict[str, dict[str, str]]
 """Known deviations from DynamoDB: by engine, the test that shows each, and how the engine behaves."""
+EVERY_TEST = "*"
+"""In Deviations: all tests of a module."""
 
 INVALID, FAILED = "ValidationException", "ConditionalCheckFailedException"
 CANCELLED, NOT_FOUND = "TransactionCanceledException", "ResourceNotFoundException"
@@ -109,6 +113,37 @@ class Engine:
 
     def transact(self, *actions: tuple[str, Request]) -> None:
         self.client.transact_write_items(TransactItems=[{kind: request} for kind, request in actions])
+
+    def inserts(self) -> list[Any]:
+        """Return the INSERTs of the inbox's stream."""
+        if isinstance(self.client, MemoryDynamoDB):
+            return self.client.stream(self.table("inbox"))
+        endpoint = None if self.name == "moto" else self.client.meta.endpoint_url
+        streams = boto3.client("dynamodbstreams", endpoint_url=endpoint)
+        arn = self.client.describe_table(TableName=self.table("inbox"))["Table"]["LatestStreamArn"]
+        records: list[Any] = []
+        for shard in streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]:
+            where = {"StreamArn": arn, "ShardId": shard["ShardId"], "ShardIteratorType": "TRIM_HORIZON"}
+            iterator = streams.get_shard_iterator(**where)["ShardIterator"]
+            records += streams.get_records(ShardIterator=iterator)["Records"]
+        return [record for record in records if record["eventName"] == "INSERT"]
+
+    # Statements
+
+    def statement(self, text: str, entry: str, *parameters: Any, table: str = "accounts") -> Request:
+        """Return a PartiQL statement. TABLE and KEY stand for the table and the condition that names the row at
+        ``entry``; ``...`` among the parameters stands for the values of that condition.
+        """
+        key = self.key(entry)
+        text = text.replace("TABLE", f'"{self.table(table)}"').replace("KEY", '"owner" = ? AND "entry" = ?')
+        values = [one for value in parameters for one in (key.values() if value is ... else [value])]
+        request = {"Statement": text, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
+        return request | ({"Parameters": list(encode(dict(enumerate(values))).values())} if values else {})  # type: ignore[arg-type]
+
+    def run(self, *statements: Request) -> list[Any]:
+        """Run statements in one call; return for each its error code, or None."""
+        answer = self.client.batch_execute_statement(Statements=list(statements))
+        return [one.get("Error", {}).get("Code") for one in answer["Responses"]]
 
     # The journal: rows whose sort key is a number, in the partition of this owner.
 

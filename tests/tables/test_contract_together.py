@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ParamValidationError
 
 from chalicelib.tables.dynamodb import Row, decode, encode
-from tests.memory import MemoryDynamoDB
 from tests.ordering import in_order
 from tests.tables.engines import CANCELLED, INVALID, Deviations, Engine, Request, code_of, expressions, refusal
 
@@ -380,21 +378,6 @@ def test_a_scan_gives_every_row_once_over_all_pages(engine: Engine) -> None:
 # The stream
 
 
-def inserts(engine: Engine) -> list[Any]:
-    """Return the INSERTs of the inbox's stream."""
-    if isinstance(engine.client, MemoryDynamoDB):
-        return engine.client.stream(engine.table("inbox"))
-    endpoint = None if engine.name == "moto" else engine.client.meta.endpoint_url
-    streams = boto3.client("dynamodbstreams", endpoint_url=endpoint)
-    arn = engine.client.describe_table(TableName=engine.table("inbox"))["Table"]["LatestStreamArn"]
-    records: list[Any] = []
-    for shard in streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]:
-        where = {"StreamArn": arn, "ShardId": shard["ShardId"], "ShardIteratorType": "TRIM_HORIZON"}
-        iterator = streams.get_shard_iterator(**where)["ShardIterator"]
-        records += streams.get_records(ShardIterator=iterator)["Records"]
-    return [record for record in records if record["eventName"] == "INSERT"]
-
-
 def test_the_stream_tells_each_new_row_once_in_the_order_of_commits(engine: Engine) -> None:
     table, book = engine.table("inbox"), {"book": engine.owner}
     first = book | {"command": "2", "kind": "place"}
@@ -406,7 +389,7 @@ def test_the_stream_tells_each_new_row_once_in_the_order_of_commits(engine: Engi
     update = {"UpdateExpression": "SET #kind = :kind"} | expressions(None, "#kind", kind="late")
     engine.client.update_item(TableName=table, Key=encode(book | {"command": "3"}), **update)
     engine.client.delete_item(TableName=table, Key=encode(book | {"command": "1"}))
-    told = [one for one in inserts(engine) if one["dynamodb"]["NewImage"]["book"] == {"S": engine.owner}]
+    told = [one for one in engine.inserts() if one["dynamodb"]["NewImage"]["book"] == {"S": engine.owner}]
     images = [decode(one["dynamodb"]["NewImage"]) for one in told]
     assert images == [first, book | {"command": "1"}, book | {"command": "3", "kind": "late"}]
     numbers = [int(one["dynamodb"]["SequenceNumber"]) for one in told]

@@ -117,6 +117,22 @@ def test_unused_expression_features_are_not_implemented(memory: Engine, conditio
         memory.client.delete_item(**memory.at("a", condition, one=1))
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        'UPDATE TABLE SET "held" = 1 WHERE KEY',
+        "UPDATE TABLE SET held = ? WHERE KEY",
+        'UPDATE TABLE SET "held" = if_not_exists("held", ?) WHERE KEY',
+        'UPDATE TABLE SET "held" = ? WHERE KEY RETURNING ALL OLD *',
+        "INSERT INTO TABLE VALUE {'owner': ?, 'entry': 'a'}",
+        "SELECT * FROM TABLE WHERE KEY",
+    ],
+)
+def test_unused_statement_features_are_not_implemented(memory: Engine, text: str) -> None:
+    with pytest.raises(NotImplementedError):
+        memory.run(memory.statement(text, "a", 1, ...))
+
+
 ENTRIES = st.sampled_from(["a", "b", "c"])
 NUMBERS = st.sampled_from([-3, 0, 1, 2, 5, 9, 10, 100, 10**30, -(10**30)])
 ATTRIBUTES = st.sampled_from(["#available", "#held", "#mark"])
