@@ -70,7 +70,7 @@ def test_a_refused_write_costs_its_table_what_it_would_have_cost_and_its_index_n
     memory_database.write(Put("orders", order(1)))
     database, meter = metered(memory_database)
     with pytest.raises(ConditionFailed):
-        database.write(Put("orders", order(1, live="1", more="x" * 1000), NOT_THERE))
+        database.write(Put("orders", order(1, live="1", more="x" * 1100), NOT_THERE))
     assert meter.take() == bill(1, write_units=2)
     with pytest.raises(TransactionRefused):
         database.transact([Put("orders", order(1), NOT_THERE), Put("orders", order(2, live="2"), NOT_THERE)])
@@ -81,7 +81,7 @@ def test_statements_cost_what_single_writes_do_and_all_of_them_one_call(memory_d
     memory_database.put_many("orders", [order(1, live="1"), order(2, live="2"), order(3, live="3")])
     _, meter = metered(memory_database)
     table = memory_database.name("orders")
-    key, text = '"owner" = ? AND "order_id" = ?', "x" * 1000
+    key, text = '"owner" = ? AND "order_id" = ?', "x" * 1100
     statements: list[tuple[str, list[object]]] = [
         (f'UPDATE "{table}" SET "filled" = ? WHERE {key}', [1, "ann", "001"]),
         (f'UPDATE "{table}" REMOVE "live" WHERE {key} AND "filled" IS MISSING', ["ann", "002"]),
@@ -103,7 +103,7 @@ def test_a_refused_insert_costs_what_it_would_have_cost(memory_database: Databas
     memory_database.put_many("orders", [order(1)])
     _, meter = metered(memory_database)
     text = f"INSERT INTO \"{memory_database.name('orders')}\" VALUE {{'owner': ?, 'order_id': ?, 'more': ?}}"
-    insert = {"Statement": text, "Parameters": list(map(typed, ["ann", "001", "x" * 1000]))}
+    insert = {"Statement": text, "Parameters": list(map(typed, ["ann", "001", "x" * 1100]))}
     (response,) = meter.batch_execute_statement(Statements=[insert])["Responses"]
     assert response["Error"]["Code"] == "DuplicateItem"
     assert meter.take() == bill(1, write_units=2)
