@@ -16,7 +16,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from chalicelib.domain.tenancy.rate_limit import MINUTE_S, RateLimit, Refusal, Usage, day_of, minute_of, refusal_of
+from chalicelib.domain.tenancy.rate_limit import (
+    MINUTE_S,
+    UNUSED,
+    RateLimit,
+    Refusal,
+    Usage,
+    day_of,
+    minute_of,
+    refusal_of,
+)
 from chalicelib.support.bounded_cache import SCOPES_MAX, BoundedCache
 from chalicelib.support.outcomes import Unavailable
 from chalicelib.tables.attempts import Contended, at_once, until_written
@@ -37,8 +46,8 @@ class RateLimits:
         self._seen: BoundedCache[str, Usage] = BoundedCache(SCOPES_MAX)
         """By scope: the row as last seen."""
 
-    def use(self, scope: str, limit: RateLimit, now_us: int) -> Refusal | None:
-        """Count a request and return None; over the limit, count nothing and return the refusal.
+    def use(self, scope: str, limit: RateLimit, now_us: int, requests: int = 1) -> Refusal | None:
+        """Count requests, all or none, and return None; over the limit, count nothing and return the refusal.
 
         Raises Unavailable, or OutcomeUnknown: it may have been counted. After a lost answer the row does not tell whose
         request it shows.
@@ -48,10 +57,10 @@ class RateLimits:
 
         def once() -> Refusal | None:
             usage = self._seen.get(scope)
-            if usage is not None and (refusal := refusal_of(limit, usage, now_us)):
+            if refusal := refusal_of(limit, usage or UNUSED, now_us, requests):
                 return refusal
             try:
-                self._remember(scope, self._database.write(_counting(scope, limit, usage, now_us)))
+                self._remember(scope, self._database.write(_counting(scope, limit, usage, now_us, requests)))
             except ConditionFailed as error:  # the row has changed: try again from the row found
                 self._remember(scope, error.row)
                 raise Contended from error
@@ -66,35 +75,36 @@ class RateLimits:
             self._seen.set(scope, Usage(row["full_at_us"], row["day"], row["requests"]))
 
 
-def _counting(scope: str, limit: RateLimit, usage: Usage | None, now_us: int) -> Update:
-    """Return the write that counts a request, conditional on the row as last seen.
+def _counting(scope: str, limit: RateLimit, usage: Usage | None, now_us: int, requests: int) -> Update:
+    """Return the write that counts requests, conditional on the row as last seen.
 
     The row's "full_at_us" is the TAT. The day never goes back, however two clocks differ around midnight.
     """
     day = max(day_of(now_us), usage.day if usage else 0)
-    values: dict[str, Any] = {":day": day, ":one": 1, ":expires": (day + KEPT_DAYS) * DAY_S}
+    values: dict[str, Any] = {":day": day, ":more": requests, ":expires": (day + KEPT_DAYS) * DAY_S}
     nothing_counted = "attribute_not_exists(#day)"
     if limit.bucket and usage is not None and usage.tat_us >= now_us:
         is_ahead, has_room = "#full_at_us >= :now", "#full_at_us <= :last"
         bucket, tat = f"{is_ahead} AND {has_room}", "#full_at_us + :interval"
-        values |= {":now": now_us, ":last": now_us + limit.burst_us, ":interval": limit.interval_us}
+        last_us = now_us + limit.burst_us(requests)
+        values |= {":now": now_us, ":last": last_us, ":interval": requests * limit.interval_us}
     else:
         tat = ":tat"
-        values[":tat"] = now_us + limit.interval_us
+        values[":tat"] = now_us + requests * limit.interval_us
         is_past = "#full_at_us < :now"
         bucket = f"({nothing_counted} OR {is_past})" if limit.bucket else ""
         values |= {":now": now_us} if limit.bucket else {}
     if usage is not None and usage.day < day:
-        today, requests = "#day < :day", ":one"
+        today, count = "#day < :day", ":more"
     else:
-        same_day, some_left = "#day = :day", "#requests < :per_day"
+        same_day, some_left = "#day = :day", "#requests <= :last_of_day"
         left = f"{same_day} AND {some_left}" if limit.per_day else same_day
-        today, requests = f"({nothing_counted} OR ({left}))", "if_not_exists(#requests, :zero) + :one"
-        values |= {":zero": 0} | ({":per_day": limit.per_day} if limit.per_day else {})
+        today, count = f"({nothing_counted} OR ({left}))", "if_not_exists(#requests, :zero) + :more"
+        values |= {":zero": 0} | ({":last_of_day": limit.per_day - requests} if limit.per_day else {})
     return Update(
         TABLE,
         {"scope": scope, "request": "allowance"},
-        f"SET #full_at_us = {tat}, #day = :day, #requests = {requests}, #expires = :expires",
+        f"SET #full_at_us = {tat}, #day = :day, #requests = {count}, #expires = :expires",
         f"{bucket} AND {today}" if bucket else today,
         values,
     )
@@ -113,22 +123,29 @@ class MinuteCounts:
         self._seen: BoundedCache[str, tuple[int, int]] = BoundedCache(SCOPES_MAX)
         """By scope: the last minute counted, and its count."""
 
-    def count(self, scope: str, limit: int, at_s: int) -> int:
-        """Count a request. Return the minute's count with it, or some number above the limit.
+    def count(self, scope: str, limit: int, at_s: int, requests: int = 1) -> int:
+        """Count requests, all or none. Return the minute's count with them; above the limit, none is counted.
 
-        Raises Unavailable, or OutcomeUnknown: it may have been counted. Each attempt that reaches the table counts: two
-        if the client retries after a lost answer (``wiring.counters`` does not).
+        Raises Unavailable, or OutcomeUnknown: they may have been counted. Each attempt that reaches the table counts:
+        two if the client retries after a lost answer (``wiring.counters`` does not).
         """
         minute_s = minute_of(at_s)
         seen_in_s, seen = self._seen.get(scope) or (minute_s, 0)
-        if seen_in_s == minute_s and seen >= limit:
-            return seen + 1
+        before = seen if seen_in_s == minute_s else 0
+        if before + requests > limit:
+            return before + requests
         update = Update(
             TABLE,
             {"scope": scope, "request": str(minute_s)},
-            "ADD #requests :one SET #expires = :expires",
-            values={":one": 1, ":expires": minute_s + 10 * MINUTE_S},
+            "ADD #requests :more SET #expires = :expires",
+            "attribute_not_exists(#requests) OR #requests <= :last",
+            {":more": requests, ":last": limit - requests, ":expires": minute_s + 10 * MINUTE_S},
         )
-        count = int(self._database.write(update)["requests"])
+        try:
+            count = int(self._database.write(update)["requests"])
+        except ConditionFailed as error:
+            seen = int(error.row["requests"]) if error.row else limit
+            self._seen.set(scope, (minute_s, seen))
+            return seen + requests
         self._seen.set(scope, (minute_s, count))
         return count

@@ -9,7 +9,7 @@ import pytest
 
 from chalicelib.domain.tenancy.rate_limit import DAY_US, SECOND_US, RateLimit, Refusal
 from chalicelib.tables.dynamodb import Database
-from chalicelib.tables.rate_limits import RateLimits
+from chalicelib.tables.rate_limits import MinuteCounts, RateLimits
 from tests.faults import WatchedClient
 from tests.services.books.test_races import at_once
 
@@ -127,6 +127,29 @@ def test_limits_that_are_switched_on_and_off_hold_from_the_next_request_on(store
     )
     assert limits.use(SCOPE, RateLimit(bucket=9, refill_per_1000_s=1000, per_day=0), NOW_US) is None
     assert row_of(store)["requests"] == 5
+
+
+@pytest.mark.parametrize("rate_limit", [RateLimit(5, 1000, 0), RateLimit(0, per_day=5), RateLimit(5, 1000, 5)])
+def test_several_requests_are_counted_all_or_none(store: Database, rate_limit: RateLimit) -> None:
+    limits, other = RateLimits(store), RateLimits(store)
+    assert limits.use(SCOPE, rate_limit, NOW_US, 3) is None
+    assert other.use(SCOPE, rate_limit, NOW_US, 3) is not None
+    assert limits.use(SCOPE, rate_limit, NOW_US, 3) is not None
+    assert limits.use(SCOPE, rate_limit, NOW_US, 2) is None
+    assert limits.use(SCOPE, rate_limit, NOW_US) is not None
+    assert row_of(store)["requests"] == 5
+    assert limits.use("more at once than there can be", rate_limit, NOW_US, 6) is not None
+
+
+def test_several_requests_of_a_minute_are_counted_all_or_none(store: Database) -> None:
+    counts, other = MinuteCounts(store), MinuteCounts(store)
+    assert counts.count(SCOPE, 5, 60, 3) == 3
+    assert other.count(SCOPE, 5, 60, 3) == 6, "with them: over the limit, so none is counted"
+    assert counts.count(SCOPE, 5, 60, 3) == 6
+    assert counts.count(SCOPE, 5, 60, 2) == 5
+    assert other.count(SCOPE, 5, 60, 3) > 5
+    assert row_of(store)["requests"] == 5
+    assert counts.count(SCOPE, 5, 120, 5) == 5
 
 
 @pytest.mark.parametrize(

@@ -39,10 +39,9 @@ class RateLimit:
         """The time in which the bucket refills by one request, rounded up; 0 without a bucket."""
         return -(-_THOUSAND_SECONDS_US // self.refill_per_1000_s) if self.bucket else 0
 
-    @property
-    def burst_us(self) -> int:
-        """How far ahead the TAT may lie while one more request is accepted."""
-        return (self.bucket - 1) * self.interval_us if self.bucket else 0
+    def burst_us(self, requests: int) -> int:
+        """Return how far ahead the TAT may lie while so many more requests are accepted; negative above the bucket."""
+        return (self.bucket - requests) * self.interval_us
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +51,10 @@ class Usage:
     tat_us: int
     day: int
     requests: int
+
+
+UNUSED = Usage(0, 0, 0)
+"""The usage of a caller who has not come yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +74,12 @@ def minute_of(at_s: int) -> int:
     return at_s // MINUTE_S * MINUTE_S
 
 
-def refusal_of(limit: RateLimit, usage: Usage, now_us: int) -> Refusal | None:
-    """Return the refusal of a request that comes now; None if it is accepted."""
-    if limit.per_day and usage.day >= day_of(now_us) and usage.requests >= limit.per_day:
-        return Refusal(True, _whole_seconds((usage.day + 1) * DAY_US - now_us))
-    ahead_us = usage.tat_us - now_us - limit.burst_us
+def refusal_of(limit: RateLimit, usage: Usage, now_us: int, requests: int = 1) -> Refusal | None:
+    """Return the refusal of requests that come now, all or none; None if they are accepted."""
+    today = day_of(now_us)
+    if limit.per_day and requests + (usage.requests if usage.day >= today else 0) > limit.per_day:
+        return Refusal(True, _whole_seconds((max(usage.day, today) + 1) * DAY_US - now_us))
+    ahead_us = max(usage.tat_us - now_us, 0) - limit.burst_us(requests)
     if limit.bucket and ahead_us > 0:
         return Refusal(False, _whole_seconds(ahead_us))
     return None

@@ -58,13 +58,15 @@ class RateLimiter:
         self._minutes = MinuteCounts(counters)
         self._anonymous = {**ANONYMOUS_LIMITS, **(anonymous or {})}
 
-    def refusal(self, limit: RateLimit, now_ms: int, *, instance: str, key_id: str, scope: str = "") -> Refusal | None:
-        """Count a request and return None; over the limit, count nothing and return the refusal.
+    def refusal(
+        self, limit: RateLimit, now_ms: int, *, instance: str, key_id: str, scope: str = "", requests: int = 1
+    ) -> Refusal | None:
+        """Count requests, all or none, and return None; over the limit, count nothing and return the refusal.
 
         scope: the key's name among its instance's counters, if not key_id.
         """
         counted = f"{instance}/allowance/{scope or key_id}"
-        return _failing_open(instance, key_id, lambda: self._buckets.use(counted, limit, now_ms * 1000), None)
+        return _failing_open(instance, key_id, lambda: self._buckets.use(counted, limit, now_ms * 1000, requests), None)
 
     def anonymous_refusal(self, use: AnonymousUse, address: str, now_ms: int) -> Refusal | None:
         """Count a request of a client address and return None; over the limit, count nothing and return the refusal."""
@@ -72,10 +74,13 @@ class RateLimiter:
         counted, limit = f"{ANONYMOUS}/{use.value}/{network}", self._anonymous[use]
         return _failing_open(ANONYMOUS, network, lambda: self._buckets.use(counted, limit, now_ms * 1000), None)
 
-    def requests_in_minute(self, key: AcceptedKey, at_s: int) -> int:
-        """Count a request in its UTC minute; return the minute's count, 0 where it cannot be counted (T6)."""
-        scope = f"{key.instance}/rate/{key.key_id}"
-        return _failing_open(key.instance, key.key_id, lambda: self._minutes.count(scope, key.rate_limit, at_s), 0)
+    def requests_in_minute(self, key: AcceptedKey, at_s: int, requests: int = 1) -> int:
+        """Count requests in their UTC minute, all or none; return the minute's count with them (T6).
+
+        Above the limit, none is counted. 0 where they cannot be counted.
+        """
+        scope, limit = f"{key.instance}/rate/{key.key_id}", key.rate_limit
+        return _failing_open(key.instance, key.key_id, lambda: self._minutes.count(scope, limit, at_s, requests), 0)
 
 
 def _failing_open(instance: str, key_id: str, count: Callable[[], T], uncounted: T) -> T:

@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain.tenancy.rate_limit import DAY_US, SECOND_US, RateLimit, Refusal, Usage, day_of, refusal_of
+from chalicelib.domain.tenancy.rate_limit import (
+    DAY_US,
+    SECOND_US,
+    UNUSED,
+    RateLimit,
+    Refusal,
+    Usage,
+    day_of,
+    refusal_of,
+)
 
 NOW_US = 1_736_937_000 * SECOND_US
 TODAY = day_of(NOW_US)
@@ -22,7 +31,7 @@ def used(ahead_us: int = 0, requests: int = 0, day: int = TODAY) -> Usage:
 def test_the_usual_limit_is_seven_at_once_and_three_and_a_half_a_second() -> None:
     usual = RateLimit()
     assert (usual.bucket, usual.refill_per_1000_s, usual.per_day) == (7, 3500, 302_400)
-    assert (usual.interval_us, usual.burst_us, usual.is_off) == (INTERVAL_US, 6 * INTERVAL_US, False)
+    assert (usual.interval_us, usual.burst_us(1), usual.is_off) == (INTERVAL_US, 6 * INTERVAL_US, False)
 
 
 def test_both_limits_can_be_off() -> None:
@@ -54,6 +63,26 @@ def test_a_day_that_is_used_up_lasts_until_midnight_and_is_named_before_the_buck
     assert refusal_of(RateLimit(), used(requests=302_400), NOW_US) == Refusal(True, to_midnight_s)
     assert refusal_of(RateLimit(), used(ahead_us=10**8, requests=302_400), NOW_US) == Refusal(True, to_midnight_s)
     assert refusal_of(RateLimit(), used(requests=302_400, day=TODAY - 1), NOW_US) is None
+
+
+@pytest.mark.parametrize(
+    ("requests", "ahead_us", "of_day", "expected"),
+    [
+        (7, -1, 0, None),
+        (7, 1, 0, Refusal(False, 1)),
+        (3, 4 * INTERVAL_US, 0, None),
+        (3, 4 * INTERVAL_US + 1, 0, Refusal(False, 1)),
+        (8, -(10**9), 0, Refusal(False, 1)),
+        (3, 0, 302_397, None),
+        (3, 0, 302_398, Refusal(True, (DAY_US - NOW_US % DAY_US) // SECOND_US)),
+    ],
+)
+def test_several_requests_come_all_or_none(requests: int, ahead_us: int, of_day: int, expected: Refusal | None) -> None:
+    assert refusal_of(RateLimit(), used(ahead_us, of_day), NOW_US, requests) == expected
+
+
+def test_more_requests_than_a_day_has_never_come() -> None:
+    assert refusal_of(RateLimit(bucket=0, per_day=2), UNUSED, NOW_US, 3) is not None
 
 
 @given(st.integers(1, 20), st.integers(1, 100_000), st.lists(st.integers(0, 3 * SECOND_US), max_size=60))
