@@ -20,7 +20,8 @@ from dataclasses import dataclass
 from chalicelib.domain.tenancy.answers import Answer
 from chalicelib.support.outcomes import Unavailable
 from chalicelib.tables.dynamodb import Database, Write
-from chalicelib.tables.requests import AnswerExists, Requests
+from chalicelib.tables.read_ahead import RowAt
+from chalicelib.tables.requests import AnswerExists, Requests, answer_at
 
 JOIN_WAIT_S = 15
 POLL_S = 0.05
@@ -101,6 +102,10 @@ class Answers:
     def __init__(self, database: Database, clock: Callable[[], int]) -> None:
         self._requests = Requests(database, lambda: clock() // 1000)
         self._clock = clock
+
+    def at(self, scope: str, key: str) -> RowAt:
+        """Return where the answer of a key stands."""
+        return answer_at(scope, key)
 
     def of(self, scope: str, key: str, digest: str) -> KeptAnswer:
         return KeptAnswer(self._requests, self._clock, scope, key, digest)

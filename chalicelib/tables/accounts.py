@@ -26,6 +26,7 @@ from chalicelib.domain.ledger.changes import Change
 from chalicelib.domain.ledger.owners import supply_key
 from chalicelib.support.outcomes import Unavailable
 from chalicelib.tables.dynamodb import Database, Row, TransactionRefused, Update, Write, whole
+from chalicelib.tables.read_ahead import RowAt, row_at
 from chalicelib.tables.transactions import LOCK, TRANSACTION, TransactionRow, transaction_of
 
 TABLE = "accounts"
@@ -68,6 +69,10 @@ class MarkRow:
     asset: str
     book: str
     sequence: int
+
+
+def balance_at(owner: str, asset: str) -> RowAt:
+    return row_at(TABLE, _balance_key(owner, asset))
 
 
 def _balance_key(owner: str, asset: str) -> dict[str, str]:

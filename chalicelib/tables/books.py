@@ -38,6 +38,7 @@ from chalicelib.tables.dynamodb import (
     Write,
     as_refused,
 )
+from chalicelib.tables.read_ahead import RowAt, row_at
 
 TABLE = "books"
 LISTED = "book/"
@@ -206,7 +207,7 @@ class Books:
 
     def of_symbol(self, instance: str, symbol: str) -> BookConfig | None:
         """Return the book with this symbol, in any letter case; None if no open book has it."""
-        name = self._database.get(TABLE, {"book": instance, "part": _symbol_part(symbol)})
+        name = self._database.get(TABLE, {"book": instance, "part": symbol_part(symbol)})
         book_id = None if name is None else name.get("held_by")
         return None if book_id is None else self.config(book_key(instance, book_id))
 
@@ -299,6 +300,19 @@ class Books:
             return
 
 
+def config_at(book: str) -> RowAt:
+    return row_at(TABLE, _config_key(book))
+
+
+def depth_at(book: str) -> RowAt:
+    return row_at(TABLE, _depth_key(book))
+
+
+def symbol_at(instance: str, symbol: str) -> RowAt:
+    """Return where the row stands that says which open book has a symbol."""
+    return row_at(TABLE, {"book": instance, "part": symbol_part(symbol)})
+
+
 def _config_key(book: str) -> dict[str, str]:
     return {"book": book, "part": "config"}
 
@@ -363,11 +377,12 @@ def _takes_names(config: BookConfig) -> bool:
 
 def _names_of(config: BookConfig) -> list[dict[str, str]]:
     """Return the keys of the rows that reserve the book's pair and symbol."""
-    names = f"pair/{config.base_asset}/{config.quote_asset}", _symbol_part(config.symbol)
+    names = f"pair/{config.base_asset}/{config.quote_asset}", symbol_part(config.symbol)
     return [{"book": config.instance, "part": name} for name in names]
 
 
-def _symbol_part(symbol: str) -> str:
+def symbol_part(symbol: str) -> str:
+    """Return the sort key of a symbol's row, which stands under its instance."""
     return f"symbol/{ascii_lower(symbol)}"
 
 

@@ -14,6 +14,7 @@ from typing import Any, Generic
 from chalicelib.domain.tenancy.credentials import C, CredentialExists, Kind, UnknownCredential, digest_of
 from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.tables.dynamodb import ConditionFailed, Database, Delete, Put, Row, TransactionRefused, Update
+from chalicelib.tables.read_ahead import RowAt, row_at
 
 TABLE = "tenants"
 _ANY_KIND = ("key_id", "instance", "rate_limit")
@@ -38,6 +39,10 @@ class Credentials(Generic[C]):
         """Return the credential for this text, enabled or not; None if there is none."""
         form = self._kind.form
         return self._get(digest_of(text)) if form is None or form.fullmatch(text) else None
+
+    def at(self, text: str) -> RowAt:
+        """Return where the row of the credential for this text stands."""
+        return row_at(TABLE, self._key_of(digest_of(text)))
 
     def of_instance(self, instance: str) -> list[C]:
         """Return an instance's credentials, oldest first."""

@@ -13,9 +13,11 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial, wraps
 from itertools import islice
+from threading import local
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from uuid import uuid4
 
@@ -32,6 +34,7 @@ from chalicelib.tables.attempts import (
 )
 from chalicelib.tables.attribute_values import plain, typed
 from chalicelib.tables.parallel import Runner, sequentially
+from chalicelib.tables.read_ahead import Item, ReadAhead, RowAt, row_at
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -260,24 +263,40 @@ class Database:
         self._prefix = prefix
         self.pause = pause
         self._together = together
+        self._thread = local()
         record_attempts(client)
 
     def name(self, table: str) -> str:
         return f"{self._prefix}-{table}"
 
+    @contextmanager
+    def reading_ahead(self, learn: Callable[[str, Row], None]) -> Iterator[ReadAhead]:
+        """Read what this thread is expected to read together, until the context ends (``read_ahead``)."""
+        self._thread.ahead = ahead = ReadAhead(learn)
+        try:
+            yield ahead
+        finally:
+            self._thread.ahead = None
+
+    @property
+    def _ahead(self) -> ReadAhead | None:
+        return getattr(self._thread, "ahead", None)
+
     def get(self, table: str, key: Mapping[str, Any]) -> Row | None:
         """Return the row, read consistently, or None."""
-        request: Any = {"TableName": self.name(table), "Key": encode(key), "ConsistentRead": True}
-        answer = _read(lambda: self._client.get_item(**request))
-        item = answer.get("Item")
-        return decode(item) if item else None
+        item = self._taken(table, key)
+        if item is None:
+            request: Any = {"TableName": self.name(table), "Key": encode(key), "ConsistentRead": True}
+            item = _read(lambda: self._client.get_item(**request)).get("Item")
+        return self._learnt(table, decode(item)) if item else None
 
     def get_many(self, table: str, keys: Sequence[Mapping[str, Any]]) -> list[Row]:
         """Return the existing rows of these keys, read consistently, in no order."""
-        rows: list[Row] = []
-        for start in range(0, len(keys), BATCH_GET_KEYS_MAX):
-            chunk = [encode(key) for key in keys[start : start + BATCH_GET_KEYS_MAX]]
-            wanted: Any = {self.name(table): {"Keys": chunk, "ConsistentRead": True}}
+        taken = [(key, self._taken(table, key)) for key in keys]
+        rows = [decode(item) for _, item in taken if item]
+        left = [encode(key) for key, item in taken if item is None]
+        for start in range(0, len(left), BATCH_GET_KEYS_MAX):
+            wanted: Any = {self.name(table): {"Keys": left[start : start + BATCH_GET_KEYS_MAX], "ConsistentRead": True}}
             for _ in tries(BATCH_TRIES_MAX, self.pause):
                 answer = _read(partial(self._client.batch_get_item, RequestItems=wanted))
                 rows.extend(decode(item) for item in answer["Responses"].get(self.name(table), []))
@@ -286,7 +305,39 @@ class Database:
                     break
             else:
                 raise Unavailable("batch reads stay unprocessed")
-        return rows
+        return [self._learnt(table, row) for row in rows]
+
+    def _taken(self, table: str, key: Mapping[str, Any]) -> Item | None:
+        """Return the item if it is read ahead, {} if there is none; None if it must be read from its table."""
+        ahead = self._ahead
+        return None if ahead is None else ahead.take(row_at(table, key), self._get_several)
+
+    def _get_several(self, rows: Sequence[RowAt]) -> dict[RowAt, Item]:
+        """Return the items of these rows of any tables, {} for missing ones, read consistently by one call.
+
+        Leaves out unprocessed ones, and those beyond BATCH_GET_KEYS_MAX: they are read when they are asked for.
+        """
+        keys: dict[str, dict[RowAt, Item]] = {}
+        for row in rows[:BATCH_GET_KEYS_MAX]:
+            keys.setdefault(row[0], {})[row] = encode(dict(row[1]))
+        wanted: Any = {
+            self.name(table): {"Keys": [*of_table.values()], "ConsistentRead": True} for table, of_table in keys.items()
+        }
+        answer: Any = _read(partial(self._client.batch_get_item, RequestItems=wanted))
+        found: dict[RowAt, Item] = {}
+        for table, of_table in keys.items():
+            items = answer["Responses"].get(self.name(table), [])
+            unread = answer.get("UnprocessedKeys", {}).get(self.name(table), {}).get("Keys", [])
+            for row, key in of_table.items():
+                if key not in unread:
+                    found[row] = next((item for item in items if key.items() <= item.items()), {})
+        return found
+
+    def _learnt(self, table: str, row: Row) -> Row:
+        """Return the row; what reads ahead for the request learns from it."""
+        if self._ahead is not None:
+            self._ahead.learn(table, row)
+        return row
 
     def query(self, table: str, condition: str, values: Mapping[str, Any], **options: Any) -> Iterator[Row]:
         """Yield the rows that match the key condition, page by page. ``options``: those of Query."""
@@ -300,7 +351,7 @@ class Database:
             ExpressionAttributeValues=encode(values),
             **options,
         )
-        return _pages(pages)
+        return (self._learnt(table, row) for row in _pages(pages))
 
     def scan(self, table: str, index: str | None = None) -> Iterator[Row]:
         """Yield every row of a table or an index. For operators and tests: costs the size of the table or index."""
@@ -374,6 +425,8 @@ class Database:
 
         Raises TransactionRefused (nothing changed), Unavailable (nothing changed) or OutcomeUnknown.
         """
+        if self._ahead is not None:
+            self._ahead.drop()
         items: list[Any] = [{type(write).__name__: self._request(write)} for write in writes]
         operation = partial(self._client.transact_write_items, TransactItems=items, ClientRequestToken=str(uuid4()))
         attempts = _WriteAttempts()

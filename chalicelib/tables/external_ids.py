@@ -8,6 +8,7 @@ from __future__ import annotations
 from chalicelib.support.ascii_case import ascii_lower
 from chalicelib.tables.dynamodb import Database, Put, Row, Write
 from chalicelib.tables.orders import TABLE
+from chalicelib.tables.read_ahead import RowAt, row_at
 
 NAMED = "external/"
 """Sort-key prefix of names."""
@@ -26,6 +27,10 @@ class ExternalIds:
         """Return the id of the order with this name, in any letter case."""
         row = self._database.get(TABLE, {"owner": owner, "order_id": _key(external_id)})
         return None if row is None else str(row["names"])
+
+
+def name_at(owner: str, external_id: str) -> RowAt:
+    return row_at(TABLE, {"owner": owner, "order_id": _key(external_id)})
 
 
 def name_row(owner: str, external_id: str, order_id: str) -> Row:

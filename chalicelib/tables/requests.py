@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 from chalicelib.domain.tenancy.answers import Answer
 from chalicelib.tables.dynamodb import ConditionFailed, Database, Put, Row, Update, Write, as_refused
+from chalicelib.tables.read_ahead import RowAt, row_at
 
 TABLE = "requests"
 ANSWER_LIFE_S = 86_400
@@ -79,6 +80,10 @@ class Requests:
             if error.row is None:
                 raise
             return _answer_of(error.row)
+
+
+def answer_at(scope: str, key: str) -> RowAt:
+    return row_at(TABLE, {"scope": scope, "request": key})
 
 
 def _answer_of(row: Row) -> Answer:

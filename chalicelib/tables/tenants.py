@@ -14,6 +14,7 @@ from chalicelib.domain.tenancy.credentials import digest_of
 from chalicelib.domain.tenancy.instances import AcceptedKey, Instance, InstanceStatus, Key, KeyStatus, TenancyRefused
 from chalicelib.support.clock import new_id
 from chalicelib.tables.dynamodb import Database, Put, Row, TransactionRefused, Write
+from chalicelib.tables.read_ahead import RowAt, row_at
 from chalicelib.tables.settings_rows import TABLE, change_row
 
 
@@ -94,6 +95,10 @@ class Tenants:
         """Return the accepted key for this text; None if it is not accepted (T4)."""
         row = self._database.get(TABLE, _key_of(instance_id(ref)))
         return None if row is None else _instance_of(row).accepted(digest_of(api_key), self._now_s())
+
+
+def instance_at(instance: str) -> RowAt:
+    return row_at(TABLE, _key_of(instance))
 
 
 def _key_of(instance: str) -> Row:

@@ -15,6 +15,7 @@ from chalicelib.domain.ledger.tokens import (
 from chalicelib.support.ascii_case import ascii_lower
 from chalicelib.support.outcomes import ReceiptExists
 from chalicelib.tables.dynamodb import Database, Put, Row, TransactionRefused, Write, reads_row
+from chalicelib.tables.read_ahead import RowAt, row_at
 
 TABLE = "tokens"
 LISTED = "token/"
@@ -58,6 +59,10 @@ class Tokens:
         values = {":instance": instance, ":listed": LISTED}
         rows = self._database.query(TABLE, "#instance = :instance AND begins_with(#entry, :listed)", values)
         return sorted(map(_token_of, rows), key=lambda token: token.token_id, reverse=True)
+
+
+def token_at(instance: str, address: str) -> RowAt:
+    return row_at(TABLE, _key(instance, address))
 
 
 def _key(instance: str, address: str) -> dict[str, str]:

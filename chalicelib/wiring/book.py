@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chalicelib.apis.book.ahead import RowsAhead
 from chalicelib.apis.book.api import BookApi
 from chalicelib.apis.book.books import BookEndpoints
 from chalicelib.apis.book.gate import Gate
@@ -11,8 +12,10 @@ from chalicelib.apis.book.orders import OrderEndpoints
 from chalicelib.apis.book.routes import ROUTES
 from chalicelib.apis.book.tokens import TokenEndpoints
 from chalicelib.apis.kit.answering import endpoints_of
+from chalicelib.services.ahead import Ahead
 from chalicelib.services.answers import Answers
 from chalicelib.services.books.admission import Admission
+from chalicelib.services.books.ahead import BooksAhead
 from chalicelib.services.books.configuring import Configuring
 from chalicelib.services.books.reading import BooksReading
 from chalicelib.services.books.statements import Statements
@@ -23,7 +26,7 @@ from chalicelib.services.ledger.reading import LedgerReading
 from chalicelib.services.tenancy.rate_limiter import RateLimiter
 from chalicelib.support.clock import now_ms, now_s
 from chalicelib.tables.dynamodb import Database
-from chalicelib.tables.tenants import Tenants
+from chalicelib.tables.tenants import Tenants, instance_at
 from chalicelib.tables.tokens import Tokens
 
 
@@ -45,4 +48,6 @@ def new_book_desk(
         movements=MovementEndpoints(Movements(database), ledger, answers),
         statements=StatementEndpoints(ledger, Statements(database)),
     )
-    return BookApi(gate, endpoints)
+    books = BooksAhead()
+    ahead = Ahead[str](database, lambda _api_key, instance: [instance_at(instance)], books.learn)
+    return BookApi(gate, endpoints, ahead, RowsAhead(books, answers))

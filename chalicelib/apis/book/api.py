@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from chalicelib.apis.book.ahead import RowsAhead
 from chalicelib.apis.book.envelope import Envelope, Fault
 from chalicelib.apis.book.gate import Gate
-from chalicelib.apis.book.routes import ACTIONS_NOT_SERVED, ROUTES
+from chalicelib.apis.book.routes import ACTIONS_NOT_SERVED, API_KEY, ROUTES
 from chalicelib.apis.kit.answering import Faults, answered
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
 from chalicelib.apis.kit.routing import NoRoute, Route
+from chalicelib.services.ahead import Ahead
 from chalicelib.support.clock import now_ms
 
 Endpoint = Callable[[HttpRequest, str, Envelope], HttpResponse]
@@ -40,16 +42,26 @@ FAULTS = Faults(
 
 
 class BookApi:
-    """Answers requests to the book desk; never raises. endpoints: by their names in ``ROUTES``."""
+    """Answers requests to the book desk; never raises.
 
-    def __init__(self, gate: Gate, endpoints: Mapping[str, Endpoint]) -> None:
+    endpoints: by their names in ``ROUTES``. ahead: reads ahead the rows that ``rows`` names.
+    """
+
+    def __init__(self, gate: Gate, endpoints: Mapping[str, Endpoint], ahead: Ahead[str], rows: RowsAhead) -> None:
         self._gate = gate
         self._endpoints = endpoints
+        self._ahead = ahead
+        self._rows = rows
 
     def answer(self, request: HttpRequest) -> HttpResponse:
         envelope = Envelope(now_ms, request.request_id)
 
         def serve(route: Route[str], request: HttpRequest) -> HttpResponse:
-            return self._endpoints[route.endpoint](request, self._gate.pass_through(request, envelope), envelope)
+            return self._ahead.answer(
+                request.headers.get(API_KEY.lower(), ""),
+                enter=lambda: self._gate.pass_through(request, envelope),
+                rows_of=lambda instance: self._rows.of(route.endpoint, request, instance),
+                act=lambda instance: self._endpoints[route.endpoint](request, instance, envelope),
+            )
 
         return answered(ROUTES, request, serve, FAULTS, envelope.failure)

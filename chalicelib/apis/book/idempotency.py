@@ -26,6 +26,11 @@ def key_of(request: HttpRequest) -> str | None:
     )
 
 
+def scope_of(request: HttpRequest, instance: str) -> str:
+    """Return within what a key is unique: the instance and the route (T12)."""
+    return f"{instance}/{request.method} {request.route}"
+
+
 def answer_once(
     answers: Answers,
     request: HttpRequest,
@@ -38,7 +43,7 @@ def answer_once(
     """Return the answer of ``act``, or the kept answer if the key was used before. Without a key, just act."""
     if key is None:
         return act(None)
-    kept = answers.of(f"{instance}/{request.method} {request.route}", key, body_hash(members))
+    kept = answers.of(scope_of(request, instance), key, body_hash(members))
     try:
         return idempotency.answer_once(kept, _rules(envelope), lambda: act(kept))
     except StillPending:

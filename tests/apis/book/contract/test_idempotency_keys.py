@@ -193,7 +193,7 @@ def test_a_replay_shows_the_order_as_it_was_answered_first(desk: Desk) -> None:
 def outside(desk: Desk, fault: Any, **members: Any) -> HttpResponse:
     """Place an order while the transaction that would admit it meets a fault."""
     database = desk.world.database
-    faulty = FaultyClient(database._client, fault, at=4)  # the key, the answer under its key, the book, the transaction
+    faulty = FaultyClient(database._client, fault, at=3)  # the API key, what is read ahead, the transaction
     behind = Database(faulty, database._prefix, lambda _: None)  # type: ignore[arg-type]
     return Desk(desk.world, new_book_desk(behind)).place(headers=KEY, **members)
 

@@ -1,0 +1,56 @@
+"""Which rows a request about books will read, named so that they are read ahead (``services.ahead``)."""
+
+from __future__ import annotations
+
+from chalicelib.domain.books.vocabulary import OrderType
+from chalicelib.domain.ledger.amounts import Side
+from chalicelib.domain.ledger.owners import book_key, customer_key
+from chalicelib.tables.accounts import balance_at
+from chalicelib.tables.book_hints import BookHints
+from chalicelib.tables.books import config_at, depth_at, symbol_at
+from chalicelib.tables.external_ids import name_at
+from chalicelib.tables.read_ahead import RowAt
+from chalicelib.tables.tokens import token_at
+
+
+class BooksAhead:
+    """Names rows. ``learn`` is called with every row that requests read: it gives the hints of the next ones."""
+
+    def __init__(self) -> None:
+        self._hints = BookHints()
+        self.learn = self._hints.learn
+
+    def placement(
+        self,
+        instance: str,
+        book_id: str,
+        customer: str,
+        order_type: OrderType,
+        side: Side,
+        *,
+        is_by_value: bool = False,
+        external_id: str | None = None,
+    ) -> list[RowAt]:
+        """Return the rows that ``Admission.place`` reads of such an order."""
+        book, owner = book_key(instance, book_id), customer_key(instance, customer)
+        rows = [config_at(book)]
+        if external_id is not None:
+            rows.append(name_at(owner, external_id))
+        is_market_buy = order_type is OrderType.MARKET and side is Side.BUY and not is_by_value
+        if is_by_value or is_market_buy:
+            rows.append(depth_at(book))
+        if is_market_buy:
+            rows.extend(balance_at(owner, asset) for asset in self._hints.assets_of(book)[1:])
+        return rows
+
+    def market_of_symbol(self, instance: str, symbol: str) -> tuple[str | None, list[RowAt]]:
+        """Return the id of the book that should have this symbol, and the rows that tell: it, and its two tokens."""
+        rows, book_id = [symbol_at(instance, symbol)], self._hints.book_of_symbol(instance, symbol)
+        if book_id is not None:
+            rows += self.market(instance, book_id)
+        return book_id, rows
+
+    def market(self, instance: str, book_id: str) -> list[RowAt]:
+        """Return the rows of a book and its two tokens."""
+        book = book_key(instance, book_id)
+        return [config_at(book), *(token_at(instance, asset) for asset in self._hints.assets_of(book))]
