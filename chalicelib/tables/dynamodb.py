@@ -35,6 +35,7 @@ from chalicelib.tables.attempts import (
 from chalicelib.tables.attribute_values import plain, typed
 from chalicelib.tables.parallel import Runner, sequentially
 from chalicelib.tables.read_ahead import Item, ReadAhead, RowAt, row_at
+from chalicelib.tables.wire import write_bodies
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -265,6 +266,7 @@ class Database:
         self._together = together
         self._thread = local()
         record_attempts(client)
+        write_bodies(client)
 
     def name(self, table: str) -> str:
         return f"{self._prefix}-{table}"

@@ -1,0 +1,66 @@
+"""Requests of the SDK's client, as the program writes them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import boto3
+import pytest
+
+from chalicelib.tables.dynamodb import Database, Delete, Put, Update, encode
+
+ROW = {"owner": "ann", "entry": "x", "n": 10**38 - 1, "b": b"\x00\xff", "l": [None, True, {"m": b"\x01", "ü": "ü"}]}
+KEY = {"owner": "ann", "entry": "x"}
+WRITES = [
+    Put("accounts", ROW, "attribute_not_exists(#owner)"),
+    Update("accounts", KEY, "SET #n = :n", "#b = :b", {":n": 1, ":b": b"\x02"}),
+    Delete("accounts", KEY),
+]
+
+
+class Sent(Exception):
+    """The request is taken before it is sent."""
+
+
+def bodies(client: Any) -> dict[str, tuple[str, Any, dict[str, str]]]:
+    """Return what the client would send of each operation, by its name: method and path, body, headers."""
+    found = {}
+
+    def take(model: Any, params: Any, **_rest: Any) -> None:
+        body, headers = json.loads(params["body"]), {name: params["headers"][name] for name in params["headers"]}
+        headers.pop("User-Agent")
+        body.pop("ClientRequestToken", None)
+        found[model.name] = (params["method"] + params["url_path"], body, headers)
+        raise Sent
+
+    client.meta.events.register("before-call.dynamodb", take)
+    database = Database(client, "any")
+    for call in (
+        *(lambda write=write: database.write(write) for write in WRITES),
+        lambda: database.transact(WRITES),
+        lambda: database.put_many("accounts", [ROW]),
+        lambda: database.get("accounts", KEY),
+        lambda: database.get_many("accounts", [KEY]),
+        lambda: list(database.query("accounts", "#owner = :owner", {":owner": b"\x03"}, Limit=3)),
+        lambda: list(database.scan("accounts")),
+    ):
+        with pytest.raises(Sent):
+            call()
+    return found
+
+
+def test_requests_are_what_the_sdk_would_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = bodies(boto3.client("dynamodb"))
+    monkeypatch.setattr("chalicelib.tables.dynamodb.write_bodies", lambda _client: None)
+    assert ours == bodies(boto3.client("dynamodb"))
+    assert len(ours) == 9
+    assert ours["PutItem"][1]["Item"]["b"] == {"B": "AP8="} != encode(ROW)["b"]
+
+
+def test_no_value_is_checked_by_the_sdk_on_its_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    def validate(*_arguments: Any) -> None:
+        raise AssertionError("validated")
+
+    monkeypatch.setattr("botocore.validate.ParamValidator.validate", validate)
+    assert bodies(boto3.client("dynamodb"))
