@@ -6,7 +6,9 @@ becomes of its answer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -15,7 +17,25 @@ from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutE
 from tests.recording import nobody, of_whom
 
 ENDPOINT = "http://dynamodb.test"
-Call = Callable[[], Any]
+BATCH = "batch_execute_statement"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of a client, made by calling it."""
+
+    operation: Callable[..., Any]
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+    def __call__(self) -> Any:
+        return self.operation(**self.arguments)
+
+    def do_statements(self, numbers: Collection[int]) -> list[Any]:
+        """Do only these statements of a batch. Return the response to each, in order of their numbers."""
+        statements = [self.arguments["Statements"][number] for number in sorted(numbers)]
+        return list(self.operation(Statements=statements)["Responses"]) if statements else []
+
+
 Fault = Callable[[str, Call], Any]
 
 
@@ -46,6 +66,8 @@ def in_conflict(operation: str, call: Call) -> Any:
         raise refusal("TransactionCanceledException", operation, CancellationReasons=reasons)
     if operation in ("put_item", "update_item", "delete_item"):
         raise refusal("TransactionConflictException", operation)
+    if operation == BATCH:
+        return {"Responses": [response("TransactionConflict") for _ in call.arguments["Statements"]]}
     return call()
 
 
@@ -67,6 +89,11 @@ def refusal(code: str, operation: str, **more: Any) -> ClientError:
     return ClientError(answer | more, operation)
 
 
+def response(code: str) -> dict[str, Any]:
+    """Return the response to a statement of a batch that is refused with this code."""
+    return {"Error": {"Code": code, "Message": "a fault of this test"}}
+
+
 FAULTS: dict[str, Fault] = {
     "error before": raising(ConnectionClosedError(endpoint_url=ENDPOINT), after=False),
     "outcome unknown": raising(ReadTimeoutError(endpoint_url=ENDPOINT), after=True),
@@ -76,6 +103,54 @@ FAULTS: dict[str, Fault] = {
     "in conflict": in_conflict,
 }
 """What can go wrong with one call on its own account."""
+
+
+def parts_of(count: int) -> list[frozenset[int]]:
+    """Return the parts of a batch that are tried: none, each beginning, all; every second; all but one."""
+    whole = frozenset(range(count))
+    parts = [frozenset(range(end)) for end in range(count + 1)]
+    parts += [frozenset(range(start, count, 2)) for start in (0, 1)]
+    return list(dict.fromkeys([*parts, *(whole - {number} for number in range(count))]))
+
+
+@dataclass(slots=True)
+class InPart:
+    """A fault of a batch of statements. number: the part that is done and answered as it should be (``parts_of``).
+
+    rest: what becomes of the others. An exception is raised in place of the answer, and they are not done; a code is
+    the answer to each of them, and they are done if ``rest_is_done``. parts: how many there are, once it has struck.
+    """
+
+    number: int
+    rest: BaseException | str
+    rest_is_done: bool = False
+    parts: int = field(default=0, init=False)
+
+    def __call__(self, operation: str, call: Call) -> Any:
+        assert operation == BATCH
+        count = len(call.arguments["Statements"])
+        parts = parts_of(count)
+        self.parts = len(parts)
+        part = parts[self.number]
+        answered = iter(call.do_statements(part))
+        if not isinstance(self.rest, str):
+            raise self.rest
+        if self.rest_is_done:
+            call.do_statements(frozenset(range(count)) - part)
+        return {"Responses": [next(answered) if one in part else response(self.rest) for one in range(count)]}
+
+
+RESTS: dict[str, Callable[[int], InPart]] = {
+    "death": partial(InPart, rest=Died()),
+    "outcome unknown": partial(InPart, rest=ReadTimeoutError(endpoint_url=ENDPOINT)),
+    "throttled": partial(InPart, rest="ThrottlingError"),
+    "out of capacity": partial(InPart, rest="ProvisionedThroughputExceeded"),
+    "over the limit": partial(InPart, rest="RequestLimitExceeded"),
+    "in conflict": partial(InPart, rest="TransactionConflict"),
+    "failed": partial(InPart, rest="InternalServerError"),
+    "failed and done": partial(InPart, rest="InternalServerError", rest_is_done=True),
+}
+"""What can go wrong with a part of a batch, by the number of the part that is done as it should be."""
 
 
 class CutShort:
@@ -111,7 +186,7 @@ class WatchedClient:
         operation = getattr(self._client, name)
         if name == "get_paginator":
             return lambda kind: _WatchedPaginator(self._watch, kind, operation(kind))
-        return lambda **arguments: nobody(self._watch)(name, of_whom(lambda: operation(**arguments)))
+        return lambda **arguments: nobody(self._watch)(name, Call(of_whom(operation), arguments))
 
 
 class _WatchedPaginator:
@@ -124,17 +199,18 @@ class _WatchedPaginator:
         pages = iter(self._paginator.paginate(**arguments))
         page: dict[str, Any] = {"LastEvaluatedKey": None}
         while "LastEvaluatedKey" in page:
-            page = nobody(self._watch)(self._operation, of_whom(lambda: next(pages)))
+            page = nobody(self._watch)(self._operation, Call(of_whom(lambda: next(pages))))
             yield page
 
 
 class FaultyClient(WatchedClient):
-    """A client at one of whose calls the fault strikes."""
+    """A client at one of whose calls the fault strikes. operation: the one whose calls count; None: all count."""
 
-    def __init__(self, client: Any, fault: Fault, *, at: int = 0) -> None:
+    def __init__(self, client: Any, fault: Fault, *, at: int = 0, operation: str | None = None) -> None:
         super().__init__(client, self._count)
         self._fault = fault
         self._strikes_at = at
+        self._operation = operation
         self.calls = 0
 
     def strike_at(self, call: int) -> None:
@@ -146,5 +222,7 @@ class FaultyClient(WatchedClient):
         return 0 < self._strikes_at <= self.calls
 
     def _count(self, operation: str, call: Call) -> Any:
-        self.calls += 1
+        self.calls += self._operation in (None, operation)
+        if self._operation not in (None, operation):
+            return call()
         return self._fault(operation, call) if self.calls == self._strikes_at else call()

@@ -23,42 +23,58 @@ from botocore.awsrequest import AWSResponse
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
+from tests.faults import parts_of, response
 from tests.memory import MemoryDynamoDB
 from tests.recording import nobody
 
 URL = "http://dynamodb.test"
 ATTEMPTS_MAX = 4
 """As ``wiring`` sets it."""
-WRITES = ("PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "BatchWriteItem")
+WRITES = ("PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "BatchWriteItem", "BatchExecuteStatement")
 
-Answer = Callable[[str], AWSResponse]
-"""Answers an attempt at an operation, or raises what a connection that fails does."""
+Answer = Callable[[str, bytes], AWSResponse]
+"""Answers an attempt at an operation with this body, or raises what a connection that fails does."""
 
 
 def error(status: int, code: str, **more: Any) -> Answer:
-    return lambda _operation: http_response(status, {"__type": f"com.amazonaws.dynamodb.v20120810#{code}"} | more)
+    return lambda _operation, _body: http_response(
+        status, {"__type": f"com.amazonaws.dynamodb.v20120810#{code}"} | more
+    )
 
 
-def no_answer(_operation: str) -> AWSResponse:
+def no_answer(_operation: str, _body: bytes) -> AWSResponse:
     raise ReadTimeoutError(endpoint_url=URL)
 
 
-def cut_off(_operation: str) -> AWSResponse:
+def cut_off(_operation: str, _body: bytes) -> AWSResponse:
     """The connection is closed in the middle of the answer."""
     raise ConnectionClosedError(endpoint_url=URL)
 
 
-def half_an_answer(_operation: str) -> AWSResponse:
+def half_an_answer(_operation: str, _body: bytes) -> AWSResponse:
     """What there is of the answer looks whole to HTTP, as behind a proxy that gives it a new length."""
     return http_response(200, b'{"Attributes": {"request')
 
 
-def conflict(operation: str) -> AWSResponse:
+def each_statement(code: str) -> Answer:
+    """Return an answer to a batch of statements, each of which is refused with this code; other writes get a 500."""
+
+    def answer(operation: str, body: bytes) -> AWSResponse:
+        if operation != "BatchExecuteStatement":
+            return failed(operation, body)
+        return http_response(200, {"Responses": [response(code) for _ in json.loads(body)["Statements"]]})
+
+    return answer
+
+
+def conflict(operation: str, body: bytes) -> AWSResponse:
+    if operation == "BatchExecuteStatement":
+        return each_statement("TransactionConflict")(operation, body)
     if operation == "TransactWriteItems":
         reasons = [{"Code": "TransactionConflict"}]
-        return error(400, "TransactionCanceledException", CancellationReasons=reasons)(operation)
+        return error(400, "TransactionCanceledException", CancellationReasons=reasons)(operation, body)
     code = "ThrottlingException" if operation == "BatchWriteItem" else "TransactionConflictException"
-    return error(400, code)(operation)
+    return error(400, code)(operation, body)
 
 
 throttled = error(400, "ThrottlingException")
@@ -95,17 +111,27 @@ LOSSES = {
 }
 """In the last one alone nothing is carried out."""
 NEVER_APPLIED = "throttled, never applied"
+BATCH_LOSSES = LOSSES | {
+    f"applied, then {code}": Loss(cut_off, each_statement(code)) for code in ("ThrottlingError", "InternalServerError")
+}
+"""What may be lost of a batch of statements."""
 
 
 @dataclass
 class Endpoint:
-    """at: the write at which the loss begins, 1 is the first; 0: never. Reads are answered, but ``reads_fail_after``:
-    once the loss has begun they are throttled, so that nothing can be looked up."""
+    """An endpoint that loses one write.
+
+    at: the write at which the loss begins, 1 is the first; 0: never. reads_fail_after: once the loss has begun, reads
+    are throttled, so that nothing can be looked up. part: the part of a batch of statements that is carried out
+    (``parts_of``), None: all of it. parts: how many there are, if the loss began at a batch.
+    """
 
     tables: MemoryDynamoDB
     loss: Loss
     at: int = 0
     reads_fail_after: bool = False
+    part: int | None = None
+    parts: int = field(default=0, init=False)
     writes: int = field(default=0, init=False)
     lost: int = field(default=0, init=False)
     _body: bytes = field(default=b"", init=False)
@@ -125,20 +151,31 @@ class Endpoint:
         is_again = bool(self.lost) and request.body == self._body
         if operation not in WRITES:
             if self.has_struck and self.reads_fail_after:
-                return throttled(operation)
+                return throttled(operation, request.body)
             return self._carried_out(operation, request.body)
         if is_again:
             if self.loss.then is None or self.lost > self.loss.calls:
                 return self._carried_out(operation, request.body)
             self.lost += 1
-            return self.loss.then(operation)
+            return self.loss.then(operation, request.body)
         self.writes += 1
         if self.writes != self.at:
             return self._carried_out(operation, request.body)
         self._body, self.lost = request.body, 1
         if self.loss is not LOSSES[NEVER_APPLIED]:
-            self._carried_out(operation, request.body)
-        return self.loss.first(operation)
+            self._carried_out_in_part(operation, request.body)
+        return self.loss.first(operation, request.body)
+
+    def _carried_out_in_part(self, operation: str, body: bytes) -> None:
+        if operation != "BatchExecuteStatement":
+            self._carried_out(operation, body)
+            return
+        statements = json.loads(body)["Statements"]
+        parts = parts_of(len(statements))
+        self.parts = len(parts)
+        part = range(len(statements)) if self.part is None else sorted(parts[self.part])
+        if part:
+            self._carried_out(operation, json.dumps({"Statements": [statements[one] for one in part]}).encode())
 
     def _carried_out(self, operation: str, body: bytes) -> AWSResponse:
         method = getattr(self.tables, re.sub(r"(?<!^)(?=[A-Z])", "_", operation).lower())
@@ -148,7 +185,7 @@ class Endpoint:
             told = {
                 name: value for name, value in refused.response.items() if name not in ("Error", "ResponseMetadata")
             }
-            return error(400, refused.response["Error"]["Code"], **told)(operation)
+            return error(400, refused.response["Error"]["Code"], **told)(operation, body)
         return http_response(200, {name: value for name, value in answer.items() if name != "ResponseMetadata"})
 
 

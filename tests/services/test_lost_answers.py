@@ -41,7 +41,7 @@ from tests.apis.escrow import desk as escrow_api
 from tests.apis.taker import desk as taker
 from tests.apis.trade import desk as trade
 from tests.invariants import check_invariants
-from tests.lossy_endpoint import ATTEMPTS_MAX, LOSSES, NEVER_APPLIED, CuttingServer, Endpoint, Lossy
+from tests.lossy_endpoint import ATTEMPTS_MAX, BATCH_LOSSES, LOSSES, NEVER_APPLIED, CuttingServer, Endpoint, Lossy
 from tests.memory import MemoryDynamoDB
 from tests.scenarios import CREDITED, Scenario
 from tests.services.books import test_admission_faults as admission
@@ -102,16 +102,20 @@ def each_write(
 ) -> Iterator[tuple[str, MemoryDynamoDB, Endpoint, Any]]:
     """Yield where the loss is, a copy of the tables, its endpoint and its client, once for each write of a command.
 
-    The loss is at the first write, then at the second, until the command makes fewer. least: how many it makes.
+    The loss is at the first write, then at the second, until the command makes fewer. At a batch of statements it is
+    once for each part that may be done. least: how many writes the command makes.
     """
     for at in range(1, WRITES_MAX):
-        tables = copied(built, knows_tokens=knows_tokens)
-        endpoint = Endpoint(tables, LOSSES[loss], at=at)
-        with lossy.over(endpoint) as client:
-            yield f"write {at}", tables, endpoint, client
-        if not endpoint.has_struck:
-            assert at > least, "hardly any write was reached"
-            return
+        part, parts = 0, 1
+        while part < parts:
+            tables = copied(built, knows_tokens=knows_tokens)
+            endpoint = Endpoint(tables, BATCH_LOSSES[loss], at=at, part=part)
+            with lossy.over(endpoint) as client:
+                yield f"write {at}, part {part}", tables, endpoint, client
+            if not endpoint.has_struck:
+                assert at > least, "hardly any write was reached"
+                return
+            part, parts = part + 1, endpoint.parts
     pytest.fail(f"a command takes more than {WRITES_MAX} writes")
 
 
@@ -235,22 +239,23 @@ def test_a_batch_after_one_that_was_written_is_not_said_to_have_changed_nothing(
 def test_half_an_answer_is_no_answer_to_a_read(lossy: Lossy, tables: MemoryDynamoDB) -> None:
     database_of(tables).write(NEW)
     half = Endpoint(tables, LOSSES["applied, answer made shorter"])
-    half._carried_out = lambda operation, _body: half.loss.first(operation)  # type: ignore[method-assign]
+    half._carried_out = lambda operation, body: half.loss.first(operation, body)  # type: ignore[method-assign]
     with lossy.over(half) as client, pytest.raises(Unavailable):
         database_of(client).get("accounts", {"owner": "ann", "entry": "x"})
 
 
-@pytest.mark.parametrize("loss", APPLIED)
+@pytest.mark.parametrize("loss", [name for name in BATCH_LOSSES if name != NEVER_APPLIED])
 def test_a_batch_is_matched_once_whatever_is_lost_of_its_writes(
     lossy: Lossy, market: tuple[MemoryDynamoDB, World], loss: str
 ) -> None:
-    """The entry, and each row that it means: where all attempts are answered in the end, the matcher goes on."""
+    """The entry, and each row that it means, whatever part of a batch of statements is carried out: where all attempts
+    are answered in the end, the matcher goes on."""
     for at, tables, _, client in each_write(lossy, market[0], loss, least=4):
         world = market[1].over(database_of(tables))
         world.placed("ben", "BUY", 150, 50)
         world.stream_new_commands()
         if world.over(database_of(client)).deliver(records=world.records):
-            assert LOSSES[loss].then is not None, at
+            assert BATCH_LOSSES[loss].then is not None, at
         assert world.deliver(world.matcher(), world.records) == []
         check_invariants(world, CREDITED)
         assert len(list(database_of(tables).scan(JOURNAL))) == len(list(market[1].database.scan(JOURNAL))) + 1

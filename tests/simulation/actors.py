@@ -1,20 +1,23 @@
 """Actors: code that stops before each of its store calls until the scheduler resumes it.
 
 Each actor runs in its own greenlet, so only the scheduler decides the order of store calls: no threads, no clock. The
-scheduler also decides the outcome of a call: a fault of ``tests.faults``, or None.
+scheduler also decides the outcome of a call: a fault of ``tests.faults``, or None. A batch of statements is a call for
+each statement.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+from botocore.exceptions import ClientError
 from greenlet import getcurrent, greenlet
 
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.parallel import Runner, sequentially
-from tests.faults import Call, Died, Fault, WatchedClient
+from tests.faults import BATCH, Call, Died, Fault, WatchedClient, response
 from tests.memory import MemoryDynamoDB
 
 
@@ -60,14 +63,37 @@ class Actor:
 
 def stepped_database(client: MemoryDynamoDB, prefix: str, together: Runner = sequentially) -> Database:
     """Return a database whose calls by actors wait for the scheduler; other callers' calls go through."""
-    watched: Any = WatchedClient(client, _step)
+    watched: Any = WatchedClient(client, partial(_step, together))
     return Database(watched, prefix, pause=lambda _seconds: None, together=together)
 
 
-def _step(operation: str, call: Call) -> Any:
+def _step(together: Runner, operation: str, call: Call) -> Any:
     current = getcurrent()
     if not isinstance(current, _ActorGreenlet):
         return call()
+    if operation == BATCH:
+        return _statement_by_statement(current, together, call)
+    return _one_step(current, operation, call)
+
+
+def _statement_by_statement(current: _ActorGreenlet, together: Runner, call: Call) -> Any:
+    """Do each statement of a batch as a step of its own, for they are independent of each other on DynamoDB."""
+    statements, responses = call.arguments["Statements"], {}
+
+    def do(number: int) -> None:
+        one = Call(call.operation, {"Statements": [statements[number]]})
+        try:
+            (responses[number],) = _one_step(current, BATCH, one)["Responses"]
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ThrottlingException":
+                raise
+            responses[number] = response("ThrottlingError")
+
+    together([partial(do, number) for number in range(len(statements))])
+    return {"Responses": [responses[number] for number in range(len(statements))]}
+
+
+def _one_step(current: _ActorGreenlet, operation: str, call: Call) -> Any:
     assert current.parent is not None
     fault: Fault | None = current.parent.switch(operation)
     try:
