@@ -49,7 +49,10 @@ class Ahead(Generic[Caller]):
         rows_of: RowsOf[Caller],
         act: Callable[[Caller], Answer],
     ) -> Answer:
-        """Return the answer of ``act`` for the caller of ``enter``, with their rows read ahead. Raises as they do."""
+        """Return the answer of ``act`` for the caller of ``enter``, with their rows read ahead. Raises as they do.
+
+        credential: as it was sent; empty for a caller who needs none.
+        """
         digest = digest_of(credential)
         known = self._callers.get(digest)
         with self._database.reading_ahead(self._learn) as ahead:
@@ -61,6 +64,7 @@ class Ahead(Generic[Caller]):
                 self._callers.forget(digest)
                 raise
             if caller != known:
-                self._callers.set(digest, caller)
                 ahead.expect(rows_of(caller))
+                if credential:
+                    self._callers.set(digest, caller)
             return act(caller)

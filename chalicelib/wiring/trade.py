@@ -6,9 +6,10 @@ from collections.abc import Callable
 from functools import partial
 
 from chalicelib.apis.kit.answering import endpoints_of
+from chalicelib.apis.trade.ahead import RowsAhead
 from chalicelib.apis.trade.api import TradeApi
 from chalicelib.apis.trade.balances import BalanceEndpoints
-from chalicelib.apis.trade.gate import Gate
+from chalicelib.apis.trade.gate import Caller, Gate
 from chalicelib.apis.trade.listing import ListingEndpoints
 from chalicelib.apis.trade.market import MarketEndpoints
 from chalicelib.apis.trade.order_detail import OrderDetailEndpoints
@@ -20,7 +21,9 @@ from chalicelib.apis.trade.trades import TradeEndpoints
 from chalicelib.domain.tenancy.keys import API_TOKENS
 from chalicelib.domain.tenancy.master_keys import in_turn, none_before
 from chalicelib.domain.tenancy.rate_limit import RateLimit
+from chalicelib.services.ahead import Ahead
 from chalicelib.services.books.admission import Admission
+from chalicelib.services.books.ahead import BooksAhead
 from chalicelib.services.books.depth import DepthReader
 from chalicelib.services.books.market_data import MarketData
 from chalicelib.services.books.reading import BooksReading
@@ -31,7 +34,7 @@ from chalicelib.services.tenancy.rate_limiter import ANONYMOUS_LIMITS, Anonymous
 from chalicelib.support.clock import now_ms, now_s
 from chalicelib.tables.credentials import Credentials
 from chalicelib.tables.dynamodb import Database
-from chalicelib.tables.tenants import Tenants
+from chalicelib.tables.tenants import Tenants, instance_at
 
 
 def new_trade_desk(
@@ -54,9 +57,9 @@ def new_trade_desk(
     orders_max: bound of the open orders of all books cached to show whole depths.
     """
     limiter = RateLimiter(counters or database, {AnonymousUse.MARKET_DATA: public_limit})
-    accept, instance_of = Credentials(database, API_TOKENS).accept, Tenants(database, now_s).get
+    tokens = Credentials(database, API_TOKENS)
     master_keys = partial(in_turn, master_key, previous_master_key)
-    gate = Gate(accept, instance_of, limiter, master_keys, public_instance)
+    gate = Gate(tokens.accept, Tenants(database, now_s).get, limiter, master_keys, public_instance)
     reading, ledger = BooksReading(database), LedgerReading(database)
     pairs, outcomes, admission = Pairs(reading, ledger), OutcomeWaiter(database), Admission(database)
     endpoints = endpoints_of(
@@ -70,4 +73,6 @@ def new_trade_desk(
         market=MarketEndpoints(pairs, TradeHistory(database), DepthReader(database, orders_max)),
         tickers=TickerEndpoints(pairs, MarketData(database)),
     )
-    return TradeApi(gate, endpoints, clock)
+    books = BooksAhead()
+    ahead = Ahead[Caller](database, lambda token, caller: [tokens.at(token), instance_at(caller.instance)], books.learn)
+    return TradeApi(gate, endpoints, clock, ahead, RowsAhead(books))

@@ -73,7 +73,7 @@ class Pairs:
 
         The cost does not depend on the number of books.
         """
-        symbol = _symbol_of(pair)
+        symbol = symbol_of(pair)
         config = None if symbol is None else self._reading.book_of_symbol(instance, symbol)
         if config is None:
             raise pair_not_found()
@@ -85,7 +85,7 @@ class Pairs:
 
     def every_book(self, instance: str, pair: str) -> dict[str, Market]:
         """Return every book that has or had the pair, by id. Raises Fault if there is none."""
-        wanted = ascii_upper(pair) if _symbol_of(pair) else None
+        wanted = ascii_upper(pair) if symbol_of(pair) else None
         found = {market.book.book_id: market for market in self.of_instance(instance) if market.pair == wanted}
         if not found:
             raise pair_not_found()
@@ -110,7 +110,7 @@ def code_of(token: Token) -> str:
     return ascii_upper(token.symbol)
 
 
-def _symbol_of(pair: str) -> str | None:
+def symbol_of(pair: str) -> str | None:
     """Return the symbol of a book with this pair, in any case; None for a malformed pair."""
     match = _PAIR.fullmatch(pair)
     return f"{match[1]}/{match[2]}" if match and len(pair) <= SYMBOL_CHARACTERS_MAX else None
