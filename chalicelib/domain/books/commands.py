@@ -25,6 +25,9 @@ from chalicelib.domain.books.vocabulary import (
     PlaceOrder,
 )
 
+_OF_ONE_STEP = PlaceOrder, CancelOrder
+"""Commands that nothing follows from: once they are decided, nothing is due that was not before."""
+
 
 class Step(NamedTuple):
     """Events that belong together: the journal may end before and after them, never among them.
@@ -39,15 +42,31 @@ class Step(NamedTuple):
 def decide(book: Book, command: Command, at_ms: int) -> Iterator[Step]:
     """Decide a command and yield its whole consequence; the book changes with each step that is taken.
 
-    In order: what is still to be done before it (``follow_ups``), its own step, what follows from it.
+    In order: what is still to be done before it (``follow_ups``), its own step, what follows from it. Where nothing is
+    to be done before it, the call itself decides a placement or a cancel, which is then the only step.
 
     at_ms: the time of the journal entries, ms since the epoch.
     Raises InvalidCommand where an order contradicts itself; the book is unchanged then. Any other exception is a bug of
     the core: the book may be half changed and must be thrown away (``give_up``).
     """
+    if type(command) in _OF_ONE_STEP and not _has_follow_ups(book, at_ms):
+        return iter((Step(_own_events(book, command, at_ms), command),))
+    return _decide(book, command, at_ms)
+
+
+def _decide(book: Book, command: Command, at_ms: int) -> Iterator[Step]:
     yield from follow_ups(book, at_ms)
     yield Step(_own_events(book, command, at_ms), command)
     yield from follow_ups(book, at_ms)
+
+
+def _has_follow_ups(book: Book, at_ms: int) -> bool:
+    """Return whether ``follow_ups`` may have something to yield; False: it has nothing."""
+    return (
+        book.status is BookStatus.CLOSED
+        or book.cancelling is not None
+        or (bool(book.expiries) and book.expiries[0][0] <= at_ms)
+    )
 
 
 def follow_ups(book: Book, at_ms: int) -> Iterator[Step]:

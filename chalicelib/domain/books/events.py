@@ -1,24 +1,23 @@
 """Events of a book: what was decided, with every amount that moved.
 
-Events alone settle money and write order rows; replaying them needs no matching rule. They are named tuples, because
-a frozen dataclass of this size takes three times as long to build, and building events is most of matching.
+Events alone settle money and write order rows; replaying them needs no matching rule.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-from chalicelib.domain.books.vocabulary import BookTerms, CloseReason, OrderStatus, PlaceOrder
+from chalicelib.domain.books.vocabulary import BookTerms, CloseReason, OrderStatus, PlaceOrder, record
 from chalicelib.domain.ledger.amounts import Side
 
 
-class Accepted(NamedTuple):
+@record
+class Accepted:
     """The order's turn came: it is recorded, and its matching begins."""
 
     order: PlaceOrder
 
 
-class Traded(NamedTuple):
+@record
+class Traded:
     """One match. The price is the maker's.
 
     notional: quote base units the buyer pays and the seller is credited before fees (T41).
@@ -47,14 +46,16 @@ class Traded(NamedTuple):
         return self.maker if self.taker.side is Side.BUY else self.taker
 
 
-class Rested(NamedTuple):
+@record
+class Rested:
     """The remainder of the order rests in the book, behind all orders at its price."""
 
     order: PlaceOrder
     remaining: int
 
 
-class Closed(NamedTuple):
+@record
+class Closed:
     """The order ended with a remainder; the rest of its hold is released."""
 
     order: PlaceOrder
@@ -64,21 +65,24 @@ class Closed(NamedTuple):
     released: int
 
 
-class CancelRefused(NamedTuple):
+@record
+class CancelRefused:
     """A cancel came too late: its order had closed before."""
 
     order_id: str
     customer: str
 
 
-class CancelAllBegun(NamedTuple):
+@record
+class CancelAllBegun:
     """The turn of a cancel-all came: the customer's resting orders close before anything newer is decided."""
 
     command_id: str
     customer: str
 
 
-class CancelAllEnded(NamedTuple):
+@record
+class CancelAllEnded:
     """The cancel-all has closed its last order. closed: how many it closed, without those that expired meanwhile.
 
     Without a CancelAllBegun before it, the core could not decide the command, and nothing was closed.
@@ -89,7 +93,8 @@ class CancelAllEnded(NamedTuple):
     closed: int
 
 
-class BookChanged(NamedTuple):
+@record
+class BookChanged:
     """The book has these terms from now on: the command's, unless the book is closed or has a later version (T32)."""
 
     command_id: str

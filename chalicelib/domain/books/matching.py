@@ -67,7 +67,7 @@ def _enter(book: Book, order: OpenOrder, events: list[Event]) -> None:
     refusal: CloseReason | None = None
     if command.time_in_force is FOK:
         refusal = _fok_refusal(book, makers, order, limit_key)
-    elif makers.keys and makers.keys[-1] >= limit_key:
+    elif command.post_only or book.rules.min_order_value:
         best_price = _best_crossed(book, makers, limit_key, events)
         if best_price is not None:
             if command.post_only:
@@ -99,21 +99,22 @@ def reject(command: PlaceOrder, reason: CloseReason) -> list[Event]:
 
 
 def _assert_valid(book: Book, command: PlaceOrder) -> None:
-    """Raise InvalidCommand unless admission can have made the command. Runs for every order."""
-    price, quantity = command.price, command.quantity
-    hold = command.hold if command.side is BUY else quantity  # a MARKET BUY holds a budget
+    """Raise InvalidCommand unless admission can have made the command. Runs for every order, here alone."""
+    price, quantity, hold = command.price, command.quantity, command.hold
+    needed = quantity
     if price is None:
-        is_sound = command.order_type is MARKET and not command.post_only
-    else:
-        is_sound = command.order_type is LIMIT and price > 0 and (not command.post_only or command.time_in_force is GTC)
+        is_sound = command.order_type is MARKET and not command.post_only and command.expires_at_ms is None
         if command.side is BUY:
-            hold = -(-price * quantity // book.scale)  # holds.hold_of_limit, written out for speed
-    if command.expires_at_ms is not None and (price is None or command.time_in_force is not GTC):
-        is_sound = False
+            needed = hold  # a budget
+    else:
+        may_rest = command.time_in_force is GTC or (not command.post_only and command.expires_at_ms is None)
+        is_sound = command.order_type is LIMIT and price > 0 and may_rest
+        if command.side is BUY:
+            needed = -(-price * quantity // book.scale)  # holds.hold_of_limit, written out for speed
     if not is_sound:
         raise InvalidCommand(f"{command.order_id} has a type, price and time in force that contradict each other")
-    if command.hold != hold:
-        raise InvalidCommand(f"{command.order_id} holds {command.hold}, needs {hold}")
+    if hold != needed:
+        raise InvalidCommand(f"{command.order_id} holds {hold}, needs {needed}")
     if quantity <= 0 or hold < 0 or command.order_id in book.open_orders:
         raise InvalidCommand(f"{command.order_id} has no quantity, a negative hold, or rests already")
 

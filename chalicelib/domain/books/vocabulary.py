@@ -8,8 +8,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeVar, dataclass_transform
 
 from chalicelib.domain.ledger.amounts import Side
+
+T = TypeVar("T")
+
+
+@dataclass_transform(frozen_default=True)
+def record(cls: type[T]) -> type[T]:
+    """Make a class a dataclass whose members nobody assigns; the type checker refuses it, as for ``frozen=True``.
+
+    ``frozen=True`` also refuses it at run time, which makes an order six times as slow to build.
+    """
+    return dataclass(slots=True)(cls)
 
 
 class OrderType(StrEnum):
@@ -99,7 +111,7 @@ class BookRules:
     min_order_value: int = MIN_ORDER_VALUE_OFF
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PlaceOrder:
     """The command to place an order, as admitted. Immutable; an open order's current terms are in ``book.OpenOrder``.
 
@@ -130,7 +142,7 @@ class PlaceOrder:
         return self.order_id
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CancelOrder:
     """The command to cancel an order. An order gets at most one (T29)."""
 
@@ -139,7 +151,7 @@ class CancelOrder:
     customer: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CancelAll:
     """The command to cancel all orders of a customer that were sequenced before it (O9)."""
 
@@ -176,7 +188,7 @@ class BookTerms:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ChangeBook:
     """The command to replace a book's terms."""
 

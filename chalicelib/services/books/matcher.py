@@ -28,6 +28,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
+from chalicelib.domain.books.book import Book
 from chalicelib.domain.books.commands import Step, decide, follow_ups, give_up
 from chalicelib.domain.books.events import Event, Traded
 from chalicelib.domain.books.journal import JournalEntry, draft
@@ -161,7 +162,7 @@ class Matcher:
         self._take(loaded, group, follow_ups(loaded.state.book, group.at_ms))
         for delivery in undecided:
             try:
-                self._take(loaded, group, _steps(decide(loaded.state.book, delivery.command, group.at_ms)), delivery)
+                self._take(loaded, group, _steps(loaded.state.book, delivery.command, group.at_ms), delivery)
             except Undecidable:
                 logger.exception("the core cannot decide a command; given up", command=delivery.command.command_id)
                 # Write the events decided before; loading the book again projects them.
@@ -252,15 +253,15 @@ class Matcher:
         return entries
 
 
-def _steps(steps: Iterable[Step]) -> Iterator[Step]:
-    """Yield the steps of a command. Raises Undecidable where the core raises before the command is decided.
+def _steps(book: Book, command: Command, at_ms: int) -> Iterator[Step]:
+    """Decide a command and yield its steps. Raises Undecidable where the core raises before the command is decided.
 
     A step whose events are too large for a commit counts as undecidable. An error after the command's own step is not
     the command's fault and is raised unchanged.
     """
     is_decided = False
     try:
-        for step in steps:
+        for step in decide(book, command, at_ms):
             if _may_be_too_large(step.events):
                 raise CommandTooLarge(f"{len(step.events)} events")
             is_decided = is_decided or step.command is not None
