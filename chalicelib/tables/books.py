@@ -133,6 +133,10 @@ class Books:
         found = self.with_failures(book)
         return None if found is None else found[0]
 
+    def configs(self, books: Iterable[str]) -> list[BookConfig]:
+        """Return the configurations of these books that there are, in no order."""
+        return [_config_of(row) for row in self._database.get_many(TABLE, [_config_key(book) for book in books])]
+
     def with_failures(self, book: str) -> tuple[BookConfig, BatchFailures] | None:
         """Return a book's configuration and failed batches; None if there is no such book. Raises MalformedConfig."""
         try:
@@ -242,8 +246,7 @@ class Books:
         values = {":instance": instance, ":listed": LISTED}
         condition = "#book = :instance AND begins_with(#part, :listed)"
         ids = [row["part"].removeprefix(LISTED) for row in self._database.query(TABLE, condition, values)]
-        keys = [{"book": book_key(instance, book_id), "part": "config"} for book_id in ids]
-        found = map(_config_of, self._database.get_many(TABLE, keys))
+        found = self.configs(book_key(instance, book_id) for book_id in ids)
         return sorted(found, key=lambda config: (config.created_at_ms, config.book_id), reverse=True)
 
     def depth(self, book: str) -> Depth:

@@ -6,8 +6,9 @@ of its window, or only the live ones if the filters want no others.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
 from chalicelib.apis.trade.envelope import Envelope, invalid
@@ -66,21 +67,34 @@ class ListingEndpoints:
         """GET orders. A page of the customer's orders of a pair, newest first."""
         query = Query(request.query)
         pair, filters, paging = query.required("pair"), _filters_of(query, envelope.now_ms), query.paging()
-        markets = self.pairs.every_book(caller.instance, pair)
-        rows = self._candidates(caller, filters, envelope.now_ms)
-        return envelope.success(_list_view(filter(filters.has, rows), markets, paging))
+        return envelope.success(self._page(caller, pair, filters, paging, envelope.now_ms))
 
     def open_orders(self, request: HttpRequest, caller: Caller, envelope: Envelope) -> HttpResponse:
         """GET orders/open. A page of the customer's live orders, in one pair or all, newest first."""
         query = Query(request.query)
         pair, side, paging = query.text("pair"), query.word("side", SIDES), query.paging()
-        filters = Filters(LIVE_STATUSES, side)
-        if pair is None:
-            markets = {market.book.book_id: market for market in self.pairs.of_instance(caller.instance)}
-        else:
-            markets = self.pairs.every_book(caller.instance, pair)
-        rows = self._candidates(caller, filters, envelope.now_ms)
-        return envelope.success(_list_view(filter(filters.has, rows), markets, paging))
+        return envelope.success(self._page(caller, pair, Filters(LIVE_STATUSES, side), paging, envelope.now_ms))
+
+    def _page(
+        self, caller: Caller, pair: str | None, filters: Filters, paging: Paging, at_ms: int
+    ) -> dict[str, object]:
+        """Return a page of the orders that pass the filters, in the books of this pair (None: of all)."""
+        wanted = None if pair is None else self.pairs.in_capitals(caller.instance, pair)
+        rows = filter(filters.has, self._candidates(caller, filters, at_ms))
+        page = page_of(self._in_books(caller.instance, wanted, rows), lambda one: ulid_of(one[0].order_id), paging)
+        shown = [order_view(row, market) for row, market in page.rows]
+        return {"orders": shown, "pagination": page.pagination, **page.cursors}
+
+    def _in_books(self, instance: str, pair: str | None, rows: Iterator[OrderRow]) -> Iterator[tuple[OrderRow, Market]]:
+        """Yield the orders of served books, with their books, which are read as they come up."""
+        known: dict[str, Market | None] = {}
+        while some := list(islice(rows, READ_ROWS)):
+            new = {row.book_id for row in some} - known.keys()
+            known |= dict.fromkeys(new) | self.pairs.of_books(instance, new)
+            for row in some:
+                market = known[row.book_id]
+                if market is not None and pair in (None, market.pair):
+                    yield row, market
 
     def _candidates(self, caller: Caller, filters: Filters, at_ms: int) -> Iterable[OrderRow]:
         """Return the customer's orders that may pass the filters, newest first."""
@@ -106,10 +120,3 @@ def _filters_of(query: Query, at_ms: int) -> Filters:
         raise invalid("ids")
     window = None if order_ids else query.window("start_date", "end_date", at_ms)
     return Filters(statuses, side, order_type, tuple(order_ids), window)
-
-
-def _list_view(rows: Iterator[OrderRow], markets: Mapping[str, Market], paging: Paging) -> dict[str, object]:
-    seen_here = (row for row in rows if row.book_id in markets)
-    page = page_of(seen_here, lambda row: ulid_of(row.order_id), paging)
-    shown = [order_view(row, markets[row.book_id]) for row in page.rows]
-    return {"orders": shown, "pagination": page.pagination, **page.cursors}

@@ -8,6 +8,7 @@ tokens, both made of A to Z and 0 to 9 (T44). Its pair is BASE_QUOTE. A pair has
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from chalicelib.apis.trade.envelope import Error, Fault
@@ -83,6 +84,16 @@ class Pairs:
             raise pair_not_found()
         return market
 
+    def in_capitals(self, instance: str, pair: str) -> str:
+        """Return a pair as books show it. Raises Fault unless a book has or had it.
+
+        The cost depends on the number of books only if no open one has it.
+        """
+        try:
+            return self.open_book(instance, pair).pair
+        except Fault:
+            return next(iter(self.every_book(instance, pair).values())).pair
+
     def every_book(self, instance: str, pair: str) -> dict[str, Market]:
         """Return every book that has or had the pair, by id. Raises Fault if there is none."""
         wanted = ascii_upper(pair) if symbol_of(pair) else None
@@ -99,10 +110,15 @@ class Pairs:
 
     def of_book(self, instance: str, book_id: str) -> Market | None:
         """Return the book with this id, closed or not; None if this desk does not serve it."""
-        config = self._reading.book(instance, book_id)
-        if config is None:
-            return None
-        return _market_of(config, self._ledger.tokens_by_address(instance, (config.base_asset, config.quote_asset)))
+        return self.of_books(instance, [book_id]).get(book_id)
+
+    def of_books(self, instance: str, book_ids: Collection[str]) -> dict[str, Market]:
+        """Return the served ones of these books, closed or not, by id."""
+        configs = self._reading.books_by_id(instance, book_ids)
+        assets = [asset for config in configs for asset in (config.base_asset, config.quote_asset)]
+        tokens = self._ledger.tokens_by_address(instance, assets)
+        markets = filter(None, (_market_of(config, tokens) for config in configs))
+        return {market.book.book_id: market for market in markets}
 
 
 def code_of(token: Token) -> str:

@@ -33,6 +33,7 @@ class BooksAhead:
     ) -> list[RowAt]:
         """Return the rows that ``Admission.place`` reads of such an order."""
         book, owner = book_key(instance, book_id), customer_key(instance, customer)
+        self._hints.note_order(owner, book_id)
         rows = [config_at(book)]
         if external_id is not None:
             rows.append(name_at(owner, external_id))
@@ -47,10 +48,15 @@ class BooksAhead:
         """Return the id of the book that should have this symbol, and the rows that tell: it, and its two tokens."""
         rows, book_id = [symbol_at(instance, symbol)], self._hints.book_of_symbol(instance, symbol)
         if book_id is not None:
-            rows += self.market(instance, book_id)
+            rows += self._market(instance, book_id)
         return book_id, rows
 
-    def market(self, instance: str, book_id: str) -> list[RowAt]:
+    def markets_of_orders(self, instance: str, customer: str) -> list[RowAt]:
+        """Return the rows of the books, with their tokens, in which the customer should have orders."""
+        recent = self._hints.recent_books_of(customer_key(instance, customer))
+        return [row for book_id in recent for row in self._market(instance, book_id)]
+
+    def _market(self, instance: str, book_id: str) -> list[RowAt]:
         """Return the rows of a book and its two tokens."""
         book = book_key(instance, book_id)
         return [config_at(book), *(token_at(instance, asset) for asset in self._hints.assets_of(book))]

@@ -36,6 +36,10 @@ class BooksReading:
         """Return the books of an instance, closed ones too."""
         return self._books.of_instance(instance)
 
+    def books_by_id(self, instance: str, book_ids: Iterable[str]) -> list[BookConfig]:
+        """Return the existing ones of these books."""
+        return self._books.configs(book_key(instance, book_id) for book_id in book_ids)
+
     def book_of_symbol(self, instance: str, symbol: str) -> BookConfig | None:
         """Return the book with this symbol, in any case, that is not closed."""
         return self._books.of_symbol(instance, symbol)

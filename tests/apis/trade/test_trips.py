@@ -19,6 +19,7 @@ from chalicelib.wiring.trade import new_trade_desk
 from tests.apis.trade.cases import (
     FORBIDDEN,
     NO_PAIR,
+    PAIR,
     UNSUPPORTED,
     Outcome,
     change_book,
@@ -29,7 +30,7 @@ from tests.apis.trade.cases import (
     rested,
     unauthorized,
 )
-from tests.apis.trade.desk import MASTER_KEY, UNLIMITED, SignedDesk, make_token
+from tests.apis.trade.desk import MASTER_KEY, UNLIMITED, SignedDesk, data_of, make_token
 from tests.recording import nobody
 from tests.world import INSTANCE
 
@@ -227,3 +228,45 @@ def test_a_wrong_signature_reads_ahead_once_more_at_most(warm: MeteredDesk) -> N
         units.append(warm.meter.take().total.read_units)
     assert units[1:] == [2, 2]
     assert warm.desk.world.tables() == before
+
+
+# --- lists -----------------------------------------------------------------------------------------------------------
+
+OPEN_ROWS_TRIPS_MAX = 3
+"""What reading the open orders takes by itself."""
+
+
+def open_of_pair(desk: SignedDesk) -> HttpResponse:
+    return desk.get("/trade/orders/open", {"pair": PAIR})
+
+
+def open_of_all(desk: SignedDesk) -> HttpResponse:
+    return desk.get("/trade/orders/open")
+
+
+LISTS: list[Any] = [open_of_pair, open_of_all]
+
+
+@pytest.mark.parametrize("listed", LISTS)
+def test_a_list_of_open_orders_is_one_read_and_its_rows(warm: MeteredDesk, listed: Request) -> None:
+    assert len(data_of(listed(warm.desk))["orders"]) == 1
+    assert warm.trips(listed) <= 1 + OPEN_ROWS_TRIPS_MAX
+
+
+@pytest.mark.parametrize("listed", LISTS)
+def test_a_list_shows_orders_of_books_that_this_process_has_not_seen(warm: MeteredDesk, listed: Request) -> None:
+    """The book with the symbol closes, another one is made, and another process places an order in it."""
+    data_of(listed(warm.desk))
+    world = warm.desk.world
+    closed(warm.beside)
+    world.books.create(replace(world.config, book_id="ob_new"))
+    data_of(place(warm.beside))
+    assert len(data_of(listed(warm.desk))["orders"]) == 2
+    assert warm.trips(listed) <= 1 + OPEN_ROWS_TRIPS_MAX
+
+
+def test_a_list_of_a_pair_whose_book_has_gone_is_not_found(warm: MeteredDesk) -> None:
+    assert warm.trips(open_of_pair) <= 2 + OPEN_ROWS_TRIPS_MAX
+    book_deleted(warm.beside)
+    assert outcome_of(open_of_pair(warm.desk)) == NO_PAIR
+    assert data_of(open_of_all(warm.desk))["orders"] == []
