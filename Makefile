@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 RUNNABLE := $(VENV)/.runnable
 INSTALLED := $(VENV)/.installed
 
-.PHONY: run test quick lint types deploy destroy cloud bench cold-start listings costs sweep simulate soak mutants unguarded pins clean
+.PHONY: run test quick lint types deploy destroy cloud bench bench-compare cold-start listings costs sweep simulate soak mutants unguarded pins clean
 .DEFAULT_GOAL := run
 
 # PORT=8001 serves on another port; FRESH=1 deletes the tables of earlier runs.
@@ -52,9 +52,14 @@ destroy: $(INSTALLED)
 cloud: $(INSTALLED)
 	@exec $(BIN)/python -m infra.cloud
 
+# Measures every figure of docs/performance.md; also writes build/bench.json. Takes some minutes, and downloads Lambda's
+# packages for its last part. PART=core,paths measures these parts only.
 bench: $(INSTALLED)
-	$(BIN)/python benchmarks/core.py
-	$(BIN)/python benchmarks/cold_load.py
+	$(BIN)/python benchmarks/bench.py $(if $(PART),--part $(PART))
+
+# Measures this checkout and the commit BASE in turn, and prints the ratios: make bench-compare BASE=main PART=core
+bench-compare: $(INSTALLED)
+	$(BIN)/python benchmarks/compare.py $(if $(PART),--part $(PART)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(BASE)
 
 # Measures cold starts and each desk's first requests: docs/deploy.md. Downloads Lambda's packages; takes a minute.
 cold-start: $(INSTALLED)
@@ -70,7 +75,6 @@ listings: $(INSTALLED)
 # Computes the cost of an order on AWS, in units and money: docs/operations.md. Takes some minutes.
 costs: $(INSTALLED)
 	$(BIN)/python benchmarks/costs.py
-	$(BIN)/python benchmarks/settling.py
 
 # Injects every fault at every call of every crash scenario, over the embedded engine too. Takes half an hour.
 sweep: $(INSTALLED)

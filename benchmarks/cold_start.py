@@ -14,13 +14,14 @@ import os
 import sys
 import tempfile
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import boto3
 
-from benchmarks.cold_load import engine_database
+from benchmarks.engine import engine_database
 from chalicelib.tables.dynamodb import Database
 from infra.package_trimming import trim_package
 from infra.settings import ROOT
@@ -35,25 +36,46 @@ TARGETS_MS = {"app": 300, "match_inbox": 250}
 FUNCTIONS = ("app", "match_inbox", "expire_orders", "sweep_signed_orders", "release_escrows")
 
 
-def package(folder: Path) -> Path:
-    """Package, trim and unpack in this folder, print the sizes, and return the folder of the files."""
+@dataclass(frozen=True, slots=True)
+class Package:
+    """A package unpacked in a folder. Sizes in bytes: as Chalice makes it, trimmed, unpacked."""
+
+    folder: Path
+    packaged: int
+    trimmed: int
+    unpacked: int
+
+
+def package(folder: Path) -> Package:
+    """Package, trim and unpack in this folder. Raises AssertionError if pip's downloads fail."""
     archive = chalice_package(folder)
-    packaged_bytes = archive.stat().st_size
+    packaged = archive.stat().st_size
     trim_package(archive)
     with zipfile.ZipFile(archive) as trimmed:
         trimmed.extractall(folder / "task")
-        unpacked_bytes = sum(member.file_size for member in trimmed.infolist())
-    mb = [f"{size / 1e6:.1f} MB" for size in (packaged_bytes, archive.stat().st_size, unpacked_bytes)]
+        unpacked = sum(member.file_size for member in trimmed.infolist())
+    return Package(folder / "task", packaged, archive.stat().st_size, unpacked)
+
+
+def print_sizes(made: Package) -> Path:
+    """Print a package's sizes. Return its folder."""
+    mb = [f"{size / 1e6:.1f} MB" for size in (made.packaged, made.trimmed, made.unpacked)]
     print(f"package {mb[0]}, trimmed {mb[1]}, unpacked {mb[2]}")
-    return folder / "task"
+    return made.folder
 
 
-def starts(folder: Path, isolated: bool) -> None:
+def starts(folder: Path, function: str, *, isolated: bool, runs: int = STARTS) -> list[Step]:
+    """Start a function some times, each in a new process."""
+    steps = []
+    for _ in range(runs):
+        with LambdaProcess(folder, function, isolated=isolated) as process:
+            steps.append(process.start)
+    return steps
+
+
+def print_starts(folder: Path, isolated: bool) -> None:
     for function in FUNCTIONS:
-        taken = []
-        for _ in range(STARTS):
-            with LambdaProcess(folder, function, isolated=isolated) as process:
-                taken.append(process.start)
+        taken = starts(folder, function, isolated=isolated)
         target = f", target {TARGETS_MS[function]} ms" if function in TARGETS_MS else ""
         print(f"{function} starts in {best(taken)}{target}; {len(taken[0].modules)} modules")
 
@@ -91,8 +113,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name, engine_database() as database:
         client = database._client
         os.environ["AWS_ENDPOINT_URL"] = client.meta.endpoint_url
-        folder = ROOT if is_checkout else package(Path(name))
-        starts(folder, not is_checkout)
+        folder = ROOT if is_checkout else print_sizes(package(Path(name)))
+        print_starts(folder, not is_checkout)
         first_requests(folder, not is_checkout, boto3.client("dynamodb"))
 
 

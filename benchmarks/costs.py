@@ -1,32 +1,33 @@
 """Costs of an order on AWS by unit, and of 1, 100 and 10,000 orders a second for a month: ``make costs``.
 
-Units and calls are counted (``order_paths``); money is computed from the prices below. Two figures cannot be measured
-here and are assumptions, also below: the duration of a DynamoDB call from a function, and the size of a log line.
+Units and calls are counted (``book_paths``, ``desk_paths``); money is computed from the prices below. Two figures
+cannot be measured here and are assumptions, also below: the duration of a DynamoDB call from a function, and the size
+of a log line.
 """
 
 from __future__ import annotations
 
 import os
-import platform
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from app import SWEEP_RUN_S
-from benchmarks.cold_load import engine_database
-from benchmarks.order_paths import Path as OrderPath
-from benchmarks.order_paths import Step, paths, swept_steps
+from benchmarks.book_paths import one_to_one, rest_and_cancel, takers_against_one_maker
+from benchmarks.counting import Path as OrderPath
+from benchmarks.counting import Step, of_least_cpu
+from benchmarks.desk_paths import escrow_path, lapse_step, release_step, signed_path
+from benchmarks.engine import DelayedClient, databases, engine_database, machine
+from benchmarks.pipeline import expired_by_the_clock
 from chalicelib.tables.dynamodb import Database
-from infra.tables import create_tables
 
 RATES = (1, 100, 10_000)
 SECONDS_A_MONTH = 30 * 86_400
 MILLION, GB = 10**6, 2**30
+SWEPT, ROUNDS = 100, 3
 
 # us-east-1, USD, list prices of 2025 without free tiers and discounts; Lambda on x86.
 WRITE_UNITS, READ_UNITS = 0.625 / MILLION, 0.125 / MILLION
@@ -151,22 +152,36 @@ def sweep_lines(steps: list[Step]) -> Iterator[str]:
         yield f"| {step.name} | {' | '.join(f'{share:.1f}' for share in shares)} | {step.cpu_ms:.0f} | {speed:.0f} |"
 
 
-def databases(engine: Database) -> Iterator[Database]:
-    """Yield sets of empty tables, one for each path."""
-    for number in count(1):
-        prefix = f"costs{number}"
-        create_tables(engine._client, prefix)
-        yield Database(engine._client, prefix)
+def paths(empty: Iterator[Database], orders: int = 100) -> list[OrderPath]:
+    """Return the paths, each of the least CPU time of some runs, each run over its own empty tables.
+
+    orders: number in each path; even, and too few for a snapshot.
+    """
+    runs: list[Callable[[Database], OrderPath]] = [
+        lambda tables: one_to_one(tables, "book, one by one", orders, 1),
+        lambda tables: one_to_one(tables, "book, batches of 10", orders, 10),
+        lambda tables: one_to_one(tables, "book, batches of 100", orders, 100),
+        lambda tables: one_to_one(tables, "book, batches of 100, 20 customers", orders, 100, customers=20),
+        lambda tables: takers_against_one_maker(tables, "book, takers against one maker, batches of 100", orders, 100),
+        lambda tables: rest_and_cancel(tables, "book, rests and is cancelled, batches of 100", orders, 100),
+        lambda tables: signed_path(tables, "signed order, filled at once", orders),
+        lambda tables: escrow_path(tables, "escrow order, paid and released", orders),
+    ]
+    return [of_least_cpu([run(next(empty)) for _ in range(ROUNDS)]) for run in runs]
 
 
 def main() -> None:
     os.environ["POWERTOOLS_LOG_LEVEL"] = "ERROR"
-    with ExitStack() as stack:
-        empty = databases(stack.enter_context(engine_database()))
-        found, swept = paths(empty), swept_steps(empty)
-    print(f"Python {platform.python_version()} on {platform.machine()}, {os.cpu_count()} cores\n")
+    with engine_database() as engine:
+        empty = databases(engine)
+        found = paths(empty)
+        swept = [lapse_step(next(empty), SWEPT), release_step(next(empty), SWEPT)]
+        delayed = DelayedClient(engine._client, CALL_MS)
+        expired = max(expired_by_the_clock(empty, delayed) for _ in range(ROUNDS))
+    print(f"{machine()}\n")
     for lines in (unit_lines(found), million_lines(found), month_lines(found), sweep_lines(swept)):
         print("\n".join(lines), end="\n\n")
+    print(f"of orders that expire together, {expired:.0f} a second end, with calls of {CALL_MS:.0f} ms")
 
 
 if __name__ == "__main__":

@@ -12,8 +12,6 @@ the same on any engine; times are constant only if the engine's queries are.
 from __future__ import annotations
 
 import os
-import platform
-import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,8 +25,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import boto3
 
-from benchmarks.cold_load import engine_database
 from benchmarks.core import commands
+from benchmarks.engine import engine_database, machine
 from benchmarks.histories import API_KEY, BOOK, write_history, write_trades, write_venue
 from benchmarks.meter import Cost, metered
 from chalicelib.apis.book.routes import LIST, TRADES_OF_BOOK, TRADES_OF_CUSTOMER
@@ -152,14 +150,6 @@ def chosen_engine() -> Iterator[tuple[str, Database]]:
     finally:
         for name in {table.name for table in tables} & set(client.list_tables()["TableNames"]):
             client.delete_table(TableName=name)
-
-
-def machine() -> str:
-    """Return a description of the machine: processor, cores, Python."""
-    described = Path("/proc/cpuinfo")
-    found = re.search(r"model name\s*: (.+)", described.read_text(encoding="utf-8")) if described.exists() else None
-    processor = found[1] if found else platform.processor() or platform.machine()
-    return f"{processor}, {os.cpu_count()} cores, Python {platform.python_version()}"
 
 
 def print_line(listing: Listing, history: str, one: Measured) -> None:

@@ -22,7 +22,8 @@ from urllib.parse import parse_qs
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from benchmarks.listing import ENDPOINT, HISTORIES, ROUNDS, TIMED_S_MAX, Measured, chosen_engine, machine
+from benchmarks.engine import machine
+from benchmarks.listing import ENDPOINT, HISTORIES, ROUNDS, TIMED_S_MAX, Measured, chosen_engine
 from benchmarks.meter import metered
 from chalicelib.apis.kit.http import HttpRequest
 from chalicelib.apis.taker.gate import Caller

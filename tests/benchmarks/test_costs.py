@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from benchmarks.book_paths import one_to_one, rest_and_cancel, takers_against_one_maker
 from benchmarks.costs import gateway_usd, month_of, orders_a_second_and_shard
-from benchmarks.order_paths import Path, Step, book_path, cancelled_path, escrow_path, signed_path
+from benchmarks.counting import Path, Step
+from benchmarks.desk_paths import escrow_path, signed_path
 from chalicelib.tables.dynamodb import Database
 from infra.settings import ROOT
 from infra.tables import create_tables
@@ -38,7 +40,7 @@ def named_units(name: str) -> dict[str, float]:
 
 
 def test_an_order_that_is_matched_in_batches_of_ten_costs_what_the_page_says(tables: Database) -> None:
-    path = book_path(tables, "book, batches of 10", ORDERS, ORDERS, 10)
+    path = one_to_one(tables, "book, batches of 10", ORDERS, 10)
     assert units_of(path) == pytest.approx(named_units(path.name), abs=0.06)
     admission, matching = path.steps
     assert admission.tables == {"accounts": 2, "inbox": 2, "orders": 3, "requests": 1}
@@ -46,9 +48,13 @@ def test_an_order_that_is_matched_in_batches_of_ten_costs_what_the_page_says(tab
 
 
 def test_an_order_that_is_cancelled_costs_what_the_page_says(tables: Database) -> None:
-    """Of a whole batch of 100 a book's own rows are hundredths; here the batch is smaller."""
-    path = cancelled_path(tables, "book, rests and is cancelled, batches of 100", ORDERS, 100)
-    assert units_of(path) == pytest.approx(named_units(path.name), abs=0.2)
+    path = rest_and_cancel(tables, "book, rests and is cancelled, batches of 100", 100, 100)
+    assert units_of(path) == pytest.approx(named_units(path.name), abs=0.06)
+
+
+def test_orders_that_meet_one_makers_cost_what_the_page_says(tables: Database) -> None:
+    path = takers_against_one_maker(tables, "book, takers against one maker, batches of 100", 100, 100)
+    assert units_of(path) == pytest.approx(named_units(path.name), abs=0.06)
 
 
 def test_a_signed_order_costs_what_the_page_says(tables: Database) -> None:
@@ -63,13 +69,13 @@ def test_an_escrow_order_costs_what_the_page_says(tables: Database) -> None:
 
 def test_accounts_and_orders_are_written_several_at_once(tables: Database) -> None:
     """Of 20 orders that trade one to one: 40 accounts and 20 orders in rounds of eight."""
-    (_, matching) = book_path(tables, "one batch", ORDERS, ORDERS, ORDERS).steps
+    (_, matching) = one_to_one(tables, "one batch", ORDERS, ORDERS).steps
     calls, rounds = matching.calls * ORDERS, matching.rounds * ORDERS
     assert calls - rounds == pytest.approx(40 + 20 - 5 - 3)
 
 
 def test_fewer_customers_are_settled_together(tables: Database) -> None:
-    path = book_path(tables, "two customers", 2, ORDERS, ORDERS)
+    path = one_to_one(tables, "two customers", ORDERS, ORDERS, customers=2)
     assert path.steps[1].tables["accounts"] == pytest.approx(4 / ORDERS)
 
 

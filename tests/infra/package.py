@@ -11,11 +11,15 @@ from pathlib import Path
 from infra.settings import REGION_DEFAULT, ROOT
 
 PARTS = ("app.py", "chalicelib", "requirements.txt", ".chalice/config.json")
+PACKAGE_S_MAX = 300
 _CHALICE = "import sys; from chalice.cli import main; sys.exit(main())"
 
 
 def chalice_package(folder: Path) -> Path:
-    """Package a copy of the checkout in this folder, with pip's downloads. Return the archive."""
+    """Package a copy of the checkout in this folder, with pip's downloads. Return the archive.
+
+    Raises AssertionError if it fails, subprocess.TimeoutExpired if it takes too long.
+    """
     for part in PARTS:
         source, target = ROOT / part, folder / part
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -33,6 +37,7 @@ def chalice_package(folder: Path) -> Path:
         capture_output=True,
         text=True,
         check=False,
+        timeout=PACKAGE_S_MAX,
     )
     assert done.returncode == 0, done.stderr
     return folder / "out" / "deployment.zip"

@@ -1,0 +1,191 @@
+"""The parts of ``make bench``: each measures some figures over empty tables, with the functions of its module."""
+
+from __future__ import annotations
+
+import gc
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+
+from benchmarks import cold_start
+from benchmarks.book_paths import LEVELS, one_to_one, open_venue, rest_and_cancel, takers_against_one_maker
+from benchmarks.cold_load import seconds_to_load
+from benchmarks.core import commands
+from benchmarks.costs import CALL_MS, MATCH_MB, orders_a_second_and_shard
+from benchmarks.counting import Path as OrderPath
+from benchmarks.counting import of_least_cpu
+from benchmarks.engine import DelayedClient
+from benchmarks.figures import Figure
+from benchmarks.histories import write_history
+from benchmarks.listing import OPEN, PAGE_ROWS
+from benchmarks.meter import Bill, metered
+from benchmarks.over_http import placement_and_listing
+from benchmarks.pipeline import against_puts, decided_by_the_clock
+from chalicelib.domain.books.book import Book
+from chalicelib.domain.books.matching import place
+from chalicelib.domain.books.vocabulary import BookRules
+from chalicelib.support.clock import now_ms
+from chalicelib.tables import tenants
+from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.orders import INDEX_LAG_MS_MAX
+from chalicelib.wiring.book import new_book_desk
+
+PARTITION_UNITS = 1000
+"""Write units a second of one partition of DynamoDB."""
+LARGE = 1000
+"""Orders of a pipeline that is measured once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How much is measured.
+
+    orders: of each path. rounds: repetitions, of which the best or the median counts. batches: of the pipeline, each
+    with the number of its orders. puts: of the engine, each time that its rate is taken. requests: over HTTP, of each
+    kind. commands: of the core. open_orders: in the book that is loaded.
+    """
+
+    orders: int = 100
+    rounds: int = 3
+    levels: int = LEVELS
+    batches: tuple[tuple[int, int], ...] = ((1, 50), (10, 100), (100, 200), (1000, 1000))
+    puts: int = 200
+    requests: int = 300
+    commands: int = 200_000
+    open_orders: int = 100_000
+
+
+Empty = Iterator[Database]
+Part = Callable[[Empty, Scale], Iterator[Figure]]
+
+
+def core(_empty: Empty, scale: Scale) -> Iterator[Figure]:
+    rates = []
+    for _ in range(scale.rounds):
+        book, kept = Book(BookRules(maker_fee_bps=5, taker_fee_bps=15)), []
+        gc.collect()
+        started = perf_counter()
+        for order in commands(scale.commands, seed=7):
+            kept.append(place(book, order, 1_736_937_000_000))
+        rates.append(scale.commands / (perf_counter() - started))
+    how = f"{scale.commands:,} LIMIT orders, built and their events kept; median of {scale.rounds}"
+    yield Figure("core.orders_per_second", median(rates), "orders/s", how)
+
+
+def paths(empty: Empty, scale: Scale) -> Iterator[Figure]:
+    """Units, trips, CPU time and the orders a second that follow from them."""
+    runs: dict[str, Callable[[Database], OrderPath]] = {
+        "one_to_one": lambda tables: one_to_one(tables, "", scale.orders, 100, levels=scale.levels),
+        "takers_against_one_maker": lambda tables: takers_against_one_maker(
+            tables, "", scale.orders, 100, levels=scale.levels
+        ),
+        "rest_and_cancel": lambda tables: rest_and_cancel(tables, "", scale.orders, 100, levels=scale.levels),
+    }
+    found = {name: of_least_cpu([run(next(empty)) for _ in range(scale.rounds)]) for name, run in runs.items()}
+    pairs = found["one_to_one"]
+    admission, matching = pairs.steps
+    counted = f"counted, batches of 100, book of {scale.levels} levels"
+    cpu = f"CPU of Python and the SDK an order, batches of 100; least of {scale.rounds} runs of {scale.orders} orders"
+    arithmetic = f"each another customer's: rounds x {CALL_MS:.0f} ms + CPU at {MATCH_MB:,} MB, computed"
+    yield Figure("one_book_orders_per_second", orders_a_second_and_shard(pairs), "orders/s", arithmetic)
+    admitted = PARTITION_UNITS / admission.tables["inbox"]
+    bound = f"{PARTITION_UNITS:,} units a second of the inbox's partition / its units an order"
+    yield Figure("one_book_admissions_per_second", admitted, "orders/s", bound, is_count=True)
+    for name, path in found.items():
+        yield Figure(f"write_units.{name}", path.write_units, "units/order", counted, is_count=True)
+    yield Figure("write_units.batch_of_ten", None, "units/order", "there is no batch admission", is_count=True)
+    yield Figure("cpu_ms.admission", admission.cpu_ms, "ms/order", cpu)
+    yield Figure("cpu_ms.matching", matching.cpu_ms, "ms/order", cpu)
+    for name, path in found.items():
+        yield Figure(f"path_cpu_ms.{name}", sum(step.cpu_ms for step in path.steps), "ms/order", f"{cpu}, all steps")
+    yield Figure("trips.placement", admission.rounds, "round trips", "counted, mean", is_count=True)
+
+
+def listing_bill(database: Database) -> Bill:
+    """Return what a page of open orders costs, with its key check and its count."""
+    open_venue(database, [])
+    write_history(database, "cust_000100", 100, 2 * PAGE_ROWS, now_ms() - 2 * INDEX_LAG_MS_MAX)
+    served, meter = metered(database)
+    desk = new_book_desk(served)
+    for _ in range(2):
+        meter.take()
+        response = desk.answer(OPEN.request(customerRef="cust_000100"))
+        assert response.body.count('"id":') == PAGE_ROWS, response.body
+    return meter.take()
+
+
+def listing(empty: Empty, _scale: Scale) -> Iterator[Figure]:
+    bill = listing_bill(next(empty))
+    read = bill.total.read_units - bill.of(tenants.TABLE).read_units
+    page = f"counted, a page of {PAGE_ROWS} open orders"
+    yield Figure("listing_read_units", read, "units", f"{page}, without the key check", is_count=True)
+    yield Figure("trips.listing", bill.rounds, "round trips", page, is_count=True)
+
+
+def pipeline(empty: Empty, scale: Scale) -> Iterator[Figure]:
+    how = "orders/s / conditional puts/s, one after the other, of the same engine in the same run"
+    admitted = []
+    for batch, orders in scale.batches:
+        found = [
+            against_puts(empty, orders, batch, scale.puts, scale.levels) for _ in range(2 if orders < LARGE else 1)
+        ]
+        admitted += [admission for admission, _ in found]
+        matched = max(matching for _, matching in found)
+        yield Figure(f"pipeline.batches_of_{batch}", matched, "of puts", f"matching {orders}: {how}")
+    yield Figure("pipeline.admission", median(admitted), "of puts", f"one after the other: {how}")
+
+
+def clock(empty: Empty, scale: Scale) -> Iterator[Figure]:
+    delayed = DelayedClient(next(empty)._client, CALL_MS)
+    rates = [decided_by_the_clock(empty, delayed, scale.orders) for _ in range(scale.rounds)]
+    how = f"by the clock, {CALL_MS:.0f} ms added to each call of the embedded engine; best of {scale.rounds}"
+    yield Figure("one_book_orders_per_second_by_the_clock", max(rates), "orders/s", how)
+
+
+def http(empty: Empty, scale: Scale) -> Iterator[Figure]:
+    names = ("placement", "listing")
+    for name, latency in zip(names, placement_and_listing(next(empty), scale.requests), strict=True):
+        how = f"{scale.requests} requests on one connection, local server, embedded engine"
+        yield Figure(f"http.{name}.p50_ms", latency.p50_ms, "ms", how)
+        yield Figure(f"http.{name}.p99_ms", latency.p99_ms, "ms", how)
+        yield Figure(f"http.{name}.outside_share", latency.outside_share, "", "of the time, outside DynamoDB's client")
+
+
+def load(empty: Empty, scale: Scale) -> Iterator[Figure]:
+    how = f"a book of {scale.open_orders:,} open orders from an embedded engine, median of {scale.rounds}"
+    yield Figure("book_load_s", seconds_to_load(next(empty), scale.open_orders, scale.rounds), "s", how)
+
+
+def start(_empty: Empty, scale: Scale) -> Iterator[Figure]:
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            made = cold_start.package(Path(folder))
+        except (AssertionError, subprocess.TimeoutExpired) as failure:
+            made, missing = None, f"not measured: no package ({str(failure).strip().splitlines()[-1][:80]})"
+        for function in cold_start.TARGETS_MS:
+            name = f"cold_start_ms.{function}"
+            if made is None:
+                yield Figure(name, None, "ms", missing)
+            else:
+                steps = cold_start.starts(made.folder, function, isolated=True, runs=2 * scale.rounds)
+                how = f"from the package in a new process; best of {2 * scale.rounds}"
+                yield Figure(name, min(step.wall_ms for step in steps), "ms", how)
+        for name in ("trimmed", "unpacked"):
+            size = None if made is None else getattr(made, name) / 1e6
+            yield Figure(f"package_mb.{name}", size, "MB", missing if made is None else "the functions' package")
+
+
+PARTS: dict[str, Part] = {
+    "core": core,
+    "paths": paths,
+    "listing": listing,
+    "pipeline": pipeline,
+    "clock": clock,
+    "http": http,
+    "load": load,
+    "start": start,
+}

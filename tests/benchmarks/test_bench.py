@@ -1,0 +1,93 @@
+"""The figures of ``make bench``, at a small scale: counts and ratios, never times."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import count
+from typing import Any
+
+import pytest
+
+from benchmarks.compare import ratio_lines
+from benchmarks.engine import databases
+from benchmarks.figures import Figure, members_of, numbers_in
+from benchmarks.parts import PARTS, Scale
+from chalicelib.tables.dynamodb import Database
+from infra.tables import create_tables
+from tests.memory import MemoryDynamoDB
+
+SMALL = Scale(orders=20, rounds=1, levels=10, batches=((1, 4), (10, 10)), requests=5, commands=2_000, open_orders=2_000)
+
+
+def empty() -> Iterator[Database]:
+    client: Any = MemoryDynamoDB()
+    for number in count(1):
+        create_tables(client, f"bench{number}")
+        yield Database(client, f"bench{number}")
+
+
+def figures(part: str, tables: Iterator[Database]) -> dict[str, Figure]:
+    return {figure.name: figure for figure in PARTS[part](tables, SMALL)}
+
+
+def test_the_json_has_the_members_that_others_read() -> None:
+    found = [*PARTS["paths"](empty(), SMALL), *PARTS["listing"](empty(), SMALL)]
+    members = members_of(found)
+    assert set(members["write_units"]) == {"one_to_one", "takers_against_one_maker", "rest_and_cancel", "batch_of_ten"}
+    assert set(members["cpu_ms"]) == {"admission", "matching"}
+    assert {"one_book_orders_per_second", "listing_read_units"} <= members.keys()
+    assert dict(numbers_in(members)) == {figure.name: figure.rounded for figure in found}
+    assert set(members["how"]) == {figure.name for figure in found}
+
+
+def test_an_orders_units_and_trips_are_counted() -> None:
+    """A batch of 20 orders: a fifth of its journal and depth view's units an order, in place of a hundredth."""
+    found = figures("paths", empty())
+    units = {name: found[f"write_units.{name}"].value for name in ("one_to_one", "rest_and_cancel")}
+    assert units == {"one_to_one": pytest.approx(13, abs=0.3), "rest_and_cancel": pytest.approx(16, abs=0.4)}
+    assert found["write_units.takers_against_one_maker"].value == pytest.approx(14, abs=0.4)
+    assert found["trips.placement"].value == 4
+    assert found["one_book_admissions_per_second"].value == 500
+
+
+def test_a_page_of_open_orders_costs_what_docs_say() -> None:
+    found = figures("listing", empty())
+    assert (found["listing_read_units"].value, found["trips.listing"].value) == (52, 5)
+
+
+def test_rates_are_in_parts_of_the_engines_own_puts(embedded_database: Database) -> None:
+    found = figures("pipeline", databases(embedded_database))
+    assert set(found) == {"pipeline.batches_of_1", "pipeline.batches_of_10", "pipeline.admission"}
+    assert all(0 < (figure.value or 0) < 2 for figure in found.values())
+    one, ten = found["pipeline.batches_of_1"].value, found["pipeline.batches_of_10"].value
+    assert one is not None
+    assert ten is not None
+    assert ten > one, "a batch of ten is decided faster than ten batches"
+
+
+def test_a_share_of_each_request_is_spent_outside_dynamodb(embedded_database: Database) -> None:
+    found = figures("http", databases(embedded_database))
+    for name in ("placement", "listing"):
+        assert 0 < (found[f"http.{name}.outside_share"].value or 0) < 1
+        assert (found[f"http.{name}.p50_ms"].value or 0) <= (found[f"http.{name}.p99_ms"].value or 0)
+
+
+def test_the_clock_and_the_load_are_measured(embedded_database: Database) -> None:
+    for part in ("clock", "load"):
+        assert all(figure.value for figure in figures(part, databases(embedded_database)).values())
+
+
+@pytest.mark.parametrize(
+    ("value", "is_count", "shown"),
+    [(148.37, False, 148), (13.0512, False, 13.1), (13.0512, True, 13.05), (0.12345, False, 0.123), (52.0, True, 52),
+     (329_871.4, False, 329_871), (None, True, None), (0.0, False, 0)],
+)  # fmt: skip
+def test_a_number_is_rounded_to_what_repeats(value: float | None, is_count: bool, shown: float | None) -> None:
+    assert Figure("x", value, "", "", is_count).rounded == shown
+
+
+def test_ratios_are_of_medians_and_what_one_side_lacks_is_named() -> None:
+    base = {"cpu_ms": [4.0, 2.0, 3.0], "gone": [1.0]}
+    here = {"cpu_ms": [2.0, 1.0, 1.5], "new": [7.0]}
+    _, *lines = (" ".join(line.split()) for line in ratio_lines(base, here))
+    assert lines == ["cpu_ms 3 1.5 0.50 0.50 to 0.50", "gone only base has it: 1", "new only here has it: 7"]
