@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 
+from benchmarks.book_paths import one_to_one
 from benchmarks.compare import ratio_lines
+from benchmarks.costs import CALL_MS
 from benchmarks.engine import databases
 from benchmarks.figures import Figure, members_of, numbers_in
+from benchmarks.listing import OPEN, customer_of, measure, write_customers
 from benchmarks.parts import PARTS, Scale
 from chalicelib.tables.dynamodb import Database
 from infra.tables import create_tables
@@ -40,19 +43,24 @@ def test_the_json_has_the_members_that_others_read() -> None:
     assert set(members["how"]) == {figure.name for figure in found}
 
 
-def test_an_orders_units_and_trips_are_counted() -> None:
-    """A batch of 20 orders: a fifth of its journal and depth view's units an order, in place of a hundredth."""
+def test_an_orders_units_trips_and_rates_are_those_of_its_path() -> None:
     found = figures("paths", empty())
-    units = {name: found[f"write_units.{name}"].value for name in ("one_to_one", "rest_and_cancel")}
-    assert units == {"one_to_one": pytest.approx(13, abs=0.3), "rest_and_cancel": pytest.approx(16, abs=0.4)}
-    assert found["write_units.takers_against_one_maker"].value == pytest.approx(14, abs=0.4)
-    assert found["trips.placement"].value == 4
-    assert found["one_book_admissions_per_second"].value == 500
+    path = one_to_one(next(empty()), "", SMALL.orders, SMALL.orders, levels=SMALL.levels)
+    admission, matching = path.steps
+    assert found["write_units.one_to_one"].value == pytest.approx(path.write_units)
+    assert found["trips.placement"].value == pytest.approx(admission.rounds)
+    assert found["one_book_admissions_per_second"].value == 1000 / admission.tables["inbox"]
+    assert (found["one_book_orders_per_second"].value or 0) < 1000 / (matching.rounds * CALL_MS)
+    assert (found["cpu_ms.matching"].value or 0) < (found["path_cpu_ms.one_to_one"].value or 0)
 
 
-def test_a_page_of_open_orders_costs_what_docs_say() -> None:
+def test_a_page_of_open_orders_costs_what_its_rows_do() -> None:
     found = figures("listing", empty())
-    assert (found["listing_read_units"].value, found["trips.listing"].value) == (52, 5)
+    tables = next(empty())
+    write_customers(tables, (100,))
+    measured = measure(tables, OPEN, rounds=0, customerRef=customer_of(100))
+    assert found["listing_read_units"].value == measured.cost.read_units
+    assert (found["trips.listing"].value or 0) > measured.calls, "the key check is a trip too"
 
 
 def test_rates_are_in_parts_of_the_engines_own_puts(embedded_database: Database) -> None:
