@@ -36,25 +36,25 @@ class NotComparable(Exception):
     """The other commit cannot be measured. The message says why."""
 
 
-def git(*words: str) -> str:
-    """Run git in this checkout. Raises NotComparable with its complaint."""
-    done = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=False)
+def git(checkout: Path, *words: str) -> str:
+    """Run git in a checkout. Raises NotComparable with its complaint."""
+    done = subprocess.run(["git", *words], cwd=checkout, capture_output=True, text=True, check=False)
     if done.returncode:
         raise NotComparable(f"git {' '.join(words)}: {done.stderr.strip()}")
     return done.stdout.strip()
 
 
 @contextmanager
-def checked_out(revision: str) -> Iterator[Path]:
-    """Check a commit out into a temporary worktree inside this context."""
-    commit = git("rev-parse", "--verify", f"{revision}^{{commit}}")
+def checked_out(revision: str, checkout: Path = ROOT) -> Iterator[Path]:
+    """Check a commit out into a temporary worktree of this checkout inside this context."""
+    commit = git(checkout, "rev-parse", "--verify", f"{revision}^{{commit}}")
     with tempfile.TemporaryDirectory(prefix="bench-compare-") as name:
         folder = Path(name) / "base"
         try:
-            git("worktree", "add", "--detach", str(folder), commit)
+            git(checkout, "worktree", "add", "--detach", str(folder), commit)
             yield folder
         finally:
-            git("worktree", "remove", "--force", str(folder))
+            git(checkout, "worktree", "remove", "--force", str(folder))
 
 
 def python_of(folder: Path) -> str:

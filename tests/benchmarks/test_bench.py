@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from benchmarks.book_paths import one_to_one
-from benchmarks.compare import ratio_lines
+from benchmarks.compare import NotComparable, checked_out, git, parts_of, ratio_lines
 from benchmarks.costs import CALL_MS
 from benchmarks.engine import databases
 from benchmarks.figures import Figure, members_of, numbers_in
@@ -99,3 +101,27 @@ def test_ratios_are_of_medians_and_what_one_side_lacks_is_named() -> None:
     here = {"cpu_ms": [2.0, 1.0, 1.5], "new": [7.0]}
     _, *lines = (" ".join(line.split()) for line in ratio_lines(base, here))
     assert lines == ["cpu_ms 3 1.5 0.50 0.50 to 0.50", "gone only base has it: 1", "new only here has it: 7"]
+
+
+def test_a_commit_is_compared_in_a_worktree_that_goes_away_also_after_ctrl_c(tmp_path: Path) -> None:
+    git(tmp_path, "init", "--quiet")
+    for text in ("older", "newer"):
+        (tmp_path / "file").write_text(text, encoding="utf-8")
+        git(tmp_path, "add", "file")
+        git(tmp_path, "-c", "user.name=a", "-c", "user.email=a@b.test", "commit", "--quiet", "--message", text)
+    folders = []
+
+    def interrupted() -> None:
+        with checked_out("HEAD~1", tmp_path) as folder:
+            folders.append(folder)
+            assert (folder / "file").read_text(encoding="utf-8") == "older"
+            with pytest.raises(NotComparable, match="has no benchmarks"):
+                parts_of(sys.executable, folder)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert not folders[0].exists()
+    assert len(git(tmp_path, "worktree", "list").splitlines()) == 1
+    with pytest.raises(NotComparable, match="no-such-commit"), checked_out("no-such-commit", tmp_path):
+        pass
