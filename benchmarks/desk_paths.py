@@ -8,9 +8,7 @@ from dataclasses import replace
 
 from benchmarks.book_paths import BASE, FUNDS, INSTANCE, INSTANCE_REF, PRICE, QUANTITY, QUOTE, UNIT, open_venue
 from benchmarks.counting import Counting, Path, Step, stored_bytes
-from chalicelib.apis.escrow.gate import Gate as EscrowGate
-from chalicelib.apis.kit.http import HttpRequest
-from chalicelib.apis.taker.gate import Gate as TakerGate
+from chalicelib.apis.kit.http import HttpRequest, HttpResponse
 from chalicelib.domain.escrow.commands import CreateCustomer, CreateOrder, Deposit, OpenPayin
 from chalicelib.domain.escrow.money import Currency, FeeTerms
 from chalicelib.domain.escrow.order import PayinType, Scope
@@ -24,19 +22,20 @@ from chalicelib.domain.tenancy.keys import ESCROW_KEYS, TAKER_KEYS, EscrowKey, T
 from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.services.escrow.desk import EscrowDesk, Swept
 from chalicelib.services.signed.desk import Signed, SignedOrderDesk
-from chalicelib.services.tenancy.rate_limiter import RateLimiter
-from chalicelib.support.clock import new_id, now_ms, now_s
+from chalicelib.support.clock import new_id, now_s
 from chalicelib.tables.credentials import Credentials
-from chalicelib.tables.desk_settings import TakerDesks
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.escrow_settings import EscrowDesks
 from chalicelib.tables.escrows import Escrows
 from chalicelib.tables.instruments import Instruments
 from chalicelib.tables.tenants import Tenants
 from chalicelib.tables.tokens import Tokens
+from chalicelib.wiring.escrow import new_escrow_desk
+from chalicelib.wiring.taker import new_taker_desk
 
 EURO = "0x" + "e" * 40
 MAKER = "0x" + "a1" * 20
+INVALID, UNPROCESSABLE = 400, 422
 NEVER_S = 4_102_444_800
 """A deadline that is never reached."""
 
@@ -60,18 +59,25 @@ def signed_path(database: Database, name: str, orders: int) -> Path:
     def lock(one: Signed) -> object:
         return desk.lock(INSTANCE, settings, one.order_hash, taker, seconds=600, reference_id=None)
 
-    counted, limiter = counting.database, RateLimiter(counting.database)
-    gate = TakerGate(
-        Credentials(counted, TAKER_KEYS).accept, TakerDesks(counted).open_desk, limiter, lambda: iter([b""])
-    )
-    asked = HttpRequest("GET", None, {}, {}, {"x-api-key": api_key}, b"")
+    served = new_taker_desk(counting.database, master_key=lambda: b"")
+    faulty = HttpRequest("POST", None, {}, {}, {"x-api-key": api_key}, b"", "/api/v1/orders/lock")
     steps = (
-        counting.step("three requests let in", 1, lambda: gate.taker(asked, now_ms())).times(3),
+        let_in(counting, served.answer, faulty),
         counting.step("create", orders, each(lambda one: desk.create(INSTANCE, settings, one))),
         counting.step("lock", orders, each(lock)),
         counting.step("fill", orders, each(lambda one: desk.fill(INSTANCE, settings, taker, _whole(one)))),
     )
     return Path(name, 3, steps, counting.stored_bytes(orders, before))
+
+
+def let_in(counting: Counting, answer: Callable[[HttpRequest], HttpResponse], faulty: HttpRequest) -> Step:
+    """Three requests with a faulty body, of a caller whom the process has let in before."""
+
+    def ask() -> None:
+        assert answer(faulty).status in (INVALID, UNPROCESSABLE)
+
+    ask()
+    return counting.step("three requests let in", 1, ask).times(3)
 
 
 def open_taker_desk(database: Database, customers: Iterable[str]) -> None:
@@ -130,12 +136,10 @@ def escrow_path(database: Database, name: str, orders: int) -> Path:
     limit = RateLimit(bucket=10**6, refill_per_1000_s=10**9, per_day=0)
     of_any = {"key_id": digest_of(key), "instance": INSTANCE, "made_s": now_s(), "rate_limit": limit}
     Credentials(database, ESCROW_KEYS).create(EscrowKey(**of_any, world=World.SANDBOX, merchant="shop"))
-    counted, limiter = counting.database, RateLimiter(counting.database)
-    gate = EscrowGate(Credentials(counted, ESCROW_KEYS).accept, EscrowDesks(counted).open_desk, limiter, now_ms)
-    asked = HttpRequest("GET", None, {}, {}, {"authorization": f"Bearer {key}"}, b"")
-
+    served = new_escrow_desk(counting.database)
+    faulty = HttpRequest("POST", None, {}, {}, {"authorization": f"Bearer {key}"}, b"{}", "/2.0/orders")
     steps = (
-        counting.step("three requests let in", 1, lambda: gate.pass_through(asked, is_operators=False)).times(3),
+        let_in(counting, served.answer, faulty),
         counting.step("create", orders, create),
         counting.step("pay in", orders, pay),
         counting.step("validate and release", orders, validate),

@@ -19,8 +19,11 @@ Caller = TypeVar("Caller")
 Answer = TypeVar("Answer")
 Expected = RowAt
 """Where a row stands that a request will read; opaque to the api that names it."""
-RowsOf = Callable[[Caller], Iterable[Expected]]
-"""Returns the rows that a request of this caller will read after the gate."""
+
+
+def no_rows(_caller: object) -> Iterable[Expected]:
+    """Name no rows beyond the gate's."""
+    return ()
 
 
 def learn_nothing(_table: str, _row: Row) -> None:
@@ -46,12 +49,13 @@ class Ahead(Generic[Caller]):
         self,
         credential: str,
         enter: Callable[[], Caller],
-        rows_of: RowsOf[Caller],
         act: Callable[[Caller], Answer],
+        rows_of: Callable[[Caller], Iterable[Expected]] = no_rows,
     ) -> Answer:
         """Return the answer of ``act`` for the caller of ``enter``, with their rows read ahead. Raises as they do.
 
-        credential: as it was sent; empty for a caller who needs none.
+        credential: as it was sent; empty for a caller who needs none. rows_of: returns the rows that the request will
+        read behind the gate.
         """
         digest = digest_of(credential)
         known = self._callers.get(digest)

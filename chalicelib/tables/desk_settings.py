@@ -13,6 +13,7 @@ from chalicelib.domain.signed.settings import DeskSettings, Domain, OpenDesk
 from chalicelib.domain.tenancy.instances import InstanceStatus
 from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.tables.dynamodb import Database, Put, Row, Write
+from chalicelib.tables.read_ahead import RowAt, row_at
 from chalicelib.tables.settings_rows import TABLE, change_row
 
 CREDENTIAL = "taker-desk"
@@ -25,7 +26,7 @@ class TakerDesks:
 
     def open_desk(self, instance: str) -> OpenDesk | None:
         """Return the instance's desk, with one read; None if there is no such instance or it is archived."""
-        rows = self._database.get_many(TABLE, [{"instance": instance, "credential": "instance"}, _key_of(instance)])
+        rows = self._database.get_many(TABLE, _keys_of_desk(instance))
         found = {row["credential"]: row for row in rows}
         tenant = found.get("instance")
         if tenant is None or tenant["status"] != InstanceStatus.ACTIVE.value:
@@ -46,6 +47,15 @@ class TakerDesks:
         Raises Unavailable if concurrent changes keep winning; nothing is changed then.
         """
         return change_row(self._database, _key_of(instance), change, _settings_of, _facts_of)
+
+
+def open_desk_at(instance: str) -> list[RowAt]:
+    """Return where the rows stand that ``TakerDesks.open_desk`` reads."""
+    return [row_at(TABLE, key) for key in _keys_of_desk(instance)]
+
+
+def _keys_of_desk(instance: str) -> list[Row]:
+    return [{"instance": instance, "credential": "instance"}, _key_of(instance)]
 
 
 def _key_of(instance: str) -> Row:

@@ -24,6 +24,7 @@ from chalicelib.domain.tenancy.instances import InstanceStatus, World
 from chalicelib.support.outcomes import Unavailable
 from chalicelib.tables.attempts import Contended, until_written
 from chalicelib.tables.dynamodb import Database, Put, Row, TransactionRefused, Update, Write
+from chalicelib.tables.read_ahead import RowAt, row_at
 from chalicelib.tables.settings_rows import CHANGE_TRIES_MAX, TABLE, change_row
 
 CREDENTIAL = "escrow-desk"
@@ -38,10 +39,8 @@ class EscrowDesks:
 
     def open_desk(self, instance: str, merchant: str | None) -> OpenDesk | None:
         """Return the desk, with one read; None if there is no such instance or merchant, or if it is archived."""
-        keys = [_row_key(instance, "instance"), _row_key(instance, CREDENTIAL)]
-        if merchant is not None:
-            keys.append(_row_key(instance, f"{_MERCHANT}{merchant}"))
-        found = {row["credential"]: row for row in self._database.get_many(TABLE, keys)}
+        rows = self._database.get_many(TABLE, _keys_of_desk(instance, merchant))
+        found = {row["credential"]: row for row in rows}
         tenant, its_merchant = found.get("instance"), found.get(f"{_MERCHANT}{merchant}")
         if tenant is None or tenant["status"] != InstanceStatus.ACTIVE.value:
             return None
@@ -121,6 +120,16 @@ class EscrowDesks:
         condition = "#instance = :instance AND begins_with(#credential, :start)"
         rows = self._database.query(TABLE, condition, {":instance": instance, ":start": _MERCHANT})
         return [_merchant_of(row) for row in rows]
+
+
+def open_desk_at(instance: str, merchant: str | None) -> list[RowAt]:
+    """Return where the rows stand that ``EscrowDesks.open_desk`` reads."""
+    return [row_at(TABLE, key) for key in _keys_of_desk(instance, merchant)]
+
+
+def _keys_of_desk(instance: str, merchant: str | None) -> list[Row]:
+    of_merchant = [] if merchant is None else [f"{_MERCHANT}{merchant}"]
+    return [_row_key(instance, name) for name in ("instance", CREDENTIAL, *of_merchant)]
 
 
 def _row_key(instance: str, credential: str) -> Row:

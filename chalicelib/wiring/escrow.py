@@ -7,13 +7,14 @@ from collections.abc import Callable
 from chalicelib.apis.escrow.api import EscrowApi
 from chalicelib.apis.escrow.commands import Commands
 from chalicelib.apis.escrow.customers import CustomerEndpoints
-from chalicelib.apis.escrow.gate import Gate
+from chalicelib.apis.escrow.gate import Caller, Gate
 from chalicelib.apis.escrow.operator import OperatorEndpoints
 from chalicelib.apis.escrow.orders import OrderEndpoints
 from chalicelib.apis.escrow.payments import PaymentEndpoints
 from chalicelib.apis.escrow.routes import ROUTES
 from chalicelib.apis.kit.answering import endpoints_of
 from chalicelib.domain.tenancy.keys import ESCROW_KEYS
+from chalicelib.services.ahead import Ahead
 from chalicelib.services.answers import Answers
 from chalicelib.services.escrow.desk import EscrowDesk
 from chalicelib.services.escrow.reading import EscrowReading
@@ -21,15 +22,15 @@ from chalicelib.services.tenancy.rate_limiter import RateLimiter
 from chalicelib.support.clock import now_ms
 from chalicelib.tables.credentials import Credentials
 from chalicelib.tables.dynamodb import Database
-from chalicelib.tables.escrow_settings import EscrowDesks
+from chalicelib.tables.escrow_settings import EscrowDesks, open_desk_at
 
 
 def new_escrow_desk(
     database: Database, counters: Database | None = None, *, clock: Callable[[], int] = now_ms
 ) -> EscrowApi:
     """Build the desk. counters: a client of its own for counting requests. clock: the time in ms."""
-    accept, open_desk = Credentials(database, ESCROW_KEYS).accept, EscrowDesks(database).open_desk
-    gate = Gate(accept, open_desk, RateLimiter(counters or database), clock)
+    keys = Credentials(database, ESCROW_KEYS)
+    gate = Gate(keys.accept, EscrowDesks(database).open_desk, RateLimiter(counters or database), clock)
     desk, reading = EscrowDesk(database, lambda: clock() // 1000), EscrowReading(database)
     commands = Commands(Answers(database, clock))
     endpoints = endpoints_of(
@@ -39,4 +40,7 @@ def new_escrow_desk(
         customers=CustomerEndpoints(desk, reading, commands),
         operator=OperatorEndpoints(desk, reading, commands),
     )
-    return EscrowApi(gate, endpoints)
+    ahead = Ahead[Caller](
+        database, lambda key, caller: [keys.at(key), *open_desk_at(caller.instance, caller.reference)]
+    )
+    return EscrowApi(gate, endpoints, ahead)

@@ -8,7 +8,7 @@ from functools import partial
 from chalicelib.apis.kit.answering import endpoints_of
 from chalicelib.apis.taker.api import TakerApi
 from chalicelib.apis.taker.connecting import ConnectEndpoint
-from chalicelib.apis.taker.gate import Gate
+from chalicelib.apis.taker.gate import Caller, Gate
 from chalicelib.apis.taker.lists import ListEndpoints
 from chalicelib.apis.taker.makers import MakerEndpoints
 from chalicelib.apis.taker.routes import ROUTES
@@ -16,13 +16,14 @@ from chalicelib.apis.taker.takers import TakerEndpoints
 from chalicelib.apis.taker.validate import ValidateEndpoint
 from chalicelib.domain.tenancy.keys import TAKER_KEYS
 from chalicelib.domain.tenancy.master_keys import in_turn, none_before
+from chalicelib.services.ahead import Ahead
 from chalicelib.services.signed.desk import SignedOrderDesk
 from chalicelib.services.signed.reading import SignedReading
 from chalicelib.services.tenancy.rate_limiter import RateLimiter
 from chalicelib.support.clock import now_ms
 from chalicelib.tables.connect_nonces import ConnectNonces
 from chalicelib.tables.credentials import Credentials
-from chalicelib.tables.desk_settings import TakerDesks
+from chalicelib.tables.desk_settings import TakerDesks, open_desk_at
 from chalicelib.tables.dynamodb import Database
 
 
@@ -43,7 +44,8 @@ def new_taker_desk(
     open_desk = TakerDesks(database).open_desk
     limiter = RateLimiter(counters or database)
     master_keys = partial(in_turn, master_key, previous_master_key)
-    gate = Gate(Credentials(database, TAKER_KEYS).accept, open_desk, limiter, master_keys)
+    keys = Credentials(database, TAKER_KEYS)
+    gate = Gate(keys.accept, open_desk, limiter, master_keys)
     desk, reading = SignedOrderDesk(database, lambda: clock() // 1000), SignedReading(database)
     endpoints = endpoints_of(
         ROUTES,
@@ -53,4 +55,5 @@ def new_taker_desk(
         validating=ValidateEndpoint(reading),
         lists=ListEndpoints(reading),
     )
-    return TakerApi(gate, endpoints, clock)
+    ahead = Ahead[Caller](database, lambda api_key, caller: [keys.at(api_key), *open_desk_at(caller.instance)])
+    return TakerApi(gate, endpoints, clock, ahead)

@@ -60,8 +60,8 @@ class BookApi:
             return self._ahead.answer(
                 request.headers.get(API_KEY.lower(), ""),
                 enter=lambda: self._gate.pass_through(request, envelope),
-                rows_of=lambda instance: self._rows.of(route.endpoint, request, instance),
                 act=lambda instance: self._endpoints[route.endpoint](request, instance, envelope),
+                rows_of=lambda instance: self._rows.of(route.endpoint, request, instance),
             )
 
         return answered(ROUTES, request, serve, FAULTS, envelope.failure)

@@ -9,8 +9,10 @@ from chalicelib.apis.escrow.envelope import Fault, failure, not_found, server_er
 from chalicelib.apis.escrow.gate import Caller, Gate
 from chalicelib.apis.escrow.routes import ROUTES, Auth
 from chalicelib.apis.kit.answering import Faults, answered
+from chalicelib.apis.kit.auth import bearer
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
 from chalicelib.apis.kit.routing import Route
+from chalicelib.services.ahead import Ahead
 
 Endpoint = Callable[[HttpRequest, Caller], HttpResponse]
 """Answers a caller's request; raises Fault."""
@@ -18,16 +20,23 @@ FAULTS = Faults(Fault, no_route=lambda _: not_found(), unexpected=server_error()
 
 
 class EscrowApi:
-    """Answers requests to the escrow desk; never raises. endpoints: by their names in ``ROUTES``."""
+    """Answers requests to the escrow desk; never raises.
 
-    def __init__(self, gate: Gate, endpoints: Mapping[str, Endpoint]) -> None:
+    endpoints: by their names in ``ROUTES``. ahead: reads a key together with its desk.
+    """
+
+    def __init__(self, gate: Gate, endpoints: Mapping[str, Endpoint], ahead: Ahead[Caller]) -> None:
         self._gate = gate
         self._endpoints = endpoints
+        self._ahead = ahead
 
     def answer(self, request: HttpRequest) -> HttpResponse:
         return answered(ROUTES, request, self._serve, FAULTS, failure)
 
     def _serve(self, route: Route[Auth], request: HttpRequest) -> HttpResponse:
-        caller = self._gate.pass_through(request, is_operators=route.auth is Auth.OPERATOR)
-        own_path = route.path_of(request.path_parameters)
-        return self._endpoints[route.endpoint](replace(request, path=own_path), caller)
+        on_own_path = replace(request, path=route.path_of(request.path_parameters))
+        return self._ahead.answer(
+            bearer(request.headers) or "",
+            enter=lambda: self._gate.pass_through(request, is_operators=route.auth is Auth.OPERATOR),
+            act=lambda caller: self._endpoints[route.endpoint](on_own_path, caller),
+        )

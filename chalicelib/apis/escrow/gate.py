@@ -36,9 +36,14 @@ class Caller:
         return self.merchant
 
     @property
+    def reference(self) -> str | None:
+        """The merchant's reference in the instance; None for an operator."""
+        return None if self.merchant is None else self.merchant.merchant
+
+    @property
     def key_scope(self) -> str:
         """The scope of the caller's idempotency keys."""
-        whose = "operator" if self.merchant is None else f"merchant/{self.merchant.merchant}"
+        whose = "operator" if self.reference is None else f"merchant/{self.reference}"
         return f"{self.instance}/escrow/{self.world.value}/{whose}"
 
     @property

@@ -9,9 +9,10 @@ from chalicelib.apis.kit.answering import Faults, answered
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
 from chalicelib.apis.kit.routing import Route
 from chalicelib.apis.taker.envelope import Error, Fault, failure, invalid, success
-from chalicelib.apis.taker.gate import Endpoint, Gate
+from chalicelib.apis.taker.gate import Caller, Endpoint, Gate
 from chalicelib.apis.taker.refusals import REFUSALS, fault_of
 from chalicelib.apis.taker.routes import ROUTES, Auth
+from chalicelib.services.ahead import Ahead
 
 BODY_BYTES_MAX = 64 * 1024
 REQUEST_ID = "X-REQUEST-ID"
@@ -28,12 +29,18 @@ FAULTS = Faults(
 
 
 class TakerApi:
-    """Answers requests to the taker desk; never raises. endpoints: by their names in ``ROUTES``. clock: Unix ms."""
+    """Answers requests to the taker desk; never raises.
 
-    def __init__(self, gate: Gate, endpoints: Mapping[str, Endpoint], clock: Callable[[], int]) -> None:
+    endpoints: by their names in ``ROUTES``. clock: Unix ms. ahead: reads a taker's key together with its desk.
+    """
+
+    def __init__(
+        self, gate: Gate, endpoints: Mapping[str, Endpoint], clock: Callable[[], int], ahead: Ahead[Caller]
+    ) -> None:
         self._enter = {Auth.NONE: gate.anybody, Auth.MAKER: gate.maker, Auth.TAKER: gate.taker}
         self._endpoints = endpoints
         self._clock = clock
+        self._ahead = ahead
 
     def answer(self, request: HttpRequest) -> HttpResponse:
         response = answered(ROUTES, request, self._serve, FAULTS, failure)
@@ -43,10 +50,13 @@ class TakerApi:
         return replace(response, headers={**response.headers, REQUEST_ID: request_id})
 
     def _serve(self, route: Route[Auth], request: HttpRequest) -> HttpResponse:
-        caller = self._enter[route.auth](request, self._clock())
-        if len(request.body) > BODY_BYTES_MAX:
-            raise invalid({"body": f"must be at most {BODY_BYTES_MAX} bytes"})
-        return success(self._endpoints[route.endpoint](request, caller))
+        def act(caller: Caller) -> HttpResponse:
+            if len(request.body) > BODY_BYTES_MAX:
+                raise invalid({"body": f"must be at most {BODY_BYTES_MAX} bytes"})
+            return success(self._endpoints[route.endpoint](request, caller))
+
+        api_key = request.headers.get("x-api-key", "") if route.auth is Auth.TAKER else ""
+        return self._ahead.answer(api_key, lambda: self._enter[route.auth](request, self._clock()), act)
 
 
 def is_request_id(text: str) -> bool:

@@ -54,8 +54,8 @@ class TradeApi:
             return self._ahead.answer(
                 "" if route.auth is None else request.headers.get("authorization", ""),
                 enter=lambda: self._gate.pass_through(request, route.auth, envelope),
-                rows_of=lambda caller: self._rows.of(route.endpoint, request, caller, envelope.now_ms),
                 act=lambda caller: self._endpoints[route.endpoint](request, caller, envelope),
+                rows_of=lambda caller: self._rows.of(route.endpoint, request, caller, envelope.now_ms),
             )
 
         return answered(ROUTES, request, serve, FAULTS, envelope.failure)
