@@ -16,6 +16,8 @@ compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 """Return a value as compact JSON."""
 canonical = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
 """Return a value as canonical JSON: equal values have equal texts."""
+quoted = json.encoder.encode_basestring
+"""Return a string as JSON: ``compact`` of it, in a tenth of the time."""
 
 
 @dataclass(frozen=True, slots=True)

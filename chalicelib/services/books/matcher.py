@@ -225,7 +225,7 @@ class Matcher:
         events = iter(group.events)
         entries = self._append(loaded, group)
         for entry in entries:
-            of_entry = [next(events) for _ in entry.events]
+            of_entry = list(events if entry is entries[-1] else islice(events, len(entry.events)))
             self._projector.project(loaded.config, entry, of_entry)
             loaded.state.advance(entry, of_entry)
             loaded.count_trades(entry, of_entry)

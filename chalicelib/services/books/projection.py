@@ -74,12 +74,13 @@ def fills_of(config: BookConfig, entry: JournalEntry, events: Sequence[Event]) -
     for number, event in enumerate(events):
         if not isinstance(event, Traded):
             continue
+        name = trade_id(entry, number)
         halves = (event.maker, event.taker, event.maker_fee), (event.taker, event.maker, event.taker_fee)
         for order, other, fee in halves:
             fills.append(
                 Fill(
                     owner=customer_key(config.instance, order.customer),
-                    trade_id=trade_id(entry, number),
+                    trade_id=name,
                     order_id=order.order_id,
                     book_id=config.book_id,
                     side=order.side,

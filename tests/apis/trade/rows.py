@@ -17,6 +17,7 @@ from chalicelib.domain.books.vocabulary import OrderStatus, OrderType, TimeInFor
 from chalicelib.domain.ledger.amounts import Side
 from chalicelib.domain.ledger.owners import customer_key
 from chalicelib.services.books.trades import trades_of
+from chalicelib.support.canonical import canonical
 from chalicelib.tables.candles import Candles
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.fills import Fills
@@ -118,7 +119,7 @@ def put_tape(world: World, entries: Iterable[tuple[int, list[tuple[int, int]]]],
             }
             for price, quantity in trades
         ]
-        entry = JournalEntry(world.book, sequence, at_ms, sequence, "", "", tuple(events))
+        entry = JournalEntry(world.book, sequence, at_ms, sequence, "", "", canonical(events).encode())
         world.journal.append([entry])
         parts = [Trade(trade.price, trade.quantity, trade.notional) for trade in trades_of(entry)]
         finished += market.fold(sequence, at_ms, parts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -204,7 +205,7 @@ def test_a_close_by_time_is_written_down_and_read_back() -> None:
     book = a_market()
     (event,) = expired(a_market(), AT_MS + 10, 1)
 
-    raw = forms.encode(event)
+    raw = json.loads(forms.encode(event))
 
     assert (raw["status"], raw["reason"]) == ("EXPIRED", "EXPIRED")
     assert forms.decode(raw, book) == event

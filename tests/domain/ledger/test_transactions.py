@@ -24,7 +24,7 @@ TRADE = TradeFacts("trade_01JHMR6K204D9DMWM0Y7FCREPF", "gold", "cash", "ann", "b
 
 
 def entry(book: str, sequence: int, at_ms: int) -> JournalEntry:
-    return JournalEntry(book, sequence, at_ms, 0, "", "", ())
+    return JournalEntry(book, sequence, at_ms, 0, "", "", b"[]")
 
 
 def total(rows: list[Transaction], customer: str, asset: str) -> int:

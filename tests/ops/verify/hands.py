@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.books.journal import JournalEntry, entry_hash
+from chalicelib.domain.books.journal import JournalEntry
 from chalicelib.domain.ledger.owners import customer_key
 from chalicelib.ops.verify.report import Report
 from chalicelib.ops.verify.verifier import Verifier
 from chalicelib.services.books.disagreements import Disagreement, Disproved
+from chalicelib.support.canonical import canonical
 from chalicelib.tables.dynamodb import Row
 from tests.memory import MemoryDynamoDB
 from tests.world import INSTANCE, World
@@ -81,12 +82,9 @@ def forge(world: World, entry: JournalEntry, name: str, is_smart: bool) -> Journ
     events: Any = [dict(event) for event in entry.events]
     trade = next(event for event in events if event["type"] == "traded")
     trade[name] = str(int(trade[name]) + 1)
-    forged = replace(entry, events=tuple(events))
+    forged = replace(entry, content=canonical(events).encode())
     if is_smart:
-        digest = entry_hash(
-            entry.previous_hash, entry.book, entry.sequence, entry.at_ms, entry.watermark, events, entry.redriven
-        )
-        forged = replace(forged, hash=digest)
+        forged = replace(forged, hash=forged.content_hash)
     remove_entry(world, entry)
     world.journal.append([forged])
     return forged
