@@ -15,9 +15,10 @@ from chalicelib.tables.dynamodb import Database
 from chalicelib.wiring.book import new_book_desk
 from tests.apis.book.desk import API_KEY, PLACE, Desk, json_body, open_desk, outcome_of
 from tests.recording import nobody
+from tests.waiting import Clock
 from tests.world import BOOK_ID, INSTANCE, NOW_MS, World
 
-KEY, NEVER = "order-0001", "order-0002"
+KEY = "order-0001"
 
 
 @dataclass
@@ -37,7 +38,11 @@ class MeteredDesk:
 
 
 @pytest.fixture
-def metered_desk(memory_database: Database, monkeypatch: pytest.MonkeyPatch) -> MeteredDesk:
+def metered_desk(
+    clock: Clock,  # noqa: ARG001 - no test here waits in earnest
+    memory_database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+) -> MeteredDesk:
     beside = open_desk(World(memory_database))
     database, meter = metered(memory_database)
     monkeypatch.setattr(meter, "_rows", nobody(meter._rows))
@@ -94,6 +99,18 @@ def test_the_rows_of_a_faulty_body_are_not_read(warm: MeteredDesk) -> None:
         warm.desk.send("POST", PLACE, body=body)
         bill = warm.meter.take()
         assert list(bill.tables) == ["tenants"]
+
+
+def test_an_answer_that_another_process_finishes_is_seen(warm: MeteredDesk, clock: Clock) -> None:
+    """The request waits for it: what it read ahead says for ever that the answer is pending."""
+    first = lambda desk: desk.place(headers={"idempotency-key": KEY})  # noqa: E731
+    assert warm.trips(first) == 2
+    database = warm.desk.world.database
+    (row,) = (row for row in database.scan("requests") if row["request"] == KEY)
+    database.put_many("requests", [row | {"pending_until_ms": 9_999_999_999_999}])
+    clock.after(0.2, lambda: database.put_many("requests", [row | {"body": "finished"}]))
+    response = first(warm.desk)
+    assert (response.status, response.body) == (201, "finished")
 
 
 # --- what has changed since the last request -----------------------------------------------------------------------
