@@ -361,7 +361,7 @@ GUARDS = [
         "chalicelib/services/books/deduplication.py",
         "        return self._places_first(config, fresh, rows)",
         "        return list(fresh.values())",
-        "tests/services/books/test_matcher.py::test_a_cancel_that_comes_without_its_order_finds_it_in_the_inbox",
+        "tests/services/books/test_matcher.py::test_a_cancel_that_comes_without_its_order_finds_it_by_its_row",
     ),
     Guard(
         "a book is changed only from what was read of it",
@@ -538,8 +538,8 @@ GUARDS = [
     Guard(
         "an order and what has it looked at are one transaction",
         "chalicelib/services/books/admission.py",
-        "            rows.append(self._expiries.schedule(Expiry(",
-        "            self._database.write(self._expiries.schedule(Expiry(",
+        "                rows.append(self._expiries.schedule(Expiry(",
+        "                self._database.write(self._expiries.schedule(Expiry(",
         "tests/services/books/test_admission_faults.py",
     ),
     Guard(
@@ -643,8 +643,8 @@ GUARDS = [
     Guard(
         "an order that its book refuses is not admitted",
         "chalicelib/services/books/admission.py",
-        "        if refusal is not None:\n            return refusal\n",
-        "",
+        "[refusal_of(config, request) or request for request in requests]",
+        "list(requests)",
         "tests/apis/book/contract/test_placing.py",
     ),
     Guard(

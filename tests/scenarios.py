@@ -14,7 +14,7 @@ from typing import Any
 from chalicelib.domain.books.vocabulary import BookStatus, SelfTradePrevention
 from chalicelib.services.books.admission import Admitted
 from chalicelib.tables.dynamodb import Database
-from tests.world import BASE, QUOTE, World
+from tests.world import BASE, QUOTE, World, asked
 
 FUNDS = 10**6
 CREDITED = {BASE: 3 * FUNDS, QUOTE: 3 * FUNDS}
@@ -181,6 +181,30 @@ def cancel_overtakes_its_order(world: World) -> None:
     world.records[-2:] = reversed(world.records[-2:])
 
 
+def batches_of_orders(world: World) -> None:
+    """Two batches: entries end in the middle of each; one order is cancelled, some trade with each other."""
+    world.placed("ann", "SELL", 30, 50)
+    world.deliver()
+    wanted = [("BUY", 10, 50), ("BUY", 40, 49), ("BUY", 5), ("SELL", 5, 60), ("BUY", 100, 50, "FOK"), ("BUY", 25, 50)]
+    _, resting, *_ = world.place_batch(*(asked("ben", *order) for order in wanted))
+    assert isinstance(resting, Admitted)
+    world.cancel("ben", resting.order.order_id)
+    ends_at_ms = world.now_ms + 60_000
+    world.place_batch(
+        asked("ann", "SELL", 20, 49), asked("ann", "BUY", 3, 49), asked("ann", "SELL", 9, 70, expires_at_ms=ends_at_ms)
+    )
+
+
+def cancel_overtakes_an_order_of_a_batch(world: World) -> None:
+    world.placed("ann", "SELL", 30, 50)
+    world.deliver()
+    outcomes = world.place_batch(*(asked("ben", "BUY", 10, price) for price in (44, 45, 46)))
+    made = outcomes[1]
+    assert isinstance(made, Admitted)
+    world.cancel("ben", made.order.order_id)
+    world.records[-2:] = reversed(world.records[-2:])
+
+
 def pause_in_the_middle(world: World) -> None:
     """An order was admitted before the pause and its turn comes after."""
     resting = world.placed("ann", "SELL", 30, 50)
@@ -316,6 +340,10 @@ SCENARIOS = {
         },
     ),
     "cancel overtakes its order": Scenario(cancel_overtakes_its_order),
+    "batches of orders": Scenario(
+        batches_of_orders, limits={"chalicelib.services.books.matcher.EVENTS_PER_ENTRY_GROUP": 3}
+    ),
+    "cancel overtakes an order of a batch": Scenario(cancel_overtakes_an_order_of_a_batch),
     "pause in the middle": Scenario(pause_in_the_middle),
     "change of fees in the middle": Scenario(change_of_fees_in_the_middle),
     "close": Scenario(close, limits={"chalicelib.services.books.matcher.EVENTS_PER_ENTRY_GROUP": 3}),

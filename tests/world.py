@@ -20,7 +20,7 @@ from chalicelib.domain.ledger.amounts import Side
 from chalicelib.domain.ledger.owners import book_key, customer_key
 from chalicelib.domain.ledger.tokens import new_token
 from chalicelib.domain.ledger.transactions import Movement
-from chalicelib.services.books.admission import Admission, Admitted
+from chalicelib.services.books.admission import Admission, Admitted, Outcome
 from chalicelib.services.books.configuring import Configuring
 from chalicelib.services.books.matcher import Matcher
 from chalicelib.services.books.stream import match_records
@@ -135,28 +135,9 @@ class World(Venue):
         """Return a matcher that remembers nothing yet, as a new function instance would."""
         return Matcher(self.database, lambda: self.now_ms)
 
-    def place(
-        self,
-        customer: str,
-        side: str,
-        quantity: int,
-        price: int | None = None,
-        time_in_force: str = "GTC",
-        post_only: bool = False,
-        expires_at_ms: int | None = None,
-    ) -> Admitted | Refusal:
-        """Admit an order (MARKET where there is no price) and put its command on the stream."""
-        request = OrderRequest(
-            customer,
-            Side(side),
-            OrderType.MARKET if price is None else OrderType.LIMIT,
-            TimeInForce(time_in_force),
-            price,
-            quantity,
-            post_only,
-            expires_at_ms=expires_at_ms,
-        )
-        outcome = self.admission.place(self.config.instance, BOOK_ID, request)
+    def place(self, *arguments: Any, **more: Any) -> Admitted | Refusal:
+        """Admit an order (``asked``) and put its command on the stream."""
+        outcome = self.admission.place(self.config.instance, BOOK_ID, asked(*arguments, **more))
         self.stream_new_commands()
         return outcome
 
@@ -165,6 +146,12 @@ class World(Venue):
         outcome = self.place(*arguments, **more)
         assert isinstance(outcome, Admitted), outcome
         return outcome.order.order_id
+
+    def place_batch(self, *requests: OrderRequest) -> list[Outcome]:
+        """Admit orders in one request and put their record on the stream."""
+        outcomes = self.admission.place_all(self.config.instance, BOOK_ID, requests)
+        self.stream_new_commands()
+        return outcomes
 
     def cancel(self, customer: str, order_id: str) -> bool:
         """Queue the cancel of an order and put its command on the stream; False where there is nothing to cancel."""
@@ -207,6 +194,20 @@ class World(Venue):
     def tables(self) -> dict[str, list[Row]]:
         """Return all rows of all tables, for comparisons of before and after."""
         return {name: in_order(self.database.scan(name)) for name in TABLES}
+
+
+def asked(
+    customer: str,
+    side: str,
+    quantity: int,
+    price: int | None = None,
+    time_in_force: str = "GTC",
+    post_only: bool = False,
+    **more: Any,
+) -> OrderRequest:
+    """Return an order as asked for: MARKET where there is no price."""
+    kind = OrderType.MARKET if price is None else OrderType.LIMIT
+    return OrderRequest(customer, Side(side), kind, TimeInForce(time_in_force), price, quantity, post_only, **more)
 
 
 def failing_book(world: World) -> str:

@@ -1,26 +1,36 @@
 """The inbox (table ``inbox``): commands to books in order of arrival, kept for seven days.
 
-A command never changes. The progress of a cancel-all, which has no order row to show it, is recorded on its row (O9)::
+A row has one command, or the orders of a batch, packed: one row is one record of the stream, so they are delivered
+together and in order (T76). A command never changes. The progress of a cancel-all, which has no order row to show it,
+is recorded on its row (O9)::
 
     queued --the entry with its turn is projected--> decided --the entry that ends it is projected--> ended, closed
 
-The sort key is the time-sortable part of the command's id, for every kind of command, so a book's rows by key are its
+The sort key is the time-sortable part of the id of its command, or of its first order, so a book's rows by key are its
 commands in order of arrival. Only the retention of a row changes, while its book is parked (T53).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import base64
+import json
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from chalicelib.domain.books.forms import decode_order, decode_terms, encode_order, encode_terms
 from chalicelib.domain.books.vocabulary import CancelAll, CancelOrder, ChangeBook, Command, PlaceOrder
+from chalicelib.support.canonical import compact
+from chalicelib.support.ids import least_id, time_of
 from chalicelib.tables.dynamodb import Database, Put, Row, Update, Write
 
 TABLE = "inbox"
 COMMAND_LIFE_S = 7 * 86_400
 PARKED_LIFE_S = 366 * 86_400
 """Retention of a parked book's skipped commands."""
+PLACED_PAGE_ROWS = 100
+BATCH_AGE_MS_MAX = 60_000
+"""How much older than another order of its batch the first may be: one process makes all their ids at once."""
 
 
 class MalformedCommand(Exception):
@@ -55,19 +65,29 @@ class Inbox:
 
     def send(self, book: str, command: Command, now_s: int) -> Write:
         """Return the write that queues the command. Refused if it is queued already."""
-        row = {
-            "book": book,
-            "command": arrival_of(command.command_id),
-            "expires": now_s + COMMAND_LIFE_S,
-        } | _facts_of(command)
-        command_not_queued = "attribute_not_exists(#command)"
-        return Put(TABLE, row, command_not_queued)
+        return _queue(book, command.command_id, now_s, _facts_of(command))
+
+    def send_orders(self, book: str, orders: Sequence[PlaceOrder], now_s: int) -> Write:
+        """Return the write that queues orders to be decided in this sequence, as one row (T76). Refused as ``send``."""
+        if len(orders) == 1:
+            return self.send(book, orders[0], now_s)
+        return _queue(book, orders[0].order_id, now_s, {"kind": "orders", "orders": _packed(orders)})
 
     def placed(self, book: str, order_id: str) -> PlaceOrder | None:
         """Return the command that placed an order; None if the inbox no longer has it. Raises MalformedCommand."""
-        row = self._database.get(TABLE, {"book": book, "command": arrival_of(order_id)})
-        command = None if row is None else command_of(row)
-        return command if isinstance(command, PlaceOrder) else None
+        arrival = arrival_of(order_id)
+        row = self._database.get(TABLE, {"book": book, "command": arrival})
+        rows = self._batches_before(book, order_id) if row is None else [row]
+        commands = (command for row in rows for command in commands_of(row))
+        return next((one for one in commands if isinstance(one, PlaceOrder) and one.order_id == order_id), None)
+
+    def _batches_before(self, book: str, order_id: str) -> Iterator[Row]:
+        """Yield the batches that may have an order, newest first."""
+        earliest = arrival_of(least_id("ord", max(0, time_of(order_id) - BATCH_AGE_MS_MAX)))
+        values = {":book": book, ":earliest": earliest, ":order": arrival_of(order_id)}
+        condition = "#book = :book AND #command BETWEEN :earliest AND :order"
+        rows = self._database.query(TABLE, condition, values, ScanIndexForward=False, Limit=PLACED_PAGE_ROWS)
+        return (row for row in rows if row["kind"] == "orders")
 
     def progress(self, cancel_alls: Iterable[tuple[str, str]]) -> dict[str, CancelAllProgress]:
         """Return the progress of these cancel-alls (book, id), read consistently, by id; without those whose row is
@@ -101,15 +121,15 @@ class Inbox:
         return self._database.query(TABLE, "#book = :book", {":book": book})
 
 
-def command_of(row: Row) -> Command:
-    """Return the command in an inbox row. Raises MalformedCommand."""
+def commands_of(row: Row) -> list[Command]:
+    """Return the commands in an inbox row, in order: those of a batch, or one. Raises MalformedCommand."""
     try:
-        command = _command_of(row)
-        if arrival_of(command.command_id) != row["command"]:
+        commands: list[Command] = [*_unpacked(row["orders"])] if row["kind"] == "orders" else [_command_of(row)]
+        if arrival_of(commands[0].command_id) != row["command"]:
             raise MalformedCommand("the command is filed under another id")
-    except (KeyError, ValueError, TypeError) as error:
+    except (LookupError, ValueError, TypeError, zlib.error) as error:
         raise MalformedCommand(repr(error)) from error
-    return command
+    return commands
 
 
 def progress_of(row: Row) -> CancelAllProgress:
@@ -129,6 +149,21 @@ def _note(book: str, command_id: str, progress: CancelAllProgress) -> Write:
         f"{command_exists} AND {not_as_far_yet}",
         {f":{name}": value for name, value in attributes.items()},
     )
+
+
+def _queue(book: str, command_id: str, now_s: int, facts: Row) -> Write:
+    row = {"book": book, "command": arrival_of(command_id), "expires": now_s + COMMAND_LIFE_S} | facts
+    command_not_queued = "attribute_not_exists(#command)"
+    return Put(TABLE, row, command_not_queued)
+
+
+def _packed(orders: Sequence[PlaceOrder]) -> str:
+    """Return the orders of a batch as text: compressed JSON. Text, because Lambda's records have no binary values."""
+    return base64.b64encode(zlib.compress(compact(list(map(encode_order, orders))).encode())).decode()
+
+
+def _unpacked(text: str) -> list[PlaceOrder]:
+    return list(map(decode_order, json.loads(zlib.decompress(base64.b64decode(text)))))
 
 
 def _facts_of(command: Command) -> Row:

@@ -14,7 +14,7 @@ import logging
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from random import Random
 from typing import Any
@@ -35,6 +35,7 @@ from chalicelib.services.books.stream import match_records
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
 from chalicelib.tables.dynamodb import Database, Row, decode
 from chalicelib.tables.expiries import Expiries, minute_of
+from chalicelib.tables.inbox import commands_of
 from chalicelib.tables.journal import EntryExists
 from infra.tables import create_tables
 from tests.faults import FAULTS, Fault
@@ -51,6 +52,7 @@ CREDITED = {BASE: FUNDS * len(CUSTOMERS), QUOTE: FUNDS * len(CUSTOMERS)}
 STRETCHES = 3
 REQUESTS_A_PHASE_MAX = 16
 REQUESTS_AT_ONCE_MAX = 3
+BATCH_ORDERS_DRAWN = 5
 STEPS_MAX = 20_000
 DELIVERIES_MAX = 400
 DAY_MS = 86_400_000
@@ -241,7 +243,7 @@ class Simulation:
         return [*self.requests, *busy, *(check for check in self.expiry_checks if check is not None)]
 
     def _send_request(self) -> None:
-        """Send a request: mostly place, also cancel one or all, sometimes pause or resume, rarely close."""
+        """Send a request: mostly place one order or several, also cancel one or all, rarely pause, resume or close."""
         dice = self.draw.random()
         work: Callable[[], object]
         if dice < 0.03:
@@ -257,8 +259,12 @@ class Simulation:
         elif dice < 0.3 and self.admitted:
             customer, order_id = self.draw.choice(self.admitted)
             work = partial(self.admission.cancel, INSTANCE, customer, order_id)
+        elif dice < 0.45:
+            customer = self.draw.choice(CUSTOMERS)
+            batch = [replace(self._order(), customer=customer) for _ in range(self.draw.randint(2, BATCH_ORDERS_DRAWN))]
+            work = partial(self._place, batch)
         else:
-            work = partial(self._place, self._order())
+            work = partial(self._place, [self._order()])
         self._started(self.requests, Actor("request", work))
 
     def _order(self) -> OrderRequest:
@@ -274,12 +280,12 @@ class Simulation:
             expires_at_ms=self.now_ms + draw.choice(LIVES_MS) if may_expire else None,
         )  # fmt: skip
 
-    def _place(self, order: OrderRequest) -> None:
-        outcome = self.admission.place(INSTANCE, BOOK_ID, order)
-        if isinstance(outcome, Admitted):
-            self.admitted.append((order.customer, outcome.order.order_id))
-        else:
-            assert isinstance(outcome, Refusal)
+    def _place(self, orders: Sequence[OrderRequest]) -> None:
+        for outcome in self.admission.place_all(INSTANCE, BOOK_ID, orders):
+            if isinstance(outcome, Admitted):
+                self.admitted.append((outcome.order.customer, outcome.order.order_id))
+            else:
+                assert isinstance(outcome, Refusal)
 
     # What the stream does.
 
@@ -319,8 +325,8 @@ class Simulation:
         """Drop records from the front of a shard that no delivery has, as the stream does after a day."""
         shard = self.draw.choice(self.shards)
         if shard.delivery is None and len(shard.records) > shard.acknowledged:
-            del shard.records[shard.acknowledged]
-            self.lost += 1
+            record = shard.records.pop(shard.acknowledged)
+            self.lost += len(commands_of(decode(record["dynamodb"]["NewImage"])))
 
     def _begin(self, worker: Worker, shard: Shard, batch: list[Any]) -> None:
         """Start a delivery. One still running on the shard becomes a zombie: its answer no longer counts."""

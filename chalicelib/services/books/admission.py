@@ -1,38 +1,42 @@
 """Admission: put commands into a book's inbox.
 
-An order's hold, row, inbox command and, if it expires, expiry row are written in one transaction (R24); so are a
+The holds, rows, inbox row and, where they expire, expiry rows of orders are written in one transaction (R24); so are a
 cancel's command and its note on the order's row. An admitted order is durable and will be decided; of a refused one
 nothing is held (guarantee 7).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-from chalicelib.domain.books.admission import OrderRequest, Refusal, RefusalCode, refusal_of, size_refusal_of
+from chalicelib.domain.books.admission import OrderRequest, Refusal, refusal_of
 from chalicelib.domain.books.config import BookConfig
-from chalicelib.domain.books.vocabulary import CancelAll, CancelOrder, OrderType, PlaceOrder
-from chalicelib.domain.ledger.amounts import Side, quantity_of_value
+from chalicelib.domain.books.vocabulary import CancelAll, CancelOrder, PlaceOrder
+from chalicelib.domain.ledger.amounts import Side
 from chalicelib.domain.ledger.changes import Change
-from chalicelib.domain.ledger.holds import hold_at_admission, market_buy_cost, market_buy_hold
 from chalicelib.domain.ledger.owners import book_key, customer_key
+from chalicelib.services.books.funding import Known, funded, is_market_buy_by_quantity, sized
 from chalicelib.services.ledger.posting import Posting, Postings, Refused
+from chalicelib.support.ascii_case import ascii_lower
 from chalicelib.support.clock import new_id, now_s
 from chalicelib.support.consistency import Inconsistent
 from chalicelib.support.ids import time_of
 from chalicelib.support.outcomes import ReceiptExists, Unavailable
 from chalicelib.tables.accounts import Accounts
-from chalicelib.tables.attempts import Contended, until_written
-from chalicelib.tables.books import Books
+from chalicelib.tables.attempts import Contended, at_once, until_written
+from chalicelib.tables.books import Books, Depth
 from chalicelib.tables.dynamodb import Database, TransactionRefused, Write
 from chalicelib.tables.expiries import Expiries, Expiry
 from chalicelib.tables.external_ids import ExternalIds
 from chalicelib.tables.inbox import Inbox
 from chalicelib.tables.orders import Orders
 
-BUDGET_TRIES_MAX = 5
-"""Tries of a MARKET BUY whose account changes after its budget was computed."""
+FUNDING_TRIES_MAX = 5
+"""Tries of orders whose account or external ids change after they were read."""
+BATCH_ORDERS_MAX = 25
+"""Orders of one batch. With all their rows they fit a transaction (T76)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +47,9 @@ class Admitted:
     order: PlaceOrder
 
 
-Receipt = Callable[[Admitted], Write]
-"""Returns one more write for the transaction, made from the admitted order (T14)."""
+Outcome = Admitted | Refusal
+Receipt = Callable[[Sequence[Outcome]], Write]
+"""Returns one more write for the transaction, made from the outcomes of all orders (T14)."""
 
 
 class Admission:
@@ -65,53 +70,61 @@ class Admission:
         self._inbox = Inbox(database)
 
     def place(
-        self, instance: str, book_id: str, request: OrderRequest, receipt: Receipt | None = None
-    ) -> Admitted | Refusal:
-        """Admit an order, or return its refusal (docs/book-desk.md, Placing an order).
+        self,
+        instance: str,
+        book_id: str,
+        request: OrderRequest,
+        receipt: Callable[[Admitted], Write] | None = None,
+    ) -> Outcome:
+        """Admit an order, or return its refusal (docs/book-desk.md, Placing an order). As ``place_all`` otherwise."""
+
+        def of_all(outcomes: Sequence[Outcome]) -> Write:
+            (made,) = outcomes
+            if receipt is None or isinstance(made, Refusal):
+                raise Inconsistent("only what is admitted has a receipt")
+            return receipt(made)
+
+        (outcome,) = self.place_all(instance, book_id, [request], None if receipt is None else of_all)
+        return outcome
+
+    def place_all(
+        self, instance: str, book_id: str, requests: Sequence[OrderRequest], receipt: Receipt | None = None
+    ) -> list[Outcome]:
+        """Admit orders of one customer, or return their refusals, in order (T76).
+
+        Orders that fail their checks or funds, taken in order, are refused. The others are admitted in one transaction
+        and are one row of the inbox, so they are decided together, in order. If all are refused, nothing is written.
 
         Raises ReceiptExists (nothing changed), Unavailable (nothing changed) or OutcomeUnknown.
         """
         config = self._books.config(book_key(instance, book_id))
-        refusal = refusal_of(config, request)
-        if refusal is not None:
-            return refusal
-        if config is None:
-            raise Inconsistent("an order is admitted to a book that there is")
-        owner = customer_key(instance, request.customer)
-        if request.value is not None:
-            sized = self._sized(config, request)
-            if isinstance(sized, Refusal):
-                return sized
-            request = sized
-        if request.external_id is not None and self._external_ids.order_of(owner, request.external_id) is not None:
-            return _taken(request.external_id)
-        is_budget = request.order_type is OrderType.MARKET and request.side is Side.BUY and request.value is None
+        checked = [refusal_of(config, request) or request for request in requests]
+        asked = [one for one in checked if isinstance(one, OrderRequest)]
+        if config is None or not asked:
+            return [one for one in checked if isinstance(one, Refusal)]
+        owner = customer_key(instance, asked[0].customer)
+        if any(request.customer != asked[0].customer for request in asked):
+            raise Inconsistent("orders that are admitted together are one customer's")
+        has_budget = any(map(is_market_buy_by_quantity, asked))
+        is_by_value = any(request.value is not None for request in asked)
+        depth = self._books.depth(book_key(instance, book_id)) if has_budget or is_by_value else Depth()
+        sizes = [one if isinstance(one, Refusal) else sized(config, one, depth.bids, depth.asks) for one in checked]
+        names = [request.external_id for request in asked if request.external_id is not None]
+        in_use = {ascii_lower(name) for name in names if self._external_ids.order_of(owner, name) is not None}
+        known = Known(names=in_use)
+        if has_budget:
+            known.available[Side.BUY] = self._accounts.balance(owner, config.quote_asset).available
 
-        def once() -> Admitted | Refusal:
-            hold = self._hold_of(config, request)
-            if isinstance(hold, Refusal):
-                return hold
-            order = PlaceOrder(
-                self._new_id("ord"),
-                request.customer,
-                request.side,
-                request.order_type,
-                request.time_in_force,
-                request.price if request.order_type is OrderType.LIMIT else None,
-                request.quantity,
-                hold,
-                request.post_only,
-                request.value,
-                request.external_id,
-                request.expires_at_ms,
-            )
-            outcome = self._admit(config, order, receipt)
-            if is_budget and isinstance(outcome, Refusal) and outcome.code is RefusalCode.INSUFFICIENT_BALANCE:
-                raise Contended
-            return outcome
+        def once() -> list[Outcome]:
+            decided = funded(config, sizes, depth.asks, known, self._new_id)
+            outcomes = [one if isinstance(one, Refusal) else Admitted(book_id, one) for one in decided]
+            orders = [one for one in decided if isinstance(one, PlaceOrder)]
+            if orders:
+                self._admit(config, owner, orders, known, None if receipt is None else receipt(outcomes))
+            return outcomes
 
         busy = Unavailable("the account keeps changing")
-        return until_written(once, BUDGET_TRIES_MAX, self._database.pause, busy)
+        return until_written(once, FUNDING_TRIES_MAX, at_once, busy)
 
     def cancel(self, instance: str, customer: str, order_id: str) -> bool:
         """Queue the cancel of a live order, unless one is queued. Return False if there is no such live order (T29).
@@ -154,66 +167,38 @@ class Admission:
         if config is not None and config.is_parked:
             raise Unavailable("the book is parked")
 
-    def _sized(self, config: BookConfig, request: OrderRequest) -> OrderRequest | Refusal:
-        """Return an order by value with its quantity computed from the published depth (R25), or its refusal."""
-        if request.value is None:
-            raise Inconsistent("an order by value has one")
-        depth = self._books.depth(book_key(config.instance, config.book_id))
-        levels = depth.asks if request.side is Side.BUY else depth.bids
-        if not levels:
-            return Refusal(RefusalCode.INVALID_VALUE, "There is nothing to trade against")
-        quantity = quantity_of_value(levels, request.side, request.value, config.base_decimals, config.lot_size)
-        if quantity == 0:
-            return Refusal(RefusalCode.ORDER_TOO_SMALL, "The value pays for nothing")
-        sized = replace(request, quantity=quantity)
-        return size_refusal_of(config, sized) or sized
+    def _admit(
+        self, config: BookConfig, owner: str, orders: Sequence[PlaceOrder], known: Known, receipt: Write | None
+    ) -> None:
+        """Write the orders in one transaction.
 
-    def _hold_of(self, config: BookConfig, request: OrderRequest) -> int | Refusal:
-        """Return the order's hold in base units (T38, T42), or its refusal if the account cannot cover it."""
-        price = request.price if request.order_type is OrderType.LIMIT else None
-        hold = hold_at_admission(request.side, price, request.quantity, request.value, config.base_decimals)
-        if hold is not None:
-            return hold
-        owner, asset = customer_key(config.instance, request.customer), config.asset_held(request.side)
-        asks = self._books.depth(book_key(config.instance, config.book_id)).asks
-        cost = market_buy_cost(asks, request.quantity, config.base_decimals)
-        available = self._accounts.balance(owner, asset).available
-        if available < cost:
-            return _insufficient(cost, available)
-        return market_buy_hold(cost, available, config.market_collar_bps)
-
-    def _admit(self, config: BookConfig, order: PlaceOrder, receipt: Receipt | None) -> Admitted | Refusal:
-        """Write the order in one transaction, or return the refusal: the hold (T40) or the external id."""
-        admitted = Admitted(config.book_id, order)
-        owner = customer_key(config.instance, order.customer)
-        book = book_key(config.instance, config.book_id)
-        rows = [self._orders.admit(owner, config.book_id, order), self._inbox.send(book, order, self._now_s())]
-        if order.expires_at_ms is not None:
-            rows.append(self._expiries.schedule(Expiry(book, owner, order.order_id, order.expires_at_ms)))
-        name = None
-        if order.external_id is not None:
-            name = self._external_ids.take(owner, order.external_id, order.order_id)
-            rows.append(name)
-        held = {(owner, config.asset_held(order.side)): Change(-order.hold, order.hold)} if order.hold else {}
-        answer = None if receipt is None else receipt(admitted)
-        posting = Posting(config.instance, rows, held, time_of(order.order_id), receipt=answer)
+        Raises Contended if the account or the external ids are not as they are known; they are known then.
+        """
+        book, first = book_key(config.instance, config.book_id), orders[0].order_id
+        rows = [self._orders.admit(owner, config.book_id, order) for order in orders]
+        rows.append(self._inbox.send_orders(book, orders, self._now_s()))
+        names: dict[str, Write] = {}
+        held: Counter[tuple[str, str]] = Counter()
+        for order in orders:
+            if order.expires_at_ms is not None:
+                rows.append(self._expiries.schedule(Expiry(book, owner, order.order_id, order.expires_at_ms)))
+            if order.external_id is not None:
+                names[order.external_id] = self._external_ids.take(owner, order.external_id, order.order_id)
+            held[owner, config.asset_held(order.side)] += order.hold
+        changes = {account: Change(-hold, hold) for account, hold in held.items() if hold}
+        posting = Posting(config.instance, [*rows, *names.values()], changes, time_of(first), receipt=receipt)
         try:
-            self._postings.post(posting, lambda: self._orders.get(owner, order.order_id) is not None)
+            self._postings.post(posting, lambda: self._orders.get(owner, first) is not None)
         except Refused as refused:
             if refused.is_receipt:
-                raise ReceiptExists(order.order_id) from refused
-            if order.external_id is not None and any(row is name for row in refused.rows):
-                return _taken(order.external_id)
-            if refused.shortage is None:
+                raise ReceiptExists(first) from refused
+            taken = {ascii_lower(name) for name, row in names.items() if any(row is one for one in refused.rows)}
+            if not taken and refused.shortage is None:
                 raise  # an id was given twice: a bug
-            return _insufficient(refused.shortage.required, refused.shortage.available)
-        return admitted
-
-
-def _taken(external_id: str) -> Refusal:
-    return Refusal(RefusalCode.EXTERNAL_ID_TAKEN, f"External id was given to another order: {external_id}")
-
-
-def _insufficient(required: int, available: int) -> Refusal:
-    message = f"Insufficient balance: required {required}, available {available}"
-    return Refusal(RefusalCode.INSUFFICIENT_BALANCE, message)
+            known.names |= taken
+            for side in Side:
+                account = owner, config.asset_held(side)
+                if account in refused.accounts:
+                    row = refused.accounts[account]
+                    known.available[side] = row["available"] if row else 0
+            raise Contended from refused

@@ -24,15 +24,19 @@ from chalicelib.domain.books.vocabulary import CancelAll, CancelOrder, CloseReas
 from chalicelib.domain.ledger.owners import book_key, customer_key
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.inbox import CancelAllProgress, Inbox
-from chalicelib.tables.orders import Orders
+from chalicelib.tables.orders import Orders, placed_of
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A command as delivered. stream_sequence: None if it is read from the inbox (redrive)."""
+    """A command as delivered. stream_sequence: None if it is read from the inbox (redrive).
+
+    arrival: the sort key of its inbox row; "" if it is read from elsewhere. Orders of a batch have the same of both.
+    """
 
     command: Command
     stream_sequence: int | None
+    arrival: str = ""
 
 
 class Deduplication:
@@ -88,7 +92,7 @@ class Deduplication:
     def _places_first(
         self, config: BookConfig, fresh: dict[str, Delivery], rows: dict[str, OrderRow]
     ) -> list[Delivery]:
-        """Put an order, from the batch or the inbox, before its cancel if the cancel overtook it.
+        """Put an order, from the delivery or from its row, before its cancel if the cancel overtook it.
 
         The order was admitted first, so it is decided first: its cancel must not be refused while the order waits.
         """
@@ -96,15 +100,14 @@ class Deduplication:
         for name, delivery in fresh.items():
             command = delivery.command
             if isinstance(command, CancelOrder) and _is_waiting(rows.get(command.order_id)):
-                place = fresh.get(command.order_id) or self._from_inbox(config, command.order_id)
-                if place is not None:
-                    ordered.setdefault(command.order_id, place)
+                place = fresh.get(command.order_id) or self._from_row(config, command)
+                ordered.setdefault(command.order_id, place)
             ordered.setdefault(name, delivery)
         return list(ordered.values())
 
-    def _from_inbox(self, config: BookConfig, order_id: str) -> Delivery | None:
-        command = self._inbox.placed(book_key(config.instance, config.book_id), order_id)
-        return None if command is None else Delivery(command, None)
+    def _from_row(self, config: BookConfig, cancel: CancelOrder) -> Delivery:
+        key = customer_key(config.instance, cancel.customer), cancel.order_id
+        return Delivery(placed_of(self._orders.stored([key])[key]), None)
 
 
 def _is_decided(command: PlaceOrder | CancelOrder, row: OrderRow | None) -> bool:

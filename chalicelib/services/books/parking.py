@@ -16,12 +16,11 @@ from dataclasses import dataclass
 
 from botocore.exceptions import ClientError
 
-from chalicelib.domain.books.vocabulary import Command
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
 from chalicelib.support.telemetry import logger
 from chalicelib.tables.books import BatchFailures, Books
 from chalicelib.tables.dynamodb import ConditionFailed, Database, TransactionRefused
-from chalicelib.tables.inbox import Inbox, arrival_of
+from chalicelib.tables.inbox import Inbox
 from chalicelib.tables.journal import EntryExists
 
 FAILED_BATCHES_MAX = 5
@@ -66,11 +65,11 @@ class Parking:
         self._inbox = Inbox(database)
         self._now_ms = now_ms
 
-    def count(self, book: str, commands: Sequence[Command], error: Exception) -> Parked | None:
+    def count(self, book: str, first_command: str, error: Exception) -> Parked | None:
         """Count a batch that failed by the book's own fault; park the book at ``FAILED_BATCHES_MAX``.
 
-        None: the failure was not counted, because a table failed or another process counted at the same moment. The
-        batch is counted when it fails again.
+        first_command: id of the batch's first command. None: the failure was not counted, because a table failed or
+        another process counted at the same moment. The batch is counted when it fails again.
         """
         try:
             before, at_ms = self._books.failures(book), self._now_ms()
@@ -80,7 +79,7 @@ class Parking:
             failed = before.failed_batches + 1 if is_series else 1
             parked_at_ms = at_ms if failed >= FAILED_BATCHES_MAX else None
             reason = f"{type(error).__name__}: {error}"[:REASON_CHARACTERS_MAX]
-            after = BatchFailures(failed, at_ms, commands[0].command_id, reason, parked_at_ms)
+            after = BatchFailures(failed, at_ms, first_command, reason, parked_at_ms)
             self._books.note_failure(book, before, after)
         except (ConditionFailed, TransactionRefused, Unavailable, OutcomeUnknown):
             logger.warning("a failed batch is not counted this time", exc_info=True, book=book)
@@ -97,13 +96,13 @@ class Parking:
         self._books.forget_failures(book, before)
         return True
 
-    def set_aside(self, book: str, commands: Sequence[Command]) -> None:
-        """Keep the commands of a parked book in the inbox, without time to live, until it is released.
+    def set_aside(self, book: str, arrivals: Sequence[str]) -> None:
+        """Keep these rows of a parked book in the inbox, without time to live, until it is released.
 
         Then read the book again: if it was released meanwhile, that release may not have redriven these commands.
         Raises BookReleased in this case, Unavailable or OutcomeUnknown; then the commands must be delivered again.
         """
-        arrivals, now_s = [arrival_of(command.command_id) for command in commands], self._now_ms() // 1000
+        now_s = self._now_ms() // 1000
         self._inbox.keep(book, arrivals, now_s)
         failures = self._books.failures(book)
         if failures is not None and failures.parked_at_ms is None:

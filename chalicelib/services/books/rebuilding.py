@@ -24,7 +24,7 @@ from chalicelib.domain.books.vocabulary import CancelAll, CancelOrder, PlaceOrde
 from chalicelib.domain.ledger.owners import customer_key
 from chalicelib.services.books.fold import BookFold, ExpectedRows, RowKey
 from chalicelib.services.books.loading import LoadedBook, Loading, UnknownBook
-from chalicelib.services.books.stream import delivery_of
+from chalicelib.services.books.stream import deliveries_of
 from chalicelib.support.consistency import Inconsistent
 from chalicelib.tables.books import Books, MalformedView
 from chalicelib.tables.candles import Candles
@@ -150,17 +150,16 @@ class Rebuilding:
         """Return the waiting commands of the inbox. Malformed ones are skipped, as in matching."""
         waiting = _Waiting([], {}, {})
         for row in self._inbox.rows(fold.key):
-            delivery = delivery_of(row, None)
-            command = None if delivery is None else delivery.command
-            if isinstance(command, PlaceOrder) and command.order_id not in fold.decided:
-                waiting.orders.append(command)
-            elif isinstance(command, CancelOrder):
-                key = customer_key(fold.config.instance, command.customer), command.order_id
-                waiting.cancels[key] = command.command_id
-            elif isinstance(command, CancelAll) and command.command_id in fold.cancel_alls:
-                reached, _ = fold.cancel_alls[command.command_id]
-                if reached != progress_of(row):
-                    waiting.unnoted[command.command_id] = reached
+            for command in (delivery.command for delivery in deliveries_of(row, None)):
+                if isinstance(command, PlaceOrder) and command.order_id not in fold.decided:
+                    waiting.orders.append(command)
+                elif isinstance(command, CancelOrder):
+                    key = customer_key(fold.config.instance, command.customer), command.order_id
+                    waiting.cancels[key] = command.command_id
+                elif isinstance(command, CancelAll) and command.command_id in fold.cancel_alls:
+                    reached, _ = fold.cancel_alls[command.command_id]
+                    if reached != progress_of(row):
+                        waiting.unnoted[command.command_id] = reached
         return waiting
 
     def _differences(self, rows: ExpectedRows, expected: dict[RowKey, Row], fold: BookFold) -> _Differences:

@@ -14,7 +14,7 @@ from chalicelib.services.books.deduplication import Delivery
 from chalicelib.services.books.loading import UnknownBook
 from chalicelib.services.books.lost_commands import LostCommand, lost_by_book, without_known
 from chalicelib.services.books.matcher import Matcher
-from chalicelib.services.books.stream import delivery_of
+from chalicelib.services.books.stream import deliveries_of
 from chalicelib.support.telemetry import logger
 from chalicelib.tables.books import Books
 from chalicelib.tables.dynamodb import Database, Row, batched
@@ -77,13 +77,18 @@ def redrive_all(database: Database, matcher: Matcher) -> dict[str, int | None]:
 
 
 def _by_arrival(rows: Iterable[Row], lost: Iterable[LostCommand]) -> Iterator[tuple[Delivery | None, Row | None]]:
-    """Yield the commands of the inbox, with their rows, merged with the lost commands, each once."""
-    queued = ((str(row["command"]), delivery_of(row, None), row) for row in rows)
-    waiting = ((arrival_of(command.command_id), Delivery(command, None), None) for command in lost)
+    """Yield the commands of the inbox, each row with its last one, merged with the lost commands.
+
+    A lost command that is in a row of its own comes once; one that is in a batch too is dropped by the matcher.
+    """
+    queued = ((str(row["command"]), deliveries_of(row, None), row) for row in rows)
+    waiting = ((arrival_of(command.command_id), [Delivery(command, None)], None) for command in lost)
     for _, same in groupby(merge(queued, waiting, key=_arrival), key=_arrival):
         asked = list(same)
-        yield next((delivery for _, delivery, _ in asked if delivery is not None), None), asked[0][2]
+        deliveries = next((some for _, some, _ in asked if some), [])
+        yield from ((delivery, None) for delivery in deliveries[:-1])
+        yield deliveries[-1] if deliveries else None, asked[0][2]
 
 
-def _arrival(asked: tuple[str, Delivery | None, Row | None]) -> str:
+def _arrival(asked: tuple[str, list[Delivery], Row | None]) -> str:
     return asked[0]

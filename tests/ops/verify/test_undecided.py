@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from chalicelib.domain.books.vocabulary import CloseReason
 from chalicelib.ops.verify.verifier import Disproved, Verifier
+from chalicelib.services.books.admission import Admitted
 from chalicelib.services.books.disagreements import Disagreement
 from chalicelib.support.clock import iso
 from chalicelib.support.ids import time_of
 from chalicelib.tables.dynamodb import Database
 from tests.ops.verify.hands import account, disagreement, edit, remove, rows, verified
-from tests.world import BASE, QUOTE, World
+from tests.world import BASE, QUOTE, World, asked
 
 DAY_MS = 86_400_000
 
@@ -81,17 +83,27 @@ def test_an_undecided_order_that_holds_nothing_needs_no_account(memory_database:
     assert verified(world).books[0].undecided == 1
 
 
-def test_a_cancel_refused_while_its_order_is_undecided_is_noted_on_its_row(world: World) -> None:
-    """The placing is lost from stream and inbox; the cancel finds nothing."""
+def test_an_order_whose_command_is_gone_is_decided_before_its_cancel(world: World) -> None:
+    """The placing is lost from stream and inbox; the order's row has all of it."""
     order = world.placed("ann", "BUY", 10, 50)
     (command,) = (row for row in rows(world, "inbox", kind="place") if row["order"]["id"] == order)
     remove(world, "inbox", command, "book", "command")
     world.cancel("ann", order)
     assert world.deliver(records=world.records[-1:]) == []
-    assert verified(world).books[0].undecided == 1
-    (row,) = rows(world, "orders", order_id=order)
-    edit(world, "orders", row, cancel_refused=row["cancel_refused"] - 1)
-    assert disagreement(world).where == f"row of the undecided order {order} of {row['owner']}, cancel_refused"
+    assert verified(world).books[0].undecided == 0
+    assert world.order("ann", order).reason is CloseReason.USER_CANCELLED
+
+
+def test_a_waiting_order_of_a_batch_is_compared_with_its_command(world: World) -> None:
+    outcomes = world.place_batch(asked("ann", "BUY", 10, 50), asked("ann", "BUY", 10, 49), asked("ann", "SELL", 1, 70))
+    assert verified(world).books[0].undecided == 3
+    for outcome in outcomes:
+        assert isinstance(outcome, Admitted)
+        (row,) = rows(world, "orders", order_id=outcome.order.order_id)
+        edit(world, "orders", row, post_only=True)
+        told = disagreement(world)
+        assert told.where == f"row of the undecided order {row['order_id']} of {row['owner']}, post_only"
+        world.database.put_many("orders", [row])
 
 
 @pytest.mark.parametrize(("name", "value"), [("filled", 1), ("status", "FILLED"), ("price", 49), ("live", "x")])

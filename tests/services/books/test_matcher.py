@@ -20,7 +20,7 @@ from chalicelib.services.books.projection import Projector
 from chalicelib.services.books.redrive import redrive
 from chalicelib.support.outcomes import Unavailable
 from chalicelib.tables.dynamodb import Database, decode
-from chalicelib.tables.inbox import command_of
+from chalicelib.tables.inbox import commands_of
 from chalicelib.tables.journal import EntryExists, Journal
 from tests.invariants import check_invariants
 from tests.world import BASE, BOOK_ID, INSTANCE, QUOTE, World, failing_book
@@ -118,7 +118,8 @@ def test_batches_cut_anywhere_give_the_same_book_as_one_batch(world: World) -> N
         at += size
     at_once = Book(world.config.first_rules)
     for record in world.records:
-        list(decide(at_once, command_of(decode(record["dynamodb"]["NewImage"])), world.now_ms))
+        (command,) = commands_of(decode(record["dynamodb"]["NewImage"]))
+        list(decide(at_once, command, world.now_ms))
     assert world.folded().book.state() == at_once.state()
     check_invariants(world, CREDITED)
 
@@ -399,7 +400,7 @@ def test_a_cancel_that_is_asked_for_twice_is_queued_once(world: World) -> None:
     assert len(world.records) == 2
 
 
-def test_a_cancel_that_comes_without_its_order_finds_it_in_the_inbox(world: World) -> None:
+def test_a_cancel_that_comes_without_its_order_finds_it_by_its_row(world: World) -> None:
     """A shard split lets the cancel overtake its order by a whole batch: the order has its turn before all the same."""
     order = world.placed("ann", "BUY", 10, 50)
     world.cancel("ann", order)

@@ -1,0 +1,101 @@
+"""Funding: which of a request's orders are admitted, taken in order, and what each of them holds (T38, T40, T76)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from chalicelib.domain.books.admission import OrderRequest, Refusal, RefusalCode, size_refusal_of
+from chalicelib.domain.books.config import BookConfig
+from chalicelib.domain.books.vocabulary import OrderType, PlaceOrder
+from chalicelib.domain.ledger.amounts import Side, quantity_of_value
+from chalicelib.domain.ledger.holds import hold_at_admission, market_buy_cost, market_buy_hold
+from chalicelib.support.ascii_case import ascii_lower
+from chalicelib.support.consistency import Inconsistent
+
+Level = tuple[int, int]
+"""Price and quantity that rests at it."""
+
+
+@dataclass(slots=True)
+class Known:
+    """What is known of the customer whose orders are admitted.
+
+    available: by side, of the asset that its orders hold, base units; a side that is not known has enough, until the
+    transaction is refused. names: external ids in use, in lower case.
+    """
+
+    available: dict[Side, int] = field(default_factory=dict)
+    names: set[str] = field(default_factory=set)
+
+
+def is_market_buy_by_quantity(request: OrderRequest) -> bool:
+    """Return whether the order's hold depends on the asks and on the account (T38)."""
+    return request.order_type is OrderType.MARKET and request.side is Side.BUY and request.value is None
+
+
+def sized(
+    config: BookConfig, request: OrderRequest, bids: Sequence[Level], asks: Sequence[Level]
+) -> OrderRequest | Refusal:
+    """Return an order by value with its quantity computed from the published depth (R25), or its refusal."""
+    if request.value is None:
+        return request
+    levels = asks if request.side is Side.BUY else bids
+    if not levels:
+        return Refusal(RefusalCode.INVALID_VALUE, "There is nothing to trade against")
+    quantity = quantity_of_value(levels, request.side, request.value, config.base_decimals, config.lot_size)
+    if quantity == 0:
+        return Refusal(RefusalCode.ORDER_TOO_SMALL, "The value pays for nothing")
+    by_quantity = replace(request, quantity=quantity)
+    return size_refusal_of(config, by_quantity) or by_quantity
+
+
+def funded(
+    config: BookConfig,
+    requests: Iterable[OrderRequest | Refusal],
+    asks: Sequence[Level],
+    known: Known,
+    new_id: Callable[[str], str],
+) -> list[PlaceOrder | Refusal]:
+    """Return each order as admitted, or its refusal; refusals among the requests stay as they are.
+
+    An order finds what those before it leave. It is refused if its external id is in use, by one of them too, or if
+    the rest of its account does not cover its hold; then it leaves everything to those after it.
+    """
+    left, names = dict(known.available), set(known.names)
+
+    def admitted(request: OrderRequest) -> PlaceOrder | Refusal:
+        if request.external_id is not None and ascii_lower(request.external_id) in names:
+            message = f"External id was given to another order: {request.external_id}"
+            return Refusal(RefusalCode.EXTERNAL_ID_TAKEN, message)
+        available = left.get(request.side)
+        price = request.price if request.order_type is OrderType.LIMIT else None
+        hold = hold_at_admission(request.side, price, request.quantity, request.value, config.base_decimals)
+        required = market_buy_cost(asks, request.quantity, config.base_decimals) if hold is None else hold
+        if available is not None and available < required:
+            message = f"Insufficient balance: required {required}, available {available}"
+            return Refusal(RefusalCode.INSUFFICIENT_BALANCE, message)
+        if hold is None:
+            if available is None:
+                raise Inconsistent("a budget is made from a known balance")
+            hold = market_buy_hold(required, available, config.market_collar_bps)
+        if available is not None:
+            left[request.side] = available - hold
+        if request.external_id is not None:
+            names.add(ascii_lower(request.external_id))
+        return PlaceOrder(
+            new_id("ord"),
+            request.customer,
+            request.side,
+            request.order_type,
+            request.time_in_force,
+            price,
+            request.quantity,
+            hold,
+            request.post_only,
+            request.value,
+            request.external_id,
+            request.expires_at_ms,
+        )
+
+    return [request if isinstance(request, Refusal) else admitted(request) for request in requests]
