@@ -15,14 +15,17 @@ from statistics import quantiles
 from time import monotonic, perf_counter, sleep
 
 from benchmarks.book_paths import API_KEY, BOOK, PRICE, QUANTITY, customers_of, open_venue
+from benchmarks.histories import write_history
+from benchmarks.listing import PAGE_ROWS
 from benchmarks.timed_server import HEADER
 from chalicelib.apis.book.routes import LIST, PLACE
 from chalicelib.apis.kit.routing import filled
+from chalicelib.support.clock import now_ms
 from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.orders import INDEX_LAG_MS_MAX
 from infra.processes import Child
 from infra.settings import HOST, free_port
 
-PAGE_ROWS = 50
 START_S_MAX, STOP_S_MAX, ANSWER_S_MAX = 20, 10, 30
 
 
@@ -69,15 +72,16 @@ def _accepts(connection: http.client.HTTPConnection) -> bool:
 
 
 def placement_and_listing(database: Database, requests: int) -> tuple[Latency, Latency]:
-    """Measure requests that place an order, then as many that list a page of open orders."""
-    (customer,) = customers = customers_of(1)
-    open_venue(database, customers)
+    """Measure requests that place an order, then as many that list a page of another customer's open orders."""
+    customer, listed = customers_of(2)
+    open_venue(database, [customer])
+    write_history(database, listed, 2 * PAGE_ROWS, 2 * PAGE_ROWS, now_ms() - 2 * INDEX_LAG_MS_MAX)
     order = {
         "orderBookId": BOOK.book_id, "customerRef": customer, "side": "SELL", "orderType": "LIMIT",
         "price": str(PRICE), "quantity": str(QUANTITY), "timeInForce": "GTC",
     }  # fmt: skip
     headers = {"x-api-key": API_KEY, "content-type": "application/json"}
-    page = f"{filled(LIST, {'customerRef': customer})}?status=OPEN&limit={PAGE_ROWS}"
+    page = f"{filled(LIST, {'customerRef': listed})}?status=OPEN&limit={PAGE_ROWS}"
     with served(database) as connection:
 
         def place() -> http.client.HTTPResponse:

@@ -1,7 +1,7 @@
 """The API server of a local run that says in each answer how long it waited for DynamoDB: for ``over_http``.
 
 A request's calls may overlap, so the time counts during which any call runs, the SDK's work for it included. It serves
-one request at a time: the calls of two would be added up. It logs no requests.
+one request at a time: the calls of two would be added up. It prints nothing.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import logging
 import os
 import sys
 from collections.abc import Callable
-from contextlib import redirect_stdout
 from pathlib import Path
 from threading import Lock
 from time import perf_counter
@@ -62,8 +61,8 @@ def main() -> None:
         return response
 
     logging.disable(logging.INFO)
-    with open(os.devnull, "w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
-        serve.main()
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    serve.main()
 
 
 if __name__ == "__main__":
