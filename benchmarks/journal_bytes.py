@@ -43,6 +43,10 @@ class JournalCost:
         """Microseconds an order takes as the program does it."""
         return self.encode_us + self.levels[COMPRESSION][0]
 
+    @property
+    def stored_bytes(self) -> float:
+        return self.levels[COMPRESSION][1]
+
 
 def measure(batches: int = 30, rounds: int = 15) -> JournalCost:
     """Return what an order costs; the best round counts."""

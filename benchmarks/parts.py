@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import gc
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from time import perf_counter
 
-from benchmarks import cold_start
+from benchmarks import cold_start, journal_bytes
 from benchmarks.book_paths import LEVELS, one_to_one, open_venue, rest_and_cancel, takers_against_one_maker
 from benchmarks.cold_load import seconds_to_load
-from benchmarks.core import commands
+from benchmarks.core import BRISK, DEEP, PEER_INSTALL, compare, resting
 from benchmarks.costs import CALL_MS, MATCH_MB, orders_a_second_and_shard
 from benchmarks.counting import Path as OrderPath
 from benchmarks.counting import of_least_cpu
@@ -25,9 +23,6 @@ from benchmarks.listing import OPEN, PAGE_ROWS
 from benchmarks.meter import Bill, metered
 from benchmarks.over_http import placement_and_listing
 from benchmarks.pipeline import against_puts, decided_by_the_clock
-from chalicelib.domain.books.book import Book
-from chalicelib.domain.books.matching import place
-from chalicelib.domain.books.vocabulary import BookRules
 from chalicelib.support.clock import now_ms
 from chalicelib.tables import tenants
 from chalicelib.tables.dynamodb import Database
@@ -46,7 +41,7 @@ class Scale:
 
     orders: of each path. rounds: repetitions, of which the best or the median counts. batches: of the pipeline, each
     with the number of its orders. puts: of the engine, each time that its rate is taken. requests: over HTTP, of each
-    kind. commands: of the core. open_orders: in the book that is loaded.
+    kind. commands: of the core. resting: orders in its books. open_orders: in the book that is loaded.
     """
 
     orders: int = 100
@@ -55,7 +50,8 @@ class Scale:
     batches: tuple[tuple[int, int], ...] = ((1, 50), (10, 100), (100, 200), (1000, 1000))
     puts: int = 200
     requests: int = 300
-    commands: int = 200_000
+    commands: int = 100_000
+    resting: tuple[int, ...] = (1_000, 10_000, 100_000, 1_000_000)
     open_orders: int = 100_000
 
 
@@ -64,16 +60,25 @@ Part = Callable[[Empty, Scale], Iterator[Figure]]
 
 
 def core(_empty: Empty, scale: Scale) -> Iterator[Figure]:
-    rates = []
-    for _ in range(scale.rounds):
-        book, kept = Book(BookRules(maker_fee_bps=5, taker_fee_bps=15)), []
-        gc.collect()
-        started = perf_counter()
-        for order in commands(scale.commands, seed=7):
-            kept.append(place(book, order, 1_736_937_000_000))
-        rates.append(scale.commands / (perf_counter() - started))
-    how = f"{scale.commands:,} LIMIT orders, built and their events kept; median of {scale.rounds}"
-    yield Figure("core.orders_per_second", median(rates), "orders/s", how)
+    how = f"{scale.commands:,} commands built, events kept; median of {scale.rounds}"
+    for name, kind in (("brisk", BRISK), ("deep", DEEP)):
+        found = compare(kind, scale.commands, scale.rounds)
+        yield Figure(f"core.{name}.per_second", found.core, "commands/s", how)
+        against = f"without it: {PEER_INSTALL}" if found.ratio is None else f"same process; {how}"
+        yield Figure(f"core.{name}.of_peer", found.ratio, "of the peer", against)
+    for orders in scale.resting:
+        book = resting(orders, scale.commands // 5)
+        how = f"beside {orders:,} resting orders; once"
+        yield Figure(f"core.resting_{orders}.bytes_per_order", book.bytes_per_order, "bytes", how)
+        yield Figure(f"core.resting_{orders}.per_second", book.commands_per_second, "commands/s", how)
+        yield Figure(f"core.resting_{orders}.collection_s", book.collection_s, "s", f"a full garbage collection, {how}")
+
+
+def journal(_empty: Empty, scale: Scale) -> Iterator[Figure]:
+    cost = journal_bytes.measure(batches=max(1, scale.orders // 3), rounds=5 * scale.rounds)
+    how = f"encode, hash, compress, in batches of {journal_bytes.BATCH}; best of {5 * scale.rounds}"
+    yield Figure("journal.us_per_order", cost.us, "us/order", how)
+    yield Figure("journal.stored_bytes_per_order", cost.stored_bytes, "bytes/order", "random ids, compressed")
 
 
 def paths(empty: Empty, scale: Scale) -> Iterator[Figure]:
@@ -181,6 +186,7 @@ def start(_empty: Empty, scale: Scale) -> Iterator[Figure]:
 
 PARTS: dict[str, Part] = {
     "core": core,
+    "journal": journal,
     "paths": paths,
     "listing": listing,
     "pipeline": pipeline,

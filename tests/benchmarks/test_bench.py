@@ -21,7 +21,16 @@ from chalicelib.tables.dynamodb import Database
 from infra.tables import create_tables
 from tests.memory import MemoryDynamoDB
 
-SMALL = Scale(orders=20, rounds=1, levels=10, batches=((1, 4), (10, 10)), requests=5, commands=2_000, open_orders=2_000)
+SMALL = Scale(
+    orders=20,
+    rounds=1,
+    levels=10,
+    batches=((1, 4), (10, 10)),
+    requests=5,
+    commands=2_000,
+    resting=(100, 1_000),
+    open_orders=2_000,
+)
 
 
 def empty() -> Iterator[Database]:
@@ -80,6 +89,13 @@ def test_a_share_of_each_request_is_spent_outside_dynamodb(embedded_database: Da
     for name in ("placement", "listing"):
         assert 0 < (found[f"http.{name}.outside_share"].value or 0) < 1
         assert (found[f"http.{name}.p50_ms"].value or 0) <= (found[f"http.{name}.p99_ms"].value or 0)
+
+
+def test_the_core_and_its_journal_are_measured_without_an_engine() -> None:
+    found = figures("core", empty()) | figures("journal", empty())
+    assert {"core.brisk.of_peer", "core.deep.of_peer", "journal.us_per_order"} <= found.keys()
+    small, large = (found[f"core.resting_{orders}.bytes_per_order"].value or 0 for orders in SMALL.resting)
+    assert 0.5 * small < large < 2 * small, "an order takes as much memory in a larger book"
 
 
 def test_the_clock_and_the_load_are_measured(embedded_database: Database) -> None:
