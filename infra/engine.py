@@ -15,6 +15,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from infra.exact_engine import DYNAMODB
 from infra.processes import Child
 from infra.settings import HOST, StartRefused, cannot_be_written
 from infra.state_file import FILE, StateUnreadable, read_state, recovery_options
@@ -42,7 +43,7 @@ def start_engine(port: int, kept: EngineStorage | None = None) -> Child:
     environment |= {
         "BIND_HOST": HOST,
         "GATEWAY_PORT": str(port),
-        "SERVICES": "dynamodb,dynamodbstreams",
+        "SERVICES": DYNAMODB,
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
         "LOG_LEVEL": "WARNING",

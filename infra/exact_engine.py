@@ -27,10 +27,13 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from infra import engine_server
 from infra.output import drop_unwritable_output
 from infra.state_file import UNFINISHED, SavedState, StateUnreadable, read_state, recovery_options, write_state
 
 DYNAMODB_DIGITS = 38
+DYNAMODB = "dynamodb,dynamodbstreams"
+"""The services of a local run, which ``engine_server`` serves."""
 SAVE_EVERY_S = 30.0
 KEEP_ALIVE_S = 75
 NOT_SAVED, NOT_LOADED = 1, 2
@@ -191,22 +194,29 @@ def _close_all_but(kept: set[int | None]) -> None:
                 os.close(int(name))
 
 
-async def _serve(keeper: TableSaver | None, every_s: float) -> int:
-    """Serve until SIGINT or SIGTERM; return the exit code."""
+async def _serve_all_services(host: str, port: int) -> None:
     from hypercorn.asyncio import serve
     from hypercorn.config import Config
     from ministack.app import app
 
     config = Config()
-    config.bind = [f"{os.environ['BIND_HOST']}:{os.environ['GATEWAY_PORT']}"]
+    config.bind = [f"{host}:{port}"]
     config.keep_alive_timeout = KEEP_ALIVE_S
     config.loglevel = os.environ.get("LOG_LEVEL", "WARNING")
-    if keeper is None:
-        await serve(app, config)
-        return 0
-    stop = asyncio.Event()
-    saving = asyncio.create_task(keeper.keep_saving(every_s, stop))
     await serve(app, config)
+
+
+async def _serve(keeper: TableSaver | None, every_s: float) -> int:
+    """Serve until SIGINT or SIGTERM; return the exit code."""
+    stop = asyncio.Event()
+    saving = asyncio.create_task(keeper.keep_saving(every_s, stop)) if keeper else None
+    host, port = os.environ["BIND_HOST"], int(os.environ["GATEWAY_PORT"])
+    if os.environ["SERVICES"] == DYNAMODB:
+        await engine_server.serve(host, port)
+    else:
+        await _serve_all_services(host, port)
+    if keeper is None or saving is None:
+        return 0
     stop.set()
     await saving
     try:
