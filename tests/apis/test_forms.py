@@ -25,6 +25,7 @@ LIMITS = {
     "integer": ({"minimum", "maximum"},),
     "boolean": (set(),),
     "object": ({"additionalProperties"},),
+    "array": ({"items", "minItems", "maxItems"},),
 }
 """By the type of a member, which keywords must be there beside its description: those of one of the sets."""
 

@@ -129,12 +129,17 @@ SHELLS = [("bash", "-euo", "pipefail"), ("sh", "-eu")]
 
 @pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: shell[0])
 def test_the_page_about_the_book_desk_works_as_printed(checkout: Path, shell: tuple[str, ...]) -> None:
-    (order,) = blocks("docs/book-desk.md")
+    order, batch = blocks("docs/book-desk.md")
     first, again, status, owner, cancelled = run(order, checkout, shell).splitlines()
     assert first == again
     assert first.startswith("placed ord_")
     assert (status, cancelled) == ("it is OPEN", "it is CANCELLED")
     assert owner == "orders of the customer: cust_34567"
+    functions = order.partition("\n\n")[0]
+    assert run(f"{functions}\n{batch}", checkout, shell).splitlines() == [
+        "OPEN OPEN INVALID_QUANTITY",
+        "CANCELLED CANCELLED",
+    ]
 
 
 @pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: shell[0])

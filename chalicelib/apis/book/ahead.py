@@ -23,15 +23,20 @@ class RowsAhead:
     answers: Answers
 
     def of(self, endpoint: str, request: HttpRequest, instance: str) -> Iterable[Expected]:
-        if endpoint != "orders.place" or len(request.body) > BODY_BYTES_MAX:
+        if endpoint not in ("orders.place", "batches.place") or len(request.body) > BODY_BYTES_MAX:
             return []
         try:
-            return self._placement(request, instance)
+            return self._placement(request, instance, is_batch=endpoint == "batches.place")
         except Fault:
             return []
 
-    def _placement(self, request: HttpRequest, instance: str) -> list[Expected]:
-        key = key_of(request)
-        body = schema.checked(order_schema.PlaceOrderBody, schema.json_object(request.body))
-        rows = self.books.placement(instance, body.orderBookId, body.customerRef, body.orderType, body.side)
-        return rows if key is None else [*rows, self.answers.at(scope_of(request, instance), key)]
+    def _placement(self, request: HttpRequest, instance: str, *, is_batch: bool) -> list[Expected]:
+        key, members = key_of(request), schema.json_object(request.body)
+        orders = order_schema.batch_of(members) if is_batch else [schema.checked(order_schema.PlaceOrderBody, members)]
+        rows: dict[Expected, None] = {}  # each once, as they are read
+        for order in orders:
+            if not isinstance(order, Fault):
+                rows |= dict.fromkeys(
+                    self.books.placement(instance, order.orderBookId, order.customerRef, order.orderType, order.side)
+                )
+        return [*rows] if key is None else [*rows, self.answers.at(scope_of(request, instance), key)]

@@ -8,6 +8,7 @@ from typing import Any
 
 from chalicelib.apis.kit.http import HttpResponse
 from chalicelib.domain.books.admission import RefusalCode
+from chalicelib.domain.tenancy.instances import AcceptedKey
 from chalicelib.support.canonical import compact
 from chalicelib.support.clock import iso
 
@@ -66,8 +67,21 @@ class Fault(Exception):
         self.metadata = metadata or {}
 
 
+def failed(fault: Fault) -> dict[str, Any]:
+    """Return a failure as an answer shows it, without its metadata: of a request, or of one order of a batch (T77)."""
+    error: dict[str, Any] = {"code": fault.code, "message": fault.message}
+    if fault.code == "VALIDATION_ERROR":
+        error["details"] = [{"field": detail.field, "message": detail.message} for detail in fault.details]
+    return {"success": False, "error": error}
+
+
+def succeeded(data: object) -> dict[str, Any]:
+    """Return a success as an answer shows it, without its metadata."""
+    return {"success": True, "data": data}
+
+
 class Envelope:
-    """Writes the answer to one request. instance: None until the key is accepted (T8).
+    """Writes the answer to one request. key: None until it is accepted (T8).
 
     clock: the time in ms. An answer's timestamp is the time at which it is first written, so it is never older than its
     data, and the kept answer is the same as the one sent.
@@ -75,7 +89,7 @@ class Envelope:
 
     def __init__(self, clock: Callable[[], int], request_id: str) -> None:
         self.request_id = request_id
-        self.instance: str | None = None
+        self.key: AcceptedKey | None = None
         self.headers: dict[str, str] = {}
         """Headers that every answer to this request carries."""
         self._clock = clock
@@ -89,16 +103,13 @@ class Envelope:
         return self.response(status, self.success_body(data), headers)
 
     def success_body(self, data: object) -> str:
-        return compact({"success": True, "data": data, "metadata": self._metadata({})})
+        return compact(succeeded(data) | {"metadata": self._metadata({})})
 
     def failure(self, fault: Fault) -> HttpResponse:
         return replace(self.response(fault.status, self.failure_body(fault), fault.headers), error=fault.name)
 
     def failure_body(self, fault: Fault) -> str:
-        error: dict[str, Any] = {"code": fault.code, "message": fault.message}
-        if fault.code == "VALIDATION_ERROR":
-            error["details"] = [{"field": detail.field, "message": detail.message} for detail in fault.details]
-        return compact({"success": False, "error": error, "metadata": self._metadata(fault.metadata)})
+        return compact(failed(fault) | {"metadata": self._metadata(fault.metadata)})
 
     def response(self, status: int, body: str, headers: Mapping[str, str] | None = None) -> HttpResponse:
         always = {
@@ -111,6 +122,6 @@ class Envelope:
     def _metadata(self, more: Mapping[str, Any]) -> dict[str, Any]:
         self._timestamp = self._timestamp or iso(self._clock())
         metadata: dict[str, Any] = {"requestId": self.request_id, "timestamp": self._timestamp}
-        if self.instance is not None:
-            metadata["instanceId"] = self.instance
+        if self.key is not None:
+            metadata["instanceId"] = self.key.instance
         return metadata | dict(more)

@@ -12,6 +12,7 @@ from chalicelib.domain.tenancy.instances import TRADING, AcceptedKey
 from chalicelib.domain.tenancy.rate_limit import MINUTE_S, minute_of
 from chalicelib.services.tenancy.rate_limiter import RateLimiter
 from chalicelib.support.clock import now_s
+from chalicelib.support.consistency import Inconsistent
 from chalicelib.support.telemetry import add_log_members, logger
 
 API_KEY = re.compile(r"trusset_([A-Za-z0-9]{8})_[0-9a-f]{64}")
@@ -28,7 +29,7 @@ class Gate:
     def pass_through(self, request: HttpRequest, envelope: Envelope) -> str:
         """Return the instance, after checks 2 to 6 of T10: key present, key accepted, rate, service, body size.
 
-        Sets the envelope's instance and rate headers as soon as they are known. Raises Fault at the first fault.
+        Sets the envelope's key and rate headers as soon as they are known. Raises Fault at the first fault.
         """
         api_key = request.headers.get("x-api-key", "")
         if not api_key:
@@ -36,9 +37,9 @@ class Gate:
         key = self._key_of(api_key)
         if key is None:
             raise Fault("AUTH_FAILED", "API key is not valid")
-        envelope.instance = key.instance
+        envelope.key = key
         add_log_members(instance=key.instance)
-        self._count(key, envelope)
+        self.count(envelope)
         if TRADING not in key.services:
             raise Fault("SERVICE_NOT_ENABLED", f"Service '{TRADING}' is not enabled for this instance")
         if len(request.body) > BODY_BYTES_MAX:
@@ -55,16 +56,23 @@ class Gate:
             logger.exception("key not checked")
             raise Fault("AUTH_ERROR", "The API key could not be checked") from error
 
-    def _count(self, key: AcceptedKey, envelope: Envelope) -> None:
-        """Count the request in its minute and set the rate headers (T6). Raises Fault over the limit."""
-        limit, at_s = key.rate_limit, now_s()
-        if not limit:
+    def count(self, envelope: Envelope, requests: int = 1) -> None:
+        """Count requests of the envelope's key in their minute, all or none, and set the rate headers (T6).
+
+        Raises Fault over the limit.
+        """
+        key, at_s = envelope.key, now_s()
+        if key is None:
+            raise Inconsistent("requests are counted once their key is accepted")
+        limit = key.rate_limit
+        if not limit or not requests:
             return
-        count = self.limiter.requests_in_minute(key, at_s)
+        count = self.limiter.requests_in_minute(key, at_s, requests)
+        counted = count if count <= limit else count - requests
         minute_end_s = minute_of(at_s) + MINUTE_S
         envelope.headers |= {
             "X-RateLimit-Limit": str(limit),
-            "X-RateLimit-Remaining": str(max(0, limit - count)),
+            "X-RateLimit-Remaining": str(max(0, limit - counted)),
             "X-RateLimit-Reset": str(minute_end_s),
         }
         if count > limit:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from pydantic import ValidationInfo, field_validator
+from pydantic_core import core_schema
 
+from chalicelib.apis.book.envelope import Detail, Fault
 from chalicelib.apis.book.schema import (
     ID_CHARACTERS_MAX,
     ID_MESSAGE,
@@ -21,14 +23,19 @@ from chalicelib.apis.book.schema import (
     Page,
     Parameters,
     Ref,
+    checked,
     one_of,
+    validation_fault,
 )
-from chalicelib.apis.kit.forms import bad, flag
-from chalicelib.domain.books.admission import OrderRequest
+from chalicelib.apis.kit.forms import OBJECT_MESSAGE, bad, flag, several
+from chalicelib.domain.books.admission import BATCH_ORDERS_MAX, OrderRequest
 from chalicelib.domain.books.vocabulary import OrderStatus, OrderType, TimeInForce
 from chalicelib.domain.ledger.amounts import Side
 from chalicelib.support.consistency import Inconsistent
 
+BATCH_MESSAGE = f"must be a list of 1 to {BATCH_ORDERS_MAX} orders"
+ONE_BOOK_MESSAGE = "must have one customerRef and one orderBookId"
+IDS_MESSAGE = f"must be a list of 1 to {BATCH_ORDERS_MAX} strings of 1 to {ID_CHARACTERS_MAX} characters"
 POST_ONLY_MESSAGE = "must be a boolean, true only with LIMIT and GTC"
 _BOOK_ID = re.compile(f".{{1,{ID_CHARACTERS_MAX}}}", re.DOTALL)
 
@@ -73,6 +80,47 @@ class PlaceOrderBody(Body):
             quantity=self.quantity,
             post_only=self.postOnly,
         )
+
+
+class PlaceBatchBody(Body):
+    """Body of POST offchain/orders/batch. The form of each order is looked at on its own: ``batch_of``."""
+
+    orders: Annotated[list[Any], several(BATCH_MESSAGE, core_schema.any_schema(), BATCH_ORDERS_MAX)]
+
+
+def batch_of(members: Mapping[str, Any]) -> list[PlaceOrderBody | Fault]:
+    """Return each order of a batch, or the fault of its form (T76).
+
+    Raises Fault if they are not a list of 1 to 25, or name more than one customer or book.
+    """
+    orders = [_order_or_fault(order) for order in checked(PlaceBatchBody, members).orders]
+    named = {(order.customerRef, order.orderBookId) for order in orders if isinstance(order, PlaceOrderBody)}
+    if len(named) > 1:
+        raise validation_fault([Detail("orders", ONE_BOOK_MESSAGE)])
+    return orders
+
+
+def _order_or_fault(order: object) -> PlaceOrderBody | Fault:
+    if not isinstance(order, dict):
+        return validation_fault([Detail("body", OBJECT_MESSAGE)])
+    try:
+        return checked(PlaceOrderBody, order)
+    except Fault as fault:
+        return fault
+
+
+class CancelBatchBody(Body):
+    """Body of DELETE offchain/orders: which orders, and whose they are."""
+
+    customerRef: Ref
+    orderIds: Annotated[
+        list[str],
+        several(
+            IDS_MESSAGE,
+            core_schema.str_schema(strict=True, min_length=1, max_length=ID_CHARACTERS_MAX),
+            BATCH_ORDERS_MAX,
+        ),
+    ]
 
 
 class CancelOrderBody(Body):

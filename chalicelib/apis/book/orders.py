@@ -83,21 +83,14 @@ class OrderEndpoints:
         order_id = schema.path_parameter("orderId", request.path_parameters["orderId"])
         customer = schema.checked(order_schema.CancelOrderBody, schema.json_object(request.body)).customerRef
         if not self.admission.cancel(instance, customer, order_id):
-            raise _order_not_found()
+            raise order_not_found()
         try:
             row = self.outcomes.first(is_cancel_decided, instance, customer, order_id, self.cancel_wait_s)
         except Unavailable:  # a failed read must not become an error: the cancel is queued
             logger.warning("no result to show", exc_info=True)
             row = None
         envelope.has_waited()
-        if row is None:
-            raise Fault("CANCEL_PENDING", "The cancel is queued; ask again", headers={"Retry-After": "1"})
-        if row.reason is not CloseReason.USER_CANCELLED:
-            raise _order_not_found()
-        if row.updated_at_ms is None:
-            raise Inconsistent("a closed order has had its turn")
-        data = {"id": order_id, "status": row.status.value, "cancelledAt": iso(row.updated_at_ms)}
-        return envelope.success(200, data)
+        return envelope.success(200, cancelled(row))
 
     def list_of_customer(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
         """GET offchain/customers/{customerRef}/orders. 200 with a bare array, newest first (T26, T27)."""
@@ -126,13 +119,32 @@ class OrderEndpoints:
         return envelope.success(200, _order_data(row) | {"updatedAt": iso(changed_at_ms), "cancelReason": reason})
 
 
-def _order_not_found() -> Fault:
+def order_not_found() -> Fault:
     """Return the fault of an order that is unknown, another customer's or closed."""
     return Fault("ORDER_NOT_FOUND", "Order not found or already closed")
 
 
+def cancelled(row: OrderRow | None) -> dict[str, object]:
+    """Return what is shown of an order whose cancel was queued, once it is decided. Raises Fault.
+
+    row: None if the wait ended before.
+    """
+    if row is None:
+        raise Fault("CANCEL_PENDING", "The cancel is queued; ask again", headers={"Retry-After": "1"})
+    if row.reason is not CloseReason.USER_CANCELLED:
+        raise order_not_found()
+    if row.updated_at_ms is None:
+        raise Inconsistent("a closed order has had its turn")
+    return {"id": row.order_id, "status": row.status.value, "cancelledAt": iso(row.updated_at_ms)}
+
+
+def admitted_data(admitted: Admitted) -> dict[str, object]:
+    """Return the eleven members of an order as admitted."""
+    return _order_data(as_admitted(admitted.book_id, admitted.order))
+
+
 def _admitted_body(admitted: Admitted, envelope: Envelope) -> str:
-    return envelope.success_body(_order_data(as_admitted(admitted.book_id, admitted.order)))
+    return envelope.success_body(admitted_data(admitted))
 
 
 def _order_data(row: OrderRow) -> dict[str, object]:

@@ -8,6 +8,7 @@ from chalicelib.apis.kit.routing import Route, RouteTable
 
 BASE = "/orderbooks/stocks/api"
 PLACE = f"{BASE}/offchain/orders"
+BATCH = f"{BASE}/offchain/orders/batch"
 ONE_ORDER = f"{BASE}/offchain/orders/{{orderId}}"
 LIST = f"{BASE}/offchain/customers/{{customerRef}}/orders"
 TRADES_OF_CUSTOMER = f"{BASE}/offchain/customers/{{customerRef}}/trades"
@@ -56,6 +57,8 @@ ROUTES = RouteTable(
         _post(PLACE, "orders.place", "Order", "order_schema:PlaceOrderBody", *OF_BOOK,
               "ORDER_BOOK_INACTIVE", "PRICE_REQUIRED", "INVALID_PRICE", "INVALID_QUANTITY", "ORDER_TOO_SMALL",
               "ORDER_TOO_LARGE", "INSUFFICIENT_BALANCE", status=201, headers=("Prefer",), counts_refusals=True),
+        _post(BATCH, "batches.place", "Batch", "order_schema:PlaceBatchBody", status=201, counts_refusals=True),
+        _route("DELETE", PLACE, "batches.cancel", "Batch", body="order_schema:CancelBatchBody"),
         _get(ONE_ORDER, "orders.one", "OrderWithReason", "ORDER_NOT_FOUND", query=("customerRef",)),
         _route("DELETE", ONE_ORDER, "orders.cancel", "Cancelled", "ORDER_NOT_FOUND", "CANCEL_PENDING",
                body="order_schema:CancelOrderBody"),

@@ -57,6 +57,11 @@ def integer(says: str, least: int, most: int) -> Kind:
     return Kind(says, core_schema.int_schema(strict=True, ge=least, le=most))
 
 
+def several(says: str, item: CoreSchema, most: int) -> Kind:
+    """A list of one to ``most`` of these."""
+    return Kind(says, core_schema.list_schema(item, strict=True, min_length=1, max_length=most))
+
+
 def flag(says: str) -> Kind:
     return Kind(says, core_schema.bool_schema(strict=True))
 

@@ -9,6 +9,9 @@ from chalicelib.domain.books.config import BookConfig, SettlementMode
 from chalicelib.domain.books.vocabulary import BookStatus, OrderType, TimeInForce
 from chalicelib.domain.ledger.amounts import Side, worth
 
+BATCH_ORDERS_MAX = 25
+"""Orders of one batch (T76): with all of their rows they fit one transaction."""
+
 
 @dataclass(frozen=True, slots=True)
 class OrderRequest:

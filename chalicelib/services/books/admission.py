@@ -35,8 +35,6 @@ from chalicelib.tables.orders import Orders
 
 FUNDING_TRIES_MAX = 5
 """Tries of orders whose account or external ids change after they were read."""
-BATCH_ORDERS_MAX = 25
-"""Orders of one batch. With all their rows they fit a transaction (T76)."""
 
 
 @dataclass(frozen=True, slots=True)

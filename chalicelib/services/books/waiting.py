@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 from chalicelib.domain.books.orders import OrderRow
 from chalicelib.services.books.reading import BooksReading
@@ -28,11 +28,29 @@ class OutcomeWaiter:
         self, is_result: Callable[[OrderRow], bool], instance: str, customer: str, order_id: str, wait_s: float
     ) -> OrderRow | None:
         """Return the order once it shows the result; None after ``wait_s``. Raises Unavailable."""
-        for _ in _polls(wait_s):
-            row = self._reading.order(instance, customer, order_id)
-            if row is not None and is_result(row):
-                return row
-        return None
+        return self.of_each(is_result, instance, customer, [order_id], wait_s).get(order_id)
+
+    def of_each(
+        self,
+        is_result: Callable[[OrderRow], bool],
+        instance: str,
+        customer: str,
+        order_ids: Iterable[str],
+        wait_s: float,
+    ) -> dict[str, OrderRow]:
+        """Return the orders by id once all of them show their results, those that do after ``wait_s``.
+
+        Raises Unavailable.
+        """
+        found: dict[str, OrderRow] = {}
+        waiting = set(order_ids)
+        for _ in _polls(wait_s) if waiting else ():
+            rows = self._reading.orders_by_id(instance, customer, sorted(waiting))
+            found |= {order_id: row for order_id, row in rows.items() if is_result(row)}
+            waiting -= found.keys()
+            if not waiting:
+                break
+        return found
 
     def of_cancel_alls(
         self, cancel_alls: Collection[tuple[str, str]], turn_wait_s: float, wait_s: float

@@ -73,7 +73,7 @@ class Call:
 
     path: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
-    body: Mapping[str, str | int] | None = None
+    body: Mapping[str, Any] | None = None
 
     @property
     def names_a_customer(self) -> bool:
@@ -82,10 +82,18 @@ class Call:
     def request(
         self, route: str, method: str, tenant: Tenant, customer: str, sender: Tenant, **headers: str
     ) -> HttpRequest:
+        words = {"customer": customer, "order": tenant.order, "book": tenant.book}
+        words |= {"base": tenant.base, "quote": tenant.quote, "symbol": tenant.symbol}
+
         def named(values: Mapping[str, Any]) -> dict[str, Any]:
-            words = {"customer": customer, "order": tenant.order, "book": tenant.book}
-            words |= {"base": tenant.base, "quote": tenant.quote, "symbol": tenant.symbol}
-            return {name: text.format(**words) if isinstance(text, str) else text for name, text in values.items()}
+            return {name: filled_in(value) for name, value in values.items()}
+
+        def filled_in(value: Any) -> Any:
+            if isinstance(value, list):
+                return [filled_in(one) for one in value]
+            if isinstance(value, dict):
+                return named(value)
+            return value.format(**words) if isinstance(value, str) else value
 
         query = {name: [value] for name, value in named(self.query).items()}
         body = b"" if self.body is None else json.dumps(named(self.body)).encode()
@@ -105,6 +113,8 @@ IN_BOOK, OF_CUSTOMER = {"orderBookId": "{book}"}, {"customerRef": "{customer}"}
 
 CALLS: dict[tuple[str, str], list[Call]] = {
     (routes.PLACE, "POST"): [Call(body=ORDER), Call(body=ORDER | {"orderType": "MARKET"})],
+    (routes.BATCH, "POST"): [Call(body={"orders": [ORDER, ORDER | {"orderType": "MARKET"}]})],
+    (routes.PLACE, "DELETE"): [Call(body=OF_CUSTOMER | {"orderIds": ["{order}"]})],
     (routes.ONE_ORDER, "GET"): [Call({"orderId": "{order}"}, OF_CUSTOMER)],
     (routes.ONE_ORDER, "DELETE"): [Call({"orderId": "{order}"}, body=OF_CUSTOMER)],
     (routes.LIST, "GET"): [Call(OF_CUSTOMER, query) for query in ({}, IN_BOOK, {"status": "PARTIALLY_FILLED"})],

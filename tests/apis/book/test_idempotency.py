@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterable
 from functools import partial
 from itertools import count
 
@@ -64,13 +65,14 @@ def test_a_request_that_loses_the_race_gets_the_winners_answer(desk: Desk, monke
 
 def test_an_answer_that_waited_for_its_match_is_replayed_with_it(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """T21 with a key: the stored answer is the one that was sent, preference included."""
-    look_up = Orders.get
+    look_up = Orders.get_many
 
-    def matched_meanwhile(self: Orders, owner: str, order_id: str) -> object:
-        self.project({(owner, order_id): OrderUpdate(OrderStatus.PARTIALLY_FILLED, 4, None)}, 1, 0)
-        return look_up(self, owner, order_id)
+    def matched_meanwhile(self: Orders, orders: Iterable[tuple[str, str]]) -> object:
+        (order,) = orders
+        self.project({order: OrderUpdate(OrderStatus.PARTIALLY_FILLED, 4, None)}, 1, 0)
+        return look_up(self, [order])
 
-    monkeypatch.setattr(Orders, "get", matched_meanwhile)
+    monkeypatch.setattr(Orders, "get_many", matched_meanwhile)
     first = desk.place(headers=KEY | {"prefer": "wait=99"})
     assert first.headers["Preference-Applied"] == "wait=10"
     assert json.loads(first.body)["data"]["filledQuantity"] == "4"

@@ -138,7 +138,7 @@ def test_there_is_no_other_code() -> None:
 # --- what some of them say besides -------------------------------------------------------------------------------
 
 ALLOWED = cases(
-    ("POST alone",      "GET",    PLACE,     "POST"),
+    ("POST and DELETE", "GET",    PLACE,     "POST, DELETE"),
     ("GET alone",       "POST",   LIST,      "GET"),
     ("HEAD is no GET",  "HEAD",   LIST,      "GET"),
     ("OPTIONS",         "OPTIONS", LIST,     "GET"),
@@ -161,7 +161,7 @@ METHODS = cases(
 def test_every_method_that_is_not_allowed_gets_this_answer(client: Client, method: str) -> None:
     response = client.http.request(method, PLACE)
     assert response.status_code == 405
-    assert response.headers["Allow"] == "POST"
+    assert response.headers["Allow"] == "POST, DELETE"
     assert method == "HEAD" or response.json_body["error"]["code"] == "METHOD_NOT_ALLOWED"
 
 

@@ -1,0 +1,119 @@
+"""Endpoints: place and cancel several orders of one customer in one request (T76 to T79).
+
+Each order has its own result: what the answer to a request of its own would show, without the metadata.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from chalicelib.apis.book import order_schema, schema
+from chalicelib.apis.book.api import FAULTS
+from chalicelib.apis.book.envelope import Envelope, Fault, failed, succeeded
+from chalicelib.apis.book.idempotency import answer_once, key_of, recorded
+from chalicelib.apis.book.orders import admitted_data, cancelled, order_not_found
+from chalicelib.apis.kit.http import HttpRequest, HttpResponse
+from chalicelib.domain.books.admission import Refusal
+from chalicelib.domain.books.orders import OrderRow
+from chalicelib.services.answers import Answers, KeptAnswer
+from chalicelib.services.books.admission import Admission, Admitted, Outcome
+from chalicelib.services.books.waiting import CANCEL_WAIT_S, OutcomeWaiter, is_cancel_decided
+from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
+from chalicelib.support.telemetry import logger, order_admitted, order_refused
+
+Count = Callable[[Envelope, int], None]
+"""Counts so many requests more against the key's rate limit. Raises Fault over the limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchEndpoints:
+    """Serves batches of orders. cancel_wait_s: how long a batch of cancels waits for its results."""
+
+    admission: Admission
+    outcomes: OutcomeWaiter
+    answers: Answers
+    count: Count
+    cancel_wait_s: float = CANCEL_WAIT_S
+
+    def place(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
+        """POST offchain/orders/batch. 201: some are admitted; 200: none is (T76)."""
+        key = key_of(request)
+        members = schema.json_object(request.body)
+        orders = order_schema.batch_of(members)
+        self.count(envelope, len(orders) - 1)
+        asked = [order for order in orders if not isinstance(order, Fault)]
+
+        def body_of(outcomes: Sequence[Outcome]) -> str:
+            rest = iter(outcomes)
+            return _body([_shown(order if isinstance(order, Fault) else next(rest)) for order in orders], envelope)
+
+        def act(kept: KeptAnswer | None) -> HttpResponse:
+            outcomes: Sequence[Outcome] = ()
+            if asked:
+                outcomes = self.admission.place_all(
+                    instance,
+                    asked[0].orderBookId,
+                    [order.request() for order in asked],
+                    None if kept is None else lambda made: kept.receipt(201, body_of(made)),
+                )
+            _measure(orders, outcomes)
+            if any(isinstance(outcome, Admitted) for outcome in outcomes):
+                return envelope.response(201, body_of(outcomes))
+            return recorded(kept, envelope.response(200, body_of(outcomes)), envelope)
+
+        return answer_once(self.answers, request, instance, key, members, envelope, act)
+
+    def cancel(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
+        """DELETE offchain/orders. 200: what became of each order's cancel (T78)."""
+        body = schema.checked(order_schema.CancelBatchBody, schema.json_object(request.body))
+        self.count(envelope, len(body.orderIds) - 1)
+        faults: dict[str, Fault] = {}
+        for order_id in dict.fromkeys(body.orderIds):
+            try:
+                if not self.admission.cancel(instance, body.customerRef, order_id):
+                    faults[order_id] = order_not_found()
+            except (Unavailable, OutcomeUnknown) as error:
+                faults[order_id] = FAULTS.of(error, request)
+        rows = self._decided(instance, body.customerRef, [name for name in body.orderIds if name not in faults])
+        envelope.has_waited()
+        results = [
+            failed(faults[order_id]) if order_id in faults else _shown_cancel(rows.get(order_id))
+            for order_id in body.orderIds
+        ]
+        return envelope.response(200, _body(results, envelope))
+
+    def _decided(self, instance: str, customer: str, order_ids: Sequence[str]) -> Mapping[str, OrderRow]:
+        """Return the orders whose cancels are decided, after a wait. A failed read must not become an error."""
+        try:
+            return self.outcomes.of_each(is_cancel_decided, instance, customer, order_ids, self.cancel_wait_s)
+        except Unavailable:
+            logger.warning("no results to show", exc_info=True)
+            return {}
+
+
+def _body(results: Sequence[dict[str, object]], envelope: Envelope) -> str:
+    return envelope.success_body({"results": results})
+
+
+def _shown(outcome: Outcome | Fault) -> dict[str, object]:
+    """Return the result of one order of a batch (T77)."""
+    if isinstance(outcome, Admitted):
+        return succeeded(admitted_data(outcome))
+    return failed(Fault(outcome.code.value, outcome.message) if isinstance(outcome, Refusal) else outcome)
+
+
+def _shown_cancel(row: OrderRow | None) -> dict[str, object]:
+    try:
+        return succeeded(cancelled(row))
+    except Fault as fault:
+        return failed(fault)
+
+
+def _measure(orders: Sequence[object], outcomes: Sequence[Outcome]) -> None:
+    """Count the orders of a batch as admitted or refused, each by itself."""
+    for outcome in (*(order for order in orders if isinstance(order, Fault)), *outcomes):
+        if isinstance(outcome, Admitted):
+            order_admitted("book")
+        else:
+            order_refused("book", outcome.code)
