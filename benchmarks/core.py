@@ -54,8 +54,8 @@ class Kind(NamedTuple):
 
 BRISK = Kind(cancels=0.1, distance=1, deviation=5)
 """Most orders trade soon, at forty prices."""
-DEEP = Kind(cancels=0.2, distance=5000, deviation=2500)
-"""Few orders trade; the others rest at many thousand prices."""
+DEEP = Kind(cancels=0.2, distance=1000, deviation=500)
+"""Few orders trade; the others rest at four thousand prices."""
 
 
 class Order(NamedTuple):

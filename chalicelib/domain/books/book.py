@@ -6,7 +6,7 @@ Complexity, with L price levels on the side and E orders that expire:
 | --- | --- |
 | best price | O(1) |
 | rest | O(log L), plus moving the list entries behind a new level: few near the best price; O(log E) if it expires |
-| fill or cancel one order | O(1), plus moving list entries when its level empties |
+| fill or cancel one order | amortised O(1); an emptied level moves list entries |
 | all orders of one customer | O(their number) |
 | next expiry | amortised O(log E); orders that left are dropped lazily |
 
@@ -33,7 +33,7 @@ from chalicelib.domain.books.events import (
     Rested,
     Traded,
 )
-from chalicelib.domain.books.levels import BookSide, OpenOrder
+from chalicelib.domain.books.levels import BookSide, OpenOrder, PriceLevel, opened
 from chalicelib.domain.books.vocabulary import (
     BookRules,
     BookStatus,
@@ -141,9 +141,10 @@ class Book:
 
     def close(self, order: OpenOrder, reason: CloseReason, status: OrderStatus = OrderStatus.CANCELLED) -> Closed:
         """Take a resting order out of the book, whatever is left of it, and release its hold."""
+        closed = Closed(order.placed, status, reason, order.remaining, order.hold)
         self.side(order.placed.side).remove(order)
         self.forget(order)
-        return Closed(order.placed, status, reason, order.remaining, order.hold)
+        return closed
 
     def expect_expiry(self, expires_at_ms: int, order_id: str) -> None:
         """Push a resting order's expiry; rebuild the heap when too many of its orders have left."""
@@ -165,7 +166,7 @@ class Book:
         """Yield the resting orders: bids, then asks, each by price and time."""
         for side in (self.bids, self.asks):
             for level in side.best_first():
-                yield from level.orders.values()
+                yield from level
 
     def find(self, order_id: str) -> PlaceOrder:
         """Return the command of a resting or incoming order. Raises KeyError where the journal is broken."""
@@ -182,7 +183,7 @@ class Book:
             raise ValueError(f"{self.cancelling.command_id} is not done yet")
         match event:
             case Accepted(order):
-                self.incoming = OpenOrder(order)
+                self.incoming = opened(order)
             case Traded():
                 self._apply_trade(event)
             case Rested():
@@ -241,7 +242,7 @@ class Book:
         """Return the whole state as plain data, time priority included: equal states give equal data."""
         levels: dict[str, object] = {
             name: [
-                [level.price, [[order.placed.order_id, order.remaining, order.hold] for order in level.orders.values()]]
+                [level.price, [[order.placed.order_id, order.remaining, order.hold] for order in level]]
                 for level in side.best_first()
             ]
             for name, side in (("bids", self.bids), ("asks", self.asks))
@@ -260,6 +261,7 @@ class Book:
         if self.bids.keys and self.asks.keys and self.bids.keys[-1] >= -self.asks.keys[-1]:
             raise Inconsistent("crossed at rest")
         resting: dict[str, OpenOrder] = {}
+        level_of: dict[str, PriceLevel] = {}
         orders_in_levels = 0
         for side in (self.bids, self.asks):
             # The list of keys is ascending and names exactly the levels there are.
@@ -268,12 +270,17 @@ class Book:
             for key, level in side.levels.items():
                 if key != side.sign * level.price:
                     raise Inconsistent("a level under another price's key")
-                if not level.orders:
+                orders = list(level)
+                if not orders:
                     raise Inconsistent("empty level")
-                if level.quantity != sum(order.remaining for order in level.orders.values()):
+                if level.count != len(orders):
+                    raise Inconsistent("level count is wrong")
+                if level.quantity != sum(order.remaining for order in orders):
                     raise Inconsistent("level sum is wrong")
-                resting.update(level.orders)
-                orders_in_levels += len(level.orders)
+                for order in orders:
+                    resting[order.placed.order_id] = order
+                    level_of[order.placed.order_id] = level
+                orders_in_levels += len(orders)
         if len(resting) != orders_in_levels:
             raise Inconsistent("an order rests twice")
         if resting != self.open_orders:
@@ -289,8 +296,7 @@ class Book:
                 raise Inconsistent("an order rests at no price")
             # It rests on its side, at its price.
             side = self.side(placed.side)
-            own_level = side.levels.get(side.sign * order.price)
-            if own_level is None or placed.order_id not in own_level.orders:
+            if side.levels.get(side.sign * order.price) is not level_of[placed.order_id]:
                 raise Inconsistent("an order rests at another's place")
             # What rests is worth a quote unit at least.
             if not (dust_may_rest or order.price * order.remaining >= self.scale):

@@ -25,8 +25,7 @@ from chalicelib.domain.books.vocabulary import (
     PlaceOrder,
 )
 
-_OF_ONE_STEP = PlaceOrder, CancelOrder
-"""Commands that nothing follows from: once they are decided, nothing is due that was not before."""
+CLOSED = BookStatus.CLOSED
 
 
 class Step(NamedTuple):
@@ -49,24 +48,21 @@ def decide(book: Book, command: Command, at_ms: int) -> Iterator[Step]:
     Raises InvalidCommand where an order contradicts itself; the book is unchanged then. Any other exception is a bug of
     the core: the book may be half changed and must be thrown away (``give_up``).
     """
-    if type(command) in _OF_ONE_STEP and not _has_follow_ups(book, at_ms):
-        return iter((Step(_own_events(book, command, at_ms), command),))
-    return _decide(book, command, at_ms)
+    expiries = book.expiries
+    is_due = bool(expiries) and expiries[0][0] <= at_ms
+    if is_due or book.cancelling is not None or book.status is CLOSED:
+        return _decide_between_follow_ups(book, command, at_ms)
+    if type(command) is PlaceOrder:
+        return iter((Step(place(book, command, at_ms), command),))
+    if type(command) is CancelOrder:
+        return iter((Step([_cancel(book, command)], command),))
+    return _decide_between_follow_ups(book, command, at_ms)
 
 
-def _decide(book: Book, command: Command, at_ms: int) -> Iterator[Step]:
+def _decide_between_follow_ups(book: Book, command: Command, at_ms: int) -> Iterator[Step]:
     yield from follow_ups(book, at_ms)
     yield Step(_own_events(book, command, at_ms), command)
     yield from follow_ups(book, at_ms)
-
-
-def _has_follow_ups(book: Book, at_ms: int) -> bool:
-    """Return whether ``follow_ups`` may have something to yield; False: it has nothing."""
-    return (
-        book.status is BookStatus.CLOSED
-        or book.cancelling is not None
-        or (bool(book.expiries) and book.expiries[0][0] <= at_ms)
-    )
 
 
 def follow_ups(book: Book, at_ms: int) -> Iterator[Step]:

@@ -7,42 +7,73 @@ ascending list: the best level is the last one, and "crosses" is one comparison 
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections import OrderedDict
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from chalicelib.domain.books.vocabulary import PlaceOrder
 from chalicelib.domain.ledger.amounts import Side
 from chalicelib.support.consistency import Inconsistent
 
+LEFT_SPARE = 16
+"""A level's queue is rebuilt once it exceeds 2 x resting orders + this."""
 
+
+@dataclass(slots=True, eq=False)
 class OpenOrder:
     """An order that can still trade, and the terms that it has now.
 
     placed: the command as it was asked for; never changed, and shared by all events about the order.
     price: limit in quote base units for a whole base asset, None: it takes any. quantity: base units, filled ones too;
-    remaining: of these, what is unfilled. hold: what it still holds, base units of the held asset. expires_at_ms: from
-    when on it does not trade (R24), None: never.
+    remaining: of these, what is unfilled; 0 once the order has left the book. hold: what it still holds, base units of
+    the held asset. expires_at_ms: from when on it does not trade (R24), None: never.
     """
 
-    __slots__ = ("expires_at_ms", "hold", "placed", "price", "quantity", "remaining")
+    placed: PlaceOrder
+    price: int | None
+    quantity: int
+    remaining: int
+    hold: int
+    expires_at_ms: int | None
 
-    def __init__(self, placed: PlaceOrder) -> None:
-        self.placed = placed
-        self.price = placed.price
-        self.quantity = self.remaining = placed.quantity
-        self.hold = placed.hold
-        self.expires_at_ms = placed.expires_at_ms
+
+def opened(placed: PlaceOrder) -> OpenOrder:
+    """Return an order of which nothing is filled, on the terms that were asked for."""
+    quantity = placed.quantity
+    return OpenOrder(placed, placed.price, quantity, quantity, placed.hold, placed.expires_at_ms)
 
 
 class PriceLevel:
-    """All resting orders at one price, oldest first, and their total unfilled quantity."""
+    """All resting orders at one price, oldest first, and their number and total unfilled quantity.
 
-    __slots__ = ("orders", "price", "quantity")
+    The queue also holds orders that have left the book, which have nothing remaining; they are skipped, and dropped
+    once they outnumber the others. So joining, filling and cancelling take amortised O(1), in a list's memory.
+    """
+
+    __slots__ = ("_first", "count", "price", "quantity", "queue")
 
     def __init__(self, price: int) -> None:
         self.price = price
         self.quantity = 0
-        self.orders: OrderedDict[str, OpenOrder] = OrderedDict()
+        self.count = 0
+        self.queue: list[OpenOrder] = []
+        self._first = 0
+        """Index in the queue before which all orders have left."""
+
+    def __iter__(self) -> Iterator[OpenOrder]:
+        return (order for order in self.queue if order.remaining)
+
+    def oldest(self) -> OpenOrder:
+        """Return the order that fills first. IndexError: there is none."""
+        order = self.queue[self._first]
+        while not order.remaining:
+            self._first += 1
+            order = self.queue[self._first]
+        return order
+
+    def drop_left(self) -> None:
+        """Rebuild the queue without the orders that have left."""
+        self.queue = list(self)
+        self._first = 0
 
 
 class BookSide:
@@ -62,7 +93,8 @@ class BookSide:
         if level is None:
             level = self.levels[key] = PriceLevel(price)
             insort(self.keys, key)
-        level.orders[order.placed.order_id] = order
+        level.queue.append(order)
+        level.count += 1
         level.quantity += order.remaining
 
     def take(self, level: PriceLevel, order: OpenOrder, quantity: int) -> None:
@@ -70,19 +102,17 @@ class BookSide:
         level.quantity -= quantity
         order.remaining -= quantity
         if not order.remaining:
-            del level.orders[order.placed.order_id]
-            if not level.orders:
+            level.count -= 1
+            if not level.count:
                 self._drop(level)
+            elif len(level.queue) > 2 * level.count + LEFT_SPARE:
+                level.drop_left()
 
     def remove(self, order: OpenOrder) -> None:
-        """Take a resting order out of the book, whatever is left of it."""
+        """Take a resting order out of the book; nothing remains of it then."""
         if order.price is None:
             raise Inconsistent("an order rests at a price")
-        level = self.levels[self.sign * order.price]
-        level.quantity -= order.remaining
-        del level.orders[order.placed.order_id]
-        if not level.orders:
-            self._drop(level)
+        self.take(self.levels[self.sign * order.price], order, order.remaining)
 
     def _drop(self, level: PriceLevel) -> None:
         key = self.sign * level.price

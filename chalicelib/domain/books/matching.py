@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from chalicelib.domain.books.book import Book
 from chalicelib.domain.books.events import Accepted, Closed, Event, Rested, Traded
-from chalicelib.domain.books.levels import BookSide, OpenOrder
+from chalicelib.domain.books.levels import BookSide, OpenOrder, opened
 from chalicelib.domain.books.vocabulary import (
     BookStatus,
     CloseReason,
@@ -48,13 +48,14 @@ def place(book: Book, command: PlaceOrder, at_ms: int) -> list[Event]:
     Raises InvalidCommand, the book unchanged, where the order contradicts itself or its hold, or its id rests already.
     """
     _assert_valid(book, command)
-    if command.expires_at_ms is not None and command.expires_at_ms <= at_ms:
+    expires_at_ms = command.expires_at_ms
+    if expires_at_ms is not None and expires_at_ms <= at_ms:
         expired = Closed(command, OrderStatus.EXPIRED, CloseReason.EXPIRED, command.quantity, command.hold)
         return [Accepted(command), expired]
     if book.status is not ACTIVE:
         return reject(command, CloseReason.BOOK_INACTIVE)
     events: list[Event] = [Accepted(command)]
-    _enter(book, OpenOrder(command), events)
+    _enter(book, opened(command), events)
     return events
 
 
@@ -62,6 +63,7 @@ def _enter(book: Book, order: OpenOrder, events: list[Event]) -> None:
     """Match an order that arrives now, by its terms of now, then rest or close what is left; append the events."""
     command, price = order.placed, order.price
     makers = book.asks if command.side is BUY else book.bids
+    keys = makers.keys
     limit_key = _worst_key(makers) if price is None else makers.sign * price
 
     refusal: CloseReason | None = None
@@ -74,7 +76,7 @@ def _enter(book: Book, order: OpenOrder, events: list[Event]) -> None:
                 refusal = CloseReason.POST_ONLY_WOULD_CROSS
             elif book.rules.min_order_value and _is_below_minimum(book, order, best_price):
                 refusal = CloseReason.BELOW_MINIMUM
-    if refusal is None and makers.keys and makers.keys[-1] >= limit_key:
+    if refusal is None and keys and keys[-1] >= limit_key:
         refusal = _match(book, makers, order, limit_key, events)
         if not order.remaining:
             return
@@ -128,7 +130,7 @@ def _best_crossed(book: Book, makers: BookSide, limit_key: int, events: list[Eve
     """Return the best price that the limit crosses, None for none; close the dust in front of it."""
     while makers.keys and makers.keys[-1] >= limit_key:
         level = makers.levels[makers.keys[-1]]
-        maker = next(iter(level.orders.values()))
+        maker = level.oldest()
         if level.price * maker.remaining >= book.scale:
             return level.price
         events.append(book.close(maker, CloseReason.DUST))
@@ -156,7 +158,7 @@ def _match(book: Book, makers: BookSide, order: OpenOrder, limit_key: int, event
     budgeted = taker_buys and order.price is None
     while order.remaining and keys and keys[-1] >= limit_key:
         level = levels[keys[-1]]
-        maker = next(iter(level.orders.values()))
+        maker = level.oldest()
         price = level.price
         if price * maker.remaining < scale:  # dust from before T46
             events.append(book.close(maker, CloseReason.DUST))
@@ -232,7 +234,7 @@ def _fok_refusal(book: Book, makers: BookSide, order: OpenOrder, limit_key: int)
         if key < limit_key:
             break
         price = makers.levels[key].price
-        for maker in makers.levels[key].orders.values():
+        for maker in makers.levels[key]:
             if price * maker.remaining < scale:
                 continue
             if best_price is None:

@@ -20,7 +20,7 @@ from chalicelib.domain.books.book import Book, Cancelling
 from chalicelib.domain.books.events import BookChanged, Event
 from chalicelib.domain.books.forms import decode_order, decode_terms, encode_terms, order_text
 from chalicelib.domain.books.journal import Head, JournalEntry, head_of, replay, verify
-from chalicelib.domain.books.levels import OpenOrder
+from chalicelib.domain.books.levels import opened
 from chalicelib.domain.books.vocabulary import BookRules, BookStatus
 from chalicelib.domain.ledger.holds import hold_of_limit
 from chalicelib.support.canonical import canonical
@@ -124,7 +124,7 @@ def decode_state(name: str, rules: BookRules, snapshot: bytes) -> BookState:
 
 
 def _rest(book: Book, facts: object, remaining: int) -> None:
-    order = OpenOrder(decode_order(facts))
+    order = opened(decode_order(facts))
     if order.price is None or order.placed.order_id in book.open_orders:
         raise BrokenSnapshot(f"{order.placed.order_id} rests at no price, or twice")
     order.remaining = remaining

@@ -270,7 +270,7 @@ class Comparison:
             queue = [
                 (level.price, order.placed.order_id, order.remaining, order.hold)
                 for level in bids_or_asks.best_first()
-                for order in level.orders.values()
+                for order in level
             ]
             assert queue == [
                 (order.placed.price, order.placed.order_id, order.remaining, order.hold)

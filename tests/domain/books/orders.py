@@ -158,7 +158,7 @@ def queue(book: Book, side: Side) -> list[tuple[int, str, int]]:
     return [
         (level.price, order.placed.order_id, order.remaining)
         for level in book.side(side).best_first()
-        for order in level.orders.values()
+        for order in level
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -9,7 +10,7 @@ import pytest
 
 from chalicelib.domain.books.book import Book
 from chalicelib.domain.books.events import Accepted, Closed, Rested, Traded
-from chalicelib.domain.books.levels import BookSide, OpenOrder
+from chalicelib.domain.books.levels import LEFT_SPARE, BookSide, OpenOrder, PriceLevel, opened
 from chalicelib.domain.books.vocabulary import CloseReason, OrderStatus, OrderType
 from chalicelib.domain.ledger.amounts import Side
 from chalicelib.support.consistency import Inconsistent
@@ -30,8 +31,12 @@ def a_side(side: Side, *orders: tuple[str, int, int]) -> BookSide:
     """One side with (order, price, quantity) resting on it."""
     bids_or_asks = BookSide(side)
     for order_id, price, quantity in orders:
-        bids_or_asks.rest(OpenOrder(limit(order_id, side, price, quantity)), price)
+        bids_or_asks.rest(opened(limit(order_id, side, price, quantity)), price)
     return bids_or_asks
+
+
+def ids(level: PriceLevel) -> list[str]:
+    return [order.placed.order_id for order in level]
 
 
 # --- one side ----------------------------------------------------------------------------------------------------
@@ -71,20 +76,20 @@ def test_taking_part_of_an_order_lessens_its_level() -> None:
     asks = a_side(SELL, ("one", 100, 2), ("two", 100, 3))
     level = asks.levels[-100]
 
-    asks.take(level, level.orders["one"], 1)
+    asks.take(level, level.oldest(), 1)
 
     assert asks.depth(1) == [(100, 4)]
-    assert level.orders["one"].remaining == 1
+    assert level.oldest().remaining == 1
 
 
 def test_an_order_leaves_with_its_last_unit_and_a_level_with_its_last_order() -> None:
     asks = a_side(SELL, ("one", 100, 2), ("two", 100, 3))
     level = asks.levels[-100]
 
-    asks.take(level, level.orders["one"], 2)
-    assert list(level.orders) == ["two"]
+    asks.take(level, level.oldest(), 2)
+    assert ids(level) == ["two"]
 
-    asks.take(level, level.orders["two"], 3)
+    asks.take(level, level.oldest(), 3)
     assert asks.keys == []
     assert asks.levels == {}
 
@@ -93,7 +98,7 @@ def test_an_order_leaves_with_its_last_unit_and_a_level_with_its_last_order() ->
 @pytest.mark.parametrize("price", [100, 101, 102])
 def test_removing_the_last_order_of_any_level_drops_just_that_level(side: Side, price: int) -> None:
     bids_or_asks = a_side(side, ("a", 100, 1), ("b", 101, 1), ("c", 102, 1))
-    order = next(iter(bids_or_asks.levels[bids_or_asks.sign * price].orders.values()))
+    order = bids_or_asks.levels[bids_or_asks.sign * price].oldest()
 
     bids_or_asks.remove(order)
 
@@ -105,13 +110,36 @@ def test_removing_the_last_order_of_any_level_drops_just_that_level(side: Side, 
 def test_removing_an_order_takes_only_its_open_quantity_off_the_level() -> None:
     bids = a_side(BUY, ("one", 100, 5), ("two", 100, 3))
     level = bids.levels[100]
-    one = level.orders["one"]
+    one = level.oldest()
     bids.take(level, one, 2)
 
     bids.remove(one)
 
     assert bids.depth(1) == [(100, 3)]
-    assert list(level.orders) == ["two"]
+    assert ids(level) == ["two"]
+
+
+@pytest.mark.parametrize("leave", ["filled", "cancelled", "both"])
+def test_a_level_keeps_its_order_and_little_memory_whoever_leaves(leave: str) -> None:
+    """Orders join at the end; the oldest fill, or every second one is cancelled: the queue holds few that have left."""
+    bids, waiting, joined = a_side(BUY), deque[OpenOrder](), 0
+    for _ in range(300):
+        for _ in range(2):
+            order = opened(limit(f"{joined}", BUY, 100, 3))
+            bids.rest(order, 100)
+            waiting.append(order)
+            joined += 1
+        level = bids.levels[100]
+        assert level.oldest() is waiting[0]
+        if leave != "cancelled":
+            bids.take(level, waiting.popleft(), 3)
+        if leave != "filled" and len(waiting) > 1:
+            order = waiting[-2]
+            waiting.remove(order)
+            bids.remove(order)
+        assert list(level) == list(waiting)
+        assert level.count == len(waiting)
+        assert len(level.queue) <= 2 * level.count + LEFT_SPARE
 
 
 # --- what a book says of itself ----------------------------------------------------------------------------------
@@ -245,11 +273,11 @@ def test_an_order_that_is_not_there_cannot_be_found_closed_or_traded_with() -> N
 
 
 def leave_an_order_on_its_way(book: Book) -> None:
-    book.incoming = OpenOrder(limit("incoming", BUY, 97, 1))
+    book.incoming = opened(limit("incoming", BUY, 97, 1))
 
 
 def cross(book: Book) -> None:
-    order = OpenOrder(limit("too high", BUY, 101, 1))
+    order = opened(limit("too high", BUY, 101, 1))
     book.bids.rest(order, 101)
     book.open_orders["too high"] = order
 
@@ -264,8 +292,8 @@ def shuffle_the_keys(book: Book) -> None:
 
 def empty_a_level(book: Book) -> None:
     level = book.bids.levels[98]
-    level.quantity = 0
-    level.orders.clear()
+    level.quantity = level.count = 0
+    level.queue.clear()
     del book.open_orders["bid 3"]
 
 
@@ -273,16 +301,25 @@ def miscount_a_level(book: Book) -> None:
     book.asks.levels[-102].quantity += 1
 
 
+def count_an_order_too_many(book: Book) -> None:
+    book.asks.levels[-102].count += 1
+
+
+def owe_a_quantity(book: Book) -> None:
+    book.open_orders["bid 3"].remaining = -1
+    book.bids.levels[98].quantity = -1
+
+
 def forget_an_open_order(book: Book) -> None:
     del book.open_orders["bid 2"]
 
 
 def keep_an_order_that_rests_nowhere(book: Book) -> None:
-    book.open_orders["ghost"] = OpenOrder(limit("ghost", BUY, 97, 1))
+    book.open_orders["ghost"] = opened(limit("ghost", BUY, 97, 1))
 
 
 def replace_an_open_order_by_its_double(book: Book) -> None:
-    book.open_orders["bid 2"] = OpenOrder(book.open_orders["bid 2"].placed)
+    book.open_orders["bid 2"] = opened(book.open_orders["bid 2"].placed)
 
 
 def leave_a_filled_order(book: Book) -> None:
@@ -296,13 +333,13 @@ def grow_an_order(book: Book) -> None:
 
 
 def rest_a_market_order(book: Book) -> None:
-    order = OpenOrder(replace(limit("market", SELL, 103, 1), order_type=OrderType.MARKET))
+    order = opened(replace(limit("market", SELL, 103, 1), order_type=OrderType.MARKET))
     book.asks.rest(order, 103)
     book.open_orders["market"] = order
 
 
 def rest_an_order_without_a_price(book: Book) -> None:
-    order = OpenOrder(replace(limit("any price", SELL, 103, 1), price=None))
+    order = opened(replace(limit("any price", SELL, 103, 1), price=None))
     book.asks.rest(order, 103)
     book.open_orders["any price"] = order
 
@@ -314,13 +351,13 @@ def file_a_level_under_another_price(book: Book) -> None:
 
 
 def rest_on_the_other_side(book: Book) -> None:
-    order = OpenOrder(limit("turned", SELL, 97, 1))
+    order = opened(limit("turned", SELL, 97, 1))
     book.bids.rest(order, 97)
     book.open_orders["turned"] = order
 
 
 def rest_at_another_price(book: Book) -> None:
-    order = OpenOrder(limit("moved", BUY, 96, 1))
+    order = opened(limit("moved", BUY, 96, 1))
     book.bids.rest(order, 97)
     book.open_orders["moved"] = order
 
@@ -357,7 +394,9 @@ def keep_a_customer_without_orders(book: Book) -> None:
         (forget_an_open_order, "open orders and levels differ"),
         (keep_an_order_that_rests_nowhere, "open orders and levels differ"),
         (replace_an_open_order_by_its_double, "open orders and levels differ"),
-        (leave_a_filled_order, "remaining out of range"),
+        (leave_a_filled_order, "empty level"),
+        (count_an_order_too_many, "level count is wrong"),
+        (owe_a_quantity, "remaining out of range"),
         (grow_an_order, "remaining out of range"),
         (rest_a_market_order, "a MARKET order rests"),
         (rest_an_order_without_a_price, "an order rests at no price"),
@@ -387,7 +426,7 @@ def test_check_takes_equal_prices_on_both_sides_for_crossed_but_not_neighbours()
     placed(book, limit("bid", BUY, 100, 1), limit("ask", SELL, 101, 1))
     book.check()
 
-    touching = OpenOrder(limit("touching", SELL, 100, 1))
+    touching = opened(limit("touching", SELL, 100, 1))
     book.asks.rest(touching, 100)
     book.open_orders["touching"] = touching
 

@@ -20,7 +20,7 @@ from chalicelib.domain.books.events import (
     Traded,
 )
 from chalicelib.domain.books.forms import decode, encode, encode_order, order_text
-from chalicelib.domain.books.levels import OpenOrder
+from chalicelib.domain.books.levels import opened
 from chalicelib.domain.books.vocabulary import (
     BookRules,
     BookStatus,
@@ -96,5 +96,5 @@ def test_an_events_text_is_canonical_and_read_back(event: Event) -> None:
             orders = (order,)
         case _:
             orders = ()
-    book.open_orders = {order.order_id: OpenOrder(order) for order in orders}
+    book.open_orders = {order.order_id: opened(order) for order in orders}
     assert decode(json.loads(text), book) == event

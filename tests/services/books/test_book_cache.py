@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from chalicelib import wiring
-from chalicelib.domain.books.levels import OpenOrder
+from chalicelib.domain.books.levels import opened
 from chalicelib.domain.books.snapshot import BookState
 from chalicelib.domain.books.vocabulary import BookRules, BookStatus, OrderType, PlaceOrder, TimeInForce
 from chalicelib.domain.ledger.amounts import Side
@@ -34,7 +34,7 @@ def state_of(orders: int, customer: str = "ann", **more: Any) -> BookState:
         placed = PlaceOrder(
             f"ord_{number}", customer, Side.SELL, OrderType.LIMIT, TimeInForce.GTC, 50, 1, 1, False, **more
         )
-        state.book.rest(OpenOrder(placed))
+        state.book.rest(opened(placed))
     return state
 
 
@@ -72,7 +72,7 @@ def test_a_book_that_grows_in_memory_is_weighed_again() -> None:
     kept.keep("other", "other", state_of(200))
     for number in range(400):
         placed = replace(next(iter(state_of(1).book.open_orders.values())).placed, order_id=f"more_{number}")
-        grown.book.rest(OpenOrder(placed))
+        grown.book.rest(opened(placed))
         kept.keep("grown", "grown", grown)
     assert kept.get("other") is None
 
