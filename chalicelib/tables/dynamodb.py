@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from uuid import uuid4
 
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
+from chalicelib.support.telemetry import logger
+from chalicelib.tables import statements
 from chalicelib.tables.attempts import (
     FAILURES,
     REASONS,
@@ -33,7 +35,7 @@ from chalicelib.tables.attempts import (
     tries,
 )
 from chalicelib.tables.attribute_values import plain, typed
-from chalicelib.tables.parallel import Runner, sequentially
+from chalicelib.tables.parallel import Call, Runner, sequentially
 from chalicelib.tables.read_ahead import Item, ReadAhead, RowAt, row_at
 from chalicelib.tables.wire import write_bodies
 
@@ -47,6 +49,7 @@ Row = dict[str, Any]
 
 BATCH_GET_KEYS_MAX = 100
 BATCH_WRITE_ITEMS_MAX = 25
+BATCH_STATEMENTS_MAX = 25
 CONFLICT_TRIES_MAX = 6
 """Tries of a write that conflicts with a transaction on one of its rows."""
 BATCH_TRIES_MAX = 8
@@ -177,8 +180,8 @@ def reads_row(read: Callable[[Row], T]) -> Callable[[Row], T]:
 class _WriteAttempts:
     """The attempts at one write so far. may_be_done: whether any of them may have been carried out."""
 
-    def __init__(self) -> None:
-        self.may_be_done = False
+    def __init__(self, may_be_done: bool = False) -> None:
+        self.may_be_done = may_be_done
         self.meaning = Meaning.NOT_TAKEN
         self.failure: Exception | None = None
 
@@ -372,8 +375,10 @@ class Database:
         """
         return self._write(write, is_own or _own_of(write), returned="ALL_NEW")
 
-    def _write(self, write: Write, is_own: IsOwn, returned: Literal["ALL_NEW", "NONE"]) -> Row:
-        operation, attempts = self._operation(write, returned), _WriteAttempts()
+    def _write(
+        self, write: Write, is_own: IsOwn, returned: Literal["ALL_NEW", "NONE"], may_be_done: bool = False
+    ) -> Row:
+        operation, attempts = self._operation(write, returned), _WriteAttempts(may_be_done)
         for _ in tries(CONFLICT_TRIES_MAX, self.pause):
             answer = attempts.call(operation)
             if attempts.meaning is not Meaning.BUSY:
@@ -401,23 +406,73 @@ class Database:
             case Update():
                 return partial(self._client.update_item, **request, ReturnValues=returned)
 
-    def write_each(self, writes: Sequence[Write]) -> dict[int, Row | None]:
-        """Do independent writes, each on its own, in any order, several in parallel.
+    def write_each(self, writes: Sequence[Write], beside: Sequence[Call] = ()) -> dict[int, Row | None]:
+        """Do independent writes of different rows, each on its own, in any order, several in parallel.
+
+        A write must not harm if it is done twice; best, its condition fails once it is done. Writes that have a
+        statement (``statements``) share calls; whatever such a call does not say is done is written singly, so a write
+        is judged by its own condition. beside: other calls made at the same time.
 
         Return the index of each write whose condition failed, with the row found (None: none). An earlier attempt at
         the same write may have left that row, so the caller judges by the row. Raises Unavailable or OutcomeUnknown if
         one failed otherwise; any of the others may be done or not.
         """
         refused: dict[int, Row | None] = {}
+        undone: dict[int, bool] = {}
 
-        def write_of(index: int, write: Write) -> None:
+        def write_of(index: int, may_be_done: bool = False) -> None:
             try:
-                self._write(write, as_refused, returned="NONE")
+                self._write(writes[index], as_refused, "NONE", may_be_done)
             except ConditionFailed as error:
                 refused[index] = error.row
 
-        self._together([partial(write_of, index, write) for index, write in enumerate(writes)])
+        translated = [(index, self._statement(write)) for index, write in enumerate(writes)]
+        batches = list(batched([one for one in translated if one[1]], BATCH_STATEMENTS_MAX))
+        shared = [partial(self._execute, batch, undone) for batch in batches if len(batch) > 1]
+        single = [index for index, statement in translated if not statement]
+        single += [index for batch in batches if len(batch) == 1 for index, _ in batch]
+        self._together([*shared, *(partial(write_of, index) for index in single), *beside])
+        self._together([partial(write_of, *each) for each in undone.items()])
         return refused
+
+    def _statement(self, write: Write) -> Any:
+        """Return the write as a statement of a batch; None if it has none."""
+        table = self.name(write.table)
+        values: Mapping[str, Any]
+        match write:
+            case Put(_, row, condition):
+                values, statement = row, statements.insertion(table, tuple(row), condition)
+            case Update(_, key, expression, condition, given, names):
+                values = {**(given or {}), **key}
+                named = tuple((names or {}).items())
+                statement = statements.update(table, tuple(key), expression, condition, named)
+            case Delete(_, key, condition):
+                values, statement = key, statements.deletion(table, tuple(key), condition)
+        if statement is None:
+            return None
+        return {"Statement": statement.text, "Parameters": [typed(values[name]) for name in statement.parameters]}
+
+    def _execute(self, batch: Sequence[tuple[int, Any]], undone: dict[int, bool]) -> None:
+        """Execute statements in one call. Add those that it does not say are done, and whether they may be.
+
+        Raises Unavailable or OutcomeUnknown if the call is throttled.
+        """
+        attempts = _WriteAttempts()
+        answer = attempts.call(
+            partial(self._client.batch_execute_statement, Statements=[statement for _, statement in batch])
+        )
+        if attempts.meaning is Meaning.NOT_TAKEN:
+            raise attempts.outcome() from attempts.failure
+        if attempts.meaning is Meaning.FAULTY:
+            logger.warning("a call of statements is refused; its writes are made singly", exc_info=attempts.failure)
+        responses: list[Any] = [] if answer is None else answer.get("Responses", [])
+        if len(responses) != len(batch):
+            attempts.may_be_done |= answer is not None
+            responses = [{"Error": {}}] * len(batch)
+        for (index, _), response in zip(batch, responses, strict=True):
+            if "Error" in response:
+                is_lost = REASONS.get(response["Error"].get("Code")) is Meaning.PERHAPS_DONE
+                undone[index] = attempts.may_be_done or is_lost
 
     def transact(self, writes: Sequence[Write], is_done: IsDone | None = None) -> None:
         """Do all writes or none. Conflicts and throttling are retried, a bounded number of times.

@@ -97,12 +97,15 @@ class Parser:
         self._end()
         return found
 
-    def _clauses(self, allowed: tuple[str, ...]) -> tuple[dict[str, Operand], tuple[str, ...]]:
+    def _clauses(self, allowed: tuple[str, ...], *, once: bool = True) -> tuple[dict[str, Operand], tuple[str, ...]]:
+        """Take clauses of these kinds, each kind once or as often as wanted."""
         clauses = {"SET": self._set, "ADD": self._add, "REMOVE": self._remove}
         left = {name: clauses[name] for name in allowed}
         sets: dict[str, Operand] = {}
         removes: list[str] = []
-        while (clause := left.pop(self._next().upper(), None)) is not None:
+        while (clause := left.get(kind := self._next().upper())) is not None:
+            if once:
+                del left[kind]
             self._left.pop()
             while True:
                 name, new = clause()

@@ -147,7 +147,7 @@ class _StatementParser(Parser):
         if kind == "UPDATE":
             self._left.pop()
             table = self._path()
-            sets, removes = self._clauses(("SET", "REMOVE"))
+            sets, removes = self._clauses(("SET", "REMOVE"), once=False)
             if not sets and not removes:
                 raise self._syntax_error()
         elif kind in ("INSERT", "DELETE"):

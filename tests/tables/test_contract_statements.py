@@ -113,6 +113,13 @@ def test_an_update_sets_adds_and_removes(engine: Engine) -> None:
     assert engine.row("a") == {"name": "ann", "available": 5, "held": 5}
 
 
+def test_an_update_has_any_number_of_clauses(engine: Engine) -> None:
+    engine.put("a", available=7, held=3, live="x")
+    text = 'UPDATE TABLE SET "name" = ? REMOVE "live" SET "available" = "available" - ? REMOVE "no" WHERE KEY'
+    assert engine.run(engine.statement(text, "a", "ann", 2, ...)) == [None]
+    assert engine.row("a") == {"name": "ann", "available": 5, "held": 3}
+
+
 def test_an_update_computes_everything_from_the_row_as_it_was(engine: Engine) -> None:
     engine.put("a", available=7, held=3)
     swap = 'UPDATE TABLE SET "available" = "held", "held" = "available" WHERE KEY'

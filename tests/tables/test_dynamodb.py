@@ -50,6 +50,7 @@ def test_a_refused_write_returns_the_row_found(store: Database) -> None:
     assert refused.value.row is None
 
 
+@pytest.mark.parametrize("store", ["embedded_database", "memory_database"], indirect=True)  # moto has no statements
 def test_independent_writes_report_the_refused_ones(store: Database) -> None:
     store.write(put({"available": 1}))
     not_there_yet = "attribute_not_exists(#owner)"
