@@ -26,6 +26,7 @@ from chalicelib.domain.ledger.changes import Change
 from chalicelib.domain.ledger.owners import supply_key
 from chalicelib.support.outcomes import Unavailable
 from chalicelib.tables.dynamodb import Database, Row, TransactionRefused, Update, Write, whole
+from chalicelib.tables.parallel import Call
 from chalicelib.tables.read_ahead import RowAt, row_at
 from chalicelib.tables.transactions import LOCK, TRANSACTION, TransactionRow, transaction_of
 
@@ -151,15 +152,24 @@ class Accounts:
         values = {":amount": amount, ":zero": 0, ":room": AMOUNT_MAX - amount}
         return Update(TABLE, key, "ADD #available :amount, #held :zero", f"{nothing_yet} OR {has_room}", values)
 
-    def settle(self, book: str, sequence: int, changes: Mapping[tuple[str, str], Change], at_ms: int) -> None:
-        """Apply a journal entry's changes to these accounts (owner, asset), once to each. at_ms: the entry's time.
+    def settle(
+        self,
+        book: str,
+        sequence: int,
+        changes: Mapping[tuple[str, str], Change],
+        at_ms: int,
+        beside: Sequence[Call] = (),
+    ) -> None:
+        """Apply a journal entry's changes to these accounts (owner, asset), once to each.
+
+        at_ms: the entry's time. beside: calls made at the same time.
 
         Raises LedgerBroken; any of the other accounts may be settled by then.
         """
         accounts = list(changes)
         self._make_room(book, accounts)
         writes = [_settlement(account, book, sequence, change, at_ms) for account, change in changes.items()]
-        for index, row in self._database.write_each(writes).items():
+        for index, row in self._database.write_each(writes, beside).items():
             account, mark = accounts[index], None if row is None else row.get(f"{MARK}/{book}")
             if mark is not None and mark >= sequence:
                 continue  # applied before

@@ -520,6 +520,11 @@ class Database:
         """
         self._write_batches(table, ({"PutRequest": {"Item": encode(row)}} for row in rows))
 
+    def put_calls(self, table: str, rows: Iterable[Mapping[str, Any]]) -> list[Call]:
+        """Return the calls that write rows as put_many does: to make in any order, in parallel too."""
+        requests = ({"PutRequest": {"Item": encode(row)}} for row in rows)
+        return [partial(self._write_batches, table, chunk) for chunk in batched(requests, BATCH_WRITE_ITEMS_MAX)]
+
     def delete_many(self, table: str, keys: Iterable[Mapping[str, Any]]) -> None:
         """Remove rows by key, unconditionally: only for rows that are no longer needed. Raises as put_many."""
         self._write_batches(table, ({"DeleteRequest": {"Key": encode(key)}} for key in keys))

@@ -10,6 +10,7 @@ from chalicelib.domain.books.vocabulary import OrderType
 from chalicelib.domain.ledger.amounts import Side
 from chalicelib.support.ids import TIME_MS_MAX, greatest_id, least_id
 from chalicelib.tables.dynamodb import Database, Row, reads_row
+from chalicelib.tables.parallel import Call
 
 TABLE = "fills"
 PAGE_ROWS = 100
@@ -20,9 +21,12 @@ class Fills:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def put(self, fills: Iterable[Fill]) -> None:
-        """Write fills. A customer who trades with itself has two fills of one trade, told apart by side (T34)."""
-        self.put_rows(map(row_of, fills))
+    def puts(self, fills: Iterable[Fill]) -> list[Call]:
+        """Return the calls that write fills, to make in any order.
+
+        A customer who trades with itself has two fills of one trade, told apart by side (T34).
+        """
+        return self._database.put_calls(TABLE, map(row_of, fills))
 
     def put_rows(self, rows: Iterable[Row]) -> None:
         """Write fills in their stored form (``row_of``)."""

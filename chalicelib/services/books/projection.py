@@ -1,8 +1,8 @@
 """Projection: write what a journal entry changes in accounts, fills, order rows and the inbox.
 
 All of it follows from the entry's events, so a second matcher, or the same one after a crash, writes the same rows.
-Each write is idempotent by the entry's sequence. Money moves first and order rows come last, so an order that shows
-FILLED has moved its money.
+Each write is idempotent by the entry's sequence. Money moves and fills are written first, at the same time. Order rows
+come after both, so an order that shows FILLED has moved its money.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Projector:
     def project(self, config: BookConfig, entry: JournalEntry, events: Sequence[Event]) -> None:
         """Write what the entry changed. Entries of a book must be projected in order, without gaps.
 
-        A row that shows this entry or a later one is left unchanged. The kinds of rows are written one after the other.
+        A row that shows this entry or a later one is left unchanged.
         """
         instance, sequence, at_ms = config.instance, entry.sequence, entry.at_ms
         moved = settle(events, config.base_asset, config.quote_asset).items()
@@ -49,8 +49,8 @@ class Projector:
         }
         refused = [event for event in events if isinstance(event, CancelRefused)]
         not_cancelled = [(customer_key(instance, event.customer), event.order_id) for event in refused]
-        self._accounts.settle(entry.book, sequence, changes, at_ms)
-        self._fills.put(fills_of(config, entry, events))
+        fills = self._fills.puts(fills_of(config, entry, events))
+        self._accounts.settle(entry.book, sequence, changes, at_ms, beside=fills)
         self._orders.project(updates, sequence, at_ms)
         self._orders.note_refused_cancels(not_cancelled, sequence)
         self._inbox.note_progress(entry.book, cancel_alls(events, sequence))

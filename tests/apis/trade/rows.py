@@ -20,7 +20,7 @@ from chalicelib.services.books.trades import trades_of
 from chalicelib.support.canonical import canonical
 from chalicelib.tables.candles import Candles
 from chalicelib.tables.dynamodb import Database
-from chalicelib.tables.fills import Fills
+from chalicelib.tables.fills import Fills, row_of
 from tests.apis.trade.desk import SignedDesk, data_of
 from tests.world import BOOK_ID, INSTANCE, World
 
@@ -95,7 +95,7 @@ def a_fill(at_ms: int, number: int = 0, **facts: Any) -> Fill:
 
 
 def put_fills(database: Database, fills: Iterable[Fill]) -> None:
-    Fills(database).put(fills)
+    Fills(database).put_rows(map(row_of, fills))
 
 
 def put_tape(world: World, entries: Iterable[tuple[int, list[tuple[int, int]]]], first: int = 1) -> None:
