@@ -49,6 +49,7 @@ ENTRANCES: list[tuple[type, str, str]] = [
     (TakerApi, "answer", "api_handler"),
     (EscrowApi, "answer", "api_handler"),
     (Matcher, "process", "match_inbox"),
+    (Matcher, "write_snapshots", "match_inbox"),
     (Parking, "count", "match_inbox"),
     (Parking, "set_aside", "match_inbox"),
     (Expiring, "check", "expire_orders"),

@@ -57,6 +57,10 @@ class BookCache(Generic[V]):
         found = self._kept.get(key)
         return None if found is None else found[0]
 
+    def values(self) -> list[V]:
+        """Return the cached books."""
+        return [value for value, _ in self._kept.values()]
+
     def keep(self, key: str, value: V, state: BookState) -> None:
         """Cache a book, and evict others until the total weight is within the bound. state: determines its weight."""
         if key in self._kept and self._kept[key][1] is not state:

@@ -132,6 +132,7 @@ class Expiring:
             swept += 1
         if swept > first:
             self._expiries.note_swept(swept)
+        self._matcher.write_snapshots()
         return not run.is_cut_short and (swept < last or last == settled)
 
     def _first_unswept(self, settled: int) -> int:

@@ -19,7 +19,6 @@ from chalicelib.domain.books.snapshot import BookState, BrokenSnapshot, decode_s
 from chalicelib.services.books.parking import BookParked
 from chalicelib.services.books.projection import Projector
 from chalicelib.services.books.trades import trades_of
-from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
 from chalicelib.support.telemetry import logger
 from chalicelib.tables.books import DEPTH_LEVELS_MAX, NO_FAILURES, BatchFailures, Books, Depth, MalformedConfig
 from chalicelib.tables.candles import Candles
@@ -71,7 +70,7 @@ class Loading:
         self._candles = Candles(database)
 
     def load(self, key: str) -> LoadedBook:
-        """Load the book with this key and project what was not projected.
+        """Load the book with this key, project what was not projected, and write the snapshot if it is due.
 
         Raises UnknownBook, BookParked or BrokenJournal.
         """
@@ -79,6 +78,7 @@ class Loading:
         loaded = book_from_snapshot(self._snapshots, key, config)
         loaded.failures = failures
         self.catch_up(loaded)
+        self.write_snapshot_if_due(loaded)
         return loaded
 
     def refuse_parked(self, key: str) -> None:
@@ -150,10 +150,10 @@ class Loading:
         """Write a snapshot if the journal has grown enough. A failure is only logged: nothing depends on it."""
         if not is_due(loaded.journal_bytes, loaded.snapshot_bytes):
             return
-        content = encode_state(loaded.key, loaded.state)
         try:
+            content = encode_state(loaded.key, loaded.state)
             self._snapshots.write(loaded.key, Snapshot(loaded.state.head.sequence, content))
-        except (Unavailable, OutcomeUnknown):
+        except Exception:
             logger.warning("no snapshot this time", exc_info=True, book=loaded.key)
             return
         loaded.snapshot_bytes, loaded.journal_bytes = len(content), 0

@@ -2,7 +2,7 @@
 
 For each book of a batch, the matcher loads the book (from memory, else from the newest snapshot and the journal after
 it), projects what an earlier run committed and did not project, decides, commits (writes the next journal entry on
-condition that it does not exist: the one commit point), projects, and writes a snapshot if one is due.
+condition that it does not exist: the one commit point) and projects. Snapshots wait for the end of the batch.
 
 Time (R24): events committed together (a group) are decided at one time, ``at_ms``, which their entries carry. The clock
 is read when a group begins, and due orders expire before anything else is decided. So in the journal an EXPIRED order
@@ -136,6 +136,14 @@ class Matcher:
         """
         return self._fenced(book, lambda: self._expire_due(book))
 
+    def write_snapshots(self) -> None:
+        """Write the snapshots that are due. For the end of a batch: until then, other books' commands wait.
+
+        A book that is no longer cached by then gets its snapshot when it is loaded again.
+        """
+        for loaded in self._warm.values():
+            self._loading.write_snapshot_if_due(loaded)
+
     def _fenced(self, book: str, work: Callable[[], int]) -> int:
         """Do work on a book; repeat it if another matcher was first. Drops the cached book when the work fails."""
 
@@ -175,7 +183,6 @@ class Matcher:
             if not group.events:
                 group.at_ms = self._time_of_next(loaded)
         self._commit(loaded, group)
-        self._loading.write_snapshot_if_due(loaded)
         if self.parking.got_through(book, loaded.failures, {delivery.command.command_id for delivery in deliveries}):
             loaded.failures = NO_FAILURES
         return len(self._decided)
@@ -193,7 +200,6 @@ class Matcher:
         steps = list(islice(follow_ups(loaded.state.book, group.at_ms), EVENTS_PER_ENTRY_GROUP))
         self._take(loaded, group, steps)
         self._commit(loaded, group)
-        self._loading.write_snapshot_if_due(loaded)
         return len(steps)
 
     def _take(self, loaded: LoadedBook, group: _Group, steps: Iterable[Step], delivery: Delivery | None = None) -> None:

@@ -43,6 +43,7 @@ def redrive(
         decided += matcher.process(book, [delivery for delivery, _ in batch if delivery is not None])
         kept = [row["command"] for _, row in batch if row is not None and "kept" in row]
         inbox.keep_no_longer(book, kept, matcher.now_ms() // 1000)
+        matcher.write_snapshots()
     return decided
 
 

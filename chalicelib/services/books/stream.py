@@ -56,6 +56,7 @@ def match_records(
             logger.exception("book not matched; its commands will be delivered again", instance=instance, book=book)
             observer.left_unfinished(len(deliveries))
             failed.append(first_sequence[book])
+    matcher.write_snapshots()
     return failed
 
 

@@ -435,7 +435,7 @@ def test_a_release_at_the_moment_at_which_records_are_set_aside_loses_none(world
             assert there.deliver() == []
         check_invariants(there, CREDITED)
         assert all("kept" not in row for row in there.inbox_rows())
-    assert struck >= 4
+    assert struck >= 3, "the book, the rows that are kept, and the book again"
 
 
 def test_the_poller_delivers_until_the_book_is_parked_and_then_goes_on(

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from chalicelib.domain.books.vocabulary import OrderStatus
+from chalicelib.services.books.matcher import Matcher
 from chalicelib.services.books.projection import Projector
 from chalicelib.services.books.redrive import redrive
+from chalicelib.services.books.stream import match_records
 from chalicelib.support.outcomes import Unavailable
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.snapshots import Snapshots
+from tests.faults import Call, WatchedClient
 from tests.invariants import check_invariants
 from tests.scenarios import CREDITED, FUNDS, Scenario, random_commands
-from tests.world import QUOTE, World
+from tests.world import NOW_MS, QUOTE, World
 
 
 @pytest.fixture
@@ -91,6 +96,27 @@ def test_a_batch_does_not_depend_on_its_snapshot(world: World, monkeypatch: pyte
     assert world.deliver(matcher, world.records[40:]) == []
     assert Snapshots(world.database).newest(world.book) is not None
     check_invariants(world, CREDITED)
+
+
+@pytest.mark.usefixtures("often")
+def test_no_book_of_a_batch_waits_for_the_snapshot_of_another(memory_database: Database) -> None:
+    calls: list[str] = []
+
+    def note(operation: str, call: Call) -> Any:
+        calls.append(operation)
+        return call()
+
+    worlds = [Scenario(lambda _world: None, {"instance": f"inst_{name}"}).world(memory_database) for name in "ab"]
+    for world in worlds:
+        random_commands(world, 40, seed=1)
+    client: Any = WatchedClient(memory_database._client, note)
+    matcher = Matcher(Database(client, memory_database._prefix), lambda: NOW_MS)
+    assert match_records(matcher, [record for world in worlds for record in world.records]) == []
+    first, second = (Snapshots(memory_database).newest(world.book) for world in worlds)
+    assert first is not None
+    assert second is not None
+    written = ["batch_write_item", "update_item"]  # a snapshot's pieces, and the pointer to it
+    assert [call for call in calls if call in ("batch_execute_statement", *written)][-4:] == 2 * written
 
 
 def test_a_redrive_finishes_what_was_committed_and_not_projected_even_with_an_empty_inbox(
