@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 
-from chalicelib.apis.book import order_schema, schema
+from chalicelib.apis.book import ledger_schema, order_schema, schema
 from chalicelib.apis.book.envelope import Fault
 from chalicelib.apis.book.gate import BODY_BYTES_MAX
 from chalicelib.apis.book.idempotency import key_of, scope_of
@@ -13,6 +13,7 @@ from chalicelib.apis.kit.http import HttpRequest
 from chalicelib.services.ahead import Expected
 from chalicelib.services.answers import Answers
 from chalicelib.services.books.ahead import BooksAhead
+from chalicelib.services.ledger.reading import balance_row, token_row
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,21 +23,54 @@ class RowsAhead:
     books: BooksAhead
     answers: Answers
 
-    def of(self, endpoint: str, request: HttpRequest, instance: str) -> Iterable[Expected]:
-        if endpoint not in ("orders.place", "batches.place") or len(request.body) > BODY_BYTES_MAX:
+    def of(self, endpoint: str, request: HttpRequest, instance: str) -> list[Expected]:
+        if len(request.body) > BODY_BYTES_MAX:
             return []
         try:
-            return self._placement(request, instance, is_batch=endpoint == "batches.place")
+            return self._of(endpoint, request, instance)
         except Fault:
             return []
 
-    def _placement(self, request: HttpRequest, instance: str, *, is_batch: bool) -> list[Expected]:
-        key, members = key_of(request), schema.json_object(request.body)
-        orders = order_schema.batch_of(members) if is_batch else [schema.checked(order_schema.PlaceOrderBody, members)]
-        rows: dict[Expected, None] = {}  # each once, as they are read
-        for order in orders:
-            if not isinstance(order, Fault):
-                rows |= dict.fromkeys(
-                    self.books.placement(instance, order.orderBookId, order.customerRef, order.orderType, order.side)
-                )
-        return [*rows] if key is None else [*rows, self.answers.at(scope_of(request, instance), key)]
+    def _of(self, endpoint: str, request: HttpRequest, instance: str) -> list[Expected]:
+        match endpoint:
+            case "orders.place":
+                order = _form(order_schema.PlaceOrderBody, request)
+                return self._placement(instance, order) + self._answer(request, instance)
+            case "batches.place":
+                orders = order_schema.batch_of(schema.json_object(request.body))
+                of_each = [self._placement(instance, one) for one in orders if not isinstance(one, Fault)]
+                return [*dict.fromkeys(chain(*of_each)), *self._answer(request, instance)]  # each row is read once
+            case "market.depth":
+                book_id = _parameter("orderBookId", request)
+                return [self.books.book(instance, book_id), self.books.depth(instance, book_id)]
+            case "movements.credit" | "movements.debit":
+                change = _form(ledger_schema.ChangeBody, request)
+                rows = _balance(instance, change.customerRef, change.tokenAddress)
+                return rows + self._answer(request, instance)
+            case "movements.transfer":
+                transfer = _form(ledger_schema.TransferBody, request)
+                return [token_row(instance, transfer.tokenAddress), *self._answer(request, instance)]
+            case "statements.balance":
+                asset = ledger_schema.token_address(_parameter("tokenAddress", request))
+                customer = schema.customer_ref(request.path_parameters["customerRef"])
+                return [] if asset is None else _balance(instance, customer, asset)
+        return []
+
+    def _placement(self, instance: str, order: order_schema.PlaceOrderBody) -> list[Expected]:
+        return self.books.placement(instance, order.orderBookId, order.customerRef, order.orderType, order.side)
+
+    def _answer(self, request: HttpRequest, instance: str) -> list[Expected]:
+        key = key_of(request)
+        return [] if key is None else [self.answers.at(scope_of(request, instance), key)]
+
+
+def _balance(instance: str, customer: str, asset: str) -> list[Expected]:
+    return [token_row(instance, asset), balance_row(instance, customer, asset)]
+
+
+def _form(form: type[schema.AnyBody], request: HttpRequest) -> schema.AnyBody:
+    return schema.checked(form, schema.json_object(request.body))
+
+
+def _parameter(name: str, request: HttpRequest) -> str:
+    return schema.path_parameter(name, request.path_parameters[name])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from chalicelib.apis.kit.http import HttpRequest
@@ -21,37 +20,38 @@ class RowsAhead:
 
     books: BooksAhead
 
-    def of(self, endpoint: str, request: HttpRequest, caller: Caller, now_ms: int) -> Iterable[Expected]:
+    def of(self, endpoint: str, request: HttpRequest, caller: Caller, now_ms: int) -> list[Expected]:
         try:
-            match endpoint:
-                case "placing.place":
-                    return self._placement(request, caller, now_ms)
-                case "listing.open_orders" | "listing.orders_of_pair":
-                    return self._listing(request, caller)
+            return self._of(endpoint, request, caller, now_ms)
         except Fault:
-            pass
+            return []
+
+    def _of(self, endpoint: str, request: HttpRequest, caller: Caller, now_ms: int) -> list[Expected]:
+        match endpoint:
+            case "placing.place":
+                order = place_schema.place_body(place_schema.members_of(request.body), now_ms)
+                book_id, rows = self._market(order.pair, caller)
+                return rows if book_id is None else rows + self._placement(book_id, order, caller)
+            case "market.level_2":
+                book_id, rows = self._market(Query(request.query).text("pair"), caller)
+                return rows if book_id is None else [*rows, self.books.depth(caller.instance, book_id)]
+            case "listing.open_orders" | "listing.orders_of_pair":
+                _, rows = self._market(Query(request.query).text("pair"), caller)
+                return rows + self.books.markets_of_orders(caller.instance, caller.name)
         return []
 
-    def _placement(self, request: HttpRequest, caller: Caller, now_ms: int) -> list[Expected]:
-        body = place_schema.place_body(place_schema.members_of(request.body), now_ms)
-        symbol = symbol_of(body.pair)
-        if symbol is None:
-            return []
-        book_id, rows = self.books.market_of_symbol(caller.instance, symbol)
-        if book_id is None:
-            return rows
-        return rows + self.books.placement(
+    def _market(self, pair: str | None, caller: Caller) -> tuple[str | None, list[Expected]]:
+        """Return the id of the book that should have this pair, and the rows that tell."""
+        symbol = None if pair is None else symbol_of(pair)
+        return (None, []) if symbol is None else self.books.market_of_symbol(caller.instance, symbol)
+
+    def _placement(self, book_id: str, order: place_schema.PlaceBody, caller: Caller) -> list[Expected]:
+        return self.books.placement(
             caller.instance,
             book_id,
             caller.name,
-            body.order_type,
-            body.side,
-            is_by_value=body.value is not None,
-            external_id=body.external_id,
+            order.order_type,
+            order.side,
+            is_by_value=order.value is not None,
+            external_id=order.external_id,
         )
-
-    def _listing(self, request: HttpRequest, caller: Caller) -> list[Expected]:
-        pair = Query(request.query).text("pair")
-        symbol = None if pair is None else symbol_of(pair)
-        rows = [] if symbol is None else self.books.market_of_symbol(caller.instance, symbol)[1]
-        return rows + self.books.markets_of_orders(caller.instance, caller.name)

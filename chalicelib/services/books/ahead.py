@@ -44,6 +44,12 @@ class BooksAhead:
             rows.extend(balance_at(owner, asset) for asset in self._hints.assets_of(book)[1:])
         return rows
 
+    def book(self, instance: str, book_id: str) -> RowAt:
+        return config_at(book_key(instance, book_id))
+
+    def depth(self, instance: str, book_id: str) -> RowAt:
+        return depth_at(book_key(instance, book_id))
+
     def market_of_symbol(self, instance: str, symbol: str) -> tuple[str | None, list[RowAt]]:
         """Return the id of the book that should have this symbol, and the rows that tell: it, and its two tokens."""
         rows, book_id = [symbol_at(instance, symbol)], self._hints.book_of_symbol(instance, symbol)

@@ -7,9 +7,20 @@ from collections.abc import Iterable, Iterator, Sequence
 from chalicelib.domain.ledger.accounts import Balance
 from chalicelib.domain.ledger.owners import customer_key
 from chalicelib.domain.ledger.tokens import Token
-from chalicelib.tables.accounts import Accounts
+from chalicelib.tables.accounts import Accounts, balance_at
 from chalicelib.tables.dynamodb import Database
-from chalicelib.tables.tokens import Tokens
+from chalicelib.tables.read_ahead import RowAt
+from chalicelib.tables.tokens import Tokens, token_at
+
+
+def token_row(instance: str, asset: str) -> RowAt:
+    """Return where the row stands that ``LedgerReading.active_token`` reads."""
+    return token_at(instance, asset)
+
+
+def balance_row(instance: str, customer: str, asset: str) -> RowAt:
+    """Return where the row stands that ``LedgerReading.balance`` reads."""
+    return balance_at(customer_key(instance, customer), asset)
 
 
 class LedgerReading:

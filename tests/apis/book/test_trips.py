@@ -9,14 +9,21 @@ from typing import Any
 import pytest
 
 from benchmarks.meter import Meter, metered
+from chalicelib.apis.book.routes import CREDIT, DEBIT, DEPTH, ONE_BALANCE, PLACE, TRANSFER
 from chalicelib.apis.kit.http import HttpResponse
 from chalicelib.domain.books.vocabulary import BookStatus
 from chalicelib.tables.dynamodb import Database
 from chalicelib.wiring.book import new_book_desk
-from tests.apis.book.desk import API_KEY, PLACE, Desk, json_body, open_desk, outcome_of
+from tests.apis.book.desk import (
+    API_KEY,
+    Desk,
+    json_body,
+    open_desk,
+    outcome_of,
+)
 from tests.recording import nobody
 from tests.waiting import Clock
-from tests.world import BOOK_ID, INSTANCE, NOW_MS, World
+from tests.world import BASE, BOOK_ID, INSTANCE, NOW_MS, World
 
 KEY = "order-0001"
 
@@ -201,3 +208,35 @@ def test_a_key_that_is_not_let_in_reads_ahead_once_more_at_most(warm: MeteredDes
 
 
 AUTH_FAILED = (401, "AUTH_FAILED")
+
+
+# --- other endpoints -------------------------------------------------------------------------------------------------
+
+
+def balance(desk: Desk) -> HttpResponse:
+    return desk.get(ONE_BALANCE, customerRef="ann", tokenAddress=BASE)
+
+
+def depth(desk: Desk) -> HttpResponse:
+    return desk.get(DEPTH, orderBookId=BOOK_ID)
+
+
+def posted(route: str, key: str | None) -> Callable[[Desk], HttpResponse]:
+    return lambda desk: desk.post(route, key)
+
+
+@pytest.mark.parametrize(
+    ("request_", "status", "trips"),
+    [
+        (balance, 200, 1),
+        (depth, 200, 1),
+        (posted(CREDIT, None), 200, 2 + 1),
+        (posted(DEBIT, KEY), 200, 2 + 2),
+        (posted(TRANSFER, KEY), 200, 2),
+    ],
+    ids=["balance", "depth", "credit: and the new balance", "debit: and the new balance, kept", "transfer"],
+)
+def test_what_other_requests_need_is_one_read_too(
+    warm: MeteredDesk, request_: Callable[[Desk], HttpResponse], status: int, trips: int
+) -> None:
+    assert warm.trips(request_, (status, None)) == trips

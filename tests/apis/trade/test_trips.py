@@ -230,6 +230,16 @@ def test_a_wrong_signature_reads_ahead_once_more_at_most(warm: MeteredDesk) -> N
     assert warm.desk.world.tables() == before
 
 
+# --- market data -----------------------------------------------------------------------------------------------------
+
+
+def test_a_depth_is_one_read(warm: MeteredDesk) -> None:
+    """Also for callers without a credential."""
+    for path in ("/trade/book/orders/level-2", "/trade/public/orders/level-2"):
+        limit = int("public" in path)
+        assert warm.trips(lambda desk, path=path: desk.get(path, {"pair": PAIR})) == 1 + limit
+
+
 # --- lists -----------------------------------------------------------------------------------------------------------
 
 OPEN_ROWS_TRIPS_MAX = 3
