@@ -12,10 +12,9 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.books.admission import OrderRequest, Refusal, RefusalCode
+from chalicelib.domain.books.admission import Refusal, RefusalCode
 from chalicelib.domain.books.config import BookConfig
-from chalicelib.domain.books.vocabulary import BookStatus, OrderType, TimeInForce
-from chalicelib.domain.ledger.amounts import Side
+from chalicelib.domain.books.vocabulary import BookStatus
 from chalicelib.domain.ledger.owners import customer_key
 from chalicelib.services.books.admission import Admission, Admitted
 from chalicelib.services.books.configuring import Configuring
@@ -27,11 +26,10 @@ from tests.faults import FAULTS, Died, FaultyClient, WatchedClient
 from tests.invariants import check_invariants
 from tests.memory import MemoryDynamoDB
 from tests.scenarios import CREDITED, Scenario
-from tests.world import BOOK_ID, INSTANCE, NOW_MS, World
+from tests.world import BOOK_ID, INSTANCE, NOW_MS, World, asked
 
 PREFIX = "admission"
 CALLS_MAX = 50
-GTC = TimeInForce.GTC
 
 
 def a_market(world: World) -> None:
@@ -40,27 +38,43 @@ def a_market(world: World) -> None:
 
 
 def limit(database: Database, _world: World) -> object:
-    return Admission(database).place(INSTANCE, BOOK_ID, OrderRequest("ben", Side.BUY, OrderType.LIMIT, GTC, 50, 10))
+    return Admission(database).place(INSTANCE, BOOK_ID, asked("ben", "BUY", 10, 50))
 
 
 def market(database: Database, _world: World) -> object:
-    return Admission(database).place(INSTANCE, BOOK_ID, OrderRequest("ben", Side.BUY, OrderType.MARKET, GTC, None, 10))
+    return Admission(database).place(INSTANCE, BOOK_ID, asked("ben", "BUY", 10))
 
 
 def named(database: Database, _world: World) -> object:
     """An order by value with a name of its customer's (R25, R31)."""
-    asked = OrderRequest("ben", Side.BUY, OrderType.MARKET, GTC, None, 0, value=500, notional_min=1, external_id="mine")
-    return Admission(database).place(INSTANCE, BOOK_ID, asked)
+    wanted = asked("ben", "BUY", 0, value=500, notional_min=1, external_id="mine")
+    return Admission(database).place(INSTANCE, BOOK_ID, wanted)
 
 
 def expiring(database: Database, _world: World) -> object:
     """An order that expires (R24)."""
-    asked = OrderRequest("ben", Side.BUY, OrderType.LIMIT, GTC, 40, 10, expires_at_ms=NOW_MS + 1_000)
-    return Admission(database).place(INSTANCE, BOOK_ID, asked)
+    return Admission(database).place(INSTANCE, BOOK_ID, asked("ben", "BUY", 10, 40, expires_at_ms=NOW_MS + 1_000))
+
+
+def batch(database: Database, _world: World) -> object:
+    """Orders of which the second and the fourth are refused; the account is found too small by the transaction."""
+    ends_at_ms = NOW_MS + 1_000
+    orders = [
+        asked("ben", "BUY", 10, 40, expires_at_ms=ends_at_ms, external_id="one"),
+        asked("ben", "BUY", 10**7, 40),
+        asked("ben", "SELL", 10, 60),
+        asked("ben", "BUY", 1, 40, external_id="ONE"),
+        asked("ben", "BUY", 2, 40),
+    ]
+    return Admission(database).place_all(INSTANCE, BOOK_ID, orders)
+
+
+def market_batch(database: Database, _world: World) -> object:
+    return Admission(database).place_all(INSTANCE, BOOK_ID, [asked("ben", "BUY", 10), asked("ben", "BUY", 5, 40)])
 
 
 def too_much(database: Database, _world: World) -> object:
-    return Admission(database).place(INSTANCE, BOOK_ID, OrderRequest("ben", Side.SELL, OrderType.LIMIT, GTC, 50, 10**7))
+    return Admission(database).place(INSTANCE, BOOK_ID, asked("ben", "SELL", 10**7, 50))
 
 
 def cancel(database: Database, world: World) -> object:
@@ -77,7 +91,7 @@ def database_of(client: Any) -> Database:
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("request_of", [limit, market, named, expiring, too_much, cancel, pause])
+@pytest.mark.parametrize("request_of", [limit, market, named, expiring, batch, market_batch, too_much, cancel, pause])
 def test_what_a_client_was_told_holds(request_of: Callable[[Database, World], object], fault: str) -> None:
     client = MemoryDynamoDB()
     create_tables(client, PREFIX)  # type: ignore[arg-type]
@@ -95,7 +109,7 @@ def test_what_a_client_was_told_holds(request_of: Callable[[Database, World], ob
         except (OutcomeUnknown, Died):
             pass
         world.stream_new_commands()
-        if isinstance(told, Admitted):
+        if isinstance(told, Admitted | list):
             assert len(world.records) == len(built.records) + 1
         elif isinstance(told, BookConfig):
             assert world.books.config(world.book) == told
@@ -107,6 +121,10 @@ def test_what_a_client_was_told_holds(request_of: Callable[[Database, World], ob
                 assert (
                     ExternalIds(world.database).order_of(customer_key(INSTANCE, "ben"), "MINE") == told.order.order_id
                 )
+        elif isinstance(told, list):
+            admitted = [one.order.order_id for one in told if isinstance(one, Admitted)]
+            assert len(admitted) == (3 if request_of is batch else 2)
+            assert all(world.order("ben", order_id).sequence is not None for order_id in admitted)
         elif isinstance(told, BookConfig):
             assert world.folded().book.terms == told.terms
         elif told is True:
@@ -130,7 +148,7 @@ def test_a_market_buy_whose_name_is_taken_at_that_moment_is_told_so(memory_datab
         return call()
 
     client: Any = WatchedClient(memory_database._client, overtake)
-    asked = OrderRequest("ben", Side.BUY, OrderType.MARKET, GTC, None, 10, external_id="mine")
-    told = Admission(Database(client, memory_database._prefix)).place(INSTANCE, BOOK_ID, asked)
+    wanted = asked("ben", "BUY", 10, external_id="mine")
+    told = Admission(Database(client, memory_database._prefix)).place(INSTANCE, BOOK_ID, wanted)
     assert isinstance(told, Refusal)
     assert told.code is RefusalCode.EXTERNAL_ID_TAKEN
