@@ -10,9 +10,10 @@ import json
 import random
 from collections.abc import Iterable, Sequence
 from itertools import cycle
+from typing import Any
 
 from benchmarks.counting import Counting, Path, stored_bytes
-from chalicelib.apis.book.routes import PLACE
+from chalicelib.apis.book.routes import BATCH, PLACE
 from chalicelib.apis.kit.http import HttpRequest
 from chalicelib.domain.books.admission import OrderRequest
 from chalicelib.domain.books.config import BookConfig
@@ -45,7 +46,7 @@ FUNDS = 10**6 * UNIT
 LEVELS = 100
 """Price levels on each side of the book beneath the measured orders, as many as its depth view shows."""
 LEVELS_OWNER, LARGE_MAKER = "cust_levels", "cust_large0"
-CREATED = 201
+CREATED, TEN = 201, 10
 
 
 def open_venue(database: Database, customers: Iterable[str]) -> None:
@@ -91,14 +92,18 @@ class Venue:
 
     def place(self, customer: str, side: str, quantity: int = QUANTITY) -> str:
         """Place an order that must be admitted. Return its id."""
-        order = {
-            "orderBookId": BOOK.book_id, "customerRef": customer, "side": side, "orderType": "LIMIT",
-            "price": str(PRICE), "quantity": str(quantity), "timeInForce": "GTC",
-        }  # fmt: skip
+        return str(self._post(PLACE, _order(customer, side, quantity))["id"])
+
+    def place_batch(self, customer: str, side: str, orders: int) -> None:
+        """Place orders in one request, all of which must be admitted."""
+        data = self._post(BATCH, {"orders": [_order(customer, side, QUANTITY)] * orders})
+        assert all(result["success"] for result in data["results"]), data
+
+    def _post(self, path: str, body: object) -> Any:
         headers = {"x-api-key": API_KEY, "content-type": "application/json"}
-        response = self._desk.answer(HttpRequest("POST", None, {}, {}, headers, json.dumps(order).encode(), PLACE))
+        response = self._desk.answer(HttpRequest("POST", None, {}, {}, headers, json.dumps(body).encode(), path))
         assert response.status == CREATED, response.body
-        return str(json.loads(response.body)["data"]["id"])
+        return json.loads(response.body)["data"]
 
     def place_pairs(self, customers: Sequence[str], orders: int) -> None:
         """Place orders in pairs: one sells, the next buys all of it. The customers take turns."""
@@ -125,6 +130,13 @@ class Venue:
             assert match_records(self._matcher, some) == []
 
 
+def _order(customer: str, side: str, quantity: int) -> dict[str, str]:
+    return {
+        "orderBookId": BOOK.book_id, "customerRef": customer, "side": side, "orderType": "LIMIT",
+        "price": str(PRICE), "quantity": str(quantity), "timeInForce": "GTC",
+    }  # fmt: skip
+
+
 def new_venue(plain: Database, served: Database, customers: Iterable[str], levels: int) -> Venue:
     """Open a venue and bring the levels of its book to rest."""
     open_venue(plain, [*customers, LEVELS_OWNER])
@@ -144,6 +156,25 @@ def one_to_one(
     records = venue.records()
     matched = counting.step("matching", orders, lambda: venue.match(records, batch))
     return Path(name, 1, (admitted, matched), counting.stored_bytes(orders, before), 1 / batch)
+
+
+def one_to_one_in_tens(database: Database, name: str, orders: int, batch: int, levels: int = LEVELS) -> Path:
+    """Ten orders of one customer in a request, then ten of the next one, which trade with them one to one.
+
+    orders: a multiple of 20. batch: commands given to the matcher at a time, ten to a record.
+    """
+    counting, names = Counting(database), customers_of(orders // TEN)
+    venue = new_venue(database, counting.database, names, levels)
+    before = stored_bytes(database)
+
+    def place() -> None:
+        for customer, side in zip(names, cycle(("SELL", "BUY")), strict=False):
+            venue.place_batch(customer, side, TEN)
+
+    admitted = counting.step("admission", orders, place)
+    records = venue.records()
+    matched = counting.step("matching", orders, lambda: venue.match(records, batch // TEN))
+    return Path(name, 1 / TEN, (admitted, matched), counting.stored_bytes(orders, before), 1 / batch)
 
 
 def takers_against_one_maker(database: Database, name: str, orders: int, batch: int, levels: int = LEVELS) -> Path:

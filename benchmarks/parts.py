@@ -10,7 +10,14 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks import cold_start, journal_bytes
-from benchmarks.book_paths import LEVELS, one_to_one, open_venue, rest_and_cancel, takers_against_one_maker
+from benchmarks.book_paths import (
+    LEVELS,
+    one_to_one,
+    one_to_one_in_tens,
+    open_venue,
+    rest_and_cancel,
+    takers_against_one_maker,
+)
 from benchmarks.cold_load import seconds_to_load
 from benchmarks.core import BRISK, DEEP, PEER_INSTALL, compare, resting
 from benchmarks.costs import CALL_MS, MATCH_MB, orders_a_second_and_shard
@@ -89,6 +96,7 @@ def paths(empty: Empty, scale: Scale) -> Iterator[Figure]:
             tables, "", scale.orders, 100, levels=scale.levels
         ),
         "rest_and_cancel": lambda tables: rest_and_cancel(tables, "", scale.orders, 100, levels=scale.levels),
+        "batch_of_ten": lambda tables: one_to_one_in_tens(tables, "", scale.orders, 100, levels=scale.levels),
     }
     found = {name: of_least_cpu([run(next(empty)) for _ in range(scale.rounds)]) for name, run in runs.items()}
     pairs = found["one_to_one"]
@@ -102,7 +110,6 @@ def paths(empty: Empty, scale: Scale) -> Iterator[Figure]:
     yield Figure("one_book_admissions_per_second", admitted, "orders/s", bound, is_count=True)
     for name, path in found.items():
         yield Figure(f"write_units.{name}", path.write_units, "units/order", counted, is_count=True)
-    yield Figure("write_units.batch_of_ten", None, "units/order", "there is no batch admission", is_count=True)
     yield Figure("cpu_ms.admission", admission.cpu_ms, "ms/order", cpu)
     yield Figure("cpu_ms.matching", matching.cpu_ms, "ms/order", cpu)
     for name, path in found.items():

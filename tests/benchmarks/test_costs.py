@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.book_paths import one_to_one, rest_and_cancel, takers_against_one_maker
+from benchmarks.book_paths import one_to_one, one_to_one_in_tens, rest_and_cancel, takers_against_one_maker
 from benchmarks.costs import gateway_usd, month_of, orders_a_second_and_shard
 from benchmarks.counting import Path, Step
 from benchmarks.desk_paths import escrow_path, signed_path
@@ -45,6 +45,15 @@ def test_an_order_that_is_matched_in_batches_of_ten_costs_what_the_page_says(tab
     admission, matching = path.steps
     assert admission.tables == {"accounts": 2, "inbox": 2, "orders": 3, "requests": 1}
     assert (matching.tables["fills"], matching.tables["accounts"], matching.tables["orders"]) == (1, 2, 2)
+
+
+def test_orders_of_a_batch_of_ten_share_account_inbox_and_rate(tables: Database) -> None:
+    """Their rows, and their fills, are each order's own."""
+    admission, matching = one_to_one_in_tens(tables, "batches of ten", 100, 100).steps
+    assert {name: admission.tables[name] for name in ("accounts", "inbox", "requests")} == pytest.approx(
+        {"accounts": 0.2, "inbox": 0.2, "requests": 0.2}
+    )
+    assert (matching.tables["fills"], matching.tables["accounts"]) == pytest.approx((1, 0.2))
 
 
 def test_an_order_that_is_cancelled_costs_what_the_page_says(tables: Database) -> None:
