@@ -27,7 +27,7 @@ from chalicelib.services.books.matcher import Matcher
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.parallel import Runner, sequentially
 from infra.tables import create_tables
-from tests.faults import FAULTS, CutShort, Died, Fault, FaultyClient, after_another
+from tests.faults import BATCH, FAULTS, RESTS, CutShort, Died, Fault, FaultyClient, after_another
 from tests.invariants import check_invariants, check_money_comes_first, check_never_negative
 from tests.memory import MemoryDynamoDB
 from tests.scenarios import CREDITED, SCENARIOS, Scenario
@@ -36,6 +36,8 @@ from tests.world import World
 PREFIX = "sweep"
 FULL = bool(os.environ.get("TALLYBOOK_FULL_SWEEP"))
 LONG = "batch of 100 mixed commands"
+WITHOUT_CALLS_OF_STATEMENTS = ("cancel overtakes its order",)
+"""Scenarios that write one row at a time: a write alone is a call of its own."""
 CALLS_MAX = 3000
 DELIVERIES_MAX = 3
 PARTS = 5
@@ -95,13 +97,14 @@ def on_engine(stage: Stage, engine_url: str) -> Callable[[], tuple[Any, str]]:
 
 
 def strike(stage: Stage, copy: Callable[[], tuple[Any, str]], name: str, at: int, *, warm: bool) -> bool:
-    """Deliver the batch with the fault at this call, mend it by delivering again, and check; tell whether it struck.
-
-    warm: the matcher knew the book from before.
-    """
+    """Deliver the batch with the named fault at this call; warm: to a matcher that knew the book from before."""
     client, prefix = copy()
     world = stage.world.over(_database(client, prefix))
-    faulty = FaultyClient(client, _fault(name, world), at=at)
+    return strike_with(FaultyClient(client, _fault(name, world), at=at), prefix, world, at, warm=warm)
+
+
+def strike_with(faulty: FaultyClient, prefix: str, world: World, at: int, *, warm: bool = False) -> bool:
+    """Deliver the batch over a client with a fault, mend it by delivering again, and check; tell whether it struck."""
     matcher = Matcher(_database(faulty, prefix), lambda: world.now_ms)
     if warm:
         faulty.strike_at(0)
@@ -178,6 +181,28 @@ def test_any_part_of_what_is_written_at_once_may_be_missing(stage: Stage) -> Non
         return all(has_struck)
 
     assert sweep(strikes) > 0, "nothing is written"
+
+
+@pytest.mark.parametrize("rest", RESTS if FULL else ["all in turn"])
+def test_any_part_of_a_call_of_statements_may_be_done(stage: Stage, rest: str, request: pytest.FixtureRequest) -> None:
+    """Guarantees 1 to 7, in memory: of each call of several statements in turn each part is done, and the others meet
+    what can go wrong with them; in the long scenario at some calls only."""
+    name = request.node.callspec.params["stage"]
+    names = list(RESTS) if rest == "all in turn" else [rest]
+
+    def strikes(at: int) -> bool:
+        part, parts = 0, 1
+        while part < parts:
+            client = stage.client.clone()
+            fault = RESTS[names[(at + part) % len(names)]](part)
+            faulty = FaultyClient(client, fault, at=at, operation=BATCH)
+            if not strike_with(faulty, PREFIX, stage.world.over(_database(client)), at):
+                return False
+            part, parts = part + 1, fault.parts
+        return True
+
+    struck = sweep(strikes, 1 if FULL or name != LONG else 4)
+    assert (struck > 0) == (name not in WITHOUT_CALLS_OF_STATEMENTS)
 
 
 @pytest.mark.parametrize("shift", range(len(ALL_FAULTS)) if FULL else [0])
