@@ -95,6 +95,19 @@ def test_a_placement_is_one_read_and_one_transaction(warm: MeteredDesk, order: R
     assert warm.trips(order) == 2
 
 
+def test_a_placement_reads_six_rows(warm: MeteredDesk) -> None:
+    """The token and its instance, the symbol and its book, the two tokens of the pair; docs/operations.md says so."""
+    warm.meter.take()
+    data_of(place(warm.desk))
+    bill = warm.meter.take()
+    assert {table: bill.of(table).read_units for table in ("tenants", "books", "tokens")} == {
+        "tenants": 2,
+        "books": 2,
+        "tokens": 2,
+    }
+    assert bill.total.read_units == 6
+
+
 def test_an_external_id_adds_no_trip(warm: MeteredDesk) -> None:
     order = lambda desk: place(desk, external_id="mine")  # noqa: E731
     assert warm.trips(order) == 2
