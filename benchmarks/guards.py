@@ -252,6 +252,20 @@ GUARDS = [
         "tests/services/test_lost_answers.py::test_a_write_that_its_own_first_attempt_has_refused_is_known_by_its_row",
     ),
     Guard(
+        "a statement that a call does not say is done is written singly",
+        "chalicelib/tables/dynamodb.py",
+        '            if "Error" in response:',
+        '            if not response.get("Error", 1):',
+        "tests/services/books/test_crashes.py::test_any_part_of_a_call_of_statements_may_be_done",
+    ),
+    Guard(
+        "a statement that may be done is remembered when it is written singly",
+        "chalicelib/tables/dynamodb.py",
+        "undone[index] = attempts.may_be_done or is_lost",
+        "undone[index] = False",
+        "tests/tables/test_write_each.py::test_a_write_that_is_throttled_after_a_lost_answer_is_unknown",
+    ),
+    Guard(
         "half an answer is no answer",
         "chalicelib/tables/attempts.py",
         'elif not _is_whole(response_dict["headers"], response_dict["body"], parsed_response):',
