@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pickle
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import TypeVar
 
 from benchmarks import cold_start, journal_bytes
 from benchmarks.book_paths import (
@@ -35,6 +38,7 @@ from chalicelib.tables import tenants
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.orders import INDEX_LAG_MS_MAX
 from chalicelib.wiring.book import new_book_desk
+from infra.settings import ROOT
 
 PARTITION_UNITS = 1000
 """Write units a second of one partition of DynamoDB."""
@@ -62,19 +66,37 @@ class Scale:
     open_orders: int = 100_000
 
 
+ALONE = """
+import pickle, sys
+measure, arguments = pickle.load(sys.stdin.buffer)
+sys.stdout.buffer.write(pickle.dumps(measure(*arguments)))
+"""
+
+T = TypeVar("T")
 Empty = Iterator[Database]
 Part = Callable[[Empty, Scale], Iterator[Figure]]
+
+
+def alone(measure: Callable[..., T], *arguments: object) -> T:
+    """Call a module's function in a new process that has imported this module alone, as a stranger would.
+
+    The garbage collector goes through everything that a process has imported.
+    """
+    call = pickle.dumps((measure, arguments))
+    done = subprocess.run([sys.executable, "-c", ALONE], cwd=ROOT, input=call, stdout=subprocess.PIPE, check=True)
+    found: T = pickle.loads(done.stdout)
+    return found
 
 
 def core(_empty: Empty, scale: Scale) -> Iterator[Figure]:
     how = f"{scale.commands:,} commands built, events kept; median of {scale.rounds}"
     for name, kind in (("brisk", BRISK), ("deep", DEEP)):
-        found = compare(kind, scale.commands, scale.rounds)
+        found = alone(compare, kind, scale.commands, scale.rounds)
         yield Figure(f"core.{name}.per_second", found.core, "commands/s", how)
         against = f"without it: {PEER_INSTALL}" if found.ratio is None else f"same process; {how}"
         yield Figure(f"core.{name}.of_peer", found.ratio, "of the peer", against)
     for orders in scale.resting:
-        book = resting(orders, scale.commands // 5)
+        book = alone(resting, orders, scale.commands // 5)
         how = f"beside {orders:,} resting orders; once"
         yield Figure(f"core.resting_{orders}.bytes_per_order", book.bytes_per_order, "bytes", how)
         yield Figure(f"core.resting_{orders}.per_second", book.commands_per_second, "commands/s", how)
@@ -82,7 +104,7 @@ def core(_empty: Empty, scale: Scale) -> Iterator[Figure]:
 
 
 def journal(_empty: Empty, scale: Scale) -> Iterator[Figure]:
-    cost = journal_bytes.measure(batches=max(1, scale.orders // 3), rounds=5 * scale.rounds)
+    cost = alone(journal_bytes.measure, max(1, scale.orders // 3), 5 * scale.rounds)
     how = f"encode, hash, compress, in batches of {journal_bytes.BATCH}; best of {5 * scale.rounds}"
     yield Figure("journal.us_per_order", cost.us, "us/order", how)
     yield Figure("journal.stored_bytes_per_order", cost.stored_bytes, "bytes/order", "random ids, compressed")
