@@ -64,6 +64,14 @@ def open_venue(database: Database, customers: Iterable[str]) -> None:
             movements.record(Movement(INSTANCE, asset, None, customer, FUNDS))
 
 
+def order_body(customer: str, side: str, quantity: int = QUANTITY) -> dict[str, str]:
+    """Return the body of a request that places an order at PRICE."""
+    return {
+        "orderBookId": BOOK.book_id, "customerRef": customer, "side": side, "orderType": "LIMIT",
+        "price": str(PRICE), "quantity": str(quantity), "timeInForce": "GTC",
+    }  # fmt: skip
+
+
 def customers_of(orders: int) -> list[str]:
     return [f"cust_{number:06d}" for number in range(orders)]
 
@@ -92,11 +100,11 @@ class Venue:
 
     def place(self, customer: str, side: str, quantity: int = QUANTITY) -> str:
         """Place an order that must be admitted. Return its id."""
-        return str(self._post(PLACE, _order(customer, side, quantity))["id"])
+        return str(self._post(PLACE, order_body(customer, side, quantity))["id"])
 
     def place_batch(self, customer: str, side: str, orders: int) -> None:
         """Place orders in one request, all of which must be admitted."""
-        data = self._post(BATCH, {"orders": [_order(customer, side, QUANTITY)] * orders})
+        data = self._post(BATCH, {"orders": [order_body(customer, side)] * orders})
         assert all(result["success"] for result in data["results"]), data
 
     def _post(self, path: str, body: object) -> Any:
@@ -128,13 +136,6 @@ class Venue:
     def match(self, records: list[Row], batch: int) -> None:
         for some in batched(records, batch):
             assert match_records(self._matcher, some) == []
-
-
-def _order(customer: str, side: str, quantity: int) -> dict[str, str]:
-    return {
-        "orderBookId": BOOK.book_id, "customerRef": customer, "side": side, "orderType": "LIMIT",
-        "price": str(PRICE), "quantity": str(quantity), "timeInForce": "GTC",
-    }  # fmt: skip
 
 
 def new_venue(plain: Database, served: Database, customers: Iterable[str], levels: int) -> Venue:

@@ -16,7 +16,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from app import SWEEP_RUN_S
-from benchmarks.book_paths import one_to_one, rest_and_cancel, takers_against_one_maker
+from benchmarks.book_paths import one_to_one, one_to_one_in_tens, rest_and_cancel, takers_against_one_maker
 from benchmarks.counting import Path as OrderPath
 from benchmarks.counting import Step, of_least_cpu
 from benchmarks.desk_paths import escrow_path, lapse_step, release_step, signed_path
@@ -163,6 +163,7 @@ def paths(empty: Iterator[Database], orders: int = 100) -> list[OrderPath]:
         lambda tables: one_to_one(tables, "book, batches of 100", orders, 100),
         lambda tables: one_to_one(tables, "book, batches of 100, 20 customers", orders, 100, customers=20),
         lambda tables: takers_against_one_maker(tables, "book, takers against one maker, batches of 100", orders, 100),
+        lambda tables: one_to_one_in_tens(tables, "book, ten orders a request, batches of 100", orders, 100),
         lambda tables: rest_and_cancel(tables, "book, rests and is cancelled, batches of 100", orders, 100),
         lambda tables: signed_path(tables, "signed order, filled at once", orders),
         lambda tables: escrow_path(tables, "escrow order, paid and released", orders),

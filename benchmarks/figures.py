@@ -14,8 +14,8 @@ DIGITS = 3
 class Figure:
     """One measured number. name: the path of its JSON member, with dots. how: how it was taken.
 
-    value: None if it was not measured; ``how`` then says why. is_count: the same in every run; others are rounded to
-    three digits.
+    value: None if it was not measured; ``how`` then says why. is_count: the same in every run but for some bytes of
+    random ids, so rounded to a tenth; others are rounded to three digits.
     """
 
     name: str
@@ -28,7 +28,7 @@ class Figure:
     def rounded(self) -> float | None:
         if self.value is None:
             return None
-        value = round(self.value, 2) if self.is_count else rounded(self.value)
+        value = round(self.value, 1) if self.is_count else rounded(self.value)
         return int(value) if value == int(value) else value
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from statistics import quantiles
 from time import monotonic, perf_counter, sleep
 
-from benchmarks.book_paths import API_KEY, BOOK, PRICE, QUANTITY, customers_of, open_venue
+from benchmarks.book_paths import API_KEY, customers_of, open_venue, order_body
 from benchmarks.histories import write_history
 from benchmarks.listing import PAGE_ROWS
 from benchmarks.timed_server import HEADER
@@ -76,16 +76,12 @@ def placement_and_listing(database: Database, requests: int) -> tuple[Latency, L
     customer, listed = customers_of(2)
     open_venue(database, [customer])
     write_history(database, listed, 2 * PAGE_ROWS, 2 * PAGE_ROWS, now_ms() - 2 * INDEX_LAG_MS_MAX)
-    order = {
-        "orderBookId": BOOK.book_id, "customerRef": customer, "side": "SELL", "orderType": "LIMIT",
-        "price": str(PRICE), "quantity": str(QUANTITY), "timeInForce": "GTC",
-    }  # fmt: skip
     headers = {"x-api-key": API_KEY, "content-type": "application/json"}
     page = f"{filled(LIST, {'customerRef': listed})}?status=OPEN&limit={PAGE_ROWS}"
     with served(database) as connection:
 
         def place() -> http.client.HTTPResponse:
-            connection.request("POST", PLACE, json.dumps(order), headers)
+            connection.request("POST", PLACE, json.dumps(order_body(customer, "SELL")), headers)
             return connection.getresponse()
 
         def list_page() -> http.client.HTTPResponse:

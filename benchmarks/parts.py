@@ -30,6 +30,7 @@ from benchmarks.engine import DelayedClient
 from benchmarks.figures import Figure
 from benchmarks.histories import write_history
 from benchmarks.listing import OPEN, PAGE_ROWS
+from benchmarks.local_cpu import local_run_cpu_ms
 from benchmarks.meter import Bill, metered
 from benchmarks.over_http import placement_and_listing
 from benchmarks.pipeline import against_puts, decided_by_the_clock
@@ -110,26 +111,32 @@ def journal(_empty: Empty, scale: Scale) -> Iterator[Figure]:
     yield Figure("journal.stored_bytes_per_order", cost.stored_bytes, "bytes/order", "random ids, compressed")
 
 
+BOOK_PATHS: dict[str, Callable[..., OrderPath]] = {
+    "one_to_one": one_to_one,
+    "takers_against_one_maker": takers_against_one_maker,
+    "rest_and_cancel": rest_and_cancel,
+    "batch_of_ten": one_to_one_in_tens,
+}
+
+
 def paths(empty: Empty, scale: Scale) -> Iterator[Figure]:
     """Units, trips, CPU time and the orders a second that follow from them."""
-    runs: dict[str, Callable[[Database], OrderPath]] = {
-        "one_to_one": lambda tables: one_to_one(tables, "", scale.orders, 100, levels=scale.levels),
-        "takers_against_one_maker": lambda tables: takers_against_one_maker(
-            tables, "", scale.orders, 100, levels=scale.levels
-        ),
-        "rest_and_cancel": lambda tables: rest_and_cancel(tables, "", scale.orders, 100, levels=scale.levels),
-        "batch_of_ten": lambda tables: one_to_one_in_tens(tables, "", scale.orders, 100, levels=scale.levels),
+    found = {
+        name: of_least_cpu(
+            [run(next(empty), name, scale.orders, 100, levels=scale.levels) for _ in range(scale.rounds)]
+        )
+        for name, run in BOOK_PATHS.items()
     }
-    found = {name: of_least_cpu([run(next(empty)) for _ in range(scale.rounds)]) for name, run in runs.items()}
     pairs = found["one_to_one"]
     admission, matching = pairs.steps
     counted = f"counted, batches of 100, book of {scale.levels} levels"
     cpu = f"CPU of Python and the SDK an order, batches of 100; least of {scale.rounds} runs of {scale.orders} orders"
     arithmetic = f"each another customer's: rounds x {CALL_MS:.0f} ms + CPU at {MATCH_MB:,} MB, computed"
     yield Figure("one_book_orders_per_second", orders_a_second_and_shard(pairs), "orders/s", arithmetic)
-    admitted = PARTITION_UNITS / admission.tables["inbox"]
     bound = f"{PARTITION_UNITS:,} units a second of the inbox's partition / its units an order"
-    yield Figure("one_book_admissions_per_second", admitted, "orders/s", bound, is_count=True)
+    for name, path in (("one_to_one", pairs), ("batch_of_ten", found["batch_of_ten"])):
+        admitted = PARTITION_UNITS / path.steps[0].tables["inbox"]
+        yield Figure(f"one_book_admissions_per_second.{name}", admitted, "orders/s", bound, is_count=True)
     for name, path in found.items():
         yield Figure(f"write_units.{name}", path.write_units, "units/order", counted, is_count=True)
     yield Figure("cpu_ms.admission", admission.cpu_ms, "ms/order", cpu)
@@ -194,6 +201,14 @@ def load(empty: Empty, scale: Scale) -> Iterator[Figure]:
     yield Figure("book_load_s", seconds_to_load(next(empty), scale.open_orders, scale.rounds), "s", how)
 
 
+def local(_empty: Empty, scale: Scale) -> Iterator[Figure]:
+    found = local_run_cpu_ms(scale.requests)
+    how = f"a placement and its cancel, all processes of a local run; {scale.requests} of each, less what it uses idle"
+    yield Figure("local_cpu_ms.place_and_cancel", found.total_ms, "ms", how)
+    yield Figure("local_cpu_ms.place", sum(found.place.values()), "ms", how)
+    yield Figure("local_cpu_ms.cancel", sum(found.cancel.values()), "ms", how)
+
+
 def start(_empty: Empty, scale: Scale) -> Iterator[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         try:
@@ -222,5 +237,6 @@ PARTS: dict[str, Part] = {
     "clock": clock,
     "http": http,
     "load": load,
+    "local": local,
     "start": start,
 }

@@ -144,7 +144,7 @@ class Asking:
 def test_what_orders_write_in_their_lives_costs_what_the_embedded_engine_says(embedded_database: Database) -> None:
     """Admitting, resting, filling in part and whole, cancelling: alone, in batches and in transactions.
 
-    The engine does not count what a statement writes to an index: an order that closes beside others leaves the index of open ones.
+    The engine does not count what a statement writes to an index. Orders that close beside others leave one.
     """
     closed = {"fill in part": 1, "fill": 2}
     asking = Asking(embedded_database._client)
