@@ -7,6 +7,7 @@ of a log line.
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -23,6 +24,7 @@ from benchmarks.desk_paths import escrow_path, lapse_step, release_step, signed_
 from benchmarks.engine import DelayedClient, databases, engine_database, machine
 from benchmarks.pipeline import expired_by_the_clock
 from chalicelib.tables.dynamodb import Database
+from infra.settings import ROOT
 
 RATES = (1, 100, 10_000)
 SECONDS_A_MONTH = 30 * 86_400
@@ -41,7 +43,10 @@ CALL_MS = 5.0
 """Assumption: duration of a DynamoDB call from a function, a write or a small read."""
 LOG_BYTES = 600
 """Assumption: log bytes of one run of a function, with metrics and Lambda's report lines."""
-API_MB, MATCH_MB, SWEEP_MB = 512, 1024, 512
+FUNCTIONS = json.loads((ROOT / ".chalice" / "config.json").read_text(encoding="utf-8"))["lambda_functions"]
+API_MB, MATCH_MB, SWEEP_MB = (
+    FUNCTIONS[name]["lambda_memory_size"] for name in ("api_handler", "match_inbox", "sweep_signed_orders")
+)
 CORE_MB = 1769
 """Memory at which a function has one full core; its share of CPU is proportional."""
 
