@@ -11,6 +11,7 @@ from typing import Any
 
 _NUMBERS = Context(Emin=-128, Emax=126, prec=38, traps=[Clamped, Overflow, Inexact, Rounded, Underflow])
 """Numbers that DynamoDB stores exactly: up to 38 digits."""
+_DIGITS_38 = 10**38
 
 
 def typed(value: Any) -> dict[str, Any]:
@@ -18,14 +19,14 @@ def typed(value: Any) -> dict[str, Any]:
 
     Raises decimal.Inexact or Rounded for a number of more than 38 digits, TypeError for a float or an unknown type.
     """
+    if isinstance(value, str):
+        return {"S": value}
     if value is None:
         return {"NULL": True}
     if isinstance(value, bool):
         return {"BOOL": value}
-    if isinstance(value, str):
-        return {"S": value}
     if isinstance(value, int):
-        return {"N": str(_NUMBERS.create_decimal(value))}
+        return {"N": str(value if -_DIGITS_38 < value < _DIGITS_38 else _NUMBERS.create_decimal(value))}
     if isinstance(value, (bytes, bytearray)):
         return {"B": value}
     if isinstance(value, dict):
