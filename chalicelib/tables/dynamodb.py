@@ -252,8 +252,8 @@ def _names_in(*expressions: str | None, names: Mapping[str, str] | None = None) 
 class Database:
     """The tables of one deployment. ``prefix``: first part of their names.
 
-    pause: sleeps between two tries of a call or a command (``attempts.tries``). together: runs the writes of
-    ``write_each``.
+    pause: sleeps between two tries of a call or a command (``attempts.tries``). together: runs calls that do not depend
+    on each other.
     """
 
     def __init__(
@@ -296,20 +296,22 @@ class Database:
         return self._learnt(table, decode(item)) if item else None
 
     def get_many(self, table: str, keys: Sequence[Mapping[str, Any]]) -> list[Row]:
-        """Return the existing rows of these keys, read consistently, in no order."""
+        """Return the existing rows of these keys, read consistently, in no order; 100 a call, several in parallel."""
         taken = [(key, self._taken(table, key)) for key in keys]
         rows = [decode(item) for _, item in taken if item]
         left = [encode(key) for key, item in taken if item is None]
-        for start in range(0, len(left), BATCH_GET_KEYS_MAX):
-            wanted: Any = {self.name(table): {"Keys": left[start : start + BATCH_GET_KEYS_MAX], "ConsistentRead": True}}
+
+        def read(keys: Sequence[Item]) -> None:
+            wanted: Any = {self.name(table): {"Keys": keys, "ConsistentRead": True}}
             for _ in tries(BATCH_TRIES_MAX, self.pause):
                 answer = _read(partial(self._client.batch_get_item, RequestItems=wanted))
                 rows.extend(decode(item) for item in answer["Responses"].get(self.name(table), []))
                 wanted = answer.get("UnprocessedKeys")
                 if not wanted:
-                    break
-            else:
-                raise Unavailable("batch reads stay unprocessed")
+                    return
+            raise Unavailable("batch reads stay unprocessed")
+
+        self._together([partial(read, keys) for keys in batched(left, BATCH_GET_KEYS_MAX)])
         return [self._learnt(table, row) for row in rows]
 
     def _taken(self, table: str, key: Mapping[str, Any]) -> Item | None:
@@ -409,9 +411,9 @@ class Database:
     def write_each(self, writes: Sequence[Write], beside: Sequence[Call] = ()) -> dict[int, Row | None]:
         """Do independent writes of different rows, each on its own, in any order, several in parallel.
 
-        A write must not harm if it is done twice; best, its condition fails once it is done. Writes that have a
-        statement (``statements``) share calls; whatever such a call does not say is done is written singly, so a write
-        is judged by its own condition. beside: other calls made at the same time.
+        Each must be of a kind that may be done twice: its condition fails once it is done. Writes that have a statement
+        (``statements``) share calls; whatever a call does not say is done is written singly (T65), so each write is
+        judged by its own condition. beside: other calls made at the same time.
 
         Return the index of each write whose condition failed, with the row found (None: none). An earlier attempt at
         the same write may have left that row, so the caller judges by the row. Raises Unavailable or OutcomeUnknown if
