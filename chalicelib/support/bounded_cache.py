@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from threading import Lock
 from typing import Generic, TypeVar
 
@@ -34,9 +35,21 @@ class BoundedCache(Generic[K, V]):
         with self._lock:
             self._entries[key] = value
             self._entries.move_to_end(key)
-            while len(self._entries) > self._entries_max:
-                self._entries.popitem(last=False)
+            self._drop_oldest()
+
+    def get_or_set(self, key: K, new: Callable[[], V]) -> V:
+        """Return the entry, made by ``new`` if there is none; it is the one set last now. Threads get the same one."""
+        with self._lock:
+            if key not in self._entries:
+                self._entries[key] = new()
+            self._entries.move_to_end(key)
+            self._drop_oldest()
+            return self._entries[key]
 
     def forget(self, key: K) -> None:
         with self._lock:
             self._entries.pop(key, None)
+
+    def _drop_oldest(self) -> None:
+        while len(self._entries) > self._entries_max:
+            self._entries.popitem(last=False)

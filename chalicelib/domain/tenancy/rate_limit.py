@@ -5,17 +5,27 @@ comes, and the day's requests. Each request moves the TAT one interval ahead, th
 one request. A bucket of n is empty when the TAT lies more than n - 1 intervals ahead. Processes that count at once need
 not see each other's result: intervals add up in any order.
 
+A process need not write each request down: of a limit of 50 or more it counts up to 5 % in memory (``Known``). It then
+knows less than all usage and never more, so it refuses nothing that fits (docs/decisions/rate-limits.md).
+
 Times are microseconds since the epoch; days are UTC days since the epoch.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 MINUTE_S = 60
 SECOND_US = 10**6
 DAY_US = 86_400 * SECOND_US
 _THOUSAND_SECONDS_US = 1000 * SECOND_US
+EXACT_BELOW, STEPS = 50, 20
+"""Limits below the first number are counted exactly; of others, one part in the second may be unwritten."""
+
+
+def step_of(limit: int) -> int:
+    """Return how many requests, 5 % of a limit, a process counts with one write; 1 below 50: each is written."""
+    return limit // STEPS if limit >= EXACT_BELOW else 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +49,16 @@ class RateLimit:
         """The time in which the bucket refills by one request, rounded up; 0 without a bucket."""
         return -(-_THOUSAND_SECONDS_US // self.refill_per_1000_s) if self.bucket else 0
 
+    @property
+    def step(self) -> int:
+        """How many requests a process counts with one write, by the smaller of the two limits."""
+        return min(step_of(limit) for limit in (self.bucket, self.per_day) if limit)
+
+    @property
+    def lag_us(self) -> int:
+        """How far the written TAT may lag behind: the time of step - 1 requests, two seconds at most."""
+        return min(2 * SECOND_US, (self.step - 1) * self.interval_us) if self.bucket else 2 * SECOND_US
+
     def burst_us(self, requests: int) -> int:
         """Return how far ahead the TAT may lie while so many more requests are accepted; negative above the bucket."""
         return (self.bucket - requests) * self.interval_us
@@ -55,6 +75,53 @@ class Usage:
 
 UNUSED = Usage(0, 0, 0)
 """The usage of a caller who has not come yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What one process knows of a caller: its row as last seen, and its own requests since.
+
+    row: None if unknown. written_us: time of the last write, 0 for none. unwritten: requests accepted since, in_bucket:
+    those of them that the bucket still lacks. own_us: the TAT that this process's requests alone would have.
+    """
+
+    row: Usage | None = None
+    written_us: int = 0
+    unwritten: int = 0
+    in_bucket: int = 0
+    own_us: int = 0
+
+    def at(self, limit: RateLimit, now_us: int) -> Known:
+        """Return this as it is now: once the bucket may have been full, it lacks none of the unwritten requests."""
+        is_fresh = max(self.written_us, self.row.tat_us if self.row else 0) >= now_us - limit.lag_us
+        return self if is_fresh else replace(self, in_bucket=0)
+
+    def is_due(self, limit: RateLimit, now_us: int, requests: int) -> bool:
+        """Tell whether requests that come now are written: each step, and after half of the lag, a second at most."""
+        return (
+            self.row is None
+            or self.row.day < day_of(now_us)
+            or max(self.unwritten, self.in_bucket) + requests >= limit.step
+            or now_us - self.written_us > limit.lag_us // 2
+        )
+
+    def usage(self, limit: RateLimit, now_us: int) -> Usage:
+        """Return the usage as far as known: never more than all processes' requests make it."""
+        row = self.row or UNUSED
+        tat_us = max(row.tat_us, now_us - limit.lag_us) + self.in_bucket * limit.interval_us
+        return Usage(max(tat_us, self.own_us), row.day, row.requests + self.unwritten)
+
+    def with_row(self, row: Usage | None) -> Known:
+        """Return this with the row as found now, None if there is none; unwritten requests of another day are gone."""
+        if row is None or self.row is None:
+            return Known(row)
+        return replace(self, row=row, unwritten=self.unwritten if row.day == self.row.day else 0)
+
+    def with_own(self, limit: RateLimit, now_us: int, requests: int) -> Known:
+        """Return this with accepted requests, unwritten."""
+        own_us = max(self.own_us, now_us) + requests * limit.interval_us
+        unwritten, in_bucket = self.unwritten + requests, self.in_bucket + requests
+        return replace(self, unwritten=unwritten, in_bucket=in_bucket, own_us=own_us)
 
 
 @dataclass(frozen=True, slots=True)

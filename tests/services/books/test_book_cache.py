@@ -156,14 +156,14 @@ def test_recent_entries_are_remembered_and_old_ones_are_not() -> None:
 def test_counting_requests_remembers_so_many_callers(memory_database: Database) -> None:
     """T55: a stranger behind each of many addresses costs no memory; what is forgotten is counted all the same."""
     rates, limits = MinuteCounts(memory_database), RateLimits(memory_database)
-    rates._seen, limits._seen = BoundedCache(3), BoundedCache(3)
+    rates._callers, limits._callers = BoundedCache(3), BoundedCache(3)
     assert rates.count("address/0", 1, 60) == 1
     rate_limit = RateLimit(per_day=1)
     assert limits.use("token/0", rate_limit, 0) is None
     for number in range(1, 10):
         rates.count(f"address/{number}", 1, 60)
         limits.use(f"token/{number}", rate_limit, 0)
-    assert (len(rates._seen), len(limits._seen)) == (3, 3)
+    assert (len(rates._callers), len(limits._callers)) == (3, 3)
     assert rates.count("address/0", 1, 60) == 2
     assert limits.use("token/0", rate_limit, 0) is not None
-    assert MinuteCounts(memory_database)._seen._entries_max == SCOPES_MAX
+    assert MinuteCounts(memory_database)._callers._entries_max == SCOPES_MAX
