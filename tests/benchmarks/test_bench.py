@@ -54,12 +54,16 @@ def test_the_json_has_the_members_that_others_read() -> None:
     assert set(members["how"]) == {figure.name for figure in found}
 
 
+CLOCK = 0.11
+"""How far units and trips differ from run to run: the requests of a key are written once a second."""
+
+
 def test_an_orders_units_trips_and_rates_are_those_of_its_path() -> None:
     found = figures("paths", empty())
     path = one_to_one(next(empty()), "", SMALL.orders, SMALL.orders, levels=SMALL.levels)
     admission, matching = path.steps
-    assert found["write_units.one_to_one"].value == pytest.approx(path.write_units, abs=0.1)
-    assert found["trips.placement"].value == pytest.approx(admission.rounds)
+    assert found["write_units.one_to_one"].value == pytest.approx(path.write_units, abs=CLOCK)
+    assert found["trips.placement"].value == pytest.approx(admission.rounds, abs=CLOCK)
     assert found["write_units.batch_of_ten"].value < 0.7 * path.write_units
     assert found["one_book_admissions_per_second.one_to_one"].value == 1000 / admission.tables["inbox"]
     assert found["one_book_admissions_per_second.batch_of_ten"].value > 1000 / admission.tables["inbox"]
