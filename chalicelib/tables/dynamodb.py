@@ -37,7 +37,7 @@ from chalicelib.tables.attempts import (
 from chalicelib.tables.attribute_values import plain, typed
 from chalicelib.tables.parallel import Call, Runner, sequentially
 from chalicelib.tables.read_ahead import Item, ReadAhead, RowAt, row_at
-from chalicelib.tables.wire import write_bodies
+from chalicelib.tables.wire import write_directly
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -269,7 +269,7 @@ class Database:
         self._together = together
         self._thread = local()
         record_attempts(client)
-        write_bodies(client)
+        write_directly(client)
 
     def name(self, table: str) -> str:
         return f"{self._prefix}-{table}"

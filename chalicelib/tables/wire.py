@@ -1,7 +1,9 @@
-"""Request bodies, written directly: a request with rows in typed form is what DynamoDB takes, but for bytes.
+"""Requests with less of the SDK's CPU. Signing, retries, connections and answers stay the SDK's.
 
-The SDK would check and copy every value of every request first, by its own description of DynamoDB. That is most of the
-CPU of a call with many rows. Signing, retries, connections and answers stay the SDK's.
+Bodies are written directly: a request with rows in typed form is what DynamoDB takes, but for bytes. The SDK would
+check and copy every value of every request first, by its own description of DynamoDB: most of the CPU of a call with
+many rows. The User-Agent is written once for each client; the SDK writes it twice for each request, with the features
+that the request uses: a fifth of the CPU of a small call.
 """
 
 from __future__ import annotations
@@ -30,10 +32,24 @@ class BodyWriter:
         }
 
 
-def write_bodies(client: Any) -> None:
-    """Have an SDK client write its bodies so. Does nothing to a client that is not the SDK's."""
-    if hasattr(client, "_serializer"):
-        client._serializer = BodyWriter()
+class OneUserAgent:
+    """The User-Agent of all requests of an SDK client."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def to_string(self) -> str:
+        return self._text
+
+
+def write_directly(client: Any) -> None:
+    """Have an SDK client write its requests so. Does nothing to a client that is not the SDK's, or does so already."""
+    if not hasattr(client, "_serializer") or isinstance(client._serializer, BodyWriter):
+        return
+    client._serializer = BodyWriter()
+    agent = client._user_agent_creator
+    client.meta.events.unregister("request-created.dynamodb", agent.rebuild_and_replace_user_agent_handler)
+    client._user_agent_creator = OneUserAgent(agent.to_string())
 
 
 def _base64(value: bytes | bytearray) -> str:

@@ -52,10 +52,30 @@ def bodies(client: Any) -> dict[str, tuple[str, Any, dict[str, str]]]:
 
 def test_requests_are_what_the_sdk_would_write(monkeypatch: pytest.MonkeyPatch) -> None:
     ours = bodies(boto3.client("dynamodb"))
-    monkeypatch.setattr("chalicelib.tables.dynamodb.write_bodies", lambda _client: None)
+    monkeypatch.setattr("chalicelib.tables.dynamodb.write_directly", lambda _client: None)
     assert ours == bodies(boto3.client("dynamodb"))
     assert len(ours) == 9
     assert ours["PutItem"][1]["Item"]["b"] == {"B": "AP8="} != encode(ROW)["b"]
+
+
+def test_the_user_agent_is_the_sdks_own_and_written_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[str] = []
+
+    def take(request: Any, **_rest: Any) -> None:
+        sent.append(request.headers["User-Agent"].decode())
+        raise Sent
+
+    client: Any = boto3.client("dynamodb")
+    expected = client._user_agent_creator.to_string()
+    database = Database(client, "any")
+    client.meta.events.register("before-send.dynamodb", take)
+    monkeypatch.setattr("botocore.useragent.UserAgentString.to_string", lambda _creator: "written again")
+    for _ in range(2):
+        with pytest.raises(Sent):
+            database.get("accounts", KEY)
+    Database(client, "other")
+    assert sent[0].startswith(expected)
+    assert sent == [sent[0]] * 2
 
 
 def test_no_value_is_checked_by_the_sdk_on_its_way(monkeypatch: pytest.MonkeyPatch) -> None:
