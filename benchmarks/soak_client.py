@@ -20,6 +20,8 @@ CANCELLABLE_MAX = 30
 """Number of recent orders that a client chooses its cancels from."""
 CANCELS, LISTS = 0.3, 0.03
 """Shares of requests of other kinds; the rest place orders."""
+BATCHES, BATCH_MAX = 0.1, 6
+"""Share of placements and of cancels that are for several orders of one customer, and how many at most."""
 BUSY_BOOK = 1 / 3
 """Share of orders sent to the first book in addition to its normal part, so that it grows enough for snapshots."""
 
@@ -79,21 +81,36 @@ class Client:
 
     def act(self) -> None:
         """Send one request."""
-        choice = self._draw.random()
+        choice, is_batch = self._draw.random(), self._draw.random() < BATCHES
         if choice < CANCELS and self._cancellable:
-            self._cancel(*self._cancellable.pop(self._draw.randrange(len(self._cancellable))))
+            order_id, customer = self._cancellable.pop(self._draw.randrange(len(self._cancellable)))
+            if is_batch:
+                self._cancel_batch(order_id, customer)
+            else:
+                self._cancel(order_id, customer)
         elif choice > 1 - LISTS:
             self._call("GET", f"{DESK}/customers/{self._draw.choice(self._load.customers)}/orders?limit=20")
+        elif is_batch:
+            self._place_batch()
         else:
             self._place(self._order())
 
     def _place(self, order: dict[str, Any]) -> None:
         status, answer = self._call("POST", f"{DESK}/orders", order)
         if status == http.client.CREATED:
-            order_id = answer["data"]["id"]
-            self.tally.placed.append(order_id)
-            self._cancellable.append((order_id, order["customerRef"]))
-            del self._cancellable[:-CANCELLABLE_MAX]
+            self._note_placed(answer["data"])
+
+    def _place_batch(self) -> None:
+        book, customer = self._draw.choice(self._load.books), self._draw.choice(self._load.customers)
+        orders = [self._order_near(book) | {"customerRef": customer} for _ in range(1 + self._more())]
+        for result in self._call_batch("POST", f"{DESK}/orders/batch", {"orders": orders}, "POST 201"):
+            if result["success"]:
+                self._note_placed(result["data"])
+
+    def _note_placed(self, order: Mapping[str, str]) -> None:
+        self.tally.placed.append(order["id"])
+        self._cancellable.append((order["id"], order["customerRef"]))
+        del self._cancellable[:-CANCELLABLE_MAX]
 
     def _cancel(self, order_id: str, customer: str) -> None:
         status, _ = self._call("DELETE", f"{DESK}/orders/{order_id}", {"customerRef": customer})
@@ -102,11 +119,28 @@ class Client:
         elif status == http.client.SERVICE_UNAVAILABLE:
             self._cancellable.append((order_id, customer))
 
+    def _cancel_batch(self, order_id: str, customer: str) -> None:
+        """Cancel this order and some more of its customer."""
+        more = [one for one in self._cancellable if one[1] == customer][: self._more()]
+        self._cancellable = [one for one in self._cancellable if one not in more]
+        ids = [order_id, *(name for name, _ in more)]
+        body = {"customerRef": customer, "orderIds": ids}
+        for name, result in zip(ids, self._call_batch("DELETE", f"{DESK}/orders", body, "DELETE 200"), strict=False):
+            if result["success"]:
+                self.tally.cancelled.append(name)
+            elif result["error"]["code"] != "ORDER_NOT_FOUND":
+                self._cancellable.append((name, customer))
+
+    def _more(self) -> int:
+        return self._draw.randint(1, BATCH_MAX - 1)
+
     def _order(self) -> dict[str, Any]:
         """Return an order near its book's price; a third go to the first book."""
+        busy_book = self._draw.random() < BUSY_BOOK
+        return self._order_near(self._load.books[0] if busy_book else self._draw.choice(self._load.books))
+
+    def _order_near(self, book: BookFacts) -> dict[str, Any]:
         draw = self._draw
-        busy_book = draw.random() < BUSY_BOOK
-        book = self._load.books[0] if busy_book else draw.choice(self._load.books)
         side = draw.choice(["BUY", "SELL"])
         order: dict[str, Any] = {
             "orderBookId": book.book_id,
@@ -124,21 +158,48 @@ class Client:
 
     def _call(self, method: str, path: str, body: Mapping[str, object] | None = None) -> tuple[int, Any]:
         """Send a request and count its answer; status 0: no answer."""
+        status, answer, text = self._send(method, path, body)
+        self._count(f"{method} {status}{_fault_of(answer)}", f"{method} {path}: {status} {text}")
+        return status, answer
+
+    def _call_batch(self, method: str, path: str, body: Mapping[str, object], success: str) -> list[Any]:
+        """Send a batch and return its results, each counted as the answer to a request of its own.
+
+        success: what a result without an error counts as. Other answers are counted as they are, without results.
+        """
+        status, answer, text = self._send(method, path, body)
+        if status not in (http.client.OK, http.client.CREATED):
+            self._count(f"{method} {status}{_fault_of(answer)}", f"{method} {path}: {status} {text}")
+            return []
+        results: list[Any] = answer["data"]["results"]
+        for result in results:
+            code = _fault_of(result)
+            alone = (named for named in EXPECTED if named.startswith(f"{method} ") and named.endswith(code))
+            self._count(next(alone, f"{method}{code}") if code else success, f"{method} {path}: {result}")
+        return results
+
+    def _send(self, method: str, path: str, body: Mapping[str, object] | None) -> tuple[int, Any, str]:
+        """Send a request; return the answer's status, content and text. Status 0: no answer."""
         content = None if body is None else json.dumps(body)
         try:
             self._connection.request(method, path, content, {"x-api-key": self._load.api_key})
             response = self._connection.getresponse()
             text = response.read().decode()
-            status, answer = response.status, json.loads(text)
+            return response.status, json.loads(text), text
         except (OSError, http.client.HTTPException, ValueError) as error:
             self._connection.close()
-            status, answer, text = 0, None, repr(error)
-        code = f" {answer['error']['code']}" if answer and "error" in answer else ""
-        named = f"{method} {status}{code}"
+            return 0, None, repr(error)
+
+    def _count(self, named: str, told: str) -> None:
+        """Count an answer of this kind. told: what it was, for the report, if no client may get it."""
         self.tally.answers[named] += 1
         if named not in EXPECTED:
-            self.tally.unexpected.append(f"{method} {path}: {status} {text}")
-        return status, answer
+            self.tally.unexpected.append(told)
+
+
+def _fault_of(answer: Any) -> str:
+    """Return a space and the code of an answer's fault; nothing where there is none."""
+    return f" {answer['error']['code']}" if answer and "error" in answer else ""
 
 
 def run(load: Load, ready: Barrier, stop: Event, told: Connection) -> None:
