@@ -22,6 +22,7 @@ from benchmarks.counting import Path as OrderPath
 from benchmarks.counting import Step, of_least_cpu
 from benchmarks.desk_paths import escrow_path, lapse_step, release_step, signed_path
 from benchmarks.engine import DelayedClient, databases, engine_database, machine
+from benchmarks.figures import rounded
 from benchmarks.pipeline import expired_by_the_clock
 from chalicelib.tables.dynamodb import Database
 from infra.settings import ROOT
@@ -110,6 +111,11 @@ def orders_a_second_and_shard(path: OrderPath) -> float:
     return 1000 / busy_ms
 
 
+def usd(amount: float) -> str:
+    """Return an amount as text, rounded to three digits: CPU time, a part of it, varies by more."""
+    return f"${rounded(amount):,.{2 if amount < 100 else 0}f}"
+
+
 def unit_lines(found: list[OrderPath]) -> Iterator[str]:
     yield "| path, step | calls | rounds | write units | read units | ms of a core | of the write units, by table |"
     yield "| --- | --- | --- | --- | --- | --- | --- |"
@@ -117,13 +123,13 @@ def unit_lines(found: list[OrderPath]) -> Iterator[str]:
         yield (
             f"| **{path.name}** | {sum(step.calls for step in path.steps):.1f} | "
             f"{sum(step.rounds for step in path.steps):.1f} | {path.write_units:.1f} | "
-            f"{path.read_units:.1f} | {sum(step.cpu_ms for step in path.steps):.0f} | "
+            f"{path.read_units:.1f} | {sum(step.cpu_ms for step in path.steps):.1f} | "
             f"{path.stored_bytes:,.0f} bytes stay |"
         )
         for step in path.steps:
             tables = ", ".join(f"{table} {used:.2g}" for table, used in step.tables.items())
             shares = (step.calls, step.rounds, step.write_units, step.read_units)
-            yield f"| {step.name} | {' | '.join(f'{share:.1f}' for share in shares)} | {step.cpu_ms:.0f} | {tables} |"
+            yield f"| {step.name} | {' | '.join(f'{share:.1f}' for share in shares)} | {step.cpu_ms:.1f} | {tables} |"
 
 
 def month_lines(found: list[OrderPath]) -> Iterator[str]:
@@ -133,7 +139,7 @@ def month_lines(found: list[OrderPath]) -> Iterator[str]:
         for rate in RATES:
             month = month_of(path, rate)
             parts = (month.writes, month.reads, month.functions, month.gateway, month.logs, month.stored, month.total)
-            yield f"| {path.name} | {rate:,} | " + " | ".join(f"${part:,.2f}" for part in parts) + " |"
+            yield f"| {path.name} | {rate:,} | " + " | ".join(map(usd, parts)) + " |"
 
 
 def million_lines(found: list[OrderPath]) -> Iterator[str]:
@@ -143,8 +149,8 @@ def million_lines(found: list[OrderPath]) -> Iterator[str]:
         month = month_of(path, 1)
         share = MILLION / SECONDS_A_MONTH
         parts = (month.writes, month.reads, month.functions, month.gateway, month.logs)
-        speed = f"{orders_a_second_and_shard(path):.0f}" if path.batches else ""
-        cells = [f"${part * share:,.2f}" for part in (*parts, sum(parts))]
+        speed = f"{rounded(orders_a_second_and_shard(path)):,.0f}" if path.batches else ""
+        cells = [usd(part * share) for part in (*parts, sum(parts))]
         yield f"| {path.name} | " + " | ".join(cells) + f" | {speed} |"
 
 
@@ -154,7 +160,7 @@ def sweep_lines(steps: list[Step]) -> Iterator[str]:
     for step in steps:
         shares = (step.calls, step.rounds, step.write_units, step.read_units)
         speed = 1000 / run_ms(step, SWEEP_MB) * SWEEP_RUN_S / 60
-        yield f"| {step.name} | {' | '.join(f'{share:.1f}' for share in shares)} | {step.cpu_ms:.0f} | {speed:.0f} |"
+        yield f"| {step.name} | {' | '.join(f'{share:.1f}' for share in shares)} | {step.cpu_ms:.1f} | {speed:.0f} |"
 
 
 def paths(empty: Iterator[Database], orders: int = 100) -> list[OrderPath]:

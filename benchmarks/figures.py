@@ -33,10 +33,8 @@ class Figure:
 
 
 def rounded(value: float) -> float:
-    """Return a number rounded to three digits, or to a whole one if it is larger."""
-    if not value:
-        return 0.0
-    return round(value, max(0, DIGITS - 1 - floor(log10(abs(value)))))
+    """Return a number rounded to three digits."""
+    return round(value, DIGITS - 1 - floor(log10(abs(value)))) if value else 0.0
 
 
 def members_of(figures: Iterable[Figure]) -> dict[str, Any]:
