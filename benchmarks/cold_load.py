@@ -6,9 +6,10 @@ and accounts are left out, since loading reads none.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from statistics import median
 from time import perf_counter
+
+from msgspec.structs import replace
 
 from benchmarks.core import commands
 from chalicelib.domain.books.config import BookConfig

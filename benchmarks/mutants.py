@@ -32,7 +32,7 @@ MODULES = {
     "amounts": "ledger", "changes": "ledger", "fees": "ledger", "holds": "ledger",
 }  # fmt: skip
 """The package of each module in chalicelib/domain."""
-REQUIREMENTS = ("mutmut==3.8.1", "pytest", "hypothesis", "python-ulid")
+REQUIREMENTS = ("mutmut==3.8.1", "pytest", "hypothesis", "msgspec", "python-ulid")
 PROCESSES = 2
 MEMORY_BYTES_MAX = 2 * 2**30
 """Memory limit: ends a mutant that collects events without end."""

@@ -9,7 +9,8 @@ goes on with it before anything newer. Matching itself is in ``matching``.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+
+import msgspec
 
 from chalicelib.domain.books.book import Book, Cancelling
 from chalicelib.domain.books.events import BookChanged, CancelAllBegun, CancelAllEnded, CancelRefused, Event
@@ -28,7 +29,7 @@ from chalicelib.domain.books.vocabulary import (
 CLOSED = BookStatus.CLOSED
 
 
-class Step(NamedTuple):
+class Step(msgspec.Struct, frozen=True, gc=False):
     """Events that belong together: the journal may end before and after them, never among them.
 
     command: the command that they decide; None for what comes due or follows by itself.

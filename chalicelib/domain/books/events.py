@@ -5,19 +5,19 @@ Events alone settle money and write order rows; replaying them needs no matching
 
 from __future__ import annotations
 
-from chalicelib.domain.books.vocabulary import BookTerms, CloseReason, OrderStatus, PlaceOrder, record
+import msgspec
+
+from chalicelib.domain.books.vocabulary import BookTerms, CloseReason, OrderStatus, PlaceOrder
 from chalicelib.domain.ledger.amounts import Side
 
 
-@record
-class Accepted:
+class Accepted(msgspec.Struct, frozen=True, gc=False):
     """The order's turn came: it is recorded, and its matching begins."""
 
     order: PlaceOrder
 
 
-@record
-class Traded:
+class Traded(msgspec.Struct, frozen=True, gc=False):
     """One match. The price is the maker's.
 
     notional: quote base units the buyer pays and the seller is credited before fees (T41).
@@ -46,16 +46,14 @@ class Traded:
         return self.maker if self.taker.side is Side.BUY else self.taker
 
 
-@record
-class Rested:
+class Rested(msgspec.Struct, frozen=True, gc=False):
     """The remainder of the order rests in the book, behind all orders at its price."""
 
     order: PlaceOrder
     remaining: int
 
 
-@record
-class Closed:
+class Closed(msgspec.Struct, frozen=True, gc=False):
     """The order ended with a remainder; the rest of its hold is released."""
 
     order: PlaceOrder
@@ -65,24 +63,21 @@ class Closed:
     released: int
 
 
-@record
-class CancelRefused:
+class CancelRefused(msgspec.Struct, frozen=True, gc=False):
     """A cancel came too late: its order had closed before."""
 
     order_id: str
     customer: str
 
 
-@record
-class CancelAllBegun:
+class CancelAllBegun(msgspec.Struct, frozen=True, gc=False):
     """The turn of a cancel-all came: the customer's resting orders close before anything newer is decided."""
 
     command_id: str
     customer: str
 
 
-@record
-class CancelAllEnded:
+class CancelAllEnded(msgspec.Struct, frozen=True, gc=False):
     """The cancel-all has closed its last order. closed: how many it closed, without those that expired meanwhile.
 
     Without a CancelAllBegun before it, the core could not decide the command, and nothing was closed.
@@ -93,8 +88,7 @@ class CancelAllEnded:
     closed: int
 
 
-@record
-class BookChanged:
+class BookChanged(msgspec.Struct, frozen=True, gc=False):
     """The book has these terms from now on: the command's, unless the book is closed or has a later version (T32)."""
 
     command_id: str

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from chalicelib.domain.books.vocabulary import PlaceOrder
 from chalicelib.domain.ledger.amounts import Side
@@ -18,8 +19,7 @@ LEFT_SPARE = 16
 """A level's queue is rebuilt once it exceeds 2 x resting orders + this."""
 
 
-@dataclass(slots=True, eq=False)
-class OpenOrder:
+class OpenOrder(msgspec.Struct, eq=False, gc=False):
     """An order that can still trade, and the terms that it has now.
 
     placed: the command as it was asked for; never changed, and shared by all events about the order.

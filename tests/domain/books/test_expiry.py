@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from chalicelib.domain.books import forms
 from chalicelib.domain.books.book import EXPIRIES_SPARE, Book
@@ -116,7 +116,7 @@ def test_orders_of_one_moment_are_closed_by_id_a_bounded_number_at_a_time() -> N
 def test_an_order_that_is_due_at_its_turn_ends_with_its_whole_hold(order: object, late_ms: int) -> None:
     book = a_market()
     before = book.state()
-    order = replace(order, expires_at_ms=AT_MS)  # type: ignore[type-var]
+    order = replace(order, expires_at_ms=AT_MS)
 
     events = place(book, order, AT_MS + late_ms)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 from ulid import ULID
 
 from chalicelib.domain.books import forms, journal
@@ -257,14 +258,14 @@ def test_events_are_written_as_plain_json_with_amounts_as_strings() -> None:
     ids=str,
 )  # fmt: skip
 def test_all_facts_of_an_order_are_read_back(side: Side, facts: dict[str, Any]) -> None:
-    written = replace(order(1, side, 10, 50), **facts)
+    written = structs.replace(order(1, side, 10, 50), **facts)
     assert forms.decode_order(json.loads(canonical(forms.encode_order(written)))) == written
 
 
 def test_what_few_orders_have_is_written_under_its_name_and_left_out_by_the_others() -> None:
     plain = forms.encode_order(order(1, "BUY", 10, 50))
     extras = {"value": 500, "external_id": "mine", "expires_at_ms": AT_MS}
-    written = forms.encode_order(replace(order(1, "BUY", 10, 50), **extras))  # type: ignore[arg-type]
+    written = forms.encode_order(structs.replace(order(1, "BUY", 10, 50), **extras))
     assert written == plain | {"value": "500", "externalId": "mine", "expiresAt": AT_MS}
 
 

@@ -6,9 +6,8 @@ mixture, is the claim of test_matching_against_reference.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from chalicelib.domain.books.events import Accepted, Closed, Traded
 from chalicelib.domain.books.matching import InvalidCommand, place, reject
