@@ -266,7 +266,7 @@ class Database:
         self._client = client
         self._prefix = prefix
         self.pause = pause
-        self._together = together
+        self.together = together
         self._thread = local()
         record_attempts(client)
         write_directly(client)
@@ -311,7 +311,7 @@ class Database:
                     return
             raise Unavailable("batch reads stay unprocessed")
 
-        self._together([partial(read, keys) for keys in batched(left, BATCH_GET_KEYS_MAX)])
+        self.together([partial(read, keys) for keys in batched(left, BATCH_GET_KEYS_MAX)])
         return [self._learnt(table, row) for row in rows]
 
     def _taken(self, table: str, key: Mapping[str, Any]) -> Item | None:
@@ -433,8 +433,8 @@ class Database:
         shared = [partial(self._execute, batch, undone) for batch in batches if len(batch) > 1]
         single = [index for index, statement in translated if not statement]
         single += [index for batch in batches if len(batch) == 1 for index, _ in batch]
-        self._together([*shared, *(partial(write_of, index) for index in single), *beside])
-        self._together([partial(write_of, *each) for each in undone.items()])
+        self.together([*shared, *(partial(write_of, index) for index in single), *beside])
+        self.together([partial(write_of, *each) for each in undone.items()])
         return refused
 
     def _statement(self, write: Write) -> Any:

@@ -68,13 +68,8 @@ class BatchEndpoints:
         """DELETE offchain/orders. 200: what became of each order's cancel (T78)."""
         body = schema.checked(order_schema.CancelBatchBody, schema.json_object(request.body))
         self.count(envelope, len(body.orderIds) - 1)
-        faults: dict[str, Fault] = {}
-        for order_id in dict.fromkeys(body.orderIds):
-            try:
-                if not self.admission.cancel(instance, body.customerRef, order_id):
-                    faults[order_id] = order_not_found()
-            except (Unavailable, OutcomeUnknown) as error:
-                faults[order_id] = FAULTS.of(error, request)
+        told = self.admission.cancel_each(instance, body.customerRef, body.orderIds)
+        faults = {order_id: _not_queued(outcome, request) for order_id, outcome in told.items() if outcome is not True}
         rows = self._decided(instance, body.customerRef, [name for name in body.orderIds if name not in faults])
         envelope.has_waited()
         results = [
@@ -101,6 +96,16 @@ def _shown(outcome: Outcome | Fault) -> dict[str, object]:
     if isinstance(outcome, Admitted):
         return succeeded(admitted_data(outcome))
     return failed(Fault(outcome.code.value, outcome.message) if isinstance(outcome, Refusal) else outcome)
+
+
+def _not_queued(outcome: Exception | bool, request: HttpRequest) -> Fault:
+    """Return, and log, why a cancel was not queued."""
+    try:
+        if isinstance(outcome, Exception):
+            raise outcome
+    except (Unavailable, OutcomeUnknown) as error:
+        return FAULTS.of(error, request)
+    return order_not_found()
 
 
 def _shown_cancel(row: OrderRow | None) -> dict[str, object]:

@@ -8,8 +8,9 @@ nothing is held (guarantee 7).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from chalicelib.domain.books.admission import OrderRequest, Refusal, refusal_of
 from chalicelib.domain.books.config import BookConfig
@@ -23,7 +24,7 @@ from chalicelib.support.ascii_case import ascii_lower
 from chalicelib.support.clock import new_id, now_s
 from chalicelib.support.consistency import Inconsistent
 from chalicelib.support.ids import time_of
-from chalicelib.support.outcomes import ReceiptExists, Unavailable
+from chalicelib.support.outcomes import OutcomeUnknown, ReceiptExists, Unavailable
 from chalicelib.tables.accounts import Accounts
 from chalicelib.tables.attempts import Contended, at_once, until_written
 from chalicelib.tables.books import Books, Depth
@@ -146,6 +147,21 @@ class Admission:
             row = error.refused.get(0)
             return row is not None and "live" in row  # live: another request has queued its cancel
         return True
+
+    def cancel_each(
+        self, instance: str, customer: str, order_ids: Iterable[str]
+    ) -> dict[str, bool | Unavailable | OutcomeUnknown]:
+        """Cancel each of these orders, in parallel (T78); return what ``cancel`` returned or raised, by id."""
+        told: dict[str, bool | Unavailable | OutcomeUnknown] = {}
+
+        def one(order_id: str) -> None:
+            try:
+                told[order_id] = self.cancel(instance, customer, order_id)
+            except (Unavailable, OutcomeUnknown) as error:
+                told[order_id] = error
+
+        self._database.together([partial(one, order_id) for order_id in dict.fromkeys(order_ids)])
+        return told
 
     def cancel_all(self, instance: str, customer: str, book_id: str) -> str:
         """Queue the command that closes every order of a customer in a book (O9); return its id.
