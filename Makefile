@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 RUNNABLE := $(VENV)/.runnable
 INSTALLED := $(VENV)/.installed
 
-.PHONY: run test quick lint types deploy destroy cloud bench bench-compare cold-start listings costs sweep simulate soak mutants unguarded pins clean
+.PHONY: run test quick lint types deploy destroy cloud bench bench-page bench-compare cold-start listings costs sweep simulate soak mutants unguarded pins clean
 .DEFAULT_GOAL := run
 
 # PORT=8001 serves on another port; FRESH=1 deletes the tables of earlier runs.
@@ -56,6 +56,10 @@ cloud: $(INSTALLED)
 # packages for its last part. PART=core,paths measures these parts only.
 bench: $(INSTALLED)
 	$(BIN)/python benchmarks/bench.py $(if $(PART),--part $(PART))
+
+# Writes the figures of the last make bench into docs/performance.md.
+bench-page: $(INSTALLED)
+	$(BIN)/python benchmarks/page.py
 
 # Measures this checkout and the commit BASE in turn, and prints the ratios: make bench-compare BASE=main PART=core
 bench-compare: $(INSTALLED)

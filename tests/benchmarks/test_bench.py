@@ -16,6 +16,7 @@ from benchmarks.costs import CALL_MS
 from benchmarks.engine import databases
 from benchmarks.figures import Figure, members_of, numbers_in
 from benchmarks.listing import OPEN, customer_of, measure, write_customers
+from benchmarks.page import updated
 from benchmarks.parts import PARTS, Scale
 from chalicelib.tables.dynamodb import Database
 from infra.tables import create_tables
@@ -123,6 +124,15 @@ def test_the_clock_and_the_load_are_measured(embedded_database: Database) -> Non
 )  # fmt: skip
 def test_a_number_is_rounded_to_what_repeats(value: float | None, is_count: bool, shown: float | None) -> None:
     assert Figure("x", value, "", "", is_count).rounded == shown
+
+
+def test_the_page_takes_the_figures_of_the_json() -> None:
+    page = "# Title\n\n| what (`a`, `b.c`) | ms | - | - | why |\n| else (`d`) | | 1 | 2 | |\nText (`a`).\n"
+    now = updated(page, {"a": 1234.0, "b.c": 0.5}, "now")
+    assert now.splitlines()[2] == "| what (`a`, `b.c`) | ms | - | 1,234 / 0.5 | why |"
+    assert updated(now, {"a": 1.0}, "before").splitlines()[2:] == [
+        "| what (`a`, `b.c`) | ms | 1 / - | 1,234 / 0.5 | why |", "| else (`d`) | | 1 | 2 | |", "Text (`a`)."
+    ]  # fmt: skip
 
 
 def test_ratios_are_of_medians_and_what_one_side_lacks_is_named() -> None:
