@@ -183,6 +183,8 @@ class WatchedClient:
         self._watch = watch
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
         operation = getattr(self._client, name)
         if name == "get_paginator":
             return lambda kind: _WatchedPaginator(self._watch, kind, operation(kind))

@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 
 from benchmarks.meter import Meter, metered
-from chalicelib.apis.book.routes import CREDIT, DEBIT, DEPTH, ONE_BALANCE, PLACE, TRANSFER
+from chalicelib.apis.book.routes import BATCH, CREDIT, DEBIT, DEPTH, ONE_BALANCE, PLACE, TRANSFER
 from chalicelib.apis.kit.http import HttpResponse
 from chalicelib.domain.books.vocabulary import BookStatus
 from chalicelib.tables.dynamodb import Database
 from chalicelib.wiring.book import new_book_desk
 from tests.apis.book.desk import (
     API_KEY,
+    ORDER,
     Desk,
     json_body,
     open_desk,
@@ -89,6 +90,19 @@ def test_an_idempotency_key_adds_no_trip(warm: MeteredDesk) -> None:
 def test_a_market_order_reads_depth_and_account_with_the_rest(warm: MeteredDesk) -> None:
     rested(warm.desk)
     assert warm.trips(market) == 2
+
+
+def batch(desk: Desk) -> HttpResponse:
+    """Ten orders: limit, market, of both sides, one of them faulty."""
+    market_buy = ORDER | {"orderType": "MARKET", "quantity": "1", "price": None}
+    orders = [*[ORDER | {"quantity": "1"}] * 6, market_buy, market_buy, ORDER | {"side": "SELL", "price": "200"}, {}]
+    return desk.send("POST", BATCH, body=json_body({"orders": orders}), headers={"idempotency-key": KEY})
+
+
+def test_a_batch_is_one_read_and_one_transaction(warm: MeteredDesk) -> None:
+    rested(warm.desk)
+    assert warm.trips(batch) == 2
+    assert warm.trips(batch) == 1, "the answer that is kept"
 
 
 def test_a_refused_order_takes_one_trip_and_changes_nothing(warm: MeteredDesk) -> None:
