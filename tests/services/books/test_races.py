@@ -21,7 +21,7 @@ from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.parallel import ThreadPool
 from tests.apis.book.desk import Desk, open_desk
 from tests.invariants import check_invariants
-from tests.world import BASE, BOOK_ID, INSTANCE, QUOTE, Record, World, record_of
+from tests.world import BASE, BOOK_ID, INSTANCE, QUOTE, Record, World, asked, record_of
 
 THREADS = 8
 
@@ -48,6 +48,18 @@ def test_orders_at_the_same_moment_never_hold_more_than_there_is(embedded_databa
     assert sum(isinstance(outcome, Refusal) for outcome in outcomes) == 3
     assert world.balance("ann", QUOTE) == (0, 500)
     assert len(list(embedded_database.scan("orders"))) == len(list(embedded_database.scan("inbox"))) == 5
+
+
+def test_batches_at_the_same_moment_never_hold_more_than_there_is(embedded_database: Database) -> None:
+    """T76: three fit whole, one in part, of the others nothing; each is one command or none."""
+    world = World(embedded_database)
+    world.credit("ann", QUOTE, 500)
+    orders = [asked("ann", "BUY", 10, 10), asked("ann", "BUY", 5, 10)]
+    outcomes = at_once([lambda: tuple(world.admission.place_all(INSTANCE, BOOK_ID, orders))] * THREADS)
+    admitted = [tuple(isinstance(one, Admitted) for one in told) for told in outcomes if isinstance(told, tuple)]
+    assert sorted(admitted) == [(False, False)] * 4 + [(False, True)] + [(True, True)] * 3
+    assert world.balance("ann", QUOTE) == (0, 500)
+    assert len(list(embedded_database.scan("inbox"))) == 4
 
 
 def test_orders_with_one_external_id_at_the_same_moment_are_one_order(embedded_database: Database) -> None:
