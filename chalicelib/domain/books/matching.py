@@ -48,8 +48,7 @@ def place(book: Book, command: PlaceOrder, at_ms: int) -> list[Event]:
     Raises InvalidCommand, the book unchanged, where the order contradicts itself or its hold, or its id rests already.
     """
     _assert_valid(book, command)
-    expires_at_ms = command.expires_at_ms
-    if expires_at_ms is not None and expires_at_ms <= at_ms:
+    if command.expires_at_ms is not None and command.expires_at_ms <= at_ms:
         expired = Closed(command, OrderStatus.EXPIRED, CloseReason.EXPIRED, command.quantity, command.hold)
         return [Accepted(command), expired]
     if book.status is not ACTIVE:
@@ -168,14 +167,14 @@ def _match(book: Book, makers: BookSide, order: OpenOrder, limit_key: int, event
             quantity = min(wanted, order.hold * scale // price)  # T39: never more than the budget pays
             if not quantity:
                 return CloseReason.MARKET_REMAINDER
+            if quantity < wanted:
+                quantity -= quantity % rules.lot_size  # T45: a budget takes whole lots
         if prevention is not NO_PREVENTION and maker.placed.customer == command.customer:
             if prevention is not SelfTradePrevention.CANCEL_TAKER:
                 events.append(book.close(maker, CloseReason.SELF_TRADE_PREVENTED))
             if prevention is not SelfTradePrevention.CANCEL_MAKER:
                 return CloseReason.SELF_TRADE_PREVENTED
             continue
-        if quantity < wanted:
-            quantity -= quantity % rules.lot_size  # T45: a budget takes whole lots
         notional = price * quantity // scale
         if not notional:
             return CloseReason.DUST if quantity == wanted else CloseReason.MARKET_REMAINDER
