@@ -199,6 +199,15 @@ def test_t13_a_batch_of_which_nothing_is_admitted_is_kept_too(desk: Desk) -> Non
     assert (again.status, again.body, again.headers["Idempotent-Replay"]) == (200, first.body, "true")
 
 
+def test_each_order_of_a_batch_is_measured_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[str, ...]] = []
+    for name in ("order_admitted", "order_refused"):
+        monkeypatch.setattr(f"chalicelib.apis.book.batches.{name}", lambda *told: seen.append(told))
+    for _ in range(2):
+        send_batch(desk, order(), order(quantity="0"), {}, order(price="40"), headers=KEY)
+    assert seen == [("book", "VALIDATION_ERROR"), ("book",), ("book", "INVALID_QUANTITY"), ("book",)]
+
+
 # --- rates --------------------------------------------------------------------------------------------------------
 
 
