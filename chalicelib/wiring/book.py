@@ -6,6 +6,7 @@ from chalicelib.apis.book.ahead import RowsAhead
 from chalicelib.apis.book.api import BookApi
 from chalicelib.apis.book.batches import BatchEndpoints
 from chalicelib.apis.book.books import BookEndpoints
+from chalicelib.apis.book.first_match import FirstMatch
 from chalicelib.apis.book.gate import Gate
 from chalicelib.apis.book.ledger import MovementEndpoints, StatementEndpoints
 from chalicelib.apis.book.market import MarketEndpoints
@@ -41,10 +42,11 @@ def new_book_desk(
     reading, ledger, answers = BooksReading(database), LedgerReading(database), Answers(database, now_ms)
     gate = Gate(Tenants(database, now_s).accept, RateLimiter(counters or database))
     admission, outcomes = Admission(database), OutcomeWaiter(database)
+    first_match = FirstMatch(outcomes)
     endpoints = endpoints_of(
         ROUTES,
-        orders=OrderEndpoints(admission, reading, outcomes, answers, cancel_wait_s),
-        batches=BatchEndpoints(admission, outcomes, answers, gate.count, cancel_wait_s),
+        orders=OrderEndpoints(admission, reading, outcomes, first_match, answers, cancel_wait_s),
+        batches=BatchEndpoints(admission, outcomes, first_match, answers, gate.count, cancel_wait_s),
         books=BookEndpoints(reading, Configuring(database), answers),
         market=MarketEndpoints(reading, TradeHistory(database)),
         tokens=TokenEndpoints(Tokens(database).register, ledger, answers),

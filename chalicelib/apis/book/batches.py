@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from chalicelib.apis.book import order_schema, schema
 from chalicelib.apis.book.api import FAULTS
 from chalicelib.apis.book.envelope import Envelope, Fault, failed, succeeded
+from chalicelib.apis.book.first_match import FirstMatch, pending_ms
 from chalicelib.apis.book.idempotency import answer_once, key_of, recorded
-from chalicelib.apis.book.orders import admitted_data, cancelled, order_not_found
+from chalicelib.apis.book.orders import cancelled, order_data, order_not_found
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
+from chalicelib.apis.kit.preference import wait_preference
 from chalicelib.domain.books.admission import Refusal
 from chalicelib.domain.books.orders import OrderRow
 from chalicelib.services.answers import Answers, KeptAnswer
@@ -32,6 +35,7 @@ class BatchEndpoints:
 
     admission: Admission
     outcomes: OutcomeWaiter
+    first_match: FirstMatch
     answers: Answers
     count: Count
     cancel_wait_s: float = CANCEL_WAIT_S
@@ -41,12 +45,14 @@ class BatchEndpoints:
         key = key_of(request)
         members = schema.json_object(request.body)
         orders = order_schema.batch_of(members)
+        wait_s = wait_preference(request.headers.get("prefer", ""))
         self.count(envelope, len(orders) - 1)
         asked = [order for order in orders if not isinstance(order, Fault)]
 
-        def body_of(outcomes: Sequence[Outcome]) -> str:
+        def body_of(outcomes: Sequence[Outcome], rows: Mapping[str, OrderRow]) -> str:
             rest = iter(outcomes)
-            return _body([_shown(order if isinstance(order, Fault) else next(rest)) for order in orders], envelope)
+            results = (_shown(order if isinstance(order, Fault) else next(rest), rows) for order in orders)
+            return _body(list(results), envelope)
 
         def act(kept: KeptAnswer | None) -> HttpResponse:
             outcomes: Sequence[Outcome] = ()
@@ -55,12 +61,13 @@ class BatchEndpoints:
                     instance,
                     asked[0].orderBookId,
                     [order.request() for order in asked],
-                    None if kept is None else lambda made: kept.receipt(201, body_of(made)),
+                    None if kept is None else lambda made: kept.receipt(201, body_of(made, {}), pending_ms(wait_s)),
                 )
             _measure(orders, outcomes)
-            if any(isinstance(outcome, Admitted) for outcome in outcomes):
-                return envelope.response(201, body_of(outcomes))
-            return recorded(kept, envelope.response(200, body_of(outcomes)), envelope)
+            admitted = [one for one in outcomes if isinstance(one, Admitted)]
+            if not admitted:
+                return recorded(kept, envelope.response(200, body_of(outcomes, {})), envelope)
+            return self.first_match.answer(instance, admitted, wait_s, kept, envelope, partial(body_of, outcomes))
 
         return answer_once(self.answers, request, instance, key, members, envelope, act)
 
@@ -91,10 +98,10 @@ def _body(results: Sequence[dict[str, object]], envelope: Envelope) -> str:
     return envelope.success_body({"results": results})
 
 
-def _shown(outcome: Outcome | Fault) -> dict[str, object]:
+def _shown(outcome: Outcome | Fault, rows: Mapping[str, OrderRow]) -> dict[str, object]:
     """Return the result of one order of a batch (T77)."""
     if isinstance(outcome, Admitted):
-        return succeeded(admitted_data(outcome))
+        return succeeded(order_data(outcome, rows))
     return failed(Fault(outcome.code.value, outcome.message) if isinstance(outcome, Refusal) else outcome)
 
 

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from chalicelib.apis.book import order_schema, schema
 from chalicelib.apis.book.envelope import Envelope, Fault
+from chalicelib.apis.book.first_match import FirstMatch, pending_ms
 from chalicelib.apis.book.idempotency import answer_once, key_of
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
 from chalicelib.apis.kit.preference import wait_preference
 from chalicelib.domain.books.admission import Refusal
 from chalicelib.domain.books.orders import OrderRow, as_admitted
 from chalicelib.domain.books.vocabulary import CloseReason
-from chalicelib.services.answers import FINISH_WITHIN_MS, Answers, KeptAnswer
+from chalicelib.services.answers import Answers, KeptAnswer
 from chalicelib.services.books.admission import Admission, Admitted
 from chalicelib.services.books.reading import BooksReading
-from chalicelib.services.books.waiting import CANCEL_WAIT_S, OutcomeWaiter, is_cancel_decided, is_matched
+from chalicelib.services.books.waiting import CANCEL_WAIT_S, OutcomeWaiter, is_cancel_decided
 from chalicelib.support.clock import iso, now_ms
 from chalicelib.support.consistency import Inconsistent
-from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
+from chalicelib.support.outcomes import Unavailable
 from chalicelib.support.telemetry import logger, order_admitted
 
 
@@ -29,6 +32,7 @@ class OrderEndpoints:
     admission: Admission
     reading: BooksReading
     outcomes: OutcomeWaiter
+    first_match: FirstMatch
     answers: Answers
     cancel_wait_s: float = CANCEL_WAIT_S
 
@@ -38,45 +42,23 @@ class OrderEndpoints:
         members = schema.json_object(request.body)
         body = schema.checked(order_schema.PlaceOrderBody, members)
         wait_s = wait_preference(request.headers.get("prefer", ""))
-        pending_ms = wait_s * 1000 + FINISH_WITHIN_MS if wait_s else None
 
         def act(kept: KeptAnswer | None) -> HttpResponse:
+            def body_of(made: Admitted, rows: Mapping[str, OrderRow]) -> str:
+                return envelope.success_body(order_data(made, rows))
+
             outcome = self.admission.place(
                 instance,
                 body.orderBookId,
                 body.request(),
-                None if kept is None else lambda made: kept.receipt(201, _admitted_body(made, envelope), pending_ms),
+                None if kept is None else lambda made: kept.receipt(201, body_of(made, {}), pending_ms(wait_s)),
             )
             if isinstance(outcome, Refusal):
                 raise Fault(outcome.code.value, outcome.message)
             order_admitted("book")
-            return self._answer(instance, outcome, wait_s, kept, envelope)
+            return self.first_match.answer(instance, [outcome], wait_s, kept, envelope, partial(body_of, outcome))
 
         return answer_once(self.answers, request, instance, key, members, envelope, act)
-
-    def _answer(
-        self, instance: str, admitted: Admitted, wait_s: int | None, kept: KeptAnswer | None, envelope: Envelope
-    ) -> HttpResponse:
-        """Answer an admitted order. The order is placed, so a failed read must not become an error."""
-        body = _admitted_body(admitted, envelope)
-        preference: str | None = None
-        if wait_s is not None:
-            order = admitted.order
-            try:
-                row = self.outcomes.first(is_matched, instance, order.customer, order.order_id, wait_s)
-                shown, applied = body, preference
-                if row is not None or kept is None:  # otherwise the answer is the receipt kept with the order
-                    envelope.has_waited()
-                    shown = _admitted_body(admitted, envelope)
-                if row is not None:
-                    shown, applied = envelope.success_body(_order_data(row)), f"wait={wait_s}"
-                if kept is not None:
-                    final = kept.finish(shown, applied)
-                    shown, applied = final.body, final.preference
-                body, preference = shown, applied
-            except (Unavailable, OutcomeUnknown):
-                logger.warning("no result to show", exc_info=True)
-        return envelope.response(201, body, {"Preference-Applied": preference} if preference else None)
 
     def cancel(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
         """DELETE offchain/orders/{orderId}. 200: the rest of the order is cancelled, its hold released (T29)."""
@@ -138,13 +120,9 @@ def cancelled(row: OrderRow | None) -> dict[str, object]:
     return {"id": row.order_id, "status": row.status.value, "cancelledAt": iso(row.updated_at_ms)}
 
 
-def admitted_data(admitted: Admitted) -> dict[str, object]:
-    """Return the eleven members of an order as admitted."""
-    return _order_data(as_admitted(admitted.book_id, admitted.order))
-
-
-def _admitted_body(admitted: Admitted, envelope: Envelope) -> str:
-    return envelope.success_body(admitted_data(admitted))
+def order_data(admitted: Admitted, rows: Mapping[str, OrderRow]) -> dict[str, object]:
+    """Return the eleven members of an order as its row, by id, shows them; without a row, as admitted."""
+    return _order_data(rows.get(admitted.order.order_id) or as_admitted(admitted.book_id, admitted.order))
 
 
 def _order_data(row: OrderRow) -> dict[str, object]:

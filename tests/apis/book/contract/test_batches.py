@@ -199,6 +199,35 @@ def test_t13_a_batch_of_which_nothing_is_admitted_is_kept_too(desk: Desk) -> Non
     assert (again.status, again.body, again.headers["Idempotent-Replay"]) == (200, first.body, "true")
 
 
+def test_t77_with_prefer_all_orders_are_shown_as_first_matched(desk: Desk, clock: Clock) -> None:
+    desk.rested((3, 50))
+    clock.meanwhile = desk.match
+    prefer = KEY | {"prefer": "wait=5"}
+    orders = [order(quantity="3"), order(quantity="0"), order(price="40"), order(timeInForce="FOK", price="2")]
+    first, again = (send_batch(desk, *orders, headers=prefer) for _ in range(2))
+    statuses = [one["data"]["status"] if "data" in one else None for one in results(first)]
+    assert statuses == ["FILLED", None, "OPEN", "CANCELLED"]
+    assert (first.status, first.headers["Preference-Applied"]) == (201, "wait=5")
+    assert (again.status, again.body, again.headers["Preference-Applied"]) == (201, first.body, "wait=5")
+
+
+@pytest.mark.parametrize("headers", [{}, KEY])
+def test_t77_without_all_results_in_time_no_preference_is_applied(
+    desk: Desk, clock: Clock, monkeypatch: pytest.MonkeyPatch, headers: dict[str, str]
+) -> None:
+    desk.rested((3, 50))
+    prefer = {"prefer": "wait=2"} | headers
+    orders = [order(quantity="3"), order(price="40", quantity="1", timeInForce="IOC")]
+    nothing = send_batch(desk, *orders, headers={"prefer": "wait=2"})
+    assert [one["data"]["status"] for one in results(nothing)] == ["OPEN", "OPEN"]
+    assert clock.slept_s == pytest.approx(2)
+    monkeypatch.setattr("chalicelib.apis.book.first_match.is_matched", lambda row: row.sequence and row.price == 40)
+    clock.meanwhile = desk.match
+    partly = send_batch(desk, *orders, headers=prefer)
+    assert [one["data"]["status"] for one in results(partly)] == ["OPEN", "CANCELLED"]
+    assert "Preference-Applied" not in nothing.headers | partly.headers
+
+
 def test_each_order_of_a_batch_is_measured_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[tuple[str, ...]] = []
     for name in ("order_admitted", "order_refused"):
