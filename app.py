@@ -21,7 +21,7 @@ from chalice.app import CloudWatchEvent, DynamoDBEvent
 
 from chalicelib import wiring
 from chalicelib.apis.book.routes import ROUTES
-from chalicelib.apis.kit.http import HttpRequest, path_served
+from chalicelib.apis.kit.http import HttpRequest, path_served, percent_encoded
 from chalicelib.apis.kit.mounts import desk_of
 from chalicelib.support.consistency import Inconsistent
 from chalicelib.support.telemetry import invocation
@@ -118,6 +118,7 @@ def _answer(**_segments: str) -> Response:
         raise Inconsistent("a view runs for a request")
     query = request.query_params
     body = request.raw_body
+    sent, is_of_http_api = request.context["path"], "version" in request.to_original_event()
     incoming = HttpRequest(
         method=request.method,
         route=None,
@@ -125,7 +126,7 @@ def _answer(**_segments: str) -> Response:
         query={} if query is None else {name: query.getlist(name) for name in query},
         headers=dict(request.headers),
         body=body.encode() if isinstance(body, str) else body,
-        path=path_served(request.context["path"], request.path),
+        path=path_served(percent_encoded(sent) if is_of_http_api else sent, request.path),
         client_address=request.context.get("identity", {}).get("sourceIp", ""),
     )
     with invocation("api_handler", app.lambda_context, incoming):

@@ -36,9 +36,11 @@ SWEPT, ROUNDS = 100, 3
 WRITE_UNITS, READ_UNITS = 0.625 / MILLION, 0.125 / MILLION
 STORED_GB_MONTH, BACKED_UP_GB_MONTH = 0.25, 0.20
 GB_SECOND, CALL_OF_FUNCTION = 0.0000166667, 0.20 / MILLION
-REST_CALLS = ((333 * MILLION, 3.50 / MILLION), (1_000 * MILLION, 2.80 / MILLION), (20_000 * MILLION, 2.38 / MILLION))
-REST_CALLS_BEYOND = 1.51 / MILLION
+REST_API = ((333e6, 3.50 / MILLION), (1e9, 2.80 / MILLION), (20e9, 2.38 / MILLION), (float("inf"), 1.51 / MILLION))
+HTTP_API = ((300e6, 1.00 / MILLION), (float("inf"), 0.90 / MILLION))
+"""API Gateway's prices of a request: up to how many requests of the month, and USD each."""
 LOGGED_GB = 0.50
+Tiers = tuple[tuple[float, float], ...]
 
 CALL_MS = 5.0
 """Assumption: duration of a DynamoDB call from a function, a write or a small read."""
@@ -82,13 +84,13 @@ def gb_seconds(path: OrderPath) -> float:
     return total
 
 
-def gateway_usd(requests: float) -> float:
-    """Return API Gateway's price for a month's requests, with its tiers."""
+def gateway_usd(requests: float, tiers: Tiers = REST_API) -> float:
+    """Return API Gateway's price for a month's requests, REST_API or HTTP_API."""
     cost, begun = 0.0, 0.0
-    for end, price in REST_CALLS:
+    for end, price in tiers:
         cost += max(0.0, min(requests, end) - begun) * price
         begun = end
-    return cost + max(0.0, requests - begun) * REST_CALLS_BEYOND
+    return cost
 
 
 def month_of(path: OrderPath, orders_a_second: float) -> Month:

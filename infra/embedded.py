@@ -19,14 +19,15 @@ def embedded_url(endpoint_url: str) -> str | None:
 
 
 def api_url(outputs: Mapping[str, str], embedded: str | None) -> str:
-    """Return the URL of a deployed API, without a trailing slash.
+    """Return the URL of a deployed API, of either front door, without a trailing slash.
 
     The embedded cloud serves every API at its own address, because the host names of its APIs do not resolve.
     """
-    url = outputs["EndpointURL"].rstrip("/")
+    is_rest = "EndpointURL" in outputs
+    url = outputs["EndpointURL" if is_rest else "HttpEndpointURL"].rstrip("/")
     if embedded is None:
         return url
-    return f"{embedded}/_aws/execute-api/{outputs['RestAPIId']}{urlsplit(url).path}"
+    return f"{embedded}/_aws/execute-api/{outputs['RestAPIId' if is_rest else 'HttpApiId']}{urlsplit(url).path}"
 
 
 def without_unsupported(template: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:

@@ -29,7 +29,9 @@ from infra.settings import REGION_DEFAULT, ROOT
 Template = dict[str, Any]
 
 APP = "tallybook"
-FRAGMENTS = tuple(Path(__file__).with_name(name) for name in ("tables.yaml", "stack.yaml", "monitoring.yaml"))
+FRAGMENTS = tuple(
+    Path(__file__).with_name(name) for name in ("tables.yaml", "stack.yaml", "front_door.yaml", "monitoring.yaml")
+)
 STAGES_FILE = Path(__file__).with_name("stages.yaml")
 NOT_DEPLOYED = {"local"}
 SECTIONS_MERGED = ("Parameters", "Mappings", "Conditions", "Resources", "Outputs")

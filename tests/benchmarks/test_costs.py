@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from benchmarks.book_paths import one_to_one, one_to_one_in_tens, rest_and_cancel, takers_against_one_maker
-from benchmarks.costs import gateway_usd, month_of, orders_a_second_and_shard
+from benchmarks.costs import HTTP_API, gateway_usd, month_of, orders_a_second_and_shard
 from benchmarks.counting import Path, Step
 from benchmarks.desk_paths import escrow_path, signed_path
 from chalicelib.tables.dynamodb import Database
@@ -109,6 +109,8 @@ def test_calls_of_the_gateway_are_priced_tier_by_tier() -> None:
     assert gateway_usd(333 * million) == pytest.approx(333 * 3.50)
     assert gateway_usd(1_000 * million) == pytest.approx(333 * 3.50 + 667 * 2.80)
     assert gateway_usd(25_000 * million) == pytest.approx(333 * 3.50 + 667 * 2.80 + 19_000 * 2.38 + 5_000 * 1.51)
+    assert gateway_usd(300 * million, HTTP_API) == pytest.approx(300)
+    assert gateway_usd(1_300 * million, HTTP_API) == pytest.approx(300 + 900)
 
 
 def test_a_matcher_waits_for_one_round_of_calls_after_the_other() -> None:

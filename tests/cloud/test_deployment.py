@@ -256,6 +256,19 @@ def test_destroyed_and_deployed_again_it_has_its_tables_and_orders_still(
     assert Api(deployment.api_url()).done("GET", path, headers=book_key) == before
 
 
+def test_behind_an_http_api_it_has_a_new_url_and_no_rest_api(cloud: Cloud, api: Api, built: Package) -> None:
+    """This cloud calls the function in the payload format 2.0 whatever the integration says, and Chalice knows none."""
+    deployment = cloud.deployment()
+    assert deployment.deploy(built, {"FrontDoor": "http"}, {})
+    assert deployment.api_url() != api.base_url
+    assert boto3.client("apigateway").get_rest_apis()["items"] == []
+    (found,) = boto3.client("apigatewayv2").get_apis()["Items"]
+    (integration,) = boto3.client("apigatewayv2").get_integrations(ApiId=found["ApiId"])["Items"]
+    assert (found["ProtocolType"], integration["PayloadFormatVersion"]) == ("HTTP", "1.0")
+    status, answer = Api(deployment.api_url()).ask("GET", "/health")
+    assert (status, answer["Message"]) == (500, "Unknown request."), "the function is reached"
+
+
 def test_destroyed_for_good_nothing_is_left_but_the_artifacts(cloud: Cloud, api: Api) -> None:  # noqa: ARG001
     done = cloud.script("destroy", "--stage", STAGE, "--yes", "--tables", "delete")
     assert done.returncode == 0, done.stderr

@@ -237,6 +237,12 @@ def test_the_apis_url_is_the_stacks_own_on_aws_and_a_path_of_an_embedded_cloud()
     assert api_url(outputs, embedded_url("http://127.0.0.1:4566/")) == "http://127.0.0.1:4566/_aws/execute-api/abc/dev"
 
 
+def test_an_http_api_has_no_stage_in_its_url() -> None:
+    outputs = {"HttpEndpointURL": "https://abc.execute-api.eu-west-1.amazonaws.com/", "HttpApiId": "abc"}
+    assert api_url(outputs, None) == "https://abc.execute-api.eu-west-1.amazonaws.com"
+    assert api_url(outputs, "http://127.0.0.1:4566") == "http://127.0.0.1:4566/_aws/execute-api/abc"
+
+
 def test_the_commands_of_the_page_about_deploying_are_ones_that_the_script_takes() -> None:
     text = (ROOT / "docs/deploy.md").read_text(encoding="utf-8")
     commands = re.findall(r"^make (?:deploy|destroy) .*$", text, re.MULTILINE)
@@ -246,8 +252,10 @@ def test_the_commands_of_the_page_about_deploying_are_ones_that_the_script_takes
         ("deploy", "prod", True),
         ("deploy", "dev", False),
         ("destroy", "dev", False),
+        ("deploy", "dev", False),
     ]
     assert taken[2].parameter == [("Tracing", "Active"), ("PublicInstance", "inst_demo0001")]
+    assert taken[4].parameter == [("FrontDoor", "http")]
     assert taken[2].tag == [("team", "markets")]
 
 

@@ -15,7 +15,20 @@ from infra.settings import ROOT
 from infra.tables import table_definitions
 
 TEMPLATE = yaml.safe_load((ROOT / "infra" / "monitoring.yaml").read_text(encoding="utf-8"))
-RESOURCES: dict[str, dict[str, Any]] = TEMPLATE["Resources"]
+
+
+def behind(front: str, value: Any) -> Any:
+    """Return a part of the template as it is for this front door."""
+    if isinstance(value, list):
+        return [behind(front, one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    if value.get("Fn::If", [""])[0] == "FrontIsHttp":
+        return behind(front, value["Fn::If"][1 if front == "http" else 2])
+    return {name: behind(front, one) for name, one in value.items()}
+
+
+RESOURCES: dict[str, dict[str, Any]] = behind("rest", TEMPLATE["Resources"])
 CONFIG = json.loads((ROOT / ".chalice" / "config.json").read_text(encoding="utf-8"))
 DOCS = (ROOT / "docs" / "watching.md").read_text(encoding="utf-8")
 FUNCTIONS = {
@@ -47,7 +60,8 @@ def metrics_of(alarm: dict[str, Any]) -> Iterator[Watched]:
 
 def widgets() -> list[dict[str, Any]]:
     body, variables = RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
-    assert set(variables) == {"Stage"}
+    for name in variables.keys() - {"Stage"}:
+        body = body.replace(f"${{{name}}}", str(variables[name]))
     found: list[dict[str, Any]] = json.loads(body)["widgets"]
     return found
 
@@ -97,6 +111,18 @@ def test_what_an_alarm_watches_can_be_seen_on_the_dashboard() -> None:
     shown = {(namespace, name) for namespace, name, _ in metrics_shown()}
     for alarm in ALARMS.values():
         assert {(namespace, name) for namespace, name, _ in metrics_of(alarm)} <= shown
+
+
+def test_behind_an_http_api_its_own_metrics_are_watched_and_shown() -> None:
+    """They have other names, and the API's id in place of its name."""
+    resources = behind("http", TEMPLATE["Resources"])
+    of_api = {"ApiId": {"Ref": "HttpApi"}, "Stage": "$default"}
+    assert list(metrics_of(resources["APIFaults"]["Properties"])) == [("AWS/ApiGateway", "5xx", of_api)]
+    _, variables = resources["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    assert variables.pop("Stage")
+    assert variables == {
+        "ApiKey": "ApiId", "Api": {"Ref": "HttpApi"}, "ApiStage": "$default", "Faults": "5xx", "Refusals": "4xx"
+    }  # fmt: skip
 
 
 def test_every_function_has_a_log_group_of_its_name_and_an_alarm_for_its_errors() -> None:

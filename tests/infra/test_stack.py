@@ -117,6 +117,22 @@ def test_what_no_route_names_is_answered_as_the_api_answers(prod: Package) -> No
     assert "application/json" not in body["x-amazon-apigateway-binary-media-types"]
 
 
+def test_a_stack_has_one_front_door_or_the_other(resources: dict[str, dict[str, Any]], prod: Package) -> None:
+    of_gateway = {name: one for name, one in resources.items() if one["Type"].startswith("AWS::ApiGateway")}
+    of_gateway |= {name: resources[name] for name in ("APIHandlerInvokePermission", "HttpApiPermission")}
+    for name, one in of_gateway.items():
+        assert one["Condition"] == ("FrontIsHttp" if name.startswith("HttpApi") else "FrontIsRest"), name
+    assert {one["Type"] for one in of_gateway.values() if one["Condition"] == "FrontIsHttp"} == {
+        "AWS::ApiGatewayV2::Api", "AWS::ApiGatewayV2::Stage", "AWS::ApiGatewayV2::Integration",
+        "AWS::ApiGatewayV2::Route", "AWS::Lambda::Permission",
+    }  # fmt: skip
+    assert resources["HttpApiIntegration"]["Properties"]["PayloadFormatVersion"] == "1.0"
+    conditions = {name: one.get("Condition") for name, one in prod.template["Outputs"].items() if "UR" in name}
+    assert conditions["EndpointURL"] == "FrontIsRest"
+    assert conditions["HttpEndpointURL"] == "FrontIsHttp"
+    assert prod.template["Parameters"]["FrontDoor"]["Default"] == "rest"
+
+
 def test_no_tables_but_the_stages_own_can_be_chosen(prod: Package) -> None:
     prefix = prod.template["Parameters"]["TablePrefix"]
     assert (prefix["Default"], prefix["AllowedValues"]) == ("tallybook", ["tallybook"])

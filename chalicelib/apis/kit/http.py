@@ -6,7 +6,7 @@ import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import unquote_to_bytes
+from urllib.parse import quote, unquote_to_bytes
 
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
@@ -59,6 +59,15 @@ def path_served(path: str, template: str) -> str:
     segments = path.removesuffix("/").split("/")
     in_front = len(segments) - template.rstrip("/").count("/")
     return "".join(f"/{segment}" for segment in segments[in_front:]) + slash or "/"
+
+
+def percent_encoded(path: str) -> str:
+    """Return the decoded path that an HTTP API gives, encoded; a slash that was encoded separates segments.
+
+    >>> percent_encoded("/customers/an n%/orders")
+    '/customers/an%20n%25/orders'
+    """
+    return quote(path, safe="/-._~!$&'()*+,;=:@")
 
 
 def percent_decoded(segment: str) -> str:
