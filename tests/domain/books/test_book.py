@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections import deque
 from collections.abc import Callable
 
@@ -9,12 +10,14 @@ import pytest
 from msgspec.structs import replace
 
 from chalicelib.domain.books.book import Book
+from chalicelib.domain.books.commands import decide
 from chalicelib.domain.books.events import Accepted, Closed, Rested, Traded
 from chalicelib.domain.books.levels import LEFT_SPARE, BookSide, OpenOrder, PriceLevel, opened
-from chalicelib.domain.books.vocabulary import CloseReason, OrderStatus, OrderType
+from chalicelib.domain.books.matching import place
+from chalicelib.domain.books.vocabulary import CancelOrder, CloseReason, OrderStatus, OrderType
 from chalicelib.domain.ledger.amounts import Side
 from chalicelib.support.consistency import Inconsistent
-from tests.domain.books.orders import BUY, SELL, a_book, limit, placed, queue
+from tests.domain.books.orders import AT_MS, BUY, IOC, SELL, a_book, limit, placed, queue
 
 NEVER_CHANGED = {
     "version": 0,
@@ -140,6 +143,24 @@ def test_a_level_keeps_its_order_and_little_memory_whoever_leaves(leave: str) ->
         assert list(level) == list(waiting)
         assert level.count == len(waiting)
         assert len(level.queue) <= 2 * level.count + LEFT_SPARE
+
+
+def test_the_garbage_collector_sees_no_order_and_no_event() -> None:
+    """A full collection stops a matcher for as long as it takes to go through all that is tracked (core-speed.md)."""
+    book = a_book()
+    seller, buyer = limit("ask", SELL, 100, 5, of="ann"), limit("bid", BUY, 100, 3, of="ben")
+    events = placed(book, seller, buyer, limit("late", BUY, 90, 1, IOC, of="ben"))
+    steps = list(decide(book, CancelOrder("cancel", "ask", "ann"), AT_MS))
+    (open_order,) = a_side(BUY, ("open", 90, 1)).levels[90]
+    assert {type(event) for event in events} == {Accepted, Rested, Traded, Closed}
+    assert [each for each in (seller, buyer, open_order, *events, *steps) if gc.is_tracked(each)] == []
+
+    gc.collect()
+    before = len(gc.get_objects())
+    for number in range(1000):
+        events += place(book, limit(f"bid {number}", BUY, 90, 1, of="ann"), AT_MS)
+    gc.collect()
+    assert len(gc.get_objects()) - before < 100
 
 
 # --- what a book says of itself ----------------------------------------------------------------------------------
