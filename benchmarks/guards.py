@@ -259,6 +259,20 @@ GUARDS = [
         "tests/services/books/test_crashes.py::test_any_part_of_a_call_of_statements_may_be_done",
     ),
     Guard(
+        "a statement is at least as strict as its write",
+        "chalicelib/tables/statements.py",
+        '_REVERSED = {"<": ">=", "<=": ">"}',
+        '_REVERSED = {"<": ">", "<=": ">"}',
+        "tests/tables/test_write_each.py::test_whatever_becomes_of_a_call_each_account_is_settled_once",
+    ),
+    Guard(
+        "an answer with fewer parts than statements is a lost one",
+        "chalicelib/tables/dynamodb.py",
+        "if len(responses) != len(batch):",
+        "if answer is None:",
+        "tests/tables/test_write_each.py::test_whatever_becomes_of_a_call_each_account_is_settled_once",
+    ),
+    Guard(
         "a statement that may be done is remembered when it is written singly",
         "chalicelib/tables/dynamodb.py",
         "undone[index] = attempts.may_be_done or is_lost",
