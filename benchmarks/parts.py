@@ -210,22 +210,21 @@ def local(_empty: Empty, scale: Scale) -> Iterator[Figure]:
 
 
 def start(_empty: Empty, scale: Scale) -> Iterator[Figure]:
+    runs = 2 * scale.rounds
     with tempfile.TemporaryDirectory() as folder:
         try:
             made = cold_start.package(Path(folder))
         except (AssertionError, subprocess.TimeoutExpired) as failure:
-            made, missing = None, f"not measured: no package ({str(failure).strip().splitlines()[-1][:80]})"
+            reason = f"not measured: no package ({str(failure).strip().splitlines()[-1][:80]})"
+            yield from (Figure(name, None, "", reason) for name in ("cold_start_ms", "cold_start_cpu_ms", "package_mb"))
+            return
         for function in cold_start.TARGETS_MS:
-            name = f"cold_start_ms.{function}"
-            if made is None:
-                yield Figure(name, None, "ms", missing)
-            else:
-                steps = cold_start.starts(made.folder, function, isolated=True, runs=2 * scale.rounds)
-                how = f"from the package in a new process; best of {2 * scale.rounds}"
-                yield Figure(name, min(step.wall_ms for step in steps), "ms", how)
-        for name in ("trimmed", "unpacked"):
-            size = None if made is None else getattr(made, name) / 1e6
-            yield Figure(f"package_mb.{name}", size, "MB", missing if made is None else "the functions' package")
+            steps = cold_start.starts(made.folder, function, isolated=True, runs=runs)
+            how = f"from the package in a new process; best of {runs}"
+            yield Figure(f"cold_start_ms.{function}", min(step.wall_ms for step in steps), "ms", f"by the clock, {how}")
+            yield Figure(f"cold_start_cpu_ms.{function}", min(step.cpu_ms for step in steps), "ms", f"CPU, {how}")
+        yield Figure("package_mb.trimmed", made.trimmed / 1e6, "MB", "the functions' package", is_count=True)
+        yield Figure("package_mb.unpacked", made.unpacked / 1e6, "MB", "the functions' package", is_count=True)
 
 
 PARTS: dict[str, Part] = {

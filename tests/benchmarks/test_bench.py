@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 
+from benchmarks import cold_start
 from benchmarks.book_paths import one_to_one
 from benchmarks.compare import NotComparable, checked_out, git, parts_of, ratio_lines
 from benchmarks.costs import CALL_MS
 from benchmarks.engine import databases
 from benchmarks.figures import Figure, members_of, numbers_in
 from benchmarks.listing import OPEN, customer_of, measure, write_customers
-from benchmarks.page import updated
+from benchmarks.page import COLUMNS, PAGE, figures_of, updated
 from benchmarks.parts import PARTS, Scale
 from chalicelib.tables.dynamodb import Database
 from infra.tables import create_tables
@@ -124,6 +125,30 @@ def test_the_clock_and_the_load_are_measured(embedded_database: Database) -> Non
 )  # fmt: skip
 def test_a_number_is_rounded_to_what_repeats(value: float | None, is_count: bool, shown: float | None) -> None:
     assert Figure("x", value, "", "", is_count).rounded == shown
+
+
+def test_the_page_shows_the_counts_that_are_measured() -> None:
+    """A page's figures go out of date unseen; those that can be counted in memory are counted again."""
+    found = [*PARTS["paths"](empty(), Scale(rounds=1)), *PARTS["listing"](empty(), Scale())]
+    page = PAGE.read_text(encoding="utf-8")
+    shown = {}
+    for line in page.splitlines():
+        if names := figures_of(line):
+            cells = line.split("|")[COLUMNS["now"] + 1].split("/")
+            shown |= {name: cell.strip().replace(",", "") for name, cell in zip(names, cells, strict=False)}
+    for figure in found:
+        if figure.is_count:
+            assert float(shown[figure.name]) == pytest.approx(figure.value, abs=0.15), figure.name
+
+
+def test_a_package_that_cannot_be_made_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_folder: Path) -> None:
+        raise AssertionError("Collecting ...\nno such host")
+
+    monkeypatch.setattr(cold_start, "package", fail)
+    found = figures("start", empty())
+    assert {figure.value for figure in found.values()} == {None}
+    assert all("no such host" in figure.how for figure in found.values())
 
 
 def test_the_page_takes_the_figures_of_the_json() -> None:
