@@ -22,7 +22,7 @@ class Guard:
 SWEEP = "tests/services/books/test_crashes.py::test_no_fault_at_any_call_does_what_a_redelivery_does_not_mend"
 SEEDS = "tests/test_simulation.py::test_guarantees_hold_in_random_schedules"
 SETTLE = "        self._accounts.settle(entry.book, sequence, changes, at_ms, beside=fills)\n"
-PROJECT = "        self._orders.project(updates, sequence, at_ms)\n"
+PROJECT = "        self._orders.project(config.book_id, updates, sequence, at_ms)\n"
 
 GUARDS = [
     Guard(
@@ -143,6 +143,65 @@ GUARDS = [
         'as_before, values = "attribute_not_exists(#order_id)", None',
         'as_before, values = "(attribute_not_exists(#order_id) OR attribute_exists(#order_id))", None',
         "tests/services/books/test_rebuilding.py::test_a_row_that_somebody_changes_meanwhile_is_left_to_them",
+    ),
+    Guard(
+        "an open order's row is updated only where it is",
+        "chalicelib/tables/orders.py",
+        'order_is_open = "attribute_exists(#order_id)"\n    entry',
+        'order_is_open = "(attribute_exists(#order_id) OR attribute_not_exists(#order_id))"\n    entry',
+        "tests/tables/test_orders.py::test_an_update_makes_no_open_row_of_its_own",
+    ),
+    Guard(
+        "a closed order's row is put once",
+        "chalicelib/tables/orders.py",
+        'not_closed_yet = "attribute_not_exists(#order_id)"',
+        'not_closed_yet = "(attribute_not_exists(#order_id) OR attribute_exists(#order_id))"',
+        "tests/tables/test_orders.py::test_a_closed_row_has_all_of_the_order_and_is_put_once",
+    ),
+    Guard(
+        "an open order's row goes when the closed one is there",
+        "chalicelib/tables/orders.py",
+        "        for row in self._database.write_each(writes).values():\n",
+        "        self._database.write_each([Delete(OPEN_TABLE, key) for key in closed])\n"
+        "        for row in self._database.write_each(writes).values():\n",
+        f"{SWEEP}[cross-death after-new]",
+    ),
+    Guard(
+        "an order is looked for among the open ones first",
+        "chalicelib/tables/orders.py",
+        "row = self._row(OPEN_TABLE, owner, order_id) or self._row(TABLE, owner, order_id)",
+        "row = self._row(TABLE, owner, order_id) or self._row(OPEN_TABLE, owner, order_id)",
+        "tests/tables/test_orders.py::test_a_crash_half_way_through_a_close_leaves_the_order_open_for_every_reader",
+    ),
+    Guard(
+        "a list reads closed orders after the open ones of the same ids",
+        "chalicelib/tables/orders.py",
+        "            page = list(islice(open_rows, page_rows))\n            is_last = len(page) < page_rows\n",
+        "            rows = [*self._query(TABLE, owner, first, last, page_rows), *open_rows]\n"
+        "            page, last, is_last = sorted(rows, key=_order_id, reverse=True), first, True\n",
+        "tests/tables/test_orders.py::test_an_order_that_closes_while_a_list_is_read_is_not_missed",
+    ),
+    Guard(
+        "a refused cancel is noted on a row that had closed by then",
+        "chalicelib/tables/orders.py",
+        'closed_by_then = "attribute_exists(#order_id) AND #sequence <= :sequence"',
+        'closed_by_then = "attribute_exists(#order_id) AND (#sequence <= :sequence OR attribute_exists(#sequence))"',
+        "tests/tables/test_orders.py::test_a_cancel_that_was_refused_before_the_close_is_not_noted_after_it",
+    ),
+    Guard(
+        "a command that is given up is known by name",
+        "chalicelib/services/books/matcher.py",
+        "named = replace(delivery, stream_sequence=None)",
+        "named = delivery",
+        "tests/services/books/test_matcher.py::"
+        "test_a_cancel_that_the_core_cannot_decide_is_refused_once_and_its_order_stays_open",
+    ),
+    Guard(
+        "what the trades of an open order came to is in the snapshot",
+        "chalicelib/domain/books/snapshot.py",
+        "for order_id, sums in state.traded.items()}",
+        "for order_id, sums in dict[str, TradeSums]().items()}",
+        "tests/domain/books/test_snapshot.py",
     ),
     Guard(
         "an order's row only goes forward",

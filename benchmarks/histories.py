@@ -6,7 +6,6 @@ All prices and quantities have the same length, so rows of one kind have the sam
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from ulid import ULID
 
@@ -15,6 +14,7 @@ from chalicelib.domain.books.config import BookConfig
 from chalicelib.domain.books.fills import Fill
 from chalicelib.domain.books.journal import Head, draft, head_of
 from chalicelib.domain.books.matching import place
+from chalicelib.domain.books.orders import OrderUpdate, TradeSums
 from chalicelib.domain.books.vocabulary import OrderStatus, OrderType, PlaceOrder, TimeInForce
 from chalicelib.domain.ledger.amounts import Side
 from chalicelib.domain.ledger.owners import book_key, customer_key
@@ -22,6 +22,7 @@ from chalicelib.tables import fills, orders
 from chalicelib.tables.books import Books
 from chalicelib.tables.dynamodb import Database, IsDone, Row, Write, batched
 from chalicelib.tables.journal import Journal
+from chalicelib.tables.order_rows import decided_row
 from chalicelib.tables.tenants import Tenants, instance_id
 
 INSTANCE_REF = "bench001"
@@ -52,27 +53,27 @@ def write_venue(database: Database) -> None:
 
 def write_history(database: Database, customer: str, past: int, opened: int, newest_ms: int) -> None:
     """Write a customer's filled orders, with one trade each, and open orders spread evenly among them."""
-    database.put_many(orders.TABLE, _order_rows(customer, past, opened, newest_ms))
+    rows = list(_order_rows(customer, past, opened, newest_ms))
+    for table in (orders.OPEN_TABLE, orders.TABLE):
+        database.put_many(table, [row for row, is_open in rows if is_open == (table == orders.OPEN_TABLE)])
     database.put_many(fills.TABLE, _fill_rows(customer, past, newest_ms))
 
 
-def _order_rows(customer: str, past: int, opened: int, newest_ms: int) -> Iterator[Row]:
-    """Yield the rows, newest first, with open orders at regular distances."""
+def _order_rows(customer: str, past: int, opened: int, newest_ms: int) -> Iterator[tuple[Row, bool]]:
+    """Yield the rows, newest first, each with whether it is open: every so many is."""
     every = (past + opened) // opened
     for number in range(past + opened):
         is_open = number % every == 0 and number // every < opened
-        yield order_row(customer, _ulid(newest_ms - number * ORDER_EVERY_MS, number), is_open=is_open)
+        yield order_row(customer, _ulid(newest_ms - number * ORDER_EVERY_MS, number), is_open=is_open), is_open
 
 
 def order_row(customer: str, ulid: ULID, *, is_open: bool) -> Row:
     """Return an order's row as stored after its decision: resting or filled."""
     order = PlaceOrder(f"ord_{ulid}", customer, Side.SELL, OrderType.LIMIT, TimeInForce.GTC, PRICE, QUANTITY, QUANTITY)
-    row: dict[str, Any] = orders.admitted_row(customer_key(INSTANCE, customer), BOOK.book_id, order)
-    row |= {"sequence": 123_456, "updated_at_ms": ulid.milliseconds + 250, "reason": None}
-    if not is_open:
-        row |= {"status": OrderStatus.FILLED.value, "filled": QUANTITY}
-        del row["live"]
-    return row
+    filled = OrderUpdate(OrderStatus.FILLED, QUANTITY, None, TradeSums(PRICE * QUANTITY // 10**18))
+    update = OrderUpdate(OrderStatus.OPEN, 0, None) if is_open else filled
+    owner = customer_key(INSTANCE, customer)
+    return decided_row(owner, BOOK.book_id, order, update, 123_456, ulid.milliseconds + 250)
 
 
 def _fill_rows(customer: str, count: int, newest_ms: int) -> Iterator[Row]:

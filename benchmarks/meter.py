@@ -135,6 +135,9 @@ class Meter:
     def update_item(self, **request: Any) -> Answer:
         return self._write([("Update", request)], lambda: self._client.update_item(**request))
 
+    def delete_item(self, **request: Any) -> Answer:
+        return self._write([("Delete", request)], lambda: self._client.delete_item(**request))
+
     def transact_write_items(self, **request: Any) -> Answer:
         actions = [next(iter(action.items())) for action in request["TransactItems"]]
         call = lambda: self._client.transact_write_items(**request)  # noqa: E731

@@ -10,6 +10,7 @@ from chalicelib.domain.books.vocabulary import CloseReason, OrderStatus
 from chalicelib.tables.books import Books
 from chalicelib.tables.dynamodb import Database, Row
 from chalicelib.tables.journal import Journal
+from chalicelib.tables.orders import OPEN_TABLE, TABLE
 
 
 @dataclass(slots=True)
@@ -44,11 +45,14 @@ def problems_of(
 
     credited: credits by asset. placed, cancelled: ids of orders answered with 201, and of cancels answered with 200.
     """
-    rows: dict[str, Row] = {row["order_id"]: row for row in database.scan("orders")}
+    open_rows = {row["order_id"]: row for row in database.scan(OPEN_TABLE)}
+    closed_rows = {row["order_id"]: row for row in database.scan(TABLE)}
+    rows: dict[str, Row] = closed_rows | open_rows
     return [
         *_assets_not_conserved(database, credited),
         *_each("was placed twice", (order for order, times in Counter(placed).items() if times > 1)),
         *_each("was answered with 201 and is not there", set(placed) - set(rows)),
+        *_each("is open and has closed", open_rows.keys() & closed_rows.keys()),
         *_each("is not accepted exactly once", (order for order in rows if journaled.accepted[order] != 1)),
         *_each("is accepted and has no row", set(journaled.accepted) - set(rows)),
         *_each("has had no turn", (order for order, row in rows.items() if row.get("sequence") is None)),

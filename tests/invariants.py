@@ -82,7 +82,7 @@ def check_money_comes_first(venue: Venue) -> None:
     An order's row may trail the journal, and its customer's money may be ahead of it, never behind.
     """
     marks = _marks(venue)
-    shown = {row.get("sequence") for row in venue.database.scan("orders")}
+    shown = {row.get("sequence") for row in venue.order_rows()}
     config = venue.config
     state = BookState.empty(config.first_rules, config.first_terms.status)
     for entry in venue.journal.after(venue.book, 0):
@@ -135,15 +135,16 @@ def _check_orders(venue: Venue, state: BookState) -> None:
     for fill in venue.database.scan("fills"):
         filled[fill["order_id"]] += fill["quantity"]
     open_orders = state.book.open_orders
-    for row in venue.database.scan("orders"):
-        if is_name(row):
-            continue
+    for row in venue.order_rows():
         order_id = row["order_id"]
         assert row["filled"] == filled[order_id] <= row["quantity"], f"3: {order_id}"
         assert "sequence" in row, f"7: {order_id} was admitted and is not decided"
-        assert ("live" in row) == (order_id in open_orders), f"6: {order_id} live?"
         if order_id in open_orders:
             assert row["quantity"] - row["filled"] == open_orders[order_id].remaining, f"6: {order_id} remaining"
+    shown = Counter(row["order_id"] for row in venue.orders.open_rows())
+    assert shown == Counter(open_orders.keys()), "6: open orders"
+    closed = [row["order_id"] for row in venue.orders.rows() if not is_name(row)]
+    assert not open_orders.keys() & set(closed), "6: an open order has closed"
 
 
 def _check_outcomes(venue: Venue, commands: Iterable[Row]) -> None:
@@ -263,4 +264,5 @@ def _check_snapshot(venue: Venue) -> None:
     assert from_snapshot.book.state() == folded.book.state(), "6: the snapshot's book"
     assert from_snapshot.head == folded.head, "6: the snapshot's head"
     young = {name: at_ms for name, at_ms in folded.named.items() if at_ms >= folded.head.at_ms - NAMED_LIFE_MS}
+    assert from_snapshot.traded == folded.traded, "6: what the snapshot's orders have traded"
     assert young.items() <= from_snapshot.named.items() <= folded.named.items(), "6: the snapshot's names"

@@ -77,7 +77,7 @@ def test_an_order_is_placed_matched_by_the_stream_handler_and_listed(client: Cli
     assert app.match_inbox({"Records": [record_of(row, 1)]}, None) == {"batchItemFailures": []}
     listed = client.http.get(f"{LIST}?status=OPEN&limit=20", headers=HEADERS)
     assert [row["id"] for row in listed.json_body["data"]] == [placed.json_body["data"]["id"]]
-    assert next(iter(memory_database.scan("orders")))["sequence"] == 1
+    assert next(iter(memory_database.scan("open-orders")))["sequence"] == 1
 
 
 def test_a_batch_that_fails_is_reported_by_its_first_sequence_number(client: Client, memory_database: Database) -> None:

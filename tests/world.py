@@ -30,6 +30,7 @@ from chalicelib.tables import inbox
 from chalicelib.tables.accounts import Accounts
 from chalicelib.tables.books import Books
 from chalicelib.tables.dynamodb import Database, Row, encode
+from chalicelib.tables.external_ids import is_name
 from chalicelib.tables.fills import Fills
 from chalicelib.tables.journal import Journal
 from chalicelib.tables.orders import Orders
@@ -48,6 +49,7 @@ TABLES = (
     "books",
     "inbox",
     "journal",
+    "open-orders",
     "orders",
     "fills",
     "accounts",
@@ -89,6 +91,14 @@ class Venue:
         """Credit (no source), debit (no target) or transfer; return the transaction's id."""
         movement = Movement(self.config.instance, asset, source, target, amount, **more)
         return Movements(self.database).record(movement).transaction_id
+
+    def order_rows(self) -> list[Row]:
+        """Return the rows of all orders as they are stored, the open ones first."""
+        return [*self.orders.open_rows(), *(row for row in self.orders.rows() if not is_name(row))]
+
+    def orders_as_read(self) -> list[Row]:
+        """Return one row for each order: the open one where a close is half done."""
+        return list({row["order_id"]: row for row in self.order_rows()[::-1]}.values())
 
     def inbox_rows(self) -> list[Row]:
         """Return the book's commands as they are stored, in order of arrival."""

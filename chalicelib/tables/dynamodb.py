@@ -360,10 +360,9 @@ class Database:
         )
         return (self._learnt(table, row) for row in _pages(pages))
 
-    def scan(self, table: str, index: str | None = None) -> Iterator[Row]:
-        """Yield every row of a table or an index. For operators and tests: costs the size of the table or index."""
-        options: Any = {"ConsistentRead": True} if index is None else {"IndexName": index}
-        return _pages(self._client.get_paginator("scan").paginate(TableName=self.name(table), **options))
+    def scan(self, table: str) -> Iterator[Row]:
+        """Yield every row of a table. Costs the size of the table."""
+        return _pages(self._client.get_paginator("scan").paginate(TableName=self.name(table), ConsistentRead=True))
 
     def write(self, write: Write, is_own: IsOwn | None = None) -> Row:
         """Do one write. Return the row as an Update leaves it ({} for a Put and a Delete).

@@ -143,6 +143,8 @@ def at_the_books(world: World) -> None:
     assert world.deliver(records=records[-1:]) == []  # the cancel overtakes its order
     assert world.deliver(records=records) == []
     assert world.deliver(world.matcher(), records) == []
+    for orders in (1, 2):
+        cancel_too_late(world, orders)
     desk.place(orderType="MARKET", price="1")
     desk.place(customerRef="ben", price="1")
     desk.posted(TOKENS)
@@ -164,7 +166,19 @@ def at_the_books(world: World) -> None:
     desk.rows(status="OPEN")
     desk.rows()
     with work_of("api_handler"):
-        assert list(Orders(world.database).live_newest_first(customer_key(INSTANCE, "ben"), now_ms() + LATER_MS))
+        assert list(Orders(world.database).open_newest_first(customer_key(INSTANCE, "ben")))
+
+
+def cancel_too_late(world: World, orders: int) -> None:
+    """Have orders come to rest and fill before their cancels have their turn, all in one batch; read one of them."""
+    asks = [world.placed("ben", "SELL", 1, 45) for _ in range(orders)]
+    assert world.deliver(records=records_of(world)) == []
+    world.placed("ann", "BUY", orders, 45)
+    for ask in asks:
+        world.cancel("ben", ask)
+    assert world.deliver(records=records_of(world)) == []
+    with work_of("api_handler"):
+        assert Orders(world.database).get_many([(customer_key(INSTANCE, "ben"), ask) for ask in asks])
 
 
 def at_the_trade_desk(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -204,6 +218,7 @@ def expire(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
             world.placed(customer, side, 1, 3)
     for customer in ("cat", "dan"):
         world.cancel_all(customer)
+    world.placed("ben", "SELL", 1, 70)
     with monkeypatch.context() as patch:
         patch.setattr(Projector, "project", fail)
         assert world.deliver(records=records_of(world)) != []

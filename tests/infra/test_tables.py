@@ -17,6 +17,7 @@ KEYS = {
     "books": ["book", "part"],
     "inbox": ["book", "command"],
     "journal": ["book", "sequence"],
+    "open-orders": ["owner", "order_id"],
     "orders": ["owner", "order_id"],
     "fills": ["owner", "fill"],
     "accounts": ["owner", "entry"],
@@ -49,13 +50,6 @@ def test_inbox_and_outbox_have_streams_that_show_new_images(described: dict[str,
 
 def test_the_stream_of_the_inbox_is_found(moto_client: DynamoDBClient, described: dict[str, Any]) -> None:
     assert tables.inbox_stream_arn(moto_client, "here") == described["inbox"]["LatestStreamArn"]
-
-
-def test_live_orders_have_an_index_of_keys(described: dict[str, Any]) -> None:
-    (index,) = described["orders"]["GlobalSecondaryIndexes"]
-    assert index["IndexName"] == "live_orders_by_owner"
-    assert [key["AttributeName"] for key in index["KeySchema"]] == ["owner", "live"]
-    assert index["Projection"] == {"ProjectionType": "KEYS_ONLY"}
 
 
 def test_releases_that_wait_have_an_index_of_keys(described: dict[str, Any]) -> None:

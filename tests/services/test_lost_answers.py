@@ -460,7 +460,7 @@ def over_http(
 
 
 def book_requests(world: World) -> dict[str, Callable[[Desk], HttpResponse]]:
-    order_id = next(row["order_id"] for row in world.database.scan("orders"))
+    order_id = next(row["order_id"] for row in world.database.scan("open-orders"))
     keyed = {"idempotency-key": "key-0001"}
     return {
         "credit": lambda desk: desk.post(CREDIT, amount="500"),

@@ -179,7 +179,7 @@ class Simulation:
         head = self.world.folded().head
         self._steps_digest.update(head.hash.encode())
         digest = self._steps_digest.hexdigest()
-        expired = sum(row["status"] == "EXPIRED" for row in self.world.database.scan("orders"))
+        expired = sum(row.get("status") == "EXPIRED" for row in self.world.database.scan("orders"))
         return Summary(self.seed, self.streamed, head.sequence, self.steps, self.faults, self.deaths, expired, digest)
 
     def _in_any_order(self, calls: Sequence[Callable[[], None]]) -> None:
@@ -369,11 +369,10 @@ class Simulation:
         expiring = self._expiring(self.world.database)
         while not expiring.check():
             pass
-        rows = list(self.world.database.scan("orders"))
         late = [
             row["order_id"]
-            for row in rows
-            if "live" in row and row.get("expires_at_ms", self.now_ms + 1) <= self.now_ms
+            for row in self.world.orders.open_rows()
+            if row.get("expires_at_ms", self.now_ms + 1) <= self.now_ms
         ]
         assert late == [], f"R24: live after their time: {late}"
 
@@ -443,7 +442,7 @@ class Simulation:
     def _check_after_step(self) -> None:
         """Assert the invariants that always hold: no account is negative, and no order's fill ever decreases."""
         check_never_negative(self.world)
-        for row in self.world.database.scan("orders"):
+        for row in self.world.orders_as_read():
             assert row["filled"] >= self._filled.get(row["order_id"], 0), f"3: {row['order_id']} went down"
             self._filled[row["order_id"]] = row["filled"]
 

@@ -455,16 +455,16 @@ def test_an_empty_text_is_stored_where_it_is_no_key(engine: Engine) -> None:
 
 
 def test_an_index_key_of_another_type_is_refused(engine: Engine) -> None:
-    key = {"owner": engine.owner, "order_id": "a"}
-    table = engine.table("orders")
-    assert code_of(engine.client.put_item, TableName=table, Item=encode(key | {"live": 1})) == INVALID
-    update = {"UpdateExpression": "SET #live = :live"} | expressions(None, "#live", live=1)
+    key = {"owner": engine.owner, "entry": "a"}
+    table = engine.table("signed-orders")
+    assert code_of(engine.client.put_item, TableName=table, Item=encode(key | {"open_since": 1})) == INVALID
+    update = {"UpdateExpression": "SET #open_since = :since"} | expressions(None, "#open_since", since=1)
     assert code_of(engine.client.update_item, TableName=table, Key=encode(key), **update) == INVALID
-    batch = {table: [{"PutRequest": {"Item": encode(key | {"live": live})}} for live in ("2", 1)]}
-    batch[table][0]["PutRequest"]["Item"]["order_id"] = {"S": "b"}
+    batch = {table: [{"PutRequest": {"Item": encode(key | {"open_since": since})}} for since in ("2", 1)]}
+    batch[table][0]["PutRequest"]["Item"]["entry"] = {"S": "b"}
     assert code_of(engine.client.batch_write_item, RequestItems=batch) == INVALID
-    for order_id in "ab":
-        at = encode(key | {"order_id": order_id})
+    for entry in "ab":
+        at = encode(key | {"entry": entry})
         assert "Item" not in engine.client.get_item(TableName=table, Key=at)
 
 

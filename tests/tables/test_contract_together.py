@@ -112,8 +112,8 @@ def test_a_key_of_another_type_is_a_reason_of_its_own(engine: Engine) -> None:
 
 
 def test_an_index_key_of_another_type_is_a_reason_of_its_own(engine: Engine) -> None:
-    wrong = encode({"owner": engine.owner, "order_id": "a", "live": 1})
-    put = ("Put", {"TableName": engine.table("orders"), "Item": wrong})
+    wrong = encode({"owner": engine.owner, "entry": "a", "open_since": 1})
+    put = ("Put", {"TableName": engine.table("signed-orders"), "Item": wrong})
     answer = refusal(engine.transact, ("Put", engine.item("new", {})), put)
     assert answer["Error"]["Code"] == CANCELLED
     assert [reason["Code"] for reason in answer["CancellationReasons"]] == ["None", "ValidationError"]
@@ -328,40 +328,43 @@ def test_a_query_goes_on_behind_a_row_that_is_gone_by_then(engine: Engine) -> No
         assert [decode(item)["sequence"] for item in page["Items"]] == rest
 
 
-def live_orders(engine: Engine, condition: str = "", **words: Any) -> list[Row]:
-    condition = "#owner = :owner" + condition
+def open_signed_orders(engine: Engine, condition: str = "", **words: Any) -> list[Row]:
+    condition = "#open_instance = :owner" + condition
     request = expressions(None, condition, owner=engine.owner, KeyConditionExpression=condition, **words)
     pages = engine.client.get_paginator("query").paginate(
-        TableName=engine.table("orders"), IndexName="live_orders_by_owner", **request
+        TableName=engine.table("signed-orders"), IndexName="open_orders_by_instance", **request
     )
     return [decode(item) for page in pages for item in page["Items"]]
 
 
 def test_the_sparse_index_follows_each_write_and_gives_keys_only(engine: Engine) -> None:
-    for order_id, live in (("a", "2"), ("b", None), ("c", "1"), ("d", "3")):
-        row = {"owner": engine.owner, "order_id": order_id, "quantity": 5} | ({"live": live} if live else {})
-        engine.client.put_item(TableName=engine.table("orders"), Item=encode(row))
-    both = {"owner": engine.owner}
-    rows = [both | {"order_id": name, "live": live} for name, live in (("c", "1"), ("a", "2"), ("d", "3"))]
-    assert live_orders(engine) == rows
-    assert live_orders(engine, ScanIndexForward=False, Limit=1) == rows[::-1]
-    assert live_orders(engine, " AND #live < :border", border="2") == rows[:1]
-    assert live_orders(engine, " AND #live > :border", border="2") == rows[2:]
-    assert live_orders(engine, " AND #live BETWEEN :low AND :high", low="1", high="2", Limit=1) == rows[:2]
-    assert live_orders(engine, " AND begins_with(#live, :start)", start="2") == rows[1:2]
-    orders = {"TableName": engine.table("orders")}
-    close = {"UpdateExpression": "REMOVE #live"} | expressions(None, "#live")
-    engine.client.update_item(**orders, Key=encode(both | {"order_id": "a"}), **close)
-    engine.client.delete_item(**orders, Key=encode(both | {"order_id": "d"}))
-    engine.client.put_item(**orders, Item=encode(both | {"order_id": "c", "live": "9"}))
-    engine.client.put_item(**orders, Item=encode(both | {"order_id": "b", "live": "8"}))
-    assert [(row["order_id"], row["live"]) for row in live_orders(engine)] == [("b", "8"), ("c", "9")]
+    both = {"owner": engine.owner, "open_instance": engine.owner}
+    orders = {"TableName": engine.table("signed-orders")}
+    for entry, since in (("a", "2"), ("b", None), ("c", "1"), ("d", "3")):
+        row = both | {"entry": entry, "quantity": 5} | ({"open_since": since} if since else {})
+        engine.client.put_item(**orders, Item=encode(row))
+    rows = [both | {"entry": name, "open_since": since} for name, since in (("c", "1"), ("a", "2"), ("d", "3"))]
+    assert open_signed_orders(engine) == rows
+    assert open_signed_orders(engine, ScanIndexForward=False, Limit=1) == rows[::-1]
+    assert open_signed_orders(engine, " AND #open_since < :border", border="2") == rows[:1]
+    assert open_signed_orders(engine, " AND #open_since > :border", border="2") == rows[2:]
+    within = " AND #open_since BETWEEN :low AND :high"
+    assert open_signed_orders(engine, within, low="1", high="2", Limit=1) == rows[:2]
+    assert open_signed_orders(engine, " AND begins_with(#open_since, :start)", start="2") == rows[1:2]
+    owner = {"owner": engine.owner}
+    close = {"UpdateExpression": "REMOVE #open_since"} | expressions(None, "#open_since")
+    engine.client.update_item(**orders, Key=encode(owner | {"entry": "a"}), **close)
+    engine.client.delete_item(**orders, Key=encode(owner | {"entry": "d"}))
+    engine.client.put_item(**orders, Item=encode(both | {"entry": "c", "open_since": "9"}))
+    engine.client.put_item(**orders, Item=encode(both | {"entry": "b", "open_since": "8"}))
+    assert [(row["entry"], row["open_since"]) for row in open_signed_orders(engine)] == [("b", "8"), ("c", "9")]
 
 
 def test_an_index_is_not_read_consistently(engine: Engine) -> None:
-    request = expressions(None, "#owner", owner=engine.owner, KeyConditionExpression="#owner = :owner")
-    request |= {"TableName": engine.table("orders"), "IndexName": "live_orders_by_owner", "ConsistentRead": True}
-    assert code_of(engine.client.query, **request) == INVALID
+    condition = "#open_instance = :owner"
+    request = expressions(None, condition, owner=engine.owner, KeyConditionExpression=condition)
+    request |= {"TableName": engine.table("signed-orders"), "IndexName": "open_orders_by_instance"}
+    assert code_of(engine.client.query, **request, ConsistentRead=True) == INVALID
 
 
 def test_a_scan_gives_every_row_once_over_all_pages(engine: Engine) -> None:

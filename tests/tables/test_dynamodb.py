@@ -102,13 +102,10 @@ def test_many_rows_are_read_and_written_in_batches(store: Database) -> None:
     assert sorted(store.get_many("fills", keys), key=lambda row: str(row["fill"])) == rows
 
 
-def test_the_index_of_live_orders_holds_those_and_no_others(store: Database) -> None:
-    for name, live in (("a", "a"), ("b", None), ("c", "c")):
-        row = {"owner": "ann", "order_id": name} | ({"live": live} if live else {})
-        store.write(Put("orders", row))
-    store.write(Update("orders", {"owner": "ann", "order_id": "c"}, "REMOVE #live"))
-    rows = store.query("orders", "#owner = :owner", {":owner": "ann"}, IndexName="live_orders_by_owner")
-    assert [row["order_id"] for row in rows] == ["a"]
-    store.write(Put("orders", {"owner": "ben", "order_id": "d", "live": "d"}))
-    scanned = store.scan("orders", "live_orders_by_owner")
-    assert sorted((row["owner"], row["order_id"]) for row in scanned) == [("ann", "a"), ("ben", "d")]
+def test_the_index_of_open_signed_orders_holds_those_and_no_others(store: Database) -> None:
+    for name, since in (("a", "a"), ("b", None), ("c", "c")):
+        row = {"owner": "ann", "entry": name, "open_instance": "inst"} | ({"open_since": since} if since else {})
+        store.write(Put("signed-orders", row))
+    store.write(Update("signed-orders", {"owner": "ann", "entry": "c"}, "REMOVE #open_since"))
+    rows = store.query("signed-orders", "#open_instance = :it", {":it": "inst"}, IndexName="open_orders_by_instance")
+    assert [row["entry"] for row in rows] == ["a"]

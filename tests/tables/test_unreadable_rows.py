@@ -13,7 +13,7 @@ from chalicelib.tables import (
     escrow_rows,
     fills,
     instruments,
-    orders,
+    order_rows,
     outbox,
     signed_rows,
     tokens,
@@ -24,8 +24,8 @@ from tests.services.escrow.world import EscrowWorld, eur
 
 READERS: list[Callable[[Row], Any]] = [
     escrow_rows.order_of, escrow_rows.payin_of, escrow_rows.payout_of, escrow_rows.refund_of, escrow_rows.customer_of,
-    escrow_rows.wallet_of, signed_rows.order_of, signed_rows.fill_of, signed_rows.seen_of, orders.placed_of,
-    orders._order_of, transactions.transaction_of, fills._fill_of, candles._candle_of, tokens._token_of,
+    escrow_rows.wallet_of, signed_rows.order_of, signed_rows.fill_of, signed_rows.seen_of, order_rows.placed_of,
+    order_rows.order_of, transactions.transaction_of, fills._fill_of, candles._candle_of, tokens._token_of,
     outbox.outbox_row_of, instruments._stock_of,
 ]  # fmt: skip
 

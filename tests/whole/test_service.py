@@ -32,7 +32,7 @@ ORDERS, CUSTOMERS, CLIENTS = 200, 20, 4
 def until_decided(venue: Venue) -> None:
     """Wait until every order of the book carries its journal entry's sequence."""
     deadline = time.monotonic() + MATCHED_S_MAX
-    while any("sequence" not in row for row in venue.database.scan("orders")):
+    while any("sequence" not in row for row in venue.database.scan("open-orders")):
         assert time.monotonic() < deadline, "orders stay undecided"
         time.sleep(0.05)
 

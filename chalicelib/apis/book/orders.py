@@ -19,7 +19,7 @@ from chalicelib.services.answers import Answers, KeptAnswer
 from chalicelib.services.books.admission import Admission, Admitted
 from chalicelib.services.books.reading import BooksReading
 from chalicelib.services.books.waiting import CANCEL_WAIT_S, OutcomeWaiter, is_cancel_decided
-from chalicelib.support.clock import iso, now_ms
+from chalicelib.support.clock import iso
 from chalicelib.support.consistency import Inconsistent
 from chalicelib.support.outcomes import Unavailable
 from chalicelib.support.telemetry import logger, order_admitted
@@ -80,7 +80,7 @@ class OrderEndpoints:
         query = order_schema.list_query(request.query)
         is_live = query.status is not None and query.status.is_live
         if is_live:
-            rows = self.reading.live_orders(instance, customer, now_ms(), query.rows_at_a_time)
+            rows = self.reading.open_orders(instance, customer, query.rows_at_a_time)
         else:
             rows = self.reading.orders(instance, customer, query.rows_at_a_time)
         matching = (row for row in rows if query.book_id in (None, row.book_id) and query.status in (None, row.status))

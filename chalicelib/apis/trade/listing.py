@@ -67,20 +67,18 @@ class ListingEndpoints:
         """GET orders. A page of the customer's orders of a pair, newest first."""
         query = Query(request.query)
         pair, filters, paging = query.required("pair"), _filters_of(query, envelope.now_ms), query.paging()
-        return envelope.success(self._page(caller, pair, filters, paging, envelope.now_ms))
+        return envelope.success(self._page(caller, pair, filters, paging))
 
     def open_orders(self, request: HttpRequest, caller: Caller, envelope: Envelope) -> HttpResponse:
         """GET orders/open. A page of the customer's live orders, in one pair or all, newest first."""
         query = Query(request.query)
         pair, side, paging = query.text("pair"), query.word("side", SIDES), query.paging()
-        return envelope.success(self._page(caller, pair, Filters(LIVE_STATUSES, side), paging, envelope.now_ms))
+        return envelope.success(self._page(caller, pair, Filters(LIVE_STATUSES, side), paging))
 
-    def _page(
-        self, caller: Caller, pair: str | None, filters: Filters, paging: Paging, at_ms: int
-    ) -> dict[str, object]:
+    def _page(self, caller: Caller, pair: str | None, filters: Filters, paging: Paging) -> dict[str, object]:
         """Return a page of the orders that pass the filters, in the books of this pair (None: of all)."""
         wanted = None if pair is None else self.pairs.in_capitals(caller.instance, pair)
-        rows = filter(filters.has, self._candidates(caller, filters, at_ms))
+        rows = filter(filters.has, self._candidates(caller, filters))
         page = page_of(self._in_books(caller.instance, wanted, rows), lambda one: ulid_of(one[0].order_id), paging)
         shown = [order_view(row, market) for row, market in page.rows]
         return {"orders": shown, "pagination": page.pagination, **page.cursors}
@@ -96,7 +94,7 @@ class ListingEndpoints:
                 if market is not None and pair in (None, market.pair):
                     yield row, market
 
-    def _candidates(self, caller: Caller, filters: Filters, at_ms: int) -> Iterable[OrderRow]:
+    def _candidates(self, caller: Caller, filters: Filters) -> Iterable[OrderRow]:
         """Return the customer's orders that may pass the filters, newest first."""
         if filters.order_ids:
             found = self.reading.orders_by_id(caller.instance, caller.name, filters.order_ids)
@@ -104,7 +102,7 @@ class ListingEndpoints:
         if filters.order_type in TYPES_TO_COME:
             return []
         if filters.wants_live_ones_only:
-            return self.reading.live_orders(caller.instance, caller.name, at_ms, READ_ROWS)
+            return self.reading.open_orders(caller.instance, caller.name, READ_ROWS)
         if filters.window is None:
             raise Inconsistent("a list of closed orders has a window")
         window = filters.window

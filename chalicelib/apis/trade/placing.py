@@ -108,7 +108,7 @@ class CancelEndpoints:
         else:
             books = {market.book.book_id: market for market in self.pairs.of_instance(caller.instance)}
         began_ms = now_ms()
-        listed, book_ids = self._live(caller, books, began_ms)
+        listed, book_ids = self._live(caller, books)
         if not listed:
             raise Fault(Error.NOTHING_TO_CANCEL)
         commands = self._queue_all(caller, book_ids)
@@ -136,7 +136,7 @@ class CancelEndpoints:
             {"X-Total-Count": str(max(len(rows), closed + len(others)))},
         )
 
-    def _live(self, caller: Caller, books: Mapping[str, Market], now_ms: int) -> tuple[list[OrderRow], list[str]]:
+    def _live(self, caller: Caller, books: Mapping[str, Market]) -> tuple[list[OrderRow], list[str]]:
         """Return the customer's newest live orders in these books, as many as are listed, and all books with one.
 
         Stops reading once an order of every open book is found.
@@ -144,7 +144,7 @@ class CancelEndpoints:
         listed: list[OrderRow] = []
         seen: set[str] = set()
         open_books = {book_id for book_id, market in books.items() if market.is_open}
-        for row in self.reading.live_orders(caller.instance, caller.name, now_ms):
+        for row in self.reading.open_orders(caller.instance, caller.name):
             if row.book_id not in books:
                 continue
             seen.add(row.book_id)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from chalicelib.domain.books.events import (
     Accepted,
@@ -81,19 +81,34 @@ def as_admitted(book_id: str, order: PlaceOrder) -> OrderRow:
     )
 
 
+class TradeSums(NamedTuple):
+    """What all trades of an order came to. notional, fee: as in OrderRow."""
+
+    notional: int = 0
+    fee: int = 0
+
+    def plus(self, notional: int, fee: int) -> TradeSums:
+        return TradeSums(self.notional + notional, self.fee + fee)
+
+
+NO_TRADES = TradeSums()
+
+
 @dataclass(frozen=True, slots=True)
 class OrderUpdate:
-    """An order after a journal entry. notional, fee: what the entry's trades added to the order's."""
+    """An order after a journal entry. sums: of all its trades up to then."""
 
     status: OrderStatus
     filled: int
     reason: CloseReason | None
-    notional: int = 0
-    fee: int = 0
+    sums: TradeSums = NO_TRADES
 
 
-def order_updates(events: Iterable[Event]) -> list[tuple[PlaceOrder, OrderUpdate]]:
-    """Return each order that the events touched with its update, in the order of their first event."""
+def order_updates(events: Iterable[Event], before: Mapping[str, TradeSums]) -> list[tuple[PlaceOrder, OrderUpdate]]:
+    """Return each order that an entry's events touched with its update, in the order of their first event.
+
+    before: sums of the orders that traded before the entry, by id (``BookState.traded``).
+    """
     updates: dict[str, tuple[PlaceOrder, OrderUpdate]] = {}
 
     def show(
@@ -103,13 +118,12 @@ def order_updates(events: Iterable[Event]) -> list[tuple[PlaceOrder, OrderUpdate
         fee: int = 0,
         closed: tuple[OrderStatus, CloseReason] | None = None,
     ) -> None:
-        before = updates.get(order.order_id)
-        if before is not None:
-            notional, fee = before[1].notional + notional, before[1].fee + fee
+        shown = updates.get(order.order_id)
+        sums = before.get(order.order_id, NO_TRADES) if shown is None else shown[1].sums
         filled = order.quantity - remaining
         live = OrderStatus.PARTIALLY_FILLED if filled else OrderStatus.OPEN
         status, reason = closed or (live if remaining else OrderStatus.FILLED, None)
-        updates[order.order_id] = order, OrderUpdate(status, filled, reason, notional, fee)
+        updates[order.order_id] = order, OrderUpdate(status, filled, reason, sums.plus(notional, fee))
 
     for event in events:
         match event:

@@ -3,9 +3,9 @@
 The matcher, the verifier and the tests all fold journals into a ``BookState``. Folding from the first entry and folding
 from a snapshot give equal states (guarantee 6).
 
-A snapshot is compressed JSON: the open orders in their priority, the journal's head, the book's terms, the names below,
-the last price, and the cancel-all in progress, if there is one. Decimals come from the book's configuration, depth from
-the orders.
+A snapshot is compressed JSON: the open orders in their priority, what the trades of each came to, the journal's head,
+the book's terms, the names below, the last price, and the cancel-all in progress, if there is one. Decimals come from
+the book's configuration, depth from the orders.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chalicelib.domain.books.book import Book, Cancelling
-from chalicelib.domain.books.events import BookChanged, Event
+from chalicelib.domain.books.events import BookChanged, Closed, Event, Traded
 from chalicelib.domain.books.forms import decode_order, decode_terms, encode_terms, order_text
 from chalicelib.domain.books.journal import Head, JournalEntry, head_of, replay, verify
 from chalicelib.domain.books.levels import opened
+from chalicelib.domain.books.orders import NO_TRADES, TradeSums
 from chalicelib.domain.books.vocabulary import BookRules, BookStatus
 from chalicelib.domain.ledger.holds import hold_of_limit
 from chalicelib.support.canonical import canonical
@@ -42,11 +43,13 @@ class BookState:
 
     named: ids of decided commands that no order shows, with the time of their entry, ms: commands that were redriven
         from the inbox (their stream number is unknown), and changes of terms.
+    traded: what the trades of each open order came to, by id; orders that never traded have no entry.
     """
 
     book: Book
     head: Head = field(default_factory=Head)
     named: dict[str, int] = field(default_factory=dict)
+    traded: dict[str, TradeSums] = field(default_factory=dict)
 
     def young_names(self) -> dict[str, int]:
         """Return the names without those that are too old to be delivered again."""
@@ -59,19 +62,35 @@ class BookState:
 
     def fold(self, entry: JournalEntry) -> list[Event]:
         """Fold in the next entry and return its events. Raises BrokenJournal."""
-        verify(entry, self.head)
-        events = replay(self.book, entry)
+        events = self.replay(entry)
         self.advance(entry, events)
         return events
 
+    def replay(self, entry: JournalEntry) -> list[Event]:
+        """Fold the next entry into the book and return its events; ``advance`` completes it. Raises BrokenJournal."""
+        verify(entry, self.head)
+        return replay(self.book, entry)
+
     def advance(self, entry: JournalEntry, events: Iterable[Event]) -> None:
-        """Move the head to an entry whose events are in the book already."""
+        """Move everything but the book to an entry whose events are in the book already."""
         self.head = head_of(entry)
         for name in entry.redriven:
             self.named[name] = entry.at_ms
         for event in events:
-            if isinstance(event, BookChanged):
+            if isinstance(event, Traded):
+                self._count(event.maker.order_id, event.maker_remaining, event.notional, event.maker_fee)
+                self._count(event.taker.order_id, event.taker_remaining, event.notional, event.taker_fee)
+            elif isinstance(event, Closed):
+                self.traded.pop(event.order.order_id, None)
+            elif isinstance(event, BookChanged):
                 self.named[event.command_id] = entry.at_ms
+
+    def _count(self, order_id: str, remaining: int, notional: int, fee: int) -> None:
+        """Add a trade to its order's sums; drop them once the order is filled."""
+        if remaining:
+            self.traded[order_id] = self.traded.get(order_id, NO_TRADES).plus(notional, fee)
+        else:
+            self.traded.pop(order_id, None)
 
 
 def is_due(journal_bytes: int, snapshot_bytes: int) -> bool:
@@ -95,6 +114,7 @@ def encode_state(name: str, state: BookState) -> bytes:
         "named": state.young_names(),
         "lastPrice": None if book.last_price is None else str(book.last_price),
         "cancelling": None if book.cancelling is None else list(book.cancelling),
+        "traded": {order_id: list(map(str, sums)) for order_id, sums in state.traded.items()},
     }
     orders = ",".join(f'[{order_text(order.placed)},"{order.remaining}"]' for order in book.by_priority())
     return zlib.compress(f'{canonical(content)[:-1]},"orders":[{orders}]}}'.encode(), level=1)
@@ -106,7 +126,7 @@ def decode_state(name: str, rules: BookRules, snapshot: bytes) -> BookState:
         content: dict[str, Any] = json.loads(zlib.decompress(snapshot))
         if content["book"] != name:
             raise BrokenSnapshot(f"a snapshot of {content['book']}, not of {name}")
-        if "lastPrice" not in content:
+        if "traded" not in content:
             raise BrokenSnapshot(f"{name}: of an earlier form; the journal is read instead until a new one replaces it")
         head = Head(int(content["sequence"]), int(content["at"]), int(content["watermark"]), str(content["hash"]))
         book = Book(rules)
@@ -118,7 +138,9 @@ def decode_state(name: str, rules: BookRules, snapshot: bytes) -> BookState:
             command_id, customer, closed = content["cancelling"]
             book.cancelling = Cancelling(str(command_id), str(customer), int(closed))
         book.check(dust_may_rest=True)
-        return BookState(book, head, {str(name): int(at_ms) for name, at_ms in content["named"].items()})
+        named = {str(command_id): int(at_ms) for command_id, at_ms in content["named"].items()}
+        traded = {str(order_id): TradeSums(*map(int, sums)) for order_id, sums in content["traded"].items()}
+        return BookState(book, head, named, traded)
     except (zlib.error, ValueError, KeyError, TypeError, AttributeError, OverflowError, Inconsistent) as error:
         raise BrokenSnapshot(f"{name}: {error!r}") from error
 

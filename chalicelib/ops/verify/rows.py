@@ -18,7 +18,7 @@ from chalicelib.support.ids import time_of
 from chalicelib.tables.dynamodb import Row
 from chalicelib.tables.external_ids import is_name, name_row
 from chalicelib.tables.fills import row_of
-from chalicelib.tables.orders import admitted_row
+from chalicelib.tables.order_rows import admitted_row, refuse_earlier_form
 
 UNDECIDED_MS_MAX = 86_400_000
 QUEUED_CANCEL = "cancel"
@@ -44,22 +44,31 @@ class RowCheck:
         self._waiting: list[tuple[str, Row]] = []
         """Rows of live orders that wait for a decision or a cancel, likewise."""
 
-    def order(self, row: Row) -> None:
-        """Compare one order row, or keep an external id (R31) for the end."""
-        owner, order_id, shown = row["owner"], row["order_id"], row.get("sequence")
+    def closed_order(self, row: Row) -> None:
+        """Compare the row of a closed order, or keep an external id (R31) for the end. Raises UnreadableRow."""
+        refuse_earlier_form(row)
         if is_name(row):
-            self._names[owner, order_id] = row
-            return
-        if "live" in row and (row.get("sequence") is None or QUEUED_CANCEL in row):
+            self._names[row["owner"], row["order_id"]] = row
+        else:
+            self._order(row, is_open=False)
+
+    def open_order(self, row: Row) -> None:
+        """Compare the row of an open order."""
+        if row.get("sequence") is None or QUEUED_CANCEL in row:
             self._waiting.append((_book_of(row), row))
+        self._order(row, is_open=True)
+
+    def _order(self, row: Row, *, is_open: bool) -> None:
+        owner, order_id, shown = row["owner"], row["order_id"], row.get("sequence")
         if "external_id" in row:
             name = name_row(owner, row["external_id"], order_id)
             self._named[owner, name["order_id"]] = name
-        where = f"order row {order_id} of {owner}"
+        where = f"{'open ' if is_open else ''}order row {order_id} of {owner}"
         if not isinstance(row.get(QUEUED_CANCEL, ""), str):
             self._note(0, Disagreement(f"{where}, {QUEUED_CANCEL}", "a command's id", repr(row[QUEUED_CANCEL])))
-        expected = self._expected.orders.pop((owner, order_id), None)
-        if expected is not None:
+        expected = self._expected.orders.get((owner, order_id))
+        if expected is not None and expected.is_open is is_open:
+            del self._expected.orders[owner, order_id]
             should = expected.row(owner, self._expected.refused_cancels.get((owner, order_id)))
             found = {name: value for name, value in row.items() if name != QUEUED_CANCEL}
             differs = difference(where, should, found, self._folds[expected.book].head)
@@ -70,11 +79,12 @@ class RowCheck:
         fold = self._folds.get(book)
         if fold is None:
             self._note(0, Disagreement(f"{where}, book_id", "a book that there is", book))
-        elif shown is None and order_id not in fold.decided:
+        elif is_open and shown is None and order_id not in fold.decided:
             self.undecided.append((book, row))
         elif book in self._compared:
             claimed = f"a row that shows entry {shown}"
-            unknown = Disagreement(where, "no row: the journal accepts no such order of this owner", claimed)
+            kind = "open" if is_open else "closed"
+            unknown = Disagreement(where, f"no row: the journal has no such {kind} order of this owner", claimed)
             self._note(_sequence(shown), beyond(f"{where}, sequence", shown, fold.head) or unknown)
 
     def undecided_order(self, row: Row, placed: PlaceOrder | None) -> None:
@@ -84,7 +94,7 @@ class RowCheck:
         if placed is not None:
             should = admitted_row(owner, row["book_id"], placed)
         else:
-            should = found | {"live": order_id, "filled": 0, "status": OrderStatus.OPEN.value}
+            should = found | {"filled": 0, "status": OrderStatus.OPEN.value}
         refused_cancel = self._expected.refused_cancels.get((owner, order_id))
         if refused_cancel is not None:
             should["cancel_refused"] = refused_cancel
@@ -123,8 +133,8 @@ class RowCheck:
     def first(self) -> Disagreement | None:
         """Return the disagreement of the earliest entry. Call it after all rows."""
         for (owner, order_id), order in self._expected.orders.items():
-            found = "no row"
-            self._note(order.sequence, Disagreement(f"order row {order_id} of {owner}", "the row", found))
+            where = f"{'open ' if order.is_open else ''}order row {order_id} of {owner}"
+            self._note(order.sequence, Disagreement(where, "the row", "no row"))
         for (owner, name), fill in self._expected.fills.items():
             self._note(fill.fill.sequence, Disagreement(f"fill {name} of {owner}", "the fill", "no row"))
         for owner, name in sorted({*self._names, *self._named}):

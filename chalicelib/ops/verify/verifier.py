@@ -209,10 +209,14 @@ class Verifier:
 
     def _compare_rows(self, reading: _Reading, check: RowCheck) -> Holds:
         """Compare all rows. Return the amounts that accounts hold for resting and undecided orders."""
+        for row in self._rows("open orders", self._orders.open_rows()):
+            if reading.covers(row["owner"]):
+                with readable(f"row {row['order_id']} of {row['owner']}"):
+                    check.open_order(row)
         for row in self._rows("orders", self._orders.rows()):
             if reading.covers(row["owner"]):
                 with readable(f"row {row['order_id']} of {row['owner']}"):
-                    check.order(row)
+                    check.closed_order(row)
         for row in self._rows("fills", self._fills.rows()):
             if reading.covers(row["owner"]):
                 with readable(f"fill {row['fill']} of {row['owner']}"):

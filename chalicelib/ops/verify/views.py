@@ -8,6 +8,7 @@ from itertools import zip_longest
 
 from chalicelib.domain.books.candles import Candle, Period
 from chalicelib.domain.books.forms import encode_terms
+from chalicelib.domain.books.orders import NO_TRADES
 from chalicelib.domain.books.snapshot import BookState, BrokenSnapshot, decode_state
 from chalicelib.services.books.disagreements import NOTHING, Disagreement, beyond, difference
 from chalicelib.services.books.fold import BookFold
@@ -142,6 +143,7 @@ def _content(state: BookState) -> dict[str, object]:
 
 
 def _orders(state: BookState) -> Iterator[tuple[int, str]]:
-    """Yield the resting orders by priority: terms, open quantity and hold."""
-    orders = state.book.by_priority()
-    return enumerate((f"{order.remaining} left, {order.hold} held of {order.placed}" for order in orders), 1)
+    """Yield the resting orders by priority: terms, open quantity, hold, and what their trades came to."""
+    for number, order in enumerate(state.book.by_priority(), 1):
+        sums = state.traded.get(order.placed.order_id, NO_TRADES)
+        yield number, f"{order.remaining} left, {order.hold} held, {sums} of {order.placed}"

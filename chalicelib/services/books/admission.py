@@ -131,8 +131,8 @@ class Admission:
         Raises Unavailable (nothing changed; the order's book may be parked, T53) or OutcomeUnknown.
         """
         owner = customer_key(instance, customer)
-        order = self._orders.get(owner, order_id)
-        if order is None or not order.status.is_live:
+        order = self._orders.get_open(owner, order_id)
+        if order is None:
             return False
         self._refuse_parked(book_key(instance, order.book_id))
         if order.cancel_queued:
@@ -142,10 +142,9 @@ class Admission:
         book = book_key(instance, order.book_id)
         send = self._inbox.send(book, command, self._now_s())
         try:
-            self._database.transact([note, send], lambda: self._orders.cancel_of(owner, order_id) == command.command_id)
+            self._database.transact([note, send], lambda: bool(self._inbox.progress([(book, command.command_id)])))
         except TransactionRefused as error:
-            row = error.refused.get(0)
-            return row is not None and "live" in row  # live: another request has queued its cancel
+            return error.refused.get(0) is not None  # still open: another request has queued its cancel
         return True
 
     def cancel_each(

@@ -24,7 +24,7 @@ from chalicelib.domain.books.vocabulary import CancelAll, CancelOrder, CloseReas
 from chalicelib.domain.ledger.owners import book_key, customer_key
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.inbox import CancelAllProgress, Inbox
-from chalicelib.tables.orders import Orders, placed_of
+from chalicelib.tables.orders import Orders
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +101,14 @@ class Deduplication:
             command = delivery.command
             if isinstance(command, CancelOrder) and _is_waiting(rows.get(command.order_id)):
                 place = fresh.get(command.order_id) or self._from_row(config, command)
-                ordered.setdefault(command.order_id, place)
+                if place is not None:
+                    ordered.setdefault(command.order_id, place)
             ordered.setdefault(name, delivery)
         return list(ordered.values())
 
-    def _from_row(self, config: BookConfig, cancel: CancelOrder) -> Delivery:
-        key = customer_key(config.instance, cancel.customer), cancel.order_id
-        return Delivery(placed_of(self._orders.stored([key])[key]), None)
+    def _from_row(self, config: BookConfig, cancel: CancelOrder) -> Delivery | None:
+        command = self._orders.placed(customer_key(config.instance, cancel.customer), cancel.order_id)
+        return None if command is None else Delivery(command, None)
 
 
 def _is_decided(command: PlaceOrder | CancelOrder, row: OrderRow | None) -> bool:

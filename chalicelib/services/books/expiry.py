@@ -181,13 +181,13 @@ class Expiring:
     def _live(self, expiries: list[Expiry]) -> list[Expiry]:
         """Return the rows whose order has not ended. An order that cannot be read counts as live."""
         try:
-            rows = self._orders.get_many(sorted({(expiry.owner, expiry.order_id) for expiry in expiries}))
+            open_ids = self._orders.open_ids(sorted({(expiry.owner, expiry.order_id) for expiry in expiries}))
         except UNREADABLE:
             if len(expiries) > 1:
                 return [expiry for each in expiries for expiry in self._live([each])]
             logger.exception("order cannot be read", order=expiries[0].order_id)
             return expiries
-        return [expiry for expiry in expiries if expiry.order_id in rows and rows[expiry.order_id].status.is_live]
+        return [expiry for expiry in expiries if expiry.order_id in open_ids]
 
     def _wake(self, book: str, run: _Check) -> int:
         """Have a book close its due orders; return how many ended, 0 where the book fails (logged)."""

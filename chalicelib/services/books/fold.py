@@ -8,7 +8,7 @@ candles that the tables keep, 14,000 at most plus one a day.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from chalicelib.domain.books.candles import Candle, Market, Period, trades_in
 from chalicelib.domain.books.config import BookConfig
@@ -27,7 +27,7 @@ from chalicelib.tables.candles import is_kept
 from chalicelib.tables.dynamodb import Row
 from chalicelib.tables.fills import row_of
 from chalicelib.tables.inbox import COMMAND_LIFE_S, CancelAllProgress
-from chalicelib.tables.orders import admitted_row
+from chalicelib.tables.order_rows import decided_row
 
 Account = tuple[str, str]
 """Owner and asset."""
@@ -46,22 +46,15 @@ class ExpectedOrder:
     sequence: int
     at_ms: int
 
+    @property
+    def is_open(self) -> bool:
+        """Whether its row stands among the open orders."""
+        return self.update.status.is_live
+
     def row(self, owner: str, refused_cancel: int | None) -> Row:
         """Return the order's expected row, without the note that a cancel was queued."""
-        update, row = self.update, admitted_row(owner, self.book_id, self.placed)
-        if not update.status.is_live:
-            del row["live"]
-        if refused_cancel is not None:
-            row["cancel_refused"] = refused_cancel
-        return row | {
-            "status": update.status.value,
-            "filled": update.filled,
-            "notional": update.notional,
-            "fee": update.fee,
-            "reason": None if update.reason is None else update.reason.value,
-            "sequence": self.sequence,
-            "updated_at_ms": self.at_ms,
-        }
+        row = decided_row(owner, self.book_id, self.placed, self.update, self.sequence, self.at_ms)
+        return row if refused_cancel is None else row | {"cancel_refused": refused_cancel}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +67,7 @@ class ExpectedFill:
 class ExpectedRows:
     """Expected rows of orders and fills, by the journals folded so far.
 
-    refused_cancels: by order, the first entry that refused its cancel.
+    refused_cancels: by order, the first entry that refused its cancel, as its row shows it.
     """
 
     orders: dict[RowKey, ExpectedOrder] = field(default_factory=dict)
@@ -126,9 +119,11 @@ class BookFold:
     def fold(self, entry: JournalEntry) -> Disagreement | None:
         """Fold the next entry in, or say why it cannot be the next one."""
         try:
-            events = self.state.fold(entry)
+            events = self.state.replay(entry)
         except (BrokenJournal, ValueError, TypeError) as error:
             return self._fault_of(entry, error)
+        updates = [] if self._rows is None else order_updates(events, self.state.traded)
+        self.state.advance(entry, events)
         self.events += len(events)
         for event in events:
             if isinstance(event, Accepted):
@@ -150,7 +145,7 @@ class BookFold:
             self.settled[account] = self.settled.get(account, 0) + change.available + change.held
             self.marks[account] = entry.sequence
         if self._rows is not None:
-            self._expect(self._rows, entry, events)
+            self._expect(self._rows, entry, events, updates)
             self._expect_candles(entry, events)
         if entry.sequence == self._snapshot_sequence:
             self.at_snapshot = decode_state(self.key, self.config.first_rules, encode_state(self.key, self.state))
@@ -169,15 +164,19 @@ class BookFold:
             return Disagreement(f"{self.key} after entry {self.head}", "a sound book", str(error))
         return None
 
-    def _expect(self, rows: ExpectedRows, entry: JournalEntry, events: Sequence[Event]) -> None:
+    def _expect(
+        self,
+        rows: ExpectedRows,
+        entry: JournalEntry,
+        events: Sequence[Event],
+        updates: Sequence[tuple[PlaceOrder, OrderUpdate]],
+    ) -> None:
         instance, book_id = self.config.instance, self.config.book_id
-        for order, update in order_updates(events):
+        for order, update in updates:
             key = customer_key(instance, order.customer), order.order_id
-            before = rows.orders.get(key)
-            if before is not None:
-                notional, fee = before.update.notional + update.notional, before.update.fee + update.fee
-                update = replace(update, notional=notional, fee=fee)
             rows.orders[key] = ExpectedOrder(self.key, book_id, order, update, entry.sequence, entry.at_ms)
+            if not update.status.is_live:  # the closed row is made of the events that closed it
+                rows.refused_cancels.pop(key, None)
         for fill in fills_of(self.config, entry, events):
             rows.fills[fill.owner, row_of(fill)["fill"]] = ExpectedFill(self.key, fill)
         for event in events:

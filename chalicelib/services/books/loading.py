@@ -112,12 +112,13 @@ class Loading:
         if loaded.market.sequence < projected:
             loaded.market = view.market or self._market_until(key, projected)
         for entry, stored_bytes in self._journal.sized_after(key, state.head.sequence):
-            events = state.fold(entry)
+            events = state.replay(entry)
             loaded.journal_bytes += stored_bytes
             if entry.sequence > projected:
-                self._projector.project(loaded.config, entry, events)
+                self._projector.project(loaded.config, entry, events, state.traded)
                 loaded.count_trades(entry, events)
                 loaded.finished_entries += 1
+            state.advance(entry, events)
         if state.head.sequence > projected or view.market is None:
             self.publish(loaded)
 

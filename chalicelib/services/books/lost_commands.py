@@ -4,7 +4,7 @@ The stream gives up a batch after twelve hours; the inbox drops a command after 
 would stay OPEN with its hold for ever. Its row has everything that its command had::
 
     row without a sequence            --> PlaceOrder, as admitted     (unless the journal knows it: the row is behind)
-    live row with an undecided cancel --> CancelOrder, as queued
+    row with a cancel                 --> CancelOrder, as queued
 
 Both are given to the matcher as in a redrive: commands decided by then are dropped.
 """
@@ -25,7 +25,8 @@ from chalicelib.support.telemetry import logger
 from chalicelib.tables.dynamodb import Database, Row, batched
 from chalicelib.tables.inbox import arrival_of
 from chalicelib.tables.journal import Journal
-from chalicelib.tables.orders import Orders, placed_of
+from chalicelib.tables.order_rows import placed_of
+from chalicelib.tables.orders import Orders
 
 SWEEP_EVERY_MS = 3_600_000
 LOST_AFTER_MS = 13 * 3_600_000
@@ -39,9 +40,10 @@ LostCommand = PlaceOrder | CancelOrder
 
 
 def commands_of(row: Row) -> Iterator[LostCommand]:
-    """Yield the undecided commands of an order's row. Raises KeyError, ValueError or TypeError for a damaged row."""
-    if "live" not in row:
-        return
+    """Yield the undecided commands of an open order's row.
+
+    Raises KeyError, ValueError or TypeError for a damaged row.
+    """
     if row.get("sequence") is None:
         yield placed_of(row)
     if "cancel" in row and "cancel_refused" not in row:
@@ -90,7 +92,7 @@ def without_known(
 
 
 class LostCommands:
-    """Sweeps all live orders once an hour, a page at a time. now_ms: the time in ms."""
+    """Sweeps all open orders once an hour, a page at a time. now_ms: the time in ms."""
 
     def __init__(self, database: Database, matcher: Matcher, now_ms: Callable[[], int]) -> None:
         self._orders = Orders(database)
@@ -98,7 +100,7 @@ class LostCommands:
         self._matcher = matcher
         self._now_ms = now_ms
         self._due_at_ms = 0
-        self._pages: Iterator[list[tuple[str, str]]] | None = None
+        self._pages: Iterator[list[Row]] | None = None
 
     def sweep_a_page(self) -> int:
         """Sweep the next page, if a sweep is due; return how many commands were decided.
@@ -110,13 +112,12 @@ class LostCommands:
             if now_ms < self._due_at_ms:
                 return 0
             self._due_at_ms = now_ms + SWEEP_EVERY_MS
-            self._pages = batched(self._orders.live_keys(), ROWS_AT_A_TIME)
+            self._pages = batched(self._orders.open_rows(), ROWS_AT_A_TIME)
         pages, self._pages = self._pages, None
         page = next(pages, None)
         if page is None:
             return 0
-        old = [(owner, order_id) for owner, order_id in page if time_of(order_id) < now_ms - LOST_AFTER_MS]
-        lost = waiting(self._orders.stored(old).values(), now_ms - LOST_AFTER_MS)
+        lost = waiting(page, now_ms - LOST_AFTER_MS)
         decided = sum(self._decide(book, commands) for book, commands in sorted(lost.items()))
         self._pages = pages
         return decided
@@ -136,11 +137,6 @@ class LostCommands:
 
 
 def lost_by_book(database: Database, instance: str | None = None) -> Mapping[str, list[LostCommand]]:
-    """Return the undecided commands of an instance's live orders (None: of all), by book. Reads every live order."""
-    orders = Orders(database)
-    keys = (key for key in orders.live_keys() if instance in (None, key[0].partition("/")[0]))
-    found: dict[str, list[LostCommand]] = defaultdict(list)
-    for page in batched(keys, ROWS_AT_A_TIME):
-        for book, commands in waiting(orders.stored(page).values()).items():
-            found[book] += commands
-    return found
+    """Return the undecided commands of an instance's open orders (None: of all), by book. Reads every open order."""
+    rows = Orders(database).open_rows()
+    return waiting(row for row in rows if instance in (None, row["owner"].partition("/")[0]))

@@ -25,7 +25,7 @@ matcher reaches entry N+1 only after N is projected (by itself or by loading), s
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from chalicelib.domain.books.book import Book
@@ -179,7 +179,8 @@ class Matcher:
                 self._keep(loaded)
                 self._tell_finished(loaded, own_entries)
                 group = _Group(self._time_of_next(loaded))
-                self._take(loaded, group, give_up(loaded.state.book, delivery.command, group.at_ms), delivery)
+                named = replace(delivery, stream_sequence=None)  # no order's row shows a cancel that is given up
+                self._take(loaded, group, give_up(loaded.state.book, delivery.command, group.at_ms), named)
             if not group.events:
                 group.at_ms = self._time_of_next(loaded)
         self._commit(loaded, group)
@@ -232,7 +233,7 @@ class Matcher:
         entries = self._append(loaded, group)
         for entry in entries:
             of_entry = list(events if entry is entries[-1] else islice(events, len(entry.events)))
-            self._projector.project(loaded.config, entry, of_entry)
+            self._projector.project(loaded.config, entry, of_entry, loaded.state.traded)
             loaded.state.advance(entry, of_entry)
             loaded.count_trades(entry, of_entry)
         if entries:

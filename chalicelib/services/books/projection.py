@@ -7,7 +7,7 @@ come after both, so an order that shows FILLED has moved its money.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from chalicelib.domain.books.config import BookConfig
 from chalicelib.domain.books.events import (
@@ -19,7 +19,7 @@ from chalicelib.domain.books.events import (
 )
 from chalicelib.domain.books.fills import Fill
 from chalicelib.domain.books.journal import JournalEntry, trade_id
-from chalicelib.domain.books.orders import order_updates
+from chalicelib.domain.books.orders import TradeSums, order_updates
 from chalicelib.domain.books.settlement import settle
 from chalicelib.domain.ledger.owners import customer_key, owner_key
 from chalicelib.tables.accounts import Accounts
@@ -36,22 +36,24 @@ class Projector:
         self._accounts = Accounts(database)
         self._inbox = Inbox(database)
 
-    def project(self, config: BookConfig, entry: JournalEntry, events: Sequence[Event]) -> None:
+    def project(
+        self, config: BookConfig, entry: JournalEntry, events: Sequence[Event], traded: Mapping[str, TradeSums]
+    ) -> None:
         """Write what the entry changed. Entries of a book must be projected in order, without gaps.
 
-        A row that shows this entry or a later one is left unchanged.
+        traded: as in BookState, before the entry. A row that shows this entry or a later one is left unchanged.
         """
         instance, sequence, at_ms = config.instance, entry.sequence, entry.at_ms
         moved = settle(events, config.base_asset, config.quote_asset).items()
         changes = {(owner_key(entry.book, account.customer), account.asset): change for account, change in moved}
-        updates = {
-            (customer_key(instance, order.customer), order.order_id): update for order, update in order_updates(events)
-        }
+        updates = [
+            (customer_key(instance, order.customer), order, update) for order, update in order_updates(events, traded)
+        ]
         refused = [event for event in events if isinstance(event, CancelRefused)]
         not_cancelled = [(customer_key(instance, event.customer), event.order_id) for event in refused]
         fills = self._fills.puts(fills_of(config, entry, events))
         self._accounts.settle(entry.book, sequence, changes, at_ms, beside=fills)
-        self._orders.project(updates, sequence, at_ms)
+        self._orders.project(config.book_id, updates, sequence, at_ms)
         self._orders.note_refused_cancels(not_cancelled, sequence)
         self._inbox.note_progress(entry.book, cancel_alls(events, sequence))
 

@@ -67,9 +67,9 @@ class BooksReading:
         """Yield a customer's orders by admission time (T26)."""
         return self._orders.newest_first(customer_key(instance, customer), page_rows, from_ms, to_ms)
 
-    def live_orders(self, instance: str, customer: str, now_ms: int, page_rows: int = PAGE_ROWS) -> Iterator[OrderRow]:
-        """Yield a customer's live orders. Reads these and all orders of the last seconds."""
-        return self._orders.live_newest_first(customer_key(instance, customer), now_ms, page_rows)
+    def open_orders(self, instance: str, customer: str, page_rows: int = PAGE_ROWS) -> Iterator[OrderRow]:
+        """Yield a customer's open orders. Costs what it yields."""
+        return self._orders.open_newest_first(customer_key(instance, customer), page_rows)
 
     def fills(
         self, instance: str, customer: str, page_rows: int = PAGE_ROWS, from_ms: int = 0, to_ms: int = TIME_MS_MAX

@@ -35,7 +35,8 @@ from chalicelib.tables.external_ids import name_row
 from chalicelib.tables.fills import Fills, row_of
 from chalicelib.tables.inbox import CancelAllProgress, Inbox, progress_of
 from chalicelib.tables.journal import Journal
-from chalicelib.tables.orders import Orders, admitted_row
+from chalicelib.tables.order_rows import admitted_row
+from chalicelib.tables.orders import OPEN_TABLE, TABLE, Orders
 
 CHUNK_ROWS = 100
 """Rows that are read at a time."""
@@ -68,8 +69,8 @@ class Rebuilt:
 
 @dataclass(slots=True)
 class _Differences:
-    orders: list[tuple[Row | None, Row]]
-    """Each as stored (None: missing) and as expected."""
+    orders: list[tuple[str, Row | None, Row | None]]
+    """Each with its table, as stored (None: missing) and as expected (None: it must go)."""
     fills: list[Row]
 
 
@@ -162,18 +163,20 @@ class Rebuilding:
                         waiting.unnoted[command.command_id] = reached
         return waiting
 
-    def _differences(self, rows: ExpectedRows, expected: dict[RowKey, Row], fold: BookFold) -> _Differences:
+    def _differences(self, rows: ExpectedRows, expected: dict[RowKey, tuple[str, Row]], fold: BookFold) -> _Differences:
         """Return the rows that differ from the expected ones. Raises RowsAhead or BookAtWork."""
         found = _Differences([], [])
         for chunk in batched(expected.items(), CHUNK_ROWS):
-            stored = self._orders.stored([key for key, _ in chunk])
-            for key, row in chunk:
-                stands = stored.get(key)
-                if stands is not None and (stands.get("sequence") or 0) > fold.head:
-                    raise self._ahead(fold, f"order {key[1]} shows entry {stands['sequence']}")
-                should = row | ({"cancel": stands["cancel"]} if stands is not None and "cancel" in stands else {})
-                if stands != should:
-                    found.orders.append((stands, should))
+            stored = {table: self._orders.stored(table, [key for key, _ in chunk]) for table in (OPEN_TABLE, TABLE)}
+            for table, stored_rows in stored.items():
+                for key, (own_table, row) in chunk:
+                    stands, should = stored_rows.get(key), row if table == own_table else None
+                    if stands is not None and (stands.get("sequence") or 0) > fold.head:
+                        raise self._ahead(fold, f"order {key[1]} shows entry {stands['sequence']}")
+                    if should is not None and stands is not None and "cancel" in stands:
+                        should |= {"cancel": stands["cancel"]}
+                    if stands != should:
+                        found.orders.append((table, stands, should))
         for fills in batched(rows.fills.items(), CHUNK_ROWS):
             halves = self._fills.stored([key for key, _ in fills])
             found.fills += [should for key, one in fills if halves.get(key) != (should := row_of(one.fill))]
@@ -201,12 +204,14 @@ class Rebuilding:
             raise BookAtWork(fold.key) from error
         return True
 
-    def _write_orders(self, rows: Sequence[tuple[Row | None, Row]]) -> None:
-        for before, after in rows:
+    def _write_orders(self, rows: Sequence[tuple[str, Row | None, Row | None]]) -> None:
+        """Write all rows, then delete those that must go: readers always find an order."""
+        for table, before, after in sorted(rows, key=lambda row: row[2] is None):
             try:
-                self._orders.replace(before, after)
+                self._orders.replace(table, before, after)
             except ConditionFailed as error:
-                raise BookAtWork(f"order {after['order_id']} of {after['owner']}") from error
+                row = after or before or {}
+                raise BookAtWork(f"order {row.get('order_id')} of {row.get('owner')}") from error
 
     def _rebuild_candles(self, fold: BookFold) -> int:
         """Write the finished candles that are missing, wrong or unreadable; return how many."""
@@ -251,23 +256,23 @@ class _Waiting:
     unnoted: dict[str, CancelAllProgress]
 
 
-def _order_rows(rows: ExpectedRows, waiting: _Waiting, fold: BookFold) -> dict[RowKey, Row]:
-    """Return every expected row of orders and external ids, by key."""
+def _order_rows(rows: ExpectedRows, waiting: _Waiting, fold: BookFold) -> dict[RowKey, tuple[str, Row]]:
+    """Return every expected row of orders and external ids, with its table, by key."""
     instance, book_id = fold.config.instance, fold.config.book_id
-    expected = {key: order.row(key[0], None) for key, order in rows.orders.items()}
+    expected = {
+        key: (OPEN_TABLE if order.is_open else TABLE, order.row(key[0], rows.refused_cancels.get(key)))
+        for key, order in rows.orders.items()
+    }
     for placed in waiting.orders:
         owner = customer_key(instance, placed.customer)
-        expected[owner, placed.order_id] = admitted_row(owner, book_id, placed)
-    for key, sequence in rows.refused_cancels.items():
-        if key in expected:
-            expected[key]["cancel_refused"] = sequence
+        expected[owner, placed.order_id] = OPEN_TABLE, admitted_row(owner, book_id, placed)
     for key, command_id in waiting.cancels.items():
-        if key in expected:
-            expected[key]["cancel"] = command_id
-    for (owner, order_id), row in list(expected.items()):
+        if key in expected and expected[key][0] == OPEN_TABLE:
+            expected[key][1]["cancel"] = command_id
+    for (owner, order_id), (_, row) in list(expected.items()):
         if "external_id" in row:
             name = name_row(owner, row["external_id"], order_id)
-            expected[owner, name["order_id"]] = name
+            expected[owner, name["order_id"]] = TABLE, name
     return expected
 
 

@@ -21,7 +21,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     for module in ("chalicelib.services.books.waiting", "chalicelib.services.answers"):
         monkeypatch.setattr(f"{module}.time", clock)
-    for module in ("apis.book.orders", "apis.book.api", "wiring.book"):
+    for module in ("apis.book.api", "wiring.book"):
         monkeypatch.setattr(f"chalicelib.{module}.now_ms", clock.now_ms)
     for module in ("apis.book.gate", "wiring.book"):
         monkeypatch.setattr(f"chalicelib.{module}.now_s", clock.now_s)

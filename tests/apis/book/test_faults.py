@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from chalicelib.apis.book import api, orders
+from chalicelib.apis.book import api
 from chalicelib.services import answers
 from chalicelib.services.books import waiting as outcomes
 from chalicelib.support.outcomes import Unavailable
@@ -68,7 +68,7 @@ def test_an_answer_is_true_at_whichever_call_dynamodb_fails(
     clock = SteppedTime()
     for module in (outcomes, answers):
         monkeypatch.setattr(module, "time", clock)
-    for module in (orders, api, wiring_of_book):
+    for module in (api, wiring_of_book):
         monkeypatch.setattr(module, "now_ms", clock.now_ms)
     for call in range(1, CALLS_MAX):
         client: Any = MemoryDynamoDB()

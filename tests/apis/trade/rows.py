@@ -21,6 +21,7 @@ from chalicelib.support.canonical import canonical
 from chalicelib.tables.candles import Candles
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.fills import Fills, row_of
+from chalicelib.tables.orders import OPEN_TABLE, TABLE
 from tests.apis.trade.desk import SignedDesk, data_of
 from tests.world import BOOK_ID, INSTANCE, World
 
@@ -58,18 +59,15 @@ def an_order(**facts: Any) -> OrderRow:
 
 def put_orders(database: Database, rows: Iterable[OrderRow], customer: str = "ann", instance: str = INSTANCE) -> None:
     """Store orders as admission and matching leave them."""
-    database.put_many("orders", (_stored(row, customer_key(instance, customer)) for row in rows))
+    for row in rows:
+        table = OPEN_TABLE if row.status.is_live else TABLE
+        database.put_many(table, [_stored(row, customer_key(instance, customer))])
 
 
 def _stored(row: OrderRow, owner: str) -> dict[str, Any]:
     facts = {name: getattr(row, name) for name in OrderRow.__slots__ if not name.startswith("cancel_")}
     present = {name: value for name, value in facts.items() if value is not None or name in ("price", "reason")}
-    live = {"live": row.order_id} if row.status.is_live else {}
-    return (
-        {name: str(value) if isinstance(value, str) else value for name, value in present.items()}
-        | {"owner": owner}
-        | live
-    )
+    return {name: str(value) if isinstance(value, str) else value for name, value in present.items()} | {"owner": owner}
 
 
 def a_fill(at_ms: int, number: int = 0, **facts: Any) -> Fill:

@@ -88,9 +88,9 @@ def test_sums_of_admitted_orders_stay_within_38_digits(
             hold = request.quantity if side is Side.SELL else AMOUNT_MAX
         assert hold <= AMOUNT_MAX
         order = PlaceOrder(f"order {number}", "ann", side, kind, TimeInForce.GTC, price, request.quantity, hold)
-        for touched, update in order_updates(place(book, order, 0)):
-            sums[touched.order_id, "notional"] += update.notional
-            sums[touched.order_id, "fee"] += update.fee
+        for touched, update in order_updates(place(book, order, 0), {}):
+            sums[touched.order_id, "notional"] += update.sums.notional
+            sums[touched.order_id, "fee"] += update.sums.fee
             sums[touched.order_id, "filled"] = update.filled
         book.check()
     assert max(sums.values(), default=0) <= AMOUNT_MAX

@@ -14,6 +14,7 @@ from chalicelib.domain.books.book import Book
 from chalicelib.domain.books.forms import encode_order, encode_terms
 from chalicelib.domain.books.journal import BrokenJournal, Head, JournalEntry, draft
 from chalicelib.domain.books.matching import place
+from chalicelib.domain.books.orders import TradeSums, order_updates
 from chalicelib.domain.books.snapshot import (
     NAMED_LIFE_MS,
     SNAPSHOT_AFTER_BYTES_MIN,
@@ -76,7 +77,8 @@ def assert_equal(one: BookState, other: BookState) -> None:
     assert [one.book.find(each) for each in one.book.open_orders] == [
         other.book.find(each) for each in one.book.open_orders
     ]
-    assert (one.book.status, one.head, one.named) == (other.book.status, other.head, other.named)
+    assert (one.book.status, one.head) == (other.book.status, other.head)
+    assert (one.named, one.traded) == (other.named, other.traded)
 
 
 # --- the fold ----------------------------------------------------------------------------------------------------
@@ -92,6 +94,21 @@ def test_folding_the_entries_gives_the_state_that_deciding_them_gave() -> None:
 
     assert_equal(folded, state)
     assert folded.head == Head(3, AT_MS + 9, 14, state.head.hash)
+
+
+def test_what_an_orders_trades_came_to_is_known_while_it_is_open_and_in_no_entry_after() -> None:
+    state, folded = a_state(), a_state()
+    entries = [go_on(state, limit("ask", SELL, 101, 2_009), limit("other", SELL, 101, 9))]
+    entries.append(go_on(state, limit("one", BUY, 101, 2), limit("two", BUY, 101, 2_003), limit("never", BUY, 1, 1)))
+    assert state.traded == {"ask": TradeSums(101 * 2_005, 101 * 2_003 * 5 // 10_000)}
+    assert read_back(state).traded == state.traded
+    last = go_on(state, limit("last", BUY, 101, 5))
+    assert state.traded == {"other": TradeSums(101)}
+    for entry in entries:
+        folded.fold(entry)
+    updates = {order.order_id: update for order, update in order_updates(folded.replay(last), folded.traded)}
+    assert updates["ask"].sums == TradeSums(101 * 2_009, 101 * 2_003 * 5 // 10_000)
+    assert updates["other"].sums == TradeSums(101)
 
 
 def test_the_state_of_a_book_without_a_journal_is_empty_and_has_the_status_it_was_made_with() -> None:
@@ -285,7 +302,7 @@ def test_a_snapshot_is_compressed_json_with_amounts_as_strings() -> None:
         "book": NAME, "sequence": 1, "at": AT_MS, "watermark": "3", "hash": state.head.hash,
         "terms": encode_terms(state.book.terms),
         "named": {"pause": AT_MS}, "lastPrice": "101", "cancelling": None,
-        "orders": [[encode_order(limit("ask", SELL, 101, 5)), "3"]],
+        "orders": [[encode_order(limit("ask", SELL, 101, 5)), "3"]], "traded": {"ask": ["202", "0"]},
     }  # fmt: skip
 
 
@@ -396,9 +413,9 @@ def test_a_snapshot_that_lost_its_first_or_last_byte_is_refused() -> None:
             decode_state(NAME, RULES, part)
 
 
-def test_a_snapshot_from_before_the_last_price_says_that_the_journal_is_read() -> None:
+def test_a_snapshot_from_before_the_sums_of_trades_says_that_the_journal_is_read() -> None:
     content = an_order_book()
-    del content["lastPrice"]
+    del content["traded"]
 
     with pytest.raises(BrokenSnapshot, match="of an earlier form; the journal is read instead"):
         decode_state(NAME, RULES, written(content))

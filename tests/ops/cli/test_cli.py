@@ -199,12 +199,12 @@ def test_a_verified_book_is_reported_with_one_line_for_each_check(
 def test_a_book_that_does_not_agree_fails_and_says_where(
     venue: World, main: Main, capsys: pytest.CaptureFixture[str], which: str, form: str
 ) -> None:
-    (row,) = (row for row in venue.database.scan("orders") if row["status"] == "PARTIALLY_FILLED")
-    venue.database.put_many("orders", [row | {"filled": 61}])
+    (row,) = (row for row in venue.database.scan("open-orders"))
+    venue.database.put_many("open-orders", [row | {"filled": 61}])
     assert main(f"verify {which}{form}") == 1
     printed = capsys.readouterr()
     assert printed.out == ""
-    where = f"order row {row['order_id']} of {row['owner']}, filled"
+    where = f"open order row {row['order_id']} of {row['owner']}, filled"
     assert printed.err == f"tallybook: does not agree: {where}: expected 60, found 61\n"
 
 

@@ -63,9 +63,8 @@ def _live_through_everything(world: World) -> None:
             deliver()
     world.placed("ann", "BUY", 3_000, 104)
     world.placed("ann", "SELL", 3_000, 96)  # trades with itself and with the remaining orders
-    for row in list(world.database.scan("orders")):
-        if "live" in row:
-            world.cancel(row["customer"], row["order_id"])
+    for row in list(world.orders.open_rows()):
+        world.cancel(row["customer"], row["order_id"])
     deliver()
     world.placed("ben", "BUY", 40, 90)
     world.placed("ben", "BUY", 5, 90)

@@ -27,7 +27,7 @@ KEYS = {
     one.name.removeprefix("x-"): [part["AttributeName"] for part in one.create_request["KeySchema"]]
     for one in table_definitions("x")
 }
-READ = ("accounts", "orders", "fills", "journal", "books", "signed-orders", "escrows", "outbox")
+READ = ("accounts", "open-orders", "orders", "fills", "journal", "books", "signed-orders", "escrows", "outbox")
 """The tables that are read whole."""
 OTHER_VALUES: list[dict[str, Any]] = [
     {"N": "7.5"}, {"N": "7"}, {"S": "x"}, {"S": "7"}, {"BOOL": True}, {"NULL": True}, {"B": b"x"}, {"L": []},
@@ -35,7 +35,7 @@ OTHER_VALUES: list[dict[str, Any]] = [
 ]  # fmt: skip
 Item = dict[str, Any]
 CANNOT_BE_SEEN = {
-    ("orders", "cancel", "removed"),
+    ("open-orders", "cancel", "removed"),
     *(("books", name, "{'N': '7'}") for name in ("order_size_min", "order_size_max", "tick_size")),
     *(("books", "stock_token_id", value) for value in ("{'S': 'x'}", "{'S': '7'}", "removed")),
     *(("books", name, "removed") for name in ("created_at_ms", "token_type", "lot_size", "min_order_value")),

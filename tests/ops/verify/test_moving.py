@@ -26,7 +26,7 @@ class AtWork:
         self.readings = 0
 
     def __call__(self, items: Iterable[T], what: str, total: int | None) -> Iterable[T]:  # noqa: ARG002
-        if what == "orders":
+        if what == "open orders":
             self.readings += 1
             if self.readings <= self._times:
                 self._world.placed("ann", "BUY", 1, next(self._prices))

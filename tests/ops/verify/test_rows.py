@@ -22,35 +22,70 @@ from tests.world import BASE, BOOK_ID, INSTANCE, NOW_MS, QUOTE, World
     ("name", "value"),
     [
         ("status", "FILLED"), ("filled", 4), ("price", 92), ("quantity", 10), ("side", "SELL"), ("customer", "zoe"),
-        ("reason", "USER_CANCELLED"), ("updated_at_ms", NOW_MS + 1), ("live", "other"), ("book_id", "ob_none"),
+        ("notional", 1), ("fee", 1), ("updated_at_ms", NOW_MS + 1), ("book_id", "ob_none"), ("hold", 1),
         ("time_in_force", "IOC"), ("order_type", "MARKET"), ("sequence", 1),
     ],
 )  # fmt: skip
 def test_an_edited_order_row_is_reported(world: World, name: str, value: object) -> None:
-    (row,) = rows(world, "orders", status="PARTIALLY_FILLED")
-    edit(world, "orders", row, **{name: value})
-    where = f"order row {row['order_id']} of {row['owner']}, {name}"
-    assert disagreement(world) == Disagreement(where, str(row[name]), str(value))
+    (open_row,) = rows(world, "open-orders", status="PARTIALLY_FILLED")
+    edit(world, "open-orders", open_row, **{name: value})
+    where = f"open order row {open_row['order_id']} of {open_row['owner']}, {name}"
+    assert disagreement(world) == Disagreement(where, str(open_row[name]), str(value))
+    world.database.put_many("open-orders", [open_row])
+    closed_row = rows(world, "orders", status="CANCELLED", side="BUY", order_type="LIMIT")[0]
+    other = {"status": "OPEN", "sequence": 2}.get(name, value)
+    edit(world, "orders", closed_row, **{name: other})
+    where = f"order row {closed_row['order_id']} of {closed_row['owner']}, {name}"
+    assert disagreement(world) == Disagreement(where, str(closed_row[name]), str(other))
+
+
+def test_an_edited_reason_of_a_closed_order_is_reported(world: World) -> None:
+    row = rows(world, "orders", status="CANCELLED")[0]
+    edit(world, "orders", row, reason="DUST")
+    where = f"order row {row['order_id']} of {row['owner']}, reason"
+    assert disagreement(world) == Disagreement(where, row["reason"], "DUST")
+
+
+def test_an_order_that_stands_among_both_open_and_closed_ones_is_reported(world: World) -> None:
+    closed_row = rows(world, "orders", status="FILLED")[0]
+    world.database.put_many("open-orders", [closed_row])
+    told = disagreement(world)
+    assert told.where == f"open order row {closed_row['order_id']} of {closed_row['owner']}"
+    assert told.expected == "no row: the journal has no such open order of this owner"
+    remove(world, "open-orders", closed_row, "owner", "order_id")
+    open_row = rows(world, "open-orders")[0]
+    world.database.put_many("orders", [open_row])
+    told = disagreement(world)
+    assert told.where == f"order row {open_row['order_id']} of {open_row['owner']}"
+    assert told.expected == "no row: the journal has no such closed order of this owner"
+
+
+def test_an_open_order_that_an_earlier_version_left_among_the_closed_ones_is_named(world: World) -> None:
+    row = rows(world, "open-orders")[0]
+    world.database.put_many("orders", [row | {"live": row["order_id"]}])
+    told = disagreement(world)
+    assert told.where == f"row {row['order_id']} of {row['owner']}"
+    assert "CHANGELOG.md" in told.found
 
 
 def test_an_order_row_that_is_ahead_of_the_journal_is_reported_as_such_first(world: World) -> None:
-    (row,) = rows(world, "orders", status="PARTIALLY_FILLED")
-    edit(world, "orders", row, status="FILLED", filled=9, sequence=99)
+    (row,) = rows(world, "open-orders", status="PARTIALLY_FILLED")
+    edit(world, "open-orders", row, status="FILLED", filled=9, sequence=99)
     told = disagreement(world)
-    assert told.where == f"order row {row['order_id']} of {row['owner']}, sequence"
+    assert told.where == f"open order row {row['order_id']} of {row['owner']}, sequence"
     assert told.found.startswith("99: entries were removed from the journal's end")
 
 
-@pytest.mark.parametrize("name", ["live", "filled", "sequence"])
+@pytest.mark.parametrize("name", ["hold", "filled", "sequence"])
 def test_an_attribute_that_was_taken_off_an_order_row_is_reported(world: World, name: str) -> None:
-    (row,) = rows(world, "orders", status="PARTIALLY_FILLED")
+    (row,) = rows(world, "open-orders", status="PARTIALLY_FILLED")
     value = row.pop(name)
-    world.database.put_many("orders", [row])
-    where = f"order row {row['order_id']} of {row['owner']}, {name}"
+    world.database.put_many("open-orders", [row])
+    where = f"open order row {row['order_id']} of {row['owner']}, {name}"
     assert disagreement(world) == Disagreement(where, str(value), "nothing")
 
 
-@pytest.mark.parametrize("name", ["live", "cancel_refused", "note"])
+@pytest.mark.parametrize("name", ["cancel_refused", "note"])
 def test_an_attribute_that_was_put_on_an_order_row_is_reported(world: World, name: str) -> None:
     row = rows(world, "orders", status="FILLED")[0]
     assert name not in row

@@ -43,8 +43,8 @@ def test_an_account_is_proven_by_all_books_that_moved_it(world: World) -> None:
 
 def test_rows_of_another_book_do_not_count_but_its_journal_does(world: World) -> None:
     other_book(world)
-    (row,) = rows(world, "orders", book_id="ob_other", status="PARTIALLY_FILLED")
-    edit(world, "orders", row, filled=19)
+    (row,) = rows(world, "open-orders", book_id="ob_other", status="PARTIALLY_FILLED")
+    edit(world, "open-orders", row, filled=19)
     (depth,) = rows(world, "books", book=f"{INSTANCE}/ob_other", part="depth")
     edit(world, "books", depth, levels=zlib.compress(b'{"bids": [], "asks": []}'))
     Verifier(world.database).verify(world.book)
@@ -67,8 +67,8 @@ def test_undecided_orders_of_another_book_hold_their_funds(world: World) -> None
     world.admission.place(INSTANCE, "ob_other", request)
     assert Verifier(world.database).verify(world.book).books[0].undecided == 0
     assert [book.undecided for book in Verifier(world.database).verify(None).books] == [1, 0]
-    (row,) = (row for row in rows(world, "orders", book_id="ob_other") if "sequence" not in row)
-    edit(world, "orders", row, filled=1)
+    (row,) = (row for row in rows(world, "open-orders", book_id="ob_other") if "sequence" not in row)
+    edit(world, "open-orders", row, filled=1)
     Verifier(world.database).verify(world.book)
     with pytest.raises(Disproved, match=f"undecided order {row['order_id']}"):
         Verifier(world.database).verify(None)

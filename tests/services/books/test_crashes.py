@@ -119,12 +119,14 @@ def strike_with(faulty: FaultyClient, prefix: str, world: World, at: int, *, war
 def deliver_until_through(world: World, matcher: Matcher | None) -> None:
     """Deliver the batch to a matcher that something happens to, then again to it, or to another if it died; check."""
     batch = world.records[world.acknowledged :]
+    admitted = {row["order_id"] for row in world.order_rows()}
     try:
         failed = world.deliver(matcher, batch)
     except Died:
         failed, matcher = ["everything"], None
     check_never_negative(world)
     check_money_comes_first(world)
+    assert admitted == {row["order_id"] for row in world.order_rows()}, "7: an admitted order has no row"
     for _ in range(DELIVERIES_MAX):
         if failed:
             failed = world.deliver(matcher, batch)

@@ -204,8 +204,8 @@ def test_an_order_that_cannot_be_read_keeps_no_other_waiting_and_is_counted(worl
     """Its row was edited by hand. K42: a sweep goes on, comes back, and an alarm goes off."""
     order = rested(world)
     stray = in_a_book_that_is_gone(world)
-    (row,) = [row for row in world.database.scan("orders") if row["order_id"] == stray]
-    world.database.put_many("orders", [row | {"status": "UNKNOWN"}])
+    (row,) = [row for row in world.database.scan("open-orders") if row["order_id"] == stray]
+    world.database.put_many("open-orders", [row | {"status": "UNKNOWN"}])
     look_at(world, SOON_MS)
     assert [one["status"] for one in world.database.scan("orders") if one["order_id"] == order] == ["EXPIRED"]
     assert rows(world) == [stray], "it is looked at again"
@@ -393,7 +393,7 @@ def test_no_fault_at_any_call_of_a_look_does_what_the_next_look_does_not_mend(fa
         while not expiring.check():
             pass
         assert rows(world) == []
-        assert not [row for row in world.database.scan("orders") if "live" in row and "expires_at_ms" in row]
+        assert not [row for row in world.database.scan("open-orders") if "expires_at_ms" in row]
         world.deliver()
         check_invariants(world, CREDITED)
         if not has_struck:

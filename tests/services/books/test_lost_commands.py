@@ -18,7 +18,7 @@ from chalicelib.services.books.lost_commands import LOST_AFTER_MS, SWEEP_EVERY_M
 from chalicelib.services.books.redrive import redrive, redrive_all
 from chalicelib.support.ids import least_id, time_of
 from chalicelib.tables.dynamodb import Database
-from chalicelib.tables.orders import admitted_row, placed_of
+from chalicelib.tables.order_rows import admitted_row, placed_of
 from tests.scenarios import Scenario
 from tests.world import BASE, BOOK_ID, INSTANCE, QUOTE, World
 
@@ -93,10 +93,10 @@ def test_post_only_is_not_forgotten(world: World) -> None:
 
 
 def test_a_cancel_whose_command_is_gone_is_decided_from_its_order(world: World) -> None:
-    (order,) = (row["order_id"] for row in world.database.scan("orders"))
+    (order,) = (row["order_id"] for row in world.database.scan("open-orders"))
     world.cancel("ann", order)
     forget(world)
-    (row,) = world.database.scan("orders")
+    (row,) = world.database.scan("open-orders")
     assert sweep(world, later(row["cancel"])) == 1
     assert world.order("ann", order).reason is CloseReason.USER_CANCELLED
     assert world.balance("ann", BASE)[1] == 0
@@ -107,7 +107,7 @@ def test_an_order_comes_before_its_cancel(world: World) -> None:
     order = world.placed("ben", "BUY", 10, 40)
     world.cancel("ben", order)
     forget(world)
-    (row,) = (row for row in world.database.scan("orders") if row["order_id"] == order)
+    (row,) = (row for row in world.database.scan("open-orders") if row["order_id"] == order)
     assert sweep(world, later(row["cancel"])) == 2
     assert world.order("ben", order).reason is CloseReason.USER_CANCELLED
     settled(world)
@@ -121,11 +121,11 @@ def test_what_the_stream_may_still_bring_is_left_to_it(world: World) -> None:
 
 def test_a_command_that_is_younger_than_its_order_is_left_to_the_stream(world: World) -> None:
     """The order is old, its cancel is not: the stream still has it."""
-    (order,) = (row["order_id"] for row in world.database.scan("orders"))
+    (order,) = (row["order_id"] for row in world.database.scan("open-orders"))
     world.cancel("ann", order)
-    (row,) = world.database.scan("orders")
+    (row,) = world.database.scan("open-orders")
     young = f"cxl_{least_id('x', later(order) - 1000).partition('_')[2]}"
-    world.database.put_many("orders", [row | {"cancel": young}])
+    world.database.put_many("open-orders", [row | {"cancel": young}])
     assert sweep(world, later(order)) == 0
     assert world.order("ann", order).status.is_live
 
@@ -143,10 +143,10 @@ def test_the_inbox_and_the_rows_are_redriven_in_the_order_of_arrival(world: Worl
 def test_a_row_that_is_behind_the_journal_is_not_decided_again(world: World, caplog: pytest.LogCaptureFixture) -> None:
     """The table of orders was restored to an earlier moment; the order has traded since."""
     order = world.placed("ben", "BUY", 10, 50)
-    (before,) = (row for row in world.database.scan("orders") if row["order_id"] == order)
+    (before,) = (row for row in world.database.scan("open-orders") if row["order_id"] == order)
     world.now_ms = time_of(order)
     world.deliver()
-    world.database.put_many("orders", [before])
+    world.database.put_many("open-orders", [before])
     entries = len(list(world.database.scan("journal")))
     forget(world)
     with caplog.at_level(logging.ERROR):
@@ -169,10 +169,10 @@ def test_a_journal_that_is_too_long_to_look_through_is_left_to_redrive(
 
 def test_a_book_that_fails_keeps_no_other_waiting(world: World) -> None:
     order = world.placed("ben", "BUY", 10, 40)
-    (row,) = (row for row in world.database.scan("orders") if row["order_id"] == order)
-    world.database.put_many("orders", [row | {"owner": "inst_none/customer/zoe", "book_id": "ob_none"}])
+    (row,) = (row for row in world.database.scan("open-orders") if row["order_id"] == order)
+    world.database.put_many("open-orders", [row | {"owner": "inst_none/customer/zoe", "book_id": "ob_none"}])
     world.database.put_many(
-        "orders", [{n: v for n, v in row.items() if n != "hold"} | {"owner": "inst_old/customer/x"}]
+        "open-orders", [{n: v for n, v in row.items() if n != "hold"} | {"owner": "inst_old/customer/x"}]
     )
     forget(world)
     assert sweep(world, later(order)) == 1

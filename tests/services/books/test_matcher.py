@@ -14,6 +14,7 @@ from chalicelib.domain.books.book import Book
 from chalicelib.domain.books.commands import Step, decide
 from chalicelib.domain.books.journal import BrokenJournal
 from chalicelib.domain.books.vocabulary import BookStatus, CloseReason, Command, OrderStatus
+from chalicelib.ops.verify.verifier import Verifier
 from chalicelib.services.books import matcher as matcher_module
 from chalicelib.services.books.matcher import Matcher
 from chalicelib.services.books.projection import Projector
@@ -248,6 +249,27 @@ def test_a_core_fault_halfway_leaves_no_half_changed_book(world: World, monkeypa
     assert world.order("ben", poison).status is OrderStatus.REJECTED
     assert world.balance("ben", BASE) == (FUNDS, 0)
     assert world.order("ann", resting).status is world.order("cat", later).status is OrderStatus.FILLED
+    check_invariants(world, CREDITED)
+
+
+def test_a_cancel_that_the_core_cannot_decide_is_refused_once_and_its_order_stays_open(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its name is in the journal, because no row of a closed order could show it: it is known when it comes again."""
+    order = world.placed("ann", "BUY", 10, 50)
+    world.deliver()
+    world.cancel("ann", order)
+    with monkeypatch.context() as patch:
+        patch.setattr(Book, "close", lambda *_: 1 // 0)
+        assert world.deliver() == []
+    assert world.order("ann", order).cancel_refused
+    Verifier(world.database).verify(world.book)
+    assert world.deliver() == []
+    world.placed("ben", "SELL", 10, 50)
+    assert world.deliver() == world.deliver() == []
+    redrive(world.database, world.matcher(), world.book)
+    assert world.order("ann", order).status is OrderStatus.FILLED
+    Verifier(world.database).verify(world.book)
     check_invariants(world, CREDITED)
 
 

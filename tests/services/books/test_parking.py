@@ -387,7 +387,7 @@ def test_orders_of_a_parked_book_end_with_its_release_and_are_not_looked_at_in_b
     """Looks go on for two hours: once an hour the book is asked for, and its orders' rows are read and written."""
     expires_at_ms = NOW_MS + 10 * HOUR_MS
     world = broken_world(memory_database, expires_at_ms=expires_at_ms)
-    (order_id,) = [row["order_id"] for row in world.database.scan("orders")]
+    (order_id,) = [row["order_id"] for row in world.database.scan("open-orders")]
     world.placed("ben", "BUY", 1, 40)
     park(world)
     world.now_ms = expires_at_ms

@@ -47,7 +47,7 @@ def test_orders_at_the_same_moment_never_hold_more_than_there_is(embedded_databa
     assert sum(isinstance(outcome, Admitted) for outcome in outcomes) == 5
     assert sum(isinstance(outcome, Refusal) for outcome in outcomes) == 3
     assert world.balance("ann", QUOTE) == (0, 500)
-    assert len(list(embedded_database.scan("orders"))) == len(list(embedded_database.scan("inbox"))) == 5
+    assert len(list(embedded_database.scan("open-orders"))) == len(list(embedded_database.scan("inbox"))) == 5
 
 
 def test_batches_at_the_same_moment_never_hold_more_than_there_is(embedded_database: Database) -> None:

@@ -223,7 +223,9 @@ def test_r24_an_expiration_is_a_time_in_the_future(
     before = timed.world.tables()
     outcome = outcome_of(place(timed, expiration=expiration))
     assert outcome == (invalid("expiration") if expires_at_ms is None else 200)
-    assert [row["expires_at_ms"] for row in timed.world.database.scan("orders")] == [expires_at_ms] * (outcome == 200)
+    assert [row["expires_at_ms"] for row in timed.world.database.scan("open-orders")] == [expires_at_ms] * (
+        outcome == 200
+    )
     assert outcome == 200 or timed.world.tables() == before
 
 
