@@ -616,13 +616,6 @@ GUARDS = [
         "tests/domain/books/test_book.py",
     ),
     Guard(
-        "the garbage collector passes over orders",
-        "chalicelib/domain/books/vocabulary.py",
-        "class PlaceOrder(msgspec.Struct, frozen=True, gc=False)",
-        "class PlaceOrder(msgspec.Struct, frozen=True)",
-        "tests/domain/books/test_book.py::test_the_garbage_collector_sees_no_order_and_no_event",
-    ),
-    Guard(
         "an entry's hash is of the bytes that are stored",
         "chalicelib/domain/books/journal.py",
         "self.content, tail",
