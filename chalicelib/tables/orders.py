@@ -29,6 +29,7 @@ from chalicelib.tables.order_rows import (
     placed_of,
     refuse_earlier_form,
 )
+from chalicelib.tables.read_ahead import RowAt, row_at
 
 OPEN_TABLE = "open-orders"
 TABLE = "orders"
@@ -44,6 +45,14 @@ Key = tuple[str, str]
 def is_order_id(sort_key: str) -> bool:
     """Return whether a sort key names an order; external ids stand beside an owner's closed orders."""
     return sort_key.startswith(f"{ORDER}_")
+
+
+def open_order_at(owner: str, order_id: str) -> RowAt:
+    """Return where the row of an open order stands.
+
+    A closed order is read after it, never with it: one that closes in between would be missed.
+    """
+    return row_at(OPEN_TABLE, {"owner": owner, "order_id": order_id})
 
 
 class Orders:

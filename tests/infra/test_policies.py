@@ -193,7 +193,8 @@ def at_the_trade_desk(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     desk.send("DELETE", "/trade/orders/all", body={"pair": PAIR})
     monkeypatch.setattr("chalicelib.services.books.depth.DEPTH_LEVELS_MAX", len(world.books.depth(world.book).bids))
     desk.get("/trade/book/orders/level-2", {"pair": PAIR, "limit": "max"})
-    assert desk.place(side="sell", amount="1", expiration=now_ms() + LATER_MS).status == 200
+    assert desk.place(side="sell", amount="1", expiration=now_ms() + LATER_MS, external_id="order-2").status == 200
+    assert desk.get("/trade/orders/by-external-id/order-2").status == 200
 
 
 def read_master_key() -> bytes:

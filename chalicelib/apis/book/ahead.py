@@ -40,6 +40,12 @@ class RowsAhead:
                 orders = order_schema.batch_of(schema.json_object(request.body))
                 of_each = [self._placement(instance, one) for one in orders if not isinstance(one, Fault)]
                 return [*dict.fromkeys(chain(*of_each)), *self._answer(request, instance)]  # each row is read once
+            case "orders.one":
+                return [self._open_order(request, instance, order_schema.customer_query(request.query))]
+            case "orders.cancel":
+                customer = _form(order_schema.CancelOrderBody, request).customerRef
+                books = [self.books.book(instance, one) for one in self.books.recent_books(instance, customer, 1)]
+                return [self._open_order(request, instance, customer), *books]
             case "market.depth":
                 book_id = _parameter("orderBookId", request)
                 return [self.books.book(instance, book_id), self.books.depth(instance, book_id)]
@@ -58,6 +64,9 @@ class RowsAhead:
 
     def _placement(self, instance: str, order: order_schema.PlaceOrderBody) -> list[Expected]:
         return self.books.placement(instance, order.orderBookId, order.customerRef, order.orderType, order.side)
+
+    def _open_order(self, request: HttpRequest, instance: str, customer: str) -> Expected:
+        return self.books.open_order(instance, customer, _parameter("orderId", request))
 
     def _answer(self, request: HttpRequest, instance: str) -> list[Expected]:
         key = key_of(request)

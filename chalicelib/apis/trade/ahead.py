@@ -9,7 +9,7 @@ from chalicelib.apis.trade import place_schema
 from chalicelib.apis.trade.envelope import Fault
 from chalicelib.apis.trade.gate import Caller
 from chalicelib.apis.trade.pairs import symbol_of
-from chalicelib.apis.trade.query import Query
+from chalicelib.apis.trade.query import Query, order_id_of
 from chalicelib.services.ahead import Expected
 from chalicelib.services.books.ahead import BooksAhead
 
@@ -37,8 +37,29 @@ class RowsAhead:
                 return rows if book_id is None else [*rows, self.books.depth(caller.instance, book_id)]
             case "listing.open_orders" | "listing.orders_of_pair":
                 _, rows = self._market(Query(request.query).text("pair"), caller)
-                return rows + self.books.markets_of_orders(caller.instance, caller.name)
+                recent = self.books.recent_books(caller.instance, caller.name)
+                return rows + self.books.markets(caller.instance, recent)
+            case "detail.by_id":
+                return self._order(order_id_of(request.path_parameters["id"], "id"), caller)
+            case "cancels.by_id":
+                order_id = place_schema.order_id_member(place_schema.members_of(request.body))
+                return self._order(order_id, caller) + self._cancel(order_id, caller)
+            case "cancels.by_external_id":
+                name = place_schema.external_id_member(place_schema.members_of(request.body))
+                return [self.books.external_id(caller.instance, caller.name, name), *self._recent_market(caller)]
         return []
+
+    def _order(self, order_id: str, caller: Caller) -> list[Expected]:
+        return [self.books.open_order(caller.instance, caller.name, order_id), *self._recent_market(caller)]
+
+    def _recent_market(self, caller: Caller) -> list[Expected]:
+        return self.books.markets(caller.instance, self.books.recent_books(caller.instance, caller.name, 1))
+
+    def _cancel(self, order_id: str, caller: Caller) -> list[Expected]:
+        """Return the rows that ``Admission.cancel`` reads, after the desk has read them."""
+        books = self.books.recent_books(caller.instance, caller.name, 1)
+        order = self.books.open_order(caller.instance, caller.name, order_id)
+        return [order, *(self.books.book(caller.instance, one) for one in books)]
 
     def _market(self, pair: str | None, caller: Caller) -> tuple[str | None, list[Expected]]:
         """Return the id of the book that should have this pair, and the rows that tell."""

@@ -198,7 +198,7 @@ class CancelEndpoints:
                 raise Fault(Error.CANCEL_PENDING)
             if _is_cancelled(row):
                 return envelope.success(_cancelled_view(row, market))
-        else:
+        elif row.status.is_live:  # it has closed since it was read
             row = self.reading.order(caller.instance, caller.name, order_id) or row
         raise Fault(Error.EXECUTED_COMPLETELY if row.status is OrderStatus.FILLED else Error.ALREADY_CANCELED)
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from chalicelib.domain.books.vocabulary import OrderType
 from chalicelib.domain.ledger.amounts import Side
 from chalicelib.domain.ledger.owners import book_key, customer_key
 from chalicelib.tables.accounts import balance_at
-from chalicelib.tables.book_hints import BookHints
+from chalicelib.tables.book_hints import RECENT_MAX, BookHints
 from chalicelib.tables.books import config_at, depth_at, symbol_at
 from chalicelib.tables.external_ids import name_at
+from chalicelib.tables.orders import open_order_at
 from chalicelib.tables.read_ahead import RowAt
 from chalicelib.tables.tokens import token_at
 
@@ -50,6 +53,9 @@ class BooksAhead:
     def depth(self, instance: str, book_id: str) -> RowAt:
         return depth_at(book_key(instance, book_id))
 
+    def external_id(self, instance: str, customer: str, external_id: str) -> RowAt:
+        return name_at(customer_key(instance, customer), external_id)
+
     def market_of_symbol(self, instance: str, symbol: str) -> tuple[str | None, list[RowAt]]:
         """Return the id of the book that should have this symbol, and the rows that tell: it, and its two tokens."""
         rows, book_id = [symbol_at(instance, symbol)], self._hints.book_of_symbol(instance, symbol)
@@ -57,10 +63,16 @@ class BooksAhead:
             rows += self._market(instance, book_id)
         return book_id, rows
 
-    def markets_of_orders(self, instance: str, customer: str) -> list[RowAt]:
-        """Return the rows of the books, with their tokens, in which the customer should have orders."""
-        recent = self._hints.recent_books_of(customer_key(instance, customer))
-        return [row for book_id in recent for row in self._market(instance, book_id)]
+    def open_order(self, instance: str, customer: str, order_id: str) -> RowAt:
+        return open_order_at(customer_key(instance, customer), order_id)
+
+    def recent_books(self, instance: str, customer: str, books_max: int = RECENT_MAX) -> list[str]:
+        """Return the ids of the books in which the customer should have orders, the likeliest first."""
+        return list(self._hints.recent_books_of(customer_key(instance, customer))[:books_max])
+
+    def markets(self, instance: str, book_ids: Iterable[str]) -> list[RowAt]:
+        """Return the rows of these books and of their tokens."""
+        return [row for book_id in book_ids for row in self._market(instance, book_id)]
 
     def _market(self, instance: str, book_id: str) -> list[RowAt]:
         """Return the rows of a book and its two tokens."""

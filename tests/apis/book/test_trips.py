@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 
 from benchmarks.meter import Meter, metered
-from chalicelib.apis.book.routes import BATCH, CREDIT, DEBIT, DEPTH, ONE_BALANCE, PLACE, TRANSFER
+from chalicelib.apis.book.routes import BATCH, CREDIT, DEBIT, DEPTH, ONE_BALANCE, ONE_ORDER, PLACE, TRANSFER
 from chalicelib.apis.kit.http import HttpResponse
 from chalicelib.domain.books.vocabulary import BookStatus
 from chalicelib.tables.dynamodb import Database
@@ -24,7 +24,7 @@ from tests.apis.book.desk import (
 )
 from tests.recording import nobody
 from tests.waiting import Clock
-from tests.world import BASE, BOOK_ID, INSTANCE, NOW_MS, World
+from tests.world import BASE, BOOK_ID, INSTANCE, NOW_MS, QUOTE, World
 
 KEY = "order-0001"
 
@@ -54,7 +54,7 @@ def metered_desk(
     beside = open_desk(World(memory_database))
     database, meter = metered(memory_database)
     monkeypatch.setattr(meter, "_rows", nobody(meter._rows))
-    return MeteredDesk(Desk(beside.world, new_book_desk(database)), meter)
+    return MeteredDesk(Desk(beside.world, new_book_desk(database, cancel_wait_s=0)), meter)
 
 
 @pytest.fixture
@@ -222,6 +222,50 @@ def test_a_key_that_is_not_let_in_reads_ahead_once_more_at_most(warm: MeteredDes
 
 
 AUTH_FAILED = (401, "AUTH_FAILED")
+
+
+# --- cancelling, showing, listing -------------------------------------------------------------------------------------
+
+
+def test_a_cancel_is_one_read_and_its_write_and_then_it_looks_for_its_result(warm: MeteredDesk) -> None:
+    order_id = warm.desk.placed()
+    assert warm.trips(lambda desk: desk.cancel(order_id), (503, "CANCEL_PENDING")) == 1 + 1 + 1
+    warm.desk.match()
+    assert warm.trips(lambda desk: desk.cancel(order_id), (404, "ORDER_NOT_FOUND")) == 1
+
+
+def test_a_cancel_of_a_parked_book_is_refused_from_the_very_next_request_on(warm: MeteredDesk) -> None:
+    order_id = warm.desk.placed()
+    parked(warm.desk)
+    before = warm.desk.world.tables()
+    assert warm.trips(lambda desk: desk.cancel(order_id), (503, "SERVICE_UNAVAILABLE")) == 1
+    assert warm.desk.world.tables() == before
+
+
+def test_an_order_of_another_book_than_the_last_one_is_cancelled_with_one_trip_more(warm: MeteredDesk) -> None:
+    order_id, world = warm.desk.placed(), warm.desk.world
+    other = {"book_id": "ob_other", "symbol": "Q/B", "base_asset": QUOTE, "quote_asset": BASE}
+    world.books.create(replace(world.config, **other))
+    warm.desk.placed(orderBookId="ob_other")
+    assert warm.trips(lambda desk: desk.cancel(order_id), (503, "CANCEL_PENDING")) == 1 + 1 + 1 + 1
+
+
+def one(order_id: str) -> Callable[[Desk], HttpResponse]:
+    return lambda desk: desk.get(ONE_ORDER, {"customerRef": "ann"}, orderId=order_id)
+
+
+def test_an_open_order_is_shown_by_one_read_and_a_closed_one_by_two(warm: MeteredDesk) -> None:
+    """A closed order's row is read after it was not found among the open ones."""
+    order_id = warm.desk.placed()
+    assert warm.trips(one(order_id), (200, None)) == 1
+    warm.desk.cancel(order_id)
+    warm.desk.match()
+    assert warm.trips(one(order_id), (200, None)) == 2
+    assert warm.trips(one("ord_none"), (404, "ORDER_NOT_FOUND")) == 2
+
+
+def test_a_list_of_open_orders_is_one_read_and_its_rows(warm: MeteredDesk) -> None:
+    assert warm.trips(lambda desk: desk.list(status="OPEN"), (200, None)) == 2
 
 
 # --- other endpoints -------------------------------------------------------------------------------------------------
