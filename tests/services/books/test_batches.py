@@ -15,6 +15,7 @@ from chalicelib.services.books import matcher as matcher_module
 from chalicelib.services.books.admission import FUNDING_TRIES_MAX, Admission, Admitted, Outcome
 from chalicelib.services.books.lost_commands import lost_by_book
 from chalicelib.services.books.parking import FAILED_BATCHES_MAX
+from chalicelib.services.books.rebuilding import Rebuilding
 from chalicelib.services.books.redrive import redrive, release
 from chalicelib.support.outcomes import Unavailable
 from chalicelib.tables.books import NO_FAILURES, BatchFailures
@@ -161,6 +162,19 @@ def test_a_parked_books_batch_is_kept_and_decided_by_its_release(world: World) -
     assert accepted(world)[1:] == placed
     assert "kept" not in world.inbox_rows()[-1]
     check_invariants(world, CREDITED)
+
+
+def test_a_waiting_batch_is_brought_back_by_rebuilding(world: World) -> None:
+    placed = ladder(world)
+    before = world.tables()
+    world.database.delete_many(
+        "open-orders", [{"owner": row["owner"], "order_id": row["order_id"]} for row in before["open-orders"]]
+    )
+    assert world.orders.open_ids([(customer_key(INSTANCE, "ann"), order_id) for order_id in placed]) == set()
+    Rebuilding(world.database).rebuild(world.book)
+    assert world.tables()["open-orders"] == before["open-orders"]
+    assert world.deliver() == []
+    assert accepted(world) == placed
 
 
 @pytest.mark.parametrize("packed", ["", "?", "eJyLjgUAARUAuQ==", "eJwDAAAAAAE=", 7, None])
