@@ -339,6 +339,13 @@ GUARDS = [
         "tests/tables/test_write_each.py::test_a_write_that_is_throttled_after_a_lost_answer_is_unknown",
     ),
     Guard(
+        "a connection whose answer was not read whole is closed",
+        "chalicelib/tables/kept_connections.py",
+        "        if not is_kept:",
+        "        if is_kept and not timeout_s:",
+        "tests/tables/test_kept_connections.py::test_a_late_answer_is_not_taken_for_that_of_the_next_request",
+    ),
+    Guard(
         "half an answer is no answer",
         "chalicelib/tables/attempts.py",
         'elif not _is_whole(response_dict["headers"], response_dict["body"], parsed_response):',

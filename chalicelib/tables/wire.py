@@ -1,9 +1,9 @@
-"""Requests with less of the SDK's CPU. Signing, retries, connections and answers stay the SDK's.
+"""Requests with less of the SDK's CPU (sdk-calls.md). Signing, retries and the parsing of answers stay the SDK's.
 
 Bodies are written directly: a request with rows in typed form is what DynamoDB takes, but for bytes. The SDK would
 check and copy every value of every request first, by its own description of DynamoDB: most of the CPU of a call with
 many rows. The User-Agent is written once for each client; the SDK writes it twice for each request, with the features
-that the request uses: a fifth of the CPU of a small call.
+that the request uses: a fifth of the CPU of a small call. Open connections are used directly (``kept_connections``).
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import json
 from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any
+
+from chalicelib.tables.kept_connections import KeptConnections
 
 
 class BodyWriter:
@@ -50,6 +52,7 @@ def write_directly(client: Any) -> None:
     agent = client._user_agent_creator
     client.meta.events.unregister("request-created.dynamodb", agent.rebuild_and_replace_user_agent_handler)
     client._user_agent_creator = OneUserAgent(agent.to_string())
+    client._endpoint.http_session = KeptConnections(client._endpoint.http_session)
 
 
 def _base64(value: bytes | bytearray) -> str:
