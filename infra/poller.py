@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from chalicelib.tables.wire import write_directly
 from infra.shards import Record, Shard, lambda_record, records_to_redeliver
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ class StreamPoller:
         checkpoint: Checkpoint | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        write_directly(streams)
         self._streams = streams
         self._stream_arn = stream_arn
         self._handler = handler

@@ -45,12 +45,13 @@ class OneUserAgent:
 
 
 def write_directly(client: Any) -> None:
-    """Have an SDK client write its requests so. Does nothing to a client that is not the SDK's, or does so already."""
+    """Have an SDK client of DynamoDB or its streams write its requests so. Other clients are left as they are."""
     if not hasattr(client, "_serializer") or isinstance(client._serializer, BodyWriter):
         return
     client._serializer = BodyWriter()
     agent = client._user_agent_creator
-    client.meta.events.unregister("request-created.dynamodb", agent.rebuild_and_replace_user_agent_handler)
+    service = client.meta.service_model.service_id.hyphenize()
+    client.meta.events.unregister(f"request-created.{service}", agent.rebuild_and_replace_user_agent_handler)
     client._user_agent_creator = OneUserAgent(agent.to_string())
     client._endpoint.http_session = KeptConnections(client._endpoint.http_session)
 
