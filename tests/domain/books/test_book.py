@@ -145,6 +145,14 @@ def test_a_level_keeps_its_order_and_little_memory_whoever_leaves(leave: str) ->
         assert len(level.queue) <= 2 * level.count + LEFT_SPARE
 
 
+@pytest.mark.parametrize("resting", [10, 1000])
+def test_a_level_is_not_rebuilt_for_each_order_that_leaves(resting: int) -> None:
+    bids = a_side(BUY, *((f"{number}", 100, 3) for number in range(resting)))
+    before = bids.levels[100].queue
+    bids.remove(before[1])
+    assert bids.levels[100].queue is before
+
+
 def test_the_garbage_collector_sees_no_order_and_no_event() -> None:
     """A full collection stops a matcher for as long as it takes to go through all that is tracked (core-speed.md)."""
     book = a_book()

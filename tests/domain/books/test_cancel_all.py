@@ -84,6 +84,17 @@ def test_it_finds_nothing_on_a_closed_book_whose_orders_are_closed_out_first() -
     assert events[-2:] == [CancelAllBegun("cxa_1", ANN), CancelAllEnded("cxa_1", ANN, 0)]
 
 
+def test_an_order_that_comes_before_it_is_done_waits_for_its_end() -> None:
+    book = a_market()
+    begun(book, ALL_OF_ANN)
+    late = limit("late", BUY, 1, 1, of=ANN)
+    events = decided(book, late)
+    assert events.index(Accepted(late)) == 1 + next(
+        at for at, event in enumerate(events) if type(event) is CancelAllEnded
+    )
+    assert list(book.open_orders.values())[-1].placed is late
+
+
 def test_of_a_customer_without_orders_it_closes_none() -> None:
     book = a_market()
     command = CancelAll("cxa_2", "nobody")

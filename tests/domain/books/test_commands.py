@@ -286,6 +286,12 @@ def test_an_order_whose_turn_comes_on_an_inactive_book_is_rejected_with_its_whol
     assert book.state() == before
 
 
+def test_the_step_that_decides_a_command_names_it() -> None:
+    book = a_market()
+    for command in (limit("one", BUY, 1, 1), cancel("one"), cancel("one"), change(PAUSED), limit("two", BUY, 1, 1)):
+        assert [step.command for step in decide(book, command, AT_MS)] == [command]
+
+
 @pytest.mark.parametrize("status", BookStatus)
 def test_an_order_that_contradicts_itself_is_refused_on_a_book_of_any_status(status: BookStatus) -> None:
     book = a_market()

@@ -87,6 +87,17 @@ def test_what_is_due_expires_before_the_next_command_is_decided() -> None:
     assert trades(events) == [("ask 3", 101, 7)]
 
 
+def test_what_is_due_at_the_moment_of_a_command_expires_before_it() -> None:
+    book = a_market()
+    assert names(decide_at(book, AT_MS + 9)) == []
+    assert names(decide_at(book, AT_MS + 10)) == ["bid"]
+
+
+def decide_at(book: Book, at_ms: int) -> list[Event]:
+    """Place an order that only rests, at this time; return its events and what comes before."""
+    return taken(book, decide(book, limit(f"at {at_ms}", BUY, 1, 1), at_ms))
+
+
 def test_an_order_that_expires_is_expired_and_gets_back_what_it_still_holds() -> None:
     book = a_book()
     bid = limit("bid", BUY, 100, 5, expires_at_ms=AT_MS + 10)
