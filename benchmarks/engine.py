@@ -13,10 +13,8 @@ from time import monotonic, perf_counter, sleep
 from typing import Any
 
 import boto3
-from botocore.config import Config
 
 from chalicelib.tables.dynamodb import Database
-from chalicelib.wiring import USER_AGENT
 from infra.engine import engine_answers, start_engine
 from infra.settings import HOST, free_port
 from infra.tables import create_tables
@@ -37,7 +35,7 @@ def engine_database() -> Iterator[Database]:
         while not engine_answers(port):
             assert monotonic() < deadline_s, "the embedded engine did not start"
             sleep(0.02)
-        client = boto3.client("dynamodb", endpoint_url=f"http://{HOST}:{port}", config=Config(user_agent=USER_AGENT))
+        client = boto3.client("dynamodb", endpoint_url=f"http://{HOST}:{port}")
         create_tables(client, "bench")
         yield Database(client, "bench")
     finally:

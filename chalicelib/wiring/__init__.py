@@ -42,8 +42,6 @@ if TYPE_CHECKING:
 CONNECTIONS_MAX = 32
 WRITES_AT_ONCE = 16
 """Parallel calls that do not depend on each other: an entry of 100 orders settles accounts and fills by twelve."""
-USER_AGENT = "tallybook"
-"""Name of the program in its calls: the SDK writes its own anew for each call, 60 us of CPU."""
 COUNT_TIMEOUT_S = 0.5
 PER_MINUTE_DIGITS_MAX = 9
 PARAMETER_TIMEOUT_S, PARAMETER_ATTEMPTS_MAX = 5, 3
@@ -118,7 +116,6 @@ def _database(connect_timeout_s: float, read_timeout_s: float, attempts_max: int
         read_timeout=read_timeout_s,
         max_pool_connections=CONNECTIONS_MAX,
         retries={"total_max_attempts": attempts_max, "mode": "standard"},
-        user_agent=USER_AGENT,
     )
     client: Any = _session().create_client("dynamodb", config=config)
     prefix = os.environ.get("TALLYBOOK_TABLE_PREFIX", "tallybook")
