@@ -763,11 +763,11 @@ GUARDS = [
         "tests/apis/book/test_trips.py::test_an_answer_that_another_process_finishes_is_seen",
     ),
     Guard(
-        "no row that was read ahead is handed out after a transaction",
+        "no row that was read ahead is handed out after a write",
         "chalicelib/tables/dynamodb.py",
         "self._ahead.drop()",
         "pass",
-        "tests/tables/test_read_ahead.py::test_after_a_transaction_every_row_is_read_again",
+        "tests/tables/test_read_ahead.py::test_after_a_write_every_row_is_read_again",
     ),
     Guard(
         "a request of the trade desk is signed with its token's secret",

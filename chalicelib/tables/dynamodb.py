@@ -340,6 +340,11 @@ class Database:
                     found[row] = next((item for item in items if key.items() <= item.items()), {})
         return found
 
+    def _read_anew(self) -> None:
+        """Hand out nothing more that was read ahead: the request writes."""
+        if self._ahead is not None:
+            self._ahead.drop()
+
     def _learnt(self, table: str, row: Row) -> Row:
         """Return the row; what reads ahead for the request learns from it."""
         if self._ahead is not None:
@@ -379,6 +384,7 @@ class Database:
     def _write(
         self, write: Write, is_own: IsOwn, returned: Literal["ALL_NEW", "NONE"], may_be_done: bool = False
     ) -> Row:
+        self._read_anew()
         operation, attempts = self._operation(write, returned), _WriteAttempts(may_be_done)
         for _ in tries(CONFLICT_TRIES_MAX, self.pause):
             answer = attempts.call(operation)
@@ -483,8 +489,7 @@ class Database:
 
         Raises TransactionRefused (nothing changed), Unavailable (nothing changed) or OutcomeUnknown.
         """
-        if self._ahead is not None:
-            self._ahead.drop()
+        self._read_anew()
         items: list[Any] = [{type(write).__name__: self._request(write)} for write in writes]
         operation = partial(self._client.transact_write_items, TransactItems=items, ClientRequestToken=str(uuid4()))
         attempts = _WriteAttempts()

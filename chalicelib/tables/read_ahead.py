@@ -4,8 +4,8 @@
 
     expected --the first of them is asked for--> read with all others --asked for--> handed out
 
-Each row is handed out as often as it was expected; after that, and after the request's first transaction, it is read
-from its table again. So a poll, or a look at what became of a write, never sees a row of before.
+Each row is handed out as often as it was expected; after that, and after the request's first write, it is read from its
+table again. So a poll, or a look at what became of a write, never sees a row of before.
 """
 
 from __future__ import annotations

@@ -59,11 +59,16 @@ def test_a_row_is_handed_out_as_often_as_it_was_expected_and_then_read_again(
     assert meter.take().calls == 1 + 1
 
 
-def test_after_a_transaction_every_row_is_read_again(store: Database, rows: list[RowAt]) -> None:
+@pytest.mark.parametrize("is_transaction", [True, False], ids=["transaction", "put"])
+def test_after_a_write_every_row_is_read_again(store: Database, rows: list[RowAt], is_transaction: bool) -> None:
+    put = Put("accounts", ANN | {"available": 2})
     with store.reading_ahead(learn_nothing) as ahead:
         ahead.expect(rows)
         store.get("accounts", BEN)
-        store.transact([Put("accounts", ANN | {"available": 2})])
+        if is_transaction:
+            store.transact([put])
+        else:
+            store.write(put)
         assert store.get("accounts", ANN) == ANN | {"available": 2}
 
 
