@@ -195,11 +195,12 @@ def batches_of_orders(world: World) -> None:
     )
 
 
+def batch_rests(world: World) -> None:
+    world.place_batch(asked("ben", "BUY", 10, 44), asked("ben", "SELL", 10, 45))
+
+
 def cancel_overtakes_an_order_of_a_batch(world: World) -> None:
-    world.placed("ann", "SELL", 30, 50)
-    world.deliver()
-    outcomes = world.place_batch(*(asked("ben", "BUY", 10, price) for price in (44, 45, 46)))
-    made = outcomes[1]
+    _, made = world.place_batch(*(asked("ben", "BUY", 10, price) for price in (44, 45)))
     assert isinstance(made, Admitted)
     world.cancel("ben", made.order.order_id)
     world.records[-2:] = reversed(world.records[-2:])
@@ -343,6 +344,7 @@ SCENARIOS = {
     "batches of orders": Scenario(
         batches_of_orders, limits={"chalicelib.services.books.matcher.EVENTS_PER_ENTRY_GROUP": 3}
     ),
+    "batch rests": Scenario(batch_rests),
     "cancel overtakes an order of a batch": Scenario(cancel_overtakes_an_order_of_a_batch),
     "pause in the middle": Scenario(pause_in_the_middle),
     "change of fees in the middle": Scenario(change_of_fees_in_the_middle),

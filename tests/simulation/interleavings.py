@@ -45,7 +45,7 @@ INTERLEAVED = {
     "an order is killed, two matchers": Explored("FOK kill"),
     "a cancel overtakes its order, one of two matchers dies": Explored("cancel overtakes its order", with_death=True),
     "two orders cross, two matchers": Explored("cross"),
-    "a cancel overtakes an order of its batch, two matchers": Explored("cancel overtakes an order of a batch"),
+    "the orders of a batch rest, two matchers that start cold": Explored("batch rests", warm=False),
     "an order expires before its taker comes, two matchers": Explored("expire before the taker"),
 }
 
