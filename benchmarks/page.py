@@ -1,7 +1,7 @@
 """Writes the figures of ``build/bench.json`` into the table of docs/performance.md: ``make bench-page``.
 
 A row of the table names its figures in the first cell, and has a cell for earlier values and one for those of now.
-Rows of which the JSON has no figure stay as they are.
+Figures that the JSON lacks stay as they are.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from infra.settings import ROOT
 
 PAGE = ROOT / "docs" / "performance.md"
 COLUMNS = {"before": 2, "now": 3}
+NONE = "-"
+"""Shown for a figure that was not measured."""
 
 
 def figures_of(row: str) -> list[str]:
@@ -35,13 +37,15 @@ def updated(text: str, numbers: dict[str, float | None], column: str) -> str:
         names = figures_of(line)
         if any(name in numbers for name in names):
             cells = line.strip("|").split("|")
-            cells[COLUMNS[column]] = f" {' / '.join(shown(numbers.get(name)) for name in names)} "
+            before = dict(zip(names, cells[COLUMNS[column]].strip().split(" / "), strict=False))
+            values = (shown(numbers[name]) if name in numbers else before.get(name, NONE) for name in names)
+            cells[COLUMNS[column]] = f" {' / '.join(values)} "
             lines[index] = f"|{'|'.join(cells)}|"
     return "\n".join(lines) + "\n"
 
 
 def shown(number: float | None) -> str:
-    return "-" if number is None else f"{number:,.10g}"
+    return NONE if number is None else f"{number:,.10g}"
 
 
 def main() -> None:

@@ -155,8 +155,11 @@ def test_the_page_takes_the_figures_of_the_json() -> None:
     page = "# Title\n\n| what (`a`, `b.c`) | ms | - | - | why |\n| else (`d`) | | 1 | 2 | |\nText (`a`).\n"
     now = updated(page, {"a": 1234.0, "b.c": 0.5}, "now")
     assert now.splitlines()[2] == "| what (`a`, `b.c`) | ms | - | 1,234 / 0.5 | why |"
-    assert updated(now, {"a": 1.0}, "before").splitlines()[2:] == [
-        "| what (`a`, `b.c`) | ms | 1 / - | 1,234 / 0.5 | why |", "| else (`d`) | | 1 | 2 | |", "Text (`a`)."
+    assert (
+        updated(now, {"a": 1.0}, "before").splitlines()[2] == "| what (`a`, `b.c`) | ms | 1 / - | 1,234 / 0.5 | why |"
+    )
+    assert updated(now, {"b.c": None}, "now").splitlines()[2:] == [
+        "| what (`a`, `b.c`) | ms | - | 1,234 / - | why |", "| else (`d`) | | 1 | 2 | |", "Text (`a`)."
     ]  # fmt: skip
 
 
