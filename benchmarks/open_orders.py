@@ -65,16 +65,13 @@ def lives() -> dict[str, list[Step]]:
     rests = order_row("cust_000100", ulid, is_open=True) | {"live": f"ord_{ulid}"}
     admitted = {name: rests[name] for name in rests.keys() - {"sequence", "updated_at_ms"}}
     partly = rests | {"filled": 10**18, "sequence": 123_457, "status": "PARTIALLY_FILLED"}
-    asked = rests | {"cancel": f"cxl_{ulid}"}
-    cancelled = filled | {"filled": 0, "status": "CANCELLED", "reason": "USER_CANCELLED", "cancel": f"cxl_{ulid}"}
+    cancelled = filled | {"filled": 0, "status": "CANCELLED", "reason": "USER_CANCELLED"}
     admit, rest = Step(encode(admitted), in_transaction=True), Step(encode(rests))
     return {
         "filled at once": [admit, Step(encode(filled), closes=True)],
         "rests, filled in two": [admit, rest, Step(encode(partly)), Step(encode(filled), closes=True)],
-        "rests, cancelled": [
-            admit, rest, Step(encode(asked), in_transaction=True), Step(encode(cancelled), closes=True)
-        ],
-    }  # fmt: skip
+        "rests, cancelled": [admit, rest, Step(encode(cancelled), closes=True)],
+    }
 
 
 def designs() -> list[Design]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from chalicelib.domain.books.vocabulary import CloseReason, OrderStatus
+from chalicelib.tables import inbox
 from chalicelib.tables.books import Books
 from chalicelib.tables.dynamodb import Database, Row
 from chalicelib.tables.journal import Journal
@@ -60,7 +61,7 @@ def problems_of(
         *_each("was cancelled for its client twice", (o for o, times in Counter(cancelled).items() if times > 1)),
         *_each("was cancelled for its client and is not", (o for o in cancelled if not _is_cancelled(rows.get(o)))),
         *_each("was cancelled for its client and its journal does not say so", _not_once(cancelled, journaled)),
-        *_each("has a cancel without an outcome", (o for o, row in rows.items() if _cancel_is_open(row))),
+        *_each("has a cancel without an outcome", _cancelled_orders(database) & _open_to_cancel(open_rows)),
     ]
 
 
@@ -86,5 +87,10 @@ def _not_once(cancelled: list[str], journaled: Journaled) -> Iterable[str]:
     return (order for order in cancelled if journaled.cancelled[order] != 1)
 
 
-def _cancel_is_open(row: Row) -> bool:
-    return "cancel" in row and "cancel_refused" not in row and not _is_cancelled(row)
+def _cancelled_orders(database: Database) -> set[str]:
+    """Return the orders with a cancel in the inbox."""
+    return {row["order_id"] for row in database.scan(inbox.TABLE) if row["kind"] == "cancel"}
+
+
+def _open_to_cancel(open_rows: Mapping[str, Row]) -> set[str]:
+    return {order_id for order_id, row in open_rows.items() if "cancel_refused" not in row}

@@ -102,7 +102,7 @@ class Venue:
 
     def inbox_rows(self) -> list[Row]:
         """Return the book's commands as they are stored, in order of arrival."""
-        return list(self.database.query(inbox.TABLE, "#book = :book", {":book": self.book}))
+        return sorted(self.database.query(inbox.TABLE, "#book = :book", {":book": self.book}), key=_arrival)
 
     def folded(self) -> BookState:
         """Return the book as its journal alone gives it."""
@@ -218,6 +218,11 @@ def asked(
     """Return an order as asked for: MARKET where there is no price."""
     kind = OrderType.MARKET if price is None else OrderType.LIMIT
     return OrderRequest(customer, Side(side), kind, TimeInForce(time_in_force), price, quantity, post_only, **more)
+
+
+def _arrival(row: Row) -> str:
+    """Return what ascends with the time of a command's admission: a cancel's key is its order's."""
+    return inbox.arrival_of(row["id"]) if row["kind"] == "cancel" else str(row["command"])
 
 
 def failing_book(world: World) -> str:

@@ -7,7 +7,9 @@ is recorded on its row (O9)::
     queued --the entry with its turn is projected--> decided --the entry that ends it is projected--> ended, closed
 
 The sort key is the time-sortable part of the id of its command, or of its first order, so a book's rows by key are its
-commands in order of arrival. Only the retention of a row changes, while its book is parked (T53).
+commands in order of arrival. Only a cancel stands behind its order, under ``<time-sortable part of its id>/cancel``: an
+order has one cancel at most (T29), and its id tells when it arrived (T70). Only the retention of a row changes, while
+its book is parked (T53).
 """
 
 from __future__ import annotations
@@ -65,13 +67,13 @@ class Inbox:
 
     def send(self, book: str, command: Command, now_s: int) -> Write:
         """Return the write that queues the command. Refused if it is queued already."""
-        return _queue(book, command.command_id, now_s, _facts_of(command))
+        return _queue(book, key_of(command), now_s, _facts_of(command))
 
     def send_orders(self, book: str, orders: Sequence[PlaceOrder], now_s: int) -> Write:
         """Return the write that queues orders to be decided in this sequence, as one row (T76). Refused as ``send``."""
         if len(orders) == 1:
             return self.send(book, orders[0], now_s)
-        return _queue(book, orders[0].order_id, now_s, {"kind": "orders", "orders": _packed(orders)})
+        return _queue(book, key_of(orders[0]), now_s, {"kind": "orders", "orders": _packed(orders)})
 
     def placed(self, book: str, order_id: str) -> PlaceOrder | None:
         """Return the command that placed an order; None if the inbox no longer has it. Raises MalformedCommand."""
@@ -88,6 +90,12 @@ class Inbox:
         condition = "#book = :book AND #command BETWEEN :earliest AND :order"
         rows = self._database.query(TABLE, condition, values, ScanIndexForward=False, Limit=PLACED_PAGE_ROWS)
         return (row for row in rows if row["kind"] == "orders")
+
+    def cancels(self, orders: Iterable[tuple[str, str]]) -> Iterator[tuple[str, CancelOrder]]:
+        """Yield the queued cancels of these orders (book, order id), each with its book. Raises MalformedCommand."""
+        keys = [{"book": book, "command": _cancel_key(order_id)} for book, order_id in orders]
+        for row in self._database.get_many(TABLE, keys):
+            yield from ((row["book"], command) for command in commands_of(row) if isinstance(command, CancelOrder))
 
     def progress(self, cancel_alls: Iterable[tuple[str, str]]) -> dict[str, CancelAllProgress]:
         """Return the progress of these cancel-alls (book, id), read consistently, by id; without those whose row is
@@ -117,7 +125,7 @@ class Inbox:
         self._database.write_each([Update(TABLE, key, changes, row_is_there, values) for key in keys])
 
     def rows(self, book: str) -> Iterator[Row]:
-        """Yield a book's command rows in order of arrival. For ``redrive``."""
+        """Yield a book's command rows by key: in order of arrival, but each cancel behind its order."""
         return self._database.query(TABLE, "#book = :book", {":book": book})
 
 
@@ -125,7 +133,7 @@ def commands_of(row: Row) -> list[Command]:
     """Return the commands in an inbox row, in order: those of a batch, or one. Raises MalformedCommand."""
     try:
         commands: list[Command] = [*_unpacked(row["orders"])] if row["kind"] == "orders" else [_command_of(row)]
-        if arrival_of(commands[0].command_id) != row["command"]:
+        if key_of(commands[0]) != row["command"]:
             raise MalformedCommand("the command is filed under another id")
     except (LookupError, ValueError, TypeError, zlib.error) as error:
         raise MalformedCommand(repr(error)) from error
@@ -151,8 +159,8 @@ def _note(book: str, command_id: str, progress: CancelAllProgress) -> Write:
     )
 
 
-def _queue(book: str, command_id: str, now_s: int, facts: Row) -> Write:
-    row = {"book": book, "command": arrival_of(command_id), "expires": now_s + COMMAND_LIFE_S} | facts
+def _queue(book: str, key: str, now_s: int, facts: Row) -> Write:
+    row = {"book": book, "command": key, "expires": now_s + COMMAND_LIFE_S} | facts
     command_not_queued = "attribute_not_exists(#command)"
     return Put(TABLE, row, command_not_queued)
 
@@ -189,6 +197,17 @@ def _command_of(row: Row) -> Command:
         case "change":
             return ChangeBook(str(row["id"]), decode_terms(row["terms"]))
     raise MalformedCommand(f"unknown kind {row['kind']}")
+
+
+def key_of(command: Command) -> str:
+    """Return the sort key of a command's row; of a batch of orders that of the first."""
+    if isinstance(command, CancelOrder):
+        return _cancel_key(command.order_id)
+    return arrival_of(command.command_id)
+
+
+def _cancel_key(order_id: str) -> str:
+    return f"{arrival_of(order_id)}/cancel"
 
 
 def arrival_of(command_id: str) -> str:

@@ -89,7 +89,6 @@ def order_of(row: Row) -> OrderRow:
         reason=None if reason is None else CloseReason(reason),
         sequence=row.get("sequence"),
         updated_at_ms=row.get("updated_at_ms"),
-        cancel_queued="cancel" in row,
         cancel_refused="cancel_refused" in row,
         notional=row.get("notional", 0),
         fee=row.get("fee", 0),

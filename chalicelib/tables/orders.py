@@ -114,8 +114,7 @@ class Orders:
     def replace(self, table: str, before: Row | None, after: Row | None) -> None:
         """Replace a row that still is as ``before`` (None: there was none); after: None deletes it.
 
-        Raises ConditionFailed if it has another sequence by now, or if a cancel was queued: the matcher is working on
-        it.
+        Raises ConditionFailed if it has another sequence by now: the matcher is working on it.
         """
         if before is None:
             as_before, values = "attribute_not_exists(#order_id)", None
@@ -123,27 +122,11 @@ class Orders:
             as_before, values = "#sequence = :before", {":before": before["sequence"]}
         else:
             as_before, values = "attribute_exists(#order_id) AND attribute_not_exists(#sequence)", None
-        no_cancel_since = "" if before is None or "cancel" in before else " AND attribute_not_exists(#cancel)"
-        condition = as_before + no_cancel_since
         if after is not None:
-            self._database.write(Put(table, after, condition, values))
+            self._database.write(Put(table, after, as_before, values))
         elif before is not None:
             key = {"owner": before["owner"], "order_id": before["order_id"]}
-            self._database.write(Delete(table, key, condition, values))
-
-    def queue_cancel(self, owner: str, order_id: str, command_id: str) -> Write:
-        """Return the write that records the order's cancel command. Refused (row attached) unless the order is open.
-
-        Also refused if a cancel is already queued: the caller waits for that one (T29).
-        """
-        order_is_open, no_cancel_yet = "attribute_exists(#order_id)", "attribute_not_exists(#cancel)"
-        return Update(
-            OPEN_TABLE,
-            {"owner": owner, "order_id": order_id},
-            "SET #cancel = :command",
-            f"{order_is_open} AND {no_cancel_yet}",
-            {":command": command_id},
-        )
+            self._database.write(Delete(table, key, as_before, values))
 
     def note_refused_cancels(self, orders: Iterable[Key], sequence: int) -> None:
         """Record on the rows of these orders that journal entry ``sequence`` refused their cancels.

@@ -33,7 +33,7 @@ from chalicelib.domain.escrow.money import Currency
 from chalicelib.domain.ledger.owners import customer_key
 from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.services.books.expiry import Expiring
-from chalicelib.services.books.lost_commands import LostCommands
+from chalicelib.services.books.lost_commands import SHARES, LostCommands
 from chalicelib.services.books.matcher import Matcher
 from chalicelib.services.books.projection import Projector
 from chalicelib.services.escrow.desk import EscrowDesk
@@ -144,7 +144,11 @@ def at_the_books(world: World) -> None:
     assert world.deliver(records=records) == []
     assert world.deliver(world.matcher(), records) == []
     for orders in (1, 2):
-        cancel_too_late(world, orders)
+        asks = bring_to_rest(world, orders)
+        queue_cancels_too_late(world, asks)
+        assert world.deliver(records=records_of(world)) == []
+        with work_of("api_handler"):
+            assert Orders(world.database).get_many([(customer_key(INSTANCE, "ben"), ask) for ask in asks])
     desk.place(orderType="MARKET", price="1")
     desk.place(customerRef="ben", price="1")
     desk.posted(TOKENS)
@@ -169,16 +173,18 @@ def at_the_books(world: World) -> None:
         assert list(Orders(world.database).open_newest_first(customer_key(INSTANCE, "ben")))
 
 
-def cancel_too_late(world: World, orders: int) -> None:
-    """Have orders come to rest and fill before their cancels have their turn, all in one batch; read one of them."""
+def bring_to_rest(world: World, orders: int) -> list[str]:
+    """Have orders come to rest; return their ids."""
     asks = [world.placed("ben", "SELL", 1, 45) for _ in range(orders)]
     assert world.deliver(records=records_of(world)) == []
-    world.placed("ann", "BUY", orders, 45)
+    return asks
+
+
+def queue_cancels_too_late(world: World, asks: list[str]) -> None:
+    """Queue what fills these orders, then their cancels."""
+    world.placed("ann", "BUY", len(asks), 45)
     for ask in asks:
         world.cancel("ben", ask)
-    assert world.deliver(records=records_of(world)) == []
-    with work_of("api_handler"):
-        assert Orders(world.database).get_many([(customer_key(INSTANCE, "ben"), ask) for ask in asks])
 
 
 def at_the_trade_desk(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -212,6 +218,7 @@ def expire(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
 
     Trades of one minute end the candles of another.
     """
+    asks = bring_to_rest(world, 2)
     for _ in range(2):
         world.deliver(records=records_of(world))
         world.now_ms += Period.MINUTE.length_ms
@@ -220,13 +227,17 @@ def expire(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     for customer in ("cat", "dan"):
         world.cancel_all(customer)
     world.placed("ben", "SELL", 1, 70)
+    queue_cancels_too_late(world, asks)
     with monkeypatch.context() as patch:
         patch.setattr(Projector, "project", fail)
         assert world.deliver(records=records_of(world)) != []
     world.now_ms = now_ms() + LATER_MS
     losing = Database(WatchedClient(world.database._client, losing_answers), world.database._prefix)  # type: ignore[arg-type]
     assert Expiring(losing, Matcher(losing, lambda: world.now_ms), lambda: world.now_ms).check()
-    assert LostCommands(world.database, world.matcher(), lambda: world.now_ms).sweep_a_page() == 0
+    for day in range(2):
+        for hour in range(SHARES):
+            at_ms = world.now_ms + (day * SHARES + hour) * LATER_MS
+            LostCommands(world.database, world.matcher(), lambda at_ms=at_ms: at_ms).sweep_a_page()  # type: ignore[misc]
     with work_of("api_handler"):
         assert list(Candles(world.database).between(world.book, Period.MINUTE, 0, world.now_ms))
 
@@ -241,8 +252,7 @@ def park(world: World) -> None:
 
 
 def records_of(world: World) -> list[dict[str, Any]]:
-    rows = sorted(world.database.scan("inbox"), key=lambda row: str(row["command"]))
-    return [record_of(row, number) for number, row in enumerate(rows, 1)]
+    return [record_of(row, number) for number, row in enumerate(world.inbox_rows(), 1)]
 
 
 def fail(*_: object) -> None:

@@ -11,7 +11,7 @@ from chalicelib.domain.books.orders import OrderUpdate, TradeSums
 from chalicelib.domain.books.vocabulary import CloseReason, OrderStatus, OrderType, PlaceOrder, TimeInForce
 from chalicelib.domain.ledger.amounts import Side
 from chalicelib.support.ids import time_of
-from chalicelib.tables.dynamodb import ConditionFailed, Database, UnreadableRow
+from chalicelib.tables.dynamodb import Database, UnreadableRow
 from chalicelib.tables.orders import OPEN_TABLE, TABLE, Orders
 from tests.faults import Call, WatchedClient
 
@@ -139,19 +139,6 @@ def test_an_order_that_closes_while_a_list_is_read_is_not_missed(memory_database
     watched: Any = WatchedClient(memory_database._client, close_all_after)
     rows = Orders(Database(watched, memory_database._prefix)).newest_first(OWNER, 2)
     assert [row.order_id for row in rows] == [order.order_id for order in placed]
-
-
-def test_a_live_order_gets_one_cancel_and_a_closed_or_unknown_one_none(orders: Orders, store: Database) -> None:
-    """T29"""
-    live, closed = admitted(store), admitted(store, NOW_MS + 1)
-    project(orders, closed, FILLED, 1)
-    store.write(orders.queue_cancel(OWNER, live.order_id, "cxl_1"))
-    for order_id in (live.order_id, closed.order_id, "ord_none"):
-        with pytest.raises(ConditionFailed):
-            store.write(orders.queue_cancel(OWNER, order_id, "cxl_2"))
-    row = orders.get(OWNER, live.order_id)
-    assert row is not None
-    assert (row.cancel_queued, row.cancel_refused) == (True, False)
 
 
 def test_a_refused_cancel_is_noted_on_the_row_and_makes_no_row_of_its_own(orders: Orders, store: Database) -> None:

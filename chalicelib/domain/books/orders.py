@@ -27,7 +27,7 @@ class OrderRow:
     """One order as of one moment.
 
     sequence: the journal entry it shows, None before its turn came.
-    cancel_queued: a cancel of it is in the inbox, decided or not. cancel_refused: the cancel came too late.
+    cancel_refused: its cancel came too late, or could not be decided.
     notional: quote base units that its trades came to. fee: what was kept of what it received, in that asset.
     value, external_id, expires_at_ms: as in PlaceOrder.
     """
@@ -45,7 +45,6 @@ class OrderRow:
     reason: CloseReason | None
     sequence: int | None
     updated_at_ms: int | None
-    cancel_queued: bool = False
     cancel_refused: bool = False
     notional: int = 0
     fee: int = 0

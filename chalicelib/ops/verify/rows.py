@@ -7,9 +7,9 @@ expected ones, so those left at the end are missing.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 
-from chalicelib.domain.books.vocabulary import OrderStatus, PlaceOrder
+from chalicelib.domain.books.vocabulary import CancelOrder, OrderStatus, PlaceOrder
 from chalicelib.domain.ledger.owners import book_key
 from chalicelib.services.books.disagreements import Disagreement, beyond, difference
 from chalicelib.services.books.fold import BookFold, ExpectedRows, RowKey
@@ -21,8 +21,6 @@ from chalicelib.tables.fills import row_of
 from chalicelib.tables.order_rows import admitted_row, refuse_earlier_form
 
 UNDECIDED_MS_MAX = 86_400_000
-QUEUED_CANCEL = "cancel"
-"""Attribute that admission adds to an order row later; no journal entry determines it."""
 
 
 class RowCheck:
@@ -41,8 +39,8 @@ class RowCheck:
         self._named: dict[RowKey, Row] = {}
         self.undecided: list[tuple[str, Row]] = []
         """Rows of undecided orders, with their book; of every book of the instances."""
-        self._waiting: list[tuple[str, Row]] = []
-        """Rows of live orders that wait for a decision or a cancel, likewise."""
+        self.may_be_cancelled: dict[tuple[str, str], str] = {}
+        """Owners of the open orders of the compared books that may have a cancel, by book and order id."""
 
     def closed_order(self, row: Row) -> None:
         """Compare the row of a closed order, or keep an external id (R31) for the end. Raises UnreadableRow."""
@@ -54,8 +52,8 @@ class RowCheck:
 
     def open_order(self, row: Row) -> None:
         """Compare the row of an open order."""
-        if row.get("sequence") is None or QUEUED_CANCEL in row:
-            self._waiting.append((_book_of(row), row))
+        if _book_of(row) in self._compared and "cancel_refused" not in row:
+            self.may_be_cancelled[_book_of(row), row["order_id"]] = row["owner"]
         self._order(row, is_open=True)
 
     def _order(self, row: Row, *, is_open: bool) -> None:
@@ -64,14 +62,11 @@ class RowCheck:
             name = name_row(owner, row["external_id"], order_id)
             self._named[owner, name["order_id"]] = name
         where = f"{'open ' if is_open else ''}order row {order_id} of {owner}"
-        if not isinstance(row.get(QUEUED_CANCEL, ""), str):
-            self._note(0, Disagreement(f"{where}, {QUEUED_CANCEL}", "a command's id", repr(row[QUEUED_CANCEL])))
         expected = self._expected.orders.get((owner, order_id))
         if expected is not None and expected.is_open is is_open:
             del self._expected.orders[owner, order_id]
             should = expected.row(owner, self._expected.refused_cancels.get((owner, order_id)))
-            found = {name: value for name, value in row.items() if name != QUEUED_CANCEL}
-            differs = difference(where, should, found, self._folds[expected.book].head)
+            differs = difference(where, should, row, self._folds[expected.book].head)
             self._note(expected.sequence, differs)
             self.orders[expected.book] += differs is None
             return
@@ -90,26 +85,31 @@ class RowCheck:
     def undecided_order(self, row: Row, placed: PlaceOrder | None) -> None:
         """Compare the row of an undecided order with its command. placed: None if the inbox no longer has it."""
         owner, order_id, book = row["owner"], row["order_id"], _book_of(row)
-        found = {name: value for name, value in row.items() if name != QUEUED_CANCEL}
         if placed is not None:
             should = admitted_row(owner, row["book_id"], placed)
         else:
-            should = found | {"filled": 0, "status": OrderStatus.OPEN.value}
+            should = row | {"filled": 0, "status": OrderStatus.OPEN.value}
         refused_cancel = self._expected.refused_cancels.get((owner, order_id))
         if refused_cancel is not None:
             should["cancel_refused"] = refused_cancel
         if book in self._compared:
             where = f"row of the undecided order {order_id} of {owner}"
-            self._note(0, difference(where, should, found, self._folds[book].head))
+            self._note(0, difference(where, should, row, self._folds[book].head))
 
-    def overdue(self, now_ms: int) -> Disagreement | None:
-        """Return an order of the compared books that waits, itself or for its cancel, for over a day (T64)."""
-        for book, row in self._waiting:
-            for command in _waited_for(row) if book in self._compared else ():
-                at_ms = time_of(command)
-                if at_ms < now_ms - UNDECIDED_MS_MAX:
-                    where = f"order {row['order_id']} of {row['owner']}, command {command}"
-                    return Disagreement(where, "decided within a day", f"undecided since {iso(at_ms)}")
+    def overdue(self, now_ms: int, cancels: Iterable[tuple[str, CancelOrder]]) -> Disagreement | None:
+        """Return an order of the compared books that waits, itself or for its cancel, for over a day (T64).
+
+        cancels: those of ``may_be_cancelled``, with their books.
+        """
+        orders = [(row["order_id"], row["owner"]) for book, row in self.undecided if book in self._compared]
+        waiting = [(order_id, owner, order_id) for order_id, owner in orders]
+        for book, cancel in cancels:
+            waiting.append((cancel.order_id, self.may_be_cancelled[book, cancel.order_id], cancel.command_id))
+        for order_id, owner, command in waiting:
+            at_ms = time_of(command)
+            if at_ms < now_ms - UNDECIDED_MS_MAX:
+                where = f"order {order_id} of {owner}, command {command}"
+                return Disagreement(where, "decided within a day", f"undecided since {iso(at_ms)}")
         return None
 
     def fill(self, row: Row) -> None:
@@ -148,14 +148,6 @@ class RowCheck:
         place = sequence, disagreement.where
         if self._first is None or place < self._first[:2]:
             self._first = (*place, disagreement)
-
-
-def _waited_for(row: Row) -> Iterator[str]:
-    """Yield the ids of the commands that an order's row waits for."""
-    if row.get("sequence") is None:
-        yield str(row["order_id"])
-    if QUEUED_CANCEL in row and "cancel_refused" not in row:
-        yield str(row[QUEUED_CANCEL])
 
 
 def _book_of(row: Row) -> str:

@@ -230,8 +230,9 @@ class Verifier:
                 placed = self._placed(key, row["order_id"])
                 check.undecided_order(row, placed)
                 self._add_hold(holds, row, placed, reading.folds[key].config)
-        with readable("undecided orders"):
-            _demand([check.first(), check.overdue(self._clock())])
+        with readable("undecided orders and cancels", MalformedCommand):
+            cancels = self._inbox.cancels(check.may_be_cancelled)
+            _demand([check.first(), check.overdue(self._clock(), cancels)])
         return holds
 
     def _compare_signed(self, reading: _Reading, holds: Holds) -> None:

@@ -28,7 +28,7 @@ from chalicelib.support.outcomes import OutcomeUnknown, ReceiptExists, Unavailab
 from chalicelib.tables.accounts import Accounts
 from chalicelib.tables.attempts import Contended, at_once, until_written
 from chalicelib.tables.books import Books, Depth
-from chalicelib.tables.dynamodb import Database, TransactionRefused, Write
+from chalicelib.tables.dynamodb import ConditionFailed, Database, Write, as_refused
 from chalicelib.tables.expiries import Expiries, Expiry
 from chalicelib.tables.external_ids import ExternalIds
 from chalicelib.tables.inbox import Inbox
@@ -134,17 +134,13 @@ class Admission:
         order = self._orders.get_open(owner, order_id)
         if order is None:
             return False
-        self._refuse_parked(book_key(instance, order.book_id))
-        if order.cancel_queued:
-            return True
-        command = CancelOrder(self._new_id("cxl"), order_id, customer)
-        note = self._orders.queue_cancel(owner, order_id, command.command_id)
         book = book_key(instance, order.book_id)
-        send = self._inbox.send(book, command, self._now_s())
+        self._refuse_parked(book)
+        command = CancelOrder(self._new_id("cxl"), order_id, customer)
         try:
-            self._database.transact([note, send], lambda: bool(self._inbox.progress([(book, command.command_id)])))
-        except TransactionRefused as error:
-            return error.refused.get(0) is not None  # still open: another request has queued its cancel
+            self._database.write(self._inbox.send(book, command, self._now_s()), as_refused)
+        except ConditionFailed:  # this request, or another one, has queued its cancel
+            return True
         return True
 
     def cancel_each(

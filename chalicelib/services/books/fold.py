@@ -52,7 +52,7 @@ class ExpectedOrder:
         return self.update.status.is_live
 
     def row(self, owner: str, refused_cancel: int | None) -> Row:
-        """Return the order's expected row, without the note that a cancel was queued."""
+        """Return the order's expected row."""
         row = decided_row(owner, self.book_id, self.placed, self.update, self.sequence, self.at_ms)
         return row if refused_cancel is None else row | {"cancel_refused": refused_cancel}
 

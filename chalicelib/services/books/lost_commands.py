@@ -1,10 +1,11 @@
-"""Lost commands: orders and cancels that neither the stream nor the inbox delivers any more (T63).
+"""Lost commands: orders and cancels that the stream does not deliver any more (T63).
 
 The stream gives up a batch after twelve hours; the inbox drops a command after seven days. An order undecided by then
-would stay OPEN with its hold for ever. Its row has everything that its command had::
+would stay OPEN with its hold for ever. Its row has everything that its command had, and its cancel is found in the
+inbox, behind it::
 
-    row without a sequence            --> PlaceOrder, as admitted     (unless the journal knows it: the row is behind)
-    row with a cancel                 --> CancelOrder, as queued
+    open row without a sequence    --> PlaceOrder, as admitted   (unless the journal knows it: the row is behind)
+    inbox row under <its id>/cancel --> CancelOrder, as queued
 
 Both are given to the matcher as in a redrive: commands decided by then are dropped.
 """
@@ -14,16 +15,18 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from zlib import crc32
 
 from chalicelib.domain.books.vocabulary import CancelOrder, PlaceOrder
 from chalicelib.domain.ledger.owners import book_key
 from chalicelib.services.books.deduplication import Delivery
 from chalicelib.services.books.matcher import Matcher
-from chalicelib.services.books.parking import BookParked
+from chalicelib.services.books.parking import BookParked, BookReleased
 from chalicelib.support.ids import time_of
+from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
 from chalicelib.support.telemetry import logger
 from chalicelib.tables.dynamodb import Database, Row, batched
-from chalicelib.tables.inbox import arrival_of
+from chalicelib.tables.inbox import Inbox, MalformedCommand, arrival_of, key_of
 from chalicelib.tables.journal import Journal
 from chalicelib.tables.order_rows import placed_of
 from chalicelib.tables.orders import Orders
@@ -31,6 +34,8 @@ from chalicelib.tables.orders import Orders
 SWEEP_EVERY_MS = 3_600_000
 LOST_AFTER_MS = 13 * 3_600_000
 """The stream gives up records after twelve hours (infra/stack.yaml); until then a command may still be delivered."""
+SHARES = 24
+"""An open order's cancel is looked for once a day: the inbox keeps it for seven."""
 ROWS_AT_A_TIME = 500
 CLOCKS_DIFFER_MS = 3_600_000
 JOURNAL_ENTRIES_MAX = 20_000
@@ -39,31 +44,26 @@ JOURNAL_ENTRIES_MAX = 20_000
 LostCommand = PlaceOrder | CancelOrder
 
 
-def commands_of(row: Row) -> Iterator[LostCommand]:
-    """Yield the undecided commands of an open order's row.
-
-    Raises KeyError, ValueError or TypeError for a damaged row.
-    """
-    if row.get("sequence") is None:
-        yield placed_of(row)
-    if "cancel" in row and "cancel_refused" not in row:
-        yield CancelOrder(str(row["cancel"]), str(row["order_id"]), str(row["customer"]))
-
-
 def waiting(rows: Iterable[Row], admitted_before_ms: int | None = None) -> dict[str, list[LostCommand]]:
-    """Return the undecided commands of these rows by book, in order of arrival. admitted_before_ms: only older ones."""
+    """Return the undecided orders of these rows by book, in order of arrival. admitted_before_ms: only older ones."""
     found: dict[str, list[LostCommand]] = defaultdict(list)
     for row in rows:
+        if row.get("sequence") is not None:
+            continue
         try:
-            commands = list(commands_of(row))
+            if admitted_before_ms is None or time_of(row["order_id"]) < admitted_before_ms:
+                found[_book_of(row)].append(placed_of(row))
         except (KeyError, ValueError, TypeError):
             logger.exception("an order's row does not tell what was asked", owner=row["owner"], order=row["order_id"])
-            continue
-        for command in commands:
-            if admitted_before_ms is None or time_of(command.command_id) < admitted_before_ms:
-                instance = str(row["owner"]).partition("/")[0]
-                found[book_key(instance, str(row["book_id"]))].append(command)
-    return {book: sorted(commands, key=lambda one: arrival_of(one.command_id)) for book, commands in found.items()}
+    return {book: sorted(orders, key=_arrival) for book, orders in found.items()}
+
+
+def _book_of(row: Row) -> str:
+    return book_key(str(row["owner"]).partition("/")[0], str(row["book_id"]))
+
+
+def _arrival(command: LostCommand) -> str:
+    return arrival_of(command.command_id)
 
 
 def without_known(
@@ -96,11 +96,14 @@ class LostCommands:
 
     def __init__(self, database: Database, matcher: Matcher, now_ms: Callable[[], int]) -> None:
         self._orders = Orders(database)
+        self._inbox = Inbox(database)
         self._journal = Journal(database)
         self._matcher = matcher
         self._now_ms = now_ms
         self._due_at_ms = 0
         self._pages: Iterator[list[Row]] | None = None
+        self._share = 0
+        """Of which orders the present sweep looks for cancels: each is looked at once in ``SHARES`` sweeps."""
 
     def sweep_a_page(self) -> int:
         """Sweep the next page, if a sweep is due; return how many commands were decided.
@@ -112,15 +115,28 @@ class LostCommands:
             if now_ms < self._due_at_ms:
                 return 0
             self._due_at_ms = now_ms + SWEEP_EVERY_MS
+            self._share = now_ms // SWEEP_EVERY_MS % SHARES
             self._pages = batched(self._orders.open_rows(), ROWS_AT_A_TIME)
         pages, self._pages = self._pages, None
         page = next(pages, None)
         if page is None:
             return 0
         lost = waiting(page, now_ms - LOST_AFTER_MS)
+        for book, cancel in self._cancels(page, now_ms - LOST_AFTER_MS):
+            lost[book] = sorted([*lost.get(book, []), cancel], key=_arrival)
         decided = sum(self._decide(book, commands) for book, commands in sorted(lost.items()))
         self._pages = pages
         return decided
+
+    def _cancels(self, page: Sequence[Row], queued_before_ms: int) -> Iterator[tuple[str, CancelOrder]]:
+        """Yield the old cancels of this sweep's share of the page's open orders, each with its book."""
+        orders = [(_book_of(row), str(row["order_id"])) for row in page if "cancel_refused" not in row]
+        old = [one for one in orders if time_of(one[1]) < queued_before_ms]
+        share = [one for one in old if crc32(one[1].encode()) % SHARES == self._share]
+        try:
+            yield from (one for one in self._inbox.cancels(share) if time_of(one[1].command_id) < queued_before_ms)
+        except MalformedCommand:
+            logger.exception("not a command; passed over")
 
     def _decide(self, book: str, commands: Sequence[LostCommand]) -> int:
         try:
@@ -129,11 +145,19 @@ class LostCommands:
                 return 0
             logger.warning("commands are brought back from their orders", book=book, commands=len(undecided))
             return self._matcher.process(book, [Delivery(command, None) for command in undecided])
-        except BookParked:  # its commands are kept until it is released
-            return 0
+        except BookParked:
+            return self._keep(book, commands)
         except Exception:  # a failing book must not stop the others; the next sweep tries again
             logger.exception("lost commands stay undecided", book=book)
             return 0
+
+    def _keep(self, book: str, commands: Sequence[LostCommand]) -> int:
+        """Keep the rows of a parked book's commands in the inbox until it is released, as the stream's handler does."""
+        try:
+            self._matcher.parking.set_aside(book, [key_of(command) for command in commands])
+        except (BookReleased, Unavailable, OutcomeUnknown):
+            logger.warning("lost commands of a parked book wait for the next sweep", exc_info=True, book=book)
+        return 0
 
 
 def lost_by_book(database: Database, instance: str | None = None) -> Mapping[str, list[LostCommand]]:

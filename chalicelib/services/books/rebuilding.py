@@ -1,7 +1,7 @@
 """Rebuilding: restore a book's rows from its journal, after a table was damaged or restored to an earlier moment.
 
-The journal has every accepted order, every trade and each change of the book's terms; the inbox has the orders and
-cancels that wait for their turn. From both follow the order rows, the external ids, fills, candles, expiry rows, the
+The journal has every accepted order, every trade and each change of the book's terms; the inbox has the orders that
+wait for their turn. From both follow the order rows, the external ids, fills, candles, expiry rows, the
 progress of cancel-alls in the inbox, the terms in the configuration, and the depth view. Accounts do not follow:
 credits, debits, holds and movements of the other desks are in no journal. Entries after the depth view's are settled
 again; an account's mark lets each entry through once.
@@ -20,7 +20,7 @@ from chalicelib.domain.books.candles import Period
 from chalicelib.domain.books.config import BookConfig
 from chalicelib.domain.books.journal import BrokenJournal
 from chalicelib.domain.books.snapshot import BookState
-from chalicelib.domain.books.vocabulary import CancelAll, CancelOrder, PlaceOrder
+from chalicelib.domain.books.vocabulary import CancelAll, PlaceOrder
 from chalicelib.domain.ledger.owners import customer_key
 from chalicelib.services.books.fold import BookFold, ExpectedRows, RowKey
 from chalicelib.services.books.loading import LoadedBook, Loading, UnknownBook
@@ -149,14 +149,11 @@ class Rebuilding:
 
     def _waiting(self, fold: BookFold) -> _Waiting:
         """Return the waiting commands of the inbox. Malformed ones are skipped, as in matching."""
-        waiting = _Waiting([], {}, {})
+        waiting = _Waiting([], {})
         for row in self._inbox.rows(fold.key):
             for command in (delivery.command for delivery in deliveries_of(row, None)):
                 if isinstance(command, PlaceOrder) and command.order_id not in fold.decided:
                     waiting.orders.append(command)
-                elif isinstance(command, CancelOrder):
-                    key = customer_key(fold.config.instance, command.customer), command.order_id
-                    waiting.cancels[key] = command.command_id
                 elif isinstance(command, CancelAll) and command.command_id in fold.cancel_alls:
                     reached, _ = fold.cancel_alls[command.command_id]
                     if reached != progress_of(row):
@@ -173,8 +170,6 @@ class Rebuilding:
                     stands, should = stored_rows.get(key), row if table == own_table else None
                     if stands is not None and (stands.get("sequence") or 0) > fold.head:
                         raise self._ahead(fold, f"order {key[1]} shows entry {stands['sequence']}")
-                    if should is not None and stands is not None and "cancel" in stands:
-                        should |= {"cancel": stands["cancel"]}
                     if stands != should:
                         found.orders.append((table, stands, should))
         for fills in batched(rows.fills.items(), CHUNK_ROWS):
@@ -246,13 +241,12 @@ class Rebuilding:
 
 @dataclass(slots=True)
 class _Waiting:
-    """What waits in the inbox: orders, and the command id of each order's cancel.
+    """What waits in the inbox: orders.
 
     unnoted: progress of cancel-alls, by id, whose rows are behind the journal.
     """
 
     orders: list[PlaceOrder]
-    cancels: dict[RowKey, str]
     unnoted: dict[str, CancelAllProgress]
 
 
@@ -266,9 +260,6 @@ def _order_rows(rows: ExpectedRows, waiting: _Waiting, fold: BookFold) -> dict[R
     for placed in waiting.orders:
         owner = customer_key(instance, placed.customer)
         expected[owner, placed.order_id] = OPEN_TABLE, admitted_row(owner, book_id, placed)
-    for key, command_id in waiting.cancels.items():
-        if key in expected and expected[key][0] == OPEN_TABLE:
-            expected[key][1]["cancel"] = command_id
     for (owner, order_id), (_, row) in list(expected.items()):
         if "external_id" in row:
             name = name_row(owner, row["external_id"], order_id)

@@ -6,9 +6,10 @@ The inbox keeps commands for seven days; older ones are found on the rows of und
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from heapq import merge
+from heapq import heappop, heappush, merge
 from itertools import groupby
 
+from chalicelib.domain.books.vocabulary import CancelOrder
 from chalicelib.domain.ledger.owners import split_book_key
 from chalicelib.services.books.deduplication import Delivery
 from chalicelib.services.books.loading import UnknownBook
@@ -82,13 +83,33 @@ def _by_arrival(rows: Iterable[Row], lost: Iterable[LostCommand]) -> Iterator[tu
 
     A lost command that is in a row of its own comes once; one that is in a batch too is dropped by the matcher.
     """
-    queued = ((str(row["command"]), deliveries_of(row, None), row) for row in rows)
+    queued = _queued_by_arrival(rows)
     waiting = ((arrival_of(command.command_id), [Delivery(command, None)], None) for command in lost)
     for _, same in groupby(merge(queued, waiting, key=_arrival), key=_arrival):
         asked = list(same)
         deliveries = next((some for _, some, _ in asked if some), [])
         yield from ((delivery, None) for delivery in deliveries[:-1])
         yield deliveries[-1] if deliveries else None, asked[0][2]
+
+
+def _queued_by_arrival(rows: Iterable[Row]) -> Iterator[tuple[str, list[Delivery], Row]]:
+    """Yield the rows of the inbox, which come by key, by arrival.
+
+    A cancel comes behind its order and is held back until its own time. As many are held at once as orders were open at
+    one time and were cancelled within the days that the inbox keeps.
+    """
+    held: list[tuple[str, str, list[Delivery], Row]] = []
+    for row in rows:
+        key, deliveries = str(row["command"]), deliveries_of(row, None)
+        if deliveries and isinstance(deliveries[0].command, CancelOrder):
+            heappush(held, (arrival_of(deliveries[0].command.command_id), key, deliveries, row))
+            continue
+        while held and held[0][0] < key:
+            arrival, _, cancels, cancel_row = heappop(held)
+            yield arrival, cancels, cancel_row
+        yield key, deliveries, row
+    for arrival, _, cancels, cancel_row in sorted(held):
+        yield arrival, cancels, cancel_row
 
 
 def _arrival(asked: tuple[str, list[Delivery], Row | None]) -> str:

@@ -35,7 +35,6 @@ OTHER_VALUES: list[dict[str, Any]] = [
 ]  # fmt: skip
 Item = dict[str, Any]
 CANNOT_BE_SEEN = {
-    ("open-orders", "cancel", "removed"),
     *(("books", name, "{'N': '7'}") for name in ("order_size_min", "order_size_max", "tick_size")),
     *(("books", "stock_token_id", value) for value in ("{'S': 'x'}", "{'S': '7'}", "removed")),
     *(("books", name, "removed") for name in ("created_at_ms", "token_type", "lot_size", "min_order_value")),

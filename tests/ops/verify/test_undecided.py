@@ -65,9 +65,9 @@ def test_a_cancel_that_waits_for_a_day_disproves_its_book(world: World) -> None:
     order = world.placed("ann", "BUY", 10, 50)
     assert world.deliver() == []
     world.cancel("ann", order)
-    (row,) = rows(world, "open-orders", order_id=order)
-    late = time_of(row["cancel"]) + DAY_MS + 1
-    with pytest.raises(Disproved, match=row["cancel"]):
+    (queued,) = rows(world, "inbox", kind="cancel", order_id=order)
+    late = time_of(queued["id"]) + DAY_MS + 1
+    with pytest.raises(Disproved, match=queued["id"]):
         Verifier(world.database, clock=lambda: late).verify(world.book)
     assert world.deliver() == []
     Verifier(world.database, clock=lambda: late).verify(world.book)

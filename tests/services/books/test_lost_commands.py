@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from zlib import crc32
 
 import pytest
 from msgspec.structs import replace
@@ -14,13 +15,17 @@ from chalicelib.ops.verify.verifier import Verifier
 from chalicelib.services.books import lost_commands
 from chalicelib.services.books.admission import Admission, Admitted
 from chalicelib.services.books.expiry import Expiring
-from chalicelib.services.books.lost_commands import LOST_AFTER_MS, SWEEP_EVERY_MS, LostCommands
-from chalicelib.services.books.redrive import redrive, redrive_all
+from chalicelib.services.books.lost_commands import LOST_AFTER_MS, SHARES, SWEEP_EVERY_MS, LostCommands
+from chalicelib.services.books.matcher import Matcher
+from chalicelib.services.books.redrive import redrive, redrive_all, release
 from chalicelib.support.ids import least_id, time_of
+from chalicelib.tables.books import BatchFailures
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.order_rows import admitted_row, placed_of
 from tests.scenarios import Scenario
 from tests.world import BASE, BOOK_ID, INSTANCE, QUOTE, World
+
+DAY_MS = 86_400_000
 
 
 def a_market(world: World) -> None:
@@ -44,6 +49,17 @@ def sweep(world: World, now_ms: int) -> int:
     """Sweep all pages; return how many commands were decided."""
     swept = LostCommands(world.database, world.matcher(), lambda: now_ms)
     return sum(swept.sweep_a_page() for _ in range(20))
+
+
+def cancel_of(world: World, order_id: str) -> str:
+    """Return the id of an order's queued cancel."""
+    (row,) = (row for row in world.database.scan("inbox") if row["kind"] == "cancel" and row["order_id"] == order_id)
+    return str(row["id"])
+
+
+def share_at(world: World, order_id: str, hour: int) -> int:
+    """Return the share of the orders that a sweep looks at so many hours after the order's cancel is old."""
+    return (later(cancel_of(world, order_id)) // SWEEP_EVERY_MS + hour) % SHARES
 
 
 def later(order_id: str) -> int:
@@ -92,12 +108,15 @@ def test_post_only_is_not_forgotten(world: World) -> None:
     settled(world)
 
 
-def test_a_cancel_whose_command_is_gone_is_decided_from_its_order(world: World) -> None:
+def test_a_cancel_that_the_stream_has_lost_is_decided_within_a_day(world: World) -> None:
+    """One of the sweeps of a day looks for it, and no other."""
     (order,) = (row["order_id"] for row in world.database.scan("open-orders"))
     world.cancel("ann", order)
-    forget(world)
-    (row,) = world.database.scan("open-orders")
-    assert sweep(world, later(row["cancel"])) == 1
+    world.records = []
+    first = later(cancel_of(world, order))
+    decided = [sweep(world, first + hour * SWEEP_EVERY_MS) for hour in range(2 * SHARES)]
+    assert sum(decided) == 1
+    assert decided.index(1) < SHARES
     assert world.order("ann", order).reason is CloseReason.USER_CANCELLED
     assert world.balance("ann", BASE)[1] == 0
     settled(world)
@@ -106,10 +125,42 @@ def test_a_cancel_whose_command_is_gone_is_decided_from_its_order(world: World) 
 def test_an_order_comes_before_its_cancel(world: World) -> None:
     order = world.placed("ben", "BUY", 10, 40)
     world.cancel("ben", order)
-    forget(world)
-    (row,) = (row for row in world.database.scan("open-orders") if row["order_id"] == order)
-    assert sweep(world, later(row["cancel"])) == 2
+    (place,) = (row for row in world.database.scan("inbox") if row.get("order", {}).get("id") == order)
+    world.database.delete_many("inbox", [{"book": place["book"], "command": place["command"]}])
+    world.records = []
+    hour = next(hour for hour in range(SHARES) if crc32(order.encode()) % SHARES == share_at(world, order, hour))
+    assert sweep(world, later(cancel_of(world, order)) + hour * SWEEP_EVERY_MS) == 2
     assert world.order("ben", order).reason is CloseReason.USER_CANCELLED
+    settled(world)
+
+
+def test_the_cancels_of_a_parked_book_are_kept_until_it_is_released(world: World) -> None:
+    (order,) = (row["order_id"] for row in world.database.scan("open-orders"))
+    world.cancel("ann", order)
+    world.records = []
+    before = world.books.failures(world.book)
+    assert before is not None
+    now_ms = later(cancel_of(world, order))
+    world.books.note_failure(world.book, before, BatchFailures(5, now_ms, order, "broken", now_ms))
+    assert [sweep(world, now_ms + hour * SWEEP_EVERY_MS) for hour in range(SHARES)] == [0] * SHARES
+    (row,) = (row for row in world.database.scan("inbox") if row["kind"] == "cancel")
+    assert row["kept"]
+    assert release(world.database, Matcher(world.database, lambda: now_ms, takes_parked=True), world.book) == 1
+    assert world.order("ann", order).reason is CloseReason.USER_CANCELLED
+
+
+def test_cancels_are_redriven_in_the_order_of_their_arrival(world: World) -> None:
+    """Not in that of their keys, which are their orders': what comes before a cancel may still fill its order."""
+    (order,) = (row["order_id"] for row in world.database.scan("open-orders"))
+    fills = world.placed("ben", "BUY", 30, 50)
+    world.cancel("ann", order)
+    comes_late = world.placed("ben", "BUY", 30, 50)
+    second = world.placed("cat", "SELL", 10, 60)
+    world.cancel("cat", second)
+    world.records = []
+    assert redrive(world.database, world.matcher(), world.book) == 5
+    assert (world.order("ann", order).filled, world.order("ann", order).reason) == (30, CloseReason.USER_CANCELLED)
+    assert (world.order("ben", fills).filled, world.order("ben", comes_late).filled) == (30, 0)
     settled(world)
 
 
@@ -119,14 +170,13 @@ def test_what_the_stream_may_still_bring_is_left_to_it(world: World) -> None:
     assert world.order("ben", order).sequence is None
 
 
-def test_a_command_that_is_younger_than_its_order_is_left_to_the_stream(world: World) -> None:
+def test_a_cancel_that_is_younger_than_its_order_is_left_to_the_stream(world: World) -> None:
     """The order is old, its cancel is not: the stream still has it."""
     (order,) = (row["order_id"] for row in world.database.scan("open-orders"))
-    world.cancel("ann", order)
-    (row,) = world.database.scan("open-orders")
-    young = f"cxl_{least_id('x', later(order) - 1000).partition('_')[2]}"
-    world.database.put_many("open-orders", [row | {"cancel": young}])
-    assert sweep(world, later(order)) == 0
+    young = later(order) + DAY_MS
+    new_id = lambda _: f"cxl_{least_id('x', young).partition('_')[2]}"  # noqa: E731
+    assert Admission(world.database, new_id=new_id).cancel(INSTANCE, "ann", order)
+    assert [sweep(world, later(order) + hour * SWEEP_EVERY_MS) for hour in range(SHARES)] == [0] * SHARES
     assert world.order("ann", order).status.is_live
 
 

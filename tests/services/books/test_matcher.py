@@ -252,6 +252,20 @@ def test_a_core_fault_halfway_leaves_no_half_changed_book(world: World, monkeypa
     check_invariants(world, CREDITED)
 
 
+def test_two_cancels_of_an_order_are_one_command_with_one_outcome(world: World) -> None:
+    """T29: the second request joins the first one's. T70: also while the order waits for its turn."""
+    orders = [world.placed("ann", "BUY", 10, 50)]
+    world.deliver()
+    orders.append(world.placed("ann", "BUY", 10, 49))
+    for order in orders * 2:
+        assert world.cancel("ann", order)
+    assert [row["order_id"] for row in world.inbox_rows() if row["kind"] == "cancel"] == orders
+    assert world.deliver() == []
+    assert {world.order("ann", order).reason for order in orders} == {CloseReason.USER_CANCELLED}
+    assert not world.cancel("ann", orders[0])
+    check_invariants(world, CREDITED)
+
+
 def test_a_cancel_that_the_core_cannot_decide_is_refused_once_and_its_order_stays_open(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
