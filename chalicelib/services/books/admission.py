@@ -1,8 +1,8 @@
 """Admission: put commands into a book's inbox.
 
-The holds, rows, inbox row and, where they expire, expiry rows of orders are written in one transaction (R24); so are a
-cancel's command and its note on the order's row. An admitted order is durable and will be decided; of a refused one
-nothing is held (guarantee 7).
+The holds, rows, inbox row and, where they expire, expiry rows of orders are written in one transaction (R24). An
+admitted order is durable and will be decided; of a refused one nothing is held (guarantee 7). A cancel is one put,
+under a key that its order has once (T70).
 """
 
 from __future__ import annotations
