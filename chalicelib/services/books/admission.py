@@ -141,7 +141,18 @@ class Admission:
             self._database.write(self._inbox.send(book, command, self._now_s()), as_refused)
         except ConditionFailed:  # this request, or another one, has queued its cancel
             return True
+        except OutcomeUnknown as unknown:
+            self._look_for_cancel(book, order_id, unknown)
         return True
+
+    def _look_for_cancel(self, book: str, order_id: str, unknown: OutcomeUnknown) -> None:
+        """Raise ``unknown`` unless the order's cancel is queued (T60)."""
+        try:
+            is_queued = any(self._inbox.cancels([(book, order_id)]))
+        except Unavailable as error:
+            raise unknown from error
+        if not is_queued:
+            raise unknown
 
     def cancel_each(
         self, instance: str, customer: str, order_ids: Iterable[str]
