@@ -472,6 +472,13 @@ GUARDS = [
         "tests/services/books/test_lost_commands.py::test_a_cancel_that_the_stream_has_lost_is_decided_within_a_day",
     ),
     Guard(
+        "no hour of the look for lost cancels is left out",
+        "chalicelib/services/books/lost_commands.py",
+        "(hour + 1) * SWEEP_EVERY_MS",
+        "now_ms + SWEEP_EVERY_MS",
+        "tests/services/books/test_lost_commands.py::test_a_lost_cancel_is_decided_before_it_disproves_its_book",
+    ),
+    Guard(
         "the lost cancels of a parked book are kept",
         "chalicelib/services/books/lost_commands.py",
         "            return self._keep(book, commands)\n",

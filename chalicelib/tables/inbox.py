@@ -91,11 +91,11 @@ class Inbox:
         rows = self._database.query(TABLE, condition, values, ScanIndexForward=False, Limit=PLACED_PAGE_ROWS)
         return (row for row in rows if row["kind"] == "orders")
 
-    def cancels(self, orders: Iterable[tuple[str, str]]) -> Iterator[tuple[str, CancelOrder]]:
-        """Yield the queued cancels of these orders (book, order id), each with its book. Raises MalformedCommand."""
-        keys = [{"book": book, "command": _cancel_key(order_id)} for book, order_id in orders]
-        for row in self._database.get_many(TABLE, keys):
-            yield from ((row["book"], command) for command in commands_of(row) if isinstance(command, CancelOrder))
+    def cancel_rows(self, orders: Iterable[tuple[str, str]]) -> list[Row]:
+        """Return the rows of the queued cancels of these orders (book, order id), read consistently."""
+        return self._database.get_many(
+            TABLE, [{"book": book, "command": _cancel_key(order_id)} for book, order_id in orders]
+        )
 
     def progress(self, cancel_alls: Iterable[tuple[str, str]]) -> dict[str, CancelAllProgress]:
         """Return the progress of these cancel-alls (book, id), read consistently, by id; without those whose row is

@@ -18,6 +18,7 @@ from chalicelib.support.ids import time_of
 from chalicelib.tables.dynamodb import Row
 from chalicelib.tables.external_ids import is_name, name_row
 from chalicelib.tables.fills import row_of
+from chalicelib.tables.inbox import commands_of
 from chalicelib.tables.order_rows import admitted_row, refuse_earlier_form
 
 UNDECIDED_MS_MAX = 86_400_000
@@ -96,15 +97,18 @@ class RowCheck:
             where = f"row of the undecided order {order_id} of {owner}"
             self._note(0, difference(where, should, row, self._folds[book].head))
 
-    def overdue(self, now_ms: int, cancels: Iterable[tuple[str, CancelOrder]]) -> Disagreement | None:
+    def overdue(self, now_ms: int, cancels: Iterable[Row]) -> Disagreement | None:
         """Return an order of the compared books that waits, itself or for its cancel, for over a day (T64).
 
-        cancels: those of ``may_be_cancelled``, with their books.
+        cancels: the rows of the inbox of those of ``may_be_cancelled``. Raises MalformedCommand.
         """
         orders = [(row["order_id"], row["owner"]) for book, row in self.undecided if book in self._compared]
         waiting = [(order_id, owner, order_id) for order_id, owner in orders]
-        for book, cancel in cancels:
-            waiting.append((cancel.order_id, self.may_be_cancelled[book, cancel.order_id], cancel.command_id))
+        for row in cancels:
+            for cancel in commands_of(row):
+                if isinstance(cancel, CancelOrder):
+                    owner = self.may_be_cancelled[row["book"], cancel.order_id]
+                    waiting.append((cancel.order_id, owner, cancel.command_id))
         for order_id, owner, command in waiting:
             at_ms = time_of(command)
             if at_ms < now_ms - UNDECIDED_MS_MAX:

@@ -231,7 +231,7 @@ class Verifier:
                 check.undecided_order(row, placed)
                 self._add_hold(holds, row, placed, reading.folds[key].config)
         with readable("undecided orders and cancels", MalformedCommand):
-            cancels = self._inbox.cancels(check.may_be_cancelled)
+            cancels = self._inbox.cancel_rows(check.may_be_cancelled)
             _demand([check.first(), check.overdue(self._clock(), cancels)])
         return holds
 

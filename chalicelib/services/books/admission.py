@@ -148,7 +148,7 @@ class Admission:
     def _look_for_cancel(self, book: str, order_id: str, unknown: OutcomeUnknown) -> None:
         """Raise ``unknown`` unless the order's cancel is queued (T60)."""
         try:
-            is_queued = any(self._inbox.cancels([(book, order_id)]))
+            is_queued = bool(self._inbox.cancel_rows([(book, order_id)]))
         except Unavailable as error:
             raise unknown from error
         if not is_queued:

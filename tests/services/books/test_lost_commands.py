@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from chalicelib.domain.books.admission import OrderRequest
 from chalicelib.domain.books.vocabulary import CloseReason, OrderStatus, OrderType, PlaceOrder, TimeInForce
 from chalicelib.domain.ledger.amounts import Side
+from chalicelib.ops.verify.rows import UNDECIDED_MS_MAX
 from chalicelib.ops.verify.verifier import Verifier
 from chalicelib.services.books import lost_commands
 from chalicelib.services.books.admission import Admission, Admitted
@@ -20,7 +21,7 @@ from chalicelib.services.books.matcher import Matcher
 from chalicelib.services.books.redrive import redrive, redrive_all, release
 from chalicelib.support.ids import least_id, time_of
 from chalicelib.tables.books import BatchFailures
-from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.dynamodb import Database, Put
 from chalicelib.tables.order_rows import admitted_row, placed_of
 from tests.scenarios import Scenario
 from tests.world import BASE, BOOK_ID, INSTANCE, QUOTE, World
@@ -120,6 +121,37 @@ def test_a_cancel_that_the_stream_has_lost_is_decided_within_a_day(world: World)
     assert world.order("ann", order).reason is CloseReason.USER_CANCELLED
     assert world.balance("ann", BASE)[1] == 0
     settled(world)
+
+
+def test_a_lost_cancel_is_decided_before_it_disproves_its_book(world: World) -> None:
+    """Whichever orders a sweep looks at, and although each sweep begins a little later in its hour than the last."""
+    orders = [world.placed("ann", "SELL", 1, 60) for _ in range(40)]
+    world.deliver()
+    for order in orders:
+        world.cancel("ann", order)
+    world.records = []
+    at_ms = max(later(cancel_of(world, order)) for order in orders)
+    at_ms = at_ms // SWEEP_EVERY_MS * SWEEP_EVERY_MS + SWEEP_EVERY_MS - 90_000
+    swept = LostCommands(world.database, world.matcher(), lambda: at_ms)
+    decided = 0
+    while at_ms < time_of(cancel_of(world, orders[0])) + UNDECIDED_MS_MAX:
+        decided += swept.sweep_a_page()
+        at_ms += 37_000
+    assert decided == len(orders)
+
+
+def test_a_row_that_is_no_cancel_hides_no_other(world: World) -> None:
+    """It stands where an order's cancel should, and is passed over."""
+    orders = [world.placed("ann", "SELL", 1, 60) for _ in range(40)]
+    world.deliver()
+    for order in orders:
+        world.cancel("ann", order)
+    world.records = []
+    for row in list(world.database.scan("inbox")):
+        if row.get("order_id") in orders[::4]:
+            world.database.write(Put("inbox", row | {"kind": "broken"}))
+    first = later(cancel_of(world, orders[-1]))
+    assert sum(sweep(world, first + hour * SWEEP_EVERY_MS) for hour in range(SHARES)) == 30
 
 
 def test_an_order_comes_before_its_cancel(world: World) -> None:
