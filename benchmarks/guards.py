@@ -840,6 +840,13 @@ GUARDS = [
         "tests/apis/book/contract/test_placing.py",
     ),
     Guard(
+        "orders that no account can cover together are not tried",
+        "chalicelib/services/books/funding.py",
+        "hold is None or held[request.side] > AMOUNT_MAX",
+        "hold is None",
+        "tests/apis/book/contract/test_batches.py::test_t76_orders_that_together_hold_more_than_a_number_has_digits_are_refused_as_if_alone",
+    ),
+    Guard(
         "an order of a batch finds what the orders before it leave",
         "chalicelib/services/books/funding.py",
         "left[request.side] = available - hold",

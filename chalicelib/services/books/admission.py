@@ -18,7 +18,7 @@ from chalicelib.domain.books.vocabulary import CancelAll, CancelOrder, PlaceOrde
 from chalicelib.domain.ledger.amounts import Side
 from chalicelib.domain.ledger.changes import Change
 from chalicelib.domain.ledger.owners import book_key, customer_key
-from chalicelib.services.books.funding import Known, funded, is_market_buy_by_quantity, sized
+from chalicelib.services.books.funding import Known, funded, is_market_buy_by_quantity, sides_to_read, sized
 from chalicelib.services.ledger.posting import Posting, Postings, Refused
 from chalicelib.support.ascii_case import ascii_lower
 from chalicelib.support.clock import new_id, now_s
@@ -111,8 +111,8 @@ class Admission:
         names = [request.external_id for request in asked if request.external_id is not None]
         in_use = {ascii_lower(name) for name in names if self._external_ids.order_of(owner, name) is not None}
         known = Known(names=in_use)
-        if has_budget:
-            known.available[Side.BUY] = self._accounts.balance(owner, config.quote_asset).available
+        for side in sides_to_read(config, sizes):
+            known.available[side] = self._accounts.balance(owner, config.asset_held(side)).available
 
         def once() -> list[Outcome]:
             decided = funded(config, sizes, depth.asks, known, self._new_id)

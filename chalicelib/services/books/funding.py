@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from chalicelib.domain.books.admission import OrderRequest, Refusal, RefusalCode, size_refusal_of
 from chalicelib.domain.books.config import BookConfig
 from chalicelib.domain.books.vocabulary import OrderType, PlaceOrder
-from chalicelib.domain.ledger.amounts import Side, quantity_of_value
+from chalicelib.domain.ledger.amounts import AMOUNT_MAX, Side, quantity_of_value
 from chalicelib.domain.ledger.holds import hold_at_admission, market_buy_cost, market_buy_hold
 from chalicelib.support.ascii_case import ascii_lower
 from chalicelib.support.consistency import Inconsistent
@@ -32,6 +33,28 @@ class Known:
 def is_market_buy_by_quantity(request: OrderRequest) -> bool:
     """Return whether the order's hold depends on the asks and on the account (T38)."""
     return request.order_type is OrderType.MARKET and request.side is Side.BUY and request.value is None
+
+
+def sides_to_read(config: BookConfig, requests: Iterable[OrderRequest | Refusal]) -> set[Side]:
+    """Return the sides whose account is read before funds are worked out.
+
+    A market buy's budget depends on the account (T38). And where orders together would hold more than an account can
+    have, the tables cannot take the sum, not even to refuse it.
+    """
+    sides: set[Side] = set()
+    held: Counter[Side] = Counter()
+    for request in requests:
+        if isinstance(request, OrderRequest):
+            hold = _hold(config, request)
+            held[request.side] += hold or 0
+            if hold is None or held[request.side] > AMOUNT_MAX:
+                sides.add(request.side)
+    return sides
+
+
+def _hold(config: BookConfig, request: OrderRequest) -> int | None:
+    price = request.price if request.order_type is OrderType.LIMIT else None
+    return hold_at_admission(request.side, price, request.quantity, request.value, config.base_decimals)
 
 
 def sized(
@@ -69,8 +92,7 @@ def funded(
             message = f"External id was given to another order: {request.external_id}"
             return Refusal(RefusalCode.EXTERNAL_ID_TAKEN, message)
         available = left.get(request.side)
-        price = request.price if request.order_type is OrderType.LIMIT else None
-        hold = hold_at_admission(request.side, price, request.quantity, request.value, config.base_decimals)
+        hold = _hold(config, request)
         required = market_buy_cost(asks, request.quantity, config.base_decimals) if hold is None else hold
         if available is not None and available < required:
             message = f"Insufficient balance: required {required}, available {available}"
@@ -89,7 +111,7 @@ def funded(
             request.side,
             request.order_type,
             request.time_in_force,
-            price,
+            request.price if request.order_type is OrderType.LIMIT else None,
             request.quantity,
             hold,
             request.post_only,

@@ -108,6 +108,16 @@ def test_t76_funds_are_taken_in_order(desk: Desk) -> None:
     assert desk.world.balance("ann", QUOTE) == (0, 1000)
 
 
+def test_t76_orders_that_together_hold_more_than_a_number_has_digits_are_refused_as_if_alone(desk: Desk) -> None:
+    """Each holds 38 digits, all together 40. The order behind them is admitted."""
+    huge = order(price="9" * 28, quantity="9" * 10)
+    response = send_batch(desk, *[huge] * 24, order())
+    assert codes(response) == ["INSUFFICIENT_BALANCE"] * 24 + [None]
+    alone = answer_of(desk.send("POST", PLACE, body=json_body(huge)))["error"]["message"]
+    assert results(response)[0]["error"]["message"].startswith(alone.partition(", available")[0])
+    assert codes(send_batch(desk, huge, huge), 200) == ["INSUFFICIENT_BALANCE"] * 2
+
+
 def test_t76_each_sides_funds_are_its_own(desk: Desk) -> None:
     sell = order(side="SELL", price="70", quantity="600")
     assert codes(send_batch(desk, sell, order(quantity="20"), sell, order(quantity="1"))) == [
