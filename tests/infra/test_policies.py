@@ -33,7 +33,7 @@ from chalicelib.domain.escrow.money import Currency
 from chalicelib.domain.ledger.owners import customer_key
 from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.services.books.expiry import Expiring
-from chalicelib.services.books.lost_commands import SHARES, LostCommands
+from chalicelib.services.books.lost_commands import LOST_AFTER_MS, SHARES, SWEEP_EVERY_MS, LostCommands
 from chalicelib.services.books.matcher import Matcher
 from chalicelib.services.books.projection import Projector
 from chalicelib.services.escrow.desk import EscrowDesk
@@ -234,10 +234,9 @@ def expire(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.now_ms = now_ms() + LATER_MS
     losing = Database(WatchedClient(world.database._client, losing_answers), world.database._prefix)  # type: ignore[arg-type]
     assert Expiring(losing, Matcher(losing, lambda: world.now_ms), lambda: world.now_ms).check()
-    for day in range(2):
-        for hour in range(SHARES):
-            at_ms = world.now_ms + (day * SHARES + hour) * LATER_MS
-            LostCommands(world.database, world.matcher(), lambda at_ms=at_ms: at_ms).sweep_a_page()  # type: ignore[misc]
+    for sweep in range(LOST_AFTER_MS // SWEEP_EVERY_MS + 1 + SHARES):  # then each order's cancel has been looked for
+        at_ms = world.now_ms + sweep * SWEEP_EVERY_MS
+        LostCommands(world.database, world.matcher(), lambda at_ms=at_ms: at_ms).sweep_a_page()  # type: ignore[misc]
     with work_of("api_handler"):
         assert list(Candles(world.database).between(world.book, Period.MINUTE, 0, world.now_ms))
 
