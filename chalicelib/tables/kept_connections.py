@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 
+from chalicelib.support.ascii_case import ascii_lower
+
 LINE_BYTES_MAX = 65_536
 DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
@@ -58,7 +60,7 @@ def _exchange(connection: Any, request: Any, timeout_s: float) -> Any:
         connection.sock.sendall(_head(request) + request.body)
         with connection.sock.makefile("rb") as stream:
             status, headers, content = _read(stream)
-        is_kept = headers.get("connection", "").lower() != "close"
+        is_kept = ascii_lower(headers.get("connection", "")) != "close"
     except TimeoutError as error:
         raise ReadTimeoutError(endpoint_url=request.url, error=error) from error
     except (OSError, HTTPException, ValueError) as error:
@@ -89,8 +91,8 @@ def _read(stream: Any) -> tuple[int, dict[str, str], bytes]:
     status, headers = int(rest[:3]), {}
     while line := _line(stream):
         name, _, value = line.partition(":")
-        headers[name.lower()] = value.strip()
-    if headers.get("transfer-encoding", "").lower() == "chunked":
+        headers[ascii_lower(name)] = value.strip()
+    if ascii_lower(headers.get("transfer-encoding", "")) == "chunked":
         return status, headers, b"".join(_chunks(stream))
     return status, headers, _exactly(stream, int(headers.get("content-length", "")))
 

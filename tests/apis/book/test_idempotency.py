@@ -22,6 +22,7 @@ from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.orders import Orders
 from chalicelib.tables.requests import Requests
 from tests.apis.book.desk import Desk, open_desk, outcome_of
+from tests.recording import nobody
 from tests.world import BOOK_ID, INSTANCE, World
 
 KEY = {"idempotency-key": "order-0001"}
@@ -71,7 +72,7 @@ def test_an_answer_that_waited_for_its_match_is_replayed_with_it(desk: Desk, mon
         ((owner, order_id),) = orders
         order = self.placed(owner, order_id)
         assert order is not None
-        self.project(BOOK_ID, [(owner, order, OrderUpdate(OrderStatus.PARTIALLY_FILLED, 4, None))], 1, 0)
+        nobody(self.project)(BOOK_ID, [(owner, order, OrderUpdate(OrderStatus.PARTIALLY_FILLED, 4, None))], 1, 0)
         return look_up(self, [(owner, order_id)])
 
     monkeypatch.setattr(Orders, "get_many", matched_meanwhile)

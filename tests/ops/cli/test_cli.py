@@ -199,7 +199,7 @@ def test_a_verified_book_is_reported_with_one_line_for_each_check(
 def test_a_book_that_does_not_agree_fails_and_says_where(
     venue: World, main: Main, capsys: pytest.CaptureFixture[str], which: str, form: str
 ) -> None:
-    (row,) = (row for row in venue.database.scan("open-orders"))
+    (row,) = (row for row in venue.database.scan("open-orders") if "sequence" in row)
     venue.database.put_many("open-orders", [row | {"filled": 61}])
     assert main(f"verify {which}{form}") == 1
     printed = capsys.readouterr()
