@@ -539,8 +539,8 @@ GUARDS = [
     Guard(
         "what the stream may still bring is left to it",
         "chalicelib/services/books/lost_commands.py",
-        "if time_of(one[1].command_id) < queued_before_ms)",
-        "if one[1].command_id)",
+        "isinstance(command, CancelOrder) and time_of(command.command_id) < queued_before_ms:",
+        "isinstance(command, CancelOrder):",
         "tests/services/books/test_lost_commands.py::test_a_cancel_that_is_younger_than_its_order_is_left_to_the_stream",
     ),
     Guard(
