@@ -9,10 +9,11 @@ Floors, from the top down; each may import those below it, never those above (``
   decide nothing about money, and import no table and no other desk. ``kit``: what all desks share. ``front``: what is
   at the door.
 - ``services``: what happens: reads rows, asks the domain, writes rows under conditions. ``books``: admission, matching,
-  projection, expiry, market data, redrive, rebuild; ``ledger``, ``signed``, ``escrow``, ``tenancy``;
-  ``sweeps``: periodic work with backoff. The reading module of an area answers what endpoints ask of it.
+  projection, expiry, market data, redrive, rebuild; ``ledger``, ``signed``, ``escrow``, ``tenancy``; ``feed``: reads
+  the logs of an instance as events; ``sweeps``: periodic work with backoff. The reading module of an area answers
+  what endpoints ask of it.
 - ``tables``: DynamoDB: the client, attempts, one module for each table; every write of the program, conditions named.
 - ``domain``: pure rules. No AWS, clock, randomness or environment. Rooms: ``books``, ``ledger``,
-  ``signed``, ``escrow``, ``tenancy``.
+  ``signed``, ``escrow``, ``tenancy``, ``feed``.
 - ``support``: clock and ids, log and metrics, what became of a write; imports nothing else of the program.
 """

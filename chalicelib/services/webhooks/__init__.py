@@ -1,0 +1,1 @@
+"""Webhooks: endpoints, and deliveries of events to them."""
