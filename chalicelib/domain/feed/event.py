@@ -6,7 +6,7 @@ So every reader derives the same events, whenever it reads, and a place in the l
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
 from chalicelib.domain.feed.logs import log_digest
@@ -15,6 +15,8 @@ Json = None | bool | int | str | list["Json"] | Mapping[str, "Json"]
 
 PUBLIC = "public"
 """Receives what everybody may know of an instance's books."""
+ALL_TAKERS = "takers"
+"""Receives what every taker of an instance may know: which signed orders can be locked."""
 
 
 def customer_subject(customer: str) -> str:
@@ -64,6 +66,6 @@ class FeedEvent:
         """The id, stable for ever and unique over all instances: ``evt_``, the log's digest, the sequence, the name."""
         return f"evt_{log_digest(self.instance, self.log)}_{self.sequence}_{self.name}"
 
-    def is_for(self, subject: str | None) -> bool:
-        """Return whether a subject receives the event. None: the instance's operator, who receives all."""
-        return subject is None or subject in self.receivers
+    def is_for(self, subjects: Set[str] | None) -> bool:
+        """Return whether one of the subjects receives the event. None: the instance's operator, who receives all."""
+        return subjects is None or not subjects.isdisjoint(self.receivers)

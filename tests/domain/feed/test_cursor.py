@@ -79,6 +79,6 @@ def test_an_event_id_names_its_log_entry_and_place_and_nothing_that_changes() ->
     assert first.event_id == moved.event_id
     assert "." not in first.event_id
     assert first.event_id != FeedEvent("inst_b", "book/b", 3, 4, "2-maker", "x", 5, frozenset(), {}).event_id
-    assert first.is_for("customer/c")
+    assert first.is_for({"public", "customer/c"})
     assert first.is_for(None)
-    assert not first.is_for("customer/d")
+    assert not first.is_for({"public", "customer/d"})
