@@ -1,0 +1,98 @@
+"""Stream handlers of the feed: new entries of logs in, each receiver told of their events, batch item failures out.
+
+Entries of one log stay together and in order. Their events are derived once. A receiver that fails keeps neither the
+other receivers nor the other logs of the batch from being served: the failed log's first record is reported, so the
+stream delivers again from there, to every receiver. A row that no version can read is logged and skipped, so it does
+not block its shard.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+from chalicelib.domain.feed.event import FeedEvent
+from chalicelib.support.telemetry import logger
+from chalicelib.tables.dynamodb import Row, UnreadableRow, decode
+
+
+class Log(NamedTuple):
+    """A log of an instance. name: as ``domain.feed.logs`` makes it."""
+
+    instance: str
+    name: str
+
+
+class Receiver(Protocol):
+    """What is told of new events: the connections of clients, the endpoints of webhooks."""
+
+    def receive(self, instance: str, log: str, events: list[FeedEvent]) -> None:
+        """Take the events of some new entries of a log, in order. Called again with the same events after a failure,
+        its own or another's, and possibly in parallel with itself. Raises if it must be called again.
+        """
+
+
+class Rows(Protocol):
+    """How the rows of a table are read as entries of logs."""
+
+    def log_of(self, row: Row) -> Log | None:
+        """Return the log of an entry; None if the row is no entry. Raises UnreadableRow."""
+
+    def events_of(self, row: Row) -> list[FeedEvent]:
+        """Return the events of an entry."""
+
+
+@dataclass(slots=True)
+class _News:
+    """What a batch has of one log. first: the sequence number of its first stream record."""
+
+    first: str
+    rows: list[Row] = field(default_factory=list)
+
+
+def follow_records(rows: Rows, receivers: Mapping[str, Receiver], records: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Tell the receivers, by name, of the entries in a batch of stream records. Return the sequence numbers to deliver
+    again from.
+    """
+    if not receivers:
+        return []
+    failed = []
+    for log, news in _by_log(rows, records).items():
+        try:
+            events = [event for row in news.rows for event in rows.events_of(row)]
+        except Exception:
+            logger.exception("events not derived; delivered again", instance=log.instance, log=log.name)
+            failed.append(news.first)
+            continue
+        done = [_tell(name, receiver, log, events) for name, receiver in receivers.items()] if events else []
+        if not all(done):
+            failed.append(news.first)
+    return failed
+
+
+def _by_log(rows: Rows, records: Sequence[Mapping[str, Any]]) -> dict[Log, _News]:
+    found: dict[Log, _News] = {}
+    for record in records:
+        if record["eventName"] != "INSERT":
+            continue
+        change = record["dynamodb"]
+        try:
+            row = decode(change["NewImage"])
+            log = rows.log_of(row)
+        except UnreadableRow:
+            logger.exception("not an entry of a log; passed over")
+            continue
+        if log is not None:
+            found.setdefault(log, _News(change["SequenceNumber"])).rows.append(row)
+    return found
+
+
+def _tell(name: str, receiver: Receiver, log: Log, events: list[FeedEvent]) -> bool:
+    """Return whether the receiver took the events."""
+    try:
+        receiver.receive(log.instance, log.name, events)
+    except Exception:
+        logger.exception("events not taken; delivered again", receiver=name, instance=log.instance, log=log.name)
+        return False
+    return True

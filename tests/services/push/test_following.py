@@ -1,0 +1,99 @@
+"""The stream's records become events of logs; each receiver is told alone, and what fails is delivered again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.feed.event import FeedEvent
+from chalicelib.services.push.following import Log, follow_records
+from chalicelib.tables.dynamodb import Row, UnreadableRow
+from tests.world import INSTANCE, Record, record_of
+
+
+class Numbers:
+    """Rows {log, number} as entries of two events each."""
+
+    def __init__(self) -> None:
+        self.derived: list[int] = []
+
+    def log_of(self, row: Row) -> Log | None:
+        if row["log"] == "unreadable":
+            raise UnreadableRow("no entry")
+        return None if row["log"] == "beside" else Log(INSTANCE, row["log"])
+
+    def events_of(self, row: Row) -> list[FeedEvent]:
+        self.derived.append(row["number"])
+        if row["number"] < 0:
+            raise ValueError("not derivable")
+        return [
+            FeedEvent(INSTANCE, row["log"], row["number"], part, str(part), "test.made", 1, frozenset(), {})
+            for part in range(2)
+        ]
+
+
+class Noted:
+    """A receiver that notes what it is told, and fails for some logs."""
+
+    def __init__(self, fails_for: tuple[str, ...] = ()) -> None:
+        self.fails_for = fails_for
+        self.told: list[tuple[str, list[tuple[int, int]]]] = []
+
+    def receive(self, instance: str, log: str, events: list[FeedEvent]) -> None:
+        assert instance == INSTANCE
+        if log in self.fails_for:
+            raise RuntimeError("not now")
+        self.told.append((log, [(event.sequence, event.part) for event in events]))
+
+
+def records(*entries: tuple[str, int]) -> list[Record]:
+    """Return stream records 1, 2, ... of these logs and entries."""
+    rows: list[dict[str, Any]] = [{"log": log, "number": number} for log, number in entries]
+    return [record_of(row, sequence) for sequence, row in enumerate(rows, 1)]
+
+
+def sequence_number(number: int) -> str:
+    return f"{number:024d}"
+
+
+def test_entries_of_a_log_are_told_together_in_order() -> None:
+    receiver, rows = Noted(), Numbers()
+    assert follow_records(rows, {"one": receiver}, records(("a", 1), ("b", 7), ("a", 2))) == []
+    assert receiver.told == [("a", [(1, 0), (1, 1), (2, 0), (2, 1)]), ("b", [(7, 0), (7, 1)])]
+    assert rows.derived == [1, 2, 7]
+
+
+def test_a_receiver_that_fails_is_told_again_from_the_logs_first_record_and_hinders_no_other() -> None:
+    failing, other = Noted(fails_for=("b",)), Noted()
+    batch = records(("a", 1), ("b", 7), ("b", 8), ("c", 1))
+    assert follow_records(Numbers(), {"failing": failing, "other": other}, batch) == [sequence_number(2)]
+    assert [log for log, _ in failing.told] == ["a", "c"]
+    assert [log for log, _ in other.told] == ["a", "b", "c"]
+
+
+def test_events_that_cannot_be_derived_are_asked_for_again_and_hinder_no_other_log() -> None:
+    receiver = Noted()
+    batch = records(("a", 1), ("b", -1), ("a", 2))
+    assert follow_records(Numbers(), {"one": receiver}, batch) == [sequence_number(2)]
+    assert receiver.told == [("a", [(1, 0), (1, 1), (2, 0), (2, 1)])]
+
+
+@pytest.mark.parametrize("log", ["unreadable", "beside"])
+def test_rows_that_are_no_entries_are_passed_over(log: str) -> None:
+    receiver = Noted()
+    assert follow_records(Numbers(), {"one": receiver}, records((log, 1), ("a", 1))) == []
+    assert [log for log, _ in receiver.told] == ["a"]
+
+
+def test_changed_and_removed_rows_are_no_news() -> None:
+    receiver = Noted()
+    batch = [record | {"eventName": name} for record in records(("a", 1)) for name in ("MODIFY", "REMOVE")]
+    assert follow_records(Numbers(), {"one": receiver}, batch) == []
+    assert receiver.told == []
+
+
+def test_without_receivers_nothing_is_derived() -> None:
+    rows = Numbers()
+    assert follow_records(rows, {}, records(("a", 1))) == []
+    assert rows.derived == []
