@@ -297,22 +297,31 @@ class Database:
 
     def get_many(self, table: str, keys: Sequence[Mapping[str, Any]]) -> list[Row]:
         """Return the existing rows of these keys, read consistently, in no order; 100 a call, several in parallel."""
-        taken = [(key, self._taken(table, key)) for key in keys]
-        rows = [decode(item) for _, item in taken if item]
-        left = [encode(key) for key, item in taken if item is None]
+        return self.get_of_each({table: keys})[table]
 
-        def read(keys: Sequence[Item]) -> None:
-            wanted: Any = {self.name(table): {"Keys": keys, "ConsistentRead": True}}
+    def get_of_each(self, keys: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, list[Row]]:
+        """Return the existing rows of these keys by table, as ``get_many``; a call may read several tables."""
+        taken = [(table, key, self._taken(table, key)) for table, its_keys in keys.items() for key in its_keys]
+        items: list[tuple[str, Item]] = [(table, item) for table, _, item in taken if item]
+        left = [(table, encode(key)) for table, key, item in taken if item is None]
+
+        def read(wanted_keys: Sequence[tuple[str, Item]]) -> None:
+            wanted: Any = {}
+            for table, key in wanted_keys:
+                wanted.setdefault(self.name(table), {"Keys": [], "ConsistentRead": True})["Keys"].append(key)
             for _ in tries(BATCH_TRIES_MAX, self.pause):
                 answer = _read(partial(self._client.batch_get_item, RequestItems=wanted))
-                rows.extend(decode(item) for item in answer["Responses"].get(self.name(table), []))
+                items.extend((table, item) for table in keys for item in answer["Responses"].get(self.name(table), []))
                 wanted = answer.get("UnprocessedKeys")
                 if not wanted:
                     return
             raise Unavailable("batch reads stay unprocessed")
 
-        self.together([partial(read, keys) for keys in batched(left, BATCH_GET_KEYS_MAX)])
-        return [self._learnt(table, row) for row in rows]
+        self.together([partial(read, some) for some in batched(left, BATCH_GET_KEYS_MAX)])
+        found: dict[str, list[Row]] = {table: [] for table in keys}
+        for table, item in items:
+            found[table].append(self._learnt(table, decode(item)))
+        return found
 
     def _taken(self, table: str, key: Mapping[str, Any]) -> Item | None:
         """Return the item if it is read ahead, {} if there is none; None if it must be read from its table."""

@@ -12,8 +12,10 @@ from typing import Any
 from chalicelib.domain.books.journal import JournalEntry
 from chalicelib.support.ids import TIME_MS_MAX
 from chalicelib.tables.dynamodb import ConditionFailed, Database, Put, Row, TransactionRefused
+from chalicelib.tables.numbered import NumberedRows
 
 TABLE = "journal"
+ROWS = NumberedRows(TABLE, "book", "sequence")
 PAGE_ENTRIES = 25
 """Entries read at a time from the end: a page of trades seldom needs more."""
 PLAIN_BYTES_MAX = 1024
@@ -61,33 +63,12 @@ class Journal:
 
         to_ms: skip later entries, by binary search: one read for each halving of their number.
         """
-        condition, values = "#book = :book", Row({":book": book})
-        if to_ms < TIME_MS_MAX:
-            condition += " AND #sequence <= :last"
-            values[":last"] = self._last_until(book, to_ms)
-        rows = self._database.query(TABLE, condition, values, ScanIndexForward=False, Limit=PAGE_ENTRIES)
-        return map(_entry_of, rows)
-
-    def _last_until(self, book: str, to_ms: int) -> int:
-        """Return the sequence of the last entry up to a time; 0 for none. Times of entries never decrease."""
-        head = next(self.newest_first(book), None)
-        if head is None or head.at_ms <= to_ms:
-            return head.sequence if head else 0
-        not_later, later = 0, head.sequence
-        while later - not_later > 1:
-            middle = (not_later + later) // 2
-            values = {":book": book, ":middle": middle}
-            (row,) = self._database.query(
-                TABLE, "#book = :book AND #sequence = :middle", values, ProjectionExpression="#at_ms"
-            )
-            not_later, later = (middle, later) if row["at_ms"] <= to_ms else (not_later, middle)
-        return not_later
+        return map(entry_of, ROWS.newest_first(self._database, book, PAGE_ENTRIES, to_ms))
 
     def sized_after(self, book: str, sequence: int) -> Iterator[tuple[JournalEntry, int]]:
         """Yield the entries after this sequence, each with the size of its events as stored, in bytes."""
-        condition = "#book = :book AND #sequence > :sequence"
-        for row in self._database.query(TABLE, condition, {":book": book, ":sequence": sequence}):
-            yield _entry_of(row), _event_bytes(row)
+        for row in ROWS.after(self._database, book, sequence):
+            yield entry_of(row), _event_bytes(row)
 
 
 def _row_of(entry: JournalEntry) -> Row:
@@ -110,7 +91,8 @@ def _event_bytes(row: Mapping[str, Any]) -> int:
     return len(row["events"] if "events" in row else row["events_zlib"])
 
 
-def _entry_of(row: Row) -> JournalEntry:
+def entry_of(row: Row) -> JournalEntry:
+    """Return the entry in a row."""
     content = row["events"] if "events" in row else zlib.decompress(row["events_zlib"])
     return JournalEntry(
         book=row["book"],

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable
 
 from chalicelib.domain.books.orders import OrderRow
 from chalicelib.services.books.reading import BooksReading
+from chalicelib.services.polling import POLL_S_MAX, SPARE_S, polls
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.inbox import CancelAllProgress, Inbox
 
@@ -14,11 +14,8 @@ CANCEL_WAIT_S = 5.0
 """How long a request waits for the result of its cancel (T29)."""
 CANCEL_ALL_WAIT_S = 20.0
 """How long a request waits for cancel-alls that have begun: closing takes some ms an order (R42)."""
-POLL_S_MIN, POLL_S_MAX = 0.02, 0.25
 SOONER = 0.9
 """After a first poll that has found its outcome, the next one comes sooner by this factor: it may have been late."""
-SPARE_S = 0.001
-"""A wait with less than this left is over: sums of floats are not exact."""
 
 
 class OutcomeWaiter:
@@ -49,7 +46,7 @@ class OutcomeWaiter:
         """
         found: dict[str, OrderRow] = {}
         waiting = set(order_ids)
-        for number, waited_s in enumerate(_polls(wait_s, first_s=self._usual_s) if waiting else ()):
+        for number, waited_s in enumerate(polls(wait_s, first_s=self._usual_s) if waiting else ()):
             rows = self._reading.orders_by_id(instance, customer, sorted(waiting))
             found |= {order_id: row for order_id, row in rows.items() if is_result(row)}
             waiting -= found.keys()
@@ -66,31 +63,13 @@ class OutcomeWaiter:
         turn_wait_s: wait for those that have not begun; wait_s: wait in all. Raises Unavailable.
         """
         progress: dict[str, CancelAllProgress] = {}
-        for waited_s in _polls(turn_wait_s, wait_s):
+        for waited_s in polls(turn_wait_s, wait_s):
             waiting = [one for one in cancel_alls if not progress.get(one[1], CancelAllProgress()).ended]
             progress |= self._inbox.progress(waiting)
             later = [one for _, name in waiting if not (one := progress.get(name, CancelAllProgress())).ended]
             if not later or (waited_s + SPARE_S >= turn_wait_s and not any(one.decided for one in later)):
                 break
         return progress
-
-
-def _polls(*waits_s: float, first_s: float = 0.0) -> Iterator[float]:
-    """Yield the seconds waited so far, once for each poll, with pauses between. Each wait ends with a poll.
-
-    first_s: the pause before the first poll.
-    """
-    began_s, pause_s = time.monotonic(), POLL_S_MIN
-    if first_s:
-        time.sleep(min(first_s, *waits_s))
-    while True:
-        yield time.monotonic() - began_s
-        waited_s = time.monotonic() - began_s
-        left_s = [wait_s - waited_s for wait_s in waits_s if wait_s - waited_s > SPARE_S]
-        if not left_s:
-            return
-        time.sleep(min(pause_s, *left_s))
-        pause_s = min(POLL_S_MAX, pause_s * 1.5)
 
 
 def is_matched(row: OrderRow) -> bool:

@@ -19,7 +19,7 @@ from tests.world import World
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Give the desk this clock; ask for it before a desk, which looks its clock up when it is made."""
     clock = Clock()
-    for module in ("chalicelib.services.books.waiting", "chalicelib.services.answers"):
+    for module in ("chalicelib.services.polling", "chalicelib.services.answers"):
         monkeypatch.setattr(f"{module}.time", clock)
     for module in ("apis.book.api", "wiring.book"):
         monkeypatch.setattr(f"chalicelib.{module}.now_ms", clock.now_ms)

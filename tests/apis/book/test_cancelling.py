@@ -10,7 +10,7 @@ from chalicelib.apis.book import api
 from chalicelib.apis.kit.http import HttpResponse
 from chalicelib.domain.books.vocabulary import BookStatus, CloseReason
 from chalicelib.domain.ledger.owners import customer_key
-from chalicelib.services.books import waiting as outcomes
+from chalicelib.services import polling
 from chalicelib.support.clock import iso
 from chalicelib.support.outcomes import Unavailable
 from chalicelib.tables.dynamodb import Database
@@ -30,7 +30,7 @@ CALLS_MAX = 60
 @pytest.fixture
 def waiting(monkeypatch: pytest.MonkeyPatch) -> Waiting:
     waiting = Waiting()
-    monkeypatch.setattr(outcomes, "time", waiting)
+    monkeypatch.setattr(polling, "time", waiting)
     return waiting
 
 

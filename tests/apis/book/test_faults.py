@@ -9,8 +9,7 @@ import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from chalicelib.apis.book import api
-from chalicelib.services import answers
-from chalicelib.services.books import waiting as outcomes
+from chalicelib.services import answers, polling
 from chalicelib.support.outcomes import Unavailable
 from chalicelib.tables.dynamodb import Database, Put, Row, TransactionRefused, Update
 from chalicelib.wiring import book as wiring_of_book
@@ -66,7 +65,7 @@ def test_an_answer_is_true_at_whichever_call_dynamodb_fails(
     The counter of requests is one of the calls: the request is served without it (T6).
     """
     clock = SteppedTime()
-    for module in (outcomes, answers):
+    for module in (polling, answers):
         monkeypatch.setattr(module, "time", clock)
     for module in (api, wiring_of_book):
         monkeypatch.setattr(module, "now_ms", clock.now_ms)

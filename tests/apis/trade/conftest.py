@@ -9,7 +9,7 @@ from chalice.test import Client
 
 import app
 from chalicelib import wiring
-from chalicelib.services.books import waiting as outcomes
+from chalicelib.services import polling
 from chalicelib.tables.dynamodb import Database
 from tests.apis.trade.cases import open_market
 from tests.apis.trade.desk import MASTER_KEY, SignedClient, SignedDesk, open_trade_desk
@@ -21,7 +21,7 @@ from tests.world import INSTANCE, World
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Waiting:
     clock = Waiting()
-    monkeypatch.setattr(outcomes, "time", clock)
+    monkeypatch.setattr(polling, "time", clock)
     return clock
 
 

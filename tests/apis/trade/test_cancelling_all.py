@@ -12,7 +12,7 @@ from chalicelib.domain.books.admission import OrderRequest
 from chalicelib.domain.books.config import BookConfig
 from chalicelib.domain.books.vocabulary import CloseReason, OrderType, TimeInForce
 from chalicelib.domain.ledger.amounts import Side
-from chalicelib.services.books import waiting as outcomes
+from chalicelib.services import polling
 from chalicelib.services.books.admission import Admission
 from chalicelib.services.books.loading import LoadedBook
 from chalicelib.services.books.matcher import Matcher
@@ -73,7 +73,7 @@ def desk(memory_database: Database) -> SignedDesk:
 @pytest.fixture
 def clock(desk: SignedDesk, monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock(desk.world.database)
-    monkeypatch.setattr(outcomes, "time", clock)
+    monkeypatch.setattr(polling, "time", clock)
     return clock
 
 
@@ -247,7 +247,7 @@ def test_thousands_of_orders_cost_the_request_some_calls_for_each_hundred_and_th
             assert world.deliver(matcher, world.records[MANY:]) == []
 
     clock.meanwhile = match
-    monkeypatch.setattr(outcomes, "time", clock)
+    monkeypatch.setattr(polling, "time", clock)
     watched: Any = WatchedClient(client, of_request)
     watching = open_again(desk, Database(watched, PREFIX))
 

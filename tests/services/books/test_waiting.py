@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.services.books import waiting
+from chalicelib.services import polling
 from chalicelib.services.books.waiting import OutcomeWaiter
 
 
@@ -41,7 +41,7 @@ class Book:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(waiting, "time", SimpleNamespace(monotonic=lambda: clock.now_s, sleep=clock.sleep))
+    monkeypatch.setattr(polling, "time", SimpleNamespace(monotonic=lambda: clock.now_s, sleep=clock.sleep))
     return clock
 
 
@@ -67,7 +67,7 @@ def test_outcomes_that_take_their_usual_time_are_read_once_or_twice(clock: Clock
         late_s.append(clock.now_s - began_s - 0.1)
     assert reads[0] > 4
     assert sum(reads[10:]) <= 1.5 * len(reads[10:])
-    assert max(late_s[10:]) <= waiting.POLL_S_MIN
+    assert max(late_s[10:]) <= polling.POLL_S_MIN
 
 
 def test_outcomes_that_become_faster_are_soon_found_faster(clock: Clock, book: Book, waiter: Any) -> None:
@@ -75,7 +75,7 @@ def test_outcomes_that_become_faster_are_soon_found_faster(clock: Clock, book: B
         book.begin(takes_s)
         began_s = clock.now_s
         assert waiter.first(bool, "inst_x", "ann", "order", 5.0)
-    assert clock.now_s - began_s < 0.01 + waiting.POLL_S_MIN
+    assert clock.now_s - began_s < 0.01 + polling.POLL_S_MIN
 
 
 @pytest.mark.parametrize("usual_s", [0.0, 0.1])
@@ -86,8 +86,8 @@ def test_a_wait_ends_with_a_poll_whatever_is_usual(
     waiter._usual_s = usual_s
     book.begin(takes_s=wait_s)
     assert waiter.first(bool, "inst_x", "ann", "order", wait_s) is True
-    assert abs(clock.now_s - wait_s) <= waiting.SPARE_S
+    assert abs(clock.now_s - wait_s) <= polling.SPARE_S
     began_s = clock.now_s
     book.begin(takes_s=60)
     assert waiter.first(bool, "inst_x", "ann", "order", wait_s) is None
-    assert abs(clock.now_s - began_s - wait_s) <= waiting.SPARE_S
+    assert abs(clock.now_s - began_s - wait_s) <= polling.SPARE_S
