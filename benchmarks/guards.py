@@ -532,7 +532,7 @@ GUARDS = [
     Guard(
         "a row that is behind the journal is not decided again",
         "chalicelib/services/books/lost_commands.py",
-        "return [command for command in commands if command.order_id not in known]",
+        "return [command for command in commands if command.order_id not in behind]",
         "return list(commands)",
         "tests/services/books/test_lost_commands.py::test_a_row_that_is_behind_the_journal_is_not_decided_again",
     ),

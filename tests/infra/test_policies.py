@@ -53,7 +53,7 @@ from tests.apis.routes import ESCROW_ROUTES, TAKER_ROUTES, TRADE_ROUTES
 from tests.apis.taker.desk import NOW_S, TAKER, UNIT, connect_body, open_taker_desk
 from tests.apis.taker.desk import make_key as make_taker_key
 from tests.apis.trade.desk import MASTER_KEY, PAIR, SignedDesk, make_token
-from tests.faults import ENDPOINT, Call, Fault, WatchedClient
+from tests.faults import ENDPOINT, Call, Fault, FaultyClient, WatchedClient, after_another
 from tests.recording import (
     CONFIG,
     FUNCTIONS,
@@ -237,8 +237,19 @@ def expire(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     for sweep in range(LOST_AFTER_MS // SWEEP_EVERY_MS + 1 + SHARES):  # then each order's cancel has been looked for
         at_ms = world.now_ms + sweep * SWEEP_EVERY_MS
         LostCommands(world.database, world.matcher(), lambda at_ms=at_ms: at_ms).sweep_a_page()  # type: ignore[misc]
+    close_while_it_is_swept(world)
     with work_of("api_handler"):
         assert list(Candles(world.database).between(world.book, Period.MINUTE, 0, world.now_ms))
+
+
+def close_while_it_is_swept(world: World) -> None:
+    """Have the stream close an order whose row a sweep of lost commands has read, and whose command it looks for."""
+    world.placed("ann", "BUY", 1, 3, "IOC")
+    deliver = after_another(lambda: world.deliver(records=records_of(world)))
+    client: Any = FaultyClient(world.database._client, deliver, at=1, operation="query")
+    at_ms = world.now_ms + LOST_AFTER_MS
+    LostCommands(Database(client, world.database._prefix), world.matcher(), lambda: at_ms).sweep_a_page()
+    assert client.has_struck
 
 
 def park(world: World) -> None:

@@ -4,7 +4,7 @@ The stream gives up a batch after twelve hours; the inbox drops a command after 
 would stay OPEN with its hold for ever. Its row has everything that its command had, and its cancel is found in the
 inbox, behind it::
 
-    open row without a sequence    --> PlaceOrder, as admitted   (unless the journal knows it: the row is behind)
+    open row without a sequence    --> PlaceOrder, as admitted   (unless a projected entry has it: the row is behind)
     inbox row under <its id>/cancel --> CancelOrder, as queued
 
 Both are given to the matcher as in a redrive: commands decided by then are dropped.
@@ -15,10 +15,11 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from zlib import crc32
 
 from chalicelib.domain.books.vocabulary import CancelOrder, PlaceOrder
-from chalicelib.domain.ledger.owners import book_key
+from chalicelib.domain.ledger.owners import book_key, customer_key, split_book_key
 from chalicelib.services.books.deduplication import Delivery
 from chalicelib.services.books.matcher import Matcher
 from chalicelib.services.books.parking import BookParked, BookReleased
@@ -26,6 +27,7 @@ from chalicelib.services.books.stream import deliveries_of
 from chalicelib.support.ids import time_of
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
 from chalicelib.support.telemetry import logger
+from chalicelib.tables.books import Books
 from chalicelib.tables.dynamodb import Database, Row, batched
 from chalicelib.tables.inbox import Inbox, arrival_of, key_of
 from chalicelib.tables.journal import Journal
@@ -67,38 +69,56 @@ def _arrival(command: LostCommand) -> str:
     return arrival_of(command.command_id)
 
 
-def without_known(
-    journal: Journal, book: str, commands: Sequence[LostCommand], entries_max: int | None
+def without_behind(
+    database: Database, book: str, commands: Sequence[LostCommand], entries_max: int | None
 ) -> list[LostCommand]:
-    """Return the commands without orders that are in the journal: their rows are behind it and need a rebuild.
+    """Return the commands without orders whose rows are behind the journal: those need a rebuild.
+
+    Rows read before the journal prove nothing: the stream may have brought an order's command since. So the depth view
+    and the rows are read again, in this order, after the journal. An order is behind if a projected entry has it and
+    its row still shows none. Others may be decided too; the matcher finds that out.
 
     entries_max: bound of the entries read back (None: no bound); if it does not suffice, no order is returned.
     """
-    orders = {command.order_id for command in commands if isinstance(command, PlaceOrder)}
-    if not orders:
+    owners = {order.order_id: _owner_of(book, order) for order in commands if isinstance(order, PlaceOrder)}
+    if not owners:
         return list(commands)
-    known, since_ms = set[str](), min(map(time_of, orders)) - CLOCKS_DIFFER_MS
-    for read, entry in enumerate(journal.newest_first(book)):
+    first_entries, since_ms = dict[str, int](), min(map(time_of, owners)) - CLOCKS_DIFFER_MS
+    for read, entry in enumerate(Journal(database).newest_first(book)):
         if entry.at_ms < since_ms:
             break
         if entries_max is not None and read >= entries_max:
             logger.error("orders wait, and the journal is too long to look: redrive the book", book=book)
-            known = orders
-            break
+            return [command for command in commands if command.order_id not in owners]
         text = json.dumps(entry.events)
-        known |= {order_id for order_id in orders - known if order_id in text}
-    if known:
-        logger.error("rows are behind the journal, rebuild the book", book=book, orders=len(known), order=min(known))
-    return [command for command in commands if command.order_id not in known]
+        first_entries |= {order_id: entry.sequence for order_id in owners if order_id in text}
+    behind = _behind(database, book, owners, first_entries) if first_entries else set()
+    if behind:
+        logger.error("rows are behind the journal, rebuild the book", book=book, orders=len(behind), order=min(behind))
+    return [command for command in commands if command.order_id not in behind]
+
+
+def _behind(
+    database: Database, book: str, owners: Mapping[str, str], first_entries: Mapping[str, int]
+) -> AbstractSet[str]:
+    """Return the orders that a projected entry has and whose rows show none."""
+    projected = Books(database).depth(book).sequence
+    rows = Orders(database).get_many((owners[order_id], order_id) for order_id in first_entries)
+    shown = {order_id for order_id, row in rows.items() if row.sequence is not None}
+    return {order_id for order_id, sequence in first_entries.items() if sequence <= projected} - shown
+
+
+def _owner_of(book: str, order: PlaceOrder) -> str:
+    return customer_key(split_book_key(book)[0], order.customer)
 
 
 class LostCommands:
     """Sweeps all open orders once an hour, a page at a time. now_ms: the time in ms."""
 
     def __init__(self, database: Database, matcher: Matcher, now_ms: Callable[[], int]) -> None:
+        self._database = database
         self._orders = Orders(database)
         self._inbox = Inbox(database)
-        self._journal = Journal(database)
         self._matcher = matcher
         self._now_ms = now_ms
         self._due_at_ms = 0
@@ -142,7 +162,7 @@ class LostCommands:
 
     def _decide(self, book: str, commands: Sequence[LostCommand]) -> int:
         try:
-            undecided = without_known(self._journal, book, commands, JOURNAL_ENTRIES_MAX)
+            undecided = without_behind(self._database, book, commands, JOURNAL_ENTRIES_MAX)
             if not undecided:
                 return 0
             logger.warning("commands are brought back from their orders", book=book, commands=len(undecided))

@@ -13,14 +13,13 @@ from chalicelib.domain.books.vocabulary import CancelOrder
 from chalicelib.domain.ledger.owners import split_book_key
 from chalicelib.services.books.deduplication import Delivery
 from chalicelib.services.books.loading import UnknownBook
-from chalicelib.services.books.lost_commands import LostCommand, lost_by_book, without_known
+from chalicelib.services.books.lost_commands import LostCommand, lost_by_book, without_behind
 from chalicelib.services.books.matcher import Matcher
 from chalicelib.services.books.stream import deliveries_of
 from chalicelib.support.telemetry import logger
 from chalicelib.tables.books import Books
 from chalicelib.tables.dynamodb import Database, Row, batched
 from chalicelib.tables.inbox import Inbox, arrival_of
-from chalicelib.tables.journal import Journal
 
 BATCH_COMMANDS = 500
 """Commands given to the matcher at a time; a fault repeats at most this many."""
@@ -39,7 +38,7 @@ def redrive(
     inbox = Inbox(database)
     decided = matcher.process(book, [])
     lost = (lost_by_book(database, split_book_key(book)[0]) if waiting is None else waiting).get(book, [])
-    asked = _by_arrival(inbox.rows(book), without_known(Journal(database), book, lost, None))
+    asked = _by_arrival(inbox.rows(book), without_behind(database, book, lost, None))
     for batch in batched(asked, BATCH_COMMANDS):
         decided += matcher.process(book, [delivery for delivery, _ in batch if delivery is not None])
         kept = [row["command"] for _, row in batch if row is not None and "kept" in row]

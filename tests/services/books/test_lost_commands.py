@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
+from typing import Any
 from zlib import crc32
 
 import pytest
@@ -23,6 +25,7 @@ from chalicelib.support.ids import least_id, time_of
 from chalicelib.tables.books import BatchFailures
 from chalicelib.tables.dynamodb import Database, Put
 from chalicelib.tables.order_rows import admitted_row, placed_of
+from tests.faults import Died, FaultyClient, after_another, raising
 from tests.scenarios import Scenario
 from tests.world import BASE, BOOK_ID, INSTANCE, QUOTE, World
 
@@ -65,6 +68,11 @@ def share_at(world: World, order_id: str, hour: int) -> int:
 
 def later(order_id: str) -> int:
     return time_of(order_id) + LOST_AFTER_MS + 1
+
+
+def on(world: World, client: Any) -> World:
+    """Return the same world on a copy of its tables, or through another client."""
+    return world.over(Database(client, world.database._prefix, pause=lambda _: None))
 
 
 def settled(world: World) -> None:
@@ -236,6 +244,45 @@ def test_a_row_that_is_behind_the_journal_is_not_decided_again(world: World, cap
         assert redrive(world.database, world.matcher(), world.book) == 0
     assert len(list(world.database.scan("journal"))) == entries
     assert "rows are behind the journal" in caplog.text
+
+
+@pytest.mark.parametrize("dies", [False, True], ids=["goes on", "dies with its commit"])
+@pytest.mark.parametrize("by", ["sweep", "redrive", "redrive of all"])
+def test_a_row_that_the_stream_decides_meanwhile_is_not_behind(
+    world: World, by: str, dies: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whichever read of the sweep or redrive the stream's matcher comes before, and whether or not it projects."""
+    orders = [world.placed("ben", "BUY", 10, 50), world.placed("ben", "BUY", 10, 40)]
+    world.now_ms = time_of(orders[0])
+
+    def run(over: World) -> None:
+        if by == "sweep":
+            sweep(over, later(orders[-1]))
+        elif by == "redrive":
+            redrive(over.database, over.matcher(), over.book)
+        else:
+            redrive_all(over.database, over.matcher())
+
+    client: Any = world.database._client
+    counting = FaultyClient(client.clone(), after_another(lambda: None))
+    run(on(world, counting))
+    for at in range(1, counting.calls + 1):
+        tables: Any = client.clone()
+        beside = on(world, tables)
+        if dies:
+            client_that_dies = FaultyClient(tables, raising(Died(), after=True), at=1, operation="put_item")
+            beside = on(world, client_that_dies)
+
+        def deliver(beside: World = beside) -> None:
+            with suppress(Died):
+                beside.deliver()
+
+        over = on(world, FaultyClient(tables, after_another(deliver), at=at))
+        run(over)
+        assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+        over.deliver()
+        assert [over.order("ben", order).sequence for order in orders] == [2, 2]
+        settled(over)
 
 
 def test_a_journal_that_is_too_long_to_look_through_is_left_to_redrive(
