@@ -51,7 +51,7 @@ def test_a_seed_gives_the_same_run_in_another_process() -> None:
 @pytest.mark.parametrize(
     ("name", "states"),
     [
-        ("an order rests, two matchers that start cold", 200),
+        ("an order rests, two matchers that start cold", 150),
         ("a cancel overtakes its order, one of two matchers dies", 200),
     ],
 )

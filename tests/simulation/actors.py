@@ -1,8 +1,7 @@
 """Actors: code that stops before each of its store calls until the scheduler resumes it.
 
 Each actor runs in its own greenlet, so only the scheduler decides the order of store calls: no threads, no clock. The
-scheduler also decides the outcome of a call: a fault of ``tests.faults``, or None. A batch of statements is a call for
-each statement.
+scheduler also decides the outcome of a call: a fault of ``tests.faults``, or None.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from botocore.exceptions import ClientError
-from greenlet import getcurrent, greenlet
+from greenlet import GreenletExit, getcurrent, greenlet
 
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.parallel import Runner, sequentially
@@ -49,6 +48,11 @@ class Actor:
         """Make the pending call, or inject the fault, and run to the next call."""
         self.waits_for = self._greenlet.switch(fault)
 
+    def end(self) -> None:
+        """Unwind the code where it stands. A suspended greenlet that is only dropped is never freed."""
+        if not self.is_done:
+            self._greenlet.throw(GreenletExit)
+
     def note(self, what: str) -> None:
         self.seen = hashlib.sha256(self.seen + what.encode()).digest()
 
@@ -61,17 +65,22 @@ class Actor:
             self.error = error
 
 
-def stepped_database(client: MemoryDynamoDB, prefix: str, together: Runner = sequentially) -> Database:
-    """Return a database whose calls by actors wait for the scheduler; other callers' calls go through."""
-    watched: Any = WatchedClient(client, partial(_step, together))
+def stepped_database(
+    client: MemoryDynamoDB, prefix: str, together: Runner = sequentially, *, parts_batches: bool = True
+) -> Database:
+    """Return a database whose calls by actors wait for the scheduler; other callers' calls go through.
+
+    parts_batches: whether each statement of a batch is a call of its own, or the batch is one call.
+    """
+    watched: Any = WatchedClient(client, partial(_step, together, parts_batches))
     return Database(watched, prefix, pause=lambda _seconds: None, together=together)
 
 
-def _step(together: Runner, operation: str, call: Call) -> Any:
+def _step(together: Runner, parts_batches: bool, operation: str, call: Call) -> Any:
     current = getcurrent()
     if not isinstance(current, _ActorGreenlet):
         return call()
-    if operation == BATCH:
+    if operation == BATCH and parts_batches:
         return _statement_by_statement(current, together, call)
     return _one_step(current, operation, call)
 
