@@ -24,7 +24,7 @@ from chalicelib.domain.books.events import Event
 from chalicelib.domain.books.journal import Head, draft
 from chalicelib.domain.books.matching import place
 from chalicelib.domain.books.vocabulary import BookRules, PlaceOrder
-from chalicelib.tables.journal import COMPRESSION
+from chalicelib.tables.stored_events import COMPRESSION
 
 BATCH = 100
 LEVELS = (1, 3, COMPRESSION, 9)

@@ -5,7 +5,6 @@ Entries stand under the book's key by sequence, beside its snapshots (``snapshot
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -13,17 +12,12 @@ from chalicelib.domain.books.journal import JournalEntry
 from chalicelib.support.ids import TIME_MS_MAX
 from chalicelib.tables.dynamodb import ConditionFailed, Database, Put, Row, TransactionRefused
 from chalicelib.tables.numbered import NumberedRows
+from chalicelib.tables.stored_events import content_of, stored, stored_bytes
 
 TABLE = "journal"
 ROWS = NumberedRows(TABLE, "book", "sequence")
 PAGE_ENTRIES = 25
 """Entries read at a time from the end: a page of trades seldom needs more."""
-PLAIN_BYTES_MAX = 1024
-"""Events longer than this number of bytes are stored compressed."""
-
-
-COMPRESSION = 6
-"""Level of zlib. Faster ones save up to 4 us an order and store up to a quarter more, which costs more."""
 
 
 class EntryExists(Exception):
@@ -49,7 +43,7 @@ class Journal:
                 self._database.transact(puts, lambda: self._has(puts[-1].row))
         except (ConditionFailed, TransactionRefused) as error:
             raise EntryExists(f"{entries[0].book} {entries[0].sequence}") from error
-        return sum(_event_bytes(put.row) for put in puts)
+        return sum(stored_bytes(put.row) for put in puts)
 
     def _has(self, row: Mapping[str, Any]) -> bool:
         return self._database.get(TABLE, {"book": row["book"], "sequence": row["sequence"]}) == row
@@ -68,16 +62,14 @@ class Journal:
     def sized_after(self, book: str, sequence: int) -> Iterator[tuple[JournalEntry, int]]:
         """Yield the entries after this sequence, each with the size of its events as stored, in bytes."""
         for row in ROWS.after(self._database, book, sequence):
-            yield entry_of(row), _event_bytes(row)
+            yield entry_of(row), stored_bytes(row)
 
 
 def _row_of(entry: JournalEntry) -> Row:
-    content = entry.content
-    is_long = len(content) > PLAIN_BYTES_MAX
-    stored: Row = {"events_zlib": zlib.compress(content, COMPRESSION)} if is_long else {"events": content}
+    row = stored(entry.content)
     if entry.redriven:
-        stored["redriven"] = list(entry.redriven)
-    return stored | {
+        row["redriven"] = list(entry.redriven)
+    return row | {
         "book": entry.book,
         "sequence": entry.sequence,
         "at_ms": entry.at_ms,
@@ -87,13 +79,8 @@ def _row_of(entry: JournalEntry) -> Row:
     }
 
 
-def _event_bytes(row: Mapping[str, Any]) -> int:
-    return len(row["events"] if "events" in row else row["events_zlib"])
-
-
 def entry_of(row: Row) -> JournalEntry:
     """Return the entry in a row."""
-    content = row["events"] if "events" in row else zlib.decompress(row["events_zlib"])
     return JournalEntry(
         book=row["book"],
         sequence=row["sequence"],
@@ -101,6 +88,6 @@ def entry_of(row: Row) -> JournalEntry:
         watermark=int(row["watermark"]),
         previous_hash=row["previous_hash"],
         hash=row["hash"],
-        content=content,
+        content=content_of(row),
         redriven=tuple(row.get("redriven", ())),
     )
