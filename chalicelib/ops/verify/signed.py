@@ -54,9 +54,8 @@ _MAY_BE_LOCKED = {Status.LOCKED, Status.PARTIALLY_FILLED, Status.FILLED}
 
 @dataclass(slots=True)
 class SignedCheck:
-    """The table as read. versions: of each order's row, by owner, to detect concurrent changes."""
+    """The table as read."""
 
-    versions: dict[str, object] = field(default_factory=dict)
     orders: dict[str, StoredOrder] = field(default_factory=dict)
     fills: dict[str, list[Fill]] = field(default_factory=lambda: defaultdict(list))
     _rows: dict[RowKey, Row] = field(default_factory=dict)
@@ -69,13 +68,21 @@ class SignedCheck:
             if not isinstance(row.get("reference_id"), str | None):
                 raise TypeError(f"reference_id: {row['reference_id']!r}")
             if entry == ORDER:
-                self.versions[owner] = row.get("version")
                 self.orders[owner] = _typed_order(order_of(row))
             elif "/signed/" in owner:
                 self.fills[owner].append(typed(fill_of(row)))
         except UNREADABLE as error:
             return Disagreement(_where(owner, entry), "a row that can be read", repr(error))
         return None
+
+    def has(self, rows: Iterable[Row]) -> bool:
+        """Return whether these rows are all that were added, unchanged."""
+        count = 0
+        for row in rows:
+            count += 1
+            if self._rows.get(_key(row)) != row:
+                return False
+        return count == len(self._rows)
 
     def holds(self) -> Iterator[tuple[Account, int]]:
         """Yield the amounts that accounts hold for orders, without zeros."""

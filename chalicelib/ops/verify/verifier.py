@@ -1,8 +1,11 @@
 """Reads books and everything derived from them, signed orders and escrow orders, and checks that they agree. Writes
 nothing.
 
-Accounts are read first, journals next, rows last. A disagreement is final if nothing has changed since the accounts
-were read, or if the next reading finds the same one. Otherwise the books are in use, and are read again a few times.
+Accounts are read first, then the rows by which books are found, then of each book its depth view, what else is derived
+from it, and its journal; rows of orders last. An entry committed meanwhile shows: the journal grows, or the depth view,
+which a matcher publishes last, is not that of the journal's last entry before and after. A disagreement is final if
+nothing that was read has changed and all is projected, or if the next reading finds the same one. Otherwise the books
+are in use, and are read again a few times.
 
 One reading scans the tables of accounts, orders, fills, signed orders, escrow orders and outbox once, and the journals
 of all books of the checked instances, because all of an instance's desks share its accounts. Memory: see ``fold``,
@@ -14,6 +17,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol, TypeVar
 
 from chalicelib.domain.books.candles import Period
@@ -69,11 +73,16 @@ def unwatched(items: Iterable[T], what: str, total: int | None) -> Iterable[T]: 
 
 @dataclass(slots=True)
 class _Reading:
-    """All rows of one reading. books: those whose rows are compared."""
+    """All rows of one reading. books: those whose rows are compared. naming: configurations and rows that name books.
+
+    shown: by book, the sequence of the depth view before anything else of the book was read.
+    """
 
     instance: str | None
     books: list[str] = field(default_factory=list)
     ledger: Ledger = field(default_factory=Ledger)
+    naming: list[Row] = field(default_factory=list)
+    shown: dict[str, int] = field(default_factory=dict)
     folds: dict[str, BookFold] = field(default_factory=dict)
     rows: ExpectedRows = field(default_factory=ExpectedRows)
     signed: SignedCheck = field(default_factory=SignedCheck)
@@ -120,14 +129,13 @@ class Verifier:
 
     def _prove(self, reading: _Reading, book: str | None) -> Report:
         reading.ledger = self._ledger(reading)
-        rows = rows_of("books", self._books.naming_rows())
-        naming = [row for row in rows if reading.covers(row["part"] if row["book"] == PARKED else row["book"])]
-        keys = sorted(row["book"] for row in naming if row["part"] == "config")
+        reading.naming = self._naming(reading)
+        keys = sorted(row["book"] for row in reading.naming if row["part"] == "config")
         if book is not None and book not in keys:
             raise UnknownBook(book)
         reading.books = keys if book is None else [book]
         reports = {key: self._fold(reading, key) for key in sorted(keys, key=lambda key: key != book)}
-        self._compare_names(reading, naming)
+        self._compare_names(reading)
         check = RowCheck(reading.rows, reading.folds, set(reading.books))
         holds = self._compare_rows(reading, check)
         self._compare_signed(reading, holds)
@@ -148,19 +156,24 @@ class Verifier:
                     ledger.add(row)
         return ledger
 
+    def _naming(self, reading: _Reading) -> list[Row]:
+        rows = rows_of("books", self._books.naming_rows())
+        return [row for row in rows if reading.covers(row["part"] if row["book"] == PARKED else row["book"])]
+
     def _rows(self, table: str, rows: Iterable[T], *errors: type[Exception]) -> Iterable[T]:
         return self._watch(rows_of(table, rows, *errors), table, None)
 
     def _fold(self, reading: _Reading, key: str) -> int | None:
         """Replay the book into the reading and compare its views. Return the sequence of its snapshot."""
         is_compared = key in reading.books
+        with readable(f"{key} depth view, candles and snapshot", BrokenSnapshot):
+            views = self._views(key)
+        reading.shown[key] = views.depth.sequence
         with readable(f"{key} configuration"):
             config = self._books.config(key)
             if config is None:
                 raise UnknownBook(key)
             typed(config)
-        with readable(f"{key} depth view, candles and snapshot", BrokenSnapshot):
-            views = self._views(key)
         snapshot_sequence = views.snapshot.sequence if views.snapshot else None
         with readable(f"{key} journal"):
             fold = BookFold(key, config, snapshot_sequence or 0, reading.rows if is_compared else None)
@@ -184,18 +197,19 @@ class Verifier:
                 where = f"{fold.key} inbox, cancel-all {command_id}"
                 yield Disagreement(where, str(reached.attributes), str(noted[command_id].attributes))
 
-    def _compare_names(self, reading: _Reading, naming: Iterable[Row]) -> None:
+    def _compare_names(self, reading: _Reading) -> None:
         """Compare the rows by which books are found, and the books' decimals with their tokens'."""
         configs = [fold.config for fold in reading.folds.values()]
-        _demand(name_disagreements(configs, [row for row in naming if row["part"] != "config"]))
+        _demand(name_disagreements(configs, [row for row in reading.naming if row["part"] != "config"]))
         for config in configs:
             with readable(f"tokens of {config.instance}/{config.book_id}"):
                 tokens = self._tokens.get_many(config.instance, (config.base_asset, config.quote_asset))
                 _demand(decimals_disagreements(config, tokens))
 
     def _views(self, key: str) -> Views:
+        depth = self._books.depth(key)
         candles = {period: list(self._candles.all(key, period)) for period in Period}
-        return Views(self._books.depth(key), self._snapshots.newest(key), candles, self._clock())
+        return Views(depth, self._snapshots.newest(key), candles, self._clock())
 
     def _entries(self, fold: BookFold) -> Iterator[JournalEntry]:
         entries = self._journal.after(fold.key, 0)
@@ -272,36 +286,31 @@ class Verifier:
             return None
 
     def _has_moved(self, reading: _Reading) -> bool:
-        """Return whether a journal has grown, or an account, signed order or escrow order has changed since the reading
-        began.
+        """Return whether something has changed since the reading began, or an entry is not projected yet.
 
         Unreadable or truncated data counts as changed: the next reading finds it again.
         """
         try:
-            grown = [next(self._journal.after(fold.key, fold.head), None) for fold in reading.folds.values()]
             return (
-                any(grown)
+                any(map(partial(self._book_has_moved, reading), reading.folds.values()))
+                or self._naming(reading) != reading.naming
                 or self._ledger(reading) != reading.ledger
-                or self._versions(reading) != reading.signed.versions
+                or not reading.signed.has(row for row in self._signed_orders.rows() if reading.covers(row["owner"]))
                 or self._escrow_has_moved(reading)
             )
         except (*UNREADABLE, Disproved):
             return True
 
-    def _versions(self, reading: _Reading) -> dict[str, object]:
-        signed = SignedCheck()
-        for row in self._signed_orders.rows():
-            if reading.covers(row["owner"]):
-                signed.add(row)
-        return signed.versions
+    def _book_has_moved(self, reading: _Reading, fold: BookFold) -> bool:
+        has_grown = next(self._journal.after(fold.key, fold.head), None) is not None
+        return has_grown or not reading.shown[fold.key] == self._books.depth(fold.key).sequence == fold.head
 
     def _escrow_has_moved(self, reading: _Reading) -> bool:
-        """Return whether an escrow order or customer was written since the reading began."""
         again = EscrowCheck()
         for row in self._escrows.rows():
             if reading.covers(row["owner"]):
                 again.add(row)
-        return again.versions != reading.escrow.versions
+        return not again.has_rows_of(reading.escrow)
 
 
 def _hold_of(row: Row, config: BookConfig) -> int:

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from functools import partial
 from itertools import count
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 
+from chalicelib.domain.books.vocabulary import BookStatus
 from chalicelib.ops.verify.verifier import BookMoves, Verifier
 from chalicelib.services.books.disagreements import Disproved
+from chalicelib.tables.dynamodb import Database
+from infra.tables import create_tables
+from tests.faults import Call, Died, Fault, FaultyClient, WatchedClient, raising
+from tests.memory import MemoryDynamoDB
 from tests.ops.verify.hands import account, edit, journal, remove, rows
+from tests.services.escrow.world import EscrowWorld
+from tests.services.signed.market import open_market
 from tests.world import BASE, World
 
 T = TypeVar("T")
@@ -83,3 +92,122 @@ def test_a_disagreement_of_a_quiet_book_is_reported_after_one_reading(world: Wor
     with pytest.raises(Disproved):
         Verifier(world.database, watch).verify(world.book)
     assert watch.readings == 1
+
+
+PREFIX = "verify"
+PAGE_BYTES = 700
+"""Of a scan: some rows, so that most of a reading's calls come between two rows."""
+Work = Callable[[Database], None]
+
+
+def before(call_number: int, works: Iterable[Callable[[], None]]) -> Fault:
+    """Return a watch that does one work before the call with this number and one before each next call."""
+    calls, left = count(1), iter(works)
+
+    def watch(_operation: str, call: Call) -> Any:
+        if next(calls) >= call_number:
+            next(left, lambda: None)()
+        return call()
+
+    return watch
+
+
+def agrees_whatever_comes_before_which_call(client: MemoryDynamoDB, *works: Work) -> None:
+    """Verify all with the works before each call in turn: some more readings, never a disagreement."""
+    client._page_bytes_max = PAGE_BYTES
+    counting: Any = FaultyClient(client.clone(), lambda _, call: call())
+    Verifier(Database(counting, PREFIX)).verify(None)
+    for at in range(1, counting.calls + 1):
+        tables: Any = client.clone()
+        beside = Database(tables, PREFIX)
+        watched: Any = WatchedClient(tables, before(at, [partial(work, beside) for work in works]))
+        Verifier(Database(watched, PREFIX)).verify(None)
+        for work in works:
+            work(beside)
+        Verifier(beside).verify(None)
+
+
+def a_batch_that_rests(world: World) -> None:
+    world.placed("ann", "BUY", 1, 92)
+
+
+def a_batch_that_trades(world: World) -> None:
+    world.now_ms += 86_400_000
+    world.placed("ann", "BUY", 1, 110)
+
+
+def a_batch_that_closes(world: World) -> None:
+    (order, *_) = (row for row in world.database.scan("open-orders") if row["customer"] == "ben")
+    world.cancel("ben", order["order_id"])
+    world.cancel_all("cat")
+
+
+def a_batch_of_other_terms(world: World) -> None:
+    world.change(maker_fee_bps=7)
+
+
+@pytest.mark.parametrize("dies", [False, True], ids=["goes on", "dies with its commit"])
+@pytest.mark.parametrize(
+    "batch", [a_batch_that_rests, a_batch_that_trades, a_batch_that_closes, a_batch_of_other_terms]
+)
+def test_a_matcher_beside_the_reading_is_no_disagreement(
+    world: World, batch: Callable[[World], None], dies: bool
+) -> None:
+    """Another one finishes a call later what one that died has committed."""
+    at = len(world.records)
+    batch(world)
+    records = world.records[at:]
+
+    def dying(database: Database) -> None:
+        client: Any = FaultyClient(database._client, raising(Died(), after=True), at=1, operation="put_item")
+        with suppress(Died):
+            finishing(Database(client, PREFIX))
+
+    def finishing(database: Database) -> None:
+        over = world.over(database)
+        over.deliver(records=records)
+
+    client: Any = world.database._client
+    agrees_whatever_comes_before_which_call(client, *[dying] * dies, finishing)
+
+
+@pytest.mark.parametrize("status", [BookStatus.PAUSED, BookStatus.CLOSED])
+def test_a_change_of_a_book_beside_the_reading_is_no_disagreement(world: World, status: BookStatus) -> None:
+    """A book that closes gives its names back in the transaction that sends the command."""
+
+    def change(database: Database) -> None:
+        over = world.over(database)
+        if over.books.config(over.book) == world.config:
+            over.change_status(status)
+
+    client: Any = world.database._client
+    agrees_whatever_comes_before_which_call(client, change)
+
+
+def test_signed_orders_that_move_no_money_beside_the_reading_are_no_disagreement() -> None:
+    """A lock writes the order's row and one of its taker's."""
+    client: Any = MemoryDynamoDB()
+    create_tables(client, PREFIX)
+    market = open_market(Database(client, PREFIX))
+    market.create()
+
+    def lock(database: Database) -> None:
+        if "locked" not in market.over(database).seen():
+            market.over(database).lock()
+
+    agrees_whatever_comes_before_which_call(client, lock)
+
+
+def test_escrow_orders_that_move_no_money_beside_the_reading_are_no_disagreement() -> None:
+    """A bank-wire payin is a row of its own, counted, told of in the outbox."""
+    client: Any = MemoryDynamoDB()
+    create_tables(client, PREFIX)
+    world = EscrowWorld(Database(client, PREFIX))
+    order = world.order()
+
+    def pay(database: Database) -> None:
+        over = world.over(database)
+        if over.now(order).payins == 0:
+            over.bankwire(order)
+
+    agrees_whatever_comes_before_which_call(client, pay)
