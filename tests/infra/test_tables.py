@@ -24,6 +24,7 @@ KEYS = {
     "signed-orders": ["owner", "entry"],
     "escrows": ["owner", "entry"],
     "outbox": ["owner", "entry"],
+    "webhooks": ["owner", "entry"],
     "requests": ["scope", "request"],
     "expiries": ["minute", "look"],
     "candles": ["series", "start_ms"],
@@ -69,15 +70,20 @@ def test_live_signed_orders_have_indexes_of_keys(described: dict[str, Any]) -> N
     assert all(index["Projection"] == {"ProjectionType": "KEYS_ONLY"} for index in indexes)
 
 
-def test_rows_expire_in_the_inbox_among_requests_expiries_and_candles_and_nowhere_else(
-    moto_client: DynamoDBClient, described: dict[str, Any]
-) -> None:
+def test_what_waits_of_webhooks_has_an_index_of_keys(described: dict[str, Any]) -> None:
+    (index,) = described["webhooks"]["GlobalSecondaryIndexes"]
+    assert index["IndexName"] == "by_queue"
+    assert [key["AttributeName"] for key in index["KeySchema"]] == ["queue", "at_ms"]
+    assert index["Projection"] == {"ProjectionType": "KEYS_ONLY"}
+
+
+def test_rows_of_these_tables_expire_and_of_no_others(moto_client: DynamoDBClient, described: dict[str, Any]) -> None:
     expiring = {}
     for job in described:
         expiry = moto_client.describe_time_to_live(TableName=f"here-{job}")["TimeToLiveDescription"]
         if expiry["TimeToLiveStatus"] == "ENABLED":
             expiring[job] = expiry["AttributeName"]
-    assert expiring == {"inbox": "expires", "requests": "expires", "expiries": "expires", "candles": "expires"}
+    assert expiring == dict.fromkeys(("inbox", "requests", "expiries", "candles", "webhooks"), "expires")
 
 
 def test_creating_again_completes_what_is_missing_and_changes_nothing_else(moto_client: DynamoDBClient) -> None:

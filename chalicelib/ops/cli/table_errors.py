@@ -21,7 +21,7 @@ from chalicelib import wiring
 
 TABLES = (
     "accounts", "books", "candles", "escrows", "expiries", "fills", "inbox", "journal", "open-orders", "orders",
-    "outbox", "requests", "signed-orders", "tenants", "tokens",
+    "outbox", "requests", "signed-orders", "tenants", "tokens", "webhooks",
 )  # fmt: skip
 """Names of a deployment's tables, without the prefix."""
 VARIABLES = (

@@ -1,0 +1,208 @@
+"""Webhook endpoints (table ``webhooks``) and their wake-ups; ``webhook_deliveries`` has what is sent to them.
+
+A deliverer works for one endpoint at a time, under a lease of the endpoint (``busy_until_ms``). Whoever
+puts deliveries then adds one to ``notes``; a deliverer gives its lease back only if ``notes`` is what it read before it
+last looked for deliveries. So a delivery that a deliverer has not seen keeps the endpoint's wake-up. The index may lag:
+an endpoint stays on the list for a minute after its last note (QUIET_MS).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from chalicelib.domain.webhooks.endpoint import (
+    ENDPOINTS_MAX,
+    Endpoint,
+    EndpointStatus,
+    Owner,
+    owner_of,
+)
+from chalicelib.tables.dynamodb import (
+    ConditionFailed,
+    Database,
+    Delete,
+    Put,
+    Row,
+    TransactionRefused,
+    Update,
+    Write,
+    as_refused,
+    reads_row,
+)
+
+TABLE, INDEX = "webhooks", "by_queue"
+WAKE = "wake"
+QUIET_MS = 60_000
+_COUNT = "count"
+
+
+class TooManyEndpoints(Exception):
+    """The owner has its ENDPOINTS_MAX endpoints already."""
+
+
+class UnknownEndpoint(Exception):
+    """The owner has no endpoint with this id."""
+
+
+class WebhookEndpoints:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    # --- endpoints
+
+    def create(self, endpoint: Endpoint) -> None:
+        """Store a new endpoint. Raises TooManyEndpoints."""
+        owner, not_exists = endpoint.owner, "attribute_not_exists(#entry)"
+        none_yet, has_room = "attribute_not_exists(#endpoints)", "#endpoints < :most"
+        counted = Update(
+            TABLE,
+            {"owner": owner.key, "entry": _COUNT},
+            "ADD #endpoints :one",
+            f"{none_yet} OR {has_room}",
+            {":one": 1, ":most": ENDPOINTS_MAX},
+        )
+        writes: list[Write] = [Put(TABLE, _row_of(endpoint), not_exists), counted]
+        try:
+            self._database.transact(writes, lambda: self.find(owner, endpoint.endpoint_id) is not None)
+        except TransactionRefused as error:
+            raise TooManyEndpoints from error
+
+    def remove(self, owner: Owner, endpoint_id: str) -> None:
+        """Delete an endpoint; its deliveries expire. Raises UnknownEndpoint."""
+        exists = "attribute_exists(#entry)"
+        writes: list[Write] = [
+            Delete(TABLE, _key(owner, endpoint_id), exists),
+            Update(TABLE, {"owner": owner.key, "entry": _COUNT}, "ADD #endpoints :less", exists, {":less": -1}),
+        ]
+        try:
+            self._database.transact(writes, lambda: self.find(owner, endpoint_id) is None)
+        except TransactionRefused as error:
+            raise UnknownEndpoint(endpoint_id) from error
+
+    def find(self, owner: Owner, endpoint_id: str) -> Endpoint | None:
+        row = self._database.get(TABLE, _key(owner, endpoint_id))
+        return None if row is None else _endpoint_of(row)
+
+    def of_owner(self, owner: Owner) -> list[Endpoint]:
+        """Return an owner's endpoints, oldest first, read consistently."""
+        condition = "#owner = :owner AND begins_with(#entry, :start)"
+        rows = self._database.query(TABLE, condition, {":owner": owner.key, ":start": "endpoint/"})
+        return [_endpoint_of(row) for row in rows]
+
+    def change(self, owner: Owner, endpoint_id: str, **members: Any) -> Endpoint:
+        """Set members of an endpoint, None to remove one; the last change wins. Raises UnknownEndpoint."""
+        sets = [f"#{name} = :{name}" for name, value in members.items() if value is not None]
+        removes = [f"#{name}" for name, value in members.items() if value is None]
+        expression = " ".join([*_clause("SET", sets), *_clause("REMOVE", removes)])
+        values = {f":{name}": _stored(value) for name, value in members.items() if value is not None}
+        exists = "attribute_exists(#entry)"
+        update = Update(TABLE, _key(owner, endpoint_id), expression, exists, values or None)
+        try:
+            return _endpoint_of(self._database.write(update))
+        except ConditionFailed as error:
+            raise UnknownEndpoint(endpoint_id) from error
+
+    # --- wake-ups
+
+    def note(self, endpoint: Endpoint, now_ms: int) -> Endpoint | None:
+        """Note that deliveries were put, so that a deliverer looks at the endpoint now. Return it as it is then.
+
+        None: it was removed.
+        """
+        exists = "attribute_exists(#entry)"
+        update = Update(
+            TABLE,
+            _key(endpoint.owner, endpoint.endpoint_id),
+            "SET #queue = :wake, #at_ms = :now, #noted_at_ms = :now ADD #notes :one",
+            exists,
+            {":wake": WAKE, ":now": now_ms, ":one": 1},
+        )
+        try:
+            return _endpoint_of(self._database.write(update))
+        except ConditionFailed:
+            return None
+
+    def to_wake(self, now_ms: int) -> Iterator[tuple[Owner, str]]:
+        """Yield the endpoints that a deliverer should look at, longest due first."""
+        condition, values = "#queue = :queue AND #at_ms <= :now", {":queue": WAKE, ":now": now_ms}
+        for row in self._database.query(TABLE, condition, values, IndexName=INDEX):
+            yield owner_of(row["owner"]), row["entry"].removeprefix("endpoint/")
+
+    def acquire(self, owner: Owner, endpoint_id: str, now_ms: int, until_ms: int) -> Endpoint | None:
+        """Take the lease of an endpoint. Return the endpoint; None if another has the lease, or it is not active."""
+        is_free, is_active = "(attribute_not_exists(#busy_until_ms) OR #busy_until_ms <= :now)", "#status = :active"
+        update = Update(
+            TABLE,
+            _key(owner, endpoint_id),
+            "SET #busy_until_ms = :until, #queue = :wake, #at_ms = :until",
+            f"{is_active} AND {is_free}",
+            {":until": until_ms, ":now": now_ms, ":wake": WAKE, ":active": EndpointStatus.ACTIVE.value},
+        )
+        try:
+            return _endpoint_of(
+                self._database.write(update, lambda row: row is not None and row.get("busy_until_ms") == until_ms)
+            )
+        except ConditionFailed:
+            return None
+
+    def release(self, endpoint: Endpoint, next_ms: int | None) -> bool:
+        """Give the lease back and set the next wake-up (None: none). endpoint: as last read.
+
+        Return False if deliveries were noted since, or the lease is another's now; then nothing is changed.
+        """
+        is_own, nothing_noted = "#busy_until_ms = :until", "#notes = :notes"
+        values: dict[str, Any] = {":until": endpoint.busy_until_ms, ":notes": endpoint.notes}
+        expression = "REMOVE #busy_until_ms, #queue, #at_ms"
+        if next_ms is not None:
+            expression = "SET #queue = :wake, #at_ms = :next REMOVE #busy_until_ms"
+            values |= {":wake": WAKE, ":next": next_ms}
+        key = _key(endpoint.owner, endpoint.endpoint_id)
+        try:
+            self._database.write(Update(TABLE, key, expression, f"{is_own} AND {nothing_noted}", values), as_refused)
+        except ConditionFailed:
+            return False
+        return True
+
+
+def _clause(word: str, parts: Sequence[str]) -> list[str]:
+    return [f"{word} {', '.join(parts)}"] if parts else []
+
+
+def _stored(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _key(owner: Owner, endpoint_id: str) -> Row:
+    return {"owner": owner.key, "entry": f"endpoint/{endpoint_id}"}
+
+
+def _row_of(endpoint: Endpoint) -> Row:
+    members = asdict(endpoint)
+    del members["owner"], members["endpoint_id"], members["wake_at_ms"], members["busy_until_ms"]
+    members |= {"types": list(endpoint.types), "customers": list(endpoint.customers), "status": endpoint.status.value}
+    return _key(endpoint.owner, endpoint.endpoint_id) | {k: v for k, v in members.items() if v is not None}
+
+
+@reads_row
+def _endpoint_of(row: Row) -> Endpoint:
+    return Endpoint(
+        owner=owner_of(row["owner"]),
+        endpoint_id=row["entry"].removeprefix("endpoint/"),
+        url=row["url"],
+        types=tuple(row["types"]),
+        made_at_ms=row["made_at_ms"],
+        customers=tuple(row["customers"]),
+        description=row["description"],
+        status=EndpointStatus(row["status"]),
+        reason=row.get("reason"),
+        stopped_at_ms=row.get("stopped_at_ms"),
+        cursor=row.get("cursor"),
+        generation=row["generation"],
+        previous_until_ms=row["previous_until_ms"],
+        notes=row["notes"],
+        noted_at_ms=row["noted_at_ms"],
+        busy_until_ms=row.get("busy_until_ms", 0),
+        wake_at_ms=row.get("at_ms"),
+    )
