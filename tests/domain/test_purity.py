@@ -13,8 +13,8 @@ MODULES = sorted((ROOT / "chalicelib/domain").rglob("*.py"))
 NAMES = [str(one.relative_to(ROOT)) for one in MODULES]
 PURE = {
     "__future__", "base64", "bisect", "calendar", "collections", "dataclasses", "datetime", "decimal", "enum",
-    "eth_account", "eth_utils", "functools", "hashlib", "heapq", "hmac", "itertools", "json", "msgspec", "re", "sys",
-    "typing", "ulid", "uuid", "zlib",
+    "eth_account", "eth_utils", "functools", "hashlib", "heapq", "hmac", "ipaddress", "itertools", "json", "msgspec",
+    "re", "standardwebhooks", "sys", "typing", "ulid", "uuid", "zlib",
 }  # fmt: skip
 PURE_SUPPORT = {f"chalicelib.support.{name}" for name in ("ascii_case", "canonical", "consistency", "ids")}
 """What of ``support`` is pure; clock, telemetry and the memory of callers are not."""
