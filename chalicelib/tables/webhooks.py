@@ -17,6 +17,8 @@ from chalicelib.domain.webhooks.endpoint import (
     Endpoint,
     EndpointStatus,
     Owner,
+    TooManyEndpoints,
+    UnknownEndpoint,
     owner_of,
 )
 from chalicelib.tables.dynamodb import (
@@ -36,14 +38,6 @@ TABLE, INDEX = "webhooks", "by_queue"
 WAKE = "wake"
 QUIET_MS = 60_000
 _COUNT = "count"
-
-
-class TooManyEndpoints(Exception):
-    """The owner has its ENDPOINTS_MAX endpoints already."""
-
-
-class UnknownEndpoint(Exception):
-    """The owner has no endpoint with this id."""
 
 
 class WebhookEndpoints:
@@ -67,7 +61,7 @@ class WebhookEndpoints:
         try:
             self._database.transact(writes, lambda: self.find(owner, endpoint.endpoint_id) is not None)
         except TransactionRefused as error:
-            raise TooManyEndpoints from error
+            raise TooManyEndpoints() from error
 
     def remove(self, owner: Owner, endpoint_id: str) -> None:
         """Delete an endpoint; its deliveries expire. Raises UnknownEndpoint."""
@@ -104,20 +98,53 @@ class WebhookEndpoints:
         except ConditionFailed as error:
             raise UnknownEndpoint(endpoint_id) from error
 
+    def rotate(self, owner: Owner, endpoint_id: str, previous_until_ms: int) -> Endpoint:
+        """Move to the next secret; the one before it signs until then. Return the endpoint. Raises UnknownEndpoint.
+
+        A lost answer leaves it open whether there is another secret: OutcomeUnknown.
+        """
+        exists = "attribute_exists(#entry)"
+        expression = "SET #previous_until_ms = :until ADD #generation :one"
+        update = Update(TABLE, _key(owner, endpoint_id), expression, exists, {":until": previous_until_ms, ":one": 1})
+        try:
+            return _endpoint_of(self._database.write(update))
+        except ConditionFailed as error:
+            raise UnknownEndpoint(endpoint_id) from error
+
+    def stop(
+        self, owner: Owner, endpoint_id: str, status: EndpointStatus, reason: str, cursor: str | None, now_ms: int
+    ) -> Endpoint | None:
+        """Stop an active endpoint: it is woken no more. Return it; None if it is not active, and nothing is changed."""
+        is_active = "#status = :active"
+        has_cursor = ", #cursor = :cursor" if cursor is not None else ""
+        values = {":active": EndpointStatus.ACTIVE.value, ":status": status.value, ":reason": reason, ":now": now_ms}
+        update = Update(
+            TABLE,
+            _key(owner, endpoint_id),
+            f"SET #status = :status, #reason = :reason, #stopped_at_ms = :now{has_cursor} "
+            "REMOVE #busy_until_ms, #queue, #at_ms",
+            is_active,
+            values | ({":cursor": cursor} if has_cursor else {}),
+        )
+        try:
+            return _endpoint_of(self._database.write(update, as_refused))
+        except ConditionFailed:
+            return None
+
     # --- wake-ups
 
     def note(self, endpoint: Endpoint, now_ms: int) -> Endpoint | None:
         """Note that deliveries were put, so that a deliverer looks at the endpoint now. Return it as it is then.
 
-        None: it was removed.
+        None: it was removed or is not active.
         """
-        exists = "attribute_exists(#entry)"
+        is_active = "#status = :active"
         update = Update(
             TABLE,
             _key(endpoint.owner, endpoint.endpoint_id),
             "SET #queue = :wake, #at_ms = :now, #noted_at_ms = :now ADD #notes :one",
-            exists,
-            {":wake": WAKE, ":now": now_ms, ":one": 1},
+            is_active,
+            {":wake": WAKE, ":now": now_ms, ":one": 1, ":active": EndpointStatus.ACTIVE.value},
         )
         try:
             return _endpoint_of(self._database.write(update))

@@ -7,10 +7,19 @@ from itertools import count
 
 import pytest
 
-from chalicelib.domain.webhooks.endpoint import ENDPOINTS_MAX, Delivery, DeliveryStatus, Endpoint, EndpointStatus, Owner
+from chalicelib.domain.webhooks.endpoint import (
+    ENDPOINTS_MAX,
+    Delivery,
+    DeliveryStatus,
+    Endpoint,
+    EndpointStatus,
+    Owner,
+    TooManyEndpoints,
+    UnknownEndpoint,
+)
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.webhook_deliveries import WebhookDeliveries
-from chalicelib.tables.webhooks import TooManyEndpoints, UnknownEndpoint, WebhookEndpoints
+from chalicelib.tables.webhooks import WebhookEndpoints
 
 _numbers = count(1)
 NOW_MS = 1_736_937_000_000
@@ -97,10 +106,24 @@ def test_one_deliverer_at_a_time_has_the_lease_of_an_endpoint(store: Database, o
     assert list(table.to_wake(NOW_MS + 100)) == []
 
 
-def test_a_paused_endpoint_has_no_lease(store: Database, owner: Owner) -> None:
+def test_a_stopped_endpoint_is_woken_no_more_and_has_no_lease(store: Database, owner: Owner) -> None:
     table, one = WebhookEndpoints(store), created(store, owner)
-    table.change(owner, one.endpoint_id, status=EndpointStatus.PAUSED)
+    assert table.note(one, NOW_MS) is not None
+    stopped = table.stop(owner, one.endpoint_id, EndpointStatus.PAUSED, "why", "place", NOW_MS)
+    assert stopped is not None
+    assert (stopped.reason, stopped.cursor, stopped.stopped_at_ms) == ("why", "place", NOW_MS)
+    assert table.stop(owner, one.endpoint_id, EndpointStatus.ENDED, "other", None, NOW_MS + 1) is None
     assert table.acquire(owner, one.endpoint_id, NOW_MS, NOW_MS + 10) is None
+    assert table.note(one, NOW_MS) is None
+    assert (owner, one.endpoint_id) not in list(table.to_wake(NOW_MS + 100))
+
+
+def test_a_rotation_moves_to_the_next_secret(store: Database, owner: Owner) -> None:
+    table, one = WebhookEndpoints(store), created(store, owner)
+    rotated = table.rotate(owner, one.endpoint_id, NOW_MS + 10)
+    assert (rotated.generations(NOW_MS + 9), rotated.generations(NOW_MS + 10)) == ((2, 1), (2,))
+    with pytest.raises(UnknownEndpoint):
+        table.rotate(owner, "we_none", NOW_MS)
 
 
 def test_a_lease_is_not_given_back_past_a_note(store: Database, owner: Owner) -> None:

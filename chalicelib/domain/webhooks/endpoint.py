@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from chalicelib.domain.feed.event import FeedEvent, customer_subject, merchant_subject
-from chalicelib.domain.tenancy.instances import World
+from chalicelib.domain.tenancy.instances import TenancyRefused, World
 
 ENDPOINTS_MAX = 20
 """Endpoints of one owner."""
@@ -39,6 +39,30 @@ TYPE_RULE = "an event type as docs/events.md lists it, * for all, or a prefix su
 TEST_TYPE = "webhook.test"
 """Type of the event that a test sends. Every endpoint receives it, whatever its types are."""
 _TYPE = re.compile(TYPE_PATTERN)
+
+
+class TooManyEndpoints(TenancyRefused):
+    def __init__(self) -> None:
+        super().__init__(f"has its {ENDPOINTS_MAX} webhook endpoints already")
+
+
+class UnknownEndpoint(TenancyRefused):
+    def __init__(self, endpoint_id: str) -> None:
+        super().__init__(f"no such webhook endpoint: {endpoint_id}")
+
+
+class EndpointNotActive(TenancyRefused):
+    """Nothing is sent to an endpoint that is paused or has ended."""
+
+    def __init__(self, endpoint_id: str) -> None:
+        super().__init__(f"the webhook endpoint is not active, resume it first: {endpoint_id}")
+
+
+class UnknownDelivery(TenancyRefused):
+    """The endpoint has no delivery with this id, or no longer."""
+
+    def __init__(self, delivery_id: str) -> None:
+        super().__init__(f"no such delivery: {delivery_id}")
 
 
 class EndpointStatus(StrEnum):

@@ -1,0 +1,189 @@
+"""What operators and merchants do with their endpoints, from making one to sending a dead letter again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from chalicelib.domain.webhooks.addresses import target_of
+from chalicelib.domain.webhooks.endpoint import (
+    TEST_TYPE,
+    Delivery,
+    DeliveryStatus,
+    Endpoint,
+    EndpointNotActive,
+    EndpointStatus,
+    Owner,
+    UnknownDelivery,
+    UnknownEndpoint,
+)
+from chalicelib.domain.webhooks.signing import secret_of
+from chalicelib.services.webhooks.dispatching import CACHE_S
+from chalicelib.services.webhooks.starting import Start, start_or_leave
+from chalicelib.support.canonical import compact
+from chalicelib.support.clock import iso, new_id
+from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.webhook_deliveries import WebhookDeliveries
+from chalicelib.tables.webhooks import WebhookEndpoints
+
+SETTLE_S = CACHE_S + 0.5
+"""How long a command that makes an endpoint active waits: longer than a dispatcher remembers that it was not."""
+ROTATION_HOURS, ROTATION_HOURS_MAX = 24, 168
+HOUR_MS = 3_600_000
+LISTED_MAX = 100
+PAUSED_BY_OWNER = "paused by its owner"
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """An endpoint with its secret, which is shown this once."""
+
+    endpoint: Endpoint
+    secret: str
+
+
+class EndpointDesk:
+    """start: starts a deliverer. master_key: returns the newest one. cursor_of: the end of an owner's feed.
+
+    pause: sleeps for seconds. allows_local: http and loopback addresses are allowed.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        start: Start,
+        *,
+        master_key: Callable[[], bytes],
+        clock_ms: Callable[[], int],
+        cursor_of: Callable[[Owner], str | None],
+        allows_local: bool = False,
+    ) -> None:
+        self._endpoints = WebhookEndpoints(database)
+        self._deliveries = WebhookDeliveries(database)
+        self._pause = database.pause
+        self._start = start
+        self._master_key = master_key
+        self._clock_ms = clock_ms
+        self._cursor_of = cursor_of
+        self._allows_local = allows_local
+
+    def create(
+        self, owner: Owner, url: str, types: tuple[str, ...], customers: tuple[str, ...] = (), description: str = ""
+    ) -> Secret:
+        """Make an endpoint. It receives every event that is decided after this has returned.
+
+        Raises AddressRefused or TooManyEndpoints; nothing is changed then.
+        """
+        target_of(url, allows_local=self._allows_local)
+        endpoint = Endpoint(
+            owner=owner,
+            endpoint_id=new_id("we"),
+            url=url,
+            types=types,
+            made_at_ms=self._clock_ms(),
+            customers=customers,
+            description=description,
+        )
+        secret = secret_of(self._master_key(), endpoint.endpoint_id, endpoint.generation)
+        self._endpoints.create(endpoint)
+        self._pause(SETTLE_S)
+        return Secret(endpoint, secret)
+
+    def all(self, owner: Owner) -> list[Endpoint]:
+        """Return an owner's endpoints, oldest first."""
+        return self._endpoints.of_owner(owner)
+
+    def get(self, owner: Owner, endpoint_id: str) -> Endpoint:
+        """Raises UnknownEndpoint."""
+        found = self._endpoints.find(owner, endpoint_id)
+        if found is None:
+            raise UnknownEndpoint(endpoint_id)
+        return found
+
+    def change(self, owner: Owner, endpoint_id: str, **members: Any) -> Endpoint:
+        """Change url, types, customers or description. Raises UnknownEndpoint, or AddressRefused for the url."""
+        if "url" in members:
+            target_of(members["url"], allows_local=self._allows_local)
+        changed = self._endpoints.change(owner, endpoint_id, **members) if members else self.get(owner, endpoint_id)
+        if members and changed.is_active:
+            self._pause(SETTLE_S)
+        return changed
+
+    def pause(self, owner: Owner, endpoint_id: str) -> Endpoint:
+        """Pause an endpoint: its events are noted no more, and what waits is not sent. Raises UnknownEndpoint.
+
+        ``cursor`` of the result is the place of the feed from which on it misses events.
+        """
+        cursor, now_ms = self._cursor_of(owner), self._clock_ms()
+        stopped = self._endpoints.stop(owner, endpoint_id, EndpointStatus.PAUSED, PAUSED_BY_OWNER, cursor, now_ms)
+        return stopped or self.get(owner, endpoint_id)
+
+    def resume(self, owner: Owner, endpoint_id: str) -> Endpoint:
+        """Make an endpoint active again; what waits is sent. Raises UnknownEndpoint."""
+        active = EndpointStatus.ACTIVE
+        resumed = self._endpoints.change(
+            owner, endpoint_id, status=active, reason=None, stopped_at_ms=None, cursor=None
+        )
+        self._wake(resumed)
+        self._pause(SETTLE_S)
+        return resumed
+
+    def rotate(self, owner: Owner, endpoint_id: str, hours: int = ROTATION_HOURS) -> Secret:
+        """Give an endpoint a new secret; the one before it signs too for so many hours. Raises UnknownEndpoint."""
+        rotated = self._endpoints.rotate(owner, endpoint_id, self._clock_ms() + hours * HOUR_MS)
+        return Secret(rotated, secret_of(self._master_key(), endpoint_id, rotated.generation))
+
+    def remove(self, owner: Owner, endpoint_id: str) -> None:
+        """Remove an endpoint for good, with its dead letters. Raises UnknownEndpoint."""
+        self._endpoints.remove(owner, endpoint_id)
+
+    def test(self, owner: Owner, endpoint_id: str) -> str:
+        """Send a test event. Return the delivery's id. Raises UnknownEndpoint or EndpointNotActive."""
+        endpoint, now_ms, delivery_id = self.get(owner, endpoint_id), self._clock_ms(), new_id("evt_test")
+        if not endpoint.is_active:
+            raise EndpointNotActive(endpoint_id)
+        body = {"id": delivery_id, "type": TEST_TYPE, "time": iso(now_ms), "body": {"endpointId": endpoint_id}}
+        test = Delivery(
+            endpoint_id=endpoint_id,
+            delivery_id=delivery_id,
+            type=TEST_TYPE,
+            payload=compact(body).encode(),
+            made_at_ms=now_ms,
+            at_ms=now_ms,
+        )
+        self._deliveries.put([test])
+        self._wake(endpoint, delivery_id)
+        return delivery_id
+
+    def deliveries(self, owner: Owner, endpoint_id: str, status: DeliveryStatus, limit: int) -> list[Delivery]:
+        """Return deliveries that are WAITING or DEAD: those tried next, or those that died first. Raises
+        UnknownEndpoint.
+        """
+        return self._deliveries.listed(self.get(owner, endpoint_id).endpoint_id, status, min(limit, LISTED_MAX))
+
+    def delivery(self, owner: Owner, endpoint_id: str, delivery_id: str) -> Delivery:
+        """Return one delivery, whatever its status. Raises UnknownEndpoint or UnknownDelivery."""
+        found = self._deliveries.find(self.get(owner, endpoint_id).endpoint_id, delivery_id)
+        if found is None:
+            raise UnknownDelivery(delivery_id)
+        return found
+
+    def redeliver(self, owner: Owner, endpoint_id: str, delivery_id: str) -> Delivery:
+        """Send a decided delivery again, under its id and with all its attempts. Raises UnknownEndpoint,
+        UnknownDelivery or EndpointNotActive.
+        """
+        endpoint = self.get(owner, endpoint_id)
+        if not endpoint.is_active:
+            raise EndpointNotActive(endpoint_id)
+        revived = self._deliveries.revive(endpoint_id, delivery_id, self._clock_ms())
+        if revived is None:
+            raise UnknownDelivery(delivery_id)
+        self._wake(endpoint, delivery_id)
+        return revived
+
+    def _wake(self, endpoint: Endpoint, *delivery_ids: str) -> None:
+        now_ms = self._clock_ms()
+        noted = self._endpoints.note(endpoint, now_ms)
+        if noted is not None and noted.busy_until_ms <= now_ms:
+            start_or_leave(self._start, endpoint.owner, endpoint.endpoint_id, delivery_ids)

@@ -1,0 +1,107 @@
+"""Whatever goes wrong at whichever call of the dispatcher and the deliverer, every event arrives, under one id.
+
+Each fault strikes at each call in turn, in the dispatcher, the deliverer and the sweep. Then new processes go on: the
+stream delivers the batch again, and the sweeps come as time passes. An event may arrive twice; none is lost, none is a
+dead letter, and nothing waits in the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.webhooks.endpoint import DeliveryStatus
+from chalicelib.services.webhooks.sending import Answer
+from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
+from chalicelib.tables.dynamodb import Database
+from infra.tables import create_tables
+from tests.faults import FAULTS, Died, FaultyClient
+from tests.memory import MemoryDynamoDB
+from tests.services.webhooks.world import OK, OPERATOR, URL, Hooks, event
+
+PREFIX = "hooks"
+CALLS_MAX = 80
+SLOW = "https://slow.example.com/"
+EVENTS = [event(number) for number in range(1, 4)]
+EXPECTED = {one.event_id for one in EVENTS}
+
+
+def database_of(client: Any) -> Database:
+    return Database(client, PREFIX, pause=lambda _seconds: None)
+
+
+@pytest.fixture(scope="module")
+def built() -> MemoryDynamoDB:
+    """Two endpoints, one of which fails once for each event."""
+    client = MemoryDynamoDB()
+    create_tables(client, PREFIX)  # type: ignore[arg-type]
+    hooks = Hooks(database_of(client))
+    hooks.endpoint(URL)
+    hooks.endpoint(SLOW)
+    return client
+
+
+def dispatch(hooks: Hooks) -> None:
+    hooks.receive(*EVENTS)
+
+
+def deliver(hooks: Hooks) -> None:
+    hooks.work()
+
+
+def retry(hooks: Hooks) -> None:
+    hooks.sweep(after_s=10)
+
+
+STEPS: list[Callable[[Hooks], None]] = [dispatch, deliver, retry]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.__name__)
+def test_every_event_arrives_whatever_goes_wrong_at_whichever_call(
+    built: MemoryDynamoDB, step: Callable[[Hooks], None], fault: str
+) -> None:
+    for call in range(1, CALLS_MAX):
+        client = built.clone()
+        hooks = Hooks(database_of(client))
+        hooks.receiver.answers[SLOW] = [Answer(500, "500")] * len(EVENTS) + [OK]
+        for before in STEPS[: STEPS.index(step)]:
+            before(hooks)
+        faulty = FaultyClient(client, FAULTS[fault], at=call)
+        hooks.over(database_of(faulty))
+        try:
+            step(hooks)
+        except (Died, Unavailable, OutcomeUnknown):
+            hooks.starts.clear()
+        hooks.over(database_of(client))
+        dispatch(hooks)
+        hooks.work()
+        for _ in range(12):
+            hooks.sweep(after_s=60)
+        for url in (URL, SLOW):
+            got = [request.event_id for request in hooks.receiver.requests if request.url == url]
+            assert set(got) == EXPECTED
+            assert len(got) <= 2 * len(EVENTS) + 2
+        for endpoint in hooks.desk.all(OPERATOR):
+            assert endpoint.wake_at_ms is None
+            assert endpoint.busy_until_ms == 0
+            for status in (DeliveryStatus.WAITING, DeliveryStatus.DEAD):
+                assert hooks.desk.deliveries(OPERATOR, endpoint.endpoint_id, status, 10) == []
+        if not faulty.has_struck:
+            return
+    pytest.fail("the step makes more calls than are swept")
+
+
+def test_a_start_that_is_lost_is_made_by_the_sweep(built: MemoryDynamoDB) -> None:
+    hooks = Hooks(database_of(built.clone()))
+
+    def lost(*_arguments: object) -> None:
+        raise ConnectionError
+
+    hooks.dispatcher._start = lost
+    dispatch(hooks)
+    assert hooks.receiver.requests == []
+    hooks.sweep()
+    assert {request.event_id for request in hooks.receiver.requests} == EXPECTED
