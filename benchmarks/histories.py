@@ -96,7 +96,7 @@ def _fill_rows(customer: str, count: int, newest_ms: int) -> Iterator[Row]:
             sequence=123_456,
             at_ms=ulid.milliseconds + 250,
         )
-        yield fills.row_of(fill)
+        yield fills.row_of([fill])
 
 
 def write_trades(database: Database, commands: Sequence[PlaceOrder], at_ms: int) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from chalicelib.domain.books.book import Book
 from chalicelib.domain.books.candles import Market, Period, Trade
+from chalicelib.domain.books.journal import trade_id
 from chalicelib.domain.books.settlement import settle
 from chalicelib.domain.books.snapshot import NAMED_LIFE_MS, BookState, decode_state
 from chalicelib.domain.books.vocabulary import BookStatus, CancelAll, CancelOrder, ChangeBook, Command, PlaceOrder
@@ -15,6 +16,7 @@ from chalicelib.services.books.trades import trades_of
 from chalicelib.tables.candles import Candles, is_kept
 from chalicelib.tables.dynamodb import Row
 from chalicelib.tables.external_ids import is_name
+from chalicelib.tables.fills import fills_in
 from chalicelib.tables.inbox import commands_of
 from chalicelib.tables.snapshots import Snapshots
 from tests.world import Venue
@@ -38,6 +40,7 @@ def check_invariants(
     _check_conservation(balances, credited)
     _check_holds(venue, state.book, balances)
     _check_orders(venue, state)
+    _check_fills(venue)
     _check_outcomes(venue, venue.inbox_rows() if commands is None else commands)
     _check_cancel_alls(venue)
     _check_times(venue)
@@ -132,8 +135,9 @@ def _check_holds(venue: Venue, book: Book, balances: list[Row]) -> None:
 
 def _check_orders(venue: Venue, state: BookState) -> None:
     filled: Counter[str] = Counter()
-    for fill in venue.database.scan("fills"):
-        filled[fill["order_id"]] += fill["quantity"]
+    for row in venue.database.scan("fills"):
+        for fill in fills_in(row):
+            filled[fill.order_id] += fill.quantity
     open_orders = state.book.open_orders
     for row in venue.order_rows():
         order_id = row["order_id"]
@@ -145,6 +149,21 @@ def _check_orders(venue: Venue, state: BookState) -> None:
     assert shown == Counter(open_orders.keys()), "6: open orders"
     closed = [row["order_id"] for row in venue.orders.rows() if not is_name(row)]
     assert not open_orders.keys() & set(closed), "6: an open order has closed"
+
+
+def _check_fills(venue: Venue) -> None:
+    """6: each owner's list has its half of each trade once, newest first, and of a self-trade the BUY first (T34)."""
+    expected: dict[str, list[tuple[str, str, str]]] = {row["owner"]: [] for row in venue.database.scan("fills")}
+    for entry in venue.journal.after(venue.book, 0):
+        for number, event in enumerate(entry.events):
+            if event["type"] == "traded":
+                for whose, side in ("seller", "SELL"), ("buyer", "BUY"):
+                    owner = customer_key(venue.config.instance, str(event[whose]))
+                    half = trade_id(entry, number), side, str(event["quantity"])
+                    expected.setdefault(owner, []).insert(0, half)
+    for owner, halves in expected.items():
+        shown = [(fill.trade_id, fill.side, str(fill.quantity)) for fill in venue.fills.newest_first(owner)]
+        assert shown == halves, f"6: fills of {owner}"
 
 
 def _check_outcomes(venue: Venue, commands: Iterable[Row]) -> None:

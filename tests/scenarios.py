@@ -118,6 +118,19 @@ def self_trade(world: World) -> None:
     world.placed("ann", "BUY", 50, 51)
 
 
+def many_fills_of_one_owner(world: World) -> None:
+    """One maker's order meets takers in turn; then ann buys of the others and, in between, of herself."""
+    world.placed("ann", "SELL", 300, 50)
+    world.deliver()
+    for quantity in range(1, 5):
+        world.placed("ben", "BUY", quantity, 50)
+        world.placed("cat", "BUY", quantity, 50)
+    for price in (51, 52):
+        world.placed("ann", "SELL", 10, price)
+        world.placed("cat", "SELL", 5, price)
+    world.placed("ann", "BUY", 310, 52)
+
+
 def cancel_against_fill(world: World) -> None:
     """One order is cancelled before its taker comes, one after it was filled, one in part."""
     early, late, half = (world.placed("ann", "SELL", 30, price) for price in (50, 51, 52))
@@ -328,6 +341,9 @@ SCENARIOS = {
     "market with a bounded budget": Scenario(market_with_a_bounded_budget),
     "self-trade": Scenario(self_trade),
     "self-trade prevented": Scenario(self_trade, {"self_trade_prevention": SelfTradePrevention.CANCEL_MAKER}),
+    "many fills of one owner": Scenario(
+        many_fills_of_one_owner, limits={"chalicelib.tables.fills.FILLS_IN_ROW_MAX": 3}
+    ),
     "cancel against fill": Scenario(cancel_against_fill),
     "cancel all": Scenario(cancel_all, limits={"chalicelib.services.books.matcher.EVENTS_PER_ENTRY_GROUP": 3}),
     "cancel all comes again": Scenario(

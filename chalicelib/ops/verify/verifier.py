@@ -233,8 +233,8 @@ class Verifier:
                     check.closed_order(row)
         for row in self._rows("fills", self._fills.rows()):
             if reading.covers(row["owner"]):
-                with readable(f"fill {row['fill']} of {row['owner']}"):
-                    check.fill(row)
+                with readable(f"fills {row['fill']} of {row['owner']}"):
+                    check.fills_row(row)
         holds = Holds()
         for fold in reading.folds.values():
             for account, held in fold.holds().items():

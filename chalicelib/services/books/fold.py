@@ -25,14 +25,14 @@ from chalicelib.services.books.projection import cancel_alls, fills_of
 from chalicelib.support.consistency import Inconsistent
 from chalicelib.tables.candles import is_kept
 from chalicelib.tables.dynamodb import Row
-from chalicelib.tables.fills import row_of
+from chalicelib.tables.fills import key_of, packed
 from chalicelib.tables.inbox import COMMAND_LIFE_S, CancelAllProgress
 from chalicelib.tables.order_rows import decided_row
 
 Account = tuple[str, str]
 """Owner and asset."""
 RowKey = tuple[str, str]
-"""Owner and sort key: an order's id, or a fill's name."""
+"""Owner and sort key: an order's id, or the newest trade of a row of fills."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +58,11 @@ class ExpectedOrder:
 
 
 @dataclass(frozen=True, slots=True)
-class ExpectedFill:
+class ExpectedFills:
+    """One row's fills, in order of trades; they are of one owner and entry."""
+
     book: str
-    fill: Fill
+    fills: list[Fill]
 
 
 @dataclass(slots=True)
@@ -71,7 +73,7 @@ class ExpectedRows:
     """
 
     orders: dict[RowKey, ExpectedOrder] = field(default_factory=dict)
-    fills: dict[RowKey, ExpectedFill] = field(default_factory=dict)
+    fills: dict[RowKey, ExpectedFills] = field(default_factory=dict)
     refused_cancels: dict[RowKey, int] = field(default_factory=dict)
 
 
@@ -177,8 +179,8 @@ class BookFold:
             rows.orders[key] = ExpectedOrder(self.key, book_id, order, update, entry.sequence, entry.at_ms)
             if not update.status.is_live:  # the closed row is made of the events that closed it
                 rows.refused_cancels.pop(key, None)
-        for fill in fills_of(self.config, entry, events):
-            rows.fills[fill.owner, row_of(fill)["fill"]] = ExpectedFill(self.key, fill)
+        for fills in packed(fills_of(self.config, entry, events)):
+            rows.fills[key_of(fills)] = ExpectedFills(self.key, fills)
         for event in events:
             if isinstance(event, CancelRefused):
                 key = customer_key(instance, event.customer), event.order_id

@@ -32,7 +32,7 @@ from chalicelib.tables.candles import row_of as candle_row
 from chalicelib.tables.dynamodb import ConditionFailed, Database, Row, TransactionRefused, batched
 from chalicelib.tables.expiries import Expiries, Expiry
 from chalicelib.tables.external_ids import name_row
-from chalicelib.tables.fills import Fills, row_of
+from chalicelib.tables.fills import Fills, is_row_of, row_of
 from chalicelib.tables.inbox import CancelAllProgress, Inbox, progress_of
 from chalicelib.tables.journal import Journal
 from chalicelib.tables.order_rows import admitted_row
@@ -72,6 +72,9 @@ class _Differences:
     orders: list[tuple[str, Row | None, Row | None]]
     """Each with its table, as stored (None: missing) and as expected (None: it must go)."""
     fills: list[Row]
+    """As expected."""
+    earlier_fills: list[Row]
+    """Fills in the form of earlier versions, which must go."""
 
 
 class Rebuilding:
@@ -103,6 +106,7 @@ class Rebuilding:
         has_other_terms = self._bring_to_terms(fold)
         self._write_orders(differences.orders)
         self._fills.put_rows(differences.fills)
+        self._fills.remove(differences.earlier_fills)
         self._inbox.note_progress(book, waiting.unnoted)
         expiries = list(_expiries(fold, waiting))
         self._expiries.schedule_all(expiries)
@@ -113,7 +117,7 @@ class Rebuilding:
         return Rebuilt(
             fold.head,
             len(differences.orders),
-            len(differences.fills),
+            len(differences.fills) + len(differences.earlier_fills),
             len(waiting.unnoted),
             len(expiries),
             has_other_terms,
@@ -162,7 +166,7 @@ class Rebuilding:
 
     def _differences(self, rows: ExpectedRows, expected: dict[RowKey, tuple[str, Row]], fold: BookFold) -> _Differences:
         """Return the rows that differ from the expected ones. Raises RowsAhead or BookAtWork."""
-        found = _Differences([], [])
+        found = _Differences([], [], [])
         for chunk in batched(expected.items(), CHUNK_ROWS):
             stored = {table: self._orders.stored(table, [key for key, _ in chunk]) for table in (OPEN_TABLE, TABLE)}
             for table, stored_rows in stored.items():
@@ -173,8 +177,9 @@ class Rebuilding:
                     if stands != should:
                         found.orders.append((table, stands, should))
         for fills in batched(rows.fills.items(), CHUNK_ROWS):
-            halves = self._fills.stored([key for key, _ in fills])
-            found.fills += [should for key, one in fills if halves.get(key) != (should := row_of(one.fill))]
+            there = self._fills.stored([key for key, _ in fills])
+            found.fills += [row_of(row.fills) for key, row in fills if not is_row_of(row.fills, there.get(key))]
+            found.earlier_fills += self._fills.in_earlier_form(fill for _, row in fills for fill in row.fills)
         return found
 
     def _bring_to_terms(self, fold: BookFold) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import groupby
 from typing import Any
 
 from ulid import ULID
@@ -93,7 +94,8 @@ def a_fill(at_ms: int, number: int = 0, **facts: Any) -> Fill:
 
 
 def put_fills(database: Database, fills: Iterable[Fill]) -> None:
-    Fills(database).put_rows(map(row_of, fills))
+    """Store fills, those of one trade in one row, however many trades their entries have."""
+    Fills(database).put_rows(row_of([*halves]) for _, halves in groupby(fills, lambda fill: fill.trade_id))
 
 
 def put_tape(world: World, entries: Iterable[tuple[int, list[tuple[int, int]]]], first: int = 1) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.domain.books.fills import Fill
 from chalicelib.domain.books.journal import JournalEntry
 from chalicelib.domain.ledger.owners import customer_key
 from chalicelib.ops.verify.report import Report
@@ -14,6 +15,7 @@ from chalicelib.ops.verify.verifier import Verifier
 from chalicelib.services.books.disagreements import Disagreement, Disproved
 from chalicelib.support.canonical import canonical
 from chalicelib.tables.dynamodb import Row
+from chalicelib.tables.fills import fills_in, row_of
 from tests.memory import MemoryDynamoDB
 from tests.world import INSTANCE, World
 
@@ -52,6 +54,21 @@ def rows(world: World, table: str, **attributes: object) -> list[Row]:
     found = [row for row in world.database.scan(table) if all(row.get(name) == attributes[name] for name in attributes)]
     assert found
     return found
+
+
+def stored_fills(world: World) -> list[Fill]:
+    """Return all fills; there must be at least one."""
+    return [fill for row in rows(world, "fills") for fill in fills_in(row)]
+
+
+def edit_fill(world: World, row: Row, number: int, **changes: object) -> Fill:
+    """Change members of a fill in a row; each value must differ from the present one. Return the fill as it was."""
+    fills = fills_in(row)
+    before: Any = fills[number]
+    assert all(getattr(before, name) != value for name, value in changes.items())
+    fills[number] = replace(before, **changes)
+    world.database.put_many("fills", [row | {"fills": row_of(fills)["fills"]}])
+    return fills_in(row)[number]
 
 
 def edit(world: World, table: str, row: Row, **changes: object) -> None:

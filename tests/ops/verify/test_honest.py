@@ -15,7 +15,7 @@ from chalicelib.services.books.loading import Loading, UnknownBook
 from chalicelib.services.books.redrive import redrive
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.snapshots import Snapshots
-from tests.ops.verify.hands import FUNDS, account, disagreement, edit, journal, rows, traded_in, verified
+from tests.ops.verify.hands import FUNDS, account, disagreement, edit, journal, rows, stored_fills, traded_in, verified
 from tests.recording import nobody
 from tests.world import BASE, BOOK_ID, INSTANCE, NOW_MS, QUOTE, World
 
@@ -30,9 +30,9 @@ def test_the_world_of_these_tests_has_been_through_everything(world: World) -> N
         CloseReason.FOK_UNFILLABLE, CloseReason.BOOK_INACTIVE, CloseReason.EXPIRED,
     }  # fmt: skip
     assert any("cancel_refused" in row for row in orders)
-    fills = rows(world, "fills")
-    assert any(row["fee"] for row in fills)
-    sides = [(row["owner"], row["trade_id"]) for row in fills]
+    fills = stored_fills(world)
+    assert any(fill.fee for fill in fills)
+    sides = [(fill.owner, fill.trade_id) for fill in fills]
     assert len(sides) > len(set(sides)), "nobody traded with itself"
     snapshot = Snapshots(world.database).newest(world.book)
     assert snapshot is not None
@@ -46,7 +46,7 @@ def test_an_honest_world_agrees_and_is_counted(world: World) -> None:
     entries = journal(world)
     assert (book.entries, book.sequence, book.hash) == (len(entries), entries[-1].sequence, entries[-1].hash)
     assert book.events == sum(len(entry.events) for entry in entries)
-    assert (book.orders, book.fills, book.undecided) == (len(world.order_rows()), len(rows(world, "fills")), 0)
+    assert (book.orders, book.fills, book.undecided) == (len(world.order_rows()), len(stored_fills(world)), 0)
     assert instance.assets == {BASE: 5 * FUNDS, QUOTE: 5 * FUNDS - 1_000}
     assert instance.accounts == 2 * 5 + 2  # five customers and the book's fees
 

@@ -92,7 +92,7 @@ def test_an_entry_removed_with_its_depth_view_is_revealed_by_the_rows(world: Wor
     remove_entry(world, journal(world)[-1])
     world.database.put_many("books", [built.earlier_depth])
     told = disagreement(world)
-    assert told.where.startswith("fill trade_")
+    assert told.where.startswith("fills trade_")
     assert told.where.endswith(f" of {customer_key(INSTANCE, 'dan')}, sequence")
     assert told.found.startswith(f"{last}: entries were removed from the journal's end")
 

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import zlib
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from chalicelib.domain.books.admission import OrderRequest
+from chalicelib.domain.books.fills import Fill
 from chalicelib.domain.books.vocabulary import OrderType, TimeInForce
 from chalicelib.domain.ledger.amounts import Side
 from chalicelib.domain.ledger.owners import customer_key
 from chalicelib.services.books.admission import Admitted
 from chalicelib.services.books.disagreements import Disagreement
-from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.dynamodb import Database, Row
 from chalicelib.tables.external_ids import is_name
-from tests.ops.verify.hands import account, disagreement, edit, remove, rows, verified
+from chalicelib.tables.fills import fills_in, row_of
+from tests.ops.verify.hands import account, disagreement, edit, edit_fill, remove, rows, stored_fills, verified
+from tests.tables.test_fills import row_of_earlier_version
 from tests.world import BASE, BOOK_ID, INSTANCE, NOW_MS, QUOTE, World
 
 
@@ -162,29 +168,119 @@ def test_of_several_edits_the_one_of_the_earliest_entry_is_reported(world: World
     assert disagreement(world).where == f"order row {early['order_id']} of {early['owner']}, filled"
 
 
+def row_of_several(world: World) -> Row:
+    """Return a row of more than three fills."""
+    return next(row for row in rows(world, "fills") if len(fills_in(row)) > 3)
+
+
+@pytest.mark.parametrize("at", [0, 2, -1])
 @pytest.mark.parametrize(
-    ("name", "change"),
-    [("price", 1), ("quantity", 1), ("notional", 1), ("fee", 1), ("at_ms", 1), ("sequence", -1), ("order_id", "x")],
-)
-def test_an_edited_fill_is_reported(world: World, name: str, change: Any) -> None:
+    ("name", "value"),
+    [
+        ("price", 1), ("quantity", 1), ("notional", 1), ("fee", 10**6), ("order_id", "x"), ("other_order_id", "x"),
+        ("counterparty", "zoe"), ("is_maker", None), ("order_type", OrderType.MARKET),
+    ],
+)  # fmt: skip
+def test_an_edited_fill_is_reported(world: World, at: int, name: str, value: Any) -> None:
+    row = row_of_several(world)
+    if value is None:
+        value = not getattr(fills_in(row)[at], name)
+    before = edit_fill(world, row, at, **{name: value})
+    where = f"fill {before.trade_id}/{before.side} of {row['owner']}, {name}"
+    assert disagreement(world) == Disagreement(where, str(getattr(before, name)), str(value))
+
+
+@pytest.mark.parametrize(("name", "change"), [("at_ms", 1), ("sequence", -1), ("book_id", "x")])
+def test_what_the_fills_of_a_row_share_is_reported_if_it_is_edited(world: World, name: str, change: Any) -> None:
     row = rows(world, "fills", owner=customer_key(INSTANCE, "dan"))[0]
     edit(world, "fills", row, **{name: row[name] + change})
-    where = f"fill {row['fill']} of {row['owner']}, {name}"
+    where = f"fills {row['fill']} of {row['owner']}, {name}"
     assert disagreement(world) == Disagreement(where, str(row[name]), str(row[name] + change))
 
 
-def test_a_removed_fill_is_reported(world: World) -> None:
+def test_an_attribute_that_was_put_on_a_row_of_fills_is_reported(world: World) -> None:
     row = rows(world, "fills")[5]
+    world.database.put_many("fills", [row | {"note": "x"}])
+    where = f"fills {row['fill']} of {row['owner']}, note"
+    assert disagreement(world) == Disagreement(where, "nothing", "x")
+
+
+def test_a_removed_row_of_fills_is_reported(world: World) -> None:
+    row = row_of_several(world)
     remove(world, "fills", row, "owner", "fill")
-    where = f"fill {row['fill']} of {row['owner']}"
-    assert disagreement(world) == Disagreement(where, "the fill", "no row")
+    where = f"fills {row['fill']} of {row['owner']}"
+    assert disagreement(world) == Disagreement(where, f"a row of {len(fills_in(row))}", "no row")
+
+
+@pytest.mark.parametrize("at", [0, 2, -1])
+def test_a_fill_that_was_taken_out_of_its_row_is_reported(world: World, at: int) -> None:
+    row = row_of_several(world)
+    fills = fills_in(row)
+    taken = fills.pop(at)
+    world.database.put_many("fills", [row | {"fills": row_of(fills)["fills"]}])
+    where = f"fill {taken.trade_id}/{taken.side} of {row['owner']}"
+    assert disagreement(world) == Disagreement(where, "the fill", "no such fill in its row")
+
+
+def test_a_fill_that_was_put_into_a_row_is_reported(world: World) -> None:
+    row = row_of_several(world)
+    added = replace(fills_in(row)[0], trade_id="trade_01HQZZZZZZZZZZZZZZZZZZZZZZ")
+    world.database.put_many("fills", [row | {"fills": row_of([*fills_in(row), added])["fills"]}])
+    told = disagreement(world)
+    assert told.where == f"fill {added.trade_id}/{added.side} of {row['owner']}"
+    assert told.expected == "no fill: the journal has no such trade"
+
+
+@pytest.mark.parametrize(
+    "changed", [lambda fills: fills[::-1], lambda fills: [fills[0], *fills]], ids=["order", "twice"]
+)
+def test_fills_of_a_row_out_of_order_or_twice_are_reported(
+    world: World, changed: Callable[[list[Fill]], list[Fill]]
+) -> None:
+    row = row_of_several(world)
+    world.database.put_many("fills", [row | {"fills": row_of(changed(fills_in(row)))["fills"]}])
+    assert disagreement(world).where == f"fills {row['fill']} of {row['owner']}"
+
+
+def test_fills_that_are_stored_in_other_rows_than_their_entrys_are_reported(world: World) -> None:
+    """Projecting the entry again would write its own row beside them."""
+    row = row_of_several(world)
+    fills = fills_in(row)
+    world.database.put_many("fills", [row_of(fills[:1]), row_of(fills[1:])])
+    told = disagreement(world)
+    assert told.where.startswith("fill")
+    assert told.where.endswith(f" of {row['owner']}")
+
+
+@pytest.mark.parametrize("bytes_", [b"", b"x", zlib.compress(b"x"), zlib.compress(b"[[1]]"), zlib.compress(b"{}")])
+def test_a_row_whose_fills_cannot_be_read_is_named(world: World, bytes_: bytes) -> None:
+    row = rows(world, "fills")[5]
+    world.database.put_many("fills", [row | {"fills": bytes_}])
+    told = disagreement(world)
+    assert told.where == f"fills {row['fill']} of {row['owner']}"
+    assert "CHANGELOG.md" in told.found
+
+
+def test_a_row_of_fills_compressed_in_another_way_agrees(world: World) -> None:
+    row = row_of_several(world)
+    world.database.put_many("fills", [row | {"fills": zlib.compress(zlib.decompress(row["fills"]), 0)}])
+    assert verified(world).books[0].fills == len(stored_fills(world))
 
 
 @pytest.mark.parametrize("book_id", [BOOK_ID, "ob_none"])
-def test_an_added_fill_is_reported(world: World, book_id: str) -> None:
+def test_an_added_row_of_fills_is_reported(world: World, book_id: str) -> None:
     row = rows(world, "fills")[5]
-    added = row | {"fill": "trade_01HQZZZZZZZZZZZZZZZZZZZZZZ/BUY", "book_id": book_id}
+    added = row | {"fill": "trade_01HQZZZZZZZZZZZZZZZZZZZZZZ", "book_id": book_id}
     world.database.put_many("fills", [added])
     told = disagreement(world)
-    assert told.where.startswith(f"fill {added['fill']} of {added['owner']}")
-    assert told.found == (f"one of entry {row['sequence']}" if book_id == BOOK_ID else f"{INSTANCE}/ob_none")
+    assert told.where.startswith(f"fills {added['fill']} of {added['owner']}")
+    count = len(fills_in(row))
+    assert told.found == (f"{count} of entry {row['sequence']}" if book_id == BOOK_ID else f"{INSTANCE}/ob_none")
+
+
+def test_a_fill_that_an_earlier_version_stored_in_a_row_of_its_own_is_named(world: World) -> None:
+    fill = stored_fills(world)[5]
+    world.database.put_many("fills", [row_of_earlier_version(fill)])
+    told = disagreement(world)
+    assert told.where == f"fills {fill.trade_id}/{fill.side} of {fill.owner}"
+    assert "'tallybook rebuild --all' writes fills anew: CHANGELOG.md" in told.found

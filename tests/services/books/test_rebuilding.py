@@ -21,10 +21,12 @@ from chalicelib.services.books.disagreements import Disproved
 from chalicelib.services.books.projection import Projector
 from chalicelib.services.books.rebuilding import BookAtWork, Rebuilding, Rebuilt, RowsAhead
 from chalicelib.tables.books import Books
-from chalicelib.tables.dynamodb import Database, Row
+from chalicelib.tables.dynamodb import Database, Row, UnreadableRow
+from chalicelib.tables.fills import fills_in
 from chalicelib.tables.orders import Orders
 from infra.tables import table_definitions
 from tests.faults import WatchedClient
+from tests.tables.test_fills import row_of_earlier_version
 from tests.world import BASE, BOOK_ID, INSTANCE, QUOTE, World
 
 FUNDS = 10**6
@@ -398,6 +400,32 @@ def test_a_journal_that_cannot_be_read_is_told_and_nothing_is_changed(
     with pytest.raises(cli.CommandFailed, match=f"not rebuilt: {world.book} {told}"):
         cli.run(["rebuild", world.book])
     assert world.tables() == before
+
+
+def test_fills_that_an_earlier_version_stored_in_rows_of_their_own_are_packed(world: World) -> None:
+    go_on(world)
+    whole = world.tables()["fills"]
+    fills = [fill for row in whole for fill in fills_in(row)]
+    assert len(fills) > len(whole)
+    put_back(world, "fills", [row_of_earlier_version(fill) for fill in fills])
+    with pytest.raises(UnreadableRow, match="'tallybook rebuild --all'"):
+        list(world.fills.newest_first(fills[0].owner))
+    assert rebuilt(world).fills == len(whole) + len(fills)
+    assert world.tables()["fills"] == whole
+    assert rebuilt(world).fills == 0
+    Verifier(world.database).verify(world.book)
+
+
+def test_damaged_fills_are_written_again_and_others_however_compressed_are_left(world: World) -> None:
+    whole = world.tables()["fills"]
+    damaged = [whole[0] | {"fills": b"x"}, whole[1] | {"sequence": 99}]
+    put_back(world, "fills", damaged)
+    assert rebuilt(world).fills == 2
+    assert world.tables()["fills"] == whole
+    others = [row | {"fills": zlib.compress(zlib.decompress(row["fills"]), 0)} for row in whole]
+    put_back(world, "fills", others)
+    assert rebuilt(world).fills == 0
+    assert all(row in others for row in world.tables()["fills"])
 
 
 def test_open_orders_that_an_earlier_version_left_among_the_closed_ones_are_moved(world: World) -> None:
