@@ -6,11 +6,20 @@ import logging
 import subprocess
 import sys
 from collections.abc import Iterator
+from typing import Any
+from unittest.mock import patch
 
 import pytest
 
+from chalicelib.services.books.projection import Projector
+from chalicelib.tables.dynamodb import Database
 from infra.settings import ROOT
+from infra.tables import create_tables
+from tests.memory import MemoryDynamoDB
+from tests.scenarios import SCENARIOS
+from tests.simulation import projectors
 from tests.simulation.interleavings import explore_scenario
+from tests.simulation.share_projector import PARTS
 from tests.simulation.world import Simulation
 
 SEEDS, SEEDS_A_TEST = 200, 20
@@ -57,3 +66,33 @@ def test_a_seed_gives_the_same_run_in_another_process() -> None:
 )
 def test_guarantees_hold_in_every_order_of_a_short_scenario(name: str, states: int) -> None:
     assert explore_scenario(name).states > states
+
+
+@pytest.mark.parametrize("shares", projectors.SHARES)
+def test_several_projectors_leave_what_one_matcher_leaves(shares: int) -> None:
+    """The prototype of docs/decisions/projectors.md: guarantees 1, 2 and 6 at any moment, the same rows at the end."""
+    summaries = [projectors.Simulation(seed, shares).run() for seed in range(1, 11)]
+    assert sum(summary.deaths for summary in summaries) > 10
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_no_part_of_the_projectors_rule_can_be_left_out(part: str) -> None:
+    def run_seeds() -> None:
+        for seed in range(1, 11):
+            projectors.Simulation(seed, 2, without=part).run()
+
+    with pytest.raises(AssertionError, match=r"^[16]: "):
+        run_seeds()
+
+
+def test_a_matcher_that_only_decides_would_take_an_order_twice() -> None:
+    """Projectors need more than this rule: deduplication reads order rows, which would trail the matcher."""
+    client: Any = MemoryDynamoDB()
+    create_tables(client, "orders")
+    world = SCENARIOS["cross"].world(Database(client, "orders"))
+    with patch.object(Projector, "project", lambda *_: None):
+        for _ in range(2):
+            assert world.deliver() == []
+    events = [event for entry in world.journal.after(world.book, 0) for event in entry.events]
+    accepted = [event["order"]["id"] for event in events if event["type"] == "accepted"]
+    assert len(accepted) == len(set(accepted)) + 1
