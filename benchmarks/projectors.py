@@ -30,7 +30,7 @@ from tests.simulation.share_projector import Folded, ShareProjector
 
 ORDERS, ENTRY_ORDERS = 500, 25
 """Orders of an entry: a matcher that only decides commits each 10 to 15 ms, in which about that many arrive."""
-SHARES, RUNS, ROUNDS = (1, 2, 4), (1, 5, 20), 2
+SHARES, RUNS, ROUNDS = (1, 2, 4), (1, 5, 20), 3
 Flow = Callable[[Database, str, int, int], OrderPath]
 FLOWS: tuple[Flow, ...] = (one_to_one, takers_against_one_maker)
 
@@ -42,22 +42,25 @@ def deciding(database: Database, flow: Flow) -> Step:
 
 
 def projecting(database: Database, shares: int, run: int) -> list[Step]:
-    """Return what an order costs each projector of what was decided. run: entries that it merges."""
+    """Return what an order costs each projector of what was decided, then the fold alone. run: entries merged."""
     counting, entries = Counting(database), list(Journal(database).after(book_key(INSTANCE, BOOK.book_id), 0))
-    measured = ORDERS // ENTRY_ORDERS
+    before, measured = entries[: -ORDERS // ENTRY_ORDERS], entries[-ORDERS // ENTRY_ORDERS :]
 
     def step_of(projector: ShareProjector) -> Step:
-        projector.project_own(entries[:-measured])
+        projector.project_own(before)
 
         def project() -> None:
-            for some in batched(entries[-measured:], run):
+            for some in batched(measured, run):
                 projector.project_own(some)
 
         return counting.step("", ORDERS, project)
 
+    folded = Folded(BOOK)
+    folded.take(before)
+    fold = counting.step("", ORDERS, lambda: folded.take(measured))
     steps = [step_of(ShareProjector(counting.database, Folded(BOOK), share, shares)) for share in range(shares)]
     assert sum(row["status"] == "FILLED" for row in database.scan("orders")) >= ORDERS
-    return steps
+    return [*steps, fold]
 
 
 def lines(empty: Iterator[Database]) -> Iterator[str]:
@@ -68,14 +71,16 @@ def lines(empty: Iterator[Database]) -> Iterator[str]:
             orders = run * ENTRY_ORDERS
             as_it_is = [flow(next(empty), "", ORDERS, orders).steps[1] for _ in range(ROUNDS)]
             yield line(flow, "the matcher, as it is", orders, least(as_it_is))
-        decided: list[Step] = []
+        decided, folds = list[Step](), list[Step]()
         for shares, run in product(SHARES, RUNS):
             rounds = []
             for database in (next(empty) for _ in range(ROUNDS)):
                 decided.append(deciding(database, flow))
                 rounds.append(projecting(database, shares, run))
+                folds.append(rounds[-1].pop())
             slowest = max((least(steps) for steps in zip(*rounds, strict=True)), key=order_ms)
             yield line(flow, f"the slowest of {shares} projectors", run * ENTRY_ORDERS, slowest)
+        yield line(flow, "each projector's fold alone", ENTRY_ORDERS, least(folds))
         yield line(flow, "a matcher that only decides", ENTRY_ORDERS, least(decided))
 
 
