@@ -22,7 +22,7 @@ from chalicelib.domain.ledger.owners import book_key, customer_key, owner_key
 from chalicelib.services.books.projection import cancel_alls, fills_of
 from chalicelib.tables.accounts import Accounts, LedgerBroken, _balance_key, _enough
 from chalicelib.tables.dynamodb import ConditionFailed, Database, Delete, Row, Update
-from chalicelib.tables.fills import Fills
+from chalicelib.tables.fills import packed, row_of
 from chalicelib.tables.inbox import CancelAllProgress, Inbox
 from chalicelib.tables.orders import OPEN_TABLE, Orders, _projection
 
@@ -123,7 +123,8 @@ class ShareProjector:
                     left.setdefault(account, []).append((effects, change))
         accounts, mark = list(left), f"mark/{self.folded.book}"
         self._accounts._make_room(self.folded.book, accounts)
-        fills = Fills(self.database).puts(fill for effects in run for fill in effects.fills if self._has(fill.owner))
+        own = ([fill for fill in effects.fills if self._has(fill.owner)] for effects in run)
+        fills = self.database.put_calls("fills", (row_of(row) for of_entry in own for row in packed(of_entry)))
         updates = [self._settlement(account, left[account]) for account in accounts]
         for index, found in self.database.write_each(updates, fills).items():
             account, row = accounts[index], found
