@@ -56,7 +56,7 @@ BATCH_TRIES_MAX = 8
 
 _KEY_ATTRIBUTES = (
     "owner", "entry", "order_id", "fill", "book", "part", "sequence", "command", "instance", "credential", "scope",
-    "request", "minute", "look",
+    "request", "minute", "look", "number",
 )  # fmt: skip
 """Key attributes of all tables."""
 _NAME = re.compile(r"#(\w+)")

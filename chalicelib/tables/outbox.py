@@ -1,78 +1,94 @@
-"""Outbox of escrow order events (table ``outbox``): one immutable row for each transition, in its transaction (E24).
+"""Outbox (table ``outbox``): the entries of each lane under the numbers 1, 2, 3, ... without gaps; immutable.
 
-Rows stand by merchant and world, in order of the command ids (ULIDs). Two commands on one order may have been carried
-out in another order; ``version`` tells which. The table has a stream, but nothing is delivered yet.
+A step puts its entry under the number after the lane's end, on condition that nothing has it, in its own transaction
+(``services.ledger.posting``). Two steps that ask for one number are thus put one after the other.
+
+**Ends.** The end of a lane is remembered for ``REMEMBERED_S`` after this process has put an entry into it, so a process
+that alone uses a lane reads nothing. A lane into which others put entries too is read each time: a refused transaction
+costs more than a read. The time bounds the memory of a table that is restored meanwhile: an end beyond the table's
+would leave a gap.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterator
 
-from chalicelib.domain.escrow.lifecycle import Status
-from chalicelib.domain.escrow.order import Scope
-from chalicelib.support.consistency import Inconsistent
-from chalicelib.tables.dynamodb import Database, Put, Row, Write, reads_row
+from chalicelib.domain.feed.outbox import OutboxEntry
+from chalicelib.tables.dynamodb import Database, Put, Row, Write, reads_row, whole
+from chalicelib.tables.numbered import NumberedRows
+from chalicelib.tables.stored_events import content_of, stored
 
 TABLE = "outbox"
-NUMBERS_MAX = 10
-"""Maximum number of rows of one command."""
-
-
-@dataclass(frozen=True, slots=True)
-class OutboxRow:
-    """left: status before; None for a new order. version: the order's version after the transition."""
-
-    order_id: int
-    event: str
-    left: Status | None
-    entered: Status
-    at_s: int
-    version: int
+ROWS = NumberedRows(TABLE, "owner", "number")
+REMEMBERED_S = 60
+"""Far less than it takes to restore a table under its name."""
+REMEMBERED_MAX = 4096
 
 
 class Outbox:
-    def __init__(self, database: Database) -> None:
+    """clock: seconds that only rise, to forget ends by."""
+
+    def __init__(self, database: Database, clock: Callable[[], float] = time.monotonic) -> None:
         self._database = database
+        self._clock = clock
+        self._ends: dict[str, tuple[float, int | None]] = {}
+        """By lane: until when it is remembered, and its end; None: others put entries into it."""
 
-    def put(self, scope: Scope, command: str, number: int, happened: OutboxRow) -> Write:
-        """Return the write of a command's event; number: its index from 0. Refused: the command is done already."""
-        command_not_done = "attribute_not_exists(#entry)"
-        row = _key(scope, command, number) | {
-            "order_id": happened.order_id,
-            "event": happened.event,
-            "from": happened.left.value if happened.left else None,
-            "to": happened.entered.value,
-            "at": happened.at_s,
-            "version": happened.version,
-        }
-        return Put(TABLE, row, command_not_done)
+    def put(self, instance: str, entry: OutboxEntry) -> Write:
+        """Return the write of an entry. Refused: its number is taken."""
+        number_is_free = "attribute_not_exists(#number)"
+        row = _key(instance, entry.log, entry.number) | {"at_ms": entry.at_ms, "command": entry.command}
+        return Put(TABLE, row | stored(entry.events), number_is_free)
 
-    def has(self, scope: Scope, command: str) -> bool:
-        """Return whether a command that puts events was done."""
-        return self._database.get(TABLE, _key(scope, command, 0)) is not None
+    def has(self, instance: str, log: str, number: int, command: str) -> bool:
+        """Return whether a number was taken by this command."""
+        row = self._database.get(TABLE, _key(instance, log, number))
+        return row is not None and row["command"] == command
+
+    def next(self, instance: str, log: str) -> int:
+        """Return the number after the lane's end, which may be taken by now."""
+        until, end = self._ends.get(_owner(instance, log), (0.0, None))
+        return (end if end is not None and self._clock() < until else self.end(instance, log)) + 1
+
+    def was_put(self, instance: str, log: str, number: int) -> None:
+        """Remember the end of a lane; no end where others use the lane too."""
+        until, end = self._ends.get(_owner(instance, log), (0.0, number))
+        if end is not None or self._clock() >= until:
+            self._remember(instance, log, number)
+
+    def was_taken(self, instance: str, log: str) -> None:
+        """Remember that others put entries into a lane."""
+        self._remember(instance, log, None)
+
+    def _remember(self, instance: str, log: str, end: int | None) -> None:
+        if len(self._ends) >= REMEMBERED_MAX:
+            self._ends.clear()
+        self._ends[_owner(instance, log)] = self._clock() + REMEMBERED_S, end
+
+    def end(self, instance: str, log: str) -> int:
+        """Return the highest number of a lane, read consistently; 0: it has no entry."""
+        return ROWS.end(self._database, _owner(instance, log))
+
+    def after(self, instance: str, log: str, number: int) -> Iterator[OutboxEntry]:
+        """Yield the entries of a lane after a number, in order, read consistently, page by page."""
+        return (outbox_entry_of(row)[1] for row in ROWS.after(self._database, _owner(instance, log), number))
 
     def rows(self) -> Iterator[Row]:
         """Yield every row. For operators: scans the table."""
         return self._database.scan(TABLE)
 
-    def of_scope(self, scope: Scope) -> Iterator[OutboxRow]:
-        """Yield a merchant's rows, oldest command first."""
-        return map(outbox_row_of, self._database.query(TABLE, "#owner = :owner", {":owner": _owner(scope)}))
+
+def _owner(instance: str, log: str) -> str:
+    return f"{instance}/{log}"
 
 
-def _owner(scope: Scope) -> str:
-    return f"{scope.instance}/{scope.world.value}/{scope.merchant}"
-
-
-def _key(scope: Scope, command: str, number: int) -> Row:
-    if not (0 <= number < NUMBERS_MAX):
-        raise Inconsistent("one digit, so that a command's events stand in their order")
-    return {"owner": _owner(scope), "entry": f"{command}/{number}"}
+def _key(instance: str, log: str, number: int) -> Row:
+    return ROWS.key(_owner(instance, log), number)
 
 
 @reads_row
-def outbox_row_of(row: Row) -> OutboxRow:
-    """Return the event in a row. Raises UnreadableRow."""
-    left = None if row["from"] is None else Status(row["from"])
-    return OutboxRow(row["order_id"], row["event"], left, Status(row["to"]), row["at"], row["version"])
+def outbox_entry_of(row: Row) -> tuple[str, OutboxEntry]:
+    """Return the instance and the entry of a row. Raises UnreadableRow."""
+    instance, _, log = row["owner"].partition("/")
+    return instance, OutboxEntry(log, whole(row, "number"), whole(row, "at_ms"), row["command"], content_of(row))

@@ -34,7 +34,6 @@ from chalicelib.domain.tenancy.instances import World
 from chalicelib.tables.dynamodb import ConditionFailed, Database, TransactionRefused, UnreadableRow
 from chalicelib.tables.escrow_rows import order_of, row_of_order, scope_of
 from chalicelib.tables.escrows import Escrows
-from chalicelib.tables.outbox import Outbox, OutboxRow
 from tests.faults import WatchedClient
 from tests.services.escrow.world import EUR, NOW_S, eur
 
@@ -276,20 +275,6 @@ def test_what_is_due_is_found_and_what_was_due_first_comes_first(store: Database
 
 def ids_due(escrows: Escrows, now_s: int) -> list[int]:
     return [order_id for _, order_id in escrows.due_releases(now_s)]
-
-
-def test_what_happened_is_put_once_and_read_in_order(store: Database) -> None:
-    outbox = Outbox(store)
-    first = OutboxRow(1, "EscrowUpdated", None, Status.DRAFT, NOW_S, 1)
-    second = OutboxRow(1, "EscrowPublished", Status.DRAFT, Status.PUBLISHED, NOW_S, 2)
-    third = OutboxRow(1, "EscrowReleased", Status.PUBLISHED, Status.RELEASED, NOW_S, 2)
-    store.transact(
-        [outbox.put(SCOPE, "B", 0, second), outbox.put(SCOPE, "B", 1, third), outbox.put(SCOPE, "A", 0, first)]
-    )
-    assert list(outbox.of_scope(SCOPE)) == [first, second, third]
-    assert (outbox.has(SCOPE, "A"), outbox.has(SCOPE, "C"), outbox.has(ELSEWHERE, "A")) == (True, False, False)
-    with pytest.raises(ConditionFailed):
-        store.write(outbox.put(SCOPE, "A", 0, first))
 
 
 def test_a_page_of_the_newest_orders_is_one_query_however_many_there_are(memory_database: Database) -> None:

@@ -26,7 +26,7 @@ READERS: list[Callable[[Row], Any]] = [
     escrow_rows.order_of, escrow_rows.payin_of, escrow_rows.payout_of, escrow_rows.refund_of, escrow_rows.customer_of,
     escrow_rows.wallet_of, signed_rows.order_of, signed_rows.fill_of, signed_rows.seen_of, order_rows.placed_of,
     order_rows.order_of, transactions.transaction_of, fills.fills_in, candles._candle_of, tokens._token_of,
-    outbox.outbox_row_of, instruments._stock_of,
+    outbox.outbox_entry_of, instruments._stock_of,
 ]  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from chalicelib.apis.escrow.routes import PREFIX
 from chalicelib.domain.escrow.money import FEE_PERCENT_DECIMALS, major_units, money_text, rounded_down
-from chalicelib.domain.escrow.order import Customer, Json, Order, Payin, PayinStatus, PayinType, Payout, Wallet
+from chalicelib.domain.escrow.order import Customer, Json, Order, Payin, PayinStatus, Payout, Wallet
 from chalicelib.domain.tenancy.instances import World
 from chalicelib.support.clock import iso_seconds
 
@@ -61,11 +61,6 @@ def order_view(order: Order, public_base_url: str) -> View:
 
 def payin_view(payin: Payin, public_base_url: str) -> View:
     is_open = payin.status is PayinStatus.CREATED
-    provider: View = {"wallet_id": payin.wallet_id}
-    if payin.type is PayinType.BANKWIRE:
-        provider = {"iban": payin.iban, "beneficiary": payin.beneficiary, "reference": payin.reference}
-    if payin.status is PayinStatus.DENIED:
-        provider["error"] = payin.error
     return {
         "id": payin.payin_id,
         "self": f"{PREFIX}/payins/{payin.payin_id}",
@@ -73,7 +68,7 @@ def payin_view(payin: Payin, public_base_url: str) -> View:
         "type": payin.type.value,
         "subtype": None,
         "status": payin.status.value,
-        "provider": provider,
+        "provider": dict(payin.provider),
         "tag": None,
         "direct_link": _buyer_link(public_base_url, payin.link) if is_open else None,
         "created_at": iso_seconds(payin.created_at_s),

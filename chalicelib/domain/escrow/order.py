@@ -228,6 +228,14 @@ class Payin:
     def reference(self) -> str:
         return f"PI-{self.payin_id}"
 
+    @property
+    def provider(self) -> dict[str, int | str | None]:
+        """Where its money comes from, or is to be sent, and why it was denied."""
+        provider: dict[str, int | str | None] = {"wallet_id": self.wallet_id}
+        if self.type is PayinType.BANKWIRE:
+            provider = {"iban": self.iban, "beneficiary": self.beneficiary, "reference": self.reference}
+        return provider | ({"error": self.error} if self.status is PayinStatus.DENIED else {})
+
 
 @dataclass(frozen=True, slots=True)
 class Payout:

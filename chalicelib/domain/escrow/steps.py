@@ -51,7 +51,7 @@ class OrderRecord:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A transition for the outbox (E24). left: None where the order came into being."""
+    """A transition for the outbox, or a change of fields alone (E24). left: None where the order came into being."""
 
     name: str
     left: Status | None
@@ -102,7 +102,7 @@ def updated(current: OrderRecord, changes: OrderChanges, buyer: Party | None, at
     elif order.status is Status.PENDING_PUBLISH and {"value", "buyer_id"} & set(really):
         action = Action.CHANGE_TERMS
     if action is None:
-        return Step(order, replace(current, order=after))
+        return Step(order, replace(current, order=after), (Event(UPDATED, order.status, order.status, at_s),))
     after, event = _moved(after, action, at_s)
     ended = _open_payin_ended(current)
     payin = ended[0][0] if ended else current.payin

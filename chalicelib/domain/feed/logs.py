@@ -22,6 +22,8 @@ LANES = 8
 
 LEDGER_AREA = "ledger"
 SIGNED_AREA = "signed"
+ESCROW_AREAS = "escrow/"
+"""How the area of every merchant's world begins."""
 
 
 def book_log(book_id: str) -> str:
@@ -31,7 +33,7 @@ def book_log(book_id: str) -> str:
 
 def escrow_area(world: str, merchant: str) -> str:
     """Return the area of a merchant's world."""
-    return f"escrow/{world}/{merchant}"
+    return f"{ESCROW_AREAS}{world}/{merchant}"
 
 
 def lanes_of(area: str) -> list[str]:

@@ -7,7 +7,8 @@
 | ``naming`` | pure: compares the rows by which books are found |
 | ``money`` | pure: compares accounts, transactions and supply |
 | ``signed`` | pure: compares signed orders, their fills and takers' lists |
-| ``escrow`` | pure: compares escrow orders, payins, payouts, refunds, customers and outbox |
+| ``escrow`` | pure: compares escrow orders, payins, payouts, refunds, customers and their entries of the outbox |
+| ``outbox`` | pure: checks that the lanes of the outbox have no gaps |
 | ``verifier`` | reads the tables and runs the checks; reads again if books change meanwhile |
 | ``report`` | the results, as JSON and as text |
 

@@ -10,10 +10,11 @@ Memory: about 3 KB for each order and customer, 1 KB for each other row.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
-from chalicelib.domain.escrow.lifecycle import UNPAID, Status
+from chalicelib.domain.escrow.lifecycle import TRANSITIONS, UNPAID, UPDATED, Status
 from chalicelib.domain.escrow.order import (
     Customer,
     Order,
@@ -27,7 +28,9 @@ from chalicelib.domain.escrow.order import (
     Wallet,
     refuse_other_worlds_asset,
 )
+from chalicelib.domain.feed.event import FeedEvent
 from chalicelib.domain.ledger.changes import Leg
+from chalicelib.domain.ledger.feed import BALANCE_CHANGED
 from chalicelib.domain.ledger.owners import customer_key
 from chalicelib.domain.ledger.transactions import TransactionType
 from chalicelib.services.books.disagreements import NOTHING, Disagreement, difference, typed
@@ -53,7 +56,6 @@ from chalicelib.tables.escrow_rows import (
     wallet_of,
 )
 from chalicelib.tables.escrows import contact_keys
-from chalicelib.tables.outbox import OutboxRow, outbox_row_of
 
 Account = tuple[str, str]
 RowKey = tuple[str, str]
@@ -62,6 +64,15 @@ Legs = Mapping[tuple[str, str], list[Leg]]
 """By instance and reference: the ledger's transactions of orders."""
 UNREADABLE = (*CANNOT_BE_READ, OtherWorldsAsset)
 _COUNTED = {ORDER: "orders", PAYIN: "payins", PAYOUT: "payouts", WALLET: "wallets"}
+
+
+class _Told(NamedTuple):
+    """What an entry of the outbox tells of a step. events: the name of each, with the status that it enters."""
+
+    log: str
+    number: int
+    command: str
+    events: tuple[tuple[str, Status], ...]
 
 
 @dataclass(slots=True)
@@ -76,10 +87,8 @@ class EscrowCheck:
     wallets: dict[RowKey, Wallet] = field(default_factory=dict)
     others: dict[RowKey, Row] = field(default_factory=dict)
     """Names, counts and counters."""
-    events: defaultdict[tuple[str, int], list[tuple[int, str, OutboxRow]]] = field(
-        default_factory=lambda: defaultdict(list)
-    )
-    """By instance and order: its events, with version and sort key."""
+    steps: defaultdict[tuple[str, int], list[_Told]] = field(default_factory=lambda: defaultdict(list))
+    """By instance and order: what the outbox tells of its steps."""
 
     def has_rows_of(self, other: EscrowCheck) -> bool:
         """Return whether the rows of the table ``escrows`` are the same in both readings."""
@@ -121,15 +130,15 @@ class EscrowCheck:
             return Disagreement(_where(key), "a row that can be read", repr(error))
         return None
 
-    def add_event(self, row: Row) -> Disagreement | None:
-        """Add a row of the table ``outbox``."""
-        try:
-            happened = typed(outbox_row_of(row))
-        except UNREADABLE as error:
-            return Disagreement(f"outbox row {row['entry']} of {row['owner']}", "a row that can be read", repr(error))
-        instance = row["owner"].partition("/")[0]
-        self.events[instance, happened.order_id].append((happened.version, row["entry"], happened))
-        return None
+    def add_step(self, command: str, events: Sequence[FeedEvent]) -> None:
+        """Add an entry of the outbox, of a lane of escrow orders. Raises one of UNREADABLE."""
+        told: defaultdict[tuple[str, int], list[tuple[str, Status]]] = defaultdict(list)
+        for event in events:
+            if event.type != BALANCE_CHANGED:
+                escrow: Any = event.body["escrow"]
+                told[event.instance, int(escrow["id"])].append((event.type, Status(escrow["status"])))
+        for order, of_order in told.items():
+            self.steps[order].append(_Told(events[0].log, events[0].sequence, command, tuple(of_order)))
 
     def disagreements(self, legs: Legs) -> Iterator[Disagreement | None]:
         """Yield disagreements: orders first, by owner and id, then names, counts and counters."""
@@ -139,12 +148,12 @@ class EscrowCheck:
             yield from _money(key, order, refunds.pop(key, []))
             yield from _payins(key, order, payins.pop(key, []))
             yield _payout(key, order, payouts.pop(key, []))
-            yield _events(key, order, self.events.pop((order.scope.instance, order.order_id), []))
+            yield from _steps(key, order, self.steps.pop((order.scope.instance, order.order_id), []))
             yield _legs(key, order, self.payins, legs)
         for orphans in (payins, payouts, refunds):
             for key in sorted(orphans):
                 yield Disagreement(_where(key), "the order of a payin, payout or refund", "no row")
-        for instance, order_id in sorted(self.events):
+        for instance, order_id in sorted(self.steps):
             yield Disagreement(f"outbox of {instance}", f"order {order_id}, which it names", "no row")
         yield from self._wallets()
         for key, order in sorted(self.orders.items()):
@@ -301,16 +310,30 @@ def _payout(key: RowKey, order: Order, payouts: list[Payout]) -> Disagreement | 
     return _same(f"{_where(key)}, payouts", expected, found)
 
 
-def _events(key: RowKey, order: Order, events: list[tuple[int, str, OutboxRow]]) -> Disagreement | None:
-    """Compare the outbox: each event starts in the status in which the previous one ended, and the last ends in the
-    order's.
+def _steps(key: RowKey, order: Order, steps: list[_Told]) -> Iterator[Disagreement | None]:
+    """Compare the outbox: one entry a version, events that lead from status to status up to the order's, and a last
+    entry by the command that wrote the order.
     """
     status: Status | None = None
-    for version, _, event in sorted(events, key=lambda one: one[:2]):
-        if event.left is not status:
-            return Disagreement(f"{_where(key)}, outbox row of version {version}", str(status), str(event.left))
-        status = event.entered
-    return _same(f"{_where(key)}, status", status, order.status)
+    for log, number, _, events in sorted(steps):
+        for name, entered in events:
+            if not _leads(status, name, entered):
+                yield Disagreement(
+                    f"outbox {log}, entry {number}", f"an event that leaves {status}", f"{name} {entered}"
+                )
+            status = entered
+    yield _same(f"{_where(key)}, status", status, order.status)
+    yield _same(f"{_where(key)}, entries of the outbox", order.version, len(steps))
+    if steps:
+        yield _same(f"{_where(key)}, command", max(steps).command, order.command)
+
+
+def _leads(left: Status | None, name: str, entered: Status) -> bool:
+    """Return whether an event of this name leads from one status to another."""
+    if left is None or (name == UPDATED and left is entered):
+        return name == UPDATED
+    found = (one for (status, _), one in TRANSITIONS.items() if status is left)
+    return any(one.event == name and one.target in (entered, None) for one in found)
 
 
 def _legs(key: RowKey, order: Order, payins: Mapping[RowKey, Payin], legs: Legs) -> Disagreement | None:

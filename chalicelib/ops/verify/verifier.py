@@ -25,11 +25,13 @@ from chalicelib.domain.books.config import BookConfig
 from chalicelib.domain.books.journal import JournalEntry
 from chalicelib.domain.books.snapshot import BrokenSnapshot
 from chalicelib.domain.books.vocabulary import PlaceOrder
+from chalicelib.domain.feed.logs import ESCROW_AREAS
 from chalicelib.domain.ledger.amounts import Side
 from chalicelib.domain.ledger.holds import hold_at_admission
 from chalicelib.ops.verify.escrow import EscrowCheck
 from chalicelib.ops.verify.money import Holds, Ledger, instance_of, ledger_disagreements
 from chalicelib.ops.verify.naming import decimals_disagreements, name_disagreements
+from chalicelib.ops.verify.outbox import LaneCheck
 from chalicelib.ops.verify.report import BookReport, InstanceReport, Report
 from chalicelib.ops.verify.rows import RowCheck
 from chalicelib.ops.verify.signed import SignedCheck
@@ -259,14 +261,23 @@ class Verifier:
         for account, held in reading.signed.holds():
             holds.add(account, held)
 
+    def _read_outbox(self, reading: _Reading) -> None:
+        """Check the lanes, and give the entries of escrow orders to their check."""
+        lanes = LaneCheck()
+        for row in self._rows("outbox", self._outbox.rows()):
+            if reading.covers(row["owner"]):
+                with readable(f"outbox, entry {row['number']} of {row['owner']}"):
+                    entry, events = lanes.add(row)
+                    if entry.log.startswith(ESCROW_AREAS):
+                        reading.escrow.add_step(entry.command, events)
+        _demand(lanes.disagreements())
+
     def _compare_escrow(self, reading: _Reading, holds: Holds) -> None:
         """Compare all rows of escrow orders, and add their holds."""
         for row in self._rows("escrow orders", self._escrows.rows()):
             if reading.covers(row["owner"]):
                 _demand([reading.escrow.add(row)])
-        for row in self._rows("outbox", self._outbox.rows()):
-            if reading.covers(row["owner"]):
-                _demand([reading.escrow.add_event(row)])
+        self._read_outbox(reading)
         with readable("escrow orders"):
             _demand(reading.escrow.disagreements(reading.ledger.escrow_legs))
         for account, held in reading.escrow.holds():

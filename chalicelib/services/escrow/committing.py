@@ -7,24 +7,26 @@
         +---- another command was first: eight tries, with jitter ---+
 
 The transaction writes the order (condition: version and status as read), its payin, payout and refund, one change for
-each account (condition: neither part becomes negative), the ledger's rows, the outbox rows and, under an
-Idempotency-Key, the answer (condition: key free). Each command has a unique name, stored on the order and in the
-outbox. If the outcome of a transaction is unknown, the name tells whether it was written, so nothing is done twice.
+each account (condition: neither part becomes negative), the ledger's rows, its entry of the outbox (condition: the
+lane's next number is free) and, under an Idempotency-Key, the answer (condition: key free). Each command has a unique
+name, stored on the order and in its entry. If the outcome of a transaction is unknown, the name on the order, or else
+in the entry under the number that it asked for, tells whether it was written, so nothing is done twice.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from chalicelib.domain.escrow.checks import wrong
 from chalicelib.domain.escrow.faults import DeskBusy, Invalid, NotFound
+from chalicelib.domain.escrow.feed import announced
 from chalicelib.domain.escrow.order import Order, Scope, refuse_other_worlds_asset
 from chalicelib.domain.escrow.steps import OrderRecord, Step
 from chalicelib.domain.ledger.changes import Account, Leg
 from chalicelib.domain.ledger.owners import customer_key, escrow_fees_key
 from chalicelib.domain.ledger.transactions import Transaction
-from chalicelib.services.ledger.posting import Posting, Postings, Refused
+from chalicelib.services.ledger.posting import EntryUnknown, Posting, Postings, Refused
 from chalicelib.support.clock import new_id
 from chalicelib.support.consistency import Inconsistent
 from chalicelib.support.ids import time_of
@@ -33,7 +35,6 @@ from chalicelib.tables.accounts import LedgerBroken
 from chalicelib.tables.attempts import Contended, until_known
 from chalicelib.tables.dynamodb import Database, Write
 from chalicelib.tables.escrows import Escrows
-from chalicelib.tables.outbox import Outbox, OutboxRow
 
 TRIES_MAX = 8
 
@@ -60,6 +61,14 @@ class Once:
         return self._taken
 
 
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command over all its tries. name: unique. tried: postings whose answer was lost, with their numbers."""
+
+    name: str = field(default_factory=command_name)
+    tried: list[tuple[Posting, int]] = field(default_factory=list)
+
+
 class Commits:
     """Writes steps of escrow orders. clock_s: Unix seconds."""
 
@@ -67,7 +76,6 @@ class Commits:
         self._database = database
         self._clock_s = clock_s
         self._escrows = Escrows(database)
-        self._outbox = Outbox(database)
         self._postings = Postings(database)
 
     def commit(self, scope: Scope, order_id: int, decide: Decide, receipt: Receipt | None = None) -> OrderRecord:
@@ -78,7 +86,7 @@ class Commits:
         Raises NotFound, what ``decide`` raises, ReceiptExists, Invalid (the ledger has no room for a credit),
         DeskBusy, LedgerBroken or Unavailable (nothing changed); or OutcomeUnknown.
         """
-        command = command_name()
+        command = Command()
 
         def once(may_be_done: bool) -> OrderRecord:
             current = self.current(scope, order_id)
@@ -102,8 +110,13 @@ class Commits:
         """Write a new order. Raises ReceiptExists, or Refused where its public id is taken."""
         order = replace(step.after.order, command=command)
         after = replace(step.after, order=order)
-        rows = self._escrows.put_order(order) + self._events(step, command)
-        posting = Posting(order.scope.instance, rows, receipt=None if receipt is None else receipt(after))
+        posting = Posting(
+            order.scope.instance,
+            self._escrows.put_order(order),
+            at_ms=order.created_at_s * 1000,
+            receipt=None if receipt is None else receipt(after),
+            announcement=announced(replace(step, after=after), command),
+        )
 
         def once(may_be_done: bool) -> OrderRecord:
             if may_be_done and self._stands(order):
@@ -123,29 +136,33 @@ class Commits:
         found = self._escrows.order(order.scope, order.order_id)
         return found is not None and found.public_id == order.public_id
 
-    def _is_done(self, current: OrderRecord, command: str) -> bool:
-        return current.order.command == command or self._outbox.has(current.order.scope, command)
+    def _is_done(self, current: OrderRecord, command: Command) -> bool:
+        return current.order.command == command.name or any(self._postings.is_posted(*one) for one in command.tried)
 
-    def _post(self, step: Step, command: str, receipt: Receipt | None) -> OrderRecord:
+    def _post(self, step: Step, command: Command, receipt: Receipt | None) -> OrderRecord:
         """Write a step. Raises Contended or ReceiptExists (nothing changed), or OutcomeUnknown."""
-        after = replace(step.after, order=replace(step.after.order, command=command))
+        after = replace(step.after, order=replace(step.after.order, command=command.name))
         scope, order_id = after.order.scope, after.order.order_id
         posting = Posting(
             scope.instance,
-            self._things(step, after) + self._events(step, command),
+            self._things(step, after),
             {(_owner(scope, account), account.asset): change for account, change in step.changes.items()},
             self._clock_s() * 1000,
             [_transaction(order_id, leg) for leg in step.legs],
             None if receipt is None else receipt(after),
+            announced(replace(step, after=after), command.name),
         )
         try:
             self._postings.post(posting)
+        except EntryUnknown as unknown:
+            command.tried.append((posting, unknown.number))
+            raise
         except Refused as refused:
             current = self.current(scope, order_id)
             if self._is_done(current, command):
                 return current
             if refused.is_receipt:
-                raise ReceiptExists(command) from refused
+                raise ReceiptExists(command.name) from refused
             if refused.is_supply:
                 raise Invalid(wrong("amount", "is more than the ledger has room for")) from refused
             broken = LedgerBroken(f"order {order_id} takes what is not there")
@@ -168,14 +185,6 @@ class Commits:
         if new_payins or new_payouts:
             writes.append(self._escrows.count(after.order.scope, payins=new_payins, payouts=new_payouts))
         return writes
-
-    def _events(self, step: Step, command: str) -> list[Write]:
-        order = step.after.order
-        rows = [
-            OutboxRow(order.order_id, event.name, event.left, event.entered, event.at_s, order.version)
-            for event in step.events
-        ]
-        return [self._outbox.put(order.scope, command, number, row) for number, row in enumerate(rows)]
 
 
 def _owner(scope: Scope, account: Account) -> str:

@@ -3,10 +3,15 @@
 ::
 
     the desk's rows + one change an account + ledger rows + their supply + the answer under the caller's key
+    + an entry of the outbox under the next number of its lane
         --> written        all of it
         --> Refused        nothing; it says which conditions failed, and each desk decides what that means
 
 DynamoDB need not name all conditions that failed. A desk that must tell reasons apart reads its rows again.
+
+**The number.** If nothing but the number is named, another step has taken it: the posting is tried again under the next
+one, and then all its other conditions are judged anew. One number is taken by one transaction, for ever. So after a
+lost answer the entry under that number tells whether the posting was written, whatever has happened to its rows since.
 """
 
 from __future__ import annotations
@@ -14,12 +19,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
+from chalicelib.domain.feed.outbox import Announcement
 from chalicelib.domain.ledger.changes import Change
 from chalicelib.domain.ledger.transactions import Transaction, TransactionType
+from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
 from chalicelib.tables.accounts import Accounts
+from chalicelib.tables.attempts import tries
 from chalicelib.tables.dynamodb import Database, IsDone, Row, TransactionRefused, Write
+from chalicelib.tables.outbox import Outbox
 from chalicelib.tables.transactions import Transactions
+
+NUMBER_TRIES_MAX = 20
+"""Tries of a posting whose number others take; half a minute at least, with the pauses."""
 
 AccountKey = tuple[str, str]
 """An account: the key of its owner (``domain.ledger.owners``), and its asset."""
@@ -30,7 +43,8 @@ class Posting:
     """The content of one transaction.
 
     rows: the desk's own. changes: of accounts, at ``at_ms`` (Unix ms). transactions: rows of the ledger (T37); a credit
-    or debit also changes its asset's supply. receipt: keeps the answer under the caller's key.
+    or debit also changes its asset's supply. receipt: keeps the answer under the caller's key. announcement: what it
+    puts into the outbox.
     """
 
     instance: str
@@ -39,6 +53,7 @@ class Posting:
     at_ms: int = 0
     transactions: Sequence[Transaction] = ()
     receipt: Write | None = None
+    announcement: Announcement | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,32 +103,67 @@ class Refused(Exception):
         return not (self.rows or self.is_supply or self.is_transaction or self.is_receipt)
 
 
+class EntryUnknown(OutcomeUnknown):
+    """Nothing tells whether a posting with an entry was written; the entry under its number will (``is_posted``)."""
+
+    def __init__(self, number: int, lost: OutcomeUnknown) -> None:
+        super().__init__(str(lost))
+        self.number = number
+
+
 class Postings:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._accounts = Accounts(database)
         self._transactions = Transactions(database)
+        self._outbox = Outbox(database)
 
     def post(self, posting: Posting, is_done: IsDone | None = None) -> None:
         """Write all of the posting, or nothing.
 
-        is_done: tells whether it was written, after a lost answer. Raises Refused or Unavailable (nothing written), or
-        OutcomeUnknown.
+        is_done: of a posting that announces nothing, tells whether it was written, after a lost answer. Raises Refused
+        or Unavailable (nothing written), OutcomeUnknown, or in its place EntryUnknown.
         """
+        if posting.announcement is not None:
+            return self._post_numbered(posting, posting.announcement)
         parts = self._parts(posting)
         try:
             self._database.transact(parts.writes, is_done)
         except TransactionRefused as error:
             raise Refused(posting, parts, error.refused) from error
 
-    def _parts(self, posting: Posting) -> _Parts:
+    def _post_numbered(self, posting: Posting, announced: Announcement) -> None:
+        for _ in tries(NUMBER_TRIES_MAX, self._database.pause):
+            number = self._outbox.next(posting.instance, announced.log)
+            entry = self._outbox.put(posting.instance, announced.entry(number, posting.at_ms))
+            parts = self._parts(posting, [entry])
+            try:
+                self._database.transact(parts.writes, partial(self.is_posted, posting, number))
+            except TransactionRefused as error:
+                if [parts.writes[index] for index in error.refused] != [entry]:
+                    raise Refused(posting, parts, error.refused) from error
+                self._outbox.was_taken(posting.instance, announced.log)
+            except OutcomeUnknown as lost:
+                raise EntryUnknown(number, lost) from lost
+            else:
+                self._outbox.was_put(posting.instance, announced.log, number)
+                return
+        raise Unavailable(f"{posting.instance}/{announced.log}: others take each number")
+
+    def is_posted(self, posting: Posting, number: int) -> bool:
+        """Return whether a posting was written under a number of its lane."""
+        announced = posting.announcement
+        return announced is not None and self._outbox.has(posting.instance, announced.log, number, announced.command)
+
+    def _parts(self, posting: Posting, entry: Sequence[Write] = ()) -> _Parts:
         changes: list[Write] = [
             self._accounts.change(*account, change.available, change.held, posting.at_ms)
             for account, change in posting.changes.items()
         ]
         supply = [self._accounts.count(posting.instance, *credit) for credit in _supply(posting.transactions)]
         copies = [copy for one in posting.transactions for copy in self._transactions.copies(posting.instance, one)]
-        return _Parts(posting.rows, changes, supply, copies, [posting.receipt] if posting.receipt is not None else [])
+        receipt = [] if posting.receipt is None else [posting.receipt]
+        return _Parts(posting.rows, changes, supply, copies, receipt, entry)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +175,11 @@ class _Parts:
     supply: Sequence[Write]
     copies: Sequence[Write]
     receipt: Sequence[Write]
+    entry: Sequence[Write]
 
     @property
     def writes(self) -> list[Write]:
-        return [*self.rows, *self.changes, *self.supply, *self.copies, *self.receipt]
+        return [*self.rows, *self.changes, *self.supply, *self.copies, *self.receipt, *self.entry]
 
 
 def _supply(transactions: Iterable[Transaction]) -> list[tuple[str, int]]:

@@ -18,11 +18,11 @@ from chalicelib.domain.escrow.money import major_units
 from chalicelib.domain.ledger.owners import customer_key, escrow_fees_key, supply_key
 from chalicelib.domain.tenancy.instances import World
 from chalicelib.tables.dynamodb import Database
-from chalicelib.tables.outbox import Outbox, OutboxRow
 from infra.tables import create_tables
 from tests.apis.escrow.desk import KEY, OPERATOR_KEY, Desk, data_of, errors_of
 from tests.memory import MemoryDynamoDB
-from tests.services.escrow.world import INSTANCE, SANDBOX_EUR
+from tests.services.escrow.world import INSTANCE, SANDBOX_EUR, Happened
+from tests.services.escrow.world import happened as events_of_scope
 
 PREFIX = "escrow"
 NOW = "2025-02-19T21:20:00Z"
@@ -264,9 +264,9 @@ def ledger(desk: Desk) -> Money:
     return Money(*map(major_units, amounts))
 
 
-def happened(desk: Desk) -> list[OutboxRow]:
-    """Return the rows of the outbox about the shop's sandbox."""
-    return list(Outbox(desk.database).of_scope(desk.scope(World.SANDBOX)))
+def happened(desk: Desk) -> list[Happened]:
+    """Return the events of the shop's sandbox."""
+    return events_of_scope(desk.database, desk.scope(World.SANDBOX))
 
 
 # --- the app

@@ -12,6 +12,7 @@ from chalicelib.ops.verify.report import lines, printed
 from chalicelib.ops.verify.verifier import BookMoves, Verifier
 from chalicelib.services.books.disagreements import Disproved
 from chalicelib.tables.dynamodb import Database, Row
+from chalicelib.tables.stored_events import content_of, stored
 from infra.tables import create_tables
 from tests.memory import MemoryDynamoDB
 from tests.services.escrow.world import INSTANCE, SANDBOX_EUR, EscrowWorld, eur, fee
@@ -240,23 +241,42 @@ def test_a_counter_behind_its_ids_is_reported(world: EscrowWorld, kind: str) -> 
     assert f"counter/{kind} of {INSTANCE}/escrow, last: expected {counter['last']} at least" in told(world)
 
 
-def outbox_rows(world: EscrowWorld, order_id: int) -> list[Row]:
-    found = [one for one in world.database.scan("outbox") if one["order_id"] == order_id]
-    return sorted(found, key=lambda one: one["entry"])
+def entries_of(world: EscrowWorld, order_id: int) -> list[Row]:
+    """Return the outbox rows of an order, oldest first."""
+    found = [
+        one for one in world.database.scan("outbox") if f'"id":"{order_id}","metadata"'.encode() in content_of(one)
+    ]
+    return sorted(found, key=lambda one: one["number"])
 
 
-def test_a_removed_or_edited_event_is_reported(world: EscrowWorld) -> None:
-    rows = outbox_rows(world, 8)
-    assert [one["event"] for one in rows][-1] == "EscrowReleased"
-    for one in (rows[0], rows[1], rows[-1]):
-        key = {"owner": one["owner"], "entry": one["entry"]}
-        world.database.delete_many("outbox", [key])
-        assert "order/000000000008" in told(world)
+def edited(row: Row, old: str, new: str) -> dict[str, bytes]:
+    content = content_of(row)
+    assert old.encode() in content
+    return stored(content.replace(old.encode(), new.encode()))
+
+
+def test_a_lane_with_a_gap_is_reported(world: EscrowWorld) -> None:
+    entries = entries_of(world, 8)
+    for one in (entries[0], entries[-1]):
+        others = list(world.database.scan("outbox"))
+        is_last = not [other for other in others if other["owner"] == one["owner"] and other["number"] > one["number"]]
+        world.database.delete_many("outbox", [{"owner": one["owner"], "number": one["number"]}])
+        assert ("order/000000000008" if is_last else f"outbox {one['owner']}, number of entries") in told(world)
         world.database.put_many("outbox", [one])
-    edit(world, rows[1], "outbox", to="FAILURE")
-    assert "outbox row of version" in told(world)
-    edit(world, rows[1], "outbox", order_id=99)
-    assert told(world)
+
+
+def test_an_edited_entry_is_reported(world: EscrowWorld) -> None:
+    first, second, *_, last = entries_of(world, 8)
+    assert b"EscrowReleased" in content_of(last)
+    edit(world, second, "outbox", **edited(second, '"status":"PENDING_PUBLISH"', '"status":"FAILURE"'))
+    assert f"entry {second['number']}: expected an event that leaves DRAFT" in told(world)
+    edit(world, second, "outbox", **edited(second, '"id":"8"', '"id":"99"'))
+    assert "order/000000000008" in told(world)
+    edit(world, first, "outbox", **edited(first, "EscrowUpdated", "EscrowAccepted"))
+    assert "expected an event that leaves None" in told(world)
+    world.database.put_many("outbox", [first, second])
+    edit(world, last, "outbox", command="another")
+    assert "order/000000000008" in told(world)
 
 
 @pytest.mark.parametrize(("kind", "order_id"), [("credit", 4 + 1), ("transfer", 8), ("fee", 8)])

@@ -38,7 +38,7 @@ def undisturbed(built: tuple[MemoryDynamoDB, EscrowWorld], tables: MemoryDynamoD
 def test_a_command_that_was_done_is_known_though_others_came_after(
     undisturbed: EscrowWorld, tables: MemoryDynamoDB
 ) -> None:
-    """The answer of an acceptance is lost; before it is looked up, the order is blocked and goes on."""
+    """The answer of an acceptance is lost; before it is looked up, the order is blocked."""
     order = undisturbed.paid(100)
 
     def lose(call: Callable[[], Any]) -> Any:
@@ -48,7 +48,8 @@ def test_a_command_that_was_done_is_known_though_others_came_after(
 
     disturbed = undisturbed.over(database_of(at_transactions(tables, lose)))
     shown = disturbed.desk.accept(undisturbed.scope, order.order_id)
-    assert (shown.status, shown.blocked_from) == (Status.BLOCKED_RELEASE, Status.ACCEPTED)
+    assert shown.status is Status.ACCEPTED, "as the command left it"
+    assert undisturbed.now(order).blocked_from is Status.ACCEPTED
     check_all(undisturbed)
 
 
@@ -70,8 +71,9 @@ def test_a_command_that_is_done_late_is_done_once(undisturbed: EscrowWorld, tabl
     check_all(undisturbed)
 
 
+@pytest.mark.parametrize("others_come", [False, True], ids=["the last", "others came after"])
 def test_a_command_that_is_done_before_it_is_read_again_is_done_once(
-    undisturbed: EscrowWorld, tables: MemoryDynamoDB
+    undisturbed: EscrowWorld, tables: MemoryDynamoDB, others_come: bool
 ) -> None:
     """The connection fails first; the transaction comes through when the next try is about to read the order."""
     order, late = undisturbed.paid(100), []
@@ -84,11 +86,14 @@ def test_a_command_that_is_done_before_it_is_read_again_is_done_once(
 
     def come_through(_seconds: float) -> None:
         late[0]()
+        if others_come:
+            undisturbed.desk.block(undisturbed.scope, order.order_id)
 
     database = Database(WatchedClient(tables, watch), PREFIX, pause=come_through)  # type: ignore[arg-type]
     desk = EscrowDesk(database, lambda: undisturbed.now_s)
-    assert desk.accept(undisturbed.scope, order.order_id).status is Status.ACCEPTED
-    assert len(late) == 1
+    shown = desk.accept(undisturbed.scope, order.order_id)
+    assert Status.ACCEPTED in (shown.status, shown.blocked_from)
+    assert (shown.blocked_from is Status.ACCEPTED, len(late)) == (others_come, 1)
     check_all(undisturbed)
 
 

@@ -16,9 +16,11 @@ import pytest
 from chalicelib.domain.escrow.commands import Cancel, CreateCustomer, CreateOrder, Deposit, OpenPayin, PayOut, Reimburse
 from chalicelib.domain.escrow.faults import DeskBusy
 from chalicelib.domain.escrow.order import Order, PayinType
+from chalicelib.domain.feed.outbox import events_of
 from chalicelib.domain.tenancy.answers import Answer
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
 from chalicelib.tables.dynamodb import Row, Write
+from chalicelib.tables.outbox import outbox_entry_of
 from chalicelib.tables.requests import Requests
 from tests.faults import FAULTS, Died, FaultyClient
 from tests.memory import MemoryDynamoDB
@@ -166,13 +168,23 @@ def facts(world: EscrowWorld) -> dict[str, Any]:
     def without(row: Row, *names: str) -> str:
         return str(sorted((name, value) for name, value in row.items() if name not in names))
 
+    def told(row: Row) -> list[tuple[str, str]]:
+        """Return what an entry tells, but for ids."""
+        names = ("available", "held", "asset", "kind")
+        events = events_of(*outbox_entry_of(row))
+        shown: list[Any] = [event.body.get("escrow", event.body) for event in events]
+        return [
+            (event.type, str([body.get(name) for name in (*names, "status", "amount")]))
+            for event, body in zip(events, shown, strict=True)
+        ]
+
     random = ("command", "public_id", "links", "link", "uuid", "customer_uuid", "wallets", "buyer", "seller", "of")
     ids = ("entry", "payin_id", "payout_id", "refund_id", "customer_id", "release_shard", "changed_at_ms", "at_ms")
     return {
         "accounts": sorted(without(row, *ids, "source", "target") for row in accounts),
         "escrows": sorted(without(row, *random, *ids) for row in escrows),
         "names": sorted(row["entry"].split("/")[0] for row in escrows),
-        "events": sorted(without(row, "entry", "order_id") for row in world.database.scan("outbox")),
+        "events": sorted(map(told, world.database.scan("outbox"))),
         "answers": len(list(world.database.scan("requests"))),
     }
 

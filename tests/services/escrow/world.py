@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from copy import copy
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
 from chalicelib.domain.escrow.commands import CreateCustomer, CreateOrder, Deposit, OpenPayin, PayOut
 from chalicelib.domain.escrow.money import Currency, FeeTerms, base_units
-from chalicelib.domain.escrow.order import Customer, Order, Payin, PayinType, Payout
+from chalicelib.domain.escrow.order import Customer, Order, Payin, PayinType, Payout, Scope
 from chalicelib.domain.escrow.settings import DeskSettings
+from chalicelib.domain.feed.logs import escrow_area, lanes_of
+from chalicelib.domain.feed.outbox import events_of
 from chalicelib.domain.ledger.owners import customer_key, escrow_fees_key
 from chalicelib.domain.ledger.sandbox import sandbox_asset
 from chalicelib.domain.ledger.tokens import new_token
@@ -67,7 +69,6 @@ class EscrowWorld:
         self.database = database
         self.accounts = Accounts(database)
         self.escrows = Escrows(database)
-        self.outbox = Outbox(database)
         self.desk = EscrowDesk(database, lambda: self.now_s)
 
     def over(self, database: Database) -> EscrowWorld:
@@ -135,7 +136,7 @@ class EscrowWorld:
         return balance.available
 
     def events(self) -> list[str]:
-        return [row.event for row in self.outbox.of_scope(self.scope)]
+        return [one.event for one in happened(self.database, self.scope)]
 
     def tables(self) -> dict[str, list[Row]]:
         """Return every row of every table that the desk writes to, to compare."""
@@ -143,6 +144,34 @@ class EscrowWorld:
             table: sorted(self.database.scan(table), key=lambda row: [str(value) for value in list(row.values())[:2]])
             for table in TABLES
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """An event of an order in the outbox. left: the status that the order's previous event entered."""
+
+    order_id: int
+    event: str
+    left: str | None
+    entered: str
+    at_s: int
+    command: str
+
+
+def happened(database: Database, scope: Scope) -> list[Happened]:
+    """Return the events of a merchant's orders, oldest command first."""
+    outbox, found, status = Outbox(database), list[Happened](), dict[int, str]()
+    lanes = lanes_of(escrow_area(scope.world.value, scope.merchant))
+    entries = [entry for lane in lanes for entry in outbox.after(scope.instance, lane, 0)]
+    for entry in sorted(entries, key=lambda one: one.command):
+        for event in events_of(scope.instance, entry):
+            if event.type != "balance.changed":
+                escrow: Any = event.body["escrow"]
+                order_id, entered = int(escrow["id"]), escrow["status"]
+                at_s = event.at_ms // 1000
+                found.append(Happened(order_id, event.type, status.get(order_id), entered, at_s, entry.command))
+                status[order_id] = entered
+    return found
 
 
 def check_money(world: EscrowWorld) -> None:

@@ -269,7 +269,7 @@ def test_e20_an_order_that_settles_is_released_with_its_payment(desk: Desk, kind
         ("EscrowPublished", order["status"] if kind == "WALLET" else "PENDING_PUBLISH", "PUBLISHED"),
         ("EscrowReleased", "PUBLISHED", "RELEASED"),
     ]
-    writes = {row.version for row in told}
+    writes = {row.command for row in told}
     assert len(writes) == 1, "in the same transaction"
 
 
