@@ -179,6 +179,18 @@ def release_escrows(event: CloudWatchEvent) -> dict[str, int]:
     return {"released": swept.released, "failed": swept.failed}
 
 
+@app.schedule(Rate(SWEEP_EVERY_MINUTES, unit=Rate.MINUTES), name="deliver_webhooks")
+def deliver_webhooks(event: CloudWatchEvent) -> dict[str, int]:
+    """Start a deliverer for each webhook endpoint that is due. Called with an endpoint, make its deliveries."""
+    with invocation("deliver_webhooks", event.context):
+        if not event.detail:
+            return {"started": wiring.webhook_deliverer().sweep()}
+        from chalicelib.services.webhooks.starting import start_of
+
+        wiring.webhook_deliverer().run(*start_of(event.detail))
+    return {"started": 0}
+
+
 def _for_seconds(seconds: float) -> Callable[[], bool]:
     """Return a function that is true for this long from now on."""
     end_s = time.monotonic() + seconds

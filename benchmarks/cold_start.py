@@ -33,7 +33,7 @@ from tests.infra.package import chalice_package
 STARTS = 15
 FIRST_REQUESTS = 5
 TARGETS_MS = {"app": 300, "match_inbox": 250}
-FUNCTIONS = ("app", "match_inbox", "expire_orders", "sweep_signed_orders", "release_escrows")
+FUNCTIONS = ("app", "match_inbox", "expire_orders", "sweep_signed_orders", "release_escrows", "deliver_webhooks")
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,8 @@ START_BOUND_S = 30
 SERVER_STOP_BOUND_S = 5
 BATCH_BOUND_S = 30
 WATCH_PERIOD_S = 0.05
+WEBHOOKS_PERIOD_S = 0.25
+"""Pause between two looks for webhook deliveries: no function is called for each, as on AWS."""
 
 
 class StopRequested(Exception):
@@ -186,6 +188,8 @@ class LocalRun:
         self._start_thread("the stream poller", poller.run)
         self._start_thread("the sweeper of signed orders", Sweeper("sweep_signed_orders", app.sweep_signed_orders).run)
         self._start_thread("the sweeper of escrow orders", Sweeper("release_escrows", app.release_escrows).run)
+        webhooks = Sweeper("deliver_webhooks", app.deliver_webhooks, WEBHOOKS_PERIOD_S)
+        self._start_thread("the sweeper of webhooks", webhooks.run)
         self._threads.append(start_expiry_thread(self._threads_stop))
         self._until(lambda: demo.status_of(port, "/", {}) is not None, f"the service does not answer on port {port}.")
 

@@ -32,13 +32,22 @@ from chalicelib.services.books.matcher import Matcher
 from chalicelib.services.books.parking import Parking
 from chalicelib.services.escrow.desk import EscrowDesk
 from chalicelib.services.signed.desk import SignedOrderDesk
+from chalicelib.services.webhooks.delivering import Deliverer
 from infra.settings import ROOT
 from infra.tables import table_definitions
 from tests.memory import errors as memory
 
 CONFIG = json.loads((ROOT / ".chalice" / "config.json").read_text(encoding="utf-8"))
-FUNCTIONS = ("api_handler", "match_inbox", "expire_orders", "sweep_signed_orders", "release_escrows")
+FUNCTIONS = (
+    "api_handler",
+    "match_inbox",
+    "expire_orders",
+    "sweep_signed_orders",
+    "release_escrows",
+    "deliver_webhooks",
+)
 TABLE_ARN = "arn:aws:dynamodb:*:*:table/"
+FUNCTION_ARN = "arn:aws:lambda:*:*:function:"
 PARAMETER_ARN = "arn:aws:ssm:*:*:parameter/"
 PREFIX = str(CONFIG["stages"]["prod"]["environment_variables"]["TALLYBOOK_TABLE_PREFIX"])
 JOBS = sorted((one.name.removeprefix("any-") for one in table_definitions("any")), key=len, reverse=True)
@@ -57,6 +66,8 @@ ENTRANCES: list[tuple[type, str, str]] = [
     (LostCommands, "sweep_a_page", "expire_orders"),
     (SignedOrderDesk, "sweep", "sweep_signed_orders"),
     (EscrowDesk, "sweep", "release_escrows"),
+    (Deliverer, "sweep", "deliver_webhooks"),
+    (Deliverer, "run", "deliver_webhooks"),
 ]
 WITH_A_MATCHER_OF_ITS_OWN = "expire_orders"
 STATEMENT = re.compile(r'(UPDATE|INSERT|DELETE) (?:INTO |FROM )?"([^"]+)"')
@@ -128,6 +139,8 @@ def needed(service: str, operation: str, request: dict[str, Any]) -> set[Grant]:
     if service == "ssm":
         name = request["Name"].partition(":")[0]  # a version or a label is no part of the resource
         return {(f"ssm:{operation}", f"{PARAMETER_ARN}{name}")}
+    if (service, operation) == ("lambda", "Invoke"):
+        return {("lambda:InvokeFunction", f"{FUNCTION_ARN}{request['FunctionName']}")}
     if operation.startswith("Transact"):  # an action for each part, none for the whole
         parts = [part for item in request["TransactItems"] for part in item.items()]
         return {(f"dynamodb:{kind}Item", arn_of(one)) for kind, one in parts}

@@ -29,6 +29,7 @@ NEEDED = {
     "expire_orders": {"botocore.client", "chalicelib.services.books.expiry"},
     "sweep_signed_orders": {"botocore.client", "chalicelib.services.signed.desk"},
     "release_escrows": {"botocore.client", "chalicelib.services.escrow.desk"},
+    "deliver_webhooks": {"botocore.client", "chalicelib.services.webhooks.delivering"},
 }
 ROOMS = {
     "chalicelib.services.books.matcher",
@@ -42,6 +43,7 @@ ROOMS_NEEDED = {
     "expire_orders": {"chalicelib.services.books.matcher", "chalicelib.services.books.expiry"},
     "sweep_signed_orders": {"chalicelib.services.signed"},
     "release_escrows": {"chalicelib.services.escrow"},
+    "deliver_webhooks": set(),
 }
 DESKS = {
     "_book_desk": ("book", {"pydantic"}),

@@ -7,7 +7,10 @@ Only this module and ``support.telemetry`` (which needs its settings before anyt
 parameter (SecureString) with it. During a rotation, the previous key is ``TALLYBOOK_MASTER_KEY_PREVIOUS``, or the
 version of that parameter labelled ``previous``. ``TALLYBOOK_PUBLIC_INSTANCE`` is the instance of public routes, and of
 makers who connect without naming one. ``TALLYBOOK_PUBLIC_REQUESTS_PER_MINUTE`` is the rate limit of a client address on
-public routes. ``AWS_LAMBDA_FUNCTION_MEMORY_SIZE``, set by Lambda, bounds the orders kept in memory (T55).
+public routes. ``TALLYBOOK_DELIVER_FUNCTION`` is the function that makes webhook deliveries; without it, the process
+that sweeps makes them. ``TALLYBOOK_WEBHOOKS_ALLOW_LOCAL`` (1) lets webhooks go to http and loopback addresses, for a
+run on the developer's machine. ``AWS_LAMBDA_FUNCTION_MEMORY_SIZE``, set by Lambda, bounds the orders kept in memory
+(T55).
 
 Each function needs only some of these objects, so imports stand inside the functions that build them.
 """
@@ -38,6 +41,10 @@ if TYPE_CHECKING:
     from chalicelib.services.books.metrics import MatchTelemetry
     from chalicelib.services.escrow.desk import EscrowDesk
     from chalicelib.services.signed.desk import SignedOrderDesk
+    from chalicelib.services.webhooks.delivering import Deliverer
+    from chalicelib.services.webhooks.dispatching import Dispatcher
+    from chalicelib.services.webhooks.endpoints import EndpointDesk
+    from chalicelib.services.webhooks.starting import Start
 
 CONNECTIONS_MAX = 32
 WRITES_AT_ONCE = 16
@@ -262,6 +269,80 @@ def escrows() -> EscrowDesk:
     return EscrowDesk(database(), now_s)
 
 
+@cache
+def webhook_deliverer() -> Deliverer:
+    """Return the deliverer of webhooks. Where no function makes deliveries, a sweep makes them in threads."""
+    import random
+
+    from chalicelib.domain.tenancy.master_keys import in_turn
+    from chalicelib.services.webhooks.delivering import AT_ONCE, Deliverer
+    from chalicelib.services.webhooks.sending import Sender
+    from chalicelib.services.webhooks.starting import InThreads
+
+    in_threads = InThreads(lambda *start: deliverer.run(*start))
+    deliverer = Deliverer(
+        database(),
+        Sender(now_s, allows_local=webhooks_allow_local()),
+        _deliver_function() or in_threads,
+        master_keys=lambda: list(in_turn(master_key, previous_master_key)),
+        clock_ms=now_ms,
+        draw=random.random,
+        pause=time.sleep,
+        together=ThreadPool(AT_ONCE),
+        cursor_of=lambda _owner: None,
+    )
+    return deliverer
+
+
+@cache
+def webhook_dispatcher() -> Dispatcher:
+    """Return the receiver of events that notes webhook deliveries."""
+    from chalicelib.services.webhooks.dispatching import Dispatcher
+
+    return Dispatcher(database(), start_webhooks(), now_ms, time.monotonic)
+
+
+@cache
+def webhook_desk() -> EndpointDesk:
+    """Return what operators and merchants do with their webhook endpoints."""
+    from chalicelib.services.webhooks.endpoints import EndpointDesk
+
+    return EndpointDesk(
+        database(),
+        start_webhooks(),
+        master_key=master_key,
+        clock_ms=now_ms,
+        cursor_of=lambda _owner: None,
+        allows_local=webhooks_allow_local(),
+    )
+
+
+def start_webhooks() -> Start:
+    """Return what starts a deliverer: the function that makes deliveries, or the next sweep where there is none."""
+    from chalicelib.services.webhooks.starting import left_to_sweep
+
+    return _deliver_function() or left_to_sweep
+
+
+def webhooks_allow_local() -> bool:
+    return os.environ.get("TALLYBOOK_WEBHOOKS_ALLOW_LOCAL") == "1"
+
+
+@cache
+def _deliver_function() -> Start | None:
+    """Return what calls the function that makes deliveries, None if none is named. Its client is made when needed."""
+    from chalicelib.services.webhooks.starting import by_function
+
+    name = os.environ.get("TALLYBOOK_DELIVER_FUNCTION", "")
+    return by_function(_lambda_client, name) if name else None
+
+
+@cache
+def _lambda_client() -> Any:
+    config = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 2, "mode": "standard"})
+    return _session().create_client("lambda", config=config)
+
+
 def _stream() -> None:
     import chalicelib.services.books.stream  # noqa: F401 - loads the matcher
 
@@ -278,6 +359,7 @@ def prepare(handler: str) -> None:
         "app.expire_orders": (expiring,),
         "app.sweep_signed_orders": (signed_order_desk,),
         "app.release_escrows": (escrows,),
+        "app.deliver_webhooks": (webhook_deliverer,),
     }
     for build in builders.get(handler, ()):
         build()

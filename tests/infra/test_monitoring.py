@@ -37,6 +37,7 @@ FUNCTIONS = {
     "ExpireOrders": "expire_orders",
     "SweepSignedOrders": "sweep_signed_orders",
     "ReleaseEscrows": "release_escrows",
+    "DeliverWebhooks": "deliver_webhooks",
 }
 """By their logical ids, as Chalice makes them."""
 OF_AWS = {

@@ -38,11 +38,13 @@ from chalicelib.services.books.matcher import Matcher
 from chalicelib.services.books.projection import Projector
 from chalicelib.services.escrow.desk import EscrowDesk
 from chalicelib.services.signed.desk import SignedOrderDesk
+from chalicelib.services.webhooks.starting import by_function
 from chalicelib.support.clock import now_ms
 from chalicelib.support.outcomes import Unavailable
 from chalicelib.tables.candles import Candles
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.orders import Orders
+from chalicelib.tables.webhooks import QUIET_MS
 from chalicelib.wiring.book import new_book_desk
 from chalicelib.wiring.trade import new_trade_desk
 from infra.tables import create_tables, table_definitions
@@ -56,6 +58,7 @@ from tests.apis.trade.desk import MASTER_KEY, PAIR, SignedDesk, make_token
 from tests.faults import ENDPOINT, Call, Fault, FaultyClient, WatchedClient, after_another
 from tests.recording import (
     CONFIG,
+    FUNCTION_ARN,
     FUNCTIONS,
     PARAMETER_ARN,
     PREFIX,
@@ -69,6 +72,7 @@ from tests.recording import (
     work_of,
 )
 from tests.services.escrow.world import EUR, JPY
+from tests.services.webhooks.world import Hooks, event
 from tests.world import BASE, BOOK_ID, INSTANCE, QUOTE, World, failing_book, record_of
 
 if TYPE_CHECKING:
@@ -77,6 +81,7 @@ if TYPE_CHECKING:
 STAGES = ["dev", "prod"]
 LATER_MS = 3_600_000
 """Orders that are older than the index's lag are found through the index."""
+DELIVERER = CONFIG["stages"]["prod"]["environment_variables"]["TALLYBOOK_DELIVER_FUNCTION"]
 STREAM = f"{TABLE_ARN}{PREFIX}-inbox/stream/*"
 STREAM_ACTIONS = {
     f"dynamodb:{action}" for action in ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams")
@@ -90,6 +95,11 @@ def prefix_of(stage: str) -> str:
 
 def master_key_of(stage: str) -> str:
     return str(CONFIG["stages"][stage]["environment_variables"]["TALLYBOOK_MASTER_KEY_PARAMETER"])
+
+
+def deliverer_of(stage: str) -> str:
+    """Return the function that makes webhook deliveries."""
+    return FUNCTION_ARN + str(CONFIG["stages"][stage]["environment_variables"]["TALLYBOOK_DELIVER_FUNCTION"])
 
 
 def logs_of(stage: str, function: str) -> str:
@@ -123,6 +133,7 @@ def test_no_policy_grants_what_its_function_does_not_do(
     park(world)
     at_the_taker_desk(memory_database._client)
     at_the_escrow_desk(memory_database._client)
+    deliver_webhooks(memory_database)
     unused = {
         function: grants("prod", function) - recording.done[function] - used_by_lambda(function)
         for function in FUNCTIONS
@@ -337,6 +348,18 @@ def at_the_escrow_desk(client: DynamoDBClient) -> None:
     assert EscrowDesk(database, lambda: desk.now_s).sweep().released == 1
 
 
+def deliver_webhooks(database: Database) -> None:
+    hooks = Hooks(database)
+    hooks.endpoint()
+    hooks.receive(event())
+    hooks.deliverer._master_keys = lambda: [read_master_key()]
+    hooks.work()
+    hooks.deliverer._start = by_function(lambda: boto3.client("lambda"), DELIVERER)
+    assert hooks.deliverer.sweep() == 0
+    hooks.now_ms += QUIET_MS
+    assert hooks.deliverer.sweep() == 1
+
+
 def losing_every_other() -> Fault:
     """Lose every other transaction, with its answer: then it is looked whether it was done."""
     number = count()
@@ -399,7 +422,7 @@ def test_a_function_writes_to_its_own_log_and_makes_none(stage: str, function: s
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_the_api_alone_reads_the_master_key_of_its_own_stage_and_nothing_else_of_its_kind(stage: str) -> None:
+def test_the_api_and_the_deliverer_alone_read_the_master_key_of_their_own_stage(stage: str) -> None:
     """R9: what it does to have it, tests/test_wiring.py shows: it gets one parameter."""
     by_function = {function: {one for one in grants(stage, function) if "ssm" in one[1]} for function in FUNCTIONS}
     read = ("ssm:GetParameter", f"{PARAMETER_ARN}{master_key_of(stage)}")
@@ -409,6 +432,7 @@ def test_the_api_alone_reads_the_master_key_of_its_own_stage_and_nothing_else_of
         "expire_orders": set(),
         "sweep_signed_orders": set(),
         "release_escrows": set(),
+        "deliver_webhooks": {read},
     }
     assert master_key_of(stage).startswith(f"{prefix_of(stage)}-")
 
@@ -420,12 +444,14 @@ def test_a_grant_names_its_action_and_a_table_of_its_own_stage(stage: str, funct
     for action, arn in grants(stage, function):
         assert "*" not in action
         is_of_table = arn.split("/index/")[0].split("/stream/")[0] in tables
-        assert is_of_table or arn in (logs_of(stage, function), f"{PARAMETER_ARN}{master_key_of(stage)}")
+        others = logs_of(stage, function), f"{PARAMETER_ARN}{master_key_of(stage)}", deliverer_of(stage)
+        assert is_of_table or arn in others
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_the_stages_differ_by_their_names_only(function: str) -> None:
     dev = policy("dev", function).replace(logs_of("dev", function), logs_of("prod", function))
+    dev = dev.replace(deliverer_of("dev"), deliverer_of("prod"))
     assert dev.replace("tallybook-dev-", "tallybook-") == policy("prod", function)
 
 

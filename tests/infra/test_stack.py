@@ -95,7 +95,14 @@ def test_an_own_key_encrypts_every_table_and_the_failure_queue(resources: dict[s
 def test_every_function_has_a_role_a_size_a_time_limit_and_the_choice_of_tracing(prod: Package) -> None:
     resources = prod.template["Resources"]
     functions = of_type(resources, FUNCTION)
-    assert set(functions) == {"APIHandler", "MatchInbox", "ExpireOrders", "SweepSignedOrders", "ReleaseEscrows"}
+    assert set(functions) == {
+        "APIHandler",
+        "MatchInbox",
+        "ExpireOrders",
+        "SweepSignedOrders",
+        "ReleaseEscrows",
+        "DeliverWebhooks",
+    }
     for name, function in functions.items():
         assert function["Tracing"] == {"Ref": "Tracing"}, name
         assert function["MemorySize"] >= 256, name

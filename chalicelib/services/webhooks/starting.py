@@ -3,16 +3,67 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from threading import Lock, Thread
 from typing import Any
 
 from chalicelib.domain.webhooks.endpoint import Owner, owner_of
+from chalicelib.support.canonical import compact
 from chalicelib.support.telemetry import logger
 
 Start = Callable[[Owner, str, Sequence[str]], None]
 """Starts a deliverer for an endpoint, given its owner, its id and deliveries to begin with. May fail: an endpoint that
 was noted is found by the next sweep."""
+EVENT = {
+    "version": "0",
+    "id": "",
+    "detail-type": "Deliver webhooks",
+    "source": "tallybook",
+    "account": "",
+    "time": "",
+    "region": "",
+    "resources": list[str](),
+}
+"""The members of an EventBridge event beside its detail."""
+THREADS_MAX = 64
 IDS_MAX = 1000
 """Deliveries that a start names: Lambda takes 256 KB with an asynchronous call."""
+
+
+class InThreads:
+    """Starts deliverers in threads of this process, one for an endpoint. run: makes an endpoint's deliveries."""
+
+    def __init__(self, run: Start) -> None:
+        self._run = run
+        self._at_work: set[str] = set()
+        self._lock = Lock()
+
+    def __call__(self, owner: Owner, endpoint_id: str, delivery_ids: Sequence[str]) -> None:
+        """Start one; do nothing if one is at work for the endpoint, or THREADS_MAX are."""
+        with self._lock:
+            if endpoint_id in self._at_work or len(self._at_work) >= THREADS_MAX:
+                return
+            self._at_work.add(endpoint_id)
+        work = (owner, endpoint_id, delivery_ids)
+        Thread(target=self._work, args=work, name=f"webhook-{endpoint_id}", daemon=True).start()
+
+    def _work(self, owner: Owner, endpoint_id: str, delivery_ids: Sequence[str]) -> None:
+        try:
+            self._run(owner, endpoint_id, delivery_ids)
+        except Exception:
+            logger.exception("deliveries not made; a later sweep goes on", endpoint=endpoint_id)
+        finally:
+            with self._lock:
+                self._at_work.discard(endpoint_id)
+
+
+def by_function(client: Callable[[], Any], function: str) -> Start:
+    """Return what calls Lambda's function for an endpoint, without waiting for it. The event is EventBridge's."""
+
+    def start(owner: Owner, endpoint_id: str, delivery_ids: Sequence[str]) -> None:
+        event = EVENT | {"detail": detail_of(owner, endpoint_id, delivery_ids)}
+        client().invoke(FunctionName=function, InvocationType="Event", Payload=compact(event).encode())
+
+    return start
 
 
 def left_to_sweep(_owner: Owner, _endpoint_id: str, _delivery_ids: Sequence[str]) -> None:

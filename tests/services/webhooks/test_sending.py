@@ -45,7 +45,10 @@ class Server:
                 return
             try:
                 connection = accepted if self._tls is None else self._tls.wrap_socket(accepted, server_side=True)
-                if request := connection.recv(65_536):
+                request = connection.recv(65_536)
+                while request and not request.endswith(b'{"a":1}') and (more := connection.recv(65_536)):
+                    request += more
+                if request:
                     self.seen.append(request)
                 self._answer(connection)
                 connection.close()
@@ -73,7 +76,7 @@ def test_a_body_is_posted_with_its_headers_and_the_status_is_the_answer() -> Non
     assert lines[0] == "POST /in?a=1 HTTP/1.1"
     assert f"Host: 127.0.0.1:{server.port}" in lines
     assert "webhook-id: evt_1" in lines
-    assert body in (b'{"a":1}', b"")
+    assert body == b'{"a":1}'
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
