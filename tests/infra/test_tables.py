@@ -25,6 +25,7 @@ KEYS = {
     "escrows": ["owner", "entry"],
     "webhooks": ["owner", "entry"],
     "outbox": ["owner", "number"],
+    "connections": ["topic", "connection"],
     "requests": ["scope", "request"],
     "expiries": ["minute", "look"],
     "candles": ["series", "start_ms"],
@@ -43,13 +44,13 @@ def test_each_job_has_its_table_with_its_keys(described: dict[str, Any]) -> None
     assert {table["TableStatus"] for table in described.values()} == {"ACTIVE"}
 
 
-def test_inbox_and_outbox_have_streams_that_show_new_images(described: dict[str, Any]) -> None:
+def test_inbox_journal_and_outbox_have_streams_that_show_new_images(described: dict[str, Any]) -> None:
     streams = {job: table["StreamSpecification"] for job, table in described.items() if "LatestStreamArn" in table}
     new_images = {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}
-    assert streams == {"inbox": new_images, "outbox": new_images}
+    assert streams == dict.fromkeys(("inbox", "journal", "outbox"), new_images)
 
 
-def test_the_stream_of_the_inbox_is_found(moto_client: DynamoDBClient, described: dict[str, Any]) -> None:
+def test_a_tables_stream_is_found(moto_client: DynamoDBClient, described: dict[str, Any]) -> None:
     assert tables.inbox_stream_arn(moto_client, "here") == described["inbox"]["LatestStreamArn"]
 
 
@@ -83,7 +84,7 @@ def test_rows_of_these_tables_expire_and_of_no_others(moto_client: DynamoDBClien
         expiry = moto_client.describe_time_to_live(TableName=f"here-{job}")["TimeToLiveDescription"]
         if expiry["TimeToLiveStatus"] == "ENABLED":
             expiring[job] = expiry["AttributeName"]
-    assert expiring == dict.fromkeys(("inbox", "requests", "expiries", "candles", "webhooks"), "expires")
+    assert expiring == dict.fromkeys(("inbox", "requests", "expiries", "candles", "webhooks", "connections"), "expires")
 
 
 def test_creating_again_completes_what_is_missing_and_changes_nothing_else(moto_client: DynamoDBClient) -> None:

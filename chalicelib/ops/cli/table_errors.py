@@ -20,8 +20,8 @@ from botocore.exceptions import (
 from chalicelib import wiring
 
 TABLES = (
-    "accounts", "books", "candles", "escrows", "expiries", "fills", "inbox", "journal", "open-orders", "orders",
-    "outbox", "requests", "signed-orders", "tenants", "tokens", "webhooks",
+    "accounts", "books", "candles", "connections", "escrows", "expiries", "fills", "inbox", "journal", "open-orders",
+    "orders", "outbox", "requests", "signed-orders", "tenants", "tokens", "webhooks",
 )  # fmt: skip
 """Names of a deployment's tables, without the prefix."""
 VARIABLES = (

@@ -1,0 +1,212 @@
+"""The broadcaster: sends the events of logs to the connections that follow them.
+
+A subscription's row says behind which entry of each log it is, and the id of its next message. A step builds the
+messages of the entries after that place, sends them, and moves the row with one conditional write::
+
+    read the row --> build messages --> send them --> move the row (from what was read)
+                          ^                 |
+                          +--- a crash: the same messages again, under the same ids
+
+Nothing is left out, because the place moves only behind what was sent, and what lies between the place and the new
+entries is taken from the log. If messages follow from several logs, the sender writes its intent into the row before
+(``tables.connections``).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Protocol
+
+from chalicelib.domain.feed.cursor import Cursor, Place
+from chalicelib.domain.feed.event import FeedEvent
+from chalicelib.domain.feed.subscription import INTENT_LIFE_MS, Intent, Subscription, keys_of
+from chalicelib.services.push.recent import Entry, RecentEntries
+from chalicelib.services.push.sending import Gone, Sender
+from chalicelib.support.bounded_cache import BoundedCache
+from chalicelib.support.telemetry import logger
+from chalicelib.tables.connections import Connections
+from chalicelib.tables.parallel import Call
+
+NOBODY_S = 1.0
+"""For how long it is remembered that an instance has no connections."""
+INSTANCES_MAX = 1000
+PASSED_OVER_MAX = 200
+"""Entries without a message after which a subscription's place is moved nevertheless, so that they are not read
+again.
+"""
+TRIES_MAX = 400
+PAUSE_S = 0.03
+"""A subscription that another sends to is tried again after this, for longer than an intent lives."""
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What a message says. place: behind what it tells, in its log. at_ms: when that was decided."""
+
+    place: Place
+    at_ms: int
+    value: object
+
+
+class Desk(Protocol):
+    """How a desk shows events to its subscriptions."""
+
+    def bodies(self, subscription: Subscription, log: str, entries: Sequence[Entry]) -> list[Body]:
+        """Return the messages that entries of a log give, in order. The same entries give the same messages, unless a
+        topic shows a state: then the newest one.
+        """
+
+    def text(self, subscription: Subscription, body: Body, cursor: str) -> bytes:
+        """Return the message with the subscription's next id. cursor: from where the client can resume after it."""
+
+
+class NotSent(Exception):
+    """Some messages were not sent, and must be sent again."""
+
+
+class Broadcaster:
+    """A receiver of events (``following``). desks: by name. together: runs calls in parallel. clock_ms: Unix ms."""
+
+    def __init__(
+        self,
+        connections: Connections,
+        desks: Mapping[str, Desk],
+        sender: Sender,
+        recent: RecentEntries,
+        together: Callable[[Sequence[Call]], None],
+        clock_ms: Callable[[], int],
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._connections = connections
+        self._desks = desks
+        self._sender = sender
+        self._recent = recent
+        self._together = together
+        self._clock_ms = clock_ms
+        self._pause = pause
+        self._nobody_until_ms: BoundedCache[str, int] = BoundedCache(INSTANCES_MAX)
+
+    def receive(self, instance: str, log: str, events: list[FeedEvent]) -> None:
+        """Send events to those who follow them. Raises NotSent."""
+        if not self._has_connections(instance):
+            return
+        until = self._recent.add(instance, log, events)
+        found: list[Subscription] = []
+        reads = [partial(self._find, key, found) for key in sorted(keys_of(instance, log, events))]
+        self._together(reads)
+        self.advance(found, log, until)
+
+    def _find(self, key: str, found: list[Subscription]) -> None:
+        found += self._connections.following(key)
+
+    def _has_connections(self, instance: str) -> bool:
+        now_ms = self._clock_ms()
+        if now_ms < (self._nobody_until_ms.get(instance) or 0):
+            return False
+        if self._connections.any_of(instance):
+            return True
+        self._nobody_until_ms.set(instance, now_ms + int(NOBODY_S * 1000))
+        return False
+
+    def advance(self, subscriptions: Iterable[Subscription], log: str, until: int) -> None:
+        """Tell subscriptions what a log has up to an entry. Raises NotSent if one could not be told."""
+        waiting = list(subscriptions)
+        for _ in range(TRIES_MAX):
+            waiting = self._advanced(waiting, log, until)
+            if not waiting:
+                return
+            self._pause(PAUSE_S)
+        raise NotSent(f"{len(waiting)} subscriptions to {log} are busy")
+
+    def _advanced(self, subscriptions: Sequence[Subscription], log: str, until: int) -> list[Subscription]:
+        """Take one step with each subscription. Return those that need another, as they are now."""
+        steps = [
+            _Step(one, log, until) for one in subscriptions if one.cursor.place(one.instance, log).sequence < until
+        ]
+        self._together([partial(self._prepare, step) for step in steps])
+        self._move([step for step in steps if step.claims])
+        self._together([partial(self._send, step) for step in steps if not step.claims])
+        self._move([step for step in steps if not step.claims])
+        failures = [step.failure for step in steps if step.failure is not None]
+        if failures:
+            raise NotSent(f"{len(failures)} of {len(steps)} subscriptions to {log}") from failures[0]
+        again = [self._connections.subscription(step.before) for step in steps if step.again]
+        return [one for one in again if one is not None]
+
+    def _prepare(self, step: _Step) -> None:
+        """Decide what the step does: send, write down an intent first, carry out another's, or wait."""
+        one = step.before
+        if one.intent is not None:
+            if one.intent.log != step.log and self._clock_ms() < one.intent.at_ms + INTENT_LIFE_MS:
+                step.again = True
+                return
+            step.log, step.until, step.again = one.intent.log, one.intent.until, True
+        try:
+            self._build(step)
+        except Exception as error:
+            logger.exception("messages not built", connection=one.connection_id, topic=one.name)
+            step.failure = error
+            return
+        if step.messages and one.intent is None and not one.has_one_source:
+            step.claims = step.again = True
+            step.after = replace(one, intent=Intent(step.log, step.until, self._clock_ms()))
+        elif not step.messages and one.intent is None and step.until - step.place.sequence < PASSED_OVER_MAX:
+            step.after = None
+
+    def _build(self, step: _Step) -> None:
+        one, desk = step.before, self._desks[step.before.desk]
+        entries = self._recent.between(one.instance, step.log, step.place.sequence, step.until)
+        after = replace(one, intent=None)
+        for body in desk.bodies(one, step.log, entries):
+            if body.place > step.place:
+                after = replace(after, cursor=_moved(after, step.log, body.place))
+                step.messages.append(desk.text(after, body, after.cursor.to_text()))
+                after = replace(after, next_id=after.next_id + 1)
+        step.after = replace(after, cursor=_moved(after, step.log, Place(step.until)))
+
+    def _send(self, step: _Step) -> None:
+        if step.failure is not None:
+            return
+        try:
+            for message in step.messages:
+                self._sender.send(step.before.connection_id, message)
+        except Gone:
+            self._connections.close(step.before.connection_id)
+            step.after, step.again = None, False
+        except Exception as error:
+            logger.warning("a message is not sent", exc_info=True, connection=step.before.connection_id)
+            step.failure, step.after = error, None
+
+    def _move(self, steps: Sequence[_Step]) -> None:
+        """Move the subscriptions of these steps. One that another has moved meanwhile is looked at again."""
+        moving = [step for step in steps if step.after is not None and step.failure is None]
+        moves = [(step.before, step.after) for step in moving if step.after is not None]
+        for index in self._connections.move(moves) if moves else []:
+            moving[index].again = True
+
+
+class _Step:
+    """A step of one subscription. after: what its row becomes; None: it stays. claims: it writes down its intent alone.
+
+    again: there is more to do, once the row has been read anew.
+    """
+
+    def __init__(self, before: Subscription, log: str, until: int) -> None:
+        self.before = before
+        self.log = log
+        self.until = until
+        self.messages: list[bytes] = []
+        self.after: Subscription | None = None
+        self.claims = self.again = False
+        self.failure: Exception | None = None
+
+    @property
+    def place(self) -> Place:
+        return self.before.cursor.place(self.before.instance, self.log)
+
+
+def _moved(one: Subscription, log: str, place: Place) -> Cursor:
+    return one.cursor.moved(one.instance, log, place)

@@ -1,0 +1,295 @@
+"""Messages have ids from 1 without gaps, events come in order, and no crash, rival or late batch leaves one out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import count
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.feed.cursor import cursor_of
+from chalicelib.domain.feed.event import FeedEvent
+from chalicelib.domain.feed.subscription import INTENT_LIFE_MS
+from chalicelib.services.push.broadcasting import PASSED_OVER_MAX, NotSent
+from chalicelib.tables.connections import UnknownConnection
+from chalicelib.tables.dynamodb import Database
+from infra.tables import create_tables
+from tests.faults import Died, FaultyClient, raising
+from tests.memory import MemoryDynamoDB
+from tests.services.push.world import (
+    ANNS_EVENT,
+    BOOK_A,
+    BOOK_B,
+    NOBODYS_EVENT,
+    PUBLIC_EVENT,
+    PushWorld,
+    ids,
+    numbered,
+)
+from tests.world import INSTANCE
+
+
+@pytest.fixture
+def world(memory_database: Database) -> PushWorld:
+    return PushWorld(memory_database)
+
+
+def test_a_subscriber_of_a_book_gets_its_public_events_numbered_from_1(world: PushWorld) -> None:
+    world.connect("c")
+    world.follow_book("c", BOOK_A)
+    first, second = world.happen(BOOK_A, PUBLIC_EVENT, ANNS_EVENT, PUBLIC_EVENT), world.happen(BOOK_A, PUBLIC_EVENT)
+    broadcaster = world.broadcaster()
+    broadcaster.receive(INSTANCE, BOOK_A, first + second)
+    third = world.happen(BOOK_A, PUBLIC_EVENT)
+    broadcaster.receive(INSTANCE, BOOK_A, third)
+    expected = ids([*first, *second, *third], PUBLIC_EVENT)
+    assert world.clients.of("c") == numbered(*expected)
+    assert world.reads == []
+
+
+def test_a_batch_that_comes_again_is_sent_once(world: PushWorld) -> None:
+    world.connect("c")
+    world.follow_book("c", BOOK_A)
+    events = world.happen(BOOK_A, PUBLIC_EVENT)
+    world.broadcaster().receive(INSTANCE, BOOK_A, events)
+    world.broadcaster().receive(INSTANCE, BOOK_A, events)
+    assert world.clients.of("c") == numbered(events[0].event_id)
+
+
+def test_what_lies_between_a_subscribers_place_and_the_batch_is_read_from_the_log(world: PushWorld) -> None:
+    world.connect("c")
+    world.connect("d")
+    missed = [world.happen(BOOK_A, PUBLIC_EVENT)[0] for _ in range(3)]
+    world.follow_book("c", BOOK_A)
+    world.follow_book("d", BOOK_A, place=2)
+    new = world.happen(BOOK_A, PUBLIC_EVENT)
+    world.broadcaster().receive(INSTANCE, BOOK_A, new)
+    assert world.clients.of("c") == numbered(*(event.event_id for event in [*missed, *new]))
+    assert world.clients.of("d") == numbered(missed[2].event_id, new[0].event_id)
+    assert world.reads == [(BOOK_A, 0, 3)]
+
+
+def test_a_place_within_an_entry_goes_on_there(world: PushWorld) -> None:
+    world.connect("c")
+    events = world.happen(BOOK_A, PUBLIC_EVENT, PUBLIC_EVENT)
+    subscription = world.follow_book("c", BOOK_A)
+    world.broadcaster().receive(INSTANCE, BOOK_A, events)
+    (_, first), _ = world.clients.received
+    resumed = replace(subscription, cursor=cursor_of(first["cursor"]))
+    world.connections.subscribe(resumed)
+    world.clients.received.clear()
+    world.broadcaster().receive(INSTANCE, BOOK_A, events)
+    assert world.clients.of("c") == numbered(events[1].event_id)
+
+
+def test_a_customer_gets_its_own_events_of_all_books_and_nobody_elses(world: PushWorld) -> None:
+    world.connect("c")
+    world.follow_ann("c")
+    broadcaster = world.broadcaster()
+    in_a = world.happen(BOOK_A, NOBODYS_EVENT, ANNS_EVENT, frozenset({"customer/bob"}))
+    in_b = world.happen(BOOK_B, ANNS_EVENT)
+    for log, events in ((BOOK_A, in_a), (BOOK_B, in_b)):
+        broadcaster.receive(INSTANCE, log, events)
+    assert world.clients.of("c") == numbered(in_a[1].event_id, in_b[0].event_id)
+
+
+def test_events_of_another_instance_reach_nobody(world: PushWorld) -> None:
+    world.connect("c")
+    world.connect("d", instance="inst_other001")
+    world.follow_ann("c")
+    events = [
+        FeedEvent("inst_other001", BOOK_A, 1, 0, "0", "test.made", 1, ANNS_EVENT, {}),
+        FeedEvent("inst_other001", BOOK_A, 1, 1, "1", "test.made", 1, PUBLIC_EVENT, {}),
+    ]
+    world.broadcaster().receive("inst_other001", BOOK_A, events)
+    assert world.clients.received == []
+
+
+def test_a_place_that_nothing_moves_is_moved_now_and_then_so_that_it_is_not_read_again(world: PushWorld) -> None:
+    world.connect("c")
+    world.follow_ann("c")
+    for _ in range(PASSED_OVER_MAX - 1):
+        world.happen(BOOK_A, NOBODYS_EVENT)
+    own = world.happen(BOOK_A, frozenset({"customer/bob"}), ANNS_EVENT)
+    world.broadcaster().receive(INSTANCE, BOOK_A, own)
+    assert world.reads == [(BOOK_A, 0, PASSED_OVER_MAX - 1)]
+    assert world.clients.of("c") == numbered(own[1].event_id)
+
+
+def test_a_connection_that_is_gone_is_removed_with_all_its_rows(world: PushWorld) -> None:
+    world.connect("c")
+    world.connect("d")
+    world.follow_book("c", BOOK_A)
+    world.follow_book("d", BOOK_A)
+    world.follow_ann("c")
+    world.clients.gone.add("c")
+    events = world.happen(BOOK_A, PUBLIC_EVENT)
+    world.broadcaster().receive(INSTANCE, BOOK_A, events)
+    assert world.clients.of("d") == numbered(events[0].event_id)
+    left = {(row["topic"], row["connection"]) for row in world.database.scan("connections")}
+    assert not any("c" in (connection, connection.partition("/")[0]) for _, connection in left)
+    with pytest.raises(UnknownConnection):
+        world.connections.get("c")
+
+
+def test_a_connection_that_fails_is_told_again_and_hinders_no_other(world: PushWorld) -> None:
+    for name in ("c", "d", "e"):
+        world.connect(name)
+        world.follow_book(name, BOOK_A)
+    events = world.happen(BOOK_A, PUBLIC_EVENT)
+    failing = iter([False, True, False])
+
+    def fail() -> None:
+        if next(failing, False):
+            raise OSError("busy")
+
+    world.clients.before_send = fail
+    broadcaster = world.broadcaster()
+    with pytest.raises(NotSent):
+        broadcaster.receive(INSTANCE, BOOK_A, events)
+    broadcaster.receive(INSTANCE, BOOK_A, events)
+    for name in ("c", "d", "e"):
+        assert world.clients.of(name) == numbered(events[0].event_id)
+
+
+def test_without_connections_nothing_is_written_and_one_row_is_read_a_second(world: PushWorld) -> None:
+    client = FaultyClient(world.database._client, raising(Died(), after=False))
+    database = Database(client, world.database.name("").removesuffix("-"), pause=lambda _: None)
+    broadcaster = world.broadcaster(database)
+    for _ in range(5):
+        broadcaster.receive(INSTANCE, BOOK_A, world.happen(BOOK_A, PUBLIC_EVENT, ANNS_EVENT))
+    assert client.calls == 1
+    assert list(world.database.scan("connections")) == []
+    world.now_ms += 1000
+    broadcaster.receive(INSTANCE, BOOK_A, world.happen(BOOK_A, PUBLIC_EVENT))
+    assert client.calls == 2
+
+
+def scenario(world: PushWorld) -> list[tuple[str, list[FeedEvent]]]:
+    """Connect three clients: two of a book, one of them of ann too, in both books. Return what then happens."""
+    for name in ("c", "d"):
+        world.connect(name)
+        world.follow_book(name, BOOK_A)
+    world.follow_ann("d")
+    return [
+        (BOOK_A, world.happen(BOOK_A, PUBLIC_EVENT, ANNS_EVENT) + world.happen(BOOK_A, PUBLIC_EVENT, PUBLIC_EVENT)),
+        (BOOK_B, world.happen(BOOK_B, ANNS_EVENT, PUBLIC_EVENT)),
+        (BOOK_A, world.happen(BOOK_A, ANNS_EVENT)),
+    ]
+
+
+def deliver(world: PushWorld, batches: list[tuple[str, list[FeedEvent]]], database: Database | None = None) -> None:
+    """Deliver the batches in order, each again by a new process until it succeeds."""
+    broadcaster = world.broadcaster(database)
+    for log, events in batches:
+        for _ in range(3):
+            try:
+                broadcaster.receive(INSTANCE, log, events)
+            except (Died, NotSent):
+                broadcaster = world.broadcaster()
+                continue
+            break
+        else:
+            raise AssertionError("not delivered")
+
+
+def check_everything_came(world: PushWorld, batches: list[tuple[str, list[FeedEvent]]]) -> None:
+    """Each id stands for one event, ids and events come in order from 1 without gaps, and none is left out."""
+    public = [one for log, events in batches if log == BOOK_A for one in ids(events, PUBLIC_EVENT)]
+    anns = [one for _, events in batches for one in ids(events, ANNS_EVENT)]
+    of_book = [[(m["id"], m["body"]) for c, m in world.clients.received if (c, m["topic"]) == key]
+               for key in (("c", "trade@ob_a"), ("d", "trade@ob_a"))]  # fmt: skip
+    of_ann = [(m["id"], m["body"]) for c, m in world.clients.received if (c, m["topic"]) == ("d", "user_trades")]
+    for received, expected in ((of_book[0], public), (of_book[1], public), (of_ann, anns)):
+        seen: list[tuple[int, str]] = []
+        for message in received:  # sent again: the messages from some id on, in order, as before
+            if message not in seen:
+                seen.append(message)
+        assert seen == numbered(*expected)
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_death_at_any_store_call_leaves_nothing_out_and_renumbers_nothing(
+    fresh_world: Callable[[], PushWorld], after: bool
+) -> None:
+    for at in count(1):
+        world = fresh_world()
+        batches = scenario(world)
+        client = FaultyClient(world.database._client, raising(Died(), after=after))
+        faulty = Database(client, world.database.name("").removesuffix("-"), pause=lambda _: None)
+        client.strike_at(at)
+        deliver(world, batches, faulty)
+        check_everything_came(world, batches)
+        if not client.has_struck:
+            break
+    assert at > 10
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_death_at_any_message_leaves_nothing_out_and_renumbers_nothing(
+    fresh_world: Callable[[], PushWorld], after: bool
+) -> None:
+    for at in count(1):
+        world = fresh_world()
+        batches = scenario(world)
+        sends = count(1)
+
+        def die(sends: count[int] = sends, at: int = at) -> None:
+            if next(sends) == at:
+                raise Died
+
+        setattr(world.clients, "after_send" if after else "before_send", die)
+        deliver(world, batches)
+        check_everything_came(world, batches)
+        if next(sends) <= at:
+            break
+    assert at > 8
+
+
+@pytest.mark.parametrize("at", range(1, 9))
+def test_two_at_once_send_the_same_under_the_same_ids(world: PushWorld, at: int) -> None:
+    """While one sends its n-th message, another does the whole batch: the first is refused and goes on behind it."""
+    batches = scenario(world)
+    sends = count(1)
+    rival = world.broadcaster()
+
+    def rival_first() -> None:
+        if next(sends) == at:
+            world.clients.before_send = lambda: None
+            for log, events in batches:
+                rival.receive(INSTANCE, log, events)
+
+    world.clients.before_send = rival_first
+    deliver(world, batches)
+    check_everything_came(world, batches)
+
+
+def test_an_intent_in_another_log_is_waited_for_and_carried_out_once_it_is_old(world: PushWorld) -> None:
+    world.connect("d")
+    world.follow_ann("d")
+    in_a, in_b = world.happen(BOOK_A, ANNS_EVENT), world.happen(BOOK_B, ANNS_EVENT)
+
+    def die() -> None:
+        raise Died
+
+    world.clients.after_send = die
+    with pytest.raises(Died):
+        world.broadcaster().receive(INSTANCE, BOOK_A, in_a)
+    world.clients.after_send = lambda: None
+    began_ms = world.now_ms
+    world.broadcaster().receive(INSTANCE, BOOK_B, in_b)
+    assert world.now_ms - began_ms >= INTENT_LIFE_MS
+    first = in_a[0].event_id
+    assert world.clients.of("d") == [(1, first), (1, first), (2, in_b[0].event_id)]
+
+
+@pytest.fixture
+def fresh_world() -> Callable[[], PushWorld]:
+    def new() -> PushWorld:
+        client: Any = MemoryDynamoDB()
+        create_tables(client, "push")
+        return PushWorld(Database(client, "push", pause=lambda _: None))
+
+    return new
