@@ -7,7 +7,7 @@ from itertools import chain
 
 from chalicelib.apis.book import ledger_schema, order_schema, schema
 from chalicelib.apis.book.envelope import Fault
-from chalicelib.apis.book.gate import BODY_BYTES_MAX
+from chalicelib.apis.book.gate import body_bytes_max
 from chalicelib.apis.book.idempotency import key_of, scope_of
 from chalicelib.apis.kit.http import HttpRequest
 from chalicelib.services.ahead import Expected
@@ -24,7 +24,7 @@ class RowsAhead:
     answers: Answers
 
     def of(self, endpoint: str, request: HttpRequest, instance: str) -> list[Expected]:
-        if len(request.body) > BODY_BYTES_MAX:
+        if len(request.body) > body_bytes_max(request.route):
             return []
         try:
             return self._of(endpoint, request, instance)

@@ -11,7 +11,7 @@ from functools import partial
 
 from chalicelib.apis.book import order_schema, schema
 from chalicelib.apis.book.api import FAULTS
-from chalicelib.apis.book.envelope import Envelope, Fault, failed, succeeded
+from chalicelib.apis.book.envelope import Detail, Envelope, Fault, failed, succeeded
 from chalicelib.apis.book.first_match import FirstMatch, pending_ms
 from chalicelib.apis.book.idempotency import answer_once, key_of, recorded
 from chalicelib.apis.book.orders import cancelled, order_data, order_not_found
@@ -46,7 +46,7 @@ class BatchEndpoints:
         members = schema.json_object(request.body)
         orders = order_schema.batch_of(members)
         wait_s = wait_preference(request.headers.get("prefer", ""))
-        self.count(envelope, len(orders) - 1)
+        self._count(envelope, "orders", len(orders))
         asked = [order for order in orders if not isinstance(order, Fault)]
 
         def body_of(outcomes: Sequence[Outcome], rows: Mapping[str, OrderRow]) -> str:
@@ -74,7 +74,7 @@ class BatchEndpoints:
     def cancel(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
         """DELETE offchain/orders. 200: what became of each order's cancel (T78)."""
         body = schema.checked(order_schema.CancelBatchBody, schema.json_object(request.body))
-        self.count(envelope, len(body.orderIds) - 1)
+        self._count(envelope, "orderIds", len(body.orderIds))
         told = self.admission.cancel_each(instance, body.customerRef, body.orderIds)
         faults = {order_id: _not_queued(outcome, request) for order_id, outcome in told.items() if outcome is not True}
         rows = self._decided(instance, body.customerRef, [name for name in body.orderIds if name not in faults])
@@ -84,6 +84,18 @@ class BatchEndpoints:
             for order_id in body.orderIds
         ]
         return envelope.response(200, _body(results, envelope))
+
+    def _count(self, envelope: Envelope, field: str, requests: int) -> None:
+        """Count a batch's requests beside the one that the gate has counted (T79).
+
+        Raises Fault over the key's limit: a fault of the field if no minute has room for the batch, so that it must be
+        sent in parts, else one that says when to send it again.
+        """
+        limit = envelope.key.rate_limit if envelope.key else 0
+        if limit and requests > limit:
+            message = f"must be at most {limit}, the requests that the key may make in a minute"
+            raise schema.validation_fault([Detail(field, message)])
+        self.count(envelope, requests - 1)
 
     def _decided(self, instance: str, customer: str, order_ids: Sequence[str]) -> Mapping[str, OrderRow]:
         """Return the orders whose cancels are decided, after a wait. A failed read must not become an error."""

@@ -58,15 +58,13 @@ class RateLimiter:
         self._minutes = MinuteCounts(counters)
         self._anonymous = {**ANONYMOUS_LIMITS, **(anonymous or {})}
 
-    def refusal(
-        self, limit: RateLimit, now_ms: int, *, instance: str, key_id: str, scope: str = "", requests: int = 1
-    ) -> Refusal | None:
-        """Count requests, all or none, and return None; over the limit, count nothing and return the refusal.
+    def refusal(self, limit: RateLimit, now_ms: int, *, instance: str, key_id: str, scope: str = "") -> Refusal | None:
+        """Count a request and return None; over the limit, count nothing and return the refusal.
 
         scope: the key's name among its instance's counters, if not key_id.
         """
         counted = f"{instance}/allowance/{scope or key_id}"
-        return _failing_open(instance, key_id, lambda: self._buckets.use(counted, limit, now_ms * 1000, requests), None)
+        return _failing_open(instance, key_id, lambda: self._buckets.use(counted, limit, now_ms * 1000), None)
 
     def anonymous_refusal(self, use: AnonymousUse, address: str, now_ms: int) -> Refusal | None:
         """Count a request of a client address and return None; over the limit, count nothing and return the refusal."""

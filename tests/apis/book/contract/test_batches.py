@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.apis.book.gate import BATCH_BODY_BYTES_MAX
 from chalicelib.apis.book.routes import BATCH, PLACE
 from chalicelib.apis.kit.http import HttpResponse
 from chalicelib.services.books.parking import FAILED_BATCHES_MAX
@@ -191,6 +192,38 @@ def test_t76_twenty_five_orders_are_admitted(desk: Desk) -> None:
     assert {row["status"] for row in desk.rows()} == {"OPEN"}
 
 
+def escaped(text: str) -> str:
+    """Return a string of JSON with every character as escapes of UTF-16, the longest way to write it."""
+    units = text.encode("utf-16-be")
+    return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))
+
+
+def test_t76_twenty_five_orders_with_the_longest_names_are_admitted_however_they_are_written(desk: Desk) -> None:
+    customer = "\U0001f600" * 256
+    desk.world.credit(customer, QUOTE, 1000)
+    members = ORDER | {"customerRef": customer, "quantity": "1", "price": "40"}
+    written = ",".join(f'"{escaped(name)}":"{escaped(str(value))}"' for name, value in members.items())
+    body = f'{{"orders":[{",".join([f"{{{written}}}"] * 25)}]}}'.encode()
+    assert len(body) > 64 * 1024
+    assert codes(desk.send("POST", BATCH, body=body)) == [None] * 25
+    assert desk.world.balance(customer, QUOTE) == (0, 1000)
+
+
+def test_t76_the_longest_batch_that_can_be_meant_is_below_the_bound() -> None:
+    members = {
+        "customerRef": "\U0001f600" * 256,
+        "orderBookId": "\U0001f600" * 100,
+        "side": "SELL",
+        "orderType": "MARKET",
+        "price": "9" * 38,
+        "quantity": "9" * 38,
+        "timeInForce": "GTC",
+        "postOnly": "false",
+    }
+    written = sum(len(escaped(name + value)) + len('"":"",') for name, value in members.items())
+    assert 64 * 1024 < 25 * (written + len("{},")) < 192 * 1024 < BATCH_BODY_BYTES_MAX
+
+
 def test_t14_a_batch_under_a_key_is_admitted_once_and_its_answer_kept(desk: Desk) -> None:
     wanted = [order(), order(quantity="0"), order(side="SELL", price="70")]
     first = send_batch(desk, *wanted, headers=KEY)
@@ -273,6 +306,23 @@ def test_t79_a_batch_larger_than_what_is_left_is_refused_whole_and_counts_as_one
     assert refused.headers["Retry-After"] == str(answer_of(refused)["metadata"]["retryAfter"])
     assert len(desk.rows()) == 6
     assert send_batch(desk, *[order(quantity="1")] * 3, key=key).status == 201
+
+
+def test_t79_a_batch_that_no_minute_has_room_for_is_a_fault_that_names_the_limit(desk: Desk) -> None:
+    """Not 429: whoever waits and sends it again would be refused for ever."""
+    key = limited(desk, 4)
+    refused = send_batch(desk, *[order(quantity="1")] * 5, key=key)
+    assert (outcome_of(refused), fields_of(refused)) == ((400, "VALIDATION_ERROR"), ["orders"])
+    assert "must be at most 4" in answer_of(refused)["error"]["details"][0]["message"]
+    assert (refused.headers["X-RateLimit-Remaining"], "Retry-After" in refused.headers) == ("3", False)
+    body = json_body({"customerRef": "ann", "orderIds": ["ord_1"] * 5})
+    assert fields_of(desk.send("DELETE", PLACE, body=body, key=key)) == ["orderIds"]
+    assert desk.rows() == []
+
+
+def test_t79_a_batch_of_the_whole_limit_is_served_in_a_minute_of_its_own(desk: Desk) -> None:
+    key = limited(desk, 4)
+    assert send_batch(desk, *[order(quantity="1")] * 4, key=key).status == 201
 
 
 # --- cancelling ---------------------------------------------------------------------------------------------------

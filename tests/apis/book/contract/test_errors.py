@@ -10,6 +10,7 @@ from chalice.test import Client
 
 from chalicelib.apis.book.envelope import STATUS_OF_CODE
 from chalicelib.apis.book.routes import (
+    BATCH,
     BOOKS,
     CREDIT,
     DEBIT,
@@ -213,13 +214,19 @@ def test_a_path_parameter_that_cannot_be_one(desk: Desk, segment: str) -> None:
         assert outcome_of(desk.get(route, {"customerRef": "ann"}, **{name: segment})) == (400, "INVALID_PARAM")
 
 
-SIZES = cases(("64 KiB are read", 64 * 1024, (400, "VALIDATION_ERROR")),
-              ("one byte more is not", 64 * 1024 + 1, (413, "PAYLOAD_TOO_LARGE")))  # fmt: skip
+KIB = 1024
+SIZES = cases(("64 KiB are read",              "POST",   PLACE, 64 * KIB,      (400, "VALIDATION_ERROR")),
+              ("one byte more is not",         "POST",   PLACE, 64 * KIB + 1,  (413, "PAYLOAD_TOO_LARGE")),
+              ("a list of cancels is no more", "DELETE", PLACE, 64 * KIB + 1,  (413, "PAYLOAD_TOO_LARGE")),
+              ("256 KiB of a batch are read",  "POST",   BATCH, 256 * KIB,     (400, "VALIDATION_ERROR")),
+              ("one byte more of it is not",   "POST",   BATCH, 256 * KIB + 1, (413, "PAYLOAD_TOO_LARGE")))  # fmt: skip
 
 
-@pytest.mark.parametrize(("size", "outcome"), SIZES)
-def test_a_body_has_64_kib_at_most(desk: Desk, size: int, outcome: tuple[int, str]) -> None:
-    assert outcome_of(desk.send("POST", PLACE, body=b" " * size)) == outcome
+@pytest.mark.parametrize(("method", "path", "size", "outcome"), SIZES)
+def test_a_body_has_64_kib_at_most_and_a_batch_256(
+    desk: Desk, method: str, path: str, size: int, outcome: tuple[int, str]
+) -> None:
+    assert outcome_of(desk.send(method, path, body=b" " * size)) == outcome
 
 
 ASYNCHRONOUS: list[Any] = cases(
