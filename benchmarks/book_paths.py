@@ -29,7 +29,8 @@ from chalicelib.services.ledger.movements import Movements
 from chalicelib.support.clock import new_id, now_ms, now_s
 from chalicelib.tables import inbox
 from chalicelib.tables.books import Books
-from chalicelib.tables.dynamodb import Database, Row, batched, encode
+from chalicelib.tables.dynamodb import Database, batched
+from chalicelib.tables.rows import Row, encode
 from chalicelib.tables.tenants import Tenants, instance_id
 from chalicelib.tables.tokens import Tokens
 from chalicelib.wiring.book import new_book_desk

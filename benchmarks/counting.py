@@ -11,7 +11,8 @@ from time import process_time
 
 from benchmarks import units
 from benchmarks.meter import Bill, metered
-from chalicelib.tables.dynamodb import Database, encode
+from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.rows import encode
 from infra.tables import table_definitions
 
 STORED_FOR_GOOD = ("journal", "orders", "fills", "accounts", "signed-orders", "escrows", "outbox")

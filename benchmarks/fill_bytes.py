@@ -20,8 +20,8 @@ from chalicelib.domain.books.journal import JournalEntry, trade_id
 from chalicelib.domain.books.vocabulary import OrderType
 from chalicelib.domain.ledger.amounts import Side
 from chalicelib.domain.ledger.owners import customer_key
-from chalicelib.tables.dynamodb import encode
 from chalicelib.tables.fills import row_of
+from chalicelib.tables.rows import encode
 
 AT_MS = 1_741_089_600_000
 INSTANCE, BOOK_ID = "inst_bench001", "ob_01JHMK1SM0VFDWJZAXWFHFWSTP"

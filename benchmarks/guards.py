@@ -284,7 +284,7 @@ GUARDS = [
     ),
     Guard(
         "an attempt that may have been carried out is remembered when later ones fail",
-        "chalicelib/tables/dynamodb.py",
+        "chalicelib/tables/attempts.py",
         "Meaning.PERHAPS_DONE in (*attempts, self.meaning)",
         "self.meaning is Meaning.PERHAPS_DONE",
         "tests/services/test_lost_answers.py::test_a_movement_is_done_once",

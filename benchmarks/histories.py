@@ -22,10 +22,12 @@ from chalicelib.domain.ledger.amounts import Side
 from chalicelib.domain.ledger.owners import book_key, customer_key
 from chalicelib.tables import fills, orders
 from chalicelib.tables.books import Books
-from chalicelib.tables.dynamodb import Database, IsDone, Row, Write, batched
+from chalicelib.tables.dynamodb import Database, batched
 from chalicelib.tables.journal import Journal
 from chalicelib.tables.order_rows import decided_row
+from chalicelib.tables.rows import Row
 from chalicelib.tables.tenants import Tenants, instance_id
+from chalicelib.tables.writes import IsDone, Write
 
 INSTANCE_REF = "bench001"
 INSTANCE = instance_id(INSTANCE_REF)

@@ -22,7 +22,7 @@ from ulid import ULID
 
 from benchmarks import units
 from benchmarks.histories import order_row
-from chalicelib.tables.dynamodb import encode
+from chalicelib.tables.rows import encode
 
 PAGES = (1, 10, 50)
 BORDER = units.read_units(0, consistent=True)

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from chalicelib.domain.books.vocabulary import CloseReason, OrderStatus
 from chalicelib.tables import inbox
 from chalicelib.tables.books import Books
-from chalicelib.tables.dynamodb import Database, Row
+from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.journal import Journal
 from chalicelib.tables.orders import OPEN_TABLE, TABLE
+from chalicelib.tables.rows import Row
 
 
 @dataclass(slots=True)

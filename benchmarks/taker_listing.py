@@ -33,7 +33,8 @@ from chalicelib.domain.signed.order import NOTHING, SignedOrder, fill_id_of
 from chalicelib.domain.signed.settings import DeskSettings
 from chalicelib.domain.signed.stored import Fill, StoredOrder
 from chalicelib.services.signed.reading import SignedReading
-from chalicelib.tables.dynamodb import Database, Row
+from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.rows import Row
 from chalicelib.tables.signed_orders import TABLE
 from chalicelib.tables.signed_rows import (
     count_key,

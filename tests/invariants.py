@@ -14,10 +14,10 @@ from chalicelib.domain.books.vocabulary import BookStatus, CancelAll, CancelOrde
 from chalicelib.domain.ledger.owners import customer_key, owner_key
 from chalicelib.services.books.trades import trades_of
 from chalicelib.tables.candles import Candles, is_kept
-from chalicelib.tables.dynamodb import Row
 from chalicelib.tables.external_ids import is_name
 from chalicelib.tables.fills import fills_in
 from chalicelib.tables.inbox import commands_of
+from chalicelib.tables.rows import Row
 from chalicelib.tables.snapshots import Snapshots
 from tests.world import Venue
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from chalicelib.tables.dynamodb import Row
+from chalicelib.tables.rows import Row
 
 
 def in_order(rows: Iterable[Row]) -> list[Row]:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import BotoCoreError
 
-from chalicelib.tables.dynamodb import encode
+from chalicelib.tables.rows import encode
 from infra.tables import create_tables
 from tests.faults import BATCH, FAULTS, RESTS, Died, FaultyClient, parts_of
 from tests.lossy_endpoint import BATCH_LOSSES, NEVER_APPLIED, Endpoint, Lossy

@@ -29,11 +29,12 @@ from chalicelib.support.clock import new_id
 from chalicelib.tables import inbox
 from chalicelib.tables.accounts import Accounts
 from chalicelib.tables.books import Books
-from chalicelib.tables.dynamodb import Database, Row, encode
+from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.external_ids import is_name
 from chalicelib.tables.fills import Fills
 from chalicelib.tables.journal import Journal
 from chalicelib.tables.orders import Orders
+from chalicelib.tables.rows import Row, encode
 from chalicelib.tables.tenants import Tenants
 from chalicelib.tables.tokens import Tokens
 from tests.ordering import in_order

@@ -12,8 +12,9 @@ from typing import Generic, TypeVar
 
 from chalicelib.domain.tenancy.credentials import digest_of
 from chalicelib.support.bounded_cache import SCOPES_MAX, BoundedCache
-from chalicelib.tables.dynamodb import Database, Row
+from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.read_ahead import RowAt
+from chalicelib.tables.rows import Row
 
 Caller = TypeVar("Caller")
 Answer = TypeVar("Answer")

@@ -19,9 +19,10 @@ from dataclasses import dataclass
 
 from chalicelib.domain.tenancy.answers import Answer
 from chalicelib.support.outcomes import Unavailable
-from chalicelib.tables.dynamodb import Database, Write
+from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.read_ahead import RowAt
 from chalicelib.tables.requests import AnswerExists, Requests, answer_at
+from chalicelib.tables.writes import Write
 
 JOIN_WAIT_S = 15
 POLL_S = 0.05

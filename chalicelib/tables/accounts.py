@@ -25,10 +25,12 @@ from chalicelib.domain.ledger.amounts import AMOUNT_MAX
 from chalicelib.domain.ledger.changes import Change
 from chalicelib.domain.ledger.owners import supply_key
 from chalicelib.support.outcomes import Unavailable
-from chalicelib.tables.dynamodb import Database, Row, TransactionRefused, Update, Write, whole
+from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.parallel import Call
 from chalicelib.tables.read_ahead import RowAt, row_at
+from chalicelib.tables.rows import Row, whole
 from chalicelib.tables.transactions import LOCK, TRANSACTION, TransactionRow, transaction_of
+from chalicelib.tables.writes import TransactionRefused, Update, Write
 
 TABLE = "accounts"
 MARK = "mark"

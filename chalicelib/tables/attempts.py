@@ -182,6 +182,58 @@ def _meaning_of_reasons(codes: list[str | None]) -> Meaning:
     return Meaning.BUSY if Meaning.BUSY in meanings else Meaning.FAULTY
 
 
+class Attempts:
+    """The attempts at one call so far. may_be_done: whether any of them may have been carried out."""
+
+    def __init__(self, may_be_done: bool = False) -> None:
+        self.may_be_done = may_be_done
+        self.meaning = Meaning.NOT_TAKEN
+        self.failure: Exception | None = None
+
+    def call(self, operation: Callable[[], Any]) -> Any:
+        """Call the client. Return its answer, or None if it failed; ``meaning`` then says how."""
+        answer: Any = None
+        self.failure = None
+        with recorded_attempts() as attempts:
+            try:
+                answer = operation()
+                self.meaning = attempts[-1] if attempts else Meaning.DONE
+            except FAILURES as error:
+                self.failure, self.meaning = error, meaning_of(error)
+        self.may_be_done |= Meaning.PERHAPS_DONE in (*attempts, self.meaning) or self._tries_untold > len(attempts)
+        return answer if self.meaning is Meaning.DONE else None
+
+    @property
+    def _tries_untold(self) -> int:
+        """Return how many earlier attempts the SDK reports beyond those that were recorded one by one."""
+        answer: Any = getattr(self.failure, "response", {})
+        return int(answer.get("ResponseMetadata", {}).get("RetryAttempts", 0))
+
+    @property
+    def refusal(self) -> Any:
+        """The error that refused the last attempt."""
+        return getattr(self.failure, "response", {})
+
+    def outcome(self) -> Exception:
+        """Return the exception for a write that was neither done nor refused."""
+        if self.may_be_done:
+            return OutcomeUnknown(str(self.failure or "the answer cannot be read"))
+        if self.failure is not None and self.meaning is Meaning.FAULTY:
+            return self.failure
+        return Unavailable(str(self.failure or "not all of a batch is taken"))
+
+
+def read_call(operation: Callable[[], T]) -> T:
+    """Make a read call. Raises Unavailable, or the SDK's error for a bug or a missing table or permission."""
+    attempts = Attempts()
+    answer: T = attempts.call(operation)
+    if attempts.meaning is Meaning.DONE:
+        return answer
+    if attempts.failure is not None and attempts.meaning is Meaning.FAULTY:
+        raise attempts.failure
+    raise Unavailable(str(attempts.failure or "the answer cannot be read")) from attempts.failure
+
+
 class Contended(Exception):
     """A concurrent command was first: this try changed nothing, and another may succeed.
 

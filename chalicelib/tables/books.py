@@ -27,18 +27,10 @@ from chalicelib.domain.books.vocabulary import BookStatus, SelfTradePrevention
 from chalicelib.domain.ledger.owners import book_key
 from chalicelib.support.ascii_case import ascii_lower
 from chalicelib.support.outcomes import ReceiptExists
-from chalicelib.tables.dynamodb import (
-    ConditionFailed,
-    Database,
-    Delete,
-    Put,
-    Row,
-    TransactionRefused,
-    Update,
-    Write,
-    as_refused,
-)
+from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.read_ahead import RowAt, row_at
+from chalicelib.tables.rows import Row
+from chalicelib.tables.writes import ConditionFailed, Delete, Put, TransactionRefused, Update, Write, as_refused
 
 TABLE = "books"
 LISTED = "book/"

@@ -13,7 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from chalicelib.domain.books.candles import Candle, Finished, Period, candle_of
-from chalicelib.tables.dynamodb import Database, Row, reads_row
+from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.rows import Row, reads_row
 
 TABLE = "candles"
 DAY_MS = 86_400_000

@@ -9,8 +9,9 @@ from chalicelib.domain.signed.faults import NonceSpent
 from chalicelib.support.clock import new_id
 from chalicelib.support.outcomes import Unavailable
 from chalicelib.tables.attempts import until_known
-from chalicelib.tables.dynamodb import ConditionFailed, Database, Put
+from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.requests import TABLE
+from chalicelib.tables.writes import ConditionFailed, Put
 
 KEPT_S = 86_400
 TRIES_MAX = 2

@@ -23,13 +23,9 @@ from typing import Any
 from chalicelib.domain.feed.cursor import cursor_of
 from chalicelib.domain.feed.subscription import CONNECTIONS_MAX, SUBSCRIPTIONS_MAX, Connection, Intent, Subscription
 from chalicelib.tables.attempts import tries
-from chalicelib.tables.dynamodb import (
-    ConditionFailed,
-    Database,
-    Row,
-    Update,
-    reads_row,
-)
+from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.rows import Row, reads_row
+from chalicelib.tables.writes import ConditionFailed, Update
 
 TABLE = "connections"
 CHANGES_MAX = 5

@@ -13,8 +13,10 @@ from typing import Any, Generic
 
 from chalicelib.domain.tenancy.credentials import C, CredentialExists, Kind, UnknownCredential, digest_of
 from chalicelib.domain.tenancy.rate_limit import RateLimit
-from chalicelib.tables.dynamodb import ConditionFailed, Database, Delete, Put, Row, TransactionRefused, Update
+from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.read_ahead import RowAt, row_at
+from chalicelib.tables.rows import Row
+from chalicelib.tables.writes import ConditionFailed, Delete, Put, TransactionRefused, Update
 
 TABLE = "tenants"
 _ANY_KIND = ("key_id", "instance", "rate_limit")

@@ -12,9 +12,11 @@ from dataclasses import asdict, fields
 from chalicelib.domain.signed.settings import DeskSettings, Domain, OpenDesk
 from chalicelib.domain.tenancy.instances import InstanceStatus
 from chalicelib.domain.tenancy.rate_limit import RateLimit
-from chalicelib.tables.dynamodb import Database, Put, Row, Write
+from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.read_ahead import RowAt, row_at
+from chalicelib.tables.rows import Row
 from chalicelib.tables.settings_rows import TABLE, change_row
+from chalicelib.tables.writes import Put, Write
 
 CREDENTIAL = "taker-desk"
 _PLAIN = [field.name for field in fields(DeskSettings) if field.name not in ("domain", "rate_limit")]

@@ -1,8 +1,9 @@
-"""DynamoDB client: plain values in and out, and one exception class for each outcome of a write.
+"""DynamoDB client: plain values (``rows``) in and out, and one exception class for each outcome of a write.
 
-A write is judged by all attempts that the SDK has made at it (``attempts``). Unavailable means that none of them
-changed anything. If one of them may have been carried out and a later one was refused, the row found tells (``IsOwn``),
-or for a transaction what the caller reads (``IsDone``). If these cannot tell either, the outcome is OutcomeUnknown.
+A write (``writes``) is judged by all attempts that the SDK has made at it (``attempts``). Unavailable means that none
+of them changed anything. If one of them may have been carried out and a later one was refused, the row found tells
+(``IsOwn``), or for a transaction what the caller reads (``IsDone``). If these cannot tell either, the outcome is
+OutcomeUnknown.
 
 The code is the same for every engine: the standard AWS variables choose it. Expressions write every attribute as
 ``#name``, because DynamoDB reserves hundreds of words; the map of names is derived from the expression.
@@ -10,43 +11,42 @@ The code is the same for every engine: the standard AWS variables choose it. Exp
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial, wraps
+from functools import partial
 from itertools import islice
 from threading import local
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from uuid import uuid4
 
-from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
+from chalicelib.support.outcomes import Unavailable
 from chalicelib.support.telemetry import logger
-from chalicelib.tables import statements
-from chalicelib.tables.attempts import (
-    FAILURES,
-    REASONS,
-    Meaning,
-    Pause,
-    meaning_of,
-    record_attempts,
-    recorded_attempts,
-    tries,
-)
-from chalicelib.tables.attribute_values import plain, typed
+from chalicelib.tables.attempts import REASONS, Attempts, Meaning, Pause, read_call, record_attempts, tries
 from chalicelib.tables.parallel import Call, Runner, sequentially
 from chalicelib.tables.read_ahead import Item, ReadAhead, RowAt, row_at
+from chalicelib.tables.rows import Row, decode, encode
 from chalicelib.tables.wire import write_directly
+from chalicelib.tables.writes import (
+    ConditionFailed,
+    Delete,
+    IsDone,
+    IsOwn,
+    Put,
+    TransactionRefused,
+    Update,
+    Write,
+    as_refused,
+    names_in,
+    own_of,
+    request_of,
+    statement_of,
+)
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
-Value = str | int | bytes | bool | None | list["Value"] | dict[str, "Value"]
 T = TypeVar("T")
-Row = dict[str, Any]
-"""A row as plain values: str, int, bytes, bool, None, lists and dicts of them. No floats, no Decimals."""
-
 BATCH_GET_KEYS_MAX = 100
 BATCH_WRITE_ITEMS_MAX = 25
 BATCH_STATEMENTS_MAX = 25
@@ -54,199 +54,12 @@ CONFLICT_TRIES_MAX = 6
 """Tries of a write that conflicts with a transaction on one of its rows."""
 BATCH_TRIES_MAX = 8
 
-_KEY_ATTRIBUTES = (
-    "owner", "entry", "order_id", "fill", "book", "part", "sequence", "command", "instance", "credential", "scope",
-    "request", "minute", "look", "number",
-)  # fmt: skip
-"""Key attributes of all tables."""
-_NAME = re.compile(r"#(\w+)")
-
-
-class UnreadableRow(ValueError):
-    """A row that this version cannot have written: damaged, or from an earlier version. The message names its keys."""
-
-
-class ConditionFailed(Exception):
-    """The condition of a write failed. ``row``: the row that was found (None: none)."""
-
-    def __init__(self, row: Row | None) -> None:
-        super().__init__("the row is not as the write expects it")
-        self.row = row
-
-
-class TransactionRefused(Exception):
-    """A condition of a transaction failed; nothing of it was done.
-
-    refused: index of each write whose condition failed, with the row that was found (None: none).
-    """
-
-    def __init__(self, refused: dict[int, Row | None]) -> None:
-        super().__init__(f"conditions failed at {sorted(refused)}")
-        self.refused = refused
-
-
-IsOwn = Callable[[Row | None], bool | None]
-"""Judge from the row that a condition found (None: no row) whether an earlier attempt at the write was carried out.
-
-True: the write is done. False: it is refused. None: the row does not tell.
-"""
-
-
-IsDone = Callable[[], bool | None]
-"""Read whether a transaction was done. None: its rows have changed since and do not tell."""
-
-
-def as_refused(_row: Row | None) -> bool:
-    """IsOwn of a write whose refusal means the same whichever attempt was refused."""
-    return False
-
-
-def of_changing_row(row: Mapping[str, Any]) -> IsOwn:
-    """Return the IsOwn of a Put of this row if others may have changed the row since."""
-    return lambda found: found == decode(encode(row)) or None
-
-
-@dataclass(frozen=True, slots=True)
-class Put:
-    """Write a whole row. ``condition`` uses #names and :values; None: unconditional."""
-
-    table: str
-    row: Mapping[str, Any]
-    condition: str | None = None
-    values: Mapping[str, Any] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Update:
-    """Change attributes of a row; creates the row if the condition permits.
-
-    names: what a #name stands for, if not the name itself.
-    """
-
-    table: str
-    key: Mapping[str, Any]
-    expression: str
-    condition: str | None = None
-    values: Mapping[str, Any] | None = None
-    names: Mapping[str, str] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Delete:
-    """Remove a row if the condition permits; does nothing if there is none."""
-
-    table: str
-    key: Mapping[str, Any]
-    condition: str | None = None
-    values: Mapping[str, Any] | None = None
-
-
-Write = Put | Update | Delete
-
-
-def encode(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the row in DynamoDB's typed form. Raises decimal.Inexact for a number of more than 38 digits."""
-    return {name: typed(value) for name, value in row.items()}
-
-
-def decode(item: Mapping[str, Any]) -> Row:
-    """Return a typed item as plain values. Raises UnreadableRow."""
-    try:
-        return {name: plain(value) for name, value in item.items()}
-    except (ValueError, TypeError) as error:
-        keys = " ".join(text for name in _KEY_ATTRIBUTES if name in item for text in item[name].values())
-        raise UnreadableRow(f"{keys}: {error}") from error
-
-
-def reads_row(read: Callable[[Row], T]) -> Callable[[Row], T]:
-    """Decorate a function that parses a row: any failure becomes UnreadableRow, which says what to do."""
-
-    @wraps(read)
-    def reading(row: Row) -> T:
-        try:
-            return read(row)
-        except UnreadableRow:
-            raise
-        except (KeyError, ValueError, TypeError) as error:
-            keys = " ".join(str(row[name]) for name in _KEY_ATTRIBUTES if name in row)
-            raise UnreadableRow(
-                f"{keys}: {error!r}. The row is damaged, which 'tallybook verify' looks into, or an earlier version "
-                "has written it: CHANGELOG.md says what to do with tables of earlier versions"
-            ) from error
-
-    return reading
-
-
-class _WriteAttempts:
-    """The attempts at one write so far. may_be_done: whether any of them may have been carried out."""
-
-    def __init__(self, may_be_done: bool = False) -> None:
-        self.may_be_done = may_be_done
-        self.meaning = Meaning.NOT_TAKEN
-        self.failure: Exception | None = None
-
-    def call(self, operation: Callable[[], Any]) -> Any:
-        """Call the client. Return its answer, or None if it failed; ``meaning`` then says how."""
-        answer: Any = None
-        self.failure = None
-        with recorded_attempts() as attempts:
-            try:
-                answer = operation()
-                self.meaning = attempts[-1] if attempts else Meaning.DONE
-            except FAILURES as error:
-                self.failure, self.meaning = error, meaning_of(error)
-        self.may_be_done |= Meaning.PERHAPS_DONE in (*attempts, self.meaning) or self._tries_untold > len(attempts)
-        return answer if self.meaning is Meaning.DONE else None
-
-    @property
-    def _tries_untold(self) -> int:
-        """Return how many earlier attempts the SDK reports beyond those that were recorded one by one."""
-        answer: Any = getattr(self.failure, "response", {})
-        return int(answer.get("ResponseMetadata", {}).get("RetryAttempts", 0))
-
-    @property
-    def refusal(self) -> Any:
-        """The error that refused the last attempt."""
-        return getattr(self.failure, "response", {})
-
-    def outcome(self) -> Exception:
-        """Return the exception for a write that was neither done nor refused."""
-        if self.may_be_done:
-            return OutcomeUnknown(str(self.failure or "the answer cannot be read"))
-        if self.failure is not None and self.meaning is Meaning.FAULTY:
-            return self.failure
-        return Unavailable(str(self.failure or "not all of a batch is taken"))
-
-
-def whole(row: Row, name: str) -> int:
-    """Return an integer attribute. Raises KeyError if it is missing, TypeError if it is no number (text included)."""
-    value = row[name]
-    if type(value) is not int:
-        raise TypeError(f"{name}: {value!r}")
-    return value
-
-
-def _read(operation: Callable[[], T]) -> T:
-    """Make a read call. Raises Unavailable, or the SDK's error for a bug or a missing table or permission."""
-    attempts = _WriteAttempts()
-    answer: T = attempts.call(operation)
-    if attempts.meaning is Meaning.DONE:
-        return answer
-    if attempts.failure is not None and attempts.meaning is Meaning.FAULTY:
-        raise attempts.failure
-    raise Unavailable(str(attempts.failure or "the answer cannot be read")) from attempts.failure
-
 
 def _pages(pages: Iterable[Any]) -> Iterator[Row]:
     """Yield the rows of a paginator's pages, fetched on demand."""
     rest = iter(pages)
-    while (page := _read(lambda: next(rest, None))) is not None:
+    while (page := read_call(lambda: next(rest, None))) is not None:
         yield from map(decode, page["Items"])
-
-
-def _names_in(*expressions: str | None, names: Mapping[str, str] | None = None) -> dict[str, str]:
-    found = {f"#{name}": name for expression in expressions if expression for name in _NAME.findall(expression)}
-    return found | dict(names or {})
 
 
 class Database:
@@ -292,7 +105,7 @@ class Database:
         item = self._taken(table, key)
         if item is None:
             request: Any = {"TableName": self.name(table), "Key": encode(key), "ConsistentRead": True}
-            item = _read(lambda: self._client.get_item(**request)).get("Item")
+            item = read_call(lambda: self._client.get_item(**request)).get("Item")
         return self._learnt(table, decode(item)) if item else None
 
     def get_many(self, table: str, keys: Sequence[Mapping[str, Any]]) -> list[Row]:
@@ -310,7 +123,7 @@ class Database:
             for table, key in wanted_keys:
                 wanted.setdefault(self.name(table), {"Keys": [], "ConsistentRead": True})["Keys"].append(key)
             for _ in tries(BATCH_TRIES_MAX, self.pause):
-                answer = _read(partial(self._client.batch_get_item, RequestItems=wanted))
+                answer = read_call(partial(self._client.batch_get_item, RequestItems=wanted))
                 items.extend((table, item) for table in keys for item in answer["Responses"].get(self.name(table), []))
                 wanted = answer.get("UnprocessedKeys")
                 if not wanted:
@@ -339,7 +152,7 @@ class Database:
         wanted: Any = {
             self.name(table): {"Keys": [*of_table.values()], "ConsistentRead": True} for table, of_table in keys.items()
         }
-        answer: Any = _read(partial(self._client.batch_get_item, RequestItems=wanted))
+        answer: Any = read_call(partial(self._client.batch_get_item, RequestItems=wanted))
         found: dict[RowAt, Item] = {}
         for table, of_table in keys.items():
             items = answer["Responses"].get(self.name(table), [])
@@ -363,7 +176,7 @@ class Database:
     def query(self, table: str, condition: str, values: Mapping[str, Any], **options: Any) -> Iterator[Row]:
         """Yield the rows that match the key condition, page by page. ``options``: those of Query."""
         options.setdefault("ConsistentRead", "IndexName" not in options)
-        names = _names_in(condition, options.get("ProjectionExpression"))
+        names = names_in(condition, options.get("ProjectionExpression"))
         if names:
             options["ExpressionAttributeNames"] = names
         pages = self._client.get_paginator("query").paginate(
@@ -388,13 +201,13 @@ class Database:
 
         Raises ConditionFailed (nothing changed), Unavailable (nothing changed) or OutcomeUnknown.
         """
-        return self._write(write, is_own or _own_of(write), returned="ALL_NEW")
+        return self._write(write, is_own or own_of(write), returned="ALL_NEW")
 
     def _write(
         self, write: Write, is_own: IsOwn, returned: Literal["ALL_NEW", "NONE"], may_be_done: bool = False
     ) -> Row:
         self._read_anew()
-        operation, attempts = self._operation(write, returned), _WriteAttempts(may_be_done)
+        operation, attempts = self._operation(write, returned), Attempts(may_be_done)
         for _ in tries(CONFLICT_TRIES_MAX, self.pause):
             answer = attempts.call(operation)
             if attempts.meaning is not Meaning.BUSY:
@@ -413,7 +226,7 @@ class Database:
         return row or {}
 
     def _operation(self, write: Write, returned: Literal["ALL_NEW", "NONE"]) -> Callable[[], Any]:
-        request = self._request(write)
+        request = request_of(write, self.name(write.table))
         match write:
             case Put():
                 return partial(self._client.put_item, **request)
@@ -442,7 +255,7 @@ class Database:
             except ConditionFailed as error:
                 refused[index] = error.row
 
-        translated = [(index, self._statement(write)) for index, write in enumerate(writes)]
+        translated = [(index, statement_of(write, self.name(write.table))) for index, write in enumerate(writes)]
         batches = list(batched([one for one in translated if one[1]], BATCH_STATEMENTS_MAX))
         shared = [partial(self._execute, batch, undone) for batch in batches if len(batch) > 1]
         single = [index for index, statement in translated if not statement]
@@ -451,29 +264,12 @@ class Database:
         self.together([partial(write_of, *each) for each in undone.items()])
         return refused
 
-    def _statement(self, write: Write) -> Any:
-        """Return the write as a statement of a batch; None if it has none."""
-        table = self.name(write.table)
-        values: Mapping[str, Any]
-        match write:
-            case Put(_, row, condition):
-                values, statement = row, statements.insertion(table, tuple(row), condition)
-            case Update(_, key, expression, condition, given, names):
-                values = {**(given or {}), **key}
-                named = tuple((names or {}).items())
-                statement = statements.update(table, tuple(key), expression, condition, named)
-            case Delete(_, key, condition):
-                values, statement = key, statements.deletion(table, tuple(key), condition)
-        if statement is None:
-            return None
-        return {"Statement": statement.text, "Parameters": [typed(values[name]) for name in statement.parameters]}
-
     def _execute(self, batch: Sequence[tuple[int, Any]], undone: dict[int, bool]) -> None:
         """Execute statements in one call. Add those that it does not say are done, and whether they may be.
 
         Raises Unavailable or OutcomeUnknown if the call is throttled.
         """
-        attempts = _WriteAttempts()
+        attempts = Attempts()
         answer = attempts.call(
             partial(self._client.batch_execute_statement, Statements=[statement for _, statement in batch])
         )
@@ -499,9 +295,9 @@ class Database:
         Raises TransactionRefused (nothing changed), Unavailable (nothing changed) or OutcomeUnknown.
         """
         self._read_anew()
-        items: list[Any] = [{type(write).__name__: self._request(write)} for write in writes]
+        items: list[Any] = [{type(write).__name__: request_of(write, self.name(write.table))} for write in writes]
         operation = partial(self._client.transact_write_items, TransactItems=items, ClientRequestToken=str(uuid4()))
-        attempts = _WriteAttempts()
+        attempts = Attempts()
         for _ in tries(CONFLICT_TRIES_MAX, self.pause):
             attempts.call(operation)
             if attempts.meaning is not Meaning.BUSY:
@@ -518,7 +314,7 @@ class Database:
             }
         ) from attempts.failure
 
-    def _is_done(self, attempts: _WriteAttempts, is_done: IsDone | None) -> bool:
+    def _is_done(self, attempts: Attempts, is_done: IsDone | None) -> bool:
         """Return whether a possibly done transaction was done. Raises OutcomeUnknown if that cannot be told."""
         try:
             is_there = None if is_done is None else is_done()
@@ -545,7 +341,7 @@ class Database:
         self._write_batches(table, ({"DeleteRequest": {"Key": encode(key)}} for key in keys))
 
     def _write_batches(self, table: str, requests: Iterable[Any]) -> None:
-        attempts = _WriteAttempts()
+        attempts = Attempts()
         for chunk in batched(requests, BATCH_WRITE_ITEMS_MAX):
             unwritten: Any = {self.name(table): chunk}
             for _ in tries(BATCH_TRIES_MAX, self.pause):
@@ -559,35 +355,6 @@ class Database:
                     break
             else:
                 raise attempts.outcome()
-
-    def _request(self, write: Write) -> dict[str, Any]:
-        request: dict[str, Any] = {"TableName": self.name(write.table)}
-        if isinstance(write, Put):
-            request["Item"] = encode(write.row)
-        else:
-            request["Key"] = encode(write.key)
-        if isinstance(write, Update):
-            request["UpdateExpression"] = write.expression
-        expression, names = (write.expression, write.names) if isinstance(write, Update) else (None, None)
-        names = _names_in(expression, write.condition, names=names)
-        if names:
-            request["ExpressionAttributeNames"] = names
-        if write.condition:
-            request["ConditionExpression"] = write.condition
-            request["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
-        if write.values:
-            request["ExpressionAttributeValues"] = encode(write.values)
-        return request
-
-
-def _own_of(write: Write) -> IsOwn:
-    match write:
-        case Put(row=row):
-            return lambda found: found == decode(encode(row))
-        case Delete():
-            return lambda found: found is None
-        case Update():
-            return lambda _found: None
 
 
 def batched(values: Iterable[T], size: int) -> Iterator[list[T]]:

@@ -33,7 +33,7 @@ from chalicelib.domain.escrow.order import (
 from chalicelib.domain.tenancy.instances import World
 from chalicelib.support.ascii_case import ascii_lower
 from chalicelib.support.canonical import exact, exact_object
-from chalicelib.tables.dynamodb import Row, reads_row
+from chalicelib.tables.rows import Row, reads_row
 
 ORDER, PAYIN, PAYOUT, REFUND, CUSTOMER, WALLET = "order", "payin", "payout", "refund", "customer", "wallet"
 """Kinds: first part of each sort key; with an s, the name of the counter."""

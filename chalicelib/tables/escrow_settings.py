@@ -23,9 +23,11 @@ from chalicelib.domain.escrow.settings import (
 from chalicelib.domain.tenancy.instances import InstanceStatus, World
 from chalicelib.support.outcomes import Unavailable
 from chalicelib.tables.attempts import Contended, until_written
-from chalicelib.tables.dynamodb import Database, Put, Row, TransactionRefused, Update, Write
+from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.read_ahead import RowAt, row_at
+from chalicelib.tables.rows import Row
 from chalicelib.tables.settings_rows import CHANGE_TRIES_MAX, TABLE, change_row
+from chalicelib.tables.writes import Put, TransactionRefused, Update, Write
 
 CREDENTIAL = "escrow-desk"
 _MERCHANT = "merchant/"

@@ -31,7 +31,7 @@ from chalicelib.domain.escrow.order import (
 )
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
 from chalicelib.tables.attempts import Contended, until_written
-from chalicelib.tables.dynamodb import ConditionFailed, Database, Delete, Put, Row, Update, Write, as_refused
+from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.escrow_rows import (
     CUSTOMER,
     ORDER,
@@ -64,6 +64,8 @@ from chalicelib.tables.escrow_rows import (
     row_of_wallet,
     wallet_of,
 )
+from chalicelib.tables.rows import Row
+from chalicelib.tables.writes import ConditionFailed, Delete, Put, Update, Write, as_refused
 
 TABLE = "escrows"
 DUE_INDEX = "releases_due"

@@ -16,7 +16,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from chalicelib.tables.dynamodb import ConditionFailed, Database, Put, Row, Write
+from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.rows import Row
+from chalicelib.tables.writes import ConditionFailed, Put, Write
 
 TABLE = "expiries"
 MINUTE_MS = 60_000

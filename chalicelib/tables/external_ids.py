@@ -6,9 +6,11 @@ A name is a row beside its owner's orders, under a sort key that no order has. I
 from __future__ import annotations
 
 from chalicelib.support.ascii_case import ascii_lower
-from chalicelib.tables.dynamodb import Database, Put, Row, Write
+from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.orders import TABLE
 from chalicelib.tables.read_ahead import RowAt, row_at
+from chalicelib.tables.rows import Row
+from chalicelib.tables.writes import Put, Write
 
 NAMED = "external/"
 """Sort-key prefix of names."""

@@ -18,8 +18,9 @@ from chalicelib.domain.books.fills import Fill
 from chalicelib.domain.books.vocabulary import OrderType
 from chalicelib.domain.ledger.amounts import Side
 from chalicelib.support.ids import TIME_MS_MAX, greatest_id, least_id
-from chalicelib.tables.dynamodb import Database, Row, UnreadableRow, reads_row
+from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.parallel import Call
+from chalicelib.tables.rows import Row, UnreadableRow, reads_row
 
 TABLE = "fills"
 PAGE_ROWS = 100

@@ -24,7 +24,9 @@ from chalicelib.domain.books.forms import decode_order, decode_terms, encode_ord
 from chalicelib.domain.books.vocabulary import CancelAll, CancelOrder, ChangeBook, Command, PlaceOrder
 from chalicelib.support.canonical import compact
 from chalicelib.support.ids import least_id, time_of
-from chalicelib.tables.dynamodb import Database, Put, Row, Update, Write
+from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.rows import Row
+from chalicelib.tables.writes import Put, Update, Write
 
 TABLE = "inbox"
 COMMAND_LIFE_S = 7 * 86_400

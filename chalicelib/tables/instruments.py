@@ -13,8 +13,10 @@ from collections.abc import Iterator
 from chalicelib.domain.signed.instruments import Instrument, Stock, Terms
 from chalicelib.domain.signed.order import DECIMALS_MAX, customer_of
 from chalicelib.domain.tenancy.instances import TenancyRefused
-from chalicelib.tables.dynamodb import ConditionFailed, Database, Put, Row, reads_row
+from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.rows import Row, reads_row
 from chalicelib.tables.tokens import Tokens
+from chalicelib.tables.writes import ConditionFailed, Put
 
 TABLE = "tokens"
 DECIMALS_USUAL = 18

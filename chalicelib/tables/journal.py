@@ -10,9 +10,11 @@ from typing import Any
 
 from chalicelib.domain.books.journal import JournalEntry
 from chalicelib.support.ids import TIME_MS_MAX
-from chalicelib.tables.dynamodb import ConditionFailed, Database, Put, Row, TransactionRefused
+from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.numbered import NumberedRows
+from chalicelib.tables.rows import Row
 from chalicelib.tables.stored_events import content_of, stored, stored_bytes
+from chalicelib.tables.writes import ConditionFailed, Put, TransactionRefused
 
 TABLE = "journal"
 ROWS = NumberedRows(TABLE, "book", "sequence")

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from chalicelib.support.ids import TIME_MS_MAX
-from chalicelib.tables.dynamodb import Database, Row
+from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.rows import Row
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from chalicelib.domain.books.orders import OrderRow, OrderUpdate
 from chalicelib.domain.books.vocabulary import CloseReason, OrderStatus, OrderType, PlaceOrder, TimeInForce
 from chalicelib.domain.ledger.amounts import Side
-from chalicelib.tables.dynamodb import Row, UnreadableRow, reads_row
+from chalicelib.tables.rows import Row, UnreadableRow, reads_row
 
 
 def admitted_row(owner: str, book_id: str, order: PlaceOrder) -> Row:

@@ -20,7 +20,7 @@ from itertools import groupby, islice
 from chalicelib.domain.books.orders import OrderRow, OrderUpdate
 from chalicelib.domain.books.vocabulary import PlaceOrder
 from chalicelib.support.ids import TIME_MS_MAX, greatest_id, least_id
-from chalicelib.tables.dynamodb import Database, Delete, Put, Row, Update, Write
+from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.order_rows import (
     admitted_row,
     changed_by,
@@ -30,6 +30,8 @@ from chalicelib.tables.order_rows import (
     refuse_earlier_form,
 )
 from chalicelib.tables.read_ahead import RowAt, row_at
+from chalicelib.tables.rows import Row
+from chalicelib.tables.writes import Delete, Put, Update, Write
 
 OPEN_TABLE = "open-orders"
 TABLE = "orders"

@@ -15,9 +15,11 @@ import time
 from collections.abc import Callable, Iterator
 
 from chalicelib.domain.feed.outbox import OutboxEntry
-from chalicelib.tables.dynamodb import Database, Put, Row, Write, reads_row, whole
+from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.numbered import NumberedRows
+from chalicelib.tables.rows import Row, reads_row, whole
 from chalicelib.tables.stored_events import content_of, stored
+from chalicelib.tables.writes import Put, Write
 
 TABLE = "outbox"
 ROWS = NumberedRows(TABLE, "owner", "number")

@@ -40,8 +40,10 @@ from chalicelib.domain.tenancy.rate_limit import (
 from chalicelib.support.bounded_cache import SCOPES_MAX, BoundedCache
 from chalicelib.support.outcomes import Unavailable
 from chalicelib.tables.attempts import Contended, at_once, until_written
-from chalicelib.tables.dynamodb import ConditionFailed, Database, Row, Update
+from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.requests import TABLE
+from chalicelib.tables.rows import Row
+from chalicelib.tables.writes import ConditionFailed, Update
 
 T = TypeVar("T")
 DAY_S = 86_400

@@ -14,8 +14,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from chalicelib.domain.tenancy.answers import Answer
-from chalicelib.tables.dynamodb import ConditionFailed, Database, Put, Row, Update, Write, as_refused
+from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.read_ahead import RowAt, row_at
+from chalicelib.tables.rows import Row
+from chalicelib.tables.writes import ConditionFailed, Put, Update, Write, as_refused
 
 TABLE = "requests"
 ANSWER_LIFE_S = 86_400

@@ -7,7 +7,9 @@ from typing import TypeVar
 
 from chalicelib.support.outcomes import Unavailable
 from chalicelib.tables.attempts import Contended, until_known
-from chalicelib.tables.dynamodb import ConditionFailed, Database, Put, Row, decode, encode, of_changing_row
+from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.rows import Row, decode, encode
+from chalicelib.tables.writes import ConditionFailed, Put, of_changing_row
 
 TABLE = "tenants"
 CHANGE_TRIES_MAX = 20

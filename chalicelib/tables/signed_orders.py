@@ -20,7 +20,8 @@ from typing import Any
 from chalicelib.domain.signed.order import NONCE_MAX, TIME_S_MAX
 from chalicelib.domain.signed.stored import Counts, Fill, StoredOrder, TakenOrder
 from chalicelib.support.consistency import Inconsistent
-from chalicelib.tables.dynamodb import BATCH_GET_KEYS_MAX, Database, Delete, Put, Row, Update, Write, batched
+from chalicelib.tables.dynamodb import BATCH_GET_KEYS_MAX, Database, batched
+from chalicelib.tables.rows import Row
 from chalicelib.tables.signed_rows import (
     LAPSE_SHARDS,
     count_key,
@@ -42,6 +43,7 @@ from chalicelib.tables.signed_rows import (
     taker_owner,
     unfinished_row,
 )
+from chalicelib.tables.writes import Delete, Put, Update, Write
 
 TABLE = "signed-orders"
 OPEN_INDEX, LAPSING_INDEX = "open_orders_by_instance", "lapsing_orders"

@@ -25,8 +25,8 @@ from dataclasses import fields
 from chalicelib.domain.signed.lifecycle import Lock, State, Status, next_lapse_s
 from chalicelib.domain.signed.order import Hold, SignedOrder, customer_of
 from chalicelib.domain.signed.stored import Fill, StoredOrder, TakenOrder
-from chalicelib.tables.dynamodb import Row, reads_row
 from chalicelib.tables.instruments import DECIMALS_USUAL
+from chalicelib.tables.rows import Row, reads_row
 
 ORDER = "order"
 COUNT = "count"

@@ -19,8 +19,10 @@ from dataclasses import dataclass
 from chalicelib.domain.books.snapshot import BrokenSnapshot
 from chalicelib.support.consistency import Inconsistent
 from chalicelib.tables.attempts import tries
-from chalicelib.tables.dynamodb import ConditionFailed, Database, Update, whole
+from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.journal import TABLE
+from chalicelib.tables.rows import whole
+from chalicelib.tables.writes import ConditionFailed, Update
 
 PIECE_BYTES_MAX = 350_000
 """Size of a piece in bytes: below DynamoDB's limit of 400 KB for a row."""

@@ -13,9 +13,11 @@ from functools import partial
 from chalicelib.domain.tenancy.credentials import digest_of
 from chalicelib.domain.tenancy.instances import AcceptedKey, Instance, InstanceStatus, Key, KeyStatus, TenancyRefused
 from chalicelib.support.clock import new_id
-from chalicelib.tables.dynamodb import Database, Put, Row, TransactionRefused, Write
+from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.read_ahead import RowAt, row_at
+from chalicelib.tables.rows import Row
 from chalicelib.tables.settings_rows import TABLE, change_row
+from chalicelib.tables.writes import Put, TransactionRefused, Write
 
 
 class InstanceExists(TenancyRefused):

@@ -14,8 +14,10 @@ from chalicelib.domain.ledger.tokens import (
 )
 from chalicelib.support.ascii_case import ascii_lower
 from chalicelib.support.outcomes import ReceiptExists
-from chalicelib.tables.dynamodb import Database, Put, Row, TransactionRefused, Write, reads_row
+from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.read_ahead import RowAt, row_at
+from chalicelib.tables.rows import Row, reads_row
+from chalicelib.tables.writes import Put, TransactionRefused, Write
 
 TABLE = "tokens"
 LISTED = "token/"

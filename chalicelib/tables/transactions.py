@@ -21,7 +21,9 @@ from chalicelib.domain.ledger.owners import customer_key, transactions_key
 from chalicelib.domain.ledger.transactions import Movement, Transaction, TransactionType
 from chalicelib.support.canonical import canonical, digest
 from chalicelib.support.ids import TIME_MS_MAX, greatest_id, least_id
-from chalicelib.tables.dynamodb import Database, Put, Row, Write, reads_row, whole
+from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.rows import Row, reads_row, whole
+from chalicelib.tables.writes import Put, Write
 
 TABLE = "accounts"
 TRANSACTION, LOCK = "transaction", "once"

@@ -13,8 +13,10 @@ from itertools import islice
 from typing import Any
 
 from chalicelib.domain.webhooks.endpoint import Delivery, DeliveryStatus
-from chalicelib.tables.dynamodb import ConditionFailed, Database, Put, Row, Update, as_refused, reads_row
+from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.rows import Row, reads_row
 from chalicelib.tables.webhooks import INDEX, TABLE
+from chalicelib.tables.writes import ConditionFailed, Put, Update, as_refused
 
 DAY_S = 86_400
 DEAD_KEPT_S, DELIVERED_KEPT_S, WAITING_KEPT_S = 30 * DAY_S, 2 * DAY_S, 35 * DAY_S

@@ -21,18 +21,9 @@ from chalicelib.domain.webhooks.endpoint import (
     UnknownEndpoint,
     owner_of,
 )
-from chalicelib.tables.dynamodb import (
-    ConditionFailed,
-    Database,
-    Delete,
-    Put,
-    Row,
-    TransactionRefused,
-    Update,
-    Write,
-    as_refused,
-    reads_row,
-)
+from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.rows import Row, reads_row
+from chalicelib.tables.writes import ConditionFailed, Delete, Put, TransactionRefused, Update, Write, as_refused
 
 TABLE, INDEX = "webhooks", "by_queue"
 WAKE = "wake"

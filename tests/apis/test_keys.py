@@ -17,7 +17,8 @@ import pytest
 from chalicelib.apis.book.routes import ROUTES as BOOK_ROUTES
 from chalicelib.apis.kit.http import HttpResponse
 from chalicelib.apis.taker.routes import Auth
-from chalicelib.tables.dynamodb import Database, Row
+from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.rows import Row
 from chalicelib.wiring.book import new_book_desk
 from chalicelib.wiring.trade import new_trade_desk
 from infra.tables import table_definitions

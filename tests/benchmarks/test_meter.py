@@ -6,7 +6,8 @@ import pytest
 
 from benchmarks.meter import Bill, Cost, metered
 from chalicelib.tables.attribute_values import typed
-from chalicelib.tables.dynamodb import ConditionFailed, Database, Put, TransactionRefused, Update
+from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.writes import ConditionFailed, Put, TransactionRefused, Update
 
 NOT_THERE = "attribute_not_exists(#entry)"
 INDEX = "open_orders_by_instance"

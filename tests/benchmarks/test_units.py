@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from benchmarks import units
 from benchmarks.meter import Meter
-from chalicelib.tables.dynamodb import Database, encode
+from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.rows import encode
 from tests.memory.values import canonical, size_of_item
 from tests.world import World
 

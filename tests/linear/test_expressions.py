@@ -25,7 +25,7 @@ BLANKS_AND_MARKS = (" ", "0", "a", "A", '"', "\\", "\\\\", '\\"', " =", "%", ","
 SIZES = (16, 64, 256, 1024, 4096, 16_384)
 UNPRINTABLE = "\x00"
 BY_UNICODE = re.compile(r"\\[dws]", re.IGNORECASE)
-ONLY_OVER_OUR_OWN_TEXT = frozenset(("chalicelib.tables.dynamodb._NAME[0]",))
+ONLY_OVER_OUR_OWN_TEXT = frozenset(("chalicelib.tables.writes._NAME[0]",))
 BLANKS_OF_ANY_SCRIPT = frozenset(
     (
         r"https?://[^\s/]+(/[^\s]*[^\s/])?",

@@ -30,8 +30,10 @@ from chalicelib.services.books.admission import Admitted
 from chalicelib.services.escrow.desk import EscrowDesk
 from chalicelib.services.ledger.movements import Movements, Recorded
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
-from chalicelib.tables.dynamodb import ConditionFailed, Database, Put, Row, Update
+from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.journal import TABLE as JOURNAL
+from chalicelib.tables.rows import Row
+from chalicelib.tables.writes import ConditionFailed, Put, Update
 from chalicelib.wiring.book import new_book_desk
 from chalicelib.wiring.taker import new_taker_desk
 from chalicelib.wiring.trade import new_trade_desk

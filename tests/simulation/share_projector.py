@@ -21,10 +21,12 @@ from chalicelib.domain.ledger.changes import Change
 from chalicelib.domain.ledger.owners import book_key, customer_key, owner_key
 from chalicelib.services.books.projection import cancel_alls, fills_of
 from chalicelib.tables.accounts import Accounts, LedgerBroken, _balance_key, _enough
-from chalicelib.tables.dynamodb import ConditionFailed, Database, Delete, Row, Update
+from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.fills import packed, row_of
 from chalicelib.tables.inbox import CancelAllProgress, Inbox
 from chalicelib.tables.orders import OPEN_TABLE, Orders, _projection
+from chalicelib.tables.rows import Row
+from chalicelib.tables.writes import ConditionFailed, Delete, Update
 
 PARTS = ("marks", "waiting", "money before the watermark", "own watermark before the others'")
 """Parts of the rule. The simulation fails without any one of them."""

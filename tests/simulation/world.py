@@ -33,10 +33,11 @@ from chalicelib.services.books.matcher import Matcher
 from chalicelib.services.books.redrive import redrive
 from chalicelib.services.books.stream import match_records
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
-from chalicelib.tables.dynamodb import Database, Row, decode
+from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.expiries import Expiries, minute_of
 from chalicelib.tables.inbox import commands_of
 from chalicelib.tables.journal import EntryExists
+from chalicelib.tables.rows import Row, decode
 from infra.tables import create_tables
 from tests.faults import FAULTS, Fault
 from tests.invariants import check_invariants, check_never_negative

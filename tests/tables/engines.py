@@ -14,7 +14,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from chalicelib.tables.dynamodb import Row, decode, encode
+from chalicelib.tables.rows import Row, decode, encode
 from tests.endpoint import own_prefix
 from tests.memory import MemoryDynamoDB
 

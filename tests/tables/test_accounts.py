@@ -20,8 +20,9 @@ from chalicelib.services.ledger.movements import (
 from chalicelib.support.ids import time_of
 from chalicelib.support.outcomes import ReceiptExists, Unavailable
 from chalicelib.tables.accounts import MARKS_IN_ROW_MAX, Accounts, LedgerBroken
-from chalicelib.tables.dynamodb import Database, Put, TransactionRefused
+from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.transactions import Transactions
+from chalicelib.tables.writes import Put, TransactionRefused
 from tests.ordering import in_order
 from tests.world import BASE, register_tokens
 

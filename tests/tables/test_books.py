@@ -10,7 +10,8 @@ import pytest
 from chalicelib.domain.books.config import BookConfig, SettlementMode
 from chalicelib.domain.books.vocabulary import BookStatus
 from chalicelib.tables.books import BookExists, Books
-from chalicelib.tables.dynamodb import Database, TransactionRefused
+from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.writes import TransactionRefused
 from tests.ordering import in_order
 
 BASE, QUOTE = "0x" + "b" * 40, "0x" + "c" * 40

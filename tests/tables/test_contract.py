@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import pytest
 
-from chalicelib.tables.dynamodb import Row, encode
+from chalicelib.tables.rows import Row, encode
 from tests.tables.engines import (
     FAILED,
     INVALID,

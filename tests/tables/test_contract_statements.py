@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ParamValidationError
 
-from chalicelib.tables.dynamodb import decode, encode
+from chalicelib.tables.rows import decode, encode
 from tests.tables.engines import EVERY_TEST, INVALID, Deviations, Engine, Request, code_of
 
 FAILED, DUPLICATE, ERROR, NOT_FOUND = "ConditionalCheckFailed", "DuplicateItem", "ValidationError", "ResourceNotFound"

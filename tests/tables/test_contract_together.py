@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ParamValidationError
 
-from chalicelib.tables.dynamodb import Row, decode, encode
+from chalicelib.tables.rows import Row, decode, encode
 from tests.ordering import in_order
 from tests.tables.engines import CANCELLED, INVALID, Deviations, Engine, Request, code_of, expressions, refusal
 

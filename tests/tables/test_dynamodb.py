@@ -6,16 +6,9 @@ from decimal import Inexact
 
 import pytest
 
-from chalicelib.tables.dynamodb import (
-    ConditionFailed,
-    Database,
-    Put,
-    TransactionRefused,
-    Update,
-    Write,
-    decode,
-    encode,
-)
+from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.rows import decode, encode
+from chalicelib.tables.writes import ConditionFailed, Put, TransactionRefused, Update, Write
 
 KEY = {"owner": "ann", "entry": "balance/x"}
 

@@ -18,9 +18,10 @@ from chalicelib.domain.escrow.settings import (
     UnknownMerchant,
 )
 from chalicelib.domain.tenancy.instances import Instance, InstanceStatus, World
-from chalicelib.tables.dynamodb import Database, IsDone, Put, Write
+from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.escrow_settings import EscrowDesks
 from chalicelib.tables.tenants import Tenants
+from chalicelib.tables.writes import IsDone, Put, Write
 from tests.world import INSTANCE, NOW_MS
 
 NOW_S = NOW_MS // 1000

@@ -31,9 +31,11 @@ from chalicelib.domain.escrow.order import (
     Wallet,
 )
 from chalicelib.domain.tenancy.instances import World
-from chalicelib.tables.dynamodb import ConditionFailed, Database, TransactionRefused, UnreadableRow
+from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.escrow_rows import order_of, row_of_order, scope_of
 from chalicelib.tables.escrows import Escrows
+from chalicelib.tables.rows import UnreadableRow
+from chalicelib.tables.writes import ConditionFailed, TransactionRefused
 from tests.faults import WatchedClient
 from tests.services.escrow.world import EUR, NOW_S, eur
 

@@ -16,8 +16,9 @@ from chalicelib.domain.books.fills import Fill
 from chalicelib.domain.books.journal import JournalEntry, trade_id
 from chalicelib.domain.books.vocabulary import OrderType
 from chalicelib.domain.ledger.amounts import Side
-from chalicelib.tables.dynamodb import Database, Row, UnreadableRow
+from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.fills import FILLS_IN_ROW_MAX, Fills, fills_in, key_of, packed, row_of
+from chalicelib.tables.rows import Row, UnreadableRow
 from tests.tables.test_listing_cost import Reads
 from tests.world import NOW_MS
 

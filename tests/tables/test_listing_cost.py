@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from ulid import ULID
 
-from chalicelib.tables.dynamodb import Database, Row
+from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.orders import OPEN_TABLE, TABLE, Orders
+from chalicelib.tables.rows import Row
 from tests.faults import Call, WatchedClient
 
 OWNER = "inst_x/customer/ann"

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chalicelib.tables.dynamodb import Row, decode, encode
+from chalicelib.tables.rows import Row, decode, encode
 from infra.tables import create_tables
 from tests.memory import MemoryDynamoDB
 from tests.tables.engines import PREFIX, Engine, Request, used_in

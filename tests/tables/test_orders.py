@@ -11,8 +11,9 @@ from chalicelib.domain.books.orders import OrderUpdate, TradeSums
 from chalicelib.domain.books.vocabulary import CloseReason, OrderStatus, OrderType, PlaceOrder, TimeInForce
 from chalicelib.domain.ledger.amounts import Side
 from chalicelib.support.ids import time_of
-from chalicelib.tables.dynamodb import Database, UnreadableRow
+from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.orders import OPEN_TABLE, TABLE, Orders
+from chalicelib.tables.rows import UnreadableRow
 from tests.faults import Call, WatchedClient
 
 OWNER = "inst_x/customer/ann"

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.feed.outbox import Announcement, OutboxEntry, OutboxEvent
-from chalicelib.tables.dynamodb import ConditionFailed, Database
+from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.outbox import REMEMBERED_MAX, REMEMBERED_S, Outbox
 from chalicelib.tables.stored_events import PLAIN_BYTES_MAX
+from chalicelib.tables.writes import ConditionFailed
 from tests.faults import WatchedClient
 
 INSTANCE, LANE = "inst_test0001", "ledger/3"

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from benchmarks.meter import Meter, metered
-from chalicelib.tables.dynamodb import Database, Put, Row
+from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.read_ahead import RowAt, row_at
+from chalicelib.tables.rows import Row
+from chalicelib.tables.writes import Put
 from tests.faults import Call, WatchedClient
 
 ANN, BEN = {"owner": "ann", "entry": "balance/x"}, {"owner": "ben", "entry": "balance/x"}

@@ -11,8 +11,9 @@ import pytest
 from chalicelib.domain.signed.lifecycle import FINAL, Lock, State, Status
 from chalicelib.domain.signed.order import NOTHING
 from chalicelib.domain.signed.stored import Counts, Fill, StoredOrder
-from chalicelib.tables.dynamodb import Database, TransactionRefused
+from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.signed_orders import TABLE, SignedOrders
+from chalicelib.tables.writes import TransactionRefused
 from tests.faults import WatchedClient
 from tests.services.signed.market import BUY, INSTANCE, MAKER, NOW_S, OTHER, SELL, STOCK, TAKER, UNIT, hash_of
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from chalicelib.domain.books.snapshot import BrokenSnapshot
-from chalicelib.tables.dynamodb import Database, Row
+from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.rows import Row
 from chalicelib.tables.snapshots import Snapshot, Snapshots
 from tests.ordering import in_order
 

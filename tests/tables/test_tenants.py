@@ -10,7 +10,8 @@ from botocore.exceptions import ReadTimeoutError
 from chalicelib.domain.tenancy.credentials import digest_of
 from chalicelib.domain.tenancy.instances import ENDED_KEYS_MAX, VALID_KEYS_MAX, Instance, InstanceStatus, TooManyKeys
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
-from chalicelib.tables.dynamodb import Database, encode
+from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.rows import encode
 from chalicelib.tables.settings_rows import CHANGE_TRIES_MAX
 from chalicelib.tables.tenants import InstanceExists, Tenants, UnknownInstance
 from tests.faults import FAULTS, Call, FaultyClient, WatchedClient, after_another, raising, refusal

@@ -8,8 +8,9 @@ import pytest
 
 from chalicelib.domain.ledger.tokens import TokenExists, new_token
 from chalicelib.support.outcomes import ReceiptExists
-from chalicelib.tables.dynamodb import Database, Put
+from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.tokens import Tokens
+from chalicelib.tables.writes import Put
 from tests.ordering import in_order
 
 GOLD = new_token("tok_01JHMR6K204D9DMWM0Y7FCREPF", "0x" + "a" * 40, "Gold", "Xau", 3, "https://x.test", "METAL")

@@ -19,7 +19,8 @@ from chalicelib.tables import (
     tokens,
     transactions,
 )
-from chalicelib.tables.dynamodb import Database, Row, UnreadableRow
+from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.rows import Row, UnreadableRow
 from tests.services.escrow.world import EscrowWorld, eur
 
 READERS: list[Callable[[Row], Any]] = [

@@ -8,7 +8,9 @@ from typing import Any
 import boto3
 import pytest
 
-from chalicelib.tables.dynamodb import Database, Delete, Put, Update, encode
+from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.rows import encode
+from chalicelib.tables.writes import Delete, Put, Update
 
 ROW = {"owner": "ann", "entry": "x", "n": 10**38 - 1, "b": b"\x00\xff", "l": [None, True, {"m": b"\x01", "ü": "ü"}]}
 KEY = {"owner": "ann", "entry": "x"}

@@ -12,7 +12,9 @@ from botocore.exceptions import ReadTimeoutError
 from chalicelib.domain.ledger.changes import Change
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
 from chalicelib.tables.accounts import Accounts
-from chalicelib.tables.dynamodb import ConditionFailed, Database, Delete, Put, Row, Update, Write
+from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.rows import Row
+from chalicelib.tables.writes import ConditionFailed, Delete, Put, Update, Write
 from tests.faults import ENDPOINT, Call, Fault, WatchedClient, refusal
 
 BOOK, NOW_MS = "inst/ob", 1_700_000_000_000

@@ -35,7 +35,6 @@ from chalicelib.domain.ledger.owners import customer_key
 from chalicelib.domain.ledger.transactions import TransactionType
 from chalicelib.services.books.disagreements import NOTHING, Disagreement, difference, typed
 from chalicelib.services.books.disagreements import UNREADABLE as CANNOT_BE_READ
-from chalicelib.tables.dynamodb import Row, whole
 from chalicelib.tables.escrow_rows import (
     CUSTOMER,
     ORDER,
@@ -56,6 +55,7 @@ from chalicelib.tables.escrow_rows import (
     wallet_of,
 )
 from chalicelib.tables.escrows import contact_keys
+from chalicelib.tables.rows import Row, whole
 
 Account = tuple[str, str]
 RowKey = tuple[str, str]

@@ -8,7 +8,7 @@ from chalicelib.domain.books.config import BookConfig
 from chalicelib.domain.ledger.tokens import Token
 from chalicelib.services.books.disagreements import Disagreement, difference
 from chalicelib.tables.books import rows_that_name
-from chalicelib.tables.dynamodb import Row
+from chalicelib.tables.rows import Row
 
 
 def name_disagreements(configs: Sequence[BookConfig], found: Sequence[Row]) -> Iterator[Disagreement]:

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from chalicelib.domain.feed.event import FeedEvent
 from chalicelib.domain.feed.outbox import OutboxEntry, events_of
 from chalicelib.services.books.disagreements import Disagreement, typed
-from chalicelib.tables.dynamodb import Row
 from chalicelib.tables.outbox import outbox_entry_of
+from chalicelib.tables.rows import Row
 
 
 @dataclass(slots=True)

@@ -17,11 +17,11 @@ from chalicelib.services.books.disagreements import Disagreement, beyond, differ
 from chalicelib.services.books.fold import BookFold, ExpectedRows, RowKey
 from chalicelib.support.clock import iso
 from chalicelib.support.ids import time_of
-from chalicelib.tables.dynamodb import Row
 from chalicelib.tables.external_ids import is_name, name_row
 from chalicelib.tables.fills import fills_in, row_of
 from chalicelib.tables.inbox import commands_of
 from chalicelib.tables.order_rows import admitted_row, refuse_earlier_form
+from chalicelib.tables.rows import Row
 
 UNDECIDED_MS_MAX = 86_400_000
 

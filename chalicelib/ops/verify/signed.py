@@ -25,7 +25,7 @@ from chalicelib.domain.signed.settings import FEE_BPS_MAX
 from chalicelib.domain.signed.settlement import legs_of
 from chalicelib.domain.signed.stored import UNFINISHED_TAKERS_MAX, Fill, StoredOrder
 from chalicelib.services.books.disagreements import UNREADABLE, Disagreement, difference, typed
-from chalicelib.tables.dynamodb import Row
+from chalicelib.tables.rows import Row
 from chalicelib.tables.signed_rows import (
     ORDER,
     count_key,

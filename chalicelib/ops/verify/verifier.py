@@ -43,13 +43,14 @@ from chalicelib.support.clock import now_ms
 from chalicelib.tables.accounts import Accounts, MalformedRow
 from chalicelib.tables.books import PARKED, Books
 from chalicelib.tables.candles import Candles
-from chalicelib.tables.dynamodb import Database, Row, whole
+from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.escrows import Escrows
 from chalicelib.tables.fills import Fills
 from chalicelib.tables.inbox import Inbox, MalformedCommand
 from chalicelib.tables.journal import Journal
 from chalicelib.tables.orders import Orders
 from chalicelib.tables.outbox import Outbox
+from chalicelib.tables.rows import Row, whole
 from chalicelib.tables.signed_orders import SignedOrders
 from chalicelib.tables.snapshots import Snapshots
 from chalicelib.tables.tokens import Tokens

@@ -28,11 +28,12 @@ from chalicelib.support.outcomes import OutcomeUnknown, ReceiptExists, Unavailab
 from chalicelib.tables.accounts import Accounts
 from chalicelib.tables.attempts import Contended, at_once, until_written
 from chalicelib.tables.books import Books, Depth
-from chalicelib.tables.dynamodb import ConditionFailed, Database, Write, as_refused
+from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.expiries import Expiries, Expiry
 from chalicelib.tables.external_ids import ExternalIds
 from chalicelib.tables.inbox import Inbox
 from chalicelib.tables.orders import Orders
+from chalicelib.tables.writes import ConditionFailed, Write, as_refused
 
 FUNDING_TRIES_MAX = 5
 """Tries of orders whose account or external ids change after they were read."""

@@ -19,9 +19,10 @@ from chalicelib.support.clock import new_id, now_s
 from chalicelib.support.outcomes import Unavailable
 from chalicelib.tables.attempts import Contended, until_written
 from chalicelib.tables.books import BookExists, Books
-from chalicelib.tables.dynamodb import Database, TransactionRefused, Write
+from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.inbox import Inbox
 from chalicelib.tables.tokens import Tokens
+from chalicelib.tables.writes import TransactionRefused, Write
 
 WORTH = ("lot_size", "min_order_value")
 """Settings whose defaults depend on the tokens' decimals (T45)."""

@@ -24,10 +24,10 @@ from chalicelib.services.books.disagreements import Disagreement
 from chalicelib.services.books.projection import cancel_alls, fills_of
 from chalicelib.support.consistency import Inconsistent
 from chalicelib.tables.candles import is_kept
-from chalicelib.tables.dynamodb import Row
 from chalicelib.tables.fills import key_of, packed
 from chalicelib.tables.inbox import COMMAND_LIFE_S, CancelAllProgress
 from chalicelib.tables.order_rows import decided_row
+from chalicelib.tables.rows import Row
 
 Account = tuple[str, str]
 """Owner and asset."""

@@ -28,11 +28,12 @@ from chalicelib.support.ids import time_of
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
 from chalicelib.support.telemetry import logger
 from chalicelib.tables.books import Books
-from chalicelib.tables.dynamodb import Database, Row, batched
+from chalicelib.tables.dynamodb import Database, batched
 from chalicelib.tables.inbox import Inbox, arrival_of, key_of
 from chalicelib.tables.journal import Journal
 from chalicelib.tables.order_rows import placed_of
 from chalicelib.tables.orders import Orders
+from chalicelib.tables.rows import Row
 
 SWEEP_EVERY_MS = 3_600_000
 LOST_AFTER_MS = 13 * 3_600_000

@@ -19,9 +19,10 @@ from botocore.exceptions import ClientError
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
 from chalicelib.support.telemetry import logger
 from chalicelib.tables.books import BatchFailures, Books
-from chalicelib.tables.dynamodb import ConditionFailed, Database, TransactionRefused
+from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.inbox import Inbox
 from chalicelib.tables.journal import EntryExists
+from chalicelib.tables.writes import ConditionFailed, TransactionRefused
 
 FAILED_BATCHES_MAX = 5
 """Failed batches after which a book is parked. The stream retries a batch more often (infra/stack.yaml), so a book is

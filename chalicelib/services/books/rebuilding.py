@@ -29,7 +29,7 @@ from chalicelib.support.consistency import Inconsistent
 from chalicelib.tables.books import Books, MalformedView
 from chalicelib.tables.candles import Candles
 from chalicelib.tables.candles import row_of as candle_row
-from chalicelib.tables.dynamodb import ConditionFailed, Database, Row, TransactionRefused, batched
+from chalicelib.tables.dynamodb import Database, batched
 from chalicelib.tables.expiries import Expiries, Expiry
 from chalicelib.tables.external_ids import name_row
 from chalicelib.tables.fills import Fills, is_row_of, row_of
@@ -37,6 +37,8 @@ from chalicelib.tables.inbox import CancelAllProgress, Inbox, progress_of
 from chalicelib.tables.journal import Journal
 from chalicelib.tables.order_rows import admitted_row
 from chalicelib.tables.orders import OPEN_TABLE, TABLE, Orders
+from chalicelib.tables.rows import Row
+from chalicelib.tables.writes import ConditionFailed, TransactionRefused
 
 CHUNK_ROWS = 100
 """Rows that are read at a time."""

@@ -18,8 +18,9 @@ from chalicelib.services.books.matcher import Matcher
 from chalicelib.services.books.stream import deliveries_of
 from chalicelib.support.telemetry import logger
 from chalicelib.tables.books import Books
-from chalicelib.tables.dynamodb import Database, Row, batched
+from chalicelib.tables.dynamodb import Database, batched
 from chalicelib.tables.inbox import Inbox, arrival_of
+from chalicelib.tables.rows import Row
 
 BATCH_COMMANDS = 500
 """Commands given to the matcher at a time; a fault repeats at most this many."""

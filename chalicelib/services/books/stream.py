@@ -19,8 +19,8 @@ from chalicelib.services.books.matcher import Matcher
 from chalicelib.services.books.parking import BookParked, is_fault_of_book
 from chalicelib.services.books.telemetry import UNWATCHED, MatchObserver
 from chalicelib.support.telemetry import logger
-from chalicelib.tables.dynamodb import Row, UnreadableRow, decode
 from chalicelib.tables.inbox import MalformedCommand, commands_of
+from chalicelib.tables.rows import Row, UnreadableRow, decode
 
 
 def match_records(

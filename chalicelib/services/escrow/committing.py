@@ -33,8 +33,9 @@ from chalicelib.support.ids import time_of
 from chalicelib.support.outcomes import ReceiptExists
 from chalicelib.tables.accounts import LedgerBroken
 from chalicelib.tables.attempts import Contended, until_known
-from chalicelib.tables.dynamodb import Database, Write
+from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.escrows import Escrows
+from chalicelib.tables.writes import Write
 
 TRIES_MAX = 8
 

@@ -18,9 +18,10 @@ from chalicelib.services.escrow.customers import Customers
 from chalicelib.services.ledger.posting import Refused
 from chalicelib.support.consistency import Inconsistent
 from chalicelib.tables.attempts import Contended, at_once, until_written
-from chalicelib.tables.dynamodb import Database, Write
+from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.escrow_settings import EscrowDesks
 from chalicelib.tables.escrows import Escrows
+from chalicelib.tables.writes import Write
 
 PUBLIC_ID_CHARACTERS, PUBLIC_ID_ALPHABET = 12, string.ascii_uppercase + string.digits
 TOKEN_CHARACTERS, TOKEN_ALPHABET = 32, string.ascii_letters + string.digits

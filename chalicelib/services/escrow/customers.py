@@ -27,10 +27,11 @@ from chalicelib.services.ledger.posting import Posting, Postings, Refused
 from chalicelib.support.consistency import Inconsistent
 from chalicelib.support.outcomes import OutcomeUnknown, ReceiptExists
 from chalicelib.tables.attempts import Contended, tries, until_known
-from chalicelib.tables.dynamodb import Database, TransactionRefused, Write
+from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.escrow_rows import CUSTOMER, WALLET
 from chalicelib.tables.escrow_settings import EscrowDesks
 from chalicelib.tables.escrows import Escrows
+from chalicelib.tables.writes import TransactionRefused, Write
 
 CustomerReceipt = Callable[[Customer], Write]
 WalletReceipt = Callable[[Wallet, Transaction], Write]

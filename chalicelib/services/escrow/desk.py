@@ -36,10 +36,11 @@ from chalicelib.services.escrow.payments import PayinReceipt, Payments, PayoutRe
 from chalicelib.services.sweeps import Sweeper
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
 from chalicelib.support.telemetry import logger
-from chalicelib.tables.dynamodb import Database, Write
+from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.escrow_rows import PAYOUT, REFUND, scope_of
 from chalicelib.tables.escrow_settings import EscrowDesks
 from chalicelib.tables.escrows import Escrows
+from chalicelib.tables.writes import Write
 
 
 class _NotDue(Exception):

@@ -16,9 +16,10 @@ from chalicelib.domain.ledger.owners import customer_key
 from chalicelib.services.escrow.committing import Commits, Once, Receipt
 from chalicelib.support.consistency import Inconsistent
 from chalicelib.tables.accounts import Accounts
-from chalicelib.tables.dynamodb import Database, Write
+from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.escrow_rows import PAYIN, PAYOUT
 from chalicelib.tables.escrows import Escrows
+from chalicelib.tables.writes import Write
 
 PayinReceipt = Callable[[Payin], Write]
 PayoutReceipt = Callable[[Payout], Write]

@@ -24,9 +24,10 @@ from chalicelib.services.ledger.posting import AccountKey, Posting, Postings, Re
 from chalicelib.support.clock import new_id
 from chalicelib.support.outcomes import ReceiptExists
 from chalicelib.tables.accounts import LedgerBroken
-from chalicelib.tables.dynamodb import Database, Write
+from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.tokens import Tokens
 from chalicelib.tables.transactions import Lock, Transactions, name_lock, reference_lock, transaction_for
+from chalicelib.tables.writes import Write
 
 
 class UnknownToken(Exception):

@@ -27,9 +27,11 @@ from chalicelib.domain.ledger.transactions import Transaction, TransactionType
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
 from chalicelib.tables.accounts import Accounts
 from chalicelib.tables.attempts import tries
-from chalicelib.tables.dynamodb import Database, IsDone, Row, TransactionRefused, Write
+from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.outbox import Outbox
+from chalicelib.tables.rows import Row
 from chalicelib.tables.transactions import Transactions
+from chalicelib.tables.writes import IsDone, TransactionRefused, Write
 
 NUMBER_TRIES_MAX = 20
 """Tries of a posting whose number others take; half a minute at least, with the pauses."""

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Protocol
 
 from chalicelib.domain.feed.event import FeedEvent
 from chalicelib.support.telemetry import logger
-from chalicelib.tables.dynamodb import Row, UnreadableRow, decode
+from chalicelib.tables.rows import Row, UnreadableRow, decode
 
 
 class Log(NamedTuple):

@@ -44,9 +44,10 @@ from chalicelib.services.signed.steps import Steps
 from chalicelib.services.signed.sweeping import Lapses
 from chalicelib.support.clock import new_id
 from chalicelib.tables.attempts import Contended, until_written
-from chalicelib.tables.dynamodb import Database, Write
+from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.instruments import Instruments
 from chalicelib.tables.signed_orders import SignedOrders
+from chalicelib.tables.writes import Write
 
 TRIES_MAX = 8
 

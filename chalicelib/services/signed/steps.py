@@ -25,8 +25,9 @@ from chalicelib.services.ledger.posting import Posting, Postings, Refused
 from chalicelib.support.ids import time_of
 from chalicelib.tables.accounts import LedgerBroken
 from chalicelib.tables.attempts import Contended
-from chalicelib.tables.dynamodb import Database, IsDone, Write
+from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.signed_orders import SignedOrders
+from chalicelib.tables.writes import IsDone, Write
 
 
 class Steps:

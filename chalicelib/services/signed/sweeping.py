@@ -16,7 +16,8 @@ from chalicelib.services.signed.steps import Steps
 from chalicelib.services.sweeps import Sweeper, SweepResult
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
 from chalicelib.tables.attempts import Contended
-from chalicelib.tables.dynamodb import Database, Row
+from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.rows import Row
 from chalicelib.tables.signed_orders import SignedOrders
 from chalicelib.tables.signed_rows import order_of
 

@@ -11,7 +11,9 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from chalicelib.apis.book import api
 from chalicelib.services import answers, polling
 from chalicelib.support.outcomes import Unavailable
-from chalicelib.tables.dynamodb import Database, Put, Row, TransactionRefused, Update
+from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.rows import Row
+from chalicelib.tables.writes import Put, TransactionRefused, Update
 from chalicelib.wiring import book as wiring_of_book
 from infra.tables import create_tables
 from tests.apis.book.desk import Desk, open_desk

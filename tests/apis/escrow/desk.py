@@ -25,9 +25,10 @@ from chalicelib.services.escrow.desk import EscrowDesk
 from chalicelib.support.clock import new_id
 from chalicelib.tables.accounts import Accounts
 from chalicelib.tables.credentials import Credentials
-from chalicelib.tables.dynamodb import Database, Row
+from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.escrow_settings import EscrowDesks
 from chalicelib.tables.escrows import Escrows
+from chalicelib.tables.rows import Row
 from chalicelib.tables.tenants import Tenants
 from chalicelib.tables.tokens import Tokens
 from chalicelib.wiring.escrow import new_escrow_desk

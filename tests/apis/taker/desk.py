@@ -35,8 +35,9 @@ from chalicelib.support.clock import iso_seconds, new_id
 from chalicelib.tables.accounts import Accounts
 from chalicelib.tables.credentials import Credentials
 from chalicelib.tables.desk_settings import TakerDesks
-from chalicelib.tables.dynamodb import Database, Row
+from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.instruments import Instruments
+from chalicelib.tables.rows import Row
 from chalicelib.tables.tenants import Tenants
 from chalicelib.tables.tokens import Tokens
 from chalicelib.wiring.taker import new_taker_desk

@@ -14,8 +14,8 @@ from chalicelib.ops.verify.report import Report
 from chalicelib.ops.verify.verifier import Verifier
 from chalicelib.services.books.disagreements import Disagreement, Disproved
 from chalicelib.support.canonical import canonical
-from chalicelib.tables.dynamodb import Row
 from chalicelib.tables.fills import fills_in, row_of
+from chalicelib.tables.rows import Row
 from tests.memory import MemoryDynamoDB
 from tests.world import INSTANCE, World
 

@@ -11,7 +11,8 @@ from chalicelib.domain.escrow.commands import Cancel, CreateCustomer, Reimburse
 from chalicelib.ops.verify.report import lines, printed
 from chalicelib.ops.verify.verifier import BookMoves, Verifier
 from chalicelib.services.books.disagreements import Disproved
-from chalicelib.tables.dynamodb import Database, Row
+from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.rows import Row
 from chalicelib.tables.stored_events import content_of, stored
 from infra.tables import create_tables
 from tests.memory import MemoryDynamoDB

@@ -16,7 +16,8 @@ from botocore.exceptions import ClientError
 from chalicelib.domain.escrow.commands import Reimburse
 from chalicelib.ops.verify.verifier import Verifier
 from chalicelib.services.books.disagreements import Disproved
-from chalicelib.tables.dynamodb import Database, encode
+from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.rows import encode
 from infra.tables import create_tables, table_definitions
 from tests.apis.taker.desk import NOW_S, UNIT, open_taker_desk
 from tests.memory import MemoryDynamoDB

@@ -16,9 +16,10 @@ from chalicelib.domain.ledger.amounts import Side
 from chalicelib.domain.ledger.owners import customer_key
 from chalicelib.services.books.admission import Admitted
 from chalicelib.services.books.disagreements import Disagreement
-from chalicelib.tables.dynamodb import Database, Row
+from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.external_ids import is_name
 from chalicelib.tables.fills import fills_in, row_of
+from chalicelib.tables.rows import Row
 from tests.ops.verify.hands import account, disagreement, edit, edit_fill, remove, rows, stored_fills, verified
 from tests.tables.test_fills import row_of_earlier_version
 from tests.world import BASE, BOOK_ID, INSTANCE, NOW_MS, QUOTE, World

@@ -15,7 +15,8 @@ from chalicelib.ops.verify.report import lines, printed
 from chalicelib.ops.verify.verifier import Verifier
 from chalicelib.services.books.disagreements import Disagreement, Disproved
 from chalicelib.services.ledger.movements import Movements
-from chalicelib.tables.dynamodb import Database, Row
+from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.rows import Row
 from chalicelib.tables.signed_orders import TABLE
 from infra.tables import create_tables
 from tests.case_tables import cases

@@ -17,7 +17,7 @@ from chalicelib.services.books.disagreements import Disagreement, Disproved
 from chalicelib.services.books.fold import BookFold
 from chalicelib.support.canonical import canonical
 from chalicelib.tables.books import Depth
-from chalicelib.tables.dynamodb import Row
+from chalicelib.tables.rows import Row
 from chalicelib.tables.snapshots import Snapshot, Snapshots
 from tests.ops.verify.hands import disagreement, edit, remove, rows, verified
 from tests.world import World

@@ -19,9 +19,10 @@ from chalicelib.services.books.rebuilding import Rebuilding
 from chalicelib.services.books.redrive import redrive, release
 from chalicelib.support.outcomes import Unavailable
 from chalicelib.tables.books import NO_FAILURES, BatchFailures
-from chalicelib.tables.dynamodb import Database, Put
+from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.external_ids import ExternalIds
 from chalicelib.tables.inbox import Inbox, MalformedCommand, commands_of
+from chalicelib.tables.writes import Put
 from tests.faults import WatchedClient
 from tests.invariants import check_invariants
 from tests.scenarios import CREDITED, FUNDS, Scenario

@@ -23,8 +23,9 @@ from chalicelib.services.books.matcher import Matcher
 from chalicelib.services.books.redrive import redrive, redrive_all, release
 from chalicelib.support.ids import least_id, time_of
 from chalicelib.tables.books import BatchFailures
-from chalicelib.tables.dynamodb import Database, Put
+from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.order_rows import admitted_row, placed_of
+from chalicelib.tables.writes import Put
 from tests.faults import Died, FaultyClient, after_another, raising
 from tests.scenarios import Scenario
 from tests.world import BASE, BOOK_ID, INSTANCE, QUOTE, World

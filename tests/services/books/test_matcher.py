@@ -20,9 +20,10 @@ from chalicelib.services.books.matcher import Matcher
 from chalicelib.services.books.projection import Projector
 from chalicelib.services.books.redrive import redrive
 from chalicelib.support.outcomes import Unavailable
-from chalicelib.tables.dynamodb import Database, decode
+from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.inbox import commands_of
 from chalicelib.tables.journal import EntryExists, Journal
+from chalicelib.tables.rows import decode
 from tests.invariants import check_invariants
 from tests.world import BASE, BOOK_ID, INSTANCE, QUOTE, World, failing_book
 

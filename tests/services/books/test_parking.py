@@ -25,9 +25,11 @@ from chalicelib.services.books.stream import match_records
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
 from chalicelib.tables.accounts import LedgerBroken
 from chalicelib.tables.books import NO_FAILURES, BatchFailures, Books, MalformedConfig
-from chalicelib.tables.dynamodb import ConditionFailed, Database, Row, TransactionRefused, encode
+from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.inbox import COMMAND_LIFE_S, PARKED_LIFE_S
 from chalicelib.tables.journal import EntryExists
+from chalicelib.tables.rows import Row, encode
+from chalicelib.tables.writes import ConditionFailed, TransactionRefused
 from infra.poller import RETRY_PAUSE_MAX_S, StreamPoller
 from infra.tables import create_tables
 from tests.faults import FAULTS, Died, FaultyClient, after_another, refusal

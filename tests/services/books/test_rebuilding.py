@@ -21,9 +21,10 @@ from chalicelib.services.books.disagreements import Disproved
 from chalicelib.services.books.projection import Projector
 from chalicelib.services.books.rebuilding import BookAtWork, Rebuilding, Rebuilt, RowsAhead
 from chalicelib.tables.books import Books
-from chalicelib.tables.dynamodb import Database, Row, UnreadableRow
+from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.fills import fills_in
 from chalicelib.tables.orders import Orders
+from chalicelib.tables.rows import Row, UnreadableRow
 from infra.tables import table_definitions
 from tests.faults import WatchedClient
 from tests.tables.test_fills import row_of_earlier_version

@@ -19,9 +19,10 @@ from chalicelib.domain.escrow.order import Order, PayinType
 from chalicelib.domain.feed.outbox import events_of
 from chalicelib.domain.tenancy.answers import Answer
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
-from chalicelib.tables.dynamodb import Row, Write
 from chalicelib.tables.outbox import outbox_entry_of
 from chalicelib.tables.requests import Requests
+from chalicelib.tables.rows import Row
+from chalicelib.tables.writes import Write
 from tests.faults import FAULTS, Died, FaultyClient
 from tests.memory import MemoryDynamoDB
 from tests.services.escrow.conftest import database_of

@@ -21,10 +21,11 @@ from chalicelib.ops.verify.verifier import Verifier
 from chalicelib.services.escrow.desk import EscrowDesk
 from chalicelib.support.clock import new_id
 from chalicelib.tables.accounts import Accounts
-from chalicelib.tables.dynamodb import Database, Row
+from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.escrow_settings import EscrowDesks
 from chalicelib.tables.escrows import Escrows
 from chalicelib.tables.outbox import Outbox
+from chalicelib.tables.rows import Row
 from chalicelib.tables.tokens import Tokens
 
 INSTANCE, MERCHANT = "inst_test0001", "shop"

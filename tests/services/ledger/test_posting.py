@@ -12,7 +12,8 @@ from chalicelib.domain.ledger.owners import customer_key, supply_key
 from chalicelib.domain.ledger.transactions import Transaction, TransactionType
 from chalicelib.services.ledger.posting import Posting, Postings, Refused, Shortage
 from chalicelib.tables.accounts import Accounts
-from chalicelib.tables.dynamodb import Database, Put
+from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.writes import Put
 from tests.world import BASE, INSTANCE
 
 ANN = customer_key(INSTANCE, "ann"), BASE

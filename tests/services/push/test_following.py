@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.domain.feed.event import FeedEvent
 from chalicelib.services.push.following import Log, follow_records
-from chalicelib.tables.dynamodb import Row, UnreadableRow
+from chalicelib.tables.rows import Row, UnreadableRow
 from tests.world import INSTANCE, Record, record_of
 
 

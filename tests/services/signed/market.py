@@ -22,8 +22,9 @@ from chalicelib.services.ledger.movements import Movements
 from chalicelib.services.signed.desk import Signed, SignedOrderDesk
 from chalicelib.support.clock import new_id
 from chalicelib.tables.accounts import Accounts
-from chalicelib.tables.dynamodb import Database, Row
+from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.instruments import Instruments
+from chalicelib.tables.rows import Row
 from chalicelib.tables.signed_orders import SignedOrders
 from chalicelib.tables.tokens import Tokens
 

@@ -16,7 +16,8 @@ from chalicelib.domain.tenancy.credentials import digest_of
 from chalicelib.domain.tenancy.keys import TAKER_KEYS
 from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.tables.credentials import Credentials
-from chalicelib.tables.dynamodb import Database, TransactionRefused
+from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.writes import TransactionRefused
 from chalicelib.wiring.taker import new_taker_desk
 from tests.apis.taker.cases import (
     BROKEN,
