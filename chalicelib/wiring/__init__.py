@@ -43,8 +43,6 @@ if TYPE_CHECKING:
     from chalicelib.services.signed.desk import SignedOrderDesk
     from chalicelib.services.webhooks.delivering import Deliverer
     from chalicelib.services.webhooks.dispatching import Dispatcher
-    from chalicelib.services.webhooks.endpoints import EndpointDesk
-    from chalicelib.services.webhooks.starting import Start
 
 CONNECTIONS_MAX = 32
 WRITES_AT_ONCE = 16
@@ -185,9 +183,7 @@ def _read_previous_master_key() -> bytes | None:
 
 
 def _parameter(name: str, timeout_s: int = PARAMETER_TIMEOUT_S, attempts_max: int = PARAMETER_ATTEMPTS_MAX) -> str:
-    retries: Any = {"total_max_attempts": attempts_max, "mode": "standard"}
-    config = Config(connect_timeout=timeout_s, read_timeout=timeout_s, retries=retries)
-    client: Any = _session().create_client("ssm", config=config)
+    client = aws_client("ssm", timeout_s, attempts_max)
     value: str = client.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
     return value
 
@@ -271,76 +267,33 @@ def escrows() -> EscrowDesk:
 
 @cache
 def webhook_deliverer() -> Deliverer:
-    """Return the deliverer of webhooks. Where no function makes deliveries, a sweep makes them in threads."""
-    import random
+    from chalicelib.wiring.webhooks import new_deliverer
 
-    from chalicelib.domain.tenancy.master_keys import in_turn
-    from chalicelib.services.webhooks.delivering import AT_ONCE, Deliverer
-    from chalicelib.services.webhooks.sending import Sender
-    from chalicelib.services.webhooks.starting import InThreads
-
-    in_threads = InThreads(lambda *start: deliverer.run(*start))
-    deliverer = Deliverer(
-        database(),
-        Sender(now_s, allows_local=webhooks_allow_local()),
-        _deliver_function() or in_threads,
-        master_keys=lambda: list(in_turn(master_key, previous_master_key)),
-        clock_ms=now_ms,
-        draw=random.random,
-        pause=time.sleep,
-        together=ThreadPool(AT_ONCE),
-        cursor_of=lambda _owner: None,
-    )
-    return deliverer
+    return new_deliverer(database())
 
 
 @cache
 def webhook_dispatcher() -> Dispatcher:
-    """Return the receiver of events that notes webhook deliveries."""
-    from chalicelib.services.webhooks.dispatching import Dispatcher
+    from chalicelib.wiring.webhooks import new_dispatcher
 
-    return Dispatcher(database(), start_webhooks(), now_ms, time.monotonic)
-
-
-@cache
-def webhook_desk() -> EndpointDesk:
-    """Return what operators and merchants do with their webhook endpoints."""
-    from chalicelib.services.webhooks.endpoints import EndpointDesk
-
-    return EndpointDesk(
-        database(),
-        start_webhooks(),
-        master_key=master_key,
-        clock_ms=now_ms,
-        cursor_of=lambda _owner: None,
-        allows_local=webhooks_allow_local(),
-    )
+    return new_dispatcher(database())
 
 
-def start_webhooks() -> Start:
-    """Return what starts a deliverer: the function that makes deliveries, or the next sweep where there is none."""
-    from chalicelib.services.webhooks.starting import left_to_sweep
-
-    return _deliver_function() or left_to_sweep
+def deliver_function() -> str:
+    """Return the name of the function that makes webhook deliveries; empty if there is none."""
+    return os.environ.get("TALLYBOOK_DELIVER_FUNCTION", "")
 
 
 def webhooks_allow_local() -> bool:
+    """Return whether webhooks may go to http and loopback addresses."""
     return os.environ.get("TALLYBOOK_WEBHOOKS_ALLOW_LOCAL") == "1"
 
 
-@cache
-def _deliver_function() -> Start | None:
-    """Return what calls the function that makes deliveries, None if none is named. Its client is made when needed."""
-    from chalicelib.services.webhooks.starting import by_function
-
-    name = os.environ.get("TALLYBOOK_DELIVER_FUNCTION", "")
-    return by_function(_lambda_client, name) if name else None
-
-
-@cache
-def _lambda_client() -> Any:
-    config = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 2, "mode": "standard"})
-    return _session().create_client("lambda", config=config)
+def aws_client(service: str, timeout_s: float, attempts_max: int) -> Any:
+    """Return a client of an AWS service beside DynamoDB."""
+    retries: Any = {"total_max_attempts": attempts_max, "mode": "standard"}
+    config = Config(connect_timeout=timeout_s, read_timeout=timeout_s, retries=retries)
+    return _session().create_client(service, config=config)
 
 
 def _stream() -> None:

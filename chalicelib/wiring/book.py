@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING
+
 from chalicelib.apis.book.ahead import RowsAhead
 from chalicelib.apis.book.api import BookApi
 from chalicelib.apis.book.batches import BatchEndpoints
@@ -13,6 +17,7 @@ from chalicelib.apis.book.market import MarketEndpoints
 from chalicelib.apis.book.orders import OrderEndpoints
 from chalicelib.apis.book.routes import ROUTES
 from chalicelib.apis.book.tokens import TokenEndpoints
+from chalicelib.apis.book.webhooks import WebhookEndpoints
 from chalicelib.apis.kit.answering import endpoints_of
 from chalicelib.services.ahead import Ahead
 from chalicelib.services.answers import Answers
@@ -30,6 +35,9 @@ from chalicelib.support.clock import now_ms, now_s
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.tenants import Tenants, instance_at
 from chalicelib.tables.tokens import Tokens
+
+if TYPE_CHECKING:
+    from chalicelib.services.webhooks.endpoints import EndpointDesk
 
 
 def new_book_desk(
@@ -52,7 +60,20 @@ def new_book_desk(
         tokens=TokenEndpoints(Tokens(database).register, ledger, answers),
         movements=MovementEndpoints(Movements(database), ledger, answers),
         statements=StatementEndpoints(ledger, Statements(database)),
+        webhooks=WebhookEndpoints(_endpoint_desk(database)),
     )
     books = BooksAhead()
     ahead = Ahead[str](database, lambda _api_key, instance: [instance_at(instance)], books.learn)
     return BookApi(gate, endpoints, ahead, RowsAhead(books, answers))
+
+
+def _endpoint_desk(database: Database) -> Callable[[], EndpointDesk]:
+    """Return what makes the desk's webhook endpoints when they are first asked for."""
+
+    @cache
+    def made() -> EndpointDesk:
+        from chalicelib.wiring.webhooks import new_endpoint_desk
+
+        return new_endpoint_desk(database)
+
+    return made

@@ -17,13 +17,16 @@ from chalicelib.apis.book.routes import (
     BALANCES,
     BOOKS,
     CREDIT,
+    DELIVERIES,
     DEPTH,
+    ONE_WEBHOOK,
     SETTINGS,
     TOKENS,
     TRADES_OF_BOOK,
     TRADES_OF_CUSTOMER,
     TRANSACTIONS,
     TRANSFER,
+    WEBHOOKS,
 )
 from chalicelib.apis.taker.routes import Auth
 from chalicelib.domain.books.candles import Period
@@ -32,12 +35,14 @@ from chalicelib.domain.escrow.lifecycle import Status
 from chalicelib.domain.escrow.money import Currency
 from chalicelib.domain.ledger.owners import customer_key
 from chalicelib.domain.tenancy.rate_limit import RateLimit
+from chalicelib.domain.webhooks.endpoint import Owner
 from chalicelib.services.books.expiry import Expiring
 from chalicelib.services.books.lost_commands import LOST_AFTER_MS, SHARES, SWEEP_EVERY_MS, LostCommands
 from chalicelib.services.books.matcher import Matcher
 from chalicelib.services.books.projection import Projector
 from chalicelib.services.escrow.desk import EscrowDesk
 from chalicelib.services.signed.desk import SignedOrderDesk
+from chalicelib.services.webhooks.endpoints import EndpointDesk
 from chalicelib.services.webhooks.starting import by_function
 from chalicelib.support.clock import now_ms
 from chalicelib.support.outcomes import Unavailable
@@ -48,7 +53,7 @@ from chalicelib.tables.webhooks import QUIET_MS
 from chalicelib.wiring.book import new_book_desk
 from chalicelib.wiring.trade import new_trade_desk
 from infra.tables import create_tables, table_definitions
-from tests.apis.book.desk import open_desk
+from tests.apis.book.desk import Desk, open_desk
 from tests.apis.escrow.desk import KEY, OPERATOR_KEY
 from tests.apis.escrow.desk import Desk as EscrowWire
 from tests.apis.routes import ESCROW_ROUTES, TAKER_ROUTES, TRADE_ROUTES
@@ -162,6 +167,7 @@ def at_the_books(world: World) -> None:
             assert Orders(world.database).get_many([(customer_key(INSTANCE, "ben"), ask) for ask in asks])
     desk.place(orderType="MARKET", price="1")
     desk.place(customerRef="ben", price="1")
+    call_for_webhooks(desk)
     desk.posted(TOKENS)
     made = {"tokenAddress": QUOTE, "quoteTokenAddress": BASE, "name": "Quote / Base", "symbol": "Q/B"}
     book = json.loads(desk.send("POST", BOOKS, body=json.dumps(made).encode()).body)["data"]["id"]
@@ -182,6 +188,22 @@ def at_the_books(world: World) -> None:
     desk.rows()
     with work_of("api_handler"):
         assert list(Orders(world.database).open_newest_first(customer_key(INSTANCE, "ben")))
+
+
+def call_for_webhooks(desk: Desk) -> None:
+    made = desk.send("POST", WEBHOOKS, body=b'{"url": "https://hooks.example.com/", "types": ["*"]}')
+    webhook_id = json.loads(made.body)["data"]["id"]
+    with work_of("api_handler"):
+        EndpointDesk(
+            desk.world.database,
+            by_function(lambda: boto3.client("lambda"), DELIVERER),
+            master_key=lambda: MASTER_KEY,
+            clock_ms=now_ms,
+            cursor_of=lambda _owner: None,
+        ).test(Owner(INSTANCE), webhook_id)
+    desk.get(WEBHOOKS)
+    desk.get(DELIVERIES, {"status": "WAITING"}, webhookId=webhook_id)
+    assert desk.send("DELETE", ONE_WEBHOOK, webhookId=webhook_id).status == 200
 
 
 def bring_to_rest(world: World, orders: int) -> list[str]:

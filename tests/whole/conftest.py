@@ -53,7 +53,8 @@ class Api:
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
-    with RunningStack(tmp_path_factory.mktemp("stack") / "local", **environment_of_stack()) as stack:
+    environment = environment_of_stack() | {"TALLYBOOK_WEBHOOKS_ALLOW_LOCAL": "1"}
+    with RunningStack(tmp_path_factory.mktemp("stack") / "local", **environment) as stack:
         yield stack
         drop_own_tables(boto3.client("dynamodb", endpoint_url=stack.aws_endpoint_url), stack.prefix)
 

@@ -91,6 +91,12 @@ def test_the_page_about_the_command_line_works_as_printed(checkout: Path) -> Non
     assert printed.rstrip().splitlines()[-2:] == ["commands: 0", "books: 1"]
 
 
+def test_the_page_about_webhooks_works_as_printed(checkout: Path) -> None:
+    (walk,) = blocks("docs/webhooks.md")
+    printed = run(walk, checkout).splitlines()
+    assert sorted(printed) == ["True", "evt_test_", "received webhook.test"]
+
+
 def test_the_page_about_verify_works_as_printed(checkout: Path) -> None:
     (verify,) = blocks("docs/verify.md")
     proven = json.loads(run(f"source .local/env\n{verify}", checkout).splitlines()[-1])

@@ -17,6 +17,13 @@ SETTINGS = f"{BASE}/order-books/{{orderBookId}}"
 ONE_BOOK = f"{BASE}/offchain/order-books/{{orderBookId}}"
 TRADES_OF_BOOK = f"{BASE}/offchain/order-books/{{orderBookId}}/trades"
 DEPTH = f"{BASE}/offchain/order-books/{{orderBookId}}/snapshot"
+WEBHOOKS = f"{BASE}/offchain/webhooks"
+ONE_WEBHOOK = f"{BASE}/offchain/webhooks/{{webhookId}}"
+TEST_WEBHOOK = f"{BASE}/offchain/webhooks/{{webhookId}}/test"
+ROTATE_SECRET = f"{BASE}/offchain/webhooks/{{webhookId}}/rotate-secret"
+DELIVERIES = f"{BASE}/offchain/webhooks/{{webhookId}}/deliveries"
+ONE_DELIVERY = f"{BASE}/offchain/webhooks/{{webhookId}}/deliveries/{{deliveryId}}"
+REDELIVER = f"{BASE}/offchain/webhooks/{{webhookId}}/deliveries/{{deliveryId}}/redeliver"
 LEDGER = "/custody/api"
 TOKENS = f"{LEDGER}/tokens"
 ONE_TOKEN = f"{LEDGER}/tokens/{{tokenAddress}}"
@@ -73,6 +80,21 @@ ROUTES = RouteTable(
         _get(ONE_BOOK, "books.one", "Book", *OF_BOOK),
         _get(DEPTH, "market.depth", "Depth", *OF_BOOK, query=("levels",)),
         _get(TRADES_OF_BOOK, "market.trades_of_book", "BookTrades", *OF_BOOK, query=PAGE),
+        _get(WEBHOOKS, "webhooks.all", "Webhooks"),
+        _route("POST", WEBHOOKS, "webhooks.create", "WebhookWithSecret", "TOO_MANY_WEBHOOKS",
+               body="webhook_schema:CreateWebhookBody", status=201),
+        _get(ONE_WEBHOOK, "webhooks.one", "Webhook", "WEBHOOK_NOT_FOUND"),
+        _route("PATCH", ONE_WEBHOOK, "webhooks.change", "Webhook", "WEBHOOK_NOT_FOUND",
+               body="webhook_schema:ChangeWebhookBody"),
+        _route("DELETE", ONE_WEBHOOK, "webhooks.remove", "RemovedWebhook", "WEBHOOK_NOT_FOUND"),
+        _route("POST", TEST_WEBHOOK, "webhooks.test", "TestedWebhook", "WEBHOOK_NOT_FOUND", "WEBHOOK_NOT_ACTIVE",
+               status=202),
+        _route("POST", ROTATE_SECRET, "webhooks.rotate", "WebhookWithSecret", "WEBHOOK_NOT_FOUND",
+               body="webhook_schema:RotateSecretBody"),
+        _get(DELIVERIES, "webhooks.deliveries", "Deliveries", "WEBHOOK_NOT_FOUND", query=("status", "limit")),
+        _get(ONE_DELIVERY, "webhooks.delivery", "Delivery", "WEBHOOK_NOT_FOUND", "DELIVERY_NOT_FOUND"),
+        _route("POST", REDELIVER, "webhooks.redeliver", "Delivery", "WEBHOOK_NOT_FOUND", "DELIVERY_NOT_FOUND",
+               "WEBHOOK_NOT_ACTIVE", status=202),
         _get(TOKENS, "tokens.list_of_instance", "TokenPage", query=("activeOnly", *PAGE)),
         _post(TOKENS, "tokens.register", "Token", "ledger_schema:CreateTokenBody", "TOKEN_EXISTS", status=201),
         _get(ONE_TOKEN, "tokens.one", "Token", "TOKEN_NOT_FOUND"),

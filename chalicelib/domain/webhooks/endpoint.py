@@ -46,6 +46,10 @@ class TooManyEndpoints(TenancyRefused):
         super().__init__(f"has its {ENDPOINTS_MAX} webhook endpoints already")
 
 
+class UrlRefused(TenancyRefused):
+    """The URL is none that webhooks may go to."""
+
+
 class UnknownEndpoint(TenancyRefused):
     def __init__(self, endpoint_id: str) -> None:
         super().__init__(f"no such webhook endpoint: {endpoint_id}")

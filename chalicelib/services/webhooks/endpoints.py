@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib.domain.webhooks.addresses import target_of
+from chalicelib.domain.webhooks.addresses import URL_RULE, AddressRefused, target_of
 from chalicelib.domain.webhooks.endpoint import (
     TEST_TYPE,
     Delivery,
@@ -17,6 +17,7 @@ from chalicelib.domain.webhooks.endpoint import (
     Owner,
     UnknownDelivery,
     UnknownEndpoint,
+    UrlRefused,
 )
 from chalicelib.domain.webhooks.signing import secret_of
 from chalicelib.services.webhooks.dispatching import CACHE_S
@@ -73,9 +74,9 @@ class EndpointDesk:
     ) -> Secret:
         """Make an endpoint. It receives every event that is decided after this has returned.
 
-        Raises AddressRefused or TooManyEndpoints; nothing is changed then.
+        Raises UrlRefused or TooManyEndpoints; nothing is changed then.
         """
-        target_of(url, allows_local=self._allows_local)
+        self._refuse_bad(url)
         endpoint = Endpoint(
             owner=owner,
             endpoint_id=new_id("we"),
@@ -102,9 +103,9 @@ class EndpointDesk:
         return found
 
     def change(self, owner: Owner, endpoint_id: str, **members: Any) -> Endpoint:
-        """Change url, types, customers or description. Raises UnknownEndpoint, or AddressRefused for the url."""
+        """Change url, types, customers or description. Raises UnknownEndpoint, or UrlRefused."""
         if "url" in members:
-            target_of(members["url"], allows_local=self._allows_local)
+            self._refuse_bad(members["url"])
         changed = self._endpoints.change(owner, endpoint_id, **members) if members else self.get(owner, endpoint_id)
         if members and changed.is_active:
             self._pause(SETTLE_S)
@@ -181,6 +182,13 @@ class EndpointDesk:
             raise UnknownDelivery(delivery_id)
         self._wake(endpoint, delivery_id)
         return revived
+
+    def _refuse_bad(self, url: str) -> None:
+        """Raise UrlRefused for a URL that webhooks may not go to, as far as that can be told without its name."""
+        try:
+            target_of(url, allows_local=self._allows_local)
+        except AddressRefused as error:
+            raise UrlRefused(f"{error}: must be {URL_RULE}") from error
 
     def _wake(self, endpoint: Endpoint, *delivery_ids: str) -> None:
         now_ms = self._clock_ms()

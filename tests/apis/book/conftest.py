@@ -28,6 +28,12 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
+@pytest.fixture(autouse=True)
+def _master_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Webhook secrets are derived from it."""
+    monkeypatch.setattr(wiring, "master_key", lambda: b"k" * 32)
+
+
 @pytest.fixture
 def desk(clock: Clock, memory_database: Database) -> Desk:  # noqa: ARG001 - no test here waits in earnest
     """A desk with a book of 0 decimals without bounds, and customers ann and ben with 1,000 of both its tokens."""

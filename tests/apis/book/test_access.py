@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 
+from chalicelib import wiring
 from chalicelib.apis.book import routes
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
 from chalicelib.apis.kit.routing import filled
 from chalicelib.domain.ledger.amounts import AMOUNT_MAX
 from chalicelib.domain.ledger.owners import book_key
+from chalicelib.domain.webhooks.endpoint import ENDPOINTS_MAX
 from chalicelib.services.books.matcher import Matcher
 from chalicelib.services.books.redrive import redrive
 from chalicelib.support.clock import now_ms
@@ -32,7 +34,7 @@ from tests.memory import MemoryDynamoDB
 PREFIX = "access"
 ANN, BEN, CAT = "cust_ann", "cust_ben", "cust_cat"
 NAMED_LIKE_ROUTES = ("credit", "debit", "transfer")
-NEW_ID = re.compile(r"\b(?:ord|ob|trade|tok|txn)_[0-9A-Z]{26}\b")
+NEW_ID = re.compile(r"\b(?:(?:ord|ob|trade|tok|txn|we|evt_test)_[0-9A-Z]{26}|whsec_[\w+/]{43}=)")
 TIME = re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
 
@@ -46,6 +48,8 @@ class Tenant:
     funds: int
     book: str = ""
     order: str = ""
+    webhook: str = ""
+    delivery: str = ""
 
     @property
     def instance(self) -> str:
@@ -83,6 +87,7 @@ class Call:
         self, route: str, method: str, tenant: Tenant, customer: str, sender: Tenant, **headers: str
     ) -> HttpRequest:
         words = {"customer": customer, "order": tenant.order, "book": tenant.book}
+        words |= {"webhook": tenant.webhook, "delivery": tenant.delivery}
         words |= {"base": tenant.base, "quote": tenant.quote, "symbol": tenant.symbol}
 
         def named(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -109,6 +114,7 @@ CHANGE = {"tokenAddress": "{base}", "customerRef": "{customer}", "amount": "5"}
 MOVED = {"tokenAddress": "{quote}", "fromCustomerRef": "{customer}", "toCustomerRef": CAT, "amount": "5"}
 ALL_THAT_FITS = str(AMOUNT_MAX - 6 * OTHER.funds)
 """What lifts the sum of all balances of the other tenant's to the most that there may be."""
+WEBHOOK, OF_WEBHOOK = {"url": "https://new.example.com/", "types": ["*"]}, {"webhookId": "{webhook}"}
 IN_BOOK, OF_CUSTOMER = {"orderBookId": "{book}"}, {"customerRef": "{customer}"}
 
 CALLS: dict[tuple[str, str], list[Call]] = {
@@ -125,6 +131,18 @@ CALLS: dict[tuple[str, str], list[Call]] = {
     (routes.ONE_BOOK, "GET"): [Call(IN_BOOK)],
     (routes.DEPTH, "GET"): [Call(IN_BOOK)],
     (routes.TRADES_OF_BOOK, "GET"): [Call(IN_BOOK)],
+    (routes.WEBHOOKS, "GET"): [Call()],
+    (routes.WEBHOOKS, "POST"): [Call(body=WEBHOOK)],
+    (routes.ONE_WEBHOOK, "GET"): [Call(OF_WEBHOOK)],
+    (routes.ONE_WEBHOOK, "PATCH"): [
+        Call(OF_WEBHOOK, body=change) for change in ({"url": "https://new.example.com/"}, {"status": "PAUSED"})
+    ],
+    (routes.ONE_WEBHOOK, "DELETE"): [Call(OF_WEBHOOK)],
+    (routes.TEST_WEBHOOK, "POST"): [Call(OF_WEBHOOK)],
+    (routes.ROTATE_SECRET, "POST"): [Call(OF_WEBHOOK)],
+    (routes.DELIVERIES, "GET"): [Call(OF_WEBHOOK, {"status": "WAITING"})],
+    (routes.ONE_DELIVERY, "GET"): [Call(OF_WEBHOOK | {"deliveryId": "{delivery}"})],
+    (routes.REDELIVER, "POST"): [Call(OF_WEBHOOK | {"deliveryId": "{delivery}"})],
     (routes.TOKENS, "GET"): [Call(), Call(query={"activeOnly": "false"})],
     (routes.TOKENS, "POST"): [
         Call(body=TOKEN),
@@ -160,7 +178,7 @@ class Site:
         self.client = client or MemoryDynamoDB()
         if client is None:
             create_tables(self.client, PREFIX)  # type: ignore[arg-type]
-        self.database = Database(self.client, PREFIX)  # type: ignore[arg-type]
+        self.database = Database(self.client, PREFIX, pause=lambda _seconds: None)  # type: ignore[arg-type]
         self.desk = new_book_desk(self.database, cancel_wait_s=0)
 
     def copy(self) -> Site:
@@ -178,7 +196,7 @@ class Site:
         headers = {"x-api-key": tenant.api_key}
         content = json.dumps(body).encode()
         response = self.desk.answer(HttpRequest(method, None, {}, {}, headers, content, filled(route, path)))
-        assert response.status in (200, 201), response.body
+        assert response.status in (200, 201, 202), response.body
         data: dict[str, Any] = json.loads(response.body)["data"]
         return data
 
@@ -196,7 +214,10 @@ def opened(site: Site, tenant: Tenant) -> Tenant:
     book = site.done(tenant, "POST", routes.BOOKS, pair | {"name": "Book", "symbol": "B/Q"})["id"]
     for customer in (BEN, CAT, *NAMED_LIKE_ROUTES):
         fund(site, tenant, customer)
-    tenant = replace(tenant, book=book)
+    webhooks = ENDPOINTS_MAX if tenant is OWNER else 1
+    webhook, *_ = [site.done(tenant, "POST", routes.WEBHOOKS, WEBHOOK)["id"] for _ in range(webhooks)]
+    delivery = site.done(tenant, "POST", routes.TEST_WEBHOOK, {}, webhookId=webhook)["deliveryId"]
+    tenant = replace(tenant, book=book, webhook=webhook, delivery=delivery)
     place(site, tenant, BEN, "BUY", "40", "1")
     return tenant
 
@@ -231,6 +252,14 @@ class Pair:
     within: Site
     owner: Tenant
     mark: str
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _master_key() -> Iterator[None]:
+    """Webhook secrets are derived from it; the sites are made once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(wiring, "master_key", lambda: b"k" * 32)
+        yield
 
 
 @pytest.fixture(scope="module")

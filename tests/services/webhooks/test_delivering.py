@@ -9,7 +9,6 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from chalicelib.domain.feed.event import PUBLIC, customer_subject
 from chalicelib.domain.tenancy.instances import World
-from chalicelib.domain.webhooks.addresses import AddressRefused
 from chalicelib.domain.webhooks.endpoint import (
     DeliveryStatus,
     EndpointNotActive,
@@ -17,6 +16,7 @@ from chalicelib.domain.webhooks.endpoint import (
     Owner,
     UnknownDelivery,
     UnknownEndpoint,
+    UrlRefused,
     merchant_owner,
 )
 from chalicelib.domain.webhooks.retries import PAUSES_S
@@ -286,10 +286,10 @@ def test_no_owner_reaches_anothers_endpoint(hooks: Hooks) -> None:
 
 
 def test_an_endpoint_is_not_made_for_an_address_that_is_not_public(hooks: Hooks) -> None:
-    with pytest.raises(AddressRefused):
+    with pytest.raises(UrlRefused):
         hooks.desk.create(OPERATOR, "https://127.0.0.1/", ("*",))
     one = hooks.endpoint()
-    with pytest.raises(AddressRefused):
+    with pytest.raises(UrlRefused):
         hooks.desk.change(OPERATOR, one.endpoint_id, url="http://example.com/")
     assert hooks.desk.all(OPERATOR) == [one]
 

@@ -17,19 +17,24 @@ from chalicelib.apis.book.routes import (
     LIST,
     ONE_BALANCE,
     ONE_BOOK,
+    ONE_DELIVERY,
     ONE_ORDER,
     ONE_TOKEN,
+    ONE_WEBHOOK,
     PLACE,
     SETTINGS,
+    TEST_WEBHOOK,
     TOKENS,
     TRANSFER,
+    WEBHOOKS,
 )
 from chalicelib.apis.kit.http import HttpResponse
 from chalicelib.domain.books.config import SettlementMode
 from chalicelib.domain.books.vocabulary import BookStatus
+from chalicelib.domain.webhooks.endpoint import ENDPOINTS_MAX
 from chalicelib.tables.dynamodb import Database
 from chalicelib.wiring.book import new_book_desk
-from tests.apis.book.desk import API_KEY, TOKEN, Desk, deactivate, json_body, outcome_of
+from tests.apis.book.desk import API_KEY, TOKEN, Desk, data_of, deactivate, json_body, outcome_of
 from tests.case_tables import cases, deviates
 from tests.faults import FAULTS, FaultyClient, raising, refusal
 from tests.waiting import Clock
@@ -66,6 +71,24 @@ def on_chain(desk: Desk) -> HttpResponse:
 
 def inactive(desk: Desk) -> HttpResponse:
     return with_settings(desk, status=BookStatus.PAUSED).place()
+
+
+def make_webhook(desk: Desk) -> HttpResponse:
+    return desk.send("POST", WEBHOOKS, body=json_body({"url": "https://hooks.example.com/", "types": ["*"]}))
+
+
+def of_webhook(desk: Desk, method: str, route: str, body: bytes = b"", **path: str) -> HttpResponse:
+    return desk.send(method, route, body=body, webhookId=data_of(make_webhook(desk), 201)["id"], **path)
+
+
+def with_too_many_webhooks(desk: Desk) -> HttpResponse:
+    return [make_webhook(desk) for _ in range(ENDPOINTS_MAX + 1)][-1]
+
+
+def of_a_paused_webhook(desk: Desk) -> HttpResponse:
+    webhook_id = data_of(make_webhook(desk), 201)["id"]
+    assert desk.send("PATCH", ONE_WEBHOOK, body=b'{"status": "PAUSED"}', webhookId=webhook_id).status == 200
+    return desk.send("POST", TEST_WEBHOOK, webhookId=webhook_id)
 
 
 def with_settings(desk: Desk, **config: Any) -> Desk:
@@ -115,6 +138,10 @@ ERRORS: list[Any] = cases(
     ("INSUFFICIENT_BALANCE",     400, lambda desk: desk.place(price="50", quantity="21")),
     ("ORDER_NOT_FOUND",          404, lambda desk: desk.cancel("ord_none")),
     ("CANCEL_PENDING",           503, lambda desk: desk.cancel(desk.placed())),
+    ("WEBHOOK_NOT_FOUND",        404, lambda desk: desk.send("GET", ONE_WEBHOOK, webhookId="we_none")),
+    ("DELIVERY_NOT_FOUND",       404, lambda desk: of_webhook(desk, "GET", ONE_DELIVERY, deliveryId="evt_none")),
+    ("TOO_MANY_WEBHOOKS",        409, with_too_many_webhooks),
+    ("WEBHOOK_NOT_ACTIVE",       409, of_a_paused_webhook),
     ("ORDER_BOOK_EXISTS",        409, lambda desk: make(desk, symbol="B/Q")),
     ("INVALID_PAIR",             400, lambda desk: make(desk, quoteTokenAddress=QUOTE)),
     ("TOKEN_NOT_REGISTERED",     400, lambda desk: make(desk, tokenAddress=NO_TOKEN)),

@@ -1,0 +1,65 @@
+"""Builds what webhooks need: the deliverer, the dispatcher, and what owners do with their endpoints."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from chalicelib import wiring
+from chalicelib.domain.tenancy.master_keys import in_turn
+from chalicelib.services.webhooks.delivering import AT_ONCE, Deliverer
+from chalicelib.services.webhooks.dispatching import Dispatcher
+from chalicelib.services.webhooks.endpoints import EndpointDesk
+from chalicelib.services.webhooks.sending import Sender
+from chalicelib.services.webhooks.starting import InThreads, Start, by_function, left_to_sweep
+from chalicelib.support.clock import now_ms, now_s
+from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.parallel import ThreadPool
+
+
+def new_deliverer(database: Database) -> Deliverer:
+    """Build the deliverer. Where no function makes deliveries, a sweep makes them in threads."""
+    in_threads = InThreads(lambda *start: deliverer.run(*start))
+    deliverer = Deliverer(
+        database,
+        Sender(now_s, allows_local=wiring.webhooks_allow_local()),
+        _function() or in_threads,
+        master_keys=lambda: list(in_turn(wiring.master_key, wiring.previous_master_key)),
+        clock_ms=now_ms,
+        draw=random.random,
+        pause=time.sleep,
+        together=ThreadPool(AT_ONCE),
+        cursor_of=lambda _owner: None,
+    )
+    return deliverer
+
+
+def new_dispatcher(database: Database) -> Dispatcher:
+    """Build the receiver of events that notes deliveries."""
+    return Dispatcher(database, _function() or left_to_sweep, now_ms, time.monotonic)
+
+
+def new_endpoint_desk(database: Database, clock_ms: Callable[[], int] = now_ms) -> EndpointDesk:
+    """Build what operators and merchants do with their endpoints."""
+    return EndpointDesk(
+        database,
+        _function() or left_to_sweep,
+        master_key=wiring.master_key,
+        clock_ms=clock_ms,
+        cursor_of=lambda _owner: None,
+        allows_local=wiring.webhooks_allow_local(),
+    )
+
+
+def _function() -> Start | None:
+    """Return what calls the function that makes deliveries; None if none is named. Its client is made when needed."""
+    name = wiring.deliver_function()
+    return by_function(_client, name) if name else None
+
+
+@cache
+def _client() -> Any:
+    return wiring.aws_client("lambda", timeout_s=5, attempts_max=2)
