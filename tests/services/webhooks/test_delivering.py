@@ -25,6 +25,8 @@ from chalicelib.services.webhooks.dispatching import CACHE_S
 from chalicelib.services.webhooks.endpoints import SETTLE_S
 from chalicelib.services.webhooks.sending import Answer
 from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.webhook_deliveries import WebhookDeliveries
+from chalicelib.tables.webhooks import QUIET_MS
 from tests.faults import WatchedClient
 from tests.recording import nobody
 from tests.services.webhooks.world import BOOK, INSTANCE, OK, OPERATOR, URL, Hooks, event
@@ -340,3 +342,19 @@ def test_a_deliverer_whose_time_is_over_starts_another(hooks: Hooks) -> None:
     assert len(hooks.receiver.requests) == 16
     hooks.work()
     assert len(set(hooks.receiver.ids)) == 19
+
+
+def test_a_delivery_that_the_index_does_not_name_yet_is_sent_later(
+    hooks: Hooks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its start has come to a deliverer at work, which looks by the index alone and finds nothing."""
+    one = hooks.endpoint()
+    hooks.receive(event())
+    monkeypatch.setattr(WebhookDeliveries, "waiting", lambda *_arguments: [])
+    monkeypatch.setattr(WebhookDeliveries, "next_ms", lambda *_arguments: None)
+    hooks.deliverer.run(OPERATOR, one.endpoint_id)
+    assert hooks.receiver.requests == []
+    monkeypatch.undo()
+    hooks.starts.clear()
+    hooks.sweep(after_s=QUIET_MS / 1000)
+    assert hooks.receiver.ids == [event().event_id]
