@@ -35,6 +35,8 @@ from infra.output import drop_unwritable_output, line_log
 from infra.settings import ROOT
 
 CONNECTIONS_QUEUED_MAX = 128
+CONNECTIONS_MAX = 512
+"""Connections at once, each with a thread of its own: a request that waits holds up no other connection."""
 FINISHED_S_MAX = 4.0
 """Time for requests in flight to finish after SIGTERM."""
 LINGER_S_MAX, LINGER_BYTES_MAX = 1.0, 1024 * 1024
@@ -189,6 +191,24 @@ def _bytes(body: str | bytes | None) -> bytes:
     return body.encode() if isinstance(body, str) else body or b""
 
 
+def bound_connections(server: Any, most: int) -> None:
+    """Have a threading server accept so many connections at once; further ones wait until one ends."""
+    free = threading.Semaphore(most)
+    begin, carry_out = server.process_request, server.process_request_thread
+
+    def process_request(connection: socket.socket, address: Any) -> None:
+        free.acquire()
+        begin(connection, address)
+
+    def process_request_thread(connection: socket.socket, address: Any) -> None:
+        try:
+            carry_out(connection, address)
+        finally:
+            free.release()
+
+    server.process_request, server.process_request_thread = process_request, process_request_thread
+
+
 def serve(host: str, port: int, stage: str) -> None:
     """Load the app, open the port and serve until SIGTERM. Raises OSError if the port is taken."""
     config = CLIFactory(str(ROOT), debug=False, profile=None).create_config_obj(chalice_stage_name=stage)
@@ -200,6 +220,7 @@ def serve(host: str, port: int, stage: str) -> None:
     gateway = partial(local.LocalGateway, app, config)
     client: Any = partial(Client, gateway=gateway, in_flight=in_flight, log=line_log("infra.requests"))
     server.RequestHandlerClass = client
+    bound_connections(server, CONNECTIONS_MAX)
     signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown, daemon=True).start())
     print(f"Serving on http://{host}:{port}")
     server.serve_forever(POLL_S)

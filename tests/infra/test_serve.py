@@ -60,6 +60,12 @@ def gateway() -> Gateway:
 
 @pytest.fixture
 def address(gateway: Gateway) -> Iterator[tuple[str, int]]:
+    with served(gateway) as address:
+        yield address
+
+
+@contextmanager
+def served(gateway: Gateway, connections_max: int = 100) -> Iterator[tuple[str, int]]:
     handler: Any = partial(
         serve.Client,
         gateway=lambda: gateway,
@@ -67,6 +73,7 @@ def address(gateway: Gateway) -> Iterator[tuple[str, int]]:
         log=logging.getLogger("tests.requests"),
     )
     with Server((HOST, 0), handler) as server:
+        serve.bound_connections(server, connections_max)
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         try:
@@ -380,6 +387,25 @@ def test_a_log_that_cannot_be_written_touches_no_answer(
 
     monkeypatch.setattr(logging.getLogger("tests.requests"), "info", fails)
     assert status_of(sent(address, post())) == 200
+
+
+def test_connections_above_the_bound_wait_until_one_ends(gateway: Gateway) -> None:
+    with (
+        served(gateway, connections_max=2) as address,
+        connected(address) as first,
+        connected(address) as other,
+        connected(address) as late,
+    ):
+        for each in (first, other):
+            each.sendall(post())
+            assert each.recv(65536)
+        late.sendall(post())
+        late.settimeout(0.2)
+        with pytest.raises(TimeoutError):
+            late.recv(65536)
+        first.close()
+        late.settimeout(ANSWER_S_MAX)
+        assert status_of(late.recv(65536)) == 200
 
 
 def test_a_server_that_stops_answers_what_is_at_work_and_begins_nothing_more() -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from decimal import Inexact
+from typing import Any
 
 import pytest
 
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.rows import decode, encode
 from chalicelib.tables.writes import ConditionFailed, Put, TransactionRefused, Update, Write
+from tests.faults import Call, WatchedClient
 
 KEY = {"owner": "ann", "entry": "balance/x"}
 
@@ -93,6 +95,31 @@ def test_many_rows_are_read_and_written_in_batches(store: Database) -> None:
     store.put_many("fills", rows)
     keys = [*rows, {"owner": "ann", "fill": "none"}]
     assert sorted(store.get_many("fills", keys), key=lambda row: str(row["fill"])) == rows
+
+
+def test_rows_of_several_tables_are_read_together(store: Database) -> None:
+    """By one call for each hundred keys, whatever their tables."""
+    fills = [{"owner": "ann", "fill": f"{number:03}"} for number in range(130)]
+    accounts = [{"owner": "ann", "entry": f"{number:03}", "available": number} for number in range(40)]
+    for table, rows in (("fills", fills), ("accounts", accounts)):
+        store.put_many(table, rows)
+    calls: list[int] = []
+
+    def count(_operation: str, call: Call) -> Any:
+        calls.append(sum(len(of_table["Keys"]) for of_table in call.arguments["RequestItems"].values()))
+        return call()
+
+    client: Any = WatchedClient(store._client, count)
+    keys = {
+        "fills": fills,
+        "accounts": [{"owner": "ann", "entry": f"{number:03}"} for number in range(60)],
+        "orders": [],
+    }
+    found = Database(client, store._prefix).get_of_each(keys)
+    assert sorted(found["fills"], key=lambda row: str(row["fill"])) == fills
+    assert sorted(found["accounts"], key=lambda row: str(row["entry"])) == accounts
+    assert found["orders"] == []
+    assert sorted(calls) == [90, 100]
 
 
 def test_the_index_of_open_signed_orders_holds_those_and_no_others(store: Database) -> None:

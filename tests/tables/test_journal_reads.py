@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib.domain.books.journal import JournalEntry
 from chalicelib.tables.dynamodb import Database
-from chalicelib.tables.journal import Journal
+from chalicelib.tables.journal import ROWS, Journal
 
 BOOK = "inst_x/ob_1"
 TIMES = [10, 20, 20, 20, 30, 50, 50]
@@ -35,3 +35,10 @@ def test_without_a_moment_all_entries_are_read(journal: Journal) -> None:
 
 def test_a_book_without_entries_has_none_at_any_moment(journal: Journal) -> None:
     assert list(journal.newest_first("inst_x/ob_3", 20)) == list(journal.newest_first("inst_x/ob_3")) == []
+
+
+@pytest.mark.usefixtures("journal")
+def test_the_end_of_a_journal_and_its_end_at_a_moment_are_single_numbers(store: Database) -> None:
+    assert [ROWS.end(store, book) for book in (BOOK, "inst_x/ob_2", "inst_x/ob_3")] == [7, 1, 0]
+    assert [ROWS.last_until(store, BOOK, at_ms) for at_ms in (9, 10, 20, 49, 50)] == [0, 1, 4, 5, 7]
+    assert [row["sequence"] for row in ROWS.after(store, BOOK, 5, page_rows=1)] == [6, 7]
