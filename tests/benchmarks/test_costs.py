@@ -10,6 +10,7 @@ from benchmarks.book_paths import one_to_one, one_to_one_in_tens, rest_and_cance
 from benchmarks.costs import HTTP_API, gateway_usd, month_of, orders_a_second_and_shard
 from benchmarks.counting import Path, Step
 from benchmarks.desk_paths import escrow_path, signed_path
+from benchmarks.page import COLUMNS
 from chalicelib.tables.dynamodb import Database
 from infra.settings import ROOT
 from infra.tables import create_tables
@@ -19,6 +20,7 @@ ORDERS = 20
 CLOCK = 0.11
 """How far write units differ from run to run: the requests of a key are written once a second."""
 PAGE = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+FIGURES = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture
@@ -79,6 +81,23 @@ def test_a_signed_order_costs_what_the_page_says(tables: Database) -> None:
 def test_an_escrow_order_costs_what_the_page_says(tables: Database) -> None:
     path = escrow_path(tables, "escrow order, paid and released", ORDERS)
     assert units_of(path) == pytest.approx(named_units(path.name), abs=CLOCK)
+
+
+SAME_UNITS = {
+    "one_to_one": "book, batches of 100",
+    "takers_against_one_maker": "book, takers against one maker, batches of 100",
+    "rest_and_cancel": "book, rests and is cancelled, batches of 100",
+    "batch_of_ten": "book, ten orders a request, batches of 100",
+}
+"""The figure of docs/performance.md, and the path of docs/operations.md."""
+
+
+@pytest.mark.parametrize(("figure", "path"), SAME_UNITS.items())
+def test_both_pages_say_the_same_of_an_orders_units(figure: str, path: str) -> None:
+    (row,) = (line for line in FIGURES.splitlines() if f"`write_units.{figure}`" in line)
+    now = float(row.strip("|").split("|")[COLUMNS["now"]])
+    _, _, rest = PAGE.partition(f"| **{path}** |")
+    assert float(rest.split("|")[2]) == now == pytest.approx(sum(named_units(path).values()), abs=CLOCK)
 
 
 def test_accounts_and_orders_are_written_25_a_call_and_several_calls_at_once(tables: Database) -> None:
