@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from chalicelib.services.signed.desk import SignedOrderDesk
     from chalicelib.services.webhooks.delivering import Deliverer
     from chalicelib.services.webhooks.dispatching import Dispatcher
+    from chalicelib.services.webhooks.endpoints import EndpointDesk
 
 CONNECTIONS_MAX = 32
 WRITES_AT_ONCE = 16
@@ -277,6 +278,18 @@ def webhook_dispatcher() -> Dispatcher:
     from chalicelib.wiring.webhooks import new_dispatcher
 
     return new_dispatcher(database())
+
+
+def endpoint_desk_of(database: Database, clock_ms: Callable[[], int]) -> Callable[[], EndpointDesk]:
+    """Return what makes a desk's webhook endpoints, once, when they are first asked for."""
+
+    @cache
+    def made() -> EndpointDesk:
+        from chalicelib.wiring.webhooks import new_endpoint_desk
+
+        return new_endpoint_desk(database, clock_ms)
+
+    return made
 
 
 def deliver_function() -> str:

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cache
-from typing import TYPE_CHECKING
-
 from chalicelib.apis.book.ahead import RowsAhead
 from chalicelib.apis.book.api import BookApi
 from chalicelib.apis.book.batches import BatchEndpoints
@@ -35,9 +31,7 @@ from chalicelib.support.clock import now_ms, now_s
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.tenants import Tenants, instance_at
 from chalicelib.tables.tokens import Tokens
-
-if TYPE_CHECKING:
-    from chalicelib.services.webhooks.endpoints import EndpointDesk
+from chalicelib.wiring import endpoint_desk_of
 
 
 def new_book_desk(
@@ -60,20 +54,8 @@ def new_book_desk(
         tokens=TokenEndpoints(Tokens(database).register, ledger, answers),
         movements=MovementEndpoints(Movements(database), ledger, answers),
         statements=StatementEndpoints(ledger, Statements(database)),
-        webhooks=WebhookEndpoints(_endpoint_desk(database)),
+        webhooks=WebhookEndpoints(endpoint_desk_of(database, now_ms)),
     )
     books = BooksAhead()
     ahead = Ahead[str](database, lambda _api_key, instance: [instance_at(instance)], books.learn)
     return BookApi(gate, endpoints, ahead, RowsAhead(books, answers))
-
-
-def _endpoint_desk(database: Database) -> Callable[[], EndpointDesk]:
-    """Return what makes the desk's webhook endpoints when they are first asked for."""
-
-    @cache
-    def made() -> EndpointDesk:
-        from chalicelib.wiring.webhooks import new_endpoint_desk
-
-        return new_endpoint_desk(database)
-
-    return made

@@ -12,6 +12,7 @@ from chalicelib.apis.escrow.operator import OperatorEndpoints
 from chalicelib.apis.escrow.orders import OrderEndpoints
 from chalicelib.apis.escrow.payments import PaymentEndpoints
 from chalicelib.apis.escrow.routes import ROUTES
+from chalicelib.apis.escrow.webhooks import WebhookEndpoints
 from chalicelib.apis.kit.answering import endpoints_of
 from chalicelib.domain.tenancy.keys import ESCROW_KEYS
 from chalicelib.services.ahead import Ahead
@@ -23,6 +24,7 @@ from chalicelib.support.clock import now_ms
 from chalicelib.tables.credentials import Credentials
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.escrow_settings import EscrowDesks, open_desk_at
+from chalicelib.wiring import endpoint_desk_of
 
 
 def new_escrow_desk(
@@ -39,6 +41,7 @@ def new_escrow_desk(
         payments=PaymentEndpoints(desk, reading, commands),
         customers=CustomerEndpoints(desk, reading, commands),
         operator=OperatorEndpoints(desk, reading, commands),
+        webhooks=WebhookEndpoints(endpoint_desk_of(database, clock), commands),
     )
     ahead = Ahead[Caller](
         database, lambda key, caller: [keys.at(key), *open_desk_at(caller.instance, caller.reference)]

@@ -16,7 +16,7 @@ from chalicelib.services.tenancy.rate_limiter import AnonymousUse, RateLimiter
 from chalicelib.support.consistency import Inconsistent
 from chalicelib.support.telemetry import add_log_members
 
-WRITING = frozenset(("POST", "PUT"))
+WRITING = frozenset(("POST", "PUT", "DELETE"))
 
 
 @dataclass(frozen=True, slots=True)

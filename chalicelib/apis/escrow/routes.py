@@ -26,7 +26,7 @@ SEARCH = (*PAGE, "search", "query", "date_begin", "date_end")
 def _route(method: str, path: str, endpoint: str, answer: str, **more: Any) -> Route[Auth]:
     auth = Auth.OPERATOR if path.startswith("/operator/") else Auth.MERCHANT
     aliases = (path,) if f"{path}/".startswith(f"{ORDERS}/") else ()
-    if method == "POST":
+    if method == "POST" and not path.startswith("/webhooks"):  # an answer with a secret is not kept
         more = {"headers": ("Idempotency-Key",), **more}
     if "{" in path:
         more["errors"] = ("404", *more.get("errors", ()))
@@ -61,6 +61,15 @@ ROUTES = RouteTable(
         _route("GET", "/customers/{uuid}/wallets", "customers.list_wallets_of_customer", "WalletPage", query=PAGE),
         _route("GET", "/wallets", "customers.list_wallets", "WalletPage", query=PAGE),
         _route("GET", "/wallets/{uuid}", "customers.show_wallet", "Wallet"),
+        _route("GET", "/webhooks", "webhooks.all", "Webhooks"),
+        _route("POST", "/webhooks", "webhooks.create", "WebhookWithSecret", body="webhooks:WEBHOOK"),
+        _route("GET", "/webhooks/{id}", "webhooks.show", "Webhook"),
+        _route("PUT", "/webhooks/{id}", "webhooks.change", "Webhook", body="webhooks:CHANGE"),
+        _route("DELETE", "/webhooks/{id}", "webhooks.remove", "RemovedWebhook"),
+        _route("POST", "/webhooks/{id}/test", "webhooks.test", "TestedWebhook", body="webhooks:NONE"),
+        _route("POST", "/webhooks/{id}/rotate-secret", "webhooks.rotate", "WebhookWithSecret", body="webhooks:ROTATE"),
+        _route("GET", "/webhooks/{id}/deliveries", "webhooks.deliveries", "Deliveries", query=("status", "limit")),
+        _route("POST", "/webhooks/{id}/redeliver", "webhooks.redeliver", "Delivery", body="webhooks:REDELIVER"),
         _route("POST", "/operator/payins/{id}/confirm", "operator.confirm_payin", "Payin", body="operator:CONFIRM"),
         _route("POST", "/operator/payins/{id}/deny", "operator.deny_payin", "Payin", body="operator:DENY"),
         _route("POST", "/operator/orders/{id}/block", "operator.block", "Order", body="operator:NONE"),

@@ -17,14 +17,18 @@ from chalicelib.domain.escrow.lifecycle import Status
 from chalicelib.domain.escrow.money import major_units
 from chalicelib.domain.ledger.owners import customer_key, escrow_fees_key, supply_key
 from chalicelib.domain.tenancy.instances import World
+from chalicelib.domain.webhooks.endpoint import merchant_owner
+from chalicelib.services.webhooks.endpoints import EndpointDesk
+from chalicelib.services.webhooks.starting import left_to_sweep
 from chalicelib.tables.dynamodb import Database
 from infra.tables import create_tables
-from tests.apis.escrow.desk import KEY, OPERATOR_KEY, Desk, data_of, errors_of
+from tests.apis.escrow.desk import KEY, OPERATOR_KEY, SHOP, Desk, data_of, errors_of
 from tests.memory import MemoryDynamoDB
 from tests.services.escrow.world import INSTANCE, SANDBOX_EUR, Happened
 from tests.services.escrow.world import happened as events_of_scope
 
 PREFIX = "escrow"
+URL = "https://hooks.example.com/"
 NOW = "2025-02-19T21:20:00Z"
 STATUSES = tuple(status.value for status in Status)
 UNPAID = ("DRAFT", "PENDING_DETAILS", "PENDING_PUBLISH", "FAILURE")
@@ -41,7 +45,7 @@ DRAWN = ("public_id", "buyer_link", "seller_link", "qr_link", "uuid", "self", "c
 def _opened() -> tuple[Any, Desk]:
     client: Any = MemoryDynamoDB()
     create_tables(client, PREFIX)
-    return client, Desk(Database(client, PREFIX))
+    return client, Desk(Database(client, PREFIX, pause=lambda _seconds: None))
 
 
 def new_desk() -> Desk:
@@ -52,7 +56,7 @@ def new_desk() -> Desk:
 def copied(desk: Desk) -> Desk:
     """Return the same desk over a copy of its tables."""
     client: Any = desk.database._client
-    return desk.over(Database(client.clone(), PREFIX))
+    return desk.over(Database(client.clone(), PREFIX, pause=lambda _seconds: None))
 
 
 @cache
@@ -184,7 +188,48 @@ READS: dict[str, Callable[[], Request]] = {
     "A14 customers wallets": _reading("GET /customers/{uuid}/wallets", lambda desk, _order: desk.buyer["uuid"]),
 }
 """Every GET."""
-REQUESTS = COMMANDS | READS
+
+
+def with_webhook(desk: Desk) -> tuple[str, str]:
+    """Make a webhook endpoint of the shop with a delivery that waits; return their ids."""
+    owner = merchant_owner(INSTANCE, World.SANDBOX, SHOP)
+    endpoints = EndpointDesk(
+        desk.database,
+        left_to_sweep,
+        master_key=lambda: b"k" * 32,
+        clock_ms=lambda: desk.now_s * 1000,
+        cursor_of=lambda _owner: None,
+    )
+    webhook_id = endpoints.create(owner, URL, ("*",)).endpoint.endpoint_id
+    return webhook_id, endpoints.test(owner, webhook_id)
+
+
+def _about_webhook(route: str, body: dict[str, Any] | None = None) -> Request:
+    desk = new_desk()
+    webhook_id, delivery_id = with_webhook(desk)
+    named = body and {name: value.format(delivery=delivery_id) for name, value in body.items()}
+    return Request(desk, route, webhook_id, named)
+
+
+def _webhook() -> Request:
+    return Request(new_desk(), "POST /webhooks", None, {"url": URL, "types": ["EscrowPublished"]})
+
+
+WEBHOOKS: dict[str, Callable[[], Request]] = {
+    "W2 create": _webhook,
+    "W4 change": lambda: _about_webhook("PUT /webhooks/{id}", {"description": "mine"}),
+    "W5 remove": lambda: _about_webhook("DELETE /webhooks/{id}"),
+    "W6 test": lambda: _about_webhook("POST /webhooks/{id}/test"),
+    "W7 rotate": lambda: _about_webhook("POST /webhooks/{id}/rotate-secret", {"hours": "1"}),
+    "W9 redeliver": lambda: _about_webhook("POST /webhooks/{id}/redeliver", {"delivery_id": "{delivery}"}),
+}
+"""Every POST, PUT and DELETE about webhook endpoints; none of them has an Idempotency-Key."""
+READS |= {
+    "W1 webhooks": _reading("GET /webhooks", lambda _desk, _order: None),
+    "W3 one": lambda: _about_webhook("GET /webhooks/{id}"),
+    "W8 deliveries": lambda: _about_webhook("GET /webhooks/{id}/deliveries"),
+}
+REQUESTS = COMMANDS | READS | WEBHOOKS
 
 
 def as_form(body: dict[str, Any] | None) -> list[tuple[str, str]]:

@@ -13,6 +13,12 @@ from tests.apis.escrow.cases import HttpClient, new_desk
 from tests.apis.escrow.desk import Desk
 
 
+@pytest.fixture(autouse=True)
+def _master_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Webhook secrets are derived from it."""
+    monkeypatch.setattr(wiring, "master_key", lambda: b"k" * 32)
+
+
 @pytest.fixture
 def desk() -> Desk:
     """A desk of this test's own."""

@@ -142,7 +142,7 @@ def test_403_of_a_disabled_key(make: Callable[[], Request]) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in REQUESTS if not name.startswith("O")])
-def test_403_of_a_read_only_key_on_a_post_or_put(name: str) -> None:
+def test_403_of_a_read_only_key_on_whatever_is_no_get(name: str) -> None:
     request = REQUESTS[name]()
     before = request.desk.tables()
     answer = request.send(key=READ_ONLY_KEY)

@@ -1,0 +1,96 @@
+"""A merchant's webhook endpoints: its own, in the world of the key; what is shown once, and what is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.webhooks.endpoint import ENDPOINTS_MAX
+from tests.apis.escrow.cases import URL, new_desk, with_webhook
+from tests.apis.escrow.desk import (
+    NOT_FOUND,
+    OTHER_KEY,
+    PRODUCTION_KEY,
+    READ_ONLY_KEY,
+    Desk,
+    data_of,
+    errors_of,
+    refusal_of,
+)
+
+
+def made(desk: Desk, **members: Any) -> dict[str, Any]:
+    return data_of(desk.post("/webhooks", {"url": URL, "types": ["*"]} | members))
+
+
+def test_an_endpoint_is_shown_with_its_secret_once(desk: Desk) -> None:
+    new = made(desk, description="mine")
+    secret = new.pop("secret")
+    assert secret.startswith("whsec_")
+    assert (new["url"], new["types"], new["description"], new["status"]) == (URL, ["*"], "mine", "ACTIVE")
+    shown, listed = desk.get(f"/webhooks/{new['id']}"), desk.get("/webhooks")
+    assert data_of(shown) == new
+    assert data_of(listed) == [new]
+    assert secret not in shown.body + listed.body
+
+
+def test_neither_another_merchant_nor_the_other_world_sees_it(desk: Desk) -> None:
+    new = made(desk)
+    for key in (OTHER_KEY, PRODUCTION_KEY):
+        stranger = desk.as_key(key)
+        assert data_of(stranger.get("/webhooks")) == []
+        assert refusal_of(stranger.get(f"/webhooks/{new['id']}")) == NOT_FOUND
+        assert refusal_of(stranger.send("DELETE", f"/2.0/webhooks/{new['id']}")) == NOT_FOUND
+    assert desk.as_key(READ_ONLY_KEY).send("DELETE", f"/2.0/webhooks/{new['id']}").status == 403
+    assert len(data_of(desk.get("/webhooks"))) == 1
+
+
+def test_an_endpoint_is_paused_resumed_and_removed(desk: Desk) -> None:
+    path = f"/2.0/webhooks/{made(desk)['id']}"
+    assert data_of(desk.send("PUT", path, body={"status": "PAUSED"}))["status"] == "PAUSED"
+    assert errors_of(desk.send("POST", f"{path}/test")).keys() == {"status"}
+    assert data_of(desk.send("PUT", path, body={"status": "ACTIVE", "types": ["EscrowPublished"]}))["types"] == [
+        "EscrowPublished"
+    ]
+    assert data_of(desk.send("DELETE", path))["removed"] is True
+    assert refusal_of(desk.send("DELETE", path)) == NOT_FOUND
+
+
+def test_what_waits_is_listed_and_dead_letters_are_what_is_listed_without_a_word() -> None:
+    desk = new_desk()
+    webhook_id, delivery_id = with_webhook(desk)
+    path = f"/webhooks/{webhook_id}/deliveries"
+    (waiting,) = data_of(desk.get(path, {"status": "WAITING"}))
+    assert (waiting["id"], waiting["type"], waiting["status"]) == (delivery_id, "webhook.test", "WAITING")
+    assert data_of(desk.get(path)) == []
+    assert errors_of(desk.get(path, {"status": "DELIVERED", "limit": "0"})).keys() == {"status", "limit"}
+    again = desk.post(f"/webhooks/{webhook_id}/redeliver", {"delivery_id": "evt_none"})
+    assert errors_of(again).keys() == {"delivery_id"}
+
+
+def test_a_merchant_has_a_bounded_number_of_endpoints(desk: Desk) -> None:
+    for _ in range(ENDPOINTS_MAX):
+        made(desk)
+    refused = desk.post("/webhooks", {"url": URL, "types": ["*"]})
+    assert errors_of(refused).keys() == {"url"}
+
+
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [
+        ("url", None),
+        ("url", "http://hooks.example.com/"),
+        ("url", "https://192.168.0.1/"),
+        ("url", "x" * 1001),
+        ("types", None),
+        ("types", []),
+        ("types", "*"),
+        ("types", ["Escrow*"]),
+        ("types", ["*"] * 51),
+        ("description", "x" * 201),
+    ],
+)
+def test_a_faulty_field_is_named(shared: Desk, member: str, value: object) -> None:
+    refused = shared.post("/webhooks", {"url": URL, "types": ["*"]} | {member: value})
+    assert errors_of(refused).keys() == {member}
