@@ -141,7 +141,7 @@ class Book:
 
     def close(self, order: OpenOrder, reason: CloseReason, status: OrderStatus = OrderStatus.CANCELLED) -> Closed:
         """Take a resting order out of the book, whatever is left of it, and release its hold."""
-        closed = Closed(order.placed, status, reason, order.remaining, order.hold)
+        closed = Closed(order.placed, status, reason, order.remaining, order.hold, order.price)
         self.side(order.placed.side).remove(order)
         self.forget(order)
         return closed
@@ -173,6 +173,11 @@ class Book:
         if self.incoming is not None and self.incoming.placed.order_id == order_id:
             return self.incoming.placed
         return self.open_orders[order_id].placed
+
+    def level_of(self, order: PlaceOrder) -> int | None:
+        """Return the price at which a resting or incoming order rests; None where it does not rest yet."""
+        resting = self.open_orders.get(order.order_id)
+        return None if resting is None else resting.price
 
     def apply(self, event: Event) -> None:
         """Fold one event into the state as it was decided; only the order of a cancel-all's events is checked (O9).

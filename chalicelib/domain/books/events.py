@@ -54,13 +54,17 @@ class Rested(msgspec.Struct, frozen=True, gc=False):
 
 
 class Closed(msgspec.Struct, frozen=True, gc=False):
-    """The order ended with a remainder; the rest of its hold is released."""
+    """The order ended with a remainder; the rest of its hold is released.
+
+    level: the price at which the remainder rested in the book until now; None where it never rested.
+    """
 
     order: PlaceOrder
     status: OrderStatus
     reason: CloseReason
     remaining: int
     released: int
+    level: int | None = None
 
 
 class CancelRefused(msgspec.Struct, frozen=True, gc=False):

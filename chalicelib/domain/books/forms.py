@@ -1,6 +1,8 @@
 """Stored forms: events, orders and terms as plain data, in the journal, in snapshots and in the inbox.
 
-Amounts are decimal strings. ``decode_...`` reads what ``encode_...`` wrote.
+Amounts are decimal strings. ``decode_...`` reads what ``encode_...`` wrote. An event names the customer, the side, the
+level and the quantity of its order as well, so that an entry can be read alone (``feed``); the book knows them too, and
+``decode`` compares.
 """
 
 from __future__ import annotations
@@ -35,8 +37,12 @@ from chalicelib.support.canonical import canonical, quoted
 RawEvent = dict[str, object]
 
 
+NEWEST_MEMBER = {"traded": "takerQuantity", "rested": "customer", "closed": "level"}
+"""A member that events of earlier versions lack, by type."""
+
+
 class UnknownEvent(ValueError):
-    """The data names no event that there is."""
+    """The data names no event of this version."""
 
 
 def encode(event: Event) -> str:
@@ -50,20 +56,26 @@ def encode(event: Event) -> str:
             maker, taker, buyer, seller = event.maker, event.taker, event.buyer, event.seller
             return (
                 f'{{"buyer":{quoted(buyer.customer)},"maker":{quoted(maker.order_id)},"makerFee":"{event.maker_fee}",'
-                f'"makerRemaining":"{event.maker_remaining}","notional":"{event.notional}","price":"{event.price}",'
-                f'"quantity":"{event.quantity}","released":"{event.released}","seller":{quoted(seller.customer)},'
-                f'"taker":{quoted(taker.order_id)},"takerFee":"{event.taker_fee}",'
+                f'"makerQuantity":"{maker.quantity}","makerRemaining":"{event.maker_remaining}",'
+                f'"notional":"{event.notional}","price":"{event.price}","quantity":"{event.quantity}",'
+                f'"released":"{event.released}","seller":{quoted(seller.customer)},"taker":{quoted(taker.order_id)},'
+                f'"takerFee":"{event.taker_fee}","takerQuantity":"{taker.quantity}",'
                 f'"takerRemaining":"{event.taker_remaining}","takerSide":"{taker.side}",'
                 f'"takerType":"{taker.order_type}","type":"traded"}}'
             )
         case Accepted(order):
             return f'{{"order":{order_text(order)},"type":"accepted"}}'
         case Rested(order, remaining):
-            return f'{{"order":{quoted(order.order_id)},"remaining":"{remaining}","type":"rested"}}'
-        case Closed(order, status, reason, remaining, released):
             return (
-                f'{{"order":{quoted(order.order_id)},"reason":"{reason}","released":"{released}",'
-                f'"remaining":"{remaining}","status":"{status}","type":"closed"}}'
+                f'{{"customer":{quoted(order.customer)},"order":{quoted(order.order_id)},"price":"{order.price}",'
+                f'"quantity":"{order.quantity}","remaining":"{remaining}","side":"{order.side}","type":"rested"}}'
+            )
+        case Closed(order, status, reason, remaining, released, level):
+            left = "null" if level is None else f'"{level}"'
+            return (
+                f'{{"customer":{quoted(order.customer)},"level":{left},"order":{quoted(order.order_id)},'
+                f'"quantity":"{order.quantity}","reason":"{reason}","released":"{released}",'
+                f'"remaining":"{remaining}","side":"{order.side}","status":"{status}","type":"closed"}}'
             )
         case CancelRefused(order_id, customer):
             return canonical({"type": "cancelRefused", "order": order_id, "customer": customer})
@@ -77,34 +89,44 @@ def encode(event: Event) -> str:
 
 
 def decode(raw: RawEvent, book: Book) -> Event:
-    """Return the event that ``encode`` wrote, its orders looked up in the book. KeyError: no such order there."""
+    """Return the event that ``encode`` wrote, its orders looked up in the book.
+
+    Raises UnknownEvent; KeyError where the book has no such order, ValueError where the event says otherwise of it.
+    """
 
     def amount(name: str) -> int:
         return int(str(raw[name]))
 
-    def order(name: str) -> PlaceOrder:
-        return book.find(str(raw[name]))
-
-    match raw["type"]:
+    kind = str(raw["type"])
+    if kind in NEWEST_MEMBER and NEWEST_MEMBER[kind] not in raw:
+        raise UnknownEvent(f"{kind} of an earlier version: create the tables anew (a local run: make run FRESH=1)")
+    match kind:
         case "accepted":
             return Accepted(decode_order(raw["order"]))
         case "traded":
+            maker, taker = book.find(str(raw["maker"])), book.find(str(raw["taker"]))
             trade = Traded(
-                order("maker"), order("taker"), amount("price"), amount("quantity"), amount("notional"),
+                maker, taker, amount("price"), amount("quantity"), amount("notional"),
                 amount("makerFee"), amount("takerFee"), amount("released"),
                 amount("makerRemaining"), amount("takerRemaining"),
             )  # fmt: skip
-            taker, parties = trade.taker, (trade.buyer.customer, trade.seller.customer)
-            if (taker.side, taker.order_type, *parties) != (
-                raw["takerSide"], raw["takerType"], raw["buyer"], raw["seller"],
-            ):  # fmt: skip
-                raise ValueError("a trade names other parties than its orders do")
+            _compare(
+                (raw["takerSide"], raw["takerType"], raw["buyer"], raw["seller"]),
+                (taker.side, taker.order_type, trade.buyer.customer, trade.seller.customer),
+            )
+            _compare((amount("makerQuantity"), amount("takerQuantity")), (maker.quantity, taker.quantity))
             return trade
         case "rested":
-            return Rested(order("order"), amount("remaining"))
+            order = book.find(str(raw["order"]))
+            _compare(_order_facts(raw), (order.customer, order.side, order.quantity))
+            _compare(amount("price"), order.price)
+            return Rested(order, amount("remaining"))
         case "closed":
+            order, level = book.find(str(raw["order"])), None if raw["level"] is None else amount("level")
+            _compare(_order_facts(raw), (order.customer, order.side, order.quantity))
+            _compare(level, book.level_of(order))
             status, reason = OrderStatus(str(raw["status"])), CloseReason(str(raw["reason"]))
-            return Closed(order("order"), status, reason, amount("remaining"), amount("released"))
+            return Closed(order, status, reason, amount("remaining"), amount("released"), level)
         case "cancelRefused":
             return CancelRefused(str(raw["order"]), str(raw["customer"]))
         case "cancelAllBegun":
@@ -113,7 +135,16 @@ def decode(raw: RawEvent, book: Book) -> Event:
             return CancelAllEnded(str(raw["command"]), str(raw["customer"]), amount("closed"))
         case "bookChanged":
             return BookChanged(str(raw["command"]), decode_terms(raw))
-    raise UnknownEvent(f"unknown event {raw['type']}")
+    raise UnknownEvent(f"unknown event {kind}")
+
+
+def _order_facts(raw: RawEvent) -> tuple[object, ...]:
+    return raw["customer"], raw["side"], int(str(raw["quantity"]))
+
+
+def _compare(said: object, known: object) -> None:
+    if said != known:
+        raise ValueError(f"an event says {said} of what the book knows as {known}")
 
 
 def encode_terms(terms: BookTerms) -> dict[str, object]:

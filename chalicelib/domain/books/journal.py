@@ -128,7 +128,7 @@ def replay(book: Book, entry: JournalEntry) -> list[Event]:
             event = decode(raw, book)
             book.apply(event)
         except UnknownEvent as error:
-            raise BrokenJournal(str(error)) from error
+            raise BrokenJournal(f"{entry.book}: entry {entry.sequence}: {error}") from error
         except (KeyError, ValueError, TypeError, Inconsistent) as error:
             raise BrokenJournal(f"{entry.book}: entry {entry.sequence} cannot be folded at {raw}") from error
         events.append(event)

@@ -95,7 +95,9 @@ def test_a_cancelled_order_leaves_the_book_with_its_whole_hold(order_id: str, re
 
     events = decided(book, cancel(order_id))
 
-    assert events == [Closed(order, OrderStatus.CANCELLED, CloseReason.USER_CANCELLED, remaining, released)]
+    assert events == [
+        Closed(order, OrderStatus.CANCELLED, CloseReason.USER_CANCELLED, remaining, released, order.price)
+    ]
     assert set(book.open_orders) == others
 
 

@@ -105,7 +105,7 @@ def test_an_order_that_expires_is_expired_and_gets_back_what_it_still_holds() ->
 
     events = expired(book, AT_MS + 10)
 
-    assert events == [Closed(bid, OrderStatus.EXPIRED, CloseReason.EXPIRED, 3, 300)]
+    assert events == [Closed(bid, OrderStatus.EXPIRED, CloseReason.EXPIRED, 3, 300, 100)]
     assert moved(events) == {("customer of bid", BUY): Change(300, -300)}
 
 

@@ -53,6 +53,7 @@ ORDERS = st.builds(
     st.none() | TEXTS,
     st.none() | st.integers(0, 2**45),
 )
+PRICED = ORDERS.filter(lambda order: order.price is not None)
 TERMS = st.builds(
     BookTerms,
     st.integers(0, 99),
@@ -66,8 +67,19 @@ TERMS = st.builds(
 EVENTS: st.SearchStrategy[Event] = st.one_of(
     st.builds(Accepted, ORDERS),
     st.builds(Traded, ORDERS, ORDERS, *[AMOUNTS] * 8),
-    st.builds(Rested, ORDERS, AMOUNTS),
+    st.builds(Rested, PRICED, AMOUNTS),
     st.builds(Closed, ORDERS, st.sampled_from(OrderStatus), st.sampled_from(CloseReason), AMOUNTS, AMOUNTS),
+    PRICED.flatmap(
+        lambda order: st.builds(
+            Closed,
+            st.just(order),
+            st.sampled_from(OrderStatus),
+            st.sampled_from(CloseReason),
+            AMOUNTS,
+            AMOUNTS,
+            st.just(order.price),
+        )
+    ),
     st.builds(CancelRefused, TEXTS, TEXTS),
     st.builds(CancelAllBegun, TEXTS, TEXTS),
     st.builds(CancelAllEnded, TEXTS, TEXTS, st.integers(0, 10**6)),
@@ -92,6 +104,9 @@ def test_an_events_text_is_canonical_and_read_back(event: Event) -> None:
             if maker.order_id == taker.order_id or maker.side is taker.side:
                 return  # no book has such a trade
             orders = (maker, taker)
+        case Closed(order, level=None):
+            orders = ()
+            book.incoming = opened(order)
         case Rested(order) | Closed(order):
             orders = (order,)
         case _:

@@ -16,7 +16,7 @@ from ulid import ULID
 from chalicelib.domain.books import forms, journal
 from chalicelib.domain.books.book import Book
 from chalicelib.domain.books.commands import decide
-from chalicelib.domain.books.events import BookChanged, Event
+from chalicelib.domain.books.events import BookChanged, Closed, Event
 from chalicelib.domain.books.journal import (
     GENESIS_HASH,
     BrokenJournal,
@@ -163,12 +163,12 @@ def test_the_hash_of_an_entry_is_the_one_that_the_guarantees_describe() -> None:
 
 
 def test_an_entry_that_was_written_before_is_written_again_byte_for_byte_and_folds_to_the_same_book() -> None:
-    """``recorded_entry.json`` and its hash are of the version that encoded each event three times."""
+    """``recorded_entry.json`` and its hash are of the version whose events name their orders' customers and levels."""
     recorded = (Path(__file__).parent / "recorded_entry.json").read_bytes().rstrip()
     book, events = decided()
     (entry,) = draft("inst_ü/ob", Head(), AT_MS, 10**30, events, ["ord_9", 'q"'])
     assert entry.content == recorded
-    assert entry.hash == "5d375c0e5c6c871c05c71fdb950be5bbc2022b91faa7ee48876bb428c62c5571"
+    assert entry.hash == "c9ec075cd6b514ced2054658720af75e0cdafa8662dd395b558636d8560c13e2"
     read, folded = JournalEntry(**(vars(entry) | {"content": recorded})), Book(RULES)
     verify(read, Head())
     assert replay(folded, read) == events
@@ -224,7 +224,7 @@ def test_an_event_about_an_order_that_is_not_there_breaks_the_journal() -> None:
     (entry,) = draft("b", Head(), AT_MS, 7, events)
     with pytest.raises(BrokenJournal, match="cannot be folded"):
         replay(Book(RULES), _with_events(entry, entry.events[2:]))
-    with pytest.raises(BrokenJournal, match=r"^unknown event invented$"):
+    with pytest.raises(BrokenJournal, match=r"^b: entry 1: unknown event invented$"):
         replay(Book(RULES), _with_events(entry, [{"type": "invented"}]))
 
 
@@ -244,6 +244,7 @@ def test_events_are_written_as_plain_json_with_amounts_as_strings() -> None:
         "buyer": "cüst 2",
         "seller": "cüst 1", "price": "50", "quantity": "10", "notional": "500",
         "makerFee": "0", "takerFee": "0", "released": "0", "makerRemaining": "0", "takerRemaining": "0",
+        "makerQuantity": "10", "takerQuantity": "10",
     }  # fmt: skip
 
 
@@ -279,17 +280,42 @@ def test_terms_that_are_no_object_are_refused() -> None:
         forms.decode_terms("ACTIVE")
 
 
-@pytest.mark.parametrize("member", ["takerSide", "buyer", "seller"])
-def test_a_trade_between_others_than_its_orders_customers_is_refused(member: str) -> None:
-    """They stand in the entry so that it can be read alone."""
-    book = Book(RULES)
-    place(book, order(1, "SELL", 10, 50), AT_MS)
-    (entry,) = draft("b", Head(), AT_MS, 7, place(book, order(2, "BUY", 10, 50), AT_MS))
-    events = tuple(raw | {member: "SELL"} if raw["type"] == "traded" else raw for raw in entry.events)
-    folded = Book(RULES)
-    place(folded, order(1, "SELL", 10, 50), AT_MS)
-    with pytest.raises(BrokenJournal, match="cannot be folded"):
-        replay(folded, _with_events(entry, events))
+SAID_OF_ORDERS = {
+    "traded": ("takerSide", "takerType", "buyer", "seller", "makerQuantity", "takerQuantity"),
+    "rested": ("customer", "side", "price", "quantity"),
+    "closed": ("customer", "side", "level", "quantity"),
+}
+"""Members that the book knows too, by type of event: they stand in the entry so that it can be read alone."""
+
+
+@pytest.mark.parametrize(("kind", "member"), [(kind, name) for kind, names in SAID_OF_ORDERS.items() for name in names])
+@pytest.mark.parametrize("said", ["SELL", "BUY", "MARKET", "7", None])
+def test_an_event_that_says_of_an_order_what_its_book_does_not_breaks_the_journal(
+    kind: str, member: str, said: str | None
+) -> None:
+    (entry,) = draft("b", Head(), AT_MS, 7, decided()[1])
+    for number, raw in enumerate(entry.events):
+        if raw["type"] == kind and raw[member] != said:
+            changed = [*entry.events[:number], raw | {member: said}, *entry.events[number + 1 :]]
+            with pytest.raises(BrokenJournal, match="cannot be folded"):
+                replay(Book(RULES), _with_events(entry, changed))
+
+
+@pytest.mark.parametrize("kind", SAID_OF_ORDERS)
+def test_an_event_of_an_earlier_version_is_refused_with_what_to_do(kind: str) -> None:
+    (entry,) = draft("b", Head(), AT_MS, 7, decided()[1])
+    later = {"traded": ("makerQuantity", "takerQuantity")}.get(kind, SAID_OF_ORDERS[kind])
+    events = [
+        {name: said for name, said in raw.items() if raw["type"] != kind or name not in later} for raw in entry.events
+    ]
+    with pytest.raises(BrokenJournal, match=rf"^b: entry 1: {kind} of an earlier version: create the tables anew"):
+        replay(Book(RULES), _with_events(entry, events))
+
+
+def test_a_close_names_the_level_that_its_order_leaves_and_none_where_it_never_rested() -> None:
+    events = decided()[1]
+    levels = {event.order.order_id: event.level for event in events if isinstance(event, Closed)}
+    assert levels == {"ord_4": None, "ord_6": None, "ord_7": None, "ord_5": 40, "ord_8": 40}
 
 
 def test_trade_ids_are_ulids_of_the_entrys_time_and_ascend_within_a_book() -> None:
@@ -328,8 +354,8 @@ def test_cancels_refusals_and_changes_of_terms_are_written_with_all_that_they_sa
     }  # fmt: skip
     assert [encoded(event) for command in commands for event in begun(book, command)] == [
         {
-            "type": "closed", "order": "ord_1", "status": "CANCELLED", "reason": "USER_CANCELLED", "remaining": "10",
-            "released": "500",
+            "type": "closed", "order": "ord_1", "customer": "cüst 1", "side": "BUY", "quantity": "10", "level": "50",
+            "status": "CANCELLED", "reason": "USER_CANCELLED", "remaining": "10", "released": "500",
         },
         {"type": "cancelRefused", "order": "ord_1", "customer": "cüst 1"},
         {"type": "bookChanged", "command": "cmd_3"} | closed,

@@ -28,7 +28,7 @@ def built() -> Built:
     world.move("ann", None, QUOTE, 1_000, reference="payout 17")
     world.move("ann", "ben", QUOTE, 2_000, metadata='{"for":"rent"}')
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("chalicelib.domain.books.snapshot.SNAPSHOT_AFTER_BYTES_MIN", 1_500)
+        patch.setattr("chalicelib.domain.books.snapshot.SNAPSHOT_AFTER_BYTES_MIN", 1_800)
         _live_through_everything(world)
     earlier_depth = world.database.get("books", {"book": world.book, "part": "depth"})
     assert earlier_depth is not None
