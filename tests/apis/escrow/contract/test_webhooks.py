@@ -16,6 +16,7 @@ from tests.apis.escrow.desk import (
     Desk,
     data_of,
     errors_of,
+    page_of,
     refusal_of,
 )
 
@@ -31,7 +32,7 @@ def test_an_endpoint_is_shown_with_its_secret_once(desk: Desk) -> None:
     assert (new["url"], new["types"], new["description"], new["status"]) == (URL, ["*"], "mine", "ACTIVE")
     shown, listed = desk.get(f"/webhooks/{new['id']}"), desk.get("/webhooks")
     assert data_of(shown) == new
-    assert data_of(listed) == [new]
+    assert page_of(listed)["data"] == [new]
     assert secret not in shown.body + listed.body
 
 
@@ -39,11 +40,11 @@ def test_neither_another_merchant_nor_the_other_world_sees_it(desk: Desk) -> Non
     new = made(desk)
     for key in (OTHER_KEY, PRODUCTION_KEY):
         stranger = desk.as_key(key)
-        assert data_of(stranger.get("/webhooks")) == []
+        assert page_of(stranger.get("/webhooks"))["data"] == []
         assert refusal_of(stranger.get(f"/webhooks/{new['id']}")) == NOT_FOUND
         assert refusal_of(stranger.send("DELETE", f"/2.0/webhooks/{new['id']}")) == NOT_FOUND
     assert desk.as_key(READ_ONLY_KEY).send("DELETE", f"/2.0/webhooks/{new['id']}").status == 403
-    assert len(data_of(desk.get("/webhooks"))) == 1
+    assert page_of(desk.get("/webhooks"))["total"] == 1
 
 
 def test_an_endpoint_is_paused_resumed_and_removed(desk: Desk) -> None:
@@ -61,9 +62,9 @@ def test_what_waits_is_listed_and_dead_letters_are_what_is_listed_without_a_word
     desk = new_desk()
     webhook_id, delivery_id = with_webhook(desk)
     path = f"/webhooks/{webhook_id}/deliveries"
-    (waiting,) = data_of(desk.get(path, {"status": "WAITING"}))
+    (waiting,) = page_of(desk.get(path, {"status": "WAITING"}))["data"]
     assert (waiting["id"], waiting["type"], waiting["status"]) == (delivery_id, "webhook.test", "WAITING")
-    assert data_of(desk.get(path)) == []
+    assert page_of(desk.get(path))["data"] == []
     assert errors_of(desk.get(path, {"status": "DELIVERED", "limit": "0"})).keys() == {"status", "limit"}
     again = desk.post(f"/webhooks/{webhook_id}/redeliver", {"delivery_id": "evt_none"})
     assert errors_of(again).keys() == {"delivery_id"}
