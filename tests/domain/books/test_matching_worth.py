@@ -63,6 +63,15 @@ def with_old_dust(*orders: PlaceOrder) -> Book:
     return old
 
 
+def test_an_order_that_is_worth_one_unit_is_no_dust_to_a_post_only_order() -> None:
+    """It stays, and the post-only order, which would trade with it, goes."""
+    book = a_book(base_decimals=1)
+    placed(book, ask("ask", 5, 2))
+    order = limit("post-only", BUY, 5, 10, hold=5, post_only=True)
+    placed(book, order)
+    assert list(book.open_orders) == ["ask"]
+
+
 # --- something for nothing --------------------------------------------------------------------------------------------
 
 

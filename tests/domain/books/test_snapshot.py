@@ -111,6 +111,15 @@ def test_what_an_orders_trades_came_to_is_known_while_it_is_open_and_in_no_entry
     assert updates["other"].sums == TradeSums(101)
 
 
+def test_what_a_takers_trades_came_to_is_known_while_its_rest_is_open_and_no_longer() -> None:
+    state = a_state()
+    go_on(state, limit("ask", SELL, 101, 5))
+    go_on(state, limit("taker", BUY, 101, 9))
+    assert state.traded == {"taker": TradeSums(505)}
+    go_on(state, CancelOrder("c1", "taker", "customer of taker"))
+    assert state.traded == {}
+
+
 def test_the_state_of_a_book_without_a_journal_is_empty_and_has_the_status_it_was_made_with() -> None:
     state = BookState.empty(RULES, PAUSED)
 
