@@ -233,12 +233,15 @@ class Books:
         """Yield every configuration as stored, and every row that names a book. For operators: scans the table."""
         return (row for row in self._database.scan(TABLE) if row["part"] == "config" or "/" not in row["book"])
 
-    def of_instance(self, instance: str) -> list[BookConfig]:
-        """Return the configurations of an instance's books, newest first, ties by id. Costs what it returns."""
+    def ids(self, instance: str) -> list[str]:
+        """Return the ids of an instance's books, closed ones too, in order. Costs what it returns."""
         values = {":instance": instance, ":listed": LISTED}
         condition = "#book = :instance AND begins_with(#part, :listed)"
-        ids = [row["part"].removeprefix(LISTED) for row in self._database.query(TABLE, condition, values)]
-        found = self.configs(book_key(instance, book_id) for book_id in ids)
+        return [row["part"].removeprefix(LISTED) for row in self._database.query(TABLE, condition, values)]
+
+    def of_instance(self, instance: str) -> list[BookConfig]:
+        """Return the configurations of an instance's books, newest first, ties by id. Costs what it returns."""
+        found = self.configs(book_key(instance, book_id) for book_id in self.ids(instance))
         return sorted(found, key=lambda config: (config.created_at_ms, config.book_id), reverse=True)
 
     def depth(self, book: str) -> Depth:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from chalicelib.apis.book.ahead import RowsAhead
 from chalicelib.apis.book.api import BookApi
 from chalicelib.apis.book.batches import BatchEndpoints
@@ -14,7 +16,7 @@ from chalicelib.apis.book.orders import OrderEndpoints
 from chalicelib.apis.book.routes import ROUTES
 from chalicelib.apis.book.tokens import TokenEndpoints
 from chalicelib.apis.book.webhooks import WebhookEndpoints
-from chalicelib.apis.kit.answering import endpoints_of
+from chalicelib.apis.kit.answering import Deferred, endpoints_of
 from chalicelib.services.ahead import Ahead
 from chalicelib.services.answers import Answers
 from chalicelib.services.books.admission import Admission
@@ -33,6 +35,9 @@ from chalicelib.tables.tenants import Tenants, instance_at
 from chalicelib.tables.tokens import Tokens
 from chalicelib.wiring import endpoint_desk_of
 
+if TYPE_CHECKING:
+    from chalicelib.apis.book.events import EventEndpoints
+
 
 def new_book_desk(
     database: Database, counters: Database | None = None, *, cancel_wait_s: float = CANCEL_WAIT_S
@@ -45,6 +50,13 @@ def new_book_desk(
     gate = Gate(Tenants(database, now_s).accept, RateLimiter(counters or database))
     admission, outcomes = Admission(database), OutcomeWaiter(database)
     first_match = FirstMatch(outcomes)
+
+    def events() -> EventEndpoints:
+        from chalicelib.apis.book.events import EventEndpoints
+        from chalicelib.services.feed.reading import Feed
+
+        return EventEndpoints(Feed(database, now_ms), reading)
+
     endpoints = endpoints_of(
         ROUTES,
         orders=OrderEndpoints(admission, reading, outcomes, first_match, answers, cancel_wait_s),
@@ -55,6 +67,7 @@ def new_book_desk(
         movements=MovementEndpoints(Movements(database), ledger, answers),
         statements=StatementEndpoints(ledger, Statements(database)),
         webhooks=WebhookEndpoints(endpoint_desk_of(database, now_ms)),
+        events=Deferred(events),
     )
     books = BooksAhead()
     ahead = Ahead[str](database, lambda _api_key, instance: [instance_at(instance)], books.learn)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from chalicelib.apis.escrow.api import EscrowApi
 from chalicelib.apis.escrow.commands import Commands
@@ -13,7 +14,7 @@ from chalicelib.apis.escrow.orders import OrderEndpoints
 from chalicelib.apis.escrow.payments import PaymentEndpoints
 from chalicelib.apis.escrow.routes import ROUTES
 from chalicelib.apis.escrow.webhooks import WebhookEndpoints
-from chalicelib.apis.kit.answering import endpoints_of
+from chalicelib.apis.kit.answering import Deferred, endpoints_of
 from chalicelib.domain.tenancy.keys import ESCROW_KEYS
 from chalicelib.services.ahead import Ahead
 from chalicelib.services.answers import Answers
@@ -26,6 +27,9 @@ from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.escrow_settings import EscrowDesks, open_desk_at
 from chalicelib.wiring import endpoint_desk_of
 
+if TYPE_CHECKING:
+    from chalicelib.apis.escrow.events import EventEndpoints
+
 
 def new_escrow_desk(
     database: Database, counters: Database | None = None, *, clock: Callable[[], int] = now_ms
@@ -35,6 +39,13 @@ def new_escrow_desk(
     gate = Gate(keys.accept, EscrowDesks(database).open_desk, RateLimiter(counters or database), clock)
     desk, reading = EscrowDesk(database, lambda: clock() // 1000), EscrowReading(database)
     commands = Commands(Answers(database, clock))
+
+    def events() -> EventEndpoints:
+        from chalicelib.apis.escrow.events import EventEndpoints
+        from chalicelib.services.feed.reading import Feed
+
+        return EventEndpoints(Feed(database, clock))
+
     endpoints = endpoints_of(
         ROUTES,
         orders=OrderEndpoints(desk, reading, commands),
@@ -42,6 +53,7 @@ def new_escrow_desk(
         customers=CustomerEndpoints(desk, reading, commands),
         operator=OperatorEndpoints(desk, reading, commands),
         webhooks=WebhookEndpoints(endpoint_desk_of(database, clock), commands),
+        events=Deferred(events),
     )
     ahead = Ahead[Caller](
         database, lambda key, caller: [keys.at(key), *open_desk_at(caller.instance, caller.reference)]

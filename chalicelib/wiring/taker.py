@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
-from chalicelib.apis.kit.answering import endpoints_of
+from chalicelib.apis.kit.answering import Deferred, endpoints_of
 from chalicelib.apis.taker.api import TakerApi
 from chalicelib.apis.taker.connecting import ConnectEndpoint
 from chalicelib.apis.taker.gate import Caller, Gate
@@ -25,6 +26,9 @@ from chalicelib.tables.connect_nonces import ConnectNonces
 from chalicelib.tables.credentials import Credentials
 from chalicelib.tables.desk_settings import TakerDesks, open_desk_at
 from chalicelib.tables.dynamodb import Database
+
+if TYPE_CHECKING:
+    from chalicelib.apis.taker.events import EventEndpoints
 
 
 def new_taker_desk(
@@ -47,6 +51,13 @@ def new_taker_desk(
     keys = Credentials(database, TAKER_KEYS)
     gate = Gate(keys.accept, open_desk, limiter, master_keys)
     desk, reading = SignedOrderDesk(database, lambda: clock() // 1000), SignedReading(database)
+
+    def events() -> EventEndpoints:
+        from chalicelib.apis.taker.events import EventEndpoints
+        from chalicelib.services.feed.reading import Feed
+
+        return EventEndpoints(Feed(database, clock))
+
     endpoints = endpoints_of(
         ROUTES,
         connecting=ConnectEndpoint(open_desk, ConnectNonces(database).spend, gate.open_session, public_instance),
@@ -54,6 +65,7 @@ def new_taker_desk(
         takers=TakerEndpoints(desk, reading),
         validating=ValidateEndpoint(reading),
         lists=ListEndpoints(reading),
+        events=Deferred(events),
     )
     ahead = Ahead[Caller](database, lambda api_key, caller: [keys.at(api_key), *open_desk_at(caller.instance)])
     return TakerApi(gate, endpoints, clock, ahead)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
-from chalicelib.apis.kit.answering import endpoints_of
+from chalicelib.apis.kit.answering import Deferred, endpoints_of
 from chalicelib.apis.trade.ahead import RowsAhead
 from chalicelib.apis.trade.api import TradeApi
 from chalicelib.apis.trade.balances import BalanceEndpoints
@@ -36,6 +37,9 @@ from chalicelib.tables.credentials import Credentials
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.tenants import Tenants, instance_at
 
+if TYPE_CHECKING:
+    from chalicelib.apis.trade.events import EventEndpoints
+
 
 def new_trade_desk(
     database: Database,
@@ -62,6 +66,13 @@ def new_trade_desk(
     gate = Gate(tokens.accept, Tenants(database, now_s).get, limiter, master_keys, public_instance)
     reading, ledger = BooksReading(database), LedgerReading(database)
     pairs, outcomes, admission = Pairs(reading, ledger), OutcomeWaiter(database), Admission(database)
+
+    def events() -> EventEndpoints:
+        from chalicelib.apis.trade.events import EventEndpoints
+        from chalicelib.services.feed.reading import Feed
+
+        return EventEndpoints(Feed(database, clock), pairs)
+
     endpoints = endpoints_of(
         ROUTES,
         placing=PlacingEndpoints(admission, outcomes, pairs),
@@ -72,6 +83,7 @@ def new_trade_desk(
         balances=BalanceEndpoints(ledger),
         market=MarketEndpoints(pairs, TradeHistory(database), DepthReader(database, orders_max)),
         tickers=TickerEndpoints(pairs, MarketData(database)),
+        events=Deferred(events),
     )
     books = BooksAhead()
     ahead = Ahead[Caller](database, lambda token, caller: [tokens.at(token), instance_at(caller.instance)], books.learn)

@@ -19,6 +19,7 @@ from chalicelib.apis.book.routes import (
     CREDIT,
     DELIVERIES,
     DEPTH,
+    EVENTS,
     ONE_WEBHOOK,
     SETTINGS,
     TOKENS,
@@ -184,6 +185,8 @@ def at_the_books(world: World) -> None:
     desk.get(DEPTH, orderBookId=BOOK_ID)
     desk.get(BOOKS)
     desk.get(TRADES_OF_BOOK, orderBookId=BOOK_ID)
+    cursor = json.loads(desk.get(EVENTS).body)["data"]["cursor"]
+    assert desk.get(EVENTS, {"after": cursor}).status == 200
     desk.rows(status="OPEN")
     desk.rows()
     with work_of("api_handler"):

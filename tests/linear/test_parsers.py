@@ -14,10 +14,12 @@ from typing import Any
 
 import pytest
 
+from chalicelib.apis.book import events as book_events
 from chalicelib.apis.book import ledger_schema, order_schema, schema
 from chalicelib.apis.book.envelope import Fault as BookFault
-from chalicelib.apis.escrow.bodies import UnreadableBody, body_of
+from chalicelib.apis.escrow.bodies import Body, UnreadableBody, body_of
 from chalicelib.apis.escrow.envelope import Fault as EscrowFault
+from chalicelib.apis.escrow.events import QUERY as ESCROW_EVENTS
 from chalicelib.apis.escrow.lists import PAGE_MAX
 from chalicelib.apis.escrow.routes import ROUTES as ESCROW_ROUTES
 from chalicelib.apis.escrow.schema import integer, metadata, url
@@ -41,6 +43,8 @@ from chalicelib.apis.trade.query import Query
 from chalicelib.apis.trade.routes import ROUTES as TRADE_ROUTES
 from chalicelib.apis.trade.signature import compact_form, ecmascript_number
 from chalicelib.apis.trade.window import FaultyEnd, window_of
+from chalicelib.domain.feed.cursor import UnreadableCursor
+from chalicelib.domain.feed.cursor import cursor_of as events_cursor_of
 from chalicelib.domain.signed.connect import MalformedMessage, connect_message
 from chalicelib.support.canonical import Number
 from chalicelib.support.redaction import masked, secrets_of
@@ -60,6 +64,7 @@ REFUSED = (
     TakerFault,
     TradeFault,
     UnreadableBody,
+    UnreadableCursor,
     UnreadableJson,
     decimals.NotAnAmount,
 )
@@ -100,6 +105,10 @@ def parameters(text: str) -> dict[str, list[str]]:
     return {name: [name] for name in text.split("&")}
 
 
+def escrow_events(text: str) -> object:
+    return ESCROW_EVENTS.checked(ESCROW_EVENTS.read({"after": text, "limit": text}), Body({}), {})
+
+
 def masked_line(text: str) -> object:
     return masked({"message": "y" * len(text)}, secrets_of({"authorization": text}, text.encode()))
 
@@ -121,6 +130,7 @@ READERS: dict[str, Reader] = {
     "book movement": lambda text: schema.checked(ledger_schema.ChangeBody, schema.json_object(text.encode())),
     "book path": lambda text: schema.customer_ref(text),
     "book page": lambda text: schema.page_query({"limit": [text], "offset": [text]}),
+    "book events": lambda text: book_events.asked_of({name: [text] for name in ("types", "after", "limit", "bookId")}),
     "book time": book_query("from"),
     "book reference": book_query("customerRef"),
     "trade body": lambda text: place_schema.place_body(place_schema.members_of(text.encode()), NOW_MS),
@@ -140,6 +150,8 @@ READERS: dict[str, Reader] = {
     "taker amounts": order_hash_query("fill_amount_min"),
     "taker blocks": order_hash_query("block_number_min"),
     "taker pages": order_hash_query("page"),
+    "taker events": lambda text: list_schema.events_query({"after": [text], "limit": [text]}),
+    "cursor of events": events_cursor_of,
     "taker session": lambda text: session_of(text, [b"k" * 32], 0),
     "taker session's claims": lambda text: session_of(jwt_of(text), [b"k" * 32], 0),
     "connect message": connect_message,
@@ -147,6 +159,9 @@ READERS: dict[str, Reader] = {
     "escrow form": lambda text: body_of(text.encode(), FORM),
     "escrow multipart": lambda text: body_of(text.encode(), MULTIPART),
     "escrow content type": lambda text: body_of(b"a=b", text),
+    "escrow events": lambda text: ESCROW_EVENTS.checked(
+        ESCROW_EVENTS.read({"after": text, "limit": text}), Body({}), {}
+    ),
     "escrow number": lambda text: escrow_kind(escrow_number(10**9, 2), text),
     "escrow integer": lambda text: escrow_kind(integer(1, PAGE_MAX), text),
     "escrow URL": lambda text: escrow_kind(url(), text),

@@ -81,7 +81,7 @@ def test_the_readmes_calls_work_as_printed(checkout: Path) -> None:
 
 
 def test_the_page_about_the_command_line_works_as_printed(checkout: Path) -> None:
-    (operator,) = blocks("docs/command-line.md")
+    operator, events = blocks("docs/command-line.md")
     printed = run(operator, checkout)
     balances = json.loads(next(line for line in printed.splitlines() if line.startswith("{")))
     assert balances["balances"][0]["available"] == "500000000000000000000"
@@ -89,6 +89,8 @@ def test_the_page_about_the_command_line_works_as_printed(checkout: Path) -> Non
     assert "status: ACTIVE" in printed
     assert printed.count("took_effect: true") == 2
     assert printed.rstrip().splitlines()[-2:] == ["commands: 0", "books: 1"]
+    assert printed.count('"type": "book.changed"') >= 2
+    assert run(f"source .local/env\n{events}", checkout).split() == ["2"]
 
 
 def test_the_page_about_webhooks_works_as_printed(checkout: Path) -> None:
@@ -135,7 +137,7 @@ SHELLS = [("bash", "-euo", "pipefail"), ("sh", "-eu")]
 
 @pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: shell[0])
 def test_the_page_about_the_book_desk_works_as_printed(checkout: Path, shell: tuple[str, ...]) -> None:
-    order, batch = blocks("docs/book-desk.md")
+    order, batch, events = blocks("docs/book-desk.md")
     first, again, status, owner, cancelled = run(order, checkout, shell).splitlines()
     assert first == again
     assert first.startswith("placed ord_")
@@ -146,6 +148,9 @@ def test_the_page_about_the_book_desk_works_as_printed(checkout: Path, shell: tu
         "OPEN OPEN INVALID_QUANTITY",
         "CANCELLED CANCELLED",
     ]
+    accepted, status = run(f"{functions}\n{events}", checkout, shell).splitlines()
+    assert accepted.startswith("ord_")
+    assert status == "CANCELLED"
 
 
 @pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: shell[0])

@@ -15,6 +15,9 @@ from chalicelib.services.books.reading import BooksReading
 from chalicelib.services.books.trades import TradeHistory
 from chalicelib.support.clock import iso
 
+SEQUENCE = "X-Book-Sequence"
+"""Header of a depth: the sequence of the journal entry as of which it is. Events with a higher one come after it."""
+
 
 @dataclass(frozen=True, slots=True)
 class MarketEndpoints:
@@ -26,10 +29,10 @@ class MarketEndpoints:
         book_id = schema.path_parameter("orderBookId", request.path_parameters["orderBookId"])
         levels = book_schema.levels_query(request.query)
         off_chain_book(self.reading, instance, book_id)
-        bids, asks = self.reading.depth(instance, book_id)
-        sides = {"bids": bids[:levels], "asks": asks[:levels]}
+        depth = self.reading.depth(instance, book_id)
+        sides = {"bids": depth.bids[:levels], "asks": depth.asks[:levels]}
         shown = {side: [_level_data(*level) for level in best] for side, best in sides.items()}
-        return envelope.success(200, {"orderBookId": book_id} | shown)
+        return envelope.success(200, {"orderBookId": book_id} | shown, {SEQUENCE: str(depth.sequence)})
 
     def trades_of_book(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
         """GET offchain/order-books/{orderBookId}/trades. 200 with a bare array, newest first."""

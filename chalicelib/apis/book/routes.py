@@ -24,6 +24,7 @@ ROTATE_SECRET = f"{BASE}/offchain/webhooks/{{webhookId}}/rotate-secret"
 DELIVERIES = f"{BASE}/offchain/webhooks/{{webhookId}}/deliveries"
 ONE_DELIVERY = f"{BASE}/offchain/webhooks/{{webhookId}}/deliveries/{{deliveryId}}"
 REDELIVER = f"{BASE}/offchain/webhooks/{{webhookId}}/deliveries/{{deliveryId}}/redeliver"
+EVENTS = f"{BASE}/offchain/events"
 LEDGER = "/custody/api"
 TOKENS = f"{LEDGER}/tokens"
 ONE_TOKEN = f"{LEDGER}/tokens/{{tokenAddress}}"
@@ -41,8 +42,8 @@ PAGE = ("limit", "offset")
 OF_BOOK = ("ORDER_BOOK_NOT_FOUND", "WRONG_SETTLEMENT_MODE")
 
 
-def _get(path: str, endpoint: str, answer: str, *errors: str, query: tuple[str, ...] = ()) -> Route[str]:
-    return _route("GET", path, endpoint, answer, *errors, query=query)
+def _get(path: str, endpoint: str, answer: str, *errors: str, **more: Any) -> Route[str]:
+    return _route("GET", path, endpoint, answer, *errors, **more)
 
 
 def _post(path: str, endpoint: str, answer: str, body: str, *errors: str, **more: Any) -> Route[str]:
@@ -95,6 +96,8 @@ ROUTES = RouteTable(
         _get(ONE_DELIVERY, "webhooks.delivery", "Delivery", "WEBHOOK_NOT_FOUND", "DELIVERY_NOT_FOUND"),
         _route("POST", REDELIVER, "webhooks.redeliver", "Delivery", "WEBHOOK_NOT_FOUND", "DELIVERY_NOT_FOUND",
                "WEBHOOK_NOT_ACTIVE", status=202),
+        _get(EVENTS, "events.follow", "Events", "ORDER_BOOK_NOT_FOUND", "WRONG_SETTLEMENT_MODE", "CURSOR_GONE",
+             query=("customerRef", "bookId", "types", "after", "limit"), headers=("Prefer",)),
         _get(TOKENS, "tokens.list_of_instance", "TokenPage", query=("activeOnly", *PAGE)),
         _post(TOKENS, "tokens.register", "Token", "ledger_schema:CreateTokenBody", "TOKEN_EXISTS", status=201),
         _get(ONE_TOKEN, "tokens.one", "Token", "TOKEN_NOT_FOUND"),

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from chalicelib.apis.kit.http import HttpResponse
-from chalicelib.domain.escrow.order import Json
 from chalicelib.support.canonical import exact
 
 Errors = dict[str, list[str]]
@@ -16,6 +15,7 @@ MESSAGES = {
     401: "Unauthenticated.",
     403: "This action is unauthorized.",
     404: "Not found",
+    410: "Gone. Read the orders anew, then follow from this cursor.",
     INVALID: "The given data was invalid.",
     429: "Too Many Attempts.",
     500: "Server Error",
@@ -24,11 +24,17 @@ MESSAGES = {
 
 
 class Fault(Exception):
-    """A request that is answered with an error of this API. headers: in addition to those of every answer."""
+    """A request that is answered with an error of this API. headers: in addition to those of every answer.
 
-    def __init__(self, status: int, errors: Errors | None = None, retry_after_s: int | None = None) -> None:
+    cursor: from where to follow events.
+    """
+
+    def __init__(
+        self, status: int, errors: Errors | None = None, retry_after_s: int | None = None, cursor: str | None = None
+    ) -> None:
         super().__init__(MESSAGES[status])
         self.status, self.name, self.message, self.errors = status, str(status), MESSAGES[status], errors
+        self.cursor = cursor
         self.headers = {} if retry_after_s is None else {"Retry-After": str(retry_after_s)}
 
 
@@ -42,6 +48,11 @@ def unauthorized() -> Fault:
 
 def not_found() -> Fault:
     return Fault(404)
+
+
+def gone(cursor: str) -> Fault:
+    """Return the fault of a cursor that is no longer resumable. cursor: that of now."""
+    return Fault(410, cursor=cursor)
 
 
 def too_many(retry_after_s: int) -> Fault:
@@ -79,7 +90,7 @@ def breaks_rule(field: str, rule: str) -> str:
     return f"The {words(field)} {rule}."
 
 
-def single(data: Mapping[str, Json]) -> str:
+def single(data: Mapping[str, object]) -> str:
     """Return the body of an answer with one object."""
     return written({"data": data})
 
@@ -96,5 +107,6 @@ def response(status: int, body: str, headers: Mapping[str, str] | None = None) -
 
 def failure(fault: Fault) -> HttpResponse:
     errors: Mapping[str, Sequence[str]] | None = fault.errors
-    body = {"message": fault.message} | ({} if errors is None else {"errors": errors})
+    body: dict[str, object] = {"message": fault.message} | ({} if errors is None else {"errors": errors})
+    body |= {} if fault.cursor is None else {"cursor": fault.cursor}
     return replace(response(fault.status, written(body), fault.headers), error=fault.name)

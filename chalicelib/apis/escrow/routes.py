@@ -70,6 +70,9 @@ ROUTES = RouteTable(
         _route("POST", "/webhooks/{id}/rotate-secret", "webhooks.rotate", "WebhookWithSecret", body="webhooks:ROTATE"),
         _route("GET", "/webhooks/{id}/deliveries", "webhooks.deliveries", "Deliveries", query=("status", "limit")),
         _route("POST", "/webhooks/{id}/redeliver", "webhooks.redeliver", "Delivery", body="webhooks:REDELIVER"),
+        _route(
+            "GET", "/events", "events.follow", "Events", query=("after", "limit"), headers=("Prefer",), errors=("410",)
+        ),
         _route("POST", "/operator/payins/{id}/confirm", "operator.confirm_payin", "Payin", body="operator:CONFIRM"),
         _route("POST", "/operator/payins/{id}/deny", "operator.deny_payin", "Payin", body="operator:DENY"),
         _route("POST", "/operator/orders/{id}/block", "operator.block", "Order", body="operator:NONE"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 from operator import attrgetter
 from types import SimpleNamespace
 from typing import Any, Generic, TypeVar
@@ -22,6 +23,16 @@ def endpoints_of(table: RouteTable[Auth], **groups: object) -> dict[str, Callabl
     """Return the endpoints of a route table by name. Raises AttributeError where a group lacks one."""
     found = SimpleNamespace(**groups)
     return {route.endpoint: attrgetter(route.endpoint)(found) for route in table}
+
+
+class Deferred:
+    """A group of endpoints that is built by its first request, because its imports are of no use to others."""
+
+    def __init__(self, build: Callable[[], object]) -> None:
+        self._build = cache(build)
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        return lambda *arguments: getattr(self._build(), name)(*arguments)
 
 
 @dataclass(frozen=True, slots=True)

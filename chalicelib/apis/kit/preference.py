@@ -1,4 +1,4 @@
-"""``Prefer: wait=n`` (RFC 7240): how long a client waits for the first matching result (T19).
+"""``Prefer: wait=n`` (RFC 7240): how long a client waits for the first result (T19), or for events.
 
 Parsing takes time linear in the header's size.
 """
@@ -13,13 +13,13 @@ _PREFERENCE = re.compile(r'(?:[^",]|"(?:\\.|[^"\\])*+"?)++', re.DOTALL)
 _DIGITS = re.compile(r"[0-9]+")
 
 
-def wait_preference(header: str) -> int | None:
-    """Return the seconds of the first ``wait`` in the header, 10 at most; None if there is none."""
+def wait_preference(header: str, most_s: int = WAIT_S_MAX) -> int | None:
+    """Return the seconds of the first ``wait`` in the header, at most ``most_s``; None if there is none."""
     for preference in _PREFERENCE.findall(header):
         name, is_there, value = preference.partition(";")[0].partition("=")
         if is_there and name.strip().lower() == "wait":
             seconds = value.strip().removeprefix('"').removesuffix('"').strip().lstrip("0")
             if not _DIGITS.fullmatch(seconds):
                 return None
-            return WAIT_S_MAX if len(seconds) > len(str(WAIT_S_MAX)) else min(int(seconds), WAIT_S_MAX)
+            return most_s if len(seconds) > len(str(most_s)) else min(int(seconds), most_s)
     return None

@@ -53,7 +53,8 @@ class TakerApi:
         def act(caller: Caller) -> HttpResponse:
             if len(request.body) > BODY_BYTES_MAX:
                 raise invalid({"body": f"must be at most {BODY_BYTES_MAX} bytes"})
-            return success(self._endpoints[route.endpoint](request, caller))
+            found = self._endpoints[route.endpoint](request, caller)
+            return found if isinstance(found, HttpResponse) else success(found)
 
         api_key = request.headers.get("x-api-key", "") if route.auth is Auth.TAKER else ""
         return self._ahead.answer(api_key, lambda: self._enter[route.auth](request, self._clock()), act)

@@ -24,6 +24,7 @@ class Error(Enum):
     FORBIDDEN = 403, 403, "Forbidden"
     NOT_FOUND = 404, 404, "Not found"
     CONFLICT = 409, 409, "Conflict"
+    CURSOR_GONE = 410, 410, "Gone"
     TOO_MANY_REQUESTS = 429, 429, "Too many requests"
     INTERNAL = 500, 500, "Internal server error"
 
@@ -73,9 +74,9 @@ def order_not_found() -> Fault:
     return Fault(Error.NOT_FOUND, ORDER_NOT_FOUND)
 
 
-def success(data: object) -> HttpResponse:
+def success(data: object, headers: Mapping[str, str] | None = None) -> HttpResponse:
     """Answer 200; data: of dict, list, str, int, bool and None."""
-    return _response(200, {"code": 0, "data": data})
+    return _response(200, {"code": 0, "data": data}, headers)
 
 
 def failure(fault: Fault) -> HttpResponse:

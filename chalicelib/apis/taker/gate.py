@@ -45,7 +45,7 @@ class Caller:
 
 
 Endpoint = Callable[[HttpRequest, Caller], object]
-"""Returns the answer's data for a caller's request; raises Fault, or a refusal of the desk (``refusals``)."""
+"""Returns the answer, or its data, for a caller's request; raises Fault, or a refusal of the desk (``refusals``)."""
 
 
 @dataclass(frozen=True, slots=True)

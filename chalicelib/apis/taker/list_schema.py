@@ -161,6 +161,14 @@ def maker_query(query: Mapping[str, list[str]]) -> MakerQuery:
     return found
 
 
+def events_query(query: Mapping[str, list[str]]) -> tuple[str | None, int | None]:
+    """Return the cursor and the limit that events are asked for with. Raises Fault."""
+    of = Parameters(query)
+    found = of.read("after", str), of.read("limit", _from_one)
+    of.refuse_bad()
+    return found
+
+
 def hash_of(text: str) -> str:
     """Return a hash in lower case. Raises ValueError."""
     return _matching(HASH, text, "must be 0x and 64 hexadecimal digits").lower()

@@ -23,6 +23,8 @@ ORDER_FILTER = ("ticker", "exchange", "is_buy")
 OF_ORDER = ("NOT_FOUND", "CONFLICT")
 """Errors of every command on an order."""
 
+FOLLOWED: dict[str, Any] = {"query": ("after", "limit"), "headers": ("Prefer",), "errors": ("CURSOR_GONE",)}
+
 
 def _between(*names: str) -> tuple[str, ...]:
     return tuple(f"{name}_{end}" for name in names for end in ("min", "max"))
@@ -66,6 +68,8 @@ ROUTES = RouteTable(
         _route("POST", "/orders/{order_id}/cancel", Auth.MAKER, "makers.cancel", "Cancelled", errors=OF_ORDER),
         _route("GET", "/orders/maker/next-nonce", Auth.MAKER, "makers.next_nonce", "NextNonce"),
         _route("GET", "/orders", Auth.MAKER, "lists.makers_orders", "MakersOrderPage", query=MAKERS_ORDERS),
+        _route("GET", "/takers/events", Auth.TAKER, "events.of_taker", "Events", **FOLLOWED),
+        _route("GET", "/makers/events", Auth.MAKER, "events.of_maker", "Events", **FOLLOWED),
         _route("GET", "/orders/available", Auth.TAKER, "lists.available", "Orders", query=ORDER_FILTER),
         _command("validate", "validating.validate", "SignedOrderBody", "Validation"),
         _command("lock", "takers.lock", "LockBody", "Lock", *OF_ORDER),

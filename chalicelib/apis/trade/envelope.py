@@ -32,6 +32,7 @@ class Error(Enum):
     NO_ROUTE = 404, 40400, "Not found."
     PAIR_NOT_FOUND = 404, 40400, "Pair not found."
     ORDER_NOT_FOUND = 404, 40400, "Order not found."
+    CURSOR_GONE = 410, 41000, "Cursor is gone: read orders and balances anew, then follow from the cursor in data."
     TOO_MANY_REQUESTS = 429, 42900, "Too many requests"
     LIMIT_EXCEEDED = 429, 42900, "Limit Exceeded"
     INTERNAL = 500, 50000, "Internal server error."
@@ -50,13 +51,14 @@ _RETRY_AFTER_S = {Error.CANCEL_PENDING: 1, Error.MAINTENANCE: 1}
 class Fault(Exception):
     """A request that is answered with an error of this API.
 
-    field: the faulty parameter, for INVALID_PARAMETERS only. retry_after_s: of the header Retry-After.
+    field: the faulty parameter, for INVALID_PARAMETERS only. retry_after_s: of the header Retry-After. data: what the
+    answer gives in spite of the error.
     """
 
-    def __init__(self, error: Error, *, field: str = "", retry_after_s: int | None = None) -> None:
+    def __init__(self, error: Error, *, field: str = "", retry_after_s: int | None = None, data: object = None) -> None:
         super().__init__(error.message.format(field=field))
         self.error, self.name, self.status = error, error.name, error.status
-        self.message = str(self)
+        self.message, self.data = str(self), data
         self.retry_after_s = _RETRY_AFTER_S.get(error) if retry_after_s is None else retry_after_s
 
 
@@ -84,7 +86,7 @@ class Envelope:
 
     def failure(self, fault: Fault) -> HttpResponse:
         headers = {} if fault.retry_after_s is None else {"Retry-After": str(fault.retry_after_s)}
-        body = {"data": None, "error_code": fault.error.error_code, "message": fault.message}
+        body = {"data": fault.data, "error_code": fault.error.error_code, "message": fault.message}
         return replace(self._response(fault.status, body, headers), error=fault.name)
 
     def _response(

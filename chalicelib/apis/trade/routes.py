@@ -68,6 +68,8 @@ ROUTES: RouteTable[Permission | None] = RouteTable(
         _route("GET", "/user/trades", READ, "trades.of_customer", "TradePage", "PAIR_NOT_FOUND",
                query=("order_id", "external_id", "pair", *WINDOW, *PAGE)),
         _route("GET", "/user/balances", READ, "balances.of_customer", "Balances", query=("currency_code",)),
+        _route("GET", "/events", READ, "events.of_customer", "Events", "PAIR_NOT_FOUND", "CURSOR_GONE",
+               query=("pair", "after", "limit"), headers=("Prefer",)),
         *_market("/trades", "/trades", "market.trades", "MarketTrades", "PAIR_NOT_FOUND",
                  query=("pair", "start_time", "end_time", "page_size", "c")),
         *_market("/orders/level-2", "/book/orders/level-2", "market.level_2", "Depth", "PAIR_NOT_FOUND",

@@ -1,7 +1,8 @@
 """``tallybook``: the operator's command line (T1).
 
 It manages instances, API keys, tokens, books, credits and debits, the settings and keys of the trade, taker and escrow
-desks, merchants, and webhooks; it redrives, rebuilds and verifies books. The standard AWS variables name the tables.
+desks, merchants, and webhooks; it prints events; it redrives, rebuilds and verifies books. The standard AWS variables
+name the tables.
 ``--json`` prints one JSON object; amounts in it are strings of base units. A secret is printed once, by the command
 that creates it, and stored as a digest only.
 """
@@ -20,7 +21,7 @@ from chalicelib import wiring
 from chalicelib.domain.books.config import BookConfig
 from chalicelib.domain.books.journal import BrokenJournal
 from chalicelib.domain.tenancy.instances import TenancyRefused
-from chalicelib.ops.cli import api_tokens, books, escrow, ledger, taker_desk, taker_keys, tenants, webhook
+from chalicelib.ops.cli import api_tokens, books, escrow, events, ledger, taker_desk, taker_keys, tenants, webhook
 from chalicelib.ops.cli.arguments import CommandFailed, Printed
 from chalicelib.ops.cli.arguments import add_command as _command
 from chalicelib.ops.cli.table_errors import VARIABLES, explain
@@ -172,6 +173,7 @@ def _parser() -> argparse.ArgumentParser:
     escrow.add_commands(groups)
 
     webhook.add_commands(groups)
+    events.add_commands(groups)
 
     command = _command(groups, "redrive", _redrive, "decide commands of the inbox that the stream has lost")
     _add_books_argument(command)

@@ -10,7 +10,7 @@ from chalicelib.domain.books.orders import OrderRow
 from chalicelib.domain.ledger.owners import book_key, customer_key
 from chalicelib.support.consistency import Inconsistent
 from chalicelib.support.ids import TIME_MS_MAX
-from chalicelib.tables.books import Books
+from chalicelib.tables.books import Books, Depth
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.external_ids import ExternalIds
 from chalicelib.tables.fills import Fills
@@ -44,10 +44,9 @@ class BooksReading:
         """Return the book with this symbol, in any case, that is not closed."""
         return self._books.of_symbol(instance, symbol)
 
-    def depth(self, instance: str, book_id: str) -> tuple[Levels, Levels]:
+    def depth(self, instance: str, book_id: str) -> Depth:
         """Return the published bids and asks of a book, as of one journal entry (T38)."""
-        view = self._books.depth(book_key(instance, book_id))
-        return view.bids, view.asks
+        return self._books.depth(book_key(instance, book_id))
 
     def order(self, instance: str, customer: str, order_id: str) -> OrderRow | None:
         return self._orders.get(customer_key(instance, customer), order_id)

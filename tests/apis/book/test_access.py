@@ -35,6 +35,8 @@ PREFIX = "access"
 ANN, BEN, CAT = "cust_ann", "cust_ben", "cust_cat"
 NAMED_LIKE_ROUTES = ("credit", "debit", "transfer")
 NEW_ID = re.compile(r"\b(?:(?:ord|ob|trade|tok|txn|we|evt_test)_[0-9A-Z]{26}|whsec_[\w+/]{43}=)")
+CURSOR = re.compile(r'"cursor":"[^"]*"')
+"""It names the number of entries of each log, of everybody's."""
 TIME = re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
 
@@ -158,6 +160,10 @@ CALLS: dict[tuple[str, str], list[Call]] = {
     (routes.TRANSFER, "POST"): [Call(body=MOVED), Call(body=MOVED | {"reference": "wire-17"})],
     (routes.BALANCES, "GET"): [Call(OF_CUSTOMER), *(Call({"customerRef": name}) for name in NAMED_LIKE_ROUTES)],
     (routes.ONE_BALANCE, "GET"): [Call(OF_CUSTOMER | {"tokenAddress": "{base}"})],
+    (routes.EVENTS, "GET"): [
+        Call(query={"after": "start"} | query)
+        for query in ({}, {"customerRef": "{customer}"}, {"bookId": "{book}"}, {"bookId": "{book}"} | OF_CUSTOMER)
+    ],
     (routes.TRANSACTIONS, "GET"): [
         Call(query=query) for query in (OF_CUSTOMER, {"tokenAddress": "{base}"}, {"type": "trade"}, {})
     ],
@@ -285,7 +291,7 @@ def answer(site: Site, request: HttpRequest, known: str) -> dict[str, Any]:
     """Return what there is to see of an answer; ids that are not known and times, which are new, made alike."""
     response: HttpResponse = site.desk.answer(request)
     text = NEW_ID.sub(lambda found: found[0] if found[0] in known else "new id", response.body)
-    body = json.loads(TIME.sub("time", text))
+    body = json.loads(CURSOR.sub('"cursor":""', TIME.sub("time", text)))
     del body["metadata"]["requestId"]
     headers = {name: value for name, value in response.headers.items() if name != "X-Request-Id"}
     return {"status": response.status, "body": body, "headers": headers}

@@ -185,6 +185,7 @@ READS: dict[str, Callable[[], Request]] = {
     "A13 customers one": _reading("GET /customers/{uuid}", lambda desk, _order: desk.buyer["uuid"]),
     "A14 wallets list": _reading("GET /wallets", lambda _desk, _order: None),
     "A14 wallets one": _reading("GET /wallets/{uuid}", lambda desk, _order: desk.buyer_wallet["uuid"]),
+    "events": _reading("GET /events", lambda _desk, _order: None),
     "A14 customers wallets": _reading("GET /customers/{uuid}/wallets", lambda desk, _order: desk.buyer["uuid"]),
 }
 """Every GET."""

@@ -46,6 +46,8 @@ def test_an_instance_sees_and_moves_nothing_of_anothers_on_any_route(desk: Desk)
             "GET /orders/available": data_of(elsewhere.get(AVAILABLE)),
             "GET /orders/filled": data_of(elsewhere.get(FILLS))["fills"],
             "GET /orders": data_of(elsewhere.maker_get("/orders"))["orders"],
+            "GET /takers/events": data_of(elsewhere.get("/takers/events", {"after": "start"}))["events"],
+            "GET /makers/events": data_of(elsewhere.maker_get("/makers/events", {"after": "start"}))["events"],
         }
         not_found = {
             "GET /takers/orders/{order_hash}": elsewhere.seen(order_hash),

@@ -22,9 +22,11 @@ from tests.world import QUOTE, World
 PREFIX = "access"
 OTHER_INSTANCE = "inst_other001"
 AT_MS = 1_795_000_000_000
+"""2026-11-18."""
 ID = "01563E3A-B5D3-D676-4C61-EFB99302BD5B"
 """Stands for the id of ann's order; there is none with it where her things are not."""
-LAST_UPDATE = re.compile(r'"last_update":"[^"]*",')
+UNLIKE = re.compile(r'"last_update":"[^"]*",|"cursor":"[^"]*",')
+"""What tells of everybody: when the market was made, how many entries each log has."""
 
 Asked = tuple[dict[str, str], Any]
 """Query and body."""
@@ -44,8 +46,9 @@ OF_CUSTOMER: dict[str, Asked] = {
     "GET /orders/trades": ({"order_id": ID}, None),
     "GET /orders/{id}": ({}, None),
     "GET /orders/by-external-id/{external_id}": ({}, None),
-    "GET /user/trades": ({"pair": PAIR, "start_date": "2025-01-01", "end_date": "2025-02-01"}, None),
+    "GET /user/trades": ({"pair": PAIR, "start_date": "2026-11-01", "end_date": "2026-12-01"}, None),
     "GET /user/balances": ({}, None),
+    "GET /events": ({"after": "start"}, None),
 }
 """How each route that is about a customer's own things is asked for ann's."""
 OF_MARKET: dict[str, Asked] = {
@@ -63,6 +66,7 @@ def desk_over(customers: bool) -> tuple[SignedDesk, str]:
     client: Any = MemoryDynamoDB()
     create_tables(client, PREFIX)
     world = World(Database(client, PREFIX))
+    world.now_ms = AT_MS
     ann = open_trade_desk(world, clock=lambda: AT_MS)
     order_id = ID
     if customers:
@@ -79,7 +83,7 @@ def answer(desk: SignedDesk, route: str, asked: Asked, order_id: str) -> tuple[i
     path = template.replace("{id}", order_id).replace("{external_id}", "mine").replace("{pair}", PAIR)
     query, body = json.loads(json.dumps(asked).replace(ID, order_id))
     response = desk.send(method, f"/trade{path}", query=query, body=body)
-    return response.status, json.loads(LAST_UPDATE.sub("", response.body.replace(order_id, ID)))
+    return response.status, json.loads(UNLIKE.sub("", response.body.replace(order_id, ID)))
 
 
 def rows_of_ann(desk: SignedDesk) -> list[Any]:

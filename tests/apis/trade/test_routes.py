@@ -64,10 +64,10 @@ def test_an_unknown_path_or_method_comes_before_the_credentials(desk: SignedDesk
 def test_each_error_is_a_member_of_the_published_table() -> None:
     published = {
         (400, 40000), (400, 40010), (400, 40011), (400, 40020), (400, 40021), (400, 40090), (401, 40100), (403, 40300),
-        (404, 40400), (429, 42900), (500, 50000), (500, 50003), (503, 503),
+        (404, 40400), (410, 41000), (429, 42900), (500, 50000), (500, 50003), (503, 503),
     }  # fmt: skip
     assert {(error.status, error.error_code) for error in Error} == published
-    assert len({error.message for error in Error}) == len(Error) == 24
+    assert len({error.message for error in Error}) == len(Error) == 25
     assert [error.name for error in Error if Fault(error).retry_after_s] == ["CANCEL_PENDING", "MAINTENANCE"]
     assert all(error.message.endswith(".") == (error.status != 429) for error in Error)
 

@@ -14,6 +14,7 @@ from chalicelib.apis.book.routes import (
     BOOKS,
     CREDIT,
     DEBIT,
+    EVENTS,
     LIST,
     ONE_BALANCE,
     ONE_BOOK,
@@ -31,6 +32,7 @@ from chalicelib.apis.book.routes import (
 from chalicelib.apis.kit.http import HttpResponse
 from chalicelib.domain.books.config import SettlementMode
 from chalicelib.domain.books.vocabulary import BookStatus
+from chalicelib.domain.feed.cursor import Cursor, Place
 from chalicelib.domain.webhooks.endpoint import ENDPOINTS_MAX
 from chalicelib.tables.dynamodb import Database
 from chalicelib.wiring.book import new_book_desk
@@ -114,6 +116,8 @@ def with_a_fault(fault: Any, at: int) -> Send:
     return send
 
 
+BEYOND = Cursor().moved(INSTANCE, "ledger/0", Place(10**6)).to_text()
+"""A cursor of a log's entry that is not there."""
 ERRORS: list[Any] = cases(
     ("NOT_FOUND",                404, lambda desk: desk.send("GET", None)),
     ("METHOD_NOT_ALLOWED",       405, lambda desk: desk.send("GET", PLACE)),
@@ -137,6 +141,7 @@ ERRORS: list[Any] = cases(
     ("ORDER_TOO_LARGE",          400, lambda desk: with_settings(desk, order_size_max=9).place(quantity="10")),
     ("INSUFFICIENT_BALANCE",     400, lambda desk: desk.place(price="50", quantity="21")),
     ("ORDER_NOT_FOUND",          404, lambda desk: desk.cancel("ord_none")),
+    ("CURSOR_GONE",              410, lambda desk: desk.get(EVENTS, {"after": BEYOND})),
     ("CANCEL_PENDING",           503, lambda desk: desk.cancel(desk.placed())),
     ("WEBHOOK_NOT_FOUND",        404, lambda desk: desk.send("GET", ONE_WEBHOOK, webhookId="we_none")),
     ("DELIVERY_NOT_FOUND",       404, lambda desk: of_webhook(desk, "GET", ONE_DELIVERY, deliveryId="evt_none")),

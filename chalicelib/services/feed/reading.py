@@ -1,0 +1,233 @@
+"""Reading the feed: the events after a cursor, and waiting for the next ones.
+
+::
+
+    next key of each log, one BatchGetItem --> logs that go on --> their entries, merged by time --> events of a subject
+
+Entries of others are read and passed over: the cursor moves on behind them. Within a log, events come in its order;
+between logs, by time, as far as one answer goes. What one answer reads is bounded, so it may have fewer events than
+asked for, even none, and more behind them (``Page.has_more``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
+
+from chalicelib.domain.feed.cursor import BEGINNING, Cursor, Place, UnreadableCursor, behind
+from chalicelib.domain.feed.event import FeedEvent
+from chalicelib.domain.feed.logs import lanes_of, log_digest
+from chalicelib.services.feed.logs import StoredLog, log_of_book, log_of_lane
+from chalicelib.services.feed.merging import Entries, merge
+from chalicelib.services.polling import polls
+from chalicelib.support.consistency import Inconsistent
+from chalicelib.tables.books import Books
+from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.rows import Row
+
+DAY_MS = 86_400_000
+KEPT_DAYS = 30
+"""Events are resumable for this long. A cursor is refused a day later, so that one at the oldest kept is good."""
+LOGS_MAX = 350
+"""Logs of a scope: as many as a cursor's text can name."""
+EVENTS_MAX = 1000
+"""Events of an answer."""
+ENTRIES_MAX, ENTRIES_IN_ALL_MAX = 100, 1000
+"""Entries that an answer takes from one log, and from all."""
+PAGE_ENTRIES_MIN = 4
+"""Entries of a log that are read at a time where many logs go on."""
+
+
+class TooManyLogs(Exception):
+    """The scope has more logs than a cursor can name: it must name its books."""
+
+
+class CursorGone(Exception):
+    """The place is no longer resumable, or is beyond the end of a log. begin: the cursor of now."""
+
+    def __init__(self, begin: Cursor) -> None:
+        super().__init__("the cursor is too old, or of other tables")
+        self.begin = begin
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which events are asked for.
+
+    subjects: who asks; None: the instance's operator, who sees all. books: ids; None: every book of the instance.
+    areas: of the outbox (``domain.feed.logs``). types: None: all.
+    """
+
+    instance: str
+    subjects: frozenset[str] | None
+    books: frozenset[str] | None = None
+    areas: tuple[str, ...] = ()
+    types: frozenset[str] | None = None
+
+    def shows(self, event: FeedEvent) -> bool:
+        return event.is_for(self.subjects) and (self.types is None or event.type in self.types)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Events, and the cursor behind them and behind what was passed over.
+
+    has_more: more may follow at once. began: the cursor in front. places: behind each event, within its log.
+    """
+
+    events: list[FeedEvent]
+    cursor: Cursor
+    has_more: bool = False
+    began: Cursor = field(default_factory=Cursor)
+    places: Sequence[Place] = ()
+
+    def cursors(self) -> Iterator[Cursor]:
+        """Yield the cursor behind each event."""
+        cursor = self.began
+        for event, place in zip(self.events, self.places, strict=True):
+            cursor = cursor.moved(event.instance, event.log, place)
+            yield cursor
+
+    def first(self, events: int) -> Page:
+        """Return the page cut behind so many events, one at least."""
+        if events >= len(self.events):
+            return self
+        *_, cursor = islice(self.cursors(), events)
+        return Page(self.events[:events], cursor, True, self.began, self.places[:events])
+
+
+class Feed:
+    """Reads the feed. clock_ms: the time in ms since the epoch."""
+
+    def __init__(self, database: Database, clock_ms: Callable[[], int]) -> None:
+        self._database = database
+        self._books = Books(database)
+        self._clock_ms = clock_ms
+
+    def ends(self, scope: Scope) -> Cursor:
+        """Return the cursor of now. One read a log. Raises TooManyLogs, Unavailable."""
+        return self._ends(self._logs(scope))
+
+    def beginning(self, scope: Scope) -> Cursor:
+        """Return the cursor in front of the oldest events kept. Raises TooManyLogs, Unavailable.
+
+        One call for each hundred logs, and a binary search in each log that is older than KEPT_DAYS.
+        """
+        logs, kept_from_ms = self._logs(scope), self._clock_ms() - KEPT_DAYS * DAY_MS
+        firsts = self._rows_at([(log, 1) for log in logs])
+
+        def place(log: StoredLog) -> Place:
+            first = firsts.get((log.name, 1))
+            if first is None or first["at_ms"] >= kept_from_ms:
+                return BEGINNING
+            return Place(log.rows.last_until(self._database, log.owner, kept_from_ms - 1))
+
+        return self._cursor_of(logs, place)
+
+    def read(self, scope: Scope, after: Cursor, limit: int) -> Page:
+        """Return the events after the cursor, at most ``limit``, without waiting. Raises as ``wait``."""
+        return self.wait(scope, after, limit, 0)
+
+    def wait(self, scope: Scope, after: Cursor, limit: int, wait_s: float) -> Page:
+        """Return the events after the cursor, at most ``limit``, once there are any; after ``wait_s`` none.
+
+        Raises CursorGone; UnreadableCursor if the cursor names none of the scope's logs; TooManyLogs; Unavailable.
+        """
+        logs = self._logs(scope)
+        cursor = Cursor({log_digest(log.instance, log.name): after.place(log.instance, log.name) for log in logs})
+        if after.places and not after.places.keys() & cursor.places.keys():
+            raise UnreadableCursor("a cursor of other logs")
+        page = Page([], cursor)
+        for poll, _ in enumerate(polls(wait_s)):
+            going_on = self._going_on(logs, page.cursor) if poll else self._resumable(logs, cursor)
+            page = self._page(scope, going_on, page.cursor, limit) if going_on else Page([], page.cursor)
+            if page.events:
+                break
+        return page
+
+    def _logs(self, scope: Scope) -> list[StoredLog]:
+        book_ids = self._books.ids(scope.instance) if scope.books is None else sorted(scope.books)
+        lanes = [lane for area in scope.areas for lane in lanes_of(area)]
+        if len(book_ids) + len(lanes) > LOGS_MAX:
+            raise TooManyLogs(scope.instance)
+        of_books = [log_of_book(self._books, scope.instance, book_id) for book_id in book_ids]
+        return of_books + [log_of_lane(scope.instance, lane) for lane in lanes]
+
+    def _ends(self, logs: Sequence[StoredLog]) -> Cursor:
+        return self._cursor_of(logs, lambda log: Place(log.rows.end(self._database, log.owner)))
+
+    def _cursor_of(self, logs: Sequence[StoredLog], place: Callable[[StoredLog], Place]) -> Cursor:
+        """Return the cursor with each log's place. place: reads it."""
+        places: dict[str, Place] = {}
+
+        def note(log: StoredLog) -> None:
+            places[log_digest(log.instance, log.name)] = place(log)
+
+        self._database.together([partial(note, log) for log in logs])
+        return Cursor(places)
+
+    def _rows_at(self, wanted: Collection[tuple[StoredLog, int]]) -> dict[tuple[str, int], Row]:
+        """Return the rows that there are of these entries, by log and number: one call for each hundred."""
+        keys: dict[str, list[Row]] = {}
+        for log, number in wanted:
+            keys.setdefault(log.rows.table, []).append(log.rows.key(log.owner, number))
+        by_owner = {(log.rows.table, log.owner): log for log, _ in wanted}
+        kinds = {log.rows.table: log.rows for log, _ in wanted}
+        found = {}
+        for table, rows in self._database.get_of_each(keys).items():
+            for row in rows:
+                log = by_owner[table, row[kinds[table].owner]]
+                found[log.name, log.number_of(row)] = row
+        return found
+
+    def _going_on(self, logs: Sequence[StoredLog], cursor: Cursor) -> list[StoredLog]:
+        """Return the logs that have an entry after their places."""
+        wanted = [(log, cursor.place(log.instance, log.name).sequence + 1) for log in logs]
+        found = self._rows_at(wanted)
+        return [log for log, number in wanted if (log.name, number) in found]
+
+    def _resumable(self, logs: Sequence[StoredLog], cursor: Cursor) -> list[StoredLog]:
+        """Return the logs that have an entry after their places. Raises CursorGone.
+
+        Reads the last entry that was passed, too: where neither is there, the tables are of before the cursor.
+        """
+        places = [(log, cursor.place(log.instance, log.name)) for log in logs]
+        following = [(log, place.sequence + 1) for log, place in places]
+        passed = [(log, place.sequence) for log, place in places if place.sequence]
+        found = self._rows_at([*following, *passed])
+        oldest_ms = self._clock_ms() - (KEPT_DAYS + 1) * DAY_MS
+        for log, place in places:
+            row = found.get((log.name, place.sequence + 1))
+            is_too_old = row is not None and row["at_ms"] < oldest_ms
+            is_inside, was_passed = place.part > 0, place.sequence == 0 or (log.name, place.sequence) in found
+            if is_too_old or (row is None and (is_inside or not was_passed)):
+                raise CursorGone(self._ends(logs))
+        return [log for log, number in following if (log.name, number) in found]
+
+    def _page(self, scope: Scope, logs: Sequence[StoredLog], cursor: Cursor, limit: int) -> Page:
+        """Return the events after the cursor. logs: those that go on."""
+        places = {log.name: cursor.place(log.instance, log.name) for log in logs}
+        at_a_time = max(PAGE_ENTRIES_MIN, min(ENTRIES_MAX, -(-limit // len(logs))))
+        entries = [Entries(self._database, log, places[log.name].sequence, at_a_time, ENTRIES_MAX) for log in logs]
+        self._database.together([one.read for one in entries])
+        events: list[FeedEvent] = []
+        places_behind: list[Place] = []
+        is_cut = False
+        for log, row in merge(entries, ENTRIES_IN_ALL_MAX):
+            place, number = places[log.name], log.number_of(row)
+            if number != place.sequence + 1:
+                raise Inconsistent(f"{log.owner}: entry {number} follows {place.sequence}")
+            shown = [event for event in log.events_of(row)[place.part :] if scope.shows(event)]
+            taken = shown[: limit - len(events)]
+            places_taken = [behind(event, is_last=event is shown[-1]) for event in taken]
+            is_cut = len(taken) < len(shown)
+            places[log.name] = [place, *places_taken][-1] if is_cut else Place(number)
+            events += taken
+            places_behind += places_taken
+            if len(events) >= limit:
+                break
+        has_more = is_cut or any(one.may_go_on for one in entries)
+        moved = {log_digest(scope.instance, name): place for name, place in places.items()}
+        return Page(events, Cursor({**cursor.places, **moved}), has_more, cursor, places_behind)
