@@ -234,16 +234,16 @@ GUARDS = [
     Guard(
         "a movement and the answer under its key are one transaction",
         "chalicelib/services/ledger/posting.py",
-        "            self._database.transact(parts.writes, is_done)\n",
-        "            for write in parts.receipt:\n                self._database.transact([write])\n"
-        "            self._database.transact(parts.writes[: len(parts.writes) - len(parts.receipt)], is_done)\n",
+        "        self._database.transact(parts.writes, is_done)\n",
+        "        for write in parts.receipt:\n            self._database.transact([write])\n"
+        "        self._database.transact(parts.writes[: len(parts.writes) - len(parts.receipt)], is_done)\n",
         "tests/services/ledger/test_movement_faults.py::test_an_answer_is_true_at_whichever_call_dynamodb_fails",
     ),
     Guard(
         "a movement whose outcome is unknown is looked up",
-        "chalicelib/services/ledger/movements.py",
-        "post(posting, lambda: self._transactions.is_recorded(movement.instance, transaction))",
-        "post(posting)",
+        "chalicelib/services/ledger/posting.py",
+        "transact(parts.writes, is_done)",
+        "transact(parts.writes)",
         "tests/services/ledger/test_movement_faults.py::test_a_movement_whose_answer_is_lost_is_looked_up",
     ),
     Guard(
@@ -263,16 +263,16 @@ GUARDS = [
     Guard(
         "all that a step of an escrow order changes is one transaction",
         "chalicelib/services/ledger/posting.py",
-        "            self._database.transact(parts.writes, is_done)\n",
-        "            for write in reversed(parts.writes):\n                self._database.transact([write])\n",
+        "        self._database.transact(parts.writes, is_done)\n",
+        "        for write in reversed(parts.writes):\n            self._database.transact([write])\n",
         "tests/services/escrow/test_faults.py",
     ),
     Guard(
         "a command on an escrow order and the answer under its key are one transaction",
         "chalicelib/services/ledger/posting.py",
-        "            self._database.transact(parts.writes, is_done)\n",
-        "            for write in parts.receipt:\n                self._database.transact([write])\n"
-        "            self._database.transact(parts.writes[: len(parts.writes) - len(parts.receipt)], is_done)\n",
+        "        self._database.transact(parts.writes, is_done)\n",
+        "        for write in parts.receipt:\n            self._database.transact([write])\n"
+        "        self._database.transact(parts.writes[: len(parts.writes) - len(parts.receipt)], is_done)\n",
         "tests/services/escrow/test_faults.py",
     ),
     Guard(
@@ -432,8 +432,8 @@ GUARDS = [
     Guard(
         "an order's hold, row and command are one transaction",
         "chalicelib/services/ledger/posting.py",
-        "            self._database.transact(parts.writes, is_done)\n",
-        "            for write in reversed(parts.writes):\n                self._database.transact([write])\n",
+        "        self._database.transact(parts.writes, is_done)\n",
+        "        for write in reversed(parts.writes):\n            self._database.transact([write])\n",
         "tests/services/books/test_admission_faults.py",
     ),
     Guard(
@@ -940,8 +940,8 @@ GUARDS = [
     Guard(
         "all that a step of a signed order changes is one transaction",
         "chalicelib/services/ledger/posting.py",
-        "            self._database.transact(parts.writes, is_done)\n",
-        "            for write in reversed(parts.writes):\n                self._database.transact([write])\n",
+        "        self._database.transact(parts.writes, is_done)\n",
+        "        for write in reversed(parts.writes):\n            self._database.transact([write])\n",
         "tests/services/signed/test_faults.py::test_what_was_told_of_a_command_holds",
     ),
     Guard(

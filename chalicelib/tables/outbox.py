@@ -23,6 +23,8 @@ from chalicelib.tables.writes import Put, Write
 
 TABLE = "outbox"
 ROWS = NumberedRows(TABLE, "owner", "number")
+PLAIN_BYTES_MAX = 768
+"""Longer events are compressed, so that an entry with its other attributes stays below 1 KB: 2 write units."""
 REMEMBERED_S = 60
 """Far less than it takes to restore a table under its name."""
 REMEMBERED_MAX = 4096
@@ -41,7 +43,7 @@ class Outbox:
         """Return the write of an entry. Refused: its number is taken."""
         number_is_free = "attribute_not_exists(#number)"
         row = _key(instance, entry.log, entry.number) | {"at_ms": entry.at_ms, "command": entry.command}
-        return Put(TABLE, row | stored(entry.events), number_is_free)
+        return Put(TABLE, row | stored(entry.events, PLAIN_BYTES_MAX), number_is_free)
 
     def has(self, instance: str, log: str, number: int, command: str) -> bool:
         """Return whether a number was taken by this command."""
@@ -70,7 +72,8 @@ class Outbox:
 
     def end(self, instance: str, log: str) -> int:
         """Return the highest number of a lane, read consistently; 0: it has no entry."""
-        return ROWS.end(self._database, _owner(instance, log))
+        last = next(ROWS.newest_first(self._database, _owner(instance, log), 1), None)
+        return 0 if last is None else whole(last, "number")
 
     def after(self, instance: str, log: str, number: int) -> Iterator[OutboxEntry]:
         """Yield the entries of a lane after a number, in order, read consistently, page by page."""

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from typing import Any
 
 PLAIN_BYTES_MAX = 1024
-"""Events longer than this number of bytes are stored compressed."""
+"""Events of the journal longer than this number of bytes are stored compressed."""
 COMPRESSION = 6
 """Level of zlib. Faster ones save up to 4 us an order and store up to a quarter more, which costs more."""
 
 
-def stored(content: bytes) -> dict[str, Any]:
+def stored(content: bytes, plain_bytes_max: int = PLAIN_BYTES_MAX) -> dict[str, Any]:
     """Return the attribute that keeps the events."""
-    if len(content) <= PLAIN_BYTES_MAX:
+    if len(content) <= plain_bytes_max:
         return {"events": content}
     return {"events_zlib": zlib.compress(content, COMPRESSION)}
 

@@ -119,11 +119,6 @@ class Transactions:
         row = self._database.get(TABLE, lock.key)
         return (row["transaction_id"], row["facts"] == lock.facts) if row else None
 
-    def is_recorded(self, instance: str, transaction: Transaction) -> bool:
-        """Return whether the transaction took place."""
-        key = {"owner": transactions_key(instance), "entry": _entry(transaction.transaction_id)}
-        return self._database.get(TABLE, key) is not None
-
     def newest_first(
         self, owner: str, from_ms: int = 0, to_ms: int = TIME_MS_MAX, page_rows: int = PAGE_ROWS
     ) -> Iterator[Transaction]:

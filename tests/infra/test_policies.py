@@ -338,6 +338,12 @@ def at_the_taker_desk(client: DynamoDBClient) -> None:
     desk.clock.advance(9000)
     database = Database(WatchedClient(client, losing_answers), "takers")  # type: ignore[arg-type]
     assert SignedOrderDesk(database, lambda: desk.clock.now_s).sweep()
+    desk.lock(desk.created(nonce=11, deadline=desk.clock.now_s + 9000))
+    desk.clock.advance(9000)
+    meanwhile = after_another(lambda: SignedOrderDesk(desk.database, lambda: desk.clock.now_s).sweep())
+    faulty: Any = FaultyClient(client, meanwhile, at=1, operation="transact_write_items")
+    SignedOrderDesk(Database(faulty, "takers"), lambda: desk.clock.now_s).sweep()
+    assert faulty.has_struck
 
 
 def losing_answers(operation: str, call: Call) -> Any:

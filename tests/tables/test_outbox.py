@@ -9,8 +9,7 @@ import pytest
 
 from chalicelib.domain.feed.outbox import Announcement, OutboxEntry, OutboxEvent
 from chalicelib.tables.dynamodb import Database
-from chalicelib.tables.outbox import REMEMBERED_MAX, REMEMBERED_S, Outbox
-from chalicelib.tables.stored_events import PLAIN_BYTES_MAX
+from chalicelib.tables.outbox import PLAIN_BYTES_MAX, REMEMBERED_MAX, REMEMBERED_S, Outbox
 from chalicelib.tables.writes import ConditionFailed
 from tests.faults import WatchedClient
 

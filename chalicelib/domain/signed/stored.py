@@ -9,7 +9,7 @@ from chalicelib.domain.signed.lifecycle import State, Status
 from chalicelib.domain.signed.order import SignedOrder, customer_of, order_id_of
 
 UNFINISHED_TAKERS_MAX = 50
-"""Takers whose unfinished rows the end of an order removes: a transaction has 100 writes, a last fill 25 others."""
+"""Takers whose unfinished rows the end of an order removes: a transaction has 100 writes, a last fill 26 others."""
 
 
 @dataclass(frozen=True, slots=True)

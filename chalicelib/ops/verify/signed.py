@@ -13,7 +13,9 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
+from typing import Any
 
+from chalicelib.domain.feed.event import FeedEvent
 from chalicelib.domain.ledger.amounts import worth
 from chalicelib.domain.ledger.changes import Leg
 from chalicelib.domain.ledger.fees import Fee
@@ -52,12 +54,26 @@ _WITHOUT_FILLS = {Status.PENDING, Status.LOCKED, Status.REJECTED}
 _MAY_BE_LOCKED = {Status.LOCKED, Status.PARTIALLY_FILLED, Status.FILLED}
 
 
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What an entry of the outbox tells of a step. left, entered: statuses, None where it tells none."""
+
+    log: str
+    number: int
+    command: str
+    left: str | None
+    entered: str | None
+    filled: str | None
+
+
 @dataclass(slots=True)
 class SignedCheck:
     """The table as read."""
 
     orders: dict[str, StoredOrder] = field(default_factory=dict)
     fills: dict[str, list[Fill]] = field(default_factory=lambda: defaultdict(list))
+    steps: dict[str, list[_Told]] = field(default_factory=lambda: defaultdict(list))
+    """By order: what the outbox tells of its steps."""
     _rows: dict[RowKey, Row] = field(default_factory=dict)
 
     def add(self, row: Row) -> Disagreement | None:
@@ -84,6 +100,14 @@ class SignedCheck:
                 return False
         return count == len(self._rows)
 
+    def add_step(self, command: str, events: Sequence[FeedEvent]) -> None:
+        """Add an entry of the outbox, of a lane of signed orders. Raises one of UNREADABLE."""
+        event = events[0]
+        body: dict[str, Any] = dict(event.body)
+        facts = [body.get(name) for name in ("fromStatus", "toStatus", "filledQuantity")]
+        told = typed(_Told(event.log, event.sequence, command, *facts))
+        self.steps[order_owner(event.instance, str(body["orderId"]))].append(told)
+
     def holds(self) -> Iterator[tuple[Account, int]]:
         """Yield the amounts that accounts hold for orders, without zeros."""
         for stored in self.orders.values():
@@ -97,8 +121,11 @@ class SignedCheck:
         """Yield disagreements: orders with their fills first, then all rows, then the ledger."""
         for owner, stored in sorted(self.orders.items()):
             yield from _state(stored, self.fills.get(owner, []))
+            yield from _steps(stored, self.steps.pop(owner, []))
             for fill in self.fills.get(owner, []):
                 yield from _facts(stored, fill)
+        for owner in sorted(self.steps):
+            yield Disagreement(f"outbox, {owner}", "the order", "no row")
         yield from self._rows_that_differ()
         yield from self._legs_that_differ(legs)
 
@@ -190,6 +217,25 @@ def _not_of_a_fill(where: str, legs: Iterable[Leg]) -> Iterator[Disagreement]:
     for leg in legs:
         if leg.kind is not TransactionType.TRANSFER:
             yield Disagreement(where, "no such transaction: the fill moves no such thing", _text(leg))
+
+
+def _steps(stored: StoredOrder, steps: Sequence[_Told]) -> Iterator[Disagreement]:
+    """Yield where the outbox differs: one entry a version, statuses that follow one another up to the order's, and a
+    last entry by the command that wrote the order.
+    """
+    where, state = f"{_where(order_owner(stored.instance, stored.order_id), ORDER)}, outbox", stored.state
+    status: str | None = None
+    filled: str | None = None
+    for told in sorted(steps, key=lambda one: (one.log, one.number)):
+        if told.entered is not None:
+            if told.left != status:
+                yield Disagreement(f"{where}, entry {told.number}", f"an event that leaves {status}", str(told.left))
+            status, filled = told.entered, told.filled
+        last = told.command
+    found = (len(steps), status, filled, last) if steps else (0, status, filled, "")
+    expected = (state.version + 1, state.status.value, str(state.filled), stored.written_by)
+    if found != expected:
+        yield Disagreement(f"{where}, entries, status, filled and command", str(expected), str(found))
 
 
 def _state(stored: StoredOrder, fills: Sequence[Fill]) -> Iterator[Disagreement]:

@@ -25,7 +25,7 @@ from chalicelib.domain.books.config import BookConfig
 from chalicelib.domain.books.journal import JournalEntry
 from chalicelib.domain.books.snapshot import BrokenSnapshot
 from chalicelib.domain.books.vocabulary import PlaceOrder
-from chalicelib.domain.feed.logs import ESCROW_AREAS
+from chalicelib.domain.feed.logs import ESCROW_AREAS, SIGNED_AREA
 from chalicelib.domain.ledger.amounts import Side
 from chalicelib.domain.ledger.holds import hold_at_admission
 from chalicelib.ops.verify.escrow import EscrowCheck
@@ -141,6 +141,7 @@ class Verifier:
         self._compare_names(reading)
         check = RowCheck(reading.rows, reading.folds, set(reading.books))
         holds = self._compare_rows(reading, check)
+        self._read_desks(reading)
         self._compare_signed(reading, holds)
         self._compare_escrow(reading, holds)
         with readable("accounts"):
@@ -254,16 +255,19 @@ class Verifier:
 
     def _compare_signed(self, reading: _Reading, holds: Holds) -> None:
         """Compare all rows of signed orders, and add their holds."""
-        for row in self._rows("signed orders", self._signed_orders.rows()):
-            if reading.covers(row["owner"]):
-                _demand([reading.signed.add(row)])
         with readable("signed orders"):
             _demand(reading.signed.disagreements(reading.ledger.legs))
         for account, held in reading.signed.holds():
             holds.add(account, held)
 
-    def _read_outbox(self, reading: _Reading) -> None:
-        """Check the lanes, and give the entries of escrow orders to their check."""
+    def _read_desks(self, reading: _Reading) -> None:
+        """Read signed and escrow orders, and then what the outbox tells of their steps. Check its lanes."""
+        for row in self._rows("signed orders", self._signed_orders.rows()):
+            if reading.covers(row["owner"]):
+                _demand([reading.signed.add(row)])
+        for row in self._rows("escrow orders", self._escrows.rows()):
+            if reading.covers(row["owner"]):
+                _demand([reading.escrow.add(row)])
         lanes = LaneCheck()
         for row in self._rows("outbox", self._outbox.rows()):
             if reading.covers(row["owner"]):
@@ -271,14 +275,12 @@ class Verifier:
                     entry, events = lanes.add(row)
                     if entry.log.startswith(ESCROW_AREAS):
                         reading.escrow.add_step(entry.command, events)
+                    elif entry.log.startswith(f"{SIGNED_AREA}/"):
+                        reading.signed.add_step(entry.command, events)
         _demand(lanes.disagreements())
 
     def _compare_escrow(self, reading: _Reading, holds: Holds) -> None:
         """Compare all rows of escrow orders, and add their holds."""
-        for row in self._rows("escrow orders", self._escrows.rows()):
-            if reading.covers(row["owner"]):
-                _demand([reading.escrow.add(row)])
-        self._read_outbox(reading)
         with readable("escrow orders"):
             _demand(reading.escrow.disagreements(reading.ledger.escrow_legs))
         for account, held in reading.escrow.holds():

@@ -1,7 +1,7 @@
 """Movements: credits, debits and transfers, each carried out once and whole, or not at all.
 
-One transaction (``posting``) writes the ledger rows, changes the balances, counts a credit or debit into the asset's
-supply, and locks the movement's names (its reference, and the operator's name)::
+One transaction (``posting``) writes the ledger rows, changes the balances, announces that in the outbox, counts a
+credit or debit into the asset's supply, and locks the movement's names (its reference, and the operator's name)::
 
     name free  --the same transaction locks it-->  locked by txn_1, with a digest of the movement
     locked     --the same movement again-------->  txn_1 is the answer; nothing moves
@@ -16,11 +16,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from chalicelib.domain.ledger.changes import Change
+from chalicelib.domain.ledger.changes import Account, Change, Changes
+from chalicelib.domain.ledger.feed import moved
 from chalicelib.domain.ledger.owners import customer_key
 from chalicelib.domain.ledger.sandbox import token_address
 from chalicelib.domain.ledger.transactions import Movement, Transaction, TransactionType
-from chalicelib.services.ledger.posting import AccountKey, Posting, Postings, Refused
+from chalicelib.services.ledger.posting import Posting, Postings, Refused
 from chalicelib.support.clock import new_id
 from chalicelib.support.outcomes import ReceiptExists
 from chalicelib.tables.accounts import LedgerBroken
@@ -93,16 +94,21 @@ class Movements:
         self.refuse_faulty(movement)
         transaction = transaction_for(movement, self._new_id("txn"))
         locks = [lock for lock in (reference_lock(movement), name and name_lock(movement, name)) if lock]
+        changes = _changes_of(movement)
         posting = Posting(
             movement.instance,
             [self._transactions.take(lock, transaction.transaction_id) for lock in locks],
-            _changes_of(movement),
+            {
+                (customer_key(movement.instance, str(one.customer)), one.asset): change
+                for one, change in changes.items()
+            },
             transaction.at_ms,
             [transaction],
             None if receipt is None else receipt(transaction),
+            moved(transaction, changes),
         )
         try:
-            self._postings.post(posting, lambda: self._transactions.is_recorded(movement.instance, transaction))
+            self._postings.post(posting)
         except Refused as refused:
             if refused.is_receipt:
                 raise ReceiptExists(transaction.transaction_id) from refused
@@ -124,12 +130,12 @@ class Movements:
         return taken[0][0] if taken else None
 
 
-def _changes_of(movement: Movement) -> dict[AccountKey, Change]:
+def _changes_of(movement: Movement) -> Changes:
     changes = {}
     if movement.source is not None:
-        changes[customer_key(movement.instance, movement.source), movement.asset] = Change(-movement.amount)
+        changes[Account(movement.source, movement.asset)] = Change(-movement.amount)
     if movement.target is not None:
-        changes[customer_key(movement.instance, movement.target), movement.asset] = Change(movement.amount)
+        changes[Account(movement.target, movement.asset)] = Change(movement.amount)
     return changes
 
 

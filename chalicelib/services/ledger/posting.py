@@ -130,7 +130,7 @@ class Postings:
             return self._post_numbered(posting, posting.announcement)
         parts = self._parts(posting)
         try:
-            self._database.transact(parts.writes, is_done)
+            self._transact(parts, is_done)
         except TransactionRefused as error:
             raise Refused(posting, parts, error.refused) from error
 
@@ -140,7 +140,7 @@ class Postings:
             entry = self._outbox.put(posting.instance, announced.entry(number, posting.at_ms))
             parts = self._parts(posting, [entry])
             try:
-                self._database.transact(parts.writes, partial(self.is_posted, posting, number))
+                self._transact(parts, partial(self.is_posted, posting, number))
             except TransactionRefused as error:
                 if [parts.writes[index] for index in error.refused] != [entry]:
                     raise Refused(posting, parts, error.refused) from error
@@ -151,6 +151,9 @@ class Postings:
                 self._outbox.was_put(posting.instance, announced.log, number)
                 return
         raise Unavailable(f"{posting.instance}/{announced.log}: others take each number")
+
+    def _transact(self, parts: _Parts, is_done: IsDone | None) -> None:
+        self._database.transact(parts.writes, is_done)
 
     def is_posted(self, posting: Posting, number: int) -> bool:
         """Return whether a posting was written under a number of its lane."""
@@ -165,7 +168,7 @@ class Postings:
         supply = [self._accounts.count(posting.instance, *credit) for credit in _supply(posting.transactions)]
         copies = [copy for one in posting.transactions for copy in self._transactions.copies(posting.instance, one)]
         receipt = [] if posting.receipt is None else [posting.receipt]
-        return _Parts(posting.rows, changes, supply, copies, receipt, entry)
+        return _Parts(posting.rows, changes, supply, copies, entry, receipt)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,12 +179,12 @@ class _Parts:
     changes: Sequence[Write]
     supply: Sequence[Write]
     copies: Sequence[Write]
-    receipt: Sequence[Write]
     entry: Sequence[Write]
+    receipt: Sequence[Write]
 
     @property
     def writes(self) -> list[Write]:
-        return [*self.rows, *self.changes, *self.supply, *self.copies, *self.receipt, *self.entry]
+        return [*self.rows, *self.changes, *self.supply, *self.copies, *self.entry, *self.receipt]
 
 
 def _supply(transactions: Iterable[Transaction]) -> list[tuple[str, int]]:

@@ -301,13 +301,10 @@ class SignedOrderDesk:
             moved,
             writes,
             transactions_of(before, taker, fill.fill_id, amounts, self._new_id),
-            is_done=lambda: self._has(instance, fill),
+            fill,
             first_filled_by=taker if is_first else None,
         )
         return fill
-
-    def _has(self, instance: str, fill: Fill) -> bool:
-        return self._orders.fill(instance, fill.order_id, fill.reference_id) == fill
 
 
 def _shown(stored: StoredOrder, now_s: int, taker: str | None) -> tuple[Status, int | None, str | None]:

@@ -1,12 +1,13 @@
 """Steps of signed orders: everything that a step changes is written in one transaction.
 
-A step writes the order's row, the rows of its makers' and takers' lists, and one change for each account::
+A step writes the order's row, the rows of its makers' and takers' lists, one change for each account, and its entry of
+the outbox::
 
     order unchanged, funds there  --> all is written; the row carries the unique name of its command
     order changed since           --> nothing is written: Contended, read the order again
     order unchanged, funds gone   --> nothing is written: InsufficientFunds
 
-If the answer of the transaction is lost, the name on the row tells whether it was written.
+If the answer of the transaction is lost, its entry of the outbox tells whether it was written (``posting``).
 """
 
 from __future__ import annotations
@@ -18,16 +19,17 @@ from chalicelib.domain.ledger.changes import Account, Changes
 from chalicelib.domain.ledger.owners import customer_key, desk_fees_key
 from chalicelib.domain.ledger.transactions import Transaction
 from chalicelib.domain.signed.faults import InsufficientFunds
+from chalicelib.domain.signed.feed import announced
 from chalicelib.domain.signed.lifecycle import FINAL, State
 from chalicelib.domain.signed.settlement import held, released
-from chalicelib.domain.signed.stored import StoredOrder
+from chalicelib.domain.signed.stored import Fill, StoredOrder
 from chalicelib.services.ledger.posting import Posting, Postings, Refused
 from chalicelib.support.ids import time_of
 from chalicelib.tables.accounts import LedgerBroken
 from chalicelib.tables.attempts import Contended
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.signed_orders import SignedOrders
-from chalicelib.tables.writes import IsDone, Write
+from chalicelib.tables.writes import Write
 
 
 class Steps:
@@ -42,7 +44,7 @@ class Steps:
         """
         changes = held(new.order, new.stock, new.state.hold)
         try:
-            self._post(new, self._orders.creation(new), changes, lambda: self._is_written(None, new))
+            self._post(None, new, self._orders.creation(new), changes)
         except Refused as refused:
             raise Contended(_shortage(refused)) from refused
         return new
@@ -55,7 +57,7 @@ class Steps:
         moved: Changes | None = None,
         more: Sequence[Write] = (),
         transactions: Sequence[Transaction] = (),
-        is_done: IsDone | None = None,
+        fill: Fill | None = None,
         first_filled_by: str | None = None,
     ) -> StoredOrder:
         """Write an order's next state and the release of its hold; return the order.
@@ -63,8 +65,8 @@ class Steps:
         A step that ends a lock, or the order, also removes it from the takers' lists of locked or unfinished orders.
 
         name: the command's unique name, with its time. moved: account changes, if more than the release of the hold.
-        more: further rows. transactions: rows of the ledger. is_done: tells whether the step was written, if the
-        order's row alone does not. first_filled_by: the taker whose first fill of the order this is.
+        more: further rows. transactions: rows of the ledger. fill: what the step fills. first_filled_by: the taker
+        whose first fill of the order this is.
 
         Raises Contended, InsufficientFunds or Unavailable (nothing changed), or OutcomeUnknown. Raises LedgerBroken
         where the maker's held funds do not cover the release: a bug, or an account changed by hand.
@@ -86,21 +88,24 @@ class Steps:
             writes.append(self._orders.hide_locked(before, before.state.lock.taker))
         writes += more
         try:
-            self._post(after, writes, changes, is_done or (lambda: self._is_written(before, after)), transactions)
+            self._post(before, after, writes, changes, transactions, fill)
         except Refused as refused:
             raise self._refusal(before, refused) from refused
         return after
 
     def _post(
         self,
+        before: StoredOrder | None,
         after: StoredOrder,
         rows: Sequence[Write],
         changes: Changes,
-        is_done: IsDone,
         transactions: Sequence[Transaction] = (),
+        fill: Fill | None = None,
     ) -> None:
         owned = {(_owner_of(after.instance, account), account.asset): change for account, change in changes.items()}
-        self._postings.post(Posting(after.instance, rows, owned, time_of(after.written_by), transactions), is_done)
+        events = announced(before, after, changes, fill)
+        at_ms = time_of(after.written_by)
+        self._postings.post(Posting(after.instance, rows, owned, at_ms, transactions, announcement=events))
 
     def _refusal(self, before: StoredOrder, refused: Refused) -> Exception:
         """Return what the failed conditions mean. Reads the order again: DynamoDB need not name all that failed."""
@@ -113,14 +118,6 @@ class Steps:
         if refused.is_unheld:
             return LedgerBroken(f"{sorted(refused.accounts)}: order {before.order_id} holds what is not held")
         return Contended()
-
-    def _is_written(self, before: StoredOrder | None, after: StoredOrder) -> bool | None:
-        """Tell whether a step is written; None where others have written the order since it was read."""
-        found = self._orders.get(after.instance, after.order_id)
-        if found is not None and found.written_by == after.written_by:
-            return True
-        is_as_it_was = found is None if before is None else found is not None and found.written_by == before.written_by
-        return False if is_as_it_was else None
 
 
 def _shortage(refused: Refused) -> InsufficientFunds | None:

@@ -128,7 +128,7 @@ def test_an_honest_desk_agrees_and_is_counted(market: Market) -> None:
     assert text == [f"{INSTANCE}: signed orders: 3 agree, with 3 fills, what takers see of them, and the ledger"]
 
 
-ALWAYS_UNSEEN = {"signature", "updated_at_s", "version", "written_by"}
+ALWAYS_UNSEEN = {"signature", "updated_at_s"}
 UNSEEN = {
     "order, partially_filled": ALWAYS_UNSEEN | {"deadline", "locked_at_s"},
     "order, filled": ALWAYS_UNSEEN | {"deadline", "notes", "locked_at_s", "locked_by", "lock_expires_at_s"},

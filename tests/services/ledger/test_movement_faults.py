@@ -97,9 +97,9 @@ def test_what_was_told_of_a_movement_holds(
 
 @pytest.mark.parametrize("route", [CREDIT, DEBIT, TRANSFER])
 def test_a_movement_whose_answer_is_lost_is_looked_up(built: tuple[MemoryDynamoDB, World], route: str) -> None:
-    """Calls of a movement: the token, the transaction."""
+    """Calls of a movement: the token, the end of the lane, the transaction."""
     tables = built[0].clone()
-    faulty = FaultyClient(tables, FAULTS["outcome unknown"], at=2)
+    faulty = FaultyClient(tables, FAULTS["outcome unknown"], at=3)
     assert Movements(database_of(faulty)).record(MOVEMENTS[route]).is_new
     assert funds(built[1].over(database_of(tables))) == AFTER[route]
 
