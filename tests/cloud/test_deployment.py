@@ -87,6 +87,18 @@ def test_orders_of_the_book_desk_are_matched_by_the_stream_and_listed(api: Api, 
     assert bought["id"] not in [row["id"] for row in opened]
 
 
+def test_a_webhook_is_attempted_by_a_function_of_its_own(api: Api, book_key: dict[str, str]) -> None:
+    """The name of its URL has no address, so the attempt fails without a network."""
+    hooks = f"{DESK}/webhooks"
+    made = api.done("POST", hooks, {"url": "https://hooks.invalid/", "types": ["*"]}, book_key)
+    status, tested = api.ask("POST", f"{hooks}/{made['id']}/test", headers=book_key)
+    assert status == 202, tested
+    path = f"{hooks}/{made['id']}/deliveries/{tested['data']['deliveryId']}"
+    until(lambda: api.done("GET", path, headers=book_key)["attempts"] > 0, "the webhook is not attempted")
+    until(lambda: api.done("GET", path, headers=book_key)["lastAnswer"] is not None, "no outcome is noted")
+    assert api.done("DELETE", f"{hooks}/{made['id']}", headers=book_key)["removed"] is True
+
+
 def test_the_trade_desk_lists_a_customers_orders_for_a_signed_request(api: Api, book_key: dict[str, str]) -> None:
     placed = api.done("POST", f"{DESK}/orders", order("BUY", demo.CUSTOMERS[0], price=90 * UNIT), book_key)
     desk = demo.trade_desk({})
