@@ -12,8 +12,10 @@ from itertools import islice
 
 from hypothesis import note
 
+from benchmarks.subscriber import Subscriber
 from chalicelib.domain.books.book import Book
 from chalicelib.domain.books.commands import decide, follow_ups
+from chalicelib.domain.books.config import BookConfig
 from chalicelib.domain.books.events import (
     Accepted,
     BookChanged,
@@ -25,6 +27,8 @@ from chalicelib.domain.books.events import (
     Rested,
     Traded,
 )
+from chalicelib.domain.books.feed import events_of
+from chalicelib.domain.books.journal import Head, draft, head_of
 from chalicelib.domain.books.snapshot import BookState, decode_state, encode_state
 from chalicelib.domain.books.vocabulary import (
     BookRules,
@@ -45,6 +49,8 @@ from tests.domain.books.orders import AT_MS, moved
 from tests.domain.books.reference import ReferenceClose, ReferenceMarket, ReferenceTrade
 
 Account = tuple[str | None, Side]
+CONFIG = BookConfig("inst_a", "ob", "Test", "B/Q", Side.SELL, Side.BUY)
+"""The assets are named by the side that pays them."""
 
 
 class Comparison:
@@ -62,6 +68,10 @@ class Comparison:
         self.quantities: dict[str, int] = {}
         self.filled: Counter[str] = Counter()
         self.dust_may_rest = False
+        self.subscriber = Subscriber()
+        self.head = Head()
+        self.admitted: Counter[Account] = Counter()
+        """What was held for orders by account, without a credit that the feed could tell."""
 
     def rest_from_before(self, command: PlaceOrder) -> None:
         """Let an order rest that came before O15, whatever it is worth, if it crosses nothing on an open book."""
@@ -74,6 +84,7 @@ class Comparison:
         self.reference.rest(command)
         self.credited[command.side] += command.hold
         self.held[command.customer, command.side] += command.hold
+        self.admitted[command.customer, command.side] += command.hold
         self.quantities[command.order_id] = command.quantity
         events: list[Event] = [Accepted(command), Rested(command, command.quantity)]
         for event in events:
@@ -87,6 +98,7 @@ class Comparison:
         self.reference.admit(command)
         self.credited[command.side] += command.hold
         self.held[account] += command.hold
+        self.admitted[account] += command.hold
         self.quantities[command.order_id] = command.quantity
 
         events = self._decide(command, lambda: self.reference.place(command, self.at_ms))
@@ -194,6 +206,7 @@ class Comparison:
         self.assert_same_balances()
         self.assert_money_is_conserved()
         self.assert_replay_agrees(events)
+        self.assert_feed_agrees(events)
 
     def assert_same_trades(self, events: list[Event], expected: list[ReferenceTrade]) -> None:
         trades = [event for event in events if isinstance(event, Traded)]
@@ -300,3 +313,27 @@ class Comparison:
             self.replayed.apply(event)
         self.replayed.check(dust_may_rest=self.dust_may_rest)
         assert self.replayed.state() == self.book.state()
+
+    def assert_feed_agrees(self, events: list[Event]) -> None:
+        """The feed events of the journal, taken alone, tell the depth, every order and every balance."""
+        for entry in draft("inst_a/ob", self.head, self.at_ms, 0, events):
+            self.head = head_of(entry)
+            for event in events_of(CONFIG, entry):
+                place = {"log": event.log, "sequence": event.sequence, "part": event.part}
+                assert self.subscriber.take({"id": event.event_id, "type": event.type, "body": event.body} | place)
+        told = self.subscriber
+        assert told.disorders == 0
+        depth = {
+            (side.value, level.price): level.quantity
+            for side, levels in ((Side.BUY, self.book.bids), (Side.SELL, self.book.asks))
+            for level in levels.best_first()
+        }
+        assert told.depth("ob") == depth
+        open_orders = {order_id: order.remaining for order_id, order in self.book.open_orders.items()}
+        live = {"order.rested", "order.partially_filled"}
+        assert {name: left for name, (kind, left) in told.orders.items() if kind in live} == open_orders
+        assert +told.filled == +self.filled
+        accounts = told.available.keys() | self.admitted.keys()
+        changed = {account: told.available[account] + self.admitted[account] for account in accounts}
+        assert {account: amount for account, amount in changed.items() if amount} == +self.available
+        assert +told.held == +self.held
