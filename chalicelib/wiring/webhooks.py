@@ -10,6 +10,9 @@ from typing import Any
 
 from chalicelib import wiring
 from chalicelib.domain.tenancy.master_keys import in_turn
+from chalicelib.domain.webhooks.endpoint import Owner
+from chalicelib.services.feed.reading import Feed, Scope, TooManyLogs
+from chalicelib.services.feed.scopes import of_instance, of_merchant
 from chalicelib.services.webhooks.delivering import AT_ONCE, Deliverer
 from chalicelib.services.webhooks.dispatching import Dispatcher
 from chalicelib.services.webhooks.endpoints import EndpointDesk
@@ -32,7 +35,7 @@ def new_deliverer(database: Database) -> Deliverer:
         draw=random.random,
         pause=time.sleep,
         together=ThreadPool(AT_ONCE),
-        cursor_of=lambda _owner: None,
+        cursor_of=end_of_feed(database),
     )
     return deliverer
 
@@ -49,9 +52,29 @@ def new_endpoint_desk(database: Database, clock_ms: Callable[[], int] = now_ms) 
         _function() or left_to_sweep,
         master_key=wiring.master_key,
         clock_ms=clock_ms,
-        cursor_of=lambda _owner: None,
+        cursor_of=end_of_feed(database),
         allows_local=wiring.webhooks_allow_local(),
     )
+
+
+def end_of_feed(database: Database) -> Callable[[Owner], str | None]:
+    """Return what reads the end of an owner's feed as a cursor: None where it has more logs than a cursor names."""
+    feed = Feed(database, now_ms)
+
+    def end(owner: Owner) -> str | None:
+        try:
+            return feed.ends(_scope_of(owner)).to_text()
+        except TooManyLogs:
+            return None
+
+    return end
+
+
+def _scope_of(owner: Owner) -> Scope:
+    if owner.subject is None:
+        return of_instance(owner.instance)
+    _, world, merchant = owner.subject.split("/")
+    return of_merchant(owner.instance, world, merchant)
 
 
 def _function() -> Start | None:

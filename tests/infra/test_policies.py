@@ -44,6 +44,7 @@ from chalicelib.services.books.projection import Projector
 from chalicelib.services.escrow.desk import EscrowDesk
 from chalicelib.services.signed.desk import SignedOrderDesk
 from chalicelib.services.webhooks.endpoints import EndpointDesk
+from chalicelib.services.webhooks.sending import Answer
 from chalicelib.services.webhooks.starting import by_function
 from chalicelib.support.clock import now_ms
 from chalicelib.support.outcomes import Unavailable
@@ -53,6 +54,7 @@ from chalicelib.tables.orders import Orders
 from chalicelib.tables.webhooks import QUIET_MS
 from chalicelib.wiring.book import new_book_desk
 from chalicelib.wiring.trade import new_trade_desk
+from chalicelib.wiring.webhooks import end_of_feed
 from infra.tables import create_tables, table_definitions
 from tests.apis.book.desk import Desk, open_desk
 from tests.apis.escrow.desk import KEY, OPERATOR_KEY
@@ -78,7 +80,7 @@ from tests.recording import (
     work_of,
 )
 from tests.services.escrow.world import EUR, JPY
-from tests.services.webhooks.world import Hooks, event
+from tests.services.webhooks.world import URL, Hooks, event
 from tests.world import BASE, BOOK_ID, INSTANCE, QUOTE, World, failing_book, record_of
 
 if TYPE_CHECKING:
@@ -389,6 +391,10 @@ def deliver_webhooks(database: Database) -> None:
     assert hooks.deliverer.sweep() == 0
     hooks.now_ms += QUIET_MS
     assert hooks.deliverer.sweep() == 1
+    hooks.deliverer._cursor_of = lambda _owner: end_of_feed(database)(Owner(INSTANCE))
+    hooks.receiver.answers[URL] = [Answer(410, "410")]
+    hooks.receive(event(2))
+    hooks.work()
 
 
 def losing_every_other() -> Fault:

@@ -7,15 +7,14 @@ events and with a cursor. ``Prefer: wait=N`` waits for the first event.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from chalicelib.apis.kit.page_bytes import answer_bytes, fitting
 from chalicelib.apis.kit.preference import wait_preference
 from chalicelib.domain.feed.cursor import cursor_of
-from chalicelib.domain.feed.event import FeedEvent
+from chalicelib.domain.feed.shown import event_json
 from chalicelib.services.feed.reading import Feed, Scope
-from chalicelib.support.clock import iso
 
 LIMIT_DEFAULT, LIMIT_MAX = 100, 1000
 WAIT_S_MAX = 20
@@ -32,7 +31,7 @@ TOO_MANY_LOGS_MESSAGE = "must name books: the instance has more of them than one
 class Followed:
     """An answer's events as JSON, the cursor behind them, whether more follow at once, and headers."""
 
-    events: list[dict[str, object]]
+    events: Sequence[Mapping[str, object]]
     cursor: str
     has_more: bool
     headers: Mapping[str, str]
@@ -48,24 +47,11 @@ def followed(feed: Feed, scope: Scope, after: str | None, limit: int, prefer: st
     cursor = feed.beginning(scope) if after == START else cursor_of(after)
     wait_s = wait_preference(prefer, WAIT_S_MAX)
     page = feed.wait(scope, cursor, limit, wait_s or 0)
-    shown = fitting([event_data(event) for event in page.events], _bytes_of)
+    shown = fitting([event_json(event) for event in page.events], _bytes_of)
     page = page.first(len(shown))
     applied = {} if wait_s is None else {"Preference-Applied": f"wait={wait_s}"}
     return Followed(shown, page.cursor.to_text(), page.has_more, applied)
 
 
-def event_data(event: FeedEvent) -> dict[str, object]:
-    """Return an event as docs/events.md shows it."""
-    return {
-        "id": event.event_id,
-        "type": event.type,
-        "time": iso(event.at_ms),
-        "log": event.log,
-        "sequence": event.sequence,
-        "part": event.part,
-        "body": event.body,
-    }
-
-
-def _bytes_of(event: dict[str, object]) -> int:
+def _bytes_of(event: Mapping[str, object]) -> int:
     return answer_bytes(json.dumps(event, ensure_ascii=False))

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from chalicelib import wiring
-from chalicelib.apis.kit.events import START, WAIT_S_MAX, event_data
+from chalicelib.apis.kit.events import START, WAIT_S_MAX
 from chalicelib.domain.feed.cursor import Cursor, UnreadableCursor, cursor_of
+from chalicelib.domain.feed.shown import event_json
 from chalicelib.domain.tenancy.instances import World
 from chalicelib.ops.cli.arguments import CommandFailed, Printed, add_command, asset, pattern, whole
 from chalicelib.services.feed import scopes
@@ -108,7 +109,7 @@ def _follow(feed: Feed, scope: Scope, cursor: Cursor, limit: int | None) -> Prin
 def _with_cursors(page: Page) -> Iterator[dict[str, object]]:
     """Yield the events, each with the cursor behind it: ``--after`` it, the next one comes first."""
     for event, cursor in zip(page.events, page.cursors(), strict=True):
-        yield event_data(event) | {"cursor": cursor.to_text()}
+        yield {**event_json(event), "cursor": cursor.to_text()}
 
 
 def _lines(printed: Printed) -> Iterator[str]:
