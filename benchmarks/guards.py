@@ -353,6 +353,27 @@ GUARDS = [
         "tests/services/test_lost_answers.py::test_half_an_answer_is_no_answer_to_a_read",
     ),
     Guard(
+        "a number of a lane is taken once",
+        "chalicelib/tables/outbox.py",
+        'number_is_free = "attribute_not_exists(#number)"',
+        'number_is_free = "attribute_not_exists(#number) OR attribute_exists(#number)"',
+        "tests/tables/test_outbox.py::test_a_number_is_taken_once",
+    ),
+    Guard(
+        "a step of which the number alone was refused takes the next one",
+        "chalicelib/services/ledger/posting.py",
+        "if [parts.writes[index] for index in error.refused] != [entry]:",
+        "if error.refused:",
+        "tests/services/ledger/test_numbers.py::test_who_never_gets_a_number_gives_up_and_has_changed_nothing",
+    ),
+    Guard(
+        "the end of a lane is forgotten before its table can be restored",
+        "chalicelib/tables/outbox.py",
+        "if end is not None and self._clock() < until",
+        "if end is not None",
+        "tests/tables/test_outbox.py::test_a_table_that_is_restored_gets_no_gap",
+    ),
+    Guard(
         "a command that others came after is known by its entry of the outbox",
         "chalicelib/services/escrow/committing.py",
         "return current.order.command == command.name or any(self._postings.is_posted(*one) for one in command.tried)",

@@ -249,11 +249,11 @@ def at_once(_seconds: float) -> None:
     """No pause: for tries after a refusal that itself says how to succeed."""
 
 
-def tries(times: int, pause: Pause) -> Iterator[int]:
-    """Yield the number of each try, from 0, with a random pause in between whose bound doubles."""
+def tries(times: int, pause: Pause, pause_max_s: float = PAUSE_MAX_S) -> Iterator[int]:
+    """Yield the number of each try, from 0, with a random pause in between whose bound doubles up to a maximum."""
     yield 0
     for number in range(1, times):
-        pause(random.uniform(0, min(PAUSE_MAX_S, PAUSE_FIRST_S * 2 ** (number - 1))))
+        pause(random.uniform(0, min(pause_max_s, PAUSE_FIRST_S * 2 ** (number - 1))))
         yield number
 
 

@@ -33,8 +33,9 @@ from chalicelib.tables.rows import Row
 from chalicelib.tables.transactions import Transactions
 from chalicelib.tables.writes import IsDone, TransactionRefused, Write
 
-NUMBER_TRIES_MAX = 20
-"""Tries of a posting whose number others take; half a minute at least, with the pauses."""
+NUMBER_TRIES_MAX, NUMBER_PAUSE_MAX_S = 100, 0.05
+"""Tries of a posting whose number others take, and the longest pause before one: some seconds in all. Who pauses
+longer loses to those who come later; of eight writers that never rest, each try is one of eight."""
 
 AccountKey = tuple[str, str]
 """An account: the key of its owner (``domain.ledger.owners``), and its asset."""
@@ -135,7 +136,7 @@ class Postings:
             raise Refused(posting, parts, error.refused) from error
 
     def _post_numbered(self, posting: Posting, announced: Announcement) -> None:
-        for _ in tries(NUMBER_TRIES_MAX, self._database.pause):
+        for _ in tries(NUMBER_TRIES_MAX, self._database.pause, NUMBER_PAUSE_MAX_S):
             number = self._outbox.next(posting.instance, announced.log)
             entry = self._outbox.put(posting.instance, announced.entry(number, posting.at_ms))
             parts = self._parts(posting, [entry])
