@@ -1,0 +1,145 @@
+"""docs/events.md is the catalogue: it lists each type of event that code derives, no other, and bodies as they are.
+
+``python -m tests.test_event_catalogue`` prints the examples anew, of real orders of each desk.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from chalicelib.apis.kit.events import event_data
+from chalicelib.domain.books.commands import decide
+from chalicelib.domain.books.config import BookConfig
+from chalicelib.domain.books.feed import TYPES, events_of
+from chalicelib.domain.books.journal import Head, draft, head_of
+from chalicelib.domain.books.vocabulary import BookRules, BookStatus, CancelOrder, Command
+from chalicelib.domain.escrow.lifecycle import CANCELLED, PAYOUT_CREATED, TRANSITIONS, UPDATED
+from chalicelib.domain.feed import outbox
+from chalicelib.domain.feed.event import FeedEvent
+from chalicelib.domain.ledger.feed import BALANCE_CHANGED
+from chalicelib.domain.signed.lifecycle import Status
+from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.outbox import outbox_entry_of
+from infra.settings import ROOT
+from infra.tables import create_tables
+from tests.domain.books.orders import AT_MS, BUY, SELL, a_book, change_to, limit
+from tests.memory import MemoryDynamoDB
+from tests.services.escrow.world import EscrowWorld
+from tests.services.signed.market import PREFIX, TAKER, Market, database_of, open_market
+
+PAGE = ROOT / "docs" / "events.md"
+REGISTRY = {
+    "Book": set(TYPES),
+    "Signed orders": {f"signed_order.{status.value}" for status in Status} | {"signed_order.cancel_requested"},
+    "Escrow orders": {UPDATED, CANCELLED, PAYOUT_CREATED} | {step.event for step in TRANSITIONS.values()},
+    "Ledger": {BALANCE_CHANGED},
+}
+"""Types by section. Signed and escrow orders have ``balance.changed`` too, as the ledger shows it."""
+
+
+def book_events() -> list[FeedEvent]:
+    """One book with every type of event."""
+    config = BookConfig("inst_demo0001", "ob_demo", "Demo", "DEMO", "BASE", "QUOTE", base_decimals=0)
+    book, head, found = a_book(maker_fee_bps=100, taker_fee_bps=200), Head(), list[FeedEvent]()
+    rules = BookRules(0, 100, 200)
+    commands: list[tuple[Command, int]] = [
+        (limit("ord_1", SELL, 50, 10, of="ann"), 0), (limit("ord_2", BUY, 50, 4, of="ben"), 1),
+        (limit("ord_3", BUY, 40, 5, of="ben", expires_at_ms=AT_MS + 5), 2), (CancelOrder("cmd_1", "ord_1", "ann"), 3),
+        (CancelOrder("cmd_2", "ord_1", "ann"), 4), (change_to(BookStatus.PAUSED, 1, "cmd_3", rules), 6),
+        (limit("ord_4", BUY, 40, 5, of="ben"), 7),
+    ]  # fmt: skip
+    for command, after_ms in commands:
+        events = [event for step in decide(book, command, AT_MS + after_ms) for event in step.events]
+        for entry in draft("inst_demo0001/ob_demo", head, AT_MS + after_ms, 7, events):
+            found += events_of(config, entry)
+            head = head_of(entry)
+    return found
+
+
+def signed_events() -> list[FeedEvent]:
+    """A signed order that is locked, asked to be cancelled and given back; and what its parties were credited."""
+    client = MemoryDynamoDB()
+    create_tables(client, PREFIX)  # type: ignore[arg-type]
+    open_market(database_of(client))
+    market = Market(database_of(client))
+    market.create()
+    market.lock(taker=TAKER)
+    market.cancel()
+    market.unlock()
+    return outbox_events(market.database)
+
+
+def escrow_events() -> list[FeedEvent]:
+    """An escrow order that is paid and one that is called off."""
+    client: Any = MemoryDynamoDB()
+    create_tables(client, "escrow")
+    world = EscrowWorld(Database(client, "escrow", pause=lambda _seconds: None))
+    world.deposit(200)
+    world.paid()
+    return outbox_events(world.database)
+
+
+def outbox_events(database: Database) -> list[FeedEvent]:
+    """All events of all lanes."""
+    found: list[FeedEvent] = []
+    for row in sorted(database.scan("outbox"), key=lambda row: (row["owner"], row["number"])):
+        found += outbox.events_of(*outbox_entry_of(row))
+    return found
+
+
+def kind_of(event: Any) -> tuple[str, str]:
+    """The area and what the body depends on: the steps of a signed or an escrow order have one body."""
+    area, kind = event["log"].split("/")[0], event["type"]
+    if kind.startswith(("Escrow", "Payout")):
+        kind = "escrow step"
+    elif kind.startswith("signed_order.") and kind != "signed_order.cancel_requested":
+        kind = "signed step"
+    return area, kind
+
+
+def members(value: Any) -> Any:
+    """The names of an object's members, at every depth that has names of its own."""
+    if isinstance(value, dict):
+        return {name: members(one) for name, one in value.items() if name not in ("metadata", "provider", "fill")}
+    if isinstance(value, list):
+        return [members(value[0])] if value else []
+    return None
+
+
+def real() -> list[dict[str, Any]]:
+    events = [*book_events(), *signed_events(), *escrow_events()]
+    return [json.loads(json.dumps(event_data(event))) for event in events]
+
+
+def examples() -> list[dict[str, Any]]:
+    return [json.loads(text) for text in re.findall(r"```json\n(.*?)\n```", PAGE.read_text(), re.DOTALL)]
+
+
+def test_the_catalogue_lists_the_types_that_code_derives_and_no_other() -> None:
+    sections = dict(re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", PAGE.read_text(), re.DOTALL | re.MULTILINE))
+    for name, types in REGISTRY.items():
+        assert set(re.findall(r"^\| `(.*?)` \|", sections[name], re.MULTILINE)) == types, name
+
+
+def test_every_example_has_the_members_of_real_events_and_every_kind_has_one() -> None:
+    shown = {kind_of(example): members(example) for example in examples()}
+    for event in real():
+        shape = members(event)
+        if event["body"].get("payin", event) is not None:  # an order that has a payin already
+            assert shown[kind_of(event)] == shape, event["type"]
+    assert {kind for _, kind in shown} >= set(TYPES)
+
+
+def test_real_events_of_a_book_are_of_every_type() -> None:
+    assert {event.type for event in book_events()} == set(TYPES)
+
+
+if __name__ == "__main__":
+    kinds: dict[tuple[str, str], Any] = {}
+    for each in real():
+        if each["body"].get("payin", each) is not None:
+            kinds[kind_of(each)] = each
+    for each in kinds.values():
+        print("```json\n" + json.dumps(each, ensure_ascii=False) + "\n```\n")
