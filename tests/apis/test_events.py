@@ -72,7 +72,7 @@ class Caller:
 
 
 def _instance(database: Database) -> Caller:
-    """The other one is a customer who has no events."""
+    """Asks for two customers who have no events yet."""
     desk = open_desk(World(database))
 
     def send(named: Query) -> Send:
@@ -81,7 +81,8 @@ def _instance(database: Database) -> Caller:
         )
 
     return Caller(
-        send({}), send({"customerRef": "ben"}), Logs(database, INSTANCE), "customer/ann", LEDGER_AREA,
+        send({"customerRef": "cat"}), send({"customerRef": "dan"}),
+        Logs(database, INSTANCE), "customer/cat", SIGNED_AREA,
         ("events", "cursor", "hasMore"), lambda body: str(body["metadata"]["cursor"]),
         lambda body: [one["field"] for one in body["error"]["details"]],
     )  # fmt: skip
@@ -89,13 +90,13 @@ def _instance(database: Database) -> Caller:
 
 def _trade(database: Database) -> Caller:
     desk = open_trade_desk(World(database))
-    ben = desk.as_customer("ben")
+    cat, dan = desk.as_customer("cat"), desk.as_customer("dan")
 
     def send(of: Any, mount: str) -> Send:
         return lambda query, headers: of.send("GET", f"{mount}/events", query=dict(query), headers=dict(headers))
 
     return Caller(
-        send(desk, "/trade"), send(ben, "/v4"), Logs(database, INSTANCE), "customer/ann", LEDGER_AREA, SNAKE,
+        send(cat, "/trade"), send(dan, "/v4"), Logs(database, INSTANCE), "customer/cat", SIGNED_AREA, SNAKE,
         lambda body: str(body["data"]["cursor"]),
         lambda body: [body["message"].removeprefix("Invalid parameters: ").removesuffix(".")],
     )  # fmt: skip
@@ -269,16 +270,17 @@ def test_an_answer_stays_within_the_bytes_of_one(caller: Caller, monkeypatch: py
 
 
 def test_the_instance_sees_all_and_can_name_books_and_types(memory_database: Database) -> None:
-    caller = _instance(memory_database)
-    logs = caller.logs
+    desk, logs = open_desk(World(memory_database)), Logs(memory_database, INSTANCE)
     logs.now_ms = now_ms()
+    cursor = json.loads(desk.get(EVENTS).body)["data"]["cursor"]
     logs.put(1, "customer/ann", area=LEDGER_AREA, kind="balance.changed")
     logs.put(1, "maker/0x1", kind="signed_order.filled")
     logs.journal(BOOK_ID, "ann")
     logs.journal(BOOK_ID, "ben")
 
-    def logs_of(**query: str) -> list[str]:
-        return sorted(event["log"] for event in caller.ask({"after": "start", **query})[0])
+    def logs_of(after: str = cursor, **query: str) -> list[str]:
+        found = json.loads(desk.get(EVENTS, {"after": after, **query}).body)["data"]["events"]
+        return sorted(event["log"] for event in found)
 
     book = f"book/{BOOK_ID}"
     assert logs_of() == [book, book, "ledger/1", "signed/1"]
@@ -286,6 +288,7 @@ def test_the_instance_sees_all_and_can_name_books_and_types(memory_database: Dat
     assert logs_of(bookId=BOOK_ID, customerRef="ben") == [book]
     assert logs_of(types="signed_order.filled,balance.changed") == ["ledger/1", "signed/1"]
     assert logs_of(types="balance.changed", customerRef="ben") == []
+    assert len(logs_of("start", types="balance.changed", customerRef="ben")) == 2, "what ben was credited before"
 
 
 @pytest.mark.parametrize(
@@ -330,7 +333,7 @@ def test_a_customer_can_follow_one_pair(memory_database: Database) -> None:
     caller = _trade(memory_database)
     caller.logs.now_ms = now_ms()
     caller.put()
-    caller.logs.journal(BOOK_ID, "ann", "ben")
+    caller.logs.journal(BOOK_ID, "cat", "ben")
     of_pair, _, _ = caller.ask({"after": "start", "pair": PAIR})
     assert [event["log"] for event in of_pair] == [f"book/{BOOK_ID}"]
     assert len(caller.ask({"after": "start"})[0]) == 2

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 
 from chalicelib.domain.books import feed as book_feed
 from chalicelib.domain.books.config import BookConfig
+from chalicelib.domain.books.journal import JournalEntry
 from chalicelib.domain.feed import outbox as outbox_feed
 from chalicelib.domain.feed.event import FeedEvent
 from chalicelib.domain.feed.logs import book_log
 from chalicelib.domain.ledger.owners import book_key
+from chalicelib.support.bounded_cache import BoundedCache
 from chalicelib.support.consistency import Inconsistent
 from chalicelib.tables import journal, outbox
 from chalicelib.tables.books import Books
+from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.numbered import NumberedRows
 from chalicelib.tables.rows import Row
+
+BOOKS_MAX = 1000
+"""Books whose settings a process keeps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,21 +41,28 @@ class StoredLog:
         return int(row[self.rows.number])
 
 
-def log_of_book(books: Books, instance: str, book_id: str) -> StoredLog:
-    """Return a book's log. The book's settings are read when the first events are derived."""
-    book = book_key(instance, book_id)
+class BookEvents:
+    """Derives the events of journal entries. Keeps books' settings as first read: what events need never changes."""
 
-    @cache
-    def config() -> BookConfig:
-        found = books.config(book)
-        if found is None:
-            raise Inconsistent(f"{book} has a journal and no settings")
-        return found
+    def __init__(self, database: Database) -> None:
+        self._books = Books(database)
+        self._configs: BoundedCache[str, BookConfig] = BoundedCache(BOOKS_MAX)
+
+    def of(self, entry: JournalEntry) -> list[FeedEvent]:
+        config = self._configs.get(entry.book) or self._books.config(entry.book)
+        if config is None:
+            raise Inconsistent(f"{entry.book} has a journal and no settings")
+        self._configs.set(entry.book, config)
+        return book_feed.events_of(config, entry)
+
+
+def log_of_book(events: BookEvents, instance: str, book_id: str) -> StoredLog:
+    """Return a book's journal as a log."""
 
     def events_of(row: Row) -> list[FeedEvent]:
-        return book_feed.events_of(config(), journal.entry_of(row))
+        return events.of(journal.entry_of(row))
 
-    return StoredLog(instance, book_log(book_id), journal.ROWS, book, events_of)
+    return StoredLog(instance, book_log(book_id), journal.ROWS, book_key(instance, book_id), events_of)
 
 
 def log_of_lane(instance: str, log: str) -> StoredLog:

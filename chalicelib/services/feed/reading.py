@@ -19,7 +19,7 @@ from itertools import islice
 from chalicelib.domain.feed.cursor import BEGINNING, Cursor, Place, UnreadableCursor, behind
 from chalicelib.domain.feed.event import FeedEvent
 from chalicelib.domain.feed.logs import lanes_of, log_digest
-from chalicelib.services.feed.logs import StoredLog, log_of_book, log_of_lane
+from chalicelib.services.feed.logs import BookEvents, StoredLog, log_of_book, log_of_lane
 from chalicelib.services.feed.merging import Entries, merge
 from chalicelib.services.polling import polls
 from chalicelib.support.consistency import Inconsistent
@@ -104,6 +104,7 @@ class Feed:
     def __init__(self, database: Database, clock_ms: Callable[[], int]) -> None:
         self._database = database
         self._books = Books(database)
+        self._book_events = BookEvents(database)
         self._clock_ms = clock_ms
 
     def ends(self, scope: Scope) -> Cursor:
@@ -152,7 +153,7 @@ class Feed:
         lanes = [lane for area in scope.areas for lane in lanes_of(area)]
         if len(book_ids) + len(lanes) > LOGS_MAX:
             raise TooManyLogs(scope.instance)
-        of_books = [log_of_book(self._books, scope.instance, book_id) for book_id in book_ids]
+        of_books = [log_of_book(self._book_events, scope.instance, book_id) for book_id in book_ids]
         return of_books + [log_of_lane(scope.instance, lane) for lane in lanes]
 
     def _ends(self, logs: Sequence[StoredLog]) -> Cursor:
