@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from chalicelib.apis.front import Front
     from chalicelib.apis.taker.api import TakerApi
     from chalicelib.apis.trade.api import TradeApi
+    from chalicelib.services.push.following import Rows
 
     Desk = BookApi | TradeApi | TakerApi | EscrowApi | Front
 
@@ -41,6 +42,13 @@ INBOX_STREAM_ARN = os.environ.get(
     "INBOX_STREAM_ARN", "arn:aws:dynamodb:us-east-1:000000000000:table/tallybook-inbox/stream/named-at-deployment"
 )
 INBOX_BATCH_RECORDS = 1000
+JOURNAL_STREAM_ARN = os.environ.get(
+    "JOURNAL_STREAM_ARN", "arn:aws:dynamodb:us-east-1:000000000000:table/tallybook-journal/stream/named-at-deployment"
+)
+OUTBOX_STREAM_ARN = os.environ.get(
+    "OUTBOX_STREAM_ARN", "arn:aws:dynamodb:us-east-1:000000000000:table/tallybook-outbox/stream/named-at-deployment"
+)
+PUSH_BATCH_RECORDS = 100
 EXPIRING_RUN_S = 75
 """Run time in seconds: longer than the minute between two runs, so that a late start leaves no gap."""
 SWEEP_EVERY_MINUTES = 1
@@ -152,6 +160,34 @@ def match_inbox(event: DynamoDBEvent) -> dict[str, Any]:
     records = event.to_dict()["Records"]
     with invocation("match_inbox", event.context):
         failed = match_records(wiring.matcher(), records, wiring.match_telemetry())
+    return _again_from(failed)
+
+
+@app.on_dynamodb_record(
+    stream_arn=JOURNAL_STREAM_ARN, batch_size=PUSH_BATCH_RECORDS, starting_position="TRIM_HORIZON", name="push_journal"
+)
+def push_journal(event: DynamoDBEvent) -> dict[str, Any]:
+    """Push the events of books to connections and webhooks. Failed records are delivered again."""
+    return _followed("push_journal", event, wiring.journal_rows)
+
+
+@app.on_dynamodb_record(
+    stream_arn=OUTBOX_STREAM_ARN, batch_size=PUSH_BATCH_RECORDS, starting_position="TRIM_HORIZON", name="push_outbox"
+)
+def push_outbox(event: DynamoDBEvent) -> dict[str, Any]:
+    """Push the events of signed orders, escrow orders and the ledger likewise."""
+    return _followed("push_outbox", event, wiring.outbox_rows)
+
+
+def _followed(function: str, event: DynamoDBEvent, rows: Callable[[], Rows]) -> dict[str, Any]:
+    from chalicelib.services.push.following import follow_records
+
+    with invocation(function, event.context):
+        return _again_from(follow_records(rows(), wiring.receivers(), event.to_dict()["Records"]))
+
+
+def _again_from(failed: list[str]) -> dict[str, Any]:
+    """Return the answer of a stream's function. failed: the sequence numbers to deliver again from."""
     return {"batchItemFailures": [{"itemIdentifier": sequence_number} for sequence_number in failed]}
 
 

@@ -33,7 +33,10 @@ from tests.infra.package import chalice_package
 STARTS = 15
 FIRST_REQUESTS = 5
 TARGETS_MS = {"app": 300, "match_inbox": 250}
-FUNCTIONS = ("app", "match_inbox", "expire_orders", "sweep_signed_orders", "release_escrows", "deliver_webhooks")
+FUNCTIONS = (
+    *("app", "match_inbox", "expire_orders", "sweep_signed_orders", "release_escrows", "deliver_webhooks"),
+    *("push_journal", "push_outbox"),
+)
 
 
 @dataclass(frozen=True, slots=True)

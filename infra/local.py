@@ -1,8 +1,8 @@
 """``make run``: the whole service on this machine. Needs only Python.
 
 A run starts its own DynamoDB (unless the environment names one), creates the tables, seeds the demo and redrives
-undecided commands. Then it serves the API, passes the inbox's stream to the match function, closes expired orders, and
-runs the sweeps of signed and escrow orders every minute. Ctrl-C, SIGTERM, SIGHUP and a closed terminal shut it down
+undecided commands. Then it serves the API, passes the streams to their functions, closes expired orders, and runs the
+sweeps of signed and escrow orders every minute. Ctrl-C, SIGTERM, SIGHUP and a closed terminal shut it down
 gracefully: no new requests, the current batch finished, the tables saved. ``settings`` lists its variables.
 """
 
@@ -41,7 +41,7 @@ from infra.processes import Child, Terminal, on_stop_signal
 from infra.settings import HOST, ROOT, Settings, StartRefused
 from infra.shell_file import ShellFile
 from infra.sweeper import Sweeper
-from infra.tables import create_tables, inbox_stream_arn
+from infra.tables import INBOX, JOURNAL, OUTBOX, create_tables, stream_arn
 
 START_BOUND_S = 30
 SERVER_STOP_BOUND_S = 5
@@ -114,12 +114,12 @@ class LocalRun:
         os.environ.setdefault("POWERTOOLS_METRICS_DISABLED", "true")
         logger.setLevel(os.environ.setdefault("POWERTOOLS_LOG_LEVEL", "WARNING"))
         refuse_unreadable_rate()
-        stream_arn = self._prepare_tables()
+        self._prepare_tables()
         demo.seed()
         taker_demo.seed()
         escrow_demo.seed()
         self._redrive()
-        self._serve(stream_arn)
+        self._serve()
         api_key = demo.api_key(chosen.port, earlier.get("book_desk", {}))
         if not demo.key_works(chosen.port, api_key):
             raise RunFailed("the service does not list the demo's orders.")
@@ -161,11 +161,10 @@ class LocalRun:
             say(f"Port {self._settings.engine_port} is taken, so the local DynamoDB is at {url} from now on.")
         return url
 
-    def _prepare_tables(self) -> str:
-        """Create missing tables. Return the ARN of the inbox's stream."""
+    def _prepare_tables(self) -> None:
+        """Create missing tables."""
         client = boto3.client("dynamodb")
         create_tables(client, self._settings.prefix)
-        return inbox_stream_arn(client, self._settings.prefix)
 
     def _redrive(self) -> None:
         """Decide the commands that an earlier run left undecided: their stream records ended with its engine."""
@@ -177,15 +176,17 @@ class LocalRun:
         for book in (book for book, commands in decided.items() if commands is None):
             logging.error("Commands of %s stay undecided; 'tallybook redrive %s' tries them again.", book, book)
 
-    def _serve(self, stream_arn: str) -> None:
-        """Open the port, start the matcher and the sweeps, and wait until the service answers."""
+    def _serve(self) -> None:
+        """Open the port, start the matcher, the pushes and the sweeps, and wait until the service answers."""
         port = self._settings.port
         arguments = ["--host", self._settings.listen, "--port", str(port), "--stage", "local"]
         command = [sys.executable, "-m", "infra.serve", *arguments]
         self._server = Child("the HTTP server", command, os.environ, signal.SIGTERM)
         app = importlib.import_module("app")
-        poller = StreamPoller(boto3.client("dynamodbstreams"), stream_arn, app.match_inbox)
-        self._start_thread("the stream poller", poller.run)
+        for table, function in ((INBOX, "match_inbox"), (JOURNAL, "push_journal"), (OUTBOX, "push_outbox")):
+            arn = stream_arn(boto3.client("dynamodb"), self._settings.prefix, table)
+            poller = StreamPoller(boto3.client("dynamodbstreams"), arn, getattr(app, function), function)
+            self._start_thread(f"the stream poller of {function}", poller.run)
         self._start_thread("the sweeper of signed orders", Sweeper("sweep_signed_orders", app.sweep_signed_orders).run)
         self._start_thread("the sweeper of escrow orders", Sweeper("release_escrows", app.release_escrows).run)
         webhooks = Sweeper("deliver_webhooks", app.deliver_webhooks, WEBHOOKS_PERIOD_S)

@@ -54,6 +54,7 @@ def run_matcher(checkpoint: Path | None, notes: Path | None, stop: threading.Eve
         boto3.client("dynamodbstreams"),
         table["LatestStreamArn"],
         with_delivery_log(handler, notes) if notes else handler,
+        "match_inbox",
         Checkpoint(checkpoint) if checkpoint else None,
     )
     expiry = start_expiry_thread(stop)

@@ -1,4 +1,4 @@
-"""Stream poller of a local run: passes the inbox's stream to the match function, as Lambda's event source mapping does.
+"""Stream poller of a local run: passes a table's stream to a function, as Lambda's event source mapping does.
 
 Each shard is read in order from its oldest record, parents before children: INSERTs only, up to 100 records a batch. A
 batch that fails, wholly or from some record on, is delivered again from there after a growing pause, and its shard
@@ -42,11 +42,14 @@ log = logging.getLogger(__name__)
 class LambdaContext:
     """The members of Lambda's context object that the functions use."""
 
-    function_name: str = "match_inbox"
+    function_name: str
     function_version: str = "$LATEST"
     memory_limit_in_mb: int = 1024
-    invoked_function_arn: str = "arn:aws:lambda:us-east-1:000000000000:function:match_inbox"
     aws_request_id: str = "00000000-0000-0000-0000-000000000000"
+
+    @property
+    def invoked_function_arn(self) -> str:
+        return f"arn:aws:lambda:us-east-1:000000000000:function:{self.function_name}"
 
     def get_remaining_time_in_millis(self) -> int:
         return 60_000
@@ -73,7 +76,8 @@ class Checkpoint:
 class StreamPoller:
     """Polls one stream and calls one handler, in one thread.
 
-    checkpoint: where to resume; None: start at the oldest record. clock: monotonic seconds.
+    function: the handler's name. checkpoint: where to resume; None: start at the oldest record. clock: monotonic
+    seconds.
     """
 
     def __init__(
@@ -81,6 +85,7 @@ class StreamPoller:
         streams: DynamoDBStreamsClient,
         stream_arn: str,
         handler: Handler,
+        function: str,
         checkpoint: Checkpoint | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -88,6 +93,7 @@ class StreamPoller:
         self._streams = streams
         self._stream_arn = stream_arn
         self._handler = handler
+        self._context = LambdaContext(function)
         self._checkpoint = checkpoint
         self._clock = clock
         self._shards: dict[str, Shard] = {}
@@ -138,7 +144,7 @@ class StreamPoller:
         except (ClientError, BotoCoreError) as error:
             self._discovery_failures += 1
             self._discover_at_s = self._clock() + _retry_pause_s(self._discovery_failures)
-            log.warning("the inbox stream cannot be described, trying again: %s", error)
+            log.warning("the stream of %s cannot be described, trying again: %s", self._context.function_name, error)
             return
         self._shards = found
         self._discovery_failures = 0
@@ -207,13 +213,15 @@ class StreamPoller:
     def _rejected(self, batch: list[Record]) -> list[Record]:
         event: dict[str, Any] = json.loads(json.dumps({"Records": batch}))
         try:
-            answer = self._handler(event, LambdaContext())
+            answer = self._handler(event, self._context)
         except Exception:
-            log.exception("the match function failed; its batch of %d is delivered again", len(batch))
+            log.exception("%s failed; its batch of %d is delivered again", self._context.function_name, len(batch))
             return batch
         again = records_to_redeliver(batch, answer)
         if again:
-            log.warning("%d of a batch of %d are delivered again", len(again), len(batch))
+            log.warning(
+                "%s: %d of a batch of %d are delivered again", self._context.function_name, len(again), len(batch)
+            )
         return again
 
     def _pause(self, shard: Shard) -> None:

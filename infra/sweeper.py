@@ -26,11 +26,7 @@ class Sweeper:
 
     def run(self, stop: threading.Event) -> None:
         """Sweep at once and then periodically until ``stop`` is set. A sweep that has begun is finished."""
-        context = LambdaContext(
-            function_name=self._function,
-            memory_limit_in_mb=512,
-            invoked_function_arn=f"arn:aws:lambda:us-east-1:000000000000:function:{self._function}",
-        )
+        context = LambdaContext(self._function, memory_limit_in_mb=512)
         while not stop.is_set():
             try:
                 self._handler(scheduled_event(self._function, datetime.now(UTC)), context)

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
 TABLES_FILE = Path(__file__).with_name("tables.yaml")
-INBOX = "inbox"
+INBOX, JOURNAL, OUTBOX = "inbox", "journal", "outbox"
+"""The tables whose streams functions follow."""
 
 _SAME_IN_CREATE_TABLE = {
     "BillingMode",
@@ -61,9 +62,9 @@ def create_tables(client: DynamoDBClient, prefix: str) -> list[str]:
     return created
 
 
-def inbox_stream_arn(client: DynamoDBClient, prefix: str) -> str:
-    """Return the ARN of the stream that triggers the matcher."""
-    return client.describe_table(TableName=f"{prefix}-{INBOX}")["Table"]["LatestStreamArn"]
+def stream_arn(client: DynamoDBClient, prefix: str, table: str) -> str:
+    """Return the ARN of a table's stream."""
+    return client.describe_table(TableName=f"{prefix}-{table}")["Table"]["LatestStreamArn"]
 
 
 @cache

@@ -45,6 +45,8 @@ FUNCTIONS = (
     "sweep_signed_orders",
     "release_escrows",
     "deliver_webhooks",
+    "push_journal",
+    "push_outbox",
 )
 TABLE_ARN = "arn:aws:dynamodb:*:*:table/"
 FUNCTION_ARN = "arn:aws:lambda:*:*:function:"

@@ -30,6 +30,8 @@ NEEDED = {
     "sweep_signed_orders": {"botocore.client", "chalicelib.services.signed.desk"},
     "release_escrows": {"botocore.client", "chalicelib.services.escrow.desk"},
     "deliver_webhooks": {"botocore.client", "chalicelib.services.webhooks.delivering"},
+    "push_journal": {"botocore.client", "chalicelib.services.push.rows"},
+    "push_outbox": {"botocore.client", "chalicelib.services.push.rows"},
 }
 ROOMS = {
     "chalicelib.services.books.matcher",
@@ -44,6 +46,8 @@ ROOMS_NEEDED = {
     "sweep_signed_orders": {"chalicelib.services.signed"},
     "release_escrows": {"chalicelib.services.escrow"},
     "deliver_webhooks": set(),
+    "push_journal": set(),
+    "push_outbox": set(),
 }
 DESKS = {
     "_book_desk": ("book", {"pydantic"}),

@@ -21,7 +21,16 @@ from dataclasses import replace
 from typing import Any
 
 from chalicelib.domain.feed.cursor import cursor_of
-from chalicelib.domain.feed.subscription import CONNECTIONS_MAX, SUBSCRIPTIONS_MAX, Connection, Intent, Subscription
+from chalicelib.domain.feed.subscription import (
+    CONNECTIONS_MAX,
+    SUBSCRIPTIONS_MAX,
+    Connection,
+    Intent,
+    Subscription,
+    TooManyConnections,
+    TooManySubscriptions,
+    UnknownConnection,
+)
 from chalicelib.tables.attempts import tries
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.rows import Row, reads_row
@@ -31,18 +40,7 @@ TABLE = "connections"
 CHANGES_MAX = 5
 """Tries of a change of a connection's row, if others change it at the same time."""
 MARK_AHEAD_S = 600
-
-
-class UnknownConnection(Exception):
-    """There is no such connection, or it has expired."""
-
-
-class TooManyConnections(Exception):
-    """The owner has its CONNECTIONS_MAX connections already."""
-
-
-class TooManySubscriptions(Exception):
-    """The connection has its SUBSCRIPTIONS_MAX subscriptions already."""
+JUST_S = 1
 
 
 class Connections:
@@ -65,9 +63,16 @@ class Connections:
     def _mark(self, connection: Connection) -> None:
         """Note that the instance has connections, once in MARK_AHEAD_S seconds."""
         key = _mark_key(connection.instance)
-        row = self._database.get(TABLE, key)
+        row, now_s = self._database.get(TABLE, key), self._now_s()
+        since_s = row["since"] if row is not None and row["expires"] > now_s else now_s
         if row is None or row["expires"] < connection.expires_s:
-            self._database.put_many(TABLE, [key | {"expires": connection.expires_s + MARK_AHEAD_S}])
+            mark = {"expires": connection.expires_s + MARK_AHEAD_S, "since": since_s}
+            self._database.put_many(TABLE, [key | mark])
+
+    def has_just_begun(self, instance: str) -> bool:
+        """Return whether the instance had no connection until a moment ago, which may not be known everywhere yet."""
+        row = self._database.get(TABLE, _mark_key(instance))
+        return row is None or self._now_s() - row["since"] <= JUST_S
 
     def any_of(self, instance: str) -> bool:
         """Return whether the instance may have connections. One read."""

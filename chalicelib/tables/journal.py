@@ -93,3 +93,8 @@ def entry_of(row: Row) -> JournalEntry:
         content=content_of(row),
         redriven=tuple(row.get("redriven", ())),
     )
+
+
+def is_entry(row: Row) -> bool:
+    """Return whether a row of the table is an entry; snapshots stand there too."""
+    return "previous_hash" in row

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from chalicelib.services.books.matcher import Matcher
     from chalicelib.services.books.metrics import MatchTelemetry
     from chalicelib.services.escrow.desk import EscrowDesk
+    from chalicelib.services.push.following import Receiver, Rows
     from chalicelib.services.signed.desk import SignedOrderDesk
     from chalicelib.services.webhooks.delivering import Deliverer
     from chalicelib.services.webhooks.dispatching import Dispatcher
@@ -309,6 +310,26 @@ def aws_client(service: str, timeout_s: float, attempts_max: int) -> Any:
     return _session().create_client(service, config=config)
 
 
+@cache
+def journal_rows() -> Rows:
+    from chalicelib.services.push.rows import JournalRows
+
+    return JournalRows(database())
+
+
+@cache
+def outbox_rows() -> Rows:
+    from chalicelib.services.push.rows import OutboxRows
+
+    return OutboxRows()
+
+
+@cache
+def receivers() -> dict[str, Receiver]:
+    """Return what is told of new events, by name."""
+    return {"webhooks": webhook_dispatcher()}
+
+
 def _stream() -> None:
     import chalicelib.services.books.stream  # noqa: F401 - loads the matcher
 
@@ -326,6 +347,8 @@ def prepare(handler: str) -> None:
         "app.sweep_signed_orders": (signed_order_desk,),
         "app.release_escrows": (escrows,),
         "app.deliver_webhooks": (webhook_deliverer,),
+        "app.push_journal": (journal_rows, receivers),
+        "app.push_outbox": (outbox_rows, receivers),
     }
     for build in builders.get(handler, ()):
         build()

@@ -18,6 +18,7 @@ from chalicelib.apis.trade.pairs import Pairs
 from chalicelib.apis.trade.placing import CancelEndpoints, PlacingEndpoints
 from chalicelib.apis.trade.routes import ROUTES
 from chalicelib.apis.trade.tickers import TickerEndpoints
+from chalicelib.apis.trade.tickets import TicketEndpoint
 from chalicelib.apis.trade.trades import TradeEndpoints
 from chalicelib.domain.tenancy.keys import API_TOKENS
 from chalicelib.domain.tenancy.master_keys import in_turn, none_before
@@ -32,6 +33,7 @@ from chalicelib.services.books.trades import TradeHistory
 from chalicelib.services.books.waiting import CANCEL_WAIT_S, OutcomeWaiter
 from chalicelib.services.ledger.reading import LedgerReading
 from chalicelib.services.tenancy.rate_limiter import ANONYMOUS_LIMITS, AnonymousUse, RateLimiter
+from chalicelib.services.tenancy.tickets import Tickets
 from chalicelib.support.clock import now_ms, now_s
 from chalicelib.tables.credentials import Credentials
 from chalicelib.tables.dynamodb import Database
@@ -84,6 +86,7 @@ def new_trade_desk(
         market=MarketEndpoints(pairs, TradeHistory(database), DepthReader(database, orders_max)),
         tickers=TickerEndpoints(pairs, MarketData(database)),
         events=Deferred(events),
+        tickets=TicketEndpoint(Tickets(database, lambda: clock() // 1000)),
     )
     books = BooksAhead()
     ahead = Ahead[Caller](database, lambda token, caller: [tokens.at(token), instance_at(caller.instance)], books.learn)

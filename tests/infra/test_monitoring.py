@@ -38,6 +38,8 @@ FUNCTIONS = {
     "SweepSignedOrders": "sweep_signed_orders",
     "ReleaseEscrows": "release_escrows",
     "DeliverWebhooks": "deliver_webhooks",
+    "PushJournal": "push_journal",
+    "PushOutbox": "push_outbox",
 }
 """By their logical ids, as Chalice makes them."""
 OF_AWS = {

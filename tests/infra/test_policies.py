@@ -42,6 +42,8 @@ from chalicelib.services.books.lost_commands import LOST_AFTER_MS, SHARES, SWEEP
 from chalicelib.services.books.matcher import Matcher
 from chalicelib.services.books.projection import Projector
 from chalicelib.services.escrow.desk import EscrowDesk
+from chalicelib.services.push.following import follow_records
+from chalicelib.services.push.rows import JournalRows
 from chalicelib.services.signed.desk import SignedOrderDesk
 from chalicelib.services.webhooks.endpoints import EndpointDesk
 from chalicelib.services.webhooks.sending import Answer
@@ -55,6 +57,7 @@ from chalicelib.tables.webhooks import QUIET_MS
 from chalicelib.wiring.book import new_book_desk
 from chalicelib.wiring.trade import new_trade_desk
 from chalicelib.wiring.webhooks import end_of_feed
+from infra.shards import lambda_record
 from infra.tables import create_tables, table_definitions
 from tests.apis.book.desk import Desk, open_desk
 from tests.apis.escrow.desk import KEY, OPERATOR_KEY
@@ -90,7 +93,11 @@ STAGES = ["dev", "prod"]
 LATER_MS = 3_600_000
 """Orders that are older than the index's lag are found through the index."""
 DELIVERER = CONFIG["stages"]["prod"]["environment_variables"]["TALLYBOOK_DELIVER_FUNCTION"]
-STREAM = f"{TABLE_ARN}{PREFIX}-inbox/stream/*"
+STREAMS = {
+    function: f"{TABLE_ARN}{PREFIX}-{table}/stream/*"
+    for function, table in (("match_inbox", "inbox"), ("push_journal", "journal"), ("push_outbox", "outbox"))
+}
+"""The stream of each function that follows one."""
 STREAM_ACTIONS = {
     f"dynamodb:{action}" for action in ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams")
 }
@@ -118,7 +125,7 @@ def logs_of(stage: str, function: str) -> str:
 
 def used_by_lambda(function: str) -> set[Grant]:
     """Return what Lambda does in the function's name, beside its code: it writes its log and reads its stream."""
-    of_stream = {(action, STREAM) for action in STREAM_ACTIONS} if function == "match_inbox" else set()
+    of_stream = {(action, STREAMS[function]) for action in STREAM_ACTIONS} if function in STREAMS else set()
     return of_stream | {(action, logs_of("prod", function)) for action in LOG_ACTIONS}
 
 
@@ -142,6 +149,7 @@ def test_no_policy_grants_what_its_function_does_not_do(
     at_the_taker_desk(memory_database._client)
     at_the_escrow_desk(memory_database._client)
     deliver_webhooks(memory_database)
+    push(world)
     unused = {
         function: grants("prod", function) - recording.done[function] - used_by_lambda(function)
         for function in FUNCTIONS
@@ -381,6 +389,24 @@ def at_the_escrow_desk(client: DynamoDBClient) -> None:
     assert EscrowDesk(database, lambda: desk.now_s).sweep().released == 1
 
 
+def push(world: World) -> None:
+    """Tell an operator's endpoint of one event and of two, and of the entries of the world's book."""
+    hooks = Hooks(world.database)
+    hooks.endpoint()
+    hooks.dispatcher._start = by_function(lambda: boto3.client("lambda"), DELIVERER)
+    entries = [
+        lambda_record(record_of(row, number), STREAMS["push_journal"])
+        for number, row in enumerate(world.database.scan("journal"), 1)
+    ]
+    for function in ("push_journal", "push_outbox"):
+        with work_of(function):
+            hooks.receive(event(1))
+            hooks.now_ms += QUIET_MS
+            hooks.receive(event(2), event(3))
+    with work_of("push_journal"):
+        assert follow_records(JournalRows(world.database), {"webhooks": hooks.dispatcher}, entries) == []
+
+
 def deliver_webhooks(database: Database) -> None:
     hooks = Hooks(database)
     hooks.endpoint()
@@ -444,10 +470,10 @@ def test_a_call_that_a_policy_lacks_is_noticed_on_every_engine(engine: str, requ
     assert denied == [f"match_inbox may not dynamodb:Scan on {TABLE_ARN}{PREFIX}-tenants"]
 
 
-def test_the_matcher_alone_reads_the_stream() -> None:
-    assert {action for action, arn in grants("prod", "match_inbox") if arn == STREAM} == STREAM_ACTIONS
-    for other in set(FUNCTIONS) - {"match_inbox"}:
-        assert not [arn for _, arn in grants("prod", other) if "stream" in arn]
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_reads_its_own_stream_alone(function: str) -> None:
+    read = {(action, arn) for action, arn in grants("prod", function) if "stream" in arn}
+    assert read == {(action, STREAMS[function]) for action in STREAM_ACTIONS if function in STREAMS}
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -470,6 +496,8 @@ def test_the_api_and_the_deliverer_alone_read_the_master_key_of_their_own_stage(
         "sweep_signed_orders": set(),
         "release_escrows": set(),
         "deliver_webhooks": {read},
+        "push_journal": set(),
+        "push_outbox": set(),
     }
     assert master_key_of(stage).startswith(f"{prefix_of(stage)}-")
 

@@ -50,6 +50,7 @@ class Setting:
             self.stream,  # type: ignore[arg-type]
             ARN,
             self.matcher,
+            "match_inbox",
             checkpoint,
             clock=lambda: self.now_s,
         )
@@ -308,7 +309,7 @@ def test_a_stream_that_cannot_be_described_is_asked_again(setting: Setting) -> N
 
 def test_stopping_finishes_the_batch_and_begins_no_other(setting: Setting) -> None:
     stop = threading.Event()
-    poller = StreamPoller(setting.stream, ARN, setting.matcher)  # type: ignore[arg-type]
+    poller = StreamPoller(setting.stream, ARN, setting.matcher, "match_inbox")  # type: ignore[arg-type]
 
     def stop_while_working(_event: Event) -> object:
         stop.set()

@@ -51,7 +51,7 @@ def test_inbox_journal_and_outbox_have_streams_that_show_new_images(described: d
 
 
 def test_a_tables_stream_is_found(moto_client: DynamoDBClient, described: dict[str, Any]) -> None:
-    assert tables.inbox_stream_arn(moto_client, "here") == described["inbox"]["LatestStreamArn"]
+    assert tables.stream_arn(moto_client, "here", "inbox") == described["inbox"]["LatestStreamArn"]
 
 
 def test_releases_that_wait_have_an_index_of_keys(described: dict[str, Any]) -> None:

@@ -43,7 +43,7 @@ class MarketEndpoints:
         markets = self.pairs.every_book(caller.instance, pair)
         rows = self._tape(markets.values(), _from_position(window, paging))
         page = page_of(rows, lambda row: ulid_of(row[0].trade_id), paging, is_counted=False)
-        return envelope.success({"trades": [_trade_view(*row) for row in page.rows], **page.cursors})
+        return envelope.success({"trades": [public_trade_view(*row) for row in page.rows], **page.cursors})
 
     def _tape(self, markets: Iterable[Market], window: Window) -> Iterable[tuple[PublicTrade, Market]]:
         """Return the trades of these books, newest first, ties by id."""
@@ -64,8 +64,8 @@ class MarketEndpoints:
         return envelope.success(
             {
                 "timestamp": envelope.now_ms,
-                "asks": [_level_view(*level, decimals) for level in asks[:levels]],
-                "bids": [_level_view(*level, decimals) for level in bids[:levels]],
+                "asks": [level_view(*level, decimals) for level in asks[:levels]],
+                "bids": [level_view(*level, decimals) for level in bids[:levels]],
                 "hash": depth_hash(bids, asks, decimals),
             }
         )
@@ -98,7 +98,7 @@ def _from_position(window: Window, paging: Paging) -> Window:
     return Window(max(window.from_ms, cursor.at_ms), window.to_ms)
 
 
-def _trade_view(trade: PublicTrade, market: Market) -> dict[str, object]:
+def public_trade_view(trade: PublicTrade, market: Market) -> dict[str, object]:
     figures = trade_figures_of(trade.price, trade.quantity, trade.notional, market.decimals)
     maker_side = Side.SELL if trade.taker_side is Side.BUY else Side.BUY
     return {
@@ -118,7 +118,7 @@ def _trade_view(trade: PublicTrade, market: Market) -> dict[str, object]:
     }
 
 
-def _level_view(price: int, quantity: int, decimals: Decimals) -> dict[str, Number]:
+def level_view(price: int, quantity: int, decimals: Decimals) -> dict[str, Number]:
     return {"amount": dec(quantity, decimals.base), "price": dec(price, decimals.quote)}
 
 

@@ -77,6 +77,7 @@ ROUTES: RouteTable[Permission | None] = RouteTable(
         *_market("/tickers", "/ticker", "tickers.every", "Tickers"),
         *_market("/tickers/{pair}", "/ticker/{pair}", "tickers.one", "Ticker", "PAIR_NOT_FOUND"),
         *_market("/pairs", "/pairs", "market.list_pairs", "Pairs", "PAIR_NOT_FOUND", query=("pair",)),
+        _route("POST", "/ticket", READ, "tickets.issue", "Ticket"),
         _route("GET", "/public/server-time", None, "market.server_time", "ServerTime"),
     ),
     errors=("INVALID_PARAMETERS", "TOO_MANY_REQUESTS", "INTERNAL", "MAINTENANCE"),

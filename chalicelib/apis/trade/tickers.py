@@ -26,7 +26,7 @@ class TickerEndpoints:
         """GET public/tickers, GET ticker. One ticker for each pair whose book is not CLOSED, by pair."""
         markets = [market for market in self.pairs.of_instance(caller.instance) if market.is_open]
         days = self.market_data.days([market.key for market in markets], envelope.now_ms)
-        return envelope.success([_ticker(market, days[market.key], envelope.now_ms) for market in markets])
+        return envelope.success([ticker_of(market, days[market.key], envelope.now_ms) for market in markets])
 
     def one(self, request: HttpRequest, caller: Caller, envelope: Envelope) -> HttpResponse:
         """GET public/tickers/{pair}, GET ticker/{pair}."""
@@ -36,10 +36,10 @@ class TickerEndpoints:
             raise pair_not_found() from error
         market = self.pairs.open_book(caller.instance, pair)
         days = self.market_data.days([market.key], envelope.now_ms)
-        return envelope.success(_ticker(market, days[market.key], envelope.now_ms))
+        return envelope.success(ticker_of(market, days[market.key], envelope.now_ms))
 
 
-def _ticker(market: Market, day: DayOfBook, now_ms: int) -> dict[str, object]:
+def ticker_of(market: Market, day: DayOfBook, now_ms: int) -> dict[str, object]:
     base, quote, total = market.decimals.base, market.decimals.quote, day.total
     return {
         "pair": market.pair,

@@ -20,6 +20,7 @@ from functools import lru_cache
 LANES = 8
 """Lanes of an area. Changing it moves orders to other lanes, which readers do not notice: each lane stays in order."""
 
+BOOK_AREA = "book"
 LEDGER_AREA = "ledger"
 SIGNED_AREA = "signed"
 ESCROW_AREAS = "escrow/"
@@ -28,7 +29,7 @@ ESCROW_AREAS = "escrow/"
 
 def book_log(book_id: str) -> str:
     """Return the log of a book's journal."""
-    return f"book/{book_id}"
+    return f"{BOOK_AREA}/{book_id}"
 
 
 def escrow_area(world: str, merchant: str) -> str:

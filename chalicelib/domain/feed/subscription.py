@@ -18,6 +18,18 @@ INTENT_LIFE_MS = 10_000
 """An intent of a sender that died is carried out by another after this."""
 
 
+class UnknownConnection(Exception):
+    """There is no such connection, or it has expired."""
+
+
+class TooManyConnections(Exception):
+    """The owner has its CONNECTIONS_MAX connections already."""
+
+
+class TooManySubscriptions(Exception):
+    """The connection has its SUBSCRIPTIONS_MAX subscriptions already."""
+
+
 @dataclass(frozen=True, slots=True)
 class Connection:
     """A client's connection.

@@ -20,6 +20,8 @@ from chalicelib.tables.journal import Journal
 from chalicelib.tables.snapshots import Snapshots
 
 Levels = list[tuple[int, int]]
+LEVELS_ALL = 2**31
+"""More levels than any book has."""
 
 
 class DepthReader:
@@ -41,6 +43,13 @@ class DepthReader:
                 book = self._folded(key, config).book
                 return book.bids.depth(levels), book.asks.depth(levels)
         return list(view.bids[:levels]), list(view.asks[:levels])
+
+    def whole(self, config: BookConfig) -> tuple[int, Levels, Levels]:
+        """Return the last sequence of the book's journal, and all bids and asks as of it."""
+        with self._one_at_a_time:
+            state = self._folded(book_key(config.instance, config.book_id), config)
+            bids, asks = state.book.bids.depth(LEVELS_ALL), state.book.asks.depth(LEVELS_ALL)
+            return state.head.sequence, bids, asks
 
     def _folded(self, key: str, config: BookConfig) -> BookState:
         """Return the book as of the end of its journal."""

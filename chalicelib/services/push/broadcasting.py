@@ -30,7 +30,7 @@ from chalicelib.support.telemetry import logger
 from chalicelib.tables.connections import Connections
 from chalicelib.tables.parallel import Call
 
-NOBODY_S = 1.0
+NOBODY_S = 0.2
 """For how long it is remembered that an instance has no connections."""
 INSTANCES_MAX = 1000
 PASSED_OVER_MAX = 200

@@ -8,6 +8,7 @@ not block its shard.
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
@@ -78,7 +79,7 @@ def _by_log(rows: Rows, records: Sequence[Mapping[str, Any]]) -> dict[Log, _News
             continue
         change = record["dynamodb"]
         try:
-            row = decode(change["NewImage"])
+            row = decode(_with_bytes(change["NewImage"]))
             log = rows.log_of(row)
         except UnreadableRow:
             logger.exception("not an entry of a log; passed over")
@@ -86,6 +87,11 @@ def _by_log(rows: Rows, records: Sequence[Mapping[str, Any]]) -> dict[Log, _News
         if log is not None:
             found.setdefault(log, _News(change["SequenceNumber"])).rows.append(row)
     return found
+
+
+def _with_bytes(image: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the image of a row as DynamoDB answers it: in Lambda's events bytes are Base64."""
+    return {name: {"B": b64decode(value["B"])} if "B" in value else value for name, value in image.items()}
 
 
 def _tell(name: str, receiver: Receiver, log: Log, events: list[FeedEvent]) -> bool:

@@ -28,7 +28,7 @@ class Entry(NamedTuple):
     events: list[FeedEvent]
 
 
-EntriesAfter = Callable[[str, str, int, int], Iterable[list[FeedEvent]]]
+EntriesBetween = Callable[[str, str, int, int], Iterable[list[FeedEvent]]]
 """Reads a log of an instance: the events of each entry after one sequence and up to another."""
 
 
@@ -40,7 +40,7 @@ class _Run:
 
 
 class RecentEntries:
-    def __init__(self, read: EntriesAfter) -> None:
+    def __init__(self, read: EntriesBetween) -> None:
         self._read = read
         self._runs: BoundedCache[tuple[str, str], _Run] = BoundedCache(LOGS_MAX)
         self._lock = Lock()

@@ -51,7 +51,7 @@ def unsigned(desk: SignedDesk, method: str, path: str) -> tuple[int, int, str]:
         ("GET", "/"),
         ("GET", ""),
         ("GET", "/trade/orders/by-external-id/a/b"),
-        ("POST", "/trade/ticket"),
+        ("POST", "/trade/tickets"),
         ("GET", "/trade/currencies"),
         ("GET", "/trade/orders/estimate-price/B_Q"),
     ],

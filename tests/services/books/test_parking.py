@@ -462,7 +462,7 @@ def test_the_poller_delivers_until_the_book_is_parked_and_then_goes_on(
         return {"batchItemFailures": [{"itemIdentifier": one} for one in failed]}
 
     streams = boto3.client("dynamodbstreams", endpoint_url=embedded_engine_url)
-    poller = StreamPoller(streams, arn, handler, clock=lambda: clock_s[0])
+    poller = StreamPoller(streams, arn, handler, "match_inbox", clock=lambda: clock_s[0])
     for _ in range(3 * FAILED_BATCHES_MAX):
         poller.poll()
         clock_s[0] += RETRY_PAUSE_MAX_S

@@ -11,9 +11,8 @@ import pytest
 
 from chalicelib.domain.feed.cursor import cursor_of
 from chalicelib.domain.feed.event import FeedEvent
-from chalicelib.domain.feed.subscription import INTENT_LIFE_MS
+from chalicelib.domain.feed.subscription import INTENT_LIFE_MS, UnknownConnection
 from chalicelib.services.push.broadcasting import PASSED_OVER_MAX, NotSent
-from chalicelib.tables.connections import UnknownConnection
 from chalicelib.tables.dynamodb import Database
 from infra.tables import create_tables
 from tests.faults import Died, FaultyClient, raising

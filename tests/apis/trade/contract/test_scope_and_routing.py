@@ -111,7 +111,7 @@ def test_r3_public_routes_show_the_public_instance_whoever_asks(desk: SignedDesk
 
 
 LATER = cases(
-    ("a ticket",                 "POST", "/ticket"),
+    ("tickets",                  "POST", "/tickets"),
     ("the stream",               "GET",  "/ws"),
     ("level-3 depth",            "GET",  "/public/orders/level-3"),
     ("level-3 depth, private",   "GET",  "/book/orders/level-3"),

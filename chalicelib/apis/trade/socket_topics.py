@@ -1,0 +1,309 @@
+"""Topics of the trade desk's WebSocket: which messages the events of logs give (docs/trade-desk.md, "WebSocket")."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from chalicelib.apis.trade.decimals import dec
+from chalicelib.apis.trade.figures import STATUS_WORDS, side_word, type_word
+from chalicelib.apis.trade.ids import shown
+from chalicelib.apis.trade.market import LEVELS_DEFAULT, LEVELS_MAX, depth_hash, level_view, public_trade_view
+from chalicelib.apis.trade.pairs import Market, Pairs, code_of
+from chalicelib.apis.trade.tickers import ticker_of
+from chalicelib.apis.trade.views import trade_view
+from chalicelib.domain.books.fills import Fill
+from chalicelib.domain.books.vocabulary import OrderStatus, OrderType
+from chalicelib.domain.feed.cursor import Place, behind
+from chalicelib.domain.feed.event import PUBLIC, FeedEvent
+from chalicelib.domain.feed.logs import BOOK_AREA, book_log
+from chalicelib.domain.feed.subscription import Subscription
+from chalicelib.domain.ledger.amounts import Side, unit
+from chalicelib.domain.ledger.owners import customer_key
+from chalicelib.services.books.market_data import MarketData
+from chalicelib.services.books.reading import BooksReading
+from chalicelib.services.books.trades import PublicTrade
+from chalicelib.services.ledger.reading import LedgerReading
+from chalicelib.services.push.broadcasting import Body
+from chalicelib.services.push.recent import Entry
+from chalicelib.services.push.states import DepthAt, Depths, Projected, changes_of
+from chalicelib.support.bounded_cache import BoundedCache
+from chalicelib.support.canonical import exact
+from chalicelib.support.clock import iso
+
+MARKETS_MAX = 1000
+
+
+class Topic(StrEnum):
+    """The names of topics, without their pair."""
+
+    TRADE = "trade"
+    TICKER = "ticker"
+    DEPTH = "orderbook/level_2"
+    DEPTH_DELTA = "orderbook/level_2_delta"
+    USER_TRADES = "user_trades"
+    BALANCE = "balance"
+    ORDER_STATUS = "order_status"
+
+    @property
+    def is_private(self) -> bool:
+        return self in (Topic.USER_TRADES, Topic.BALANCE, Topic.ORDER_STATUS)
+
+    @property
+    def repeats(self) -> bool:
+        """Whether its messages show a state, and are sent again from time to time."""
+        return self in (Topic.TICKER, Topic.DEPTH)
+
+
+ORDER_STATUSES = {
+    "order.accepted": OrderStatus.OPEN,
+    "order.partially_filled": OrderStatus.PARTIALLY_FILLED,
+    "order.filled": OrderStatus.FILLED,
+    "order.cancelled": OrderStatus.CANCELLED,
+    "order.expired": OrderStatus.EXPIRED,
+    "order.rejected": OrderStatus.REJECTED,
+}
+
+
+def topic_of(name: str) -> Topic:
+    return Topic(name.partition("@")[0])
+
+
+@dataclass(frozen=True, slots=True)
+class TradeTopics:
+    """Builds messages (``push.broadcasting.Desk``). clock_ms: Unix ms, which tickers show."""
+
+    pairs: Pairs
+    reading: BooksReading
+    ledger: LedgerReading
+    market_data: MarketData
+    depths: Depths
+    projected: Projected
+    clock_ms: Callable[[], int]
+    markets: BoundedCache[tuple[str, str], Market]
+
+    def text(self, subscription: Subscription, body: Body, cursor: str) -> bytes:
+        message = {"id": subscription.next_id, "topic": subscription.name, "timestamp": body.at_ms, "body": body.value}
+        return exact({**message, "cursor": cursor}).encode()
+
+    def bodies(self, subscription: Subscription, log: str, entries: Sequence[Entry]) -> list[Body]:
+        """Return the messages of entries of a log. What shows a state is sent once, as of the last entry."""
+        match topic_of(subscription.name):
+            case Topic.TRADE:
+                return list(self._trades(subscription, entries))
+            case Topic.USER_TRADES:
+                return list(self._user_trades(subscription, entries))
+            case Topic.ORDER_STATUS:
+                return list(self._order_statuses(subscription, entries))
+            case Topic.BALANCE:
+                return self._balances(subscription, log, entries)
+            case Topic.DEPTH_DELTA:
+                return list(self._deltas(subscription, log, entries))
+            case _:
+                changed = [entry for entry in entries if _shows(entry, ("depth.changed", "trade.executed"))]
+                return [self.state(subscription, changed[-1].sequence, _at_ms(changed[-1]))] if changed else []
+
+    def state(self, subscription: Subscription, sequence: int | None = None, at_ms: int | None = None) -> Body:
+        """Return the message that shows the state of a book topic as of an entry; None: of the newest one."""
+        market, log = self._own_market(subscription), book_log(_own_book(subscription))
+        depth = self.depths.newest(market.book) if sequence is None else self.depths.at(market.book, log, sequence)
+        at_ms = self.clock_ms() if at_ms is None else at_ms
+        if topic_of(subscription.name) is Topic.TICKER:
+            self.projected.wait(subscription.instance, market.book.book_id, depth.sequence)
+            day = self.market_data.days([market.key], at_ms)[market.key]
+            return Body(Place(depth.sequence), at_ms, ticker_of(market, day, at_ms))
+        levels = LEVELS_DEFAULT if topic_of(subscription.name) is Topic.DEPTH else LEVELS_MAX
+        return Body(Place(depth.sequence), at_ms, _depth_view(depth, market, levels, at_ms))
+
+    def _trades(self, subscription: Subscription, entries: Sequence[Entry]) -> Iterator[Body]:
+        for entry, event in _events(entries, "trade.executed", PUBLIC):
+            trade = _trade_of(event)
+            yield _body(entry, event, public_trade_view(trade, self._own_market(subscription)))
+
+    def _user_trades(self, subscription: Subscription, entries: Sequence[Entry]) -> Iterator[Body]:
+        for entry, event in _events(entries, "fill.created", subscription.subject):
+            market = self._market(subscription.instance, str(event.body["bookId"]))
+            if market is not None:
+                yield _body(entry, event, trade_view(_fill_of(entry, event), market))
+
+    def _order_statuses(self, subscription: Subscription, entries: Sequence[Entry]) -> Iterator[Body]:
+        for entry in entries:
+            for event in entry.events:
+                if event.type in ORDER_STATUSES and event.is_for({str(subscription.subject)}):
+                    market = self._market(subscription.instance, str(event.body["bookId"]))
+                    if market is not None:
+                        yield _body(entry, event, self._order_status(subscription, event, market))
+
+    def _order_status(self, subscription: Subscription, event: FeedEvent, market: Market) -> dict[str, object]:
+        """Return an order's body: its details from its row, what changes from the event."""
+        self.projected.wait(subscription.instance, market.book.book_id, event.sequence)
+        customer, order_id = str(event.body["customerRef"]), str(event.body["orderId"])
+        row = self.reading.order(subscription.instance, customer, order_id)
+        if row is None:
+            raise LookupError(f"{order_id} has events and no row")
+        filled = int(str(event.body.get("filledQuantity", "0")))
+        notional = 0
+        left = filled
+        for fill in reversed(self.reading.fills_of_order(subscription.instance, row) if filled else []):
+            if left > 0:
+                notional, left = notional + fill.notional, left - fill.quantity
+        base, quote = market.decimals.base, market.decimals.quote
+        average = notional * unit(base) // filled if filled else None
+        price = row.price if row.price is not None else average or 0
+        return {
+            "id": shown(order_id),
+            "status": STATUS_WORDS[ORDER_STATUSES[event.type]],
+            "type": type_word(row.order_type),
+            "side": side_word(row.side),
+            "pair": market.pair,
+            "price": dec(price, quote),
+            "amount": dec(row.quantity, base),
+            "executed_amount": dec(filled, base),
+            "remaining_amount": dec(row.quantity - filled, base),
+            **({} if average is None else {"average_execution_price": dec(average, quote)}),
+            **({} if row.external_id is None else {"external_id": row.external_id}),
+            "user_id": customer,
+            "created_at": iso(row.created_at_ms),
+            "updated_at": iso(event.at_ms),
+        }
+
+    def _balances(self, subscription: Subscription, log: str, entries: Sequence[Entry]) -> list[Body]:
+        found = list(_events(entries, "balance.changed", subscription.subject))
+        if not found:
+            return []
+        entry, last = found[-1]
+        area, _, book_id = log.partition("/")
+        if area == BOOK_AREA:
+            self.projected.wait(subscription.instance, book_id, entry.sequence)
+        customer = str(last.body["customerRef"])
+        assets = sorted({str(event.body["asset"]) for _, event in found})
+        tokens = self.ledger.tokens_by_address(subscription.instance, assets)
+        rows = self.ledger.balances_of(subscription.instance, [(customer, asset) for asset in assets])
+        balances = [
+            {
+                "currency_code": code_of(tokens[row.asset]),
+                "available_amount": dec(row.available, tokens[row.asset].decimals),
+                "locked_amount": dec(row.held, tokens[row.asset].decimals),
+            }
+            for row in rows
+            if row.asset in tokens
+        ]
+        return [Body(Place(entry.sequence), last.at_ms, {"user_id": customer, "balances": balances})]
+
+    def _deltas(self, subscription: Subscription, log: str, entries: Sequence[Entry]) -> Iterator[Body]:
+        changing = [entry for entry in entries if _shows(entry, ("depth.changed",))]
+        if not changing:
+            return
+        market = self._own_market(subscription)
+        depth = self.depths.at(market.book, log, changing[0].sequence - 1)
+        for entry in changing:
+            depth.move([entry], entry.sequence)
+            yield Body(Place(entry.sequence), _at_ms(entry), _delta_view(depth, entry, market))
+
+    def _own_market(self, subscription: Subscription) -> Market:
+        market = self._market(subscription.instance, _own_book(subscription))
+        if market is None:
+            raise LookupError(f"{subscription.book_id} is no longer served")
+        return market
+
+    def _market(self, instance: str, book_id: str) -> Market | None:
+        market = self.markets.get((instance, book_id)) or self.pairs.of_book(instance, book_id)
+        if market is not None:
+            self.markets.set((instance, book_id), market)
+        return market
+
+
+def _own_book(subscription: Subscription) -> str:
+    return str(subscription.book_id)
+
+
+def _events(entries: Sequence[Entry], type_: str, subject: str | None) -> Iterator[tuple[Entry, FeedEvent]]:
+    """Yield the events of a type that a subject receives, with their entries."""
+    for entry in entries:
+        for event in entry.events:
+            if event.type == type_ and subject in event.receivers:
+                yield entry, event
+
+
+def _shows(entry: Entry, types: tuple[str, ...]) -> bool:
+    return any(event.type in types for event in entry.events)
+
+
+def _at_ms(entry: Entry) -> int:
+    return entry.events[0].at_ms
+
+
+def _body(entry: Entry, event: FeedEvent, value: object) -> Body:
+    return Body(behind(event, event is entry.events[-1]), event.at_ms, value)
+
+
+def _trade_of(event: FeedEvent) -> PublicTrade:
+    body: Any = event.body
+    return PublicTrade(
+        trade_id=body["tradeId"],
+        at_ms=event.at_ms,
+        price=int(body["price"]),
+        quantity=int(body["quantity"]),
+        notional=int(body["notional"]),
+        maker_order_id=body["makerOrderId"],
+        taker_order_id=body["takerOrderId"],
+        taker_side=Side(body["takerSide"]),
+        taker_type=OrderType(body["takerType"]),
+    )
+
+
+def _fill_of(entry: Entry, event: FeedEvent) -> Fill:
+    """Return the fill of an event, completed from its trade, which stands in the same entry."""
+    body: Any = event.body
+    trade = next(
+        _trade_of(one)
+        for one in entry.events
+        if one.type == "trade.executed" and one.body["tradeId"] == body["tradeId"]
+    )
+    is_maker = body["role"] == "maker"
+    return Fill(
+        owner=customer_key(event.instance, body["customerRef"]),
+        trade_id=trade.trade_id,
+        order_id=body["orderId"],
+        book_id=body["bookId"],
+        side=Side(body["side"]),
+        is_maker=is_maker,
+        order_type=OrderType.LIMIT if is_maker else trade.taker_type,
+        other_order_id=trade.taker_order_id if is_maker else trade.maker_order_id,
+        counterparty="",
+        price=trade.price,
+        quantity=trade.quantity,
+        notional=trade.notional,
+        fee=int(body["fee"]),
+        sequence=event.sequence,
+        at_ms=event.at_ms,
+    )
+
+
+def _depth_view(depth: DepthAt, market: Market, levels: int, at_ms: int) -> dict[str, object]:
+    bids, asks = depth.best(levels)
+    return {
+        "timestamp": at_ms,
+        "sequence": depth.sequence,
+        "asks": [level_view(*level, market.decimals) for level in asks],
+        "bids": [level_view(*level, market.decimals) for level in bids],
+        "hash": depth_hash(bids, asks, market.decimals),
+    }
+
+
+def _delta_view(depth: DepthAt, entry: Entry, market: Market) -> dict[str, object]:
+    """Return the levels that an entry changed, with their new amounts; amount 0 removes a level."""
+
+    def changed(side: Side) -> list[dict[str, Any]]:
+        prices = [price for one, price, _ in changes_of(entry) if one is side]
+        return [level_view(price, depth.quantity(side, price), market.decimals) for price in prices]
+
+    return {
+        "timestamp": _at_ms(entry),
+        "sequence": entry.sequence,
+        "asks": changed(Side.SELL),
+        "bids": changed(Side.BUY),
+        "hash": depth_hash(*depth.best(LEVELS_DEFAULT), market.decimals),
+    }

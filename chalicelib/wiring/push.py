@@ -1,0 +1,68 @@
+"""Builds what sends events to WebSocket connections, and what serves the clients' messages."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from chalicelib.apis.trade.pairs import Pairs
+from chalicelib.apis.trade.socket import TradeSocket
+from chalicelib.apis.trade.socket_topics import MARKETS_MAX, TradeTopics
+from chalicelib.services.books.depth import DepthReader
+from chalicelib.services.books.market_data import MarketData
+from chalicelib.services.books.reading import BooksReading
+from chalicelib.services.ledger.reading import LedgerReading
+from chalicelib.services.push.broadcasting import Broadcaster
+from chalicelib.services.push.recent import EntriesBetween, RecentEntries
+from chalicelib.services.push.sending import Sender
+from chalicelib.services.push.sessions import LogEnds, Sessions
+from chalicelib.services.push.states import Depths, Projected
+from chalicelib.services.tenancy.rate_limiter import RateLimiter
+from chalicelib.services.tenancy.tickets import Tickets
+from chalicelib.support.bounded_cache import BoundedCache
+from chalicelib.tables.connections import Connections
+from chalicelib.tables.dynamodb import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Pushing:
+    """broadcaster: a receiver of events. trade: serves the clients of the trade desk."""
+
+    broadcaster: Broadcaster
+    trade: TradeSocket
+
+
+def new_pushing(
+    database: Database,
+    counters: Database,
+    sender: Sender,
+    between: EntriesBetween,
+    clock_ms: Callable[[], int],
+    public_instance: str | None = None,
+    orders_max: int | None = None,
+    pause: Callable[[float], None] = time.sleep,
+) -> Pushing:
+    """Build it. between: reads the entries of a log. pause: sleeps. The rest as in ``wiring.trade``."""
+
+    def now_s() -> int:
+        return clock_ms() // 1000
+
+    reading, ledger = BooksReading(database), LedgerReading(database)
+    pairs, recent = Pairs(reading, ledger), RecentEntries(between)
+    topics = TradeTopics(
+        pairs=pairs,
+        reading=reading,
+        ledger=ledger,
+        market_data=MarketData(database),
+        depths=Depths(DepthReader(database, orders_max), recent.between),
+        projected=Projected(database, pause),
+        clock_ms=clock_ms,
+        markets=BoundedCache(MARKETS_MAX),
+    )
+    connections = Connections(database, now_s)
+    broadcaster = Broadcaster(connections, {"trade": topics}, sender, recent, database.together, clock_ms, pause)
+    sessions = Sessions(connections, broadcaster, sender, LogEnds(database), now_s, pause)
+    limiter = RateLimiter(counters)
+    trade = TradeSocket(sessions, topics, pairs, Tickets(database, now_s), limiter, public_instance, clock_ms)
+    return Pushing(broadcaster, trade)

@@ -1,0 +1,295 @@
+"""The WebSocket of the trade desk: topics, tickets, ids, resuming, and who may follow what."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from chalicelib.apis.kit.sockets import MESSAGE_BYTES_MAX
+from chalicelib.domain.feed.logs import LEDGER_AREA
+from chalicelib.domain.feed.outbox import Announcement
+from chalicelib.domain.feed.subscription import CONNECTIONS_MAX, SUBSCRIPTIONS_MAX
+from chalicelib.domain.ledger.changes import Account, Change
+from chalicelib.domain.ledger.feed import balances_changed
+from chalicelib.services.tenancy import tickets
+from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.outbox import Outbox
+from tests.apis.trade.desk import PAIR, SignedDesk, data_of, open_trade_desk
+from tests.apis.trade.sockets import Sockets, open_sockets
+from tests.world import BASE, INSTANCE, NOW_MS, QUOTE, World
+
+TRADES, DEPTH, DELTA = f"trade@{PAIR}", f"orderbook/level_2@{PAIR}", f"orderbook/level_2_delta@{PAIR}"
+TICKER = f"ticker@{PAIR}"
+
+
+@pytest.fixture
+def desk(memory_database: Database) -> SignedDesk:
+    desk = open_trade_desk(World(memory_database), clock=lambda: NOW_MS)
+    desk.world.credit("ann", QUOTE, 10**21)
+    return desk
+
+
+@pytest.fixture
+def sockets(desk: SignedDesk) -> Sockets:
+    sockets = open_sockets(desk)
+    assert sockets.connect().status == 200
+    return sockets
+
+
+def trade(sockets: Sockets, amount: str = "3", price: str = "5") -> None:
+    """Have ann buy from ben, and a bid of hers rest."""
+    sockets.desk.place(side="buy", amount="1", price="1")
+    sockets.ben.place(side="sell", amount=amount, price=price)
+    sockets.desk.place(side="buy", amount=amount, price=price)
+    sockets.desk.match()
+    sockets.follow()
+
+
+def bodies(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [message["body"] for message in messages]
+
+
+def numbered(messages: list[dict[str, Any]]) -> list[int]:
+    return [message["id"] for message in messages]
+
+
+def test_a_subscription_is_welcomed_and_then_numbered_from_1(sockets: Sockets) -> None:
+    (welcome,) = sockets.subscribe(TRADES)
+    assert (welcome["id"], welcome["topic"]) == (-1, TRADES)
+    trade(sockets)
+    trade(sockets)
+    messages = sockets.messages()[1:]
+    assert numbered(messages) == [1, 2]
+    assert {tuple(message) for message in messages} == {("id", "topic", "timestamp", "body", "cursor")}
+    shown = data_of(sockets.desk.get("/trade/public/trades", {"pair": PAIR}))["trades"]
+    assert bodies(messages) == shown[::-1]
+
+
+def test_pairs_are_named_in_any_case_and_answered_in_capitals(sockets: Sockets) -> None:
+    (welcome,) = sockets.subscribe(f"trade@{PAIR.lower()}")
+    assert welcome["topic"] == TRADES
+
+
+def test_deltas_lead_from_the_snapshot_to_the_book_with_its_hash_at_each_step(sockets: Sockets) -> None:
+    for price in ("4", "3", "2"):
+        sockets.desk.place(side="buy", amount="7", price=price)
+    sockets.desk.match()
+    sockets.follow()
+    _, snapshot = sockets.subscribe(DELTA)
+    assert snapshot["id"] == 1
+    levels = {side: {level["price"]: level["amount"] for level in snapshot["body"][side]} for side in ("bids", "asks")}
+    sockets.ben.place(side="sell", amount="9", price="3")
+    sockets.desk.match()
+    sockets.desk.place(side="sell", amount="1", price="8")
+    sockets.desk.match()
+    sockets.follow()
+    deltas = sockets.messages()[2:]
+    assert numbered(deltas) == list(range(2, 2 + len(deltas)))
+    sequences = [snapshot["body"]["sequence"], *(message["body"]["sequence"] for message in deltas)]
+    assert sequences == sorted(set(sequences))
+    for message in deltas:
+        for side in ("bids", "asks"):
+            for level in message["body"][side]:
+                levels[side][level["price"]] = level["amount"]
+                if not level["amount"]:
+                    del levels[side][level["price"]]
+    book = data_of(sockets.desk.get("/trade/public/orders/level-2", {"pair": PAIR}))
+    assert deltas[-1]["body"]["hash"] == book["hash"]
+    for side in ("bids", "asks"):
+        assert levels[side] == {level["price"]: level["amount"] for level in book[side]}
+
+
+def test_the_depth_is_sent_whole_and_so_is_the_ticker(sockets: Sockets) -> None:
+    sockets.subscribe(DEPTH, TICKER)
+    trade(sockets)
+    sockets.desk.place(side="buy", amount="7", price="4")
+    sockets.desk.match()
+    sockets.follow()
+    by_topic = {topic: [one for one in sockets.messages() if one["topic"] == topic] for topic in (DEPTH, TICKER)}
+    for messages in by_topic.values():
+        assert numbered(messages) == [-1, *range(1, len(messages))]
+    book = data_of(sockets.desk.get("/trade/public/orders/level-2", {"pair": PAIR}))
+    last = by_topic[DEPTH][-1]["body"]
+    assert (last["bids"], last["asks"], last["hash"]) == (book["bids"], book["asks"], book["hash"])
+    ticker = data_of(sockets.desk.get(f"/trade/public/tickers/{PAIR}"))
+    assert by_topic[TICKER][-1]["body"] | {"date": ""} == ticker | {"date": ""}
+
+
+def test_a_customer_gets_its_trades_balances_and_orders(sockets: Sockets) -> None:
+    welcomes = sockets.subscribe("user_trades", "balance", "order_status", ticket=sockets.ticket())
+    assert numbered(welcomes) == [-1, -1, -1]
+    sockets.ben.place(side="sell", amount="2", price="4")
+    sockets.ben.place(side="sell", amount="2", price="5")
+    sockets.desk.match()
+    placed = data_of(sockets.desk.place(side="buy", amount="10", price="5", external_id="mine"))
+    sockets.desk.match()
+    sockets.follow()
+    messages = sockets.messages()[3:]
+    trades = [one["body"] for one in messages if one["topic"] == "user_trades"]
+    listed = data_of(sockets.desk.get("/trade/user/trades", {"pair": PAIR}))["trades"]
+    assert trades == listed[::-1]
+    statuses = [one["body"] for one in messages if one["topic"] == "order_status"]
+    assert [(one["status"], one["executed_amount"], one["remaining_amount"]) for one in statuses] == [
+        ("open", 0, 10), ("executed_partially", 2, 8), ("executed_partially", 4, 6),
+    ]  # fmt: skip
+    assert [one.get("average_execution_price") for one in statuses] == [None, 4, 4.5]
+    assert {(one["id"], one["external_id"], one["user_id"], one["pair"]) for one in statuses} == {
+        (placed["id"], "mine", "ann", PAIR)
+    }
+    balances = [one["body"] for one in messages if one["topic"] == "balance"]
+    known = {row["currency_code"]: row for row in data_of(sockets.desk.get("/trade/user/balances"))}
+    for row in balances[-1]["balances"]:
+        assert row == {name: known[row["currency_code"]][name] for name in row}
+
+
+def test_a_credit_is_a_balance_message(sockets: Sockets) -> None:
+    sockets.subscribe("balance", ticket=sockets.ticket())
+    sockets.desk.world.credit("ann", BASE, 5)
+    credit = Change(available=5, held=0)
+    events = balances_changed({Account("ann", BASE): credit}, "CREDIT", {"transactionId": "txn_1"})
+    entry = Announcement(LEDGER_AREA, "ann", "txn_1", events).entry(1, NOW_MS)
+    outbox = Outbox(sockets.desk.world.database)
+    if not outbox.end(INSTANCE, entry.log):
+        sockets.desk.world.database.write(outbox.put(INSTANCE, entry))
+    sockets.follow()
+    (message,) = sockets.messages()[1:]
+    assert message["body"]["balances"] == [{"currency_code": "B", "available_amount": 1005, "locked_amount": 0}]
+
+
+@pytest.mark.parametrize("topic", [TRADES, DELTA, "user_trades", "order_status"])
+def test_who_resumes_gets_first_what_it_missed(sockets: Sockets, topic: str) -> None:
+    more = {} if "@" in topic else {"ticket": sockets.ticket()}
+    sockets.subscribe(topic, **more)
+    for _ in range(5):
+        trade(sockets)
+    whole = [one for one in sockets.messages() if one["id"] > 0]
+    cut = whole[len(whole) // 2]
+    sockets.connect("d")
+    more = {} if "@" in topic else {"ticket": sockets.ticket()}
+    welcome, *missed = sockets.subscribe(topic, name="d", cursor=cut["cursor"], **more)
+    assert welcome["id"] == -1
+    assert bodies(missed) == bodies(whole[len(whole) // 2 + 1 :])
+    assert numbered(missed) == list(range(1, len(missed) + 1))
+    trade(sockets)
+    assert len(sockets.messages("d")) > len(missed) + 1
+
+
+def test_private_topics_need_a_ticket(sockets: Sockets) -> None:
+    (error,) = sockets.subscribe("balance")
+    assert error["topic"] == "error"
+    assert "ticket" in error["body"]["message"]
+
+
+def test_a_ticket_is_spent_once_and_binds_the_connection_to_its_customer(sockets: Sockets) -> None:
+    ticket = sockets.ticket()
+    assert numbered(sockets.subscribe("balance", ticket=ticket)) == [-1]
+    sockets.connect("d")
+    for name, other in (("d", ticket), ("c", sockets.ticket(sockets.ben)), ("d", "x"), ("d", 7)):
+        (error,) = sockets.subscribe("balance", name=name, ticket=other)
+        assert error["topic"] == "error"
+    trade(sockets)
+    assert all(message["body"]["user_id"] == "ann" for message in sockets.messages() if message["id"] > 0)
+
+
+def test_a_ticket_ends_after_a_minute(desk: SignedDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    sockets = open_sockets(desk)
+    sockets.connect()
+    ticket = sockets.ticket()
+    spent_at = NOW_MS // 1000 + tickets.LIFE_S
+    monkeypatch.setattr(sockets.socket.tickets, "_now_s", lambda: spent_at)
+    (error,) = sockets.subscribe("balance", ticket=ticket)
+    assert error["topic"] == "error"
+
+
+def test_nobody_gets_messages_of_another_customer(sockets: Sockets) -> None:
+    ben = sockets.ben
+    sockets.subscribe("user_trades", "balance", "order_status", ticket=sockets.ticket(ben))
+    sockets.desk.place(side="buy", amount="1", price="1")
+    sockets.desk.match()
+    sockets.follow()
+    assert [message for message in sockets.messages() if message["id"] > 0] == []
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        b"",
+        b"nonsense",
+        b"[]",
+        b"\xff",
+        b'{"method":"subscribe"}',
+        b'{"method":"subscribe","topics":[]}',
+        b'{"method":"subscribe","topics":"trade@B_Q"}',
+        b'{"method":"subscribe","topics":["trade"]}',
+        b'{"method":"subscribe","topics":["trade@"]}',
+        b'{"method":"subscribe","topics":["trade@X_Y"]}',
+        b'{"method":"subscribe","topics":["balance@B_Q"]}',
+        b'{"method":"subscribe","topics":["deposit"]}',
+        b'{"method":"subscribe","topics":[7]}',
+        b'{"method":"subscribe","topics":["trade@B_Q"],"cursor":"?"}',
+        b'{"method":"subscribe","topics":["trade@B_Q"],"cursor":7}',
+        b'{"method":"order.create"}',
+        b'{"method":["subscribe"]}',
+        b"[" * MESSAGE_BYTES_MAX,
+        b'{"a":' * 1000,
+        b'"' + b"x" * (MESSAGE_BYTES_MAX + 1) + b'"',
+    ],
+)
+def test_a_bad_message_is_answered_with_an_error_and_changes_nothing(sockets: Sockets, message: bytes) -> None:
+    before = list(sockets.desk.world.database.scan("connections"))
+    (error,) = sockets.say(message)
+    assert (error["id"], error["topic"]) == (-1, "error")
+    assert list(sockets.desk.world.database.scan("connections")) == before
+
+
+def test_a_ping_is_answered(sockets: Sockets) -> None:
+    (pong,) = sockets.say({"method": "ping"})
+    assert (pong["id"], pong["topic"]) == (-1, "pong")
+
+
+def test_after_unsubscribing_no_more_messages_come_and_ids_begin_anew(sockets: Sockets) -> None:
+    sockets.subscribe(TRADES)
+    trade(sockets)
+    (gone,) = sockets.say({"method": "unsubscribe", "topics": [TRADES]})
+    assert gone["topic"] == TRADES
+    before = len(sockets.messages())
+    trade(sockets)
+    assert len(sockets.messages()) == before
+    sockets.subscribe(TRADES)
+    trade(sockets)
+    assert numbered(sockets.messages()[before:]) == [-1, 1]
+
+
+def test_a_cursor_of_another_journal_is_refused(sockets: Sockets) -> None:
+    sockets.subscribe(TRADES)
+    trade(sockets)
+    cursor = sockets.messages()[-1]["cursor"]
+    database = sockets.desk.world.database
+    rows = [{"book": row["book"], "sequence": row["sequence"]} for row in database.scan("journal")]
+    database.delete_many("journal", rows)
+    (error,) = sockets.subscribe(TRADES, cursor=cursor)
+    assert "cursor" in error["body"]["message"]
+
+
+def test_a_connection_has_a_bounded_number_of_topics(sockets: Sockets) -> None:
+    (error,) = sockets.subscribe(*[TRADES] * (SUBSCRIPTIONS_MAX + 1))
+    assert error["topic"] == "error"
+
+
+def test_an_address_has_a_bounded_number_of_connections(sockets: Sockets) -> None:
+    statuses = [sockets.connect(f"n{number}").status for number in range(CONNECTIONS_MAX)]
+    assert statuses == [200] * (CONNECTIONS_MAX - 1) + [429]
+    assert sockets.connect("elsewhere", "192.0.2.2").status == 200
+
+
+def test_without_a_public_instance_everything_needs_a_ticket(desk: SignedDesk) -> None:
+    sockets = open_sockets(desk, public_instance=None)
+    assert sockets.connect().status == 200
+    assert sockets.subscribe(TRADES)[0]["topic"] == "error"
+    assert sockets.subscribe(TRADES, ticket=sockets.ticket())[0]["topic"] == TRADES
+
+
+def test_a_message_on_a_connection_that_is_gone_closes_it(sockets: Sockets) -> None:
+    assert sockets.say({"method": "ping"}, "unknown") == []
+    assert sockets.clients.gone == {"unknown"}
