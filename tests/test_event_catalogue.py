@@ -9,7 +9,6 @@ import json
 import re
 from typing import Any
 
-from chalicelib.apis.kit.events import event_data
 from chalicelib.domain.books.commands import decide
 from chalicelib.domain.books.config import BookConfig
 from chalicelib.domain.books.feed import TYPES, events_of
@@ -18,6 +17,7 @@ from chalicelib.domain.books.vocabulary import BookRules, BookStatus, CancelOrde
 from chalicelib.domain.escrow.lifecycle import CANCELLED, PAYOUT_CREATED, TRANSITIONS, UPDATED
 from chalicelib.domain.feed import outbox
 from chalicelib.domain.feed.event import FeedEvent
+from chalicelib.domain.feed.shown import event_json
 from chalicelib.domain.ledger.feed import BALANCE_CHANGED
 from chalicelib.domain.signed.lifecycle import Status
 from chalicelib.tables.dynamodb import Database
@@ -110,7 +110,7 @@ def members(value: Any) -> Any:
 
 def real() -> list[dict[str, Any]]:
     events = [*book_events(), *signed_events(), *escrow_events()]
-    return [json.loads(json.dumps(event_data(event))) for event in events]
+    return [json.loads(json.dumps(event_json(event))) for event in events]
 
 
 def examples() -> list[dict[str, Any]]:
