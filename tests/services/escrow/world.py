@@ -24,7 +24,7 @@ from chalicelib.tables.accounts import Accounts
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.escrow_settings import EscrowDesks
 from chalicelib.tables.escrows import Escrows
-from chalicelib.tables.outbox import Outbox
+from chalicelib.tables.outbox import Outbox, outbox_entry_of
 from chalicelib.tables.rows import Row
 from chalicelib.tables.tokens import Tokens
 
@@ -200,7 +200,25 @@ def check_money(world: EscrowWorld) -> None:
     assert held == of_orders
 
 
+def check_feed(world: EscrowWorld) -> None:
+    """Assert that the changes of balances in the outbox add up to the accounts."""
+    sums: dict[tuple[str, str], list[int]] = {}
+    for row in world.database.scan("outbox"):
+        for event in events_of(*outbox_entry_of(row)):
+            if event.type == "balance.changed":
+                body: dict[str, Any] = dict(event.body)
+                customer, fees = body["customerRef"], escrow_fees_key(INSTANCE, world.scope.world)
+                owner = fees if customer is None else customer_key(INSTANCE, customer)
+                total = sums.setdefault((owner, body["asset"]), [0, 0])
+                total[0] += int(body["available"])
+                total[1] += int(body["held"])
+    for (owner, asset), total in sums.items():
+        balance = world.accounts.balance(owner, asset)
+        assert total == [balance.available, balance.held], (owner, asset)
+
+
 def check_all(world: EscrowWorld) -> None:
     """Assert that the money is right, and that every row agrees with the others."""
     check_money(world)
+    check_feed(world)
     Verifier(world.database).verify(None)
