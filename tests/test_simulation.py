@@ -11,6 +11,8 @@ from unittest.mock import patch
 
 import pytest
 
+from chalicelib.domain.books.feed import events_of
+from chalicelib.domain.feed.event import FeedEvent
 from chalicelib.services.books.projection import Projector
 from chalicelib.tables.dynamodb import Database
 from infra.settings import ROOT
@@ -96,3 +98,31 @@ def test_a_matcher_that_only_decides_would_take_an_order_twice() -> None:
     events = [event for entry in world.journal.after(world.book, 0) for event in entry.events]
     accepted = [event["order"]["id"] for event in events if event["type"] == "accepted"]
     assert len(accepted) == len(set(accepted)) + 1
+
+
+@pytest.mark.parametrize("left_out", ["depth.changed", "order.filled", "order.cancelled", "book.changed"])
+def test_the_auditor_notices_a_type_of_event_that_is_left_out(left_out: str) -> None:
+    def without(*arguments: Any) -> list[FeedEvent]:
+        return [event for event in events_of(*arguments) if event.type != left_out]
+
+    def run_seeds() -> None:
+        for seed in range(1, 21):
+            Simulation(seed).run()
+
+    with (
+        patch("chalicelib.domain.books.feed.events_of", without),
+        patch("tests.simulation.auditor.events_of", without),
+        pytest.raises(AssertionError, match=r"that the feed tells|open orders"),
+    ):
+        run_seeds()
+
+
+def test_the_auditor_notices_an_entry_whose_events_are_not_read() -> None:
+    def without(*arguments: Any) -> list[FeedEvent]:
+        return [event for event in events_of(*arguments) if event.sequence != 2]
+
+    with (
+        patch("chalicelib.domain.books.feed.events_of", without),
+        pytest.raises(AssertionError, match="a gap"),
+    ):
+        Simulation(1).run()

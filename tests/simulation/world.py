@@ -43,6 +43,7 @@ from tests.faults import FAULTS, Fault
 from tests.invariants import check_invariants, check_never_negative
 from tests.memory import MemoryDynamoDB
 from tests.simulation.actors import Actor, stepped_database
+from tests.simulation.auditor import Auditor
 from tests.simulation.determinism import check_determinism
 from tests.world import BASE, BOOK_ID, INSTANCE, NOW_MS, QUOTE, World
 
@@ -164,6 +165,7 @@ class Simulation:
         self.lost = 0
         self.steps = self.faults = self.deaths = 0
         self._filled: dict[str, int] = {}
+        self._auditor = Auditor(self.world, lambda: self.now_ms, Random(-seed))
         self._steps_digest = hashlib.sha256()
 
     def run(self) -> Summary:
@@ -173,6 +175,7 @@ class Simulation:
                 self._phase(self.draw.randint(3, REQUESTS_A_PHASE_MAX))
                 self._drain()
                 check_invariants(self.world, CREDITED, self._commands(), self.now_ms)
+                self._auditor.check()
                 if self.draw.random() < 0.3:
                     self._pass_days()
             check_determinism(self.world)
@@ -236,6 +239,7 @@ class Simulation:
 
     def _tick(self) -> None:
         self.steps += 1
+        self._auditor.may_read()
         assert self.steps < STEPS_MAX, "the run does not end"
         self.now_ms += self.draw.choice([0, 0, 1, 7, 400])
 
