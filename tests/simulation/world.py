@@ -4,7 +4,7 @@ The seed decides the book's rules, one or two shards, two or three matchers, and
 decides which actor makes its next call, the order of parallel writes, whether a request arrives, a batch is delivered
 (also again while its first delivery is running), a matcher dies, an expiry check or a redrive starts, or the stream
 loses records. After each such phase everything is drained (delivered and expired without faults), and days may pass so
-that rows reach their time to live.
+that rows reach their time to live. All the while an auditor reads the feed (``auditor``).
 """
 
 from __future__ import annotations
