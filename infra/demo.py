@@ -132,6 +132,7 @@ class DemoFile:
         engine_url: str,
         api_key: str,
         *,
+        websocket_url: str,
         trade_desk: dict[str, str],
         taker_desk: dict[str, Any],
         escrow_desk: dict[str, Any],
@@ -148,7 +149,7 @@ class DemoFile:
             "quote_token_decimals": DECIMALS,
             "customers": CUSTOMERS,
         }
-        content = {"base_url": base_url, "aws_endpoint_url": engine_url}
+        content = {"base_url": base_url, "websocket_url": websocket_url, "aws_endpoint_url": engine_url}
         desks = {
             "book_desk": book_desk,
             "trade_desk": trade_desk,

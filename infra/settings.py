@@ -161,6 +161,12 @@ def _is_free(port: int) -> bool:
     return True
 
 
+def socket_port(api_port: int) -> int:
+    """Return the port for WebSocket connections: the one after the API's if it is free."""
+    after = _other(api_port)
+    return after if after != api_port and _is_free(after) else free_port(api_port)
+
+
 def free_port(but: int) -> int:
     """Return a free port other than ``but``."""
     with socket.socket() as first, socket.socket() as second:

@@ -253,7 +253,7 @@ def test_a_run_that_is_ready_says_so_in_a_file_of_its_owners_and_keeps_others_of
         file = tmp_path / "demo.json"
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
         desks = {"book_desk", "trade_desk", "taker_desk", "escrow_desk"}
-        assert set(stack.demo) == {"base_url", "aws_endpoint_url"} | desks
+        assert set(stack.demo) == {"base_url", "websocket_url", "aws_endpoint_url"} | desks
         assert len(stack.demo["book_desk"]["customers"]) >= 4
         assert str(file) in stack.output
         assert stack.demo["book_desk"]["api_key"] in stack.output
