@@ -1329,4 +1329,12 @@ GUARDS = [
         "and (self.owner.subject is None or bool(event.receivers))",
         "tests/domain/webhooks/test_rules.py::test_a_merchants_endpoint_gets_what_its_world_receives_and_nothing_else",
     ),
+    Guard(
+        "where messages follow from several logs, the intent is written before they are sent",
+        "chalicelib/services/push/broadcasting.py",
+        "if step.messages and one.intent is None and not one.has_one_source:",
+        "if step.messages and one.intent is None and not one.instance:",
+        "tests/services/push/test_broadcasting.py::"
+        "test_an_intent_in_another_log_is_waited_for_and_carried_out_once_it_is_old",
+    ),
 ]
