@@ -149,7 +149,7 @@ def _delivery_key(endpoint_id: str, delivery_id: str) -> Row:
 
 
 def _queue(status: DeliveryStatus, endpoint_id: str) -> str:
-    return f"{status.value.lower()}/{endpoint_id}"
+    return f"{status.value}/{endpoint_id}"
 
 
 def _row_of_delivery(delivery: Delivery) -> Row:

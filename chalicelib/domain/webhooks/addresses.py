@@ -16,7 +16,7 @@ URL_RULE = f"an https URL of at most {URL_CHARACTERS_MAX} characters, without us
 PORTS = {"https": 443, "http": 80}
 _URL = re.compile(
     r"(?P<scheme>https?)://(?P<host>[A-Za-z0-9][A-Za-z0-9.-]{0,252}|\[[0-9A-Fa-f:.]{2,45}\])(:(?P<port>[0-9]{1,5}))?"
-    r"(?P<target>[/?][!-\"$-~]*)?"
+    r"(?P<target>[/?][!\"\x24-~]*)?"
 )
 _REFUSED_V4 = [
     IPv4Network(text)
