@@ -118,8 +118,10 @@ class Meter:
         return self._page("scan", request)
 
     def _page(self, operation: str, request: Mapping[str, Any]) -> Answer:
-        answer: Answer = getattr(self._client, operation)(**_whole_rows(request))
-        used = units.query_units(answer["Items"], consistent=_is_consistent(request))
+        ask = getattr(self._client, operation)
+        examined: Answer = ask(**_whole_rows(_unprojected(request)))
+        answer = ask(**request) if "ProjectionExpression" in request else examined
+        used = units.query_units(examined["Items"], consistent=_is_consistent(request))
         self._count_call()
         self._count(request["TableName"], Cost(rows_read=len(answer["Items"]), read_units=used))
         return answer
@@ -222,6 +224,16 @@ def metered(database: Database) -> tuple[Database, Meter]:
 
 def _is_consistent(request: Mapping[str, Any]) -> bool:
     return bool(request.get("ConsistentRead", False))
+
+
+def _unprojected(request: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a query without its projection, which DynamoDB charges the same."""
+    if "ProjectionExpression" not in request:
+        return request
+    rest = {name: value for name, value in request.items() if name != "ProjectionExpression"}
+    used = request.get("KeyConditionExpression", "")
+    names = {name: stands_for for name, stands_for in request["ExpressionAttributeNames"].items() if name in used}
+    return rest | {"ExpressionAttributeNames": names}
 
 
 def _whole_rows(request: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -120,7 +120,19 @@ def test_a_refused_insert_costs_what_it_would_have_cost(memory_database: Databas
     assert meter.take() == bill(1, write_units=2)
 
 
+def test_a_projection_changes_what_is_answered_and_not_what_is_charged(memory_database: Database) -> None:
+    database, meter = metered(memory_database)
+    key = "#owner = :o", {":o": "ann"}
+    whole = list(database.query("signed-orders", *key))
+    charged = meter.take()
+    assert list(database.query("signed-orders", *key, ProjectionExpression="#entry")) == [
+        {"entry": row["entry"]} for row in whole
+    ]
+    assert meter.take() == charged
+    assert charged.total.read_units
+
+
 def test_a_read_that_hides_the_rows_examined_is_refused(memory_database: Database) -> None:
-    database, _ = metered(memory_database)
-    with pytest.raises(ValueError, match="ProjectionExpression"):
-        list(database.query("signed-orders", "#owner = :o", {":o": "ann"}, ProjectionExpression="#owner"))
+    _, meter = metered(memory_database)
+    with pytest.raises(ValueError, match="FilterExpression"):
+        meter.scan(TableName=memory_database.name("signed-orders"), FilterExpression="attribute_exists(nothing)")
