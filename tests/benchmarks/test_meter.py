@@ -122,6 +122,7 @@ def test_a_refused_insert_costs_what_it_would_have_cost(memory_database: Databas
 
 def test_a_projection_changes_what_is_answered_and_not_what_is_charged(memory_database: Database) -> None:
     database, meter = metered(memory_database)
+    memory_database.put_many("signed-orders", [order(number) for number in range(50)])
     key = "#owner = :o", {":o": "ann"}
     whole = list(database.query("signed-orders", *key))
     charged = meter.take()
@@ -129,7 +130,7 @@ def test_a_projection_changes_what_is_answered_and_not_what_is_charged(memory_da
         {"entry": row["entry"]} for row in whole
     ]
     assert meter.take() == charged
-    assert charged.total.read_units
+    assert charged == bill(1, rows_read=50, read_units=6)
 
 
 def test_a_read_that_hides_the_rows_examined_is_refused(memory_database: Database) -> None:
