@@ -319,7 +319,8 @@ def test_a_run_that_is_killed_loses_nothing_of_what_is_in_a_dynamodb_of_the_user
         assert first.wait() == -signal.SIGKILL
     assert not (tmp_path / "state").exists()
     with RunningStack(tmp_path, **theirs) as second:
-        assert second.demo == first.demo | {"base_url": second.base_url}
+        addresses = {name: second.demo[name] for name in ("base_url", "websocket_url")}
+        assert second.demo == first.demo | addresses
         assert orders(second, "cust_12345") == stored
         place(second, "cust_45678", "SELL")
         wait_until_filled(second, "cust_34567")

@@ -59,14 +59,17 @@ def test_a_book_is_parked_before_the_stream_gives_its_commands_up(resources: dic
     assert resources[MAPPING]["Properties"]["MaximumRetryAttempts"] >= 2 * FAILED_BATCHES_MAX + 1
 
 
-def test_the_matcher_may_send_to_the_failure_queue_and_no_other_function_may(
+def test_each_function_on_a_stream_may_send_to_its_own_failure_queue_and_no_other_function_may(
     resources: dict[str, dict[str, Any]],
 ) -> None:
     policies = of_type(resources, "AWS::IAM::Policy")
-    senders = [one for one in policies.values() if "sqs:SendMessage" in json.dumps(one["PolicyDocument"])]
-    assert [one["Roles"] for one in senders] == [[{"Ref": "MatchInboxRole"}]]
-    (statement,) = senders[0]["PolicyDocument"]["Statement"]
-    assert statement["Resource"] == {"Fn::GetAtt": ["MatchFailures", "Arn"]}
+    senders = {
+        statement["Resource"]["Fn::GetAtt"][0]: [role["Ref"] for role in one["Roles"]]
+        for one in policies.values()
+        for statement in one["PolicyDocument"]["Statement"]
+        if "sqs:SendMessage" in statement["Action"]
+    }
+    assert senders == {"MatchFailures": ["MatchInboxRole"], "PushFailures": ["PushJournalRole", "PushOutboxRole"]}
 
 
 def test_every_table_outlives_its_stack_and_can_be_protected(
@@ -82,12 +85,14 @@ def test_every_table_outlives_its_stack_and_can_be_protected(
         assert properties["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": choice}, name
 
 
-def test_an_own_key_encrypts_every_table_and_the_failure_queue(resources: dict[str, dict[str, Any]]) -> None:
+def test_an_own_key_encrypts_every_table_and_the_failure_queues(resources: dict[str, dict[str, Any]]) -> None:
     for name, table in of_type(resources, TABLE).items():
         condition, encrypted, _ = table["SSESpecification"]["Fn::If"]
         assert (condition, encrypted["KMSMasterKeyId"]) == (OWN_KEY, {"Ref": "KmsKeyArn"}), name
-    (queue,) = of_type(resources, "AWS::SQS::Queue").values()
-    assert queue["KmsMasterKeyId"]["Fn::If"][:2] == [OWN_KEY, {"Ref": "KmsKeyArn"}]
+    queues = of_type(resources, "AWS::SQS::Queue")
+    assert queues.keys() == {"MatchFailures", "PushFailures"}
+    for name, queue in queues.items():
+        assert queue["KmsMasterKeyId"]["Fn::If"][:2] == [OWN_KEY, {"Ref": "KmsKeyArn"}], name
     roles = {name for name, one in resources.items() if one["Type"] == "AWS::IAM::Role"}
     assert {role["Ref"] for role in resources["OwnKeyPolicy"]["Properties"]["Roles"]} == roles
 
@@ -102,6 +107,8 @@ def test_every_function_has_a_role_a_size_a_time_limit_and_the_choice_of_tracing
         "SweepSignedOrders",
         "ReleaseEscrows",
         "DeliverWebhooks",
+        "PushJournal",
+        "PushOutbox",
     }
     for name, function in functions.items():
         assert function["Tracing"] == {"Ref": "Tracing"}, name

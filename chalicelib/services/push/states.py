@@ -16,6 +16,7 @@ from chalicelib.domain.ledger.owners import book_key
 from chalicelib.services.books.depth import LEVELS_ALL, DepthReader, Levels
 from chalicelib.services.push.recent import Entry
 from chalicelib.support.bounded_cache import BoundedCache
+from chalicelib.support.consistency import Inconsistent
 from chalicelib.support.outcomes import Unavailable
 from chalicelib.tables.books import Books
 from chalicelib.tables.dynamodb import Database
@@ -113,5 +114,6 @@ def changes_of(entry: Entry) -> list[Change]:
 
 
 def _list_of(value: object) -> list[dict[str, str]]:
-    assert isinstance(value, list)
+    if not isinstance(value, list):
+        raise Inconsistent("a change of depth lists its levels")
     return value
