@@ -6,6 +6,8 @@ import json
 import re
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -106,10 +108,22 @@ def test_the_page_about_verify_works_as_printed(checkout: Path) -> None:
 
 
 def test_the_page_about_the_trade_desk_works_as_printed(checkout: Path) -> None:
-    (signed,) = blocks("docs/trade-desk.md")
+    signed, _ = blocks("docs/trade-desk.md")
     placed, listed = (json.loads(line) for line in run(signed, checkout).splitlines())
     assert (placed["error_code"], placed["data"]["pair"]) == (None, "EXS_EUR")
     assert placed["data"]["id"] in [row["id"] for row in listed["data"]["orders"]]
+
+
+def test_what_the_page_about_the_trade_desk_follows_by_websocket_comes(checkout: Path) -> None:
+    signed, followed = blocks("docs/trade-desk.md")
+    with ThreadPoolExecutor(1) as beside:
+        seen = beside.submit(run, followed, checkout)
+        time.sleep(2)
+        run(signed, checkout)
+        messages = [json.loads(text) for text in re.findall(r'< (\{"id".*\})', seen.result())]
+    assert [one["id"] for one in messages if one["topic"].startswith("orderbook")][:3] == [-1, 1, 2], (
+        "a welcome, the whole depth, and what the order changed in it"
+    )
 
 
 def test_the_page_about_the_taker_desk_works_as_printed(checkout: Path) -> None:
