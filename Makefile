@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 RUNNABLE := $(VENV)/.runnable
 INSTALLED := $(VENV)/.installed
 
-.PHONY: run test quick lint types deploy destroy cloud bench bench-page bench-compare cold-start listings costs sweep simulate soak mutants unguarded pins clean
+.PHONY: run test quick lint types deploy destroy cloud bench bench-page bench-compare cold-start listings costs sweep simulate soak feed mutants unguarded pins clean
 .DEFAULT_GOAL := run
 
 # PORT=8001 serves on another port; FRESH=1 deletes the tables of earlier runs.
@@ -91,6 +91,10 @@ simulate: $(INSTALLED)
 # Load with a matcher that is killed repeatedly. SECONDS=120 is the duration of the load.
 soak: $(INSTALLED)
 	$(BIN)/python benchmarks/soak.py $(if $(SECONDS),--seconds $(SECONDS))
+
+# Twenty subscribers of the feed that are cut off again and again under load. SECONDS=600 is the duration of the load.
+feed: $(INSTALLED)
+	$(BIN)/python benchmarks/feed.py $(if $(SECONDS),--seconds $(SECONDS))
 
 # Mutation tests of the matching core: docs/mutations.md. Takes five to ten minutes.
 mutants: $(INSTALLED)

@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,7 @@ SECONDS_MAX = 180
 BOUND_S = 290
 """Time limit of the whole run."""
 PAUSE_BEFORE_KILL_S = (1.5, 5.0)
-CLIENT_END_S_MAX = 40
+END_S_MAX = 40
 MATCHED_S_MAX = 100
 PROBLEMS_SHOWN = 20
 Report = dict[str, Any]
@@ -52,22 +53,24 @@ class Overdue(Exception):
     """The run exceeded its time limit."""
 
 
-class Clients:
-    """The client processes. Leaving the ``with`` block ends them."""
+class Workers:
+    """Processes that all do the same, each with a load of its own. Leaving the ``with`` block ends them.
 
-    def __init__(self, stack: Stack, count: int, seed: int) -> None:
+    run: called in each process with its load, a barrier to start at, an event to stop at, and where to send its result.
+    """
+
+    def __init__(self, run: Callable[..., None], loads: Sequence[object]) -> None:
         spawn = multiprocessing.get_context("spawn")
-        self._stop, self._ready = spawn.Event(), spawn.Barrier(count + 1)
+        self._stop, self._ready = spawn.Event(), spawn.Barrier(len(loads) + 1)
         self._ends = ExitStack()
-        self._clients = []
-        for number in range(count):
-            load = soak_client.Load(stack.address, stack.api_key, stack.books, CUSTOMERS, f"{seed}/{number}")
+        self._workers = []
+        for load in loads:
             told, telling = spawn.Pipe(duplex=False)
-            process = spawn.Process(target=soak_client.run, args=(load, self._ready, self._stop, telling), daemon=True)
-            self._clients.append((process, told, telling))
+            process = spawn.Process(target=run, args=(load, self._ready, self._stop, telling), daemon=True)
+            self._workers.append((process, told, telling))
 
-    def __enter__(self) -> Clients:
-        for process, _, telling in self._clients:
+    def __enter__(self) -> Workers:
+        for process, _, telling in self._workers:
             process.start()
             self._ends.callback(process.kill)
             telling.close()
@@ -77,37 +80,46 @@ class Clients:
         self._ends.close()
 
     def start(self) -> None:
-        """Start all clients at the same time."""
+        """Start all at the same time."""
         self._ready.wait(soak_client.START_S_MAX)
 
-    def end(self) -> list[soak_client.Tally]:
-        """Stop the clients after their last answers. Return their tallies. Raises Failed."""
+    def end(self) -> list[Any]:
+        """Stop them after their last answers. Return their results. Raises Failed."""
         self._stop.set()
-        tallies = []
-        for process, told, _ in self._clients:
-            if not told.poll(CLIENT_END_S_MAX):
-                raise Failed("a client does not end")
+        results = []
+        for process, told, _ in self._workers:
+            if not told.poll(END_S_MAX):
+                raise Failed("a process does not end")
             try:
-                tallies.append(told.recv())
+                results.append(told.recv())
             except EOFError as error:
-                raise Failed("a client died") from error
-            process.join(CLIENT_END_S_MAX)
-        return tallies
+                raise Failed("a process died") from error
+            process.join(END_S_MAX)
+        return results
+
+
+def clients_of(stack: Stack, count: int, seed: int) -> Workers:
+    """Return client processes that place and cancel orders."""
+    loads = [
+        soak_client.Load(stack.address, stack.api_key, stack.books, CUSTOMERS, f"{seed}/{number}")
+        for number in range(count)
+    ]
+    return Workers(soak_client.run, loads)
 
 
 def soak(folder: Path, seconds: float, clients: int, books: int, seed: int) -> Report:
     """Run the whole test. Return its report. Raises Failed, StackBroken or Overdue."""
     with Stack(folder, books) as stack:
         try:
-            with Clients(stack, clients, seed) as running:
+            with clients_of(stack, clients, seed) as running:
                 running.start()
                 say(f"{clients} clients, {books} books, {seconds:g} s ...")
                 started_s = time.monotonic()
-                kills = _kill_repeatedly(stack, started_s + seconds, random.Random(seed))
+                kills = kill_repeatedly(stack, started_s + seconds, random.Random(seed))
                 tallies = running.end()
                 load_s = time.monotonic() - started_s
             say("The load has ended; the matcher comes to the end of its inbox ...")
-            caught_up_s = _wait_for_the_matcher(stack)
+            caught_up_s = wait_for_the_matcher(stack)
             stack.stop_matcher()
             return _report(stack, tallies, load_s) | {
                 "matcher killed": kills,
@@ -118,7 +130,7 @@ def soak(folder: Path, seconds: float, clients: int, books: int, seed: int) -> R
             raise
 
 
-def _kill_repeatedly(stack: Stack, until_s: float, draw: random.Random) -> int:
+def kill_repeatedly(stack: Stack, until_s: float, draw: random.Random) -> int:
     """Kill and restart the matcher until the deadline. Return the number of kills."""
     kills = 0
     while (left_s := until_s - time.monotonic()) > 0:
@@ -130,7 +142,7 @@ def _kill_repeatedly(stack: Stack, until_s: float, draw: random.Random) -> int:
     return kills
 
 
-def _wait_for_the_matcher(stack: Stack) -> float:
+def wait_for_the_matcher(stack: Stack) -> float:
     """Wait until every command of the inbox is processed. Return the time taken, in seconds."""
     started_s = time.monotonic()
     commands = sum(1 for _ in wiring.database().scan("inbox"))
@@ -191,7 +203,7 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def _machine() -> str:
+def machine() -> str:
     return f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
 
 
@@ -228,7 +240,7 @@ def main() -> int:
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return 130
-    report = {"seed": seed, "machine": _machine()} | report
+    report = {"seed": seed, "machine": machine()} | report
     if options.json:
         print(json.dumps(report))
     else:

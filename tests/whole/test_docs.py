@@ -61,6 +61,7 @@ def test_the_readmes_commands_are_targets_of_the_makefile_and_ci_runs_its_tests(
         "sweep",
         "simulate",
         "soak",
+        "feed",
         "mutants",
         "unguarded",
         "listings",

@@ -1,0 +1,220 @@
+"""Subscribers of the feed benchmark: each follows by long poll, is cut off at random, and resumes from its last cursor.
+
+A process runs some of them, a thread each. A cut happens while an answer is waited for, in the middle of one, or after
+an answer whose cursor the subscriber then forgets: its events come again, under the same ids. That is no fault of the
+feed, so such events are counted apart (``again``) from those that come again behind a cursor (``doubles``).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import json
+import random
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from multiprocessing.connection import Connection
+from multiprocessing.synchronize import Barrier, Event
+from typing import Any
+
+from benchmarks.soak_client import DESK
+from benchmarks.subscriber import Subscriber
+
+START_S_MAX = 90
+WAIT_S, ANSWER_S_MAX = 10, 30
+PAUSE_S = 0.05
+LIMIT = 500
+CUT_KINDS = ("waiting", "midway", "forgotten")
+FAILURES_MAX = 20
+
+
+class CutOff(Exception):
+    """The connection is dropped by the subscriber itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Whom a process of subscribers asks, and for what. customers: one for each subscriber; None: the operator.
+
+    seconds: duration of the load. cuts: of each subscriber. every: the subscribers note a book's depth at each
+    sequence that this divides.
+    """
+
+    address: str
+    api_key: str
+    customers: list[str | None]
+    seconds: float
+    cuts: int
+    every: int
+    seed: str
+
+
+@dataclass(slots=True)
+class Told:
+    """What one subscriber received. ids: of all events. depths: digest of the depth by (log, sequence).
+
+    delays: number of events by ms from decided to received, of events decided during the load.
+    """
+
+    customer: str | None
+    ids: set[str] = field(default_factory=set)
+    depths: dict[tuple[str, int], str] = field(default_factory=dict)
+    balances: dict[tuple[str | None, str], tuple[int, int]] = field(default_factory=dict)
+    delays: Counter[int] = field(default_factory=Counter)
+    cuts: Counter[str] = field(default_factory=Counter)
+    doubles: int = 0
+    disorders: int = 0
+    again: int = 0
+    answers: int = 0
+    fault: str = ""
+
+
+def depth_digest(depth: Mapping[tuple[str, int], int]) -> str:
+    """Return a short form of a depth: open quantity by side and price."""
+    return hashlib.sha256(repr(sorted(depth.items())).encode()).hexdigest()[:16]
+
+
+class Reader:
+    """Takes answers in, whichever way they come. since_ms: from when on delays are counted."""
+
+    def __init__(self, customer: str | None, every: int, since_ms: float) -> None:
+        self.told = Told(customer)
+        self.kept = "start"
+        self._subscriber = Subscriber()
+        self._unkept: set[str] = set()
+        self._every = every
+        self._since_ms = since_ms
+
+    def take(self, events: list[dict[str, Any]], cursor: str, *, forgets: bool) -> None:
+        """Take an answer's events. forgets: the cursor is lost."""
+        now_ms = time.time() * 1000
+        self.told.answers += 1
+        for event in events:
+            if event["id"] in self._unkept:
+                self._unkept.discard(event["id"])
+                self.told.again += 1
+            else:
+                self._take_new(event, now_ms)
+        if forgets:
+            self._unkept |= {event["id"] for event in events}
+        else:
+            self.kept = cursor
+
+    def result(self) -> Told:
+        subscriber, told = self._subscriber, self.told
+        told.ids = subscriber.seen
+        told.doubles, told.disorders = subscriber.doubles, subscriber.disorders
+        told.balances = {
+            account: (subscriber.available[account], subscriber.held[account]) for account in subscriber.available
+        }
+        return told
+
+    def _take_new(self, event: Mapping[str, Any], now_ms: float) -> None:
+        log, sequence = event["log"], event["sequence"]
+        if log.startswith("book/") and self.told.customer is None:
+            self._note_depths(log, self._subscriber.places.get(log, (0, 0))[0], sequence)
+        if self._subscriber.take(event):
+            at_ms = datetime.fromisoformat(event["time"]).timestamp() * 1000
+            if at_ms >= self._since_ms:
+                self.told.delays[int(now_ms - at_ms)] += 1
+
+    def _note_depths(self, log: str, passed: int, sequence: int) -> None:
+        """Note the depth at each due sequence from the one passed on, before an event of this sequence is taken."""
+        for due in range(-(-max(passed, 1) // self._every) * self._every, sequence, self._every):
+            digest = depth_digest(self._subscriber.depth(log.removeprefix("book/")))
+            self.told.depths[log, due] = digest
+
+
+class LongPoll:
+    """One subscriber. draw: decides when it is cut off, and how."""
+
+    def __init__(self, place: Place, customer: str | None, draw: random.Random) -> None:
+        now_s = time.monotonic()
+        self.reader = Reader(customer, place.every, time.time() * 1000)
+        self._place = place
+        self._draw = draw
+        self._cuts_s = sorted(now_s + draw.uniform(0, place.seconds) for _ in range(place.cuts))
+        self._connection = http.client.HTTPConnection(place.address, timeout=ANSWER_S_MAX)
+        self._whose = "" if customer is None else f"&customerRef={customer}"
+
+    def follow(self, stop: Event) -> None:
+        """Follow until ``stop`` is set and nothing more comes at once."""
+        failures = 0
+        while True:
+            is_last = stop.is_set()
+            try:
+                if not self._poll(0 if is_last else WAIT_S, may_be_cut=not is_last) and is_last:
+                    return
+            except CutOff:
+                self._connection.close()
+            except (OSError, http.client.HTTPException, ValueError) as error:
+                self._connection.close()
+                failures += 1
+                if failures > FAILURES_MAX:
+                    self.reader.told.fault = f"no answer: {error!r}"
+                    return
+                time.sleep(PAUSE_S)
+
+    def _poll(self, wait_s: int, *, may_be_cut: bool) -> bool:
+        """Ask once. Return whether more may follow at once. Raises CutOff."""
+        kind = self._draw.choice(CUT_KINDS)
+        path = f"{DESK}/events?after={self.reader.kept}&limit={LIMIT}{self._whose}"
+        headers = {"x-api-key": self._place.api_key, "prefer": f"wait={wait_s}"}
+        self._connection.request("GET", path, headers=headers)
+        response = self._answer(kind, may_be_cut=may_be_cut)
+        is_due = may_be_cut and self._is_due()
+        if is_due and kind == "midway":
+            response.read(int(response.headers["content-length"]) // 2)
+            raise self._cut(kind)
+        text = response.read()
+        if response.status != http.client.OK:
+            raise ValueError(f"{response.status} {text[:200]!r}")
+        data = json.loads(text)["data"]
+        forgets = is_due and kind == "forgotten" and bool(data["events"])
+        self.reader.take(data["events"], data["cursor"], forgets=forgets)
+        if forgets:
+            raise self._cut(kind)
+        return bool(data["hasMore"] or data["events"])
+
+    def _answer(self, kind: str, *, may_be_cut: bool) -> http.client.HTTPResponse:
+        """Return the answer's beginning. Raises CutOff if a cut of the kind ``waiting`` is due meanwhile."""
+        sock = self._connection.sock
+        if not (may_be_cut and kind == "waiting" and self._cuts_s):
+            sock.settimeout(ANSWER_S_MAX)
+            return self._connection.getresponse()
+        sock.settimeout(max(0.001, self._cuts_s[0] - time.monotonic()))
+        try:
+            response = self._connection.getresponse()
+        except TimeoutError:
+            raise self._cut(kind) from None
+        sock.settimeout(ANSWER_S_MAX)
+        return response
+
+    def _is_due(self) -> bool:
+        return bool(self._cuts_s) and self._cuts_s[0] <= time.monotonic()
+
+    def _cut(self, kind: str) -> CutOff:
+        self._cuts_s.pop(0)
+        self.reader.told.cuts[kind] += 1
+        return CutOff(kind)
+
+
+def run(place: Place, ready: Barrier, stop: Event, told: Connection) -> None:
+    """Follow with every subscriber of the process, then send what each received. The parent handles Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    ready.wait(START_S_MAX)
+    followers = [
+        LongPoll(place, customer, random.Random(f"{place.seed}/{number}"))
+        for number, customer in enumerate(place.customers)
+    ]
+    threads = [threading.Thread(target=one.follow, args=(stop,), daemon=True) for one in followers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    told.send([one.reader.result() for one in followers])

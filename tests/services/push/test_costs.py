@@ -1,0 +1,74 @@
+"""What the feed costs where nobody is connected and no endpoint is kept: no write, and a bounded number of reads."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from typing import Any
+
+import pytest
+
+from benchmarks.book_paths import BOOK, customers_of, new_venue
+from benchmarks.meter import metered
+from chalicelib.domain.ledger.owners import book_key
+from chalicelib.services.push.following import Receiver, follow_records
+from chalicelib.services.push.rows import JournalRows, StoredEntries
+from chalicelib.support.clock import now_ms
+from chalicelib.tables import journal
+from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.rows import Row, encode
+from chalicelib.wiring.push import new_pushing
+from chalicelib.wiring.webhooks import new_dispatcher
+
+BATCH = 10
+BATCHES = 4
+
+
+class NoSender:
+    """Fails whoever sends."""
+
+    def send(self, connection_id: str, message: bytes) -> None:
+        raise AssertionError(f"{message!r} is sent to {connection_id}")
+
+    def close(self, connection_id: str, code: int, reason: str) -> None:
+        raise AssertionError(f"{connection_id} is closed with {code}, {reason}")
+
+
+def image_of(row: Row) -> dict[str, Any]:
+    """Return a row as a stream's record has it: bytes as Base64."""
+    return {
+        name: {"B": b64encode(value["B"]).decode()} if "B" in value else value for name, value in encode(row).items()
+    }
+
+
+@pytest.fixture(autouse=True)
+def _functions_do_what_their_policies_allow() -> None:
+    """Overrides the policy check, since a meter reads rows while a function works."""
+
+
+def test_nobody_who_follows_costs_no_write_and_few_reads_a_batch(memory_database: Database) -> None:
+    """A batch asks once for connections and once for endpoints; what is known of both is remembered for a while."""
+    orders = BATCH * BATCHES
+    names = customers_of(orders)
+    venue = new_venue(memory_database, memory_database, names, levels=2)
+    venue.place_pairs(names, orders)
+    venue.match(venue.records(), 1)
+    book = book_key(BOOK.instance, BOOK.book_id)
+    rows = [row for row in journal.ROWS.after(memory_database, book, 0) if journal.is_entry(row)]
+    records = [
+        {"eventName": "INSERT", "dynamodb": {"NewImage": image_of(row), "SequenceNumber": f"{number:021d}"}}
+        for number, row in enumerate(rows)
+    ]
+    assert len(records) > orders
+
+    database, meter = metered(memory_database)
+    pushing = new_pushing(database, database, NoSender(), StoredEntries(database).between, now_ms)
+    receivers: dict[str, Receiver] = {"connections": pushing.broadcaster, "webhooks": new_dispatcher(database)}
+    following = JournalRows(database)
+    calls = []
+    for first in range(0, len(records), BATCH):
+        assert follow_records(following, receivers, records[first : first + BATCH]) == []
+        bill = meter.take()
+        calls.append(bill.calls)
+        assert bill.total.write_units == 0
+    assert calls[0] == 3, "the book's settings, the connections, the endpoints"
+    assert max(calls[1:]) <= 2
