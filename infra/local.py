@@ -44,7 +44,7 @@ from infra.processes import Child, Terminal, on_stop_signal
 from infra.settings import HOST, ROOT, Settings, StartRefused
 from infra.shell_file import ShellFile
 from infra.sweeper import Sweeper
-from infra.tables import INBOX, JOURNAL, OUTBOX, create_tables, stream_arn
+from infra.tables import INBOX, JOURNAL, OUTBOX, EarlierTable, create_tables, stream_arn
 from infra.websocket_server import WebSocketServer
 
 START_BOUND_S = 30
@@ -170,7 +170,13 @@ class LocalRun:
     def _prepare_tables(self) -> None:
         """Create missing tables."""
         client = boto3.client("dynamodb")
-        create_tables(client, self._settings.prefix)
+        try:
+            create_tables(client, self._settings.prefix)
+        except EarlierTable as table:
+            raise StartRefused(
+                f"an earlier version has made the table {table}. Begin anew with: make run FRESH=1, or name another "
+                "prefix in a DynamoDB of your own: TALLYBOOK_TABLE_PREFIX=... make run. CHANGELOG.md says more."
+            ) from table
 
     def _redrive(self) -> None:
         """Decide the commands that an earlier run left undecided: their stream records ended with its engine."""

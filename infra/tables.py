@@ -32,6 +32,10 @@ _CREATE_POLL_S = 1
 _CREATE_POLLS_MAX = 60
 
 
+class EarlierTable(Exception):
+    """A table of an earlier version: other keys, or no stream. The message is its name."""
+
+
 @dataclass(frozen=True, slots=True)
 class TableDefinition:
     """One table: its CreateTable request, and its time-to-live attribute (None: rows never expire)."""
@@ -49,9 +53,11 @@ def table_definitions(prefix: str) -> list[TableDefinition]:
 def create_tables(client: DynamoDBClient, prefix: str) -> list[str]:
     """Create missing tables, wait until they are active, and enable time to live. Return the new names.
 
-    Repeatable: it completes an earlier call that stopped half-way.
+    Repeatable: it completes an earlier call that stopped half-way. Raises EarlierTable, before it creates any.
     """
     definitions = table_definitions(prefix)
+    for definition in definitions:
+        _refuse_earlier(client, definition)
     created = [one.name for one in definitions if _create(client, one)]
     for name in created:
         wait = {"Delay": _CREATE_POLL_S, "MaxAttempts": _CREATE_POLLS_MAX}
@@ -88,6 +94,18 @@ def _definition(properties: dict[str, Any], prefix: str) -> TableDefinition:
         elif key != "TableName" and key not in _ONLY_ON_AWS:
             raise ValueError(f"{name}: infra/tables.py does not know the property {key}")
     return TableDefinition(name, request, expiry_attribute)
+
+
+def _refuse_earlier(client: DynamoDBClient, definition: TableDefinition) -> None:
+    try:
+        table = client.describe_table(TableName=definition.name)["Table"]
+    except client.exceptions.ResourceNotFoundException:
+        return
+    wanted = definition.create_request
+    if table["KeySchema"] != wanted["KeySchema"] or (
+        "StreamSpecification" in wanted and "LatestStreamArn" not in table
+    ):
+        raise EarlierTable(definition.name)
 
 
 def _create(client: DynamoDBClient, definition: TableDefinition) -> bool:

@@ -50,6 +50,26 @@ def test_inbox_journal_and_outbox_have_streams_that_show_new_images(described: d
     assert streams == dict.fromkeys(("inbox", "journal", "outbox"), new_images)
 
 
+@pytest.mark.parametrize("lacks", ["the key", "the stream"])
+def test_a_table_of_an_earlier_version_is_refused_before_any_is_created(
+    moto_client: DynamoDBClient, lacks: str
+) -> None:
+    prefix = lacks.replace(" ", "-")
+    (outbox,) = (one for one in tables.table_definitions(prefix) if one.name == f"{prefix}-outbox")
+    request = dict(outbox.create_request)
+    if lacks == "the key":
+        keys = [("owner", "HASH"), ("entry", "RANGE")]
+        request["KeySchema"] = [{"AttributeName": name, "KeyType": kind} for name, kind in keys]
+        request["AttributeDefinitions"] = [{"AttributeName": name, "AttributeType": "S"} for name, _ in keys]
+    else:
+        del request["StreamSpecification"]
+    moto_client.create_table(**request)
+    with pytest.raises(tables.EarlierTable, match=rf"^{prefix}-outbox$"):
+        tables.create_tables(moto_client, prefix)
+    names = moto_client.list_tables()["TableNames"]
+    assert [name for name in names if name.startswith(prefix)] == [f"{prefix}-outbox"]
+
+
 def test_a_tables_stream_is_found(moto_client: DynamoDBClient, described: dict[str, Any]) -> None:
     assert tables.stream_arn(moto_client, "here", "inbox") == described["inbox"]["LatestStreamArn"]
 
