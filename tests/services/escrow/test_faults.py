@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from botocore.exceptions import ReadTimeoutError
 
 from chalicelib.domain.escrow.commands import Cancel, CreateCustomer, CreateOrder, Deposit, OpenPayin, PayOut, Reimburse
 from chalicelib.domain.escrow.faults import DeskBusy
@@ -23,7 +24,7 @@ from chalicelib.tables.outbox import outbox_entry_of
 from chalicelib.tables.requests import Requests
 from chalicelib.tables.rows import Row
 from chalicelib.tables.writes import Write
-from tests.faults import FAULTS, Died, FaultyClient
+from tests.faults import ENDPOINT, FAULTS, Call, Died, FaultyClient, WatchedClient, refusal
 from tests.memory import MemoryDynamoDB
 from tests.services.escrow.conftest import database_of
 from tests.services.escrow.world import EscrowWorld, check_all, check_money, eur, fee
@@ -240,3 +241,27 @@ def test_a_command_is_done_once_and_whole(prepared: Any, name: str, fault: str) 
         if not faulty.has_struck:
             return
     pytest.fail(f"a command takes more than {CALLS_MAX} calls")
+
+
+@pytest.mark.parametrize("name", ["block", "payout", "validate and release", "wallet payin"])
+def test_a_command_whose_answer_and_first_look_up_are_lost_is_looked_up_again(prepared: Any, name: str) -> None:
+    """The step is written, and neither that nor its entry's presence is told. The next try finds it done."""
+    tables_before, world_before, order = prepared(name)
+    undisturbed = world_before.over(database_of(tables_before.clone()))
+    SCENARIOS[name].command(undisturbed, order, receipt_of(undisturbed))
+    tables, lost = tables_before.clone(), []
+
+    def watch(operation: str, call: Call) -> Any:
+        if not lost and operation == "transact_write_items":
+            lost.append(operation)
+            call()
+            raise ReadTimeoutError(endpoint_url=ENDPOINT)
+        if lost == ["transact_write_items"] and operation == "get_item":
+            lost.append(operation)
+            raise refusal("ThrottlingException", operation)
+        return call()
+
+    disturbed = world_before.over(database_of(WatchedClient(tables, watch)))
+    SCENARIOS[name].command(disturbed, order, receipt_of(disturbed))
+    assert lost == ["transact_write_items", "get_item"]
+    assert facts(world_before.over(database_of(tables))) == facts(undisturbed)
