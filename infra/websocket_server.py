@@ -1,7 +1,8 @@
 """The WebSocket server of a local run: in the place of API Gateway's, in front of the same desk.
 
 It runs in a thread of the run's own process, beside the pollers whose functions send through it. A client that does not
-read what it is sent is cut off: at most QUEUED_BYTES_MAX wait for it. A stop is announced to every client.
+read what it is sent is cut off: at most QUEUED_BYTES_MAX wait for it. As API Gateway does, it ends connections that are
+idle, and each after two hours. A stop is announced to every client, and takes STOP_S, whoever does not read.
 """
 
 from __future__ import annotations
@@ -30,13 +31,22 @@ QUEUED_BYTES_MAX = 1024 * 1024
 """What may wait for one client, before its socket's own buffers."""
 PING_S = 20
 """A client that does not answer a ping within this time is cut off."""
+IDLE_S = 600
+"""A connection ends after this time without a message in either direction."""
+LIFE_S = 7200
+"""A connection ends after this time."""
 STOP_S = 2.0
-STOPPING = json.dumps({"id": -1, "topic": "system", "body": {"message": "the server is stopping"}})
+"""How long a client may take to read that the server stops."""
+GOODBYE = "the server is stopping"
+STOPPING = json.dumps({"id": -1, "topic": "system", "body": {"message": GOODBYE}})
 
 
 @dataclass(slots=True)
 class _Client:
+    """active_s: the loop's time of the last message in either direction. queued_bytes: changed under the lock."""
+
     connection: ServerConnection
+    active_s: float
     waiting: asyncio.Queue[bytes] = field(default_factory=asyncio.Queue)
     queued_bytes: int = 0
 
@@ -44,13 +54,16 @@ class _Client:
 class WebSocketServer:
     """Serves clients at ``port`` in one thread; also a ``push.sending.Sender``, for any thread.
 
-    desk: set before a client connects.
+    desk: set before a client connects. idle_s, life_s: bounds of a connection, in seconds.
     """
 
     desk: TradeSocket
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, idle_s: float = IDLE_S, life_s: float = LIFE_S) -> None:
         self._port = port
+        self._idle_s = idle_s
+        self._life_s = life_s
+        self._endings: set[asyncio.Task[None]] = set()
         self._clients: dict[str, _Client] = {}
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -70,7 +83,7 @@ class WebSocketServer:
             self._serve,
             HOST,
             self._port,
-            process_request=self._let_in,
+            process_response=self._let_in,
             max_size=MESSAGE_BYTES_MAX,
             ping_interval=PING_S,
             ping_timeout=PING_S,
@@ -79,14 +92,24 @@ class WebSocketServer:
         )
         self.is_open.set()
         await asyncio.to_thread(stop.wait)
-        for client in list(self._clients.values()):
-            with suppress(ConnectionClosed, TimeoutError):
-                await asyncio.wait_for(client.connection.send(STOPPING), STOP_S)
-        server.close(code=CloseCode.GOING_AWAY, reason="the server is stopping")
+        await asyncio.gather(*(self._say_goodbye(client) for client in list(self._clients.values())))
+        server.close(code=CloseCode.GOING_AWAY, reason=GOODBYE)
         await server.wait_closed()
+        await asyncio.gather(*self._endings)
 
-    async def _let_in(self, connection: ServerConnection, request: Request) -> Response | None:
-        """Ask the desk whether the client may connect; None: it may."""
+    async def _say_goodbye(self, client: _Client) -> None:
+        with suppress(ConnectionClosed, TimeoutError):
+            async with asyncio.timeout(STOP_S):
+                await client.connection.send(STOPPING)
+                await client.connection.close(CloseCode.GOING_AWAY, GOODBYE)
+        client.connection.transport.abort()
+
+    async def _let_in(self, connection: ServerConnection, request: Request, response: Response) -> Response | None:
+        """Ask the desk whether a client whose handshake is good may connect; None: it may."""
+        if response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
+            return None
+        if urlsplit(request.path).path != "/":
+            return connection.respond(HTTPStatus.NOT_FOUND, "There is nothing here\n")
         name = token_urlsafe(12)
         address = str(connection.remote_address[0])
         headers = {key.lower(): value for key, value in request.headers.raw_items()}
@@ -95,24 +118,47 @@ class WebSocketServer:
         if opened.status != HTTPStatus.OK:
             return connection.respond(HTTPStatus(opened.status), f"{opened.message}\n")
         connection.username = name
+        ending = asyncio.create_task(self._end(connection, name))
+        self._endings.add(ending)
+        ending.add_done_callback(self._endings.discard)
         return None
 
+    async def _end(self, connection: ServerConnection, name: str) -> None:
+        """Close the session once the connection has ended, however far it came."""
+        await connection.wait_closed()
+        await asyncio.to_thread(self.desk.sessions.close, name)
+
     async def _serve(self, connection: ServerConnection) -> None:
-        name, client = str(connection.username), _Client(connection)
+        name, client = str(connection.username), _Client(connection, asyncio.get_running_loop().time())
         with self._lock:
             self._clients[name] = client
         writer = asyncio.create_task(self._write(client))
         try:
-            async for message in connection:
-                content = message.encode() if isinstance(message, str) else message
-                await asyncio.to_thread(self._carry_out, name, content)
+            reason = await self._read(client, name)
+            await connection.close(CloseCode.GOING_AWAY, reason)
         except ConnectionClosed:
             pass
         finally:
             writer.cancel()
             with self._lock:
                 del self._clients[name]
-            await asyncio.to_thread(self.desk.sessions.close, name)
+
+    async def _read(self, client: _Client, name: str) -> str:
+        """Carry out the client's messages until its time is over. Return why. Raises ConnectionClosed."""
+        loop = asyncio.get_running_loop()
+        ends_s = loop.time() + self._life_s
+        while loop.time() < ends_s:
+            try:
+                async with asyncio.timeout_at(min(ends_s, client.active_s + self._idle_s)):
+                    message = await client.connection.recv()
+            except TimeoutError:
+                if loop.time() >= client.active_s + self._idle_s:
+                    return "idle"
+                continue
+            client.active_s = loop.time()
+            content = message.encode() if isinstance(message, str) else message
+            await asyncio.to_thread(self._carry_out, name, content)
+        return "the connection's time is over"
 
     def _carry_out(self, name: str, content: bytes) -> None:
         with suppress(Gone):
@@ -123,17 +169,21 @@ class WebSocketServer:
             while True:
                 message = await client.waiting.get()
                 await client.connection.send(message, text=True)
-                client.queued_bytes -= len(message)
+                client.active_s = asyncio.get_running_loop().time()
+                with self._lock:
+                    client.queued_bytes -= len(message)
 
     def send(self, connection_id: str, message: bytes) -> None:
         """Queue a message. Raises Gone, also if too much waits for the client, which is cut off then."""
         client = self._client(connection_id)
         if client is None:
             raise Gone(connection_id)
-        if client.queued_bytes + len(message) > QUEUED_BYTES_MAX:
+        with self._lock:
+            is_slow = client.queued_bytes + len(message) > QUEUED_BYTES_MAX
+            client.queued_bytes += 0 if is_slow else len(message)
+        if is_slow:
             self._close(client, CloseCode.TRY_AGAIN_LATER, "too slow: messages were not read")
             raise Gone(connection_id)
-        client.queued_bytes += len(message)
         self._soon(lambda: client.waiting.put_nowait(message))
 
     def close(self, connection_id: str) -> None:

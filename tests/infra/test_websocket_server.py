@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 import time
 from collections.abc import Iterator
+from http.client import HTTPConnection
 from types import SimpleNamespace
 from typing import Any
 
@@ -41,14 +43,18 @@ class Desk:
 
 
 class Running:
-    def __init__(self) -> None:
-        self.server = WebSocketServer(free_port(0))
+    def __init__(self, **bounds: float) -> None:
+        self.server = WebSocketServer(free_port(0), **bounds)
         self.desk = Desk(self.server)
         self.server.desk = self.desk  # type: ignore[assignment]
         self.stop = threading.Event()
         self.thread = threading.Thread(target=self.server.run, args=(self.stop,), daemon=True)
         self.thread.start()
         assert self.server.is_open.wait(WAIT_S)
+
+    @property
+    def port(self) -> int:
+        return int(self.server.url.rpartition(":")[2])
 
     def client(self, path: str = "/", **more: Any) -> ClientConnection:
         return connect(self.server.url + path, open_timeout=WAIT_S, **more)
@@ -77,6 +83,19 @@ def until(condition: Any) -> None:
 def send_again_and_again(server: WebSocketServer, connection_id: str, message: bytes) -> None:
     for _ in range(100 * QUEUED_BYTES_MAX // len(message)):
         server.send(connection_id, message)
+
+
+def fill(server: WebSocketServer, connection_id: str, message: bytes) -> None:
+    """Send until no more may wait: sockets' buffers are full, and the server's own almost."""
+    client = server._clients[connection_id]
+    for _ in range(100 * QUEUED_BYTES_MAX // len(message)):
+        if client.queued_bytes + len(message) <= QUEUED_BYTES_MAX:
+            server.send(connection_id, message)
+            continue
+        time.sleep(0.1)  # what the sockets' buffers have room for is sent meanwhile
+        if client.queued_bytes + len(message) > QUEUED_BYTES_MAX:
+            return
+    raise AssertionError("the client reads")
 
 
 def read_to_the_end(client: ClientConnection) -> None:
@@ -133,3 +152,62 @@ def test_a_stop_is_announced_to_every_client(running: Running) -> None:
             client.recv(WAIT_S)
     assert closed.value.rcvd is not None
     assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1001, "the server is stopping")
+
+
+def test_what_is_no_handshake_opens_no_connection(running: Running) -> None:
+    """A row that nothing closes would count against its address."""
+    http = HTTPConnection(HOST, running.port, timeout=WAIT_S)
+    for _ in range(3):
+        http.request("GET", "/")
+        assert http.getresponse().status == 426
+        http.close()
+    with pytest.raises(InvalidStatus) as refused:
+        running.client("/no/such/path")
+    assert refused.value.response.status_code == 404
+    assert running.desk.openings == []
+
+
+def who_never_reads(running: Running) -> socket.socket:
+    """Return a client's socket, behind its handshake, from which nothing more is read."""
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.settimeout(WAIT_S)
+    client.connect((HOST, running.port))
+    headers = (
+        "Connection: Upgrade",
+        "Upgrade: websocket",
+        "Sec-WebSocket-Version: 13",
+        f"Sec-WebSocket-Key: {'A' * 22}==",
+    )
+    client.sendall("\r\n".join(["GET / HTTP/1.1", f"Host: {HOST}", *headers, "", ""]).encode())
+    assert client.recv(12) == b"HTTP/1.1 101"
+    return client
+
+
+def test_clients_that_do_not_read_delay_a_stop_once_and_all_are_closed() -> None:
+    running = Running()
+    clients = [who_never_reads(running) for _ in range(6)]
+    until(lambda: len(running.server._clients) == len(clients))
+    message = json.dumps("x" * 60_000).encode()
+    for opening in running.desk.openings:
+        fill(running.server, opening.connection_id, message)
+    running.stop.set()
+    running.thread.join(WAIT_S)
+    assert not running.thread.is_alive()
+    assert sorted(running.desk.closed) == sorted(opening.connection_id for opening in running.desk.openings)
+    for client in clients:
+        client.close()
+
+
+@pytest.mark.parametrize(
+    ("bounds", "reason"), [({"idle_s": 0.2}, "idle"), ({"life_s": 0.2}, "the connection's time is over")]
+)
+def test_a_connection_that_is_idle_or_old_is_ended(bounds: dict[str, float], reason: str) -> None:
+    running = Running(**bounds)
+    with running.client() as client, pytest.raises(ConnectionClosed) as closed:
+        client.recv(WAIT_S)
+    assert closed.value.rcvd is not None
+    assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1001, reason)
+    until(lambda: running.desk.closed == [running.last])
+    running.stop.set()
+    running.thread.join(WAIT_S)
