@@ -9,11 +9,8 @@ took from decided to received. The exit code is 0 only if all checks pass.
 from __future__ import annotations
 
 import argparse
-import json
 import random
-import signal
 import sys
-import tempfile
 import time
 from collections import Counter
 from pathlib import Path
@@ -26,9 +23,9 @@ from soak import (
     Failed,
     Report,
     Workers,
+    carried_out,
     clients_of,
     kill_repeatedly,
-    machine,
     say,
     wait_for_the_matcher,
 )
@@ -37,7 +34,6 @@ from soak_stack import CUSTOMERS, INSTANCE, Stack, StackBroken
 from benchmarks import feed_client
 from benchmarks.feed_checks import kept_of, percentile, problems_of
 from chalicelib import wiring
-from chalicelib.ops import cli
 
 SUBSCRIBERS, PROCESSES = 20, 2
 OF_CUSTOMERS = 4
@@ -120,25 +116,7 @@ def _arguments() -> argparse.Namespace:
 
 def main() -> int:
     options = _arguments()
-    seed = random.randrange(10**6) if options.seed is None else options.seed
-    say(f"seed {seed}")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        with tempfile.TemporaryDirectory(prefix="tallybook-feed-") as folder:
-            report = feed(Path(folder), options, seed)
-    except (Failed, StackBroken, cli.CommandFailed) as failure:
-        print(f"FAILED with seed {seed}: {failure}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
-        return 130
-    report = {"seed": seed, "machine": machine()} | report
-    if options.json:
-        print(json.dumps(report))
-    else:
-        for name, value in report.items():
-            print(f"{name}: {json.dumps(value) if isinstance(value, dict) else value}")
-    return 0
+    return carried_out("feed", lambda folder, seed: feed(folder, options, seed), options)
 
 
 if __name__ == "__main__":

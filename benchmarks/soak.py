@@ -224,16 +224,17 @@ def _arguments() -> argparse.Namespace:
     return options
 
 
-def main() -> int:
-    options = _arguments()
+def carried_out(name: str, run: Callable[[Path, int], Report], options: argparse.Namespace) -> int:
+    """Run a benchmark in a folder of its own, print its report, and return the exit code. options: seed, json.
+
+    run: receives the folder and the seed. Raises Failed, StackBroken, Overdue or CommandFailed.
+    """
     seed = random.randrange(10**6) if options.seed is None else options.seed
     say(f"seed {seed}")
-    signal.signal(signal.SIGALRM, _overdue)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    signal.alarm(BOUND_S)
     try:
-        with tempfile.TemporaryDirectory(prefix="tallybook-soak-") as folder:
-            report = soak(Path(folder), options.seconds, options.clients, options.books, seed)
+        with tempfile.TemporaryDirectory(prefix=f"tallybook-{name}-") as folder:
+            report = run(Path(folder), seed)
     except (Failed, StackBroken, Overdue, cli.CommandFailed) as failure:
         print(f"FAILED with seed {seed}: {failure}", file=sys.stderr)
         return 1
@@ -244,9 +245,18 @@ def main() -> int:
     if options.json:
         print(json.dumps(report))
     else:
-        for name, value in report.items():
-            print(f"{name}: {json.dumps(value) if isinstance(value, dict) else value}")
+        for what, value in report.items():
+            print(f"{what}: {json.dumps(value) if isinstance(value, dict) else value}")
     return 0
+
+
+def main() -> int:
+    options = _arguments()
+    signal.signal(signal.SIGALRM, _overdue)
+    signal.alarm(BOUND_S)
+    return carried_out(
+        "soak", lambda folder, seed: soak(folder, options.seconds, options.clients, options.books, seed), options
+    )
 
 
 if __name__ == "__main__":
