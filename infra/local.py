@@ -219,7 +219,7 @@ class LocalRun:
             now_ms,
             wiring.public_instance(),
         )
-        server.desk = pushing.trade
+        server.answer = pushing.sockets.answer
         wiring.receivers()["sockets"] = pushing.broadcaster
         self._start_thread("the WebSocket server", server.run)
         self._until(server.is_open.is_set, f"no WebSocket connection can be made at port {port}.")

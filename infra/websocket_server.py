@@ -10,11 +10,13 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Callable
+from base64 import b64encode
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from secrets import token_urlsafe
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from websockets.asyncio.server import ServerConnection, serve
@@ -22,8 +24,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.frames import CloseCode
 from websockets.http11 import Request, Response
 
-from chalicelib.apis.kit.sockets import MESSAGE_BYTES_MAX, Opening
-from chalicelib.apis.trade.socket import TradeSocket
+from chalicelib.apis.kit.sockets import MESSAGE_BYTES_MAX
 from chalicelib.services.push.sending import Gone
 from infra.settings import HOST
 
@@ -38,6 +39,7 @@ LIFE_S = 7200
 STOP_S = 2.0
 """How long a client may take to read that the server stops."""
 GOODBYE = "the server is stopping"
+Event = Mapping[str, Any]
 STOPPING = json.dumps({"id": -1, "topic": "system", "body": {"message": GOODBYE}})
 
 
@@ -54,10 +56,11 @@ class _Client:
 class WebSocketServer:
     """Serves clients at ``port`` in one thread; also a ``push.sending.Sender``, for any thread.
 
-    desk: set before a client connects. idle_s, life_s: bounds of a connection, in seconds.
+    answer: carries out an event as API Gateway makes it; set before a client connects. idle_s, life_s: bounds of a
+    connection, in seconds.
     """
 
-    desk: TradeSocket
+    answer: Callable[[Event], Event]
 
     def __init__(self, port: int, idle_s: float = IDLE_S, life_s: float = LIFE_S) -> None:
         self._port = port
@@ -108,15 +111,16 @@ class WebSocketServer:
         """Ask the desk whether a client whose handshake is good may connect; None: it may."""
         if response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
             return None
-        if urlsplit(request.path).path != "/":
-            return connection.respond(HTTPStatus.NOT_FOUND, "There is nothing here\n")
-        name = token_urlsafe(12)
+        name, asked = token_urlsafe(12), urlsplit(request.path)
+        client = {
+            "path": asked.path,
+            "headers": dict(request.headers.raw_items()),
+            "queryStringParameters": dict(parse_qsl(asked.query)),
+        }
         address = str(connection.remote_address[0])
-        headers = {key.lower(): value for key, value in request.headers.raw_items()}
-        opening = Opening(name, address, headers, dict(parse_qsl(urlsplit(request.path).query)))
-        opened = await asyncio.to_thread(self.desk.connect, opening)
-        if opened.status != HTTPStatus.OK:
-            return connection.respond(HTTPStatus(opened.status), f"{opened.message}\n")
+        opened = await self._answer("CONNECT", name, client, identity={"sourceIp": address})
+        if opened["statusCode"] != HTTPStatus.OK:
+            return connection.respond(HTTPStatus(opened["statusCode"]), f"{opened.get('body', '')}\n")
         connection.username = name
         ending = asyncio.create_task(self._end(connection, name))
         self._endings.add(ending)
@@ -126,7 +130,11 @@ class WebSocketServer:
     async def _end(self, connection: ServerConnection, name: str) -> None:
         """Close the session once the connection has ended, however far it came."""
         await connection.wait_closed()
-        await asyncio.to_thread(self.desk.sessions.close, name)
+        await self._answer("DISCONNECT", name)
+
+    async def _answer(self, kind: str, name: str, event: Event | None = None, **context: object) -> Event:
+        context = {"eventType": kind, "connectionId": name, **context}
+        return await asyncio.to_thread(self.answer, {**(event or {}), "requestContext": context})
 
     async def _serve(self, connection: ServerConnection) -> None:
         name, client = str(connection.username), _Client(connection, asyncio.get_running_loop().time())
@@ -156,13 +164,8 @@ class WebSocketServer:
                     return "idle"
                 continue
             client.active_s = loop.time()
-            content = message.encode() if isinstance(message, str) else message
-            await asyncio.to_thread(self._carry_out, name, content)
+            await self._answer("MESSAGE", name, _body_of(message))
         return "the connection's time is over"
-
-    def _carry_out(self, name: str, content: bytes) -> None:
-        with suppress(Gone):
-            self.desk.message(name, content)
 
     async def _write(self, client: _Client) -> None:
         with suppress(ConnectionClosed):
@@ -206,3 +209,9 @@ class WebSocketServer:
         if self._loop is not None:
             with suppress(RuntimeError):  # the server has stopped
                 self._loop.call_soon_threadsafe(call)
+
+
+def _body_of(message: str | bytes) -> Event:
+    if isinstance(message, str):
+        return {"body": message, "isBase64Encoded": False}
+    return {"body": b64encode(message).decode(), "isBase64Encoded": True}

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from chalicelib.apis.kit.sockets import SocketDesk
+from chalicelib.apis.sockets import Sockets
 from chalicelib.apis.trade.pairs import Pairs
 from chalicelib.apis.trade.socket import TradeSocket
 from chalicelib.apis.trade.socket_topics import MARKETS_MAX, TradeTopics
@@ -27,10 +29,11 @@ from chalicelib.tables.dynamodb import Database
 
 @dataclass(frozen=True, slots=True)
 class Pushing:
-    """broadcaster: a receiver of events. trade: serves the clients of the trade desk."""
+    """broadcaster: a receiver of events. sockets: serves the clients of all desks. desks: those, by name."""
 
     broadcaster: Broadcaster
-    trade: TradeSocket
+    sockets: Sockets
+    desks: Mapping[str, SocketDesk]
 
 
 def new_pushing(
@@ -65,4 +68,5 @@ def new_pushing(
     sessions = Sessions(connections, broadcaster, sender, LogEnds(database), now_s, pause)
     limiter = RateLimiter(counters)
     trade = TradeSocket(sessions, topics, pairs, Tickets(database, now_s), limiter, public_instance, clock_ms)
-    return Pushing(broadcaster, trade)
+    desks: dict[str, SocketDesk] = {"trade": trade}
+    return Pushing(broadcaster, Sockets(desks, sessions), desks)

@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Iterator
 from http.client import HTTPConnection
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,6 +15,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from chalicelib.apis.kit.sockets import MESSAGE_BYTES_MAX, Opened, Opening
+from chalicelib.apis.sockets import Sockets
 from chalicelib.services.push.sending import Gone
 from infra.settings import HOST, free_port
 from infra.websocket_server import QUEUED_BYTES_MAX, WebSocketServer
@@ -30,7 +30,6 @@ class Desk:
         self.server = server
         self.openings: list[Opening] = []
         self.closed: list[str] = []
-        self.sessions = SimpleNamespace(close=self.closed.append)
 
     def connect(self, opening: Opening) -> Opened:
         if opening.query.get("refuse"):
@@ -41,12 +40,15 @@ class Desk:
     def message(self, connection_id: str, content: bytes) -> None:
         self.server.send(connection_id, content)
 
+    def close(self, connection_id: str) -> None:
+        self.closed.append(connection_id)
+
 
 class Running:
     def __init__(self, **bounds: float) -> None:
         self.server = WebSocketServer(free_port(0), **bounds)
         self.desk = Desk(self.server)
-        self.server.desk = self.desk  # type: ignore[assignment]
+        self.server.answer = Sockets({"trade": self.desk}, self.desk).answer  # type: ignore[arg-type]  # as sessions
         self.stop = threading.Event()
         self.thread = threading.Thread(target=self.server.run, args=(self.stop,), daemon=True)
         self.thread.start()

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from chalicelib.apis.kit.sockets import Opened, Opening
-from chalicelib.apis.trade.socket import TradeSocket
+from chalicelib.apis.kit.sockets import Opened, Opening, SocketDesk
 from chalicelib.services.push.following import follow_records
 from chalicelib.services.push.rows import JournalRows, OutboxRows, StoredEntries
 from chalicelib.wiring.push import Pushing, new_pushing
@@ -33,11 +32,11 @@ class Sockets:
         return self.desk.as_customer("ben")
 
     @property
-    def socket(self) -> TradeSocket:
-        return self.pushing.trade
+    def socket(self) -> SocketDesk:
+        return self.pushing.desks["trade"]
 
     def connect(self, name: str = "c", address: str = "192.0.2.1") -> Opened:
-        return self.socket.connect(Opening(name, address, {}, {}))
+        return self.socket.connect(Opening(name, "/", address, {}, {}))
 
     def say(self, message: object, name: str = "c") -> list[dict[str, Any]]:
         """Send a client's message; return the messages that the client gets for it."""
