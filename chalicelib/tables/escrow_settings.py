@@ -74,6 +74,7 @@ class EscrowDesks:
             "base_currency": merchant.base_currency,
             "customers": {world.value: uuid for world, uuid in merchant.customers.items()},
             "created_at_s": merchant.created_at_s,
+            "email": merchant.email,
         }
 
         def once() -> None:
@@ -161,4 +162,5 @@ def _merchant_of(row: Row) -> Merchant:
         base_currency=row["base_currency"],
         customers={World(world): uuid for world, uuid in row["customers"].items()},
         created_at_s=row["created_at_s"],
+        email=row.get("email"),
     )

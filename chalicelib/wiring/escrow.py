@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from chalicelib.apis.escrow.accounts import AccountEndpoints
 from chalicelib.apis.escrow.api import EscrowApi
 from chalicelib.apis.escrow.commands import Commands
 from chalicelib.apis.escrow.customers import CustomerEndpoints
@@ -48,6 +49,7 @@ def new_escrow_desk(
 
     endpoints = endpoints_of(
         ROUTES,
+        accounts=AccountEndpoints(reading),
         orders=OrderEndpoints(desk, reading, commands),
         payments=PaymentEndpoints(desk, reading, commands),
         customers=CustomerEndpoints(desk, reading, commands),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from operator import attrgetter
 
@@ -11,18 +12,35 @@ from chalicelib.apis.escrow.gate import Caller
 from chalicelib.apis.escrow.lists import CREATED_AT, ID, Listing, Match, Searched, asked_of, page_from
 from chalicelib.apis.escrow.objects import View, customer_view, wallet_view
 from chalicelib.apis.escrow.paths import uuid_of
-from chalicelib.apis.escrow.schema import Schema, metadata, text
+from chalicelib.apis.escrow.schema import Kind, Schema, Unfit, metadata, text
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
 from chalicelib.domain.escrow.commands import CreateCustomer
 from chalicelib.domain.escrow.order import Customer, Wallet
 from chalicelib.services.escrow.desk import EscrowDesk
 from chalicelib.services.escrow.reading import EscrowReading, Source
 
+NUMBER_CHARACTERS_MAX = 40
+"""Of a phone number as it is sent, with the blanks between its digits."""
+
+
+def _dialled(pattern: str, rule: str) -> Kind:
+    """Digits as people write them: blanks are left out, so that a number is the same however it is spaced (E37)."""
+    as_text = text(NUMBER_CHARACTERS_MAX)
+
+    def check(value: object) -> str:
+        dialled = "".join(as_text.check(value).split(" "))
+        if not re.fullmatch(pattern, dialled):
+            raise Unfit(rule)
+        return dialled
+
+    return Kind(str, check)
+
+
 CUSTOMER = Schema(
     {
         "email": text(255, r"[^@\s]+@[^@\s]+", "must be an e-mail address"),
-        "prefix": text(5, r"\+[0-9]{1,4}", "must be + and 1 to 4 digits"),
-        "phone": text(15, r"[0-9]{4,15}", "must be 4 to 15 digits"),
+        "prefix": _dialled(r"\+[0-9]{1,4}", "must be + and 1 to 4 digits"),
+        "phone": _dialled(r"[0-9]{4,15}", "must be 4 to 15 digits"),
         "name": text(255),
         "first_name": text(255),
         "last_name": text(255),
@@ -72,14 +90,10 @@ class CustomerEndpoints:
         """POST customers. Creates a customer, or changes the one with this e-mail address or phone (E18)."""
 
         def carry_out(sent: RequestFields, record: Record | None) -> View:
-            fields = sent.fields
-            if all(sent.sent.get(name) is None for name in ("email", "prefix", "phone")):
-                sent.note({"email": is_required("email")})
-            for one, other in (("prefix", "phone"), ("phone", "prefix")):
-                if fields.get(one) is not None and sent.sent.get(other) is None:
-                    sent.note({other: is_required(other)})
-            sent.refuse_faulty()
-            asked = CreateCustomer(**fields)
+            if sent.sent.get("email") is None and sent.sent.get("phone") is None:
+                missing = "phone" if "prefix" in sent.fields else "email"
+                sent.note({missing: is_required(missing)})
+            asked = _customer_asked(sent)
             return customer_view(self.desk.create_customer(caller.scope, asked, about(record, customer_view)))
 
         return self.commands.once(request, caller, CUSTOMER, carry_out)
@@ -113,3 +127,15 @@ class CustomerEndpoints:
         if customer is None:
             raise not_found()
         return customer
+
+
+def _customer_asked(sent: RequestFields) -> CreateCustomer:
+    """Return the given fields of a customer. Raises Fault for bad ones.
+
+    A phone needs a prefix; a prefix without a phone is no number, and is left out (E37).
+    """
+    if sent.sent.get("phone") is not None and sent.sent.get("prefix") is None:
+        sent.note({"prefix": is_required("prefix")})
+    sent.refuse_faulty()
+    without = {"prefix"} if "phone" not in sent.fields else set()
+    return CreateCustomer(**{name: value for name, value in sent.fields.items() if name not in without})

@@ -7,7 +7,17 @@ from decimal import Decimal
 
 from chalicelib.apis.escrow.routes import PREFIX
 from chalicelib.domain.escrow.money import FEE_PERCENT_DECIMALS, major_units, money_text, rounded_down
-from chalicelib.domain.escrow.order import Customer, Json, Order, Payin, PayinStatus, Payout, Wallet
+from chalicelib.domain.escrow.order import (
+    Customer,
+    Json,
+    Merchant,
+    Order,
+    Payin,
+    PayinStatus,
+    PayinType,
+    Payout,
+    Wallet,
+)
 from chalicelib.domain.tenancy.instances import World
 from chalicelib.support.clock import iso_seconds
 
@@ -90,6 +100,33 @@ def payout_view(payout: Payout) -> View:
         "confirmed_at": _time(payout.confirmed_at_s),
         "denied_at": None,
         "connections": {"order": _order_path(payout.order_id)},
+    }
+
+
+def account_view(merchant: Merchant, own_customer_id: int) -> View:
+    """Return a merchant's account with the members that the vendor publishes; no keys, no shipping (E36)."""
+    return {
+        "id": own_customer_id,
+        "self": f"{PREFIX}/accounts/me",
+        "merchant_id": merchant.merchant,
+        "name": merchant.merchant,
+        "email": merchant.email,
+        "currency": merchant.base_currency,
+        "country_code": None,
+        "business_url": None,
+        "business_phone": None,
+        "business_description": None,
+        "image_url": None,
+        "public_key": None,
+        "secret_key": None,
+        "allow_shipping": False,
+        "value_shipping": None,
+        "is_active": True,
+        "psd2_enabled": False,
+        "allowed_gateways": [kind.value for kind in PayinType],
+        "gateways": None,
+        "default_gateway": None,
+        "created_at": iso_seconds(merchant.created_at_s),
     }
 
 

@@ -38,6 +38,7 @@ def _route(method: str, path: str, endpoint: str, answer: str, **more: Any) -> R
 ROUTES = RouteTable(
     "escrow",
     (
+        _route("GET", "/accounts/me", "accounts.show", "Account"),
         _route("GET", "/orders", "orders.list", "OrderPage", query=(*SEARCH, "status", "sandbox")),
         _route("POST", "/orders", "orders.create", "Order", body="order_schema:CREATE", counts_refusals=True),
         _route("GET", "/orders/{id}", "orders.show", "Order"),

@@ -347,7 +347,8 @@ def refuse_other_worlds_asset(thing: str, world: World, currency: Currency) -> N
 class Merchant:
     """A platform that owns secret keys of the desk; it sees only its own orders, customers and wallets.
 
-    merchant: its reference in the instance. customers: its own hidden customer in each world, by uuid.
+    merchant: its reference in the instance. customers: its own hidden customer in each world, by uuid. email: shown to
+    clients of its keys; names no customer.
     """
 
     instance: str
@@ -355,6 +356,7 @@ class Merchant:
     base_currency: str
     customers: Mapping[World, str]
     created_at_s: int
+    email: str | None = None
 
     def scope(self, world: World) -> Scope:
         return Scope(self.instance, world, self.merchant)

@@ -37,6 +37,7 @@ KEY_BYTES = 20
 _MERCHANT = pattern(r"[A-Za-z0-9_-]{1,40}", "must be 1 to 40 letters, digits, _ or -")
 _CURRENCY = pattern(r"[A-Z]{3}", "must be three capital letters, as in EUR (ISO 4217)")
 _URL = pattern(r"https?://[^\s/]+(/[^\s]*[^\s/])?", "must be an http or https URL without a slash at its end")
+_EMAIL = pattern(r"[^@\s]{1,200}@[^@\s]{1,54}", "must be an e-mail address")
 _LINE = pattern(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,140}", "must be 1 to 140 characters without control characters")
 
 
@@ -68,6 +69,7 @@ def _add_merchant_commands(group: Any) -> None:
     add_instance(command)
     command.add_argument("merchant", metavar="MERCHANT", type=_MERCHANT, help="its reference in the instance")
     command.add_argument("--base-currency", type=_CURRENCY, required=True, help="of orders that name none")
+    command.add_argument("--email", type=_EMAIL, help="shown to clients of its keys (/accounts/me)")
     command = add_command(group, "list", _list_merchants, "list an instance's merchants")
     add_instance(command)
     command.set_defaults(lines=_merchant_lines)
@@ -149,7 +151,7 @@ def iso_decimals(code: str) -> int:
 def _create_merchant(options: argparse.Namespace) -> Printed:
     instance = tenants().get(options.instance).instance
     desk = EscrowDesk(wiring.database(), now_s)
-    return _shown_merchant(desk.create_merchant(instance, options.merchant, options.base_currency))
+    return _shown_merchant(desk.create_merchant(instance, options.merchant, options.base_currency, options.email))
 
 
 def _list_merchants(options: argparse.Namespace) -> Printed:
@@ -191,6 +193,7 @@ def _shown_merchant(merchant: Merchant) -> Printed:
         "instance": merchant.instance,
         "merchant": merchant.merchant,
         "base_currency": merchant.base_currency,
+        "email": merchant.email,
         "made_at": iso(merchant.created_at_s * 1000),
     }
 

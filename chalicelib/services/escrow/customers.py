@@ -49,7 +49,7 @@ class Customers:
         self._movements = Movements(database)
         self._postings = Postings(database)
 
-    def create_merchant(self, instance: str, merchant: str, base_currency: str) -> Merchant:
+    def create_merchant(self, instance: str, merchant: str, base_currency: str, email: str | None = None) -> Merchant:
         """Create a merchant with its own hidden customer in each world, and their wallets (E18).
 
         Raises UnknownCurrency, MerchantExists or TooManyMerchants (nothing changed).
@@ -58,7 +58,7 @@ class Customers:
         if settings.currency(base_currency, World.PRODUCTION) is None:
             raise UnknownCurrency(base_currency)
         uuids = {world: str(uuid4()) for world in World}
-        made = Merchant(instance, merchant, base_currency, uuids, now_s)
+        made = Merchant(instance, merchant, base_currency, uuids, now_s, email)
         writes: list[Write] = []
         for world in World:
             hidden = Customer(made.scope(world), 0, uuids[world], now_s, is_hidden=True)

@@ -80,9 +80,9 @@ class EscrowDesk:
 
     # --- customers and wallets
 
-    def create_merchant(self, instance: str, merchant: str, base_currency: str) -> Merchant:
+    def create_merchant(self, instance: str, merchant: str, base_currency: str, email: str | None = None) -> Merchant:
         """Create a merchant and its own customers. Raises UnknownCurrency, MerchantExists or TooManyMerchants."""
-        return self._customers.create_merchant(instance, merchant, base_currency)
+        return self._customers.create_merchant(instance, merchant, base_currency, email)
 
     def create_customer(
         self, scope: Scope, request: CreateCustomer, receipt: Callable[[Customer], Write] | None = None

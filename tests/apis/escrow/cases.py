@@ -173,6 +173,7 @@ def _reading(route: str, find: Callable[[Desk, dict[str, Any]], object]) -> Call
 
 
 READS: dict[str, Callable[[], Request]] = {
+    "accounts me": _reading("GET /accounts/me", lambda _desk, _order: None),
     "S1 orders": _reading("GET /orders", lambda _desk, _order: None),
     "A2 orders": _reading("GET /orders/{id}", lambda _desk, order: order["id"]),
     "A4 payin": _reading("GET /orders/{id}/payin", lambda _desk, order: order["id"]),

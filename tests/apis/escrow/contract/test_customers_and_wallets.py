@@ -30,27 +30,32 @@ PHONE = {"prefix": "+34", "phone": "600123123"}
 # --- the body
 
 GOOD = cases(
-    ("email alone", {"email": "zoe@y.test"}),
-    ("email 255", {"email": "z" * 248 + "@y.test"}),
-    ("email of any letters", {"email": "\U0001f600" * 248 + "@y.test"}),
-    ("email that grows", {"email": "\u0390" * 248 + "@y.test"}),
-    ("phone alone", {"prefix": "+1", "phone": "5550"}),
-    ("phone 15, prefix 4", {"prefix": "+1234", "phone": "1" * 15}),
-    ("both", {"email": "zoe@y.test", **PHONE}),
-    ("names of 255", {"email": "zoe@y.test", "name": "n" * 255, "first_name": "f" * 255, "last_name": "l" * 255}),
-    ("tag 100", {"email": "zoe@y.test", "tag": "t" * 100}),
-    ("metadata", {"email": "zoe@y.test", "metadata": {"a": {"b": [1, None]}}}),
+    ("email alone", {"email": "zoe@y.test"}, {}),
+    ("email 255", {"email": "z" * 248 + "@y.test"}, {}),
+    ("email of any letters", {"email": "\U0001f600" * 248 + "@y.test"}, {}),
+    ("email that grows", {"email": "\u0390" * 248 + "@y.test"}, {}),
+    ("phone alone", {"prefix": "+1", "phone": "5550"}, {}),
+    ("phone 15, prefix 4", {"prefix": "+1234", "phone": "1" * 15}, {}),
+    ("both", {"email": "zoe@y.test", **PHONE}, {}),
+    ("e37 phone empty", {"email": "zoe@y.test", "prefix": "+34", "phone": ""}, {"prefix": None, "phone": None}),
+    ("e37 email and a prefix alone", {"email": "zoe@y.test", "prefix": "+34"}, {"prefix": None}),
+    ("e37 phone with blanks", {"prefix": "+34", "phone": "600 12 31 23"}, {"phone": "600123123"}),
+    ("e37 prefix with a blank", {"prefix": "+1 242", "phone": "5550100"}, {"prefix": "+1242"}),
+    ("names of 255", {"email": "zoe@y.test", "name": "n" * 255, "first_name": "f" * 255, "last_name": "l" * 255}, {}),
+    ("tag 100", {"email": "zoe@y.test", "tag": "t" * 100}, {}),
+    ("metadata", {"email": "zoe@y.test", "metadata": {"a": {"b": [1, None]}}}, {}),
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("body", GOOD)
-def test_a_customer_shows_every_field(desk: Desk, body: dict[str, Any]) -> None:
+@pytest.mark.parametrize(("body", "otherwise"), GOOD)
+def test_a_customer_shows_every_field(desk: Desk, body: dict[str, Any], otherwise: dict[str, Any]) -> None:
+    """otherwise: fields that are not shown as they were sent."""
     customer = data_of(desk.post("/customers", body))
     assert list(customer) == CUSTOMER
     path = f"/2.0/customers/{customer['uuid']}"
     nothing = dict.fromkeys(("type", "name", "first_name", "last_name", "email", "prefix", "phone", "tag"))
     made = {"id": customer["id"], "self": path, "uuid": customer["uuid"], "metadata": {}, "created_at": NOW}
-    assert customer == nothing | made | {"connections": {"wallets": f"{path}/wallets"}} | body
+    assert customer == nothing | made | {"connections": {"wallets": f"{path}/wallets"}} | body | otherwise
     assert UUID.fullmatch(customer["uuid"])
     assert data_of(desk.send("GET", path)) == customer
     assert data_of(desk.post("/customers", body)) == customer
@@ -74,7 +79,11 @@ BAD = cases(
     ("prefix of 5 digits", {"prefix": "+12345", "phone": "600123123"}, ["prefix"]),
     ("phone of 3", {"prefix": "+34", "phone": "123"}, ["phone"]),
     ("phone of 16", {"prefix": "+34", "phone": "1" * 16}, ["phone"]),
-    ("phone with blanks", {"prefix": "+34", "phone": "600 123"}, ["phone"]),
+    ("phone of blanks between 3 digits", {"prefix": "+34", "phone": "6 0 1"}, ["phone"]),
+    ("phone with a tab", {"prefix": "+34", "phone": "600\t123"}, ["phone"]),
+    ("phone of 41 characters", {"prefix": "+34", "phone": "6" + " " * 36 + "0012"}, ["phone"]),
+    ("prefix of 5 digits, spaced", {"prefix": "+1 24 25", "phone": "600123123"}, ["prefix"]),
+    ("e37 email, phone without a prefix", {"email": "z@y.test", "phone": "600123123"}, ["prefix"]),
     ("phone in other digits", {"prefix": "+34", "phone": "६००१२३"}, ["phone"]),
     ("phone number", {"prefix": "+34", "phone": 600123123}, ["phone"]),
     ("names of 256", {"email": "z@y.test", "name": "x" * 256, "first_name": "x" * 256, "last_name": "x" * 256},
@@ -117,6 +126,17 @@ def test_e18_who_is_known_is_updated_with_what_is_given(desk: Desk, body: dict[s
     zoe = data_of(desk.post("/customers", {"email": "zoe@y.test", **PHONE, "name": "Zoë", "metadata": {"a": 1}}))
     assert data_of(desk.post("/customers", body)) == zoe | body
     assert page_of(desk.get("/customers"))["total"] == 3
+
+
+def test_e37_a_number_is_the_same_however_it_is_spaced(desk: Desk) -> None:
+    zoe = data_of(desk.post("/customers", {"prefix": "+1 242", "phone": "555 01 00"}))
+    assert data_of(desk.post("/customers", {"prefix": "+1242", "phone": "5550100"})) == zoe
+
+
+def test_e37_a_prefix_without_a_phone_changes_no_number(desk: Desk) -> None:
+    zoe = data_of(desk.post("/customers", {"email": "zoe@y.test", **PHONE}))
+    desk.post("/customers", {"prefix": "+1", "phone": PHONE["phone"]})
+    assert data_of(desk.post("/customers", {"email": "zoe@y.test", "prefix": "+1", "phone": ""})) == zoe
 
 
 NEW = cases(
