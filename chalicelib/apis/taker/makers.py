@@ -29,7 +29,7 @@ class MakerEndpoints:
 
     def create(self, request: HttpRequest, caller: Caller) -> object:
         """Store an order signed by its maker and hold its funds."""
-        body = checked(SignedOrderBody, request.body)
+        body = checked(SignedOrderBody, request.body, {"maker": caller.address})
         order, settings = body.order.order(), caller.settings
         terms = self.reading.terms(caller.instance, order)
         refuse(unknown_in(terms) | unpayable(order, terms.stock))

@@ -50,7 +50,7 @@ def single_order(stored: StoredOrder) -> dict[str, object]:
 
 
 def fill_object(fill: Fill) -> dict[str, object]:
-    """Return a fill; its status is the order's right after it (K27). tx_hash and block_number only if given."""
+    """Return a fill; its status is the order's right after it (K27). tx_hash and block_number: null if not given."""
     return {
         "id": fill.fill_id,
         "order_id": fill.order_id,
@@ -63,13 +63,14 @@ def fill_object(fill: Fill) -> dict[str, object]:
         "status": fill.status.value,
         "reference_id": fill.reference_id,
         "created_at": iso_seconds(fill.created_at_s),
-        **_given({"tx_hash": fill.tx_hash, "block_number": fill.block_number}),
+        "tx_hash": fill.tx_hash,
+        "block_number": fill.block_number,
     }
 
 
 def makers_fill_object(fill: Fill) -> dict[str, object]:
-    """Return a fill for the order's maker: always confirmed, with the taker's incentive (K28)."""
-    return fill_object(fill) | {"status": "confirmed", "taker_incentive": str(fill.incentive)}
+    """Return a fill for the order's maker: always confirmed, with the taker's incentive, no member null (K28)."""
+    return _given(fill_object(fill)) | {"status": "confirmed", "taker_incentive": str(fill.incentive)}
 
 
 def _facts(stored: StoredOrder) -> dict[str, object]:

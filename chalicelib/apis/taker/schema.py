@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, TypeVar
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from chalicelib.apis.kit import forms
 from chalicelib.apis.kit.exact_json import UnreadableJson, read_json
@@ -66,7 +66,7 @@ class Body(forms.Form):
 
 
 class OrderBody(Body):
-    """What the maker signed, as it is sent."""
+    """What the maker signed, as it is sent. ``isBuy`` is another name of is_buy (K50)."""
 
     maker: Address
     principal: Address
@@ -79,6 +79,18 @@ class OrderBody(Body):
     incentive: Amount
     deadline: Annotated[int, _integer(0, TIME_S_MAX)]
     nonce: Annotated[int, _integer(0, NONCE_MAX)]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_clients_send_it(cls, members: object, info: ValidationInfo) -> object:
+        """Return the members under their own names; a missing maker is the context's, if it names one (K50)."""
+        if not isinstance(members, dict):
+            return members
+        alias, is_buy = members.get("isBuy"), members.get("is_buy")
+        if None not in (alias, is_buy) and alias is not is_buy:
+            raise forms.bad("is_buy and isBuy must be the same")
+        usual = {"is_buy": alias, "maker": (info.context or {}).get("maker")}
+        return usual | {name: value for name, value in members.items() if value is not None}
 
     def order(self) -> SignedOrder:
         return SignedOrder(**dict(self))
@@ -189,7 +201,10 @@ class CancelResultBody(Body):
 
 
 def checked(form: type[AnyBody], body: bytes, context: Mapping[str, Any] | None = None) -> AnyBody:
-    """Return the checked body. Raises Fault with all bad fields, each with what is wrong."""
+    """Return the checked body. Raises Fault with all bad fields, each with what is wrong.
+
+    context: of a lock, ``lock_seconds``; of a maker's order, ``maker``, the session's wallet.
+    """
     members = _json_object(body)
     between = form.faults_between(members)
     try:

@@ -131,7 +131,7 @@ def _refuse_other_taker(address: str | None, caller: Caller) -> None:
 
 
 def _fill_view(fill: Fill) -> dict[str, object]:
-    """Return the answer to a fill; its amounts are this fill's (K23)."""
+    """Return the answer to a fill; its amounts are this fill's (K23). tx_hash and block_number: null if not given."""
     return {
         "success": True,
         "order_hash": fill.order_hash,
@@ -141,5 +141,6 @@ def _fill_view(fill: Fill) -> dict[str, object]:
         "incentive_amount": str(fill.incentive),
         "status": fill.status.value,
         "reference_id": fill.reference_id,
-        **({} if fill.tx_hash is None else {"tx_hash": fill.tx_hash}),
+        "tx_hash": fill.tx_hash,
+        "block_number": fill.block_number,
     }

@@ -277,8 +277,8 @@ def test_what_is_unknown_or_empty_is_ignored(shared: Desk, ask: Callable[[Desk, 
 def test_a_camel_case_name_is_an_unknown_one(shared: Desk) -> None:
     assert outcome_of(shared.post("/orders/unlock", {"orderHash": UNKNOWN_HASH})) == INVALID
     with nothing_changes(shared):
-        body = order_body(shared, is_buy=...)
-        body["order"]["isBuy"] = True
+        body = order_body(shared, exchange=...)
+        body["order"]["exchangeId"] = 0
         assert outcome_of(shared.maker_post("/orders", body)) == INVALID
 
 

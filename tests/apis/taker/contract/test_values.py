@@ -20,7 +20,7 @@ from tests.apis.taker.cases import (
     partly_filled,
     single,
 )
-from tests.apis.taker.desk import ASSET, MAKER, UNIT, Desk, data_of, faulty_fields
+from tests.apis.taker.desk import ASSET, MAKER, UNIT, Desk, data_of, faulty_fields, hash_of
 from tests.case_tables import cases
 
 # --- amounts -----------------------------------------------------------------------------------------------------
@@ -152,7 +152,7 @@ def test_what_is_no_member_of_an_order(shared: Desk, members: dict[str, Any], fi
 
 
 REQUIRED = cases(*((name, name) for name in (
-    "maker", "principal", "is_buy", "ticker", "exchange", "asset", "price", "quantity", "incentive", "deadline",
+    "principal", "is_buy", "ticker", "exchange", "asset", "price", "quantity", "incentive", "deadline",
     "nonce")))  # fmt: skip
 
 
@@ -163,6 +163,50 @@ def test_every_member_of_an_order_is_required(shared: Desk, name: str) -> None:
         with nothing_changes(shared):
             assert faulty_fields(shared.maker_post("/orders", sent)) == [name]
             assert faulty_fields(shared.post("/orders/validate", sent)) == [name]
+
+
+def test_k50_a_missing_maker_is_the_sessions_wallet(desk: Desk) -> None:
+    for absent in ({}, {"maker": None}):
+        body = order_body(desk, maker=...)
+        created = data_of(desk.maker_post("/orders", body | {"order": body["order"] | absent}))
+        assert created["maker"] == desk.maker
+        assert created["order_hash"] == hash_of(body["order"] | {"maker": MAKER}, desk.settings)
+
+
+def test_k50_an_order_of_a_taker_names_its_maker(desk: Desk) -> None:
+    body = order_body(desk)
+    order_hash = data_of(desk.maker_post("/orders", body))["order_hash"]
+    data_of(desk.lock(order_hash))
+    unnamed = body | {"order": {name: value for name, value in body["order"].items() if name != "maker"}}
+    assert faulty_fields(desk.post("/orders/validate", unnamed)) == ["maker"]
+    assert faulty_fields(desk.post("/orders/fill", unnamed | {"fill_quantity": "5"})) == ["maker"]
+
+
+IS_BUY: Any = cases(
+    ("isBuy alone",         {"isBuy": True},                    200),
+    ("both the same",       {"isBuy": True, "is_buy": True},    200),
+    ("a null beside it",    {"isBuy": True, "is_buy": None},    200),
+    ("a null instead",      {"isBuy": None, "is_buy": True},    200),
+    ("both different",      {"isBuy": True, "is_buy": False},   ["order"]),
+    ("a text beside it",    {"isBuy": "true", "is_buy": True},  ["order"]),
+    ("a number beside it",  {"isBuy": 1, "is_buy": True},       ["order"]),
+    ("a text",              {"isBuy": "true"},                  ["is_buy"]),
+    ("neither",             {},                                 ["is_buy"]),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("members", "outcome"), IS_BUY)
+def test_k50_isbuy_is_another_name_of_is_buy(desk: Desk, members: dict[str, Any], outcome: Any) -> None:
+    signed = order_body(desk)
+    body = signed | {"order": {n: v for n, v in signed["order"].items() if n != "is_buy"} | members}
+    for answer in (desk.post("/orders/validate", body), desk.maker_post("/orders", body)):
+        if outcome == 200:
+            assert data_of(answer)["order_hash"] == hash_of(signed["order"], desk.settings)
+        else:
+            assert faulty_fields(answer) == outcome
+    if outcome == 200:
+        data_of(desk.lock(hash_of(signed["order"], desk.settings)))
+        assert outcome_of(desk.post("/orders/fill", body | {"fill_quantity": "5"})) == 200
 
 
 def test_order_and_signature_are_required(shared: Desk) -> None:
@@ -263,7 +307,7 @@ OPTIONAL = {"locked_by", "locked_at", "reference_id", "tx_hash"}
 
 
 def _row(desk: Desk, order_hash: str) -> dict[str, Any]:
-    return next(row for row in listed(desk) if row["order_hash"] == order_hash)
+    return next(row for row in listed(desk, "page_size=100") if row["order_hash"] == order_hash)
 
 
 def test_k10_a_row_of_the_list_has_its_members_in_their_order_and_none_that_is_null(shared: Desk) -> None:
