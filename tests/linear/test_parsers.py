@@ -20,10 +20,10 @@ from chalicelib.apis.book.envelope import Fault as BookFault
 from chalicelib.apis.escrow.bodies import Body, UnreadableBody, body_of
 from chalicelib.apis.escrow.envelope import Fault as EscrowFault
 from chalicelib.apis.escrow.events import QUERY as ESCROW_EVENTS
-from chalicelib.apis.escrow.lists import PAGE_MAX
+from chalicelib.apis.escrow.kinds import integer, metadata, url
+from chalicelib.apis.escrow.kinds import number as escrow_number
+from chalicelib.apis.escrow.list_query import PAGE_MAX
 from chalicelib.apis.escrow.routes import ROUTES as ESCROW_ROUTES
-from chalicelib.apis.escrow.schema import integer, metadata, url
-from chalicelib.apis.escrow.schema import number as escrow_number
 from chalicelib.apis.kit.exact_json import UnreadableJson, exact_number, is_portable, read_json
 from chalicelib.apis.kit.http import BadPercentEncoding, path_served, percent_decoded
 from chalicelib.apis.kit.preference import wait_preference

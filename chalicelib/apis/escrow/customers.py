@@ -9,10 +9,12 @@ from operator import attrgetter
 from chalicelib.apis.escrow.commands import Commands, Record, RequestFields, about
 from chalicelib.apis.escrow.envelope import is_required, not_found, response, single, written
 from chalicelib.apis.escrow.gate import Caller
-from chalicelib.apis.escrow.lists import CREATED_AT, ID, Listing, Match, Searched, asked_of, page_from
+from chalicelib.apis.escrow.kinds import metadata, text
+from chalicelib.apis.escrow.list_query import CREATED_AT, ID, Listing, Match, Searched, asked_of
+from chalicelib.apis.escrow.lists import page_from
 from chalicelib.apis.escrow.objects import View, customer_view, wallet_view
 from chalicelib.apis.escrow.paths import uuid_of
-from chalicelib.apis.escrow.schema import Kind, Schema, Unfit, metadata, text
+from chalicelib.apis.escrow.schema import Kind, Schema, Unfit
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
 from chalicelib.domain.escrow.commands import CreateCustomer
 from chalicelib.domain.escrow.order import Customer, Wallet

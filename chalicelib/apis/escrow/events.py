@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from chalicelib.apis.escrow.bodies import Body
 from chalicelib.apis.escrow.envelope import Errors, breaks_rule, gone, invalid_field, response, single
 from chalicelib.apis.escrow.gate import Caller
-from chalicelib.apis.escrow.schema import Schema, integer, refuse, text
+from chalicelib.apis.escrow.kinds import integer, text
+from chalicelib.apis.escrow.schema import Schema, refuse
 from chalicelib.apis.kit import events
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
 from chalicelib.domain.feed.cursor import TEXT_CHARACTERS_MAX, UnreadableCursor

@@ -11,9 +11,10 @@ from typing import TypeVar
 from chalicelib.apis.escrow.commands import Commands, Record, RequestFields, about
 from chalicelib.apis.escrow.envelope import not_found
 from chalicelib.apis.escrow.gate import Caller
+from chalicelib.apis.escrow.kinds import amount, text
 from chalicelib.apis.escrow.objects import View, order_view, payin_view, wallet_view
 from chalicelib.apis.escrow.paths import id_of, uuid_of
-from chalicelib.apis.escrow.schema import Schema, amount, text
+from chalicelib.apis.escrow.schema import Schema
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
 from chalicelib.domain.escrow.commands import Deposit
 from chalicelib.domain.escrow.order import Order, Payin, Scope, Wallet

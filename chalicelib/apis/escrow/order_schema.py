@@ -8,8 +8,7 @@ from typing import Any, cast
 
 from chalicelib.apis.escrow.commands import RequestFields
 from chalicelib.apis.escrow.envelope import is_required
-from chalicelib.apis.escrow.schema import (
-    Schema,
+from chalicelib.apis.escrow.kinds import (
     amount,
     choice,
     identifier,
@@ -22,6 +21,7 @@ from chalicelib.apis.escrow.schema import (
     truth,
     url,
 )
+from chalicelib.apis.escrow.schema import Schema
 from chalicelib.domain.escrow.checks import VALUE_MAX, value_errors
 from chalicelib.domain.escrow.commands import CreateOrder, OrderChanges
 from chalicelib.domain.escrow.lifecycle import Status

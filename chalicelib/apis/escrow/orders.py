@@ -10,17 +10,8 @@ from chalicelib.apis.escrow import order_schema
 from chalicelib.apis.escrow.commands import Commands, Record, RequestFields, about
 from chalicelib.apis.escrow.envelope import not_found, response, single, written
 from chalicelib.apis.escrow.gate import Caller
-from chalicelib.apis.escrow.lists import (
-    CREATED_AT,
-    ID,
-    Asked,
-    Listing,
-    Match,
-    Page,
-    Searched,
-    asked_of,
-    page_from,
-)
+from chalicelib.apis.escrow.list_query import CREATED_AT, ID, Asked, Listing, Match, Searched, asked_of
+from chalicelib.apis.escrow.lists import Page, page_from
 from chalicelib.apis.escrow.objects import View, order_view, payin_view, payout_view
 from chalicelib.apis.escrow.paths import id_of
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse

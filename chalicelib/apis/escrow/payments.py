@@ -9,11 +9,13 @@ from operator import attrgetter
 from chalicelib.apis.escrow.commands import Commands, Record, RequestFields, about
 from chalicelib.apis.escrow.envelope import is_required, not_found, response, single, written
 from chalicelib.apis.escrow.gate import Caller
-from chalicelib.apis.escrow.lists import CREATED_AT, ID, Listing, Match, Searched, asked_of, page_from
+from chalicelib.apis.escrow.kinds import choice, identifier
+from chalicelib.apis.escrow.list_query import CREATED_AT, ID, Listing, Match, Searched, asked_of
+from chalicelib.apis.escrow.lists import page_from
 from chalicelib.apis.escrow.objects import View, payin_view, payout_view
 from chalicelib.apis.escrow.order_schema import UNSERVED_AMOUNT
 from chalicelib.apis.escrow.paths import id_of
-from chalicelib.apis.escrow.schema import Schema, choice, identifier
+from chalicelib.apis.escrow.schema import Schema
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
 from chalicelib.domain.escrow.checks import payin_errors, payout_errors, selected
 from chalicelib.domain.escrow.commands import OpenPayin, PayOut

@@ -15,8 +15,9 @@ from chalicelib.apis.escrow.bodies import Body
 from chalicelib.apis.escrow.commands import Commands, RequestFields
 from chalicelib.apis.escrow.envelope import Errors, breaks_rule, invalid_field, not_found, response, single, written
 from chalicelib.apis.escrow.gate import Caller
+from chalicelib.apis.escrow.kinds import choice, integer, text, texts
 from chalicelib.apis.escrow.objects import View
-from chalicelib.apis.escrow.schema import Kind, Schema, Unfit, choice, integer, refuse, text, texts
+from chalicelib.apis.escrow.schema import Kind, Schema, Unfit, refuse
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
 from chalicelib.domain.webhooks.endpoint import (
     DESCRIPTION_CHARACTERS_MAX,
