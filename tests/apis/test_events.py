@@ -24,7 +24,7 @@ from tests.apis.escrow.desk import INSTANCE as ESCROW_INSTANCE
 from tests.apis.escrow.desk import OTHER_KEY, PRODUCTION_KEY, SHOP
 from tests.apis.escrow.desk import Desk as EscrowDesk
 from tests.apis.taker.desk import INSTANCE as TAKER_INSTANCE
-from tests.apis.taker.desk import MAKER, OTHER_MAKER_KEY, TAKER, open_taker_desk
+from tests.apis.taker.desk import MAKER, OTHER_MAKER_KEY, TAKER, details_in, open_taker_desk
 from tests.apis.trade.desk import PAIR, open_trade_desk
 from tests.ordering import in_order
 from tests.services.feed.writing import Logs
@@ -112,7 +112,7 @@ def _taker(database: Database) -> Caller:
 
     return Caller(
         send(desk), send(desk.as_other), Logs(database, TAKER_INSTANCE), f"taker/{TAKER.lower()}", SIGNED_AREA, SNAKE,
-        lambda body: str(body["details"]["cursor"]), lambda body: list(body["details"]),
+        lambda body: details_in(body["details"])["cursor"], lambda body: list(details_in(body["details"])),
     )  # fmt: skip
 
 
@@ -126,7 +126,8 @@ def _maker(database: Database) -> Caller:
 
     return Caller(
         send(desk), send(desk.as_maker(OTHER_MAKER_KEY)), Logs(database, TAKER_INSTANCE), f"maker/{MAKER.lower()}",
-        SIGNED_AREA, SNAKE, lambda body: str(body["details"]["cursor"]), lambda body: list(body["details"]),
+        SIGNED_AREA, SNAKE, lambda body: details_in(body["details"])["cursor"],
+        lambda body: list(details_in(body["details"])),
     )  # fmt: skip
 
 

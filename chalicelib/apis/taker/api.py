@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 
 from chalicelib.apis.kit.answering import Faults, answered
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
@@ -28,6 +29,16 @@ FAULTS = Faults(
 )
 
 
+@dataclass(slots=True)
+class Exchange:
+    """What is known of a request while it is served. caller: None until the gate has let it in."""
+
+    caller: Caller | None = None
+
+    def failure(self, fault: Fault) -> HttpResponse:
+        return failure(fault, has_details_object=bool(self.caller and self.caller.settings.has_details_object))
+
+
 class TakerApi:
     """Answers requests to the taker desk; never raises.
 
@@ -43,14 +54,16 @@ class TakerApi:
         self._ahead = ahead
 
     def answer(self, request: HttpRequest) -> HttpResponse:
-        response = answered(ROUTES, request, self._serve, FAULTS, failure)
+        exchange = Exchange()
+        response = answered(ROUTES, request, partial(self._serve, exchange), FAULTS, exchange.failure)
         request_id = request.headers.get(REQUEST_ID.lower(), "")
         if not is_request_id(request_id):
             return response
         return replace(response, headers={**response.headers, REQUEST_ID: request_id})
 
-    def _serve(self, route: Route[Auth], request: HttpRequest) -> HttpResponse:
+    def _serve(self, exchange: Exchange, route: Route[Auth], request: HttpRequest) -> HttpResponse:
         def act(caller: Caller) -> HttpResponse:
+            exchange.caller = caller
             if len(request.body) > BODY_BYTES_MAX:
                 raise invalid({"body": f"must be at most {BODY_BYTES_MAX} bytes"})
             found = self._endpoints[route.endpoint](request, caller)

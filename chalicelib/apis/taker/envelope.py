@@ -41,8 +41,8 @@ ORDER_NOT_FOUND = "Order not found"
 class Fault(Exception):
     """A request that is answered with an error of this API.
 
-    message: None for the error's usual one. details: left out of the answer if empty. retry_after_s: of the header
-    Retry-After.
+    message: None for the error's usual one. details: left out of the answer if empty; no value contains "; ", which
+    separates them (K51). retry_after_s: of the header Retry-After.
     """
 
     def __init__(
@@ -79,10 +79,12 @@ def success(data: object, headers: Mapping[str, str] | None = None) -> HttpRespo
     return _response(200, {"code": 0, "data": data}, headers)
 
 
-def failure(fault: Fault) -> HttpResponse:
+def failure(fault: Fault, *, has_details_object: bool = False) -> HttpResponse:
+    """Answer a fault. has_details_object: show its details as an object, not as the vendor's text (K51)."""
     body: dict[str, object] = {"code": fault.error.code, "message": fault.message}
     if fault.details:
-        body["details"] = fault.details
+        text = "; ".join(f"{name}: {value}" for name, value in fault.details.items())
+        body["details"] = fault.details if has_details_object else text
     headers = {} if fault.retry_after_s is None else {"Retry-After": str(fault.retry_after_s)}
     return replace(_response(fault.status, body, headers), error=fault.name)
 

@@ -175,7 +175,7 @@ class FillBody(Body):
         if members.get("taker_incentive") is None:
             known = cls.model_fields.keys() | FILL_IGNORED | set(FILL_UNSERVED)
             unknown = [name for name, value in members.items() if name not in known and value is not None]
-            faults |= dict.fromkeys(unknown, "is not a field of a fill; without taker_incentive none is ignored")
+            faults |= dict.fromkeys(unknown, "is not a field of a fill, and without taker_incentive none is ignored")
         if members.get("order") is None:
             if members.get("order_hash") is None:
                 faults["order_hash"] = "is required where no order is sent"

@@ -35,7 +35,8 @@ class Domain:
 class DeskSettings:
     """has_ledger_settlement: funds are held and moved (K34). lock_seconds: the longest lock. min_validity_seconds: how
     far ahead a new order's deadline must lie. auth_window_ms: how far a signed request's timestamp may be off.
-    fee_bps: hundredths of a percent of what is paid, from the taker to the instance. rate_limit: of each JWT wallet."""
+    fee_bps: hundredths of a percent of what is paid, from the taker to the instance. has_details_object: the details of
+    errors are an object, not the vendor's text (K51). rate_limit: of each JWT wallet."""
 
     has_ledger_settlement: bool = True
     lock_seconds: int = 3600
@@ -43,6 +44,7 @@ class DeskSettings:
     auth_window_ms: int = 300_000
     jwt_ttl_seconds: int = 86_400
     fee_bps: int = 0
+    has_details_object: bool = False
     domain: Domain = Domain()
     rate_limit: RateLimit = TAKER_RATE_LIMIT
 

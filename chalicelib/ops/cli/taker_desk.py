@@ -39,6 +39,7 @@ from chalicelib.tables.signed_orders import SignedOrders
 
 SECONDS_MAX = 999_999_999
 _SWITCH = {"on": True, "off": False}
+_DETAILS = {"object": True, "text": False}
 _TICKER = pattern(r"[A-Z0-9.-]{1,16}", "must be 1 to 16 of A-Z, 0-9, . and -")
 _TEXT = pattern(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,100}", "must be 1 to 100 characters without control characters")
 _CONTRACT = pattern(r"0x[0-9a-fA-F]{40}", "must be 0x and 40 hexadecimal digits")
@@ -70,6 +71,8 @@ def _add_settings_commands(group: Any) -> None:
     command.add_argument("--jwt-ttl-seconds", type=whole(1, SECONDS_MAX), help="how long a maker's JWT is good")
     text = "what takers pay of each fill, in hundredths of a percent"
     command.add_argument("--fee-bps", type=whole(0, FEE_BPS_MAX), help=text)
+    text = "how errors show their details: as the vendor's text, or as an object of fields"
+    command.add_argument("--details", choices=_DETAILS, help=text)
     command.add_argument("--burst", type=count, help="requests of a maker that may come at once, 0 for no limit")
     command.add_argument("--per-second", type=per_1000_s, help="how fast they come back, 0 for no limit")
     command.add_argument("--domain-name", type=_TEXT, help="of the EIP-712 domain, in which orders are signed")
@@ -123,6 +126,8 @@ def _changed(found: DeskSettings, options: argparse.Namespace) -> DeskSettings:
     plain = _given({name: getattr(options, name) for name in names})
     if options.ledger_settlement is not None:
         plain["has_ledger_settlement"] = _SWITCH[options.ledger_settlement]
+    if options.details is not None:
+        plain["has_details_object"] = _DETAILS[options.details]
     domain = {
         "name": options.domain_name,
         "version": options.domain_version,
@@ -199,6 +204,7 @@ def _shown_settings(settings: DeskSettings) -> Printed:
         "auth_window_ms": settings.auth_window_ms,
         "jwt_ttl_seconds": settings.jwt_ttl_seconds,
         "fee_bps": settings.fee_bps,
+        "details": "object" if settings.has_details_object else "text",
         "burst": settings.rate_limit.bucket,
         "per_second": per_second(settings.rate_limit),
         "domain_name": settings.domain.name,

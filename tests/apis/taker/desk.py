@@ -400,10 +400,16 @@ def fault_of(response: HttpResponse) -> tuple[int, int]:
 
 
 def details_of(response: HttpResponse) -> dict[str, Any]:
-    """Return a failure's details, nothing where there are none."""
+    """Return a failure's details by name, nothing where there are none. They are text, unless set otherwise (K51)."""
     fault_of(response)
-    details: dict[str, Any] = json.loads(response.body).get("details", {})
-    return details
+    text = json.loads(response.body).get("details")
+    return {} if text is None else details_in(text)
+
+
+def details_in(text: str) -> dict[str, str]:
+    parts = [part.partition(": ") for part in text.split("; ")]
+    assert all(name and value for name, _, value in parts), text
+    return {name: value for name, _, value in parts}
 
 
 def faulty_fields(response: HttpResponse) -> list[str]:

@@ -170,7 +170,7 @@ def test_k7_the_status_is_the_class_and_the_code_the_vendors_where_it_has_one(
     assert ("Retry-After" in response.headers) == (status == 429)
     if code == 400001:
         assert answer["message"] == "Invalid parameter"
-        assert all(isinstance(reason, str) and reason for reason in answer["details"].values())
+        assert details_of(response)
 
 
 def test_answers_are_written_in_these_bytes(shared: Desk) -> None:
@@ -178,7 +178,7 @@ def test_answers_are_written_in_these_bytes(shared: Desk) -> None:
     assert success.body.startswith(f'{{"code":0,"data":{{"maker":"{shared.maker}","next_nonce":')
     assert failure.body == '{"code":404,"message":"Not found"}'
     assert shared.post("/orders/unlock", {}).body == (
-        '{"code":400001,"message":"Invalid parameter","details":{"order_hash":"is required"}}'
+        '{"code":400001,"message":"Invalid parameter","details":"order_hash: is required"}'
     )
     headers = {"Content-Type": "application/json; charset=utf-8", "Cache-Control": "no-store"}
     assert success.headers == failure.headers == headers
@@ -207,6 +207,36 @@ def test_details_of_a_400001_name_every_bad_field(
     response = ask(shared)
     assert outcome_of(response) == INVALID
     assert sorted(details_of(response)) == names
+
+
+SHOWN: Any = cases(
+    ("a bad field",  lambda desk: desk.get(LIST, "page=0"),
+     "page: must be at least 1", {"page": "must be at least 1"}),
+    ("two of them",  lambda desk: desk.post("/orders/fill", {}),
+     "order_hash: is required where no order is sent; fill_quantity: is required",
+     {"order_hash": "is required where no order is sent", "fill_quantity": "is required"}),
+    ("a conflict",   lambda desk: desk.unlock(new_order(desk)),
+     "status: pending", {"status": "pending"}),
+    ("of a maker",   lambda desk: desk.maker_get("/orders", "page=0"),
+     "page: must be at least 1", {"page": "must be at least 1"}),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("ask", "text", "members"), SHOWN)
+def test_k51_details_are_the_vendors_text_unless_the_instance_keeps_the_object(
+    desk: Desk, ask: Callable[[Desk], HttpResponse], text: str, members: dict[str, str]
+) -> None:
+    assert json.loads(ask(desk).body)["details"] == text
+    desk.change_settings(has_details_object=True)
+    assert json.loads(ask(desk).body)["details"] == members
+    desk.change_settings(has_details_object=False)
+    assert json.loads(ask(desk).body)["details"] == text
+
+
+def test_k51_connecting_does_not_reveal_how_an_instance_shows_details(desk: Desk) -> None:
+    desk.change_settings(has_details_object=True)
+    refused = desk.send("POST", "/makers/connect", body={}, headers={"x-instance": desk.instance})
+    assert isinstance(json.loads(refused.body)["details"], str)
 
 
 def test_details_of_too_little_are_asset_required_and_available(desk: Desk) -> None:

@@ -326,7 +326,7 @@ def test_a_body_is_one_json_object_of_64_kib_at_most(shared: Desk, body: bytes, 
         for word in ("lock", "unlock", "reject"):
             answer = shared.post(f"/orders/{word}", body)
             assert outcome_of(answer) == INVALID
-            assert list(json.loads(answer.body)["details"]) == fields
+            assert list(details_of(answer)) == fields
         assert outcome_of(shared.maker_post("/orders", body)) == INVALID
         assert outcome_of(shared.send("POST", "/makers/connect", body=body, client_address=repr(body[:99]))) == INVALID
 
