@@ -1337,4 +1337,25 @@ GUARDS = [
         "tests/services/push/test_broadcasting.py::"
         "test_an_intent_in_another_log_is_waited_for_and_carried_out_once_it_is_old",
     ),
+    Guard(
+        "an earlier balance leaves out a movement that came in while balances were read",
+        "chalicelib/services/books/history.py",
+        "if again == before and",
+        "if again and",
+        "tests/services/books/test_history.py::test_a_movement_between_the_reads_does_not_shift_an_earlier_balance",
+    ),
+    Guard(
+        "an earlier balance leaves out a fill whose money has not moved",
+        "chalicelib/services/books/history.py",
+        "return fill.sequence <= self.marks.get(",
+        "return fill.sequence >= self.marks.get(",
+        "tests/services/books/test_history.py::test_a_fill_whose_money_is_to_move_does_not_count",
+    ),
+    Guard(
+        "an earlier balance waits for the fills whose money has moved",
+        "chalicelib/services/books/history.py",
+        "if views[book].sequence < sequence}",
+        "if views[book].sequence < 0}",
+        "tests/services/books/test_history.py::test_a_trade_whose_money_moved_and_whose_fills_are_to_come_is_waited_for",
+    ),
 ]

@@ -28,7 +28,7 @@ from chalicelib.support.outcomes import Unavailable
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.parallel import Call
 from chalicelib.tables.read_ahead import RowAt, row_at
-from chalicelib.tables.rows import Row, whole
+from chalicelib.tables.rows import Row, reads_row, whole
 from chalicelib.tables.transactions import LOCK, TRANSACTION, TransactionRow, transaction_of
 from chalicelib.tables.writes import TransactionRefused, Update, Write
 
@@ -107,6 +107,12 @@ class Accounts:
         """Yield all accounts of an owner, by asset."""
         condition = "#owner = :owner AND begins_with(#entry, :balance)"
         return map(_balance_of, self._database.query(TABLE, condition, {":owner": owner, ":balance": "balance/"}))
+
+    def marked(self, owner: str) -> list[AccountRow | MarkRow]:
+        """Return all accounts of an owner with their marks, those beside included."""
+        condition = "#owner = :owner AND #entry BETWEEN :first AND :last"
+        values = {":owner": owner, ":first": "balance/", ":last": f"{MARK}0"}  # in order of bytes, 0 follows the slash
+        return list(map(reads_row(_marked), self._database.query(TABLE, condition, values)))
 
     def balances_of(self, accounts: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Balance]:
         """Return these accounts (owner, asset), read consistently, zeros for missing ones. One read for each 100
@@ -279,9 +285,17 @@ def _balance_of(row: Row) -> Balance:
     return Balance(asset, row["available"], row["held"], row.get("changed_at_ms"))
 
 
+def _marked(row: Row) -> AccountRow | MarkRow:
+    owner, (kind, _, name) = row["owner"], row["entry"].partition("/")
+    if kind == MARK:
+        asset, _, book = name.partition("/")
+        return MarkRow(owner, asset, book, whole(row, "sequence"))
+    return AccountRow(owner, name, whole(row, "available"), whole(row, "held"), _marks_in(row))
+
+
 def _typed(row: Row) -> AccountRow | TransactionRow | MarkRow | None:
     """Return the row in its type; None for the lock of a reference."""
-    owner, (kind, _, name) = row["owner"], row["entry"].partition("/")
+    owner, kind = row["owner"], row["entry"].partition("/")[0]
     if kind == LOCK:
         if not isinstance(row.get("facts"), str) or not isinstance(row.get("transaction_id"), str):
             raise MalformedRow(f"{owner} {row['entry']}: a lock names what was asked for, and its transaction")
@@ -292,15 +306,12 @@ def _typed(row: Row) -> AccountRow | TransactionRow | MarkRow | None:
         except (KeyError, ValueError, TypeError) as error:
             raise MalformedRow(f"{owner} {row['entry']}: {error!r}") from error
     try:
-        if kind == MARK:
-            asset, _, book = name.partition("/")
-            return MarkRow(owner, asset, book, whole(row, "sequence"))
-        if kind != "balance":
+        if kind not in ("balance", MARK):
             raise ValueError("neither a balance nor a mark nor a transaction")
-        if not owner.endswith("/supply"):
+        if kind == "balance" and not owner.endswith("/supply"):
             whole(row, "changed_at_ms")
         if row.get("marks_beside", True) is not True:
             raise TypeError(f"marks_beside: {row['marks_beside']!r}")
-        return AccountRow(owner, name, whole(row, "available"), whole(row, "held"), _marks_in(row))
+        return _marked(row)
     except (KeyError, ValueError, TypeError) as error:
         raise MalformedRow(f"{owner} {row['entry']}: {error!r}") from error

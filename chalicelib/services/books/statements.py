@@ -10,7 +10,7 @@ because its keys are sequences.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from heapq import merge
@@ -27,7 +27,7 @@ from chalicelib.support.consistency import Inconsistent
 from chalicelib.support.ids import TIME_MS_MAX
 from chalicelib.tables.books import Books
 from chalicelib.tables.dynamodb import Database
-from chalicelib.tables.fills import Fills
+from chalicelib.tables.fills import PAGE_ROWS, Fills
 from chalicelib.tables.transactions import Transactions
 
 
@@ -62,15 +62,26 @@ class Statements:
         sources = [self._transactions.newest_first(whose, wanted.from_ms, wanted.to_ms)]
         if wanted.kind not in MOVEMENTS:
             if wanted.customer is not None:
-                sources.append(self._trades_of_customer(instance, wanted.customer, wanted))
+                sources.append(self.trades_of_customer(instance, wanted.customer, wanted.from_ms, wanted.to_ms))
             else:
                 books = self._books.of_instance(instance)
                 sources += [self._trades_of_book(book, wanted) for book in books if _concerns(book, wanted)]
         rows = merge(*sources, key=lambda row: row.transaction_id, reverse=True)
         return filter(wanted.has, rows)
 
-    def _trades_of_customer(self, instance: str, customer: str, wanted: Selection) -> Iterator[Transaction]:
-        """Yield the legs of a customer's trades and its own fees, from its fills."""
+    def trades_of_customer(
+        self,
+        instance: str,
+        customer: str,
+        from_ms: int,
+        to_ms: int,
+        page_rows: int = PAGE_ROWS,
+        has: Callable[[Fill, str], bool] = lambda _fill, _asset: True,
+    ) -> Iterator[Transaction]:
+        """Yield the legs of a customer's trades and its own fees, newest first, from its fills.
+
+        Reads ``page_rows`` rows at a time. has: tells whether a leg is wanted, by its fill and its asset.
+        """
 
         @cache
         def book_of(book_id: str) -> BookConfig:
@@ -79,10 +90,13 @@ class Statements:
                 raise Inconsistent("a fill names a book that there is")
             return config
 
-        fills = self._fills.newest_first(customer_key(instance, customer), from_ms=wanted.from_ms, to_ms=wanted.to_ms)
+        owner = customer_key(instance, customer)
+        fills = self._fills.newest_first(owner, page_rows, from_ms=from_ms, to_ms=to_ms)
         for _, halves in groupby(fills, lambda fill: fill.trade_id):
             own = {fill.side: fill for fill in halves}
-            yield from transactions_of(_facts_of_fills(customer, own, book_of(next(iter(own.values())).book_id)))
+            fill = next(iter(own.values()))
+            legs = transactions_of(_facts_of_fills(customer, own, book_of(fill.book_id)))
+            yield from (leg for leg in legs if has(fill, leg.asset))
 
     def _trades_of_book(self, book: BookConfig, wanted: Selection) -> Iterator[Transaction]:
         """Yield the legs and fees of a book's trades, newest first, from its journal: entries' times never decrease."""
