@@ -232,6 +232,27 @@ GUARDS = [
         "tests/services/books/test_races.py::test_one_reference_credited_twenty_times_at_once_moves_money_once",
     ),
     Guard(
+        "fees are withdrawn on condition that they are there",
+        "chalicelib/tables/accounts.py",
+        'fees_cover_it = "#available >= :amount"',
+        'fees_cover_it = "attribute_exists(#available) OR #available >= :amount"',
+        "tests/services/ledger/test_withdrawals.py",
+    ),
+    Guard(
+        "a withdrawal's reference is taken in its transaction",
+        "chalicelib/services/ledger/withdrawals.py",
+        "[self._transactions.take(withdrawal_lock(asked), name), fees],",
+        "[fees],",
+        "tests/services/ledger/test_withdrawals.py",
+    ),
+    Guard(
+        "a withdrawal that finds no fees looks whether it was done",
+        "chalicelib/services/ledger/withdrawals.py",
+        "        if earlier is not None:\n            return earlier\n        if not amount:",
+        "        if not amount:",
+        "tests/services/ledger/test_withdrawals.py",
+    ),
+    Guard(
         "a movement and the answer under its key are one transaction",
         "chalicelib/services/ledger/posting.py",
         "        self._database.transact(parts.writes, is_done)\n",

@@ -54,7 +54,7 @@ class LedgerBroken(Exception):
 class AccountRow:
     """An account as stored, or the counter of an asset's supply (owner: ``keys.supply_key``).
 
-    marks: by book, the sequence of the last journal entry applied.
+    marks: by book, the sequence of the last journal entry applied. withdrawn: as ``Balance`` has it.
     """
 
     owner: str
@@ -62,6 +62,7 @@ class AccountRow:
     available: int
     held: int
     marks: dict[str, int]
+    withdrawn: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +147,15 @@ class Accounts:
             values[":leaving_held"] = -held
         changes = "ADD #available :available, #held :held SET #changed_at_ms = :at"
         return Update(TABLE, _balance_key(owner, asset), changes, " AND ".join(guards) or None, values)
+
+    def withdraw(self, owner: str, asset: str, amount: int, at_ms: int) -> Write:
+        """Return the write that takes fees off a fee account and counts them as withdrawn (T95).
+
+        at_ms: time of the decision. Refused (row attached) if the account has less.
+        """
+        fees_cover_it = "#available >= :amount"
+        changes = "SET #available = #available - :amount, #changed_at_ms = :at ADD #withdrawn :amount"
+        return Update(TABLE, _balance_key(owner, asset), changes, fees_cover_it, {":amount": amount, ":at": at_ms})
 
     def count(self, instance: str, asset: str, amount: int) -> Write:
         """Return the write that adds a credit (or a debit, negative) to the asset's supply.
@@ -282,7 +292,7 @@ def _broken(account: tuple[str, str], book: str, sequence: int) -> LedgerBroken:
 
 def _balance_of(row: Row) -> Balance:
     asset = str(row["entry"]).removeprefix("balance/")
-    return Balance(asset, row["available"], row["held"], row.get("changed_at_ms"))
+    return Balance(asset, row["available"], row["held"], row.get("changed_at_ms"), row.get("withdrawn", 0))
 
 
 def _marked(row: Row) -> AccountRow | MarkRow:
@@ -290,7 +300,8 @@ def _marked(row: Row) -> AccountRow | MarkRow:
     if kind == MARK:
         asset, _, book = name.partition("/")
         return MarkRow(owner, asset, book, whole(row, "sequence"))
-    return AccountRow(owner, name, whole(row, "available"), whole(row, "held"), _marks_in(row))
+    withdrawn = whole(row, "withdrawn") if "withdrawn" in row else 0
+    return AccountRow(owner, name, whole(row, "available"), whole(row, "held"), _marks_in(row), withdrawn)
 
 
 def _typed(row: Row) -> AccountRow | TransactionRow | MarkRow | None:

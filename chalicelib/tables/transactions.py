@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from ulid import ULID
 
 from chalicelib.domain.ledger.owners import customer_key, transactions_key
-from chalicelib.domain.ledger.transactions import Movement, Transaction, TransactionType
+from chalicelib.domain.ledger.transactions import Movement, Transaction, TransactionType, Withdrawal
 from chalicelib.support.canonical import canonical, digest
 from chalicelib.support.ids import TIME_MS_MAX, greatest_id, least_id
 from chalicelib.tables.dynamodb import Database
@@ -36,7 +36,7 @@ PARTIES = {
     TransactionType.TRADE: (True, True),
     TransactionType.FEE: (True, False),
 }
-"""By type: whether a transaction has a source, and whether it has a target."""
+"""By type: whether a transaction has a source (a customer or a fee account), and whether it has a target."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,13 @@ def facts_of(movement: Movement) -> str:
     return digest(canonical([*parties, str(movement.amount), movement.reference, metadata]))
 
 
+def withdrawal_lock(withdrawal: Withdrawal) -> Lock:
+    """Return the lock of a withdrawal's reference, unique within its fee account and asset (T95)."""
+    name = ["fees", withdrawal.account, withdrawal.asset, withdrawal.reference]
+    amount = None if withdrawal.amount is None else str(withdrawal.amount)
+    return Lock(withdrawal.instance, digest(canonical(name)), digest(canonical([withdrawal.target, amount])))
+
+
 def transaction_for(movement: Movement, transaction_id: str) -> Transaction:
     """Return the transaction that carries out the movement. Its time is its id's (T15)."""
     return Transaction(
@@ -118,6 +125,10 @@ class Transactions:
         """Return the id of the transaction with this name and whether its request was equal; None if it is free."""
         row = self._database.get(TABLE, lock.key)
         return (row["transaction_id"], row["facts"] == lock.facts) if row else None
+
+    def get(self, instance: str, transaction_id: str) -> Transaction | None:
+        row = self._database.get(TABLE, {"owner": transactions_key(instance), "entry": _entry(transaction_id)})
+        return None if row is None else transaction_of(row)
 
     def newest_first(
         self, owner: str, from_ms: int = 0, to_ms: int = TIME_MS_MAX, page_rows: int = PAGE_ROWS
@@ -155,11 +166,13 @@ def transaction_of(row: Row) -> Transaction:
         row["reference"],
         row["metadata"],
         whole(row, "at_ms"),
+        row.get("fees"),
     )
-    texts = transaction.asset, *(row[name] for name in ("source", "target", "reference", "metadata"))
+    texts = transaction.asset, transaction.fees, *(row[name] for name in ("source", "target", "reference", "metadata"))
     if not isinstance(transaction.asset, str) or not all(text is None or isinstance(text, str) for text in texts):
         raise TypeError(f"not all texts: {texts}")
-    has_source, has_target = transaction.source is not None, transaction.target is not None
+    sources, has_target = {transaction.source, transaction.fees} - {None}, transaction.target is not None
+    has_source = len(sources) == 1
     if (has_source, has_target) != PARTIES[transaction.kind]:
         raise ValueError(f"{transaction.kind.value} from {transaction.source} to {transaction.target}")
     return transaction
@@ -170,7 +183,7 @@ def _entry(transaction_id: str) -> str:
 
 
 def _row_of(owner: str, transaction: Transaction) -> Row:
-    return {
+    return ({} if transaction.fees is None else {"fees": transaction.fees}) | {
         "owner": owner,
         "entry": _entry(transaction.transaction_id),
         "kind": transaction.kind.value,

@@ -8,6 +8,7 @@ from chalicelib.apis.book.ahead import RowsAhead
 from chalicelib.apis.book.api import BookApi
 from chalicelib.apis.book.batches import BatchEndpoints
 from chalicelib.apis.book.books import BookEndpoints
+from chalicelib.apis.book.fees import FeeEndpoints
 from chalicelib.apis.book.first_match import FirstMatch
 from chalicelib.apis.book.gate import Gate
 from chalicelib.apis.book.ledger import MovementEndpoints, StatementEndpoints
@@ -22,6 +23,7 @@ from chalicelib.services.answers import Answers
 from chalicelib.services.books.admission import Admission
 from chalicelib.services.books.ahead import BooksAhead
 from chalicelib.services.books.configuring import Configuring
+from chalicelib.services.books.earnings import Earnings
 from chalicelib.services.books.reading import BooksReading
 from chalicelib.services.books.statements import Statements
 from chalicelib.services.books.trades import TradeHistory
@@ -66,6 +68,7 @@ def new_book_desk(
         tokens=TokenEndpoints(Tokens(database).register, ledger, answers),
         movements=MovementEndpoints(Movements(database), ledger, answers),
         statements=StatementEndpoints(ledger, Statements(database)),
+        fees=FeeEndpoints(Earnings(database), ledger),
         webhooks=WebhookEndpoints(endpoint_desk_of(database, now_ms)),
         events=Deferred(events),
     )

@@ -37,6 +37,7 @@ ACTIONS_NOT_SERVED = frozenset(f"{LEDGER}/balances/{action}" for action in ("loc
 """Actions that are not served. A POST to them is NOT_FOUND, not a wrong method of a customer's balances."""
 ONE_BALANCE = f"{LEDGER}/balances/{{customerRef}}/{{tokenAddress}}"
 TRANSACTIONS = f"{LEDGER}/transactions"
+FEES = f"{LEDGER}/fees"
 API_KEY = "X-API-Key"
 PAGE = ("limit", "offset")
 OF_BOOK = ("ORDER_BOOK_NOT_FOUND", "WRONG_SETTLEMENT_MODE")
@@ -110,6 +111,7 @@ ROUTES = RouteTable(
         _get(ONE_BALANCE, "statements.balance", "Balance", "TOKEN_NOT_FOUND"),
         _get(TRANSACTIONS, "statements.transactions", "TransactionPage",
              query=("customerRef", "tokenAddress", "type", "from", "to", *PAGE)),
+        _get(FEES, "fees.earned", "Fees", query=PAGE),
     ),
     errors=(
         *("AUTH_REQUIRED", "AUTH_FAILED", "AUTH_ERROR", "RATE_LIMIT_EXCEEDED", "SERVICE_NOT_ENABLED"),

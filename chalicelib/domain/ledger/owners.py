@@ -24,17 +24,31 @@ def customer_key(instance: str, customer: str) -> str:
 def owner_key(book: str, customer: str | None) -> str:
     """Return the owner of an account that a book moves: a customer's, or (None) the book's own, for fees (T43)."""
     instance, book_id = split_book_key(book)
-    return f"{instance}/fees/{book_id}" if customer is None else customer_key(instance, customer)
+    return fees_key(instance, book_id) if customer is None else customer_key(instance, customer)
+
+
+def fees_key(instance: str, account: str) -> str:
+    """Return the owner of a fee account. account: a book's id, ``TAKER_DESK_FEES``, or ``escrow_fees`` of a world."""
+    return f"{instance}/fees/{account}"
+
+
+TAKER_DESK_FEES = "taker-desk"
+"""Name of the account that takes the fees of an instance's taker desk."""
+
+
+def escrow_fees(world: str) -> str:
+    """Return the name of the account that takes the fees of an instance's escrow desk in one world."""
+    return f"escrow-desk-{world}"
 
 
 def desk_fees_key(instance: str) -> str:
     """Return the owner of the account that takes the fees of an instance's taker desk."""
-    return f"{instance}/fees/taker-desk"
+    return fees_key(instance, TAKER_DESK_FEES)
 
 
 def escrow_fees_key(instance: str, world: str) -> str:
     """Return the owner of the account that takes the fees of an instance's escrow desk in one world."""
-    return f"{instance}/fees/escrow-desk-{world}"
+    return fees_key(instance, escrow_fees(world))
 
 
 def transactions_key(instance: str) -> str:

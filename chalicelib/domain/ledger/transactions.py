@@ -1,9 +1,9 @@
 """Transactions: the rows from which customers read how a balance came about (T37).
 
-Credits, debits and transfers are stored rows. A book's trade is not: its legs and fees are derived from the trade. A
-signed order's fill has stored rows: its two legs, the incentive as a transfer, the fee. The rows of a customer and an
-asset, added up (``signed``), give its balance, available and held together, exactly. Holds and releases move nothing
-between customers and are no transactions.
+Credits, debits, transfers and withdrawals of fees are stored rows. A book's trade is not: its legs and fees are derived
+from the trade. A signed order's fill has stored rows: its two legs, the incentive as a transfer, the fee. The rows of a
+customer and an asset, added up (``signed``), give its balance, available and held together, exactly. Holds and releases
+move nothing between customers and are no transactions.
 """
 
 from __future__ import annotations
@@ -54,10 +54,31 @@ class Movement:
 
 
 @dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """Fees that the operator takes, as asked for (T95). Amount in base units of the asset; None: all there is.
+
+    account: the fee account's name (``owners.fees_key``). target: the customer who receives it, None: it leaves the
+    ledger. reference: the operator's own name for it, taken once.
+    """
+
+    instance: str
+    account: str
+    asset: str
+    target: str | None
+    amount: int | None
+    reference: str
+
+    @property
+    def kind(self) -> TransactionType:
+        return TransactionType.DEBIT if self.target is None else TransactionType.TRANSFER
+
+
+@dataclass(frozen=True, slots=True)
 class Transaction:
     """One row: so much of an asset from a customer (None: from outside) to a customer (None: to outside, or to fees).
 
     at_ms: when, the time part of the id's ULID. Ids sort as transactions happened; newest first is by id, descending.
+    fees: the fee account that a withdrawal takes from (T95): then source is None, and nothing comes from outside.
     """
 
     transaction_id: str
@@ -69,6 +90,7 @@ class Transaction:
     reference: str | None
     metadata: str | None
     at_ms: int
+    fees: str | None = None
 
     def signed(self, customer: str) -> int:
         """Return what the row adds to this customer's balance; 0 where it gives to itself."""

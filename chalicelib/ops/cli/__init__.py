@@ -21,7 +21,7 @@ from chalicelib import wiring
 from chalicelib.domain.books.config import BookConfig
 from chalicelib.domain.books.journal import BrokenJournal
 from chalicelib.domain.tenancy.instances import TenancyRefused
-from chalicelib.ops.cli import api_tokens, books, escrow, events, ledger, taker_desk, taker_keys, tenants, webhook
+from chalicelib.ops.cli import api_tokens, books, escrow, events, fees, ledger, taker_desk, taker_keys, tenants, webhook
 from chalicelib.ops.cli.arguments import CommandFailed, Printed
 from chalicelib.ops.cli.arguments import add_command as _command
 from chalicelib.ops.cli.table_errors import VARIABLES, explain
@@ -165,6 +165,7 @@ def _parser() -> argparse.ArgumentParser:
     books.add_commands(groups)
 
     ledger.add_commands(groups)
+    fees.add_commands(groups)
 
     taker_keys.add_commands(groups)
 

@@ -101,3 +101,12 @@ def amount(text: str) -> int:
 def amount_or_zero(text: str) -> int:
     """Return an amount of 0 or more, in base units."""
     return int(pattern(r"0|[1-9][0-9]{0,37}", "must be base units: 1 to 38 digits")(text))
+
+
+def characters(least: int, most: int) -> Callable[[str], str]:
+    """Return an argument type: texts of so many characters."""
+    return pattern(rf"[^\ud800-\udfff]{{{least},{most}}}", f"must be {least} to {most} characters")
+
+
+CUSTOMER = pattern(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,256}", "must be 1 to 256 characters without control characters")
+"""Argument type: customerRefs."""

@@ -19,6 +19,7 @@ from chalicelib.domain.ledger.tokens import (
 from chalicelib.domain.ledger.transactions import Movement, TransactionType
 from chalicelib.ops.cli import tenants
 from chalicelib.ops.cli.arguments import (
+    CUSTOMER,
     Command,
     CommandFailed,
     Printed,
@@ -26,6 +27,7 @@ from chalicelib.ops.cli.arguments import (
     add_group,
     amount,
     asset,
+    characters,
     count,
     pattern,
 )
@@ -41,13 +43,7 @@ from chalicelib.support.outcomes import Unavailable
 from chalicelib.tables.accounts import Accounts
 from chalicelib.tables.tokens import Tokens
 
-_CUSTOMER = pattern(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,256}", "must be 1 to 256 characters without control characters")
 _TRANSACTION_NAME = pattern(r"txn_[A-Za-z0-9_-]{1,96}", "must be txn_ and 1 to 96 letters, digits, _ or -")
-
-
-def _text(characters_min: int, characters_max: int) -> Any:
-    meaning = f"must be {characters_min} to {characters_max} characters"
-    return pattern(rf"[^\ud800-\udfff]{{{characters_min},{characters_max}}}", meaning)
 
 
 def add_commands(groups: Any) -> None:
@@ -56,11 +52,11 @@ def add_commands(groups: Any) -> None:
     create = add_command(group, "create", _create_token, "register a token")
     create.add_argument("--instance", required=True)
     create.add_argument("--token-address", type=asset, required=True)
-    create.add_argument("--name", type=_text(1, NAME_CHARACTERS_MAX), required=True)
-    create.add_argument("--symbol", type=_text(1, SYMBOL_CHARACTERS_MAX), required=True)
+    create.add_argument("--name", type=characters(1, NAME_CHARACTERS_MAX), required=True)
+    create.add_argument("--symbol", type=characters(1, SYMBOL_CHARACTERS_MAX), required=True)
     create.add_argument("--decimals", type=count, default=18, help="one whole token is 10^DECIMALS base units (18)")
-    create.add_argument("--metadata-uri", type=_text(0, METADATA_URI_CHARACTERS_MAX))
-    create.add_argument("--asset-type", type=_text(0, ASSET_TYPE_CHARACTERS_MAX))
+    create.add_argument("--metadata-uri", type=characters(0, METADATA_URI_CHARACTERS_MAX))
+    create.add_argument("--asset-type", type=characters(0, ASSET_TYPE_CHARACTERS_MAX))
     listing = add_command(group, "list", _list_tokens, "list an instance's tokens")
     listing.add_argument("--instance", required=True)
     listing.set_defaults(lines=_token_lines)
@@ -68,17 +64,19 @@ def add_commands(groups: Any) -> None:
     for kind, text in ((TransactionType.CREDIT, "put funds on"), (TransactionType.DEBIT, "take available funds off")):
         command = add_command(groups, kind.value, _move(kind), f"{text} a customer's account")
         command.add_argument("--instance", required=True)
-        command.add_argument("--customer", type=_CUSTOMER, required=True)
+        command.add_argument("--customer", type=CUSTOMER, required=True)
         command.add_argument("--asset", type=asset, required=True, help="token address")
         command.add_argument("--amount", type=amount, required=True, help="base units")
         command.add_argument(
-            "--reference", type=_text(1, 256), help="same customer, token and reference: done once, however often asked"
+            "--reference",
+            type=characters(1, 256),
+            help="same customer, token and reference: done once, however often asked",
         )
         command.add_argument("--id", type=_TRANSACTION_NAME, help="same id, same facts: done once, however often asked")
 
     command = add_command(groups, "balances", _balances, "show a customer's accounts")
     command.add_argument("--instance", required=True)
-    command.add_argument("--customer", type=_CUSTOMER, required=True)
+    command.add_argument("--customer", type=CUSTOMER, required=True)
 
 
 def _create_token(options: argparse.Namespace) -> Printed:

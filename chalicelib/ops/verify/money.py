@@ -13,7 +13,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from chalicelib.domain.ledger.changes import Leg
-from chalicelib.domain.ledger.owners import customer_key, desk_fees_key, escrow_fees_key, supply_key, transactions_key
+from chalicelib.domain.ledger.owners import (
+    customer_key,
+    desk_fees_key,
+    escrow_fees_key,
+    fees_key,
+    supply_key,
+    transactions_key,
+)
 from chalicelib.domain.ledger.transactions import Transaction, TransactionType
 from chalicelib.domain.tenancy.instances import World
 from chalicelib.services.books.disagreements import NOTHING, Disagreement, beyond
@@ -29,6 +36,7 @@ class Ledger:
     """The table of accounts as read. moved: sum of the transactions of each account. beside: marks stored in rows of
     their own, by book, for the accounts that have some.
 
+    withdrawn: sum of the withdrawals from each fee account (T95).
     legs: by instance and reference: trades, fees, and transfers whose reference may be a fill's id. escrow_legs: by
     instance and reference: transactions that may be an escrow order's. copies: of each transaction (instance, id), the
     copies found, by owner. A transaction with all copies equal is dropped, so this is empty at the end.
@@ -37,6 +45,7 @@ class Ledger:
     accounts: dict[Account, AccountRow] = field(default_factory=dict)
     supply: dict[Account, AccountRow] = field(default_factory=dict)
     moved: dict[Account, int] = field(default_factory=dict)
+    withdrawn: dict[Account, int] = field(default_factory=dict)
     beside: dict[Account, dict[str, int]] = field(default_factory=dict)
     legs: dict[tuple[str, str], list[Leg]] = field(default_factory=dict)
     escrow_legs: dict[tuple[str, str], list[Leg]] = field(default_factory=dict)
@@ -60,12 +69,20 @@ class Ledger:
             self.moved[account] = self.moved.get(account, 0) + transaction.signed(owner.removeprefix(start))
         if owner == transactions_key(instance):
             is_of_escrow = (transaction.reference or "").startswith("order:")
-            (self._add_escrow_leg if is_of_escrow else self._add_signed_leg)(instance, transaction)
+            if transaction.fees is not None:
+                self._add_withdrawal(fees_key(instance, transaction.fees), transaction)
+            else:
+                (self._add_escrow_leg if is_of_escrow else self._add_signed_leg)(instance, transaction)
         key = instance, transaction.transaction_id
         found = self.copies.setdefault(key, {})
         found[owner] = transaction
         if found == dict.fromkeys(owners(instance, transaction), transaction):
             del self.copies[key]
+
+    def _add_withdrawal(self, owner: str, transaction: Transaction) -> None:
+        account, amount = (owner, transaction.asset), transaction.amount
+        self.moved[account] = self.moved.get(account, 0) - amount
+        self.withdrawn[account] = self.withdrawn.get(account, 0) + amount
 
     def _add_signed_leg(self, instance: str, transaction: Transaction) -> None:
         kind, reference = transaction.kind, transaction.reference or ""
@@ -130,6 +147,9 @@ def ledger_disagreements(ledger: Ledger, folds: Mapping[str, BookFold], holds: H
             yield Disagreement(f"{where}, mark of {book}", "in the row or beside it", "both")
         yield from _marks(where, marks.get(account, {}), row.marks | beside, folds)
         yield from _balance(where, row, total, holds.known.get(account, 0))
+        withdrawn = ledger.withdrawn.get(account, 0)
+        if row.withdrawn != withdrawn:
+            yield Disagreement(f"{where}, withdrawn", str(withdrawn), str(row.withdrawn))
     yield from _supply(ledger)
     yield from _copies(ledger)
 

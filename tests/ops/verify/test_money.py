@@ -7,10 +7,11 @@ from dataclasses import replace
 import pytest
 
 from chalicelib.domain.ledger.owners import customer_key, transactions_key
-from chalicelib.domain.ledger.transactions import Movement
+from chalicelib.domain.ledger.transactions import Movement, Withdrawal
 from chalicelib.ops.verify.money import Holds, Ledger, ledger_disagreements
 from chalicelib.services.books.disagreements import Disagreement
 from chalicelib.services.books.fold import BookFold
+from chalicelib.services.ledger.withdrawals import Withdrawals
 from chalicelib.tables.accounts import AccountRow
 from chalicelib.tables.rows import Row
 from chalicelib.tables.transactions import TransactionRow, owners, transaction_for
@@ -184,3 +185,30 @@ def test_a_transaction_that_cannot_be_read_is_reported(world: World, name: str, 
     told = disagreement(world)
     assert told.where == "table of accounts"
     assert row["entry"] in told.found
+
+
+@pytest.mark.parametrize("target", ["ann", None])
+def test_an_edited_withdrawal_of_fees_is_reported(world: World, target: str | None) -> None:
+    """T95: what was withdrawn is counted beside the balance; both must be what the transactions give."""
+    owner = f"{INSTANCE}/fees/{BOOK_ID}"
+    asked = Withdrawal(INSTANCE, BOOK_ID, QUOTE, target, 3, "november")
+    transaction_id = Withdrawals(world.database).take(asked).transaction.transaction_id
+    verified(world)
+    (fees,) = rows(world, "accounts", owner=owner, entry=f"balance/{QUOTE}")
+    where = f"account {owner} {QUOTE}"
+    edit(world, "accounts", fees, withdrawn=2)
+    assert disagreement(world) == Disagreement(f"{where}, withdrawn", "3", "2")
+    edit(world, "accounts", fees, available=fees["available"] + 3, withdrawn=0)
+    told = disagreement(world)
+    assert told.where == f"{where}, available"
+    world.database.put_many("accounts", [fees])
+    (listed,) = rows(world, "accounts", owner=transactions_key(INSTANCE), entry=f"transaction/{transaction_id}")
+    edit(world, "accounts", listed, fees="taker-desk")
+    assert disagreement(world).where.startswith(f"account {INSTANCE}/fees/")
+
+
+def test_a_withdrawal_of_a_customer_and_of_fees_at_once_cannot_be_read(world: World) -> None:
+    row, listed = copies_of(world, "ann", "debit")
+    for one in (row, listed):
+        world.database.put_many("accounts", [one | {"fees": BOOK_ID}])
+    assert disagreement(world).where == "table of accounts"
