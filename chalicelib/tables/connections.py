@@ -6,34 +6,34 @@
     connection/<id>             connection            a connection
     owner/<owner>               <id>                  counts it for its owner
     instance/<instance>         any                   until when a connection of the instance may be there
-    topic/<key>                 <id>/<topic's name>   a subscription: its place, and the id of its next message
+    follows/<key>               <id>/<topic's name>   a subscription: its place, and the id of its next message
+    follows/<another key>       <id>/<topic's name>   a pointer to a subscription that follows several keys
 
-A subscription moves by one conditional write: only from the message id, cursor and intent that the writer has read. So
-of two that send at once, one moves it, and the other is refused. They have sent the same messages under the same ids if
-all messages follow from one log. Otherwise each writes down before what it is going to send (the intent); whoever finds
-another's intent waits, or carries it out once it is old.
+A subscription moves by one conditional write: only from the message id, cursor, intent and next beat that the writer
+has read. So of two that send at once, one moves it, and the other is refused. They have sent the same messages under
+the same ids if all messages follow from one log. Otherwise each writes down before what it is going to send (the
+intent); whoever finds another's intent waits, or carries it out once it is old.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
-from typing import Any
+from functools import partial
 
-from chalicelib.domain.feed.cursor import cursor_of
 from chalicelib.domain.feed.subscription import (
     CONNECTIONS_MAX,
     SUBSCRIPTIONS_MAX,
     Connection,
-    Intent,
     Subscription,
     TooManyConnections,
     TooManySubscriptions,
     UnknownConnection,
 )
+from chalicelib.tables import connection_rows as forms
 from chalicelib.tables.attempts import tries
 from chalicelib.tables.dynamodb import Database
-from chalicelib.tables.rows import Row, reads_row
+from chalicelib.tables.rows import Row
 from chalicelib.tables.writes import ConditionFailed, Update
 
 TABLE = "connections"
@@ -52,17 +52,17 @@ class Connections:
 
     def open(self, connection: Connection) -> None:
         """Store a new connection. Raises TooManyConnections; two at once may both be the last."""
-        owner, now_s = _owner(connection), self._now_s()
+        owner, now_s = forms.owner_topic(connection), self._now_s()
         rows = self._database.query(TABLE, "#topic = :topic", {":topic": owner})
         if sum(row["expires"] > now_s for row in rows) >= CONNECTIONS_MAX:
             raise TooManyConnections(connection.owner)
         self._mark(connection)
         counted = {"topic": owner, "connection": connection.connection_id, "expires": connection.expires_s}
-        self._database.put_many(TABLE, [_row_of(connection), counted])
+        self._database.put_many(TABLE, [forms.row_of(connection), counted])
 
     def _mark(self, connection: Connection) -> None:
         """Note that the instance has connections, once in MARK_AHEAD_S seconds."""
-        key = _mark_key(connection.instance)
+        key = forms.mark_key(connection.instance)
         row, now_s = self._database.get(TABLE, key), self._now_s()
         since_s = row["since"] if row is not None and row["expires"] > now_s else now_s
         if row is None or row["expires"] < connection.expires_s:
@@ -71,20 +71,20 @@ class Connections:
 
     def has_just_begun(self, instance: str) -> bool:
         """Return whether the instance had no connection until a moment ago, which may not be known everywhere yet."""
-        row = self._database.get(TABLE, _mark_key(instance))
+        row = self._database.get(TABLE, forms.mark_key(instance))
         return row is None or self._now_s() - row["since"] <= JUST_S
 
     def any_of(self, instance: str) -> bool:
         """Return whether the instance may have connections. One read."""
-        row = self._database.get(TABLE, _mark_key(instance))
+        row = self._database.get(TABLE, forms.mark_key(instance))
         return row is not None and row["expires"] > self._now_s()
 
     def get(self, connection_id: str) -> Connection:
         """Return a connection. Raises UnknownConnection."""
-        row = self._database.get(TABLE, _key(connection_id))
+        row = self._database.get(TABLE, forms.connection_key(connection_id))
         if row is None or row["expires"] <= self._now_s():
             raise UnknownConnection(connection_id)
-        return _connection_of(row)
+        return forms.connection_of(row)
 
     def identify(self, connection_id: str, instance: str, subject: str) -> Connection:
         """Note who the client is. Raises UnknownConnection, or ValueError if it is somebody else."""
@@ -102,7 +102,7 @@ class Connections:
         """Store a subscription, in place of an earlier one of its name. Raises UnknownConnection,
         TooManySubscriptions.
         """
-        topic = (subscription.key, subscription.name)
+        topic = subscription.topic
         for _ in tries(CHANGES_MAX, self._database.pause):
             before = self.get(subscription.connection_id)
             topics = (*(one for one in before.topics if one != topic), topic)
@@ -111,7 +111,7 @@ class Connections:
             if topic in before.topics or self._change(
                 before, replace(before, topics=topics, version=before.version + 1)
             ):
-                self._database.put_many(TABLE, [_row_of_subscription(subscription)])
+                self._database.put_many(TABLE, forms.rows_of_subscription(subscription))
                 return
         raise UnknownConnection(subscription.connection_id)
 
@@ -119,9 +119,9 @@ class Connections:
         """Remove a subscription. Return whether there was one. Raises UnknownConnection."""
         for _ in tries(CHANGES_MAX, self._database.pause):
             before = self.get(connection_id)
-            gone = [topic for topic in before.topics if topic[1] == name]
-            kept = tuple(topic for topic in before.topics if topic[1] != name)
-            self._database.delete_many(TABLE, [_subscription_key(key, connection_id, name) for key, name in gone])
+            gone = [topic for topic in before.topics if topic.name == name]
+            kept = tuple(topic for topic in before.topics if topic.name != name)
+            self._database.delete_many(TABLE, forms.keys_of_topics(connection_id, gone))
             if not gone or self._change(before, replace(before, topics=kept, version=before.version + 1)):
                 return bool(gone)
         raise UnknownConnection(connection_id)
@@ -131,13 +131,13 @@ class Connections:
         unchanged = "#version = :before"
         update = Update(
             TABLE,
-            _key(before.connection_id),
+            forms.connection_key(before.connection_id),
             "SET #version = :after, #topics = :topics, #instance = :instance, #subject = :subject",
             unchanged,
             {
                 ":before": before.version,
                 ":after": after.version,
-                ":topics": [list(topic) for topic in after.topics],
+                ":topics": forms.texts_of(after.topics),
                 ":instance": after.instance,
                 ":subject": after.subject,
             },
@@ -150,45 +150,65 @@ class Connections:
 
     def close(self, connection_id: str) -> None:
         """Remove a connection and all that it is subscribed to; does nothing if it is gone."""
-        row = self._database.get(TABLE, _key(connection_id))
+        row = self._database.get(TABLE, forms.connection_key(connection_id))
         if row is None:
             return
-        connection = _connection_of(row)
-        gone = [_subscription_key(key, connection_id, name) for key, name in connection.topics]
-        counted = {"topic": _owner(connection), "connection": connection_id}
+        connection = forms.connection_of(row)
+        gone = forms.keys_of_topics(connection_id, connection.topics)
+        counted = {"topic": forms.owner_topic(connection), "connection": connection_id}
         self._database.delete_many(TABLE, [*gone, counted])
-        self._database.delete_many(TABLE, [_key(connection_id)])
+        self._database.delete_many(TABLE, [forms.connection_key(connection_id)])
 
-    def following(self, key: str) -> list[Subscription]:
-        """Return the subscriptions that follow a key (``Subscription.key``)."""
-        rows = self._database.query(TABLE, "#topic = :topic", {":topic": _topic(key)})
+    def following(self, keys: Collection[str]) -> list[Subscription]:
+        """Return the subscriptions that follow any of the keys (``Subscription.topic``), each once."""
+        found: list[Row] = []
+
+        def find(key: str) -> None:
+            found.extend(self._database.query(TABLE, "#topic = :topic", {":topic": forms.followers_topic(key)}))
+
+        self._database.together([partial(find, key) for key in keys])
+        rows = {(row["topic"], row["connection"]): row for row in found if "at" not in row}
+        elsewhere = {
+            (forms.followers_topic(row["at"]), row["connection"]) for row in found if "at" in row
+        } - rows.keys()
+        wanted = [{"topic": topic, "connection": connection} for topic, connection in elsewhere]
         now_s = self._now_s()
-        return [_subscription_of(row) for row in rows if row["expires"] > now_s]
+        there = [*rows.values(), *(self._database.get_many(TABLE, wanted) if wanted else [])]
+        return [forms.subscription_of(row) for row in there if row["expires"] > now_s]
+
+    def of_connection(self, connection: Connection) -> list[Subscription]:
+        """Return a connection's subscriptions."""
+        keys = [
+            forms.subscription_key(topic.keys[0], connection.connection_id, topic.name) for topic in connection.topics
+        ]
+        return [forms.subscription_of(row) for row in self._database.get_many(TABLE, keys)]
 
     def subscription(self, one: Subscription) -> Subscription | None:
         """Return a subscription as it is now; None if it is gone."""
-        row = self._database.get(TABLE, _subscription_key(one.key, one.connection_id, one.name))
-        return None if row is None or row["expires"] <= self._now_s() else _subscription_of(row)
+        row = self._database.get(TABLE, forms.key_of(one))
+        return None if row is None or row["expires"] <= self._now_s() else forms.subscription_of(row)
 
     def move(self, moves: Sequence[tuple[Subscription, Subscription]]) -> list[int]:
         """Move subscriptions on, each from what it was to what it is after its messages were sent.
 
         Return the indexes of those that are no longer what they were: moved by another, or gone.
         """
-        nobody_moved_it = "#next_id = :before AND #cursor = :from AND #intent = :old"
+        nobody_moved_it = "#next_id = :before AND #cursor = :from AND #intent = :old AND #due = :then"
         updates = [
             Update(
                 TABLE,
-                _subscription_key(before.key, before.connection_id, before.name),
-                "SET #next_id = :after, #cursor = :to, #intent = :new",
+                forms.key_of(before),
+                "SET #next_id = :after, #cursor = :to, #intent = :new, #due = :next",
                 nobody_moved_it,
                 {
                     ":before": before.next_id,
                     ":after": after.next_id,
                     ":from": before.cursor.to_text(),
                     ":to": after.cursor.to_text(),
-                    ":old": _intent_text(before.intent),
-                    ":new": _intent_text(after.intent),
+                    ":old": forms.intent_text(before.intent),
+                    ":new": forms.intent_text(after.intent),
+                    ":then": forms.due_text(before.due),
+                    ":next": forms.due_text(after.due),
                 },
             )
             for before, after in moves
@@ -196,113 +216,5 @@ class Connections:
         return sorted(
             index
             for index, row in self._database.write_each(updates).items()
-            if row is None or (row["next_id"], row["cursor"], row["intent"]) != _state(moves[index][1])
+            if row is None or (row["next_id"], row["cursor"], row["intent"], row["due"]) != forms.state(moves[index][1])
         )
-
-    def all_there_are(self) -> tuple[list[Connection], list[Subscription]]:
-        """Return every connection and every subscription. Scans the table, which has rows of the connected alone."""
-        now_s = self._now_s()
-        connections, subscriptions = list[Connection](), list[Subscription]()
-        for row in self._live(now_s):
-            if row["topic"].startswith("topic/"):
-                subscriptions.append(_subscription_of(row))
-            elif row["topic"].startswith("connection/"):
-                connections.append(_connection_of(row))
-        return connections, subscriptions
-
-    def _live(self, now_s: int) -> Iterator[Row]:
-        return (row for row in self._database.scan(TABLE) if row["expires"] > now_s)
-
-
-def _key(connection_id: str) -> Row:
-    return {"topic": f"connection/{connection_id}", "connection": "connection"}
-
-
-def _owner(connection: Connection) -> str:
-    return f"owner/{connection.owner}"
-
-
-def _mark_key(instance: str) -> Row:
-    return {"topic": f"instance/{instance}", "connection": "any"}
-
-
-def _topic(key: str) -> str:
-    return f"topic/{key}"
-
-
-def _subscription_key(key: str, connection_id: str, name: str) -> Row:
-    return {"topic": _topic(key), "connection": f"{connection_id}/{name}"}
-
-
-def _state(one: Subscription) -> tuple[int, str, str]:
-    return one.next_id, one.cursor.to_text(), _intent_text(one.intent)
-
-
-def _intent_text(intent: Intent | None) -> str:
-    return "" if intent is None else f"{intent.at_ms}/{intent.until}/{intent.log}"
-
-
-def _intent_of(text: str) -> Intent | None:
-    at_ms, _, rest = text.partition("/")
-    until, _, log = rest.partition("/")
-    return Intent(log, int(until), int(at_ms)) if text else None
-
-
-def _row_of(connection: Connection) -> dict[str, Any]:
-    return _key(connection.connection_id) | {
-        "id": connection.connection_id,
-        "desk": connection.desk,
-        "instance": connection.instance,
-        "subject": connection.subject,
-        "owner": connection.owner,
-        "expires": connection.expires_s,
-        "topics": [list(topic) for topic in connection.topics],
-        "version": connection.version,
-    }
-
-
-@reads_row
-def _connection_of(row: Row) -> Connection:
-    return Connection(
-        row["id"],
-        row["desk"],
-        row["instance"],
-        row["subject"],
-        row["owner"],
-        row["expires"],
-        tuple((key, name) for key, name in row["topics"]),
-        row["version"],
-    )
-
-
-def _row_of_subscription(one: Subscription) -> dict[str, Any]:
-    return _subscription_key(one.key, one.connection_id, one.name) | {
-        "id": one.connection_id,
-        "desk": one.desk,
-        "name": one.name,
-        "instance": one.instance,
-        "subject": one.subject,
-        "book_id": one.book_id,
-        "repeats": one.repeats,
-        "cursor": one.cursor.to_text(),
-        "intent": _intent_text(one.intent),
-        "next_id": one.next_id,
-        "expires": one.expires_s,
-    }
-
-
-@reads_row
-def _subscription_of(row: Row) -> Subscription:
-    return Subscription(
-        row["id"],
-        row["desk"],
-        row["name"],
-        row["instance"],
-        row["subject"],
-        row["book_id"],
-        row["repeats"],
-        cursor_of(row["cursor"]),
-        row["next_id"],
-        row["expires"],
-        _intent_of(row["intent"]),
-    )

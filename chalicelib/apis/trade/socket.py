@@ -25,7 +25,8 @@ from chalicelib.domain.feed.subscription import (
     TooManySubscriptions,
     UnknownConnection,
 )
-from chalicelib.services.push.sessions import CursorUnusable, Sessions, TooManyLogs
+from chalicelib.services.feed.reading import TooManyLogs
+from chalicelib.services.push.sessions import CursorUnusable, Sessions
 from chalicelib.services.tenancy.rate_limiter import AnonymousUse, RateLimiter
 from chalicelib.services.tenancy.tickets import Tickets, TicketUnknown
 from chalicelib.support.canonical import exact
@@ -115,9 +116,9 @@ class TradeSocket:
             desk=DESK,
             name=topic if market is None else f"{topic}@{market.pair}",
             instance=connection.instance,
-            subject=connection.subject if topic.is_private else None,
+            subjects=(connection.subject,) if topic.is_private and connection.subject else (),
             book_id=None if market is None else market.book.book_id,
-            repeats=topic.repeats,
+            beats=topic.repeats,
             cursor=Cursor(),
             next_id=1,
             expires_s=connection.expires_s,

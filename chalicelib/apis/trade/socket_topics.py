@@ -88,6 +88,9 @@ class TradeTopics:
         message = {"id": subscription.next_id, "topic": subscription.name, "timestamp": body.at_ms, "body": body.value}
         return exact({**message, "cursor": cursor}).encode()
 
+    def lets(self, subscription: Subscription) -> bool:  # noqa: ARG002 - anybody may follow what is sent again here
+        return True
+
     def bodies(self, subscription: Subscription, log: str, entries: Sequence[Entry]) -> list[Body]:
         """Return the messages of entries of a log. What shows a state is sent once, as of the last entry."""
         match topic_of(subscription.name):
@@ -118,12 +121,12 @@ class TradeTopics:
         return Body(Place(depth.sequence), at_ms, _depth_view(depth, market, levels, at_ms))
 
     def _trades(self, subscription: Subscription, entries: Sequence[Entry]) -> Iterator[Body]:
-        for entry, event in _events(entries, "trade.executed", PUBLIC):
+        for entry, event in _events(entries, "trade.executed", (PUBLIC,)):
             trade = _trade_of(event)
             yield _body(entry, event, public_trade_view(trade, self._own_market(subscription)))
 
     def _user_trades(self, subscription: Subscription, entries: Sequence[Entry]) -> Iterator[Body]:
-        for entry, event in _events(entries, "fill.created", subscription.subject):
+        for entry, event in _events(entries, "fill.created", subscription.subjects):
             market = self._market(subscription.instance, str(event.body["bookId"]))
             if market is not None:
                 yield _body(entry, event, trade_view(_fill_of(entry, event), market))
@@ -131,7 +134,7 @@ class TradeTopics:
     def _order_statuses(self, subscription: Subscription, entries: Sequence[Entry]) -> Iterator[Body]:
         for entry in entries:
             for event in entry.events:
-                if event.type in ORDER_STATUSES and event.is_for({str(subscription.subject)}):
+                if event.type in ORDER_STATUSES and event.is_for({*subscription.subjects}):
                     market = self._market(subscription.instance, str(event.body["bookId"]))
                     if market is not None:
                         yield _body(entry, event, self._order_status(subscription, event, market))
@@ -170,7 +173,7 @@ class TradeTopics:
         }
 
     def _balances(self, subscription: Subscription, log: str, entries: Sequence[Entry]) -> list[Body]:
-        found = list(_events(entries, "balance.changed", subscription.subject))
+        found = list(_events(entries, "balance.changed", subscription.subjects))
         if not found:
             return []
         entry, last = found[-1]
@@ -219,11 +222,11 @@ def _own_book(subscription: Subscription) -> str:
     return str(subscription.book_id)
 
 
-def _events(entries: Sequence[Entry], type_: str, subject: str | None) -> Iterator[tuple[Entry, FeedEvent]]:
-    """Yield the events of a type that a subject receives, with their entries."""
+def _events(entries: Sequence[Entry], type_: str, subjects: Sequence[str]) -> Iterator[tuple[Entry, FeedEvent]]:
+    """Yield the events of a type that one of the subjects receives, with their entries."""
     for entry in entries:
         for event in entry.events:
-            if event.type == type_ and subject in event.receivers:
+            if event.type == type_ and event.is_for({*subjects}):
                 yield entry, event
 
 

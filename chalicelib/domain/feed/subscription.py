@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from chalicelib.domain.feed.cursor import Cursor
 from chalicelib.domain.feed.event import PUBLIC, FeedEvent
@@ -12,10 +13,13 @@ SUBSCRIPTIONS_MAX = 20
 """Subscriptions of one connection."""
 CONNECTIONS_MAX = 20
 """Connections of one owner at a time: a customer, a taker, a maker, or an address that has not said who it is."""
-LIFE_S = 7200 + 600
+LIFE_S = 7200
 """A connection's rows are dropped after this: API Gateway ends a connection after two hours."""
 INTENT_LIFE_MS = 10_000
 """An intent of a sender that died is carried out by another after this."""
+BEATS = "beats"
+"""Key of the subscriptions that are sent something from time to time, of all instances."""
+NOT_BEGUN = 0
 
 
 class UnknownConnection(Exception):
@@ -30,13 +34,30 @@ class TooManySubscriptions(Exception):
     """The connection has its SUBSCRIPTIONS_MAX subscriptions already."""
 
 
+class Due(NamedTuple):
+    """When a subscription is next sent a beat, in Unix ms, and who has put that off so far (unique); empty: nobody."""
+
+    at_ms: int
+    by: str = ""
+
+
+AT_ONCE = Due(0)
+
+
+class Topic(NamedTuple):
+    """A subscription's name, and the keys at which it is found: its own row at the first, pointers at the others."""
+
+    name: str
+    keys: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Connection:
     """A client's connection.
 
     desk: ``trade``, ``taker`` or ``maker``. instance: whose events it may have. subject: who the client is, as
     ``event`` names receivers; None: it has not said. owner: whose connections are counted together. expires_s: Unix
-    seconds. topics: its subscriptions, each as the key that it follows and its name. version: counts its changes.
+    seconds. topics: its subscriptions. version: counts its changes.
     """
 
     connection_id: str
@@ -45,7 +66,7 @@ class Connection:
     subject: str | None
     owner: str
     expires_s: int
-    topics: tuple[tuple[str, str], ...] = ()
+    topics: tuple[Topic, ...] = ()
     version: int = 0
 
 
@@ -62,38 +83,49 @@ class Intent:
 class Subscription:
     """A connection's subscription to one topic.
 
-    name: the topic as its desk names it. subject: who the client is; None: anybody. book_id: the only book that it
-    follows; None: all. repeats: whether its messages are also sent again from time to time. cursor: behind the last
-    event that was sent or passed over. next_id: of the next message. intent: what is being sent now.
+    name: the topic as its desk names it. subjects: whose events it follows, in all logs; none: a book's public ones.
+    book_id: the only book that it follows; None: all. beats: whether it is also sent something from time to time.
+    cursor: behind the last event that was sent or passed over. next_id: of the next message; NOT_BEGUN: the connection
+    may not be open yet. credential: what let the client in, as its desk reads it. intent: what is being sent now.
     """
 
     connection_id: str
     desk: str
     name: str
     instance: str
-    subject: str | None
+    subjects: tuple[str, ...]
     book_id: str | None
-    repeats: bool
+    beats: bool
     cursor: Cursor
     next_id: int
     expires_s: int
+    credential: str = ""
     intent: Intent | None = None
+    due: Due = AT_ONCE
+
+    @property
+    def has_begun(self) -> bool:
+        return self.next_id != NOT_BEGUN
 
     @property
     def has_one_source(self) -> bool:
         """Whether all its messages follow from one log, so that whoever sends a message id sends the same message."""
-        return self.book_id is not None and not self.repeats
+        return self.book_id is not None and not self.beats
 
     @property
-    def key(self) -> str:
-        """What it follows: a book's public events, or a subject's."""
-        if self.book_id is not None:
-            return f"{self.instance}/{book_log(self.book_id)}"
-        return f"{self.instance}/{self.subject}"
+    def shows_state(self) -> bool:
+        """Whether a message tells all there is to know, so that any message takes the place of a beat."""
+        return self.book_id is not None and self.beats
+
+    @property
+    def topic(self) -> Topic:
+        """Return its keys, by what it follows: a book's public events, or those of subjects; and the beats."""
+        followed = self.subjects if self.book_id is None else (book_log(self.book_id),)
+        return Topic(self.name, (*(f"{self.instance}/{one}" for one in followed), *([BEATS] if self.beats else [])))
 
 
 def keys_of(instance: str, log: str, events: list[FeedEvent]) -> set[str]:
-    """Return what subscriptions may follow of some events of a log: their key (``Subscription.key``)."""
+    """Return what subscriptions may follow of some events of a log: keys of theirs (``Subscription.topic``)."""
     subjects = {subject for event in events for subject in event.receivers}
     public = {f"{instance}/{log}"} if PUBLIC in subjects else set()
     return public | {f"{instance}/{subject}" for subject in subjects - {PUBLIC}}

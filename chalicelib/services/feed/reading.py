@@ -111,6 +111,12 @@ class Feed:
         """Return the cursor of now. One read a log. Raises TooManyLogs, Unavailable."""
         return self._ends(self._logs(scope))
 
+    def last_entries(self, scope: Scope) -> dict[str, int]:
+        """Return the sequence of each log's last entry, by log; 0: it has none. As ``ends``."""
+        logs = self._logs(scope)
+        ends = self._ends(logs)
+        return {log.name: ends.place(log.instance, log.name).sequence for log in logs}
+
     def beginning(self, scope: Scope) -> Cursor:
         """Return the cursor in front of the oldest events kept. Raises TooManyLogs, Unavailable.
 

@@ -22,7 +22,8 @@ from typing import Protocol
 
 from chalicelib.domain.feed.cursor import Cursor, Place
 from chalicelib.domain.feed.event import FeedEvent
-from chalicelib.domain.feed.subscription import INTENT_LIFE_MS, Intent, Subscription, keys_of
+from chalicelib.domain.feed.logs import book_log
+from chalicelib.domain.feed.subscription import INTENT_LIFE_MS, Due, Intent, Subscription, keys_of
 from chalicelib.services.push.recent import Entry, RecentEntries
 from chalicelib.services.push.sending import Gone, Sender
 from chalicelib.support.bounded_cache import BoundedCache
@@ -38,6 +39,9 @@ PASSED_OVER_MAX = 200
 again.
 """
 TRIES_MAX = 400
+BEAT_S = 30
+EARLY_S = 5
+"""A beat is due this much before BEAT_S are over, so that a look every BEAT_S finds it."""
 PAUSE_S = 0.03
 """A subscription that another sends to is tried again after this, for longer than an intent lives."""
 
@@ -59,8 +63,14 @@ class Desk(Protocol):
         topic shows a state: then the newest one.
         """
 
+    def state(self, subscription: Subscription, sequence: int | None = None) -> Body:
+        """Return the message of a beat. sequence: the entry as of which a book is shown; None: the newest one."""
+
     def text(self, subscription: Subscription, body: Body, cursor: str) -> bytes:
         """Return the message with the subscription's next id. cursor: from where the client can resume after it."""
+
+    def lets(self, subscription: Subscription) -> bool:
+        """Return whether the client may stay: what let it in is still good."""
 
 
 class NotSent(Exception):
@@ -94,13 +104,8 @@ class Broadcaster:
         if not self._has_connections(instance):
             return
         until = self._recent.add(instance, log, events)
-        found: list[Subscription] = []
-        reads = [partial(self._find, key, found) for key in sorted(keys_of(instance, log, events))]
-        self._together(reads)
-        self.advance(found, log, until)
-
-    def _find(self, key: str, found: list[Subscription]) -> None:
-        found += self._connections.following(key)
+        found = self._connections.following(sorted(keys_of(instance, log, events)))
+        self.advance([one for one in found if one.has_begun], log, until)
 
     def _has_connections(self, instance: str) -> bool:
         now_ms = self._clock_ms()
@@ -121,20 +126,46 @@ class Broadcaster:
             self._pause(PAUSE_S)
         raise NotSent(f"{len(waiting)} subscriptions to {log} are busy")
 
+    def repeat(self, subscriptions: Sequence[Subscription], by: str) -> None:
+        """Send the state of a book once more to subscriptions whose beat is due. by: unique to the caller.
+
+        The message has the next id. So the intent to send it is written down before, as for a new entry: of two callers
+        one writes it, and after a crash it is sent under the same id, by the next beat or with the next entry. Raises
+        NotSent.
+        """
+        now_ms = self._clock_ms()
+        claims = []
+        for one in subscriptions:
+            log, old = book_log(str(one.book_id)), one.intent
+            intent = Intent(log, one.cursor.place(one.instance, log).sequence if old is None else old.until, now_ms)
+            if old is None or now_ms >= old.at_ms + INTENT_LIFE_MS:
+                claims.append((one, replace(one, intent=intent, due=next_due(now_ms, by))))
+        lost = set(self._connections.move(claims) if claims else [])
+        steps = [
+            _Step(one, one.intent.log, one.intent.until)
+            for index, (_, one) in enumerate(claims)
+            if index not in lost and one.intent is not None
+        ]
+        self._carry_out(steps)
+
     def _advanced(self, subscriptions: Sequence[Subscription], log: str, until: int) -> list[Subscription]:
         """Take one step with each subscription. Return those that need another, as they are now."""
         steps = [
             _Step(one, log, until) for one in subscriptions if one.cursor.place(one.instance, log).sequence < until
         ]
+        self._carry_out(steps)
+        again = [self._connections.subscription(step.before) for step in steps if step.again]
+        return [one for one in again if one is not None]
+
+    def _carry_out(self, steps: Sequence[_Step]) -> None:
+        """Take the steps. Raises NotSent if one failed."""
         self._together([partial(self._prepare, step) for step in steps])
         self._move([step for step in steps if step.claims])
         self._together([partial(self._send, step) for step in steps if not step.claims])
         self._move([step for step in steps if not step.claims])
         failures = [step.failure for step in steps if step.failure is not None]
         if failures:
-            raise NotSent(f"{len(failures)} of {len(steps)} subscriptions to {log}") from failures[0]
-        again = [self._connections.subscription(step.before) for step in steps if step.again]
-        return [one for one in again if one is not None]
+            raise NotSent(f"{len(failures)} of {len(steps)} subscriptions to {steps[0].log}") from failures[0]
 
     def _prepare(self, step: _Step) -> None:
         """Decide what the step does: send, write down an intent first, carry out another's, or wait."""
@@ -158,13 +189,18 @@ class Broadcaster:
 
     def _build(self, step: _Step) -> None:
         one, desk = step.before, self._desks[step.before.desk]
-        entries = self._recent.between(one.instance, step.log, step.place.sequence, step.until)
+        if step.until == step.place.sequence:
+            bodies = [desk.state(one, step.until)]
+        else:
+            entries = self._recent.between(one.instance, step.log, step.place.sequence, step.until)
+            bodies = [body for body in desk.bodies(one, step.log, entries) if body.place > step.place]
         after = replace(one, intent=None)
-        for body in desk.bodies(one, step.log, entries):
-            if body.place > step.place:
-                after = replace(after, cursor=_moved(after, step.log, body.place))
-                step.messages.append(desk.text(after, body, after.cursor.to_text()))
-                after = replace(after, next_id=after.next_id + 1)
+        for body in bodies:
+            after = replace(after, cursor=_moved(after, step.log, body.place))
+            step.messages.append(desk.text(after, body, after.cursor.to_text()))
+            after = replace(after, next_id=after.next_id + 1)
+        if bodies and one.shows_state:
+            after = replace(after, due=next_due(self._clock_ms()))
         step.after = replace(after, cursor=_moved(after, step.log, Place(step.until)))
 
     def _send(self, step: _Step) -> None:
@@ -206,6 +242,11 @@ class _Step:
     @property
     def place(self) -> Place:
         return self.before.cursor.place(self.before.instance, self.log)
+
+
+def next_due(now_ms: int, by: str = "") -> Due:
+    """Return when a beat is due again. by: unique to who makes this one; empty: another message took its place."""
+    return Due(now_ms + (BEAT_S - EARLY_S) * 1000, by)
 
 
 def _moved(one: Subscription, log: str, place: Place) -> Cursor:

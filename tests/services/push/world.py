@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from itertools import count
 from typing import Any
 
 from chalicelib.domain.feed.cursor import Cursor, Place, behind
-from chalicelib.domain.feed.event import PUBLIC, FeedEvent, customer_subject
+from chalicelib.domain.feed.event import ALL_TAKERS, PUBLIC, FeedEvent, customer_subject, taker_subject
 from chalicelib.domain.feed.logs import book_log
 from chalicelib.domain.feed.subscription import LIFE_S, Connection, Subscription
+from chalicelib.services.feed.reading import Scope
+from chalicelib.services.push.beating import Beat
 from chalicelib.services.push.broadcasting import Body, Broadcaster
 from chalicelib.services.push.recent import Entry, RecentEntries
 from chalicelib.services.push.sending import Gone
+from chalicelib.services.push.sessions import Sessions
 from chalicelib.tables.connections import Connections
 from chalicelib.tables.dynamodb import Database
 from tests.world import INSTANCE, NOW_MS
@@ -21,17 +25,30 @@ ANN = customer_subject("ann")
 BOOK_A, BOOK_B = book_log("ob_a"), book_log("ob_b")
 
 
+TAKER, TAKERS = taker_subject("0xt1"), ALL_TAKERS
+LANE = "signed/1"
+
+
 class EachEvent:
-    """A desk whose topics show each event that they follow."""
+    """A desk whose topics show each event that they follow. disabled: credentials."""
+
+    def __init__(self) -> None:
+        self.disabled: set[str] = set()
 
     def bodies(self, subscription: Subscription, log: str, entries: Sequence[Entry]) -> list[Body]:
-        wanted = {PUBLIC} if subscription.book_id is not None else {subscription.subject}
+        wanted = {PUBLIC} if subscription.book_id is not None else {*subscription.subjects}
         return [
             Body(behind(event, event is entry.events[-1]), event.at_ms, event.event_id)
             for entry in entries
             for event in entry.events
             if event.log == log and event.is_for(wanted)
         ]
+
+    def state(self, subscription: Subscription, sequence: int | None = None) -> Body:
+        return Body(Place(sequence or 0), 0, f"state of {subscription.name} at {sequence}")
+
+    def lets(self, subscription: Subscription) -> bool:
+        return subscription.credential not in self.disabled
 
     def text(self, subscription: Subscription, body: Body, cursor: str) -> bytes:
         message = {"id": subscription.next_id, "topic": subscription.name, "body": body.value, "cursor": cursor}
@@ -71,14 +88,16 @@ class PushWorld:
         self.paused = 0
         self.connections = Connections(database, lambda: self.now_ms // 1000)
         self.database = database
+        self.desk = EachEvent()
+        self.desks = {"trade": self.desk, "taker": self.desk}
+        self.names = count()
 
     def broadcaster(self, database: Database | None = None) -> Broadcaster:
         """Return a broadcaster that remembers nothing, as a new process has it."""
         connections = Connections(database or self.database, lambda: self.now_ms // 1000)
         recent = RecentEntries(self._entries)
         together = (database or self.database).together
-        desks = {"trade": EachEvent()}
-        return Broadcaster(connections, desks, self.clients, recent, together, lambda: self.now_ms, self._pause)
+        return Broadcaster(connections, self.desks, self.clients, recent, together, lambda: self.now_ms, self._pause)
 
     def _pause(self, seconds: float) -> None:
         self.paused += 1
@@ -100,6 +119,21 @@ class PushWorld:
         entries.append(events)
         return events
 
+    def last_entries(self, scope: Scope) -> dict[str, int]:
+        """Return the ends of the logs, as the feed does."""
+        assert scope.instance == INSTANCE
+        return {log: len(entries) for log, entries in self.logs.items()}
+
+    def beat(self, database: Database | None = None) -> Beat:
+        """Return a beat that remembers nothing, as a new process has it."""
+        broadcaster = self.broadcaster(database)
+        connections = Connections(database or self.database, lambda: self.now_ms // 1000)
+        feed: Any = self
+        sessions = Sessions(connections, broadcaster, self.clients, feed, lambda: self.now_ms, self._pause)
+        together = (database or self.database).together
+        names = lambda: f"beat_{next(self.names)}"  # noqa: E731
+        return Beat(sessions, broadcaster, self.desks, together, lambda: self.now_ms, names)
+
     def connect(self, name: str, instance: str = INSTANCE) -> Connection:
         connection = Connection(name, "trade", instance, None, f"address/{name}", self.now_ms // 1000 + LIFE_S)
         self.connections.open(connection)
@@ -109,24 +143,32 @@ class PushWorld:
         """Subscribe a connection to a book's public events after this entry."""
         cursor = Cursor().moved(INSTANCE, log, Place(place))
         book_id = log.removeprefix("book/")
-        return self._subscribed(name, f"trade@{book_id}", None, book_id, cursor, repeats)
+        return self._subscribed(name, f"trade@{book_id}", (), book_id, cursor, repeats)
 
     def follow_ann(self, name: str, **places: int) -> Subscription:
         """Subscribe a connection to ann's events in all logs, after these entries (ob_a=1)."""
         cursor = Cursor()
         for book_id, place in places.items():
             cursor = cursor.moved(INSTANCE, book_log(book_id), Place(place))
-        return self._subscribed(name, "user_trades", ANN, None, cursor, False)
+        return self._subscribed(name, "user_trades", (ANN,), None, cursor, False)
+
+    def taker(self, name: str, place: int = 0, *, credential: str = "") -> Subscription:
+        """Return a subscription of a connection to what a taker receives in one lane, after this entry."""
+        expires_s, cursor = self.now_ms // 1000 + LIFE_S, Cursor().moved(INSTANCE, LANE, Place(place))
+        return Subscription(
+            name, "taker", "all", INSTANCE, (TAKERS, TAKER), None, True, cursor, 1, expires_s, credential
+        )
 
     def _subscribed(
-        self, name: str, topic: str, subject: str | None, book_id: str | None, cursor: Cursor, repeats: bool
+        self, name: str, topic: str, subjects: tuple[str, ...], book_id: str | None, cursor: Cursor, beats: bool
     ) -> Subscription:
         expires_s = self.now_ms // 1000 + LIFE_S
-        one = Subscription(name, "trade", topic, INSTANCE, subject, book_id, repeats, cursor, 1, expires_s)
+        one = Subscription(name, "trade", topic, INSTANCE, subjects, book_id, beats, cursor, 1, expires_s)
         self.connections.subscribe(one)
         return one
 
 
+TAKERS_EVENT, ONE_TAKERS_EVENT = frozenset({TAKERS}), frozenset({TAKER})
 PUBLIC_EVENT, ANNS_EVENT, NOBODYS_EVENT = frozenset({PUBLIC}), frozenset({ANN}), frozenset[str]()
 
 

@@ -1,0 +1,115 @@
+"""The beat: what connections are sent from time to time, whatever happens: heartbeats, and states once more.
+
+Every BEAT_S one query finds the subscriptions of all instances that are sent beats, and those whose beat is due are
+sent it. Each beat is claimed by a conditional write before, so of two processes that beat at once one sends it; if that
+one dies, the next beat comes BEAT_S later. With the beat, what let a client in is looked at again: a client whose key
+is disabled is turned out. It also begins, or goes on with, what a connection's own beginning has left undone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from chalicelib.domain.feed.subscription import BEATS, Subscription, UnknownConnection
+from chalicelib.services.push.broadcasting import BEAT_S, Broadcaster, Desk, NotSent, next_due
+from chalicelib.services.push.sending import Gone
+from chalicelib.services.push.sessions import OPENING_S, Sessions
+from chalicelib.support.telemetry import logger
+from chalicelib.tables.parallel import Call
+
+LOOK_S = 0.1
+"""Pause between two looks whether a connection is open."""
+Admission = tuple[str, str, str]
+"""Desk, instance and credential."""
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """desks: by name. together: runs calls in parallel. clock_ms: Unix ms. new_name: returns a unique name."""
+
+    sessions: Sessions
+    broadcaster: Broadcaster
+    desks: Mapping[str, Desk]
+    together: Callable[[Sequence[Call]], None]
+    clock_ms: Callable[[], int]
+    new_name: Callable[[], str]
+
+    def run(self, goes_on: Callable[[], bool], pause: Callable[[float], object]) -> None:
+        """Beat at once and every BEAT_S, as long as ``goes_on``."""
+        while goes_on():
+            self.round()
+            pause(BEAT_S)
+
+    def round(self) -> None:
+        """Send every beat that is due. One read if there is none."""
+        now_ms, by = self.clock_ms(), self.new_name()
+        due = [one for one in self.sessions.connections.following([BEATS]) if one.due.at_ms <= now_ms]
+        admitted = self._admissions(due)
+        for one in due:
+            if admitted.get(_admission_of(one)) is False:
+                self._turn_out(one)
+        staying = [one for one in due if admitted.get(_admission_of(one))]
+        self._repeat([one for one in staying if one.shows_state], by)
+        waiting = [one for one in staying if not one.shows_state]
+        claims = [(one, replace(one, due=next_due(now_ms, by))) for one in waiting]
+        lost = set(self.sessions.connections.move(claims) if claims else [])
+        won = [claim for index, claim in enumerate(claims) if index not in lost]
+        self.together([partial(self._beat, *claim, by) for claim in won])
+
+    def begin(self, connection_id: str, pause: Callable[[float], object]) -> None:
+        """Begin the subscriptions of a connection that was let in a moment ago, as soon as it is open."""
+        try:
+            found = self.sessions.connections.of_connection(self.sessions.connections.get(connection_id))
+        except UnknownConnection:
+            return
+        for one in found:
+            for _ in range(int(OPENING_S / LOOK_S)):
+                try:
+                    self.sessions.begin(self.desks[one.desk], one, self.new_name())
+                    break
+                except Gone:
+                    pause(LOOK_S)
+
+    def _admissions(self, due: Sequence[Subscription]) -> dict[Admission, bool]:
+        """Return whether clients may stay. What cannot be read now is left out: its clients get no beat this time."""
+        found: dict[Admission, bool] = {}
+
+        def look(one: Subscription) -> None:
+            try:
+                found[_admission_of(one)] = self.desks[one.desk].lets(one)
+            except Exception:
+                logger.exception("not known whether a client may stay", instance=one.instance)
+
+        self.together([partial(look, one) for one in {_admission_of(one): one for one in due}.values()])
+        return found
+
+    def _turn_out(self, one: Subscription) -> None:
+        self.sessions.close(one.connection_id)
+        self.sessions.sender.close(one.connection_id)
+
+    def _repeat(self, due: Sequence[Subscription], by: str) -> None:
+        try:
+            self.broadcaster.repeat(due, by)
+        except NotSent:
+            logger.warning("some states are not sent again", exc_info=True)
+
+    def _beat(self, before: Subscription, one: Subscription, by: str) -> None:
+        """Send a heartbeat. before: the subscription until it was claimed."""
+        desk = self.desks[one.desk]
+        try:
+            if not one.has_begun:
+                self.sessions.begin(desk, one, by)
+                return
+            self.sessions.beat(desk, one)
+            if not before.due.by:
+                self.sessions.catch_up(one)
+        except Gone:
+            self.sessions.close(one.connection_id)
+        except Exception:
+            logger.exception("a heartbeat is not sent", connection=one.connection_id)
+
+
+def _admission_of(one: Subscription) -> Admission:
+    return one.desk, one.instance, one.credential

@@ -1,0 +1,405 @@
+"""Beats come once, whoever beats beside or died, under ids without gaps; a beginning that was cut off is finished."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import count
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.feed.event import FeedEvent
+from chalicelib.domain.feed.subscription import INTENT_LIFE_MS, UnknownConnection
+from chalicelib.services.push.broadcasting import BEAT_S, NotSent
+from chalicelib.services.push.sessions import OPENING_S
+from chalicelib.tables.dynamodb import Database
+from infra.tables import create_tables
+from tests.faults import Died, FaultyClient, raising
+from tests.memory import MemoryDynamoDB
+from tests.services.push.world import (
+    BOOK_A,
+    LANE,
+    NOBODYS_EVENT,
+    ONE_TAKERS_EVENT,
+    PUBLIC_EVENT,
+    TAKER,
+    TAKERS,
+    TAKERS_EVENT,
+    PushWorld,
+    numbered,
+)
+from tests.world import INSTANCE
+
+STATE = "state of trade@ob_a at 1"
+HEARTBEAT = "state of all at None"
+
+
+@pytest.fixture
+def world(memory_database: Database) -> PushWorld:
+    return PushWorld(memory_database)
+
+
+@pytest.fixture
+def fresh_world() -> Callable[[], PushWorld]:
+    def new() -> PushWorld:
+        client: Any = MemoryDynamoDB()
+        create_tables(client, "push")
+        return PushWorld(Database(client, "push", pause=lambda _: None))
+
+    return new
+
+
+def of_book(world: PushWorld, name: str = "c") -> list[FeedEvent]:
+    """Connect a client to a topic that shows a book's state, and is at its first entry. Return that entry's events."""
+    world.connect(name)
+    events = world.happen(BOOK_A, PUBLIC_EVENT)
+    world.follow_book(name, BOOK_A, place=1, repeats=True)
+    return events
+
+
+def of_taker(world: PushWorld, name: str = "c", **more: Any) -> None:
+    world.connect(name)
+    world.connections.subscribe(world.taker(name, **more))
+
+
+def later(world: PushWorld, seconds: float = BEAT_S) -> None:
+    world.now_ms += int(seconds * 1000)
+
+
+def texts(world: PushWorld, name: str = "c") -> list[str]:
+    return [text for _, text in world.clients.of(name)]
+
+
+def test_the_state_of_a_book_is_sent_again_under_the_next_id_every_30_seconds(world: PushWorld) -> None:
+    of_book(world)
+    for _ in range(3):
+        world.beat().round()
+        world.beat().round()
+        later(world)
+    assert world.clients.of("c") == numbered(STATE, STATE, STATE)
+    new = world.happen(BOOK_A, PUBLIC_EVENT)
+    world.broadcaster().receive(INSTANCE, BOOK_A, new)
+    assert world.clients.of("c")[3:] == [(4, new[0].event_id)]
+
+
+def test_a_message_takes_the_place_of_the_next_beat_of_a_state(world: PushWorld) -> None:
+    of_book(world)
+    later(world, BEAT_S)
+    world.broadcaster().receive(INSTANCE, BOOK_A, world.happen(BOOK_A, PUBLIC_EVENT))
+    world.beat().round()
+    assert len(world.clients.received) == 1
+    later(world)
+    world.beat().round()
+    assert [one for one, _ in world.clients.of("c")] == [1, 2]
+
+
+def test_a_heartbeat_comes_every_30_seconds_whatever_else_is_sent(world: PushWorld) -> None:
+    of_taker(world)
+    for _ in range(3):
+        world.broadcaster().receive(INSTANCE, LANE, world.happen(LANE, TAKERS_EVENT))
+        world.beat().round()
+        later(world)
+    assert texts(world).count(HEARTBEAT) == 3
+
+
+@pytest.mark.parametrize("of", [of_book, of_taker])
+def test_of_two_that_beat_at_once_one_sends(world: PushWorld, of: Callable[[PushWorld], Any]) -> None:
+    """While one sends its beat, another does its whole round in the same millisecond, and then one more."""
+    of(world)
+    rivals = [world.beat(), world.beat()]
+
+    def rivals_too() -> None:
+        world.clients.before_send = lambda: None
+        for rival in rivals:
+            rival.round()
+
+    world.clients.before_send = rivals_too
+    world.beat().round()
+    assert len(world.clients.received) == 1
+
+
+def test_two_that_have_read_the_same_claim_one_beat(world: PushWorld) -> None:
+    of_taker(world)
+    of_book(world, "d")
+    rival = world.beat()
+    beat = world.beat()
+    move = beat.sessions.connections.move
+
+    def after_the_rival(moves: Any) -> list[int]:
+        rival.round()
+        return move(moves)
+
+    beat.sessions.connections.move = after_the_rival
+    beat.broadcaster._connections = beat.sessions.connections
+    beat.round()
+    assert [name for name, _ in world.clients.received] == ["d", "c"]
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_death_at_any_store_call_of_a_beat_renumbers_nothing_and_the_next_beat_comes(
+    fresh_world: Callable[[], PushWorld], after: bool
+) -> None:
+    for at in count(1):
+        world = fresh_world()
+        of_book(world)
+        of_taker(world, "d")
+        client = FaultyClient(world.database._client, raising(Died(), after=after))
+        faulty = Database(client, world.database.name("").removesuffix("-"), pause=lambda _: None)
+        client.strike_at(at)
+        try:
+            world.beat(faulty).round()
+        except Died:
+            later(world)
+            world.beat().round()
+        new = world.happen(BOOK_A, PUBLIC_EVENT)
+        world.broadcaster().receive(INSTANCE, BOOK_A, new)
+        for name in ("c", "d"):
+            assert world.clients.of(name)
+        by_id = dict(world.clients.of("c"))
+        assert list(by_id) == list(range(1, len(by_id) + 1))
+        assert set(world.clients.of("c")) == set(by_id.items())
+        assert by_id[len(by_id)] == new[0].event_id
+        if not client.has_struck:
+            break
+    assert at > 5
+
+
+@pytest.mark.parametrize("by_event", [False, True], ids=["by the next beat", "with the next entry"])
+def test_a_state_that_was_sent_by_one_that_died_is_sent_again_under_its_id(world: PushWorld, by_event: bool) -> None:
+    of_book(world)
+
+    def die() -> None:
+        world.clients.after_send = lambda: None
+        raise Died
+
+    world.clients.after_send = die
+    with pytest.raises(Died):
+        world.beat().round()
+    later(world)
+    assert BEAT_S * 1000 > INTENT_LIFE_MS
+    if by_event:
+        new = world.happen(BOOK_A, PUBLIC_EVENT)
+        world.broadcaster().receive(INSTANCE, BOOK_A, new)
+        assert world.clients.of("c") == [(1, STATE), (1, STATE), (2, new[0].event_id)]
+    else:
+        world.beat().round()
+        assert world.clients.of("c") == [(1, STATE), (1, STATE)]
+
+
+def test_a_client_that_is_gone_is_removed_by_its_beat_and_others_get_theirs(world: PushWorld) -> None:
+    for name in ("c", "d"):
+        of_taker(world, name)
+    world.clients.gone.add("c")
+    world.beat().round()
+    assert world.clients.of("d") == [(1, HEARTBEAT)]
+    with pytest.raises(UnknownConnection):
+        world.connections.get("c")
+
+
+def test_a_client_whose_credential_is_disabled_is_turned_out_with_the_next_beat(world: PushWorld) -> None:
+    of_taker(world, "c", credential="lost")
+    of_taker(world, "d", credential="kept")
+    world.desk.disabled.add("lost")
+    world.beat().round()
+    assert world.clients.gone == {"c"}
+    world.broadcaster().receive(INSTANCE, LANE, world.happen(LANE, TAKERS_EVENT))
+    assert texts(world, "c") == []
+    assert len(texts(world, "d")) == 2
+
+
+def test_a_client_of_whom_nothing_can_be_read_gets_its_beat_later(world: PushWorld) -> None:
+    of_taker(world)
+    lets = world.desk.lets
+
+    def unreadable(_one: Any) -> bool:
+        raise OSError("no answer")
+
+    world.desk.lets = unreadable
+    world.beat().round()
+    assert (texts(world), world.clients.gone) == ([], set())
+    world.desk.lets = lets
+    world.beat().round()
+    assert texts(world) == [HEARTBEAT]
+
+
+def test_a_state_that_cannot_be_shown_keeps_no_heartbeat_back(world: PushWorld) -> None:
+    of_book(world)
+    of_taker(world, "d")
+
+    def broken(one: Any, sequence: int | None = None) -> Any:
+        if one.book_id is not None:
+            raise LookupError("no such book")
+        return type(world.desk).state(world.desk, one, sequence)
+
+    world.desk.state = broken
+    world.beat().round()
+    assert (texts(world, "c"), texts(world, "d")) == ([], [HEARTBEAT])
+
+
+def test_without_connections_a_beat_is_one_read(world: PushWorld) -> None:
+    client = FaultyClient(world.database._client, raising(Died(), after=False))
+    world.beat(Database(client, world.database.name("").removesuffix("-"), pause=lambda _: None)).round()
+    assert client.calls == 1
+
+
+def test_a_beat_goes_on_until_it_is_told_not_to(world: PushWorld) -> None:
+    of_taker(world)
+    goes_on = iter([True, True, False])
+    pauses: list[float] = []
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        later(world, seconds)
+
+    world.beat().run(lambda: next(goes_on), pause)
+    assert (texts(world), pauses) == ([HEARTBEAT] * 2, [BEAT_S] * 2)
+
+
+# Subscriptions of several keys
+
+
+def test_who_follows_several_keys_gets_an_event_of_both_once(world: PushWorld) -> None:
+    of_taker(world)
+    events = world.happen(LANE, TAKERS_EVENT, ONE_TAKERS_EVENT, frozenset({TAKERS, TAKER}), NOBODYS_EVENT)
+    events += world.happen(LANE, ONE_TAKERS_EVENT)
+    world.broadcaster().receive(INSTANCE, LANE, events)
+    shown = [event for event in events if event.receivers]
+    assert world.clients.of("c") == numbered(*(event.event_id for event in shown))
+
+
+def test_a_key_of_a_subscription_is_found_alone(world: PushWorld) -> None:
+    of_taker(world)
+    for receivers in (ONE_TAKERS_EVENT, TAKERS_EVENT):
+        world.broadcaster().receive(INSTANCE, LANE, world.happen(LANE, receivers))
+    assert len(texts(world)) == 2
+
+
+def test_a_taker_gets_nothing_of_another(world: PushWorld) -> None:
+    of_taker(world)
+    world.broadcaster().receive(
+        INSTANCE, LANE, world.happen(LANE, frozenset({"taker/0xt2"}), frozenset({"maker/0xt1"}))
+    )
+    assert texts(world) == []
+
+
+def test_all_rows_of_a_subscription_go_with_its_connection(world: PushWorld) -> None:
+    of_taker(world)
+    world.connections.close("c")
+    assert {row["topic"].partition("/")[0] for row in world.database.scan("connections")} == {"instance"}
+
+
+def test_all_rows_of_a_subscription_go_with_it(world: PushWorld) -> None:
+    of_taker(world)
+    assert world.connections.unsubscribe("c", "all")
+    assert not [row for row in world.database.scan("connections") if row["topic"].startswith("follows/")]
+
+
+# How a connection begins that subscribes by connecting
+
+
+def prepared(world: PushWorld) -> None:
+    """A client that is being let in after the first entry of its lane; its connection is not open yet."""
+    world.happen(LANE, TAKERS_EVENT)
+    world.connect("c")
+    world.beat().sessions.prepare(world.taker("c"), None)
+    world.clients.gone.add("c")
+
+
+def test_what_happens_until_a_connection_is_open_comes_behind_its_first_heartbeat(world: PushWorld) -> None:
+    prepared(world)
+    new = world.happen(LANE, TAKERS_EVENT)
+    world.broadcaster().receive(INSTANCE, LANE, new)
+    looks = count()
+
+    def pause(_seconds: float) -> None:
+        if next(looks) == 2:
+            world.clients.gone.discard("c")
+
+    world.beat().begin("c", pause)
+    assert texts(world) == [HEARTBEAT, new[0].event_id]
+    newer = world.happen(LANE, ONE_TAKERS_EVENT)
+    world.broadcaster().receive(INSTANCE, LANE, newer)
+    assert texts(world)[2:] == [newer[0].event_id]
+
+
+def test_a_connection_that_never_opens_is_given_up(world: PushWorld) -> None:
+    prepared(world)
+    world.beat().begin("c", lambda _: None)
+    world.beat().round()
+    world.connections.get("c")
+    later(world, OPENING_S)
+    world.beat().round()
+    with pytest.raises(UnknownConnection):
+        world.connections.get("c")
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("what", ["store", "message"])
+def test_a_beginning_that_dies_anywhere_is_finished_by_a_beat(
+    fresh_world: Callable[[], PushWorld], what: str, after: bool
+) -> None:
+    for at in count(1):
+        world = fresh_world()
+        prepared(world)
+        world.clients.gone.discard("c")
+        first = world.happen(LANE, TAKERS_EVENT) + world.happen(LANE, ONE_TAKERS_EVENT)
+        client = FaultyClient(world.database._client, raising(Died(), after=after))
+        faulty = Database(client, world.database.name("").removesuffix("-"), pause=lambda _: None)
+        sends, has_died = count(1), False
+
+        def die(sends: count[int] = sends, at: int = at) -> None:
+            if next(sends) == at:
+                raise Died
+
+        if what == "store":
+            client.strike_at(at)
+        else:
+            setattr(world.clients, "after_send" if after else "before_send", die)
+        try:
+            world.beat(faulty).begin("c", lambda _: None)
+        except Died:
+            has_died = True
+        world.clients.before_send = world.clients.after_send = lambda: None
+        unseen = world.happen(LANE, TAKERS_EVENT)
+        try:
+            world.broadcaster().receive(INSTANCE, LANE, unseen)
+        except NotSent:
+            pytest.fail("an event waits for a beginning")
+        for _ in range(2):
+            later(world)
+            world.beat().round()
+        told = [text for text in texts(world) if text != HEARTBEAT]
+        assert list(dict.fromkeys(told)) == [event.event_id for event in first + unseen]
+        assert texts(world)[0] == HEARTBEAT
+        if not has_died:
+            break
+    assert at > 3
+
+
+def test_a_beginning_that_nobody_has_started_is_made_by_the_beat(world: PushWorld) -> None:
+    prepared(world)
+    world.clients.gone.discard("c")
+    missed = world.happen(LANE, TAKERS_EVENT)
+    later(world)
+    world.beat().round()
+    assert texts(world) == [HEARTBEAT, missed[0].event_id]
+
+
+def test_of_two_that_begin_at_once_one_tells_what_was_missed(world: PushWorld) -> None:
+    prepared(world)
+    world.clients.gone.discard("c")
+    missed = world.happen(LANE, TAKERS_EVENT)
+    beat, rival = world.beat(), world.beat()
+
+    def rival_too() -> None:
+        world.clients.before_send = lambda: None
+        rival.begin("c", lambda _: None)
+
+    world.clients.before_send = rival_too
+    beat.begin("c", lambda _: None)
+    assert texts(world) == [HEARTBEAT, missed[0].event_id, HEARTBEAT]
+
+
+def test_what_is_not_connected_any_more_does_not_begin(world: PushWorld) -> None:
+    world.beat().begin("unknown", lambda _: None)
+    assert world.clients.received == []
