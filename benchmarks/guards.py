@@ -1330,6 +1330,13 @@ GUARDS = [
         "tests/services/webhooks/test_delivering.py::test_a_delivery_that_the_index_does_not_name_yet_is_sent_later",
     ),
     Guard(
+        "each run of a deliverer has threads of its own",
+        "chalicelib/services/webhooks/delivering.py",
+        "        self._side_by_side = side_by_side\n",
+        "        shared = side_by_side()\n        self._side_by_side = lambda: shared\n",
+        "tests/services/webhooks/test_threads.py::test_a_hanging_endpoint_delays_no_other",
+    ),
+    Guard(
         "a webhook goes to no address that is not public",
         "chalicelib/services/webhooks/sending.py",
         "if not addresses or not all(may_connect(one, allows_local=self._allows_local) for one in addresses):",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from chalicelib import wiring
@@ -34,7 +34,7 @@ def new_deliverer(database: Database) -> Deliverer:
         clock_ms=now_ms,
         draw=random.random,
         pause=time.sleep,
-        together=ThreadPool(AT_ONCE),
+        side_by_side=partial(ThreadPool, AT_ONCE),
         cursor_of=end_of_feed(database),
     )
     return deliverer

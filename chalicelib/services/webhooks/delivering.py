@@ -43,7 +43,8 @@ class Deliverer:
     """start: starts a deliverer for an endpoint, for sweeps and where time is over.
 
     master_keys: those whose secrets sign, newest first. draw: a random number from 0 to 1. pause: sleeps for seconds.
-    cursor_of: the end of an owner's feed, noted where an endpoint stops; None if there is none.
+    side_by_side: makes what runs the requests of one run at once; shared by runs, an endpoint that hangs would hold up
+    the others. cursor_of: the end of an owner's feed, noted where an endpoint stops; None if there is none.
     """
 
     def __init__(
@@ -56,7 +57,7 @@ class Deliverer:
         clock_ms: Callable[[], int],
         draw: Callable[[], float],
         pause: Callable[[float], object],
-        together: Runner,
+        side_by_side: Callable[[], Runner],
         cursor_of: Callable[[Owner], str | None],
     ) -> None:
         self._endpoints = WebhookEndpoints(database)
@@ -67,7 +68,7 @@ class Deliverer:
         self._clock_ms = clock_ms
         self._draw = draw
         self._pause = pause
-        self._together = together
+        self._side_by_side = side_by_side
         self._cursor_of = cursor_of
 
     def sweep(self) -> int:
@@ -88,7 +89,7 @@ class Deliverer:
         if endpoint is None or self._is_full(endpoint):
             return
         ends_ms, lease_ms = now_ms + RUN_MS, endpoint.busy_until_ms
-        due, has_looked = list(delivery_ids), False
+        due, has_looked, together = list(delivery_ids), False, self._side_by_side()
         while (found := self._endpoints.find(owner, endpoint_id)) and found.is_active:
             if found.busy_until_ms != lease_ms:
                 return
@@ -97,7 +98,7 @@ class Deliverer:
                 self._hand_over(found)
                 return
             at_once, due = due[:AT_ONCE], due[AT_ONCE:]
-            if self._deliver_all(found, at_once):
+            if self._deliver_all(found, at_once, together):
                 has_looked = False
             elif not has_looked:
                 has_looked = True
@@ -112,10 +113,10 @@ class Deliverer:
             self._stop(endpoint, EndpointStatus.PAUSED, FULL)
         return is_full
 
-    def _deliver_all(self, endpoint: Endpoint, delivery_ids: Sequence[str]) -> int:
+    def _deliver_all(self, endpoint: Endpoint, delivery_ids: Sequence[str], together: Runner) -> int:
         """Attempt these deliveries at the same time. Return how many were due, and not another's."""
         claimed: list[Delivery] = []
-        self._together([partial(self._deliver, endpoint, one, claimed) for one in delivery_ids])
+        together([partial(self._deliver, endpoint, one, claimed) for one in delivery_ids])
         return len(claimed)
 
     def _deliver(self, endpoint: Endpoint, delivery_id: str, claims: list[Delivery]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,7 @@ from chalicelib.services.webhooks.dispatching import Dispatcher
 from chalicelib.services.webhooks.endpoints import EndpointDesk
 from chalicelib.services.webhooks.sending import Answer
 from chalicelib.tables.dynamodb import Database
-from chalicelib.tables.parallel import sequentially
+from chalicelib.tables.parallel import Runner, sequentially
 from chalicelib.tables.webhook_deliveries import WebhookDeliveries
 from chalicelib.tables.webhooks import WebhookEndpoints
 
@@ -67,9 +67,16 @@ class Receiver:
 class Hooks:
     """The parts over one database. starts: what the dispatcher and others have started, not carried out by itself."""
 
-    def __init__(self, database: Database, receiver: Receiver | None = None, now_ms: int = NOW_MS) -> None:
+    def __init__(
+        self,
+        database: Database,
+        receiver: Receiver | None = None,
+        now_ms: int = NOW_MS,
+        side_by_side: Callable[[], Runner] = lambda: sequentially,
+    ) -> None:
         self.now_ms = now_ms
         self.receiver = receiver or Receiver()
+        self.side_by_side = side_by_side
         self.starts: list[tuple[Owner, str, list[str]]] = []
         self.cursor: str | None = "place"
         self.pauses: list[float] = []
@@ -88,7 +95,7 @@ class Hooks:
             clock_ms=self.clock,
             draw=lambda: 0.5,
             pause=self.pauses.append,
-            together=sequentially,
+            side_by_side=self.side_by_side,
             cursor_of=lambda _owner: self.cursor,
         )
         self.desk = EndpointDesk(
