@@ -136,7 +136,7 @@ _PAYIN_PLAIN = (
     "denied_at_s",
 )
 _PAYOUT_PLAIN = ("order_id", "wallet_id", "created_at_s", "confirmed_at_s")
-_REFUND_PLAIN = ("order_id", "number", "amount", "wallet_id", "created_at_s")
+_REFUND_PLAIN = ("order_id", "number", "amount", "wallet_id", "payin_id", "created_at_s")
 _CUSTOMER_PLAIN = (
     "uuid",
     "created_at_s",
@@ -249,13 +249,18 @@ def payout_of(row: Row) -> Payout:
 
 def row_of_refund(refund: Refund) -> Row:
     key = id_key(refund.scope, REFUND, refund.refund_id)
-    return key | _plain(refund, _REFUND_PLAIN) | {"status": refund.status.value}
+    return key | _plain(refund, _REFUND_PLAIN) | {"status": refund.status.value, "currency": asdict(refund.currency)}
 
 
 @reads_row
 def refund_of(row: Row) -> Refund:
-    scope, status = scope_of(row["owner"]), RefundStatus(row["status"])
-    return Refund(scope=scope, refund_id=number_in(row["entry"]), status=status, **_taken(row, _REFUND_PLAIN))
+    return Refund(
+        scope=scope_of(row["owner"]),
+        refund_id=number_in(row["entry"]),
+        status=RefundStatus(row["status"]),
+        currency=Currency(**row["currency"]),
+        **_taken(row, _REFUND_PLAIN),
+    )
 
 
 def row_of_customer(customer: Customer) -> Row:

@@ -157,6 +157,9 @@ class Escrows:
     def payouts(self, scope: Scope, *, newest_first: bool = True, page_rows: int = PAGE_ROWS) -> Iterator[Payout]:
         return map(payout_of, self._listed(scope, PAYOUT, newest_first, page_rows))
 
+    def refunds(self, scope: Scope, *, newest_first: bool = True, page_rows: int = PAGE_ROWS) -> Iterator[Refund]:
+        return map(refund_of, self._listed(scope, REFUND, newest_first, page_rows))
+
     def customers(self, scope: Scope, *, newest_first: bool = True, page_rows: int = PAGE_ROWS) -> Iterator[Customer]:
         """Yield all customers by id, except the merchant's own (E18)."""
         found = map(customer_of, self._listed(scope, CUSTOMER, newest_first, page_rows))

@@ -13,6 +13,7 @@ from chalicelib.apis.escrow.gate import Caller, Gate
 from chalicelib.apis.escrow.operator import OperatorEndpoints
 from chalicelib.apis.escrow.orders import OrderEndpoints
 from chalicelib.apis.escrow.payments import PaymentEndpoints
+from chalicelib.apis.escrow.refunds import RefundEndpoints
 from chalicelib.apis.escrow.routes import ROUTES
 from chalicelib.apis.escrow.webhooks import WebhookEndpoints
 from chalicelib.apis.kit.answering import Deferred, endpoints_of
@@ -52,6 +53,7 @@ def new_escrow_desk(
         accounts=AccountEndpoints(reading),
         orders=OrderEndpoints(desk, reading, commands),
         payments=PaymentEndpoints(desk, reading, commands),
+        refunds=RefundEndpoints(reading),
         customers=CustomerEndpoints(desk, reading, commands),
         operator=OperatorEndpoints(desk, reading, commands),
         webhooks=WebhookEndpoints(endpoint_desk_of(database, clock), commands),

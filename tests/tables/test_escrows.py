@@ -156,7 +156,7 @@ def test_an_order_is_changed_from_what_was_read_of_it_only(store: Database) -> N
 def test_payins_payouts_and_refunds_come_back_and_leave_the_status_that_was_read(store: Database) -> None:
     escrows = Escrows(store)
     payin = Payin(SCOPE, 5, 1, PayinType.BANKWIRE, eur(150), "b", NOW_S, None, "ES00", "Shop", error="x")
-    payout, refund = Payout(SCOPE, 6, 1, 12, NOW_S), Refund(SCOPE, 3, 1, 2, eur(5), 11, NOW_S)
+    payout, refund = Payout(SCOPE, 6, 1, 12, NOW_S), Refund(SCOPE, 3, 1, 2, eur(5), 11, 5, EUR, NOW_S)
     writes = [escrows.put_payin(payin, None), escrows.put_payout(payout, None), escrows.put_refund(refund)]
     store.transact(writes)
     assert escrows.attached(order(payin_id=5, payout_id=6)) == (payin, payout)

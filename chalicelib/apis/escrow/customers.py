@@ -11,13 +11,14 @@ from chalicelib.apis.escrow.envelope import is_required, not_found, response, si
 from chalicelib.apis.escrow.gate import Caller
 from chalicelib.apis.escrow.kinds import metadata, text
 from chalicelib.apis.escrow.list_query import CREATED_AT, ID, Listing, Match, Searched, asked_of
-from chalicelib.apis.escrow.lists import page_from
-from chalicelib.apis.escrow.objects import View, customer_view, wallet_view
+from chalicelib.apis.escrow.lists import page_from, page_of
+from chalicelib.apis.escrow.objects import View, customer_view, transaction_view, wallet_view
 from chalicelib.apis.escrow.paths import uuid_of
 from chalicelib.apis.escrow.schema import Kind, Schema, Unfit
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
 from chalicelib.domain.escrow.commands import CreateCustomer
 from chalicelib.domain.escrow.order import Customer, Wallet
+from chalicelib.domain.ledger.transactions import Transaction
 from chalicelib.services.escrow.desk import EscrowDesk
 from chalicelib.services.escrow.reading import EscrowReading, Source
 
@@ -75,6 +76,13 @@ WALLETS: Listing[Wallet] = Listing(
     sorts={CREATED_AT: attrgetter("created_at_s"), ID: attrgetter("wallet_id")},
 )
 
+TRANSACTIONS: Listing[Transaction] = Listing(
+    row_id=attrgetter("transaction_id"),
+    created_at_s=lambda row: row.at_ms // 1000,
+    searches={},
+    sorts={CREATED_AT: attrgetter("at_ms"), ID: attrgetter("transaction_id")},
+)
+
 
 @dataclass(frozen=True, slots=True)
 class CustomerEndpoints:
@@ -100,6 +108,18 @@ class CustomerEndpoints:
 
         return self.commands.once(request, caller, CUSTOMER, carry_out)
 
+    def change(self, request: HttpRequest, caller: Caller) -> HttpResponse:
+        """PUT customers/{uuid}. Changes the given fields; the merchant's own customer is not found (E40)."""
+        customer = self._customer(request, caller)
+        if customer.is_hidden:
+            raise not_found()
+
+        def carry_out(sent: RequestFields) -> View:
+            asked = _customer_asked(sent)
+            return customer_view(self.desk.change_customer(caller.scope, customer.uuid, asked))
+
+        return self.commands.change(request, CUSTOMER, carry_out)
+
     def show(self, request: HttpRequest, caller: Caller) -> HttpResponse:
         return response(200, single(customer_view(self._customer(request, caller))))
 
@@ -112,16 +132,28 @@ class CustomerEndpoints:
         return self._page_of_wallets(request, caller, self.reading.wallets_of(self._customer(request, caller)))
 
     def show_wallet(self, request: HttpRequest, caller: Caller) -> HttpResponse:
-        wallet = self.reading.wallet(caller.scope, uuid_of(request))
-        if wallet is None:
-            raise not_found()
+        wallet = self._wallet(request, caller)
         (available,) = self.reading.available(caller.instance, [wallet])
         return response(200, single(wallet_view(wallet, available)))
 
+    def list_transactions(self, request: HttpRequest, caller: Caller) -> HttpResponse:
+        """GET wallets/{uuid}/transactions. Reads all rows of the wallet: the total is exact (E39)."""
+        wallet = self._wallet(request, caller)
+        asked = asked_of(request.query, TRANSACTIONS, has_search=False)
+        page = page_of(TRANSACTIONS, asked, self.reading.transactions(wallet))
+        return response(200, written(page.body([transaction_view(row, wallet) for row in page.rows])))
+
     def _page_of_wallets(self, request: HttpRequest, caller: Caller, source: Source[Wallet]) -> HttpResponse:
-        page = page_from(source, WALLETS, asked_of(request.query, WALLETS, has_search=False))
+        page = page_from(source, WALLETS, asked_of(request.query, WALLETS, has_search=False, has_dates=False))
         balances = self.reading.available(caller.instance, page.rows)
         return response(200, written(page.body(list(map(wallet_view, page.rows, balances)))))
+
+    def _wallet(self, request: HttpRequest, caller: Caller) -> Wallet:
+        """Return the wallet in the path. Raises Fault 404."""
+        wallet = self.reading.wallet(caller.scope, uuid_of(request))
+        if wallet is None:
+            raise not_found()
+        return wallet
 
     def _customer(self, request: HttpRequest, caller: Caller) -> Customer:
         """Return the customer in the path. Raises Fault 404."""

@@ -54,7 +54,7 @@ class Listing(Generic[T]):
     searched. weight: a row's bytes in an answer; None if 100 rows always fit.
     """
 
-    row_id: Callable[[T], int]
+    row_id: Callable[[T], Any]
     created_at_s: Callable[[T], int]
     searches: Mapping[str, Searched[T]]
     sorts: Mapping[str, Callable[[T], Any]]
@@ -112,6 +112,7 @@ def asked_of(
     others: Mapping[str, Kind] | None = None,
     *,
     has_search: bool = True,
+    has_dates: bool = True,
 ) -> Asked:
     """Return the parsed parameters. others: further parameters of this list. Raises Fault with all bad parameters."""
     kinds: dict[str, Kind] = {
@@ -125,9 +126,9 @@ def asked_of(
         kinds |= {
             "search": _search(listing),
             "query": text(QUERY_CHARACTERS_MAX),
-            "date_begin": _DATE_KIND,
-            "date_end": _DATE_KIND,
         }
+    if has_dates:
+        kinds |= {"date_begin": _DATE_KIND, "date_end": _DATE_KIND}
     schema, errors = Schema(kinds), Errors()
     last = {name: values[-1] for name, values in query.items() if values}
     sent = schema.read(last)

@@ -16,8 +16,10 @@ from chalicelib.domain.escrow.order import (
     PayinStatus,
     PayinType,
     Payout,
+    Refund,
     Wallet,
 )
+from chalicelib.domain.ledger.transactions import Transaction
 from chalicelib.domain.tenancy.instances import World
 from chalicelib.support.clock import iso_seconds
 
@@ -103,6 +105,27 @@ def payout_view(payout: Payout) -> View:
     }
 
 
+def refund_view(refund: Refund) -> View:
+    at = iso_seconds(refund.created_at_s)
+    return {
+        "id": refund.refund_id,
+        "self": f"{PREFIX}/refunds/{refund.refund_id}",
+        "reference_id": refund.reference,
+        "amount": money_text(refund.amount, refund.currency),
+        "status": refund.status.value,
+        "payin_id": refund.payin_id,
+        "wallet_id": refund.wallet_id,
+        "escrow_id": refund.order_id,
+        "tag": None,
+        "provider": None,
+        "metadata": {},
+        "created_at": at,
+        "updated_at": at,
+        "denied_at": None,
+        "connections": {"order": _order_path(refund.order_id), "payin": f"{PREFIX}/payins/{refund.payin_id}"},
+    }
+
+
 def account_view(merchant: Merchant, own_customer_id: int) -> View:
     """Return a merchant's account with the members that the vendor publishes; no keys, no shipping (E36)."""
     return {
@@ -163,6 +186,19 @@ def wallet_view(wallet: Wallet, available: int) -> View:
         "metadata": {},
         "created_at": iso_seconds(wallet.created_at_s),
         "connections": {"customer": _customer_path(wallet.customer_uuid)},
+    }
+
+
+def transaction_view(row: Transaction, wallet: Wallet) -> View:
+    """Return a ledger row as its wallet has it: negative where the wallet gave (E39)."""
+    return {
+        "id": row.transaction_id,
+        "type": row.kind.value.upper(),
+        "amount": major_units(row.signed(str(wallet.account.customer))),
+        "currency": wallet.currency.code,
+        "status": "CONFIRMED",
+        "reference": row.reference,
+        "created_at": iso_seconds(row.at_ms // 1000),
     }
 
 

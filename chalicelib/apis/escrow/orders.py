@@ -18,6 +18,7 @@ from chalicelib.apis.kit.http import HttpRequest, HttpResponse
 from chalicelib.apis.kit.page_bytes import CHARACTER_BYTES_MAX, Weight, answer_bytes
 from chalicelib.domain.escrow.checks import metadata_errors, reimburse_errors, selected, update_errors
 from chalicelib.domain.escrow.commands import Cancel, Reimburse
+from chalicelib.domain.escrow.faults import Forbidden
 from chalicelib.domain.escrow.order import Order
 from chalicelib.domain.tenancy.instances import World
 from chalicelib.services.escrow.desk import EscrowDesk
@@ -205,6 +206,18 @@ class OrderEndpoints:
             return view(self.desk.reimburse(caller.scope, order.order_id, asked, about(record, view)))
 
         return self.commands.once(request, caller, order_schema.REIMBURSE, carry_out, is_about_hold=True)
+
+    def receipt(self, request: HttpRequest, caller: Caller) -> HttpResponse:
+        """POST orders/{id}/receipt. The paid order; its buyer's page is the receipt, and no mail is sent (E41)."""
+        order = self._order(request, caller)
+
+        def carry_out(sent: RequestFields, record: Record | None) -> View:  # noqa: ARG001 - nothing is written with it
+            sent.refuse_faulty()
+            if not order.is_paid:
+                raise Forbidden("receipted", order.status)
+            return _view(caller)(order)
+
+        return self.commands.once(request, caller, order_schema.NONE, carry_out, is_finished_later=True)
 
     def _page(self, caller: Caller, asked: Asked) -> Page[Order]:
         scope, emails = caller.scope, dict[int, str | None]()

@@ -23,6 +23,7 @@ from chalicelib.domain.escrow.order import PAYOUT_TYPE, Order, Payin, PayinType,
 from chalicelib.services.escrow.desk import EscrowDesk
 from chalicelib.services.escrow.reading import EscrowReading
 
+NONE = Schema({})
 PAYIN = Schema(
     {"order_id": identifier(), "type": choice(*(kind.value for kind in PayinType)), "wallet_id": identifier()},
     required=frozenset({"order_id", "type"}),
@@ -84,16 +85,30 @@ class PaymentEndpoints:
         return response(200, written(page.body(list(map(payout_view, page.rows)))))
 
     def show_payin(self, request: HttpRequest, caller: Caller) -> HttpResponse:
-        payin = self.reading.payins(caller.scope).one(id_of(request))
-        if payin is None:
-            raise not_found()
-        return response(200, single(_payin_view(caller, payin)))
+        return response(200, single(_payin_view(caller, self._payin(request, caller))))
 
     def show_payout(self, request: HttpRequest, caller: Caller) -> HttpResponse:
-        payout = self.reading.payouts(caller.scope).one(id_of(request))
-        if payout is None:
-            raise not_found()
-        return response(200, single(payout_view(payout)))
+        return response(200, single(payout_view(self._payout(request, caller))))
+
+    def refresh_payin(self, request: HttpRequest, caller: Caller) -> HttpResponse:
+        """PUT payins/{id}. The payin as it stands: what its provider says comes by callback or from the operator."""
+        payin = self._payin(request, caller)
+
+        def carry_out(sent: RequestFields) -> View:
+            sent.refuse_faulty()
+            return _payin_view(caller, payin)
+
+        return self.commands.change(request, NONE, carry_out)
+
+    def refresh_payout(self, request: HttpRequest, caller: Caller) -> HttpResponse:
+        """POST payouts/{id}/update. The payout as it stands."""
+        payout = self._payout(request, caller)
+
+        def carry_out(sent: RequestFields, record: Record | None) -> View:  # noqa: ARG001 - nothing is written with it
+            sent.refuse_faulty()
+            return payout_view(payout)
+
+        return self.commands.once(request, caller, NONE, carry_out, is_finished_later=True)
 
     def open_payin(self, request: HttpRequest, caller: Caller) -> HttpResponse:
         """POST payins. From a wallet: CONFIRMED or DENIED. By bank wire: CREATED until the money arrives (E16)."""
@@ -124,6 +139,20 @@ class PaymentEndpoints:
             return payout_view(self.desk.pay_out(caller.scope, asked, about(record, payout_view)))
 
         return self.commands.once(request, caller, PAYOUT, carry_out)
+
+    def _payin(self, request: HttpRequest, caller: Caller) -> Payin:
+        """Return the payin in the path. Raises Fault 404."""
+        payin = self.reading.payins(caller.scope).one(id_of(request))
+        if payin is None:
+            raise not_found()
+        return payin
+
+    def _payout(self, request: HttpRequest, caller: Caller) -> Payout:
+        """Return the payout in the path. Raises Fault 404."""
+        payout = self.reading.payouts(caller.scope).one(id_of(request))
+        if payout is None:
+            raise not_found()
+        return payout
 
     def _order_named(self, sent: RequestFields, caller: Caller) -> Order | None:
         """Return the order of a body's order_id; add an error if there is none (E4)."""

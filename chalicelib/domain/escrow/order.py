@@ -260,7 +260,10 @@ class Payout:
 
 @dataclass(frozen=True, slots=True)
 class Refund:
-    """Money that went from an order's hold back to a wallet of its buyer. number: 1 is the order's first."""
+    """Money that went from an order's hold back to a wallet of its buyer. number: 1 is the order's first.
+
+    payin_id: of the payin whose money it was.
+    """
 
     scope: Scope
     refund_id: int
@@ -268,6 +271,8 @@ class Refund:
     number: int
     amount: int
     wallet_id: int
+    payin_id: int
+    currency: Currency
     created_at_s: int
     status: RefundStatus = RefundStatus.CONFIRMED
 
@@ -369,6 +374,7 @@ class Counts:
     orders: int = 0
     payins: int = 0
     payouts: int = 0
+    refunds: int = 0
     customers: int = 0
     wallets: int = 0
 

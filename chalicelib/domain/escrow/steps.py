@@ -348,18 +348,17 @@ def _settlement(order: Order) -> tuple[list[Move], list[Leg], Released]:
 
 def _refunded(current: OrderRecord, amount: int, at_s: int, refund_id: int, action: Action, **facts: Any) -> Step:
     """Refund an amount; all that is left ends payin and payout."""
-    order, buyer = current.order, current.order.buyer
-    if buyer is None:
-        raise Inconsistent("what is held is held of a buyer")
-    number = order.refunds + 1
-    refund = Refund(order.scope, refund_id, order.order_id, number, amount, buyer.wallet_id, at_s)
+    order, buyer, payin, payout = current.order, current.order.buyer, current.payin, current.payout
+    if buyer is None or payin is None:
+        raise Inconsistent("what is held is held of a buyer, and comes from a payin")
+    number, wallet_id = order.refunds + 1, buyer.wallet_id
+    refund = Refund(
+        order.scope, refund_id, order.order_id, number, amount, wallet_id, payin.payin_id, order.currency, at_s
+    )
     state = {"hold": order.hold - amount, "refunds": number, "refund_status": RefundStatus.CONFIRMED}
     after, event = _moved(order, action, at_s, **(state | facts))
-    payin, payout = current.payin, current.payout
     payins: tuple[tuple[Payin, PayinStatus | None], ...] = ()
     if amount == order.hold:
-        if payin is None:
-            raise Inconsistent("a hold comes from a payin")
         payin, left = replace(payin, status=PayinStatus.REFUNDED), payin.status
         payins = ((payin, left),)
     ends_payout = action is Action.CANCEL and payout is not None

@@ -36,6 +36,7 @@ from chalicelib.tables.escrow_rows import (
     ORDER,
     PAYIN,
     PAYOUT,
+    REFUND,
     WALLET,
     counter_key,
     customer_of,
@@ -55,7 +56,7 @@ from chalicelib.tables.rows import Row, whole
 
 Account = tuple[str, str]
 UNREADABLE = (*CANNOT_BE_READ, OtherWorldsAsset)
-_COUNTED = {ORDER: "orders", PAYIN: "payins", PAYOUT: "payouts", WALLET: "wallets"}
+_COUNTED = {ORDER: "orders", PAYIN: "payins", PAYOUT: "payouts", REFUND: "refunds", WALLET: "wallets"}
 
 
 @dataclass(slots=True)
@@ -205,7 +206,7 @@ class EscrowCheck:
     def _counts(self) -> dict[RowKey, Row]:
         """Return the expected rows of counts; kinds with a count of 0 may be missing in the stored ones."""
         counted: defaultdict[str, Counter[str]] = defaultdict(Counter)
-        for owner, entry in [*self.orders, *self.payins, *self.payouts, *self.wallets]:
+        for owner, entry in [*self.orders, *self.payins, *self.payouts, *self.refunds, *self.wallets]:
             counted[owner][_COUNTED[entry.partition("/")[0]]] += 1
         for (owner, _), customer in self.customers.items():
             counted[owner]["customers"] += not customer.is_hidden

@@ -92,6 +92,9 @@ def _money(key: RowKey, order: Order, refunds: list[Refund]) -> Iterator[Disagre
     wallets = {refund.wallet_id for refund in refunds}
     if wallets and order.buyer is not None:
         yield same(f"{where}, wallet of its refunds", {order.buyer.wallet_id}, wallets)
+        of_order = {(order.payin_id, order.currency)}
+        found = {(refund.payin_id, refund.currency) for refund in refunds}
+        yield same(f"{where}, payin and currency of its refunds", of_order, found)
     out = order.released.paid + order.released.fee if order.released else 0
     left = (order.payin_amount or 0) - sum(refund.amount for refund in refunds) - out
     yield same(f"{where}, hold", left, order.hold)

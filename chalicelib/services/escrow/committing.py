@@ -175,16 +175,18 @@ class Commits:
             raise Inconsistent("a new order is created")
         writes = [self._escrows.change_order(step.before, after.order)]
         writes += [self._escrows.put_payin(payin, left) for payin, left in step.payins]
-        new_payins, new_payouts = sum(left is None for _, left in step.payins), 0
+        new = {"payins": sum(left is None for _, left in step.payins)}
         if step.puts_payout:
             if after.payout is None:
                 raise Inconsistent("a payout that is put")
             writes.append(self._escrows.put_payout(after.payout, step.payout_left))
-            new_payouts = 1 if step.payout_left is None else 0
+            new["payouts"] = int(step.payout_left is None)
         if step.refund is not None:
             writes.append(self._escrows.put_refund(step.refund))
-        if new_payins or new_payouts:
-            writes.append(self._escrows.count(after.order.scope, payins=new_payins, payouts=new_payouts))
+            new["refunds"] = 1
+        counted = {kind: count for kind, count in new.items() if count}
+        if counted:
+            writes.append(self._escrows.count(after.order.scope, **counted))
         return writes
 
 

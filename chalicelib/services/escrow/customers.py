@@ -75,22 +75,59 @@ class Customers:
         Raises Invalid (the phone is another customer's), ReceiptExists, DeskBusy or Unavailable (nothing changed); or
         OutcomeUnknown.
         """
-        command = command_name()
         made: tuple[Customer, list[Wallet]] | None = None
 
-        def once(may_be_done: bool) -> Customer:
+        def new(command: str) -> tuple[Customer, list[Wallet]]:
             nonlocal made
-            known = self._known(scope, request)
+            made = made or self._new(_customer(scope, request, command, self._clock_s()), currencies)
+            return made
+
+        return self._write(lambda: self._known(scope, request), request, new, receipt)
+
+    def change(self, scope: Scope, uuid: str, request: CreateCustomer) -> Customer:
+        """Change the given fields of a customer (E40).
+
+        Raises NotFound, Invalid (the e-mail address or phone is another customer's), DeskBusy or Unavailable (nothing
+        changed); or OutcomeUnknown.
+        """
+
+        def known() -> Customer:
+            found = self._escrows.customer(scope, uuid)
+            if found is None:
+                raise NotFound(f"customer {uuid}")
+            for field, owner in zip(("email", "phone"), self._owners(scope, request), strict=True):
+                if owner is not None and owner.customer_id != found.customer_id:
+                    raise Invalid(wrong(field, "belongs to another customer"))
+            return found
+
+        def new(_command: str) -> tuple[Customer, list[Wallet]]:
+            raise Inconsistent("a customer that is changed is there")
+
+        return self._write(known, request, new, None)
+
+    def _write(
+        self,
+        find: Callable[[], Customer | None],
+        request: CreateCustomer,
+        new: Callable[[str], tuple[Customer, list[Wallet]]],
+        receipt: CustomerReceipt | None,
+    ) -> Customer:
+        """Change the customer that ``find`` returns, or write the ``new`` one; without a change, write nothing."""
+        command = command_name()
+
+        def once(may_be_done: bool) -> Customer:
+            known = find()
             if may_be_done and known is not None and known.command == command:
                 return known
             if known is not None:
+                if receipt is None and replace(known, **_given(request)) == known:
+                    return known
                 after = _changed(known, request, command)
                 writes = self._escrows.change_customer(known, after)
             else:
-                made = made or self._new(_customer(scope, request, command, self._clock_s()), currencies)
-                after, wallets = made
+                after, wallets = new(command)
                 writes = self._escrows.put_customer(after, wallets)
-            posting = Posting(scope.instance, writes, receipt=receipt(after) if receipt else None)
+            posting = Posting(after.scope.instance, writes, receipt=receipt(after) if receipt else None)
             try:
                 self._postings.post(posting, partial(self._is_written, after))
             except Refused as refused:  # an earlier try may be done by now: the next one finds it
@@ -165,14 +202,19 @@ class Customers:
 
     def _known(self, scope: Scope, request: CreateCustomer) -> Customer | None:
         """Return the customer with the request's e-mail address or phone. Raises Invalid where two have them."""
+        by_email, by_phone = self._owners(scope, request)
+        if by_email and by_phone and by_email.customer_id != by_phone.customer_id:
+            raise Invalid(wrong("phone", "belongs to another customer"))
+        return by_email or by_phone
+
+    def _owners(self, scope: Scope, request: CreateCustomer) -> tuple[Customer | None, Customer | None]:
+        """Return who has the request's e-mail address, and who has its phone."""
         by_email = by_phone = None
         if request.email is not None:
             by_email = self._escrows.customer_with_email(scope, request.email)
         if request.prefix is not None and request.phone is not None:
             by_phone = self._escrows.customer_with_phone(scope, request.prefix, request.phone)
-        if by_email and by_phone and by_email.customer_id != by_phone.customer_id:
-            raise Invalid(wrong("phone", "belongs to another customer"))
-        return by_email or by_phone
+        return by_email, by_phone
 
     def _new(self, customer: Customer, currencies: Sequence[Currency]) -> tuple[Customer, list[Wallet]]:
         """Return a new customer with its id, and its wallets."""

@@ -91,6 +91,10 @@ class EscrowDesk:
         currencies = self._settings(scope.instance).currencies_in(scope.world)
         return self._customers.create(scope, request, currencies, receipt)
 
+    def change_customer(self, scope: Scope, uuid: str, request: CreateCustomer) -> Customer:
+        """Change the given fields of a customer."""
+        return self._customers.change(scope, uuid, request)
+
     def deposit(
         self,
         scope: Scope,

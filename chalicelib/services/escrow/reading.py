@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Generic, Protocol, TypeVar
 
-from chalicelib.domain.escrow.order import Counts, Customer, Order, Payin, Payout, Scope, Wallet
+from chalicelib.domain.escrow.order import Counts, Customer, Order, Payin, Payout, Refund, Scope, Wallet
+from chalicelib.domain.ledger.owners import customer_key
+from chalicelib.domain.ledger.transactions import Transaction
 from chalicelib.domain.tenancy.instances import World
 from chalicelib.services.ledger.reading import LedgerReading
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.escrow_settings import EscrowDesks
 from chalicelib.tables.escrows import Escrows
+from chalicelib.tables.transactions import Transactions
 
 T = TypeVar("T")
 Row = TypeVar("Row", covariant=True)
@@ -38,6 +41,7 @@ class EscrowReading:
         self._escrows = Escrows(database)
         self._desks = EscrowDesks(database)
         self._ledger = LedgerReading(database)
+        self._transactions = Transactions(database)
 
     def orders(self, scope: Scope) -> Source[Order]:
         return self._source(scope, self._escrows.orders, lambda counts: counts.orders, self._escrows.order)
@@ -47,6 +51,9 @@ class EscrowReading:
 
     def payouts(self, scope: Scope) -> Source[Payout]:
         return self._source(scope, self._escrows.payouts, lambda counts: counts.payouts, self._escrows.payout)
+
+    def refunds(self, scope: Scope) -> Source[Refund]:
+        return self._source(scope, self._escrows.refunds, lambda counts: counts.refunds, self._escrows.refund)
 
     def wallets(self, scope: Scope) -> Source[Wallet]:
         return self._source(scope, self._escrows.wallets, lambda counts: counts.wallets, self._escrows.wallet_by_id)
@@ -83,6 +90,11 @@ class EscrowReading:
         """Return the available balance of each wallet, in base units."""
         accounts = [(str(wallet.account.customer), wallet.account.asset) for wallet in wallets]
         return [balance.available for balance in self._ledger.balances_of(instance, accounts)]
+
+    def transactions(self, wallet: Wallet) -> Iterator[Transaction]:
+        """Yield the ledger's rows of a wallet, newest first; trades of books are not among them."""
+        owner = customer_key(wallet.scope.instance, str(wallet.account.customer))
+        return (row for row in self._transactions.newest_first(owner) if row.asset == wallet.currency.asset)
 
     # --- for operators, whose requests name no merchant
 

@@ -22,7 +22,7 @@ from chalicelib.services.webhooks.endpoints import EndpointDesk
 from chalicelib.services.webhooks.starting import left_to_sweep
 from chalicelib.tables.dynamodb import Database
 from infra.tables import create_tables
-from tests.apis.escrow.desk import KEY, OPERATOR_KEY, SHOP, Desk, data_of, errors_of
+from tests.apis.escrow.desk import KEY, OPERATOR_KEY, SHOP, Desk, data_of, errors_of, page_of
 from tests.memory import MemoryDynamoDB
 from tests.services.escrow.world import INSTANCE, SANDBOX_EUR, Happened
 from tests.services.escrow.world import happened as events_of_scope
@@ -131,6 +131,16 @@ def _customer() -> Request:
     return Request(new_desk(), "POST /customers", None, {"email": "zoe@y.test", "metadata": {"crm": "7"}})
 
 
+def _on_buyer(body: dict[str, Any]) -> Request:
+    desk = new_desk()
+    return Request(desk, "PUT /customers/{uuid}", desk.buyer["uuid"], body)
+
+
+def _on_part(route: str, name: str) -> Request:
+    desk, order = at("PENDING_VALIDATE")
+    return Request(desk, route, part(desk, order, name)["id"])
+
+
 def _on_payin(way: str, body: dict[str, Any]) -> Request:
     desk, order = at("PENDING_PUBLISH")
     payin = data_of(desk.get(f"/orders/{order['id']}/payin"))
@@ -155,6 +165,10 @@ COMMANDS: dict[str, Callable[[], Request]] = {
     "A11 payins by bank wire": lambda: _payin("BANKWIRE"),
     "A12 payouts": _payout,
     "A13 customers": _customer,
+    "E40 customer": lambda: _on_buyer({"name": "Ann", "email": "ann@y.test", "metadata": {"crm": "7"}}),
+    "E41 receipt": lambda: _about_order("POST /orders/{id}/receipt", "PUBLISHED"),
+    "payin again": lambda: _on_part("PUT /payins/{id}", "payin"),
+    "payout again": lambda: _on_part("POST /payouts/{id}/update", "payout"),
     "O1 confirm": lambda: _on_payin("confirm", {"amount": "150.00"}),
     "O2 deny": lambda: _on_payin("deny", {"reason": "never came"}),
     "O3 block": lambda: _about_order("POST /operator/orders/{id}/block", "PUBLISHED", key=OPERATOR_KEY),
@@ -190,6 +204,19 @@ READS: dict[str, Callable[[], Request]] = {
     "A14 customers wallets": _reading("GET /customers/{uuid}/wallets", lambda desk, _order: desk.buyer["uuid"]),
 }
 """Every GET."""
+
+
+def _refund(route: str) -> Request:
+    desk, _ = at("CANCELLED")
+    refund_id = page_of(desk.get("/refunds"))["data"][0]["id"]
+    return Request(desk, route, refund_id if "{id}" in route else None)
+
+
+READS |= {
+    "E38 refunds": lambda: _refund("GET /refunds"),
+    "E38 refund": lambda: _refund("GET /refunds/{id}"),
+    "E39 transactions": _reading("GET /wallets/{uuid}/transactions", lambda desk, _order: desk.buyer_wallet["uuid"]),
+}
 
 
 def with_webhook(desk: Desk) -> tuple[str, str]:

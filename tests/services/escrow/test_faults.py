@@ -144,6 +144,12 @@ SCENARIOS: dict[str, Scenario] = {
     "block": Scenario(accepted, lambda world, order, receipt: world.desk.block(world.scope, order.order_id, receipt)),
     "create": Scenario(lambda world: world.order(1), create),
     "deposit": Scenario(lambda world: world.order(1), deposit),
+    "change of a customer": Scenario(
+        lambda world: world.order(1),
+        lambda world, _, _receipt: world.desk.change_customer(
+            world.scope, world.buyer.uuid, CreateCustomer(email="new@x.test", prefix="+34", phone="600700")
+        ),
+    ),
     "customer": Scenario(
         lambda world: world.order(1),
         lambda world, _, receipt: world.desk.create_customer(

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from chalicelib.services.escrow.desk import EscrowDesk
-from tests.apis.escrow.cases import HOLDING, NO_ID, NOW, at, ledger, money, outcome, part
-from tests.apis.escrow.desk import Desk, data_of
+from tests.apis.escrow.cases import HOLDING, NO_ID, NOW, STATUSES, UNPAID, at, ledger, money, outcome, part
+from tests.apis.escrow.desk import Desk, data_of, errors_of
 from tests.case_tables import cases
 
 # --- accept, reject
@@ -235,3 +235,18 @@ def test_a_reimbursement_of_a_yen_order_is_in_whole_yen(desk: Desk) -> None:
     assert desk.do(order, "reimburse", {"amount": 1})["status"] == "PUBLISHED"
     assert desk.funds(wallet) == 1
     desk.check_money()
+
+
+# --- receipt
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_e41_a_receipt_is_of_a_paid_order_and_changes_nothing(status: str) -> None:
+    desk, order = at(status)
+    before = desk.tables()
+    answer = desk.post(f"/orders/{order['id']}/receipt")
+    if status in UNPAID:
+        assert errors_of(answer) == {"status": [f"The order cannot be receipted while its status is {status}."]}
+    else:
+        assert data_of(answer) == order
+    assert desk.tables() == before

@@ -139,6 +139,53 @@ def test_e37_a_prefix_without_a_phone_changes_no_number(desk: Desk) -> None:
     assert data_of(desk.post("/customers", {"email": "zoe@y.test", "prefix": "+1", "phone": ""})) == zoe
 
 
+# --- E40
+
+CHANGES = cases(
+    ("name",                {"name": "Ann"}),
+    ("every field",         {"email": "x@y.test", **PHONE, "name": "N", "first_name": "F", "last_name": "L", "tag": "T",
+                             "metadata": {"a": 1}}),
+    ("own email again",     {"email": "ANN@x.test"}),
+    ("nothing",             {}),
+    ("unknown fields",      {"locale": "es"}),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("body", CHANGES)
+def test_e40_a_customer_is_changed_by_what_is_given(desk: Desk, body: dict[str, Any]) -> None:
+    known = {name: value for name, value in body.items() if name in desk.buyer}
+    path = f"/customers/{desk.buyer['uuid']}"
+    assert data_of(desk.put(path, body)) == desk.buyer | known
+    assert data_of(desk.get(path)) == desk.buyer | known
+    assert page_of(desk.get("/customers"))["total"] == 2
+
+
+NOT_CHANGED = cases(
+    ("anothers email",      {"email": "SAM@x.test"},                    ["email"]),
+    ("anothers phone",      PHONE,                                      ["phone"]),
+    ("no address",          {"email": "zoe", "tag": "x" * 101},         ["email", "tag"]),
+    ("no prefix",           {"phone": "600123123"},                     ["prefix"]),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("body", "fields"), NOT_CHANGED)
+def test_e40_what_is_anothers_is_not_taken(desk: Desk, body: dict[str, Any], fields: list[str]) -> None:
+    desk.post("/customers", {"email": "sam@x.test", **PHONE})
+    before = desk.tables()
+    assert outcome(desk.put(f"/customers/{desk.buyer['uuid']}", body)) == fields
+    assert desk.tables() == before
+
+
+def test_e40_a_name_that_is_given_up_is_free(desk: Desk) -> None:
+    desk.put(f"/customers/{desk.buyer['uuid']}", {"email": "new@x.test"})
+    assert data_of(desk.post("/customers", {"email": "new@x.test"}))["id"] == desk.buyer["id"]
+    assert data_of(desk.post("/customers", {"email": "ann@x.test"}))["id"] != desk.buyer["id"]
+
+
+def test_e40_the_merchants_own_customer_is_not_changed(desk: Desk) -> None:
+    assert outcome(desk.put(f"/customers/{desk.own_uuid(World.SANDBOX)}", {"name": "x"})) == 404
+
+
 NEW = cases(
     ("same phone, other prefix",    {"prefix": "+35", "phone": "600123123"}),
     ("same prefix, other phone",    {"prefix": "+34", "phone": "600123124"}),

@@ -183,13 +183,14 @@ def test_e2_what_a_path_names_is_not_there_for_a_stranger(name: str, stranger: s
     assert request.send().status == 200
 
 
-LISTS = ("/orders", "/payins", "/payouts", "/customers", "/wallets")
+LISTS = ("/orders", "/payins", "/payouts", "/refunds", "/customers", "/wallets")
 
 
 @pytest.mark.parametrize("stranger", STRANGERS)
 @pytest.mark.parametrize("path", LISTS)
 def test_e2_a_list_shows_nothing_to_a_stranger(path: str, stranger: str) -> None:
-    desk, _ = at("PENDING_VALIDATE")
+    desk, order = at("PENDING_VALIDATE")
+    desk.do(order, "reimburse", {"amount": 1})
     other = desk.as_key(stranger)
     own = {row["id"] for row in page_of(desk.get(path))["data"]}
     theirs = {row["id"] for row in page_of(other.get(path))["data"]}
