@@ -41,7 +41,7 @@ def _of_trade(status: int, body: Any) -> set[str]:
         error.name
         for error in TradeError
         if (error.status, error.error_code) == (status, body["error_code"])
-        and ("{field}" in error.message or error.message == body["message"])
+        and ("{field}" in error.message or body["message"].startswith(error.message))
     }
 
 

@@ -10,6 +10,8 @@ from chalicelib.apis.kit.answering import Deferred, endpoints_of
 from chalicelib.apis.trade.ahead import RowsAhead
 from chalicelib.apis.trade.api import TradeApi
 from chalicelib.apis.trade.balances import BalanceEndpoints
+from chalicelib.apis.trade.costs import CostEndpoints
+from chalicelib.apis.trade.currencies import CurrencyEndpoints
 from chalicelib.apis.trade.gate import Caller, Gate
 from chalicelib.apis.trade.listing import ListingEndpoints
 from chalicelib.apis.trade.market import MarketEndpoints
@@ -41,6 +43,7 @@ from chalicelib.tables.tenants import Tenants, instance_at
 
 if TYPE_CHECKING:
     from chalicelib.apis.trade.events import EventEndpoints
+    from chalicelib.apis.trade.history import HistoryEndpoints
 
 
 def new_trade_desk(
@@ -69,11 +72,19 @@ def new_trade_desk(
     reading, ledger = BooksReading(database), LedgerReading(database)
     pairs, outcomes, admission = Pairs(reading, ledger), OutcomeWaiter(database), Admission(database)
 
+    depths = DepthReader(database, orders_max)
+
     def events() -> EventEndpoints:
         from chalicelib.apis.trade.events import EventEndpoints
         from chalicelib.services.feed.reading import Feed
 
         return EventEndpoints(Feed(database, clock), pairs)
+
+    def history() -> HistoryEndpoints:
+        from chalicelib.apis.trade.history import HistoryEndpoints
+        from chalicelib.services.books.history import History
+
+        return HistoryEndpoints(ledger, History(database, clock))
 
     endpoints = endpoints_of(
         ROUTES,
@@ -83,7 +94,10 @@ def new_trade_desk(
         detail=OrderDetailEndpoints(reading, pairs),
         trades=TradeEndpoints(reading, pairs),
         balances=BalanceEndpoints(ledger),
-        market=MarketEndpoints(pairs, TradeHistory(database), DepthReader(database, orders_max)),
+        history=Deferred(history),
+        costs=CostEndpoints(pairs, depths),
+        currencies=CurrencyEndpoints(ledger),
+        market=MarketEndpoints(pairs, TradeHistory(database), depths),
         tickers=TickerEndpoints(pairs, MarketData(database)),
         events=Deferred(events),
         tickets=TicketEndpoint(Tickets(database, lambda: clock() // 1000)),

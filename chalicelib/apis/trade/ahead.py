@@ -8,7 +8,7 @@ from chalicelib.apis.kit.http import HttpRequest
 from chalicelib.apis.trade import place_schema
 from chalicelib.apis.trade.envelope import Fault
 from chalicelib.apis.trade.gate import Caller
-from chalicelib.apis.trade.pairs import symbol_of
+from chalicelib.apis.trade.pairs import pair_in_path, symbol_of
 from chalicelib.apis.trade.query import Query, order_id_of
 from chalicelib.services.ahead import Expected
 from chalicelib.services.books.ahead import BooksAhead
@@ -33,8 +33,11 @@ class RowsAhead:
                 book_id, rows = self._market(order.pair, caller)
                 return rows if book_id is None else rows + self._placement(book_id, order, caller)
             case "market.level_2":
-                book_id, rows = self._market(Query(request.query).text("pair"), caller)
-                return rows if book_id is None else [*rows, self.books.depth(caller.instance, book_id)]
+                return self._depth(Query(request.query).text("pair"), caller)
+            case "costs.estimate_price":
+                return self._depth(pair_in_path(request), caller)
+            case "market.level_3" | "costs.trading_fees":
+                return self._market(Query(request.query).text("pair"), caller)[1]
             case "listing.open_orders" | "listing.orders_of_pair":
                 _, rows = self._market(Query(request.query).text("pair"), caller)
                 recent = self.books.recent_books(caller.instance, caller.name)
@@ -65,6 +68,10 @@ class RowsAhead:
         """Return the id of the book that should have this pair, and the rows that tell."""
         symbol = None if pair is None else symbol_of(pair)
         return (None, []) if symbol is None else self.books.market_of_symbol(caller.instance, symbol)
+
+    def _depth(self, pair: str | None, caller: Caller) -> list[Expected]:
+        book_id, rows = self._market(pair, caller)
+        return rows if book_id is None else [*rows, self.books.depth(caller.instance, book_id)]
 
     def _placement(self, book_id: str, order: place_schema.PlaceBody, caller: Caller) -> list[Expected]:
         return self.books.placement(

@@ -32,6 +32,7 @@ class Error(Enum):
     NO_ROUTE = 404, 40400, "Not found."
     PAIR_NOT_FOUND = 404, 40400, "Pair not found."
     ORDER_NOT_FOUND = 404, 40400, "Order not found."
+    CURRENCY_NOT_FOUND = 404, 40400, "Currency not found."
     CURSOR_GONE = 410, 41000, "Cursor is gone: read orders and balances anew, then follow from the cursor in data."
     TOO_MANY_REQUESTS = 429, 42900, "Too many requests"
     LIMIT_EXCEEDED = 429, 42900, "Limit Exceeded"
@@ -51,20 +52,28 @@ _RETRY_AFTER_S = {Error.CANCEL_PENDING: 1, Error.MAINTENANCE: 1}
 class Fault(Exception):
     """A request that is answered with an error of this API.
 
-    field: the faulty parameter, for INVALID_PARAMETERS only. retry_after_s: of the header Retry-After. data: what the
-    answer gives in spite of the error.
+    field: the faulty parameter, for INVALID_PARAMETERS only. reason: a sentence behind the message. retry_after_s: of
+    the header Retry-After. data: what the answer gives in spite of the error.
     """
 
-    def __init__(self, error: Error, *, field: str = "", retry_after_s: int | None = None, data: object = None) -> None:
-        super().__init__(error.message.format(field=field))
+    def __init__(
+        self,
+        error: Error,
+        *,
+        field: str = "",
+        reason: str = "",
+        retry_after_s: int | None = None,
+        data: object = None,
+    ) -> None:
+        super().__init__(f"{error.message.format(field=field)} {reason}".rstrip())
         self.error, self.name, self.status = error, error.name, error.status
         self.message, self.data = str(self), data
         self.retry_after_s = _RETRY_AFTER_S.get(error) if retry_after_s is None else retry_after_s
 
 
-def invalid(field: str) -> Fault:
-    """Return the fault of an invalid parameter."""
-    return Fault(Error.INVALID_PARAMETERS, field=field)
+def invalid(field: str, reason: str = "") -> Fault:
+    """Return the fault of an invalid parameter. reason: a sentence that tells this refusal from others of the field."""
+    return Fault(Error.INVALID_PARAMETERS, field=field, reason=reason)
 
 
 class Envelope:

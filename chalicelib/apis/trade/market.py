@@ -1,4 +1,7 @@
-"""Endpoints: a pair's trades, its depth, and the pairs (R33, R35). Public routes and private ones answer the same."""
+"""Endpoints: a pair's trades, its depth by price or by order, and the pairs (R33, R35, R58).
+
+Public routes and private ones answer the same.
+"""
 
 from __future__ import annotations
 
@@ -20,12 +23,13 @@ from chalicelib.apis.trade.query import Query
 from chalicelib.apis.trade.window import Window
 from chalicelib.domain.books.vocabulary import BookStatus, OrderType
 from chalicelib.domain.ledger.amounts import Side
-from chalicelib.services.books.depth import DepthReader
+from chalicelib.services.books.depth import DepthReader, RestingOrder
 from chalicelib.services.books.trades import PublicTrade, TradeHistory
 from chalicelib.support.canonical import Number
 from chalicelib.support.clock import iso
 
 LEVELS_DEFAULT, LEVELS_MAX = 100, 1000
+ORDERS_DEFAULT, ORDERS_MAX = 100, 250
 HASHED_LEVELS = 10
 
 
@@ -67,6 +71,22 @@ class MarketEndpoints:
                 "asks": [level_view(*level, decimals) for level in asks[:levels]],
                 "bids": [level_view(*level, decimals) for level in bids[:levels]],
                 "hash": depth_hash(bids, asks, decimals),
+            }
+        )
+
+    def level_3(self, request: HttpRequest, caller: Caller, envelope: Envelope) -> HttpResponse:
+        """GET public/orders/level-3, GET book/orders/level-3. Each resting order, by price and time, best first."""
+        query = Query(request.query)
+        pair, orders = query.required("pair"), query.integer("limit", ORDERS_DEFAULT, ORDERS_MAX)
+        market = self.pairs.open_book(caller.instance, pair)
+        bids, asks = self.depths.orders_of_book(market.book, max(orders, HASHED_LEVELS))
+        decimals = market.decimals
+        return envelope.success(
+            {
+                "timestamp": envelope.now_ms,
+                "asks": [_order_view(order, decimals) for order in asks[:orders]],
+                "bids": [_order_view(order, decimals) for order in bids[:orders]],
+                "hash": depth_hash(map(level_of, bids), map(level_of, asks), decimals),
             }
         )
 
@@ -120,6 +140,15 @@ def public_trade_view(trade: PublicTrade, market: Market) -> dict[str, object]:
 
 def level_view(price: int, quantity: int, decimals: Decimals) -> dict[str, Number]:
     return {"amount": dec(quantity, decimals.base), "price": dec(price, decimals.quote)}
+
+
+def _order_view(order: RestingOrder, decimals: Decimals) -> dict[str, object]:
+    return {"id": shown(order.order_id), **level_view(order.price, order.quantity, decimals)}
+
+
+def level_of(order: RestingOrder) -> tuple[int, int]:
+    """Return an order as a level of its own: its price, and its open quantity."""
+    return order.price, order.quantity
 
 
 def depth_hash(bids: Iterable[tuple[int, int]], asks: Iterable[tuple[int, int]], decimals: Decimals) -> str:

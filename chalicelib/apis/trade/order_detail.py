@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from chalicelib.apis.kit.http import BadPercentEncoding, HttpRequest, HttpResponse, percent_decoded
+from chalicelib.apis.kit.http import HttpRequest, HttpResponse
 from chalicelib.apis.trade.envelope import Envelope, Error, Fault, invalid
 from chalicelib.apis.trade.gate import Caller
 from chalicelib.apis.trade.ids import ulid_of
 from chalicelib.apis.trade.paging import page_of
 from chalicelib.apis.trade.pairs import Market, Pairs
-from chalicelib.apis.trade.query import Query, order_id_of
+from chalicelib.apis.trade.query import Query, in_path, order_id_of
 from chalicelib.apis.trade.views import order_detail_view, trade_view
 from chalicelib.domain.books.orders import OrderRow
 from chalicelib.services.books.reading import BooksReading
@@ -25,11 +25,11 @@ class OrderDetailEndpoints:
 
     def by_id(self, request: HttpRequest, caller: Caller, envelope: Envelope) -> HttpResponse:
         """GET orders/{id}. The order with its trades."""
-        return self._detail(order_id_of(_in_path(request, "id"), "id"), caller, envelope)
+        return self._detail(order_id_of(in_path(request, "id"), "id"), caller, envelope)
 
     def by_external_id(self, request: HttpRequest, caller: Caller, envelope: Envelope) -> HttpResponse:
         """GET orders/by-external-id/{external_id}. The order with its trades. External ids ignore case (R31)."""
-        external_id = _in_path(request, "external_id")
+        external_id = in_path(request, "external_id")
         if len(external_id) > EXTERNAL_ID_CHARACTERS_MAX:
             raise invalid("external_id")
         order_id = self.reading.order_id_of(caller.instance, caller.name, external_id)
@@ -59,11 +59,3 @@ class OrderDetailEndpoints:
         if row is None or market is None:
             raise Fault(Error.ORDER_NOT_FOUND)
         return row, market
-
-
-def _in_path(request: HttpRequest, name: str) -> str:
-    """Return a decoded path parameter. Raises Fault for bad percent-encoding."""
-    try:
-        return percent_decoded(request.path_parameters[name])
-    except BadPercentEncoding as error:
-        raise invalid(name) from error

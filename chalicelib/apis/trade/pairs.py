@@ -11,6 +11,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from chalicelib.apis.kit.http import BadPercentEncoding, HttpRequest, percent_decoded
 from chalicelib.apis.trade.envelope import Error, Fault
 from chalicelib.apis.trade.figures import Decimals
 from chalicelib.domain.books.config import SYMBOL_CHARACTERS_MAX, BookConfig, SettlementMode
@@ -130,6 +131,14 @@ def symbol_of(pair: str) -> str | None:
     """Return the symbol of a book with this pair, in any case; None for a malformed pair."""
     match = _PAIR.fullmatch(pair)
     return f"{match[1]}/{match[2]}" if match and len(pair) <= SYMBOL_CHARACTERS_MAX else None
+
+
+def pair_in_path(request: HttpRequest) -> str:
+    """Return the pair that a path names, decoded. Raises Fault for bad percent-encoding."""
+    try:
+        return percent_decoded(request.path_parameters["pair"])
+    except BadPercentEncoding as error:
+        raise pair_not_found() from error
 
 
 def pair_not_found() -> Fault:

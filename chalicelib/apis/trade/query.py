@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from chalicelib.apis.kit.http import BadPercentEncoding, HttpRequest, percent_decoded
 from chalicelib.apis.trade import ids
 from chalicelib.apis.trade.cursor import PAGE_MAX, NotACursor, cursor_of
 from chalicelib.apis.trade.envelope import invalid
@@ -85,15 +86,23 @@ class Query:
             raise invalid(error.name) from error
         return window if until is not None else Window(window.from_ms, TIME_MS_MAX)
 
-    def paging(self, *, has_pages: bool = True) -> Paging:
-        """Return the requested page (R18). has_pages: whether the list has page numbers."""
+    def paging(self, *, has_pages: bool = True, has_cursors: bool = True) -> Paging:
+        """Return the requested page (R18). has_pages, has_cursors: whether the list has page numbers, cursors."""
         size = self.integer("page_size", PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX)
         current_page = self.integer("current_page", 1, PAGE_MAX) if has_pages else 1
-        text = self.text("c")
+        text = self.text("c") if has_cursors else None
         try:
             return Paging(size, current_page, None if text is None else cursor_of(text))
         except NotACursor as error:
             raise invalid("c") from error
+
+
+def in_path(request: HttpRequest, name: str) -> str:
+    """Return a decoded parameter of the path. Raises Fault for bad percent-encoding."""
+    try:
+        return percent_decoded(request.path_parameters[name])
+    except BadPercentEncoding as error:
+        raise invalid(name) from error
 
 
 def order_id_of(shown_id: str, name: str) -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from chalicelib.apis.kit.http import BadPercentEncoding, HttpRequest, HttpResponse, percent_decoded
+from chalicelib.apis.kit.http import HttpRequest, HttpResponse
 from chalicelib.apis.trade.decimals import dec
 from chalicelib.apis.trade.envelope import Envelope
 from chalicelib.apis.trade.gate import Caller
 from chalicelib.apis.trade.ids import shown
-from chalicelib.apis.trade.pairs import Market, Pairs, pair_not_found
+from chalicelib.apis.trade.pairs import Market, Pairs, pair_in_path
 from chalicelib.domain.books.vocabulary import BookStatus
 from chalicelib.services.books.market_data import DayOfBook, MarketData
 from chalicelib.support.clock import iso
@@ -30,11 +30,7 @@ class TickerEndpoints:
 
     def one(self, request: HttpRequest, caller: Caller, envelope: Envelope) -> HttpResponse:
         """GET public/tickers/{pair}, GET ticker/{pair}."""
-        try:
-            pair = percent_decoded(request.path_parameters["pair"])
-        except BadPercentEncoding as error:
-            raise pair_not_found() from error
-        market = self.pairs.open_book(caller.instance, pair)
+        market = self.pairs.open_book(caller.instance, pair_in_path(request))
         days = self.market_data.days([market.key], envelope.now_ms)
         return envelope.success(ticker_of(market, days[market.key], envelope.now_ms))
 

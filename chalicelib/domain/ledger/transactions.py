@@ -13,6 +13,8 @@ from enum import StrEnum
 
 from ulid import ULID
 
+from chalicelib.domain.ledger.amounts import Side
+
 
 class TransactionType(StrEnum):
     CREDIT = "credit"
@@ -24,6 +26,8 @@ class TransactionType(StrEnum):
 
 MOVEMENTS = frozenset({TransactionType.CREDIT, TransactionType.DEBIT, TransactionType.TRANSFER})
 """The types that requests can make; the others follow from trades and fills."""
+TRADE = "trade_"
+"""How the id of a book's trade begins, which its rows refer to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +132,14 @@ def transactions_of(trade: TradeFacts) -> list[Transaction]:
         if amount or kind is TransactionType.TRADE
     ]
     return rows[::-1]
+
+
+def side_in_trade(transaction: Transaction, customer: str) -> Side | None:
+    """Return the customer's side of the book's trade that a row is a leg of; None for any other row."""
+    if transaction.kind is not TransactionType.TRADE or not (transaction.reference or "").startswith(TRADE):
+        return None
+    is_base = not int(ULID.from_str(transaction.transaction_id.partition("_")[2])) & 3
+    return Side.BUY if is_base == (transaction.target == customer) else Side.SELL
 
 
 def leg_id(trade_id: str, leg: int) -> str:

@@ -1,15 +1,18 @@
-"""Depth: a book's best price levels, as many as are asked for.
+"""Depth: a book's best price levels, or its first resting orders, as many as are asked for.
 
 The matcher publishes a view of the best ``DEPTH_LEVELS_MAX`` levels of each side. A request for more levels than the
-view has folds the book itself, from its last snapshot and the journal after it. The book is cached (``book_cache``), so
-the next call folds only newer entries.
+view has, or for orders, folds the book itself, from its last snapshot and the journal after it. The book is cached
+(``book_cache``), so the next call folds only newer entries.
 """
 
 from __future__ import annotations
 
+from itertools import islice
 from threading import Lock
+from typing import NamedTuple
 
 from chalicelib.domain.books.config import BookConfig
+from chalicelib.domain.books.levels import BookSide
 from chalicelib.domain.books.snapshot import BookState
 from chalicelib.domain.ledger.owners import book_key
 from chalicelib.services.books.book_cache import BookCache, cached_orders_max
@@ -22,6 +25,14 @@ from chalicelib.tables.snapshots import Snapshots
 Levels = list[tuple[int, int]]
 LEVELS_ALL = 2**31
 """More levels than any book has."""
+
+
+class RestingOrder(NamedTuple):
+    """A resting order. price: quote base units for a whole base asset. quantity: what is open, base units."""
+
+    order_id: str
+    price: int
+    quantity: int
 
 
 class DepthReader:
@@ -44,6 +55,12 @@ class DepthReader:
                 return book.bids.depth(levels), book.asks.depth(levels)
         return list(view.bids[:levels]), list(view.asks[:levels])
 
+    def orders_of_book(self, config: BookConfig, orders_max: int) -> tuple[list[RestingOrder], list[RestingOrder]]:
+        """Return the first resting orders of bids and asks, by price and time, as of one journal entry."""
+        with self._one_at_a_time:
+            book = self._folded(book_key(config.instance, config.book_id), config).book
+            return first_orders(book.bids, orders_max), first_orders(book.asks, orders_max)
+
     def whole(self, config: BookConfig) -> tuple[int, Levels, Levels]:
         """Return the last sequence of the book's journal, and all bids and asks as of it."""
         with self._one_at_a_time:
@@ -59,3 +76,9 @@ class DepthReader:
             state.fold(entry)
         self._kept.keep(key, state, state)
         return state
+
+
+def first_orders(side: BookSide, orders_max: int) -> list[RestingOrder]:
+    """Return the first orders of a side, by price and time. Costs what it returns."""
+    orders = ((order, level.price) for level in side.best_first() for order in level)
+    return [RestingOrder(order.placed.order_id, price, order.remaining) for order, price in islice(orders, orders_max)]

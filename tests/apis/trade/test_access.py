@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.apis.kit.routing import filled
 from chalicelib.tables.dynamodb import Database
 from infra.tables import create_tables
 from tests.apis.routes import TRADE_ROUTES
@@ -25,6 +26,7 @@ AT_MS = 1_795_000_000_000
 """2026-11-18."""
 ID = "01563E3A-B5D3-D676-4C61-EFB99302BD5B"
 """Stands for the id of ann's order; there is none with it where her things are not."""
+IN_PATH = {"external_id": "mine", "currency_code": "B", "date": "2026-11-18"}
 UNLIKE = re.compile(r'"last_update":"[^"]*",|"cursor":"[^"]*",')
 """What tells of everybody: when the market was made, how many entries each log has."""
 
@@ -48,12 +50,19 @@ OF_CUSTOMER: dict[str, Asked] = {
     "GET /orders/by-external-id/{external_id}": ({}, None),
     "GET /user/trades": ({"pair": PAIR, "start_date": "2026-11-01", "end_date": "2026-12-01"}, None),
     "GET /user/balances": ({}, None),
+    "GET /user/balances/{date}": ({}, None),
+    "GET /user/statement": ({}, None),
+    "GET /user/statement/{currency_code}": ({}, None),
     "GET /events": ({"after": "start"}, None),
 }
 """How each route that is about a customer's own things is asked for ann's."""
 OF_MARKET: dict[str, Asked] = {
     "GET /trades": ({"pair": PAIR}, None),
     "GET /book/orders/level-2": ({"pair": PAIR}, None),
+    "GET /book/orders/level-3": ({"pair": PAIR}, None),
+    "GET /currencies": ({}, None),
+    "GET /orders/estimate-price/{pair}": ({"amount": "1", "side": "sell"}, None),
+    "GET /user/trading-fees": ({"pair": PAIR}, None),
     "GET /ticker": ({}, None),
     "GET /ticker/{pair}": ({}, None),
     "GET /pairs": ({"pair": PAIR}, None),
@@ -80,7 +89,7 @@ def desk_over(customers: bool) -> tuple[SignedDesk, str]:
 def answer(desk: SignedDesk, route: str, asked: Asked, order_id: str) -> tuple[int, Any]:
     """Ask for ann's things; return status and answer, but for when tokens were registered and which id an order has."""
     method, _, template = route.partition(" ")
-    path = template.replace("{id}", order_id).replace("{external_id}", "mine").replace("{pair}", PAIR)
+    path = filled(template, {"id": order_id, "pair": PAIR} | IN_PATH)
     query, body = json.loads(json.dumps(asked).replace(ID, order_id))
     response = desk.send(method, f"/trade{path}", query=query, body=body)
     return response.status, json.loads(UNLIKE.sub("", response.body.replace(order_id, ID)))

@@ -52,8 +52,8 @@ def unsigned(desk: SignedDesk, method: str, path: str) -> tuple[int, int, str]:
         ("GET", ""),
         ("GET", "/trade/orders/by-external-id/a/b"),
         ("POST", "/trade/tickets"),
-        ("GET", "/trade/currencies"),
-        ("GET", "/trade/orders/estimate-price/B_Q"),
+        ("GET", "/trade/orders/estimate-price"),
+        ("GET", "/trade/user/statement/B/Q"),
     ],
 )
 def test_an_unknown_path_or_method_comes_before_the_credentials(desk: SignedDesk, method: str, path: str) -> None:
@@ -67,7 +67,7 @@ def test_each_error_is_a_member_of_the_published_table() -> None:
         (404, 40400), (410, 41000), (429, 42900), (500, 50000), (500, 50003), (503, 503),
     }  # fmt: skip
     assert {(error.status, error.error_code) for error in Error} == published
-    assert len({error.message for error in Error}) == len(Error) == 25
+    assert len({error.message for error in Error}) == len(Error) == 26
     assert [error.name for error in Error if Fault(error).retry_after_s] == ["CANCEL_PENDING", "MAINTENANCE"]
     assert all(error.message.endswith(".") == (error.status != 429) for error in Error)
 

@@ -48,6 +48,7 @@ TWINS = cases(
     ("tickers",  "/trade/public/tickers",  "/trade/ticker",                ""),
     ("a ticker", TICKER,                   f"/trade/ticker/{PAIR}",        ""),
     ("depth",    DEPTH,                    "/trade/book/orders/level-2",   f"pair={PAIR}"),
+    ("currencies", "/trade/public/currencies", "/trade/currencies",        ""),
     ("pairs",    PAIRS,                    "/trade/pairs",                 ""),
     ("a pair",   PAIRS,                    "/trade/pairs",                 f"pair={PAIR}"),
 )  # fmt: skip

@@ -54,6 +54,13 @@ PRIVATE = cases(
     ("show a ticker",                 "GET",    f"/ticker/{PAIR}",                Permission.READ),
     ("list pairs",                    "GET",    "/pairs",                         Permission.READ),
     ("list balances",                 "GET",    "/user/balances",                 Permission.READ),
+    ("list balances of a day",        "GET",    "/user/balances/2025-03-04",      Permission.READ),
+    ("list a statement",              "GET",    "/user/statement",                Permission.READ),
+    ("list a currency's statement",   "GET",    "/user/statement/BTC",            Permission.READ),
+    ("show a pair's fees",            "GET",    "/user/trading-fees",             Permission.READ),
+    ("estimate a price",              "GET",    f"/orders/estimate-price/{PAIR}", Permission.READ),
+    ("show a pair's orders",          "GET",    "/book/orders/level-3",           Permission.READ),
+    ("list currencies",               "GET",    "/currencies",                    Permission.READ),
 )  # fmt: skip
 
 
@@ -80,6 +87,9 @@ def test_a_token_that_may_only_read_is_let_in_to_what_only_reads(
 PUBLIC = cases(
     ("a pair's trades", f"/public/trades?pair={PAIR}"),
     ("a pair's depth",  f"/public/orders/level-2?pair={PAIR}"),
+    ("a pair's orders", f"/public/orders/level-3?pair={PAIR}"),
+    ("currencies",      "/public/currencies"),
+    ("countries",       "/public/countries"),
     ("tickers",         "/public/tickers"),
     ("a ticker",        f"/public/tickers/{PAIR}"),
     ("pairs",           "/public/pairs"),
@@ -110,26 +120,23 @@ def test_r3_public_routes_show_the_public_instance_whoever_asks(desk: SignedDesk
     assert [row["symbol"] for row in data_of(other.get("/trade/public/pairs"))] == ["BTC_BRL", "B_Q"]
 
 
-LATER = cases(
+OUTSIDE = cases(
     ("tickets",                  "POST", "/tickets"),
     ("the stream",               "GET",  "/ws"),
-    ("level-3 depth",            "GET",  "/public/orders/level-3"),
-    ("level-3 depth, private",   "GET",  "/book/orders/level-3"),
-    ("currencies",               "GET",  "/public/currencies"),
-    ("currencies, private",      "GET",  "/currencies"),
-    ("countries",                "GET",  "/countries"),
-    ("an estimated price",       "GET",  f"/orders/estimate-price/{PAIR}"),
-    ("fees",                     "GET",  "/user/trading-fees"),
-    ("a statement",              "GET",  "/user/statement"),
+    ("countries, private",       "GET",  "/countries"),
     ("wallets",                  "GET",  "/wallets"),
+    ("an address",               "GET",  "/wallets/BTC/bitcoin"),
     ("deposits",                 "GET",  "/deposits"),
+    ("a deposit",                "GET",  "/deposits/deposit"),
     ("withdrawals",              "POST", "/withdrawals"),
-    ("transfers",                "POST", "/transactions"),
+    ("a withdrawal's fee",       "GET",  "/withdrawals/estimate-fee/BTC"),
+    ("transfers",                "POST", "/ripio-wallet/transfer/BTC"),
+    ("synchronizing",            "POST", "/transactions/sync"),
 )  # fmt: skip
 
 
-@pytest.mark.parametrize(("method", "path"), LATER)
-def test_what_comes_later_is_not_found(client: SignedClient, method: str, path: str) -> None:
+@pytest.mark.parametrize(("method", "path"), OUTSIDE)
+def test_what_is_outside_is_not_found(client: SignedClient, method: str, path: str) -> None:
     for mount in MOUNTS:
         assert client.unsigned(method, mount + path) == NOT_FOUND
         assert client.outcome(method, mount + path) == NOT_FOUND
