@@ -1386,4 +1386,18 @@ GUARDS = [
         "if views[book].sequence < 0}",
         "tests/services/books/test_history.py::test_a_trade_whose_money_moved_and_whose_fills_are_to_come_is_waited_for",
     ),
+    Guard(
+        "a write of the trade desk is signed over its path as sent",
+        "chalicelib/apis/trade/signature.py",
+        'if request.method.upper() == "GET":',
+        "if request.method.upper():",
+        "tests/apis/trade/contract/test_headers.py::test_r61_a_write_is_signed_over_its_concrete_path",
+    ),
+    Guard(
+        "a signature over a documented path is of the mount that was sent",
+        "chalicelib/apis/trade/signature.py",
+        'return f"/{mount}/{below}"',
+        "return request.route",
+        "tests/apis/trade/contract/test_headers.py::test_r61_a_get_may_be_signed_over_its_documented_path",
+    ),
 ]

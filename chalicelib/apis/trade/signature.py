@@ -1,7 +1,8 @@
-"""The signature of a request (R7, R8): base64 of HMAC-SHA256 over timestamp, method, path and body.
+"""The signature of a request (R7, R8, R61): base64 of HMAC-SHA256 over timestamp, method, path and body.
 
-Clients sign the body as sent, or its compact form as ECMAScript's ``JSON.stringify`` writes it. Either is accepted, and
-both are always computed, so timing tells nothing.
+Clients sign the body as sent, or its compact form as ECMAScript's ``JSON.stringify`` writes it; of a GET, the path as
+sent, or the documented template that it fits. Either is accepted, and both are always computed, so timing tells
+nothing.
 """
 
 from __future__ import annotations
@@ -28,12 +29,23 @@ def signature_of(secret: str, timestamp: str, method: str, path: str, body: byte
 
 
 def messages(timestamp: str, request: HttpRequest) -> list[bytes]:
-    """Return the texts that the client may have signed: with the body as sent and in compact form; a GET has none.
+    """Return the texts that the client may have signed: a write's with the body as sent and in compact form, a GET's
+    with its path as sent and as documented.
 
-    Raises TooDeep (R44).
+    request: with its route. Raises TooDeep (R44).
     """
-    path, body = request.path.removesuffix("/"), b"" if request.method.upper() == "GET" else request.body
+    path, body = request.path.removesuffix("/"), request.body
+    if request.method.upper() == "GET":
+        return [_message(timestamp, request.method, either, b"") for either in (path, _template_of(request))]
     return [_message(timestamp, request.method, path, form) for form in (body, compact_form(body))]
+
+
+def _template_of(request: HttpRequest) -> str:
+    """Return the documented path of a request's route, such as ``/v4/orders/{id}``, below the mount as it was sent."""
+    if request.route is None:
+        raise Inconsistent("a request is signed for a route")
+    mount, below = request.path.split("/", 2)[1], request.route.split("/", 2)[2]
+    return f"/{mount}/{below}"
 
 
 def _message(timestamp: str, method: str, path: str, body: bytes) -> bytes:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from chalicelib.apis.kit.auth import is_signed
 from chalicelib.apis.kit.exact_json import TooDeep
 from chalicelib.apis.kit.http import HttpRequest
+from chalicelib.apis.trade.routes import ROUTES
 from chalicelib.apis.trade.signature import compact_form, ecmascript_number, messages, signature_of
 
 SECRET, TIMESTAMP = "test-secret", "1700000000000"
@@ -44,7 +45,8 @@ def signature(number: int) -> str:
 
 
 def is_accepted(method: str, path: str, body: str, signature: str) -> bool:
-    request = HttpRequest(method, None, {}, {}, {}, body.encode(), path)
+    route, _ = ROUTES.find(method, path)
+    request = HttpRequest(method, route.path, {}, {}, {}, body.encode(), path)
     return is_signed(signature, messages(TIMESTAMP, request), [SECRET])
 
 

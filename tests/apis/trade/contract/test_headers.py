@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from chalicelib.apis.trade.signature import signature_of
+from chalicelib.apis.kit.http import HttpRequest
+from chalicelib.apis.trade.routes import ROUTES
+from chalicelib.apis.trade.signature import messages, signature_of
 from chalicelib.domain.tenancy.keys import token_secret_of
 from chalicelib.tables.dynamodb import Database
 from tests.apis.trade.cases import LIST, UNSUPPORTED, invalid, order, outcome_of, placed, unauthorized
@@ -19,6 +21,7 @@ from tests.case_tables import cases
 from tests.world import World
 
 NOW_MS = 1_700_000_000_000
+UUID = "01563E3A-B5D3-D676-4C61-EFB99302BD5B"
 WRONG = unauthorized("Signature is invalid.")
 OUTSIDE = unauthorized("Timestamp is outside the tolerance window.")
 MALFORMED = unauthorized("Timestamp header is invalid.")
@@ -166,9 +169,47 @@ def test_a_path_is_signed_with_its_parameters_and_its_encoding_as_sent(client: S
     assert [client.outcome("GET", path) for path in paths] == [200, 200, 200]
     timestamp = str(client.desk.clock())
     sent = {"timestamp": timestamp}
-    for path in ("/trade/orders/by-external-id/{external_id}", paths[0], paths[1]):
+    for path in paths[:2]:
         sent["signature"] = signature_of(client.desk.secret, timestamp, "GET", path, b"")
         assert client.outcome("GET", paths[2], headers=sent) == WRONG
+
+
+TEMPLATES = cases(
+    *((template, template, concrete) for template, concrete in (
+        ("/orders/{id}",                          f"/orders/{UUID}"),
+        ("/orders/by-external-id/{external_id}",  "/orders/by-external-id/order%2042"),
+        ("/orders/estimate-price/{pair}",         "/orders/estimate-price/B_Q"),
+        ("/ticker/{pair}",                        "/ticker/B_Q"),
+        ("/user/balances/{date}",                 "/user/balances/2023-11-01"),
+        ("/user/statement/{currency_code}",       "/user/statement/B"),
+    ))
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("mount", cases(("trade", "/trade"), ("v4", "/v4")))
+@pytest.mark.parametrize(("template", "concrete"), TEMPLATES)
+def test_r61_a_get_may_be_signed_over_its_documented_path(
+    still: SignedDesk, mount: str, template: str, concrete: str
+) -> None:
+    other = {"/trade": "/v4", "/v4": "/trade"}[mount]
+    right, path = (f"{mount}{template}", f"{mount}{concrete}"), f"{mount}{concrete}/"
+    wrong = (template, concrete, f"{other}{template}", f"{mount}{template}/", right[0].replace("{", ":"), mount)
+    for signed in (*right, *wrong):
+        sent = {"signature": signature_of(still.secret, str(NOW_MS), "GET", signed, b"")}
+        assert (outcome_of(still.send("GET", path, headers=sent)) != WRONG) is (signed in right), signed
+
+
+def test_r61_a_shortened_path_never_counts(still: SignedDesk) -> None:
+    for signed in ("/trade/orders", "/trade/orders/", "/trade/orders/{external_id}", "/trade", "/orders/{id}"):
+        sent = {"signature": signature_of(still.secret, str(NOW_MS), "GET", signed, b"")}
+        assert outcome_of(still.send("GET", f"/trade/orders/{UUID}", headers=sent)) == WRONG
+
+
+def test_r61_a_write_is_signed_over_its_concrete_path() -> None:
+    """None has a parameter today; so one is asked as if it had."""
+    request = HttpRequest("PUT", "/trade/orders/{id}", {}, {}, {}, b"", f"/trade/orders/{UUID}")
+    assert set(messages("1", request)) == {f"1PUT/trade/orders/{UUID}".encode()}
+    assert not any("{" in route.path for route in ROUTES if route.method != "GET")
 
 
 def test_a_get_signs_the_empty_string_whatever_its_body_is(still: SignedDesk) -> None:
@@ -229,6 +270,27 @@ def test_r8_both_forms_are_computed_and_compared_in_constant_time(
     still: SignedDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whichever form is right, and whether one is."""
+    compared = counting(monkeypatch)
+    for body in (b'{"a": 1}', b'{"a":1}', b"[]"):
+        compared.clear()
+        signature = signature_of(still.secret, str(NOW_MS), "PUT", LIST, b'{"a": 1}')
+        still.send("PUT", LIST, body=body, headers={"signature": signature})
+        assert [len(one) for one in compared] == [44, 44]
+
+
+@pytest.mark.parametrize("signed", cases(("as sent", "/v4/ticker/B_Q"), ("as documented", "/v4/ticker/{pair}"),
+                                         ("neither", "/v4/ticker"), ("without parameters", "/v4/pairs")))  # fmt: skip
+def test_r61_both_paths_are_computed_and_compared_in_constant_time(
+    still: SignedDesk, monkeypatch: pytest.MonkeyPatch, signed: str
+) -> None:
+    compared = counting(monkeypatch)
+    sent = {"signature": signature_of(still.secret, str(NOW_MS), "GET", signed, b"")}
+    still.send("GET", "/v4/pairs" if signed == "/v4/pairs" else "/v4/ticker/B_Q", headers=sent)
+    assert [len(one) for one in compared] == [44, 44]
+
+
+def counting(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """Return the signatures that are compared from now on."""
     compared: list[bytes] = []
     compare = hmac.compare_digest
 
@@ -237,11 +299,7 @@ def test_r8_both_forms_are_computed_and_compared_in_constant_time(
         return compare(one, other)
 
     monkeypatch.setattr(hmac, "compare_digest", counted)
-    for body in (b'{"a": 1}', b'{"a":1}', b"[]"):
-        compared.clear()
-        signature = signature_of(still.secret, str(NOW_MS), "PUT", LIST, b'{"a": 1}')
-        still.send("PUT", LIST, body=body, headers={"signature": signature})
-        assert [len(one) for one in compared] == [44, 44]
+    return compared
 
 
 LENGTHS = cases(*((repr(text)[:12], text) for text in ("x", "x" * 43, "x" * 45, VECTORS[1][3] + "=", "é" * 44)))
