@@ -875,6 +875,27 @@ GUARDS = [
         "tests/tables/test_credentials.py",
     ),
     Guard(
+        "an answer is shown to a page only if the session's instance lists its origin",
+        "chalicelib/apis/taker/cross_origin.py",
+        "self.is_listed_by(instance, origin) if instance else self.is_listed(origin)",
+        "self.is_listed(origin)",
+        "tests/apis/taker/contract/test_cross_origin.py",
+    ),
+    Guard(
+        "a taker's answers are shown to no page",
+        "chalicelib/apis/taker/cross_origin.py",
+        "(route is None or route.auth is Auth.TAKER)",
+        "route is None",
+        "tests/apis/taker/contract/test_cross_origin.py::test_a_takers_answers_are_shown_to_no_page",
+    ),
+    Guard(
+        "an archived instance lists no origins",
+        "chalicelib/tables/origins.py",
+        'if any(tenant["status"] == InstanceStatus.ACTIVE.value for tenant in tenants):',
+        "if tenants:",
+        "tests/apis/taker/contract/test_cross_origin.py::test_an_archived_instance_lists_nothing",
+    ),
+    Guard(
         "an order is somebody's: it is looked for under its owner",
         "chalicelib/domain/books/commands.py",
         "if order is None or order.placed.customer != command.customer:",

@@ -23,6 +23,7 @@ from typing import Any
 
 import yaml
 
+from chalicelib.domain.tenancy.origins import is_origin
 from infra.package_trimming import trim_package
 from infra.settings import REGION_DEFAULT, ROOT
 
@@ -45,13 +46,14 @@ class PackagingFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A stage of ``.chalice/config.json``. parameters, tags: its entries in ``stages.yaml``."""
+    """A stage of ``.chalice/config.json``. parameters, tags, makers_origin: its entries in ``stages.yaml``."""
 
     name: str
     prefix: str
     master_key: str
     parameters: Mapping[str, str]
     tags: Mapping[str, str]
+    makers_origin: str = ""
 
     @property
     def stack(self) -> str:
@@ -100,6 +102,7 @@ def read_stage(name: str) -> Stage:
         master_key=environment["TALLYBOOK_MASTER_KEY_PARAMETER"],
         parameters=chosen["parameters"],
         tags=chosen["tags"],
+        makers_origin=chosen["makers_origin"],
     )
 
 
@@ -107,11 +110,28 @@ def package(stage: Stage, folder: Path) -> Package:
     """Build a stage's package in this folder. Raises PackagingFailed."""
     folder.mkdir(parents=True, exist_ok=True)
     merged_file = folder / "merge.json"
-    merged_file.write_text(json.dumps(merged(FRAGMENTS, stage.prefix)), encoding="utf-8")
+    template = with_fragment(merged(FRAGMENTS, stage.prefix), answers_for_pages(stage.makers_origin), STAGES_FILE.name)
+    merged_file.write_text(json.dumps(template), encoding="utf-8")
     _chalice_package(stage.name, merged_file, folder)
     archive = folder / "deployment.zip"
     trim_package(archive)
     return Package(json.loads((folder / "sam.json").read_text(encoding="utf-8")), archive)
+
+
+def answers_for_pages(origin: str) -> Template:
+    """Return a fragment that lets pages of this origin read the answers that a REST API gives itself (K52).
+
+    The headers of such answers are fixed, so they name one origin. It is written into the API's definition, not into a
+    parameter: only a changed definition is deployed to the API's stage. Empty: none. Raises PackagingFailed.
+    """
+    if not origin:
+        return {}
+    if not is_origin(origin):
+        raise PackagingFailed(f"makers_origin in {STAGES_FILE.name} is no origin as browsers send it: {origin}")
+    headers = {"Access-Control-Allow-Origin": origin, "Vary": "Origin"}
+    shown = {"responseParameters": {f"gatewayresponse.header.{name}": f"'{value}'" for name, value in headers.items()}}
+    body = {"x-amazon-apigateway-gateway-responses": {"DEFAULT_4XX": shown, "DEFAULT_5XX": shown}}
+    return {"Resources": {"RestAPI": {"Properties": {"DefinitionBody": body}}}}
 
 
 def merged(fragments: Sequence[Path], prefix: str) -> Template:
@@ -123,20 +143,20 @@ def merged(fragments: Sequence[Path], prefix: str) -> Template:
     for file in fragments:
         if file.exists():
             fragment = yaml.safe_load(file.read_text(encoding="utf-8"))
-            template = _merged(
+            template = with_fragment(
                 template, {name: fragment[name] for name in SECTIONS_MERGED if name in fragment}, file.name
             )
     template["Parameters"]["TablePrefix"] |= {"Default": prefix, "AllowedValues": [prefix]}
     return template
 
 
-def _merged(one: Template, other: Template, place: str) -> Template:
+def with_fragment(one: Template, other: Template, place: str) -> Template:
     """Return the deep merge of two templates: common names must be mappings. Raises PackagingFailed."""
     result = dict(one)
     for name, value in other.items():
         if name in one and not (isinstance(one[name], dict) and isinstance(value, dict)):
             raise PackagingFailed(f"{place}/{name} is defined by another fragment too")
-        result[name] = _merged(one[name], value, f"{place}/{name}") if name in one else value
+        result[name] = with_fragment(one[name], value, f"{place}/{name}") if name in one else value
     return result
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from chalicelib.apis.kit.answering import Deferred, endpoints_of
 from chalicelib.apis.taker.api import TakerApi
 from chalicelib.apis.taker.connecting import ConnectEndpoint
+from chalicelib.apis.taker.cross_origin import CrossOrigin
 from chalicelib.apis.taker.gate import Caller, Gate
 from chalicelib.apis.taker.lists import ListEndpoints
 from chalicelib.apis.taker.makers import MakerEndpoints
@@ -26,6 +27,7 @@ from chalicelib.tables.connect_nonces import ConnectNonces
 from chalicelib.tables.credentials import Credentials
 from chalicelib.tables.desk_settings import TakerDesks, open_desk_at
 from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.origins import Origins
 
 if TYPE_CHECKING:
     from chalicelib.apis.taker.events import EventEndpoints
@@ -68,4 +70,5 @@ def new_taker_desk(
         events=Deferred(events),
     )
     ahead = Ahead[Caller](database, lambda api_key, caller: [keys.at(api_key), *open_desk_at(caller.instance)])
-    return TakerApi(gate, endpoints, clock, ahead)
+    origins = Origins(database)
+    return TakerApi(gate, endpoints, clock, ahead, CrossOrigin(origins.is_listed, origins.is_listed_by))

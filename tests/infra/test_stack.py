@@ -4,13 +4,26 @@ from __future__ import annotations
 
 import json
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from chalicelib.services.books.parking import FAILED_BATCHES_MAX
-from infra.packaging import FRAGMENTS, FUNCTION, TABLE, Package, PackagingFailed, expanded, merged, package, read_stage
+from infra.packaging import (
+    FRAGMENTS,
+    FUNCTION,
+    TABLE,
+    Package,
+    PackagingFailed,
+    answers_for_pages,
+    expanded,
+    merged,
+    package,
+    read_stage,
+    with_fragment,
+)
 from infra.tables import table_definitions
 
 MAPPING = "MatchInboxMatchInboxDynamodbEventSource"
@@ -129,6 +142,29 @@ def test_what_no_route_names_is_answered_as_the_api_answers(prod: Package) -> No
     assert json.loads(answer["responseTemplates"]["application/json"])["error"]["code"] == "NOT_FOUND"
     assert "multipart/form-data" in body["x-amazon-apigateway-binary-media-types"]
     assert "application/json" not in body["x-amazon-apigateway-binary-media-types"]
+
+
+def test_pages_of_one_origin_read_what_the_gateway_answers_itself(prod: Package) -> None:
+    """K52. Another origin is another definition, so that it is deployed to the API's stage."""
+    deployments = {}
+    for origin in ("", "https://app.example", "https://other.example"):
+        named = replace(prod, template=with_fragment(prod.template, answers_for_pages(origin), "here"))
+        resources = expanded(named)["Resources"]
+        deployments[origin] = next(name for name, one in resources.items() if one["Type"].endswith("::Deployment"))
+        answers = resources["RestAPI"]["Properties"]["Body"]["x-amazon-apigateway-gateway-responses"]
+        headers = {
+            "gatewayresponse.header.Access-Control-Allow-Origin": f"'{origin}'",
+            "gatewayresponse.header.Vary": "'Origin'",
+        }
+        shown = {name: one["responseParameters"] for name, one in answers.items() if "responseParameters" in one}
+        assert shown == ({"DEFAULT_4XX": headers, "DEFAULT_5XX": headers} if origin else {})
+    assert len(set(deployments.values())) == 3
+
+
+@pytest.mark.parametrize("origin", ["*", "null", "https://app.example/", "https://app.example' '"])
+def test_what_is_no_origin_is_not_packaged(origin: str) -> None:
+    with pytest.raises(PackagingFailed, match="makers_origin"):
+        answers_for_pages(origin)
 
 
 def test_a_stack_has_one_front_door_or_the_other(resources: dict[str, dict[str, Any]], prod: Package) -> None:

@@ -8,11 +8,11 @@ gives reasons.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from chalicelib.apis.kit.http import HttpRequest
 from chalicelib.apis.taker.envelope import Error, Fault, invalid, refuse
-from chalicelib.apis.taker.gate import Caller, refuse_without_service
+from chalicelib.apis.taker.gate import Caller, Connected, refuse_without_service
 from chalicelib.apis.taker.schema import ConnectBody, checked
 from chalicelib.domain.signed.connect import ConnectMessage, MalformedMessage, connect_message
 from chalicelib.domain.signed.eip712 import signer_of_message
@@ -21,7 +21,7 @@ from chalicelib.domain.signed.order import customer_of
 from chalicelib.domain.signed.settings import OpenDesk
 from chalicelib.support.telemetry import add_log_members
 
-OpenSession = Callable[[Caller, str], str]
+OpenSession = Callable[[Caller], str]
 NOT_THERE = "There is no such instance, or the message does not name it: it has no line 'Instance: ...'"
 """The message for an unknown instance and for one that the message does not name."""
 
@@ -31,7 +31,7 @@ class ConnectEndpoint:
     """Connects wallets.
 
     open_desk: returns an active instance's desk. spend_nonce: records that a wallet used a nonce (wallet, nonce, Unix
-    seconds); raises NonceSpent. open_session: returns a JWT for a caller's wallet. public_instance: of messages that
+    seconds); raises NonceSpent. open_session: returns a JWT for a maker. public_instance: of messages that
     name none, if any.
     """
 
@@ -40,7 +40,7 @@ class ConnectEndpoint:
     open_session: OpenSession
     public_instance: str | None
 
-    def connect(self, request: HttpRequest, caller: Caller) -> object:
+    def connect(self, request: HttpRequest, caller: Caller) -> Connected:
         """Return a JWT to a wallet that has signed a recent message for this instance with an unused nonce."""
         body = checked(ConnectBody, request.body)
         message = _message_in(body)
@@ -60,7 +60,8 @@ class ConnectEndpoint:
             self.spend_nonce(wallet, message.nonce, caller.now_s)
         except NonceSpent as error:
             raise Fault(Error.UNAUTHORIZED, "The nonce was used before") from error
-        return {"jwt": self.open_session(replace(caller, instance=instance, settings=opened.settings), wallet)}
+        maker = Caller(instance, wallet, opened.settings, caller.now_ms)
+        return Connected(maker, {"jwt": self.open_session(maker)})
 
     def _instance_of(self, request: HttpRequest, message: ConnectMessage) -> str:
         """Return the instance of a request (K6, K37). Raises Fault if there is none, or the message names another."""

@@ -44,6 +44,16 @@ class Caller:
         return self.now_ms // 1000
 
 
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """The data for a wallet that has connected. caller: as which it has."""
+
+    caller: Caller
+    data: object
+
+
+Known = Callable[[Caller], None]
+"""Takes note of an authenticated caller, before its service and its rate are checked."""
 Endpoint = Callable[[HttpRequest, Caller], object]
 """Returns the answer, or its data, for a caller's request; raises Fault, or a refusal of the desk (``refusals``)."""
 
@@ -60,7 +70,7 @@ class Gate:
     limiter: RateLimiter
     master_keys: InTurn
 
-    def taker(self, request: HttpRequest, now_ms: int) -> Caller:
+    def taker(self, request: HttpRequest, now_ms: int, known: Known) -> Caller:
         """Authenticate a taker. Raises Fault at the first fault."""
         api_key = request.headers.get("x-api-key", "")
         timestamp, signature = request.headers.get("x-api-timestamp", ""), request.headers.get("x-api-signature", "")
@@ -79,11 +89,13 @@ class Gate:
             self._verify(request, api_key, timestamp, signature, desk.settings.auth_window_ms, now_ms)
         if not key.is_enabled:
             raise Fault(Error.FORBIDDEN, "API key is disabled")
+        caller = Caller(key.instance, key.taker, desk.settings, now_ms)
+        known(caller)
         refuse_without_service(desk)
         self._count(key.instance, key.key_id, key.rate_limit, now_ms)
-        return Caller(key.instance, key.taker, desk.settings, now_ms)
+        return caller
 
-    def maker(self, request: HttpRequest, now_ms: int) -> Caller:
+    def maker(self, request: HttpRequest, now_ms: int, known: Known) -> Caller:
         """Authenticate a maker. Raises Fault at the first fault."""
         sent = bearer(request.headers)
         if sent is None:
@@ -96,21 +108,23 @@ class Gate:
         if desk is None:
             raise Fault(Error.UNAUTHORIZED)
         add_log_members(instance=session.instance)
+        caller = Caller(session.instance, session.wallet, desk.settings, now_ms)
+        known(caller)
         refuse_without_service(desk)
         self._count(session.instance, f"maker/{session.wallet}", desk.settings.rate_limit, now_ms)
-        return Caller(session.instance, session.wallet, desk.settings, now_ms)
+        return caller
 
-    def anybody(self, request: HttpRequest, now_ms: int) -> Caller:
+    def anybody(self, request: HttpRequest, now_ms: int, _known: Known) -> Caller:
         """Count an anonymous request of any instance. Raises Fault over the limit."""
         refusal = self.limiter.anonymous_refusal(AnonymousUse.CONNECT, request.client_address, now_ms)
         if refusal:
             raise Fault(Error.TOO_MANY_REQUESTS, retry_after_s=refusal.retry_after_s)
         return Caller("", "", DeskSettings(), now_ms)
 
-    def open_session(self, caller: Caller, wallet: str) -> str:
-        """Return a JWT for a proven wallet, in lower case."""
+    def open_session(self, caller: Caller) -> str:
+        """Return a JWT for a maker, whose wallet is proven."""
         newest, ttl_s = next(self.master_keys()), caller.settings.jwt_ttl_seconds
-        return new_jwt(Session(caller.instance, wallet), newest, caller.now_s, ttl_s)
+        return new_jwt(Session(caller.instance, caller.address), newest, caller.now_s, ttl_s)
 
     def _verify(
         self, request: HttpRequest, api_key: str, timestamp: str, signature: str, window_ms: int, now_ms: int

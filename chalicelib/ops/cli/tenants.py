@@ -14,6 +14,7 @@ from chalicelib import wiring
 from chalicelib.domain.signed.settings import Domain
 from chalicelib.domain.tenancy.instances import SERVICES, Instance, InstanceStatus, Key
 from chalicelib.ops.cli.arguments import Command, Printed, add_command, add_group, add_instance, count, pattern
+from chalicelib.ops.cli.origins import add_origins_command
 from chalicelib.support.clock import iso, new_id, now_s
 from chalicelib.tables.desk_settings import TakerDesks
 from chalicelib.tables.tenants import Tenants, instance_id
@@ -61,6 +62,7 @@ def _add_instance_commands(group: Any) -> None:
         ("restore", InstanceStatus.ACTIVE, "accept its valid keys again"),
     ):
         add_instance(add_command(group, word, _change_status(status), text))
+    add_origins_command(group)
 
 
 def _add_key_commands(group: Any) -> None:

@@ -145,7 +145,7 @@ def test_new_sessions_are_of_the_newest_key_alone(memory_database: Database) -> 
     gate = Gate(lambda _: None, lambda _: None, RateLimiter(memory_database), keys)
     session = Session("inst_test0001", "0x" + "a" * 40)
     caller = Caller(session.instance, session.wallet, DeskSettings(), NOW_S * 1000)
-    text = gate.open_session(caller, session.wallet)
+    text = gate.open_session(caller)
     assert session_of(text, [NEW_KEY], NOW_S) == session
     with pytest.raises(NotASession):
         session_of(text, [MASTER_KEY], NOW_S)

@@ -237,3 +237,28 @@ def test_keys_are_printed_one_a_line(
         monkeypatch.setattr("sys.argv", ["tallybook", "key", "list", INSTANCE, *option])
         assert cli.main() == 0
         assert capsys.readouterr().out.splitlines() == lines
+
+
+def test_an_instance_lists_origins_of_pages_until_they_are_removed(run: Run) -> None:
+    """K52"""
+    command = f"instance origins {INSTANCE}"
+    assert run(command) == {"instance": INSTANCE, "origins": []}
+    assert run(f"{command} --add https://app.example")["origins"] == ["https://app.example"]
+    both = ["http://127.0.0.1:5173", "https://app.example"]
+    assert run(f"{command} --add http://127.0.0.1:5173")["origins"] == both
+    assert run(f"{command} --add http://127.0.0.1:5173")["origins"] == run(command)["origins"] == both
+    for _ in range(2):
+        assert run(f"{command} --remove https://app.example")["origins"] == both[:1]
+    with pytest.raises(cli.CommandFailed, match="no such instance: inst_nobody01"):
+        run("instance origins inst_nobody01 --add https://app.example")
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["*", "null", "app.example", "https://App.example", "https://app.example/", "https://app.example:443", "ftp://a"],
+)
+def test_what_no_browser_sends_as_an_origin_is_refused(run: Run, memory_database: Database, origin: str) -> None:
+    before = list(memory_database.scan("tenants"))
+    with pytest.raises(SystemExit):
+        run(f"instance origins {INSTANCE} --add {origin}")
+    assert list(memory_database.scan("tenants")) == before
