@@ -11,7 +11,8 @@ from benchmarks.counting import Counting, Path, Step, stored_bytes
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
 from chalicelib.domain.escrow.commands import CreateCustomer, CreateOrder, Deposit, OpenPayin
 from chalicelib.domain.escrow.money import Currency, FeeTerms
-from chalicelib.domain.escrow.order import PayinType, Scope
+from chalicelib.domain.escrow.order import Scope
+from chalicelib.domain.escrow.payments import PayinType
 from chalicelib.domain.ledger.tokens import new_token
 from chalicelib.domain.signed.filling import FillRequest
 from chalicelib.domain.signed.order import SignedOrder

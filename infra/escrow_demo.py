@@ -13,7 +13,8 @@ from chalicelib import wiring
 from chalicelib.domain.escrow.commands import CreateCustomer, CreateOrder, Deposit, OpenPayin
 from chalicelib.domain.escrow.lifecycle import Status
 from chalicelib.domain.escrow.money import MAJOR_UNIT, FeeTerms
-from chalicelib.domain.escrow.order import Customer, Order, OtherWorldsAsset, PayinType, Scope
+from chalicelib.domain.escrow.order import Customer, Order, OtherWorldsAsset, Scope
+from chalicelib.domain.escrow.payments import PayinType
 from chalicelib.domain.tenancy.instances import World
 from chalicelib.domain.tenancy.keys import ESCROW_KEYS
 from chalicelib.ops import cli

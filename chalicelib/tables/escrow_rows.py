@@ -19,17 +19,12 @@ from chalicelib.domain.escrow.order import (
     Links,
     Order,
     Party,
-    Payin,
-    PayinStatus,
-    PayinType,
-    Payout,
-    PayoutStatus,
-    Refund,
     RefundStatus,
     Released,
     Scope,
     Wallet,
 )
+from chalicelib.domain.escrow.payments import Payin, PayinStatus, PayinType, Payout, PayoutStatus, Refund
 from chalicelib.domain.tenancy.instances import World
 from chalicelib.support.ascii_case import ascii_lower
 from chalicelib.support.canonical import exact, exact_object

@@ -17,18 +17,8 @@ from heapq import merge
 from typing import TypeVar
 
 from chalicelib.domain.escrow.lifecycle import Status
-from chalicelib.domain.escrow.order import (
-    Counts,
-    Customer,
-    Order,
-    Payin,
-    PayinStatus,
-    Payout,
-    PayoutStatus,
-    Refund,
-    Scope,
-    Wallet,
-)
+from chalicelib.domain.escrow.order import Counts, Customer, Order, Scope, Wallet
+from chalicelib.domain.escrow.payments import Payin, PayinStatus, Payout, PayoutStatus, Refund
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
 from chalicelib.tables.attempts import Contended, until_written
 from chalicelib.tables.dynamodb import Database

@@ -19,17 +19,12 @@ from chalicelib.domain.escrow.order import (
     Links,
     Order,
     Party,
-    Payin,
-    PayinStatus,
-    PayinType,
-    Payout,
-    PayoutStatus,
-    Refund,
     RefundStatus,
     Released,
     Scope,
     Wallet,
 )
+from chalicelib.domain.escrow.payments import Payin, PayinStatus, PayinType, Payout, PayoutStatus, Refund
 from chalicelib.domain.tenancy.instances import World
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.escrow_rows import order_of, row_of_order, scope_of

@@ -7,18 +7,8 @@ from decimal import Decimal
 
 from chalicelib.apis.escrow.routes import PREFIX
 from chalicelib.domain.escrow.money import FEE_PERCENT_DECIMALS, major_units, money_text, rounded_down
-from chalicelib.domain.escrow.order import (
-    Customer,
-    Json,
-    Merchant,
-    Order,
-    Payin,
-    PayinStatus,
-    PayinType,
-    Payout,
-    Refund,
-    Wallet,
-)
+from chalicelib.domain.escrow.order import Customer, Json, Merchant, Order, Wallet
+from chalicelib.domain.escrow.payments import Payin, PayinStatus, PayinType, Payout, Refund
 from chalicelib.domain.ledger.transactions import Transaction
 from chalicelib.domain.tenancy.instances import World
 from chalicelib.support.clock import iso_seconds

@@ -17,7 +17,8 @@ from chalicelib.apis.escrow.paths import id_of, uuid_of
 from chalicelib.apis.escrow.schema import Schema
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
 from chalicelib.domain.escrow.commands import Deposit
-from chalicelib.domain.escrow.order import Order, Payin, Scope, Wallet
+from chalicelib.domain.escrow.order import Order, Scope, Wallet
+from chalicelib.domain.escrow.payments import Payin
 from chalicelib.services.answers import Receipt
 from chalicelib.services.escrow.desk import EscrowDesk
 from chalicelib.services.escrow.reading import EscrowReading

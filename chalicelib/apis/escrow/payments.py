@@ -19,7 +19,8 @@ from chalicelib.apis.escrow.schema import Schema
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
 from chalicelib.domain.escrow.checks import payin_errors, payout_errors, selected
 from chalicelib.domain.escrow.commands import OpenPayin, PayOut
-from chalicelib.domain.escrow.order import PAYOUT_TYPE, Order, Payin, PayinType, Payout
+from chalicelib.domain.escrow.order import Order
+from chalicelib.domain.escrow.payments import PAYOUT_TYPE, Payin, PayinType, Payout
 from chalicelib.services.escrow.desk import EscrowDesk
 from chalicelib.services.escrow.reading import EscrowReading
 

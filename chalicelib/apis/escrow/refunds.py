@@ -12,7 +12,7 @@ from chalicelib.apis.escrow.lists import page_from
 from chalicelib.apis.escrow.objects import refund_view
 from chalicelib.apis.escrow.paths import id_of
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
-from chalicelib.domain.escrow.order import Refund
+from chalicelib.domain.escrow.payments import Refund
 from chalicelib.services.escrow.reading import EscrowReading
 
 REFUNDS: Listing[Refund] = Listing(

@@ -2,12 +2,12 @@
 
 | module | what it is |
 | --- | --- |
-| ``order`` | orders, payins, payouts, refunds, customers, wallets, merchants |
+| ``order``, ``payments`` | orders, customers, wallets, merchants; payins, payouts, refunds |
 | ``money`` | amounts, their texts, the terms of the fee |
 | ``lifecycle`` | the state machine of orders |
 | ``commands`` | the commands of the desk |
 | ``checks`` | validation of a command's fields against what is stored |
-| ``steps`` | the result of each command, and the money it moves |
+| ``step``, ``steps``, ``payment_steps`` | the result of each command, and the money it moves |
 | ``settings``, ``keys`` | what an operator sets; API keys |
 
 Every command is one transaction. Between validation and release there may be a delay (E22).

@@ -8,7 +8,8 @@ from __future__ import annotations
 from chalicelib.domain.escrow.commands import OpenPayin, OrderChanges, Reimburse
 from chalicelib.domain.escrow.lifecycle import FINAL, UNPAID, Status
 from chalicelib.domain.escrow.money import MAJOR_UNIT, PERCENT, Currency, FeeTerms
-from chalicelib.domain.escrow.order import METADATA_BYTES_MAX, METADATA_KEYS_MAX, Json, Order, Payin, PayinType
+from chalicelib.domain.escrow.order import METADATA_BYTES_MAX, METADATA_KEYS_MAX, Json, Order
+from chalicelib.domain.escrow.payments import Payin, PayinType
 from chalicelib.support.canonical import exact
 
 VALUE_MAX = 999_999_999_99 * MAJOR_UNIT // 100

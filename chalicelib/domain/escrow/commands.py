@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import TypedDict
 
 from chalicelib.domain.escrow.money import NO_FEE, FeeTerms
-from chalicelib.domain.escrow.order import NO_CALLBACKS, Callbacks, Json, PayinType
+from chalicelib.domain.escrow.order import NO_CALLBACKS, Callbacks, Json
+from chalicelib.domain.escrow.payments import PayinType
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 
 from chalicelib.domain.escrow.money import money_text
-from chalicelib.domain.escrow.order import Json, Order, Payin
-from chalicelib.domain.escrow.steps import Step
+from chalicelib.domain.escrow.order import Json, Order
+from chalicelib.domain.escrow.payments import Payin
+from chalicelib.domain.escrow.step import Step
 from chalicelib.domain.feed import event
 from chalicelib.domain.feed.logs import escrow_area
 from chalicelib.domain.feed.outbox import Announcement, OutboxEvent

@@ -1,4 +1,4 @@
-"""Records of the escrow desk: orders, payins, payouts, refunds, customers, wallets, merchants.
+"""Records of the escrow desk: orders, customers, wallets, merchants; ``payments`` has those of payments.
 
 Money is integers in base units of the currency's ledger token; times are Unix seconds. Ids are counted by instance and
 kind; both worlds share the counters. ``metadata`` and ``template`` are JSON objects whose numbers are int or Decimal.
@@ -35,32 +35,8 @@ class Scope:
     merchant: str
 
 
-class PayinType(StrEnum):
-    WALLET = "WALLET"
-    BANKWIRE = "BANKWIRE"
-
-
-class PayinStatus(StrEnum):
-    CREATED = "CREATED"
-    CONFIRMED = "CONFIRMED"
-    DENIED = "DENIED"
-    REFUNDED = "REFUNDED"
-    CANCELLED = "CANCELLED"
-
-
-class PayoutStatus(StrEnum):
-    CREATED = "CREATED"
-    CONFIRMED = "CONFIRMED"
-    CANCELLED = "CANCELLED"
-
-
 class RefundStatus(StrEnum):
     CONFIRMED = "CONFIRMED"
-
-
-PAYOUT_TYPE = "WALLET"
-"""The only one there is (E17)."""
-INSUFFICIENT_FUNDS = "insufficient_funds"
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,89 +172,6 @@ class Order:
 
     def account_of(self, party: Party) -> Account:
         return Account(customer_ref(self.scope.world, party.uuid), self.currency.asset)
-
-
-@dataclass(frozen=True, slots=True)
-class Payin:
-    """Money on its way into an order's hold. amount: the order's value when it was opened.
-
-    wallet_id: of a WALLET payin; iban, beneficiary: where a BANKWIRE payin is to be sent. error: why it was denied.
-    link: the token of the order's page for its buyer. buyer, seller: the order's parties when it was
-    confirmed, which they stay: so what was agreed stands in two places (``tallybook verify``).
-    """
-
-    scope: Scope
-    payin_id: int
-    order_id: int
-    type: PayinType
-    amount: int
-    link: str
-    created_at_s: int
-    wallet_id: int | None = None
-    iban: str | None = None
-    beneficiary: str | None = None
-    status: PayinStatus = PayinStatus.CREATED
-    error: str | None = None
-    confirmed_at_s: int | None = None
-    denied_at_s: int | None = None
-    buyer: Party | None = None
-    seller: Party | None = None
-
-    @property
-    def reference(self) -> str:
-        return f"PI-{self.payin_id}"
-
-    @property
-    def provider(self) -> dict[str, int | str | None]:
-        """Where its money comes from, or is to be sent, and why it was denied."""
-        provider: dict[str, int | str | None] = {"wallet_id": self.wallet_id}
-        if self.type is PayinType.BANKWIRE:
-            provider = {"iban": self.iban, "beneficiary": self.beneficiary, "reference": self.reference}
-        return provider | ({"error": self.error} if self.status is PayinStatus.DENIED else {})
-
-
-@dataclass(frozen=True, slots=True)
-class Payout:
-    """Money on its way out of an order's hold, to the seller's wallet."""
-
-    scope: Scope
-    payout_id: int
-    order_id: int
-    wallet_id: int
-    created_at_s: int
-    status: PayoutStatus = PayoutStatus.CREATED
-    confirmed_at_s: int | None = None
-
-    @property
-    def type(self) -> str:
-        return PAYOUT_TYPE
-
-    @property
-    def reference(self) -> str:
-        return f"PO-{self.payout_id}"
-
-
-@dataclass(frozen=True, slots=True)
-class Refund:
-    """Money that went from an order's hold back to a wallet of its buyer. number: 1 is the order's first.
-
-    payin_id: of the payin whose money it was.
-    """
-
-    scope: Scope
-    refund_id: int
-    order_id: int
-    number: int
-    amount: int
-    wallet_id: int
-    payin_id: int
-    currency: Currency
-    created_at_s: int
-    status: RefundStatus = RefundStatus.CONFIRMED
-
-    @property
-    def reference(self) -> str:
-        return refund_reference(self.order_id, self.number)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,16 +15,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from chalicelib.domain.escrow.lifecycle import Status
-from chalicelib.domain.escrow.order import (
-    Customer,
-    Order,
-    OtherWorldsAsset,
-    Payin,
-    Payout,
-    Refund,
-    Wallet,
-    refuse_other_worlds_asset,
-)
+from chalicelib.domain.escrow.order import Customer, Order, OtherWorldsAsset, Wallet, refuse_other_worlds_asset
+from chalicelib.domain.escrow.payments import Payin, Payout, Refund
 from chalicelib.domain.feed.event import FeedEvent
 from chalicelib.domain.ledger.feed import BALANCE_CHANGED
 from chalicelib.domain.ledger.owners import customer_key

@@ -7,15 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from chalicelib.domain.escrow.lifecycle import TRANSITIONS, UNPAID, UPDATED, Status
-from chalicelib.domain.escrow.order import (
-    Order,
-    Payin,
-    PayinStatus,
-    PayinType,
-    Payout,
-    PayoutStatus,
-    Refund,
-)
+from chalicelib.domain.escrow.order import Order
+from chalicelib.domain.escrow.payments import Payin, PayinStatus, PayinType, Payout, PayoutStatus, Refund
 from chalicelib.domain.ledger.changes import Leg
 from chalicelib.domain.ledger.transactions import TransactionType
 from chalicelib.services.books.disagreements import NOTHING, Disagreement

@@ -22,7 +22,7 @@ from chalicelib.domain.escrow.checks import wrong
 from chalicelib.domain.escrow.faults import DeskBusy, Invalid, NotFound
 from chalicelib.domain.escrow.feed import announced
 from chalicelib.domain.escrow.order import Order, Scope, refuse_other_worlds_asset
-from chalicelib.domain.escrow.steps import OrderRecord, Step
+from chalicelib.domain.escrow.step import OrderRecord, Step
 from chalicelib.domain.ledger.changes import Account, Leg
 from chalicelib.domain.ledger.owners import customer_key, escrow_fees_key
 from chalicelib.domain.ledger.transactions import Transaction

@@ -25,9 +25,10 @@ from chalicelib.domain.escrow.commands import (
 )
 from chalicelib.domain.escrow.faults import DeskBusy, Invalid, NotFound, demand
 from chalicelib.domain.escrow.lifecycle import HOLDING, Action, Status, transition
-from chalicelib.domain.escrow.order import Customer, Merchant, Order, Payin, PayinStatus, Payout, Scope, Wallet
+from chalicelib.domain.escrow.order import Customer, Merchant, Order, Scope, Wallet
+from chalicelib.domain.escrow.payments import Payin, PayinStatus, Payout
 from chalicelib.domain.escrow.settings import DeskSettings
-from chalicelib.domain.escrow.steps import OrderRecord, Step
+from chalicelib.domain.escrow.step import OrderRecord, Step
 from chalicelib.domain.ledger.transactions import Transaction
 from chalicelib.services.escrow.committing import Commits, Once
 from chalicelib.services.escrow.creation import Creation, OrderReceipt

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from chalicelib.domain.escrow import steps
+from chalicelib.domain.escrow import payment_steps
 from chalicelib.domain.escrow.checks import confirm_errors, payin_errors, payout_errors, selected
 from chalicelib.domain.escrow.commands import OpenPayin, PayOut
 from chalicelib.domain.escrow.faults import Forbidden, Invalid, NotFound, demand
 from chalicelib.domain.escrow.lifecycle import Action, transition
-from chalicelib.domain.escrow.order import INSUFFICIENT_FUNDS, Order, Payin, PayinStatus, PayinType, Payout, Scope
+from chalicelib.domain.escrow.order import Order, Scope
+from chalicelib.domain.escrow.payments import INSUFFICIENT_FUNDS, Payin, PayinStatus, PayinType, Payout
 from chalicelib.domain.escrow.settings import DeskSettings
-from chalicelib.domain.escrow.steps import OrderRecord, Step
+from chalicelib.domain.escrow.step import OrderRecord, Step
 from chalicelib.domain.ledger.owners import customer_key
 from chalicelib.services.escrow.committing import Commits, Once, Receipt
 from chalicelib.support.consistency import Inconsistent
@@ -55,10 +56,10 @@ class Payments:
             transition(order.status, Action.PAY if is_wallet else Action.OPEN_PAYIN)
             payin = self._payin(order, request, payin_id())
             if not is_wallet:
-                return steps.payin_opened(current, payin)
+                return payment_steps.payin_opened(current, payin)
             if self._available(order) < order.value:
-                return steps.payin_denied(current, payin, INSUFFICIENT_FUNDS, payin.created_at_s)
-            return steps.paid(current, payin, payin.created_at_s, payout_id() if order.is_auto_settle else None)
+                return payment_steps.payin_denied(current, payin, INSUFFICIENT_FUNDS, payin.created_at_s)
+            return payment_steps.paid(current, payin, payin.created_at_s, payout_id() if order.is_auto_settle else None)
 
         current = self._commit_for_body(scope, request.order_id, decide, _about_payin(receipt))
         return self._payin_now(scope, current, payin_id())
@@ -70,7 +71,9 @@ class Payments:
         def decide(current: OrderRecord) -> Step:
             demand(confirm_errors(self._payin_now(scope, current, payin_id), amount))
             payin = self._open(current, payin_id, "confirmed")
-            return steps.paid(current, payin, self._clock_s(), payout_id() if current.order.is_auto_settle else None)
+            return payment_steps.paid(
+                current, payin, self._clock_s(), payout_id() if current.order.is_auto_settle else None
+            )
 
         return self._decide_payin(scope, payin_id, decide, receipt)
 
@@ -81,7 +84,7 @@ class Payments:
 
         def decide(current: OrderRecord) -> Step:
             payin = self._open(current, payin_id, "denied")
-            return steps.payin_denied(current, payin, reason, self._clock_s())
+            return payment_steps.payin_denied(current, payin, reason, self._clock_s())
 
         return self._decide_payin(scope, payin_id, decide, receipt)
 
@@ -92,7 +95,7 @@ class Payments:
         def decide(current: OrderRecord) -> Step:
             demand(payout_errors(current.order, request.wallet_id))
             transition(current.order.status, Action.PAY_OUT)
-            return steps.payout_set(current, payout_id(), self._clock_s())
+            return payment_steps.payout_set(current, payout_id(), self._clock_s())
 
         current = self._commit_for_body(scope, request.order_id, decide, _about_payout(receipt))
         if current.payout is None:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Generic, Protocol, TypeVar
 
-from chalicelib.domain.escrow.order import Counts, Customer, Order, Payin, Payout, Refund, Scope, Wallet
+from chalicelib.domain.escrow.order import Counts, Customer, Order, Scope, Wallet
+from chalicelib.domain.escrow.payments import Payin, Payout, Refund
 from chalicelib.domain.ledger.owners import customer_key
 from chalicelib.domain.ledger.transactions import Transaction
 from chalicelib.domain.tenancy.instances import World

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field, replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.domain.escrow import steps
+from chalicelib.domain.escrow import payment_steps, steps
 from chalicelib.domain.escrow.lifecycle import HOLDING, PAYABLE, Action, Forbidden, Status
 from chalicelib.domain.escrow.money import FeeTerms
-from chalicelib.domain.escrow.order import Links, Order, Party, Payin, PayinStatus, PayinType, PayoutStatus, Scope
-from chalicelib.domain.escrow.steps import OrderRecord, Step
+from chalicelib.domain.escrow.order import Links, Order, Party, Scope
+from chalicelib.domain.escrow.payments import Payin, PayinStatus, PayinType, PayoutStatus
+from chalicelib.domain.escrow.step import OrderRecord, Step
 from chalicelib.domain.ledger.changes import Account, Change
 from chalicelib.domain.ledger.transactions import TransactionType
 from chalicelib.domain.tenancy.instances import World
@@ -91,18 +92,18 @@ def step_of(desk: Desk, action: Action, part: int) -> Step:
     order, payin = current.order, current.payin
     match action:
         case Action.OPEN_PAYIN:
-            return steps.payin_opened(current, desk.payin(PayinType.BANKWIRE))
+            return payment_steps.payin_opened(current, desk.payin(PayinType.BANKWIRE))
         case Action.PAY:
             is_open = order.status is Status.PENDING_PUBLISH and payin is not None and part % 2
             coming = payin if is_open and payin else desk.payin(PayinType.WALLET)
             have = desk.accounts[order.buyer_account].available
             if coming.type is PayinType.WALLET and have < order.value:
-                return steps.payin_denied(current, coming, "insufficient_funds", at_s)
-            return steps.paid(current, coming, at_s, desk.next_id() if order.is_auto_settle else None)
+                return payment_steps.payin_denied(current, coming, "insufficient_funds", at_s)
+            return payment_steps.paid(current, coming, at_s, desk.next_id() if order.is_auto_settle else None)
         case Action.FAIL_PAYIN:
             if order.status is not Status.PENDING_PUBLISH or payin is None:
                 raise Forbidden("denied", order.status)
-            return steps.payin_denied(current, payin, "no", at_s)
+            return payment_steps.payin_denied(current, payin, "no", at_s)
         case Action.CHANGE_TERMS:
             if order.status not in PAYABLE:
                 raise Forbidden("changed", order.status)
@@ -112,7 +113,7 @@ def step_of(desk: Desk, action: Action, part: int) -> Step:
         case Action.REJECT:
             return steps.rejected(current, at_s)
         case Action.PAY_OUT:
-            return steps.payout_set(current, desk.next_id(), at_s)
+            return payment_steps.payout_set(current, desk.next_id(), at_s)
         case Action.VALIDATE | Action.AUTO_VALIDATE:
             return steps.validated(current, desk.next_id(), at_s, 60, auto_accept=action is Action.AUTO_VALIDATE)
         case Action.RELEASE:

@@ -16,7 +16,8 @@ from botocore.exceptions import ReadTimeoutError
 
 from chalicelib.domain.escrow.commands import Cancel, CreateCustomer, CreateOrder, Deposit, OpenPayin, PayOut, Reimburse
 from chalicelib.domain.escrow.faults import DeskBusy
-from chalicelib.domain.escrow.order import Order, PayinType
+from chalicelib.domain.escrow.order import Order
+from chalicelib.domain.escrow.payments import PayinType
 from chalicelib.domain.feed.outbox import events_of
 from chalicelib.domain.tenancy.answers import Answer
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable

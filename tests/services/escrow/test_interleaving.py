@@ -14,7 +14,8 @@ import pytest
 from chalicelib.domain.escrow.commands import Cancel, Reimburse
 from chalicelib.domain.escrow.faults import Forbidden, Invalid
 from chalicelib.domain.escrow.lifecycle import Status
-from chalicelib.domain.escrow.order import Order, PayinStatus
+from chalicelib.domain.escrow.order import Order
+from chalicelib.domain.escrow.payments import PayinStatus
 from tests.faults import FaultyClient, after_another
 from tests.memory import MemoryDynamoDB
 from tests.services.escrow.conftest import database_of

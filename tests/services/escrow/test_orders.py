@@ -12,7 +12,8 @@ import pytest
 from chalicelib.domain.escrow.commands import Cancel, OpenPayin, PayOut, Reimburse
 from chalicelib.domain.escrow.faults import Forbidden, Invalid, NotFound
 from chalicelib.domain.escrow.lifecycle import Status
-from chalicelib.domain.escrow.order import Order, PayinStatus, PayinType
+from chalicelib.domain.escrow.order import Order
+from chalicelib.domain.escrow.payments import PayinStatus, PayinType
 from chalicelib.domain.ledger.sandbox import sandbox_asset
 from chalicelib.domain.tenancy.instances import World
 from chalicelib.tables.escrow_settings import EscrowDesks

@@ -11,7 +11,8 @@ import pytest
 from chalicelib.domain.escrow.commands import Cancel, CreateCustomer, Deposit, OpenPayin, Reimburse
 from chalicelib.domain.escrow.faults import Forbidden, Invalid
 from chalicelib.domain.escrow.lifecycle import Status
-from chalicelib.domain.escrow.order import Merchant, Order, PayinStatus, PayinType
+from chalicelib.domain.escrow.order import Merchant, Order
+from chalicelib.domain.escrow.payments import PayinStatus, PayinType
 from chalicelib.domain.escrow.settings import MERCHANTS_MAX, TooManyMerchants
 from chalicelib.services.escrow.desk import EscrowDesk, Swept
 from chalicelib.support.outcomes import Unavailable

@@ -7,7 +7,8 @@ import pytest
 from chalicelib.domain.escrow.commands import Cancel, Reimburse
 from chalicelib.domain.escrow.faults import Forbidden, Invalid
 from chalicelib.domain.escrow.lifecycle import Status
-from chalicelib.domain.escrow.order import Order, PayinStatus, PayoutStatus, RefundStatus
+from chalicelib.domain.escrow.order import Order, RefundStatus
+from chalicelib.domain.escrow.payments import PayinStatus, PayoutStatus
 from chalicelib.domain.ledger.owners import transactions_key
 from chalicelib.domain.ledger.transactions import TransactionType
 from chalicelib.domain.tenancy.instances import World

@@ -9,7 +9,8 @@ from typing import Any
 
 from chalicelib.domain.escrow.commands import CreateCustomer, CreateOrder, Deposit, OpenPayin, PayOut
 from chalicelib.domain.escrow.money import Currency, FeeTerms, base_units
-from chalicelib.domain.escrow.order import Customer, Order, Payin, PayinType, Payout, Scope
+from chalicelib.domain.escrow.order import Customer, Order, Scope
+from chalicelib.domain.escrow.payments import Payin, PayinType, Payout
 from chalicelib.domain.escrow.settings import DeskSettings
 from chalicelib.domain.feed.logs import escrow_area, lanes_of
 from chalicelib.domain.feed.outbox import events_of
