@@ -1191,6 +1191,20 @@ GUARDS = [
         "tests/services/feed/test_reading.py::test_a_subject_sees_its_own_events_and_no_others",
     ),
     Guard(
+        "a reader who asks while logs are looked at is served by the next look",
+        "chalicelib/services/feed/looking.py",
+        "                    self._next = None\n",
+        "",
+        "tests/services/feed/test_looking.py",
+    ),
+    Guard(
+        "a look that readers share is consistent if one of them needs that",
+        "chalicelib/services/feed/looking.py",
+        "            look.consistently |= consistently\n",
+        "",
+        "tests/services/feed/test_looking.py",
+    ),
+    Guard(
         "a place beyond the end of its log is refused",
         "chalicelib/services/feed/reading.py",
         "if is_too_old or (row is None and (is_inside or not was_passed)):",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from threading import Event
 
 from chalicelib.support import clock as real_clock
 from tests.recording import nobody
@@ -21,6 +22,10 @@ class Waiting:
     def sleep(self, duration_s: float) -> None:
         self.slept_s += duration_s
         nobody(self.meanwhile)()
+
+    def until(self, _event: Event, wait_s: float) -> None:
+        """Sleep, also if the event is set."""
+        self.sleep(wait_s)
 
 
 class Clock(Waiting):

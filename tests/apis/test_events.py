@@ -151,6 +151,7 @@ CALLERS = {"instance": _instance, "trade": _trade, "taker": _taker, "maker": _ma
 def clock(monkeypatch: pytest.MonkeyPatch) -> Waiting:
     clock = Waiting()
     monkeypatch.setattr(polling, "time", clock)
+    monkeypatch.setattr(polling, "until", clock.until)
     return clock
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from chalicelib.domain.books import feed as book_feed
 from chalicelib.domain.books.config import BookConfig
@@ -24,6 +25,14 @@ BOOKS_MAX = 1000
 """Books whose settings a process keeps."""
 
 
+class EntryAt(NamedTuple):
+    """Where an entry stands, or will."""
+
+    rows: NumberedRows
+    owner: str
+    number: int
+
+
 @dataclass(frozen=True, slots=True)
 class StoredLog:
     """A log. name: as ``domain.feed.logs`` makes it. rows, owner: where its entries stand.
@@ -36,6 +45,9 @@ class StoredLog:
     rows: NumberedRows
     owner: str
     events_of: Callable[[Row], list[FeedEvent]]
+
+    def at(self, number: int) -> EntryAt:
+        return EntryAt(self.rows, self.owner, number)
 
     def number_of(self, row: Row) -> int:
         return int(row[self.rows.number])

@@ -6,22 +6,17 @@ import heapq
 from collections.abc import Iterator, Sequence
 
 from chalicelib.services.feed.logs import StoredLog
-from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.rows import Row
 
 
 class Entries:
-    """The entries of a log after a number. at_a_time: rows of a read. most: bound of the entries taken."""
+    """The entries of a log. rows: read on demand, the first at once. most: bound of the entries taken."""
 
-    def __init__(self, database: Database, log: StoredLog, after: int, at_a_time: int, most: int) -> None:
+    def __init__(self, log: StoredLog, rows: Iterator[Row], most: int) -> None:
         self.log = log
-        self._rows = log.rows.after(database, log.owner, after, at_a_time)
+        self._rows = rows
         self._left = most
-        self.next: Row | None = None
-
-    def read(self) -> None:
-        """Read the next entry, unless so many are taken as may be."""
-        self.next = next(self._rows, None) if self._left else None
+        self.next = next(rows, None)
 
     @property
     def may_go_on(self) -> bool:
@@ -32,12 +27,12 @@ class Entries:
         row = self.next
         if row is not None:
             self._left -= 1
-            self.read()
+            self.next = next(self._rows, None) if self._left else None
         return row
 
 
 def merge(entries: Sequence[Entries], most: int) -> Iterator[tuple[StoredLog, Row]]:
-    """Yield the entries, at most so many, the oldest next one first, ties by log. Each must have read its first.
+    """Yield the entries, at most so many, the oldest next one first, ties by log.
 
     The entries of one log stay in its order, whatever their times.
     """

@@ -3,6 +3,7 @@
 ::
 
     next key of each log, one BatchGetItem --> logs that go on --> their entries, merged by time --> events of a subject
+            (looking.Looks)                    the next keys, one BatchGetItem; many: a query each
 
 Entries of others are read and passed over: the cursor moves on behind them. Within a log, events come in its order;
 between logs, by time, as far as one answer goes. What one answer reads is bounded, so it may have fewer events than
@@ -11,15 +12,16 @@ asked for, even none, and more behind them (``Page.has_more``).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 
 from chalicelib.domain.feed.cursor import BEGINNING, Cursor, Place, UnreadableCursor, behind
 from chalicelib.domain.feed.event import FeedEvent
 from chalicelib.domain.feed.logs import lanes_of, log_digest
-from chalicelib.services.feed.logs import BookEvents, StoredLog, log_of_book, log_of_lane
+from chalicelib.services.feed.logs import BookEvents, EntryAt, StoredLog, log_of_book, log_of_lane
+from chalicelib.services.feed.looking import Found, Looks
 from chalicelib.services.feed.merging import Entries, merge
 from chalicelib.services.polling import polls
 from chalicelib.support.consistency import Inconsistent
@@ -38,6 +40,8 @@ ENTRIES_MAX, ENTRIES_IN_ALL_MAX = 100, 1000
 """Entries that an answer takes from one log, and from all."""
 PAGE_ENTRIES_MIN = 4
 """Entries of a log that are read at a time where many logs go on."""
+ENTRIES_AHEAD = 3
+"""Entries of a log that are looked for behind a new one. A log that has them all is queried."""
 
 
 class TooManyLogs(Exception):
@@ -105,6 +109,7 @@ class Feed:
         self._database = database
         self._books = Books(database)
         self._book_events = BookEvents(database)
+        self._looks = Looks(database)
         self._clock_ms = clock_ms
 
     def ends(self, scope: Scope) -> Cursor:
@@ -123,10 +128,10 @@ class Feed:
         One call for each hundred logs, and a binary search in each log that is older than KEPT_DAYS.
         """
         logs, kept_from_ms = self._logs(scope), self._clock_ms() - KEPT_DAYS * DAY_MS
-        firsts = self._rows_at([(log, 1) for log in logs])
+        firsts = self._looks.at([log.at(1) for log in logs], consistently=True)
 
         def place(log: StoredLog) -> Place:
-            first = firsts.get((log.name, 1))
+            first = firsts.get(log.at(1))
             if first is None or first["at_ms"] >= kept_from_ms:
                 return BEGINNING
             return Place(log.rows.last_until(self._database, log.owner, kept_from_ms - 1))
@@ -146,10 +151,17 @@ class Feed:
         cursor = Cursor({log_digest(log.instance, log.name): after.place(log.instance, log.name) for log in logs})
         if after.places and not after.places.keys() & cursor.places.keys():
             raise UnreadableCursor("a cursor of other logs")
-        page = Page([], cursor)
-        for poll, _ in enumerate(polls(wait_s)):
-            going_on = self._going_on(logs, page.cursor) if poll else self._resumable(logs, cursor)
-            page = self._page(scope, going_on, page.cursor, limit) if going_on else Page([], page.cursor)
+        page = self._page(scope, logs, self._resumable(logs, cursor), cursor, limit)
+        found: Found = {}
+
+        def pause(duration_s: float) -> None:
+            nonlocal found
+            found = self._looks.news(_next_of(logs, page.cursor), duration_s)
+
+        for poll, _ in enumerate(polls(wait_s, pause=pause)):
+            if poll:
+                found = found or self._looks.at(_next_of(logs, page.cursor), consistently=False)
+                page = self._page(scope, logs, found, page.cursor, limit)
             if page.events:
                 break
         return page
@@ -175,50 +187,31 @@ class Feed:
         self._database.together([partial(note, log) for log in logs])
         return Cursor(places)
 
-    def _rows_at(self, wanted: Collection[tuple[StoredLog, int]]) -> dict[tuple[str, int], Row]:
-        """Return the rows that there are of these entries, by log and number: one call for each hundred."""
-        keys: dict[str, list[Row]] = {}
-        for log, number in wanted:
-            keys.setdefault(log.rows.table, []).append(log.rows.key(log.owner, number))
-        by_owner = {(log.rows.table, log.owner): log for log, _ in wanted}
-        kinds = {log.rows.table: log.rows for log, _ in wanted}
-        found = {}
-        for table, rows in self._database.get_of_each(keys).items():
-            for row in rows:
-                log = by_owner[table, row[kinds[table].owner]]
-                found[log.name, log.number_of(row)] = row
-        return found
-
-    def _going_on(self, logs: Sequence[StoredLog], cursor: Cursor) -> list[StoredLog]:
-        """Return the logs that have an entry after their places."""
-        wanted = [(log, cursor.place(log.instance, log.name).sequence + 1) for log in logs]
-        found = self._rows_at(wanted)
-        return [log for log, number in wanted if (log.name, number) in found]
-
-    def _resumable(self, logs: Sequence[StoredLog], cursor: Cursor) -> list[StoredLog]:
-        """Return the logs that have an entry after their places. Raises CursorGone.
+    def _resumable(self, logs: Sequence[StoredLog], cursor: Cursor) -> Found:
+        """Return the entry after the place of each log that has one. Raises CursorGone.
 
         Reads the last entry that was passed, too: where neither is there, the tables are of before the cursor.
         """
         places = [(log, cursor.place(log.instance, log.name)) for log in logs]
-        following = [(log, place.sequence + 1) for log, place in places]
-        passed = [(log, place.sequence) for log, place in places if place.sequence]
-        found = self._rows_at([*following, *passed])
+        passed = [log.at(place.sequence) for log, place in places if place.sequence]
+        found = self._looks.at([*_next_of(logs, cursor), *passed], consistently=True)
         oldest_ms = self._clock_ms() - (KEPT_DAYS + 1) * DAY_MS
         for log, place in places:
-            row = found.get((log.name, place.sequence + 1))
+            row = found.get(log.at(place.sequence + 1))
             is_too_old = row is not None and row["at_ms"] < oldest_ms
-            is_inside, was_passed = place.part > 0, place.sequence == 0 or (log.name, place.sequence) in found
+            is_inside, was_passed = place.part > 0, place.sequence == 0 or log.at(place.sequence) in found
             if is_too_old or (row is None and (is_inside or not was_passed)):
                 raise CursorGone(self._ends(logs))
-        return [log for log, number in following if (log.name, number) in found]
+        return found
 
-    def _page(self, scope: Scope, logs: Sequence[StoredLog], cursor: Cursor, limit: int) -> Page:
-        """Return the events after the cursor. logs: those that go on."""
-        places = {log.name: cursor.place(log.instance, log.name) for log in logs}
-        at_a_time = max(PAGE_ENTRIES_MIN, min(ENTRIES_MAX, -(-limit // len(logs))))
-        entries = [Entries(self._database, log, places[log.name].sequence, at_a_time, ENTRIES_MAX) for log in logs]
-        self._database.together([one.read for one in entries])
+    def _page(self, scope: Scope, logs: Sequence[StoredLog], found: Found, cursor: Cursor, limit: int) -> Page:
+        """Return the events after the cursor. found: has the entry after the place of each log that goes on."""
+        following = zip(logs, _next_of(logs, cursor), strict=True)
+        going_on = {log: found[at] for log, at in following if at in found}
+        if not going_on:
+            return Page([], cursor)
+        places = {log.name: cursor.place(log.instance, log.name) for log in going_on}
+        entries = self._entries(going_on, limit)
         events: list[FeedEvent] = []
         places_behind: list[Place] = []
         is_cut = False
@@ -238,3 +231,29 @@ class Feed:
         has_more = is_cut or any(one.may_go_on for one in entries)
         moved = {log_digest(scope.instance, name): place for name, place in places.items()}
         return Page(events, Cursor({**cursor.places, **moved}), has_more, cursor, places_behind)
+
+    def _entries(self, going_on: Mapping[StoredLog, Row], limit: int) -> list[Entries]:
+        """Return the entries of logs from these first ones on. A few more are read by one call, many by queries."""
+        at_a_time = max(PAGE_ENTRIES_MIN, min(ENTRIES_MAX, -(-limit // len(going_on))))
+        ahead = [
+            log.at(log.number_of(first) + more)
+            for log, first in going_on.items()
+            for more in range(1, ENTRIES_AHEAD + 1)
+        ]
+        found = self._looks.at(ahead, consistently=True)
+        known = {log: [first] for log, first in going_on.items()}
+        for log, rows in known.items():
+            while (row := found.get(log.at(log.number_of(rows[-1]) + 1))) is not None:
+                rows.append(row)
+        queries = {
+            log: log.rows.after(self._database, log.owner, log.number_of(rows[-1]), at_a_time)
+            for log, rows in known.items()
+            if len(rows) > ENTRIES_AHEAD
+        }
+        self._database.together([partial(known[log].extend, islice(query, 1)) for log, query in queries.items()])
+        return [Entries(log, chain(rows, queries.get(log, ())), ENTRIES_MAX) for log, rows in known.items()]
+
+
+def _next_of(logs: Sequence[StoredLog], cursor: Cursor) -> list[EntryAt]:
+    """Return where the entry after each log's place stands, or will."""
+    return [log.at(cursor.place(log.instance, log.name).sequence + 1) for log in logs]

@@ -100,6 +100,7 @@ def test_following_prints_lines_as_events_come_and_ends_with_ctrl_c(
 
     clock.meanwhile = meanwhile
     monkeypatch.setattr(polling, "time", clock)
+    monkeypatch.setattr(polling, "until", clock.until)
     monkeypatch.setattr("sys.argv", ["tallybook", *EVENTS.split(), "--follow"])
     assert cli.main() == 0
     lines = [json.loads(line) for text in printed for line in text.splitlines()]

@@ -12,6 +12,7 @@ from chalicelib.domain.feed.cursor import Cursor, Place, UnreadableCursor, curso
 from chalicelib.services import polling
 from chalicelib.services.feed.reading import (
     DAY_MS,
+    ENTRIES_AHEAD,
     ENTRIES_IN_ALL_MAX,
     ENTRIES_MAX,
     KEPT_DAYS,
@@ -37,6 +38,7 @@ def logs(memory_database: Database) -> Logs:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Waiting]:
     clock = Waiting()
     monkeypatch.setattr(polling, "time", clock)
+    monkeypatch.setattr(polling, "until", clock.until)
     return clock
 
 
@@ -200,18 +202,24 @@ def test_events_that_are_there_are_not_waited_for(logs: Logs, clock: Waiting) ->
 
 
 @pytest.mark.usefixtures("clock")
-def test_a_poll_of_quiet_logs_is_one_call_of_one_key_a_log(logs: Logs) -> None:
+def test_a_poll_of_quiet_logs_is_one_call_of_one_key_a_log_at_half_a_unit(logs: Logs) -> None:
+    """The first look is consistent, and looks for the entry passed last, too."""
     logs.make_book("ob_1")
+    for lane in range(8):
+        logs.put(lane, ANN)
+    logs.journal("ob_1", "ann")
     cursor = logs.feed.ends(OPERATOR)
     logs.calls.clear()
+    logs.keys, logs.units = 0, 0.0
     logs.feed.wait(OPERATOR, cursor, 10, 20)
     polls = logs.calls.pop("batch_get_item")
-    assert 80 <= polls <= 100
-    assert logs.keys == 9 * polls
+    assert polls == 86
+    assert logs.keys == 9 * (polls + 1)
+    assert logs.units == 9 * 2 + (polls - 1) * 9 / 2
     assert logs.calls == {"query": 1}, "the list of books, once a request"
 
 
-def test_news_of_one_log_cost_one_query_more(logs: Logs) -> None:
+def test_news_of_one_log_cost_one_call_more(logs: Logs) -> None:
     for lane in range(8):
         logs.put(lane, BEN)
     cursor = logs.feed.ends(OPERATOR)
@@ -219,8 +227,18 @@ def test_news_of_one_log_cost_one_query_more(logs: Logs) -> None:
     logs.calls.clear()
     logs.keys = 0
     assert len(logs.feed.read(OPERATOR, cursor, 10).events) == 1
-    assert logs.calls == {"batch_get_item": 1, "query": 2}
-    assert logs.keys == 16, "the next key of each log, and the entry passed last: is it of these tables?"
+    assert logs.calls == {"batch_get_item": 2, "query": 1}
+    assert logs.keys == 16 + ENTRIES_AHEAD, "the next key of each log, and the entry passed last; what follows the news"
+
+
+def test_a_log_with_many_new_entries_is_queried(logs: Logs) -> None:
+    for ahead in range(ENTRIES_AHEAD + 3):
+        cursor = logs.feed.ends(OPERATOR)
+        for _ in range(ahead):
+            logs.put(5, ANN)
+        logs.calls.clear()
+        assert len(logs.feed.read(OPERATOR, cursor, 100).events) == ahead
+        assert logs.calls["query"] == 1 + (ahead > ENTRIES_AHEAD)
 
 
 def test_three_hundred_logs_are_read_by_a_call_for_each_hundred_keys(logs: Logs) -> None:
@@ -234,8 +252,7 @@ def test_three_hundred_logs_are_read_by_a_call_for_each_hundred_keys(logs: Logs)
     logs.calls.clear()
     page = logs.feed.read(OPERATOR, cursor, 1000)
     assert len(page.events) == 146
-    assert logs.calls["batch_get_item"] == 3
-    assert logs.calls["query"] <= 1 + 146
+    assert (logs.calls["batch_get_item"], logs.calls["query"]) == (3 + 5, 1)
     logs.calls.clear()
     assert logs.feed.read(OPERATOR, page.cursor, 1000).events == []
     assert logs.calls == {"batch_get_item": 5, "query": 1}

@@ -27,7 +27,7 @@ BASE, QUOTE = "0x" + "b" * 40, "0x" + "c" * 40
 
 
 class Logs:
-    """Lanes and journals of one instance over tables that count the calls made on them.
+    """Lanes and journals of one instance over tables that count the calls made on them, keys and their read units.
 
     meanwhile: called after each call of the reader, with the operation's name.
     """
@@ -36,7 +36,7 @@ class Logs:
         self.instance = instance
         self.database = database
         self.calls: Counter[str] = Counter()
-        self.keys = 0
+        self.keys, self.units = 0, 0.0
         self.meanwhile: Callable[[str], object] = lambda _operation: None
         self.now_ms = NOW_MS
         watched: Any = WatchedClient(database._client, self._count)
@@ -47,7 +47,9 @@ class Logs:
         answer = call()
         self.calls[operation] += 1
         requested = call.arguments.get("RequestItems", {})
-        self.keys += sum(len(of_table["Keys"]) for of_table in requested.values())
+        for of_table in requested.values():
+            self.keys += len(of_table["Keys"])
+            self.units += len(of_table["Keys"]) * (1 if of_table["ConsistentRead"] else 0.5)
         self.meanwhile(operation)
         return answer
 
