@@ -130,4 +130,5 @@ $(RUNNABLE): pyproject.toml constraints.txt
 $(INSTALLED): $(RUNNABLE)
 	@echo "Setting up what tests need in $(VENV) (once) ..."
 	@$(BIN)/python infra/pins.py install dev
+	@$(BIN)/python infra/chromium.py
 	@touch $@

@@ -21,7 +21,8 @@ from infra.engine import engine_answers, start_engine
 from infra.settings import HOST, free_port
 from infra.tables import create_tables
 from tests import documented
-from tests.endpoint import ENDPOINT, drop_own_tables, own_prefix
+from tests.endpoint import ENDPOINT, drop_own_tables, environment_of_stack, own_prefix
+from tests.infra.stack import RunningStack
 from tests.memory import MemoryDynamoDB
 from tests.recording import install, recording
 from tests.world import drop_tables
@@ -46,16 +47,17 @@ install()
 documented.install()
 
 ENGINE_START_S_MAX = 20
-WHOLE, CLOUD = "tests/whole/", "tests/cloud/"
+WHOLE, CLOUD = ("tests/whole/", "tests/browser/"), ("tests/cloud/",)
+"""Folders whose tests share what runs, or a build."""
 _table_sets = count(1)
 
 
 class ByModule(LoadScopeScheduling):
-    """Gives each process whole modules, and one all of a folder whose tests share what runs, or a build."""
+    """Gives each process whole modules, and one all of the folders whose tests share what runs, or a build."""
 
     def _split_scope(self, nodeid: str) -> str:
         module, _, _ = nodeid.partition("::")
-        return next((folder for folder in (WHOLE, CLOUD) if module.startswith(folder)), module)
+        return next((folders[0] for folders in (WHOLE, CLOUD) if module.startswith(folders)), module)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -65,7 +67,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByModule:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest."""
-    items.sort(key=lambda item: not item.nodeid.startswith((WHOLE, CLOUD)))
+    items.sort(key=lambda item: not item.nodeid.startswith((*WHOLE, *CLOUD)))
 
 
 @pytest.fixture(autouse=True)
@@ -111,6 +113,15 @@ def embedded_engine_url() -> Iterator[str]:
         yield f"http://{HOST}:{port}"
     finally:
         engine.stop(10)
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
+    """The whole service, started once as ``make run`` does."""
+    environment = environment_of_stack() | {"TALLYBOOK_WEBHOOKS_ALLOW_LOCAL": "1"}
+    with RunningStack(tmp_path_factory.mktemp("stack") / "local", **environment) as stack:
+        yield stack
+        drop_own_tables(boto3.client("dynamodb", endpoint_url=stack.aws_endpoint_url), stack.prefix)
 
 
 @pytest.fixture

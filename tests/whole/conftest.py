@@ -1,10 +1,9 @@
-"""Fixtures: the whole service, started once as ``make run`` does, and clients of it."""
+"""Fixtures: clients of the whole service."""
 
 from __future__ import annotations
 
 import http.client
 import json
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,7 +12,6 @@ import pytest
 
 from chalicelib.domain.books.config import BookConfig
 from chalicelib.tables.dynamodb import Database
-from tests.endpoint import drop_own_tables, environment_of_stack
 from tests.infra.stack import RunningStack
 from tests.world import Venue
 
@@ -49,14 +47,6 @@ class Api:
         assert status == 200, answer
         rows: list[dict[str, Any]] = answer["data"]
         return rows
-
-
-@pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
-    environment = environment_of_stack() | {"TALLYBOOK_WEBHOOKS_ALLOW_LOCAL": "1"}
-    with RunningStack(tmp_path_factory.mktemp("stack") / "local", **environment) as stack:
-        yield stack
-        drop_own_tables(boto3.client("dynamodb", endpoint_url=stack.aws_endpoint_url), stack.prefix)
 
 
 @pytest.fixture

@@ -1,0 +1,93 @@
+"""Fixtures: a real browser (headless Chromium), a tab in it, and pages served from another origin than the service's.
+
+Chromium comes from the system (``infra.chromium``). Where there is none, these tests are skipped, but never in CI.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import TYPE_CHECKING
+
+import pytest
+
+from infra.chromium import find_chromium
+from infra.settings import HOST
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+ACTION_MS_MAX = 15_000
+ARGUMENTS = (
+    "--no-sandbox",  # Chromium has none for root
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+"""Chromium calls nobody but what a page asks for."""
+
+
+@dataclass(frozen=True)
+class Tab:
+    """A tab with nothing remembered. errors: what its console shows as errors and what its scripts have not caught, in
+    order."""
+
+    page: Page
+    errors: list[str] = field(default_factory=list)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A browser for one module: while it is there, its thread cannot run an event loop of its own."""
+    chromium = find_chromium()
+    if chromium is None and not os.environ.get("CI"):
+        pytest.skip("there is no Chromium here")
+    from playwright.sync_api import sync_playwright
+
+    assert chromium is not None, "CI installs Chromium"
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=chromium, args=list(ARGUMENTS))
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def tab(browser: Browser) -> Iterator[Tab]:
+    context = browser.new_context()
+    context.set_default_timeout(ACTION_MS_MAX)
+    opened = Tab(context.new_page())
+    opened.page.on("console", lambda said: opened.errors.append(said.text) if said.type == "error" else None)
+    opened.page.on("pageerror", lambda error: opened.errors.append(str(error)))
+    yield opened
+    context.close()
+
+
+class _EmptyPage(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        content = b'<!doctype html><html lang="en"><title>A page</title><link rel="icon" href="data:,">'
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None:
+        """Print nothing."""
+
+
+@pytest.fixture(scope="session")
+def pages() -> Iterator[int]:
+    """Serve an empty page; return the port. ``http://127.0.0.1`` and ``http://localhost`` are two origins of it."""
+    server = ThreadingHTTPServer((HOST, 0), _EmptyPage)
+    thread = Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield server.server_address[1]
+    server.shutdown()
+    thread.join()
+    server.server_close()
