@@ -1,7 +1,7 @@
 """The DynamoDB emulator of a local run: ministack on the loopback address.
 
 It holds its tables in memory, saves them every 30 s and when it stops (``exact_engine``), and loads them at start.
-Stream records are not saved, so each start redrives the undecided commands.
+Stream records of more than a minute ago are not saved, so each start redrives the undecided commands.
 """
 
 from __future__ import annotations

@@ -8,7 +8,8 @@ Speed: ministack parses a query's condition again for each row of the partition.
 Saving: ministack saves only when it stops, reports a failed save as done, and takes an unreadable file for an empty
 one. With ``TALLYBOOK_STATE_DIR`` this module loads and saves the tables instead: every ``TALLYBOOK_SAVE_EVERY_S``
 seconds if something changed, and at the end. A save is a consistent snapshot, written by a forked copy of the process
-while requests go on.
+while requests go on. It has the stream records of the last minute too: pollers may not have delivered them yet, and
+deliver them again after the next start.
 
 SIGINT and SIGTERM end it. Exit code 1: the last save failed. Exit code 2: the saved tables could not be loaded.
 """
@@ -22,6 +23,7 @@ import importlib
 import os
 import signal
 import sys
+import time
 import warnings
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -39,6 +41,9 @@ DYNAMODB_DIGITS = 38
 DYNAMODB = "dynamodb,dynamodbstreams"
 """The services of a local run, which ``engine_server`` serves."""
 SAVE_EVERY_S = 30.0
+RECORDS_SAVED_S = 60
+"""Stream records of this time are saved: many times what a poller may be behind."""
+_RECORDS, _RECORDED_AT = "stream_records", "ApproximateCreationDateTime"
 KEEP_ALIVE_S = 75
 NOT_SAVED, NOT_LOADED = 1, 2
 COPY_NICENESS = 5
@@ -78,7 +83,9 @@ class TableSaver:
         if saved is not None:
             if saved.engine_format > self._format:
                 raise StateUnreadable(f"its engine's form is {saved.engine_format}, and this one reads {self._format}")
-            self._dynamodb.load_persisted_state({name: self._decoded(rows) for name, rows in saved.payload.items()})
+            payload = {name: self._decoded(rows) for name, rows in saved.payload.items()}
+            self._load_records(payload.pop(_RECORDS, self._scoped()))
+            self._dynamodb.load_persisted_state(payload)
             self._last_sequence = saved.last_sequence
             self._last_saved = saved.at
         self._continue_numbering()
@@ -140,10 +147,27 @@ class TableSaver:
 
     def _write(self, at: datetime, final: bool) -> None:
         tables = {name: self._encoded(rows) for name, rows in self._dynamodb.get_state().items()}
+        tables[_RECORDS] = self._encoded(self._recent_records(at.timestamp() - RECORDS_SAVED_S))
         write_state(
             self._folder,
             SavedState(self._format, self._run, at, final, self._last_sequence, tables),
         )
+
+    def _recent_records(self, from_s: float) -> Any:
+        """Return the stream records from that time on, by table."""
+        recent = self._scoped()
+        for (account, region, table), records in self._dynamodb._stream_records.all_items():
+            kept = [one for one in records if one["dynamodb"][_RECORDED_AT] >= from_s]
+            recent.set_scoped(account, region, table, kept)
+        return recent
+
+    def _load_records(self, saved: Any) -> None:
+        """Take over saved stream records, as of now: the engine forgets those of more than a day ago."""
+        now_s = int(time.time())
+        for (account, region, table), records in saved.all_items():
+            for one in records:
+                one["dynamodb"][_RECORDED_AT] = now_s
+            self._dynamodb._stream_records.set_scoped(account, region, table, records)
 
     def _encoded(self, rows: Any) -> list[list[Any]]:
         return [[account, region, key, value] for (account, region, key), value in rows.all_items()]

@@ -179,7 +179,7 @@ class LocalRun:
             ) from table
 
     def _redrive(self) -> None:
-        """Decide the commands that an earlier run left undecided: their stream records ended with its engine."""
+        """Decide the commands that an earlier run left undecided: their stream records may have ended with it."""
         try:
             decided = redrive.redrive_all(wiring.database(), wiring.matcher())
         except Exception:

@@ -55,12 +55,15 @@ class Running:
     def get(self, row: str, table: str = "left") -> Any:
         return self.client.get_item(TableName=table, Key={"id": {"S": row}}).get("Item")
 
-    def last_number(self) -> int:
+    def records(self) -> list[Any]:
         arn = self.client.describe_table(TableName="left")["Table"]["LatestStreamArn"]
         shard = self.streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"][0]["ShardId"]
         where = {"StreamArn": arn, "ShardId": shard, "ShardIteratorType": "TRIM_HORIZON"}
         iterator = self.streams.get_shard_iterator(**where)["ShardIterator"]
-        return int(self.streams.get_records(ShardIterator=iterator)["Records"][-1]["dynamodb"]["SequenceNumber"])
+        return list(self.streams.get_records(ShardIterator=iterator)["Records"])
+
+    def last_number(self) -> int:
+        return int(self.records()[-1]["dynamodb"]["SequenceNumber"])
 
     def kill(self) -> None:
         os.kill(self.process.pid, signal.SIGKILL)
@@ -187,6 +190,29 @@ def test_stream_numbers_go_on_above_all_earlier_ones_whatever_the_clock_says(
             engine.put(row)
             assert engine.last_number() > floor
             floor = engine.last_number()
+
+
+def test_stream_records_that_no_poller_may_have_delivered_are_there_after_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd = {"__bytes__": {"B": b"\x00\xff"}, "n": {"N": "9" * 38}}
+    with running(tmp_path, monkeypatch) as engine:
+        engine.make_tables()
+        engine.put("a", **odd)
+        engine.put("b")
+        before = [one["dynamodb"] for one in engine.records()]
+    state = saved(tmp_path)
+    ((*_, records),) = [table for table in state.payload["stream_records"] if table[2] == "left"]
+    for record in records:
+        record["dynamodb"]["ApproximateCreationDateTime"] -= 2 * 86_400  # the run was down for two days
+    write_state(tmp_path, state)
+    with running(tmp_path, monkeypatch) as engine:
+        engine.put("c")
+        again = [one["dynamodb"] for one in engine.records()]
+    assert [one["NewImage"]["id"]["S"] for one in again] == ["a", "b", "c"]
+    for was, is_now in zip(before, again, strict=False):
+        assert is_now["SequenceNumber"] == was["SequenceNumber"]
+        assert is_now["NewImage"] == was["NewImage"]
 
 
 def test_a_state_that_cannot_be_read_ends_the_engine_and_stays_as_it_is(

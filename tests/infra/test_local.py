@@ -238,7 +238,7 @@ def test_what_was_stored_is_there_after_ctrl_c_and_a_new_start(tmp_path: Path) -
 
 @pytest.mark.stack
 def test_a_command_that_was_admitted_and_not_decided_is_decided_by_the_next_start(tmp_path: Path) -> None:
-    """The run is stopped at once after its last answers; its stream records are gone with its engine."""
+    """The run is stopped at once after its last answers."""
     with RunningStack(tmp_path) as first:
         place(first, "cust_12345", "BUY")
         place(first, "cust_23456", "SELL")
