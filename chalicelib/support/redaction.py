@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-SECRET_HEADERS = ("authorization", "signature", "x-api-key", "x-api-signature", "cookie")
+SECRET_HEADERS = ("authorization", "signature", "x-api-key", "x-api-signature", "cookie", "sec-websocket-protocol")
 SECRET_CHARACTERS_MIN = 8
 """Minimum length of a credential; a shorter text could be part of any word and is not masked."""
 SECRETS_MAX = 100

@@ -33,14 +33,19 @@ class Credentials(Generic[C]):
         not_exists = "attribute_not_exists(#credential)"
         writes = [Put(TABLE, self._row_of(credential), not_exists), Put(TABLE, self._pointer(credential))]
         try:
-            self._database.transact(writes, lambda: self._get(credential.key_id) == credential)
+            self._database.transact(writes, lambda: self.get(credential.key_id) == credential)
         except TransactionRefused as error:
             raise CredentialExists(credential.key_id) from error
 
     def accept(self, text: str) -> C | None:
         """Return the credential for this text, enabled or not; None if there is none."""
         form = self._kind.form
-        return self._get(digest_of(text)) if form is None or form.fullmatch(text) else None
+        return self.get(digest_of(text)) if form is None or form.fullmatch(text) else None
+
+    def get(self, key_id: str) -> C | None:
+        """Return a credential, enabled or not; None if there is none."""
+        row = self._database.get(TABLE, self._key_of(key_id))
+        return None if row is None else self._credential_of(row)
 
     def at(self, text: str) -> RowAt:
         """Return where the row of the credential for this text stands."""
@@ -68,12 +73,12 @@ class Credentials(Generic[C]):
 
     def delete(self, key_id: str) -> C:
         """Delete a credential for good. Return it. Raises UnknownCredential."""
-        found, exists = self._get(key_id), "attribute_exists(#credential)"
+        found, exists = self.get(key_id), "attribute_exists(#credential)"
         if found is None:
             raise UnknownCredential(self._kind, key_id)
         writes = [Delete(TABLE, self._key_of(key_id), exists), Delete(TABLE, self._pointer(found))]
         try:
-            self._database.transact(writes, lambda: self._get(key_id) is None)
+            self._database.transact(writes, lambda: self.get(key_id) is None)
         except TransactionRefused as error:
             raise UnknownCredential(self._kind, key_id) from error
         return found
@@ -81,10 +86,6 @@ class Credentials(Generic[C]):
     @property
     def _start(self) -> str:
         return f"{self._kind.name}/"
-
-    def _get(self, key_id: str) -> C | None:
-        row = self._database.get(TABLE, self._key_of(key_id))
-        return None if row is None else self._credential_of(row)
 
     def _key_of(self, key_id: str) -> Row:
         return {"instance": f"{self._start}{key_id}", "credential": self._kind.name}

@@ -8,9 +8,10 @@ parameter (SecureString) with it. During a rotation, the previous key is ``TALLY
 version of that parameter labelled ``previous``. ``TALLYBOOK_PUBLIC_INSTANCE`` is the instance of public routes, and of
 makers who connect without naming one. ``TALLYBOOK_PUBLIC_REQUESTS_PER_MINUTE`` is the rate limit of a client address on
 public routes. ``TALLYBOOK_DELIVER_FUNCTION`` is the function that makes webhook deliveries; without it, the process
-that sweeps makes them. ``TALLYBOOK_WEBHOOKS_ALLOW_LOCAL`` (1) lets webhooks go to http and loopback addresses, for a
-run on the developer's machine. ``AWS_LAMBDA_FUNCTION_MEMORY_SIZE``, set by Lambda, bounds the orders kept in memory
-(T55).
+that sweeps makes them. ``TALLYBOOK_BEAT_FUNCTION`` is the function that begins WebSocket connections, once they are
+open; without it, a thread of the process that lets them in does. ``TALLYBOOK_WEBHOOKS_ALLOW_LOCAL`` (1) lets webhooks
+go to http and loopback addresses, for a run on the developer's machine. ``AWS_LAMBDA_FUNCTION_MEMORY_SIZE``, set by
+Lambda, bounds the orders kept in memory (T55).
 
 Each function needs only some of these objects, so imports stand inside the functions that build them.
 """
@@ -298,6 +299,11 @@ def deliver_function() -> str:
     return os.environ.get("TALLYBOOK_DELIVER_FUNCTION", "")
 
 
+def beat_function() -> str:
+    """Return the name of the function that begins WebSocket connections; empty if there is none."""
+    return os.environ.get("TALLYBOOK_BEAT_FUNCTION", "")
+
+
 def webhooks_allow_local() -> bool:
     """Return whether webhooks may go to http and loopback addresses."""
     return os.environ.get("TALLYBOOK_WEBHOOKS_ALLOW_LOCAL") == "1"
@@ -308,6 +314,11 @@ def aws_client(service: str, timeout_s: float, attempts_max: int) -> Any:
     retries: Any = {"total_max_attempts": attempts_max, "mode": "standard"}
     config = Config(connect_timeout=timeout_s, read_timeout=timeout_s, retries=retries)
     return _session().create_client(service, config=config)
+
+
+@cache
+def lambda_client() -> Any:
+    return aws_client("lambda", timeout_s=5, attempts_max=2)
 
 
 @cache

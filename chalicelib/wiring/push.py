@@ -6,19 +6,27 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from threading import Thread
 
+from chalicelib import wiring
 from chalicelib.apis.kit.sockets import SocketDesk
 from chalicelib.apis.sockets import Sockets
+from chalicelib.apis.taker.gate import Gate
+from chalicelib.apis.taker.socket import SignedOrderSocket, audiences
+from chalicelib.apis.taker.socket_messages import MAKER_DESK, TAKER_DESK, SignedOrderTopics
 from chalicelib.apis.trade.pairs import Pairs
 from chalicelib.apis.trade.socket import TradeSocket
 from chalicelib.apis.trade.socket_topics import MARKETS_MAX, TradeTopics
+from chalicelib.domain.tenancy.keys import TAKER_KEYS
+from chalicelib.domain.tenancy.master_keys import in_turn
 from chalicelib.services.books.depth import DepthReader
 from chalicelib.services.books.market_data import MarketData
 from chalicelib.services.books.reading import BooksReading
+from chalicelib.services.calling import caller_of
 from chalicelib.services.feed.reading import Feed
 from chalicelib.services.ledger.reading import LedgerReading
 from chalicelib.services.push.beating import Beat
-from chalicelib.services.push.broadcasting import Broadcaster
+from chalicelib.services.push.broadcasting import Broadcaster, Desk
 from chalicelib.services.push.recent import EntriesBetween, RecentEntries
 from chalicelib.services.push.sending import Sender
 from chalicelib.services.push.sessions import Sessions
@@ -27,7 +35,10 @@ from chalicelib.services.tenancy.rate_limiter import RateLimiter
 from chalicelib.services.tenancy.tickets import Tickets
 from chalicelib.support.bounded_cache import BoundedCache
 from chalicelib.support.clock import new_id
+from chalicelib.support.telemetry import logger
 from chalicelib.tables.connections import Connections
+from chalicelib.tables.credentials import Credentials
+from chalicelib.tables.desk_settings import TakerDesks
 from chalicelib.tables.dynamodb import Database
 
 
@@ -52,8 +63,13 @@ def new_pushing(
     public_instance: str | None = None,
     orders_max: int | None = None,
     pause: Callable[[float], None] = time.sleep,
+    master_key: Callable[[], bytes] = wiring.master_key,
+    previous_master_key: Callable[[], bytes | None] = wiring.previous_master_key,
+    start: Callable[[str], None] | None = None,
 ) -> Pushing:
-    """Build it. between: reads the entries of a log. pause: sleeps. The rest as in ``wiring.trade``."""
+    """Build it. between: reads the entries of a log. pause: sleeps. start: has a connection begin, in a call of its
+    own; None: as the environment says. The rest as in ``wiring.trade`` and ``wiring.taker``.
+    """
 
     def now_s() -> int:
         return clock_ms() // 1000
@@ -70,11 +86,37 @@ def new_pushing(
         clock_ms=clock_ms,
         markets=BoundedCache(MARKETS_MAX),
     )
-    connections, topics_of = Connections(database, now_s), {"trade": topics}
+    keys, open_desk = Credentials(database, TAKER_KEYS), TakerDesks(database).open_desk
+    signed_orders = SignedOrderTopics(keys.get, open_desk, clock_ms)
+    topics_of: dict[str, Desk] = {"trade": topics, TAKER_DESK: signed_orders, MAKER_DESK: signed_orders}
+    connections, limiter = Connections(database, now_s), RateLimiter(counters)
     broadcaster = Broadcaster(connections, topics_of, sender, recent, database.together, clock_ms, pause)
     sessions = Sessions(connections, broadcaster, sender, Feed(database, clock_ms), clock_ms, pause)
     beat = Beat(sessions, broadcaster, topics_of, database.together, clock_ms, partial(new_id, "beat"))
-    limiter = RateLimiter(counters)
-    trade = TradeSocket(sessions, topics, pairs, Tickets(database, now_s), limiter, public_instance, clock_ms)
-    desks: dict[str, SocketDesk] = {"trade": trade}
+    start = start or _starting(beat, pause)
+    gate = Gate(keys.accept, open_desk, limiter, partial(in_turn, master_key, previous_master_key))
+    desks: dict[str, SocketDesk] = {
+        one.desk: SignedOrderSocket(one, sessions, start, clock_ms) for one in audiences(gate)
+    }
+    desks["trade"] = TradeSocket(sessions, topics, pairs, Tickets(database, now_s), limiter, public_instance, clock_ms)
     return Pushing(broadcaster, Sockets(desks, sessions), desks, beat)
+
+
+def _starting(beat: Beat, pause: Callable[[float], None]) -> Callable[[str], None]:
+    """Return what has a connection begin: another function, or a thread. What fails is made up for by the beat."""
+    function = wiring.beat_function()
+    call = caller_of(wiring.lambda_client, function, "Begin a connection") if function else None
+
+    def begin(connection_id: str) -> None:
+        try:
+            if call is None:
+                beat.begin(connection_id, pause)
+            else:
+                call({"connection": connection_id})
+        except Exception:
+            logger.warning("a connection has not begun; the next beat goes on", exc_info=True, connection=connection_id)
+
+    def begin_in_a_thread(connection_id: str) -> None:
+        Thread(target=begin, args=(connection_id,), name=f"begin-{connection_id}", daemon=True).start()
+
+    return begin if function else begin_in_a_thread

@@ -5,8 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
-from functools import cache, partial
-from typing import Any
+from functools import partial
 
 from chalicelib import wiring
 from chalicelib.domain.tenancy.master_keys import in_turn
@@ -80,9 +79,4 @@ def _scope_of(owner: Owner) -> Scope:
 def _function() -> Start | None:
     """Return what calls the function that makes deliveries; None if none is named. Its client is made when needed."""
     name = wiring.deliver_function()
-    return by_function(_client, name) if name else None
-
-
-@cache
-def _client() -> Any:
-    return wiring.aws_client("lambda", timeout_s=5, attempts_max=2)
+    return by_function(wiring.lambda_client, name) if name else None

@@ -30,14 +30,16 @@ _TIMESTAMP = re.compile(r"[0-9]{1,15}")
 class Caller:
     """The authenticated caller of a request.
 
-    address: of a taker as registered, of a maker in lower case. now_ms: arrival of the request. For a wallet that
-    connects, instance and address are empty and the settings are the defaults.
+    address: of a taker as registered, of a maker in lower case. now_ms: arrival of the request. credential: the id of a
+    taker's key, or when a maker's JWT ends, in Unix seconds. For a wallet that connects, instance, address and
+    credential are empty and the settings are the defaults.
     """
 
     instance: str
     address: str
     settings: DeskSettings
     now_ms: int
+    credential: str = ""
 
     @property
     def now_s(self) -> int:
@@ -89,7 +91,7 @@ class Gate:
             self._verify(request, api_key, timestamp, signature, desk.settings.auth_window_ms, now_ms)
         if not key.is_enabled:
             raise Fault(Error.FORBIDDEN, "API key is disabled")
-        caller = Caller(key.instance, key.taker, desk.settings, now_ms)
+        caller = Caller(key.instance, key.taker, desk.settings, now_ms, key.key_id)
         known(caller)
         refuse_without_service(desk)
         self._count(key.instance, key.key_id, key.rate_limit, now_ms)
@@ -108,7 +110,7 @@ class Gate:
         if desk is None:
             raise Fault(Error.UNAUTHORIZED)
         add_log_members(instance=session.instance)
-        caller = Caller(session.instance, session.wallet, desk.settings, now_ms)
+        caller = Caller(session.instance, session.wallet, desk.settings, now_ms, str(session.ends_s))
         known(caller)
         refuse_without_service(desk)
         self._count(session.instance, f"maker/{session.wallet}", desk.settings.rate_limit, now_ms)
@@ -123,8 +125,8 @@ class Gate:
 
     def open_session(self, caller: Caller) -> str:
         """Return a JWT for a maker, whose wallet is proven."""
-        newest, ttl_s = next(self.master_keys()), caller.settings.jwt_ttl_seconds
-        return new_jwt(Session(caller.instance, caller.address), newest, caller.now_s, ttl_s)
+        session = Session(caller.instance, caller.address, caller.now_s + caller.settings.jwt_ttl_seconds)
+        return new_jwt(session, next(self.master_keys()), caller.now_s)
 
     def _verify(
         self, request: HttpRequest, api_key: str, timestamp: str, signature: str, window_ms: int, now_ms: int

@@ -24,17 +24,18 @@ class NotASession(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """The maker of a JWT. wallet: in lower case."""
+    """The maker of a JWT, and until when. wallet: in lower case. ends_s: Unix seconds."""
 
     instance: str
     wallet: str
+    ends_s: int
 
 
-def new_jwt(session: Session, master_key: bytes, now_s: int, ttl_s: int) -> str:
-    """Return a JWT that is valid for so many seconds."""
+def new_jwt(session: Session, master_key: bytes, now_s: int) -> str:
+    """Return a JWT of a session that begins now."""
     import jwt  # not at module level: most requests do not need it
 
-    claims = {"sub": session.wallet, "iss": session.instance, "iat": now_s, "exp": now_s + ttl_s}
+    claims = {"sub": session.wallet, "iss": session.instance, "iat": now_s, "exp": session.ends_s}
     return jwt.encode(claims, jwt_secret_of(master_key, session.instance), ALGORITHM)
 
 
@@ -57,7 +58,7 @@ def session_of(text: str, master_keys: Iterable[bytes], now_s: int) -> Session:
         raise NotASession
     if not isinstance(ends_s, int) or isinstance(ends_s, bool) or ends_s <= now_s:
         raise NotASession
-    return Session(named, wallet)
+    return Session(named, wallet, ends_s)
 
 
 def _claims(text: str, master_keys: Iterable[bytes], instance: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from chalicelib.domain.feed.outbox import Announcement, OutboxEvent
 from chalicelib.domain.ledger.changes import Changes
 from chalicelib.domain.ledger.feed import balances_changed
 from chalicelib.domain.signed.lifecycle import Lock, Status
-from chalicelib.domain.signed.order import customer_of
+from chalicelib.domain.signed.order import customer_of, lock_id_of
 from chalicelib.domain.signed.stored import Fill, StoredOrder
 
 BALANCE_KIND = "signed_order"
@@ -40,6 +40,7 @@ def _event(before: StoredOrder | None, after: StoredOrder, about: dict[str, Json
         "isBuy": after.order.is_buy,
         "quantity": str(after.order.quantity),
         "filledQuantity": str(state.filled),
+        "lockId": lock_id_of(after.order_hash, lock.taker, lock.locked_at_s, lock.expires_at_s) if lock else None,
         "expiresAt": _end_of(state.lock),
         "fill": _shown(fill) if fill else None,
     }
@@ -57,4 +58,5 @@ def _shown(fill: Fill) -> dict[str, Json]:
         "amount": str(fill.amount),
         "fee": str(fill.fee),
         "incentive": str(fill.incentive),
+        "txHash": fill.tx_hash,
     }

@@ -123,3 +123,9 @@ def fill_id_of(order_hash: str, reference_id: str) -> str:
     """Return the id of an order's fill under this reference: always the same, so a fill sent twice is one fill."""
     digest = hashlib.sha256(f"{order_hash}/{reference_id}".encode()).hexdigest()
     return order_id_of(digest)
+
+
+def lock_id_of(order_hash: str, taker: str, locked_at_s: int, expires_at_s: int) -> str:
+    """Return the id of a taker's lock of an order. A lock has no other name: nobody else can hold one meanwhile."""
+    named = f"{order_hash}/{customer_of(taker)}/{locked_at_s}/{expires_at_s}"
+    return order_id_of(hashlib.sha256(named.encode()).hexdigest())

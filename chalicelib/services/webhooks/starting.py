@@ -7,23 +7,12 @@ from threading import Lock, Thread
 from typing import Any
 
 from chalicelib.domain.webhooks.endpoint import Owner, owner_of
-from chalicelib.support.canonical import compact
+from chalicelib.services.calling import caller_of
 from chalicelib.support.telemetry import logger
 
 Start = Callable[[Owner, str, Sequence[str]], None]
 """Starts a deliverer for an endpoint, given its owner, its id and deliveries to begin with. May fail: an endpoint that
 was noted is found by the next sweep."""
-EVENT = {
-    "version": "0",
-    "id": "",
-    "detail-type": "Deliver webhooks",
-    "source": "tallybook",
-    "account": "",
-    "time": "",
-    "region": "",
-    "resources": list[str](),
-}
-"""The members of an EventBridge event beside its detail."""
 THREADS_MAX = 64
 IDS_MAX = 1000
 """Deliveries that a start names: Lambda takes 256 KB with an asynchronous call."""
@@ -57,13 +46,9 @@ class InThreads:
 
 
 def by_function(client: Callable[[], Any], function: str) -> Start:
-    """Return what calls Lambda's function for an endpoint, without waiting for it. The event is EventBridge's."""
-
-    def start(owner: Owner, endpoint_id: str, delivery_ids: Sequence[str]) -> None:
-        event = EVENT | {"detail": detail_of(owner, endpoint_id, delivery_ids)}
-        client().invoke(FunctionName=function, InvocationType="Event", Payload=compact(event).encode())
-
-    return start
+    """Return what calls Lambda's function for an endpoint."""
+    call = caller_of(client, function, "Deliver webhooks")
+    return lambda *start: call(detail_of(*start))
 
 
 def left_to_sweep(_owner: Owner, _endpoint_id: str, _delivery_ids: Sequence[str]) -> None:

@@ -120,7 +120,11 @@ class Desk:
 
     @property
     def jwt(self) -> str:
-        return new_jwt(Session(self.instance, self.maker), MASTER_KEY, self.clock.now_s, 86_400)
+        return self.jwt_until(self.clock.now_s + 86_400)
+
+    def jwt_until(self, ends_s: int) -> str:
+        """Return a JWT of the maker that ends then."""
+        return new_jwt(Session(self.instance, self.maker, ends_s), MASTER_KEY, self.clock.now_s)
 
     @property
     def as_other(self) -> Desk:

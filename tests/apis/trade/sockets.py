@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from chalicelib.apis.kit.sockets import Opened, Opening, SocketDesk
-from chalicelib.services.push.following import follow_records
-from chalicelib.services.push.rows import JournalRows, OutboxRows, StoredEntries
+from chalicelib.services.push.rows import StoredEntries
 from chalicelib.wiring.push import Pushing, new_pushing
-from infra.shards import lambda_record
 from tests.apis.trade.desk import SignedDesk, data_of
-from tests.recording import nobody
+from tests.services.push.streams import Streams
 from tests.services.push.world import Clients
-from tests.world import INSTANCE, record_of
+from tests.world import INSTANCE
 
 
 @dataclass
 class Sockets:
-    """followed: keys of the rows that the broadcaster was told of."""
-
     desk: SignedDesk
     pushing: Pushing
     clients: Clients
-    followed: set[tuple[str, int]] = field(default_factory=set)
+    streams: Streams
 
     @cached_property
     def ben(self) -> SignedDesk:
@@ -56,19 +52,7 @@ class Sockets:
 
     def follow(self) -> None:
         """Hand the new rows of the journal and of the outbox to the broadcaster."""
-        database = self.desk.world.database
-        for table, number, owner, rows in (
-            ("journal", "sequence", "book", JournalRows(database)),
-            ("outbox", "number", "owner", OutboxRows()),
-        ):
-            new = [
-                row
-                for row in sorted(database.scan(table), key=lambda row: (row[owner], row[number]))
-                if (row[owner], row[number]) not in self.followed
-            ]
-            self.followed |= {(row[owner], row[number]) for row in new}
-            records = [lambda_record(record_of(row, index), "arn") for index, row in enumerate(new, 1)]
-            assert nobody(follow_records)(rows, {"sockets": self.pushing.broadcaster}, records) == []
+        self.streams.follow()
 
 
 def open_sockets(desk: SignedDesk, public_instance: str | None = INSTANCE) -> Sockets:
@@ -82,6 +66,4 @@ def open_sockets(desk: SignedDesk, public_instance: str | None = INSTANCE) -> So
     pushing = new_pushing(
         database, database, clients, between, lambda: desk.clock() + paused_ms[0], public_instance, pause=pause
     )
-    sockets = Sockets(desk, pushing, clients)
-    sockets.follow()
-    return sockets
+    return Sockets(desk, pushing, clients, Streams(database, pushing.broadcaster))

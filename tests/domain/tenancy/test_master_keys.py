@@ -143,7 +143,7 @@ def test_a_signed_taker_and_a_maker_of_before_are_let_in_until_the_rotation_ends
 def test_new_sessions_are_of_the_newest_key_alone(memory_database: Database) -> None:
     keys = partial(in_turn, lambda: NEW_KEY, lambda: MASTER_KEY)
     gate = Gate(lambda _: None, lambda _: None, RateLimiter(memory_database), keys)
-    session = Session("inst_test0001", "0x" + "a" * 40)
+    session = Session("inst_test0001", "0x" + "a" * 40, NOW_S + DeskSettings().jwt_ttl_seconds)
     caller = Caller(session.instance, session.wallet, DeskSettings(), NOW_S * 1000)
     text = gate.open_session(caller)
     assert session_of(text, [NEW_KEY], NOW_S) == session

@@ -8,6 +8,7 @@ from typing import Any
 from chalicelib.domain.feed.event import ALL_TAKERS, FeedEvent, maker_subject, taker_subject
 from chalicelib.domain.feed.logs import LEDGER_AREA, SIGNED_AREA, lanes_of
 from chalicelib.domain.feed.outbox import events_of
+from chalicelib.domain.signed.order import lock_id_of
 from chalicelib.tables.outbox import Outbox
 from tests.services.signed.market import BUY, BUY_HASH, INSTANCE, MAKER, OTHER, SELL, TAKER, UNIT, Market
 
@@ -48,9 +49,10 @@ def test_each_step_is_one_event_for_those_whom_it_concerns(market: Market) -> No
 def test_an_event_tells_what_changed(market: Market) -> None:
     stored = market.create()
     locked = market.lock()
-    fill = market.fill(UNIT, "mine")
+    fill = market.fill(UNIT, "mine", tx_hash="0x" + "cd" * 32)
     about = {"orderHash": BUY_HASH, "orderId": stored.order_id, "maker": MAKER, "taker": TAKER}
-    facts = {"ticker": BUY.ticker, "isBuy": True, "quantity": str(BUY.quantity)}
+    lock_id = lock_id_of(BUY_HASH, TAKER, market.now_s, market.now_s + 600)
+    facts = {"ticker": BUY.ticker, "isBuy": True, "quantity": str(BUY.quantity), "lockId": lock_id}
     told: list[Any] = [event.body for event in steps(market)]
     assert told[1] == about | facts | {
         "fromStatus": "pending", "toStatus": "locked", "filledQuantity": "0", "fill": None,
@@ -62,7 +64,7 @@ def test_an_event_tells_what_changed(market: Market) -> None:
         "expiresAt": "2025-01-17T03:10:24Z",
         "fill": {
             "reference": "mine", "quantity": str(UNIT), "amount": str(fill.amount), "fee": str(fill.fee),
-            "incentive": str(fill.incentive),
+            "incentive": str(fill.incentive), "txHash": "0x" + "cd" * 32,
         },
     }  # fmt: skip
     market.cancel()

@@ -172,7 +172,7 @@ def _archived(desk: Desk, origin: str) -> HttpResponse:
 
 
 def _session_of(instance: str, desk: Desk) -> str:
-    return "Bearer " + new_jwt(Session(instance, desk.maker), MASTER_KEY, desk.clock.now_s, 60)
+    return "Bearer " + new_jwt(Session(instance, desk.maker, desk.clock.now_s + 60), MASTER_KEY, desk.clock.now_s)
 
 
 def _too_often(_desk: Desk, origin: str) -> HttpResponse:
@@ -264,6 +264,6 @@ def test_a_page_is_served_through_the_app(client: HttpClient) -> None:
     wanted = {"Origin": PAGE, "Access-Control-Request-Method": "POST"}
     answer = client.request("OPTIONS", f"{API}/orders", None, wanted)
     assert (answer.status_code, answer.headers[ALLOW], answer.body) == (204, PAGE, b"")
-    jwt = new_jwt(Session(INSTANCE, client.desk.maker), MASTER_KEY, 4_000_000_000, 60)
+    jwt = new_jwt(Session(INSTANCE, client.desk.maker, 4_000_000_060), MASTER_KEY, 4_000_000_000)
     answer = client.request("GET", f"{API}/orders", None, {"Origin": PAGE, "Authorization": f"Bearer {jwt}"})
     assert (answer.status_code, answer.headers[ALLOW]) == (200, PAGE)

@@ -1,0 +1,436 @@
+"""The WebSocket of the taker desk: who may connect, what they are sent, resuming, and when they are turned out."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from chalicelib.apis.kit.sockets import Opened
+from chalicelib.apis.taker.socket import audiences
+from chalicelib.apis.taker.socket_messages import Type
+from chalicelib.domain.feed.subscription import CONNECTIONS_MAX
+from chalicelib.domain.tenancy.credentials import digest_of
+from chalicelib.domain.tenancy.instances import InstanceStatus
+from chalicelib.domain.tenancy.keys import TAKER_KEYS
+from chalicelib.domain.tenancy.rate_limit import RateLimit
+from chalicelib.services.push.broadcasting import BEAT_S
+from chalicelib.tables.credentials import Credentials
+from chalicelib.tables.tenants import Tenants
+from tests.apis.taker.desk import (
+    API_KEY,
+    INSTANCE,
+    MAKER,
+    NOW_S,
+    OTHER_API_KEY,
+    OTHER_INSTANCE,
+    OTHER_MAKER_KEY,
+    TAKER,
+    Desk,
+    data_of,
+    make_key,
+    open_instance,
+)
+from tests.apis.taker.sockets import BOTH, CHANGES, MAKER_PATH, TAKER_PATH, Sockets, open_sockets
+
+REJECTED_TYPES = [
+    "",
+    "types=",
+    "types=,",
+    "types=heartbeat",
+    "types=order_status_change,orders",
+    "types=Order_Status_Change",
+]
+
+
+@pytest.fixture
+def sockets(desk: Desk) -> Sockets:
+    return open_sockets(desk)
+
+
+def refusal(opened: Opened) -> tuple[int, int]:
+    """Return status and code."""
+    answer = json.loads(opened.message)
+    assert answer["message"]
+    return opened.status, answer["code"]
+
+
+def later(sockets: Sockets, seconds: int = BEAT_S) -> None:
+    sockets.desk.clock.advance(seconds)
+
+
+def beat(sockets: Sockets) -> None:
+    later(sockets)
+    sockets.pushing.beat.round()
+
+
+def shapes(value: Any) -> Any:
+    return {name: shapes(one) for name, one in value.items()} if isinstance(value, dict) else type(value).__name__
+
+
+# What is sent
+
+
+def test_messages_have_the_vendors_members_and_a_cursor(sockets: Sockets) -> None:
+    sockets.taker()
+    sockets.maker()
+    order_hash = sockets.desk.created()
+    sockets.desk.lock(order_hash)
+    sockets.desk.fill(order_hash, 4 * 10**18, tx_hash="0x" + "ab" * 32)
+    sockets.desk.cancel(order_hash)
+    sockets.follow()
+    created, locked, filled, asked = sockets.messages()
+    about = {"order_hash": order_hash, "maker": MAKER}
+    lock = {"expires_at": "2025-01-17T04:00:24Z", "lock_id": locked["data"]["metadata"]["lock_id"]}
+    at = "2025-01-17T03:00:24Z"
+    assert {**created, "cursor": ""} == {
+        "type": "order_status_change", "timestamp": created["timestamp"], "cursor": "",
+        "data": about | {"taker": None, "from_status": None, "to_status": "pending"},
+    }  # fmt: skip
+    assert locked["data"] == about | {
+        "taker": TAKER, "from_status": "pending", "to_status": "locked", "metadata": lock,
+    }  # fmt: skip
+    assert filled["data"] == about | {
+        "taker": TAKER, "from_status": "locked", "to_status": "partially_filled",
+        "metadata": lock | {"blockchain_tx_hash": "0x" + "ab" * 32},
+    }  # fmt: skip
+    assert list(asked) == ["type", "timestamp", "data", "cursor"]
+    assert asked["type"] == "cancellation_request"
+    assert list(asked["data"]) == ["order_hash", "maker", "reason", "metadata"]
+    assert asked["data"]["reason"] == "user_requested"
+    assert asked["data"]["metadata"]["expires_at"] == lock["expires_at"]
+    assert asked["data"]["metadata"]["request_id"].startswith("cmd_")
+    assert all(len(message["timestamp"]) == len(at) for message in sockets.messages())
+    assert [{**one, "cursor": ""} for one in sockets.messages("m")] == [
+        {**one, "cursor": ""} for one in (created, locked, filled)
+    ]
+
+
+def test_all_messages_of_a_lock_name_it_and_the_next_lock_is_another(sockets: Sockets) -> None:
+    sockets.taker()
+    order_hash = sockets.desk.created()
+    sockets.desk.lock(order_hash)
+    sockets.desk.unlock(order_hash)
+    later(sockets, 1)
+    sockets.desk.lock(order_hash)
+    sockets.follow()
+    named = [message["data"].get("metadata", {}).get("lock_id") for message in sockets.messages()]
+    assert named[0] is None
+    assert named[1] == named[2]
+    assert named[3] not in named[:3]
+
+
+def test_a_heartbeat_comes_first_and_then_every_30_seconds_with_its_time_in_milliseconds(sockets: Sockets) -> None:
+    sockets.taker()
+    for _ in range(2):
+        beat(sockets)
+        sockets.pushing.beat.round()
+    heartbeats = sockets.messages(heartbeats=True)
+    assert [list(message) for message in heartbeats] == [["type", "timestamp", "cursor"]] * 3
+    times = [(NOW_S + seconds) * 1000 for seconds in (0, BEAT_S, 2 * BEAT_S)]
+    assert [message["timestamp"] for message in heartbeats] == times
+
+
+def test_a_taker_is_told_which_orders_can_be_locked_and_what_becomes_of_its_own_alone(sockets: Sockets) -> None:
+    sockets.taker("t")
+    sockets.taker("o", desk=sockets.desk.as_other)
+    order_hash = sockets.desk.created()
+    sockets.desk.lock(order_hash)
+    sockets.desk.unlock(order_hash)
+    sockets.follow()
+    assert sockets.statuses("t") == [(None, "pending"), ("pending", "locked"), ("locked", "pending")]
+    assert sockets.statuses("o") == [(None, "pending"), ("locked", "pending")]
+
+
+def test_a_maker_is_told_of_its_own_orders_alone(sockets: Sockets) -> None:
+    other = sockets.desk.as_maker(OTHER_MAKER_KEY)
+    sockets.maker("m")
+    sockets.maker("o", desk=other)
+    sockets.desk.created()
+    sockets.follow()
+    assert (sockets.statuses("m"), sockets.statuses("o")) == ([(None, "pending")], [])
+    other.created(maker=other.maker)
+    sockets.follow()
+    assert (sockets.statuses("m"), sockets.statuses("o")) == ([(None, "pending")], [(None, "pending")])
+
+
+@pytest.mark.parametrize(
+    ("types", "expected"),
+    [
+        ("order_status_change", ["order_status_change", "order_status_change"]),
+        ("cancellation_request", ["cancellation_request"]),
+        (" cancellation_request , order_status_change", ["order_status_change"] * 2 + ["cancellation_request"]),
+    ],
+)
+def test_only_the_types_that_a_client_names_are_sent(sockets: Sockets, types: str, expected: list[str]) -> None:
+    sockets.taker(query=f"types={types}")
+    order_hash = sockets.desk.created()
+    sockets.desk.lock(order_hash)
+    sockets.desk.cancel(order_hash)
+    sockets.follow()
+    assert [message["type"] for message in sockets.messages()] == expected
+
+
+def test_takers_of_another_instance_are_told_nothing(sockets: Sockets) -> None:
+    open_instance(sockets.desk.database, OTHER_INSTANCE)
+    make_key(sockets.desk.database, "key-elsewhere", TAKER, instance=OTHER_INSTANCE)
+    sockets.open("e", "taker", BOTH, {"x-api-key": "key-elsewhere"})
+    sockets.desk.lock(sockets.desk.created())
+    sockets.follow()
+    assert sockets.messages("e") == []
+
+
+def test_a_batch_that_comes_again_is_told_once(sockets: Sockets) -> None:
+    sockets.taker()
+    sockets.desk.lock(sockets.desk.created())
+    sockets.follow()
+    sockets.streams.forget()
+    sockets.follow()
+    assert len(sockets.messages()) == 2
+
+
+# Resuming
+
+
+@pytest.mark.parametrize("at", range(4))
+def test_who_resumes_gets_first_what_it_missed(sockets: Sockets, at: int) -> None:
+    sockets.taker("t")
+    hashes = [sockets.desk.created(nonce=nonce) for nonce in (1, 2)]
+    for order_hash in hashes:
+        sockets.desk.lock(order_hash)
+    sockets.follow()
+    whole = sockets.messages("t")
+    assert len(whole) == 4
+    sockets.taker("r", f"{BOTH}&after={whole[at]['cursor']}")
+    missed = sockets.messages("r")
+    assert sorted(str(one["data"]) for one in missed) == sorted(str(one["data"]) for one in whole[at + 1 :])
+    sockets.desk.unlock(hashes[0])
+    sockets.follow()
+    assert sockets.statuses("r")[-1] == ("locked", "pending")
+
+
+def test_a_heartbeat_tells_an_idle_client_from_where_to_resume(sockets: Sockets) -> None:
+    sockets.taker("t")
+    (heartbeat,) = sockets.messages("t", heartbeats=True)
+    sockets.desk.created()
+    sockets.taker("r", f"{CHANGES}&after={heartbeat['cursor']}")
+    assert sockets.statuses("r") == [(None, "pending")]
+
+
+def test_what_happens_while_a_connection_is_being_opened_is_told(desk: Desk) -> None:
+    started: list[str] = []
+    sockets = open_sockets(desk, started.append)
+    assert sockets.taker().status == 200
+    desk.created()
+    sockets.follow()
+    assert sockets.messages(heartbeats=True) == []
+    sockets.pushing.beat.begin(started[0], lambda _: None)
+    assert [one["type"] for one in sockets.messages(heartbeats=True)] == ["heartbeat", "order_status_change"]
+
+
+def test_a_cursor_that_is_none_is_refused(sockets: Sockets) -> None:
+    assert refusal(sockets.taker(query=f"{BOTH}&after=?")) == (400, 400001)
+
+
+def test_a_cursor_of_other_tables_is_refused_and_leaves_no_connection(sockets: Sockets) -> None:
+    sockets.taker()
+    sockets.desk.created()
+    sockets.follow()
+    cursor = sockets.messages()[-1]["cursor"]
+    database = sockets.desk.database
+    rows = [{"owner": row["owner"], "number": row["number"]} for row in database.scan("outbox")]
+    database.delete_many("outbox", rows)
+    before = len(list(database.scan("connections")))
+    assert refusal(sockets.taker("r", f"{BOTH}&after={cursor}")) == (410, 410)
+    assert len(list(database.scan("connections"))) == before
+
+
+# Who may connect
+
+
+@pytest.mark.parametrize("query", REJECTED_TYPES)
+def test_types_that_there_are_must_be_named(sockets: Sockets, query: str) -> None:
+    for opened in (sockets.taker(query=query), sockets.maker(query=query)):
+        assert refusal(opened) == (400, 400001)
+        assert "types" in json.loads(opened.message)["details"]
+    assert list(sockets.desk.database.scan("connections")) == []
+
+
+def test_a_maker_gets_no_cancellation_requests(sockets: Sockets) -> None:
+    assert refusal(sockets.maker(query=BOTH)) == (400, 400001)
+
+
+@pytest.mark.parametrize("headers", [{}, {"x-api-key": "unknown"}, {"authorization": "Bearer x"}])
+@pytest.mark.parametrize("desk_name", ["taker", "maker"])
+def test_without_a_good_credential_nobody_connects(sockets: Sockets, desk_name: str, headers: dict[str, str]) -> None:
+    opened = sockets.open("x", desk_name, CHANGES, headers)
+    assert opened.status == 401
+    assert list(sockets.desk.database.scan("connections")) == []
+
+
+def test_no_credential_opens_the_other_kind_of_connection(sockets: Sockets) -> None:
+    """A taker's key is no maker's, and a maker's JWT no taker's, so nobody can follow the other's subject."""
+    jwt = {"authorization": f"Bearer {sockets.desk.jwt}"}
+    assert sockets.open("x", "taker", CHANGES, jwt).status == 401
+    assert sockets.open("x", "maker", CHANGES, {"x-api-key": API_KEY}).status == 401
+
+
+@pytest.mark.parametrize("desk_name", ["taker", "maker"])
+def test_what_a_client_names_itself_changes_nothing_of_whose_events_it_gets(sockets: Sockets, desk_name: str) -> None:
+    other = sockets.desk.as_other.as_maker(OTHER_MAKER_KEY)
+    headers = {"x-api-key": other.api_key, "authorization": f"Bearer {other.jwt}", "x-instance": OTHER_INSTANCE}
+    query = f"{CHANGES}&taker={TAKER}&maker={MAKER}&address={TAKER}&instance={OTHER_INSTANCE}&subject=taker/{TAKER}"
+    assert sockets.open("x", desk_name, query, headers).status == 200
+    order_hash = sockets.desk.created()
+    sockets.desk.lock(order_hash)
+    sockets.follow()
+    assert sockets.statuses("x") == ([(None, "pending")] if desk_name == "taker" else [])
+
+
+def test_a_signature_is_over_the_documented_path_wherever_the_connection_is_made(sockets: Sockets) -> None:
+    assert sockets.signed().status == 200
+    assert sockets.signed("u", f"desk=taker&{BOTH}").status == 200
+    assert refusal(sockets.signed("v", path="/")) == (401, 10010008)
+    assert refusal(sockets.signed("v", path=MAKER_PATH)) == (401, 10010008)
+
+
+def test_a_signature_binds_the_types_and_is_recent(sockets: Sockets) -> None:
+    sent_at = str(sockets.desk.clock() - 300_001)
+    assert refusal(sockets.signed(**{"x-api-timestamp": sent_at})) == (401, 10010011)
+    assert refusal(sockets.taker(**{"x-api-signature": "x"})) == (401, 10010012)
+    wrong = sockets.signed("v", BOTH, **{"x-api-signature": "AAAA"})
+    assert refusal(wrong) == (401, 10010008)
+
+
+def test_a_key_that_needs_a_signature_is_refused_without(sockets: Sockets) -> None:
+    make_key(sockets.desk.database, "key-signing", TAKER, requires_signature=True)
+    assert refusal(sockets.open("x", "taker", BOTH, {"x-api-key": "key-signing"})) == (401, 10010012)
+
+
+def test_a_browser_sends_its_jwt_as_a_subprotocol_and_is_answered_with_jwt(sockets: Sockets) -> None:
+    headers = {"sec-websocket-protocol": f"jwt, {sockets.desk.jwt}"}
+    opened = sockets.open("m", "maker", CHANGES, headers)
+    assert (opened.status, dict(opened.headers)) == (200, {"Sec-WebSocket-Protocol": "jwt"})
+    sockets.desk.created()
+    sockets.follow()
+    assert sockets.statuses("m") == [(None, "pending")]
+    assert dict(sockets.maker("h").headers) == {}
+    for protocols in ("jwt", "jwt, x", "token, " + sockets.desk.jwt):
+        assert sockets.open("n", "maker", CHANGES, {"sec-websocket-protocol": protocols}).status == 401
+
+
+def test_connecting_counts_as_a_request(sockets: Sockets) -> None:
+    make_key(sockets.desk.database, "key-of-one", TAKER, rate_limit=RateLimit(bucket=1, refill_per_1000_s=1, per_day=0))
+    statuses = [sockets.open(f"n{number}", "taker", BOTH, {"x-api-key": "key-of-one"}).status for number in range(2)]
+    assert statuses == [200, 429]
+
+
+def test_a_taker_has_a_bounded_number_of_connections(sockets: Sockets) -> None:
+    statuses = [sockets.taker(f"n{number}").status for number in range(CONNECTIONS_MAX + 1)]
+    assert statuses == [200] * CONNECTIONS_MAX + [429]
+    assert sockets.taker("other", desk=sockets.desk.as_other).status == 200
+
+
+def test_paths_and_types_are_those_documented(sockets: Sockets) -> None:
+    gate: Any = sockets.pushing.desks["taker"]
+    found = {one.desk: (one.path, one.types) for one in audiences(gate.audience.enter.__self__)}
+    assert found == {
+        "taker": (TAKER_PATH, (Type.ORDER_STATUS_CHANGE, Type.CANCELLATION_REQUEST)),
+        "maker": (MAKER_PATH, (Type.ORDER_STATUS_CHANGE,)),
+    }
+
+
+@pytest.mark.parametrize("content", [b"", b"ping", b"{}", b"\xff", b"[" * 9000])
+def test_what_a_client_says_is_not_read(sockets: Sockets, content: bytes) -> None:
+    sockets.taker()
+    before = len(sockets.clients.received)
+    sockets.pushing.desks["taker"].message("t", content)
+    assert len(sockets.clients.received) == before
+    assert sockets.clients.gone == set()
+
+
+# When they are turned out
+
+
+def disable(desk: Desk) -> None:
+    Credentials(desk.database, TAKER_KEYS).change(digest_of(API_KEY), is_enabled=False)
+
+
+def let_end(desk: Desk) -> None:
+    Credentials(desk.database, TAKER_KEYS).change(digest_of(API_KEY), expires_s=desk.clock.now_s + 1)
+
+
+def delete(desk: Desk) -> None:
+    Credentials(desk.database, TAKER_KEYS).delete(digest_of(API_KEY))
+
+
+def archive(desk: Desk) -> None:
+    Tenants(desk.database, lambda: NOW_S).change(INSTANCE, lambda one: replace(one, status=InstanceStatus.ARCHIVED))
+
+
+def switch_off(desk: Desk) -> None:
+    Tenants(desk.database, lambda: NOW_S).change(INSTANCE, lambda one: replace(one, services=frozenset()))
+
+
+@pytest.mark.parametrize("end", [disable, let_end, delete])
+def test_a_taker_whose_key_is_no_longer_good_is_turned_out_with_the_next_heartbeat(sockets: Sockets, end: Any) -> None:
+    sockets.taker("t")
+    sockets.taker("o", desk=sockets.desk.as_other)
+    sockets.maker("m")
+    end(sockets.desk)
+    beat(sockets)
+    assert sockets.clients.gone == {"t"}
+    sockets.desk.created()
+    sockets.follow()
+    assert (sockets.statuses("t"), sockets.statuses("o"), sockets.statuses("m")) == (
+        [], [(None, "pending")], [(None, "pending")],
+    )  # fmt: skip
+    assert len(sockets.messages("t", heartbeats=True)) == 1
+
+
+@pytest.mark.parametrize("end", [archive, switch_off])
+def test_everybody_is_turned_out_of_an_instance_that_does_not_trade(sockets: Sockets, end: Any) -> None:
+    sockets.taker("t")
+    sockets.maker("m")
+    end(sockets.desk)
+    beat(sockets)
+    assert sockets.clients.gone == {"t", "m"}
+
+
+def test_a_maker_is_turned_out_when_its_jwt_ends(sockets: Sockets) -> None:
+    ends_s = sockets.desk.clock.now_s + 45
+    headers = {"authorization": f"Bearer {sockets.desk.jwt_until(ends_s)}"}
+    sockets.open("m", "maker", CHANGES, headers)
+    beat(sockets)
+    assert sockets.clients.gone == set()
+    beat(sockets)
+    assert sockets.clients.gone == {"m"}
+
+
+def test_keys_are_looked_up_once_a_beat_however_many_connections_they_have(sockets: Sockets) -> None:
+    for number in range(5):
+        sockets.taker(f"t{number}")
+    looked_up: list[str] = []
+    topics: Any = sockets.pushing.beat.desks["taker"]
+    key_of = topics.key_of
+
+    def noting(key_id: str) -> Any:
+        looked_up.append(key_id)
+        return key_of(key_id)
+
+    object.__setattr__(topics, "key_of", noting)
+    beat(sockets)
+    assert len(looked_up) == 1
+    assert all(len(sockets.messages(f"t{number}", heartbeats=True)) == 2 for number in range(5))
+
+
+def test_the_other_key_of_a_taker_gets_the_same(sockets: Sockets) -> None:
+    make_key(sockets.desk.database, "second-key", TAKER.upper().replace("0X", "0x"))
+    sockets.open("s", "taker", CHANGES, {"x-api-key": "second-key"})
+    order_hash = sockets.desk.created()
+    data_of(sockets.desk.lock(order_hash))
+    sockets.follow()
+    assert sockets.statuses("s") == [(None, "pending"), ("pending", "locked")]
+    assert OTHER_API_KEY not in str(list(sockets.desk.database.scan("connections")))
