@@ -113,7 +113,8 @@ def test_a_page_of_a_listed_origin_connects_a_wallet_creates_lists_and_cancels(
     assert (created["status"], created["id"]) == (200, "of-a-page"), created
     order_id = created["body"]["data"]["id"]
     assert page.call("GET", f"/orders?nonce={nonce}")["body"]["data"]["orders"][0]["id"] == order_id
-    assert page.call("POST", f"/orders/{order_id}/cancel")["body"]["data"]["message"] == "cancelled"
+    assert page.call("DELETE", f"/orders/{order_id}")["body"]["data"]["message"] == "cancelled"
+    assert page.call("GET", f"/orders/{order_id}")["body"]["data"]["status"] == "cancelled"
     assert tab.errors == []
 
 

@@ -161,6 +161,14 @@ def maker_query(query: Mapping[str, list[str]]) -> MakerQuery:
     return found
 
 
+def fills_page_query(query: Mapping[str, list[str]]) -> int:
+    """Return which page of an order's fills is asked for. Raises Fault."""
+    of = Parameters(query)
+    found = of.read("fills_page", _from_one) or 1
+    of.refuse_bad()
+    return found
+
+
 def events_query(query: Mapping[str, list[str]]) -> tuple[str | None, int | None]:
     """Return the cursor and the limit that events are asked for with. Raises Fault."""
     of = Parameters(query)

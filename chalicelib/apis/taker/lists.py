@@ -1,4 +1,4 @@
-"""Endpoints: lists of a taker's orders and fills, of open orders and of a maker's orders; one order of a taker."""
+"""Endpoints: lists of a taker's orders and fills, of open orders and of a maker's orders; one order of either."""
 
 from __future__ import annotations
 
@@ -10,7 +10,15 @@ from chalicelib.apis.kit.http import BadPercentEncoding, HttpRequest, percent_de
 from chalicelib.apis.kit.page_bytes import CHARACTER_BYTES_MAX, Weight, answer_bytes, packed
 from chalicelib.apis.taker.envelope import order_not_found
 from chalicelib.apis.taker.gate import Caller
-from chalicelib.apis.taker.list_schema import fill_query, hash_of, maker_query, open_orders_query, order_query
+from chalicelib.apis.taker.list_schema import (
+    fill_query,
+    fills_page_query,
+    hash_of,
+    maker_query,
+    open_orders_query,
+    order_query,
+)
+from chalicelib.apis.taker.makers import order_named_in
 from chalicelib.apis.taker.objects import fill_object, listed_order, makers_fill_object, single_order
 from chalicelib.apis.taker.schema import TEXT_CHARACTERS_MAX
 from chalicelib.domain.signed.faults import OrderNotFound
@@ -82,6 +90,15 @@ class ListEndpoints:
             "total_pages": page.pages + (left if page.rows else 0),
             "orders": [view(stored) for stored in page.rows],
         }
+
+    def makers_order(self, request: HttpRequest, caller: Caller) -> object:
+        """GET orders/{order_id}. One of the maker's orders with its fills, by id or hash (K54)."""
+        fills_page = fills_page_query(request.query)
+        orders = self.reading.of_maker(caller.instance, caller.address, caller.now_s)
+        stored = orders.one(*order_named_in(request))
+        if stored is None:
+            raise order_not_found()
+        return _makers_order(orders.with_fills(stored, fills_page))
 
     def _of_taker(self, caller: Caller) -> TakerOrders:
         return self.reading.of_taker(caller.instance, caller.address, caller.now_s)

@@ -13,7 +13,7 @@ from chalicelib.apis.taker.schema import HASH, SignedOrderBody, checked
 from chalicelib.domain.signed.eip712 import canonical, order_hash_of, signer_of_order
 from chalicelib.domain.signed.instruments import Stock, Terms
 from chalicelib.domain.signed.lifecycle import Status
-from chalicelib.domain.signed.order import VALUE_MAX, SignedOrder, customer_of
+from chalicelib.domain.signed.order import VALUE_MAX, SignedOrder, customer_of, order_id_of
 from chalicelib.domain.signed.settings import DeskSettings
 from chalicelib.services.signed.desk import Signed, SignedOrderDesk
 from chalicelib.services.signed.reading import SignedReading
@@ -46,8 +46,8 @@ class MakerEndpoints:
 
     def cancel(self, request: HttpRequest, caller: Caller) -> object:
         """Cancel an open order, or request it from the holder of its lock (K16: by id or hash)."""
-        order_id = self._order_id_in(request.path_parameters["order_id"], caller)
-        after = self.desk.cancel(caller.instance, order_id, caller.address)
+        order_id, order_hash = order_named_in(request)
+        after = self.desk.cancel(caller.instance, order_id, caller.address, order_hash)
         is_cancelled = after.state.status is Status.CANCELLED
         message = "cancelled" if is_cancelled else "cancellation_requested"
         return {"success": True, "order_id": after.order_id, "message": message}
@@ -56,19 +56,15 @@ class MakerEndpoints:
         """Return the maker's next nonce: the highest used one plus one (K17)."""
         return {"maker": caller.address, "next_nonce": self.reading.next_nonce(caller.instance, caller.address)}
 
-    def _order_id_in(self, segment: str, caller: Caller) -> str:
-        """Return the id of the order in a path, an id or a hash. Raises Fault where there is no such order.
 
-        The id has only a part of the hash, so the hash is compared with the stored one.
-        """
-        if _ORDER_ID.fullmatch(segment):
-            return segment.lower()
-        if HASH.fullmatch(segment):
-            order_hash = segment.lower()
-            found = self.reading.order(caller.instance, order_hash)
-            if found is not None and found.order_hash == order_hash:
-                return found.order_id
-        raise order_not_found()
+def order_named_in(request: HttpRequest) -> tuple[str, str | None]:
+    """Return the id of the order in a path and, if the path has the order's hash, the hash (K16). Raises Fault."""
+    segment = request.path_parameters["order_id"]
+    if _ORDER_ID.fullmatch(segment):
+        return segment.lower(), None
+    if HASH.fullmatch(segment):
+        return order_id_of(segment.lower()), segment.lower()
+    raise order_not_found()
 
 
 def unknown_in(terms: Terms) -> dict[str, str]:

@@ -20,6 +20,13 @@ class Auth(Enum):
 (MOUNT,) = MOUNTS["taker"]
 PAGE = ("sort_by", "sort_order", "page", "page_size")
 ORDER_FILTER = ("ticker", "exchange", "is_buy")
+NO_ORDER_IDS = frozenset(
+    {
+        *("available", "filled", "maker", "estimate_charge"),
+        *("validate", "lock", "unlock", "fill", "reject", "cancel-result"),
+    }
+)
+"""Words after ``/orders/`` that name no order."""
 OF_ORDER = ("NOT_FOUND", "CONFLICT")
 """Errors of every command on an order."""
 
@@ -66,6 +73,9 @@ ROUTES = RouteTable(
         _route("POST", "/orders", Auth.MAKER, "makers.create", "Order",
                body="schema:SignedOrderBody", errors=("INSUFFICIENT_BALANCE", "CONFLICT"), counts_refusals=True),
         _route("POST", "/orders/{order_id}/cancel", Auth.MAKER, "makers.cancel", "Cancelled", errors=OF_ORDER),
+        _route("GET", "/orders/{order_id}", Auth.MAKER, "lists.makers_order", "MakersOrder",
+               query=("fills_page",), errors=("NOT_FOUND",)),
+        _route("DELETE", "/orders/{order_id}", Auth.MAKER, "makers.cancel", "Cancelled", errors=OF_ORDER),
         _route("GET", "/orders/maker/next-nonce", Auth.MAKER, "makers.next_nonce", "NextNonce"),
         _route("GET", "/orders", Auth.MAKER, "lists.makers_orders", "MakersOrderPage", query=MAKERS_ORDERS),
         _route("GET", "/takers/events", Auth.TAKER, "events.of_taker", "Events", **FOLLOWED),
@@ -87,4 +97,5 @@ ROUTES = RouteTable(
             *("TIMESTAMP_INVALID", "SIGNATURE_INVALID", "FORBIDDEN"),
         ),
     },
+    not_ids={"order_id": NO_ORDER_IDS},
 )  # fmt: skip

@@ -122,14 +122,14 @@ class SignedOrderDesk:
 
         return self._until_written(once)
 
-    def cancel(self, instance: str, order_id: str, maker: str) -> StoredOrder:
+    def cancel(self, instance: str, order_id: str, maker: str, order_hash: str | None = None) -> StoredOrder:
         """Cancel an open order; on a locked one, note the maker's cancel request. Idempotent.
 
-        Raises OrderNotFound, NotTheMakers or StateForbids.
+        order_hash: if the request named the order by hash. Raises OrderNotFound, NotTheMakers or StateForbids.
         """
 
         def once() -> StoredOrder:
-            before, now_s = self._current(instance, order_id)
+            before, now_s = self._current(instance, order_id, order_hash)
             if customer_of(before.order.maker) != customer_of(maker):
                 raise NotTheMakers(order_id)
             return self._take(before, Step(Action.CANCEL, now_s))

@@ -115,6 +115,16 @@ class MakerOrders:
         matching = filter(query.has, now)
         return sorted_up_to_page(matching, lambda stored: (value(stored), stored.order_hash), query.paging)
 
+    def one(self, order_id: str, order_hash: str | None) -> StoredOrder | None:
+        """Return one of the maker's orders as of now; None if it has none of this id.
+
+        order_hash: if the request named the order by hash. The id has only a part of the hash, so it is compared.
+        """
+        stored = self.orders.get(self.instance, order_id)
+        if stored is None or order_hash not in (None, stored.order_hash):
+            return None
+        return as_of(stored, self.at_s) if is_customer(stored.order.maker, self.maker) else None
+
     def with_fills(self, stored: StoredOrder, fills_page: int = 1) -> MakersOrder:
         if stored.state.status not in STATUSES_WITH_FILLS:
             return MakersOrder(stored, None)
@@ -139,5 +149,5 @@ class MakerOrders:
             if found is None:
                 return []
             order_id, _ = found
-        stored = self.orders.get(self.instance, order_id)
-        return [stored] if stored and is_customer(stored.order.maker, self.maker) else []
+        stored = self.one(order_id, None)
+        return [stored] if stored else []

@@ -21,6 +21,7 @@ from tests.apis.taker.cases import (
     outcome_of,
     partly_filled,
 )
+from tests.apis.taker.contract.test_one_order_of_a_maker import delete
 from tests.apis.taker.desk import (
     INSTANCE,
     NOW_S,
@@ -57,6 +58,8 @@ def test_an_instance_sees_and_moves_nothing_of_anothers_on_any_route(desk: Desk)
             "POST /orders/reject": elsewhere.reject(order_hash),
             "POST /orders/cancel-result": elsewhere.cancel_result(order_hash, True),
             "POST /orders/{order_id}/cancel": elsewhere.cancel(order_hash),
+            "GET /orders/{order_id}": elsewhere.maker_get(f"/orders/{order_hash}"),
+            "DELETE /orders/{order_id}": delete(elsewhere, order_hash),
         }
         assert set(map(len, empty.values())) == {0}
         assert {outcome_of(answer) for answer in not_found.values()} == {NOT_FOUND}

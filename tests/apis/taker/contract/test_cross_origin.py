@@ -76,6 +76,8 @@ FOR_PAGES: Any = cases(
     ("create an order",   "/orders",                 "POST",   "GET, POST"),
     ("list orders",       "/orders",                 "GET",    "GET, POST"),
     ("cancel an order",   "/orders/7/cancel",        "POST",   "POST"),
+    ("show an order",     "/orders/7",               "GET",    "GET, DELETE"),
+    ("cancel it",         "/orders/7",               "DELETE", "GET, DELETE"),
     ("next nonce",        "/orders/maker/next-nonce", "GET",   "GET"),
     ("a maker's events",  "/makers/events",          "GET",    "GET"),
     ("a trailing slash",  "/orders/",                "POST",   "GET, POST"),

@@ -62,6 +62,8 @@ ENDPOINTS = cases(
     ("A11 answer a cancel request", "POST", "/orders/cancel-result",          NO_KEY),
     ("A12 list a taker's fills",    "GET",  "/orders/filled",                 NO_KEY),
     ("A13 list a maker's orders",   "GET",  "/orders",                        NO_SESSION),
+    ("K54 show a maker's order",    "GET",  "/orders/x",                      NO_SESSION),
+    ("K54 cancel it",               "DELETE", "/orders/x",                    NO_SESSION),
     ("K3 validate",                 "POST", "/takers/orders/validate",        NO_KEY),
     ("K3 lock",                     "POST", "/takers/orders/lock",            NO_KEY),
     ("K3 unlock",                   "POST", "/takers/orders/unlock",          NO_KEY),
@@ -80,7 +82,8 @@ def test_an_endpoint_is_found_by_method_and_path(
     assert outcome_of(shared.send(method, path)) == without_credential
     assert outcome_of(shared.send(method, path + "/")) == without_credential
     for other in {"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"} - {method}:
-        if (other, path) not in (("GET", "/orders"), ("POST", "/orders")) and not _is_of_one_order(other, path):
+        twins = (("GET", "/orders"), ("POST", "/orders"), ("GET", "/orders/x"), ("DELETE", "/orders/x"))
+        if (other, path) not in twins and not _is_of_one_order(other, path):
             assert outcome_of(shared.send(other, path)) == NOT_FOUND, other
 
 
