@@ -32,16 +32,16 @@ class CostEndpoints:
         try:
             parts_of(text)
         except NotAnAmount as error:
-            raise invalid("amount") from error
+            raise invalid("amount", error.reason) from error
         if side not in SIDES:
             raise invalid("side")
         market = self.pairs.open_book(caller.instance, pair_in_path(request))
         try:
             amount = units_of(text, market.decimals.base)
         except NotAnAmount as error:
-            raise invalid("amount") from error
+            raise invalid("amount", error.reason) from error
         if not amount:
-            raise invalid("amount")
+            raise invalid("amount", "It must be above 0.")
         return envelope.success({"price": dec(self._average(market, SIDES[side], amount), market.decimals.quote)})
 
     def _average(self, market: Market, side: Side, amount: int) -> int:

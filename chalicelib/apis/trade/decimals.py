@@ -18,8 +18,18 @@ TEXT_CHARACTERS_MAX = 80
 _DECIMAL = re.compile(r"(0|[1-9][0-9]*)(\.[0-9]+)?")
 
 
+TOO_LARGE = f"It has more than {len(str(AMOUNT_MAX))} digits in base units."
+NOISE = " It looks like a sum of binary floats: round it before it is sent."
+NOISE_DIGITS = 16
+"""A sum of binary floats is written with so many digits and more."""
+
+
 class NotAnAmount(ValueError):
-    """The value is no amount of the asset (R14)."""
+    """The value is no amount of the asset (R14). reason: a sentence that says why; empty for a faulty form (R62)."""
+
+    def __init__(self, value: object, reason: str = "") -> None:
+        super().__init__(repr(value))
+        self.reason = reason
 
 
 def dec(units: int, decimals: int) -> Number:
@@ -44,12 +54,13 @@ def units_of(value: object, decimals: int) -> int:
     if not coefficient:
         return 0
     if len(str(coefficient)) + shift > len(str(AMOUNT_MAX)):
-        raise NotAnAmount(repr(value))
+        raise NotAnAmount(value, TOO_LARGE)
     if shift >= 0:
         return coefficient * unit(shift)
     units, left_over = divmod(coefficient, unit(min(-shift, len(str(coefficient)))))
     if left_over:
-        raise NotAnAmount(repr(value))
+        is_noise = len(str(coefficient)) >= NOISE_DIGITS
+        raise NotAnAmount(value, f"It has more than {decimals} decimals.{NOISE if is_noise else ''}")
     return units
 
 
@@ -62,7 +73,7 @@ def floored(value: object, decimals: int) -> int:
     coefficient, exponent = parts_of(value)
     shift, digits = exponent + decimals, len(str(coefficient))
     if coefficient and digits + shift > len(str(AMOUNT_MAX)):
-        raise NotAnAmount(repr(value))
+        raise NotAnAmount(value, TOO_LARGE)
     if shift >= 0:
         return coefficient * unit(shift) if coefficient else 0
     return coefficient // unit(min(-shift, digits))
@@ -71,10 +82,12 @@ def floored(value: object, decimals: int) -> int:
 def parts_of(value: object) -> tuple[int, int]:
     """Return (coefficient, exponent) of a value in the form of an amount. Raises NotAnAmount."""
     text = value.text if isinstance(value, Number) else value
-    if not isinstance(text, str) or len(text) > TEXT_CHARACTERS_MAX:
-        raise NotAnAmount(repr(value))
+    if not isinstance(text, str):
+        raise NotAnAmount(value)
+    if len(text) > TEXT_CHARACTERS_MAX:
+        raise NotAnAmount(value, f"It has more than {TEXT_CHARACTERS_MAX} characters.")
     if isinstance(value, str) and not _DECIMAL.fullmatch(value):
-        raise NotAnAmount(repr(value))
+        raise NotAnAmount(value)
     try:
         sign, digits, exponent = Decimal(text).as_tuple()
     except InvalidOperation as error:  # an exponent beyond all bounds

@@ -184,7 +184,7 @@ def _number(members: Members, name: str, *, is_required: bool = False) -> Number
     try:
         parts_of(value)
     except NotAnAmount as error:
-        raise invalid(name) from error
+        raise invalid(name, error.reason) from error
     return value
 
 
@@ -210,7 +210,7 @@ def _units(name: str, value: Number | str | None, decimals: int) -> int | None:
     try:
         return units_of(value, decimals)
     except NotAnAmount as error:
-        raise invalid(name) from error
+        raise invalid(name, error.reason) from error
 
 
 def _flag(members: Members, name: str) -> bool:

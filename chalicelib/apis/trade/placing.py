@@ -9,12 +9,13 @@ from itertools import islice
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
 from chalicelib.apis.kit.preference import wait_preference
 from chalicelib.apis.trade import place_schema
-from chalicelib.apis.trade.envelope import Envelope, Error, Fault, invalid
+from chalicelib.apis.trade.envelope import Envelope, Error, Fault
 from chalicelib.apis.trade.figures import STATUS_WORDS, figures_of, side_word, type_word
 from chalicelib.apis.trade.gate import Caller
 from chalicelib.apis.trade.ids import shown
 from chalicelib.apis.trade.pairs import Market, Pairs
-from chalicelib.domain.books.admission import OrderRequest, Refusal, RefusalCode
+from chalicelib.apis.trade.refusals import fault_of
+from chalicelib.domain.books.admission import Refusal
 from chalicelib.domain.books.orders import OrderRow, as_admitted
 from chalicelib.domain.books.vocabulary import CloseReason, OrderStatus
 from chalicelib.domain.ledger.owners import book_key
@@ -28,18 +29,6 @@ from chalicelib.support.telemetry import logger, order_admitted
 
 CANCELLED_ROWS_MAX = 1_000
 """Orders that one answer of ``DELETE /orders/all`` lists (O9)."""
-_FAULT_OF = {
-    RefusalCode.ORDER_BOOK_NOT_FOUND: (Error.PAIR_NOT_FOUND, ""),
-    RefusalCode.ORDER_BOOK_INACTIVE: (Error.UNSUPPORTED, ""),
-    RefusalCode.INVALID_PRICE: (Error.INVALID_PARAMETERS, "price"),
-    RefusalCode.INVALID_QUANTITY: (Error.INVALID_PARAMETERS, "amount"),
-    RefusalCode.INVALID_VALUE: (Error.INVALID_PARAMETERS, "value"),
-    RefusalCode.ORDER_TOO_SMALL: (Error.MINIMUM_NOT_REACHED, ""),
-    RefusalCode.ORDER_TOO_LARGE: (Error.INVALID_PARAMETERS, "amount"),
-    RefusalCode.EXTERNAL_ID_TAKEN: (Error.INVALID_PARAMETERS, "external_id"),
-    RefusalCode.INSUFFICIENT_BALANCE: (Error.INSUFFICIENT_FUNDS, ""),
-}
-"""The fault of each refusal of an order: the error, and the faulty parameter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +44,7 @@ class PlacingEndpoints:
         asked = body.request(caller.name, market.decimals)
         outcome = self.admission.place(caller.instance, market.book.book_id, asked)
         if isinstance(outcome, Refusal):
-            raise _fault_of(outcome, asked)
+            raise fault_of(outcome, asked, market.decimals)
         order_admitted("trade")
         row, headers = as_admitted(outcome.book_id, outcome.order), {}
         wait_s = wait_preference(request.headers.get("prefer", ""))
@@ -214,13 +203,6 @@ class CancelEndpoints:
 def _is_cancelled(row: OrderRow) -> bool:
     """Tell whether the customer cancelled the order, by a cancel or a cancel-all."""
     return row.reason in (CloseReason.USER_CANCELLED, CloseReason.CANCEL_ALL)
-
-
-def _fault_of(refusal: Refusal, asked: OrderRequest) -> Fault:
-    if refusal.code is RefusalCode.ORDER_TOO_LARGE and asked.value is not None:
-        return invalid("value")
-    error, field = _FAULT_OF[refusal.code]
-    return Fault(error, field=field)
 
 
 def _placed_view(row: OrderRow, market: Market) -> dict[str, object]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Enum, StrEnum
 
 from chalicelib.domain.books.config import BookConfig, SettlementMode
 from chalicelib.domain.books.vocabulary import BookStatus, OrderType, TimeInForce
@@ -60,12 +60,29 @@ class RefusalCode(StrEnum):
     ORDER_BOOK_EXISTS = "ORDER_BOOK_EXISTS"
 
 
+class Bound(Enum):
+    """What an order does not keep: a bound of every order, or of its book's settings."""
+
+    ZERO = "price, quantity and value are above 0"
+    TICK = "the price is a multiple of it, quote base units"
+    PRICE_MAX = "quote base units for a whole base asset"
+    LOT = "the quantity is a multiple of it, base units"
+    QUANTITY_MIN = "base units"
+    QUANTITY_MAX = "base units, not above the maximum"
+    WORTH_MIN = "quote base units"
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a request is refused; nothing was changed."""
+    """Why a request is refused; nothing was changed.
+
+    bound: what the order does not keep, with its amount. order_id: of the order that has the external id.
+    """
 
     code: RefusalCode
     message: str
+    bound: tuple[Bound, int] | None = None
+    order_id: str | None = None
 
 
 def refusal_of(config: BookConfig | None, order: OrderRequest) -> Refusal | None:
@@ -84,15 +101,18 @@ def refusal_of(config: BookConfig | None, order: OrderRequest) -> Refusal | None
         if order.price is None:
             return Refusal(RefusalCode.PRICE_REQUIRED, "Price is required for limit orders")
         if order.price == 0:
-            return Refusal(RefusalCode.INVALID_PRICE, "Price must be above 0")
+            return _beyond(RefusalCode.INVALID_PRICE, Bound.ZERO, 0, "Price must be above {}")
         if config.tick_size is not None and order.price % config.tick_size:
-            return Refusal(RefusalCode.INVALID_PRICE, f"Price is not a multiple of the tick size {config.tick_size}")
+            words = "Price is not a multiple of the tick size {}"
+            return _beyond(RefusalCode.INVALID_PRICE, Bound.TICK, config.tick_size, words)
         if order.price > config.price_max:
-            return Refusal(RefusalCode.INVALID_PRICE, f"Price is above the maximum {config.price_max}")
+            return _beyond(
+                RefusalCode.INVALID_PRICE, Bound.PRICE_MAX, config.price_max, "Price is above the maximum {}"
+            )
     if order.value is None:
         return size_refusal_of(config, order)
     if order.value == 0:
-        return Refusal(RefusalCode.INVALID_VALUE, "Value must be above 0")
+        return _beyond(RefusalCode.INVALID_VALUE, Bound.ZERO, 0, "Value must be above {}")
     if order.value < config.min_order_value:
         return _worth_too_little(config.min_order_value)
     return None
@@ -101,20 +121,25 @@ def refusal_of(config: BookConfig | None, order: OrderRequest) -> Refusal | None
 def size_refusal_of(config: BookConfig, order: OrderRequest) -> Refusal | None:
     """Return the first fault of the order's quantity against its book; None when there is none."""
     if order.quantity == 0:
-        return Refusal(RefusalCode.INVALID_QUANTITY, "Quantity must be above 0")
+        return _beyond(RefusalCode.INVALID_QUANTITY, Bound.ZERO, 0, "Quantity must be above {}")
     if order.quantity % config.lot_size:
-        return Refusal(RefusalCode.INVALID_QUANTITY, f"Quantity is not a multiple of the lot size {config.lot_size}")
-    if config.order_size_min is not None and order.quantity < config.order_size_min:
-        return Refusal(RefusalCode.ORDER_TOO_SMALL, f"Quantity is below the minimum {config.order_size_min}")
+        words = "Quantity is not a multiple of the lot size {}"
+        return _beyond(RefusalCode.INVALID_QUANTITY, Bound.LOT, config.lot_size, words)
+    least = config.order_size_min
+    if least is not None and order.quantity < least:
+        return _beyond(RefusalCode.ORDER_TOO_SMALL, Bound.QUANTITY_MIN, least, "Quantity is below the minimum {}")
     worth_min = max(config.min_order_value, order.notional_min)
     if order.price is not None and worth(order.price, order.quantity, config.base_decimals) < worth_min:
         return _worth_too_little(worth_min)
-    if config.order_size_max is not None and order.quantity > config.order_size_max:
-        return Refusal(RefusalCode.ORDER_TOO_LARGE, f"Quantity is above the maximum {config.order_size_max}")
-    if order.quantity > config.quantity_max:
-        return Refusal(RefusalCode.ORDER_TOO_LARGE, f"Quantity is above the maximum {config.quantity_max}")
+    for most in (config.order_size_max, config.quantity_max):
+        if most is not None and order.quantity > most:
+            return _beyond(RefusalCode.ORDER_TOO_LARGE, Bound.QUANTITY_MAX, most, "Quantity is above the maximum {}")
     return None
 
 
 def _worth_too_little(worth_min: int) -> Refusal:
-    return Refusal(RefusalCode.ORDER_TOO_SMALL, f"Order is worth less than {worth_min}")
+    return _beyond(RefusalCode.ORDER_TOO_SMALL, Bound.WORTH_MIN, worth_min, "Order is worth less than {}")
+
+
+def _beyond(code: RefusalCode, bound: Bound, amount: int, words: str) -> Refusal:
+    return Refusal(code, words.format(amount), (bound, amount))

@@ -110,8 +110,7 @@ class Admission:
         depth = self._books.depth(book_key(instance, book_id)) if has_budget or is_by_value else Depth()
         sizes = [one if isinstance(one, Refusal) else sized(config, one, depth.bids, depth.asks) for one in checked]
         names = [request.external_id for request in asked if request.external_id is not None]
-        in_use = {ascii_lower(name) for name in names if self._external_ids.order_of(owner, name) is not None}
-        known = Known(names=in_use)
+        known = Known(names=self._in_use(owner, names))
         for side in sides_to_read(config, sizes):
             known.available[side] = self._accounts.balance(owner, config.asset_held(side)).available
 
@@ -125,6 +124,11 @@ class Admission:
 
         busy = Unavailable("the account keeps changing")
         return until_written(once, FUNDING_TRIES_MAX, at_once, busy)
+
+    def _in_use(self, owner: str, names: Iterable[str]) -> dict[str, str]:
+        """Return the used ones of an owner's external ids, in lower case, with their orders."""
+        found = ((ascii_lower(name), self._external_ids.order_of(owner, name)) for name in names)
+        return {name: order_id for name, order_id in found if order_id is not None}
 
     def cancel(self, instance: str, customer: str, order_id: str) -> bool:
         """Queue the cancel of a live order, unless one is queued. Return False if there is no such live order (T29).
@@ -213,10 +217,10 @@ class Admission:
         except Refused as refused:
             if refused.is_receipt:
                 raise ReceiptExists(first) from refused
-            taken = {ascii_lower(name) for name, row in names.items() if any(row is one for one in refused.rows)}
+            taken = [name for name, row in names.items() if any(row is one for one in refused.rows)]
             if not taken and refused.shortage is None:
                 raise  # an id was given twice: a bug
-            known.names |= taken
+            known.names |= self._in_use(owner, taken)
             for side in Side:
                 account = owner, config.asset_held(side)
                 if account in refused.accounts:

@@ -23,11 +23,11 @@ class Known:
     """What is known of the customer whose orders are admitted.
 
     available: by side, of the asset that its orders hold, base units; a side that is not known has enough, until the
-    transaction is refused. names: external ids in use, in lower case.
+    transaction is refused. names: external ids in use, in lower case, with the ids of their orders.
     """
 
     available: dict[Side, int] = field(default_factory=dict)
-    names: set[str] = field(default_factory=set)
+    names: dict[str, str] = field(default_factory=dict)
 
 
 def is_market_buy_by_quantity(request: OrderRequest) -> bool:
@@ -85,12 +85,13 @@ def funded(
     An order finds what those before it leave. It is refused if its external id is in use, by one of them too, or if
     the rest of its account does not cover its hold; then it leaves everything to those after it.
     """
-    left, names = dict(known.available), set(known.names)
+    left, names = dict(known.available), dict(known.names)
 
     def admitted(request: OrderRequest) -> PlaceOrder | Refusal:
-        if request.external_id is not None and ascii_lower(request.external_id) in names:
+        name = None if request.external_id is None else ascii_lower(request.external_id)
+        if name in names:
             message = f"External id was given to another order: {request.external_id}"
-            return Refusal(RefusalCode.EXTERNAL_ID_TAKEN, message)
+            return Refusal(RefusalCode.EXTERNAL_ID_TAKEN, message, order_id=names[name])
         available = left.get(request.side)
         hold = _hold(config, request)
         required = market_buy_cost(asks, request.quantity, config.base_decimals) if hold is None else hold
@@ -103,10 +104,11 @@ def funded(
             hold = market_buy_hold(required, available, config.market_collar_bps)
         if available is not None:
             left[request.side] = available - hold
-        if request.external_id is not None:
-            names.add(ascii_lower(request.external_id))
+        order_id = new_id("ord")
+        if name is not None:
+            names[name] = order_id
         return PlaceOrder(
-            new_id("ord"),
+            order_id,
             request.customer,
             request.side,
             request.order_type,

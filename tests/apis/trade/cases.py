@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from copy import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,7 @@ DEPTH, TICKER, PAIRS = "/trade/public/orders/level-2", "/trade/public/tickers/BT
 RICH_BTC, RICH_BRL = 10 * 10**8, 10**6 * 10**2
 """What each customer has, in base units."""
 
+MESSAGE_WITH_REASON = re.compile(r"(Invalid parameters: [a-z_-]+\.|Minimum value not reached\.) (.+\.)")
 NOT_FOUND: Outcome = (404, 40400, "Not found.")
 NO_PAIR: Outcome = (404, 40400, "Pair not found.")
 NO_ORDER: Outcome = (404, 40400, "Order not found.")
@@ -60,11 +62,18 @@ def exact(response: HttpResponse) -> Any:
 
 
 def outcome_of(response: HttpResponse) -> Outcome | int:
-    """Return 200, or status, error_code and message of a failure."""
-    answer = json.loads(response.body)
+    """Return 200, or status, error_code and message of a failure, without the reason behind the message (R62)."""
     if response.status == 200:
         return 200
-    return response.status, answer["error_code"], answer["message"]
+    code, message, _ = refusal_of(response)
+    return response.status, code, message
+
+
+def refusal_of(response: HttpResponse) -> tuple[int, str, str]:
+    """Return error_code, message and reason of a failure."""
+    answer = json.loads(response.body)
+    told = MESSAGE_WITH_REASON.fullmatch(answer["message"])
+    return answer["error_code"], *(told.groups() if told else (answer["message"], ""))
 
 
 class LiveWorld(World):
