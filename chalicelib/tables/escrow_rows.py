@@ -24,7 +24,7 @@ from chalicelib.domain.escrow.order import (
     Scope,
     Wallet,
 )
-from chalicelib.domain.escrow.payments import Payin, PayinStatus, PayinType, Payout, PayoutStatus, Refund
+from chalicelib.domain.escrow.payments import Payin, PayinStatus, PayinType, Payout, PayoutStatus, PayoutType, Refund
 from chalicelib.domain.tenancy.instances import World
 from chalicelib.support.ascii_case import ascii_lower
 from chalicelib.support.canonical import exact, exact_object
@@ -72,6 +72,21 @@ def phone_key(scope: Scope, prefix: str, phone: str) -> Key:
     return name_key(scope, "phone", f"{prefix}/{phone}")
 
 
+def open_payment_key(scope: Scope, kind: str, number: int) -> Key:
+    """Return the key of the row that marks a payin or payout as open: what the operator decides, of all merchants."""
+    return {"owner": f"{scope.instance}/escrow", "entry": f"{open_payments(scope.world, kind)}{number:012d}"}
+
+
+def open_payments(world: World, kind: str) -> str:
+    """Return how the keys of a world's open payins or payouts begin."""
+    return f"open/{world.value}/{kind}/"
+
+
+def open_payment(scope: Scope, kind: str, number: int) -> Row:
+    """Return the row that marks a payin or payout as open."""
+    return open_payment_key(scope, kind, number) | {"of": number, "merchant": scope.merchant}
+
+
 def counts_key(scope: Scope) -> Key:
     return {"owner": owner_of(scope), "entry": "count"}
 
@@ -109,6 +124,7 @@ _ORDER_PLAIN = (
     "payin_id",
     "payin_amount",
     "payout_id",
+    "is_paid_outside",
     "refunds",
     "published_at_s",
     "accepted_at_s",
@@ -130,7 +146,16 @@ _PAYIN_PLAIN = (
     "confirmed_at_s",
     "denied_at_s",
 )
-_PAYOUT_PLAIN = ("order_id", "wallet_id", "created_at_s", "confirmed_at_s")
+_PAYOUT_PLAIN = (
+    "order_id",
+    "created_at_s",
+    "wallet_id",
+    "bankaccount_id",
+    "bankwire_ref",
+    "error",
+    "confirmed_at_s",
+    "denied_at_s",
+)
 _REFUND_PLAIN = ("order_id", "number", "amount", "wallet_id", "payin_id", "created_at_s")
 _CUSTOMER_PLAIN = (
     "uuid",
@@ -233,13 +258,18 @@ def payin_of(row: Row) -> Payin:
 
 def row_of_payout(payout: Payout) -> Row:
     key = id_key(payout.scope, PAYOUT, payout.payout_id)
-    return key | _plain(payout, _PAYOUT_PLAIN) | {"status": payout.status.value}
+    return key | _plain(payout, _PAYOUT_PLAIN) | {"type": payout.type.value, "status": payout.status.value}
 
 
 @reads_row
 def payout_of(row: Row) -> Payout:
-    scope, status = scope_of(row["owner"]), PayoutStatus(row["status"])
-    return Payout(scope=scope, payout_id=number_in(row["entry"]), status=status, **_taken(row, _PAYOUT_PLAIN))
+    return Payout(
+        scope=scope_of(row["owner"]),
+        payout_id=number_in(row["entry"]),
+        type=PayoutType(row["type"]),
+        status=PayoutStatus(row["status"]),
+        **_taken(row, _PAYOUT_PLAIN),
+    )
 
 
 def row_of_refund(refund: Refund) -> Row:

@@ -19,6 +19,7 @@ from typing import TypeVar
 from chalicelib.domain.escrow.lifecycle import Status
 from chalicelib.domain.escrow.order import Counts, Customer, Order, Scope, Wallet
 from chalicelib.domain.escrow.payments import Payin, PayinStatus, Payout, PayoutStatus, Refund
+from chalicelib.domain.tenancy.instances import World
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
 from chalicelib.tables.attempts import Contended, until_written
 from chalicelib.tables.dynamodb import Database
@@ -38,6 +39,9 @@ from chalicelib.tables.escrow_rows import (
     id_key,
     name_key,
     number_in,
+    open_payment,
+    open_payment_key,
+    open_payments,
     order_of,
     owner_of,
     payin_of,
@@ -166,8 +170,28 @@ class Escrows:
     def scope_of_payin(self, scopes: Sequence[Scope], payin_id: int) -> Scope | None:
         return self._scope_of(scopes, [id_key(scope, PAYIN, payin_id) for scope in scopes])
 
+    def scope_of_payout(self, scopes: Sequence[Scope], payout_id: int) -> Scope | None:
+        return self._scope_of(scopes, [id_key(scope, PAYOUT, payout_id) for scope in scopes])
+
     def scope_of_wallet(self, scopes: Sequence[Scope], uuid: str) -> Scope | None:
         return self._scope_of(scopes, [name_key(scope, "wallet-uuid", uuid) for scope in scopes])
+
+    def open_payments(self, instance: str, world: World, kind: str, *, newest_first: bool) -> list[tuple[Scope, int]]:
+        """Return the open payins or payouts of all merchants, by id. Reads a row for each."""
+        condition = "#owner = :owner AND begins_with(#entry, :start)"
+        values = {":owner": f"{instance}/escrow", ":start": open_payments(world, kind)}
+        rows = self._database.query(TABLE, condition, values, ScanIndexForward=not newest_first)
+        return [(Scope(instance, world, row["merchant"]), int(row["of"])) for row in rows]
+
+    def payins_at(self, places: Sequence[tuple[Scope, int]]) -> list[Payin]:
+        """Return the payins that exist, in no order. One read for each hundred."""
+        return list(map(payin_of, self._database.get_many(TABLE, [id_key(scope, PAYIN, n) for scope, n in places])))
+
+    def payouts_at(self, places: Sequence[tuple[Scope, int]]) -> list[Payout]:
+        return list(map(payout_of, self._database.get_many(TABLE, [id_key(scope, PAYOUT, n) for scope, n in places])))
+
+    def orders_at(self, places: Sequence[tuple[Scope, int]]) -> list[Order]:
+        return list(map(order_of, self._database.get_many(TABLE, [id_key(scope, ORDER, n) for scope, n in places])))
 
     def due_releases(self, now_s: int) -> Iterator[tuple[str, int]]:
         """Yield the orders (owner, id) that are due for release, the earliest due first.
@@ -248,13 +272,18 @@ class Escrows:
         values = {":read_version": before.version, ":from": before.status.value}
         return Put(TABLE, row_of_order(after), f"{version_as_read} AND {status_as_read}", values)
 
-    def put_payin(self, payin: Payin, before: PayinStatus | None) -> Write:
-        """Return the write of a payin. before: its status before (refused: changed since); None: it is new."""
-        return _put(row_of_payin(payin), before)
+    def put_payin(self, payin: Payin, before: PayinStatus | None) -> list[Write]:
+        """Return the writes of a payin. before: its status before (refused: changed since); None: it is new."""
+        was_open, is_open = before is PayinStatus.CREATED, payin.status is PayinStatus.CREATED
+        marks = _marks(payin.scope, PAYIN, payin.payin_id, was_open, is_open)
+        return [_put(row_of_payin(payin), before), *marks]
 
-    def put_payout(self, payout: Payout, before: PayoutStatus | None) -> Write:
-        """Return the write of a payout; as put_payin."""
-        return _put(row_of_payout(payout), before)
+    def put_payout(self, payout: Payout, before: PayoutStatus | None) -> list[Write]:
+        """Return the writes of a payout; as put_payin."""
+        was_open = payout.is_external and before is PayoutStatus.CREATED
+        is_open = payout.is_external and payout.status is PayoutStatus.CREATED
+        marks = _marks(payout.scope, PAYOUT, payout.payout_id, was_open, is_open)
+        return [_put(row_of_payout(payout), before), *marks]
 
     def put_refund(self, refund: Refund) -> Write:
         return _put(row_of_refund(refund), None)
@@ -335,6 +364,15 @@ def contact_keys(customer: Customer) -> list[Key]:
     if customer.prefix is not None and customer.phone is not None:
         keys.append(phone_key(customer.scope, customer.prefix, customer.phone))
     return keys
+
+
+def _marks(scope: Scope, kind: str, number: int, was_open: bool, is_open: bool) -> list[Write]:
+    """Return the write that marks a payin or payout as open, or no longer."""
+    if is_open == was_open:
+        return []
+    if is_open:
+        return [Put(TABLE, open_payment(scope, kind, number))]
+    return [Delete(TABLE, open_payment_key(scope, kind, number))]
 
 
 def _put(row: Row, before: PayinStatus | PayoutStatus | Status | None) -> Write:

@@ -24,7 +24,7 @@ from chalicelib.domain.escrow.order import (
     Scope,
     Wallet,
 )
-from chalicelib.domain.escrow.payments import Payin, PayinStatus, PayinType, Payout, PayoutStatus, Refund
+from chalicelib.domain.escrow.payments import Payin, PayinStatus, PayinType, Payout, PayoutStatus, PayoutType, Refund
 from chalicelib.domain.tenancy.instances import World
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.escrow_rows import order_of, row_of_order, scope_of
@@ -74,6 +74,7 @@ FULL = order(
     payin_id=5,
     payin_amount=eur(150),
     payout_id=6,
+    is_paid_outside=True,
     released=Released(1, 2),
     refunds=1,
     refund_status=RefundStatus.CONFIRMED,
@@ -151,23 +152,46 @@ def test_an_order_is_changed_from_what_was_read_of_it_only(store: Database) -> N
 def test_payins_payouts_and_refunds_come_back_and_leave_the_status_that_was_read(store: Database) -> None:
     escrows = Escrows(store)
     payin = Payin(SCOPE, 5, 1, PayinType.BANKWIRE, eur(150), "b", NOW_S, None, "ES00", "Shop", error="x")
-    payout, refund = Payout(SCOPE, 6, 1, 12, NOW_S), Refund(SCOPE, 3, 1, 2, eur(5), 11, 5, EUR, NOW_S)
-    writes = [escrows.put_payin(payin, None), escrows.put_payout(payout, None), escrows.put_refund(refund)]
-    store.transact(writes)
+    payout = Payout(SCOPE, 6, 1, PayoutType.BANKWIRE, NOW_S, bankaccount_id=7, bankwire_ref="Invoice", error="x")
+    refund = Refund(SCOPE, 3, 1, 2, eur(5), 11, 5, EUR, NOW_S)
+    writes = [escrows.put_payin(payin, None), escrows.put_payout(payout, None), [escrows.put_refund(refund)]]
+    store.transact([write for of_one in writes for write in of_one])
     assert escrows.attached(order(payin_id=5, payout_id=6)) == (payin, payout)
     assert escrows.attached(order()) == (None, None)
     assert (escrows.payin(SCOPE, 5), escrows.payout(SCOPE, 6), escrows.refund(SCOPE, 3)) == (payin, payout, refund)
-    for write in writes:
-        with pytest.raises(ConditionFailed):
-            store.write(write)
+    for again in writes:
+        with pytest.raises(TransactionRefused):
+            store.transact(again)
     confirmed = replace(payin, status=PayinStatus.CONFIRMED, confirmed_at_s=NOW_S)
-    store.write(escrows.put_payin(confirmed, PayinStatus.CREATED))
-    store.write(escrows.put_payout(replace(payout, status=PayoutStatus.CANCELLED), PayoutStatus.CREATED))
-    with pytest.raises(ConditionFailed):
-        store.write(escrows.put_payin(replace(payin, status=PayinStatus.DENIED), PayinStatus.CREATED))
-    with pytest.raises(ConditionFailed):
-        store.write(escrows.put_payout(replace(payout, status=PayoutStatus.CONFIRMED), PayoutStatus.CREATED))
+    store.transact(escrows.put_payin(confirmed, PayinStatus.CREATED))
+    store.transact(escrows.put_payout(replace(payout, status=PayoutStatus.CANCELLED), PayoutStatus.CREATED))
+    with pytest.raises(TransactionRefused):
+        store.transact(escrows.put_payin(replace(payin, status=PayinStatus.DENIED), PayinStatus.CREATED))
+    with pytest.raises(TransactionRefused):
+        store.transact(escrows.put_payout(replace(payout, status=PayoutStatus.CONFIRMED), PayoutStatus.CREATED))
     assert escrows.payin(SCOPE, 5) == confirmed
+
+
+def test_what_is_open_is_listed_for_the_operator_until_it_is_decided(store: Database) -> None:
+    """A payout to a wallet is not: the desk pays it itself."""
+    escrows = Escrows(store)
+    elsewhere, produced = replace(SCOPE, merchant="other"), replace(SCOPE, world=World.PRODUCTION)
+    places = (5, SCOPE), (7, elsewhere), (8, produced)
+    payins = [Payin(scope, number, 1, PayinType.BANKWIRE, 1, "b", NOW_S) for number, scope in places]
+    for payin in payins:
+        store.transact(escrows.put_payin(payin, None))
+    for number, kind in ((5, PayoutType.WALLET), (6, PayoutType.ACCOUNT)):
+        store.transact(escrows.put_payout(Payout(SCOPE, number, 1, kind, NOW_S), None))
+
+    def opened(kind: str) -> list[tuple[Scope, int]]:
+        return escrows.open_payments(SCOPE.instance, SCOPE.world, kind, newest_first=True)
+
+    assert opened("payin") == [(elsewhere, 7), (SCOPE, 5)]
+    assert opened("payout") == [(SCOPE, 6)]
+    store.transact(escrows.put_payin(replace(payins[0], status=PayinStatus.DENIED), PayinStatus.CREATED))
+    assert opened("payin") == [(elsewhere, 7)]
+    store.transact(escrows.put_payin(replace(payins[0], status=PayinStatus.DENIED), PayinStatus.DENIED))
+    assert [payin.payin_id for payin in escrows.payins_at(opened("payin"))] == [7]
 
 
 def customer(customer_id: int, **more: object) -> Customer:
@@ -226,7 +250,7 @@ def test_an_impossible_id_is_not_found(store: Database, order_id: int) -> None:
 def test_an_operator_finds_what_is_at_one_of_many_places(store: Database) -> None:
     escrows = Escrows(store)
     store.transact(escrows.put_order(order()))
-    store.write(escrows.put_payin(Payin(SCOPE, 5, 1, PayinType.WALLET, 1, "b", NOW_S), None))
+    store.transact(escrows.put_payin(Payin(SCOPE, 5, 1, PayinType.WALLET, 1, "b", NOW_S), None))
     store.transact(escrows.put_wallet(Wallet(SCOPE, 21, "wallet-21", 1, "b", EUR, NOW_S)))
     scopes = [replace(SCOPE, merchant=f"m{number}") for number in range(99)] + [SCOPE]
     assert escrows.scope_of_order(scopes, 1) == escrows.scope_of_payin(scopes, 5) == SCOPE

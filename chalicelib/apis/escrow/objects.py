@@ -85,13 +85,32 @@ def payout_view(payout: Payout) -> View:
         "id": payout.payout_id,
         "self": f"{PREFIX}/payouts/{payout.payout_id}",
         "reference": payout.reference,
-        "type": payout.type,
+        "type": payout.type.value,
         "status": payout.status.value,
-        "provider": {"wallet_id": payout.wallet_id},
+        "provider": dict(payout.provider),
         "created_at": iso_seconds(payout.created_at_s),
         "confirmed_at": _time(payout.confirmed_at_s),
-        "denied_at": None,
+        "denied_at": _time(payout.denied_at_s),
         "connections": {"order": _order_path(payout.order_id)},
+    }
+
+
+def open_payin_view(payin: Payin, order: Order, public_base_url: str) -> View:
+    """Return an open payin for the operator: with its merchant, and the amount to confirm."""
+    return payin_view(payin, public_base_url) | {
+        "merchant_id": payin.scope.merchant,
+        "amount": major_units(payin.amount),
+        "currency": order.currency.code,
+    }
+
+
+def open_payout_view(payout: Payout, order: Order) -> View:
+    """Return an open payout for the operator: with its merchant, the amount to pay, and whether it may be paid now."""
+    return payout_view(payout) | {
+        "merchant_id": payout.scope.merchant,
+        "amount": major_units(order.payout_amount or 0),
+        "currency": order.currency.code,
+        "order_status": order.status.value,
     }
 
 

@@ -1,4 +1,4 @@
-"""Endpoints of the operator, for payins, orders and wallets of any merchant of the instance (E19)."""
+"""Endpoints of the operator, for payments, orders and wallets of any merchant of the instance (E19, E42, E43)."""
 
 from __future__ import annotations
 
@@ -9,11 +9,22 @@ from functools import partial
 from typing import TypeVar
 
 from chalicelib.apis.escrow.commands import Commands, Record, RequestFields, about
-from chalicelib.apis.escrow.envelope import not_found
+from chalicelib.apis.escrow.envelope import not_found, response, written
 from chalicelib.apis.escrow.gate import Caller
 from chalicelib.apis.escrow.kinds import amount, text
-from chalicelib.apis.escrow.objects import View, order_view, payin_view, wallet_view
+from chalicelib.apis.escrow.list_query import asked_of
+from chalicelib.apis.escrow.lists import page_from
+from chalicelib.apis.escrow.objects import (
+    View,
+    open_payin_view,
+    open_payout_view,
+    order_view,
+    payin_view,
+    payout_view,
+    wallet_view,
+)
 from chalicelib.apis.escrow.paths import id_of, uuid_of
+from chalicelib.apis.escrow.payments import PAYINS, PAYOUTS
 from chalicelib.apis.escrow.schema import Schema
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
 from chalicelib.domain.escrow.commands import Deposit
@@ -40,6 +51,46 @@ class OperatorEndpoints:
     desk: EscrowDesk
     reading: EscrowReading
     commands: Commands
+
+    def list_payins(self, request: HttpRequest, caller: Caller) -> HttpResponse:
+        """GET operator/payins. The open ones of all merchants in the key's world (E43)."""
+        source = self.reading.open_payins(caller.instance, caller.world)
+        page = page_from(source, PAYINS, asked_of(request.query, PAYINS))
+        orders, base_url = self.reading.orders_of(page.rows), caller.settings.public_base_url
+        rows = [open_payin_view(payin, orders[payin.order_id], base_url) for payin in page.rows]
+        return response(200, written(page.body(rows)))
+
+    def list_payouts(self, request: HttpRequest, caller: Caller) -> HttpResponse:
+        """GET operator/payouts. Those that leave the ledger and are open, of all merchants in the key's world (E43)."""
+        source = self.reading.open_payouts(caller.instance, caller.world)
+        page = page_from(source, PAYOUTS, asked_of(request.query, PAYOUTS))
+        orders = self.reading.orders_of(page.rows)
+        rows = [open_payout_view(payout, orders[payout.order_id]) for payout in page.rows]
+        return response(200, written(page.body(rows)))
+
+    def confirm_payout(self, request: HttpRequest, caller: Caller) -> HttpResponse:
+        """POST operator/payouts/{id}/confirm. The money has left: the order is RELEASED (E42)."""
+        payout_id = id_of(request)
+        scope = _found(self.reading.scope_of_payout(caller.instance, caller.world, payout_id))
+
+        def carry_out(sent: RequestFields, record: Record | None) -> View:
+            sent.refuse_faulty()
+            receipt = about(record, payout_view)
+            return payout_view(self.desk.confirm_payout(scope, payout_id, sent.fields["amount"], receipt))
+
+        return self.commands.once(request, caller, CONFIRM, carry_out)
+
+    def deny_payout(self, request: HttpRequest, caller: Caller) -> HttpResponse:
+        """POST operator/payouts/{id}/deny. The money will not leave: the order is ACCEPTED again."""
+        payout_id = id_of(request)
+        scope = _found(self.reading.scope_of_payout(caller.instance, caller.world, payout_id))
+
+        def carry_out(sent: RequestFields, record: Record | None) -> View:
+            sent.refuse_faulty()
+            receipt = about(record, payout_view)
+            return payout_view(self.desk.deny_payout(scope, payout_id, sent.fields.get("reason"), receipt))
+
+        return self.commands.once(request, caller, DENY, carry_out)
 
     def confirm_payin(self, request: HttpRequest, caller: Caller) -> HttpResponse:
         """POST operator/payins/{id}/confirm. The whole amount has arrived: the order is PUBLISHED."""

@@ -1,4 +1,4 @@
-"""Endpoints: payins and payouts of orders (E15 to E17)."""
+"""Endpoints: payins and payouts of orders (E15 to E17, E42)."""
 
 from __future__ import annotations
 
@@ -7,20 +7,21 @@ from functools import partial
 from operator import attrgetter
 
 from chalicelib.apis.escrow.commands import Commands, Record, RequestFields, about
-from chalicelib.apis.escrow.envelope import is_required, not_found, response, single, written
+from chalicelib.apis.escrow.envelope import breaks_rule, is_required, not_found, response, single, written
 from chalicelib.apis.escrow.gate import Caller
-from chalicelib.apis.escrow.kinds import choice, identifier
+from chalicelib.apis.escrow.kinds import choice, identifier, integer, text
 from chalicelib.apis.escrow.list_query import CREATED_AT, ID, Listing, Match, Searched, asked_of
 from chalicelib.apis.escrow.lists import page_from
 from chalicelib.apis.escrow.objects import View, payin_view, payout_view
 from chalicelib.apis.escrow.order_schema import UNSERVED_AMOUNT
 from chalicelib.apis.escrow.paths import id_of
-from chalicelib.apis.escrow.schema import Schema
+from chalicelib.apis.escrow.schema import Kind, Schema
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
+from chalicelib.apis.kit.neutral import is_neutral
 from chalicelib.domain.escrow.checks import payin_errors, payout_errors, selected
 from chalicelib.domain.escrow.commands import OpenPayin, PayOut
 from chalicelib.domain.escrow.order import Order
-from chalicelib.domain.escrow.payments import PAYOUT_TYPE, Payin, PayinType, Payout
+from chalicelib.domain.escrow.payments import Payin, PayinType, Payout, PayoutType
 from chalicelib.services.escrow.desk import EscrowDesk
 from chalicelib.services.escrow.reading import EscrowReading
 
@@ -30,10 +31,25 @@ PAYIN = Schema(
     required=frozenset({"order_id", "type"}),
     unserved=UNSERVED_AMOUNT,
 )
+BANK_FIELDS = ("bankaccount_id", "bankwire_ref")
+"""Of payouts that leave the ledger (E42)."""
+
+
+def _unless_neutral(kind: Kind) -> Kind:
+    """Return the kind with neutral values read as none: a payout to a wallet may have them (E31)."""
+    return Kind(kind.spelled, lambda value: None if is_neutral(value) else kind.check(value))
+
+
 PAYOUT = Schema(
-    {"order_id": identifier(), "type": choice(PAYOUT_TYPE), "wallet_id": identifier()},
-    required=frozenset({"order_id", "type", "wallet_id"}),
-    unserved=UNSERVED_AMOUNT | {"bankaccount_id", "azupay_*"},
+    {
+        "order_id": identifier(),
+        "type": choice(*(kind.value for kind in PayoutType)),
+        "wallet_id": identifier(),
+        "bankaccount_id": _unless_neutral(integer(1)),
+        "bankwire_ref": _unless_neutral(text(140)),
+    },
+    required=frozenset({"order_id", "type"}),
+    unserved=UNSERVED_AMOUNT | {"azupay_*"},
 )
 PAYINS: Listing[Payin] = Listing(
     row_id=attrgetter("payin_id"),
@@ -129,14 +145,22 @@ class PaymentEndpoints:
         return self.commands.once(request, caller, PAYIN, carry_out)
 
     def pay_out(self, request: HttpRequest, caller: Caller) -> HttpResponse:
-        """POST payouts. Sets the wallet to which the seller is paid."""
+        """POST payouts. Sets where the seller is paid: a wallet, or a bank account unknown to the desk (E42)."""
 
         def carry_out(sent: RequestFields, record: Record | None) -> View:
-            order = self._order_named(sent, caller)
-            if order is not None and "wallet_id" in sent.fields:
-                sent.note(payout_errors(order, sent.fields["wallet_id"]))
+            order, fields = self._order_named(sent, caller), sent.fields
+            kind = PayoutType(fields["type"]) if "type" in fields else None
+            if kind in (None, PayoutType.WALLET):
+                sent.note({name: breaks_rule(name, "is not served") for name in BANK_FIELDS if fields.get(name)})
+                if "wallet_id" not in fields:
+                    sent.note({"wallet_id": is_required("wallet_id")})
+            if kind is PayoutType.ACCOUNT and not fields.get("bankaccount_id"):
+                sent.note({"bankaccount_id": is_required("bankaccount_id")})
+            more = {name: fields.get(name) for name in ("wallet_id", *BANK_FIELDS)}
+            if order is not None and kind is not None and "wallet_id" not in sent.errors:
+                sent.note(payout_errors(order, PayOut(order.order_id, kind, **more)))
             sent.refuse_faulty()
-            asked = PayOut(sent.fields["order_id"], sent.fields["wallet_id"])
+            asked = PayOut(fields["order_id"], PayoutType(fields["type"]), **more)
             return payout_view(self.desk.pay_out(caller.scope, asked, about(record, payout_view)))
 
         return self.commands.once(request, caller, PAYOUT, carry_out)

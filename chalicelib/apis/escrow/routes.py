@@ -87,6 +87,10 @@ ROUTES = RouteTable(
         _route(
             "GET", "/events", "events.follow", "Events", query=("after", "limit"), headers=("Prefer",), errors=("410",)
         ),
+        _route("GET", "/operator/payins", "operator.list_payins", "OpenPayinPage", query=SEARCH),
+        _route("GET", "/operator/payouts", "operator.list_payouts", "OpenPayoutPage", query=SEARCH),
+        _route("POST", "/operator/payouts/{id}/confirm", "operator.confirm_payout", "Payout", body="operator:CONFIRM"),
+        _route("POST", "/operator/payouts/{id}/deny", "operator.deny_payout", "Payout", body="operator:DENY"),
         _route("POST", "/operator/payins/{id}/confirm", "operator.confirm_payin", "Payin", body="operator:CONFIRM"),
         _route("POST", "/operator/payins/{id}/deny", "operator.deny_payin", "Payin", body="operator:DENY"),
         _route("POST", "/operator/orders/{id}/block", "operator.block", "Order", body="operator:NONE"),

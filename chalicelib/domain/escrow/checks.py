@@ -5,11 +5,11 @@ Fields that were not given, or could not be read, are skipped, so that all bad f
 
 from __future__ import annotations
 
-from chalicelib.domain.escrow.commands import OpenPayin, OrderChanges, Reimburse
-from chalicelib.domain.escrow.lifecycle import FINAL, UNPAID, Status
+from chalicelib.domain.escrow.commands import OpenPayin, OrderChanges, PayOut, Reimburse
+from chalicelib.domain.escrow.lifecycle import FINAL, UNPAID
 from chalicelib.domain.escrow.money import MAJOR_UNIT, PERCENT, Currency, FeeTerms
 from chalicelib.domain.escrow.order import METADATA_BYTES_MAX, METADATA_KEYS_MAX, Json, Order
-from chalicelib.domain.escrow.payments import Payin, PayinType
+from chalicelib.domain.escrow.payments import Payin, PayinType, Payout, PayoutType
 from chalicelib.support.canonical import exact
 
 VALUE_MAX = 999_999_999_99 * MAJOR_UNIT // 100
@@ -34,11 +34,11 @@ def wrong(field: str, rule: str) -> Errors:
     return {field: f"The {field.replace('_', ' ')} {rule}."}
 
 
-def changeable(status: Status) -> frozenset[str]:
-    """Return the fields that may be changed in a status (E13)."""
-    if status in UNPAID:
+def changeable(order: Order) -> frozenset[str]:
+    """Return the fields that may be changed in an order's status (E13); not what a bank pays already (E42)."""
+    if order.status in UNPAID:
         return _WHILE_UNPAID
-    return _ALWAYS if status in FINAL else _WHILE_HELD
+    return _ALWAYS if order.status in FINAL or order.is_at_the_bank else _WHILE_HELD
 
 
 def value_errors(value: int, terms: FeeTerms, currency: Currency) -> Errors:
@@ -59,7 +59,7 @@ def value_errors(value: int, terms: FeeTerms, currency: Currency) -> Errors:
 
 def update_errors(order: Order, changes: OrderChanges) -> Errors:
     """Return the errors of changes to an order. Fields that may not change may repeat their value (E13)."""
-    may_change = changeable(order.status)
+    may_change = changeable(order)
     errors: Errors = {}
     for name in real_changes(order, changes):
         if name not in may_change:
@@ -99,9 +99,17 @@ def payin_errors(order: Order, payin: OpenPayin) -> Errors:
     return errors
 
 
-def payout_errors(order: Order, wallet_id: int) -> Errors:
-    """Return the errors of a payout: it must go to the seller's wallet in the order's currency."""
-    return {} if wallet_id == order.seller.wallet_id else selected("wallet_id")
+def payout_errors(order: Order, payout: PayOut) -> Errors:
+    """Return the errors of a payout: one to a wallet must go to the seller's in the order's currency."""
+    is_good = payout.type is not PayoutType.WALLET or payout.wallet_id == order.seller.wallet_id
+    return {} if is_good else selected("wallet_id")
+
+
+def payout_confirm_errors(order: Order, payout: Payout, amount: int) -> Errors:
+    """Return the errors of a payout that is said to have left: it must leave, with all that the seller gets (E42)."""
+    if not payout.is_external:
+        return wrong("type", "is WALLET, which the desk pays itself")
+    return {} if amount == order.payout_amount else wrong("amount", "must be the payout amount of the order")
 
 
 def reimburse_errors(order: Order, request: Reimburse) -> Errors:

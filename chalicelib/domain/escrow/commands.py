@@ -11,7 +11,7 @@ from typing import TypedDict
 
 from chalicelib.domain.escrow.money import NO_FEE, FeeTerms
 from chalicelib.domain.escrow.order import NO_CALLBACKS, Callbacks, Json
-from chalicelib.domain.escrow.payments import PayinType
+from chalicelib.domain.escrow.payments import PayinType, PayoutType
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +82,13 @@ class OpenPayin:
 
 @dataclass(frozen=True, slots=True)
 class PayOut:
+    """wallet_id: of a WALLET payout; bankaccount_id, bankwire_ref: of the others."""
+
     order_id: int
-    wallet_id: int
+    type: PayoutType
+    wallet_id: int | None = None
+    bankaccount_id: int | None = None
+    bankwire_ref: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

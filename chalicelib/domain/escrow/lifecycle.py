@@ -41,6 +41,7 @@ class Action(Enum):
     ACCEPT = "accept it"
     REJECT = "reject it"
     PAY_OUT = "set its payout"
+    FAIL_PAYOUT = "deny its payout"
     VALIDATE = "validate it"
     AUTO_VALIDATE = "validate it, accepting it if need be"
     RELEASE = "release it"
@@ -65,6 +66,7 @@ _PARTICIPLES = {
     Action.ACCEPT: "accepted",
     Action.REJECT: "rejected",
     Action.PAY_OUT: "paid out",
+    Action.FAIL_PAYOUT: "paid out",
     Action.VALIDATE: "validated",
     Action.AUTO_VALIDATE: "validated",
     Action.RELEASE: "released",
@@ -102,6 +104,8 @@ TRANSITIONS: dict[tuple[Status, Action], Transition] = {
     (Status.PUBLISHED, Action.ACCEPT): Transition(Status.ACCEPTED, "EscrowAccepted"),
     (Status.PUBLISHED, Action.REJECT): Transition(Status.REJECTED, "EscrowRejected"),
     (Status.ACCEPTED, Action.PAY_OUT): Transition(Status.PENDING_VALIDATE, PAYOUT_CREATED),
+    (Status.PENDING_VALIDATE, Action.FAIL_PAYOUT): Transition(Status.ACCEPTED, UPDATED),
+    (Status.PENDING_RELEASE, Action.FAIL_PAYOUT): Transition(Status.ACCEPTED, UPDATED),
     **{
         (status, action): Transition(Status.PENDING_RELEASE, event)
         for action in (Action.VALIDATE, Action.AUTO_VALIDATE)
@@ -119,7 +123,7 @@ left is a CANCEL, but of a REJECTED order, which stays so (E21). SETTLE comes wi
 
 
 class Forbidden(Exception):
-    """The status of an order, or of its payin, does not let this be done (E3)."""
+    """The status of an order, or of its payin or payout, does not let this be done (E3)."""
 
     def __init__(self, participle: str, status: StrEnum, subject: str = "order") -> None:
         super().__init__(f"The {subject} cannot be {participle} while its status is {status.value}.")

@@ -84,6 +84,7 @@ class Order:
 
     hold: R, what is left of what was paid in; the buyer's account holds it.
     payin_id, payout_id: of the latest ones; the payin is open while the order is PENDING_PUBLISH, and only then.
+    is_paid_outside: whether the latest payout leaves the ledger, and has not been denied (E42).
     payins: how many there were. payin_amount: of the confirmed one; refunds do not change it.
     refunds: how many there were; refund_status: of the latest.
     blocked_from: where unblocking takes it back to. release_at_s: when a PENDING_RELEASE is due, else None (E22).
@@ -117,6 +118,7 @@ class Order:
     payin_id: int | None = None
     payin_amount: int | None = None
     payout_id: int | None = None
+    is_paid_outside: bool = False
     released: Released | None = None
     refunds: int = 0
     refund_status: RefundStatus | None = None
@@ -134,6 +136,11 @@ class Order:
     def is_paid(self) -> bool:
         """Whether the order has been paid, wherever the money is now; also with a value of 0 (E12)."""
         return self.published_at_s is not None
+
+    @property
+    def is_at_the_bank(self) -> bool:
+        """Whether it is validated and its payout leaves the ledger: its money may be on its way (E42)."""
+        return self.is_paid_outside and Status.PENDING_RELEASE in (self.status, self.blocked_from)
 
     @property
     def fee(self) -> int | None:

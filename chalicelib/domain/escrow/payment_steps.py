@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from chalicelib.domain.escrow.lifecycle import Action
-from chalicelib.domain.escrow.payments import Payin, PayinStatus, PayinType, PayoutStatus
+from chalicelib.domain.escrow.payments import Payin, PayinStatus, PayinType, Payout, PayoutStatus
 from chalicelib.domain.escrow.step import (
     OrderRecord,
     Step,
@@ -94,10 +94,40 @@ def paid(current: OrderRecord, payin: Payin, at_s: int, payout_id: int | None = 
     )
 
 
-def payout_set(current: OrderRecord, payout_id: int, at_s: int) -> Step:
-    """Set the payout: the wallet in which the seller is to be paid."""
-    after, event = moved(current.order, Action.PAY_OUT, at_s, payout_id=payout_id)
-    payout = new_payout(after, payout_id, at_s)
+def payout_set(current: OrderRecord, payout: Payout) -> Step:
+    """Set the payout: where the seller is to be paid."""
+    facts = {"payout_id": payout.payout_id, "is_paid_outside": payout.is_external}
+    after, event = moved(current.order, Action.PAY_OUT, payout.created_at_s, **facts)
     return Step(
         current.order, OrderRecord(next_version(current, after), current.payin, payout), (event,), puts_payout=True
     )
+
+
+def payout_confirmed(current: OrderRecord, payout: Payout, at_s: int) -> Step:
+    """Release the hold out of the ledger: the fee to the desk; the rest has reached the seller's bank (E42)."""
+    order = current.order
+    if not payout.is_external:
+        raise Inconsistent("a payout to a wallet is released")
+    after, event = moved(order, Action.RELEASE, at_s)
+    moves, legs, amounts = settlement(order)
+    moves.append(received(order.seller_account, -amounts.paid))
+    legs.append(leg(TransactionType.DEBIT, order.seller_account, None, amounts.paid))
+    after = next_version(current, replace(after, hold=0, released=amounts))
+    confirmed = replace(payout, status=PayoutStatus.CONFIRMED, confirmed_at_s=at_s)
+    return Step(
+        order,
+        OrderRecord(after, current.payin, confirmed),
+        (event,),
+        puts_payout=True,
+        payout_left=payout.status,
+        changes=merged(moves),
+        legs=moving(legs),
+    )
+
+
+def payout_denied(current: OrderRecord, payout: Payout, error: str | None, at_s: int) -> Step:
+    """Deny a payout that leaves the ledger: the order is ACCEPTED again, and takes another payout. No money moves."""
+    after, event = moved(current.order, Action.FAIL_PAYOUT, at_s, is_paid_outside=False)
+    denied = replace(payout, status=PayoutStatus.DENIED, error=error, denied_at_s=at_s)
+    record = OrderRecord(next_version(current, after), current.payin, denied)
+    return Step(current.order, record, (event,), puts_payout=True, payout_left=payout.status)

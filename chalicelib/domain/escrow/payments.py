@@ -22,14 +22,21 @@ class PayinStatus(StrEnum):
     CANCELLED = "CANCELLED"
 
 
+class PayoutType(StrEnum):
+    """WALLET: to the seller's wallet. ACCOUNT, BANKWIRE: out of the ledger, as the operator confirms (E42)."""
+
+    WALLET = "WALLET"
+    ACCOUNT = "ACCOUNT"
+    BANKWIRE = "BANKWIRE"
+
+
 class PayoutStatus(StrEnum):
     CREATED = "CREATED"
     CONFIRMED = "CONFIRMED"
+    DENIED = "DENIED"
     CANCELLED = "CANCELLED"
 
 
-PAYOUT_TYPE = "WALLET"
-"""The only one there is (E17)."""
 INSUFFICIENT_FUNDS = "insufficient_funds"
 
 
@@ -74,23 +81,41 @@ class Payin:
 
 @dataclass(frozen=True, slots=True)
 class Payout:
-    """Money on its way out of an order's hold, to the seller's wallet."""
+    """Money on its way out of an order's hold, to the seller's wallet or out of the ledger.
+
+    wallet_id: of a WALLET payout. bankaccount_id, bankwire_ref: of the others: the merchant's name for a bank account,
+    which the desk does not know, and a text for the seller. error: why it was denied.
+    """
 
     scope: Scope
     payout_id: int
     order_id: int
-    wallet_id: int
+    type: PayoutType
     created_at_s: int
+    wallet_id: int | None = None
+    bankaccount_id: int | None = None
+    bankwire_ref: str | None = None
     status: PayoutStatus = PayoutStatus.CREATED
+    error: str | None = None
     confirmed_at_s: int | None = None
-
-    @property
-    def type(self) -> str:
-        return PAYOUT_TYPE
+    denied_at_s: int | None = None
 
     @property
     def reference(self) -> str:
         return f"PO-{self.payout_id}"
+
+    @property
+    def is_external(self) -> bool:
+        """Whether it leaves the ledger, when the operator confirms it."""
+        return self.type is not PayoutType.WALLET
+
+    @property
+    def provider(self) -> dict[str, int | str | None]:
+        """Where its money goes, and why it was denied."""
+        provider: dict[str, int | str | None] = {"wallet_id": self.wallet_id}
+        if self.is_external:
+            provider = {"bankaccount_id": self.bankaccount_id, "bankwire_ref": self.bankwire_ref or self.reference}
+        return provider | ({"error": self.error} if self.status is PayoutStatus.DENIED else {})
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,10 @@ from typing import Any
 
 from chalicelib.domain.escrow.lifecycle import PAYABLE, Action, Forbidden, Status, transition
 from chalicelib.domain.escrow.order import Order, Released
-from chalicelib.domain.escrow.payments import Payin, PayinStatus, Payout, PayoutStatus, Refund
+from chalicelib.domain.escrow.payments import Payin, PayinStatus, Payout, PayoutStatus, PayoutType, Refund
 from chalicelib.domain.ledger.changes import Account, Changes, Leg, Move, received, spent
 from chalicelib.domain.ledger.transactions import TransactionType
+from chalicelib.support.consistency import Inconsistent
 
 _TIMES = {
     Status.PUBLISHED: "published_at_s",
@@ -29,6 +30,11 @@ class OrderRecord:
     order: Order
     payin: Payin | None = None
     payout: Payout | None = None
+
+    @property
+    def needs_payout(self) -> bool:
+        """Whether a validation makes a payout: there is none, or it was denied."""
+        return self.payout is None or self.payout.status is PayoutStatus.DENIED
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +106,9 @@ def decided_payins(current: OrderRecord, decided: Payin) -> tuple[tuple[Payin, P
 
 
 def new_payout(order: Order, payout_id: int, at_s: int) -> Payout:
-    return Payout(order.scope, payout_id, order.order_id, order.seller.wallet_id, at_s)
+    """Return a payout to the seller's wallet."""
+    wallet_id = order.seller.wallet_id
+    return Payout(order.scope, payout_id, order.order_id, PayoutType.WALLET, at_s, wallet_id=wallet_id)
 
 
 def settlement(order: Order) -> tuple[list[Move], list[Leg], Released]:
@@ -118,8 +126,12 @@ def settlement(order: Order) -> tuple[list[Move], list[Leg], Released]:
     return moves, legs, Released(hold - fee, fee)
 
 
-def leg(kind: TransactionType, source: Account | None, target: Account, amount: int) -> Leg:
-    return Leg(kind, target.asset, source.customer if source else None, target.customer, amount)
+def leg(kind: TransactionType, source: Account | None, target: Account | None, amount: int) -> Leg:
+    """Return a movement between accounts. source, target: None for what comes from outside, or leaves."""
+    known = source or target
+    if known is None:
+        raise Inconsistent("a movement has an account")
+    return Leg(kind, known.asset, source and source.customer, target and target.customer, amount)
 
 
 def moving(legs: Iterable[Leg]) -> tuple[Leg, ...]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from chalicelib.domain.escrow.checks import fee_terms_after, real_changes
 from chalicelib.domain.escrow.commands import OrderChanges
-from chalicelib.domain.escrow.lifecycle import HOLDING, UPDATED, Action, Status, transition
+from chalicelib.domain.escrow.lifecycle import HOLDING, UPDATED, Action, Forbidden, Status, transition
 from chalicelib.domain.escrow.order import Json, Order, Party, RefundStatus
 from chalicelib.domain.escrow.payments import Payin, PayinStatus, PayoutStatus, Refund
 from chalicelib.domain.escrow.step import (
@@ -76,8 +76,9 @@ def blocked(current: OrderRecord, at_s: int) -> Step:
 
 def unblocked(current: OrderRecord, at_s: int, release_delay_s: int) -> Step:
     """Return to the status before the block; a pending release waits its whole delay again (E22)."""
-    back = current.order.blocked_from
-    release_at_s = at_s + release_delay_s if back is Status.PENDING_RELEASE else None
+    order = current.order
+    is_released_later = order.blocked_from is Status.PENDING_RELEASE and not order.is_paid_outside
+    release_at_s = at_s + release_delay_s if is_released_later else None
     return _plain(current, Action.UNBLOCK, at_s, release_at_s=release_at_s)
 
 
@@ -87,11 +88,14 @@ def validation(*, auto_accept: bool) -> Action:
 
 
 def validated(current: OrderRecord, payout_id: int, at_s: int, release_delay_s: int, *, auto_accept: bool) -> Step:
-    """Validate the order for release after the delay (E22). payout_id: for a new payout, where there is none."""
-    order, is_new = current.order, current.order.payout_id is None
+    """Validate the order for release after the delay (E22), or when the operator confirms its payout (E42).
+
+    payout_id: for a new payout, where one is needed.
+    """
+    order, is_new = current.order, current.needs_payout
     payout = new_payout(order, payout_id, at_s) if is_new else current.payout
     facts: dict[str, Any] = {
-        "release_at_s": at_s + release_delay_s,
+        "release_at_s": None if order.is_paid_outside else at_s + release_delay_s,
         "payout_id": payout_id if is_new else order.payout_id,
     }
     if order.accepted_at_s is None:
@@ -106,8 +110,8 @@ def released(current: OrderRecord, at_s: int) -> Step:
     after, event = moved(order, Action.RELEASE, at_s)
     moves, legs, amounts = settlement(order)
     after = next_version(current, replace(after, hold=0, released=amounts))
-    if current.payout is None:
-        raise Inconsistent("an order that is validated has a payout")
+    if current.payout is None or current.payout.is_external:
+        raise Inconsistent("an order that is released has a payout to a wallet")
     payout = replace(current.payout, status=PayoutStatus.CONFIRMED, confirmed_at_s=at_s)
     return Step(
         order,
@@ -132,7 +136,7 @@ def cancelled(
     refund_id: for the refund of a paid order. tag, metadata: replace the order's.
     """
     order = current.order
-    transition(order.status, Action.CANCEL)
+    demand_givable(order, Action.CANCEL)
     facts: dict[str, Any] = {"tag": order.tag if tag is None else tag}
     if metadata is not None:
         facts["metadata"] = metadata
@@ -151,9 +155,18 @@ def reimbursed(current: OrderRecord, amount: int, at_s: int, refund_id: int) -> 
     order = current.order
     if not (0 <= amount <= order.hold):
         raise Inconsistent("no more is given back than is held")
-    transition(order.status, Action.REIMBURSE)
+    demand_givable(order, Action.REIMBURSE)
     is_all = amount == order.hold and order.status in HOLDING
     return _refunded(current, amount, at_s, refund_id, Action.CANCEL if is_all else Action.REIMBURSE)
+
+
+def demand_givable(order: Order, action: Action) -> None:
+    """Raise Forbidden where nothing is given back in this status, or a bank may have the money: then the operator
+    denies the payout first (E42). action: CANCEL or REIMBURSE.
+    """
+    transition(order.status, action)
+    if order.is_at_the_bank:
+        raise Forbidden(action.participle, order.status)
 
 
 def _plain(current: OrderRecord, action: Action, at_s: int, **facts: Any) -> Step:
@@ -176,7 +189,7 @@ def _refunded(current: OrderRecord, amount: int, at_s: int, refund_id: int, acti
     if amount == order.hold:
         payin, left = replace(payin, status=PayinStatus.REFUNDED), payin.status
         payins = ((payin, left),)
-    ends_payout = action is Action.CANCEL and payout is not None
+    ends_payout = action is Action.CANCEL and payout is not None and payout.status is PayoutStatus.CREATED
     payout_left = payout.status if ends_payout and payout else None
     if ends_payout and payout:
         payout = replace(payout, status=PayoutStatus.CANCELLED)

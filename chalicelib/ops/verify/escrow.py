@@ -16,7 +16,7 @@ from typing import Any
 
 from chalicelib.domain.escrow.lifecycle import Status
 from chalicelib.domain.escrow.order import Customer, Order, OtherWorldsAsset, Wallet, refuse_other_worlds_asset
-from chalicelib.domain.escrow.payments import Payin, Payout, Refund
+from chalicelib.domain.escrow.payments import Payin, PayinStatus, Payout, PayoutStatus, Refund
 from chalicelib.domain.feed.event import FeedEvent
 from chalicelib.domain.ledger.feed import BALANCE_CHANGED
 from chalicelib.domain.ledger.owners import customer_key
@@ -35,6 +35,7 @@ from chalicelib.tables.escrow_rows import (
     id_key,
     name_key,
     number_in,
+    open_payment,
     order_of,
     payin_of,
     payout_of,
@@ -193,6 +194,12 @@ class EscrowCheck:
             names.append(pointer(name_key(wallet.scope, "wallet-uuid", wallet.uuid), wallet.wallet_id))
         for order in self.orders.values():
             names.append(pointer(public_id_key(order.scope.instance, order.public_id), order.order_id))
+        for payin in self.payins.values():
+            if payin.status is PayinStatus.CREATED:
+                names.append(open_payment(payin.scope, PAYIN, payin.payin_id))
+        for payout in self.payouts.values():
+            if payout.is_external and payout.status is PayoutStatus.CREATED:
+                names.append(open_payment(payout.scope, PAYOUT, payout.payout_id))
         return {(row["owner"], row["entry"]): row for row in names}
 
     def _counts(self) -> dict[RowKey, Row]:

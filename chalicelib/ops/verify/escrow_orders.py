@@ -18,6 +18,13 @@ RowKey = tuple[str, str]
 Legs = Mapping[tuple[str, str], list[Leg]]
 """By instance and reference: the ledger's transactions of orders."""
 
+_PAYOUTS_AT = {
+    Status.RELEASED: {PayoutStatus.CONFIRMED},
+    Status.CANCELLED: {PayoutStatus.CANCELLED, PayoutStatus.DENIED},
+    Status.ACCEPTED: {PayoutStatus.DENIED},
+}
+"""The statuses of an order's latest payout, by the order's; elsewhere it is CREATED."""
+
 
 class Told(NamedTuple):
     """What an entry of the outbox tells of a step. events: the name of each, with the status that it enters."""
@@ -40,7 +47,7 @@ def order_disagreements(
     """Yield what disagrees with an order. payins, payouts, refunds: all of its own. told: its steps in the outbox."""
     yield from _money(key, order, refunds)
     yield from _payins(key, order, payins)
-    yield _payout(key, order, payouts)
+    yield from _payouts(key, order, payouts)
     yield from _steps(key, order, told)
     yield _legs(key, order, payins, legs)
 
@@ -103,14 +110,27 @@ def _money(key: RowKey, order: Order, refunds: list[Refund]) -> Iterator[Disagre
         yield same(f"{where}, hold", 0, order.hold)
 
 
-def _payout(key: RowKey, order: Order, payouts: list[Payout]) -> Disagreement | None:
-    by_status = {Status.RELEASED: PayoutStatus.CONFIRMED, Status.CANCELLED: PayoutStatus.CANCELLED}
-    status = by_status.get(order.status, PayoutStatus.CREATED)
-    is_confirmed = status is PayoutStatus.CONFIRMED
-    payout = (order.payout_id, status.value, order.seller.wallet_id, is_confirmed)
-    expected = [] if order.payout_id is None else [payout]
-    found = [(one.payout_id, one.status.value, one.wallet_id, one.confirmed_at_s is not None) for one in payouts]
-    return same(f"{where_of(key)}, payouts", expected, found)
+def _payouts(key: RowKey, order: Order, payouts: list[Payout]) -> Iterator[Disagreement | None]:
+    """Compare an order with its payouts: the latest is as its status says, those before it were denied."""
+    latest = next((payout for payout in payouts if payout.payout_id == order.payout_id), None)
+    where = where_of(key)
+    if latest is None and (payouts or order.payout_id is not None):
+        yield Disagreement(f"{where}, payout_id", "that of one of its payouts", str(order.payout_id))
+    is_open_outside = latest is not None and latest.is_external and latest.status is not PayoutStatus.DENIED
+    yield same(f"{where}, is_paid_outside", is_open_outside, order.is_paid_outside)
+    at_status = order.blocked_from or order.status
+    for payout in payouts:
+        may_be = {PayoutStatus.DENIED}
+        if payout is latest:
+            may_be = _PAYOUTS_AT.get(at_status, {PayoutStatus.CREATED})
+        of_payout = f"{where}, payout {payout.payout_id}"
+        if payout.status not in may_be:
+            yield Disagreement(f"{of_payout}, status", " or ".join(sorted(may_be)), payout.status.value)
+        wallet_id = None if payout.is_external else order.seller.wallet_id
+        yield same(f"{of_payout}, wallet", wallet_id, payout.wallet_id)
+        is_confirmed, is_denied = (payout.status is one for one in (PayoutStatus.CONFIRMED, PayoutStatus.DENIED))
+        yield same(f"{of_payout}, confirmed", is_confirmed, payout.confirmed_at_s is not None)
+        yield same(f"{of_payout}, denied", is_denied, payout.denied_at_s is not None)
 
 
 def _steps(key: RowKey, order: Order, steps: list[Told]) -> Iterator[Disagreement | None]:
@@ -152,6 +172,8 @@ def _legs(key: RowKey, order: Order, payins: list[Payin], legs: Legs) -> Disagre
         amount = order.released.paid + order.released.fee
         expected.append(Leg(TransactionType.TRANSFER, asset, order.buyer_account.customer, seller, amount))
         expected.append(Leg(TransactionType.FEE, asset, seller, None, order.released.fee))
+        if order.is_paid_outside:
+            expected.append(Leg(TransactionType.DEBIT, asset, seller, None, order.released.paid))
     found = Counter(legs.get((order.scope.instance, f"order:{order.order_id}"), []))
     missing = Counter(leg for leg in expected if leg.amount) - found
     where = f"{where_of(key)}, transactions"

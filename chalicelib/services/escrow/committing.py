@@ -174,12 +174,13 @@ class Commits:
         if step.before is None:
             raise Inconsistent("a new order is created")
         writes = [self._escrows.change_order(step.before, after.order)]
-        writes += [self._escrows.put_payin(payin, left) for payin, left in step.payins]
+        for payin, left in step.payins:
+            writes += self._escrows.put_payin(payin, left)
         new = {"payins": sum(left is None for _, left in step.payins)}
         if step.puts_payout:
             if after.payout is None:
                 raise Inconsistent("a payout that is put")
-            writes.append(self._escrows.put_payout(after.payout, step.payout_left))
+            writes += self._escrows.put_payout(after.payout, step.payout_left)
             new["payouts"] = int(step.payout_left is None)
         if step.refund is not None:
             writes.append(self._escrows.put_refund(step.refund))

@@ -142,7 +142,7 @@ class EscrowDesk:
             metadata = {**current.order.metadata, **request.metadata}
             if request.metadata:
                 demand(metadata_errors(metadata))
-            transition(current.order.status, Action.CANCEL)
+            steps.demand_givable(current.order, Action.CANCEL)
             number = refund_id() if current.order.status in HOLDING else None
             return steps.cancelled(current, self._clock_s(), number, request.tag, metadata)
 
@@ -155,7 +155,7 @@ class EscrowDesk:
         def decide(current: OrderRecord) -> Step:
             order = current.order
             demand(reimburse_errors(order, request))
-            transition(order.status, Action.REIMBURSE)
+            steps.demand_givable(order, Action.REIMBURSE)
             amount = order.hold if request.amount is None else request.amount
             if amount > order.hold:
                 raise Invalid(wrong("amount", "must not be more than what is left of the order"))
@@ -183,7 +183,7 @@ class EscrowDesk:
 
         def decide(current: OrderRecord) -> Step:
             transition(current.order.status, steps.validation(auto_accept=auto_accept))
-            number = payout_id() if current.order.payout_id is None else current.order.payout_id
+            number = payout_id() if current.needs_payout else 0
             delay_s = self._settings(scope.instance).release_delay_seconds
             return steps.validated(current, number, self._clock_s(), delay_s, auto_accept=auto_accept)
 
@@ -229,8 +229,18 @@ class EscrowDesk:
         return self._payments.deny_payin(scope, payin_id, reason, receipt)
 
     def pay_out(self, scope: Scope, request: PayOut, receipt: PayoutReceipt | None = None) -> Payout:
-        """Set the wallet to which the seller is paid."""
+        """Set where the seller is paid."""
         return self._payments.pay_out(scope, request, receipt)
+
+    def confirm_payout(self, scope: Scope, payout_id: int, amount: int, receipt: PayoutReceipt | None = None) -> Payout:
+        """Confirm a payout that leaves the ledger, for the operator: its money has left (E42)."""
+        return self._payments.confirm_payout(scope, payout_id, amount, receipt)
+
+    def deny_payout(
+        self, scope: Scope, payout_id: int, reason: str | None = None, receipt: PayoutReceipt | None = None
+    ) -> Payout:
+        """Deny a payout that leaves the ledger, for the operator: its money will not leave."""
+        return self._payments.deny_payout(scope, payout_id, reason, receipt)
 
     # --- releases
 

@@ -1,16 +1,31 @@
-"""Payins and payouts of escrow orders (E15 to E17)."""
+"""Payins and payouts of escrow orders (E15 to E17, E42)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from chalicelib.domain.escrow import payment_steps
-from chalicelib.domain.escrow.checks import confirm_errors, payin_errors, payout_errors, selected
+from chalicelib.domain.escrow.checks import (
+    confirm_errors,
+    payin_errors,
+    payout_confirm_errors,
+    payout_errors,
+    selected,
+    wrong,
+)
 from chalicelib.domain.escrow.commands import OpenPayin, PayOut
 from chalicelib.domain.escrow.faults import Forbidden, Invalid, NotFound, demand
 from chalicelib.domain.escrow.lifecycle import Action, transition
 from chalicelib.domain.escrow.order import Order, Scope
-from chalicelib.domain.escrow.payments import INSUFFICIENT_FUNDS, Payin, PayinStatus, PayinType, Payout
+from chalicelib.domain.escrow.payments import (
+    INSUFFICIENT_FUNDS,
+    Payin,
+    PayinStatus,
+    PayinType,
+    Payout,
+    PayoutStatus,
+    PayoutType,
+)
 from chalicelib.domain.escrow.settings import DeskSettings
 from chalicelib.domain.escrow.step import OrderRecord, Step
 from chalicelib.domain.ledger.owners import customer_key
@@ -89,18 +104,42 @@ class Payments:
         return self._decide_payin(scope, payin_id, decide, receipt)
 
     def pay_out(self, scope: Scope, request: PayOut, receipt: PayoutReceipt | None = None) -> Payout:
-        """Set the wallet to which the seller is paid."""
+        """Set where the seller is paid."""
         payout_id = Once(lambda: self._escrows.next_id(scope.instance, PAYOUT))
 
         def decide(current: OrderRecord) -> Step:
-            demand(payout_errors(current.order, request.wallet_id))
-            transition(current.order.status, Action.PAY_OUT)
-            return payment_steps.payout_set(current, payout_id(), self._clock_s())
+            order = current.order
+            demand(payout_errors(order, request))
+            transition(order.status, Action.PAY_OUT)
+            return payment_steps.payout_set(current, self._payout(order, request, payout_id()))
 
         current = self._commit_for_body(scope, request.order_id, decide, _about_payout(receipt))
         if current.payout is None:
             raise Inconsistent("an order has one payout")
         return current.payout
+
+    def confirm_payout(self, scope: Scope, payout_id: int, amount: int, receipt: PayoutReceipt | None = None) -> Payout:
+        """Confirm a payout that leaves the ledger, for the operator: its money has left (E42)."""
+
+        def decide(current: OrderRecord) -> Step:
+            payout = self._payout_now(scope, current, payout_id)
+            demand(payout_confirm_errors(current.order, payout, amount))
+            return payment_steps.payout_confirmed(current, _open_payout(payout, "confirmed"), self._clock_s())
+
+        return self._decide_payout(scope, payout_id, decide, receipt)
+
+    def deny_payout(
+        self, scope: Scope, payout_id: int, reason: str | None = None, receipt: PayoutReceipt | None = None
+    ) -> Payout:
+        """Deny a payout that leaves the ledger, for the operator: its money will not leave."""
+
+        def decide(current: OrderRecord) -> Step:
+            payout = self._payout_now(scope, current, payout_id)
+            if not payout.is_external:
+                raise Invalid(wrong("type", "is WALLET, which the desk pays itself"))
+            return payment_steps.payout_denied(current, _open_payout(payout, "denied"), reason, self._clock_s())
+
+        return self._decide_payout(scope, payout_id, decide, receipt)
 
     def _commit_for_body(
         self,
@@ -133,6 +172,19 @@ class Payments:
             beneficiary=beneficiary,
         )
 
+    def _payout(self, order: Order, request: PayOut, payout_id: int) -> Payout:
+        is_to_wallet = request.type is PayoutType.WALLET
+        return Payout(
+            order.scope,
+            payout_id,
+            order.order_id,
+            request.type,
+            self._clock_s(),
+            wallet_id=request.wallet_id if is_to_wallet else None,
+            bankaccount_id=None if is_to_wallet else request.bankaccount_id,
+            bankwire_ref=None if is_to_wallet else request.bankwire_ref,
+        )
+
     def _available(self, order: Order) -> int:
         account = order.buyer_account
         if account.customer is None:
@@ -158,6 +210,24 @@ class Payments:
         current = self._commits.commit(scope, payin.order_id, decide, _about_payin(receipt))
         return self._payin_now(scope, current, payin_id)
 
+    def _payout_now(self, scope: Scope, current: OrderRecord, payout_id: int) -> Payout:
+        """Return a payout as it is now; other commands may have followed its own."""
+        if current.payout is not None and current.payout.payout_id == payout_id:
+            return current.payout
+        payout = self._escrows.payout(scope, payout_id)
+        if payout is None:
+            raise Inconsistent("a payout stays")
+        return payout
+
+    def _decide_payout(
+        self, scope: Scope, payout_id: int, decide: Callable[[OrderRecord], Step], receipt: PayoutReceipt | None
+    ) -> Payout:
+        payout = self._escrows.payout(scope, payout_id)
+        if payout is None:
+            raise NotFound(f"payout {payout_id}")
+        current = self._commits.commit(scope, payout.order_id, decide, _about_payout(receipt))
+        return self._payout_now(scope, current, payout_id)
+
     def _open(self, current: OrderRecord, payin_id: int, participle: str) -> Payin:
         """Return the order's open payin. Raises Forbidden where this payin is not open."""
         payin = current.payin
@@ -166,6 +236,13 @@ class Payments:
         if payin.status is not PayinStatus.CREATED:
             raise Forbidden(participle, payin.status, "payin")
         return payin
+
+
+def _open_payout(payout: Payout, participle: str) -> Payout:
+    """Raise Forbidden where a payout is not open."""
+    if payout.status is not PayoutStatus.CREATED:
+        raise Forbidden(participle, payout.status, "payout")
+    return payout
 
 
 def _about_payin(receipt: PayinReceipt | None) -> Receipt | None:

@@ -14,10 +14,12 @@ from chalicelib.domain.ledger.transactions import Transaction
 from chalicelib.domain.tenancy.instances import World
 from chalicelib.services.ledger.reading import LedgerReading
 from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.escrow_rows import PAYIN, PAYOUT
 from chalicelib.tables.escrow_settings import EscrowDesks
 from chalicelib.tables.escrows import Escrows
 from chalicelib.tables.transactions import Transactions
 
+ROWS_AT_ONCE = 100
 T = TypeVar("T")
 Row = TypeVar("Row", covariant=True)
 
@@ -106,8 +108,43 @@ class EscrowReading:
     def scope_of_payin(self, instance: str, world: World, payin_id: int) -> Scope | None:
         return self._escrows.scope_of_payin(self._scopes(instance, world), payin_id)
 
+    def scope_of_payout(self, instance: str, world: World, payout_id: int) -> Scope | None:
+        return self._escrows.scope_of_payout(self._scopes(instance, world), payout_id)
+
+    def open_payins(self, instance: str, world: World) -> Source[Payin]:
+        """Return the payins of all merchants that wait for the operator, or for a callback."""
+        return self._open(instance, world, PAYIN, self._escrows.payins_at, lambda payin: payin.payin_id)
+
+    def open_payouts(self, instance: str, world: World) -> Source[Payout]:
+        """Return the payouts of all merchants that wait for the operator: those that leave the ledger (E42)."""
+        return self._open(instance, world, PAYOUT, self._escrows.payouts_at, lambda payout: payout.payout_id)
+
+    def orders_of(self, payments: Sequence[Payin | Payout]) -> dict[int, Order]:
+        """Return the orders of payments, by id: unique in an instance."""
+        found = self._escrows.orders_at(list({(one.scope, one.order_id): None for one in payments}))
+        return {order.order_id: order for order in found}
+
     def scope_of_wallet(self, instance: str, world: World, uuid: str) -> Scope | None:
         return self._escrows.scope_of_wallet(self._scopes(instance, world), uuid)
+
+    def _open(
+        self,
+        instance: str,
+        world: World,
+        kind: str,
+        at: Callable[[Sequence[tuple[Scope, int]]], list[T]],
+        id_of: Callable[[T], int],
+    ) -> Source[T]:
+        def rows(newest_first: bool, at_once: int) -> Iterator[T]:
+            places = self._escrows.open_payments(instance, world, kind, newest_first=newest_first)
+            for first in range(0, len(places), at_once):
+                found = {id_of(one): one for one in at(places[first : first + at_once])}
+                yield from (found[number] for _, number in places[first : first + at_once] if number in found)
+
+        def one(number: int) -> T | None:
+            return next((thing for thing in rows(True, ROWS_AT_ONCE) if id_of(thing) == number), None)
+
+        return Source(rows, lambda: len(self._escrows.open_payments(instance, world, kind, newest_first=True)), one)
 
     def _scopes(self, instance: str, world: World) -> list[Scope]:
         return [merchant.scope(world) for merchant in self._desks.merchants(instance)]

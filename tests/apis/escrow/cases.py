@@ -71,6 +71,16 @@ def at(status: str) -> tuple[Desk, dict[str, Any]]:
     return copied(desk), dict(order)
 
 
+def at_the_bank(status: str = "PENDING_RELEASE") -> Desk:
+    """Return a desk with one order whose payout leaves the ledger, validated or not."""
+    desk, order = at("ACCEPTED")
+    body = {"order_id": order["id"], "type": "BANKWIRE", "bankaccount_id": 7, "bankwire_ref": "Invoice 5"}
+    data_of(desk.post("/payouts", body))
+    if status == "PENDING_RELEASE":
+        desk.do(order, "validate")
+    return desk
+
+
 # --- requests
 
 
@@ -147,6 +157,12 @@ def _on_payin(way: str, body: dict[str, Any]) -> Request:
     return Request(desk, f"POST /operator/payins/{{id}}/{way}", payin["id"], body, OPERATOR_KEY)
 
 
+def _on_bank_payout(way: str, body: dict[str, Any]) -> Request:
+    desk = at_the_bank()
+    (payout,) = page_of(desk.get("/payouts"))["data"]
+    return Request(desk, f"POST /operator/payouts/{{id}}/{way}", payout["id"], body, OPERATOR_KEY)
+
+
 def _deposit() -> Request:
     desk = new_desk()
     route, body = "POST /operator/wallets/{uuid}/deposit", {"amount": "12.5", "reference": "bank-1"}
@@ -174,8 +190,15 @@ COMMANDS: dict[str, Callable[[], Request]] = {
     "O3 block": lambda: _about_order("POST /operator/orders/{id}/block", "PUBLISHED", key=OPERATOR_KEY),
     "O4 unblock": lambda: _about_order("POST /operator/orders/{id}/unblock", "BLOCKED_RELEASE", key=OPERATOR_KEY),
     "O5 deposit": _deposit,
+    "O6 payout confirm": lambda: _on_bank_payout("confirm", {"amount": "150.00"}),
+    "O7 payout deny": lambda: _on_bank_payout("deny", {"reason": "closed"}),
 }
 """Every POST and PUT."""
+
+
+def _operators(route: str) -> Request:
+    desk = at("PENDING_PUBLISH")[0] if "payins" in route else at_the_bank()
+    return Request(desk, route, key=OPERATOR_KEY)
 
 
 def _reading(route: str, find: Callable[[Desk, dict[str, Any]], object]) -> Callable[[], Request]:
@@ -213,6 +236,8 @@ def _refund(route: str) -> Request:
 
 
 READS |= {
+    "OE43 payins": lambda: _operators("GET /operator/payins"),
+    "OE43 payouts": lambda: _operators("GET /operator/payouts"),
     "E38 refunds": lambda: _refund("GET /refunds"),
     "E38 refund": lambda: _refund("GET /refunds/{id}"),
     "E39 transactions": _reading("GET /wallets/{uuid}/transactions", lambda desk, _order: desk.buyer_wallet["uuid"]),

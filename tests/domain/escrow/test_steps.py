@@ -11,7 +11,7 @@ from chalicelib.domain.escrow import payment_steps, steps
 from chalicelib.domain.escrow.lifecycle import HOLDING, PAYABLE, Action, Forbidden, Status
 from chalicelib.domain.escrow.money import FeeTerms
 from chalicelib.domain.escrow.order import Links, Order, Party, Scope
-from chalicelib.domain.escrow.payments import Payin, PayinStatus, PayinType, PayoutStatus
+from chalicelib.domain.escrow.payments import Payin, PayinStatus, PayinType, Payout, PayoutStatus, PayoutType
 from chalicelib.domain.escrow.step import OrderRecord, Step
 from chalicelib.domain.ledger.changes import Account, Change
 from chalicelib.domain.ledger.transactions import TransactionType
@@ -47,6 +47,7 @@ class Desk:
             assert change != Change()
             self.accounts[account] = self.accounts.get(account, Change()) + change
         self.credited += sum(leg.amount for leg in step.legs if leg.kind is TransactionType.CREDIT)
+        self.credited -= sum(leg.amount for leg in step.legs if leg.kind is TransactionType.DEBIT)
         self.reimbursed += step.refund.amount if step.refund else 0
         self.current = step.after
         statuses = [order.status, *(event.entered for event in step.events)]
@@ -64,7 +65,10 @@ class Desk:
         assert order.hold == (order.payin_amount or 0) - self.reimbursed - released
         assert self.accounts[order.buyer_account].held == order.hold
         assert (payin is not None and payin.status is PayinStatus.CREATED) == (order.status is Status.PENDING_PUBLISH)
-        assert (order.release_at_s is not None) == (order.status is Status.PENDING_RELEASE)
+        is_released_later = order.status is Status.PENDING_RELEASE and not order.is_paid_outside
+        assert (order.release_at_s is not None) == is_released_later
+        is_open_outside = payout is not None and payout.is_external and payout.status is not PayoutStatus.DENIED
+        assert order.is_paid_outside == is_open_outside
         assert (order.blocked_from is not None) == (order.status is Status.BLOCKED_RELEASE)
         assert order.is_paid == (order.payin_amount is not None)
         if order.status in HOLDING:
@@ -78,8 +82,10 @@ class Desk:
             fees = self.accounts.get(order.fees_account, Change())
             assert (fees.available, order.fee or 0) == (order.released.fee, order.released.fee)  # type: ignore[union-attr]
         elif payout is not None:
-            over = order.status is Status.CANCELLED
-            assert payout.status is (PayoutStatus.CANCELLED if over else PayoutStatus.CREATED)
+            open_or_over = PayoutStatus.CANCELLED if order.status is Status.CANCELLED else PayoutStatus.CREATED
+            assert payout.status in (open_or_over, PayoutStatus.DENIED)
+            if Status.ACCEPTED in (order.status, order.blocked_from):
+                assert payout.status is PayoutStatus.DENIED
 
     def payin(self, kind: PayinType) -> Payin:
         order = self.current.order
@@ -113,9 +119,18 @@ def step_of(desk: Desk, action: Action, part: int) -> Step:
         case Action.REJECT:
             return steps.rejected(current, at_s)
         case Action.PAY_OUT:
-            return payment_steps.payout_set(current, desk.next_id(), at_s)
+            wallet_id = order.seller.wallet_id if part % 2 else None
+            kind = PayoutType.WALLET if part % 2 else PayoutType.BANKWIRE
+            payout = Payout(SCOPE, desk.next_id(), order.order_id, kind, at_s, wallet_id=wallet_id)
+            return payment_steps.payout_set(current, payout)
+        case Action.FAIL_PAYOUT:
+            if current.payout is None or not current.payout.is_external:
+                raise Forbidden("denied", order.status)
+            return payment_steps.payout_denied(current, current.payout, "no", at_s)
         case Action.VALIDATE | Action.AUTO_VALIDATE:
             return steps.validated(current, desk.next_id(), at_s, 60, auto_accept=action is Action.AUTO_VALIDATE)
+        case Action.RELEASE if current.payout is not None and current.payout.is_external:
+            return payment_steps.payout_confirmed(current, current.payout, at_s)
         case Action.RELEASE:
             return steps.released(current, at_s)
         case Action.BLOCK:

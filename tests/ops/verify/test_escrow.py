@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.escrow.commands import Cancel, CreateCustomer, Reimburse
+from chalicelib.domain.escrow.commands import Cancel, CreateCustomer, PayOut, Reimburse
+from chalicelib.domain.escrow.payments import PayoutType
 from chalicelib.ops.verify.report import lines, printed
 from chalicelib.ops.verify.verifier import BookMoves, Verifier
 from chalicelib.services.books.disagreements import Disproved
@@ -112,7 +113,8 @@ def test_what_the_desk_has_written_agrees(world: EscrowWorld) -> None:
         (8, {"released": {"paid": eur(46), "fee": eur(4)}}, ", fee: expected 5"),
         (8, {"released": None}, ", hold"),
         (8, {"fee_terms": {"value": None, "percent": None}}, ", fee: expected 0"),
-        (8, {"payout_id": None}, ", payouts"),
+        (8, {"payout_id": None}, ", payout_id: expected that of one of its payouts, found None"),
+        (8, {"is_paid_outside": True}, ", is_paid_outside: expected False, found True"),
         (9, {"seller": {"customer_id": 4, "uuid": "x", "wallet_id": 1}}, ", seller: expected Party"),
         (1, {"seller": {"customer_id": 4, "uuid": "x", "wallet_id": 1}}, ", seller, uuid and wallet"),
         (1, {"buyer": {"customer_id": 99, "uuid": "x", "wallet_id": 1}}, ", buyer, uuid and wallet: expected nothing"),
@@ -139,6 +141,29 @@ def test_a_party_of_a_paid_order_that_is_another_customer_is_reported(
     assert order[name] != order[other]
     edit(world, order, **{name: order[other]})
     assert f"order/{order_id:012d} of {OWNER}, {name}: expected Party" in told(world)
+
+
+def test_a_mark_of_what_is_open_agrees_with_what_is_open(world: EscrowWorld) -> None:
+    mark = row(world, "open/sandbox/payin/000000000001", f"{INSTANCE}/escrow")
+    edit(world, mark, merchant="other")
+    assert "open/sandbox/payin/000000000001 of inst_test0001/escrow, merchant: expected shop" in told(world)
+    world.database.put_many("escrows", [mark, mark | {"entry": "open/sandbox/payout/000000000002"}])
+    assert "open/sandbox/payout/000000000002" in told(world)
+
+
+def test_a_payout_to_a_bank_without_its_debit_is_reported(world: EscrowWorld) -> None:
+    desk, scope = world.desk, world.scope
+    world.set_delay(0)
+    order = world.paid(100)
+    desk.accept(scope, order.order_id)
+    payout = desk.pay_out(scope, PayOut(order.order_id, PayoutType.BANKWIRE))
+    desk.validate(scope, order.order_id)
+    desk.confirm_payout(scope, payout.payout_id, eur(100))
+    Verifier(world.database).verify(None)
+    debits = [one for one in world.database.scan("accounts") if one.get("kind") == "debit"]
+    assert len(debits) == 2
+    world.database.delete_many("accounts", [{name: debit[name] for name in ("owner", "entry")} for debit in debits])
+    assert f"order/{order.order_id:012d} of {OWNER}, transactions" in told(world)
 
 
 def test_a_counter_without_its_number_is_reported(world: EscrowWorld) -> None:
@@ -178,12 +203,12 @@ def test_an_edited_fee_account_is_reported(world: EscrowWorld) -> None:
         ("payin/000000000004", {"order_id": 1}, ", payins"),
         ("payin/000000000004", {"wallet_id": 6}, ", wallet of payin 4: expected 5, found 6"),
         ("payin/000000000004", {"seller": None}, ", seller: expected None"),
-        ("payout/000000000002", {"wallet_id": 5}, ", payouts"),
+        ("payout/000000000002", {"wallet_id": 5}, ", payout 2, wallet: expected 7, found 5"),
         ("refund/000000000002", {"wallet_id": 6}, ", wallet of its refunds"),
         ("payin/000000000004", {"order_id": 99}, ", payins"),
-        ("payout/000000000001", {"status": "CREATED"}, ", payouts"),
-        ("payout/000000000002", {"status": "CANCELLED"}, ", payouts"),
-        ("payout/000000000002", {"order_id": 99}, ", payouts"),
+        ("payout/000000000001", {"status": "CREATED"}, ", payout 1, status: expected CANCELLED or DENIED"),
+        ("payout/000000000002", {"status": "CANCELLED"}, ", payout 2, status: expected CONFIRMED, found CANCELLED"),
+        ("payout/000000000002", {"order_id": 99}, ", payout_id"),
         ("refund/000000000002", {"amount": eur(9)}, ", hold"),
         ("refund/000000000002", {"number": 2}, ", refunds"),
         ("customer/000000000003", {"email": "other@x.test"}, "email/"),

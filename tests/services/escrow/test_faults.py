@@ -17,7 +17,7 @@ from botocore.exceptions import ReadTimeoutError
 from chalicelib.domain.escrow.commands import Cancel, CreateCustomer, CreateOrder, Deposit, OpenPayin, PayOut, Reimburse
 from chalicelib.domain.escrow.faults import DeskBusy
 from chalicelib.domain.escrow.order import Order
-from chalicelib.domain.escrow.payments import PayinType
+from chalicelib.domain.escrow.payments import PayinType, PayoutType
 from chalicelib.domain.feed.outbox import events_of
 from chalicelib.domain.tenancy.answers import Answer
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
@@ -58,6 +58,20 @@ def with_payout(world: EscrowWorld) -> Order:
     order = accepted(world)
     world.pay_out(order)
     return world.now(order)
+
+
+def to_bank(order: Order) -> PayOut:
+    return PayOut(order.order_id, PayoutType.BANKWIRE, bankaccount_id=7)
+
+
+def with_bank_payout(world: EscrowWorld) -> Order:
+    order = accepted(world)
+    world.desk.pay_out(world.scope, to_bank(order))
+    return world.now(order)
+
+
+def at_the_bank(world: EscrowWorld) -> Order:
+    return world.desk.validate(world.scope, with_bank_payout(world).order_id)
 
 
 def open_for_bank_money(world: EscrowWorld, **more: Any) -> Order:
@@ -133,8 +147,24 @@ SCENARIOS: dict[str, Scenario] = {
     "payout": Scenario(
         accepted,
         lambda world, order, receipt: world.desk.pay_out(
-            world.scope, PayOut(order.order_id, order.seller.wallet_id), receipt
+            world.scope, PayOut(order.order_id, PayoutType.WALLET, order.seller.wallet_id), receipt
         ),
+    ),
+    "payout to a bank": Scenario(
+        accepted, lambda world, order, receipt: world.desk.pay_out(world.scope, to_bank(order), receipt)
+    ),
+    "validate a payout to a bank": Scenario(
+        with_bank_payout, lambda world, order, receipt: world.desk.validate(world.scope, order.order_id, receipt)
+    ),
+    "confirm a payout to a bank": Scenario(
+        at_the_bank,
+        lambda world, order, receipt: world.desk.confirm_payout(
+            world.scope, order.payout_id or 0, order.payout_amount or 0, receipt
+        ),
+    ),
+    "deny a payout to a bank": Scenario(
+        at_the_bank,
+        lambda world, order, receipt: world.desk.deny_payout(world.scope, order.payout_id or 0, "no", receipt),
     ),
     "validate and release": Scenario(
         accepted, lambda world, order, receipt: world.desk.validate(world.scope, order.order_id, receipt)

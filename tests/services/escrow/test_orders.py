@@ -13,7 +13,7 @@ from chalicelib.domain.escrow.commands import Cancel, OpenPayin, PayOut, Reimbur
 from chalicelib.domain.escrow.faults import Forbidden, Invalid, NotFound
 from chalicelib.domain.escrow.lifecycle import Status
 from chalicelib.domain.escrow.order import Order
-from chalicelib.domain.escrow.payments import PayinStatus, PayinType
+from chalicelib.domain.escrow.payments import PayinStatus, PayinType, PayoutType
 from chalicelib.domain.ledger.sandbox import sandbox_asset
 from chalicelib.domain.tenancy.instances import World
 from chalicelib.tables.escrow_settings import EscrowDesks
@@ -244,7 +244,7 @@ def test_payins_may_be_limited_in_number_and_type(world: EscrowWorld) -> None:
 def test_an_order_in_the_body_that_is_not_there_is_a_bad_field(world: EscrowWorld) -> None:
     """E4"""
     assert refused(world, lambda: world.desk.open_payin(world.scope, OpenPayin(9, PayinType.BANKWIRE))) == ["order_id"]
-    assert refused(world, lambda: world.desk.pay_out(world.scope, PayOut(9, 9))) == ["order_id"]
+    assert refused(world, lambda: world.desk.pay_out(world.scope, PayOut(9, PayoutType.WALLET, 9))) == ["order_id"]
 
 
 def test_what_is_not_the_callers_is_not_found(world: EscrowWorld) -> None:
@@ -267,7 +267,7 @@ def test_what_is_not_the_callers_is_not_found(world: EscrowWorld) -> None:
 
 def test_a_payout_goes_to_the_sellers_wallet(world: EscrowWorld) -> None:
     order = order_in(world, "ACCEPTED")
-    wrong = PayOut(order.order_id, world.seller.wallets["JPY"])
+    wrong = PayOut(order.order_id, PayoutType.WALLET, world.seller.wallets["JPY"])
     assert refused(world, lambda: world.desk.pay_out(world.scope, wrong)) == ["wallet_id"]
     payout = world.pay_out(order)
     before = world.tables()

@@ -10,7 +10,7 @@ from typing import Any
 from chalicelib.domain.escrow.commands import CreateCustomer, CreateOrder, Deposit, OpenPayin, PayOut
 from chalicelib.domain.escrow.money import Currency, FeeTerms, base_units
 from chalicelib.domain.escrow.order import Customer, Order, Scope
-from chalicelib.domain.escrow.payments import Payin, PayinType, Payout
+from chalicelib.domain.escrow.payments import Payin, PayinType, Payout, PayoutType
 from chalicelib.domain.escrow.settings import DeskSettings
 from chalicelib.domain.feed.logs import escrow_area, lanes_of
 from chalicelib.domain.feed.outbox import events_of
@@ -105,7 +105,7 @@ class EscrowWorld:
         return self.desk.open_payin(self.scope, OpenPayin(order.order_id, PayinType.BANKWIRE))
 
     def pay_out(self, order: Order) -> Payout:
-        return self.desk.pay_out(self.scope, PayOut(order.order_id, order.seller.wallet_id))
+        return self.desk.pay_out(self.scope, PayOut(order.order_id, PayoutType.WALLET, order.seller.wallet_id))
 
     def paid(self, value: str | int = 150, **more: Any) -> Order:
         """Return an order that was paid by bank wire."""

@@ -183,7 +183,7 @@ BODY_IDS_BEFORE_STATUS = cases(
     ("A11 type",        "A11 payins by wallet",     {"type": "CARD"},           ["type"]),
     ("A11 wallet",      "A11 payins by wallet",     {"wallet_id": NO_ID},       ["wallet_id"]),
     ("A11 status",      "A11 payins by wallet",     {},                         ["status"]),
-    ("A12 type",        "A12 payouts",              {"type": "ACCOUNT"},        ["type"]),
+    ("A12 type",        "A12 payouts",              {"type": "CARD"},        ["type"]),
     ("A12 wallet",      "A12 payouts",              {"wallet_id": NO_ID},       ["wallet_id"]),
     ("A12 status",      "A12 payouts",              {},                         ["status"]),
 )  # fmt: skip
