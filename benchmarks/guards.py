@@ -1463,4 +1463,63 @@ GUARDS = [
         "return request.route",
         "tests/apis/trade/contract/test_headers.py::test_r61_a_get_may_be_signed_over_its_documented_path",
     ),
+    Guard(
+        "of two beats that have read the same, one claims it",
+        "chalicelib/tables/connections.py",
+        "AND #intent = :old AND #due = :then",
+        "AND #intent = :old AND (#due = :then OR #due = #due)",
+        "tests/services/push/test_beating.py::test_two_that_have_read_the_same_claim_one_beat",
+    ),
+    Guard(
+        "a claim of a beat is not taken for another's of the same millisecond",
+        "chalicelib/services/push/broadcasting.py",
+        "return Due(now_ms + (BEAT_S - EARLY_S) * 1000, by)",
+        "return Due(now_ms + (BEAT_S - EARLY_S) * 1000, by[:4])",
+        "tests/services/push/test_beating.py::test_two_that_have_read_the_same_claim_one_beat",
+    ),
+    Guard(
+        "nothing is sent to a connection that may not be open yet",
+        "chalicelib/services/push/broadcasting.py",
+        "self.advance([one for one in found if one.has_begun], log, until)",
+        "self.advance([one for one in found if one.instance], log, until)",
+        "tests/services/push/test_beating.py::"
+        "test_what_happens_until_a_connection_is_open_comes_behind_its_first_heartbeat",
+    ),
+    Guard(
+        "a beginning that has died is gone on with by the next beat",
+        "chalicelib/services/push/beating.py",
+        "if not before.due.by:",
+        "if not before.name:",
+        "tests/services/push/test_beating.py::test_a_beginning_that_dies_anywhere_is_finished_by_a_beat",
+    ),
+    Guard(
+        "a subscription that follows several keys is told an event of them once",
+        "chalicelib/tables/connections.py",
+        "} - rows.keys()",
+        "}",
+        "tests/services/push/test_beating.py::test_who_follows_several_keys_gets_an_event_of_both_once",
+    ),
+    Guard(
+        "a client whose key is no longer good is turned out with the next beat",
+        "chalicelib/apis/taker/socket_messages.py",
+        "return key is not None and key.is_enabled and not key.has_ended(now_s)",
+        "return key is not None and not key.has_ended(now_s)",
+        "tests/apis/taker/test_socket.py::"
+        "test_a_taker_whose_key_is_no_longer_good_is_turned_out_with_the_next_heartbeat",
+    ),
+    Guard(
+        "the state of a book is sent again under an id that an intent keeps",
+        "chalicelib/services/push/broadcasting.py",
+        "claims.append((one, replace(one, intent=intent, due=next_due(now_ms, by))))",
+        "claims.append((one, replace(one, intent=old or intent, next_id=one.next_id + 1)))",
+        "tests/services/push/test_beating.py::test_a_state_that_was_sent_by_one_that_died_is_sent_again_under_its_id",
+    ),
+    Guard(
+        "a taker is told of its own orders and of those that can be locked, nobody else's",
+        "chalicelib/apis/taker/socket_messages.py",
+        "if event.is_for(subjects)",
+        "if event.receivers",
+        "tests/apis/taker/test_socket.py::"
+        "test_a_taker_is_told_which_orders_can_be_locked_and_what_becomes_of_its_own_alone",
+    ),
 ]

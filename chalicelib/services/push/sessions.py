@@ -84,7 +84,7 @@ class Sessions:
             body = state(begun)
             begun = replace(begun, cursor=begun.cursor.moved(begun.instance, book_log(str(begun.book_id)), body.place))
             self.sender.send(begun.connection_id, desk.text(begun, body, begun.cursor.to_text()))
-            begun = replace(begun, next_id=begun.next_id + 1)
+            begun = replace(begun, next_id=begun.next_id + 1, due=next_due(self._clock_ms()))
         self.connections.subscribe(begun)
         self.catch_up(begun)
         return begun

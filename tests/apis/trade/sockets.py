@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -18,10 +19,13 @@ from tests.world import INSTANCE
 
 @dataclass
 class Sockets:
+    """later: moves the time on that pushes know."""
+
     desk: SignedDesk
     pushing: Pushing
     clients: Clients
     streams: Streams
+    later: Callable[[float], None]
 
     @cached_property
     def ben(self) -> SignedDesk:
@@ -66,4 +70,4 @@ def open_sockets(desk: SignedDesk, public_instance: str | None = INSTANCE) -> So
     pushing = new_pushing(
         database, database, clients, between, lambda: desk.clock() + paused_ms[0], public_instance, pause=pause
     )
-    return Sockets(desk, pushing, clients, Streams(database, pushing.broadcaster))
+    return Sockets(desk, pushing, clients, Streams(database, pushing.broadcaster), pause)

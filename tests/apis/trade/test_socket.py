@@ -12,6 +12,7 @@ from chalicelib.domain.feed.outbox import Announcement
 from chalicelib.domain.feed.subscription import CONNECTIONS_MAX, SUBSCRIPTIONS_MAX
 from chalicelib.domain.ledger.changes import Account, Change
 from chalicelib.domain.ledger.feed import balances_changed
+from chalicelib.services.push.broadcasting import BEAT_S
 from chalicelib.services.tenancy import tickets
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.outbox import Outbox
@@ -293,3 +294,48 @@ def test_without_a_public_instance_everything_needs_a_ticket(desk: SignedDesk) -
 def test_a_message_on_a_connection_that_is_gone_closes_it(sockets: Sockets) -> None:
     assert sockets.say({"method": "ping"}, "unknown") == []
     assert sockets.clients.gone == {"unknown"}
+
+
+def test_depth_and_ticker_are_sent_again_every_30_seconds_and_no_other_topic_is(sockets: Sockets) -> None:
+    sockets.subscribe(TRADES, DEPTH, DELTA, TICKER)
+    sockets.subscribe("user_trades", "balance", "order_status", ticket=sockets.ticket())
+    trade(sockets)
+    before = len(sockets.messages())
+    for _ in range(2):
+        sockets.later(BEAT_S)
+        for _ in range(2):
+            sockets.pushing.beat.round()
+    again = sockets.messages()[before:]
+    assert sorted(message["topic"] for message in again) == [DEPTH, DEPTH, TICKER, TICKER]
+    for topic in (DEPTH, TICKER):
+        messages = [message for message in sockets.messages() if message["topic"] == topic]
+        assert numbered(messages) == [-1, *range(1, len(messages))]
+        changed, first, second = messages[-3:]
+        assert first["cursor"] == second["cursor"] == changed["cursor"]
+        assert second["timestamp"] - first["timestamp"] == BEAT_S * 1000
+        same = {"timestamp": 0, "date": ""}
+        assert first["body"] | same == second["body"] | same == changed["body"] | same
+
+
+def test_what_changes_after_a_repetition_has_the_next_id(sockets: Sockets) -> None:
+    sockets.subscribe(DEPTH)
+    sockets.later(BEAT_S)
+    sockets.pushing.beat.round()
+    trade(sockets)
+    assert numbered(sockets.messages()) == [-1, 1, 2, 3]
+
+
+def test_a_topic_is_not_repeated_after_it_is_unsubscribed(sockets: Sockets) -> None:
+    sockets.subscribe(DEPTH)
+    sockets.say({"method": "unsubscribe", "topics": [DEPTH]})
+    before = len(sockets.messages())
+    sockets.later(BEAT_S)
+    sockets.pushing.beat.round()
+    assert len(sockets.messages()) == before
+
+
+def test_the_first_message_of_a_topic_puts_its_first_repetition_off(sockets: Sockets) -> None:
+    sockets.subscribe(DEPTH)
+    before = len(sockets.messages())
+    sockets.pushing.beat.round()
+    assert len(sockets.messages()) == before
