@@ -16,11 +16,9 @@ from chalicelib.services.books.reading import BooksReading
 from chalicelib.services.feed import scopes
 from chalicelib.services.feed.reading import CursorGone, Feed, TooManyLogs
 
-TYPES_MAX = 50
 _CURSOR = re.compile(r"[A-Za-z0-9_-]+")
 _BOOK_ID = re.compile(r"(?s:.{1,100})")
-_TYPES = re.compile(r"[A-Za-z0-9_.]{1,64}(?:,[A-Za-z0-9_.]{1,64}){0,49}")
-TYPES_MESSAGE = f"must be a comma list of 1 to {TYPES_MAX} types of events"
+_TYPES = re.compile(events.TYPES_PATTERN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +62,7 @@ def asked_of(query: Mapping[str, list[str]]) -> Asked:
     parameters = schema.Parameters(query)
     customer = parameters.single("customerRef", schema.REF, schema.REF_MESSAGE)
     book_id = parameters.single("bookId", _BOOK_ID, schema.ID_MESSAGE)
-    types = parameters.single("types", _TYPES, TYPES_MESSAGE)
+    types = parameters.single("types", _TYPES, events.TYPES_MESSAGE)
     after = parameters.single("after", _CURSOR, events.CURSOR_MESSAGE)
     limit = parameters.single("limit", schema.FROM_ONE, schema.FROM_ONE_MESSAGE)
     parameters.refuse_faulty()

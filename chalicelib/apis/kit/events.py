@@ -20,6 +20,9 @@ LIMIT_DEFAULT, LIMIT_MAX = 100, 1000
 WAIT_S_MAX = 20
 """API Gateway ends a request after 29 s."""
 START = "start"
+TYPES_MAX = 50
+TYPES_PATTERN = rf"[A-Za-z0-9_.]{{1,64}}(?:,[A-Za-z0-9_.]{{1,64}}){{0,{TYPES_MAX - 1}}}"
+TYPES_MESSAGE = f"must be a comma list of 1 to {TYPES_MAX} types of events"
 CURSOR_MESSAGE = f"must be the cursor of an earlier answer to such a request, or {START}"
 GONE_MESSAGE = (
     "The cursor is too old, or of other tables. Read anew what you keep, then follow from the cursor given here"

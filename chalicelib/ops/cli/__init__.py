@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
@@ -18,7 +19,6 @@ from typing import TypeVar
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib import wiring
-from chalicelib.domain.books.config import BookConfig
 from chalicelib.domain.books.journal import BrokenJournal
 from chalicelib.domain.tenancy.instances import TenancyRefused
 from chalicelib.ops.cli import api_tokens, books, escrow, events, fees, ledger, taker_desk, taker_keys, tenants, webhook
@@ -38,6 +38,8 @@ from chalicelib.tables.books import Books
 from chalicelib.tables.journal import EntryExists
 
 T = TypeVar("T")
+OUTPUT_NOT_READ = 141
+"""Exit status where the output's reader has gone: what shells say of a program that SIGPIPE ended."""
 
 
 def run(arguments: Sequence[str]) -> Printed:
@@ -83,6 +85,14 @@ def _require_url() -> None:
 
 def main() -> int:
     """Run the process's command line. Return its exit status."""
+    try:
+        return _main()
+    except BrokenPipeError:  # whoever read the output has enough, as ``head`` has
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python writes at its end
+        return OUTPUT_NOT_READ
+
+
+def _main() -> int:
     options = _parser().parse_args(sys.argv[1:])
     try:
         printed = _carry_out(options)
@@ -92,6 +102,7 @@ def main() -> int:
     lines: Callable[[Printed], Iterable[str]] = options.lines
     for line in [json.dumps(printed)] if options.json else lines(printed):
         print(line)
+    sys.stdout.flush()
     return 0
 
 
@@ -103,7 +114,7 @@ def _redrive(options: argparse.Namespace) -> Printed:
         if failed:
             raise CommandFailed(f"not redriven, see the log: {', '.join(failed)}")
         return {"commands": sum(filter(None, decided.values())), "books": len(decided)}
-    _require_book(options.book)
+    books.require_book(options.book)
     try:
         return {"commands": redrive.redrive(database, matcher, options.book), "books": 1}
     except BookParked as error:
@@ -144,13 +155,6 @@ def _progress_bar(items: Iterable[T], what: str, total: int | None) -> Iterable[
     from tqdm import tqdm  # imported here, because no Lambda function needs it
 
     return tqdm(items, desc=what, total=total, leave=False, file=sys.stderr)
-
-
-def _require_book(book: str) -> BookConfig:
-    config = Books(wiring.database()).config(book)
-    if config is None:
-        raise CommandFailed(f"no such book: {book}")
-    return config
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -176,6 +176,12 @@ def _release(options: argparse.Namespace) -> Printed:
     }
 
 
+def require_book(book: str) -> None:
+    """Raise CommandFailed if there is no such book."""
+    if Books(wiring.database()).config(book) is None:
+        raise CommandFailed(f"no such book: {book}")
+
+
 def _found(books: Books, book: str) -> tuple[BookConfig, BatchFailures]:
     try:
         found = books.with_failures(book)

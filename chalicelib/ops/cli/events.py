@@ -8,14 +8,18 @@ from collections.abc import Iterator
 from typing import Any
 
 from chalicelib import wiring
-from chalicelib.apis.kit.events import START, WAIT_S_MAX
+from chalicelib.apis.kit.events import START, TYPES_MESSAGE, TYPES_PATTERN, WAIT_S_MAX
 from chalicelib.domain.feed.cursor import Cursor, UnreadableCursor, cursor_of
 from chalicelib.domain.feed.shown import event_json
+from chalicelib.domain.ledger.owners import book_key
 from chalicelib.domain.tenancy.instances import World
+from chalicelib.ops.cli import books
 from chalicelib.ops.cli.arguments import CommandFailed, Printed, add_command, asset, pattern, whole
+from chalicelib.ops.cli.tenants import tenants
 from chalicelib.services.feed import scopes
 from chalicelib.services.feed.reading import EVENTS_MAX, CursorGone, Feed, Page, Scope, TooManyLogs
 from chalicelib.support.clock import now_ms
+from chalicelib.tables.escrow_settings import EscrowDesks
 
 LIMIT_DEFAULT = 100
 _MERCHANT = pattern(f"({'|'.join(World)})/.+", f"must be WORLD/MERCHANT; WORLD: {', '.join(World)}")
@@ -34,7 +38,8 @@ def add_commands(groups: Any) -> None:
     command.add_argument(
         "--book", action="append", metavar="ORDER_BOOK_ID", help="events of this book alone; repeatable"
     )
-    command.add_argument("--types", metavar="TYPE,...", help="events of these types alone")
+    types = pattern(TYPES_PATTERN, TYPES_MESSAGE)
+    command.add_argument("--types", type=types, metavar="TYPE,...", help="events of these types alone")
     command.add_argument("--after", metavar="CURSOR", help=f"or {START}: from the oldest kept; default: from now")
     command.add_argument("--limit", type=whole(1, 10**9 - 1), metavar="N", help="events at most; default: 100")
     command.add_argument(
@@ -60,10 +65,10 @@ def _events(options: argparse.Namespace) -> Printed:
 
 
 def _scope(options: argparse.Namespace) -> Scope:
-    instance, books = options.instance, frozenset(options.book) if options.book else None
+    instance, named = tenants().get(options.instance).instance, frozenset(options.book) if options.book else None
     types = frozenset(options.types.split(",")) if options.types else None
     of_signed_or_escrow_orders = options.maker or options.taker or options.merchant
-    if books and of_signed_or_escrow_orders:
+    if named and of_signed_or_escrow_orders:
         raise CommandFailed("--book is of no use there: signed and escrow orders are in no book")
     if options.maker:
         return scopes.of_maker(instance, options.maker, types)
@@ -71,8 +76,11 @@ def _scope(options: argparse.Namespace) -> Scope:
         return scopes.of_taker(instance, options.taker, types)
     if options.merchant:
         world, _, merchant = options.merchant.partition("/")
+        EscrowDesks(wiring.database()).merchant(instance, merchant)
         return scopes.of_merchant(instance, world, merchant, types)
-    return scopes.of_instance(instance, options.customer, books, types)
+    for book_id in named or ():
+        books.require_book(book_key(instance, book_id))
+    return scopes.of_instance(instance, options.customer, named, types)
 
 
 def _cursor(feed: Feed, scope: Scope, after: str | None) -> Cursor:

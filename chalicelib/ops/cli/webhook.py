@@ -18,6 +18,7 @@ from chalicelib.domain.webhooks.endpoint import (
 )
 from chalicelib.ops.cli.arguments import Printed, add_command, add_group, add_instance, pattern, whole
 from chalicelib.ops.cli.tenants import tenants
+from chalicelib.tables.escrow_settings import EscrowDesks
 
 if TYPE_CHECKING:
     from chalicelib.services.webhooks.endpoints import EndpointDesk
@@ -74,7 +75,8 @@ def _owner(options: argparse.Namespace) -> Owner:
     instance = tenants().get(options.instance).instance
     if options.merchant is None:
         return Owner(instance)
-    return merchant_owner(instance, World(options.world), options.merchant)
+    merchant = EscrowDesks(wiring.database()).merchant(instance, options.merchant)
+    return merchant_owner(instance, World(options.world), merchant.merchant)
 
 
 def _create(desk: EndpointDesk, owner: Owner, options: argparse.Namespace) -> Printed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,7 @@ from chalicelib.ops.cli.arguments import CommandFailed
 from chalicelib.services import polling
 from chalicelib.support.clock import now_ms
 from chalicelib.tables.dynamodb import Database
+from tests.ops.cli.merchants import make_merchants
 from tests.services.feed.writing import ANN, BEN, INSTANCE, Logs
 from tests.waiting import Waiting
 
@@ -26,6 +28,7 @@ EVENTS = f"events --instance {INSTANCE}"
 @pytest.fixture
 def logs(memory_database: Database, monkeypatch: pytest.MonkeyPatch) -> Logs:
     monkeypatch.setattr(wiring, "database", lambda: memory_database)
+    cli.run(["instance", "create", "--ref", INSTANCE.removeprefix("inst_")])
     logs = Logs(memory_database)
     logs.now_ms = now_ms()
     return logs
@@ -68,6 +71,7 @@ def test_each_subject_has_its_events(logs: Logs, run: Run) -> None:
     logs.put(1, f"taker/{address}", kind="signed_order.locked")
     logs.put(2, "takers", kind="signed_order.pending")
     logs.put(3, ANN, area=LEDGER_AREA, kind="balance.changed")
+    make_merchants(run, INSTANCE, "m_1")
     logs.put(4, "merchant/sandbox/m_1", area=escrow_area("sandbox", "m_1"), kind="EscrowPublished")
     logs.make_book("ob_1")
     logs.journal("ob_1", "ann")
@@ -124,11 +128,34 @@ def test_following_ends_at_its_limit(
         ("--after nonsense", "--after must be a cursor"),
         ("--follow --json", "with --follow each line is one anyway"),
         (f"--maker {MAKER} --book ob_1", "--book is of no use there"),
+        ("--book ob_9", f"no such book: {INSTANCE}/ob_9"),
+        ("--merchant sandbox/m_9 --follow", "no such merchant: m_9"),
+        ("--instance inst_none0001 --follow", "no such instance: inst_none0001"),
     ],
 )
 def test_what_cannot_be_followed_is_refused_with_a_reason(run: Run, options: str, reason: str) -> None:
     with pytest.raises(CommandFailed, match=reason):
         run(f"{EVENTS} {options}")
+
+
+@pytest.mark.parametrize("types", ["order.*", "", "order.filled,"])
+def test_what_is_no_list_of_types_is_wrong_usage(run: Run, types: str) -> None:
+    with pytest.raises(SystemExit):
+        run(f"{EVENTS} --types={types}")
+
+
+@pytest.mark.parametrize("options", [("--after", "start"), ("--after", "start", "--follow")])
+def test_a_reader_of_the_output_that_goes_ends_the_command_quietly(
+    logs: Logs, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], options: tuple[str, ...]
+) -> None:
+    logs.put(1, ANN)
+    reading, writing = os.pipe()
+    os.close(reading)
+    with open(writing, "w", encoding="utf-8") as output:
+        monkeypatch.setattr("sys.stdout", output)
+        monkeypatch.setattr("sys.argv", ["tallybook", *EVENTS.split(), *options])
+        assert cli.main() == cli.OUTPUT_NOT_READ
+    assert capfd.readouterr().err == ""
 
 
 def test_a_cursor_that_is_gone_names_the_place_from_which_to_go_on(logs: Logs, run: Run) -> None:

@@ -16,6 +16,7 @@ from chalicelib.ops.cli.arguments import CommandFailed
 from chalicelib.services.webhooks.sending import Answer
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.webhooks import WebhookEndpoints
+from tests.ops.cli.merchants import make_merchants
 from tests.services.webhooks.world import INSTANCE, URL, Hooks, event
 
 MASTER_KEY = b"k" * 32
@@ -72,6 +73,7 @@ def test_a_dead_letter_is_listed_and_sent_again(run: Run, memory_database: Datab
 
 
 def test_a_merchants_endpoints_are_its_own_in_each_world(run: Run, memory_database: Database) -> None:
+    make_merchants(run, INSTANCE, "shop", "other")
     made = run(f"webhook create {INSTANCE} {URL} --merchant shop --world sandbox --type EscrowPublished")
     owner = merchant_owner(INSTANCE, World.SANDBOX, "shop")
     table = WebhookEndpoints(memory_database)
@@ -85,6 +87,7 @@ def test_a_merchants_endpoints_are_its_own_in_each_world(run: Run, memory_databa
     ("line", "says"),
     [
         (f"webhook create inst_none0001 {URL}", "no such instance"),
+        (f"webhook create {INSTANCE} {URL} --merchant nobody", "no such merchant: nobody"),
         (f"webhook create {INSTANCE} http://hooks.example.com/", "https URL"),
         (f"webhook create {INSTANCE} https://10.0.0.1/", "not a public address"),
         (f"webhook pause {INSTANCE} we_none", "no such webhook endpoint"),
