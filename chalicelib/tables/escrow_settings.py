@@ -49,7 +49,7 @@ class EscrowDesks:
         if merchant is not None and its_merchant is None:
             return None
         shown = None if its_merchant is None else _merchant_of(its_merchant)
-        return OpenDesk(instance, _settings_of(found.get(CREDENTIAL)), shown)
+        return OpenDesk(instance, _settings_of(found.get(CREDENTIAL)), shown, tenant.get("frozen", 0) > 0)
 
     def settings(self, instance: str) -> DeskSettings:
         """Return the settings; the defaults if none are stored."""

@@ -139,7 +139,8 @@ class PaymentEndpoints:
                 sent.note(payin_errors(order, OpenPayin(order.order_id, kind, fields.get("wallet_id"))))
             sent.refuse_faulty()
             asked = OpenPayin(fields["order_id"], PayinType(fields["type"]), fields.get("wallet_id"))
-            return view(self.desk.open_payin(caller.scope, asked, about(record, view)))
+            receipt = about(record, view)
+            return view(self.desk.open_payin(caller.scope, asked, receipt, has_frozen=caller.has_frozen))
 
         view = partial(_payin_view, caller)
         return self.commands.once(request, caller, PAYIN, carry_out)

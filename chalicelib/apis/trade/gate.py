@@ -27,10 +27,14 @@ _TOLERANCE = re.compile(r"[0-9]{1,9}")
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The authenticated caller of a request. customer: None on public routes."""
+    """The authenticated caller of a request. customer: None on public routes.
+
+    has_frozen: whether a customer of the instance is frozen (T96).
+    """
 
     instance: str
     customer: str | None
+    has_frozen: bool = False
 
     @property
     def name(self) -> str:
@@ -84,7 +88,7 @@ class Gate:
         self._count(token, envelope.now_ms)
         if TRADING not in instance.services or not token.permission.allows(permission):
             raise Fault(Error.FORBIDDEN)
-        return Caller(token.instance, token.customer)
+        return Caller(token.instance, token.customer, instance.frozen > 0)
 
     def _anybody(self, request: HttpRequest, now_ms: int) -> Caller:
         if self.public_instance is None:

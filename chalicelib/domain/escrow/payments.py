@@ -37,7 +37,7 @@ class PayoutStatus(StrEnum):
     CANCELLED = "CANCELLED"
 
 
-INSUFFICIENT_FUNDS = "insufficient_funds"
+INSUFFICIENT_FUNDS, BUYER_FROZEN = "insufficient_funds", "customer_frozen"
 
 
 @dataclass(frozen=True, slots=True)

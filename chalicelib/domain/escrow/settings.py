@@ -83,8 +83,12 @@ class DeskSettings:
 
 @dataclass(frozen=True, slots=True)
 class OpenDesk:
-    """An active instance's desk, as one merchant sees it; merchant: None for an operator."""
+    """An active instance's desk, as one merchant sees it; merchant: None for an operator.
+
+    has_frozen: whether a customer of the instance is frozen (T96).
+    """
 
     instance: str
     settings: DeskSettings
     merchant: Merchant | None
+    has_frozen: bool = False

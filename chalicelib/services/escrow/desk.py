@@ -214,9 +214,11 @@ class EscrowDesk:
 
     # --- payins and payouts
 
-    def open_payin(self, scope: Scope, request: OpenPayin, receipt: PayinReceipt | None = None) -> Payin:
+    def open_payin(
+        self, scope: Scope, request: OpenPayin, receipt: PayinReceipt | None = None, *, has_frozen: bool = False
+    ) -> Payin:
         """Pay an order from its buyer's wallet, decided at once, or open a payin that waits for bank money (E16)."""
-        return self._payments.open_payin(scope, request, receipt)
+        return self._payments.open_payin(scope, request, receipt, has_frozen=has_frozen)
 
     def confirm_payin(self, scope: Scope, payin_id: int, amount: int, receipt: PayinReceipt | None = None) -> Payin:
         """Confirm a bank-wire payin, for the operator: its whole amount has arrived."""

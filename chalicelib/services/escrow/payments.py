@@ -18,6 +18,7 @@ from chalicelib.domain.escrow.faults import Forbidden, Invalid, NotFound, demand
 from chalicelib.domain.escrow.lifecycle import Action, transition
 from chalicelib.domain.escrow.order import Order, Scope
 from chalicelib.domain.escrow.payments import (
+    BUYER_FROZEN,
     INSUFFICIENT_FUNDS,
     Payin,
     PayinStatus,
@@ -35,6 +36,7 @@ from chalicelib.tables.accounts import Accounts
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.escrow_rows import PAYIN, PAYOUT
 from chalicelib.tables.escrows import Escrows
+from chalicelib.tables.frozen_customers import FrozenCustomers
 from chalicelib.tables.writes import Write
 
 PayinReceipt = Callable[[Payin], Write]
@@ -55,12 +57,16 @@ class Payments:
         self._clock_s = clock_s
         self._commits = commits
         self._escrows = Escrows(database)
+        self._is_frozen = FrozenCustomers(database).has
         self._settings = settings
 
-    def open_payin(self, scope: Scope, request: OpenPayin, receipt: PayinReceipt | None = None) -> Payin:
+    def open_payin(
+        self, scope: Scope, request: OpenPayin, receipt: PayinReceipt | None = None, *, has_frozen: bool = False
+    ) -> Payin:
         """Pay an order from its buyer's wallet, decided at once, or open a payin that waits for bank money (E16).
 
-        If the wallet has too little, the command succeeds and the payin is DENIED.
+        If the wallet has too little, or the buyer is frozen, the command succeeds and the payin is DENIED. has_frozen:
+        whether a customer of the instance is frozen (T96).
         """
         payin_id = Once(lambda: self._escrows.next_id(scope.instance, PAYIN))
         payout_id = Once(lambda: self._escrows.next_id(scope.instance, PAYOUT))
@@ -72,6 +78,8 @@ class Payments:
             payin = self._payin(order, request, payin_id())
             if not is_wallet:
                 return payment_steps.payin_opened(current, payin)
+            if has_frozen and self._is_frozen(scope.instance, _buyer_of(order)):
+                return payment_steps.payin_denied(current, payin, BUYER_FROZEN, payin.created_at_s)
             if self._available(order) < order.value:
                 return payment_steps.payin_denied(current, payin, INSUFFICIENT_FUNDS, payin.created_at_s)
             return payment_steps.paid(current, payin, payin.created_at_s, payout_id() if order.is_auto_settle else None)
@@ -186,11 +194,8 @@ class Payments:
         )
 
     def _available(self, order: Order) -> int:
-        account = order.buyer_account
-        if account.customer is None:
-            raise Inconsistent("a buyer is a customer")
-        owner = customer_key(order.scope.instance, account.customer)
-        return self._accounts.balance(owner, account.asset).available
+        owner = customer_key(order.scope.instance, _buyer_of(order))
+        return self._accounts.balance(owner, order.buyer_account.asset).available
 
     def _payin_now(self, scope: Scope, current: OrderRecord, payin_id: int) -> Payin:
         """Return a payin as it is now; other commands may have followed its own."""
@@ -261,3 +266,11 @@ def _about_payout(receipt: PayoutReceipt | None) -> Receipt | None:
         return receipt(current.payout)
 
     return None if receipt is None else write
+
+
+def _buyer_of(order: Order) -> str:
+    """Return the buyer of an order as the ledger knows it."""
+    customer = order.buyer_account.customer
+    if customer is None:
+        raise Inconsistent("a buyer is a customer")
+    return customer
