@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from benchmarks.meter import metered
 from chalicelib.apis.kit.sockets import Opened
 from chalicelib.apis.taker.socket import audiences
 from chalicelib.apis.taker.socket_messages import Type
+from chalicelib.domain.feed.event import ALL_TAKERS, taker_subject
 from chalicelib.domain.feed.subscription import CONNECTIONS_MAX
 from chalicelib.domain.tenancy.credentials import digest_of
 from chalicelib.domain.tenancy.instances import InstanceStatus
@@ -424,6 +426,32 @@ def test_keys_are_looked_up_once_a_beat_however_many_connections_they_have(socke
     beat(sockets)
     assert len(looked_up) == 1
     assert all(len(sockets.messages(f"t{number}", heartbeats=True)) == 2 for number in range(5))
+
+
+def test_a_beat_writes_once_a_connection_and_reads_once_what_many_share(desk: Desk) -> None:
+    database, meter = metered(desk.database)
+    sockets = open_sockets(replace(desk, database=database))
+    for name in ("a", "b", "c"):
+        sockets.taker(name)
+    later(sockets)
+    meter.take()
+    sockets.pushing.beat.round()
+    bill = meter.take()
+    assert bill.of("connections").write_units == 3
+    assert bill.calls == 5, "pointers, their rows, the key, the desk, and one call of three writes"
+
+
+def test_those_who_follow_are_found_by_a_query_for_each_key_and_one_read_of_rows_elsewhere(desk: Desk) -> None:
+    database, meter = metered(desk.database)
+    sockets = open_sockets(replace(desk, database=database))
+    for name in ("a", "b", "c"):
+        sockets.taker(name)
+    connections = sockets.pushing.beat.sessions.connections
+    own, all_takers = f"{INSTANCE}/{taker_subject(TAKER)}", f"{INSTANCE}/{ALL_TAKERS}"
+    for keys, calls in (([all_takers], 1), ([own], 2), ([own, all_takers], 2)):
+        meter.take()
+        assert len(connections.following(keys)) == 3
+        assert meter.take().calls == calls
 
 
 def test_the_other_key_of_a_taker_gets_the_same(sockets: Sockets) -> None:
