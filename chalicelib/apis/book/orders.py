@@ -98,12 +98,11 @@ class OrderEndpoints:
         row = self.reading.order(instance, customer, order_id)
         if row is None:
             raise Fault("ORDER_NOT_FOUND", "Order not found")
-        changed_at_ms = row.created_at_ms if row.updated_at_ms is None else row.updated_at_ms
         says_why = (
             row.reason is not None and row.reason is not CloseReason.EXPIRED
         )  # the status EXPIRED is the reason (R24)
         reason = row.reason if says_why else None
-        return envelope.success(200, _order_data(row) | {"updatedAt": iso(changed_at_ms), "cancelReason": reason})
+        return envelope.success(200, _order_data(row) | {"updatedAt": iso(row.changed_at_ms), "cancelReason": reason})
 
 
 def order_not_found() -> Fault:
