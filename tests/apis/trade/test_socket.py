@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Any
 
 import pytest
 
 from chalicelib.apis.kit.sockets import MESSAGE_BYTES_MAX
+from chalicelib.apis.trade.socket_topics import Topic
 from chalicelib.domain.feed.logs import LEDGER_AREA
 from chalicelib.domain.feed.outbox import Announcement
 from chalicelib.domain.feed.subscription import CONNECTIONS_MAX, SUBSCRIPTIONS_MAX
@@ -203,13 +206,18 @@ def test_a_ticket_ends_after_a_minute(desk: SignedDesk, monkeypatch: pytest.Monk
     assert error["topic"] == "error"
 
 
-def test_nobody_gets_messages_of_another_customer(sockets: Sockets) -> None:
-    ben = sockets.ben
-    sockets.subscribe("user_trades", "balance", "order_status", ticket=sockets.ticket(ben))
-    sockets.desk.place(side="buy", amount="1", price="1")
-    sockets.desk.match()
-    sockets.follow()
-    assert [message for message in sockets.messages() if message["id"] > 0] == []
+@pytest.mark.parametrize("topic", list(Topic))
+def test_of_each_topic_a_customer_gets_what_is_public_and_nothing_of_anothers(sockets: Sockets, topic: Topic) -> None:
+    """Ann trades with ben while cat follows: no private topic tells it, and no public one names them."""
+    cat = sockets.desk.as_customer("cat")
+    name = topic if topic.is_private else f"{topic}@{PAIR}"
+    sockets.subscribe(name, ticket=sockets.ticket(cat))
+    trade(sockets)
+    sockets.later(BEAT_S)
+    sockets.pushing.beat.round()
+    told = [message for message in sockets.messages() if message["id"] > 0]
+    assert bool(told) is not topic.is_private
+    assert not re.search(r"\b(ann|ben)\b", json.dumps(bodies(told)))
 
 
 @pytest.mark.parametrize(
