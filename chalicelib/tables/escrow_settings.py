@@ -15,6 +15,7 @@ from chalicelib.domain.escrow.order import Merchant
 from chalicelib.domain.escrow.settings import (
     MERCHANTS_MAX,
     DeskSettings,
+    ExternalPayinType,
     MerchantExists,
     OpenDesk,
     TooManyMerchants,
@@ -140,7 +141,10 @@ def _row_key(instance: str, credential: str) -> Row:
 
 
 def _facts_of(settings: DeskSettings) -> Row:
-    return asdict(settings) | {"currencies": [asdict(currency) for currency in settings.currencies]}
+    return asdict(settings) | {
+        "currencies": [asdict(currency) for currency in settings.currencies],
+        "payin_types": [asdict(kind) for kind in settings.payin_types],
+    }
 
 
 def _settings_of(row: Row | None) -> DeskSettings:
@@ -152,6 +156,7 @@ def _settings_of(row: Row | None) -> DeskSettings:
         public_base_url=row["public_base_url"],
         iban=row["iban"],
         beneficiary=row["beneficiary"],
+        payin_types=tuple(ExternalPayinType(**kind) for kind in row.get("payin_types", ())),
     )
 
 
