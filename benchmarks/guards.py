@@ -1585,4 +1585,12 @@ GUARDS = [
         "tests/apis/taker/test_socket.py::"
         "test_a_taker_is_told_which_orders_can_be_locked_and_what_becomes_of_its_own_alone",
     ),
+    Guard(
+        "who follows private topics by a token that is no longer good is turned out",
+        "chalicelib/apis/trade/socket_topics.py",
+        "return not subscription.credential or self.admits(subscription.instance, subscription.credential)",
+        "return True",
+        "tests/apis/trade/test_socket.py::"
+        "test_who_follows_private_topics_by_a_token_that_is_no_longer_good_is_turned_out",
+    ),
 ]
