@@ -26,7 +26,7 @@ from chalicelib.apis.escrow.list_query import PAGE_MAX
 from chalicelib.apis.escrow.routes import ROUTES as ESCROW_ROUTES
 from chalicelib.apis.kit.exact_json import UnreadableJson, exact_number, is_portable, read_json
 from chalicelib.apis.kit.http import BadPercentEncoding, path_served, percent_decoded
-from chalicelib.apis.kit.preference import wait_preference
+from chalicelib.apis.kit.preference import declines_to_wait, wait_preference
 from chalicelib.apis.kit.routing import NoRoute
 from chalicelib.apis.taker import list_schema
 from chalicelib.apis.taker import schema as taker_schema
@@ -115,6 +115,7 @@ def masked_line(text: str) -> object:
 
 READERS: dict[str, Reader] = {
     "wait preference": wait_preference,
+    "wait declined": declines_to_wait,
     "percent-encoding": percent_decoded,
     "path behind a stage": lambda text: path_served(text, "/{one}/{two}"),
     "trade route": lambda text: TRADE_ROUTES.find("GET", "/trade/" + text),

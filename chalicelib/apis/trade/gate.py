@@ -29,13 +29,14 @@ _TOLERANCE = re.compile(r"[0-9]{1,9}")
 class Caller:
     """The authenticated caller of a request. customer: None on public routes. credential: the id of its token.
 
-    has_frozen: whether a customer of the instance is frozen (T96).
+    has_frozen: whether a customer of the instance is frozen (T96). wait_default_ms: of its token (R64).
     """
 
     instance: str
     customer: str | None
     has_frozen: bool = False
     credential: str = ""
+    wait_default_ms: int = 0
 
     @property
     def name(self) -> str:
@@ -89,7 +90,8 @@ class Gate:
         self._count(token, envelope.now_ms)
         if TRADING not in instance.services or not token.permission.allows(permission):
             raise Fault(Error.FORBIDDEN)
-        return Caller(token.instance, token.customer, instance.frozen > 0, token.key_id)
+        has_frozen = instance.frozen > 0
+        return Caller(token.instance, token.customer, has_frozen, token.key_id, token.wait_default_ms)
 
     def _anybody(self, request: HttpRequest, now_ms: int) -> Caller:
         if self.public_instance is None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
-from chalicelib.apis.kit.preference import wait_preference
+from chalicelib.apis.kit.preference import declines_to_wait, wait_preference
 from chalicelib.apis.trade import place_schema
 from chalicelib.apis.trade.envelope import Envelope, Error, Fault
 from chalicelib.apis.trade.figures import STATUS_WORDS, figures_of, side_word, type_word
@@ -36,7 +36,7 @@ class PlacingEndpoints:
     """Tells whether a customer of an instance is frozen (T96)."""
 
     def place(self, request: HttpRequest, caller: Caller, envelope: Envelope) -> HttpResponse:
-        """POST orders. The order as admitted, or as first matched with ``Prefer: wait`` (R27)."""
+        """POST orders. The order as admitted, or as first matched with ``Prefer: wait`` (R27) or by default (R64)."""
         if caller.has_frozen and self.is_frozen(caller.instance, caller.name):
             raise Fault(Error.FORBIDDEN)
         body = place_schema.place_body(place_schema.members_of(request.body), envelope.now_ms)
@@ -47,18 +47,20 @@ class PlacingEndpoints:
             raise fault_of(outcome, asked, market.decimals)
         order_admitted("trade")
         row, headers = as_admitted(outcome.book_id, outcome.order), {}
-        wait_s = wait_preference(request.headers.get("prefer", ""))
-        if wait_s is not None:
-            matched = self._matched(caller, row.order_id, wait_s)
-            if matched is not None:
-                row, headers = matched, {"Preference-Applied": f"wait={wait_s}"}
+        prefer = request.headers.get("prefer", "")
+        preferred_s = wait_preference(prefer)
+        has_default = body.ends_at_its_turn and not declines_to_wait(prefer)
+        wait_s = preferred_s or (caller.wait_default_ms / 1000 if has_default else 0)
+        matched = self._matched(caller, row.order_id, wait_s) if wait_s else None
+        if matched is not None:
+            row, headers = matched, {} if preferred_s is None else {"Preference-Applied": f"wait={preferred_s}"}
         return envelope.success(_placed_view(row, market), headers)
 
     def change(self, _request: HttpRequest, _caller: Caller, _envelope: Envelope) -> HttpResponse:
         """PUT orders. Not served (R2)."""
         raise Fault(Error.UNSUPPORTED)
 
-    def _matched(self, caller: Caller, order_id: str, wait_s: int) -> OrderRow | None:
+    def _matched(self, caller: Caller, order_id: str, wait_s: float) -> OrderRow | None:
         try:
             return self.outcomes.first(is_matched, caller.instance, caller.name, order_id, wait_s)
         except Unavailable:  # the order is placed, so a failed read must not become an error
