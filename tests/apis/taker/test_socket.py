@@ -166,7 +166,7 @@ def test_a_maker_is_told_of_its_own_orders_alone(sockets: Sockets) -> None:
     [
         ("order_status_change", ["order_status_change", "order_status_change"]),
         ("cancellation_request", ["cancellation_request"]),
-        (" cancellation_request , order_status_change", ["order_status_change"] * 2 + ["cancellation_request"]),
+        (" cancellation_request ,, order_status_change,", ["order_status_change"] * 2 + ["cancellation_request"]),
     ],
 )
 def test_only_the_types_that_a_client_names_are_sent(sockets: Sockets, types: str, expected: list[str]) -> None:
