@@ -1,7 +1,8 @@
 """Feed benchmark: subscribers that are cut off again and again rebuild every book: ``make feed``.
 
-Clients place and cancel orders over HTTP, the matcher is killed repeatedly, as in the soak test. Subscribers follow by
-long poll, some as the instance's operator, some as a customer. At the end, what each received is compared with the
+Clients place and cancel orders over HTTP. Most subscribers follow by long poll, as the instance's operator or as a
+customer, the others by the trade desk's WebSocket. The first third of the load is undisturbed; then the matcher is
+killed repeatedly, as in the soak test, and subscribers are cut off. At the end, what each received is compared with the
 logs: no gap, no disorder, no double, and the same depth of each book at each hundredth sequence. Prints how long events
 took from decided to received. The exit code is 0 only if all checks pass.
 """
@@ -29,15 +30,32 @@ from soak import (
     say,
     wait_for_the_matcher,
 )
-from soak_stack import CUSTOMERS, INSTANCE, Stack, StackBroken
+from soak_stack import (
+    CUSTOMERS,
+    INSTANCE,
+    QUOTE,
+    QUOTE_DECIMALS,
+    QUOTE_SYMBOL,
+    Stack,
+    StackBroken,
+    base_address,
+    base_symbol,
+)
 
 from benchmarks import feed_client
 from benchmarks.feed_checks import kept_of, percentile, problems_of
+from benchmarks.feed_phases import DISTURBED as DISTURBED_PHASE
+from benchmarks.feed_phases import UNDISTURBED as UNDISTURBED_PHASE
+from benchmarks.feed_socket import Market, SocketPlace
+from benchmarks.feed_socket_checks import Asset, socket_problems_of
 from chalicelib import wiring
 
-SUBSCRIBERS, PROCESSES = 20, 2
+LONG_POLLS, SOCKETS, PROCESSES = 14, 6, 2
+"""Subscribers of each kind, and the processes that they share."""
 OF_CUSTOMERS = 4
-"""Every so many-th subscriber follows a customer; the others the whole instance."""
+"""Every so many-th subscriber by long poll follows a customer; the others the whole instance."""
+WARM_UP, UNDISTURBED = 1 / 10, 1 / 4
+"""Shares of the load: what is decided first is not timed; then come no kills and cuts."""
 CUTS_A_SECOND = 50 / 600
 CUTS_MIN = 5
 
@@ -46,55 +64,90 @@ def feed(folder: Path, options: argparse.Namespace, seed: int) -> Report:
     """Run the benchmark. Return its report. Raises Failed or StackBroken."""
     with Stack(folder, options.books) as stack:
         try:
+            url = stack.start_pushes()
             with (
                 clients_of(stack, options.clients, seed) as clients,
-                Workers(feed_client.run, _places(stack, options, seed)) as subscribers,
+                Workers(feed_client.run, _places(stack, url, options, seed)) as subscribers,
             ):
                 subscribers.start()
                 clients.start()
-                say(f"{options.clients} clients, {SUBSCRIBERS} subscribers, {options.seconds:g} s ...")
+                say(f"{options.clients} clients, {LONG_POLLS + SOCKETS} subscribers, {options.seconds:g} s ...")
                 started_s = time.monotonic()
+                time.sleep(options.seconds * (WARM_UP + UNDISTURBED))
                 kills = kill_repeatedly(stack, started_s + options.seconds, random.Random(seed))
                 tallies = clients.end()
                 load_s = time.monotonic() - started_s
                 wait_for_the_matcher(stack)
                 stack.stop_matcher()
-                told = [one for some in subscribers.end() for one in some]
+                ended = subscribers.end()
             say("Checking ...")
             kept = kept_of(wiring.database(), INSTANCE, CUSTOMERS, options.every)
         except (Failed, StackBroken):
             print(stack.log_ends(), file=sys.stderr)
             raise
+    told, by_socket = ([one for some in ended for one in some[kind]] for kind in (0, 1))
     problems = [f"unexpected answer: {answer}" for tally in tallies for answer in tally.unexpected]
     problems += [problem for one in told for problem in problems_of(kept, one)]
+    markets, assets = _markets(stack), _assets(stack)
+    problems += [problem for one in by_socket for problem in socket_problems_of(kept, one, markets, assets)]
     if problems:
         raise Failed("\n".join([*problems[:PROBLEMS_SHOWN], f"... {len(problems)} problems in all"]))
-    delays = sum((one.delays for one in told), Counter[int]())
     return {
         "load seconds": round(load_s, 1),
         "orders a second": round(sum(len(tally.placed) for tally in tallies) / load_s, 1),
         "matcher killed": kills,
         "events of the logs": len(kept.events),
-        "events received": sum(len(one.ids) for one in told),
-        "received again after a cut": sum(one.again for one in told),
-        "answers": sum(one.answers for one in told),
-        "cuts": dict(sum((one.cuts for one in told), Counter[str]())),
-        "fewest cuts of a subscriber": min(sum(one.cuts.values()) for one in told),
-        "depths compared": sum(len(one.depths) for one in told),
-        "decided to received by long poll, ms": {"p50": percentile(delays, 50), "p99": percentile(delays, 99)},
+        "by long poll": {
+            "subscribers": len(told),
+            "events": sum(len(one.ids) for one in told),
+            "received again after a cut": sum(one.again for one in told),
+            "answers": sum(one.answers for one in told),
+            "cuts": dict(sum((one.cuts for one in told), Counter[str]())),
+            "depths compared": sum(len(one.depths) for one in told),
+        },
+        "by WebSocket": {
+            "subscribers": len(by_socket),
+            "messages": sum(one.messages for one in by_socket),
+            "received again after a cut": sum(one.again for one in by_socket),
+            "cuts": dict(sum((one.cuts for one in by_socket), Counter[str]())),
+            "depths compared": sum(len(one.depths) for one in by_socket),
+            "hashes compared": sum(one.hashes for one in by_socket),
+            "ended by the server": sum(one.ended_by_server for one in by_socket),
+        },
+        "fewest cuts of a subscriber": min(sum(one.cuts.values()) for one in [*told, *by_socket]),
+        "decided to received, ms": {
+            f"{way}, {phase}": {"p50": percentile(delays, 50), "p99": percentile(delays, 99), "of": delays.total()}
+            for phase in (UNDISTURBED_PHASE, DISTURBED_PHASE)
+            for way, all_told in (("long poll", told), ("WebSocket", by_socket))
+            if (delays := sum((one.delays.get(phase, Counter()) for one in all_told), Counter[int]()))
+        },
     }
 
 
-def _places(stack: Stack, options: argparse.Namespace, seed: int) -> list[feed_client.Place]:
+def _places(stack: Stack, url: str, options: argparse.Namespace, seed: int) -> list[feed_client.Place]:
     draw = random.Random(seed)
-    whose = [draw.choice(CUSTOMERS) if number % OF_CUSTOMERS == 0 else None for number in range(SUBSCRIBERS)]
+    whose = [draw.choice(CUSTOMERS) if number % OF_CUSTOMERS == 0 else None for number in range(LONG_POLLS)]
+    sockets = [
+        SocketPlace(
+            url=url,
+            address=stack.address,
+            customer=customer,
+            markets=_markets(stack),
+            every=options.every,
+            **stack.make_token(customer),
+        )
+        for customer in draw.sample(CUSTOMERS, SOCKETS)
+    ]
     cuts = max(CUTS_MIN, round(options.seconds * CUTS_A_SECOND))
     return [
         feed_client.Place(
             address=stack.address,
             api_key=stack.api_key,
             customers=whose[number::PROCESSES],
+            sockets=sockets[number::PROCESSES],
             seconds=options.seconds,
+            timed_after_s=options.seconds * WARM_UP,
+            undisturbed_s=options.seconds * (WARM_UP + UNDISTURBED),
             cuts=cuts,
             every=options.every,
             seed=f"{seed}/{number}",
@@ -103,10 +156,26 @@ def _places(stack: Stack, options: argparse.Namespace, seed: int) -> list[feed_c
     ]
 
 
+def _markets(stack: Stack) -> list[Market]:
+    return [
+        Market(f"{base_symbol(number)}_{QUOTE_SYMBOL}", facts.book_id, facts.base_decimals, QUOTE_DECIMALS)
+        for number, facts in enumerate(stack.books)
+    ]
+
+
+def _assets(stack: Stack) -> dict[str, Asset]:
+    """Return the assets by currency code."""
+    bases = {
+        base_symbol(number): Asset(base_address(number), facts.base_decimals)
+        for number, facts in enumerate(stack.books)
+    }
+    return {**bases, QUOTE_SYMBOL: Asset(QUOTE, QUOTE_DECIMALS)}
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Cut off subscribers of the feed, and compare what they rebuild.")
     parser.add_argument("--seconds", type=float, default=120, help="of load (120)")
-    parser.add_argument("--clients", type=int, default=2, help="processes that place orders (2)")
+    parser.add_argument("--clients", type=int, default=4, help="processes that place orders (4)")
     parser.add_argument("--books", type=int, default=3, help="order books (3)")
     parser.add_argument("--every", type=int, default=100, help="compare books at each such sequence (100)")
     parser.add_argument("--seed", type=int, help="default: a new one")

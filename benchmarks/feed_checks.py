@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from benchmarks.feed_client import Told, depth_digest
+from benchmarks.feed_client import Told
+from benchmarks.feed_phases import depth_digest
 from chalicelib.domain.books.book import Book
 from chalicelib.domain.books.snapshot import BookState
 from chalicelib.domain.feed.event import FeedEvent
@@ -85,8 +86,8 @@ def problems_of(kept: Kept, told: Told) -> list[str]:
     scope = scopes.of_instance("", told.customer)
     expected = {event.event_id for event in kept.events if scope.shows(event)}
     problems = [told.fault] if told.fault else []
-    problems += _named("gaps: did not receive", expected - told.ids)
-    problems += _named("received what no log has:", told.ids - expected)
+    problems += named("gaps: did not receive", expected - told.ids)
+    problems += named("received what no log has:", told.ids - expected)
     problems += [f"{told.doubles} doubles"] if told.doubles else []
     problems += [f"{told.disorders} disorders"] if told.disorders else []
     problems += _depth_problems(kept, told, expected) if told.customer is None else []
@@ -108,5 +109,6 @@ def _depth_problems(kept: Kept, told: Told, expected: set[str]) -> Iterator[str]
             yield f"the book of {log} differs at {sequence}"
 
 
-def _named(problem: str, ids: set[str]) -> list[str]:
+def named(problem: str, ids: set[str]) -> list[str]:
+    """Return a line that says how many they are, and some of them; none if there are none."""
     return [f"{problem} {len(ids)} events, as {', '.join(sorted(ids)[:SHOWN_MAX])}"] if ids else []

@@ -1,13 +1,13 @@
-"""Subscribers of the feed benchmark: each follows by long poll, is cut off at random, and resumes from its last cursor.
+"""Subscribers of the feed benchmark by long poll: each is cut off at random, and resumes from its last cursor.
 
-A process runs some of them, a thread each. A cut happens while an answer is waited for, in the middle of one, or after
-an answer whose cursor the subscriber then forgets: its events come again, under the same ids. That is no fault of the
-feed, so such events are counted apart (``again``) from those that come again behind a cursor (``doubles``).
+A process runs some of them, a thread each, beside some by WebSocket (``feed_socket``). A cut happens while an answer is
+waited for, in the middle of one, or after an answer whose cursor the subscriber then forgets: its events come again,
+under the same ids. That is no fault of the feed, so such events are counted apart (``again``) from those that come
+again behind a cursor (``doubles``).
 """
 
 from __future__ import annotations
 
-import hashlib
 import http.client
 import json
 import random
@@ -22,6 +22,8 @@ from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Barrier, Event
 from typing import Any
 
+from benchmarks.feed_phases import Phases, depth_digest, due_between
+from benchmarks.feed_socket import Socket, SocketPlace
 from benchmarks.soak_client import DESK
 from benchmarks.subscriber import Subscriber
 
@@ -39,16 +41,20 @@ class CutOff(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Whom a process of subscribers asks, and for what. customers: one for each subscriber; None: the operator.
+    """Whom a process of subscribers asks, and for what. customers: one for each subscriber by long poll; None: the
+    operator. sockets: those by WebSocket.
 
-    seconds: duration of the load. cuts: of each subscriber. every: the subscribers note a book's depth at each
-    sequence that this divides.
+    seconds: duration of the load, of which the first undisturbed_s are without cuts, and the first timed_after_s not
+    timed. cuts: of each subscriber. every: the subscribers note a book's depth at each sequence that this divides.
     """
 
     address: str
     api_key: str
     customers: list[str | None]
+    sockets: list[SocketPlace]
     seconds: float
+    timed_after_s: float
+    undisturbed_s: float
     cuts: int
     every: int
     seed: str
@@ -58,14 +64,14 @@ class Place:
 class Told:
     """What one subscriber received. ids: of all events. depths: digest of the depth by (log, sequence).
 
-    delays: number of events by ms from decided to received, of events decided during the load.
+    delays: number of events by phase and ms from decided to received, of events decided during the load.
     """
 
     customer: str | None
     ids: set[str] = field(default_factory=set)
     depths: dict[tuple[str, int], str] = field(default_factory=dict)
     balances: dict[tuple[str | None, str], tuple[int, int]] = field(default_factory=dict)
-    delays: Counter[int] = field(default_factory=Counter)
+    delays: dict[str, Counter[int]] = field(default_factory=dict)
     cuts: Counter[str] = field(default_factory=Counter)
     doubles: int = 0
     disorders: int = 0
@@ -74,32 +80,26 @@ class Told:
     fault: str = ""
 
 
-def depth_digest(depth: Mapping[tuple[str, int], int]) -> str:
-    """Return a short form of a depth: open quantity by side and price."""
-    return hashlib.sha256(repr(sorted(depth.items())).encode()).hexdigest()[:16]
-
-
 class Reader:
-    """Takes answers in, whichever way they come. since_ms: from when on delays are counted."""
+    """Takes answers in."""
 
-    def __init__(self, customer: str | None, every: int, since_ms: float) -> None:
+    def __init__(self, customer: str | None, every: int, phases: Phases) -> None:
         self.told = Told(customer)
         self.kept = "start"
         self._subscriber = Subscriber()
         self._unkept: set[str] = set()
         self._every = every
-        self._since_ms = since_ms
+        self._phases = phases
 
     def take(self, events: list[dict[str, Any]], cursor: str, *, forgets: bool) -> None:
         """Take an answer's events. forgets: the cursor is lost."""
-        now_ms = time.time() * 1000
         self.told.answers += 1
         for event in events:
             if event["id"] in self._unkept:
                 self._unkept.discard(event["id"])
                 self.told.again += 1
             else:
-                self._take_new(event, now_ms)
+                self._take_new(event)
         if forgets:
             self._unkept |= {event["id"] for event in events}
         else:
@@ -114,31 +114,30 @@ class Reader:
         }
         return told
 
-    def _take_new(self, event: Mapping[str, Any], now_ms: float) -> None:
+    def _take_new(self, event: Mapping[str, Any]) -> None:
         log, sequence = event["log"], event["sequence"]
         if log.startswith("book/") and self.told.customer is None:
             self._note_depths(log, self._subscriber.places.get(log, (0, 0))[0], sequence)
         if self._subscriber.take(event):
-            at_ms = datetime.fromisoformat(event["time"]).timestamp() * 1000
-            if at_ms >= self._since_ms:
-                self.told.delays[int(now_ms - at_ms)] += 1
+            self._phases.note(self.told.delays, datetime.fromisoformat(event["time"]).timestamp() * 1000)
 
     def _note_depths(self, log: str, passed: int, sequence: int) -> None:
         """Note the depth at each due sequence from the one passed on, before an event of this sequence is taken."""
-        for due in range(-(-max(passed, 1) // self._every) * self._every, sequence, self._every):
+        for due in due_between(passed, sequence, self._every):
             digest = depth_digest(self._subscriber.depth(log.removeprefix("book/")))
             self.told.depths[log, due] = digest
 
 
 class LongPoll:
-    """One subscriber. draw: decides when it is cut off, and how."""
+    """One subscriber. draw: decides how it is cut off. cuts_s: when, by the monotonic clock."""
 
-    def __init__(self, place: Place, customer: str | None, draw: random.Random) -> None:
-        now_s = time.monotonic()
-        self.reader = Reader(customer, place.every, time.time() * 1000)
+    def __init__(
+        self, place: Place, customer: str | None, draw: random.Random, cuts_s: list[float], phases: Phases
+    ) -> None:
+        self.reader = Reader(customer, place.every, phases)
         self._place = place
         self._draw = draw
-        self._cuts_s = sorted(now_s + draw.uniform(0, place.seconds) for _ in range(place.cuts))
+        self._cuts_s = cuts_s
         self._connection = http.client.HTTPConnection(place.address, timeout=ANSWER_S_MAX)
         self._whose = "" if customer is None else f"&customerRef={customer}"
 
@@ -208,13 +207,22 @@ def run(place: Place, ready: Barrier, stop: Event, told: Connection) -> None:
     """Follow with every subscriber of the process, then send what each received. The parent handles Ctrl-C."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     ready.wait(START_S_MAX)
-    followers = [
-        LongPoll(place, customer, random.Random(f"{place.seed}/{number}"))
-        for number, customer in enumerate(place.customers)
-    ]
-    threads = [threading.Thread(target=one.follow, args=(stop,), daemon=True) for one in followers]
+    began_s, began_ms = time.monotonic(), time.time() * 1000
+    phases = Phases(began_ms + place.timed_after_s * 1000, began_ms + place.undisturbed_s * 1000)
+
+    def drawn(number: int) -> tuple[random.Random, list[float], Phases]:
+        draw = random.Random(f"{place.seed}/{number}")
+        return (
+            draw,
+            sorted(began_s + draw.uniform(place.undisturbed_s, place.seconds) for _ in range(place.cuts)),
+            phases,
+        )
+
+    polls = [LongPoll(place, customer, *drawn(number)) for number, customer in enumerate(place.customers)]
+    sockets = [Socket(one, *drawn(len(polls) + number)) for number, one in enumerate(place.sockets)]
+    threads = [threading.Thread(target=one.follow, args=(stop,), daemon=True) for one in (*polls, *sockets)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    told.send([one.reader.result() for one in followers])
+    told.send(([one.reader.result() for one in polls], [one.told for one in sockets]))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import sys
 import time
 from collections import Counter
@@ -31,7 +32,8 @@ PREFIX = "soak"
 INSTANCE_REF = "soak0001"
 INSTANCE = f"inst_{INSTANCE_REF}"
 QUOTE = "0x" + "9" * 40
-QUOTE_UNITS = 10**6
+QUOTE_SYMBOL, QUOTE_DECIMALS = "EUR", 6
+QUOTE_UNITS = 10**QUOTE_DECIMALS
 CUSTOMERS = [f"cust_{number}" for number in range(16)]
 POOR_CUSTOMERS = CUSTOMERS[::5]
 """Customers with so little money that some of their orders are refused."""
@@ -63,6 +65,15 @@ class Deliveries:
         return sum(times > 1 for times in self.delivered.values())
 
 
+def base_address(number: int) -> str:
+    """Return the base token of a book."""
+    return f"0x{number:040x}"
+
+
+def base_symbol(number: int) -> str:
+    return f"S{number}"
+
+
 class Stack:
     """Runs the service with a number of books. ``credited``: all credits, by asset."""
 
@@ -72,6 +83,7 @@ class Stack:
         self._parts = ExitStack()
         self._server: Child | None = None
         self._matcher: Child | None = None
+        self._pushes: Child | None = None
         self._book_count = books
         self.books: list[BookFacts] = []
         self.credited: Counter[str] = Counter()
@@ -102,6 +114,21 @@ class Stack:
         files = ["--checkpoint", str(self._folder / "checkpoint.json"), "--notes", str(self._notes)]
         self._matcher = self._start("the matcher", "infra.matcher_process", *files)
 
+    def start_pushes(self) -> str:
+        """Start the process that serves WebSocket connections. Return their URL."""
+        port = settings.free_port(but=0)
+        self._pushes = self._start("the WebSocket server", "benchmarks.push_process", str(port))
+        self._until(lambda: _takes_connections(port), "no WebSocket connection can be made")
+        return f"ws://{HOST}:{port}"
+
+    def make_token(self, customer: str) -> dict[str, str]:
+        """Return a new API token of the trade desk, and its secret."""
+        limits = ["--bucket", "0", "--per-second", "0", "--per-day", "0"]
+        made = cli.run(
+            ["api-token", "create", "--instance", INSTANCE, "--customer", customer, "--permission", "read", *limits]
+        )
+        return {"token": str(made["token"]), "secret": str(made["secret"])}
+
     def kill_matcher(self) -> None:
         """Kill the matcher process, in the middle of a batch if there is one within a bound."""
         assert self._matcher is not None
@@ -120,7 +147,7 @@ class Stack:
 
     def watch(self) -> None:
         """Raise StackBroken if a part has ended by itself."""
-        for part in (self._server, self._matcher):
+        for part in (self._server, self._matcher, self._pushes):
             if part and part.exit_code() is not None:
                 raise StackBroken(f"{part.name} ended by itself (exit code {part.exit_code()})")
 
@@ -165,7 +192,12 @@ class Stack:
         port = settings.free_port(but=0)
         self._parts.callback(_kill, engine.start_engine(port))
         environment = settings.engine_environment(f"http://{HOST}:{port}", None, os.environ)
-        replace_environment(environment | {"TALLYBOOK_TABLE_PREFIX": PREFIX})
+        own = {
+            "TALLYBOOK_TABLE_PREFIX": PREFIX,
+            "TALLYBOOK_PUBLIC_INSTANCE": INSTANCE,
+            "TALLYBOOK_MASTER_KEY": "1" * 64,
+        }
+        replace_environment(environment | own)
         self._until(lambda: engine.engine_answers(port), "the local DynamoDB does not answer")
 
     def _start_server(self) -> None:
@@ -195,7 +227,7 @@ class Stack:
         """Create instance, key, books of every kind, and funds."""
         cli.run(["instance", "create", "--ref", INSTANCE_REF])
         self.api_key = str(cli.run(["key", "create", "--instance", INSTANCE, "--rate-limit", "0"])["api_key"])
-        self._make_token(QUOTE, "EUR", 6)
+        self._make_token(QUOTE, QUOTE_SYMBOL, QUOTE_DECIMALS)
         for number in range(self._book_count):
             self._make_book(number)
         for customer in CUSTOMERS:
@@ -203,10 +235,10 @@ class Stack:
 
     def _make_book(self, number: int) -> None:
         """Create a book and credit its base asset to all customers."""
-        base, decimals = f"0x{number:040x}", BASE_DECIMALS[number % len(BASE_DECIMALS)]
+        base, decimals = base_address(number), BASE_DECIMALS[number % len(BASE_DECIMALS)]
         facts = BookFacts(f"ob_soak_{number:03d}", decimals, 100 * QUOTE_UNITS + 7 * number)
-        names = ["--id", facts.book_id, "--name", f"Soak {number}", "--symbol", f"S{number}/EUR"]
-        self._make_token(base, f"S{number}", decimals)
+        names = ["--id", facts.book_id, "--name", f"Soak {number}", "--symbol", f"{base_symbol(number)}/{QUOTE_SYMBOL}"]
+        self._make_token(base, base_symbol(number), decimals)
         tokens = ["--token-address", base, "--quote-token-address", QUOTE]
         fees = ["--maker-fee-bps", "5", "--taker-fee-bps", "15"]
         prevention = ["--self-trade-prevention", SELF_TRADE_PREVENTION[number % len(SELF_TRADE_PREVENTION)]]
@@ -222,6 +254,11 @@ class Stack:
     def _credit(self, customer: str, asset: str, amount: int) -> None:
         cli.run(["credit", "--instance", INSTANCE, "--customer", customer, "--asset", asset, "--amount", str(amount)])
         self.credited[asset] += amount
+
+
+def _takes_connections(port: int) -> bool:
+    with socket.socket() as trying:
+        return trying.connect_ex((HOST, port)) == 0
 
 
 def _kill(child: Child) -> None:

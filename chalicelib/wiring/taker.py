@@ -27,7 +27,6 @@ from chalicelib.tables.connect_nonces import ConnectNonces
 from chalicelib.tables.credentials import Credentials
 from chalicelib.tables.desk_settings import TakerDesks, open_desk_at
 from chalicelib.tables.dynamodb import Database
-from chalicelib.tables.frozen_customers import FrozenCustomers
 from chalicelib.tables.origins import Origins
 
 if TYPE_CHECKING:
@@ -64,7 +63,7 @@ def new_taker_desk(
     endpoints = endpoints_of(
         ROUTES,
         connecting=ConnectEndpoint(open_desk, ConnectNonces(database).spend, gate.open_session, public_instance),
-        makers=MakerEndpoints(desk, reading, FrozenCustomers(database).has),
+        makers=MakerEndpoints(desk, reading),
         takers=TakerEndpoints(desk, reading),
         validating=ValidateEndpoint(reading),
         lists=ListEndpoints(reading),

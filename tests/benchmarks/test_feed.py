@@ -9,6 +9,7 @@ import pytest
 
 from benchmarks.feed_checks import Kept, kept_of, percentile, problems_of
 from benchmarks.feed_client import Reader, Told
+from benchmarks.feed_phases import Phases
 from chalicelib.domain.feed.shown import event_json
 from chalicelib.tables.dynamodb import Database
 from tests.world import World
@@ -39,7 +40,7 @@ def events_of(kept: Kept) -> list[dict[str, Any]]:
 
 
 def told(events: list[dict[str, Any]], customer: str | None = None) -> Told:
-    reader = Reader(customer, EVERY, 0.0)
+    reader = Reader(customer, EVERY, Phases(0, 0))
     reader.take(events, "end", forgets=False)
     return reader.result()
 
@@ -64,7 +65,7 @@ def test_each_event_that_is_left_out_is_a_gap(kept: Kept) -> None:
 def test_an_event_that_comes_twice_is_a_double_unless_the_cursor_behind_it_was_forgotten(kept: Kept) -> None:
     events = events_of(kept)
     assert "operator: 1 doubles" in problems_of(kept, told([*events, events[-1]]))
-    reader = Reader(None, EVERY, 0.0)
+    reader = Reader(None, EVERY, Phases(0, 0))
     for forgets in (True, False):
         reader.take(events, "end", forgets=forgets)
     assert problems_of(kept, reader.result()) == []

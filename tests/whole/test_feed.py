@@ -21,8 +21,11 @@ def test_subscribers_that_are_cut_off_again_and_again_rebuild_every_book() -> No
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=RUN_S_MAX, check=False)
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
-    assert report["events received"] > report["events of the logs"] > 0
+    polls, sockets = report["by long poll"], report["by WebSocket"]
+    assert polls["events"] > report["events of the logs"] > 0
+    assert sockets["messages"] > sockets["hashes compared"] > 0
+    for way in (polls, sockets):
+        assert way["received again after a cut"] > 0
+        assert way["depths compared"] > 0
     assert report["fewest cuts of a subscriber"] >= 1
-    assert report["received again after a cut"] > 0
-    assert report["depths compared"] > 0
     assert report["matcher killed"] >= 1

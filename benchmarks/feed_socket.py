@@ -1,0 +1,302 @@
+"""Subscribers of the feed benchmark by WebSocket: each follows the trade desk's topics, is cut off, and resumes.
+
+A subscriber follows every book's ``trade`` and ``orderbook/level_2_delta`` and its customer's private topics over one
+connection. It keeps the cursor of each topic's last message, and each new connection begins behind it. It checks at
+once what needs no other knowledge: ids count from 1 in each connection and topic, and every delta has the hash of the
+depth to which it leads. What it was told is compared with the logs later (``feed_checks``).
+"""
+
+from __future__ import annotations
+
+import heapq
+import http.client
+import json
+import random
+import socket
+import time
+import zlib
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from decimal import Decimal
+from multiprocessing.synchronize import Event
+from typing import Any
+
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
+from websockets.sync.client import ClientConnection, connect
+
+from benchmarks.feed_phases import Phases, depth_digest, due_between
+from chalicelib.apis.trade.signature import signature_of
+from chalicelib.domain.feed.logs import book_log
+
+TRADE, DELTA = "trade", "orderbook/level_2_delta"
+PONG = "pong"
+PRIVATE = ("user_trades", "order_status", "balance")
+HASHED_LEVELS = 10
+OPEN_S_MAX, MESSAGE_S_MAX, END_S_MAX = 20, 5, 30
+PAUSE_S = 0.05
+FAILURES_MAX = 20
+CUT_KINDS = ("dropped", "closed", "forgotten")
+Text = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """A book as the trade desk shows it."""
+
+    pair: str
+    book_id: str
+    base_decimals: int
+    quote_decimals: int
+
+
+@dataclass(frozen=True, slots=True)
+class SocketPlace:
+    """Where a customer follows by WebSocket, with which API token. every: the sequences at which depths are noted."""
+
+    url: str
+    address: str
+    customer: str
+    token: str
+    secret: str
+    markets: list[Market]
+    every: int
+
+
+@dataclass(slots=True)
+class TopicTold:
+    """What came of a topic. begun: the cursor at which it was first subscribed. names: one for each new message."""
+
+    begun: str = ""
+    cursor: str = ""
+    names: list[str] = field(default_factory=list)
+    seen: set[str] = field(default_factory=set)
+    unkept: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class SocketTold:
+    """What one subscriber received.
+
+    depths: digest by (log, sequence). snapshots: the sequence of each log's first depth. balances: amounts by currency
+    code, as text. doubles: messages that came again behind their cursor; again: those whose cursor was forgotten.
+    """
+
+    customer: str
+    topics: dict[str, TopicTold] = field(default_factory=dict)
+    depths: dict[tuple[str, int], str] = field(default_factory=dict)
+    snapshots: dict[str, int] = field(default_factory=dict)
+    balances: dict[str, tuple[str, str]] = field(default_factory=dict)
+    delays: dict[str, Counter[int]] = field(default_factory=dict)
+    cuts: Counter[str] = field(default_factory=Counter)
+    messages: int = 0
+    hashes: int = 0
+    doubles: int = 0
+    again: int = 0
+    ended_by_server: int = 0
+    faults: list[str] = field(default_factory=list)
+
+
+class Depth:
+    """A book's depth, rebuilt from messages. Levels by side and price in base units; amounts and prices as sent."""
+
+    def __init__(self, market: Market) -> None:
+        self.sequence = 0
+        self._market = market
+        self._levels: dict[str, dict[int, tuple[str, str]]] = {"BUY": {}, "SELL": {}}
+
+    def apply(self, body: Text) -> None:
+        for side, name in (("BUY", "bids"), ("SELL", "asks")):
+            for level in body[name]:
+                price = _units(level["price"], self._market.quote_decimals)
+                if Decimal(level["amount"]):
+                    self._levels[side][price] = level["price"], level["amount"]
+                else:
+                    self._levels[side].pop(price, None)
+        self.sequence = int(body["sequence"])
+
+    def hash(self) -> str:
+        """Return the CRC-32 of the best ten bids and asks, as the vendor describes it."""
+        bids, asks = self._levels["BUY"], self._levels["SELL"]
+        best = [bids[price] for price in heapq.nlargest(HASHED_LEVELS, bids)]
+        best += [asks[price] for price in heapq.nsmallest(HASHED_LEVELS, asks)]
+        return str(zlib.crc32("".join(text.replace(".", "").lstrip("0") for level in best for text in level).encode()))
+
+    def digest(self) -> str:
+        decimals = self._market.base_decimals
+        return depth_digest(
+            {
+                (side, price): _units(amount, decimals)
+                for side, levels in self._levels.items()
+                for price, (_, amount) in levels.items()
+            }
+        )
+
+
+def _units(text: str, decimals: int) -> int:
+    return int(Decimal(text).scaleb(decimals))
+
+
+class Socket:
+    """One subscriber. draw: decides how it is cut off. cuts_s: when, by the monotonic clock."""
+
+    def __init__(self, place: SocketPlace, draw: random.Random, cuts_s: list[float], phases: Phases) -> None:
+        self.told = SocketTold(place.customer)
+        self._place = place
+        self._draw = draw
+        self._cuts_s = cuts_s
+        self._phases = phases
+        self._markets = {market.pair: market for market in place.markets}
+        self._depths = {market.pair: Depth(market) for market in place.markets}
+        public = [f"{topic}@{market.pair}" for market in place.markets for topic in (TRADE, DELTA)]
+        self.told.topics = {name: TopicTold() for name in (*public, *PRIVATE)}
+        self._ids: Counter[str] = Counter()
+        self._is_through = False
+
+    def follow(self, stop: Event) -> None:
+        """Follow until ``stop`` is set; then take what is left on a last connection."""
+        failures = 0
+        while not stop.is_set():
+            try:
+                with self._connected() as connection:
+                    self._receive(connection, stop)
+            except ConnectionClosed:
+                self.told.ended_by_server += 1
+            except (OSError, InvalidHandshake, http.client.HTTPException) as error:
+                failures += 1
+                if failures > FAILURES_MAX:
+                    self.told.faults.append(f"cannot connect: {error!r}")
+                    return
+                time.sleep(PAUSE_S)
+        with self._connected() as connection:
+            connection.send(json.dumps({"method": "ping"}))
+            while not self._is_through:
+                self._take(connection.recv(timeout=END_S_MAX))
+
+    def _connected(self) -> closing[ClientConnection]:
+        """Connect and subscribe to every topic, behind its last message."""
+        connection = connect(self._place.url, open_timeout=OPEN_S_MAX, close_timeout=1, max_queue=None)
+        self._ids.clear()
+        ticket: dict[str, str] = {"ticket": self._ticket()}
+        for name, topic in self.told.topics.items():
+            resume = {"cursor": topic.cursor} if topic.cursor else {}
+            connection.send(json.dumps({"method": "subscribe", "topics": [name], **resume, **ticket}))
+            ticket = {}
+        return closing(connection)
+
+    def _ticket(self) -> str:
+        timestamp = str(int(time.time() * 1000))
+        signature = signature_of(self._place.secret, timestamp, "POST", "/trade/ticket", b"")
+        headers = {"Authorization": self._place.token, "timestamp": timestamp, "signature": signature}
+        with closing(http.client.HTTPConnection(self._place.address, timeout=OPEN_S_MAX)) as asking:
+            asking.request("POST", "/trade/ticket", body=b"", headers=headers)
+            answer = json.loads(asking.getresponse().read())
+            if not answer.get("data"):
+                raise http.client.HTTPException(f"no ticket: {answer}")
+            return str(answer["data"]["ticket"])
+
+    def _receive(self, connection: ClientConnection, stop: Event) -> None:
+        """Take messages until the next cut, or until ``stop`` is set."""
+        kind = self._draw.choice(CUT_KINDS)
+        while not stop.is_set():
+            left_s = self._cuts_s[0] - time.monotonic() if self._cuts_s else MESSAGE_S_MAX
+            try:
+                text = connection.recv(timeout=min(max(left_s, PAUSE_S), MESSAGE_S_MAX))
+            except TimeoutError:
+                text = ""
+            is_due = bool(self._cuts_s) and self._cuts_s[0] <= time.monotonic()
+            forgets = bool(text) and is_due and kind == "forgotten" and self._take(text, forgets=True)
+            if text and not (is_due and kind == "forgotten"):
+                self._take(text)
+            if is_due and (forgets or kind != "forgotten"):
+                self._cuts_s.pop(0)
+                self.told.cuts[kind] += 1
+                if kind == "dropped":
+                    connection.socket.shutdown(socket.SHUT_RDWR)
+                return
+
+    def _take(self, text: str | bytes, *, forgets: bool = False) -> bool:
+        """Take a message in. forgets: its cursor is lost. Return whether a cursor was lost."""
+        message: Text = json.loads(text, parse_int=str, parse_float=str)
+        topic = self.told.topics.get(message["topic"])
+        if topic is None or message["id"] == "-1":
+            self._take_answer(message, topic)
+            return False
+        if not self._is_next(message):
+            return False
+        self.told.messages += 1
+        name = _name_of(message)
+        if name in topic.unkept:
+            topic.unkept.discard(name)
+            self.told.again += 1
+        elif name in topic.seen:
+            self.told.doubles += 1
+        else:
+            self._phases.note(self.told.delays, int(message["timestamp"]))
+            self._take_new(message, topic, name)
+        if forgets and topic.cursor:
+            topic.unkept.add(name)
+            return True
+        topic.cursor = message["cursor"]
+        return False
+
+    def _take_answer(self, message: Text, topic: TopicTold | None) -> None:
+        """Take a message that is no event: where a subscription begins, or what the server refuses."""
+        if topic is None:
+            if message["topic"] not in (PONG, "system"):
+                self.told.faults.append(f"{message['topic']}: {message['body']}")
+            self._is_through = message["topic"] == PONG
+        elif not topic.begun:
+            topic.begun = message["cursor"]
+            if not message["topic"].startswith(DELTA):  # whose cursor is the snapshot's
+                topic.cursor = topic.begun
+
+    def _is_next(self, message: Text) -> bool:
+        """Return False for a message that comes again under its id, which a client passes over (R49)."""
+        name, number = message["topic"], int(message["id"])
+        if number <= self._ids[name]:
+            self.told.again += 1
+            return False
+        if number != self._ids[name] + 1:
+            self.told.faults.append(f"{name}: id {number} follows {self._ids[name]}")
+        self._ids[name] = number
+        return True
+
+    def _take_new(self, message: Text, topic: TopicTold, name: str) -> None:
+        kind, _, pair = message["topic"].partition("@")
+        if kind == "balance":
+            for one in message["body"]["balances"]:
+                self.told.balances[one["currency_code"]] = one["available_amount"], one["locked_amount"]
+            return
+        if kind == DELTA:
+            self._take_depth(message["body"], self._depths[pair], book_log(self._markets[pair].book_id))
+        topic.names.append(name)
+        topic.seen.add(name)
+
+    def _take_depth(self, body: Text, depth: Depth, log: str) -> None:
+        sequence = int(body["sequence"])
+        if log in self.told.snapshots:
+            for due in due_between(depth.sequence, sequence, self._place.every):
+                self.told.depths[log, due] = depth.digest()
+        else:
+            self.told.snapshots[log] = sequence
+        depth.apply(body)
+        self.told.hashes += 1
+        if depth.hash() != body["hash"]:
+            self.told.faults.append(f"{log}: another hash at {sequence}")
+
+
+def _name_of(message: Text) -> str:
+    """Return what tells a message from all others of its topic."""
+    body = message["body"]
+    match message["topic"].partition("@")[0]:
+        case "trade":
+            return str(body["id"])
+        case "orderbook/level_2_delta":
+            return str(body["sequence"])
+        case "user_trades":
+            return f"{body['id']} {body['taker_or_maker']}"
+        case "order_status":
+            return f"{body['id']} {body['status']} {body['executed_amount']}"
+    return str(message["cursor"])
