@@ -232,6 +232,41 @@ GUARDS = [
         "tests/services/books/test_races.py::test_one_reference_credited_twenty_times_at_once_moves_money_once",
     ),
     Guard(
+        "a frozen customer places no order at the book desk",
+        "chalicelib/apis/book/frozen.py",
+        " or not is_frozen(instance, customer):",
+        " or is_frozen:",
+        "tests/apis/book/contract/test_frozen_customers.py",
+    ),
+    Guard(
+        "a frozen customer places no order at the trade desk",
+        "chalicelib/apis/trade/placing.py",
+        "if caller.has_frozen and self.is_frozen(caller.instance, caller.name):",
+        "if caller.has_frozen and not self.is_frozen:",
+        "tests/apis/trade/contract/test_frozen_customers.py",
+    ),
+    Guard(
+        "a frozen maker creates no order",
+        "chalicelib/apis/taker/makers.py",
+        "if caller.has_frozen and self.is_frozen(caller.instance, customer_of(caller.address)):",
+        "if caller.has_frozen and not self.is_frozen:",
+        "tests/apis/taker/contract/test_frozen_makers.py",
+    ),
+    Guard(
+        "a frozen buyer's wallet pays for nothing",
+        "chalicelib/services/escrow/payments.py",
+        "if has_frozen and self._is_frozen(scope.instance, _buyer_of(order)):",
+        "if has_frozen and not self._is_frozen:",
+        "tests/apis/escrow/contract/test_payins.py::test_t96_a_frozen_buyers_wallet_is_a_denied_payin_and_a_bank_wire_waits_for_its_money",
+    ),
+    Guard(
+        "a freeze and its count are one transaction",
+        "chalicelib/tables/frozen_customers.py",
+        "            self._database.transact([write, count], is_done)",
+        "            for one in (write, count):\n                self._database.transact([one], is_done)",
+        "tests/tables/test_frozen_customers.py",
+    ),
+    Guard(
         "fees are withdrawn on condition that they are there",
         "chalicelib/tables/accounts.py",
         'fees_cover_it = "#available >= :amount"',
@@ -407,6 +442,34 @@ GUARDS = [
         "if payin.status is not PayinStatus.CREATED:",
         "if False:",
         "tests/services/escrow/test_orders.py",
+    ),
+    Guard(
+        "a callback counts if it is signed with the secret of its payin type",
+        "chalicelib/domain/webhooks/signing.py",
+        "hmac.compare_digest(Webhook(secret).sign(name, at, text).encode(), one.encode())",
+        "one",
+        "tests/apis/escrow/contract/test_external_payins.py",
+    ),
+    Guard(
+        "a callback that is signed counts for five minutes",
+        "chalicelib/domain/webhooks/signing.py",
+        "or abs(now_s - int(sent)) > TOLERANCE_S",
+        "or now_s < 0",
+        "tests/apis/escrow/contract/test_external_payins.py",
+    ),
+    Guard(
+        "an external payin is confirmed with the order's value, and no other",
+        "chalicelib/domain/escrow/checks.py",
+        "if outcome.amount != payin.amount:",
+        "if False:",
+        "tests/apis/escrow/contract/test_external_payins.py",
+    ),
+    Guard(
+        "a callback decides payins of its own type alone",
+        "chalicelib/domain/escrow/checks.py",
+        "if not payin.is_external or payin.type != outcome.type:",
+        "if False:",
+        "tests/apis/escrow/contract/test_external_payins.py",
     ),
     Guard(
         "a payout to a bank is confirmed while it is the open one",
@@ -1521,5 +1584,13 @@ GUARDS = [
         "if event.receivers",
         "tests/apis/taker/test_socket.py::"
         "test_a_taker_is_told_which_orders_can_be_locked_and_what_becomes_of_its_own_alone",
+    ),
+    Guard(
+        "who follows private topics by a token that is no longer good is turned out",
+        "chalicelib/apis/trade/socket_topics.py",
+        "return not subscription.credential or self.admits(subscription.instance, subscription.credential)",
+        "return True",
+        "tests/apis/trade/test_socket.py::"
+        "test_who_follows_private_topics_by_a_token_that_is_no_longer_good_is_turned_out",
     ),
 ]

@@ -130,6 +130,17 @@ class Accounts:
         """
         return filter(None, map(_typed, self._database.scan(TABLE)))
 
+    def holders(self, instance: str, asset: str) -> Iterator[tuple[str, Balance]]:
+        """Yield each owner in an instance with an account in an asset, and the account. For operators: scans the table.
+
+        Owners are customers and fee accounts, by their keys.
+        """
+        start, entry = f"{instance}/", f"balance/{asset}"
+        for row in self._database.scan(TABLE):
+            owner = row["owner"]
+            if row["entry"] == entry and owner.startswith(start) and owner != supply_key(instance):
+                yield owner, _balance_of(row)
+
     def change(self, owner: str, asset: str, available: int, held: int, at_ms: int) -> Write:
         """Return the write that adds to both parts of an account, creating it if it is missing (T36).
 

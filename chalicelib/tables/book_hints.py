@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from chalicelib.support.bounded_cache import BoundedCache
-from chalicelib.tables import books
+from chalicelib.tables import books, settings_rows
 
 HINTS_MAX = 10_000
 """Maximum number of hints of each kind in a process."""
@@ -22,6 +22,7 @@ class BookHints:
         self._assets: BoundedCache[str, tuple[str, str]] = BoundedCache(HINTS_MAX)
         self._named: BoundedCache[tuple[str, str], str] = BoundedCache(HINTS_MAX)
         self._recent: BoundedCache[str, tuple[str, ...]] = BoundedCache(HINTS_MAX)
+        self._frozen: BoundedCache[str, int] = BoundedCache(HINTS_MAX)
 
     def learn(self, table: str, row: Mapping[str, Any]) -> None:
         """Remember what a row says. Any row will do."""
@@ -29,6 +30,8 @@ class BookHints:
             self._assets.set(row["book"], (row["base_asset"], row["quote_asset"]))
         elif table == books.TABLE and "held_by" in row:
             self._named.set((row["book"], row["part"]), row["held_by"])
+        elif table == settings_rows.TABLE and "services" in row:
+            self._frozen.set(row["instance"], row.get("frozen", 0))
         elif "book_id" in row and "owner" in row:  # an order, a fill
             self.note_order(row["owner"], row["book_id"])
 
@@ -41,6 +44,10 @@ class BookHints:
     def recent_books_of(self, owner: str) -> tuple[str, ...]:
         """Return the ids of the books that an owner had to do with last, the last one first."""
         return self._recent.get(owner) or ()
+
+    def has_frozen(self, instance: str) -> bool:
+        """Return whether the instance had frozen customers when its row was read last (T96)."""
+        return bool(self._frozen.get(instance))
 
     def assets_of(self, book: str) -> tuple[str, ...]:
         """Return the base and the quote asset of a book; nothing if they are not known."""

@@ -74,6 +74,7 @@ def row_of(connection: Connection) -> dict[str, Any]:
         "owner": connection.owner,
         "expires": connection.expires_s,
         "topics": texts_of(connection.topics),
+        "credential": connection.credential,
         "version": connection.version,
     }
 
@@ -88,6 +89,7 @@ def connection_of(row: Row) -> Connection:
         row["owner"],
         row["expires"],
         tuple(Topic(name, tuple(keys)) for name, *keys in row["topics"]),
+        row["credential"],
         row["version"],
     )
 

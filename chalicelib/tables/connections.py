@@ -86,13 +86,16 @@ class Connections:
             raise UnknownConnection(connection_id)
         return forms.connection_of(row)
 
-    def identify(self, connection_id: str, instance: str, subject: str) -> Connection:
-        """Note who the client is. Raises UnknownConnection, or ValueError if it is somebody else."""
+    def identify(self, connection_id: str, instance: str, subject: str, credential: str) -> Connection:
+        """Note who the client is, and by what: what came first stays. Raises UnknownConnection, or ValueError if it is
+        somebody else.
+        """
         for _ in tries(CHANGES_MAX, self._database.pause):
             before = self.get(connection_id)
             if before.subject is not None and (before.instance, before.subject) != (instance, subject):
                 raise ValueError("the connection is another's")
-            after = replace(before, instance=instance, subject=subject, version=before.version + 1)
+            known = replace(before, instance=instance, subject=subject, credential=credential)
+            after = before if before.subject is not None else replace(known, version=before.version + 1)
             if before.subject is not None or self._change(before, after):
                 self._mark(after)
                 return after
@@ -132,7 +135,8 @@ class Connections:
         update = Update(
             TABLE,
             forms.connection_key(before.connection_id),
-            "SET #version = :after, #topics = :topics, #instance = :instance, #subject = :subject",
+            "SET #version = :after, #topics = :topics, #instance = :instance, #subject = :subject, "
+            "#credential = :credential",
             unchanged,
             {
                 ":before": before.version,
@@ -140,6 +144,7 @@ class Connections:
                 ":topics": forms.texts_of(after.topics),
                 ":instance": after.instance,
                 ":subject": after.subject,
+                ":credential": after.credential,
             },
         )
         try:

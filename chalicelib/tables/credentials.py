@@ -95,11 +95,13 @@ class Credentials(Generic[C]):
 
     def _row_of(self, credential: C) -> Row:
         members = {each.name: getattr(credential, each.name) for each in fields(credential)}
+        members = {name: value for name, value in members.items() if value or name not in self._kind.optional}
         key, owner = self._key_of(members.pop("key_id")), members.pop("instance")
         return key | {"owner_instance": owner} | _stored(members)
 
     def _credential_of(self, row: Row) -> C:
-        names = [each.name for each in fields(self._kind.type) if each.name not in _ANY_KIND]
+        missing = self._kind.optional - row.keys()
+        names = [each.name for each in fields(self._kind.type) if each.name not in (*_ANY_KIND, *missing)]
         read = self._kind.read
         return self._kind.type(
             key_id=row["instance"].removeprefix(self._start),

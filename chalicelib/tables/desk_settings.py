@@ -33,7 +33,8 @@ class TakerDesks:
         tenant = found.get("instance")
         if tenant is None or tenant["status"] != InstanceStatus.ACTIVE.value:
             return None
-        return OpenDesk(instance, frozenset(tenant["services"]), _settings_of(found.get(CREDENTIAL)))
+        settings, has_frozen = _settings_of(found.get(CREDENTIAL)), tenant.get("frozen", 0) > 0
+        return OpenDesk(instance, frozenset(tenant["services"]), settings, has_frozen)
 
     def settings(self, instance: str) -> DeskSettings:
         """Return the settings; the defaults if none are stored."""

@@ -24,7 +24,7 @@ from chalicelib.domain.escrow.order import (
     Scope,
     Wallet,
 )
-from chalicelib.domain.escrow.payments import Payin, PayinStatus, PayinType, Payout, PayoutStatus, PayoutType, Refund
+from chalicelib.domain.escrow.payments import Payin, PayinStatus, Payout, PayoutStatus, PayoutType, Refund
 from chalicelib.domain.tenancy.instances import World
 from chalicelib.support.ascii_case import ascii_lower
 from chalicelib.support.canonical import exact, exact_object
@@ -142,6 +142,7 @@ _PAYIN_PLAIN = (
     "wallet_id",
     "iban",
     "beneficiary",
+    "external_reference",
     "error",
     "confirmed_at_s",
     "denied_at_s",
@@ -240,7 +241,7 @@ def order_of(row: Row) -> Order:
 def row_of_payin(payin: Payin) -> Row:
     key = id_key(payin.scope, PAYIN, payin.payin_id)
     parties = {"buyer": _member(payin.buyer), "seller": _member(payin.seller)}
-    return key | _plain(payin, _PAYIN_PLAIN) | {"type": payin.type.value, "status": payin.status.value} | parties
+    return key | _plain(payin, _PAYIN_PLAIN) | {"type": payin.type, "status": payin.status.value} | parties
 
 
 @reads_row
@@ -248,7 +249,7 @@ def payin_of(row: Row) -> Payin:
     return Payin(
         scope=scope_of(row["owner"]),
         payin_id=number_in(row["entry"]),
-        type=PayinType(row["type"]),
+        type=row["type"],
         status=PayinStatus(row["status"]),
         buyer=None if row["buyer"] is None else Party(**row["buyer"]),
         seller=None if row["seller"] is None else Party(**row["seller"]),

@@ -15,6 +15,7 @@ from chalicelib.domain.escrow.order import Merchant
 from chalicelib.domain.escrow.settings import (
     MERCHANTS_MAX,
     DeskSettings,
+    ExternalPayinType,
     MerchantExists,
     OpenDesk,
     TooManyMerchants,
@@ -49,7 +50,7 @@ class EscrowDesks:
         if merchant is not None and its_merchant is None:
             return None
         shown = None if its_merchant is None else _merchant_of(its_merchant)
-        return OpenDesk(instance, _settings_of(found.get(CREDENTIAL)), shown)
+        return OpenDesk(instance, _settings_of(found.get(CREDENTIAL)), shown, tenant.get("frozen", 0) > 0)
 
     def settings(self, instance: str) -> DeskSettings:
         """Return the settings; the defaults if none are stored."""
@@ -140,7 +141,10 @@ def _row_key(instance: str, credential: str) -> Row:
 
 
 def _facts_of(settings: DeskSettings) -> Row:
-    return asdict(settings) | {"currencies": [asdict(currency) for currency in settings.currencies]}
+    return asdict(settings) | {
+        "currencies": [asdict(currency) for currency in settings.currencies],
+        "payin_types": [asdict(kind) for kind in settings.payin_types],
+    }
 
 
 def _settings_of(row: Row | None) -> DeskSettings:
@@ -152,6 +156,7 @@ def _settings_of(row: Row | None) -> DeskSettings:
         public_base_url=row["public_base_url"],
         iban=row["iban"],
         beneficiary=row["beneficiary"],
+        payin_types=tuple(ExternalPayinType(**kind) for kind in row.get("payin_types", ())),
     )
 
 

@@ -179,9 +179,9 @@ class Orders:
                     yield order_of(next(same))
             yielded = last = lowest
 
-    def open_newest_first(self, owner: str, page_rows: int = PAGE_ROWS) -> Iterator[OrderRow]:
-        """Yield an owner's open orders, newest first. Reads ``page_rows`` rows at a time."""
-        rows = self._query(OPEN_TABLE, owner, least_id(ORDER, 0), greatest_id(ORDER, TIME_MS_MAX), page_rows)
+    def open_newest_first(self, owner: str, page_rows: int = PAGE_ROWS, to_ms: int = TIME_MS_MAX) -> Iterator[OrderRow]:
+        """Yield an owner's open orders up to an admission time, newest first. Reads ``page_rows`` rows at a time."""
+        rows = self._query(OPEN_TABLE, owner, least_id(ORDER, 0), greatest_id(ORDER, to_ms), page_rows)
         return map(order_of, rows)
 
     def _query(self, table: str, owner: str, first: str, last: str, page_rows: int) -> Iterator[Row]:

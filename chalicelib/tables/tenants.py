@@ -83,6 +83,11 @@ class Tenants:
         """Return the instance, read consistently. Raises UnknownInstance."""
         return _found(instance, self._database.get(TABLE, _key_of(instance)))
 
+    def all(self) -> list[Instance]:
+        """Return all instances, by id. For operators: scans the table."""
+        rows = (row for row in self._database.scan(TABLE) if row["credential"] == "instance")
+        return sorted(map(_instance_of, rows), key=lambda one: one.instance)
+
     def change(self, instance: str, change: Callable[[Instance], Instance]) -> Instance:
         """Change an instance, conditional on the version read. Return the changed instance. Concurrent changes are
         serialized.
@@ -125,4 +130,5 @@ def _found(instance: str, row: Row | None) -> Instance:
 def _instance_of(row: Row) -> Instance:
     """Return the instance in a row; rows of an earlier version have no keys."""
     keys = (Key(**facts | {"status": KeyStatus(facts["status"])}) for facts in row.get("keys", []))
-    return Instance(row["instance"], frozenset(row["services"]), InstanceStatus(row["status"]), tuple(keys))
+    status = InstanceStatus(row["status"])
+    return Instance(row["instance"], frozenset(row["services"]), status, tuple(keys), row.get("frozen", 0))

@@ -8,6 +8,7 @@ from chalicelib.apis.book.ahead import RowsAhead
 from chalicelib.apis.book.api import BookApi
 from chalicelib.apis.book.batches import BatchEndpoints
 from chalicelib.apis.book.books import BookEndpoints
+from chalicelib.apis.book.cancelling_all import CancelAllEndpoint
 from chalicelib.apis.book.fees import FeeEndpoints
 from chalicelib.apis.book.first_match import FirstMatch
 from chalicelib.apis.book.gate import Gate
@@ -22,6 +23,7 @@ from chalicelib.services.ahead import Ahead
 from chalicelib.services.answers import Answers
 from chalicelib.services.books.admission import Admission
 from chalicelib.services.books.ahead import BooksAhead
+from chalicelib.services.books.cancelling_all import CancellingAll
 from chalicelib.services.books.configuring import Configuring
 from chalicelib.services.books.earnings import Earnings
 from chalicelib.services.books.reading import BooksReading
@@ -33,6 +35,7 @@ from chalicelib.services.ledger.reading import LedgerReading
 from chalicelib.services.tenancy.rate_limiter import RateLimiter
 from chalicelib.support.clock import now_ms, now_s
 from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.frozen_customers import FrozenCustomers
 from chalicelib.tables.tenants import Tenants, instance_at
 from chalicelib.tables.tokens import Tokens
 from chalicelib.wiring import endpoint_desk_of
@@ -51,7 +54,7 @@ def new_book_desk(
     reading, ledger, answers = BooksReading(database), LedgerReading(database), Answers(database, now_ms)
     gate = Gate(Tenants(database, now_s).accept, RateLimiter(counters or database))
     admission, outcomes = Admission(database), OutcomeWaiter(database)
-    first_match = FirstMatch(outcomes)
+    first_match, is_frozen = FirstMatch(outcomes), FrozenCustomers(database).has
 
     def events() -> EventEndpoints:
         from chalicelib.apis.book.events import EventEndpoints
@@ -61,8 +64,9 @@ def new_book_desk(
 
     endpoints = endpoints_of(
         ROUTES,
-        orders=OrderEndpoints(admission, reading, outcomes, first_match, answers, cancel_wait_s),
-        batches=BatchEndpoints(admission, outcomes, first_match, answers, gate.count, cancel_wait_s),
+        orders=OrderEndpoints(admission, reading, outcomes, first_match, answers, is_frozen, cancel_wait_s),
+        cancels=CancelAllEndpoint(CancellingAll(admission, reading, outcomes, cancel_wait_s), reading),
+        batches=BatchEndpoints(admission, outcomes, first_match, answers, gate.count, is_frozen, cancel_wait_s),
         books=BookEndpoints(reading, Configuring(database), answers),
         market=MarketEndpoints(reading, TradeHistory(database)),
         tokens=TokenEndpoints(Tokens(database).register, ledger, answers),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
+from chalicelib import wiring
 from chalicelib.apis.escrow.accounts import AccountEndpoints
 from chalicelib.apis.escrow.api import EscrowApi
 from chalicelib.apis.escrow.commands import Commands
@@ -18,6 +20,7 @@ from chalicelib.apis.escrow.routes import ROUTES
 from chalicelib.apis.escrow.webhooks import WebhookEndpoints
 from chalicelib.apis.kit.answering import Deferred, endpoints_of
 from chalicelib.domain.tenancy.keys import ESCROW_KEYS
+from chalicelib.domain.tenancy.master_keys import in_turn
 from chalicelib.services.ahead import Ahead
 from chalicelib.services.answers import Answers
 from chalicelib.services.escrow.desk import EscrowDesk
@@ -30,6 +33,7 @@ from chalicelib.tables.escrow_settings import EscrowDesks, open_desk_at
 from chalicelib.wiring import endpoint_desk_of
 
 if TYPE_CHECKING:
+    from chalicelib.apis.escrow.callbacks import CallbackEndpoints
     from chalicelib.apis.escrow.events import EventEndpoints
 
 
@@ -38,7 +42,8 @@ def new_escrow_desk(
 ) -> EscrowApi:
     """Build the desk. counters: a client of its own for counting requests. clock: the time in ms."""
     keys = Credentials(database, ESCROW_KEYS)
-    gate = Gate(keys.accept, EscrowDesks(database).open_desk, RateLimiter(counters or database), clock)
+    desks, limiter = EscrowDesks(database), RateLimiter(counters or database)
+    gate = Gate(keys.accept, desks.open_desk, limiter, clock)
     desk, reading = EscrowDesk(database, lambda: clock() // 1000), EscrowReading(database)
     commands = Commands(Answers(database, clock))
 
@@ -47,6 +52,12 @@ def new_escrow_desk(
         from chalicelib.services.feed.reading import Feed
 
         return EventEndpoints(Feed(database, clock))
+
+    def callbacks() -> CallbackEndpoints:
+        from chalicelib.apis.escrow.callbacks import CallbackEndpoints
+
+        keys_in_turn = partial(in_turn, wiring.master_key, wiring.previous_master_key)
+        return CallbackEndpoints(desk, reading, commands, desks.open_desk, limiter, keys_in_turn, clock)
 
     endpoints = endpoints_of(
         ROUTES,
@@ -58,6 +69,7 @@ def new_escrow_desk(
         operator=OperatorEndpoints(desk, reading, commands),
         webhooks=WebhookEndpoints(endpoint_desk_of(database, clock), commands),
         events=Deferred(events),
+        callbacks=Deferred(callbacks),
     )
     ahead = Ahead[Caller](
         database, lambda key, caller: [keys.at(key), *open_desk_at(caller.instance, caller.reference)]

@@ -14,10 +14,11 @@ from chalicelib.apis.sockets import Sockets
 from chalicelib.apis.taker.gate import Gate
 from chalicelib.apis.taker.socket import SignedOrderSocket, audiences
 from chalicelib.apis.taker.socket_messages import MAKER_DESK, TAKER_DESK, SignedOrderTopics
+from chalicelib.apis.trade.gate import may_read
 from chalicelib.apis.trade.pairs import Pairs
 from chalicelib.apis.trade.socket import TradeSocket
 from chalicelib.apis.trade.socket_topics import MARKETS_MAX, TradeTopics
-from chalicelib.domain.tenancy.keys import TAKER_KEYS
+from chalicelib.domain.tenancy.keys import API_TOKENS, TAKER_KEYS
 from chalicelib.domain.tenancy.master_keys import in_turn
 from chalicelib.services.books.depth import DepthReader
 from chalicelib.services.books.market_data import MarketData
@@ -40,6 +41,7 @@ from chalicelib.tables.connections import Connections
 from chalicelib.tables.credentials import Credentials
 from chalicelib.tables.desk_settings import TakerDesks
 from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.tenants import Tenants
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,7 @@ def new_pushing(
 
     reading, ledger = BooksReading(database), LedgerReading(database)
     pairs, recent = Pairs(reading, ledger), RecentEntries(between)
+    tokens, tenants = Credentials(database, API_TOKENS), Tenants(database, now_s)
     topics = TradeTopics(
         pairs=pairs,
         reading=reading,
@@ -83,6 +86,7 @@ def new_pushing(
         market_data=MarketData(database),
         depths=Depths(DepthReader(database, orders_max), recent.between),
         projected=Projected(database, pause),
+        admits=lambda instance, token: may_read(tokens.get(token), tenants.get(instance)),
         clock_ms=clock_ms,
         markets=BoundedCache(MARKETS_MAX),
     )

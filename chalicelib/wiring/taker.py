@@ -27,6 +27,7 @@ from chalicelib.tables.connect_nonces import ConnectNonces
 from chalicelib.tables.credentials import Credentials
 from chalicelib.tables.desk_settings import TakerDesks, open_desk_at
 from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.frozen_customers import FrozenCustomers
 from chalicelib.tables.origins import Origins
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def new_taker_desk(
     endpoints = endpoints_of(
         ROUTES,
         connecting=ConnectEndpoint(open_desk, ConnectNonces(database).spend, gate.open_session, public_instance),
-        makers=MakerEndpoints(desk, reading),
+        makers=MakerEndpoints(desk, reading, FrozenCustomers(database).has),
         takers=TakerEndpoints(desk, reading),
         validating=ValidateEndpoint(reading),
         lists=ListEndpoints(reading),

@@ -28,6 +28,7 @@ from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.services.ahead import Ahead
 from chalicelib.services.books.admission import Admission
 from chalicelib.services.books.ahead import BooksAhead
+from chalicelib.services.books.cancelling_all import CancellingAll
 from chalicelib.services.books.depth import DepthReader
 from chalicelib.services.books.market_data import MarketData
 from chalicelib.services.books.reading import BooksReading
@@ -39,6 +40,7 @@ from chalicelib.services.tenancy.tickets import Tickets
 from chalicelib.support.clock import now_ms, now_s
 from chalicelib.tables.credentials import Credentials
 from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.frozen_customers import FrozenCustomers
 from chalicelib.tables.tenants import Tenants, instance_at
 
 if TYPE_CHECKING:
@@ -71,6 +73,7 @@ def new_trade_desk(
     gate = Gate(tokens.accept, Tenants(database, now_s).get, limiter, master_keys, public_instance)
     reading, ledger = BooksReading(database), LedgerReading(database)
     pairs, outcomes, admission = Pairs(reading, ledger), OutcomeWaiter(database), Admission(database)
+    cancelling_all = CancellingAll(admission, reading, outcomes, cancel_wait_s)
 
     depths = DepthReader(database, orders_max)
 
@@ -88,8 +91,8 @@ def new_trade_desk(
 
     endpoints = endpoints_of(
         ROUTES,
-        placing=PlacingEndpoints(admission, outcomes, pairs),
-        cancels=CancelEndpoints(admission, reading, outcomes, pairs, cancel_wait_s),
+        placing=PlacingEndpoints(admission, outcomes, pairs, FrozenCustomers(database).has),
+        cancels=CancelEndpoints(admission, reading, outcomes, pairs, cancelling_all, cancel_wait_s),
         listing=ListingEndpoints(reading, pairs),
         detail=OrderDetailEndpoints(reading, pairs),
         trades=TradeEndpoints(reading, pairs),

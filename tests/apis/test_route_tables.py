@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
+from chalicelib import wiring
 from chalicelib.apis.book.routes import BASE, LEDGER
+from chalicelib.apis.escrow.routes import Auth as EscrowAuth
 from chalicelib.apis.kit.answering import endpoints_of
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
 from chalicelib.apis.kit.mounts import MOUNTS, desk_of
@@ -22,7 +24,7 @@ from chalicelib.apis.trade.query import Query
 from chalicelib.tables.dynamodb import Database
 from infra.settings import ROOT
 from tests.apis.book.desk import API_KEY, open_desk
-from tests.apis.escrow.desk import KEY, OPERATOR_KEY
+from tests.apis.escrow.desk import KEY, MASTER_KEY, OPERATOR_KEY
 from tests.apis.escrow.desk import Desk as EscrowWire
 from tests.apis.taker.desk import open_taker_desk
 from tests.apis.trade.desk import open_trade_desk, request_of
@@ -54,9 +56,14 @@ def sender(table: RouteTable[Any], database: Database) -> Send:
         )
     if table.desk == "escrow":
         escrow, addresses = EscrowWire(database), count()
-        return lambda route, path, shown: escrow.as_key(
-            None if not shown else OPERATOR_KEY if "/operator/" in path else KEY
-        ).send(route.method, path, address=f"192.0.2.{next(addresses)}")
+
+        def send_escrow(route: Route[Any], path: str, shown: bool) -> HttpResponse:
+            if shown and route.auth is EscrowAuth.SIGNATURE:
+                return escrow.call_back({})
+            key = None if not shown else OPERATOR_KEY if "/operator/" in path else KEY
+            return escrow.as_key(key).send(route.method, path, address=f"192.0.2.{next(addresses)}")
+
+        return send_escrow
     taker = open_taker_desk(database)
     credentials = {
         TakerAuth.NONE: {},
@@ -78,9 +85,10 @@ def path_of(template: str) -> str:
 
 @every_table
 def test_each_route_is_served_at_each_path_and_asks_for_its_credential(
-    table: RouteTable[Any], memory_database: Database
+    table: RouteTable[Any], memory_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With it, what is refused is refused by the endpoint, in a word of the route's own or of a form."""
+    monkeypatch.setattr(wiring, "master_key", lambda: MASTER_KEY)
     send = sender(table, memory_database)
     for route in table:
         for path in map(path_of, route.paths):

@@ -26,7 +26,7 @@ from chalicelib.apis.escrow.list_query import PAGE_MAX
 from chalicelib.apis.escrow.routes import ROUTES as ESCROW_ROUTES
 from chalicelib.apis.kit.exact_json import UnreadableJson, exact_number, is_portable, read_json
 from chalicelib.apis.kit.http import BadPercentEncoding, path_served, percent_decoded
-from chalicelib.apis.kit.preference import wait_preference
+from chalicelib.apis.kit.preference import declines_to_wait, wait_preference
 from chalicelib.apis.kit.routing import NoRoute
 from chalicelib.apis.taker import list_schema
 from chalicelib.apis.taker import schema as taker_schema
@@ -35,6 +35,8 @@ from chalicelib.apis.taker.envelope import Fault as TakerFault
 from chalicelib.apis.taker.routes import ROUTES as TAKER_ROUTES
 from chalicelib.apis.taker.sessions import NotASession, session_of
 from chalicelib.apis.taker.signature import query_forms
+from chalicelib.apis.taker.socket import PROTOCOL, token_in, types_in
+from chalicelib.apis.taker.socket_messages import Type
 from chalicelib.apis.trade import decimals, place_schema
 from chalicelib.apis.trade.cursor import NotACursor, cursor_of
 from chalicelib.apis.trade.envelope import Fault as TradeFault
@@ -115,6 +117,7 @@ def masked_line(text: str) -> object:
 
 READERS: dict[str, Reader] = {
     "wait preference": wait_preference,
+    "wait declined": declines_to_wait,
     "percent-encoding": percent_decoded,
     "path behind a stage": lambda text: path_served(text, "/{one}/{two}"),
     "trade route": lambda text: TRADE_ROUTES.find("GET", "/trade/" + text),
@@ -151,6 +154,8 @@ READERS: dict[str, Reader] = {
     "taker blocks": order_hash_query("block_number_min"),
     "taker pages": order_hash_query("page"),
     "taker events": lambda text: list_schema.events_query({"after": [text], "limit": [text]}),
+    "taker types of messages": lambda text: types_in(text, list(Type)),
+    "taker subprotocols": lambda text: token_in({PROTOCOL: text}),
     "cursor of events": events_cursor_of,
     "taker session": lambda text: session_of(text, [b"k" * 32], 0),
     "taker session's claims": lambda text: session_of(jwt_of(text), [b"k" * 32], 0),

@@ -128,14 +128,21 @@ def test_what_the_page_about_the_trade_desk_follows_by_websocket_comes(checkout:
 
 
 def test_the_page_about_the_taker_desk_works_as_printed(checkout: Path) -> None:
-    (script,) = blocks("docs/taker-desk.md")
-    printed = dict(line.split(": ", 1) for line in run(script, checkout).splitlines())
+    script, followed = blocks("docs/taker-desk.md")
+    with ThreadPoolExecutor(1) as beside:
+        seen = beside.submit(run, followed, checkout)
+        time.sleep(2)
+        printed = dict(line.split(": ", 1) for line in run(script, checkout).splitlines())
+        messages = [json.loads(line) for line in seen.result().splitlines()]
     order_hash, status = printed["created"].split()
     assert (len(order_hash), status) == (66, "pending")
     assert printed["paid"] == "6010000000000000000000 incentive: 400000000000000000"
     assert printed["listed"] == f"{order_hash} partially_filled"
     assert printed["filled so far"] == "40"
     assert printed["given back"] == "unlocked"
+    assert [message["type"] for message in messages] == ["heartbeat"] + ["order_status_change"] * 3
+    assert [message["data"]["to_status"] for message in messages[1:]] == ["pending", "locked", "partially_filled"]
+    assert {message["data"]["order_hash"] for message in messages[1:]} == {order_hash}
 
 
 def test_the_page_about_the_escrow_desk_works_as_printed(checkout: Path) -> None:

@@ -13,6 +13,7 @@ from chalicelib.apis.book import order_schema, schema
 from chalicelib.apis.book.api import FAULTS
 from chalicelib.apis.book.envelope import Detail, Envelope, Fault, failed, succeeded
 from chalicelib.apis.book.first_match import FirstMatch, pending_ms
+from chalicelib.apis.book.frozen import IsFrozen, fault_of_frozen
 from chalicelib.apis.book.idempotency import answer_once, key_of, recorded
 from chalicelib.apis.book.orders import cancelled, order_data, order_not_found
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
@@ -38,6 +39,7 @@ class BatchEndpoints:
     first_match: FirstMatch
     answers: Answers
     count: Count
+    is_frozen: IsFrozen
     cancel_wait_s: float = CANCEL_WAIT_S
 
     def place(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
@@ -49,14 +51,17 @@ class BatchEndpoints:
         self._count(envelope, "orders", len(orders))
         asked = [order for order in orders if not isinstance(order, Fault)]
 
-        def body_of(outcomes: Sequence[Outcome], rows: Mapping[str, OrderRow]) -> str:
+        def body_of(outcomes: Sequence[Outcome | Fault], rows: Mapping[str, OrderRow]) -> str:
             rest = iter(outcomes)
             results = (_shown(order if isinstance(order, Fault) else next(rest), rows) for order in orders)
             return _body(list(results), envelope)
 
         def act(kept: KeptAnswer | None) -> HttpResponse:
-            outcomes: Sequence[Outcome] = ()
-            if asked:
+            outcomes: Sequence[Outcome | Fault] = ()
+            frozen = asked and fault_of_frozen(self.is_frozen, instance, asked[0].customerRef, envelope)
+            if frozen:
+                outcomes = [frozen] * len(asked)
+            elif asked:
                 outcomes = self.admission.place_all(
                     instance,
                     asked[0].orderBookId,
@@ -134,7 +139,7 @@ def _shown_cancel(row: OrderRow | None) -> dict[str, object]:
         return failed(fault)
 
 
-def _measure(orders: Sequence[object], outcomes: Sequence[Outcome]) -> None:
+def _measure(orders: Sequence[object], outcomes: Sequence[Outcome | Fault]) -> None:
     """Count the orders of a batch as admitted or refused, each by itself."""
     for outcome in (*(order for order in orders if isinstance(order, Fault)), *outcomes):
         if isinstance(outcome, Admitted):

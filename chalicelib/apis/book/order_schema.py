@@ -14,6 +14,7 @@ from chalicelib.apis.book.envelope import Detail, Fault
 from chalicelib.apis.book.schema import (
     ID_CHARACTERS_MAX,
     ID_MESSAGE,
+    NOT_SERVED_MESSAGE,
     READ_ROWS_MAX,
     REF,
     REF_MESSAGE,
@@ -152,6 +153,22 @@ def list_query(query: Mapping[str, list[str]]) -> ListQuery:
     page = parameters.page()
     parameters.refuse_faulty()
     return ListQuery(book_id, OrderStatus(status) if status else None, page)
+
+
+def cancel_all_query(query: Mapping[str, list[str]], body: bytes) -> str | None:
+    """Return the book to which a cancel-all is confined, None: all of them. Raises Fault.
+
+    What is not read could have confined it further, so another parameter, or a body with members, is a fault (T98).
+    """
+    parameters = Parameters(query)
+    book_id = parameters.single("orderBookId", _BOOK_ID, ID_MESSAGE)
+    for name in query:
+        if name != "orderBookId":
+            parameters.refuse(name, NOT_SERVED_MESSAGE)
+    if body.strip() not in (b"", b"{}"):
+        parameters.refuse("body", NOT_SERVED_MESSAGE)
+    parameters.refuse_faulty()
+    return book_id
 
 
 def customer_query(query: Mapping[str, list[str]]) -> str:

@@ -9,6 +9,7 @@ from functools import partial
 from chalicelib.apis.book import order_schema, schema
 from chalicelib.apis.book.envelope import Envelope, Fault
 from chalicelib.apis.book.first_match import FirstMatch, pending_ms
+from chalicelib.apis.book.frozen import IsFrozen, fault_of_frozen
 from chalicelib.apis.book.idempotency import answer_once, key_of
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
 from chalicelib.apis.kit.preference import wait_preference
@@ -34,6 +35,7 @@ class OrderEndpoints:
     outcomes: OutcomeWaiter
     first_match: FirstMatch
     answers: Answers
+    is_frozen: IsFrozen
     cancel_wait_s: float = CANCEL_WAIT_S
 
     def place(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
@@ -47,6 +49,9 @@ class OrderEndpoints:
             def body_of(made: Admitted, rows: Mapping[str, OrderRow]) -> str:
                 return envelope.success_body(order_data(made, rows))
 
+            frozen = fault_of_frozen(self.is_frozen, instance, body.customerRef, envelope)
+            if frozen is not None:
+                raise frozen
             outcome = self.admission.place(
                 instance,
                 body.orderBookId,
@@ -93,12 +98,11 @@ class OrderEndpoints:
         row = self.reading.order(instance, customer, order_id)
         if row is None:
             raise Fault("ORDER_NOT_FOUND", "Order not found")
-        changed_at_ms = row.created_at_ms if row.updated_at_ms is None else row.updated_at_ms
         says_why = (
             row.reason is not None and row.reason is not CloseReason.EXPIRED
         )  # the status EXPIRED is the reason (R24)
         reason = row.reason if says_why else None
-        return envelope.success(200, _order_data(row) | {"updatedAt": iso(changed_at_ms), "cancelReason": reason})
+        return envelope.success(200, _order_data(row) | {"updatedAt": iso(row.changed_at_ms), "cancelReason": reason})
 
 
 def order_not_found() -> Fault:

@@ -63,7 +63,7 @@ def _route(method: str, path: str, endpoint: str, answer: str, *errors: str, **m
 ROUTES = RouteTable(
     "book",
     (
-        _post(PLACE, "orders.place", "Order", "order_schema:PlaceOrderBody", *OF_BOOK,
+        _post(PLACE, "orders.place", "Order", "order_schema:PlaceOrderBody", "CUSTOMER_FROZEN", *OF_BOOK,
               "ORDER_BOOK_INACTIVE", "PRICE_REQUIRED", "INVALID_PRICE", "INVALID_QUANTITY", "ORDER_TOO_SMALL",
               "ORDER_TOO_LARGE", "INSUFFICIENT_BALANCE", status=201, headers=("Prefer",), counts_refusals=True),
         _post(BATCH, "batches.place", "Batch", "order_schema:PlaceBatchBody",
@@ -73,6 +73,8 @@ ROUTES = RouteTable(
         _route("DELETE", ONE_ORDER, "orders.cancel", "Cancelled", "ORDER_NOT_FOUND", "CANCEL_PENDING",
                body="order_schema:CancelOrderBody"),
         _get(LIST, "orders.list_of_customer", "Orders", query=("orderBookId", "status", *PAGE)),
+        _route("DELETE", LIST, "cancels.all_of_customer", "CancelledAll", *OF_BOOK, "CANCEL_PENDING",
+               query=("orderBookId",)),
         _get(TRADES_OF_CUSTOMER, "market.trades_of_customer", "CustomerTrades", query=PAGE),
         _get(BOOKS, "books.list_of_instance", "Books", query=("status",)),
         _post(BOOKS, "books.create", "CreatedBook", "book_schema:CreateBookBody",

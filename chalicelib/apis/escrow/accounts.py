@@ -21,4 +21,4 @@ class AccountEndpoints:
         own = self.reading.customer(caller.scope, caller.owner.customers[caller.world])
         if own is None:
             raise Inconsistent("a merchant has a customer of its own in each world")
-        return response(200, single(account_view(caller.owner, own.customer_id)))
+        return response(200, single(account_view(caller.owner, own.customer_id, caller.settings.payin_type_names)))

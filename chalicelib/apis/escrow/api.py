@@ -14,8 +14,8 @@ from chalicelib.apis.kit.http import HttpRequest, HttpResponse
 from chalicelib.apis.kit.routing import Route
 from chalicelib.services.ahead import Ahead
 
-Endpoint = Callable[[HttpRequest, Caller], HttpResponse]
-"""Answers a caller's request; raises Fault."""
+Endpoint = Callable[..., HttpResponse]
+"""Answers a request, of a caller where the route needs a key; raises Fault."""
 FAULTS = Faults(Fault, no_route=lambda _: not_found(), unexpected=server_error())
 
 
@@ -35,6 +35,8 @@ class EscrowApi:
 
     def _serve(self, route: Route[Auth], request: HttpRequest) -> HttpResponse:
         on_own_path = replace(request, path=route.path_of(request.path_parameters))
+        if route.auth is Auth.SIGNATURE:
+            return self._endpoints[route.endpoint](on_own_path)
         return self._ahead.answer(
             bearer(request.headers) or "",
             enter=lambda: self._gate.pass_through(request, is_operators=route.auth is Auth.OPERATOR),

@@ -21,12 +21,16 @@ WRITING = frozenset(("POST", "PUT", "DELETE"))
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The authenticated caller of a request. merchant: None for an operator."""
+    """The authenticated caller of a request. merchant: None for an operator.
+
+    has_frozen: whether a customer of the instance is frozen (T96).
+    """
 
     instance: str
     world: World
     settings: DeskSettings
     merchant: Merchant | None
+    has_frozen: bool = False
 
     @property
     def owner(self) -> Merchant:
@@ -81,4 +85,4 @@ class Gate:
         )
         if refusal:
             raise too_many(refusal.retry_after_s)
-        return Caller(key.instance, key.world, desk.settings, desk.merchant)
+        return Caller(key.instance, key.world, desk.settings, desk.merchant, desk.has_frozen)

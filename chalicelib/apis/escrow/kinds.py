@@ -50,6 +50,17 @@ def choice(*values: str) -> Kind:
     return Kind(str, check)
 
 
+def choice_of_texts() -> Kind:
+    """Text out of a list that is known later; whatever is no text is not in it."""
+
+    def check(value: object) -> str:
+        if not isinstance(value, str):
+            raise Unfit(None)
+        return value
+
+    return Kind(str, check)
+
+
 def integer(minimum: int, maximum: int = INTEGER_MAX) -> Kind:
     def check(value: object) -> int:
         number = _number_of(value, "an integer")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from chalicelib.apis.escrow.routes import PREFIX
 from chalicelib.domain.escrow.money import FEE_PERCENT_DECIMALS, major_units, money_text, rounded_down
 from chalicelib.domain.escrow.order import Customer, Json, Merchant, Order, Wallet
-from chalicelib.domain.escrow.payments import Payin, PayinStatus, PayinType, Payout, Refund
+from chalicelib.domain.escrow.payments import Payin, PayinStatus, Payout, Refund
 from chalicelib.domain.ledger.transactions import Transaction
 from chalicelib.domain.tenancy.instances import World
 from chalicelib.support.clock import iso_seconds
@@ -67,7 +67,7 @@ def payin_view(payin: Payin, public_base_url: str) -> View:
         "id": payin.payin_id,
         "self": f"{PREFIX}/payins/{payin.payin_id}",
         "reference": payin.reference,
-        "type": payin.type.value,
+        "type": payin.type,
         "subtype": None,
         "status": payin.status.value,
         "provider": dict(payin.provider),
@@ -135,7 +135,7 @@ def refund_view(refund: Refund) -> View:
     }
 
 
-def account_view(merchant: Merchant, own_customer_id: int) -> View:
+def account_view(merchant: Merchant, own_customer_id: int, payin_types: Sequence[str]) -> View:
     """Return a merchant's account with the members that the vendor publishes; no keys, no shipping (E36)."""
     return {
         "id": own_customer_id,
@@ -155,7 +155,7 @@ def account_view(merchant: Merchant, own_customer_id: int) -> View:
         "value_shipping": None,
         "is_active": True,
         "psd2_enabled": False,
-        "allowed_gateways": [kind.value for kind in PayinType],
+        "allowed_gateways": list(payin_types),
         "gateways": None,
         "default_gateway": None,
         "created_at": iso_seconds(merchant.created_at_s),

@@ -9,7 +9,7 @@ from operator import attrgetter
 from chalicelib.apis.escrow.commands import Commands, Record, RequestFields, about
 from chalicelib.apis.escrow.envelope import breaks_rule, is_required, not_found, response, single, written
 from chalicelib.apis.escrow.gate import Caller
-from chalicelib.apis.escrow.kinds import choice, identifier, integer, text
+from chalicelib.apis.escrow.kinds import choice, choice_of_texts, identifier, integer, text
 from chalicelib.apis.escrow.list_query import CREATED_AT, ID, Listing, Match, Searched, asked_of
 from chalicelib.apis.escrow.lists import page_from
 from chalicelib.apis.escrow.objects import View, payin_view, payout_view
@@ -27,7 +27,7 @@ from chalicelib.services.escrow.reading import EscrowReading
 
 NONE = Schema({})
 PAYIN = Schema(
-    {"order_id": identifier(), "type": choice(*(kind.value for kind in PayinType)), "wallet_id": identifier()},
+    {"order_id": identifier(), "type": choice_of_texts(), "wallet_id": identifier()},
     required=frozenset({"order_id", "type"}),
     unserved=UNSERVED_AMOUNT,
 )
@@ -58,7 +58,7 @@ PAYINS: Listing[Payin] = Listing(
         ID: Searched(Match.INTEGER, lambda payin: [payin.payin_id]),
         "order_id": Searched(Match.INTEGER, lambda payin: [payin.order_id]),
         "reference": Searched(Match.CONTAINS, lambda payin: [payin.reference]),
-        "type": Searched(Match.CONTAINS, lambda payin: [payin.type.value]),
+        "type": Searched(Match.CONTAINS, lambda payin: [payin.type]),
         "status": Searched(Match.STATUS, lambda payin: [payin.status.value]),
     },
     sorts={
@@ -128,18 +128,23 @@ class PaymentEndpoints:
         return self.commands.once(request, caller, NONE, carry_out, is_finished_later=True)
 
     def open_payin(self, request: HttpRequest, caller: Caller) -> HttpResponse:
-        """POST payins. From a wallet: CONFIRMED or DENIED. By bank wire: CREATED until the money arrives (E16)."""
+        """POST payins. From a wallet: CONFIRMED or DENIED. From outside: CREATED until the money arrives (E16, E44)."""
 
         def carry_out(sent: RequestFields, record: Record | None) -> View:
             fields, order = sent.fields, self._order_named(sent, caller)
-            kind = PayinType(fields["type"]) if "type" in fields else None
-            if kind is PayinType.WALLET and "wallet_id" not in fields:
+            kind = fields.get("type")
+            is_known = kind in caller.settings.payin_type_names
+            if kind is not None and not is_known:
+                sent.note(selected("type"))
+            if kind == PayinType.WALLET and "wallet_id" not in fields:
                 sent.note({"wallet_id": is_required("wallet_id")})
             if order is not None and kind is not None:
-                sent.note(payin_errors(order, OpenPayin(order.order_id, kind, fields.get("wallet_id"))))
+                asked = OpenPayin(order.order_id, kind, fields.get("wallet_id"))
+                sent.note(payin_errors(order, asked, is_known=is_known))
             sent.refuse_faulty()
-            asked = OpenPayin(fields["order_id"], PayinType(fields["type"]), fields.get("wallet_id"))
-            return view(self.desk.open_payin(caller.scope, asked, about(record, view)))
+            asked = OpenPayin(fields["order_id"], fields["type"], fields.get("wallet_id"))
+            receipt = about(record, view)
+            return view(self.desk.open_payin(caller.scope, asked, receipt, has_frozen=caller.has_frozen))
 
         view = partial(_payin_view, caller)
         return self.commands.once(request, caller, PAYIN, carry_out)

@@ -17,16 +17,21 @@ class Auth(Enum):
 
     MERCHANT = "a merchant's"
     OPERATOR = "the operator's"
+    SIGNATURE = "none: the request is signed by the provider of a payin"
 
 
 PAGE = ("page", "per_page", "order", "sort")
 SEARCH = (*PAGE, "search", "query", "date_begin", "date_end")
 
 
+_AUTH = {"operator": Auth.OPERATOR, "callbacks": Auth.SIGNATURE}
+"""By the first segment of a path."""
+
+
 def _route(method: str, path: str, endpoint: str, answer: str, **more: Any) -> Route[Auth]:
-    auth = Auth.OPERATOR if path.startswith("/operator/") else Auth.MERCHANT
+    auth = _AUTH.get(path.split("/")[1], Auth.MERCHANT)
     aliases = (path,) if f"{path}/".startswith(f"{ORDERS}/") else ()
-    if method == "POST" and not path.startswith("/webhooks"):  # an answer with a secret is not kept
+    if method == "POST" and not path.startswith(("/webhooks", "/callbacks")):  # an answer with a secret is not kept
         more = {"headers": ("Idempotency-Key",), **more}
     if "{" in path:
         more["errors"] = ("404", *more.get("errors", ()))
@@ -87,6 +92,7 @@ ROUTES = RouteTable(
         _route(
             "GET", "/events", "events.follow", "Events", query=("after", "limit"), headers=("Prefer",), errors=("410",)
         ),
+        _route("POST", "/callbacks/{instance}/{world}/{type}", "callbacks.receive", "Payin", body="callbacks:CALLBACK"),
         _route("GET", "/operator/payins", "operator.list_payins", "OpenPayinPage", query=SEARCH),
         _route("GET", "/operator/payouts", "operator.list_payouts", "OpenPayoutPage", query=SEARCH),
         _route("POST", "/operator/payouts/{id}/confirm", "operator.confirm_payout", "Payout", body="operator:CONFIRM"),

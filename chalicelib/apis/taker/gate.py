@@ -32,7 +32,8 @@ class Caller:
 
     address: of a taker as registered, of a maker in lower case. now_ms: arrival of the request. credential: the id of a
     taker's key, or when a maker's JWT ends, in Unix seconds. For a wallet that connects, instance, address and
-    credential are empty and the settings are the defaults.
+    credential are empty and the settings are the defaults. has_frozen: whether a customer of the instance is frozen
+    (T96).
     """
 
     instance: str
@@ -40,6 +41,7 @@ class Caller:
     settings: DeskSettings
     now_ms: int
     credential: str = ""
+    has_frozen: bool = False
 
     @property
     def now_s(self) -> int:
@@ -110,7 +112,8 @@ class Gate:
         if desk is None:
             raise Fault(Error.UNAUTHORIZED)
         add_log_members(instance=session.instance)
-        caller = Caller(session.instance, session.wallet, desk.settings, now_ms, str(session.ends_s))
+        ends_s = str(session.ends_s)
+        caller = Caller(session.instance, session.wallet, desk.settings, now_ms, ends_s, desk.has_frozen)
         known(caller)
         refuse_without_service(desk)
         self._count(session.instance, f"maker/{session.wallet}", desk.settings.rate_limit, now_ms)

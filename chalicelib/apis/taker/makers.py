@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from chalicelib.apis.kit.http import HttpRequest
@@ -26,9 +27,13 @@ _ORDER_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 class MakerEndpoints:
     desk: SignedOrderDesk
     reading: SignedReading
+    is_frozen: Callable[[str, str], bool]
+    """Tells whether a customer of an instance is frozen (T96)."""
 
     def create(self, request: HttpRequest, caller: Caller) -> object:
         """Store an order signed by its maker and hold its funds."""
+        if caller.has_frozen and self.is_frozen(caller.instance, customer_of(caller.address)):
+            raise Fault(Error.FORBIDDEN, "The maker is frozen: its orders can be cancelled, and none created")
         body = checked(SignedOrderBody, request.body, {"maker": caller.address})
         order, settings = body.order.order(), caller.settings
         terms = self.reading.terms(caller.instance, order)

@@ -6,7 +6,7 @@ documented path, wherever the connection is made; a maker by its JWT, in a heade
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from chalicelib.apis.kit.http import HttpRequest
@@ -76,7 +76,7 @@ class SignedOrderSocket:
             answer = failure(fault, has_details_object=has_object)
             return Opened(answer.status, answer.body, answer.headers)
         self.start(opening.connection_id)
-        return Opened(200, headers={"Sec-WebSocket-Protocol": JWT} if _sent_token(opening.headers) else {})
+        return Opened(200, headers={"Sec-WebSocket-Protocol": JWT} if token_in(opening.headers) else {})
 
     def message(self, connection_id: str, content: bytes) -> None:
         """Do nothing: clients have nothing to say (K49)."""
@@ -84,7 +84,10 @@ class SignedOrderSocket:
     def _let_in(self, opening: Opening, known: Known) -> None:
         """Store the connection, and its subscription. Raises Fault."""
         caller = self.audience.enter(self._request(opening), self.clock_ms(), known)
-        types, resume = self._types(opening.query.get("types", "")), _cursor(opening.query.get("after"))
+        types, resume = (
+            types_in(opening.query.get("types", ""), self.audience.types),
+            _cursor(opening.query.get("after")),
+        )
         subjects = self.audience.subjects_of(customer_of(caller.address))
         desk, owner = self.audience.desk, f"{caller.instance}/{subjects[-1]}"
         try:
@@ -112,21 +115,21 @@ class SignedOrderSocket:
 
     def _request(self, opening: Opening) -> HttpRequest:
         """Return what the gate checks. Its path is the documented one, wherever the connection is made (K47)."""
-        token = _sent_token(opening.headers)
+        token = token_in(opening.headers)
         headers = {**({"authorization": f"Bearer {token}"} if token else {}), **opening.headers}
         query = {name: [value] for name, value in opening.query.items()}
         return HttpRequest("GET", None, {}, query, headers, b"", self.audience.path, opening.client_address)
 
-    def _types(self, text: str) -> list[Type]:
-        """Return the types in the order in which they are listed. Raises Fault."""
-        known = [one.value for one in self.audience.types]
-        named = [name.strip() for name in text.split(",")]
-        if not text.strip() or any(name not in known for name in named):
-            raise invalid({"types": f"must be a list with commas of {', '.join(known)}"})
-        return [one for one in self.audience.types if one in named]
+
+def types_in(text: str, known: Sequence[Type]) -> list[Type]:
+    """Return the types that a client names. known: those that there are for it. Raises Fault."""
+    named = [name.strip() for name in text.split(",") if name.strip()]
+    if not named or any(name not in known for name in named):
+        raise invalid({"types": f"must be a list with commas of {', '.join(known)}"})
+    return [one for one in known if one in named]
 
 
-def _sent_token(headers: Mapping[str, str]) -> str:
+def token_in(headers: Mapping[str, str]) -> str:
     """Return the JWT that a browser's client sends as its second subprotocol; empty if it sends none."""
     name, _, token = headers.get(PROTOCOL, "").partition(",")
     return token.strip() if name.strip() == JWT else ""

@@ -41,6 +41,8 @@ class SignedOrderTopics:
     open_desk: Callable[[str], OpenDesk | None]
     clock_ms: Callable[[], int]
 
+    sends_heartbeats = True
+
     def bodies(self, subscription: Subscription, log: str, entries: Sequence[Entry]) -> list[Body]:  # noqa: ARG002
         """Return a message for each event of one of its types that one of its subjects receives."""
         types, subjects = set(subscription.name.split(",")), {*subscription.subjects}

@@ -27,10 +27,16 @@ _TOLERANCE = re.compile(r"[0-9]{1,9}")
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The authenticated caller of a request. customer: None on public routes."""
+    """The authenticated caller of a request. customer: None on public routes. credential: the id of its token.
+
+    has_frozen: whether a customer of the instance is frozen (T96). wait_default_ms: of its token (R64).
+    """
 
     instance: str
     customer: str | None
+    has_frozen: bool = False
+    credential: str = ""
+    wait_default_ms: int = 0
 
     @property
     def name(self) -> str:
@@ -84,7 +90,8 @@ class Gate:
         self._count(token, envelope.now_ms)
         if TRADING not in instance.services or not token.permission.allows(permission):
             raise Fault(Error.FORBIDDEN)
-        return Caller(token.instance, token.customer)
+        has_frozen = instance.frozen > 0
+        return Caller(token.instance, token.customer, has_frozen, token.key_id, token.wait_default_ms)
 
     def _anybody(self, request: HttpRequest, now_ms: int) -> Caller:
         if self.public_instance is None:
@@ -108,6 +115,12 @@ class Gate:
         if refusal:
             what = Error.LIMIT_EXCEEDED if refusal.is_of_day else Error.TOO_MANY_REQUESTS
             raise Fault(what, retry_after_s=refusal.retry_after_s)
+
+
+def may_read(token: ApiToken | None, instance: Instance) -> bool:
+    """Return whether a token would still be let in to read, signatures aside."""
+    is_good = token is not None and token.status is TokenStatus.ACTIVE and instance.status is InstanceStatus.ACTIVE
+    return is_good and TRADING in instance.services
 
 
 def _signed_headers(request: HttpRequest) -> _SignedHeaders:

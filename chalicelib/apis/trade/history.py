@@ -12,7 +12,7 @@ from chalicelib.apis.trade.envelope import Envelope, Error, Fault, invalid
 from chalicelib.apis.trade.figures import side_word
 from chalicelib.apis.trade.gate import Caller
 from chalicelib.apis.trade.ids import ulid_of
-from chalicelib.apis.trade.paging import page_of
+from chalicelib.apis.trade.paging import all_at_once, page_of
 from chalicelib.apis.trade.pairs import code_of
 from chalicelib.apis.trade.query import Query, in_path
 from chalicelib.apis.trade.window import EARLIEST
@@ -83,7 +83,7 @@ class HistoryEndpoints:
         rows = self.history.statement(caller.instance, caller.name, window.from_ms, window.to_ms, asset)
         try:
             page = page_of(
-                (row for row in rows if row.transaction.asset in tokens),
+                all_at_once(row for row in rows if row.transaction.asset in tokens),
                 lambda row: ulid_of(row.transaction.transaction_id),
                 paging,
             )

@@ -16,7 +16,7 @@ from chalicelib.apis.trade.envelope import Envelope
 from chalicelib.apis.trade.figures import Decimals, side_word, trade_figures_of, type_word
 from chalicelib.apis.trade.gate import Caller
 from chalicelib.apis.trade.ids import shown, ulid_of
-from chalicelib.apis.trade.paging import Paging, page_of
+from chalicelib.apis.trade.paging import page_of
 from chalicelib.apis.trade.pairs import Market, Pairs
 from chalicelib.apis.trade.place_schema import VALUE_MIN
 from chalicelib.apis.trade.query import Query
@@ -45,8 +45,11 @@ class MarketEndpoints:
         pair, window = query.required("pair"), query.window("start_time", "end_time", envelope.now_ms)
         paging = query.paging(has_pages=False)
         markets = self.pairs.every_book(caller.instance, pair)
-        rows = self._tape(markets.values(), _from_position(window, paging))
-        page = page_of(rows, lambda row: ulid_of(row[0].trade_id), paging, is_counted=False)
+
+        def until(to_ms: int, _wanted: int) -> Iterable[tuple[PublicTrade, Market]]:
+            return self._tape(markets.values(), window.until(to_ms))
+
+        page = page_of(until, lambda row: ulid_of(row[0].trade_id), paging, is_counted=False)
         return envelope.success({"trades": [public_trade_view(*row) for row in page.rows], **page.cursors})
 
     def _tape(self, markets: Iterable[Market], window: Window) -> Iterable[tuple[PublicTrade, Market]]:
@@ -106,16 +109,6 @@ class MarketEndpoints:
 
 def _levels(query: Query) -> int:
     return LEVELS_MAX if query.text("limit") == "max" else query.integer("limit", LEVELS_DEFAULT, LEVELS_MAX)
-
-
-def _from_position(window: Window, paging: Paging) -> Window:
-    """Return the window limited to the rows on the cursor's side, so others are not read."""
-    cursor = paging.cursor
-    if cursor is None:
-        return window
-    if cursor.is_older:
-        return Window(window.from_ms, min(window.to_ms, cursor.at_ms))
-    return Window(max(window.from_ms, cursor.at_ms), window.to_ms)
 
 
 def public_trade_view(trade: PublicTrade, market: Market) -> dict[str, object]:

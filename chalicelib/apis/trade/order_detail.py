@@ -8,7 +8,7 @@ from chalicelib.apis.kit.http import HttpRequest, HttpResponse
 from chalicelib.apis.trade.envelope import Envelope, Error, Fault, invalid
 from chalicelib.apis.trade.gate import Caller
 from chalicelib.apis.trade.ids import ulid_of
-from chalicelib.apis.trade.paging import page_of
+from chalicelib.apis.trade.paging import all_at_once, page_of
 from chalicelib.apis.trade.pairs import Market, Pairs
 from chalicelib.apis.trade.query import Query, in_path, order_id_of
 from chalicelib.apis.trade.views import order_detail_view, trade_view
@@ -43,7 +43,7 @@ class OrderDetailEndpoints:
         order_id, paging = order_id_of(query.required("order_id"), "order_id"), query.paging()
         row, market = self._order(order_id, caller)
         fills = self.reading.fills_of_order(caller.instance, row)
-        page = page_of(fills, lambda fill: ulid_of(fill.trade_id), paging)
+        page = page_of(all_at_once(fills), lambda fill: ulid_of(fill.trade_id), paging)
         shown = [trade_view(fill, market) for fill in page.rows]
         return envelope.success({"trades": shown, "pagination": page.pagination, **page.cursors})
 

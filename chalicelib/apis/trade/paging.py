@@ -1,26 +1,32 @@
 """Pages of lists (R18): rows newest first, cut by page number or by the cursor of an earlier answer.
 
-A cursor is a position between rows, so new rows do not change its page. A counted page reads all rows under the
-filters, because ``registers_count`` is exact. An uncounted page reads only as far as needed to know whether there are
-more rows on either side.
+A cursor is a position between rows, so new rows do not change its page. A page and its count are read apart: a page
+behind ``nc`` from its position on, and the count from the newest row on, up to COUNT_MAX. A page by number reads what
+stands before it, too, and a page behind ``pc`` all rows from the newest one down to its position.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import Generic, TypeVar
 
 from ulid import ULID
 
 from chalicelib.apis.trade.cursor import PAGE_MAX, Cursor
+from chalicelib.support.ids import TIME_MS_MAX
 
 PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX = 200, 1000
-READ_ROWS = 1000
-"""Rows a read where all rows are read."""
+COUNT_MAX = 1000
+"""Up to here counts are exact; of more rows, one more than this is told."""
+READ_ROWS = COUNT_MAX + 1
+"""Rows a read where rows are counted."""
 
 T = TypeVar("T")
+RowsUntil = Callable[[int, int], Iterable[T]]
+"""Returns the rows not newer than a time (Unix ms), newest first; the second number says how many will be looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +44,7 @@ class Paging:
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """One page. count: rows read under the filters. nc, pc: cursors of the next older and newer page."""
+    """One page. count: rows under the filters, at most COUNT_MAX + 1. nc, pc: cursors of the next older, newer page."""
 
     rows: list[T]
     count: int
@@ -62,40 +68,86 @@ class Page(Generic[T]):
         }
 
 
-def page_of(rows: Iterable[T], ulid_of: Callable[[T], str], paging: Paging, *, is_counted: bool = True) -> Page[T]:
-    """Return the requested page of rows, newest first.
+@dataclass(frozen=True, slots=True)
+class _Cut(Generic[T]):
+    """The rows of a page, whether there are newer and older ones, and how many rows there are if that is known."""
 
-    ulid_of: a row's position, unique and descending.
+    rows: list[T]
+    has_newer: bool
+    has_older: bool
+    count: int = 0
+
+
+def page_of(
+    rows_until: RowsUntil[T], ulid_of: Callable[[T], str], paging: Paging, *, is_counted: bool = True
+) -> Page[T]:
+    """Return the requested page.
+
+    rows_until: see there. ulid_of: a row's position, unique and descending.
     """
-    cursor, size = paging.cursor, paging.page_size
-    skipped = (paging.current_page - 1) * size
-    reads_up = cursor is not None and not cursor.is_older
-    above: deque[T] = deque(maxlen=size if reads_up else 0)
-    below: list[T] = []
-    above_count = below_count = 0
-    for row in rows:
-        if cursor is None:
-            is_above = above_count < skipped
-        else:
-            is_above = ulid_of(row) > cursor.ulid or (cursor.is_older and ulid_of(row) == cursor.ulid)
-        if is_above:
-            above_count += 1
-            above.append(row)
-        else:
-            below_count += 1
-            if below_count <= size and not reads_up:
-                below.append(row)
-            elif not is_counted:
-                break
-    shown = list(above) if reads_up else below
-    has_newer, has_older = (above_count > size, below_count > 0) if reads_up else (above_count > 0, below_count > size)
+    cursor = paging.cursor
+    if cursor is None:
+        cut = _by_number(iter(rows_until(TIME_MS_MAX, READ_ROWS)), paging, is_counted)
+    elif cursor.is_older:
+        cut = _below(rows_until, ulid_of, cursor, paging.page_size, is_counted)
+    else:
+        cut = _above(iter(rows_until(TIME_MS_MAX, READ_ROWS)), ulid_of, cursor, paging.page_size, is_counted)
+    rows = cut.rows
     return Page(
-        shown,
-        above_count + below_count,
+        rows,
+        min(cut.count, COUNT_MAX + 1),
         paging,
-        nc=_cursor(ulid_of(shown[-1]), is_older=True, page=paging.number + 1) if shown and has_older else None,
-        pc=_cursor(ulid_of(shown[0]), is_older=False, page=paging.number - 1) if shown and has_newer else None,
+        nc=_cursor(ulid_of(rows[-1]), is_older=True, page=paging.number + 1) if rows and cut.has_older else None,
+        pc=_cursor(ulid_of(rows[0]), is_older=False, page=paging.number - 1) if rows and cut.has_newer else None,
     )
+
+
+def all_at_once(rows: Iterable[T]) -> RowsUntil[T]:
+    """Return rows that are read already, or that can be read from the newest one only, as a page takes them."""
+    return lambda _to_ms, _wanted: rows
+
+
+def _by_number(rows: Iterator[T], paging: Paging, is_counted: bool) -> _Cut[T]:
+    above = _count(islice(rows, (paging.current_page - 1) * paging.page_size))
+    shown = list(islice(rows, paging.page_size))
+    seen = above + len(shown)
+    below = _count(islice(rows, max(1, COUNT_MAX + 1 - seen) if is_counted else 1))
+    return _Cut(shown, above > 0, below > 0, seen + below)
+
+
+def _below(
+    rows_until: RowsUntil[T], ulid_of: Callable[[T], str], cursor: Cursor, size: int, is_counted: bool
+) -> _Cut[T]:
+    rows = iter(rows_until(cursor.at_ms, size + 1))
+    first = next(rows, None)
+    has_newer = first is not None and ulid_of(first) >= cursor.ulid
+    below = (row for row in chain([] if first is None else [first], rows) if ulid_of(row) < cursor.ulid)
+    shown = list(islice(below, size))
+    has_older = next(below, None) is not None
+    count = 0
+    if is_counted:
+        counted = iter(rows_until(TIME_MS_MAX, READ_ROWS))
+        newest = next(counted, None)
+        has_newer = bool(shown) and newest is not None and ulid_of(newest) > ulid_of(shown[0])
+        count = (newest is not None) + _count(islice(counted, COUNT_MAX))
+    return _Cut(shown, has_newer, has_older, count)
+
+
+def _above(rows: Iterator[T], ulid_of: Callable[[T], str], cursor: Cursor, size: int, is_counted: bool) -> _Cut[T]:
+    shown: deque[T] = deque(maxlen=size)
+    above, has_older = 0, False
+    for row in rows:
+        if ulid_of(row) <= cursor.ulid:
+            has_older = True
+            break
+        above += 1
+        shown.append(row)
+    count = above + has_older + (_count(islice(rows, max(0, COUNT_MAX - above))) if is_counted else 0)
+    return _Cut(list(shown), above > size, has_older, count)
+
+
+def _count(rows: Iterable[T]) -> int:
+    return sum(1 for _ in rows)
 
 
 def _cursor(ulid: str, *, is_older: bool, page: int) -> str:

@@ -55,6 +55,11 @@ class PlaceBody:
     external_id: str | None
     expires_at_ms: int | None
 
+    @property
+    def ends_at_its_turn(self) -> bool:
+        """Whether the order's turn may end it, or, of a post-only one, tells whether it rests (R64)."""
+        return self.order_type is OrderType.MARKET or self.time_in_force is not TimeInForce.GTC or self.post_only
+
     def request(self, customer: str, decimals: Decimals) -> OrderRequest:
         """Return the order in the program's own words. Raises Fault for more decimals than the assets have (R14)."""
         amount, value = _units("amount", self.amount, decimals.base), _units("value", self.value, decimals.quote)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import islice
 
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
-from chalicelib.apis.kit.preference import wait_preference
+from chalicelib.apis.kit.preference import declines_to_wait, wait_preference
 from chalicelib.apis.trade import place_schema
 from chalicelib.apis.trade.envelope import Envelope, Error, Fault
 from chalicelib.apis.trade.figures import STATUS_WORDS, figures_of, side_word, type_word
@@ -18,17 +17,14 @@ from chalicelib.apis.trade.refusals import fault_of
 from chalicelib.domain.books.admission import Refusal
 from chalicelib.domain.books.orders import OrderRow, as_admitted
 from chalicelib.domain.books.vocabulary import CloseReason, OrderStatus
-from chalicelib.domain.ledger.owners import book_key
 from chalicelib.services.books.admission import Admission
+from chalicelib.services.books.cancelling_all import CancellingAll
 from chalicelib.services.books.reading import BooksReading
-from chalicelib.services.books.waiting import CANCEL_ALL_WAIT_S, OutcomeWaiter, is_cancel_decided, is_matched
-from chalicelib.support.clock import iso, now_ms
+from chalicelib.services.books.waiting import OutcomeWaiter, is_cancel_decided, is_matched
+from chalicelib.support.clock import iso
 from chalicelib.support.consistency import Inconsistent
-from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
+from chalicelib.support.outcomes import Unavailable
 from chalicelib.support.telemetry import logger, order_admitted
-
-CANCELLED_ROWS_MAX = 1_000
-"""Orders that one answer of ``DELETE /orders/all`` lists (O9)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +32,13 @@ class PlacingEndpoints:
     admission: Admission
     outcomes: OutcomeWaiter
     pairs: Pairs
+    is_frozen: Callable[[str, str], bool]
+    """Tells whether a customer of an instance is frozen (T96)."""
 
     def place(self, request: HttpRequest, caller: Caller, envelope: Envelope) -> HttpResponse:
-        """POST orders. The order as admitted, or as first matched with ``Prefer: wait`` (R27)."""
+        """POST orders. The order as admitted, or as first matched with ``Prefer: wait`` (R27) or by default (R64)."""
+        if caller.has_frozen and self.is_frozen(caller.instance, caller.name):
+            raise Fault(Error.FORBIDDEN)
         body = place_schema.place_body(place_schema.members_of(request.body), envelope.now_ms)
         market = self.pairs.open_book(caller.instance, body.pair)
         asked = body.request(caller.name, market.decimals)
@@ -47,18 +47,20 @@ class PlacingEndpoints:
             raise fault_of(outcome, asked, market.decimals)
         order_admitted("trade")
         row, headers = as_admitted(outcome.book_id, outcome.order), {}
-        wait_s = wait_preference(request.headers.get("prefer", ""))
-        if wait_s is not None:
-            matched = self._matched(caller, row.order_id, wait_s)
-            if matched is not None:
-                row, headers = matched, {"Preference-Applied": f"wait={wait_s}"}
+        prefer = request.headers.get("prefer", "")
+        preferred_s = wait_preference(prefer)
+        has_default = body.ends_at_its_turn and not declines_to_wait(prefer)
+        wait_s = preferred_s or (caller.wait_default_ms / 1000 if has_default else 0)
+        matched = self._matched(caller, row.order_id, wait_s) if wait_s else None
+        if matched is not None:
+            row, headers = matched, {} if preferred_s is None else {"Preference-Applied": f"wait={preferred_s}"}
         return envelope.success(_placed_view(row, market), headers)
 
     def change(self, _request: HttpRequest, _caller: Caller, _envelope: Envelope) -> HttpResponse:
         """PUT orders. Not served (R2)."""
         raise Fault(Error.UNSUPPORTED)
 
-    def _matched(self, caller: Caller, order_id: str, wait_s: int) -> OrderRow | None:
+    def _matched(self, caller: Caller, order_id: str, wait_s: float) -> OrderRow | None:
         try:
             return self.outcomes.first(is_matched, caller.instance, caller.name, order_id, wait_s)
         except Unavailable:  # the order is placed, so a failed read must not become an error
@@ -68,12 +70,13 @@ class PlacingEndpoints:
 
 @dataclass(frozen=True, slots=True)
 class CancelEndpoints:
-    """Cancels orders. wait_s: how long a cancel waits for its result, and a cancel-all for its turn."""
+    """Cancels orders. wait_s: how long a cancel waits for its result."""
 
     admission: Admission
     reading: BooksReading
     outcomes: OutcomeWaiter
     pairs: Pairs
+    cancelling_all: CancellingAll
     wait_s: float
 
     def by_id(self, request: HttpRequest, caller: Caller, envelope: Envelope) -> HttpResponse:
@@ -96,23 +99,12 @@ class CancelEndpoints:
             books = self.pairs.every_book(caller.instance, pair)
         else:
             books = {market.book.book_id: market for market in self.pairs.of_instance(caller.instance)}
-        began_ms = now_ms()
-        listed, book_ids = self._live(caller, books)
-        if not listed:
+        done = self.cancelling_all.in_books(
+            caller.instance, caller.name, {book_id: market.is_open for book_id, market in books.items()}
+        )
+        if done is None or (done.has_ended and not done.closed and not any(map(_is_cancelled, done.rows))):
             raise Fault(Error.NOTHING_TO_CANCEL)
-        commands = self._queue_all(caller, book_ids)
-        progress: dict[str, int] = {}
-        rows = listed
-        try:
-            progress = self._progress_of(caller.instance, commands)
-            rows = self._after(caller, listed, commands, began_ms)
-        except Unavailable:  # a failed read must not become an error: the commands are queued
-            logger.warning("no result to show", exc_info=True)
-        closed = sum(progress.values())
-        has_ended = progress.keys() == set(book_ids)
-        if has_ended and not closed and not any(map(_is_cancelled, rows)):
-            raise Fault(Error.NOTHING_TO_CANCEL)
-        others = [row for row in rows if row.reason is not CloseReason.CANCEL_ALL]
+        others = [row for row in done.rows if row.reason is not CloseReason.CANCEL_ALL]
         return envelope.success(
             [
                 {
@@ -120,61 +112,10 @@ class CancelEndpoints:
                     "order_id": shown(row.order_id),
                     "success": _is_cancelled(row),
                 }
-                for row in rows[:CANCELLED_ROWS_MAX]
+                for row in done.shown
             ],
-            {"X-Total-Count": str(max(len(rows), closed + len(others)))},
+            {"X-Total-Count": str(max(len(done.rows), done.closed + len(others)))},
         )
-
-    def _live(self, caller: Caller, books: Mapping[str, Market]) -> tuple[list[OrderRow], list[str]]:
-        """Return the customer's newest live orders in these books, as many as are listed, and all books with one.
-
-        Stops reading once an order of every open book is found.
-        """
-        listed: list[OrderRow] = []
-        seen: set[str] = set()
-        open_books = {book_id for book_id, market in books.items() if market.is_open}
-        for row in self.reading.open_orders(caller.instance, caller.name):
-            if row.book_id not in books:
-                continue
-            seen.add(row.book_id)
-            if len(listed) < CANCELLED_ROWS_MAX:
-                listed.append(row)
-            elif seen >= open_books:
-                break
-        return listed, sorted(seen)
-
-    def _queue_all(self, caller: Caller, book_ids: list[str]) -> dict[str, str]:
-        """Queue a cancel-all in each of these books; return their ids by book.
-
-        Raises as ``Admission.cancel_all`` if the first one fails; later ones that fail are left out.
-        """
-        commands: dict[str, str] = {}
-        for book_id in book_ids:
-            try:
-                commands[book_id] = self.admission.cancel_all(caller.instance, caller.name, book_id)
-            except (Unavailable, OutcomeUnknown):
-                if not commands:
-                    raise
-                logger.warning("a book's orders are not cancelled", exc_info=True, book=book_id)
-        return commands
-
-    def _progress_of(self, instance: str, commands: Mapping[str, str]) -> dict[str, int]:
-        """Wait for cancel-alls (ids by book); return the number of closed orders of each ended one, by book."""
-        cancel_alls = [(book_key(instance, book_id), command_id) for book_id, command_id in commands.items()]
-        progress = self.outcomes.of_cancel_alls(cancel_alls, self.wait_s, max(self.wait_s, CANCEL_ALL_WAIT_S))
-        closed = {book: progress[name].closed for book, name in commands.items() if name in progress}
-        return {book: count for book, count in closed.items() if count is not None}
-
-    def _after(
-        self, caller: Caller, listed: list[OrderRow], commands: Mapping[str, str], began_ms: int
-    ) -> list[OrderRow]:
-        """Return the listed orders as of now, and newer orders that the cancel-alls closed too."""
-        rows = self.reading.orders_by_id(caller.instance, caller.name, (row.order_id for row in listed))
-        young = islice(self.reading.orders(caller.instance, caller.name, from_ms=began_ms), CANCELLED_ROWS_MAX)
-        for row in young:
-            if row.book_id in commands and row.reason is CloseReason.CANCEL_ALL:
-                rows.setdefault(row.order_id, row)
-        return sorted(rows.values(), key=lambda row: row.order_id, reverse=True)
 
     def _cancel(self, order_id: str, caller: Caller, envelope: Envelope) -> HttpResponse:
         row = self.reading.order(caller.instance, caller.name, order_id)

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 
 from chalicelib.apis.kit.http import BadPercentEncoding, HttpRequest, percent_decoded
+from chalicelib.apis.kit.times import MS, QUERY_TIME, moment_of
 from chalicelib.apis.trade import ids
 from chalicelib.apis.trade.cursor import PAGE_MAX, NotACursor, cursor_of
 from chalicelib.apis.trade.envelope import invalid
@@ -85,6 +86,14 @@ class Query:
         except FaultyEnd as error:
             raise invalid(error.name) from error
         return window if until is not None else Window(window.from_ms, TIME_MS_MAX)
+
+    def moment(self, name: str) -> int | None:
+        """Return a time (R17) in Unix ms; the first one of a date."""
+        value = self.text(name)
+        try:
+            return None if value is None else moment_of(value, QUERY_TIME).floor(MS)
+        except ValueError as error:
+            raise invalid(name) from error
 
     def paging(self, *, has_pages: bool = True, has_cursors: bool = True) -> Paging:
         """Return the requested page (R18). has_pages, has_cursors: whether the list has page numbers, cursors."""

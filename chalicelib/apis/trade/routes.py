@@ -48,7 +48,7 @@ ROUTES: RouteTable[Permission | None] = RouteTable(
     "trade",
     (
         _route("GET", "/orders", READ, "listing.orders_of_pair", "OrderPage", "PAIR_NOT_FOUND",
-               query=("pair", "status", "side", "type", "ids", *WINDOW, *PAGE)),
+               query=("pair", "status", "side", "type", "ids", *WINDOW, "updated_since", *PAGE)),
         _route("POST", "/orders", BUY_SELL, "placing.place", "PlacedOrder",
                "UNSUPPORTED", "PAIR_NOT_FOUND", "MINIMUM_NOT_REACHED", "INSUFFICIENT_FUNDS",
                body="place_schema:PlaceBody", headers=("Prefer",), counts_refusals=True),

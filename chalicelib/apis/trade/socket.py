@@ -95,8 +95,9 @@ class TradeSocket:
 
     def _identified(self, connection: Connection, ticket: object) -> Connection:
         try:
-            instance, customer = self.tickets.spend(ticket if isinstance(ticket, str) else "")
-            return self.sessions.connections.identify(connection.connection_id, instance, customer_subject(customer))
+            instance, customer, credential = self.tickets.spend(ticket if isinstance(ticket, str) else "")
+            subject = customer_subject(customer)
+            return self.sessions.connections.identify(connection.connection_id, instance, subject, credential)
         except (TicketUnknown, ValueError) as error:
             raise Refused("the ticket is unknown, spent, or another customer's") from error
 
@@ -118,10 +119,11 @@ class TradeSocket:
             instance=connection.instance,
             subjects=(connection.subject,) if topic.is_private and connection.subject else (),
             book_id=None if market is None else market.book.book_id,
-            beats=topic.repeats,
+            beats=topic.repeats or topic.is_private,
             cursor=Cursor(),
             next_id=1,
             expires_s=connection.expires_s,
+            credential=connection.credential if topic.is_private else "",
         )
 
     def _subscribe(self, one: Subscription, cursor: Cursor | None) -> None:

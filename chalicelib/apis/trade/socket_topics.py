@@ -73,7 +73,12 @@ def topic_of(name: str) -> Topic:
 
 @dataclass(frozen=True, slots=True)
 class TradeTopics:
-    """Builds messages (``push.broadcasting.Desk``). clock_ms: Unix ms, which tickers show."""
+    """Builds messages (``push.broadcasting.Desk``).
+
+    admits: whether a token of an instance, by its id, may read. clock_ms: Unix ms, which tickers show.
+    """
+
+    sends_heartbeats = False
 
     pairs: Pairs
     reading: BooksReading
@@ -81,6 +86,7 @@ class TradeTopics:
     market_data: MarketData
     depths: Depths
     projected: Projected
+    admits: Callable[[str, str], bool]
     clock_ms: Callable[[], int]
     markets: BoundedCache[tuple[str, str], Market]
 
@@ -88,8 +94,9 @@ class TradeTopics:
         message = {"id": subscription.next_id, "topic": subscription.name, "timestamp": body.at_ms, "body": body.value}
         return exact({**message, "cursor": cursor}).encode()
 
-    def lets(self, subscription: Subscription) -> bool:  # noqa: ARG002 - anybody may follow what is sent again here
-        return True
+    def lets(self, subscription: Subscription) -> bool:
+        """Return whether the token behind a private topic is still good (R52)."""
+        return not subscription.credential or self.admits(subscription.instance, subscription.credential)
 
     def bodies(self, subscription: Subscription, log: str, entries: Sequence[Entry]) -> list[Body]:
         """Return the messages of entries of a log. What shows a state is sent once, as of the last entry."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
 from chalicelib.apis.trade.envelope import Envelope
 from chalicelib.apis.trade.gate import Caller
-from chalicelib.services.tenancy.tickets import Tickets
+from chalicelib.services.tenancy.tickets import Bearer, Tickets
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,4 +16,4 @@ class TicketEndpoint:
 
     def issue(self, _request: HttpRequest, caller: Caller, envelope: Envelope) -> HttpResponse:
         """POST ticket. A ticket for the token's customer: good for a minute, and once."""
-        return envelope.success({"ticket": self.tickets.issue(caller.instance, caller.name)})
+        return envelope.success({"ticket": self.tickets.issue(Bearer(caller.instance, caller.name, caller.credential))})

@@ -1,6 +1,6 @@
 """Endpoint: list a customer's trades of a pair (R32).
 
-The total is exact, so the list reads all trades of the customer in its window, also in other pairs.
+The list goes through the trades of the customer in its window, also those in other pairs.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from chalicelib.apis.trade.envelope import Envelope
 from chalicelib.apis.trade.gate import Caller
 from chalicelib.apis.trade.ids import ulid_of
 from chalicelib.apis.trade.order_detail import EXTERNAL_ID_CHARACTERS_MAX
-from chalicelib.apis.trade.paging import READ_ROWS, page_of
+from chalicelib.apis.trade.paging import page_of
 from chalicelib.apis.trade.pairs import Pairs
 from chalicelib.apis.trade.query import Query
 from chalicelib.apis.trade.views import trade_view
@@ -39,13 +39,17 @@ class TradeEndpoints:
         wanted: list[str | None] = [] if order_id is None else [order_id]
         if external_id is not None:
             wanted.append(self._order_of(caller, external_id))
-        fills = self.reading.fills(caller.instance, caller.name, READ_ROWS, window.from_ms, window.to_ms)
-        rows = (
-            (ulid, fill)
-            for ulid, fill in _taker_first(fills)
-            if fill.book_id in markets and all(fill.order_id == each for each in wanted)
-        )
-        page = page_of(rows, lambda row: row[0], paging)
+
+        def until(to_ms: int, wanted_rows: int) -> Iterator[tuple[str, Fill]]:
+            to_ms = min(window.to_ms, to_ms)
+            fills = self.reading.fills(caller.instance, caller.name, wanted_rows, window.from_ms, to_ms)
+            return (
+                (ulid, fill)
+                for ulid, fill in _taker_first(fills)
+                if fill.book_id in markets and all(fill.order_id == each for each in wanted)
+            )
+
+        page = page_of(until, lambda row: row[0], paging)
         shown = [trade_view(fill, markets[fill.book_id]) for _, fill in page.rows]
         return envelope.success({"trades": shown, "pagination": page.pagination, **page.cursors})
 

@@ -18,7 +18,6 @@ from chalicelib.support.clock import iso
 def order_view(row: OrderRow, market: Market) -> dict[str, object]:
     """Return a row of a list of orders; external_id is left out if the order has none (R22)."""
     figures = figures_of(row, market.decimals)
-    changed_at_ms = row.created_at_ms if row.updated_at_ms is None else row.updated_at_ms
     return {
         "create_date": iso(row.created_at_ms),
         "executed_amount": figures.executed_amount,
@@ -34,7 +33,7 @@ def order_view(row: OrderRow, market: Market) -> dict[str, object]:
         "status": STATUS_WORDS[row.status],
         "total_value": figures.total_value,
         "type": type_word(row.order_type),
-        "update_date": iso(changed_at_ms),
+        "update_date": iso(row.changed_at_ms),
         "fee": figures.fee,
         "fill_or_kill": row.time_in_force is TimeInForce.FOK,
     }

@@ -28,6 +28,10 @@ class Window:
     from_ms: int
     to_ms: int
 
+    def until(self, to_ms: int) -> Window:
+        """Return the part that is not later than a time."""
+        return Window(self.from_ms, min(self.to_ms, to_ms))
+
 
 @dataclass(frozen=True, slots=True)
 class _End:

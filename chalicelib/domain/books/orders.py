@@ -57,6 +57,11 @@ class OrderRow:
         """Admission time: the time part of the order's ULID (T15)."""
         return time_of(self.order_id)
 
+    @property
+    def changed_at_ms(self) -> int:
+        """When the entry came that the row shows, or the order's admission before its turn."""
+        return self.created_at_ms if self.updated_at_ms is None else self.updated_at_ms
+
 
 def as_admitted(book_id: str, order: PlaceOrder) -> OrderRow:
     """Return the order as its row shows it before its turn: OPEN, nothing filled (T20)."""

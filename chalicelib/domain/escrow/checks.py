@@ -5,7 +5,7 @@ Fields that were not given, or could not be read, are skipped, so that all bad f
 
 from __future__ import annotations
 
-from chalicelib.domain.escrow.commands import OpenPayin, OrderChanges, PayOut, Reimburse
+from chalicelib.domain.escrow.commands import OpenPayin, OrderChanges, PayinOutcome, PayOut, Reimburse
 from chalicelib.domain.escrow.lifecycle import FINAL, UNPAID
 from chalicelib.domain.escrow.money import MAJOR_UNIT, PERCENT, Currency, FeeTerms
 from chalicelib.domain.escrow.order import METADATA_BYTES_MAX, METADATA_KEYS_MAX, Json, Order
@@ -87,14 +87,14 @@ def fee_terms_after(order: Order, changes: OrderChanges) -> FeeTerms:
     return FeeTerms(changes.get("fee_value", terms.value), changes.get("fee_percent", terms.percent))
 
 
-def payin_errors(order: Order, payin: OpenPayin) -> Errors:
-    """Return the errors of a payin, whatever its order's status (E15)."""
+def payin_errors(order: Order, payin: OpenPayin, *, is_known: bool) -> Errors:
+    """Return the errors of a payin, whatever its order's status (E15). is_known: whether the desk has its type."""
     errors: Errors = {}
-    if order.payin_types and payin.type.value not in order.payin_types:
+    if not is_known or (order.payin_types and payin.type not in order.payin_types):
         errors |= selected("type")
     if order.payin_intents is not None and order.payins >= order.payin_intents:
         errors |= wrong("payin_intents", f"allow no more than {order.payin_intents} payins")
-    if payin.type is PayinType.WALLET and payin.wallet_id != (order.buyer.wallet_id if order.buyer else None):
+    if payin.type == PayinType.WALLET and payin.wallet_id != (order.buyer.wallet_id if order.buyer else None):
         errors |= selected("wallet_id")
     return errors
 
@@ -129,6 +129,20 @@ def reimburse_errors(order: Order, request: Reimburse) -> Errors:
 def confirm_errors(payin: Payin, amount: int) -> Errors:
     """Return the errors of the amount of a payin that came in: it must be the order's whole value."""
     return {} if amount == payin.amount else wrong("amount", "must be the value of the order")
+
+
+def outcome_errors(order: Order, payin: Payin, outcome: PayinOutcome) -> Errors:
+    """Return the errors of what a provider says: it must be about this payin, whole, and about one payment (E45)."""
+    if not payin.is_external or payin.type != outcome.type:
+        return selected("payin_id")
+    errors: Errors = {}
+    if outcome.currency != order.currency.code:
+        errors |= selected("currency")
+    if outcome.amount != payin.amount:
+        errors |= wrong("amount", "must be the value of the order")
+    if payin.external_reference not in (None, outcome.reference):
+        errors |= wrong("reference", "is another than that of the payment known already")
+    return errors
 
 
 def metadata_errors(metadata: dict[str, Json]) -> Errors:

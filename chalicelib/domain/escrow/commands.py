@@ -11,7 +11,7 @@ from typing import TypedDict
 
 from chalicelib.domain.escrow.money import NO_FEE, FeeTerms
 from chalicelib.domain.escrow.order import NO_CALLBACKS, Callbacks, Json
-from chalicelib.domain.escrow.payments import PayinType, PayoutType
+from chalicelib.domain.escrow.payments import PayoutType
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +73,23 @@ class Reimburse:
 
 @dataclass(frozen=True, slots=True)
 class OpenPayin:
-    """wallet_id: of a WALLET payin."""
+    """type: a ``PayinType`` or an external one. wallet_id: of a WALLET payin."""
 
     order_id: int
-    type: PayinType
+    type: str
     wallet_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PayinOutcome:
+    """What a provider says of an external payin (E45). reference: its own name for the payment."""
+
+    type: str
+    payin_id: int
+    is_confirmed: bool
+    amount: int
+    currency: str
+    reference: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ def _payin(payin: Payin) -> dict[str, event.Json]:
         "reference_id": payin.reference,
         "escrow_id": str(payin.order_id),
         "card_id": None,
-        "type": payin.type.value,
+        "type": payin.type,
         "status": payin.status.value,
         "save_card": 0,
         "provider": dict(payin.provider),

@@ -34,7 +34,7 @@ class Action(Enum):
 
     FILL_IN_DETAILS = "name its buyer"
     CHANGE_TERMS = "change its value or its buyer"
-    OPEN_PAYIN = "open a bank-wire payin"
+    OPEN_PAYIN = "open a payin from outside"
     PAY = "pay it"
     FAIL_PAYIN = "deny its payin"
     SETTLE = "accept, validate and release it with its payment"

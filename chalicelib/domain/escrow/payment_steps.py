@@ -26,7 +26,7 @@ from chalicelib.support.consistency import Inconsistent
 
 
 def payin_opened(current: OrderRecord, payin: Payin) -> Step:
-    """Open a bank-wire payin, which waits for its money; it replaces an open one."""
+    """Open a payin that waits for money from outside; it replaces an open one."""
     facts = {"payins": current.order.payins + 1, "payin_id": payin.payin_id}
     after, event = moved(current.order, Action.OPEN_PAYIN, payin.created_at_s, **facts)
     payins = (*open_payin_ended(current), (payin, None))
@@ -43,7 +43,7 @@ def payin_denied(current: OrderRecord, payin: Payin, error: str | None, at_s: in
 
 
 def paid(current: OrderRecord, payin: Payin, at_s: int, payout_id: int | None = None) -> Step:
-    """Pay the order: hold its value from the buyer's wallet, or as credited by the open bank-wire payin.
+    """Pay the order: hold its value from the buyer's wallet, or as credited by the open payin from outside.
 
     payout_id: of an order that settles at once; this step does all of it then (E20).
     """
@@ -53,7 +53,7 @@ def paid(current: OrderRecord, payin: Payin, at_s: int, payout_id: int | None = 
     counted = order.payins + is_new_payin(current, payin)
     facts = {"hold": value, "payins": counted, "payin_id": payin.payin_id, "payin_amount": value}
     after, event = moved(order, Action.PAY, at_s, **facts)
-    comes_from_wallet = payin.type is PayinType.WALLET
+    comes_from_wallet = payin.type == PayinType.WALLET
     moves = [set_aside(order.buyer_account, value)]
     legs: list[Leg] = []
     if not comes_from_wallet:

@@ -7,9 +7,12 @@ from enum import StrEnum
 
 from chalicelib.domain.escrow.money import Currency
 from chalicelib.domain.escrow.order import Party, RefundStatus, Scope, refund_reference
+from chalicelib.domain.tenancy.instances import World
 
 
 class PayinType(StrEnum):
+    """The types that every desk has. External ones, as REDSYS_V2, are an instance's settings (E44): any other text."""
+
     WALLET = "WALLET"
     BANKWIRE = "BANKWIRE"
 
@@ -37,14 +40,15 @@ class PayoutStatus(StrEnum):
     CANCELLED = "CANCELLED"
 
 
-INSUFFICIENT_FUNDS = "insufficient_funds"
+INSUFFICIENT_FUNDS, BUYER_FROZEN = "insufficient_funds", "customer_frozen"
 
 
 @dataclass(frozen=True, slots=True)
 class Payin:
     """Money on its way into an order's hold. amount: the order's value when it was opened.
 
-    wallet_id: of a WALLET payin; iban, beneficiary: where a BANKWIRE payin is to be sent. error: why it was denied.
+    type: a ``PayinType``, or an external one. wallet_id: of a WALLET payin; iban, beneficiary: where a BANKWIRE payin
+    is to be sent; external_reference: the provider's name for an external one. error: why it was denied.
     link: the token of the order's page for its buyer. buyer, seller: the order's parties when it was
     confirmed, which they stay: so what was agreed stands in two places (``tallybook verify``).
     """
@@ -52,13 +56,14 @@ class Payin:
     scope: Scope
     payin_id: int
     order_id: int
-    type: PayinType
+    type: str
     amount: int
     link: str
     created_at_s: int
     wallet_id: int | None = None
     iban: str | None = None
     beneficiary: str | None = None
+    external_reference: str | None = None
     status: PayinStatus = PayinStatus.CREATED
     error: str | None = None
     confirmed_at_s: int | None = None
@@ -71,11 +76,20 @@ class Payin:
         return f"PI-{self.payin_id}"
 
     @property
+    def is_external(self) -> bool:
+        """Whether a provider outside takes its money, and says by callback what became of it (E44)."""
+        return self.type not in (PayinType.WALLET, PayinType.BANKWIRE)
+
+    @property
     def provider(self) -> dict[str, int | str | None]:
         """Where its money comes from, or is to be sent, and why it was denied."""
-        provider: dict[str, int | str | None] = {"wallet_id": self.wallet_id}
-        if self.type is PayinType.BANKWIRE:
+        provider: dict[str, int | str | None] = {"reference": self.reference}
+        if self.type == PayinType.WALLET:
+            provider = {"wallet_id": self.wallet_id}
+        elif self.type == PayinType.BANKWIRE:
             provider = {"iban": self.iban, "beneficiary": self.beneficiary, "reference": self.reference}
+        else:
+            provider |= {"external_reference": self.external_reference}
         return provider | ({"error": self.error} if self.status is PayinStatus.DENIED else {})
 
 
@@ -139,3 +153,8 @@ class Refund:
     @property
     def reference(self) -> str:
         return refund_reference(self.order_id, self.number)
+
+
+def callback_sender(instance: str, world: World, payin_type: str) -> str:
+    """Return the name under which the secret of an external payin type is derived."""
+    return f"{instance}/{world.value}/{payin_type}"

@@ -57,7 +57,8 @@ class Connection:
 
     desk: ``trade``, ``taker`` or ``maker``. instance: whose events it may have. subject: who the client is, as
     ``event`` names receivers; None: it has not said. owner: whose connections are counted together. expires_s: Unix
-    seconds. topics: its subscriptions. version: counts its changes.
+    seconds. topics: its subscriptions. credential: what said who it is, as its desk reads it. version: counts its
+    changes.
     """
 
     connection_id: str
@@ -67,6 +68,7 @@ class Connection:
     owner: str
     expires_s: int
     topics: tuple[Topic, ...] = ()
+    credential: str = ""
     version: int = 0
 
 
@@ -84,7 +86,7 @@ class Subscription:
     """A connection's subscription to one topic.
 
     name: the topic as its desk names it. subjects: whose events it follows, in all logs; none: a book's public ones.
-    book_id: the only book that it follows; None: all. beats: whether it is also sent something from time to time.
+    book_id: the only book that it follows; None: all. beats: whether the beat looks at it, and sends it something.
     cursor: behind the last event that was sent or passed over. next_id: of the next message; NOT_BEGUN: the connection
     may not be open yet. credential: what let the client in, as its desk reads it. intent: what is being sent now.
     """

@@ -32,6 +32,20 @@ def fees_key(instance: str, account: str) -> str:
     return f"{instance}/fees/{account}"
 
 
+def split_owner(instance: str, owner: str) -> tuple[str | None, str | None]:
+    """Return the customer, or else the fee account, that an owner of an instance's account is.
+
+    >>> split_owner("i", customer_key("i", "a/b")), split_owner("i", fees_key("i", TAKER_DESK_FEES))
+    (('a/b', None), (None, 'taker-desk'))
+    """
+    start = customer_key(instance, "")
+    return (
+        (owner.removeprefix(start), None)
+        if owner.startswith(start)
+        else (None, owner.removeprefix(fees_key(instance, "")))
+    )
+
+
 TAKER_DESK_FEES = "taker-desk"
 """Name of the account that takes the fees of an instance's taker desk."""
 

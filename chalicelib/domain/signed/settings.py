@@ -51,8 +51,12 @@ class DeskSettings:
 
 @dataclass(frozen=True, slots=True)
 class OpenDesk:
-    """An active instance's taker desk. services: what is switched on for the instance."""
+    """An active instance's taker desk. services: what is switched on for the instance.
+
+    has_frozen: whether a customer of the instance is frozen (T96).
+    """
 
     instance: str
     services: frozenset[str]
     settings: DeskSettings
+    has_frozen: bool = False

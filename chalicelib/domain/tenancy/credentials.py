@@ -33,7 +33,8 @@ C = TypeVar("C", bound=Credential)
 class Kind(Generic[C]):
     """A kind of credential. name: in rows and commands. noun: in messages. type: the stored dataclass.
 
-    read: parsers of its members that are no plain values. form: a text that does not match is not looked up.
+    read: parsers of its members that are no plain values. form: a text that does not match is not looked up. optional:
+    members that a row lacks unless they are set.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Kind(Generic[C]):
     type: type[C]
     read: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)
     form: re.Pattern[str] | None = None
+    optional: frozenset[str] = frozenset()
 
 
 class UnknownCredential(TenancyRefused):

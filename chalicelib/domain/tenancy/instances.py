@@ -93,12 +93,16 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """A tenant and its keys, oldest first. Each change returns the changed instance and may be repeated."""
+    """A tenant and its keys, oldest first. Each change returns the changed instance and may be repeated.
+
+    frozen: how many of its customers are frozen (T96).
+    """
 
     instance: str
     services: frozenset[str]
     status: InstanceStatus = InstanceStatus.ACTIVE
     keys: tuple[Key, ...] = ()
+    frozen: int = 0
 
     def with_service(self, service: str) -> Instance:
         return replace(self, services=self.services | {service})
@@ -161,7 +165,7 @@ class Instance:
                 found = key
         if found is None or self.status is not InstanceStatus.ACTIVE:
             return None
-        return AcceptedKey(self.instance, found.key_id, self.services, found.rate_limit)
+        return AcceptedKey(self.instance, found.key_id, self.services, found.rate_limit, self.frozen > 0)
 
     def _has(self, new: Key) -> bool:
         return any((key.key_id, key.digest) == (new.key_id, new.digest) for key in self.keys)
@@ -181,9 +185,13 @@ class Instance:
 
 @dataclass(frozen=True, slots=True)
 class AcceptedKey:
-    """An API key that was accepted. rate_limit: requests per minute, 0 for no limit."""
+    """An API key that was accepted. rate_limit: requests per minute, 0 for no limit.
+
+    has_frozen: whether a customer of the instance is frozen (T96).
+    """
 
     instance: str
     key_id: str
     services: frozenset[str]
     rate_limit: int
+    has_frozen: bool = False

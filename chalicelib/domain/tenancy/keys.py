@@ -16,6 +16,8 @@ from chalicelib.domain.tenancy.instances import World
 from chalicelib.domain.tenancy.master_keys import derived
 from chalicelib.domain.tenancy.rate_limit import RateLimit
 
+WAIT_DEFAULT_MS_MAX = 10_000
+"""The longest wait of a token of the trade desk (R64)."""
 TAKER_RATE_LIMIT = RateLimit(bucket=40, refill_per_1000_s=20_000, per_day=0)
 """The default for a taker key and for a JWT's wallet: 20 requests a second, 40 at once."""
 ESCROW_RATE_LIMIT = RateLimit(bucket=60, refill_per_1000_s=5000, per_day=0)
@@ -42,11 +44,16 @@ class TokenStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiToken(Credential):
-    """A token of the trade desk. It belongs to one customer of one instance (R9)."""
+    """A token of the trade desk. It belongs to one customer of one instance (R9).
+
+    wait_default_ms: how long orders that end at their turn wait for their outcome where a request does not say (R64);
+    0: they do not.
+    """
 
     customer: str
     permission: Permission
     status: TokenStatus = TokenStatus.ACTIVE
+    wait_default_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +87,13 @@ class EscrowKey(Credential):
         return self.merchant is None
 
 
-API_TOKENS = Kind("api-token", "API token", ApiToken, {"permission": Permission, "status": TokenStatus})
+API_TOKENS = Kind(
+    "api-token",
+    "API token",
+    ApiToken,
+    {"permission": Permission, "status": TokenStatus},
+    optional=frozenset({"wait_default_ms"}),
+)
 TAKER_KEYS = Kind("taker-key", "taker key", TakerKey)
 ESCROW_KEYS = Kind(
     "escrow-key",

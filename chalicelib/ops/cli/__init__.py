@@ -21,7 +21,19 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chalicelib import wiring
 from chalicelib.domain.books.journal import BrokenJournal
 from chalicelib.domain.tenancy.instances import TenancyRefused
-from chalicelib.ops.cli import api_tokens, books, escrow, events, fees, ledger, taker_desk, taker_keys, tenants, webhook
+from chalicelib.ops.cli import (
+    api_tokens,
+    books,
+    customers,
+    escrow,
+    events,
+    fees,
+    ledger,
+    taker_desk,
+    taker_keys,
+    tenants,
+    webhook,
+)
 from chalicelib.ops.cli.arguments import CommandFailed, Printed
 from chalicelib.ops.cli.arguments import add_command as _command
 from chalicelib.ops.cli.table_errors import VARIABLES, explain
@@ -148,7 +160,9 @@ def _rebuild(options: argparse.Namespace) -> Printed:
 def _verify(options: argparse.Namespace) -> Printed:
     shows_progress = sys.stderr.isatty() and not options.json
     verifier = Verifier(wiring.database(), _progress_bar if shows_progress else unwatched)
-    return report.printed(verifier.verify(None if options.all else options.book))
+    if options.instance is not None:
+        tenants.tenants().get(options.instance)
+    return report.printed(verifier.verify(options.book, options.instance))
 
 
 def _progress_bar(items: Iterable[T], what: str, total: int | None) -> Iterable[T]:
@@ -170,6 +184,7 @@ def _parser() -> argparse.ArgumentParser:
 
     ledger.add_commands(groups)
     fees.add_commands(groups)
+    customers.add_commands(groups)
 
     taker_keys.add_commands(groups)
 
@@ -187,12 +202,14 @@ def _parser() -> argparse.ArgumentParser:
     _add_books_argument(command)
 
     command = _command(groups, "verify", _verify, "prove books: their journals, and all rows and money by them")
-    _add_books_argument(command)
+    which = _add_books_argument(command)
+    which.add_argument("--instance", help="every book and every desk of one instance, with or without books")
     command.set_defaults(lines=report.lines)
     return parser
 
 
-def _add_books_argument(command: argparse.ArgumentParser) -> None:
+def _add_books_argument(command: argparse.ArgumentParser) -> argparse._MutuallyExclusiveGroup:
     which = command.add_mutually_exclusive_group(required=True)
     which.add_argument("book", metavar="BOOK", nargs="?", help=books.BOOK_HELP)
     which.add_argument("--all", action="store_true", help="every book of every instance")
+    return which

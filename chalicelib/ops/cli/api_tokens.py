@@ -8,7 +8,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from chalicelib import wiring
-from chalicelib.domain.tenancy.keys import API_TOKENS, ApiToken, Permission, TokenStatus, token_secret_of
+from chalicelib.domain.tenancy.keys import (
+    API_TOKENS,
+    WAIT_DEFAULT_MS_MAX,
+    ApiToken,
+    Permission,
+    TokenStatus,
+    token_secret_of,
+)
 from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.ops.cli.arguments import (
     Printed,
@@ -19,6 +26,7 @@ from chalicelib.ops.cli.arguments import (
     per_1000_s,
     per_second,
     rate_limit,
+    whole,
 )
 from chalicelib.ops.cli.credentials import Commands
 from chalicelib.ops.cli.tenants import tenants
@@ -45,10 +53,19 @@ def add_commands(groups: Any) -> None:
     command.add_argument(
         "--per-day", type=count, default=_USUAL.per_day, help="requests in a UTC day, 0 for no limit (302400)"
     )
+    _add_wait_default(command, default=0)
     TOKENS.add_list(group, _listed, "list an instance's API tokens; no tokens, no secrets")
     text = "let a token in no more, until it is unblocked"
     TOKENS.add_change(group, "block", lambda _options: {"status": TokenStatus.BLOCKED}, text)
+    text = "change how long a token's orders wait for their outcome"
+    change = TOKENS.add_change(group, "change", lambda options: {"wait_default_ms": options.wait_default}, text)
+    _add_wait_default(change, required=True)
     TOKENS.add_change(group, "unblock", lambda _options: {"status": TokenStatus.ACTIVE}, "let a token in again")
+
+
+def _add_wait_default(command: argparse.ArgumentParser, **more: Any) -> None:
+    text = "ms that market, IOC, FOK and post-only orders wait for their outcome unless a request says, 0 for none (0)"
+    command.add_argument("--wait-default", type=whole(0, WAIT_DEFAULT_MS_MAX), metavar="MS", help=text, **more)
 
 
 def _create(options: argparse.Namespace) -> Printed:
@@ -57,7 +74,8 @@ def _create(options: argparse.Namespace) -> Printed:
     secret = token_secret_of(wiring.master_key(), token)
     limit = rate_limit(_USUAL, options.bucket, options.per_second, options.per_day)
     permission = PERMISSIONS[options.permission]
-    made = TOKENS.create(instance, token, limit, customer=options.customer, permission=permission)
+    own = {"customer": options.customer, "permission": permission, "wait_default_ms": options.wait_default}
+    made = TOKENS.create(instance, token, limit, **own)
     return made | {"token": token, "secret": secret}
 
 
@@ -75,6 +93,7 @@ def _shown(token: ApiToken) -> Printed:
         "bucket": limit.bucket,
         "per_second": per_second(limit),
         "per_day": limit.per_day,
+        "wait_default_ms": token.wait_default_ms,
         "made_at": iso(token.made_s * 1000),
     }
 
@@ -85,7 +104,8 @@ def _token_lines(printed: Printed) -> Iterator[str]:
         at_once = f"{token['bucket']} at once, {token['per_second']} a second" if token["bucket"] else "no rate limit"
         a_day = f"{token['per_day']} a day" if token["per_day"] else "no limit a day"
         whose = f"{token['customer']} {token['permission']} {token['status']}"
-        yield f"{token['token_id']}: {whose}, {at_once}, {a_day}, since {token['made_at']}"
+        wait = f", waits {token['wait_default_ms']} ms" if token["wait_default_ms"] else ""
+        yield f"{token['token_id']}: {whose}, {at_once}, {a_day}{wait}, since {token['made_at']}"
 
 
 TOKENS = Commands(API_TOKENS, "TOKEN_ID", _shown, _token_lines)

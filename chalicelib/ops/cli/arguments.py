@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
+from chalicelib.domain.ledger.sandbox import is_of_sandbox, sandbox_asset, token_address
 from chalicelib.domain.tenancy.rate_limit import RateLimit
 
 Printed = dict[str, Any]
@@ -91,6 +92,12 @@ def rate_limit(usual: RateLimit, at_once: int, refill_per_1000_s: int, per_day: 
 def asset(text: str) -> str:
     """Return a token address in lower case."""
     return pattern(r"0x[a-fA-F0-9]{40}", "must be 0x and 40 hexadecimal digits")(text).lower()
+
+
+def ledger_asset(text: str) -> str:
+    """Return an asset of the ledger: a token address in lower case, of a sandbox's asset with its prefix."""
+    address = asset(token_address(text))
+    return sandbox_asset(address) if is_of_sandbox(text) else address
 
 
 def amount(text: str) -> int:

@@ -11,9 +11,11 @@ from typing import Any
 from chalicelib import wiring
 from chalicelib.domain.escrow.money import MAJOR_UNIT_DECIMALS, Currency
 from chalicelib.domain.escrow.order import Merchant
-from chalicelib.domain.escrow.settings import RELEASE_DELAY_SECONDS_MAX, DeskSettings
+from chalicelib.domain.escrow.payments import callback_sender
+from chalicelib.domain.escrow.settings import PAYIN_TYPE_PATTERN, RELEASE_DELAY_SECONDS_MAX, DeskSettings
 from chalicelib.domain.tenancy.instances import World
 from chalicelib.domain.tenancy.keys import ESCROW_KEYS, ESCROW_RATE_LIMIT, EscrowKey, escrow_prefix_of
+from chalicelib.domain.webhooks.signing import callback_secret_of
 from chalicelib.ops.cli.arguments import (
     CommandFailed,
     Printed,
@@ -38,6 +40,7 @@ _MERCHANT = pattern(r"[A-Za-z0-9_-]{1,40}", "must be 1 to 40 letters, digits, _ 
 _CURRENCY = pattern(r"[A-Z]{3}", "must be three capital letters, as in EUR (ISO 4217)")
 _URL = pattern(r"https?://[^\s/]+(/[^\s]*[^\s/])?", "must be an http or https URL without a slash at its end")
 _EMAIL = pattern(r"[^@\s]{1,200}@[^@\s]{1,54}", "must be an e-mail address")
+_PAYIN_TYPE = pattern(PAYIN_TYPE_PATTERN, "must be capitals, digits and _, as in REDSYS_V2, not WALLET or BANKWIRE")
 _LINE = pattern(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,140}", "must be 1 to 140 characters without control characters")
 
 
@@ -57,6 +60,13 @@ def _add_desk_commands(group: Any) -> None:
     command.add_argument("--public-base-url", type=_URL, help="in front of an order's links")
     command.add_argument("--iban", type=_LINE, help="where bank-wire payins are to be sent")
     command.add_argument("--beneficiary", type=_LINE, help="and to whom")
+    text = "enable payins with a provider outside; the secrets of its callbacks are printed when they are new"
+    command = add_command(group, "payin-type", _payin_type, text)
+    add_instance(command)
+    command.add_argument("name", metavar="TYPE", type=_PAYIN_TYPE, help="as in REDSYS_V2")
+    how = command.add_mutually_exclusive_group()
+    how.add_argument("--rotate", action="store_true", help="new secrets; callbacks signed with the old are refused")
+    how.add_argument("--remove", action="store_true", help="open no more payins of this type, take no more callbacks")
     command = add_command(group, "currency", _currency, "enable a currency: a registered token with 18 decimals")
     add_instance(command)
     command.add_argument("code", metavar="CODE", type=_CURRENCY, help="as in EUR")
@@ -117,6 +127,30 @@ def _settings(options: argparse.Namespace) -> Printed:
     if not given:
         return _shown_settings(instance, desks.settings(instance))
     return _shown_settings(instance, desks.change(instance, lambda settings: replace(settings, **given)))
+
+
+def _payin_type(options: argparse.Namespace) -> Printed:
+    instance, name = tenants().get(options.instance).instance, options.name
+    desks = EscrowDesks(wiring.database())
+    before = desks.settings(instance).payin_type(name)
+    if options.remove:
+        desks.change(instance, lambda settings: settings.without_payin_type(name))
+        return {"instance": instance, "payin_type": name, "removed": True}
+    if options.rotate:
+        after = desks.change(instance, lambda settings: settings.with_next_secret(name))
+    else:
+        after = desks.change(instance, lambda settings: settings.with_payin_type(name, instance))
+    kind = after.payin_type(name)
+    senders = {world.value: callback_sender(instance, world, name) for world in World}
+    printed: Printed = {
+        "instance": instance,
+        "payin_type": name,
+        "callbacks": {world: f"/2.0/callbacks/{sender}" for world, sender in senders.items()},
+    }
+    if kind is None or kind == before:
+        return printed
+    key, number = wiring.master_key(), kind.generation
+    return printed | {"secrets": {world: callback_secret_of(key, one, number) for world, one in senders.items()}}
 
 
 def _currency(options: argparse.Namespace) -> Printed:
@@ -185,6 +219,7 @@ def _shown_settings(instance: str, settings: DeskSettings) -> Printed:
         "public_base_url": settings.public_base_url,
         "iban": settings.iban,
         "beneficiary": settings.beneficiary,
+        "payin_types": [kind.name for kind in settings.payin_types],
     }
 
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from chalicelib import wiring
-from chalicelib.domain.ledger.sandbox import is_of_sandbox, sandbox_asset, token_address
 from chalicelib.domain.ledger.transactions import Withdrawal
 from chalicelib.ops.cli import tenants
 from chalicelib.ops.cli.arguments import (
@@ -17,8 +16,8 @@ from chalicelib.ops.cli.arguments import (
     add_command,
     add_group,
     amount,
-    asset,
     characters,
+    ledger_asset,
 )
 from chalicelib.services.books.earnings import Earned, Earnings
 from chalicelib.services.ledger.movements import InsufficientBalance, ReferenceTaken, UnknownToken
@@ -34,7 +33,7 @@ def add_commands(groups: Any) -> None:
     withdraw = add_command(group, "withdraw", _withdraw, "take fees, to a customer or out of the ledger")
     withdraw.add_argument("--instance", required=True)
     withdraw.add_argument("--account", required=True, help="as fees show prints it: a book's id, or a desk's name")
-    withdraw.add_argument("--asset", type=_fee_asset, required=True, help="token address, or as fees show prints it")
+    withdraw.add_argument("--asset", type=ledger_asset, required=True, help="token address, or as fees show prints it")
     withdraw.add_argument("--amount", type=amount, help="base units (all there is)")
     target = withdraw.add_mutually_exclusive_group(required=True)
     target.add_argument("--customer", type=CUSTOMER, help="who receives it")
@@ -45,12 +44,6 @@ def add_commands(groups: Any) -> None:
         required=True,
         help="same account, asset and reference: done once, however often asked",
     )
-
-
-def _fee_asset(given: str) -> str:
-    """Return an asset: a token address in lower case, that of a sandbox with its prefix."""
-    address = asset(token_address(given))
-    return sandbox_asset(address) if is_of_sandbox(given) else address
 
 
 def _show(options: argparse.Namespace) -> Printed:

@@ -50,6 +50,8 @@ def _add_instance_commands(group: Any) -> None:
     )
     command.add_argument("--public", action="store_true", help=text)
     add_instance(add_command(group, "show", _show_instance, "show an instance's status, services and number of keys"))
+    command = add_command(group, "list", _list_instances, "list all instances, as show does each")
+    command.set_defaults(lines=_instance_lines)
     for word, change, text in (
         ("enable", Instance.with_service, "switch a service on"),
         ("disable", Instance.without_service, "switch a service off: its routes answer SERVICE_NOT_ENABLED"),
@@ -109,6 +111,18 @@ def _show_instance(options: argparse.Namespace) -> Printed:
     return _shown(tenants().get(options.instance))
 
 
+def _list_instances(_options: argparse.Namespace) -> Printed:
+    return {"instances": [_shown(instance) for instance in tenants().all()]}
+
+
+def _instance_lines(printed: Printed) -> Iterator[str]:
+    """Yield one line of text for each instance."""
+    for one in printed["instances"]:
+        services = ", ".join(one["services"]) or "no services"
+        frozen = f", {one['frozen_customers']} frozen customers" if one["frozen_customers"] else ""
+        yield f"{one['instance']}: {one['status']}, {services}, {one['valid_keys']} valid keys{frozen}"
+
+
 def _change_service(change: Callable[[Instance, str], Instance]) -> Command:
     return lambda options: _shown(tenants().change(options.instance, lambda found: change(found, options.service)))
 
@@ -159,6 +173,7 @@ def _shown(instance: Instance) -> Printed:
         "status": instance.status.value,
         "services": sorted(instance.services),
         "valid_keys": len(instance.valid_keys(now_s())),
+        "frozen_customers": instance.frozen,
     }
 
 

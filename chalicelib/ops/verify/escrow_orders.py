@@ -67,7 +67,7 @@ def _payins(key: RowKey, order: Order, payins: list[Payin]) -> Iterator[Disagree
             yield same(f"{where}, value", payin.amount, order.value)
             yield same(f"{where}, buyer", payin.buyer, order.buyer)
             yield same(f"{where}, seller", payin.seller, order.seller)
-            wallet_id = order.buyer and order.buyer.wallet_id if payin.type is PayinType.WALLET else None
+            wallet_id = order.buyer and order.buyer.wallet_id if payin.type == PayinType.WALLET else None
             yield same(f"{where}, wallet of payin {payin.payin_id}", wallet_id, payin.wallet_id)
         elif is_latest and order.status is Status.PENDING_PUBLISH:
             may_be = {PayinStatus.CREATED}
@@ -166,7 +166,7 @@ def _legs(key: RowKey, order: Order, payins: list[Payin], legs: Legs) -> Disagre
     expected: list[Leg] = []
     payin = next((one for one in payins if one.payin_id == order.payin_id), None)
     asset, buyer, seller = order.currency.asset, order.buyer, order.seller_account.customer
-    if order.payin_amount and payin and payin.type is PayinType.BANKWIRE:
+    if order.payin_amount and payin and payin.type != PayinType.WALLET:
         expected.append(Leg(TransactionType.CREDIT, asset, None, order.buyer_account.customer, order.payin_amount))
     if order.released is not None and buyer is not None:
         amount = order.released.paid + order.released.fee

@@ -114,21 +114,22 @@ class Verifier:
         self._tokens = Tokens(database)
         self._watch = watch
 
-    def verify(self, book: str | None) -> Report:
-        """Check one book and its instance's ledger, or (None) every book and every instance.
+    def verify(self, book: str | None, instance: str | None = None) -> Report:
+        """Check one book and its instance's ledger; or (book None) every book and every desk of one instance, or
+        (instance None too) of all.
 
         Raises UnknownBook, Disproved (with the first disagreement) or BookMoves.
         """
         before: Disagreement | None = None
         for _ in range(READINGS_MAX):
-            reading = _Reading(None if book is None else instance_of(book))
+            reading = _Reading(instance if book is None else instance_of(book))
             try:
                 return self._prove(reading, book)
             except Disproved as disproved:
                 if disproved.disagreement == before or not self._has_moved(reading):
                     raise
                 before = disproved.disagreement
-        raise BookMoves(book or "a book")
+        raise BookMoves(book or instance or "a book")
 
     def _prove(self, reading: _Reading, book: str | None) -> Report:
         reading.ledger = self._ledger(reading)
@@ -362,7 +363,8 @@ def _instance_reports(reading: _Reading) -> Iterator[InstanceReport]:
     totals = reading.ledger.totals()
     accounts = Counter(instance_of(owner) for owner, _ in reading.ledger.accounts)
     books = Counter(map(instance_of, reading.folds))
-    for instance in sorted({*accounts, *books}):
+    named = [] if reading.instance is None else [reading.instance]
+    for instance in sorted({*accounts, *books, *named}):
         assets = {asset: total for (of, asset), total in sorted(totals.items()) if of == instance}
         signed = [owner for owner in reading.signed.orders if instance_of(owner) == instance]
         fills = sum(len(reading.signed.fills.get(owner, ())) for owner in signed)

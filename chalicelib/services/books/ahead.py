@@ -11,6 +11,7 @@ from chalicelib.tables.accounts import balance_at
 from chalicelib.tables.book_hints import RECENT_MAX, BookHints
 from chalicelib.tables.books import config_at, depth_at, symbol_at
 from chalicelib.tables.external_ids import name_at
+from chalicelib.tables.frozen_customers import frozen_at
 from chalicelib.tables.orders import open_order_at
 from chalicelib.tables.read_ahead import RowAt
 from chalicelib.tables.tokens import token_at
@@ -34,10 +35,12 @@ class BooksAhead:
         is_by_value: bool = False,
         external_id: str | None = None,
     ) -> list[RowAt]:
-        """Return the rows that ``Admission.place`` reads of such an order."""
+        """Return the rows that ``Admission.place``, and the check for a freeze before it, read of such an order."""
         book, owner = book_key(instance, book_id), customer_key(instance, customer)
         self._hints.note_order(owner, book_id)
         rows = [config_at(book)]
+        if self._hints.has_frozen(instance):
+            rows.append(frozen_at(instance, customer))
         if external_id is not None:
             rows.append(name_at(owner, external_id))
         is_market_buy = order_type is OrderType.MARKET and side is Side.BUY and not is_by_value

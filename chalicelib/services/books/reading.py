@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import takewhile
 
 from chalicelib.domain.books.config import BookConfig
 from chalicelib.domain.books.fills import Fill
 from chalicelib.domain.books.orders import OrderRow
+from chalicelib.domain.feed.event import customer_subject
 from chalicelib.domain.ledger.owners import book_key, customer_key
 from chalicelib.support.consistency import Inconsistent
 from chalicelib.support.ids import TIME_MS_MAX
@@ -14,10 +16,17 @@ from chalicelib.tables.books import Books, Depth
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.external_ids import ExternalIds
 from chalicelib.tables.fills import Fills
+from chalicelib.tables.journal import Journal
 from chalicelib.tables.orders import PAGE_ROWS, Orders
 
+ENTRIES_MAX = 5000
+"""Entries of journals that a look for changed orders reads."""
 Levels = tuple[tuple[int, int], ...]
 """Price levels as (price, open quantity), best first."""
+
+
+class TooManyEntries(Exception):
+    """More than ENTRIES_MAX entries came since the time that is asked for."""
 
 
 class BooksReading:
@@ -28,6 +37,7 @@ class BooksReading:
         self._orders = Orders(database)
         self._fills = Fills(database)
         self._external_ids = ExternalIds(database)
+        self._journal = Journal(database)
 
     def book(self, instance: str, book_id: str) -> BookConfig | None:
         return self._books.config(book_key(instance, book_id))
@@ -66,9 +76,36 @@ class BooksReading:
         """Yield a customer's orders by admission time (T26)."""
         return self._orders.newest_first(customer_key(instance, customer), page_rows, from_ms, to_ms)
 
-    def open_orders(self, instance: str, customer: str, page_rows: int = PAGE_ROWS) -> Iterator[OrderRow]:
-        """Yield a customer's open orders. Costs what it yields."""
-        return self._orders.open_newest_first(customer_key(instance, customer), page_rows)
+    def open_orders(
+        self, instance: str, customer: str, page_rows: int = PAGE_ROWS, to_ms: int = TIME_MS_MAX
+    ) -> Iterator[OrderRow]:
+        """Yield a customer's open orders that were admitted up to a time. Costs what it yields."""
+        return self._orders.open_newest_first(customer_key(instance, customer), page_rows, to_ms)
+
+    def orders_changed_since(
+        self, instance: str, customer: str, books: Iterable[BookConfig], since_ms: int
+    ) -> list[OrderRow]:
+        """Return the customer's orders in these books that were admitted or changed since a time, newest first.
+
+        Reads the books' journals back to that time, and the orders named there. Raises TooManyEntries.
+        """
+        from chalicelib.domain.books.feed import events_of
+
+        subject, entries = customer_subject(customer), 0
+        rows = takewhile(lambda row: row.created_at_ms >= since_ms, self.open_orders(instance, customer))
+        found = {row.order_id: row for row in rows}
+        changed: set[str] = set()
+        for config in books:
+            for entry in self._journal.newest_first(book_key(instance, config.book_id)):
+                if entry.at_ms < since_ms:
+                    break
+                entries += 1
+                if entries > ENTRIES_MAX:
+                    raise TooManyEntries
+                own = (event.body for event in events_of(config, entry) if subject in event.receivers)
+                changed |= {str(body["orderId"]) for body in own if "orderId" in body}
+        found |= self.orders_by_id(instance, customer, sorted(changed - found.keys()))
+        return sorted(found.values(), key=lambda row: row.order_id, reverse=True)
 
     def fills(
         self, instance: str, customer: str, page_rows: int = PAGE_ROWS, from_ms: int = 0, to_ms: int = TIME_MS_MAX

@@ -20,6 +20,7 @@ from chalicelib.domain.escrow.commands import (
     Deposit,
     OpenPayin,
     OrderChanges,
+    PayinOutcome,
     PayOut,
     Reimburse,
 )
@@ -214,19 +215,25 @@ class EscrowDesk:
 
     # --- payins and payouts
 
-    def open_payin(self, scope: Scope, request: OpenPayin, receipt: PayinReceipt | None = None) -> Payin:
-        """Pay an order from its buyer's wallet, decided at once, or open a payin that waits for bank money (E16)."""
-        return self._payments.open_payin(scope, request, receipt)
+    def open_payin(
+        self, scope: Scope, request: OpenPayin, receipt: PayinReceipt | None = None, *, has_frozen: bool = False
+    ) -> Payin:
+        """Pay an order from its buyer's wallet, decided at once, or open a payin that waits for outside money (E16)."""
+        return self._payments.open_payin(scope, request, receipt, has_frozen=has_frozen)
 
     def confirm_payin(self, scope: Scope, payin_id: int, amount: int, receipt: PayinReceipt | None = None) -> Payin:
-        """Confirm a bank-wire payin, for the operator: its whole amount has arrived."""
+        """Confirm a payin from outside, for the operator: its whole amount has arrived."""
         return self._payments.confirm_payin(scope, payin_id, amount, receipt)
 
     def deny_payin(
         self, scope: Scope, payin_id: int, reason: str | None = None, receipt: PayinReceipt | None = None
     ) -> Payin:
-        """Deny a bank-wire payin, for the operator: its money will not arrive."""
+        """Deny a payin from outside, for the operator: its money will not arrive."""
         return self._payments.deny_payin(scope, payin_id, reason, receipt)
+
+    def take_outcome(self, scope: Scope, outcome: PayinOutcome) -> Payin:
+        """Confirm or deny an external payin as its provider says. What is said again changes nothing (E45)."""
+        return self._payments.take_outcome(scope, outcome)
 
     def pay_out(self, scope: Scope, request: PayOut, receipt: PayoutReceipt | None = None) -> Payout:
         """Set where the seller is paid."""

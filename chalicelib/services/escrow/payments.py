@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from chalicelib.domain.escrow import payment_steps
 from chalicelib.domain.escrow.checks import (
     confirm_errors,
+    outcome_errors,
     payin_errors,
     payout_confirm_errors,
     payout_errors,
     selected,
     wrong,
 )
-from chalicelib.domain.escrow.commands import OpenPayin, PayOut
+from chalicelib.domain.escrow.commands import OpenPayin, PayinOutcome, PayOut
 from chalicelib.domain.escrow.faults import Forbidden, Invalid, NotFound, demand
 from chalicelib.domain.escrow.lifecycle import Action, transition
 from chalicelib.domain.escrow.order import Order, Scope
 from chalicelib.domain.escrow.payments import (
+    BUYER_FROZEN,
     INSUFFICIENT_FUNDS,
     Payin,
     PayinStatus,
@@ -35,6 +38,7 @@ from chalicelib.tables.accounts import Accounts
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.escrow_rows import PAYIN, PAYOUT
 from chalicelib.tables.escrows import Escrows
+from chalicelib.tables.frozen_customers import FrozenCustomers
 from chalicelib.tables.writes import Write
 
 PayinReceipt = Callable[[Payin], Write]
@@ -55,23 +59,29 @@ class Payments:
         self._clock_s = clock_s
         self._commits = commits
         self._escrows = Escrows(database)
+        self._is_frozen = FrozenCustomers(database).has
         self._settings = settings
 
-    def open_payin(self, scope: Scope, request: OpenPayin, receipt: PayinReceipt | None = None) -> Payin:
-        """Pay an order from its buyer's wallet, decided at once, or open a payin that waits for bank money (E16).
+    def open_payin(
+        self, scope: Scope, request: OpenPayin, receipt: PayinReceipt | None = None, *, has_frozen: bool = False
+    ) -> Payin:
+        """Pay an order from its buyer's wallet, decided at once, or open a payin that waits for outside money (E16).
 
-        If the wallet has too little, the command succeeds and the payin is DENIED.
+        If the wallet has too little, or the buyer is frozen, the command succeeds and the payin is DENIED. has_frozen:
+        whether a customer of the instance is frozen (T96).
         """
         payin_id = Once(lambda: self._escrows.next_id(scope.instance, PAYIN))
         payout_id = Once(lambda: self._escrows.next_id(scope.instance, PAYOUT))
 
         def decide(current: OrderRecord) -> Step:
-            order, is_wallet = current.order, request.type is PayinType.WALLET
-            demand(payin_errors(order, request))
+            order, is_wallet = current.order, request.type == PayinType.WALLET
+            demand(payin_errors(order, request, is_known=self._knows(scope.instance, request.type)))
             transition(order.status, Action.PAY if is_wallet else Action.OPEN_PAYIN)
             payin = self._payin(order, request, payin_id())
             if not is_wallet:
                 return payment_steps.payin_opened(current, payin)
+            if has_frozen and self._is_frozen(scope.instance, _buyer_of(order)):
+                return payment_steps.payin_denied(current, payin, BUYER_FROZEN, payin.created_at_s)
             if self._available(order) < order.value:
                 return payment_steps.payin_denied(current, payin, INSUFFICIENT_FUNDS, payin.created_at_s)
             return payment_steps.paid(current, payin, payin.created_at_s, payout_id() if order.is_auto_settle else None)
@@ -80,7 +90,7 @@ class Payments:
         return self._payin_now(scope, current, payin_id())
 
     def confirm_payin(self, scope: Scope, payin_id: int, amount: int, receipt: PayinReceipt | None = None) -> Payin:
-        """Confirm a bank-wire payin, for the operator: its whole amount has arrived."""
+        """Confirm a payin from outside, for the operator: its whole amount has arrived."""
         payout_id = Once(lambda: self._escrows.next_id(scope.instance, PAYOUT))
 
         def decide(current: OrderRecord) -> Step:
@@ -95,13 +105,31 @@ class Payments:
     def deny_payin(
         self, scope: Scope, payin_id: int, reason: str | None = None, receipt: PayinReceipt | None = None
     ) -> Payin:
-        """Deny a bank-wire payin, for the operator: its money will not arrive."""
+        """Deny a payin from outside, for the operator: its money will not arrive."""
 
         def decide(current: OrderRecord) -> Step:
             payin = self._open(current, payin_id, "denied")
             return payment_steps.payin_denied(current, payin, reason, self._clock_s())
 
         return self._decide_payin(scope, payin_id, decide, receipt)
+
+    def take_outcome(self, scope: Scope, outcome: PayinOutcome) -> Payin:
+        """Confirm or deny an external payin as its provider says. What is said again changes nothing (E45)."""
+        payout_id = Once(lambda: self._escrows.next_id(scope.instance, PAYOUT))
+        ends = (PayinStatus.CONFIRMED, PayinStatus.REFUNDED) if outcome.is_confirmed else (PayinStatus.DENIED,)
+
+        def decide(current: OrderRecord) -> Step:
+            order, payin = current.order, self._payin_now(scope, current, outcome.payin_id)
+            demand(outcome_errors(order, payin, outcome))
+            if payin.status in ends:
+                return Step(order, current)
+            payin = self._open(current, outcome.payin_id, "confirmed" if outcome.is_confirmed else "denied")
+            payin = replace(payin, external_reference=outcome.reference)
+            if not outcome.is_confirmed:
+                return payment_steps.payin_denied(current, payin, None, self._clock_s())
+            return payment_steps.paid(current, payin, self._clock_s(), payout_id() if order.is_auto_settle else None)
+
+        return self._decide_payin(scope, outcome.payin_id, decide, None)
 
     def pay_out(self, scope: Scope, request: PayOut, receipt: PayoutReceipt | None = None) -> Payout:
         """Set where the seller is paid."""
@@ -156,21 +184,24 @@ class Payments:
 
     def _payin(self, order: Order, request: OpenPayin, payin_id: int) -> Payin:
         iban = beneficiary = None
-        if request.type is PayinType.BANKWIRE:
+        if request.type == PayinType.BANKWIRE:
             settings = self._settings(order.scope.instance)
             iban, beneficiary = settings.iban, settings.beneficiary
         return Payin(
             order.scope,
             payin_id,
             order.order_id,
-            request.type,
+            str(request.type),
             order.value,
             order.links.buyer,
             self._clock_s(),
-            wallet_id=request.wallet_id if request.type is PayinType.WALLET else None,
+            wallet_id=request.wallet_id if request.type == PayinType.WALLET else None,
             iban=iban,
             beneficiary=beneficiary,
         )
+
+    def _knows(self, instance: str, payin_type: str) -> bool:
+        return payin_type in list(PayinType) or self._settings(instance).payin_type(payin_type) is not None
 
     def _payout(self, order: Order, request: PayOut, payout_id: int) -> Payout:
         is_to_wallet = request.type is PayoutType.WALLET
@@ -186,11 +217,8 @@ class Payments:
         )
 
     def _available(self, order: Order) -> int:
-        account = order.buyer_account
-        if account.customer is None:
-            raise Inconsistent("a buyer is a customer")
-        owner = customer_key(order.scope.instance, account.customer)
-        return self._accounts.balance(owner, account.asset).available
+        owner = customer_key(order.scope.instance, _buyer_of(order))
+        return self._accounts.balance(owner, order.buyer_account.asset).available
 
     def _payin_now(self, scope: Scope, current: OrderRecord, payin_id: int) -> Payin:
         """Return a payin as it is now; other commands may have followed its own."""
@@ -261,3 +289,11 @@ def _about_payout(receipt: PayoutReceipt | None) -> Receipt | None:
         return receipt(current.payout)
 
     return None if receipt is None else write
+
+
+def _buyer_of(order: Order) -> str:
+    """Return the buyer of an order as the ledger knows it."""
+    customer = order.buyer_account.customer
+    if customer is None:
+        raise Inconsistent("a buyer is a customer")
+    return customer

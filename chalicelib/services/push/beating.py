@@ -52,7 +52,7 @@ class Beat:
                 self._turn_out(one)
         staying = [one for one in due if admitted.get(_admission_of(one))]
         self._repeat([one for one in staying if one.shows_state], by)
-        waiting = [one for one in staying if not one.shows_state]
+        waiting = [one for one in staying if not one.shows_state and self.desks[one.desk].sends_heartbeats]
         claims = [(one, replace(one, due=next_due(now_ms, by))) for one in waiting]
         lost = set(self.sessions.connections.move(claims) if claims else [])
         won = [claim for index, claim in enumerate(claims) if index not in lost]

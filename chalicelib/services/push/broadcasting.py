@@ -56,7 +56,13 @@ class Body:
 
 
 class Desk(Protocol):
-    """How a desk shows events to its subscriptions."""
+    """How a desk shows events to its subscriptions.
+
+    sends_heartbeats: whether a subscription that shows no state is sent one with each beat.
+    """
+
+    @property
+    def sends_heartbeats(self) -> bool: ...
 
     def bodies(self, subscription: Subscription, log: str, entries: Sequence[Entry]) -> list[Body]:
         """Return the messages that entries of a log give, in order. The same entries give the same messages, unless a

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Callable
+from typing import NamedTuple
 
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.writes import ConditionFailed, Delete, Put
@@ -18,6 +19,14 @@ class TicketUnknown(Exception):
     """The ticket does not exist, was used, or is older than LIFE_S."""
 
 
+class Bearer(NamedTuple):
+    """A customer who is authenticated. credential: the id of what it showed."""
+
+    instance: str
+    customer: str
+    credential: str
+
+
 class Tickets:
     """Tickets are stored by their digest alone. now_s: Unix seconds."""
 
@@ -25,15 +34,15 @@ class Tickets:
         self._database = database
         self._now_s = now_s
 
-    def issue(self, instance: str, customer: str) -> str:
+    def issue(self, bearer: Bearer) -> str:
         """Return a new ticket of a customer."""
         ticket = secrets.token_urlsafe(32)
-        row = {"instance": instance, "customer": customer, "expires": self._now_s() + LIFE_S}
+        row = bearer._asdict() | {"expires": self._now_s() + LIFE_S}
         self._database.write(Put(TABLE, _key(ticket) | row))
         return ticket
 
-    def spend(self, ticket: str) -> tuple[str, str]:
-        """Return the instance and customer of a ticket, which nobody can use again. Raises TicketUnknown."""
+    def spend(self, ticket: str) -> Bearer:
+        """Return whose ticket it is; nobody can use it again. Raises TicketUnknown."""
         row = self._database.get(TABLE, _key(ticket)) if len(ticket) <= CHARACTERS_MAX else None
         if row is None or row["expires"] <= self._now_s():
             raise TicketUnknown
@@ -42,7 +51,7 @@ class Tickets:
             self._database.write(Delete(TABLE, _key(ticket), not_spent))
         except ConditionFailed as error:
             raise TicketUnknown from error
-        return row["instance"], row["customer"]
+        return Bearer(row["instance"], row["customer"], row["credential"])
 
 
 def _key(ticket: str) -> dict[str, str]:

@@ -13,6 +13,7 @@ from chalicelib.apis.book.routes import BATCH, CREDIT, DEBIT, DEPTH, ONE_BALANCE
 from chalicelib.apis.kit.http import HttpResponse
 from chalicelib.domain.books.vocabulary import BookStatus
 from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.frozen_customers import FrozenCustomers
 from chalicelib.wiring.book import new_book_desk
 from tests.apis.book.desk import (
     API_KEY,
@@ -179,7 +180,12 @@ def with_other_assets(desk: Desk) -> None:
     desk.world.move("ann", None, row["base_asset"], 1000)
 
 
+def frozen(desk: Desk) -> None:
+    FrozenCustomers(desk.world.database).freeze(INSTANCE, "ann", None)
+
+
 CHANGES: list[Any] = [
+    (frozen, (403, "CUSTOMER_FROZEN")),
     (revoked, (401, "AUTH_FAILED")),
     (without_trading, (403, "SERVICE_NOT_ENABLED")),
     (paused, (400, "ORDER_BOOK_INACTIVE")),
@@ -207,6 +213,25 @@ def test_a_lowered_limit_counts_from_the_very_next_request_on(warm: MeteredDesk)
     warm.desk.world.tenants().change(INSTANCE, lambda instance: instance.limited("key_1", 1, NOW_MS // 1000))
     assert warm.trips(Desk.place) == 3
     assert warm.trips(Desk.place, (429, "RATE_LIMIT_EXCEEDED")) == 1
+
+
+def test_frozen_customers_cost_a_placement_one_read_unit_and_no_trip(warm: MeteredDesk) -> None:
+    """T96: where the instance has none, nothing; the first order after the first freeze finds that there is one."""
+
+    def units() -> float:
+        warm.meter.take()
+        assert outcome_of(warm.desk.place(quantity="1")) == (201, None)
+        bill = warm.meter.take()
+        assert bill.calls == 2
+        return bill.total.read_units
+
+    before = units()
+    FrozenCustomers(warm.desk.world.database).freeze(INSTANCE, "ben", None)
+    assert warm.trips(lambda desk: desk.place(quantity="1")) == 3
+    assert units() == before + 1
+    FrozenCustomers(warm.desk.world.database).unfreeze(INSTANCE, "ben")
+    assert warm.trips(lambda desk: desk.place(quantity="1")) == 2
+    assert units() == before
 
 
 # --- callers without valid credentials ------------------------------------------------------------------------------

@@ -10,13 +10,13 @@ from chalice.test import Client
 import app
 from chalicelib import wiring
 from tests.apis.escrow.cases import HttpClient, new_desk
-from tests.apis.escrow.desk import Desk
+from tests.apis.escrow.desk import MASTER_KEY, Desk
 
 
 @pytest.fixture(autouse=True)
 def _master_key(monkeypatch: pytest.MonkeyPatch) -> None:
     """Webhook secrets are derived from it."""
-    monkeypatch.setattr(wiring, "master_key", lambda: b"k" * 32)
+    monkeypatch.setattr(wiring, "master_key", lambda: MASTER_KEY)
 
 
 @pytest.fixture

@@ -15,12 +15,14 @@ from urllib.parse import parse_qs, urlencode
 
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
 from chalicelib.domain.escrow.order import Scope
-from chalicelib.domain.escrow.settings import DeskSettings
+from chalicelib.domain.escrow.payments import callback_sender
+from chalicelib.domain.escrow.settings import DeskSettings, ExternalPayinType
 from chalicelib.domain.ledger.tokens import new_token
 from chalicelib.domain.tenancy.credentials import digest_of
 from chalicelib.domain.tenancy.instances import World
 from chalicelib.domain.tenancy.keys import ESCROW_KEYS, EscrowKey
 from chalicelib.domain.tenancy.rate_limit import RateLimit
+from chalicelib.domain.webhooks.signing import callback_secret_of, signed_headers
 from chalicelib.services.escrow.desk import EscrowDesk
 from chalicelib.support.clock import new_id
 from chalicelib.tables.accounts import Accounts
@@ -44,6 +46,9 @@ OPERATOR_KEY = "op_stage_" + "A" * 24
 OPERATOR_PRODUCTION_KEY = "op_production_" + "A" * 24
 UNLIMITED = RateLimit(bucket=0, per_day=0)
 BASE_URL = "https://pay.example.test"
+MASTER_KEY = b"k" * 32
+CARD = "REDSYS_V2"
+"""An external type of payins that the desk has."""
 KEYS = (
     (KEY, World.SANDBOX, SHOP, {}),
     (PRODUCTION_KEY, World.PRODUCTION, SHOP, {}),
@@ -67,7 +72,8 @@ class Desk:
         for currency in (EUR, JPY):
             token = new_token(new_id("tok"), currency.asset, currency.code, currency.code)
             Tokens(database).register(INSTANCE, token)
-        self.set(currencies=(EUR, JPY), iban="ES9121000418450200051332", beneficiary="Shop")
+        card = ExternalPayinType(CARD)
+        self.set(currencies=(EUR, JPY), iban="ES9121000418450200051332", beneficiary="Shop", payin_types=(card,))
         for merchant in (SHOP, OTHER):
             EscrowDesk(database, lambda: self.now_s).create_merchant(INSTANCE, merchant, "EUR")
         for key, world, whose, more in KEYS:
@@ -138,6 +144,24 @@ class Desk:
 
     def put(self, path: str, body: object = None, **more: Any) -> HttpResponse:
         return self.send("PUT", f"/2.0{path}", body=body, **more)
+
+    def call_back(
+        self,
+        body: object,
+        payin_type: str = CARD,
+        *,
+        world: str = "sandbox",
+        secret: str | None = None,
+        at_s: int | None = None,
+        **headers: str,
+    ) -> HttpResponse:
+        """Send a callback of a provider. secret: with which it is signed, that of its type if none is given."""
+        payload = body if isinstance(body, bytes) else json.dumps(body, default=_plain).encode()
+        sender = callback_sender(INSTANCE, World(world), payin_type)
+        own = callback_secret_of(MASTER_KEY, sender, 1)
+        signed = signed_headers([secret or own], "msg_1", payload, (self.now_s if at_s is None else at_s) * 1000)
+        path = f"/callbacks/{INSTANCE}/{world}/{payin_type}"
+        return self.as_key(None).post(path, payload, headers=signed | headers)
 
     def operate(self, path: str, body: object = None, **more: Any) -> HttpResponse:
         return self.as_key(OPERATOR_KEY).post(f"/operator{path}", body, **more)

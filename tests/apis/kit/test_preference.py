@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chalicelib.apis.kit.preference import wait_preference
+from chalicelib.apis.kit.preference import declines_to_wait, wait_preference
 
 
 @pytest.mark.parametrize(
@@ -21,3 +21,4 @@ from chalicelib.apis.kit.preference import wait_preference
 def test_the_wait_preference_is_read_as_documented(header: str, wait_s: int | None) -> None:
     """T19"""
     assert wait_preference(header) == wait_s
+    assert declines_to_wait(header) == (header == "wait=0")

@@ -8,14 +8,19 @@ from typing import Any
 
 import pytest
 
+from benchmarks.meter import metered
 from chalicelib.apis.kit.sockets import Opened
 from chalicelib.apis.taker.socket import audiences
 from chalicelib.apis.taker.socket_messages import Type
+from chalicelib.domain.feed.cursor import Cursor
+from chalicelib.domain.feed.event import ALL_TAKERS, taker_subject
 from chalicelib.domain.feed.subscription import CONNECTIONS_MAX
 from chalicelib.domain.tenancy.credentials import digest_of
 from chalicelib.domain.tenancy.instances import InstanceStatus
 from chalicelib.domain.tenancy.keys import TAKER_KEYS
 from chalicelib.domain.tenancy.rate_limit import RateLimit
+from chalicelib.services.feed.reading import Feed
+from chalicelib.services.feed.scopes import of_maker, of_taker
 from chalicelib.services.push.broadcasting import BEAT_S
 from chalicelib.tables.credentials import Credentials
 from chalicelib.tables.tenants import Tenants
@@ -161,7 +166,7 @@ def test_a_maker_is_told_of_its_own_orders_alone(sockets: Sockets) -> None:
     [
         ("order_status_change", ["order_status_change", "order_status_change"]),
         ("cancellation_request", ["cancellation_request"]),
-        (" cancellation_request , order_status_change", ["order_status_change"] * 2 + ["cancellation_request"]),
+        (" cancellation_request ,, order_status_change,", ["order_status_change"] * 2 + ["cancellation_request"]),
     ],
 )
 def test_only_the_types_that_a_client_names_are_sent(sockets: Sockets, types: str, expected: list[str]) -> None:
@@ -171,6 +176,53 @@ def test_only_the_types_that_a_client_names_are_sent(sockets: Sockets, types: st
     sockets.desk.cancel(order_hash)
     sockets.follow()
     assert [message["type"] for message in sockets.messages()] == expected
+
+
+EVERYBODY: dict[str, Any] = {
+    "taker": lambda desk: of_taker(INSTANCE, desk.taker),
+    "other taker": lambda desk: of_taker(INSTANCE, desk.as_other.taker),
+    "maker": lambda desk: of_maker(INSTANCE, desk.maker),
+    "other maker": lambda desk: of_maker(INSTANCE, desk.as_maker(OTHER_MAKER_KEY).maker),
+}
+"""Whom the feed shows what, by who asks."""
+
+
+@pytest.mark.parametrize("kind", list(Type))
+@pytest.mark.parametrize("who", EVERYBODY)
+def test_each_type_tells_each_client_what_its_feed_shows_and_nothing_else(
+    sockets: Sockets, who: str, kind: Type
+) -> None:
+    """Of two takers and two makers, each with orders, locks, fills, rejections and cancels of its own."""
+    desk, other = sockets.desk, sockets.desk.as_maker(OTHER_MAKER_KEY)
+    as_client = {"other taker": desk.as_other, "other maker": other}.get(who, desk)
+    connect = sockets.maker if "maker" in who else sockets.taker
+    if connect("c", f"types={kind}", as_client).status != 200:
+        assert (kind, connect) == (Type.CANCELLATION_REQUEST, sockets.maker)
+        return
+    for maker in (desk, other):
+        for number, taker in enumerate((desk, desk.as_other)):
+            one, two = (maker.created(maker=maker.maker, nonce=2 * number + each) for each in (10, 11))
+            taker.lock(one)
+            taker.fill(one, 10**18)
+            maker.cancel(one)
+            taker.unlock(one)
+            taker.lock(two)
+            maker.cancel(two)
+            taker.reject(two, reason="no")
+    sockets.follow()
+    scope = EVERYBODY[who](desk)
+    shown = Feed(desk.database, desk.clock).read(scope, Cursor(), 1000).events
+    expected = [
+        (event.body["orderHash"], event.body.get("toStatus", event.body.get("reason")))
+        for event in shown
+        if (event.type == "signed_order.cancel_requested") == (kind is Type.CANCELLATION_REQUEST)
+    ]
+    told = [
+        (one["data"]["order_hash"], one["data"].get("to_status", one["data"].get("reason")))
+        for one in sockets.messages("c")
+    ]
+    assert sorted(told) == sorted(expected)
+    assert len(expected) >= 2
 
 
 def test_takers_of_another_instance_are_told_nothing(sockets: Sockets) -> None:
@@ -424,6 +476,32 @@ def test_keys_are_looked_up_once_a_beat_however_many_connections_they_have(socke
     beat(sockets)
     assert len(looked_up) == 1
     assert all(len(sockets.messages(f"t{number}", heartbeats=True)) == 2 for number in range(5))
+
+
+def test_a_beat_writes_once_a_connection_and_reads_once_what_many_share(desk: Desk) -> None:
+    database, meter = metered(desk.database)
+    sockets = open_sockets(replace(desk, database=database))
+    for name in ("a", "b", "c"):
+        sockets.taker(name)
+    later(sockets)
+    meter.take()
+    sockets.pushing.beat.round()
+    bill = meter.take()
+    assert bill.of("connections").write_units == 3
+    assert bill.calls == 5, "pointers, their rows, the key, the desk, and one call of three writes"
+
+
+def test_those_who_follow_are_found_by_a_query_for_each_key_and_one_read_of_rows_elsewhere(desk: Desk) -> None:
+    database, meter = metered(desk.database)
+    sockets = open_sockets(replace(desk, database=database))
+    for name in ("a", "b", "c"):
+        sockets.taker(name)
+    connections = sockets.pushing.beat.sessions.connections
+    own, all_takers = f"{INSTANCE}/{taker_subject(TAKER)}", f"{INSTANCE}/{ALL_TAKERS}"
+    for keys, calls in (([all_takers], 1), ([own], 2), ([own, all_takers], 2)):
+        meter.take()
+        assert len(connections.following(keys)) == 3
+        assert meter.take().calls == calls
 
 
 def test_the_other_key_of_a_taker_gets_the_same(sockets: Sockets) -> None:

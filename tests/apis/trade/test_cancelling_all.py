@@ -288,7 +288,7 @@ def test_open_orders_are_read_no_further_than_the_list_where_the_books_are_known
         data_of(desk.place(price=price))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Orders, "open_newest_first", counted)
-        patch.setattr("chalicelib.apis.trade.placing.CANCELLED_ROWS_MAX", 2)
+        patch.setattr("chalicelib.services.books.cancelling_all.CANCELLED_ROWS_MAX", 2)
         rows, total = listed(desk)
     assert (len(rows), total) == (2, "4")
     assert len(read) == 3

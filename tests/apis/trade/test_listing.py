@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from chalicelib.apis.trade.ids import shown
+from chalicelib.apis.trade.paging import COUNT_MAX
 from chalicelib.domain.books.orders import OrderRow
 from chalicelib.domain.books.vocabulary import BookStatus, OrderStatus
 from chalicelib.tables.dynamodb import Database
@@ -53,7 +54,18 @@ def test_a_customer_sees_its_own_orders_only(archive: SignedDesk) -> None:
 
 def test_the_first_faulty_parameter_of_the_table_is_named_and_before_an_unknown_pair(archive: SignedDesk) -> None:
     """R10: form before existence."""
-    faults = ["status", "side", "type", "ids", "start_date", "end_date", "page_size", "current_page", "c"]
+    faults = [
+        "status",
+        "side",
+        "type",
+        "ids",
+        "start_date",
+        "end_date",
+        "updated_since",
+        "page_size",
+        "current_page",
+        "c",
+    ]
     query = dict.fromkeys(reversed(faults), "?")
     for field in faults:
         assert fault_of(archive.get(LIST, query | {"pair": "NOPE_Q"})) == (400, 40000, INVALID.format(field))
@@ -83,3 +95,42 @@ def test_live_orders_are_counted_without_reading_the_history(archive: SignedDesk
     counted = replace(archive, desk=new_trade_desk(reads.database, master_key=lambda: MASTER_KEY, clock=lambda: NOW_MS))
     assert page(counted, **query)["pagination"]["registers_count"] == 5
     assert reads.rows < 20
+
+
+def counting(desk: SignedDesk) -> tuple[SignedDesk, Reads]:
+    """Return the same desk, and what it reads from now on."""
+    reads = Reads(desk.world.database)
+    counted = new_trade_desk(reads.database, master_key=lambda: MASTER_KEY, clock=lambda: NOW_MS)
+    return replace(desk, desk=counted), reads
+
+
+def rows_read(desk: SignedDesk, **query: object) -> int:
+    counted, reads = counting(desk)
+    page(counted, **query)
+    return reads.rows
+
+
+@pytest.mark.parametrize("status", [OrderStatus.OPEN, OrderStatus.FILLED])
+def test_a_page_costs_the_same_however_many_orders_there_are(archive: SignedDesk, status: OrderStatus) -> None:
+    """The first page, and one behind a cursor: its own rows, and those up to the bound of counts (R18)."""
+    put_many(archive, 1200, status=status)
+    few = rows_read(archive), rows_read(archive, page_size=10, c=page(archive, page_size=10)["nc"])
+    put_many(archive, 3000, NOW_MS - 3 * DAY_MS, status=status)
+    assert (rows_read(archive), rows_read(archive, page_size=10, c=page(archive, page_size=10)["nc"])) == few
+    deep = page(archive, page_size=1000, current_page=4)["nc"]
+    assert rows_read(archive, page_size=10, c=deep) <= few[1] + 1
+    assert max(few) <= COUNT_MAX + 1 + 40
+
+
+def test_what_has_changed_costs_what_the_books_have_decided_since(memory_database: Database) -> None:
+    """R63: not the customer's history."""
+    desk = open_trade_desk(World(memory_database), clock=lambda: NOW_MS)
+    put_many(desk, 1500, status=OrderStatus.FILLED)
+    world = desk.world
+    world.now_ms = NOW_MS - 10
+    changed = [world.placed("ann", "BUY", 10, 5) for _ in range(3)]
+    world.deliver()
+    counted, reads = counting(desk)
+    found = page(counted, updated_since="2025-03-04T11:59:59.990Z")
+    assert ids_of(found) == [shown(order_id) for order_id in reversed(changed)]
+    assert reads.rows < 30

@@ -75,7 +75,7 @@ def test_a_walk_over_a_thousand_orders_sees_each_once_while_others_are_placed(ar
         put_many(archive, 15, NOW_MS - 100_000 + 100 * number)
         found = page(archive, page_size=70, c=found["nc"])
     assert seen == ids
-    assert found["pagination"]["registers_count"] >= 1200
+    assert found["pagination"]["registers_count"] == 1001
 
 
 def test_a_cursor_takes_filters_and_size_from_the_request_that_uses_it(archive: SignedDesk) -> None:

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import json
+import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from chalicelib.apis.kit.sockets import MESSAGE_BYTES_MAX
+from chalicelib.apis.trade.socket_topics import Topic
 from chalicelib.domain.feed.logs import LEDGER_AREA
 from chalicelib.domain.feed.outbox import Announcement
 from chalicelib.domain.feed.subscription import CONNECTIONS_MAX, SUBSCRIPTIONS_MAX
 from chalicelib.domain.ledger.changes import Account, Change
 from chalicelib.domain.ledger.feed import balances_changed
+from chalicelib.domain.tenancy.credentials import digest_of
+from chalicelib.domain.tenancy.instances import InstanceStatus
+from chalicelib.domain.tenancy.keys import API_TOKENS, TokenStatus
 from chalicelib.services.push.broadcasting import BEAT_S
 from chalicelib.services.tenancy import tickets
+from chalicelib.tables.credentials import Credentials
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.outbox import Outbox
+from chalicelib.tables.tenants import Tenants
 from tests.apis.trade.desk import PAIR, SignedDesk, data_of, open_trade_desk
 from tests.apis.trade.sockets import Sockets, open_sockets
 from tests.world import BASE, INSTANCE, NOW_MS, QUOTE, World
@@ -203,13 +212,18 @@ def test_a_ticket_ends_after_a_minute(desk: SignedDesk, monkeypatch: pytest.Monk
     assert error["topic"] == "error"
 
 
-def test_nobody_gets_messages_of_another_customer(sockets: Sockets) -> None:
-    ben = sockets.ben
-    sockets.subscribe("user_trades", "balance", "order_status", ticket=sockets.ticket(ben))
-    sockets.desk.place(side="buy", amount="1", price="1")
-    sockets.desk.match()
-    sockets.follow()
-    assert [message for message in sockets.messages() if message["id"] > 0] == []
+@pytest.mark.parametrize("topic", list(Topic))
+def test_of_each_topic_a_customer_gets_what_is_public_and_nothing_of_anothers(sockets: Sockets, topic: Topic) -> None:
+    """Ann trades with ben while cat follows: no private topic tells it, and no public one names them."""
+    cat = sockets.desk.as_customer("cat")
+    name = topic if topic.is_private else f"{topic}@{PAIR}"
+    sockets.subscribe(name, ticket=sockets.ticket(cat))
+    trade(sockets)
+    sockets.later(BEAT_S)
+    sockets.pushing.beat.round()
+    told = [message for message in sockets.messages() if message["id"] > 0]
+    assert bool(told) is not topic.is_private
+    assert not re.search(r"\b(ann|ben)\b", json.dumps(bodies(told)))
 
 
 @pytest.mark.parametrize(
@@ -339,3 +353,41 @@ def test_the_first_message_of_a_topic_puts_its_first_repetition_off(sockets: Soc
     before = len(sockets.messages())
     sockets.pushing.beat.round()
     assert len(sockets.messages()) == before
+
+
+def block(desk: SignedDesk) -> None:
+    Credentials(desk.world.database, API_TOKENS).change(digest_of(desk.token), status=TokenStatus.BLOCKED)
+
+
+def delete(desk: SignedDesk) -> None:
+    Credentials(desk.world.database, API_TOKENS).delete(digest_of(desk.token))
+
+
+def archive(desk: SignedDesk) -> None:
+    tenants = Tenants(desk.world.database, lambda: NOW_MS // 1000)
+    tenants.change(INSTANCE, lambda found: replace(found, status=InstanceStatus.ARCHIVED))
+
+
+def switch_off(desk: SignedDesk) -> None:
+    tenants = Tenants(desk.world.database, lambda: NOW_MS // 1000)
+    tenants.change(INSTANCE, lambda found: replace(found, services=frozenset()))
+
+
+@pytest.mark.parametrize("end", [block, delete, archive, switch_off])
+def test_who_follows_private_topics_by_a_token_that_is_no_longer_good_is_turned_out(sockets: Sockets, end: Any) -> None:
+    sockets.subscribe("user_trades", ticket=sockets.ticket())
+    sockets.connect("p", "192.0.2.2")
+    sockets.subscribe(TRADES, name="p")
+    sockets.pushing.beat.round()
+    assert sockets.clients.gone == set()
+    end(sockets.desk)
+    sockets.pushing.beat.round()
+    assert sockets.clients.gone == {"c"}
+
+
+def test_a_beat_writes_nothing_for_a_topic_that_is_not_sent_again(sockets: Sockets) -> None:
+    sockets.subscribe("user_trades", "balance", "order_status", ticket=sockets.ticket())
+    before = list(sockets.desk.world.database.scan("connections"))
+    sockets.later(BEAT_S)
+    sockets.pushing.beat.round()
+    assert list(sockets.desk.world.database.scan("connections")) == before

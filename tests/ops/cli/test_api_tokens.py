@@ -50,7 +50,7 @@ def test_limits_are_chosen_or_switched_off(run: Run, memory_database: Database) 
     stored = Credentials(memory_database, API_TOKENS).accept(token)
     assert stored is not None
     assert stored.rate_limit.is_off
-    for off in ("--per-second 0", "--bucket 20 --per-second 0.000"):
+    for off in ("--bucket 0 --per-second 0", "--per-second 0", "--bucket 20 --per-second 0.000"):
         stored = Credentials(memory_database, API_TOKENS).accept(run(f"{CREATE} read {off} --per-day 0")["token"])
         assert stored is not None
         assert stored.rate_limit.is_off
@@ -68,6 +68,10 @@ def test_limits_are_chosen_or_switched_off(run: Run, memory_database: Database) 
         f"{CREATE} read --per-second -1",
         f"{CREATE} read --bucket x",
         f"{CREATE} read --per-day -1",
+        f"{CREATE} buy-sell --wait-default -1",
+        f"{CREATE} buy-sell --wait-default 10001",
+        f"{CREATE} buy-sell --wait-default 0.5",
+        f"api-token change {'0' * 64}",
         "api-token create --instance inst_demo0001 --permission read",
         "api-token block abc",
     ],
@@ -118,6 +122,24 @@ def test_listed_tokens_show_no_secret(
     lines = capsys.readouterr().out
     assert "cust_12345 READ ACTIVE, 7 at once, 3.5 a second, 302400 a day" in lines
     assert "cust_12345 BUY_SELL ACTIVE, no rate limit, no limit a day" in lines
+
+
+def test_a_token_has_a_default_wait_if_it_is_given_one(
+    run: Run, memory_database: Database, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """R64"""
+    tokens = Credentials(memory_database, API_TOKENS)
+    assert run(f"{CREATE} buy-sell")["wait_default_ms"] == 0
+    made = run(f"{CREATE} buy-sell --wait-default 10000")
+    for wait_ms in (10_000, 250, 0):
+        changed = run(f"api-token change {made['token_id']} --wait-default {wait_ms}")
+        stored = tokens.accept(made["token"])
+        assert stored is not None
+        assert stored.wait_default_ms == changed["wait_default_ms"] == wait_ms
+    run(f"api-token change {made['token_id']} --wait-default 250")
+    monkeypatch.setattr("sys.argv", ["tallybook", "api-token", "list", "inst_demo0001"])
+    assert cli.main() == 0
+    assert capsys.readouterr().out.count("waits 250 ms") == 1
 
 
 def test_a_token_is_blocked_and_unblocked_by_its_id(run: Run, memory_database: Database) -> None:

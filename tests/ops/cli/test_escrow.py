@@ -10,7 +10,7 @@ import pytest
 
 from chalicelib import wiring
 from chalicelib.domain.escrow.money import Currency
-from chalicelib.domain.escrow.settings import CURRENCIES_MAX, DeskSettings
+from chalicelib.domain.escrow.settings import CURRENCIES_MAX, PAYIN_TYPES_MAX, DeskSettings, ExternalPayinType
 from chalicelib.domain.tenancy.credentials import digest_of
 from chalicelib.domain.tenancy.instances import World
 from chalicelib.domain.tenancy.keys import ESCROW_KEYS
@@ -57,6 +57,7 @@ def test_settings_are_shown_and_those_that_are_given_are_changed(run: Run, memor
         "public_base_url": "https://pay.example.test",
         "iban": None,
         "beneficiary": None,
+        "payin_types": [],
     }
     changed = run(f"escrow-desk settings {INSTANCE} --release-delay-seconds 60 --iban ES00")
     assert changed == shown | {"release_delay_seconds": 60, "iban": "ES00"}
@@ -67,6 +68,44 @@ def test_settings_are_shown_and_those_that_are_given_are_changed(run: Run, memor
         "public_base_url": "https://pay.x.test/a",
     }
     assert EscrowDesks(memory_database).settings(INSTANCE).release_delay_seconds == 60
+
+
+def test_an_external_payin_type_is_enabled_with_secrets_that_are_shown_once(
+    run: Run, memory_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wiring, "master_key", lambda: b"k" * 32)
+    line = f"escrow-desk payin-type {INSTANCE} REDSYS_V2"
+    first = run(line)
+    worlds = ("sandbox", "production")
+    assert first["callbacks"] == {world: f"/2.0/callbacks/{INSTANCE}/{world}/REDSYS_V2" for world in worlds}
+    assert len({first["secrets"][world] for world in worlds}) == 2
+    assert run(line) == {name: value for name, value in first.items() if name != "secrets"}
+    assert EscrowDesks(memory_database).settings(INSTANCE).payin_types == (ExternalPayinType("REDSYS_V2"),)
+    rotated = run(f"{line} --rotate")["secrets"]
+    assert not set(rotated.values()) & set(first["secrets"].values())
+    assert run(f"escrow-desk settings {INSTANCE}")["payin_types"] == ["REDSYS_V2"]
+    assert run(f"{line} --remove") == {"instance": INSTANCE, "payin_type": "REDSYS_V2", "removed": True}
+    assert run(f"escrow-desk settings {INSTANCE}")["payin_types"] == []
+
+
+@pytest.mark.parametrize("name", ["WALLET", "BANKWIRE", "redsys", "X", "2CO", "A" * 41])
+def test_a_name_that_no_external_payin_type_has(run: Run, name: str) -> None:
+    with pytest.raises(SystemExit):
+        run(f"escrow-desk payin-type {INSTANCE} {name}")
+
+
+@pytest.mark.parametrize("how", ["--rotate", "--remove"])
+def test_an_external_payin_type_that_is_not_there_is_refused(run: Run, how: str) -> None:
+    with pytest.raises(CommandFailed, match="no such external payin type: STRIPE"):
+        run(f"escrow-desk payin-type {INSTANCE} STRIPE {how}")
+
+
+def test_a_desk_has_twenty_external_payin_types_at_most(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wiring, "master_key", lambda: b"k" * 32)
+    for number in range(PAYIN_TYPES_MAX):
+        run(f"escrow-desk payin-type {INSTANCE} CARD_{number}")
+    with pytest.raises(CommandFailed, match="has its 20 external payin types already"):
+        run(f"escrow-desk payin-type {INSTANCE} CARD")
 
 
 def test_a_currency_is_a_registered_token(run: Run, memory_database: Database) -> None:

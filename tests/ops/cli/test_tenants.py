@@ -75,7 +75,7 @@ def test_the_public_instance_alone_shares_the_vendors_domain(run: Run, monkeypat
 def test_services_are_switched_on_and_off(run: Run) -> None:
     """T5"""
     assert run(f"instance show {INSTANCE}")["services"] == ["trading"]
-    off = {"instance": INSTANCE, "status": "ACTIVE", "services": [], "valid_keys": 0}
+    off = {"instance": INSTANCE, "status": "ACTIVE", "services": [], "valid_keys": 0, "frozen_customers": 0}
     for _ in range(2):
         assert run(f"instance disable {INSTANCE} trading") == off
     assert run(f"instance show {INSTANCE}") == off
@@ -218,7 +218,27 @@ def test_the_commands_of_the_page_about_tenancy_work_as_printed(run: Run) -> Non
         made = next((one["key_id"] for one in printed if "key_id" in one), "")
         printed.append(run(line.removeprefix("tallybook ").replace("KEY_ID", made)))
     assert len(printed) > 10
-    assert printed[-1] == {"instance": "inst_acme0001", "status": "ACTIVE", "services": ["trading"], "valid_keys": 1}
+    assert printed[-1] == {
+        "instance": "inst_acme0001", "status": "ACTIVE", "services": ["trading"], "valid_keys": 1,
+        "frozen_customers": 0,
+    }  # fmt: skip
+
+
+def test_all_instances_are_listed_and_printed_one_a_line(
+    run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("instance create --ref acme0001 --service none")
+    run(f"key create --instance {INSTANCE}")
+    run(f"customer freeze --instance {INSTANCE} --customer ann")
+    listed = run("instance list")["instances"]
+    assert listed == [run("instance show inst_acme0001"), run(f"instance show {INSTANCE}")]
+    capsys.readouterr()
+    monkeypatch.setattr("sys.argv", ["tallybook", "instance", "list"])
+    assert cli.main() == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "inst_acme0001: ACTIVE, no services, 0 valid keys",
+        f"{INSTANCE}: ACTIVE, trading, 1 valid keys, 1 frozen customers",
+    ]
 
 
 def test_keys_are_printed_one_a_line(

@@ -9,12 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
-from chalicelib.domain.escrow.commands import Cancel, CreateCustomer, CreateOrder, Deposit, OpenPayin, PayOut, Reimburse
+from chalicelib.domain.escrow.commands import (
+    Cancel,
+    CreateCustomer,
+    CreateOrder,
+    Deposit,
+    OpenPayin,
+    PayinOutcome,
+    PayOut,
+    Reimburse,
+)
 from chalicelib.domain.escrow.faults import DeskBusy
 from chalicelib.domain.escrow.order import Order
 from chalicelib.domain.escrow.payments import PayinType, PayoutType
@@ -80,6 +90,18 @@ def open_for_bank_money(world: EscrowWorld, **more: Any) -> Order:
     return world.now(order)
 
 
+def open_outside(world: EscrowWorld, **more: Any) -> Order:
+    order = world.order(100, fee_terms=fee(1), **more)
+    world.desk.open_payin(world.scope, OpenPayin(order.order_id, "CARD"))
+    return world.now(order)
+
+
+def told_outside(world: EscrowWorld, order: Order, _: Receipt, *, is_confirmed: bool) -> object:
+    assert order.payin_id is not None
+    outcome = PayinOutcome("CARD", order.payin_id, is_confirmed, order.value, "EUR", "ref-1")
+    return world.desk.take_outcome(world.scope, outcome)
+
+
 def waiting(world: EscrowWorld) -> Order:
     world.set_delay(60)
     order = world.desk.validate(world.scope, paid(world).order_id, auto_accept=True)
@@ -133,6 +155,15 @@ SCENARIOS: dict[str, Scenario] = {
     "confirm": Scenario(open_for_bank_money, confirm),
     "confirm that settles": Scenario(lambda world: open_for_bank_money(world, is_auto_settle=True), confirm),
     "deny": Scenario(open_for_bank_money, deny),
+    "external payin": Scenario(
+        open_for_bank_money,
+        lambda world, order, receipt: world.desk.open_payin(world.scope, OpenPayin(order.order_id, "CARD"), receipt),
+    ),
+    "external payin confirmed": Scenario(open_outside, partial(told_outside, is_confirmed=True)),
+    "external payin confirmed that settles": Scenario(
+        lambda world: open_outside(world, is_auto_settle=True), partial(told_outside, is_confirmed=True)
+    ),
+    "external payin denied": Scenario(open_outside, partial(told_outside, is_confirmed=False)),
     "change of value": Scenario(open_for_bank_money, change),
     "cancel": Scenario(
         with_payout, lambda world, order, receipt: world.desk.cancel(world.scope, order.order_id, Cancel("x"), receipt)

@@ -11,7 +11,7 @@ from chalicelib.domain.escrow.commands import CreateCustomer, CreateOrder, Depos
 from chalicelib.domain.escrow.money import Currency, FeeTerms, base_units
 from chalicelib.domain.escrow.order import Customer, Order, Scope
 from chalicelib.domain.escrow.payments import Payin, PayinType, Payout, PayoutType
-from chalicelib.domain.escrow.settings import DeskSettings
+from chalicelib.domain.escrow.settings import DeskSettings, ExternalPayinType
 from chalicelib.domain.feed.logs import escrow_area, lanes_of
 from chalicelib.domain.feed.outbox import events_of
 from chalicelib.domain.ledger.owners import customer_key, escrow_fees_key
@@ -34,6 +34,7 @@ EUR = Currency("EUR", 2, "0x" + "e" * 40)
 JPY = Currency("JPY", 0, "0x" + "1" * 40)
 SANDBOX_EUR, SANDBOX_JPY = (replace(one, asset=sandbox_asset(one.asset)) for one in (EUR, JPY))
 """As the sandbox has them, in which most tests are at work (E35)."""
+SETTINGS = DeskSettings((EUR, JPY), iban="ES00", beneficiary="Shop", payin_types=(ExternalPayinType("CARD"),))
 NOW_S = 1_740_000_000
 TABLES = ("accounts", "escrows", "outbox", "requests", "tenants", "tokens")
 
@@ -61,7 +62,7 @@ class EscrowWorld:
         for currency in (EUR, JPY):
             token = new_token(new_id("tok"), currency.asset, currency.code, currency.code)
             Tokens(database).register(INSTANCE, token)
-        desks.change(INSTANCE, lambda _: DeskSettings((EUR, JPY), iban="ES00", beneficiary="Shop"))
+        desks.change(INSTANCE, lambda _: SETTINGS)
         self.merchant = self.desk.create_merchant(INSTANCE, MERCHANT, "EUR")
         self.scope = self.merchant.scope(World.SANDBOX)
         self.buyer = self.customer("ann@x.test")

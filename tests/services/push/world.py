@@ -32,6 +32,8 @@ LANE = "signed/1"
 class EachEvent:
     """A desk whose topics show each event that they follow. disabled: credentials."""
 
+    sends_heartbeats = True
+
     def __init__(self) -> None:
         self.disabled: set[str] = set()
 

@@ -15,6 +15,7 @@ from chalicelib.apis.book.routes import (
     CREDIT,
     DEBIT,
     EVENTS,
+    FEES,
     LIST,
     ONE_BALANCE,
     ONE_BOOK,
@@ -35,6 +36,7 @@ from chalicelib.domain.books.vocabulary import BookStatus
 from chalicelib.domain.feed.cursor import Cursor, Place
 from chalicelib.domain.webhooks.endpoint import ENDPOINTS_MAX
 from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.frozen_customers import FrozenCustomers
 from chalicelib.wiring.book import new_book_desk
 from tests.apis.book.desk import API_KEY, TOKEN, Desk, data_of, deactivate, json_body, outcome_of
 from tests.case_tables import cases, deviates
@@ -55,6 +57,11 @@ def make(desk: Desk, **members: Any) -> HttpResponse:
 def without_the_service(desk: Desk) -> HttpResponse:
     desk.world.tenants().change(INSTANCE, lambda found: found.without_service("trading"))
     return desk.list()
+
+
+def of_a_frozen_customer(desk: Desk) -> HttpResponse:
+    FrozenCustomers(desk.world.database).freeze(INSTANCE, "ann", None)
+    return desk.place()
 
 
 def over_the_limit(desk: Desk) -> HttpResponse:
@@ -126,6 +133,7 @@ ERRORS: list[Any] = cases(
     ("AUTH_ERROR",               500, with_a_fault(FAULTS["throttled"], at=1)),
     ("RATE_LIMIT_EXCEEDED",      429, over_the_limit),
     ("SERVICE_NOT_ENABLED",      403, without_the_service),
+    ("CUSTOMER_FROZEN",          403, of_a_frozen_customer),
     ("PAYLOAD_TOO_LARGE",        413, lambda desk: desk.send("POST", PLACE, body=b" " * (64 * 1024 + 1))),
     ("INVALID_PARAM",            400, lambda desk: desk.list("%zz")),
     ("IDEMPOTENCY_KEY_REQUIRED", 400, lambda desk: desk.place(headers={"idempotency-key": "short"})),
@@ -172,9 +180,10 @@ def test_there_is_no_other_code() -> None:
 
 ALLOWED = cases(
     ("POST and DELETE", "GET",    PLACE,     "POST, DELETE"),
-    ("GET alone",       "POST",   LIST,      "GET"),
-    ("HEAD is no GET",  "HEAD",   LIST,      "GET"),
-    ("OPTIONS",         "OPTIONS", LIST,     "GET"),
+    ("GET alone",       "POST",   FEES,      "GET"),
+    ("a list",          "POST",   LIST,      "GET, DELETE"),
+    ("HEAD is no GET",  "HEAD",   LIST,      "GET, DELETE"),
+    ("OPTIONS",         "OPTIONS", LIST,     "GET, DELETE"),
     ("GET and DELETE",  "PUT",    ONE_ORDER, "GET, DELETE"),
     ("GET and POST",    "DELETE", BOOKS,     "GET, POST"),
     ("PATCH alone",     "GET",    SETTINGS,  "PATCH"),

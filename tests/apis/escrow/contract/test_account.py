@@ -26,7 +26,7 @@ def test_e36_the_account_shows_the_merchant_and_no_secret(shared: Desk) -> None:
         "value_shipping": None,
         "is_active": True,
         "psd2_enabled": False,
-        "allowed_gateways": ["WALLET", "BANKWIRE"],
+        "allowed_gateways": ["WALLET", "BANKWIRE", "REDSYS_V2"],
         "gateways": None,
         "default_gateway": None,
         "created_at": NOW,

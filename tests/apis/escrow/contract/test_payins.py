@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.tenancy.instances import World
+from chalicelib.tables.frozen_customers import FrozenCustomers
 from tests.apis.escrow.cases import NO_ID, NOW, at, ledger, money, outcome, part
-from tests.apis.escrow.desk import Desk, data_of, errors_of, page_of
+from tests.apis.escrow.desk import INSTANCE, Desk, data_of, errors_of, page_of
 from tests.case_tables import cases
 
 FIELDS = [
@@ -131,6 +132,18 @@ def test_e16_a_wallet_with_too_little_is_a_denied_payin_and_a_200(desk: Desk, av
     assert (payin["status"], payin["provider"]["error"]) == ("DENIED", "insufficient_funds")
     assert desk.now(order)["status"] == "FAILURE"
     assert ledger(desk) == money(available, 0, 0, 0, available)
+
+
+def test_t96_a_frozen_buyers_wallet_is_a_denied_payin_and_a_bank_wire_waits_for_its_money(desk: Desk) -> None:
+    order = desk.order()
+    desk.deposit(150)
+    FrozenCustomers(desk.database).freeze(INSTANCE, f"sandbox:{desk.buyer['uuid']}", None)
+    payin = desk.pay(order)
+    assert (payin["status"], payin["provider"]["error"]) == ("DENIED", "customer_frozen")
+    assert ledger(desk) == money(150, 0, 0, 0, 150)
+    assert desk.bankwire(desk.order())["status"] == "CREATED"
+    FrozenCustomers(desk.database).unfreeze(INSTANCE, f"sandbox:{desk.buyer['uuid']}")
+    assert desk.pay(desk.order())["status"] == "CONFIRMED"
 
 
 def test_e16_a_bank_wire_stays_open_until_the_operator_decides(desk: Desk) -> None:

@@ -6,8 +6,11 @@ import base64
 
 import pytest
 
-from tests.apis.trade.cases import invalid, outcome_of
-from tests.apis.trade.desk import SignedDesk
+from chalicelib.apis.trade import listing
+from chalicelib.services.books import reading
+from chalicelib.support.clock import now_ms
+from tests.apis.trade.cases import desk_of_ben, invalid, outcome_of, placed, refusal_of
+from tests.apis.trade.desk import SignedDesk, data_of
 from tests.apis.trade.rows import DAY_MS, LIST, NOW_MS, an_order, id_at, ids_of, page, put_many, put_orders
 from tests.case_tables import cases
 
@@ -205,3 +208,96 @@ CURSORS = cases(*((text, text) for text in ("zzz", "1", "v1.n.1.01ARZ3NDEKTSV4RR
 def test_r18_what_no_answer_has_given_out_is_no_cursor(archive: SignedDesk, text: str) -> None:
     for path in (*COUNTED, "/trade/public/trades"):
         assert outcome_of(archive.get(path, {"pair": "B_Q", "c": text})) == invalid("c")
+
+
+# --- R18: counts have a bound ------------------------------------------------------------------------------------
+
+COUNTS = cases(
+    ("none",         0,     0),
+    ("at the bound", 1000,  1000),
+    ("one more",     1001,  1001),
+    ("many more",    1205,  1001),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("orders", "count"), COUNTS)
+def test_r18_a_count_is_exact_up_to_1000_and_1001_beyond_it(archive: SignedDesk, orders: int, count: int) -> None:
+    put_many(archive, orders)
+    for query in ({"page_size": 100}, {"page_size": 100, "current_page": 3}):
+        found = page(archive, **query)["pagination"]
+        assert (found["registers_count"], found["total_pages"]) == (count, -(-count // 100))
+
+
+def test_r18_pages_go_on_beyond_the_bound_of_the_count(archive: SignedDesk) -> None:
+    ids, seen, found = put_many(archive, 1205), list[str](), page(archive, page_size=100)
+    for number in range(1, 14):
+        assert ids_of(page(archive, page_size=100, current_page=number)) == ids_of(found)
+        seen += ids_of(found)
+        pagination = found["pagination"]
+        assert (pagination["registers_count"], pagination["total_pages"], pagination["current_page"]) == (
+            1001, 11, number,
+        )  # fmt: skip
+        if found["nc"] is None:
+            break
+        found = page(archive, page_size=100, c=found["nc"])
+    assert seen == ids
+    assert ids_of(page(archive, page_size=100, c=found["pc"])) == ids[1100:1200]
+    assert page(archive, page_size=100, current_page=14)["orders"] == []
+
+
+# --- R63: what has changed since ---------------------------------------------------------------------------------
+
+
+def listed(desk: SignedDesk, **query: str) -> list[str]:
+    return [row["id"] for row in data_of(desk.get(LIST, {"pair": "BTC_BRL", **query}))["orders"]]
+
+
+def since(desk: SignedDesk, order_id: str) -> str:
+    """Return when an order changed last."""
+    return str(data_of(desk.get(f"{LIST}/{order_id}"))["update_date"])
+
+
+def a_millisecond_later() -> None:
+    at_ms = now_ms()
+    while now_ms() == at_ms:
+        pass
+
+
+def test_r63_orders_are_listed_that_were_admitted_or_changed_since(desk: SignedDesk) -> None:
+    filled, canceled, resting = (placed(desk, price=price) for price in ("350000", "349999", "349998"))
+    desk.match()
+    a_millisecond_later()
+    placed(desk_of_ben(desk), side="sell")
+    desk.match()
+    desk.delete(LIST, {"id": canceled})
+    desk.match()
+    undecided = placed(desk, price="1")
+    from_fill = since(desk, filled)
+    assert listed(desk, updated_since=from_fill) == [undecided, canceled, filled]
+    assert listed(desk, updated_since=from_fill, status="canceled") == [canceled]
+    assert listed(desk, updated_since=from_fill, status="open") == [undecided]
+    assert listed(desk, updated_since=from_fill, side="sell") == []
+    assert listed(desk, updated_since=from_fill, ids=f"{resting},{filled}") == [filled]
+    assert listed(desk, updated_since="2017-10-01") == listed(desk) == [undecided, resting, canceled, filled]
+    assert listed(desk, updated_since="2090-01-01") == []
+
+
+def test_r63_what_has_changed_comes_in_pages(desk: SignedDesk) -> None:
+    ids = [placed(desk, price=str(number)) for number in range(1, 4)][::-1]
+    desk.match()
+    query = {"pair": "BTC_BRL", "updated_since": "2020-01-01", "page_size": 2}
+    first = data_of(desk.get(LIST, query))
+    second = data_of(desk.get(LIST, query | {"c": first["nc"]}))
+    assert [[row["id"] for row in each["orders"]] for each in (first, second)] == [ids[:2], ids[2:]]
+    assert first["pagination"]["registers_count"] == second["pagination"]["registers_count"] == 3
+
+
+def test_r63_a_look_has_a_bound_that_its_refusal_names(desk: SignedDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (reading, listing):
+        monkeypatch.setattr(module, "ENTRIES_MAX", 2)
+    for price in ("1", "2", "3"):
+        placed(desk, price=price)
+        desk.match()
+    told = refusal_of(desk.get(LIST, {"pair": "BTC_BRL", "updated_since": "2020-01-01"}))
+    assert told == (40000, "Invalid parameters: updated_since.", "The pair has decided more than 2 times since.")
+    assert outcome_of(desk.get(LIST, {"pair": "BTC_BRL", "updated_since": "x"})) == invalid("updated_since")
