@@ -1486,8 +1486,8 @@ GUARDS = [
     Guard(
         "where messages follow from several logs, the intent is written before they are sent",
         "chalicelib/services/push/broadcasting.py",
-        "if step.messages and one.intent is None and not one.has_one_source:",
-        "if step.messages and one.intent is None and not one.instance:",
+        "if intent is not None or (step.messages and not one.has_one_source):",
+        "if intent is not None or (step.messages and not one.instance):",
         "tests/services/push/test_broadcasting.py::"
         "test_an_intent_in_another_log_is_waited_for_and_carried_out_once_it_is_old",
     ),
@@ -1573,8 +1573,8 @@ GUARDS = [
     Guard(
         "the state of a book is sent again under an id that an intent keeps",
         "chalicelib/services/push/broadcasting.py",
-        "claims.append((one, replace(one, intent=intent, due=next_due(now_ms, by))))",
-        "claims.append((one, replace(one, intent=old or intent, next_id=one.next_id + 1)))",
+        "if intent is not None or (step.messages and not one.has_one_source):",
+        "if intent is not None or (step.messages and not one.has_one_source and not one.shows_state):",
         "tests/services/push/test_beating.py::test_a_state_that_was_sent_by_one_that_died_is_sent_again_under_its_id",
     ),
     Guard(
@@ -1592,5 +1592,19 @@ GUARDS = [
         "return True",
         "tests/apis/trade/test_socket.py::"
         "test_who_follows_private_topics_by_a_token_that_is_no_longer_good_is_turned_out",
+    ),
+    Guard(
+        "who finds another's intent waits until it is carried out or old",
+        "chalicelib/services/push/broadcasting.py",
+        "if now_ms < intent.at_ms + INTENT_LIFE_MS:",
+        "if now_ms < intent.at_ms:",
+        "tests/services/push/test_broadcasting.py::test_while_one_sends_what_follows_from_several_logs_another_waits",
+    ),
+    Guard(
+        "an intent is not taken for another's of the same millisecond",
+        "chalicelib/services/push/broadcasting.py",
+        "step.claim = Intent(step.log, step.until, now_ms, self._new_name())",
+        "step.claim = Intent(step.log, step.until, now_ms, self._new_name()[:4])",
+        "tests/services/push/test_broadcasting.py::test_of_two_that_have_read_the_same_one_sends",
     ),
 ]

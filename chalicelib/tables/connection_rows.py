@@ -56,13 +56,14 @@ def due_of(text: str) -> Due:
 
 
 def intent_text(intent: Intent | None) -> str:
-    return "" if intent is None else f"{intent.at_ms}/{intent.until}/{intent.log}"
+    return "" if intent is None else f"{intent.at_ms}/{intent.by}/{intent.until}/{intent.log}"
 
 
 def intent_of(text: str) -> Intent | None:
-    at_ms, _, rest = text.partition("/")
-    until, _, log = rest.partition("/")
-    return Intent(log, int(until), int(at_ms)) if text else None
+    if not text:
+        return None
+    at_ms, by, until, log = text.split("/", 3)
+    return Intent(log, int(until), int(at_ms), by)
 
 
 def row_of(connection: Connection) -> dict[str, Any]:

@@ -76,6 +76,8 @@ def new_pushing(
     def now_s() -> int:
         return clock_ms() // 1000
 
+    new_name = partial(new_id, "beat")
+
     reading, ledger = BooksReading(database), LedgerReading(database)
     pairs, recent = Pairs(reading, ledger), RecentEntries(between)
     tokens, tenants = Credentials(database, API_TOKENS), Tenants(database, now_s)
@@ -94,9 +96,9 @@ def new_pushing(
     signed_orders = SignedOrderTopics(keys.get, open_desk, clock_ms)
     topics_of: dict[str, Desk] = {"trade": topics, TAKER_DESK: signed_orders, MAKER_DESK: signed_orders}
     connections, limiter = Connections(database, now_s), RateLimiter(counters)
-    broadcaster = Broadcaster(connections, topics_of, sender, recent, database.together, clock_ms, pause)
+    broadcaster = Broadcaster(connections, topics_of, sender, recent, database.together, clock_ms, new_name, pause)
     sessions = Sessions(connections, broadcaster, sender, Feed(database, clock_ms), clock_ms, pause)
-    beat = Beat(sessions, broadcaster, topics_of, database.together, clock_ms, partial(new_id, "beat"))
+    beat = Beat(sessions, broadcaster, topics_of, database.together, clock_ms, new_name)
     start = start or _starting(beat, pause)
     gate = Gate(keys.accept, open_desk, limiter, partial(in_turn, master_key, previous_master_key))
     desks: dict[str, SocketDesk] = {

@@ -74,11 +74,12 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """What is being sent to a subscription: of which log, up to which entry, since when."""
+    """What is being sent to a subscription: of which log, up to which entry, since when, by whom (unique)."""
 
     log: str
     until: int
     at_ms: int
+    by: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,7 @@ class Beat:
             if admitted.get(_admission_of(one)) is False:
                 self._turn_out(one)
         staying = [one for one in due if admitted.get(_admission_of(one))]
-        self._repeat([one for one in staying if one.shows_state], by)
+        self._repeat([one for one in staying if one.shows_state])
         waiting = [one for one in staying if not one.shows_state and self.desks[one.desk].sends_heartbeats]
         claims = [(one, replace(one, due=next_due(now_ms, by))) for one in waiting]
         lost = set(self.sessions.connections.move(claims) if claims else [])
@@ -89,9 +89,9 @@ class Beat:
         self.sessions.close(one.connection_id)
         self.sessions.sender.close(one.connection_id)
 
-    def _repeat(self, due: Sequence[Subscription], by: str) -> None:
+    def _repeat(self, due: Sequence[Subscription]) -> None:
         try:
-            self.broadcaster.repeat(due, by)
+            self.broadcaster.repeat(due)
         except NotSent:
             logger.warning("some states are not sent again", exc_info=True)
 

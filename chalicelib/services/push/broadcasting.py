@@ -8,8 +8,8 @@ messages of the entries after that place, sends them, and moves the row with one
                           +--- a crash: the same messages again, under the same ids
 
 Nothing is left out, because the place moves only behind what was sent, and what lies between the place and the new
-entries is taken from the log. If messages follow from several logs, the sender writes its intent into the row before
-(``tables.connections``).
+entries is taken from the log. If messages follow from several logs, or show a state, the sender writes its intent into
+the row before (``tables.connections``): whoever finds it waits until it is carried out, or does that once it is old.
 """
 
 from __future__ import annotations
@@ -84,7 +84,10 @@ class NotSent(Exception):
 
 
 class Broadcaster:
-    """A receiver of events (``following``). desks: by name. together: runs calls in parallel. clock_ms: Unix ms."""
+    """A receiver of events (``following``).
+
+    desks: by name. together: runs calls in parallel. clock_ms: Unix ms. new_name: returns a unique name.
+    """
 
     def __init__(
         self,
@@ -94,6 +97,7 @@ class Broadcaster:
         recent: RecentEntries,
         together: Callable[[Sequence[Call]], None],
         clock_ms: Callable[[], int],
+        new_name: Callable[[], str],
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._connections = connections
@@ -102,6 +106,7 @@ class Broadcaster:
         self._recent = recent
         self._together = together
         self._clock_ms = clock_ms
+        self._new_name = new_name
         self._pause = pause
         self._nobody_until_ms: BoundedCache[str, int] = BoundedCache(INSTANCES_MAX)
 
@@ -132,27 +137,10 @@ class Broadcaster:
             self._pause(PAUSE_S)
         raise NotSent(f"{len(waiting)} subscriptions to {log} are busy")
 
-    def repeat(self, subscriptions: Sequence[Subscription], by: str) -> None:
-        """Send the state of a book once more to subscriptions whose beat is due. by: unique to the caller.
-
-        The message has the next id. So the intent to send it is written down before, as for a new entry: of two callers
-        one writes it, and after a crash it is sent under the same id, by the next beat or with the next entry. Raises
-        NotSent.
-        """
-        now_ms = self._clock_ms()
-        claims = []
-        for one in subscriptions:
-            log, old = book_log(str(one.book_id)), one.intent
-            intent = Intent(log, one.cursor.place(one.instance, log).sequence if old is None else old.until, now_ms)
-            if old is None or now_ms >= old.at_ms + INTENT_LIFE_MS:
-                claims.append((one, replace(one, intent=intent, due=next_due(now_ms, by))))
-        lost = set(self._connections.move(claims) if claims else [])
-        steps = [
-            _Step(one, one.intent.log, one.intent.until)
-            for index, (_, one) in enumerate(claims)
-            if index not in lost and one.intent is not None
-        ]
-        self._carry_out(steps)
+    def repeat(self, subscriptions: Iterable[Subscription]) -> None:
+        """Send the state of a book once more to subscriptions whose beat is due, under the next id. Raises NotSent."""
+        logs = [(one, book_log(str(one.book_id))) for one in subscriptions]
+        self._carry_out([_Step(one, log, one.cursor.place(one.instance, log).sequence) for one, log in logs])
 
     def _advanced(self, subscriptions: Sequence[Subscription], log: str, until: int) -> list[Subscription]:
         """Take one step with each subscription. Return those that need another, as they are now."""
@@ -166,32 +154,41 @@ class Broadcaster:
     def _carry_out(self, steps: Sequence[_Step]) -> None:
         """Take the steps. Raises NotSent if one failed."""
         self._together([partial(self._prepare, step) for step in steps])
-        self._move([step for step in steps if step.claims])
-        self._together([partial(self._send, step) for step in steps if not step.claims])
-        self._move([step for step in steps if not step.claims])
+        self._claim([step for step in steps if step.claim is not None])
+        ready = [step for step in steps if step.after is not None]
+        self._together([partial(self._send, step) for step in ready])
+        self._move([step for step in ready if step.after is not None])
         failures = [step.failure for step in steps if step.failure is not None]
         if failures:
             raise NotSent(f"{len(failures)} of {len(steps)} subscriptions to {steps[0].log}") from failures[0]
 
     def _prepare(self, step: _Step) -> None:
-        """Decide what the step does: send, write down an intent first, carry out another's, or wait."""
-        one = step.before
-        if one.intent is not None:
-            if one.intent.log != step.log and self._clock_ms() < one.intent.at_ms + INTENT_LIFE_MS:
-                step.again = True
+        """Decide what the step does: send, wait for another who sends, or go on where another has died."""
+        one, intent, now_ms = step.before, step.before.intent, self._clock_ms()
+        if intent is not None:
+            step.again = True
+            if now_ms < intent.at_ms + INTENT_LIFE_MS:
                 return
-            step.log, step.until, step.again = one.intent.log, one.intent.until, True
+            step.log, step.until = intent.log, intent.until
         try:
             self._build(step)
         except Exception as error:
             logger.exception("messages not built", connection=one.connection_id, topic=one.name)
-            step.failure = error
+            step.failure, step.after = error, None
             return
-        if step.messages and one.intent is None and not one.has_one_source:
-            step.claims = step.again = True
-            step.after = replace(one, intent=Intent(step.log, step.until, self._clock_ms()))
-        elif not step.messages and one.intent is None and step.until - step.place.sequence < PASSED_OVER_MAX:
+        if intent is not None or (step.messages and not one.has_one_source):
+            step.claim = Intent(step.log, step.until, now_ms, self._new_name())
+        elif not step.messages and step.until - step.place.sequence < PASSED_OVER_MAX:
             step.after = None
+
+    def _claim(self, steps: Sequence[_Step]) -> None:
+        """Write down what these steps are going to send. A step that another was faster than does nothing."""
+        claims = [(step.before, replace(step.before, intent=step.claim)) for step in steps]
+        lost = set(self._connections.move(claims) if claims else [])
+        for index, step in enumerate(steps):
+            step.before = claims[index][1]
+            if index in lost:
+                step.again, step.after = True, None
 
     def _build(self, step: _Step) -> None:
         one, desk = step.before, self._desks[step.before.desk]
@@ -210,8 +207,6 @@ class Broadcaster:
         step.after = replace(after, cursor=_moved(after, step.log, Place(step.until)))
 
     def _send(self, step: _Step) -> None:
-        if step.failure is not None:
-            return
         try:
             for message in step.messages:
                 self._sender.send(step.before.connection_id, message)
@@ -221,17 +216,18 @@ class Broadcaster:
         except Exception as error:
             logger.warning("a message is not sent", exc_info=True, connection=step.before.connection_id)
             step.failure, step.after = error, None
+            if step.claim is not None:  # nobody need wait for this one
+                step.after = replace(step.before, intent=replace(step.claim, at_ms=0))
 
     def _move(self, steps: Sequence[_Step]) -> None:
         """Move the subscriptions of these steps. One that another has moved meanwhile is looked at again."""
-        moving = [step for step in steps if step.after is not None and step.failure is None]
-        moves = [(step.before, step.after) for step in moving if step.after is not None]
+        moves = [(step.before, step.after) for step in steps if step.after is not None]
         for index in self._connections.move(moves) if moves else []:
-            moving[index].again = True
+            steps[index].again = True
 
 
 class _Step:
-    """A step of one subscription. after: what its row becomes; None: it stays. claims: it writes down its intent alone.
+    """A step of one subscription. after: what its row becomes; None: it stays. claim: the intent to write down before.
 
     again: there is more to do, once the row has been read anew.
     """
@@ -242,7 +238,8 @@ class _Step:
         self.until = until
         self.messages: list[bytes] = []
         self.after: Subscription | None = None
-        self.claims = self.again = False
+        self.claim: Intent | None = None
+        self.again = False
         self.failure: Exception | None = None
 
     @property

@@ -284,6 +284,74 @@ def test_an_intent_in_another_log_is_waited_for_and_carried_out_once_it_is_old(w
     assert world.clients.of("d") == [(1, first), (1, first), (2, in_b[0].event_id)]
 
 
+def test_while_one_sends_what_follows_from_several_logs_another_waits(world: PushWorld) -> None:
+    world.connect("d")
+    world.follow_ann("d")
+    events = world.happen(BOOK_A, ANNS_EVENT)
+    rival = world.broadcaster()
+
+    def die_waiting(_seconds: float) -> None:
+        raise Died
+
+    rival._pause = die_waiting
+
+    def rival_too() -> None:
+        world.clients.before_send = lambda: None
+        with pytest.raises(Died):
+            rival.receive(INSTANCE, BOOK_A, events)
+
+    world.clients.before_send = rival_too
+    world.broadcaster().receive(INSTANCE, BOOK_A, events)
+    assert world.clients.of("d") == numbered(events[0].event_id)
+
+
+def test_of_two_that_have_read_the_same_one_sends(world: PushWorld) -> None:
+    """Another does the whole batch between the first one's reads and its first write, in the same millisecond."""
+    world.connect("d")
+    world.follow_ann("d")
+    events = world.happen(BOOK_A, ANNS_EVENT)
+    first, rival = world.broadcaster(), world.broadcaster()
+    move = first._connections.move
+
+    def after_the_rivals_claim(moves: Any) -> list[int]:
+        first._connections.move = move
+        with pytest.raises(Died):
+            rival.receive(INSTANCE, BOOK_A, events)
+        return move(moves)
+
+    def die() -> None:
+        world.clients.before_send = lambda: None
+        raise Died
+
+    world.clients.before_send = die
+    first._connections.move = after_the_rivals_claim
+    began_ms = world.now_ms
+    first.receive(INSTANCE, BOOK_A, events)
+    assert world.now_ms - began_ms >= INTENT_LIFE_MS
+    assert world.clients.of("d") == numbered(events[0].event_id)
+
+
+def test_a_message_that_cannot_be_sent_is_sent_again_without_a_wait(world: PushWorld) -> None:
+    world.connect("d")
+    world.follow_ann("d")
+    events = world.happen(BOOK_A, ANNS_EVENT, ANNS_EVENT)
+    failing = iter([False, True])
+
+    def fail() -> None:
+        if next(failing, False):
+            raise OSError("busy")
+
+    world.clients.before_send = fail
+    broadcaster = world.broadcaster()
+    with pytest.raises(NotSent):
+        broadcaster.receive(INSTANCE, BOOK_A, events)
+    began_ms = world.now_ms
+    broadcaster.receive(INSTANCE, BOOK_A, events)
+    assert world.now_ms - began_ms < INTENT_LIFE_MS
+    first, second = (event.event_id for event in events)
+    assert world.clients.of("d") == [(1, first), (1, first), (2, second)]
+
+
 @pytest.fixture
 def fresh_world() -> Callable[[], PushWorld]:
     def new() -> PushWorld:

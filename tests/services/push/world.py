@@ -99,7 +99,11 @@ class PushWorld:
         connections = Connections(database or self.database, lambda: self.now_ms // 1000)
         recent = RecentEntries(self._entries)
         together = (database or self.database).together
-        return Broadcaster(connections, self.desks, self.clients, recent, together, lambda: self.now_ms, self._pause)
+        clock, names = (lambda: self.now_ms), self.new_name
+        return Broadcaster(connections, self.desks, self.clients, recent, together, clock, names, self._pause)
+
+    def new_name(self) -> str:
+        return f"name_{next(self.names)}"
 
     def _pause(self, seconds: float) -> None:
         self.paused += 1
@@ -133,8 +137,7 @@ class PushWorld:
         feed: Any = self
         sessions = Sessions(connections, broadcaster, self.clients, feed, lambda: self.now_ms, self._pause)
         together = (database or self.database).together
-        names = lambda: f"beat_{next(self.names)}"  # noqa: E731
-        return Beat(sessions, broadcaster, self.desks, together, lambda: self.now_ms, names)
+        return Beat(sessions, broadcaster, self.desks, together, lambda: self.now_ms, self.new_name)
 
     def connect(self, name: str, instance: str = INSTANCE) -> Connection:
         connection = Connection(name, "trade", instance, None, f"address/{name}", self.now_ms // 1000 + LIFE_S)
