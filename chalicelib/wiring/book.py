@@ -42,6 +42,7 @@ from chalicelib.wiring import endpoint_desk_of
 
 if TYPE_CHECKING:
     from chalicelib.apis.book.events import EventEndpoints
+    from chalicelib.apis.book.exports import ExportEndpoints
 
 
 def new_book_desk(
@@ -62,6 +63,12 @@ def new_book_desk(
 
         return EventEndpoints(Feed(database, now_ms), reading)
 
+    def exports() -> ExportEndpoints:
+        from chalicelib.apis.book.exports import ExportEndpoints
+        from chalicelib.services.books.exports import Exports
+
+        return ExportEndpoints(Exports(database), ledger)
+
     endpoints = endpoints_of(
         ROUTES,
         orders=OrderEndpoints(admission, reading, outcomes, first_match, answers, is_frozen, cancel_wait_s),
@@ -73,6 +80,7 @@ def new_book_desk(
         movements=MovementEndpoints(Movements(database), ledger, answers),
         statements=StatementEndpoints(ledger, Statements(database)),
         fees=FeeEndpoints(Earnings(database), ledger),
+        exports=Deferred(exports),
         webhooks=WebhookEndpoints(endpoint_desk_of(database, now_ms)),
         events=Deferred(events),
     )

@@ -156,18 +156,18 @@ def transactions_query(query: Mapping[str, list[str]]) -> tuple[Selection, Page]
     customer = parameters.single("customerRef", REF, REF_MESSAGE)
     address = parameters.single("tokenAddress", _ADDRESS, TOKEN_ADDRESS_MESSAGE)
     kind = parameters.word("type", TransactionType)
-    from_ms = _time(parameters, "from", 0)
-    to_ms = _time(parameters, "to", TIME_MS_MAX)
+    from_ms = time_parameter(parameters, "from", 0)
+    to_ms = time_parameter(parameters, "to", TIME_MS_MAX, is_end=True)
     page = parameters.page(LIMIT_DEFAULT, LIMIT_MAX)
     parameters.refuse_faulty()
     asset = None if address is None else address.lower()
     return Selection(customer, asset, TransactionType(kind) if kind else None, from_ms, to_ms), page
 
 
-def _time(parameters: Parameters, name: str, default_ms: int) -> int:
+def time_parameter(parameters: Parameters, name: str, default_ms: int, *, is_end: bool = False) -> int:
     """Return the time in a parameter, ms since the epoch, in UTC where it names no zone.
 
-    A date is its first moment, as ``to`` its last. What lies between two milliseconds counts inclusively.
+    A date is its first moment, as an end its last. What lies between two milliseconds counts inclusively.
     """
     text = parameters.single(name, _TIME, TIME_MESSAGE)
     if text is None:
@@ -177,7 +177,7 @@ def _time(parameters: Parameters, name: str, default_ms: int) -> int:
     except ValueError:
         parameters.refuse(name, TIME_MESSAGE)
         return default_ms
-    return max(-1, moment.last(MS)) if name == "to" else max(0, moment.first(MS))
+    return max(-1, moment.last(MS)) if is_end else max(0, moment.first(MS))
 
 
 def token_address(segment: str) -> str | None:

@@ -38,8 +38,13 @@ ACTIONS_NOT_SERVED = frozenset(f"{LEDGER}/balances/{action}" for action in ("loc
 ONE_BALANCE = f"{LEDGER}/balances/{{customerRef}}/{{tokenAddress}}"
 TRANSACTIONS = f"{LEDGER}/transactions"
 FEES = f"{LEDGER}/fees"
+EXPORTED_TRANSACTIONS = f"{LEDGER}/exports/transactions"
+EXPORTED_TRADES = f"{LEDGER}/exports/trades"
+EXPORTED_ORDERS = f"{LEDGER}/exports/orders"
+EXPORTED_BALANCES = f"{LEDGER}/exports/balances"
 API_KEY = "X-API-Key"
 PAGE = ("limit", "offset")
+EXPORTED = ("format", "customerRef", "from", "to", "limit", "after")
 OF_BOOK = ("ORDER_BOOK_NOT_FOUND", "WRONG_SETTLEMENT_MODE")
 
 
@@ -114,6 +119,11 @@ ROUTES = RouteTable(
         _get(TRANSACTIONS, "statements.transactions", "TransactionPage",
              query=("customerRef", "tokenAddress", "type", "from", "to", *PAGE)),
         _get(FEES, "fees.earned", "Fees", query=PAGE),
+        _get(EXPORTED_TRANSACTIONS, "exports.transactions", "ExportedTransactions", query=EXPORTED),
+        _get(EXPORTED_TRADES, "exports.trades", "ExportedTrades", query=EXPORTED),
+        _get(EXPORTED_ORDERS, "exports.orders", "ExportedOrders", query=EXPORTED),
+        _get(EXPORTED_BALANCES, "exports.balances", "ExportedBalances",
+             query=("format", "customerRef", "at", "limit", "after")),
     ),
     errors=(
         *("AUTH_REQUIRED", "AUTH_FAILED", "AUTH_ERROR", "RATE_LIMIT_EXCEEDED", "SERVICE_NOT_ENABLED"),

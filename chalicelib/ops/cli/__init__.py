@@ -27,6 +27,7 @@ from chalicelib.ops.cli import (
     customers,
     escrow,
     events,
+    exports,
     fees,
     ledger,
     taker_desk,
@@ -185,6 +186,7 @@ def _parser() -> argparse.ArgumentParser:
     ledger.add_commands(groups)
     fees.add_commands(groups)
     customers.add_commands(groups)
+    exports.add_commands(groups)
 
     taker_keys.add_commands(groups)
 

@@ -169,6 +169,10 @@ CALLS: dict[tuple[str, str], list[Call]] = {
         Call(query=query) for query in (OF_CUSTOMER, {"tokenAddress": "{base}"}, {"type": "trade"}, {})
     ],
     (routes.FEES, "GET"): [Call()],
+    (routes.EXPORTED_TRANSACTIONS, "GET"): [Call(), Call(query=OF_CUSTOMER)],
+    (routes.EXPORTED_TRADES, "GET"): [Call(), Call(query=OF_CUSTOMER)],
+    (routes.EXPORTED_ORDERS, "GET"): [Call(query=OF_CUSTOMER)],
+    (routes.EXPORTED_BALANCES, "GET"): [Call(query=OF_CUSTOMER), Call(query=OF_CUSTOMER | {"at": "2099-01-01"})],
 }
 """How each route is asked for something of a tenant. Whoever adds a route says it here."""
 
@@ -293,8 +297,12 @@ def answer(site: Site, request: HttpRequest, known: str) -> dict[str, Any]:
     """Return what there is to see of an answer; ids that are not known and times, which are new, made alike."""
     response: HttpResponse = site.desk.answer(request)
     text = NEW_ID.sub(lambda found: found[0] if found[0] in known else "new id", response.body)
-    body = json.loads(CURSOR.sub('"cursor":""', TIME.sub("time", text)))
-    del body["metadata"]["requestId"]
+    text = CURSOR.sub('"cursor":""', TIME.sub("time", text))
+    if response.headers["Content-Type"].startswith("application/x-ndjson"):
+        body = {"data": text}
+    else:
+        body = json.loads(text)
+        del body["metadata"]["requestId"]
     headers = {name: value for name, value in response.headers.items() if name != "X-Request-Id"}
     return {"status": response.status, "body": body, "headers": headers}
 
