@@ -191,6 +191,13 @@ def _again_from(failed: list[str]) -> dict[str, Any]:
     return {"batchItemFailures": [{"itemIdentifier": sequence_number} for sequence_number in failed]}
 
 
+@app.lambda_function(name="websocket")
+def websocket(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """Serve the WebSocket API: a client connects, sends a message, or has left."""
+    with invocation("websocket", context):
+        return wiring.pushing().sockets.answer(event)
+
+
 @app.schedule(Rate(1, unit=Rate.MINUTES), name="expire_orders")
 def expire_orders(event: CloudWatchEvent) -> None:
     """Close expired orders for a little more than a minute (R24), and report parked books (T53)."""

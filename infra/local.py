@@ -30,10 +30,7 @@ from chalicelib import wiring
 from chalicelib.ops.cli.arguments import CommandFailed
 from chalicelib.ops.cli.table_errors import explain
 from chalicelib.services.books import redrive
-from chalicelib.services.push.rows import StoredEntries
-from chalicelib.support.clock import now_ms
 from chalicelib.support.telemetry import logger
-from chalicelib.wiring.push import new_pushing
 from infra import demo, engine, escrow_demo, settings, taker_demo
 from infra.endpoint import refuse_dead_endpoint
 from infra.expiry_thread import start_expiry_thread
@@ -45,7 +42,7 @@ from infra.settings import HOST, ROOT, Settings, StartRefused
 from infra.shell_file import ShellFile
 from infra.sweeper import Sweeper
 from infra.tables import INBOX, JOURNAL, OUTBOX, EarlierTable, create_tables, stream_arn
-from infra.websocket_server import WebSocketServer
+from infra.websocket_server import Gateway, Handler
 
 START_BOUND_S = 30
 SERVER_STOP_BOUND_S = 5
@@ -76,7 +73,7 @@ class LocalRun:
         self._engine: Child | None = None
         self._server: Child | None = None
         self._threads: list[threading.Thread] = []
-        self._sockets: WebSocketServer | None = None
+        self._sockets: Gateway | None = None
         self._threads_stop = threading.Event()
         self._stop_asked = False
         self._terminal: Terminal | None = None
@@ -195,7 +192,7 @@ class LocalRun:
         command = [sys.executable, "-m", "infra.serve", *arguments]
         self._server = Child("the HTTP server", command, os.environ, signal.SIGTERM)
         app = importlib.import_module("app")
-        self._serve_sockets()
+        self._serve_sockets(app.websocket)
         for table, function in ((INBOX, "match_inbox"), (JOURNAL, "push_journal"), (OUTBOX, "push_outbox")):
             arn = stream_arn(boto3.client("dynamodb"), self._settings.prefix, table)
             poller = StreamPoller(boto3.client("dynamodbstreams"), arn, getattr(app, function), function)
@@ -207,22 +204,13 @@ class LocalRun:
         self._threads.append(start_expiry_thread(self._threads_stop))
         self._until(lambda: demo.status_of(port, "/", {}) is not None, f"the service does not answer on port {port}.")
 
-    def _serve_sockets(self) -> None:
+    def _serve_sockets(self, handler: Handler) -> None:
         """Open the port for WebSocket connections, beside the API's, and have events sent to them."""
         port = settings.socket_port(self._settings.port)
-        self._sockets = server = WebSocketServer(port)
-        pushing = new_pushing(
-            wiring.database(),
-            wiring.counters(),
-            server,
-            StoredEntries(wiring.database()).between,
-            now_ms,
-            wiring.public_instance(),
-        )
-        server.answer = pushing.sockets.answer
-        wiring.receivers()["sockets"] = pushing.broadcaster
-        self._start_thread("the WebSocket server", server.run)
-        self._until(server.is_open.is_set, f"no WebSocket connection can be made at port {port}.")
+        self._sockets = gateway = Gateway(port, settings.free_port(port), handler)
+        os.environ["TALLYBOOK_CONNECTIONS_URL"] = gateway.connections_url
+        self._start_thread("the WebSocket gateway", gateway.run)
+        self._until(gateway.is_open.is_set, f"no WebSocket connection can be made at port {port}.")
 
     def _start_thread(self, name: str, run: Callable[[threading.Event], None]) -> None:
         thread = threading.Thread(target=run, args=(self._threads_stop,), name=name, daemon=True)

@@ -1,15 +1,21 @@
-"""The WebSocket server of a local run: in the place of API Gateway's, in front of the same desk.
+"""The WebSocket gateway of a local run: API Gateway's WebSocket API with one function for all its routes.
 
-It runs in a thread of the run's own process, beside the pollers whose functions send through it. A client that does not
-read what it is sent is cut off: at most QUEUED_BYTES_MAX wait for it. As API Gateway does, it ends connections that are
-idle, and each after two hours. A stop is announced to every client, and takes STOP_S, whoever does not read.
+Clients connect at ``url``. What they do becomes events, as API Gateway makes them, for the handler. Whoever sends to a
+client calls ``/@connections/<id>`` at ``connections_url``, as on AWS, and gets 410 for a connection that is gone or
+whose handshake is not over. A client that does not read what it is sent is cut off: at most QUEUED_BYTES_MAX wait for
+it. Connections that are idle end, and each ends after two hours. A stop is announced to every client, and takes STOP_S,
+whoever does not read.
+
+Where it differs from AWS: paths are passed on, a close has a reason, and a stop is announced.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import threading
+import time
 from base64 import b64encode
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -17,17 +23,22 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from secrets import token_urlsafe
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import CloseCode
 from websockets.http11 import Request, Response
+from websockets.typing import Subprotocol
 
-from chalicelib.apis.kit.sockets import MESSAGE_BYTES_MAX
-from chalicelib.services.push.sending import Gone
+from infra import sdk_http
+from infra.poller import LambdaContext
 from infra.settings import HOST
 
+FRAME_BYTES_MAX = 32 * 1024
+"""Largest frame of a client; a larger one ends the connection."""
+MESSAGE_BYTES_MAX = 128 * 1024
+"""Largest message in either direction."""
 QUEUED_BYTES_MAX = 1024 * 1024
 """What may wait for one client, before its socket's own buffers."""
 PING_S = 20
@@ -39,55 +50,63 @@ LIFE_S = 7200
 STOP_S = 2.0
 """How long a client may take to read that the server stops."""
 GOODBYE = "the server is stopping"
-Event = Mapping[str, Any]
 STOPPING = json.dumps({"id": -1, "topic": "system", "body": {"message": GOODBYE}})
+FUNCTION = "websocket"
+CONNECTIONS_PATH = "/@connections/"
+_LOG = logging.getLogger(__name__)
+
+Event = Mapping[str, Any]
+Handler = Callable[[dict[str, Any], object], Any]
 
 
 @dataclass(slots=True)
 class _Client:
-    """active_s: the loop's time of the last message in either direction. queued_bytes: changed under the lock."""
+    """connected_ms: Unix ms. active_s: the loop's time of the last message in either direction."""
 
     connection: ServerConnection
+    connected_ms: int
     active_s: float
     waiting: asyncio.Queue[bytes] = field(default_factory=asyncio.Queue)
     queued_bytes: int = 0
 
 
-class WebSocketServer:
-    """Serves clients at ``port`` in one thread; also a ``push.sending.Sender``, for any thread.
+class Gateway:
+    """Serves clients at ``port``, and their senders at ``connections_port``, in one thread.
 
-    answer: carries out an event as API Gateway makes it; set before a client connects. idle_s, life_s: bounds of a
-    connection, in seconds.
+    handler: the function of all routes, as Lambda calls it. idle_s, life_s: bounds of a connection, in seconds.
     """
 
-    answer: Callable[[Event], Event]
-
-    def __init__(self, port: int, idle_s: float = IDLE_S, life_s: float = LIFE_S) -> None:
-        self._port = port
+    def __init__(
+        self, port: int, connections_port: int, handler: Handler, idle_s: float = IDLE_S, life_s: float = LIFE_S
+    ) -> None:
+        self.url = f"ws://{HOST}:{port}"
+        self.connections_url = f"http://{HOST}:{connections_port}"
+        self.is_open = threading.Event()
+        self._ports = port, connections_port
+        self._handler = handler
         self._idle_s = idle_s
         self._life_s = life_s
-        self._endings: set[asyncio.Task[None]] = set()
+        self._context = LambdaContext(FUNCTION, memory_limit_in_mb=512)
+        self._tasks: set[asyncio.Task[None]] = set()
         self._clients: dict[str, _Client] = {}
-        self._lock = threading.Lock()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self.is_open = threading.Event()
-
-    @property
-    def url(self) -> str:
-        return f"ws://{HOST}:{self._port}"
 
     def run(self, stop: threading.Event) -> None:
         """Serve until ``stop`` is set."""
         asyncio.run(self._run(stop))
 
     async def _run(self, stop: threading.Event) -> None:
-        self._loop = asyncio.get_running_loop()
+        port, connections_port = self._ports
+        senders: set[sdk_http.Connection] = set()
+        management = await asyncio.get_running_loop().create_server(
+            lambda: sdk_http.Connection(senders, self._managed), HOST, connections_port
+        )
         server = await serve(
             self._serve,
             HOST,
-            self._port,
+            port,
             process_response=self._let_in,
-            max_size=MESSAGE_BYTES_MAX,
+            compression=None,
+            max_size=(MESSAGE_BYTES_MAX, FRAME_BYTES_MAX),
             ping_interval=PING_S,
             ping_timeout=PING_S,
             close_timeout=STOP_S,
@@ -98,7 +117,10 @@ class WebSocketServer:
         await asyncio.gather(*(self._say_goodbye(client) for client in list(self._clients.values())))
         server.close(code=CloseCode.GOING_AWAY, reason=GOODBYE)
         await server.wait_closed()
-        await asyncio.gather(*self._endings)
+        await asyncio.gather(*self._tasks)
+        management.close()
+        for sender in list(senders):
+            sender.close()
 
     async def _say_goodbye(self, client: _Client) -> None:
         with suppress(ConnectionClosed, TimeoutError):
@@ -108,38 +130,54 @@ class WebSocketServer:
         client.connection.transport.abort()
 
     async def _let_in(self, connection: ServerConnection, request: Request, response: Response) -> Response | None:
-        """Ask the desk whether a client whose handshake is good may connect; None: it may."""
+        """Ask the handler whether a client whose handshake is good may connect; None: it may."""
         if response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
             return None
         name, asked = token_urlsafe(12), urlsplit(request.path)
         client = {
             "path": asked.path,
             "headers": dict(request.headers.raw_items()),
-            "queryStringParameters": dict(parse_qsl(asked.query)),
+            "queryStringParameters": dict(parse_qsl(asked.query)) or None,
         }
-        address = str(connection.remote_address[0])
-        opened = await self._answer("CONNECT", name, client, identity={"sourceIp": address})
-        if opened["statusCode"] != HTTPStatus.OK:
-            return connection.respond(HTTPStatus(opened["statusCode"]), f"{opened.get('body', '')}\n")
+        opened = await self._handled("CONNECT", name, connection, client)
+        status = HTTPStatus(opened["statusCode"])
+        if status != HTTPStatus.OK:
+            return connection.respond(status, f"{opened.get('body', '')}\n")
+        if chosen := (opened.get("headers") or {}).get("Sec-WebSocket-Protocol"):
+            response.headers["Sec-WebSocket-Protocol"] = chosen
+            connection.protocol.subprotocol = Subprotocol(chosen)
         connection.username = name
-        ending = asyncio.create_task(self._end(connection, name))
-        self._endings.add(ending)
-        ending.add_done_callback(self._endings.discard)
+        self._begin(self._end(connection, name))
         return None
 
     async def _end(self, connection: ServerConnection, name: str) -> None:
-        """Close the session once the connection has ended, however far it came."""
+        """Tell the handler once the connection has ended, however far it came."""
         await connection.wait_closed()
-        await self._answer("DISCONNECT", name)
+        await self._handled("DISCONNECT", name, connection, {})
 
-    async def _answer(self, kind: str, name: str, event: Event | None = None, **context: object) -> Event:
-        context = {"eventType": kind, "connectionId": name, **context}
-        return await asyncio.to_thread(self.answer, {**(event or {}), "requestContext": context})
+    async def _handled(self, kind: str, name: str, connection: ServerConnection, event: Event) -> Event:
+        """Return the handler's answer; 500 if it fails."""
+        context = {
+            "routeKey": "$default" if kind == "MESSAGE" else f"${kind.lower()}",
+            "eventType": kind,
+            "connectionId": name,
+            "requestId": token_urlsafe(12),
+            "requestTimeEpoch": time.time_ns() // 1_000_000,
+            "identity": {"sourceIp": str(connection.remote_address[0])},
+        }
+        try:
+            answer: Event = await asyncio.to_thread(
+                self._handler, {"isBase64Encoded": False, **event, "requestContext": context}, self._context
+            )
+        except Exception:
+            _LOG.exception("%s of %s failed", kind, name)
+            return {"statusCode": HTTPStatus.INTERNAL_SERVER_ERROR, "body": "Internal server error"}
+        return answer
 
     async def _serve(self, connection: ServerConnection) -> None:
-        name, client = str(connection.username), _Client(connection, asyncio.get_running_loop().time())
-        with self._lock:
-            self._clients[name] = client
+        name = str(connection.username)
+        client = _Client(connection, time.time_ns() // 1_000_000, asyncio.get_running_loop().time())
+        self._clients[name] = client
         writer = asyncio.create_task(self._write(client))
         try:
             reason = await self._read(client, name)
@@ -148,11 +186,10 @@ class WebSocketServer:
             pass
         finally:
             writer.cancel()
-            with self._lock:
-                del self._clients[name]
+            del self._clients[name]
 
     async def _read(self, client: _Client, name: str) -> str:
-        """Carry out the client's messages until its time is over. Return why. Raises ConnectionClosed."""
+        """Pass the client's messages on until its time is over. Return why. Raises ConnectionClosed."""
         loop = asyncio.get_running_loop()
         ends_s = loop.time() + self._life_s
         while loop.time() < ends_s:
@@ -164,7 +201,9 @@ class WebSocketServer:
                     return "idle"
                 continue
             client.active_s = loop.time()
-            await self._answer("MESSAGE", name, _body_of(message))
+            answer = await self._handled("MESSAGE", name, client.connection, _body_of(message))
+            if answer["statusCode"] == HTTPStatus.INTERNAL_SERVER_ERROR:
+                self._queue(client, json.dumps({"message": answer["body"], "connectionId": name}).encode())
         return "the connection's time is over"
 
     async def _write(self, client: _Client) -> None:
@@ -173,45 +212,60 @@ class WebSocketServer:
                 message = await client.waiting.get()
                 await client.connection.send(message, text=True)
                 client.active_s = asyncio.get_running_loop().time()
-                with self._lock:
-                    client.queued_bytes -= len(message)
+                client.queued_bytes -= len(message)
 
-    def send(self, connection_id: str, message: bytes) -> None:
-        """Queue a message. Raises Gone, also if too much waits for the client, which is cut off then."""
-        client = self._client(connection_id)
+    def _managed(self, head: sdk_http.Head, body: bytes) -> bytes:
+        """Answer a request to send to a client, to end its connection, or to tell of it."""
+        path = unquote(urlsplit(head.path).path)
+        client = self._clients.get(path.removeprefix(CONNECTIONS_PATH)) if path.startswith(CONNECTIONS_PATH) else None
         if client is None:
-            raise Gone(connection_id)
-        with self._lock:
-            is_slow = client.queued_bytes + len(message) > QUEUED_BYTES_MAX
-            client.queued_bytes += 0 if is_slow else len(message)
-        if is_slow:
+            return _failure(HTTPStatus.GONE, "GoneException")
+        if head.method == "DELETE":
+            self._close(client, CloseCode.NORMAL_CLOSURE, "")
+            return sdk_http.response(HTTPStatus.NO_CONTENT, {}, b"")
+        if head.method == "GET":
+            return _json(HTTPStatus.OK, self._description(client))
+        if len(body) > MESSAGE_BYTES_MAX:
+            return _failure(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "PayloadTooLargeException")
+        if self._queue(client, body):
+            return sdk_http.response(HTTPStatus.OK, {}, b"")
+        return _failure(HTTPStatus.GONE, "GoneException")
+
+    def _description(self, client: _Client) -> Mapping[str, object]:
+        idle_s = asyncio.get_running_loop().time() - client.active_s
+        return {
+            "connectedAt": client.connected_ms / 1000,
+            "lastActiveAt": time.time() - idle_s,
+            "identity": {"sourceIp": str(client.connection.remote_address[0]), "userAgent": ""},
+        }
+
+    def _queue(self, client: _Client, message: bytes) -> bool:
+        """Have a message sent. Return False if too much waits for the client, which is cut off then."""
+        if client.queued_bytes + len(message) > QUEUED_BYTES_MAX:
             self._close(client, CloseCode.TRY_AGAIN_LATER, "too slow: messages were not read")
-            raise Gone(connection_id)
-        self._soon(lambda: client.waiting.put_nowait(message))
-
-    def close(self, connection_id: str) -> None:
-        client = self._client(connection_id)
-        if client is not None:
-            self._close(client, CloseCode.POLICY_VIOLATION, "the connection is unknown")
-
-    def _client(self, connection_id: str) -> _Client | None:
-        with self._lock:
-            return self._clients.get(connection_id)
+            return False
+        client.queued_bytes += len(message)
+        client.waiting.put_nowait(message)
+        return True
 
     def _close(self, client: _Client, code: CloseCode, reason: str) -> None:
-        def closing() -> None:
-            task = asyncio.ensure_future(client.connection.close(code, reason))
-            task.add_done_callback(lambda _: None)
+        self._begin(client.connection.close(code, reason))
 
-        self._soon(closing)
-
-    def _soon(self, call: Callable[[], None]) -> None:
-        if self._loop is not None:
-            with suppress(RuntimeError):  # the server has stopped
-                self._loop.call_soon_threadsafe(call)
+    def _begin(self, work: Any) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
 
 def _body_of(message: str | bytes) -> Event:
     if isinstance(message, str):
-        return {"body": message, "isBase64Encoded": False}
+        return {"body": message}
     return {"body": b64encode(message).decode(), "isBase64Encoded": True}
+
+
+def _json(status: HTTPStatus, value: Mapping[str, object], **headers: str) -> bytes:
+    return sdk_http.response(status, {"Content-Type": "application/json"} | headers, json.dumps(value).encode())
+
+
+def _failure(status: HTTPStatus, kind: str) -> bytes:
+    return _json(status, {"message": status.phrase}, **{"x-amzn-ErrorType": kind})

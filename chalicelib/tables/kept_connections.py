@@ -26,7 +26,7 @@ class KeptConnections:
     def __init__(self, session: Any) -> None:
         self._session = session
         self._pools: dict[str, Any] = {}
-        """By URL: its pool of connections; None: a proxy is in between."""
+        """By scheme and host: the pool of connections; None: a proxy is in between."""
 
     def send(self, request: Any) -> Any:
         """Return the answer. Raises as the SDK's own session does."""
@@ -46,10 +46,11 @@ class KeptConnections:
         self._session.close()
 
     def _pool(self, url: str) -> Any:
-        if url not in self._pools:
+        host = url[: url.find("/", len("https://")) + 1]
+        if host not in self._pools:
             is_direct = not self._session._proxy_config.proxy_url_for(url)
-            self._pools[url] = self._session._manager.connection_from_url(url) if is_direct else None
-        return self._pools[url]
+            self._pools[host] = self._session._manager.connection_from_url(url) if is_direct else None
+        return self._pools[host]
 
 
 def _exchange(connection: Any, request: Any, timeout_s: float) -> Any:

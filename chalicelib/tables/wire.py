@@ -49,6 +49,11 @@ def write_directly(client: Any) -> None:
     if not hasattr(client, "_serializer") or isinstance(client._serializer, BodyWriter):
         return
     client._serializer = BodyWriter()
+    call_lightly(client)
+
+
+def call_lightly(client: Any) -> None:
+    """Have any SDK client write its User-Agent once, and use its open connections directly."""
     agent = client._user_agent_creator
     service = client.meta.service_model.service_id.hyphenize()
     client.meta.events.unregister(f"request-created.{service}", agent.rebuild_and_replace_user_agent_handler)

@@ -8,7 +8,8 @@ parameter (SecureString) with it. During a rotation, the previous key is ``TALLY
 version of that parameter labelled ``previous``. ``TALLYBOOK_PUBLIC_INSTANCE`` is the instance of public routes, and of
 makers who connect without naming one. ``TALLYBOOK_PUBLIC_REQUESTS_PER_MINUTE`` is the rate limit of a client address on
 public routes. ``TALLYBOOK_DELIVER_FUNCTION`` is the function that makes webhook deliveries; without it, the process
-that sweeps makes them. ``TALLYBOOK_BEAT_FUNCTION`` is the function that begins WebSocket connections, once they are
+that sweeps makes them. ``TALLYBOOK_CONNECTIONS_URL`` is where API Gateway takes messages to WebSocket connections;
+without it, there are none. ``TALLYBOOK_BEAT_FUNCTION`` is the function that begins WebSocket connections, once they are
 open; without it, a thread of the process that lets them in does. ``TALLYBOOK_WEBHOOKS_ALLOW_LOCAL`` (1) lets webhooks
 go to http and loopback addresses, for a run on the developer's machine. ``AWS_LAMBDA_FUNCTION_MEMORY_SIZE``, set by
 Lambda, bounds the orders kept in memory (T55).
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from chalicelib.services.webhooks.delivering import Deliverer
     from chalicelib.services.webhooks.dispatching import Dispatcher
     from chalicelib.services.webhooks.endpoints import EndpointDesk
+    from chalicelib.wiring.push import Pushing
 
 CONNECTIONS_MAX = 32
 WRITES_AT_ONCE = 16
@@ -309,11 +311,15 @@ def webhooks_allow_local() -> bool:
     return os.environ.get("TALLYBOOK_WEBHOOKS_ALLOW_LOCAL") == "1"
 
 
-def aws_client(service: str, timeout_s: float, attempts_max: int) -> Any:
+def aws_client(service: str, timeout_s: float, attempts_max: int, endpoint_url: str | None = None) -> Any:
     """Return a client of an AWS service beside DynamoDB."""
-    retries: Any = {"total_max_attempts": attempts_max, "mode": "standard"}
-    config = Config(connect_timeout=timeout_s, read_timeout=timeout_s, retries=retries)
-    return _session().create_client(service, config=config)
+    config = Config(
+        connect_timeout=timeout_s,
+        read_timeout=timeout_s,
+        max_pool_connections=WRITES_AT_ONCE,
+        retries={"total_max_attempts": attempts_max, "mode": "standard"},
+    )
+    return _session().create_client(service, config=config, endpoint_url=endpoint_url)
 
 
 @cache
@@ -338,7 +344,25 @@ def outbox_rows() -> Rows:
 @cache
 def receivers() -> dict[str, Receiver]:
     """Return what is told of new events, by name."""
-    return {"webhooks": webhook_dispatcher()}
+    found: dict[str, Receiver] = {"webhooks": webhook_dispatcher()}
+    if connections_url():
+        found["sockets"] = pushing().broadcaster
+    return found
+
+
+def connections_url() -> str:
+    """Return where messages to WebSocket connections are sent; empty if there are none."""
+    return os.environ.get("TALLYBOOK_CONNECTIONS_URL", "")
+
+
+@cache
+def pushing() -> Pushing:
+    """Return what sends events to WebSocket connections, and what serves the clients' messages."""
+    from chalicelib.services.push.rows import StoredEntries
+    from chalicelib.wiring.push import new_pushing, sender_at
+
+    sender, between = sender_at(connections_url()), StoredEntries(database()).between
+    return new_pushing(database(), counters(), sender, between, now_ms, public_instance(), orders_max())
 
 
 def _stream() -> None:
@@ -360,6 +384,7 @@ def prepare(handler: str) -> None:
         "app.deliver_webhooks": (webhook_deliverer,),
         "app.push_journal": (journal_rows, receivers),
         "app.push_outbox": (outbox_rows, receivers),
+        "app.websocket": (pushing,),
     }
     for build in builders.get(handler, ()):
         build()

@@ -29,7 +29,7 @@ from chalicelib.services.ledger.reading import LedgerReading
 from chalicelib.services.push.beating import Beat
 from chalicelib.services.push.broadcasting import Broadcaster, Desk
 from chalicelib.services.push.recent import EntriesBetween, RecentEntries
-from chalicelib.services.push.sending import Sender
+from chalicelib.services.push.sending import GatewaySender, Sender
 from chalicelib.services.push.sessions import Sessions
 from chalicelib.services.push.states import Depths, Projected
 from chalicelib.services.tenancy.rate_limiter import RateLimiter
@@ -42,6 +42,9 @@ from chalicelib.tables.credentials import Credentials
 from chalicelib.tables.desk_settings import TakerDesks
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.tenants import Tenants
+from chalicelib.tables.wire import call_lightly
+
+SEND_TIMEOUT_S, SEND_ATTEMPTS_MAX = 5, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,3 +129,10 @@ def _starting(beat: Beat, pause: Callable[[float], None]) -> Callable[[str], Non
         Thread(target=begin, args=(connection_id,), name=f"begin-{connection_id}", daemon=True).start()
 
     return begin if function else begin_in_a_thread
+
+
+def sender_at(url: str) -> GatewaySender:
+    """Build the sender to the connections of the gateway at this URL."""
+    client = wiring.aws_client("apigatewaymanagementapi", SEND_TIMEOUT_S, SEND_ATTEMPTS_MAX, url)
+    call_lightly(client)
+    return GatewaySender(client)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from infra import engine_server
+from infra.sdk_http import Connection
 from infra.settings import HOST
 
 ANSWER_S_MAX = 10
@@ -22,8 +23,8 @@ NO_TABLE = b'{"TableName": "none"}'
 def port() -> Iterator[int]:
     """The port of a server in this process."""
     loop = asyncio.new_event_loop()
-    connections: set[engine_server.Connection] = set()
-    server = loop.run_until_complete(loop.create_server(lambda: engine_server.Connection(connections), HOST, 0))
+    connections: set[Connection] = set()
+    server = loop.run_until_complete(loop.create_server(lambda: Connection(connections, engine_server.answer), HOST, 0))
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     yield server.sockets[0].getsockname()[1]

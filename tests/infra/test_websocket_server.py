@@ -1,4 +1,4 @@
-"""The WebSocket server of a local run: it lets clients in, passes messages on, cuts slow readers off, says goodbye."""
+"""The WebSocket gateway of a local run: it lets clients in, passes messages on, cuts slow readers off, says goodbye."""
 
 from __future__ import annotations
 
@@ -13,57 +13,90 @@ from typing import Any
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Subprotocol
 
-from chalicelib.apis.kit.sockets import MESSAGE_BYTES_MAX, Opened, Opening
-from chalicelib.apis.sockets import Sockets
-from chalicelib.services.push.sending import Gone
+from chalicelib.services.push.sending import MESSAGE_BYTES_MAX, GatewaySender, Gone
+from chalicelib.wiring.push import sender_at
+from infra.poller import LambdaContext
 from infra.settings import HOST, free_port
-from infra.websocket_server import QUEUED_BYTES_MAX, WebSocketServer
+from infra.websocket_server import FRAME_BYTES_MAX, QUEUED_BYTES_MAX, Gateway
 
 WAIT_S = 10
+Event = dict[str, Any]
 
 
-class Desk:
-    """A desk that notes what it is told, and answers each message with itself."""
+class Function:
+    """A function that keeps its events by kind, and answers each message with itself."""
 
-    def __init__(self, server: WebSocketServer) -> None:
-        self.server = server
-        self.openings: list[Opening] = []
-        self.closed: list[str] = []
+    def __init__(self) -> None:
+        self.events: dict[str, list[Event]] = {"CONNECT": [], "MESSAGE": [], "DISCONNECT": []}
+        self.sender: GatewaySender
 
-    def connect(self, opening: Opening) -> Opened:
-        if opening.query.get("refuse"):
-            return Opened(429, "Too many connections")
-        self.openings.append(opening)
-        return Opened(200)
+    def __call__(self, event: Event, context: LambdaContext) -> Event:
+        assert context.function_name == "websocket"
+        self.events[event["requestContext"]["eventType"]].append(event)
+        return getattr(self, event["requestContext"]["routeKey"].removeprefix("$"))(event)  # type: ignore[no-any-return]
 
-    def message(self, connection_id: str, content: bytes) -> None:
-        self.server.send(connection_id, content)
+    def connect(self, event: Event) -> Event:
+        with pytest.raises(Gone):
+            self.sender.send(name_of(event), b"too early")
+        query = event["queryStringParameters"] or {}
+        if "refuse" in query:
+            return {"statusCode": 429, "body": "Too many connections"}
+        if "fail" in query:
+            raise ValueError(query)
+        return {"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": "jwt"} if "jwt" in query else {}}
 
-    def close(self, connection_id: str) -> None:
-        self.closed.append(connection_id)
+    def default(self, event: Event) -> Event:
+        if event["body"] == "fail":
+            raise ValueError(event)
+        self.sender.send(name_of(event), event["body"].encode())
+        return {"statusCode": 200}
+
+    def disconnect(self, _event: Event) -> Event:
+        return {"statusCode": 200}
+
+    @property
+    def connected(self) -> list[str]:
+        return [name_of(event) for event in self.events["CONNECT"]]
+
+    @property
+    def closed(self) -> list[str]:
+        return [name_of(event) for event in self.events["DISCONNECT"]]
+
+
+def name_of(event: Event) -> str:
+    return str(event["requestContext"]["connectionId"])
 
 
 class Running:
     def __init__(self, **bounds: float) -> None:
-        self.server = WebSocketServer(free_port(0), **bounds)
-        self.desk = Desk(self.server)
-        self.server.answer = Sockets({"trade": self.desk}, self.desk).answer  # type: ignore[arg-type]  # as sessions
+        port, function = free_port(0), Function()
+        self.function = function
+        self.gateway = Gateway(port, free_port(port), function, **bounds)
+        self.sender = function.sender = sender_at(self.gateway.connections_url)
         self.stop = threading.Event()
-        self.thread = threading.Thread(target=self.server.run, args=(self.stop,), daemon=True)
+        self.thread = threading.Thread(target=self.gateway.run, args=(self.stop,), daemon=True)
         self.thread.start()
-        assert self.server.is_open.wait(WAIT_S)
+        assert self.gateway.is_open.wait(WAIT_S)
 
     @property
     def port(self) -> int:
-        return int(self.server.url.rpartition(":")[2])
+        return int(self.gateway.url.rpartition(":")[2])
 
     def client(self, path: str = "/", **more: Any) -> ClientConnection:
-        return connect(self.server.url + path, open_timeout=WAIT_S, **more)
+        return connect(self.gateway.url + path, open_timeout=WAIT_S, **more)
 
     @property
     def last(self) -> str:
-        return self.desk.openings[-1].connection_id
+        return self.function.connected[-1]
+
+
+@pytest.fixture(autouse=True)
+def _credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "local")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "local")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
 
 
 @pytest.fixture
@@ -82,17 +115,17 @@ def until(condition: Any) -> None:
         time.sleep(0.01)
 
 
-def send_again_and_again(server: WebSocketServer, connection_id: str, message: bytes) -> None:
+def send_again_and_again(sender: GatewaySender, connection_id: str, message: bytes) -> None:
     for _ in range(100 * QUEUED_BYTES_MAX // len(message)):
-        server.send(connection_id, message)
+        sender.send(connection_id, message)
 
 
-def fill(server: WebSocketServer, connection_id: str, message: bytes) -> None:
+def fill(running: Running, connection_id: str, message: bytes) -> None:
     """Send until no more may wait: sockets' buffers are full, and the server's own almost."""
-    client = server._clients[connection_id]
+    client = running.gateway._clients[connection_id]
     for _ in range(100 * QUEUED_BYTES_MAX // len(message)):
         if client.queued_bytes + len(message) <= QUEUED_BYTES_MAX:
-            server.send(connection_id, message)
+            running.sender.send(connection_id, message)
             continue
         time.sleep(0.1)  # what the sockets' buffers have room for is sent meanwhile
         if client.queued_bytes + len(message) > QUEUED_BYTES_MAX:
@@ -105,18 +138,68 @@ def read_to_the_end(client: ClientConnection) -> None:
         client.recv(WAIT_S)
 
 
-def test_messages_go_to_the_desk_and_back(running: Running) -> None:
-    with running.client("/?desk=trade", additional_headers={"X-Api-Key": "key"}) as client:
+def test_what_a_client_does_becomes_events_and_what_is_sent_to_it_arrives(running: Running) -> None:
+    with running.client("/ws/x?a=1&a=2", additional_headers={"X-Api-Key": "key"}) as client:
         client.send('{"method":"ping"}')
         assert client.recv(WAIT_S) == '{"method":"ping"}'
-    opening = running.desk.openings[0]
-    assert (opening.client_address, opening.query, opening.headers["x-api-key"]) == (HOST, {"desk": "trade"}, "key")
-    until(lambda: running.desk.closed == [opening.connection_id])
+        client.send(b"bytes")
+        assert client.recv(WAIT_S) == "Ynl0ZXM="
+    until(lambda: running.function.closed == [running.last])
+    events = running.function.events
+    connecting, (text, binary), leaving = events["CONNECT"][0], events["MESSAGE"], events["DISCONNECT"][0]
+    context = connecting["requestContext"]
+    assert (context["routeKey"], context["identity"]) == ("$connect", {"sourceIp": HOST})
+    assert (connecting["path"], connecting["queryStringParameters"]) == ("/ws/x", {"a": "2"})
+    assert connecting["headers"]["X-Api-Key"] == "key"
+    assert (text["isBase64Encoded"], binary["isBase64Encoded"]) == (False, True)
+    assert leaving["requestContext"]["routeKey"] == "$disconnect"
     with pytest.raises(Gone):
-        running.server.send(opening.connection_id, b"{}")
+        running.sender.send(running.last, b"{}")
+    running.sender.close(running.last)
 
 
-def test_a_client_that_the_desk_refuses_gets_its_status_and_why(running: Running) -> None:
+def test_a_sender_asks_about_a_connection_and_ends_it(running: Running) -> None:
+    began_s = int(time.time())
+    with running.client() as client:
+        client.send("hello")
+        client.recv(WAIT_S)
+        found = running.sender._client.get_connection(ConnectionId=running.last)
+        assert began_s <= found["ConnectedAt"].timestamp() <= found["LastActiveAt"].timestamp() + 1
+        assert found["Identity"]["SourceIp"] == HOST
+        running.sender.close(running.last)
+        with pytest.raises(ConnectionClosed) as closed:
+            client.recv(WAIT_S)
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1000
+
+
+def test_a_message_longer_than_api_gateway_takes_cuts_its_client_off(running: Running) -> None:
+    with running.client(max_size=2 * MESSAGE_BYTES_MAX) as client:
+        running.sender.send(running.last, b"x" * MESSAGE_BYTES_MAX)
+        assert len(client.recv(WAIT_S)) == MESSAGE_BYTES_MAX
+        with pytest.raises(Gone):
+            running.sender.send(running.last, b"x" * (MESSAGE_BYTES_MAX + 1))
+        with pytest.raises(ConnectionClosed):
+            client.recv(WAIT_S)
+
+
+def test_the_function_chooses_the_subprotocol(running: Running) -> None:
+    with running.client("/?jwt=1", subprotocols=[Subprotocol("jwt"), Subprotocol("token")]) as client:
+        assert client.subprotocol == "jwt"
+
+
+def test_a_function_that_fails_lets_nobody_in_and_says_so_to_who_is(running: Running) -> None:
+    with pytest.raises(InvalidStatus) as refused:
+        running.client("/?fail=1")
+    assert refused.value.response.status_code == 500
+    with running.client() as client:
+        client.send("fail")
+        assert json.loads(client.recv(WAIT_S)) == {"message": "Internal server error", "connectionId": running.last}
+        client.send("still here")
+        assert client.recv(WAIT_S) == "still here"
+
+
+def test_a_client_that_the_function_refuses_gets_its_status_and_why(running: Running) -> None:
     with pytest.raises(InvalidStatus) as refused:
         running.client("/?refuse=1")
     assert (refused.value.response.status_code, refused.value.response.body) == (429, b"Too many connections\n")
@@ -124,7 +207,7 @@ def test_a_client_that_the_desk_refuses_gets_its_status_and_why(running: Running
 
 def test_a_message_that_is_too_long_ends_the_connection(running: Running) -> None:
     with running.client() as client:
-        client.send("x" * (MESSAGE_BYTES_MAX + 1))
+        client.send("x" * (FRAME_BYTES_MAX + 1))
         with pytest.raises(ConnectionClosed) as closed:
             client.recv(WAIT_S)
     assert closed.value.rcvd is not None
@@ -133,11 +216,11 @@ def test_a_message_that_is_too_long_ends_the_connection(running: Running) -> Non
 
 def test_a_client_that_does_not_read_is_cut_off_with_a_reason_and_others_go_on(running: Running) -> None:
     with running.client(max_queue=1) as slow, running.client() as quick:
-        slow_id, quick_id = (opening.connection_id for opening in running.desk.openings)
+        slow_id, quick_id = running.function.connected
         message = json.dumps("x" * 60_000).encode()
         with pytest.raises(Gone):
-            send_again_and_again(running.server, slow_id, message)
-        running.server.send(quick_id, b"still here")
+            send_again_and_again(running.sender, slow_id, message)
+        running.sender.send(quick_id, b"still here")
         assert quick.recv(WAIT_S) == "still here"
         with pytest.raises(ConnectionClosed) as closed:
             read_to_the_end(slow)
@@ -163,10 +246,7 @@ def test_what_is_no_handshake_opens_no_connection(running: Running) -> None:
         http.request("GET", "/")
         assert http.getresponse().status == 426
         http.close()
-    with pytest.raises(InvalidStatus) as refused:
-        running.client("/no/such/path")
-    assert refused.value.response.status_code == 404
-    assert running.desk.openings == []
+    assert running.function.connected == []
 
 
 def who_never_reads(running: Running) -> socket.socket:
@@ -189,14 +269,14 @@ def who_never_reads(running: Running) -> socket.socket:
 def test_clients_that_do_not_read_delay_a_stop_once_and_all_are_closed() -> None:
     running = Running()
     clients = [who_never_reads(running) for _ in range(6)]
-    until(lambda: len(running.server._clients) == len(clients))
+    until(lambda: len(running.gateway._clients) == len(clients))
     message = json.dumps("x" * 60_000).encode()
-    for opening in running.desk.openings:
-        fill(running.server, opening.connection_id, message)
+    for name in running.function.connected:
+        fill(running, name, message)
     running.stop.set()
     running.thread.join(WAIT_S)
     assert not running.thread.is_alive()
-    assert sorted(running.desk.closed) == sorted(opening.connection_id for opening in running.desk.openings)
+    assert sorted(running.function.closed) == sorted(running.function.connected)
     for client in clients:
         client.close()
 
@@ -210,6 +290,6 @@ def test_a_connection_that_is_idle_or_old_is_ended(bounds: dict[str, float], rea
         client.recv(WAIT_S)
     assert closed.value.rcvd is not None
     assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1001, reason)
-    until(lambda: running.desk.closed == [running.last])
+    until(lambda: running.function.closed == [running.last])
     running.stop.set()
     running.thread.join(WAIT_S)

@@ -20,7 +20,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from chalicelib.tables.wire import write_directly
+from chalicelib.tables.wire import call_lightly, write_directly
 
 READ_TIMEOUT_S, CLOSED_S_MAX = 0.5, 10
 ITEM = {"Item": {"owner": {"S": "ann"}, "n": {"N": "1"}}}
@@ -122,6 +122,23 @@ def test_a_connection_is_opened_by_the_sdk_and_used_without_it(server: Server, m
     sent = sends_of(client, monkeypatch)
     assert [get(client) for _ in range(5)] == [ITEM] * 5
     assert (server.connections, len(sent)) == (1, 1)
+
+
+def test_one_open_connection_serves_every_path_of_its_host(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    client: Any = boto3.client(
+        "apigatewaymanagementapi",
+        endpoint_url=f"{server.url}/prod",
+        region_name="us-east-1",
+        config=Config(retries={"total_max_attempts": 1}, read_timeout=READ_TIMEOUT_S),
+    )
+    call_lightly(client)
+    sent = sends_of(client, monkeypatch)
+    for name in ("a=", "b=", "c="):
+        client.post_to_connection(ConnectionId=name, Data=b"hello")
+    assert (server.connections, len(sent)) == (1, 1)
+    assert [first.split(" ")[1] for first, _, _ in server.requests] == [
+        f"/prod/@connections/{name}%3D" for name in ("a", "b", "c")
+    ]
 
 
 def test_requests_are_those_of_the_sdk(server: Server) -> None:

@@ -14,7 +14,7 @@ MESSAGE_BYTES_MAX = 8 * 1024
 class Opening:
     """A client that wants to connect.
 
-    path: ``/`` where the API has none. headers: in lower case. query: the first value of each parameter.
+    path: ``/`` where the API has none. headers: in lower case. query: the last value of each parameter.
     """
 
     connection_id: str
