@@ -234,6 +234,16 @@ def deliver_webhooks(event: CloudWatchEvent) -> dict[str, int]:
     return {"started": 0}
 
 
+@app.schedule(Rate(1, unit=Rate.MINUTES), name="beat_connections")
+def beat_connections(event: CloudWatchEvent) -> None:
+    """Send WebSocket connections what they are sent every half a minute. Called with a connection, have it begin."""
+    with invocation("beat_connections", event.context):
+        if event.detail:
+            wiring.pushing().beat.begin(event.detail["connection"], time.sleep)
+        elif wiring.connections_url():
+            wiring.pushing().beat.run(time.sleep)
+
+
 def _for_seconds(seconds: float) -> Callable[[], bool]:
     """Return a function that is true for this long from now on."""
     end_s = time.monotonic() + seconds

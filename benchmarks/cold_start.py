@@ -35,7 +35,7 @@ FIRST_REQUESTS = 5
 TARGETS_MS = {"app": 300, "match_inbox": 250}
 FUNCTIONS = (
     *("app", "match_inbox", "expire_orders", "sweep_signed_orders", "release_escrows", "deliver_webhooks"),
-    *("push_journal", "push_outbox"),
+    *("push_journal", "push_outbox", "websocket", "beat_connections"),
 )
 
 

@@ -44,11 +44,12 @@ def _deploy(options: argparse.Namespace) -> None:
     built = package(stage, BUILD / stage.name)
     parameters, tags = dict(options.parameter), dict(options.tag)
     deployment.deploy(built, parameters, tags, lose_tables=options.tables == "replace")
-    url = deployment.api_url()
+    url, websocket_url = deployment.api_url(), deployment.websocket_url()
     _say(f"The API: {url}")
+    _say(f"WebSocket: {websocket_url or 'none, since pushes are off'}")
     if options.smoke:
         os.environ["TALLYBOOK_TABLE_PREFIX"] = stage.prefix
-        _say(f"Smoke test: {SmokeTest(url).run()}")
+        _say(f"Smoke test: {SmokeTest(url, websocket_url).run()}")
 
 
 def _destroy(options: argparse.Namespace) -> None:

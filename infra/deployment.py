@@ -16,7 +16,7 @@ from typing import Any
 import boto3
 
 from infra.artifacts import ArtifactBucket
-from infra.embedded import api_url, embedded_url, without_unsupported
+from infra.embedded import api_url, embedded_url, fit_for, websocket_url
 from infra.packaging import Package, Stage, Template, tables_of
 from infra.stacks import CREATE_FAILED, REVIEWED, UNDER_WAY, ChangeSet, DeploymentFailed, Kind, Stack
 from infra.tables import table_definitions
@@ -113,11 +113,15 @@ class Deployment:
         """Return the URL of the deployed API, without a trailing slash."""
         return api_url(self.stack.outputs(), self._embedded)
 
+    def websocket_url(self) -> str | None:
+        """Return the URL of the deployed WebSocket API; None if pushes are off."""
+        return websocket_url(self.stack.outputs(), self._embedded)
+
     def _supported(self, template: Template) -> Template:
-        """Return the template without what this cloud does not support (AWS supports all of it)."""
+        """Return the template as this cloud takes it (AWS takes all of it)."""
         if self._embedded is None:
             return template
-        fit, left_out = without_unsupported(template)
+        fit, left_out = fit_for(self._embedded, template)
         if left_out:
             self._say(f"The embedded cloud does not know, so left out: {', '.join(left_out)}")
         return fit

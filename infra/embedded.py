@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 ALARM = "AWS::CloudWatch::Alarm"
-
+CONNECTIONS_HOST = "https://${WebSocketApi}."
 
 AWS_HOSTS = (".amazonaws.com", ".amazonaws.com.cn")
 
@@ -30,12 +30,31 @@ def api_url(outputs: Mapping[str, str], embedded: str | None) -> str:
     return f"{embedded}/_aws/execute-api/{outputs['RestAPIId' if is_rest else 'HttpApiId']}{urlsplit(url).path}"
 
 
-def without_unsupported(template: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Return the template without the resources that the embedded cloud rejects, and the logical ids of those.
+def websocket_url(outputs: Mapping[str, str], embedded: str | None) -> str | None:
+    """Return the URL of the deployed WebSocket API; None if pushes are off."""
+    url = outputs.get("WebSocketUrl")
+    if url is None or embedded is None:
+        return url
+    host, path = (urlsplit(url).hostname or ""), urlsplit(url).path
+    return f"ws{embedded.removeprefix('http')}/_aws/execute-api/{host.partition('.')[0]}{path}"
 
-    These are the alarms on several metrics (metric math).
+
+def fit_for(embedded: str, template: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Return the template as the embedded cloud takes it, and the logical ids of the resources that it rejects.
+
+    These are the alarms on several metrics (metric math). Functions find the WebSocket API at the cloud's own address.
     """
     resources: dict[str, dict[str, Any]] = template["Resources"]
     left_out = [name for name, one in resources.items() if one["Type"] == ALARM and "Metrics" in one["Properties"]]
-    kept = {name: one for name, one in resources.items() if name not in left_out}
+    kept = {name: _at(embedded, one) for name, one in resources.items() if name not in left_out}
     return template | {"Resources": kept}, left_out
+
+
+def _at(embedded: str, value: Any) -> Any:
+    """Return a part of the template with the embedded cloud's address of the WebSocket API."""
+    if isinstance(value, dict):
+        return {name: _at(embedded, one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_at(embedded, one) for one in value]
+    is_url = isinstance(value, str) and value.startswith(CONNECTIONS_HOST)
+    return f"{embedded}/_aws/execute-api/${{WebSocketApi}}{urlsplit(value).path}" if is_url else value

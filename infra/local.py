@@ -30,6 +30,7 @@ from chalicelib import wiring
 from chalicelib.ops.cli.arguments import CommandFailed
 from chalicelib.ops.cli.table_errors import explain
 from chalicelib.services.books import redrive
+from chalicelib.services.push.broadcasting import BEAT_S
 from chalicelib.support.telemetry import logger
 from infra import demo, engine, escrow_demo, settings, taker_demo
 from infra.endpoint import refuse_dead_endpoint
@@ -201,6 +202,8 @@ class LocalRun:
         self._start_thread("the sweeper of escrow orders", Sweeper("release_escrows", app.release_escrows).run)
         webhooks = Sweeper("deliver_webhooks", app.deliver_webhooks, WEBHOOKS_PERIOD_S)
         self._start_thread("the sweeper of webhooks", webhooks.run)
+        beat = Sweeper("beat_connections", lambda _event, _context: wiring.pushing().beat.round(), BEAT_S)
+        self._start_thread("the beat of WebSocket connections", beat.run)
         self._threads.append(start_expiry_thread(self._threads_stop))
         self._until(lambda: demo.status_of(port, "/", {}) is not None, f"the service does not answer on port {port}.")
 

@@ -18,7 +18,12 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import Any
 
-SERVICES = {"dynamodb": "2012-08-10", "lambda": "2015-03-31", "ssm": "2014-11-06"}
+SERVICES = {
+    "apigatewaymanagementapi": "2018-11-29",
+    "dynamodb": "2012-08-10",
+    "lambda": "2015-03-31",
+    "ssm": "2014-11-06",
+}
 """The AWS services that the functions call, with their API versions."""
 UNPACKED_AT = "/var/task"
 DATA = "botocore/data/"

@@ -31,7 +31,7 @@ Template = dict[str, Any]
 
 APP = "tallybook"
 FRAGMENTS = tuple(
-    Path(__file__).with_name(name) for name in ("tables.yaml", "stack.yaml", "front_door.yaml", "monitoring.yaml")
+    Path(__file__).with_name(f"{name}.yaml") for name in ("tables", "stack", "front_door", "sockets", "monitoring")
 )
 STAGES_FILE = Path(__file__).with_name("stages.yaml")
 NOT_DEPLOYED = {"local"}

@@ -1,4 +1,4 @@
-"""Smoke test of a deployment through its API: place, match and list orders, then clean up.
+"""Smoke test of a deployment through its APIs: place, match and list orders, be told of a trade, then clean up.
 
 It uses an instance of its own, which it archives at the end; other instances are not affected. Its accounts are emptied
 again; only their history stays.
@@ -12,10 +12,16 @@ import string
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from websockets.exceptions import WebSocketException
+from websockets.sync.client import ClientConnection, connect
+
+from chalicelib.apis.trade.signature import signature_of
+from chalicelib.apis.trade.socket import WELCOME_ID
 from chalicelib.ops import cli
 
 MATCH_WAIT_S_MAX = 90.0
@@ -27,6 +33,7 @@ UNIT = 10**18
 BUYER, SELLER = "smoke-buyer", "smoke-seller"
 BOOK = "ob_smoke"
 DESK = "/orderbooks/stocks/api/offchain"
+TICKET, TRADES = "/trade/ticket", "user_trades"
 
 
 class SmokeTestFailed(Exception):
@@ -35,9 +42,12 @@ class SmokeTestFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SmokeTest:
-    """base_url: the deployed API's, without a trailing slash. pause: sleeps some seconds."""
+    """base_url: the deployed API's, without a trailing slash. websocket_url: None if pushes are off. pause: sleeps some
+    seconds.
+    """
 
     base_url: str
+    websocket_url: str | None
     pause: Callable[[float], None] = time.sleep
     now_s: Callable[[], float] = time.monotonic
 
@@ -47,13 +57,15 @@ class SmokeTest:
         instance = str(cli.run(["instance", "create", "--ref", ref])["instance"])
         try:
             api_key = self._open(instance)
-            bought, sold = (self._place(api_key, customer, side) for customer, side in _ORDERS)
-            for customer, order in ((BUYER, bought), (SELLER, sold)):
-                self._until_filled(api_key, customer, order)
+            with self._following(instance) as pushed:
+                bought, sold = (self._place(api_key, customer, side) for customer, side in _ORDERS)
+                for customer, order in ((BUYER, bought), (SELLER, sold)):
+                    self._until_filled(api_key, customer, order)
+                told = "pushed, " if pushed() else ""
             self._close(instance)
         finally:
             cli.run(["instance", "archive", instance])
-        return f"placed {bought} and {sold} in {instance}, matched, listed, put away"
+        return f"placed {bought} and {sold} in {instance}, matched, listed, {told}put away"
 
     def _open(self, instance: str) -> str:
         """Create a book and two funded accounts. Return an API key."""
@@ -83,6 +95,31 @@ class SmokeTest:
                 raise SmokeTestFailed(f"order {order} is {status} after {MATCH_WAIT_S_MAX:.0f} s, not FILLED")
             self.pause(POLL_S)
 
+    @contextmanager
+    def _following(self, instance: str) -> Iterator[Callable[[], bool]]:
+        """Follow the buyer's trades by WebSocket. Give what waits for the first; it returns False if pushes are off."""
+        if self.websocket_url is None:
+            yield lambda: False
+            return
+        message = {"method": "subscribe", "topics": [TRADES], "ticket": self._ticket(instance)}
+        try:
+            with connect(self.websocket_url, open_timeout=ANSWER_S_MAX) as client:
+                client.send(json.dumps(message))
+                _receive(client, "subscribed", WELCOME_ID)
+                yield lambda: _receive(client, "the trade", 1)
+        except (WebSocketException, OSError) as error:
+            raise SmokeTestFailed(f"{self.websocket_url} does not serve: {error}") from error
+
+    def _ticket(self, instance: str) -> str:
+        """Return a ticket of the buyer's. The service is awake by then: a signature is good for a few seconds."""
+        self._asked("GET", "/health", {})
+        whose = ["--instance", instance, "--customer", BUYER, "--permission", "read"]
+        made = cli.run(["api-token", "create", *whose])
+        timestamp = str(time.time_ns() // 10**6)
+        signature = signature_of(str(made["secret"]), timestamp, "POST", TICKET, b"")
+        headers = {"authorization": str(made["token"]), "timestamp": timestamp, "signature": signature}
+        return str(self._asked("POST", TICKET, headers)["data"]["ticket"])
+
     def _close(self, instance: str) -> None:
         """Close the book and empty the accounts."""
         cli.run(["book", "close", f"{instance}/{BOOK}"])
@@ -92,7 +129,9 @@ class SmokeTest:
 
     def _call(self, method: str, path: str, api_key: str, body: object = None) -> dict[str, Any]:
         content = None if body is None else json.dumps(body).encode()
-        headers = {"x-api-key": api_key, "content-type": "application/json"}
+        return self._asked(method, path, {"x-api-key": api_key, "content-type": "application/json"}, content)
+
+    def _asked(self, method: str, path: str, headers: dict[str, str], content: bytes | None = None) -> dict[str, Any]:
         request = urllib.request.Request(self.base_url + path, content, headers, method=method)
         try:
             with urllib.request.urlopen(request, timeout=ANSWER_S_MAX) as response:
@@ -103,6 +142,17 @@ class SmokeTest:
         except (OSError, ValueError) as error:
             raise SmokeTestFailed(f"{method} {path} does not answer: {error}") from error
         return answer
+
+
+def _receive(client: ClientConnection, what: str, message_id: int) -> bool:
+    """Wait for the next message, which must have this id. Raises SmokeTestFailed."""
+    try:
+        message = json.loads(client.recv(MATCH_WAIT_S_MAX))
+    except TimeoutError as error:
+        raise SmokeTestFailed(f"{what} is not pushed after {MATCH_WAIT_S_MAX:.0f} s") from error
+    if (message["topic"], message["id"]) != (TRADES, message_id):
+        raise SmokeTestFailed(f"in place of {what} comes {message}")
+    return True
 
 
 _ORDERS = ((BUYER, "BUY"), (SELLER, "SELL"))

@@ -153,6 +153,7 @@ class Gateway:
     async def _end(self, connection: ServerConnection, name: str) -> None:
         """Tell the handler once the connection has ended, however far it came."""
         await connection.wait_closed()
+        self._clients.pop(name, None)
         await self._handled("DISCONNECT", name, connection, {})
 
     async def _handled(self, kind: str, name: str, connection: ServerConnection, event: Event) -> Event:
@@ -186,7 +187,7 @@ class Gateway:
             pass
         finally:
             writer.cancel()
-            del self._clients[name]
+            self._clients.pop(name, None)
 
     async def _read(self, client: _Client, name: str) -> str:
         """Pass the client's messages on until its time is over. Return why. Raises ConnectionClosed."""

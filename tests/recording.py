@@ -24,13 +24,17 @@ from botocore.handlers import BUILTIN_HANDLERS
 
 from chalicelib.apis.book.api import BookApi
 from chalicelib.apis.escrow.api import EscrowApi
+from chalicelib.apis.sockets import Sockets
 from chalicelib.apis.taker.api import TakerApi
+from chalicelib.apis.taker.socket import SignedOrderSocket
 from chalicelib.apis.trade.api import TradeApi
+from chalicelib.apis.trade.socket import TradeSocket
 from chalicelib.services.books.expiry import Expiring
 from chalicelib.services.books.lost_commands import LostCommands
 from chalicelib.services.books.matcher import Matcher
 from chalicelib.services.books.parking import Parking
 from chalicelib.services.escrow.desk import EscrowDesk
+from chalicelib.services.push.beating import Beat
 from chalicelib.services.signed.desk import SignedOrderDesk
 from chalicelib.services.webhooks.delivering import Deliverer
 from infra.settings import ROOT
@@ -47,6 +51,8 @@ FUNCTIONS = (
     "deliver_webhooks",
     "push_journal",
     "push_outbox",
+    "websocket",
+    "beat_connections",
 )
 TABLE_ARN = "arn:aws:dynamodb:*:*:table/"
 FUNCTION_ARN = "arn:aws:lambda:*:*:function:"
@@ -70,6 +76,12 @@ ENTRANCES: list[tuple[type, str, str]] = [
     (EscrowDesk, "sweep", "release_escrows"),
     (Deliverer, "sweep", "deliver_webhooks"),
     (Deliverer, "run", "deliver_webhooks"),
+    (TradeSocket, "connect", "websocket"),
+    (TradeSocket, "message", "websocket"),
+    (SignedOrderSocket, "connect", "websocket"),
+    (Sockets, "answer", "websocket"),
+    (Beat, "round", "beat_connections"),
+    (Beat, "begin", "beat_connections"),
 ]
 WITH_A_MATCHER_OF_ITS_OWN = "expire_orders"
 STATEMENT = re.compile(r'(UPDATE|INSERT|DELETE) (?:INTO |FROM )?"([^"]+)"')
@@ -141,6 +153,8 @@ def needed(service: str, operation: str, request: dict[str, Any]) -> set[Grant]:
     if service == "ssm":
         name = request["Name"].partition(":")[0]  # a version or a label is no part of the resource
         return {(f"ssm:{operation}", f"{PARAMETER_ARN}{name}")}
+    if service == "apigatewaymanagementapi":  # the template grants it, for its own API alone
+        return set()
     if (service, operation) == ("lambda", "Invoke"):
         return {("lambda:InvokeFunction", f"{FUNCTION_ARN}{request['FunctionName']}")}
     if operation.startswith("Transact"):  # an action for each part, none for the whole

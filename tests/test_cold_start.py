@@ -32,7 +32,11 @@ NEEDED = {
     "deliver_webhooks": {"botocore.client", "chalicelib.services.webhooks.delivering"},
     "push_journal": {"botocore.client", "chalicelib.services.push.rows"},
     "push_outbox": {"botocore.client", "chalicelib.services.push.rows"},
+    "beat_connections": {"botocore.client", "chalicelib.services.push.beating"},
+    "websocket": {"botocore.client", "chalicelib.apis.sockets", "chalicelib.services.push.sessions"},
 }
+OF_SOCKETS = {"push_journal", "push_outbox", "websocket", "beat_connections"}
+"""What shows events to connections, as their desks do."""
 ROOMS = {
     "chalicelib.services.books.matcher",
     "chalicelib.services.books.expiry",
@@ -48,6 +52,8 @@ ROOMS_NEEDED = {
     "deliver_webhooks": set(),
     "push_journal": set(),
     "push_outbox": set(),
+    "websocket": set(),
+    "beat_connections": set(),
 }
 DESKS = {
     "_book_desk": ("book", {"pydantic"}),
@@ -60,12 +66,16 @@ DESKS = {
 
 @pytest.mark.parametrize("function", NEEDED)
 def test_a_start_imports_what_the_function_needs_and_nothing_else(function: str) -> None:
-    with LambdaProcess(ROOT, function, isolated=False) as process:
+    environment = {"TALLYBOOK_CONNECTIONS_URL": "https://abc.execute-api.us-east-1.amazonaws.com/ws"}
+    with LambdaProcess(ROOT, function, environment, isolated=False) as process:
         modules = set(process.start.modules)
     assert modules >= NEEDED[function]
     assert modules & (OF_NO_START | OF_NO_FUNCTION) == set()
     assert modules & ROOMS == ROOMS_NEEDED[function]
-    assert {name for name in modules if name.startswith("chalicelib.apis")} == OF_THE_APP
+    apis = {name for name in modules if name.startswith("chalicelib.apis")}
+    assert apis >= OF_THE_APP
+    assert ("chalicelib.apis.sockets" in apis) == (function in OF_SOCKETS)
+    assert function in OF_SOCKETS or apis == OF_THE_APP
 
 
 def test_whoever_packages_or_tests_the_app_builds_nothing() -> None:

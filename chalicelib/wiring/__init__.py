@@ -375,6 +375,7 @@ def prepare(handler: str) -> None:
     The init phase has a full core whatever the function's memory; the first call has only its share. An unknown handler
     builds nothing: the app is then imported for packaging or tests.
     """
+    sockets = (pushing,) if connections_url() else ()
     builders: dict[str, tuple[Callable[[], object], ...]] = {
         "app.app": (database, counters),
         "app.match_inbox": (_stream, matcher),
@@ -384,7 +385,8 @@ def prepare(handler: str) -> None:
         "app.deliver_webhooks": (webhook_deliverer,),
         "app.push_journal": (journal_rows, receivers),
         "app.push_outbox": (outbox_rows, receivers),
-        "app.websocket": (pushing,),
+        "app.websocket": sockets,
+        "app.beat_connections": sockets,
     }
     for build in builders.get(handler, ()):
         build()

@@ -6,6 +6,7 @@ destroy for good.
 
 from __future__ import annotations
 
+import json
 import re
 import secrets
 import time
@@ -15,14 +16,19 @@ from typing import Any
 
 import boto3
 import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
 from chalicelib import wiring
 from chalicelib.apis.trade.signature import signature_of
 from chalicelib.domain.signed.settings import DeskSettings
 from chalicelib.ops import cli
 from chalicelib.services.books.parking import FAILED_BATCHES_MAX
+from chalicelib.services.push.sending import Gone
+from chalicelib.tables.connections import TABLE as CONNECTIONS
 from chalicelib.tables.inbox import Inbox
 from chalicelib.tables.journal import TABLE as JOURNAL
+from chalicelib.wiring.push import sender_at
 from infra import demo, escrow_demo, taker_demo
 from infra.packaging import Package, read_stage
 from infra.stacks import DeploymentFailed
@@ -43,7 +49,8 @@ FORM = "multipart/form-data; boundary=b"
 def api(cloud: Cloud) -> Api:
     done = cloud.script("deploy", "--stage", STAGE, "--yes", "--parameter", f"PublicInstance={demo.INSTANCE}")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert re.search(r"Smoke test: placed ord_\w+ and ord_\w+ in inst_smk\w+, matched, listed, put away", done.stdout)
+    smoke_test = r"Smoke test: placed ord_\w+ and ord_\w+ in inst_smk\w+, matched, listed, pushed, put away"
+    assert re.search(smoke_test, done.stdout), done.stdout
     (url,) = re.findall(r"^The API: (http://127\.0\.0\.1:\S+)$", done.stdout, re.MULTILINE)
     demo.seed()
     taker_demo.seed()
@@ -97,6 +104,49 @@ def test_a_webhook_is_attempted_by_a_function_of_its_own(api: Api, book_key: dic
     until(lambda: api.done("GET", path, headers=book_key)["attempts"] > 0, "the webhook is not attempted")
     until(lambda: api.done("GET", path, headers=book_key)["lastAnswer"] is not None, "no outcome is noted")
     assert api.done("DELETE", f"{hooks}/{made['id']}", headers=book_key)["removed"] is True
+
+
+def test_a_client_follows_trades_and_depth_by_websocket_and_is_forgotten_when_it_leaves(
+    cloud: Cloud, api: Api, book_key: dict[str, str]
+) -> None:
+    url = cloud.deployment().websocket_url()
+    assert url is not None
+    with connect(url, open_timeout=MATCH_S_MAX) as client:
+        client.send(json.dumps({"method": "subscribe", "topics": [f"trade@{demo.PAIR}"]}))
+        assert json.loads(client.recv(MATCH_S_MAX))["body"] == {"message": "subscribed"}
+        client.send("no JSON")
+        assert json.loads(client.recv(MATCH_S_MAX))["topic"] == "error"
+        trade(api, book_key)
+        pushed = json.loads(client.recv(MATCH_S_MAX))
+        assert (pushed["id"], pushed["topic"], pushed["body"]["price"]) == (1, f"trade@{demo.PAIR}", 100)
+        rows = connection_rows()
+    until(lambda: connection_rows() == [], "a client that has left is not forgotten")
+    (connection_id,) = {row["id"] for row in rows if "id" in row}
+    sender = sender_at(url.replace("ws:", "http:"))
+    with pytest.raises(Gone):
+        sender.send(connection_id, b"{}")
+    sender.close(connection_id)
+    wiring.database().put_many(CONNECTIONS, rows)  # as if nobody had said that it left
+    trade(api, book_key)
+    until(lambda: connection_rows() == [], "a connection that is gone is not forgotten")
+
+
+def test_a_desk_that_there_is_not_lets_no_websocket_client_in(cloud: Cloud) -> None:
+    """This cloud refuses by 403, whatever the function answers."""
+    with pytest.raises(InvalidStatus) as refused:
+        connect(f"{cloud.deployment().websocket_url()}?desk=none", open_timeout=MATCH_S_MAX)
+    assert refused.value.response.status_code == 403
+
+
+def connection_rows() -> list[dict[str, Any]]:
+    """Return the rows of connections, without the marks of instances that had some."""
+    return [row for row in wiring.database().scan(CONNECTIONS) if not row["topic"].startswith("instance/")]
+
+
+def trade(api: Api, key: dict[str, str]) -> None:
+    buyer, seller = demo.CUSTOMERS[:2]
+    api.done("POST", f"{DESK}/orders", order("BUY", buyer), key)
+    api.done("POST", f"{DESK}/orders", order("SELL", seller), key)
 
 
 def test_the_trade_desk_lists_a_customers_orders_for_a_signed_request(api: Api, book_key: dict[str, str]) -> None:

@@ -14,7 +14,7 @@ from botocore.stub import ANY, Stubber
 
 from infra.deploy import _parser
 from infra.deployment import Deployment, DeploymentRefused
-from infra.embedded import api_url, embedded_url, without_unsupported
+from infra.embedded import api_url, embedded_url, fit_for, websocket_url
 from infra.packaging import read_stage
 from infra.settings import ROOT
 from infra.stacks import Change, ChangeSet, DeploymentFailed, Stack
@@ -268,10 +268,27 @@ def _arguments_of(command: str) -> list[str]:
     return shlex.split(line)
 
 
+def test_the_websocket_apis_url_is_the_stacks_own_on_aws_and_a_path_of_an_embedded_cloud() -> None:
+    outputs = {"WebSocketUrl": "wss://abc.execute-api.eu-west-1.amazonaws.com/ws"}
+    assert websocket_url(outputs, None) == "wss://abc.execute-api.eu-west-1.amazonaws.com/ws"
+    assert websocket_url(outputs, "http://127.0.0.1:4566") == "ws://127.0.0.1:4566/_aws/execute-api/abc/ws"
+    assert websocket_url({}, None) is None, "pushes are off"
+
+
 def test_only_what_the_embedded_cloud_cannot_make_is_left_out_there() -> None:
     alarm = {"Type": "AWS::CloudWatch::Alarm", "Properties": {"MetricName": "Errors"}}
     of_several = {"Type": "AWS::CloudWatch::Alarm", "Properties": {"Metrics": [{"Id": "sum"}]}}
     table = {"Type": TABLE, "Properties": {}}
     template = {"Resources": {"One": alarm, "Several": of_several, "Table": table}}
-    assert without_unsupported(template) == ({"Resources": {"One": alarm, "Table": table}}, ["Several"])
+    assert fit_for("http://127.0.0.1:4566", template) == ({"Resources": {"One": alarm, "Table": table}}, ["Several"])
     assert "Several" in template["Resources"]
+
+
+def test_functions_on_an_embedded_cloud_send_to_connections_at_its_own_address() -> None:
+    def function(url: str) -> dict[str, Any]:
+        variables = {"TALLYBOOK_CONNECTIONS_URL": {"Fn::If": ["PushesOn", {"Fn::Sub": url}, ""]}, "OTHER": "https://x"}
+        return {"Type": FUNCTION, "Properties": {"Environment": {"Variables": variables}}}
+
+    of_aws = function("https://${WebSocketApi}.execute-api.${AWS::Region}.${AWS::URLSuffix}/ws")
+    changed, _ = fit_for("http://127.0.0.1:4566", {"Resources": {"Websocket": of_aws}})
+    assert changed["Resources"] == {"Websocket": function("http://127.0.0.1:4566/_aws/execute-api/${WebSocketApi}/ws")}

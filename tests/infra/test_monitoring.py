@@ -40,6 +40,8 @@ FUNCTIONS = {
     "DeliverWebhooks": "deliver_webhooks",
     "PushJournal": "push_journal",
     "PushOutbox": "push_outbox",
+    "Websocket": "websocket",
+    "BeatConnections": "beat_connections",
 }
 """By their logical ids, as Chalice makes them."""
 OF_AWS = {

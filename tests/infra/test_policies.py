@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from uuid import UUID
 
 import boto3
 import pytest
-from botocore.exceptions import ReadTimeoutError
+from botocore.exceptions import ClientError, ReadTimeoutError
 
 from chalicelib import wiring
 from chalicelib.apis.book.routes import (
@@ -30,6 +31,7 @@ from chalicelib.apis.book.routes import (
     WEBHOOKS,
 )
 from chalicelib.apis.taker.routes import Auth
+from chalicelib.apis.trade.socket_topics import Topic
 from chalicelib.domain.books.candles import Period
 from chalicelib.domain.books.vocabulary import BookStatus
 from chalicelib.domain.escrow.lifecycle import Status
@@ -41,7 +43,9 @@ from chalicelib.services.books.expiry import Expiring
 from chalicelib.services.books.lost_commands import LOST_AFTER_MS, SHARES, SWEEP_EVERY_MS, LostCommands
 from chalicelib.services.books.matcher import Matcher
 from chalicelib.services.books.projection import Projector
+from chalicelib.services.calling import caller_of
 from chalicelib.services.escrow.desk import EscrowDesk
+from chalicelib.services.push.broadcasting import BEAT_S
 from chalicelib.services.push.following import follow_records
 from chalicelib.services.push.rows import JournalRows
 from chalicelib.services.signed.desk import SignedOrderDesk
@@ -65,7 +69,10 @@ from tests.apis.escrow.desk import Desk as EscrowWire
 from tests.apis.routes import ESCROW_ROUTES, TAKER_ROUTES, TRADE_ROUTES
 from tests.apis.taker.desk import NOW_S, TAKER, UNIT, connect_body, open_taker_desk
 from tests.apis.taker.desk import make_key as make_taker_key
-from tests.apis.trade.desk import MASTER_KEY, PAIR, SignedDesk, make_token
+from tests.apis.taker.sockets import BOTH
+from tests.apis.taker.sockets import open_sockets as open_signed_order_sockets
+from tests.apis.trade.desk import MASTER_KEY, PAIR, SignedDesk, make_token, open_trade_desk
+from tests.apis.trade.sockets import Sockets, open_sockets
 from tests.faults import ENDPOINT, Call, Fault, FaultyClient, WatchedClient, after_another
 from tests.recording import (
     CONFIG,
@@ -84,7 +91,7 @@ from tests.recording import (
 )
 from tests.services.escrow.world import EUR, JPY
 from tests.services.webhooks.world import URL, Hooks, event
-from tests.world import BASE, BOOK_ID, INSTANCE, QUOTE, World, failing_book, record_of
+from tests.world import BASE, BOOK_ID, INSTANCE, NOW_MS, QUOTE, World, failing_book, record_of
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -93,6 +100,7 @@ STAGES = ["dev", "prod"]
 LATER_MS = 3_600_000
 """Orders that are older than the index's lag are found through the index."""
 DELIVERER = CONFIG["stages"]["prod"]["environment_variables"]["TALLYBOOK_DELIVER_FUNCTION"]
+BEATER = CONFIG["stages"]["prod"]["environment_variables"]["TALLYBOOK_BEAT_FUNCTION"]
 STREAMS = {
     function: f"{TABLE_ARN}{PREFIX}-{table}/stream/*"
     for function, table in (("match_inbox", "inbox"), ("push_journal", "journal"), ("push_outbox", "outbox"))
@@ -112,9 +120,10 @@ def master_key_of(stage: str) -> str:
     return str(CONFIG["stages"][stage]["environment_variables"]["TALLYBOOK_MASTER_KEY_PARAMETER"])
 
 
-def deliverer_of(stage: str) -> str:
-    """Return the function that makes webhook deliveries."""
-    return FUNCTION_ARN + str(CONFIG["stages"][stage]["environment_variables"]["TALLYBOOK_DELIVER_FUNCTION"])
+def called_of(stage: str) -> list[str]:
+    """Return the functions that others call: the one that makes webhook deliveries, and the beat."""
+    environment = CONFIG["stages"][stage]["environment_variables"]
+    return [FUNCTION_ARN + environment[f"TALLYBOOK_{name}_FUNCTION"] for name in ("DELIVER", "BEAT")]
 
 
 def logs_of(stage: str, function: str) -> str:
@@ -150,6 +159,7 @@ def test_no_policy_grants_what_its_function_does_not_do(
     at_the_escrow_desk(memory_database._client)
     deliver_webhooks(memory_database)
     push(world)
+    at_the_sockets(memory_database._client)
     unused = {
         function: grants("prod", function) - recording.done[function] - used_by_lambda(function)
         for function in FUNCTIONS
@@ -342,7 +352,7 @@ def at_the_taker_desk(client: DynamoDBClient) -> None:
         method, _, path = name.partition(" ")
         send = desk.maker_get if route.auth is Auth.MAKER else desk.get
         if method == "GET":
-            assert send(path.replace("{order_hash}", orders[0])).status == 200
+            assert send(path.replace("{order_hash}", orders[0]).replace("{order_id}", orders[0])).status == 200
     order_hash = desk.created(nonce=9, deadline=NOW_S + 9000)
     desk.lock(order_hash)
     desk.clock.advance(9000)
@@ -383,7 +393,7 @@ def at_the_escrow_desk(client: DynamoDBClient) -> None:
         method, _, path = route.partition(" ")
         sender = desk.as_key(OPERATOR_KEY if path.startswith("/operator") else KEY)
         path = path.replace("{id}", str(order["id"])).replace("{uuid}", desk.buyer["uuid"])
-        assert sender.send(method, f"/2.0{path}", body={}).status in (200, 404, 422)
+        assert sender.send(method, f"/2.0{path}", body={}).status in (200, 401, 404, 422)
     desk.get("/orders", {"search": "email", "query": "ann"})
     desk.now_s += 60
     assert EscrowDesk(database, lambda: desk.now_s).sweep().released == 1
@@ -405,6 +415,84 @@ def push(world: World) -> None:
             hooks.receive(event(2), event(3))
     with work_of("push_journal"):
         assert follow_records(JournalRows(world.database), {"webhooks": hooks.dispatcher}, entries) == []
+
+
+def at_the_sockets(client: DynamoDBClient) -> None:
+    """Have clients follow every topic, resume and leave, each pushing function at work on both streams.
+
+    A function carries out what another began to send (``tables.connections``), so it reads the logs of both.
+    """
+    for function in ("push_journal", "push_outbox"):
+        prefix = f"sockets-{function}"
+        create_tables(client, prefix)
+        desk = open_trade_desk(World(Database(client, prefix)), clock=lambda: NOW_MS)
+        sockets = open_sockets(desk)
+        public = [f"{topic}@{PAIR}" for topic in Topic if not topic.is_private]
+        private = [str(topic) for topic in Topic if topic.is_private]
+        assert sockets.connect().status == 200
+        sockets.subscribe(*public)
+        sockets.subscribe(*private, ticket=sockets.ticket())
+        begun = {message["topic"]: message["cursor"] for message in sockets.messages()}
+        trade_and_credit(sockets)
+        sockets.streams.miss()
+        trade_and_credit(sockets)
+        later = open_sockets(desk, clients=sockets.clients)
+        sockets.streams.broadcaster = later.pushing.broadcaster
+        sockets.streams.follow(function)
+        beating = open_sockets(desk, clients=sockets.clients)
+        beating.later(BEAT_S)
+        beating.pushing.beat.round()
+        assert {message["topic"] for message in sockets.messages() if message["id"] > 1} == begun.keys()
+        sockets.connect("late")
+        sockets.say({"method": "unsubscribe", "topics": ["balance"], "ticket": sockets.ticket()}, "late")
+        for topic in begun:
+            welcome, first, *_ = sockets.subscribe(topic, name="late", cursor=begun[topic])
+            assert (welcome["id"], first["id"]) == (-1, 1)
+        sockets.say({"method": "unsubscribe", "topics": ["balance"]}, "late")
+        sockets.leave("late")
+        sockets.clients.gone.add("c")
+        trade_and_credit(sockets)
+        sockets.streams.follow(function)
+        left = {row["topic"].partition("/")[0] for row in desk.world.database.scan("connections")}
+        assert left == {"instance"}
+    at_the_signed_order_sockets(client)
+
+
+def at_the_signed_order_sockets(client: DynamoDBClient) -> None:
+    """Have takers and makers connect, get heartbeats, resume, and be turned out."""
+    create_tables(client, "signed")
+    desk = open_taker_desk(Database(client, "signed"))
+    let_in: list[str] = []
+
+    def start(connection_id: str) -> None:
+        let_in.append(connection_id)
+        with suppress(ClientError):  # there is no such function here
+            caller_of(lambda: boto3.client("lambda"), BEATER, "Begin a connection")({"connection": connection_id})
+
+    sockets = open_signed_order_sockets(desk, start, read_master_key)
+    for opened in (sockets.signed("t"), sockets.maker("m")):
+        assert opened.status == 200
+    for connection_id in let_in:
+        sockets.pushing.beat.begin(connection_id, lambda _: None)
+    desk.created()
+    sockets.streams.follow("push_outbox")
+    (message,) = sockets.messages("t")
+    desk.created(nonce=2)
+    sockets.taker("late", f"{BOTH}&after={message['cursor']}")
+    sockets.pushing.beat.begin("late", lambda _: None)
+    assert len(sockets.messages("late")) == 1
+    desk.clock.advance(BEAT_S)
+    sockets.clients.gone.add("m")
+    sockets.pushing.beat.round()
+    assert [one["type"] for one in sockets.messages("late", heartbeats=True)].count("heartbeat") == 2
+
+
+def trade_and_credit(sockets: Sockets) -> None:
+    sockets.desk.world.credit("ann", QUOTE, 10**21)
+    sockets.desk.place(side="buy", amount="1", price="1")
+    sockets.ben.place(side="sell", amount="3", price="5")
+    sockets.desk.place(side="buy", amount="3", price="5")
+    sockets.desk.match()
 
 
 def deliver_webhooks(database: Database) -> None:
@@ -485,7 +573,7 @@ def test_a_function_writes_to_its_own_log_and_makes_none(stage: str, function: s
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_the_api_and_the_deliverer_alone_read_the_master_key_of_their_own_stage(stage: str) -> None:
+def test_who_checks_signatures_or_signs_alone_reads_the_master_key_of_its_own_stage(stage: str) -> None:
     """R9: what it does to have it, tests/test_wiring.py shows: it gets one parameter."""
     by_function = {function: {one for one in grants(stage, function) if "ssm" in one[1]} for function in FUNCTIONS}
     read = ("ssm:GetParameter", f"{PARAMETER_ARN}{master_key_of(stage)}")
@@ -498,6 +586,8 @@ def test_the_api_and_the_deliverer_alone_read_the_master_key_of_their_own_stage(
         "deliver_webhooks": {read},
         "push_journal": set(),
         "push_outbox": set(),
+        "websocket": {read},
+        "beat_connections": set(),
     }
     assert master_key_of(stage).startswith(f"{prefix_of(stage)}-")
 
@@ -509,14 +599,15 @@ def test_a_grant_names_its_action_and_a_table_of_its_own_stage(stage: str, funct
     for action, arn in grants(stage, function):
         assert "*" not in action
         is_of_table = arn.split("/index/")[0].split("/stream/")[0] in tables
-        others = logs_of(stage, function), f"{PARAMETER_ARN}{master_key_of(stage)}", deliverer_of(stage)
+        others = logs_of(stage, function), f"{PARAMETER_ARN}{master_key_of(stage)}", *called_of(stage)
         assert is_of_table or arn in others
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_the_stages_differ_by_their_names_only(function: str) -> None:
     dev = policy("dev", function).replace(logs_of("dev", function), logs_of("prod", function))
-    dev = dev.replace(deliverer_of("dev"), deliverer_of("prod"))
+    for in_dev, in_prod in zip(called_of("dev"), called_of("prod"), strict=True):
+        dev = dev.replace(in_dev, in_prod)
     assert dev.replace("tallybook-dev-", "tallybook-") == policy("prod", function)
 
 

@@ -122,6 +122,8 @@ def test_every_function_has_a_role_a_size_a_time_limit_and_the_choice_of_tracing
         "DeliverWebhooks",
         "PushJournal",
         "PushOutbox",
+        "Websocket",
+        "BeatConnections",
     }
     for name, function in functions.items():
         assert function["Tracing"] == {"Ref": "Tracing"}, name
@@ -169,6 +171,7 @@ def test_what_is_no_origin_is_not_packaged(origin: str) -> None:
 
 def test_a_stack_has_one_front_door_or_the_other(resources: dict[str, dict[str, Any]], prod: Package) -> None:
     of_gateway = {name: one for name, one in resources.items() if one["Type"].startswith("AWS::ApiGateway")}
+    of_gateway = {name: one for name, one in of_gateway.items() if not name.startswith("WebSocket")}
     of_gateway |= {name: resources[name] for name in ("APIHandlerInvokePermission", "HttpApiPermission")}
     for name, one in of_gateway.items():
         assert one["Condition"] == ("FrontIsHttp" if name.startswith("HttpApi") else "FrontIsRest"), name
@@ -181,6 +184,33 @@ def test_a_stack_has_one_front_door_or_the_other(resources: dict[str, dict[str, 
     assert conditions["EndpointURL"] == "FrontIsRest"
     assert conditions["HttpEndpointURL"] == "FrontIsHttp"
     assert prod.template["Parameters"]["FrontDoor"]["Default"] == "rest"
+
+
+def test_the_websocket_api_has_one_function_which_sends_and_whoever_pushes_to_its_connections_alone(
+    resources: dict[str, dict[str, Any]], prod: Package
+) -> None:
+    of_sockets = {name: one for name, one in resources.items() if name.startswith("WebSocket")}
+    of_sockets |= {"ManageConnectionsPolicy": resources["ManageConnectionsPolicy"]}
+    assert {one["Condition"] for one in [*of_sockets.values(), prod.template["Outputs"]["WebSocketUrl"]]} == {
+        "PushesOn"
+    }
+    routes = {one["RouteKey"]: one["Target"] for one in of_type(of_sockets, "AWS::ApiGatewayV2::Route").values()}
+    assert routes.keys() == {"$connect", "$default", "$disconnect"}
+    assert list(routes.values()) == [{"Fn::Sub": "integrations/${WebSocketIntegration}"}] * 3
+    stage = of_sockets["WebSocketStage"]["Properties"]
+    assert (stage["StageName"], stage["AutoDeploy"]) == ("ws", True)
+    policy = of_sockets["ManageConnectionsPolicy"]["Properties"]
+    (statement,) = policy["PolicyDocument"]["Statement"]
+    assert statement["Action"] == "execute-api:ManageConnections"
+    assert statement["Resource"]["Fn::Sub"].endswith(":${WebSocketApi}/ws/*/@connections/*")
+    senders = {
+        name: variables["TALLYBOOK_CONNECTIONS_URL"]["Fn::If"]
+        for name, one in of_type(prod.template["Resources"], FUNCTION).items()
+        if "TALLYBOOK_CONNECTIONS_URL" in (variables := one["Environment"]["Variables"])
+    }
+    assert {role["Ref"] for role in policy["Roles"]} == {f"{name}Role" for name in senders}
+    url = {"Fn::Sub": "https://${WebSocketApi}.execute-api.${AWS::Region}.${AWS::URLSuffix}/ws"}
+    assert all(chosen == ["PushesOn", url, ""] for chosen in senders.values())
 
 
 def test_no_tables_but_the_stages_own_can_be_chosen(prod: Package) -> None:

@@ -36,16 +36,17 @@ class Beat:
     clock_ms: Callable[[], int]
     new_name: Callable[[], str]
 
-    def run(self, goes_on: Callable[[], bool], pause: Callable[[float], object]) -> None:
-        """Beat at once and every BEAT_S, as long as ``goes_on``."""
-        while goes_on():
-            self.round()
+    def run(self, pause: Callable[[float], object]) -> None:
+        """Beat at once, and once more BEAT_S later if anybody is sent beats: called every minute."""
+        if self.round():
             pause(BEAT_S)
+            self.round()
 
-    def round(self) -> None:
-        """Send every beat that is due. One read if there is none."""
+    def round(self) -> bool:
+        """Send every beat that is due. Return whether anybody is sent beats; one read if nobody is."""
         now_ms, by = self.clock_ms(), self.new_name()
-        due = [one for one in self.sessions.connections.following([BEATS]) if one.due.at_ms <= now_ms]
+        found = self.sessions.connections.following([BEATS])
+        due = [one for one in found if one.due.at_ms <= now_ms]
         admitted = self._admissions(due)
         for one in due:
             if admitted.get(_admission_of(one)) is False:
@@ -57,6 +58,7 @@ class Beat:
         lost = set(self.sessions.connections.move(claims) if claims else [])
         won = [claim for index, claim in enumerate(claims) if index not in lost]
         self.together([partial(self._beat, *claim, by) for claim in won])
+        return bool(found)
 
     def begin(self, connection_id: str, pause: Callable[[float], object]) -> None:
         """Begin the subscriptions of a connection that was let in a moment ago, as soon as it is open."""

@@ -71,7 +71,9 @@ class Sockets:
         ]
 
 
-def open_sockets(desk: Desk, start: Callable[[str], None] | None = None) -> Sockets:
+def open_sockets(
+    desk: Desk, start: Callable[[str], None] | None = None, master_key: Callable[[], bytes] = lambda: MASTER_KEY
+) -> Sockets:
     clients, started = Clients(), list[str]()
     pushing = new_pushing(
         desk.database,
@@ -81,7 +83,7 @@ def open_sockets(desk: Desk, start: Callable[[str], None] | None = None) -> Sock
         desk.clock,
         INSTANCE,
         pause=lambda _: None,
-        master_key=lambda: MASTER_KEY,
+        master_key=master_key,
         previous_master_key=lambda: None,
         start=start or started.append,
     )

@@ -58,9 +58,13 @@ class Sockets:
         """Hand the new rows of the journal and of the outbox to the broadcaster."""
         self.streams.follow()
 
+    def leave(self, name: str = "c") -> None:
+        self.pushing.sockets.answer({"requestContext": {"eventType": "DISCONNECT", "connectionId": name}})
 
-def open_sockets(desk: SignedDesk, public_instance: str | None = INSTANCE) -> Sockets:
-    database, clients = desk.world.database, Clients()
+
+def open_sockets(desk: SignedDesk, public_instance: str | None = INSTANCE, clients: Clients | None = None) -> Sockets:
+    """Open the desk's sockets as a new process does. clients: who is there already."""
+    database, clients = desk.world.database, clients or Clients()
     between = StoredEntries(database).between
     paused_ms = [0]
 

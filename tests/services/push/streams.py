@@ -10,7 +10,7 @@ from chalicelib.services.push.rows import JournalRows, OutboxRows
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.rows import Row
 from infra.shards import lambda_record
-from tests.recording import nobody
+from tests.recording import work_of
 from tests.world import record_of
 
 
@@ -19,15 +19,20 @@ class Streams:
 
     def __init__(self, database: Database, broadcaster: Broadcaster) -> None:
         self._database = database
-        self._broadcaster = broadcaster
+        self.broadcaster = broadcaster
         self._followed: set[tuple[str, int]] = set()
-        list(self._new())
+        self.miss()
 
-    def follow(self) -> None:
-        """Hand the new rows to the broadcaster."""
+    def follow(self, function: str | None = None) -> None:
+        """Hand the new rows to the broadcaster, as a function's work."""
         for rows, new in self._new():
             records = [lambda_record(record_of(row, index), "arn") for index, row in enumerate(new, 1)]
-            assert nobody(follow_records)(rows, {"sockets": self._broadcaster}, records) == []
+            with work_of(function):
+                assert follow_records(rows, {"sockets": self.broadcaster}, records) == []
+
+    def miss(self) -> None:
+        """Leave the new rows out, which a broadcaster then finds in their tables."""
+        list(self._new())
 
     def forget(self) -> None:
         """Hand all rows over again the next time."""

@@ -242,17 +242,20 @@ def test_without_connections_a_beat_is_one_read(world: PushWorld) -> None:
     assert client.calls == 1
 
 
-def test_a_beat_goes_on_until_it_is_told_not_to(world: PushWorld) -> None:
-    of_taker(world)
-    goes_on = iter([True, True, False])
+def test_a_beat_of_every_minute_is_two_half_a_minute_apart_if_anybody_is_there(world: PushWorld) -> None:
     pauses: list[float] = []
 
     def pause(seconds: float) -> None:
         pauses.append(seconds)
         later(world, seconds)
 
-    world.beat().run(lambda: next(goes_on), pause)
-    assert (texts(world), pauses) == ([HEARTBEAT] * 2, [BEAT_S] * 2)
+    world.beat().run(pause)
+    assert pauses == []
+    of_taker(world)
+    for minute in (1, 2):
+        world.beat().run(pause)
+        assert (texts(world), pauses) == ([HEARTBEAT] * 2 * minute, [BEAT_S] * minute)
+        later(world, BEAT_S)
 
 
 # Subscriptions of several keys
