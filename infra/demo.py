@@ -26,6 +26,11 @@ BOOK = "ob_offchain_001"
 PAIR = "EXS_EUR"
 TOKEN = "0x1234567890abcdef1234567890abcdef12345678"
 QUOTE_TOKEN = "0xabcdefabcdefabcdefabcdefabcdefabcdefabcd"
+VENDORS_PAIR = "BTC_BRL"
+"""The pair of the examples in the trade desk's vendor's documentation."""
+VENDORS_TOKENS = {"Bitcoin": ("BTC", "0x" + "b7c" * 13 + "1"), "Real": ("BRL", "0x" + "b71" * 13 + "2")}
+VENDORS_DECIMALS = 8
+"""As many as amounts and values of those examples have."""
 CUSTOMERS = ["cust_12345", "cust_23456", "cust_34567", "cust_45678", "cust_56789"]
 DECIMALS = 18
 CREDIT = 10**6 * 10**DECIMALS
@@ -36,18 +41,36 @@ ANSWER_BOUND_S = 30
 
 
 def seed() -> None:
-    """Create the demo's instance, tokens, book and funds if they are missing. Raises CommandFailed."""
+    """Create the demo's instance, tokens, books and funds if they are missing. Raises CommandFailed."""
     create_if_missing(["instance", "create", "--ref", INSTANCE_REF, "--public"])
     for token, name, symbol in ((TOKEN, "Example Shares", "EXS"), (QUOTE_TOKEN, "Euro", "EUR")):
-        names = ["--token-address", token, "--name", name, "--symbol", symbol]
-        create_if_missing(["token", "create", "--instance", INSTANCE, *names])
-    book = ["--id", BOOK, "--name", "Example Shares", "--symbol", "EXS/EUR"]
-    tokens = ["--token-address", TOKEN, "--quote-token-address", QUOTE_TOKEN]
-    create_if_missing(["book", "create", "--instance", INSTANCE, *book, *tokens])
+        _token(token, name, symbol, DECIMALS)
+    _book(BOOK, "Example Shares", "EXS/EUR", TOKEN, QUOTE_TOKEN)
+    for name, (symbol, token) in VENDORS_TOKENS.items():
+        _token(token, name, symbol, VENDORS_DECIMALS)
+    (_, bitcoin), (_, real) = VENDORS_TOKENS.values()
+    _book("ob_offchain_002", "Bitcoin", VENDORS_PAIR.replace("_", "/"), bitcoin, real)
     for customer in CUSTOMERS:
         for token, word in ((TOKEN, "base"), (QUOTE_TOKEN, "quote")):
-            account = ["--instance", INSTANCE, "--customer", customer, "--asset", token]
-            cli.run(["credit", *account, "--amount", str(CREDIT), "--id", f"txn_demo_{customer}_{word}"])
+            _credit(customer, token, CREDIT, word)
+        _credit(customer, bitcoin, 10**3 * 10**VENDORS_DECIMALS, "bitcoin")
+        _credit(customer, real, 10**8 * 10**VENDORS_DECIMALS, "real")
+
+
+def _token(address: str, name: str, symbol: str, decimals: int) -> None:
+    names = ["--token-address", address, "--name", name, "--symbol", symbol, "--decimals", str(decimals)]
+    create_if_missing(["token", "create", "--instance", INSTANCE, *names])
+
+
+def _book(book: str, name: str, symbol: str, base: str, quote: str) -> None:
+    names = ["--id", book, "--name", name, "--symbol", symbol]
+    tokens = ["--token-address", base, "--quote-token-address", quote]
+    create_if_missing(["book", "create", "--instance", INSTANCE, *names, *tokens])
+
+
+def _credit(customer: str, token: str, amount: int, word: str) -> None:
+    account = ["--instance", INSTANCE, "--customer", customer, "--asset", token]
+    cli.run(["credit", *account, "--amount", str(amount), "--id", f"txn_demo_{customer}_{word}"])
 
 
 def api_key(port: int, earlier: dict[str, Any]) -> str:
@@ -64,19 +87,20 @@ def trade_desk(earlier: dict[str, Any]) -> dict[str, str]:
 
     earlier: the same part from an earlier run; its tokens are reused if they are still valid.
     """
-    token, secret = _token(earlier.get("token"), "buy-sell")
-    read_token, read_secret = _token(earlier.get("read_token"), "read")
+    token, secret = _api_token(earlier.get("token"), "buy-sell")
+    read_token, read_secret = _api_token(earlier.get("read_token"), "read")
     return {
         "token": token,
         "secret": secret,
         "pair": PAIR,
+        "vendors_pair": VENDORS_PAIR,
         "customer_ref": CUSTOMERS[0],
         "read_token": read_token,
         "read_secret": read_secret,
     }
 
 
-def _token(earlier: object, permission: str) -> tuple[str, str]:
+def _api_token(earlier: object, permission: str) -> tuple[str, str]:
     """Return a token and its secret: the earlier one if it is valid, otherwise a new one. Raises CommandFailed."""
     if isinstance(earlier, str) and _is_valid(earlier):
         return earlier, token_secret_of(wiring.master_key(), earlier)

@@ -91,7 +91,7 @@ def test_the_page_about_the_command_line_works_as_printed(checkout: Path) -> Non
     assert "status: PAUSED" in printed
     assert "status: ACTIVE" in printed
     assert printed.count("took_effect: true") == 2
-    assert printed.rstrip().splitlines()[-2:] == ["commands: 0", "books: 1"]
+    assert printed.rstrip().splitlines()[-2:] == ["commands: 0", "books: 2"]
     assert '"type": "balance.changed"' in printed, "the credit"
     assert run(f"source .local/env\n{events}", checkout).split() == ["2"]
 
@@ -105,14 +105,16 @@ def test_the_page_about_webhooks_works_as_printed(checkout: Path) -> None:
 def test_the_page_about_verify_works_as_printed(checkout: Path) -> None:
     (verify,) = blocks("docs/verify.md")
     proven = json.loads(run(f"source .local/env\n{verify}", checkout).splitlines()[-1])
-    assert [book["book"] for book in proven["books"]] == ["inst_demo0001/ob_offchain_001"]
+    books = [f"inst_demo0001/ob_offchain_00{number}" for number in (1, 2)]
+    assert [book["book"] for book in proven["books"]] == books
 
 
 def test_the_page_about_the_trade_desk_works_as_printed(checkout: Path) -> None:
     signed, _ = blocks("docs/trade-desk.md")
-    placed, listed = (json.loads(line) for line in run(signed, checkout).splitlines())
+    placed, listed, vendors = (json.loads(line) for line in run(signed, checkout).splitlines())
     assert (placed["error_code"], placed["data"]["pair"]) == (None, "EXS_EUR")
     assert placed["data"]["id"] in [row["id"] for row in listed["data"]["orders"]]
+    assert (vendors["data"]["requested_amount"], vendors["data"]["requested_value"]) == (0.02347418, 1000.000068)
 
 
 def test_what_the_page_about_the_trade_desk_follows_by_websocket_comes(checkout: Path) -> None:

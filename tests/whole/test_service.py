@@ -141,7 +141,7 @@ def test_what_the_desk_shows_is_served_over_http(api: Api) -> None:
     """One GET of each kind, through the dev server's routing."""
     base = PLACE.removesuffix("/orders")
     status, answer, _ = api.call("GET", f"{base}/order-books?status=ACTIVE")
-    assert (status, [book["id"] for book in answer["data"]]) == (200, ["ob_offchain_001"])
+    assert (status, [book["id"] for book in answer["data"]]) == (200, ["ob_offchain_002", "ob_offchain_001"])
     for path in ("", "/snapshot?levels=5", "/trades?limit=5"):
         status, answer, _ = api.call("GET", f"{base}/order-books/ob_offchain_001{path}")
         assert (status, answer["success"]) == (200, True), path
