@@ -91,6 +91,7 @@ def _taker_desk() -> TakerApi:
         master_key=wiring.master_key,
         previous_master_key=wiring.previous_master_key,
         public_instance=wiring.public_instance(),
+        public_limit=wiring.public_limit(),
     )
 
 

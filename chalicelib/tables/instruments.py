@@ -74,6 +74,11 @@ class Instruments:
         found = rows.get(instrument["entry"])
         return Terms(quote["entry"] in rows, _stock_of(found) if found else None)
 
+    def stock(self, instance: str, exchange: int, ticker: str) -> Stock | None:
+        """Return an instrument's stock; None if there is no such instrument."""
+        row = self._database.get(TABLE, _instrument_key(instance, exchange, ticker))
+        return None if row is None else _stock_of(row)
+
     def of_instance(self, instance: str) -> list[Instrument]:
         """Return an instance's instruments, by exchange and ticker."""
         names = ((row["entry"].split("/", 2), _stock_of(row)) for row in self._rows(instance, _INSTRUMENT))

@@ -111,9 +111,13 @@ class SignedOrders:
         row = self._database.get(TABLE, nonce_key(instance, maker, nonce))
         return (row["order_id"], row["order_hash"]) if row else None
 
-    def orders_of_maker(self, instance: str, maker: str) -> Iterator[StoredOrder]:
-        """Yield all orders of a maker, by nonce. Costs twice what it yields."""
-        rows = self._listed(maker_owner(instance, maker), "nonce/")
+    def orders_of_maker(self, instance: str, maker: str, *, newest_first: bool = False) -> Iterator[StoredOrder]:
+        """Yield all orders of a maker, by nonce. Costs twice what it yields.
+
+        newest_first: by falling nonce, read as far as they are asked for.
+        """
+        options = {"ScanIndexForward": False, "Limit": PAGE_ROWS} if newest_first else {}
+        rows = self._listed(maker_owner(instance, maker), "nonce/", **options)
         for chunk in batched((row["order_id"] for row in rows), BATCH_GET_KEYS_MAX):
             found = self.get_many(instance, chunk)
             yield from (found[order_id] for order_id in chunk if order_id in found)

@@ -67,6 +67,7 @@ def sender(table: RouteTable[Any], database: Database) -> Send:
     taker = open_taker_desk(database)
     credentials = {
         TakerAuth.NONE: {},
+        TakerAuth.PUBLIC: {},
         TakerAuth.MAKER: {"authorization": f"Bearer {taker.jwt}"},
         TakerAuth.TAKER: {"x-api-key": taker.api_key},
     }
@@ -76,7 +77,7 @@ def sender(table: RouteTable[Any], database: Database) -> Send:
 
 
 def is_public(route: Route[Any]) -> bool:
-    return route.auth in (None, TakerAuth.NONE)
+    return route.auth in (None, TakerAuth.NONE, TakerAuth.PUBLIC)
 
 
 def path_of(template: str) -> str:

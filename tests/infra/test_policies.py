@@ -30,6 +30,7 @@ from chalicelib.apis.book.routes import (
     TRANSFER,
     WEBHOOKS,
 )
+from chalicelib.apis.kit.mounts import MOUNTS
 from chalicelib.apis.taker.routes import Auth
 from chalicelib.apis.trade.socket_topics import Topic
 from chalicelib.domain.books.candles import Period
@@ -348,11 +349,12 @@ def at_the_taker_desk(client: DynamoDBClient) -> None:
     desk.lock(orders[1])
     desk.as_other.lock(orders[0])
     desk.post("/orders/validate", desk.order_body(nonce=7))
-    for name, route in TAKER_ROUTES.items():
-        method, _, path = name.partition(" ")
+    parameters = {"order_hash": orders[0], "order_id": orders[0], "symbol": "AAPL"}
+    for route in TAKER_ROUTES.values():
         send = desk.maker_get if route.auth is Auth.MAKER else desk.get
-        if method == "GET":
-            assert send(path.replace("{order_hash}", orders[0]).replace("{order_id}", orders[0])).status == 200
+        if route.method == "GET":
+            path = route.path_of(parameters).removeprefix(MOUNTS["taker"][0])
+            assert send(path, {"ticker": "AAPL", "exchange": "0"}).status == 200, route.name
     order_hash = desk.created(nonce=9, deadline=NOW_S + 9000)
     desk.lock(order_hash)
     desk.clock.advance(9000)

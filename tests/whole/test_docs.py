@@ -142,6 +142,7 @@ def test_the_page_about_the_taker_desk_works_as_printed(checkout: Path) -> None:
     assert printed["listed"] == f"{order_hash} partially_filled"
     assert printed["filled so far"] == "40"
     assert printed["given back"] == "unlocked"
+    assert (printed["shares"].split()[3], printed["left"]) == ("150250000000000000000", "60 shares")
     assert [message["type"] for message in messages] == ["heartbeat"] + ["order_status_change"] * 3
     assert [message["data"]["to_status"] for message in messages[1:]] == ["pending", "locked", "partially_filled"]
     assert {message["data"]["order_hash"] for message in messages[1:]} == {order_hash}

@@ -6,7 +6,7 @@
 - ``cross_origin``: browsers' requests from other origins (K52).
 - ``envelope``: answers and faults (K7). ``refusals``: the faults of what the services refuse.
 - ``schema``, ``list_schema``: the forms of bodies and queries. ``objects``: orders and fills in answers.
-- ``makers``, ``takers``, ``connecting``, ``validate``, ``lists``: the endpoints.
+- ``makers``, ``takers``, ``connecting``, ``validate``, ``lists``, ``instruments``: the endpoints.
 
 K-numbers are the project's rules where the vendor's documentation is silent (docs/taker-desk.md).
 """

@@ -62,7 +62,12 @@ class TakerApi:
         ahead: Ahead[Caller],
         cross_origin: CrossOrigin,
     ) -> None:
-        self._enter = {Auth.NONE: gate.anybody, Auth.MAKER: gate.maker, Auth.TAKER: gate.taker}
+        self._enter = {
+            Auth.NONE: gate.anybody,
+            Auth.PUBLIC: gate.public,
+            Auth.MAKER: gate.maker,
+            Auth.TAKER: gate.taker,
+        }
         self._endpoints = endpoints
         self._clock = clock
         self._ahead = ahead

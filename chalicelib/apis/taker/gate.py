@@ -66,13 +66,15 @@ Endpoint = Callable[[HttpRequest, Caller], object]
 class Gate:
     """Authenticates requests. accept: finds an API key. open_desk: reads an active instance's desk.
 
-    master_keys: secrets of keys and JWTs are derived from them; what they raise passes through.
+    master_keys: secrets of keys and JWTs are derived from them; what they raise passes through. public_instance: shown
+    by public routes, if any.
     """
 
     accept: Callable[[str], TakerKey | None]
     open_desk: Callable[[str], OpenDesk | None]
     limiter: RateLimiter
     master_keys: InTurn
+    public_instance: str | None = None
 
     def taker(self, request: HttpRequest, now_ms: int, known: Known) -> Caller:
         """Authenticate a taker. Raises Fault at the first fault."""
@@ -125,6 +127,21 @@ class Gate:
         if refusal:
             raise Fault(Error.TOO_MANY_REQUESTS, retry_after_s=refusal.retry_after_s)
         return Caller("", "", DeskSettings(), now_ms)
+
+    def public(self, request: HttpRequest, now_ms: int, known: Known) -> Caller:
+        """Count an anonymous request to the public instance (K58). Raises Fault over the limit, or without one."""
+        if self.public_instance is None:
+            raise Fault(Error.NOT_FOUND)
+        refusal = self.limiter.anonymous_refusal(AnonymousUse.MARKET_DATA, request.client_address, now_ms)
+        if refusal:
+            raise Fault(Error.TOO_MANY_REQUESTS, retry_after_s=refusal.retry_after_s)
+        desk = self.open_desk(self.public_instance)
+        if desk is None:
+            raise Fault(Error.NOT_FOUND)
+        caller = Caller(desk.instance, "", desk.settings, now_ms)
+        known(caller)
+        refuse_without_service(desk)
+        return caller
 
     def open_session(self, caller: Caller) -> str:
         """Return a JWT for a maker, whose wallet is proven."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TypeVar
 from uuid import UUID
@@ -72,10 +73,20 @@ class Parameters:
     def sorted_by(self, default: Choice) -> Choice:
         return self.read("sort_by", _word({each.value: each for each in type(default)})) or default
 
+    def required(self, name: str, reader: Reader[Value], otherwise: Value) -> Value:
+        """Return the parameter; ``otherwise`` where it is bad, which is reported, as is its absence."""
+        found = self.read(name, reader)
+        if found is None:
+            self._bad.setdefault(name, "is required")
+        return otherwise if found is None else found
+
     def paging(self) -> Paging:
         is_ascending = self.read("sort_order", _word(DIRECTIONS)) or False
+        return replace(self.page(), is_ascending=is_ascending)
+
+    def page(self) -> Paging:
         number, size = self.read("page", _from_one), self.read("page_size", _from_one)
-        return Paging(number or 1, min(size or PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX), is_ascending)
+        return Paging(number or 1, min(size or PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX))
 
     def order_filter(self) -> OrderFilter:
         ticker = self.read("ticker", str.upper)
@@ -159,6 +170,35 @@ def maker_query(query: Mapping[str, list[str]]) -> MakerQuery:
     )
     of.refuse_bad()
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class PositionsQuery:
+    """ticker: in upper case, or None. is_ticker_part: match tickers that contain it."""
+
+    paging: Paging
+    ticker: str | None
+    is_ticker_part: bool
+
+    def has(self, ticker: str) -> bool:
+        return self.ticker is None or (self.ticker in ticker if self.is_ticker_part else self.ticker == ticker)
+
+
+def positions_query(query: Mapping[str, list[str]]) -> PositionsQuery:
+    """Return what a maker asks for of its positions. Raises Fault."""
+    of = Parameters(query)
+    found = PositionsQuery(of.page(), of.read("ticker", str.upper), of.read("ticker_like", _boolean) or False)
+    of.refuse_bad()
+    return found
+
+
+def instrument_query(query: Mapping[str, list[str]], ticker: str | None = None) -> tuple[int, str]:
+    """Return the exchange and ticker that are asked for. ticker: if the path names it. Raises Fault."""
+    of = Parameters(query)
+    exchange = of.required("exchange", _exchange, 0)
+    named = of.required("ticker", str.upper, "") if ticker is None else ticker.upper()
+    of.refuse_bad()
+    return exchange, named
 
 
 def fills_page_query(query: Mapping[str, list[str]]) -> int:

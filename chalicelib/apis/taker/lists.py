@@ -42,7 +42,7 @@ class ListEndpoints:
     def takers_orders(self, request: HttpRequest, caller: Caller) -> object:
         """GET takers/orders. A page of the orders that the taker has locked or filled."""
         page = self._of_taker(caller).page(order_query(request.query))
-        return _page(page, "orders", _listed)
+        return page_members(page, "orders", _listed)
 
     def takers_order(self, request: HttpRequest, caller: Caller) -> object:
         """GET takers/orders/{order_hash}. A malformed hash is answered as an unknown one (K14)."""
@@ -63,7 +63,7 @@ class ListEndpoints:
     def fills(self, request: HttpRequest, caller: Caller) -> object:
         """GET orders/filled. A page of the taker's fills."""
         page = self.reading.fills_of_taker(caller.instance, caller.address).page(fill_query(request.query))
-        return _page(page, "fills", fill_object)
+        return page_members(page, "fills", fill_object)
 
     def makers_orders(self, request: HttpRequest, caller: Caller) -> object:
         """GET orders. A page of the maker's orders, with the fills of partially filled and filled ones.
@@ -104,7 +104,7 @@ class ListEndpoints:
         return self.reading.of_taker(caller.instance, caller.address, caller.now_s)
 
 
-def _page(page: Page[Row], name: str, view: Callable[[Row], object]) -> dict[str, object]:
+def page_members(page: Page[Row], name: str, view: Callable[[Row], object]) -> dict[str, object]:
     """Return a page's members. name: the member with the rows."""
     return {
         "total": page.total,

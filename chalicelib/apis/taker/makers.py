@@ -36,7 +36,7 @@ class MakerEndpoints:
             raise Fault(Error.FORBIDDEN, "The maker is frozen: its orders can be cancelled, and none created")
         body = checked(SignedOrderBody, request.body, {"maker": caller.address})
         order, settings = body.order.order(), caller.settings
-        terms = self.reading.terms(caller.instance, order)
+        terms = self.reading.terms(caller.instance, order.asset, order.exchange, order.ticker)
         refuse(unknown_in(terms) | unpayable(order, terms.stock))
         if customer_of(order.maker) != caller.address:
             raise Fault(Error.FORBIDDEN, "order.maker is not the wallet of this session")

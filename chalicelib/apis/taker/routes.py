@@ -13,6 +13,7 @@ class Auth(Enum):
     """The credential that a route needs."""
 
     NONE = "nothing"
+    PUBLIC = "nothing, at the public instance"
     MAKER = "a JWT"
     TAKER = "an API key"
 
@@ -76,6 +77,14 @@ ROUTES = RouteTable(
         _route("GET", "/orders/{order_id}", Auth.MAKER, "lists.makers_order", "MakersOrder",
                query=("fills_page",), errors=("NOT_FOUND",)),
         _route("DELETE", "/orders/{order_id}", Auth.MAKER, "makers.cancel", "Cancelled", errors=OF_ORDER),
+        _route("GET", "/positions", Auth.MAKER, "instruments.positions", "PositionPage",
+               query=("ticker", "ticker_like", "page", "page_size")),
+        _route("GET", "/instruments/token-address", Auth.MAKER, "instruments.token_address", "TokenAddress",
+               query=("ticker", "exchange"), errors=("NOT_FOUND",)),
+        _route("POST", "/orders/estimate_charge", Auth.MAKER, "instruments.estimate_charge", "ChargeEstimate",
+               body="schema:EstimateBody"),
+        _route("GET", "/tickers/{symbol}/orderbooks", Auth.PUBLIC, "instruments.book", "OrderBook",
+               query=("exchange",), errors=("NOT_FOUND", "FORBIDDEN")),
         _route("GET", "/orders/maker/next-nonce", Auth.MAKER, "makers.next_nonce", "NextNonce"),
         _route("GET", "/orders", Auth.MAKER, "lists.makers_orders", "MakersOrderPage", query=MAKERS_ORDERS),
         _route("GET", "/takers/events", Auth.TAKER, "events.of_taker", "Events", **FOLLOWED),

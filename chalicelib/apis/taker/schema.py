@@ -46,6 +46,11 @@ def _integer(least: int, most: int) -> forms.Kind:
 Address = Annotated[str, forms.text("must be 0x and 40 hexadecimal digits", r"0x[0-9a-fA-F]{40}")]
 Hash = Annotated[str, forms.text("must be 0x and 64 hexadecimal digits", HASH.pattern, value=str.lower)]
 Boolean = Annotated[bool, forms.flag("must be true or false")]
+Ticker = Annotated[str, forms.text("must be 1 to 16 of A-Z, 0-9, '.' and '-'", r"[A-Z0-9.-]{1,16}")]
+Exchange = Annotated[int, _integer(0, EXCHANGE_MAX)]
+Decimal = Annotated[
+    str, forms.text("must be a decimal text, such as 260 or 150.25", r"(0|[1-9][0-9]{0,37})(\.[0-9]{1,38})?")
+]
 Reference = Annotated[str, forms.text("must be 1 to 64 letters, digits, '.', '_', ':' or '-'", REFERENCE.pattern)]
 Note = Annotated[str, _text(TEXT_CHARACTERS_MAX)]
 Message = Annotated[str, _text(MESSAGE_CHARACTERS_MAX)]
@@ -71,8 +76,8 @@ class OrderBody(Body):
     maker: Address
     principal: Address
     is_buy: Boolean
-    ticker: Annotated[str, forms.text("must be 1 to 16 of A-Z, 0-9, '.' and '-'", r"[A-Z0-9.-]{1,16}")]
-    exchange: Annotated[int, _integer(0, EXCHANGE_MAX)]
+    ticker: Ticker
+    exchange: Exchange
     asset: Address
     price: AmountAbove0
     quantity: AmountAbove0
@@ -198,6 +203,18 @@ class CancelResultBody(Body):
     taker_address: Address
     cancellation_success: Boolean
     message: Note
+
+
+class EstimateBody(Body):
+    """Body of POST orders/estimate_charge. quantity, price: whole shares, and whole units of the currency (K57)."""
+
+    is_buy: Boolean
+    ticker: Ticker
+    exchange: Exchange
+    quantity: Decimal
+    price: Decimal
+    asset: Address
+    target_currency: Annotated[str, _text(TEXT_CHARACTERS_MAX)] | None = None
 
 
 def checked(form: type[AnyBody], body: bytes, context: Mapping[str, Any] | None = None) -> AnyBody:

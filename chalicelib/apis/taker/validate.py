@@ -25,7 +25,7 @@ class ValidateEndpoint:
         body = checked(SignedOrderBody, request.body)
         order, settings, now_s = body.order.order(), caller.settings, caller.now_s
         order_hash = order_hash_of(settings.domain, order)
-        terms = self.reading.terms(caller.instance, order)
+        terms = self.reading.terms(caller.instance, order.asset, order.exchange, order.ticker)
         refuse(unpayable(order, terms.stock))
         is_signed = signer_of_order(settings.domain, order, body.signature) == customer_of(order.maker)
         is_nonce_valid = self.reading.is_nonce_left(caller.instance, order, order_hash)

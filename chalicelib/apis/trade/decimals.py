@@ -11,7 +11,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from chalicelib.apis.kit.exact_json import read_json
-from chalicelib.domain.ledger.amounts import AMOUNT_MAX, unit
+from chalicelib.domain.ledger.amounts import AMOUNT_MAX, decimal_text, unit
 from chalicelib.support.canonical import Number
 
 TEXT_CHARACTERS_MAX = 80
@@ -38,9 +38,7 @@ def dec(units: int, decimals: int) -> Number:
     >>> dec(2347418, 8).text, dec(4260000, 2).text, dec(0, 8).text
     ('0.02347418', '42600', '0')
     """
-    sign, digits = ("-" if units < 0 else ""), str(abs(units)).rjust(decimals + 1, "0")
-    whole, fraction = (digits[:-decimals], digits[-decimals:].rstrip("0")) if decimals else (digits, "")
-    return Number(f"{sign}{whole}.{fraction}" if fraction else f"{sign}{whole}")
+    return Number(decimal_text(units, decimals))
 
 
 def units_of(value: object, decimals: int) -> int:

@@ -22,6 +22,28 @@ def unit(decimals: int) -> int:
     return int(10**decimals)
 
 
+def decimal_text(units: int, decimals: int) -> str:
+    """Return units / 10**decimals with exactly the digits needed.
+
+    >>> decimal_text(2347418, 8), decimal_text(4260000, 2), decimal_text(-5, 0), decimal_text(0, 8)
+    ('0.02347418', '42600', '-5', '0')
+    """
+    sign, digits = ("-" if units < 0 else ""), str(abs(units)).rjust(decimals + 1, "0")
+    whole, fraction = (digits[:-decimals], digits[-decimals:].rstrip("0")) if decimals else (digits, "")
+    return f"{sign}{whole}.{fraction}" if fraction else f"{sign}{whole}"
+
+
+def units_in(text: str, decimals: int) -> int | None:
+    """Return the base units of a decimal text without sign; None if it has more decimals than the asset.
+
+    >>> units_in("150.25", 2), units_in("150.250", 2), units_in("7", 0), units_in("0.001", 2)
+    (15025, 15025, 7, None)
+    """
+    whole, _, fraction = text.partition(".")
+    digits = fraction.rstrip("0")
+    return int(whole + digits.ljust(decimals, "0")) if len(digits) <= decimals else None
+
+
 def worth(price: int, quantity: int, decimals: int) -> int:
     """Return what is paid for a quantity, quote base units, rounded down (T41). decimals: of the quantity's asset.
 

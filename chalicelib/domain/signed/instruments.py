@@ -6,6 +6,18 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
+class Exchange:
+    """What the vendor calls an exchange. market: its market code. currency: in which its prices are."""
+
+    market: str
+    currency: str
+
+
+EXCHANGES = {0: Exchange("usex", "USD")}
+"""The exchanges that the vendor names, by their number."""
+
+
+@dataclass(frozen=True, slots=True)
 class Stock:
     """A stock's token in the ledger. address: in lower case. decimals: a whole share is 10**decimals base units."""
 

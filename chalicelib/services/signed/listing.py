@@ -123,11 +123,15 @@ def open_orders(orders: SignedOrders, instance: str, order_filter: OrderFilter, 
     An index names the candidates, so the newest orders may be missing. Each candidate is read as of now, so no order
     is locked, closed or unfillable (K36). Reads the open orders until 500 pass the filter.
     """
-    found = (as_of(stored, at_s) for stored in orders.open_orders(instance))
-    free = (
-        each for each in found if phase_at(each.order, each.state, at_s) is Phase.OPEN and order_filter.fit(each.order)
-    )
-    return list(islice((each for each in free if each.can_be_filled), AVAILABLE_MAX))
+    free = free_orders(orders.open_orders(instance), at_s)
+    return list(islice((each for each in free if order_filter.fit(each.order)), AVAILABLE_MAX))
+
+
+def free_orders(orders: Iterable[StoredOrder], at_s: int) -> Iterator[StoredOrder]:
+    """Yield those orders, as of now, that can be locked and filled."""
+    found = (as_of(stored, at_s) for stored in orders)
+    free = (each for each in found if phase_at(each.order, each.state, at_s) is Phase.OPEN)
+    return (each for each in free if each.can_be_filled)
 
 
 def steady(orders: SignedOrders, instance: str, taker: str, read: Callable[[Counts], T]) -> T:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
+from chalicelib.domain.ledger.tokens import Token
 from chalicelib.domain.signed.instruments import Stock, Terms
 from chalicelib.domain.signed.lifecycle import Phase, live_lock, phase_at
 from chalicelib.domain.signed.order import Hold, SignedOrder, customer_of, order_id_of
@@ -10,6 +13,7 @@ from chalicelib.services.ledger.reading import LedgerReading
 from chalicelib.services.signed.fill_listing import TakerFills
 from chalicelib.services.signed.listing import OrderFilter, TakerOrders, open_orders
 from chalicelib.services.signed.maker_listing import MakerOrders
+from chalicelib.services.signed.positions import PRICED_ORDERS_MAX, Position, average_prices, positions_in
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.instruments import Instruments
 from chalicelib.tables.signed_orders import SignedOrders
@@ -46,9 +50,28 @@ class SignedReading:
         is_holder = lock is not None and lock.is_held_by(taker)
         return is_open or is_holder or self._orders.has_filled(stored.instance, taker, stored)
 
-    def terms(self, instance: str, order: SignedOrder) -> Terms:
+    def terms(self, instance: str, asset: str, exchange: int, ticker: str) -> Terms:
         """Return the terms of an order's asset and instrument, with one read."""
-        return self._instruments.terms(instance, order.asset, order.exchange, order.ticker)
+        return self._instruments.terms(instance, asset, exchange, ticker)
+
+    def stock(self, instance: str, exchange: int, ticker: str) -> Token | None:
+        """Return the token of an instrument's stock; None if there is no such instrument."""
+        stock = self._instruments.stock(instance, exchange, ticker)
+        return None if stock is None else self._ledger.tokens_by_address(instance, [stock.address])[stock.address]
+
+    def quotes(self, instance: str) -> list[Token]:
+        """Return the tokens that orders may be paid in."""
+        return list(self._ledger.tokens_by_address(instance, self._instruments.quotes(instance)).values())
+
+    def positions(self, instance: str, wallet: str) -> list[Position]:
+        """Return what a wallet has of each stock that the desk trades, by ticker and exchange."""
+        balances = self._ledger.balances(instance, customer_of(wallet))
+        return positions_in(self._instruments.of_instance(instance), balances)
+
+    def average_prices(self, instance: str, wallet: str) -> dict[tuple[int, str], int]:
+        """Return what a wallet has paid on average for a share of each (exchange, ticker) (K55)."""
+        newest = self._orders.orders_of_maker(instance, customer_of(wallet), newest_first=True)
+        return average_prices(islice(newest, PRICED_ORDERS_MAX), wallet)
 
     def next_nonce(self, instance: str, maker: str) -> int:
         """Return the maker's next unused nonce (K17)."""

@@ -26,6 +26,7 @@ from tests.apis.taker.desk import (
     INSTANCE,
     NOW_S,
     OTHER_INSTANCE,
+    QUOTE,
     TAKER,
     Desk,
     connect_body,
@@ -41,12 +42,14 @@ def test_an_instance_sees_and_moves_nothing_of_anothers_on_any_route(desk: Desk)
     make_key(desk.database, "key-elsewhere", TAKER, instance=OTHER_INSTANCE)
     elsewhere = replace(desk, api_key="key-elsewhere", instance=OTHER_INSTANCE)
     order_hash, body = partly_filled(desk), order_body(desk)
+    desk.change_settings(fee_bps=25)
     with nothing_changes(desk):
         empty = {
             "GET /takers/orders": data_of(elsewhere.get(LIST))["orders"],
             "GET /orders/available": data_of(elsewhere.get(AVAILABLE)),
             "GET /orders/filled": data_of(elsewhere.get(FILLS))["fills"],
             "GET /orders": data_of(elsewhere.maker_get("/orders"))["orders"],
+            "GET /positions": data_of(elsewhere.maker_get("/positions"))["positions"],
             "GET /takers/events": data_of(elsewhere.get("/takers/events", {"after": "start"}))["events"],
             "GET /makers/events": data_of(elsewhere.maker_get("/makers/events", {"after": "start"}))["events"],
         }
@@ -67,7 +70,10 @@ def test_an_instance_sees_and_moves_nothing_of_anothers_on_any_route(desk: Desk)
         validated = data_of(elsewhere.post("/orders/validate", body))
         assert (validated["errors"], validated["maker_balance"]) == (["insufficient_balance"], "0")
         assert outcome_of(elsewhere.maker_post("/orders", body)) == NO_FUNDS
+        quote = {"ticker": "AAPL", "exchange": 0, "price": "1", "quantity": "1", "is_buy": True, "asset": QUOTE}
+        assert data_of(elsewhere.maker_post("/orders/estimate_charge", quote))["charge_base"] == "0"
     own = {"GET /orders/maker/next-nonce", "POST /orders/validate", "POST /orders", "POST /makers/connect"}
+    own |= {"POST /orders/estimate_charge", "GET /instruments/token-address", "GET /tickers/{symbol}/orderbooks"}
     assert own | set(empty) | set(not_found) == set(TAKER_ROUTES)
 
 

@@ -78,6 +78,8 @@ FOR_PAGES: Any = cases(
     ("cancel an order",   "/orders/7/cancel",        "POST",   "POST"),
     ("show an order",     "/orders/7",               "GET",    "GET, DELETE"),
     ("cancel it",         "/orders/7",               "DELETE", "GET, DELETE"),
+    ("positions",         "/positions",              "GET",    "GET"),
+    ("a public book",     "/tickers/AAPL/orderbooks", "GET",   "GET"),
     ("next nonce",        "/orders/maker/next-nonce", "GET",   "GET"),
     ("a maker's events",  "/makers/events",          "GET",    "GET"),
     ("a trailing slash",  "/orders/",                "POST",   "GET, POST"),
@@ -239,6 +241,13 @@ def test_an_instances_jwt_is_shown_only_to_pages_that_it_lists(listing: Desk) ->
         answer = listing.send("POST", "/makers/connect", body=body, headers={"origin": origin}, client_address=origin)
         assert data_of(answer)["jwt"]
         assert allowed_in(answer) == allowed
+
+
+def test_the_public_book_is_shown_to_pages_that_the_public_instance_lists(listing: Desk) -> None:
+    for origin, allowed in ((PAGE, PAGE), (OTHER_PAGE, None), (STRANGER, None)):
+        for query in ("exchange=0", ""):
+            answer = listing.send("GET", "/tickers/AAPL/orderbooks", query=query, headers={"origin": origin})
+            assert allowed_in(answer) == allowed
 
 
 def test_a_takers_answers_are_shown_to_no_page(listing: Desk) -> None:

@@ -64,6 +64,10 @@ ENDPOINTS = cases(
     ("A13 list a maker's orders",   "GET",  "/orders",                        NO_SESSION),
     ("K54 show a maker's order",    "GET",  "/orders/x",                      NO_SESSION),
     ("K54 cancel it",               "DELETE", "/orders/x",                    NO_SESSION),
+    ("K55 list positions",          "GET",  "/positions",                     NO_SESSION),
+    ("K56 show a stock's token",    "GET",  "/instruments/token-address",     NO_SESSION),
+    ("K57 estimate a charge",       "POST", "/orders/estimate_charge",        NO_SESSION),
+    ("K58 show an order book",      "GET",  "/tickers/AAPL/orderbooks",       INVALID),
     ("K3 validate",                 "POST", "/takers/orders/validate",        NO_KEY),
     ("K3 lock",                     "POST", "/takers/orders/lock",            NO_KEY),
     ("K3 unlock",                   "POST", "/takers/orders/unlock",          NO_KEY),
@@ -106,9 +110,9 @@ UNSERVED = cases(
     ("two trailing slashes",      "GET",  "/takers/orders//"),
     ("a slash that is encoded",   "GET",  "/orders%2Favailable"),
     ("locks",                     "GET",  "/orders/lock"),
-    ("charge estimate, later",    "POST", "/orders/estimate"),
-    ("positions, later",          "GET",  "/positions"),
     ("instruments, later",        "GET",  "/instruments"),
+    ("statistics, later",         "GET",  "/tickers/AAPL/stats"),
+    ("a search, later",           "GET",  "/tickers/search"),
     ("push, later",               "GET",  "/ws"),
 )  # fmt: skip
 
