@@ -194,6 +194,7 @@ class LocalRun:
         self._server = Child("the HTTP server", command, os.environ, signal.SIGTERM)
         app = importlib.import_module("app")
         self._serve_sockets(app.websocket)
+        wiring.webhook_deliverer().end_leases()
         for table, function in ((INBOX, "match_inbox"), (JOURNAL, "push_journal"), (OUTBOX, "push_outbox")):
             arn = stream_arn(boto3.client("dynamodb"), self._settings.prefix, table)
             poller = StreamPoller(boto3.client("dynamodbstreams"), arn, getattr(app, function), function)

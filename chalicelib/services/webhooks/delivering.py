@@ -82,6 +82,17 @@ class Deliverer:
             started += 1
         return started
 
+    def end_leases(self) -> None:
+        """Give back the leases of deliverers that have ended with their process: for a run that has all of them.
+
+        A deliverer that is at work all the same goes on with what it has claimed, and ends.
+        """
+        now_ms = self._clock_ms()
+        for owner, endpoint_id in self._endpoints.to_wake(now_ms + ENDPOINT_LEASE_MS):
+            endpoint = self._endpoints.find(owner, endpoint_id)
+            if endpoint is not None and endpoint.busy_until_ms:
+                self._endpoints.release(endpoint, now_ms)
+
     def run(self, owner: Owner, endpoint_id: str, delivery_ids: Sequence[str] = ()) -> None:
         """Make an endpoint's due deliveries, these first. Returns at once where another deliverer is at work."""
         now_ms = self._clock_ms()

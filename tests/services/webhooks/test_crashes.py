@@ -7,7 +7,7 @@ dead letter, and nothing waits in the end.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -19,7 +19,7 @@ from chalicelib.tables.dynamodb import Database
 from infra.tables import create_tables
 from tests.faults import FAULTS, Died, FaultyClient
 from tests.memory import MemoryDynamoDB
-from tests.services.webhooks.world import OK, OPERATOR, URL, Hooks, event
+from tests.services.webhooks.world import OK, OPERATOR, URL, Hooks, Receiver, event
 
 PREFIX = "hooks"
 CALLS_MAX = 80
@@ -92,6 +92,28 @@ def test_every_event_arrives_whatever_goes_wrong_at_whichever_call(
         if not faulty.has_struck:
             return
     pytest.fail("the step makes more calls than are swept")
+
+
+def test_a_run_that_has_all_deliverers_does_not_wait_for_leases_of_those_before(built: MemoryDynamoDB) -> None:
+    class Dying(Receiver):
+        def __call__(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+            super().__call__(url, headers, body)
+            raise Died
+
+    database = database_of(built.clone())
+    hooks = Hooks(database, Dying())
+    hooks.receive(*EVENTS)
+    while hooks.starts:
+        with pytest.raises(Died):
+            hooks.deliverer.run(*hooks.starts.pop(0))
+    after = Hooks(database, now_ms=hooks.now_ms)
+    after.sweep()
+    assert after.receiver.requests == []
+    after.deliverer.end_leases()
+    after.sweep()
+    assert {(one.url, one.event_id) for one in after.receiver.requests} == {
+        (url, one.event_id) for url in (URL, SLOW) for one in EVENTS[1:]
+    }, "the first of each is claimed for a minute"
 
 
 def test_a_start_that_is_lost_is_made_by_the_sweep(built: MemoryDynamoDB) -> None:
