@@ -994,6 +994,20 @@ GUARDS = [
         "tests/apis/taker/contract/test_cross_origin.py::test_a_takers_answers_are_shown_to_no_page",
     ),
     Guard(
+        "a maker sees its own orders only",
+        "chalicelib/services/signed/maker_listing.py",
+        "as_of(stored, self.at_s) if is_customer(stored.order.maker, self.maker) else None",
+        "as_of(stored, self.at_s)",
+        "tests/apis/taker/contract/test_one_order_of_a_maker.py",
+    ),
+    Guard(
+        "the public order book reads a bounded number of orders",
+        "chalicelib/services/signed/open_book.py",
+        "islice(self._orders.open_orders(instance), ORDERS_READ_MAX)",
+        "islice(self._orders.open_orders(instance), None)",
+        "tests/apis/taker/contract/test_instruments.py::test_k58_a_bounded_number_of_orders_is_read",
+    ),
+    Guard(
         "an archived instance lists no origins",
         "chalicelib/tables/origins.py",
         'if any(tenant["status"] == InstanceStatus.ACTIVE.value for tenant in tenants):',
