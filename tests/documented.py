@@ -16,6 +16,7 @@ from chalicelib.apis.book.envelope import STATUS_OF_CODE
 from chalicelib.apis.book.routes import ROUTES as BOOK
 from chalicelib.apis.escrow.api import EscrowApi
 from chalicelib.apis.escrow.envelope import MESSAGES
+from chalicelib.apis.escrow.routes import PAGES
 from chalicelib.apis.escrow.routes import ROUTES as ESCROW
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
 from chalicelib.apis.kit.routing import NoRoute, RouteTable
@@ -71,13 +72,15 @@ def _looked_at(answer: Callable[[Any, HttpRequest], HttpResponse], table: RouteT
     @wraps(answer)
     def looked_at(desk: Any, request: HttpRequest) -> HttpResponse:
         response = answer(desk, request)
-        names = errors_in(table, response)
+        is_page = response.headers.get("Content-Type", "").startswith("text/html")
+        routes = PAGES if is_page else table
+        names = {str(response.status)} if is_page and response.status >= 400 else errors_in(table, response)
         if names:
             try:
-                route, _ = table.find(request.method, request.path)
+                route, _ = routes.find(request.method, request.path)
             except NoRoute:
                 return response
-            assert names & table.documented(route), f"{route.name} does not document {names}: {response.body}"
+            assert names & routes.documented(route), f"{route.name} does not document {names}: {response.body}"
         return response
 
     return looked_at

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import unquote
 
 SECRET_HEADERS = ("authorization", "signature", "x-api-key", "x-api-signature", "cookie", "sec-websocket-protocol")
 SECRET_CHARACTERS_MIN = 8
@@ -24,10 +25,15 @@ _SECRET_MEMBER = re.compile(
     rb'"(?:signature|secret|secret_key|token|jwt|api_?key|password)"\s*:\s*"((?:[^"\\]|\\.)*)"', re.IGNORECASE
 )
 
+_TOKEN_IN_PATH = re.compile(r"^/[bsq]/+([^/]+)")
+"""The token in the path of an order's page: whoever has the link is let in."""
 
-def secrets_of(headers: Mapping[str, str], body: bytes) -> list[str]:
-    """Return the credentials in a request, longest first. headers: names in lower case."""
+
+def secrets_of(headers: Mapping[str, str], body: bytes, path: str = "") -> list[str]:
+    """Return the credentials in a request, longest first. headers: names in lower case. path: percent-encoded."""
     values = [headers.get(name, "") for name in SECRET_HEADERS]
+    for token in _TOKEN_IN_PATH.findall(path):
+        values += [token, unquote(token)]
     values += [value.decode(errors="replace") for value in _SECRET_MEMBER.findall(body)]
     words = {part for value in values for part in (value, *value.split()) if len(part) >= SECRET_CHARACTERS_MIN}
     return sorted(words, key=len, reverse=True)

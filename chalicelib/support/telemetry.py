@@ -46,6 +46,9 @@ class LoggedRequest(Protocol):
     @property
     def body(self) -> bytes: ...
 
+    @property
+    def path(self) -> str: ...
+
 
 class Metric(StrEnum):
     """Names of the metrics. Counts are summed over an invocation; every value of the others is kept."""
@@ -110,7 +113,7 @@ def _written(line: dict[str, Any]) -> str:
     """Return a log line as JSON, with the credentials of the current request masked."""
     current = _invocation.get()
     request = None if current is None else current.request
-    return compact(masked(line, [] if request is None else secrets_of(request.headers, request.body)))
+    return compact(masked(line, [] if request is None else secrets_of(request.headers, request.body, request.path)))
 
 
 logger = Logger(service=SERVICE, json_serializer=_written, serialize_stacktrace=False, utc=True, use_rfc3339=True)

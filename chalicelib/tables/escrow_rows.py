@@ -1,7 +1,8 @@
 """Row formats of the escrow desk (table ``escrows``): keys, and rows to objects and back. Pure.
 
 Data of one merchant in one world stands under "<instance>/escrow/<world>/<merchant>"; ids have twelve digits in a key,
-so a query returns them in order. Data of the whole instance stands under "<instance>/escrow".
+so a query returns them in order. Data of the whole instance stands under "<instance>/escrow". The links of an order's
+pages stand by themselves, under "link/<handle>": who opens one names no instance.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import asdict
 from typing import Any
 
 from chalicelib.domain.escrow.lifecycle import Status
+from chalicelib.domain.escrow.links import HANDLE_CHARACTERS
 from chalicelib.domain.escrow.money import Currency, FeeTerms
 from chalicelib.domain.escrow.order import (
     Callbacks,
@@ -97,6 +99,17 @@ def counter_key(instance: str, kind: str) -> Key:
 
 def public_id_key(instance: str, public_id: str) -> Key:
     return {"owner": f"{instance}/escrow", "entry": f"public-id/{public_id}"}
+
+
+def link_key(handle: str) -> Key:
+    """Return the key of the row by which an order's links find it, in all instances."""
+    return {"owner": f"link/{handle}", "entry": "link"}
+
+
+def link_row(order: Order) -> Row:
+    """Return the row by which an order's links find it. place: the owner of the order's row."""
+    handle = order.links.buyer[:HANDLE_CHARACTERS]
+    return link_key(handle) | {"of": order.order_id, "place": owner_of(order.scope)}
 
 
 def release_shard(order_id: int) -> str:

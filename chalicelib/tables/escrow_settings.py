@@ -8,7 +8,7 @@ read consistently, so a change applies from the next request on.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from chalicelib.domain.escrow.money import Currency
 from chalicelib.domain.escrow.order import Merchant
@@ -112,6 +112,20 @@ class EscrowDesks:
             raise UnknownMerchant(merchant)
         return _merchant_of(row)
 
+    def set_frames(self, instance: str, merchant: str, frames: Sequence[str]) -> Merchant:
+        """Set the origins that may frame a merchant's pages. Raises UnknownMerchant, or Unavailable as ``change``."""
+
+        def known(row: Row | None) -> Merchant:
+            if row is None:
+                raise UnknownMerchant(merchant)
+            return _merchant_of(row)
+
+        def framed(found: Merchant) -> Merchant:
+            return replace(found, frames=tuple(frames))
+
+        key = _row_key(instance, f"{_MERCHANT}{merchant}")
+        return change_row(self._database, key, framed, known, lambda one: {"frames": list(one.frames)})
+
     def _has(self, merchant: Merchant) -> bool:
         """Return whether exactly this merchant is stored: no other has its customers."""
         try:
@@ -168,4 +182,5 @@ def _merchant_of(row: Row) -> Merchant:
         customers={World(world): uuid for world, uuid in row["customers"].items()},
         created_at_s=row["created_at_s"],
         email=row.get("email"),
+        frames=tuple(row.get("frames", ())),
     )

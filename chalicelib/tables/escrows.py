@@ -37,6 +37,8 @@ from chalicelib.tables.escrow_rows import (
     customer_of,
     email_key,
     id_key,
+    link_key,
+    link_row,
     name_key,
     number_in,
     open_payment,
@@ -56,6 +58,7 @@ from chalicelib.tables.escrow_rows import (
     row_of_payout,
     row_of_refund,
     row_of_wallet,
+    scope_of,
     wallet_of,
 )
 from chalicelib.tables.rows import Row
@@ -78,6 +81,11 @@ class Escrows:
 
     def order(self, scope: Scope, order_id: int) -> Order | None:
         return self._by_id(scope, ORDER, order_id, order_of)
+
+    def order_behind(self, handle: str) -> Order | None:
+        """Return the order that a link's handle finds."""
+        row = self._database.get(TABLE, link_key(handle))
+        return None if row is None else self.order(scope_of(row["place"]), int(row["of"]))
 
     def attached(self, order: Order) -> tuple[Payin | None, Payout | None]:
         """Return the order's latest payin and payout, with one read."""
@@ -257,12 +265,14 @@ class Escrows:
     # --- writes of a step
 
     def put_order(self, order: Order) -> list[Write]:
-        """Return the writes that put a new order, take its public id (refused: taken) and count it."""
+        """Return the writes that put a new order, take its public id and links (refused: taken) and count it."""
         order_not_exists, public_id_is_free = "attribute_not_exists(#entry)", "attribute_not_exists(#entry)"
+        links_are_free = "attribute_not_exists(#entry)"
         public_id = public_id_key(order.scope.instance, order.public_id)
         return [
             Put(TABLE, row_of_order(order), order_not_exists),
             Put(TABLE, pointer(public_id, order.order_id), public_id_is_free),
+            Put(TABLE, link_row(order), links_are_free),
             self.count(order.scope, orders=1),
         ]
 

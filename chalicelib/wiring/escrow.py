@@ -35,6 +35,7 @@ from chalicelib.wiring import endpoint_desk_of
 if TYPE_CHECKING:
     from chalicelib.apis.escrow.callbacks import CallbackEndpoints
     from chalicelib.apis.escrow.events import EventEndpoints
+    from chalicelib.apis.escrow.pages import Pages
 
 
 def new_escrow_desk(
@@ -59,6 +60,11 @@ def new_escrow_desk(
         keys_in_turn = partial(in_turn, wiring.master_key, wiring.previous_master_key)
         return CallbackEndpoints(desk, reading, commands, desks.open_desk, limiter, keys_in_turn, clock)
 
+    def pages() -> Pages:
+        from chalicelib.apis.escrow.pages import Pages
+
+        return Pages(desk, reading, desks.open_desk, limiter, clock)
+
     endpoints = endpoints_of(
         ROUTES,
         accounts=AccountEndpoints(reading),
@@ -74,4 +80,4 @@ def new_escrow_desk(
     ahead = Ahead[Caller](
         database, lambda key, caller: [keys.at(key), *open_desk_at(caller.instance, caller.reference)]
     )
-    return EscrowApi(gate, endpoints, ahead)
+    return EscrowApi(gate, endpoints, ahead, Deferred(pages).answer)

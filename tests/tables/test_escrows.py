@@ -48,7 +48,7 @@ def order(order_id: int = 1, **more: object) -> Order:
         EUR,
         Party(1, "b", 11),
         Party(2, "s", 12),
-        Links("b", "s", "q"),
+        Links(*(f"{order_id:010d}{page}" for page in "bsq")),
         NOW_S,
         version=1,
     )

@@ -6,6 +6,7 @@
 - ``commands``: shared by all POST and PUT endpoints; ``list_query``, ``lists``: pages, filters and search (E5 to E10).
 - ``objects``: orders, payins, payouts, customers and wallets in answers. ``paths``: ids in paths.
 - ``accounts``, ``orders``, ``payments``, ``customers``, ``operator``: the endpoints.
+- ``callbacks``: what providers of payins say, signed; ``pages``, ``page_html``: for the people of an order.
 - ``routes``: the desk's operations as data. ``api``: answers requests.
 
 docs/escrow-desk.md has the rules (E1, E2 and so on): the project's readings where the vendor's documentation is silent.

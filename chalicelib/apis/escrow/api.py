@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from chalicelib.apis.escrow.envelope import Fault, failure, not_found, server_error
 from chalicelib.apis.escrow.gate import Caller, Gate
-from chalicelib.apis.escrow.routes import ROUTES, Auth
+from chalicelib.apis.escrow.routes import PAGE_PREFIXES, ROUTES, Auth
 from chalicelib.apis.kit.answering import Faults, answered
 from chalicelib.apis.kit.auth import bearer
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
@@ -22,15 +22,24 @@ FAULTS = Faults(Fault, no_route=lambda _: not_found(), unexpected=server_error()
 class EscrowApi:
     """Answers requests to the escrow desk; never raises.
 
-    endpoints: by their names in ``ROUTES``. ahead: reads a key together with its desk.
+    endpoints: by their names in ``ROUTES``. ahead: reads a key together with its desk. page: answers ``PAGES``.
     """
 
-    def __init__(self, gate: Gate, endpoints: Mapping[str, Endpoint], ahead: Ahead[Caller]) -> None:
+    def __init__(
+        self,
+        gate: Gate,
+        endpoints: Mapping[str, Endpoint],
+        ahead: Ahead[Caller],
+        page: Callable[[HttpRequest], HttpResponse],
+    ) -> None:
         self._gate = gate
+        self._page = page
         self._endpoints = endpoints
         self._ahead = ahead
 
     def answer(self, request: HttpRequest) -> HttpResponse:
+        if any(f"{request.path}/".startswith(f"{prefix}/") for prefix in PAGE_PREFIXES):
+            return self._page(request)
         return answered(ROUTES, request, self._serve, FAULTS, failure)
 
     def _serve(self, route: Route[Auth], request: HttpRequest) -> HttpResponse:

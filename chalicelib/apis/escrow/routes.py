@@ -8,8 +8,8 @@ from typing import Any
 from chalicelib.apis.kit.mounts import MOUNTS
 from chalicelib.apis.kit.routing import Decoding, Route, RouteTable
 
-PREFIX, ORDERS = MOUNTS["escrow"]
-"""The prefix of every path, also in answers; and the prefix of orders without the version."""
+PREFIX, ORDERS, *PAGE_PREFIXES = MOUNTS["escrow"]
+"""The prefix of every path, also in answers; the prefix of orders without the version; those of pages."""
 
 
 class Auth(Enum):
@@ -18,6 +18,7 @@ class Auth(Enum):
     MERCHANT = "a merchant's"
     OPERATOR = "the operator's"
     SIGNATURE = "none: the request is signed by the provider of a payin"
+    LINK = "none: the path has the token of an order's page"
 
 
 PAGE = ("page", "per_page", "order", "sort")
@@ -107,3 +108,15 @@ ROUTES = RouteTable(
     decoding=Decoding.EVERYTHING,
     lower_case=frozenset({"uuid"}),
 )
+PAGES = RouteTable(
+    "escrow",
+    (
+        Route("GET", "/b/{token}", "buyer", Auth.LINK, "Page"),
+        Route("POST", "/b/{token}", "buyer", Auth.LINK, "Page", errors=("409", "422")),
+        Route("GET", "/s/{token}", "seller", Auth.LINK, "Page"),
+        Route("POST", "/s/{token}", "seller", Auth.LINK, "Page", errors=("409", "422")),
+        Route("GET", "/q/{token}", "qr", Auth.LINK, "Page"),
+    ),
+    errors=("404", "429", "500"),
+)
+"""The pages behind an order's links, which answer with HTML (E46)."""

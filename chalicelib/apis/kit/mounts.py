@@ -5,10 +5,11 @@ from __future__ import annotations
 MOUNTS = {
     "trade": ("/trade", "/v4"),
     "taker": ("/api/v1",),
-    "escrow": ("/2.0", "/orders"),
+    "escrow": ("/2.0", "/orders", "/b", "/s", "/q"),
 }
 """Path prefixes of each desk. Both of the trade desk serve the same routes (R1); the escrow desk serves orders without
-the version too (E1). All other paths are the book desk's, which answers unknown ones too."""
+the version too (E1), and pages for the people of an order behind its links (E46). All other paths are the book desk's,
+which answers unknown ones too."""
 ROOT_PATH, HEALTH_PATH = "/", "/health"
 """Paths of no desk: what the service is, and whether it can serve."""
 

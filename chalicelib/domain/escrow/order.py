@@ -253,7 +253,7 @@ class Merchant:
     """A platform that owns secret keys of the desk; it sees only its own orders, customers and wallets.
 
     merchant: its reference in the instance. customers: its own hidden customer in each world, by uuid. email: shown to
-    clients of its keys; names no customer.
+    clients of its keys; names no customer. frames: origins whose pages may frame those of its orders.
     """
 
     instance: str
@@ -262,6 +262,7 @@ class Merchant:
     customers: Mapping[World, str]
     created_at_s: int
     email: str | None = None
+    frames: tuple[str, ...] = ()
 
     def scope(self, world: World) -> Scope:
         return Scope(self.instance, world, self.merchant)

@@ -35,10 +35,12 @@ from chalicelib.tables.escrow_settings import EscrowDesks
 from chalicelib.tables.tokens import Tokens
 
 CURRENCY_DECIMALS_MAX = 4
+FRAMES_MAX = 10
 KEY_BYTES = 20
 _MERCHANT = pattern(r"[A-Za-z0-9_-]{1,40}", "must be 1 to 40 letters, digits, _ or -")
 _CURRENCY = pattern(r"[A-Z]{3}", "must be three capital letters, as in EUR (ISO 4217)")
 _URL = pattern(r"https?://[^\s/]+(/[^\s]*[^\s/])?", "must be an http or https URL without a slash at its end")
+_ORIGIN = pattern(r"https?://[a-z0-9.-]{1,200}(:[0-9]{1,5})?", "must be an origin, as in https://shop.example")
 _EMAIL = pattern(r"[^@\s]{1,200}@[^@\s]{1,54}", "must be an e-mail address")
 _PAYIN_TYPE = pattern(PAYIN_TYPE_PATTERN, "must be capitals, digits and _, as in REDSYS_V2, not WALLET or BANKWIRE")
 _LINE = pattern(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,140}", "must be 1 to 140 characters without control characters")
@@ -80,6 +82,11 @@ def _add_merchant_commands(group: Any) -> None:
     command.add_argument("merchant", metavar="MERCHANT", type=_MERCHANT, help="its reference in the instance")
     command.add_argument("--base-currency", type=_CURRENCY, required=True, help="of orders that name none")
     command.add_argument("--email", type=_EMAIL, help="shown to clients of its keys (/accounts/me)")
+    command = add_command(group, "frames", _set_frames, "which sites may frame its orders' pages; none at first")
+    add_instance(command)
+    command.add_argument("merchant", metavar="MERCHANT", type=_MERCHANT)
+    text = "as in https://shop.example; repeat it"
+    command.add_argument("--origin", dest="origins", action="append", default=[], type=_ORIGIN, help=text)
     command = add_command(group, "list", _list_merchants, "list an instance's merchants")
     add_instance(command)
     command.set_defaults(lines=_merchant_lines)
@@ -188,6 +195,13 @@ def _create_merchant(options: argparse.Namespace) -> Printed:
     return _shown_merchant(desk.create_merchant(instance, options.merchant, options.base_currency, options.email))
 
 
+def _set_frames(options: argparse.Namespace) -> Printed:
+    instance, origins = tenants().get(options.instance).instance, list(dict.fromkeys(options.origins))
+    if len(origins) > FRAMES_MAX:
+        raise CommandFailed(f"a merchant has {FRAMES_MAX} origins at most")
+    return _shown_merchant(EscrowDesks(wiring.database()).set_frames(instance, options.merchant, origins))
+
+
 def _list_merchants(options: argparse.Namespace) -> Printed:
     instance = tenants().get(options.instance).instance
     return {"merchants": list(map(_shown_merchant, EscrowDesks(wiring.database()).merchants(instance)))}
@@ -229,6 +243,7 @@ def _shown_merchant(merchant: Merchant) -> Printed:
         "merchant": merchant.merchant,
         "base_currency": merchant.base_currency,
         "email": merchant.email,
+        "frames": list(merchant.frames),
         "made_at": iso(merchant.created_at_s * 1000),
     }
 

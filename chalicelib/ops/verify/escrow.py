@@ -33,6 +33,7 @@ from chalicelib.tables.escrow_rows import (
     counter_key,
     customer_of,
     id_key,
+    link_row,
     name_key,
     number_in,
     open_payment,
@@ -194,6 +195,7 @@ class EscrowCheck:
             names.append(pointer(name_key(wallet.scope, "wallet-uuid", wallet.uuid), wallet.wallet_id))
         for order in self.orders.values():
             names.append(pointer(public_id_key(order.scope.instance, order.public_id), order.order_id))
+            names.append(link_row(order))
         for payin in self.payins.values():
             if payin.status is PayinStatus.CREATED:
                 names.append(open_payment(payin.scope, PAYIN, payin.payin_id))

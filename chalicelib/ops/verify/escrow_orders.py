@@ -76,6 +76,8 @@ def _payins(key: RowKey, order: Order, payins: list[Payin]) -> Iterator[Disagree
         if payin.status not in may_be:
             expected = " or ".join(sorted(may_be))
             yield Disagreement(f"{where}, status of payin {payin.payin_id}", expected, payin.status.value)
+        if not payin.is_external:
+            yield same(f"{where}, external reference of payin {payin.payin_id}", None, payin.external_reference)
         is_confirmed = payin.status in (PayinStatus.CONFIRMED, PayinStatus.REFUNDED)
         yield same(f"{where}, payin {payin.payin_id} confirmed", is_confirmed, payin.confirmed_at_s is not None)
         is_denied = payin.status is PayinStatus.DENIED
@@ -128,6 +130,8 @@ def _payouts(key: RowKey, order: Order, payouts: list[Payout]) -> Iterator[Disag
             yield Disagreement(f"{of_payout}, status", " or ".join(sorted(may_be)), payout.status.value)
         wallet_id = None if payout.is_external else order.seller.wallet_id
         yield same(f"{of_payout}, wallet", wallet_id, payout.wallet_id)
+        if not payout.is_external:
+            yield same(f"{of_payout}, bank", (None, None), (payout.bankaccount_id, payout.bankwire_ref))
         is_confirmed, is_denied = (payout.status is one for one in (PayoutStatus.CONFIRMED, PayoutStatus.DENIED))
         yield same(f"{of_payout}, confirmed", is_confirmed, payout.confirmed_at_s is not None)
         yield same(f"{of_payout}, denied", is_denied, payout.denied_at_s is not None)

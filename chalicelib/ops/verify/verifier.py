@@ -267,7 +267,7 @@ class Verifier:
             if reading.covers(row["owner"]):
                 _demand([reading.signed.add(row)])
         for row in self._rows("escrow orders", self._escrows.rows()):
-            if reading.covers(row["owner"]):
+            if reading.covers(str(row.get("place", row["owner"]))):  # a link's row stands outside its instance
                 _demand([reading.escrow.add(row)])
         lanes = LaneCheck()
         for row in self._rows("outbox", self._outbox.rows()):

@@ -10,6 +10,7 @@ from chalicelib.domain.escrow import steps
 from chalicelib.domain.escrow.checks import Errors, required, selected, value_errors
 from chalicelib.domain.escrow.commands import CreateOrder
 from chalicelib.domain.escrow.faults import DeskBusy, demand
+from chalicelib.domain.escrow.links import HANDLE_CHARACTERS, SECRET_CHARACTERS
 from chalicelib.domain.escrow.money import Currency
 from chalicelib.domain.escrow.order import Customer, Links, Order, Scope
 from chalicelib.domain.escrow.settings import DeskSettings
@@ -24,7 +25,7 @@ from chalicelib.tables.escrows import Escrows
 from chalicelib.tables.writes import Write
 
 PUBLIC_ID_CHARACTERS, PUBLIC_ID_ALPHABET = 12, string.ascii_uppercase + string.digits
-TOKEN_CHARACTERS, TOKEN_ALPHABET = 32, string.ascii_letters + string.digits
+TOKEN_ALPHABET = string.ascii_letters + string.digits
 
 OrderReceipt = Callable[[Order], Write]
 """Returns one more write for the command's transaction: the answer under the Idempotency-Key, made from the order."""
@@ -66,7 +67,7 @@ class Creation:
                 currency,
                 None if buyer is None else buyer.party(currency.code),
                 seller.party(currency.code),
-                Links(*(random_text(TOKEN_ALPHABET, TOKEN_CHARACTERS) for _ in range(3))),
+                _new_links(),
                 created_at_s,
                 description=request.description,
                 fee_terms=request.fee_terms,
@@ -82,7 +83,7 @@ class Creation:
             )
             try:
                 return self._commits.create(steps.created(order), command, bound).order
-            except Refused as refused:  # the public id is taken: another one
+            except Refused as refused:  # the public id or the links' handle is taken: others
                 raise Contended from refused
 
         return until_written(once, TRIES_MAX, at_once, DeskBusy(f"order {order_id} of {scope.merchant}"))
@@ -125,3 +126,8 @@ class Creation:
 def random_text(alphabet: str, characters: int) -> str:
     """Return an unguessable text."""
     return "".join(secrets.choice(alphabet) for _ in range(characters))
+
+
+def _new_links() -> Links:
+    handle = random_text(TOKEN_ALPHABET, HANDLE_CHARACTERS)
+    return Links(*(handle + random_text(TOKEN_ALPHABET, SECRET_CHARACTERS) for _ in range(3)))

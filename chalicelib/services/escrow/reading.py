@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Generic, Protocol, TypeVar
 
+from chalicelib.domain.escrow.links import handle_of
 from chalicelib.domain.escrow.order import Counts, Customer, Order, Scope, Wallet
 from chalicelib.domain.escrow.payments import Payin, Payout, Refund
 from chalicelib.domain.ledger.owners import customer_key
@@ -48,6 +49,11 @@ class EscrowReading:
 
     def orders(self, scope: Scope) -> Source[Order]:
         return self._source(scope, self._escrows.orders, lambda counts: counts.orders, self._escrows.order)
+
+    def order_behind(self, token: str) -> Order | None:
+        """Return the order that a link's token finds; its page still compares the token (``links``)."""
+        handle = handle_of(token)
+        return None if handle is None else self._escrows.order_behind(handle)
 
     def payins(self, scope: Scope) -> Source[Payin]:
         return self._source(scope, self._escrows.payins, lambda counts: counts.payins, self._escrows.payin)

@@ -108,6 +108,24 @@ def test_a_desk_has_twenty_external_payin_types_at_most(run: Run, monkeypatch: p
         run(f"escrow-desk payin-type {INSTANCE} CARD")
 
 
+def test_a_merchant_lists_the_sites_that_may_frame_its_pages(shop: Run, memory_database: Database) -> None:
+    line = f"merchant frames {INSTANCE} shop"
+    assert shop(f"{line} --origin https://a.test --origin https://b.test:8443")["frames"] == [
+        "https://a.test",
+        "https://b.test:8443",
+    ]
+    merchant = EscrowDesks(memory_database).merchant(INSTANCE, "shop")
+    assert merchant.frames == ("https://a.test", "https://b.test:8443")
+    assert shop(line)["frames"] == []
+    for bad in ("https://a.test/x", "*", "https://a.test;script-src"):
+        with pytest.raises(SystemExit):
+            shop(f"{line} --origin {bad}")
+    with pytest.raises(CommandFailed, match="no such merchant"):
+        shop(f"merchant frames {INSTANCE} nobody")
+    with pytest.raises(CommandFailed, match="10 origins at most"):
+        shop(line + "".join(f" --origin https://s{number}.test" for number in range(11)))
+
+
 def test_a_currency_is_a_registered_token(run: Run, memory_database: Database) -> None:
     line = f"escrow-desk currency {INSTANCE} EUR --token-address {EUR}"
     assert run(line)["currencies"] == [{"code": "EUR", "decimals": 2, "token_address": EUR}]

@@ -88,9 +88,18 @@ def test_a_currency_that_is_younger_than_a_customer_gets_it_a_wallet(world: Escr
 
 
 def test_a_public_id_that_is_taken_is_drawn_again(world: EscrowWorld, monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn = iter(["AAAAAAAAAAAA", "b1", "s1", "q1", "AAAAAAAAAAAA", "b2", "s2", "q2", "BBBBBBBBBBBB", "b3", "s3", "q3"])
+    drawn = iter(["A" * 12, *links("1"), "A" * 12, *links("2"), "B" * 12, *links("2"), "C" * 12, *links("1"), *rest()])
     monkeypatch.setattr("chalicelib.services.escrow.creation.random_text", lambda *_: next(drawn))
-    assert [world.order().public_id, world.order().public_id] == ["AAAAAAAAAAAA", "BBBBBBBBBBBB"]
+    assert [world.order().public_id for _ in range(3)] == ["A" * 12, "B" * 12, "D" * 12], "its links were taken, too"
+
+
+def links(number: str) -> list[str]:
+    """Return what an order's links are drawn of: what they share, then each one's own."""
+    return [number * 10, "b", "s", "q"]
+
+
+def rest() -> list[str]:
+    return ["D" * 12, *links("3")]
 
 
 def test_orders_by_id_are_orders_by_creation_whatever_the_clock_does(world: EscrowWorld) -> None:
