@@ -49,8 +49,8 @@ GUARDS = [
     Guard(
         "a quantity has a highest value, so that no order's sums pass 38 digits",
         "chalicelib/domain/books/admission.py",
-        "if order.quantity > config.quantity_max:",
-        "if order.quantity > config.quantity_max * 100:",
+        "(config.order_size_max, config.quantity_max):",
+        "(config.order_size_max, config.quantity_max * 100):",
         "tests/domain/books/test_order_bounds.py::test_the_largest_orders_there_are_fill_each_other",
     ),
     Guard(

@@ -109,6 +109,20 @@ def test_the_page_about_verify_works_as_printed(checkout: Path) -> None:
     assert [book["book"] for book in proven["books"]] == books
 
 
+def test_the_page_about_the_back_office_works_as_printed(checkout: Path) -> None:
+    commands, over_http = blocks("docs/back-office.md")
+    printed = run(commands, checkout)
+    assert "inst_demo0001: ACTIVE" in printed
+    assert "until the papers are in" in printed
+    assert "cust_12345,0xabcdefabcdefabcdefabcdefabcdefabcdefabcd," in printed
+    exported = [json.loads(line) for line in (checkout / "transactions.jsonl").read_text().splitlines()]
+    assert {"credit"} <= {row["type"] for row in exported}
+    run(over_http, checkout)
+    first, *rows = (checkout / "transactions.csv").read_text().splitlines()
+    assert first.startswith("id,createdAt,type,")
+    assert [row.partition(",")[0] for row in rows] == [row["id"] for row in exported]
+
+
 def test_the_page_about_the_trade_desk_works_as_printed(checkout: Path) -> None:
     signed, _ = blocks("docs/trade-desk.md")
     placed, listed, vendors = (json.loads(line) for line in run(signed, checkout).splitlines())
