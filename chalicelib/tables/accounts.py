@@ -18,22 +18,21 @@ The row alone decides where a mark stands, and every write of the row is conditi
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from chalicelib.domain.ledger.accounts import Balance
 from chalicelib.domain.ledger.amounts import AMOUNT_MAX
 from chalicelib.domain.ledger.changes import Change
 from chalicelib.domain.ledger.owners import supply_key
 from chalicelib.support.outcomes import Unavailable
+from chalicelib.tables.account_rows import MARK, AccountRow, MarkRow, balance_of, marked_of, marks_in, typed_of
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.parallel import Call
 from chalicelib.tables.read_ahead import RowAt, row_at
-from chalicelib.tables.rows import Row, reads_row, whole
-from chalicelib.tables.transactions import LOCK, TRANSACTION, TransactionRow, transaction_of
+from chalicelib.tables.rows import Row, reads_row
+from chalicelib.tables.transactions import TransactionRow
 from chalicelib.tables.writes import TransactionRefused, Update, Write
 
 TABLE = "accounts"
-MARK = "mark"
 MARKS_IN_ROW_MAX = 16
 """Marks in one row: it then has about 1.2 KB, so most accounts cost one write unit."""
 MARKS_MOVED_AT_ONCE = 49
@@ -42,37 +41,8 @@ KNOWN_MAX = 20_000
 """Size of the cache of accounts that need no room made; the cache is cleared when it is full."""
 
 
-class MalformedRow(Exception):
-    """A row that this program cannot have written."""
-
-
 class LedgerBroken(Exception):
     """A settlement would make an account negative: a bug, or a row edited by hand."""
-
-
-@dataclass(frozen=True, slots=True)
-class AccountRow:
-    """An account as stored, or the counter of an asset's supply (owner: ``keys.supply_key``).
-
-    marks: by book, the sequence of the last journal entry applied. withdrawn: as ``Balance`` has it.
-    """
-
-    owner: str
-    asset: str
-    available: int
-    held: int
-    marks: dict[str, int]
-    withdrawn: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class MarkRow:
-    """A mark in a row of its own."""
-
-    owner: str
-    asset: str
-    book: str
-    sequence: int
 
 
 def balance_at(owner: str, asset: str) -> RowAt:
@@ -87,12 +57,6 @@ def _mark_key(owner: str, asset: str, book: str) -> dict[str, str]:
     return {"owner": owner, "entry": f"{MARK}/{asset}/{book}"}
 
 
-def _marks_in(row: Row) -> dict[str, int]:
-    """Return the marks in an account's row, by book."""
-    start = f"{MARK}/"
-    return {name.removeprefix(start): whole(row, name) for name in row if name.startswith(start)}
-
-
 class Accounts:
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -102,25 +66,25 @@ class Accounts:
     def balance(self, owner: str, asset: str) -> Balance:
         """Return the account, read consistently; zeros if there is none (T36)."""
         row = self._database.get(TABLE, _balance_key(owner, asset))
-        return _balance_of(row) if row else Balance(asset, 0, 0)
+        return balance_of(row) if row else Balance(asset, 0, 0)
 
     def balances(self, owner: str) -> Iterator[Balance]:
         """Yield all accounts of an owner, by asset."""
         condition = "#owner = :owner AND begins_with(#entry, :balance)"
-        return map(_balance_of, self._database.query(TABLE, condition, {":owner": owner, ":balance": "balance/"}))
+        return map(balance_of, self._database.query(TABLE, condition, {":owner": owner, ":balance": "balance/"}))
 
     def marked(self, owner: str) -> list[AccountRow | MarkRow]:
         """Return all accounts of an owner with their marks, those beside included."""
         condition = "#owner = :owner AND #entry BETWEEN :first AND :last"
         values = {":owner": owner, ":first": "balance/", ":last": f"{MARK}0"}  # in order of bytes, 0 follows the slash
-        return list(map(reads_row(_marked), self._database.query(TABLE, condition, values)))
+        return list(map(reads_row(marked_of), self._database.query(TABLE, condition, values)))
 
     def balances_of(self, accounts: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Balance]:
         """Return these accounts (owner, asset), read consistently, zeros for missing ones. One read for each 100
         accounts.
         """
         rows = self._database.get_many(TABLE, [_balance_key(*account) for account in dict.fromkeys(accounts)])
-        found = {(row["owner"], balance.asset): balance for row in rows for balance in [_balance_of(row)]}
+        found = {(row["owner"], balance.asset): balance for row in rows for balance in [balance_of(row)]}
         return {account: found.get(account, Balance(account[1], 0, 0)) for account in accounts}
 
     def rows(self) -> Iterator[AccountRow | TransactionRow | MarkRow]:
@@ -128,7 +92,7 @@ class Accounts:
 
         For operators: scans the table. Raises MalformedRow.
         """
-        return filter(None, map(_typed, self._database.scan(TABLE)))
+        return filter(None, map(typed_of, self._database.scan(TABLE)))
 
     def holders(self, instance: str, asset: str) -> Iterator[tuple[str, Balance]]:
         """Yield each owner in an instance with an account in an asset, and the account. For operators: scans the table.
@@ -139,7 +103,7 @@ class Accounts:
         for row in self._database.scan(TABLE):
             owner = row["owner"]
             if row["entry"] == entry and owner.startswith(start) and owner != supply_key(instance):
-                yield owner, _balance_of(row)
+                yield owner, balance_of(row)
 
     def change(self, owner: str, asset: str, available: int, held: int, at_ms: int) -> Write:
         """Return the write that adds to both parts of an account, creating it if it is missing (T36).
@@ -237,7 +201,7 @@ class Accounts:
         """
         unknown = [account for account in accounts if (book, account) not in self._known]
         for row in self._database.get_many(TABLE, [_balance_key(*account) for account in unknown]):
-            marks = _marks_in(row)
+            marks = marks_in(row)
             if book not in marks and len(marks) >= MARKS_IN_ROW_MAX:
                 self._declare_full(row, sorted(marks.items())[MARKS_IN_ROW_MAX:])
         if len(self._known) + len(unknown) > KNOWN_MAX:
@@ -246,7 +210,7 @@ class Accounts:
 
     def _declare_full(self, row: Row, surplus: list[tuple[str, int]]) -> None:
         """Flag the row as full, and move surplus marks to rows of their own, in one transaction."""
-        owner, asset = row["owner"], _balance_of(row).asset
+        owner, asset = row["owner"], balance_of(row).asset
         for moved in [surplus[at : at + MARKS_MOVED_AT_ONCE] for at in range(0, len(surplus), MARKS_MOVED_AT_ONCE)]:
             names = {f"#mark{number}": f"{MARK}/{book}" for number, (book, _) in enumerate(moved)}
             values: Row = {f":mark{number}": sequence for number, (_, sequence) in enumerate(moved)}
@@ -299,41 +263,3 @@ def _enough(change: Change) -> tuple[list[str], Row]:
 def _broken(account: tuple[str, str], book: str, sequence: int) -> LedgerBroken:
     owner, asset = account
     return LedgerBroken(f"{owner} {asset}: entry {sequence} of {book} takes what is not there")
-
-
-def _balance_of(row: Row) -> Balance:
-    asset = str(row["entry"]).removeprefix("balance/")
-    return Balance(asset, row["available"], row["held"], row.get("changed_at_ms"), row.get("withdrawn", 0))
-
-
-def _marked(row: Row) -> AccountRow | MarkRow:
-    owner, (kind, _, name) = row["owner"], row["entry"].partition("/")
-    if kind == MARK:
-        asset, _, book = name.partition("/")
-        return MarkRow(owner, asset, book, whole(row, "sequence"))
-    withdrawn = whole(row, "withdrawn") if "withdrawn" in row else 0
-    return AccountRow(owner, name, whole(row, "available"), whole(row, "held"), _marks_in(row), withdrawn)
-
-
-def _typed(row: Row) -> AccountRow | TransactionRow | MarkRow | None:
-    """Return the row in its type; None for the lock of a reference."""
-    owner, kind = row["owner"], row["entry"].partition("/")[0]
-    if kind == LOCK:
-        if not isinstance(row.get("facts"), str) or not isinstance(row.get("transaction_id"), str):
-            raise MalformedRow(f"{owner} {row['entry']}: a lock names what was asked for, and its transaction")
-        return None
-    if kind == TRANSACTION:
-        try:
-            return TransactionRow(owner, transaction_of(row))
-        except (KeyError, ValueError, TypeError) as error:
-            raise MalformedRow(f"{owner} {row['entry']}: {error!r}") from error
-    try:
-        if kind not in ("balance", MARK):
-            raise ValueError("neither a balance nor a mark nor a transaction")
-        if kind == "balance" and not owner.endswith("/supply"):
-            whole(row, "changed_at_ms")
-        if row.get("marks_beside", True) is not True:
-            raise TypeError(f"marks_beside: {row['marks_beside']!r}")
-        return _marked(row)
-    except (KeyError, ValueError, TypeError) as error:
-        raise MalformedRow(f"{owner} {row['entry']}: {error!r}") from error

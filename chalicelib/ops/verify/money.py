@@ -25,7 +25,7 @@ from chalicelib.domain.ledger.transactions import Transaction, TransactionType
 from chalicelib.domain.tenancy.instances import World
 from chalicelib.services.books.disagreements import NOTHING, Disagreement, beyond
 from chalicelib.services.books.fold import Account, BookFold
-from chalicelib.tables.accounts import AccountRow, MarkRow
+from chalicelib.tables.account_rows import AccountRow, MarkRow
 from chalicelib.tables.transactions import TransactionRow, owners
 
 _FILL_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")

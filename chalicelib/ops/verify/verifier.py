@@ -40,7 +40,8 @@ from chalicelib.services.books.disagreements import UNREADABLE, Disagreement, Di
 from chalicelib.services.books.fold import BookFold, ExpectedRows
 from chalicelib.services.books.loading import UnknownBook
 from chalicelib.support.clock import now_ms
-from chalicelib.tables.accounts import Accounts, MalformedRow
+from chalicelib.tables.account_rows import MalformedRow
+from chalicelib.tables.accounts import Accounts
 from chalicelib.tables.books import PARKED, Books
 from chalicelib.tables.candles import Candles
 from chalicelib.tables.dynamodb import Database

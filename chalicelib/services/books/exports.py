@@ -22,7 +22,8 @@ from chalicelib.services.books.history import History
 from chalicelib.services.books.statements import Selection, Statements
 from chalicelib.services.books.trades import TradeHistory
 from chalicelib.support.ids import TIME_MS_MAX, time_of
-from chalicelib.tables.accounts import AccountRow, Accounts
+from chalicelib.tables.account_rows import AccountRow
+from chalicelib.tables.accounts import Accounts
 from chalicelib.tables.books import Books
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.external_ids import is_name

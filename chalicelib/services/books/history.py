@@ -27,7 +27,8 @@ from chalicelib.services.polling import polls
 from chalicelib.support.clock import now_ms
 from chalicelib.support.ids import TIME_MS_MAX
 from chalicelib.support.outcomes import Unavailable
-from chalicelib.tables.accounts import AccountRow, Accounts, MarkRow
+from chalicelib.tables.account_rows import AccountRow, MarkRow
+from chalicelib.tables.accounts import Accounts
 from chalicelib.tables.attempts import tries
 from chalicelib.tables.books import Books
 from chalicelib.tables.dynamodb import Database

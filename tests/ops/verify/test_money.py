@@ -12,7 +12,7 @@ from chalicelib.ops.verify.money import Holds, Ledger, ledger_disagreements
 from chalicelib.services.books.disagreements import Disagreement
 from chalicelib.services.books.fold import BookFold
 from chalicelib.services.ledger.withdrawals import Withdrawals
-from chalicelib.tables.accounts import AccountRow
+from chalicelib.tables.account_rows import AccountRow
 from chalicelib.tables.rows import Row
 from chalicelib.tables.transactions import TransactionRow, owners, transaction_for
 from tests.ops.verify.hands import FUNDS, account, disagreement, edit, journal, remove, rows, verified

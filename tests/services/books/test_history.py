@@ -16,7 +16,8 @@ from chalicelib.services.books.history import History, HistoryTooLong
 from chalicelib.services.books.matcher import Matcher
 from chalicelib.support.clock import now_ms
 from chalicelib.support.outcomes import Unavailable
-from chalicelib.tables.accounts import MARKS_IN_ROW_MAX, AccountRow
+from chalicelib.tables.account_rows import AccountRow
+from chalicelib.tables.accounts import MARKS_IN_ROW_MAX
 from chalicelib.tables.dynamodb import Database
 from tests.world import BASE, INSTANCE, QUOTE, World
 

@@ -11,12 +11,13 @@ from threading import Barrier
 from chalicelib.domain.books.admission import OrderRequest, Refusal, RefusalCode
 from chalicelib.domain.books.vocabulary import OrderStatus, OrderType, TimeInForce
 from chalicelib.domain.ledger.amounts import Side
-from chalicelib.domain.ledger.transactions import Movement
+from chalicelib.domain.ledger.transactions import Movement, Withdrawal
 from chalicelib.ops.verify.verifier import Verifier
 from chalicelib.services.books.admission import Admitted
 from chalicelib.services.books.expiry import Expiring
 from chalicelib.services.books.matcher import Matcher
 from chalicelib.services.ledger.movements import InsufficientBalance, Movements
+from chalicelib.services.ledger.withdrawals import Withdrawals
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.parallel import ThreadPool
 from tests.apis.book.desk import Desk, open_desk
@@ -187,4 +188,29 @@ def test_transfers_in_a_circle_at_once_lose_and_make_nothing(embedded_database: 
             for side in (0, 1)
         )
         assert have[customer] == 2 + took - gave
+    Verifier(embedded_database).verify(world.book)
+
+
+def test_fees_withdrawn_twenty_times_at_once_are_taken_once_each_and_never_twice(embedded_database: Database) -> None:
+    """T95: ten requests under one reference, and ten under ten; there is enough for six."""
+    world = World(embedded_database, taker_fee_bps=1000)
+    world.credit("ann", BASE, 600)
+    world.credit("ben", QUOTE, 600)
+    world.placed("ann", "SELL", 600, 1)
+    world.placed("ben", "BUY", 600, 1)
+    world.deliver()
+    assert world.fees(BASE) == 60
+
+    def withdraw(reference: str) -> str | None:
+        try:
+            asked_for = Withdrawal(INSTANCE, BOOK_ID, BASE, "venue", 10, reference)
+            return Withdrawals(embedded_database).take(asked_for).transaction.transaction_id
+        except InsufficientBalance:
+            return None
+
+    references = ["november"] * 10 + [f"december {number}" for number in range(10)]
+    told = at_once([lambda reference=reference: withdraw(reference) for reference in references])  # type: ignore[misc]
+    assert len(set(told[:10]) - {None}) <= 1
+    assert len(set(told) - {None}) == 6
+    assert (world.fees(BASE), world.balance("venue", BASE)[0]) == (0, 60)
     Verifier(embedded_database).verify(world.book)
