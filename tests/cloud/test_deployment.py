@@ -13,6 +13,8 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import boto3
 import pytest
@@ -28,6 +30,7 @@ from chalicelib.services.push.sending import Gone
 from chalicelib.tables.connections import TABLE as CONNECTIONS
 from chalicelib.tables.inbox import Inbox
 from chalicelib.tables.journal import TABLE as JOURNAL
+from chalicelib.tables.origins import Origins
 from chalicelib.wiring.push import sender_at
 from infra import demo, escrow_demo, taker_demo
 from infra.packaging import Package, read_stage
@@ -182,6 +185,19 @@ def test_the_taker_desk_lists_and_shows_what_a_taker_has_locked(api: Api) -> Non
     assert [one["order_hash"] for one in listed["orders"]] == [made["order_hash"]]
     shown = api.done("GET", f"/api/v1/takers/orders/{made['order_hash']}", headers=taker)
     assert (shown["status"], shown["order_hash"]) == ("locked", made["order_hash"])
+
+
+def test_a_page_of_a_listed_origin_is_answered_through_the_gateway(api: Api) -> None:
+    page = "https://app.example"
+    Origins(wiring.database()).add(demo.INSTANCE, page)
+    wanted = {"Origin": page, "Access-Control-Request-Method": "POST"}
+    for origin, status, allowed in ((page, 204, page), ("https://other.example", 404, None)):
+        request = Request(f"{api.base_url}/api/v1/orders", headers=wanted | {"Origin": origin}, method="OPTIONS")
+        try:
+            answer = urlopen(request, timeout=MATCH_S_MAX)
+        except HTTPError as error:
+            answer = error
+        assert (answer.status, answer.headers["Access-Control-Allow-Origin"]) == (status, allowed)
 
 
 def test_the_escrow_desk_lists_a_merchants_orders_and_takes_forms(api: Api) -> None:
