@@ -75,6 +75,7 @@ listings: $(INSTALLED)
 	$(BIN)/python benchmarks/open_orders.py
 	$(if $(DYNAMODB_ENDPOINT),DYNAMODB_ENDPOINT=$(DYNAMODB_ENDPOINT) )$(BIN)/python benchmarks/listing.py
 	$(if $(DYNAMODB_ENDPOINT),DYNAMODB_ENDPOINT=$(DYNAMODB_ENDPOINT) )$(BIN)/python benchmarks/taker_listing.py
+	$(BIN)/python benchmarks/trade_listing.py
 
 # Computes the cost of an order on AWS, in units and money: docs/operations.md. Takes some minutes.
 costs: $(INSTALLED)

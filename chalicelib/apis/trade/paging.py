@@ -103,7 +103,7 @@ def page_of(
 
 
 def all_at_once(rows: Iterable[T]) -> RowsUntil[T]:
-    """Return rows that are read already, or that can be read from the newest one only, as a page takes them."""
+    """Return rows as a page takes them: a list, or what can be read once, for lists without cursors."""
     return lambda _to_ms, _wanted: rows
 
 
@@ -118,7 +118,7 @@ def _by_number(rows: Iterator[T], paging: Paging, is_counted: bool) -> _Cut[T]:
 def _below(
     rows_until: RowsUntil[T], ulid_of: Callable[[T], str], cursor: Cursor, size: int, is_counted: bool
 ) -> _Cut[T]:
-    rows = iter(rows_until(cursor.at_ms, size + 1))
+    rows = iter(rows_until(cursor.at_ms, size + 2))  # the row at the cursor, and one behind the page
     first = next(rows, None)
     has_newer = first is not None and ulid_of(first) >= cursor.ulid
     below = (row for row in chain([] if first is None else [first], rows) if ulid_of(row) < cursor.ulid)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from benchmarks import trade_listing
 from chalicelib.apis.trade.ids import shown
 from chalicelib.apis.trade.paging import COUNT_MAX
 from chalicelib.domain.books.orders import OrderRow
@@ -104,22 +105,12 @@ def counting(desk: SignedDesk) -> tuple[SignedDesk, Reads]:
     return replace(desk, desk=counted), reads
 
 
-def rows_read(desk: SignedDesk, **query: object) -> int:
-    counted, reads = counting(desk)
-    page(counted, **query)
-    return reads.rows
-
-
-@pytest.mark.parametrize("status", [OrderStatus.OPEN, OrderStatus.FILLED])
-def test_a_page_costs_the_same_however_many_orders_there_are(archive: SignedDesk, status: OrderStatus) -> None:
-    """The first page, and one behind a cursor: its own rows, and those up to the bound of counts (R18)."""
-    put_many(archive, 1200, status=status)
-    few = rows_read(archive), rows_read(archive, page_size=10, c=page(archive, page_size=10)["nc"])
-    put_many(archive, 3000, NOW_MS - 3 * DAY_MS, status=status)
-    assert (rows_read(archive), rows_read(archive, page_size=10, c=page(archive, page_size=10)["nc"])) == few
-    deep = page(archive, page_size=1000, current_page=4)["nc"]
-    assert rows_read(archive, page_size=10, c=deep) <= few[1] + 1
-    assert max(few) <= COUNT_MAX + 1 + 40
+def test_a_list_costs_the_same_however_many_orders_there_are() -> None:
+    """R18: the first page, one behind a cursor, balances of a day, a statement."""
+    reads = trade_listing.check((1400, 2600))
+    assert reads[trade_listing.FIRST].units <= 65
+    assert reads[trade_listing.BEHIND].rows <= COUNT_MAX + 250
+    assert reads[trade_listing.YESTERDAY].rows <= 3 * trade_listing.TODAY + 20
 
 
 def test_what_has_changed_costs_what_the_books_have_decided_since(memory_database: Database) -> None:
