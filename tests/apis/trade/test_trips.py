@@ -289,7 +289,7 @@ def test_a_depth_is_one_read(warm: MeteredDesk) -> None:
 
 
 def test_what_an_order_would_cost_is_one_read(warm: MeteredDesk) -> None:
-    rested(warm.beside, "sell", ("0.01", "350000"))
+    rested(warm.beside, "sell", ("0.05", "350000"))
     asked = {"amount": "0.01", "side": "buy"}
     assert warm.trips(lambda desk: desk.get(f"/trade/orders/estimate-price/{PAIR}", asked)) == 1
     assert warm.trips(lambda desk: desk.get("/trade/user/trading-fees", {"pair": PAIR})) == 1
