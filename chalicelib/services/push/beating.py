@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from chalicelib.domain.feed.subscription import BEATS, Subscription, UnknownConnection
-from chalicelib.services.push.broadcasting import BEAT_S, Broadcaster, Desk, NotSent, next_due
+from chalicelib.services.push.broadcasting import BEAT_S, Broadcaster, Desk, NotSent, due_after_beat
 from chalicelib.services.push.sending import Gone
 from chalicelib.services.push.sessions import OPENING_S, Sessions
 from chalicelib.support.telemetry import logger
@@ -54,7 +54,7 @@ class Beat:
         staying = [one for one in due if admitted.get(_admission_of(one))]
         self._repeat([one for one in staying if one.shows_state])
         waiting = [one for one in staying if not one.shows_state and self.desks[one.desk].sends_heartbeats]
-        claims = [(one, replace(one, due=next_due(now_ms, by))) for one in waiting]
+        claims = [(one, replace(one, due=due_after_beat(now_ms, by))) for one in waiting]
         lost = set(self.sessions.connections.move(claims) if claims else [])
         won = [claim for index, claim in enumerate(claims) if index not in lost]
         self.together([partial(self._beat, *claim, by) for claim in won])

@@ -41,7 +41,9 @@ again.
 TRIES_MAX = 400
 BEAT_S = 30
 EARLY_S = 5
-"""A beat is due this much before BEAT_S are over, so that a look every BEAT_S finds it."""
+"""A beat is due this much before BEAT_S are over, so that a look every BEAT_S finds it; and this much after a message
+that is like it, so that the next look does.
+"""
 PAUSE_S = 0.03
 """A subscription that another sends to is tried again after this, for longer than an intent lives."""
 
@@ -192,7 +194,8 @@ class Broadcaster:
 
     def _build(self, step: _Step) -> None:
         one, desk = step.before, self._desks[step.before.desk]
-        if step.until == step.place.sequence:
+        now_ms, is_beat = self._clock_ms(), step.until == step.place.sequence
+        if is_beat:
             bodies = [desk.state(one, step.until)]
         else:
             entries = self._recent.between(one.instance, step.log, step.place.sequence, step.until)
@@ -203,7 +206,7 @@ class Broadcaster:
             step.messages.append(desk.text(after, body, after.cursor.to_text()))
             after = replace(after, next_id=after.next_id + 1)
         if bodies and one.shows_state:
-            after = replace(after, due=next_due(self._clock_ms()))
+            after = replace(after, due=due_after_beat(now_ms) if is_beat else due_after_message(now_ms))
         step.after = replace(after, cursor=_moved(after, step.log, Place(step.until)))
 
     def _send(self, step: _Step) -> None:
@@ -247,9 +250,14 @@ class _Step:
         return self.before.cursor.place(self.before.instance, self.log)
 
 
-def next_due(now_ms: int, by: str = "") -> Due:
-    """Return when a beat is due again. by: unique to who makes this one; empty: another message took its place."""
+def due_after_beat(now_ms: int, by: str = "") -> Due:
+    """Return when the next beat is due. by: unique to who makes this one."""
     return Due(now_ms + (BEAT_S - EARLY_S) * 1000, by)
+
+
+def due_after_message(now_ms: int, by: str = "") -> Due:
+    """Return when the next beat is due after a message that says what a beat says. by: who has sent it, unique."""
+    return Due(now_ms + EARLY_S * 1000, by)
 
 
 def _moved(one: Subscription, log: str, place: Place) -> Cursor:

@@ -19,7 +19,7 @@ from chalicelib.domain.feed.logs import SIGNED_AREA, book_log
 from chalicelib.domain.feed.subscription import LIFE_S, NOT_BEGUN, Connection, Due, Subscription
 from chalicelib.services.feed.reading import Feed, Scope
 from chalicelib.services.feed.scopes import NO_BOOKS, of_instance
-from chalicelib.services.push.broadcasting import NOBODY_S, Body, Broadcaster, Desk, next_due
+from chalicelib.services.push.broadcasting import NOBODY_S, Body, Broadcaster, Desk, due_after_message
 from chalicelib.services.push.sending import Sender
 from chalicelib.tables.connections import Connections
 
@@ -84,7 +84,7 @@ class Sessions:
             body = state(begun)
             begun = replace(begun, cursor=begun.cursor.moved(begun.instance, book_log(str(begun.book_id)), body.place))
             self.sender.send(begun.connection_id, desk.text(begun, body, begun.cursor.to_text()))
-            begun = replace(begun, next_id=begun.next_id + 1, due=next_due(self._clock_ms()))
+            begun = replace(begun, next_id=begun.next_id + 1, due=due_after_message(self._clock_ms()))
         self.connections.subscribe(begun)
         self.catch_up(begun)
         return begun
@@ -109,7 +109,7 @@ class Sessions:
         self.catch_up(one)
         now = self.connections.subscription(one)
         if now is not None:
-            self.connections.move([(now, replace(now, due=next_due(self._clock_ms(), by)))])
+            self.connections.move([(now, replace(now, due=due_after_message(self._clock_ms(), by)))])
 
     def beat(self, desk: Desk, one: Subscription) -> None:
         """Send a message that is no event. Raises Gone."""

@@ -10,7 +10,7 @@ import pytest
 
 from chalicelib.domain.feed.event import FeedEvent
 from chalicelib.domain.feed.subscription import INTENT_LIFE_MS, UnknownConnection
-from chalicelib.services.push.broadcasting import BEAT_S
+from chalicelib.services.push.broadcasting import BEAT_S, EARLY_S
 from chalicelib.services.push.sessions import OPENING_S
 from chalicelib.tables.dynamodb import Database
 from infra.tables import create_tables
@@ -86,11 +86,27 @@ def test_a_message_takes_the_place_of_the_next_beat_of_a_state(world: PushWorld)
     of_book(world)
     later(world, BEAT_S)
     world.broadcaster().receive(INSTANCE, BOOK_A, world.happen(BOOK_A, PUBLIC_EVENT))
+    later(world, EARLY_S - 1)
     world.beat().round()
     assert len(world.clients.received) == 1
-    later(world)
+    later(world, BEAT_S)
     world.beat().round()
     assert [one for one, _ in world.clients.of("c")] == [1, 2]
+
+
+@pytest.mark.parametrize("phase_s", range(0, BEAT_S, 4))
+def test_the_first_beat_comes_soon_enough_wherever_the_looks_stand(world: PushWorld, phase_s: int) -> None:
+    """Looks come every 30 seconds, the next one at some moment after the connection has begun."""
+    prepared(world)
+    world.clients.gone.discard("c")
+    began_ms = world.now_ms
+    world.beat().begin("c", lambda _: None)
+    later(world, phase_s)
+    while texts(world) == [HEARTBEAT]:
+        world.beat().round()
+        if texts(world) == [HEARTBEAT]:
+            later(world)
+    assert world.now_ms - began_ms <= (BEAT_S + EARLY_S) * 1000
 
 
 def test_a_heartbeat_comes_every_30_seconds_whatever_else_is_sent(world: PushWorld) -> None:
