@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from chalicelib.apis.escrow.bare import bare
 from chalicelib.apis.escrow.envelope import Fault, failure, not_found, server_error
 from chalicelib.apis.escrow.gate import Caller, Gate
 from chalicelib.apis.escrow.routes import PAGE_PREFIXES, ROUTES, Auth
@@ -49,5 +50,9 @@ class EscrowApi:
         return self._ahead.answer(
             bearer(request.headers) or "",
             enter=lambda: self._gate.pass_through(request, is_operators=route.auth is Auth.OPERATOR),
-            act=lambda caller: self._endpoints[route.endpoint](on_own_path, caller),
+            act=lambda caller: self._act(route, on_own_path, caller),
         )
+
+    def _act(self, route: Route[Auth], request: HttpRequest, caller: Caller) -> HttpResponse:
+        response = self._endpoints[route.endpoint](request, caller)
+        return bare(route.answer, response) if caller.is_bare else response

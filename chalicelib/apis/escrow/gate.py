@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from chalicelib.apis.escrow.bare import accepts_bare
 from chalicelib.apis.escrow.envelope import too_many, unauthenticated, unauthorized
 from chalicelib.apis.kit.auth import bearer
 from chalicelib.apis.kit.http import HttpRequest
@@ -23,7 +24,8 @@ WRITING = frozenset(("POST", "PUT", "DELETE"))
 class Caller:
     """The authenticated caller of a request. merchant: None for an operator.
 
-    has_frozen: whether a customer of the instance is frozen (T96).
+    has_frozen: whether a customer of the instance is frozen (T96). is_bare: whether its answers are in the bare profile
+    (E47).
     """
 
     instance: str
@@ -31,6 +33,7 @@ class Caller:
     settings: DeskSettings
     merchant: Merchant | None
     has_frozen: bool = False
+    is_bare: bool = False
 
     @property
     def owner(self) -> Merchant:
@@ -85,4 +88,5 @@ class Gate:
         )
         if refusal:
             raise too_many(refusal.retry_after_s)
-        return Caller(key.instance, key.world, desk.settings, desk.merchant, desk.has_frozen)
+        is_bare = key.is_bare or accepts_bare(request.headers.get("accept", ""))
+        return Caller(key.instance, key.world, desk.settings, desk.merchant, desk.has_frozen, is_bare)

@@ -21,7 +21,7 @@ from chalicelib.apis.escrow.kinds import (
     truth,
     url,
 )
-from chalicelib.apis.escrow.schema import Schema
+from chalicelib.apis.escrow.schema import Kind, Schema
 from chalicelib.domain.escrow.checks import VALUE_MAX, value_errors
 from chalicelib.domain.escrow.commands import CreateOrder, OrderChanges
 from chalicelib.domain.escrow.lifecycle import Status
@@ -79,7 +79,12 @@ REIMBURSE = Schema(
 )
 """Without an amount it gives back all that is left, so one that is misspelt, nested or empty is not ignored (E29)."""
 
-LIST_FILTERS = {"status": choice(*(status.value for status in Status)), "sandbox": truth()}
+
+def list_filters(shown: Mapping[Status, Status]) -> dict[str, Kind]:
+    """Return the filters of a list of orders. shown: what stands for each status (``bare``)."""
+    return {"status": choice(*dict.fromkeys(status.value for status in shown.values())), "sandbox": truth()}
+
+
 CLEARED_BY_NULL = ("fee_value", "fee_percent", "description", "tag")
 
 

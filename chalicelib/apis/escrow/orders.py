@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from operator import attrgetter
 
 from chalicelib.apis.escrow import order_schema
+from chalicelib.apis.escrow.bare import OWN, SHOWN
 from chalicelib.apis.escrow.commands import Commands, Record, RequestFields, about
 from chalicelib.apis.escrow.envelope import not_found, response, single, written
 from chalicelib.apis.escrow.gate import Caller
@@ -19,6 +20,7 @@ from chalicelib.apis.kit.page_bytes import CHARACTER_BYTES_MAX, Weight, answer_b
 from chalicelib.domain.escrow.checks import metadata_errors, reimburse_errors, selected, update_errors
 from chalicelib.domain.escrow.commands import Cancel, Reimburse
 from chalicelib.domain.escrow.faults import Forbidden
+from chalicelib.domain.escrow.lifecycle import Status
 from chalicelib.domain.escrow.order import Order
 from chalicelib.domain.tenancy.instances import World
 from chalicelib.services.escrow.desk import EscrowDesk
@@ -31,8 +33,11 @@ ORDER_BYTES = 4000
 EMAILS = ("email", "buyer_email", "seller_email")
 
 
-def order_listing(emails: Mapping[int, str | None], public_base_url: str) -> Listing[Order]:
-    """Return the listing of orders. emails: of buyers and sellers, by customer id."""
+def order_listing(
+    emails: Mapping[int, str | None], public_base_url: str, shown: Mapping[Status, Status] = OWN
+) -> Listing[Order]:
+    """Return the listing of orders. emails: of buyers and sellers, by customer id. shown: the statuses that stand for
+    an order's (``bare``)."""
 
     def email_of_buyer(order: Order) -> str | None:
         return emails.get(order.buyer.customer_id) if order.buyer else None
@@ -48,7 +53,7 @@ def order_listing(emails: Mapping[int, str | None], public_base_url: str) -> Lis
             "public_id": Searched(Match.CONTAINS, lambda order: [order.public_id]),
             "name": Searched(Match.CONTAINS, lambda order: [order.name]),
             "tag": Searched(Match.CONTAINS, lambda order: [order.tag]),
-            "status": Searched(Match.STATUS, lambda order: [order.status.value]),
+            "status": Searched(Match.STATUS, lambda order: [shown[order.status].value]),
             "currency": Searched(Match.CONTAINS, lambda order: [order.currency.code]),
             "email": Searched(Match.CONTAINS, lambda order: [email_of_buyer(order), email_of_seller(order)]),
             "buyer_email": Searched(Match.CONTAINS, lambda order: [email_of_buyer(order)]),
@@ -60,7 +65,7 @@ def order_listing(emails: Mapping[int, str | None], public_base_url: str) -> Lis
             "released_at": attrgetter("released_at_s"),
             "value": attrgetter("value"),
             "name": lambda order: order.name.casefold(),
-            "status": lambda order: order.status.value,
+            "status": lambda order: shown[order.status].value,
             ID: attrgetter("order_id"),
         },
         metadata=attrgetter("metadata"),
@@ -94,7 +99,7 @@ class OrderEndpoints:
     def list(self, request: HttpRequest, caller: Caller) -> HttpResponse:
         """GET orders. A page of the merchant's orders; empty if the other world is asked for (E9)."""
         listing = order_listing({}, caller.settings.public_base_url)
-        asked = asked_of(request.query, listing, order_schema.LIST_FILTERS)
+        asked = asked_of(request.query, listing, order_schema.list_filters(_shown(caller)))
         is_sandbox = caller.world is World.SANDBOX
         if asked.others.get("sandbox", is_sandbox) != is_sandbox:
             page: Page[Order] = Page(asked, [], 0, 0)
@@ -228,9 +233,9 @@ class OrderEndpoints:
             found = self.reading.customers_by_id(scope, ids)
             emails |= {number: customer.email for number, customer in found.items()}
             source = replace(source, rows=lambda _newest_first, _at_once: iter(orders))
-        status = asked.others.get("status")
-        keep: Callable[[Order], bool] | None = None if status is None else lambda order: order.status.value == status
-        return page_from(source, order_listing(emails, caller.settings.public_base_url), asked, keep)
+        status, shown = asked.others.get("status"), _shown(caller)
+        keep: Callable[[Order], bool] | None = None if status is None else lambda order: shown[order.status] == status
+        return page_from(source, order_listing(emails, caller.settings.public_base_url, shown), asked, keep)
 
     def _order(self, request: HttpRequest, caller: Caller) -> Order:
         """Return the order in the path. Raises Fault 404."""
@@ -253,6 +258,10 @@ class OrderEndpoints:
         for field, number in given.items():
             if number not in known:
                 sent.note(selected(field))
+
+
+def _shown(caller: Caller) -> Mapping[Status, Status]:
+    return SHOWN if caller.is_bare else OWN
 
 
 def _view(caller: Caller) -> Callable[[Order], View]:

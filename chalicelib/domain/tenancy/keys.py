@@ -74,13 +74,17 @@ class TakerKey(Credential):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EscrowKey(Credential):
-    """A secret key of one merchant, or an operator's key of the instance (merchant is None), in one world (E2)."""
+    """A secret key of one merchant, or an operator's key of the instance (merchant is None), in one world (E2).
+
+    is_bare: whether its answers are in the bare profile (E47).
+    """
 
     world: World
     merchant: str | None
     rate_limit: RateLimit = ESCROW_RATE_LIMIT
     is_enabled: bool = True
     is_read_only: bool = False
+    is_bare: bool = False
 
     @property
     def is_operators(self) -> bool:
@@ -101,6 +105,7 @@ ESCROW_KEYS = Kind(
     EscrowKey,
     {"world": World},
     re.compile(r"(?:sk|op)_(?:stage|production)_[A-Za-z0-9]{24,64}"),
+    optional=frozenset({"is_bare"}),
 )
 
 

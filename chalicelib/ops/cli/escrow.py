@@ -101,6 +101,9 @@ def _add_key_commands(group: Any) -> None:
     command.add_argument("--world", choices=[world.value for world in World], required=True)
     command.add_argument("--read-only", action="store_true", help="for GET alone")
     command.add_argument(
+        "--bare", action="store_true", help="for generated clients: answers as the vendor publishes them"
+    )
+    command.add_argument(
         "--burst",
         type=count,
         default=ESCROW_RATE_LIMIT.bucket,
@@ -214,7 +217,7 @@ def _create_key(options: argparse.Namespace) -> Printed:
     world = World(options.world)
     key = escrow_prefix_of(world, is_operators=options.operator) + secrets.token_hex(KEY_BYTES)
     limit = rate_limit(ESCROW_RATE_LIMIT, options.burst, options.per_minute * 1000 // 60)
-    own = {"world": world, "merchant": options.merchant, "is_read_only": options.read_only}
+    own = {"world": world, "merchant": options.merchant, "is_read_only": options.read_only, "is_bare": options.bare}
     return KEYS.create(instance, key, limit, **own) | {"key": key}
 
 
@@ -262,6 +265,7 @@ def _shown_key(key: EscrowKey) -> Printed:
         "is_operators": key.is_operators,
         "is_enabled": key.is_enabled,
         "is_read_only": key.is_read_only,
+        "is_bare": key.is_bare,
         "burst": key.rate_limit.bucket,
         "per_minute": key.rate_limit.refill_per_1000_s * 60 // 1000,
         "made_at": iso(key.made_s * 1000),
@@ -273,6 +277,7 @@ def _key_lines(printed: Printed) -> Iterator[str]:
     for key in printed["keys"]:
         whose = "operator" if key["is_operators"] else key["merchant"]
         state = ("enabled" if key["is_enabled"] else "disabled") + (", read-only" if key["is_read_only"] else "")
+        state += ", bare" if key["is_bare"] else ""
         rate = f"{key['burst']} at once, {key['per_minute']} a minute" if key["burst"] else "no rate limit"
         yield f"{key['key_id']}: {whose} {key['world']} {state}, {rate}, since {key['made_at']}"
 
