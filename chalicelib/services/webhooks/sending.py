@@ -7,6 +7,7 @@ rebinding). Redirects are not followed: they are answers that are no success.
 
 from __future__ import annotations
 
+import logging
 import socket
 import ssl
 import threading
@@ -31,6 +32,8 @@ ADDRESSES_MAX = 2
 GONE, TOO_MANY, UNAVAILABLE = 410, 429, 503
 RETRY_AFTER_CHARACTERS_MAX = 40
 USER_AGENT = "Tallybook-Webhooks"
+
+logging.getLogger("urllib3.connection").setLevel(logging.ERROR)  # it warns, with a traceback, of each malformed head
 
 Resolve = Callable[[str, int], list[str]]
 """Returns the IP addresses of a name, in the order in which to try them. Raises OSError."""

@@ -105,6 +105,12 @@ def test_the_head_of_an_answer_is_what_it_came_to(head: str, expected: Answer) -
         assert post(server.port) == expected
 
 
+def test_a_malformed_head_writes_nothing_to_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    with Server(saying("HTTP/1.1 200 OK\nno header\n\n")).running() as server:
+        assert post(server.port) == Answer(200, "200")
+    assert caplog.records == []
+
+
 def test_nobody_there_is_a_failure() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
