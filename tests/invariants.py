@@ -197,8 +197,9 @@ def _check_cancel_alls(venue: Venue) -> None:
         for event in entry.events:
             raw: Row = event
             if running is not None:
-                by_it = raw.get("reason") == "CANCEL_ALL" and customers[raw["order"]] == running["customer"]
-                may_come = by_it or raw.get("reason") == "EXPIRED" or raw["type"] == "cancelAllEnded"
+                closes = raw["reason"] if raw["type"] == "closed" else None
+                by_it = closes == "CANCEL_ALL" and customers[raw["order"]] == running["customer"]
+                may_come = by_it or closes == "EXPIRED" or raw["type"] == "cancelAllEnded"
                 assert may_come, f"O9: {raw} before {running} is done"
             match raw["type"]:
                 case "accepted":

@@ -9,11 +9,20 @@ import json
 import re
 from typing import Any
 
+from chalicelib.domain.books.book import Book
 from chalicelib.domain.books.commands import decide
 from chalicelib.domain.books.config import BookConfig
 from chalicelib.domain.books.feed import TYPES, events_of
 from chalicelib.domain.books.journal import Head, draft, head_of
-from chalicelib.domain.books.vocabulary import BookRules, BookStatus, CancelOrder, Command
+from chalicelib.domain.books.vocabulary import (
+    AmendOrder,
+    BookRules,
+    BookStatus,
+    CancelOrder,
+    Command,
+    Protection,
+    ResumeBook,
+)
 from chalicelib.domain.escrow.lifecycle import CANCELLED, PAYOUT_CREATED, TRANSITIONS, UPDATED
 from chalicelib.domain.feed import outbox
 from chalicelib.domain.feed.event import FeedEvent
@@ -25,6 +34,7 @@ from chalicelib.tables.outbox import outbox_entry_of
 from infra.settings import ROOT
 from infra.tables import create_tables
 from tests.domain.books.orders import AT_MS, BUY, SELL, a_book, change_to, limit
+from tests.domain.books.test_parked import stop
 from tests.memory import MemoryDynamoDB
 from tests.services.escrow.world import EscrowWorld
 from tests.services.signed.market import PREFIX, TAKER, Market, database_of, open_market
@@ -40,16 +50,29 @@ REGISTRY = {
 
 
 def book_events() -> list[FeedEvent]:
-    """One book with every type of event."""
-    config = BookConfig("inst_demo0001", "ob_demo", "Demo", "DEMO", "BASE", "QUOTE", base_decimals=0)
-    book, head, found = a_book(maker_fee_bps=100, taker_fee_bps=200), Head(), list[FeedEvent]()
+    """Two books with every type of event."""
     rules = BookRules(0, 100, 200)
-    commands: list[tuple[Command, int]] = [
+    plain: list[tuple[Command, int]] = [
         (limit("ord_1", SELL, 50, 10, of="ann"), 0), (limit("ord_2", BUY, 50, 4, of="ben"), 1),
         (limit("ord_3", BUY, 40, 5, of="ben", expires_at_ms=AT_MS + 5), 2), (CancelOrder("cmd_1", "ord_1", "ann"), 3),
         (CancelOrder("cmd_2", "ord_1", "ann"), 4), (change_to(BookStatus.PAUSED, 1, "cmd_3", rules), 6),
         (limit("ord_4", BUY, 40, 5, of="ben"), 7),
     ]  # fmt: skip
+    protected: list[tuple[Command, int]] = [
+        (stop("ord_5", BUY, 50, 55, of="ben"), 0), (limit("ord_6", SELL, 50, 2, of="ann"), 1),
+        (limit("ord_7", BUY, 50, 1, of="ben"), 2),
+        (limit("ord_8", SELL, 90, 5, of="ann"), 3), (AmendOrder("amd_1", "ord_8", "ann", SELL, 80, 6, 1), 4),
+        (AmendOrder("amd_2", "ord_0", "ann", SELL, 80, 6, 1), 5), (limit("ord_9", BUY, 80, 1, of="ben"), 6),
+        (ResumeBook("cmd_4", 80), 7),
+    ]  # fmt: skip
+    breaking = Book(BookRules(0, protection=Protection(halt_bps=1000, halt_window_s=60, halt_s=300)))
+    return [*told(a_book(maker_fee_bps=100, taker_fee_bps=200), plain), *told(breaking, protected)]
+
+
+def told(book: Book, commands: list[tuple[Command, int]]) -> list[FeedEvent]:
+    """Decide commands, each so many ms after the first, and return the feed events of their journal."""
+    config = BookConfig("inst_demo0001", "ob_demo", "Demo", "DEMO", "BASE", "QUOTE", base_decimals=0)
+    head, found = Head(), list[FeedEvent]()
     for command, after_ms in commands:
         events = [event for step in decide(book, command, AT_MS + after_ms) for event in step.events]
         for entry in draft("inst_demo0001/ob_demo", head, AT_MS + after_ms, 7, events):

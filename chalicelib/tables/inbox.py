@@ -21,7 +21,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from chalicelib.domain.books.forms import decode_order, decode_terms, encode_order, encode_terms
-from chalicelib.domain.books.vocabulary import CancelAll, CancelOrder, ChangeBook, Command, PlaceOrder
+from chalicelib.domain.books.vocabulary import (
+    AmendOrder,
+    CancelAll,
+    CancelOrder,
+    ChangeBook,
+    CloseReason,
+    Command,
+    PlaceOrder,
+    ResumeBook,
+)
+from chalicelib.domain.ledger.amounts import Side
 from chalicelib.support.canonical import compact
 from chalicelib.support.ids import least_id, time_of
 from chalicelib.tables.dynamodb import Database
@@ -182,8 +192,12 @@ def _facts_of(command: Command) -> Row:
             return {"kind": "place", "order": encode_order(command)}
         case CancelOrder(command_id, order_id, customer):
             return {"kind": "cancel", "id": command_id, "order_id": order_id, "customer": customer}
-        case CancelAll(command_id, customer):
-            return {"kind": "cancel_all", "id": command_id, "customer": customer}
+        case CancelAll(command_id, customer, reason):
+            return {"kind": "cancel_all", "id": command_id, "customer": customer, "reason": reason.value}
+        case AmendOrder():
+            return {"kind": "amend", "id": command.command_id} | _amendment(command)
+        case ResumeBook(command_id, reference):
+            return {"kind": "resume", "id": command_id, "reference": None if reference is None else str(reference)}
         case ChangeBook(command_id, terms):
             return {"kind": "change", "id": command_id, "terms": encode_terms(terms)}
 
@@ -195,10 +209,33 @@ def _command_of(row: Row) -> Command:
         case "cancel":
             return CancelOrder(str(row["id"]), str(row["order_id"]), str(row["customer"]))
         case "cancel_all":
-            return CancelAll(str(row["id"]), str(row["customer"]))
+            return CancelAll(str(row["id"]), str(row["customer"]), CloseReason(row["reason"]))
+        case "amend":
+            return _amendment_of(row)
+        case "resume":
+            return ResumeBook(str(row["id"]), None if row["reference"] is None else int(row["reference"]))
         case "change":
             return ChangeBook(str(row["id"]), decode_terms(row["terms"]))
     raise MalformedCommand(f"unknown kind {row['kind']}")
+
+
+def _amendment(command: AmendOrder) -> Row:
+    return {
+        "order_id": command.order_id,
+        "customer": command.customer,
+        "side": command.side.value,
+        "price": None if command.price is None else str(command.price),
+        "quantity": None if command.quantity is None else str(command.quantity),
+        "extra": str(command.extra),
+    }
+
+
+def _amendment_of(row: Row) -> AmendOrder:
+    price, quantity = (None if row[name] is None else int(row[name]) for name in ("price", "quantity"))
+    return AmendOrder(
+        str(row["id"]), str(row["order_id"]), str(row["customer"]), Side(row["side"]), price, quantity,
+        int(row["extra"]),
+    )  # fmt: skip
 
 
 def key_of(command: Command) -> str:

@@ -15,6 +15,7 @@ from chalicelib import wiring
 from chalicelib.apis.taker.signature import signature_of as taker_signature_of
 from chalicelib.apis.trade.signature import signature_of
 from chalicelib.domain.tenancy.keys import token_secret_of
+from chalicelib.services.books import deciding
 from chalicelib.services.books import matcher as matcher_module
 from chalicelib.services.books.expiry import Expiring
 from chalicelib.services.books.matcher import Matcher
@@ -177,14 +178,14 @@ def test_an_entry_that_a_matcher_leaves_to_its_own_reload_was_nobody_elses(
 ) -> None:
     world.placed("ann", "BUY", 10, 50)
     poison = world.placed("ben", "SELL", 4, 50)
-    honest = matcher_module.decide
+    honest = deciding.decide
 
     def faulty(book: Any, command: Any, at_ms: int) -> Any:
         if command.command_id == poison:
             raise ZeroDivisionError
         yield from honest(book, command, at_ms)
 
-    monkeypatch.setattr(matcher_module, "decide", faulty)
+    monkeypatch.setattr(deciding, "decide", faulty)
     measured = delivered(world).measured()
     assert (measured["Entries"], measured["ErrorsLogged"]) == (2, 1)
     assert Metric.FINISHED_FOR_OTHERS not in measured

@@ -9,42 +9,52 @@ Complexity, with L price levels on the side and E orders that expire:
 | fill or cancel one order | amortised O(1); an emptied level moves list entries |
 | all orders of one customer | O(their number) |
 | next expiry | amortised O(log E); orders that left are dropped lazily |
+| parked orders | as in ``triggers`` |
 
-Invariants (``check``): the book is not crossed, no level is empty, each level's quantity is the sum of its orders',
-each hold is what the open quantity needs, no dust rests (T46), and every resting order is found by its id, its customer
-and its expiry.
+Invariants (``check``): the book is not crossed, no level is empty, each level's quantity is the sum of what its orders
+show, each hold is what the open quantity needs, no dust rests or shows (T46, O6), no parked order waits that a trade
+has satisfied (O4), and every open order is found by its id, its customer and its expiry.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
 from heapq import heapify, heappop, heappush
 from typing import NamedTuple, assert_never
 
+import msgspec
+
 from chalicelib.domain.books.events import (
     Accepted,
+    Amended,
+    AmendRefused,
     BookChanged,
     CancelAllBegun,
     CancelAllEnded,
     CancelRefused,
     Closed,
     Event,
+    Halted,
+    Parked,
     Rested,
+    Resumed,
+    Sliced,
     Traded,
+    Triggered,
 )
-from chalicelib.domain.books.levels import BookSide, OpenOrder, PriceLevel, opened
+from chalicelib.domain.books.levels import BookSide, OpenOrder, opened
+from chalicelib.domain.books.protection import Window
+from chalicelib.domain.books.soundness import check, state_of
+from chalicelib.domain.books.triggers import Trade, Triggers
 from chalicelib.domain.books.vocabulary import (
     BookRules,
     BookStatus,
     BookTerms,
     CloseReason,
     OrderStatus,
-    OrderType,
     PlaceOrder,
 )
 from chalicelib.domain.ledger.amounts import Side, unit
-from chalicelib.domain.ledger.holds import hold_of_limit
 from chalicelib.support.consistency import Inconsistent
 
 BUY = Side.BUY
@@ -55,21 +65,27 @@ EXPIRIES_SPARE = 64
 class Cancelling(NamedTuple):
     """A cancel-all in progress. closed: how many orders it has closed so far.
 
-    It needs no position in sequence: until it is done nothing comes to rest, so whatever rests of its customer came
-    before it (O9).
+    It needs no position in sequence: until it is done no command is decided, so whatever is open of its customer came
+    before it (O9). reason: why the orders close.
     """
 
     command_id: str
     customer: str
+    reason: CloseReason = CloseReason.CANCEL_ALL
     closed: int = 0
+
+    @property
+    def ended(self) -> CancelAllEnded:
+        return CancelAllEnded(self.command_id, self.customer, self.closed, self.reason)
 
 
 class Book:
     """The state of a book between two commands; deciding (``commands``) and replaying (``apply``) change it."""
 
     __slots__ = (
-        "asks", "bids", "by_customer", "cancelling", "expiries", "incoming", "last_price", "open_orders", "rules",
-        "scale", "status", "version",
+        "asks", "at_ms", "bids", "by_customer", "cancelling", "expiries", "halted_until_ms", "incoming", "is_protected",
+        "last_trade",
+        "open_orders", "rules", "scale", "set_reference", "status", "triggers", "version", "window",
     )  # fmt: skip
 
     def __init__(self, rules: BookRules, status: BookStatus = BookStatus.ACTIVE) -> None:
@@ -77,19 +93,31 @@ class Book:
         self.status = status
         self.version = 0
         """How often the terms were changed."""
-        self.last_price: int | None = None
-        """The price of the last trade in journal order, None before the first (O1)."""
+        self.at_ms = 0
+        """The time of the journal entry that is being decided or replayed, Unix ms."""
+        self.last_trade: tuple[int, str, str] | None = None
+        """Price, maker and taker of the last trade in journal order (``Trade``); None before the first (O1)."""
+        self.set_reference: int | None = None
+        """The price band's reference that the operator has set since the last trade (O11); None: the last trade's."""
+        self.is_protected = any(rules.protection)
+        """Whether orders may meet a price band or a circuit breaker, or the operator has set a reference."""
+        self.halted_until_ms: int | None = None
+        """When the halt ends, Unix ms; None: the book is not halted (O12)."""
+        self.window = Window()
+        """The trade prices of the circuit breaker's window; empty where it is off."""
         self.scale = unit(rules.base_decimals)
         self.bids = BookSide(Side.BUY)
         self.asks = BookSide(Side.SELL)
+        self.triggers = Triggers()
+        """The parked orders; ``Triggers.orders`` has them by id."""
         self.open_orders: dict[str, OpenOrder] = {}
-        """All resting orders, by id."""
+        """All open orders, resting and parked, by id."""
         self.by_customer: dict[str, dict[str, OpenOrder]] = {}
-        """All resting orders, by customer and id; customers without an order have no entry."""
+        """All open orders, by customer and id; customers without an order have no entry."""
         self.cancelling: Cancelling | None = None
         """The cancel-all in progress, finished before anything newer is decided; None: there is none."""
         self.expiries: list[tuple[int, str]] = []
-        """Heap of (expires_at_ms, order id): every resting order that expires, and some that have left."""
+        """Heap of (expires_at_ms, order id): every open order that expires, and some that have left."""
         self.incoming: OpenOrder | None = None
         """The order that replaying has accepted and not yet placed; None between commands."""
 
@@ -104,12 +132,53 @@ class Book:
             rules.self_trade_prevention,
             rules.lot_size,
             rules.min_order_value,
+            rules.protection,
         )
 
     def change(self, terms: BookTerms) -> None:
-        """Use these terms from now on; resting orders stay as they are."""
+        """Use these terms from now on; open orders and a halt stay as they are."""
         self.version, self.status = terms.version, terms.status
         self.rules = terms.rules(self.rules.base_decimals)
+        self.is_protected = any(terms.protection) or self.set_reference is not None
+        if not terms.protection.halt_bps:
+            self.window.clear()
+
+    @property
+    def last_price(self) -> int | None:
+        """The price of the last trade in journal order; None before the first (O1)."""
+        return None if self.last_trade is None else self.last_trade[0]
+
+    @property
+    def reference(self) -> int | None:
+        """The price band's reference: the last trade price, or what the operator has set since (O11)."""
+        return self.last_price if self.set_reference is None else self.set_reference
+
+    @property
+    def trades_now(self) -> bool:
+        """Whether orders are matched: the book is ACTIVE and not halted."""
+        return self.status is BookStatus.ACTIVE and self.halted_until_ms is None
+
+    def note_trade(self, price: int, maker: str, taker: str) -> None:
+        """Take note of a trade: parked orders are triggered by it, references and the breaker's window move."""
+        self.last_trade = (price, maker, taker)
+        if self.set_reference is not None:
+            self.refer_to(None)
+        if self.triggers.orders:
+            self.triggers.trade(Trade(price, maker, taker))
+        protection = self.rules.protection
+        if protection.halt_bps:
+            second = self.at_ms // 1000
+            self.window.extremes(second, protection.halt_window_s)
+            self.window.add(price, second)
+
+    def refer_to(self, reference: int | None) -> None:
+        """Take the operator's reference for the price band, or the last trade price again (O11)."""
+        self.set_reference = reference
+        self.is_protected = any(self.rules.protection) or reference is not None
+
+    def halt(self, until_ms: int) -> None:
+        self.halted_until_ms = until_ms
+        self.window.clear()
 
     def side(self, side: Side) -> BookSide:
         return self.bids if side is BUY else self.asks
@@ -119,8 +188,8 @@ class Book:
         placed, price = order.placed, order.price
         if price is None:
             raise Inconsistent("an order rests at a price")
-        order_id, customer = placed.order_id, placed.customer
         (self.bids if placed.side is BUY else self.asks).rest(order, price)
+        order_id, customer = placed.order_id, placed.customer
         self.open_orders[order_id] = order
         orders = self.by_customer.get(customer)
         if orders is None:
@@ -130,8 +199,59 @@ class Book:
         if order.expires_at_ms is not None:
             self.expect_expiry(order.expires_at_ms, order_id)
 
+    def index(self, order: OpenOrder) -> None:
+        """Let an order that is parked be found by its id, its customer and its expiry."""
+        placed = order.placed
+        self.open_orders[placed.order_id] = order
+        self.by_customer.setdefault(placed.customer, {})[placed.order_id] = order
+        if order.expires_at_ms is not None:
+            self.expect_expiry(order.expires_at_ms, placed.order_id)
+
+    def park(self, order: OpenOrder) -> None:
+        """Let an order wait for its trade (O2, O5)."""
+        self.index(order)
+        self.triggers.park(order, None if self.last_trade is None else Trade(*self.last_trade))
+
+    def unpark(self, order_id: str) -> OpenOrder:
+        """Take a parked order out, because its turn to be matched came. Raises KeyError."""
+        order = self.triggers.remove(order_id)
+        self.forget(order)
+        return order
+
+    def replace(self, order: OpenOrder, *, price: int, shown: int) -> OpenOrder:
+        """Put a resting order behind all others at a price, showing so much of it, and return it as it rests now."""
+        fresh = msgspec.structs.replace(order, price=price, hidden=order.remaining - shown)
+        side, placed = self.side(order.placed.side), order.placed
+        side.remove(order)
+        side.rest(fresh, price)
+        self.open_orders[placed.order_id] = fresh
+        self.by_customer[placed.customer][placed.order_id] = fresh
+        return fresh
+
+    def amend(self, event: Amended) -> None:
+        """Give an order its new terms (O8)."""
+        placed = event.order
+        order = self.open_orders[placed.order_id]
+        side = self.side(placed.side)
+        parked = placed.order_id in self.triggers
+        hold = order.hold + event.extra - event.released
+        if not parked:
+            side.show(order, 0)
+        order.remaining, order.hidden = event.remaining, event.remaining
+        order.placed, order.quantity, order.hold = event.after, event.quantity, hold
+        if parked:
+            order.hidden, order.price = 0, event.price
+            if not event.keeps_place:
+                self.triggers.renew(placed.order_id)
+        elif event.keeps_place:
+            side.show(order, event.shown)
+        elif event.price is None:
+            raise Inconsistent("an order rests at a price")
+        else:
+            self.replace(order, price=event.price, shown=event.shown)
+
     def forget(self, order: OpenOrder) -> None:
-        """Remove an order that has left its price level from the indexes."""
+        """Remove an order that has left its price level, or is no longer parked, from the indexes."""
         placed = order.placed
         del self.open_orders[placed.order_id]
         orders = self.by_customer[placed.customer]
@@ -140,21 +260,26 @@ class Book:
             del self.by_customer[placed.customer]
 
     def close(self, order: OpenOrder, reason: CloseReason, status: OrderStatus = OrderStatus.CANCELLED) -> Closed:
-        """Take a resting order out of the book, whatever is left of it, and release its hold."""
-        closed = Closed(order.placed, status, reason, order.remaining, order.hold, order.price)
-        self.side(order.placed.side).remove(order)
+        """Take an open order out of the book, whatever is left of it, and release its hold."""
+        placed = order.placed
+        if self.triggers.orders and placed.order_id in self.triggers:
+            self.unpark(placed.order_id)
+            return Closed(placed, status, reason, order.remaining, order.hold)
+        shown = order.remaining - order.hidden
+        closed = Closed(placed, status, reason, order.remaining, order.hold, order.price, shown)
+        self.side(placed.side).remove(order)
         self.forget(order)
         return closed
 
     def expect_expiry(self, expires_at_ms: int, order_id: str) -> None:
-        """Push a resting order's expiry; rebuild the heap when too many of its orders have left."""
+        """Push an open order's expiry; rebuild the heap when too many of its orders have left."""
         if len(self.expiries) > 2 * len(self.open_orders) + EXPIRIES_SPARE:
             self.expiries = [expiry for expiry in self.expiries if expiry[1] in self.open_orders]
             heapify(self.expiries)
         heappush(self.expiries, (expires_at_ms, order_id))
 
     def first_due(self, at_ms: int) -> OpenOrder | None:
-        """Return the resting order that is due first by this time, ties by least id; None: none is due (R24)."""
+        """Return the open order that is due first by this time, ties by least id; None: none is due (R24)."""
         while self.expiries and self.expiries[0][0] <= at_ms:
             order = self.open_orders.get(self.expiries[0][1])
             if order is not None:
@@ -169,14 +294,14 @@ class Book:
                 yield from level
 
     def find(self, order_id: str) -> PlaceOrder:
-        """Return the command of a resting or incoming order. Raises KeyError where the journal is broken."""
+        """Return the command of an open or incoming order. Raises KeyError where the journal is broken."""
         if self.incoming is not None and self.incoming.placed.order_id == order_id:
             return self.incoming.placed
         return self.open_orders[order_id].placed
 
     def level_of(self, order: PlaceOrder) -> int | None:
-        """Return the price at which a resting or incoming order rests; None where it does not rest yet."""
-        resting = self.open_orders.get(order.order_id)
+        """Return the price at which an order rests; None where it does not rest."""
+        resting = None if order.order_id in self.triggers else self.open_orders.get(order.order_id)
         return None if resting is None else resting.price
 
     def apply(self, event: Event) -> None:
@@ -191,48 +316,73 @@ class Book:
                 self.incoming = opened(order)
             case Traded():
                 self._apply_trade(event)
-            case Rested():
-                if self.incoming is None:
-                    raise Inconsistent("an order is on its way")
-                self.rest(self.incoming)
-                self.incoming = None
+            case Rested(_, remaining, shown):
+                resting = self._arrived()
+                resting.hidden = remaining - shown
+                self.rest(resting)
+            case Sliced(order, shown):
+                slicing = self.open_orders[order.order_id]
+                if slicing.price is None:
+                    raise Inconsistent("an order rests at a price")
+                self.replace(slicing, price=slicing.price, shown=shown)
+            case Parked():
+                self.park(self._arrived())
+            case Triggered(order):
+                self.incoming = self.unpark(order.order_id)
             case Closed(order):
-                if self.incoming is not None and self.incoming.placed.order_id == order.order_id:
-                    self.incoming = None
-                else:
-                    closing = self.open_orders[order.order_id]
-                    self.side(order.side).remove(closing)
-                    self.forget(closing)
-                if event.reason is CloseReason.CANCEL_ALL:
-                    if self.cancelling is None:
-                        raise ValueError(f"{order.order_id} is closed by a cancel-all that is not there")
-                    self.cancelling = self.cancelling._replace(closed=self.cancelling.closed + 1)
-            case CancelAllBegun(command_id, customer):
-                self.cancelling = Cancelling(command_id, customer)
+                self._apply_close(order, event.reason)
+            case Amended():
+                self.amend(event)
+            case CancelAllBegun(command_id, customer, reason):
+                self.cancelling = Cancelling(command_id, customer, reason)
             case CancelAllEnded():
                 self.cancelling = None
             case BookChanged(_, terms):
                 self.change(terms)
-            case CancelRefused():
+            case Halted(until_ms):
+                self.halt(until_ms)
+            case Resumed(_, reference):
+                self.halted_until_ms = None
+                self.refer_to(self.set_reference if reference is None else reference)
+            case CancelRefused() | AmendRefused():
                 pass
             case _:
                 assert_never(event)
 
+    def _arrived(self) -> OpenOrder:
+        if self.incoming is None:
+            raise Inconsistent("an order is on its way")
+        arrived, self.incoming = self.incoming, None
+        return arrived
+
+    def _apply_close(self, order: PlaceOrder, reason: CloseReason) -> None:
+        if self.incoming is not None and self.incoming.placed.order_id == order.order_id:
+            self.incoming = None
+        else:
+            self.close(self.open_orders[order.order_id], reason)
+        if self.cancelling is not None and reason is self.cancelling.reason:
+            self.cancelling = self.cancelling._replace(closed=self.cancelling.closed + 1)
+        elif reason in (CloseReason.CANCEL_ALL, CloseReason.DEAD_MAN):
+            raise ValueError(f"{order.order_id} is closed by a cancel-all that is not there")
+
     def _may_come_now(self, running: Cancelling, event: Event) -> bool:
-        """Return whether an event may come before a cancel-all is done: its own events and expiries may."""
+        """Return whether an event may come before a cancel-all is done: its own, and what needs no command."""
         match event:
-            case Closed(order, _, CloseReason.CANCEL_ALL):
+            case Closed(order, _, reason) if reason is running.reason:
                 return order.customer == running.customer
+            case Closed(_, _, reason):
+                return reason not in (CloseReason.USER_CANCELLED, CloseReason.BOOK_CLOSED)
             case CancelAllEnded():
-                return event == CancelAllEnded(*running) and running.customer not in self.by_customer
-        return isinstance(event, Closed) and event.reason is CloseReason.EXPIRED
+                return event == running.ended and running.customer not in self.by_customer
+            case Resumed(command_id):
+                return command_id is None
+        return isinstance(event, Triggered | Traded | Rested | Sliced | Halted)
 
     def _apply_trade(self, trade: Traded) -> None:
         if self.incoming is None:
             raise Inconsistent("an order is on its way")
         maker, taker = self.open_orders[trade.maker.order_id], self.incoming
         buyer, seller = (taker, maker) if trade.taker.side is Side.BUY else (maker, taker)
-        self.last_price = trade.price
         buyer.hold -= trade.notional + trade.released
         seller.hold -= trade.quantity
         makers = self.side(trade.maker.side)
@@ -242,85 +392,15 @@ class Book:
             self.forget(maker)
         if not taker.remaining:
             self.incoming = None
+        self.note_trade(trade.price, trade.maker.order_id, trade.taker.order_id)
 
     def state(self) -> dict[str, object]:
         """Return the whole state as plain data, time priority included: equal states give equal data."""
-        levels: dict[str, object] = {
-            name: [
-                [level.price, [[order.placed.order_id, order.remaining, order.hold] for order in level]]
-                for level in side.best_first()
-            ]
-            for name, side in (("bids", self.bids), ("asks", self.asks))
-        }
-        cancelling = None if self.cancelling is None else self.cancelling._asdict()
-        return {"terms": asdict(self.terms), "last_price": self.last_price, "cancelling": cancelling} | levels
+        return state_of(self)
 
     def check(self, *, dust_may_rest: bool = False) -> None:
         """Raise Inconsistent unless every invariant holds. O(orders).
 
         dust_may_rest: allow dust, which a book from before T46 may have until an order meets it.
         """
-        if self.incoming is not None:
-            raise Inconsistent("an order is still on its way")
-        # A book at rest is not crossed: the best bid lies under the best ask.
-        if self.bids.keys and self.asks.keys and self.bids.keys[-1] >= -self.asks.keys[-1]:
-            raise Inconsistent("crossed at rest")
-        resting: dict[str, OpenOrder] = {}
-        level_of: dict[str, PriceLevel] = {}
-        orders_in_levels = 0
-        for side in (self.bids, self.asks):
-            # The list of keys is ascending and names exactly the levels there are.
-            if side.keys != sorted(side.levels):
-                raise Inconsistent("keys and levels differ")
-            for key, level in side.levels.items():
-                if key != side.sign * level.price:
-                    raise Inconsistent("a level under another price's key")
-                orders = list(level)
-                if not orders:
-                    raise Inconsistent("empty level")
-                if level.count != len(orders):
-                    raise Inconsistent("level count is wrong")
-                if level.quantity != sum(order.remaining for order in orders):
-                    raise Inconsistent("level sum is wrong")
-                for order in orders:
-                    resting[order.placed.order_id] = order
-                    level_of[order.placed.order_id] = level
-                orders_in_levels += len(orders)
-        if len(resting) != orders_in_levels:
-            raise Inconsistent("an order rests twice")
-        if resting != self.open_orders:
-            raise Inconsistent("open orders and levels differ")
-        for order in resting.values():
-            placed = order.placed
-            # Only part of an order can be unfilled, and only LIMIT orders rest.
-            if not (0 < order.remaining <= order.quantity):
-                raise Inconsistent("remaining out of range")
-            if placed.order_type is not OrderType.LIMIT:
-                raise Inconsistent("a MARKET order rests")
-            if order.price is None:
-                raise Inconsistent("an order rests at no price")
-            # It rests on its side, at its price.
-            side = self.side(placed.side)
-            if side.levels.get(side.sign * order.price) is not level_of[placed.order_id]:
-                raise Inconsistent("an order rests at another's place")
-            # What rests is worth a quote unit at least.
-            if not (dust_may_rest or order.price * order.remaining >= self.scale):
-                raise Inconsistent("dust rests")
-            # A hold is a pure function of the open order.
-            hold = hold_of_limit(placed.side, order.price, order.remaining, self.rules.base_decimals)
-            if order.hold != hold:
-                raise Inconsistent("hold is not what the order needs")
-        # A heap's parent comes before its children, and every resting order that expires is in it.
-        heap = self.expiries
-        if not all(heap[(at - 1) // 2] <= heap[at] for at in range(1, len(heap))):
-            raise Inconsistent("expiries are in disorder")
-        expiring = ((order.expires_at_ms, order_id) for order_id, order in resting.items())
-        expected = {expiry for expiry in expiring if expiry[0] is not None}
-        if not expected <= set(heap):
-            raise Inconsistent("an expiry is forgotten")
-        # A customer's orders are found without a walk.
-        by_customer: dict[str, dict[str, OpenOrder]] = {}
-        for order_id, order in resting.items():
-            by_customer.setdefault(order.placed.customer, {})[order_id] = order
-        if by_customer != self.by_customer:
-            raise Inconsistent("a customer's orders are not what rests of it")
+        check(self, dust_may_rest=dust_may_rest)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-from chalicelib.domain.books.vocabulary import BookTerms, CloseReason, OrderStatus, PlaceOrder
+from chalicelib.domain.books.vocabulary import AmendRefusal, BookTerms, CloseReason, OrderStatus, PlaceOrder
 from chalicelib.domain.ledger.amounts import Side
 
 
@@ -47,16 +47,50 @@ class Traded(msgspec.Struct, frozen=True, gc=False):
 
 
 class Rested(msgspec.Struct, frozen=True, gc=False):
-    """The remainder of the order rests in the book, behind all orders at its price."""
+    """The remainder of the order rests in the book, behind all orders at its price.
+
+    shown: what of it the book shows; less than the remainder for an iceberg order (O6).
+    """
 
     order: PlaceOrder
     remaining: int
+    shown: int
+
+
+class Sliced(msgspec.Struct, frozen=True, gc=False):
+    """An iceberg order shows its next slice, behind all orders at its price (O6).
+
+    shown: the slice. left: what the slice before still showed, worth less than one quote unit; it is in the new one.
+    """
+
+    order: PlaceOrder
+    shown: int
+    left: int
+
+
+class Parked(msgspec.Struct, frozen=True, gc=False):
+    """The order waits for a trade to trigger it, behind all parked orders with the same stop price (O2, O5)."""
+
+    order: PlaceOrder
+
+
+class Triggered(msgspec.Struct, frozen=True, gc=False):
+    """A parked order's turn to be matched came; its matching begins (O3).
+
+    price, maker, taker: the trade that satisfied it, with the ids of its orders.
+    """
+
+    order: PlaceOrder
+    price: int
+    maker: str
+    taker: str
 
 
 class Closed(msgspec.Struct, frozen=True, gc=False):
     """The order ended with a remainder; the rest of its hold is released.
 
-    level: the price at which the remainder rested in the book until now; None where it never rested.
+    level: the price at which the remainder rested in the book until now; None where it did not rest.
+    shown: what of the remainder the book showed there; 0 where it did not rest.
     """
 
     order: PlaceOrder
@@ -65,6 +99,7 @@ class Closed(msgspec.Struct, frozen=True, gc=False):
     remaining: int
     released: int
     level: int | None = None
+    shown: int = 0
 
 
 class CancelRefused(msgspec.Struct, frozen=True, gc=False):
@@ -74,11 +109,71 @@ class CancelRefused(msgspec.Struct, frozen=True, gc=False):
     customer: str
 
 
+class Amended(msgspec.Struct, frozen=True, gc=False):
+    """The order has a new price or quantity from now on (O8).
+
+    order: as it was. price: its limit; None: it has none. quantity: with what is filled. remaining: unfilled.
+    extra: what was set aside for the amendment. released: what the order's hold and the extra are more than the new
+    terms need.
+    level, shown_before: where it rested, and what of it the book showed; None and 0 for a parked order. shown: what of
+    it the book shows now. keeps_place: whether it keeps its time priority.
+    """
+
+    command_id: str
+    order: PlaceOrder
+    price: int | None
+    quantity: int
+    remaining: int
+    extra: int
+    released: int
+    level: int | None
+    shown_before: int
+    shown: int
+    keeps_place: bool
+
+    @property
+    def after(self) -> PlaceOrder:
+        """The order as it is from now on."""
+        return msgspec.structs.replace(self.order, price=self.price, quantity=self.quantity)
+
+
+class AmendRefused(msgspec.Struct, frozen=True, gc=False):
+    """An amendment was refused at its turn; the order stays as it is, and the extra is released (O8)."""
+
+    command_id: str
+    order_id: str
+    customer: str
+    side: Side
+    extra: int
+    reason: AmendRefusal
+
+
+class Halted(msgspec.Struct, frozen=True, gc=False):
+    """The book halts before a trade at this price (O12). until_ms: Unix ms."""
+
+    until_ms: int
+    price: int
+
+
+class Resumed(msgspec.Struct, frozen=True, gc=False):
+    """A halt ended, by time or by the operator (O12). command_id: of the operator's command; None: by time.
+
+    reference: what the operator set as the price band's reference (O11); None: nothing.
+    """
+
+    command_id: str | None
+    reference: int | None
+
+
 class CancelAllBegun(msgspec.Struct, frozen=True, gc=False):
-    """The turn of a cancel-all came: the customer's resting orders close before anything newer is decided."""
+    """The turn of a cancel-all came: the customer's open orders close before anything newer is decided.
+
+    reason: why they close (``CancelAll``).
+    """
 
     command_id: str
     customer: str
+    reason: CloseReason = CloseReason.CANCEL_ALL
 
 
 class CancelAllEnded(msgspec.Struct, frozen=True, gc=False):
@@ -90,6 +185,7 @@ class CancelAllEnded(msgspec.Struct, frozen=True, gc=False):
     command_id: str
     customer: str
     closed: int
+    reason: CloseReason = CloseReason.CANCEL_ALL
 
 
 class BookChanged(msgspec.Struct, frozen=True, gc=False):
@@ -99,4 +195,7 @@ class BookChanged(msgspec.Struct, frozen=True, gc=False):
     terms: BookTerms
 
 
-Event = Accepted | Traded | Rested | Closed | CancelRefused | CancelAllBegun | CancelAllEnded | BookChanged
+Event = (
+    Accepted | Traded | Rested | Sliced | Parked | Triggered | Closed | CancelRefused | Amended | AmendRefused
+    | CancelAllBegun | CancelAllEnded | BookChanged | Halted | Resumed
+)  # fmt: skip

@@ -15,6 +15,7 @@ from chalicelib.domain.books.journal import JournalEntry, trade_id
 from chalicelib.domain.books.vocabulary import OrderStatus
 from chalicelib.domain.feed.event import PUBLIC, FeedEvent, Json, customer_subject
 from chalicelib.domain.feed.logs import book_log
+from chalicelib.domain.feed.shown import iso_ms
 from chalicelib.domain.ledger.amounts import Side
 from chalicelib.domain.ledger.changes import Account, Change, Move, given_back, merged, received, set_aside, spent
 
@@ -28,7 +29,8 @@ CLOSED_AS = {
 }
 TYPES = (
     "trade.executed", "depth.changed", "book.changed", "order.accepted", "order.rested", "order.partially_filled",
-    "order.filled", *CLOSED_AS.values(), "order.cancel_refused", "fill.created", "balance.changed",
+    "order.filled", *CLOSED_AS.values(), "order.cancel_refused", "order.parked", "order.triggered", "order.amended",
+    "order.amend_refused", "book.halted", "book.resumed", "fill.created", "balance.changed",
 )  # fmt: skip
 """Every type of an event of a book."""
 
@@ -66,18 +68,38 @@ def _drafted(config: BookConfig, entry: JournalEntry) -> Iterator[_Drafted]:
                     "remainingQuantity": _text(raw, "remaining"),
                 }
                 yield f"{number}-order", "order.rested", _of(raw), body
-                _add(levels, raw["side"], raw["price"], _amount(raw, "remaining"))
+                _add(levels, raw["side"], raw["price"], _shown(raw))
+            case "sliced":
+                _add(levels, raw["side"], raw["price"], _amount(raw, "shown") - _amount(raw, "left"))
+            case "parked":
+                yield f"{number}-order", "order.parked", _of(raw), _order(config, raw) | _priced(raw)
+            case "triggered":
+                yield f"{number}-order", "order.triggered", _of(raw), _order(config, raw) | _priced(raw) | _by(raw)
+            case "amended":
+                yield f"{number}-order", "order.amended", _of(raw), _order(config, raw) | _priced(raw) | _progress(raw)
+                if raw["level"] is not None:
+                    _add(levels, raw["side"], raw["level"], -_amount(raw, "shownBefore"))
+                    _add(levels, raw["side"], raw["price"], _amount(raw, "shown"))
+                moves += _moves_of_amendment(config, raw, _amount(raw, "released"))
+            case "amendRefused":
+                why = {"reason": _text(raw, "reason")}
+                yield f"{number}-order", "order.amend_refused", _of(raw), _refused(config, raw) | why
+                moves += _moves_of_amendment(config, raw, _amount(raw, "extra"))
+            case "halted":
+                until = {"haltedUntil": iso_ms(_amount(raw, "until")), "price": _text(raw, "price")}
+                yield f"{number}-book", "book.halted", EVERYBODY, {"bookId": config.book_id} | until
+            case "resumed":
+                reference = _optional(raw, "reference")
+                yield f"{number}-book", "book.resumed", EVERYBODY, {"bookId": config.book_id, "reference": reference}
             case "closed":
                 left = {"reason": _text(raw, "reason")}
                 kind = CLOSED_AS[OrderStatus(_text(raw, "status"))]
                 yield f"{number}-order", kind, _of(raw), _order(config, raw) | _progress(raw) | left
                 if raw["level"] is not None:
-                    _add(levels, raw["side"], raw["level"], -_amount(raw, "remaining"))
-                held_asset = config.base_asset if raw["side"] == Side.SELL else config.quote_asset
-                moves.append(given_back(Account(_text(raw, "customer"), held_asset), _amount(raw, "released")))
+                    _add(levels, raw["side"], raw["level"], -_shown(raw))
+                moves.append(given_back(_account_held(config, raw), _amount(raw, "released")))
             case "cancelRefused":
-                refused = {"orderId": _text(raw, "order"), "customerRef": _text(raw, "customer")}
-                yield f"{number}-order", "order.cancel_refused", _of(raw), {"bookId": config.book_id} | refused
+                yield f"{number}-order", "order.cancel_refused", _of(raw), _refused(config, raw)
             case "bookChanged":
                 terms: dict[str, Json] = {
                     name: value
@@ -112,9 +134,12 @@ def _accepted(config: BookConfig, number: int, raw: RawEvent, moves: list[Move])
         "value": order.get("value"),
         "externalId": order.get("externalId"),
         "expiresAt": order.get("expiresAt"),
+        "stopPrice": order.get("stopPrice"),
+        "distance": order.get("distance"),
+        "step": order.get("step"),
     }
     yield f"{number}-order", "order.accepted", frozenset({customer_subject(customer)}), body
-    held_asset = config.base_asset if order["side"] == Side.SELL else config.quote_asset
+    held_asset = _asset_held(config, order["side"])
     moves.append(set_aside(Account(customer, held_asset), int(order["hold"])))
 
 
@@ -175,6 +200,46 @@ def _balance(config: BookConfig, account: Account, change: Change) -> _Drafted:
         "bookId": config.book_id,
     }
     return f"balance-{named}", "balance.changed", receivers, body
+
+
+def _asset_held(config: BookConfig, side: object) -> str:
+    return config.base_asset if side == Side.SELL else config.quote_asset
+
+
+def _account_held(config: BookConfig, raw: RawEvent) -> Account:
+    return Account(_text(raw, "customer"), _asset_held(config, raw["side"]))
+
+
+def _moves_of_amendment(config: BookConfig, raw: RawEvent, released: int) -> list[Move]:
+    """Return what an amendment moves: what was set aside for it, then what is given back."""
+    account = _account_held(config, raw)
+    return [set_aside(account, _amount(raw, "extra")), given_back(account, released)]
+
+
+def _refused(config: BookConfig, raw: RawEvent) -> dict[str, Json]:
+    return {"orderId": _text(raw, "order"), "bookId": config.book_id, "customerRef": _text(raw, "customer")}
+
+
+def _priced(raw: RawEvent) -> dict[str, Json]:
+    return {"price": _optional(raw, "price")}
+
+
+def _by(raw: RawEvent) -> dict[str, Json]:
+    """Return the trade that triggered an order, by its price and its orders."""
+    trade = raw["trade"]
+    if not isinstance(trade, dict):
+        raise TypeError("a trade is an object")
+    names = {"tradePrice": "price", "makerOrderId": "maker", "takerOrderId": "taker"}
+    return {shown: str(trade[name]) for shown, name in names.items()}
+
+
+def _shown(raw: RawEvent) -> int:
+    """Return what the book shows of an order: all that is unfilled, unless the event says otherwise."""
+    return _amount(raw, "shown" if "shown" in raw else "remaining")
+
+
+def _optional(raw: RawEvent, name: str) -> str | None:
+    return None if raw[name] is None else str(raw[name])
 
 
 def _of(raw: RawEvent) -> frozenset[str]:

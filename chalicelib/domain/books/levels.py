@@ -22,10 +22,12 @@ LEFT_SPARE = 16
 class OpenOrder(msgspec.Struct, eq=False, gc=False):
     """An order that can still trade, and the terms that it has now.
 
-    placed: the command as it was asked for; never changed, and shared by all events about the order.
+    placed: the command as it was asked for, with the price and quantity of its last amendment (O8); shared by all
+    events about the order.
     price: limit in quote base units for a whole base asset, None: it takes any. quantity: base units, filled ones too;
     remaining: of these, what is unfilled; 0 once the order has left the book. hold: what it still holds, base units of
-    the held asset. expires_at_ms: from when on it does not trade (R24), None: never.
+    the held asset. expires_at_ms: from when on it does not trade (R24), None: never. hidden: what of the remainder the
+    book does not show: more than 0 for an iceberg order alone (O6).
     """
 
     placed: PlaceOrder
@@ -34,6 +36,7 @@ class OpenOrder(msgspec.Struct, eq=False, gc=False):
     remaining: int
     hold: int
     expires_at_ms: int | None
+    hidden: int = 0
 
 
 def opened(placed: PlaceOrder) -> OpenOrder:
@@ -43,7 +46,7 @@ def opened(placed: PlaceOrder) -> OpenOrder:
 
 
 class PriceLevel:
-    """All resting orders at one price, oldest first, and their number and total unfilled quantity.
+    """All resting orders at one price, oldest first, their number and the total quantity that they show.
 
     The queue also holds orders that have left the book, which have nothing remaining; they are skipped, and dropped
     once they outnumber the others. So joining, filling and cancelling take amortised O(1), in a list's memory.
@@ -95,7 +98,7 @@ class BookSide:
             insort(self.keys, key)
         level.queue.append(order)
         level.count += 1
-        level.quantity += order.remaining
+        level.quantity += order.remaining - order.hidden
 
     def take(self, level: PriceLevel, order: OpenOrder, quantity: int) -> None:
         """Fill a resting order by a quantity; remove it when it is filled, and its level when that is empty."""
@@ -112,7 +115,18 @@ class BookSide:
         """Take a resting order out of the book; nothing remains of it then."""
         if order.price is None:
             raise Inconsistent("an order rests at a price")
-        self.take(self.levels[self.sign * order.price], order, order.remaining)
+        level = self.levels[self.sign * order.price]
+        level.quantity += order.hidden
+        order.hidden = 0
+        self.take(level, order, order.remaining)
+
+    def show(self, order: OpenOrder, shown: int) -> None:
+        """Show so much of a resting order, at its place."""
+        if order.price is None:
+            raise Inconsistent("an order rests at a price")
+        hidden = order.remaining - shown
+        self.levels[self.sign * order.price].quantity += order.hidden - hidden
+        order.hidden = hidden
 
     def _drop(self, level: PriceLevel) -> None:
         key = self.sign * level.price

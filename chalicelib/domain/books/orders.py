@@ -8,14 +8,21 @@ from typing import NamedTuple, assert_never
 
 from chalicelib.domain.books.events import (
     Accepted,
+    Amended,
+    AmendRefused,
     BookChanged,
     CancelAllBegun,
     CancelAllEnded,
     CancelRefused,
     Closed,
     Event,
+    Halted,
+    Parked,
     Rested,
+    Resumed,
+    Sliced,
     Traded,
+    Triggered,
 )
 from chalicelib.domain.books.vocabulary import CloseReason, OrderStatus, OrderType, PlaceOrder, TimeInForce
 from chalicelib.domain.ledger.amounts import Side
@@ -131,7 +138,7 @@ def order_updates(events: Iterable[Event], before: Mapping[str, TradeSums]) -> l
 
     for event in events:
         match event:
-            case Accepted(order):
+            case Accepted(order) | Triggered(order):
                 show(order, order.quantity)
             case Traded():
                 show(event.maker, event.maker_remaining, event.notional, event.maker_fee)
@@ -140,7 +147,11 @@ def order_updates(events: Iterable[Event], before: Mapping[str, TradeSums]) -> l
                 show(order, remaining)
             case Closed(order, status, reason, remaining):
                 show(order, remaining, closed=(status, reason))
-            case CancelRefused() | CancelAllBegun() | CancelAllEnded() | BookChanged():
+            case Amended():
+                show(event.after, event.remaining)
+            case Sliced() | Parked() | CancelRefused() | AmendRefused():
+                pass
+            case CancelAllBegun() | CancelAllEnded() | BookChanged() | Halted() | Resumed():
                 pass
             case _:
                 assert_never(event)

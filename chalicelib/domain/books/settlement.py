@@ -7,14 +7,21 @@ from typing import assert_never
 
 from chalicelib.domain.books.events import (
     Accepted,
+    Amended,
+    AmendRefused,
     BookChanged,
     CancelAllBegun,
     CancelAllEnded,
     CancelRefused,
     Closed,
     Event,
+    Halted,
+    Parked,
     Rested,
+    Resumed,
+    Sliced,
     Traded,
+    Triggered,
 )
 from chalicelib.domain.ledger.amounts import Side
 from chalicelib.domain.ledger.changes import Account, Changes, Move, given_back, merged, received, spent
@@ -49,9 +56,18 @@ def _moves(event: Event, base: str, quote: str) -> Iterator[Move]:
             yield received(Account(None, base), buyer_fee)
             yield received(Account(None, quote), seller_fee)
         case Closed():
-            asset = base if event.order.side is Side.SELL else quote
-            yield given_back(Account(event.order.customer, asset), event.released)
-        case Accepted() | Rested() | CancelRefused() | CancelAllBegun() | CancelAllEnded() | BookChanged():
+            yield given_back(Account(event.order.customer, _held(event.order.side, base, quote)), event.released)
+        case Amended():
+            yield given_back(Account(event.order.customer, _held(event.order.side, base, quote)), event.released)
+        case AmendRefused():
+            yield given_back(Account(event.customer, _held(event.side, base, quote)), event.extra)
+        case Accepted() | Rested() | Sliced() | Parked() | Triggered() | CancelRefused():
+            pass
+        case CancelAllBegun() | CancelAllEnded() | BookChanged() | Halted() | Resumed():
             pass
         case _:
             assert_never(event)
+
+
+def _held(side: Side, base: str, quote: str) -> str:
+    return base if side is Side.SELL else quote

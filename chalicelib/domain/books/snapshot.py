@@ -3,9 +3,10 @@
 The matcher, the verifier and the tests all fold journals into a ``BookState``. Folding from the first entry and folding
 from a snapshot give equal states (guarantee 6).
 
-A snapshot is compressed JSON: the open orders in their priority, what the trades of each came to, the journal's head,
-the book's terms, the names below, the last price, and the cancel-all in progress, if there is one. Decimals come from
-the book's configuration, depth from the orders.
+A snapshot is compressed JSON: the resting orders in their priority, the parked ones in the order of their turns, the
+trigger queue, what the trades of each order came to, the journal's head, the book's terms, the names below, the last
+trade, the halt and its window, and the cancel-all in progress, if there is one. Decimals come from the book's
+configuration, depth from the orders.
 """
 
 from __future__ import annotations
@@ -17,12 +18,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chalicelib.domain.books.book import Book, Cancelling
-from chalicelib.domain.books.events import BookChanged, Closed, Event, Traded
-from chalicelib.domain.books.forms import decode_order, decode_terms, encode_terms, order_text
+from chalicelib.domain.books.events import Amended, AmendRefused, BookChanged, Closed, Event, Resumed, Traded
+from chalicelib.domain.books.forms import decode_order, decode_terms, encode_order, encode_terms, order_text
 from chalicelib.domain.books.journal import Head, JournalEntry, head_of, replay, verify
 from chalicelib.domain.books.levels import opened
 from chalicelib.domain.books.orders import NO_TRADES, TradeSums
-from chalicelib.domain.books.vocabulary import BookRules, BookStatus
+from chalicelib.domain.books.triggers import Trade, Waiting
+from chalicelib.domain.books.vocabulary import BookRules, BookStatus, CloseReason
 from chalicelib.domain.ledger.holds import hold_of_limit
 from chalicelib.support.canonical import canonical
 from chalicelib.support.consistency import Inconsistent
@@ -42,7 +44,7 @@ class BookState:
     """A book with its place in the journal.
 
     named: ids of decided commands that no order shows, with the time of their entry, ms: commands that were redriven
-        from the inbox (their stream number is unknown), and changes of terms.
+        from the inbox (their stream number is unknown), changes of terms, amendments and the operator's resumes.
     traded: what the trades of each open order came to, by id; orders that never traded have no entry.
     """
 
@@ -82,7 +84,7 @@ class BookState:
                 self._count(event.taker.order_id, event.taker_remaining, event.notional, event.taker_fee)
             elif isinstance(event, Closed):
                 self.traded.pop(event.order.order_id, None)
-            elif isinstance(event, BookChanged):
+            elif isinstance(event, BookChanged | Amended | AmendRefused | Resumed) and event.command_id is not None:
                 self.named[event.command_id] = entry.at_ms
 
     def _count(self, order_id: str, remaining: int, notional: int, fee: int) -> None:
@@ -112,11 +114,20 @@ def encode_state(name: str, state: BookState) -> bytes:
         "hash": head.hash,
         "terms": encode_terms(book.terms),
         "named": state.young_names(),
-        "lastPrice": None if book.last_price is None else str(book.last_price),
+        "lastTrade": None if book.last_trade is None else [str(book.last_trade[0]), *book.last_trade[1:]],
+        "reference": None if book.set_reference is None else str(book.set_reference),
+        "haltedUntil": book.halted_until_ms,
+        "window": [[[second, str(price)] for second, price in kept] for kept in (book.window.lows, book.window.highs)],
+        "turns": book.triggers.turns,
+        "parked": [_parked_row(waiting, reference) for waiting, reference in book.triggers.rows()],
+        "queue": [waiting.order.placed.order_id for waiting in book.triggers.queued()],
         "cancelling": None if book.cancelling is None else list(book.cancelling),
         "traded": {order_id: list(map(str, sums)) for order_id, sums in state.traded.items()},
     }
-    orders = ",".join(f'[{order_text(order.placed)},"{order.remaining}"]' for order in book.by_priority())
+    orders = ",".join(
+        f'[{order_text(order.placed)},"{order.remaining}"' + (f',"{order.hidden}"]' if order.hidden else "]")
+        for order in book.by_priority()
+    )
     return zlib.compress(f'{canonical(content)[:-1]},"orders":[{orders}]}}'.encode(), level=1)
 
 
@@ -126,17 +137,27 @@ def decode_state(name: str, rules: BookRules, snapshot: bytes) -> BookState:
         content: dict[str, Any] = json.loads(zlib.decompress(snapshot))
         if content["book"] != name:
             raise BrokenSnapshot(f"a snapshot of {content['book']}, not of {name}")
-        if "traded" not in content:
+        if "parked" not in content:
             raise BrokenSnapshot(f"{name}: of an earlier form; the journal is read instead until a new one replaces it")
         head = Head(int(content["sequence"]), int(content["at"]), int(content["watermark"]), str(content["hash"]))
         book = Book(rules)
         book.change(decode_terms(content["terms"]))
-        book.last_price = None if content["lastPrice"] is None else int(content["lastPrice"])
-        for facts, remaining in content["orders"]:
-            _rest(book, facts, int(remaining))
+        if content["lastTrade"] is not None:
+            price, maker, taker = content["lastTrade"]
+            book.last_trade = int(price), str(maker), str(taker)
+        book.refer_to(None if content["reference"] is None else int(content["reference"]))
+        book.halted_until_ms = None if content["haltedUntil"] is None else int(content["haltedUntil"])
+        for kept, rows in zip((book.window.lows, book.window.highs), content["window"], strict=True):
+            kept.extend((int(second), int(price)) for second, price in rows)
+        for facts, remaining, *hidden in content["orders"]:
+            _rest(book, facts, int(remaining), int(*hidden))
+        parked = [_waiting(row, book.rules.base_decimals) for row in content["parked"]]
+        for waiting, _ in parked:
+            book.index(waiting.order)
+        book.triggers.load(parked, [str(order_id) for order_id in content["queue"]], int(content["turns"]))
         if content["cancelling"] is not None:
-            command_id, customer, closed = content["cancelling"]
-            book.cancelling = Cancelling(str(command_id), str(customer), int(closed))
+            command_id, customer, reason, closed = content["cancelling"]
+            book.cancelling = Cancelling(str(command_id), str(customer), CloseReason(reason), int(closed))
         book.check(dust_may_rest=True)
         named = {str(command_id): int(at_ms) for command_id, at_ms in content["named"].items()}
         traded = {str(order_id): TradeSums(*map(int, sums)) for order_id, sums in content["traded"].items()}
@@ -145,10 +166,28 @@ def decode_state(name: str, rules: BookRules, snapshot: bytes) -> BookState:
         raise BrokenSnapshot(f"{name}: {error!r}") from error
 
 
-def _rest(book: Book, facts: object, remaining: int) -> None:
+def _rest(book: Book, facts: object, remaining: int, hidden: int = 0) -> None:
     order = opened(decode_order(facts))
     if order.price is None or order.placed.order_id in book.open_orders:
         raise BrokenSnapshot(f"{order.placed.order_id} rests at no price, or twice")
-    order.remaining = remaining
+    order.remaining, order.hidden = remaining, hidden
     order.hold = hold_of_limit(order.placed.side, order.price, remaining, book.rules.base_decimals)
     book.rest(order)
+
+
+def _parked_row(waiting: Waiting, reference: int | None) -> list[object]:
+    trade = None if waiting.trade is None else [str(waiting.trade.price), waiting.trade.maker, waiting.trade.taker]
+    seen = None if reference is None else str(reference)
+    return [encode_order(waiting.order.placed), waiting.since, waiting.place, trade, seen]
+
+
+def _waiting(row: list[Any], base_decimals: int) -> tuple[Waiting, int | None]:
+    facts, since, place, trade, reference = row
+    seen = None if trade is None else Trade(int(trade[0]), str(trade[1]), str(trade[2]))
+    order = opened(decode_order(facts))
+    if order.price is not None:  # what was set aside for an amended order is not what was for the order as placed
+        order.hold = hold_of_limit(order.placed.side, order.price, order.quantity, base_decimals)
+    else:
+        order.hold = order.quantity
+    waiting = Waiting(order, int(since), int(place), seen)
+    return waiting, None if reference is None else int(reference)

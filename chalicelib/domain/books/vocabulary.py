@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 import msgspec
 
@@ -17,6 +18,19 @@ from chalicelib.domain.ledger.amounts import Side
 class OrderType(StrEnum):
     LIMIT = "LIMIT"
     MARKET = "MARKET"
+    CEILING = "CEILING"
+    """A MARKET order by value (O7)."""
+    STOP_LIMIT = "STOP_LIMIT"
+    """Parked until a trade reaches its stop price; a LIMIT order from then on (O2, O3)."""
+    TRAILING = "TRAILING"
+    """Parked; its stop price follows the trades at a distance (O5). A SELL without a price becomes a MARKET order."""
+    ICEBERG = "ICEBERG"
+    """A LIMIT order that rests showing one slice at a time (O6)."""
+
+    @property
+    def is_parked(self) -> bool:
+        """Whether an order of this type waits for a trade to trigger it."""
+        return self in (OrderType.STOP_LIMIT, OrderType.TRAILING)
 
 
 class TimeInForce(StrEnum):
@@ -53,6 +67,8 @@ class CloseReason(StrEnum):
     USER_CANCELLED = "USER_CANCELLED"
     CANCEL_ALL = "CANCEL_ALL"
     """Its customer had all of its orders cancelled at once (O9, O14)."""
+    DEAD_MAN = "DEAD_MAN"
+    """Its customer did not renew its dead man's switch, so all of its orders were cancelled (O10, O14)."""
     IOC_REMAINDER = "IOC_REMAINDER"
     MARKET_REMAINDER = "MARKET_REMAINDER"
     FOK_UNFILLABLE = "FOK_UNFILLABLE"
@@ -63,12 +79,32 @@ class CloseReason(StrEnum):
     """What was left of the order was worth less than one quote unit, or bought nothing (T46)."""
     BELOW_MINIMUM = "BELOW_MINIMUM"
     """A BUY that was worth less than the book's minimum at the best ask of its turn (T45)."""
+    PRICE_BAND = "PRICE_BAND"
+    """What was left could trade only outside the book's price band (O11)."""
+    CIRCUIT_BREAKER = "CIRCUIT_BREAKER"
+    """Its next trade would have moved the price too far, so the book halted (O12)."""
     EXPIRED = "EXPIRED"
     """The order's time had come (R24); it is EXPIRED."""
     BOOK_INACTIVE = "BOOK_INACTIVE"
-    """The book was not ACTIVE when the order's turn came; it is REJECTED (T23)."""
+    """The book was not ACTIVE, or was halted, when the order's turn came; it is REJECTED (T23, O12)."""
     INTERNAL_ERROR = "INTERNAL_ERROR"
     """The core could not decide the command; it is REJECTED and its hold released."""
+
+
+class AmendRefusal(StrEnum):
+    """Why an amendment was refused at its turn (O8)."""
+
+    NOT_OPEN = "NOT_OPEN"
+    """The order had closed before."""
+    BOOK_INACTIVE = "BOOK_INACTIVE"
+    QUANTITY = "QUANTITY"
+    """The new quantity is not above what is filled."""
+    WOULD_CROSS = "WOULD_CROSS"
+    """At the new price the order would trade at once."""
+    SLICES = "SLICES"
+    """An iceberg order would have too many slices, or slices worth nothing (O6)."""
+    INTERNAL_ERROR = "INTERNAL_ERROR"
+    """The core could not decide the command."""
 
 
 class SelfTradePrevention(StrEnum):
@@ -84,13 +120,30 @@ LOT_SIZE_OFF, MIN_ORDER_VALUE_OFF = 1, 0
 """Lot and minimum order value of a book whose terms do not name them: every order meets these."""
 
 
+class Protection(NamedTuple):
+    """How a book protects its market; 0: off.
+
+    price_band_bps: how far from the reference price an incoming order may trade, in hundredths of a percent (O11).
+    halt_bps: how far from the lowest and the highest trade price of the window a trade may lie; else the book halts
+    (O12). halt_window_s: the window in seconds. halt_s: how long a halt lasts, seconds.
+    """
+
+    price_band_bps: int = 0
+    halt_bps: int = 0
+    halt_window_s: int = 0
+    halt_s: int = 0
+
+
+NO_PROTECTION = Protection()
+
+
 @dataclass(frozen=True, slots=True)
 class BookRules:
-    """The settings of a book that matching reads: decimals, fees, self-trade prevention, lot, minimum order value.
+    """The settings of a book that matching reads: decimals, fees, self-trades, lot, minimum order value, protection.
 
     base_decimals: decimals of the base asset; one whole base asset is 10**base_decimals base units.
     maker_fee_bps, taker_fee_bps: fee in hundredths of a percent of what the resting / the incoming side receives.
-    lot_size, min_order_value: as in ``BookTerms``.
+    lot_size, min_order_value, protection: as in ``BookTerms``.
     """
 
     base_decimals: int = 18
@@ -99,6 +152,7 @@ class BookRules:
     self_trade_prevention: SelfTradePrevention = SelfTradePrevention.NONE
     lot_size: int = LOT_SIZE_OFF
     min_order_value: int = MIN_ORDER_VALUE_OFF
+    protection: Protection = NO_PROTECTION
 
 
 class PlaceOrder(msgspec.Struct, frozen=True, gc=False):
@@ -109,7 +163,10 @@ class PlaceOrder(msgspec.Struct, frozen=True, gc=False):
     hold: what admission set aside, base units of the held asset (``ledger.holds``).
     value: what a MARKET order by value is to spend or to bring in, quote base units (R25); None: it goes by quantity.
     external_id: the customer's own name for the order (R31).
-    expires_at_ms: from when on a LIMIT GTC order does not trade and is EXPIRED (R24), ms since the epoch; None: never.
+    expires_at_ms: from when on a GTC order with a price does not trade and is EXPIRED (R24), ms since the epoch; None:
+    never.
+    stop_price: of a STOP_LIMIT order, distance: of a TRAILING order, quote base units (O2, O5).
+    step: what an ICEBERG order shows at a time, base units (O6).
     """
 
     order_id: str
@@ -124,6 +181,9 @@ class PlaceOrder(msgspec.Struct, frozen=True, gc=False):
     value: int | None = None
     external_id: str | None = None
     expires_at_ms: int | None = None
+    stop_price: int | None = None
+    distance: int | None = None
+    step: int | None = None
 
     @property
     def command_id(self) -> str:
@@ -140,10 +200,40 @@ class CancelOrder(msgspec.Struct, frozen=True, gc=False):
 
 
 class CancelAll(msgspec.Struct, frozen=True, gc=False):
-    """The command to cancel all orders of a customer that were sequenced before it (O9)."""
+    """The command to cancel all orders of a customer that were sequenced before it (O9).
+
+    reason: CANCEL_ALL, or DEAD_MAN where the customer's dead man's switch sent it (O10).
+    """
 
     command_id: str
     customer: str
+    reason: CloseReason = CloseReason.CANCEL_ALL
+
+
+class AmendOrder(msgspec.Struct, frozen=True, gc=False):
+    """The command to change an order's price, its quantity, or both (O8).
+
+    price, quantity: the new ones, the quantity with what is filled; None: as it is.
+    extra: what admission set aside beside the order's hold, base units of the held asset (``ledger.holds``).
+    """
+
+    command_id: str
+    order_id: str
+    customer: str
+    side: Side
+    price: int | None
+    quantity: int | None
+    extra: int
+
+
+class ResumeBook(msgspec.Struct, frozen=True, gc=False):
+    """The operator's command to end a halt (O12), to set the price band's reference (O11), or both.
+
+    reference: quote base units, used until the next trade; None: as it is.
+    """
+
+    command_id: str
+    reference: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +252,7 @@ class BookTerms:
     self_trade_prevention: SelfTradePrevention
     lot_size: int = LOT_SIZE_OFF
     min_order_value: int = MIN_ORDER_VALUE_OFF
+    protection: Protection = NO_PROTECTION
 
     def rules(self, base_decimals: int) -> BookRules:
         """Return these terms as the rules of a book whose base asset has so many decimals."""
@@ -172,6 +263,7 @@ class BookTerms:
             self.self_trade_prevention,
             self.lot_size,
             self.min_order_value,
+            self.protection,
         )
 
 
@@ -182,5 +274,5 @@ class ChangeBook(msgspec.Struct, frozen=True, gc=False):
     terms: BookTerms
 
 
-Command = PlaceOrder | CancelOrder | CancelAll | ChangeBook
+Command = PlaceOrder | CancelOrder | CancelAll | AmendOrder | ChangeBook | ResumeBook
 """Commands of a book. One inbox sequences them all, so "paused" has one exact meaning."""

@@ -44,6 +44,28 @@ def hold_at_admission(
     return hold_of_limit(side, price, quantity, base_decimals)
 
 
+def extra_of_amendment(
+    side: Side, price: int, remaining: int, hold: int, new_price: int, new_remaining: int, base_decimals: int
+) -> int:
+    """Return what an amendment sets aside beside the order's hold, in base units of the held asset (O8).
+
+    price, remaining, hold: of the order as it was read. It is enough however much fills before the amendment's turn:
+    each fill gives back at least what its quantity costs at the old price, rounded down, hence the unit more.
+
+    >>> extra_of_amendment(Side.BUY, 7, 15, 105, 8, 20, 0), extra_of_amendment(Side.BUY, 7, 15, 105, 7, 10, 0)
+    (56, 0)
+    >>> extra_of_amendment(Side.SELL, 7, 15, 15, 9, 20, 0)
+    5
+    """
+    if side is Side.SELL:
+        return max(0, new_remaining - remaining)
+    if new_price <= price and new_remaining <= remaining:
+        return 0
+    more = max(0, new_remaining - remaining)
+    whole = worth_rounded_up(new_price, new_remaining, base_decimals) - hold
+    return max(0, whole, worth_rounded_up(new_price, more, base_decimals)) + 1
+
+
 def market_buy_cost(asks: Iterable[tuple[int, int]], quantity: int, base_decimals: int) -> int:
     """Return C of T38: ceil(sum(price * quantity) / 10**d) over asks (price, quantity), best first, in quote units."""
     product = 0

@@ -24,16 +24,16 @@ matcher reaches entry N+1 only after N is projected (by itself or by loading), s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
-from chalicelib.domain.books.book import Book
-from chalicelib.domain.books.commands import Step, decide, follow_ups, give_up
-from chalicelib.domain.books.events import Event, Traded
+from chalicelib.domain.books.commands import QueuedUndecidable, Step, follow_ups, give_up, give_up_queued
+from chalicelib.domain.books.events import Event
 from chalicelib.domain.books.journal import JournalEntry, draft
 from chalicelib.domain.books.vocabulary import Command
 from chalicelib.services.books.book_cache import BookCache, cached_orders_max
+from chalicelib.services.books.deciding import Undecidable, sized, steps_of
 from chalicelib.services.books.deduplication import Deduplication, Delivery
 from chalicelib.services.books.loading import LoadedBook, Loading
 from chalicelib.services.books.parking import Parking
@@ -49,21 +49,6 @@ CONFLICTS_MAX = 5
 """Restarts of a batch because another matcher was first, before the batch is handed back to the stream."""
 EVENTS_PER_ENTRY_GROUP = 1000
 """Events of a group; bounds a commit and what a crash leaves to finish."""
-COMMAND_BYTES_MAX = 2_500_000
-"""Bound of a command's events, compressed; a larger command is rejected. Its entries and the uncommitted ones before it
-must fit one transaction (4 MB)."""
-EVENT_BYTES_MAX = 200
-"""Bound of a compressed event without the maker's customerRef: the largest amounts and random ids."""
-REF_BYTES_MAX = 1024
-"""The longest customerRef: 256 code points of 4 bytes."""
-
-
-class Undecidable(Exception):
-    """The core failed on a command, and may have left the book half changed."""
-
-
-class CommandTooLarge(Exception):
-    """The command would trade with more orders than one commit can hold."""
 
 
 @dataclass(slots=True)
@@ -75,9 +60,12 @@ class _Group:
     watermark: int = 0
     redriven: list[str] = field(default_factory=list)
     commands: list[Command] = field(default_factory=list)
+    steps: int = 0
+    """How many steps it has collected, those committed since too."""
 
     def add(self, step: Step, delivery: Delivery | None) -> None:
         """Add a step. delivery: of the command that the step decides, if it decides one."""
+        self.steps += 1
         self.events += step.events
         if step.command is None or delivery is None:
             return
@@ -166,21 +154,9 @@ class Matcher:
         self._keep(loaded)
         self._tell_finished(loaded)
         undecided = self._deduplication.undecided(deliveries, loaded.state, loaded.config)
-        group = _Group(self._time_of_next(loaded))
-        self._take(loaded, group, follow_ups(loaded.state.book, group.at_ms))
+        loaded, group = self._decide(loaded, _Group(self._time_of_next(loaded)))
         for delivery in undecided:
-            try:
-                self._take(loaded, group, _steps(loaded.state.book, delivery.command, group.at_ms), delivery)
-            except Undecidable:
-                logger.exception("the core cannot decide a command; given up", command=delivery.command.command_id)
-                # Write the events decided before; loading the book again projects them.
-                own_entries = len(self._append(loaded, group))
-                loaded = self._loading.load(book)
-                self._keep(loaded)
-                self._tell_finished(loaded, own_entries)
-                group = _Group(self._time_of_next(loaded))
-                named = replace(delivery, stream_sequence=None)  # no order's row shows a cancel that is given up
-                self._take(loaded, group, give_up(loaded.state.book, delivery.command, group.at_ms), named)
+            loaded, group = self._decide(loaded, group, delivery)
             if not group.events:
                 group.at_ms = self._time_of_next(loaded)
         self._commit(loaded, group)
@@ -197,22 +173,57 @@ class Matcher:
             self._loading.catch_up(loaded)
         self._keep(loaded)
         self._tell_finished(loaded)
-        group = _Group(self._time_of_next(loaded))
-        steps = list(islice(follow_ups(loaded.state.book, group.at_ms), EVENTS_PER_ENTRY_GROUP))
-        self._take(loaded, group, steps)
+        loaded, group = self._decide(loaded, _Group(self._time_of_next(loaded)), steps_max=EVENTS_PER_ENTRY_GROUP)
         self._commit(loaded, group)
-        return len(steps)
+        return group.steps
 
-    def _take(self, loaded: LoadedBook, group: _Group, steps: Iterable[Step], delivery: Delivery | None = None) -> None:
-        """Collect steps into the group, and commit it each time it is full.
+    def _decide(
+        self, loaded: LoadedBook, group: _Group, delivery: Delivery | None = None, steps_max: int | None = None
+    ) -> tuple[LoadedBook, _Group]:
+        """Collect the steps of a command, or of what needs none, and commit each full group; return what goes on.
 
-        delivery: of the command that caused them. A crash between two commits loses nothing: the next matcher that
-        loads the book finishes the consequence.
+        A crash between two commits loses nothing: the next matcher that loads the book finishes the consequence. What
+        the core cannot decide is given up, on the book as it was before: a command, or an order of the trigger queue,
+        which is closed in an entry of its own (O4).
         """
-        for step in steps:
-            group.add(step, delivery)
-            if len(group.events) >= EVENTS_PER_ENTRY_GROUP:
+        waiting = delivery
+        while True:
+            book, at_ms = loaded.state.book, group.at_ms
+            steps = follow_ups(book, at_ms) if waiting is None else steps_of(book, waiting.command, at_ms)
+            try:
+                for step in sized(islice(steps, steps_max)):
+                    group.add(step, waiting)
+                    waiting = waiting if step.command is None else None
+                    self._commit_if_full(loaded, group)
+                return loaded, group
+            except QueuedUndecidable as error:
+                logger.exception("the core cannot decide a triggered order; rejected", order=str(error))
+                loaded, group = self._as_before(loaded, group)
+                group.add(give_up_queued(loaded.state.book), None)
                 self._commit(loaded, group)
+            except Undecidable:
+                if waiting is None:
+                    raise
+                command = waiting.command
+                logger.exception("the core cannot decide a command; given up", command=command.command_id)
+                loaded, group = self._as_before(loaded, group)
+                named = replace(waiting, stream_sequence=None)  # no order's row shows a cancel that is given up
+                for step in give_up(loaded.state.book, command, group.at_ms):
+                    group.add(step, named)
+                    self._commit_if_full(loaded, group)
+                return loaded, group
+
+    def _as_before(self, loaded: LoadedBook, group: _Group) -> tuple[LoadedBook, _Group]:
+        """Write the events decided before a failure, and load the book again, which projects them."""
+        own_entries = len(self._append(loaded, group))
+        loaded = self._loading.load(loaded.key)
+        self._keep(loaded)
+        self._tell_finished(loaded, own_entries)
+        return loaded, _Group(self._time_of_next(loaded))
+
+    def _commit_if_full(self, loaded: LoadedBook, group: _Group) -> None:
+        if len(group.events) >= EVENTS_PER_ENTRY_GROUP:
+            self._commit(loaded, group)
 
     def _time_of_next(self, loaded: LoadedBook) -> int:
         """Return the time of a group that begins now, never earlier than the book's last entry."""
@@ -258,29 +269,3 @@ class Matcher:
             )
         group.events, group.redriven, group.commands = [], [], []
         return entries
-
-
-def _steps(book: Book, command: Command, at_ms: int) -> Iterator[Step]:
-    """Decide a command and yield its steps. Raises Undecidable where the core raises before the command is decided.
-
-    A step whose events are too large for a commit counts as undecidable. An error after the command's own step is not
-    the command's fault and is raised unchanged.
-    """
-    is_decided = False
-    try:
-        for step in decide(book, command, at_ms):
-            if _may_be_too_large(step.events):
-                raise CommandTooLarge(f"{len(step.events)} events")
-            is_decided = is_decided or step.command is not None
-            yield step
-    except Exception as error:
-        if is_decided:
-            raise
-        raise Undecidable from error
-
-
-def _may_be_too_large(events: list[Event]) -> bool:
-    if len(events) * (EVENT_BYTES_MAX + REF_BYTES_MAX) <= COMMAND_BYTES_MAX:
-        return False
-    makers = sum(len(event.maker.customer.encode()) for event in events if isinstance(event, Traded))
-    return len(events) * EVENT_BYTES_MAX + makers > COMMAND_BYTES_MAX

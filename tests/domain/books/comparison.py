@@ -86,7 +86,7 @@ class Comparison:
         self.held[command.customer, command.side] += command.hold
         self.admitted[command.customer, command.side] += command.hold
         self.quantities[command.order_id] = command.quantity
-        events: list[Event] = [Accepted(command), Rested(command, command.quantity)]
+        events: list[Event] = [Accepted(command), Rested(command, command.quantity, command.quantity)]
         for event in events:
             self.book.apply(event)
         self._compare(events, [], [])

@@ -17,7 +17,7 @@ from chalicelib.domain.books.matching import place
 from chalicelib.domain.books.vocabulary import CancelOrder, CloseReason, OrderStatus, OrderType
 from chalicelib.domain.ledger.amounts import Side
 from chalicelib.support.consistency import Inconsistent
-from tests.domain.books.orders import AT_MS, BUY, IOC, SELL, a_book, limit, placed, queue
+from tests.domain.books.orders import AT_MS, BUY, IOC, QUIET, SELL, a_book, limit, placed, queue
 
 NEVER_CHANGED = {
     "version": 0,
@@ -27,6 +27,7 @@ NEVER_CHANGED = {
     "self_trade_prevention": "NONE",
     "lot_size": 1,
     "min_order_value": 0,
+    "protection": (0, 0, 0, 0),
 }
 
 
@@ -189,10 +190,9 @@ def a_market() -> Book:
 
 
 def test_state_is_the_whole_book_as_plain_data() -> None:
-    assert a_market().state() == {
+    assert a_market().state() == QUIET | {
         "terms": NEVER_CHANGED,
-        "last_price": None,
-        "cancelling": None,
+        "last_trade": None,
         "bids": [[99, [["bid 1", 2, 198], ["bid 2", 3, 297]]], [98, [["bid 3", 4, 392]]]],
         "asks": [[101, [["ask 1", 5, 5]]], [102, [["ask 2", 6, 6]]]],
     }
@@ -204,7 +204,7 @@ def test_books_with_the_same_history_of_money_have_the_same_state_however_they_g
 
     placed(other, limit("passing ask", SELL, 100, 1), limit("passing bid", BUY, 100, 1))
 
-    assert other.state() == a_market().state() | {"last_price": 100}
+    assert other.state() == a_market().state() | {"last_trade": (100, "passing ask", "passing bid")}
 
 
 def test_state_tells_who_came_first() -> None:
@@ -237,7 +237,7 @@ def test_an_accepted_order_is_on_its_way_until_its_events_end() -> None:
     with pytest.raises(Inconsistent, match="on its way"):
         book.check()
 
-    book.apply(Rested(order, 5))
+    book.apply(Rested(order, 5, 5))
     assert book.find("order") is order
     book.check()
     assert queue(book, BUY) == [(100, "order", 5)]
@@ -248,12 +248,12 @@ def test_a_replayed_trade_takes_from_both_orders_what_it_says() -> None:
     book, ask, bid = a_book(), limit("ask", SELL, 90, 2), limit("bid", BUY, 100, 5)
     trade = Traded(ask, bid, 90, 2, 180, 0, 0, 20, 0, 3)
 
-    for event in (Accepted(ask), Rested(ask, 2), Accepted(bid), trade, Rested(bid, 3)):
+    for event in (Accepted(ask), Rested(ask, 2, 2), Accepted(bid), trade, Rested(bid, 3, 3)):
         book.apply(event)
 
     book.check()
-    assert book.state() == {
-        "terms": NEVER_CHANGED, "last_price": 90, "cancelling": None, "bids": [[100, [["bid", 3, 300]]]], "asks": [],
+    assert book.state() == QUIET | {
+        "terms": NEVER_CHANGED, "last_trade": (90, "ask", "bid"), "bids": [[100, [["bid", 3, 300]]]], "asks": [],
     }  # fmt: skip
 
 
@@ -420,9 +420,9 @@ def keep_a_customer_without_orders(book: Book) -> None:
         (shuffle_the_keys, "keys and levels differ"),
         (empty_a_level, "empty level"),
         (miscount_a_level, "level sum is wrong"),
-        (forget_an_open_order, "open orders and levels differ"),
-        (keep_an_order_that_rests_nowhere, "open orders and levels differ"),
-        (replace_an_open_order_by_its_double, "open orders and levels differ"),
+        (forget_an_open_order, "open orders, levels and parked orders differ"),
+        (keep_an_order_that_rests_nowhere, "open orders, levels and parked orders differ"),
+        (replace_an_open_order_by_its_double, "open orders, levels and parked orders differ"),
         (leave_a_filled_order, "empty level"),
         (count_an_order_too_many, "level count is wrong"),
         (owe_a_quantity, "remaining out of range"),
@@ -435,8 +435,8 @@ def keep_a_customer_without_orders(book: Book) -> None:
         (rest_twice, "an order rests twice"),
         (hold_too_little, "hold is not what the order needs"),
         (hold_too_much, "hold is not what the order needs"),
-        (forget_whose_an_order_is, "a customer's orders are not what rests of it"),
-        (keep_a_customer_without_orders, "a customer's orders are not what rests of it"),
+        (forget_whose_an_order_is, "a customer's orders are not what is open of it"),
+        (keep_a_customer_without_orders, "a customer's orders are not what is open of it"),
     ],
 )
 def test_check_notices_a_corrupted_state(corrupt: Callable[[Book], None], complaint: str) -> None:

@@ -117,8 +117,10 @@ def test_what_is_due_expires_first_and_is_not_counted() -> None:
 def test_what_is_left_of_it_is_in_the_snapshot(closed: int) -> None:
     book = a_market()
     begun(book, ALL_OF_ANN, 1 + closed)
-    assert book.cancelling == Cancelling("cxa_1", ANN, closed)
-    assert book.state()["cancelling"] == {"command_id": "cxa_1", "customer": ANN, "closed": closed}
+    assert book.cancelling == Cancelling("cxa_1", ANN, closed=closed)
+    assert book.state()["cancelling"] == {
+        "command_id": "cxa_1", "customer": ANN, "reason": "CANCEL_ALL", "closed": closed,
+    }  # fmt: skip
 
     read = decode_state(NAME, book.rules, encode_state(NAME, BookState(book))).book
 
@@ -154,10 +156,10 @@ ASK_1 = limit("ask 1", SELL, 101, 5, of=ANN, expires_at_ms=AT_MS + 10)
 TOO_EARLY: list[list[Event]] = [
     [Accepted(NEW)],
     [Accepted(NEW), Traded(BID_2, NEW, 99, 1, 99, 0, 0, 0, 2, 0)],
-    [Accepted(NEW), Rested(NEW, 1)],
+    [Accepted(NEW), Rested(NEW, 1, 1)],
     [CancelRefused("gone", ANN)],
-    [Closed(BID_2, OrderStatus.CANCELLED, CloseReason.USER_CANCELLED, 3, 297, 99)],
-    [Closed(BID_2, OrderStatus.CANCELLED, CloseReason.CANCEL_ALL, 3, 297, 99)],
+    [Closed(BID_2, OrderStatus.CANCELLED, CloseReason.USER_CANCELLED, 3, 297, 99, 3)],
+    [Closed(BID_2, OrderStatus.CANCELLED, CloseReason.CANCEL_ALL, 3, 297, 99, 3)],
     [CancelAllBegun("cxa_2", "other")],
     [CancelAllEnded("cxa_1", ANN, 1)],
     [CancelAllEnded("cxa_2", ANN, 1)],
@@ -176,7 +178,7 @@ def test_nothing_newer_comes_before_it_is_done(events: list[Event]) -> None:
 
 @pytest.mark.parametrize("ended", [CancelAllEnded("cxa_1", ANN, 1), CancelAllEnded("cxa_1", ANN, 3)])
 def test_an_end_that_counts_wrongly_is_none(ended: Event) -> None:
-    last: list[Event] = [Closed(ASK_1, OrderStatus.CANCELLED, CloseReason.CANCEL_ALL, 5, 5, 101)]
+    last: list[Event] = [Closed(ASK_1, OrderStatus.CANCELLED, CloseReason.CANCEL_ALL, 5, 5, 101, 5)]
     good: list[Event] = [CancelAllEnded("cxa_1", ANN, 2)]
     rules = BookRules(base_decimals=0)
     replay(Book(rules), entry_of(history() + last + good))
@@ -185,7 +187,7 @@ def test_an_end_that_counts_wrongly_is_none(ended: Event) -> None:
 
 
 def test_what_expires_may_come_between() -> None:
-    expired = Closed(ASK_1, OrderStatus.EXPIRED, CloseReason.EXPIRED, 5, 5, 101)
+    expired = Closed(ASK_1, OrderStatus.EXPIRED, CloseReason.EXPIRED, 5, 5, 101, 5)
     book = Book(BookRules(base_decimals=0))
     replay(book, entry_of([*history(), expired, CancelAllEnded("cxa_1", ANN, 1)]))
     assert book.cancelling is None
@@ -193,7 +195,7 @@ def test_what_expires_may_come_between() -> None:
 
 
 def test_an_order_is_not_closed_by_a_cancel_all_that_is_not_there() -> None:
-    closed = Closed(BID_2, OrderStatus.CANCELLED, CloseReason.CANCEL_ALL, 3, 297, 99)
-    events = [Accepted(BID_2), Rested(BID_2, 3), closed]
+    closed = Closed(BID_2, OrderStatus.CANCELLED, CloseReason.CANCEL_ALL, 3, 297, 99, 3)
+    events = [Accepted(BID_2), Rested(BID_2, 3, 3), closed]
     with pytest.raises(BrokenJournal):
         replay(Book(BookRules(base_decimals=0)), entry_of(events))

@@ -96,7 +96,7 @@ def test_a_cancelled_order_leaves_the_book_with_its_whole_hold(order_id: str, re
     events = decided(book, cancel(order_id))
 
     assert events == [
-        Closed(order, OrderStatus.CANCELLED, CloseReason.USER_CANCELLED, remaining, released, order.price)
+        Closed(order, OrderStatus.CANCELLED, CloseReason.USER_CANCELLED, remaining, released, order.price, remaining)
     ]
     assert set(book.open_orders) == others
 
@@ -372,7 +372,7 @@ def test_a_half_emptied_book_is_emptied_before_the_next_command() -> None:
 )
 def test_a_command_that_is_given_up_changes_nothing_but_what_is_due(command: Command, outcome: list[Event]) -> None:
     book, late = a_market(), limit("late", SELL, 110, 1, expires_at_ms=AT_MS)
-    for event in (Accepted(late), Rested(late, 1)):
+    for event in (Accepted(late), Rested(late, 1, 1)):
         book.apply(event)
 
     due, own = give_up(book, command, AT_MS)
@@ -429,4 +429,4 @@ def test_replaying_what_was_decided_gives_the_same_book(story: Callable[[Book], 
 def test_placing_through_decide_is_placing(side: Side) -> None:
     order = limit("order", side, 100, 5)
 
-    assert decided(a_book(), order) == [Accepted(order), Rested(order, 5)]
+    assert decided(a_book(), order) == [Accepted(order), Rested(order, 5, 5)]

@@ -105,7 +105,7 @@ def test_an_order_that_expires_is_expired_and_gets_back_what_it_still_holds() ->
 
     events = expired(book, AT_MS + 10)
 
-    assert events == [Closed(bid, OrderStatus.EXPIRED, CloseReason.EXPIRED, 3, 300, 100)]
+    assert events == [Closed(bid, OrderStatus.EXPIRED, CloseReason.EXPIRED, 3, 300, 100, 3)]
     assert moved(events) == {("customer of bid", BUY): Change(300, -300)}
 
 
@@ -141,7 +141,7 @@ def test_an_order_whose_turn_comes_a_moment_before_its_time_trades_and_rests() -
     events = decided(book, limit("taker", BUY, 101, 20, expires_at_ms=AT_MS + 1))
 
     assert trades(events) == [("ask 1", 101, 5), ("ask 3", 101, 7)]
-    assert events[-1] == Rested(book.find("taker"), 8)
+    assert events[-1] == Rested(book.find("taker"), 8, 8)
     assert names(expired(book, AT_MS + 1)) == ["taker"]
 
 

@@ -46,6 +46,7 @@ def test_an_order_that_rests_is_accepted_and_rested_and_holds_its_money() -> Non
     assert accepted.body == {
         "orderId": "bid", "bookId": "ob", "customerRef": "ann", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC",
         "price": "100", "quantity": "5", "postOnly": False, "value": None, "externalId": None, "expiresAt": None,
+        "stopPrice": None, "distance": None, "step": None,
     }  # fmt: skip
     assert rested.body == {
         "orderId": "bid", "bookId": "ob", "customerRef": "ann", "side": "BUY", "quantity": "5", "price": "100",

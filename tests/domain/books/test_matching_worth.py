@@ -59,7 +59,7 @@ def with_old_dust(*orders: PlaceOrder) -> Book:
     old = a_book(base_decimals=1)
     for order in orders:
         old.apply(Accepted(order))
-        old.apply(Rested(order, order.quantity))
+        old.apply(Rested(order, order.quantity, order.quantity))
     return old
 
 

@@ -310,7 +310,8 @@ def test_a_snapshot_is_compressed_json_with_amounts_as_strings() -> None:
     assert json.loads(zlib.decompress(encode_state(NAME, state))) == {
         "book": NAME, "sequence": 1, "at": AT_MS, "watermark": "3", "hash": state.head.hash,
         "terms": encode_terms(state.book.terms),
-        "named": {"pause": AT_MS}, "lastPrice": "101", "cancelling": None,
+        "named": {"pause": AT_MS}, "lastTrade": ["101", "ask", "taker"], "cancelling": None,
+        "reference": None, "haltedUntil": None, "window": [[], []], "turns": 0, "parked": [], "queue": [],
         "orders": [[encode_order(limit("ask", SELL, 101, 5)), "3"]], "traded": {"ask": ["202", "0"]},
     }  # fmt: skip
 
@@ -422,9 +423,9 @@ def test_a_snapshot_that_lost_its_first_or_last_byte_is_refused() -> None:
             decode_state(NAME, RULES, part)
 
 
-def test_a_snapshot_from_before_the_sums_of_trades_says_that_the_journal_is_read() -> None:
+def test_a_snapshot_from_before_parked_orders_says_that_the_journal_is_read() -> None:
     content = an_order_book()
-    del content["traded"]
+    del content["parked"]
 
     with pytest.raises(BrokenSnapshot, match="of an earlier form; the journal is read instead"):
         decode_state(NAME, RULES, written(content))

@@ -126,7 +126,7 @@ def test_without_a_collar_a_market_buy_holds_exactly_its_cost() -> None:
 def test_accepting_and_resting_moves_no_money() -> None:
     order = limit("bid", BUY, 100, 5)
 
-    assert moved([Accepted(order), Rested(order, 5)]) == {}
+    assert moved([Accepted(order), Rested(order, 5, 5)]) == {}
 
 
 def test_a_trade_pays_both_sides_and_the_fee_account() -> None:

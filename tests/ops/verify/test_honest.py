@@ -108,7 +108,7 @@ def test_a_journal_from_before_empty_legs_were_refused_agrees_and_goes_on(memory
         return outcome.order
 
     ask, bids = admitted("ben", Side.SELL, 10), [admitted("ann", Side.BUY, quantity) for quantity in (3, 3, 2)]
-    events: list[Event] = [Accepted(ask), Rested(ask, 10)]
+    events: list[Event] = [Accepted(ask), Rested(ask, 10, 10)]
     for bid, left in zip(bids, (7, 4, 2), strict=True):
         events += [Accepted(bid), Traded(ask, bid, 3, bid.quantity, 0, 0, 0, 1, left, 0)]
     world.journal.append(draft(world.book, Head(), NOW_MS, 0, events))

@@ -15,6 +15,7 @@ from chalicelib.domain.books.commands import Step, decide
 from chalicelib.domain.books.journal import BrokenJournal
 from chalicelib.domain.books.vocabulary import BookStatus, CloseReason, Command, OrderStatus
 from chalicelib.ops.verify.verifier import Verifier
+from chalicelib.services.books import deciding
 from chalicelib.services.books import matcher as matcher_module
 from chalicelib.services.books.matcher import Matcher
 from chalicelib.services.books.projection import Projector
@@ -237,7 +238,7 @@ def test_a_core_fault_halfway_leaves_no_half_changed_book(world: World, monkeypa
     resting = world.placed("ann", "BUY", 10, 50)
     poison = world.placed("ben", "SELL", 4, 50)
     later = world.placed("cat", "SELL", 10, 50)
-    honest = matcher_module.decide
+    honest = deciding.decide
 
     def faulty(book: Book, command: Command, at_ms: int) -> Iterator[Step]:
         for step in honest(book, command, at_ms):
@@ -245,7 +246,7 @@ def test_a_core_fault_halfway_leaves_no_half_changed_book(world: World, monkeypa
                 raise ZeroDivisionError
             yield step
 
-    monkeypatch.setattr(matcher_module, "decide", faulty)
+    monkeypatch.setattr(deciding, "decide", faulty)
     assert world.deliver() == []
     assert world.order("ben", poison).status is OrderStatus.REJECTED
     assert world.balance("ben", BASE) == (FUNDS, 0)
@@ -294,14 +295,14 @@ def test_a_core_fault_in_what_follows_a_command_is_not_the_commands(
     """The batch is handed back, nothing of it written down; the command is decided once when the fault is mended."""
     order = world.placed("ann", "BUY", 10, 50)
     before = world.tables()
-    honest = matcher_module.decide
+    honest = deciding.decide
 
     def faulty(book: Book, command: Command, at_ms: int) -> Iterator[Step]:
         yield from honest(book, command, at_ms)
         raise ZeroDivisionError
 
     with monkeypatch.context() as patch:
-        patch.setattr(matcher_module, "decide", faulty)
+        patch.setattr(deciding, "decide", faulty)
         assert world.deliver() == [world.records[0]["dynamodb"]["SequenceNumber"]]
     assert {name: rows for name, rows in world.tables().items() if name != "books"} == {
         name: rows for name, rows in before.items() if name != "books"
@@ -314,7 +315,7 @@ def test_a_core_fault_in_what_follows_a_command_is_not_the_commands(
 def test_an_order_that_would_trade_too_often_for_one_commit_is_rejected(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(matcher_module, "COMMAND_BYTES_MAX", 1000)
+    monkeypatch.setattr(deciding, "COMMAND_BYTES_MAX", 1000)
     resting = [world.placed("ann", "SELL", 3, price) for price in range(50, 55)]
     sweep = world.placed("ben", "BUY", 15, 60)
     small = world.placed("ben", "BUY", 6, 60)
@@ -513,14 +514,14 @@ def test_a_cancel_all_that_the_core_cannot_decide_closes_nothing_and_blocks_nobo
     order = world.placed("ann", "SELL", 10, 50)
     poison = world.cancel_all("ann")
     bid = world.placed("ben", "BUY", 4, 50)
-    decided = matcher_module.decide
+    decided = deciding.decide
 
     def fail(book: Book, command: Command, at_ms: int) -> Iterator[Step]:
         if command.command_id == poison:
             raise ArithmeticError
         yield from decided(book, command, at_ms)
 
-    monkeypatch.setattr(matcher_module, "decide", fail)
+    monkeypatch.setattr(deciding, "decide", fail)
     assert world.deliver() == []
     assert world.order("ben", bid).status is OrderStatus.FILLED
     assert world.order("ann", order).filled == 4
@@ -635,7 +636,7 @@ def test_after_a_command_that_cannot_be_decided_time_is_looked_at_anew(
     ask = world.placed("ann", "SELL", 10, 50, expires_at_ms=world.now_ms + 1_000)
     world.deliver()
     poison, taker = world.placed("ben", "BUY", 1, 40), world.placed("ben", "BUY", 10, 50)
-    honest = matcher_module.decide
+    honest = deciding.decide
 
     def slow(book: Book, command: Command, at_ms: int) -> Iterator[Step]:
         if command.command_id == poison:
@@ -643,7 +644,7 @@ def test_after_a_command_that_cannot_be_decided_time_is_looked_at_anew(
             raise ZeroDivisionError
         yield from honest(book, command, at_ms)
 
-    monkeypatch.setattr(matcher_module, "decide", slow)
+    monkeypatch.setattr(deciding, "decide", slow)
     assert world.deliver(records=world.records[1:]) == []
     assert world.order("ann", ask).status is OrderStatus.EXPIRED
     assert world.order("ben", taker).status is OrderStatus.OPEN
