@@ -109,9 +109,11 @@ class SignedOrderSocket:
         )
         try:
             self.sessions.prepare(wanted, resume)
-        except CursorUnusable as error:
-            self.sessions.close(opening.connection_id)
-            raise Fault(Error.CURSOR_GONE, GONE_MESSAGE) from error
+        except Exception as error:
+            self.sessions.close(opening.connection_id)  # no event tells that a connection is gone which never was
+            if isinstance(error, CursorUnusable):
+                raise Fault(Error.CURSOR_GONE, GONE_MESSAGE) from error
+            raise
 
     def _request(self, opening: Opening) -> HttpRequest:
         """Return what the gate checks. Its path is the documented one, wherever the connection is made (K47)."""

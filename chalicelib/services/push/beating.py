@@ -48,9 +48,7 @@ class Beat:
         found = self.sessions.connections.following([BEATS])
         due = [one for one in found if one.due.at_ms <= now_ms]
         admitted = self._admissions(due)
-        for one in due:
-            if admitted.get(_admission_of(one)) is False:
-                self._turn_out(one)
+        self.together([partial(self._turn_out, one) for one in due if admitted.get(_admission_of(one)) is False])
         staying = [one for one in due if admitted.get(_admission_of(one))]
         self._repeat([one for one in staying if one.shows_state])
         waiting = [one for one in staying if not one.shows_state and self.desks[one.desk].sends_heartbeats]
@@ -88,8 +86,12 @@ class Beat:
         return found
 
     def _turn_out(self, one: Subscription) -> None:
-        self.sessions.close(one.connection_id)
-        self.sessions.sender.close(one.connection_id)
+        """Send a client nothing more, and close its connection. One that stays open is silent, without heartbeats."""
+        try:
+            self.sessions.close(one.connection_id)
+            self.sessions.sender.close(one.connection_id)
+        except Exception:
+            logger.exception("a client is not turned out", connection=one.connection_id)
 
     def _repeat(self, due: Sequence[Subscription]) -> None:
         try:

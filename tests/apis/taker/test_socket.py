@@ -22,6 +22,7 @@ from chalicelib.domain.tenancy.rate_limit import RateLimit
 from chalicelib.services.feed.reading import Feed
 from chalicelib.services.feed.scopes import of_maker, of_taker
 from chalicelib.services.push.broadcasting import BEAT_S
+from chalicelib.support.outcomes import Unavailable
 from chalicelib.tables.credentials import Credentials
 from chalicelib.tables.tenants import Tenants
 from tests.apis.taker.desk import (
@@ -297,6 +298,18 @@ def test_a_cursor_of_other_tables_is_refused_and_leaves_no_connection(sockets: S
     before = len(list(database.scan("connections")))
     assert refusal(sockets.taker("r", f"{BOTH}&after={cursor}")) == (410, 410)
     assert len(list(database.scan("connections"))) == before
+
+
+def test_who_cannot_be_let_in_for_a_fault_leaves_no_connection(sockets: Sockets) -> None:
+    feed: Any = sockets.pushing.beat.sessions._feed
+
+    def no_answer(_scope: Any) -> Any:
+        raise Unavailable("busy")
+
+    feed.last_entries = no_answer
+    with pytest.raises(Unavailable):
+        sockets.taker()
+    assert [row for row in sockets.desk.database.scan("connections") if not row["topic"].startswith("instance/")] == []
 
 
 # Who may connect

@@ -223,6 +223,20 @@ def test_a_client_whose_credential_is_disabled_is_turned_out_with_the_next_beat(
     assert len(texts(world, "d")) == 2
 
 
+def test_a_client_that_cannot_be_turned_out_keeps_no_other_from_its_beat(world: PushWorld) -> None:
+    of_taker(world, "c", credential="lost")
+    of_taker(world, "d")
+    world.desk.disabled.add("lost")
+
+    def broken(_connection_id: str) -> None:
+        raise OSError("no answer")
+
+    world.clients.close = broken
+    world.beat().round()
+    world.broadcaster().receive(INSTANCE, LANE, world.happen(LANE, TAKERS_EVENT))
+    assert (texts(world, "c"), len(texts(world, "d"))) == ([], 2)
+
+
 def test_a_client_of_whom_nothing_can_be_read_gets_its_beat_later(world: PushWorld) -> None:
     of_taker(world)
     lets = world.desk.lets
