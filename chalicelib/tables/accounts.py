@@ -126,11 +126,14 @@ class Accounts:
     def withdraw(self, owner: str, asset: str, amount: int, at_ms: int) -> Write:
         """Return the write that takes fees off a fee account and counts them as withdrawn (T95).
 
-        at_ms: time of the decision. Refused (row attached) if the account has less.
+        at_ms: time of the decision. Refused (row attached) if the account has less, or if all that was ever withdrawn
+        would exceed 38 digits.
         """
         fees_cover_it = "#available >= :amount"
+        has_room = "(attribute_not_exists(#withdrawn) OR #withdrawn <= :room)"
         changes = "SET #available = #available - :amount, #changed_at_ms = :at ADD #withdrawn :amount"
-        return Update(TABLE, _balance_key(owner, asset), changes, fees_cover_it, {":amount": amount, ":at": at_ms})
+        values = {":amount": amount, ":at": at_ms, ":room": AMOUNT_MAX - amount}
+        return Update(TABLE, _balance_key(owner, asset), changes, f"{fees_cover_it} AND {has_room}", values)
 
     def count(self, instance: str, asset: str, amount: int) -> Write:
         """Return the write that adds a credit (or a debit, negative) to the asset's supply.

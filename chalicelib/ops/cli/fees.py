@@ -21,7 +21,7 @@ from chalicelib.ops.cli.arguments import (
 )
 from chalicelib.services.books.earnings import Earned, Earnings
 from chalicelib.services.ledger.movements import InsufficientBalance, ReferenceTaken, UnknownToken
-from chalicelib.services.ledger.withdrawals import SandboxFees, Withdrawals
+from chalicelib.services.ledger.withdrawals import SandboxFees, Withdrawals, WithdrawnTooMuch
 
 
 def add_commands(groups: Any) -> None:
@@ -82,6 +82,8 @@ def _withdraw(options: argparse.Namespace) -> Printed:
         raise CommandFailed(f"fees of a sandbox can only leave the ledger (--out): {error}") from error
     except InsufficientBalance as error:
         raise CommandFailed(f"insufficient fees: {error}") from error
+    except WithdrawnTooMuch as error:
+        raise CommandFailed(f"all that was ever withdrawn would have more than 38 digits: {error}") from error
     except ReferenceTaken as error:
         raise CommandFailed(f"the reference is taken by another withdrawal: {error}") from error
     return {

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from chalicelib.domain.ledger.accounts import Balance
+from chalicelib.domain.ledger.amounts import AMOUNT_MAX
 from chalicelib.domain.ledger.changes import Account, Change
 from chalicelib.domain.ledger.feed import moved
 from chalicelib.domain.ledger.owners import customer_key, fees_key
@@ -29,6 +31,10 @@ from chalicelib.tables.transactions import Transactions, withdrawal_lock
 
 class SandboxFees(Exception):
     """Play money cannot become a customer's; it can only leave the ledger."""
+
+
+class WithdrawnTooMuch(Exception):
+    """All that was ever withdrawn from the fee account would have more than 38 digits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +57,15 @@ class Withdrawals:
     def take(self, asked: Withdrawal) -> Withdrawn:
         """Carry the withdrawal out, once.
 
-        Raises UnknownToken, SandboxFees, ReferenceTaken, InsufficientBalance (also where all of nothing is asked for)
-        or Unavailable (nothing changed); or OutcomeUnknown.
+        Raises UnknownToken, SandboxFees, ReferenceTaken, InsufficientBalance (also where all of nothing is asked for),
+        WithdrawnTooMuch or Unavailable (nothing changed); or OutcomeUnknown.
         """
         token = self._tokens.get(asked.instance, token_address(asked.asset))
         if token is None or not token.is_active:
             raise UnknownToken(asked.asset)
         if is_of_sandbox(asked.asset) and asked.target is not None:
             raise SandboxFees(asked.asset)
-        amount = self._available(asked) if asked.amount is None else asked.amount
+        amount = self._balance(asked).available if asked.amount is None else asked.amount
         earlier = self._earlier(asked)  # after the balance, so that whoever took it under this reference is seen
         if earlier is not None:
             return earlier
@@ -98,12 +104,15 @@ class Withdrawals:
             if earlier is not None:
                 return earlier
             if fees in refused.rows:
-                raise InsufficientBalance(amount, self._available(asked)) from refused
+                balance = self._balance(asked)
+                if balance.withdrawn + amount > AMOUNT_MAX:
+                    raise WithdrawnTooMuch(asked.asset) from refused
+                raise InsufficientBalance(amount, balance.available) from refused
             raise LedgerBroken(f"{owner} {asked.asset}: id given twice, or less supply than fees") from refused
         return Withdrawn(made, is_new=True)
 
-    def _available(self, asked: Withdrawal) -> int:
-        return self._accounts.balance(fees_key(asked.instance, asked.account), asked.asset).available
+    def _balance(self, asked: Withdrawal) -> Balance:
+        return self._accounts.balance(fees_key(asked.instance, asked.account), asked.asset)
 
     def _earlier(self, asked: Withdrawal) -> Withdrawn | None:
         """Return the withdrawal that took the reference; None if it is free. Raises ReferenceTaken."""

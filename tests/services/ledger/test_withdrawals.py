@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.domain.ledger.amounts import AMOUNT_MAX
 from chalicelib.domain.ledger.owners import escrow_fees, fees_key, supply_key
 from chalicelib.domain.ledger.sandbox import sandbox_asset
 from chalicelib.domain.ledger.transactions import TransactionType, Withdrawal
@@ -15,7 +16,7 @@ from chalicelib.ops.verify.verifier import Verifier
 from chalicelib.services.books.earnings import Earned, Earnings
 from chalicelib.services.books.matcher import Matcher
 from chalicelib.services.ledger.movements import InsufficientBalance, ReferenceTaken, UnknownToken
-from chalicelib.services.ledger.withdrawals import SandboxFees, Withdrawals
+from chalicelib.services.ledger.withdrawals import SandboxFees, Withdrawals, WithdrawnTooMuch
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
 from chalicelib.tables.dynamodb import Database
 from infra.tables import create_tables
@@ -118,6 +119,18 @@ def test_what_is_not_there_is_not_taken(world: World) -> None:
         with pytest.raises(refusal):
             withdrawals(world).take(asked)
     assert world.tables() == before
+
+
+def test_all_that_was_ever_withdrawn_has_38_digits_at_most(world: World) -> None:
+    key = {"owner": fees_key(INSTANCE, BOOK_ID), "entry": f"balance/{BASE}"}
+    row = world.database.get("accounts", key)
+    assert row is not None
+    world.database.put_many("accounts", [row | {"withdrawn": AMOUNT_MAX - 99}])
+    before = world.tables()
+    with pytest.raises(WithdrawnTooMuch):
+        withdrawals(world).take(replace(OUT, amount=100))
+    assert world.tables() == before
+    assert withdrawals(world).take(replace(OUT, amount=99)).is_new
 
 
 def test_fees_of_every_desk_are_shown(world: World) -> None:
