@@ -300,6 +300,14 @@ def test_who_follows_several_keys_gets_an_event_of_both_once(world: PushWorld) -
     assert world.clients.of("c") == numbered(*(event.event_id for event in shown))
 
 
+def test_a_message_costs_an_intent_and_a_move_and_no_read_of_its_row(world: PushWorld) -> None:
+    of_taker(world)
+    client = FaultyClient(world.database._client, raising(Died(), after=False))
+    broadcaster = world.broadcaster(Database(client, world.database.name("").removesuffix("-"), pause=lambda _: None))
+    broadcaster.receive(INSTANCE, LANE, world.happen(LANE, TAKERS_EVENT))
+    assert client.calls == 4, "whether anybody is connected, who follows, the intent, the move"
+
+
 def test_a_key_of_a_subscription_is_found_alone(world: PushWorld) -> None:
     of_taker(world)
     for receivers in (ONE_TAKERS_EVENT, TAKERS_EVENT):
