@@ -14,9 +14,10 @@ from chalicelib.domain.escrow.commands import CreateCustomer, CreateOrder, Depos
 from chalicelib.domain.escrow.lifecycle import Status
 from chalicelib.domain.escrow.money import MAJOR_UNIT, FeeTerms
 from chalicelib.domain.escrow.order import Customer, Order, OtherWorldsAsset, Scope
-from chalicelib.domain.escrow.payments import PayinType
+from chalicelib.domain.escrow.payments import PayinType, callback_sender
 from chalicelib.domain.tenancy.instances import World
 from chalicelib.domain.tenancy.keys import ESCROW_KEYS
+from chalicelib.domain.webhooks.signing import callback_secret_of
 from chalicelib.ops import cli
 from chalicelib.ops.cli.arguments import CommandFailed
 from chalicelib.services.escrow.desk import EscrowDesk
@@ -27,6 +28,8 @@ from chalicelib.tables.escrows import Escrows
 from infra.demo import INSTANCE, QUOTE_TOKEN, create_if_missing
 
 MERCHANT, CURRENCY = "demo-shop", "EUR"
+PAYIN_TYPE = "REDSYS_V2"
+"""The external type that shop plugins open."""
 BUYER, SELLER = "buyer@example.test", "seller@example.test"
 IBAN, BENEFICIARY = "ES9121000418450200051332", "Demo Shop"
 DEPOSIT = 10_000 * MAJOR_UNIT
@@ -45,11 +48,16 @@ ORDERS = {
 """By tag: name, value in euros, and the status to which each is brought."""
 
 
-def seed() -> None:
-    """Enable the currency and create the merchant if they are missing. Raises CommandFailed."""
+def seed(base_url: str) -> None:
+    """Enable the currency, external payins, and create the merchant if they are missing. Raises CommandFailed.
+
+    base_url: where this run serves; links of orders lead there.
+    """
     settings = cli.run(["escrow-desk", "currency", INSTANCE, CURRENCY, "--token-address", QUOTE_TOKEN])
     if settings["iban"] is None:
         cli.run(["escrow-desk", "settings", INSTANCE, "--iban", IBAN, "--beneficiary", BENEFICIARY])
+    cli.run(["escrow-desk", "settings", INSTANCE, "--public-base-url", base_url])
+    cli.run(["escrow-desk", "payin-type", INSTANCE, PAYIN_TYPE])
     create_if_missing(["merchant", "create", INSTANCE, MERCHANT, "--base-currency", CURRENCY])
 
 
@@ -64,7 +72,15 @@ def escrow_desk(earlier: Mapping[str, Any]) -> dict[str, Any]:
         raise CommandFailed(f"{error} (make run FRESH=1)") from error
     buyer, seller = seeding.buyer, seeding.seller
     ids = {"buyer_id": buyer.customer_id, "seller_id": seller.customer_id, "buyer_wallet_id": buyer.wallets[CURRENCY]}
-    return {**keys, **ids}
+    return {**keys, **ids, **_callback()}
+
+
+def _callback() -> dict[str, str]:
+    """Return where the provider of external payins calls back in the sandbox, and the secret that signs it."""
+    kind = EscrowDesks(wiring.database()).settings(INSTANCE).payin_type(PAYIN_TYPE)
+    sender = callback_sender(INSTANCE, World.SANDBOX, PAYIN_TYPE)
+    secret = callback_secret_of(wiring.master_key(), sender, kind.generation if kind else 1)
+    return {"callback_path": f"/2.0/callbacks/{sender}", "callback_secret": secret}
 
 
 def _key(earlier: object, whose: list[str]) -> str:

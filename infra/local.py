@@ -120,7 +120,7 @@ class LocalRun:
         self._prepare_tables()
         demo.seed()
         taker_demo.seed()
-        escrow_demo.seed()
+        escrow_demo.seed(self._settings.base_url)
         self._redrive()
         self._serve()
         api_key = demo.api_key(chosen.port, earlier.get("book_desk", {}))

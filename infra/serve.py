@@ -30,6 +30,7 @@ from chalice import local
 from chalice.cli.factory import CLIFactory
 from chalice.deploy.validate import validate_routes
 
+from chalicelib.support.redaction import masked, secrets_of
 from infra.http_reading import ConnectionEnded, ReadRequest, RequestReader, RequestRefused
 from infra.output import drop_unwritable_output, line_log
 from infra.settings import ROOT
@@ -131,7 +132,7 @@ class Client(socketserver.BaseRequestHandler):
         except local.LocalGatewayException as refusal:
             return refusal.CODE, _pairs(refusal.headers), _bytes(refusal.body)
         except Exception:
-            _LOG.exception("%s %s failed", request.method, request.target)
+            _LOG.exception("%s %s failed", request.method, _logged(request.target))
             status = HTTPStatus.INTERNAL_SERVER_ERROR
             return status, [], json.dumps({"message": status.phrase}).encode()
 
@@ -167,7 +168,14 @@ class Client(socketserver.BaseRequestHandler):
 
     def _note(self, method: str, target: str, status: int) -> None:
         at = time.strftime("%d/%b/%Y %H:%M:%S")
-        self._log.info('%s - - [%s] "%s %s HTTP/1.1" %s -', self.client_address[0], at, method, target, int(status))
+        self._log.info(
+            '%s - - [%s] "%s %s HTTP/1.1" %s -', self.client_address[0], at, method, _logged(target), int(status)
+        )
+
+
+def _logged(target: str) -> str:
+    """Return a target without the token of an order's page."""
+    return str(masked(target, secrets_of({}, b"", target)))
 
 
 def _refusal(refusal: RequestRefused) -> bytes:

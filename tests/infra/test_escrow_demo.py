@@ -18,10 +18,11 @@ from infra.demo import INSTANCE, INSTANCE_REF, QUOTE_TOKEN
 @pytest.fixture
 def database(memory_database: Database, monkeypatch: pytest.MonkeyPatch) -> Database:
     monkeypatch.setattr(wiring, "database", lambda: memory_database)
+    monkeypatch.setattr(wiring, "master_key", lambda: b"k" * 32)
     cli.run(["instance", "create", "--ref", INSTANCE_REF])
     names = ["--name", "Euro", "--symbol", "EUR"]
     cli.run(["token", "create", "--instance", INSTANCE, "--token-address", QUOTE_TOKEN, *names])
-    escrow_demo.seed()
+    escrow_demo.seed("http://127.0.0.1:8000")
     return memory_database
 
 
