@@ -48,6 +48,7 @@ from chalicelib.apis.trade.window import FaultyEnd, window_of
 from chalicelib.domain.feed.cursor import UnreadableCursor
 from chalicelib.domain.feed.cursor import cursor_of as events_cursor_of
 from chalicelib.domain.signed.connect import MalformedMessage, connect_message
+from chalicelib.domain.tenancy.origins import is_origin
 from chalicelib.support.canonical import Number
 from chalicelib.support.redaction import masked, secrets_of
 from tests.linear.measuring import assert_linear
@@ -154,6 +155,9 @@ READERS: dict[str, Reader] = {
     "taker blocks": order_hash_query("block_number_min"),
     "taker pages": order_hash_query("page"),
     "taker events": lambda text: list_schema.events_query({"after": [text], "limit": [text]}),
+    "taker instrument": lambda text: list_schema.instrument_query({"ticker": [text], "exchange": [text]}),
+    "taker estimate": lambda text: taker_schema.checked(taker_schema.EstimateBody, text.encode()),
+    "origin of a page": is_origin,
     "taker types of messages": lambda text: types_in(text, list(Type)),
     "taker subprotocols": lambda text: token_in({PROTOCOL: text}),
     "cursor of events": events_cursor_of,

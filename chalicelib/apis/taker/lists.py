@@ -13,13 +13,13 @@ from chalicelib.apis.taker.gate import Caller
 from chalicelib.apis.taker.list_schema import (
     fill_query,
     fills_page_query,
-    hash_of,
     maker_query,
     open_orders_query,
     order_query,
 )
 from chalicelib.apis.taker.makers import order_named_in
 from chalicelib.apis.taker.objects import fill_object, listed_order, makers_fill_object, single_order
+from chalicelib.apis.taker.parameters import hash_of
 from chalicelib.apis.taker.schema import TEXT_CHARACTERS_MAX
 from chalicelib.domain.signed.faults import OrderNotFound
 from chalicelib.domain.signed.paging import Page

@@ -48,7 +48,7 @@ Hash = Annotated[str, forms.text("must be 0x and 64 hexadecimal digits", HASH.pa
 Boolean = Annotated[bool, forms.flag("must be true or false")]
 Ticker = Annotated[str, forms.text("must be 1 to 16 of A-Z, 0-9, '.' and '-'", r"[A-Z0-9.-]{1,16}")]
 Exchange = Annotated[int, _integer(0, EXCHANGE_MAX)]
-Decimal = Annotated[
+DecimalText = Annotated[
     str, forms.text("must be a decimal text, such as 260 or 150.25", r"(0|[1-9][0-9]{0,37})(\.[0-9]{1,38})?")
 ]
 Reference = Annotated[str, forms.text("must be 1 to 64 letters, digits, '.', '_', ':' or '-'", REFERENCE.pattern)]
@@ -211,8 +211,8 @@ class EstimateBody(Body):
     is_buy: Boolean
     ticker: Ticker
     exchange: Exchange
-    quantity: Decimal
-    price: Decimal
+    quantity: DecimalText
+    price: DecimalText
     asset: Address
     target_currency: Annotated[str, _text(TEXT_CHARACTERS_MAX)] | None = None
 
