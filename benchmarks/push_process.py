@@ -1,4 +1,4 @@
-"""The WebSocket server and the functions that send to it, as a process: ``python -m benchmarks.push_process PORT``.
+"""The WebSocket gateway and the functions that send to it, as a process: ``python -m benchmarks.push_process PORT``.
 
 It follows the streams of the journal and the outbox, on the DynamoDB that the environment names. SIGTERM ends it.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import logging
+import os
 import signal
 import sys
 import threading
@@ -16,27 +17,23 @@ from typing import Any
 import boto3
 
 from chalicelib import wiring
-from chalicelib.services.push.rows import StoredEntries
-from chalicelib.support.clock import now_ms
-from chalicelib.wiring.push import new_pushing
 from infra.poller import StreamPoller
-from infra.settings import ROOT
+from infra.settings import ROOT, free_port
 from infra.tables import JOURNAL, OUTBOX
-from infra.websocket_server import WebSocketServer
+from infra.websocket_server import Gateway
 
 
 def serve(port: int, stop: threading.Event) -> None:
     """Serve clients and push to them until ``stop`` is set."""
     sys.path.insert(0, str(ROOT))
     app: Any = importlib.import_module("app")
-    server, database = WebSocketServer(port), wiring.database()
-    between = StoredEntries(database).between
-    pushing = new_pushing(database, wiring.counters(), server, between, now_ms, wiring.public_instance())
-    server.answer = pushing.sockets.answer
-    wiring.receivers()["sockets"] = pushing.broadcaster
-    threads = [threading.Thread(target=server.run, args=(stop,))]
+    gateway = Gateway(port, free_port(port), app.websocket)
+    os.environ["TALLYBOOK_CONNECTIONS_URL"] = gateway.connections_url
+    threads = [threading.Thread(target=gateway.run, args=(stop,))]
     for table, handler in ((JOURNAL, app.push_journal), (OUTBOX, app.push_outbox)):
-        arn = boto3.client("dynamodb").describe_table(TableName=database.name(table))["Table"]["LatestStreamArn"]
+        arn = boto3.client("dynamodb").describe_table(TableName=wiring.database().name(table))["Table"][
+            "LatestStreamArn"
+        ]
         poller = StreamPoller(boto3.client("dynamodbstreams"), arn, handler, f"push_{table}")
         threads.append(threading.Thread(target=poller.run, args=(stop,)))
     for thread in threads:

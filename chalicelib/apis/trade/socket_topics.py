@@ -12,19 +12,17 @@ from chalicelib.apis.trade.figures import STATUS_WORDS, side_word, type_word
 from chalicelib.apis.trade.ids import shown
 from chalicelib.apis.trade.market import LEVELS_DEFAULT, LEVELS_MAX, depth_hash, level_view, public_trade_view
 from chalicelib.apis.trade.pairs import Market, Pairs, code_of
+from chalicelib.apis.trade.socket_events import fill_of, filled_of, fills_within, notional_of, trade_of
 from chalicelib.apis.trade.tickers import ticker_of
 from chalicelib.apis.trade.views import trade_view
-from chalicelib.domain.books.fills import Fill
-from chalicelib.domain.books.vocabulary import OrderStatus, OrderType
+from chalicelib.domain.books.vocabulary import OrderStatus
 from chalicelib.domain.feed.cursor import Place, behind
 from chalicelib.domain.feed.event import PUBLIC, FeedEvent
 from chalicelib.domain.feed.logs import BOOK_AREA, book_log
 from chalicelib.domain.feed.subscription import Subscription
 from chalicelib.domain.ledger.amounts import Side, unit
-from chalicelib.domain.ledger.owners import customer_key
 from chalicelib.services.books.market_data import MarketData
 from chalicelib.services.books.reading import BooksReading
-from chalicelib.services.books.trades import PublicTrade
 from chalicelib.services.ledger.reading import LedgerReading
 from chalicelib.services.push.broadcasting import Body
 from chalicelib.services.push.recent import Entry
@@ -129,14 +127,14 @@ class TradeTopics:
 
     def _trades(self, subscription: Subscription, entries: Sequence[Entry]) -> Iterator[Body]:
         for entry, event in _events(entries, "trade.executed", (PUBLIC,)):
-            trade = _trade_of(event)
+            trade = trade_of(event)
             yield _body(entry, event, public_trade_view(trade, self._own_market(subscription)))
 
     def _user_trades(self, subscription: Subscription, entries: Sequence[Entry]) -> Iterator[Body]:
         for entry, event in _events(entries, "fill.created", subscription.subjects):
             market = self._market(subscription.instance, str(event.body["bookId"]))
             if market is not None:
-                yield _body(entry, event, trade_view(_fill_of(entry, event), market))
+                yield _body(entry, event, trade_view(fill_of(entry, event), market))
 
     def _order_statuses(self, subscription: Subscription, entries: Sequence[Entry]) -> Iterator[Body]:
         for entry in entries:
@@ -144,21 +142,23 @@ class TradeTopics:
                 if event.type in ORDER_STATUSES and event.is_for({*subscription.subjects}):
                     market = self._market(subscription.instance, str(event.body["bookId"]))
                     if market is not None:
-                        yield _body(entry, event, self._order_status(subscription, event, market))
+                        yield _body(entry, event, self._order_status(subscription, entry, event, market))
 
-    def _order_status(self, subscription: Subscription, event: FeedEvent, market: Market) -> dict[str, object]:
+    def _order_status(
+        self, subscription: Subscription, entry: Entry, event: FeedEvent, market: Market
+    ) -> dict[str, object]:
         """Return an order's body: its details from its row, what changes from the event."""
         self.projected.wait(subscription.instance, market.book.book_id, event.sequence)
         customer, order_id = str(event.body["customerRef"]), str(event.body["orderId"])
         row = self.reading.order(subscription.instance, customer, order_id)
         if row is None:
             raise LookupError(f"{order_id} has events and no row")
-        filled = int(str(event.body.get("filledQuantity", "0")))
-        notional = 0
-        left = filled
-        for fill in reversed(self.reading.fills_of_order(subscription.instance, row) if filled else []):
-            if left > 0:
-                notional, left = notional + fill.notional, left - fill.quantity
+        filled = filled_of(event)
+        fills = fills_within(entry, event)
+        if fills is None:
+            kept = reversed(self.reading.fills_of_order(subscription.instance, row))
+            fills = [(fill.quantity, fill.notional) for fill in kept]
+        notional = notional_of(fills, filled)
         base, quote = market.decimals.base, market.decimals.quote
         average = notional * unit(base) // filled if filled else None
         price = row.price if row.price is not None else average or 0
@@ -247,49 +247,6 @@ def _at_ms(entry: Entry) -> int:
 
 def _body(entry: Entry, event: FeedEvent, value: object) -> Body:
     return Body(behind(event, event is entry.events[-1]), event.at_ms, value)
-
-
-def _trade_of(event: FeedEvent) -> PublicTrade:
-    body: Any = event.body
-    return PublicTrade(
-        trade_id=body["tradeId"],
-        at_ms=event.at_ms,
-        price=int(body["price"]),
-        quantity=int(body["quantity"]),
-        notional=int(body["notional"]),
-        maker_order_id=body["makerOrderId"],
-        taker_order_id=body["takerOrderId"],
-        taker_side=Side(body["takerSide"]),
-        taker_type=OrderType(body["takerType"]),
-    )
-
-
-def _fill_of(entry: Entry, event: FeedEvent) -> Fill:
-    """Return the fill of an event, completed from its trade, which stands in the same entry."""
-    body: Any = event.body
-    trade = next(
-        _trade_of(one)
-        for one in entry.events
-        if one.type == "trade.executed" and one.body["tradeId"] == body["tradeId"]
-    )
-    is_maker = body["role"] == "maker"
-    return Fill(
-        owner=customer_key(event.instance, body["customerRef"]),
-        trade_id=trade.trade_id,
-        order_id=body["orderId"],
-        book_id=body["bookId"],
-        side=Side(body["side"]),
-        is_maker=is_maker,
-        order_type=OrderType.LIMIT if is_maker else trade.taker_type,
-        other_order_id=trade.taker_order_id if is_maker else trade.maker_order_id,
-        counterparty="",
-        price=trade.price,
-        quantity=trade.quantity,
-        notional=trade.notional,
-        fee=int(body["fee"]),
-        sequence=event.sequence,
-        at_ms=event.at_ms,
-    )
 
 
 def _depth_view(depth: DepthAt, market: Market, levels: int, at_ms: int) -> dict[str, object]:

@@ -155,14 +155,20 @@ class Broadcaster:
 
     def _carry_out(self, steps: Sequence[_Step]) -> None:
         """Take the steps. Raises NotSent if one failed."""
-        self._together([partial(self._prepare, step) for step in steps])
-        self._claim([step for step in steps if step.claim is not None])
-        ready = [step for step in steps if step.after is not None]
-        self._together([partial(self._send, step) for step in ready])
-        self._move([step for step in ready if step.after is not None])
+        self._together([partial(self._take, step) for step in steps])
+        claiming = [step for step in steps if step.claim is not None]
+        self._claim(claiming)
+        self._together([partial(self._send, step) for step in claiming if step.after is not None])
+        self._move([step for step in steps if step.after is not None])
         failures = [step.failure for step in steps if step.failure is not None]
         if failures:
             raise NotSent(f"{len(failures)} of {len(steps)} subscriptions to {steps[0].log}") from failures[0]
+
+    def _take(self, step: _Step) -> None:
+        """Build the messages, and send them at once unless the intent must be written down before."""
+        self._prepare(step)
+        if step.claim is None and step.after is not None:
+            self._send(step)
 
     def _prepare(self, step: _Step) -> None:
         """Decide what the step does: send, wait for another who sends, or go on where another has died."""

@@ -153,6 +153,22 @@ def test_a_customer_gets_its_trades_balances_and_orders(sockets: Sockets) -> Non
         assert row == {name: known[row["currency_code"]][name] for name in row}
 
 
+def test_an_average_price_counts_the_fills_of_earlier_entries_and_none_of_later_ones(sockets: Sockets) -> None:
+    sockets.subscribe("order_status", ticket=sockets.ticket())
+    sockets.ben.place(side="sell", amount="1", price="1")
+    sockets.desk.match()
+    sockets.desk.place(side="buy", amount="9", price="5")
+    sockets.desk.match()
+    for amount in ("1", "2"):
+        sockets.ben.place(side="sell", amount=amount, price="5")
+    sockets.desk.match()
+    sockets.follow()
+    statuses = [one["body"] for one in sockets.messages()[1:]]
+    assert [(one["executed_amount"], one.get("average_execution_price")) for one in statuses] == [
+        (0, None), (1, 1), (2, 3), (4, 4),
+    ]  # fmt: skip
+
+
 def test_a_credit_is_a_balance_message(sockets: Sockets) -> None:
     sockets.subscribe("balance", ticket=sockets.ticket())
     sockets.desk.world.credit("ann", BASE, 5)

@@ -1,0 +1,78 @@
+"""What the trade desk's messages say of trades, fills and orders, read from the feed's events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from chalicelib.domain.books.fills import Fill
+from chalicelib.domain.books.vocabulary import OrderType
+from chalicelib.domain.feed.event import FeedEvent
+from chalicelib.domain.ledger.amounts import Side
+from chalicelib.domain.ledger.owners import customer_key
+from chalicelib.services.books.trades import PublicTrade
+from chalicelib.services.push.recent import Entry
+
+
+def trade_of(event: FeedEvent) -> PublicTrade:
+    body: Any = event.body
+    return PublicTrade(
+        trade_id=body["tradeId"],
+        at_ms=event.at_ms,
+        price=int(body["price"]),
+        quantity=int(body["quantity"]),
+        notional=int(body["notional"]),
+        maker_order_id=body["makerOrderId"],
+        taker_order_id=body["takerOrderId"],
+        taker_side=Side(body["takerSide"]),
+        taker_type=OrderType(body["takerType"]),
+    )
+
+
+def fill_of(entry: Entry, event: FeedEvent) -> Fill:
+    """Return the fill of an event, completed from its trade, which stands in the same entry."""
+    body: Any = event.body
+    trade = next(
+        trade_of(one) for one in entry.events if one.type == "trade.executed" and one.body["tradeId"] == body["tradeId"]
+    )
+    is_maker = body["role"] == "maker"
+    return Fill(
+        owner=customer_key(event.instance, body["customerRef"]),
+        trade_id=trade.trade_id,
+        order_id=body["orderId"],
+        book_id=body["bookId"],
+        side=Side(body["side"]),
+        is_maker=is_maker,
+        order_type=OrderType.LIMIT if is_maker else trade.taker_type,
+        other_order_id=trade.taker_order_id if is_maker else trade.maker_order_id,
+        counterparty="",
+        price=trade.price,
+        quantity=trade.quantity,
+        notional=trade.notional,
+        fee=int(body["fee"]),
+        sequence=event.sequence,
+        at_ms=event.at_ms,
+    )
+
+
+def filled_of(event: FeedEvent) -> int:
+    return int(str(event.body.get("filledQuantity", "0")))
+
+
+def fills_within(entry: Entry, event: FeedEvent) -> list[tuple[int, int]] | None:
+    """Return quantity and notional of all fills of an event's order, in order; None if earlier entries have some."""
+    own = [one for one in entry.events if one.body.get("orderId") == event.body["orderId"]]
+    fills: list[Any] = [one.body for one in own if one.type == "fill.created"]
+    first = next((one for one in own if "tradeId" in one.body and "filledQuantity" in one.body), event)
+    filled_before = filled_of(first) - (int(fills[0]["quantity"]) if fills else 0)
+    return None if filled_before else [(int(fill["quantity"]), int(fill["notional"])) for fill in fills]
+
+
+def notional_of(fills: Iterable[tuple[int, int]], filled: int) -> int:
+    """Return what the first fills came to that make up a filled quantity."""
+    notional = 0
+    for quantity, its_notional in fills:
+        if filled <= 0:
+            break
+        notional, filled = notional + its_notional, filled - quantity
+    return notional
