@@ -61,7 +61,7 @@ class Shelf:
             SANDBOX_EUR,
             buyer and buyer.party("EUR"),
             seller.party("EUR"),
-            Links("b", "s", "q"),
+            Links(f"b{number}", f"s{number}", f"q{number}"),
             int(seconds(created_at) or 0),
             status=Status(status),
             **more,
