@@ -29,6 +29,7 @@ from chalicelib.domain.feed.event import FeedEvent
 from chalicelib.domain.feed.shown import event_json
 from chalicelib.domain.ledger.feed import BALANCE_CHANGED
 from chalicelib.domain.signed.lifecycle import Status
+from chalicelib.support.clock import now_ms
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.outbox import outbox_entry_of
 from infra.settings import ROOT
@@ -86,7 +87,7 @@ def signed_events() -> list[FeedEvent]:
     client = MemoryDynamoDB()
     create_tables(client, PREFIX)  # type: ignore[arg-type]
     open_market(database_of(client))
-    market = Market(database_of(client))
+    market = Market(database_of(client), now_ms() // 1000)
     market.create()
     market.lock(taker=TAKER)
     market.cancel()
@@ -153,6 +154,14 @@ def test_every_example_has_the_members_of_real_events_and_every_kind_has_one() -
         if event["body"].get("payin", event) is not None:  # an order that has a payin already
             assert shown[kind_of(event)] == shape, event["type"]
     assert {kind for _, kind in shown} >= set(TYPES)
+
+
+def test_what_ends_in_an_event_or_an_example_ends_after_its_time() -> None:
+    """In one form of time, so that both compare as text."""
+    ends = [(one["body"].get("expiresAt"), one["time"], one["type"]) for one in (*real(), *examples())]
+    assert {kind for end, _, kind in ends if end} >= {"order.accepted", "signed_order.locked"}
+    for end, at, kind in ends:
+        assert end is None or end > at, kind
 
 
 def test_real_events_of_a_book_are_of_every_type() -> None:

@@ -41,7 +41,7 @@ _Drafted = tuple[str, str, frozenset[str], Mapping[str, Json]]
 def events_of(config: BookConfig, entry: JournalEntry) -> list[FeedEvent]:
     """Return what the entry changed, as feed events in the order in which it was decided.
 
-    The depth and the balances come last, netted over the entry. Times in bodies are ms since the epoch.
+    The depth and the balances come last, netted over the entry. Times in bodies are ISO 8601.
     """
     log = book_log(config.book_id)
     return [
@@ -120,7 +120,7 @@ def _accepted(config: BookConfig, number: int, raw: RawEvent, moves: list[Move])
     order = raw["order"]
     if not isinstance(order, dict):
         raise TypeError("an order is an object")
-    customer = str(order["customer"])
+    customer, expires_at_ms = str(order["customer"]), order.get("expiresAt")
     body: dict[str, Json] = {
         "orderId": str(order["id"]),
         "bookId": config.book_id,
@@ -133,7 +133,7 @@ def _accepted(config: BookConfig, number: int, raw: RawEvent, moves: list[Move])
         "postOnly": bool(order["postOnly"]),
         "value": order.get("value"),
         "externalId": order.get("externalId"),
-        "expiresAt": order.get("expiresAt"),
+        "expiresAt": None if expires_at_ms is None else iso_ms(int(expires_at_ms)),
         "stopPrice": order.get("stopPrice"),
         "distance": order.get("distance"),
         "step": order.get("step"),
