@@ -10,8 +10,6 @@ from chalicelib.apis.kit.answering import Deferred, endpoints_of
 from chalicelib.apis.trade.ahead import RowsAhead
 from chalicelib.apis.trade.api import TradeApi
 from chalicelib.apis.trade.balances import BalanceEndpoints
-from chalicelib.apis.trade.costs import CostEndpoints
-from chalicelib.apis.trade.currencies import CurrencyEndpoints
 from chalicelib.apis.trade.gate import Caller, Gate
 from chalicelib.apis.trade.listing import ListingEndpoints
 from chalicelib.apis.trade.market import MarketEndpoints
@@ -44,6 +42,8 @@ from chalicelib.tables.frozen_customers import FrozenCustomers
 from chalicelib.tables.tenants import Tenants, instance_at
 
 if TYPE_CHECKING:
+    from chalicelib.apis.trade.costs import CostEndpoints
+    from chalicelib.apis.trade.currencies import CurrencyEndpoints
     from chalicelib.apis.trade.events import EventEndpoints
     from chalicelib.apis.trade.history import HistoryEndpoints
 
@@ -83,6 +83,16 @@ def new_trade_desk(
 
         return EventEndpoints(Feed(database, clock), pairs)
 
+    def costs() -> CostEndpoints:
+        from chalicelib.apis.trade.costs import CostEndpoints
+
+        return CostEndpoints(pairs, depths)
+
+    def currencies() -> CurrencyEndpoints:
+        from chalicelib.apis.trade.currencies import CurrencyEndpoints
+
+        return CurrencyEndpoints(ledger)
+
     def history() -> HistoryEndpoints:
         from chalicelib.apis.trade.history import HistoryEndpoints
         from chalicelib.services.books.history import History
@@ -98,8 +108,8 @@ def new_trade_desk(
         trades=TradeEndpoints(reading, pairs),
         balances=BalanceEndpoints(ledger),
         history=Deferred(history),
-        costs=CostEndpoints(pairs, depths),
-        currencies=CurrencyEndpoints(ledger),
+        costs=Deferred(costs),
+        currencies=Deferred(currencies),
         market=MarketEndpoints(pairs, TradeHistory(database), depths),
         tickers=TickerEndpoints(pairs, MarketData(database)),
         events=Deferred(events),

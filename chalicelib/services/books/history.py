@@ -8,7 +8,8 @@ held together), less what the rows of its transactions and trades since then add
 * a trade counts for an account if the account's mark of its book is at or beyond the trade's entry. The book's depth
   view, which is published after an entry's fills are written, must be at or beyond that mark too; until it is, wait;
 * a stored transaction counts if it was there both before and after the balances were read. If one came in between, the
-  balances are read again. It has a time from before it was written, so the last RECENT_MS are read for that.
+  balances are read again. It has a time from before it was written, so the last RECENT_MS are read for that. DynamoDB
+  shows the rows of one transaction one by one, so behind one that is younger than SETTLING_MS balances are read twice.
 
 Cost: the rows from now back to the moment, at most ROWS_MAX, and a few small reads.
 """
@@ -25,7 +26,7 @@ from chalicelib.domain.ledger.transactions import Transaction
 from chalicelib.services.books.statements import Statements
 from chalicelib.services.polling import polls
 from chalicelib.support.clock import now_ms
-from chalicelib.support.ids import TIME_MS_MAX
+from chalicelib.support.ids import TIME_MS_MAX, time_of
 from chalicelib.support.outcomes import Unavailable
 from chalicelib.tables.account_rows import AccountRow, MarkRow
 from chalicelib.tables.accounts import Accounts
@@ -40,6 +41,8 @@ READ_ROWS = 1000
 """Rows a read where all rows are read."""
 RECENT_MS = 300_000
 """A transaction is written within this time of its id's, by any host's clock."""
+SETTLING_MS = 10_000
+"""All rows of a transaction that is older than this show it."""
 TRIES_MAX = 8
 PROJECTED_WAIT_S = 2.0
 
@@ -133,13 +136,19 @@ class History:
         for _ in tries(TRIES_MAX, self._pause):
             rows = self._accounts.marked(owner)
             again = self._ids(owner, from_ms)
-            if again == before and (not _has_marks_beside(rows) or rows == self._accounts.marked(owner)):
+            if again == before and (self._is_settled(rows, again) or rows == self._accounts.marked(owner)):
                 marks = _marks_of(rows)
                 self._wait_until_projected(marks)
                 totals = {row.asset: row.available + row.held for row in rows if isinstance(row, AccountRow)}
                 return _Now(instance, totals, marks, from_ms, again)
             before = again
         raise Unavailable(f"{owner}: its balances change too often to be read as of one moment")
+
+    def _is_settled(self, rows: list[AccountRow | MarkRow], recent: frozenset[str]) -> bool:
+        """Tell whether accounts that were read row by row are of one moment: no row follows from another just now."""
+        since_ms = self._clock() - SETTLING_MS
+        has_marks_beside = any(isinstance(row, MarkRow) for row in rows)
+        return not has_marks_beside and all(time_of(one) < since_ms for one in recent)
 
     def _ids(self, owner: str, from_ms: int) -> frozenset[str]:
         return frozenset(row.transaction_id for row in self._transactions.newest_first(owner, from_ms))
@@ -155,10 +164,6 @@ class History:
             if not waiting:
                 return
         raise Unavailable(f"not all fills are written yet: {', '.join(sorted(waiting))}")
-
-
-def _has_marks_beside(rows: list[AccountRow | MarkRow]) -> bool:
-    return any(isinstance(row, MarkRow) for row in rows)
 
 
 def _marks_of(rows: list[AccountRow | MarkRow]) -> dict[tuple[str, str], int]:

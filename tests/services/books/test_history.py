@@ -139,6 +139,18 @@ def test_a_movement_between_the_reads_does_not_shift_an_earlier_balance(
         history.balances_at(INSTANCE, "ann", at_ms)
 
 
+def test_a_movement_whose_rows_show_it_one_by_one_does_not_shift_an_earlier_balance(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The movement's own row is there, the balance is still the one before."""
+    at_ms, history = a_moment(), History(world.database)
+    then, marked = totals(world, "ann"), history._accounts.marked
+    late = [marked(customer_key(INSTANCE, "ann"))]
+    world.move("ann", "ben", QUOTE, 3)
+    monkeypatch.setattr(history._accounts, "marked", lambda owner: late.pop() if late else marked(owner))
+    assert history.balances_at(INSTANCE, "ann", at_ms) == then
+
+
 def test_a_trade_between_the_reads_does_not_shift_an_earlier_balance(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
