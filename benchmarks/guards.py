@@ -1627,11 +1627,12 @@ GUARDS = [
         "tests/services/push/test_beating.py::test_a_beginning_that_dies_anywhere_is_finished_by_a_beat",
     ),
     Guard(
-        "a subscription that follows several keys is told an event of them once",
+        "a subscription that follows several keys is found once for an event of them",
         "chalicelib/tables/connections.py",
         "} - rows.keys()",
         "}",
-        "tests/services/push/test_beating.py::test_who_follows_several_keys_gets_an_event_of_both_once",
+        "tests/apis/taker/test_socket.py::"
+        "test_those_who_follow_are_found_by_a_query_for_each_key_and_one_read_of_rows_elsewhere",
     ),
     Guard(
         "a client whose key is no longer good is turned out with the next beat",
