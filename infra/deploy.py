@@ -48,7 +48,11 @@ def _deploy(options: argparse.Namespace) -> None:
     _say(f"The API: {url}")
     _say(f"WebSocket: {websocket_url or 'none, since pushes are off'}")
     if options.smoke:
-        os.environ["TALLYBOOK_TABLE_PREFIX"] = stage.prefix
+        os.environ |= {
+            "TALLYBOOK_TABLE_PREFIX": stage.prefix,
+            "TALLYBOOK_MASTER_KEY": "",
+            "TALLYBOOK_MASTER_KEY_PARAMETER": stage.master_key,
+        }
         _say(f"Smoke test: {SmokeTest(url, websocket_url).run()}")
 
 

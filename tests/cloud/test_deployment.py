@@ -134,6 +134,14 @@ def test_a_client_follows_trades_and_depth_by_websocket_and_is_forgotten_when_it
     until(lambda: connection_rows() == [], "a connection that is gone is not forgotten")
 
 
+def test_a_taker_that_connects_by_websocket_is_begun_by_a_function_of_its_own(cloud: Cloud, api: Api) -> None:  # noqa: ARG001
+    headers = {"X-API-Key": taker_demo.taker_desk({})["api_key"]}
+    url = f"{cloud.deployment().websocket_url()}?types=order_status_change,cancellation_request"
+    with connect(url, additional_headers=headers, open_timeout=MATCH_S_MAX) as client:
+        assert json.loads(client.recv(MATCH_S_MAX))["type"] == "heartbeat"
+    until(lambda: connection_rows() == [], "a taker that has left is not forgotten")
+
+
 def test_a_desk_that_there_is_not_lets_no_websocket_client_in(cloud: Cloud) -> None:
     """This cloud refuses by 403, whatever the function answers."""
     with pytest.raises(InvalidStatus) as refused:
@@ -340,9 +348,10 @@ def test_behind_an_http_api_it_has_a_new_url_and_no_rest_api(cloud: Cloud, api: 
     assert deployment.deploy(built, {"FrontDoor": "http"}, {})
     assert deployment.api_url() != api.base_url
     assert boto3.client("apigateway").get_rest_apis()["items"] == []
-    (found,) = boto3.client("apigatewayv2").get_apis()["Items"]
+    apis = boto3.client("apigatewayv2").get_apis()["Items"]
+    (found,) = [one for one in apis if one["ProtocolType"] == "HTTP"]
     (integration,) = boto3.client("apigatewayv2").get_integrations(ApiId=found["ApiId"])["Items"]
-    assert (found["ProtocolType"], integration["PayloadFormatVersion"]) == ("HTTP", "1.0")
+    assert integration["PayloadFormatVersion"] == "1.0"
     status, answer = Api(deployment.api_url()).ask("GET", "/health")
     assert (status, answer["Message"]) == (500, "Unknown request."), "the function is reached"
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from chalicelib.apis.trade.decimals import dec
 from chalicelib.apis.trade.figures import STATUS_WORDS, side_word, type_word
 from chalicelib.apis.trade.ids import shown
-from chalicelib.apis.trade.market import LEVELS_DEFAULT, LEVELS_MAX, depth_hash, level_view, public_trade_view
+from chalicelib.apis.trade.market import LEVELS_DEFAULT, public_trade_view
 from chalicelib.apis.trade.pairs import Market, Pairs, code_of
+from chalicelib.apis.trade.socket_depth import LEVELS_A_MESSAGE, delta_views, depth_view
 from chalicelib.apis.trade.socket_events import fill_of, filled_of, fills_within, notional_of, trade_of
 from chalicelib.apis.trade.tickers import ticker_of
 from chalicelib.apis.trade.views import trade_view
@@ -20,13 +20,13 @@ from chalicelib.domain.feed.cursor import Place, behind
 from chalicelib.domain.feed.event import PUBLIC, FeedEvent
 from chalicelib.domain.feed.logs import BOOK_AREA, book_log
 from chalicelib.domain.feed.subscription import Subscription
-from chalicelib.domain.ledger.amounts import Side, unit
+from chalicelib.domain.ledger.amounts import unit
 from chalicelib.services.books.market_data import MarketData
 from chalicelib.services.books.reading import BooksReading
 from chalicelib.services.ledger.reading import LedgerReading
 from chalicelib.services.push.broadcasting import Body
 from chalicelib.services.push.recent import Entry
-from chalicelib.services.push.states import DepthAt, Depths, Projected, changes_of
+from chalicelib.services.push.states import Depths, Projected, changes_of
 from chalicelib.support.bounded_cache import BoundedCache
 from chalicelib.support.canonical import exact
 from chalicelib.support.clock import iso
@@ -122,8 +122,8 @@ class TradeTopics:
             self.projected.wait(subscription.instance, market.book.book_id, depth.sequence)
             day = self.market_data.days([market.key], at_ms)[market.key]
             return Body(Place(depth.sequence), at_ms, ticker_of(market, day, at_ms))
-        levels = LEVELS_DEFAULT if topic_of(subscription.name) is Topic.DEPTH else LEVELS_MAX
-        return Body(Place(depth.sequence), at_ms, _depth_view(depth, market, levels, at_ms))
+        levels = LEVELS_DEFAULT if topic_of(subscription.name) is Topic.DEPTH else LEVELS_A_MESSAGE
+        return Body(Place(depth.sequence), at_ms, depth_view(depth, market, levels, at_ms))
 
     def _trades(self, subscription: Subscription, entries: Sequence[Entry]) -> Iterator[Body]:
         for entry, event in _events(entries, "trade.executed", (PUBLIC,)):
@@ -210,7 +210,10 @@ class TradeTopics:
         depth = self.depths.at(market.book, log, changing[0].sequence - 1)
         for entry in changing:
             depth.move([entry], entry.sequence)
-            yield Body(Place(entry.sequence), _at_ms(entry), _delta_view(depth, entry, market))
+            *others, last = delta_views(depth, changes_of(entry), market, _at_ms(entry))
+            for view in others:
+                yield Body(Place(entry.sequence), _at_ms(entry), view, goes_on=True)
+            yield Body(Place(entry.sequence), _at_ms(entry), last)
 
     def _own_market(self, subscription: Subscription) -> Market:
         market = self._market(subscription.instance, _own_book(subscription))
@@ -247,30 +250,3 @@ def _at_ms(entry: Entry) -> int:
 
 def _body(entry: Entry, event: FeedEvent, value: object) -> Body:
     return Body(behind(event, event is entry.events[-1]), event.at_ms, value)
-
-
-def _depth_view(depth: DepthAt, market: Market, levels: int, at_ms: int) -> dict[str, object]:
-    bids, asks = depth.best(levels)
-    return {
-        "timestamp": at_ms,
-        "sequence": depth.sequence,
-        "asks": [level_view(*level, market.decimals) for level in asks],
-        "bids": [level_view(*level, market.decimals) for level in bids],
-        "hash": depth_hash(bids, asks, market.decimals),
-    }
-
-
-def _delta_view(depth: DepthAt, entry: Entry, market: Market) -> dict[str, object]:
-    """Return the levels that an entry changed, with their new amounts; amount 0 removes a level."""
-
-    def changed(side: Side) -> list[dict[str, Any]]:
-        prices = [price for one, price, _ in changes_of(entry) if one is side]
-        return [level_view(price, depth.quantity(side, price), market.decimals) for price in prices]
-
-    return {
-        "timestamp": _at_ms(entry),
-        "sequence": entry.sequence,
-        "asks": changed(Side.SELL),
-        "bids": changed(Side.BUY),
-        "hash": depth_hash(*depth.best(LEVELS_DEFAULT), market.decimals),
-    }

@@ -50,11 +50,14 @@ PAUSE_S = 0.03
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """What a message says. place: behind what it tells, in its log. at_ms: when that was decided."""
+    """What a message says. place: behind what it tells, in its log. at_ms: when that was decided. goes_on: whether the
+    next message tells the rest of it; then a client resumes before it.
+    """
 
     place: Place
     at_ms: int
     value: object
+    goes_on: bool = False
 
 
 class Desk(Protocol):
@@ -208,7 +211,8 @@ class Broadcaster:
             bodies = [body for body in desk.bodies(one, step.log, entries) if body.place > step.place]
         after = replace(one, intent=None)
         for body in bodies:
-            after = replace(after, cursor=_moved(after, step.log, body.place))
+            if not body.goes_on:
+                after = replace(after, cursor=_moved(after, step.log, body.place))
             step.messages.append(desk.text(after, body, after.cursor.to_text()))
             after = replace(after, next_id=after.next_id + 1)
         if bodies and one.shows_state:

@@ -10,17 +10,24 @@ from typing import Any
 import pytest
 
 from chalicelib.apis.kit.sockets import MESSAGE_BYTES_MAX
+from chalicelib.apis.trade.figures import Decimals
+from chalicelib.apis.trade.market import level_view
+from chalicelib.apis.trade.socket_depth import LEVELS_A_MESSAGE
 from chalicelib.apis.trade.socket_topics import Topic
+from chalicelib.domain.feed.cursor import TEXT_CHARACTERS_MAX
 from chalicelib.domain.feed.logs import LEDGER_AREA
 from chalicelib.domain.feed.outbox import Announcement
 from chalicelib.domain.feed.subscription import CONNECTIONS_MAX, SUBSCRIPTIONS_MAX
+from chalicelib.domain.ledger.amounts import AMOUNT_MAX
 from chalicelib.domain.ledger.changes import Account, Change
 from chalicelib.domain.ledger.feed import balances_changed
 from chalicelib.domain.tenancy.credentials import digest_of
 from chalicelib.domain.tenancy.instances import InstanceStatus
 from chalicelib.domain.tenancy.keys import API_TOKENS, TokenStatus
 from chalicelib.services.push.broadcasting import BEAT_S
+from chalicelib.services.push.sending import MESSAGE_BYTES_MAX as MESSAGE_BYTES_SENT_MAX
 from chalicelib.services.tenancy import tickets
+from chalicelib.support.canonical import exact
 from chalicelib.tables.credentials import Credentials
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.outbox import Outbox
@@ -108,6 +115,37 @@ def test_deltas_lead_from_the_snapshot_to_the_book_with_its_hash_at_each_step(so
     assert deltas[-1]["body"]["hash"] == book["hash"]
     for side in ("bids", "asks"):
         assert levels[side] == {level["price"]: level["amount"] for level in book[side]}
+
+
+def test_an_entry_that_changes_more_levels_than_a_message_has_room_for_comes_in_several(
+    sockets: Sockets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who is cut off between them gets all of them again."""
+    monkeypatch.setattr("chalicelib.apis.trade.socket_depth.LEVELS_A_MESSAGE", 2)
+    for price in ("3", "4", "5", "6", "7"):
+        sockets.ben.place(side="sell", amount="1", price=price)
+    sockets.desk.match()
+    sockets.follow()
+    _, snapshot = sockets.subscribe(DELTA)
+    sockets.desk.place(side="buy", amount="5", price="7")
+    sockets.desk.match()
+    sockets.follow()
+    parts = sockets.messages()[2:]
+    assert numbered(parts) == [2, 3, 4]
+    assert [[level["price"] for level in part["body"]["asks"]] for part in parts] == [[3, 4], [5, 6], [7]]
+    assert len({(part["body"]["sequence"], part["body"]["hash"], part["timestamp"]) for part in parts}) == 1
+    first, second, last = (part["cursor"] for part in parts)
+    assert first == second == snapshot["cursor"] != last
+    sockets.connect("d")
+    again = sockets.subscribe(DELTA, name="d", cursor=second)[1:]
+    assert bodies(again) == bodies(parts)
+    assert sockets.subscribe(DELTA, name="d", cursor=last)[1:] == []
+
+
+def test_the_levels_of_a_message_fit_into_what_api_gateway_sends() -> None:
+    digits = Decimals(base=18, quote=18)
+    longest = exact(level_view(AMOUNT_MAX, AMOUNT_MAX - 1, digits))
+    assert 2 * LEVELS_A_MESSAGE * (len(longest) + 1) < MESSAGE_BYTES_SENT_MAX - TEXT_CHARACTERS_MAX
 
 
 def test_the_depth_is_sent_whole_and_so_is_the_ticker(sockets: Sockets) -> None:
