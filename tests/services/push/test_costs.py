@@ -1,4 +1,4 @@
-"""What the feed costs where nobody is connected and no endpoint is kept: no write, and a bounded number of reads."""
+"""What the feed costs: no write and few reads where nobody follows it, one or two writes a message."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.rows import Row, encode
 from chalicelib.wiring.push import new_pushing
 from chalicelib.wiring.webhooks import new_dispatcher
+from tests.services.push.world import ANNS_EVENT, BOOK_A, BOOK_B, PUBLIC_EVENT, PushWorld
+from tests.world import INSTANCE
 
 BATCH = 10
 BATCHES = 4
@@ -72,3 +74,21 @@ def test_nobody_who_follows_costs_no_write_and_few_reads_a_batch(memory_database
         assert bill.total.write_units == 0
     assert calls[0] == 3, "the book's settings, the connections, the endpoints"
     assert max(calls[1:]) <= 2
+
+
+def test_a_message_costs_one_write_and_two_where_another_could_send_another_one_under_its_id(
+    memory_database: Database,
+) -> None:
+    database, meter = metered(memory_database)
+    world = PushWorld(database)
+    for name in ("c", "d", "e"):
+        world.connect(name)
+    world.follow_book("c", BOOK_A)
+    world.follow_ann("d")
+    world.follow_book("e", BOOK_B, repeats=True)
+    broadcaster = world.broadcaster(database)
+    for log, receivers, writes in ((BOOK_A, PUBLIC_EVENT, 1), (BOOK_A, ANNS_EVENT, 2), (BOOK_B, PUBLIC_EVENT, 2)):
+        meter.take()
+        broadcaster.receive(INSTANCE, log, world.happen(log, receivers))
+        assert meter.take().total.write_units == writes, (log, receivers)
+    assert len(world.clients.received) == 3
