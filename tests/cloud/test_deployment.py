@@ -57,7 +57,7 @@ def api(cloud: Cloud) -> Api:
     (url,) = re.findall(r"^The API: (http://127\.0\.0\.1:\S+)$", done.stdout, re.MULTILINE)
     demo.seed()
     taker_demo.seed()
-    escrow_demo.seed()
+    escrow_demo.seed(url)
     return Api(url)
 
 

@@ -494,7 +494,10 @@ def trade_and_credit(sockets: Sockets) -> None:
     sockets.desk.place(side="buy", amount="1", price="1")
     sockets.ben.place(side="sell", amount="3", price="5")
     sockets.desk.place(side="buy", amount="3", price="5")
-    sockets.desk.match()
+    sockets.desk.place(side="buy", amount="2", price="4")
+    for _ in range(2):  # an order that is filled by two entries
+        sockets.ben.place(side="sell", amount="1", price="4")
+        sockets.desk.match()
 
 
 def deliver_webhooks(database: Database) -> None:
