@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chalicelib.domain.books.vocabulary import BookStatus, SelfTradePrevention
+from chalicelib.domain.ledger.transactions import Withdrawal
 from chalicelib.services.books.admission import Admitted
+from chalicelib.services.ledger.withdrawals import Withdrawals
 from chalicelib.tables.dynamodb import Database
-from tests.world import BASE, QUOTE, World, asked
+from tests.world import BASE, BOOK_ID, INSTANCE, QUOTE, World, asked
 
 FUNDS = 10**6
 CREDITED = {BASE: 3 * FUNDS, QUOTE: 3 * FUNDS}
@@ -57,6 +59,17 @@ def trade_in_a_later_minute(world: World) -> None:
     world.deliver()
     world.now_ms += 86_400_000
     world.placed("ben", "BUY", 50, 50)
+
+
+def fees_are_withdrawn(world: World) -> None:
+    """The book has earned fees, and most of them are with a customer when the batch brings more (T95)."""
+    world.placed("ann", "SELL", 30_000, 5)
+    world.placed("ben", "BUY", 20_000, 5)
+    world.deliver()
+    for asset in (BASE, QUOTE):
+        asked_for = Withdrawal(INSTANCE, BOOK_ID, asset, "cat", world.fees(asset) - 1, "november")
+        Withdrawals(world.database).take(asked_for)
+    world.placed("ben", "BUY", 10_000, 5)
 
 
 def partial(world: World) -> None:
@@ -327,6 +340,7 @@ SCENARIOS = {
     "rest": Scenario(rest),
     "cross": Scenario(cross),
     "trade in a later minute": Scenario(trade_in_a_later_minute),
+    "fees are withdrawn": Scenario(fees_are_withdrawn),
     "partial": Scenario(partial),
     "marks beside the accounts": Scenario(marks_beside, limits={"chalicelib.tables.accounts.MARKS_IN_ROW_MAX": 0}),
     "marks are moved": Scenario(
