@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import median
 from typing import TypeVar
 
-from benchmarks import cold_start, journal_bytes
+from benchmarks import cold_start, core_types, journal_bytes
 from benchmarks.book_paths import (
     LEVELS,
     one_to_one,
@@ -101,6 +101,12 @@ def core(_empty: Empty, scale: Scale) -> Iterator[Figure]:
         yield Figure(f"core.resting_{orders}.bytes_per_order", book.bytes_per_order, "bytes", how)
         yield Figure(f"core.resting_{orders}.per_second", book.commands_per_second, "commands/s", how)
         yield Figure(f"core.resting_{orders}.collection_s", book.collection_s, "s", f"a full garbage collection, {how}")
+    parked = max(scale.resting[-2:][0], 1)
+    cost = alone(core_types.measure, parked, scale.commands // 5, scale.rounds)
+    how = f"{scale.commands // 5:,} commands; medians of {scale.rounds} rounds"
+    yield Figure("core.stop_limit.of_plain", cost.stop_limit, "of the time", f"beside {parked:,} parked; {how}")
+    yield Figure("core.trailing.of_plain", cost.trailing, "of the time", f"beside {parked:,} parked; {how}")
+    yield Figure("core.protected.of_plain", cost.protected, "of the time", f"price band and circuit breaker; {how}")
 
 
 def journal(_empty: Empty, scale: Scale) -> Iterator[Figure]:

@@ -43,7 +43,7 @@ from chalicelib.domain.books.events import (
     Triggered,
 )
 from chalicelib.domain.books.levels import BookSide, OpenOrder, opened
-from chalicelib.domain.books.protection import Window
+from chalicelib.domain.books.protection import Window, calm
 from chalicelib.domain.books.soundness import check, state_of
 from chalicelib.domain.books.triggers import Trade, Triggers
 from chalicelib.domain.books.vocabulary import (
@@ -83,8 +83,8 @@ class Book:
     """The state of a book between two commands; deciding (``commands``) and replaying (``apply``) change it."""
 
     __slots__ = (
-        "asks", "at_ms", "bids", "by_customer", "cancelling", "expiries", "halted_until_ms", "incoming", "is_protected",
-        "last_trade",
+        "asks", "at_ms", "bids", "by_customer", "calm_high", "calm_low", "calm_second", "cancelling", "expiries",
+        "halted_until_ms", "incoming", "is_protected", "last_trade",
         "open_orders", "rules", "scale", "set_reference", "status", "triggers", "version", "window",
     )  # fmt: skip
 
@@ -106,10 +106,13 @@ class Book:
         self.window = Window()
         """The trade prices of the circuit breaker's window; empty where it is off."""
         self.scale = unit(rules.base_decimals)
-        self.bids = BookSide(Side.BUY)
-        self.asks = BookSide(Side.SELL)
         self.triggers = Triggers()
         """The parked orders; ``Triggers.orders`` has them by id."""
+        self.calm_low, self.calm_high, self.calm_second = 0, 0, 0
+        """``find_calm``: lowest and highest price, and the second, Unix time."""
+        self.find_calm()
+        self.bids = BookSide(Side.BUY)
+        self.asks = BookSide(Side.SELL)
         self.open_orders: dict[str, OpenOrder] = {}
         """All open orders, resting and parked, by id."""
         self.by_customer: dict[str, dict[str, OpenOrder]] = {}
@@ -142,6 +145,7 @@ class Book:
         self.is_protected = any(terms.protection) or self.set_reference is not None
         if not terms.protection.halt_bps:
             self.window.clear()
+        self.find_calm()
 
     @property
     def last_price(self) -> int | None:
@@ -161,24 +165,33 @@ class Book:
     def note_trade(self, price: int, maker: str, taker: str) -> None:
         """Take note of a trade: parked orders are triggered by it, references and the breaker's window move."""
         self.last_trade = (price, maker, taker)
-        if self.set_reference is not None:
-            self.refer_to(None)
+        self.refer_to(None)
         if self.triggers.orders:
             self.triggers.trade(Trade(price, maker, taker))
         protection = self.rules.protection
         if protection.halt_bps:
-            second = self.at_ms // 1000
-            self.window.extremes(second, protection.halt_window_s)
-            self.window.add(price, second)
+            self.window.add(price, self.at_ms // 1000, protection.halt_window_s)
+        self.find_calm()
+
+    def find_calm(self) -> None:
+        """Find the range of prices at which a trade of this second does nothing but be the last one."""
+        self.calm_second = self.at_ms // 1000
+        self.calm_low, self.calm_high = (1, 0) if self.set_reference is not None else self.triggers.quiet()
+        if self.rules.protection.halt_bps:
+            low, high = calm(self.window, self.calm_second, self.rules.protection)
+            self.calm_low, self.calm_high = max(self.calm_low, low), min(self.calm_high, high)
 
     def refer_to(self, reference: int | None) -> None:
         """Take the operator's reference for the price band, or the last trade price again (O11)."""
-        self.set_reference = reference
-        self.is_protected = any(self.rules.protection) or reference is not None
+        if reference != self.set_reference:
+            self.set_reference = reference
+            self.is_protected = any(self.rules.protection) or reference is not None
+            self.find_calm()
 
     def halt(self, until_ms: int) -> None:
         self.halted_until_ms = until_ms
         self.window.clear()
+        self.find_calm()
 
     def side(self, side: Side) -> BookSide:
         return self.bids if side is BUY else self.asks
@@ -211,11 +224,13 @@ class Book:
         """Let an order wait for its trade (O2, O5)."""
         self.index(order)
         self.triggers.park(order, None if self.last_trade is None else Trade(*self.last_trade))
+        self.find_calm()
 
     def unpark(self, order_id: str) -> OpenOrder:
         """Take a parked order out, because its turn to be matched came. Raises KeyError."""
         order = self.triggers.remove(order_id)
         self.forget(order)
+        self.find_calm()
         return order
 
     def replace(self, order: OpenOrder, *, price: int, shown: int) -> OpenOrder:
@@ -243,6 +258,7 @@ class Book:
             order.hidden, order.price = 0, event.price
             if not event.keeps_place:
                 self.triggers.renew(placed.order_id)
+                self.find_calm()
         elif event.keeps_place:
             side.show(order, event.shown)
         elif event.price is None:

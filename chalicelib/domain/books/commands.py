@@ -71,12 +71,17 @@ def decide(book: Book, command: Command, at_ms: int) -> Iterator[Step]:
     """
     expiries = book.expiries
     is_due = bool(expiries) and expiries[0][0] <= at_ms
-    parked = book.triggers.orders
-    if is_due or parked or book.cancelling is not None or book.status is CLOSED or book.halted_until_ms is not None:
+    if (
+        is_due
+        or book.triggers.has_queue
+        or book.cancelling is not None
+        or book.status is CLOSED
+        or book.halted_until_ms is not None
+    ):
         return _decide_between_follow_ups(book, command, at_ms)
     if type(command) is PlaceOrder:
         step = Step(place(book, command, at_ms), command)
-        return chain((step,), follow_ups(book, at_ms)) if parked else iter((step,))
+        return chain((step,), follow_ups(book, at_ms)) if book.triggers.has_queue else iter((step,))
     if type(command) is CancelOrder:
         return iter((Step([_cancel(book, command)], command),))
     return _decide_between_follow_ups(book, command, at_ms)

@@ -87,9 +87,13 @@ def _enter(book: Book, order: OpenOrder, events: list[Event]) -> None:
     limit_key = _worst_key(makers) if price is None else makers.sign * price
     rules = book.rules
     allowed, reach_key = PRICES_ALL, limit_key
-    if book.is_protected:
-        allowed = band(book.reference, rules.protection.price_band_bps)
-        reach_key = _reach(makers, limit_key, allowed)
+    if book.is_protected and keys and keys[-1] >= limit_key:
+        allowed = low, high = band(book, rules.protection.price_band_bps)
+        nearest, last = (high, low) if makers.sign > 0 else (-low, -high)
+        if not nearest >= keys[-1] >= limit_key >= last:
+            if command.time_in_force is not FOK:
+                best_crossed(book, makers, limit_key, events)
+            reach_key = _reach(keys, limit_key, nearest, last)
 
     refusal: CloseReason | None = None
     if command.time_in_force is FOK:
@@ -223,7 +227,8 @@ def _match(
     taker_buys = command.side is BUY
     budgeted = taker_buys and order.price is None
     is_protected = book.is_protected
-    is_watched = is_protected or book.triggers.orders
+    if is_protected and book.calm_second != book.at_ms // 1000:
+        book.find_calm()
     while order.remaining and keys and keys[-1] >= reach_key:
         level = levels[keys[-1]]
         maker = level.oldest()
@@ -248,7 +253,8 @@ def _match(
         notional = price * quantity // scale
         if not notional:
             return CloseReason.DUST if quantity == wanted else CloseReason.MARKET_REMAINDER
-        if is_protected and _is_halting(book, price):
+        is_calm = book.calm_low <= price <= book.calm_high
+        if not is_calm and is_protected and _is_halting(book, price):
             events.append(_halt(book, price))
             return CloseReason.CIRCUIT_BREAKER
         order.remaining -= quantity
@@ -256,7 +262,7 @@ def _match(
         if not maker.remaining:
             book.forget(maker)
         book.last_trade = (price, maker.placed.order_id, command.order_id)
-        if is_watched:
+        if not is_calm:
             book.note_trade(*book.last_trade)
 
         buyer, seller = (order, maker) if taker_buys else (maker, order)
@@ -294,14 +300,14 @@ def _match(
     return CloseReason.PRICE_BAND if order.remaining and keys and keys[-1] >= limit_key else None
 
 
-def _reach(makers: BookSide, limit_key: int, allowed: tuple[int, int]) -> int:
+def _reach(keys: list[int], limit_key: int, nearest: int, last: int) -> int:
     """Return the key of the last price at which an order may trade: its limit's, or that of the band's end (O11).
 
-    Prices get worse as an order trades, so one that is too good can only be the first: nothing is in reach then.
+    nearest, last: the keys of the band's ends. Prices get worse as an order trades, so one that is too good can only be
+    the first: nothing is in reach then.
     """
-    nearest, last = sorted((makers.sign * allowed[0], makers.sign * allowed[1]), reverse=True)
-    if makers.keys and makers.keys[-1] > nearest:
-        return makers.keys[-1] + 1
+    if keys and keys[-1] > nearest:
+        return keys[-1] + 1
     return max(limit_key, last)
 
 

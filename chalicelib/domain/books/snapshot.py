@@ -155,6 +155,7 @@ def decode_state(name: str, rules: BookRules, snapshot: bytes) -> BookState:
         for waiting, _ in parked:
             book.index(waiting.order)
         book.triggers.load(parked, [str(order_id) for order_id in content["queue"]], int(content["turns"]))
+        book.find_calm()
         if content["cancelling"] is not None:
             command_id, customer, reason, closed = content["cancelling"]
             book.cancelling = Cancelling(str(command_id), str(customer), CloseReason(reason), int(closed))

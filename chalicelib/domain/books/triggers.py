@@ -28,6 +28,8 @@ from chalicelib.domain.books.vocabulary import OrderType
 from chalicelib.domain.ledger.amounts import Side
 from chalicelib.support.consistency import Inconsistent
 
+PRICE_BOUND = 10**40
+"""Above every price (T47)."""
 LEFT_SPARE = 64
 """A side is rebuilt once it has more than 4 x waiting orders + this of entries, nodes and groups."""
 
@@ -225,6 +227,18 @@ class _Side:
         for group in self.groups:
             self._push_group(group)
 
+    def quiet_keys(self) -> tuple[int, int] | None:
+        """Return the least and the greatest key of a trade that moves and triggers nothing here; None: any may."""
+        least, greatest = -PRICE_BOUND, PRICE_BOUND
+        if self.groups:
+            reference = self.groups[-1].reference
+            if reference is None:
+                return None
+            least = reference
+        if self.stops:
+            greatest = self.stops[0][0] - 1
+        return least, greatest
+
     @property
     def is_loose(self) -> bool:
         """Whether so many of its entries are of orders that left that it should be rebuilt."""
@@ -245,6 +259,20 @@ class Triggers:
         self.turns = 0
         self._sides = {side: _Side(side) for side in Side}
         self._queue: deque[Waiting] = deque()
+
+    @property
+    def has_queue(self) -> bool:
+        """Whether orders may wait in the queue; those that left are passed over by ``head``."""
+        return bool(self._queue)
+
+    def quiet(self) -> tuple[int, int]:
+        """Return the lowest and the highest price of a trade that moves and triggers nothing; 1, 0: any may."""
+        if not self.orders:
+            return 0, PRICE_BOUND
+        buys, sells = (self._sides[side].quiet_keys() for side in (Side.BUY, Side.SELL))
+        if buys is None or sells is None:
+            return 1, 0
+        return max(buys[0], -sells[1]), min(buys[1], -sells[0])
 
     def __contains__(self, order_id: str) -> bool:
         return order_id in self.orders

@@ -207,6 +207,6 @@ def test_the_window_knows_the_lowest_and_the_highest_price_and_stays_small(seed:
         expected = (min(inside), max(inside)) if inside else None
         assert window.extremes(second, window_s) == expected
         price = draw.randint(1, 50)
-        window.add(price, second)
+        window.add(price, second, window_s)
         seen.append((second, price))
         assert max(len(window.lows), len(window.highs)) <= window_s
