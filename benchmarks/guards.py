@@ -56,15 +56,15 @@ GUARDS = [
     Guard(
         "a trade has no empty leg",
         "chalicelib/domain/books/matching.py",
-        "        if not notional:\n            return",
-        "        if quantity < 0:\n            return",
+        "        if not notional:\n            return CloseReason.DUST if",
+        "        if quantity < 0:\n            return CloseReason.DUST if",
         "tests/domain/books/test_matching_worth.py",
     ),
     Guard(
         "a trade leaves no dust at rest",
         "chalicelib/domain/books/matching.py",
-        "if maker.remaining and price * maker.remaining < scale:",
-        "if maker.remaining and price * maker.remaining < 0:",
+        "if maker.remaining and price * (maker.remaining - maker.hidden) < scale:",
+        "if maker.remaining and price * (maker.remaining - maker.hidden) < 0:",
         "tests/domain/books/test_matching_worth.py",
     ),
     Guard(
@@ -191,8 +191,8 @@ GUARDS = [
     Guard(
         "a command that is given up is known by name",
         "chalicelib/services/books/matcher.py",
-        "named = replace(delivery, stream_sequence=None)",
-        "named = delivery",
+        "named = replace(waiting, stream_sequence=None)",
+        "named = waiting",
         "tests/services/books/test_matcher.py::"
         "test_a_cancel_that_the_core_cannot_decide_is_refused_once_and_its_order_stays_open",
     ),
@@ -828,15 +828,15 @@ GUARDS = [
     Guard(
         "a closed book is closed out by whoever comes next",
         "chalicelib/services/books/matcher.py",
-        "        self._take(loaded, group, follow_ups(loaded.state.book, group.at_ms))\n",
-        "",
+        "        loaded, group = self._decide(loaded, _Group(self._time_of_next(loaded)))\n",
+        "        group = _Group(self._time_of_next(loaded))\n",
         f"{SWEEP}[close at the end-death before-new]",
     ),
     Guard(
         "an order is decided in one step only where nothing is due before it",
         "chalicelib/domain/books/commands.py",
-        "    if is_due or book.cancelling",
-        "    if book.cancelling",
+        "        is_due\n        or book.triggers",
+        "        book.triggers",
         "tests/domain/books/test_expiry.py",
     ),
     Guard(
