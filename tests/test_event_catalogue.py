@@ -23,12 +23,10 @@ from chalicelib.domain.books.vocabulary import (
     Protection,
     ResumeBook,
 )
-from chalicelib.domain.escrow.lifecycle import CANCELLED, PAYOUT_CREATED, TRANSITIONS, UPDATED
 from chalicelib.domain.feed import outbox
 from chalicelib.domain.feed.event import FeedEvent
 from chalicelib.domain.feed.shown import event_json
-from chalicelib.domain.ledger.feed import BALANCE_CHANGED
-from chalicelib.domain.signed.lifecycle import Status
+from chalicelib.services.feed.types import BOOK_TYPES, ESCROW_TYPES, LEDGER_TYPES, SIGNED_TYPES
 from chalicelib.support.clock import now_ms
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.outbox import outbox_entry_of
@@ -42,10 +40,10 @@ from tests.services.signed.market import PREFIX, TAKER, Market, database_of, ope
 
 PAGE = ROOT / "docs" / "events.md"
 REGISTRY = {
-    "Book": set(TYPES),
-    "Signed orders": {f"signed_order.{status.value}" for status in Status} | {"signed_order.cancel_requested"},
-    "Escrow orders": {UPDATED, CANCELLED, PAYOUT_CREATED} | {step.event for step in TRANSITIONS.values()},
-    "Ledger": {BALANCE_CHANGED},
+    "Book": BOOK_TYPES,
+    "Signed orders": SIGNED_TYPES,
+    "Escrow orders": ESCROW_TYPES,
+    "Ledger": LEDGER_TYPES,
 }
 """Types by section. Signed and escrow orders have ``balance.changed`` too, as the ledger shows it."""
 

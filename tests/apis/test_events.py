@@ -297,7 +297,9 @@ def test_the_instance_sees_all_and_can_name_books_and_types(memory_database: Dat
     ("query", "field"),
     [
         ({"types": ""}, "types"), ({"types": "a,,b"}, "types"), ({"types": ",".join("a" * 51)}, "types"),
-        ({"types": "a" * 65}, "types"), ({"types": "a b"}, "types"), ({"customerRef": ""}, "customerRef"),
+        ({"types": "a" * 65}, "types"), ({"types": "a b"}, "types"),
+        ({"types": "order.fill"}, "types"), ({"types": "order.filled,EscrowPublished"}, "types"),
+        ({"customerRef": ""}, "customerRef"),
         ({"bookId": ""}, "bookId"), ({"bookId": "x" * 101}, "bookId"),
     ],
 )  # fmt: skip

@@ -63,6 +63,9 @@ def asked_of(query: Mapping[str, list[str]]) -> Asked:
     customer = parameters.single("customerRef", schema.REF, schema.REF_MESSAGE)
     book_id = parameters.single("bookId", _BOOK_ID, schema.ID_MESSAGE)
     types = parameters.single("types", _TYPES, events.TYPES_MESSAGE)
+    named = None if types is None else frozenset(types.split(","))
+    if named is not None and not _are_known(named):
+        parameters.refuse("types", events.TYPES_MESSAGE)
     after = parameters.single("after", _CURSOR, events.CURSOR_MESSAGE)
     limit = parameters.single("limit", schema.FROM_ONE, schema.FROM_ONE_MESSAGE)
     parameters.refuse_faulty()
@@ -71,5 +74,12 @@ def asked_of(query: Mapping[str, list[str]]) -> Asked:
         events.LIMIT_DEFAULT if limit is None else schema.bounded(limit, events.LIMIT_MAX),
         customer,
         book_id,
-        None if types is None else frozenset(types.split(",")),
+        named,
     )
+
+
+def _are_known(named: frozenset[str]) -> bool:
+    """Return whether an instance has events of each of these types (T90)."""
+    from chalicelib.services.feed.types import INSTANCE_TYPES
+
+    return named <= INSTANCE_TYPES

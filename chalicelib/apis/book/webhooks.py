@@ -19,6 +19,7 @@ from chalicelib.domain.webhooks.endpoint import (
     EndpointNotActive,
     Owner,
     TooManyEndpoints,
+    TypesRefused,
     UnknownDelivery,
     UnknownEndpoint,
     UrlRefused,
@@ -123,6 +124,8 @@ def _faults() -> Iterator[None]:
         raise Fault("TOO_MANY_WEBHOOKS", f"The instance {error}") from error
     except UrlRefused as error:
         raise schema.validation_fault([Detail("url", str(error))]) from error
+    except TypesRefused as error:
+        raise schema.validation_fault([Detail("types", str(error))]) from error
 
 
 def _id(request: HttpRequest, name: str = "webhookId") -> str:

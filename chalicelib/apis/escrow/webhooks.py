@@ -30,6 +30,7 @@ from chalicelib.domain.webhooks.endpoint import (
     EndpointNotActive,
     Owner,
     TooManyEndpoints,
+    TypesRefused,
     UnknownDelivery,
     UnknownEndpoint,
     UrlRefused,
@@ -200,6 +201,8 @@ def _faults() -> Iterator[None]:
         raise invalid_field("url", f"The merchant {error}.") from error
     except UrlRefused as error:
         raise invalid_field("url", breaks_rule("url", f"is refused: {error}")) from error
+    except TypesRefused as error:
+        raise invalid_field("types", breaks_rule("types", f"is refused: {error}")) from error
 
 
 def webhook_view(endpoint: Endpoint) -> dict[str, Any]:

@@ -22,7 +22,7 @@ WAIT_S_MAX = 20
 START = "start"
 TYPES_MAX = 50
 TYPES_PATTERN = rf"[A-Za-z0-9_.]{{1,64}}(?:,[A-Za-z0-9_.]{{1,64}}){{0,{TYPES_MAX - 1}}}"
-TYPES_MESSAGE = f"must be a comma list of 1 to {TYPES_MAX} types of events"
+TYPES_MESSAGE = f"must be a comma list of 1 to {TYPES_MAX} types of events, as docs/events.md lists them"
 CURSOR_MESSAGE = f"must be the cursor of an earlier answer to such a request, or {START}"
 GONE_MESSAGE = (
     "The cursor is too old, or of other tables. Read anew what you keep, then follow from the cursor given here"

@@ -50,6 +50,13 @@ class UrlRefused(TenancyRefused):
     """The URL is none that webhooks may go to."""
 
 
+class TypesRefused(TenancyRefused):
+    """The owner has no events of such a type."""
+
+    def __init__(self, types: Sequence[str]) -> None:
+        super().__init__(f"there are no events of {', '.join(types)} here: each must be {TYPE_RULE}")
+
+
 class UnknownEndpoint(TenancyRefused):
     def __init__(self, endpoint_id: str) -> None:
         super().__init__(f"no such webhook endpoint: {endpoint_id}")

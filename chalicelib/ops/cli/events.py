@@ -25,6 +25,16 @@ LIMIT_DEFAULT = 100
 _MERCHANT = pattern(f"({'|'.join(World)})/.+", f"must be WORLD/MERCHANT; WORLD: {', '.join(World)}")
 
 
+def _types(text: str) -> frozenset[str]:
+    """Return the types of a comma list."""
+    from chalicelib.services.feed.types import ALL_TYPES
+
+    named = frozenset(pattern(TYPES_PATTERN, TYPES_MESSAGE)(text).split(","))
+    if not named <= ALL_TYPES:
+        raise argparse.ArgumentTypeError(TYPES_MESSAGE)
+    return named
+
+
 def add_commands(groups: Any) -> None:
     """Add the command ``events``."""
     command = add_command(groups, "events", _events, "print events, one JSON line each, with the cursor behind it")
@@ -38,8 +48,7 @@ def add_commands(groups: Any) -> None:
     command.add_argument(
         "--book", action="append", metavar="ORDER_BOOK_ID", help="events of this book alone; repeatable"
     )
-    types = pattern(TYPES_PATTERN, TYPES_MESSAGE)
-    command.add_argument("--types", type=types, metavar="TYPE,...", help="events of these types alone")
+    command.add_argument("--types", type=_types, metavar="TYPE,...", help="events of these types alone")
     command.add_argument("--after", metavar="CURSOR", help=f"or {START}: from the oldest kept; default: from now")
     command.add_argument("--limit", type=whole(1, 10**9 - 1), metavar="N", help="events at most; default: 100")
     command.add_argument(
@@ -66,7 +75,7 @@ def _events(options: argparse.Namespace) -> Printed:
 
 def _scope(options: argparse.Namespace) -> Scope:
     instance, named = tenants().get(options.instance).instance, frozenset(options.book) if options.book else None
-    types = frozenset(options.types.split(",")) if options.types else None
+    types = options.types
     of_signed_or_escrow_orders = options.maker or options.taker or options.merchant
     if named and of_signed_or_escrow_orders:
         raise CommandFailed("--book is of no use there: signed and escrow orders are in no book")

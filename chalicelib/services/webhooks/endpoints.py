@@ -15,11 +15,13 @@ from chalicelib.domain.webhooks.endpoint import (
     EndpointNotActive,
     EndpointStatus,
     Owner,
+    TypesRefused,
     UnknownDelivery,
     UnknownEndpoint,
     UrlRefused,
 )
 from chalicelib.domain.webhooks.signing import secret_of
+from chalicelib.services.feed import types as event_types
 from chalicelib.services.webhooks.dispatching import CACHE_S
 from chalicelib.services.webhooks.starting import Start, start_or_leave
 from chalicelib.support.canonical import compact
@@ -74,9 +76,10 @@ class EndpointDesk:
     ) -> Secret:
         """Make an endpoint. It receives every event that is decided after this has returned.
 
-        Raises UrlRefused or TooManyEndpoints; nothing is changed then.
+        Raises UrlRefused, TypesRefused or TooManyEndpoints; nothing is changed then.
         """
         self._refuse_bad(url)
+        _refuse_unknown(owner, types)
         endpoint = Endpoint(
             owner=owner,
             endpoint_id=new_id("we"),
@@ -103,9 +106,10 @@ class EndpointDesk:
         return found
 
     def change(self, owner: Owner, endpoint_id: str, **members: Any) -> Endpoint:
-        """Change url, types, customers or description. Raises UnknownEndpoint, or UrlRefused."""
+        """Change url, types, customers or description. Raises UnknownEndpoint, UrlRefused, or TypesRefused."""
         if "url" in members:
             self._refuse_bad(members["url"])
+        _refuse_unknown(owner, members.get("types", ()))
         changed = self._endpoints.change(owner, endpoint_id, **members) if members else self.get(owner, endpoint_id)
         if members and changed.is_active:
             self._pause(SETTLE_S)
@@ -195,3 +199,12 @@ class EndpointDesk:
         noted = self._endpoints.note(endpoint, now_ms)
         if noted is not None and noted.busy_until_ms <= now_ms:
             start_or_leave(self._start, endpoint.owner, endpoint.endpoint_id, delivery_ids)
+
+
+def _refuse_unknown(owner: Owner, patterns: tuple[str, ...]) -> None:
+    """Raise TypesRefused for a type, or a prefix, of which the owner can receive nothing (T90)."""
+    unknown = event_types.unknown(
+        patterns, event_types.ALL_TYPES if owner.subject is None else event_types.MERCHANT_TYPES
+    )
+    if unknown:
+        raise TypesRefused(unknown)

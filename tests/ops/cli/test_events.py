@@ -138,7 +138,7 @@ def test_what_cannot_be_followed_is_refused_with_a_reason(run: Run, options: str
         run(f"{EVENTS} {options}")
 
 
-@pytest.mark.parametrize("types", ["order.*", "", "order.filled,"])
+@pytest.mark.parametrize("types", ["order.*", "", "order.filled,", "order.fill"])
 def test_what_is_no_list_of_types_is_wrong_usage(run: Run, types: str) -> None:
     with pytest.raises(SystemExit):
         run(f"{EVENTS} --types={types}")

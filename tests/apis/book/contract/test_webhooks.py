@@ -104,6 +104,8 @@ def test_a_secret_is_rotated_with_or_without_a_body(desk: Desk) -> None:
         ("types", "*"),
         ("types", ["Order-Filled"]),
         ("types", ["order.filled\n"]),
+        ("types", ["order.*", "order.fill"]),
+        ("types", ["orders.*"]),
         ("types", ["*"] * 51),
         ("customerRefs", []),
         ("customerRefs", [""]),

@@ -88,6 +88,8 @@ def test_a_merchant_has_a_bounded_number_of_endpoints(desk: Desk) -> None:
         ("types", []),
         ("types", "*"),
         ("types", ["Escrow*"]),
+        ("types", ["EscrowPublish"]),
+        ("types", ["*", "order.*"]),
         ("types", ["*"] * 51),
         ("description", "x" * 201),
     ],
