@@ -41,6 +41,10 @@ CUT_KINDS = ("dropped", "closed", "forgotten")
 Text = Mapping[str, Any]
 
 
+class ServerFailed(Exception):
+    """The function behind the gateway has failed, so it is not known what is subscribed: the client connects anew."""
+
+
 @dataclass(frozen=True, slots=True)
 class Market:
     """A book as the trade desk shows it."""
@@ -157,22 +161,29 @@ class Socket:
     def follow(self, stop: Event) -> None:
         """Follow until ``stop`` is set; then take what is left on a last connection."""
         failures = 0
-        while not stop.is_set():
+        while not self._is_through:
+            is_last = stop.is_set()
             try:
                 with self._connected() as connection:
-                    self._receive(connection, stop)
-            except ConnectionClosed:
+                    if is_last:
+                        self._receive_rest(connection)
+                    else:
+                        self._receive(connection, stop)
+            except (ConnectionClosed, ServerFailed):
                 self.told.ended_by_server += 1
+                time.sleep(PAUSE_S)
             except (OSError, InvalidHandshake, http.client.HTTPException) as error:
                 failures += 1
                 if failures > FAILURES_MAX:
                     self.told.faults.append(f"cannot connect: {error!r}")
                     return
                 time.sleep(PAUSE_S)
-        with self._connected() as connection:
-            connection.send(json.dumps({"method": "ping"}))
-            while not self._is_through:
-                self._take(connection.recv(timeout=END_S_MAX))
+
+    def _receive_rest(self, connection: ClientConnection) -> None:
+        """Take what the subscriptions bring at once: the answer to a ping comes behind it."""
+        connection.send(json.dumps({"method": "ping"}))
+        while not self._is_through:
+            self._take(connection.recv(timeout=END_S_MAX))
 
     def _connected(self) -> closing[ClientConnection]:
         """Connect and subscribe to every topic, behind its last message."""
@@ -217,8 +228,10 @@ class Socket:
                 return
 
     def _take(self, text: str | bytes, *, forgets: bool = False) -> bool:
-        """Take a message in. forgets: its cursor is lost. Return whether a cursor was lost."""
+        """Take a message in. forgets: its cursor is lost. Return whether a cursor was lost. Raises ServerFailed."""
         message: Text = json.loads(text, parse_int=str, parse_float=str)
+        if "topic" not in message:
+            raise ServerFailed(message)
         topic = self.told.topics.get(message["topic"])
         if topic is None or message["id"] == "-1":
             self._take_answer(message, topic)
