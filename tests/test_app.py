@@ -20,12 +20,17 @@ from chalicelib.apis.taker.signature import signature_of as taker_signature_of
 from chalicelib.apis.trade.signature import signature_of
 from chalicelib.domain.books.admission import OrderRequest
 from chalicelib.domain.books.vocabulary import OrderType, TimeInForce
+from chalicelib.domain.feed.subscription import UnknownConnection
 from chalicelib.domain.ledger.amounts import Side
 from chalicelib.domain.tenancy.keys import token_secret_of
 from chalicelib.services.books.admission import Admission, Admitted
+from chalicelib.services.push.beating import Beat
+from chalicelib.services.push.rows import StoredEntries
 from chalicelib.support.clock import now_ms
 from chalicelib.support.outcomes import Unavailable
+from chalicelib.tables.connections import Connections
 from chalicelib.tables.dynamodb import Database
+from chalicelib.wiring.push import new_pushing
 from infra.settings import ROOT
 from infra.sweeper import scheduled_event
 from tests.apis.book.desk import API_KEY, ORDER, open_desk
@@ -34,6 +39,7 @@ from tests.apis.escrow.desk import UNAUTHENTICATED
 from tests.apis.escrow.desk import Desk as EscrowDesk
 from tests.apis.taker.desk import Clock, Desk, connect_body, open_taker_desk
 from tests.apis.trade.desk import MASTER_KEY, PAIR, make_token
+from tests.services.push.world import Clients
 from tests.waiting import Waiting
 from tests.world import BOOK_ID, INSTANCE, World, record_of
 
@@ -389,3 +395,35 @@ def test_the_schedule_releases_what_is_due_while_it_has_time(
     assert app.release_escrows(at, None) == {"released": 1, "failed": 0}
     shown = client.http.get(f"/orders/{order['id']}", headers={"Authorization": f"Bearer {SECRET_KEY}"})
     assert shown.json_body["data"]["status"] == "RELEASED"
+
+
+def test_websocket_clients_are_served_and_beats_are_sent_where_there_is_a_gateway(
+    client: Client, memory_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clients = Clients()
+    pushing = new_pushing(
+        memory_database, memory_database, clients, StoredEntries(memory_database).between, now_ms, INSTANCE
+    )
+    monkeypatch.setattr(wiring, "pushing", lambda: pushing)
+    monkeypatch.setenv("TALLYBOOK_CONNECTIONS_URL", "http://127.0.0.1:1")
+    begun: list[object] = []
+    monkeypatch.setattr(Beat, "begin", lambda _beat, connection_id, _pause: begun.append(connection_id))
+    monkeypatch.setattr(Beat, "run", lambda _beat, _pause: begun.append("a minute"))
+
+    def happens(kind: str, **more: Any) -> Any:
+        context = {"eventType": kind, "connectionId": "c", "identity": {"sourceIp": "192.0.2.1"}}
+        return client.lambda_.invoke("websocket", {"requestContext": context, **more}).payload
+
+    assert happens("CONNECT")["statusCode"] == 200
+    assert happens("MESSAGE", body='{"method": "ping"}') == {"statusCode": 200}
+    assert [message["topic"] for _, message in clients.received] == ["pong"]
+    for detail in ({}, {"connection": "c"}):
+        event = scheduled_event("beat_connections", datetime.now(UTC)) | {"detail": detail}
+        client.lambda_.invoke("beat_connections", event)
+    assert begun == ["a minute", "c"]
+    monkeypatch.delenv("TALLYBOOK_CONNECTIONS_URL")
+    client.lambda_.invoke("beat_connections", scheduled_event("beat_connections", datetime.now(UTC)))
+    assert len(begun) == 2, "where pushes are off there is nobody"
+    assert happens("DISCONNECT") == {"statusCode": 200}
+    with pytest.raises(UnknownConnection):
+        Connections(memory_database, lambda: now_ms() // 1000).get("c")
