@@ -19,7 +19,6 @@ from typing import TypeVar
 from chalicelib.domain.escrow.lifecycle import Status
 from chalicelib.domain.escrow.order import Counts, Customer, Order, Scope, Wallet
 from chalicelib.domain.escrow.payments import Payin, PayinStatus, Payout, PayoutStatus, Refund
-from chalicelib.domain.tenancy.instances import World
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
 from chalicelib.tables.attempts import Contended, until_written
 from chalicelib.tables.dynamodb import Database
@@ -37,13 +36,11 @@ from chalicelib.tables.escrow_rows import (
     customer_of,
     email_key,
     id_key,
-    link_key,
     link_row,
     name_key,
     number_in,
     open_payment,
     open_payment_key,
-    open_payments,
     order_of,
     owner_of,
     payin_of,
@@ -58,7 +55,6 @@ from chalicelib.tables.escrow_rows import (
     row_of_payout,
     row_of_refund,
     row_of_wallet,
-    scope_of,
     wallet_of,
 )
 from chalicelib.tables.rows import Row
@@ -81,11 +77,6 @@ class Escrows:
 
     def order(self, scope: Scope, order_id: int) -> Order | None:
         return self._by_id(scope, ORDER, order_id, order_of)
-
-    def order_behind(self, handle: str) -> Order | None:
-        """Return the order that a link's handle finds."""
-        row = self._database.get(TABLE, link_key(handle))
-        return None if row is None else self.order(scope_of(row["place"]), int(row["of"]))
 
     def attached(self, order: Order) -> tuple[Payin | None, Payout | None]:
         """Return the order's latest payin and payout, with one read."""
@@ -170,36 +161,6 @@ class Escrows:
     def wallets(self, scope: Scope, *, newest_first: bool = True, page_rows: int = PAGE_ROWS) -> Iterator[Wallet]:
         """Yield all wallets by id, the merchant's own included."""
         return map(wallet_of, self._listed(scope, WALLET, newest_first, page_rows))
-
-    def scope_of_order(self, scopes: Sequence[Scope], order_id: int) -> Scope | None:
-        """Return which of the scopes has the order; None: none has."""
-        return self._scope_of(scopes, [id_key(scope, ORDER, order_id) for scope in scopes])
-
-    def scope_of_payin(self, scopes: Sequence[Scope], payin_id: int) -> Scope | None:
-        return self._scope_of(scopes, [id_key(scope, PAYIN, payin_id) for scope in scopes])
-
-    def scope_of_payout(self, scopes: Sequence[Scope], payout_id: int) -> Scope | None:
-        return self._scope_of(scopes, [id_key(scope, PAYOUT, payout_id) for scope in scopes])
-
-    def scope_of_wallet(self, scopes: Sequence[Scope], uuid: str) -> Scope | None:
-        return self._scope_of(scopes, [name_key(scope, "wallet-uuid", uuid) for scope in scopes])
-
-    def open_payments(self, instance: str, world: World, kind: str, *, newest_first: bool) -> list[tuple[Scope, int]]:
-        """Return the open payins or payouts of all merchants, by id. Reads a row for each."""
-        condition = "#owner = :owner AND begins_with(#entry, :start)"
-        values = {":owner": f"{instance}/escrow", ":start": open_payments(world, kind)}
-        rows = self._database.query(TABLE, condition, values, ScanIndexForward=not newest_first)
-        return [(Scope(instance, world, row["merchant"]), int(row["of"])) for row in rows]
-
-    def payins_at(self, places: Sequence[tuple[Scope, int]]) -> list[Payin]:
-        """Return the payins that exist, in no order. One read for each hundred."""
-        return list(map(payin_of, self._database.get_many(TABLE, [id_key(scope, PAYIN, n) for scope, n in places])))
-
-    def payouts_at(self, places: Sequence[tuple[Scope, int]]) -> list[Payout]:
-        return list(map(payout_of, self._database.get_many(TABLE, [id_key(scope, PAYOUT, n) for scope, n in places])))
-
-    def orders_at(self, places: Sequence[tuple[Scope, int]]) -> list[Order]:
-        return list(map(order_of, self._database.get_many(TABLE, [id_key(scope, ORDER, n) for scope, n in places])))
 
     def due_releases(self, now_s: int) -> Iterator[tuple[str, int]]:
         """Yield the orders (owner, id) that are due for release, the earliest due first.
@@ -362,10 +323,6 @@ class Escrows:
         values = {":owner": owner_of(scope), ":kind": f"{kind}/"}
         options = {"ScanIndexForward": not newest_first, "Limit": page_rows}
         return self._database.query(TABLE, condition, values, **options)
-
-    def _scope_of(self, scopes: Sequence[Scope], keys: Sequence[Key]) -> Scope | None:
-        found = {row["owner"] for row in self._database.get_many(TABLE, keys)}
-        return next((scope for scope in scopes if owner_of(scope) in found), None)
 
 
 def contact_keys(customer: Customer) -> list[Key]:

@@ -27,6 +27,7 @@ from chalicelib.domain.escrow.order import (
 from chalicelib.domain.escrow.payments import Payin, PayinStatus, PayinType, Payout, PayoutStatus, PayoutType, Refund
 from chalicelib.domain.tenancy.instances import World
 from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.escrow_finder import EscrowFinder
 from chalicelib.tables.escrow_rows import order_of, row_of_order, scope_of
 from chalicelib.tables.escrows import Escrows
 from chalicelib.tables.rows import UnreadableRow
@@ -184,14 +185,14 @@ def test_what_is_open_is_listed_for_the_operator_until_it_is_decided(store: Data
         store.transact(escrows.put_payout(Payout(SCOPE, number, 1, kind, NOW_S), None))
 
     def opened(kind: str) -> list[tuple[Scope, int]]:
-        return escrows.open_payments(SCOPE.instance, SCOPE.world, kind, newest_first=True)
+        return EscrowFinder(store).open_payments(SCOPE.instance, SCOPE.world, kind, newest_first=True)
 
     assert opened("payin") == [(elsewhere, 7), (SCOPE, 5)]
     assert opened("payout") == [(SCOPE, 6)]
     store.transact(escrows.put_payin(replace(payins[0], status=PayinStatus.DENIED), PayinStatus.CREATED))
     assert opened("payin") == [(elsewhere, 7)]
     store.transact(escrows.put_payin(replace(payins[0], status=PayinStatus.DENIED), PayinStatus.DENIED))
-    assert [payin.payin_id for payin in escrows.payins_at(opened("payin"))] == [7]
+    assert [payin.payin_id for payin in EscrowFinder(store).payins_at(opened("payin"))] == [7]
 
 
 def customer(customer_id: int, **more: object) -> Customer:
@@ -253,10 +254,10 @@ def test_an_operator_finds_what_is_at_one_of_many_places(store: Database) -> Non
     store.transact(escrows.put_payin(Payin(SCOPE, 5, 1, PayinType.WALLET, 1, "b", NOW_S), None))
     store.transact(escrows.put_wallet(Wallet(SCOPE, 21, "wallet-21", 1, "b", EUR, NOW_S)))
     scopes = [replace(SCOPE, merchant=f"m{number}") for number in range(99)] + [SCOPE]
-    assert escrows.scope_of_order(scopes, 1) == escrows.scope_of_payin(scopes, 5) == SCOPE
-    assert escrows.scope_of_wallet(scopes, "wallet-21") == SCOPE
-    assert escrows.scope_of_order(scopes[:99], 1) is None
-    assert escrows.scope_of_order([], 1) is None
+    assert EscrowFinder(store).scope_of_order(scopes, 1) == EscrowFinder(store).scope_of_payin(scopes, 5) == SCOPE
+    assert EscrowFinder(store).scope_of_wallet(scopes, "wallet-21") == SCOPE
+    assert EscrowFinder(store).scope_of_order(scopes[:99], 1) is None
+    assert EscrowFinder(store).scope_of_order([], 1) is None
 
 
 def test_counters_start_at_one_and_are_an_instances_own(store: Database) -> None:

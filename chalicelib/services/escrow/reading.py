@@ -15,6 +15,7 @@ from chalicelib.domain.ledger.transactions import Transaction
 from chalicelib.domain.tenancy.instances import World
 from chalicelib.services.ledger.reading import LedgerReading
 from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.escrow_finder import EscrowFinder
 from chalicelib.tables.escrow_rows import PAYIN, PAYOUT
 from chalicelib.tables.escrow_settings import EscrowDesks
 from chalicelib.tables.escrows import Escrows
@@ -43,6 +44,7 @@ class EscrowReading:
 
     def __init__(self, database: Database) -> None:
         self._escrows = Escrows(database)
+        self._finder = EscrowFinder(database)
         self._desks = EscrowDesks(database)
         self._ledger = LedgerReading(database)
         self._transactions = Transactions(database)
@@ -53,7 +55,7 @@ class EscrowReading:
     def order_behind(self, token: str) -> Order | None:
         """Return the order that a link's token finds; its page still compares the token (``links``)."""
         handle = handle_of(token)
-        return None if handle is None else self._escrows.order_behind(handle)
+        return None if handle is None else self._finder.order_behind(handle)
 
     def payins(self, scope: Scope) -> Source[Payin]:
         return self._source(scope, self._escrows.payins, lambda counts: counts.payins, self._escrows.payin)
@@ -109,29 +111,29 @@ class EscrowReading:
 
     def scope_of_order(self, instance: str, world: World, order_id: int) -> Scope | None:
         """Return the scope of an order, searched under each merchant; None where there is no such order."""
-        return self._escrows.scope_of_order(self._scopes(instance, world), order_id)
+        return self._finder.scope_of_order(self._scopes(instance, world), order_id)
 
     def scope_of_payin(self, instance: str, world: World, payin_id: int) -> Scope | None:
-        return self._escrows.scope_of_payin(self._scopes(instance, world), payin_id)
+        return self._finder.scope_of_payin(self._scopes(instance, world), payin_id)
 
     def scope_of_payout(self, instance: str, world: World, payout_id: int) -> Scope | None:
-        return self._escrows.scope_of_payout(self._scopes(instance, world), payout_id)
+        return self._finder.scope_of_payout(self._scopes(instance, world), payout_id)
 
     def open_payins(self, instance: str, world: World) -> Source[Payin]:
         """Return the payins of all merchants that wait for the operator, or for a callback."""
-        return self._open(instance, world, PAYIN, self._escrows.payins_at, lambda payin: payin.payin_id)
+        return self._open(instance, world, PAYIN, self._finder.payins_at, lambda payin: payin.payin_id)
 
     def open_payouts(self, instance: str, world: World) -> Source[Payout]:
         """Return the payouts of all merchants that wait for the operator: those that leave the ledger (E42)."""
-        return self._open(instance, world, PAYOUT, self._escrows.payouts_at, lambda payout: payout.payout_id)
+        return self._open(instance, world, PAYOUT, self._finder.payouts_at, lambda payout: payout.payout_id)
 
     def orders_of(self, payments: Sequence[Payin | Payout]) -> dict[int, Order]:
         """Return the orders of payments, by id: unique in an instance."""
-        found = self._escrows.orders_at(list({(one.scope, one.order_id): None for one in payments}))
+        found = self._finder.orders_at(list({(one.scope, one.order_id): None for one in payments}))
         return {order.order_id: order for order in found}
 
     def scope_of_wallet(self, instance: str, world: World, uuid: str) -> Scope | None:
-        return self._escrows.scope_of_wallet(self._scopes(instance, world), uuid)
+        return self._finder.scope_of_wallet(self._scopes(instance, world), uuid)
 
     def _open(
         self,
@@ -142,7 +144,7 @@ class EscrowReading:
         id_of: Callable[[T], int],
     ) -> Source[T]:
         def rows(newest_first: bool, at_once: int) -> Iterator[T]:
-            places = self._escrows.open_payments(instance, world, kind, newest_first=newest_first)
+            places = self._finder.open_payments(instance, world, kind, newest_first=newest_first)
             for first in range(0, len(places), at_once):
                 found = {id_of(one): one for one in at(places[first : first + at_once])}
                 yield from (found[number] for _, number in places[first : first + at_once] if number in found)
@@ -150,7 +152,7 @@ class EscrowReading:
         def one(number: int) -> T | None:
             return next((thing for thing in rows(True, ROWS_AT_ONCE) if id_of(thing) == number), None)
 
-        return Source(rows, lambda: len(self._escrows.open_payments(instance, world, kind, newest_first=True)), one)
+        return Source(rows, lambda: len(self._finder.open_payments(instance, world, kind, newest_first=True)), one)
 
     def _scopes(self, instance: str, world: World) -> list[Scope]:
         return [merchant.scope(world) for merchant in self._desks.merchants(instance)]
