@@ -128,6 +128,8 @@ def test_seeding_the_demo_again_changes_nothing(memory_database: Database, monke
     assert everything(memory_database) == once
     tokens = cli.run(["token", "list", "--instance", demo.INSTANCE])["tokens"]
     assert [(token["name"], token["symbol"], token["decimals"]) for token in tokens] == [
+        ("Real", "BRL", 8),
+        ("Bitcoin", "BTC", 8),
         ("Euro", "EUR", 18),
         ("Example Shares", "EXS", 18),
     ]
