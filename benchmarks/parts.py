@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import subprocess
 import sys
@@ -52,7 +53,8 @@ class Scale:
 
     orders: of each path. rounds: repetitions, of which the best or the median counts. batches: of the pipeline, each
     with the number of its orders. puts: of the engine, each time that its rate is taken. requests: over HTTP, of each
-    kind. commands: of the core. resting: orders in its books. open_orders: in the book that is loaded.
+    kind. commands: of the core. resting: orders in its books. open_orders: in the book that is loaded. feed_s: seconds
+    of load while subscribers follow.
     """
 
     orders: int = 100
@@ -64,6 +66,7 @@ class Scale:
     commands: int = 100_000
     resting: tuple[int, ...] = (1_000, 10_000, 100_000, 1_000_000)
     open_orders: int = 100_000
+    feed_s: int = 40
 
 
 ALONE = """
@@ -232,6 +235,19 @@ def start(_empty: Empty, scale: Scale) -> Iterator[Figure]:
         yield Figure("package_mb.unpacked", made.unpacked / 1e6, "MB", "the functions' package", is_count=True)
 
 
+def feed(_empty: Empty, scale: Scale) -> Iterator[Figure]:
+    """From decided to received, while nothing is killed or cut; empty if nothing came by a way."""
+    command = [sys.executable, "benchmarks/feed.py", "--seconds", str(scale.feed_s), "--json"]
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+    report = json.loads(done.stdout)
+    how = f"make feed SECONDS={scale.feed_s}: 20 subscribers, 4 clients, before any kill or cut"
+    for way, name in (("long poll", "long_poll"), ("WebSocket", "websocket")):
+        delays = report["decided to received, ms"].get(f"{way}, undisturbed", {})
+        for percent in ("p50", "p99"):
+            yield Figure(f"feed.{name}.{percent}_ms", delays.get(percent), "ms", f"by {way}; {how}")
+    yield Figure("feed.orders_per_second", report["orders a second"], "1/s", f"{how}, and after them")
+
+
 PARTS: dict[str, Part] = {
     "core": core,
     "journal": journal,
@@ -242,5 +258,6 @@ PARTS: dict[str, Part] = {
     "http": http,
     "load": load,
     "local": local,
+    "feed": feed,
     "start": start,
 }
