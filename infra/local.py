@@ -211,10 +211,10 @@ class LocalRun:
     def _serve_sockets(self, handler: Handler) -> None:
         """Open the port for WebSocket connections, beside the API's, and have events sent to them."""
         port = settings.socket_port(self._settings.port)
-        self._sockets = gateway = Gateway(port, settings.free_port(port), handler)
-        os.environ["TALLYBOOK_CONNECTIONS_URL"] = gateway.connections_url
+        self._sockets = gateway = Gateway(port, handler)
         self._start_thread("the WebSocket gateway", gateway.run)
         self._until(gateway.is_open.is_set, f"no WebSocket connection can be made at port {port}.")
+        os.environ["TALLYBOOK_CONNECTIONS_URL"] = gateway.connections_url
 
     def _start_thread(self, name: str, run: Callable[[threading.Event], None]) -> None:
         thread = threading.Thread(target=run, args=(self._threads_stop,), name=name, daemon=True)

@@ -71,18 +71,17 @@ class _Client:
 
 
 class Gateway:
-    """Serves clients at ``port``, and their senders at ``connections_port``, in one thread.
+    """Serves clients at ``port``, and their senders at ``connections_url``, in one thread.
 
-    handler: the function of all routes, as Lambda calls it. idle_s, life_s: bounds of a connection, in seconds.
+    connections_url: known once it is open. handler: the function of all routes, as Lambda calls it. idle_s, life_s:
+    bounds of a connection, in seconds.
     """
 
-    def __init__(
-        self, port: int, connections_port: int, handler: Handler, idle_s: float = IDLE_S, life_s: float = LIFE_S
-    ) -> None:
+    def __init__(self, port: int, handler: Handler, idle_s: float = IDLE_S, life_s: float = LIFE_S) -> None:
         self.url = f"ws://{HOST}:{port}"
-        self.connections_url = f"http://{HOST}:{connections_port}"
+        self.connections_url = ""
         self.is_open = threading.Event()
-        self._ports = port, connections_port
+        self._port = port
         self._handler = handler
         self._idle_s = idle_s
         self._life_s = life_s
@@ -95,15 +94,15 @@ class Gateway:
         asyncio.run(self._run(stop))
 
     async def _run(self, stop: threading.Event) -> None:
-        port, connections_port = self._ports
         senders: set[sdk_http.Connection] = set()
         management = await asyncio.get_running_loop().create_server(
-            lambda: sdk_http.Connection(senders, self._managed), HOST, connections_port
+            lambda: sdk_http.Connection(senders, self._managed), HOST, 0
         )
+        self.connections_url = f"http://{HOST}:{management.sockets[0].getsockname()[1]}"
         server = await serve(
             self._serve,
             HOST,
-            port,
+            self._port,
             process_response=self._let_in,
             compression=None,
             max_size=(MESSAGE_BYTES_MAX, FRAME_BYTES_MAX),

@@ -71,14 +71,13 @@ def name_of(event: Event) -> str:
 
 class Running:
     def __init__(self, **bounds: float) -> None:
-        port, function = free_port(0), Function()
-        self.function = function
-        self.gateway = Gateway(port, free_port(port), function, **bounds)
-        self.sender = function.sender = sender_at(self.gateway.connections_url)
+        self.function = Function()
+        self.gateway = Gateway(free_port(0), self.function, **bounds)
         self.stop = threading.Event()
         self.thread = threading.Thread(target=self.gateway.run, args=(self.stop,), daemon=True)
         self.thread.start()
         assert self.gateway.is_open.wait(WAIT_S)
+        self.sender = self.function.sender = sender_at(self.gateway.connections_url)
 
     @property
     def port(self) -> int:
