@@ -23,7 +23,7 @@ from typing import Any
 from chalicelib.domain.books.candles import Market, market_of
 from chalicelib.domain.books.config import BookConfig, SettlementMode, TokenType
 from chalicelib.domain.books.forms import decode_terms, encode_terms
-from chalicelib.domain.books.vocabulary import BookStatus, SelfTradePrevention
+from chalicelib.domain.books.vocabulary import BookStatus, Protection, SelfTradePrevention
 from chalicelib.domain.ledger.owners import book_key
 from chalicelib.support.ascii_case import ascii_lower
 from chalicelib.support.outcomes import ReceiptExists
@@ -388,7 +388,10 @@ def _texts(level: tuple[int, int]) -> tuple[str, str]:
     return str(level[0]), str(level[1])
 
 
-NEWER = frozenset({"created_at_ms", "lot_size", "min_order_value", "quote_decimals", "stock_token_id", "token_type"})
+NEWER = {
+    "created_at_ms", "lot_size", "min_order_value", "quote_decimals", "stock_token_id", "token_type",
+    *Protection._fields,
+}  # fmt: skip
 """Attributes that rows of earlier versions lack."""
 
 

@@ -19,20 +19,27 @@ from chalicelib.apis.book.schema import (
 )
 from chalicelib.apis.kit.forms import flag
 from chalicelib.domain.books.config import (
+    BAND_BPS_MAX,
     COLLAR_BPS_MAX,
     FEE_BPS_MAX,
+    HALT_S_MAX,
+    HALT_WINDOW_S_MAX,
     NAME_CHARACTERS_MAX,
     STOCK_TOKEN_ID_CHARACTERS_MAX,
     SYMBOL_CHARACTERS_MAX,
     BookConfig,
     TokenType,
 )
+from chalicelib.domain.books.forms import PROTECTION
 from chalicelib.domain.books.vocabulary import BookStatus, SelfTradePrevention
 
 LEVELS_DEFAULT, LEVELS_MAX = 20, 100
 
 FeeBps = Annotated[int, integer(0, FEE_BPS_MAX)]
 CollarBps = Annotated[int, integer(0, COLLAR_BPS_MAX)]
+BandBps = Annotated[int, integer(1, BAND_BPS_MAX)]
+HaltWindow = Annotated[int, integer(1, HALT_WINDOW_S_MAX)]
+Halt = Annotated[int, integer(1, HALT_S_MAX)]
 SelfTrades = Annotated[SelfTradePrevention, one_of(SelfTradePrevention)]
 Kind = Annotated[TokenType, one_of(TokenType)]
 
@@ -60,6 +67,10 @@ class CreateBookBody(Body):
     stockTokenId: Annotated[str, text(1, STOCK_TOKEN_ID_CHARACTERS_MAX)] | None = None
     selfTradePrevention: SelfTrades = SelfTradePrevention.NONE
     marketCollarBps: CollarBps = 500
+    priceBandBps: BandBps | None = None
+    haltBps: BandBps | None = None
+    haltWindowSeconds: HaltWindow | None = None
+    haltSeconds: Halt | None = None
 
     def config(self, instance: str, book_id: str, created_at_ms: int) -> BookConfig:
         """Return the book that was asked for; its decimals, and ``worth`` by them, are looked up elsewhere."""
@@ -80,6 +91,10 @@ class CreateBookBody(Body):
             token_type=self.tokenType,
             stock_token_id=self.stockTokenId,
             created_at_ms=created_at_ms,
+            price_band_bps=self.priceBandBps or 0,
+            halt_bps=self.haltBps or 0,
+            halt_window_s=self.haltWindowSeconds or 0,
+            halt_s=self.haltSeconds or 0,
         )
 
     def worth(self) -> dict[str, int | None]:
@@ -88,13 +103,15 @@ class CreateBookBody(Body):
 
 
 class ChangeBookBody(Body):
-    """Body of PATCH order-books/{orderBookId}: null takes a bound away, and means absent elsewhere.
+    """Body of PATCH order-books/{orderBookId}: null takes a bound or a protection away, and means absent elsewhere.
 
     Of the lot size and the least worth of an order, null is the default (T45).
     """
 
     not_served: ClassVar = _ON_CHAIN
-    null_counts: ClassVar = frozenset({"minOrderSize", "maxOrderSize", "tickSize", "lotSize", "minOrderValue"})
+    null_counts: ClassVar = frozenset(
+        {"minOrderSize", "maxOrderSize", "tickSize", "lotSize", "minOrderValue", *PROTECTION.values()}
+    )
 
     status: Annotated[BookStatus, one_of(BookStatus)] | None = None
     minOrderSize: Amount | None = None
@@ -106,11 +123,17 @@ class ChangeBookBody(Body):
     takerFeeBps: FeeBps | None = None
     selfTradePrevention: SelfTrades | None = None
     marketCollarBps: CollarBps | None = None
+    priceBandBps: BandBps | None = None
+    haltBps: BandBps | None = None
+    haltWindowSeconds: HaltWindow | None = None
+    haltSeconds: Halt | None = None
     allowImport: Annotated[bool, flag("must be a boolean")] | None = None
 
     def settings(self) -> dict[str, Any]:
         """Return the settings that were named, under their names in BookConfig."""
-        return {name: getattr(self, member) for member, name in _SETTINGS.items() if member in self.model_fields_set}
+        named = self.model_fields_set
+        settings = {name: getattr(self, member) for member, name in _SETTINGS.items() if member in named}
+        return settings | {name: getattr(self, member) or 0 for name, member in PROTECTION.items() if member in named}
 
 
 _SETTINGS = {

@@ -10,6 +10,7 @@ from chalicelib.apis.book.idempotency import answer_once, key_of
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
 from chalicelib.domain.books.admission import Refusal
 from chalicelib.domain.books.config import BookConfig, SettlementMode
+from chalicelib.domain.books.forms import PROTECTION
 from chalicelib.services.answers import Answers, KeptAnswer
 from chalicelib.services.books.configuring import Configuring
 from chalicelib.services.books.reading import BooksReading
@@ -122,6 +123,7 @@ def _book_data(config: BookConfig) -> dict[str, object]:
         "marketCollarBps": config.market_collar_bps,
         "lotSize": str(config.lot_size),
         "minOrderValue": str(config.min_order_value),
+        **{member: getattr(config, name) or None for name, member in PROTECTION.items()},
     }
 
 

@@ -31,6 +31,8 @@ from chalicelib.support.clock import iso
 LEVELS_DEFAULT, LEVELS_MAX = 100, 1000
 ORDERS_DEFAULT, ORDERS_MAX = 100, 250
 HASHED_LEVELS = 10
+PERCENT_DECIMALS = 2
+"""One hundredth of a percent is the unit of a price band."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +162,7 @@ def depth_hash(bids: Iterable[tuple[int, int]], asks: Iterable[tuple[int, int]],
 
 def _pair_view(market: Market) -> dict[str, object]:
     book, decimals = market.book, market.decimals
-    return {
+    view: dict[str, object] = {
         "amount_tick": dec(book.lot_size, decimals.base),
         "base": market.base_code,
         "base_name": market.base.name,
@@ -173,3 +175,6 @@ def _pair_view(market: Market) -> dict[str, object]:
         "min_value": dec(max(VALUE_MIN, book.min_order_value), decimals.quote),
         "countries": [],
     }
+    if book.price_band_bps:
+        view["max_price_variation"] = dec(book.price_band_bps, PERCENT_DECIMALS)
+    return view

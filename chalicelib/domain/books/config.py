@@ -11,6 +11,7 @@ from chalicelib.domain.books.vocabulary import (
     BookRules,
     BookStatus,
     BookTerms,
+    Protection,
     SelfTradePrevention,
 )
 from chalicelib.domain.ledger.amounts import AMOUNT_MAX, Side, unit
@@ -20,6 +21,9 @@ NAME_CHARACTERS_MAX = 64
 STOCK_TOKEN_ID_CHARACTERS_MAX = 100
 FEE_BPS_MAX = 1000
 COLLAR_BPS_MAX = 10_000
+BAND_BPS_MAX = 10_000
+HALT_WINDOW_S_MAX = 3_600
+HALT_S_MAX = 86_400
 DECIMALS_MAX = 30
 FINE_QUOTE_DECIMALS = 4
 """From so many decimals of the quote token on, what rounding takes is small against the least order; T45."""
@@ -46,6 +50,7 @@ class BookConfig:
 
     lot_size, min_order_value: as in BookTerms; LOT_SIZE_OFF and MIN_ORDER_VALUE_OFF where the book has none (T45).
     quote_decimals: by which prices and quantities are bounded (T47); 18 in rows that do not name it.
+    price_band_bps, halt_bps, halt_window_s, halt_s: as in ``Protection``; 0: off.
 
     These are the settings as last asked for: admission uses them at once, the matcher at their turn in sequence.
 
@@ -79,6 +84,10 @@ class BookConfig:
     lot_size: int = LOT_SIZE_OFF
     min_order_value: int = MIN_ORDER_VALUE_OFF
     quote_decimals: int = 18
+    price_band_bps: int = 0
+    halt_bps: int = 0
+    halt_window_s: int = 0
+    halt_s: int = 0
     is_parked: bool = field(default=False, compare=False)
 
     @property
@@ -97,6 +106,7 @@ class BookConfig:
             self.self_trade_prevention,
             self.lot_size,
             self.min_order_value,
+            Protection(self.price_band_bps, self.halt_bps, self.halt_window_s, self.halt_s),
         )
 
     @property
@@ -161,4 +171,19 @@ def problems_of(config: BookConfig) -> list[str]:
         found.append(f"fees must be 0 to {FEE_BPS_MAX} bps")
     if not 0 <= config.market_collar_bps <= COLLAR_BPS_MAX:
         found.append(f"market collar must be 0 to {COLLAR_BPS_MAX} bps")
-    return found
+    if not 0 <= config.price_band_bps <= BAND_BPS_MAX:
+        found.append(f"price band must be 1 to {BAND_BPS_MAX} bps")
+    return found + _halt_problems(config)
+
+
+def _halt_problems(config: BookConfig) -> list[str]:
+    """Return what is wrong with the settings of the circuit breaker, which is on or off as a whole (O12)."""
+    bounds = {
+        "halt distance must be 1 to {} bps": (config.halt_bps, BAND_BPS_MAX),
+        "halt window must be 1 to {} seconds": (config.halt_window_s, HALT_WINDOW_S_MAX),
+        "halt must last 1 to {} seconds": (config.halt_s, HALT_S_MAX),
+    }
+    set_ones = [value for value, _ in bounds.values() if value]
+    if set_ones and len(set_ones) < len(bounds):
+        return ["the distance, the window and the length of a halt must be set together"]
+    return [words.format(most) for words, (value, most) in bounds.items() if not 0 <= value <= most]

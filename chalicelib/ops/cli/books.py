@@ -75,6 +75,10 @@ def _add_settings(command: argparse.ArgumentParser) -> None:
     command.add_argument("--maker-fee-bps", type=count, default=0)
     command.add_argument("--taker-fee-bps", type=count, default=0)
     command.add_argument("--market-collar-bps", type=count, default=500)
+    command.add_argument("--price-band-bps", type=count, default=0, help="0: no price band")
+    command.add_argument("--halt-bps", type=count, default=0, help="0: no circuit breaker; set with the next two")
+    command.add_argument("--halt-window-seconds", type=count, default=0, help="1 to 3600")
+    command.add_argument("--halt-seconds", type=count, default=0, help="1 to 86400")
     command.add_argument("--self-trade-prevention", choices=[*SelfTradePrevention], default="NONE")
     command.add_argument("--status", choices=[*BookStatus], default="ACTIVE")
     command.add_argument("--token-type", choices=[*TokenType], default="LIGHT_TOKEN")
@@ -102,6 +106,10 @@ def _create(options: argparse.Namespace) -> Printed:
         token_type=TokenType(options.token_type),
         stock_token_id=options.stock_token_id,
         created_at_ms=now_ms(),
+        price_band_bps=options.price_band_bps,
+        halt_bps=options.halt_bps,
+        halt_window_s=options.halt_window_seconds,
+        halt_s=options.halt_seconds,
     )
     made = _done(
         Configuring(wiring.database()).create(

@@ -198,6 +198,7 @@ class Rebuilding:
             self_trade_prevention=decided.self_trade_prevention,
             lot_size=decided.lot_size,
             min_order_value=decided.min_order_value,
+            **decided.protection._asdict(),
             first=before.first_terms,
         )
         try:

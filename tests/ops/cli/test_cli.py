@@ -58,6 +58,7 @@ def test_a_book_is_created_with_every_setting(run: Run, instance: str) -> None:
         BOOK + " --id ob_1 --min-order-size 5 --max-order-size 500 --tick-size 10 --maker-fee-bps 5"
         " --taker-fee-bps 15 --market-collar-bps 0 --self-trade-prevention CANCEL_BOTH --status PAUSED"
         " --settlement-mode ON_CHAIN --lot-size 5 --min-order-value 0"
+        " --price-band-bps 1000 --halt-bps 500 --halt-window-seconds 60 --halt-seconds 300"
     )
     assert made == {
         "instance": instance, "order_book_id": "ob_1", "symbol": "D/Q", "lot_size": "5", "min_order_value": "0",
@@ -67,6 +68,8 @@ def test_a_book_is_created_with_every_setting(run: Run, instance: str) -> None:
     assert (config["order_size_min"], config["order_size_max"], config["tick_size"]) == (5, 500, 10)
     assert (config["base_decimals"], config["maker_fee_bps"], config["taker_fee_bps"]) == (8, 5, 15)
     assert (config["lot_size"], config["min_order_value"], config["quote_decimals"]) == (5, 0, 18)
+    assert (config["price_band_bps"], config["halt_bps"]) == (1000, 500)
+    assert (config["halt_window_s"], config["halt_s"]) == (60, 300)
     assert (config["status"], config["settlement_mode"]) == (BookStatus.PAUSED, SettlementMode.ON_CHAIN)
 
 
@@ -78,6 +81,11 @@ def test_a_book_is_created_with_every_setting(run: Run, instance: str) -> None:
         (" --max-order-size 5 --lot-size 6", "lot size 6 is above"),
         (" --maker-fee-bps 1001", "fees"),
         (" --market-collar-bps 10001", "collar"),
+        (" --price-band-bps 10001", "price band"),
+        (" --halt-bps 500 --halt-seconds 60", "set together"),
+        (" --halt-bps 500 --halt-window-seconds 3601 --halt-seconds 60", "halt window"),
+        (" --halt-bps 500 --halt-window-seconds 60 --halt-seconds 86401", "halt must last"),
+        (" --halt-bps 10001 --halt-window-seconds 60 --halt-seconds 60", "halt distance"),
         (" --token-address 0x" + "9" * 40, "not registered"),
         (" --symbol SEVENTEEN/LETTERS", "symbol"),
     ],

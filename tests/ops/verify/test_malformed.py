@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from chalicelib.domain.books.vocabulary import Protection
 from chalicelib.domain.escrow.commands import Reimburse
 from chalicelib.ops.verify.verifier import Verifier
 from chalicelib.services.books.disagreements import Disproved
@@ -39,6 +40,7 @@ CANNOT_BE_SEEN = {
     *(("books", name, "{'N': '7'}") for name in ("order_size_min", "order_size_max", "tick_size")),
     *(("books", "stock_token_id", value) for value in ("{'S': 'x'}", "{'S': '7'}", "removed")),
     *(("books", name, "removed") for name in ("created_at_ms", "token_type", "lot_size", "min_order_value")),
+    *(("books", name, "removed") for name in Protection._fields),
     ("books", "quote_decimals", "removed"),
     *(("signed-orders", "notes", value) for value in ("{'S': 'x'}", "{'S': '7'}")),
     ("signed-orders", "reference_id", "{'NULL': True}"),

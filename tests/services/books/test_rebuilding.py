@@ -68,7 +68,7 @@ def go_on(world: World) -> None:
     late = world.placed("ben", "BUY", 1, 150, "IOC")
     world.deliver()
     world.cancel("ben", late)
-    world.change(maker_fee_bps=50)
+    world.change(maker_fee_bps=50, price_band_bps=9000, halt_bps=9000, halt_window_s=60, halt_s=300)
     world.change_status(BookStatus.PAUSED)
     world.change_status(BookStatus.ACTIVE)
     world.placed("cat", "BUY", 3, 99)

@@ -10,6 +10,7 @@ import pytest
 from chalicelib.apis.book.routes import BOOKS, ONE_BOOK, SETTINGS, TOKENS
 from chalicelib.apis.kit.http import HttpResponse
 from chalicelib.domain.books.config import SettlementMode
+from chalicelib.domain.books.forms import PROTECTION
 from chalicelib.tables.dynamodb import Database
 from tests.apis.book.desk import Desk, data_of, deactivate, fields_of, is_id, json_body, open_desk, outcome_of
 from tests.case_tables import cases
@@ -22,7 +23,7 @@ CHANGED = (200, None)
 WHOLE = [
     "id", "tokenAddress", "quoteTokenAddress", "name", "symbol", "status", "settlementMode", "minOrderSize",
     "maxOrderSize", "tickSize", "makerFeeBps", "takerFeeBps", "tokenType", "stockTokenId", "selfTradePrevention",
-    "marketCollarBps", "lotSize", "minOrderValue",
+    "marketCollarBps", "lotSize", "minOrderValue", *PROTECTION.values(),
 ]  # fmt: skip
 
 
@@ -65,6 +66,10 @@ OPTIONAL: list[tuple[str, Any, list[Any], list[Any]]] = [
     ("stockTokenId", None, ["x", "x" * 100], ["", "x" * 101, 1]),
     ("selfTradePrevention", "NONE", ["NONE", "CANCEL_TAKER", "CANCEL_MAKER", "CANCEL_BOTH"], ["none", "", 1]),
     ("marketCollarBps", 500, [0, 10_000], [-1, 10_001, "500", 1.5, False]),
+    ("priceBandBps", None, [1, 10_000], [0, 10_001, "500", 1.5, False]),
+    ("haltBps", None, [], [0, 10_001, "500", 1.5, False]),
+    ("haltWindowSeconds", None, [], [0, 3_601, "60", 1.5, False]),
+    ("haltSeconds", None, [], [0, 86_401, "60", 1.5, False]),
 ]
 REQUIRED: list[tuple[str, list[Any], list[Any]]] = [
     *((name, [], [..., None, 1, "", "0x" + "a" * 39, "0x" + "a" * 41, "0x" + "g" * 40, "0X" + "a" * 40, "a" * 42])

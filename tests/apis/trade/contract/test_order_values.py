@@ -86,6 +86,14 @@ def test_r39_just_the_minimum_trades(in_lots: SignedDesk) -> None:
     assert shown(in_lots, order_id)["status"] == "executed_completely"
 
 
+def test_r35_a_pair_shows_its_price_band_in_percent(in_lots: SignedDesk) -> None:
+    (row,) = [row for row in exact(in_lots.get("/trade/pairs")) if row["symbol"] == PAIR]
+    assert "max_price_variation" not in row
+    change_book(in_lots, price_band_bps=1050)
+    (row,) = [row for row in exact(in_lots.get("/trade/pairs")) if row["symbol"] == PAIR]
+    assert row["max_price_variation"] == "10.5"
+
+
 def test_r39_without_settings_a_pair_has_one_base_unit_of_each(memory_database: Database) -> None:
     desk = open_market(memory_database)
     (row,) = [row for row in exact(desk.get("/trade/pairs")) if row["symbol"] == PAIR]

@@ -1,0 +1,86 @@
+"""A book's price band and its circuit breaker: their settings, and the halt (O11 to O14)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from chalicelib.apis.book.routes import BOOKS, ONE_BOOK, SETTINGS
+from chalicelib.apis.kit.http import HttpResponse
+from chalicelib.domain.books.forms import PROTECTION
+from chalicelib.domain.ledger.owners import book_key
+from tests.apis.book.desk import Desk, data_of, fields_of, json_body, outcome_of
+from tests.case_tables import cases
+from tests.world import BASE, BOOK_ID, INSTANCE, QUOTE
+
+BREAKER = {"haltBps": 1000, "haltWindowSeconds": 60, "haltSeconds": 300}
+OFF = dict.fromkeys(PROTECTION.values())
+
+
+def change(desk: Desk, **members: Any) -> HttpResponse:
+    return desk.send("PATCH", SETTINGS, body=json_body(members), orderBookId=BOOK_ID)
+
+
+def shown(desk: Desk, book_id: str = BOOK_ID) -> dict[str, Any]:
+    book: dict[str, Any] = data_of(desk.get(ONE_BOOK, orderBookId=book_id))
+    return book
+
+
+def protection_of(book: dict[str, Any]) -> dict[str, Any]:
+    return {name: book[name] for name in OFF}
+
+
+# --- the settings --------------------------------------------------------------------------------------------------
+
+
+def test_a_new_book_has_the_protection_that_was_asked_for(desk: Desk) -> None:
+    asked = {"priceBandBps": 500, **BREAKER}
+    pair = {"tokenAddress": QUOTE, "quoteTokenAddress": BASE, "name": "Back", "symbol": "Q/B"}
+    made = data_of(desk.send("POST", BOOKS, body=json_body(pair | asked)), 201)
+    assert protection_of(shown(desk, made["id"])) == asked
+
+
+def test_protection_is_off_until_it_is_set_and_null_takes_it_away(desk: Desk) -> None:
+    assert protection_of(shown(desk)) == OFF
+    assert protection_of(data_of(change(desk, priceBandBps=500))) == OFF | {"priceBandBps": 500}
+    assert protection_of(data_of(change(desk, **BREAKER))) == {"priceBandBps": 500, **BREAKER}
+    assert protection_of(data_of(change(desk, haltSeconds=60))) == {"priceBandBps": 500, **BREAKER, "haltSeconds": 60}
+    assert protection_of(data_of(change(desk, priceBandBps=None))) == OFF | BREAKER | {"haltSeconds": 60}
+    assert protection_of(data_of(change(desk, **dict.fromkeys(BREAKER)))) == OFF
+
+
+@pytest.mark.parametrize("name", BREAKER)
+def test_o12_the_settings_of_a_breaker_come_together(desk: Desk, name: str) -> None:
+    before = desk.world.tables()
+    part = BREAKER | {name: None}
+    assert outcome_of(change(desk, **part)) == (400, "INVALID_CONFIG")
+    pair = {"tokenAddress": QUOTE, "quoteTokenAddress": BASE, "name": "Back", "symbol": "Q/B"}
+    assert outcome_of(desk.send("POST", BOOKS, body=json_body(pair | part))) == (400, "INVALID_CONFIG")
+    assert desk.world.tables() == before
+
+
+BAD = cases(
+    ("a band of zero",         {"priceBandBps": 0}),
+    ("a band as text",         {"priceBandBps": "5"}),
+    ("a band above all",       {"priceBandBps": 10_001}),
+    ("a window over an hour",  {"haltWindowSeconds": 3_601}),
+    ("a halt over a day",      {"haltSeconds": 86_401}),
+    ("a distance of zero",     {"haltBps": 0}),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("members", BAD)
+def test_a_change_of_protection_that_is_a_fault(desk: Desk, members: dict[str, Any]) -> None:
+    before = desk.world.tables()
+    assert fields_of(change(desk, **members)) == list(members)
+    assert desk.world.tables() == before
+
+
+def test_o17_a_book_from_before_has_no_protection(desk: Desk) -> None:
+    row = desk.world.database.get("books", {"book": book_key(INSTANCE, BOOK_ID), "part": "config"})
+    assert row is not None
+    old = {name: value for name, value in row.items() if name not in PROTECTION}
+    assert len(old) == len(row) - len(PROTECTION)
+    desk.world.database.put_many("books", [old])
+    assert protection_of(shown(desk)) == OFF
