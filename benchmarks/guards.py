@@ -1359,11 +1359,32 @@ GUARDS = [
         "tests/services/feed/test_looking.py",
     ),
     Guard(
-        "a place beyond the end of its log is refused",
+        "a cursor that names an entry which is not there is refused",
         "chalicelib/services/feed/reading.py",
-        "if is_too_old or (row is None and (is_inside or not was_passed)):",
+        "if is_too_old or not fits:",
         "if is_too_old:",
-        "tests/services/feed/test_reading.py::test_a_place_beyond_the_end_of_its_log_is_gone",
+        "tests/services/feed/test_reading.py::test_a_place_that_names_no_entry_is_gone",
+    ),
+    Guard(
+        "a cursor that names another entry of that number is refused",
+        "chalicelib/services/feed/reading.py",
+        "(named is not None and log.stamp_of(named) == place.stamp)",
+        "named is not None",
+        "tests/services/feed/test_reading.py::test_a_cursor_of_earlier_tables_is_gone",
+    ),
+    Guard(
+        "an event id does not recur in tables that are made anew or restored",
+        "chalicelib/domain/feed/event.py",
+        "[:8]}{self.stamp}_",
+        "[:8]}_",
+        "tests/services/feed/test_reading.py::test_a_cursor_of_earlier_tables_is_gone",
+    ),
+    Guard(
+        "a subscription resumes only from a cursor of these tables",
+        "chalicelib/services/push/sessions.py",
+        "begun = self._feed.resumed(scope, resume)",
+        "begun = resume",
+        "tests/apis/trade/test_socket.py::test_a_cursor_of_another_journal_is_refused",
     ),
     Guard(
         "a cursor inside an entry goes on behind the events that were given",
@@ -1375,8 +1396,8 @@ GUARDS = [
     Guard(
         "a cursor stays in front of what an answer has no room for",
         "chalicelib/services/feed/reading.py",
-        "[place, *places_taken][-1] if is_cut else Place(number)",
-        "Place(number)",
+        "[place, *places_taken][-1] if is_cut else log.behind(row)",
+        "log.behind(row)",
         "tests/services/feed/test_reading.py::test_pages_of_any_size_give_each_event_once_and_each_log_in_order",
     ),
     Guard(

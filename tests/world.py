@@ -231,7 +231,7 @@ def failing_book(world: World) -> str:
     names = {"book_id": "ob_failing", "symbol": "Q/B", "base_asset": QUOTE, "quote_asset": BASE}
     world.books.create(replace(world.config, **names))
     key = book_key(world.config.instance, "ob_failing")
-    world.database.put_many("journal", [{"book": key, "sequence": 1}])
+    world.database.put_many("journal", [{"book": key, "sequence": 1, "at_ms": world.now_ms, "hash": "damaged"}])
     return key
 
 

@@ -17,7 +17,7 @@ from chalicelib.tables.stored_events import content_of, stored, stored_bytes
 from chalicelib.tables.writes import ConditionFailed, Put, TransactionRefused
 
 TABLE = "journal"
-ROWS = NumberedRows(TABLE, "book", "sequence")
+ROWS = NumberedRows(TABLE, "book", "sequence", "hash")
 PAGE_ENTRIES = 25
 """Entries read at a time from the end: a page of trades seldom needs more."""
 

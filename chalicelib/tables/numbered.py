@@ -15,11 +15,14 @@ from chalicelib.tables.rows import Row
 
 @dataclass(frozen=True, slots=True)
 class NumberedRows:
-    """A table of such rows. owner, number: names of its key attributes."""
+    """A table of such rows. owner, number: names of its key attributes. mark: of the attribute which, with the time,
+    tells an entry from another of that number, in a table made anew or restored.
+    """
 
     table: str
     owner: str
     number: str
+    mark: str
 
     def key(self, owner: str, number: int) -> Row:
         return {self.owner: owner, self.number: number}
@@ -41,10 +44,10 @@ class NumberedRows:
         options = {} if projected is None else {"ProjectionExpression": projected}
         return database.query(self.table, condition, values, ScanIndexForward=False, Limit=page_rows, **options)
 
-    def end(self, database: Database, owner: str) -> int:
-        """Return the number of the last row; 0 for none. One read."""
-        last = next(self.newest_first(database, owner, 1, projected=f"#{self.number}"), None)
-        return 0 if last is None else int(last[self.number])
+    def last(self, database: Database, owner: str) -> Row | None:
+        """Return number, time and mark of the last row. One read."""
+        projected = f"#{self.number}, #at_ms, #{self.mark}"
+        return next(self.newest_first(database, owner, 1, projected=projected), None)
 
     def last_until(self, database: Database, owner: str, at_ms: int) -> int:
         """Return the number of the last row up to a time; 0 for none. One read for each halving of the rows.
@@ -52,7 +55,7 @@ class NumberedRows:
         Relies on times that never decrease; where they do, the result is some row between one up to the time and one
         after it.
         """
-        last = next(self.newest_first(database, owner, 1, projected=f"#{self.number}, #at_ms"), None)
+        last = self.last(database, owner)
         if last is None or last["at_ms"] <= at_ms:
             return 0 if last is None else int(last[self.number])
         not_later, later = 0, int(last[self.number])

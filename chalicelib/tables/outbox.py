@@ -22,7 +22,7 @@ from chalicelib.tables.stored_events import content_of, stored
 from chalicelib.tables.writes import Put, Write
 
 TABLE = "outbox"
-ROWS = NumberedRows(TABLE, "owner", "number")
+ROWS = NumberedRows(TABLE, "owner", "number", "command")
 PLAIN_BYTES_MAX = 768
 """Longer events are compressed, so that an entry with its other attributes stays below 1 KB: 2 write units."""
 REMEMBERED_S = 60
@@ -72,7 +72,7 @@ class Outbox:
 
     def end(self, instance: str, log: str) -> int:
         """Return the highest number of a lane, read consistently; 0: it has no entry."""
-        last = next(ROWS.newest_first(self._database, _owner(instance, log), 1), None)
+        last = ROWS.last(self._database, _owner(instance, log))
         return 0 if last is None else whole(last, "number")
 
     def after(self, instance: str, log: str, number: int) -> Iterator[OutboxEntry]:

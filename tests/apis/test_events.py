@@ -13,7 +13,7 @@ from chalicelib.apis.book.routes import EVENTS, ONE_BOOK
 from chalicelib.apis.kit import events
 from chalicelib.apis.kit.http import HttpResponse
 from chalicelib.apis.kit.page_bytes import fitting
-from chalicelib.domain.feed.cursor import TEXT_CHARACTERS_MAX, Cursor, Place
+from chalicelib.domain.feed.cursor import BEGINNING, TEXT_CHARACTERS_MAX, Cursor
 from chalicelib.domain.feed.logs import LEDGER_AREA, SIGNED_AREA, escrow_area
 from chalicelib.services import polling
 from chalicelib.services.feed import reading
@@ -199,7 +199,7 @@ def test_nobody_sees_anothers_events(caller: Caller) -> None:
 
 def test_a_cursor_of_another_instance_shows_nothing_of_it(caller: Caller) -> None:
     caller.put()
-    foreign = Cursor().moved("inst_other999", f"{caller.area}/1", Place(0)).to_text()
+    foreign = Cursor().moved("inst_other999", f"{caller.area}/1", BEGINNING).to_text()
     response = caller.send({"after": foreign}, {})
     assert (response.status, caller.faults(json.loads(response.body))) in [(400, ["after"]), (422, ["after"])]
 

@@ -38,7 +38,8 @@ def test_a_book_without_entries_has_none_at_any_moment(journal: Journal) -> None
 
 
 @pytest.mark.usefixtures("journal")
-def test_the_end_of_a_journal_and_its_end_at_a_moment_are_single_numbers(store: Database) -> None:
-    assert [ROWS.end(store, book) for book in (BOOK, "inst_x/ob_2", "inst_x/ob_3")] == [7, 1, 0]
+def test_the_end_of_a_journal_and_its_end_at_a_moment_are_read_by_few_attributes(store: Database) -> None:
+    last = [ROWS.last(store, book) for book in (BOOK, "inst_x/ob_2", "inst_x/ob_3")]
+    assert last == [{"sequence": 7, "at_ms": TIMES[-1], "hash": ""}, {"sequence": 1, "at_ms": 5, "hash": ""}, None]
     assert [ROWS.last_until(store, BOOK, at_ms) for at_ms in (9, 10, 20, 49, 50)] == [0, 1, 4, 5, 7]
     assert [row["sequence"] for row in ROWS.after(store, BOOK, 5, page_rows=1)] == [6, 7]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from chalicelib.domain.feed.cursor import Place, behind
+from chalicelib.domain.feed.cursor import BEGINNING, Place, behind
 from chalicelib.domain.feed.event import FeedEvent
 from chalicelib.domain.feed.subscription import Subscription
 from chalicelib.domain.signed.settings import OpenDesk
@@ -55,10 +55,10 @@ class SignedOrderTopics:
             if message["type"] in types
         ]
 
-    def state(self, subscription: Subscription, sequence: int | None = None) -> Body:  # noqa: ARG002 - shows none
+    def state(self, subscription: Subscription, place: Place | None = None) -> Body:  # noqa: ARG002 - shows none
         """Return a heartbeat."""
         now_ms = self.clock_ms()
-        return Body(Place(0), now_ms, {"type": "heartbeat", "timestamp": now_ms})
+        return Body(BEGINNING, now_ms, {"type": "heartbeat", "timestamp": now_ms})
 
     def text(self, subscription: Subscription, body: Body, cursor: str) -> bytes:  # noqa: ARG002 - has no ids
         value: Any = body.value

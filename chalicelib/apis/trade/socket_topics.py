@@ -111,19 +111,22 @@ class TradeTopics:
                 return list(self._deltas(subscription, log, entries))
             case _:
                 changed = [entry for entry in entries if _shows(entry, ("depth.changed", "trade.executed"))]
-                return [self.state(subscription, changed[-1].sequence, _at_ms(changed[-1]))] if changed else []
+                return [self.state(subscription, changed[-1].place, _at_ms(changed[-1]))] if changed else []
 
-    def state(self, subscription: Subscription, sequence: int | None = None, at_ms: int | None = None) -> Body:
-        """Return the message that shows the state of a book topic as of an entry; None: of the newest one."""
+    def state(self, subscription: Subscription, place: Place | None = None, at_ms: int | None = None) -> Body:
+        """Return the message that shows the state of a book topic as of a place; None: the end of its journal."""
         market, log = self._own_market(subscription), book_log(_own_book(subscription))
-        depth = self.depths.newest(market.book) if sequence is None else self.depths.at(market.book, log, sequence)
+        if place is None:
+            depth, place = self.depths.newest(market.book)
+        else:
+            depth = self.depths.at(market.book, log, place.sequence)
         at_ms = self.clock_ms() if at_ms is None else at_ms
         if topic_of(subscription.name) is Topic.TICKER:
             self.projected.wait(subscription.instance, market.book.book_id, depth.sequence)
             day = self.market_data.days([market.key], at_ms)[market.key]
-            return Body(Place(depth.sequence), at_ms, ticker_of(market, day, at_ms))
+            return Body(place, at_ms, ticker_of(market, day, at_ms))
         levels = LEVELS_DEFAULT if topic_of(subscription.name) is Topic.DEPTH else LEVELS_A_MESSAGE
-        return Body(Place(depth.sequence), at_ms, depth_view(depth, market, levels, at_ms))
+        return Body(place, at_ms, depth_view(depth, market, levels, at_ms))
 
     def _trades(self, subscription: Subscription, entries: Sequence[Entry]) -> Iterator[Body]:
         for entry, event in _events(entries, "trade.executed", (PUBLIC,)):
@@ -200,7 +203,7 @@ class TradeTopics:
             for row in rows
             if row.asset in tokens
         ]
-        return [Body(Place(entry.sequence), last.at_ms, {"user_id": customer, "balances": balances})]
+        return [Body(entry.place, last.at_ms, {"user_id": customer, "balances": balances})]
 
     def _deltas(self, subscription: Subscription, log: str, entries: Sequence[Entry]) -> Iterator[Body]:
         changing = [entry for entry in entries if _shows(entry, ("depth.changed",))]
@@ -212,8 +215,8 @@ class TradeTopics:
             depth.move([entry], entry.sequence)
             *others, last = delta_views(depth, changes_of(entry), market, _at_ms(entry))
             for view in others:
-                yield Body(Place(entry.sequence), _at_ms(entry), view, goes_on=True)
-            yield Body(Place(entry.sequence), _at_ms(entry), last)
+                yield Body(entry.place, _at_ms(entry), view, goes_on=True)
+            yield Body(entry.place, _at_ms(entry), last)
 
     def _own_market(self, subscription: Subscription) -> Market:
         market = self._market(subscription.instance, _own_book(subscription))

@@ -14,7 +14,7 @@ from chalicelib.domain.books.forms import RawEvent
 from chalicelib.domain.books.journal import JournalEntry, trade_id
 from chalicelib.domain.books.vocabulary import OrderStatus
 from chalicelib.domain.feed.event import PUBLIC, FeedEvent, Json, customer_subject
-from chalicelib.domain.feed.logs import book_log
+from chalicelib.domain.feed.logs import book_log, stamp_of
 from chalicelib.domain.feed.shown import iso_ms
 from chalicelib.domain.ledger.amounts import Side
 from chalicelib.domain.ledger.changes import Account, Change, Move, given_back, merged, received, set_aside, spent
@@ -43,9 +43,9 @@ def events_of(config: BookConfig, entry: JournalEntry) -> list[FeedEvent]:
 
     The depth and the balances come last, netted over the entry. Times in bodies are ISO 8601.
     """
-    log = book_log(config.book_id)
+    log, stamp = book_log(config.book_id), stamp_of(entry.at_ms, entry.hash)
     return [
-        FeedEvent(config.instance, log, entry.sequence, part, name, kind, entry.at_ms, receivers, body)
+        FeedEvent(config.instance, log, entry.sequence, stamp, part, name, kind, entry.at_ms, receivers, body)
         for part, (name, kind, receivers, body) in enumerate(_drafted(config, entry))
     ]
 

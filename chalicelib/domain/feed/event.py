@@ -43,7 +43,8 @@ def merchant_subject(world: str, merchant: str) -> str:
 class FeedEvent:
     """One change.
 
-    log: the log that it comes from, within its instance. sequence: the entry. part: its place in the entry, from 0.
+    log: the log that it comes from, within its instance. sequence: the entry. stamp: tells it from another of that
+        number (``logs.stamp_of``). part: its place in the entry, from 0.
     name: names it within its entry, for ever: letters, digits and ``-``; unlike ``part`` it stays when a later version
         derives more events from an entry.
     type: as docs/events.md lists it. at_ms: when it was decided, ms since the epoch.
@@ -54,6 +55,7 @@ class FeedEvent:
     instance: str
     log: str
     sequence: int
+    stamp: str
     part: int
     name: str
     type: str
@@ -63,8 +65,10 @@ class FeedEvent:
 
     @property
     def event_id(self) -> str:
-        """The id, stable for ever and unique over all instances: ``evt_``, the log's digest, the sequence, the name."""
-        return f"evt_{log_digest(self.instance, self.log)}_{self.sequence}_{self.name}"
+        """The id, stable for ever and unique over all instances and tables: ``evt_``, eight digits that name the log,
+        the entry's stamp, the sequence, the name.
+        """
+        return f"evt_{log_digest(self.instance, self.log)[:8]}{self.stamp}_{self.sequence}_{self.name}"
 
     def is_for(self, subjects: Set[str] | None) -> bool:
         """Return whether one of the subjects receives the event. None: the instance's operator, who receives all."""

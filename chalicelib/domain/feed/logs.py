@@ -25,6 +25,7 @@ LEDGER_AREA = "ledger"
 SIGNED_AREA = "signed"
 ESCROW_AREAS = "escrow/"
 """How the area of every merchant's world begins."""
+DIGEST_DIGITS, STAMP_DIGITS = 12, 8
 
 
 def book_log(book_id: str) -> str:
@@ -49,5 +50,14 @@ def lane_for(area: str, thing: str) -> str:
 
 @lru_cache(maxsize=4096)
 def log_digest(instance: str, log: str) -> str:
-    """Return sixteen hexadecimal digits that name a log of any instance."""
-    return hashlib.sha256(f"{instance}/{log}".encode(errors="surrogatepass")).hexdigest()[:16]
+    """Return twelve hexadecimal digits that name a log of any instance."""
+    return hashlib.sha256(f"{instance}/{log}".encode(errors="surrogatepass")).hexdigest()[:DIGEST_DIGITS]
+
+
+def stamp_of(at_ms: int, mark: str) -> str:
+    """Return eight hexadecimal digits that tell an entry from another of its number, in a table made anew or restored.
+
+    at_ms: when the entry was decided. mark: a journal entry's hash, which covers all before it; the command of an entry
+        in a lane.
+    """
+    return hashlib.sha256(f"{at_ms}/{mark}".encode(errors="surrogatepass")).hexdigest()[:STAMP_DIGITS]

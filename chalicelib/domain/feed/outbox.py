@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from chalicelib.domain.feed.event import FeedEvent, Json
-from chalicelib.domain.feed.logs import lane_for
+from chalicelib.domain.feed.logs import lane_for, stamp_of
 from chalicelib.support.canonical import canonical
 
 
@@ -74,11 +74,13 @@ def packed(events: Sequence[OutboxEvent]) -> bytes:
 
 def events_of(instance: str, entry: OutboxEntry) -> list[FeedEvent]:
     """Return an entry's events, in order. Raises LookupError, ValueError or TypeError if it is damaged."""
+    stamp = stamp_of(entry.at_ms, entry.command)
     return [
         FeedEvent(
             instance,
             entry.log,
             entry.number,
+            stamp,
             part,
             row["name"],
             row["type"],

@@ -12,6 +12,7 @@ from threading import Lock
 from typing import NamedTuple
 
 from chalicelib.domain.books.config import BookConfig
+from chalicelib.domain.books.journal import Head
 from chalicelib.domain.books.levels import BookSide
 from chalicelib.domain.books.snapshot import BookState
 from chalicelib.domain.ledger.owners import book_key
@@ -61,12 +62,12 @@ class DepthReader:
             book = self._folded(book_key(config.instance, config.book_id), config).book
             return first_orders(book.bids, orders_max), first_orders(book.asks, orders_max)
 
-    def whole(self, config: BookConfig) -> tuple[int, Levels, Levels]:
-        """Return the last sequence of the book's journal, and all bids and asks as of it."""
+    def whole(self, config: BookConfig) -> tuple[Head, Levels, Levels]:
+        """Return the end of the book's journal, and all bids and asks as of it."""
         with self._one_at_a_time:
             state = self._folded(book_key(config.instance, config.book_id), config)
             bids, asks = state.book.bids.depth(LEVELS_ALL), state.book.asks.depth(LEVELS_ALL)
-            return state.head.sequence, bids, asks
+            return state.head, bids, asks
 
     def _folded(self, key: str, config: BookConfig) -> BookState:
         """Return the book as of the end of its journal."""

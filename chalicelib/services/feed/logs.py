@@ -10,8 +10,9 @@ from chalicelib.domain.books import feed as book_feed
 from chalicelib.domain.books.config import BookConfig
 from chalicelib.domain.books.journal import JournalEntry
 from chalicelib.domain.feed import outbox as outbox_feed
+from chalicelib.domain.feed.cursor import Place
 from chalicelib.domain.feed.event import FeedEvent
-from chalicelib.domain.feed.logs import book_log
+from chalicelib.domain.feed.logs import book_log, stamp_of
 from chalicelib.domain.ledger.owners import book_key
 from chalicelib.support.bounded_cache import BoundedCache
 from chalicelib.support.consistency import Inconsistent
@@ -51,6 +52,13 @@ class StoredLog:
 
     def number_of(self, row: Row) -> int:
         return int(row[self.rows.number])
+
+    def stamp_of(self, row: Row) -> str:
+        return stamp_of(int(row["at_ms"]), row[self.rows.mark])
+
+    def behind(self, row: Row) -> Place:
+        """Return the place behind an entry. row: may lack all but number, time and mark."""
+        return Place(self.number_of(row), self.stamp_of(row))
 
 
 class BookEvents:

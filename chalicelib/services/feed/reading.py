@@ -49,7 +49,7 @@ class TooManyLogs(Exception):
 
 
 class CursorGone(Exception):
-    """The place is no longer resumable, or is beyond the end of a log. begin: the cursor of now."""
+    """The place is no longer resumable, or names an entry that is not there. begin: the cursor of now."""
 
     def __init__(self, begin: Cursor) -> None:
         super().__init__("the cursor is too old, or of other tables")
@@ -116,27 +116,38 @@ class Feed:
         """Return the cursor of now. One read a log. Raises TooManyLogs, Unavailable."""
         return self._ends(self._logs(scope))
 
-    def last_entries(self, scope: Scope) -> dict[str, int]:
-        """Return the sequence of each log's last entry, by log; 0: it has none. As ``ends``."""
+    def last_places(self, scope: Scope) -> dict[str, Place]:
+        """Return the place behind each log's last entry, by log. As ``ends``."""
         logs = self._logs(scope)
         ends = self._ends(logs)
-        return {log.name: ends.place(log.instance, log.name).sequence for log in logs}
+        return {log.name: ends.place(log.instance, log.name) for log in logs}
+
+    def resumed(self, scope: Scope, after: Cursor) -> Cursor:
+        """Return the cursor, cut to the scope's logs, if it can be followed from. Raises as ``wait``.
+
+        One call for each hundred keys, two keys a log.
+        """
+        logs = self._logs(scope)
+        cursor = _within(logs, after)
+        self._resumable(logs, cursor)
+        return cursor
 
     def beginning(self, scope: Scope) -> Cursor:
         """Return the cursor in front of the oldest events kept. Raises TooManyLogs, Unavailable.
 
-        One call for each hundred logs, and a binary search in each log that is older than KEPT_DAYS.
+        Two calls for each hundred logs, and a binary search in each log that is older than KEPT_DAYS.
         """
         logs, kept_from_ms = self._logs(scope), self._clock_ms() - KEPT_DAYS * DAY_MS
         firsts = self._looks.at([log.at(1) for log in logs], consistently=True)
+        older = [log for log in logs if (first := firsts.get(log.at(1))) and first["at_ms"] < kept_from_ms]
+        passed: dict[StoredLog, EntryAt] = {}
 
-        def place(log: StoredLog) -> Place:
-            first = firsts.get(log.at(1))
-            if first is None or first["at_ms"] >= kept_from_ms:
-                return BEGINNING
-            return Place(log.rows.last_until(self._database, log.owner, kept_from_ms - 1))
+        def search(log: StoredLog) -> None:
+            passed[log] = log.at(log.rows.last_until(self._database, log.owner, kept_from_ms - 1))
 
-        return self._cursor_of(logs, place)
+        self._database.together([partial(search, log) for log in older])
+        found = self._looks.at(passed.values(), consistently=True) if passed else {}
+        return _cursor_of({log: log.behind(found[passed[log]]) if log in passed else BEGINNING for log in logs})
 
     def read(self, scope: Scope, after: Cursor, limit: int) -> Page:
         """Return the events after the cursor, at most ``limit``, without waiting. Raises as ``wait``."""
@@ -148,9 +159,7 @@ class Feed:
         Raises CursorGone; UnreadableCursor if the cursor names none of the scope's logs; TooManyLogs; Unavailable.
         """
         logs = self._logs(scope)
-        cursor = Cursor({log_digest(log.instance, log.name): after.place(log.instance, log.name) for log in logs})
-        if after.places and not after.places.keys() & cursor.places.keys():
-            raise UnreadableCursor("a cursor of other logs")
+        cursor = _within(logs, after)
         page = self._page(scope, logs, self._resumable(logs, cursor), cursor, limit)
         found: Found = {}
 
@@ -175,32 +184,30 @@ class Feed:
         return of_books + [log_of_lane(scope.instance, lane) for lane in lanes]
 
     def _ends(self, logs: Sequence[StoredLog]) -> Cursor:
-        return self._cursor_of(logs, lambda log: Place(log.rows.end(self._database, log.owner)))
-
-    def _cursor_of(self, logs: Sequence[StoredLog], place: Callable[[StoredLog], Place]) -> Cursor:
-        """Return the cursor with each log's place. place: reads it."""
-        places: dict[str, Place] = {}
+        places: dict[StoredLog, Place] = {}
 
         def note(log: StoredLog) -> None:
-            places[log_digest(log.instance, log.name)] = place(log)
+            last = log.rows.last(self._database, log.owner)
+            places[log] = BEGINNING if last is None else log.behind(last)
 
         self._database.together([partial(note, log) for log in logs])
-        return Cursor(places)
+        return _cursor_of(places)
 
     def _resumable(self, logs: Sequence[StoredLog], cursor: Cursor) -> Found:
         """Return the entry after the place of each log that has one. Raises CursorGone.
 
-        Reads the last entry that was passed, too: where neither is there, the tables are of before the cursor.
+        Reads the entry that each place names, too: where it is another one or missing, the cursor is of other tables.
         """
         places = [(log, cursor.place(log.instance, log.name)) for log in logs]
-        passed = [log.at(place.sequence) for log, place in places if place.sequence]
+        passed = [log.at(place.entry) for log, place in places if place.entry and not place.part]
         found = self._looks.at([*_next_of(logs, cursor), *passed], consistently=True)
         oldest_ms = self._clock_ms() - (KEPT_DAYS + 1) * DAY_MS
         for log, place in places:
             row = found.get(log.at(place.sequence + 1))
             is_too_old = row is not None and row["at_ms"] < oldest_ms
-            is_inside, was_passed = place.part > 0, place.sequence == 0 or log.at(place.sequence) in found
-            if is_too_old or (row is None and (is_inside or not was_passed)):
+            named = found.get(log.at(place.entry))
+            fits = place == BEGINNING or (named is not None and log.stamp_of(named) == place.stamp)
+            if is_too_old or not fits:
                 raise CursorGone(self._ends(logs))
         return found
 
@@ -223,7 +230,7 @@ class Feed:
             taken = shown[: limit - len(events)]
             places_taken = [behind(event, is_last=event is shown[-1]) for event in taken]
             is_cut = len(taken) < len(shown)
-            places[log.name] = [place, *places_taken][-1] if is_cut else Place(number)
+            places[log.name] = [place, *places_taken][-1] if is_cut else log.behind(row)
             events += taken
             places_behind += places_taken
             if len(events) >= limit:
@@ -252,6 +259,18 @@ class Feed:
         }
         self._database.together([partial(known[log].extend, islice(query, 1)) for log, query in queries.items()])
         return [Entries(log, chain(rows, queries.get(log, ())), ENTRIES_MAX) for log, rows in known.items()]
+
+
+def _cursor_of(places: Mapping[StoredLog, Place]) -> Cursor:
+    return Cursor({log_digest(log.instance, log.name): place for log, place in places.items()})
+
+
+def _within(logs: Sequence[StoredLog], cursor: Cursor) -> Cursor:
+    """Return the cursor cut to these logs. Raises UnreadableCursor if it names none of them, and others."""
+    cut = _cursor_of({log: cursor.place(log.instance, log.name) for log in logs})
+    if cursor.places and not cursor.places.keys() & cut.places.keys():
+        raise UnreadableCursor("a cursor of other logs")
+    return cut
 
 
 def _next_of(logs: Sequence[StoredLog], cursor: Cursor) -> list[EntryAt]:

@@ -74,8 +74,8 @@ class Desk(Protocol):
         topic shows a state: then the newest one.
         """
 
-    def state(self, subscription: Subscription, sequence: int | None = None) -> Body:
-        """Return the message of a beat. sequence: the entry as of which a book is shown; None: the newest one."""
+    def state(self, subscription: Subscription, place: Place | None = None) -> Body:
+        """Return the message of a beat. place: as of which a book is shown; None: the end of its journal."""
 
     def text(self, subscription: Subscription, body: Body, cursor: str) -> bytes:
         """Return the message with the subscription's next id. cursor: from where the client can resume after it."""
@@ -203,12 +203,14 @@ class Broadcaster:
 
     def _build(self, step: _Step) -> None:
         one, desk = step.before, self._desks[step.before.desk]
-        now_ms, is_beat = self._clock_ms(), step.until == step.place.sequence
+        now_ms, place = self._clock_ms(), step.place
+        is_beat = step.until == place.sequence
+        entries = [] if is_beat else self._recent.between(one.instance, step.log, place.sequence, step.until)
         if is_beat:
-            bodies = [desk.state(one, step.until)]
+            bodies = [desk.state(one, place)]
         else:
-            entries = self._recent.between(one.instance, step.log, step.place.sequence, step.until)
-            bodies = [body for body in desk.bodies(one, step.log, entries) if body.place > step.place]
+            told = desk.bodies(one, step.log, entries)
+            bodies = [body for body in told if body.place.position > place.position]
         after = replace(one, intent=None)
         for body in bodies:
             if not body.goes_on:
@@ -217,7 +219,7 @@ class Broadcaster:
             after = replace(after, next_id=after.next_id + 1)
         if bodies and one.shows_state:
             after = replace(after, due=due_after_beat(now_ms) if is_beat else due_after_message(now_ms))
-        step.after = replace(after, cursor=_moved(after, step.log, Place(step.until)))
+        step.after = replace(after, cursor=_moved(after, step.log, entries[-1].place if entries else place))
 
     def _send(self, step: _Step) -> None:
         try:

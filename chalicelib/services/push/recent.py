@@ -13,6 +13,7 @@ from operator import attrgetter
 from threading import Lock
 from typing import NamedTuple
 
+from chalicelib.domain.feed.cursor import Place, behind
 from chalicelib.domain.feed.event import FeedEvent
 from chalicelib.support.bounded_cache import BoundedCache
 
@@ -26,6 +27,11 @@ class Entry(NamedTuple):
 
     sequence: int
     events: list[FeedEvent]
+
+    @property
+    def place(self) -> Place:
+        """The place behind the entry."""
+        return behind(self.events[-1], is_last=True)
 
 
 EntriesBetween = Callable[[str, str, int, int], Iterable[list[FeedEvent]]]

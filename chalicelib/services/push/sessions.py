@@ -14,10 +14,10 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from chalicelib.domain.feed.cursor import Cursor, Place
+from chalicelib.domain.feed.cursor import Cursor, UnreadableCursor
 from chalicelib.domain.feed.logs import SIGNED_AREA, book_log
 from chalicelib.domain.feed.subscription import LIFE_S, NOT_BEGUN, Connection, Due, Subscription
-from chalicelib.services.feed.reading import Feed, Scope
+from chalicelib.services.feed.reading import CursorGone, Feed, Scope
 from chalicelib.services.feed.scopes import NO_BOOKS, of_instance
 from chalicelib.services.push.broadcasting import NOBODY_S, Body, Broadcaster, Desk, due_after_message
 from chalicelib.services.push.sending import Sender
@@ -32,7 +32,7 @@ OPENING_S = 10
 
 
 class CursorUnusable(Exception):
-    """The cursor is beyond the end of a log, or too far behind it."""
+    """The cursor is gone, is of other logs, or is too far behind the end of a log."""
 
 
 class Sessions:
@@ -119,23 +119,27 @@ class Sessions:
         """Tell a subscription what its logs have by now. Raises NotSent."""
         if self.connections.has_just_begun(one.instance):
             self._pause(NOBODY_S)
-        for log, end in self._feed.last_entries(_scope_of(one)).items():
+        for log, end in self._feed.last_places(_scope_of(one)).items():
             until = one.cursor.place(one.instance, log).sequence
-            while until < end:
-                until = min(until + ENTRIES_AT_ONCE, end)
+            while until < end.sequence:
+                until = min(until + ENTRIES_AT_ONCE, end.sequence)
                 now = self.connections.subscription(one)
                 if now is not None:
                     self._broadcaster.advance([now], log, until)
 
     def _beginning(self, wanted: Subscription, resume: Cursor | None) -> Cursor:
         """Return where a subscription begins. Raises CursorUnusable."""
-        cursor = Cursor()
-        for log, end in self._feed.last_entries(_scope_of(wanted)).items():
-            place = Place(end) if resume is None else resume.place(wanted.instance, log)
-            if place > Place(end) or end - place.sequence > MISSED_MAX:
+        scope = _scope_of(wanted)
+        if resume is None:
+            return self._feed.ends(scope)
+        try:
+            begun = self._feed.resumed(scope, resume)
+        except (CursorGone, UnreadableCursor) as error:
+            raise CursorUnusable from error
+        for log, end in self._feed.last_places(scope).items():
+            if end.sequence - begun.place(wanted.instance, log).sequence > MISSED_MAX:
                 raise CursorUnusable(log)
-            cursor = cursor.moved(wanted.instance, log, place)
-        return cursor
+        return begun
 
 
 def _scope_of(one: Subscription) -> Scope:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable
 from threading import Lock
 
 from chalicelib.domain.books.config import BookConfig
+from chalicelib.domain.feed.cursor import BEGINNING, Place
+from chalicelib.domain.feed.logs import stamp_of
 from chalicelib.domain.ledger.amounts import Side
 from chalicelib.domain.ledger.owners import book_key
 from chalicelib.services.books.depth import LEVELS_ALL, DepthReader, Levels
@@ -89,7 +91,7 @@ class Depths:
         with self._one_at_a_time:
             depth = self._kept.get(key)
             if depth is None:
-                depth = DepthAt(*self._reader.whole(config))
+                depth, _ = self.newest(config)
             if sequence > depth.sequence:
                 depth.move(self._between(config.instance, log, depth.sequence, sequence), sequence)
             self._kept.set(key, depth)
@@ -98,9 +100,11 @@ class Depths:
             copy.move(self._between(config.instance, log, sequence, copy.sequence), sequence, backwards=True)
         return copy
 
-    def newest(self, config: BookConfig) -> DepthAt:
-        """Return the depth as of the end of the book's journal."""
-        return DepthAt(*self._reader.whole(config))
+    def newest(self, config: BookConfig) -> tuple[DepthAt, Place]:
+        """Return the depth as of the end of the book's journal, and the place there."""
+        head, bids, asks = self._reader.whole(config)
+        place = Place(head.sequence, stamp_of(head.at_ms, head.hash)) if head.sequence else BEGINNING
+        return DepthAt(head.sequence, bids, asks), place
 
 
 def changes_of(entry: Entry) -> list[Change]:

@@ -25,6 +25,7 @@ from chalicelib.services.push.broadcasting import BEAT_S
 from chalicelib.support.outcomes import Unavailable
 from chalicelib.tables.credentials import Credentials
 from chalicelib.tables.tenants import Tenants
+from chalicelib.tables.writes import Put
 from tests.apis.taker.desk import (
     API_KEY,
     INSTANCE,
@@ -287,14 +288,17 @@ def test_a_cursor_that_is_none_is_refused(sockets: Sockets) -> None:
     assert refusal(sockets.taker(query=f"{BOTH}&after=?")) == (400, 400001)
 
 
-def test_a_cursor_of_other_tables_is_refused_and_leaves_no_connection(sockets: Sockets) -> None:
+@pytest.mark.parametrize("are_others_there", [False, True], ids=["restored", "made anew"])
+def test_a_cursor_of_other_tables_is_refused_and_leaves_no_connection(sockets: Sockets, are_others_there: bool) -> None:
     sockets.taker()
     sockets.desk.created()
     sockets.follow()
     cursor = sockets.messages()[-1]["cursor"]
     database = sockets.desk.database
-    rows = [{"owner": row["owner"], "number": row["number"]} for row in database.scan("outbox")]
-    database.delete_many("outbox", rows)
+    rows = list(database.scan("outbox"))
+    database.delete_many("outbox", [{"owner": row["owner"], "number": row["number"]} for row in rows])
+    for row in rows if are_others_there else ():
+        database.write(Put("outbox", row | {"at_ms": row["at_ms"] + 1}))
     before = len(list(database.scan("connections")))
     assert refusal(sockets.taker("r", f"{BOTH}&after={cursor}")) == (410, 410)
     assert len(list(database.scan("connections"))) == before
@@ -306,7 +310,7 @@ def test_who_cannot_be_let_in_for_a_fault_leaves_no_connection(sockets: Sockets)
     def no_answer(_scope: Any) -> Any:
         raise Unavailable("busy")
 
-    feed.last_entries = no_answer
+    feed.ends = no_answer
     with pytest.raises(Unavailable):
         sockets.taker()
     assert [row for row in sockets.desk.database.scan("connections") if not row["topic"].startswith("instance/")] == []

@@ -14,7 +14,7 @@ from chalicelib.apis.trade.figures import Decimals
 from chalicelib.apis.trade.market import level_view
 from chalicelib.apis.trade.socket_depth import LEVELS_A_MESSAGE
 from chalicelib.apis.trade.socket_topics import Topic
-from chalicelib.domain.feed.cursor import TEXT_CHARACTERS_MAX
+from chalicelib.domain.feed.cursor import BEGINNING, TEXT_CHARACTERS_MAX, Cursor
 from chalicelib.domain.feed.logs import LEDGER_AREA
 from chalicelib.domain.feed.outbox import Announcement
 from chalicelib.domain.feed.subscription import CONNECTIONS_MAX, SUBSCRIPTIONS_MAX
@@ -30,8 +30,10 @@ from chalicelib.services.tenancy import tickets
 from chalicelib.support.canonical import exact
 from chalicelib.tables.credentials import Credentials
 from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.journal import is_entry
 from chalicelib.tables.outbox import Outbox
 from chalicelib.tables.tenants import Tenants
+from chalicelib.tables.writes import Put
 from tests.apis.trade.desk import PAIR, SignedDesk, data_of, open_trade_desk
 from tests.apis.trade.sockets import Sockets, open_sockets
 from tests.world import BASE, INSTANCE, NOW_MS, QUOTE, World
@@ -330,14 +332,25 @@ def test_after_unsubscribing_no_more_messages_come_and_ids_begin_anew(sockets: S
     assert numbered(sockets.messages()[before:]) == [-1, 1]
 
 
-def test_a_cursor_of_another_journal_is_refused(sockets: Sockets) -> None:
-    sockets.subscribe(TRADES)
+@pytest.mark.parametrize("are_others_there", [False, True], ids=["restored", "made anew"])
+@pytest.mark.parametrize("topic", [TRADES, DELTA, "user_trades"])
+def test_a_cursor_of_another_journal_is_refused(sockets: Sockets, topic: str, are_others_there: bool) -> None:
+    """Also where it has as many entries."""
+    sockets.subscribe(topic, **({} if "@" in topic else {"ticket": sockets.ticket()}))
     trade(sockets)
     cursor = sockets.messages()[-1]["cursor"]
     database = sockets.desk.world.database
-    rows = [{"book": row["book"], "sequence": row["sequence"]} for row in database.scan("journal")]
-    database.delete_many("journal", rows)
-    (error,) = sockets.subscribe(TRADES, cursor=cursor)
+    entries = [row for row in database.scan("journal") if is_entry(row)]
+    database.delete_many("journal", [{"book": row["book"], "sequence": row["sequence"]} for row in entries])
+    for row in entries if are_others_there else ():
+        database.write(Put("journal", row | {"at_ms": row["at_ms"] + 1}))
+    (error,) = sockets.subscribe(topic, cursor=cursor)
+    assert "cursor" in error["body"]["message"]
+
+
+def test_a_cursor_of_other_logs_is_refused(sockets: Sockets) -> None:
+    elsewhere = Cursor().moved(INSTANCE, "book/another", BEGINNING).to_text()
+    (error,) = sockets.subscribe(TRADES, cursor=elsewhere)
     assert "cursor" in error["body"]["message"]
 
 

@@ -19,7 +19,7 @@ MERCHANT = merchant_owner("inst_x", World.SANDBOX, "shop")
 
 
 def event(event_type: str = "order.filled", *receivers: str) -> FeedEvent:
-    return FeedEvent("inst_x", "book/ob_1", 7, 0, "depth", event_type, 1_000, frozenset(receivers), {})
+    return FeedEvent("inst_x", "book/ob_1", 7, "5a5a5a5a", 0, "depth", event_type, 1_000, frozenset(receivers), {})
 
 
 OPERATOR = Owner("inst_x")

@@ -22,7 +22,7 @@ from chalicelib.services.feed.reading import (
     TooManyLogs,
 )
 from chalicelib.tables.dynamodb import Database
-from tests.services.feed.writing import ANN, BEN, INSTANCE, OPERATOR, Logs, all_of, stands
+from tests.services.feed.writing import ANN, BEN, INSTANCE, OPERATOR, Logs, all_of, other_tables, stands
 from tests.waiting import Waiting
 
 OF_ANN = replace(OPERATOR, subjects=frozenset({ANN}))
@@ -111,7 +111,7 @@ def test_entries_of_others_are_passed_a_bounded_number_at_a_time(logs: Logs) -> 
     logs.put(2, ANN)
     first = logs.feed.read(OF_ANN, Cursor(), 10)
     assert (stands(first), first.has_more) == ([("signed/2", 1, 0)], True)
-    assert first.cursor.place(INSTANCE, "signed/1") == Place(ENTRIES_MAX)
+    assert first.cursor.place(INSTANCE, "signed/1").sequence == ENTRIES_MAX
     second = logs.feed.read(OF_ANN, first.cursor, 10)
     assert (stands(second), second.has_more) == ([("signed/1", ENTRIES_MAX + 6, 0)], False)
 
@@ -291,14 +291,55 @@ def test_an_old_cursor_of_logs_that_have_been_quiet_since_is_good(logs: Logs) ->
     assert len(logs.feed.read(OPERATOR, cursor, 10).events) == 1
 
 
-@pytest.mark.parametrize("place", [Place(2), Place(7), Place(1, 1), Place(2**63)])
-def test_a_place_beyond_the_end_of_its_log_is_gone(logs: Logs, place: Place) -> None:
+@pytest.mark.parametrize("position", [(2, 0), (7, 0), (1, 1), (2**63, 0), (0, 0)])
+def test_a_place_that_names_no_entry_is_gone(logs: Logs, position: tuple[int, int]) -> None:
     """So it is where tables were restored from before the cursor."""
     logs.put(1, ANN)
-    cursor = logs.feed.ends(OPERATOR).moved(INSTANCE, "signed/1", place)
+    sequence, part = position
+    end = logs.feed.ends(OPERATOR).place(INSTANCE, "signed/1")
+    cursor = logs.feed.ends(OPERATOR).moved(INSTANCE, "signed/1", Place(sequence, end.stamp, part))
     with pytest.raises(CursorGone) as gone:
         logs.feed.read(OPERATOR, cursor, 10)
-    assert gone.value.begin.place(INSTANCE, "signed/1") == Place(1)
+    assert gone.value.begin.place(INSTANCE, "signed/1") == end
+
+
+@pytest.mark.parametrize("entries", [1, 2, 4])
+@pytest.mark.parametrize("limit", [1, 2, 4])
+def test_a_cursor_of_earlier_tables_is_gone(logs: Logs, limit: int, entries: int) -> None:
+    """However many entries the tables made anew have, with the same events a moment later."""
+
+    def filled(logs: Logs, entries: int) -> Logs:
+        logs.make_book("ob_1")
+        for _ in range(entries):
+            logs.journal("ob_1", "ann", "ben")
+            logs.put(1, ANN, BEN)
+        return logs
+
+    earlier = filled(logs, 2).feed.read(OPERATOR, Cursor(), limit)
+    anew = Logs(other_tables())
+    anew.now_ms += 1
+    filled(anew, entries)
+    with pytest.raises(CursorGone) as gone:
+        anew.feed.read(OPERATOR, cursor_of(earlier.cursor.to_text()), 10)
+    assert gone.value.begin == anew.feed.ends(OPERATOR)
+    ids = {event.event_id for event in earlier.events}
+    assert ids.isdisjoint(event.event_id for event in anew.feed.read(OPERATOR, Cursor(), 100).events)
+
+
+def test_a_cursor_that_the_restored_tables_have_too_goes_on(logs: Logs) -> None:
+    """One behind what was restored is gone, although the tables have as many entries again."""
+    restored = Logs(other_tables())
+    for one in (logs, restored):
+        one.put(1, ANN)
+    kept = logs.feed.ends(OPERATOR)
+    logs.put(1, ANN)
+    lost = logs.feed.ends(OPERATOR)
+    restored.now_ms += 1
+    for _ in range(3):
+        restored.put(1, BEN)
+    assert stands(restored.feed.read(OPERATOR, kept, 10)) == [("signed/1", number, 0) for number in (2, 3, 4)]
+    with pytest.raises(CursorGone):
+        restored.feed.read(OPERATOR, lost, 10)
 
 
 def test_the_beginning_is_in_front_of_the_first_entry_kept(logs: Logs) -> None:
@@ -307,21 +348,21 @@ def test_the_beginning_is_in_front_of_the_first_entry_kept(logs: Logs) -> None:
     logs.put(2, ANN, age_ms=3 * DAY_MS)
     logs.put(3, ANN, age_ms=40 * DAY_MS)
     begin = logs.feed.beginning(OPERATOR)
-    assert [begin.place(INSTANCE, f"signed/{lane}") for lane in (1, 2, 3, 4)] == [
-        Place(3),
-        Place(0),
-        Place(1),
-        Place(0),
+    assert [begin.place(INSTANCE, f"signed/{lane}").position for lane in (1, 2, 3, 4)] == [
+        (3, 0),
+        (0, 0),
+        (1, 0),
+        (0, 0),
     ]
     assert len(logs.feed.read(OPERATOR, begin, 10).events) == 3
 
 
 def test_a_cursor_of_other_logs_is_refused(logs: Logs) -> None:
-    elsewhere = Cursor().moved("inst_other", "signed/1", Place(1))
+    elsewhere = Cursor().moved("inst_other", "signed/1", Place(1, "5a5a5a5a"))
     with pytest.raises(UnreadableCursor):
         logs.feed.read(OPERATOR, elsewhere, 10)
 
 
 def test_a_cursor_keeps_nothing_but_the_logs_of_its_scope(logs: Logs) -> None:
-    cursor = logs.feed.ends(OPERATOR).moved("inst_other", "book/ob_1", Place(3))
+    cursor = logs.feed.ends(OPERATOR).moved("inst_other", "book/ob_1", Place(3, "5a5a5a5a"))
     assert logs.feed.read(OPERATOR, cursor, 10).cursor == logs.feed.ends(OPERATOR)

@@ -17,7 +17,9 @@ from chalicelib.tables.books import Books
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.journal import Journal
 from chalicelib.tables.outbox import Outbox
+from infra.tables import create_tables
 from tests.faults import Call, WatchedClient
+from tests.memory import MemoryDynamoDB
 
 INSTANCE = "inst_feed0001"
 ANN, BEN = "customer/ann", "customer/ben"
@@ -82,6 +84,13 @@ class Logs:
         Journal(self.database).append([entry])
         self._heads[book] = head_of(entry)
         return entry.sequence
+
+
+def other_tables() -> Database:
+    """Return empty tables: those of an instance that is made anew or restored."""
+    client: Any = MemoryDynamoDB()
+    create_tables(client, "other")
+    return Database(client, "other", pause=lambda _: None)
 
 
 def all_of(logs: Logs, scope: Scope, limit: int, asked_max: int = 1000) -> list[Page]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.domain.feed.cursor import Place
 from chalicelib.domain.feed.event import FeedEvent
 from chalicelib.domain.feed.subscription import INTENT_LIFE_MS, UnknownConnection
 from chalicelib.services.push.broadcasting import BEAT_S, EARLY_S
@@ -256,10 +257,10 @@ def test_a_state_that_cannot_be_shown_keeps_no_heartbeat_back(world: PushWorld) 
     of_book(world)
     of_taker(world, "d")
 
-    def broken(one: Any, sequence: int | None = None) -> Any:
+    def broken(one: Any, place: Place | None = None) -> Any:
         if one.book_id is not None:
             raise LookupError("no such book")
-        return type(world.desk).state(world.desk, one, sequence)
+        return type(world.desk).state(world.desk, one, place)
 
     world.desk.state = broken
     world.beat().round()

@@ -99,8 +99,8 @@ def test_events_of_another_instance_reach_nobody(world: PushWorld) -> None:
     world.connect("d", instance="inst_other001")
     world.follow_ann("c")
     events = [
-        FeedEvent("inst_other001", BOOK_A, 1, 0, "0", "test.made", 1, ANNS_EVENT, {}),
-        FeedEvent("inst_other001", BOOK_A, 1, 1, "1", "test.made", 1, PUBLIC_EVENT, {}),
+        FeedEvent("inst_other001", BOOK_A, 1, "00000001", 0, "0", "test.made", 1, ANNS_EVENT, {}),
+        FeedEvent("inst_other001", BOOK_A, 1, "00000001", 1, "1", "test.made", 1, PUBLIC_EVENT, {}),
     ]
     world.broadcaster().receive("inst_other001", BOOK_A, events)
     assert world.clients.received == []

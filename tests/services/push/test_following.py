@@ -28,7 +28,7 @@ class Numbers:
         if row["number"] < 0:
             raise ValueError("not derivable")
         return [
-            FeedEvent(INSTANCE, row["log"], row["number"], part, str(part), "test.made", 1, frozenset(), {})
+            FeedEvent(INSTANCE, row["log"], row["number"], "5a5a5a5a", part, str(part), "test.made", 1, frozenset(), {})
             for part in range(2)
         ]
 

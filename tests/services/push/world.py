@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from typing import Any
 
-from chalicelib.domain.feed.cursor import Cursor, Place, behind
+from chalicelib.domain.feed.cursor import BEGINNING, Cursor, Place, behind
 from chalicelib.domain.feed.event import ALL_TAKERS, PUBLIC, FeedEvent, customer_subject, taker_subject
 from chalicelib.domain.feed.logs import book_log
 from chalicelib.domain.feed.subscription import LIFE_S, Connection, Subscription
@@ -29,6 +29,11 @@ TAKER, TAKERS = taker_subject("0xt1"), ALL_TAKERS
 LANE = "signed/1"
 
 
+def at(sequence: int) -> Place:
+    """Return the place behind an entry of these logs."""
+    return Place(sequence, f"{sequence:08x}")
+
+
 class EachEvent:
     """A desk whose topics show each event that they follow. disabled: credentials."""
 
@@ -46,8 +51,8 @@ class EachEvent:
             if event.log == log and event.is_for(wanted)
         ]
 
-    def state(self, subscription: Subscription, sequence: int | None = None) -> Body:
-        return Body(Place(sequence or 0), 0, f"state of {subscription.name} at {sequence}")
+    def state(self, subscription: Subscription, place: Place | None = None) -> Body:
+        return Body(place or BEGINNING, 0, f"state of {subscription.name} at {place and place.sequence}")
 
     def lets(self, subscription: Subscription) -> bool:
         return subscription.credential not in self.disabled
@@ -119,16 +124,22 @@ class PushWorld:
         entries = self.logs.setdefault(log, [])
         sequence = len(entries) + 1
         events = [
-            FeedEvent(INSTANCE, log, sequence, part, str(part), "test.made", self.now_ms, whom, {})
+            FeedEvent(INSTANCE, log, sequence, at(sequence).stamp, part, str(part), "test.made", self.now_ms, whom, {})
             for part, whom in enumerate(receivers)
         ]
         entries.append(events)
         return events
 
-    def last_entries(self, scope: Scope) -> dict[str, int]:
+    def last_places(self, scope: Scope) -> dict[str, Place]:
         """Return the ends of the logs, as the feed does."""
         assert scope.instance == INSTANCE
-        return {log: len(entries) for log, entries in self.logs.items()}
+        return {log: at(len(entries)) for log, entries in self.logs.items()}
+
+    def ends(self, scope: Scope) -> Cursor:
+        cursor = Cursor()
+        for log, place in self.last_places(scope).items():
+            cursor = cursor.moved(INSTANCE, log, place)
+        return cursor
 
     def beat(self, database: Database | None = None) -> Beat:
         """Return a beat that remembers nothing, as a new process has it."""
@@ -146,7 +157,7 @@ class PushWorld:
 
     def follow_book(self, name: str, log: str, place: int = 0, *, repeats: bool = False) -> Subscription:
         """Subscribe a connection to a book's public events after this entry."""
-        cursor = Cursor().moved(INSTANCE, log, Place(place))
+        cursor = Cursor().moved(INSTANCE, log, at(place))
         book_id = log.removeprefix("book/")
         return self._subscribed(name, f"trade@{book_id}", (), book_id, cursor, repeats)
 
@@ -154,12 +165,12 @@ class PushWorld:
         """Subscribe a connection to ann's events in all logs, after these entries (ob_a=1)."""
         cursor = Cursor()
         for book_id, place in places.items():
-            cursor = cursor.moved(INSTANCE, book_log(book_id), Place(place))
+            cursor = cursor.moved(INSTANCE, book_log(book_id), at(place))
         return self._subscribed(name, "user_trades", (ANN,), None, cursor, False)
 
     def taker(self, name: str, place: int = 0, *, credential: str = "") -> Subscription:
         """Return a subscription of a connection to what a taker receives in one lane, after this entry."""
-        expires_s, cursor = self.now_ms // 1000 + LIFE_S, Cursor().moved(INSTANCE, LANE, Place(place))
+        expires_s, cursor = self.now_ms // 1000 + LIFE_S, Cursor().moved(INSTANCE, LANE, at(place))
         return Subscription(
             name, "taker", "all", INSTANCE, (TAKERS, TAKER), None, True, cursor, 1, expires_s, credential
         )

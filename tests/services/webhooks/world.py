@@ -26,7 +26,14 @@ OK = Answer(200, "200")
 
 
 def event(sequence: int = 1, event_type: str = "order.filled", *receivers: str, **members: Any) -> FeedEvent:
-    values: dict[str, Any] = {"instance": INSTANCE, "log": BOOK, "part": 0, "name": "depth", "at_ms": NOW_MS}
+    values: dict[str, Any] = {
+        "instance": INSTANCE,
+        "log": BOOK,
+        "stamp": "5a5a5a5a",
+        "part": 0,
+        "name": "depth",
+        "at_ms": NOW_MS,
+    }
     values["body"] = {"orderId": f"ord_{sequence}"}
     return FeedEvent(
         sequence=sequence,

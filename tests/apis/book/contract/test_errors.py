@@ -123,7 +123,7 @@ def with_a_fault(fault: Any, at: int) -> Send:
     return send
 
 
-BEYOND = Cursor().moved(INSTANCE, "ledger/0", Place(10**6)).to_text()
+BEYOND = Cursor().moved(INSTANCE, "ledger/0", Place(10**6, "5a5a5a5a")).to_text()
 """A cursor of a log's entry that is not there."""
 ERRORS: list[Any] = cases(
     ("NOT_FOUND",                404, lambda desk: desk.send("GET", None)),
