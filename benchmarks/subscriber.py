@@ -70,5 +70,7 @@ class Subscriber:
                 self.statuses[body["bookId"]] = body["status"]
             case "order.accepted":
                 self.orders[body["orderId"]] = kind, int(body["quantity"])
+            case "order.parked" | "order.triggered":
+                self.orders[body["orderId"]] = kind, self.orders[body["orderId"]][1]
             case _ if "remainingQuantity" in body:
                 self.orders[body["orderId"]] = kind, int(body["remainingQuantity"])

@@ -1,276 +1,354 @@
 """A naive matcher, written from the wire contract alone, to judge the real one by.
 
-It keeps resting orders in one plain list and sorts it whenever it needs the best one, tries a fill-or-kill order on a
-copy of the whole market, and moves the money of every trade at once on its own accounts. Slow and obvious is the point:
-each rule stands here once, in the words of the contract, and shares no code with the matching core.
+It keeps resting orders in one plain list and sorts it whenever it needs the best one, looks for triggered orders by
+going through all trades since each one's turn, tries a fill-or-kill order on a copy of the whole market, and moves the
+money of every trade at once on its own accounts. Slow and obvious is the point: each rule stands here once, in the
+words of the contract, and shares no code with the matching core.
 """
 
 from __future__ import annotations
 
 import copy
-from collections import defaultdict
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
 
 from chalicelib.domain.books.vocabulary import (
+    AmendOrder,
+    AmendRefusal,
     BookRules,
     BookStatus,
     BookTerms,
+    CancelAll,
     CloseReason,
     OrderType,
     PlaceOrder,
+    ResumeBook,
     SelfTradePrevention,
     TimeInForce,
 )
 from chalicelib.domain.ledger.amounts import Side
+from tests.domain.books.reference_orders import (
+    FEES,
+    ReferenceAccounts,
+    ReferenceAmendment,
+    ReferenceCancelledAll,
+    ReferenceClose,
+    ReferenceEvent,
+    ReferenceHalt,
+    ReferenceOrder,
+    ReferenceResume,
+    ReferenceTrade,
+    ReferenceTrigger,
+)
 
-FEES = None
-"""The customer under whose name the fee account is kept: none (T43)."""
-
-
-class ReferenceTrade(NamedTuple):
-    """One match; both fees in what the party receives: the buyer's in base, the seller's in quote."""
-
-    maker_id: str
-    taker_id: str
-    price: int
-    quantity: int
-    notional: int
-    maker_fee: int
-    taker_fee: int
-
-
-class ReferenceClose(NamedTuple):
-    """An order that ended cancelled or rejected, and what of its hold went back to its owner."""
-
-    order_id: str
-    reason: CloseReason
-    remaining: int
-    released: int
+MARKET_TYPES = (OrderType.MARKET, OrderType.CEILING)
 
 
 @dataclass
-class ReferenceOrder:
-    """An order as it stands: what is unfilled, and what is still held for it."""
+class ReferenceMarket(ReferenceAccounts):
+    """One book and the accounts of its customers. What happens is appended to ``events``, trades also to ``trades``.
 
-    placed: PlaceOrder
-    arrival: int
-    remaining: int
-    hold: int
+    last_reference: what the operator has set as the band's reference since the last trade (O11).
+    window: second and price of the trades that the circuit breaker looks at (O12).
+    cancelling: the cancel-all that is not finished, cancelled: how many orders it has closed so far (O9).
+    """
 
-
-@dataclass
-class ReferenceAccount:
-    available: int = 0
-    held: int = 0
-
-
-@dataclass
-class ReferenceMarket:
-    """One book and the accounts of its customers. ``Side.SELL`` names the base asset, ``Side.BUY`` the quote asset."""
-
-    rules: BookRules
+    rules: BookRules = field(default_factory=BookRules)
     status: BookStatus = BookStatus.ACTIVE
     version: int = 0
+    now_ms: int = 0
     arrivals: int = 0
     resting: list[ReferenceOrder] = field(default_factory=list)
+    parked: list[ReferenceOrder] = field(default_factory=list)
     trades: list[ReferenceTrade] = field(default_factory=list)
-    closes: list[ReferenceClose] = field(default_factory=list)
-    accounts: defaultdict[tuple[str | None, Side], ReferenceAccount] = field(
-        default_factory=lambda: defaultdict(ReferenceAccount)
-    )
+    events: list[ReferenceEvent] = field(default_factory=list)
+    last_reference: int | None = None
+    window: list[tuple[int, int]] = field(default_factory=list)
+    halted_until_ms: int | None = None
+    cancelling: CancelAll | None = None
+    cancelled: int = 0
 
-    def credit(self, customer: str, asset: Side, amount: int) -> None:
-        self.accounts[customer, asset].available += amount
+    @property
+    def trades_now(self) -> bool:
+        return self.status is BookStatus.ACTIVE and self.halted_until_ms is None
 
-    def admit(self, command: PlaceOrder) -> None:
-        """Set the command's hold aside (5.3)."""
-        account = self.accounts[command.customer, command.side]
-        account.available -= command.hold
-        account.held += command.hold
+    @property
+    def open_orders(self) -> list[ReferenceOrder]:
+        return [*self.resting, *self.parked]
 
-    def place(self, command: PlaceOrder, at_ms: int) -> None:
-        """Match an admitted order; what happened is appended to ``trades`` and ``closes``."""
-        self.arrivals += 1
-        order = ReferenceOrder(command, self.arrivals, command.quantity, command.hold)
+    # --- what is asked of the book ---------------------------------------------------------------------------------
 
-        if _is_due(order, at_ms):
+    def place(self, command: PlaceOrder) -> None:
+        """Take an admitted order at its turn."""
+        order = self._arrived(command)
+        if order.is_due(self.now_ms):
             self._close(order, CloseReason.EXPIRED)
-            return
-        if self.status is not BookStatus.ACTIVE:
+        elif not self.trades_now:
             self._close(order, CloseReason.BOOK_INACTIVE)
-            return
-        if command.time_in_force is TimeInForce.FOK:
-            # O15: the FOK test passes over dust makers and closes none of them.
-            if not self._fills_whole(order):
-                self._close(order, CloseReason.FOK_UNFILLABLE)
-                return
+        elif command.order_type.is_parked:
+            # Where the last trade satisfies it, it is in the queue at once, and the queue is decided next (O2).
+            self.parked.append(order)
         else:
-            self._close_dust_on_top(order)
-        if command.post_only and self._crossed_by(order):
-            self._close(order, CloseReason.POST_ONLY_WOULD_CROSS)
-            return
-        if self._is_below_minimum(order):
-            self._close(order, CloseReason.BELOW_MINIMUM)
-            return
-
-        reason = self._match(order)
-        if order.remaining == 0:
-            self._release(order, order.hold)
-        elif reason is not None:
-            self._close(order, reason)
-        elif command.order_type is OrderType.MARKET:
-            self._close(order, CloseReason.MARKET_REMAINDER)
-        elif command.time_in_force is TimeInForce.IOC:
-            self._close(order, CloseReason.IOC_REMAINDER)
-        elif self._worth(order.remaining, _price(order)) == 0:
-            self._close(order, CloseReason.DUST)
-        else:
-            self.resting.append(order)
+            self._decide(order)
 
     def rest(self, command: PlaceOrder) -> None:
         """Let an admitted order rest as it is."""
-        self.arrivals += 1
-        self.resting.append(ReferenceOrder(command, self.arrivals, command.quantity, command.hold))
+        order = self._arrived(command)
+        order.shown = order.remaining
+        self.resting.append(order)
 
     def would_cross(self, command: PlaceOrder) -> bool:
         """Whether the order's price meets one on the other side."""
-        return bool(self._crossed_by(ReferenceOrder(command, 0, command.quantity, command.hold)))
+        return bool(self._crossed(command.side, command.price))
 
     def cancel(self, order_id: str, customer: str) -> None:
-        """End a resting order, if there is one of this id and customer."""
-        for order in list(self.resting):
-            if order.placed.order_id == order_id and order.placed.customer == customer:
-                self.resting.remove(order)
-                self._close(order, CloseReason.USER_CANCELLED)
+        """End an open order, if there is one of this id and customer."""
+        order = self._find(order_id, customer)
+        if order is not None:
+            self._close(order, CloseReason.USER_CANCELLED)
 
-    def expire(self, at_ms: int, orders_max: int) -> None:
-        """End resting orders whose time has come, the one that was due first before the others (R24)."""
-        due = [order for order in self.resting if _is_due(order, at_ms)]
-        due.sort(key=lambda order: (order.placed.expires_at_ms, order.placed.order_id))
-        for order in due[:orders_max]:
-            self.resting.remove(order)
-            self._close(order, CloseReason.EXPIRED)
+    def amend(self, command: AmendOrder) -> None:
+        """Give an order new terms (O8)."""
+        order = self._find(command.order_id, command.customer)
+        refusal = self._refusal(order, command)
+        if order is None or refusal is not None:
+            self.set_aside(command.customer, command.side, -command.extra)
+            self.events.append(ReferenceAmendment(command.command_id, refusal, command.extra))
+            return
+        price = order.price if command.price is None else command.price
+        quantity = order.quantity if command.quantity is None else command.quantity
+        loses_priority = price != order.price or quantity > order.quantity
+        order.remaining += quantity - order.quantity
+        order.price, order.quantity = price, quantity
+        if loses_priority:
+            order.arrival = self._next_arrival()
+        if order in self.resting:
+            if loses_priority:
+                order.shown = order.slice_worth_showing(self._unit)
+            else:
+                order.shown = min(order.shown, order.remaining)
+                if self._worth(order.remaining - order.shown, order.limit) == 0:
+                    order.shown = order.remaining  # O6: a smaller last slice joins the one before
+        needed = order.remaining if not order.buys else -(-order.limit * order.remaining // self._unit)
+        released = order.hold + command.extra - needed
+        order.hold += command.extra
+        self.release(order, released)
+        self.events.append(ReferenceAmendment(command.command_id, None, released))
+        if order in self.resting and self._worth(order.remaining, order.limit) == 0:
+            self._close(order, CloseReason.DUST)
+
+    def cancel_all(self, command: CancelAll) -> None:
+        """Begin to close all orders of a customer; ``follow_up`` goes on with it."""
+        self.cancelling, self.cancelled = command, 0
 
     def change(self, terms: BookTerms) -> None:
         """Take new terms; closed is for good (T32), and the later of two changes counts."""
         if self.status is BookStatus.CLOSED or terms.version <= self.version:
             return
         self.version, self.status = terms.version, terms.status
-        self.rules = replace(
-            self.rules,
-            maker_fee_bps=terms.maker_fee_bps,
-            taker_fee_bps=terms.taker_fee_bps,
-            self_trade_prevention=terms.self_trade_prevention,
-            lot_size=terms.lot_size,
-            min_order_value=terms.min_order_value,
-        )
+        self.rules = terms.rules(self.rules.base_decimals)
+        if self.rules.protection.halt_bps == 0:
+            self.window.clear()
 
-    def close(self, order_ids: list[str], reason: CloseReason) -> None:
-        """End these resting orders: because the book is closed, or their customer has all of its orders cancelled."""
-        for order_id in order_ids:
-            (order,) = (each for each in self.resting if each.placed.order_id == order_id)
-            self.resting.remove(order)
-            self._close(order, reason)
+    def resume(self, command: ResumeBook) -> None:
+        """End a halt, and take the operator's reference for the band."""
+        self._end_halt()
+        if command.reference is not None:
+            self.last_reference = command.reference
+        self.events.append(ReferenceResume(command.command_id, command.reference))
+
+    # --- what follows without a command ----------------------------------------------------------------------------
+
+    def follow_up(self, chosen: str | None) -> bool:
+        """Do the first thing that needs no command (O4); return False if there is none.
+
+        chosen: the order to close next, where several are to be closed and the contract does not say which is first.
+        """
+        due = [order for order in self.open_orders if order.is_due(self.now_ms)]
+        queue = self.trigger_queue()
+        if due:
+            # R24: the one that was due first before the others.
+            first = min(due, key=lambda order: (order.placed.expires_at_ms, order.placed.order_id))
+            self._close(first, CloseReason.EXPIRED)
+        elif self.halted_until_ms is not None and self.halted_until_ms <= self.now_ms:
+            self._end_halt()
+            self.events.append(ReferenceResume(None, None))
+        elif self.trades_now and queue:
+            self._trigger(queue[0])
+        elif self.cancelling is not None:
+            theirs = [order for order in self.open_orders if order.placed.customer == self.cancelling.customer]
+            if theirs:
+                self._close_chosen(theirs, chosen, self.cancelling.reason)
+                self.cancelled += 1
+            else:
+                self.events.append(ReferenceCancelledAll(self.cancelling.command_id, self.cancelled))
+                self.cancelling = None
+        elif self.status is BookStatus.CLOSED and self.open_orders:
+            self._close_chosen(self.open_orders, chosen, CloseReason.BOOK_CLOSED)
+        else:
+            return False
+        return True
+
+    def trigger_queue(self) -> list[ReferenceOrder]:
+        """The parked orders that trades have satisfied, in the order of O4.
+
+        By the trade; of one trade: BUY by stop ascending, then SELL by stop descending; equal stops older first.
+        """
+        keyed = []
+        for order in self.parked:
+            satisfied = order.satisfied_by(self.trades)
+            if satisfied is not None:
+                trade, stop = satisfied
+                keyed.append(((trade, not order.buys, stop if order.buys else -stop, order.arrival), order))
+        keyed.sort(key=lambda pair: pair[0])
+        return [order for _, order in keyed]
 
     def in_priority(self, side: Side) -> list[ReferenceOrder]:
         """A side's resting orders: best price first, then in the order in which they came."""
         orders = [order for order in self.resting if order.placed.side is side]
         if side is Side.BUY:
-            return sorted(orders, key=lambda order: (-_price(order), order.arrival))
-        return sorted(orders, key=lambda order: (_price(order), order.arrival))
+            return sorted(orders, key=lambda order: (-order.limit, order.arrival))
+        return sorted(orders, key=lambda order: (order.limit, order.arrival))
 
-    def _crossed_by(self, taker: ReferenceOrder) -> list[ReferenceOrder]:
-        """The resting orders with which the taker's price allows a trade, best first."""
-        opposite = Side.SELL if taker.placed.side is Side.BUY else Side.BUY
-        makers = self.in_priority(opposite)
-        if taker.placed.order_type is OrderType.MARKET:
-            return makers
-        if taker.placed.side is Side.BUY:
-            return [maker for maker in makers if _price(maker) <= _price(taker)]
-        return [maker for maker in makers if _price(maker) >= _price(taker)]
+    # --- an order's turn -------------------------------------------------------------------------------------------
 
-    def _worth(self, quantity: int, price: int) -> int:
-        """What a trade of the quantity at this price would pay (T41); what is worth nothing is dust (O15)."""
-        return price * quantity // self._unit
+    def _trigger(self, order: ReferenceOrder) -> None:
+        """Decide a parked order as a LIMIT GTC that arrives now, without a price as a MARKET order (O3)."""
+        satisfied = order.satisfied_by(self.trades)
+        assert satisfied is not None
+        trade = self.trades[satisfied[0]]
+        self.events.append(ReferenceTrigger(order.placed.order_id, trade.price, trade.maker_id, trade.taker_id))
+        self.parked.remove(order)
+        order.arrival = self._next_arrival()
+        self._decide(order)
 
-    def _close_dust_on_top(self, taker: ReferenceOrder) -> None:
-        """Close dust that the taker meets before all else (O15)."""
-        for maker in self._crossed_by(taker):
-            if self._worth(maker.remaining, _price(maker)) > 0:
+    def _decide(self, order: ReferenceOrder) -> None:
+        placed = order.placed
+        reference = self._reference()
+        if placed.time_in_force is TimeInForce.FOK:
+            # O15: the FOK test passes over dust makers and closes none of them. An unfillable one never halts (O12).
+            _, taker = self._tried(order, reference, halts=False)
+            if taker.remaining > 0:
+                self._close(order, CloseReason.FOK_UNFILLABLE)
                 return
-            self.resting.remove(maker)
+        else:
+            self._close_dust_on_top(placed.side, order.price)
+        if placed.post_only and self._crossed(placed.side, order.price):
+            self._close(order, CloseReason.POST_ONLY_WOULD_CROSS)
+            return
+        if self._is_below_minimum(order, reference):
+            self._close(order, CloseReason.BELOW_MINIMUM)
+            return
+        if placed.time_in_force is TimeInForce.FOK:
+            # O12: one that the breaker would stop half way fills nothing.
+            trial, _ = self._tried(order, reference, halts=True)
+            if trial.halted_until_ms is not None:
+                self.halted_until_ms = trial.halted_until_ms
+                self.events += (event for event in trial.events if isinstance(event, ReferenceHalt))
+                self._close(order, CloseReason.CIRCUIT_BREAKER)
+                return
+
+        reason = self._match(order, reference, halts=True)
+        if order.remaining == 0:
+            self.release(order, order.hold)
+        elif reason is not None:
+            self._close(order, reason)
+        elif order.price is None:
+            self._close(order, CloseReason.MARKET_REMAINDER)
+        elif placed.time_in_force is TimeInForce.IOC:
+            self._close(order, CloseReason.IOC_REMAINDER)
+        elif self._worth(order.remaining, order.limit) == 0:
+            self._close(order, CloseReason.DUST)
+        else:
+            order.shown = order.slice_worth_showing(self._unit)
+            self.resting.append(order)
+
+    def _close_dust_on_top(self, side: Side, price: int | None) -> None:
+        """Close dust that an order of this side and price meets before all else (O15), in the band or not."""
+        for maker in self._crossed(side, price):
+            if self._worth(maker.remaining, maker.limit) > 0:
+                return
             self._close(maker, CloseReason.DUST)
 
-    def _is_below_minimum(self, taker: ReferenceOrder) -> bool:
+    def _is_below_minimum(self, taker: ReferenceOrder, reference: int | None) -> bool:
         """Whether a BUY that can trade is worth less than the minimum at the best ask, dust aside (O15).
 
         The quantity of an order by value was rounded down to a lot; a lot more must be worth more than the minimum.
         """
-        if taker.placed.side is not Side.BUY or self.rules.min_order_value == 0:
+        if not taker.buys or self.rules.min_order_value == 0:
             return False
-        for maker in self._crossed_by(taker):
-            if self._worth(maker.remaining, _price(maker)) > 0:
-                quantity = taker.placed.quantity
+        for maker in self._crossed(taker.placed.side, taker.price):
+            if not self._is_allowed(maker.limit, reference):
+                return False
+            if self._worth(maker.remaining, maker.limit) > 0:
+                quantity = taker.quantity
                 if taker.placed.value is not None:
                     quantity += self.rules.lot_size
-                return self._worth(quantity, _price(maker)) < self.rules.min_order_value
+                return self._worth(quantity, maker.limit) < self.rules.min_order_value
         return False
 
-    def _match(self, taker: ReferenceOrder) -> CloseReason | None:
+    def _match(self, taker: ReferenceOrder, reference: int | None, *, halts: bool) -> CloseReason | None:
         """Trade as far as it goes; return why what is left may neither rest nor go on, None where it may."""
-        budgeted = taker.placed.order_type is OrderType.MARKET and taker.placed.side is Side.BUY
-        for maker in self._crossed_by(taker):
-            if taker.remaining == 0:
+        while taker.remaining > 0:
+            makers = self._crossed(taker.placed.side, taker.price)
+            if not makers:
                 return None
-            if self._worth(maker.remaining, _price(maker)) == 0:
+            maker = makers[0]
+            if not self._is_allowed(maker.limit, reference):
+                return CloseReason.PRICE_BAND
+            if self._worth(maker.remaining, maker.limit) == 0:
                 # O15: dust from before is closed when met.
-                self.resting.remove(maker)
                 self._close(maker, CloseReason.DUST)
                 continue
-            quantity = wanted = min(taker.remaining, maker.remaining)
-            if budgeted:
+            quantity = wanted = min(taker.remaining, maker.shown)
+            if taker.buys and taker.price is None:
                 # T39: at most floor(H_left * 10^bd / p) of each maker; a maker not taken whole is the last one, for
                 # going on to the next one would pass over a better price.
-                quantity = min(wanted, taker.hold * self._unit // _price(maker))
+                quantity = min(wanted, taker.hold * self._unit // maker.limit)
                 if quantity == 0:
                     return CloseReason.MARKET_REMAINDER
             if maker.placed.customer == taker.placed.customer:
                 # T24.
                 mode = self.rules.self_trade_prevention
                 if mode in (SelfTradePrevention.CANCEL_MAKER, SelfTradePrevention.CANCEL_BOTH):
-                    self.resting.remove(maker)
                     self._close(maker, CloseReason.SELF_TRADE_PREVENTED)
                 if mode in (SelfTradePrevention.CANCEL_TAKER, SelfTradePrevention.CANCEL_BOTH):
                     return CloseReason.SELF_TRADE_PREVENTED
                 if mode is SelfTradePrevention.CANCEL_MAKER:
                     continue
-            if self._worth(wanted, _price(maker)) == 0:
+            if self._worth(wanted, maker.limit) == 0:
                 return CloseReason.DUST  # O15: a taker's rest that buys nothing here
             if quantity < wanted:
                 # A budget buys whole lots, and nothing for nothing.
                 quantity = quantity // self.rules.lot_size * self.rules.lot_size
-                if self._worth(quantity, _price(maker)) == 0:
+                if self._worth(quantity, maker.limit) == 0:
                     return CloseReason.MARKET_REMAINDER
+            if halts and self._is_too_far(maker.limit):
+                self._halt(maker.limit)
+                return CloseReason.CIRCUIT_BREAKER
             self._trade(maker, taker, quantity)
-            if maker.remaining and self._worth(maker.remaining, _price(maker)) == 0:
-                self.resting.remove(maker)
-                self._close(maker, CloseReason.DUST)
             if quantity < wanted:
                 return CloseReason.MARKET_REMAINDER
         return None
 
-    def _fills_whole(self, order: ReferenceOrder) -> bool:
-        """Try the order on a copy of the market."""
-        trial = copy.deepcopy(self)
-        taker = copy.deepcopy(order)
-        trial._match(taker)
-        return taker.remaining == 0
+    def _tried(
+        self, order: ReferenceOrder, reference: int | None, *, halts: bool
+    ) -> tuple[ReferenceMarket, ReferenceOrder]:
+        """Match the order on a copy of the market, and return what became of both."""
+        trial = replace(
+            self,
+            resting=[copy.copy(other) for other in self.resting],
+            accounts=copy.deepcopy(self.accounts),
+            trades=[],
+            events=[],
+        )
+        taker = copy.copy(order)
+        trial._match(taker, reference, halts=halts)
+        return trial, taker
 
     def _trade(self, maker: ReferenceOrder, taker: ReferenceOrder, quantity: int) -> None:
-        price = _price(maker)
+        price = maker.limit
         notional = price * quantity // self._unit
-        buyer, seller = (taker, maker) if taker.placed.side is Side.BUY else (maker, taker)
+        buyer, seller = (taker, maker) if taker.buys else (maker, taker)
         buyer_bps, seller_bps = (
             (self.rules.taker_fee_bps, self.rules.maker_fee_bps)
             if buyer is taker
@@ -280,53 +358,136 @@ class ReferenceMarket:
         seller_fee = notional * seller_bps // 10_000
 
         # Who pays from held, who receives to available, and what the instance keeps.
-        self._pay(buyer, notional)
-        self._pay(seller, quantity)
-        self.accounts[buyer.placed.customer, Side.SELL].available += quantity - buyer_fee
-        self.accounts[seller.placed.customer, Side.BUY].available += notional - seller_fee
-        self.accounts[FEES, Side.SELL].available += buyer_fee
-        self.accounts[FEES, Side.BUY].available += seller_fee
+        self.pay(buyer, notional)
+        self.pay(seller, quantity)
+        self.credit(buyer.placed.customer, Side.SELL, quantity - buyer_fee)
+        self.credit(seller.placed.customer, Side.BUY, notional - seller_fee)
+        self.credit(FEES, Side.SELL, buyer_fee)
+        self.credit(FEES, Side.BUY, seller_fee)
 
         maker.remaining -= quantity
+        maker.shown -= quantity
         taker.remaining -= quantity
-        if buyer.placed.order_type is OrderType.LIMIT:
+        if buyer.price is not None:
             # T42: the hold becomes what the rest needs at the buyer's own price.
-            needed = -(-_price(buyer) * buyer.remaining // self._unit)
-            self._release(buyer, buyer.hold - needed)
-        if maker.remaining == 0:
-            self.resting.remove(maker)
+            needed = -(-buyer.price * buyer.remaining // self._unit)
+            self.release(buyer, buyer.hold - needed)
 
         maker_fee, taker_fee = (seller_fee, buyer_fee) if buyer is taker else (buyer_fee, seller_fee)
-        self.trades.append(
-            ReferenceTrade(
-                maker.placed.order_id, taker.placed.order_id, price, quantity, notional, maker_fee, taker_fee
-            )
+        trade = ReferenceTrade(
+            maker.placed.order_id, taker.placed.order_id, price, quantity, notional, maker_fee, taker_fee
+        )
+        self.trades.append(trade)
+        self.events.append(trade)
+        self.last_reference = None
+        if self.rules.protection.halt_bps:
+            # O12: the seconds of one window are kept.
+            self.window = [*self._in_window(), (self.now_ms // 1000, price)]
+
+        if maker.remaining == 0:
+            self.resting.remove(maker)
+        elif self._worth(maker.remaining, price) == 0:
+            self._close(maker, CloseReason.DUST)
+        elif self._worth(maker.shown, price) == 0:
+            # O6: the next slice, at the end of the level. No slice is worth nothing, so what is left of this one
+            # goes into it.
+            maker.shown = maker.slice_worth_showing(self._unit)
+            maker.arrival = self._next_arrival()
+
+    # --- protection ------------------------------------------------------------------------------------------------
+
+    def _reference(self) -> int | None:
+        """The price from which the band is measured (O11)."""
+        if self.last_reference is not None:
+            return self.last_reference
+        return self.trades[-1].price if self.trades else None
+
+    def _is_allowed(self, price: int, reference: int | None) -> bool:
+        bps = self.rules.protection.price_band_bps
+        return not bps or reference is None or abs(price - reference) * 10_000 <= reference * bps
+
+    def _in_window(self) -> list[tuple[int, int]]:
+        since = self.now_ms // 1000 - self.rules.protection.halt_window_s
+        return [(second, price) for second, price in self.window if second > since]
+
+    def _is_too_far(self, price: int) -> bool:
+        """Whether a trade would lie too far from the lowest or the highest price of the window (O12)."""
+        bps = self.rules.protection.halt_bps
+        prices = [price for _, price in self._in_window()]
+        if not bps or not prices:
+            return False
+        return any(abs(price - extreme) * 10_000 > extreme * bps for extreme in (min(prices), max(prices)))
+
+    def _halt(self, price: int) -> None:
+        self.halted_until_ms = self.now_ms + 1000 * self.rules.protection.halt_s
+        self.events.append(ReferenceHalt(self.halted_until_ms, price))
+
+    def _end_halt(self) -> None:
+        if self.halted_until_ms is not None:
+            self.halted_until_ms = None
+            self.window.clear()
+
+    # --- amendments ------------------------------------------------------------------------------------------------
+
+    def _refusal(self, order: ReferenceOrder | None, command: AmendOrder) -> AmendRefusal | None:
+        """Why the amendment is refused at its turn (O8); None: it is not."""
+        if order is None:
+            return AmendRefusal.NOT_OPEN
+        if not self.trades_now:
+            return AmendRefusal.BOOK_INACTIVE
+        quantity = order.quantity if command.quantity is None else command.quantity
+        if quantity <= order.quantity - order.remaining:
+            return AmendRefusal.QUANTITY
+        price = order.price if command.price is None else command.price
+        step = order.placed.step
+        if step is not None and (quantity > 10 * step or self._worth(step, price or 0) == 0):
+            return AmendRefusal.SLICES
+        if order in self.resting:
+            self._close_dust_on_top(order.placed.side, price)
+            if self._crossed(order.placed.side, price):
+                return AmendRefusal.WOULD_CROSS
+        return None
+
+    # --- odds and ends ---------------------------------------------------------------------------------------------
+
+    def _arrived(self, command: PlaceOrder) -> ReferenceOrder:
+        quantity = command.quantity
+        return ReferenceOrder(
+            command, command.price, quantity, quantity, command.hold, self._next_arrival(), len(self.trades)
         )
 
-    def _pay(self, order: ReferenceOrder, amount: int) -> None:
-        order.hold -= amount
-        self.accounts[order.placed.customer, order.placed.side].held -= amount
+    def _next_arrival(self) -> int:
+        self.arrivals += 1
+        return self.arrivals
 
-    def _release(self, order: ReferenceOrder, amount: int) -> None:
-        order.hold -= amount
-        account = self.accounts[order.placed.customer, order.placed.side]
-        account.held -= amount
-        account.available += amount
+    def _find(self, order_id: str, customer: str) -> ReferenceOrder | None:
+        for order in self.open_orders:
+            if order.placed.order_id == order_id and order.placed.customer == customer:
+                return order
+        return None
+
+    def _crossed(self, side: Side, price: int | None) -> list[ReferenceOrder]:
+        """The resting orders with which an order of this side and price (None: any) would trade, best first."""
+        if side is Side.BUY:
+            return [maker for maker in self.in_priority(Side.SELL) if price is None or maker.limit <= price]
+        return [maker for maker in self.in_priority(Side.BUY) if price is None or maker.limit >= price]
+
+    def _close_chosen(self, orders: list[ReferenceOrder], chosen: str | None, reason: CloseReason) -> None:
+        (order,) = (order for order in orders if order.placed.order_id == chosen)
+        self._close(order, reason)
 
     def _close(self, order: ReferenceOrder, reason: CloseReason) -> None:
-        self.closes.append(ReferenceClose(order.placed.order_id, reason, order.remaining, order.hold))
-        self._release(order, order.hold)
+        """End an order, and take it out of where it waits."""
+        self.resting = [other for other in self.resting if other is not order]
+        self.parked = [other for other in self.parked if other is not order]
+        self.events.append(ReferenceClose(order.placed.order_id, reason, order.remaining, order.hold))
+        self.release(order, order.hold)
+
+    def _worth(self, quantity: int, price: int) -> int:
+        """What a trade of the quantity at this price would pay (T41); what is worth nothing is dust (O15)."""
+        return price * quantity // self._unit
 
     @property
     def _unit(self) -> int:
         """Base units in one whole base token."""
         return int(10**self.rules.base_decimals)
-
-
-def _is_due(order: ReferenceOrder, at_ms: int) -> bool:
-    return order.placed.expires_at_ms is not None and order.placed.expires_at_ms <= at_ms
-
-
-def _price(order: ReferenceOrder) -> int:
-    assert order.placed.price is not None, "only LIMIT orders rest or have a limit"
-    return order.placed.price
