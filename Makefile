@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 RUNNABLE := $(VENV)/.runnable
 INSTALLED := $(VENV)/.installed
 
-.PHONY: run test quick lint types deploy destroy cloud bench bench-page bench-compare cold-start listings costs sweep simulate soak feed mutants unguarded pins clean
+.PHONY: run test quick lint types deploy destroy cloud bench bench-page bench-compare cold-start listings costs sweep simulate soak feed agreement mutants unguarded pins clean
 .DEFAULT_GOAL := run
 
 # PORT=8001 serves on another port; FRESH=1 deletes the tables of earlier runs.
@@ -96,6 +96,12 @@ soak: $(INSTALLED)
 # Twenty subscribers of the feed that are cut off again and again under load. SECONDS=600 is the duration of the load.
 feed: $(INSTALLED)
 	$(BIN)/python benchmarks/feed.py $(if $(SECONDS),--seconds $(SECONDS))
+
+# Compares the matching core with the naive matcher over SEQUENCES=10000 random sequences and ten long runs: docs/testing.md.
+# FIRST=1 is the first seed. Takes a quarter of an hour.
+agreement: $(INSTALLED)
+	TALLYBOOK_SEQUENCES=$(or $(SEQUENCES),10000) TALLYBOOK_FIRST_SEED=$(or $(FIRST),0) \
+	    $(BIN)/python -m pytest -n0 -q tests/domain/books/test_matching_against_reference.py
 
 # Mutation tests of the matching core: docs/mutations.md. Takes five to ten minutes.
 mutants: $(INSTALLED)

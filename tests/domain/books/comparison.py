@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from hypothesis import note
-
 from benchmarks.subscriber import Subscriber
 from chalicelib.domain.books.book import Book
 from chalicelib.domain.books.commands import Step, decide, follow_ups
@@ -78,12 +76,13 @@ class Comparison:
     """The core, its replay and the reference, fed with the same commands.
 
     restart_after: throw the core's book away after so many steps of a command or of what follows from it, and go on
-    from its snapshot; 0: only when told to.
+    from its snapshot; 0: only when told to. tell: takes each command as text, to be read where a test fails.
     """
 
-    def __init__(self, rules: BookRules, restart_after: int = 0) -> None:
+    def __init__(self, rules: BookRules, restart_after: int = 0, tell: Callable[[str], object] = print) -> None:
         self.rules = rules
         self.restart_after = restart_after
+        self.tell = tell
         self.steps = 0
         self.at_ms = AT_MS
         self.book = Book(rules)
@@ -106,7 +105,7 @@ class Comparison:
         """Let an order rest that came before O15, whatever it is worth, if it crosses nothing on an open book."""
         if self.reference.would_cross(command) or self.reference.status is BookStatus.CLOSED:
             return
-        note(f"from before: {command}")
+        self.tell(f"from before: {command}")
         self.dust_may_rest = True
         self._admit(command)
         self.reference.rest(command)
@@ -170,14 +169,14 @@ class Comparison:
 
     def let_pass(self, duration_ms: int) -> None:
         """Let time pass, and do what is due by then."""
-        note(f"{duration_ms} ms pass")
+        self.tell(f"{duration_ms} ms pass")
         self.at_ms += duration_ms
         self.reference.now_ms = self.at_ms
         self._take(lambda: follow_ups(self.book, self.at_ms), lambda: None)
 
     def go_on_from_a_snapshot(self) -> None:
         """Throw the core's book away and go on from its snapshot."""
-        note("snapshot")
+        self.tell("snapshot")
         before = self.book.state()
         self.book = decode_state("book", self.rules, encode_state("book", BookState(self.book))).book
         self.book.check(dust_may_rest=self.dust_may_rest)
@@ -196,7 +195,7 @@ class Comparison:
 
     def _decide(self, command: Command, own: Callable[[], object]) -> list[Event]:
         """Let all of them decide a command and what follows from it; return the events of the command's own step."""
-        note(str(command))
+        self.tell(str(command))
         events = self._take(lambda: decide(self.book, command, self.at_ms), own)
         assert events is not None
         return events

@@ -4,11 +4,20 @@ Method: Hypothesis draws a book's rules and a sequence of orders of few customer
 that orders meet all the time (``drawn``). After every step both matchers must show the same trades, closed orders,
 queues, parked orders, holds and balances; money must be conserved; and folding the events into a second book must lead
 to the same state (``comparison``). A second test mixes all types of orders with all else that can happen to a book:
-cancels, amendments, pauses, halts, its close, time that passes, and a restart from a snapshot at any step."""
+cancels, amendments, pauses, halts, its close, time that passes, and a restart from a snapshot at any step.
+
+Two more tests draw from seeds, which is quicker: such mixed sequences again, of which ``make agreement`` plays 10,000,
+and long runs of mostly place and cancel, as real order files are.
+"""
 
 from __future__ import annotations
 
-from hypothesis import HealthCheck, given, settings
+import os
+from collections.abc import Callable
+from random import Random
+
+import pytest
+from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
 from chalicelib.domain.books.vocabulary import (
@@ -42,14 +51,19 @@ from tests.domain.books.drawn import (
     sequences_of,
     wishes,
 )
+from tests.domain.books.seeded import a_scale, any_wish, place_or_cancel
+
+SEQUENCES = int(os.environ.get("TALLYBOOK_SEQUENCES", "100"))
+FIRST = int(os.environ.get("TALLYBOOK_FIRST_SEED", "0"))
+LONG_RUNS, COMMANDS = max(1, SEQUENCES // 1000), 3000 if SEQUENCES >= 1000 else 500
 
 
 class Play:
     """Turns wishes into commands for a comparison, as admission would; amendments take their turn some steps later."""
 
-    def __init__(self, scale: Scale, restart_after: int = 0) -> None:
+    def __init__(self, scale: Scale, restart_after: int = 0, tell: Callable[[str], object] = print) -> None:
         self.scale = scale
-        self.comparison = Comparison(scale.rules, restart_after)
+        self.comparison = Comparison(scale.rules, restart_after, tell)
         self.number = 0
         self.under_way: list[tuple[int, AmendOrder]] = []
 
@@ -123,7 +137,7 @@ class Play:
     suppress_health_check=[HealthCheck.too_slow],
 )
 def test_the_core_agrees_with_the_reference_after_every_order(scale: Scale, sequence: list[Wish]) -> None:
-    play = Play(scale)
+    play = Play(scale, tell=note)
     for wish in sequence:
         play.take(wish)
 
@@ -138,7 +152,28 @@ def test_the_core_agrees_with_the_reference_after_every_order(scale: Scale, sequ
 def test_the_core_agrees_with_the_reference_whatever_happens_to_the_book(
     scale: Scale, sequence: list[Wish], restart_after: int
 ) -> None:
-    play = Play(scale, restart_after)
+    play = Play(scale, restart_after, note)
     for wish in sequence:
         play.take(wish)
     play.decide_amendments()
+
+
+@pytest.mark.parametrize("seed", range(FIRST, FIRST + SEQUENCES))
+def test_the_core_agrees_with_the_reference_in_sequences_of_a_seed(seed: int) -> None:
+    draw = Random(seed)
+    play = Play(a_scale(draw), restart_after=draw.choice([0, 1, 2, 3]))
+    for number in range(1, draw.choice([10, 40, 80]) + 1):
+        play.take(any_wish(draw, number))
+    play.decide_amendments()
+
+
+@pytest.mark.parametrize("seed", range(FIRST, FIRST + LONG_RUNS))
+def test_the_core_agrees_with_the_reference_over_a_long_run_of_mostly_place_and_cancel(seed: int) -> None:
+    draw = Random(seed)
+    play = Play(a_scale(draw))
+    middle = 100
+    for number in range(1, COMMANDS + 1):
+        middle = max(7, middle + draw.choice([-1, 0, 0, 0, 0, 1]))
+        play.take(place_or_cancel(draw, number, play.comparison, middle))
+    play.decide_amendments()
+    assert play.comparison.reference.trades
