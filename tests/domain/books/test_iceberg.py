@@ -6,6 +6,7 @@ import pytest
 
 from chalicelib.domain.books.commands import decide
 from chalicelib.domain.books.events import Closed, Rested, Sliced
+from chalicelib.domain.books.matching import InvalidCommand
 from chalicelib.domain.books.snapshot import BookState, decode_state, encode_state
 from chalicelib.domain.books.vocabulary import (
     CancelOrder,
@@ -83,6 +84,18 @@ def test_a_smaller_last_slice_that_is_worth_nothing_joins_the_one_before() -> No
     assert book.asks.depth(9) == [(3, 4)]
     decided(book, limit("taker", BUY, 3, 4, hold=2))
     assert book.asks.depth(9) == [(3, 7)]
+
+
+@pytest.mark.parametrize(("price", "step", "is_sound"), [(3, 4, True), (3, 3, False), (2, 4, False)])
+def test_an_order_whose_slices_are_worth_nothing_is_no_command(price: int, step: int, is_sound: bool) -> None:
+    book = a_book(base_decimals=1)
+    order = PlaceOrder("ice", "ann", SELL, OrderType.ICEBERG, GTC, price, 12, 12, step=step)
+    if is_sound:
+        decided(book, order)
+    else:
+        with pytest.raises(InvalidCommand):
+            decided(book, order)
+    assert ("ice" in book.open_orders) is is_sound
 
 
 def test_what_a_trade_leaves_of_a_slice_that_is_worth_nothing_goes_into_the_next_one() -> None:

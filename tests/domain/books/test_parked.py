@@ -9,7 +9,16 @@ import pytest
 
 from chalicelib.domain.books.book import Book
 from chalicelib.domain.books.commands import decide, follow_ups, give_up_queued
-from chalicelib.domain.books.events import Accepted, Closed, Event, Parked, Rested, Triggered
+from chalicelib.domain.books.events import (
+    Accepted,
+    CancelAllEnded,
+    Closed,
+    Event,
+    Parked,
+    Rested,
+    Resumed,
+    Triggered,
+)
 from chalicelib.domain.books.matching import InvalidCommand, place
 from chalicelib.domain.books.snapshot import BookState, decode_state, encode_state
 from chalicelib.domain.books.vocabulary import (
@@ -200,6 +209,16 @@ def test_a_cancel_all_closes_parked_orders_too() -> None:
     events = decided(book, CancelAll("all", "ann"))
     assert [event.order.order_id for event in events if isinstance(event, Closed)] == ["stop", "bid"]
     assert not book.open_orders
+
+
+def test_when_a_halt_ends_the_queue_is_decided_before_an_unfinished_cancel_all() -> None:
+    book = a_book()
+    decided(book, stop("stop", SELL, 100, 99, of="ann"), limit("maker", BUY, 100, 1))
+    begun(book, limit("taker", SELL, 100, 1))  # the matcher dies before the cascade
+    book.halt(AT_MS + 5)
+    begun(book, CancelAll("all", "ann"))  # and before the cancel-all closes anything
+    events = followed_up(book, AT_MS + 5)
+    assert [type(event) for event in events] == [Resumed, Triggered, Rested, Closed, CancelAllEnded]
 
 
 def test_a_closed_book_closes_parked_orders_after_those_that_rest() -> None:

@@ -22,6 +22,7 @@ from tests.domain.books.orders import (
     limit,
     market,
     queue,
+    taken,
     trades,
 )
 from tests.domain.books.test_parked import stop, trade_at, triggered
@@ -184,6 +185,31 @@ def test_prices_older_than_the_window_do_not_count() -> None:
         event for step in decide(book, limit("taker", BUY, 200, 1), AT_MS + 60_000) for event in step.events
     ]
     assert trades(events) == [("far", 200, 1)]
+
+
+def test_a_trade_at_the_price_of_an_earlier_second_counts_from_its_own() -> None:
+    book = a_breaking_book(window_s=60)
+    trade_at(book, 100)
+    later = AT_MS + 30_000
+    for command in (limit("maker", SELL, 100, 1), limit("taker", BUY, 100, 1), limit("far", SELL, 200, 1)):
+        taken(book, decide(book, command, later))
+    events = taken(book, decide(book, limit("too far", BUY, 200, 1), later + 59_000))
+    assert closes(events) == [("too far", CloseReason.CIRCUIT_BREAKER, 1, 200)]
+
+
+def test_a_fok_order_does_not_count_prices_below_the_band() -> None:
+    book = a_banded_book()
+    decided(book, limit("cheap", SELL, 89, 1), limit("in", SELL, 90, 1))
+    assert closes(decided(book, limit("fok", BUY, 100, 2, FOK))) == [("fok", CloseReason.FOK_UNFILLABLE, 2, 200)]
+
+
+def test_the_book_halts_before_a_trade_that_is_too_cheap() -> None:
+    book = a_breaking_book()
+    trade_at(book, 100)
+    decided(book, limit("near", BUY, 90, 1), limit("far", BUY, 89, 1))
+    events = decided(book, limit("taker", SELL, 80, 2))
+    assert trades(events) == [("near", 90, 1)]
+    assert events[-2] == Halted(AT_MS + 300_000, 89)
 
 
 def test_a_halt_and_its_window_are_in_the_snapshot() -> None:
