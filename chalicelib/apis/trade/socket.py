@@ -30,6 +30,7 @@ from chalicelib.services.push.sessions import CursorUnusable, Sessions
 from chalicelib.services.tenancy.rate_limiter import AnonymousUse, RateLimiter
 from chalicelib.services.tenancy.tickets import Tickets, TicketUnknown
 from chalicelib.support.canonical import exact
+from chalicelib.support.outcomes import Unavailable
 
 DESK = "trade"
 WELCOME_ID = -1
@@ -135,6 +136,8 @@ class TradeSocket:
             raise Refused(
                 "the cursor is too old, or not of this topic: subscribe without it, or read events"
             ) from error
+        except Unavailable as error:
+            raise Refused("the market cannot be read now: subscribe again") from error
         except (TooManyLogs, TooManySubscriptions) as error:
             raise Refused(f"more than {SUBSCRIPTIONS_MAX} topics, or too many books for one topic") from error
 

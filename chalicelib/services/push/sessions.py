@@ -19,8 +19,9 @@ from chalicelib.domain.feed.logs import SIGNED_AREA, book_log
 from chalicelib.domain.feed.subscription import LIFE_S, NOT_BEGUN, Connection, Due, Subscription
 from chalicelib.services.feed.reading import CursorGone, Feed, Scope
 from chalicelib.services.feed.scopes import NO_BOOKS, of_instance
-from chalicelib.services.push.broadcasting import NOBODY_S, Body, Broadcaster, Desk, due_after_message
+from chalicelib.services.push.broadcasting import NOBODY_S, Body, Broadcaster, Desk, NotSent, due_after_message
 from chalicelib.services.push.sending import Sender
+from chalicelib.support.telemetry import logger
 from chalicelib.tables.connections import Connections
 
 ENTRIES_AT_ONCE = 200
@@ -74,19 +75,23 @@ class Sessions:
         """Subscribe a connection, send what it missed, and return the subscription as it began.
 
         resume: where the client was; None: now. welcome: the message that confirms it. state: the first message of a
-        topic that begins with one, unless the client resumes. Raises CursorUnusable, TooManyLogs, UnknownConnection,
-        TooManySubscriptions.
+        topic that begins with one, unless the client resumes. What was missed and cannot be sent yet, because it
+        is not projected, is sent with the next event of its log. Raises CursorUnusable, TooManyLogs, UnknownConnection,
+        TooManySubscriptions; Unavailable where the state cannot be read now, and nothing is stored.
         """
         begun = replace(wanted, cursor=self._beginning(wanted, resume))
+        body = state(begun) if state is not None and resume is None else None
         if welcome is not None:
             self.sender.send(begun.connection_id, welcome(begun))
-        if state is not None and resume is None:
-            body = state(begun)
+        if body is not None:
             begun = replace(begun, cursor=begun.cursor.moved(begun.instance, book_log(str(begun.book_id)), body.place))
             self.sender.send(begun.connection_id, desk.text(begun, body, begun.cursor.to_text()))
             begun = replace(begun, next_id=begun.next_id + 1, due=due_after_message(self._clock_ms()))
         self.connections.subscribe(begun)
-        self.catch_up(begun)
+        try:
+            self.catch_up(begun)
+        except NotSent:
+            logger.warning("what was missed comes with what is new", connection=begun.connection_id, topic=begun.name)
         return begun
 
     def prepare(self, wanted: Subscription, resume: Cursor | None) -> None:

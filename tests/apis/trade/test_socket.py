@@ -24,10 +24,13 @@ from chalicelib.domain.ledger.feed import balances_changed
 from chalicelib.domain.tenancy.credentials import digest_of
 from chalicelib.domain.tenancy.instances import InstanceStatus
 from chalicelib.domain.tenancy.keys import API_TOKENS, TokenStatus
+from chalicelib.services.books.depth import DepthReader
 from chalicelib.services.push.broadcasting import BEAT_S
 from chalicelib.services.push.sending import MESSAGE_BYTES_MAX as MESSAGE_BYTES_SENT_MAX
+from chalicelib.services.push.states import Projected
 from chalicelib.services.tenancy import tickets
 from chalicelib.support.canonical import exact
+from chalicelib.support.outcomes import Unavailable
 from chalicelib.tables.credentials import Credentials
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.journal import is_entry
@@ -458,3 +461,34 @@ def test_a_beat_writes_nothing_for_a_topic_that_is_not_sent_again(sockets: Socke
     sockets.later(BEAT_S)
     sockets.pushing.beat.round()
     assert list(sockets.desk.world.database.scan("connections")) == before
+
+
+def test_what_is_not_projected_yet_comes_with_the_next_event(sockets: Sockets, monkeypatch: pytest.MonkeyPatch) -> None:
+    (welcome,) = sockets.subscribe("balance", ticket=sockets.ticket())
+    trade(sockets)
+    with monkeypatch.context() as patch:
+        patch.setattr(Projected, "wait", unavailable)
+        (again,) = sockets.subscribe("balance", cursor=welcome["cursor"])
+    assert again["body"] == {"message": "subscribed"}
+
+    sent = len(sockets.messages())
+    trade(sockets, amount="1")
+
+    later = sockets.messages()[sent:]
+    assert numbered(later) == list(range(1, len(later) + 1))
+    (shown,) = (one for one in later[-1]["body"]["balances"] if one["currency_code"] == "B")
+    assert shown["available_amount"] == 1004, "of both trades"
+
+
+def test_a_topic_whose_state_cannot_be_read_now_is_refused_in_words(
+    sockets: Sockets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(DepthReader, "whole", unavailable)
+    (refused,) = sockets.subscribe(DEPTH)
+    assert (refused["topic"], refused["body"]) == (
+        "error", {"message": "the market cannot be read now: subscribe again"},
+    )  # fmt: skip
+
+
+def unavailable(*_args: object) -> None:
+    raise Unavailable("not now")
