@@ -58,7 +58,7 @@ class Depth:
     """A book's best price levels as (price, open quantity), best first, as of a journal entry's sequence.
 
     version: of the book's terms at that entry. market: last price and open candles as of that entry; None if an earlier
-    version of the program wrote the view.
+    version of the program wrote the view. halted_until_ms: when the book's halt ends, Unix ms; None: no halt (O12).
     """
 
     sequence: int = 0
@@ -66,6 +66,7 @@ class Depth:
     bids: tuple[tuple[int, int], ...] = ()
     asks: tuple[tuple[int, int], ...] = ()
     market: Market | None = None
+    halted_until_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +256,11 @@ class Books:
         rows = self._database.get_many(TABLE, [_depth_key(book) for book in found])
         return found | {row["book"]: _depth_of(row) for row in rows}
 
+    def halts(self, books: Iterable[str]) -> dict[str, int]:
+        """Return when the halts of these books end, Unix ms; without those whose depth view shows no halt (O12)."""
+        rows = self._database.get_many(TABLE, [_depth_key(book) for book in books])
+        return {row["book"]: row["halted_until_ms"] for row in rows if "halted_until_ms" in row}
+
     def drop_malformed_depth(self, book: str) -> None:
         """Remove an unreadable depth view: the next load projects the whole journal again and republishes it.
 
@@ -284,12 +290,14 @@ class Books:
         levels: dict[str, object] = {"bids": [*map(_texts, depth.bids)], "asks": [*map(_texts, depth.asks)]}
         if depth.market is not None:
             levels["market"] = depth.market.as_data()
-        row = {
+        row: Row = {
             **_depth_key(book),
             "sequence": depth.sequence,
             "version": depth.version,
             "levels": zlib.compress(json.dumps(levels, separators=(",", ":")).encode()),
         }
+        if depth.halted_until_ms is not None:
+            row["halted_until_ms"] = depth.halted_until_ms
         no_view_yet, view_is_no_newer = "attribute_not_exists(#part)", "#sequence <= :sequence"
         condition = f"{no_view_yet} OR {view_is_no_newer}"
         try:
@@ -329,7 +337,7 @@ def _depth_of(row: Row) -> Depth:
         market = market_of(sequence, levels["market"]) if "market" in levels else None
     except (KeyError, ValueError, TypeError, AttributeError, zlib.error) as error:
         raise MalformedView(f"{row['book']}: {error!r}") from error
-    return Depth(sequence, version, bids, asks, market)
+    return Depth(sequence, version, bids, asks, market, row.get("halted_until_ms"))
 
 
 def _parked_key(book: str) -> dict[str, str]:
@@ -343,8 +351,7 @@ def _row_of(config: BookConfig) -> Row:
 def _settings_of(config: BookConfig) -> Row:
     first = None if config.first is None else encode_terms(config.first)
     settings = asdict(config) | {"first": first}
-    del settings["is_parked"]
-    return settings
+    return {name: value for name, value in settings.items() if name not in NOT_STORED}
 
 
 TROUBLE_ATTRIBUTES = "failed_batches", "failed_at_ms", "failed_command", "failure", "parked_at_ms"
@@ -388,6 +395,8 @@ def _texts(level: tuple[int, int]) -> tuple[str, str]:
     return str(level[0]), str(level[1])
 
 
+NOT_STORED = {"is_parked", "is_halted"}
+"""What other attributes and rows say."""
 NEWER = {
     "created_at_ms", "lot_size", "min_order_value", "quote_decimals", "stock_token_id", "token_type",
     *Protection._fields,
@@ -400,8 +409,9 @@ def _config_of(row: Row) -> BookConfig:
 
     Raises KeyError if anything else is missing.
     """
-    values: dict[str, Any] = {field.name: row[field.name] for field in fields(BookConfig) if field.name in row}
-    missing = {field.name for field in fields(BookConfig) if field.name != "is_parked"} - values.keys() - NEWER
+    names = {field.name for field in fields(BookConfig)} - NOT_STORED
+    values: dict[str, Any] = {name: row[name] for name in names if name in row}
+    missing = names - values.keys() - NEWER
     if missing:
         raise KeyError(*sorted(missing))
     for name, words in _WORDS.items():

@@ -53,12 +53,12 @@ class BookEndpoints:
         """PATCH order-books/{orderBookId}. 200 with the settings that bind new orders from now on (T32, T33)."""
         book_id = schema.path_parameter("orderBookId", request.path_parameters["orderBookId"])
         body = schema.checked(book_schema.ChangeBookBody, schema.json_object(request.body))
-        return envelope.success(200, _book_data(_refuse(self.configuring.change(instance, book_id, body.settings()))))
+        return self._shown(_refuse(self.configuring.change(instance, book_id, body.settings())), envelope)
 
     def list_of_instance(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
         """GET offchain/order-books. 200 with a bare array of off-chain books, newest first, not paged."""
         status = book_schema.book_status_query(request.query)
-        books = self.reading.books(instance)
+        books = self.reading.with_halts(self.reading.books(instance), now_ms())
         shown = [
             one
             for one in books
@@ -69,7 +69,11 @@ class BookEndpoints:
     def one(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
         """GET offchain/order-books/{orderBookId}. 200 with the book's whole configuration."""
         book_id = schema.path_parameter("orderBookId", request.path_parameters["orderBookId"])
-        return envelope.success(200, _book_data(off_chain_book(self.reading, instance, book_id)))
+        return self._shown(off_chain_book(self.reading, instance, book_id), envelope)
+
+    def _shown(self, config: BookConfig, envelope: Envelope) -> HttpResponse:
+        (looked_at,) = self.reading.with_halts([config], now_ms())
+        return envelope.success(200, _book_data(looked_at))
 
 
 def _refuse(outcome: BookConfig | Refusal) -> BookConfig:
@@ -123,6 +127,7 @@ def _book_data(config: BookConfig) -> dict[str, object]:
         "marketCollarBps": config.market_collar_bps,
         "lotSize": str(config.lot_size),
         "minOrderValue": str(config.min_order_value),
+        "tradingState": config.trading_state.value,
         **{member: getattr(config, name) or None for name, member in PROTECTION.items()},
     }
 

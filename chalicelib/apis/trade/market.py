@@ -106,7 +106,7 @@ class MarketEndpoints:
             markets = [market for market in self.pairs.of_instance(caller.instance) if market.is_open]
         else:
             markets = [self.pairs.open_book(caller.instance, pair)]
-        return envelope.success([_pair_view(market) for market in markets])
+        return envelope.success([_pair_view(market) for market in self.pairs.with_halts(markets, envelope.now_ms)])
 
 
 def _levels(query: Query) -> int:

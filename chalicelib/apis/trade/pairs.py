@@ -8,8 +8,8 @@ tokens, both made of A to Z and 0 to 9 (T44). Its pair is BASE_QUOTE. A pair has
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 
 from chalicelib.apis.kit.http import BadPercentEncoding, HttpRequest, percent_decoded
 from chalicelib.apis.trade.envelope import Error, Fault
@@ -84,6 +84,12 @@ class Pairs:
         if market is None or not market.is_open:
             raise pair_not_found()
         return market
+
+    def with_halts(self, markets: Iterable[Market], now_ms: int) -> list[Market]:
+        """Return the markets, those of books that are halted now marked so (O12)."""
+        read = list(markets)
+        books = self._reading.with_halts((market.book for market in read), now_ms)
+        return [replace(market, book=book) for market, book in zip(read, books, strict=True)]
 
     def in_capitals(self, instance: str, pair: str) -> str:
         """Return a pair as books show it. Raises Fault unless a book has or had it.

@@ -26,11 +26,13 @@ class TickerEndpoints:
         """GET public/tickers, GET ticker. One ticker for each pair whose book is not CLOSED, by pair."""
         markets = [market for market in self.pairs.of_instance(caller.instance) if market.is_open]
         days = self.market_data.days([market.key for market in markets], envelope.now_ms)
-        return envelope.success([ticker_of(market, days[market.key], envelope.now_ms) for market in markets])
+        looked_at = self.pairs.with_halts(markets, envelope.now_ms)
+        return envelope.success([ticker_of(market, days[market.key], envelope.now_ms) for market in looked_at])
 
     def one(self, request: HttpRequest, caller: Caller, envelope: Envelope) -> HttpResponse:
         """GET public/tickers/{pair}, GET ticker/{pair}."""
         market = self.pairs.open_book(caller.instance, pair_in_path(request))
+        (market,) = self.pairs.with_halts([market], envelope.now_ms)
         days = self.market_data.days([market.key], envelope.now_ms)
         return envelope.success(ticker_of(market, days[market.key], envelope.now_ms))
 

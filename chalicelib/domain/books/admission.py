@@ -96,7 +96,7 @@ def refusal_of(config: BookConfig | None, order: OrderRequest) -> Refusal | None
     if config.settlement_mode is not SettlementMode.OFF_CHAIN:
         return Refusal(RefusalCode.WRONG_SETTLEMENT_MODE, "Order book uses on-chain settlement")
     if config.shown_status is not BookStatus.ACTIVE:
-        return Refusal(RefusalCode.ORDER_BOOK_INACTIVE, "Order book is paused or closed")
+        return Refusal(RefusalCode.ORDER_BOOK_INACTIVE, "Order book is paused, halted or closed")
     if order.order_type is OrderType.LIMIT:
         if order.price is None:
             return Refusal(RefusalCode.PRICE_REQUIRED, "Price is required for limit orders")

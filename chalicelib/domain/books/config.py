@@ -37,6 +37,15 @@ class SettlementMode(StrEnum):
     ON_CHAIN = "ON_CHAIN"
 
 
+class TradingState(StrEnum):
+    """What a book does with orders (O13). PAUSED also of a parked book; HALTED by its circuit breaker."""
+
+    ACTIVE = "ACTIVE"
+    PAUSED = "PAUSED"
+    HALTED = "HALTED"
+    CLOSED = "CLOSED"
+
+
 class TokenType(StrEnum):
     """What the base asset stands for. Informative: no rule depends on it."""
 
@@ -58,6 +67,7 @@ class BookConfig:
     version: how often it was changed. first: the terms that it was made with, None where it was never changed.
     is_parked: whether its matcher has failed so often that the book stands still until the operator releases it (T53);
         no setting: two configurations that differ in it alone are equal.
+    is_halted: whether its circuit breaker has stopped it (O12), where ``services.books.halts`` has looked; no setting.
     """
 
     instance: str
@@ -89,11 +99,19 @@ class BookConfig:
     halt_window_s: int = 0
     halt_s: int = 0
     is_parked: bool = field(default=False, compare=False)
+    is_halted: bool = field(default=False, compare=False)
 
     @property
     def shown_status(self) -> BookStatus:
-        """The status that clients see: an ACTIVE book that is parked shows PAUSED (O13, T53)."""
-        return BookStatus.PAUSED if self.is_parked and self.status is BookStatus.ACTIVE else self.status
+        """The status that clients see: an ACTIVE book that is parked or halted shows PAUSED (O13, T53)."""
+        stands_still = self.is_parked or self.is_halted
+        return BookStatus.PAUSED if stands_still and self.status is BookStatus.ACTIVE else self.status
+
+    @property
+    def trading_state(self) -> TradingState:
+        """The status that clients see, with HALTED told from PAUSED (O13)."""
+        is_halt = self.is_halted and not self.is_parked and self.status is BookStatus.ACTIVE
+        return TradingState.HALTED if is_halt else TradingState(self.shown_status.value)
 
     @property
     def terms(self) -> BookTerms:

@@ -49,6 +49,8 @@ def _depth(fold: BookFold, depth: Depth) -> Iterator[Disagreement]:
     book = fold.state.book
     if depth.version != book.version:
         yield Disagreement(f"{where}, version of the terms", str(book.version), str(depth.version))
+    if depth.halted_until_ms != book.halted_until_ms:
+        yield Disagreement(f"{where}, end of the halt", _shown(book.halted_until_ms), _shown(depth.halted_until_ms))
     for name, side, shown in (("bids", book.bids, depth.bids), ("asks", book.asks, depth.asks)):
         for number, (expected, found) in enumerate(zip_longest(side.depth(DEPTH_LEVELS_MAX), shown), 1):
             if expected != found:

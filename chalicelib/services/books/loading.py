@@ -145,7 +145,8 @@ class Loading:
         loaded.finished_candles.clear()
         book, sequence = loaded.state.book, loaded.state.head.sequence
         bids, asks = (tuple(side.depth(DEPTH_LEVELS_MAX)) for side in (book.bids, book.asks))
-        self._books.publish_depth(loaded.key, Depth(sequence, book.version, bids, asks, loaded.market))
+        view = Depth(sequence, book.version, bids, asks, loaded.market, book.halted_until_ms)
+        self._books.publish_depth(loaded.key, view)
 
     def write_snapshot_if_due(self, loaded: LoadedBook) -> None:
         """Write a snapshot if the journal has grown enough. A failure is only logged: nothing depends on it."""

@@ -10,6 +10,7 @@ from chalicelib.domain.books.fills import Fill
 from chalicelib.domain.books.orders import OrderRow
 from chalicelib.domain.feed.event import customer_subject
 from chalicelib.domain.ledger.owners import book_key, customer_key
+from chalicelib.services.books.halts import with_halts
 from chalicelib.support.consistency import Inconsistent
 from chalicelib.support.ids import TIME_MS_MAX
 from chalicelib.tables.books import Books, Depth
@@ -49,6 +50,10 @@ class BooksReading:
     def books_by_id(self, instance: str, book_ids: Iterable[str]) -> list[BookConfig]:
         """Return the existing ones of these books."""
         return self._books.configs(book_key(instance, book_id) for book_id in book_ids)
+
+    def with_halts(self, configs: Iterable[BookConfig], now_ms: int) -> list[BookConfig]:
+        """Return the configurations, those of books that are halted now marked so (O12)."""
+        return with_halts(self._books, configs, now_ms)
 
     def book_of_symbol(self, instance: str, symbol: str) -> BookConfig | None:
         """Return the book with this symbol, in any case, that is not closed."""

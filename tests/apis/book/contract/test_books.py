@@ -23,7 +23,8 @@ CHANGED = (200, None)
 WHOLE = [
     "id", "tokenAddress", "quoteTokenAddress", "name", "symbol", "status", "settlementMode", "minOrderSize",
     "maxOrderSize", "tickSize", "makerFeeBps", "takerFeeBps", "tokenType", "stockTokenId", "selfTradePrevention",
-    "marketCollarBps", "lotSize", "minOrderValue", *PROTECTION.values(),
+    "marketCollarBps", "lotSize", "minOrderValue", "tradingState",
+    *PROTECTION.values(),
 ]  # fmt: skip
 
 

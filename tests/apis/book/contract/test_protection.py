@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from chalicelib.apis.book.routes import BOOKS, ONE_BOOK, SETTINGS
+from chalicelib.apis.book.routes import BOOKS, ONE_BOOK, ONE_ORDER, SETTINGS
 from chalicelib.apis.kit.http import HttpResponse
 from chalicelib.domain.books.forms import PROTECTION
 from chalicelib.domain.ledger.owners import book_key
+from chalicelib.support.clock import now_ms
 from tests.apis.book.desk import Desk, data_of, fields_of, json_body, outcome_of
 from tests.case_tables import cases
 from tests.world import BASE, BOOK_ID, INSTANCE, QUOTE
@@ -25,6 +26,11 @@ def change(desk: Desk, **members: Any) -> HttpResponse:
 def shown(desk: Desk, book_id: str = BOOK_ID) -> dict[str, Any]:
     book: dict[str, Any] = data_of(desk.get(ONE_BOOK, orderBookId=book_id))
     return book
+
+
+def one(desk: Desk, order_id: str, customer: str = "ann") -> dict[str, Any]:
+    order: dict[str, Any] = data_of(desk.get(ONE_ORDER, {"customerRef": customer}, orderId=order_id))
+    return order
 
 
 def protection_of(book: dict[str, Any]) -> dict[str, Any]:
@@ -84,3 +90,75 @@ def test_o17_a_book_from_before_has_no_protection(desk: Desk) -> None:
     assert len(old) == len(row) - len(PROTECTION)
     desk.world.database.put_many("books", [old])
     assert protection_of(shown(desk)) == OFF
+
+
+# --- the halt ------------------------------------------------------------------------------------------------------
+
+
+def halt(desk: Desk) -> None:
+    """Trade at 50, then try to trade at 60, which is too far for the breaker."""
+    desk.world.now_ms = now_ms()
+    change(desk, **BREAKER)
+    desk.rested((10, 50), (10, 60))
+    desk.placed(quantity="10", price="50")
+    desk.match()
+    stopped = desk.placed(quantity="5", price="60")
+    desk.match()
+    assert one(desk, stopped)["cancelReason"] == "CIRCUIT_BREAKER"
+
+
+def states(desk: Desk) -> tuple[str, str]:
+    book = shown(desk)
+    return book["status"], book["tradingState"]
+
+
+def test_o13_a_halted_book_shows_paused_and_its_trading_state_says_why(desk: Desk) -> None:
+    assert states(desk) == ("ACTIVE", "ACTIVE")
+    halt(desk)
+    assert states(desk) == ("PAUSED", "HALTED")
+    assert [row["status"] for row in data_of(desk.get(BOOKS))] == ["PAUSED"]
+    assert data_of(desk.get(BOOKS, {"status": "ACTIVE"})) == []
+    taken_away = data_of(change(desk, **dict.fromkeys(BREAKER)))
+    assert (taken_away["status"], taken_away["tradingState"]) == ("PAUSED", "HALTED")
+    change(desk, status="PAUSED")
+    assert states(desk) == ("PAUSED", "PAUSED")
+    change(desk, status="CLOSED")
+    assert states(desk) == ("CLOSED", "CLOSED")
+
+
+def test_o12_a_halted_book_refuses_orders_and_takes_cancels(desk: Desk) -> None:
+    (resting, _) = desk.rested((10, 70), (10, 71))
+    halt(desk)
+    before = desk.world.tables()
+    assert outcome_of(desk.place()) == (400, "ORDER_BOOK_INACTIVE")
+    assert desk.world.tables() == before
+    desk.cancel(resting, "ben", {"prefer": "respond-async"})
+    desk.match()
+    assert one(desk, resting, "ben")["status"] == "CANCELLED"
+
+
+def test_o12_orders_are_admitted_once_the_time_of_a_halt_is_over(desk: Desk) -> None:
+    desk.world.now_ms = now_ms() - 1000 * BREAKER["haltSeconds"]
+    halt_at_ms = desk.world.now_ms
+    change(desk, **BREAKER)
+    desk.rested((10, 50), (10, 60))
+    desk.placed(quantity="10", price="50")
+    desk.placed(quantity="5", price="60")
+    desk.match()
+    view = desk.world.books.depth(desk.world.book)
+    assert view.halted_until_ms == halt_at_ms + 1000 * BREAKER["haltSeconds"]
+    assert states(desk) == ("ACTIVE", "ACTIVE")
+    desk.world.now_ms = now_ms()
+    order = desk.placed(price="40")
+    desk.match()
+    assert one(desk, order)["status"] == "OPEN"
+    assert desk.world.books.depth(desk.world.book).halted_until_ms is None
+
+
+def test_o11_the_rest_of_an_order_beyond_the_band_says_why_it_ended(desk: Desk) -> None:
+    change(desk, priceBandBps=1000)
+    desk.rested((10, 50), (10, 60))
+    desk.placed(quantity="1", price="50")
+    order = desk.placed(quantity="12", price="60")
+    desk.match()
+    assert (one(desk, order)["status"], one(desk, order)["cancelReason"]) == ("CANCELLED", "PRICE_BAND")

@@ -1,0 +1,25 @@
+"""Halts as seen outside the matcher: by the depth views, so best effort (O12). The matcher itself is exact."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from chalicelib.domain.books.config import BookConfig
+from chalicelib.domain.ledger.owners import book_key
+from chalicelib.tables.books import Books
+
+
+def with_halts(books: Books, configs: Iterable[BookConfig], now_ms: int) -> list[BookConfig]:
+    """Return the configurations, those of books that are halted now marked so.
+
+    Reads the depth views of books with a circuit breaker, and of those whose settings were changed since they were
+    made: a halt outlives a change that takes the breaker away.
+    """
+    read = list(configs)
+    until_ms = books.halts(_key(config) for config in read if config.halt_bps or config.version)
+    return [replace(config, is_halted=until_ms.get(_key(config), 0) > now_ms) for config in read]
+
+
+def _key(config: BookConfig) -> str:
+    return book_key(config.instance, config.book_id)
