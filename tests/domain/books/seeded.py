@@ -6,6 +6,7 @@ of.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 
 from chalicelib.domain.books.vocabulary import (
@@ -93,7 +94,9 @@ def place_or_cancel(draw: Random, number: int, comparison: Comparison, middle: i
         return _change(draw, number, [ACTIVE])
     ticks = max(1, middle + draw.randint(-6, 6))
     if kind < 0.50:
-        return _a_draft(draw, ticks, [(LIMIT, GTC, False)])
+        plain = _a_draft(draw, ticks, [(LIMIT, GTC, False)])
+        away = draw.randint(-2, 20)
+        return replace(plain, ticks=max(1, middle - away if plain.side is Side.BUY else middle + away), life_ms=None)
     if kind < 0.88 and open_orders:
         order = draw.choice(open_orders).placed
         return Cancel(order.customer, number - int(order.order_id.removeprefix("order ")))
