@@ -32,6 +32,7 @@ from chalicelib.ops.cli.table_errors import explain
 from chalicelib.services.books import redrive
 from chalicelib.services.push.broadcasting import BEAT_S
 from chalicelib.support.telemetry import logger
+from chalicelib.tables.rows import UnreadableRow
 from infra import demo, engine, escrow_demo, settings, taker_demo
 from infra.endpoint import refuse_dead_endpoint
 from infra.expiry_thread import start_expiry_thread
@@ -55,6 +56,12 @@ WEBHOOKS_PERIOD_S = 0.25
 
 class StopRequested(Exception):
     """The user asked the run to stop."""
+
+
+BEGIN_ANEW = (
+    "Begin anew with: make run FRESH=1, or name another prefix in a DynamoDB of your own: "
+    "TALLYBOOK_TABLE_PREFIX=... make run."
+)
 
 
 class RunFailed(Exception):
@@ -92,6 +99,9 @@ class LocalRun:
             say("Stopping ...")
         except (StartRefused, wiring.NoMasterKey) as refusal:
             complain(f"Tallybook did not start: {refusal}")
+            exit_code = 1
+        except UnreadableRow as row:
+            complain(f"Tallybook stops: {row}. {BEGIN_ANEW}")
             exit_code = 1
         except (BotoCoreError, ClientError) as error:
             complain(f"Tallybook stops: {explain(error)}")
@@ -172,8 +182,7 @@ class LocalRun:
             create_tables(client, self._settings.prefix)
         except EarlierTable as table:
             raise StartRefused(
-                f"an earlier version has made the table {table}. Begin anew with: make run FRESH=1, or name another "
-                "prefix in a DynamoDB of your own: TALLYBOOK_TABLE_PREFIX=... make run. CHANGELOG.md says more."
+                f"an earlier version has made the table {table}. {BEGIN_ANEW} CHANGELOG.md says more."
             ) from table
 
     def _redrive(self) -> None:

@@ -15,7 +15,7 @@ from chalicelib.domain.tenancy.instances import AcceptedKey, Instance, InstanceS
 from chalicelib.support.clock import new_id
 from chalicelib.tables.dynamodb import Database
 from chalicelib.tables.read_ahead import RowAt, row_at
-from chalicelib.tables.rows import Row
+from chalicelib.tables.rows import Row, reads_row
 from chalicelib.tables.settings_rows import TABLE, change_row
 from chalicelib.tables.writes import Put, TransactionRefused, Write
 
@@ -127,6 +127,7 @@ def _found(instance: str, row: Row | None) -> Instance:
     return _instance_of(row)
 
 
+@reads_row
 def _instance_of(row: Row) -> Instance:
     """Return the instance in a row; rows of an earlier version have no keys."""
     keys = (Key(**facts | {"status": KeyStatus(facts["status"])}) for facts in row.get("keys", []))

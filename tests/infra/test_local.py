@@ -28,8 +28,11 @@ import requests
 from chalicelib.apis.trade.signature import signature_of
 from chalicelib.domain.signed.settings import DeskSettings
 from chalicelib.support.clock import iso_seconds, new_id, now_ms
+from chalicelib.tables.dynamodb import Database
+from infra.demo import INSTANCE
 from infra.settings import HOST, ROOT, free_port
 from infra.state_file import read_state
+from infra.tables import create_tables
 from tests.apis.taker.desk import ORDER, sign_message, sign_order
 from tests.endpoint import drop_own_tables, own_prefix
 from tests.infra.stack import READY_BOUND_S, STOP_BOUND_S, RunningStack
@@ -132,7 +135,7 @@ def test_a_busy_port_is_one_clear_line_and_nothing_is_started(tmp_path: Path) ->
     with socket.create_server((HOST, 0)) as busy:
         port = busy.getsockname()[1]
         ended = start(tmp_path / "run", PORT=str(port))
-    assert ended.returncode == 1
+    assert ended.returncode == 1, ended.stderr
     assert ended.stderr.splitlines() == [ended.stderr.strip()]
     assert f"Port {port} " in ended.stderr
     assert "make run PORT=" in ended.stderr
@@ -145,7 +148,7 @@ def test_a_directory_that_cannot_be_written_is_one_clear_line(tmp_path: Path, wh
         (tmp_path / "file").write_text("")
         where = str(tmp_path / "file")
     ended = start(Path(where), PORT=str(free_port(0)))
-    assert ended.returncode == 1
+    assert ended.returncode == 1, ended.stderr
     (line,) = ended.stderr.splitlines()
     assert f"nothing can be kept in {where} (" in line
     assert "TALLYBOOK_LOCAL_DIR=" in line
@@ -168,7 +171,7 @@ def test_a_directory_that_became_read_only_is_one_clear_line(tmp_path: Path) -> 
     )
     if "unshare failed" in ended.stderr or "permission denied" in ended.stderr.lower():
         pytest.skip("nothing can be mounted here")
-    assert ended.returncode == 1
+    assert ended.returncode == 1, ended.stderr
     (line,) = ended.stderr.splitlines()
     assert f"nothing can be kept in {tmp_path} (Read-only file system)" in line
 
@@ -184,7 +187,7 @@ def test_a_directory_that_became_read_only_is_one_clear_line(tmp_path: Path) -> 
 )
 def test_an_invalid_variable_is_explained(tmp_path: Path, name: str, value: str, told: str) -> None:
     ended = start(tmp_path, PORT=str(free_port(0)), **{name: value})
-    assert ended.returncode == 1
+    assert ended.returncode == 1, ended.stderr
     assert told in ended.stderr
     assert "Traceback" not in ended.stderr
 
@@ -192,9 +195,25 @@ def test_an_invalid_variable_is_explained(tmp_path: Path, name: str, value: str,
 def test_a_dead_endpoint_is_one_clear_line(tmp_path: Path) -> None:
     url = f"http://{HOST}:{free_port(0)}"
     ended = start(tmp_path, PORT=str(free_port(0)), AWS_ENDPOINT_URL_DYNAMODB=url)
-    assert ended.returncode == 1
+    assert ended.returncode == 1, ended.stderr
     (line,) = ended.stderr.splitlines()
     assert f"nothing answers at {url}, which AWS_ENDPOINT_URL_DYNAMODB names" in line
+
+
+def test_a_row_of_an_earlier_version_is_one_line_that_says_what_to_do(tmp_path: Path, embedded_engine_url: str) -> None:
+    """Whichever table it stands in: its keys are as they are now, so the tables are not refused."""
+    client: Any = boto3.client("dynamodb", endpoint_url=embedded_engine_url)
+    prefix = own_prefix("earlier-row")
+    create_tables(client, prefix)
+    Database(client, prefix).put_many("tenants", [{"instance": INSTANCE, "credential": "instance"}])
+    theirs = {"AWS_ENDPOINT_URL_DYNAMODB": embedded_engine_url, "TALLYBOOK_TABLE_PREFIX": prefix}
+    ended = start(tmp_path, PORT=str(free_port(0)), **theirs)
+    drop_own_tables(client, prefix)
+    assert ended.returncode == 1, ended.stderr
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith(f"Tallybook stops: {INSTANCE} instance: ")
+    assert "CHANGELOG.md" in line
+    assert "make run FRESH=1" in line
 
 
 @pytest.mark.stack
