@@ -118,15 +118,15 @@ class Connections:
                 return
         raise UnknownConnection(subscription.connection_id)
 
-    def unsubscribe(self, connection_id: str, name: str) -> bool:
-        """Remove a subscription. Return whether there was one. Raises UnknownConnection."""
+    def unsubscribe(self, connection_id: str, name: str) -> None:
+        """Remove a subscription, if there is one. Raises UnknownConnection."""
         for _ in tries(CHANGES_MAX, self._database.pause):
             before = self.get(connection_id)
             gone = [topic for topic in before.topics if topic.name == name]
             kept = tuple(topic for topic in before.topics if topic.name != name)
             self._database.delete_many(TABLE, forms.keys_of_topics(connection_id, gone))
             if not gone or self._change(before, replace(before, topics=kept, version=before.version + 1)):
-                return bool(gone)
+                return
         raise UnknownConnection(connection_id)
 
     def _change(self, before: Connection, after: Connection) -> bool:

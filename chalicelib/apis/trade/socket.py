@@ -91,7 +91,8 @@ class TradeSocket:
         for one in wanted:
             if method == "subscribe":
                 self._subscribe(one, cursor)
-            elif self.sessions.connections.unsubscribe(one.connection_id, one.name):
+            else:
+                self.sessions.connections.unsubscribe(one.connection_id, one.name)
                 self._say(one.connection_id, one.name, {"message": "unsubscribed"})
 
     def _identified(self, connection: Connection, ticket: object) -> Connection:

@@ -335,6 +335,12 @@ def test_after_unsubscribing_no_more_messages_come_and_ids_begin_anew(sockets: S
     assert numbered(sockets.messages()[before:]) == [-1, 1]
 
 
+def test_who_unsubscribes_from_a_topic_that_it_does_not_follow_is_answered_too(sockets: Sockets) -> None:
+    for _ in range(2):
+        (gone,) = sockets.say({"method": "unsubscribe", "topics": [TRADES]})
+        assert (gone["id"], gone["topic"], gone["body"]) == (-1, TRADES, {"message": "unsubscribed"})
+
+
 @pytest.mark.parametrize("are_others_there", [False, True], ids=["restored", "made anew"])
 @pytest.mark.parametrize("topic", [TRADES, DELTA, "user_trades"])
 def test_a_cursor_of_another_journal_is_refused(sockets: Sockets, topic: str, are_others_there: bool) -> None:
