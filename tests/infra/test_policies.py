@@ -22,6 +22,7 @@ from chalicelib.apis.book.routes import (
     DEPTH,
     EVENTS,
     ONE_WEBHOOK,
+    RESUME,
     SETTINGS,
     TOKENS,
     TRADES_OF_BOOK,
@@ -194,6 +195,7 @@ def at_the_books(world: World) -> None:
     made = {"tokenAddress": QUOTE, "quoteTokenAddress": BASE, "name": "Quote / Base", "symbol": "Q/B"}
     book = json.loads(desk.send("POST", BOOKS, body=json.dumps(made).encode()).body)["data"]["id"]
     closed = json.dumps({"status": "CLOSED"}).encode()
+    assert desk.send("POST", RESUME, body=b"{}", orderBookId=book).status == 202
     assert desk.send("PATCH", SETTINGS, body=closed, orderBookId=book).status == 200
     desk.post(CREDIT, key="credit-0001", reference="bonus")
     desk.post(CREDIT, key="credit-0002", reference="bonus")

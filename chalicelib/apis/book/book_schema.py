@@ -136,6 +136,12 @@ class ChangeBookBody(Body):
         return settings | {name: getattr(self, member) or 0 for name, member in PROTECTION.items() if member in named}
 
 
+class ResumeBookBody(Body):
+    """Body of POST order-books/{orderBookId}/resume: the price band's reference, quote base units; null: as it is."""
+
+    reference: Amount | None = None
+
+
 _SETTINGS = {
     "status": "status",
     "minOrderSize": "order_size_min",

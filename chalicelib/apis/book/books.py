@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 from chalicelib.apis.book import book_schema, schema
 from chalicelib.apis.book.envelope import Envelope, Fault
@@ -15,6 +16,8 @@ from chalicelib.services.answers import Answers, KeptAnswer
 from chalicelib.services.books.configuring import Configuring
 from chalicelib.services.books.reading import BooksReading
 from chalicelib.support.clock import new_id, now_ms
+
+Outcome = TypeVar("Outcome", BookConfig, str)
 
 
 def off_chain_book(reading: BooksReading, instance: str, book_id: str) -> BookConfig:
@@ -55,6 +58,13 @@ class BookEndpoints:
         body = schema.checked(book_schema.ChangeBookBody, schema.json_object(request.body))
         return self._shown(_refuse(self.configuring.change(instance, book_id, body.settings())), envelope)
 
+    def resume(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
+        """POST order-books/{orderBookId}/resume. 202: the halt ends at the command's turn, as `book.resumed` (O12)."""
+        book_id = schema.path_parameter("orderBookId", request.path_parameters["orderBookId"])
+        reference = schema.checked(book_schema.ResumeBookBody, schema.json_object(request.body)).reference
+        command_id = _refuse(self.configuring.resume(instance, book_id, reference))
+        return envelope.success(202, {"id": book_id, "reference": _amount(reference), "commandId": command_id})
+
     def list_of_instance(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
         """GET offchain/order-books. 200 with a bare array of off-chain books, newest first, not paged."""
         status = book_schema.book_status_query(request.query)
@@ -76,8 +86,8 @@ class BookEndpoints:
         return envelope.success(200, _book_data(looked_at))
 
 
-def _refuse(outcome: BookConfig | Refusal) -> BookConfig:
-    """Return the book. Raises Fault for a refusal."""
+def _refuse(outcome: Outcome | Refusal) -> Outcome:
+    """Return the outcome. Raises Fault for a refusal."""
     if isinstance(outcome, Refusal):
         raise Fault(outcome.code.value, outcome.message)
     return outcome

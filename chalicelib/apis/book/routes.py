@@ -14,6 +14,7 @@ LIST = f"{BASE}/offchain/customers/{{customerRef}}/orders"
 TRADES_OF_CUSTOMER = f"{BASE}/offchain/customers/{{customerRef}}/trades"
 BOOKS = f"{BASE}/offchain/order-books"
 SETTINGS = f"{BASE}/order-books/{{orderBookId}}"
+RESUME = f"{BASE}/order-books/{{orderBookId}}/resume"
 ONE_BOOK = f"{BASE}/offchain/order-books/{{orderBookId}}"
 TRADES_OF_BOOK = f"{BASE}/offchain/order-books/{{orderBookId}}/trades"
 DEPTH = f"{BASE}/offchain/order-books/{{orderBookId}}/snapshot"
@@ -86,6 +87,8 @@ ROUTES = RouteTable(
               "INVALID_PAIR", "TOKEN_NOT_REGISTERED", "INVALID_CONFIG", "ORDER_BOOK_EXISTS", status=201),
         _route("PATCH", SETTINGS, "books.change", "Book", "ORDER_BOOK_NOT_FOUND", "INVALID_CONFIG",
                body="book_schema:ChangeBookBody"),
+        _route("POST", RESUME, "books.resume", "ResumedBook", "ORDER_BOOK_NOT_FOUND", "INVALID_CONFIG",
+               "INVALID_PRICE", body="book_schema:ResumeBookBody", status=202),
         _get(ONE_BOOK, "books.one", "Book", *OF_BOOK),
         _get(DEPTH, "market.depth", "Depth", *OF_BOOK, query=("levels",)),
         _get(TRADES_OF_BOOK, "market.trades_of_book", "BookTrades", *OF_BOOK, query=PAGE),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from chalicelib import wiring
 from chalicelib.domain.books.admission import Refusal, RefusalCode
@@ -24,13 +25,16 @@ from chalicelib.ops.cli.arguments import (
     pattern,
 )
 from chalicelib.services.books.configuring import Configuring
+from chalicelib.services.books.halts import with_halts
 from chalicelib.services.books.redrive import release
 from chalicelib.support.clock import iso, new_id, now_ms
 from chalicelib.support.outcomes import OutcomeUnknown, Unavailable
 from chalicelib.support.telemetry import logger
 from chalicelib.tables.books import BatchFailures, Books, MalformedConfig, MalformedView
+from chalicelib.tables.journal import Journal
 
 BOOK_HELP = "INSTANCE/ORDER_BOOK_ID, as in inst_demo0001/ob_offchain_001"
+Outcome = TypeVar("Outcome", BookConfig, str)
 CHANGE_WAIT_S, CHANGE_POLL_S = 5.0, 0.1
 _BOOK_ID = pattern(r"[^\x00-\x1f\x7f]{1,100}", "must be 1 to 100 characters without control characters")
 
@@ -41,10 +45,13 @@ def add_commands(groups: Any) -> None:
     _add_settings(add_command(group, "create", _create, "make an order book of two registered tokens"))
     for word, status, text in (
         ("pause", BookStatus.PAUSED, "no new orders, no matching; resting orders stay and can be cancelled"),
-        ("resume", BookStatus.ACTIVE, "match again"),
         ("close", BookStatus.CLOSED, "for good: cancel all resting orders and release their holds"),
     ):
         add_command(group, word, _change_status(status), text).add_argument("book", metavar="BOOK", help=BOOK_HELP)
+    resume = add_command(group, "resume", _resume, "match again: end a pause, and a halt of the circuit breaker")
+    resume.add_argument("book", metavar="BOOK", help=BOOK_HELP)
+    words = "of the price band until the next trade, base units of the quote asset; default: the last price"
+    resume.add_argument("--reference", type=amount, metavar="PRICE", help=words)
     show = add_command(group, "show", _show, "status, place in the journal, and whether and why it is parked")
     show.add_argument("book", metavar="BOOK", help=BOOK_HELP)
     add_command(group, "parked", _parked, "name the books that are parked, of all instances")
@@ -134,9 +141,36 @@ def _change_status(status: BookStatus) -> Command:
     return command
 
 
+def _resume(options: argparse.Namespace) -> Printed:
+    """End a halt, or set the reference, and then a pause; wait for the turns of both."""
+    instance, book_id = split_book_key(options.book)
+    database = wiring.database()
+    books, configuring = Books(database), Configuring(database)
+    was_halted, has_resumed = bool(books.halts([options.book])), True
+    if was_halted or options.reference is not None:
+        shown = books.depth(options.book).sequence
+        command_id = _done(configuring.resume(instance, book_id, options.reference))
+        has_resumed = _in_time(lambda: _is_resumed(Journal(database), options.book, shown, command_id))
+    config = _done(configuring.change(instance, book_id, {"status": BookStatus.ACTIVE}))
+    return {
+        "order_book_id": book_id,
+        "status": config.status.value,
+        "was_halted": was_halted,
+        "took_effect": _took_effect(options.book, config) and has_resumed,
+    }
+
+
+def _is_resumed(journal: Journal, book: str, sequence: int, command_id: str) -> bool:
+    """Return whether an entry after this one has the outcome of a resume."""
+    entries = journal.after(book, sequence)
+    return any(event.get("command") == command_id for entry in entries for event in entry.events)
+
+
 def _show(options: argparse.Namespace) -> Printed:
     books = Books(wiring.database())
     config, failures = _found(books, options.book)
+    (config,) = with_halts(books, [config], now_ms())
+    until_ms = books.halts([options.book]).get(options.book)
     at_ms = failures.parked_at_ms
     return {
         "order_book_id": config.book_id,
@@ -144,6 +178,8 @@ def _show(options: argparse.Namespace) -> Printed:
         "symbol": config.symbol,
         "status": config.status.value,
         "shown_status": config.shown_status.value,
+        "trading_state": config.trading_state.value,
+        "halted_until": None if until_ms is None else iso(until_ms),
         "sequence": _sequence(books, options.book),
         "parked_at": None if at_ms is None else iso(at_ms),
         "failed_batches": failures.failed_batches,
@@ -204,16 +240,22 @@ def _found(books: Books, book: str) -> tuple[BookConfig, BatchFailures]:
 
 def _took_effect(book: str, config: BookConfig) -> bool:
     """Wait until the book has applied these settings. Return False on timeout."""
-    books, deadline_s = Books(wiring.database()), time.monotonic() + CHANGE_WAIT_S
-    while books.depth(book).version < config.version:
+    books = Books(wiring.database())
+    return _in_time(lambda: books.depth(book).version >= config.version)
+
+
+def _in_time(is_done: Callable[[], bool]) -> bool:
+    """Wait until something is done. Return False on timeout."""
+    deadline_s = time.monotonic() + CHANGE_WAIT_S
+    while not is_done():
         if time.monotonic() > deadline_s:
             return False
         time.sleep(CHANGE_POLL_S)
     return True
 
 
-def _done(outcome: BookConfig | Refusal) -> BookConfig:
-    """Return the book. Raises CommandFailed if it was refused."""
+def _done(outcome: Outcome | Refusal) -> Outcome:
+    """Return the outcome. Raises CommandFailed if it was refused."""
     if isinstance(outcome, Refusal):
         is_there = outcome.code is RefusalCode.ORDER_BOOK_EXISTS
         raise CommandFailed(f"exists already: {outcome.message}" if is_there else outcome.message)

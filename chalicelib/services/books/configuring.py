@@ -13,7 +13,7 @@ from typing import Any
 
 from chalicelib.domain.books.admission import Refusal, RefusalCode
 from chalicelib.domain.books.config import BookConfig, default_lot_size, default_min_order_value, problems_of
-from chalicelib.domain.books.vocabulary import BookStatus, ChangeBook
+from chalicelib.domain.books.vocabulary import BookStatus, ChangeBook, ResumeBook
 from chalicelib.domain.ledger.owners import book_key
 from chalicelib.support.clock import new_id, now_s
 from chalicelib.support.outcomes import Unavailable
@@ -96,6 +96,25 @@ class Configuring:
             return after
 
         return until_written(once, TRIES_MAX, self._database.pause, Unavailable("the book keeps changing"))
+
+    def resume(self, instance: str, book_id: str, reference: int | None) -> str | Refusal:
+        """Queue the command that ends a halt and sets the price band's reference (O11, O12); return its id.
+
+        reference: quote base units; None: as it is. The book's status stays. Raises Unavailable (nothing changed) or
+        OutcomeUnknown.
+        """
+        book = book_key(instance, book_id)
+        config = self._books.config(book)
+        if config is None:
+            return Refusal(RefusalCode.ORDER_BOOK_NOT_FOUND, "Order book does not exist")
+        if config.status is BookStatus.CLOSED:
+            return Refusal(RefusalCode.INVALID_CONFIG, "Order book is closed for good")
+        if reference is not None and not 1 <= reference <= config.price_max:
+            return Refusal(RefusalCode.INVALID_PRICE, f"Reference must be 1 to {config.price_max}")
+        command = ResumeBook(self._new_id("rsm"), reference)
+        send = self._inbox.send(book, command, self._now_s())
+        self._database.transact([send], lambda: bool(self._inbox.progress([(book, command.command_id)])))
+        return command.command_id
 
     def _resolved(self, book: BookConfig, settings: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the settings with the book's defaults in place of None (T45)."""

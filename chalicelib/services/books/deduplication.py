@@ -9,7 +9,7 @@ tells which:
 | place | its order rests, or its row carries a sequence | at or below the watermark, or redriven |
 | cancel | its order's row says cancelled by its user, or cancel refused | its order does not rest |
 | cancel-all | its inbox row says so, or has gone | at or below the watermark, or redriven |
-| change | the book knows its name | never |
+| change, resume | the book knows its name | never |
 """
 
 from __future__ import annotations

@@ -131,6 +131,7 @@ CALLS: dict[tuple[str, str], list[Call]] = {
     (routes.BOOKS, "GET"): [Call(), Call(query={"status": "ACTIVE"})],
     (routes.BOOKS, "POST"): [Call(body=BOOK)],
     (routes.SETTINGS, "PATCH"): [Call(IN_BOOK, body={"makerFeeBps": 7}), Call(IN_BOOK, body={"status": "CLOSED"})],
+    (routes.RESUME, "POST"): [Call(IN_BOOK, body={"reference": "50"})],
     (routes.ONE_BOOK, "GET"): [Call(IN_BOOK)],
     (routes.DEPTH, "GET"): [Call(IN_BOOK)],
     (routes.TRADES_OF_BOOK, "GET"): [Call(IN_BOOK)],

@@ -12,6 +12,7 @@ from chalicelib.apis.book.routes import (
     DEBIT,
     ONE_ORDER,
     PLACE,
+    RESUME,
     SETTINGS,
     TOKENS,
     TRANSACTIONS,
@@ -41,6 +42,7 @@ def test_t57_json_beyond_its_bounds_is_a_fault_of_the_body_everywhere(desk: Desk
         ("DELETE", ONE_ORDER, {"orderId": order_id}),
         ("POST", BOOKS, {}),
         ("PATCH", SETTINGS, {"orderBookId": BOOK_ID}),
+        ("POST", RESUME, {"orderBookId": BOOK_ID}),
         *(("POST", route, {}) for route in (TOKENS, CREDIT, DEBIT, TRANSFER)),
     ]
     tables = ("orders", "inbox", "accounts", "books", "tokens")

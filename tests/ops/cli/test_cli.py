@@ -17,7 +17,7 @@ from chalicelib.ops.cli import books as books_commands
 from chalicelib.ops.verify.verifier import BookMoves, Verifier
 from chalicelib.services.books.matcher import Matcher
 from chalicelib.services.books.parking import FAILED_BATCHES_MAX
-from chalicelib.support.clock import iso
+from chalicelib.support.clock import iso, now_ms
 from chalicelib.tables.dynamodb import Database
 from tests.world import BASE, QUOTE, World
 
@@ -262,8 +262,41 @@ def test_a_change_of_status_is_queued_among_the_orders_and_takes_effect_in_its_t
     venue.change(tick_size=5)
     monkeypatch.setattr(books_commands.time, "sleep", matcher_comes)
     printed = cli.run(["book", word, venue.book])
-    assert printed == {"order_book_id": "ob_test", "status": status.value, "took_effect": True}
+    of_halt = {"was_halted": False} if word == "resume" else {}
+    assert printed == {"order_book_id": "ob_test", "status": status.value, "took_effect": True} | of_halt
     assert venue.folded().book.status is status
+
+
+@pytest.mark.parametrize("is_paused", [False, True])
+def test_resume_ends_a_halt_and_a_pause_and_sets_the_reference(
+    venue: World, monkeypatch: pytest.MonkeyPatch, is_paused: bool
+) -> None:
+    """O12: it waits for both turns."""
+    venue.now_ms = now_ms()
+    venue.change(halt_bps=1000, halt_window_s=60, halt_s=300)
+    for price in (50, 60):
+        venue.placed("ann", "SELL", 1, price)
+        venue.placed("ben", "BUY", 1, price)
+    if is_paused:
+        venue.change_status(BookStatus.PAUSED)
+    assert venue.deliver() == []
+    shown = cli.run(["book", "show", venue.book])
+    assert shown["trading_state"] == ("PAUSED" if is_paused else "HALTED")
+    assert shown["halted_until"] == iso(venue.now_ms + 300_000)
+    monkeypatch.setattr(books_commands, "CHANGE_WAIT_S", 0)
+    assert cli.run(["book", "resume", venue.book, "--reference", "55"])["took_effect"] is False
+
+    def matcher_comes(_pause_s: float) -> None:
+        venue.stream_new_commands()
+        assert venue.deliver() == []
+
+    monkeypatch.setattr(books_commands, "CHANGE_WAIT_S", 5)
+    monkeypatch.setattr(books_commands.time, "sleep", matcher_comes)
+    printed = cli.run(["book", "resume", venue.book, "--reference", "70"])
+    assert printed == {"order_book_id": "ob_test", "status": "ACTIVE", "was_halted": True, "took_effect": True}
+    book = venue.folded().book
+    assert (book.trades_now, book.set_reference) == (True, 70)
+    assert cli.run(["book", "show", venue.book])["trading_state"] == "ACTIVE"
 
 
 def test_a_change_of_status_without_a_matcher_stays_queued(venue: World, monkeypatch: pytest.MonkeyPatch) -> None:

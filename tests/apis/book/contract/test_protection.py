@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.apis.book.routes import BOOKS, ONE_BOOK, ONE_ORDER, SETTINGS
+from chalicelib.apis.book.routes import BOOKS, ONE_BOOK, ONE_ORDER, RESUME, SETTINGS
 from chalicelib.apis.kit.http import HttpResponse
 from chalicelib.domain.books.forms import PROTECTION
 from chalicelib.domain.ledger.owners import book_key
@@ -162,3 +162,71 @@ def test_o11_the_rest_of_an_order_beyond_the_band_says_why_it_ended(desk: Desk) 
     order = desk.placed(quantity="12", price="60")
     desk.match()
     assert (one(desk, order)["status"], one(desk, order)["cancelReason"]) == ("CANCELLED", "PRICE_BAND")
+
+
+# --- the operator's resume -----------------------------------------------------------------------------------------
+
+
+def resume(desk: Desk, book_id: str = BOOK_ID, **members: Any) -> HttpResponse:
+    return desk.send("POST", RESUME, body=json_body(members), orderBookId=book_id)
+
+
+def test_o12_the_operator_ends_a_halt_at_the_turn_of_its_command(desk: Desk) -> None:
+    halt(desk)
+    answer = data_of(resume(desk), 202)
+    assert answer == {"id": BOOK_ID, "reference": None, "commandId": answer["commandId"]}
+    assert states(desk) == ("PAUSED", "HALTED")
+    desk.match()
+    assert states(desk) == ("ACTIVE", "ACTIVE")
+    order = desk.placed(quantity="5", price="60")
+    desk.match()
+    assert one(desk, order)["status"] == "FILLED"
+
+
+def test_o12_a_resume_that_is_delivered_again_ends_no_later_halt(desk: Desk) -> None:
+    halt(desk)
+    resume(desk)
+    desk.match()
+    desk.rested((1, 40))
+    for price in ("40", "60"):
+        desk.placed(quantity="1", price=price)
+    desk.match()
+    assert states(desk) == ("PAUSED", "HALTED")
+    desk.match()
+    assert states(desk) == ("PAUSED", "HALTED")
+
+
+def test_o11_the_operator_sets_the_reference_of_the_price_band(desk: Desk) -> None:
+    change(desk, priceBandBps=1000)
+    desk.rested((1, 50), (10, 70))
+    desk.placed(quantity="1", price="50")
+    stopped = desk.placed(quantity="2", price="70")
+    desk.match()
+    assert one(desk, stopped)["cancelReason"] == "PRICE_BAND"
+    assert data_of(resume(desk, reference="70"), 202)["reference"] == "70"
+    order = desk.placed(quantity="2", price="70")
+    desk.match()
+    assert one(desk, order)["status"] == "FILLED"
+
+
+REFUSED = cases(
+    ("no such book",           "ob_none", {},                        (404, "ORDER_BOOK_NOT_FOUND")),
+    ("a reference of zero",    BOOK_ID,   {"reference": "0"},        (400, "INVALID_PRICE")),
+    ("a price above all",      BOOK_ID,   {"reference": "9" * 38},   (400, "INVALID_PRICE")),
+    ("a number",               BOOK_ID,   {"reference": 5},          ["reference"]),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("book_id", "members", "expected"), REFUSED)
+def test_a_resume_that_is_refused_changes_nothing(
+    desk: Desk, book_id: str, members: dict[str, Any], expected: Any
+) -> None:
+    before = desk.world.tables()
+    response = resume(desk, book_id, **members)
+    assert (fields_of(response) if isinstance(expected, list) else outcome_of(response)) == expected
+    assert desk.world.tables() == before
+
+
+def test_a_closed_book_is_not_resumed(desk: Desk) -> None:
+    change(desk, status="CLOSED")
+    assert outcome_of(resume(desk)) == (400, "INVALID_CONFIG")
