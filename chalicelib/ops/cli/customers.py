@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from chalicelib import wiring
-from chalicelib.domain.ledger.owners import split_owner
+from chalicelib.domain.ledger.owners import customer_key, split_owner
 from chalicelib.ops.cli import tenants
-from chalicelib.ops.cli.arguments import CUSTOMER, Printed, add_command, add_group, characters, ledger_asset
+from chalicelib.ops.cli.arguments import (
+    CUSTOMER,
+    CommandFailed,
+    Printed,
+    add_command,
+    add_group,
+    characters,
+    ledger_asset,
+)
 from chalicelib.support.clock import iso
 from chalicelib.tables.accounts import Accounts
 from chalicelib.tables.frozen_customers import FrozenCustomers
 
 REASON_CHARACTERS_MAX = 256
+_WALLET = re.compile(r"0x[0-9a-f]{40}")
 
 
 def add_commands(groups: Any) -> None:
@@ -43,8 +53,20 @@ def _add_customer(command: argparse.ArgumentParser) -> None:
 
 def _freeze(options: argparse.Namespace) -> Printed:
     tenants.tenants().get(options.instance)
+    _refuse_other_case(options.instance, options.customer)
     is_new = FrozenCustomers(wiring.database()).freeze(options.instance, options.customer, options.reason)
     return {"customer": options.customer, "frozen": True, "changed": is_new}
+
+
+def _refuse_other_case(instance: str, customer: str) -> None:
+    """Raise CommandFailed for a name that only its lower case makes one of the ledger: its freeze would hold nobody."""
+    lower, accounts = customer.lower(), Accounts(wiring.database())
+
+    def has(name: str) -> bool:
+        return any(accounts.balances(customer_key(instance, name)))
+
+    if lower != customer and not has(customer) and (_WALLET.fullmatch(lower) or has(lower)):
+        raise CommandFailed(f"nobody has this name, which the ledger has in lower case: --customer {lower}")
 
 
 def _unfreeze(options: argparse.Namespace) -> Printed:

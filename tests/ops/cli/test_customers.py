@@ -54,6 +54,18 @@ def test_a_customer_is_frozen_listed_and_let_go(
     assert run(f"customer unfreeze {OF} --customer ann")["changed"] is False
 
 
+def test_a_freeze_by_a_name_in_another_case_is_refused(run: Run, world: World) -> None:
+    wallet = "0x19E7E376E7C213B7E7e7e46cc70A5dD086DAff2A"
+    world.credit("sandbox:5756be34", QUOTE, 1)
+    for name in (wallet, "sandbox:5756BE34"):
+        with pytest.raises(CommandFailed, match=f"in lower case: --customer {name.lower()}"):
+            run(f"customer freeze {OF} --customer {name}")
+        assert run(f"customer freeze {OF} --customer {name.lower()}")["changed"] is True
+    world.credit(wallet, QUOTE, 1)  # a customer of the book desk may have any name
+    for name in (wallet, "ANN"):
+        assert run(f"customer freeze {OF} --customer {name}")["changed"] is True
+
+
 def test_holders_are_listed_with_fees_the_largest_first(
     run: Run, world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
