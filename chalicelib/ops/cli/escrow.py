@@ -82,11 +82,13 @@ def _add_merchant_commands(group: Any) -> None:
     command.add_argument("merchant", metavar="MERCHANT", type=_MERCHANT, help="its reference in the instance")
     command.add_argument("--base-currency", type=_CURRENCY, required=True, help="of orders that name none")
     command.add_argument("--email", type=_EMAIL, help="shown to clients of its keys (/accounts/me)")
-    command = add_command(group, "frames", _set_frames, "which sites may frame its orders' pages; none at first")
+    command = add_command(group, "frames", _frames, "show which sites may frame its orders' pages, or set them")
     add_instance(command)
     command.add_argument("merchant", metavar="MERCHANT", type=_MERCHANT)
-    text = "as in https://shop.example; repeat it"
-    command.add_argument("--origin", dest="origins", action="append", default=[], type=_ORIGIN, help=text)
+    change = command.add_mutually_exclusive_group()
+    text = "as in https://shop.example; repeat it for each of them: those before are gone"
+    change.add_argument("--origin", dest="origins", action="append", type=_ORIGIN, help=text)
+    change.add_argument("--none", dest="origins", action="store_const", const=[], help="no site any more")
     command = add_command(group, "list", _list_merchants, "list an instance's merchants")
     add_instance(command)
     command.set_defaults(lines=_merchant_lines)
@@ -198,11 +200,15 @@ def _create_merchant(options: argparse.Namespace) -> Printed:
     return _shown_merchant(desk.create_merchant(instance, options.merchant, options.base_currency, options.email))
 
 
-def _set_frames(options: argparse.Namespace) -> Printed:
-    instance, origins = tenants().get(options.instance).instance, list(dict.fromkeys(options.origins))
+def _frames(options: argparse.Namespace) -> Printed:
+    """Show a merchant's frames. They change only where the command names some, or none in so many words."""
+    instance, desks = tenants().get(options.instance).instance, EscrowDesks(wiring.database())
+    if options.origins is None:
+        return _shown_merchant(desks.merchant(instance, options.merchant))
+    origins = list(dict.fromkeys(options.origins))
     if len(origins) > FRAMES_MAX:
         raise CommandFailed(f"a merchant has {FRAMES_MAX} origins at most")
-    return _shown_merchant(EscrowDesks(wiring.database()).set_frames(instance, options.merchant, origins))
+    return _shown_merchant(desks.set_frames(instance, options.merchant, origins))
 
 
 def _list_merchants(options: argparse.Namespace) -> Printed:

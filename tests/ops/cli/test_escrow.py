@@ -116,7 +116,9 @@ def test_a_merchant_lists_the_sites_that_may_frame_its_pages(shop: Run, memory_d
     ]
     merchant = EscrowDesks(memory_database).merchant(INSTANCE, "shop")
     assert merchant.frames == ("https://a.test", "https://b.test:8443")
-    assert shop(line)["frames"] == []
+    assert shop(line)["frames"] == list(merchant.frames), "who only looks changes nothing"
+    assert shop(f"{line} --origin https://c.test")["frames"] == ["https://c.test"]
+    assert shop(f"{line} --none")["frames"] == shop(line)["frames"] == []
     for bad in ("https://a.test/x", "*", "https://a.test;script-src"):
         with pytest.raises(SystemExit):
             shop(f"{line} --origin {bad}")
