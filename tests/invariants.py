@@ -10,7 +10,15 @@ from chalicelib.domain.books.candles import Market, Period, Trade
 from chalicelib.domain.books.journal import trade_id
 from chalicelib.domain.books.settlement import settle
 from chalicelib.domain.books.snapshot import NAMED_LIFE_MS, BookState, decode_state
-from chalicelib.domain.books.vocabulary import BookStatus, CancelAll, CancelOrder, ChangeBook, Command, PlaceOrder
+from chalicelib.domain.books.vocabulary import (
+    BookStatus,
+    CancelAll,
+    CancelOrder,
+    ChangeBook,
+    Command,
+    PlaceOrder,
+    ResumeBook,
+)
 from chalicelib.domain.ledger.owners import customer_key, owner_key
 from chalicelib.services.books.trades import trades_of
 from chalicelib.tables.candles import Candles, is_kept
@@ -49,6 +57,7 @@ def check_invariants(
     assert depth.sequence == state.head.sequence, "6: the depth view trails the journal"
     assert list(depth.bids) == state.book.bids.depth(DEPTH_LEVELS), "6: bids of the depth view"
     assert list(depth.asks) == state.book.asks.depth(DEPTH_LEVELS), "6: asks of the depth view"
+    assert depth.halted_until_ms == state.book.halted_until_ms, "6: the halt of the depth view"
     _check_candles(venue, now_ms)
     config = venue.books.config(venue.book)
     assert config is not None
@@ -183,6 +192,8 @@ def _check_outcomes(venue: Venue, commands: Iterable[Row]) -> None:
                     outcomes[f"cancel all {event['command']}"] += 1
                 case "bookChanged", _:
                     outcomes[f"change {event['command']}"] += 1
+                case "resumed", _ if event["command"] is not None:
+                    outcomes[f"resume {event['command']}"] += 1
     asked = Counter(_name_of(command) for row in commands for command in commands_of(row))
     assert outcomes == asked, "5: commands and outcomes differ"
 
@@ -272,6 +283,8 @@ def _name_of(command: Command) -> str:
             return f"cancel all {command_id}"
         case ChangeBook(command_id, _):
             return f"change {command_id}"
+        case ResumeBook(command_id, _):
+            return f"resume {command_id}"
 
 
 def _check_snapshot(venue: Venue) -> None:

@@ -299,6 +299,30 @@ def expire_before_the_taker(world: World) -> None:
     world.placed("ben", "BUY", 30, 50)
 
 
+def halt_in_a_sweep(world: World) -> None:
+    """A sweep halts the book before its third trade; what comes after is refused, and a cancel is not (O12)."""
+    for price in (50, 51, 70, 71):
+        world.placed("ann", "SELL", 10, price)
+    rests = world.placed("cat", "BUY", 5, 40)
+    world.deliver()
+    world.placed("ben", "BUY", 35, 71)
+    world.placed("ben", "BUY", 5, 71)
+    world.cancel("cat", rests)
+
+
+def resume_of_a_halted_book(world: World) -> None:
+    """A halt is ended by the operator, and the next one by its time."""
+    halt_in_a_sweep(world)
+    assert isinstance(world.configuring.resume(world.config.instance, BOOK_ID, 70), str)
+    world.stream_new_commands()
+    world.placed("ben", "BUY", 10, 70)
+    world.deliver()
+    world.now_ms += 1_000
+    world.placed("ben", "BUY", 10, 71)
+    world.placed("ann", "SELL", 3, 90)
+    world.placed("ben", "BUY", 3, 90)
+
+
 def batch_of_100_mixed_commands(world: World) -> None:
     random_commands(world, 30, seed=7)
     world.deliver()
@@ -336,6 +360,7 @@ def random_commands(world: World, count: int, seed: int) -> None:
             placed.append((customer, outcome.order.order_id))
 
 
+BREAKER = {"halt_bps": 1_000, "halt_window_s": 60, "halt_s": 1, "price_band_bps": 5_000}
 SCENARIOS = {
     "rest": Scenario(rest),
     "cross": Scenario(cross),
@@ -384,6 +409,10 @@ SCENARIOS = {
     ),
     "expire": Scenario(expire, limits={"chalicelib.services.books.matcher.EVENTS_PER_ENTRY_GROUP": 2}),
     "expire before the taker": Scenario(expire_before_the_taker),
+    "halt in a sweep": Scenario(halt_in_a_sweep, BREAKER),
+    "resume of a halted book": Scenario(
+        resume_of_a_halted_book, BREAKER, {"chalicelib.services.books.matcher.EVENTS_PER_ENTRY_GROUP": 3}
+    ),
     "snapshot due": Scenario(
         snapshot_due,
         limits={

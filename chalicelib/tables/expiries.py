@@ -7,6 +7,8 @@ row is put with the order and removed once the order has ended, for whatever rea
                                                                 |                                             ^
                                                                 +--postpone: it has not--> a later minute ----+
 
+A halt of a book has a row too, so that it ends even if nobody trades (O12). Its row is put once the halt is decided.
+
 The matcher and its journal decide whether an order has expired; a stale or duplicate row does no harm. One more row
 records which minutes are swept: all checks due in them are done.
 """
@@ -27,11 +29,16 @@ ROW_LIFE_S = 30 * 86_400
 SWEPT = {"minute": 0, "look": "swept"}
 """Key of the row that records the swept minutes: no order expires in the first minute of 1970."""
 PAGE_ROWS = 1000
+HALT = "halt/"
+"""What the name of a halt's row begins with; no order's id does."""
 
 
 @dataclass(frozen=True, slots=True)
 class Expiry:
-    """An order that expires. check_at_ms: time of its next check, ms since the epoch: its expiry, unless postponed."""
+    """An order that expires, or a halt that ends (``halt_end``).
+
+    check_at_ms: time of its next check, ms since the epoch: its expiry or end, unless postponed.
+    """
 
     book: str
     owner: str
@@ -42,6 +49,16 @@ class Expiry:
     def key(self) -> Row:
         """The row's key: rows of a minute are sorted by time, then by order id."""
         return {"minute": minute_of(self.check_at_ms), "look": f"{_moment(self.check_at_ms)}/{self.order_id}"}
+
+    @property
+    def is_halt(self) -> bool:
+        """Whether it is a halt that ends."""
+        return self.order_id.startswith(HALT)
+
+
+def halt_end(book: str, until_ms: int) -> Expiry:
+    """Return the end of a book's halt as it is scheduled: of no owner, and named after the book."""
+    return Expiry(book, "", f"{HALT}{book}", until_ms)
 
 
 def minute_of(at_ms: int) -> int:
@@ -58,7 +75,7 @@ class Expiries:
         return Put(TABLE, _row_of(expiry))
 
     def schedule_all(self, expiries: Iterable[Expiry]) -> None:
-        """Schedule expiry checks, by writes of their own: for ``tallybook rebuild``."""
+        """Schedule expiry checks, by writes of their own."""
         self._database.put_many(TABLE, map(_row_of, expiries))
 
     def due(self, minute: int, at_ms: int) -> Iterator[Expiry]:

@@ -156,6 +156,7 @@ def test_no_policy_grants_what_its_function_does_not_do(
     at_the_books(world)
     at_the_trade_desk(world, monkeypatch)
     expire(world, monkeypatch)
+    halt(world)
     park(world)
     at_the_taker_desk(memory_database._client)
     at_the_escrow_desk(memory_database._client)
@@ -299,6 +300,19 @@ def expire(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     close_while_it_is_swept(world)
     with work_of("api_handler"):
         assert list(Candles(world.database).between(world.book, Period.MINUTE, 0, world.now_ms))
+
+
+def halt(world: World) -> None:
+    """Have a book halt, and its halt end at its time."""
+    world.change(halt_bps=1, halt_window_s=60, halt_s=1)
+    for price in (5, 4):
+        world.placed("ann", "BUY", 1, price)
+    world.placed("ben", "SELL", 2, 4)
+    world.deliver(records=records_of(world))
+    (until_ms,) = world.books.halts([world.book]).values()
+    world.now_ms = until_ms
+    assert Expiring(world.database, world.matcher(), lambda: world.now_ms).check()
+    assert world.books.halts([world.book]) == {}
 
 
 def close_while_it_is_swept(world: World) -> None:

@@ -179,18 +179,28 @@ class Expiring:
         return left
 
     def _live(self, expiries: list[Expiry]) -> list[Expiry]:
+        """Return the rows whose order or halt has not ended. An order that cannot be read counts as live."""
+        halts, expiries = ([one for one in expiries if one.is_halt is is_halt] for is_halt in (True, False))
+        return self._due_halts(halts) + self._live_orders(expiries)
+
+    def _due_halts(self, halts: list[Expiry]) -> list[Expiry]:
+        """Return the rows whose book is still halted though the halt's time is over (O12)."""
+        until_ms = self._books.halts({halt.book for halt in halts})
+        return [halt for halt in halts if until_ms.get(halt.book, halt.check_at_ms + 1) <= halt.check_at_ms]
+
+    def _live_orders(self, expiries: list[Expiry]) -> list[Expiry]:
         """Return the rows whose order has not ended. An order that cannot be read counts as live."""
         try:
             open_ids = self._orders.open_ids(sorted({(expiry.owner, expiry.order_id) for expiry in expiries}))
         except UNREADABLE:
             if len(expiries) > 1:
-                return [expiry for each in expiries for expiry in self._live([each])]
+                return [expiry for each in expiries for expiry in self._live_orders([each])]
             logger.exception("order cannot be read", order=expiries[0].order_id)
             return expiries
         return [expiry for expiry in expiries if expiry.order_id in open_ids]
 
     def _wake(self, book: str, run: _Check) -> int:
-        """Have a book close its due orders; return how many ended, 0 where the book fails (logged)."""
+        """Have a book close its due orders and end its halt; return how many ended, 0 where the book fails (logged)."""
         at_ms = run.at_ms
         failures = self._failures.get(book) or _Failures(0, 0)
         if at_ms < failures.last_at_ms + FAILED_PAUSE_MS:

@@ -15,6 +15,7 @@ from chalicelib.domain.books.events import (
     CancelAllEnded,
     CancelRefused,
     Event,
+    Halted,
     Traded,
 )
 from chalicelib.domain.books.fills import Fill
@@ -24,6 +25,7 @@ from chalicelib.domain.books.settlement import settle
 from chalicelib.domain.ledger.owners import customer_key, owner_key
 from chalicelib.tables.accounts import Accounts
 from chalicelib.tables.dynamodb import Database
+from chalicelib.tables.expiries import Expiries, halt_end
 from chalicelib.tables.fills import Fills
 from chalicelib.tables.inbox import CancelAllProgress, Inbox
 from chalicelib.tables.orders import Orders
@@ -35,6 +37,7 @@ class Projector:
         self._fills = Fills(database)
         self._accounts = Accounts(database)
         self._inbox = Inbox(database)
+        self._expiries = Expiries(database)
 
     def project(
         self, config: BookConfig, entry: JournalEntry, events: Sequence[Event], traded: Mapping[str, TradeSums]
@@ -56,6 +59,8 @@ class Projector:
         self._orders.project(config.book_id, updates, sequence, at_ms)
         self._orders.note_refused_cancels(not_cancelled, sequence)
         self._inbox.note_progress(entry.book, cancel_alls(events, sequence))
+        if halts := [event for event in events if isinstance(event, Halted)]:
+            self._expiries.schedule_all(halt_end(entry.book, halt.until_ms) for halt in halts)
 
 
 def cancel_alls(events: Iterable[Event], sequence: int) -> dict[str, CancelAllProgress]:

@@ -30,7 +30,7 @@ from chalicelib.tables.books import Books, MalformedView
 from chalicelib.tables.candles import Candles
 from chalicelib.tables.candles import row_of as candle_row
 from chalicelib.tables.dynamodb import Database, batched
-from chalicelib.tables.expiries import Expiries, Expiry
+from chalicelib.tables.expiries import Expiries, Expiry, halt_end
 from chalicelib.tables.external_ids import name_row
 from chalicelib.tables.fills import Fills, is_row_of, row_of
 from chalicelib.tables.inbox import CancelAllProgress, Inbox, progress_of
@@ -276,7 +276,10 @@ def _order_rows(rows: ExpectedRows, waiting: _Waiting, fold: BookFold) -> dict[R
 
 
 def _expiries(fold: BookFold, waiting: _Waiting) -> Iterator[Expiry]:
-    """Yield the expiry row of each live order that expires (R24)."""
+    """Yield the expiry row of each live order that expires (R24), and of the book's halt (O12)."""
+    until_ms = fold.state.book.halted_until_ms
+    if until_ms is not None:
+        yield halt_end(fold.key, until_ms)
     resting = [(order.placed, order.expires_at_ms) for order in fold.state.book.open_orders.values()]
     for placed, expires_at_ms in resting + [(placed, placed.expires_at_ms) for placed in waiting.orders]:
         if expires_at_ms is not None:

@@ -402,6 +402,74 @@ def test_no_fault_at_any_call_of_a_look_does_what_the_next_look_does_not_mend(fa
     pytest.fail(f"a check takes more than {CALLS_MAX} calls")
 
 
+# --- halts (O12) ---------------------------------------------------------------------------------------------------
+
+
+def halted(world: World) -> int:
+    """Have the book halt before a trade at 60; return when the halt ends."""
+    world.change(halt_bps=1000, halt_window_s=60, halt_s=10)
+    for price in (50, 60):
+        world.placed("ben", "SELL", 1, price)
+        world.placed("ann", "BUY", 1, price)
+    assert world.deliver() == []
+    until_ms = world.books.halts([world.book])[world.book]
+    assert until_ms == world.now_ms + 10 * SECOND_MS
+    return until_ms
+
+
+def test_o12_a_halt_ends_at_its_time_though_nobody_trades(world: World) -> None:
+    until_ms = halted(world)
+    assert rows(world) == [f"halt/{world.book}"]
+    assert look_at(world, until_ms - 1)
+    assert world.folded().book.halted_until_ms == until_ms
+    assert look_at(world, until_ms)
+    assert world.folded().book.halted_until_ms is None
+    assert world.books.halts([world.book]) == {}
+    assert rows(world) == []
+    check_invariants(world, CREDITED)
+
+
+def test_o12_what_waits_for_the_end_of_a_halt_is_decided_then(world: World) -> None:
+    """A row of a halt that is over, by the operator or by a command, wakes nobody; nor does one of a halt before."""
+    until_ms = halted(world)
+    world.now_ms = until_ms - 1
+    assert isinstance(world.configuring.resume(INSTANCE, world.config.book_id, None), str)
+    world.stream_new_commands()
+    for price in (50, 60):
+        world.placed("ben", "SELL", 1, price)
+        world.placed("ann", "BUY", 1, price)
+    assert world.deliver() == []
+    assert world.books.halts([world.book])[world.book] > until_ms
+    matcher = CountingMatcher(world.database, lambda: world.now_ms)
+    world.now_ms = until_ms
+    assert expiring_of(world, matcher).check()
+    assert matcher.woken == []
+    assert len(rows(world)) == 1
+
+
+def test_o12_a_halt_whose_row_is_lost_ends_with_the_next_command(world: World) -> None:
+    until_ms = halted(world)
+    for row in world.database.scan("expiries"):
+        world.database.delete_many("expiries", [{"minute": row["minute"], "look": row["look"]}])
+    assert look_at(world, until_ms)
+    assert world.folded().book.halted_until_ms == until_ms
+    world.placed("ann", "BUY", 1, 40)
+    assert world.deliver() == []
+    assert world.folded().book.halted_until_ms is None
+
+
+def test_o12_the_halt_of_a_parked_book_is_looked_at_again_later(world: World) -> None:
+    until_ms = halted(world)
+    world.database.put_many("books", [parked(row) for row in world.database.scan("books") if row["part"] == "config"])
+    assert look_at(world, until_ms)
+    assert rows(world) == [f"halt/{world.book}"]
+    assert world.folded().book.halted_until_ms == until_ms
+
+
+def parked(row: dict[str, Any]) -> dict[str, Any]:
+    return row | {"parked_at_ms": NOW_MS, "failed_batches": 5}
+
+
 def _taker(world: World) -> None:
     world.placed("ben", "SELL", 30, 49)
     assert world.deliver(records=world.records[-1:]) == []
