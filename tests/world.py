@@ -214,10 +214,11 @@ def asked(
     price: int | None = None,
     time_in_force: str = "GTC",
     post_only: bool = False,
+    order_type: OrderType | None = None,
     **more: Any,
 ) -> OrderRequest:
-    """Return an order as asked for: MARKET where there is no price."""
-    kind = OrderType.MARKET if price is None else OrderType.LIMIT
+    """Return an order as asked for: without a type, MARKET where there is no price, else LIMIT."""
+    kind = order_type or (OrderType.MARKET if price is None else OrderType.LIMIT)
     return OrderRequest(customer, Side(side), kind, TimeInForce(time_in_force), price, quantity, post_only, **more)
 
 

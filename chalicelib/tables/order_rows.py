@@ -7,10 +7,14 @@ from chalicelib.domain.books.vocabulary import CloseReason, OrderStatus, OrderTy
 from chalicelib.domain.ledger.amounts import Side
 from chalicelib.tables.rows import Row, UnreadableRow, reads_row
 
+_AMOUNTS = ("value", "expires_at_ms", "stop_price", "distance", "step")
+_EXTRAS = ("external_id", *_AMOUNTS)
+"""Members of ``PlaceOrder`` that a row lacks where they are None."""
+
 
 def admitted_row(owner: str, book_id: str, order: PlaceOrder) -> Row:
     """Return the row that admission puts, as stored: only the members that the order has."""
-    extras = {"value": order.value, "external_id": order.external_id, "expires_at_ms": order.expires_at_ms}
+    extras = {name: getattr(order, name) for name in _EXTRAS}
     return {
         "owner": owner,
         "order_id": order.order_id,
@@ -40,7 +44,8 @@ def decided_row(owner: str, book_id: str, order: PlaceOrder, update: OrderUpdate
 
 def changed_by(update: OrderUpdate, sequence: int, at_ms: int) -> Row:
     """Return the members that journal entry ``sequence`` changed in an order's row."""
-    return {
+    triggered: Row = {"triggered": True} if update.triggered else {}
+    return triggered | {
         "status": update.status.value,
         "filled": update.filled,
         "notional": update.sums.notional,
@@ -53,20 +58,23 @@ def changed_by(update: OrderUpdate, sequence: int, at_ms: int) -> Row:
 @reads_row
 def placed_of(row: Row) -> PlaceOrder:
     """Return the command that placed an order, as admitted. Raises UnreadableRow."""
-    price, value, expires_at_ms = row["price"], row.get("value"), row.get("expires_at_ms")
+
+    def amount(name: str) -> int | None:
+        value = row.get(name)
+        return None if value is None else int(value)
+
     return PlaceOrder(
         order_id=str(row["order_id"]),
         customer=str(row["customer"]),
         side=Side(row["side"]),
         order_type=OrderType(row["order_type"]),
         time_in_force=TimeInForce(row["time_in_force"]),
-        price=None if price is None else int(price),
+        price=None if row["price"] is None else int(row["price"]),
         quantity=int(row["quantity"]),
         hold=int(row["hold"]),
         post_only=bool(row["post_only"]),
-        value=None if value is None else int(value),
         external_id=row.get("external_id"),
-        expires_at_ms=None if expires_at_ms is None else int(expires_at_ms),
+        **{name: amount(name) for name in _AMOUNTS},
     )
 
 
@@ -92,9 +100,8 @@ def order_of(row: Row) -> OrderRow:
         cancel_refused="cancel_refused" in row,
         notional=row.get("notional", 0),
         fee=row.get("fee", 0),
-        value=row.get("value"),
-        external_id=row.get("external_id"),
-        expires_at_ms=row.get("expires_at_ms"),
+        triggered=row.get("triggered", False),
+        **{name: row.get(name) for name in _EXTRAS},
     )
 
 

@@ -13,7 +13,7 @@ from chalicelib.support.canonical import compact
 from chalicelib.support.clock import iso
 
 _STATUS_OF_REFUSAL = {RefusalCode.ORDER_BOOK_NOT_FOUND: 404, RefusalCode.ORDER_BOOK_EXISTS: 409}
-_OF_TRADE_DESK = {RefusalCode.INVALID_VALUE, RefusalCode.EXTERNAL_ID_TAKEN}
+_OF_TRADE_DESK = {RefusalCode.EXTERNAL_ID_TAKEN}
 """Refusals that this desk's requests cannot cause."""
 STATUS_OF_CODE = {
     "NOT_FOUND": 404,

@@ -50,7 +50,7 @@ def trade_row(trade: ExportedTrade) -> dict[str, Cell]:
 def order_row(order: OrderRow) -> dict[str, Cell]:
     cells = (
         order.order_id, iso(order.created_at_ms), iso(order.changed_at_ms), order.book_id, order.customer,
-        order.side.value, order.order_type.value, order.time_in_force.value, _amount(order.price), str(order.quantity),
+        order.side.value, order.plain_type.value, order.time_in_force.value, _amount(order.price), str(order.quantity),
         str(order.filled), str(order.notional), str(order.fee), order.status.value,
         None if order.reason is None else order.reason.value, order.external_id,
     )  # fmt: skip

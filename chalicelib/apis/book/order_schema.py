@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
-from pydantic import ValidationInfo, field_validator
+from pydantic import ConfigDict, ValidationInfo, field_validator
 from pydantic_core import core_schema
 
 from chalicelib.apis.book.envelope import Detail, Fault
@@ -28,7 +28,8 @@ from chalicelib.apis.book.schema import (
     one_of,
     validation_fault,
 )
-from chalicelib.apis.kit.forms import OBJECT_MESSAGE, bad, flag, several
+from chalicelib.apis.kit.forms import OBJECT_MESSAGE, Form, bad, flag, several
+from chalicelib.apis.kit.neutral import is_neutral
 from chalicelib.domain.books.admission import BATCH_ORDERS_MAX, OrderRequest
 from chalicelib.domain.books.vocabulary import OrderStatus, OrderType, TimeInForce
 from chalicelib.domain.ledger.amounts import Side
@@ -37,8 +38,54 @@ from chalicelib.support.consistency import Inconsistent
 BATCH_MESSAGE = f"must be a list of 1 to {BATCH_ORDERS_MAX} orders"
 ONE_BOOK_MESSAGE = "must have one customerRef and one orderBookId"
 IDS_MESSAGE = f"must be a list of 1 to {BATCH_ORDERS_MAX} strings of 1 to {ID_CHARACTERS_MAX} characters"
-POST_ONLY_MESSAGE = "must be a boolean, true only with LIMIT and GTC"
+POST_ONLY_MESSAGE = "must be a boolean, true only with LIMIT and GTC, without advanced or with ICEBERG"
+FORCE_MESSAGE = "must be GTC with this advanced type"
+PLAIN_TYPES = (OrderType.LIMIT, OrderType.MARKET)
+ADVANCED_TYPES = {
+    OrderType.STOP_LIMIT: "stopPrice",
+    OrderType.TRAILING: "distance",
+    OrderType.ICEBERG: "stepAmount",
+    OrderType.CEILING: "value",
+}
+"""The advanced types of orders (O16), each with the member that it must have; it has none of the others."""
 _BOOK_ID = re.compile(f".{{1,{ID_CHARACTERS_MAX}}}", re.DOTALL)
+
+
+class AdvancedBody(Form):
+    """The member ``advanced`` of an order that is more than LIMIT or MARKET (O16)."""
+
+    model_config = ConfigDict(validate_default=True)
+
+    type: Annotated[OrderType, one_of(ADVANCED_TYPES)]
+    stopPrice: Amount | None = None
+    distance: Amount | None = None
+    stepAmount: Amount | None = None
+    value: Amount | None = None
+
+    @field_validator("stopPrice", "distance", "stepAmount", "value", mode="before")
+    @classmethod
+    def _as_its_type_says(cls, value: object, info: ValidationInfo) -> object:
+        """The type's own member is required; another one may only ask for nothing (T48)."""
+        order_type = info.data.get("type")
+        if order_type is None:
+            return None
+        if ADVANCED_TYPES[order_type] == info.field_name:
+            if value is None:
+                raise bad(f"is required with {order_type}")
+            return value
+        if not is_neutral(value):
+            raise bad(f"does not go with {order_type}")
+        return None
+
+    def goes_with(self, order_type: OrderType) -> bool:
+        """Return whether it may stand beside this ``orderType``: what the order is once it trades."""
+        match self.type:
+            case OrderType.TRAILING:
+                return True
+            case OrderType.CEILING:
+                return order_type is OrderType.MARKET
+            case _:
+                return order_type is OrderType.LIMIT
 
 
 class PlaceOrderBody(Body):
@@ -49,7 +96,8 @@ class PlaceOrderBody(Body):
     orderBookId: Id
     customerRef: Ref
     side: Annotated[Side, one_of(Side)]
-    orderType: Annotated[OrderType, one_of(OrderType)]
+    orderType: Annotated[OrderType, one_of(PLAIN_TYPES)]
+    advanced: AdvancedBody | None = None
     price: Amount | None = None
     quantity: Amount
     timeInForce: Annotated[TimeInForce, one_of(TimeInForce)] = TimeInForce.GTC
@@ -61,26 +109,59 @@ class PlaceOrderBody(Body):
         """Ignore the price of a MARKET order, whatever it is (T16)."""
         return None if info.data.get("orderType") is OrderType.MARKET else value
 
+    @field_validator("advanced")
+    @classmethod
+    def _goes_with_the_type(cls, value: AdvancedBody | None, info: ValidationInfo) -> AdvancedBody | None:
+        order_type = info.data.get("orderType")
+        if value is not None and order_type is not None and not value.goes_with(order_type):
+            raise bad(f"does not go with {order_type}")
+        return value
+
+    @field_validator("quantity", mode="before")
+    @classmethod
+    def _value_tells_the_quantity(cls, value: object, info: ValidationInfo) -> object:
+        """Ignore the quantity of a CEILING order, whatever it is (O7)."""
+        return "0" if _advanced_type(info) is OrderType.CEILING else value
+
+    @field_validator("timeInForce")
+    @classmethod
+    def _parked_and_sliced_are_good_till_cancelled(cls, value: TimeInForce, info: ValidationInfo) -> TimeInForce:
+        if value is not TimeInForce.GTC and _advanced_type(info) not in (None, OrderType.CEILING):
+            raise bad(FORCE_MESSAGE)
+        return value
+
     @field_validator("postOnly")
     @classmethod
     def _post_only_rests(cls, value: bool, info: ValidationInfo) -> bool:
-        """Post-only goes with LIMIT and GTC alone (T18)."""
+        """Post-only goes with LIMIT and GTC alone (T18), and of the advanced types with ICEBERG."""
         order_type, force = info.data.get("orderType", OrderType.LIMIT), info.data.get("timeInForce", TimeInForce.GTC)
-        if value and (order_type, force) != (OrderType.LIMIT, TimeInForce.GTC):
+        is_resting = (order_type, force) == (OrderType.LIMIT, TimeInForce.GTC)
+        if value and not (is_resting and _advanced_type(info) in (None, OrderType.ICEBERG)):
             raise bad(POST_ONLY_MESSAGE)
         return value
 
     def request(self) -> OrderRequest:
         """Return the order that was asked for, in the program's own words."""
+        advanced = self.advanced
         return OrderRequest(
             customer=self.customerRef,
             side=self.side,
-            order_type=self.orderType,
+            order_type=self.orderType if advanced is None else advanced.type,
             time_in_force=self.timeInForce,
             price=self.price,
             quantity=self.quantity,
             post_only=self.postOnly,
+            value=None if advanced is None else advanced.value,
+            stop_price=None if advanced is None else advanced.stopPrice,
+            distance=None if advanced is None else advanced.distance,
+            step=None if advanced is None else advanced.stepAmount,
         )
+
+
+def _advanced_type(info: ValidationInfo) -> OrderType | None:
+    """Return the advanced type of the order whose later member is looked at; None: it has none, or a faulty one."""
+    advanced = info.data.get("advanced")
+    return None if advanced is None else advanced.type
 
 
 class PlaceBatchBody(Body):

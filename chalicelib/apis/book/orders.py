@@ -92,7 +92,10 @@ class OrderEndpoints:
         return envelope.success(200, [_row_data(row) for row in query.page.of(matching)])
 
     def one(self, request: HttpRequest, instance: str, envelope: Envelope) -> HttpResponse:
-        """GET offchain/orders/{orderId}. 200 with the eleven members, the last change, and the close reason (T28)."""
+        """GET offchain/orders/{orderId}. 200 with the eleven members, the last change, and the close reason (T28).
+
+        An order that is not LIMIT or MARKET has ``advanced`` besides (O16).
+        """
         order_id = schema.path_parameter("orderId", request.path_parameters["orderId"])
         customer = order_schema.customer_query(request.query)
         row = self.reading.order(instance, customer, order_id)
@@ -102,7 +105,8 @@ class OrderEndpoints:
             row.reason is not None and row.reason is not CloseReason.EXPIRED
         )  # the status EXPIRED is the reason (R24)
         reason = row.reason if says_why else None
-        return envelope.success(200, _order_data(row) | {"updatedAt": iso(row.changed_at_ms), "cancelReason": reason})
+        last = {"updatedAt": iso(row.changed_at_ms), "cancelReason": reason}
+        return envelope.success(200, _order_data(row) | last | _advanced(row))
 
 
 def order_not_found() -> Fault:
@@ -139,13 +143,21 @@ def _row_data(row: OrderRow) -> dict[str, object]:
     return _members(row) | {"createdAt": iso(row.created_at_ms)}
 
 
+def _advanced(row: OrderRow) -> dict[str, object]:
+    if row.order_type is row.plain_type:
+        return {}
+    amounts = {"stopPrice": row.stop_price, "distance": row.distance, "stepAmount": row.step}
+    texts = {name: None if amount is None else str(amount) for name, amount in amounts.items()}
+    return {"advanced": {"type": row.order_type.value, **texts, "triggered": row.triggered}}
+
+
 def _members(row: OrderRow) -> dict[str, object]:
     return {
         "id": row.order_id,
         "orderBookId": row.book_id,
         "customerRef": row.customer,
         "side": row.side.value,
-        "orderType": row.order_type.value,
+        "orderType": row.plain_type.value,
         "price": None if row.price is None else str(row.price),
         "quantity": str(row.quantity),
         "filledQuantity": str(row.filled),

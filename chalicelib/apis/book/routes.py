@@ -71,7 +71,8 @@ ROUTES = RouteTable(
     (
         _post(PLACE, "orders.place", "Order", "order_schema:PlaceOrderBody", "CUSTOMER_FROZEN", *OF_BOOK,
               "ORDER_BOOK_INACTIVE", "PRICE_REQUIRED", "INVALID_PRICE", "INVALID_QUANTITY", "ORDER_TOO_SMALL",
-              "ORDER_TOO_LARGE", "INSUFFICIENT_BALANCE", status=201, headers=("Prefer",), counts_refusals=True),
+              "ORDER_TOO_LARGE", "INVALID_VALUE", "INSUFFICIENT_BALANCE", status=201, headers=("Prefer",),
+              counts_refusals=True),
         _post(BATCH, "batches.place", "Batch", "order_schema:PlaceBatchBody",
               status=201, headers=("Prefer",), counts_refusals=True),
         _route("DELETE", PLACE, "batches.cancel", "Batch", body="order_schema:CancelBatchBody"),

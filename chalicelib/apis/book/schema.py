@@ -51,7 +51,7 @@ Id = Annotated[str, forms.text(ID_MESSAGE, least=1, most=ID_CHARACTERS_MAX)]
 TokenAddress = Annotated[str, forms.text(TOKEN_ADDRESS_MESSAGE, r"0x[a-fA-F0-9]{40}", value=str.lower)]
 
 
-def one_of(words: type[StrEnum]) -> forms.Kind:
+def one_of(words: Iterable[StrEnum]) -> forms.Kind:
     return forms.one_of("must be one of " + ", ".join(words), {word.value: word for word in words})
 
 

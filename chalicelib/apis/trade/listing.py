@@ -30,9 +30,7 @@ IDS_MAX = 10
 STATUSES = frozenset(STATUS_WORDS.values())
 LIVE_STATUSES = frozenset(STATUS_WORDS[status] for status in OrderStatus if status.is_live)
 SIDES = frozenset(map(side_word, Side))
-TYPES_TO_COME = frozenset({"stop_limit", "trailing", "ceiling", "iceberg"})
-"""Valid filters by types that are not served yet."""
-TYPES = frozenset(map(type_word, OrderType)) | TYPES_TO_COME
+TYPES = frozenset(map(type_word, OrderType))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +110,6 @@ class ListingEndpoints:
         if filters.order_ids:
             found = self.reading.orders_by_id(caller.instance, caller.name, filters.order_ids)
             return sorted(found.values(), key=lambda row: row.order_id, reverse=True)
-        if filters.order_type in TYPES_TO_COME:
-            return []
         if filters.wants_live_ones_only:
             return self.reading.open_orders(caller.instance, caller.name, wanted_rows, to_ms)
         if filters.updated_since_ms is not None:

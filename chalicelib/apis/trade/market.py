@@ -21,7 +21,7 @@ from chalicelib.apis.trade.pairs import Market, Pairs
 from chalicelib.apis.trade.place_schema import VALUE_MIN
 from chalicelib.apis.trade.query import Query
 from chalicelib.apis.trade.window import Window
-from chalicelib.domain.books.vocabulary import BookStatus, OrderType
+from chalicelib.domain.books.vocabulary import BookStatus
 from chalicelib.domain.ledger.amounts import Side
 from chalicelib.services.books.depth import DepthReader, RestingOrder
 from chalicelib.services.books.trades import PublicTrade, TradeHistory
@@ -122,7 +122,7 @@ def public_trade_view(trade: PublicTrade, market: Market) -> dict[str, object]:
         "id": shown(trade.trade_id),
         "maker_order_id": shown(trade.maker_order_id),
         "maker_side": side_word(maker_side),
-        "maker_type": type_word(OrderType.LIMIT),
+        "maker_type": type_word(trade.maker_type),
         "price": figures.price,
         "pair": market.pair,
         "taker_order_id": shown(trade.taker_order_id),

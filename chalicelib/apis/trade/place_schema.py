@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from chalicelib.apis.kit.exact_json import UnreadableJson
 from chalicelib.apis.kit.neutral import is_neutral
 from chalicelib.apis.trade.decimals import NotAnAmount, floored, parse, parts_of, units_of
-from chalicelib.apis.trade.envelope import Error, Fault, invalid
+from chalicelib.apis.trade.envelope import invalid
 from chalicelib.apis.trade.figures import Decimals
 from chalicelib.apis.trade.query import order_id_of
 from chalicelib.domain.books.admission import OrderRequest
@@ -24,9 +24,24 @@ from chalicelib.support.canonical import Number
 
 SIDES = {side.value.lower(): side for side in Side}
 TYPES = {order_type.value.lower(): order_type for order_type in OrderType}
-LATER_TYPES = frozenset(("stop_limit", "trailing", "iceberg", "ceiling"))
-NOT_SERVED = ("stop_price", "distance", "step_amount")
-"""Members of the later types that change what is executed: on any other order they are faults, not dropped (R41)."""
+POST_ONLY, IOC, FOK, EXPIRATION = FLAGS = ("post_only", "immediate_or_cancel", "fill_or_kill", "expiration")
+FLAGS_OF = {
+    OrderType.LIMIT: FLAGS,
+    OrderType.MARKET: (FOK,),
+    OrderType.CEILING: (FOK,),
+    OrderType.STOP_LIMIT: (EXPIRATION,),
+    OrderType.TRAILING: (EXPIRATION,),
+    OrderType.ICEBERG: (POST_ONLY, EXPIRATION),
+}
+"""The flags that a type has. A market order passes over others; on the other types they are faults (O21)."""
+OWN_MEMBERS = {
+    "stop_price": OrderType.STOP_LIMIT,
+    "distance": OrderType.TRAILING,
+    "step_amount": OrderType.ICEBERG,
+}
+"""Members that one type has. They change what is executed: on any other order they are faults, not dropped (R41)."""
+BY_VALUE_MAYBE = (OrderType.MARKET, OrderType.CEILING)
+"""Types that have no price. A market order goes by amount or by value, a ceiling order by value."""
 VALUE_MIN = 1
 """What a LIMIT order must be worth at least, in quote base units, where its book asks for no more (R35, T45)."""
 EXPIRATION_S_MAX = 100_000_000_000
@@ -42,7 +57,7 @@ Members = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class PlaceBody:
-    """An order as asked for. amount, value, price: well-formed; their decimals are checked later."""
+    """An order as asked for. Its numbers are well-formed; their decimals are checked later."""
 
     pair: str
     side: Side
@@ -54,11 +69,14 @@ class PlaceBody:
     time_in_force: TimeInForce
     external_id: str | None
     expires_at_ms: int | None
+    stop_price: Number | str | None = None
+    distance: Number | str | None = None
+    step_amount: Number | str | None = None
 
     @property
     def ends_at_its_turn(self) -> bool:
         """Whether the order's turn may end it, or, of a post-only one, tells whether it rests (R64)."""
-        return self.order_type is OrderType.MARKET or self.time_in_force is not TimeInForce.GTC or self.post_only
+        return self.order_type in BY_VALUE_MAYBE or self.time_in_force is not TimeInForce.GTC or self.post_only
 
     def request(self, customer: str, decimals: Decimals) -> OrderRequest:
         """Return the order in the program's own words. Raises Fault for more decimals than the assets have (R14)."""
@@ -75,6 +93,9 @@ class PlaceBody:
             notional_min=VALUE_MIN,
             external_id=self.external_id,
             expires_at_ms=self.expires_at_ms,
+            stop_price=_units("stop_price", self.stop_price, decimals.quote),
+            distance=_units("distance", self.distance, decimals.quote),
+            step=_units("step_amount", self.step_amount, decimals.base),
         )
 
 
@@ -105,39 +126,63 @@ def _json_of(body: bytes) -> object:
 
 
 def place_body(members: Members, now_ms: int) -> PlaceBody:
-    """Return the order in the members. Raises Fault at the first faulty one, a later order type before all (R2).
+    """Return the order in the members. Raises Fault at the first faulty one.
 
     now_ms: the time, after which an order may expire.
     """
-    kind = members.get("type")
-    if isinstance(kind, str) and kind in LATER_TYPES:
-        raise Fault(Error.UNSUPPORTED)
     pair = text(members, "pair")
     side, order_type = _word(members, "side", SIDES), _word(members, "type", TYPES)
-    is_limit = order_type is OrderType.LIMIT
-    amount = _number(members, "amount", is_required=is_limit)
-    value = None if is_limit else _number(members, "value")
-    if not is_limit and (amount is None) == (value is None):
-        raise invalid("amount")
-    price = _number(members, "price", is_required=True) if is_limit else None
-    post_only = is_limit and _flag(members, "post_only")
-    is_ioc = is_limit and _flag(members, "immediate_or_cancel")
-    is_fok = _flag(members, "fill_or_kill")
+    amount, value = _size(members, order_type)
+    price = None
+    if order_type not in BY_VALUE_MAYBE:
+        trails_freely = order_type is OrderType.TRAILING and side is Side.SELL
+        price = _number(members, "price", is_required=not trails_freely)
+    own = {
+        name: _number(members, name, is_required=True)
+        for name, its_type in OWN_MEMBERS.items()
+        if its_type is order_type
+    }
+    post_only, is_ioc, is_fok = (_flag_of(members, order_type, name) for name in (POST_ONLY, IOC, FOK))
     if post_only and (is_ioc or is_fok):
-        raise invalid("post_only")
+        raise invalid(POST_ONLY)
     if is_ioc and is_fok:
-        raise invalid("immediate_or_cancel")
-    expires_at_ms = _expiration(members, now_ms) if is_limit else None
+        raise invalid(IOC)
+    expires_at_ms = None
+    if EXPIRATION in FLAGS_OF[order_type]:
+        expires_at_ms = _expiration(members, now_ms)
+    elif order_type is OrderType.CEILING and not is_neutral(members.get(EXPIRATION)):
+        raise invalid(EXPIRATION)
     if expires_at_ms is not None and (is_ioc or is_fok):
-        raise invalid("expiration")
+        raise invalid(EXPIRATION)
     external_id = members.get("external_id")
     if external_id is not None and not (isinstance(external_id, str) and _EXTERNAL_ID.fullmatch(external_id)):
         raise invalid("external_id")
-    for name in NOT_SERVED:
-        if not is_neutral(members.get(name)):
+    for name in OWN_MEMBERS:
+        if name not in own and not is_neutral(members.get(name)):
             raise invalid(name)
     force = TimeInForce.IOC if is_ioc else TimeInForce.FOK if is_fok else TimeInForce.GTC
-    return PlaceBody(pair, side, order_type, amount, value, price, post_only, force, external_id, expires_at_ms)
+    return PlaceBody(pair, side, order_type, amount, value, price, post_only, force, external_id, expires_at_ms, **own)
+
+
+def _size(members: Members, order_type: OrderType) -> tuple[Number | str | None, Number | str | None]:
+    """Return the amount and the value, of which an order has one."""
+    if order_type not in BY_VALUE_MAYBE:
+        return _number(members, "amount", is_required=True), None
+    amount, value = (_number(members, name) for name in ("amount", "value"))
+    if order_type is OrderType.CEILING and value is None:
+        raise invalid("value")
+    if (amount is None) == (value is None):
+        raise invalid("amount")
+    return amount, value
+
+
+def _flag_of(members: Members, order_type: OrderType, name: str) -> bool:
+    """Return a flag of the order. Raises Fault where it is true and the type has no such flag, or none it looks at."""
+    is_known = name in FLAGS_OF[order_type]
+    is_set = (is_known or order_type is not OrderType.MARKET) and _flag(members, name)
+    if is_set and not is_known:
+        raise invalid(name)
+    return is_set
 
 
 def pair_to_cancel(body: bytes, query: Mapping[str, list[str]]) -> str | None:

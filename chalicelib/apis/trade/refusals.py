@@ -22,6 +22,8 @@ _FIELDS = {
     RefusalCode.EXTERNAL_ID_TAKEN: "external_id",
 }
 """The faulty parameter; the error of these is INVALID_PARAMETERS."""
+_FIELDS_OF_MEMBERS = {"stop_price": "stop_price", "distance": "distance", "step": "step_amount"}
+"""The same where a refusal names the member that it is about."""
 _WORDS = {
     Bound.ZERO: "It must be above 0.",
     Bound.TICK: "It is no multiple of the price tick {}.",
@@ -30,6 +32,8 @@ _WORDS = {
     Bound.QUANTITY_MIN: "The amount is below the minimum {}.",
     Bound.QUANTITY_MAX: "The amount is above the maximum {}.",
     Bound.WORTH_MIN: "The order is worth less than the minimum {}.",
+    Bound.SLICES_MAX: "It makes more than {} slices.",
+    Bound.SLICE_WORTH_MIN: "A slice is worth less than {}.",
 }
 _OF_BASE = {Bound.LOT, Bound.QUANTITY_MIN, Bound.QUANTITY_MAX}
 _SAID_AS_IT_IS = {RefusalCode.INVALID_VALUE, RefusalCode.ORDER_TOO_SMALL}
@@ -41,13 +45,15 @@ def fault_of(refusal: Refusal, asked: OrderRequest, decimals: Decimals) -> Fault
     reason = _reason_of(refusal, decimals)
     if refusal.code is RefusalCode.ORDER_TOO_LARGE and asked.value is not None:
         return invalid("value", reason)
-    field = _FIELDS.get(refusal.code)
+    field = _FIELDS_OF_MEMBERS.get(refusal.member or "") or _FIELDS.get(refusal.code)
     return Fault(_ERRORS[refusal.code], reason=reason) if field is None else invalid(field, reason)
 
 
 def _reason_of(refusal: Refusal, decimals: Decimals) -> str:
     if refusal.bound is not None:
         bound, amount = refusal.bound
+        if bound is Bound.SLICES_MAX:
+            return _WORDS[bound].format(amount)
         return _WORDS[bound].format(dec(amount, decimals.base if bound in _OF_BASE else decimals.quote).text)
     if refusal.order_id is not None:
         return f"The order {shown(refusal.order_id)} has it."

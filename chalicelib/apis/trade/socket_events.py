@@ -26,6 +26,7 @@ def trade_of(event: FeedEvent) -> PublicTrade:
         taker_order_id=body["takerOrderId"],
         taker_side=Side(body["takerSide"]),
         taker_type=OrderType(body["takerType"]),
+        maker_type=OrderType(body["makerType"]),
     )
 
 
@@ -43,7 +44,7 @@ def fill_of(entry: Entry, event: FeedEvent) -> Fill:
         book_id=body["bookId"],
         side=Side(body["side"]),
         is_maker=is_maker,
-        order_type=OrderType.LIMIT if is_maker else trade.taker_type,
+        order_type=trade.maker_type if is_maker else trade.taker_type,
         other_order_id=trade.taker_order_id if is_maker else trade.maker_order_id,
         counterparty="",
         price=trade.price,

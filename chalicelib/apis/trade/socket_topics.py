@@ -180,6 +180,8 @@ class TradeTopics:
             "user_id": customer,
             "created_at": iso(row.created_at_ms),
             "updated_at": iso(event.at_ms),
+            **({} if row.stop_price is None else {"stop_price": dec(row.stop_price, quote)}),
+            **({} if row.distance is None else {"distance": dec(row.distance, quote)}),
         }
 
     def _balances(self, subscription: Subscription, log: str, entries: Sequence[Entry]) -> list[Body]:

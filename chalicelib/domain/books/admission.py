@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum
 
 from chalicelib.domain.books.config import BookConfig, SettlementMode
-from chalicelib.domain.books.vocabulary import BookStatus, OrderType, TimeInForce
+from chalicelib.domain.books.vocabulary import SLICES_MAX, BookStatus, OrderType, TimeInForce
 from chalicelib.domain.ledger.amounts import Side, worth
 
 BATCH_ORDERS_MAX = 25
@@ -17,10 +17,13 @@ BATCH_ORDERS_MAX = 25
 class OrderRequest:
     """An order as asked for, its form already checked. Price and quantity may still be 0 or off-tick.
 
-    quantity: 0 too where a MARKET order goes by ``value``, in quote base units: its quantity is worked out (R25).
-    notional_min: what a LIMIT order must be worth at least, in quote base units, whatever the book asks; 0: nothing.
+    price: None for MARKET and CEILING orders; a TRAILING SELL may have none.
+    quantity: 0 too where an order goes by ``value``, in quote base units: its quantity is worked out (R25).
+    notional_min: what an order with a price must be worth at least, in quote base units, whatever the book asks; 0:
+        nothing.
     external_id: the customer's own name for the order (R31).
-    expires_at_ms: when a LIMIT GTC order expires, ms since the epoch (R24).
+    expires_at_ms: when a GTC order expires, ms since the epoch (R24).
+    stop_price, distance, step: as in PlaceOrder; each is the mark of one type, which always has it.
     """
 
     customer: str
@@ -34,12 +37,21 @@ class OrderRequest:
     notional_min: int = 0
     external_id: str | None = None
     expires_at_ms: int | None = None
+    stop_price: int | None = None
+    distance: int | None = None
+    step: int | None = None
+
+    @property
+    def needs_price(self) -> bool:
+        """Whether an order of this type and side must have a limit (O3, O6)."""
+        trails_freely = self.order_type is OrderType.TRAILING and self.side is Side.SELL
+        return not trails_freely and self.order_type not in (OrderType.MARKET, OrderType.CEILING)
 
 
 class RefusalCode(StrEnum):
     """Why an order is not admitted, or a book not made or changed; the words of the book desk's error table.
 
-    INVALID_VALUE and EXTERNAL_ID_TAKEN are the trade desk's: no order of the book desk gets there.
+    EXTERNAL_ID_TAKEN is the trade desk's: no order of the book desk gets there.
     """
 
     ORDER_BOOK_NOT_FOUND = "ORDER_BOOK_NOT_FOUND"
@@ -70,6 +82,8 @@ class Bound(Enum):
     QUANTITY_MIN = "base units"
     QUANTITY_MAX = "base units, not above the maximum"
     WORTH_MIN = "quote base units"
+    SLICES_MAX = "slices of an iceberg order"
+    SLICE_WORTH_MIN = "quote base units that a slice is worth"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +91,14 @@ class Refusal:
     """Why a request is refused; nothing was changed.
 
     bound: what the order does not keep, with its amount. order_id: of the order that has the external id.
+    member: which member of ``OrderRequest`` is at fault, where the code alone does not tell.
     """
 
     code: RefusalCode
     message: str
     bound: tuple[Bound, int] | None = None
     order_id: str | None = None
+    member: str | None = None
 
 
 def refusal_of(config: BookConfig | None, order: OrderRequest) -> Refusal | None:
@@ -97,24 +113,32 @@ def refusal_of(config: BookConfig | None, order: OrderRequest) -> Refusal | None
         return Refusal(RefusalCode.WRONG_SETTLEMENT_MODE, "Order book uses on-chain settlement")
     if config.shown_status is not BookStatus.ACTIVE:
         return Refusal(RefusalCode.ORDER_BOOK_INACTIVE, "Order book is paused, halted or closed")
-    if order.order_type is OrderType.LIMIT:
-        if order.price is None:
-            return Refusal(RefusalCode.PRICE_REQUIRED, "Price is required for limit orders")
-        if order.price == 0:
-            return _beyond(RefusalCode.INVALID_PRICE, Bound.ZERO, 0, "Price must be above {}")
-        if config.tick_size is not None and order.price % config.tick_size:
-            words = "Price is not a multiple of the tick size {}"
-            return _beyond(RefusalCode.INVALID_PRICE, Bound.TICK, config.tick_size, words)
-        if order.price > config.price_max:
-            return _beyond(
-                RefusalCode.INVALID_PRICE, Bound.PRICE_MAX, config.price_max, "Price is above the maximum {}"
-            )
+    if order.price is None and order.needs_price:
+        return Refusal(RefusalCode.PRICE_REQUIRED, "Price is required for limit orders")
+    for member, price in (("price", order.price), ("stop_price", order.stop_price), ("distance", order.distance)):
+        refusal = None if price is None else _price_refusal(config, member, price)
+        if refusal is not None:
+            return refusal
     if order.value is None:
         return size_refusal_of(config, order)
     if order.value == 0:
         return _beyond(RefusalCode.INVALID_VALUE, Bound.ZERO, 0, "Value must be above {}")
     if order.value < config.min_order_value:
         return _worth_too_little(config.min_order_value)
+    return None
+
+
+def _price_refusal(config: BookConfig, member: str, price: int) -> Refusal | None:
+    """Return the first fault of a price, a stop price or a distance; None when there is none."""
+    tick, said = config.tick_size, member.capitalize().replace("_", " ")
+    if price == 0:
+        return _beyond(RefusalCode.INVALID_PRICE, Bound.ZERO, 0, f"{said} must be above {{}}", member)
+    if tick is not None and price % tick:
+        words = f"{said} is not a multiple of the tick size {{}}"
+        return _beyond(RefusalCode.INVALID_PRICE, Bound.TICK, tick, words, member)
+    if price > config.price_max:
+        words = f"{said} is above the maximum {{}}"
+        return _beyond(RefusalCode.INVALID_PRICE, Bound.PRICE_MAX, config.price_max, words, member)
     return None
 
 
@@ -134,6 +158,22 @@ def size_refusal_of(config: BookConfig, order: OrderRequest) -> Refusal | None:
     for most in (config.order_size_max, config.quantity_max):
         if most is not None and order.quantity > most:
             return _beyond(RefusalCode.ORDER_TOO_LARGE, Bound.QUANTITY_MAX, most, "Quantity is above the maximum {}")
+    return None if order.step is None else _step_refusal(config, order, order.step)
+
+
+def _step_refusal(config: BookConfig, order: OrderRequest, step: int) -> Refusal | None:
+    """Return the first fault of an iceberg order's step; None when there is none (O6)."""
+    code = RefusalCode.INVALID_QUANTITY
+    if step == 0:
+        return _beyond(code, Bound.ZERO, 0, "Step must be above {}", "step")
+    if step % config.lot_size:
+        words = "Step is not a multiple of the lot size {}"
+        return _beyond(code, Bound.LOT, config.lot_size, words, "step")
+    if order.quantity > SLICES_MAX * step:
+        return _beyond(code, Bound.SLICES_MAX, SLICES_MAX, "Step makes more than {} slices", "step")
+    if order.price is not None and worth(order.price, step, config.base_decimals) < 1:
+        words = "Step is worth less than {} base unit of the quote asset"
+        return _beyond(code, Bound.SLICE_WORTH_MIN, 1, words, "step")
     return None
 
 
@@ -141,5 +181,5 @@ def _worth_too_little(worth_min: int) -> Refusal:
     return _beyond(RefusalCode.ORDER_TOO_SMALL, Bound.WORTH_MIN, worth_min, "Order is worth less than {}")
 
 
-def _beyond(code: RefusalCode, bound: Bound, amount: int, words: str) -> Refusal:
-    return Refusal(code, words.format(amount), (bound, amount))
+def _beyond(code: RefusalCode, bound: Bound, amount: int, words: str, member: str | None = None) -> Refusal:
+    return Refusal(code, words.format(amount), (bound, amount), member=member)

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 
 from chalicelib.domain.books.config import BookConfig
-from chalicelib.domain.books.forms import RawEvent
+from chalicelib.domain.books.forms import RawEvent, maker_type_of
 from chalicelib.domain.books.journal import JournalEntry, trade_id
 from chalicelib.domain.books.vocabulary import OrderStatus
 from chalicelib.domain.feed.event import PUBLIC, FeedEvent, Json, customer_subject
@@ -153,8 +153,13 @@ def _traded(config: BookConfig, entry: JournalEntry, number: int, raw: RawEvent)
         "notional": _text(raw, "notional"),
     }
     orders: dict[str, Json] = {"makerOrderId": _text(raw, "maker"), "takerOrderId": _text(raw, "taker")}
-    taker = {"takerSide": _text(raw, "takerSide"), "takerType": _text(raw, "takerType")}
-    yield f"{number}-trade", "trade.executed", EVERYBODY, facts | taker | orders
+    types: dict[str, Json] = {"takerType": _text(raw, "takerType"), "makerType": maker_type_of(raw)}
+    yield (
+        f"{number}-trade",
+        "trade.executed",
+        EVERYBODY,
+        facts | {"takerSide": _text(raw, "takerSide")} | types | orders,
+    )
     taker_buys = raw["takerSide"] == Side.BUY
     for role, is_buyer in (("maker", not taker_buys), ("taker", taker_buys)):
         side, customer = (Side.BUY, _text(raw, "buyer")) if is_buyer else (Side.SELL, _text(raw, "seller"))

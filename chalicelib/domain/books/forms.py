@@ -7,6 +7,8 @@ level and the quantity of its order as well, so that an entry can be read alone 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from chalicelib.domain.books.book import Book
 from chalicelib.domain.books.events import (
     Accepted,
@@ -70,10 +72,11 @@ def encode(event: Event) -> str:
     match event:
         case Traded():
             maker, taker, buyer, seller = event.maker, event.taker, event.buyer, event.seller
+            placed_as = "" if maker.order_type is OrderType.LIMIT else f'"makerType":"{maker.order_type}",'
             return (
                 f'{{"buyer":{quoted(buyer.customer)},"maker":{quoted(maker.order_id)},"makerFee":"{event.maker_fee}",'
                 f'"makerQuantity":"{maker.quantity}","makerRemaining":"{event.maker_remaining}",'
-                f'"notional":"{event.notional}","price":"{event.price}","quantity":"{event.quantity}",'
+                f'{placed_as}"notional":"{event.notional}","price":"{event.price}","quantity":"{event.quantity}",'
                 f'"released":"{event.released}","seller":{quoted(seller.customer)},"taker":{quoted(taker.order_id)},'
                 f'"takerFee":"{event.taker_fee}","takerQuantity":"{taker.quantity}",'
                 f'"takerRemaining":"{event.taker_remaining}","takerSide":"{taker.side}",'
@@ -161,6 +164,11 @@ def _text(amount: int | None) -> str | None:
     return None if amount is None else str(amount)
 
 
+def maker_type_of(traded: Mapping[str, object]) -> str:
+    """Return the type of the order that a trade of the journal found in the book, as placed."""
+    return str(traded.get("makerType", OrderType.LIMIT.value))
+
+
 def decode(raw: RawEvent, book: Book) -> Event:
     """Return the event that ``encode`` wrote, its orders looked up in the book.
 
@@ -187,6 +195,7 @@ def decode(raw: RawEvent, book: Book) -> Event:
                 (raw["takerSide"], raw["takerType"], raw["buyer"], raw["seller"]),
                 (taker.side, taker.order_type, trade.buyer.customer, trade.seller.customer),
             )
+            _compare(maker_type_of(raw), maker.order_type)
             _compare((amount("makerQuantity"), amount("takerQuantity")), (maker.quantity, taker.quantity))
             return trade
         case "rested":

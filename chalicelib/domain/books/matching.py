@@ -22,6 +22,7 @@ from chalicelib.domain.books.levels import BookSide, OpenOrder, opened
 from chalicelib.domain.books.protection import PRICES_ALL, band, is_too_far
 from chalicelib.domain.books.triggers import Trade
 from chalicelib.domain.books.vocabulary import (
+    SLICES_MAX,
     BookStatus,
     CloseReason,
     OrderStatus,
@@ -39,8 +40,6 @@ ACTIVE = BookStatus.ACTIVE
 GTC, FOK = TimeInForce.GTC, TimeInForce.FOK
 BUY = Side.BUY
 NO_PREVENTION = SelfTradePrevention.NONE
-SLICES_MAX = 10
-"""Slices of an iceberg order (O6)."""
 
 
 class InvalidCommand(Exception):

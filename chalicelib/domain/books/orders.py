@@ -36,7 +36,8 @@ class OrderRow:
     sequence: the journal entry it shows, None before its turn came.
     cancel_refused: its cancel came too late, or could not be decided.
     notional: quote base units that its trades came to. fee: what was kept of what it received, in that asset.
-    value, external_id, expires_at_ms: as in PlaceOrder.
+    value, external_id, expires_at_ms, stop_price, distance, step: as in PlaceOrder.
+    triggered: whether a parked order's turn to be matched has come (O3).
     """
 
     order_id: str
@@ -58,6 +59,15 @@ class OrderRow:
     value: int | None = None
     external_id: str | None = None
     expires_at_ms: int | None = None
+    stop_price: int | None = None
+    distance: int | None = None
+    step: int | None = None
+    triggered: bool = False
+
+    @property
+    def plain_type(self) -> OrderType:
+        """LIMIT or MARKET, whichever the order is once it trades (O16)."""
+        return OrderType.MARKET if self.price is None else OrderType.LIMIT
 
     @property
     def created_at_ms(self) -> int:
@@ -89,6 +99,9 @@ def as_admitted(book_id: str, order: PlaceOrder) -> OrderRow:
         value=order.value,
         external_id=order.external_id,
         expires_at_ms=order.expires_at_ms,
+        stop_price=order.stop_price,
+        distance=order.distance,
+        step=order.step,
     )
 
 
@@ -107,16 +120,19 @@ NO_TRADES = TradeSums()
 
 @dataclass(frozen=True, slots=True)
 class OrderUpdate:
-    """An order after a journal entry. sums: of all its trades up to then."""
+    """An order after a journal entry. sums: of all its trades up to then. triggered: as in OrderRow."""
 
     status: OrderStatus
     filled: int
     reason: CloseReason | None
     sums: TradeSums = NO_TRADES
+    triggered: bool = False
 
 
 def order_updates(events: Iterable[Event], before: Mapping[str, TradeSums]) -> list[tuple[PlaceOrder, OrderUpdate]]:
     """Return each order that an entry's events touched with its update, in the order of their first event.
+
+    A parked order is triggered once it trades or rests, so the entry alone tells.
 
     before: sums of the orders that traded before the entry, by id (``BookState.traded``).
     """
@@ -128,27 +144,33 @@ def order_updates(events: Iterable[Event], before: Mapping[str, TradeSums]) -> l
         notional: int = 0,
         fee: int = 0,
         closed: tuple[OrderStatus, CloseReason] | None = None,
+        *,
+        is_matched: bool = True,
     ) -> None:
         shown = updates.get(order.order_id)
         sums = before.get(order.order_id, NO_TRADES) if shown is None else shown[1].sums
         filled = order.quantity - remaining
         live = OrderStatus.PARTIALLY_FILLED if filled else OrderStatus.OPEN
         status, reason = closed or (live if remaining else OrderStatus.FILLED, None)
-        updates[order.order_id] = order, OrderUpdate(status, filled, reason, sums.plus(notional, fee))
+        was_triggered = shown is not None and shown[1].triggered
+        triggered = was_triggered or (is_matched and order.order_type.is_parked)
+        updates[order.order_id] = order, OrderUpdate(status, filled, reason, sums.plus(notional, fee), triggered)
 
     for event in events:
         match event:
-            case Accepted(order) | Triggered(order):
+            case Accepted(order):
+                show(order, order.quantity, is_matched=False)
+            case Triggered(order):
                 show(order, order.quantity)
             case Traded():
                 show(event.maker, event.maker_remaining, event.notional, event.maker_fee)
                 show(event.taker, event.taker_remaining, event.notional, event.taker_fee)
             case Rested(order, remaining):
                 show(order, remaining)
-            case Closed(order, status, reason, remaining):
-                show(order, remaining, closed=(status, reason))
+            case Closed(order, status, reason, remaining, _, level):
+                show(order, remaining, closed=(status, reason), is_matched=level is not None)
             case Amended():
-                show(event.after, event.remaining)
+                show(event.after, event.remaining, is_matched=event.level is not None)
             case Sliced() | Parked() | CancelRefused() | AmendRefused():
                 pass
             case CancelAllBegun() | CancelAllEnded() | BookChanged() | Halted() | Resumed():

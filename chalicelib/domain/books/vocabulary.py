@@ -33,6 +33,10 @@ class OrderType(StrEnum):
         return self in (OrderType.STOP_LIMIT, OrderType.TRAILING)
 
 
+SLICES_MAX = 10
+"""Slices of an iceberg order (O6)."""
+
+
 class TimeInForce(StrEnum):
     GTC = "GTC"
     IOC = "IOC"

@@ -2,8 +2,8 @@
 
 | order | hold |
 | --- | --- |
-| book, LIMIT | ``hold_of_limit`` of what is unfilled (T42) |
-| book, MARKET | SELL: its quantity; BUY by value: the value (R25); BUY by quantity: ``market_buy_hold`` (T38) |
+| book, with a price | ``hold_of_limit`` of what is unfilled (T42), parked or hidden too |
+| book, without | SELL: its quantity; BUY by value: the value (R25); BUY by quantity: ``market_buy_hold`` (T38) |
 | signed | ``SignedOrder.hold``: BUY: ``worth`` of all of it; SELL: its quantity; both plus incentive, in quote (K33) |
 | escrow | ``Order.hold``: what was paid in and is not reimbursed (E12, E21) |
 
@@ -31,10 +31,10 @@ def hold_of_limit(side: Side, price: int, quantity: int, base_decimals: int) -> 
 def hold_at_admission(
     side: Side, price: int | None, quantity: int, value: int | None, base_decimals: int
 ) -> int | None:
-    """Return what a book order holds before its turn, in base units of the held asset; None for a MARKET BUY by
-    quantity, whose hold depends on the asks (``market_buy_hold``).
+    """Return what a book order holds before its turn, in base units of the held asset.
 
-    price: of a LIMIT order, else None. value: of a MARKET BUY by value, else None.
+    None for a BUY by quantity without a price: its hold depends on the asks (``market_buy_hold``).
+    price: the order's limit; None: it has none. value: of a BUY by value, else None.
 
     >>> hold_at_admission(Side.SELL, None, 15, None, 1), hold_at_admission(Side.BUY, None, 15, 8, 1)
     (15, 8)

@@ -29,7 +29,7 @@ LEVELS_ALL = 2**31
 
 
 class RestingOrder(NamedTuple):
-    """A resting order. price: quote base units for a whole base asset. quantity: what is open, base units."""
+    """A resting order. price: quote base units for a whole base asset. quantity: what it shows, base units (O6)."""
 
     order_id: str
     price: int
@@ -82,4 +82,7 @@ class DepthReader:
 def first_orders(side: BookSide, orders_max: int) -> list[RestingOrder]:
     """Return the first orders of a side, by price and time. Costs what it returns."""
     orders = ((order, level.price) for level in side.best_first() for order in level)
-    return [RestingOrder(order.placed.order_id, price, order.remaining) for order, price in islice(orders, orders_max)]
+    return [
+        RestingOrder(order.placed.order_id, price, order.remaining - order.hidden)
+        for order, price in islice(orders, orders_max)
+    ]

@@ -53,8 +53,7 @@ def sides_to_read(config: BookConfig, requests: Iterable[OrderRequest | Refusal]
 
 
 def _hold(config: BookConfig, request: OrderRequest) -> int | None:
-    price = request.price if request.order_type is OrderType.LIMIT else None
-    return hold_at_admission(request.side, price, request.quantity, request.value, config.base_decimals)
+    return hold_at_admission(request.side, request.price, request.quantity, request.value, config.base_decimals)
 
 
 def sized(
@@ -113,13 +112,16 @@ def funded(
             request.side,
             request.order_type,
             request.time_in_force,
-            request.price if request.order_type is OrderType.LIMIT else None,
+            request.price,
             request.quantity,
             hold,
             request.post_only,
             request.value,
             request.external_id,
             request.expires_at_ms,
+            request.stop_price,
+            request.distance,
+            request.step,
         )
 
     return [request if isinstance(request, Refusal) else admitted(request) for request in requests]

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from chalicelib.domain.books.candles import Period
+from chalicelib.domain.books.forms import maker_type_of
 from chalicelib.domain.books.journal import JournalEntry, trade_id
 from chalicelib.domain.books.vocabulary import OrderType
 from chalicelib.domain.ledger.amounts import Side
@@ -25,7 +26,10 @@ IDLE_ENTRIES_MAX = 100
 
 @dataclass(frozen=True, slots=True)
 class PublicTrade:
-    """A trade without its customers. price: quote base units for a whole base asset; amounts: base units."""
+    """A trade without its customers. price: quote base units for a whole base asset; amounts: base units.
+
+    taker_type, maker_type: of its orders, as placed (O16).
+    """
 
     trade_id: str
     at_ms: int
@@ -36,6 +40,7 @@ class PublicTrade:
     taker_order_id: str
     taker_side: Side
     taker_type: OrderType
+    maker_type: OrderType = OrderType.LIMIT
 
 
 class TradeHistory:
@@ -111,6 +116,7 @@ def trades_of(entry: JournalEntry) -> list[PublicTrade]:
             taker_order_id=str(event["taker"]),
             taker_side=Side(str(event["takerSide"])),
             taker_type=OrderType(str(event["takerType"])),
+            maker_type=OrderType(maker_type_of(event)),
         )
         for number, event in enumerate(entry.events)
         if event["type"] == "traded"

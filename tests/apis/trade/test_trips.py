@@ -131,7 +131,7 @@ def test_a_refused_order_takes_one_trip_and_changes_nothing(warm: MeteredDesk) -
         ({"amount": "x"}, invalid("amount")),
         ({"amount": "0.000000001"}, invalid("amount")),
         ({"pair": "NONE_BRL"}, NO_PAIR),
-        ({"type": "iceberg"}, UNSUPPORTED),
+        ({"type": "iceberg"}, invalid("step_amount")),
     ):
         assert warm.trips(lambda desk, members=members: place(desk, **members), outcome) == 1
     assert warm.desk.world.tables() == before

@@ -85,7 +85,10 @@ def test_a_row_tells_the_command_that_was_admitted() -> None:
         "ord_1", "ann", Side.BUY, OrderType.LIMIT, TimeInForce.GTC, 5, 7, 35, True, None, "mine", 1_736_937_000_000
     )
     by_value = replace(every, order_type=OrderType.MARKET, price=None, post_only=False, value=9, expires_at_ms=None)
-    for order in (every, by_value):
+    stop = replace(every, order_type=OrderType.STOP_LIMIT, post_only=False, stop_price=6)
+    trailing = replace(stop, order_type=OrderType.TRAILING, stop_price=None, distance=3)
+    iceberg = replace(every, order_type=OrderType.ICEBERG, step=2)
+    for order in (every, by_value, stop, trailing, iceberg):
         assert placed_of(admitted_row("inst/customer/ann", "ob", order)) == order
 
 

@@ -123,6 +123,7 @@ def with_a_fault(fault: Any, at: int) -> Send:
     return send
 
 
+A_CEILING = {"type": "CEILING", "value": "0"}
 BEYOND = Cursor().moved(INSTANCE, "ledger/0", Place(10**6, "5a5a5a5a")).to_text()
 """A cursor of a log's entry that is not there."""
 ERRORS: list[Any] = cases(
@@ -147,6 +148,7 @@ ERRORS: list[Any] = cases(
     ("INVALID_QUANTITY",         400, lambda desk: desk.place(quantity="0")),
     ("ORDER_TOO_SMALL",          400, lambda desk: with_settings(desk, order_size_min=11).place(quantity="10")),
     ("ORDER_TOO_LARGE",          400, lambda desk: with_settings(desk, order_size_max=9).place(quantity="10")),
+    ("INVALID_VALUE",            400, lambda desk: desk.place(orderType="MARKET", advanced=A_CEILING)),
     ("INSUFFICIENT_BALANCE",     400, lambda desk: desk.place(price="50", quantity="21")),
     ("ORDER_NOT_FOUND",          404, lambda desk: desk.cancel("ord_none")),
     ("CURSOR_GONE",              410, lambda desk: desk.get(EVENTS, {"after": BEYOND})),

@@ -154,7 +154,6 @@ ERRORS: list[Any] = cases(
     ("40020",                  CANCELED,               cancelled_before),
     ("40021 of one order",     EXECUTED,               filled_before),
     ("40021 of all orders",    NOTHING,                lambda desk, _: desk.delete("/trade/orders/all")),
-    ("40090 of an order type", UNSUPPORTED,            lambda desk, _: place(desk, type="iceberg")),
     ("40090 of amending",      UNSUPPORTED,            lambda desk, _: desk.send("PUT", LIST)),
     ("40090 of a paused book", UNSUPPORTED,            on_a_paused_book),
     ("40100",  unauthorized("Signature is invalid."),  lambda desk, _: place(desk, {"signature": "x"})),

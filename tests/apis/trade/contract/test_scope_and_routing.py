@@ -19,7 +19,6 @@ from tests.apis.trade.cases import (
     open_market,
     order,
     outcome_of,
-    place,
     placed,
     shown,
     unauthorized,
@@ -248,15 +247,6 @@ def test_r2_amending_is_unsupported_after_authentication_and_permission(client: 
     assert client.unsigned("PUT", LIST) == NO_CREDENTIAL
     assert outcome_of(desk.as_customer("ann", Permission.READ).send("PUT", LIST)) == FORBIDDEN
     assert client.outcome("PUT", LIST) == client.outcome("PUT", "/v4/orders", b"no json") == UNSUPPORTED
-
-
-@pytest.mark.parametrize("kind", cases(*((kind, kind) for kind in ("stop_limit", "trailing", "iceberg", "ceiling"))))
-def test_r2_a_later_order_type_is_unsupported_after_authentication_and_permission(desk: SignedDesk, kind: str) -> None:
-    assert outcome_of(place(desk, {"signature": "x"}, type=kind)) == unauthorized("Signature is invalid.")
-    assert outcome_of(place(desk.as_customer("ann", Permission.READ), type=kind)) == FORBIDDEN
-    before = desk.world.tables()
-    assert outcome_of(place(desk, type=kind)) == UNSUPPORTED
-    assert desk.world.tables() == before
 
 
 SIZES = cases(
