@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from chalicelib.domain.books.vocabulary import BookStatus, SelfTradePrevention
+from chalicelib.domain.books.vocabulary import BookStatus, OrderType, SelfTradePrevention
 from chalicelib.domain.ledger.transactions import Withdrawal
 from chalicelib.services.books.admission import Admitted
 from chalicelib.services.ledger.withdrawals import Withdrawals
@@ -323,6 +323,40 @@ def resume_of_a_halted_book(world: World) -> None:
     world.placed("ben", "BUY", 3, 90)
 
 
+def stop(world: World, customer: str, side: str, quantity: int, price: int, stop_price: int, **more: Any) -> str:
+    return world.placed(customer, side, quantity, price, order_type=OrderType.STOP_LIMIT, stop_price=stop_price, **more)
+
+
+def cascade(world: World) -> None:
+    """One trade triggers a stop, whose trade triggers the next: more events than a group has (O4).
+
+    An iceberg order shows its slices to them, and a trailing one follows the price up.
+    """
+    for price in range(50, 56):
+        world.placed("ann", "SELL", 10, price)
+    world.placed("ann", "SELL", 40, 56, order_type=OrderType.ICEBERG, step=10)
+    world.placed("ben", "BUY", 1, 50)
+    for price in range(51, 56):
+        stop(world, "cat", "BUY", 10, price + 1, price)
+    world.placed("cat", "SELL", 5, order_type=OrderType.TRAILING, distance=2)
+    stop(world, "ben", "SELL", 5, 40, 30, expires_at_ms=world.now_ms + 10**6)
+    world.deliver()
+    world.placed("ben", "BUY", 10, 51)
+    world.placed("ben", "BUY", 25, 56)
+    world.placed("ben", "SELL", 1, 40)
+
+
+def trigger_at_the_end(world: World) -> None:
+    """The batch's last trade triggers orders, and no command comes after it; one of them was cancelled before."""
+    world.placed("ann", "SELL", 100, 50)
+    gone = stop(world, "cat", "BUY", 10, 55, 50)
+    stop(world, "cat", "BUY", 20, 55, 50)
+    stop(world, "cat", "BUY", 30, 45, 50)
+    world.deliver()
+    world.cancel("cat", gone)
+    world.placed("ben", "BUY", 10, 50)
+
+
 def batch_of_100_mixed_commands(world: World) -> None:
     random_commands(world, 30, seed=7)
     world.deliver()
@@ -420,6 +454,8 @@ SCENARIOS = {
             "chalicelib.tables.snapshots.PIECE_BYTES_MAX": 150,
         },
     ),
+    "cascade": Scenario(cascade, limits={"chalicelib.services.books.matcher.EVENTS_PER_ENTRY_GROUP": 3}),
+    "trigger at the end": Scenario(trigger_at_the_end),
     "split entry": Scenario(split_entry, limits={"chalicelib.domain.books.journal.ENTRY_EVENT_BYTES_MAX": 700}),
     "batch of 100 mixed commands": Scenario(
         batch_of_100_mixed_commands, limits={"chalicelib.services.books.matcher.EVENTS_PER_ENTRY_GROUP": 60}

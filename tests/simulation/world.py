@@ -279,11 +279,29 @@ class Simulation:
         post_only = price is not None and force is TimeInForce.GTC and draw.random() < 0.1
         kind = OrderType.MARKET if price is None else OrderType.LIMIT
         may_expire = price is not None and force is TimeInForce.GTC and draw.random() < 0.4
-        return OrderRequest(
+        order = OrderRequest(
             draw.choice(CUSTOMERS), draw.choice(list(Side)), kind, force, price,
             draw.randint(1, draw.choice([9, 60])), post_only,
             expires_at_ms=self.now_ms + draw.choice(LIVES_MS) if may_expire else None,
         )  # fmt: skip
+        return self._advanced(order) if draw.random() < 0.3 else order
+
+    def _advanced(self, order: OrderRequest) -> OrderRequest:
+        """Return the order as one of another type: with a price stop-limit, trailing or iceberg, without ceiling."""
+        draw = self.draw
+        if order.price is None:
+            if draw.random() < 0.5 and order.time_in_force is TimeInForce.GTC:
+                distance = draw.randint(1, 3)
+                return replace(order, side=Side.SELL, order_type=OrderType.TRAILING, distance=distance)
+            return replace(order, order_type=OrderType.CEILING, quantity=0, value=draw.randint(1, 400))
+        order = replace(order, time_in_force=TimeInForce.GTC)
+        kind = draw.choice((OrderType.STOP_LIMIT, OrderType.TRAILING, OrderType.ICEBERG))
+        if kind is OrderType.ICEBERG:
+            return replace(order, order_type=kind, step=draw.choice([1, 2, 5, 10]))
+        order = replace(order, order_type=kind, post_only=False)
+        if kind is OrderType.TRAILING:
+            return replace(order, distance=draw.randint(1, 3))
+        return replace(order, stop_price=draw.choice(self.prices))
 
     def _place(self, orders: Sequence[OrderRequest]) -> None:
         for outcome in self.admission.place_all(INSTANCE, BOOK_ID, orders):
