@@ -145,6 +145,7 @@ class Book:
         self.is_protected = any(terms.protection) or self.set_reference is not None
         if not terms.protection.halt_bps:
             self.window.clear()
+        self.window.shorten(self.at_ms // 1000, terms.protection.halt_window_s)  # a calm trade drops nothing
         self.find_calm()
 
     @property

@@ -46,11 +46,8 @@ class Window:
 
     def add(self, price: int, second: int, window_s: int) -> None:
         """Note a trade, and drop what is older than the window."""
+        self.shorten(second, window_s)
         lows, highs = self.lows, self.highs
-        while lows and lows[0][0] <= second - window_s:
-            lows.popleft()
-        while highs and highs[0][0] <= second - window_s:
-            highs.popleft()
         while lows and lows[-1][1] >= price:
             lows.pop()
         if not lows or lows[-1][0] != second:
@@ -59,6 +56,12 @@ class Window:
             highs.pop()
         if not highs or highs[-1][0] != second:
             highs.append((second, price))
+
+    def shorten(self, second: int, window_s: int) -> None:
+        """Drop what is older than the window."""
+        for kept in (self.lows, self.highs):
+            while kept and kept[0][0] <= second - window_s:
+                kept.popleft()
 
     def extremes(self, second: int, window_s: int) -> tuple[int, int] | None:
         """Return the lowest and the highest price in the window; None: no trade. Changes nothing."""

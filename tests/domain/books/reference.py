@@ -112,8 +112,7 @@ class ReferenceMarket(ReferenceBook):
             return
         self.version, self.status = terms.version, terms.status
         self.rules = terms.rules(self.rules.base_decimals)
-        if self.rules.protection.halt_bps == 0:
-            self.window.clear()
+        self.window = self._in_window() if self.rules.protection.halt_bps else []
 
     def resume(self, command: ResumeBook) -> None:
         """End a halt, and take the operator's reference for the band."""
