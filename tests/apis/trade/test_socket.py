@@ -196,6 +196,28 @@ def test_a_customer_gets_its_trades_balances_and_orders(sockets: Sockets) -> Non
         assert row == {name: known[row["currency_code"]][name] for name in row}
 
 
+def test_an_order_of_another_type_shows_its_stop_price_or_distance_and_its_trades_the_type(sockets: Sockets) -> None:
+    sockets.subscribe("order_status", "user_trades", TRADES, ticket=sockets.ticket())
+    sockets.desk.place(side="buy", amount="1", price="5", type="stop_limit", stop_price="4")
+    sockets.desk.place(side="sell", amount="1", price="3", type="trailing", distance="2")
+    sockets.desk.place(side="sell", amount="2", price="9", type="iceberg", step_amount="1")
+    sockets.desk.match()
+    sockets.desk.world.credit("ben", QUOTE, 10**21)
+    data_of(sockets.ben.place(side="buy", amount="2", price="9"))
+    sockets.desk.match()
+    sockets.follow()
+    messages = [one for one in sockets.messages() if one["id"] > 0]
+    statuses = [one["body"] for one in messages if one["topic"] == "order_status"]
+    shown = {(one["type"], one.get("stop_price"), one.get("distance")) for one in statuses}
+    assert shown == {("stop_limit", 4, None), ("trailing", None, 2), ("iceberg", None, None)}
+    trades = [one["body"] for one in messages if one["topic"] == "user_trades"]
+    assert trades == data_of(sockets.desk.get("/trade/user/trades", {"pair": PAIR}))["trades"][::-1]
+    assert {(one["type"], one["taker_or_maker"]) for one in trades} == {("iceberg", "maker")}
+    public = [one["body"] for one in messages if one["topic"] == TRADES]
+    assert public == data_of(sockets.desk.get("/trade/public/trades", {"pair": PAIR}))["trades"][::-1]
+    assert {(one["maker_type"], one["taker_type"]) for one in public} == {("iceberg", "limit")}
+
+
 def test_an_average_price_counts_the_fills_of_earlier_entries_and_none_of_later_ones(sockets: Sockets) -> None:
     sockets.subscribe("order_status", ticket=sockets.ticket())
     sockets.ben.place(side="sell", amount="1", price="1")

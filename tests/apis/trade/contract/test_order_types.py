@@ -30,9 +30,10 @@ from tests.apis.trade.cases import (
     shown,
     unauthorized,
 )
-from tests.apis.trade.desk import SignedDesk
+from tests.apis.trade.desk import SignedDesk, open_trade_desk
 from tests.apis.trade.rows import ids_of
 from tests.case_tables import cases
+from tests.world import NOW_MS, World
 
 LEVEL_3 = "/trade/public/orders/level-3"
 STOP: dict[str, Any] = {"type": "stop_limit", "stop_price": "360000"}
@@ -256,3 +257,23 @@ def test_what_waits_can_be_cancelled_and_gives_its_hold_back(
     assert data_of(asked.delete(LIST, {"id": order_id}))["status"] == "canceled"
     assert asked.world.balance("ann", BTC) == (RICH_BTC, 0)
     assert asked.world.balance("ann", BRL) == (RICH_BRL, 0)
+
+
+@pytest.mark.parametrize("members", [STOP, FREELY, ICEBERG], ids=lambda members: str(members["type"]))
+def test_r24_what_waits_or_hides_expires_whole(
+    memory_database: Database,
+    clock: Any,  # noqa: ARG001 - nothing waits in earnest
+    members: dict[str, Any],
+) -> None:
+    worlds = [World(memory_database)]
+    desk = open_market(memory_database, desk=open_trade_desk(worlds[0], clock=lambda: worlds[-1].now_ms))
+    worlds.append(desk.world)
+    order_id = placed(desk, **members, expiration=NOW_MS + 1_000)
+    desk.match()
+    assert shown(desk, order_id)["status"] == "open"
+    assert len(list(memory_database.scan("expiries"))) == 1
+    desk.world.now_ms += 1_000
+    desk.world.matcher().expire_due(desk.world.book)
+    row = shown(desk, order_id)
+    assert (row["status"], row["remaining_amount"]) == ("canceled", "0.01")
+    assert held(desk) == (0, 0)
