@@ -116,6 +116,41 @@ def test_an_order_that_expires_ends_by_itself_and_is_shown_so_at_both_desks(
     assert venue.order("cust_56789", row["id"]).updated_at_ms >= expires_at_ms  # type: ignore[operator]
 
 
+def test_a_stop_order_waits_for_its_trade_and_an_iceberg_order_shows_one_slice(api: Api, venue: Venue) -> None:
+    """O2, O6: over real HTTP and the stream; a price far above all others, and both orders are filled in the end."""
+    price = 1_000 * WHOLE
+    venue.credit("stopper", venue.config.quote_asset, 1_000 * WHOLE)
+    venue.credit("hider", venue.config.quote_asset, 3_000 * WHOLE)
+    venue.credit("seller", venue.config.base_asset, 4 * WHOLE)
+    stop = {"type": "STOP_LIMIT", "stopPrice": str(price)}
+    iceberg = {"type": "ICEBERG", "stepAmount": str(WHOLE)}
+    waits, rest = (
+        {"Prefer": "wait=10"},
+        f"{PLACE.removesuffix('/orders')}/order-books/ob_offchain_001/snapshot?levels=1",
+    )
+    stopped = api.place(order("stopper", "BUY", WHOLE, price, advanced=stop), waits)
+    hidden = api.place(order("hider", "BUY", 3 * WHOLE, price, advanced=iceberg), waits)
+
+    def best_bid() -> tuple[str, str]:
+        (bid,) = api.call("GET", rest)[1]["data"]["bids"]
+        return bid["price"], bid["quantity"]
+
+    def triggered() -> bool:
+        data = api.call("GET", f"{PLACE}/{stopped['id']}?customerRef=stopper")[1]["data"]
+        return bool(data["advanced"]["triggered"])
+
+    assert (best_bid(), triggered()) == ((str(price), str(WHOLE)), False)
+    api.place(order("seller", "SELL", WHOLE, price), waits)
+    deadline = time.monotonic() + MATCHED_S_MAX
+    while not triggered():
+        assert time.monotonic() < deadline, "the stop is not triggered"
+        time.sleep(0.02)
+    assert best_bid() == (str(price), str(2 * WHOLE))
+    api.place(order("seller", "SELL", 3 * WHOLE, price), waits)
+    until_decided(venue)
+    assert [api.orders(one, "?status=FILLED")[0]["id"] for one in ("stopper", "hider")] == [stopped["id"], hidden["id"]]
+
+
 def api_token_of(venue: Venue, customer: str) -> str:
     """Return a new token of the trade desk for a demo customer."""
     token = f"token-of-{customer}"
