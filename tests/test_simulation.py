@@ -49,6 +49,7 @@ def test_seeds_differ_and_between_them_meet_everything() -> None:
     assert len({summary.digest for summary in summaries}) == len(summaries)
     for what in ("commands", "entries", "faults", "deaths", "expired"):
         assert sum(getattr(summary, what) for summary in summaries) > 10, what
+    assert sum(summary.halts for summary in summaries) > 1
 
 
 def test_a_seed_gives_the_same_run_in_another_process() -> None:

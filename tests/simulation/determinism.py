@@ -11,9 +11,18 @@ from chalicelib.domain.books.events import (
     CancelRefused,
     Closed,
     Event,
+    Resumed,
 )
 from chalicelib.domain.books.snapshot import BookState
-from chalicelib.domain.books.vocabulary import BookStatus, CancelAll, CancelOrder, ChangeBook, CloseReason, Command
+from chalicelib.domain.books.vocabulary import (
+    BookStatus,
+    CancelAll,
+    CancelOrder,
+    ChangeBook,
+    CloseReason,
+    Command,
+    ResumeBook,
+)
 from tests.world import Venue
 
 
@@ -59,6 +68,8 @@ def _command_of(event: Event) -> Command | None:
             return CancelAll(command_id, customer)
         case BookChanged(command_id, terms):
             return ChangeBook(command_id, terms)
+        case Resumed(str(command_id), reference):
+            return ResumeBook(command_id, reference)
     return None
 
 

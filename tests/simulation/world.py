@@ -23,7 +23,14 @@ from unittest.mock import patch
 from ulid import ULID
 
 from chalicelib.domain.books.admission import OrderRequest, Refusal
-from chalicelib.domain.books.vocabulary import BookStatus, OrderType, SelfTradePrevention, TimeInForce
+from chalicelib.domain.books.vocabulary import (
+    NO_PROTECTION,
+    BookStatus,
+    OrderType,
+    Protection,
+    SelfTradePrevention,
+    TimeInForce,
+)
 from chalicelib.domain.ledger.amounts import Side
 from chalicelib.ops.verify.verifier import Verifier, unwatched
 from chalicelib.services.books.admission import Admission, Admitted
@@ -60,8 +67,14 @@ DELIVERIES_MAX = 400
 DAY_MS = 86_400_000
 LIVES_MS = (1, 100, 1_000, 8_000)
 """Lifetimes of orders that expire."""
+PROTECTED_SHARE, RESUMES_SHARE = 0.5, 0.04
 LOT_SIZES, MIN_ORDER_VALUES = (1, 1, 1, 2), (0, 5)
 """Minimum amounts; most books have none, so that dust occurs (T45, T46)."""
+PROTECTIONS = (
+    NO_PROTECTION, Protection(price_band_bps=2_000), Protection(0, 1_000, 3_600, 1), Protection(2_000, 1_200, 600, 2),
+    Protection(0, 1_500, 3_600, 8),
+)  # fmt: skip
+"""Of protected books. A tick may be too far, for prices are few ticks apart; halts are short against a run (O12)."""
 _template = MemoryDynamoDB()
 create_tables(_template, PREFIX)  # type: ignore[arg-type]
 
@@ -99,6 +112,7 @@ class Summary:
     faults: int
     deaths: int
     expired: int
+    halts: int
     digest: str
 
 
@@ -134,6 +148,8 @@ class Simulation:
         self.draw = draw = Random(seed)
         self.now_ms = NOW_MS
         self._ids = 0
+        self._protections = Random(f"protection of {seed}")
+        self._is_protected = self._protections.random() < PROTECTED_SHARE
         self.client = _template.clone()
         quiet = Database(self.client, PREFIX)  # type: ignore[arg-type]
         self.world = World(
@@ -144,6 +160,7 @@ class Simulation:
             self_trade_prevention=draw.choice(list(SelfTradePrevention)),
             lot_size=draw.choice(LOT_SIZES),
             min_order_value=draw.choice(MIN_ORDER_VALUES),
+            **self._protection(),
         )
         self.prices = draw.choice([range(8, 13), range(2, 7)])
         self.world.admission = Admission(quiet, self._now_s, self._new_id)
@@ -168,6 +185,11 @@ class Simulation:
         self._auditor = Auditor(self.world, lambda: self.now_ms, Random(-seed))
         self._steps_digest = hashlib.sha256()
 
+    def _protection(self) -> dict[str, int]:
+        """Return settings of the band and the breaker; they are drawn beside what is drawn of every book."""
+        protection = self._protections.choice(PROTECTIONS) if self._is_protected else NO_PROTECTION
+        return protection._asdict()
+
     def run(self) -> Summary:
         """Run some phases, each followed by draining. Raises AssertionError if a guarantee is broken."""
         with limits(self.draw):
@@ -184,7 +206,11 @@ class Simulation:
         self._steps_digest.update(head.hash.encode())
         digest = self._steps_digest.hexdigest()
         expired = sum(row.get("status") == "EXPIRED" for row in self.world.database.scan("orders"))
-        return Summary(self.seed, self.streamed, head.sequence, self.steps, self.faults, self.deaths, expired, digest)
+        entries = self.world.journal.after(self.world.book, 0)
+        halts = sum(event["type"] == "halted" for entry in entries for event in entry.events)
+        return Summary(
+            self.seed, self.streamed, head.sequence, self.steps, self.faults, self.deaths, expired, halts, digest
+        )
 
     def _in_any_order(self, calls: Sequence[Callable[[], None]]) -> None:
         """Make the program's parallel calls one by one, in a random order; a death may leave some undone."""
@@ -248,15 +274,22 @@ class Simulation:
         return [*self.requests, *busy, *(check for check in self.expiry_checks if check is not None)]
 
     def _send_request(self) -> None:
-        """Send a request: mostly place one order or several, also cancel one or all, rarely pause, resume or close."""
+        """Send a request: mostly place one order or several, also cancel one or all, rarely pause, resume or close.
+
+        In a protected book the operator also ends halts, and sets the band's reference.
+        """
         dice = self.draw.random()
         work: Callable[[], object]
-        if dice < 0.03:
+        if self._is_protected and self._protections.random() < RESUMES_SHARE:
+            reference = self._protections.choice([None, *self.prices])
+            work = partial(self.configuring.resume, INSTANCE, BOOK_ID, reference)
+        elif dice < 0.03:
             status = self.draw.choice([BookStatus.PAUSED, BookStatus.ACTIVE, BookStatus.ACTIVE, BookStatus.CLOSED])
             settings = {"status": status, "maker_fee_bps": self.draw.choice([0, 30]), "taker_fee_bps": 50}
             settings |= {
                 "lot_size": self.draw.choice(LOT_SIZES),
                 "min_order_value": self.draw.choice(MIN_ORDER_VALUES),
+                **self._protection(),
             }
             work = partial(self.configuring.change, INSTANCE, BOOK_ID, settings)
         elif dice < 0.07:
