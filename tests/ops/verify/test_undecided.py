@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chalicelib.domain.books.vocabulary import CloseReason
+from chalicelib.domain.books.vocabulary import CloseReason, OrderType
 from chalicelib.ops.verify.verifier import Disproved, Verifier
 from chalicelib.services.books.admission import Admitted
 from chalicelib.services.books.disagreements import Disagreement
@@ -104,6 +104,20 @@ def test_a_waiting_order_of_a_batch_is_compared_with_its_command(world: World) -
         told = disagreement(world)
         assert told.where == f"row of the undecided order {row['order_id']} of {row['owner']}, post_only"
         world.database.put_many("open-orders", [row])
+
+
+@pytest.mark.parametrize(("name", "value"), [("stop_price", 61), ("distance", 1), ("step", 1)])
+def test_the_members_of_parked_and_iceberg_orders_are_compared(world: World, name: str, value: int) -> None:
+    """Before their turn with the command, after it with the journal, and ``triggered`` too."""
+    order = world.placed("ann", "BUY", 10, 50, order_type=OrderType.STOP_LIMIT, stop_price=6_000)
+    for where in ("row of the undecided order", "open order row"):
+        (row,) = rows(world, "open-orders", order_id=order)
+        for changed, to in ((name, value), ("triggered", True)):
+            world.database.put_many("open-orders", [row | {changed: to}])
+            told = disagreement(world)
+            assert told.where == f"{where} {order} of {row['owner']}, {changed}"
+            world.database.put_many("open-orders", [row])
+        world.deliver()
 
 
 @pytest.mark.parametrize(("name", "value"), [("filled", 1), ("status", "FILLED"), ("price", 49)])

@@ -50,7 +50,7 @@ def snapshot_edited(world: World, change: Callable[[dict[str, Any]], object]) ->
         (lambda content: content.update(at=1), ", at"),
         (lambda content: content["terms"].update(status="CLOSED"), ", terms"),
         (lambda content: content["named"].popitem(), ", named"),
-        (lambda content: content.update(cancelling=["cxa_1", "ann", 0]), ", cancelling"),
+        (lambda content: content.update(cancelling=["cxa_1", "ann", "CANCEL_ALL", 0]), ", cancelling"),
         (lambda content: content.update(sequence=content["sequence"] - 1), ", sequence"),
         (lambda content: content.update(book="another"), ""),
     ],
