@@ -542,6 +542,13 @@ GUARDS = [
         "tests/apis/escrow/contract/test_external_payins.py",
     ),
     Guard(
+        "a callback leaves its reference with a payin that was decided without one",
+        "chalicelib/services/escrow/payments.py",
+        "if named == payin else payment_steps.payin_named(current, named, at_s)",
+        "",
+        "tests/apis/escrow/contract/test_external_payins.py",
+    ),
+    Guard(
         "a callback decides payins of its own type alone",
         "chalicelib/domain/escrow/checks.py",
         "if not payin.is_external or payin.type != outcome.type:",

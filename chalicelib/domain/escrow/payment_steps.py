@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from chalicelib.domain.escrow.lifecycle import Action
+from chalicelib.domain.escrow.lifecycle import UPDATED, Action
 from chalicelib.domain.escrow.payments import Payin, PayinStatus, PayinType, Payout, PayoutStatus
 from chalicelib.domain.escrow.step import (
+    Event,
     OrderRecord,
     Step,
     decided_payins,
@@ -40,6 +41,13 @@ def payin_denied(current: OrderRecord, payin: Payin, error: str | None, at_s: in
     after, event = moved(current.order, Action.FAIL_PAYIN, at_s, payins=counted, payin_id=payin.payin_id)
     payins = decided_payins(current, denied)
     return Step(current.order, OrderRecord(next_version(current, after), denied, current.payout), (event,), payins)
+
+
+def payin_named(current: OrderRecord, payin: Payin, at_s: int) -> Step:
+    """Keep a provider's name for the payment of a payin that was decided without one. No status changes, no money."""
+    order, latest = current.order, current.payin if is_new_payin(current, payin) else payin
+    after = OrderRecord(next_version(current, order), latest, current.payout)
+    return Step(order, after, (Event(UPDATED, order.status, order.status, at_s),), ((payin, payin.status),))
 
 
 def paid(current: OrderRecord, payin: Payin, at_s: int, payout_id: int | None = None) -> Step:

@@ -121,13 +121,13 @@ class Payments:
         def decide(current: OrderRecord) -> Step:
             order, payin = current.order, self._payin_now(scope, current, outcome.payin_id)
             demand(outcome_errors(order, payin, outcome))
+            named, at_s = replace(payin, external_reference=outcome.reference), self._clock_s()
             if payin.status in ends:
-                return Step(order, current)
-            payin = self._open(current, outcome.payin_id, "confirmed" if outcome.is_confirmed else "denied")
-            payin = replace(payin, external_reference=outcome.reference)
+                return Step(order, current) if named == payin else payment_steps.payin_named(current, named, at_s)
+            self._open(current, outcome.payin_id, "confirmed" if outcome.is_confirmed else "denied")
             if not outcome.is_confirmed:
-                return payment_steps.payin_denied(current, payin, None, self._clock_s())
-            return payment_steps.paid(current, payin, self._clock_s(), payout_id() if order.is_auto_settle else None)
+                return payment_steps.payin_denied(current, named, None, at_s)
+            return payment_steps.paid(current, named, at_s, payout_id() if order.is_auto_settle else None)
 
         return self._decide_payin(scope, outcome.payin_id, decide, None)
 

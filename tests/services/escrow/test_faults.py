@@ -102,6 +102,13 @@ def told_outside(world: EscrowWorld, order: Order, _: Receipt, *, is_confirmed: 
     return world.desk.take_outcome(world.scope, outcome)
 
 
+def decided_outside(world: EscrowWorld) -> Order:
+    order = open_outside(world)
+    assert order.payin_id is not None
+    world.desk.confirm_payin(world.scope, order.payin_id, order.value)
+    return world.now(order)
+
+
 def waiting(world: EscrowWorld) -> Order:
     world.set_delay(60)
     order = world.desk.validate(world.scope, paid(world).order_id, auto_accept=True)
@@ -164,6 +171,7 @@ SCENARIOS: dict[str, Scenario] = {
         lambda world: open_outside(world, is_auto_settle=True), partial(told_outside, is_confirmed=True)
     ),
     "external payin denied": Scenario(open_outside, partial(told_outside, is_confirmed=False)),
+    "external payin named late": Scenario(decided_outside, partial(told_outside, is_confirmed=True)),
     "change of value": Scenario(open_for_bank_money, change),
     "cancel": Scenario(
         with_payout, lambda world, order, receipt: world.desk.cancel(world.scope, order.order_id, Cancel("x"), receipt)

@@ -15,7 +15,7 @@ from chalicelib.domain.escrow.settings import ExternalPayinType
 from chalicelib.domain.tenancy.instances import InstanceStatus, World
 from chalicelib.domain.webhooks.signing import callback_secret_of, signed_headers
 from chalicelib.tables.tenants import Tenants
-from tests.apis.escrow.cases import NO_ID, NOW, copied, ledger, money, new_desk, outcome, part
+from tests.apis.escrow.cases import NO_ID, NOW, copied, happened, ledger, money, new_desk, outcome, part
 from tests.apis.escrow.desk import CARD, KEY, MASTER_KEY, PRODUCTION_KEY, UNAUTHENTICATED, Desk, data_of, refusal_of
 from tests.case_tables import cases
 from tests.services.escrow.world import INSTANCE
@@ -157,6 +157,23 @@ def test_e45_what_is_said_again_changes_nothing(status: str) -> None:
     assert outcome(desk.call_back(said(payin, status=status, reference="auth-2"))) == ["reference"]
     assert outcome(desk.call_back(said(payin, status=status, amount=149))) == ["amount"]
     assert desk.tables() == before
+
+
+@pytest.mark.parametrize(("way", "status"), [("confirm", "CONFIRMED"), ("deny", "DENIED")])
+def test_e45_what_is_said_of_a_payin_that_the_operator_decided_names_one_payment(way: str, status: str) -> None:
+    desk, order, payin = opened()
+    data_of(desk.operate(f"/payins/{payin['id']}/{way}", {"amount": 150}))
+    money_before, status_before = ledger(desk), desk.now(order)["status"]
+    first = desk.call_back(said(payin, status=status))
+    assert data_of(first)["provider"]["external_reference"] == said(payin)["reference"]
+    before = desk.tables()
+    assert desk.call_back(said(payin, status=status)).body == first.body
+    assert outcome(desk.call_back(said(payin, status=status, reference="auth-2"))) == ["reference"]
+    assert desk.tables() == before
+    assert (ledger(desk), desk.now(order)["status"]) == (money_before, status_before)
+    told = happened(desk)[-1]
+    assert (told.event, told.left, told.entered) == ("EscrowUpdated", status_before, status_before)
+    desk.check_money()
 
 
 def test_e45_what_is_said_again_after_a_refund_changes_nothing() -> None:
