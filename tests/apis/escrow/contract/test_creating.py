@@ -120,6 +120,7 @@ BAD = cases(
       ("buyer_confirmed_url", "buyer_denied_url", "seller_confirmed_url", "seller_denied_url")),
     ("URL without a host",      {"seller_confirmed_url": "https://"},   ["seller_confirmed_url"]),
     ("URL with a blank",        {"seller_denied_url": "https://x.test/a b"}, ["seller_denied_url"]),
+    ("URL with a backslash",    {"seller_denied_url": "https://x.test\\@y.test/"}, ["seller_denied_url"]),
     ("URL of another scheme",   {"buyer_denied_url": "ftp://x.test/"},  ["buyer_denied_url"]),
     ("the reference's",         {"value": -1, "fee_percent": 101, "name": ..., "buyer_id": ..., "seller_id": ...},
      ["buyer_id", "fee_percent", "name", "seller_id", "value"]),
