@@ -257,6 +257,8 @@ class Socket:
     def _take_answer(self, message: Text, topic: TopicTold | None) -> None:
         """Take a message that is no event: where a subscription begins, or what the server refuses."""
         if topic is None:
+            if "subscribe again" in str(message["body"]):
+                raise ServerFailed(message)
             if message["topic"] not in (PONG, "system"):
                 self.told.faults.append(f"{message['topic']}: {message['body']}")
             self._is_through = message["topic"] == PONG

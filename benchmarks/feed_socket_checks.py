@@ -96,7 +96,11 @@ def _list_problems(topic: str, expected: Expected, received: Sequence[str]) -> I
 
 
 def _balance_problems(kept: Kept, told: SocketTold, assets: Mapping[str, Asset]) -> Iterator[str]:
-    begun = cursor_of(told.topics["balance"].begun)
+    topic = told.topics["balance"]
+    if not topic.begun:
+        yield "balance was not subscribed"
+        return
+    begun = cursor_of(topic.begun)
     changed = {
         event.body["asset"]
         for event in kept.events

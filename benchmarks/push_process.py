@@ -18,7 +18,7 @@ import boto3
 
 from chalicelib import wiring
 from infra.poller import StreamPoller
-from infra.settings import ROOT, free_port
+from infra.settings import ROOT
 from infra.tables import JOURNAL, OUTBOX
 from infra.websocket_server import Gateway
 
@@ -27,16 +27,18 @@ def serve(port: int, stop: threading.Event) -> None:
     """Serve clients and push to them until ``stop`` is set."""
     sys.path.insert(0, str(ROOT))
     app: Any = importlib.import_module("app")
-    gateway = Gateway(port, free_port(port), app.websocket)
-    os.environ["TALLYBOOK_CONNECTIONS_URL"] = gateway.connections_url
+    gateway = Gateway(port, app.websocket)
     threads = [threading.Thread(target=gateway.run, args=(stop,))]
+    threads[0].start()
+    gateway.is_open.wait()
+    os.environ["TALLYBOOK_CONNECTIONS_URL"] = gateway.connections_url
     for table, handler in ((JOURNAL, app.push_journal), (OUTBOX, app.push_outbox)):
         arn = boto3.client("dynamodb").describe_table(TableName=wiring.database().name(table))["Table"][
             "LatestStreamArn"
         ]
         poller = StreamPoller(boto3.client("dynamodbstreams"), arn, handler, f"push_{table}")
         threads.append(threading.Thread(target=poller.run, args=(stop,)))
-    for thread in threads:
+    for thread in threads[1:]:
         thread.start()
     for thread in threads:
         thread.join()

@@ -34,6 +34,7 @@ from chalicelib.support.outcomes import Unavailable
 
 DESK = "trade"
 WELCOME_ID = -1
+AGAIN = "with the cursor of its last message"
 DEPTH_MAX = 4
 """Bound of nested objects and lists in a client's message."""
 
@@ -138,7 +139,7 @@ class TradeSocket:
                 "the cursor is too old, or not of this topic: subscribe without it, or read events"
             ) from error
         except Unavailable as error:
-            raise Refused("the market cannot be read now: subscribe again") from error
+            raise Refused(f"{one.name} cannot be read now: subscribe again, {AGAIN}") from error
         except (TooManyLogs, TooManySubscriptions) as error:
             raise Refused(f"more than {SUBSCRIPTIONS_MAX} topics, or too many books for one topic") from error
 

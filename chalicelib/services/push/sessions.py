@@ -21,7 +21,7 @@ from chalicelib.services.feed.reading import CursorGone, Feed, Scope
 from chalicelib.services.feed.scopes import NO_BOOKS, of_instance
 from chalicelib.services.push.broadcasting import NOBODY_S, Body, Broadcaster, Desk, NotSent, due_after_message
 from chalicelib.services.push.sending import Sender
-from chalicelib.support.telemetry import logger
+from chalicelib.support.outcomes import Unavailable
 from chalicelib.tables.connections import Connections
 
 ENTRIES_AT_ONCE = 200
@@ -75,9 +75,8 @@ class Sessions:
         """Subscribe a connection, send what it missed, and return the subscription as it began.
 
         resume: where the client was; None: now. welcome: the message that confirms it. state: the first message of a
-        topic that begins with one, unless the client resumes. What was missed and cannot be sent yet, because it
-        is not projected, is sent with the next event of its log. Raises CursorUnusable, TooManyLogs, UnknownConnection,
-        TooManySubscriptions; Unavailable where the state cannot be read now, and nothing is stored.
+        topic that begins with one, unless the client resumes. Raises CursorUnusable, TooManyLogs, UnknownConnection,
+        TooManySubscriptions; Unavailable where the state, or what was missed, cannot be read now: nothing is stored.
         """
         begun = replace(wanted, cursor=self._beginning(wanted, resume))
         body = state(begun) if state is not None and resume is None else None
@@ -90,8 +89,9 @@ class Sessions:
         self.connections.subscribe(begun)
         try:
             self.catch_up(begun)
-        except NotSent:
-            logger.warning("what was missed comes with what is new", connection=begun.connection_id, topic=begun.name)
+        except NotSent as error:
+            self.connections.unsubscribe(begun.connection_id, begun.name)
+            raise Unavailable(f"{begun.name}: what was missed cannot be read now") from error
         return begun
 
     def prepare(self, wanted: Subscription, resume: Cursor | None) -> None:

@@ -491,21 +491,23 @@ def test_a_beat_writes_nothing_for_a_topic_that_is_not_sent_again(sockets: Socke
     assert list(sockets.desk.world.database.scan("connections")) == before
 
 
-def test_what_is_not_projected_yet_comes_with_the_next_event(sockets: Sockets, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_resumes_where_what_it_missed_is_not_projected_yet_is_told_to_subscribe_again(
+    sockets: Sockets, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (welcome,) = sockets.subscribe("balance", ticket=sockets.ticket())
     trade(sockets)
     with monkeypatch.context() as patch:
         patch.setattr(Projected, "wait", unavailable)
-        (again,) = sockets.subscribe("balance", cursor=welcome["cursor"])
-    assert again["body"] == {"message": "subscribed"}
-
-    sent = len(sockets.messages())
+        _, refused = sockets.subscribe("balance", cursor=welcome["cursor"])
+    assert refused["body"] == {
+        "message": "balance cannot be read now: subscribe again, with the cursor of its last message"
+    }
     trade(sockets, amount="1")
+    assert sockets.messages()[-1] == refused, "it is not subscribed"
 
-    later = sockets.messages()[sent:]
-    assert numbered(later) == list(range(1, len(later) + 1))
-    (shown,) = (one for one in later[-1]["body"]["balances"] if one["currency_code"] == "B")
-    assert shown["available_amount"] == 1004, "of both trades"
+    _, missed = sockets.subscribe("balance", cursor=welcome["cursor"])
+    (shown,) = (one for one in missed["body"]["balances"] if one["currency_code"] == "B")
+    assert (missed["id"], shown["available_amount"]) == (1, 1004), "of both trades"
 
 
 def test_a_topic_whose_state_cannot_be_read_now_is_refused_in_words(
@@ -514,7 +516,7 @@ def test_a_topic_whose_state_cannot_be_read_now_is_refused_in_words(
     monkeypatch.setattr(DepthReader, "whole", unavailable)
     (refused,) = sockets.subscribe(DEPTH)
     assert (refused["topic"], refused["body"]) == (
-        "error", {"message": "the market cannot be read now: subscribe again"},
+        "error", {"message": f"{DEPTH} cannot be read now: subscribe again, with the cursor of its last message"},
     )  # fmt: skip
 
 
