@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -15,6 +15,7 @@ from chalicelib.apis.trade.socket_depth import LEVELS_A_MESSAGE, delta_views, de
 from chalicelib.apis.trade.socket_events import fill_of, filled_of, fills_within, notional_of, trade_of
 from chalicelib.apis.trade.tickers import ticker_of
 from chalicelib.apis.trade.views import trade_view
+from chalicelib.domain.books.orders import OrderRow
 from chalicelib.domain.books.vocabulary import OrderStatus
 from chalicelib.domain.feed.cursor import Place, behind
 from chalicelib.domain.feed.event import PUBLIC, FeedEvent
@@ -140,26 +141,37 @@ class TradeTopics:
                 yield _body(entry, event, trade_view(fill_of(entry, event), market))
 
     def _order_statuses(self, subscription: Subscription, entries: Sequence[Entry]) -> Iterator[Body]:
-        for entry in entries:
-            for event in entry.events:
-                if event.type in ORDER_STATUSES and event.is_for({*subscription.subjects}):
-                    market = self._market(subscription.instance, str(event.body["bookId"]))
-                    if market is not None:
-                        yield _body(entry, event, self._order_status(subscription, entry, event, market))
+        instance, receivers = subscription.instance, {*subscription.subjects}
+        found = [
+            (entry, event)
+            for entry in entries
+            for event in entry.events
+            if event.type in ORDER_STATUSES and event.is_for(receivers)
+        ]
+        if not found:
+            return
+        last = found[-1][1]
+        market = self._market(instance, str(last.body["bookId"]))  # entries of one log are of one book
+        if market is None:
+            return
+        self.projected.wait(instance, market.book.book_id, last.sequence)
+        ids = dict.fromkeys(str(event.body["orderId"]) for _, event in found)
+        rows = self.reading.orders_by_id(instance, str(last.body["customerRef"]), ids)
+        for entry, event in found:
+            yield _body(entry, event, self._order_status(instance, entry, event, market, rows))
 
     def _order_status(
-        self, subscription: Subscription, entry: Entry, event: FeedEvent, market: Market
+        self, instance: str, entry: Entry, event: FeedEvent, market: Market, rows: Mapping[str, OrderRow]
     ) -> dict[str, object]:
         """Return an order's body: its details from its row, what changes from the event."""
-        self.projected.wait(subscription.instance, market.book.book_id, event.sequence)
-        customer, order_id = str(event.body["customerRef"]), str(event.body["orderId"])
-        row = self.reading.order(subscription.instance, customer, order_id)
+        order_id = str(event.body["orderId"])
+        row = rows.get(order_id)
         if row is None:
             raise LookupError(f"{order_id} has events and no row")
         filled = filled_of(event)
         fills = fills_within(entry, event)
         if fills is None:
-            kept = reversed(self.reading.fills_of_order(subscription.instance, row))
+            kept = reversed(self.reading.fills_of_order(instance, row))
             fills = [(fill.quantity, fill.notional) for fill in kept]
         notional = notional_of(fills, filled)
         base, quote = market.decimals.base, market.decimals.quote
@@ -177,7 +189,7 @@ class TradeTopics:
             "remaining_amount": dec(row.quantity - filled, base),
             **({} if average is None else {"average_execution_price": dec(average, quote)}),
             **({} if row.external_id is None else {"external_id": row.external_id}),
-            "user_id": customer,
+            "user_id": row.customer,
             "created_at": iso(row.created_at_ms),
             "updated_at": iso(event.at_ms),
             **({} if row.stop_price is None else {"stop_price": dec(row.stop_price, quote)}),
