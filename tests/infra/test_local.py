@@ -236,7 +236,8 @@ def test_what_was_stored_is_there_after_ctrl_c_and_a_new_start(tmp_path: Path) -
         assert second.demo["book_desk"] == first.demo["book_desk"]
         assert second.demo["trade_desk"] == first.demo["trade_desk"]
         assert second.demo["escrow_desk"] == first.demo["escrow_desk"]
-        assert escrow_orders(second) == escrows
+        of_first = json.dumps(escrows).replace(first.base_url, second.base_url)  # pages of orders have its address
+        assert json.dumps(escrow_orders(second)) == of_first
         assert signed(second, "token", "secret").status_code == 200
         assert signed(second, "read_token", "read_secret").status_code == 200
         assert signed(second, "read_token", "secret").status_code == 401
