@@ -156,7 +156,7 @@ def _check_orders(venue: Venue, state: BookState) -> None:
         assert "sequence" in row, f"7: {order_id} was admitted and is not decided"
         if order_id in open_orders:
             assert row["quantity"] - row["filled"] == open_orders[order_id].remaining, f"6: {order_id} remaining"
-    shown = Counter(row["order_id"] for row in venue.orders.open_rows())
+    shown = Counter(row["order_id"] for row in venue.orders.open_rows() if row["book_id"] == venue.config.book_id)
     assert shown == Counter(open_orders.keys()), "6: open orders"
     closed = [row["order_id"] for row in venue.orders.rows() if not is_name(row)]
     assert not open_orders.keys() & set(closed), "6: an open order has closed"

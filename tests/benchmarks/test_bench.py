@@ -107,10 +107,15 @@ def test_the_core_and_its_journal_are_measured_without_an_engine() -> None:
 
 
 def test_the_local_run_uses_cpu_for_a_placement_and_a_cancel() -> None:
-    found = figures("local", empty())
-    both, place, cancel = (found[f"local_cpu_ms.{name}"].value or 0 for name in ("place_and_cancel", "place", "cancel"))
-    assert both == pytest.approx(place + cancel)
-    assert place > 0
+    """What the run uses without requests is subtracted, and may be more for once: measured again then."""
+    for _ in range(3):
+        found = figures("local", empty())
+        names = ("place_and_cancel", "place", "cancel")
+        both, place, cancel = (found[f"local_cpu_ms.{name}"].value or 0 for name in names)
+        assert both == pytest.approx(place + cancel)
+        if place > 0:
+            return
+    raise AssertionError("a placement uses no CPU")
 
 
 def test_the_clock_and_the_load_are_measured(embedded_database: Database) -> None:

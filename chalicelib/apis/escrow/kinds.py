@@ -224,6 +224,6 @@ def _is_url(value: str) -> bool:
     """No URL has a backslash: browsers take it for a slash, and so go to another host than is read here."""
     try:
         parts = urlsplit(value)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and not re.search(r"[\s\\]", value)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and not re.search(r"(?a)[\s\\]", value)
     except ValueError:  # brackets or a port that are none
         return False
