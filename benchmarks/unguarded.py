@@ -16,7 +16,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from benchmarks.guards import GUARDS, Guard
+from benchmarks.guards import GUARDS
+from benchmarks.guards.guard import Guard
 
 ROOT = Path(__file__).resolve().parent.parent
 COPIED = ("app.py", "chalicelib", "infra", "tests", "benchmarks", "pyproject.toml", ".chalice", "Makefile")

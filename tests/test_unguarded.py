@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.guards import GUARDS, Guard
+from benchmarks.guards import GUARDS
+from benchmarks.guards.guard import Guard
 from infra.settings import ROOT
 
 PAGE = (ROOT / "docs" / "guarantees.md").read_text(encoding="utf-8")

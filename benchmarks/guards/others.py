@@ -1,0 +1,78 @@
+"""The guards of ``infra``, ``ops`` and ``support``."""
+
+from __future__ import annotations
+
+from benchmarks.guards.guard import Guard
+
+GUARDS = [
+    Guard(
+        "an instance's orders are signed in a domain of its own",
+        "chalicelib/ops/cli/tenants.py",
+        "tenants().create_instance(options.ref, services, beside)",
+        "tenants().create_instance(options.ref, services)",
+        "tests/ops/cli/test_tenants.py::test_the_public_instance_alone_shares_the_vendors_domain",
+    ),
+    Guard(
+        "what waits for longer than a day disproves its book",
+        "chalicelib/ops/verify/verifier.py",
+        "_demand([check.first(), check.overdue(self._clock(), cancels)])",
+        "_demand([check.first()])",
+        "tests/ops/verify/test_undecided.py::test_an_order_that_waits_for_a_day_disproves_its_book",
+    ),
+    Guard(
+        "the token of a page is masked in logs",
+        "chalicelib/support/telemetry.py",
+        "secrets_of(request.headers, request.body, request.path)",
+        "secrets_of(request.headers, request.body)",
+        "tests/apis/escrow/contract/test_pages.py",
+    ),
+    Guard(
+        "a run has saved when its last save is in the file (the local run)",
+        "infra/engine.py",
+        "if saved is not None and of_this_run and saved.final and exit_code == 0:",
+        "if exit_code == 0:",
+        "tests/infra/test_engine.py::test_a_run_has_saved_when_its_last_save_is_in_the_file_whatever_the_engine_says",
+    ),
+    Guard(
+        "a state that was not read is not written over (the local run)",
+        "infra/exact_engine.py",
+        "            return NOT_LOADED",
+        "            pass",
+        "tests/infra/test_engine.py::test_a_state_that_cannot_be_read_ends_the_engine_and_stays_as_it_is",
+    ),
+    Guard(
+        "stream numbers go on above all earlier ones (the local run)",
+        "infra/exact_engine.py",
+        "max(self._last_sequence + 1, int(number))",
+        "int(number)",
+        "tests/infra/test_engine.py::test_stream_numbers_go_on_above_all_earlier_ones_whatever_the_clock_says",
+    ),
+    Guard(
+        "a request with a length has no transfer coding (the local run)",
+        "infra/http_reading.py",
+        "if is_chunked and length is not None:",
+        "if is_chunked and length is None and False:",
+        "tests/infra/test_serve.py::test_a_length_beside_chunks_is_refused_even_where_the_chunks_are_whole",
+    ),
+    Guard(
+        "a request says its length once (the local run)",
+        "infra/http_reading.py",
+        'if len(lengths) > 1 or any(b"," in length for length in lengths):',
+        "if len(lengths) < 0:",
+        "tests/infra/test_serve.py::test_a_request_with_an_ambiguous_end_is_refused_and_nothing_after_it_is_read",
+    ),
+    Guard(
+        "a body says its length (the local run)",
+        "infra/http_reading.py",
+        "if following and not _BEGIN_OF_REQUEST.match(following):",
+        "if following is None:",
+        "tests/infra/test_serve.py::test_a_body_that_is_not_announced_is_refused_before_anything_is_carried_out",
+    ),
+    Guard(
+        "a saved state is read when it is as it was saved (the local run)",
+        "infra/state_file.py",
+        "    if end != _end_of(body):",
+        "    if not end:",
+        "tests/infra/test_state_file.py::test_a_file_with_one_byte_changed_is_refused",
+    ),
+]
