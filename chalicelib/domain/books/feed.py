@@ -22,6 +22,7 @@ from chalicelib.domain.ledger.changes import Account, Change, Move, given_back, 
 EVERYBODY = frozenset({PUBLIC})
 NOBODY: frozenset[str] = frozenset()
 """Receivers of what only the instance's operator may know."""
+NOTHING = Change()
 CLOSED_AS = {
     OrderStatus.CANCELLED: "order.cancelled",
     OrderStatus.EXPIRED: "order.expired",
@@ -41,7 +42,8 @@ _Drafted = tuple[str, str, frozenset[str], Mapping[str, Json]]
 def events_of(config: BookConfig, entry: JournalEntry) -> list[FeedEvent]:
     """Return what the entry changed, as feed events in the order in which it was decided.
 
-    The depth and the balances come last, netted over the entry. Times in bodies are ISO 8601.
+    The depth and the balances come last, netted over the entry. A balance that nets to nothing is told too (T113).
+    Times in bodies are ISO 8601.
     """
     log, stamp = book_log(config.book_id), stamp_of(entry.at_ms, entry.hash)
     return [
@@ -112,8 +114,9 @@ def _drafted(config: BookConfig, entry: JournalEntry) -> Iterator[_Drafted]:
     ]
     if changes:
         yield "depth", "depth.changed", EVERYBODY, {"bookId": config.book_id, "changes": changes}
-    for account, change in merged(moves).items():
-        yield _balance(config, account, change)
+    netted = merged(moves)
+    for account in dict.fromkeys(account for account, change in moves if any(change)):
+        yield _balance(config, account, netted.get(account, NOTHING))
 
 
 def _accepted(config: BookConfig, number: int, raw: RawEvent, moves: list[Move]) -> Iterator[_Drafted]:

@@ -248,6 +248,19 @@ def test_a_credit_is_a_balance_message(sockets: Sockets) -> None:
     assert message["body"]["balances"] == [{"currency_code": "B", "available_amount": 1005, "locked_amount": 0}]
 
 
+def test_a_hold_that_ends_as_its_order_is_accepted_is_told_by_another_balance_message(sockets: Sockets) -> None:
+    """The message of an earlier entry may show it, because balances are read when they are sent."""
+    sockets.subscribe("balance", ticket=sockets.ticket())
+    sockets.desk.place(side="buy", amount="1", price="1")
+    sockets.desk.match()
+    sockets.desk.place(side="buy", amount="2", price="1", immediate_or_cancel=True)
+    sockets.follow()
+    sockets.desk.match()
+    sockets.follow()
+    before, after = [one["body"]["balances"][0]["locked_amount"] for one in sockets.messages()[1:]]
+    assert (before, after) == (3, 1)
+
+
 @pytest.mark.parametrize("topic", [TRADES, DELTA, "user_trades", "order_status"])
 def test_who_resumes_gets_first_what_it_missed(sockets: Sockets, topic: str) -> None:
     more = {} if "@" in topic else {"ticket": sockets.ticket()}

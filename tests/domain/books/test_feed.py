@@ -15,7 +15,7 @@ from chalicelib.domain.books.config import BookConfig
 from chalicelib.domain.books.events import Event
 from chalicelib.domain.books.feed import TYPES, events_of
 from chalicelib.domain.books.journal import Head, JournalEntry, draft
-from chalicelib.domain.books.vocabulary import BookStatus, CancelAll, CancelOrder, SelfTradePrevention
+from chalicelib.domain.books.vocabulary import AmendOrder, BookStatus, CancelAll, CancelOrder, SelfTradePrevention
 from chalicelib.domain.feed.event import FeedEvent
 from tests.domain.books.orders import AT_MS, BUY, FOK, IOC, SELL, a_book, change_to, limit
 
@@ -106,8 +106,33 @@ def test_a_trade_tells_everybody_the_trade_and_each_side_its_order_fill_and_bala
 )
 def test_an_order_that_never_rested_changes_no_depth(force: Any, reason: str) -> None:
     events = told(a_book(), limit("bid", BUY, 100, 5, time_in_force=force))
-    assert [event.type for event in events] == ["order.accepted", "order.cancelled"], "and no balance in the end"
+    assert [event.type for event in events] == ["order.accepted", "order.cancelled", "balance.changed"]
     assert events[1].body["reason"] == reason
+
+
+@pytest.mark.parametrize("reason", ["accepted and cancelled", "given up", "an amendment refused"])
+def test_a_balance_whose_changes_add_up_to_nothing_is_told(reason: str) -> None:
+    """Its hold stood in the account before the entry, for whoever read the balance then."""
+    book = a_book()
+    if reason == "accepted and cancelled":
+        events = told(book, limit("bid", BUY, 100, 5, time_in_force=IOC, of="ann"))
+    elif reason == "given up":
+        events = told(book, limit("bid", BUY, 100, 5, of="ann"), decided=give_up)
+    else:
+        events = told(book, AmendOrder("a", "gone", "ann", BUY, None, 7, extra=200))
+    (balance,) = (event.body for event in events if event.type == "balance.changed")
+    assert balance == {"customerRef": "ann", "asset": "QUOTE", "available": "0", "held": "0", "bookId": "ob"}
+
+
+def test_an_account_that_is_not_moved_is_not_told() -> None:
+    """Nor a fee account that takes nothing."""
+    book = a_book()
+    told(book, limit("ask", SELL, 100, 10, of="ann"))
+    events = told(book, limit("bid", BUY, 100, 10, of="bob"))
+    balances = {event.body["customerRef"] for event in events if event.type == "balance.changed"}
+    assert balances == {"ann", "bob"}
+    refused = told(book, AmendOrder("a", "gone", "ann", BUY, None, 7, extra=0))
+    assert [event.type for event in refused] == ["order.amend_refused"]
 
 
 def test_own_orders_that_are_kept_apart_leave_the_depth_only_where_they_rested() -> None:
@@ -130,7 +155,7 @@ def test_a_cancel_its_refusal_an_expiry_and_a_rejection_have_events_of_their_own
     assert events[1].body == {"orderId": "bid", "customerRef": "ann", "bookId": "ob"}
     assert (events[2].body["status"], events[2].body["version"]) == ("PAUSED", 1)
     rejected = told(book, limit("next", BUY, 100, 5, of="ann"))
-    assert [event.type for event in rejected] == ["order.accepted", "order.rejected"]
+    assert [event.type for event in rejected] == ["order.accepted", "order.rejected", "balance.changed"]
     expired = list(decide(book, CancelAll("x", "ann"), AT_MS + 1))
     events = events_of(CONFIG, entry_of(event for step in expired for event in step.events))
     assert [event.type for event in events] == ["order.expired", "depth.changed", "balance.changed"]
