@@ -15,6 +15,8 @@ import app
 from chalicelib import wiring
 from chalicelib.apis.book.routes import ROUTES
 from chalicelib.apis.front import Front
+from chalicelib.apis.kit.mounts import DOCUMENTS
+from chalicelib.apis.kit.page_bytes import answer_bytes
 from chalicelib.apis.kit.routing import Route
 from chalicelib.apis.taker.signature import signature_of as taker_signature_of
 from chalicelib.apis.trade.signature import signature_of
@@ -48,6 +50,7 @@ LIST = "/orderbooks/stocks/api/offchain/customers/ann/orders"
 HEADERS = {"X-Api-Key": API_KEY}
 TOKEN = "token-of-ann"
 CONFIG = json.loads((ROOT / ".chalice" / "config.json").read_text(encoding="utf-8"))
+LAMBDA_ANSWER_BYTES_MAX = 6 * 1024 * 1024
 EXPIRE_TIMEOUT_S = CONFIG["lambda_functions"]["expire_orders"]["lambda_timeout"]
 
 
@@ -150,6 +153,18 @@ def test_the_door_says_what_this_is_and_where_to_look(client: Client) -> None:
         assert client.http.get(desk["path"] + "/nowhere").status_code in (401, 403, 404)
     assert client.http.request("HEAD", "/").body == b""
     assert client.http.post("/").status_code == 404
+
+
+@pytest.mark.parametrize("path", sorted(DOCUMENTS))
+def test_a_document_is_shown_to_everybody_and_by_reading_alone(client: Client, path: str) -> None:
+    answer = client.http.get(path)
+    assert answer.status_code == 200
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert len(answer.body) > 100
+    assert answer_bytes(answer.body.decode()) < LAMBDA_ANSWER_BYTES_MAX
+    assert client.http.request("HEAD", path).body == b""
+    assert client.http.post(path).status_code == 404
+    assert path in client.http.get("/").json_body["documents"]
 
 
 def test_health_is_whether_the_tables_answer_asked_once_in_two_seconds(

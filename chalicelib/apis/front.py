@@ -1,7 +1,7 @@
-"""Paths of no desk: ``GET /`` describes the service, ``GET /health`` tells whether it can serve.
+"""Paths of no desk: ``GET /`` and the documents describe the service, ``GET /health`` tells whether it can serve.
 
-Both need no credential. ``/`` reads nothing. ``/health`` reads one missing row, at most once in two seconds a process,
-so anonymous callers cannot raise its cost.
+None needs a credential. ``/health`` alone reads a table: one missing row, at most once in two seconds a process, so
+anonymous callers cannot raise its cost.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import json
 from collections.abc import Callable
 
 from chalicelib.apis.kit.http import HttpRequest, HttpResponse
-from chalicelib.apis.kit.mounts import HEALTH_PATH, ROOT_PATH
+from chalicelib.apis.kit.mounts import DOCUMENTS, HEALTH_PATH, ROOT_PATH
+from chalicelib.apis.reference import document
 from chalicelib.support.telemetry import logger
 
 REMEMBERED_S = 2.0
@@ -26,6 +27,7 @@ WHAT_THIS_IS = {
         {"desk": "escrow", "path": "/2.0", "page": "docs/escrow-desk.md"},
     ],
     "health": HEALTH_PATH,
+    "documents": sorted(DOCUMENTS),
     "where_to_begin": "README.md of the checkout; a local run writes what a client needs to .local/demo.json.",
 }
 
@@ -43,9 +45,11 @@ class Front:
         self._answered = False
 
     def answer(self, request: HttpRequest) -> HttpResponse:
-        """Answer 200 with the description; ``/health`` 200, or 503 while the tables do not answer. Never raises."""
+        """Answer 200 with what a path shows; ``/health`` 503 while the tables do not answer. Never raises."""
         if request.path == ROOT_PATH:
             return _json(200, WHAT_THIS_IS)
+        if request.path in DOCUMENTS:
+            return document(DOCUMENTS[request.path])
         if self._tables_answer():
             return _json(200, {"status": "ok"})
         said = _json(503, {"status": "unavailable", "message": "The tables do not answer."})

@@ -12,11 +12,15 @@ the version too (E1), and pages for the people of an order behind its links (E46
 which answers unknown ones too."""
 ROOT_PATH, HEALTH_PATH = "/", "/health"
 """Paths of no desk: what the service is, and whether it can serve."""
+DOCUMENTS = {
+    "/asyncapi.json": "asyncapi.json",
+}
+"""Paths of no desk that show a file of ``apis/reference``."""
 
 
 def desk_of(method: str, path: str) -> str:
     """Return the desk that answers: book, trade, taker or escrow; or front, for paths of no desk."""
-    if method in ("GET", "HEAD") and path in (ROOT_PATH, HEALTH_PATH):
+    if method in ("GET", "HEAD") and (path in (ROOT_PATH, HEALTH_PATH) or path in DOCUMENTS):
         return "front"
     for desk, mounts in MOUNTS.items():
         if any(f"{path}/".startswith(f"{mount}/") for mount in mounts):

@@ -12,8 +12,8 @@ from chalicelib.apis.taker.signature import signature_of
 from chalicelib.services.push.rows import StoredEntries
 from chalicelib.wiring.push import Pushing, new_pushing
 from tests.apis.taker.desk import INSTANCE, MASTER_KEY, Desk
+from tests.described import DescribedClients
 from tests.services.push.streams import Streams
-from tests.services.push.world import Clients
 
 BOTH = "types=order_status_change,cancellation_request"
 CHANGES = "types=order_status_change"
@@ -26,7 +26,7 @@ class Sockets:
 
     desk: Desk
     pushing: Pushing
-    clients: Clients
+    clients: DescribedClients
     streams: Streams
     started: list[str]
 
@@ -74,7 +74,7 @@ class Sockets:
 def open_sockets(
     desk: Desk, start: Callable[[str], None] | None = None, master_key: Callable[[], bytes] = lambda: MASTER_KEY
 ) -> Sockets:
-    clients, started = Clients(), list[str]()
+    clients, started = DescribedClients(), list[str]()
     pushing = new_pushing(
         desk.database,
         desk.database,

@@ -12,6 +12,7 @@ from chalicelib.apis.kit.sockets import Opened, Opening, SocketDesk
 from chalicelib.services.push.rows import StoredEntries
 from chalicelib.wiring.push import Pushing, new_pushing
 from tests.apis.trade.desk import SignedDesk, data_of
+from tests.described import DescribedClients
 from tests.services.push.streams import Streams
 from tests.services.push.world import Clients
 from tests.world import INSTANCE
@@ -64,7 +65,7 @@ class Sockets:
 
 def open_sockets(desk: SignedDesk, public_instance: str | None = INSTANCE, clients: Clients | None = None) -> Sockets:
     """Open the desk's sockets as a new process does. clients: who is there already."""
-    database, clients = desk.world.database, clients or Clients()
+    database, clients = desk.world.database, clients or DescribedClients()
     between = StoredEntries(database).between
     paused_ms = [0]
 
